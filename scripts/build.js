@@ -1,0 +1,25 @@
+// Bundles the program into dist/. One entry a command; verbs are split off and loaded when called,
+// so that `status` does not pay for what `image build` needs.
+import { build } from 'esbuild';
+import { chmodSync, rmSync } from 'node:fs';
+
+rmSync('dist', { recursive: true, force: true });
+const entries = ['main', 'nix-linuxkit-configure'];
+await build({
+  entryPoints: entries.map((name) => `src/${name}.ts`),
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  minifySyntax: true,
+  sourcemap: 'linked',
+  logLevel: 'warning',
+  // LGPL: stays a package of its own. xz-decompress finds its wasm beside itself.
+  external: ['openpgp', 'xz-decompress'],
+  banner: {
+    js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+  },
+});
+for (const name of entries) chmodSync(`dist/${name}.js`, 0o755);

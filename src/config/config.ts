@@ -1,0 +1,167 @@
+/** config.json: what a builder is, chosen once on the host. Parsed whole: a frozen Config, or every Problem. */
+import * as v from 'valibot';
+import type { Problem } from './problem.ts';
+
+/** Nix's name for the Linux machine that a host can run at full speed. */
+export type System = 'x86_64-linux' | 'aarch64-linux';
+
+/** What the host has, measured by system/host.ts; the limits of a config. */
+export interface HostFacts {
+  readonly arch: 'x64' | 'arm64';
+  readonly platform: 'darwin' | 'linux';
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  /** Whole size and free space of the file system that holds the state directory. */
+  readonly diskGiB: number;
+  readonly diskFreeGiB: number;
+}
+
+const whole = (name: string, low: number, high: number) =>
+  v.pipe(
+    v.number(`must be a number`),
+    v.integer(`must be a whole number of ${name}`),
+    v.minValue(low, `must be at least ${low}`),
+    v.maxValue(high, `must be at most ${high}`),
+  );
+
+/** A feature is one word: a comma or a space would become another field of the machines line. */
+const feature = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be one word of letters, digits, . _ -'),
+);
+
+const schema = v.strictObject({
+  /** Which program runs the guest. */
+  vm: v.optional(v.picklist(['qemu'], 'must be qemu'), 'qemu'),
+  /** Which program gives it its network; `user` is QEMU's own. */
+  network: v.optional(v.picklist(['user'], 'must be user'), 'user'),
+  cpus: v.optional(whole('CPUs', 1, 512)),
+  memoryMiB: v.optional(whole('MiB', 512, 4 * 1024 * 1024)),
+  diskGiB: v.optional(whole('GiB', 2, 64 * 1024), 80),
+  /** The front door on 127.0.0.1. */
+  port: v.optional(whole('a port', 1, 65535), 24083),
+  /** Builds at a time; by default one a CPU, and at least 1 GiB each. */
+  maxJobs: v.optional(whole('jobs', 1, 1024)),
+  /** Beyond what is known to be true of the guest. */
+  features: v.optional(v.array(feature), ['big-parallel', 'benchmark']),
+  accelerator: v.optional(
+    v.picklist(['auto', 'kvm', 'hvf', 'tcg'], 'must be auto, kvm, hvf or tcg'),
+    'auto',
+  ),
+  /** PREFIX of PREFIX-kernel, PREFIX-initrd.img, PREFIX-cmdline; by default the image that `image build` made. */
+  bundle: v.optional(v.pipe(v.string(), v.regex(/^\//, 'must be an absolute path'))),
+  /** How long the front door holds a connection for a guest that is not ready yet, in seconds. */
+  holdSeconds: v.optional(whole('seconds', 10, 3600), 180),
+  verbose: v.optional(v.boolean('must be true or false'), false),
+});
+
+/** What stands in the file: every field may be absent. */
+export type ConfigFile = v.InferInput<typeof schema>;
+
+/** A builder's settings, complete; nobody tests for undefined after this (`bundle` has no default to give). */
+export type Config = Readonly<
+  Required<Omit<v.InferOutput<typeof schema>, 'bundle'>> & {
+    bundle: string | undefined;
+    system: System;
+    /** Cores a build may use: NIX_BUILD_CORES in the guest. */
+    coresPerJob: number;
+  }
+>;
+
+export type Parsed =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Text of config.json + the host's limits -> a Config, or everything that is wrong with it. */
+export function parseConfig(text: string, host: HostFacts): Parsed {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    const problem = {
+      path: 'config.json',
+      value: undefined,
+      message: `is not JSON (${(error as Error).message})`,
+      hint: 'Mend the syntax, or run configure again.',
+    };
+    return { ok: false, problems: [problem] };
+  }
+  return checkConfig(json, host);
+}
+
+/** The same from a value: what configure is about to write is checked as it will be read. */
+export function checkConfig(json: unknown, host: HostFacts): Parsed {
+  const shape = v.safeParse(schema, json);
+  if (!shape.success)
+    return { ok: false, problems: [...shape.issues.map(problemOf), ...hostProblems(json, host)] };
+  const problems = hostProblems(shape.output, host);
+  return problems.length > 0
+    ? { ok: false, problems }
+    : { ok: true, config: complete(shape.output, host) };
+}
+
+function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
+  const cpus = file.cpus ?? Math.min(host.cpus, 8);
+  const memoryMiB =
+    file.memoryMiB ?? Math.min(Math.max(2048, Math.floor(host.memoryMiB / 4)), 8192);
+  const maxJobs = file.maxJobs ?? Math.max(1, Math.min(cpus, Math.floor(memoryMiB / 1024)));
+  return Object.freeze({
+    ...file,
+    cpus,
+    memoryMiB,
+    maxJobs,
+    bundle: file.bundle,
+    system: host.arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux',
+    coresPerJob: Math.max(1, Math.floor(cpus / maxJobs)),
+  });
+}
+
+function problemOf(issue: v.InferIssue<typeof schema>): Problem {
+  const path = v.getDotPath(issue) ?? 'config.json';
+  const known = Object.keys(schema.entries);
+  if (issue.type === 'strict_object' && issue.expected === 'never')
+    return {
+      path,
+      value: issue.input,
+      message: 'is not a setting',
+      hint: `Settings are: ${known.join(', ')}.`,
+    };
+  return {
+    path,
+    value: issue.input,
+    message: issue.message,
+    hint: 'docs/configuration.md lists what each setting takes.',
+  };
+}
+
+/** What no host of this size can give. Looks only at fields that are numbers, so it can run beside the shape's own problems. */
+function hostProblems(json: unknown, host: HostFacts): Problem[] {
+  const file = (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>;
+  const above = (path: string, limit: number, unit: string, hint: string): Problem[] => {
+    const value = file[path];
+    return typeof value === 'number' && value > limit
+      ? [{ path, value, message: `is above the host's ${limit} ${unit}`, hint }]
+      : [];
+  };
+  return [
+    ...above('cpus', host.cpus, 'CPUs', `Choose at most ${host.cpus}.`),
+    ...above(
+      'memoryMiB',
+      host.memoryMiB,
+      'MiB of memory',
+      `Choose at most ${host.memoryMiB}; a quarter of it is a good start.`,
+    ),
+    ...above(
+      'diskGiB',
+      host.diskGiB,
+      'GiB of disk',
+      `Choose at most ${host.diskGiB}; ${host.diskFreeGiB} GiB of it are free now.`,
+    ),
+    ...(file['accelerator'] === 'hvf' && host.platform !== 'darwin'
+      ? [{ path: 'accelerator', value: 'hvf', message: 'exists on macOS only', hint: 'Use auto.' }]
+      : []),
+    ...(file['accelerator'] === 'kvm' && host.platform !== 'linux'
+      ? [{ path: 'accelerator', value: 'kvm', message: 'exists on Linux only', hint: 'Use auto.' }]
+      : []),
+  ];
+}

@@ -1,0 +1,107 @@
+/** Every path in the state directory, with its writer and its readers. Nothing else joins these names. */
+import { join } from 'node:path';
+import type { Problem } from './problem.ts';
+
+/**
+ * Longest path of a Unix socket in bytes: macOS has 104 with the final NUL (sys/un.h). Node truncates a longer one
+ * without a word, so it is checked here.
+ */
+export const maxSocketPath = 103;
+
+export type Layout = ReturnType<typeof layoutOf>;
+
+/** The map of a state directory (an absolute path). Pure: touches nothing. */
+export function layoutOf(root: string) {
+  const state = join(root, 'nix-state');
+  const keys = join(root, 'keys');
+  return {
+    root,
+    /** Written by configure and by people; read by everything. */
+    config: join(root, 'config.json'),
+    /** Sparse raw data disk: the guest's /nix. Created and grown by the daemon, formatted by the guest, deleted by nobody. */
+    disk: join(root, 'nix-disk'),
+    /** Written by configure; read by people. */
+    example: join(root, 'example.nix'),
+    /** Made by `image build`: one folder an image. */
+    images: join(root, 'image'),
+    /** Packages by SHA-256; written by `image build`; can be deleted at any time. */
+    downloads: join(root, 'downloads'),
+
+    keys,
+    /** Logs in as the guest's `builder`; read by Nix's ssh and by our probe. */
+    clientKey: join(keys, 'client_ed25519'),
+    /** Logs in as the guest's root; for `linuxkit-builder ssh --root` and the daemon only. */
+    rootKey: join(keys, 'root_ed25519'),
+    /** The guest's own ssh identity, handed to it in the seed. */
+    hostKey: join(keys, 'host_ed25519'),
+    /** The host key's public half under the alias; written by configure; read by ssh. */
+    knownHosts: join(keys, 'known_hosts'),
+    /** The Host stanza for the user; included from ~/.ssh/config. */
+    sshConfig: join(root, 'ssh_config'),
+
+    state,
+    /** Kernel lock: one daemon a state directory. Held for the daemon's life. */
+    daemonLock: join(state, 'daemon.lock'),
+    /** proper-lockfile: serialises a start against configure, image build and unconfigure. */
+    startLock: join(state, 'start'),
+    /** Kernel lock that the VM process holds for its life. */
+    vmLock: join(state, 'vm.lock'),
+    networkLock: join(state, 'network.lock'),
+    /** Rewritten whole at each transition by the daemon; read by anybody. */
+    status: join(state, 'status.json'),
+    /** What cannot be said by a signal: one JSON a line; 0600. */
+    control: join(state, 'control.sock'),
+    /** Who the daemon is (JSON with pid, start time, boot id, program). */
+    daemonPid: join(state, 'daemon.json'),
+    /** The plain pid of a child and, beside it, the JSON that says whether to believe it. */
+    pid: (program: string) => join(state, `${program}.pid`),
+    pidRecord: (program: string) => join(state, `${program}.json`),
+    /** The guest's serial output; written by the VM process, read by the daemon. */
+    consoleRing: join(state, 'console-ring'),
+    /** Decoded console lines with times, over many boots; rotated by size. */
+    consoleLog: join(state, 'console.log'),
+    /** The daemon's log: one JSON a line; rotated by size. */
+    log: join(state, 'daemon.log'),
+    /** What the VM program itself says; followed into the daemon's log. */
+    vmOutput: join(state, 'vm.out'),
+    networkOutput: join(state, 'network.out'),
+    /** Base initrd plus this start's seed; 0600, since it holds keys. */
+    initrd: join(state, 'initrd'),
+    /** QEMU's machine protocol. */
+    qmp: join(state, 'qmp.sock'),
+    /** The guest agent's channel. */
+    agent: join(state, 'agent.sock'),
+    /** What the accelerator trials found: JSON by boot id and program. */
+    accelerators: join(state, 'accelerators.json'),
+  };
+}
+
+/** What makes a directory unfit to be the state directory, judged by its name alone. */
+export function stateDirectoryProblems(root: string): Problem[] {
+  const problems: Problem[] = [];
+  const bad = (message: string, hint: string) =>
+    problems.push({ path: 'state directory', value: root, message, hint });
+  if (!root.startsWith('/')) bad('is not an absolute path', 'Give the whole path, from /.');
+  const character = /[\p{Cc}",'\\%$;]/u.exec(root)?.[0];
+  if (character !== undefined)
+    bad(
+      `contains ${JSON.stringify(character)}, which ssh configuration or a VM program would take for something else`,
+      'Choose a directory without control characters and without any of " \' , ; \\ % $',
+    );
+  const longest = Buffer.byteLength(layoutOf(root).control);
+  if (longest > maxSocketPath)
+    bad(
+      `is ${longest - maxSocketPath} bytes too long: sockets inside it would need ${longest} bytes and the system takes ${maxSocketPath}`,
+      'Choose a shorter directory, with -d or XDG_CACHE_HOME.',
+    );
+  return problems;
+}
+
+/** Where the state is when nobody says otherwise: `$XDG_CACHE_HOME/nix-linuxkit-builder`, else under ~/.cache. */
+export function defaultStateDirectory(env: NodeJS.ProcessEnv, home: string): string {
+  const cache = env['XDG_CACHE_HOME'];
+  return join(
+    cache !== undefined && cache.startsWith('/') ? cache : join(home, '.cache'),
+    'nix-linuxkit-builder',
+  );
+}

@@ -1,0 +1,216 @@
+/**
+ * Processes: short commands that are waited for, and children that live on. The only file that knows execa and tree-kill.
+ *
+ * A child's end is its `exit` event: execa's promise also waits for every holder of its pipes. Children get files for
+ * output, never pipes; they lead a session of their own, so that a signal to their group reaches all of them and
+ * nobody else.
+ */
+import { spawnSync } from 'node:child_process';
+import { closeSync, constants, openSync } from 'node:fs';
+import { execa, type Options } from 'execa';
+import treeKill from 'tree-kill';
+import type { Clock } from './clock.ts';
+
+/** A program to run, as data: nothing has run. */
+export interface Launch {
+  /** Absolute path, or a name to be found on PATH. */
+  readonly program: string;
+  readonly argv: readonly string[];
+  /** The whole environment: nothing of ours is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+/** How a process ended. `not-started`: the system could not run it at all. */
+export type Ended =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'signalled'; readonly signal: string }
+  | { readonly kind: 'not-started'; readonly reason: string };
+
+/** A running child: three facts and a way to end it. */
+export interface Child {
+  readonly pid: number;
+  /** Settles once, never rejects. */
+  readonly ended: Promise<Ended>;
+  signal(name: NodeJS.Signals): void;
+  /** SIGTERM to its session, then SIGKILL when graceMs have passed. */
+  stop(graceMs: number): Promise<Ended>;
+}
+
+/** Exit code that says a child's lock file was held: EX_TEMPFAIL, as `flock -E 75` gives it. */
+export const lockHeld = 75;
+
+export interface LaunchFiles {
+  /** Gets stdout and stderr, appended. */
+  readonly output: string;
+  /** Locked by the child for its life; we keep no descriptor of it. */
+  readonly lock: string;
+}
+
+/** Starts a child that outlives us unless it is stopped. Resolves when it has a pid, or with `not-started`. */
+export async function launch(
+  what: Launch,
+  files: LaunchFiles,
+  clock: Clock,
+): Promise<Child | Extract<Ended, { kind: 'not-started' }>> {
+  const output = openSync(files.output, 'a', 0o600);
+  const locked = withLock(what, files.lock);
+  try {
+    const options = {
+      cwd: what.cwd,
+      env: { ...what.env },
+      extendEnv: false,
+      // execa's types take only literal descriptor numbers; any open one works.
+      stdio: ['ignore', output, output, ...locked.extra] as unknown as ['ignore', 1, 1],
+      buffer: false,
+      reject: false,
+      cleanup: false,
+      detached: true,
+    } satisfies Options;
+    const process = execa(locked.program, [...locked.argv], options);
+    const ended = new Promise<Ended>((resolve) => {
+      process.once('exit', (code, signal) =>
+        resolve(
+          signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signalled', signal },
+        ),
+      );
+      process.once('error', (error) => resolve({ kind: 'not-started', reason: error.message }));
+    });
+    const { pid } = process;
+    if (pid === undefined) return (await ended) as Extract<Ended, { kind: 'not-started' }>;
+    return childOf(pid, ended, clock);
+  } finally {
+    closeSync(output);
+    for (const fd of locked.extra) closeSync(fd);
+  }
+}
+
+/** macOS <fcntl.h>: open with an exclusive lock, which the child then shares. Linux has no such flag. */
+const O_EXLOCK = 0x20;
+
+/** The launch, made to hold a lock file: on Linux by flock(1) as exec wrapper, on macOS by an inherited descriptor. */
+function withLock(
+  what: Launch,
+  lock: string,
+): { program: string; argv: readonly string[]; extra: number[] } {
+  if (process.platform === 'darwin')
+    return {
+      ...what,
+      extra: [
+        openSync(
+          lock,
+          constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK | O_EXLOCK,
+          0o600,
+        ),
+      ],
+    };
+  return {
+    program: 'flock',
+    argv: ['-n', '-F', '-E', String(lockHeld), lock, what.program, ...what.argv],
+    extra: [],
+  };
+}
+
+function childOf(pid: number, ended: Promise<Ended>, clock: Clock): Child {
+  let gone = false;
+  void ended.then(() => (gone = true));
+  const signal = (name: NodeJS.Signals) => {
+    signalGroup(pid, name);
+    // A second sweep for what left the session; needs ps, and only while the pid is certainly ours.
+    if (name === 'SIGKILL' && !gone && hasPs()) treeKill(pid, name, () => undefined);
+  };
+  return {
+    pid,
+    ended,
+    signal,
+    async stop(graceMs) {
+      signal('SIGTERM');
+      const cancel = clock.after(graceMs, () => signal('SIGKILL'));
+      try {
+        return await ended;
+      } finally {
+        cancel();
+      }
+    },
+  };
+}
+
+/** Signals a whole session of ours by its leader's pid; no error if it is gone. */
+export function signalGroup(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, name);
+  } catch {
+    // ESRCH: nobody is left, which is what was wanted.
+  }
+}
+
+/** tree-kill starts ps without listening for its failure, which would end us: so it is asked for once. */
+let psFound: boolean | undefined;
+function hasPs(): boolean {
+  psFound ??=
+    spawnSync('ps', ['-o', 'pid=', '-p', String(process.pid)], { stdio: 'ignore' }).error ===
+    undefined;
+  return psFound;
+}
+
+export interface RunOptions {
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  readonly input?: string | Uint8Array;
+  readonly cwd?: string;
+  /** The whole environment when given; otherwise ours is inherited. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Most bytes kept of each stream; the command is ended beyond it. Default 1 MiB. */
+  readonly maxBytes?: number;
+  /** Give the terminal to the command: nothing is captured. */
+  readonly terminal?: boolean;
+}
+
+export interface Ran {
+  readonly ended: Ended | { readonly kind: 'timed-out' } | { readonly kind: 'cancelled' };
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a short command to its end. Never rejects: every way to end is in the result. */
+export async function run(
+  program: string,
+  argv: readonly string[],
+  options: RunOptions = {},
+): Promise<Ran> {
+  const result = await execa(program, [...argv], {
+    reject: false,
+    stripFinalNewline: false,
+    maxBuffer: options.maxBytes ?? 1024 * 1024,
+    ...(options.terminal === true
+      ? { stdio: 'inherit' as const }
+      : options.input === undefined
+        ? { stdin: 'ignore' as const }
+        : { input: options.input }),
+    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: { ...options.env }, extendEnv: false }),
+  });
+  return { ended: endOf(result), stdout: textOf(result.stdout), stderr: textOf(result.stderr) };
+}
+
+/** True when a command ran and exited 0. */
+export const succeeded = (ran: Ran): boolean => ran.ended.kind === 'exited' && ran.ended.code === 0;
+
+const textOf = (stream: unknown): string => (typeof stream === 'string' ? stream : '');
+
+function endOf(result: {
+  timedOut: boolean;
+  isCanceled: boolean;
+  exitCode?: number | undefined;
+  signal?: string | undefined;
+  originalMessage?: string | undefined;
+  code?: string | undefined;
+}): Ran['ended'] {
+  if (result.timedOut) return { kind: 'timed-out' };
+  if (result.isCanceled) return { kind: 'cancelled' };
+  if (result.exitCode !== undefined) return { kind: 'exited', code: result.exitCode };
+  if (result.signal !== undefined) return { kind: 'signalled', signal: result.signal };
+  return { kind: 'not-started', reason: result.code ?? result.originalMessage ?? 'unknown' };
+}

@@ -1,0 +1,39 @@
+/** The only source of time. Everything that waits takes a Clock, so that tests move time themselves. */
+export interface Clock {
+  /** Wall time in ms since 1970. */
+  now(): number;
+  /** Milliseconds that only grow; for durations. Counts sleep on macOS, not on Linux. */
+  monotonic(): number;
+  /** Resolves after ms, rejects with the signal's reason when aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Calls fn once after ms; the returned function cancels. Does not keep the process alive when unref'd. */
+  after(ms: number, fn: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted === true) return reject(reasonOf(signal));
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      }, ms);
+      const onAbort = () => {
+        clearTimeout(timer);
+        reject(reasonOf(signal));
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+    }),
+  after: (ms, fn) => {
+    const timer = setTimeout(fn, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** What an abort is thrown as: the reason itself when it is an Error. */
+export function reasonOf(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason;
+  return reason instanceof Error ? reason : new Error('aborted');
+}

@@ -1,0 +1,65 @@
+/**
+ * Expected trouble, as data: what happened, why, and what to do about it. A Failure travels in states, records
+ * and messages; {@link Failed} carries one through code that acts. Any other exception is a bug of ours.
+ */
+
+/** Exit codes of sysexits(3), the ones we use. */
+export const Exit = {
+  ok: 0,
+  general: 1,
+  usage: 64,
+  dataError: 65,
+  noInput: 66,
+  unavailable: 69,
+  software: 70,
+  osError: 71,
+  cannotCreate: 73,
+  ioError: 74,
+  temporary: 75,
+  noPermission: 77,
+  config: 78,
+} as const;
+export type ExitCode = (typeof Exit)[keyof typeof Exit];
+
+/** One expected way to go wrong. */
+export interface Failure {
+  /** Stable name in kebab-case, for programs and tests: `image-truncated`. */
+  readonly kind: string;
+  /** What happened, with the facts: one sentence. */
+  readonly message: string;
+  /** What to do about it: a sentence or a command. */
+  readonly hint: string;
+  readonly exit: ExitCode;
+  /** Last words of the program concerned, oldest first. */
+  readonly lines?: readonly string[];
+}
+
+/** The one exception that is not a bug: it carries a Failure to whoever decides. */
+export class Failed extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure, options?: ErrorOptions) {
+    super(`${failure.message} ${failure.hint}`, options);
+    this.name = 'Failed';
+    this.failure = failure;
+  }
+}
+
+/** What was thrown, as a Failure; a bug becomes `bug` with its stack in the lines. */
+export function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof Failed) return thrown.failure;
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  return {
+    kind: 'bug',
+    message: `Unexpected: ${error.message}.`,
+    hint: 'This is a fault of linuxkit-builder itself: please report it with the lines below.',
+    exit: Exit.software,
+    lines: (error.stack ?? '').split('\n'),
+  };
+}
+
+/** The `code` of a Node system error (`ENOENT`), or undefined. */
+export function errorCode(thrown: unknown): string | undefined {
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string'
+    ? thrown.code
+    : undefined;
+}

@@ -1,0 +1,72 @@
+/** Files that are read back by others: written whole or not at all. */
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import writeFileAtomic from 'write-file-atomic';
+import { Exit, Failed, errorCode } from './failure.ts';
+
+export interface WriteOptions {
+  /** Permission bits; default 0600: our files hold keys and paths. */
+  readonly mode?: number;
+  /** Flush to the medium before the rename; default true. False for what is rewritten all the time. */
+  readonly durable?: boolean;
+}
+
+/** Replaces path by a complete file: a temporary file beside it, then rename. A reader sees old or new, never half. */
+export function writeWhole(
+  path: string,
+  data: string | Uint8Array,
+  options: WriteOptions = {},
+): void {
+  try {
+    writeFileAtomic.sync(path, data as string | Buffer, {
+      mode: options.mode ?? 0o600,
+      fsync: options.durable ?? true,
+    });
+  } catch (error) {
+    throw new Failed(cannotWrite(path, error), { cause: error });
+  }
+}
+
+/** Makes a directory of ours with its parents, private to the user. */
+export function makeDirectory(path: string, mode = 0o700): void {
+  try {
+    mkdirSync(path, { recursive: true, mode });
+  } catch (error) {
+    throw new Failed(cannotWrite(path, error), { cause: error });
+  }
+}
+
+/** The text of a file, or undefined if there is none. Other errors are thrown as they are. */
+export function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** The size of a file in bytes, or undefined if there is none. */
+export function sizeIfThere(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.size;
+}
+
+function cannotWrite(path: string, error: unknown) {
+  const code = errorCode(error) ?? String(error);
+  const why: Record<string, string> = {
+    EACCES: 'permission denied',
+    EPERM: 'not permitted',
+    EROFS: 'the file system is read-only',
+    ENOSPC: 'the disk is full',
+    ENOTDIR: 'a part of the path is not a directory',
+  };
+  const permission = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
+  return {
+    kind: 'cannot-write',
+    message: `Cannot write ${path}: ${why[code] ?? code}.`,
+    hint:
+      code === 'ENOSPC'
+        ? 'Free some space and try again.'
+        : 'Check the owner and the mode of that directory.',
+    exit: permission ? Exit.noPermission : Exit.cannotCreate,
+  } as const;
+}

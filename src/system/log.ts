@@ -1,0 +1,70 @@
+/** The daemon's log: one JSON a line, written at once (pino's default would lose the last lines of a killed process). */
+import { renameSync } from 'node:fs';
+import pino from 'pino';
+import { sizeIfThere } from './files.ts';
+
+export type Level = 'debug' | 'info' | 'warn' | 'error';
+
+/** Records one happening: a fixed event name in kebab-case, and its facts. */
+export type Log = (level: Level, event: string, fields?: Readonly<Record<string, unknown>>) => void;
+
+export interface LogOptions {
+  readonly path: string;
+  readonly verbose?: boolean;
+  /** Rotate when the file is larger, in bytes. Default 2 MiB. */
+  readonly maxBytes?: number;
+  /** Old files kept as PATH.1 (newest) to PATH.N. Default 3. */
+  readonly keep?: number;
+}
+
+/** Opens (and from time to time rotates) a log file. A full disk loses lines, never the daemon. */
+export function openLog({
+  path,
+  verbose = false,
+  maxBytes = 2 * 1024 * 1024,
+  keep = 3,
+}: LogOptions): Log {
+  const destination = pino.destination({
+    dest: path,
+    sync: true,
+    mkdir: true,
+    mode: 0o600,
+    maxLength: 1_000_000,
+  });
+  destination.on('error', () => undefined);
+  const logger = pino(
+    {
+      base: { pid: process.pid },
+      level: verbose ? 'debug' : 'info',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
+  let written = sizeIfThere(path) ?? 0;
+  return (level, event, fields) => {
+    try {
+      if (written > maxBytes) {
+        rotate(path, keep);
+        destination.reopen();
+        written = 0;
+      }
+      // An estimate is enough: it only decides when to look for a new file.
+      written += 160;
+      logger[level]({ event, ...fields });
+    } catch {
+      // ENOSPC is thrown by the synchronous destination; the state is in status.json as well.
+    }
+  };
+}
+
+/** PATH -> PATH.1 -> ... -> PATH.keep, the oldest replaced. */
+export function rotate(path: string, keep: number): void {
+  for (let n = keep; n >= 1; n--) {
+    const from = n === 1 ? path : `${path}.${n - 1}`;
+    if (sizeIfThere(from) !== undefined) renameSync(from, `${path}.${n}`);
+  }
+}
+
+/** A log that nobody reads. */
+export const silent: Log = () => undefined;

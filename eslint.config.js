@@ -4,6 +4,7 @@ import tseslint from 'typescript-eslint';
 const guarded = {
   'src/system/child.ts': ['execa', 'tree-kill', 'node:child_process'],
   'src/system/lock.ts': ['proper-lockfile', 'node:child_process'],
+  'src/system/process.ts': ['node:child_process'],
   'src/system/clock.ts': ['node:timers', 'node:timers/promises'],
   'src/system/files.ts': ['write-file-atomic'],
   'src/system/log.ts': ['pino'],
@@ -23,7 +24,10 @@ export default tseslint.config(
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-misused-promises': 'error',
-      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       '@typescript-eslint/only-throw-error': 'error',
       '@typescript-eslint/restrict-template-expressions': [
         'error',

@@ -1,0 +1,41 @@
+/** When to try again and when to give up: pure. */
+import type { Failure } from '../system/failure.ts';
+import { isPermanent } from './failure.ts';
+
+export interface Policy {
+  /** Wait before the second attempt; doubles with each further one. */
+  readonly firstDelayMs: number;
+  /** The longest wait. */
+  readonly maxDelayMs: number;
+  /** Attempts in a row without a stable life before giving up. */
+  readonly maxAttempts: number;
+  /** A `ready` at least this long makes the next loss a first attempt again. */
+  readonly stableMs: number;
+}
+
+/** At worst 5 attempts and 3.75 s of waiting: long enough for a port or a lock to become free, short enough to be told. */
+export const defaultPolicy: Policy = {
+  firstDelayMs: 250,
+  maxDelayMs: 30_000,
+  maxAttempts: 5,
+  stableMs: 60_000,
+};
+
+export type AfterLoss =
+  | { readonly type: 'retry'; readonly ms: number }
+  | { readonly type: 'give-up'; readonly failure: Failure };
+
+/** attempt: the number of the start that was lost, 1 for the first; 0 for a start that had been stable. */
+export function afterLoss(failure: Failure, attempt: number, policy: Policy): AfterLoss {
+  if (isPermanent(failure)) return { type: 'give-up', failure };
+  if (attempt >= policy.maxAttempts)
+    return { type: 'give-up', failure: exhausted(failure, attempt) };
+  const ms = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** Math.max(0, attempt - 1));
+  return { type: 'retry', ms };
+}
+
+const exhausted = (failure: Failure, attempts: number): Failure => ({
+  ...failure,
+  message: `Gave up after ${attempts} attempts in a row; the last one: ${failure.message}`,
+  hint: `${failure.hint} Then: linuxkit-builder restart.`,
+});

@@ -1,0 +1,91 @@
+/** What can go wrong with the children and the guest, in words; and which of it no second try can mend. */
+import { lockHeld, type Ended } from '../system/child.ts';
+import { Exit, type Failure } from '../system/failure.ts';
+
+/**
+ * Failures that stay until a person changes something. A retry that cannot help is not made. Kinds come from here, from
+ * vm/, guest/boot.ts and config/.
+ */
+const permanent: ReadonlySet<string> = new Set([
+  'config-invalid',
+  'not-configured',
+  'identity-missing',
+  'identity-broken',
+  'program-missing',
+  'image-missing',
+  'image-truncated',
+  'image-wrong-hash',
+  'image-not-a-kernel',
+  'image-not-an-initrd',
+  'image-bad-cmdline',
+  'disk-not-ours',
+  'disk-unreadable',
+  'disk-shrinks',
+  'no-accelerator',
+  'guest-seed-missing',
+  'guest-root-broken',
+  'guest-disk-missing',
+  'guest-disk-foreign',
+  'guest-disk-broken',
+  'guest-network-missing',
+]);
+
+export const isPermanent = (failure: Failure): boolean => permanent.has(failure.kind);
+
+/** How a child ended, in words: "exited with code 1", "was killed by SIGKILL". */
+export function describeEnded(ended: Ended): string {
+  switch (ended.kind) {
+    case 'exited':
+      return `exited with code ${ended.code}`;
+    case 'signalled':
+      return `was killed by ${ended.signal}`;
+    case 'not-started':
+      return `could not be started (${ended.reason})`;
+  }
+}
+
+/** The VM process ended although nobody asked it to. reason: what it said itself, such as QMP's "guest-shutdown". */
+export function vmExited(
+  program: string,
+  ended: Ended,
+  reason: string | undefined,
+  lines: readonly string[],
+): Failure {
+  if (ended.kind === 'exited' && ended.code === lockHeld)
+    return {
+      kind: 'vm-lock-held',
+      message: `${program} was not started: another VM process of this builder still holds its lock.`,
+      hint: 'It is looked for again at the next attempt.',
+      exit: Exit.temporary,
+    };
+  const said = reason === undefined ? '' : ` It said why: ${reason}.`;
+  return {
+    kind: 'vm-exited',
+    message: `The VM process ${program} ${describeEnded(ended)}.${said}`,
+    hint: 'The console and its own last words are in: linuxkit-builder logs, linuxkit-builder console.',
+    exit: Exit.unavailable,
+    lines,
+  };
+}
+
+/** The kernel said that it cannot go on. */
+export const guestPanicked = (text: string, lines: readonly string[]): Failure => ({
+  kind: 'guest-panicked',
+  message: `The guest's kernel panicked: ${text}`,
+  hint: 'The lines before it are in: linuxkit-builder console.',
+  exit: Exit.unavailable,
+  lines,
+});
+
+/** The boot took too long; names the first stage that did not come. */
+export const bootTimedOut = (
+  seconds: number,
+  missing: string,
+  lines: readonly string[],
+): Failure => ({
+  kind: 'boot-timed-out',
+  message: `The guest was not ready after ${seconds} s: the stage '${missing}' did not come.`,
+  hint: 'See what it did last: linuxkit-builder console.',
+  exit: Exit.unavailable,
+  lines,
+});

@@ -1,0 +1,71 @@
+/** Who a pid is: enough to tell our process from a stranger that was given the same number. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
+
+export interface Identity {
+  readonly pid: number;
+  /** Clock ticks since boot on Linux; the UTC start time, to the second, on macOS. Compared, never computed with. */
+  readonly started: string;
+  /** Differs after each boot of the host: pids and start times begin anew there. */
+  readonly boot: string;
+  /** Base name of the running program. */
+  readonly program: string;
+}
+
+/** The live process with that pid, or undefined: gone, or a zombie, which is as good as gone. */
+export function identify(pid: number): Identity | undefined {
+  return process.platform === 'linux' ? identifyLinux(pid) : identifyPs(pid);
+}
+
+/** True when that very process still runs: pid, start time, boot and program all match. */
+export function isAlive(identity: Identity): boolean {
+  const now = identify(identity.pid);
+  return (
+    now !== undefined &&
+    now.started === identity.started &&
+    now.boot === identity.boot &&
+    now.program === identity.program
+  );
+}
+
+let boot: string | undefined;
+/** The host's current boot. */
+export function bootId(): string {
+  boot ??=
+    process.platform === 'linux'
+      ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+      : spawnSync('/usr/sbin/sysctl', ['-n', 'kern.boottime'], { encoding: 'utf8' }).stdout.trim();
+  return boot;
+}
+
+function identifyLinux(pid: number): Identity | undefined {
+  try {
+    // proc(5): the name in parentheses may hold spaces and parentheses; state is field 3, start time field 22.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
+    return { pid, started: fields[19] ?? '', boot: bootId(), program: programLinux(pid, stat) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The program file's name. Of other users' processes only the kernel's 15 characters can be read. */
+function programLinux(pid: number, stat: string): string {
+  try {
+    return basename(readlinkSync(`/proc/${pid}/exe`)).replace(/ \(deleted\)$/, '');
+  } catch {
+    return stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
+  }
+}
+
+/** ps(1) prints the start time in the caller's zone and language, so both are fixed. */
+function identifyPs(pid: number): Identity | undefined {
+  const argv = ['-o', 'state=', '-o', 'lstart=', '-o', 'comm=', '-p', String(pid)];
+  const env = { PATH: '/usr/bin:/bin', TZ: 'UTC', LC_ALL: 'C' };
+  const { stdout } = spawnSync('ps', argv, { encoding: 'utf8', env });
+  const match = /^(\S+)\s+(\w+ +\w+ +\d+ [\d:]+ \d+)\s+(.+)$/.exec(stdout.trim());
+  if (match === null || match[1]?.startsWith('Z') === true) return undefined;
+  return { pid, started: match[2] ?? '', boot: bootId(), program: basename(match[3] ?? '') };
+}

@@ -1,0 +1,65 @@
+/** Finding other people's programs, and saying how to get one that is missing. */
+import { accessSync, constants, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Exit, Failed } from './failure.ts';
+
+/** Where package managers of macOS and Nix put programs that launchd's PATH does not name. */
+const beyondPath = [
+  '/opt/homebrew/bin',
+  '/usr/local/bin',
+  '/run/current-system/sw/bin',
+  '/nix/var/nix/profiles/default/bin',
+];
+
+/** How to get the programs that we need: package names of Debian and Homebrew. */
+const packages: Readonly<Record<string, { readonly debian: string; readonly brew: string }>> = {
+  'qemu-system-x86_64': { debian: 'qemu-system-x86', brew: 'qemu' },
+  'qemu-system-aarch64': { debian: 'qemu-system-arm', brew: 'qemu' },
+  ssh: { debian: 'openssh-client', brew: 'openssh' },
+  'ssh-keygen': { debian: 'openssh-client', brew: 'openssh' },
+  nix: { debian: 'nix-bin', brew: 'nix' },
+  mksquashfs: { debian: 'squashfs-tools', brew: 'squashfs' },
+  flock: { debian: 'util-linux', brew: 'util-linux' },
+};
+
+/** The absolute path of a program, or Failed `program-missing` with the command that installs it. */
+export function findProgram(name: string, path: string | undefined = process.env['PATH']): string {
+  const found = tryProgram(name, path);
+  if (found === undefined) throw new Failed(programMissing(name));
+  return found;
+}
+
+export function tryProgram(
+  name: string,
+  path: string | undefined = process.env['PATH'],
+): string | undefined {
+  if (name.includes('/')) return isProgram(name) ? name : undefined;
+  const folders = [
+    ...(path ?? '').split(':').filter((folder) => folder.startsWith('/')),
+    ...beyondPath,
+  ];
+  return folders.map((folder) => join(folder, name)).find(isProgram);
+}
+
+export function programMissing(name: string) {
+  const known = packages[name];
+  const get =
+    process.platform === 'darwin'
+      ? `brew install ${known?.brew ?? name}`
+      : `apt-get install ${known?.debian ?? name}`;
+  return {
+    kind: 'program-missing',
+    message: `The program ${name} is not installed, or not on the PATH.`,
+    hint: `Get it with: ${get}`,
+    exit: Exit.unavailable,
+  } as const;
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

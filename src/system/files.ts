@@ -50,7 +50,8 @@ export function sizeIfThere(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.size;
 }
 
-function cannotWrite(path: string, error: unknown) {
+/** A system error from writing, in words. */
+export function cannotWrite(path: string, error: unknown) {
   const code = errorCode(error) ?? String(error);
   const why: Record<string, string> = {
     EACCES: 'permission denied',

@@ -1,0 +1,72 @@
+/**
+ * What goes into our guest: package names, the files of them that are kept, kernel modules, the kernel's command line.
+ * The guest's own files are beside it in rootfs/ (rootfs/modes.json says what a plain file cannot).
+ */
+export type Arch = 'amd64' | 'arm64';
+
+export interface Recipe {
+  /** Package names asked for, per Debian architecture. */
+  readonly packages: (arch: Arch) => readonly string[];
+  /** Packages of the closure that are left out whole; what only they depend on is not wanted either. */
+  readonly without: readonly string[];
+  /** Whether a path of a package (no leading ./, after usr-merge, as usr/share/doc/x) is in the root. */
+  readonly keep: (path: string) => boolean;
+  /** Kernel modules that stage 1 inserts, in load order. */
+  readonly stage1Modules: readonly string[];
+  /** Kernel modules kept in the root, loaded after the start of the services. */
+  readonly rootModules: readonly string[];
+  /** The kernel command line of the triple; the daemon adds `console=` and `linuxkit-builder.vm=`. */
+  readonly cmdline: (arch: Arch) => string;
+}
+
+/** The guest that `image build` makes. */
+export const recipe: Recipe = {
+  packages: (arch) => [`linux-image-cloud-${arch}`, ...packages],
+  without: [
+    // Maintainer scripts and what only they run: none of them ever runs here.
+    ...['debconf', 'init-system-helpers', 'runit-helper', 'sysuser-helper', 'ucf', 'lsb-base'],
+    ...[
+      'initramfs-tools',
+      'linux-initramfs-tool',
+      'linux-base',
+      'libpam-runtime',
+      'libpam-modules',
+    ],
+    ...['passwd', 'base-passwd', 'login.defs', 'libsemanage-common', 'debianutils', 'adduser'],
+    // Perl is needed by three scripts of nix-bin that its C++ programs replaced.
+    ...['perl', 'libwww-curl-perl', 'libdbd-sqlite3-perl', 'curl', 'bzip2', 'xz-utils'],
+    // busybox does their work.
+    ...['kmod', 'procps', 'sysvinit-utils', 'logsave', 'bash-static'],
+    ...['systemd', 'systemd-sysusers', 'udev', 'openssh-client', 'openssh-sftp-server', 'openssl'],
+    ...['openssl-provider-legacy', 'readline-common', 'libaudit-common', 'libsasl2-modules-db'],
+  ],
+  keep: (path) => !dropped.some((pattern) => pattern.test(path)),
+  stage1Modules: ['loop', 'squashfs', 'overlay', 'virtio_blk', 'virtio_net', 'virtio-rng'],
+  rootModules: ['button', 'evdev'],
+  cmdline: () => commandLine.join(' '),
+};
+
+const packages: readonly string[] = [
+  ...['nix-bin', 'openssh-server', 'ca-certificates', 'e2fsprogs', 'qemu-guest-agent', 'acpid'],
+  ...['busybox-static', 'netbase'],
+];
+
+const dropped: readonly RegExp[] = [
+  /^(boot|var|lib\/modules|usr\/lib\/modules)\//,
+  /^usr\/share\/(?!(zoneinfo|misc)\/)/,
+  /^usr\/(include|src|games|local)\//,
+  // Service files, hooks and defaults of the init systems and package tools that are not here.
+  /^usr\/lib\/(systemd|sysusers\.d|tmpfiles\.d|udev|pkgconfig|pcrlock\.d|initcpio|environment\.d)\//,
+  /^usr\/lib\/[^/]+\/(gconv|perl|perl-base|security|audit|engines-3|ossl-modules|e2initrd_helper)(\/|$)/,
+  /^etc\/(?!(protocols|services|rpc|ethertypes|mke2fs\.conf|bindresvport\.blacklist)$)/,
+];
+
+const commandLine: readonly string[] = [
+  'quiet',
+  'loglevel=4',
+  // A panic becomes a reboot, which the host's VM program was told to turn into its end.
+  'panic=-1',
+  // With it, niceness would count only inside one session, and builds could starve sshd and the agent.
+  'noautogroup',
+  'random.trust_cpu=on',
+];

@@ -1,0 +1,217 @@
+/**
+ * The front door: what Nix's ssh connects to. It listens for the daemon's whole life; whoever comes while the guest is
+ * away waits, and goes through when it is ready. Nobody is sent off without a reason in the log.
+ */
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Tunnel } from '../config/tunnel.ts';
+import type { Clock } from '../system/clock.ts';
+import { Exit, Failed, errorCode } from '../system/failure.ts';
+import type { Log } from '../system/log.ts';
+import { reachGuest } from './guest-connection.ts';
+import { holdClient, type HeldClient } from './held-client.ts';
+import { portOwner } from './port-owner.ts';
+import { admit, arrive, emptyQueue, leave, sendBack } from './queue.ts';
+import { splice } from './splice.ts';
+
+export interface DoorOptions {
+  /** 0 for any free one. */
+  readonly port: number;
+  /** Longest wait of one client, from its arrival to sshd's greeting. */
+  readonly holdMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Connections that may be waiting for sshd's greeting at a time. Default 32. */
+  readonly maxHandshakes?: number;
+}
+
+/** The open front door. It begins by holding everybody. */
+export interface Door {
+  readonly port: number;
+  /** The guest is ready: whoever waits goes through, and whoever comes. */
+  release(tunnel: Tunnel): void;
+  /** The guest is away: new clients wait. Those that are through end with their guest. */
+  hold(why: string): void;
+  counts(): { readonly held: number; readonly opening: number; readonly open: number };
+  /** Bytes carried so far, both ways, since the door was opened: when it grows, somebody is at work. */
+  bytes(): number;
+  /** Ends every connection and stops listening. */
+  close(): Promise<void>;
+}
+
+const host = '127.0.0.1';
+
+/** Opens the door, or fails with `door-port-taken`, `door-port-forbidden`. */
+export async function openDoor(options: DoorOptions): Promise<Door> {
+  const door = new FrontDoor(options);
+  await door.listen(options.port);
+  return door;
+}
+
+interface Client {
+  readonly number: number;
+  readonly socket: Socket;
+  readonly held: HeldClient;
+  readonly cancelLimit: () => void;
+  /** Ends the opening that is under way for it. */
+  attempt: AbortController;
+}
+
+class FrontDoor implements Door {
+  readonly #options: DoorOptions;
+  readonly #server: Server;
+  readonly #clients = new Map<number, Client>();
+  readonly #open = new Set<readonly [client: Socket, guest: Socket]>();
+  #queue = emptyQueue;
+  #tunnel: Tunnel | undefined;
+  #arrivals = 0;
+  #bytesOfEnded = 0;
+
+  constructor(options: DoorOptions) {
+    this.#options = options;
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.#onArrival(socket),
+    );
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo | null)?.port ?? this.#options.port;
+  }
+
+  async listen(port: number): Promise<void> {
+    const error = await new Promise<Error | undefined>((resolve) => {
+      this.#server.once('error', resolve);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', resolve);
+        resolve(undefined);
+      });
+    });
+    if (error !== undefined) throw await cannotListen(port, error);
+    // Later errors are of single accepts (no descriptor left): the door stays.
+    this.#server.on('error', (later) => this.#log('warn', 'door-accept', { why: later.message }));
+    this.#log('info', 'door-listening', { port: this.port });
+  }
+
+  release(tunnel: Tunnel): void {
+    if (this.#tunnel !== undefined) this.hold('it has another guest now');
+    this.#tunnel = tunnel;
+    this.#log('info', 'door-released', { waiting: this.#queue.waiting.length });
+    this.#letIn();
+  }
+
+  hold(why: string): void {
+    if (this.#tunnel !== undefined) this.#log('info', 'door-holding', { why });
+    this.#tunnel = undefined;
+    for (const number of this.#queue.opening) this.#clients.get(number)?.attempt.abort();
+    this.#queue = sendBack(this.#queue);
+  }
+
+  counts() {
+    const { waiting, opening } = this.#queue;
+    return { held: waiting.length, opening: opening.length, open: this.#open.size };
+  }
+
+  bytes(): number {
+    return [...this.#open].reduce((sum, pair) => sum + carried(pair), this.#bytesOfEnded);
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const client of [...this.#clients.values()])
+      this.#drop(client, 'info', 'door-closed', 'the daemon ends');
+    for (const [client, guest] of this.#open) {
+      client.destroy();
+      guest.destroy();
+    }
+    await closed;
+  }
+
+  #onArrival(socket: Socket): void {
+    const number = ++this.#arrivals;
+    const { clock, holdMs } = this.#options;
+    // Errors have their own listeners while they matter; one that comes later must not end the daemon.
+    socket.on('error', () => undefined);
+    const client: Client = {
+      number,
+      socket,
+      held: holdClient(socket, (why) => this.#drop(client, 'debug', 'door-client-gone', why)),
+      cancelLimit: clock.after(holdMs, () =>
+        this.#drop(client, 'warn', 'door-hold-limit', `no guest for ${holdMs} ms`),
+      ),
+      attempt: new AbortController(),
+    };
+    this.#clients.set(number, client);
+    this.#queue = arrive(this.#queue, number);
+    this.#log('debug', 'door-arrival', { client: number, ready: this.#tunnel !== undefined });
+    this.#letIn();
+  }
+
+  #letIn(): void {
+    const tunnel = this.#tunnel;
+    if (tunnel === undefined) return;
+    const { queue, admitted } = admit(this.#queue, this.#options.maxHandshakes ?? 32);
+    this.#queue = queue;
+    for (const number of admitted) {
+      const client = this.#clients.get(number);
+      if (client !== undefined) void this.#letThrough(client, tunnel);
+    }
+  }
+
+  async #letThrough(client: Client, tunnel: Tunnel): Promise<void> {
+    const { clock, log } = this.#options;
+    const attempt = (client.attempt = new AbortController());
+    const guest = await reachGuest(tunnel, { clock, log, signal: attempt.signal });
+    if (guest === undefined) return;
+    if (attempt.signal.aborted) return void guest.destroy();
+    this.#forget(client);
+    const pair = [client.held.giveBack(), guest] as const;
+    this.#open.add(pair);
+    this.#letIn();
+    const end = await splice(...pair);
+    this.#open.delete(pair);
+    this.#bytesOfEnded += carried(pair);
+    this.#log('debug', 'door-ended', { client: client.number, ...end });
+  }
+
+  #drop(client: Client, level: 'debug' | 'info' | 'warn', event: string, why: string): void {
+    this.#log(level, event, { client: client.number, why });
+    this.#forget(client);
+    client.attempt.abort();
+    client.held.discard();
+    this.#letIn();
+  }
+
+  #forget(client: Client): void {
+    client.cancelLimit();
+    this.#clients.delete(client.number);
+    this.#queue = leave(this.#queue, client.number);
+  }
+
+  get #log(): Log {
+    return this.#options.log;
+  }
+}
+
+const carried = ([client, guest]: readonly [Socket, Socket]): number =>
+  client.bytesRead + guest.bytesRead;
+
+async function cannotListen(port: number, error: Error): Promise<Failed> {
+  const other = 'Choose another port: linuxkit-builder configure --port NUMBER.';
+  if (errorCode(error) === 'EADDRINUSE') {
+    const owner = await portOwner(port);
+    return new Failed({
+      kind: 'door-port-taken',
+      message: `Port ${port} on ${host} is taken${owner === undefined ? ' by another process' : ` by ${owner}`}.`,
+      hint: `End that process, or choose another port: linuxkit-builder configure --port NUMBER.`,
+      exit: Exit.unavailable,
+    });
+  }
+  return new Failed(
+    {
+      kind: 'door-port-forbidden',
+      message: `Cannot listen on port ${port} of ${host}: ${error.message}.`,
+      hint: `Ports below 1024 are root's. ${other}`,
+      exit: Exit.noPermission,
+    },
+    { cause: error },
+  );
+}

@@ -1,0 +1,307 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { earlyBytesLimit } from '../../src/door/held-client.ts';
+import { Failed } from '../../src/system/failure.ts';
+import { Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
+
+describe('while the guest is away', () => {
+  test('a client waits, and goes through with what it had said', async () => {
+    await using rig = await doorRig();
+    await using guest = await fakeGuest(echoing);
+    const client = new Client(rig.door.port);
+    client.socket.write('SSH-2.0-client\r\n');
+    await until(() => rig.door.counts().held === 1);
+    expect(client.text).toBe('');
+    rig.door.release(guest.tunnel);
+    await until(() => client.text.length >= 2 * 16 + greetingLine.length - 16);
+    expect(client.text).toBe(`${greetingLine}SSH-2.0-client\r\n`);
+    expect(rig.door.counts()).toEqual({ held: 0, opening: 0, open: 1 });
+    expect(rig.door.bytes()).toBe(16 + greetingLine.length + 16);
+  });
+
+  test.each([
+    ['ends', (client: Client) => client.socket.end()],
+    ['resets', (client: Client) => client.socket.resetAndDestroy()],
+  ])('a client that %s is dropped', async (_, goAway) => {
+    await using rig = await doorRig();
+    const client = new Client(rig.door.port);
+    await until(() => rig.door.counts().held === 1);
+    goAway(client);
+    await until(() => rig.door.counts().held === 0);
+    expect(rig.entries.at(-1)).toMatchObject({ level: 'debug', event: 'door-client-gone' });
+    expect(rig.clock.pending).toBe(0);
+  });
+
+  test('a client is not held longer than the limit', async () => {
+    await using rig = await doorRig({ holdMs: 30_000 });
+    const client = new Client(rig.door.port);
+    await until(() => rig.door.counts().held === 1);
+    await rig.clock.advance(29_999);
+    expect(rig.door.counts().held).toBe(1);
+    await rig.clock.advance(1);
+    await until(() => client.over);
+    expect(rig.entries.at(-1)).toMatchObject({ level: 'warn', event: 'door-hold-limit' });
+    expect(rig.door.counts().held).toBe(0);
+  });
+
+  test('a client that talks much is not read on and on, and loses nothing', async () => {
+    await using rig = await doorRig();
+    await using guest = await fakeGuest(echoing);
+    const client = new Client(rig.door.port);
+    const much = 'x'.repeat(32 * 1024 * 1024);
+    client.socket.end(much);
+    await until(() => rig.door.counts().held === 1);
+    await until(() => client.socket.bytesWritten >= earlyBytesLimit);
+    for (let round = 0; round < 50; round++) await rig.clock.advance(1);
+    // Kernel buffers take some megabytes; the rest stays with the client.
+    expect(client.socket.writableLength).toBeGreaterThan(0);
+    rig.door.release(guest.tunnel);
+    await until(() => client.ended);
+    expect(client.text).toBe(greetingLine + much);
+  });
+
+  test('one that comes after hold waits for the next release', async () => {
+    await using rig = await doorRig();
+    await using before = await fakeGuest(echoing);
+    await using after = await fakeGuest(echoing);
+    rig.door.release(before.tunnel);
+    rig.door.hold('the VM ended');
+    const client = new Client(rig.door.port);
+    await until(() => rig.door.counts().held === 1);
+    rig.door.release(after.tunnel);
+    await until(() => client.text === greetingLine);
+    expect(before.sockets).toHaveLength(0);
+  });
+});
+
+describe('while it is let in', () => {
+  test('nothing is carried before sshd has greeted', async () => {
+    await using rig = await doorRig();
+    let heard = '';
+    await using guest = await fakeGuest((socket) => {
+      socket.on('data', (chunk) => (heard += chunk.toString()));
+      socket.write('SSH-2');
+    });
+    const client = new Client(rig.door.port);
+    client.socket.write('hello');
+    rig.door.release(guest.tunnel);
+    await until(() => rig.door.counts().opening === 1 && guest.sockets.length === 1);
+    await rig.clock.advance(10);
+    expect([heard, client.text]).toEqual(['', '']);
+    guest.sockets[0]?.write('.0-x\r\n');
+    await until(() => heard === 'hello' && client.text === 'SSH-2.0-x\r\n');
+  });
+
+  test('a guest that closes, is silent, or is not sshd is asked again', async () => {
+    await using rig = await doorRig();
+    await using guest = await fakeGuest((socket, number) => {
+      if (number === 1) socket.end();
+      if (number === 2) socket.resetAndDestroy();
+      if (number === 3) socket.write('HTTP/1.1 400 Bad Request\r\n');
+      if (number === 5) echoing(socket);
+    });
+    const client = new Client(rig.door.port);
+    rig.door.release(guest.tunnel);
+    for (const [number, why] of [
+      [2, 'closed without a greeting'],
+      [3, 'ECONNRESET'],
+      [4, 'not sshd'],
+      [5, 'silent'],
+    ] as const) {
+      while (guest.sockets.length < number) await rig.clock.advance(500);
+      expect(JSON.stringify(rig.entries)).toContain(why);
+    }
+    await until(() => client.text === greetingLine);
+    expect(rig.clock.pending).toBe(0);
+  });
+
+  test('a guest that refuses is asked until the limit', async () => {
+    await using rig = await doorRig({ holdMs: 10_000 });
+    const gone = await fakeGuest(() => undefined);
+    await gone[Symbol.asyncDispose]();
+    const client = new Client(rig.door.port);
+    rig.door.release(gone.tunnel);
+    while (!client.over) await rig.clock.advance(250);
+    expect(rig.entries.map(({ event }) => event)).toContain('door-hold-limit');
+    const tries = rig.entries.filter(({ event }) => event === 'door-tunnel-not-yet');
+    expect(tries.length).toBeGreaterThan(3);
+    expect(rig.clock.pending).toBe(0);
+  });
+
+  test('no more than maxHandshakes at a time, in order', async () => {
+    await using rig = await doorRig({ maxHandshakes: 2 });
+    await using guest = await fakeGuest(() => undefined);
+    const clients: Client[] = [];
+    for (let n = 1; n <= 5; n++) {
+      clients.push(new Client(rig.door.port));
+      await until(() => rig.door.counts().held === n);
+    }
+    rig.door.release(guest.tunnel);
+    for (let n = 0; n < 5; n++) {
+      await until(() => guest.sockets.length === Math.min(n + 2, 5));
+      expect(rig.door.counts()).toEqual({
+        held: Math.max(0, 3 - n),
+        opening: Math.min(2, 5 - n),
+        open: n,
+      });
+      guest.sockets[n]?.write(greetingLine);
+      await until(() => clients[n]?.text === greetingLine);
+    }
+  });
+
+  test('a client that leaves frees its slot and its connection', async () => {
+    await using rig = await doorRig({ maxHandshakes: 1 });
+    await using guest = await fakeGuest((socket, number) => {
+      if (number === 2) echoing(socket);
+    });
+    const [first, second] = [new Client(rig.door.port), new Client(rig.door.port)];
+    await until(() => rig.door.counts().held === 2);
+    rig.door.release(guest.tunnel);
+    await until(() => guest.sockets.length === 1);
+    const connectionLost = once(guest.sockets[0] as Socket, 'close');
+    guest.sockets[0]?.on('end', () => guest.sockets[0]?.end()).resume();
+    first.socket.destroy();
+    await until(() => second.text === greetingLine);
+    await connectionLost;
+  });
+
+  test('a guest that goes away sends them back into the line', async () => {
+    await using rig = await doorRig();
+    await using silent = await fakeGuest(() => undefined);
+    await using guest = await fakeGuest(echoing);
+    const client = new Client(rig.door.port);
+    client.socket.write('hello');
+    rig.door.release(silent.tunnel);
+    await until(() => silent.sockets.length === 1);
+    rig.door.hold('the VM ended');
+    expect(rig.door.counts()).toEqual({ held: 1, opening: 0, open: 0 });
+    rig.door.release(guest.tunnel);
+    await until(() => client.text === `${greetingLine}hello`);
+  });
+});
+
+describe('when it is open', () => {
+  test('the guest may end its half and still hear', async () => {
+    await using rig = await doorRig();
+    let heard = '';
+    await using guest = await fakeGuest((socket) => {
+      socket.on('data', (chunk) => (heard += chunk.toString()));
+      socket.end(greetingLine);
+    });
+    rig.door.release(guest.tunnel);
+    const client = new Client(rig.door.port);
+    await until(() => client.ended);
+    client.socket.end('still here');
+    await until(() => heard === 'still here' && rig.door.counts().open === 0);
+    expect(rig.entries.at(-1)).toMatchObject({ event: 'door-ended', fields: { kind: 'finished' } });
+    expect(rig.door.bytes()).toBe(greetingLine.length + 10);
+  });
+
+  test('the client may end its half and still hear', async () => {
+    await using rig = await doorRig();
+    await using guest = await fakeGuest((socket) => {
+      socket.write(greetingLine);
+      socket.resume();
+      socket.on('end', () => socket.end('late words'));
+    });
+    rig.door.release(guest.tunnel);
+    const client = new Client(rig.door.port);
+    await until(() => client.text === greetingLine);
+    client.socket.end();
+    await until(() => client.ended && rig.door.counts().open === 0);
+    expect(client.text).toBe(`${greetingLine}late words`);
+  });
+
+  test.each(['client', 'guest'] as const)(
+    'a reset by the %s ends both, with a reason',
+    async (end) => {
+      await using rig = await doorRig();
+      await using guest = await fakeGuest(echoing);
+      rig.door.release(guest.tunnel);
+      const client = new Client(rig.door.port);
+      await until(() => client.text === greetingLine);
+      (end === 'client' ? client.socket : guest.sockets[0])?.resetAndDestroy();
+      await until(() => client.over && guest.sockets[0]?.destroyed === true);
+      await until(() => rig.door.counts().open === 0);
+      expect(rig.entries.at(-1)).toMatchObject({
+        level: 'debug',
+        event: 'door-ended',
+        fields: { kind: 'reset', why: expect.stringContaining('ECONNRESET') as string },
+      });
+    },
+  );
+
+  test('hold leaves it alone', async () => {
+    await using rig = await doorRig();
+    await using guest = await fakeGuest(echoing);
+    rig.door.release(guest.tunnel);
+    const client = new Client(rig.door.port);
+    await until(() => client.text === greetingLine);
+    rig.door.hold('draining');
+    client.socket.write('more');
+    await until(() => client.text === `${greetingLine}more`);
+  });
+
+  test('a slow reader slows the guest', async () => {
+    await using rig = await doorRig();
+    await using guest = await fakeGuest((socket) => {
+      socket.write(greetingLine);
+      socket.end(Buffer.alloc(32 * 1024 * 1024, 'x'));
+    });
+    rig.door.release(guest.tunnel);
+    const client = new Client(rig.door.port);
+    client.socket.pause();
+    await until(() => guest.sockets.length === 1 && rig.door.counts().open === 1);
+    for (let round = 0; round < 200; round++) await rig.clock.advance(1);
+    expect(guest.sockets[0]?.writableLength).toBeGreaterThan(0);
+    client.socket.resume();
+    await until(() => client.ended);
+    expect(client.text.length).toBe(greetingLine.length + 32 * 1024 * 1024);
+  });
+
+  test('many at once each get their own bytes', async () => {
+    await using rig = await doorRig({ maxHandshakes: 8 });
+    await using guest = await fakeGuest(echoing);
+    const clients = Array.from({ length: 60 }, () => new Client(rig.door.port));
+    rig.door.release(guest.tunnel);
+    await until(() => clients.every(({ text }) => text === greetingLine));
+    clients.forEach((client, n) => client.socket.end(`${n};`.repeat(5000)));
+    await until(() => clients.every(({ ended }) => ended));
+    const wrong = clients.filter(({ text }, n) => text !== greetingLine + `${n};`.repeat(5000));
+    expect(wrong).toEqual([]);
+    await until(() => rig.door.counts().open === 0);
+  });
+});
+
+describe('the port', () => {
+  test('that is taken is a failure that names who has it', async () => {
+    await using rig = await doorRig();
+    const failed = await doorRig({ port: rig.door.port }).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(failed).toBeInstanceOf(Failed);
+    const { failure } = failed as Failed;
+    expect(failure.kind).toBe('door-port-taken');
+    expect(failure.message).toContain(`(pid ${process.pid})`);
+    expect(failure.hint).toContain('--port');
+  });
+
+  test('is free again after close, and every connection has ended', async () => {
+    const rig = await doorRig();
+    await using guest = await fakeGuest(echoing);
+    rig.door.release(guest.tunnel);
+    const open = new Client(rig.door.port);
+    await until(() => open.text === greetingLine);
+    rig.door.hold('the end');
+    const held = new Client(rig.door.port);
+    await until(() => rig.door.counts().held === 1);
+    const { port } = rig.door;
+    await rig.door.close();
+    await until(() => open.over && held.over);
+    expect(rig.clock.pending).toBe(0);
+    await using again = await doorRig({ port });
+    expect(again.door.port).toBe(port);
+  });
+});

@@ -1,0 +1,23 @@
+import { describe, expect, test } from 'vitest';
+import { listeningInodes, lsofOwner } from '../../src/door/port-owner.ts';
+
+const table = [
+  '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
+  '   0: 0100007F:5E13 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0000000000000000 100 0 0 10 0',
+  '   1: 0100007F:5E13 0100007F:9C40 01 00000000:00000000 00:00000000 00000000  1000        0 4712 1 0000000000000000 20 4 30 10 -1',
+  '   2: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4713 1 0000000000000000 100 0 0 10 0',
+  '',
+].join('\n');
+
+describe('who listens on a port', () => {
+  test('is read from /proc/net/tcp, listeners only', () => {
+    expect(listeningInodes(table, 24083)).toEqual(['4711']);
+    expect(listeningInodes(table, 22)).toEqual(['4713']);
+    expect(listeningInodes(table, 80)).toEqual([]);
+  });
+
+  test("is read from lsof's fields", () => {
+    expect(lsofOwner('p501\ncssh\nf7\n')).toBe('ssh (pid 501)');
+    expect(lsofOwner('')).toBeUndefined();
+  });
+});

@@ -1,0 +1,89 @@
+/** Loopback ends for the door's tests: a guest that does as told, clients, and waits for facts. */
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { openDoor, type Door, type DoorOptions } from '../../src/door/door.ts';
+import type { Tunnel } from '../../src/config/tunnel.ts';
+import type { Level } from '../../src/system/log.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+
+export interface Entry {
+  readonly level: Level;
+  readonly event: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+export interface Rig extends AsyncDisposable {
+  readonly door: Door;
+  readonly clock: FakeClock;
+  readonly entries: Entry[];
+}
+
+/** A door on any free port with a clock that stands still. */
+export async function doorRig(options: Partial<DoorOptions> = {}): Promise<Rig> {
+  const clock = new FakeClock();
+  const entries: Entry[] = [];
+  const log = (level: Level, event: string, fields = {}) =>
+    void entries.push({ level, event, fields });
+  const door = await openDoor({ port: 0, holdMs: 180_000, clock, log, ...options });
+  return { door, clock, entries, [Symbol.asyncDispose]: () => door.close() };
+}
+
+export interface FakeGuest extends AsyncDisposable {
+  readonly tunnel: Tunnel;
+  /** Connections in order of arrival. */
+  readonly sockets: Socket[];
+}
+
+/** What listens where the tunnel leads; `behave` gets each connection. */
+export async function fakeGuest(
+  behave: (socket: Socket, number: number) => void,
+): Promise<FakeGuest> {
+  const sockets: Socket[] = [];
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => undefined);
+    sockets.push(socket);
+    behave(socket, sockets.length);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    tunnel: { kind: 'tcp', host: '127.0.0.1', port },
+    sockets,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+export const greetingLine = 'SSH-2.0-OpenSSH_10.0\r\n';
+
+/** Greets, then sends back what it gets. */
+export const echoing = (socket: Socket): void => {
+  socket.write(greetingLine);
+  socket.pipe(socket);
+};
+
+/** A connected client; `text` grows with what it gets. */
+export class Client {
+  readonly socket: Socket;
+  text = '';
+  ended = false;
+  /** Nothing more can come: ended, reset or closed. */
+  over = false;
+
+  constructor(port: number) {
+    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    this.socket.setEncoding('utf8');
+    this.socket.on('data', (chunk: string) => (this.text += chunk));
+    this.socket.on('end', () => (this.ended = this.over = true));
+    this.socket.on('error', () => undefined);
+    this.socket.on('close', () => (this.over = true));
+  }
+}
+
+/** Waits until something is so; the test's own time limit ends it. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise<void>((resolve) => setImmediate(resolve));
+}

@@ -65,6 +65,6 @@ function commandOf(pid: string): string {
 
 async function fromLsof(port: number): Promise<string | undefined> {
   const argv = ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc'];
-  const ran = await run('lsof', argv, { timeoutMs: 5000 });
+  const ran = await run('/usr/sbin/lsof', argv, { timeoutMs: 5000 });
   return succeeded(ran) ? lsofOwner(ran.stdout) : undefined;
 }

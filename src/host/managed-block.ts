@@ -1,0 +1,86 @@
+/**
+ * Our lines in a file that belongs to others: one block between two marks, put there, replaced and taken out again
+ * without touching any other byte. Works on bytes, since such files need not be UTF-8.
+ */
+
+/** Where a new block stands. Where order decides (ssh takes the first value it meets) it must be `first`. */
+export type Position = 'first' | 'last';
+
+const beginMark = '# >>> linuxkit-builder: written by its configure; changes in here are lost';
+const endMark = '# <<< linuxkit-builder';
+
+/** The file with the block holding exactly these lines: replaced where it stands if that place is right, else moved there. */
+export function withBlock(file: Uint8Array, lines: readonly string[], position: Position): Buffer {
+  const text = textOf(file);
+  const eol = text.includes('\r\n') ? '\r\n' : '\n';
+  const block = [beginMark, ...lines.map(bytesAsText), endMark].join(eol);
+  const found = findBlocks(text);
+  const [only] = found;
+  if (only !== undefined && found.length === 1 && (position === 'last' || only.start === 0))
+    return bytesOf(text.slice(0, only.start) + block + text.slice(only.textEnd));
+  return bytesOf(insert(cut(text, found), block, position, eol));
+}
+
+/** The file without the block: what it was before withBlock, byte for byte. */
+export function withoutBlock(file: Uint8Array): Buffer {
+  const text = textOf(file);
+  return bytesOf(cut(text, findBlocks(text)));
+}
+
+/** The lines in the block, or undefined when there is none. */
+export function blockLines(file: Uint8Array): readonly string[] | undefined {
+  const text = textOf(file);
+  const [block] = findBlocks(text);
+  if (block === undefined) return undefined;
+  return text
+    .slice(block.start, block.textEnd)
+    .split(/\r?\n/)
+    .slice(1, -1)
+    .map((line) => bytesOf(line).toString('utf8'));
+}
+
+/**
+ * A file whose last line is unfinished gets a block whose last line is unfinished too: that is how withoutBlock knows that
+ * the line break between them is ours.
+ */
+function insert(text: string, block: string, position: Position, eol: string): string {
+  if (position === 'first' || text === '') return block + eol + text;
+  return text.endsWith('\n') ? text + block + eol : text + eol + block;
+}
+
+interface Span {
+  readonly start: number;
+  /** After the last character of the end mark. */
+  readonly textEnd: number;
+  /** After its line break too. */
+  readonly end: number;
+}
+
+function findBlocks(text: string): Span[] {
+  const blocks: Span[] = [];
+  let start: number | undefined;
+  let at = 0;
+  for (const line of text.split(/(?<=\n)/)) {
+    const bare = line.replace(/\r?\n$/, '');
+    if (bare === beginMark) start = at;
+    if (bare === endMark && start !== undefined) {
+      blocks.push({ start, textEnd: at + bare.length, end: at + line.length });
+      start = undefined;
+    }
+    at += line.length;
+  }
+  return blocks;
+}
+
+function cut(text: string, blocks: readonly Span[]): string {
+  return blocks.reduceRight((rest, { start, textEnd, end }) => {
+    const unfinished = end === textEnd;
+    const before = rest.slice(0, start);
+    return (unfinished ? before.replace(/\r?\n$/, '') : before) + rest.slice(end);
+  }, text);
+}
+
+// One character a byte, so that nothing is lost on the way.
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+const bytesOf = (text: string): Buffer => Buffer.from(text, 'latin1');
+const bytesAsText = (line: string): string => textOf(Buffer.from(line, 'utf8'));

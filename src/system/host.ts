@@ -1,0 +1,49 @@
+/** The machine we run on, measured: the limits of what a builder can be given. */
+import { statfsSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import { dirname } from 'node:path';
+import { Exit, Failed, errorCode } from './failure.ts';
+
+const MiB = 1024 ** 2;
+const GiB = 1024 ** 3;
+
+/** What this host has, and the file system that holds (or would hold) a directory. Fails on a system we do not run on. */
+export function hostFacts(directory: string) {
+  const { arch, platform } = supported(process.arch, process.platform);
+  const disk = fileSystemOf(directory);
+  return {
+    arch,
+    platform,
+    cpus: availableParallelism(),
+    memoryMiB: Math.floor(totalmem() / MiB),
+    diskGiB: Math.floor((disk.blocks * disk.bsize) / GiB),
+    diskFreeGiB: Math.floor((disk.bavail * disk.bsize) / GiB),
+  } as const;
+}
+
+/** The architecture and platform, if they are ones that a builder can run on. */
+export function supported(
+  arch: string,
+  platform: string,
+): { readonly arch: 'x64' | 'arm64'; readonly platform: 'darwin' | 'linux' } {
+  if ((arch === 'x64' || arch === 'arm64') && (platform === 'darwin' || platform === 'linux'))
+    return { arch, platform };
+  throw new Failed({
+    kind: 'host-unsupported',
+    message: `linuxkit-builder does not run on ${platform} (${arch}).`,
+    hint: 'It needs macOS or Linux on x86_64 or arm64.',
+    exit: Exit.unavailable,
+  });
+}
+
+/** Of the directory, or of the nearest parent that exists. */
+function fileSystemOf(directory: string) {
+  for (let path = directory; ; path = dirname(path)) {
+    try {
+      return statfsSync(path);
+    } catch (error) {
+      const code = errorCode(error);
+      if ((code !== 'ENOENT' && code !== 'ENOTDIR') || path === dirname(path)) throw error;
+    }
+  }
+}

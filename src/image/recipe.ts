@@ -36,19 +36,19 @@ export const recipe: Recipe = {
     // Perl is needed by three scripts of nix-bin that its C++ programs replaced.
     ...['perl', 'libwww-curl-perl', 'libdbd-sqlite3-perl', 'curl', 'bzip2', 'xz-utils'],
     // busybox does their work.
-    ...['kmod', 'procps', 'sysvinit-utils', 'logsave', 'bash-static'],
+    ...['kmod', 'procps', 'sysvinit-utils', 'logsave', 'acpid'],
     ...['systemd', 'systemd-sysusers', 'udev', 'openssh-client', 'openssh-sftp-server', 'openssl'],
     ...['openssl-provider-legacy', 'readline-common', 'libaudit-common', 'libsasl2-modules-db'],
   ],
   keep: (path) => !dropped.some((pattern) => pattern.test(path)),
-  stage1Modules: ['loop', 'squashfs', 'overlay', 'virtio_blk', 'virtio_net', 'virtio-rng'],
-  rootModules: ['button', 'evdev'],
+  stage1Modules: ['loop', 'squashfs', 'overlay', 'virtio_blk', 'virtio_net'],
+  rootModules: ['virtio-rng', 'button', 'evdev'],
   cmdline: () => commandLine.join(' '),
 };
 
 const packages: readonly string[] = [
-  ...['nix-bin', 'openssh-server', 'ca-certificates', 'e2fsprogs', 'qemu-guest-agent', 'acpid'],
-  ...['busybox-static', 'netbase'],
+  ...['nix-bin', 'openssh-server', 'ca-certificates', 'e2fsprogs', 'qemu-guest-agent'],
+  ...['busybox-static', 'bash-static', 'netbase'],
 ];
 
 const dropped: readonly RegExp[] = [

@@ -6,8 +6,9 @@
  * nobody else.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
-import { execa, type Options } from 'execa';
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { execa } from 'execa';
 import treeKill from 'tree-kill';
 import type { Clock } from './clock.ts';
 
@@ -52,22 +53,40 @@ export async function launch(
   what: Launch,
   files: LaunchFiles,
   clock: Clock,
-): Promise<Child | Extract<Ended, { kind: 'not-started' }>> {
-  const output = openSync(files.output, 'a', 0o600);
+): Promise<Child | NotStarted> {
   const locked = withLock(what, files.lock);
   try {
-    const options = {
+    const { pid, ended } = spawnSession({ ...what, ...locked }, files.output, locked.extra);
+    return pid === undefined ? ((await ended) as NotStarted) : childOf(pid, ended, clock);
+  } finally {
+    for (const fd of locked.extra) closeSync(fd);
+  }
+}
+
+type NotStarted = Extract<Ended, { kind: 'not-started' }>;
+
+/** Starts a program in a session of its own, to be left alone: it keeps its own lock. `output` begins anew. */
+export function spawnDetached(what: Launch, output: string): { readonly ended: Promise<Ended> } {
+  rmSync(output, { force: true });
+  const { ended, unref } = spawnSession(what, output, []);
+  unref();
+  return { ended };
+}
+
+function spawnSession(what: Launch, output: string, extra: readonly number[]) {
+  const fd = openSync(output, 'a', 0o600);
+  try {
+    const process = execa(what.program, [...what.argv], {
       cwd: what.cwd,
       env: { ...what.env },
       extendEnv: false,
       // execa's types take only literal descriptor numbers; any open one works.
-      stdio: ['ignore', output, output, ...locked.extra] as unknown as ['ignore', 1, 1],
+      stdio: ['ignore', fd, fd, ...extra] as unknown as ['ignore', 1, 1],
       buffer: false,
       reject: false,
       cleanup: false,
       detached: true,
-    } satisfies Options;
-    const process = execa(locked.program, [...locked.argv], options);
+    });
     const ended = new Promise<Ended>((resolve) => {
       process.once('exit', (code, signal) =>
         resolve(
@@ -76,12 +95,9 @@ export async function launch(
       );
       process.once('error', (error) => resolve({ kind: 'not-started', reason: error.message }));
     });
-    const { pid } = process;
-    if (pid === undefined) return (await ended) as Extract<Ended, { kind: 'not-started' }>;
-    return childOf(pid, ended, clock);
+    return { pid: process.pid, ended, unref: () => process.unref() };
   } finally {
-    closeSync(output);
-    for (const fd of locked.extra) closeSync(fd);
+    closeSync(fd);
   }
 }
 
@@ -213,4 +229,34 @@ function endOf(result: {
   if (result.exitCode !== undefined) return { kind: 'exited', code: result.exitCode };
   if (result.signal !== undefined) return { kind: 'signalled', signal: result.signal };
   return { kind: 'not-started', reason: result.code ?? result.originalMessage ?? 'unknown' };
+}
+
+/** A command as a stage of a stream: bytes in, bytes out. Nothing is kept of its output but the last words on stderr. */
+export interface Stage {
+  readonly output: Readable;
+  /** Settles once, never rejects; `stdout` is empty. */
+  readonly ended: Promise<Ran>;
+}
+
+/** Starts a filter. An input that fails ends the command; a command that ends early ends the input. */
+export function stage(
+  program: string,
+  argv: readonly string[],
+  input: Readable | Uint8Array,
+  options: Pick<RunOptions, 'signal' | 'env'> = {},
+): Stage {
+  const child = execa(program, [...argv], {
+    input,
+    encoding: 'buffer',
+    buffer: { stdout: false, stderr: true },
+    reject: false,
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    ...(options.env === undefined ? {} : { env: { ...options.env }, extendEnv: false }),
+  });
+  const ended = child.then((result) => ({
+    ended: endOf(result),
+    stdout: '',
+    stderr: Buffer.from(result.stderr).toString('utf8'),
+  }));
+  return { output: child.stdout, ended };
 }

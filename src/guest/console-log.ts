@@ -1,0 +1,78 @@
+/** The decoded console over many boots: one line of the guest a line, with its time. Only ever appended to. */
+import { appendFileSync, readFileSync } from 'node:fs';
+import { errorCode } from '../system/failure.ts';
+import { sizeIfThere } from '../system/files.ts';
+import { rotate } from '../system/log.ts';
+
+/** One line that the guest wrote, without control characters. */
+export interface ConsoleLine {
+  /** When it was read, wall time in ms since 1970. */
+  readonly at: number;
+  readonly text: string;
+}
+
+export interface ConsoleLogOptions {
+  /** Rotate when the file would become larger, in bytes. Default 2 MiB. */
+  readonly maxBytes?: number;
+  /** Old files kept as PATH.1 (newest) to PATH.N. Default 3. */
+  readonly keep?: number;
+}
+
+/** A rotated file of console lines. What the disk does not take is lost; the daemon lives on. */
+export class ConsoleLog {
+  readonly #path: string;
+  readonly #options: ConsoleLogOptions;
+
+  constructor(path: string, options: ConsoleLogOptions = {}) {
+    this.#path = path;
+    this.#options = options;
+  }
+
+  append(lines: readonly ConsoleLine[]): void {
+    if (lines.length === 0) return;
+    this.#write(lines.map(({ at, text }) => `${time(at)} ${text}\n`).join(''));
+  }
+
+  /** A line of ours among the guest's: a boot begins, bytes were lost. */
+  mark(at: number, words: string): void {
+    this.#write(`${time(at)} === ${words} ===\n`);
+  }
+
+  /** The texts of the guest's last lines since the last mark, oldest first. */
+  lastOfBoot(count: number): string[] {
+    try {
+      const lines = readFileSync(this.#path, 'utf8').trimEnd().split('\n');
+      const texts = lines.map((line) => line.slice(line.indexOf(' ') + 1));
+      const mark = texts.findLastIndex((text) => /^=== .* ===$/.test(text));
+      return texts.slice(mark + 1).slice(-count);
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      return [];
+    }
+  }
+
+  #write(text: string): void {
+    const { maxBytes = 2 * 1024 * 1024, keep = 3 } = this.#options;
+    try {
+      const size = sizeIfThere(this.#path) ?? 0;
+      if (size > 0 && size + text.length > maxBytes) rotate(this.#path, keep);
+      appendFileSync(this.#path, text, { mode: 0o600 });
+    } catch (error) {
+      // ENOSPC, EROFS...: said elsewhere, by those who cannot live with it.
+      if (errorCode(error) === undefined) throw error;
+    }
+  }
+}
+
+const time = (at: number): string => new Date(at).toISOString();
+
+/** A terminal's escape sequences (ECMA-48): CSI, OSC, other strings, and the short ones. */
+const escapes =
+  /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[PX^_][^\u001b]*(?:\u001b\\)?|[ -/]*[0-~])/g;
+
+/** What a terminal obeys or what would make a line look like another: controls, line separators, direction marks. */
+const invisible = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+/** A console line as it may be shown anywhere: a guest must not be able to steer the terminal of who reads its log. */
+export const plainText = (line: string): string =>
+  line.replaceAll(escapes, '').replaceAll('\t', ' ').replaceAll(invisible, '').trimEnd();

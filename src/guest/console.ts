@@ -1,0 +1,179 @@
+/** The guest's console: bytes that a VM program leaves in a file, as lines, live and in a log that spans boots. */
+import { closeSync, fstatSync, openSync, readSync, truncateSync } from 'node:fs';
+import type { Clock } from '../system/clock.ts';
+import { errorCode } from '../system/failure.ts';
+import { LineSplitter, Tail } from '../system/tail.ts';
+import { ConsoleLog, plainText, type ConsoleLine, type ConsoleLogOptions } from './console-log.ts';
+
+export type { ConsoleLine } from './console-log.ts';
+
+export interface ConsoleOptions {
+  /** The file that the VM program writes. */
+  readonly path: string;
+  /** The log of decoded lines, with times, over many boots. */
+  readonly logPath: string;
+  /** How the VM program writes it. `append`: a file that grows, opened O_APPEND. */
+  readonly kind: 'append';
+  readonly clock: Clock;
+  readonly onLine: (line: ConsoleLine) => void;
+  /** So many bytes came at once, or were overwritten, that they were not read. */
+  readonly onLost?: (bytes: number) => void;
+  readonly rotation?: ConsoleLogOptions;
+}
+
+/** The console of one boot. */
+export interface Console {
+  /** The last lines, oldest first; at most 200 are kept. */
+  last(count: number): string[];
+  /** Somebody saw the file change: looks at once. */
+  poke(): void;
+  /** The guest is ready: looks every 5 s. */
+  settle(): void;
+  /** The guest boots or ends: looks every 100 ms. */
+  hurry(): void;
+  /** Reads to the end, the last line too if it is without end. Nothing comes after it. */
+  close(): Promise<void>;
+  /** Bytes that the guest has written in this boot: that they grow is a sign of life. */
+  readonly bytes: number;
+}
+
+/**
+ * Opens the console for a boot that is about to begin, before its VM program runs. What an earlier guest left unread in
+ * the file (its daemon was killed) goes to the log first, and the file is emptied.
+ */
+export function openConsole(options: ConsoleOptions): Console {
+  const log = new ConsoleLog(options.logPath, options.rotation);
+  rescue(options.path, log, options.clock.now());
+  log.mark(options.clock.now(), 'boot');
+  return new OpenConsole(options, log);
+}
+
+class OpenConsole implements Console {
+  readonly #options: ConsoleOptions;
+  readonly #log: ConsoleLog;
+  readonly #splitter = new LineSplitter();
+  readonly #source: Source;
+  #kept: string[] = [];
+  #bytes = 0;
+
+  constructor(options: ConsoleOptions, log: ConsoleLog) {
+    this.#options = options;
+    this.#log = log;
+    this.#source = sources[options.kind]({
+      path: options.path,
+      clock: options.clock,
+      pollMs: hurryMs,
+      onBytes: (chunk) => {
+        this.#bytes += chunk.length;
+        this.#take(this.#splitter.push(chunk));
+      },
+      onLost: (bytes) => this.#lose(bytes),
+    });
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  last(count: number): string[] {
+    return count > 0 ? this.#kept.slice(-count) : [];
+  }
+
+  poke(): void {
+    this.#source.poke();
+  }
+
+  settle(): void {
+    this.#source.pollEvery(settledMs);
+  }
+
+  hurry(): void {
+    this.#source.pollEvery(hurryMs);
+  }
+
+  async close(): Promise<void> {
+    await this.#source.stop();
+    this.#take(this.#splitter.end());
+  }
+
+  #take(texts: readonly string[]): void {
+    const at = this.#options.clock.now();
+    const lines = texts.map((text) => ({ at, text: plainText(text) }));
+    this.#log.append(lines);
+    this.#kept = [...this.#kept, ...lines.map(({ text }) => text)].slice(-keptLines);
+    for (const line of lines) this.#options.onLine(line);
+  }
+
+  #lose(bytes: number): void {
+    this.#take(this.#splitter.end());
+    this.#log.mark(this.#options.clock.now(), `${bytes} bytes lost`);
+    this.#options.onLost?.(bytes);
+  }
+}
+
+const keptLines = 200;
+const hurryMs = 100;
+const settledMs = 5_000;
+
+/** Where bytes come from: one entry for each way in which VM programs write their console. */
+const sources: Record<ConsoleOptions['kind'], (options: SourceOptions) => Source> = {
+  append: (options) => new Tail(options),
+};
+
+interface SourceOptions {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly pollMs: number;
+  readonly onBytes: (chunk: Buffer) => void;
+  readonly onLost: (bytes: number) => void;
+}
+
+interface Source {
+  poke(): void;
+  pollEvery(ms: number): void;
+  stop(): Promise<void>;
+}
+
+/** The last words of a guest whose daemon did not live to read them: appended without those that it did read. */
+function rescue(path: string, log: ConsoleLog, at: number): void {
+  const left = takeEnd(path);
+  if (left === undefined) return;
+  const splitter = new LineSplitter();
+  const texts = [...splitter.push(left), ...splitter.end()].map(plainText);
+  const unread = texts.slice(endOfKnown(texts, log.lastOfBoot(knownLines)));
+  if (unread.length === 0) return;
+  log.mark(at, 'left unread by the boot before');
+  log.append(unread.map((text) => ({ at, text })));
+}
+
+/** How many lines are compared to find what is known: boots repeat single lines, not this many in a row. */
+const knownLines = 5;
+
+/** The index behind the last place in texts where the known lines stand in a row; 0 when they stand nowhere. */
+function endOfKnown(texts: readonly string[], known: readonly string[]): number {
+  if (known.length === 0) return 0;
+  for (let end = texts.length; end > 0; end--) {
+    const run = known.slice(-end);
+    if (run.every((text, n) => texts[end - run.length + n] === text)) return end;
+  }
+  return 0;
+}
+
+/** The last bytes of a file, which is empty afterwards; undefined where there are none. */
+function takeEnd(path: string, maxBytes = 256 * 1024): Buffer | undefined {
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      const { size } = fstatSync(fd);
+      const buffer = Buffer.alloc(Math.min(size, maxBytes));
+      const length = readSync(fd, buffer, 0, buffer.length, size - buffer.length);
+      truncateSync(path);
+      return length === 0 ? undefined : buffer.subarray(0, length);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return undefined;
+  }
+}

@@ -22,6 +22,8 @@ export interface BuildOptions extends SupplyOptions {
   /** PREFIX of the files to be made. */
   readonly prefix: string;
   readonly onStep: (sentence: string) => void;
+  /** Runs the moment in which the new files take the old ones' names while nobody else touches them. */
+  readonly alone: (work: () => void) => Promise<void>;
 }
 
 export interface Built {
@@ -58,7 +60,7 @@ export async function buildImage(options: BuildOptions): Promise<Built> {
     const manifest = manifestOf(made.prefix, { options, inputs, tool, supplied, kernelVersion });
     writeFileSync(made.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
     signal?.throwIfAborted();
-    putInPlace(made.prefix, prefix);
+    await options.alone(() => putInPlace(made.prefix, prefix));
     return { manifest, fresh: true };
   } finally {
     rmSync(scratch, { recursive: true, force: true });

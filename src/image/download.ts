@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { reasonOf } from '../system/clock.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { makeDirectory, sizeIfThere } from '../system/files.ts';
+import { inSection } from '../system/lock.ts';
 import { openUrl, type HttpOptions } from './http.ts';
 
 /** One file to have. */
@@ -32,6 +33,8 @@ export interface DownloadProgress {
 export interface DownloadOptions extends HttpOptions {
   readonly directory: string;
   readonly onProgress?: (progress: DownloadProgress) => void;
+  /** Called once when another process downloads into the same directory, and we wait for it. */
+  readonly onWaiting?: () => void;
   /** Files at a time. Default 5. */
   readonly parallel?: number;
   /** How often a connection that broke is taken up again, and how long is waited first. Default 3, 500 ms. */
@@ -47,17 +50,33 @@ export async function downloadAll(
   wanted: readonly Wanted[],
   options: DownloadOptions,
 ): Promise<void> {
-  makeDirectory(options.directory);
-  const stop = new AbortController();
-  const signal =
-    options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
-  const missing: Wanted[] = [];
-  for (const each of wanted)
-    if (!(await isCached(options.directory, each, signal))) missing.push(each);
+  const { directory, clock, signal, onWaiting } = options;
+  makeDirectory(directory);
+  const section = {
+    clock,
+    ...(signal === undefined ? {} : { signal }),
+    ...(onWaiting === undefined ? {} : { onWaiting }),
+  };
+  // Two writers of one partial file would spoil it for both.
+  await inSection(join(directory, 'downloading'), section, async (lost) => {
+    const stop = new AbortController();
+    const signals = signal === undefined ? [lost] : [lost, signal];
+    const all = { ...options, signal: AbortSignal.any([stop.signal, ...signals]) };
+    const missing: Wanted[] = [];
+    for (const each of wanted) if (!(await isCached(each, all))) missing.push(each);
+    await fetchAll(missing, all, stop);
+  });
+}
+
+async function fetchAll(
+  missing: readonly Wanted[],
+  options: DownloadOptions,
+  stop: AbortController,
+) {
   const meter = meterOf(missing, options);
   const queue = missing.values();
   const worker = async () => {
-    for (const each of queue) await fetchOne(each, { ...options, signal }, meter);
+    for (const each of queue) await fetchOne(each, options, meter);
   };
   const workers = Array.from({ length: options.parallel ?? 5 }, () =>
     worker().catch((error: unknown) => {
@@ -66,17 +85,15 @@ export async function downloadAll(
     }),
   );
   const results = await Promise.allSettled(workers);
-  const failed = results.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw stop.signal.aborted ? reasonOf(stop.signal) : failed.reason;
+  if (results.some(({ status }) => status === 'rejected')) throw reasonOf(options.signal);
 }
 
 /** True when the file is there and has its hash; one that has not is removed. */
 async function isCached(
-  directory: string,
   { sha256, size }: Wanted,
-  signal: AbortSignal,
+  { directory, signal }: DownloadOptions,
 ): Promise<boolean> {
-  if (signal.aborted) throw reasonOf(signal);
+  if (signal?.aborted === true) throw reasonOf(signal);
   const path = cachedPath(directory, sha256);
   const found = sizeIfThere(path);
   if (found === undefined) return false;

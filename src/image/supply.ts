@@ -78,21 +78,23 @@ function resolvedOrThrow(
   });
 }
 
-/** Names each package that the lock has otherwise. */
-function describeChange(
+const describeChange = (
   before: readonly Located[],
   after: readonly Located[],
   because: Failure,
-): string {
+): string =>
+  `${because.message} So the packages were resolved again from the mirror's signed index, and the image is not the one of the lock: ${changesBetween(before, after).join(', ')}.`;
+
+/** Names each package that is another now. */
+export function changesBetween(before: readonly Located[], after: readonly Located[]): string[] {
   const old = new Map(before.map((each) => [each.name, each.version]));
-  const added = after
-    .filter(({ name, version }) => old.get(name) !== version)
-    .map(({ name, version }) => {
-      const was = old.get(name);
-      return was === undefined ? `${name} ${version} (new)` : `${name} ${version} (was ${was})`;
-    });
   const now = new Set(after.map(({ name }) => name));
+  const changed = after
+    .filter(({ name, version }) => old.get(name) !== version)
+    .map(({ name, version }) => `${name} ${version} (${was(old.get(name))})`);
   const gone = before.filter(({ name }) => !now.has(name)).map(({ name }) => `${name} (gone)`);
-  const changes = [...added, ...gone].join(', ');
-  return `${because.message} So the packages were resolved again from the mirror's signed index, and the image is not the one of the lock: ${changes === '' ? 'same versions' : changes}.`;
+  return [...changed, ...gone];
 }
+
+const was = (version: string | undefined): string =>
+  version === undefined ? 'new' : `was ${version}`;

@@ -3,7 +3,7 @@ import type { Lock } from './lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
 import { fetchRelease } from './release.ts';
 import type { SquashfsTool } from './squashfs.ts';
-import { resolveAfresh, type SupplyOptions } from './supply.ts';
+import { changesBetween, resolveAfresh, type SupplyOptions } from './supply.ts';
 
 export const suite = 'trixie';
 
@@ -29,4 +29,18 @@ export async function freshLock(
     squashfs: { ...squashfs, options: [...squashfs.options] },
     architectures: { amd64: await of('amd64'), arm64: await of('arm64') },
   };
+}
+
+/** What is new in a lock, for people: a line an architecture. */
+export function describeRenewal(before: Lock | undefined, after: Lock): string[] {
+  const dated = `The lock is of ${after.indexDate} now`;
+  if (before === undefined) return [`${dated}; there was none.`];
+  return [
+    before.indexDate === after.indexDate ? `${dated}, as before.` : `${dated}.`,
+    ...(['amd64', 'arm64'] as const).map((arch) => {
+      const { packages } = after.architectures[arch];
+      const changes = changesBetween(before.architectures[arch].packages, packages);
+      return `${arch}: ${changes.length === 0 ? 'no package changed' : changes.join(', ')}.`;
+    }),
+  ];
 }

@@ -1,0 +1,95 @@
+/** `image build`: puts mirror, lock, recipe and progress together. Loaded when it is called. */
+import { join, resolve } from 'node:path';
+import type { Layout } from '../config/layout.ts';
+import { buildImage } from '../image/build.ts';
+import { readLock, writeLock, type Lock } from '../image/lock.ts';
+import { findMirror } from '../image/mirror.ts';
+import { recipe, type Arch } from '../image/recipe.ts';
+import { readKeyring } from '../image/signature.ts';
+import { findSquashfsTool } from '../image/squashfs.ts';
+import type { SupplyOptions } from '../image/supply.ts';
+import { describeRenewal, freshLock } from '../image/update.ts';
+import { Failed } from '../system/failure.ts';
+import { makeDirectory } from '../system/files.ts';
+import { inSection } from '../system/lock.ts';
+import type { CliContext, DirectoryOption } from './context.ts';
+import { mebibytes, noView, progressView } from './progress.ts';
+
+export interface BuildVerbOptions extends DirectoryOption {
+  readonly mirror?: string;
+  readonly update: boolean;
+  readonly arch: Arch;
+  readonly output?: string;
+  readonly quiet: boolean;
+}
+
+/** Makes the image at the given or the usual prefix and says where it is. */
+export async function buildVerb(
+  options: BuildVerbOptions,
+  layout: Layout,
+  usualPrefix: string,
+  context: CliContext,
+): Promise<void> {
+  const { assets, clock, signal } = context;
+  const view = options.quiet ? noView : await progressView(context);
+  const say = (line: string) => {
+    view.end();
+    if (!options.quiet) context.err(line);
+  };
+  const mirror = findMirror(options.mirror);
+  const supplies: SupplyOptions = {
+    mirror: mirror.url,
+    keyring: readKeyring(join(assets, 'src/image/keyring')),
+    directory: layout.downloads,
+    clock,
+    signal,
+    onProgress: (progress) => view.show(progress),
+    onWarning: (line) => {
+      view.end();
+      context.err(`Warning: ${line}`);
+    },
+    onWaiting: () => say('Another `image build` fetches packages: waiting for it.'),
+  };
+  try {
+    const lockFile = join(assets, 'src/image/lock.json');
+    if (options.update) await renew(lockFile, supplies, say);
+    const prefix = options.output === undefined ? usualPrefix : resolve(options.output);
+    makeDirectory(layout.state);
+    const { manifest, fresh } = await buildImage({
+      ...supplies,
+      arch: options.arch,
+      lock: readLock(lockFile),
+      recipe,
+      rootfs: join(assets, 'src/image/rootfs'),
+      prefix,
+      onStep: (step) => say(`${step}.`),
+      alone: (work) =>
+        inSection(layout.startLock, { clock, signal }, () => Promise.resolve(work())),
+    });
+    const { kernel, initrd } = manifest.files;
+    const size = mebibytes(kernel.size + initrd.size);
+    const what = `Linux ${manifest.kernelVersion}, Debian ${manifest.suite}, ${size} MiB`;
+    view.end();
+    if (!options.quiet)
+      context.out(fresh ? `Made ${prefix} (${what}).` : `${prefix} is up to date (${what}).`);
+  } finally {
+    view.end();
+  }
+}
+
+async function renew(lockFile: string, supplies: SupplyOptions, say: (line: string) => void) {
+  const previous = lockIfUsable(lockFile);
+  const next = await freshLock(recipe, await findSquashfsTool(), previous, supplies);
+  writeLock(lockFile, next);
+  for (const line of describeRenewal(previous, next)) say(line);
+}
+
+/** A lock that is missing or broken is what --update is to mend. */
+function lockIfUsable(lockFile: string): Lock | undefined {
+  try {
+    return readLock(lockFile);
+  } catch (error) {
+    if (error instanceof Failed) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,109 @@
+/** `image build`, `image info`, `image verify`: the guest's image, made and looked at. */
+import { resolve, join } from 'node:path';
+import { Option, type Command } from 'commander';
+import type { Layout } from '../config/layout.ts';
+import { readIfThere } from '../system/files.ts';
+import type { Arch } from '../image/recipe.ts';
+import type { BuildVerbOptions } from './image-build.ts';
+import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
+import { mebibytes } from './progress.ts';
+
+interface InfoOptions extends DirectoryOption {
+  readonly json?: boolean;
+}
+
+export function imageVerbs(program: Command, context: CliContext): void {
+  const image = program
+    .command('image')
+    .description('make the image that the guest boots, or look at it');
+  image
+    .command('build')
+    .description('make the image from signed Debian packages; does nothing when it is up to date')
+    .option('--mirror <url>', "Debian mirror (default: this machine's own, else an official one)")
+    .option('--update', "renew the lock from the mirror's signed index first", false)
+    .addOption(
+      new Option('--arch <arch>', "the guest's architecture")
+        .choices(['amd64', 'arm64'])
+        .default(hostArch(), "this machine's"),
+    )
+    .option('-o, --output <prefix>', 'PREFIX of the files (default: in the state directory)')
+    .option('-q, --quiet', 'say nothing but warnings and failures', false)
+    .option(...directoryOption)
+    .action(async (options: BuildVerbOptions) => {
+      const { buildVerb } = await import('./image-build.ts');
+      const layout = layoutFor(options, context);
+      await buildVerb(options, layout, builtPrefix(layout, options.arch), context);
+    });
+  image
+    .command('info [prefix]')
+    .description('say what an image is made of')
+    .option('--json', 'as JSON', false)
+    .option(...directoryOption)
+    .action((prefix: string | undefined, options: InfoOptions) =>
+      info(prefixFor(prefix, options, context), options, context),
+    );
+  image
+    .command('verify [prefix]')
+    .description('check what can be checked of an image before it is started')
+    .option(...directoryOption)
+    .action((prefix: string | undefined, options: DirectoryOption) =>
+      verify(prefixFor(prefix, options, context), context),
+    );
+}
+
+const hostArch = (): Arch => (process.arch === 'arm64' ? 'arm64' : 'amd64');
+
+/** Where `image build` puts an image: what the daemon boots, unless it is for another kind of machine. */
+const builtPrefix = (layout: Layout, arch: Arch): string =>
+  join(layout.images, arch === hostArch() ? 'builder' : `builder-${arch}`);
+
+/** The named image, else the one that the configuration names, else ours. */
+function prefixFor(
+  given: string | undefined,
+  options: DirectoryOption,
+  context: CliContext,
+): string {
+  if (given !== undefined) return resolve(given);
+  const layout = layoutFor(options, context);
+  return configuredBundle(layout) ?? builtPrefix(layout, hostArch());
+}
+
+/** `bundle` of the configuration; whatever else is wrong with that file is not our business here. */
+function configuredBundle(layout: Layout): string | undefined {
+  try {
+    const config = JSON.parse(readIfThere(layout.config) ?? '{}') as { bundle?: unknown };
+    return typeof config.bundle === 'string' ? config.bundle : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function info(prefix: string, { json }: InfoOptions, context: CliContext): Promise<void> {
+  const { bundleAt, checkBundle, readManifest } = await import('../vm/bundle.ts');
+  const bundle = bundleAt(prefix);
+  checkBundle(bundle, { full: false });
+  const manifest = readManifest(bundle);
+  if (json === true)
+    return context.out(JSON.stringify({ prefix, manifest: manifest ?? null }, null, 2));
+  context.out(prefix);
+  if (manifest === undefined)
+    return context.out('  has no manifest: it was not made by `image build`');
+  const { arch, kernelVersion, suite, indexDate, squashfs, packages, files } = manifest;
+  context.out(`  Linux ${kernelVersion} for ${arch}`);
+  context.out(`  from Debian ${suite} of ${indexDate}, ${Object.keys(packages).length} packages`);
+  context.out(`  root file system by ${squashfs.tool} ${squashfs.version}`);
+  for (const [name, { size, sha256 }] of Object.entries(files))
+    context.out(`  ${name.padEnd(7)} ${mebibytes(size).padStart(6)} MiB  ${sha256}`);
+}
+
+async function verify(prefix: string, context: CliContext): Promise<void> {
+  const { bundleAt, checkBundle, readManifest } = await import('../vm/bundle.ts');
+  const bundle = bundleAt(prefix);
+  checkBundle(bundle, { full: true });
+  const known = readManifest(bundle) !== undefined;
+  context.out(
+    known
+      ? `${prefix} is whole: kernel, initrd and command line are what the manifest says.`
+      : `${prefix} can be started, as far as its first bytes tell; there is no manifest to compare with.`,
+  );
+}

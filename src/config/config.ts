@@ -60,13 +60,19 @@ export type ConfigFile = v.InferInput<typeof schema>;
 
 /** A builder's settings, complete; nobody tests for undefined after this (`bundle` has no default to give). */
 export type Config = Readonly<
-  Required<Omit<v.InferOutput<typeof schema>, 'bundle'>> & {
+  Omit<v.InferOutput<typeof schema>, 'bundle' | 'cpus' | 'memoryMiB' | 'maxJobs'> & {
+    cpus: number;
+    memoryMiB: number;
+    maxJobs: number;
     bundle: string | undefined;
     system: System;
     /** Cores a build may use: NIX_BUILD_CORES in the guest. */
     coresPerJob: number;
   }
 >;
+
+/** Always among the features: a derivation that requires it is built here and nowhere else. */
+export const builderFeature = 'linuxkit-builder';
 
 export type Parsed =
   | { readonly ok: true; readonly config: Config }
@@ -91,7 +97,8 @@ export function parseConfig(text: string, host: HostFacts): Parsed {
 
 /** The same from a value: what configure is about to write is checked as it will be read. */
 export function checkConfig(json: unknown, host: HostFacts): Parsed {
-  const shape = v.safeParse(schema, json);
+  // An array is an object to the schema.
+  const shape = v.safeParse(schema, Array.isArray(json) ? null : json);
   if (!shape.success)
     return { ok: false, problems: [...shape.issues.map(problemOf), ...hostProblems(json, host)] };
   const problems = hostProblems(shape.output, host);
@@ -110,6 +117,7 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
     cpus,
     memoryMiB,
     maxJobs,
+    features: [...new Set([...file.features, builderFeature])],
     bundle: file.bundle,
     system: host.arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux',
     coresPerJob: Math.max(1, Math.floor(cpus / maxJobs)),

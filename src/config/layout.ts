@@ -62,6 +62,8 @@ export function layoutOf(root: string) {
     consoleLog: join(state, 'console.log'),
     /** The daemon's log: one JSON a line; rotated by size. */
     log: join(state, 'daemon.log'),
+    /** What a daemon in the background prints: its sentences, and the stack of a bug. Begun anew by `start`. */
+    daemonOutput: join(state, 'daemon.out'),
     /** What the VM program itself says; followed into the daemon's log. */
     vmOutput: join(state, 'vm.out'),
     networkOutput: join(state, 'network.out'),
@@ -71,6 +73,10 @@ export function layoutOf(root: string) {
     qmp: join(state, 'qmp.sock'),
     /** The guest agent's channel. */
     agent: join(state, 'agent.sock'),
+    /** What a trial guest and its VM program say, and the trial's lock; removed after it. */
+    trialConsole: join(state, 'trial.console'),
+    trialOutput: join(state, 'trial.out'),
+    trialLock: join(state, 'trial.lock'),
     /** What the accelerator trials found: JSON by boot id and program. */
     accelerators: join(state, 'accelerators.json'),
   };

@@ -52,6 +52,8 @@ export function isLocked(path: string): boolean {
 export interface SectionOptions {
   readonly clock: Clock;
   readonly signal?: AbortSignal;
+  /** How often its freshness is renewed, and with it how soon a loss is noticed. Default 5 s. */
+  readonly refreshMs?: number;
   /** Called once when somebody else is in the section and we start to wait. */
   readonly onWaiting?: () => void;
 }
@@ -78,14 +80,18 @@ export async function inSection<T>(
 
 async function acquire(
   path: string,
-  { clock, signal, onWaiting }: SectionOptions,
+  { clock, signal, refreshMs, onWaiting }: SectionOptions,
   onCompromised: () => void,
 ) {
   for (let told = false; ;) {
     if (signal?.aborted === true) throw reasonOf(signal);
     try {
-      // stale 10 s, refreshed every 5 s: the library's defaults; its holders here work for seconds at most.
-      return await lockfile.lock(path, { realpath: false, onCompromised });
+      // Stale after 10 s, the library's default: what a sleeper may lose is guarded by the kernel lock as well.
+      return await lockfile.lock(path, {
+        realpath: false,
+        onCompromised,
+        update: refreshMs ?? 5_000,
+      });
     } catch (error) {
       if (errorCode(error) !== 'ELOCKED') throw error;
       if (!told) onWaiting?.();

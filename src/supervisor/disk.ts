@@ -1,0 +1,64 @@
+/** The data disk as a file of the host: made sparse, grown, recognised; never formatted and never made smaller here. */
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
+import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
+
+/** How the guest names the file system it makes; docs/guest-contract.md. */
+const label = 'linuxkit-nix';
+const GiB = 1024 ** 3;
+
+/** ext4: the superblock starts at byte 1024; its magic is at 0x38 and its label at 0x78 (kernel, fs/ext4/ext4.h). */
+const superblock = { at: 1024, magicAt: 0x38, labelAt: 0x78, labelLength: 16 };
+const headBytes = 64 * 1024;
+
+/** What a disk's first 64 KiB say: `blank` will be formatted by the guest, `ours` is used, anything else is left alone. */
+export function judgeDisk(head: Buffer): 'blank' | 'ours' | 'foreign' {
+  if (head.every((byte) => byte === 0)) return 'blank';
+  const { at, magicAt, labelAt, labelLength } = superblock;
+  if (head.length < at + labelAt + labelLength) return 'foreign';
+  const isExt = head.readUInt16LE(at + magicAt) === 0xef53;
+  const name = head
+    .toString('latin1', at + labelAt, at + labelAt + labelLength)
+    .replace(/\0.*$/s, '');
+  return isExt && name === label ? 'ours' : 'foreign';
+}
+
+/** Makes the disk when it is missing (sparse) and grows its file to diskGiB. Returns what it is. */
+export function prepareDisk(path: string, diskGiB: number): 'blank' | 'ours' {
+  const fd = openDisk(path);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new Failed(unreadable(path, 'it is not a regular file'));
+    const head = Buffer.alloc(Math.min(headBytes, stat.size));
+    readSync(fd, head, 0, head.length, 0);
+    const verdict = judgeDisk(head);
+    if (verdict === 'foreign') throw new Failed(notOurs(path));
+    if (stat.size < diskGiB * GiB) ftruncateSync(fd, diskGiB * GiB);
+    return verdict;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openDisk(path: string): number {
+  try {
+    return openSync(path, 'r+');
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT')
+      throw new Failed(unreadable(path, errorCode(error) ?? String(error)));
+  }
+  return openSync(path, 'wx+', 0o600);
+}
+
+const notOurs = (path: string): Failure => ({
+  kind: 'disk-not-ours',
+  message: `${path} holds something that linuxkit-builder did not make. It was left alone.`,
+  hint: 'Move it away, or choose another state directory; a missing disk is made anew.',
+  exit: Exit.dataError,
+});
+
+const unreadable = (path: string, why: string): Failure => ({
+  kind: 'disk-unreadable',
+  message: `The disk ${path} cannot be opened for reading and writing: ${why}. It was left alone.`,
+  hint: 'Check its owner and mode; it must belong to the user who runs the daemon.',
+  exit: Exit.noPermission,
+});

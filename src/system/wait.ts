@@ -1,0 +1,31 @@
+/** Waiting for a fact: held, or its condition cannot come any more, or time is up, or nobody wants it now. */
+import type { Clock } from './clock.ts';
+
+export interface Until {
+  readonly clock: Clock;
+  /** Ends the wait by rejecting with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** How often the fact is looked at. */
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  /** Settles when the fact can no longer come: the process concerned is gone. */
+  readonly orEnded?: Promise<unknown>;
+}
+
+/** Looks at a fact until it holds. `ended` is only said when the fact does not hold either. */
+export async function until(
+  fact: () => boolean | Promise<boolean>,
+  options: Until,
+): Promise<'held' | 'timed-out' | 'ended'> {
+  const { clock, signal, everyMs, timeoutMs } = options;
+  const deadline = clock.monotonic() + timeoutMs;
+  const end = { seen: false };
+  const ended = options.orEnded?.then(() => (end.seen = true));
+  for (;;) {
+    if (await fact()) return 'held';
+    if (end.seen) return 'ended';
+    if (clock.monotonic() >= deadline) return 'timed-out';
+    const nap = clock.sleep(everyMs, signal);
+    await (ended === undefined ? nap : Promise.race([nap, ended]));
+  }
+}

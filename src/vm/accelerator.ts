@@ -1,0 +1,125 @@
+/**
+ * Chooses how guest code is run, by trial: a device that is there proves nothing (/dev/kvm may open, create a VM and still
+ * run no instruction; hvf aborts on some combinations of QEMU, macOS and CPU). A verdict holds for one boot of the host
+ * and one version of the program.
+ */
+import { closeSync, openSync, rmSync } from 'node:fs';
+import { readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
+import { Exit, Failed } from '../system/failure.ts';
+import type { Clock } from '../system/clock.ts';
+import { bootId } from '../system/process.ts';
+import { launch, run } from '../system/child.ts';
+import { until } from '../system/wait.ts';
+import type { Accelerator, PlanInput } from './driver.ts';
+import { trialPlan } from './qemu.ts';
+
+export interface Choice {
+  readonly accelerator: Accelerator;
+  /** One sentence for each that was tried and does not work. */
+  readonly rejected: readonly string[];
+  /** False when the verdict was remembered. */
+  readonly tried: boolean;
+}
+
+type Input = Pick<PlanInput, 'config' | 'program' | 'bundle' | 'layout'>;
+
+/** A working guest prints its first byte well within a second; a wedged one never does. */
+const trialMs = 5_000;
+
+/** Best first. tcg needs no trial: it is plain computation. */
+export const candidates = (platform: NodeJS.Platform): readonly Accelerator[] =>
+  platform === 'darwin' ? ['hvf', 'tcg'] : platform === 'linux' ? ['kvm', 'tcg'] : ['tcg'];
+
+/** The forced accelerator, the remembered one, or the first that shows a sign of life. */
+export async function chooseAccelerator(
+  input: Input,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Choice> {
+  const { config, layout, program } = input;
+  if (config.accelerator !== 'auto')
+    return { accelerator: config.accelerator, rejected: [], tried: false };
+  const key = `${bootId()} ${program} ${await versionOf(program)}`;
+  const remembered = recall(layout.accelerators, key);
+  if (remembered !== undefined) return { ...remembered, tried: false };
+  const rejected: string[] = [];
+  for (const accelerator of candidates(process.platform)) {
+    const verdict = await tryAccelerator(input, accelerator, clock, signal);
+    if (verdict !== undefined) {
+      rejected.push(`${accelerator}: ${verdict}`);
+      continue;
+    }
+    const choice = { accelerator, rejected };
+    writeWhole(layout.accelerators, `${JSON.stringify({ key, ...choice })}\n`, { durable: false });
+    return { ...choice, tried: true };
+  }
+  throw new Failed({
+    kind: 'no-accelerator',
+    message: `${program} runs no guest in any way: ${rejected.join('; ')}.`,
+    hint: 'Check that the program works by itself.',
+    exit: Exit.unavailable,
+  });
+}
+
+/** Undefined when it works, else why it does not. */
+async function tryAccelerator(
+  input: Input,
+  accelerator: Accelerator,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (accelerator === 'tcg') return undefined;
+  if (accelerator === 'kvm' && !opens('/dev/kvm')) return '/dev/kvm cannot be opened by this user';
+  rmSync(input.layout.trialConsole, { force: true });
+  rmSync(input.layout.trialOutput, { force: true });
+  const files = { output: input.layout.trialOutput, lock: input.layout.trialLock };
+  const child = await launch(trialPlan({ ...input, accelerator }), files, clock);
+  if ('kind' in child) return `it could not be started (${child.reason})`;
+  try {
+    const spoke = () => (sizeIfThere(input.layout.trialConsole) ?? 0) > 0;
+    const outcome = await until(spoke, {
+      clock,
+      signal,
+      everyMs: 50,
+      timeoutMs: trialMs,
+      orEnded: child.ended,
+    });
+    if (outcome === 'held') return undefined;
+    if (outcome === 'timed-out') return `the guest gave no sign of life in ${trialMs / 1000} s`;
+    return `it ended at once: ${lastLine(readIfThere(input.layout.trialOutput) ?? '')}`;
+  } finally {
+    child.signal('SIGKILL');
+    await child.ended;
+    for (const path of [input.layout.trialConsole, files.output, files.lock])
+      rmSync(path, { force: true });
+  }
+}
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
+
+function opens(device: string): boolean {
+  try {
+    closeSync(openSync(device, 'r+'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function versionOf(program: string): Promise<string> {
+  const { stdout } = await run(program, ['--version'], { timeoutMs: 10_000 });
+  return stdout.split('\n')[0] ?? '';
+}
+
+function recall(path: string, key: string): Omit<Choice, 'tried'> | undefined {
+  try {
+    const json = JSON.parse(readIfThere(path) ?? 'null') as
+      ({ key?: string } & Partial<Omit<Choice, 'tried'>>) | null;
+    const known: readonly string[] = candidates(process.platform);
+    return json?.key === key && json.accelerator !== undefined && known.includes(json.accelerator)
+      ? { accelerator: json.accelerator, rejected: json.rejected ?? [] }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

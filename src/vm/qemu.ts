@@ -1,0 +1,129 @@
+/** QEMU's command line: data in, argv out. */
+import type { Config } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import type { Launch } from '../system/child.ts';
+import type { Accelerator, GuestNetwork, PlanInput } from './driver.ts';
+
+/** The network of `-netdev user` (slirp): its defaults, so that nothing has to be passed. */
+export const qemuNetwork: GuestNetwork = {
+  address: '10.0.2.15/24',
+  gateway: '10.0.2.2',
+  nameservers: ['10.0.2.3'],
+  // Locally administered; there is one guest a network, so it can be the same everywhere.
+  mac: '52:54:00:4c:4b:42',
+};
+
+/** The program for the config's system: guests are of the host's own architecture. */
+export const qemuProgram = ({ system }: Pick<Config, 'system'>): string =>
+  system === 'aarch64-linux' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
+
+/** The whole command line of one start. */
+export function qemuPlan({
+  config,
+  layout,
+  bundle,
+  cmdline,
+  program,
+  accelerator,
+}: PlanInput): Launch {
+  return {
+    program,
+    argv: [
+      '-name',
+      'linuxkit-builder',
+      ...machineOf(config, accelerator),
+      ...['-smp', String(config.cpus), '-m', String(config.memoryMiB)],
+      ...['-kernel', bundle.kernel, '-initrd', layout.initrd],
+      ...['-append', `${cmdline} console=${consoleDevice(config)} linuxkit-builder.vm=qemu`],
+      ...serial(layout),
+      ...disk(layout),
+      ...network(),
+      ...agent(layout),
+      ...['-device', 'virtio-rng-pci'],
+      ...['-chardev', `socket,id=qmp,path=${quote(layout.qmp)},server=on,wait=off`],
+      ...['-mon', 'chardev=qmp,mode=control'],
+    ],
+    // QEMU needs none of the user's environment; TMPDIR is where it may put its own.
+    env: { PATH: '/usr/bin:/bin', TMPDIR: layout.state },
+    cwd: layout.state,
+  };
+}
+
+/** What a trial needs to decide whether an accelerator runs a guest: the kernel alone, which says its name and panics. */
+export function trialPlan(
+  input: Pick<PlanInput, 'config' | 'program' | 'accelerator' | 'bundle' | 'layout'>,
+): Launch {
+  const { config, program, accelerator, bundle, layout } = input;
+  return {
+    program,
+    argv: [
+      ...machineOf(config, accelerator),
+      ...['-m', '256', '-kernel', bundle.kernel],
+      ...['-append', `console=${consoleDevice(config)} earlyprintk=serial panic=-1`],
+      ...[
+        '-chardev',
+        `file,id=console,path=${quote(layout.trialConsole)}`,
+        '-serial',
+        'chardev:console',
+      ],
+    ],
+    env: { PATH: '/usr/bin:/bin', TMPDIR: layout.state },
+    cwd: layout.state,
+  };
+}
+
+/** Nothing that was not asked for (-nodefaults), no window, and a guest's reboot (also panic=) is an exit. */
+function machineOf({ system }: Config, accelerator: Accelerator): string[] {
+  const machine = system === 'aarch64-linux' ? 'virt,gic-version=max' : 'pc';
+  return [
+    ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
+    ...['-machine', machine],
+    ...['-accel', accelerator === 'tcg' ? 'tcg,thread=multi' : accelerator],
+    ...['-cpu', cpuOf(system, accelerator)],
+  ];
+}
+
+/** cx16 is masked under TCG: QEMU 7.2 double-faults now and then in cmpxchg16b with several CPUs (measured). */
+function cpuOf(system: Config['system'], accelerator: Accelerator): string {
+  if (accelerator !== 'tcg') return 'host';
+  return system === 'aarch64-linux' ? 'max' : 'max,-cx16';
+}
+
+const consoleDevice = ({ system }: Config): string =>
+  system === 'aarch64-linux' ? 'ttyAMA0' : 'ttyS0';
+
+/** append=on opens O_APPEND, so that the reader may truncate what it has read. */
+const serial = (layout: Layout): string[] => [
+  ...['-chardev', `file,id=console,path=${quote(layout.consoleRing)},append=on`],
+  ...['-serial', 'chardev:console'],
+];
+
+/** Flushes of the guest reach the host's disk (writeback); freed blocks are given back (discard). */
+const disk = (layout: Layout): string[] => [
+  '-drive',
+  `file=${quote(layout.disk)},if=none,id=disk,format=raw,cache=writeback,discard=unmap`,
+  '-device',
+  'virtio-blk-pci,drive=disk',
+];
+
+/** Port 0: QEMU chooses a free one, which is read back over QMP, so that nothing races for it. */
+const network = (): string[] => [
+  '-netdev',
+  'user,id=net,hostfwd=tcp:127.0.0.1:0-:22',
+  '-device',
+  // No option ROM: nobody boots from the network, and loading it costs time.
+  `virtio-net-pci,netdev=net,mac=${qemuNetwork.mac},romfile=`,
+];
+
+const agent = (layout: Layout): string[] => [
+  ...['-chardev', `socket,id=agent,path=${quote(layout.agent)},server=on,wait=off`],
+  ...[
+    '-device',
+    'virtio-serial-pci',
+    '-device',
+    'virtserialport,chardev=agent,name=org.qemu.guest_agent.0',
+  ],
+];
+
+/** In QEMU's option lists a comma ends a value; a doubled one is a comma (qemu(1), "-drive"). */
+const quote = (path: string): string => path.replaceAll(',', ',,');

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest';
+import { builderFeature, parseConfig, type HostFacts } from '../../src/config/config.ts';
+import { describeProblem } from '../../src/config/problem.ts';
+
+const host: HostFacts = {
+  arch: 'x64',
+  platform: 'linux',
+  cpus: 4,
+  memoryMiB: 16_384,
+  diskGiB: 200,
+  diskFreeGiB: 90,
+};
+const parse = (value: unknown, on = host) => parseConfig(JSON.stringify(value), on);
+const problemsOf = (value: unknown, on = host) => {
+  const parsed = parse(value, on);
+  return parsed.ok ? [] : parsed.problems;
+};
+const configOf = (value: unknown, on = host) => {
+  const parsed = parse(value, on);
+  if (!parsed.ok) throw new Error(parsed.problems.map(describeProblem).join('\n'));
+  return parsed.config;
+};
+
+describe('defaults come from the host', () => {
+  test.each([
+    [
+      { cpus: 4, memoryMiB: 16_384 },
+      { cpus: 4, memoryMiB: 4096, maxJobs: 4, coresPerJob: 1 },
+    ],
+    [
+      { cpus: 16, memoryMiB: 65_536 },
+      { cpus: 8, memoryMiB: 8192, maxJobs: 8 },
+    ],
+    [
+      { cpus: 8, memoryMiB: 4096 },
+      { cpus: 8, memoryMiB: 2048, maxJobs: 2, coresPerJob: 4 },
+    ],
+  ])('%o', (size, expected) => expect(configOf({}, { ...host, ...size })).toMatchObject(expected));
+
+  test("the CPU count is the VM's and Nix's", () =>
+    expect(configOf({ cpus: 3 })).toMatchObject({ cpus: 3, maxJobs: 3 }));
+  test('an ARM host gets an ARM guest', () =>
+    expect(configOf({}, { ...host, arch: 'arm64' }).system).toBe('aarch64-linux'));
+  test("the builder's own feature is always there, once", () => {
+    expect(configOf({ features: ['kvm'] }).features).toEqual(['kvm', builderFeature]);
+    expect(configOf({ features: [builderFeature] }).features).toEqual([builderFeature]);
+  });
+  test('the result cannot be changed', () => expect(Object.isFrozen(configOf({}))).toBe(true));
+});
+
+describe('what is refused', () => {
+  test.each([
+    [{ cpus: 5 }, 'cpus', "above the host's 4 CPUs"],
+    [{ memoryMiB: 20_000 }, 'memoryMiB', "above the host's 16384 MiB"],
+    [{ diskGiB: 201 }, 'diskGiB', "above the host's 200 GiB"],
+    [{ cpus: 1.5 }, 'cpus', 'whole number'],
+    [{ cpus: '2' }, 'cpus', 'number'],
+    [{ cpus: 0 }, 'cpus', 'at least 1'],
+    [{ port: 70_000 }, 'port', 'at most 65535'],
+    [{ port: null }, 'port', 'number'],
+    [{ bundle: 'relative' }, 'bundle', 'absolute path'],
+    [{ features: ['a b'] }, 'features.0', 'one word'],
+    [{ features: ['a,b'] }, 'features.0', 'one word'],
+    [{ accelerator: 'hvf' }, 'accelerator', 'macOS only'],
+    [{ vm: 'vmware' }, 'vm', 'qemu'],
+    [{ memory: 4096 }, 'memory', 'not a setting'],
+  ])('%o', (value, path, words) => {
+    const problems = problemsOf(value);
+    expect(problems.map((problem) => problem.path)).toContain(path);
+    expect(problems.map(describeProblem).join('\n')).toContain(words);
+    for (const problem of problems) expect(problem.hint).not.toBe('');
+  });
+
+  test('every problem is told at once, those with the shape and those with the host', () =>
+    expect(
+      problemsOf({ cpus: 99, port: 'x', colour: 'red', memoryMiB: 1 })
+        .map(({ path }) => path)
+        .sort(),
+    ).toEqual(['colour', 'cpus', 'memoryMiB', 'port']));
+
+  test.each(['', '{', 'null', '[]', '"x"', '3', '{"cpus":}'])('text %j', (text) => {
+    const parsed = parseConfig(text, host);
+    expect(parsed.ok).toBe(false);
+    if (!parsed.ok) expect(parsed.problems.length).toBeGreaterThan(0);
+  });
+});

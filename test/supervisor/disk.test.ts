@@ -1,0 +1,92 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { judgeDisk, prepareDisk } from '../../src/supervisor/disk.ts';
+import { Failed } from '../../src/system/failure.ts';
+
+const GiB = 1024 ** 3;
+let dir = '';
+let disk = '';
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'disk-'));
+  disk = join(dir, 'nix-disk');
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const kindOf = (work: () => unknown): string => {
+  try {
+    work();
+    return 'no failure';
+  } catch (error) {
+    return error instanceof Failed ? error.failure.kind : String(error);
+  }
+};
+const format = (label: string) => {
+  writeFileSync(disk, '');
+  truncateSync(disk, 64 * 1024 * 1024);
+  execFileSync('/usr/sbin/mkfs.ext4', ['-q', '-F', '-L', label, disk]);
+};
+
+describe('the disk', () => {
+  test('is made sparse, private, of the size asked for', () => {
+    expect(prepareDisk(disk, 80)).toBe('blank');
+    const stat = statSync(disk);
+    expect(stat.size).toBe(80 * GiB);
+    expect(stat.blocks).toBeLessThan(16);
+    expect(stat.mode & 0o777).toBe(0o600);
+  });
+
+  test('grows, and never shrinks', () => {
+    prepareDisk(disk, 2);
+    prepareDisk(disk, 5);
+    expect(statSync(disk).size).toBe(5 * GiB);
+    prepareDisk(disk, 3);
+    expect(statSync(disk).size).toBe(5 * GiB);
+  });
+
+  test('is ours by the label that the guest gives', () => {
+    format('linuxkit-nix');
+    expect(prepareDisk(disk, 2)).toBe('ours');
+  });
+
+  test.each([['somebody'], ['']])('of another label %j is left alone', (label) => {
+    format(label);
+    const before = readFileSync(disk);
+    expect(kindOf(() => prepareDisk(disk, 2))).toBe('disk-not-ours');
+    expect(readFileSync(disk).equals(before)).toBe(true);
+  });
+
+  test.each([['text'], ['\0'.repeat(40_000) + 'x']])(
+    'that holds anything else is left alone',
+    (content) => {
+      writeFileSync(disk, content);
+      expect(kindOf(() => prepareDisk(disk, 2))).toBe('disk-not-ours');
+      expect(readFileSync(disk, 'utf8')).toBe(content);
+    },
+  );
+
+  test('that is a directory is named', () => {
+    mkdirSync(disk);
+    expect(kindOf(() => prepareDisk(disk, 2))).toBe('disk-unreadable');
+  });
+
+  test.runIf(process.getuid?.() !== 0)('that cannot be read is named', () => {
+    writeFileSync(disk, '');
+    chmodSync(disk, 0);
+    expect(kindOf(() => prepareDisk(disk, 2))).toBe('disk-unreadable');
+  });
+
+  test('an old ext4 superblock without its magic is not ours', () =>
+    expect(judgeDisk(Buffer.alloc(65_536, 1))).toBe('foreign'));
+});

@@ -1,0 +1,216 @@
+import { describe, expect, test } from 'vitest';
+import { defaultPolicy } from '../../src/supervisor/backoff.ts';
+import {
+  initial,
+  step,
+  type Effect,
+  type Event,
+  type State,
+} from '../../src/supervisor/lifecycle.ts';
+import { Exit, type Failure } from '../../src/system/failure.ts';
+
+const passing: Failure = {
+  kind: 'vm-exited',
+  message: 'It ended.',
+  hint: 'Look.',
+  exit: Exit.unavailable,
+};
+const lasting: Failure = {
+  kind: 'disk-not-ours',
+  message: 'Not ours.',
+  hint: 'Move it.',
+  exit: Exit.dataError,
+};
+
+const events: readonly Event[] = [
+  { type: 'start' },
+  { type: 'stop' },
+  { type: 'restart', why: 'asked' },
+  { type: 'vm-launched' },
+  { type: 'stage', name: 'sshd' },
+  { type: 'guest-ready' },
+  { type: 'lost', failure: passing },
+  { type: 'lost', failure: lasting },
+  { type: 'children-gone' },
+  { type: 'retry-due' },
+];
+/** Time that passes with each event: short keeps attempts, long is a stable life. */
+const passes = [10, defaultPolicy.stableMs];
+
+/** All states reachable from the start, without their times. */
+const reachable = walk();
+const hasChildren = (state: State) => ['starting', 'booting', 'ready'].includes(state.phase);
+const after = (state: State, event: Event, now = state.since + 10) =>
+  step(state, event, now, defaultPolicy);
+
+describe('every reachable state', () => {
+  test('they are few, and all phases are among them', () => {
+    expect(new Set(reachable.map(({ phase }) => phase)).size).toBe(7);
+    expect(reachable.length).toBeGreaterThan(20);
+    expect(reachable.length).toBeLessThan(150);
+  });
+
+  test('a stop that is asked for ends in stopped and leaves', () => {
+    for (const state of reachable) {
+      let now = after(state, { type: 'stop' });
+      if (now.state.phase === 'stopping') now = after(now.state, { type: 'children-gone' });
+      expect(now.state.phase).toBe('stopped');
+      expect(now.effects).toContainEqual({ type: 'leave' });
+    }
+  });
+
+  test('once a stop was asked for, nothing but the end of the children moves it', () => {
+    for (const state of reachable) {
+      const stopping = after(state, { type: 'stop' }).state;
+      if (stopping.phase !== 'stopping') continue;
+      for (const event of events.filter(({ type }) => type !== 'children-gone')) {
+        expect(after(stopping, event).state).toEqual(stopping);
+      }
+    }
+  });
+
+  test('children are ended exactly when a phase that has them is left for one that has none', () => {
+    for (const [state, event, next] of steps()) {
+      const ends = next.effects.some(({ type }) => type === 'end-children');
+      expect(ends).toBe(hasChildren(state) && !hasChildren(next.state));
+      if (ends) expect(next.state.phase).toBe('stopping');
+      expect([state.phase, event.type, next.state.phase]).toBeDefined();
+    }
+  });
+
+  test('a launch happens exactly when starting is entered', () => {
+    for (const [state, , next] of steps()) {
+      const launches = next.effects.filter(({ type }) => type === 'launch').length;
+      const entered = next.state.phase === 'starting' && state.phase !== 'starting';
+      expect(launches).toBe(entered ? 1 : 0);
+    }
+  });
+
+  test('the door is released exactly when ready is entered', () => {
+    for (const [state, , next] of steps()) {
+      const entered = next.state.phase === 'ready' && state.phase !== 'ready';
+      expect(next.effects.some(({ type }) => type === 'release-door')).toBe(entered);
+    }
+  });
+
+  test('no second start begins while the children of the first are there', () => {
+    for (const [state, , next] of steps())
+      if (next.state.phase === 'starting' && state.phase !== 'starting')
+        expect(['stopped', 'stopping', 'backing-off', 'failed']).toContain(state.phase);
+  });
+
+  test('a retry waits between the first delay and the cap, and attempts are bounded', () => {
+    for (const [, , next] of steps()) {
+      for (const effect of next.effects)
+        if (effect.type === 'retry-after') {
+          expect(effect.ms).toBeGreaterThanOrEqual(defaultPolicy.firstDelayMs);
+          expect(effect.ms).toBeLessThanOrEqual(defaultPolicy.maxDelayMs);
+        }
+      if ('attempt' in next.state)
+        expect(next.state.attempt).toBeLessThanOrEqual(defaultPolicy.maxAttempts);
+    }
+  });
+
+  test('late news never throws and never moves a state without children', () => {
+    for (const state of reachable.filter((s) => !hasChildren(s) && s.phase !== 'stopping'))
+      for (const event of events.filter(({ type }) =>
+        ['vm-launched', 'stage', 'guest-ready', 'lost', 'children-gone'].includes(type),
+      ))
+        expect(after(state, event)).toEqual({ state, effects: [] });
+  });
+});
+
+describe('a life', () => {
+  const live = (...list: readonly Event[]) =>
+    list.reduce<State>((state, event) => after(state, event).state, initial(0));
+
+  test('reaches ready', () => {
+    expect(live({ type: 'start' }, { type: 'vm-launched' }, { type: 'guest-ready' }).phase).toBe(
+      'ready',
+    );
+  });
+
+  test('gives up after repeated fast failures, with the last reason', () => {
+    let state = live({ type: 'start' });
+    let delays: number[] = [];
+    for (let n = 0; n < 20 && state.phase !== 'failed'; n++) {
+      state = after(state, { type: 'lost', failure: passing }).state;
+      const gone = after(state, { type: 'children-gone' });
+      delays = [
+        ...delays,
+        ...gone.effects.flatMap((e: Effect) => (e.type === 'retry-after' ? [e.ms] : [])),
+      ];
+      state =
+        gone.state.phase === 'failed' ? gone.state : after(gone.state, { type: 'retry-due' }).state;
+    }
+    expect(delays).toEqual([250, 500, 1000, 2000]);
+    expect(state).toMatchObject({
+      phase: 'failed',
+      because: { kind: 'vm-exited', message: expect.stringContaining('Gave up after 5') as string },
+    });
+  });
+
+  test('a stable life forgives earlier failures', () => {
+    const ready: State = { phase: 'ready', since: 0, attempt: 5 };
+    const lost = step(
+      ready,
+      { type: 'lost', failure: passing },
+      defaultPolicy.stableMs,
+      defaultPolicy,
+    ).state;
+    expect(after(lost, { type: 'children-gone' }).state).toMatchObject({
+      phase: 'backing-off',
+      attempt: 0,
+    });
+    const early = step(
+      ready,
+      { type: 'lost', failure: passing },
+      defaultPolicy.stableMs - 1,
+      defaultPolicy,
+    ).state;
+    expect(after(early, { type: 'children-gone' }).state.phase).toBe('failed');
+  });
+
+  test('what no retry can mend is not tried again', () => {
+    const lost = live(
+      { type: 'start' },
+      { type: 'lost', failure: lasting },
+      { type: 'children-gone' },
+    );
+    expect(lost).toMatchObject({ phase: 'failed', because: lasting });
+  });
+
+  test('the first reason wins', () => {
+    const state = live(
+      { type: 'start' },
+      { type: 'lost', failure: lasting },
+      { type: 'lost', failure: passing },
+    );
+    expect(state).toMatchObject({ phase: 'stopping', because: { type: 'lost', failure: lasting } });
+  });
+});
+
+function* steps(): Generator<readonly [State, Event, ReturnType<typeof step>]> {
+  for (const state of reachable)
+    for (const event of events)
+      for (const ms of passes)
+        yield [state, event, step(state, event, state.since + ms, defaultPolicy)];
+}
+
+function walk(): State[] {
+  const seen = new Map<string, State>();
+  const queue: State[] = [initial(0)];
+  for (let state = queue.pop(); state !== undefined; state = queue.pop()) {
+    const timeless = {
+      ...state,
+      since: 0,
+      ...(state.phase === 'backing-off' ? { until: 0 } : {}),
+    } as State;
+    const key = JSON.stringify(timeless);
+    if (seen.has(key)) continue;
+    seen.set(key, timeless);
+    for (const event of events)
+      for (const ms of passes) queue.push(step(timeless, event, ms, defaultPolicy).state);
+  }
+  return [...seen.values()];
+}

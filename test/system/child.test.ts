@@ -1,0 +1,100 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { launch, lockHeld, type Child, type Launch } from '../../src/system/child.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { isLocked } from '../../src/system/lock.ts';
+import { identify } from '../../src/system/process.ts';
+
+let dir = '';
+const started: Child[] = [];
+const files = () => ({ output: join(dir, 'out'), lock: join(dir, 'lock') });
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'child-'));
+});
+afterEach(async () => {
+  for (const child of started.splice(0)) await child.stop(0);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const sh = (script: string): Launch => ({
+  program: '/bin/sh',
+  argv: ['-c', script],
+  env: { PATH: '/usr/bin:/bin', ONLY: 'this' },
+  cwd: dir,
+});
+const begin = async (what: Launch): Promise<Child> => {
+  const child = await launch(what, files(), systemClock);
+  if ('kind' in child) throw new Error(child.reason);
+  started.push(child);
+  return child;
+};
+const output = () => readFileSync(join(dir, 'out'), 'utf8');
+const until = async (fact: () => boolean) => {
+  while (!fact()) await systemClock.sleep(2);
+};
+
+describe('a child', () => {
+  test('holds its lock for its life and we hold no copy', async () => {
+    const child = await begin(sh('exec sleep 60'));
+    await until(() => isLocked(join(dir, 'lock')));
+    child.signal('SIGKILL');
+    expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGKILL' });
+    expect(isLocked(join(dir, 'lock'))).toBe(false);
+  });
+
+  test('is not started twice on one lock', async () => {
+    await begin(sh('exec sleep 60'));
+    await until(() => isLocked(join(dir, 'lock')));
+    const second = await begin(sh('echo ran'));
+    expect(await second.ended).toEqual({ kind: 'exited', code: lockHeld });
+    expect(output()).not.toContain('ran');
+  });
+
+  test('keeps the pid that it was given', async () => {
+    const child = await begin(sh('exec sleep 60'));
+    await until(() => identify(child.pid)?.program === 'sleep');
+  });
+
+  test('writes to its file, has our environment and nothing more', async () => {
+    const child = await begin(sh('env; echo words >&2; exit 3'));
+    expect(await child.ended).toEqual({ kind: 'exited', code: 3 });
+    expect(output()).toContain('ONLY=this');
+    expect(output()).toContain('words');
+    expect(output()).not.toContain('HOME=');
+  });
+
+  test('has ended although somebody still holds its output', async () => {
+    const child = await begin(sh('sleep 60 & exit 0'));
+    expect(await child.ended).toEqual({ kind: 'exited', code: 0 });
+  });
+
+  test('that ignores SIGTERM is killed after the grace, with its group', async () => {
+    const child = await begin(
+      sh("trap '' TERM; sleep 1000 & echo $!; while :; do sleep 1000; done"),
+    );
+    await until(() => /\d+/.test(output()));
+    const grandchild = Number(output().trim());
+    const ended = await child.stop(50);
+    expect(ended).toEqual({ kind: 'signalled', signal: 'SIGKILL' });
+    await until(() => identify(grandchild) === undefined);
+  });
+
+  test('that obeys is not killed', async () => {
+    const child = await begin(sh("trap 'exit 0' TERM; echo up; while :; do sleep 0.01; done"));
+    await until(() => output().includes('up'));
+    expect(await child.stop(60_000)).toEqual({ kind: 'exited', code: 0 });
+  });
+
+  test('whose program is missing ends with words', async () => {
+    const child = await begin({ ...sh(''), program: join(dir, 'nothing') });
+    expect(await child.ended).not.toEqual({ kind: 'exited', code: 0 });
+    expect(output()).toContain('nothing');
+  });
+
+  test('whose directory is missing is not started', async () => {
+    const child = await launch({ ...sh(''), cwd: join(dir, 'nowhere') }, files(), systemClock);
+    expect(child).toMatchObject({ kind: 'not-started' });
+  });
+});

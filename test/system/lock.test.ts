@@ -1,0 +1,133 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, utimesSync } from 'node:fs';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/system/clock.ts';
+import { inSection, isLocked, tryKernelLock } from '../../src/system/lock.ts';
+import { lockHolder } from '../../src/system/lock-holder.ts';
+
+let dir = '';
+let file = '';
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'lock-'));
+  file = join(dir, 'l');
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+describe('the kernel lock', () => {
+  test('has one holder', () => {
+    const lock = tryKernelLock(file);
+    expect(lock).toBeDefined();
+    expect(tryKernelLock(file)).toBeUndefined();
+    lock?.release();
+    const again = tryKernelLock(file);
+    expect(again).toBeDefined();
+    again?.release();
+  });
+
+  test('is not handed to children', () => {
+    const lock = tryKernelLock(file);
+    const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+    try {
+      lock?.release();
+      expect(isLocked(file)).toBe(false);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
+  test('is free at once when its holder is killed, and says who held it', async () => {
+    const child = spawn('flock', ['-n', '-F', file, 'sleep', '60'], { stdio: 'ignore' });
+    while (!isLocked(file)) await systemClock.sleep(5);
+    expect(await lockHolder(file)).toBe(child.pid);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    while (isLocked(file)) await systemClock.sleep(1);
+    expect(await lockHolder(file)).toBeUndefined();
+  });
+});
+
+describe('the section', () => {
+  test('lets one in at a time, in many processes', async () => {
+    // Each adds one to a number in a file, reading and writing apart: without the section, sums get lost.
+    const script = `
+      import { readFileSync, writeFileSync } from 'node:fs';
+      import { inSection } from ${JSON.stringify(join(import.meta.dirname, '../../src/system/lock.ts'))};
+      import { systemClock } from ${JSON.stringify(join(import.meta.dirname, '../../src/system/clock.ts'))};
+      const [section, sum] = process.argv.slice(1);
+      await inSection(section, { clock: systemClock }, async () => {
+        let n = 0;
+        try { n = Number(readFileSync(sum, 'utf8')); } catch {}
+        await systemClock.sleep(20);
+        writeFileSync(sum, String(n + 1));
+      });`;
+    const sum = join(dir, 'sum');
+    const children = Array.from({ length: 6 }, () => contender(script, [file, sum]));
+    await Promise.all(children);
+    const { readFileSync } = await import('node:fs');
+    expect(readFileSync(sum, 'utf8')).toBe('6');
+  });
+
+  test('tells a holder that lost it, and does not crash', async () => {
+    const told = await inSection(file, { clock: systemClock, refreshMs: 1000 }, async (lost) => {
+      rmSync(`${file}.lock`, { recursive: true });
+      while (!lost.aborted) await systemClock.sleep(20);
+      return 'told';
+    });
+    expect(told).toBe('told');
+  });
+
+  test('says once that it waits, and can be left while waiting', async () => {
+    const stop = new AbortController();
+    let waits = 0;
+    await inSection(file, { clock: systemClock }, async () => {
+      const second = inSection(
+        file,
+        {
+          clock: systemClock,
+          signal: stop.signal,
+          onWaiting: () => (waits++, stop.abort(new Error('left'))),
+        },
+        () => Promise.resolve(),
+      );
+      await expect(second).rejects.toThrow('left');
+    });
+    expect(waits).toBe(1);
+  });
+
+  test('is free after work that failed', async () => {
+    await expect(
+      inSection(file, { clock: systemClock }, () => Promise.reject(new Error('no'))),
+    ).rejects.toThrow('no');
+    expect(await inSection(file, { clock: systemClock }, () => Promise.resolve('in'))).toBe('in');
+  });
+
+  test('a stale one, of a holder that was killed, is taken over', async () => {
+    const { mkdirSync } = await import('node:fs');
+    mkdirSync(`${file}.lock`);
+    const old = new Date(Date.now() - 60_000);
+    utimesSync(`${file}.lock`, old, old);
+    expect(await inSection(file, { clock: systemClock }, () => Promise.resolve('in'))).toBe('in');
+  });
+});
+
+async function contender(script: string, argv: readonly string[]): Promise<void> {
+  const esbuild = await import('esbuild');
+  const { outputFiles } = await esbuild.build({
+    stdin: { contents: script, resolveDir: import.meta.dirname, loader: 'ts' },
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'esm',
+    banner: { js: "import { createRequire as mk } from 'node:module'; const require = mk('/');" },
+  });
+  const child: ChildProcess = spawn(
+    process.execPath,
+    ['--input-type=module', '-e', outputFiles[0]?.text ?? '', '--', ...argv],
+    { stdio: ['ignore', 'inherit', 'inherit'] },
+  );
+  const [code] = (await once(child, 'exit')) as [number];
+  expect(code).toBe(0);
+}

@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import type { Config } from '../../src/config/config.ts';
+import { layoutOf } from '../../src/config/layout.ts';
+import { bundleAt } from '../../src/vm/bundle.ts';
+import type { Accelerator } from '../../src/vm/driver.ts';
+import { qemuPlan, qemuProgram, trialPlan } from '../../src/vm/qemu.ts';
+
+const config: Config = {
+  vm: 'qemu',
+  network: 'user',
+  cpus: 2,
+  memoryMiB: 2048,
+  diskGiB: 80,
+  port: 24083,
+  maxJobs: 2,
+  coresPerJob: 1,
+  features: [],
+  accelerator: 'auto',
+  bundle: undefined,
+  holdSeconds: 180,
+  verbose: false,
+  system: 'x86_64-linux',
+};
+const plan = (changes: Partial<Config> = {}, accelerator: Accelerator = 'tcg', root = '/s') =>
+  qemuPlan({
+    config: { ...config, ...changes },
+    layout: layoutOf(root),
+    bundle: bundleAt('/s/image/builder'),
+    cmdline: 'quiet',
+    program: '/q',
+    accelerator,
+  });
+
+describe('the command line', () => {
+  test('is all there is', () =>
+    expect(plan().argv.join(' ')).toMatchInlineSnapshot(
+      `"-name linuxkit-builder -nodefaults -no-user-config -no-reboot -display none -machine pc -accel tcg,thread=multi -cpu max,-cx16 -smp 2 -m 2048 -kernel /s/image/builder-kernel -initrd /s/nix-state/initrd -append quiet console=ttyS0 linuxkit-builder.vm=qemu -chardev file,id=console,path=/s/nix-state/console-ring,append=on -serial chardev:console -drive file=/s/nix-disk,if=none,id=disk,format=raw,cache=writeback,discard=unmap -device virtio-blk-pci,drive=disk -netdev user,id=net,hostfwd=tcp:127.0.0.1:0-:22 -device virtio-net-pci,netdev=net,mac=52:54:00:4c:4b:42,romfile= -chardev socket,id=agent,path=/s/nix-state/agent.sock,server=on,wait=off -device virtio-serial-pci -device virtserialport,chardev=agent,name=org.qemu.guest_agent.0 -device virtio-rng-pci -chardev socket,id=qmp,path=/s/nix-state/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control"`,
+    ));
+
+  test('has CPUs and memory of the config', () => {
+    const argv = plan({ cpus: 7, memoryMiB: 3000 }).argv;
+    expect(argv[argv.indexOf('-smp') + 1]).toBe('7');
+    expect(argv[argv.indexOf('-m') + 1]).toBe('3000');
+  });
+
+  test.each([
+    ['kvm', 'x86_64-linux', 'host'],
+    ['hvf', 'aarch64-linux', 'host'],
+    ['tcg', 'x86_64-linux', 'max,-cx16'],
+    ['tcg', 'aarch64-linux', 'max'],
+  ] as const)('%s on %s runs CPU %s', (accelerator, system, cpu) => {
+    const argv = plan({ system }, accelerator).argv;
+    expect(argv[argv.indexOf('-cpu') + 1]).toBe(cpu);
+  });
+
+  test('an ARM guest has its own program, machine and console', () => {
+    expect(qemuProgram({ system: 'aarch64-linux' })).toBe('qemu-system-aarch64');
+    expect(plan({ system: 'aarch64-linux' }).argv.join(' ')).toMatch(
+      /-machine virt.*console=ttyAMA0/,
+    );
+  });
+
+  test('a comma in a path does not end the option', () =>
+    expect(plan({}, 'tcg', '/a,b').argv).toContain(
+      'file=/a,,b/nix-disk,if=none,id=disk,format=raw,cache=writeback,discard=unmap',
+    ));
+
+  test("the environment is ours, not the user's", () =>
+    expect(Object.keys(plan().env).sort()).toEqual(['PATH', 'TMPDIR']));
+
+  test('a trial has no disk and no network', () => {
+    const trial = trialPlan({
+      config,
+      program: '/q',
+      accelerator: 'kvm',
+      bundle: bundleAt('/s/image/builder'),
+      layout: layoutOf('/s'),
+    });
+    expect(trial.argv.join(' ')).not.toMatch(/drive|netdev|virtio/);
+  });
+});

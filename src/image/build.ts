@@ -1,14 +1,20 @@
 /** `image build`: lock -> packages -> image, in one go and only where something changed. */
-import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Exit, Failed } from '../system/failure.ts';
 import { makeDirectory } from '../system/files.ts';
-import { bundleAt, checkBundle, hashOfFile, readManifest, type Manifest } from '../vm/bundle.ts';
+import { bundleAt, checkBundle, readManifest, type Manifest } from '../vm/bundle.ts';
 import { assemble } from './assemble.ts';
-import { lockHash, type Lock } from './lock.ts';
-import { overlayEntries } from './overlay.ts';
+import { inputsOf, sha256, type Inputs } from './inputs.ts';
+import type { Lock } from './lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
 import { findSquashfsTool, type SquashfsTool } from './squashfs.ts';
 import { supply, type Supply, type SupplyOptions } from './supply.ts';
@@ -43,8 +49,7 @@ export async function buildImage(options: BuildOptions): Promise<Built> {
   if (!sameTool(tool, lock.squashfs)) onWarning(otherTool(tool, lock.squashfs));
   const supplied = await supply(lock, arch, options);
   onStep(`Unpacking ${supplied.packages.length} packages and packing the root file system`);
-  makeDirectory(dirname(prefix));
-  const scratch = mkdtempSync(join(dirname(prefix), `.${basename(prefix)}-`));
+  const scratch = scratchBeside(prefix, options.clock.now());
   try {
     const { kernel, kernelVersion, initrd } = await assemble({
       ...options,
@@ -67,30 +72,19 @@ export async function buildImage(options: BuildOptions): Promise<Built> {
   }
 }
 
-/** Hash of everything that decides the image's bytes. */
-function inputsOf(options: BuildOptions, { tool, version, options: argv }: SquashfsTool) {
-  const { arch, lock, recipe, rootfs } = options;
-  const parts = (['initrd', 'root'] as const).map((part) =>
-    overlayEntries(rootfs, part).map((entry) => ({
-      ...entry,
-      data: entry.kind === 'file' ? sha256(entry.data) : undefined,
-    })),
-  );
-  const said = [recipe.cmdline(arch), recipe.stage1Modules, recipe.rootModules, recipe.without];
-  return {
-    lock: lockHash(lock, arch),
-    recipe: sha256(JSON.stringify([said, recipe.packages(arch)])),
-    rootfs: sha256(JSON.stringify(parts)),
-    squashfs: sha256(JSON.stringify([tool, version, argv])),
-    // What the recipe keeps is a function, and so is the making: the program's own text stands for both.
-    program: sha256(`${recipe.keep.toString()}${hashOfFile(fileURLToPath(import.meta.url))}`),
-  };
+/** A new directory on the same disk; those that killed builds left there are removed. */
+function scratchBeside(prefix: string, nowMs: number): string {
+  const [folder, start] = [dirname(prefix), `.${basename(prefix)}-`];
+  makeDirectory(folder);
+  for (const name of readdirSync(folder).filter((each) => each.startsWith(start))) {
+    const age = nowMs - (statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? nowMs);
+    if (age > staleMs) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+  return mkdtempSync(join(folder, start));
 }
 
-type Inputs = ReturnType<typeof inputsOf>;
-
-const sha256 = (data: string | Uint8Array): string =>
-  createHash('sha256').update(data).digest('hex');
+/** No build takes an hour: what is older belongs to none that lives. */
+const staleMs = 60 * 60 * 1000;
 
 /** The manifest of the image that is there, if it is whole and these inputs made it. */
 function upToDate(prefix: string, inputs: Inputs): Manifest | undefined {

@@ -1,8 +1,9 @@
 /** Compressed bytes -> plain bytes. The system's own xz when there is one: it is five times as fast as the one in WebAssembly. */
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { run, stage, succeeded, type Ran } from '../system/child.ts';
+import { run, succeeded, type Ran } from '../system/child.ts';
 import { Exit, Failed } from '../system/failure.ts';
+import { stage } from '../system/stage.ts';
 
 export type Compression = 'xz' | 'zstd' | 'gzip' | 'none';
 

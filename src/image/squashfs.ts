@@ -1,7 +1,8 @@
 /** A tar stream -> a squashfs file, by squashfs-tools, which exist for Linux and for macOS. */
 import type { Readable } from 'node:stream';
-import { run, stage, succeeded } from '../system/child.ts';
+import { run, succeeded } from '../system/child.ts';
 import { Exit, Failed } from '../system/failure.ts';
+import { stage } from '../system/stage.ts';
 
 /** What decides the bytes of a squashfs beside its content; recorded in the lock. */
 export interface SquashfsTool {

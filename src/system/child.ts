@@ -7,7 +7,6 @@
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
-import type { Readable } from 'node:stream';
 import { execa } from 'execa';
 import treeKill from 'tree-kill';
 import type { Clock } from './clock.ts';
@@ -216,7 +215,8 @@ export const succeeded = (ran: Ran): boolean => ran.ended.kind === 'exited' && r
 
 const textOf = (stream: unknown): string => (typeof stream === 'string' ? stream : '');
 
-function endOf(result: {
+/** execa's result as ours. */
+export function endOf(result: {
   timedOut: boolean;
   isCanceled: boolean;
   exitCode?: number | undefined;
@@ -229,34 +229,4 @@ function endOf(result: {
   if (result.exitCode !== undefined) return { kind: 'exited', code: result.exitCode };
   if (result.signal !== undefined) return { kind: 'signalled', signal: result.signal };
   return { kind: 'not-started', reason: result.code ?? result.originalMessage ?? 'unknown' };
-}
-
-/** A command as a stage of a stream: bytes in, bytes out. Nothing is kept of its output but the last words on stderr. */
-export interface Stage {
-  readonly output: Readable;
-  /** Settles once, never rejects; `stdout` is empty. */
-  readonly ended: Promise<Ran>;
-}
-
-/** Starts a filter. An input that fails ends the command; a command that ends early ends the input. */
-export function stage(
-  program: string,
-  argv: readonly string[],
-  input: Readable | Uint8Array,
-  options: Pick<RunOptions, 'signal' | 'env'> = {},
-): Stage {
-  const child = execa(program, [...argv], {
-    input,
-    encoding: 'buffer',
-    buffer: { stdout: false, stderr: true },
-    reject: false,
-    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
-    ...(options.env === undefined ? {} : { env: { ...options.env }, extendEnv: false }),
-  });
-  const ended = child.then((result) => ({
-    ended: endOf(result),
-    stdout: '',
-    stderr: Buffer.from(result.stderr).toString('utf8'),
-  }));
-  return { output: child.stdout, ended };
 }

@@ -1,0 +1,41 @@
+/** What decides an image's bytes, as hashes: same inputs, same image, so that nothing is made twice. */
+import { createHash } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { hashOfFile } from '../vm/bundle.ts';
+import { lockHash, type Lock } from './lock.ts';
+import { overlayEntries } from './overlay.ts';
+import type { Arch, Recipe } from './recipe.ts';
+import type { SquashfsTool } from './squashfs.ts';
+
+export interface Decisive {
+  readonly arch: Arch;
+  readonly lock: Lock;
+  readonly recipe: Recipe;
+  /** Folder with initrd/, root/ and modes.json. */
+  readonly rootfs: string;
+}
+
+/** Hash of everything that decides the image's bytes. */
+export function inputsOf(options: Decisive, { tool, version, options: argv }: SquashfsTool) {
+  const { arch, lock, recipe, rootfs } = options;
+  const parts = (['initrd', 'root'] as const).map((part) =>
+    overlayEntries(rootfs, part).map((entry) => ({
+      ...entry,
+      data: entry.kind === 'file' ? sha256(entry.data) : undefined,
+    })),
+  );
+  const said = [recipe.cmdline(arch), recipe.stage1Modules, recipe.rootModules, recipe.without];
+  return {
+    lock: lockHash(lock, arch),
+    recipe: sha256(JSON.stringify([said, recipe.packages(arch)])),
+    rootfs: sha256(JSON.stringify(parts)),
+    squashfs: sha256(JSON.stringify([tool, version, argv])),
+    // What the recipe keeps is a function, and so is the making: the program's own text stands for both.
+    program: sha256(`${recipe.keep.toString()}${hashOfFile(fileURLToPath(import.meta.url))}`),
+  };
+}
+
+export type Inputs = ReturnType<typeof inputsOf>;
+
+export const sha256 = (data: string | Uint8Array): string =>
+  createHash('sha256').update(data).digest('hex');

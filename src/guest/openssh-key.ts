@@ -1,0 +1,85 @@
+/** Reads an unencrypted ed25519 private key in OpenSSH's own form (openssh's PROTOCOL.key), and proves it whole. */
+import { createPrivateKey, createPublicKey } from 'node:crypto';
+
+export interface OpensshKey {
+  /** The public half as a line of authorized_keys, comment included. */
+  readonly public: string;
+}
+
+/** The key in a file's text, or what is wrong with it, to be read after the path: "is empty". */
+export function readOpensshKey(text: string): OpensshKey | { readonly wrong: string } {
+  if (text.trim() === '') return { wrong: 'is empty' };
+  const armoured =
+    /^-----BEGIN OPENSSH PRIVATE KEY-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END OPENSSH PRIVATE KEY-----\s*$/.exec(
+      text,
+    );
+  if (armoured === null) return { wrong: 'is not a whole private key of OpenSSH' };
+  try {
+    return readBlob(Buffer.from(armoured[1] ?? '', 'base64'));
+  } catch {
+    return { wrong: 'is damaged' };
+  }
+}
+
+function readBlob(blob: Buffer): OpensshKey | { readonly wrong: string } {
+  const outer = new Fields(blob);
+  if (outer.bytes(magic.length).toString() !== magic) return { wrong: 'is damaged' };
+  const cipher = outer.string().toString();
+  if (cipher !== 'none') return { wrong: 'has a passphrase, which nobody is there to type' };
+  outer.string();
+  outer.string();
+  if (outer.number() !== 1) return { wrong: 'holds several keys' };
+  const publicBlob = outer.string();
+  const outside = new Fields(publicBlob);
+  const type = outside.string().toString();
+  if (type !== 'ssh-ed25519') return { wrong: `is of the type ${type}, not ssh-ed25519` };
+  const inner = new Fields(outer.string());
+  const isWhole = inner.number() === inner.number() && inner.string().toString() === type;
+  const claimed = inner.string();
+  const secret = inner.string();
+  const comment = inner.string().toString();
+  if (!isWhole || !publicHalf(secret.subarray(0, 32)).equals(claimed))
+    return { wrong: 'is damaged' };
+  if (!outside.string().equals(claimed)) return { wrong: 'is damaged' };
+  return { public: `${type} ${publicBlob.toString('base64')} ${comment}`.trim() };
+}
+
+const magic = 'openssh-key-v1\0';
+
+/** RFC 8410's wrapping of an ed25519 secret, the form that Node takes. */
+const pkcs8 = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+function publicHalf(secret: Buffer): Buffer {
+  const key = createPrivateKey({
+    key: Buffer.concat([pkcs8, secret]),
+    format: 'der',
+    type: 'pkcs8',
+  });
+  return createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32);
+}
+
+/** RFC 4251's strings and numbers, one after the other. Throws at the end of the bytes. */
+class Fields {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  bytes(length: number): Buffer {
+    const end = this.#at + length;
+    if (end > this.#bytes.length) throw new RangeError('a field beyond the end');
+    const field = this.#bytes.subarray(this.#at, end);
+    this.#at = end;
+    return field;
+  }
+
+  number(): number {
+    return this.bytes(4).readUInt32BE();
+  }
+
+  string(): Buffer {
+    return this.bytes(this.number());
+  }
+}

@@ -38,6 +38,10 @@ export function layoutOf(root: string) {
     knownHosts: join(keys, 'known_hosts'),
     /** The Host stanza for the user; included from ~/.ssh/config. */
     sshConfig: join(root, 'ssh_config'),
+    /** What configure changed elsewhere and how it was before; for undoing it. */
+    receipts: join(root, 'receipts.json'),
+    /** `configure --no-root`: what root is to write, for the command that it tells. Holds a key. */
+    rootRequest: join(root, 'root-request.json'),
 
     state,
     /** Kernel lock: one daemon a state directory. Held for the daemon's life. */
@@ -88,11 +92,11 @@ export function stateDirectoryProblems(root: string): Problem[] {
   const bad = (message: string, hint: string) =>
     problems.push({ path: 'state directory', value: root, message, hint });
   if (!root.startsWith('/')) bad('is not an absolute path', 'Give the whole path, from /.');
-  const character = /[\p{Cc}",'\\%$;]/u.exec(root)?.[0];
+  const character = /[\p{Cc}",'\\%$;*?[\]]/u.exec(root)?.[0];
   if (character !== undefined)
     bad(
       `contains ${JSON.stringify(character)}, which ssh configuration or a VM program would take for something else`,
-      'Choose a directory without control characters and without any of " \' , ; \\ % $',
+      'Choose a directory without control characters and without any of " \' , ; \\ % $ * ? [ ]',
     );
   const longest = Buffer.byteLength(layoutOf(root).control);
   if (longest > maxSocketPath)

@@ -6,7 +6,9 @@
 /** Where a new block stands. Where order decides (ssh takes the first value it meets) it must be `first`. */
 export type Position = 'first' | 'last';
 
-const beginMark = '# >>> linuxkit-builder: written by its configure; changes in here are lost';
+// No semicolon: older Nix would take what follows it for a builder.
+const beginMark =
+  '# >>> linuxkit-builder (written by its configure, which replaces changes in here)';
 const endMark = '# <<< linuxkit-builder';
 
 /** The file with the block holding exactly these lines: replaced where it stands if that place is right, else moved there. */

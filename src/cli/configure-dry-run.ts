@@ -1,0 +1,44 @@
+/** `configure --dry-run`: every change as a diff, and none made. */
+import { readIdentity } from '../guest/identity.ts';
+import type { Config } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import { changeDiff } from '../host/change-diff.ts';
+import { rootRequest, userNeeds } from '../host/configure.ts';
+import { directoryChanges } from '../host/directories.ts';
+import type { Places } from '../host/places.ts';
+import { readReceipts } from '../host/receipts.ts';
+import { rootNeeds } from '../host/root-files.ts';
+import { sizeIfThere } from '../system/files.ts';
+import { keysOf } from './configure-run.ts';
+
+export interface DryRun {
+  readonly layout: Layout;
+  readonly places: Places;
+  readonly settings: { readonly config: Config; readonly text: string };
+  readonly say: (line: string) => void;
+}
+
+/** Says what a run would change; says nothing when that is nothing. */
+export function showChanges({ layout, places, settings, say }: DryRun): void {
+  const { config, text } = settings;
+  for (const { path, kind } of directoryChanges(layout))
+    say(kind === 'make' ? `# would make the directory ${path}` : `# would make private: ${path}`);
+  const hasKeys = sizeIfThere(layout.clientKey) !== undefined;
+  if (!hasKeys) say(`# would make keys in ${layout.keys}; until then the guest's key is not known`);
+  const keys = hasKeys
+    ? keysOf(readIdentity(layout))
+    : { clientKey: '', hostPublicKey: 'ssh-ed25519 (made-by-configure)' };
+  const builder = { layout, places, config, settingsText: text, ...keys };
+  const user = userNeeds(builder);
+  const root = rootNeeds(rootRequest(builder), readReceipts(layout.receipts));
+  for (const change of [...user.changes, ...root.changes])
+    for (const line of changeDiff(change)) say(line);
+  for (const { path, purpose, content } of root.hidden) {
+    say(`# ${path}: ${purpose} (only root can read what is there now)`);
+    if (content.kind === 'block') for (const line of content.lines) say(`+${line}`);
+  }
+  for (const { path, target, text: advice } of [...user.byHand, ...root.byHand]) {
+    say(`# ${path} is made by Nix (${target}), so it would be left alone.`);
+    for (const line of advice.split('\n')) say(`# ${line}`);
+  }
+}

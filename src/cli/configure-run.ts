@@ -1,0 +1,190 @@
+/** What `configure` does, in order: check everything, then write; the user's part under the start lock, then root's. */
+import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { layoutOf, stateDirectoryProblems, type Layout } from '../config/layout.ts';
+import { describeProblem, type Problem } from '../config/problem.ts';
+import { ensureIdentity, type Identity } from '../guest/identity.ts';
+import {
+  applyUserChanges,
+  recordReceipts,
+  rootRequest,
+  userFiles,
+  userNeeds,
+  type Builder,
+} from '../host/configure.ts';
+import { applyDirectoryChange, directoryChanges, directoryProblems } from '../host/directories.ts';
+import { placesOf, type Places } from '../host/places.ts';
+import { readReceipts } from '../host/receipts.ts';
+import { rootNeeds, settleRoot } from '../host/root-files.ts';
+import { rootFiles, type RootAnswer } from '../host/root-part.ts';
+import { newSettings, type Asked } from '../host/settings.ts';
+import { warningsOf } from '../host/warnings.ts';
+import { Exit, Failed } from '../system/failure.ts';
+import { readIfThere, sizeIfThere } from '../system/files.ts';
+import { hostFacts } from '../system/host.ts';
+import { inSection } from '../system/lock.ts';
+import type { CliContext } from './context.ts';
+
+export interface ConfigureFlags {
+  /** The state directory. */
+  readonly root: string;
+  readonly asked: Asked;
+  readonly dryRun: boolean;
+  readonly verbose: boolean;
+  readonly quiet: boolean;
+  readonly skipRoot: boolean;
+}
+
+/** One run: what was asked, where, and what was said of it. */
+interface Run {
+  readonly flags: ConfigureFlags;
+  readonly context: CliContext;
+  readonly layout: Layout;
+  readonly places: Places;
+  readonly say: (line: string) => void;
+}
+
+/** Checks all of it, then changes what differs and says what that was. */
+export async function runConfigure(flags: ConfigureFlags, context: CliContext): Promise<void> {
+  const settings = check(flags);
+  let said = 0;
+  const run: Run = {
+    flags,
+    context,
+    layout: layoutOf(flags.root),
+    places: placesOf(context.env['LINUXKIT_BUILDER_TREE']),
+    say: (line) => {
+      said++;
+      if (!flags.quiet) context.out(line);
+    },
+  };
+  if (flags.dryRun) {
+    const { showChanges } = await import('./configure-dry-run.ts');
+    showChanges({ ...run, settings });
+  } else {
+    const builder = await userPart(run);
+    await rootPart(run, builder);
+    await adviseRestart(run, builder.changed);
+  }
+  for (const warning of warningsOf(run.places)) context.err(`Warning: ${warning}`);
+  if (said === 0) run.say('Nothing to change.');
+}
+
+interface Settings {
+  readonly config: Config;
+  readonly text: string;
+}
+
+/** The new settings, or everything that is wrong with them and with their directory at once. */
+function check({ root, asked }: ConfigureFlags): Settings {
+  const layout = layoutOf(root);
+  const place = [...stateDirectoryProblems(root), ...directoryProblems(root)];
+  const settings = newSettings({
+    asked,
+    existing: place.length > 0 ? undefined : readIfThere(layout.config),
+    host: hostFacts(root),
+    diskBytes: place.length > 0 ? undefined : sizeIfThere(layout.disk),
+  });
+  if (settings.ok && place.length === 0) return settings;
+  throw new Failed(badSettings([...place, ...(settings.ok ? [] : settings.problems)]));
+}
+
+/** State directory, keys, the user's files. What was written is whole at every moment, so an end in between harms nothing. */
+async function userPart(run: Run): Promise<Builder & { readonly changed: boolean }> {
+  const { layout, context, flags, places, say } = run;
+  for (const change of directoryChanges(layout)) {
+    applyDirectoryChange(change);
+    say(`${change.kind === 'make' ? 'Made' : 'Made private:'} ${change.path}`);
+  }
+  const { clock, signal } = context;
+  const onWaiting = () => context.err('Another command is at work in this directory; waiting.');
+  return inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
+    // Again, since what was there may have changed before we were alone.
+    const { config, text } = check(flags);
+    const hadKeys = sizeIfThere(layout.clientKey) !== undefined;
+    const identity = await ensureIdentity(layout, signal);
+    if (!hadKeys) say(`Made keys in ${layout.keys}`);
+    const builder = { layout, places, config, settingsText: text, ...keysOf(identity) };
+    const { changes, byHand } = userNeeds(builder);
+    const stop = AbortSignal.any([lost, signal]);
+    applyUserChanges(changes, { layout, now: clock.now(), stop });
+    for (const { wanted } of changes) say(`Wrote ${wanted.path}: ${wanted.purpose}`);
+    sayUnchanged(
+      run,
+      userFiles(builder),
+      changes.map(({ wanted }) => wanted.path),
+    );
+    sayByHand(run, byHand);
+    return { ...builder, changed: changes.some(({ wanted }) => wanted.path === layout.config) };
+  });
+}
+
+async function rootPart(run: Run, builder: Builder): Promise<void> {
+  const { layout, context, flags, say } = run;
+  const request = rootRequest(builder);
+  const needs = rootNeeds(request, readReceipts(layout.receipts));
+  const answer = await settleRoot({
+    request,
+    needs,
+    isRoot: process.getuid?.() === 0,
+    skip: flags.skipRoot,
+    requestFile: layout.rootRequest,
+    self: [process.execPath, join(context.assets, 'dist/main.js'), 'configure'],
+    sudo: 'sudo',
+    now: context.clock.now(),
+    signal: context.signal,
+    // Said even when quiet: a password may be asked for.
+    say: (line) => context.err(line),
+  });
+  const files = rootFiles(request);
+  const changed = answer?.changed ?? [];
+  if (answer !== undefined) recordReceipts(layout, answer.receipts);
+  for (const { path, purpose } of files.filter(({ path }) => changed.includes(path)))
+    say(`Wrote ${path}: ${purpose}`);
+  if (answer !== undefined) sayUnchanged(run, files, changed);
+  sayByHand(run, answer?.byHand ?? needs.byHand);
+}
+
+/** The daemon reads its settings at a start: nothing is restarted by us. */
+async function adviseRestart({ layout, say }: Run, changed: boolean): Promise<void> {
+  if (!changed || readIfThere(layout.status) === undefined) return;
+  const { readStatus } = await import('../supervisor/status.ts');
+  if (readStatus(layout).daemon === 'alive')
+    say('The daemon runs with the old settings until: linuxkit-builder restart');
+}
+
+function sayUnchanged(
+  { flags, context }: Run,
+  files: readonly { readonly path: string }[],
+  changed: readonly string[],
+): void {
+  if (!flags.verbose) return;
+  for (const { path } of files.filter((file) => !changed.includes(file.path)))
+    context.out(`Unchanged: ${path}`);
+}
+
+function sayByHand({ context }: Run, byHand: RootAnswer['byHand']): void {
+  for (const { path, target, text } of byHand) {
+    context.err(`${path} is made by Nix (${target}), so it is left alone.`);
+    for (const line of text.split('\n')) context.err(line);
+  }
+}
+
+function badSettings(problems: readonly Problem[]) {
+  return {
+    kind: 'bad-settings',
+    message:
+      problems.length === 1
+        ? 'One thing is wrong, and nothing was changed:'
+        : `${problems.length} things are wrong, and nothing was changed:`,
+    hint: 'docs/configuration.md says what each setting takes.',
+    exit: Exit.usage,
+    lines: problems.map(describeProblem),
+  };
+}
+
+/** The two halves that the host's files need. */
+export const keysOf = ({ client, host }: Identity) => ({
+  clientKey: client.private,
+  hostPublicKey: host.public,
+});

@@ -1,0 +1,98 @@
+/** `configure`, the command that linuxkit-nix called nix-linuxkit-configure: settings, keys, ssh, and Nix's list of builders. */
+import { resolve } from 'node:path';
+import { Option, type Command } from 'commander';
+import { defaultStateDirectory } from '../config/layout.ts';
+import { Exit, Failed } from '../system/failure.ts';
+import type { ConfigureFlags } from './configure-run.ts';
+import { directoryOption, type CliContext } from './context.ts';
+
+interface Options {
+  readonly features?: string;
+  readonly disk?: string;
+  readonly cpus?: string;
+  readonly memory?: string;
+  readonly directory?: string;
+  readonly port?: string;
+  readonly maxJobs?: string;
+  readonly accelerator?: string;
+  readonly bundle?: string;
+  readonly dryRun?: boolean;
+  readonly verbose?: boolean;
+  readonly quiet?: boolean;
+  /** False with --no-root. */
+  readonly root: boolean;
+  readonly rootPart?: boolean;
+}
+
+export function configureVerb(program: Command, context: CliContext): void {
+  program
+    .command('configure')
+    .description('choose what the builder is, and make ssh and Nix know it; run it again to change')
+    .option('-f, --features <list>', 'system features it offers, with commas between')
+    .option('-s, --disk <GiB>', 'size of its disk; never made smaller')
+    .option('-c, --cpus <count>', 'CPUs')
+    .option('-m, --memory <MiB>', 'memory')
+    .option(...directoryOption)
+    .option('--port <number>', 'where it is reached on 127.0.0.1')
+    .option('--max-jobs <count>', 'builds at a time')
+    .option('--accelerator <name>', 'auto, kvm, hvf or tcg')
+    .option('--bundle <prefix>', 'kernel, initrd and cmdline of another guest')
+    .option('--dry-run', 'show every change as a diff, and make none')
+    .option('--no-root', "leave root's files, and tell the command that writes them")
+    .option('-v, --verbose', 'name the files that need no change too')
+    .option('-q, --quiet', 'say nothing but failures and warnings')
+    .addOption(new Option('--root-part', 'write what a request on stdin names').hideHelp())
+    .action(async (options: Options) => {
+      if (options.rootPart === true) return rootPart(context);
+      refuseSudo(options, context);
+      const { runConfigure } = await import('./configure-run.ts');
+      await runConfigure(flagsOf(options, context), context);
+    });
+}
+
+/** The part that sudo runs: a request on stdin, an answer on stdout. */
+async function rootPart(context: CliContext): Promise<void> {
+  const { readFileSync } = await import('node:fs');
+  const { parseRequest, performRootPart } = await import('../host/root-part.ts');
+  const answer = performRootPart(parseRequest(readFileSync(0, 'utf8')), context.clock.now());
+  context.out(JSON.stringify(answer));
+}
+
+/** Under sudo the daemon's owner would silently become root. */
+function refuseSudo({ directory }: Options, { env }: CliContext): void {
+  const user = env['SUDO_USER'];
+  if (process.getuid?.() !== 0 || user === undefined || user === 'root') return;
+  if (directory !== undefined) return;
+  throw new Failed({
+    kind: 'run-as-user',
+    message: `configure has to be run by the user who will own the daemon, and sudo runs it as root.`,
+    hint: `Run it as ${user}, without sudo: it asks for root itself. If root shall own the daemon, say where with -d.`,
+    exit: Exit.usage,
+  });
+}
+
+function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
+  const { features, accelerator, bundle } = options;
+  const directory = options.directory ?? env['LINUXKIT_BUILDER_DIR'];
+  return {
+    root: directory === undefined ? defaultStateDirectory(env, home) : resolve(directory),
+    asked: {
+      features: features?.split(',').flatMap((word) => (word.trim() === '' ? [] : [word.trim()])),
+      diskGiB: number(options.disk),
+      cpus: number(options.cpus),
+      memoryMiB: number(options.memory),
+      port: number(options.port),
+      maxJobs: number(options.maxJobs),
+      accelerator,
+      bundle: bundle === undefined ? undefined : resolve(bundle),
+    },
+    dryRun: options.dryRun === true,
+    verbose: options.verbose === true,
+    quiet: options.quiet === true,
+    skipRoot: !options.root,
+  };
+}
+
+/** What is not a number stays text: the check of the settings then names it with everything else. */
+const number = (text: string | undefined): number | string | undefined =>
+  text !== undefined && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;

@@ -1,0 +1,131 @@
+/** A builder as the host's files tell it: to its user's ssh, to root's, and to Nix. */
+import type { Config } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import { Exit, Failed } from '../system/failure.ts';
+import { exampleNix } from './example.ts';
+import { applyChange, examine, type FileChange, type WantedFile } from './file-change.ts';
+import { machinesLine } from './machines.ts';
+import type { Places } from './places.ts';
+import { join } from 'node:path';
+import { readReceipts, receiptOf, withReceipt, writeReceipts, type Receipt } from './receipts.ts';
+import { byHandOf, includeFile, type RootAnswer, type RootRequest } from './root-part.ts';
+import { alias, guestUser, includeLine, knownHostsLine, sshConfig } from './ssh.ts';
+
+/** All that the host's files are made from. */
+export interface Builder {
+  readonly layout: Layout;
+  readonly places: Places;
+  readonly config: Config;
+  /** What config.json shall hold. */
+  readonly settingsText: string;
+  /** The private key that logs in as builder, as its file holds it. */
+  readonly clientKey: string;
+  readonly hostPublicKey: string;
+}
+
+/** The files of the user who owns the daemon, in the order in which they are written. */
+export function userFiles(builder: Builder): readonly WantedFile[] {
+  const { layout, config, places } = builder;
+  const ours = { mode: 0o600, directoryMode: 0o700, byHand: '' };
+  const whole = (path: string, purpose: string, text: string): WantedFile => ({
+    ...ours,
+    path,
+    purpose,
+    content: { kind: 'whole', text, secret: false },
+  });
+  const stanza = sshConfig({
+    port: config.port,
+    holdSeconds: config.holdSeconds,
+    identityFile: layout.clientKey,
+    knownHosts: layout.knownHosts,
+  });
+  const include = includeFile(
+    join(places.home, '.ssh/config'),
+    includeLine(layout.sshConfig),
+    'your ssh reads the file above',
+  );
+  return [
+    whole(layout.knownHosts, "the guest's public key", knownHostsLine(builder.hostPublicKey)),
+    whole(layout.sshConfig, 'where your ssh finds the guest', stanza),
+    whole(layout.example, 'a build to try', exampleNix(config.system)),
+    whole(layout.config, "the builder's settings", builder.settingsText),
+    // Where root owns the daemon, root's own part says the same.
+    ...(places.home === places.rootHome ? [] : [include]),
+  ];
+}
+
+/** What root has to be told. */
+export function rootRequest({ places, config, ...builder }: Builder): RootRequest {
+  const { rootHome, etcNix } = places;
+  const { port, holdSeconds } = config;
+  const { clientKey, hostPublicKey } = builder;
+  const line = machinesLine({ ...config, hostPublicKey });
+  return {
+    rootHome,
+    etcNix,
+    port,
+    holdSeconds,
+    clientKey,
+    hostPublicKey,
+    machinesLine: line,
+    machineOption: machineOption(config, line),
+  };
+}
+
+/** Which of the user's files would change, and which cannot since the Nix store owns them. */
+export function userNeeds(builder: Builder): {
+  readonly changes: readonly FileChange[];
+  readonly byHand: RootAnswer['byHand'];
+} {
+  const changes: FileChange[] = [];
+  const byHand: RootAnswer['byHand'] = [];
+  for (const wanted of userFiles(builder)) {
+    const examined = examine(wanted);
+    if (examined.kind === 'hidden') throw new Failed(unreadable(wanted.path));
+    if (examined.kind === 'in-store') byHand.push(byHandOf(wanted, examined));
+    if (examined.kind === 'change') changes.push(examined.change);
+  }
+  return { changes, byHand };
+}
+
+/** Makes the user's changes. A receipt is written before the change that it is for, so that none is without. */
+export function applyUserChanges(
+  changes: readonly FileChange[],
+  { layout, now, stop }: { layout: Layout; now: number; stop: AbortSignal },
+): void {
+  for (const change of changes) {
+    stop.throwIfAborted();
+    const { wanted, before } = change;
+    if (wanted.content.kind === 'block')
+      recordReceipts(layout, [receiptOf(wanted, before?.standing, now)]);
+    applyChange(change);
+  }
+}
+
+/** Keeps receipts, old and new. */
+export function recordReceipts({ receipts: path }: Layout, news: readonly Receipt[]): void {
+  const known = readReceipts(path);
+  const all = news.reduce(withReceipt, known);
+  if (JSON.stringify(all) !== JSON.stringify(known)) writeReceipts(path, all);
+}
+
+function machineOption(config: Config, line: string): string {
+  const list = (words: readonly string[]) => `[ ${words.map((word) => `"${word}"`).join(' ')} ]`;
+  return [
+    'Put this into your NixOS or nix-darwin configuration:',
+    '  nix.distributedBuilds = true;',
+    '  nix.buildMachines = [ {',
+    `    hostName = "${alias}"; protocol = "ssh-ng"; sshUser = "${guestUser}";`,
+    `    systems = [ "${config.system}" ]; maxJobs = ${config.maxJobs};`,
+    `    supportedFeatures = ${list(config.features)};`,
+    `    publicHostKey = "${line.split(' ').at(-1) ?? ''}";`,
+    '  } ];',
+  ].join('\n');
+}
+
+const unreadable = (path: string) => ({
+  kind: 'cannot-read',
+  message: `Cannot read ${path}.`,
+  hint: 'Check its owner and mode, and those of its directory.',
+  exit: Exit.noPermission,
+});

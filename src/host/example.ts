@@ -1,0 +1,21 @@
+/** example.nix: the smallest build that only the builder can do. */
+import { builderFeature } from '../config/config.ts';
+
+/**
+ * Needs neither nixpkgs nor a network; is another derivation in each second, so that it is built and not found; requires a
+ * feature that no local machine has, since a Linux host would otherwise build it itself.
+ */
+export function exampleNix(system: string): string {
+  return `# Built by the Linux builder and nowhere else: nix-build example.nix && cat result
+derivation {
+  name = "linuxkit-builder-example-\${toString builtins.currentTime}";
+  system = "${system}";
+  # Never looked for in a cache, so no network is asked.
+  allowSubstitutes = false;
+  requiredSystemFeatures = [ "${builderFeature}" ];
+  builder = "/bin/sh";
+  # The kernel that it was built under, by words of the shell alone.
+  args = [ "-c" "read -r kernel < /proc/version; echo \\"$kernel\\" > \\"$out\\"" ];
+}
+`;
+}

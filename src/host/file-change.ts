@@ -1,0 +1,142 @@
+/** Files as they should be, compared with files as they are: what would change, as data; and the change made. */
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  existsSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  type Stats,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { errorCode } from '../system/failure.ts';
+import { makeDirectory, writeWhole } from '../system/files.ts';
+
+/** A file as it should be. */
+export interface WantedFile {
+  readonly path: string;
+  /** What it is for, said to the person whose machine it is. */
+  readonly purpose: string;
+  readonly content: Content;
+  /** Of a file that is ours whole; otherwise only of one that we create. */
+  readonly mode: number;
+  /** Of its directory, when we create that. */
+  readonly directoryMode: number;
+  /** What to do by hand where the file belongs to a configuration in the Nix store. */
+  readonly byHand: string;
+}
+
+export type Content =
+  /** Nobody else writes it. A secret is never shown. */
+  | { readonly kind: 'whole'; readonly text: string; readonly secret: boolean }
+  /** Others' file with a block of ours. */
+  | {
+      readonly kind: 'block';
+      readonly lines: readonly string[];
+      readonly edit: (now: Uint8Array) => Buffer;
+    };
+
+/** Mode bits and owner of a file before we touched it. */
+export interface Standing {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface FileChange {
+  readonly wanted: WantedFile;
+  readonly before: { readonly bytes: Buffer; readonly standing: Standing } | undefined;
+  readonly after: Buffer;
+  readonly mode: number;
+}
+
+/** How a file stands to what it should be. */
+export type Examined =
+  | { readonly kind: 'right'; readonly standing: Standing }
+  | { readonly kind: 'change'; readonly change: FileChange }
+  /** We may not read it. */
+  | { readonly kind: 'hidden' }
+  /** It is part of a configuration in the Nix store, which would undo or refuse our change. */
+  | { readonly kind: 'in-store'; readonly target: string };
+
+/** What we put there, told apart by content: the whole text, or the block's lines. */
+export function digestOf({ content }: WantedFile): string {
+  const text = content.kind === 'whole' ? content.text : content.lines.join('\n');
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** Reads a file and says what would have to change. Changes nothing. */
+export function examine(wanted: WantedFile): Examined {
+  const target = finalTarget(wanted.path);
+  if (target.startsWith('/nix/store/')) return { kind: 'in-store', target };
+  let before: FileChange['before'];
+  try {
+    const stats = statSync(wanted.path);
+    before = { bytes: readFileSync(wanted.path), standing: standingOf(stats) };
+  } catch (error) {
+    if (errorCode(error) === 'EACCES') return { kind: 'hidden' };
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+  const change = changeOf(wanted, before);
+  return before === undefined || differs(change, before)
+    ? { kind: 'change', change }
+    : { kind: 'right', standing: before.standing };
+}
+
+/** Makes the change: the directory if it is missing, then the file, whole. */
+export function applyChange({ wanted, before, after, mode }: FileChange): void {
+  const directory = dirname(wanted.path);
+  if (!existsSync(directory)) {
+    makeDirectory(directory, wanted.directoryMode);
+    // What the umask took away.
+    chmodSync(directory, wanted.directoryMode);
+  }
+  // A new file would take over the owner of the old one; what is ours must be ours.
+  if (wanted.content.kind === 'whole' && before !== undefined && isForeign(before.standing))
+    rmSync(wanted.path);
+  writeWhole(wanted.path, after, { mode });
+}
+
+function changeOf(wanted: WantedFile, before: FileChange['before']): FileChange {
+  const { content, mode } = wanted;
+  if (content.kind === 'whole') return { wanted, before, after: Buffer.from(content.text), mode };
+  const after = content.edit(before?.bytes ?? new Uint8Array());
+  return { wanted, before, after, mode: before?.standing.mode ?? mode };
+}
+
+function differs(
+  { wanted, after, mode }: FileChange,
+  { bytes, standing }: NonNullable<FileChange['before']>,
+): boolean {
+  if (!bytes.equals(after) || standing.mode !== mode) return true;
+  return wanted.content.kind === 'whole' && isForeign(standing);
+}
+
+const isForeign = ({ uid }: Standing): boolean => uid !== process.geteuid?.();
+
+const standingOf = ({ mode, uid, gid }: Stats): Standing => ({ mode: mode & 0o7777, uid, gid });
+
+/** Where a path leads in the end, also when nothing is there. */
+function finalTarget(path: string): string {
+  let at = path;
+  for (let links = 0; links < 40; links++) {
+    try {
+      return realpathSync(at);
+    } catch {
+      const next = linkOf(at);
+      if (next === undefined) return at;
+      at = resolve(dirname(at), next);
+    }
+  }
+  return at;
+}
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Nix's list of builders, /etc/nix/machines: read by the rules of Nix's own parser (machines.cc), since one malformed line
+ * disables every builder, and our line in it.
+ */
+import { alias, bareKey, guestUser } from './ssh.ts';
+import { withBlock } from './managed-block.ts';
+
+/** `old`: splits at `;` before it takes comments away, whole speed factors only. `new`: the other way round, floats too. */
+export type Rules = 'old' | 'new';
+
+export interface Machine {
+  readonly store: string;
+  readonly systems: readonly string[];
+  readonly maxJobs: number;
+  readonly features: readonly string[];
+}
+
+/** What makes Nix refuse the file. */
+export interface BadMachine {
+  /** From 1. */
+  readonly line: number;
+  readonly message: string;
+}
+
+/** What Nix makes of the text. `@file` entries are left out: what they lead to is another file. */
+export function parseMachines(
+  text: string,
+  rules: Rules,
+): { readonly machines: readonly Machine[]; readonly bad: readonly BadMachine[] } {
+  const machines: Machine[] = [];
+  const bad: BadMachine[] = [];
+  for (const { line, entry } of entriesOf(text, rules)) {
+    const fields = entry.split(/[ \t\r]+/).filter((field) => field !== '');
+    const message = faultOf(fields, rules);
+    if (message !== undefined) bad.push({ line, message });
+    else machines.push(machineOf(fields));
+  }
+  return { machines, bad };
+}
+
+export interface LineOptions {
+  readonly system: string;
+  readonly maxJobs: number;
+  readonly features: readonly string[];
+  readonly hostPublicKey: string;
+}
+
+/** Our line. No key field: a path in it could hold no space, and ssh has it from its own configuration. */
+export function machinesLine({ system, maxJobs, features, hostPublicKey }: LineOptions): string {
+  return [
+    `ssh-ng://${guestUser}@${alias}`,
+    system,
+    '-',
+    String(maxJobs),
+    '1',
+    features.length === 0 ? '-' : features.join(','),
+    '-',
+    Buffer.from(bareKey(hostPublicKey)).toString('base64'),
+  ].join(' ');
+}
+
+/** The file with our line in its block; lines for our alias from before there was a block are replaced by it. */
+export function withMachine(file: Uint8Array, line: string): Buffer {
+  const text = Buffer.from(file).toString('latin1');
+  let inBlock = false;
+  const kept = text.split(/(?<=\n)/).filter((each) => {
+    if (each.startsWith('# >>> linuxkit-builder')) inBlock = true;
+    if (each.startsWith('# <<< linuxkit-builder')) inBlock = false;
+    return inBlock || !isOurs(each);
+  });
+  return withBlock(Buffer.from(kept.join(''), 'latin1'), [line], 'last');
+}
+
+/** `ssh://nix-linuxkit ...`, `root@nix-linuxkit ...`: nobody else has this alias. */
+const isOurs = (line: string): boolean =>
+  new RegExp(`^\\s*(?:ssh(?:-ng)?://)?(?:[^\\s@#;]+@)?${alias}(?:\\s|$)`).test(line) &&
+  !line.includes(';');
+
+/** Entries with the lines they stand in. */
+function entriesOf(text: string, rules: Rules): { line: number; entry: string }[] {
+  const uncommented = (part: string) => part.replace(/#.*/s, '');
+  return text
+    .split('\n')
+    .flatMap((whole, index) => {
+      const parts =
+        rules === 'old' ? whole.split(';').map(uncommented) : uncommented(whole).split(';');
+      return parts.map((part) => ({ line: index + 1, entry: part.trim() }));
+    })
+    .filter(({ entry }) => entry !== '' && !entry.startsWith('@'));
+}
+
+function faultOf(fields: readonly string[], rules: Rules): string | undefined {
+  const field = (index: number) => {
+    const value = fields[index];
+    return value === undefined || value === '-' ? undefined : value;
+  };
+  const [store, jobs, speed, key] = [field(0), field(3), field(4), field(7)];
+  if (store === undefined) return 'column 1 must be the address of a store';
+  if (jobs !== undefined && !isUnsigned(jobs))
+    return `column 4 (jobs) must be a whole number, and is ${jobs}`;
+  if (speed !== undefined && !(rules === 'old' ? isUnsigned(speed) : isPositive(speed)))
+    return `column 5 (speed factor) must be a ${rules === 'old' ? 'whole number' : 'number'}, and is ${speed}`;
+  if (key !== undefined && !/^[A-Za-z0-9+/]*=*$/.test(key))
+    return 'column 8 (host key) must be base64';
+  return undefined;
+}
+
+function machineOf(fields: readonly string[]): Machine {
+  const list = (index: number) => (fields[index] ?? '-').split(',').filter((word) => word !== '-');
+  return {
+    store: fields[0] ?? '',
+    systems: list(1),
+    maxJobs: Number(fields[3] === undefined || fields[3] === '-' ? 1 : fields[3]),
+    features: list(5),
+  };
+}
+
+const isUnsigned = (text: string): boolean => /^\+?\d+$/.test(text) && Number(text) < 2 ** 32;
+const isPositive = (text: string): boolean =>
+  /^\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text));

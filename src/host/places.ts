@@ -1,0 +1,47 @@
+/** Where the files of others are that configure adds to. */
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { readIfThere } from '../system/files.ts';
+
+/** Absolute paths; tests give a tree of their own. */
+export interface Places {
+  /** Home of the user who owns the daemon, and where ssh looks for its configuration. */
+  readonly home: string;
+  /** Root's, where the ssh that nix-daemon runs looks. */
+  readonly rootHome: string;
+  /** Nix's own configuration directory. */
+  readonly etcNix: string;
+}
+
+/** The files that only root writes. */
+export function rootLayout({ rootHome, etcNix }: Pick<Places, 'rootHome' | 'etcNix'>) {
+  const ours = join(etcNix, 'linuxkit-builder');
+  return {
+    machines: join(etcNix, 'machines'),
+    nixConf: join(etcNix, 'nix.conf'),
+    ssh: join(rootHome, '.ssh/config'),
+    sshConfig: join(ours, 'ssh_config'),
+    clientKey: join(ours, 'client_ed25519'),
+    knownHosts: join(ours, 'known_hosts'),
+  };
+}
+
+/**
+ * This machine's. ssh takes homes from the user database and not from HOME, and nix-daemon has no HOME at all. With a tree,
+ * that directory stands for /.
+ */
+export function placesOf(tree = ''): Places {
+  const places = { home: userInfo().homedir, rootHome: rootHome(), etcNix: '/etc/nix' };
+  if (tree === '') return places;
+  return {
+    home: join(tree, places.home),
+    rootHome: join(tree, places.rootHome),
+    etcNix: join(tree, places.etcNix),
+  };
+}
+
+function rootHome(): string {
+  if (process.getuid?.() === 0) return userInfo().homedir;
+  if (process.platform === 'darwin') return '/var/root';
+  return /^root:(?:[^:]*:){4}([^:]+):/m.exec(readIfThere('/etc/passwd') ?? '')?.[1] ?? '/root';
+}

@@ -1,0 +1,77 @@
+/** config.json as configure writes it: the settings that were asked for, over those that stand there. */
+import { checkConfig, type Config, type ConfigFile, type HostFacts } from '../config/config.ts';
+import type { Problem } from '../config/problem.ts';
+
+/** What was asked for on the command line; numbers that are none are left as text, so that the check names them. */
+export type Asked = { readonly [Setting in keyof ConfigFile]?: unknown };
+
+export interface SettingsOptions {
+  readonly asked: Asked;
+  /** The text of config.json, undefined if there is none. */
+  readonly existing: string | undefined;
+  readonly host: HostFacts;
+  /** Size of the disk that exists, which is never made smaller. */
+  readonly diskBytes: number | undefined;
+}
+
+export type NewSettings =
+  | { readonly ok: true; readonly config: Config; readonly text: string }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** The new config.json, checked as the daemon will check it; the same bytes when no setting changes. */
+export function newSettings({ asked, existing, host, diskBytes }: SettingsOptions): NewSettings {
+  const read = readObject(existing);
+  if ('message' in read) return { ok: false, problems: [read] };
+  const given = Object.entries(asked).filter(([, value]) => value !== undefined);
+  const changed = given.filter(([name, value]) => !isEqual(read.object[name], value));
+  const file = { ...read.object, ...Object.fromEntries(changed) };
+  const checked = checkConfig(file, host);
+  const tooSmall = diskProblems(file['diskGiB'], checked, diskBytes);
+  if (!checked.ok) return { ok: false, problems: [...checked.problems, ...tooSmall] };
+  if (tooSmall.length > 0) return { ok: false, problems: tooSmall };
+  const text =
+    existing !== undefined && changed.length === 0
+      ? existing
+      : `${JSON.stringify(file, null, 2)}\n`;
+  return { ok: true, config: checked.config, text };
+}
+
+function readObject(
+  text: string | undefined,
+): { readonly object: Readonly<Record<string, unknown>> } | Problem {
+  const problem = (message: string): Problem => ({
+    path: 'config.json',
+    value: undefined,
+    message,
+    hint: 'Mend it, or move it away to begin anew.',
+  });
+  try {
+    const json: unknown = JSON.parse(text ?? '{}');
+    return typeof json === 'object' && json !== null && !Array.isArray(json)
+      ? { object: { ...json } }
+      : problem('does not hold an object of settings');
+  } catch (error) {
+    return problem(`is not JSON (${(error as Error).message})`);
+  }
+}
+
+function diskProblems(
+  asked: unknown,
+  checked: ReturnType<typeof checkConfig>,
+  diskBytes: number | undefined,
+): Problem[] {
+  const wanted = checked.ok ? checked.config.diskGiB : asked;
+  if (typeof wanted !== 'number' || diskBytes === undefined) return [];
+  if (wanted * 1024 ** 3 >= diskBytes) return [];
+  const has = Math.ceil(diskBytes / 1024 ** 3);
+  return [
+    {
+      path: 'diskGiB',
+      value: wanted,
+      message: `is less than the ${has} GiB of the disk that exists, and its end may hold part of the guest's store`,
+      hint: `Say -s ${has} or more; or stop the daemon and delete nix-disk to begin with an empty store.`,
+    },
+  ];
+}
+
+const isEqual = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

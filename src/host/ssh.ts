@@ -1,0 +1,72 @@
+/** Texts by which ssh finds the guest: the Host stanza, who includes it, and the guest's known key. Pure. */
+
+/** The name that Nix's line, ssh and people use for the guest. */
+export const alias = 'nix-linuxkit';
+
+/** The guest's user that Nix logs in as (docs/guest-contract.md). */
+export const guestUser = 'builder';
+
+export interface StanzaOptions {
+  readonly port: number;
+  readonly identityFile: string;
+  readonly knownHosts: string;
+  /** How long the door may hold a connection: ssh has to be more patient. */
+  readonly holdSeconds: number;
+}
+
+/**
+ * The whole ssh_config of ours. ssh takes the first value it meets, so everything that a user's own `Host *` could spoil is
+ * said here: jumps, forwardings, agents, other keys, shared connections, questions.
+ */
+export function sshConfig({ port, identityFile, knownHosts, holdSeconds }: StanzaOptions): string {
+  const settings = [
+    'HostName 127.0.0.1',
+    `Port ${port}`,
+    `User ${guestUser}`,
+    'AddressFamily inet',
+    'ProxyCommand none',
+    'CanonicalizeHostname no',
+    // Who the guest is: looked up under the alias, since 127.0.0.1 is many machines.
+    `HostKeyAlias ${alias}`,
+    'HostKeyAlgorithms ssh-ed25519',
+    'StrictHostKeyChecking yes',
+    'UpdateHostKeys no',
+    `UserKnownHostsFile ${quoted(knownHosts)}`,
+    'GlobalKnownHostsFile /dev/null',
+    // Who we are: this key and nothing else, no question asked.
+    `IdentityFile ${quoted(identityFile)}`,
+    'IdentitiesOnly yes',
+    'IdentityAgent none',
+    'AddKeysToAgent no',
+    'PreferredAuthentications publickey',
+    'BatchMode yes',
+    // Each connection by itself: a shared one would outlive its guest.
+    'ControlMaster no',
+    'ControlPath none',
+    'ServerAliveInterval 15',
+    'ServerAliveCountMax 4',
+    `ConnectTimeout ${holdSeconds + 10}`,
+    'ForwardAgent no',
+    'ForwardX11 no',
+    'ClearAllForwardings yes',
+    'RemoteCommand none',
+    // A terminal for a person's shell, none for a command, whatever Host * says.
+    'RequestTTY auto',
+    'LogLevel ERROR',
+  ];
+  return [`Host ${alias}`, ...settings.map((setting) => `    ${setting}`), ''].join('\n');
+}
+
+/** The line by which another ssh_config takes in ours. */
+export const includeLine = (path: string): string => `Include ${quoted(path)}`;
+
+/** What ssh compares the guest's key with. */
+export const knownHostsLine = (hostPublicKey: string): string =>
+  `${alias} ${bareKey(hostPublicKey)}\n`;
+
+/** Type and key of a public key line, without its comment. */
+export const bareKey = (publicKey: string): string =>
+  publicKey.trim().split(/\s+/).slice(0, 2).join(' ');
+
+/** For ssh_config(5), which knows no way to write a quote inside quotes; such directories are refused beforehand. */
+const quoted = (path: string): string => `"${path}"`;

@@ -1,0 +1,56 @@
+/** What is not ours to change, and would still keep Nix from the builder. */
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../system/failure.ts';
+import { readIfThere } from '../system/files.ts';
+import { parseMachines } from './machines.ts';
+import { buildersSetting, hides } from './nix-conf.ts';
+import { rootLayout, type Places } from './places.ts';
+
+/** One sentence or two for each, with what to do. */
+export function warningsOf(places: Places): string[] {
+  const { machines, nixConf } = rootLayout(places);
+  return [
+    ...(existsSync(places.etcNix)
+      ? []
+      : [`There is no ${places.etcNix}: is Nix installed on this machine?`]),
+    ...machinesWarnings(machines, readOrNothing(machines) ?? ''),
+    ...buildersWarnings(nixConf, machines),
+    ...modeWarnings(join(places.home, '.ssh/config')),
+  ];
+}
+
+/** Lines that make Nix refuse the whole list, ours with it. */
+export function machinesWarnings(path: string, text: string): string[] {
+  const now = parseMachines(text, 'new').bad.map((bad) => ({ ...bad, whose: 'Nix' }));
+  const before = parseMachines(text, 'old').bad.map((bad) => ({ ...bad, whose: 'older Nix' }));
+  const known = new Set(now.map(({ line }) => line));
+  return [...now, ...before.filter(({ line }) => !known.has(line))].map(
+    ({ line, message, whose }) =>
+      `${path}, line ${line}: ${message}. Until it is mended ${whose} uses none of the builders in that file.`,
+  );
+}
+
+function buildersWarnings(nixConf: string, machines: string): string[] {
+  const builders = buildersSetting(nixConf, readOrNothing);
+  if (!hides(builders, machines)) return [];
+  return [
+    `${nixConf} says builders = ${builders ?? ''}, so Nix does not read ${machines}. Take that line away, or add @${machines} to it.`,
+  ];
+}
+
+function modeWarnings(path: string): string[] {
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
+  return (mode & 0o022) === 0
+    ? []
+    : [`${path} can be written by others, so ssh refuses it. Run: chmod go-w ${path}`];
+}
+
+function readOrNothing(path: string): string | undefined {
+  try {
+    return readIfThere(path);
+  } catch (error) {
+    if (errorCode(error) === 'EACCES') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,85 @@
+/** `configure` run for real on a tree of its own that stands for /. */
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Command } from 'commander';
+import { configureVerb } from '../../src/cli/configure.ts';
+import { placesOf, rootLayout } from '../../src/host/places.ts';
+import { layoutOf } from '../../src/config/layout.ts';
+import { failureOf, type Failure } from '../../src/system/failure.ts';
+import { systemClock } from '../../src/system/clock.ts';
+
+/** What one run said and how it ended. */
+export interface Outcome {
+  readonly out: readonly string[];
+  readonly err: readonly string[];
+  readonly failure: Failure | undefined;
+}
+
+/** A tree with a home whose name has a space and an umlaut, and the files in it. */
+export function configureRig() {
+  const tree = mkdtempSync(join(tmpdir(), 'cfg Jörg-'));
+  const places = placesOf(tree);
+  const state = join(tree, 'cache/state');
+  for (const path of [places.home, places.rootHome, places.etcNix])
+    mkdirSync(path, { recursive: true });
+  return {
+    tree,
+    places,
+    layout: layoutOf(state),
+    root: rootLayout(places),
+    run: (...argv: string[]) => runIn({ LINUXKIT_BUILDER_TREE: tree }, ['-d', state, ...argv]),
+    runWith: (env: NodeJS.ProcessEnv, ...argv: string[]) =>
+      runIn({ LINUXKIT_BUILDER_TREE: tree, ...env }, argv),
+    /** Every file and directory with its mode and content. */
+    snapshot: () => snapshot(tree),
+    read: (path: string) => readFileSync(path, 'utf8'),
+    mode: (path: string) => (statSync(path).mode & 0o777).toString(8),
+    [Symbol.dispose]: () => rmSync(tree, { recursive: true }),
+  };
+}
+
+async function runIn(env: NodeJS.ProcessEnv, argv: string[]): Promise<Outcome> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const program = new Command().exitOverride();
+  configureVerb(program, {
+    env,
+    home: '/nonexistent',
+    assets: dirname(dirname(import.meta.dirname)),
+    out: (line) => out.push(line),
+    err: (line) => err.push(line),
+    isTTY: false,
+    signal: new AbortController().signal,
+    clock: systemClock,
+    onStopSignal: () => undefined,
+    exit: () => undefined,
+  });
+  try {
+    await program.parseAsync(['configure', ...argv], { from: 'user' });
+    return { out, err, failure: undefined };
+  } catch (error) {
+    return { out, err, failure: failureOf(error) };
+  }
+}
+
+function snapshot(tree: string): Record<string, string> {
+  const entries = readdirSync(tree, { recursive: true, encoding: 'utf8' }).sort();
+  return Object.fromEntries(
+    entries.map((name) => {
+      const stats = lstatSync(join(tree, name));
+      if (stats.isSymbolicLink()) return [name, `-> ${readlinkSync(join(tree, name))}`];
+      const mode = (stats.mode & 0o777).toString(8);
+      return [name, stats.isFile() ? `${mode} ${readFileSync(join(tree, name), 'latin1')}` : mode];
+    }),
+  );
+}

@@ -1,0 +1,235 @@
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { withoutBlock } from '../../src/host/managed-block.ts';
+import { parseMachines } from '../../src/host/machines.ts';
+import { readReceipts } from '../../src/host/receipts.ts';
+import { run as runProgram } from '../../src/system/child.ts';
+import { configureRig } from './configure-rig.ts';
+
+// Without root's rights the real root part needs sudo; root-files.test.ts has that path.
+const asRoot = process.getuid?.() === 0;
+
+describe.runIf(asRoot)('configure', () => {
+  test('makes everything that Nix and ssh need', async () => {
+    using rig = configureRig();
+    const { layout, root } = rig;
+    const outcome = await rig.run('-f', 'big-parallel,kvm', '-c', '1', '--max-jobs', '3');
+    expect(outcome).toMatchObject({ err: [], failure: undefined });
+    expect(rig.read(layout.config)).toBe(
+      '{\n  "features": [\n    "big-parallel",\n    "kvm"\n  ],\n  "cpus": 1,\n  "maxJobs": 3\n}\n',
+    );
+    const { machines, bad } = parseMachines(rig.read(root.machines), 'old');
+    expect(bad).toEqual([]);
+    expect(machines).toMatchObject([
+      {
+        store: 'ssh-ng://builder@nix-linuxkit',
+        maxJobs: 3,
+        features: ['big-parallel', 'kvm', 'linuxkit-builder'],
+      },
+    ]);
+    expect(rig.read(layout.knownHosts)).toMatch(/^nix-linuxkit ssh-ed25519 \S+\n$/);
+    expect(rig.read(root.clientKey)).toBe(rig.read(layout.clientKey));
+    const modes = [layout.root, layout.keys, layout.state, layout.config, layout.clientKey];
+    expect(modes.map(rig.mode)).toEqual(['700', '700', '700', '600', '600']);
+    const rootModes = [root.clientKey, root.sshConfig, root.knownHosts, root.machines, root.ssh];
+    expect(rootModes.map(rig.mode)).toEqual(['600', '644', '644', '644', '600']);
+    expect(rig.mode(join(rig.places.rootHome, '.ssh'))).toBe('700');
+  });
+
+  test('says what it did, and the second time that there is nothing to do', async () => {
+    using rig = configureRig();
+    const { out } = await rig.run();
+    for (const path of [rig.layout.config, rig.root.machines, rig.root.ssh])
+      expect(out.join('\n')).toContain(`Wrote ${path}: `);
+    const before = rig.snapshot();
+    expect(await rig.run()).toMatchObject({ out: ['Nothing to change.'], failure: undefined });
+    expect(rig.snapshot()).toEqual(before);
+    expect((await rig.run('-q')).out).toEqual([]);
+    expect((await rig.run('-v')).out).toContain(`Unchanged: ${rig.layout.config}`);
+  });
+
+  test('changes what is asked for and nothing else', async () => {
+    using rig = configureRig();
+    await rig.run('-c', '1', '-s', '20', '--port', '24999');
+    const before = rig.snapshot();
+    const { out } = await rig.run('--max-jobs', '7');
+    const after = rig.snapshot();
+    const changed = Object.keys(after).filter((name) => after[name] !== before[name]);
+    expect(changed.sort()).toEqual(
+      [rig.layout.config, rig.root.machines, rig.layout.receipts]
+        .map((path) => path.slice(rig.tree.length + 1))
+        .sort(),
+    );
+    expect(out).toHaveLength(2);
+    expect(rig.read(rig.layout.config)).toContain('"port": 24999');
+    expect(rig.read(rig.root.machines)).toContain(' - 7 1 ');
+  });
+
+  test('a change of port reaches every ssh configuration', async () => {
+    using rig = configureRig();
+    await rig.run();
+    await rig.run('--port', '24999');
+    for (const path of [rig.layout.sshConfig, rig.root.sshConfig])
+      expect(rig.read(path)).toContain('Port 24999\n');
+  });
+
+  test('the real ssh reads what root is given, before Host * of others', async () => {
+    using rig = configureRig();
+    mkdirSync(join(rig.places.rootHome, '.ssh'), { mode: 0o700 });
+    writeFileSync(rig.root.ssh, 'Host *\r\n  Port 1\r\n  ProxyJump x', { mode: 0o600 });
+    await rig.run();
+    const { stdout, stderr } = await runProgram('ssh', ['-G', '-F', rig.root.ssh, 'nix-linuxkit']);
+    expect(stderr).toBe('');
+    expect(stdout).toContain('\nport 24083\n');
+    expect(stdout).toContain(`identityfile ${rig.root.clientKey}\n`);
+    expect(stdout).not.toContain('proxyjump');
+  });
+
+  test("leaves other people's lines as they were, whatever their line ends", async () => {
+    using rig = configureRig();
+    const machines = Buffer.from('ssh://a x86_64-linux\r\n# caf\xe9\r\nssh://b', 'latin1');
+    const ssh = Buffer.from('Host *\n  User me');
+    mkdirSync(join(rig.places.rootHome, '.ssh'));
+    writeFileSync(rig.root.machines, machines);
+    writeFileSync(rig.root.ssh, ssh);
+    await rig.run();
+    const bytes = (path: string) =>
+      Buffer.from(
+        rig.snapshot()[path.slice(rig.tree.length + 1)]?.replace(/^\d+ /, '') ?? '',
+        'latin1',
+      );
+    expect(withoutBlock(bytes(rig.root.machines))).toEqual(machines);
+    expect(withoutBlock(bytes(rig.root.ssh))).toEqual(ssh);
+  });
+
+  test('leaves a receipt for each file outside the state directory', async () => {
+    using rig = configureRig();
+    writeFileSync(rig.root.machines, 'ssh://a\n', { mode: 0o640 });
+    await rig.run();
+    const receipts = readReceipts(rig.layout.receipts);
+    expect(receipts.map(({ path, put }) => [path, put])).toEqual([
+      [rig.root.clientKey, 'whole'],
+      [rig.root.knownHosts, 'whole'],
+      [rig.root.sshConfig, 'whole'],
+      [rig.root.ssh, 'block'],
+      [rig.root.machines, 'block'],
+    ]);
+    expect(receipts.map(({ before }) => before?.mode)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      0o640,
+    ]);
+  });
+
+  test('a dry run shows each change as a diff and writes nothing', async () => {
+    using rig = configureRig();
+    const empty = rig.snapshot();
+    const { out } = await rig.run('--dry-run', '-c', '1');
+    expect(rig.snapshot()).toEqual(empty);
+    expect(out).toContain('+  "cpus": 1');
+    await rig.run();
+    const before = rig.snapshot();
+    const second = await rig.run('--dry-run', '--max-jobs', '5');
+    expect(rig.snapshot()).toEqual(before);
+    expect(second.out.filter((line) => /^[-+] /.test(line) || /^\+ssh/.test(line))).toHaveLength(2);
+    expect(second.out.join('\n')).not.toContain('PRIVATE KEY');
+    expect((await rig.run('--dry-run')).out).toEqual(['Nothing to change.']);
+  });
+
+  test('without root the rest is done, and the command is told', async () => {
+    using rig = configureRig();
+    const { out, err } = await rig.run('--no-root');
+    expect(out.join('\n')).not.toContain(rig.root.machines);
+    expect(err.join('\n')).toMatch(/sudo .* configure --root-part < .*root-request\.json/);
+    expect(rig.mode(rig.layout.rootRequest)).toBe('600');
+    expect(Object.keys(rig.snapshot()).filter((name) => name.includes('etc/nix/'))).toEqual([]);
+  });
+});
+
+describe('configure refuses', () => {
+  test('everything that is wrong at once, and writes nothing', async () => {
+    using rig = configureRig();
+    const before = rig.snapshot();
+    const { failure } = await rig.run('-c', '0', '-m', 'much', '--port', '99999', '-f', 'a b');
+    expect(failure).toMatchObject({ kind: 'bad-settings', exit: 64 });
+    for (const path of ['cpus', 'memoryMiB', 'port', 'features'])
+      expect(failure?.lines?.join('\n')).toContain(path);
+    expect(rig.snapshot()).toEqual(before);
+  });
+
+  test('a directory that ssh could not name, together with bad settings', async () => {
+    using rig = configureRig();
+    const { failure } = await rig.runWith({}, '-d', join(rig.tree, 'a"b'), '-c', '0');
+    expect(failure?.lines).toHaveLength(2);
+  });
+
+  test('a file where the state directory should be', async () => {
+    using rig = configureRig();
+    const path = join(rig.tree, 'file');
+    writeFileSync(path, '');
+    const { failure } = await rig.runWith({}, '-d', path);
+    expect(failure?.lines?.join('')).toContain('is a file');
+  });
+
+  test('a disk smaller than the one that exists', async () => {
+    using rig = configureRig();
+    mkdirSync(rig.layout.root, { recursive: true });
+    writeFileSync(rig.layout.disk, '');
+    truncateSync(rig.layout.disk, 4 * 1024 ** 3);
+    const { failure } = await rig.run('-s', '3');
+    expect(failure?.lines?.join('')).toContain('less than the 4 GiB');
+  });
+
+  test.runIf(asRoot)('to make root the owner by accident', async () => {
+    using rig = configureRig();
+    const { failure } = await rig.runWith({ SUDO_USER: 'ann' });
+    expect(failure).toMatchObject({ kind: 'run-as-user' });
+    expect(failure?.hint).toContain('Run it as ann');
+    expect(
+      (await rig.runWith({ SUDO_USER: 'ann' }, '-d', rig.layout.root)).failure,
+    ).toBeUndefined();
+  });
+});
+
+describe.runIf(asRoot)('configure leaves alone and says', () => {
+  test('what the Nix store owns', async () => {
+    using rig = configureRig();
+    symlinkSync('/nix/store/00000000000000000000000000000000-machines', rig.root.machines);
+    const { err, failure } = await rig.run();
+    expect(failure).toBeUndefined();
+    expect(err.join('\n')).toContain('publicHostKey = "');
+    expect(err.join('\n')).toContain('"linuxkit-builder"');
+    expect(rig.snapshot()[rig.root.machines.slice(rig.tree.length + 1)]).toContain(
+      '-> /nix/store/',
+    );
+  });
+
+  test('malformed lines of others, by number', async () => {
+    using rig = configureRig();
+    writeFileSync(rig.root.machines, 'ssh://a\nssh://b - - many\n');
+    const { err } = await rig.run();
+    expect(err.join('\n')).toMatch(/line 2: column 4/);
+    expect(rig.read(rig.root.machines)).toContain('nix-linuxkit');
+  });
+
+  test('a builders setting that hides the file', async () => {
+    using rig = configureRig();
+    writeFileSync(rig.root.nixConf, 'builders =\n');
+    expect((await rig.run()).err.join('\n')).toContain('Nix does not read');
+  });
+
+  test('a machine without Nix', async () => {
+    using rig = configureRig();
+    const bare = join(rig.tree, 'bare');
+    const { err } = await rig.runWith(
+      { LINUXKIT_BUILDER_TREE: bare },
+      '-d',
+      join(bare, 's'),
+      '--dry-run',
+    );
+    expect(err.join('\n')).toContain('is Nix installed');
+  });
+});

@@ -1,0 +1,102 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { applyChange, examine, type WantedFile } from '../../src/host/file-change.ts';
+import { withBlock } from '../../src/host/managed-block.ts';
+import {
+  isRecorded,
+  readReceipts,
+  receiptOf,
+  undo,
+  withReceipt,
+  writeReceipts,
+  type Receipt,
+} from '../../src/host/receipts.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'receipts-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const whole = (name: string, text: string): WantedFile => ({
+  path: join(directory, name),
+  purpose: 'test',
+  content: { kind: 'whole', text, secret: false },
+  mode: 0o640,
+  directoryMode: 0o700,
+  byHand: '',
+});
+const block = (name: string, line: string): WantedFile => ({
+  ...whole(name, ''),
+  content: { kind: 'block', lines: [line], edit: (now) => withBlock(now, [line], 'first') },
+});
+
+function put(wanted: WantedFile): Receipt {
+  const examined = examine(wanted);
+  if (examined.kind !== 'change') throw new Error(`nothing to change: ${examined.kind}`);
+  applyChange(examined.change);
+  return receiptOf(wanted, examined.change.before?.standing, 0);
+}
+const now = (path: string) => readFileSync(path);
+
+describe('a receipt', () => {
+  test('of a file that was not there says to delete it, while it is as we left it', () => {
+    const receipt = put(whole('new', 'ours\n'));
+    expect(receipt).toMatchObject({ put: 'whole', before: null, at: '1970-01-01T00:00:00.000Z' });
+    expect(undo(receipt, now(receipt.path))).toEqual({ kind: 'delete' });
+    expect(undo(receipt, Buffer.from('theirs'))).toMatchObject({ kind: 'leave' });
+    expect(undo(receipt, undefined)).toEqual({ kind: 'nothing' });
+  });
+
+  test('of a block says to write what was there before, byte for byte', () => {
+    const path = join(directory, 'shared');
+    const original = Buffer.from('Host *\r\n  Port 22', 'latin1');
+    writeFileSync(path, original, { mode: 0o644 });
+    const receipt = put(block('shared', 'Include "x"'));
+    expect(receipt.before).toMatchObject({ mode: 0o644 });
+    expect(undo(receipt, now(path))).toEqual({ kind: 'write', bytes: original });
+    expect(undo(receipt, original)).toEqual({ kind: 'nothing' });
+  });
+
+  test('of a block in a file of our making says to delete that', () => {
+    const receipt = put(block('made', 'x'));
+    expect(undo(receipt, now(receipt.path))).toEqual({ kind: 'delete' });
+  });
+
+  test('of a second change keeps what was before the first', () => {
+    const first = put(whole('twice', 'one'));
+    const second = put(whole('twice', 'two'));
+    expect(second.before).not.toBeNull();
+    const kept = withReceipt(withReceipt([], first), second);
+    expect(kept).toEqual([{ ...second, before: null }]);
+    expect(isRecorded(kept, whole('twice', 'two'))).toBe(true);
+    expect(isRecorded(kept, whole('twice', 'one'))).toBe(false);
+  });
+
+  test('is read back, and a file that is not one is a failure', () => {
+    const path = join(directory, 'receipts.json');
+    expect(readReceipts(path)).toEqual([]);
+    const receipts = [put(whole('kept', 'x'))];
+    writeReceipts(path, receipts);
+    expect(readReceipts(path)).toEqual(receipts);
+    writeFileSync(path, '{');
+    expect(() => readReceipts(path)).toThrow('Move it away');
+  });
+});
+
+describe('a change', () => {
+  test('is only one when bytes or mode differ; the mode is mended', () => {
+    const wanted = whole('mode', 'x');
+    put(wanted);
+    expect(examine(wanted).kind).toBe('right');
+    expect(examine({ ...wanted, mode: 0o600 }).kind).toBe('change');
+    expect(put({ ...wanted, mode: 0o600 }).before?.mode).toBe(0o640);
+  });
+
+  test("keeps the mode of other people's files", () => {
+    const path = join(directory, 'theirs');
+    writeFileSync(path, '', { mode: 0o664 });
+    const wanted = block('theirs', 'x');
+    put(wanted);
+    expect(examine(wanted)).toMatchObject({ kind: 'right' });
+  });
+});

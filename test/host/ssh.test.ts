@@ -1,0 +1,106 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { withBlock } from '../../src/host/managed-block.ts';
+import { includeLine, knownHostsLine, sshConfig } from '../../src/host/ssh.ts';
+import { run, succeeded } from '../../src/system/child.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'ssh test ü-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const ours = join(directory, 'state dir', 'ssh_config');
+const text = sshConfig({
+  port: 24083,
+  holdSeconds: 180,
+  identityFile: join(directory, 'state dir', 'client_ed25519'),
+  knownHosts: join(directory, 'state dir', 'known_hosts'),
+});
+
+/** What the real ssh makes of a configuration for our alias. */
+async function parsed(config: string): Promise<Map<string, string>> {
+  const file = join(directory, 'config');
+  mkdirSync(join(directory, 'state dir'), { recursive: true });
+  writeFileSync(ours, text);
+  writeFileSync(file, withBlock(Buffer.from(config), [includeLine(ours)], 'first'));
+  const ran = await run('ssh', ['-G', '-F', file, 'nix-linuxkit'], { timeoutMs: 10_000 });
+  expect(ran.stderr).toBe('');
+  expect(succeeded(ran)).toBe(true);
+  return new Map(
+    ran.stdout
+      .trim()
+      .split('\n')
+      .map((line) => [line.split(' ', 1)[0] ?? '', line.slice(line.indexOf(' ') + 1)]),
+  );
+}
+
+const expected = {
+  hostname: '127.0.0.1',
+  port: '24083',
+  user: 'builder',
+  hostkeyalias: 'nix-linuxkit',
+  identityfile: join(directory, 'state dir', 'client_ed25519'),
+  userknownhostsfile: join(directory, 'state dir', 'known_hosts'),
+  identitiesonly: 'yes',
+  identityagent: 'none',
+  stricthostkeychecking: 'true',
+  controlmaster: 'false',
+  connecttimeout: '190',
+  serveraliveinterval: '15',
+  serveralivecountmax: '4',
+  loglevel: 'ERROR',
+  forwardagent: 'no',
+  requesttty: 'auto',
+  addressfamily: 'inet',
+};
+
+describe('the ssh configuration, as ssh reads it', () => {
+  test('says where and who, with a space and an umlaut in the paths', async () => {
+    const found = await parsed('');
+    expect(Object.fromEntries(Object.keys(expected).map((key) => [key, found.get(key)]))).toEqual(
+      expected,
+    );
+  });
+
+  test("is not spoilt by other people's settings, above all by Host *", async () => {
+    const spoilers = [
+      'ProxyJump elsewhere.example',
+      'Host *',
+      '  User somebody',
+      '  Port 22',
+      '  ControlMaster auto',
+      '  ControlPath ~/.ssh/%r@%h:%p',
+      '  IdentityFile ~/.ssh/other',
+      '  IdentityAgent /tmp/agent.sock',
+      '  RequestTTY force',
+      '  RemoteCommand tmux',
+      '  ForwardAgent yes',
+      '  LocalForward 8080 localhost:80',
+      '  StrictHostKeyChecking no',
+      '  HostKeyAlgorithms rsa-sha2-512',
+      'Host nix-linuxkit',
+      '  HostName 10.0.0.1',
+      '',
+    ].join('\r\n');
+    const clean = await parsed('');
+    const spoilt = await parsed(spoilers);
+    // ssh collects the keys of all blocks; with IdentitiesOnly the first that fits is ours.
+    for (const key of ['identityfile', 'localforward']) {
+      clean.delete(key);
+      spoilt.delete(key);
+    }
+    expect(spoilt).toEqual(clean);
+  });
+
+  test('leaves other hosts as they were', async () => {
+    const file = join(directory, 'config');
+    await parsed('Host other\n  Port 2222\n');
+    const { stdout } = await run('ssh', ['-G', '-F', file, 'other'], { timeoutMs: 10_000 });
+    expect(stdout).toContain('port 2222');
+    expect(stdout).not.toContain('nix-linuxkit');
+  });
+});
+
+test('the known key stands under the alias, without its comment', () => {
+  expect(knownHostsLine('ssh-ed25519 AAAA host comment\n')).toBe('nix-linuxkit ssh-ed25519 AAAA\n');
+});

@@ -1,0 +1,171 @@
+/** Whether Nix can build on the guest: one ssh login as Nix makes it, that must reach a nix daemon that answers. */
+import { PassThrough } from 'node:stream';
+import type { Layout } from '../config/layout.ts';
+import type { Tunnel } from '../config/tunnel.ts';
+import type { Ran } from '../system/child.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Failure } from '../system/failure.ts';
+import { programMissing, tryProgram } from '../system/program.ts';
+import { stage } from '../system/stage.ts';
+import { Answer, hello, maxClockOffsetMs } from './probe-answer.ts';
+import { sshHint } from './ssh-words.ts';
+
+/** What must hold for a guest to be ready. */
+export type Requirement = 'ssh-missing' | 'ssh' | 'nix' | 'clock';
+
+interface NotReady {
+  readonly ok: false;
+  /** What to do about it, or what it probably is. */
+  readonly hint: string;
+  /** What was seen, in one line. */
+  readonly detail: string;
+}
+
+/** What a probe found: ready, or the first requirement that does not hold. */
+export type Probe =
+  | {
+      readonly ok: true;
+      /** How far the guest's clock is ahead of ours. */
+      readonly clockOffsetMs: number;
+      readonly tookMs: number;
+    }
+  | (NotReady & { readonly requirement: 'ssh' | 'nix' })
+  | (NotReady & { readonly requirement: 'clock'; readonly clockOffsetMs: number })
+  /** This host has no ssh: no second try can help. */
+  | (NotReady & { readonly requirement: 'ssh-missing'; readonly failure: Failure });
+
+export interface ProbeOptions {
+  readonly tunnel: Tunnel;
+  readonly layout: Pick<Layout, 'clientKey' | 'knownHosts'>;
+  readonly clock: Clock;
+  /** Ends the probe by rejecting with the signal's reason. */
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+}
+
+/** Asks once. Every answer and every silence is in the result. */
+export async function probeGuest(options: ProbeOptions): Promise<Probe> {
+  const { clock, signal, timeoutMs } = options;
+  signal.throwIfAborted();
+  const ssh = tryProgram('ssh');
+  if (ssh === undefined) return sshMissing();
+  const begun = clock.monotonic();
+  const answer = new Answer(clock);
+  const scope = new AbortController();
+  const inTime = AbortSignal.any([signal, scope.signal]);
+  const late = clock.sleep(timeoutMs, inTime).then(() => 'late' as const);
+  try {
+    const end = await Promise.race([converse(ssh, options, answer, inTime), late]);
+    signal.throwIfAborted();
+    return judge(answer, end, { timeoutMs, tookMs: clock.monotonic() - begun });
+  } finally {
+    scope.abort(new Error('the probe is over'));
+  }
+}
+
+/** ssh's options: nothing of the user's, so that the probe sees what the guest does and not what a config does. */
+function sshArgv({ tunnel, layout, timeoutMs }: ProbeOptions, command: string): string[] {
+  const settings = [
+    'BatchMode=yes',
+    'IdentitiesOnly=yes',
+    'IdentityAgent=none',
+    'PreferredAuthentications=publickey',
+    'StrictHostKeyChecking=yes',
+    // Quoted, since ssh splits it at spaces.
+    `UserKnownHostsFile="${layout.knownHosts}"`,
+    'GlobalKnownHostsFile=none',
+    'UpdateHostKeys=no',
+    'HostKeyAlias=nix-linuxkit',
+    'ControlMaster=no',
+    'ControlPath=none',
+    'AddressFamily=inet',
+    `ConnectTimeout=${Math.ceil(timeoutMs / 1000)}`,
+    'LogLevel=ERROR',
+  ];
+  return [
+    ...['-F', 'none', '-x', '-T', '-i', layout.clientKey],
+    ...settings.flatMap((setting) => ['-o', setting]),
+    ...['-p', String(tunnel.port), '-l', 'builder', tunnel.host, command],
+  ];
+}
+
+/** The time first, then what Nix runs. */
+const remoteCommand = 'date +%s.%N; exec nix-daemon --stdio';
+
+type End = 'answered' | 'late' | Ran;
+
+async function converse(
+  ssh: string,
+  options: ProbeOptions,
+  answer: Answer,
+  signal: AbortSignal,
+): Promise<End> {
+  const input = new PassThrough();
+  // ssh may end before it has read this.
+  input.on('error', () => undefined);
+  input.write(hello);
+  const { output, ended } = stage(ssh, sshArgv(options, remoteCommand), input, { signal });
+  const answered = new Promise<'answered'>((resolve) =>
+    output.on('data', (chunk: Buffer) => {
+      if (answer.take(chunk)) resolve('answered');
+    }),
+  );
+  return Promise.race([answered, ended]);
+}
+
+function judge(
+  answer: Answer,
+  end: End,
+  { timeoutMs, tookMs }: { readonly timeoutMs: number; readonly tookMs: number },
+): Probe {
+  const offset = answer.clockOffsetMs();
+  const said = end === 'answered' ? answer.describe() : wordsOf(end, timeoutMs);
+  if (offset === undefined) {
+    const { detail, hint } = answer.isGarbled
+      ? {
+          detail: answer.describe(),
+          hint: 'A login there prints something by itself, which Nix cannot take.',
+        }
+      : { detail: said, hint: sshHint(said) };
+    return { ok: false, requirement: 'ssh', detail, hint };
+  }
+  if (!answer.fromNix)
+    return {
+      ok: false,
+      requirement: 'nix',
+      detail: said,
+      hint: 'The login works but no nix daemon answers: see its lines in linuxkit-builder console.',
+    };
+  if (Math.abs(offset) > maxClockOffsetMs)
+    return {
+      ok: false,
+      requirement: 'clock',
+      clockOffsetMs: offset,
+      detail: `the guest's clock is ${(Math.abs(offset) / 1000).toFixed(1)} s ${offset > 0 ? 'ahead' : 'behind'}`,
+      hint: 'It is set through the guest agent; a restart sets it too: linuxkit-builder restart.',
+    };
+  return { ok: true, clockOffsetMs: offset, tookMs };
+}
+
+function wordsOf(end: 'late' | Ran, timeoutMs: number): string {
+  if (end === 'late') return `no answer within ${timeoutMs / 1000} s`;
+  const last = end.stderr.trim().split(/\r?\n/).at(-1) ?? '';
+  if (last !== '') return last;
+  switch (end.ended.kind) {
+    case 'exited':
+      return `ssh ended with code ${end.ended.code} and without a word`;
+    case 'signalled':
+      return `ssh was killed by ${end.ended.signal}`;
+    case 'not-started':
+      return `ssh could not be started (${end.ended.reason})`;
+    case 'timed-out':
+    case 'cancelled':
+      return 'ssh was ended';
+  }
+}
+
+function sshMissing(): Probe {
+  const failure = programMissing('ssh');
+  const { message: detail, hint } = failure;
+  return { ok: false, requirement: 'ssh-missing', detail, hint, failure };
+}

@@ -1,0 +1,241 @@
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { layoutOf } from '../../src/config/layout.ts';
+import { ensureIdentity } from '../../src/guest/identity.ts';
+import { Answer, hello } from '../../src/guest/probe-answer.ts';
+import { probeGuest, type ProbeOptions } from '../../src/guest/probe.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { tryProgram } from '../../src/system/program.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+
+let dir: string;
+let layout: ReturnType<typeof layoutOf>;
+const path = process.env['PATH'];
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'probe-'));
+  layout = layoutOf(join(dir, 'a state'));
+  mkdirSync(join(dir, 'bin'));
+});
+afterEach(() => {
+  process.env['PATH'] = path;
+  rmSync(dir, { recursive: true });
+});
+
+const options = (more: Partial<ProbeOptions> = {}): ProbeOptions => ({
+  tunnel: { kind: 'tcp', host: '127.0.0.1', port: 9 },
+  layout,
+  clock: systemClock,
+  signal: new AbortController().signal,
+  timeoutMs: 10_000,
+  ...more,
+});
+
+/** An ssh that notes its arguments, then does what is given: `$command` is what sshd would run. */
+const fakeSsh = (body: string) => {
+  const script = `#!/bin/sh\nprintf '%s\\n' "$@" > '${dir}/argv'\nfor command; do :; done\n${body}\n`;
+  writeFileSync(join(dir, 'bin/ssh'), script);
+  chmodSync(join(dir, 'bin/ssh'), 0o755);
+  process.env['PATH'] = `${dir}/bin:${path ?? ''}`;
+};
+/** A guest's side: a shell whose `nix-daemon` is given. */
+const guest = (nixDaemon: string) => {
+  writeFileSync(join(dir, 'bin/nix-daemon'), `#!/bin/sh\n${nixDaemon}\n`);
+  chmodSync(join(dir, 'bin/nix-daemon'), 0o755);
+  fakeSsh('exec sh -c "$command"');
+};
+const nixReply = `printf 'oixd\\0\\0\\0\\0\\042\\001\\0\\0\\0\\0\\0\\0'`;
+
+describe('a guest that Nix can use', () => {
+  test.skipIf(tryProgram('nix-daemon') === undefined)('has a real nix daemon', async () => {
+    fakeSsh(`NIX_REMOTE='${dir}/store' exec sh -c "$command"`);
+    const probe = await probeGuest(options());
+    expect(probe).toMatchObject({ ok: true });
+    if (probe.ok) expect(Math.abs(probe.clockOffsetMs)).toBeLessThan(500);
+  });
+
+  test('gets the magic number before it is asked for an answer', async () => {
+    guest(`head -c 8 > '${dir}/got'; ${nixReply}; exec cat > /dev/null`);
+    expect(await probeGuest(options())).toMatchObject({ ok: true });
+    expect(readFileSync(join(dir, 'got'), 'latin1')).toBe('cxin\0\0\0\0');
+    expect(hello.toString('latin1')).toBe('cxin\0\0\0\0');
+  });
+
+  test('is reached with our key and our known_hosts and nothing of the user', async () => {
+    guest(`${nixReply}; exec cat > /dev/null`);
+    await probeGuest(options({ timeoutMs: 4200 }));
+    const argv = readFileSync(join(dir, 'argv'), 'utf8').trimEnd().split('\n');
+    expect(argv).toEqual([
+      ...['-F', 'none', '-x', '-T', '-i', layout.clientKey],
+      ...[
+        ...['BatchMode=yes', 'IdentitiesOnly=yes', 'IdentityAgent=none'],
+        ...['PreferredAuthentications=publickey', 'StrictHostKeyChecking=yes'],
+        `UserKnownHostsFile="${layout.knownHosts}"`,
+        ...['GlobalKnownHostsFile=none', 'UpdateHostKeys=no', 'HostKeyAlias=nix-linuxkit'],
+        ...['ControlMaster=no', 'ControlPath=none', 'AddressFamily=inet', 'ConnectTimeout=5'],
+        'LogLevel=ERROR',
+      ].flatMap((setting) => ['-o', setting]),
+      ...['-p', '9', '-l', 'builder', '127.0.0.1', 'date +%s.%N; exec nix-daemon --stdio'],
+    ]);
+  });
+});
+
+describe('what is missing is named', () => {
+  test.each<[string, string, string, RegExp]>([
+    ['no nix there', 'exec no-such-program', 'nix', /no-such-program|not found/],
+    ['another program', 'echo hello world', 'nix', /it answered "hello wo/],
+    ['a daemon that ends at once', 'exit 3', 'nix', /code 3/],
+    ['a daemon that complains', 'echo "error: no lock" >&2; exit 1', 'nix', /error: no lock/],
+  ])('%s', async (_, daemon, requirement, detail) => {
+    guest(daemon);
+    expect(await probeGuest(options())).toMatchObject({
+      ok: false,
+      requirement,
+      detail: expect.stringMatching(detail) as string,
+    });
+  });
+
+  test.each<[string, string, RegExp, RegExp]>([
+    [
+      'key',
+      'echo "builder@127.0.0.1: Permission denied (publickey)." >&2; exit 255',
+      /denied/,
+      /restart/,
+    ],
+    ['host', 'echo "Host key verification failed." >&2; exit 255', /verification/, /configure/],
+    ['nothing', 'exit 255', /code 255 and without a word/, /by hand/],
+    ['killed', 'kill -9 $$', /SIGKILL/, /by hand/],
+    ['a talking shell', 'echo "Welcome to Linux"; exec sh -c "$command"', /Welcome/, /by itself/],
+    ['a talker without end', 'yes y | tr -d "\\n"', /yyyy/, /by itself/],
+  ])('an ssh that does not get in: %s', async (_, body, detail, hint) => {
+    fakeSsh(body);
+    expect(await probeGuest(options())).toMatchObject({
+      ok: false,
+      requirement: 'ssh',
+      detail: expect.stringMatching(detail) as string,
+      hint: expect.stringMatching(hint) as string,
+    });
+  });
+
+  test('a clock that is off, and by how much', async () => {
+    guest(`${nixReply}; exec cat > /dev/null`);
+    const clock = new FakeClock(Date.now() + 3_600_000);
+    expect(await probeGuest(options({ clock }))).toMatchObject({
+      ok: false,
+      requirement: 'clock',
+      clockOffsetMs: expect.closeTo(-3_600_000, -4) as number,
+      detail: expect.stringMatching(/3[56]\d\d\.\d s behind/) as string,
+    });
+    expect(clock.pending).toBe(0);
+  });
+
+  test('no ssh on this host', async () => {
+    process.env['PATH'] = join(dir, 'bin');
+    expect(await probeGuest(options())).toMatchObject({
+      requirement: 'ssh-missing',
+      failure: { kind: 'program-missing' },
+    });
+  });
+});
+
+describe('a silent guest', () => {
+  test('before the login', async () => {
+    fakeSsh('exec sleep 60');
+    const clock = new FakeClock();
+    const probing = probeGuest(options({ clock, timeoutMs: 5000 }));
+    await clock.advance(5000);
+    expect(await probing).toMatchObject({ requirement: 'ssh', detail: 'no answer within 5 s' });
+  });
+
+  test('after the login', async () => {
+    guest('exec sleep 60');
+    const clock = new FakeClock();
+    // The time is asked for when the guest's has come.
+    const dated = new Promise<void>((resolve) => {
+      clock.now = () => {
+        resolve();
+        return Date.now();
+      };
+    });
+    const probing = probeGuest(options({ clock, timeoutMs: 5000 }));
+    await dated;
+    await clock.advance(5000);
+    expect(await probing).toMatchObject({ requirement: 'nix', detail: 'no answer within 5 s' });
+  });
+
+  test('the signal ends the probe, and ssh', async () => {
+    fakeSsh(
+      'trap "echo gone > $0.ended; exit" TERM; echo x > "$0.reached"; while :; do sleep 0.01; done',
+    );
+    const stop = new AbortController();
+    const probing = probeGuest(options({ signal: stop.signal }));
+    await appears(`${dir}/bin/ssh.reached`);
+    stop.abort(new Error('stopped'));
+    await expect(probing).rejects.toThrow('stopped');
+    await appears(`${dir}/bin/ssh.ended`);
+    await expect(probeGuest(options({ signal: stop.signal }))).rejects.toThrow('stopped');
+  });
+});
+
+describe('the real ssh', () => {
+  const listen = async (greeting: string): Promise<[Server, number]> => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.end(greeting);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    return [server, typeof address === 'object' && address !== null ? address.port : 0];
+  };
+
+  test.each([
+    ['closes at once', '', /closed|reset|banner/i],
+    ['is no sshd', 'HTTP/1.1 400 Bad Request\r\n\r\n', /banner|exchange|closed|reset/i],
+  ])('takes our options; what listens %s', async (_, greeting, detail) => {
+    await ensureIdentity(layout);
+    const [server, port] = await listen(greeting);
+    const tunnel = { kind: 'tcp', host: '127.0.0.1', port } as const;
+    expect(await probeGuest(options({ tunnel }))).toMatchObject({
+      requirement: 'ssh',
+      detail: expect.stringMatching(detail) as string,
+      hint: expect.stringContaining('does not answer yet') as string,
+    });
+    server.close();
+  });
+
+  test('nobody listens', async () => {
+    const [server, port] = await listen('');
+    await new Promise((resolve) => server.close(resolve));
+    const tunnel = { kind: 'tcp', host: '127.0.0.1', port } as const;
+    expect(await probeGuest(options({ tunnel }))).toMatchObject({
+      requirement: 'ssh',
+      hint: expect.stringContaining('Nothing listens') as string,
+    });
+  });
+});
+
+test.each([
+  ['1767323045.250000000\n', 250],
+  ['1767323045\n', 500],
+  ['1767323045.N\n', 500],
+  ['1767323045.%N\r\n', 500],
+])('the date %j', (line, offset) => {
+  const answer = new Answer(new FakeClock(1_767_323_045_000));
+  for (const byte of Buffer.from(line)) answer.take(Buffer.of(byte));
+  expect(answer.clockOffsetMs()).toBeCloseTo(offset, 3);
+  expect(answer.isGarbled).toBe(false);
+});
+
+/** Resolves when a file is there. */
+async function appears(file: string): Promise<void> {
+  for (;;) {
+    try {
+      if (readFileSync(file).length > 0) return;
+    } catch {
+      // Not yet.
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

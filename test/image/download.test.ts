@@ -1,0 +1,274 @@
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  cachedPath,
+  downloadAll,
+  type DownloadOptions,
+  type DownloadProgress,
+  type Wanted,
+} from '../../src/image/download.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+import { FakeMirror, fakeKey, sendRange, sha256 } from '../fakes/fake-mirror.ts';
+
+const key = await fakeKey();
+const file = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7 + i / 256) & 0xff));
+let mirror: FakeMirror;
+let directory = '';
+let clock: FakeClock;
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'download-'));
+  mirror = await FakeMirror.start(key);
+  mirror.files.set('file', file);
+  clock = new FakeClock();
+});
+afterEach(async () => {
+  await mirror[Symbol.asyncDispose]();
+  rmSync(directory, { recursive: true });
+});
+
+const wanted = (path = 'file', data = file): Wanted => ({
+  name: path,
+  url: `${mirror.url}/${path}`,
+  sha256: sha256(data),
+  size: data.length,
+});
+const get = (all: readonly Wanted[] = [wanted()], options: Partial<DownloadOptions> = {}) =>
+  downloadAll(all, { directory, clock, retries: 0, ...options });
+const believed = (data = file) => {
+  const path = cachedPath(directory, sha256(data));
+  return existsSync(path) && readFileSync(path).equals(data);
+};
+const partial = () => `${cachedPath(directory, sha256(file))}.partial`;
+const failsAs = (kind: string) => ({ failure: { kind } });
+
+/** Lets the world move until something is so. */
+const until = async (isSo: () => boolean) => {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+};
+
+/** Sends the head of a file as if it were all, then breaks off. */
+const breakOffAfter = (bytes: number) => (_: unknown, response: ServerResponse) => {
+  response.writeHead(200, { 'content-length': file.length });
+  response.write(file.subarray(0, bytes), () => response.destroy());
+};
+
+test('files arrive under their hashes, several at a time, and are not fetched again', async () => {
+  const all = Array.from({ length: 12 }, (_, n) => {
+    const data = Buffer.from(`file ${n}`);
+    mirror.files.set(`f${n}`, data);
+    return wanted(`f${n}`, data);
+  });
+  await get(all);
+  expect(readdirSync(directory).sort()).toEqual(all.map((each) => each.sha256).sort());
+  await get(all);
+  expect(mirror.requests).toHaveLength(12);
+});
+
+test('at most as many run at a time as are allowed', async () => {
+  let running = 0;
+  let most = 0;
+  const all = Array.from({ length: 8 }, (_, n) => {
+    const data = Buffer.from(`file ${n}`);
+    mirror.answers.set(`f${n}`, (_request, response) => {
+      most = Math.max(most, ++running);
+      setImmediate(() => {
+        running--;
+        response.end(data);
+      });
+    });
+    return wanted(`f${n}`, data);
+  });
+  await get(all, { parallel: 3 });
+  expect(most).toBeGreaterThan(1);
+  expect(most).toBeLessThanOrEqual(3);
+});
+
+test('progress is told in bytes, with its rate and the name', async () => {
+  const seen: DownloadProgress[] = [];
+  await get([wanted()], { onProgress: (now) => seen.push(now) });
+  expect(seen.at(-1)).toMatchObject({ name: 'file', bytes: file.length, totalBytes: file.length });
+  expect(seen.at(-1)?.bytesPerSecond).toBeGreaterThan(0);
+  expect(seen.map(({ bytes }) => bytes)).toEqual(
+    seen.map(({ bytes }) => bytes).sort((a, b) => a - b),
+  );
+});
+
+describe('a download that breaks off', () => {
+  test('is named, is not believed, and goes on from there the next time', async () => {
+    mirror.answers.set('file', breakOffAfter(100_000));
+    await expect(get()).rejects.toMatchObject({ failure: { kind: 'mirror-unreachable' } });
+    expect(believed()).toBe(false);
+    const had = readFileSync(partial()).length;
+    expect(had).toBeGreaterThan(0);
+
+    const ranges: (string | undefined)[] = [];
+    mirror.answers.set('file', (request, response) => {
+      ranges.push(request.headers.range);
+      sendRange(request, response, file);
+    });
+    await get();
+    expect(ranges).toEqual([`bytes=${had}-`]);
+    expect(believed()).toBe(true);
+    expect(readdirSync(directory)).toHaveLength(1);
+  });
+
+  test('is taken up again in the same run, after a pause', async () => {
+    mirror.answers.set('file', (request, response) => {
+      mirror.answers.delete('file');
+      breakOffAfter(100_000)(request, response);
+    });
+    const done = get([wanted()], { retries: 3, retryMs: 500 });
+    await until(() => clock.due.includes(500));
+    await clock.advance(500);
+    await done;
+    expect(believed()).toBe(true);
+    expect(mirror.requests).toHaveLength(2);
+  });
+
+  test('ends short without an error: truncated', async () => {
+    mirror.answers.set('file', (_, response) => response.end(file.subarray(0, 1000)));
+    await expect(get()).rejects.toMatchObject(failsAs('download-truncated'));
+    expect(believed()).toBe(false);
+    mirror.answers.clear();
+    await get();
+    expect(believed()).toBe(true);
+  });
+
+  test.each([
+    ['does not continue', (response: ServerResponse) => response.end(file)],
+    [
+      'continues elsewhere',
+      (response: ServerResponse) =>
+        response.writeHead(206, { 'content-range': 'bytes 5-9/10' }).end('wrong'),
+    ],
+    ['knows nothing to continue', (response: ServerResponse) => response.writeHead(416).end()],
+  ])('begins anew when the server %s', async (_, reply) => {
+    writeFileSync(partial(), file.subarray(0, 1000));
+    mirror.answers.set('file', (request, response) => {
+      if (request.headers.range === undefined) sendRange(request, response, file);
+      else reply(response);
+    });
+    await get();
+    expect(believed()).toBe(true);
+  });
+
+  test.each([
+    ['wrong bytes', Buffer.alloc(1000)],
+    ['too many bytes', Buffer.concat([file, file])],
+    ['as many, but wrong bytes', Buffer.alloc(file.length)],
+    ['everything already', file],
+  ])('is mended when the part has %s', async (_, part) => {
+    writeFileSync(partial(), part);
+    await get();
+    expect(believed()).toBe(true);
+    expect(readdirSync(directory)).toHaveLength(1);
+  });
+});
+
+describe('is a named failure, and nothing is left that is believed:', () => {
+  test.each([
+    ['other bytes', Buffer.alloc(file.length, 1), 'download-wrong-hash'],
+    ['more bytes', Buffer.concat([file, Buffer.from('x')]), 'download-too-long'],
+  ])('%s', async (_, sent, kind) => {
+    mirror.answers.set('file', (_request, response) => response.end(sent));
+    await expect(get()).rejects.toMatchObject(failsAs(kind));
+    expect(believed()).toBe(false);
+  });
+
+  test.each([
+    [404, 'not-on-mirror'],
+    [410, 'not-on-mirror'],
+    [403, 'mirror-refused'],
+    [500, 'mirror-refused'],
+  ])('status %i', async (status, kind) => {
+    mirror.answers.set('file', (_, response) => response.writeHead(status).end('no'));
+    await expect(get()).rejects.toMatchObject(failsAs(kind));
+    expect(believed()).toBe(false);
+  });
+
+  test('nobody there', async () => {
+    const gone = wanted();
+    await mirror[Symbol.asyncDispose]();
+    const failure = {
+      kind: 'mirror-unreachable',
+      message: expect.stringMatching(/ECONNREFUSED/) as string,
+    };
+    await expect(get([gone])).rejects.toMatchObject({ failure });
+  });
+
+  test('silence for 30 s', async () => {
+    mirror.answers.set('file', (_, response) => {
+      response.writeHead(200, { 'content-length': file.length });
+      response.write(file.subarray(0, 1000));
+    });
+    const done = get();
+    const failed = expect(done).rejects.toMatchObject(failsAs('download-stalled'));
+    await until(() => existsSync(partial()) && readFileSync(partial()).length === 1000);
+    await clock.advance(29_000);
+    expect(believed()).toBe(false);
+    await clock.advance(1_001);
+    await failed;
+  });
+
+  test('silence before the first byte', async () => {
+    mirror.answers.set('file', () => undefined);
+    const failed = expect(get()).rejects.toMatchObject(failsAs('download-stalled'));
+    await clock.waiting();
+    await until(() => mirror.requests.length > 0);
+    await clock.advance(30_000);
+    await failed;
+  });
+
+  test('an abort in the middle', async () => {
+    const stop = new AbortController();
+    const enough = (now: DownloadProgress) => now.bytes > 0 && stop.abort(new Error('enough'));
+    mirror.answers.set('file', (_, response) => {
+      response.writeHead(200, { 'content-length': file.length });
+      response.write(file.subarray(0, 1000));
+    });
+    const all = [wanted()];
+    await expect(get(all, { signal: stop.signal, onProgress: enough })).rejects.toThrow('enough');
+    expect(believed()).toBe(false);
+    await expect(get(all, { signal: stop.signal })).rejects.toThrow('enough');
+  });
+
+  test('a directory that cannot be made', async () => {
+    writeFileSync(join(directory, 'file'), '');
+    const inside = join(directory, 'file', 'inside');
+    await expect(get([wanted()], { directory: inside })).rejects.toMatchObject(
+      failsAs('cannot-write'),
+    );
+  });
+});
+
+test('one failure ends the others, and is the one that is told', async () => {
+  mirror.answers.set('slow', () => undefined);
+  const slow = Buffer.from('slow');
+  const missing = Buffer.from('missing');
+  await expect(get([wanted('slow', slow), wanted('missing', missing)])).rejects.toMatchObject(
+    failsAs('not-on-mirror'),
+  );
+});
+
+test('a file that was changed on the disk is fetched again', async () => {
+  await get();
+  writeFileSync(cachedPath(directory, sha256(file)), Buffer.alloc(file.length));
+  await get();
+  expect(believed()).toBe(true);
+  expect(mirror.requests).toHaveLength(2);
+});
+
+test('two at once for one directory do not disturb each other', async () => {
+  let waited = 0;
+  const first = get();
+  const second = get([wanted()], { onWaiting: () => (waited = 1) });
+  await first;
+  await until(() => waited > 0 && clock.pending > 0);
+  await clock.advance(200);
+  await second;
+  expect(believed()).toBe(true);
+  expect(mirror.requests).toHaveLength(1);
+});

@@ -38,7 +38,7 @@ describe('readLine', () => {
     ],
     ['Kernel panic - not syncing', { type: 'panic', text: '' }],
     [
-      '[    0.000000] Linux version 6.12.48+deb13-cloud-amd64 (debian-kernel@lists.debian.org)',
+      '[    0.000000] Linux version 6.12.48+deb13-cloud-amd64 (builder@example.org)',
       { type: 'kernel', version: '6.12.48+deb13-cloud-amd64' },
     ],
     [

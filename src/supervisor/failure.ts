@@ -1,5 +1,6 @@
 /** What can go wrong with the children and the guest, in words; and which of it no second try can mend. */
 import { lockHeld, type Ended } from '../system/child.ts';
+import { describeProblem, type Problem } from '../config/problem.ts';
 import { Exit, type Failure } from '../system/failure.ts';
 
 /**
@@ -88,4 +89,13 @@ export const bootTimedOut = (
   hint: 'See what it did last: linuxkit-builder console.',
   exit: Exit.unavailable,
   lines,
+});
+
+/** config.json cannot be used; every problem is a line. */
+export const configInvalid = (problems: readonly Problem[]): Failure => ({
+  kind: 'config-invalid',
+  message: `config.json has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}.`,
+  hint: 'Mend the file (it is read again when it changes), or run: linuxkit-builder configure.',
+  exit: Exit.config,
+  lines: problems.map(describeProblem),
 });

@@ -52,7 +52,8 @@ export function sizeIfThere(path: string): number | undefined {
 
 /** A system error from writing, in words. */
 export function cannotWrite(path: string, error: unknown) {
-  const code = errorCode(error) ?? String(error);
+  const code = errorCode(error);
+  if (code === undefined) throw error;
   const why: Record<string, string> = {
     EACCES: 'permission denied',
     EPERM: 'not permitted',

@@ -27,7 +27,9 @@ export async function attachQemu({ layout, clock, signal }: AttachOptions): Prom
   }
   return {
     tunnel: { kind: 'tcp', host: '127.0.0.1', port: forward.port },
-    powerOff: async () => void (await qmp.execute('system_powerdown')),
+    powerOff: async () => {
+      await qmp.execute('system_powerdown');
+    },
     reason: () => reason,
     close: () => qmp.close(),
   };

@@ -1,0 +1,64 @@
+# What scripts/up and scripts/test share. Sourced by sh.
+
+say() { printf '%s\n' "==> $*"; }
+
+# as_root COMMAND...: runs it as root, saying so when that needs sudo.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    else
+        say "sudo $*"
+        sudo "$@"
+    fi
+}
+
+# install_missing PROGRAM=DEBIAN_PACKAGE=BREW_FORMULA...: installs the packages of the programs that are not there.
+install_missing() {
+    wanted=
+    for entry in "$@"; do
+        program=${entry%%=*}
+        rest=${entry#*=}
+        [ -x "/usr/sbin/$program" ] || command -v "$program" >/dev/null 2>&1 && continue
+        case $(uname -s) in
+        Darwin) wanted="$wanted ${rest#*=}" ;;
+        *) wanted="$wanted ${rest%%=*}" ;;
+        esac
+    done
+    [ -z "$wanted" ] && return 0
+    say "installing:$wanted"
+    # Word splitting is meant: a list of package names.
+    # shellcheck disable=SC2086
+    case $(uname -s) in
+    Darwin) brew install $wanted ;;
+    *)
+        # The lists may be missing or old on a fresh machine; one of somebody else's sources may be out of reach.
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q >/dev/null || true
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $wanted >/dev/null
+        ;;
+    esac
+}
+
+need_node() {
+    if ! command -v node >/dev/null 2>&1 || ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'; then
+        echo "linuxkit-builder needs Node 20.19 or newer, with npm, on the PATH." >&2
+        exit 69
+    fi
+}
+
+# install_packages: node_modules as package-lock.json says; nothing to do when it is that already.
+install_packages() {
+    if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+        say "installing the packages of package-lock.json"
+        npm ci --no-audit --no-fund --loglevel=error
+        touch node_modules/.package-lock.json
+    fi
+}
+
+case $(uname -m) in
+arm64 | aarch64) qemu=qemu-system-aarch64=qemu-system-arm=qemu ;;
+*) qemu=qemu-system-x86_64=qemu-system-x86=qemu ;;
+esac
+programs="$qemu mksquashfs=squashfs-tools=squashfs ssh=openssh-client=openssh xz=xz-utils=xz"
+if [ "$(uname -s)" = Linux ]; then
+    programs="$programs flock=util-linux=util-linux ps=procps=procps nix=nix-bin=nix"
+fi

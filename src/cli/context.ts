@@ -1,0 +1,55 @@
+/** What a verb is given: the world as main found it. */
+import {
+  defaultStateDirectory,
+  layoutOf,
+  stateDirectoryProblems,
+  type Layout,
+} from '../config/layout.ts';
+import { describeProblem } from '../config/problem.ts';
+import type { Clock } from '../system/clock.ts';
+import { Exit, Failed } from '../system/failure.ts';
+import type { StopSignal } from '../system/signals.ts';
+
+export interface CliContext {
+  readonly env: NodeJS.ProcessEnv;
+  readonly home: string;
+  /** The package's own folder: holds src/image, launchd and dist. */
+  readonly assets: string;
+  /** One line for the person or program that asked. */
+  out(line: string): void;
+  /** One line beside the answer: progress, warnings. */
+  err(line: string): void;
+  readonly isTTY: boolean;
+  /** Aborts at the first SIGINT, SIGTERM or SIGHUP, unless a verb listens to those itself. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  /** Takes the stop signals over from `signal`. */
+  onStopSignal(listener: (name: StopSignal) => void): void;
+  /** The exit code to leave with when the verb is over. */
+  exit(code: number): void;
+}
+
+export interface DirectoryOption {
+  readonly directory?: string;
+}
+
+/** The option that every verb has. */
+export const directoryOption = [
+  '-d, --directory <dir>',
+  'state directory (default: ~/.cache/nix-linuxkit-builder)',
+] as const;
+
+/** The state directory that a verb works on: -d, else LINUXKIT_BUILDER_DIR, else the default. Failed when unfit. */
+export function layoutFor(options: DirectoryOption, { env, home }: CliContext): Layout {
+  const root = options.directory ?? env['LINUXKIT_BUILDER_DIR'] ?? defaultStateDirectory(env, home);
+  const problems = stateDirectoryProblems(root);
+  const [first] = problems;
+  if (first === undefined) return layoutOf(root);
+  throw new Failed({
+    kind: 'state-directory-unfit',
+    message: `The state directory cannot be used.`,
+    hint: first.hint,
+    exit: Exit.config,
+    lines: problems.map(describeProblem),
+  });
+}

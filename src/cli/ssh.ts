@@ -1,0 +1,43 @@
+import type { Command } from 'commander';
+import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
+
+interface SshOptions extends DirectoryOption {
+  readonly root?: boolean;
+}
+
+/** `ssh [-- COMMAND]`: a shell, or one command, in the guest, through the front door as Nix comes. */
+export function sshVerb(program: Command, context: CliContext): void {
+  program
+    .command('ssh')
+    .description('log in to the guest, or run a command in it')
+    .argument('[command...]', "after --; run by the guest's shell")
+    .option(...directoryOption)
+    .option('--root', "as the guest's root instead of builder")
+    .passThroughOptions()
+    .action(async (command: string[], options: SshOptions) => {
+      const layout = layoutFor(options, context);
+      const { findProgram } = await import('../system/program.ts');
+      const { run } = await import('../system/child.ts');
+      const { Failed, Exit } = await import('../system/failure.ts');
+      const { readIfThere } = await import('../system/files.ts');
+      if (readIfThere(layout.sshConfig) === undefined)
+        throw new Failed({
+          kind: 'not-configured',
+          message: `There is no ${layout.sshConfig}.`,
+          hint: 'Run: linuxkit-builder configure.',
+          exit: Exit.config,
+        });
+      const user = options.root === true ? ['-l', 'root', '-i', layout.rootKey] : [];
+      const argv = [
+        '-F',
+        layout.sshConfig,
+        ...user,
+        'nix-linuxkit',
+        ...(command.length > 0 ? ['--', ...command] : []),
+      ];
+      const { ended } = await run(findProgram('ssh', context.env['PATH']), argv, {
+        terminal: true,
+      });
+      context.exit(ended.kind === 'exited' ? ended.code : Exit.unavailable);
+    });
+}

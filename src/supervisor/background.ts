@@ -1,0 +1,153 @@
+/** The daemon seen from a terminal: starting it in a session of its own, ending it, waiting for it. */
+import { join } from 'node:path';
+import type { Layout } from '../config/layout.ts';
+import { spawnDetached } from '../system/child.ts';
+import type { Clock } from '../system/clock.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { makeDirectory } from '../system/files.ts';
+import { isLocked } from '../system/lock.ts';
+import { silent } from '../system/log.ts';
+import { readLive } from '../system/pidfile.ts';
+import { tryProgram } from '../system/program.ts';
+import { until } from '../system/wait.ts';
+import { qemu } from '../vm/qemu-machine.ts';
+import { configInvalid } from './failure.ts';
+import { ownPidFiles, readSettings } from './daemon.ts';
+import { endLeftover } from './leftovers.ts';
+import { vmLeftover } from './start.ts';
+import { readStatus } from './status.ts';
+
+export interface Terminal {
+  readonly env: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** The package's folder: its dist/main.js is the daemon. */
+  readonly assets: string;
+}
+
+/** A daemon writes its status within 0.2 s; this is for a machine that is very busy. */
+const startMs = 20_000;
+/** A stop is over in 25 s. */
+const stopMs = 30_000;
+
+/** Starts the daemon unless one runs. Resolves when it has said its first status. */
+export async function startDaemon(
+  layout: Layout,
+  { env, clock, signal, assets }: Terminal,
+): Promise<{ pid: number; already: boolean }> {
+  const running = readStatus(layout);
+  if (running.daemon === 'alive') return { pid: running.status.daemon.pid, already: true };
+  const { problems } = readSettings(layout);
+  if (problems.length > 0) throw new Failed(configInvalid(problems));
+  makeDirectory(layout.state);
+  const child = spawnDetached(
+    {
+      program: process.execPath,
+      argv: [join(assets, 'dist/main.js'), 'daemon', '--directory', layout.root],
+      env: daemonEnvironment(env),
+      cwd: '/',
+    },
+    layout.daemonOutput,
+  );
+  const isUp = () => readStatus(layout).daemon === 'alive';
+  const came = await until(isUp, {
+    clock,
+    signal,
+    everyMs: 20,
+    timeoutMs: startMs,
+    orEnded: child.ended,
+  });
+  const status = readStatus(layout);
+  if (came === 'held' && status.daemon === 'alive')
+    return { pid: status.status.daemon.pid, already: false };
+  throw new Failed(didNotStart(layout));
+}
+
+/** What the daemon may know of the terminal's environment: where programs and the user's files are. */
+function daemonEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
+  const names = ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'TMPDIR', 'XDG_CACHE_HOME'];
+  return Object.fromEntries(
+    names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+  );
+}
+
+/** Ends the daemon in order; without one, a VM that an earlier one left behind. */
+export async function stopDaemon(
+  layout: Layout,
+  { clock, signal }: Pick<Terminal, 'clock' | 'signal'>,
+): Promise<'stopped' | 'leftover-ended' | 'nothing-runs'> {
+  const daemon = readLive(ownPidFiles(layout));
+  if (daemon !== undefined) {
+    process.kill(daemon.pid, 'SIGTERM');
+    const isGone = () => readLive(ownPidFiles(layout)) === undefined;
+    if ((await until(isGone, { clock, signal, everyMs: 50, timeoutMs: stopMs })) === 'held')
+      return 'stopped';
+    throw new Failed(doesNotStop(daemon.pid));
+  }
+  const { config } = readSettings(layout);
+  if (config === undefined || !isLockedFile(layout)) return 'nothing-runs';
+  const program = tryProgram(qemu.program(config)) ?? qemu.program(config);
+  await endLeftover(vmLeftover({ layout, driver: qemu, clock }, program), clock, signal, silent);
+  return 'leftover-ended';
+}
+
+const isLockedFile = (layout: Layout): boolean => {
+  try {
+    return isLocked(layout.vmLock);
+  } catch {
+    return false;
+  }
+};
+
+export interface WaitOptions extends Pick<Terminal, 'clock' | 'signal'> {
+  readonly timeoutMs: number;
+  /** Each new sentence of the status. */
+  readonly onSentence: (sentence: string) => void;
+}
+
+/** Undefined when the guest is ready; else why it will not be, or not in time. */
+export async function waitUntilReady(
+  layout: Layout,
+  { clock, signal, timeoutMs, onSentence }: WaitOptions,
+): Promise<Failure | undefined> {
+  let said = '';
+  let failure: Failure | undefined;
+  const isDecided = () => {
+    const found = readStatus(layout);
+    if (found.daemon === 'gone') failure = found.last?.because ?? noDaemon;
+    else if (found.status.phase === 'failed') failure = found.status.because;
+    else if (found.status.phase === 'ready') return true;
+    else if (found.status.sentence !== said) onSentence((said = found.status.sentence));
+    return failure !== undefined;
+  };
+  const outcome = await until(isDecided, { clock, signal, everyMs: 50, timeoutMs });
+  return outcome === 'held' ? failure : notInTime(timeoutMs / 1000, said);
+}
+
+const noDaemon: Failure = {
+  kind: 'daemon-not-running',
+  message: 'No daemon runs.',
+  hint: 'Start it: linuxkit-builder start.',
+  exit: Exit.unavailable,
+};
+
+const notInTime = (seconds: number, said: string): Failure => ({
+  kind: 'not-ready-in-time',
+  message: `Not ready after ${seconds} s. ${said}`,
+  hint: 'See: linuxkit-builder status, linuxkit-builder console.',
+  exit: Exit.temporary,
+});
+
+const didNotStart = (layout: Layout): Failure => ({
+  kind: 'daemon-did-not-start',
+  message: 'The daemon did not start.',
+  hint: `Its last words are in ${layout.daemonOutput} and ${layout.log}.`,
+  exit: Exit.unavailable,
+});
+
+const doesNotStop = (pid: number): Failure => ({
+  kind: 'daemon-does-not-stop',
+  message: `The daemon (pid ${pid}) did not end within ${stopMs / 1000} s.`,
+  hint: `A second 'linuxkit-builder stop' ends the guest without waiting for it.`,
+  exit: Exit.temporary,
+});

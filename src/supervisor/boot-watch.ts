@@ -1,0 +1,110 @@
+/** Follows a boot: console lines become milestones, and when sshd listens the guest is asked whether Nix can use it. */
+import type { Layout } from '../config/layout.ts';
+import type { Tunnel } from '../config/tunnel.ts';
+import { failureOfStage, readLine, stages, type Milestone } from '../guest/boot.ts';
+import { probeGuest, type Probe } from '../guest/probe.ts';
+import type { Clock } from '../system/clock.ts';
+import { within } from '../system/deadline.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
+import type { Log } from '../system/log.ts';
+import { bootTimedOut, guestPanicked } from './failure.ts';
+
+export interface BootWatchOptions {
+  readonly layout: Layout;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onStage: (name: string, uptimeS: number) => void;
+  readonly onLost: (failure: Failure) => void;
+  /** The console's last lines, for failures. */
+  readonly lastLines: () => readonly string[];
+}
+
+/** A whole boot takes 10 to 15 s where code is translated, 1 to 2 s otherwise; a disk check may add minutes. */
+const bootTimeoutMs = 180_000;
+const probeTimeoutMs = 20_000;
+const probeEveryMs = 200;
+
+/** What one boot has shown so far. */
+export class BootWatch {
+  readonly #options: BootWatchOptions;
+  readonly #seen = new Set<string>();
+  readonly #listens = new AbortController();
+
+  constructor(options: BootWatchOptions) {
+    this.#options = options;
+  }
+
+  has(stage: string): boolean {
+    return this.#seen.has(stage);
+  }
+
+  /** Takes the console's next line. */
+  read(text: string): void {
+    const milestone = readLine(text);
+    if (milestone !== undefined) this.#note(milestone);
+  }
+
+  #note(milestone: Milestone): void {
+    const { onStage, onLost, lastLines } = this.#options;
+    switch (milestone.type) {
+      case 'stage':
+        this.#seen.add(milestone.name);
+        onStage(milestone.name, milestone.uptimeS);
+        if (milestone.name === 'sshd') this.#listens.abort();
+        return;
+      case 'failed':
+        return onLost(failureOfStage(milestone, lastLines()));
+      case 'panic':
+        return onLost(guestPanicked(milestone.text, lastLines()));
+      case 'kernel':
+        return;
+    }
+  }
+
+  /** Resolves when the guest is ready. Rejects with `boot-timed-out`, or when signal aborts. */
+  async ready(tunnel: Tunnel, signal: AbortSignal): Promise<Extract<Probe, { ok: true }>> {
+    const { clock, lastLines } = this.#options;
+    let last: Probe | undefined;
+    const late = () => bootTimedOut(bootTimeoutMs / 1000, this.#missing(last), lastLines());
+    return within(
+      async (inTime) => {
+        await this.#untilListens(inTime);
+        for (;;) {
+          const { layout, log } = this.#options;
+          last = await probeGuest({
+            tunnel,
+            layout,
+            clock,
+            signal: inTime,
+            timeoutMs: probeTimeoutMs,
+          });
+          if (last.ok) return last;
+          if (last.requirement === 'ssh-missing') throw new Failed(last.failure);
+          log('debug', 'not-ready-yet', { requirement: last.requirement, detail: last.detail });
+          await clock.sleep(probeEveryMs, inTime);
+        }
+      },
+      { clock, timeoutMs: bootTimeoutMs, signal, late },
+    );
+  }
+
+  #missing(last: Probe | undefined): string {
+    if (last?.ok === false) return `${last.requirement}: ${last.hint}`;
+    return stages.find((stage) => !this.#seen.has(stage)) ?? 'ready';
+  }
+
+  async #untilListens(signal: AbortSignal): Promise<void> {
+    if (this.#seen.has('sshd')) return;
+    await new Promise<void>((resolve, reject) => {
+      this.#listens.signal.addEventListener('abort', () => resolve(), { once: true, signal });
+      signal.addEventListener('abort', () => reject(new Failed(stopped)), { once: true });
+    });
+  }
+}
+
+const stopped: Failure = {
+  kind: 'stopped',
+  message: 'The start was ended.',
+  hint: '',
+  exit: Exit.temporary,
+};

@@ -1,0 +1,100 @@
+/** control.sock: what a signal cannot say. One JSON a line each way; only the owner can connect (0600). */
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { once } from 'node:events';
+import type { Layout } from '../config/layout.ts';
+import type { Clock } from '../system/clock.ts';
+import { within } from '../system/deadline.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { fieldsOf, JsonLines } from '../system/json-lines.ts';
+import type { Log } from '../system/log.ts';
+import { dialUnix } from '../system/unix-socket.ts';
+
+export const commands = ['drain', 'undrain', 'restart', 'door'] as const;
+export type Command = (typeof commands)[number];
+
+/** What each command does; its answer is sent back as fields. */
+export type Commands = { readonly [C in Command]: () => Readonly<Record<string, unknown>> };
+
+/** Listens until closed. Unknown or broken requests get an answer that says what is known. */
+export async function openControl(
+  layout: Layout,
+  todo: Commands,
+  log: Log,
+): Promise<{ close(): void }> {
+  // We hold the daemon's lock: whatever socket is there belongs to nobody.
+  rmSync(layout.control, { force: true });
+  const connections = new Set<Socket>();
+  const server: Server = createServer((socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+    const lines: JsonLines = new JsonLines(socket, {
+      onValue: (value) => void lines.send(answer(value, todo, log)),
+      onBroken: (problem) => void lines.send({ ok: false, error: problem }),
+      maxLineBytes: 4096,
+    });
+  });
+  server.listen(layout.control);
+  await once(server, 'listening');
+  chmodSync(layout.control, 0o600);
+  return {
+    close: () => {
+      server.close();
+      for (const socket of connections) socket.destroy();
+    },
+  };
+}
+
+function answer(value: unknown, todo: Commands, log: Log): Readonly<Record<string, unknown>> {
+  const { command } = fieldsOf(value);
+  const known = commands.find((name) => name === command);
+  if (known === undefined)
+    return { ok: false, error: `unknown command; known are: ${commands.join(', ')}` };
+  log('info', 'asked', { command: known });
+  return { ok: true, ...todo[known]() };
+}
+
+/** Asks a running daemon; its answer's fields. Failed when nobody listens or the answer is a refusal. */
+export async function ask(
+  layout: Layout,
+  command: Command,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<Readonly<Record<string, unknown>>> {
+  return within(
+    async (inTime) => {
+      const socket = await dialUnix(layout.control, inTime).catch(() => {
+        throw new Failed(nobody(layout));
+      });
+      const answered = new Promise<unknown>((resolve, reject) => {
+        const lines = new JsonLines(socket, {
+          onValue: resolve,
+          onClosed: () => reject(new Failed(nobody(layout))),
+        });
+        lines.send({ command });
+      });
+      try {
+        const { ok, error, ...fields } = fieldsOf(await answered);
+        if (ok !== true) throw new Failed(refused(command, String(error)));
+        return fields;
+      } finally {
+        socket.destroy();
+      }
+    },
+    { clock, timeoutMs: 5_000, signal, late: () => nobody(layout) },
+  );
+}
+
+const nobody = (layout: Layout): Failure => ({
+  kind: 'daemon-not-running',
+  message: `No daemon answers on ${layout.control}.`,
+  hint: 'Start it: linuxkit-builder start.',
+  exit: Exit.unavailable,
+});
+
+const refused = (command: string, why: string): Failure => ({
+  kind: 'daemon-refused',
+  message: `The daemon refused '${command}': ${why}.`,
+  hint: 'It may be of another version: linuxkit-builder restart.',
+  exit: Exit.unavailable,
+});

@@ -1,0 +1,163 @@
+/** The long-running process: takes the one lock, reads the config, runs the supervisor, listens to signals. */
+import type { Layout } from '../config/layout.ts';
+import { parseConfig } from '../config/config.ts';
+import type { Clock } from '../system/clock.ts';
+import { Exit, Failed, failureOf, type ExitCode, type Failure } from '../system/failure.ts';
+import { makeDirectory, readIfThere } from '../system/files.ts';
+import { hostFacts } from '../system/host.ts';
+import { tryKernelLock, type KernelLock } from '../system/lock.ts';
+import { openLog, type Log } from '../system/log.ts';
+import { readLive, removePid, writePid } from '../system/pidfile.ts';
+import { identify } from '../system/process.ts';
+import type { StopSignal } from '../system/signals.ts';
+import { watchFile } from '../system/watch.ts';
+import { qemu } from '../vm/qemu-machine.ts';
+import { defaultPolicy } from './backoff.ts';
+import { openControl } from './control.ts';
+import { configInvalid } from './failure.ts';
+import type { Status } from './status.ts';
+import { Supervisor, type Settings } from './supervisor.ts';
+
+export interface DaemonOptions {
+  readonly layout: Layout;
+  readonly clock: Clock;
+  /**
+   * Started by launchd or systemd, which would start a failing daemon again for ever: it lives on in phase `failed`, and waits
+   * for a lock that another holds. Otherwise both end it at once.
+   */
+  readonly managed: boolean;
+  readonly onStopSignal: (listener: (name: StopSignal) => void) => void;
+  readonly onStatus: (status: Status) => void;
+}
+
+/** Wrappers send a signal twice; a second one this soon is the same one. */
+const sameSignalMs = 1_000;
+const standbyMs = 10_000;
+
+/** Runs until it is asked to stop; the exit code. */
+export async function daemon({
+  layout,
+  clock,
+  managed,
+  onStopSignal,
+  onStatus,
+}: DaemonOptions): Promise<ExitCode> {
+  const asked = new AbortController();
+  onStopSignal(() => asked.abort());
+  makeDirectory(layout.state);
+  const lock = await takeLock(layout, { clock, managed, signal: asked.signal });
+  if (lock === undefined) return Exit.ok;
+  try {
+    const settings = readSettings(layout);
+    if (settings.config === undefined && !managed)
+      throw new Failed(configInvalid(settings.problems));
+    const log = openLog({ path: layout.log, verbose: settings.config?.verbose ?? false });
+    const me = identify(process.pid);
+    if (me === undefined) throw new Error('this process cannot see itself');
+    writePid(ownPidFiles(layout), me.pid, me.program);
+    const supervisor = new Supervisor(
+      { layout, driver: qemu, clock, log, policy: defaultPolicy, daemon: me, onStatus },
+      settings,
+    );
+    await supervise(supervisor, { layout, clock, log, onStopSignal, asked: asked.signal });
+    return Exit.ok;
+  } finally {
+    removePid(ownPidFiles(layout));
+    lock.release();
+  }
+}
+
+interface SuperviseOptions {
+  readonly layout: Layout;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onStopSignal: DaemonOptions['onStopSignal'];
+  readonly asked: AbortSignal;
+}
+
+async function supervise(
+  supervisor: Supervisor,
+  { layout, clock, log, onStopSignal, asked }: SuperviseOptions,
+): Promise<void> {
+  log('info', 'daemon-started', { node: process.version, state: layout.root });
+  let first: number | undefined;
+  onStopSignal((name) => {
+    log('info', 'signal', { name });
+    const now = clock.monotonic();
+    if (first === undefined) supervisor.dispatch({ type: 'stop' });
+    else if (now - first >= sameSignalMs) supervisor.hurry();
+    first ??= now;
+  });
+  const control = await openControl(
+    layout,
+    {
+      drain: () => ({ open: supervisor.drain() }),
+      undrain: () => (supervisor.undrain(), {}),
+      door: () => supervisor.doorCounts(),
+      restart: () => (supervisor.dispatch({ type: 'restart', why: 'asked for' }), {}),
+    },
+    log,
+  );
+  const unwatch = watchFile(layout.config, () => supervisor.settle(readSettings(layout)));
+  supervisor.dispatch({ type: asked.aborted ? 'stop' : 'start' });
+  await supervisor.left;
+  control.close();
+  await unwatch();
+  log('info', 'daemon-left');
+}
+
+/** The lock, or undefined when a stop was asked for while waiting for it. */
+async function takeLock(
+  layout: Layout,
+  { clock, managed, signal }: { clock: Clock; managed: boolean; signal: AbortSignal },
+): Promise<KernelLock | undefined> {
+  for (;;) {
+    const lock = tryKernelLock(layout.daemonLock);
+    if (lock !== undefined) return lock;
+    if (!managed) throw new Failed(alreadyRuns(readLive(ownPidFiles(layout))?.pid));
+    try {
+      await clock.sleep(standbyMs, signal);
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** config.json as it is now. */
+export function readSettings(layout: Layout): Settings {
+  try {
+    const text = readIfThere(layout.config);
+    if (text === undefined) return { config: undefined, problems: [missing(layout)] };
+    const parsed = parseConfig(text, hostFacts(layout.root));
+    return parsed.ok
+      ? { config: parsed.config, problems: [] }
+      : { config: undefined, problems: parsed.problems };
+  } catch (error) {
+    const problem = {
+      path: 'config.json',
+      value: undefined,
+      message: failureOf(error).message,
+      hint: '',
+    };
+    return { config: undefined, problems: [problem] };
+  }
+}
+
+export const ownPidFiles = (layout: Layout) => ({
+  plain: layout.pid('daemon'),
+  record: layout.daemonPid,
+});
+
+const missing = (layout: Layout) => ({
+  path: layout.config,
+  value: undefined,
+  message: 'does not exist',
+  hint: 'Run: linuxkit-builder configure.',
+});
+
+const alreadyRuns = (pid: number | undefined): Failure => ({
+  kind: 'daemon-already-runs',
+  message: `Another daemon runs for this state directory${pid === undefined ? '' : `, with pid ${pid}`}.`,
+  hint: 'See it with: linuxkit-builder status.',
+  exit: Exit.temporary,
+});

@@ -1,0 +1,77 @@
+/** Children of an earlier daemon that died without ending them: found by their lock, judged, and ended in order. */
+import { rmSync } from 'node:fs';
+import { Exit, Failed } from '../system/failure.ts';
+import type { Clock } from '../system/clock.ts';
+import { signalGroup } from '../system/child.ts';
+import { isLocked } from '../system/lock.ts';
+import { lockHolder } from '../system/lock-holder.ts';
+import type { Log } from '../system/log.ts';
+import { readLive, removePid, type PidFiles } from '../system/pidfile.ts';
+import { identify } from '../system/process.ts';
+import { until } from '../system/wait.ts';
+
+export interface Leftover {
+  readonly what: 'vm' | 'network';
+  /** Held by the child for its life: busy means that it lives, whoever started it. */
+  readonly lock: string;
+  readonly pid: PidFiles;
+  /** Base name of the program that we would have started; a holder that runs anything else is not touched. */
+  readonly program: string;
+  /** Sockets and files that are stale once it is gone. */
+  readonly stale: readonly string[];
+  /** Asks it to end in order; may fail. */
+  readonly askToEnd: (signal: AbortSignal) => Promise<void>;
+}
+
+/** Time for the guest to shut down in order, then for the program itself, in ms. */
+const patience = { asked: 16_000, terminated: 5_000, killed: 5_000 };
+
+/** Ends what is left, gracefully first, and clears its traces. Failed `leftover-stays` when something keeps the lock. */
+export async function endLeftover(
+  left: Leftover,
+  clock: Clock,
+  signal: AbortSignal,
+  log: Log,
+): Promise<void> {
+  if (isLocked(left.lock)) await endHolder(left, clock, signal, log);
+  removePid(left.pid);
+  for (const path of left.stale) rmSync(path, { force: true });
+}
+
+async function endHolder(
+  left: Leftover,
+  clock: Clock,
+  signal: AbortSignal,
+  log: Log,
+): Promise<void> {
+  const pid = readLive(left.pid)?.pid ?? (await lockHolder(left.lock));
+  const holder = pid === undefined ? undefined : identify(pid);
+  log('warn', 'leftover-found', { what: left.what, pid, program: holder?.program });
+  const free = (timeoutMs: number) =>
+    until(() => !isLocked(left.lock), { clock, signal, everyMs: 50, timeoutMs });
+  // A wrapper that has not become the program yet is let go on for a moment by the first wait.
+  const asked = left.askToEnd(signal).then(
+    () => patience.asked,
+    () => 0,
+  );
+  if ((await free(await asked)) === 'held')
+    return log('info', 'leftover-ended', { what: left.what, by: 'asking' });
+  if (pid === undefined || holder?.program !== left.program)
+    throw new Failed(stays(left, pid, holder?.program));
+  for (const [name, ms] of [
+    ['SIGTERM', patience.terminated],
+    ['SIGKILL', patience.killed],
+  ] as const) {
+    signalGroup(pid, name);
+    if ((await free(ms)) === 'held')
+      return log('info', 'leftover-ended', { what: left.what, by: name });
+  }
+  throw new Failed(stays(left, pid, holder.program));
+}
+
+const stays = (left: Leftover, pid: number | undefined, program: string | undefined) => ({
+  kind: 'leftover-stays',
+  message: `${left.lock} is held by ${pid === undefined ? 'a process that cannot be told' : `process ${pid} (${program ?? 'unknown'})`}, which did not end or is not ours to end.`,
+  hint: 'If it is a VM of this builder, end it; if not, choose another state directory.',
+  exit: Exit.temporary,
+});

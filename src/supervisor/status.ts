@@ -1,0 +1,163 @@
+/** The status record: what is true, written whole at each change by the daemon and read back by anybody. */
+import type { Config } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import { describeProblem, type Problem } from '../config/problem.ts';
+import type { Failure } from '../system/failure.ts';
+import { readIfThere, writeWhole } from '../system/files.ts';
+import { isAlive, type Identity } from '../system/process.ts';
+import type { Because, Phase, State } from './lifecycle.ts';
+
+/** One thing that was seen during a start: a stage of the guest, or a step of ours. */
+export interface Seen {
+  readonly name: string;
+  /** Milliseconds after the start began. */
+  readonly ms: number;
+  /** The guest's own uptime in seconds, for its stages. */
+  readonly uptimeS?: number;
+}
+
+/** What the supervisor knows beyond the state; every field is of the current start, or absent. */
+export interface Facts {
+  readonly vmPid?: number;
+  readonly accelerator?: string;
+  /** One sentence for each accelerator that was tried and does not work. */
+  readonly rejected?: readonly string[];
+  readonly tunnelPort?: number;
+  readonly timeline?: readonly Seen[];
+  readonly clockOffsetMs?: number;
+}
+
+export interface Status extends Facts {
+  readonly version: 1;
+  readonly phase: Phase;
+  /** Wall time, ISO 8601. */
+  readonly since: string;
+  /** The phase in a sentence, with the reason where there is one. */
+  readonly sentence: string;
+  readonly attempt?: number;
+  readonly because?: Failure;
+  /** The last failure before the current start. */
+  readonly last?: Failure;
+  /** When the next attempt is due, ISO 8601. */
+  readonly until?: string;
+  readonly daemon: Identity;
+  readonly door?: { readonly port: number };
+  readonly builder?: Pick<
+    Config,
+    'vm' | 'network' | 'cpus' | 'memoryMiB' | 'diskGiB' | 'maxJobs' | 'system' | 'features'
+  >;
+  /** What is wrong in config.json now; the daemon goes on with what it had. */
+  readonly problems?: readonly Problem[];
+}
+
+export interface StatusInput {
+  readonly state: State;
+  readonly facts: Facts;
+  readonly daemon: Identity;
+  readonly door: { readonly port: number } | undefined;
+  readonly config: Config | undefined;
+  readonly problems: readonly Problem[];
+}
+
+/** State and facts -> the record. Pure. */
+export function statusOf({ state, facts, daemon, door, config, problems }: StatusInput): Status {
+  return {
+    version: 1,
+    phase: state.phase,
+    since: iso(state.since),
+    sentence: sentenceOf(state, problems),
+    ...('attempt' in state ? { attempt: state.attempt } : {}),
+    ...(failureIn(state) === undefined ? {} : { because: failureIn(state) as Failure }),
+    ...(state.phase === 'starting' && state.last !== undefined ? { last: state.last } : {}),
+    ...(state.phase === 'backing-off' ? { until: iso(state.until) } : {}),
+    ...facts,
+    daemon,
+    ...(door === undefined ? {} : { door: { port: door.port } }),
+    ...(config === undefined ? {} : { builder: builderOf(config) }),
+    ...(problems.length === 0 ? {} : { problems }),
+  };
+}
+
+/** Each state has a sentence: the daemon is never silent. */
+export function sentenceOf(state: State, problems: readonly Problem[] = []): string {
+  switch (state.phase) {
+    case 'stopped':
+      return 'Stopped.';
+    case 'starting':
+      return state.attempt > 1 ? `Starting, attempt ${state.attempt}.` : 'Starting.';
+    case 'booting':
+      return state.stage === undefined
+        ? 'The guest boots.'
+        : `The guest boots; it has reached '${state.stage}'.`;
+    case 'ready':
+      return 'Ready: Nix can build here.';
+    case 'stopping':
+      return `Stopping ${why(state.because)}.`;
+    case 'backing-off':
+      return `Waiting before the next attempt. ${state.because.message}`;
+    case 'failed':
+      return [
+        `Failed, and will not try again by itself. ${state.because.message} ${state.because.hint}`,
+        ...problems.map(describeProblem),
+      ].join('\n  ');
+  }
+}
+
+function why(because: Because): string {
+  switch (because.type) {
+    case 'asked':
+      return 'as asked';
+    case 'restart':
+      return `to start again: ${because.why}`;
+    case 'lost':
+      return `what is left of a start that failed: ${because.failure.message}`;
+  }
+}
+
+export function writeStatus(layout: Layout, status: Status): void {
+  writeWhole(layout.status, `${JSON.stringify(status)}\n`, { durable: false });
+}
+
+/** What a reader finds: a living daemon's status, the last words of a dead one, or nothing. */
+export type Found =
+  | { readonly daemon: 'alive'; readonly status: Status }
+  | { readonly daemon: 'gone'; readonly last: Status | undefined };
+
+export function readStatus(layout: Layout): Found {
+  const status = parse(readIfThere(layout.status));
+  return status !== undefined && isAlive(status.daemon)
+    ? { daemon: 'alive', status }
+    : { daemon: 'gone', last: status };
+}
+
+function parse(text: string | undefined): Status | undefined {
+  try {
+    const json = JSON.parse(text ?? 'null') as Partial<Status> | null;
+    return json?.version === 1 &&
+      typeof json.phase === 'string' &&
+      typeof json.daemon?.pid === 'number'
+      ? (json as Status)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function failureIn(state: State): Failure | undefined {
+  if (state.phase === 'backing-off' || state.phase === 'failed') return state.because;
+  return state.phase === 'stopping' && state.because.type === 'lost'
+    ? state.because.failure
+    : undefined;
+}
+
+const builderOf = ({
+  vm,
+  network,
+  cpus,
+  memoryMiB,
+  diskGiB,
+  maxJobs,
+  system,
+  features,
+}: Config) => ({ vm, network, cpus, memoryMiB, diskGiB, maxJobs, system, features });
+const iso = (ms: number): string => new Date(ms).toISOString();

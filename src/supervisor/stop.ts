@@ -1,0 +1,83 @@
+/** Ends a start in order: the guest shuts down, then the VM program, then the network; what does not go is made to. */
+import type { Layout } from '../config/layout.ts';
+import { GuestAgent } from '../guest/agent.ts';
+import type { Child } from '../system/child.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Log } from '../system/log.ts';
+import { removePid, type PidFiles } from '../system/pidfile.ts';
+import { until } from '../system/wait.ts';
+import type { Running } from './start.ts';
+
+/**
+ * Shares of the 25 s within which a stop is over, in ms: launchd is told 60. The guest's own shutdown takes 2 to 5 s;
+ * pressing the button again costs nothing and helps a guest that was not listening yet.
+ */
+const patience = { guest: 16_000, pressEvery: 2_000, program: 4_000 };
+
+export interface StopContext {
+  readonly layout: Layout;
+  readonly pid: PidFiles;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The guest agent has announced itself. */
+  readonly agentListens: boolean;
+  /** Aborts when there is no time for an orderly end. */
+  readonly now: AbortSignal;
+}
+
+/** Ends everything in running and forgets its traces. Never rejects for a child's reasons. */
+export async function stop(running: Running, context: StopContext): Promise<void> {
+  const { vm, machine, console } = running;
+  if (vm !== undefined) {
+    await endVm(vm, running, context);
+    removePid(context.pid);
+  }
+  machine?.close();
+  await console?.close();
+}
+
+async function endVm(vm: Child, { machine }: Running, context: StopContext): Promise<void> {
+  const { clock, log, now } = context;
+  const end = { seen: false };
+  const ended = vm.ended.then(() => (end.seen = true));
+  const begun = clock.monotonic();
+  const isOver = () => end.seen || now.aborted || clock.monotonic() - begun >= patience.guest;
+  if (machine !== undefined && !isOver()) {
+    if (context.agentListens) await askAgent(context);
+    while (!isOver()) {
+      await machine.powerOff().catch(() => undefined);
+      await waitFor(ended, patience.pressEvery, context);
+    }
+  }
+  if (end.seen)
+    return log('info', 'vm-ended', { by: 'guest', ms: Math.round(clock.monotonic() - begun) });
+  log('warn', 'vm-does-not-end', {
+    afterMs: Math.round(clock.monotonic() - begun),
+    now: now.aborted,
+  });
+  await vm.stop(now.aborted ? 0 : patience.program);
+}
+
+/** Asks the guest's agent first: it works even where no ACPI daemon listens to the button. */
+async function askAgent({ layout, clock, now }: StopContext): Promise<void> {
+  const agent = new GuestAgent({ path: layout.agent, clock });
+  try {
+    await agent.shutdown(now);
+  } catch {
+    // Silence is an answer too: the button comes next.
+  } finally {
+    agent.close();
+  }
+}
+
+const waitFor = async (
+  ended: Promise<unknown>,
+  timeoutMs: number,
+  { clock, now }: StopContext,
+): Promise<void> => {
+  try {
+    await until(() => false, { clock, signal: now, everyMs: timeoutMs, timeoutMs, orEnded: ended });
+  } catch {
+    // "now": the caller looks at the signal.
+  }
+};

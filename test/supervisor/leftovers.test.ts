@@ -1,0 +1,82 @@
+import { mkdtempSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { endLeftover, type Leftover } from '../../src/supervisor/leftovers.ts';
+import { launch, type Child } from '../../src/system/child.ts';
+import { systemClock, type Clock } from '../../src/system/clock.ts';
+import { isLocked } from '../../src/system/lock.ts';
+import { silent } from '../../src/system/log.ts';
+import { writePid } from '../../src/system/pidfile.ts';
+import { identify } from '../../src/system/process.ts';
+
+/** Long waits pass at once: sixteen seconds of patience are sixteen milliseconds here. */
+const hasty: Clock = { ...systemClock, monotonic: () => systemClock.monotonic() * 1000 };
+let dir = '';
+let child: Child;
+const at = (name: string) => join(dir, name);
+const signal = new AbortController().signal;
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'left-'));
+  const what = { program: '/bin/sleep', argv: ['1000'], env: {}, cwd: dir };
+  const begun = await launch(what, { output: at('out'), lock: at('vm.lock') }, systemClock);
+  if ('kind' in begun) throw new Error(begun.reason);
+  child = begun;
+  while (identify(child.pid)?.program !== 'sleep') await systemClock.sleep(2);
+});
+afterEach(async () => {
+  await child.stop(0);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const leftover = (changes: Partial<Leftover> = {}): Leftover => ({
+  what: 'vm',
+  lock: at('vm.lock'),
+  pid: { plain: at('vm.pid'), record: at('vm.json') },
+  program: 'sleep',
+  stale: [at('socket')],
+  askToEnd: () => Promise.reject(new Error('nobody answers')),
+  ...changes,
+});
+
+test('a child that was left is ended and its traces are cleared', async () => {
+  writePid(leftover().pid, child.pid, 'sleep');
+  writeFileSync(at('socket'), '');
+  await endLeftover(leftover(), hasty, signal, silent);
+  expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
+  expect([at('vm.pid'), at('vm.json'), at('socket')].filter((path) => existsSync(path))).toEqual(
+    [],
+  );
+});
+
+test('one whose pid was never written is found by its lock', async () => {
+  await endLeftover(leftover(), hasty, signal, silent);
+  expect((await child.ended).kind).toBe('signalled');
+});
+
+test('it is asked first, and not killed when it obeys', async () => {
+  const askToEnd = () => (child.signal('SIGUSR1'), Promise.resolve());
+  await endLeftover(leftover({ askToEnd }), systemClock, signal, silent);
+  expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGUSR1' });
+});
+
+test('another program that holds the lock is not touched', async () => {
+  const failure = await endLeftover(
+    leftover({ program: 'qemu-system-x86_64' }),
+    hasty,
+    signal,
+    silent,
+  ).catch((e: unknown) => e);
+  expect(failure).toMatchObject({ failure: { kind: 'leftover-stays' } });
+  expect(identify(child.pid)?.program).toBe('sleep');
+});
+
+test('a stranger that has the recorded pid now is not touched', async () => {
+  // The record is of another start of that pid; the lock is free.
+  writeFileSync(at('vm.json'), JSON.stringify({ ...identify(child.pid), started: '1' }));
+  await endLeftover(leftover({ lock: at('free.lock') }), hasty, signal, silent);
+  expect(identify(child.pid)?.program).toBe('sleep');
+  expect(existsSync(at('vm.json'))).toBe(false);
+  expect(isLocked(at('vm.lock'))).toBe(true);
+});

@@ -28,6 +28,7 @@ export async function debEntries(deb: Uint8Array, options: DebOptions): Promise<
       const { header } = item;
       const path = mergedPath(header.name);
       const wanted = path !== '' && want(path);
+      if (path.split('/').includes('..')) throw broken(name, `it holds the path ${path}`);
       if (wanted && header.type === 'file')
         entries.push({
           kind: 'file',
@@ -55,7 +56,6 @@ export function mergedPath(name: string): string {
 
 function entryOf(header: Header, path: string, name: string): Entry {
   const target = header.linkname;
-  if (path.split('/').includes('..')) throw broken(name, `it holds the path ${path}`);
   if (header.type === 'directory') return { kind: 'directory', path, mode: modeOf(header) };
   if (header.type === 'symlink') return { kind: 'symlink', path, target };
   if (header.type === 'link') return { kind: 'hardlink', path, target: mergedPath(target) };

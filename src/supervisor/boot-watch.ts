@@ -1,11 +1,12 @@
 /** Follows a boot: console lines become milestones, and when sshd listens the guest is asked whether Nix can use it. */
 import type { Layout } from '../config/layout.ts';
 import type { Tunnel } from '../config/tunnel.ts';
+import { GuestAgent } from '../guest/agent.ts';
 import { failureOfStage, readLine, stages, type Milestone } from '../guest/boot.ts';
 import { probeGuest, type Probe } from '../guest/probe.ts';
 import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
-import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import { bootTimedOut, guestPanicked } from './failure.ts';
 
@@ -81,11 +82,25 @@ export class BootWatch {
           if (last.ok) return last;
           if (last.requirement === 'ssh-missing') throw new Failed(last.failure);
           log('debug', 'not-ready-yet', { requirement: last.requirement, detail: last.detail });
+          if (last.requirement === 'clock') await this.#setClock(inTime);
           await clock.sleep(probeEveryMs, inTime);
         }
       },
       { clock, timeoutMs: bootTimeoutMs, signal, late },
     );
+  }
+
+  /** The guest's clock from the host's: after a long pause of the VM it is behind. */
+  async #setClock(signal: AbortSignal): Promise<void> {
+    const { layout, clock, log } = this.#options;
+    const agent = new GuestAgent({ path: layout.agent, clock });
+    try {
+      await agent.setTime(undefined, signal);
+    } catch (error) {
+      log('warn', 'clock-not-set', { failure: failureOf(error) });
+    } finally {
+      agent.close();
+    }
   }
 
   #missing(last: Probe | undefined): string {

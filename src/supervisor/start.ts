@@ -122,7 +122,8 @@ export function vmLeftover(
     lock: layout.vmLock,
     pid: pidFiles(layout, driver.name),
     program: basename(program),
-    stale: [layout.qmp, layout.agent, layout.consoleRing],
+    // Not the console: what an earlier guest wrote last goes to the log when it is opened.
+    stale: [layout.qmp, layout.agent],
     askToEnd: (signal: AbortSignal) =>
       within(
         async (inTime) => {

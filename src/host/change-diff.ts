@@ -10,8 +10,9 @@ export function changeDiff({ wanted, before, after, mode }: FileChange): string[
   const old = before?.bytes.toString('utf8') ?? '';
   const from = before === undefined ? '/dev/null' : wanted.path;
   const patch = createTwoFilesPatch(from, wanted.path, old, after.toString('utf8'));
-  // The first line is a rule of the package's own, which patch(1) does not need.
-  return [...head, ...patch.trimEnd().split('\n').slice(1)];
+  // What comes before the names is the package's own ornament.
+  const lines = patch.trimEnd().split('\n');
+  return [...head, ...lines.slice(lines.findIndex((line) => line.startsWith('--- ')))];
 }
 
 function modeWords(before: number | undefined, mode: number): string {

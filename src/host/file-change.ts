@@ -114,7 +114,8 @@ function differs(
   return wanted.content.kind === 'whole' && isForeign(standing);
 }
 
-const isForeign = ({ uid }: Standing): boolean => uid !== process.geteuid?.();
+/** For root only: its own files must not be another's. A user may look at root's, and has no others' in a private directory. */
+const isForeign = ({ uid }: Standing): boolean => process.geteuid?.() === 0 && uid !== 0;
 
 const standingOf = ({ mode, uid, gid }: Stats): Standing => ({ mode: mode & 0o7777, uid, gid });
 

@@ -1,4 +1,5 @@
 /** Getting root's part done: by ourselves when we are root, else by one sudo command, said and explained before it is run. */
+import { rmSync } from 'node:fs';
 import { run, succeeded, type Ran } from '../system/child.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { writeWhole } from '../system/files.ts';
@@ -54,7 +55,10 @@ export interface RootOptions {
 /** Does root's part, or says how it is done. Undefined when nothing of it was done. */
 export async function settleRoot(options: RootOptions): Promise<RootAnswer | undefined> {
   const { request, needs, isRoot, skip, now, say } = options;
-  const paths = [...needs.changes.map(({ wanted }) => wanted), ...needs.hidden];
+  // Nix's list, which all can read, is written last: where that is right, somebody has done the rest as well.
+  const hidden = skip && needs.changes.length === 0 ? [] : needs.hidden;
+  const paths = [...needs.changes.map(({ wanted }) => wanted), ...hidden];
+  if (!skip || paths.length === 0) rmSync(options.requestFile, { force: true });
   if (paths.length === 0) return undefined;
   const asRoot = [options.sudo, ...options.self, '--root-part'];
   if (skip) {

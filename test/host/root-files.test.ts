@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -121,13 +122,18 @@ describe("root's part", () => {
     expect(said.at(-1)).toContain(`'/a b/node' main.js --root-part < '`);
     expect(statSync(skipped.requestFile).mode & 0o777).toBe(0o600);
     expect(parseRequest(readFileSync(skipped.requestFile, 'utf8'))).toEqual(request);
+    performRootPart(request, 0);
+    await settleRoot(options({ skip: true }));
+    expect(existsSync(skipped.requestFile)).toBe(false);
   });
 
   test('takes over no file that another user put in its place', () => {
     const { knownHosts } = rootLayout(request);
     mkdirSync(join(request.etcNix, 'linuxkit-builder'), { recursive: true });
-    writeFileSync(knownHosts, 'theirs', { mode: 0o666 });
+    writeFileSync(knownHosts, 'nix-linuxkit ssh-ed25519 AAAA\n', { mode: 0o644 });
+    if (process.getuid?.() === 0) chownSync(knownHosts, 65534, 65534);
     performRootPart(request, 0);
+    expect(statSync(knownHosts).uid).toBe(process.getuid?.());
     expect(statSync(knownHosts).mode & 0o777).toBe(0o644);
     expect(readFileSync(knownHosts, 'utf8')).toBe('nix-linuxkit ssh-ed25519 AAAA\n');
   });

@@ -1,34 +1,30 @@
 /** `configure --dry-run`: every change as a diff, and none made. */
-import { readIdentity } from '../guest/identity.ts';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { changeDiff } from '../host/change-diff.ts';
-import { rootRequest, userNeeds } from '../host/configure.ts';
+import { rootRequest, userNeeds, type Builder } from '../host/configure.ts';
 import { directoryChanges } from '../host/directories.ts';
 import type { Places } from '../host/places.ts';
 import { readReceipts } from '../host/receipts.ts';
 import { rootNeeds } from '../host/root-files.ts';
-import { sizeIfThere } from '../system/files.ts';
-import { keysOf } from './configure-run.ts';
 
 export interface DryRun {
   readonly layout: Layout;
   readonly places: Places;
   readonly settings: { readonly config: Config; readonly text: string };
+  /** Undefined while there are none. */
+  readonly keys: Pick<Builder, 'clientKey' | 'hostPublicKey'> | undefined;
   readonly say: (line: string) => void;
 }
 
 /** Says what a run would change; says nothing when that is nothing. */
-export function showChanges({ layout, places, settings, say }: DryRun): void {
+export function showChanges({ layout, places, settings, keys, say }: DryRun): void {
   const { config, text } = settings;
   for (const { path, kind } of directoryChanges(layout))
     say(kind === 'make' ? `# would make the directory ${path}` : `# would make private: ${path}`);
-  const hasKeys = sizeIfThere(layout.clientKey) !== undefined;
-  if (!hasKeys) say(`# would make keys in ${layout.keys}; until then the guest's key is not known`);
-  const keys = hasKeys
-    ? keysOf(readIdentity(layout))
-    : { clientKey: '', hostPublicKey: 'ssh-ed25519 (made-by-configure)' };
-  const builder = { layout, places, config, settingsText: text, ...keys };
+  if (keys === undefined)
+    say(`# would make keys in ${layout.keys}; until then the guest's key is not known`);
+  const builder = { layout, places, config, settingsText: text, ...(keys ?? unknownKeys) };
   const user = userNeeds(builder);
   const root = rootNeeds(rootRequest(builder), readReceipts(layout.receipts));
   for (const change of [...user.changes, ...root.changes])
@@ -42,3 +38,5 @@ export function showChanges({ layout, places, settings, say }: DryRun): void {
     for (const line of advice.split('\n')) say(`# ${line}`);
   }
 }
+
+const unknownKeys = { clientKey: '', hostPublicKey: 'ssh-ed25519 (made-by-configure)' };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { layoutOf, stateDirectoryProblems, type Layout } from '../config/layout.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
-import { ensureIdentity, type Identity } from '../guest/identity.ts';
+import { ensureIdentity, readIdentity, type Identity } from '../guest/identity.ts';
 import {
   applyUserChanges,
   recordReceipts,
@@ -60,7 +60,9 @@ export async function runConfigure(flags: ConfigureFlags, context: CliContext): 
   };
   if (flags.dryRun) {
     const { showChanges } = await import('./configure-dry-run.ts');
-    showChanges({ ...run, settings });
+    const hasKeys = sizeIfThere(run.layout.clientKey) !== undefined;
+    const keys = hasKeys ? keysOf(readIdentity(run.layout)) : undefined;
+    showChanges({ ...run, settings, keys });
   } else {
     const builder = await userPart(run);
     await rootPart(run, builder);
@@ -184,7 +186,7 @@ function badSettings(problems: readonly Problem[]) {
 }
 
 /** The two halves that the host's files need. */
-export const keysOf = ({ client, host }: Identity) => ({
+const keysOf = ({ client, host }: Identity) => ({
   clientKey: client.private,
   hostPublicKey: host.public,
 });

@@ -19,7 +19,7 @@ await build({
   // LGPL: stays a package of its own. xz-decompress finds its wasm beside itself.
   external: ['openpgp', 'xz-decompress'],
   banner: {
-    js:"import { createRequire as makeRequire__ } from 'node:module'; import { fileURLToPath as urlToPath__ } from 'node:url'; const require = makeRequire__(import.meta.url); const __filename = urlToPath__(import.meta.url);",
+    js: "import { createRequire as makeRequire__ } from 'node:module'; import { fileURLToPath as urlToPath__ } from 'node:url'; const require = makeRequire__(import.meta.url); const __filename = urlToPath__(import.meta.url);",
   },
 });
 for (const name of entries) chmodSync(`dist/${name}.js`, 0o755);

@@ -58,7 +58,9 @@ case $(uname -m) in
 arm64 | aarch64) qemu=qemu-system-aarch64=qemu-system-arm=qemu ;;
 *) qemu=qemu-system-x86_64=qemu-system-x86=qemu ;;
 esac
+test_programs=
 programs="$qemu mksquashfs=squashfs-tools=squashfs ssh=openssh-client=openssh xz=xz-utils=xz"
 if [ "$(uname -s)" = Linux ]; then
     programs="$programs flock=util-linux=util-linux ps=procps=procps nix=nix-bin=nix"
+    test_programs="mkfs.ext4=e2fsprogs=- useradd=passwd=- zstd=zstd=-"
 fi

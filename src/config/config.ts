@@ -37,7 +37,7 @@ const schema = v.strictObject({
   network: v.optional(v.picklist(['user'], 'must be user'), 'user'),
   cpus: v.optional(whole('CPUs', 1, 512)),
   memoryMiB: v.optional(whole('MiB', 512, 4 * 1024 * 1024)),
-  diskGiB: v.optional(whole('GiB', 2, 64 * 1024), 80),
+  diskGiB: v.optional(whole('GiB', 2, 64 * 1024)),
   /** The front door on 127.0.0.1. */
   port: v.optional(whole('a port', 1, 65535), 24083),
   /** Builds at a time; by default one a CPU, and at least 1 GiB each. */
@@ -60,9 +60,10 @@ export type ConfigFile = v.InferInput<typeof schema>;
 
 /** A builder's settings, complete; nobody tests for undefined after this (`bundle` has no default to give). */
 export type Config = Readonly<
-  Omit<v.InferOutput<typeof schema>, 'bundle' | 'cpus' | 'memoryMiB' | 'maxJobs'> & {
+  Omit<v.InferOutput<typeof schema>, 'bundle' | 'cpus' | 'memoryMiB' | 'diskGiB' | 'maxJobs'> & {
     cpus: number;
     memoryMiB: number;
+    diskGiB: number;
     maxJobs: number;
     bundle: string | undefined;
     system: System;
@@ -116,6 +117,8 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
     ...file,
     cpus,
     memoryMiB,
+    // Sparse: what is not used costs nothing; but a disk larger than its file system could only ever disappoint.
+    diskGiB: file.diskGiB ?? Math.max(2, Math.min(80, host.diskGiB)),
     maxJobs,
     features: [...new Set([...file.features, builderFeature])],
     bundle: file.bundle,

@@ -42,7 +42,9 @@ export async function debEntries(deb: Uint8Array, options: DebOptions): Promise<
     await fed;
   } catch (error) {
     signal?.throwIfAborted();
-    throw error instanceof Failed ? error : broken(name, (error as Error).message);
+    // tar-stream says what is wrong with a tar by plain Errors; a TypeError is a bug.
+    if (error instanceof Failed || error instanceof TypeError) throw error;
+    throw broken(name, (error as Error).message);
   }
   return entries;
 }

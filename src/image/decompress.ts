@@ -1,4 +1,5 @@
-/** Compressed bytes -> plain bytes. The system's own xz when there is one: it is five times as fast as the one in WebAssembly. */
+/** Compressed bytes -> plain bytes. The system's own xz when there is one: it works beside us, on another core. */
+import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { run, succeeded, type Ran } from '../system/child.ts';
@@ -54,7 +55,9 @@ async function* native(
 }
 
 async function* wasm(name: string, data: Uint8Array): AsyncGenerator<Uint8Array> {
-  const { XzReadableStream } = await import('xz-decompress');
+  // A CommonJS module whose exports Node does not see from import.
+  const require = createRequire(import.meta.url);
+  const { XzReadableStream } = require('xz-decompress') as typeof import('xz-decompress');
   const input = new ReadableStream<Uint8Array>({
     start: (controller) => {
       controller.enqueue(data);

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import * as v from 'valibot';
-import { Exit, Failed } from '../system/failure.ts';
+import { Exit, Failed, errorCode } from '../system/failure.ts';
 
 /** The files of a bundle; whether they are there is another question. */
 export interface Bundle {
@@ -60,15 +60,20 @@ const parts = ['kernel', 'initrd', 'cmdline'] as const;
  * as well, which takes a while; without it sizes and first bytes are looked at.
  */
 export function checkBundle(bundle: Bundle, { full }: { readonly full: boolean }): void {
-  for (const part of parts) checkThere(bundle[part]);
-  const manifest = readManifest(bundle);
-  for (const part of parts) {
-    const expected = manifest?.files[part];
-    if (expected !== undefined) checkSame(bundle[part], expected, full);
+  try {
+    for (const part of parts) checkThere(bundle[part]);
+    const manifest = readManifest(bundle);
+    for (const part of parts) {
+      const expected = manifest?.files[part];
+      if (expected !== undefined) checkSame(bundle[part], expected, full);
+    }
+    checkKernel(bundle.kernel);
+    checkInitrd(bundle.initrd);
+    checkCmdline(bundle.cmdline);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    throw bad('image-unreadable', (error as Error).message, Exit.noInput);
   }
-  checkKernel(bundle.kernel);
-  checkInitrd(bundle.initrd);
-  checkCmdline(bundle.cmdline);
 }
 
 function checkThere(path: string): void {

@@ -1,0 +1,184 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { imageVerbs } from '../../src/cli/image.ts';
+import { recipe } from '../../src/image/recipe.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { failureOf, type Failure } from '../../src/system/failure.ts';
+import { fakeKernel } from '../fakes/fake-image.ts';
+import { FakeMirror, fakeKey, type FakePackage } from '../fakes/fake-mirror.ts';
+
+const key = await fakeKey({ date: new Date('2020-01-01') });
+let mirror: FakeMirror;
+let directory = '';
+let state = '';
+beforeAll(async () => {
+  mirror = await FakeMirror.start(key);
+});
+afterAll(() => mirror[Symbol.asyncDispose]());
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'image-'));
+  state = join(directory, 'state');
+  const image = join(directory, 'src/image');
+  mkdirSync(join(image, 'keyring'), { recursive: true });
+  writeFileSync(join(image, 'keyring/test.asc'), key.armored);
+  symlinkSync(join(import.meta.dirname, '../../src/image/rootfs'), join(image, 'rootfs'));
+  await mirror.publish(packages('6.1.1'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+/** Everything that the real recipe asks for, small. */
+function packages(kernel: string): FakePackage[] {
+  const names = new Set([...recipe.packages('amd64'), ...recipe.packages('arm64')]);
+  const modules = [...recipe.stage1Modules, ...recipe.rootModules];
+  const files = Object.fromEntries(
+    modules.map((name) => [`usr/lib/modules/${kernel}/kernel/${name}.ko`, '\x7fELF\0depends=\0']),
+  );
+  const image = {
+    name: `linux-image-${kernel}`,
+    version: kernel,
+    files: { [`boot/vmlinuz-${kernel}`]: fakeKernel(kernel), ...files },
+  };
+  return [
+    image,
+    ...[...names].map((name) => {
+      if (name.startsWith('linux-image-'))
+        return { name, version: kernel, fields: { Depends: image.name } };
+      return name === 'busybox-static' ? { name, files: { 'bin/busybox': 'shell' } } : { name };
+    }),
+  ];
+}
+
+interface Outcome {
+  readonly out: string;
+  readonly err: string;
+  readonly failure: Failure | undefined;
+}
+
+async function image(...argv: string[]): Promise<Outcome> {
+  const said = { out: '', err: '' };
+  const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
+  imageVerbs(program, {
+    env: {},
+    home: '/nonexistent',
+    assets: directory,
+    out: (line) => (said.out += `${line}\n`),
+    err: (line) => (said.err += `${line}\n`),
+    isTTY: false,
+    signal: new AbortController().signal,
+    clock: systemClock,
+    onStopSignal: () => undefined,
+    exit: () => undefined,
+  });
+  try {
+    await program.parseAsync(['image', ...argv, '-d', state], { from: 'user' });
+    return { ...said, failure: undefined };
+  } catch (error) {
+    return { ...said, failure: failureOf(error) };
+  }
+}
+const build = (...argv: string[]) => image('build', '--mirror', mirror.url, ...argv);
+
+describe('image build', () => {
+  test('--update makes a lock and an image, which info and verify know', async () => {
+    const made = await build('--update', '--arch', 'amd64', '-o', join(directory, 'out/x'));
+    expect(made.failure).toBeUndefined();
+    expect(made.out).toMatch(/^Made .*out\/x \(Linux 6\.1\.1, Debian trixie, [\d.]+ MiB\)\.$/m);
+    expect(made.err).toContain('The lock is of ');
+    expect(made.err).toMatch(/^Fetching: .* of .* MiB, .* MiB\/s, /m);
+    expect(readdirSync(join(directory, 'out'))).toHaveLength(4);
+
+    const info = await image('info', join(directory, 'out/x'));
+    expect(info.out).toContain('Linux 6.1.1 for amd64');
+    const json = JSON.parse(
+      (await image('info', '--json', join(directory, 'out/x'))).out,
+    ) as object;
+    expect(json).toMatchObject({ manifest: { arch: 'amd64', kernelVersion: '6.1.1' } });
+    expect((await image('verify', join(directory, 'out/x'))).out).toMatch(/ is whole: /);
+  });
+
+  test('goes to the state directory, where the others look; the second one says so', async () => {
+    expect((await build('--update')).out).toMatch(/^Made .*state\/image\/builder /);
+    expect((await build()).out).toMatch(/state\/image\/builder is up to date/);
+    expect((await image('verify')).out).toMatch(/state\/image\/builder is whole/);
+    expect((await image('info')).out).toContain('state/image/builder');
+  });
+
+  test('for another machine does not replace the image of this one', async () => {
+    const other = process.arch === 'arm64' ? 'amd64' : 'arm64';
+    await build('--update', '--arch', other);
+    expect(existsSync(join(state, `image/builder-${other}-kernel`))).toBe(true);
+    expect(existsSync(join(state, 'image/builder-kernel'))).toBe(false);
+  });
+
+  test('--quiet says nothing but warnings', async () => {
+    await build('--update', '--quiet');
+    rmSync(state, { recursive: true });
+    await mirror.publish(packages('6.1.2'));
+    const quiet = await build('--quiet');
+    expect(quiet.out).toBe('');
+    expect(quiet.err).toMatch(/^Warning: .*linux-image-6\.1\.2 6\.1\.2 \(new\).*\n$/);
+  });
+
+  test('--update mends a broken lock and keeps a good one from an older index', async () => {
+    const lock = join(directory, 'src/image/lock.json');
+    writeFileSync(lock, '{');
+    expect((await build()).failure?.kind).toBe('lock-unusable');
+    expect((await build('--update')).failure).toBeUndefined();
+    const before = readFileSync(lock, 'utf8');
+    await mirror.publish(packages('6.1.0'), { date: new Date('2026-01-01') });
+    expect((await build('--update')).failure?.kind).toBe('release-older');
+    expect(readFileSync(lock, 'utf8')).toBe(before);
+  });
+
+  test('believes no mirror that somebody else signs', async () => {
+    await mirror.sign('Codename: trixie\nDate: Fri, 02 Jan 2026 03:04:05 UTC\n', await fakeKey());
+    const { failure } = await build('--update');
+    expect(failure).toMatchObject({ kind: 'release-wrong-signature', exit: 65 });
+    expect(existsSync(join(directory, 'src/image/lock.json'))).toBe(false);
+    expect(existsSync(join(state, 'image'))).toBe(false);
+  });
+
+  test('takes no address that is none', async () =>
+    expect((await image('build', '--mirror', 'nowhere')).failure).toMatchObject({
+      kind: 'mirror-invalid',
+      exit: 64,
+    }));
+});
+
+describe('image verify and image info', () => {
+  test('name the image that the configuration names', async () => {
+    mkdirSync(state);
+    writeFileSync(join(state, 'config.json'), JSON.stringify({ bundle: '/nonexistent/linux' }));
+    const { failure } = await image('verify');
+    expect(failure?.message).toContain('/nonexistent/linux-kernel is not there');
+  });
+
+  test('say what is missing and how to make it', async () => {
+    for (const verb of ['verify', 'info'])
+      expect((await image(verb)).failure).toMatchObject({
+        kind: 'image-missing',
+        hint: 'Make it (again) with `linuxkit-builder image build`.',
+      });
+  });
+
+  test("take somebody else's triple as far as it can be judged", async () => {
+    const prefix = join(directory, 'linux');
+    writeFileSync(`${prefix}-kernel`, fakeKernel('x'));
+    writeFileSync(`${prefix}-initrd.img`, '070701');
+    writeFileSync(`${prefix}-cmdline`, 'quiet');
+    expect((await image('verify', prefix)).out).toContain('there is no manifest');
+    expect((await image('info', prefix)).out).toContain('has no manifest');
+  });
+});

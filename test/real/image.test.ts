@@ -1,0 +1,52 @@
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { buildImage } from '../../src/image/build.ts';
+import { readLock } from '../../src/image/lock.ts';
+import { findMirror } from '../../src/image/mirror.ts';
+import { recipe } from '../../src/image/recipe.ts';
+import { readKeyring } from '../../src/image/signature.ts';
+import { bundleAt, checkBundle } from '../../src/vm/bundle.ts';
+import { systemClock } from '../../src/system/clock.ts';
+
+const source = join(import.meta.dirname, '../../src/image');
+
+test('two builds of the real image, in two directories, are the same to the byte', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'real-image-'));
+  try {
+    const build = async (name: string, nowMs: number) => {
+      const started = systemClock.monotonic();
+      const prefix = join(directory, name, 'builder');
+      const built = await buildImage({
+        mirror: findMirror(undefined).url,
+        keyring: readKeyring(join(source, 'keyring')),
+        directory: join(directory, 'downloads'),
+        clock: { ...systemClock, now: () => nowMs },
+        onWarning: (line) => console.warn(line),
+        onStep: () => undefined,
+        arch: 'amd64',
+        lock: readLock(join(source, 'lock.json')),
+        recipe,
+        rootfs: join(source, 'rootfs'),
+        prefix,
+        alone: (work) => Promise.resolve(work()),
+      });
+      checkBundle(bundleAt(prefix), { full: true });
+      return { ...built, seconds: (systemClock.monotonic() - started) / 1000 };
+    };
+    await build('one', Date.now());
+    const warm = await build('two', Date.now() + 400 * 24 * 3600 * 1000);
+    expect(warm.fresh).toBe(true);
+    for (const name of readdirSync(join(directory, 'one')))
+      expect(
+        readFileSync(join(directory, 'one', name)).equals(
+          readFileSync(join(directory, 'two', name)),
+        ),
+        name,
+      ).toBe(true);
+    console.info(`image build with a warm cache: ${warm.seconds.toFixed(1)} s`);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});

@@ -2,7 +2,7 @@
  * One start: from a config to a booting VM. Everything acquired is registered in Running at the moment it is acquired, so
  * that whoever ends the start ends just what there is.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
@@ -22,11 +22,14 @@ import { bundleAt, checkBundle, type Bundle } from '../vm/bundle.ts';
 import type { Machine, VmDriver } from '../vm/driver.ts';
 import { prepareDisk } from './disk.ts';
 import { vmExited } from './failure.ts';
+import { followOutput, type ChildOutput } from './child-output.ts';
 import { endLeftover } from './leftovers.ts';
 
 /** What a start has acquired so far. */
 export interface Running {
   vm?: Child;
+  /** Follows what the VM program says into our log. */
+  output?: ChildOutput;
   console?: Console;
   machine?: Machine;
 }
@@ -61,7 +64,7 @@ export async function start(
   });
   const { vm } = running;
   if (vm === undefined) throw new Error('no VM after its launch');
-  running.machine = await attach(context, vm, signal);
+  running.machine = await attach(context, running, vm, signal);
   context.onStep('vm-answers');
 }
 
@@ -98,7 +101,7 @@ async function launchVm(
     clock,
     onLine: context.onLine,
   });
-  rmSync(layout.vmOutput, { force: true });
+  running.output = followOutput(layout.vmOutput, 'vm', clock, context.log);
   const vm = await launch(plan, { output: layout.vmOutput, lock: layout.vmLock }, clock);
   if ('kind' in vm) throw new Failed(vmExited(basename(program), vm, undefined, []));
   running.vm = vm;
@@ -165,25 +168,13 @@ function writeSeed({ config, layout, driver, clock }: StartContext, bundle: Bund
 /** The control channel, or the reason why there is none: a VM that died says more than a socket that did not come. */
 async function attach(
   { driver, layout, clock }: StartContext,
+  running: Running,
   vm: Child,
   signal: AbortSignal,
 ): Promise<Machine> {
   const gone = new AbortController();
   void vm.ended.then((ended) =>
-    gone.abort(new Failed(vmExited(driver.name, ended, undefined, lastWords(layout)))),
+    gone.abort(new Failed(vmExited(driver.name, ended, undefined, running.output?.last() ?? []))),
   );
   return driver.attach({ layout, clock, signal: AbortSignal.any([signal, gone.signal]) });
-}
-
-/** The last lines that the VM program itself wrote. */
-export function lastWords(layout: Layout): string[] {
-  try {
-    return readFileSync(layout.vmOutput, 'utf8')
-      .trimEnd()
-      .split('\n')
-      .slice(-20)
-      .filter((line) => line !== '');
-  } catch {
-    return [];
-  }
 }

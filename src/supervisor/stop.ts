@@ -27,12 +27,13 @@ export interface StopContext {
 
 /** Ends everything in running and forgets its traces. Never rejects for a child's reasons. */
 export async function stop(running: Running, context: StopContext): Promise<void> {
-  const { vm, machine, console } = running;
+  const { vm, machine, console, output } = running;
   if (vm !== undefined) {
     await endVm(vm, running, context);
     removePid(context.pid);
   }
   machine?.close();
+  await output?.close();
   await console?.close();
 }
 

@@ -13,7 +13,7 @@ import type { Policy } from './backoff.ts';
 import { configInvalid, vmExited } from './failure.ts';
 import { initial, step, type Effect, type Event, type State } from './lifecycle.ts';
 import { Scope } from './scope.ts';
-import { lastWords, pidFiles, start } from './start.ts';
+import { pidFiles, start } from './start.ts';
 import { statusOf, writeStatus, type Status } from './status.ts';
 import { stop } from './stop.ts';
 
@@ -176,13 +176,9 @@ export class Supervisor {
     if (scope.signal.aborted) return;
     // The console's last lines may hold the true reason; the first reason wins.
     scope.running.console?.poke();
-    const { layout, driver } = this.#options;
-    const failure = vmExited(
-      driver.name,
-      ended,
-      scope.running.machine?.reason(),
-      lastWords(layout),
-    );
+    const { machine, output } = scope.running;
+    const lines = output?.last() ?? [];
+    const failure = vmExited(this.#options.driver.name, ended, machine?.reason(), lines);
     this.dispatch({ type: 'lost', failure });
   }
 

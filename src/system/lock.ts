@@ -4,7 +4,7 @@
  * which the daemon, configure and image build touch the same files.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import lockfile from 'proper-lockfile';
 import { reasonOf, type Clock } from './clock.ts';
 import { errorCode } from './failure.ts';
@@ -59,44 +59,45 @@ export interface SectionOptions {
 }
 
 /**
- * Runs work alone among all who name the same path. work gets a signal that aborts when the lock was lost (a sleep longer
- * than its stale time let another take it): finish nothing after that.
+ * Runs work alone among all who name the same path. work gets a signal that aborts when the lock was lost (somebody removed
+ * it, or a sleep was longer than its stale time): finish nothing after that.
+ *
+ * The kernel's lock on PATH.kernel comes first, so that whoever has it knows that a proper-lockfile which is still there belongs
+ * to a process that was killed, and removes it: nobody waits for it to become stale, and no two take a stale one over.
  */
 export async function inSection<T>(
   path: string,
   options: SectionOptions,
   work: (lost: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const lost = new AbortController();
-  const release = await acquire(path, options, () =>
-    lost.abort(new Error(`the lock ${path} was lost`)),
-  );
+  const kernel = await waitForKernelLock(`${path}.kernel`, options);
   try {
-    return await work(lost.signal);
+    rmSync(`${path}.lock`, { recursive: true, force: true });
+    const lost = new AbortController();
+    const release = await lockfile.lock(path, {
+      realpath: false,
+      onCompromised: () => lost.abort(new Error(`the lock ${path} was lost`)),
+      update: options.refreshMs ?? 5_000,
+    });
+    try {
+      return await work(lost.signal);
+    } finally {
+      if (!lost.signal.aborted) await release();
+    }
   } finally {
-    if (!lost.signal.aborted) await release();
+    kernel.release();
   }
 }
 
-async function acquire(
+async function waitForKernelLock(
   path: string,
-  { clock, signal, refreshMs, onWaiting }: SectionOptions,
-  onCompromised: () => void,
-) {
-  for (let told = false; ;) {
+  { clock, signal, onWaiting }: SectionOptions,
+): Promise<KernelLock> {
+  for (let told = false; ; told = true) {
     if (signal?.aborted === true) throw reasonOf(signal);
-    try {
-      // Stale after 10 s, the library's default: what a sleeper may lose is guarded by the kernel lock as well.
-      return await lockfile.lock(path, {
-        realpath: false,
-        onCompromised,
-        update: refreshMs ?? 5_000,
-      });
-    } catch (error) {
-      if (errorCode(error) !== 'ELOCKED') throw error;
-      if (!told) onWaiting?.();
-      told = true;
-      await clock.sleep(200, signal);
-    }
+    const lock = tryKernelLock(path);
+    if (lock !== undefined) return lock;
+    if (!told) onWaiting?.();
+    await clock.sleep(100, signal);
   }
 }

@@ -1,0 +1,38 @@
+/** What a child itself says: a file of its own, followed into our log, its last lines kept for when it fails. */
+import { rmSync } from 'node:fs';
+import type { Clock } from '../system/clock.ts';
+import type { Log } from '../system/log.ts';
+import { LineSplitter, Tail } from '../system/tail.ts';
+
+export interface ChildOutput {
+  /** The last lines, oldest first, with what came this moment. */
+  last(): readonly string[];
+  close(): Promise<void>;
+}
+
+/** These programs say a line a day; what they say at their end is read when they end. */
+const pollMs = 30_000;
+const kept = 20;
+
+/** Begins the file anew and follows it. It is emptied when it has grown to 1 MiB. */
+export function followOutput(path: string, child: string, clock: Clock, log: Log): ChildOutput {
+  rmSync(path, { force: true });
+  const splitter = new LineSplitter();
+  let lines: string[] = [];
+  const take = (more: readonly string[]) => {
+    for (const text of more) log('info', 'child-says', { child, text });
+    lines = [...lines, ...more].slice(-kept);
+  };
+  const onBytes = (chunk: Buffer) => take(splitter.push(chunk));
+  const tail = new Tail({ path, clock, pollMs, maxBytes: 1024 * 1024, onBytes });
+  return {
+    last: () => {
+      tail.poke();
+      return lines;
+    },
+    close: async () => {
+      await tail.stop();
+      take(splitter.end());
+    },
+  };
+}

@@ -1,7 +1,7 @@
 /** `image build`: puts mirror, lock, recipe and progress together. Loaded when it is called. */
 import { join, resolve } from 'node:path';
 import type { Layout } from '../config/layout.ts';
-import { buildImage } from '../image/build.ts';
+import { buildImage, type Built } from '../image/build.ts';
 import { readLock, writeLock, type Lock } from '../image/lock.ts';
 import { findMirror } from '../image/mirror.ts';
 import { recipe, type Arch } from '../image/recipe.ts';
@@ -13,7 +13,7 @@ import { Failed } from '../system/failure.ts';
 import { makeDirectory } from '../system/files.ts';
 import { inSection } from '../system/lock.ts';
 import type { CliContext, DirectoryOption } from './context.ts';
-import { mebibytes, noView, progressView } from './progress.ts';
+import { mebibytes, noView, progressView, type ProgressView } from './progress.ts';
 
 export interface BuildVerbOptions extends DirectoryOption {
   readonly mirror?: string;
@@ -36,26 +36,13 @@ export async function buildVerb(
     view.end();
     if (!options.quiet) context.err(line);
   };
-  const mirror = findMirror(options.mirror);
-  const supplies: SupplyOptions = {
-    mirror: mirror.url,
-    keyring: readKeyring(join(assets, 'src/image/keyring')),
-    directory: layout.downloads,
-    clock,
-    signal,
-    onProgress: (progress) => view.show(progress),
-    onWarning: (line) => {
-      view.end();
-      context.err(`Warning: ${line}`);
-    },
-    onWaiting: () => say('Another `image build` fetches packages: waiting for it.'),
-  };
   try {
+    const supplies = suppliesFor({ options, layout, context, view, say });
     const lockFile = join(assets, 'src/image/lock.json');
     if (options.update) await renew(lockFile, supplies, say);
     const prefix = options.output === undefined ? usualPrefix : resolve(options.output);
     makeDirectory(layout.state);
-    const { manifest, fresh } = await buildImage({
+    const built = await buildImage({
       ...supplies,
       arch: options.arch,
       lock: readLock(lockFile),
@@ -66,15 +53,41 @@ export async function buildVerb(
       alone: (work) =>
         inSection(layout.startLock, { clock, signal }, () => Promise.resolve(work())),
     });
-    const { kernel, initrd } = manifest.files;
-    const size = mebibytes(kernel.size + initrd.size);
-    const what = `Linux ${manifest.kernelVersion}, Debian ${manifest.suite}, ${size} MiB`;
     view.end();
-    if (!options.quiet)
-      context.out(fresh ? `Made ${prefix} (${what}).` : `${prefix} is up to date (${what}).`);
+    if (!options.quiet) context.out(describeBuilt(prefix, built));
   } finally {
     view.end();
   }
+}
+
+function suppliesFor(from: {
+  readonly options: BuildVerbOptions;
+  readonly layout: Layout;
+  readonly context: CliContext;
+  readonly view: ProgressView;
+  readonly say: (line: string) => void;
+}): SupplyOptions {
+  const { options, layout, context, view, say } = from;
+  return {
+    mirror: findMirror(options.mirror).url,
+    keyring: readKeyring(join(context.assets, 'src/image/keyring')),
+    directory: layout.downloads,
+    clock: context.clock,
+    signal: context.signal,
+    onProgress: (progress) => view.show(progress),
+    onWarning: (line) => {
+      view.end();
+      context.err(`Warning: ${line}`);
+    },
+    onWaiting: () => say('Another `image build` fetches packages: waiting for it.'),
+  };
+}
+
+function describeBuilt(prefix: string, { manifest, fresh }: Built): string {
+  const { kernel, initrd } = manifest.files;
+  const size = mebibytes(kernel.size + initrd.size);
+  const what = `Linux ${manifest.kernelVersion}, Debian ${manifest.suite}, ${size} MiB`;
+  return fresh ? `Made ${prefix} (${what}).` : `${prefix} is up to date (${what}).`;
 }
 
 async function renew(lockFile: string, supplies: SupplyOptions, say: (line: string) => void) {

@@ -16,6 +16,25 @@ export function imageVerbs(program: Command, context: CliContext): void {
   const image = program
     .command('image')
     .description('make the image that the guest boots, or look at it');
+  addBuild(image, context);
+  image
+    .command('info [prefix]')
+    .description('say what an image is made of')
+    .option('--json', 'as JSON', false)
+    .option(...directoryOption)
+    .action((prefix: string | undefined, options: InfoOptions) =>
+      info(prefixFor(prefix, options, context), options, context),
+    );
+  image
+    .command('verify [prefix]')
+    .description('check what can be checked of an image before it is started')
+    .option(...directoryOption)
+    .action((prefix: string | undefined, options: DirectoryOption) =>
+      verify(prefixFor(prefix, options, context), context),
+    );
+}
+
+function addBuild(image: Command, context: CliContext): void {
   image
     .command('build')
     .description('make the image from signed Debian packages; does nothing when it is up to date')
@@ -34,21 +53,6 @@ export function imageVerbs(program: Command, context: CliContext): void {
       const layout = layoutFor(options, context);
       await buildVerb(options, layout, builtPrefix(layout, options.arch), context);
     });
-  image
-    .command('info [prefix]')
-    .description('say what an image is made of')
-    .option('--json', 'as JSON', false)
-    .option(...directoryOption)
-    .action((prefix: string | undefined, options: InfoOptions) =>
-      info(prefixFor(prefix, options, context), options, context),
-    );
-  image
-    .command('verify [prefix]')
-    .description('check what can be checked of an image before it is started')
-    .option(...directoryOption)
-    .action((prefix: string | undefined, options: DirectoryOption) =>
-      verify(prefixFor(prefix, options, context), context),
-    );
 }
 
 const hostArch = (): Arch => (process.arch === 'arm64' ? 'arm64' : 'amd64');

@@ -1,0 +1,40 @@
+/** A Nix of the test's own, that builds on the rig's guest and nowhere else. */
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from './command.ts';
+import type { BuilderRig } from './rig.ts';
+
+/**
+ * nix-build with a store, a state and a configuration in the rig's directory; told of the builder by the very line that
+ * `configure` has for /etc/nix/machines.
+ */
+export function nixBuild(rig: BuilderRig, file: string): Command {
+  const nix = join(rig.dir, 'nix');
+  mkdirSync(join(nix, 'conf'), { recursive: true });
+  // NIX_SSHOPTS is split at spaces, which the state directory may have.
+  const config = join(nix, 'ssh_config');
+  if (!existsSync(config)) symlinkSync(rig.layout.sshConfig, config);
+  const { machinesLine } = JSON.parse(readFileSync(rig.layout.rootRequest, 'utf8')) as {
+    machinesLine: string;
+  };
+  return rig.run(
+    [
+      'nix-build',
+      ...['--no-out-link', '--max-jobs', '0', '--store', nixStore(rig)],
+      ...['--option', 'build-users-group', '', '--builders', machinesLine, file],
+    ],
+    {
+      NIX_CONF_DIR: join(nix, 'conf'),
+      NIX_STATE_DIR: join(nix, 'state'),
+      NIX_LOG_DIR: join(nix, 'log'),
+      NIX_SSHOPTS: `-F ${config}`,
+    },
+  );
+}
+
+/** Where the files of /nix/store are on this host. */
+const nixStore = (rig: BuilderRig): string => join(rig.dir, 'nix/root');
+
+/** The content of what a build made. */
+export const builtText = (rig: BuilderRig, { stdout }: Command): string =>
+  readFileSync(join(nixStore(rig), stdout.trim()), 'utf8');

@@ -1,0 +1,241 @@
+/** A builder of a test's own: the real program, the real VM program, the real guest, in a directory that goes away. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir, userInfo } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect, type TestContext } from 'vitest';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { readStatus, type Status } from '../../src/supervisor/status.ts';
+import { isLocked } from '../../src/system/lock.ts';
+import { Command, fact } from './command.ts';
+
+const checkout = dirname(dirname(import.meta.dirname));
+const program = join(checkout, 'dist/main.js');
+const stopLimitMs = 25_000;
+
+export interface RigOptions {
+  /** For the report when it fails. */
+  readonly context?: TestContext;
+  /** Name of the state directory. */
+  readonly name?: string;
+  /** More flags for `configure`; a later flag wins. */
+  readonly configure?: readonly string[];
+  /** Another Node than the one that runs the tests. */
+  readonly node?: string;
+}
+
+/** One line of the daemon's log. */
+export interface LogLine {
+  readonly event: string;
+  readonly level: string;
+  readonly time: string;
+  readonly [field: string]: unknown;
+}
+
+export class BuilderRig implements AsyncDisposable {
+  readonly dir = mkdtempSync(join(tmpdir(), 'lk-'));
+  readonly layout: Layout;
+  readonly port: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly #node: string;
+  readonly #commands: Command[] = [];
+  #report: string | undefined;
+
+  private constructor({ name = 's', node = process.execPath }: RigOptions, port: number) {
+    this.layout = layoutOf(join(this.dir, name));
+    this.port = port;
+    this.#node = node;
+    const home = join(this.dir, 'home');
+    const tree = join(this.dir, 'tree');
+    for (const path of [home, join(tree, 'etc/nix'), join(tree, userInfo().homedir)])
+      mkdirSync(path, { recursive: true });
+    this.env = {
+      PATH: process.env['PATH'] ?? '',
+      HOME: home,
+      LINUXKIT_BUILDER_TREE: tree,
+    };
+  }
+
+  /** A configured builder of a small guest; nothing runs yet. */
+  static async create(options: RigOptions = {}): Promise<BuilderRig> {
+    const rig = new BuilderRig(options, await freePort());
+    if (options.context !== undefined) rig.explain(options.context);
+    const size = ['-c', '2', '-m', '1024', '-s', '4'];
+    const where = ['--no-root', '--bundle', testImage(), '--port', String(rig.port)];
+    const configured = await rig.cli('configure', ...where, ...size, ...(options.configure ?? []));
+    expect(configured.said).not.toContain('linuxkit-builder:');
+    expect(configured.end).toBe(0);
+    return rig;
+  }
+
+  /** Has a failure of that test followed by what daemon and guest said. */
+  explain(context: Pick<TestContext, 'onTestFailed'>): void {
+    context.onTestFailed(() => console.error(this.#report ?? this.report()));
+  }
+
+  /** Starts a verb on this builder. */
+  begin(verb: string, ...argv: string[]): Command {
+    return this.beginWith({}, verb, ...argv);
+  }
+
+  beginWith(env: Readonly<Record<string, string>>, verb: string, ...argv: string[]): Command {
+    const directory = ['-d', this.layout.root];
+    return this.run([this.#node, program, verb, ...directory, ...argv], env);
+  }
+
+  /** Runs a verb on this builder to its end. */
+  async cli(verb: string, ...argv: string[]): Promise<Command> {
+    const command = this.begin(verb, ...argv);
+    await command.ended;
+    return command;
+  }
+
+  /** Starts any program; it is ended with the rig at the latest. */
+  run(
+    argv: readonly [string, ...string[]],
+    env: Readonly<Record<string, string>> = {},
+    input = false,
+  ) {
+    const command = new Command(argv, { env: { ...this.env, ...env }, input });
+    this.#commands.push(command);
+    return command;
+  }
+
+  /** A command in the guest, by the ssh that people use, with its input open. */
+  ssh(...command: string[]): Command {
+    return this.run(
+      ['ssh', '-F', this.layout.sshConfig, 'nix-linuxkit', '--', ...command],
+      {},
+      true,
+    );
+  }
+
+  /** The daemon in the background, and ready. */
+  async up(): Promise<void> {
+    const started = await this.cli('start');
+    expect(started.said).toContain('Started the daemon');
+    await this.reaches('ready');
+  }
+
+  /** The daemon's record, whether it lives or not. */
+  status(): Status | undefined {
+    const found = readStatus(this.layout);
+    return found.daemon === 'alive' ? found.status : found.last;
+  }
+
+  /** The record as soon as it says what is waited for. */
+  async untilStatus(what: string, isSo: (status: Status) => boolean): Promise<Status> {
+    return fact(`status: ${what}`, () => {
+      const status = this.status();
+      return status !== undefined && isSo(status) && status;
+    });
+  }
+
+  /** The record in that phase, of a daemon that lives. */
+  async reaches(phase: Status['phase']): Promise<Status> {
+    return fact(`phase ${phase}`, () => {
+      const found = readStatus(this.layout);
+      return found.daemon === 'alive' && found.status.phase === phase && found.status;
+    });
+  }
+
+  /** The daemon's log so far; its lines of one event, if that is named. */
+  log(event?: string): LogLine[] {
+    const lines = textOf(this.layout.log).split('\n').slice(0, -1);
+    const all = lines.map((line) => JSON.parse(line) as LogLine);
+    return event === undefined ? all : all.filter((line) => line.event === event);
+  }
+
+  /** The first line of that event. */
+  async logged(event: string): Promise<LogLine> {
+    return fact(`log: ${event}`, () => this.log(event)[0]);
+  }
+
+  phases(): unknown[] {
+    return this.log('phase').map(({ phase }) => phase);
+  }
+
+  /** The guest's console, over all boots. */
+  console(): string {
+    return textOf(this.layout.consoleLog);
+  }
+
+  /** Who runs for this builder: its directory stands in their command lines. */
+  processes(): { readonly pid: number; readonly command: string }[] {
+    const { stdout } = spawnSync('ps', ['-axww', '-o', 'pid=,command='], { encoding: 'utf8' });
+    return stdout
+      .split('\n')
+      .filter((line) => line.includes(this.dir) && !/ps -axww/.test(line))
+      .map((line) => ({ pid: Number.parseInt(line, 10), command: line.trim() }));
+  }
+
+  /** Waits until a stop is over, and looks at all that it must not leave. */
+  async leavesNothing(): Promise<void> {
+    await fact('no process left', () => this.processes().length === 0, stopLimitMs).catch(() =>
+      expect(this.processes()).toEqual([]),
+    );
+    const stays = ['daemon.pid', 'daemon.json', 'qemu.pid', 'qemu.json', 'start.lock'];
+    const names = readdirSync(this.layout.state);
+    expect(names.filter((name) => stays.includes(name) || name.endsWith('.sock'))).toEqual([]);
+    for (const lock of [this.layout.daemonLock, this.layout.vmLock])
+      expect(isLocked(lock)).toBe(false);
+  }
+
+  /** What daemon, guest and commands said. */
+  report(): string {
+    const { log, consoleLog, daemonOutput, vmOutput, status } = this.layout;
+    const files = [status, log, daemonOutput, vmOutput, consoleLog].map(
+      (path) => `--- ${path}\n${textOf(path).split('\n').slice(-60).join('\n')}`,
+    );
+    const commands = this.#commands.map(
+      ({ argv, end, said }) =>
+        `--- ${argv.slice(1).join(' ')} -> ${end ?? 'runs'}\n${said.slice(-2000)}`,
+    );
+    return [...commands, ...files].join('\n');
+  }
+
+  /** Ends everything that was started for this builder, the daemon before its VM. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#report = this.report();
+    for (const command of this.#commands) await command.kill();
+    await fact('everything ended', () => {
+      const left = this.processes();
+      for (const { pid } of left) endProcess(pid);
+      return left.length === 0;
+    });
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** Prefix of the image that the guests boot. */
+export function testImage(): string {
+  const prefix = process.env['LINUXKIT_TEST_IMAGE'] ?? join(checkout, '.cache/test-image/builder');
+  if (!existsSync(program)) throw new Error(`There is no ${program}. Make it: npm run build`);
+  if (!existsSync(`${prefix}-kernel`))
+    throw new Error(
+      `There is no guest image ${prefix}-kernel. Make it: node dist/main.js image build --output ${prefix}`,
+    );
+  return prefix;
+}
+
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended a moment ago.
+  }
+}
+
+const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');

@@ -31,6 +31,8 @@ export interface Door {
   release(tunnel: Tunnel): void;
   /** The guest is away: new clients wait. Those that are through end with their guest. */
   hold(why: string): void;
+  /** No guest will come: whoever waits or comes is sent off, with this reason in the log, until hold or release. */
+  refuse(why: string): void;
   counts(): { readonly held: number; readonly opening: number; readonly open: number };
   /** Bytes carried so far, both ways, since the door was opened: when it grows, somebody is at work. */
   bytes(): number;
@@ -63,6 +65,7 @@ class FrontDoor implements Door {
   readonly #open = new Set<readonly [client: Socket, guest: Socket]>();
   #queue = emptyQueue;
   #tunnel: Tunnel | undefined;
+  #refusal: string | undefined;
   #arrivals = 0;
   #bytesOfEnded = 0;
 
@@ -94,6 +97,7 @@ class FrontDoor implements Door {
   release(tunnel: Tunnel): void {
     if (this.#tunnel !== undefined) this.hold('it has another guest now');
     this.#tunnel = tunnel;
+    this.#refusal = undefined;
     this.#log('info', 'door-released', { waiting: this.#queue.waiting.length });
     this.#letIn();
   }
@@ -101,8 +105,16 @@ class FrontDoor implements Door {
   hold(why: string): void {
     if (this.#tunnel !== undefined) this.#log('info', 'door-holding', { why });
     this.#tunnel = undefined;
+    this.#refusal = undefined;
     for (const number of this.#queue.opening) this.#clients.get(number)?.attempt.abort();
     this.#queue = sendBack(this.#queue);
+  }
+
+  refuse(why: string): void {
+    this.hold(why);
+    this.#refusal = why;
+    for (const client of [...this.#clients.values()])
+      this.#drop(client, 'info', 'door-refused', why);
   }
 
   counts() {
@@ -142,6 +154,8 @@ class FrontDoor implements Door {
     this.#clients.set(number, client);
     this.#queue = arrive(this.#queue, number);
     this.#log('debug', 'door-arrival', { client: number, ready: this.#tunnel !== undefined });
+    if (this.#refusal !== undefined)
+      return this.#drop(client, 'info', 'door-refused', this.#refusal);
     this.#letIn();
   }
 

@@ -11,69 +11,9 @@
  *
  * Nothing here waits, reads a clock or touches the world, so a test walks every reachable state.
  */
-import type { Failure } from '../system/failure.ts';
 import { afterLoss, type Policy } from './backoff.ts';
-
-/** Why the children are being ended. The first reason wins and is kept. */
-export type Because =
-  | { readonly type: 'asked' }
-  | { readonly type: 'restart'; readonly why: string }
-  | { readonly type: 'lost'; readonly failure: Failure };
-
-/** `attempt` counts starts in a row that have not been stable; `since` is wall time in ms at entry. */
-export type State =
-  | { readonly phase: 'stopped'; readonly since: number }
-  | {
-      readonly phase: 'starting';
-      readonly since: number;
-      readonly attempt: number;
-      readonly last?: Failure;
-    }
-  | {
-      readonly phase: 'booting';
-      readonly since: number;
-      readonly attempt: number;
-      readonly stage: string | undefined;
-    }
-  | { readonly phase: 'ready'; readonly since: number; readonly attempt: number }
-  | {
-      readonly phase: 'stopping';
-      readonly since: number;
-      readonly attempt: number;
-      readonly because: Because;
-    }
-  | {
-      readonly phase: 'backing-off';
-      readonly since: number;
-      readonly attempt: number;
-      readonly until: number;
-      readonly because: Failure;
-    }
-  | { readonly phase: 'failed'; readonly since: number; readonly because: Failure };
-
-export type Phase = State['phase'];
-
-export type Event =
-  | { readonly type: 'start' }
-  | { readonly type: 'stop' }
-  | { readonly type: 'restart'; readonly why: string }
-  | { readonly type: 'vm-launched' }
-  | { readonly type: 'stage'; readonly name: string }
-  | { readonly type: 'guest-ready' }
-  | { readonly type: 'lost'; readonly failure: Failure }
-  | { readonly type: 'children-gone' }
-  | { readonly type: 'retry-due' };
-
-export type Effect =
-  /** Begin a start: leftovers, disk, seed, network, VM; news comes back as events. */
-  | { readonly type: 'launch' }
-  /** End the current start: cancel its waits, then guest, VM and network in order; ends in `children-gone`. */
-  | { readonly type: 'end-children' }
-  | { readonly type: 'retry-after'; readonly ms: number }
-  /** Let held connections through. */
-  | { readonly type: 'release-door' }
-  /** Nothing more will happen: the process may leave. */
-  | { readonly type: 'leave' };
+import type { Because, Effect, Event, PauseReason, Phase, State, Was } from './state.ts';
+import type { Failure } from '../system/failure.ts';
 
 export interface Step {
   readonly state: State;
@@ -114,7 +54,7 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
   starting: (state, event, now) => {
     switch (event.type) {
       case 'vm-launched':
-        return enter({ phase: 'booting', since: now, attempt: state.attempt, stage: undefined });
+        return enter({ phase: 'booting', since: now, ...history(state), stage: undefined });
       default:
         return up(state, event, now);
     }
@@ -124,20 +64,40 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
     switch (event.type) {
       case 'stage':
         return stay({ ...state, stage: event.name });
+      case 'vm-paused':
+        return paused(state.attempt, { phase: 'booting', stage: state.stage }, event.why, now);
       case 'guest-ready':
-        return enter(
-          { phase: 'ready', since: now, attempt: state.attempt },
-          { type: 'release-door' },
-        );
+        return enter({ phase: 'ready', since: now, ...history(state) }, { type: 'release-door' });
       default:
         return up(state, event, now);
     }
   },
 
   ready: (state, event, now, policy) => {
-    // A life that was long enough forgives the failures before it.
-    const attempt = now - state.since >= policy.stableMs ? 0 : state.attempt;
-    return up({ ...state, attempt }, event, now, state);
+    if (event.type === 'vm-paused')
+      return paused(state.attempt, { phase: 'ready', since: state.since }, event.why, now);
+    return up(forgiven(state, state.since, now, policy), event, now, state);
+  },
+
+  paused: (state, event, now, policy) => {
+    const { attempt, was } = state;
+    switch (event.type) {
+      case 'vm-resumed':
+        return was.phase === 'ready'
+          ? enter({ ...was, attempt }, { type: 'release-door' })
+          : enter({ ...was, since: now, attempt });
+      case 'guest-ready':
+        return stay({ ...state, was: { phase: 'ready', since: now } });
+      case 'vm-paused':
+        return stay({ ...state, why: event.why });
+      default:
+        return up(
+          was.phase === 'ready' ? forgiven(state, was.since, now, policy) : state,
+          event,
+          now,
+          state,
+        );
+    }
   },
 
   stopping: (state, event, now, policy) => {
@@ -177,9 +137,19 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
   },
 };
 
+/** A life that was long enough forgives the failures before it. */
+function forgiven<S extends { readonly attempt: number }>(
+  state: S,
+  readySince: number,
+  now: number,
+  policy: Policy,
+): S {
+  return now - readySince >= policy.stableMs ? { ...state, attempt: 0 } : state;
+}
+
 /** What is the same in every phase that has children; `unchanged` is what an ignored event leaves. */
 function up(
-  state: In<'starting' | 'booting' | 'ready'>,
+  state: In<'starting' | 'booting' | 'ready' | 'paused'>,
   event: Event,
   now: number,
   unchanged: State = state,
@@ -205,7 +175,7 @@ function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy)
     case 'lost': {
       const next = afterLoss(because.failure, attempt, policy);
       return next.type === 'give-up'
-        ? enter({ phase: 'failed', since: now, because: next.failure })
+        ? enter({ phase: 'failed', since: now, because: next.failure }, { type: 'refuse-door' })
         : enter(
             {
               phase: 'backing-off',
@@ -221,12 +191,14 @@ function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy)
 }
 
 const starting = (attempt: number, now: number, last?: Failure): Step =>
-  enter(
-    { phase: 'starting', since: now, attempt, ...(last === undefined ? {} : { last }) },
-    { type: 'launch' },
-  );
+  enter({ phase: 'starting', since: now, ...history({ attempt, last }) }, { type: 'launch' });
+/** What goes with a start from phase to phase. */
+const history = ({ attempt, last }: { attempt: number; last?: Failure | undefined }) =>
+  last === undefined ? { attempt } : { attempt, last };
 const ending = ({ attempt }: { attempt: number }, because: Because, now: number): Step =>
   enter({ phase: 'stopping', since: now, attempt, because }, { type: 'end-children' });
+const paused = (attempt: number, was: Was, why: PauseReason, now: number): Step =>
+  enter({ phase: 'paused', since: now, attempt, was, why }, { type: 'hold-door' });
 const stopped = (now: number): Step => enter({ phase: 'stopped', since: now }, { type: 'leave' });
 const enter = (state: State, ...effects: Effect[]): Step => ({ state, effects });
 const stay = (state: State): Step => ({ state, effects: [] });

@@ -5,7 +5,7 @@ import { describeProblem, type Problem } from '../config/problem.ts';
 import type { Failure } from '../system/failure.ts';
 import { readIfThere, writeWhole } from '../system/files.ts';
 import { isAlive, type Identity } from '../system/process.ts';
-import type { Because, Phase, State } from './lifecycle.ts';
+import type { Because, Phase, State } from './state.ts';
 
 /** One thing that was seen during a start: a stage of the guest, or a step of ours. */
 export interface Seen {
@@ -68,7 +68,7 @@ export function statusOf({ state, facts, daemon, door, config, problems }: Statu
     sentence: sentenceOf(state, problems),
     ...('attempt' in state ? { attempt: state.attempt } : {}),
     ...(failureIn(state) === undefined ? {} : { because: failureIn(state) as Failure }),
-    ...(state.phase === 'starting' && state.last !== undefined ? { last: state.last } : {}),
+    ...('last' in state && state.last !== undefined ? { last: state.last } : {}),
     ...(state.phase === 'backing-off' ? { until: iso(state.until) } : {}),
     ...facts,
     daemon,
@@ -91,8 +91,12 @@ export function sentenceOf(state: State, problems: readonly Problem[] = []): str
         : `The guest boots; it has reached '${state.stage}'.`;
     case 'ready':
       return 'Ready: Nix can build here.';
+    case 'paused':
+      return state.why === 'disk-full'
+        ? "Paused: the host's disk is full. It goes on by itself when there is room again; no write is lost."
+        : 'Paused: somebody has halted the VM.';
     case 'stopping':
-      return `Stopping ${why(state.because)}.`;
+      return `Stopping ${why(state.because)}`;
     case 'backing-off':
       return `Waiting before the next attempt. ${state.because.message}`;
     case 'failed':
@@ -106,9 +110,9 @@ export function sentenceOf(state: State, problems: readonly Problem[] = []): str
 function why(because: Because): string {
   switch (because.type) {
     case 'asked':
-      return 'as asked';
+      return 'as asked.';
     case 'restart':
-      return `to start again: ${because.why}`;
+      return `to start again: ${because.why}.`;
     case 'lost':
       return `what is left of a start that failed: ${because.failure.message}`;
   }

@@ -1,4 +1,5 @@
 /** Ends a start in order: the guest shuts down, then the VM program, then the network; what does not go is made to. */
+import { rmSync } from 'node:fs';
 import type { Layout } from '../config/layout.ts';
 import { GuestAgent } from '../guest/agent.ts';
 import type { Child } from '../system/child.ts';
@@ -31,6 +32,8 @@ export async function stop(running: Running, context: StopContext): Promise<void
   if (vm !== undefined) {
     await endVm(vm, running, context);
     removePid(context.pid);
+    // A VM program that was killed leaves them.
+    for (const path of [context.layout.qmp, context.layout.agent]) rmSync(path, { force: true });
   }
   machine?.close();
   await output?.close();
@@ -42,16 +45,20 @@ async function endVm(vm: Child, { machine }: Running, context: StopContext): Pro
   const end = { seen: false };
   const ended = vm.ended.then(() => (end.seen = true));
   const begun = clock.monotonic();
+  let asked = false;
   const isOver = () => end.seen || now.aborted || clock.monotonic() - begun >= patience.guest;
   if (machine !== undefined && !isOver()) {
-    if (context.agentListens) await askAgent(context);
+    if (context.agentListens) asked = await askAgent(context);
     while (!isOver()) {
-      await machine.powerOff().catch(() => undefined);
+      await machine.powerOff().then(
+        () => (asked = true),
+        () => undefined,
+      );
       await waitFor(ended, patience.pressEvery, context);
     }
   }
   if (end.seen)
-    return log('info', 'vm-ended', { by: 'guest', ms: Math.round(clock.monotonic() - begun) });
+    return log('info', 'vm-ended', { asked, ms: Math.round(clock.monotonic() - begun) });
   log('warn', 'vm-does-not-end', {
     afterMs: Math.round(clock.monotonic() - begun),
     now: now.aborted,
@@ -59,13 +66,15 @@ async function endVm(vm: Child, { machine }: Running, context: StopContext): Pro
   await vm.stop(now.aborted ? 0 : patience.program);
 }
 
-/** Asks the guest's agent first: it works even where no ACPI daemon listens to the button. */
-async function askAgent({ layout, clock, now }: StopContext): Promise<void> {
+/** Asks the guest's agent first: it works even where no ACPI daemon listens to the button. True when it did not refuse. */
+async function askAgent({ layout, clock, now }: StopContext): Promise<boolean> {
   const agent = new GuestAgent({ path: layout.agent, clock });
   try {
     await agent.shutdown(now);
+    return true;
   } catch {
     // Silence is an answer too: the button comes next.
+    return false;
   } finally {
     agent.close();
   }

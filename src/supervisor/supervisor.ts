@@ -11,10 +11,11 @@ import type { Identity } from '../system/process.ts';
 import type { VmDriver } from '../vm/driver.ts';
 import type { Policy } from './backoff.ts';
 import { configInvalid, vmExited } from './failure.ts';
-import { initial, step, type Effect, type Event, type State } from './lifecycle.ts';
+import { initial, step } from './lifecycle.ts';
+import type { Effect, Event, State } from './state.ts';
 import { Scope } from './scope.ts';
 import { pidFiles, start } from './start.ts';
-import { statusOf, writeStatus, type Status } from './status.ts';
+import { sentenceOf, statusOf, writeStatus, type Status } from './status.ts';
 import { stop } from './stop.ts';
 
 export interface SupervisorOptions {
@@ -122,6 +123,10 @@ export class Supervisor {
         return;
       case 'release-door':
         return this.#releaseDoor();
+      case 'hold-door':
+        return this.#door?.hold('the guest is paused');
+      case 'refuse-door':
+        return this.#door?.refuse(sentenceOf(this.#state));
       case 'leave':
         return void this.#close();
     }
@@ -143,6 +148,7 @@ export class Supervisor {
     const { config, problems } = this.#settings;
     if (config === undefined) throw new Failed(configInvalid(problems));
     await this.#openDoor(config);
+    this.#door?.hold('the guest starts');
     const context = {
       ...this.#options,
       config,

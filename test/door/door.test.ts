@@ -75,6 +75,31 @@ describe('while the guest is away', () => {
   });
 });
 
+describe('when no guest will come', () => {
+  test('whoever waits and whoever comes is sent off with the reason in the log', async () => {
+    await using rig = await doorRig();
+    const waiting = new Client(rig.door.port);
+    await until(() => rig.door.counts().held === 1);
+    rig.door.refuse('the disk is not ours');
+    await until(() => waiting.over);
+    const late = new Client(rig.door.port);
+    await until(() => late.over);
+    const refused = rig.entries.filter(({ event }) => event === 'door-refused');
+    expect(refused.map(({ fields }) => fields['why'])).toEqual(
+      Array(2).fill('the disk is not ours'),
+    );
+  });
+
+  test('hold ends it', async () => {
+    await using rig = await doorRig();
+    rig.door.refuse('no');
+    rig.door.hold('another try');
+    const client = new Client(rig.door.port);
+    await until(() => rig.door.counts().held === 1);
+    expect(client.over).toBe(false);
+  });
+});
+
 describe('while it is let in', () => {
   test('nothing is carried before sshd has greeted', async () => {
     await using rig = await doorRig();

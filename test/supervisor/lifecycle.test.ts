@@ -1,12 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { defaultPolicy } from '../../src/supervisor/backoff.ts';
-import {
-  initial,
-  step,
-  type Effect,
-  type Event,
-  type State,
-} from '../../src/supervisor/lifecycle.ts';
+import { initial, step } from '../../src/supervisor/lifecycle.ts';
+import type { Effect, Event, State } from '../../src/supervisor/state.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
 
 const passing: Failure = {
@@ -29,6 +24,8 @@ const events: readonly Event[] = [
   { type: 'vm-launched' },
   { type: 'stage', name: 'sshd' },
   { type: 'guest-ready' },
+  { type: 'vm-paused', why: 'disk-full' },
+  { type: 'vm-resumed' },
   { type: 'lost', failure: passing },
   { type: 'lost', failure: lasting },
   { type: 'children-gone' },
@@ -39,13 +36,14 @@ const passes = [10, defaultPolicy.stableMs];
 
 /** All states reachable from the start, without their times. */
 const reachable = walk();
-const hasChildren = (state: State) => ['starting', 'booting', 'ready'].includes(state.phase);
+const hasChildren = (state: State) =>
+  ['starting', 'booting', 'ready', 'paused'].includes(state.phase);
 const after = (state: State, event: Event, now = state.since + 10) =>
   step(state, event, now, defaultPolicy);
 
 describe('every reachable state', () => {
   test('they are few, and all phases are among them', () => {
-    expect(new Set(reachable.map(({ phase }) => phase)).size).toBe(7);
+    expect(new Set(reachable.map(({ phase }) => phase)).size).toBe(8);
     expect(reachable.length).toBeGreaterThan(20);
     expect(reachable.length).toBeLessThan(150);
   });
@@ -114,7 +112,15 @@ describe('every reachable state', () => {
   test('late news never throws and never moves a state without children', () => {
     for (const state of reachable.filter((s) => !hasChildren(s) && s.phase !== 'stopping'))
       for (const event of events.filter(({ type }) =>
-        ['vm-launched', 'stage', 'guest-ready', 'lost', 'children-gone'].includes(type),
+        [
+          'vm-launched',
+          'stage',
+          'guest-ready',
+          'vm-paused',
+          'vm-resumed',
+          'lost',
+          'children-gone',
+        ].includes(type),
       ))
         expect(after(state, event)).toEqual({ state, effects: [] });
   });
@@ -178,6 +184,38 @@ describe('a life', () => {
       { type: 'children-gone' },
     );
     expect(lost).toMatchObject({ phase: 'failed', because: lasting });
+  });
+
+  test('a pause goes back to what was, and never restarts by itself', () => {
+    const full: Event = { type: 'vm-paused', why: 'disk-full' };
+    const ready = live({ type: 'start' }, { type: 'vm-launched' }, { type: 'guest-ready' });
+    const paused = after(ready, full);
+    expect(paused).toMatchObject({
+      state: { phase: 'paused', why: 'disk-full' },
+      effects: [{ type: 'hold-door' }],
+    });
+    expect(after(paused.state, { type: 'vm-resumed' })).toMatchObject({
+      state: ready,
+      effects: [{ type: 'release-door' }],
+    });
+    const booting = live(
+      { type: 'start' },
+      { type: 'vm-launched' },
+      { type: 'stage', name: 'disk' },
+      full,
+    );
+    expect(after(booting, { type: 'vm-resumed' })).toMatchObject({
+      state: { phase: 'booting', stage: 'disk' },
+      effects: [],
+    });
+  });
+
+  test('the door is held in a pause and refused in a failure', () => {
+    for (const [state, , next] of steps()) {
+      const into = (phase: string) => next.state.phase === phase && state.phase !== phase;
+      expect(next.effects.some(({ type }) => type === 'hold-door')).toBe(into('paused'));
+      expect(next.effects.some(({ type }) => type === 'refuse-door')).toBe(into('failed'));
+    }
   });
 
   test('the first reason wins', () => {

@@ -1,0 +1,84 @@
+/** The vocabulary of the builder's life: what can be true, what can happen, what can be done about it. */
+import type { Failure } from '../system/failure.ts';
+
+/** Why the children are being ended. The first reason wins and is kept. */
+export type Because =
+  | { readonly type: 'asked' }
+  | { readonly type: 'restart'; readonly why: string }
+  | { readonly type: 'lost'; readonly failure: Failure };
+
+/** `attempt` counts starts in a row that have not been stable; `since` is wall time in ms at entry. */
+export type State =
+  | { readonly phase: 'stopped'; readonly since: number }
+  | {
+      readonly phase: 'starting';
+      readonly since: number;
+      readonly attempt: number;
+      readonly last?: Failure;
+    }
+  | {
+      readonly phase: 'booting';
+      readonly since: number;
+      readonly attempt: number;
+      readonly stage: string | undefined;
+    }
+  | { readonly phase: 'ready'; readonly since: number; readonly attempt: number }
+  | {
+      readonly phase: 'paused';
+      readonly since: number;
+      readonly attempt: number;
+      readonly was: Was;
+      readonly why: PauseReason;
+    }
+  | {
+      readonly phase: 'stopping';
+      readonly since: number;
+      readonly attempt: number;
+      readonly because: Because;
+    }
+  | {
+      readonly phase: 'backing-off';
+      readonly since: number;
+      readonly attempt: number;
+      readonly until: number;
+      readonly because: Failure;
+    }
+  | { readonly phase: 'failed'; readonly since: number; readonly because: Failure };
+
+/** What a paused guest was before, and will be again. */
+export type Was =
+  | { readonly phase: 'booting'; readonly stage: string | undefined }
+  | { readonly phase: 'ready'; readonly since: number };
+
+/** `disk-full`: the host's disk; the VM program paused the guest so that no write is lost. `unknown`: somebody did. */
+export type PauseReason = 'disk-full' | 'unknown';
+
+export type Phase = State['phase'];
+
+export type Event =
+  | { readonly type: 'start' }
+  | { readonly type: 'stop' }
+  | { readonly type: 'restart'; readonly why: string }
+  | { readonly type: 'vm-launched' }
+  | { readonly type: 'stage'; readonly name: string }
+  | { readonly type: 'guest-ready' }
+  | { readonly type: 'vm-paused'; readonly why: PauseReason }
+  | { readonly type: 'vm-resumed' }
+  | { readonly type: 'lost'; readonly failure: Failure }
+  | { readonly type: 'children-gone' }
+  | { readonly type: 'retry-due' };
+
+export type Effect =
+  /** Begin a start: leftovers, disk, seed, network, VM; news comes back as events. */
+  | { readonly type: 'launch' }
+  /** End the current start: cancel its waits, then guest, VM and network in order; ends in `children-gone`. */
+  | { readonly type: 'end-children' }
+  | { readonly type: 'retry-after'; readonly ms: number }
+  /** Let held connections through. */
+  | { readonly type: 'release-door' }
+  /** Hold new connections; those that are through stay. */
+  | { readonly type: 'hold-door' }
+  /** No guest will come by itself: send held connections off. */
+  | { readonly type: 'refuse-door' }
+  /** Nothing more will happen: the process may leave. */
+  | { readonly type: 'leave' };

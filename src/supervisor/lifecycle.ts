@@ -65,7 +65,7 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
       case 'stage':
         return stay({ ...state, stage: event.name });
       case 'vm-paused':
-        return paused(state.attempt, { phase: 'booting', stage: state.stage }, event.why, now);
+        return paused(state, { phase: 'booting', stage: state.stage }, event.why, now);
       case 'guest-ready':
         return enter({ phase: 'ready', since: now, ...history(state) }, { type: 'release-door' });
       default:
@@ -75,17 +75,17 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
 
   ready: (state, event, now, policy) => {
     if (event.type === 'vm-paused')
-      return paused(state.attempt, { phase: 'ready', since: state.since }, event.why, now);
+      return paused(state, { phase: 'ready', since: state.since }, event.why, now);
     return up(forgiven(state, state.since, now, policy), event, now, state);
   },
 
   paused: (state, event, now, policy) => {
-    const { attempt, was } = state;
+    const { was } = state;
     switch (event.type) {
       case 'vm-resumed':
         return was.phase === 'ready'
-          ? enter({ ...was, attempt }, { type: 'release-door' })
-          : enter({ ...was, since: now, attempt });
+          ? enter({ ...was, ...history(state) }, { type: 'release-door' })
+          : enter({ ...was, since: now, ...history(state) });
       case 'guest-ready':
         return stay({ ...state, was: { phase: 'ready', since: now } });
       case 'vm-paused':
@@ -193,12 +193,16 @@ function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy)
 const starting = (attempt: number, now: number, last?: Failure): Step =>
   enter({ phase: 'starting', since: now, ...history({ attempt, last }) }, { type: 'launch' });
 /** What goes with a start from phase to phase. */
-const history = ({ attempt, last }: { attempt: number; last?: Failure | undefined }) =>
+const history = ({ attempt, last }: History) =>
   last === undefined ? { attempt } : { attempt, last };
+interface History {
+  readonly attempt: number;
+  readonly last?: Failure | undefined;
+}
 const ending = ({ attempt }: { attempt: number }, because: Because, now: number): Step =>
   enter({ phase: 'stopping', since: now, attempt, because }, { type: 'end-children' });
-const paused = (attempt: number, was: Was, why: PauseReason, now: number): Step =>
-  enter({ phase: 'paused', since: now, attempt, was, why }, { type: 'hold-door' });
+const paused = (before: History, was: Was, why: PauseReason, now: number): Step =>
+  enter({ phase: 'paused', since: now, ...history(before), was, why }, { type: 'hold-door' });
 const stopped = (now: number): Step => enter({ phase: 'stopped', since: now }, { type: 'leave' });
 const enter = (state: State, ...effects: Effect[]): Step => ({ state, effects });
 const stay = (state: State): Step => ({ state, effects: [] });

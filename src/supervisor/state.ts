@@ -7,7 +7,10 @@ export type Because =
   | { readonly type: 'restart'; readonly why: string }
   | { readonly type: 'lost'; readonly failure: Failure };
 
-/** `attempt` counts starts in a row that have not been stable; `since` is wall time in ms at entry. */
+/**
+ * `attempt` counts starts in a row that have not been stable; `since` is wall time in ms at entry; `last` is what the start
+ * before this one was lost to.
+ */
 export type State =
   | { readonly phase: 'stopped'; readonly since: number }
   | {
@@ -21,14 +24,21 @@ export type State =
       readonly since: number;
       readonly attempt: number;
       readonly stage: string | undefined;
+      readonly last?: Failure;
     }
-  | { readonly phase: 'ready'; readonly since: number; readonly attempt: number }
+  | {
+      readonly phase: 'ready';
+      readonly since: number;
+      readonly attempt: number;
+      readonly last?: Failure;
+    }
   | {
       readonly phase: 'paused';
       readonly since: number;
       readonly attempt: number;
       readonly was: Was;
       readonly why: PauseReason;
+      readonly last?: Failure;
     }
   | {
       readonly phase: 'stopping';

@@ -68,7 +68,7 @@ export function statusOf({ state, facts, daemon, door, config, problems }: Statu
     sentence: sentenceOf(state, problems),
     ...('attempt' in state ? { attempt: state.attempt } : {}),
     ...(failureIn(state) === undefined ? {} : { because: failureIn(state) as Failure }),
-    ...('last' in state && state.last !== undefined ? { last: state.last } : {}),
+    ...('last' in state ? { last: state.last } : {}),
     ...(state.phase === 'backing-off' ? { until: iso(state.until) } : {}),
     ...facts,
     daemon,

@@ -4,13 +4,14 @@ import type { Layout } from '../config/layout.ts';
 import { changeDiff } from '../host/change-diff.ts';
 import { rootRequest, userNeeds, type Builder } from '../host/configure.ts';
 import { directoryChanges } from '../host/directories.ts';
-import type { Places } from '../host/places.ts';
-import { readReceipts } from '../host/receipts.ts';
+import { readInstalled, type Owner } from '../host/installed.ts';
+import { rootLayout, type Places } from '../host/places.ts';
 import { rootNeeds } from '../host/root-files.ts';
 
 export interface DryRun {
   readonly layout: Layout;
   readonly places: Places;
+  readonly owner: Owner;
   readonly settings: { readonly config: Config; readonly text: string };
   /** Undefined while there are none. */
   readonly keys: Pick<Builder, 'clientKey' | 'hostPublicKey'> | undefined;
@@ -18,15 +19,16 @@ export interface DryRun {
 }
 
 /** Says what a run would change; says nothing when that is nothing. */
-export function showChanges({ layout, places, settings, keys, say }: DryRun): void {
+export function showChanges({ layout, places, owner, settings, keys, say }: DryRun): void {
   const { config, text } = settings;
   for (const { path, kind } of directoryChanges(layout))
     say(kind === 'make' ? `# would make the directory ${path}` : `# would make private: ${path}`);
   if (keys === undefined)
     say(`# would make keys in ${layout.keys}; until then the guest's key is not known`);
-  const builder = { layout, places, config, settingsText: text, ...(keys ?? unknownKeys) };
+  const builder = { layout, places, owner, config, settingsText: text, ...(keys ?? unknownKeys) };
   const user = userNeeds(builder);
-  const root = rootNeeds(rootRequest(builder), readReceipts(layout.receipts));
+  const installed = readInstalled(rootLayout(places).installed);
+  const root = rootNeeds(rootRequest(builder), installed?.receipts ?? []);
   for (const change of [...user.changes, ...root.changes])
     for (const line of changeDiff(change)) say(line);
   for (const { path, purpose, content } of root.hidden) {

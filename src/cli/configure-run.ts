@@ -1,4 +1,5 @@
 /** What `configure` does, in order: check everything, then write; the user's part under the start lock, then root's. */
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { layoutOf, stateDirectoryProblems, type Layout } from '../config/layout.ts';
@@ -6,15 +7,14 @@ import { describeProblem, type Problem } from '../config/problem.ts';
 import { ensureIdentity, readIdentity, type Identity } from '../guest/identity.ts';
 import {
   applyUserChanges,
-  recordReceipts,
   rootRequest,
   userFiles,
   userNeeds,
   type Builder,
 } from '../host/configure.ts';
 import { applyDirectoryChange, directoryChanges, directoryProblems } from '../host/directories.ts';
-import { placesOf, type Places } from '../host/places.ts';
-import { readReceipts } from '../host/receipts.ts';
+import { readInstalled, refuseSecondUser, type Owner } from '../host/installed.ts';
+import { placesOf, rootLayout, type Places } from '../host/places.ts';
 import { rootNeeds, settleRoot } from '../host/root-files.ts';
 import { rootFiles, type RootAnswer } from '../host/root-part.ts';
 import { newSettings, type Asked } from '../host/settings.ts';
@@ -47,12 +47,14 @@ interface Run {
 /** Checks all of it, then changes what differs and says what that was. */
 export async function runConfigure(flags: ConfigureFlags, context: CliContext): Promise<void> {
   const settings = check(flags);
+  const places = placesOf(context.env['LINUXKIT_BUILDER_TREE']);
+  refuseSecondUser(readInstalled(rootLayout(places).installed), ownerOf(flags.root).uid);
   let said = 0;
   const run: Run = {
     flags,
     context,
     layout: layoutOf(flags.root),
-    places: placesOf(context.env['LINUXKIT_BUILDER_TREE']),
+    places,
     say: (line) => {
       said++;
       if (!flags.quiet) context.out(line);
@@ -62,7 +64,7 @@ export async function runConfigure(flags: ConfigureFlags, context: CliContext): 
     const { showChanges } = await import('./configure-dry-run.ts');
     const hasKeys = sizeIfThere(run.layout.clientKey) !== undefined;
     const keys = hasKeys ? keysOf(readIdentity(run.layout)) : undefined;
-    showChanges({ ...run, settings, keys });
+    showChanges({ ...run, owner: ownerOf(flags.root), settings, keys });
   } else {
     const builder = await userPart(run);
     await rootPart(run, builder);
@@ -106,7 +108,8 @@ async function userPart(run: Run): Promise<Builder & { readonly changed: boolean
     const hadKeys = sizeIfThere(layout.clientKey) !== undefined;
     const identity = await ensureIdentity(layout, signal);
     if (!hadKeys) say(`Made keys in ${layout.keys}`);
-    const builder = { layout, places, config, settingsText: text, ...keysOf(identity) };
+    const owner = ownerOf(flags.root);
+    const builder = { layout, places, owner, config, settingsText: text, ...keysOf(identity) };
     const { changes, byHand } = userNeeds(builder);
     const stop = AbortSignal.any([lost, signal]);
     applyUserChanges(changes, { layout, now: clock.now(), stop });
@@ -122,9 +125,10 @@ async function userPart(run: Run): Promise<Builder & { readonly changed: boolean
 }
 
 async function rootPart(run: Run, builder: Builder): Promise<void> {
-  const { layout, context, flags, say } = run;
+  const { layout, context, flags, places, say } = run;
   const request = rootRequest(builder);
-  const needs = rootNeeds(request, readReceipts(layout.receipts));
+  const installed = readInstalled(rootLayout(places).installed);
+  const needs = rootNeeds(request, installed?.receipts ?? []);
   const answer = await settleRoot({
     request,
     needs,
@@ -140,7 +144,6 @@ async function rootPart(run: Run, builder: Builder): Promise<void> {
   });
   const files = rootFiles(request);
   const changed = answer?.changed ?? [];
-  if (answer !== undefined) recordReceipts(layout, answer.receipts);
   for (const { path, purpose } of files.filter(({ path }) => changed.includes(path)))
     say(`Wrote ${path}: ${purpose}`);
   if (answer !== undefined) sayUnchanged(run, files, changed);
@@ -190,3 +193,9 @@ const keysOf = ({ client, host }: Identity) => ({
   clientKey: client.private,
   hostPublicKey: host.public,
 });
+
+/** Who runs this: the daemon's owner. */
+const ownerOf = (directory: string): Owner => {
+  const { username: name, uid } = userInfo();
+  return { name, uid, directory };
+};

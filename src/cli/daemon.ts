@@ -20,6 +20,10 @@ export function daemonVerb(program: Command, context: CliContext): void {
           if (sentence !== said) context.err(sentence);
           said = sentence;
         },
+        onStandby: (pid) =>
+          context.err(
+            `Another daemon runs here${pid === undefined ? '' : `, with pid ${pid}`}; waiting for its end.`,
+          ),
       });
       context.exit(code);
     });

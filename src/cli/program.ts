@@ -10,6 +10,7 @@ import { failureLines } from './say.ts';
 import { restartVerb, startVerb, stopVerb, waitVerb } from './run.ts';
 import { sshVerb } from './ssh.ts';
 import { statusVerb } from './status.ts';
+import { unconfigureVerb } from './unconfigure.ts';
 
 /** Everything main knows; the exit code is kept here. */
 export type World = Omit<CliContext, 'exit'>;
@@ -30,6 +31,7 @@ export async function run(argv: readonly string[], world: World, version: string
     .exitOverride();
   for (const add of [
     configureVerb,
+    unconfigureVerb,
     imageVerbs,
     startVerb,
     stopVerb,

@@ -7,7 +7,15 @@ import { applyChange, examine, type FileChange, type WantedFile } from './file-c
 import { machinesLine } from './machines.ts';
 import type { Places } from './places.ts';
 import { join } from 'node:path';
-import { readReceipts, receiptOf, withReceipt, writeReceipts, type Receipt } from './receipts.ts';
+import type { Owner } from './installed.ts';
+import {
+  readReceipts,
+  receiptOf,
+  receiptsOf,
+  withReceipt,
+  writeReceipts,
+  type Receipt,
+} from './receipts.ts';
 import { byHandOf, includeFile, type RootAnswer, type RootRequest } from './root-part.ts';
 import { alias, guestUser, includeLine, knownHostsLine, sshConfig } from './ssh.ts';
 
@@ -21,6 +29,7 @@ export interface Builder {
   /** The private key that logs in as builder, as its file holds it. */
   readonly clientKey: string;
   readonly hostPublicKey: string;
+  readonly owner: Owner;
 }
 
 /** The files of the user who owns the daemon, in the order in which they are written. */
@@ -58,11 +67,12 @@ export function userFiles(builder: Builder): readonly WantedFile[] {
 export function rootRequest({ places, config, ...builder }: Builder): RootRequest {
   const { rootHome, etcNix } = places;
   const { port, holdSeconds } = config;
-  const { clientKey, hostPublicKey } = builder;
+  const { clientKey, hostPublicKey, owner } = builder;
   const line = machinesLine({ ...config, hostPublicKey });
   return {
     rootHome,
     etcNix,
+    owner,
     port,
     holdSeconds,
     clientKey,
@@ -95,9 +105,8 @@ export function applyUserChanges(
 ): void {
   for (const change of changes) {
     stop.throwIfAborted();
-    const { wanted, before } = change;
-    if (wanted.content.kind === 'block')
-      recordReceipts(layout, [receiptOf(wanted, before?.standing, now)]);
+    const { path } = change.wanted;
+    if (!path.startsWith(`${layout.root}/`)) recordReceipts(layout, receiptsOf(change, now));
     applyChange(change);
   }
 }
@@ -107,6 +116,15 @@ export function recordReceipts({ receipts: path }: Layout, news: readonly Receip
   const known = readReceipts(path);
   const all = news.reduce(withReceipt, known);
   if (JSON.stringify(all) !== JSON.stringify(known)) writeReceipts(path, all);
+}
+
+/** Without receipts: what is certainly ours among the user's files, as if it had been recorded. */
+export function foundReceipts(layout: Layout, { home, rootHome }: Places): readonly Receipt[] {
+  const line = includeLine(layout.sshConfig);
+  const wanted = includeFile(join(home, '.ssh/config'), line, '');
+  if (home === rootHome) return [];
+  const examined = examine(wanted);
+  return examined.kind === 'right' ? [receiptOf(wanted, examined, 0)] : [];
 }
 
 function machineOption(config: Config, line: string): string {

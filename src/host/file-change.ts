@@ -36,7 +36,15 @@ export type Content =
       readonly kind: 'block';
       readonly lines: readonly string[];
       readonly edit: (now: Uint8Array) => Buffer;
+      /** Lines of others that ours take the place of. */
+      readonly replaces: (now: Uint8Array) => readonly ReplacedLine[];
     };
+
+/** A line that was there, with its number (from 0) and its line break; a character a byte. */
+export interface ReplacedLine {
+  readonly line: number;
+  readonly text: string;
+}
 
 /** Mode bits and owner of a file before we touched it. */
 export interface Standing {
@@ -85,14 +93,23 @@ export function examine(wanted: WantedFile): Examined {
     : { kind: 'right', standing: before.standing };
 }
 
-/** Makes the change: the directory if it is missing, then the file, whole. */
-export function applyChange({ wanted, before, after, mode }: FileChange): void {
-  const directory = dirname(wanted.path);
-  if (!existsSync(directory)) {
-    makeDirectory(directory, wanted.directoryMode);
-    // What the umask took away.
-    chmodSync(directory, wanted.directoryMode);
+/** The directories that have to be made for a file, outermost first. */
+export function missingDirectories(path: string): string[] {
+  const directory = dirname(path);
+  return existsSync(directory) ? [] : [...missingDirectories(directory), directory];
+}
+
+/** Makes them, each with that mode whatever the umask. */
+export function makeDirectories(file: string, mode: number): void {
+  for (const directory of missingDirectories(file)) {
+    makeDirectory(directory, mode);
+    chmodSync(directory, mode);
   }
+}
+
+/** Makes the change: the directories that are missing, then the file, whole. */
+export function applyChange({ wanted, before, after, mode }: FileChange): void {
+  makeDirectories(wanted.path, wanted.directoryMode);
   // A new file would take over the owner of the old one; what is ours must be ours.
   if (wanted.content.kind === 'whole' && before !== undefined && isForeign(before.standing))
     rmSync(wanted.path);
@@ -120,7 +137,7 @@ const isForeign = ({ uid }: Standing): boolean => process.geteuid?.() === 0 && u
 const standingOf = ({ mode, uid, gid }: Stats): Standing => ({ mode: mode & 0o7777, uid, gid });
 
 /** Where a path leads in the end, also when nothing is there. */
-function finalTarget(path: string): string {
+export function finalTarget(path: string): string {
   let at = path;
   for (let links = 0; links < 40; links++) {
     try {

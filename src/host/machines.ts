@@ -3,6 +3,7 @@
  * disables every builder, and our line in it.
  */
 import { alias, bareKey, guestUser } from './ssh.ts';
+import type { ReplacedLine } from './file-change.ts';
 import { withBlock } from './managed-block.ts';
 
 /** `old`: splits at `;` before it takes comments away, whole speed factors only. `new`: the other way round, floats too. */
@@ -61,14 +62,25 @@ export function machinesLine({ system, maxJobs, features, hostPublicKey }: LineO
 
 /** The file with our line in its block; lines for our alias from before there was a block are replaced by it. */
 export function withMachine(file: Uint8Array, line: string): Buffer {
-  const text = Buffer.from(file).toString('latin1');
+  const kept = linesOf(file).filter(({ isStray }) => !isStray);
+  const text = kept.map(({ text }) => text).join('');
+  return withBlock(Buffer.from(text, 'latin1'), [line], 'last');
+}
+
+/** The lines that withMachine takes out. */
+export const strayMachines = (file: Uint8Array): ReplacedLine[] =>
+  linesOf(file).flatMap(({ text, isStray }, line) => (isStray ? [{ line, text }] : []));
+
+function linesOf(file: Uint8Array): { readonly text: string; readonly isStray: boolean }[] {
   let inBlock = false;
-  const kept = text.split(/(?<=\n)/).filter((each) => {
-    if (each.startsWith('# >>> linuxkit-builder')) inBlock = true;
-    if (each.startsWith('# <<< linuxkit-builder')) inBlock = false;
-    return inBlock || !isOurs(each);
+  const lines = Buffer.from(file)
+    .toString('latin1')
+    .split(/(?<=\n)/);
+  return lines.map((text) => {
+    if (text.startsWith('# >>> linuxkit-builder')) inBlock = true;
+    if (text.startsWith('# <<< linuxkit-builder')) inBlock = false;
+    return { text, isStray: !inBlock && isOurs(text) };
   });
-  return withBlock(Buffer.from(kept.join(''), 'latin1'), [line], 'last');
 }
 
 /** `ssh://nix-linuxkit ...`, `root@nix-linuxkit ...`: nobody else has this alias. */

@@ -23,6 +23,7 @@ export function rootLayout({ rootHome, etcNix }: Pick<Places, 'rootHome' | 'etcN
     sshConfig: join(ours, 'ssh_config'),
     clientKey: join(ours, 'client_ed25519'),
     knownHosts: join(ours, 'known_hosts'),
+    installed: join(ours, 'installed.json'),
   };
 }
 

@@ -1,33 +1,59 @@
 /** What we changed outside the state directory, and how it was before: kept so that all of it can be undone. */
-import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { Exit, Failed } from '../system/failure.ts';
 import { readIfThere, writeWhole } from '../system/files.ts';
-import { digestOf, type Standing, type WantedFile } from './file-change.ts';
-import { withoutBlock } from './managed-block.ts';
+import { digestOf, missingDirectories, type FileChange, type WantedFile } from './file-change.ts';
 
 export const receiptSchema = v.strictObject({
   path: v.string(),
-  put: v.picklist(['whole', 'block']),
+  put: v.picklist(['whole', 'block', 'directory']),
   /** How the file was before our first change; null if there was none. */
   before: v.nullable(v.strictObject({ mode: v.number(), uid: v.number(), gid: v.number() })),
-  /** SHA-256 of what we put: the whole text, or the block's lines. */
+  /** SHA-256 of what we put: the whole text, or the block's lines; of a directory nothing. */
   digest: v.string(),
+  /** Lines of others that ours took the place of, each with its number (from 0) before that; a character a byte. */
+  replaced: v.optional(v.array(v.strictObject({ line: v.number(), text: v.string() })), []),
   /** When we last changed it, ISO 8601. */
   at: v.string(),
 });
 
 export type Receipt = Readonly<v.InferOutput<typeof receiptSchema>>;
 
-/** The receipt of a file that is now as it should be. */
-export function receiptOf(wanted: WantedFile, before: Standing | undefined, now: number): Receipt {
+/** The receipt of a file that is as it should be, or is about to be made so. */
+export function receiptOf(
+  wanted: WantedFile,
+  before: FileChange['before'] | Pick<NonNullable<FileChange['before']>, 'standing'>,
+  now: number,
+): Receipt {
+  const { content } = wanted;
+  const bytes = before !== undefined && 'bytes' in before ? before.bytes : undefined;
   return {
     path: wanted.path,
-    put: wanted.content.kind,
-    before: before ?? null,
+    put: content.kind,
+    before: before?.standing ?? null,
     digest: digestOf(wanted),
+    replaced: content.kind === 'block' && bytes !== undefined ? [...content.replaces(bytes)] : [],
     at: new Date(now).toISOString(),
   };
+}
+
+/** The receipts of a change that is about to be made: of the directories that it makes, then of the file. */
+export const receiptsOf = ({ wanted, before }: FileChange, now: number): Receipt[] => [
+  ...directoryReceipts(wanted.path, now),
+  receiptOf(wanted, before, now),
+];
+
+/** The receipts of the directories that have to be made for a file. */
+export function directoryReceipts(file: string, now: number): Receipt[] {
+  const at = new Date(now).toISOString();
+  return missingDirectories(file).map((path) => ({
+    path,
+    put: 'directory',
+    before: null,
+    digest: '',
+    replaced: [],
+    at,
+  }));
 }
 
 /** All receipts with a newer one: what was before our first change to a file stays known. */
@@ -35,34 +61,17 @@ export function withReceipt(receipts: readonly Receipt[], receipt: Receipt): rea
   const first = receipts.find(({ path }) => path === receipt.path);
   if (first === undefined) return [...receipts, receipt];
   const at = first.digest === receipt.digest ? first.at : receipt.at;
-  return receipts.map((each) => (each === first ? { ...receipt, at, before: first.before } : each));
+  // After an end between receipt and change, the same lines are met again.
+  const isNew = ({ line, text }: Receipt['replaced'][number]) =>
+    !first.replaced.some((known) => known.line === line && known.text === text);
+  const replaced = [...first.replaced, ...receipt.replaced.filter(isNew)];
+  const kept = { ...receipt, at, before: first.before, replaced };
+  return receipts.map((each) => (each === first ? kept : each));
 }
 
 /** True when the last thing we put there is what should be there: all that can be known of a file we may not read. */
 export function isRecorded(receipts: readonly Receipt[], wanted: WantedFile): boolean {
   return receipts.some(({ path, digest }) => path === wanted.path && digest === digestOf(wanted));
-}
-
-/** What undoing a receipt takes. */
-export type Undo =
-  | { readonly kind: 'nothing' }
-  | { readonly kind: 'delete' }
-  | { readonly kind: 'write'; readonly bytes: Buffer }
-  /** It is not as we left it, so it is somebody's. */
-  | { readonly kind: 'leave'; readonly why: string };
-
-/** How to undo a receipt, given what is in the file now. */
-export function undo(receipt: Receipt, now: Uint8Array | undefined): Undo {
-  if (now === undefined) return { kind: 'nothing' };
-  if (receipt.put === 'block') {
-    const bytes = withoutBlock(now);
-    if (bytes.length === 0 && receipt.before === null) return { kind: 'delete' };
-    return bytes.equals(now) ? { kind: 'nothing' } : { kind: 'write', bytes };
-  }
-  const digest = createHash('sha256').update(now).digest('hex');
-  return digest === receipt.digest
-    ? { kind: 'delete' }
-    : { kind: 'leave', why: 'it was changed by somebody else' };
 }
 
 /** The receipts in a file; none if there is no file. */

@@ -71,17 +71,22 @@ export async function settleRoot(options: RootOptions): Promise<RootAnswer | und
   say("nix-daemon runs as root, so these files have to be root's:");
   for (const { path, purpose } of paths) say(`  ${path}: ${purpose}`);
   say(`They are written by: ${asRoot.map(shellWord).join(' ')}`);
-  const [program = '', ...argv] = asRoot;
-  const ran = await run(program, argv, {
-    input: JSON.stringify(request),
-    signal: options.signal,
-  });
+  const ran = await runAsRoot(asRoot, JSON.stringify(request), options.signal);
   if (!succeeded(ran)) throw new Failed(refused(ran, asRoot));
   return parseAnswer(ran.stdout);
 }
 
+/** Runs a command that begins with sudo. A question for a password goes to the terminal by itself. */
+export async function runAsRoot(
+  [sudo = '', ...argv]: readonly string[],
+  input: string,
+  signal: AbortSignal,
+): Promise<Ran> {
+  return run(sudo, argv, { input, signal });
+}
+
 /** A word as a person's shell takes it. */
-const shellWord = (word: string): string =>
+export const shellWord = (word: string): string =>
   /^[\w./:=@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 function refused({ ended, stderr }: Ran, command: readonly string[]) {

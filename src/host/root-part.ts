@@ -5,11 +5,18 @@
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { Exit, Failed } from '../system/failure.ts';
-import { applyChange, examine, type Examined, type WantedFile } from './file-change.ts';
+import {
+  applyChange,
+  examine,
+  makeDirectories,
+  type Examined,
+  type WantedFile,
+} from './file-change.ts';
 import { withBlock } from './managed-block.ts';
-import { parseMachines, withMachine } from './machines.ts';
+import { ownerSchema, readInstalled, recordInstalled, refuseSecondUser } from './installed.ts';
+import { parseMachines, strayMachines, withMachine } from './machines.ts';
 import { rootLayout } from './places.ts';
-import { receiptOf, receiptSchema } from './receipts.ts';
+import { directoryReceipts, receiptOf, receiptsOf } from './receipts.ts';
 import { includeLine, knownHostsLine, sshConfig } from './ssh.ts';
 
 const absolute = v.pipe(v.string(), v.regex(/^\/[^"\n]*$/));
@@ -18,6 +25,7 @@ const oneLine = v.pipe(v.string(), v.regex(/^[^\n]+$/));
 const requestSchema = v.strictObject({
   rootHome: absolute,
   etcNix: absolute,
+  owner: ownerSchema,
   port: v.number(),
   holdSeconds: v.number(),
   /** The private key's file, text. */
@@ -34,8 +42,6 @@ export type RootRequest = Readonly<v.InferOutput<typeof requestSchema>>;
 const answerSchema = v.strictObject({
   /** Paths. */
   changed: v.array(v.string()),
-  /** Of all that is now as it should be, changed or not. */
-  receipts: v.array(receiptSchema),
   byHand: v.array(v.strictObject({ path: v.string(), target: v.string(), text: v.string() })),
 });
 
@@ -84,6 +90,7 @@ export function rootFiles(request: RootRequest): readonly WantedFile[] {
         kind: 'block',
         lines: [request.machinesLine],
         edit: (now) => checkedMachines(withMachine(now, request.machinesLine), request),
+        replaces: strayMachines,
       },
       mode: 0o644,
       directoryMode: 0o755,
@@ -97,16 +104,27 @@ export function includeFile(path: string, line: string, purpose: string): Wanted
   return {
     path,
     purpose,
-    content: { kind: 'block', lines: [line], edit: (now) => withBlock(now, [line], 'first') },
+    content: {
+      kind: 'block',
+      lines: [line],
+      edit: (now) => withBlock(now, [line], 'first'),
+      replaces: () => [],
+    },
     mode: 0o600,
     directoryMode: 0o700,
     byHand: `Put this line at the top of what makes ${path}:\n${line}`,
   };
 }
 
-/** Writes root's files. Run as root. */
+/** Writes root's files, each after its receipt. Run as root. */
 export function performRootPart(request: RootRequest, now: number): RootAnswer {
-  const answer: RootAnswer = { changed: [], receipts: [], byHand: [] };
+  const { owner } = request;
+  const { installed } = rootLayout(request);
+  refuseSecondUser(readInstalled(installed), owner.uid);
+  const directories = directoryReceipts(installed, now);
+  makeDirectories(installed, 0o755);
+  recordInstalled(installed, owner, directories);
+  const answer: RootAnswer = { changed: [], byHand: [] };
   for (const wanted of rootFiles(request)) {
     const examined = examine(wanted);
     switch (examined.kind) {
@@ -116,12 +134,12 @@ export function performRootPart(request: RootRequest, now: number): RootAnswer {
         answer.byHand.push(byHandOf(wanted, examined));
         break;
       case 'right':
-        answer.receipts.push(receiptOf(wanted, examined.standing, now));
+        recordInstalled(installed, owner, [receiptOf(wanted, examined, now)]);
         break;
       case 'change':
+        recordInstalled(installed, owner, receiptsOf(examined.change, now));
         applyChange(examined.change);
         answer.changed.push(wanted.path);
-        answer.receipts.push(receiptOf(wanted, examined.change.before?.standing, now));
     }
   }
   return answer;

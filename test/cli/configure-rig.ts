@@ -1,4 +1,4 @@
-/** `configure` run for real on a tree of its own that stands for /. */
+/** `configure` and `unconfigure` run for real on a tree of its own that stands for /. */
 import {
   lstatSync,
   mkdirSync,
@@ -13,6 +13,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { configureVerb } from '../../src/cli/configure.ts';
+import type { CliContext } from '../../src/cli/context.ts';
+import { unconfigureVerb } from '../../src/cli/unconfigure.ts';
 import { placesOf, rootLayout } from '../../src/host/places.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
@@ -37,9 +39,12 @@ export function configureRig() {
     places,
     layout: layoutOf(state),
     root: rootLayout(places),
-    run: (...argv: string[]) => runIn({ LINUXKIT_BUILDER_TREE: tree }, ['-d', state, ...argv]),
+    run: (...argv: string[]) =>
+      runIn({ LINUXKIT_BUILDER_TREE: tree }, ['configure', '-d', state, ...argv]),
     runWith: (env: NodeJS.ProcessEnv, ...argv: string[]) =>
-      runIn({ LINUXKIT_BUILDER_TREE: tree, ...env }, argv),
+      runIn({ LINUXKIT_BUILDER_TREE: tree, ...env }, ['configure', ...argv]),
+    unconfigure: (...argv: string[]) =>
+      runIn({ LINUXKIT_BUILDER_TREE: tree }, ['unconfigure', '-d', state, ...argv]),
     /** Every file and directory with its mode and content. */
     snapshot: () => snapshot(tree),
     read: (path: string) => readFileSync(path, 'utf8'),
@@ -52,7 +57,7 @@ async function runIn(env: NodeJS.ProcessEnv, argv: string[]): Promise<Outcome> {
   const out: string[] = [];
   const err: string[] = [];
   const program = new Command().exitOverride();
-  configureVerb(program, {
+  const context: CliContext = {
     env,
     home: '/nonexistent',
     assets: dirname(dirname(import.meta.dirname)),
@@ -63,22 +68,24 @@ async function runIn(env: NodeJS.ProcessEnv, argv: string[]): Promise<Outcome> {
     clock: systemClock,
     onStopSignal: () => undefined,
     exit: () => undefined,
-  });
+  };
+  configureVerb(program, context);
+  unconfigureVerb(program, context);
   try {
-    await program.parseAsync(['configure', ...argv], { from: 'user' });
+    await program.parseAsync(argv, { from: 'user' });
     return { out, err, failure: undefined };
   } catch (error) {
     return { out, err, failure: failureOf(error) };
   }
 }
 
-function snapshot(tree: string): Record<string, string> {
+export function snapshot(tree: string): Record<string, string> {
   const entries = readdirSync(tree, { recursive: true, encoding: 'utf8' }).sort();
   return Object.fromEntries(
     entries.map((name) => {
       const stats = lstatSync(join(tree, name));
       if (stats.isSymbolicLink()) return [name, `-> ${readlinkSync(join(tree, name))}`];
-      const mode = (stats.mode & 0o777).toString(8);
+      const mode = `${(stats.mode & 0o7777).toString(8)} ${stats.uid}:${stats.gid}`;
       return [name, stats.isFile() ? `${mode} ${readFileSync(join(tree, name), 'latin1')}` : mode];
     }),
   );

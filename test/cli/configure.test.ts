@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { withoutBlock } from '../../src/host/managed-block.ts';
 import { parseMachines } from '../../src/host/machines.ts';
-import { readReceipts } from '../../src/host/receipts.ts';
+import { readInstalled } from '../../src/host/installed.ts';
 import { run as runProgram } from '../../src/system/child.ts';
 import { configureRig } from './configure-rig.ts';
 
@@ -57,7 +57,7 @@ describe.runIf(asRoot)('configure', () => {
     const after = rig.snapshot();
     const changed = Object.keys(after).filter((name) => after[name] !== before[name]);
     expect(changed.sort()).toEqual(
-      [rig.layout.config, rig.root.machines, rig.layout.receipts]
+      [rig.layout.config, rig.root.machines, rig.root.installed]
         .map((path) => path.slice(rig.tree.length + 1))
         .sort(),
     );
@@ -96,7 +96,7 @@ describe.runIf(asRoot)('configure', () => {
     await rig.run();
     const bytes = (path: string) =>
       Buffer.from(
-        rig.snapshot()[path.slice(rig.tree.length + 1)]?.replace(/^\d+ /, '') ?? '',
+        rig.snapshot()[path.slice(rig.tree.length + 1)]?.replace(/^\d+ \d+:\d+ /, '') ?? '',
         'latin1',
       );
     expect(withoutBlock(bytes(rig.root.machines))).toEqual(machines);
@@ -107,20 +107,15 @@ describe.runIf(asRoot)('configure', () => {
     using rig = configureRig();
     writeFileSync(rig.root.machines, 'ssh://a\n', { mode: 0o640 });
     await rig.run();
-    const receipts = readReceipts(rig.layout.receipts);
-    expect(receipts.map(({ path, put }) => [path, put])).toEqual([
-      [rig.root.clientKey, 'whole'],
-      [rig.root.knownHosts, 'whole'],
-      [rig.root.sshConfig, 'whole'],
-      [rig.root.ssh, 'block'],
-      [rig.root.machines, 'block'],
-    ]);
-    expect(receipts.map(({ before }) => before?.mode)).toEqual([
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-      0o640,
+    const receipts = (readInstalled(rig.root.installed)?.receipts ?? []).filter(
+      ({ put }) => put !== 'directory',
+    );
+    expect(receipts.map(({ path, put, before }) => [path, put, before?.mode])).toEqual([
+      [rig.root.clientKey, 'whole', undefined],
+      [rig.root.knownHosts, 'whole', undefined],
+      [rig.root.sshConfig, 'whole', undefined],
+      [rig.root.ssh, 'block', undefined],
+      [rig.root.machines, 'block', 0o640],
     ]);
   });
 

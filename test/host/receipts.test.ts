@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -8,7 +8,6 @@ import {
   isRecorded,
   readReceipts,
   receiptOf,
-  undo,
   withReceipt,
   writeReceipts,
   type Receipt,
@@ -27,41 +26,21 @@ const whole = (name: string, text: string): WantedFile => ({
 });
 const block = (name: string, line: string): WantedFile => ({
   ...whole(name, ''),
-  content: { kind: 'block', lines: [line], edit: (now) => withBlock(now, [line], 'first') },
+  content: {
+    kind: 'block',
+    lines: [line],
+    edit: (now) => withBlock(now, [line], 'first'),
+    replaces: () => [],
+  },
 });
 
 function put(wanted: WantedFile): Receipt {
   const examined = examine(wanted);
   if (examined.kind !== 'change') throw new Error(`nothing to change: ${examined.kind}`);
   applyChange(examined.change);
-  return receiptOf(wanted, examined.change.before?.standing, 0);
+  return receiptOf(wanted, examined.change.before, 0);
 }
-const now = (path: string) => readFileSync(path);
-
 describe('a receipt', () => {
-  test('of a file that was not there says to delete it, while it is as we left it', () => {
-    const receipt = put(whole('new', 'ours\n'));
-    expect(receipt).toMatchObject({ put: 'whole', before: null, at: '1970-01-01T00:00:00.000Z' });
-    expect(undo(receipt, now(receipt.path))).toEqual({ kind: 'delete' });
-    expect(undo(receipt, Buffer.from('theirs'))).toMatchObject({ kind: 'leave' });
-    expect(undo(receipt, undefined)).toEqual({ kind: 'nothing' });
-  });
-
-  test('of a block says to write what was there before, byte for byte', () => {
-    const path = join(directory, 'shared');
-    const original = Buffer.from('Host *\r\n  Port 22', 'latin1');
-    writeFileSync(path, original, { mode: 0o644 });
-    const receipt = put(block('shared', 'Include "x"'));
-    expect(receipt.before).toMatchObject({ mode: 0o644 });
-    expect(undo(receipt, now(path))).toEqual({ kind: 'write', bytes: original });
-    expect(undo(receipt, original)).toEqual({ kind: 'nothing' });
-  });
-
-  test('of a block in a file of our making says to delete that', () => {
-    const receipt = put(block('made', 'x'));
-    expect(undo(receipt, now(receipt.path))).toEqual({ kind: 'delete' });
-  });
-
   test('of a second change keeps what was before the first', () => {
     const first = put(whole('twice', 'one'));
     const second = put(whole('twice', 'two'));

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readInstalled } from '../../src/host/installed.ts';
 import { rootLayout } from '../../src/host/places.ts';
 import { rootNeeds, settleRoot, type RootOptions } from '../../src/host/root-files.ts';
 import { parseRequest, performRootPart, type RootRequest } from '../../src/host/root-part.ts';
@@ -27,6 +28,7 @@ beforeEach(() => {
   request = {
     rootHome: join(tree, 'root'),
     etcNix: join(tree, 'etc/nix'),
+    owner: { name: 'jörg', uid: 1000, directory: '/state' },
     port: 24083,
     holdSeconds: 180,
     clientKey: 'PRIVATE\n',
@@ -138,13 +140,21 @@ describe("root's part", () => {
     expect(readFileSync(knownHosts, 'utf8')).toBe('nix-linuxkit ssh-ed25519 AAAA\n');
   });
 
-  test('done again, changes nothing and gives the same receipts', () => {
-    const first = performRootPart(request, 0);
-    const again = performRootPart(request, 1);
-    expect(again.changed).toEqual([]);
-    expect(again.receipts.map(({ digest }) => digest)).toEqual(
-      first.receipts.map(({ digest }) => digest),
-    );
+  test('done again, changes nothing; the receipts are where a removal finds them', () => {
+    performRootPart(request, 0);
+    const { installed, machines } = rootLayout(request);
+    const first = readFileSync(installed, 'utf8');
+    expect(statSync(installed).mode & 0o777).toBe(0o644);
+    expect(readInstalled(installed)?.receipts.map(({ path }) => path)).toContain(machines);
+    expect(performRootPart(request, 1).changed).toEqual([]);
+    expect(readFileSync(installed, 'utf8')).toBe(first);
+  });
+
+  test('is refused to a second user, by the name of the first', () => {
+    performRootPart(request, 0);
+    const second = { ...request, owner: { name: 'ann', uid: 1001, directory: '/other' } };
+    expect(() => performRootPart(second, 1)).toThrow('belongs to jörg (uid 1000)');
+    expect(readInstalled(rootLayout(request).installed)?.owner.name).toBe('jörg');
   });
 
   test.each(['', '{}', '{"rootHome": "../x"}'])('takes no garbled request: %j', (text) =>

@@ -1,0 +1,149 @@
+/** What `unconfigure` does, in order: asks, stops the daemon, root's part, the user's part, and last the state directory. */
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Layout } from '../config/layout.ts';
+import { readInstalled } from '../host/installed.ts';
+import { placesOf, rootLayout, type Places } from '../host/places.ts';
+import { lossOf, purge } from '../host/purge.ts';
+import { foundReceipts } from '../host/configure.ts';
+import { readReceipts, type Receipt } from '../host/receipts.ts';
+import { removalNeeds, settleRemoval, type RootRemoval } from '../host/root-removal.ts';
+import { applyUndo, undoingsOf, undoWords } from '../host/undo.ts';
+import { Exit, Failed } from '../system/failure.ts';
+import { makeDirectory } from '../system/files.ts';
+import { inSection } from '../system/lock.ts';
+import { isYes } from './ask.ts';
+import type { CliContext } from './context.ts';
+
+export interface UnconfigureFlags {
+  readonly purge: boolean;
+  readonly yes: boolean;
+  readonly dryRun: boolean;
+  readonly skipRoot: boolean;
+}
+
+interface Run {
+  readonly layout: Layout;
+  readonly context: CliContext;
+  readonly flags: UnconfigureFlags;
+  readonly places: Places;
+  readonly removal: RootRemoval;
+}
+
+/** Undoes what the receipts say, and nothing else. Done again after an interruption it goes on where it was. */
+export async function runUnconfigure(
+  layout: Layout,
+  context: CliContext,
+  flags: UnconfigureFlags,
+): Promise<void> {
+  const places = placesOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const { rootHome, etcNix } = places;
+  const removal = { rootHome, etcNix, directory: layout.root };
+  const run = { layout, context, flags, places, removal };
+  if (flags.dryRun) return showUndoings(run);
+  if (!hasAnything(run)) return context.out('Nothing to undo.');
+  if (flags.purge && !(await mayPurge(run))) return context.exit(Exit.general);
+  await stopEverything(run);
+  for (const line of await settleRemoval({
+    removal: run.removal,
+    isRoot: process.getuid?.() === 0,
+    skip: flags.skipRoot,
+    self: [process.execPath, join(context.assets, 'dist/main.js'), 'unconfigure'],
+    sudo: 'sudo',
+    signal: context.signal,
+    // Said in any case: a password may be asked for.
+    say: (line) => context.err(line),
+  }))
+    context.out(line);
+  sayOther(run);
+  await undoOwn(run);
+  if (flags.purge) purgeAll(run);
+  else if (existsSync(layout.root)) sayKept(run);
+}
+
+const hasAnything = (run: Run): boolean =>
+  existsSync(run.layout.config) ||
+  existsSync(run.layout.state) ||
+  receiptsOf(run).length > 0 ||
+  removalNeeds(run.removal).kind === 'undo';
+
+/** What was changed for the user: as recorded; or as found, where somebody deleted the whole state directory. */
+const receiptsOf = ({ layout, places }: Run): readonly Receipt[] =>
+  existsSync(layout.receipts) ? readReceipts(layout.receipts) : foundReceipts(layout, places);
+
+function showUndoings(run: Run): void {
+  const { layout, context, flags, removal } = run;
+  const needs = removalNeeds(removal);
+  const root = needs.kind === 'undo' ? needs.undoings : [];
+  const own = undoingsOf(receiptsOf(run));
+  const lines = [...root, ...own].flatMap((undoing) => undoWords(undoing, 'planned'));
+  const loss = flags.purge ? lossOf(layout) : [];
+  if (loss.length > 0) lines.push(`Would delete ${loss.join(', ')}, in ${layout.root}`);
+  for (const line of lines.length === 0 ? ['Nothing to undo.'] : lines) context.out(line);
+}
+
+/** Asks before what cannot be had again is deleted; before anything is done. */
+async function mayPurge({ layout, context, flags }: Run): Promise<boolean> {
+  const loss = lossOf(layout);
+  if (flags.yes || loss.length === 0) return true;
+  const what = `${loss.join(', ')}, in ${layout.root}`;
+  if (!process.stdin.isTTY || !context.isTTY)
+    throw new Failed({
+      kind: 'needs-yes',
+      message: `--purge would delete ${what}; nothing was changed.`,
+      hint: 'There is nobody to ask here. If that is what you want, add --yes.',
+      exit: Exit.usage,
+    });
+  if (await isYes(`Delete ${what}?`, context)) return true;
+  context.err('Nothing was changed.');
+  return false;
+}
+
+async function stopEverything({ layout, context }: Run): Promise<void> {
+  if (!existsSync(layout.state)) return;
+  const { stopDaemon } = await import('../supervisor/background.ts');
+  const stopped = await stopDaemon(layout, context);
+  if (stopped !== 'nothing-runs') context.out('Stopped the daemon.');
+}
+
+async function undoOwn(run: Run): Promise<void> {
+  const { layout, context } = run;
+  const { clock, signal } = context;
+  if (receiptsOf(run).length === 0) return;
+  makeDirectory(layout.state);
+  const onWaiting = () => context.err('Another command is at work in this directory; waiting.');
+  await inSection(layout.startLock, { clock, signal, onWaiting }, (lost) => {
+    const stop = AbortSignal.any([lost, signal]);
+    for (const undoing of undoingsOf(receiptsOf(run))) {
+      stop.throwIfAborted();
+      applyUndo(undoing);
+      for (const line of undoWords(undoing, 'done')) context.out(line);
+    }
+    rmSync(layout.receipts, { force: true });
+    return Promise.resolve();
+  });
+}
+
+function purgeAll({ layout, context }: Run): void {
+  const left = purge(layout);
+  context.out(
+    left.length === 0
+      ? `Deleted ${layout.root}`
+      : `Deleted what was ours in ${layout.root}; this is not, and was left: ${left.join(', ')}`,
+  );
+}
+
+function sayKept({ layout, context }: Run): void {
+  const loss = lossOf(layout);
+  if (loss.length === 0) return;
+  context.out(`Kept ${loss.join(', ')}, in ${layout.root}`);
+  context.out('To delete that as well: linuxkit-builder unconfigure --purge');
+}
+
+function sayOther({ removal, context }: Run): void {
+  const needs = removalNeeds(removal);
+  if (needs.kind !== 'other') return;
+  const { installed } = rootLayout(removal);
+  const owner = readInstalled(installed)?.owner ?? needs.owner;
+  context.out(`Left what root knows: it is the builder of ${owner.name} in ${owner.directory}.`);
+}

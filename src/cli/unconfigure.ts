@@ -1,0 +1,43 @@
+import { resolve } from 'node:path';
+import { Option, type Command } from 'commander';
+import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
+
+interface Options extends DirectoryOption {
+  readonly purge?: boolean;
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  /** False with --no-root. */
+  readonly root: boolean;
+  readonly rootPart?: string;
+}
+
+/** `unconfigure`: undoes what configure did outside the state directory; with --purge deletes that too. */
+export function unconfigureVerb(program: Command, context: CliContext): void {
+  program
+    .command('unconfigure')
+    .description('stop the daemon and undo everything that configure did outside its own directory')
+    .option(...directoryOption)
+    .option('--purge', "delete the guest's disk, the keys and the images too")
+    .option('-y, --yes', 'do not ask before deleting those')
+    .option('--dry-run', 'tell everything that would be undone, and undo nothing')
+    .option('--no-root', "leave root's files, and tell the command that undoes them")
+    .addOption(new Option('--root-part <request>', 'undo what root has recorded').hideHelp())
+    .action(async ({ rootPart, directory, ...options }: Options) => {
+      if (rootPart !== undefined) {
+        const { parseRemoval, performRemoval } = await import('../host/root-removal.ts');
+        for (const line of performRemoval(parseRemoval(rootPart))) context.out(line);
+        return;
+      }
+      const layout = layoutFor(
+        directory === undefined ? {} : { directory: resolve(directory) },
+        context,
+      );
+      const { runUnconfigure } = await import('./unconfigure-run.ts');
+      await runUnconfigure(layout, context, {
+        purge: options.purge === true,
+        yes: options.yes === true,
+        dryRun: options.dryRun === true,
+        skipRoot: !options.root,
+      });
+    });
+}

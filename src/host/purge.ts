@@ -1,0 +1,67 @@
+/** Deleting a state directory: what we put there and nothing else, since -d may have named any directory. */
+import { existsSync, lstatSync, readdirSync, rmSync, rmdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Layout } from '../config/layout.ts';
+import { errorCode } from '../system/failure.ts';
+
+/** What would be lost, in words. */
+export function lossOf({ disk, keys, images }: Layout): string[] {
+  const stats = statSync(disk, { throwIfNoEntry: false });
+  // Sparse: what it takes is its blocks of 512 bytes.
+  const used = stats === undefined ? 0 : (stats.blocks * 512) / 1024 ** 3;
+  return [
+    ...(stats === undefined ? [] : [`the guest's disk, ${used.toFixed(1)} GiB of builds`]),
+    ...(existsSync(keys) ? ['the keys'] : []),
+    ...(existsSync(images) ? ['the guest images'] : []),
+  ];
+}
+
+/** Deletes what is ours; the names of what is left, which is not. */
+export function purge(layout: Layout): string[] {
+  const { root, keys, downloads, images, state } = layout;
+  const files = [
+    layout.config,
+    layout.disk,
+    layout.example,
+    layout.sshConfig,
+    layout.receipts,
+    layout.rootRequest,
+  ];
+  for (const path of files) rmSync(path, { force: true });
+  rmSync(state, { recursive: true, force: true });
+  // Names that others use too: only what is certainly ours goes.
+  for (const name of namesIn(keys))
+    if (/^((client|root|host)_ed25519(\.pub)?|known_hosts)$/.test(name)) rmSync(join(keys, name));
+  for (const name of namesIn(downloads))
+    if (/^[0-9a-f]{64}\b/.test(name)) rmSync(join(downloads, name), { recursive: true });
+  for (const name of namesIn(images))
+    if (isImage(join(images, name))) rmSync(join(images, name), { recursive: true });
+  for (const directory of [keys, downloads, images, root]) removeIfEmpty(directory);
+  return namesIn(root);
+}
+
+/** A folder that `image build` made, or its link to the newest one. */
+function isImage(path: string): boolean {
+  const stats = lstatSync(path);
+  if (stats.isSymbolicLink()) return true;
+  return stats.isDirectory() ? namesIn(path).every(isImageFile) : isImageFile(path);
+}
+const isImageFile = (name: string): boolean =>
+  /-(kernel|initrd\.img|cmdline|manifest\.json)$/.test(name);
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return [];
+    throw error;
+  }
+}
+
+function removeIfEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) throw error;
+  }
+}

@@ -1,0 +1,170 @@
+/** Undoing what receipts say: what that takes, as data; and doing it. Newest first, the reverse of how it was made. */
+import { createHash } from 'node:crypto';
+import { readFileSync, readdirSync, rmSync, rmdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../system/failure.ts';
+import { writeWhole } from '../system/files.ts';
+import { finalTarget, type ReplacedLine } from './file-change.ts';
+import { blockLines, withoutBlock } from './managed-block.ts';
+import type { Receipt } from './receipts.ts';
+
+/** What is there now. */
+export type Found =
+  | { readonly kind: 'file'; readonly bytes: Uint8Array; readonly mode: number }
+  | { readonly kind: 'directory'; readonly names: readonly string[] }
+  | { readonly kind: 'missing' }
+  /** We may not look. */
+  | { readonly kind: 'hidden' }
+  | { readonly kind: 'in-store'; readonly target: string };
+
+/** What undoing a receipt takes. */
+export type Undo =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'delete' }
+  | { readonly kind: 'delete-directory' }
+  | { readonly kind: 'write'; readonly bytes: Buffer; readonly mode: number }
+  /** Only root can tell. */
+  | { readonly kind: 'unknown' }
+  /** It is not as we left it, so it is somebody's. */
+  | { readonly kind: 'leave'; readonly why: string };
+
+export interface Undoing {
+  readonly receipt: Receipt;
+  readonly undo: Undo;
+  /** What somebody else has changed since. */
+  readonly notes: readonly string[];
+}
+
+/** What undoing all of these takes, in the order in which it has to be done. `alsoGone` are files of ours without one. */
+export function undoingsOf(
+  receipts: readonly Receipt[],
+  alsoGone: readonly string[] = [],
+): Undoing[] {
+  const gone = new Set(alsoGone);
+  return receipts.toReversed().map((receipt) => {
+    const found = look(receipt.path, gone);
+    const undoing = { receipt, ...undoOf(receipt, found) };
+    if (/^delete/.test(undoing.undo.kind)) gone.add(receipt.path);
+    return undoing;
+  });
+}
+
+/** How to undo one receipt, given what is there. */
+export function undoOf(
+  receipt: Receipt,
+  found: Found,
+): { readonly undo: Undo; readonly notes: readonly string[] } {
+  const only = (undo: Undo) => ({ undo, notes: [] });
+  switch (found.kind) {
+    case 'missing':
+      return only({ kind: 'nothing' });
+    case 'hidden':
+      return only({ kind: 'unknown' });
+    case 'in-store':
+      return only({ kind: 'leave', why: `it is made by Nix now (${found.target})` });
+    case 'directory':
+      if (receipt.put !== 'directory') return only({ kind: 'leave', why: 'it is a directory now' });
+      return only(
+        found.names.length === 0
+          ? { kind: 'delete-directory' }
+          : { kind: 'leave', why: `it holds what is not ours: ${found.names.join(', ')}` },
+      );
+    case 'file':
+      return receipt.put === 'block' ? undoBlock(receipt, found) : only(undoWhole(receipt, found));
+  }
+}
+
+/** Does it. */
+export function applyUndo({ receipt: { path }, undo }: Undoing): void {
+  if (undo.kind === 'delete') rmSync(path);
+  if (undo.kind === 'delete-directory') rmdirSync(path);
+  if (undo.kind === 'write') writeWhole(path, undo.bytes, { mode: undo.mode });
+}
+
+/** What was done, or would be, for a person; no line where there is nothing to say. */
+export function undoWords(
+  { receipt: { path }, undo, notes }: Undoing,
+  tense: 'done' | 'planned',
+): string[] {
+  const say = (done: string, planned: string, rest: string) =>
+    `${tense === 'done' ? done : `Would ${planned}`} ${path}${rest}`;
+  const first = {
+    nothing: [],
+    unknown: [say('Did not see', 'look at', ', which only root can read')],
+    delete: [say('Deleted', 'delete', '')],
+    'delete-directory': [say('Deleted', 'delete', '/, which is empty')],
+    write: [say('Took our lines out of', 'take our lines out of', '')],
+    leave: undo.kind === 'leave' ? [say('Left', 'leave', `: ${undo.why}`)] : [],
+  }[undo.kind];
+  return [...first, ...notes.map((note) => `  ${path}: ${note}`)];
+}
+
+type FoundFile = Extract<Found, { kind: 'file' }>;
+
+function undoWhole({ digest, put }: Receipt, { bytes }: FoundFile): Undo {
+  if (put === 'directory') return { kind: 'leave', why: 'it is a file now' };
+  return sha256(bytes) === digest
+    ? { kind: 'delete' }
+    : { kind: 'leave', why: 'it was changed by somebody else' };
+}
+
+function undoBlock(receipt: Receipt, { bytes, mode }: FoundFile) {
+  const lines = blockLines(bytes);
+  if (lines === undefined) {
+    const lost = receipt.replaced.map(({ text }) => text.trim());
+    const text = Buffer.from(bytes).toString('latin1');
+    const notes = lost.every((line) => text.includes(line))
+      ? []
+      : [`It had these lines before, which are not put back: ${lost.join(' | ')}`];
+    return { undo: { kind: 'nothing' } as const, notes };
+  }
+  const restored = withReplaced(withoutBlock(bytes), receipt.replaced);
+  const { before } = receipt;
+  const notes = [
+    ...(sha256(lines.join('\n')) === receipt.digest
+      ? []
+      : [`Our lines were changed since: ${lines.join(' | ')}`]),
+    ...(before === null || before.mode === mode
+      ? []
+      : [`Its mode was ${octal(before.mode)} before and is ${octal(mode)}: left so.`]),
+  ];
+  const undo: Undo =
+    restored.length === 0 && before === null
+      ? { kind: 'delete' }
+      : { kind: 'write', bytes: restored, mode };
+  return { undo, notes };
+}
+
+/** The lines that ours took the place of, where they were; the last that was taken out comes back first. */
+function withReplaced(file: Buffer, replaced: readonly ReplacedLine[]): Buffer {
+  const text = file.toString('latin1');
+  const lines = text === '' ? [] : text.split(/(?<=\n)/);
+  const sorted = [...replaced].sort((a, b) => a.line - b.line);
+  for (const { line, text } of sorted) {
+    const before = lines[Math.min(line, lines.length) - 1];
+    const broken = before !== undefined && !before.endsWith('\n') ? '\n' : '';
+    lines.splice(line, 0, broken + text);
+  }
+  return Buffer.from(lines.join(''), 'latin1');
+}
+
+function look(path: string, gone: ReadonlySet<string>): Found {
+  const target = finalTarget(path);
+  if (target.startsWith('/nix/store/')) return { kind: 'in-store', target };
+  try {
+    const stats = statSync(path);
+    if (stats.isDirectory()) {
+      const names = readdirSync(path).filter((name) => !gone.has(join(path, name)));
+      return { kind: 'directory', names };
+    }
+    return { kind: 'file', bytes: readFileSync(path), mode: stats.mode & 0o7777 };
+  } catch (error) {
+    if (errorCode(error) === 'EACCES') return { kind: 'hidden' };
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return { kind: 'missing' };
+    throw error;
+  }
+}
+
+const sha256 = (data: Uint8Array | string): string =>
+  createHash('sha256').update(data).digest('hex');
+const octal = (mode: number): string => `0${mode.toString(8)}`;

@@ -1,0 +1,113 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { snapshot } from './configure-rig.ts';
+
+// As root the program runs as nobody; otherwise as whoever we are.
+const asRoot = process.getuid?.() === 0;
+const [uid, gid, home] = asRoot
+  ? [65534, 65534, '/nonexistent']
+  : [userInfo().uid, userInfo().gid, userInfo().homedir];
+
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await buildProgram();
+});
+afterAll(() => program[Symbol.dispose]());
+
+/** A tree that stands for /, all of it the user's, with a sudo that does what that script says. */
+function userRig(sudo: string) {
+  const tree = mkdtempSync(join(tmpdir(), 'Jörgs Rechner-'));
+  const ssh = join(tree, home, '.ssh/config');
+  for (const path of [dirname(ssh), join(tree, 'root'), join(tree, 'etc/nix'), join(tree, 'bin')])
+    mkdirSync(path, { recursive: true });
+  writeFileSync(ssh, 'Host *\n  Port 1\n');
+  chmodSync(ssh, 0o600);
+  writeFileSync(join(tree, 'bin/sudo'), `#!/bin/sh\n${sudo}\n`, { mode: 0o755 });
+  if (asRoot) chownAll(tree);
+  const env = { PATH: `${join(tree, 'bin')}:${process.env['PATH'] ?? ''}` };
+  const directory = join(tree, home, '.cache/nix-linuxkit-builder');
+  return {
+    tree,
+    ssh,
+    directory,
+    machines: join(tree, 'etc/nix/machines'),
+    run: (verb: string, ...argv: string[]) =>
+      spawnSync(process.execPath, [program.main, verb, '-d', directory, ...argv], {
+        encoding: 'utf8',
+        env: { ...env, HOME: join(tree, home), LINUXKIT_BUILDER_TREE: tree },
+        ...(asRoot ? { uid, gid } : {}),
+      }),
+    [Symbol.dispose]: () => rmSync(tree, { recursive: true }),
+  };
+}
+
+function chownAll(tree: string): void {
+  for (const name of ['.', ...readdirSync(tree, { recursive: true, encoding: 'utf8' })])
+    chownSync(join(tree, name), uid, gid);
+}
+
+describe('as an ordinary user', () => {
+  test('with sudo: configure and unconfigure go all the way', () => {
+    using rig = userRig('exec "$@"');
+    const before = snapshot(rig.tree);
+    const configured = rig.run('configure');
+    expect(configured.stderr).toContain('They are written by: sudo');
+    expect(configured.status).toBe(0);
+    expect(readFileSync(rig.machines, 'utf8')).toContain('nix-linuxkit');
+    expect(readFileSync(rig.ssh, 'utf8')).toMatch(/^# >>>.*\nInclude ".*nix-linuxkit-builder\//);
+    const undone = rig.run('unconfigure', '--purge', '--yes');
+    expect(undone.status).toBe(0);
+    expect(undone.stdout).toContain(`Took our lines out of ${rig.ssh}`);
+    rmSync(dirname(rig.directory), { recursive: true });
+    expect(snapshot(rig.tree)).toEqual(before);
+  });
+
+  test('without sudo: what is written is told and can be undone', () => {
+    using rig = userRig('echo "not in the sudoers file" >&2; exit 1');
+    const before = snapshot(rig.tree);
+    const configured = rig.run('configure');
+    expect(configured.status).toBe(77);
+    expect(configured.stderr).toContain('not in the sudoers file');
+    expect(existsSync(rig.machines)).toBe(false);
+    expect(rig.run('configure', '--no-root').status).toBe(0);
+    expect(rig.run('unconfigure', '--purge', '--yes').status).toBe(0);
+    rmSync(dirname(rig.directory), { recursive: true });
+    expect(snapshot(rig.tree)).toEqual(before);
+  });
+
+  test('a refused removal changes nothing of the user, and says what to do', () => {
+    using rig = userRig('[ -e "$0.no" ] && exit 1; exec "$@"');
+    rig.run('configure');
+    writeFileSync(join(rig.tree, 'bin/sudo.no'), '');
+    const before = readFileSync(rig.ssh);
+    const refused = rig.run('unconfigure');
+    expect(refused.status).toBe(77);
+    expect(refused.stderr).toContain('--no-root');
+    expect(readFileSync(rig.ssh)).toEqual(before);
+    expect(readFileSync(rig.machines, 'utf8')).toContain('nix-linuxkit');
+  });
+
+  test('the include is taken out even where the state directory was deleted by hand', () => {
+    using rig = userRig('exec "$@"');
+    const before = readFileSync(rig.ssh);
+    rig.run('configure');
+    rmSync(rig.directory, { recursive: true });
+    expect(rig.run('unconfigure').status).toBe(0);
+    expect(readFileSync(rig.ssh)).toEqual(before);
+    expect(existsSync(rig.machines)).toBe(false);
+  });
+});

@@ -16,6 +16,7 @@ export function daemonVerb(program: Command, context: CliContext): void {
         clock: context.clock,
         managed: isManaged(context.env),
         onStopSignal: (listener) => context.onStopSignal(listener),
+        signal: context.signal,
         onStatus: ({ sentence }) => {
           if (sentence !== said) context.err(sentence);
           said = sentence;

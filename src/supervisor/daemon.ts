@@ -27,7 +27,11 @@ export interface DaemonOptions {
    */
   readonly managed: boolean;
   readonly onStopSignal: (listener: (name: StopSignal) => void) => void;
+  /** Aborted when a stop signal came before anybody here listened to those. */
+  readonly signal: AbortSignal;
   readonly onStatus: (status: Status) => void;
+  /** Another daemon has the lock; called once, when it is managed and begins to wait. */
+  readonly onStandby: (pid: number | undefined) => void;
 }
 
 /** Wrappers send a signal twice; a second one this soon is the same one. */
@@ -40,12 +44,15 @@ export async function daemon({
   clock,
   managed,
   onStopSignal,
+  signal,
   onStatus,
+  onStandby,
 }: DaemonOptions): Promise<ExitCode> {
   const asked = new AbortController();
   onStopSignal(() => asked.abort());
+  if (signal.aborted) return Exit.ok;
   makeDirectory(layout.state);
-  const lock = await takeLock(layout, { clock, managed, signal: asked.signal });
+  const lock = await takeLock(layout, { clock, managed, onStandby, signal: asked.signal });
   if (lock === undefined) return Exit.ok;
   try {
     const settings = readSettings(layout);
@@ -109,12 +116,19 @@ async function supervise(
 /** The lock, or undefined when a stop was asked for while waiting for it. */
 async function takeLock(
   layout: Layout,
-  { clock, managed, signal }: { clock: Clock; managed: boolean; signal: AbortSignal },
+  {
+    clock,
+    managed,
+    onStandby,
+    signal,
+  }: Pick<DaemonOptions, 'clock' | 'managed' | 'onStandby'> & { signal: AbortSignal },
 ): Promise<KernelLock | undefined> {
-  for (;;) {
+  for (let told = false; ; told = true) {
     const lock = tryKernelLock(layout.daemonLock);
     if (lock !== undefined) return lock;
-    if (!managed) throw new Failed(alreadyRuns(readLive(ownPidFiles(layout))?.pid));
+    const other = readLive(ownPidFiles(layout))?.pid;
+    if (!managed) throw new Failed(alreadyRuns(other));
+    if (!told) onStandby(other);
     try {
       await clock.sleep(standbyMs, signal);
     } catch {

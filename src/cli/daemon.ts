@@ -1,5 +1,10 @@
 import type { Command } from 'commander';
+import type { DryRunOptions } from './daemon-dry-run.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
+
+interface DaemonOptions extends DirectoryOption, DryRunOptions {
+  readonly dryRun?: true;
+}
 
 /** `daemon`: the supervisor in the foreground; what launchd, systemd and `start` run. */
 export function daemonVerb(program: Command, context: CliContext): void {
@@ -7,8 +12,16 @@ export function daemonVerb(program: Command, context: CliContext): void {
     .command('daemon')
     .description('run the supervisor in the foreground')
     .option(...directoryOption)
-    .action(async (options: DirectoryOption) => {
+    .option('--dry-run', 'say what would be run, and run nothing')
+    .option('--vm <name>', 'with --dry-run: this program in place of the configured one')
+    .option('--network <name>', 'with --dry-run: this network in place of the configured one')
+    .option('--json', 'with --dry-run: as JSON')
+    .action(async (options: DaemonOptions) => {
       const layout = layoutFor(options, context);
+      if (options.dryRun === true) {
+        const { showPlan } = await import('./daemon-dry-run.ts');
+        return showPlan(layout, options, context);
+      }
       const { daemon } = await import('../supervisor/daemon.ts');
       let said = '';
       const code = await daemon({

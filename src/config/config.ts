@@ -1,5 +1,6 @@
 /** config.json: what a builder is, chosen once on the host. Parsed whole: a frozen Config, or every Problem. */
 import * as v from 'valibot';
+import { networkNames, vmNames, vmProblems, type NetworkName } from './machine.ts';
 import type { Problem } from './problem.ts';
 
 /** Nix's name for the Linux machine that a host can run at full speed. */
@@ -32,9 +33,9 @@ const feature = v.pipe(
 
 const schema = v.strictObject({
   /** Which program runs the guest. */
-  vm: v.optional(v.picklist(['qemu'], 'must be qemu'), 'qemu'),
-  /** Which program gives it its network; `user` is QEMU's own. */
-  network: v.optional(v.picklist(['user'], 'must be user'), 'user'),
+  vm: v.optional(v.picklist(vmNames, `must be ${vmNames.join(' or ')}`), 'qemu'),
+  /** Which program gives it its network; `user` is QEMU's own. Left out: QEMU's own, or for HyperKit what is installed. */
+  network: v.optional(v.picklist(networkNames, `must be ${networkNames.join(', ')}`)),
   cpus: v.optional(whole('CPUs', 1, 512)),
   memoryMiB: v.optional(whole('MiB', 512, 4 * 1024 * 1024)),
   diskGiB: v.optional(whole('GiB', 2, 64 * 1024)),
@@ -53,6 +54,8 @@ const schema = v.strictObject({
   /** How long the front door holds a connection for a guest that is not ready yet, in seconds. */
   holdSeconds: v.optional(whole('seconds', 10, 3600), 180),
   verbose: v.optional(v.boolean('must be true or false'), false),
+  /** Whether launchd or systemd starts the daemon at login; by default on macOS. */
+  autostart: v.optional(v.boolean('must be true or false')),
 });
 
 /** What stands in the file: every field may be absent. */
@@ -60,7 +63,12 @@ export type ConfigFile = v.InferInput<typeof schema>;
 
 /** A builder's settings, complete; nobody tests for undefined after this (`bundle` has no default to give). */
 export type Config = Readonly<
-  Omit<v.InferOutput<typeof schema>, 'bundle' | 'cpus' | 'memoryMiB' | 'diskGiB' | 'maxJobs'> & {
+  Omit<
+    v.InferOutput<typeof schema>,
+    'bundle' | 'network' | 'cpus' | 'memoryMiB' | 'diskGiB' | 'maxJobs'
+  > & {
+    /** `auto`: what is installed, decided at each start. */
+    network: NetworkName | 'auto';
     cpus: number;
     memoryMiB: number;
     diskGiB: number;
@@ -115,6 +123,7 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
   const maxJobs = file.maxJobs ?? Math.max(1, Math.min(cpus, Math.floor(memoryMiB / 1024)));
   return Object.freeze({
     ...file,
+    network: file.network ?? (file.vm === 'qemu' ? 'user' : 'auto'),
     cpus,
     memoryMiB,
     // Sparse: what is not used costs nothing; but a disk larger than its file system could only ever disappoint.
@@ -168,6 +177,7 @@ function hostProblems(json: unknown, host: HostFacts): Problem[] {
       'GiB of disk',
       `Choose at most ${host.diskGiB}; ${host.diskFreeGiB} GiB of it are free now.`,
     ),
+    ...vmProblems(file, host),
     ...(file['accelerator'] === 'hvf' && host.platform !== 'darwin'
       ? [{ path: 'accelerator', value: 'hvf', message: 'exists on macOS only', hint: 'Use auto.' }]
       : []),

@@ -64,6 +64,8 @@ export function layoutOf(root: string) {
     consoleRing: join(state, 'console-ring'),
     /** Decoded console lines with times, over many boots; rotated by size. */
     consoleLog: join(state, 'console.log'),
+    /** SHA-256 of the file by which launchd or systemd was last told of the daemon; written by `start`. */
+    serviceLoaded: join(state, 'service.sha256'),
     /** The daemon's log: one JSON a line; rotated by size. */
     log: join(state, 'daemon.log'),
     /** What a daemon in the background prints: its sentences, and the stack of a bug. Begun anew by `start`. */
@@ -73,6 +75,20 @@ export function layoutOf(root: string) {
     networkOutput: join(state, 'network.out'),
     /** Base initrd plus this start's seed; 0600, since it holds keys. */
     initrd: join(state, 'initrd'),
+    /** What was there when a guest froze: a folder each, the newest ten. */
+    incidents: join(state, 'incidents'),
+    /** VPNKit's Ethernet protocol: made by the network program, dialled by HyperKit. */
+    vpnkitSocket: join(state, 'vpnkit_eth.sock'),
+    /** The same for QEMU's framing: made by gvproxy. */
+    streamSocket: join(state, 'net.sock'),
+    /** gvproxy's own interface, with its way to the guest. */
+    gvproxy: join(state, 'gvproxy.sock'),
+    /** Who the guest's card is to VPNKit. */
+    vpnkitUuid: join(state, 'vpnkit.uuid'),
+    /** HyperKit's way to the guest's vsock ports; made by it beside a socket or link a port, and never removed. */
+    vsock: join(state, 'connect'),
+    /** Name of the terminal that HyperKit's guest has for a console; nobody reads it. */
+    tty: join(state, 'tty'),
     /** QEMU's machine protocol. */
     qmp: join(state, 'qmp.sock'),
     /** The guest agent's channel. */

@@ -180,7 +180,8 @@ class FrontDoor implements Door {
     const pair = [client.held.giveBack(), guest] as const;
     this.#open.add(pair);
     this.#letIn();
-    const end = await splice(...pair);
+    const late = tunnel.kind === 'unix' && tunnel.endsTogether === true;
+    const end = await splice(...pair, late ? { clock, silenceMs: lateEndMs } : undefined);
     this.#open.delete(pair);
     this.#bytesOfEnded += carried(pair);
     this.#log('debug', 'door-ended', { client: client.number, ...end });
@@ -204,6 +205,9 @@ class FrontDoor implements Door {
     return this.#options.log;
   }
 }
+
+/** Far less than the 30 s after which HyperKit cuts a half-closed stream off. */
+const lateEndMs = 3_000;
 
 const carried = ([client, guest]: readonly [Socket, Socket]): number =>
   client.bytesRead + guest.bytesRead;

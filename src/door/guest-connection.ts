@@ -2,9 +2,10 @@
  * A connection to the guest's sshd. That a tunnel accepts proves nothing: user-mode networks accept while the guest is
  * down, then say nothing or close. So it counts only when sshd's own greeting was read from it.
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Tunnel } from '../config/tunnel.ts';
-import type { Clock } from '../system/clock.ts';
+import { reasonOf, type Clock } from '../system/clock.ts';
+import { dial } from '../system/dial.ts';
 import type { Log } from '../system/log.ts';
 
 const greeting = Buffer.from('SSH-2.0-');
@@ -23,7 +24,7 @@ export async function reachGuest(
 ): Promise<Socket | undefined> {
   for (let attempt = 0; !signal.aborted; attempt++) {
     const { silenceMs, delayMs } = patience(attempt);
-    const dialled = await dial(tunnel, { clock, silenceMs, signal });
+    const dialled = await greet(tunnel, { clock, silenceMs, signal });
     if (dialled.greeted) return dialled.socket;
     log('debug', 'door-tunnel-not-yet', { attempt, why: dialled.why, againMs: delayMs });
     await clock.sleep(delayMs, signal).catch(() => undefined);
@@ -52,9 +53,30 @@ interface DialOptions {
   readonly signal: AbortSignal;
 }
 
-function dial(tunnel: Tunnel, { clock, silenceMs, signal }: DialOptions): Promise<Dialled> {
-  const { host, port } = tunnel;
-  const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+async function greet(tunnel: Tunnel, options: DialOptions): Promise<Dialled> {
+  const { clock, silenceMs, signal } = options;
+  const scope = new AbortController();
+  const onAbort = () => scope.abort(new Error('nobody waits for it any more'));
+  const onSilence = () => scope.abort(new Error(`it was silent for ${silenceMs} ms`));
+  const cancel = clock.after(silenceMs, onSilence);
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    const socket = await dial(tunnel, scope.signal);
+    const why = await untilGreeted(socket, scope.signal);
+    if (why === undefined) return { greeted: true, socket };
+    socket.on('error', () => undefined).destroy();
+    return { greeted: false, why };
+  } catch (error) {
+    return { greeted: false, why: (error as Error).message };
+  } finally {
+    cancel();
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Undefined when sshd greets, its greeting still to be read; else what came instead. */
+function untilGreeted(socket: Socket, signal: AbortSignal): Promise<string | undefined> {
   const got: Buffer[] = [];
   return new Promise((resolve) => {
     const onData = (chunk: Buffer) => {
@@ -65,23 +87,17 @@ function dial(tunnel: Tunnel, { clock, silenceMs, signal }: DialOptions): Promis
     };
     const onEnd = () => settle('it was closed without a greeting');
     const onError = (error: Error) => settle(error.message);
-    const onAbort = () => settle('nobody waits for it any more');
-    const cancel = clock.after(silenceMs, () => settle(`it was silent for ${silenceMs} ms`));
+    const onAbort = () => settle(reasonOf(signal).message);
     const settle = (why?: string) => {
-      cancel();
       signal.removeEventListener('abort', onAbort);
       socket.off('data', onData).off('end', onEnd).off('close', onEnd).off('error', onError);
-      socket.on('error', () => undefined);
-      if (why === undefined) {
-        socket.pause();
-        socket.unshift(Buffer.concat(got));
-        return resolve({ greeted: true, socket });
-      }
-      socket.destroy();
-      resolve({ greeted: false, why });
+      socket.pause();
+      if (why === undefined) socket.unshift(Buffer.concat(got));
+      resolve(why);
     };
-    socket.on('data', onData).on('end', onEnd).on('close', onEnd).on('error', onError);
+    if (signal.aborted) return onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
+    socket.on('end', onEnd).on('close', onEnd).on('error', onError).on('data', onData).resume();
   });
 }
 

@@ -1,16 +1,24 @@
 /** Two connections made one. */
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream';
+import { pipeline as pipelined } from 'node:stream/promises';
+import type { Clock } from '../system/clock.ts';
 
 /** How a spliced pair ended: `reset` names the first error of either end. */
 export type SpliceEnd =
   { readonly kind: 'finished' } | { readonly kind: 'reset'; readonly why: string };
 
+/** For a guest's end that is cut off some time after our half was ended: that half is ended when the guest has been silent. */
+export interface LateEnd {
+  readonly clock: Clock;
+  readonly silenceMs: number;
+}
+
 /**
  * Carries bytes both ways until both ends have ended. Each half closes by itself (both sockets must be allowHalfOpen), a
  * slow end slows the other, an error of one end destroys both. Settles once, never rejects.
  */
-export async function splice(client: Socket, guest: Socket): Promise<SpliceEnd> {
+export async function splice(client: Socket, guest: Socket, late?: LateEnd): Promise<SpliceEnd> {
   let why: string | undefined;
   const carry = (from: Socket, to: Socket, name: string) =>
     new Promise<void>((resolve) => {
@@ -19,9 +27,26 @@ export async function splice(client: Socket, guest: Socket): Promise<SpliceEnd> 
         resolve();
       });
     });
-  await Promise.all([
-    carry(client, guest, 'client to guest'),
-    carry(guest, client, 'guest to client'),
-  ]);
+  const there =
+    late === undefined
+      ? carry(client, guest, 'client to guest')
+      : carryLate(client, guest, late).catch((error: unknown) => {
+          why ??= `client to guest: ${(error as Error).message}`;
+        });
+  await Promise.all([there, carry(guest, client, 'guest to client')]);
   return why === undefined ? { kind: 'finished' } : { kind: 'reset', why };
+}
+
+/** The way to the guest, with its end put off until the guest has said nothing for silenceMs, or has ended too. */
+async function carryLate(client: Socket, guest: Socket, { clock, silenceMs }: LateEnd) {
+  await pipelined(client, guest, { end: false });
+  const over = new AbortController();
+  const onOver = () => over.abort();
+  guest.once('end', onOver).once('close', onOver);
+  if (guest.readableEnded || guest.destroyed) onOver();
+  for (let heard = -1; !over.signal.aborted && heard !== guest.bytesRead;) {
+    heard = guest.bytesRead;
+    await clock.sleep(silenceMs, over.signal).catch(() => undefined);
+  }
+  guest.off('end', onOver).off('close', onOver).end();
 }

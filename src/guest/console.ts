@@ -1,9 +1,9 @@
 /** The guest's console: bytes that a VM program leaves in a file, as lines, live and in a log that spans boots. */
-import { closeSync, fstatSync, openSync, readSync, truncateSync } from 'node:fs';
 import type { Clock } from '../system/clock.ts';
-import { errorCode } from '../system/failure.ts';
+import { Ring } from '../system/ring.ts';
 import { LineSplitter, Tail } from '../system/tail.ts';
 import { ConsoleLog, plainText, type ConsoleLine, type ConsoleLogOptions } from './console-log.ts';
+import { rescue } from './last-words.ts';
 
 export type { ConsoleLine } from './console-log.ts';
 
@@ -12,8 +12,8 @@ export interface ConsoleOptions {
   readonly path: string;
   /** The log of decoded lines, with times, over many boots. */
   readonly logPath: string;
-  /** How the VM program writes it. `append`: a file that grows, opened O_APPEND. */
-  readonly kind: 'append';
+  /** How the VM program writes it. `append`: a file that grows, opened O_APPEND. `ring`: see system/ring.ts. */
+  readonly kind: 'append' | 'ring';
   readonly clock: Clock;
   readonly onLine: (line: ConsoleLine) => void;
   /** So many bytes came at once, or were overwritten, that they were not read. */
@@ -43,7 +43,7 @@ export interface Console {
  */
 export function openConsole(options: ConsoleOptions): Console {
   const log = new ConsoleLog(options.logPath, options.rotation);
-  rescue(options.path, log, options.clock.now());
+  rescue[options.kind](options.path, log, options.clock.now());
   log.mark(options.clock.now(), 'boot');
   return new OpenConsole(options, log);
 }
@@ -118,6 +118,7 @@ const settledMs = 5_000;
 /** Where bytes come from: one entry for each way in which VM programs write their console. */
 const sources: Record<ConsoleOptions['kind'], (options: SourceOptions) => Source> = {
   append: (options) => new Tail(options),
+  ring: (options) => new Ring(options),
 };
 
 interface SourceOptions {
@@ -132,48 +133,4 @@ interface Source {
   poke(): void;
   pollEvery(ms: number): void;
   stop(): Promise<void>;
-}
-
-/** The last words of a guest whose daemon did not live to read them: appended without those that it did read. */
-function rescue(path: string, log: ConsoleLog, at: number): void {
-  const left = takeEnd(path);
-  if (left === undefined) return;
-  const splitter = new LineSplitter();
-  const texts = [...splitter.push(left), ...splitter.end()].map(plainText);
-  const unread = texts.slice(endOfKnown(texts, log.lastOfBoot(knownLines)));
-  if (unread.length === 0) return;
-  log.mark(at, 'left unread by the boot before');
-  log.append(unread.map((text) => ({ at, text })));
-}
-
-/** How many lines are compared to find what is known: boots repeat single lines, not this many in a row. */
-const knownLines = 5;
-
-/** The index behind the last place in texts where the known lines stand in a row; 0 when they stand nowhere. */
-function endOfKnown(texts: readonly string[], known: readonly string[]): number {
-  if (known.length === 0) return 0;
-  for (let end = texts.length; end > 0; end--) {
-    const run = known.slice(-end);
-    if (run.every((text, n) => texts[end - run.length + n] === text)) return end;
-  }
-  return 0;
-}
-
-/** The last bytes of a file, which is empty afterwards; undefined where there are none. */
-function takeEnd(path: string, maxBytes = 256 * 1024): Buffer | undefined {
-  try {
-    const fd = openSync(path, 'r');
-    try {
-      const { size } = fstatSync(fd);
-      const buffer = Buffer.alloc(Math.min(size, maxBytes));
-      const length = readSync(fd, buffer, 0, buffer.length, size - buffer.length);
-      truncateSync(path);
-      return length === 0 ? undefined : buffer.subarray(0, length);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    return undefined;
-  }
 }

@@ -9,6 +9,7 @@ import { programMissing, tryProgram } from '../system/program.ts';
 import { stage } from '../system/stage.ts';
 import { Answer, hello, maxClockOffsetMs } from './probe-answer.ts';
 import { sshHint } from './ssh-words.ts';
+import { openWicket, type Wicket } from './wicket.ts';
 
 /** What must hold for a guest to be ready. */
 export type Requirement = 'ssh-missing' | 'ssh' | 'nix' | 'clock';
@@ -64,7 +65,11 @@ export async function probeGuest(options: ProbeOptions): Promise<Probe> {
 }
 
 /** ssh's options: nothing of the user's, so that the probe sees what the guest does and not what a config does. */
-function sshArgv({ tunnel, layout, timeoutMs }: ProbeOptions, command: string): string[] {
+function sshArgv(
+  { layout, timeoutMs }: ProbeOptions,
+  { host, port }: Wicket,
+  command: string,
+): string[] {
   const settings = [
     'BatchMode=yes',
     'IdentitiesOnly=yes',
@@ -85,7 +90,7 @@ function sshArgv({ tunnel, layout, timeoutMs }: ProbeOptions, command: string): 
   return [
     ...['-F', 'none', '-x', '-T', '-i', layout.clientKey],
     ...settings.flatMap((setting) => ['-o', setting]),
-    ...['-p', String(tunnel.port), '-l', 'builder', tunnel.host, command],
+    ...['-p', String(port), '-l', 'builder', host, command],
   ];
 }
 
@@ -104,7 +109,8 @@ async function converse(
   // ssh may end before it has read this.
   input.on('error', () => undefined);
   input.write(hello);
-  const { output, ended } = stage(ssh, sshArgv(options, remoteCommand), input, { signal });
+  const argv = sshArgv(options, await openWicket(options.tunnel, signal), remoteCommand);
+  const { output, ended } = stage(ssh, argv, input, { signal });
   const answered = new Promise<'answered'>((resolve) =>
     output.on('data', (chunk: Buffer) => {
       if (answer.take(chunk)) resolve('answered');

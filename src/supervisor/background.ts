@@ -10,11 +10,10 @@ import { silent } from '../system/log.ts';
 import { readLive } from '../system/pidfile.ts';
 import { tryProgram } from '../system/program.ts';
 import { until } from '../system/wait.ts';
-import { qemu } from '../vm/qemu-machine.ts';
+import { vmDrivers } from '../vm/drivers.ts';
 import { configInvalid } from './failure.ts';
 import { ownPidFiles, readSettings } from './daemon.ts';
-import { endLeftover } from './leftovers.ts';
-import { vmLeftover } from './start.ts';
+import { endLeftovers } from './left-behind.ts';
 import { readStatus } from './status.ts';
 
 export interface Terminal {
@@ -30,17 +29,38 @@ const startMs = 20_000;
 /** A stop is over in 25 s. */
 const stopMs = 30_000;
 
-/** Starts the daemon unless one runs. Resolves when it has said its first status. */
+/**
+ * Starts the daemon unless one runs, in a session of its own or by asking its keeper (launchd, systemd). Resolves when it has
+ * said its first status.
+ */
 export async function startDaemon(
   layout: Layout,
-  { env, clock, signal, assets }: Terminal,
+  terminal: Terminal,
+  keeper?: () => Promise<void>,
 ): Promise<{ pid: number; already: boolean }> {
+  const { clock, signal } = terminal;
   const running = readStatus(layout);
   if (running.daemon === 'alive') return { pid: running.status.daemon.pid, already: true };
   const { problems } = readSettings(layout);
   if (problems.length > 0) throw new Failed(configInvalid(problems));
   makeDirectory(layout.state);
-  const child = spawnDetached(
+  const child = keeper === undefined ? startDetached(layout, terminal) : await keeper();
+  const isUp = () => readStatus(layout).daemon === 'alive';
+  const came = await until(isUp, {
+    clock,
+    signal,
+    everyMs: 20,
+    timeoutMs: startMs,
+    ...(child === undefined ? {} : { orEnded: child.ended }),
+  });
+  const status = readStatus(layout);
+  if (came === 'held' && status.daemon === 'alive')
+    return { pid: status.status.daemon.pid, already: false };
+  throw new Failed(didNotStart(layout));
+}
+
+function startDetached(layout: Layout, { env, assets }: Terminal) {
+  return spawnDetached(
     {
       program: process.execPath,
       argv: [join(assets, 'dist/main.js'), 'daemon', '--directory', layout.root],
@@ -49,18 +69,6 @@ export async function startDaemon(
     },
     layout.daemonOutput,
   );
-  const isUp = () => readStatus(layout).daemon === 'alive';
-  const came = await until(isUp, {
-    clock,
-    signal,
-    everyMs: 20,
-    timeoutMs: startMs,
-    orEnded: child.ended,
-  });
-  const status = readStatus(layout);
-  if (came === 'held' && status.daemon === 'alive')
-    return { pid: status.status.daemon.pid, already: false };
-  throw new Failed(didNotStart(layout));
 }
 
 /** What the daemon may know of the terminal's environment: where programs and the user's files are. */
@@ -86,14 +94,15 @@ export async function stopDaemon(
   }
   const { config } = readSettings(layout);
   if (config === undefined || !isLockedFile(layout)) return 'nothing-runs';
-  const program = tryProgram(qemu.program(config)) ?? qemu.program(config);
-  await endLeftover(vmLeftover({ layout, driver: qemu, clock }, program), clock, signal, silent);
+  const driver = vmDrivers[config.vm];
+  const program = tryProgram(driver.program(config)) ?? driver.program(config);
+  await endLeftovers({ layout, driver, program, clock, log: silent }, signal);
   return 'leftover-ended';
 }
 
 const isLockedFile = (layout: Layout): boolean => {
   try {
-    return isLocked(layout.vmLock);
+    return isLocked(layout.vmLock) || isLocked(layout.networkLock);
   } catch {
     return false;
   }

@@ -1,6 +1,7 @@
 /** The long-running process: takes the one lock, reads the config, runs the supervisor, listens to signals. */
 import type { Layout } from '../config/layout.ts';
 import { parseConfig } from '../config/config.ts';
+import { watchForSleep } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
 import { Exit, Failed, failureOf, type ExitCode, type Failure } from '../system/failure.ts';
 import { makeDirectory, readIfThere } from '../system/files.ts';
@@ -11,7 +12,6 @@ import { readLive, removePid, writePid } from '../system/pidfile.ts';
 import { identify } from '../system/process.ts';
 import type { StopSignal } from '../system/signals.ts';
 import { watchFile } from '../system/watch.ts';
-import { qemu } from '../vm/qemu-machine.ts';
 import { defaultPolicy } from './backoff.ts';
 import { openControl } from './control.ts';
 import { configInvalid } from './failure.ts';
@@ -63,7 +63,7 @@ export async function daemon({
     if (me === undefined) throw new Error('this process cannot see itself');
     writePid(ownPidFiles(layout), me.pid, me.program);
     const supervisor = new Supervisor(
-      { layout, driver: qemu, clock, log, policy: defaultPolicy, daemon: me, onStatus },
+      { layout, clock, log, policy: defaultPolicy, daemon: me, onStatus },
       settings,
     );
     await supervise(supervisor, { layout, clock, log, onStopSignal, asked: asked.signal });
@@ -98,16 +98,22 @@ async function supervise(
   const control = await openControl(
     layout,
     {
-      drain: () => ({ open: supervisor.drain() }),
-      undrain: () => (supervisor.undrain(), {}),
-      door: () => supervisor.doorCounts(),
+      drain: () => (supervisor.gate.drain(), supervisor.gate.counts()),
+      undrain: () => (supervisor.gate.undrain(), {}),
+      door: () => supervisor.gate.counts(),
       restart: () => (supervisor.dispatch({ type: 'restart', why: 'asked for' }), {}),
     },
     log,
   );
+  const unwatchSleep = watchForSleep(
+    clock,
+    () => supervisor.tick(),
+    (sleptMs) => supervisor.woke(sleptMs),
+  );
   const unwatch = watchFile(layout.config, () => supervisor.settle(readSettings(layout)));
   supervisor.dispatch({ type: asked.aborted ? 'stop' : 'start' });
   await supervisor.left;
+  unwatchSleep();
   control.close();
   await unwatch();
   log('info', 'daemon-left');

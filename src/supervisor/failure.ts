@@ -1,4 +1,5 @@
 /** What can go wrong with the children and the guest, in words; and which of it no second try can mend. */
+import { frozenMs } from './vital-signs.ts';
 import { lockHeld, type Ended } from '../system/child.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import { Exit, type Failure } from '../system/failure.ts';
@@ -23,6 +24,12 @@ const permanent: ReadonlySet<string> = new Set([
   'disk-unreadable',
   'disk-shrinks',
   'no-accelerator',
+  'vm-would-refuse',
+  'vm-usage',
+  'vm-aborted',
+  'vm-forbidden',
+  'vm-path-too-long',
+  'vm-kernel-refused',
   'guest-seed-missing',
   'guest-root-broken',
   'guest-disk-missing',
@@ -69,6 +76,25 @@ export function vmExited(
   };
 }
 
+/** The network program ended: its exit code says nothing, since 0 is also its code for what it could not do. */
+export function networkExited(program: string, ended: Ended, lines: readonly string[]): Failure {
+  if (ended.kind === 'exited' && ended.code === lockHeld)
+    return {
+      kind: 'network-lock-held',
+      message: `${program} was not started: another network process of this builder still holds its lock.`,
+      hint: 'It is looked for again at the next attempt.',
+      exit: Exit.temporary,
+    };
+  const last = lines.at(-1);
+  return {
+    kind: 'network-exited',
+    message: `The network program ${program} ${describeEnded(ended)}.${last === undefined ? '' : ` It said last: ${last}`}`,
+    hint: 'The guest has no network without it. Its own words are in: linuxkit-builder logs.',
+    exit: Exit.unavailable,
+    lines,
+  };
+}
+
 /** The kernel said that it cannot go on. */
 export const guestPanicked = (text: string, lines: readonly string[]): Failure => ({
   kind: 'guest-panicked',
@@ -99,3 +125,16 @@ export const configInvalid = (problems: readonly Problem[]): Failure => ({
   exit: Exit.config,
   lines: problems.map(describeProblem),
 });
+
+/** Nothing in the guest has moved for too long. */
+export const guestFrozen = (lines: readonly string[]): Failure => ({
+  kind: 'guest-frozen',
+  message: `The guest is frozen: for ${frozenMs / 1000} s neither its agent, nor sshd, console, disk or any connection gave a sign of life.`,
+  hint: 'What was there is kept in nix-state/incidents.',
+  exit: Exit.unavailable,
+  lines,
+});
+
+/** Worth keeping the evidence of. */
+export const isIncident = ({ kind }: Failure): boolean =>
+  kind === 'guest-frozen' || kind === 'guest-panicked';

@@ -1,17 +1,27 @@
 /** One start and all that belongs to it. Ending it cancels its waits and drops its late news at the door. */
 import type { Layout } from '../config/layout.ts';
+import type { Tunnel } from '../config/tunnel.ts';
+import { reachGuest } from '../door/guest-connection.ts';
 import type { ConsoleLine } from '../guest/console.ts';
+import { GuestAgent } from '../guest/agent.ts';
+import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
-import type { Failure } from '../system/failure.ts';
-import type { Log } from '../system/log.ts';
+import { failureOf, type Failure } from '../system/failure.ts';
+import { silent, type Log } from '../system/log.ts';
 import type { Choice } from '../vm/accelerator.ts';
 import { BootWatch } from './boot-watch.ts';
-import type { Running } from './start.ts';
+import { untilRoom } from './disk-room.ts';
+import type { PauseReason } from './state.ts';
+import { Vigil } from './vigil.ts';
+import type { Health } from './vital-signs.ts';
+import type { Running } from './children.ts';
 import type { Facts, Seen } from './status.ts';
 
 export interface ScopeNews {
   readonly onStage: (name: string) => void;
   readonly onLost: (failure: Failure) => void;
+  readonly onPaused: (why: PauseReason) => void;
+  readonly onResumed: () => void;
   /** The facts changed. */
   readonly onChange: () => void;
 }
@@ -26,6 +36,12 @@ export class Scope {
   #facts: Facts = {};
   readonly running: Running = {};
   readonly watch: BootWatch;
+  /** One a boot: its channel serves one client at a time. */
+  readonly agent: GuestAgent;
+  /** Time in which the guest could have done something. */
+  readonly #awake: AwakeClock;
+  readonly #layout: Layout;
+  #vigil: Vigil | undefined;
   /** Settles when this start acquires nothing more. */
   launched: Promise<void> = Promise.resolve();
 
@@ -34,11 +50,15 @@ export class Scope {
     this.#clock = clock;
     this.#log = log;
     this.#begunAt = clock.monotonic();
+    this.#layout = layout;
+    this.#awake = new AwakeClock(clock);
+    this.agent = new GuestAgent({ path: layout.agent, clock });
     this.watch = new BootWatch({
-      ...{ layout, clock, log },
+      ...{ layout, log, agent: this.agent },
+      clock: this.#awake,
       onStage: (name, uptimeS) => this.#onStage(name, uptimeS),
       onLost: (failure) => this.#whileAlive(() => news.onLost(failure)),
-      lastLines: () => this.running.console?.last(20) ?? [],
+      lastLines: () => this.lastLines(),
     });
   }
 
@@ -50,9 +70,17 @@ export class Scope {
     return { ...this.#facts, timeline: [...this.#timeline] };
   }
 
+  /** The console's last lines. */
+  lastLines(count = 20): readonly string[] {
+    return this.running.console?.last(count) ?? [];
+  }
+
   end(): void {
     this.#controller.abort(new Error('this start was ended'));
   }
+
+  /** A child ended or cannot do its work. */
+  readonly onLost = (failure: Failure): void => this.#whileAlive(() => this.#news.onLost(failure));
 
   readonly onLine = (line: ConsoleLine): void => this.watch.read(line.text);
 
@@ -73,6 +101,64 @@ export class Scope {
     const known = Object.entries(facts).filter(([, value]) => value !== undefined);
     this.#facts = { ...this.#facts, ...(Object.fromEntries(known) as Facts) };
     this.#whileAlive(this.#news.onChange);
+  }
+
+  readonly onPaused = (why: PauseReason): void => {
+    this.#log('warn', 'vm-paused', { why });
+    this.#awake.pause();
+    this.#news.onPaused(why);
+    if (why !== 'disk-full') return;
+    this.#vigil?.halt();
+    const { machine } = this.running;
+    if (machine === undefined) return;
+    const again = () => machine.resume();
+    const room = { path: this.#layout.disk, clock: this.#clock, signal: this.signal };
+    void untilRoom(room)
+      .then(again)
+      .catch((error: unknown) => this.#log('warn', 'not-resumed', { failure: failureOf(error) }));
+  };
+
+  readonly onResumed = (): void => {
+    this.#log('info', 'vm-resumed');
+    this.#awake.resume();
+    // The clock stood still: it is right before anybody is told that the guest is back.
+    const told = () => this.#whileAlive(this.#news.onResumed);
+    void this.agent
+      .setTime(undefined, this.signal)
+      .catch(() => undefined)
+      .then(told);
+    this.#vigil?.afterGap();
+  };
+
+  /** The machine, or this daemon, was asleep: looks after the guest at once. */
+  afterSleep(): void {
+    this.#vigil?.afterGap();
+  }
+
+  /** Watches over the guest from now on. */
+  keepVigil(doorBytes: () => number, onHealth: (health: Health) => void): void {
+    const { machine, console } = this.running;
+    if (machine === undefined || console === undefined) return;
+    this.#vigil = new Vigil({
+      ...{ clock: this.#clock, log: this.#log, agent: this.agent, signal: this.signal },
+      ...{ doorBytes, onHealth },
+      greets: (signal) => greets(machine.tunnel, this.#clock, signal),
+      consoleBytes: () => console.bytes,
+      diskOperations: () => machine.diskOperations(),
+      onClock: (offsetMs) => this.note({ clockOffsetMs: offsetMs }),
+    });
+  }
+
+  /** Network and VM run, and the VM's control channel answers. */
+  noteLaunch(): void {
+    const { vm, machine, network } = this.running;
+    const tunnelPort = machine?.tunnel.kind === 'tcp' ? machine.tunnel.port : undefined;
+    this.note({
+      vmPid: vm?.pid,
+      tunnelPort,
+      network: network?.name,
+      networkPid: network?.child.pid,
+    });
   }
 
   async untilReady(): Promise<void> {
@@ -98,4 +184,11 @@ export class Scope {
   #whileAlive(tell: () => void): void {
     if (!this.signal.aborted) tell();
   }
+}
+
+/** True when the guest's sshd greets before the signal ends the wait. */
+async function greets(tunnel: Tunnel, clock: Clock, signal: AbortSignal): Promise<boolean> {
+  const socket = await reachGuest(tunnel, { clock, log: silent, signal });
+  socket?.destroy();
+  return socket !== undefined;
 }

@@ -3,48 +3,33 @@
  * that whoever ends the start ends just what there is.
  */
 import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import type { GuestNetwork } from '../config/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
-import { openConsole, type Console, type ConsoleLine } from '../guest/console.ts';
+import { describeProblem, type Problem } from '../config/problem.ts';
 import { readIdentity } from '../guest/identity.ts';
 import { guestNixConf, writeInitrd } from '../guest/seed.ts';
-import { launch, type Child, type Ended } from '../system/child.ts';
-import type { Clock } from '../system/clock.ts';
-import { within } from '../system/deadline.ts';
-import { Exit, Failed } from '../system/failure.ts';
+import { chooseNetwork, type Chosen } from '../net/networks.ts';
+import type { Child } from '../system/child.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { inSection } from '../system/lock.ts';
-import type { Log } from '../system/log.ts';
-import { writePid } from '../system/pidfile.ts';
 import { findProgram } from '../system/program.ts';
 import { chooseAccelerator, type Choice } from '../vm/accelerator.ts';
 import { bundleAt, checkBundle, type Bundle } from '../vm/bundle.ts';
-import type { Machine, VmDriver } from '../vm/driver.ts';
+import type { Machine } from '../vm/driver.ts';
+import { launchNetwork, launchVm, vmFailure, type ChildContext, type Running } from './children.ts';
 import { prepareDisk } from './disk.ts';
-import { vmExited } from './failure.ts';
-import { followOutput, type ChildOutput } from './child-output.ts';
-import { endLeftover } from './leftovers.ts';
+import { endLeftovers } from './left-behind.ts';
+import { networkOf, planOf } from './plan.ts';
+import type { PauseReason } from './state.ts';
 
-/** What a start has acquired so far. */
-export interface Running {
-  vm?: Child;
-  /** Follows what the VM program says into our log. */
-  output?: ChildOutput;
-  console?: Console;
-  machine?: Machine;
-}
-
-export interface StartContext {
-  readonly config: Config;
-  readonly layout: Layout;
-  readonly driver: VmDriver;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly onLine: (line: ConsoleLine) => void;
+export interface StartContext extends ChildContext {
   /** A step of ours is done: for the timeline. */
   readonly onStep: (name: string) => void;
   readonly onAccelerator: (choice: Choice) => void;
-  readonly onVmEnded: (ended: Ended) => void;
+  readonly onPaused: (why: PauseReason) => void;
+  readonly onResumed: () => void;
 }
 
 /** Prefix of the image that `image build` makes, unless the config names another bundle. */
@@ -57,105 +42,76 @@ export async function start(
   running: Running,
   signal: AbortSignal,
 ): Promise<void> {
-  const { layout, clock, log } = context;
+  const { config, layout, clock, log } = context;
   const onWaiting = () => log('info', 'waiting-for-section', { path: layout.startLock });
-  await inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
-    await launchVm(context, running, AbortSignal.any([signal, lost]));
+  const vm = await inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
+    const chosen = chooseNetwork(config);
+    return launchBoth(context, running, chosen, AbortSignal.any([signal, lost]));
   });
-  const { vm } = running;
-  if (vm === undefined) throw new Error('no VM after its launch');
   running.machine = await attach(context, running, vm, signal);
   context.onStep('vm-answers');
 }
 
-async function launchVm(
+async function launchBoth(
   context: StartContext,
   running: Running,
+  network: Chosen,
   signal: AbortSignal,
-): Promise<void> {
-  const { config, layout, driver, clock } = context;
+): Promise<Child> {
+  const { config, layout, driver, clock, log } = context;
   const program = findProgram(driver.program(config));
   const bundle = bundleAt(bundlePrefix(config, layout));
   checkBundle(bundle, { full: false });
-  await endLeftover(vmLeftover(context, program), clock, signal, context.log);
+  await endLeftovers({ layout, driver, program, clock, log }, signal);
   const disk = prepareDisk(layout.disk, config.diskGiB);
-  context.log('debug', 'disk-prepared', { path: layout.disk, was: disk });
-  writeSeed(context, bundle);
+  log('debug', 'disk-prepared', { path: layout.disk, was: disk });
+  writeSeed(context, bundle, networkOf(network, context).guest);
   context.onStep('prepared');
-  const choice = await chooseAccelerator({ config, layout, program, bundle }, clock, signal);
-  context.onAccelerator(choice);
+  const accelerator = await acceleratorFor(context, program, bundle, signal);
   const cmdline = readFileSync(bundle.cmdline, 'utf8').trim();
-  const plan = driver.plan({
-    config,
-    layout,
-    bundle,
-    cmdline,
-    program,
-    accelerator: choice.accelerator,
-  });
+  const options = { config, layout, driver, program, network, bundle, cmdline, accelerator };
+  const plan = planOf(options);
+  if (plan.problems.length > 0) throw new Failed(vmWouldRefuse(driver.name, plan.problems));
   signal.throwIfAborted();
-  running.console = openConsole({
-    path: layout.consoleRing,
-    logPath: layout.consoleLog,
-    kind: 'append',
-    clock,
-    onLine: context.onLine,
-  });
-  running.output = followOutput(layout.vmOutput, 'vm', clock, context.log);
-  const vm = await launch(plan, { output: layout.vmOutput, lock: layout.vmLock }, clock);
-  if ('kind' in vm) throw new Failed(vmExited(basename(program), vm, undefined, []));
-  running.vm = vm;
-  void vm.ended.then(context.onVmEnded);
-  writePid(pidFiles(layout, driver.name), vm.pid, basename(program));
+  if (network !== undefined && plan.network !== undefined) {
+    const { driver: server } = network;
+    await launchNetwork(context, running, { driver: server, plan: plan.network }, signal);
+    context.onStep('network-serves');
+  }
+  signal.throwIfAborted();
+  const vm = await launchVm(context, running, plan.vm);
   context.onStep('vm-started');
+  return vm;
 }
 
-export const pidFiles = (layout: Layout, name: string) => ({
-  plain: layout.pid(name),
-  record: layout.pidRecord(name),
-});
-
-/** The VM process that an earlier daemon may have left behind. */
-export function vmLeftover(
-  { layout, driver, clock }: Pick<StartContext, 'layout' | 'driver' | 'clock'>,
+/** HyperKit has one way to run code, and needs no trial. */
+async function acceleratorFor(
+  { config, layout, driver, clock, onAccelerator }: StartContext,
   program: string,
-) {
-  return {
-    what: 'vm' as const,
-    lock: layout.vmLock,
-    pid: pidFiles(layout, driver.name),
-    program: basename(program),
-    // Not the console: what an earlier guest wrote last goes to the log when it is opened.
-    stale: [layout.qmp, layout.agent],
-    askToEnd: (signal: AbortSignal) =>
-      within(
-        async (inTime) => {
-          const machine = await driver.attach({ layout, clock, signal: inTime });
-          await machine.powerOff().finally(() => machine.close());
-        },
-        { clock, timeoutMs: 3_000, signal, late: () => leftoverSilent },
-      ),
-  };
+  bundle: Bundle,
+  signal: AbortSignal,
+): Promise<Choice['accelerator']> {
+  if (!driver.hasAccelerators) return 'hvf';
+  const choice = await chooseAccelerator({ config, layout, program, bundle }, clock, signal);
+  onAccelerator(choice);
+  return choice.accelerator;
 }
-
-const leftoverSilent = {
-  kind: 'leftover-silent',
-  message: 'A VM process that was left behind does not answer.',
-  hint: 'It is ended without being asked.',
-  exit: Exit.temporary,
-} as const;
 
 /** The per-start settings behind the image's initrd: the image itself never changes with a setting. */
-function writeSeed({ config, layout, driver, clock }: StartContext, bundle: Bundle): void {
+function writeSeed(
+  { config, layout, driver, clock }: StartContext,
+  bundle: Bundle,
+  { address, gateway, nameservers, mac }: GuestNetwork,
+): void {
   const keys = readIdentity(layout);
-  const { address, gateway, nameservers, mac } = driver.network;
   writeInitrd({
     base: bundle.initrd,
     target: layout.initrd,
     seed: {
       hostName: 'linuxkit-builder',
       timeS: Math.floor(clock.now() / 1000),
-      ...{ address, gateway, nameservers, mac },
+      ...{ address, gateway, nameservers },
+      ...(mac === undefined ? {} : { mac }),
       vm: driver.name,
       builderKeys: [keys.client.public],
       rootKeys: [keys.root.public],
@@ -167,14 +123,26 @@ function writeSeed({ config, layout, driver, clock }: StartContext, bundle: Bund
 
 /** The control channel, or the reason why there is none: a VM that died says more than a socket that did not come. */
 async function attach(
-  { driver, layout, clock }: StartContext,
+  context: StartContext,
   running: Running,
   vm: Child,
   signal: AbortSignal,
 ): Promise<Machine> {
+  const { config, driver, layout, clock, onPaused, onResumed } = context;
   const gone = new AbortController();
-  void vm.ended.then((ended) =>
-    gone.abort(new Failed(vmExited(driver.name, ended, undefined, running.output?.last() ?? []))),
-  );
-  return driver.attach({ layout, clock, signal: AbortSignal.any([signal, gone.signal]) });
+  void vm.ended.then((ended) => gone.abort(new Failed(vmFailure(driver, running, ended))));
+  return driver.attach({
+    ...{ layout, clock, onPaused, onResumed },
+    signal: AbortSignal.any([signal, gone.signal]),
+    network: networkOf(chooseNetwork(config), context),
+    signalVm: (name) => vm.signal(name),
+  });
 }
+
+const vmWouldRefuse = (name: string, problems: readonly Problem[]): Failure => ({
+  kind: 'vm-would-refuse',
+  message: `${name} would not take what it is to be started with.`,
+  hint: 'Change what is named below; linuxkit-builder daemon --dry-run shows the whole command line.',
+  exit: Exit.config,
+  lines: problems.map(describeProblem),
+});

@@ -19,12 +19,19 @@ export interface Seen {
 /** What the supervisor knows beyond the state; every field is of the current start, or absent. */
 export interface Facts {
   readonly vmPid?: number;
+  /** The network program of this start, where there is one. */
+  readonly network?: string;
+  readonly networkPid?: number;
   readonly accelerator?: string;
   /** One sentence for each accelerator that was tried and does not work. */
   readonly rejected?: readonly string[];
   readonly tunnelPort?: number;
   readonly timeline?: readonly Seen[];
   readonly clockOffsetMs?: number;
+  /** `slow`: the guest lives, but its agent does not answer in time. */
+  readonly health?: 'well' | 'slow' | 'frozen';
+  /** How long the last sleep of this machine, or of the daemon, was. */
+  readonly sleptMs?: number;
 }
 
 export interface Status extends Facts {
@@ -147,7 +154,8 @@ function parse(text: string | undefined): Status | undefined {
   }
 }
 
-function failureIn(state: State): Failure | undefined {
+/** The failure that a state is about, if it is about one. */
+export function failureIn(state: State): Failure | undefined {
   if (state.phase === 'backing-off' || state.phase === 'failed') return state.because;
   return state.phase === 'stopping' && state.because.type === 'lost'
     ? state.because.failure

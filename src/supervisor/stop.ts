@@ -1,43 +1,53 @@
 /** Ends a start in order: the guest shuts down, then the VM program, then the network; what does not go is made to. */
 import { rmSync } from 'node:fs';
 import type { Layout } from '../config/layout.ts';
-import { GuestAgent } from '../guest/agent.ts';
+import type { GuestAgent } from '../guest/agent.ts';
 import type { Child } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
-import { removePid, type PidFiles } from '../system/pidfile.ts';
+import { removePid } from '../system/pidfile.ts';
 import { until } from '../system/wait.ts';
-import type { Running } from './start.ts';
+import type { Running, RunningNetwork } from './children.ts';
+import { pidFiles } from './left-behind.ts';
 
 /**
  * Shares of the 25 s within which a stop is over, in ms: launchd is told 60. The guest's own shutdown takes 2 to 5 s;
  * pressing the button again costs nothing and helps a guest that was not listening yet.
  */
-const patience = { guest: 16_000, pressEvery: 2_000, program: 4_000 };
+const patience = { guest: 16_000, frozenGuest: 3_000, pressEvery: 2_000, program: 4_000 };
 
 export interface StopContext {
   readonly layout: Layout;
-  readonly pid: PidFiles;
   readonly clock: Clock;
   readonly log: Log;
-  /** The guest agent has announced itself. */
-  readonly agentListens: boolean;
+  /** The guest's agent, if it has announced itself. */
+  readonly agent: GuestAgent | undefined;
+  /** The guest is known to be frozen: it is not asked for long. */
+  readonly frozen: boolean;
   /** Aborts when there is no time for an orderly end. */
   readonly now: AbortSignal;
 }
 
 /** Ends everything in running and forgets its traces. Never rejects for a child's reasons. */
 export async function stop(running: Running, context: StopContext): Promise<void> {
-  const { vm, machine, console, output } = running;
-  if (vm !== undefined) {
+  const { vm, driver, machine, console, output, network } = running;
+  if (vm !== undefined && driver !== undefined) {
     await endVm(vm, running, context);
-    removePid(context.pid);
+    removePid(pidFiles(context.layout, driver.name));
     // A VM program that was killed leaves them.
-    for (const path of [context.layout.qmp, context.layout.agent]) rmSync(path, { force: true });
+    for (const path of driver.stale(context.layout)) rmSync(path, { force: true });
   }
   machine?.close();
   await output?.close();
   await console?.close();
+  if (network !== undefined) await endNetwork(network, context);
+}
+
+/** The network goes last: HyperKit takes its loss for a press of the power button. */
+async function endNetwork(network: RunningNetwork, { now }: StopContext): Promise<void> {
+  await network.child.stop(now.aborted ? 0 : network.graceMs);
+  removePid(network.pid);
+  await network.output.close();
 }
 
 async function endVm(vm: Child, { machine }: Running, context: StopContext): Promise<void> {
@@ -46,11 +56,13 @@ async function endVm(vm: Child, { machine }: Running, context: StopContext): Pro
   const ended = vm.ended.then(() => (end.seen = true));
   const begun = clock.monotonic();
   let asked = false;
-  const isOver = () => end.seen || now.aborted || clock.monotonic() - begun >= patience.guest;
+  const limit = context.frozen ? patience.frozenGuest : patience.guest;
+  const isOver = () => end.seen || now.aborted || clock.monotonic() - begun >= limit;
   if (machine !== undefined && !isOver()) {
-    if (context.agentListens) asked = await askAgent(context);
+    asked = await askAgent(context);
     while (!isOver()) {
-      await machine.powerOff().then(
+      // Not waited for: a VM program that hangs does not answer.
+      void machine.powerOff().then(
         () => (asked = true),
         () => undefined,
       );
@@ -67,16 +79,14 @@ async function endVm(vm: Child, { machine }: Running, context: StopContext): Pro
 }
 
 /** Asks the guest's agent first: it works even where no ACPI daemon listens to the button. True when it did not refuse. */
-async function askAgent({ layout, clock, now }: StopContext): Promise<boolean> {
-  const agent = new GuestAgent({ path: layout.agent, clock });
+async function askAgent({ agent, frozen, now }: StopContext): Promise<boolean> {
+  if (agent === undefined || frozen) return false;
   try {
     await agent.shutdown(now);
     return true;
   } catch {
     // Silence is an answer too: the button comes next.
     return false;
-  } finally {
-    agent.close();
   }
 }
 

@@ -2,25 +2,25 @@
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import type { Problem } from '../config/problem.ts';
-import { openDoor, type Door } from '../door/door.ts';
-import type { Ended } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import { Failed, failureOf } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Identity } from '../system/process.ts';
-import type { VmDriver } from '../vm/driver.ts';
+import { vmDrivers } from '../vm/drivers.ts';
 import type { Policy } from './backoff.ts';
-import { configInvalid, vmExited } from './failure.ts';
+import { configInvalid, guestFrozen, isIncident } from './failure.ts';
+import { Gate } from './gate.ts';
+import { saveIncident } from './incident.ts';
+import type { Health } from './vital-signs.ts';
 import { initial, step } from './lifecycle.ts';
 import type { Effect, Event, State } from './state.ts';
 import { Scope } from './scope.ts';
-import { pidFiles, start } from './start.ts';
-import { sentenceOf, statusOf, writeStatus, type Status } from './status.ts';
+import { start } from './start.ts';
+import { failureIn, sentenceOf, statusOf, writeStatus, type Status } from './status.ts';
 import { stop } from './stop.ts';
 
 export interface SupervisorOptions {
   readonly layout: Layout;
-  readonly driver: VmDriver;
   readonly clock: Clock;
   readonly log: Log;
   readonly policy: Policy;
@@ -39,11 +39,10 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   #settings: Settings;
   #state: State;
-  #door: Door | undefined;
+  readonly gate: Gate;
   #scope: Scope | undefined;
   #cancelRetry: () => void = () => undefined;
   #hurry = new AbortController();
-  #draining = false;
   #leave: () => void = () => undefined;
   /** Resolves when nothing more will happen. */
   readonly left: Promise<void>;
@@ -52,11 +51,8 @@ export class Supervisor {
     this.#options = options;
     this.#settings = settings;
     this.#state = initial(options.clock.now());
+    this.gate = new Gate(options.clock, options.log);
     this.left = new Promise((resolve) => (this.#leave = resolve));
-  }
-
-  get state(): State {
-    return this.#state;
   }
 
   /** Something happened or was asked: decides, tells, acts. */
@@ -93,21 +89,16 @@ export class Supervisor {
     else this.#publish();
   }
 
-  /** Lets no new connection in; those that are through go on. Returns how many those are. */
-  drain(): number {
-    this.#draining = true;
-    this.#door?.hold('draining');
-    return this.doorCounts().open;
+  /** The machine, or this process, was asleep for so long. */
+  woke(sleptMs: number): void {
+    this.#options.log('info', 'woke', { sleptMs: Math.round(sleptMs) });
+    this.#scope?.note({ sleptMs: Math.round(sleptMs) });
+    this.#scope?.afterSleep();
   }
 
-  undrain(): void {
-    this.#draining = false;
-    if (this.#state.phase === 'ready') this.#releaseDoor();
-  }
-
-  /** Connections at the front door now: held, on their way, through. */
-  doorCounts(): { readonly held: number; readonly opening: number; readonly open: number } {
-    return this.#door?.counts() ?? { held: 0, opening: 0, open: 0 };
+  /** A moment's work, now and then: reads what the guest wrote. */
+  tick(): void {
+    this.#scope?.running.console?.poke();
   }
 
   #perform(effect: Effect): void {
@@ -122,11 +113,11 @@ export class Supervisor {
         );
         return;
       case 'release-door':
-        return this.#releaseDoor();
+        return this.gate.release(this.#scope?.running.machine?.tunnel);
       case 'hold-door':
-        return this.#door?.hold('the guest is paused');
+        return this.gate.hold('the guest is paused');
       case 'refuse-door':
-        return this.#door?.refuse(sentenceOf(this.#state));
+        return this.gate.refuse(sentenceOf(this.#state));
       case 'leave':
         return void this.#close();
     }
@@ -137,6 +128,8 @@ export class Supervisor {
       onChange: () => this.#publish(),
       onStage: (name) => this.dispatch({ type: 'stage', name }),
       onLost: (failure) => this.dispatch({ type: 'lost', failure }),
+      onPaused: (why) => this.dispatch({ type: 'vm-paused', why }),
+      onResumed: () => this.dispatch({ type: 'vm-resumed' }),
     });
     this.#scope = scope;
     scope.launched = this.#run(scope).catch((thrown: unknown) => {
@@ -147,86 +140,80 @@ export class Supervisor {
   async #run(scope: Scope): Promise<void> {
     const { config, problems } = this.#settings;
     if (config === undefined) throw new Failed(configInvalid(problems));
-    await this.#openDoor(config);
-    this.#door?.hold('the guest starts');
+    await this.gate.open(config);
+    this.gate.hold('the guest starts');
     const context = {
       ...this.#options,
       config,
       onLine: scope.onLine,
       onStep: scope.onStep,
       onAccelerator: scope.onAccelerator,
-      onVmEnded: (ended: Ended) => this.#onVmEnded(scope, ended),
+      onPaused: scope.onPaused,
+      onResumed: scope.onResumed,
+      driver: vmDrivers[config.vm],
+      onLost: scope.onLost,
     };
     await start(context, scope.running, scope.signal);
-    scope.note({ vmPid: scope.running.vm?.pid, tunnelPort: scope.running.machine?.tunnel.port });
+    scope.noteLaunch();
     this.dispatch({ type: 'vm-launched' });
     await scope.untilReady();
     this.dispatch({ type: 'guest-ready' });
+    const onHealth = (health: Health) => this.#onHealth(scope, health);
+    scope.keepVigil(() => this.gate.bytes(), onHealth);
   }
 
-  /** The door stays open from the first start on; only another port opens another. */
-  async #openDoor({ port, holdSeconds }: Config): Promise<void> {
-    if (this.#door?.port === port) return;
-    await this.#door?.close();
-    const { clock, log } = this.#options;
-    this.#door = await openDoor({ port, holdMs: holdSeconds * 1000, clock, log });
-    log('info', 'door-open', { port: this.#door.port });
-  }
-
-  #releaseDoor(): void {
-    const tunnel = this.#scope?.running.machine?.tunnel;
-    if (tunnel !== undefined && !this.#draining) this.#door?.release(tunnel);
-  }
-
-  #onVmEnded(scope: Scope, ended: Ended): void {
-    if (scope.signal.aborted) return;
-    // The console's last lines may hold the true reason; the first reason wins.
-    scope.running.console?.poke();
-    const { machine, output } = scope.running;
-    const lines = output?.last() ?? [];
-    const failure = vmExited(this.#options.driver.name, ended, machine?.reason(), lines);
-    this.dispatch({ type: 'lost', failure });
+  #onHealth(scope: Scope, health: Health): void {
+    if (health === 'frozen')
+      this.dispatch({ type: 'lost', failure: guestFrozen(scope.lastLines()) });
+    else if (health !== (scope.facts.health ?? 'well')) {
+      this.#options.log('info', 'health', { health });
+      scope.note({ health });
+    }
   }
 
   async #endChildren(): Promise<void> {
-    const { layout, driver, clock, log } = this.#options;
+    this.gate.hold('the guest is away');
     const scope = this.#scope;
-    this.#door?.hold('the guest is away');
     if (scope !== undefined) {
       scope.end();
       await scope.launched;
-      const pid = pidFiles(layout, driver.name);
-      const agentListens = scope.watch.has('agent');
-      try {
-        await stop(scope.running, {
-          layout,
-          pid,
-          clock,
-          log,
-          agentListens,
-          now: this.#hurry.signal,
-        });
-      } catch (error) {
-        log('error', 'stop-failed', { failure: failureOf(error) });
-      }
+      await this.#endScope(scope).catch((error: unknown) =>
+        this.#options.log('error', 'stop-failed', { failure: failureOf(error) }),
+      );
     }
     this.#scope = undefined;
     this.dispatch({ type: 'children-gone' });
   }
 
+  async #endScope(scope: Scope): Promise<void> {
+    const { layout, clock, log } = this.#options;
+    const failure = failureIn(this.#state);
+    if (failure !== undefined && isIncident(failure)) {
+      const { facts, running } = scope;
+      const incident = { failure, facts, lines: scope.lastLines(200), machine: running.machine };
+      log('warn', 'incident', { folder: await saveIncident(layout, incident, clock) });
+    }
+    await stop(scope.running, {
+      ...{ layout, clock, log, now: this.#hurry.signal },
+      agent: scope.watch.has('agent') ? scope.agent : undefined,
+      frozen: failure?.kind === 'guest-frozen',
+    });
+    scope.agent.close();
+  }
+
   async #close(): Promise<void> {
-    await this.#door?.close();
+    await this.gate.close();
     this.#leave();
   }
 
   #publish(): void {
     const { layout, daemon, onStatus, log } = this.#options;
-    const door = this.#door === undefined ? undefined : { port: this.#door.port };
+    const { port } = this.gate;
     const status = statusOf({
       state: this.#state,
       facts: this.#scope?.facts ?? {},
       daemon,
-      door,
+      door: port === undefined ? undefined : { port },
       ...this.#settings,
     });
     try {

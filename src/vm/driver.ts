@@ -1,22 +1,17 @@
 /** The contract of a program that runs the guest. Differences between programs are data, or one of these functions. */
 import type { Config } from '../config/config.ts';
+import type { Network } from '../config/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
+import type { VmName } from '../config/machine.ts';
+import type { Problem } from '../config/problem.ts';
 import type { Tunnel } from '../config/tunnel.ts';
-import type { Launch } from '../system/child.ts';
+import type { Ended, Launch } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
+import type { Failure } from '../system/failure.ts';
 import type { Bundle } from './bundle.ts';
 
 /** How a VM program can run guest code: in hardware (kvm, hvf) or by translating it (tcg). */
 export type Accelerator = 'kvm' | 'hvf' | 'tcg';
-
-/** The guest's place on the network that the driver gives it; goes into the seed. */
-export interface GuestNetwork {
-  /** CIDR. */
-  readonly address: string;
-  readonly gateway: string;
-  readonly nameservers: readonly string[];
-  readonly mac: string;
-}
 
 export interface PlanInput {
   readonly config: Config;
@@ -27,6 +22,9 @@ export interface PlanInput {
   /** Absolute path of the VM program. */
   readonly program: string;
   readonly accelerator: Accelerator;
+  readonly network: Network;
+  /** Who this machine is to its guest and its network: the same at each start. */
+  readonly uuid: string;
 }
 
 /** A running VM seen through its program's own control channel. */
@@ -36,6 +34,12 @@ export interface Machine {
   powerOff(): Promise<void>;
   /** What the program itself said about its end so far: `guest-shutdown`, `guest-reset`, `host-signal`... */
   reason(): string | undefined;
+  /** Lets a paused VM go on. */
+  resume(): Promise<void>;
+  /** Disk operations so far: a number that grows while the guest works. */
+  diskOperations(): Promise<number>;
+  /** What the program says of itself, for an incident report. */
+  describe(): Promise<Readonly<Record<string, unknown>>>;
   close(): void;
 }
 
@@ -43,15 +47,39 @@ export interface AttachOptions {
   readonly layout: Layout;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly network: Network;
+  /** Sends the VM process a signal. */
+  readonly signalVm: (name: NodeJS.Signals) => void;
+  /** The program paused the guest: `disk-full` so that no write is lost, `unknown` when somebody asked for it. */
+  readonly onPaused?: (why: 'disk-full' | 'unknown') => void;
+  readonly onResumed?: () => void;
+}
+
+/** A VM process that ended although nobody asked it to, with all that can explain it. */
+export interface VmEnd {
+  readonly ended: Ended;
+  /** What the program said last, oldest first. */
+  readonly output: readonly string[];
+  /** What the guest said last, oldest first. */
+  readonly console: readonly string[];
 }
 
 export interface VmDriver {
-  readonly name: 'qemu';
-  readonly network: GuestNetwork;
+  readonly name: VmName;
+  /** How the program writes the guest's console: a file that grows, or a ring without marks. */
+  readonly console: 'append' | 'ring';
+  /** Whether guest code may be run in several ways, of which the best that works is found by trial. */
+  readonly hasAccelerators: boolean;
   /** Name of the VM program for this host, to be found on the PATH. */
   readonly program: (config: Config) => string;
+  /** What the program would not take or would fail at without saying so. */
+  readonly problems: (input: PlanInput) => Problem[];
   /** The launch for one start: pure. */
   readonly plan: (input: PlanInput) => Launch;
+  /** Files that a killed VM leaves behind and that the next one must not find. */
+  readonly stale: (layout: Layout) => readonly string[];
   /** Connects to the control channel of a VM that was just launched, or left behind. */
   readonly attach: (options: AttachOptions) => Promise<Machine>;
+  /** What an end means for this program; undefined where its exit says no more than that it ended. */
+  readonly explain?: (end: VmEnd) => Failure | undefined;
 }

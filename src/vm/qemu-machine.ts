@@ -1,38 +1,96 @@
 /** A running QEMU, through its machine protocol (QMP). */
+import type { Tunnel } from '../config/tunnel.ts';
 import { Exit, Failed } from '../system/failure.ts';
+import { fieldsOf } from '../system/json-lines.ts';
 import type { AttachOptions, Machine, VmDriver } from './driver.ts';
-import { qemuNetwork, qemuPlan, qemuProgram } from './qemu.ts';
+import { qemuPlan, qemuProgram } from './qemu.ts';
 import { connectQmp, parseUsernet, type QmpEvent } from './qmp.ts';
 
 export const qemu: VmDriver = {
   name: 'qemu',
-  network: qemuNetwork,
+  console: 'append',
+  hasAccelerators: true,
+  problems: () => [],
+  stale: ({ qmp, agent }) => [qmp, agent],
   program: qemuProgram,
   plan: qemuPlan,
   attach: attachQemu,
 };
 
 /** Connects when QEMU's socket appears and asks which host port it chose for the guest's sshd. */
-export async function attachQemu({ layout, clock, signal }: AttachOptions): Promise<Machine> {
-  let reason: string | undefined;
-  const onEvent = (event: QmpEvent) => {
-    if (event.type === 'shutdown') reason ??= event.reason;
-  };
+export async function attachQemu(options: AttachOptions): Promise<Machine> {
+  const { layout, clock, signal } = options;
+  const said: Said = { diskFull: false };
+  const onEvent = (event: QmpEvent) => hear(event, said, options);
   const qmp = await connectQmp({ path: layout.qmp, clock, signal, onEvent });
-  const usernet = await qmp.hmp('info usernet');
-  const forward = parseUsernet(usernet);
-  if (forward === undefined) {
+  let tunnel: Tunnel;
+  try {
+    tunnel = options.network.tunnel ?? (await forwardedPort(qmp));
+  } catch (error) {
     qmp.close();
-    throw new Failed(noForward(usernet));
+    throw error;
   }
   return {
-    tunnel: { kind: 'tcp', host: '127.0.0.1', port: forward.port },
+    tunnel,
     powerOff: async () => {
       await qmp.execute('system_powerdown');
     },
-    reason: () => reason,
+    resume: async () => {
+      await qmp.execute('cont');
+    },
+    diskOperations: async () => countOperations(await qmp.execute('query-blockstats')),
+    describe: async () => ({
+      status: await qmp.execute('query-status'),
+      blockstats: await qmp.execute('query-blockstats'),
+      registers: await qmp.hmp('info registers -a'),
+    }),
+    reason: () => said.reason,
     close: () => qmp.close(),
   };
+}
+
+/** QEMU chose the host port that leads to the guest's sshd: it is asked for it. */
+async function forwardedPort(qmp: Awaited<ReturnType<typeof connectQmp>>): Promise<Tunnel> {
+  const usernet = await qmp.hmp('info usernet');
+  const forward = parseUsernet(usernet);
+  if (forward === undefined) throw new Failed(noForward(usernet));
+  return { kind: 'tcp', host: '127.0.0.1', port: forward.port };
+}
+
+/** What QEMU's events have told so far. */
+interface Said {
+  reason?: string;
+  /** The last disk error was for want of space: QEMU pauses the VM right after it (werror=enospc). */
+  diskFull: boolean;
+}
+
+function hear(event: QmpEvent, said: Said, { onPaused, onResumed }: AttachOptions): void {
+  switch (event.type) {
+    case 'shutdown':
+      said.reason ??= event.reason;
+      return;
+    case 'block-io-error':
+      said.diskFull = event.noSpace && event.stopped;
+      return;
+    case 'stop':
+      return onPaused?.(said.diskFull ? 'disk-full' : 'unknown');
+    case 'resume':
+      said.diskFull = false;
+      return onResumed?.();
+    default:
+      return;
+  }
+}
+
+/** query-blockstats: a list of drives with counters of finished operations. */
+function countOperations(answer: unknown): number {
+  const drives = Array.isArray(answer) ? answer : [];
+  const counters = drives.map((drive) => fieldsOf(fieldsOf(drive)['stats']));
+  const names = ['rd_operations', 'wr_operations', 'flush_operations'];
+  return counters.reduce<number>(
+    (sum, stats) => names.reduce((s, name) => s + Number(stats[name] ?? 0), sum),
+    0,
+  );
 }
 
 const noForward = (said: string) => ({

@@ -2,16 +2,8 @@
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import type { Launch } from '../system/child.ts';
-import type { Accelerator, GuestNetwork, PlanInput } from './driver.ts';
-
-/** The network of `-netdev user` (slirp): its defaults, so that nothing has to be passed. */
-export const qemuNetwork: GuestNetwork = {
-  address: '10.0.2.15/24',
-  gateway: '10.0.2.2',
-  nameservers: ['10.0.2.3'],
-  // Locally administered; there is one guest a network, so it can be the same everywhere.
-  mac: '52:54:00:4c:4b:42',
-};
+import type { Network } from '../config/guest-network.ts';
+import type { Accelerator, PlanInput } from './driver.ts';
 
 /** The program for the config's system: guests are of the host's own architecture. */
 export const qemuProgram = ({ system }: Pick<Config, 'system'>): string =>
@@ -25,6 +17,7 @@ export function qemuPlan({
   cmdline,
   program,
   accelerator,
+  network: attached,
 }: PlanInput): Launch {
   return {
     program,
@@ -37,7 +30,7 @@ export function qemuPlan({
       ...['-append', `${cmdline} console=${consoleDevice(config)} linuxkit-builder.vm=qemu`],
       ...serial(layout),
       ...disk(layout),
-      ...network(),
+      ...network(attached),
       ...agent(layout),
       ...['-device', 'virtio-rng-pci'],
       ...['-chardev', `socket,id=qmp,path=${quote(layout.qmp)},server=on,wait=off`],
@@ -107,13 +100,15 @@ const disk = (layout: Layout): string[] => [
 ];
 
 /** Port 0: QEMU chooses a free one, which is read back over QMP, so that nothing races for it. */
-const network = (): string[] => [
-  '-netdev',
-  'user,id=net,hostfwd=tcp:127.0.0.1:0-:22',
-  '-device',
+function network({ attachment, guest }: Network): string[] {
+  const net =
+    attachment?.kind === 'stream'
+      ? `stream,id=net,server=off,addr.type=unix,addr.path=${quote(attachment.socket)}`
+      : 'user,id=net,hostfwd=tcp:127.0.0.1:0-:22';
   // No option ROM: nobody boots from the network, and loading it costs time.
-  `virtio-net-pci,netdev=net,mac=${qemuNetwork.mac},romfile=`,
-];
+  const card = `virtio-net-pci,netdev=net,mac=${guest.mac ?? ''},romfile=`;
+  return ['-netdev', net, '-device', card];
+}
 
 const agent = (layout: Layout): string[] => [
   ...['-chardev', `socket,id=agent,path=${quote(layout.agent)},server=on,wait=off`],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
 import { layoutOf } from '../../src/config/layout.ts';
+import { userNetwork } from '../../src/net/networks.ts';
 import { bundleAt } from '../../src/vm/bundle.ts';
 import type { Accelerator } from '../../src/vm/driver.ts';
 import { qemuPlan, qemuProgram, trialPlan } from '../../src/vm/qemu.ts';
@@ -29,6 +30,8 @@ const plan = (changes: Partial<Config> = {}, accelerator: Accelerator = 'tcg', r
     cmdline: 'quiet',
     program: '/q',
     accelerator,
+    network: userNetwork,
+    uuid: '00000000-0000-4000-8000-000000000000',
   });
 
 describe('the command line', () => {

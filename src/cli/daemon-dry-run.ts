@@ -1,0 +1,139 @@
+/** `daemon --dry-run`: what a start would run, to the last word, on any host; nothing is written and nothing has to be there. */
+import { checkConfig, type Config } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import {
+  networkNames,
+  networksOf,
+  vmNames,
+  type NetworkName,
+  type VmName,
+} from '../config/machine.ts';
+import { describeProblem, type Problem } from '../config/problem.ts';
+import { networkDrivers, type Chosen } from '../net/networks.ts';
+import { bundlePrefix } from '../supervisor/start.ts';
+import { planOf } from '../supervisor/plan.ts';
+import type { Launch } from '../system/child.ts';
+import { Exit, Failed } from '../system/failure.ts';
+import { readIfThere } from '../system/files.ts';
+import { hostFacts } from '../system/host.ts';
+import { tryProgram } from '../system/program.ts';
+import { candidates } from '../vm/accelerator.ts';
+import { bundleAt } from '../vm/bundle.ts';
+import { vmDrivers } from '../vm/drivers.ts';
+import type { CliContext } from './context.ts';
+
+export interface DryRunOptions {
+  readonly vm?: string;
+  readonly network?: string;
+  readonly json?: true;
+}
+
+/** One child as a caller would run it. */
+interface Shown {
+  readonly file: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+interface DryRun {
+  readonly vm: Shown;
+  readonly network: Shown | null;
+  /** What the VM program would not take. */
+  readonly problems: readonly Problem[];
+}
+
+/** Says what would be run. Failed when the config, or what was asked for, cannot be. */
+export function showPlan(layout: Layout, options: DryRunOptions, context: CliContext): void {
+  const { vm, network, problems } = planFor(layout, options, context);
+  const shown: DryRun = {
+    vm: show(vm),
+    network: network === undefined ? null : show(network),
+    problems,
+  };
+  if (options.json === true) return context.out(JSON.stringify(shown, null, 2));
+  for (const [what, child] of [
+    ['network', shown.network],
+    ['vm', shown.vm],
+  ] as const)
+    if (child !== null) for (const line of lines(what, child)) context.out(line);
+  for (const problem of problems) context.err(describeProblem(problem));
+}
+
+function planFor(layout: Layout, options: DryRunOptions, { env }: CliContext) {
+  const config = configFor(layout, options);
+  const driver = vmDrivers[config.vm];
+  const path = env['PATH'];
+  const name = driver.program(config);
+  const bundle = bundleAt(bundlePrefix(config, layout));
+  const accelerator =
+    config.accelerator === 'auto' ? (candidates(process.platform)[0] ?? 'tcg') : config.accelerator;
+  return planOf({
+    ...{ config, layout, driver, bundle, accelerator },
+    program: tryProgram(name, path) ?? name,
+    network: networkFor(config, path),
+    cmdline: readIfThere(bundle.cmdline)?.trim() ?? '',
+  });
+}
+
+/** The first one that is installed; the first one of all where none is. */
+function networkFor({ vm, network }: Config, path: string | undefined): Chosen {
+  const names = network === 'auto' ? networksOf[vm] : [network];
+  const drivers = networkDrivers.filter(({ name }) => names.includes(name));
+  const installed = drivers.find(({ name }) => tryProgram(name, path) !== undefined);
+  const driver = installed ?? drivers[0];
+  return names.includes('user') || driver === undefined
+    ? undefined
+    : { driver, program: tryProgram(driver.name, path) ?? driver.name };
+}
+
+/** config.json, or the defaults; with --vm and --network in place of what it says. */
+function configFor(layout: Layout, { vm, network }: DryRunOptions): Config {
+  const file = JSON.parse(readIfThere(layout.config) ?? '{}') as Record<string, unknown>;
+  const vmName = vm === undefined ? undefined : named<VmName>('--vm', vm, vmNames);
+  const networkName =
+    network === undefined ? undefined : named<NetworkName>('--network', network, networkNames);
+  // Another VM has other networks: what the file says goes with its own.
+  const { network: old, ...rest } = file;
+  const keep = vmName === undefined || vmName === (file['vm'] ?? 'qemu');
+  const json = {
+    ...rest,
+    ...(keep && old !== undefined ? { network: old } : {}),
+    ...(vmName === undefined ? {} : { vm: vmName }),
+    ...(networkName === undefined ? {} : { network: networkName }),
+  };
+  const host = hostFacts(layout.root);
+  const parsed = checkConfig(json, vmName === 'hyperkit' ? { ...host, arch: 'x64' } : host);
+  if (parsed.ok) return parsed.config;
+  throw new Failed({
+    kind: 'config-invalid',
+    message: 'This configuration cannot be.',
+    hint: 'Change what is named below.',
+    exit: Exit.config,
+    lines: parsed.problems.map(describeProblem),
+  });
+}
+
+function named<T extends string>(option: string, value: string, names: readonly T[]): T {
+  const found = names.find((name) => name === value);
+  if (found !== undefined) return found;
+  throw new Failed({
+    kind: 'bad-option',
+    message: `${option} takes ${names.join(', ')}, not ${JSON.stringify(value)}.`,
+    hint: `For example: ${option} ${names[0] ?? ''}.`,
+    exit: Exit.usage,
+  });
+}
+
+const show = ({ program, argv, env, cwd }: Launch): Shown => ({ file: program, argv, env, cwd });
+
+/** One word a line, quoted for sh where it must be. */
+const lines = (what: string, { file, argv, env, cwd }: Shown): string[] => [
+  `# ${what}, in ${cwd}`,
+  ...Object.entries(env).map(([name, value]) => `${name}=${quote(value)} \\`),
+  quote(file),
+  ...argv.map((word) => `  ${quote(word)}`),
+];
+
+const quote = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

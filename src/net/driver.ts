@@ -1,0 +1,32 @@
+/** The contract of a program that gives the guest its network, beside the program that runs the guest. */
+import type { Network } from '../config/guest-network.ts';
+import type { Layout } from '../config/layout.ts';
+import type { VmName } from '../config/machine.ts';
+import type { Launch } from '../system/child.ts';
+import type { Clock } from '../system/clock.ts';
+
+export interface NetworkInput {
+  readonly layout: Layout;
+  readonly vm: VmName;
+  /** Who the guest's card is to VPNKit: the same at each start, so that the address stays. */
+  readonly uuid: string;
+}
+
+export interface ReadyOptions extends NetworkInput {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+export interface NetworkDriver {
+  readonly name: 'vpnkit' | 'gvproxy';
+  /** What the guest and its VM program are told. Pure. */
+  readonly network: (input: NetworkInput) => Network;
+  /** The launch for one start, with the program's absolute path. Pure. */
+  readonly plan: (input: NetworkInput & { readonly program: string }) => Launch;
+  /** Files that an earlier process may have left where the new one wants to listen. */
+  readonly stale: (layout: Layout) => readonly string[];
+  /** Resolves when it serves a guest like ours; rejects with the reason why it will not. */
+  readonly ready: (options: ReadyOptions) => Promise<void>;
+  /** How long it is worth waiting after SIGTERM. */
+  readonly graceMs: number;
+}

@@ -1,0 +1,111 @@
+/** gvproxy: the maintained user-mode network; speaks VPNKit's protocol for HyperKit and QEMU's own for QEMU. */
+import { statSync } from 'node:fs';
+import { connect } from 'node:net';
+import type { Tunnel } from '../config/tunnel.ts';
+import type { Launch } from '../system/child.ts';
+import { within } from '../system/deadline.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { awaitUnix } from '../system/unix-socket.ts';
+import type { NetworkDriver, NetworkInput, ReadyOptions } from './driver.ts';
+import { shakeHands } from './handshake.ts';
+
+/** Its defaults; options that change them are younger (2026-03) than what distributions have. */
+const address = '192.168.127.2';
+const gateway = '192.168.127.1';
+const mac = '5a:94:ef:e4:0c:ee';
+/** The one uuid that it knows: to it belongs the address above. Any other gets another MAC at each connection. */
+const uuid = 'c3d68012-0208-11ea-9fd7-f2189899ab08';
+const readyMs = 15_000;
+
+export const gvproxy: NetworkDriver = {
+  name: 'gvproxy',
+  network: ({ layout, vm }) => ({
+    name: 'gvproxy',
+    guest: {
+      ...{ address: `${address}/24`, gateway, nameservers: [gateway] },
+      ...(vm === 'qemu' ? { mac } : {}),
+    },
+    attachment:
+      vm === 'qemu'
+        ? { kind: 'stream', socket: layout.streamSocket, mac }
+        : { kind: 'vpnkit', socket: layout.vpnkitSocket, uuid },
+    tunnel: tunnelTo(layout.gvproxy),
+  }),
+  plan: ({ layout, vm, program }): Launch => ({
+    program,
+    argv: [
+      ...(vm === 'qemu'
+        ? ['-listen-qemu', `unix://${layout.streamSocket}`]
+        : ['-listen-vpnkit', `unix://${layout.vpnkitSocket}`]),
+      // Without it, it listens on a TCP port of its own, 2222.
+      ...['-ssh-port', '-1'],
+      ...['-listen', `unix://${layout.gvproxy}`],
+    ],
+    env: { PATH: '/usr/bin:/bin', TMPDIR: layout.state, HOME: layout.state },
+    cwd: layout.state,
+  }),
+  // It removes none of them before it listens, and fails (with exit code 0) where one is.
+  stale: ({ vpnkitSocket, streamSocket, gvproxy: api }) => [vpnkitSocket, streamSocket, api],
+  ready,
+  // With -listen-vpnkit it does not end on SIGTERM (its Accept loop has no end), so little time is lost on that.
+  graceMs: 300,
+};
+
+async function ready(options: ReadyOptions): Promise<void> {
+  const { layout, clock, signal } = options;
+  if (options.vm === 'qemu') return readyForQemu(options);
+  await shakeHands({
+    ...{ path: layout.vpnkitSocket, uuid, clock, signal },
+    ...{ timeoutMs: readyMs, program: 'gvproxy' },
+  });
+}
+
+/** The guest's socket must not be tried: it serves one connection and ends with it. So: it is there, and the API answers. */
+async function readyForQemu({ layout, clock, signal }: NetworkInput & ReadyOptions): Promise<void> {
+  const isThere = () =>
+    statSync(layout.streamSocket, { throwIfNoEntry: false })?.isSocket() === true;
+  await within(
+    async (inTime) => {
+      (await awaitUnix(layout.gvproxy, clock, inTime)).destroy();
+      while (!isThere() || !(await answers(layout.gvproxy, inTime))) await clock.sleep(20, inTime);
+    },
+    { clock, timeoutMs: readyMs, signal, late: () => silent },
+  );
+}
+
+/** Whether the API answers a request, whatever it says. */
+function answers(path: string, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path, signal });
+    const settle = (value: boolean) => {
+      socket.destroy();
+      resolve(value);
+    };
+    socket.write('GET /services/forwarder/all HTTP/1.0\r\n\r\n');
+    socket.once('data', (chunk) => settle(chunk.toString('latin1').startsWith('HTTP/')));
+    socket.once('end', () => settle(false)).once('error', () => settle(false));
+  });
+}
+
+/** POST /tunnel takes the connection over and says the two bytes OK before it has dialled anything: they prove nothing. */
+const tunnelTo = (path: string): Tunnel => ({
+  ...{ kind: 'unix', path },
+  hello: `POST /tunnel?ip=${address}&port=22 HTTP/1.1\r\nHost: gvproxy\r\nContent-Length: 0\r\n\r\n`,
+  answer: 'OK',
+});
+
+const silent: Failure = {
+  kind: 'network-silent',
+  message: `gvproxy gives the guest no network: it did not listen, or not answer, for ${readyMs / 1000} s.`,
+  hint: 'Its own words are in: linuxkit-builder logs.',
+  exit: Exit.unavailable,
+};
+
+/** Thrown where neither of the programs that could give the network is there. */
+export const noNetworkProgram = (names: readonly string[]): Failed =>
+  new Failed({
+    kind: 'program-missing',
+    message: `None of the programs that give HyperKit's guest a network is installed: ${names.join(', ')}.`,
+    hint: 'Get gvproxy: it comes with podman (brew install podman), or from containers/gvisor-tap-vsock.',
+    exit: Exit.unavailable,
+  });

@@ -1,0 +1,158 @@
+/**
+ * VPNKit's Ethernet protocol up to the first frame: 49 bytes each way, 41 there, 258 back, all little-endian (vpnkit,
+ * src/hostnet/vmnet.ml; hyperkit, src/lib/pci_virtio_net_vpnkit.c). HyperKit repeats a refused handshake for ever and
+ * nearly silently, so we make the same one first and read the answer.
+ */
+import type { Clock } from '../system/clock.ts';
+import { within } from '../system/deadline.ts';
+import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
+import { awaitUnix } from '../system/unix-socket.ts';
+
+export const initBytes = 49;
+const commandBytes = 41;
+const replyBytes = 258;
+const magic = 'VMN3T';
+const protocolVersion = 22;
+
+/** The guest's card as the server sees it. */
+export interface Vif {
+  readonly mtu: number;
+  readonly maxPacketBytes: number;
+  readonly mac: string;
+}
+
+/** What the server says: a card, or why there is none. */
+export type Reply =
+  | { readonly kind: 'vif'; readonly vif: Vif }
+  | { readonly kind: 'refused'; readonly why: string }
+  | { readonly kind: 'unknown' };
+
+/** The first message of both sides. The commit is 40 characters that nobody compares. */
+export function encodeInit(): Buffer {
+  const init = Buffer.alloc(initBytes, 0x30);
+  init.write(magic, 'latin1');
+  init.writeUInt32LE(protocolVersion, 5);
+  return init;
+}
+
+/** Asks for the card of that uuid: command 8 with the address it should have, command 1 with any. */
+export function encodeCommand(uuid: string, preferredIpv4?: string): Buffer {
+  const command = Buffer.alloc(commandBytes);
+  command[0] = preferredIpv4 === undefined ? 1 : 8;
+  command.write(uuid, 1, 36, 'latin1');
+  if (preferredIpv4 !== undefined) command.writeUInt32LE(ipv4Number(preferredIpv4), 37);
+  return command;
+}
+
+const ipv4Number = (address: string): number =>
+  address.split('.').reduce((number, part) => number * 256 + Number(part), 0);
+
+export function decodeReply(reply: Buffer): Reply {
+  if (reply[0] === 1)
+    return {
+      kind: 'vif',
+      vif: {
+        mtu: reply.readUInt16LE(1),
+        maxPacketBytes: reply.readUInt16LE(3),
+        mac: [...reply.subarray(5, 11)].map((byte) => byte.toString(16).padStart(2, '0')).join(':'),
+      },
+    };
+  if (reply[0] !== 2) return { kind: 'unknown' };
+  const length = reply[1] ?? 0;
+  return { kind: 'refused', why: reply.toString('latin1', 2, 2 + length) };
+}
+
+export interface HandshakeOptions {
+  readonly path: string;
+  readonly uuid: string;
+  readonly preferredIpv4?: string;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** From the first try to connect to the last byte of the answer. */
+  readonly timeoutMs: number;
+  /** For messages. */
+  readonly program: string;
+}
+
+/** Connects as soon as the server listens, and shakes hands. The connection is closed again: servers take the uuid back. */
+export async function shakeHands(options: HandshakeOptions): Promise<Vif> {
+  const { path, uuid, preferredIpv4, clock, signal, timeoutMs, program } = options;
+  let reached = 'nothing listens on its socket';
+  const late = () => silent(program, timeoutMs, reached);
+  return within(
+    async (inTime) => {
+      const socket = await awaitUnix(path, clock, inTime);
+      try {
+        reached = 'it accepts and then says nothing';
+        inTime.addEventListener('abort', () => socket.destroy(), { once: true });
+        const read = reader(socket, program);
+        socket.write(encodeInit());
+        const init = await read(initBytes);
+        if (init.toString('latin1', 0, magic.length) !== magic)
+          throw new Failed(stranger(program, init));
+        reached = 'it does not answer the request for a card';
+        socket.write(encodeCommand(uuid, preferredIpv4));
+        return cardIn(decodeReply(await read(replyBytes)), program);
+      } finally {
+        socket.destroy();
+      }
+    },
+    { clock, timeoutMs, signal, late },
+  );
+}
+
+function cardIn(reply: Reply, program: string): Vif {
+  if (reply.kind === 'refused') throw new Failed(refused(program, reply.why));
+  if (reply.kind === 'unknown') throw new Failed(stranger(program, Buffer.alloc(0)));
+  // HyperKit asserts on a full-size frame otherwise: the guest's MTU is 1500 whatever the server says.
+  if (reply.vif.maxPacketBytes < 1514)
+    throw new Failed(refused(program, `its largest packet is ${reply.vif.maxPacketBytes} bytes`));
+  return reply.vif;
+}
+
+/** Reads so many bytes, however they come. */
+function reader(socket: Awaited<ReturnType<typeof awaitUnix>>, program: string) {
+  const chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let rest = Buffer.alloc(0);
+  return async (length: number): Promise<Buffer> => {
+    while (rest.length < length) {
+      const next = await chunks.next().catch((error: unknown) => {
+        if (errorCode(error) === undefined) throw error;
+        return { done: true as const, value: undefined };
+      });
+      if (next.done === true) throw new Failed(closed(program));
+      rest = Buffer.concat([rest, next.value]);
+    }
+    const wanted = rest.subarray(0, length);
+    rest = rest.subarray(length);
+    return wanted;
+  };
+}
+
+const silent = (program: string, timeoutMs: number, reached: string): Failure => ({
+  kind: 'network-silent',
+  message: `${program} gives the guest no network: ${reached}, ${timeoutMs / 1000} s long.`,
+  hint: 'Its own words are in: linuxkit-builder logs.',
+  exit: Exit.unavailable,
+});
+
+const refused = (program: string, why: string): Failure => ({
+  kind: 'network-refused',
+  message: `${program} refuses the guest its network card: ${why}.`,
+  hint: 'Another program may use this VPNKit; a restart begins with a new one: linuxkit-builder restart.',
+  exit: Exit.unavailable,
+});
+
+const closed = (program: string): Failure => ({
+  kind: 'network-silent',
+  message: `${program} closed the connection before it had given the guest a network card.`,
+  hint: 'Its own words are in: linuxkit-builder logs.',
+  exit: Exit.unavailable,
+});
+
+const stranger = (program: string, said: Buffer): Failure => ({
+  kind: 'network-stranger',
+  message: `What listens on ${program}'s socket does not speak VPNKit's protocol${said.length === 0 ? '' : `: it begins with ${JSON.stringify(said.toString('latin1', 0, 8))}`}.`,
+  hint: 'Check which program that is: linuxkit-builder daemon --dry-run.',
+  exit: Exit.unavailable,
+});

@@ -1,0 +1,113 @@
+/** The two children of a start: launched, registered the moment they live, and their ends read for what they mean. */
+import { rmSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Config } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import { openConsole, type Console, type ConsoleLine } from '../guest/console.ts';
+import type { Chosen } from '../net/networks.ts';
+import { cardUuid } from '../net/vpnkit.ts';
+import { launch, type Child, type Ended, type Launch } from '../system/child.ts';
+import type { Clock } from '../system/clock.ts';
+import { Failed, type Failure } from '../system/failure.ts';
+import { writeWhole } from '../system/files.ts';
+import type { Log } from '../system/log.ts';
+import { writePid, type PidFiles } from '../system/pidfile.ts';
+import type { Machine, VmDriver } from '../vm/driver.ts';
+import { followOutput, type ChildOutput } from './child-output.ts';
+import { networkExited, vmExited } from './failure.ts';
+import { pidFiles } from './left-behind.ts';
+
+/** What a start has acquired so far. */
+export interface Running {
+  vm?: Child;
+  driver?: VmDriver;
+  /** Follows what the VM program says into our log. */
+  output?: ChildOutput;
+  console?: Console;
+  machine?: Machine;
+  network?: RunningNetwork;
+}
+
+export interface RunningNetwork {
+  readonly child: Child;
+  readonly name: string;
+  readonly pid: PidFiles;
+  readonly output: ChildOutput;
+  /** How long it is worth waiting after SIGTERM. */
+  readonly graceMs: number;
+}
+
+export interface ChildContext {
+  readonly config: Config;
+  readonly layout: Layout;
+  readonly driver: VmDriver;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly onLine: (line: ConsoleLine) => void;
+  /** A child ended, or cannot do what it is for. */
+  readonly onLost: (failure: Failure) => void;
+}
+
+/** Starts the network program and waits until it would serve our guest. */
+export async function launchNetwork(
+  context: ChildContext,
+  running: Running,
+  { driver, plan }: { readonly driver: NonNullable<Chosen>['driver']; readonly plan: Launch },
+  signal: AbortSignal,
+): Promise<void> {
+  const { config, layout, clock, log, onLost } = context;
+  const uuid = cardUuid(layout);
+  writeWhole(layout.vpnkitUuid, uuid, { durable: false });
+  for (const path of driver.stale(layout)) rmSync(path, { force: true });
+  const output = followOutput(layout.networkOutput, driver.name, clock, log);
+  const files = { output: layout.networkOutput, lock: layout.networkLock };
+  const child = await launch(plan, files, clock);
+  if ('kind' in child) throw new Failed(networkExited(driver.name, child, []));
+  const pid = pidFiles(layout, driver.name);
+  running.network = { child, name: driver.name, pid, output, graceMs: driver.graceMs };
+  writePid(pid, child.pid, basename(plan.program));
+  const gone = new AbortController();
+  void child.ended.then((ended) => {
+    const failure = networkExited(driver.name, ended, output.last());
+    gone.abort(new Failed(failure));
+    onLost(failure);
+  });
+  const either = AbortSignal.any([signal, gone.signal]);
+  await driver.ready({ layout, vm: config.vm, uuid, clock, signal: either });
+}
+
+/** Starts the VM program, with its console open before it writes. */
+export async function launchVm(
+  context: ChildContext,
+  running: Running,
+  plan: Launch,
+): Promise<Child> {
+  const { layout, driver, clock, log, onLine, onLost } = context;
+  running.driver = driver;
+  running.console = openConsole({
+    path: layout.consoleRing,
+    logPath: layout.consoleLog,
+    kind: driver.console,
+    clock,
+    onLine,
+  });
+  running.output = followOutput(layout.vmOutput, 'vm', clock, log);
+  const vm = await launch(plan, { output: layout.vmOutput, lock: layout.vmLock }, clock);
+  if ('kind' in vm) throw new Failed(vmExited(basename(plan.program), vm, undefined, []));
+  running.vm = vm;
+  void vm.ended.then((ended) => onLost(vmFailure(driver, running, ended)));
+  writePid(pidFiles(layout, driver.name), vm.pid, basename(plan.program));
+  return vm;
+}
+
+/** Why the VM ended, from everything that may know: its exit, its words, its control channel, the console. */
+export function vmFailure(driver: VmDriver, running: Running, ended: Ended): Failure {
+  // The console's last lines may hold the true reason; the first reason wins.
+  running.console?.poke();
+  const output = running.output?.last() ?? [];
+  const console = running.console?.last(20) ?? [];
+  return (
+    driver.explain?.({ ended, output, console }) ??
+    vmExited(driver.name, ended, running.machine?.reason(), output)
+  );
+}

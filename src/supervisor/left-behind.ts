@@ -1,0 +1,92 @@
+/** The children that an earlier daemon may have left: who they are, and how they are asked to end. */
+import { basename } from 'node:path';
+import type { Network } from '../config/guest-network.ts';
+import type { Layout } from '../config/layout.ts';
+import { vmNames } from '../config/machine.ts';
+import { networkDrivers, userNetwork } from '../net/networks.ts';
+import { signalGroup } from '../system/child.ts';
+import type { Clock } from '../system/clock.ts';
+import { within } from '../system/deadline.ts';
+import { Exit } from '../system/failure.ts';
+import type { Log } from '../system/log.ts';
+import { readLive } from '../system/pidfile.ts';
+import type { VmDriver } from '../vm/driver.ts';
+import { vmDrivers } from '../vm/drivers.ts';
+import { endLeftover, type Leftover } from './leftovers.ts';
+
+/** Where a child of that program name leaves its pid. */
+export const pidFiles = (layout: Layout, name: string) => ({
+  plain: layout.pid(name),
+  record: layout.pidRecord(name),
+});
+
+export interface LeftBehind {
+  readonly layout: Layout;
+  /** The VM driver of the coming start: whoever holds the lock without a record is taken for its program. */
+  readonly driver: VmDriver;
+  /** Name of that driver's program. */
+  readonly program: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Ends what is left of an earlier start, in its order: the VM first, then its network. */
+export async function endLeftovers(what: LeftBehind, signal: AbortSignal): Promise<void> {
+  const { clock, log } = what;
+  await endLeftover(vmLeftover(what), clock, signal, log);
+  await endLeftover(networkLeftover(what), clock, signal, log);
+}
+
+/** The VM process: of the driver that its record names, since the config may have changed. */
+function vmLeftover({ layout, driver, program, clock }: LeftBehind): Leftover {
+  const recorded = vmNames.find((name) => readLive(pidFiles(layout, name)) !== undefined);
+  const theirs = recorded === undefined ? driver : vmDrivers[recorded];
+  const pid = pidFiles(layout, theirs.name);
+  const live = readLive(pid);
+  return {
+    what: 'vm',
+    lock: layout.vmLock,
+    pid,
+    program: theirs === driver ? basename(program) : (live?.program ?? theirs.name),
+    // Not the console: what an earlier guest wrote last goes to the log when it is opened.
+    stale: Object.values(vmDrivers).flatMap((each) => each.stale(layout)),
+    askToEnd: (signal) => within((inTime) => pressButton(inTime), { ...deadline, clock, signal }),
+  };
+
+  async function pressButton(signal: AbortSignal): Promise<void> {
+    const signalVm = (name: NodeJS.Signals) => {
+      if (live !== undefined) signalGroup(live.pid, name);
+    };
+    const options = { layout, clock, signal, signalVm, network: unused };
+    const machine = await theirs.attach(options);
+    await machine.powerOff().finally(() => machine.close());
+  }
+}
+
+/** The network process. Nothing can be asked of it: its guest is gone. */
+function networkLeftover({ layout }: LeftBehind): Leftover {
+  const live = networkDrivers.find(({ name }) => readLive(pidFiles(layout, name)) !== undefined);
+  const driver = live ?? networkDrivers[0];
+  return {
+    what: 'network',
+    lock: layout.networkLock,
+    pid: pidFiles(layout, driver?.name ?? 'vpnkit'),
+    program: driver?.name ?? 'vpnkit',
+    stale: networkDrivers.flatMap((each) => each.stale(layout)),
+    askToEnd: () => Promise.reject(new Error('a network program cannot be asked')),
+  };
+}
+
+/** Nobody goes through a guest that is ended: which way would lead to it need not be found out. */
+const unused: Network = { ...userNetwork, tunnel: { kind: 'tcp', host: '127.0.0.1', port: 0 } };
+
+const deadline = {
+  timeoutMs: 3_000,
+  late: () =>
+    ({
+      kind: 'leftover-silent',
+      message: 'A VM process that was left behind does not answer.',
+      hint: 'It is ended without being asked.',
+      exit: Exit.temporary,
+    }) as const,
+};

@@ -1,0 +1,54 @@
+/** From a config to what will be run: which programs, with which words. */
+import type { Config } from '../config/config.ts';
+import type { Network } from '../config/guest-network.ts';
+import type { Layout } from '../config/layout.ts';
+import type { Problem } from '../config/problem.ts';
+import { userNetwork, type Chosen } from '../net/networks.ts';
+import { cardUuid } from '../net/vpnkit.ts';
+import type { Launch } from '../system/child.ts';
+import type { Bundle } from '../vm/bundle.ts';
+import type { Accelerator, VmDriver } from '../vm/driver.ts';
+
+export interface PlanOptions {
+  readonly config: Config;
+  readonly layout: Layout;
+  readonly driver: VmDriver;
+  /** Absolute path of the VM program. */
+  readonly program: string;
+  readonly network: Chosen;
+  readonly bundle: Bundle;
+  /** The bundle's own kernel command line. */
+  readonly cmdline: string;
+  readonly accelerator: Accelerator;
+}
+
+/** Both children of one start, before anything has run. */
+export interface Plan {
+  readonly vm: Launch;
+  /** Undefined when the VM program makes the network itself. */
+  readonly network: Launch | undefined;
+  /** What the VM program would not take. */
+  readonly problems: readonly Problem[];
+}
+
+/** The network that the chosen program gives; the VM program's own without one. */
+export function networkOf(
+  chosen: Chosen,
+  { config, layout }: Pick<PlanOptions, 'config' | 'layout'>,
+): Network {
+  const input = { layout, vm: config.vm, uuid: cardUuid(layout) };
+  return chosen === undefined ? userNetwork : chosen.driver.network(input);
+}
+
+/** The launches of one start: the same for the same config, files and programs. */
+export function planOf(options: PlanOptions): Plan {
+  const { config, layout, driver, network: chosen } = options;
+  const uuid = cardUuid(layout);
+  const network = networkOf(chosen, options);
+  const input = { ...options, network, uuid };
+  return {
+    vm: driver.plan(input),
+    network: chosen?.driver.plan({ layout, vm: config.vm, uuid, program: chosen.program }),
+    problems: driver.problems(input),
+  };
+}

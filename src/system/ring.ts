@@ -1,0 +1,246 @@
+/**
+ * Following a ring: a file of fixed size that another process writes through a shared mapping, round and round, with no
+ * mark of where it is (HyperKit's `log=`: 64 KiB of plain bytes). Neither size nor times nor change events tell that
+ * something was written, so it is read whole again and again and compared with what was there before.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import type { Clock } from './clock.ts';
+import { errorCode } from './failure.ts';
+
+export interface RingOptions {
+  readonly path: string;
+  readonly clock: Clock;
+  /** How often it is looked at; at most {@link slowestMs} apart, and {@link busyMs} while much comes. */
+  readonly pollMs: number;
+  /** New bytes, in order; the buffer is the receiver's to keep. */
+  readonly onBytes: (chunk: Buffer) => void;
+  /** At least so many bytes were overwritten before they were read; told before the bytes that follow them. */
+  readonly onLost?: (bytes: number) => void;
+}
+
+export const ringBytes = 65_536;
+/** A megabyte a second fills the ring in 65 ms. */
+const busyMs = 15;
+const slowestMs = 250;
+/** So many bytes in one look are much. */
+const muchBytes = 4_096;
+/** The bytes read last are the last that the writer comes to overwrite: where these changed, it has lapped us. */
+const guardBytes = 64;
+/** Looks without a change after which a line end that stands there already counts as written. */
+const quietLooks = 2;
+
+/** Where the writer is. `lost`: it has lapped us, and the next change will show where it is. */
+type Place =
+  | { readonly known: true; readonly cursor: number }
+  | { readonly known: false; readonly delivered: boolean };
+
+/** Follows one ring, which may not be there yet, or be begun anew. */
+export class Ring {
+  readonly #options: RingOptions;
+  #pollMs: number;
+  #before: Buffer = Buffer.alloc(ringBytes);
+  #place: Place = { known: true, cursor: 0 };
+  /** Bytes behind the cursor that were delivered although they may be old: a line end. */
+  #early = 0;
+  #quiet = 0;
+  #fresh = 0;
+  /** Where reading was when the writer overtook it. */
+  #lapped = 0;
+  #stopped = false;
+  #cancel: () => void = () => undefined;
+
+  constructor(options: RingOptions) {
+    this.#options = options;
+    this.#pollMs = options.pollMs;
+    this.#schedule();
+  }
+
+  poke(): void {
+    if (this.#stopped) return;
+    this.#look();
+    this.#schedule();
+  }
+
+  pollEvery(ms: number): void {
+    this.#pollMs = ms;
+    if (!this.#stopped) this.#schedule();
+  }
+
+  /** One last look, then no more. */
+  stop(): Promise<void> {
+    if (!this.#stopped) {
+      this.#look();
+      this.#deliverUnplaced();
+    }
+    this.#stopped = true;
+    this.#cancel();
+    return Promise.resolve();
+  }
+
+  #schedule(): void {
+    this.#cancel();
+    const busy = this.#fresh > muchBytes || !this.#place.known;
+    const ms = busy ? busyMs : Math.min(this.#pollMs, slowestMs);
+    this.#cancel = this.#options.clock.after(ms, () => this.poke());
+  }
+
+  /** Two readings: what the first shows to be new was written before the second, so the second has all of it untorn. */
+  #look(): void {
+    this.#fresh = 0;
+    const first = readRing(this.#options.path);
+    if (first === undefined) return;
+    if (first.equals(this.#before)) return this.#stillQuiet();
+    this.#quiet = 0;
+    if (this.#beganAnew(first)) this.#beginAnew();
+    const second = readRing(this.#options.path) ?? first;
+    if (this.#place.known) this.#advance(this.#place.cursor, first, second);
+    else this.#findWriter(this.#place.delivered, first, second);
+  }
+
+  /** What was read last is not there any more, and the end is empty: a new writer has truncated the file. */
+  #beganAnew(now: Buffer): boolean {
+    if (endOfText(now) > ringBytes - guardBytes) return false;
+    if (!this.#place.known) return true;
+    const guard = this.#place.cursor + ringBytes - guardBytes;
+    return !slice(now, guard, guardBytes).equals(slice(this.#before, guard, guardBytes));
+  }
+
+  #beginAnew(): void {
+    this.#before = Buffer.alloc(ringBytes);
+    this.#place = { known: true, cursor: 0 };
+    this.#early = 0;
+  }
+
+  #advance(cursor: number, first: Buffer, second: Buffer): void {
+    const count = lastChange(this.#before, first, cursor) + 1;
+    // Nothing yet where this was the last reading's own restart.
+    if (count === 0) return;
+    if (count > ringBytes - guardBytes) {
+      this.#before = second;
+      this.#place = { known: false, delivered: false };
+      this.#lapped = cursor;
+      return;
+    }
+    const bytes = slice(second, cursor, count);
+    const skip = bytes.subarray(0, this.#early).equals(slice(this.#before, cursor, this.#early))
+      ? Math.min(this.#early, count)
+      : 0;
+    this.#early = 0;
+    put(this.#before, cursor, bytes);
+    this.#place = { known: true, cursor: (cursor + count) % ringBytes };
+    this.#deliver(bytes.subarray(skip));
+  }
+
+  /** Between two looks a stretch has changed: the writer was at its start. All of the ring before that is newer than what was read. */
+  #findWriter(delivered: boolean, first: Buffer, second: Buffer): void {
+    const { start, count } = changedStretch(this.#before, first);
+    if (count > ringBytes - guardBytes) {
+      if (delivered) this.#options.onLost?.(ringBytes);
+      this.#before = second;
+      this.#place = { known: false, delivered: false };
+      return;
+    }
+    if (!delivered) {
+      this.#options.onLost?.((start - this.#lapped + ringBytes) % ringBytes || ringBytes);
+      this.#deliver(slice(this.#before, start, ringBytes));
+    }
+    this.#place = { known: true, cursor: start };
+    this.#advance(start, first, second);
+  }
+
+  #stillQuiet(): void {
+    this.#quiet++;
+    if (this.#quiet < quietLooks) return;
+    if (this.#place.known) this.#endLine(this.#place.cursor);
+    else if (this.#quiet * busyMs >= slowestMs) this.#deliverUnplaced();
+  }
+
+  /** Last words must not wait for a next change. Where they begin in the ring is not known: they are told from where reading was. */
+  #deliverUnplaced(): void {
+    if (this.#place.known || this.#place.delivered) return;
+    this.#place = { known: false, delivered: true };
+    this.#options.onLost?.(1);
+    this.#deliver(slice(this.#before, this.#lapped, ringBytes));
+  }
+
+  /** A line end where an old one stood makes no difference to compare: after a while it is taken for written. */
+  #endLine(cursor: number): void {
+    if (this.#early > 0) return;
+    const next = slice(this.#before, cursor, 2);
+    const length =
+      next[0] === lineFeed ? 1 : next[0] === carriageReturn && next[1] === lineFeed ? 2 : 0;
+    const last = slice(this.#before, cursor + ringBytes - 1, 1)[0];
+    if (length === 0 || last === lineFeed || last === 0) return;
+    this.#early = length;
+    this.#deliver(next.subarray(0, length));
+  }
+
+  #deliver(bytes: Buffer): void {
+    this.#fresh += bytes.length;
+    if (bytes.length > 0) this.#options.onBytes(Buffer.from(bytes));
+  }
+}
+
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+
+/** The whole ring; a file that is only being made is a ring whose rest is still zero. */
+function readRing(path: string): Buffer | undefined {
+  try {
+    const fd = openSync(path, 'r');
+    try {
+      if (!fstatSync(fd).isFile()) return undefined;
+      const buffer = Buffer.alloc(ringBytes);
+      readSync(fd, buffer, 0, ringBytes, 0);
+      return buffer;
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    // Not there yet, or not to be read just now: the next look will tell.
+    if (errorCode(error) === undefined) throw error;
+    return undefined;
+  }
+}
+
+function endOfText(ring: Buffer): number {
+  let end = ring.length;
+  while (end > 0 && ring[end - 1] === 0) end--;
+  return end;
+}
+
+/** How far behind the cursor the last changed byte is; -1 when none is. */
+function lastChange(before: Buffer, now: Buffer, cursor: number): number {
+  for (let distance = ringBytes - 1; distance >= 0; distance--) {
+    const at = (cursor + distance) % ringBytes;
+    if (before[at] !== now[at]) return distance;
+  }
+  return -1;
+}
+
+/** The shortest stretch of the ring that holds every change: what is outside is the longest run without one. */
+function changedStretch(before: Buffer, now: Buffer): { start: number; count: number } {
+  const changes: number[] = [];
+  for (let at = 0; at < ringBytes; at++) if (before[at] !== now[at]) changes.push(at);
+  const first = changes[0] ?? 0;
+  let best = { gap: -1, start: first };
+  for (const [n, at] of changes.entries()) {
+    const next = changes[n + 1] ?? first + ringBytes;
+    if (next - at > best.gap) best = { gap: next - at, start: next % ringBytes };
+  }
+  return { start: best.start, count: ringBytes - best.gap + 1 };
+}
+
+/** Bytes of the ring from a place on, round its end. */
+function slice(ring: Buffer, from: number, count: number): Buffer {
+  const start = from % ringBytes;
+  return start + count <= ringBytes
+    ? ring.subarray(start, start + count)
+    : Buffer.concat([ring.subarray(start), ring.subarray(0, start + count - ringBytes)]);
+}
+
+function put(ring: Buffer, at: number, bytes: Buffer): void {
+  const room = Math.min(bytes.length, ringBytes - at);
+  bytes.copy(ring, at, 0, room);
+  bytes.copy(ring, 0, room);
+}

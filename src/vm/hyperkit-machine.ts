@@ -1,0 +1,120 @@
+/** A running HyperKit: signals for its power button, and its vsock sockets for sshd and the guest agent. */
+import { existsSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Layout } from '../config/layout.ts';
+import type { Tunnel } from '../config/tunnel.ts';
+import { within } from '../system/deadline.ts';
+import { dial } from '../system/dial.ts';
+import { Exit, type Failure } from '../system/failure.ts';
+import { awaitUnix } from '../system/unix-socket.ts';
+import type { AttachOptions, Machine, VmDriver } from './driver.ts';
+import { explainHyperkit } from './hyperkit-end.ts';
+import {
+  hyperkitPlan,
+  hyperkitProblems,
+  hyperkitStale,
+  vsockHello,
+  vsockPorts,
+} from './hyperkit.ts';
+
+export const hyperkit: VmDriver = {
+  name: 'hyperkit',
+  console: 'ring',
+  hasAccelerators: false,
+  program: () => 'hyperkit',
+  problems: hyperkitProblems,
+  plan: hyperkitPlan,
+  stale: hyperkitStale,
+  attach: attachHyperkit,
+  explain: explainHyperkit,
+};
+
+/** Devices are made in the order of their slots: the vsock socket comes when network and disk are connected. */
+const devicesMs = 20_000;
+
+/** The vsock port as an address; `endsTogether` because HyperKit resets a half-closed stream after 30 s. */
+export const vsockTunnel = ({ vsock }: Pick<Layout, 'vsock'>, port: number): Tunnel => ({
+  kind: 'unix',
+  path: vsock,
+  hello: vsockHello(port),
+  answer: '',
+  endsTogether: true,
+});
+
+/** Waits for HyperKit's devices and puts the agent's vsock port where everybody looks for the agent. */
+export async function attachHyperkit(options: AttachOptions): Promise<Machine> {
+  const { layout, clock, signal, signalVm } = options;
+  await within(
+    async (inTime) => {
+      // A look without words: HyperKit closes what does not say its 18 bytes.
+      (await awaitUnix(layout.vsock, clock, inTime)).destroy();
+    },
+    { clock, timeoutMs: devicesMs, signal, late: () => stuck(layout) },
+  );
+  const relay = await relayAgent(layout);
+  return {
+    tunnel: vsockTunnel(layout, vsockPorts.ssh),
+    /**
+     * SIGTERM is the power button from the moment in which the guest enables ACPI, before its first instruction of ours.
+     * Before that it ends HyperKit at once: nothing is mounted then. Repeats are swallowed until the guest has seen one.
+     */
+    powerOff: () => Promise.resolve(signalVm('SIGTERM')),
+    resume: () => Promise.resolve(signalVm('SIGUSR2')),
+    // It tells nobody; the other signs of life must do.
+    diskOperations: () => Promise.resolve(0),
+    describe: () => Promise.resolve({ tty: existsSync(layout.tty) }),
+    reason: () => undefined,
+    close: () => {
+      relay.close();
+    },
+  };
+}
+
+/** The agent's socket, as QEMU makes it, in front of the guest's vsock port. */
+async function relayAgent(layout: Layout): Promise<{ close(): void }> {
+  const ended = new AbortController();
+  const open = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: false, pauseOnConnect: true }, (client) => {
+    const join = (socket: Socket) => {
+      open.add(socket);
+      socket.on('error', () => undefined).once('close', () => open.delete(socket));
+    };
+    join(client);
+    dial(vsockTunnel(layout, vsockPorts.agent), ended.signal).then(
+      (guest) => {
+        join(guest);
+        client.once('close', () => guest.destroy());
+        guest.once('close', () => client.destroy());
+        guest.once('end', () => guest.destroy());
+        client.pipe(guest, { end: false });
+        guest.pipe(client);
+      },
+      () => client.destroy(),
+    );
+  });
+  rmSync(layout.agent, { force: true });
+  await listen(server, layout.agent);
+  return {
+    close: () => {
+      ended.abort(new Error('the VM is gone'));
+      server.close();
+      for (const socket of open) socket.destroy();
+    },
+  };
+}
+
+const listen = (server: Server, path: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      server.off('error', reject).on('error', () => undefined);
+      resolve();
+    });
+  });
+
+const stuck = ({ vsock }: Layout): Failure => ({
+  kind: 'vm-stuck',
+  message: `HyperKit did not come so far as to make ${vsock} within ${devicesMs / 1000} s: it hangs at its network or at its disk.`,
+  hint: 'It repeats a failing connection to the network without a word: linuxkit-builder logs has the words of both programs.',
+  exit: Exit.unavailable,
+});

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest';
+import { fact } from './command.ts';
+import { BuilderRig } from './rig.ts';
+
+test('a guest that listens to nobody is ended in time all the same', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const daemon = rig.begin('daemon');
+  await rig.reaches('ready');
+  // Neither the agent nor the power button is heard any more.
+  const stopAll = `for pid in $(pidof acpid qemu-ga); do
+    kill -STOP $pid
+    until grep -q ') T ' /proc/$pid/stat; do :; done
+    cat /proc/$pid/comm
+  done`;
+  const stopped = await rig.cli('ssh', '--root', '--', stopAll);
+  expect(stopped.stdout.trim().split('\n').sort()).toEqual(['acpid', 'qemu-ga']);
+
+  const asked = performance.now();
+  daemon.signal('SIGTERM');
+  expect(await daemon.ended).toBe(0);
+  const tookMs = performance.now() - asked;
+  expect(tookMs).toBeGreaterThan(10_000);
+  expect(tookMs).toBeLessThan(25_000);
+  await rig.leavesNothing();
+  expect(rig.console()).not.toContain('stage=stopped');
+  expect(rig.log('vm-does-not-end')).toHaveLength(1);
+});
+
+test('a second SIGTERM, more than a second after the first, does not wait for the guest', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const daemon = rig.begin('daemon');
+  // The kernel has only begun: no button is heard yet.
+  await rig.reaches('booting');
+  const asked = performance.now();
+  daemon.signal('SIGTERM');
+  await fact('it is another signal', () => performance.now() - asked > 1_050);
+  expect(daemon.end).toBeUndefined();
+  daemon.signal('SIGTERM');
+  expect(await daemon.ended).toBe(0);
+  expect(performance.now() - asked).toBeLessThan(3_000);
+  await rig.leavesNothing();
+});

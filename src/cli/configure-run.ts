@@ -23,7 +23,9 @@ import { Exit, Failed } from '../system/failure.ts';
 import { readIfThere, sizeIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
 import { inSection } from '../system/lock.ts';
+import { dropService } from './configure-service.ts';
 import type { CliContext } from './context.ts';
+import { serviceFiles } from './service.ts';
 
 export interface ConfigureFlags {
   /** The state directory. */
@@ -64,7 +66,8 @@ export async function runConfigure(flags: ConfigureFlags, context: CliContext): 
     const { showChanges } = await import('./configure-dry-run.ts');
     const hasKeys = sizeIfThere(run.layout.clientKey) !== undefined;
     const keys = hasKeys ? keysOf(readIdentity(run.layout)) : undefined;
-    showChanges({ ...run, owner: ownerOf(flags.root), settings, keys });
+    const service = serviceFiles(run.layout, settings.config, context);
+    showChanges({ ...run, owner: ownerOf(flags.root), service, settings, keys });
   } else {
     const builder = await userPart(run);
     await rootPart(run, builder);
@@ -109,7 +112,10 @@ async function userPart(run: Run): Promise<Builder & { readonly changed: boolean
     const identity = await ensureIdentity(layout, signal);
     if (!hadKeys) say(`Made keys in ${layout.keys}`);
     const owner = ownerOf(flags.root);
-    const builder = { layout, places, owner, config, settingsText: text, ...keysOf(identity) };
+    const service = serviceFiles(layout, config, context);
+    await dropService(layout, context, { wanted: service, say });
+    const settingsText = text;
+    const builder = { layout, places, owner, service, config, settingsText, ...keysOf(identity) };
     const { changes, byHand } = userNeeds(builder);
     const stop = AbortSignal.any([lost, signal]);
     applyUserChanges(changes, { layout, now: clock.now(), stop });
@@ -120,7 +126,10 @@ async function userPart(run: Run): Promise<Builder & { readonly changed: boolean
       changes.map(({ wanted }) => wanted.path),
     );
     sayByHand(run, byHand);
-    return { ...builder, changed: changes.some(({ wanted }) => wanted.path === layout.config) };
+    const changed = changes.map(({ wanted }) => wanted.path);
+    if (service.some(({ path }) => changed.includes(path)))
+      say('The daemon starts at your next login; now: linuxkit-builder start');
+    return { ...builder, changed: changed.includes(layout.config) };
   });
 }
 

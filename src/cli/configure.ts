@@ -16,6 +16,8 @@ interface Options {
   readonly maxJobs?: string;
   readonly accelerator?: string;
   readonly bundle?: string;
+  /** Undefined when neither flag is given. */
+  readonly autostart?: boolean;
   readonly dryRun?: boolean;
   readonly verbose?: boolean;
   readonly quiet?: boolean;
@@ -37,6 +39,8 @@ export function configureVerb(program: Command, context: CliContext): void {
     .option('--max-jobs <count>', 'builds at a time')
     .option('--accelerator <name>', 'auto, kvm, hvf or tcg')
     .option('--bundle <prefix>', 'kernel, initrd and cmdline of another guest')
+    .option('--autostart', 'start the daemon at login, by launchd or systemd (default on macOS)')
+    .option('--no-autostart', 'leave starting it to you')
     .option('--dry-run', 'show every change as a diff, and make none')
     .option('--no-root', "leave root's files, and tell the command that writes them")
     .option('-v, --verbose', 'name the files that need no change too')
@@ -85,6 +89,7 @@ function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
       maxJobs: number(options.maxJobs),
       accelerator,
       bundle: bundle === undefined ? undefined : resolve(bundle),
+      autostart: options.autostart,
     },
     dryRun: options.dryRun === true,
     verbose: options.verbose === true,

@@ -1,6 +1,7 @@
 /** `start`, `stop`, `restart`, `wait`: the daemon's life from a terminal. */
 import type { Command } from 'commander';
-import { Exit, Failed } from '../system/failure.ts';
+import type { Layout } from '../config/layout.ts';
+import { Exit, Failed, failureOf } from '../system/failure.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 import { failureLines } from './say.ts';
 
@@ -15,14 +16,30 @@ export function startVerb(program: Command, context: CliContext): void {
     .option(...directoryOption)
     .action(async (options: DirectoryOption) => {
       const layout = layoutFor(options, context);
-      const { startDaemon } = await import('../supervisor/background.ts');
-      const started = await startDaemon(layout, context);
+      const started = await startBy(layout, context);
       context.out(
         started.already
           ? `The daemon runs already, with pid ${started.pid}.`
-          : `Started the daemon, with pid ${started.pid}.`,
+          : `Started the daemon${started.by}, with pid ${started.pid}.`,
       );
     });
+}
+
+/** Starts the daemon through its keeper where configure has told one of it; by ourselves where that has no session for us. */
+async function startBy(layout: Layout, context: CliContext) {
+  const { startDaemon } = await import('../supervisor/background.ts');
+  const { serviceFor } = await import('./service.ts');
+  const service = serviceFor(layout, context);
+  if (service === undefined) return { ...(await startDaemon(layout, context)), by: '' };
+  try {
+    const started = await startDaemon(layout, context, () => service.start());
+    return { ...started, by: ` by ${service.name}` };
+  } catch (error) {
+    const failure = failureOf(error);
+    if (failure.kind !== 'no-login-session') throw error;
+    context.err(`${failure.message} The daemon runs without ${service.name} until you log out.`);
+    return { ...(await startDaemon(layout, context)), by: '' };
+  }
 }
 
 export function stopVerb(program: Command, context: CliContext): void {
@@ -32,8 +49,17 @@ export function stopVerb(program: Command, context: CliContext): void {
     .option(...directoryOption)
     .action(async (options: DirectoryOption) => {
       const layout = layoutFor(options, context);
+      const { serviceFor } = await import('./service.ts');
       const { stopDaemon } = await import('../supervisor/background.ts');
+      const service = serviceFor(layout, context);
+      const ran = service !== undefined && (await service.state()).running;
+      if (ran) await service.stop();
+      // Also one that was started by hand.
       const stopped = await stopDaemon(layout, context);
+      if (ran)
+        return context.out(
+          `Stopped; ${service.name} starts it again at your next login, or now: linuxkit-builder start`,
+        );
       context.out(
         stopped === 'stopped'
           ? 'Stopped.'
@@ -52,14 +78,20 @@ export function restartVerb(program: Command, context: CliContext): void {
     .action(async (options: DirectoryOption) => {
       const layout = layoutFor(options, context);
       const { readStatus } = await import('../supervisor/status.ts');
+      const { serviceFor } = await import('./service.ts');
+      const service = serviceFor(layout, context);
       if (readStatus(layout).daemon === 'alive') {
+        // Its own file has changed: another Node, another version of ours.
+        if (service?.isChanged() === true && (await service.state()).loaded) {
+          await service.start();
+          return context.out(`${service.name} starts the daemon again.`);
+        }
         const { ask } = await import('../supervisor/control.ts');
         await ask(layout, 'restart', context.clock, context.signal);
         return context.out('The daemon starts the guest again.');
       }
-      const { startDaemon } = await import('../supervisor/background.ts');
-      const { pid } = await startDaemon(layout, context);
-      context.out(`No daemon ran; started one, with pid ${pid}.`);
+      const { pid, by } = await startBy(layout, context);
+      context.out(`No daemon ran; started one${by}, with pid ${pid}.`);
     });
 }
 

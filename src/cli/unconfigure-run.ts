@@ -14,6 +14,7 @@ import { makeDirectory } from '../system/files.ts';
 import { inSection } from '../system/lock.ts';
 import { isYes } from './ask.ts';
 import type { CliContext } from './context.ts';
+import { serviceFor } from './service.ts';
 
 export interface UnconfigureFlags {
   readonly purge: boolean;
@@ -100,6 +101,7 @@ async function mayPurge({ layout, context, flags }: Run): Promise<boolean> {
 }
 
 async function stopEverything({ layout, context }: Run): Promise<void> {
+  await serviceFor(layout, context)?.remove();
   if (!existsSync(layout.state)) return;
   const { stopDaemon } = await import('../supervisor/background.ts');
   const stopped = await stopDaemon(layout, context);

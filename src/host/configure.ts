@@ -30,6 +30,8 @@ export interface Builder {
   readonly clientKey: string;
   readonly hostPublicKey: string;
   readonly owner: Owner;
+  /** By which launchd or systemd starts the daemon; none where the user starts it. */
+  readonly service: readonly WantedFile[];
 }
 
 /** The files of the user who owns the daemon, in the order in which they are written. */
@@ -60,6 +62,7 @@ export function userFiles(builder: Builder): readonly WantedFile[] {
     whole(layout.config, "the builder's settings", builder.settingsText),
     // Where root owns the daemon, root's own part says the same.
     ...(places.home === places.rootHome ? [] : [include]),
+    ...builder.service,
   ];
 }
 

@@ -38,6 +38,7 @@ beforeEach(() => {
     settingsText: '{}\n',
     clientKey: 'PRIVATE',
     hostPublicKey: 'ssh-ed25519 AAAA',
+    service: [],
     owner: { name: 'jörg', uid: 1000, directory: layout.root },
   };
   ssh = join(builder.places.home, '.ssh/config');

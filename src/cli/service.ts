@@ -1,0 +1,98 @@
+/** Which keeper of this system starts our daemon at login, what it is told, and how it is reached. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import type { WantedFile } from '../host/file-change.ts';
+import { agentFiles, agentPaths, daemonPath, type JobValues } from '../host/launch-agent.ts';
+import { launchdService } from '../host/launchd-service.ts';
+import { placesOf } from '../host/places.ts';
+import { readReceipts } from '../host/receipts.ts';
+import type { Service } from '../host/service.ts';
+import { systemdService } from '../host/systemd-service.ts';
+import { unitFile, unitPath } from '../host/systemd-unit.ts';
+import { makeDirectory, readIfThere, writeWhole } from '../system/files.ts';
+import { findProgram, tryProgram } from '../system/program.ts';
+import type { CliContext } from './context.ts';
+
+export type ServiceKind = 'launchd' | 'systemd';
+
+/** Every file by which the daemon may be started at login here, wanted or not. */
+export function servicePaths(context: CliContext): readonly string[] {
+  const { home, configHome } = homesOf(context);
+  const { plist, launcher } = agentPaths(home);
+  return [launcher, plist, unitPath(configHome)];
+}
+
+/** The files that shall be there with these settings. */
+export function serviceFiles(
+  layout: Layout,
+  config: Config,
+  context: CliContext,
+): readonly WantedFile[] {
+  const kind = serviceKind(context.env);
+  if (!(config.autostart ?? kind === 'launchd')) return [];
+  const { home, configHome } = homesOf(context);
+  const values = jobValues(layout, context);
+  if (kind === 'systemd') return [unitFile(configHome, values)];
+  const template = (name: string) => readFileSync(join(context.assets, 'launchd', name), 'utf8');
+  return agentFiles(home, values, {
+    plist: template('org.nix-community.linuxkit-builder.plist'),
+    launcher: template('launcher.sh'),
+  });
+}
+
+/** The keeper that configure has told of this state directory's daemon; undefined when the user starts it. */
+export function serviceFor(layout: Layout, context: CliContext): Service | undefined {
+  const { home, configHome } = homesOf(context);
+  const told = readReceipts(layout.receipts).map(({ path }) => path);
+  const { plist } = agentPaths(home);
+  const unit = unitPath(configHome);
+  const { clock, signal, env } = context;
+  const seen = (path: string) => ({
+    signal,
+    isChanged: () => digestOf(path) !== readIfThere(layout.serviceLoaded),
+    onLoaded: () => {
+      makeDirectory(layout.state);
+      writeWhole(layout.serviceLoaded, digestOf(path) ?? '');
+    },
+  });
+  if (told.includes(plist)) {
+    const launchctl = findProgram('launchctl', env['PATH']);
+    const uid = process.getuid?.() ?? 0;
+    return launchdService({ uid, plist, launchctl, clock, ...seen(plist) });
+  }
+  if (!told.includes(unit)) return undefined;
+  return systemdService({ systemctl: findProgram('systemctl', env['PATH']), ...seen(unit) });
+}
+
+/** Packagers and tests may say otherwise. */
+function serviceKind(env: NodeJS.ProcessEnv): ServiceKind {
+  const said = env['LINUXKIT_BUILDER_SERVICE'];
+  if (said === 'launchd' || said === 'systemd') return said;
+  return process.platform === 'darwin' ? 'launchd' : 'systemd';
+}
+
+function jobValues({ root }: Layout, { assets, env }: CliContext): JobValues {
+  const names = ['qemu-system-aarch64', 'qemu-system-x86_64', 'ssh', 'ps', 'flock'];
+  return {
+    node: process.execPath,
+    main: join(assets, 'dist/main.js'),
+    state: root,
+    path: daemonPath(names.map((name) => tryProgram(name, env['PATH']))),
+  };
+}
+
+function homesOf({ env }: CliContext) {
+  const tree = env['LINUXKIT_BUILDER_TREE'] ?? '';
+  const { home } = placesOf(tree);
+  const configHome = env['XDG_CONFIG_HOME'];
+  const own = configHome?.startsWith('/') === true ? join(tree, configHome) : undefined;
+  return { home, configHome: own ?? join(home, '.config') };
+}
+
+function digestOf(path: string): string | undefined {
+  const text = readIfThere(path);
+  return text === undefined ? undefined : createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,87 @@
+/** What launchd is given: the plist of our job, and the small program that it runs. Pure text, and where it goes. */
+import { join } from 'node:path';
+import type { WantedFile } from './file-change.ts';
+
+/** launchd's name for our job. */
+export const label = 'org.nix-community.linuxkit-builder';
+
+export interface JobValues {
+  /** Absolute paths: Node, our dist/main.js, the state directory. */
+  readonly node: string;
+  readonly main: string;
+  readonly state: string;
+  /** Where the daemon finds qemu, ssh and ps. */
+  readonly path: string;
+}
+
+export interface Templates {
+  readonly plist: string;
+  readonly launcher: string;
+}
+
+/** Where the two files are. The launcher's own name is what a person reads in the list of Login Items. */
+export const agentPaths = (home: string) => ({
+  plist: join(home, 'Library/LaunchAgents', `${label}.plist`),
+  launcher: join(home, 'Library/Application Support/linuxkit-builder/linuxkit-builder'),
+});
+
+/** The files of the LaunchAgent; copies and no links, since /nix may not be there when launchd reads them. */
+export function agentFiles(home: string, values: JobValues, templates: Templates): WantedFile[] {
+  const { plist, launcher } = agentPaths(home);
+  const whole = (text: string) => ({ kind: 'whole' as const, text, secret: false });
+  return [
+    {
+      path: launcher,
+      purpose: 'what launchd runs: it starts the daemon',
+      content: whole(launcherText(templates.launcher, values)),
+      mode: 0o755,
+      directoryMode: 0o755,
+      byHand: '',
+    },
+    {
+      path: plist,
+      purpose: 'launchd starts the daemon at your login, and again after a crash',
+      content: whole(plistText(templates.plist, { ...values, launcher })),
+      // launchd refuses what others could write (launchctl.c, path_goodness_check).
+      mode: 0o644,
+      directoryMode: 0o755,
+      byHand: '',
+    },
+  ];
+}
+
+/** The template with its `@NAMES@` replaced, as XML text. */
+export const plistText = (
+  template: string,
+  { launcher, state, path }: Omit<JobValues, 'node' | 'main'> & { readonly launcher: string },
+): string => fill(template, { LAUNCHER: launcher, STATE: state, PATH: path }, xmlText);
+
+/** The template with its `@NAMES@` replaced, as words of the shell. */
+export const launcherText = (
+  template: string,
+  { node, main, state }: Omit<JobValues, 'path'>,
+): string => fill(template, { NODE: node, MAIN: main, STATE: state }, shellText);
+
+/** The PATH of a daemon that has no shell: the directories of these programs, and the system's. */
+export function daemonPath(programs: readonly (string | undefined)[]): string {
+  const folders = programs.flatMap((program) =>
+    program === undefined ? [] : [program.slice(0, program.lastIndexOf('/'))],
+  );
+  return [...new Set([...folders, '/usr/bin', '/bin', '/usr/sbin', '/sbin'])].join(':');
+}
+
+function fill(
+  template: string,
+  values: Readonly<Record<string, string>>,
+  quote: (text: string) => string,
+): string {
+  return template.replace(/@([A-Z]+)@/g, (whole, name: string) => {
+    const value = values[name];
+    return value === undefined ? whole : quote(value);
+  });
+}
+
+const xmlText = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+const shellText = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -1,0 +1,188 @@
+/** Our daemon as a job of launchd: the plans of launchd.ts, performed. */
+import { lstatSync, type Stats } from 'node:fs';
+import { run, type Ran } from '../system/child.ts';
+import type { Clock } from '../system/clock.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { label } from './launch-agent.ts';
+import type { JobState, Reply } from './launchctl.ts';
+import {
+  findJob,
+  findTarget,
+  halt,
+  kick,
+  load,
+  unload,
+  type Plan,
+  type Trouble,
+} from './launchd.ts';
+import type { Service, ServiceState } from './service.ts';
+
+export interface LaunchdOptions {
+  readonly uid: number;
+  readonly plist: string;
+  /** Absolute path of launchctl. */
+  readonly launchctl: string;
+  /** True when the plist is another than the one that was loaded. */
+  readonly isChanged: () => boolean;
+  readonly onLoaded: () => void;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+export function launchdService(options: LaunchdOptions): Service {
+  const { uid, plist, isChanged, onLoaded } = options;
+  const go = <T>(plan: Plan<T>): Promise<T> => perform(plan, options);
+  const find = () => go(findJob(uid));
+  return {
+    name: 'launchd',
+    isChanged,
+    state: async () => stateOf(await find()),
+    async start() {
+      const job = await find();
+      if (job !== undefined && !isChanged()) {
+        const trouble = await go(kick(job.target));
+        if (trouble === undefined) return;
+      }
+      const bad = fileFailure(plist, factsOf(plist));
+      if (bad !== undefined) throw new Failed(bad);
+      const target = job?.target ?? (await go(findTarget(uid)));
+      if (target === undefined) throw new Failed(noSession);
+      const trouble = await go(load(target, plist));
+      if (trouble !== undefined) throw new Failed(troubleFailure(trouble, plist));
+      onLoaded();
+    },
+    async stop() {
+      const job = await find();
+      if (job === undefined) return false;
+      if ((await go(halt(job.target))) === 'still-there') throw new Failed(doesNotLeave);
+      return true;
+    },
+    async remove() {
+      const job = await find();
+      if (job !== undefined && !(await go(unload(job.target)))) throw new Failed(doesNotLeave);
+    },
+  };
+}
+
+/** Makes a plan's calls one after the other. */
+export async function perform<T>(
+  plan: Plan<T>,
+  { launchctl, clock, signal }: Pick<LaunchdOptions, 'launchctl' | 'clock' | 'signal'>,
+): Promise<T> {
+  let reply: Reply = { code: 0, stdout: '', stderr: '' };
+  for (;;) {
+    const step = plan.next(reply);
+    if (step.done === true) return step.value;
+    if (step.value.type === 'sleep') await clock.sleep(step.value.ms, signal);
+    else reply = replyOf(await run(launchctl, step.value.argv, { timeoutMs: 30_000, signal }));
+    signal.throwIfAborted();
+  }
+}
+
+const replyOf = ({ ended, stdout, stderr }: Ran): Reply => ({
+  code: ended.kind === 'exited' ? ended.code : undefined,
+  stdout,
+  stderr,
+});
+
+function stateOf(job: { readonly state: JobState } | undefined): ServiceState {
+  if (job?.state.loaded !== true) return { loaded: false, running: false };
+  const { running, pid, lastExit, lastSignal } = job.state;
+  const ended =
+    lastSignal !== undefined
+      ? `by signal ${lastSignal}`
+      : lastExit !== undefined && lastExit !== 0
+        ? `with exit code ${lastExit}`
+        : undefined;
+  return {
+    loaded: true,
+    running,
+    ...(pid === undefined ? {} : { pid }),
+    ...(ended === undefined ? {} : { ended }),
+  };
+}
+
+/** What launchd looks at before it takes a file (launchctl.c, path_goodness_check). */
+export interface PlistFacts {
+  readonly kind: 'missing' | 'file' | 'other';
+  readonly mode: number;
+  readonly uid: number;
+}
+
+const reload = 'Run: linuxkit-builder configure, then linuxkit-builder start.';
+
+/** Why launchd will refuse a file, as it would not say itself. Pure. */
+export function fileFailure(plist: string, { kind, mode, uid }: PlistFacts): Failure | undefined {
+  const refused = (why: string, hint: string): Failure => ({
+    kind: 'job-file-refused',
+    message: `${plist} ${why}, so launchd refuses it.`,
+    hint,
+    exit: Exit.unavailable,
+  });
+  if (kind === 'missing')
+    return {
+      kind: 'job-missing',
+      message: `There is no ${plist}.`,
+      hint: reload,
+      exit: Exit.unavailable,
+    };
+  if (kind === 'other') return refused('is not a regular file', `Move it away. ${reload}`);
+  if ((mode & 0o022) !== 0) return refused('can be written by others', `Run: chmod 644 '${plist}'`);
+  if (uid !== process.getuid?.() && uid !== 0)
+    return refused(`belongs to another user (uid ${uid})`, `Run: sudo chown "$USER" '${plist}'`);
+  return undefined;
+}
+
+/** Sentence and remedy for each other way in which launchd refuses. Pure. */
+export function troubleFailure({ verb, meaning, reply }: Trouble, plist: string): Failure {
+  const said = (reply.stderr || reply.stdout).trim();
+  const failure = (kind: string, message: string, hint: string): Failure => ({
+    kind,
+    message,
+    hint,
+    exit: Exit.unavailable,
+    lines: [`launchctl ${verb}: ${said === '' ? `exit code ${reply.code ?? '?'}` : said}`],
+  });
+  switch (meaning) {
+    case 'no-domain':
+      return noSession;
+    case 'disabled':
+    case 'io':
+      return failure(
+        'job-disabled',
+        'launchd refuses to load the job: it may be switched off in the Login Items.',
+        `Allow linuxkit-builder in System Settings, General, Login Items; or run: launchctl enable gui/$(id -u)/${label}`,
+      );
+    case 'already':
+      return doesNotLeave;
+    case 'bad-file':
+      return failure(
+        'job-file-refused',
+        `launchd does not accept ${plist}.`,
+        `Delete it. ${reload}`,
+      );
+    default:
+      return failure('job-refused', 'launchd did not load the job.', reload);
+  }
+}
+
+const noSession: Failure = {
+  kind: 'no-login-session',
+  message:
+    'launchd has no session of yours that a job could run in: nobody is logged in on the screen.',
+  hint: 'Log in there once, or run the daemon without launchd: linuxkit-builder daemon.',
+  exit: Exit.unavailable,
+};
+
+const doesNotLeave: Failure = {
+  kind: 'job-does-not-leave',
+  message: 'launchd has been told to end the job, and it is still there after 65 s.',
+  hint: `See: launchctl print gui/$(id -u)/${label}`,
+  exit: Exit.temporary,
+};
+
+function factsOf(plist: string): PlistFacts {
+  const stats: Stats | undefined = lstatSync(plist, { throwIfNoEntry: false });
+  if (stats === undefined) return { kind: 'missing', mode: 0, uid: 0 };
+  return { kind: stats.isFile() ? 'file' : 'other', mode: stats.mode & 0o7777, uid: stats.uid };
+}

@@ -1,0 +1,46 @@
+/** What systemd is given: a unit of the user's. Pure text, and where it goes. */
+import { join } from 'node:path';
+import type { WantedFile } from './file-change.ts';
+import type { JobValues } from './launch-agent.ts';
+
+export const unitName = 'linuxkit-builder.service';
+
+/** Where it is; `configHome` is XDG_CONFIG_HOME or ~/.config. */
+export const unitPath = (configHome: string): string => join(configHome, 'systemd/user', unitName);
+
+export const unitFile = (configHome: string, values: JobValues): WantedFile => ({
+  path: unitPath(configHome),
+  purpose: 'systemd starts the daemon at your login, and again after a crash',
+  content: { kind: 'whole', text: unitText(values), secret: false },
+  mode: 0o644,
+  directoryMode: 0o755,
+  byHand: '',
+});
+
+/** The same promises as launchd's plist: again after a crash and only then, 60 s to leave, nobody else reads what it writes. */
+export const unitText = ({ node, main, state, path }: JobValues): string => `[Unit]
+Description=A Linux machine that Nix can build on
+Documentation=man:linuxkit-builder(1)
+
+[Service]
+Type=exec
+ExecStart=${[node, main, 'daemon', '--directory', state].map((each) => word(each)).join(' ')}
+Environment=${word(`PATH=${path}`, false)}
+# It ends with 0 when it is told to stop; anything else is a crash.
+Restart=on-failure
+RestartSec=10
+# Its children end with it, in its own order; systemd only sweeps up after 60 s.
+KillMode=mixed
+TimeoutStopSec=60
+UMask=0077
+WorkingDirectory=/
+
+[Install]
+WantedBy=default.target
+`;
+
+/** systemd.syntax(7): quotes, and % for specifiers; in ExecStart $ is a variable, in Environment it is not. */
+function word(text: string, isCommand = true): string {
+  const escaped = text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%');
+  return `"${isCommand ? escaped.replaceAll('$', '$$$$') : escaped}"`;
+}

@@ -1,0 +1,196 @@
+import { appendFileSync, chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { label } from '../../src/host/launch-agent.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { until } from '../../src/system/wait.ts';
+import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { launchdRig } from './rig.ts';
+
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await buildProgram();
+});
+afterAll(() => program[Symbol.dispose]());
+
+const comes = async (fact: () => boolean, what: string) =>
+  expect(
+    await until(fact, { clock: systemClock, everyMs: 5, timeoutMs: 15_000 }),
+    `waited in vain: ${what}`,
+  ).toBe('held');
+
+describe('with launchd', { timeout: 60_000 }, () => {
+  test('from configure to unconfigure', async () => {
+    await using rig = await launchdRig(program);
+    const before = rig.snapshot();
+    const configured = await rig.run('configure');
+    expect(configured).toMatchObject({ code: 0 });
+    expect(configured.out).toContain(`Wrote ${rig.agent.plist}: launchd starts`);
+    expect(rig.launchd.job(label)).toBeUndefined();
+
+    const started = await rig.run('start');
+    expect(started.out).toMatch(/^Started the daemon by launchd, with pid \d+\.\n$/);
+    expect(rig.status().daemon).toBe('alive');
+    expect((await rig.run('start')).out).toContain('runs already');
+    expect((await rig.run('status', '--json')).out).toContain('"running":true');
+
+    const stopped = await rig.run('stop');
+    expect(stopped).toMatchObject({ code: 0 });
+    expect(stopped.out).toMatch(/^Stopped; launchd starts it again at your next login/);
+    expect(rig.launchd.job(label)).toMatchObject({ state: 'not running', lastExit: 0, runs: 1 });
+
+    expect((await rig.run('start')).out).toContain('by launchd');
+    expect((await rig.run('restart')).out).toBe('The daemon starts the guest again.\n');
+    expect((await rig.run('unconfigure', '--purge', '--yes')).code).toBe(0);
+    expect(rig.launchd.job(label)).toBeUndefined();
+    expect(rig.snapshot()).toEqual(before);
+  });
+
+  test('a crash is mended and a bad configuration is a state, not an end', async () => {
+    await using rig = await launchdRig(program);
+    await rig.run('configure');
+    await rig.run('start');
+    const job = rig.launchd.job(label);
+    const first = rig.status();
+    if (first.daemon !== 'alive') throw new Error('it runs');
+    process.kill(first.status.daemon.pid, 'SIGKILL');
+    await comes(() => job?.runs === 2, 'a second run');
+    await comes(() => rig.status().daemon === 'alive', 'a daemon');
+    writeFileSync(rig.layout.config, '{"cpus": "many"}');
+    const second = rig.status();
+    if (second.daemon !== 'alive') throw new Error('it runs');
+    process.kill(second.status.daemon.pid, 'SIGKILL');
+    await comes(() => {
+      const now = rig.status();
+      return now.daemon === 'alive' && now.status.phase === 'failed';
+    }, 'phase failed');
+    expect(job?.runs).toBe(3);
+    expect(job?.state).toBe('running');
+    expect((await rig.run('status')).out).toContain('cpus = "many"');
+  });
+
+  test('stopped at 20 moments of its start, it stays stopped', async () => {
+    await using rig = await launchdRig(program);
+    await rig.run('configure');
+    await rig.run('start');
+    await rig.run('stop');
+    const job = rig.launchd.job(label);
+    if (job === undefined) throw new Error('it is loaded');
+    for (let round = 0; round < 20; round++) {
+      const runs = job.runs + 1;
+      job.start();
+      // From the launcher's first moments to a daemon that is up: spread over the 0.4 s that takes here.
+      const momentMs = 5 + round * 20;
+      await systemClock.sleep(momentMs);
+      job.terminate();
+      await comes(() => job.pid === undefined, 'its end');
+      expect([job.state, job.lastExit, job.lastSignal], `after ${momentMs} ms`).toEqual([
+        'not running',
+        0,
+        undefined,
+      ]);
+      expect(job.runs).toBe(runs);
+      expect(rig.status().daemon).toBe('gone');
+    }
+  });
+
+  test('what the launcher leaves when it is killed is ended by launchd, and comes back once', async () => {
+    await using rig = await launchdRig(program);
+    await rig.run('configure');
+    await rig.run('start');
+    const job = rig.launchd.job(label);
+    const before = rig.status();
+    job?.kill('SIGKILL');
+    await comes(() => job?.runs === 2, 'a second run');
+    await comes(() => {
+      const now = rig.status();
+      return (
+        now.daemon === 'alive' &&
+        before.daemon === 'alive' &&
+        now.status.daemon.pid !== before.status.daemon.pid
+      );
+    }, 'another daemon');
+    expect((await rig.run('stop')).code).toBe(0);
+    expect(rig.status().daemon).toBe('gone');
+  });
+
+  test('a changed file is loaded anew by restart', async () => {
+    await using rig = await launchdRig(program);
+    await rig.run('configure');
+    await rig.run('start');
+    appendFileSync(rig.agent.plist, '<!-- another -->\n');
+    expect((await rig.run('restart')).out).toBe('launchd starts the daemon again.\n');
+    expect(rig.launchd.calls.filter((call) => call.startsWith('bootstrap'))).toHaveLength(2);
+    await comes(() => rig.status().daemon === 'alive', 'a daemon');
+  });
+
+  test('--no-autostart takes it back', async () => {
+    await using rig = await launchdRig(program);
+    await rig.run('configure');
+    await rig.run('start');
+    const dropped = await rig.run('configure', '--no-autostart');
+    expect(dropped.out).toContain(`Deleted ${rig.agent.plist}`);
+    expect(rig.launchd.job(label)).toBeUndefined();
+    expect(existsSync(rig.agent.launcher)).toBe(false);
+    await rig.run('configure');
+    expect(existsSync(rig.agent.plist)).toBe(false);
+    expect((await rig.run('start')).out).toMatch(/^Started the daemon, with pid/);
+    expect((await rig.run('stop')).out).toBe('Stopped.\n');
+  });
+});
+
+describe('launchd in odd moods', { timeout: 60_000 }, () => {
+  test('an old launchctl gets old verbs', async () => {
+    await using rig = await launchdRig(program, { generation: 'old' });
+    await rig.run('configure');
+    expect((await rig.run('start')).out).toContain('by launchd');
+    expect((await rig.run('stop')).code).toBe(0);
+    expect(rig.launchd.job(label)?.state).toBe('not running');
+    expect((await rig.run('start')).out).toContain('by launchd');
+    expect((await rig.run('unconfigure', '--no-root')).code).toBe(0);
+    expect(rig.launchd.job(label)).toBeUndefined();
+  });
+
+  test('switched off by the user, it is enabled again by start', async () => {
+    await using rig = await launchdRig(program);
+    rig.launchd.disable(label);
+    await rig.run('configure');
+    expect((await rig.run('start')).code).toBe(0);
+    expect(rig.launchd.calls.findIndex((call) => call.startsWith('enable'))).toBeLessThan(
+      rig.launchd.calls.findIndex((call) => call.startsWith('bootstrap')),
+    );
+  });
+
+  test('a bootstrap that fails with 5 is tried again', async () => {
+    await using rig = await launchdRig(program, { sulks: 1 });
+    await rig.run('configure');
+    expect((await rig.run('start')).out).toContain('by launchd');
+  });
+
+  test('without a session on the screen the one of every login is used, and without any the daemon runs alone', async () => {
+    await using rig = await launchdRig(program, { domains: [`user/${process.getuid?.() ?? 0}`] });
+    await rig.run('configure');
+    expect((await rig.run('start')).out).toContain('by launchd');
+    await using bare = await launchdRig(program, { domains: [] });
+    await bare.run('configure');
+    const started = await bare.run('start');
+    expect(started.err).toContain('no session of yours');
+    expect(started.out).toMatch(/^Started the daemon, with pid/);
+    expect((await bare.run('stop')).out).toBe('Stopped.\n');
+  });
+
+  test('a file that launchd refuses is named, with the command that mends it', async () => {
+    await using rig = await launchdRig(program, { throttleSecondMs: 1 });
+    await rig.run('configure');
+    chmodSync(rig.agent.plist, 0o666);
+    const refused = await rig.run('start');
+    expect(refused.code).toBe(69);
+    expect(refused.err).toContain('can be written by others');
+    expect(refused.err).toContain(`chmod 644 '${rig.agent.plist}'`);
+    rmSync(rig.agent.plist);
+    mkdirSync(dirname(rig.agent.plist), { recursive: true });
+    const missing = await rig.run('start');
+    expect(missing.err).toContain(`There is no ${rig.agent.plist}`);
+    expect(missing.err).toContain('linuxkit-builder configure');
+  });
+});

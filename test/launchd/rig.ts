@@ -1,0 +1,68 @@
+/** A user's home in a tree of its own, the real program in it, and a launchd that is not the system's. */
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { layoutOf } from '../../src/config/layout.ts';
+import { agentPaths } from '../../src/host/launch-agent.ts';
+import { placesOf } from '../../src/host/places.ts';
+import { readStatus } from '../../src/supervisor/status.ts';
+import { snapshot } from '../cli/configure-rig.ts';
+import type { BuiltProgram } from '../fakes/program.ts';
+import { StandInLaunchd, type StandInOptions } from './stand-in.ts';
+
+export interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+export async function launchdRig(program: BuiltProgram, options: StandInOptions = {}) {
+  const tree = mkdtempSync(join(tmpdir(), 'Mac von Jörg-'));
+  const places = placesOf(tree);
+  for (const path of [places.home, places.etcNix]) mkdirSync(path, { recursive: true });
+  const state = join(tree, 'state dir');
+  const layout = layoutOf(state);
+  const launchd = await StandInLaunchd.start({ throttleSecondMs: 20, ...options });
+  const env = {
+    PATH: `${launchd.bin}:${process.env['PATH'] ?? ''}`,
+    HOME: places.home,
+    LINUXKIT_BUILDER_TREE: tree,
+    LINUXKIT_BUILDER_SERVICE: 'launchd',
+    LINUXKIT_BUILDER_DIR: state,
+  };
+  return {
+    tree,
+    places,
+    layout,
+    launchd,
+    agent: agentPaths(places.home),
+    snapshot: () => snapshot(tree),
+    run: (...argv: string[]) => runProgram(program, argv, env),
+    status: () => readStatus(layout),
+    log: () => readFileSync(layout.log, 'utf8'),
+    async [Symbol.asyncDispose]() {
+      await launchd[Symbol.asyncDispose]();
+      await runProgram(program, ['stop'], { ...env, LINUXKIT_BUILDER_SERVICE: 'none' });
+      rmSync(tree, { recursive: true });
+    },
+  };
+}
+
+/** Not spawnSync: the stand-in lives in this process and has to answer. */
+function runProgram(
+  program: BuiltProgram,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Ran> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [program.main, ...argv], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let [out, err] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    child.once('close', (code) => resolve({ code, out, err }));
+  });
+}

@@ -119,7 +119,8 @@ export class GuestAgent {
       // A refusal is an answer; after anything else nobody knows what the next line would belong to.
       if (!(error instanceof Failed && error.failure.kind === 'agent-refused')) this.close();
     });
-    this.#idle = Promise.all([before, over]);
+    // Without values: a chain of results would grow for ever.
+    this.#idle = Promise.all([before, over]).then(() => undefined);
     return answered;
   }
 }

@@ -1,7 +1,7 @@
 /** Follows a boot: console lines become milestones, and when sshd listens the guest is asked whether Nix can use it. */
 import type { Layout } from '../config/layout.ts';
 import type { Tunnel } from '../config/tunnel.ts';
-import { GuestAgent } from '../guest/agent.ts';
+import type { GuestAgent } from '../guest/agent.ts';
 import { failureOfStage, readLine, stages, type Milestone } from '../guest/boot.ts';
 import { probeGuest, type Probe } from '../guest/probe.ts';
 import type { Clock } from '../system/clock.ts';
@@ -14,6 +14,7 @@ export interface BootWatchOptions {
   readonly layout: Layout;
   readonly clock: Clock;
   readonly log: Log;
+  readonly agent: GuestAgent;
   readonly onStage: (name: string, uptimeS: number) => void;
   readonly onLost: (failure: Failure) => void;
   /** The console's last lines, for failures. */
@@ -92,14 +93,11 @@ export class BootWatch {
 
   /** The guest's clock from the host's: after a long pause of the VM it is behind. */
   async #setClock(signal: AbortSignal): Promise<void> {
-    const { layout, clock, log } = this.#options;
-    const agent = new GuestAgent({ path: layout.agent, clock });
+    const { agent, log } = this.#options;
     try {
       await agent.setTime(undefined, signal);
     } catch (error) {
       log('warn', 'clock-not-set', { failure: failureOf(error) });
-    } finally {
-      agent.close();
     }
   }
 

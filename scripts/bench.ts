@@ -1,0 +1,288 @@
+// The benchmark: each figure is a median of interleaved runs, set against a floor that was measured beside it.
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { cpus, release, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { cpioArchive, S_IFDIR, S_IFREG } from '../src/system/cpio.ts';
+
+const [checkout = '.', ...wanted] = process.argv.slice(2);
+const main = join(checkout, 'dist/main.js');
+const image = process.env['LINUXKIT_TEST_IMAGE'] ?? join(checkout, '.cache/test-image/builder');
+const state = mkdtempSync(join(tmpdir(), 'b-'));
+const home = join(state, 'home');
+// A machine's own settings, such as extra certificates, would cost every Node 40 ms.
+const env = { PATH: process.env['PATH'] ?? '', HOME: home, LINUXKIT_BUILDER_TREE: home };
+const rows: string[] = [];
+const benches = {
+  cli: benchCli,
+  image: benchImage,
+  boot: benchBoot,
+  idle: benchIdle,
+  door: benchDoor,
+};
+let port = 0;
+
+try {
+  if (!existsSync(`${image}-kernel`))
+    throw new Error(`No image at ${image}: run scripts/test setup image.`);
+  mkdirSync(home);
+  port = await freePort();
+  cli(
+    'configure',
+    '--no-root',
+    '-q',
+    '--bundle',
+    image,
+    '--port',
+    String(port),
+    '-c',
+    '2',
+    '-m',
+    '2048',
+    '-s',
+    '8',
+  );
+  for (const [name, measure] of Object.entries(benches)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    console.error(`measuring: ${name}`);
+    await measure();
+    stop();
+  }
+} finally {
+  stop();
+  rmSync(state, { recursive: true, force: true });
+}
+console.log(
+  `${cpus().length} × ${cpus()[0]?.model ?? '?'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}\n`,
+);
+console.log(
+  '| what | measured | floor beside it | ratio | goal |\n| --- | --- | --- | --- | --- |',
+);
+for (const line of rows) console.log(line);
+
+function cli(...argv: string[]): string {
+  const [verb = '', ...rest] = argv;
+  return execFileSync(process.execPath, [main, verb, '-d', state, ...rest], {
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+function start(): void {
+  cli('start');
+  cli('wait');
+}
+function stop(): void {
+  spawnSync(process.execPath, [main, 'stop', '-d', state], { env, stdio: 'ignore' });
+}
+
+/** status, and the daemon's start to its listening door, against a Node that does nothing. */
+async function benchCli(): Promise<void> {
+  start();
+  const bare: number[] = [];
+  const status: number[] = [];
+  for (let n = 0; n < 15; n++) {
+    bare.push(time(() => execFileSync(process.execPath, ['-e', '0'], { env })));
+    status.push(time(() => cli('status')));
+  }
+  stop();
+  ratio('`status`', status, bare, 'ms', '`node -e 0`', 3);
+  const door: number[] = [];
+  for (let n = 0; n < 9; n++) door.push(await timeToDoor());
+  ratio('daemon: start to listening door', door, bare, 'ms', '`node -e 0`', 4);
+}
+
+async function timeToDoor(): Promise<number> {
+  const begun = performance.now();
+  const daemon = spawn(process.execPath, [main, 'daemon', '-d', state], { env, stdio: 'ignore' });
+  while (!(await answers())) continue;
+  const ms = performance.now() - begun;
+  daemon.kill('SIGTERM');
+  await once(daemon, 'exit');
+  return ms;
+}
+
+const answers = (): Promise<boolean> =>
+  new Promise((done) => {
+    const socket = connect(port, '127.0.0.1', () => (socket.destroy(), done(true)));
+    socket.on('error', () => setImmediate(() => done(false)));
+  });
+
+function benchImage(): void {
+  const cache = join(checkout, '.cache/image-state');
+  const times = [0, 1, 2].map((n) => {
+    const output = join(state, `image-${n}/builder`);
+    const ms = time(() =>
+      execFileSync(process.execPath, [main, 'image', 'build', '-q', '-d', cache, '-o', output], {
+        env,
+      }),
+    );
+    rmSync(join(state, `image-${n}`), { recursive: true });
+    return ms / 1000;
+  });
+  absolute('`image build`, packages in the cache', times, 's', 10);
+}
+
+/** Uptimes of our guest against the moment at which a bare kernel runs its first instruction of userspace. */
+function benchBoot(): void {
+  const floor: number[] = [];
+  const sshd: number[] = [];
+  const ready: number[] = [];
+  for (let n = 0; n < 7; n++) {
+    start();
+    floor.push(bareKernel());
+    const { timeline } = JSON.parse(cli('status', '--json')) as {
+      timeline: { name: string; ms: number; uptimeS?: number }[];
+    };
+    const at = (name: string) =>
+      timeline.find((seen) => seen.name === name) ?? { ms: NaN, uptimeS: NaN };
+    sshd.push(at('sshd').uptimeS ?? NaN);
+    ready.push((at('sshd').uptimeS ?? NaN) + (at('ready').ms - at('sshd').ms) / 1000);
+    stop();
+  }
+  ratio('kernel start to `stage=sshd`', sshd, floor, 's', 'a bare kernel’s first userspace', 2.2);
+  ratio('kernel start to `ready`', ready, floor, 's', 'a bare kernel’s first userspace', 3);
+}
+
+/** The same program, CPU and memory as the guest's, while that is idle; an initrd of busybox and a script. */
+function bareKernel(): number {
+  const plan = readFileSync(
+    `/proc/${readFileSync(join(state, 'nix-state/qemu.pid'), 'utf8').trim()}/cmdline`,
+    'utf8',
+  ).split('\0');
+  const option = (name: string) => [name, plan[plan.indexOf(name) + 1] ?? ''];
+  const initrd = join(state, 'bare.img');
+  if (!existsSync(initrd)) writeFileSync(initrd, bareInitrd());
+  const output = execFileSync(
+    plan[0] ?? '',
+    [
+      ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-serial', 'stdio'],
+      ...['-machine', '-accel', '-cpu', '-smp', '-m', '-kernel', '-append'].flatMap(option),
+      ...['-initrd', initrd],
+    ],
+    { encoding: 'utf8' },
+  );
+  return Number(/UPTIME ([\d.]+)/.exec(output)?.[1]);
+}
+
+function bareInitrd(): Uint8Array {
+  const init = [
+    '#!/busybox sh',
+    '/busybox mount -t proc proc /proc',
+    'read -r up rest < /proc/uptime',
+    'echo "UPTIME $up"',
+    '/busybox reboot -f',
+    '',
+  ].join('\n');
+  return cpioArchive([
+    { path: 'proc', mode: S_IFDIR | 0o755 },
+    { path: 'dev', mode: S_IFDIR | 0o755 },
+    { path: 'busybox', mode: S_IFREG | 0o755, data: busyboxOfImage() },
+    { path: 'init', mode: S_IFREG | 0o755, data: Buffer.from(init) },
+  ]);
+}
+
+/** Out of the image's own initrd: a newc archive (110-byte headers in hex, everything padded to 4). */
+function busyboxOfImage(): Buffer {
+  const initrd = readFileSync(`${image}-initrd.img`);
+  for (let at = 0; ;) {
+    const field = (n: number) =>
+      parseInt(initrd.toString('latin1', at + 6 + 8 * n, at + 14 + 8 * n), 16);
+    const [size, nameSize] = [field(6), field(11)];
+    const data = (at + 110 + nameSize + 3) & ~3;
+    if (initrd.toString('latin1', at + 110, at + 109 + nameSize) === 'bin/busybox')
+      return initrd.subarray(data, data + size);
+    at = (data + size + 3) & ~3;
+  }
+}
+
+/** A ready guest with nothing to do, for a minute after it has settled. */
+async function benchIdle(): Promise<void> {
+  start();
+  const pid = readFileSync(join(state, 'nix-state/daemon.pid'), 'utf8').trim();
+  const look = () => ({
+    wakes: Number(
+      /^voluntary_ctxt_switches:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1],
+    ),
+    rssMiB:
+      Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024,
+    cpuMs: Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6,
+  });
+  await pause(45_000);
+  const before = look();
+  await pause(60_000);
+  const after = look();
+  absolute('idle daemon, ready guest: wake-ups', [(after.wakes - before.wakes) / 60], '/s', 0.5);
+  absolute(
+    'idle daemon, ready guest: main thread',
+    [((after.cpuMs - before.cpuMs) / 60_000) * 100],
+    '% of a core',
+    0.05,
+  );
+  absolute('idle daemon, ready guest: resident', [after.rssMiB], 'MiB', 60);
+}
+
+/** 256 MiB into the guest over one ssh connection, through the door and past it. */
+async function benchDoor(): Promise<void> {
+  start();
+  const { tunnelPort } = JSON.parse(cli('status', '--json')) as { tunnelPort: number };
+  const through: number[] = [];
+  const past: number[] = [];
+  for (let n = 0; n < 3; n++) {
+    through.push(await send(port));
+    past.push(await send(tunnelPort));
+  }
+  ratio('256 MiB through the front door', through, past, 's', 'the same past it', 1.1);
+}
+
+async function send(to: number): Promise<number> {
+  const begun = performance.now();
+  const ssh = spawn(
+    'ssh',
+    ['-F', join(state, 'ssh_config'), '-p', String(to), 'nix-linuxkit', 'cat > /dev/null'],
+    { env, stdio: ['pipe', 'inherit', 'inherit'] },
+  );
+  const chunk = Buffer.alloc(1024 * 1024, 7);
+  for (let n = 0; n < 256; n++) if (!ssh.stdin.write(chunk)) await once(ssh.stdin, 'drain');
+  ssh.stdin.end();
+  await once(ssh, 'exit');
+  return (performance.now() - begun) / 1000;
+}
+
+function time(work: () => unknown): number {
+  const begun = performance.now();
+  work();
+  return performance.now() - begun;
+}
+
+function ratio(
+  what: string,
+  values: number[],
+  floor: number[],
+  unit: string,
+  of: string,
+  goal: number,
+): void {
+  const [a, b] = [median(values), median(floor)];
+  rows.push(
+    `| ${what} | ${round(a)} ${unit} | ${round(b)} ${unit}, ${of} | ${round(a / b)} | ≤ ${goal} |`,
+  );
+}
+function absolute(what: string, values: number[], unit: string, goal: number): void {
+  rows.push(`| ${what} | ${round(median(values))} ${unit} | | | ≤ ${goal} ${unit} |`);
+}
+const median = (values: number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+const round = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(2));
+const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port: free } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return free;
+}

@@ -1,0 +1,77 @@
+/** The front door as the supervisor uses it: opened with the first config, kept for life, and drained on request. */
+import type { Config } from '../config/config.ts';
+import type { Tunnel } from '../config/tunnel.ts';
+import { openDoor, type Door } from '../door/door.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Log } from '../system/log.ts';
+
+export class Gate {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #door: Door | undefined;
+  #holdSeconds = 0;
+  /** Where whoever is let in goes; undefined while the guest is away. */
+  #tunnel: Tunnel | undefined;
+  #draining = false;
+
+  constructor(clock: Clock, log: Log) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  get port(): number | undefined {
+    return this.#door?.port;
+  }
+
+  /** Opens the door, or another one when the config says so now; those who wait there are sent off. */
+  async open({ port, holdSeconds }: Config): Promise<void> {
+    if (this.#door?.port === port && this.#holdSeconds === holdSeconds) return;
+    await this.close();
+    const options = { port, holdMs: holdSeconds * 1000, clock: this.#clock, log: this.#log };
+    this.#door = await openDoor(options);
+    this.#holdSeconds = holdSeconds;
+  }
+
+  /** Lets in whoever waits and comes, unless it is drained. */
+  release(tunnel: Tunnel | undefined): void {
+    this.#tunnel = tunnel;
+    if (tunnel !== undefined && !this.#draining) this.#door?.release(tunnel);
+  }
+
+  hold(why: string): void {
+    this.#tunnel = undefined;
+    this.#door?.hold(why);
+  }
+
+  refuse(why: string): void {
+    this.#tunnel = undefined;
+    this.#door?.refuse(why);
+  }
+
+  /** Lets no new connection in; those that are through go on. */
+  drain(): void {
+    this.#draining = true;
+    this.#door?.hold('draining');
+  }
+
+  undrain(): void {
+    this.#draining = false;
+    this.release(this.#tunnel);
+  }
+
+  /** Connections now: held, on their way, through. */
+  counts(): { readonly held: number; readonly opening: number; readonly open: number } {
+    return this.#door?.counts() ?? { held: 0, opening: 0, open: 0 };
+  }
+
+  /** Bytes carried so far. */
+  bytes(): number {
+    return this.#door?.bytes() ?? 0;
+  }
+
+  async close(): Promise<void> {
+    const door = this.#door;
+    this.#door = undefined;
+    await door?.close();
+  }
+}

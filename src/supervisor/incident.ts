@@ -1,0 +1,60 @@
+/** What was there when a guest froze or died: kept for whoever asks why. A few of them, each small. */
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Layout } from '../config/layout.ts';
+import type { Clock } from '../system/clock.ts';
+import { within } from '../system/deadline.ts';
+import { Exit, failureOf, type Failure } from '../system/failure.ts';
+import { writeWhole } from '../system/files.ts';
+import type { Machine } from '../vm/driver.ts';
+import type { Facts } from './status.ts';
+
+/** Incidents kept; the oldest go. One has at most 200 console lines and what the VM program says, 0.2 MB at most. */
+const kept = 10;
+const describeMs = 3_000;
+const maxBytes = 100_000;
+
+export interface Incident {
+  readonly failure: Failure;
+  readonly facts: Facts;
+  /** The console's last lines. */
+  readonly lines: readonly string[];
+  readonly machine: Machine | undefined;
+}
+
+/** Saves one; the folder's path. What the VM program cannot say within 3 s is left out. */
+export async function saveIncident(
+  layout: Layout,
+  incident: Incident,
+  clock: Clock,
+): Promise<string> {
+  const { failure, facts, lines, machine } = incident;
+  const folder = join(layout.incidents, new Date(clock.now()).toISOString().replaceAll(':', '-'));
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  writeWhole(join(folder, 'console.txt'), `${lines.join('\n')}\n`, { durable: false });
+  const vm = machine === undefined ? 'not there' : await describe(machine, clock);
+  const state = JSON.stringify({ failure, facts, vm }, undefined, 2).slice(0, maxBytes);
+  writeWhole(join(folder, 'state.json'), `${state}\n`, { durable: false });
+  for (const old of readdirSync(layout.incidents).sort().slice(0, -kept))
+    rmSync(join(layout.incidents, old), { recursive: true, force: true });
+  return folder;
+}
+
+async function describe(machine: Machine, clock: Clock): Promise<unknown> {
+  try {
+    return await within(() => machine.describe(), {
+      clock,
+      timeoutMs: describeMs,
+      late: () => mute,
+    });
+  } catch (error) {
+    return `it does not say: ${failureOf(error).message}`;
+  }
+}
+
+const mute: Failure = {
+  kind: 'vm-mute',
+  message: 'The VM program does not answer.',
+  hint: '',
+  exit: Exit.temporary,
+};

@@ -1,0 +1,155 @@
+/**
+ * The watch over a ready guest: that it lives, and that its clock is right. One look every 7 s while all is well, all the
+ * time while the agent is silent; a frozen guest is found within 30 s. After a sleep it looks at once.
+ */
+import type { GuestAgent } from '../guest/agent.ts';
+import { asleepMs } from '../system/awake.ts';
+import type { Clock } from '../system/clock.ts';
+import { failureOf } from '../system/failure.ts';
+import type { Log } from '../system/log.ts';
+import { feel, freshPulse, healthOf, type Health } from './vital-signs.ts';
+
+export interface VigilOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly agent: Pick<GuestAgent, 'time' | 'setTime'>;
+  readonly signal: AbortSignal;
+  /** Does the guest's sshd greet? False when the signal ends the wait. */
+  readonly greets: (signal: AbortSignal) => Promise<boolean>;
+  /** Bytes that the guest has written to its console. */
+  readonly consoleBytes: () => number;
+  /** Disk operations so far; rejects when the VM program does not answer. */
+  readonly diskOperations: () => Promise<number>;
+  /** Bytes through the front door so far. */
+  readonly doorBytes: () => number;
+  readonly onHealth: (health: Health) => void;
+  /** The guest's clock minus ours, in ms, when it was looked at; after it was set if it had to be. */
+  readonly onClock: (offsetMs: number) => void;
+}
+
+/** 7 s until a look finds silence, 20 s of silence, 3 s for the last look: 30 s at most. */
+const wellMs = 7_000;
+const silentMs = 1_000;
+const answerMs = 2_000;
+/** Readiness promises 2 s; a guest is set right long before that. */
+const clockToleranceMs = 500;
+
+/** Looks again and again until its signal aborts. */
+export class Vigil {
+  readonly #options: VigilOptions;
+  #pulse = freshPulse();
+  #agentAnswers = 0;
+  #greetings = 0;
+  #looking = false;
+  #halted = false;
+  #cancel: () => void = () => undefined;
+
+  constructor(options: VigilOptions) {
+    this.#options = options;
+    options.signal.addEventListener('abort', () => this.#cancel(), { once: true });
+    // The guest set its clock from one that counts whole seconds.
+    this.#next(0);
+  }
+
+  /** Time has passed in which nothing could move: forget it, and look now. */
+  afterGap(): void {
+    this.#pulse = freshPulse(this.#pulse.signs);
+    this.#halted = false;
+    this.#next(0);
+  }
+
+  /** The guest cannot answer and that is known: its disk is full. */
+  halt(): void {
+    this.#halted = true;
+    this.#cancel();
+  }
+
+  #next(ms: number): void {
+    this.#cancel();
+    if (this.#options.signal.aborted || this.#halted) return;
+    const { clock } = this.#options;
+    const due = clock.monotonic() + ms;
+    this.#cancel = clock.after(ms, () => {
+      if (clock.monotonic() - due > asleepMs) this.#pulse = freshPulse(this.#pulse.signs);
+      void this.#look();
+    });
+  }
+
+  async #look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    const { clock, signal, onHealth } = this.#options;
+    const begun = clock.monotonic();
+    const wasSilent = this.#pulse.silentSince !== undefined;
+    const [answered] = await Promise.all([this.#askAgent(), wasSilent && this.#greet()]);
+    if (!answered && !wasSilent) await this.#greet();
+    const signs = {
+      agent: this.#agentAnswers,
+      sshd: this.#greetings,
+      console: this.#options.consoleBytes(),
+      disk: answered ? this.#pulse.signs.disk : await this.#diskOperations(),
+      door: this.#options.doorBytes(),
+    };
+    this.#looking = false;
+    if (signal.aborted || this.#halted) return;
+    const now = clock.monotonic();
+    const slept = now - begun > 3 * answerMs + asleepMs;
+    this.#pulse = slept ? freshPulse(signs) : feel(this.#pulse, signs, begun);
+    onHealth(healthOf(this.#pulse, now));
+    this.#next(answered ? wellMs : silentMs);
+  }
+
+  /** One question that answers two: does the agent live, and what does its clock say? */
+  async #askAgent(): Promise<boolean> {
+    const { agent, clock, signal, log, onClock } = this.#options;
+    const limit = expiring(clock, answerMs, signal);
+    try {
+      const asked = clock.now();
+      const guestMs = await agent.time(limit.signal);
+      const offset = guestMs - (asked + clock.now()) / 2;
+      this.#agentAnswers++;
+      if (Math.abs(offset) <= clockToleranceMs) return true;
+      await agent.setTime(undefined, limit.signal);
+      log('info', 'clock-set', { wasOffMs: Math.round(offset) });
+      onClock(0);
+      return true;
+    } catch (error) {
+      if (!signal.aborted) log('debug', 'agent-silent', { why: failureOf(error).message });
+      return false;
+    } finally {
+      limit.release();
+    }
+  }
+
+  /** The agent is silent: does sshd still greet? */
+  async #greet(): Promise<void> {
+    const { clock, signal, greets } = this.#options;
+    const limit = expiring(clock, answerMs, signal);
+    try {
+      if (await greets(limit.signal)) this.#greetings++;
+    } finally {
+      limit.release();
+    }
+  }
+
+  async #diskOperations(): Promise<number> {
+    try {
+      return await this.#options.diskOperations();
+    } catch {
+      return this.#pulse.signs.disk;
+    }
+  }
+}
+
+/** A signal that aborts after ms or with another; released when it is no longer needed. */
+function expiring(clock: Clock, ms: number, outer: AbortSignal) {
+  const inner = new AbortController();
+  const onAbort = () => inner.abort(new Error('no answer in time'));
+  const cancel = clock.after(ms, onAbort);
+  outer.addEventListener('abort', onAbort, { once: true });
+  const release = () => {
+    cancel();
+    outer.removeEventListener('abort', onAbort);
+  };
+  return { signal: inner.signal, release };
+}

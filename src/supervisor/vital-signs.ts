@@ -1,0 +1,53 @@
+/** Is the guest alive? Pure: what was seen of it, and what that means. */
+
+/** Counters that grow while something happens in the guest; any one growing is a sign of life. */
+export interface Signs {
+  /** Answers of the guest agent. */
+  readonly agent: number;
+  /** Greetings of sshd. */
+  readonly sshd: number;
+  /** Bytes on the console. */
+  readonly console: number;
+  /** Operations of the disk. */
+  readonly disk: number;
+  /** Bytes through the front door. */
+  readonly door: number;
+}
+
+/** The last signs, and since when (monotonic ms) nothing has moved and the agent has not answered: undefined while they do. */
+export interface Pulse {
+  readonly signs: Signs;
+  readonly quietSince: number | undefined;
+  readonly silentSince: number | undefined;
+}
+
+export type Health = 'well' | 'slow' | 'frozen';
+
+/** Nothing at all moved for so long: frozen. A guest that only answers late is slow, whatever it is busy with. */
+export const frozenMs = 20_000;
+
+export const noSigns: Signs = { agent: 0, sshd: 0, console: 0, disk: 0, door: 0 };
+
+/** A pulse that begins now: after readiness, and after a sleep, in which nothing could move. */
+export const freshPulse = (signs: Signs = noSigns): Pulse => ({
+  signs,
+  quietSince: undefined,
+  silentSince: undefined,
+});
+
+/** The pulse after a look that began at `begun`: what it found quiet was quiet from then on, and perhaps before. */
+export function feel(pulse: Pulse, signs: Signs, begun: number): Pulse {
+  const names = Object.keys(signs) as (keyof Signs)[];
+  const moved = names.some((name) => signs[name] !== pulse.signs[name]);
+  const answered = signs.agent !== pulse.signs.agent;
+  return {
+    signs,
+    quietSince: moved ? undefined : (pulse.quietSince ?? begun),
+    silentSince: answered ? undefined : (pulse.silentSince ?? begun),
+  };
+}
+
+export function healthOf({ quietSince, silentSince }: Pulse, now: number): Health {
+  if (quietSince !== undefined && now - quietSince >= frozenMs) return 'frozen';
+  return silentSince === undefined ? 'well' : 'slow';
+}

@@ -1,0 +1,46 @@
+import { describe, expect, test } from 'vitest';
+import {
+  feel,
+  freshPulse,
+  frozenMs,
+  healthOf,
+  noSigns,
+  type Pulse,
+  type Signs,
+} from '../../src/supervisor/vital-signs.ts';
+
+/** Looks a second apart from 0 on; each adds to some counters. */
+const live = (looks: readonly Partial<Signs>[]): Pulse =>
+  looks.reduce<Pulse>((pulse, more, second) => {
+    const signs = { ...pulse.signs };
+    for (const [name, count] of Object.entries(more)) signs[name as keyof Signs] += count;
+    return feel(pulse, signs, second * 1000);
+  }, freshPulse());
+
+describe('health', () => {
+  test('is well while the agent answers, though nothing else moves', () =>
+    expect(healthOf(live([{ agent: 1 }, { agent: 1 }]), 1e9)).toBe('well'));
+
+  test.each(['sshd', 'console', 'disk', 'door'] as const)(
+    'a guest whose %s moves is slow, however long its agent is silent',
+    (name) => {
+      const hour = Array.from({ length: 3600 }, () => ({ [name]: 1 }));
+      expect(healthOf(live([{ agent: 1 }, ...hour]), 3600_000)).toBe('slow');
+    },
+  );
+
+  test('is frozen when nothing has moved for the limit since the first look that found nothing, not a moment earlier', () => {
+    const pulse = live([{ agent: 1 }, {}, {}, {}]);
+    expect(healthOf(pulse, 1000 + frozenMs - 1)).toBe('slow');
+    expect(healthOf(pulse, 1000 + frozenMs)).toBe('frozen');
+  });
+
+  test('one movement begins the count anew', () => {
+    const pulse = live([{ agent: 1 }, {}, {}, { console: 5 }, {}]);
+    expect(healthOf(pulse, 4000 + frozenMs - 1)).toBe('slow');
+    expect(healthOf(pulse, 4000 + frozenMs)).toBe('frozen');
+  });
+
+  test('after a gap nothing is held against the guest', () =>
+    expect(healthOf(freshPulse(noSigns), 1e9)).toBe('well'));
+});

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { describeProblem } from '../config/problem.ts';
 import { Exit } from '../system/failure.ts';
 import type { Status } from '../supervisor/status.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
@@ -59,6 +60,7 @@ function alive(status: Status, now: number): string[] {
       : [
           `  vm         ${builder?.vm ?? ''} pid ${status.vmPid}, ${status.accelerator ?? 'unknown accelerator'}`,
         ]),
+    ...notTaken(status),
     ...(status.rejected ?? []).map((line) => `  not used   ${line}`),
     ...(status.clockOffsetMs === undefined
       ? []
@@ -70,6 +72,10 @@ function alive(status: Status, now: number): string[] {
   );
   return timeline.length === 0 ? lines : [...lines, `  start      ${timeline.join(', ')} s`];
 }
+
+/** What is wrong in config.json while the daemon goes on with what it had; `failed` says it in its sentence. */
+const notTaken = ({ phase, problems = [] }: Status): string[] =>
+  phase === 'failed' ? [] : problems.map((problem) => `  not taken  ${describeProblem(problem)}`);
 
 function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));

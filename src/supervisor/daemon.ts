@@ -1,9 +1,17 @@
 /** The long-running process: takes the one lock, reads the config, runs the supervisor, listens to signals. */
 import type { Layout } from '../config/layout.ts';
 import { parseConfig } from '../config/config.ts';
+import type { Problem } from '../config/problem.ts';
 import { watchForSleep } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
-import { Exit, Failed, failureOf, type ExitCode, type Failure } from '../system/failure.ts';
+import {
+  errorCode,
+  Exit,
+  Failed,
+  failureOf,
+  type ExitCode,
+  type Failure,
+} from '../system/failure.ts';
 import { makeDirectory, readIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
 import { tryKernelLock, type KernelLock } from '../system/lock.ts';
@@ -153,13 +161,7 @@ export function readSettings(layout: Layout): Settings {
       ? { config: parsed.config, problems: [] }
       : { config: undefined, problems: parsed.problems };
   } catch (error) {
-    const problem = {
-      path: 'config.json',
-      value: undefined,
-      message: failureOf(error).message,
-      hint: '',
-    };
-    return { config: undefined, problems: [problem] };
+    return { config: undefined, problems: [unreadable(layout, error)] };
   }
 }
 
@@ -167,6 +169,16 @@ export const ownPidFiles = (layout: Layout) => ({
   plain: layout.pid('daemon'),
   record: layout.daemonPid,
 });
+
+function unreadable({ config: path }: Layout, error: unknown): Problem {
+  const code = errorCode(error);
+  const { message, hint } = failureOf(error);
+  const why =
+    code === undefined ? { message, hint } : { message: `cannot be read (${code})`, hint: theirs };
+  return { path, value: undefined, ...why };
+}
+
+const theirs = 'Check its owner and mode: it must belong to the user who runs the daemon.';
 
 const missing = (layout: Layout) => ({
   path: layout.config,

@@ -6,10 +6,11 @@
  * nobody else.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { execa } from 'execa';
 import treeKill from 'tree-kill';
 import type { Clock } from './clock.ts';
+import { writeWhole } from './files.ts';
 
 /** A program to run, as data: nothing has run. */
 export interface Launch {
@@ -66,7 +67,7 @@ type NotStarted = Extract<Ended, { kind: 'not-started' }>;
 
 /** Starts a program in a session of its own, to be left alone: it keeps its own lock. `output` begins anew. */
 export function spawnDetached(what: Launch, output: string): { readonly ended: Promise<Ended> } {
-  rmSync(output, { force: true });
+  writeWhole(output, '', { durable: false });
   const { ended, unref } = spawnSession(what, output, []);
   unref();
   return { ended };

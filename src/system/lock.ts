@@ -7,7 +7,8 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import lockfile from 'proper-lockfile';
 import { reasonOf, type Clock } from './clock.ts';
-import { errorCode } from './failure.ts';
+import { errorCode, Failed } from './failure.ts';
+import { cannotWrite } from './files.ts';
 
 export interface KernelLock {
   release(): void;
@@ -16,7 +17,10 @@ export interface KernelLock {
 /** macOS <fcntl.h>; ignored by Linux, where flock(1) locks the descriptor for us. */
 const O_EXLOCK = 0x20;
 
-/** Takes an exclusive lock on a file (made when missing), or returns undefined when somebody holds it. Never waits. */
+/**
+ * Takes an exclusive lock on a file (made when missing), or returns undefined when somebody holds it. Never waits. Failed
+ * `cannot-write` when the file is not ours to open.
+ */
 export function tryKernelLock(path: string): KernelLock | undefined {
   const darwin = process.platform === 'darwin';
   const flags =
@@ -26,7 +30,7 @@ export function tryKernelLock(path: string): KernelLock | undefined {
     fd = openSync(path, flags, 0o600);
   } catch (error) {
     if (darwin && errorCode(error) === 'EAGAIN') return undefined;
-    throw error;
+    throw new Failed(cannotWrite(path, error), { cause: error });
   }
   // The lock belongs to the open file description, which the helper shares: it stays ours when flock(1) ends.
   if (!darwin) {

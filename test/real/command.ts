@@ -19,8 +19,8 @@ export class Command {
   end: number | string | undefined;
   readonly ended: Promise<number | string>;
 
-  constructor(argv: readonly [string, ...string[]], { env, input = false }: CommandOptions) {
-    const [program, ...rest] = argv;
+  constructor(argv: readonly string[], { env, input = false }: CommandOptions) {
+    const [program = '', ...rest] = argv;
     this.argv = argv;
     this.#child = spawn(program, rest, { env: { ...env }, detached: true, stdio: 'pipe' });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));

@@ -24,10 +24,12 @@ export function nixBuild(rig: BuilderRig, file: string): Command {
       ...['--option', 'build-users-group', '', '--builders', machinesLine, file],
     ],
     {
-      NIX_CONF_DIR: join(nix, 'conf'),
-      NIX_STATE_DIR: join(nix, 'state'),
-      NIX_LOG_DIR: join(nix, 'log'),
-      NIX_SSHOPTS: `-F ${config}`,
+      env: {
+        NIX_CONF_DIR: join(nix, 'conf'),
+        NIX_STATE_DIR: join(nix, 'state'),
+        NIX_LOG_DIR: join(nix, 'log'),
+        NIX_SSHOPTS: `-F ${config}`,
+      },
     },
   );
 }

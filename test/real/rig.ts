@@ -26,6 +26,8 @@ export interface RigOptions {
   readonly node?: string;
 }
 
+type Environment = Readonly<Record<string, string>>;
+
 /** One line of the daemon's log. */
 export interface LogLine {
   readonly event: string;
@@ -38,7 +40,7 @@ export class BuilderRig implements AsyncDisposable {
   readonly dir = mkdtempSync(join(tmpdir(), 'lk-'));
   readonly layout: Layout;
   readonly port: number;
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Environment;
   readonly #node: string;
   readonly #commands: Command[] = [];
   #report: string | undefined;
@@ -80,9 +82,16 @@ export class BuilderRig implements AsyncDisposable {
     return this.beginWith({}, verb, ...argv);
   }
 
-  beginWith(env: Readonly<Record<string, string>>, verb: string, ...argv: string[]): Command {
-    const directory = ['-d', this.layout.root];
-    return this.run([this.#node, program, verb, ...directory, ...argv], env);
+  beginWith(env: Environment, verb: string, ...argv: string[]): Command {
+    return this.program([verb, '-d', this.layout.root, ...argv], { env });
+  }
+
+  /** Starts our program with just these words; `through` is a program before it, which becomes it. */
+  program(
+    argv: readonly string[],
+    { env = {}, through = [] }: { env?: Environment; through?: readonly string[] } = {},
+  ): Command {
+    return this.run([...through, this.#node, program, ...argv], { env });
   }
 
   /** Runs a verb on this builder to its end. */
@@ -94,10 +103,9 @@ export class BuilderRig implements AsyncDisposable {
 
   /** Starts any program; it is ended with the rig at the latest. */
   run(
-    argv: readonly [string, ...string[]],
-    env: Readonly<Record<string, string>> = {},
-    input = false,
-  ) {
+    argv: readonly string[],
+    { env = {}, input = false }: { env?: Environment; input?: boolean } = {},
+  ): Command {
     const command = new Command(argv, { env: { ...this.env, ...env }, input });
     this.#commands.push(command);
     return command;
@@ -105,11 +113,9 @@ export class BuilderRig implements AsyncDisposable {
 
   /** A command in the guest, by the ssh that people use, with its input open. */
   ssh(...command: string[]): Command {
-    return this.run(
-      ['ssh', '-F', this.layout.sshConfig, 'nix-linuxkit', '--', ...command],
-      {},
-      true,
-    );
+    return this.run(['ssh', '-F', this.layout.sshConfig, 'nix-linuxkit', '--', ...command], {
+      input: true,
+    });
   }
 
   /** The daemon in the background, and ready. */

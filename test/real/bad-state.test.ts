@@ -1,0 +1,208 @@
+/** What a person can get wrong, and what is said about it: nothing here needs a guest that is ready. */
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { tryProgram } from '../../src/system/program.ts';
+import { fact } from './command.ts';
+import { BuilderRig, testImage } from './rig.ts';
+
+const settings = (rig: BuilderRig): Record<string, unknown> =>
+  JSON.parse(readFileSync(rig.layout.config, 'utf8')) as Record<string, unknown>;
+const settle = (rig: BuilderRig, changes: Record<string, unknown>) =>
+  writeFileSync(rig.layout.config, JSON.stringify({ ...settings(rig), ...changes }));
+const mistakes = { cpus: 300, memoryMiB: 'much', port: 0, colour: 'red' };
+
+test('a config with several mistakes is refused with all of them', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  settle(rig, mistakes);
+  for (const verb of ['daemon', 'start']) {
+    const refused = await rig.cli(verb);
+    expect(refused.end).toBe(78);
+    for (const name of Object.keys(mistakes)) expect(refused.stderr).toContain(`${name} = `);
+    await rig.leavesNothing();
+  }
+  writeFileSync(rig.layout.config, '{ "cpus": 2,');
+  expect((await rig.cli('daemon')).stderr).toContain('is not JSON');
+});
+
+test('under launchd the daemon lives on in `failed`, and begins when the file is mended', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const good = settings(rig);
+  settle(rig, mistakes);
+  const daemon = rig.beginWith({ XPC_SERVICE_NAME: 'org.example.job' }, 'daemon');
+  const { because, problems } = await rig.reaches('failed');
+  expect(because?.kind).toBe('config-invalid');
+  expect(problems?.map(({ path }) => path).sort()).toEqual(Object.keys(mistakes).sort());
+  const said = await rig.cli('status');
+  expect(said.end).toBe(0);
+  for (const name of Object.keys(mistakes)) expect(said.stdout).toContain(`${name} = `);
+  expect((await rig.cli('wait')).end).toBe(78);
+  writeFileSync(rig.layout.config, JSON.stringify(good));
+  expect((await rig.reaches('booting')).problems).toBeUndefined();
+  await stopAtOnce(rig);
+  expect(await daemon.ended).toBe(0);
+});
+
+test('a daemon that runs goes on with what it had, and says what is wrong with the new', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const good = settings(rig);
+  rig.begin('daemon');
+  const { vmPid, builder } = await rig.reaches('booting');
+  settle(rig, mistakes);
+  const wrong = await rig.untilStatus('problems', ({ problems }) => problems !== undefined);
+  expect(wrong.problems).toHaveLength(4);
+  expect(wrong).toMatchObject({ vmPid, builder, phase: 'booting' });
+  expect((await rig.cli('status')).stdout).toContain('cpus = 300');
+  writeFileSync(rig.layout.config, JSON.stringify(good));
+  await rig.untilStatus('no problems', ({ problems }) => problems === undefined);
+  await stopAtOnce(rig);
+});
+
+const images: readonly (readonly [what: string, spoil: (prefix: string) => void, kind: string])[] =
+  [
+    ['that is not there', (prefix) => writeFileSync(`${prefix}-cmdline`, 'quiet'), 'image-missing'],
+    [
+      'whose initrd was cut off',
+      (prefix) => {
+        copyImage(prefix);
+        truncateSync(`${prefix}-initrd.img`, 1_000_000);
+      },
+      'image-truncated',
+    ],
+    [
+      'whose initrd has grown',
+      (prefix) => {
+        copyImage(prefix);
+        appendFileSync(`${prefix}-initrd.img`, 'more');
+      },
+      'image-wrong-hash',
+    ],
+    [
+      'that is no kernel',
+      (prefix) => {
+        for (const part of ['kernel', 'initrd.img', 'cmdline'])
+          writeFileSync(`${prefix}-${part}`, 'words\n');
+      },
+      'image-kernel-unknown',
+    ],
+  ];
+
+test.each(images)('an image %s: named once, with how to make it', async (_what, spoil, kind) => {
+  await using rig = await BuilderRig.create();
+  const prefix = join(rig.dir, 'image');
+  spoil(prefix);
+  settle(rig, { bundle: prefix });
+  await rig.cli('start');
+  const waited = await rig.cli('wait');
+  expect([65, 66]).toContain(waited.end);
+  expect(waited.stderr).toContain(prefix);
+  expect(waited.stderr).toContain('linuxkit-builder image build');
+  expect(rig.status()?.because?.kind).toBe(kind);
+  expect(rig.phases()).toEqual(['starting', 'stopping', 'failed']);
+  const verified = rig.program(['image', 'verify', prefix]);
+  expect([65, 66]).toContain(await verified.ended);
+  expect(verified.stderr).toContain('linuxkit-builder image build');
+  expect((await rig.cli('stop')).end).toBe(0);
+  await rig.leavesNothing();
+});
+
+test('QEMU that is not installed: named with how to get it', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const bin = join(rig.dir, 'bin');
+  mkdirSync(bin);
+  for (const name of ['flock', 'ssh', 'ssh-keygen', 'ps'])
+    symlinkSync(tryProgram(name) ?? '', join(bin, name));
+  rig.beginWith({ PATH: bin }, 'daemon');
+  const { because } = await rig.reaches('failed');
+  expect(because?.kind).toBe('program-missing');
+  expect(because?.message).toContain('qemu-system-');
+  expect(because?.hint).toMatch(/apt-get install qemu-system-|brew install qemu/);
+});
+
+test("somebody else's disk is left alone, to the byte", async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const photos = Buffer.alloc(3 * 1024 * 1024 + 7, 'holiday ');
+  writeFileSync(rig.layout.disk, photos);
+  await rig.cli('start');
+  expect((await rig.cli('wait')).end).toBe(65);
+  expect(rig.status()?.because?.kind).toBe('disk-not-ours');
+  expect(hashOf(readFileSync(rig.layout.disk))).toBe(hashOf(photos));
+});
+
+test("a port that is taken: named with its owner's pid", async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const owner = createServer().listen(rig.port, '127.0.0.1');
+  await once(owner, 'listening');
+  rig.begin('daemon');
+  const { because } = await rig.untilStatus('a failure', (status) => status.because !== undefined);
+  expect(because?.kind).toBe('door-port-taken');
+  expect(because?.message).toContain(`pid ${process.pid}`);
+  expect(because?.message).toContain(String(rig.port));
+  owner.close();
+  await rig.reaches('booting');
+  await stopAtOnce(rig);
+});
+
+test("a state directory that is not the user's: said, and nothing is written", async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const asNobody = process.getuid?.() === 0;
+  chmodSync(rig.dir, 0o755);
+  if (asNobody) chmodSync(rig.layout.root, 0o755);
+  for (const path of [rig.layout.root, rig.layout.state]) chmodSync(path, 0o555);
+  chmodSync(rig.layout.config, 0o444);
+  const through = asNobody ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : [];
+  const files = () => readdirSync(rig.layout.root, { recursive: true, encoding: 'utf8' }).sort();
+  const before = files();
+  for (const verb of ['daemon', 'start', 'configure']) {
+    const refused = rig.program([verb, '-d', rig.layout.root], { through });
+    expect([64, 73, 77]).toContain(await refused.ended);
+    expect(refused.stderr).toMatch(/Cannot write|belongs to another user/);
+    expect(refused.stderr).toContain(rig.layout.root);
+    expect(files()).toEqual(before);
+  }
+  for (const path of [rig.layout.root, rig.layout.state]) chmodSync(path, 0o700);
+});
+
+test.each([
+  ['too long', `/tmp/${'x'.repeat(90)}`, 'too long'],
+  ['with a comma', '/tmp/a,b', '","'],
+  ['with a line break', '/tmp/a\nb', '"\\n"'],
+  ['with a quote', '/tmp/a"b', '\\"'],
+])('a state directory %s is refused by name', async (_what, directory, why) => {
+  await using rig = await BuilderRig.create();
+  for (const verb of ['daemon', 'start', 'configure', 'status']) {
+    const refused = rig.program([verb, '-d', directory]);
+    expect(await refused.ended).toBe(verb === 'configure' ? 64 : 78);
+    expect(refused.stderr).toContain(why);
+  }
+});
+
+function copyImage(prefix: string): void {
+  for (const part of ['kernel', 'initrd.img', 'cmdline', 'manifest.json'])
+    copyFileSync(`${testImage()}-${part}`, `${prefix}-${part}`);
+}
+
+/** Twice, so that nobody waits for a guest that has hardly begun. */
+async function stopAtOnce(rig: BuilderRig): Promise<void> {
+  const pid = rig.status()?.daemon.pid ?? 0;
+  const asked = performance.now();
+  process.kill(pid, 'SIGTERM');
+  await fact('it is another signal', () => performance.now() - asked > 1_050);
+  process.kill(pid, 'SIGTERM');
+  await rig.leavesNothing();
+}
+
+const hashOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');

@@ -58,8 +58,11 @@ function alive(status: Status, now: number): string[] {
     ...(status.vmPid === undefined
       ? []
       : [
-          `  vm         ${builder?.vm ?? ''} pid ${status.vmPid}, ${status.accelerator ?? 'unknown accelerator'}`,
+          `  vm         ${[`${builder?.vm ?? ''} pid ${status.vmPid}`, ...(status.accelerator === undefined ? [] : [status.accelerator])].join(', ')}`,
         ]),
+    ...(status.networkPid === undefined
+      ? []
+      : [`  network    ${status.network ?? ''} pid ${status.networkPid}`]),
     ...notTaken(status),
     ...(status.rejected ?? []).map((line) => `  not used   ${line}`),
     ...(status.clockOffsetMs === undefined

@@ -71,8 +71,13 @@ async function* rootEntries(options: AssembleOptions, parts: Parts): AsyncGenera
     yield* tree.package(each, recipe.keep);
   }
   yield* tree.own([certificateBundle(parts)]);
-  const modules = await loadOrder(recipe.rootModules, parts, signal);
-  yield* tree.own(modules.map(moduleEntry));
+  for (const [folder, names] of [
+    ['modules', recipe.rootModules],
+    ['vsock', recipe.vsockModules ?? []],
+  ] as const) {
+    const modules = await loadOrder(names, parts, signal);
+    yield* tree.own(modules.map((module, index) => moduleEntry(folder, module, index)));
+  }
 }
 
 /** The packages in their order, each unpacked while the one before is being used. */
@@ -119,9 +124,9 @@ const certificateBundle = ({ certificates }: Parts): Entry => ({
   ),
 });
 
-const moduleEntry = ({ name, data }: LoadableModule, index: number): Entry => ({
+const moduleEntry = (folder: string, { name, data }: LoadableModule, index: number): Entry => ({
   kind: 'file',
-  path: `usr/lib/linuxkit-builder/modules/${numberedName(index, name)}`,
+  path: `usr/lib/linuxkit-builder/${folder}/${numberedName(index, name)}`,
   mode: 0o644,
   data,
 });

@@ -15,6 +15,8 @@ export interface Recipe {
   readonly stage1Modules: readonly string[];
   /** Kernel modules kept in the root, loaded after the start of the services. */
   readonly rootModules: readonly string[];
+  /** Kernel modules kept in the root, loaded only where the VM program is reached by vsock. */
+  readonly vsockModules?: readonly string[];
   /** The kernel command line of the triple; the daemon adds `console=` and `linuxkit-builder.vm=`. */
   readonly cmdline: (arch: Arch) => string;
 }
@@ -43,12 +45,14 @@ export const recipe: Recipe = {
   keep: (path) => !dropped.some((pattern) => pattern.test(path)),
   stage1Modules: ['loop', 'squashfs', 'overlay', 'virtio_blk', 'virtio_net'],
   rootModules: ['virtio-rng', 'button', 'evdev'],
+  // The loopback is for tests of the listeners on hosts without vsock.
+  vsockModules: ['vmw_vsock_virtio_transport', 'vsock_loopback'],
   cmdline: () => commandLine.join(' '),
 };
 
 const packages: readonly string[] = [
   ...['nix-bin', 'openssh-server', 'ca-certificates', 'e2fsprogs', 'qemu-guest-agent'],
-  ...['busybox-static', 'bash-static', 'netbase'],
+  ...['busybox-static', 'bash-static', 'netbase', 'socat'],
 ];
 
 const dropped: readonly RegExp[] = [

@@ -35,6 +35,8 @@ export interface RunningNetwork {
   readonly output: ChildOutput;
   /** How long it is worth waiting after SIGTERM. */
   readonly graceMs: number;
+  /** Files that it makes and may leave. */
+  readonly stale: readonly string[];
 }
 
 export interface ChildContext {
@@ -58,13 +60,15 @@ export async function launchNetwork(
   const { config, layout, clock, log, onLost } = context;
   const uuid = cardUuid(layout);
   writeWhole(layout.vpnkitUuid, uuid, { durable: false });
-  for (const path of driver.stale(layout)) rmSync(path, { force: true });
+  const stale = driver.stale(layout);
+  for (const path of stale) rmSync(path, { force: true });
   const output = followOutput(layout.networkOutput, driver.name, clock, log);
   const files = { output: layout.networkOutput, lock: layout.networkLock };
   const child = await launch(plan, files, clock);
   if ('kind' in child) throw new Failed(networkExited(driver.name, child, []));
   const pid = pidFiles(layout, driver.name);
-  running.network = { child, name: driver.name, pid, output, graceMs: driver.graceMs };
+  const { name, graceMs } = driver;
+  running.network = { child, name, pid, output, graceMs, stale };
   writePid(pid, child.pid, basename(plan.program));
   const gone = new AbortController();
   void child.ended.then((ended) => {
@@ -95,7 +99,9 @@ export async function launchVm(
   const vm = await launch(plan, { output: layout.vmOutput, lock: layout.vmLock }, clock);
   if ('kind' in vm) throw new Failed(vmExited(basename(plan.program), vm, undefined, []));
   running.vm = vm;
-  void vm.ended.then((ended) => onLost(vmFailure(driver, running, ended)));
+  void vm.ended.then((ended) =>
+    onLost(learn(vmFailure(driver, running, ended), { layout, config })),
+  );
   writePid(pidFiles(layout, driver.name), vm.pid, basename(plan.program));
   return vm;
 }

@@ -47,6 +47,7 @@ export async function stop(running: Running, context: StopContext): Promise<void
 async function endNetwork(network: RunningNetwork, { now }: StopContext): Promise<void> {
   await network.child.stop(now.aborted ? 0 : network.graceMs);
   removePid(network.pid);
+  for (const path of network.stale) rmSync(path, { force: true });
   await network.output.close();
 }
 

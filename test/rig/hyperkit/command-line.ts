@@ -1,0 +1,158 @@
+/** HyperKit's command line, taken as strictly as HyperKit takes it: what it would do, without doing it. */
+import { getopt } from './getopt.ts';
+import { parseDevice, type Device } from './devices.ts';
+import { refuse, type Refusal } from './refusal.ts';
+
+export interface Serial {
+  readonly backends: readonly string[];
+}
+
+/** A machine that HyperKit would go on to make. */
+export interface Machine {
+  readonly kind: 'machine';
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly hasAcpi: boolean;
+  readonly pidfile: string | undefined;
+  readonly uuid: string | undefined;
+  /** In the order in which HyperKit makes them: by slot, not by word. */
+  readonly devices: readonly Device[];
+  readonly serial: ReadonlyMap<string, Serial>;
+  readonly kernel: string;
+  readonly initrd: string | undefined;
+  readonly cmdline: string;
+}
+
+export const usage = 'Usage: hyperkit [-behuwxMACHPWY] [-c vcpus] [-g <gdb port>] [-l <lpc>] ...';
+const maxCpus = 64;
+
+interface Slot {
+  readonly key: string;
+  readonly order: number;
+  readonly driver: string;
+  readonly config: string;
+}
+
+/** The words, as HyperKit's main() reads them: what is wrong first, in its order. */
+export function parse(argv: readonly string[]): Machine | Refusal {
+  const read = getopt(argv);
+  if ('bad' in read) return refuse(1, usage);
+  let cpus = 1;
+  let memoryMiB: number | undefined = 256;
+  let hasAcpi = false;
+  let pidfile: string | undefined;
+  let uuid: string | undefined;
+  let firmware: Firmware | undefined;
+  const slots: Slot[] = [];
+  const serial = new Map<string, Serial>();
+  for (const { letter, value = '' } of read.options)
+    switch (letter) {
+      case 'A':
+        hasAcpi = true;
+        break;
+      case 'F':
+        pidfile = value;
+        break;
+      case 'U':
+        uuid = value;
+        break;
+      case 'c':
+        cpus = Number.parseInt(value, 10) || 0;
+        break;
+      case 'm':
+        memoryMiB = parseMemory(value);
+        if (memoryMiB === undefined) return refuse(64, `invalid memsize '${value}'`);
+        break;
+      case 's': {
+        const slot = parseSlot(value);
+        if ('end' in slot) return slot;
+        if (slots.some(({ key }) => key === slot.key))
+          return refuse(1, `pci slot ${slot.key} already occupied!`);
+        slots.push(slot);
+        break;
+      }
+      case 'l': {
+        const device = /^(com[1-4]|bootrom),(.+)$/.exec(value);
+        if (device === null) return refuse(64, `invalid lpc device configuration '${value}'`);
+        serial.set(device[1] ?? '', { backends: (device[2] ?? '').split(',') });
+        break;
+      }
+      case 'f': {
+        firmware = parseFirmware(value);
+        if (firmware === undefined) return refuse(1, `Invalid firmware argument: ${value}`);
+        break;
+      }
+      case 'h':
+        return refuse(0, usage);
+      case 'v':
+        return refuse(0, 'hyperkit: stand-in');
+    }
+  if (firmware === undefined) return refuse(1, usage);
+  if (cpus < 1) return refuse(1, `Invalid number of vCPUs: ${cpus}`);
+  if (cpus > maxCpus) return refuse(1, `${cpus} vCPUs requested but only ${maxCpus} available`);
+  const devices = devicesOf(slots);
+  if ('end' in devices) return devices;
+  return {
+    kind: 'machine',
+    ...{ cpus, memoryMiB, hasAcpi, pidfile, uuid, devices, serial },
+    ...firmware,
+  };
+}
+
+function devicesOf(slots: readonly Slot[]): readonly Device[] | Refusal {
+  const devices: Device[] = [];
+  for (const { driver, config, key } of [...slots].sort((a, b) => a.order - b.order)) {
+    const device = parseDevice(driver, config, key);
+    if ('end' in device) return device;
+    if (device.kind === 'lpc' && devices.some(({ kind }) => kind === 'lpc'))
+      return refuse(1, 'lpc: only one can be configured');
+    devices.push(device);
+  }
+  return devices;
+}
+
+/** parse_memsize: a bare number below 1 MiB is of MiB, a suffix is expand_number's. */
+function parseMemory(text: string): number | undefined {
+  const match = /^(\d+)([kKmMgGtTbB]?)$/.exec(text);
+  if (match === null) return undefined;
+  const number = Number(match[1]);
+  const suffix = (match[2] ?? '').toLowerCase();
+  const bytes =
+    suffix === '' && number < 1024 ** 2
+      ? number * 1024 ** 2
+      : number * 1024 ** ['', 'k', 'm', 'g', 't'].indexOf(suffix === 'b' ? '' : suffix);
+  return bytes >= 1024 ** 2 && bytes < 2 ** 63 ? bytes / 1024 ** 2 : undefined;
+}
+
+/** `[bus:]slot[:func],DRIVER[,CONFIG]`; all behind the second comma is the driver's own. */
+function parseSlot(text: string): Slot | Refusal {
+  const match = /^(\d+)(?::(\d+))?(?::(\d+))?,([^,]+)(?:,(.*))?$/s.exec(text);
+  const invalid = refuse(1, `Invalid PCI slot info field "${text}"`);
+  if (match === null) return invalid;
+  const numbers = match.slice(1, 4).filter((part) => part !== undefined);
+  const [bus = 0, slot = 0, func = 0] =
+    numbers.length === 3 ? numbers.map(Number) : [0, Number(numbers[0]), Number(numbers[1] ?? 0)];
+  if (bus > 255 || slot > 31 || func > 7) return invalid;
+  const driver = match[4] ?? '';
+  return {
+    key: `${slot}:${func}`,
+    order: bus * 256 + slot * 8 + func,
+    driver: driver === 'lpc' && bus !== 0 ? 'lpc on another bus' : driver,
+    config: match[5] ?? '',
+  };
+}
+
+type Firmware = Pick<Machine, 'kernel' | 'initrd' | 'cmdline'>;
+
+/** `kexec,KERNEL[,INITRD[,CMDLINE]]`: the first three commas split, the rest is the command line; the first word is a prefix. */
+function parseFirmware(text: string): Firmware | undefined {
+  const [name = '', kernel = '', initrd = '', ...rest] = text.split(',');
+  const known = ['kexec', 'fbsd', 'bootrom', 'multiboot'].find((each) => name.startsWith(each));
+  if (known === undefined || kernel === '') return undefined;
+  const cmdline = rest.join(',');
+  return {
+    kernel,
+    initrd: initrd === '' ? undefined : initrd,
+    cmdline: cmdline === '' ? 'auto' : cmdline,
+  };
+}

@@ -1,0 +1,130 @@
+/** The guest of the stand-in: the real one, run by QEMU with HyperKit's devices (legacy virtio on a PC). */
+import { spawn } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import type { Machine } from './command-line.ts';
+
+export interface Guest {
+  readonly serial: Duplex;
+  /** QEMU's framing: u32, big-endian. */
+  readonly frames: Duplex;
+  /** Settles when QEMU is gone: what the guest did, or undefined when QEMU itself failed. */
+  readonly ended: Promise<'powered-off' | 'reset' | undefined>;
+  /** The relay inside listens: before that, slirp would hold a connection for seconds where vsock refuses it at once. */
+  isRelayed(): boolean;
+  hmp(command: string): Promise<string>;
+  powerButton(): void;
+  kill(): void;
+}
+
+export interface GuestOptions {
+  readonly machine: Machine;
+  readonly disk: string;
+  readonly initrd: string;
+  readonly mac: string;
+  /** TCP ports of the relay inside the guest that get a port of this host. */
+  readonly relayPorts: readonly number[];
+}
+
+export const relayMac = '52:54:00:72:69:67';
+const relayAddress = '10.99.0.15';
+const asIs = (hex: number) => `0x${hex.toString(16)}`;
+
+/** No reboot: QEMU ends, as HyperKit does. All channels are inherited, so that nothing is left in the file system. */
+export function startGuest({ machine, disk, initrd, mac, relayPorts }: GuestOptions): Guest {
+  const virtio = (name: string, slot: number, options = '') =>
+    `${name},disable-modern=on,addr=${asIs(slot)}${options}`;
+  const forwards = relayPorts.map((port) => `,hostfwd=tcp:127.0.0.1:0-${relayAddress}:${port}`);
+  const argv = [
+    ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
+    ...['-machine', machine.hasAcpi ? 'pc' : 'pc,acpi=off'],
+    ...['-accel', 'tcg,thread=multi', '-cpu', 'max,-cx16'],
+    ...['-smp', String(machine.cpus), '-m', String(machine.memoryMiB)],
+    ...['-kernel', machine.kernel, '-initrd', initrd, '-append', machine.cmdline],
+    ...['-chardev', 'socket,id=serial,fd=3', '-serial', 'chardev:serial'],
+    // The relay says here that it listens.
+    ...['-chardev', 'socket,id=relay,fd=6', '-serial', 'chardev:relay'],
+    ...['-chardev', 'socket,id=qmp,fd=4', '-mon', 'chardev=qmp,mode=control'],
+    ...['-netdev', 'stream,id=net,server=off,addr.type=fd,addr.str=5'],
+    ...['-device', virtio('virtio-net-pci', 4, `,netdev=net,mac=${mac},romfile=`)],
+    ...['-drive', `file=${disk},if=none,id=disk,format=raw`],
+    ...['-device', virtio('virtio-blk-pci', 5, ',drive=disk')],
+    ...['-device', virtio('virtio-rng-pci', 6)],
+    ...['-netdev', `user,id=relay,restrict=on,net=10.99.0.0/24${forwards.join('')}`],
+    ...['-device', virtio('virtio-net-pci', 30, `,netdev=relay,mac=${relayMac},romfile=`)],
+  ];
+  // It must not outlive us, however we end.
+  const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...argv], {
+    stdio: ['ignore', 'ignore', 'inherit', 'pipe', 'pipe', 'pipe', 'pipe'],
+    // Signals to our group are for HyperKit, which is one process.
+    detached: true,
+    env: { PATH: '/usr/bin:/bin' },
+  });
+  const [, , , serial, qmp, frames, relay] = qemu.stdio as unknown as [
+    null,
+    null,
+    null,
+    Duplex,
+    Duplex,
+    Duplex,
+    Duplex,
+  ];
+  const control = new Control(qmp);
+  for (const stream of [serial, frames, relay]) stream.on('error', () => undefined);
+  let isRelayed = false;
+  relay.once('data', () => (isRelayed = true));
+  return {
+    isRelayed: () => isRelayed,
+    serial,
+    frames,
+    ended: new Promise((resolve) => {
+      qemu.once('exit', () => resolve(control.end));
+      qemu.once('error', () => resolve(undefined));
+    }),
+    hmp: (line) => control.ask('human-monitor-command', { 'command-line': line }),
+    powerButton: () => void control.ask('system_powerdown', {}),
+    kill: () => void qemu.kill('SIGKILL'),
+  };
+}
+
+/** QMP, as much of it as is needed: one request at a time. */
+class Control {
+  readonly #stream: Duplex;
+  readonly #waiting: ((value: string) => void)[] = [];
+  #text = '';
+  end: 'powered-off' | 'reset' | undefined;
+
+  constructor(stream: Duplex) {
+    this.#stream = stream;
+    stream.on('data', (chunk: Buffer) => this.#take(chunk.toString('utf8')));
+    stream.on('error', () => undefined).on('close', () => this.#settleAll());
+    void this.ask('qmp_capabilities', {});
+  }
+
+  ask(execute: string, args: Readonly<Record<string, unknown>>): Promise<string> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#stream.write(`${JSON.stringify({ execute, arguments: args })}\n`);
+    });
+  }
+
+  #take(text: string): void {
+    const lines = (this.#text + text).split('\n');
+    this.#text = lines.pop() ?? '';
+    for (const line of lines.filter((each) => each.trim() !== '')) {
+      const message = JSON.parse(line) as {
+        return?: unknown;
+        error?: unknown;
+        event?: string;
+        data?: { reason?: string };
+      };
+      if (message.event === 'SHUTDOWN')
+        this.end = message.data?.reason === 'guest-reset' ? 'reset' : 'powered-off';
+      if ('return' in message || 'error' in message)
+        this.#waiting.shift()?.(typeof message.return === 'string' ? message.return : '');
+    }
+  }
+
+  #settleAll(): void {
+    for (const settle of this.#waiting.splice(0)) settle('');
+  }
+}

@@ -1,0 +1,45 @@
+/** Makes the stand-ins programs like any other: one file each, whose process is called as the file is. */
+import {
+  chmodSync,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+
+const checkout = resolve(import.meta.dirname, '../..');
+
+/** Puts `bin/NAME` into the directory; returns its path. */
+export async function makeProgram(directory: string, name: 'hyperkit' | 'vpnkit'): Promise<string> {
+  const interpreter = join(directory, 'libexec', name);
+  const program = join(directory, 'bin', name);
+  for (const folder of ['libexec', 'bin']) mkdirSync(join(directory, folder), { recursive: true });
+  // Under its own name, so that who looks at the process sees that.
+  rmSync(interpreter, { force: true });
+  try {
+    linkSync(process.execPath, interpreter);
+  } catch {
+    copyFileSync(process.execPath, interpreter);
+  }
+  const { outputFiles } = await build({
+    entryPoints: [join(checkout, 'test/rig', name, 'main.ts')],
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20',
+    define: {
+      IMAGE_INIT: JSON.stringify(
+        readFileSync(join(checkout, 'src/image/rootfs/initrd/init'), 'utf8'),
+      ),
+    },
+    banner: { js: `#!${interpreter}` },
+  });
+  writeFileSync(program, outputFiles[0]?.contents ?? '');
+  chmodSync(program, 0o755);
+  return program;
+}

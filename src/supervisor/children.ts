@@ -12,6 +12,7 @@ import { Failed, type Failure } from '../system/failure.ts';
 import { writeWhole } from '../system/files.ts';
 import type { Log } from '../system/log.ts';
 import { writePid, type PidFiles } from '../system/pidfile.ts';
+import { learn } from '../vm/accelerator.ts';
 import type { Machine, VmDriver } from '../vm/driver.ts';
 import { followOutput, type ChildOutput } from './child-output.ts';
 import { networkExited, vmExited } from './failure.ts';
@@ -100,7 +101,7 @@ export async function launchVm(
   if ('kind' in vm) throw new Failed(vmExited(basename(plan.program), vm, undefined, []));
   running.vm = vm;
   void vm.ended.then((ended) =>
-    onLost(learn(vmFailure(driver, running, ended), { layout, config })),
+    onLost(learn(vmFailure(driver, running, ended), { layout, config: context.config })),
   );
   writePid(pidFiles(layout, driver.name), vm.pid, basename(plan.program));
   return vm;

@@ -25,6 +25,7 @@ const permanent: ReadonlySet<string> = new Set([
   'disk-unreadable',
   'disk-shrinks',
   'no-accelerator',
+  'accelerator-unusable',
   'vm-would-refuse',
   'vm-usage',
   'vm-aborted',

@@ -5,7 +5,8 @@
 import type { GuestAgent } from '../guest/agent.ts';
 import { asleepMs } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
-import { failureOf } from '../system/failure.ts';
+import { within } from '../system/deadline.ts';
+import { Exit, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import { feel, freshPulse, healthOf, type Health } from './vital-signs.ts';
 
@@ -81,19 +82,22 @@ export class Vigil {
     const { clock, signal, onHealth } = this.#options;
     const begun = clock.monotonic();
     const wasSilent = this.#pulse.silentSince !== undefined;
-    const [answered] = await Promise.all([this.#askAgent(), wasSilent && this.#greet()]);
-    if (!answered && !wasSilent) await this.#greet();
+    const [answered, disk] = await Promise.all([
+      this.#askAgent(),
+      wasSilent ? this.#diskOperations() : this.#pulse.signs.disk,
+      wasSilent && this.#greet(),
+    ]);
     const signs = {
       agent: this.#agentAnswers,
       sshd: this.#greetings,
       console: this.#options.consoleBytes(),
-      disk: answered ? this.#pulse.signs.disk : await this.#diskOperations(),
+      disk,
       door: this.#options.doorBytes(),
     };
     this.#looking = false;
     if (signal.aborted || this.#halted) return;
     const now = clock.monotonic();
-    const slept = now - begun > 3 * answerMs + asleepMs;
+    const slept = now - begun > answerMs + asleepMs;
     this.#pulse = slept ? freshPulse(signs) : feel(this.#pulse, signs, begun);
     onHealth(healthOf(this.#pulse, now));
     this.#next(answered ? wellMs : silentMs);
@@ -132,14 +136,20 @@ export class Vigil {
     }
   }
 
+  /** A VM program that hangs does not answer: what was known stands. */
   async #diskOperations(): Promise<number> {
+    const { clock, signal, diskOperations } = this.#options;
+    const known = this.#pulse.signs.disk;
     try {
-      return await this.#options.diskOperations();
+      const late = () => mute;
+      return await within(diskOperations, { clock, timeoutMs: answerMs, signal, late });
     } catch {
-      return this.#pulse.signs.disk;
+      return known;
     }
   }
 }
+
+const mute: Failure = { kind: 'vm-mute', message: '', hint: '', exit: Exit.temporary };
 
 /** A signal that aborts after ms or with another; released when it is no longer needed. */
 function expiring(clock: Clock, ms: number, outer: AbortSignal) {

@@ -5,7 +5,8 @@
  */
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
-import { Exit, Failed } from '../system/failure.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { fieldsOf } from '../system/json-lines.ts';
 import type { Clock } from '../system/clock.ts';
 import { bootId } from '../system/process.ts';
 import { launch, run } from '../system/child.ts';
@@ -97,6 +98,31 @@ async function tryAccelerator(
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
 
+/**
+ * What an end teaches: a way that passed its trial and broke later is not taken again in this boot of the host. A way that was
+ * chosen by hand is not changed, and not tried again either.
+ */
+export function learn(
+  failure: Failure,
+  { layout, config }: Pick<PlanInput, 'layout' | 'config'>,
+): Failure {
+  if (failure.kind !== 'accelerator-broken') return failure;
+  if (config.accelerator !== 'auto')
+    return {
+      ...failure,
+      kind: 'accelerator-unusable',
+      hint: 'Let it be chosen: linuxkit-builder configure --accelerator auto.',
+    };
+  const known = recorded(layout.accelerators);
+  const all = candidates(process.platform);
+  const next = known && all[all.indexOf(known.accelerator) + 1];
+  if (known === undefined || next === undefined) return failure;
+  const rejected = [...known.rejected, `${known.accelerator}: ${failure.message}`];
+  const record = { key: known.key, accelerator: next, rejected };
+  writeWhole(layout.accelerators, `${JSON.stringify(record)}\n`, { durable: false });
+  return failure;
+}
+
 function opens(device: string): boolean {
   try {
     closeSync(openSync(device, 'r+'));
@@ -112,12 +138,20 @@ async function versionOf(program: string): Promise<string> {
 }
 
 function recall(path: string, key: string): Omit<Choice, 'tried'> | undefined {
+  const known = recorded(path);
+  if (known?.key !== key) return undefined;
+  return { accelerator: known.accelerator, rejected: known.rejected };
+}
+
+/** The last verdict and what it holds for; undefined when there is none that can be read. */
+function recorded(path: string): (Omit<Choice, 'tried'> & { readonly key: string }) | undefined {
   try {
-    const json = JSON.parse(readIfThere(path) ?? 'null') as
-      ({ key?: string } & Partial<Omit<Choice, 'tried'>>) | null;
-    const known: readonly string[] = candidates(process.platform);
-    return json?.key === key && json.accelerator !== undefined && known.includes(json.accelerator)
-      ? { accelerator: json.accelerator, rejected: json.rejected ?? [] }
+    const fields = fieldsOf(JSON.parse(readIfThere(path) ?? 'null'));
+    const key = fields['key'];
+    const accelerator = candidates(process.platform).find((name) => name === fields['accelerator']);
+    const rejected = fields['rejected'];
+    return typeof key === 'string' && accelerator !== undefined && Array.isArray(rejected)
+      ? { key, accelerator, rejected: rejected.map(String) }
       : undefined;
   } catch {
     return undefined;

@@ -3,6 +3,7 @@ import type { Tunnel } from '../config/tunnel.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { fieldsOf } from '../system/json-lines.ts';
 import type { AttachOptions, Machine, VmDriver } from './driver.ts';
+import { explainQemu } from './qemu-end.ts';
 import { qemuPlan, qemuProgram } from './qemu.ts';
 import { connectQmp, parseUsernet, type QmpEvent } from './qmp.ts';
 
@@ -15,6 +16,7 @@ export const qemu: VmDriver = {
   program: qemuProgram,
   plan: qemuPlan,
   attach: attachQemu,
+  explain: explainQemu,
 };
 
 /** Connects when QEMU's socket appears and asks which host port it chose for the guest's sshd. */

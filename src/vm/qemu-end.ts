@@ -1,0 +1,73 @@
+/** What QEMU's last words mean: which of its ends a second try can mend, and which need another way or a person. */
+import { Exit, type Failure } from '../system/failure.ts';
+import type { VmEnd } from './driver.ts';
+
+/** The end of a QEMU that nobody asked to end, in words; undefined where there is nothing to add. */
+export function explainQemu({ ended, output }: VmEnd): Failure | undefined {
+  if (ended.kind === 'not-started') return undefined;
+  const said = output.join('\n');
+  const known = faults.find(({ pattern }) => pattern.test(said));
+  if (known !== undefined) {
+    const { pattern, ...failure } = known;
+    const line = output.findLast((text) => pattern.test(text)) ?? '';
+    return { ...failure, message: `${failure.message} QEMU said: ${line.trim()}`, lines: output };
+  }
+  return ended.kind === 'signalled' && ended.signal === 'SIGKILL'
+    ? { ...killed, lines: output }
+    : undefined;
+}
+
+interface Fault extends Failure {
+  readonly pattern: RegExp;
+}
+
+/** Seen with QEMU 7.2; the hvf lines are from reports of QEMU 9 to 11 on macOS. */
+const faults: readonly Fault[] = [
+  {
+    pattern:
+      /kvm_buf_set_msrs|KVM_(CREATE|RUN|SET)|failed to initialize (kvm|hvf)|invalid accelerator|HV_(ERROR|DENIED|UNSUPPORTED|BAD_ARGUMENT)|hvf_arch_init_vcpu|Could not access KVM|Assertion.*(kvm|hvf|isv|ret == )/i,
+    kind: 'accelerator-broken',
+    message: 'This machine cannot run the guest in that way.',
+    hint: 'The next way is tried; --accelerator chooses one.',
+    exit: Exit.unavailable,
+  },
+  {
+    pattern:
+      /Failed to get "?(write|shared "?write"?|consistent read)"? lock|Is another process using the image/,
+    kind: 'disk-locked',
+    message: 'Another process has the disk open.',
+    hint: 'It is tried again; if it stays, see who it is with: lsof nix-disk.',
+    exit: Exit.temporary,
+  },
+  {
+    pattern:
+      /Could not open '[^']*': (Permission denied|Read-only file system|Input\/output error)/,
+    kind: 'disk-unreadable',
+    message: 'The disk cannot be opened for reading and writing. It was left alone.',
+    hint: 'Check its owner and mode; it must belong to the user who runs the daemon.',
+    exit: Exit.noPermission,
+  },
+  {
+    pattern: /cannot set up guest memory|Cannot allocate memory/,
+    kind: 'host-out-of-memory',
+    message: 'The host has too little memory left for the guest.',
+    hint: 'End something else, or give the guest less: linuxkit-builder configure -m MiB.',
+    exit: Exit.osError,
+  },
+  {
+    pattern:
+      /could not load kernel|invalid kernel header|could not load initrd|error reading initrd|linux kernel too old/i,
+    kind: 'image-not-a-kernel',
+    message: 'The image cannot be booted.',
+    hint: 'Make it again: linuxkit-builder image build.',
+    exit: Exit.dataError,
+  },
+];
+
+const killed: Failure = {
+  kind: 'vm-killed',
+  message:
+    'The VM process was killed by SIGKILL: by somebody, or by the host because its memory ran out.',
+  hint: 'If it happens again, give the guest less memory: linuxkit-builder configure -m MiB.',
+  exit: Exit.unavailable,
+};

@@ -1,0 +1,112 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { checkConfig, type Config } from '../../src/config/config.ts';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { Exit, type Failure } from '../../src/system/failure.ts';
+import { chooseAccelerator, learn } from '../../src/vm/accelerator.ts';
+import { bundleAt } from '../../src/vm/bundle.ts';
+
+let layout: Layout;
+beforeEach(() => {
+  layout = layoutOf(mkdtempSync(join(tmpdir(), 'accel-')));
+  mkdirSync(layout.state);
+});
+afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
+
+const config = (accelerator: string): Config => {
+  const host = {
+    arch: 'x64',
+    platform: 'linux',
+    cpus: 4,
+    memoryMiB: 16_384,
+    diskGiB: 200,
+    diskFreeGiB: 90,
+  } as const;
+  const parsed = checkConfig({ accelerator }, host);
+  if (!parsed.ok) throw new Error('no config');
+  return parsed.config;
+};
+const broken: Failure = {
+  kind: 'accelerator-broken',
+  message: 'It aborts.',
+  hint: '',
+  exit: Exit.unavailable,
+};
+/** A VM program that says nothing and stays, aborts, or speaks, as its first argument's file says. */
+const program = (script: string): string => {
+  const path = join(layout.root, 'vm');
+  writeFileSync(path, `#!/bin/sh\n[ "$1" = --version ] && { echo 'VM 1'; exit; }\n${script}\n`, {
+    mode: 0o755,
+  });
+  return path;
+};
+const choose = (script: string, accelerator = 'auto') =>
+  chooseAccelerator(
+    {
+      config: config(accelerator),
+      program: program(script),
+      bundle: bundleAt(join(layout.root, 'x')),
+      layout,
+    },
+    systemClock,
+    new AbortController().signal,
+  );
+
+describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a trial', () => {
+  test('takes an accelerator whose guest gives a sign of life, and remembers it', async () => {
+    const speaks =
+      'for a; do case $a in file,*) p=${a#*path=}; echo Linux >> "${p%%,*}";; esac; done; exec sleep 1000';
+    expect(await choose(speaks)).toEqual({ accelerator: 'kvm', rejected: [], tried: true });
+    expect(await choose('exit 1')).toEqual({ accelerator: 'kvm', rejected: [], tried: false });
+  });
+
+  test('rejects one that aborts, with its words', async () => {
+    const choice = await choose('echo "cannot do this" >&2; exit 134');
+    expect(choice).toEqual({
+      accelerator: 'tcg',
+      rejected: ['kvm: it ended at once: cannot do this'],
+      tried: true,
+    });
+  });
+});
+
+test('a forced one is not tried', async () =>
+  expect(await choose('exit 1', 'tcg')).toEqual({
+    accelerator: 'tcg',
+    rejected: [],
+    tried: false,
+  }));
+
+describe('what an end teaches', () => {
+  test('one that broke is followed by the next', () => {
+    writeFileSync(
+      layout.accelerators,
+      JSON.stringify({ key: 'k', accelerator: 'kvm', rejected: [] }),
+    );
+    learn(broken, { layout, config: config('auto') });
+    expect(JSON.parse(readFileSync(layout.accelerators, 'utf8'))).toEqual({
+      key: 'k',
+      accelerator: 'tcg',
+      rejected: ['kvm: It aborts.'],
+    });
+  });
+
+  test('a forced one is not tried again', () =>
+    expect(learn(broken, { layout, config: config('kvm') }).kind).toBe('accelerator-unusable'));
+
+  test.each(['', '{', '{"key":"k","accelerator":"xen","rejected":[]}', '[]'])(
+    'a record of %j teaches nothing and breaks nothing',
+    (text) => {
+      writeFileSync(layout.accelerators, text);
+      expect(learn(broken, { layout, config: config('auto') })).toBe(broken);
+    },
+  );
+
+  test('any other failure is left as it is', () => {
+    const other = { ...broken, kind: 'vm-exited' };
+    expect(learn(other, { layout, config: config('auto') })).toBe(other);
+  });
+});

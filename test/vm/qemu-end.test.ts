@@ -1,0 +1,107 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { explainQemu } from '../../src/vm/qemu-end.ts';
+
+const qemu = process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
+const bare = ['-M', 'none', '-nodefaults', '-display', 'none', '-S'];
+let dir = '';
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'end-'));
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** Runs the real QEMU into a fault and explains its end. */
+function kindOf(...argv: string[]): string | undefined {
+  const ran = spawnSync(qemu, argv, { encoding: 'utf8', timeout: 10_000 });
+  const ended =
+    ran.status === null
+      ? ({ kind: 'signalled', signal: ran.signal ?? '' } as const)
+      : ({ kind: 'exited', code: ran.status } as const);
+  return explainQemu({ ended, output: ran.stderr.split('\n'), console: [] })?.kind;
+}
+
+describe('what the real QEMU says is understood', () => {
+  test('an accelerator that is not there', () =>
+    expect(kindOf(...bare, '-accel', 'hvf')).toBe('accelerator-broken'));
+
+  test('a disk that another QEMU has', async () => {
+    const disk = join(dir, 'disk');
+    writeFileSync(disk, Buffer.alloc(65_536));
+    const drive = [
+      '-M',
+      process.arch === 'arm64' ? 'virt' : 'pc',
+      '-nodefaults',
+      '-display',
+      'none',
+      '-S',
+      '-drive',
+      `file=${disk},if=none,id=d,format=raw`,
+      '-device',
+      'virtio-blk-pci,drive=d',
+    ];
+    const first = spawn(qemu, [...drive, '-qmp', 'stdio'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    try {
+      await once(first.stdout, 'data');
+      expect(kindOf(...drive)).toBe('disk-locked');
+    } finally {
+      first.kill('SIGKILL');
+    }
+  });
+
+  test('a kernel that is none', () => {
+    const kernel = join(dir, 'kernel');
+    writeFileSync(kernel, 'no kernel');
+    expect(
+      kindOf(
+        '-M',
+        process.arch === 'arm64' ? 'virt' : 'pc',
+        '-nodefaults',
+        '-display',
+        'none',
+        '-S',
+        '-kernel',
+        kernel,
+      ),
+    ).toBe('image-not-a-kernel');
+  });
+});
+
+test.each([
+  [
+    'qemu-system-aarch64: Error: ret = HV_BAD_ARGUMENT (0xfae94003, at ../target/arm/hvf/hvf.c:1003)',
+    'accelerator-broken',
+  ],
+  [
+    "qemu-system-x86_64: ../../target/i386/kvm/kvm.c:3183: kvm_buf_set_msrs: Assertion `ret == cpu->kvm_msr_buf->nmsrs' failed.",
+    'accelerator-broken',
+  ],
+  [
+    "qemu-system-x86_64: cannot set up guest memory 'pc.ram': Cannot allocate memory",
+    'host-out-of-memory',
+  ],
+  [
+    "qemu-system-x86_64: -drive file=/x/nix-disk: Could not open '/x/nix-disk': Permission denied",
+    'disk-unreadable',
+  ],
+])('%s', (line, kind) =>
+  expect(
+    explainQemu({
+      ended: { kind: 'signalled', signal: 'SIGABRT' },
+      output: ['before', line],
+      console: [],
+    }),
+  ).toMatchObject({ kind, message: expect.stringContaining(line) as string }),
+);
+
+test('a kill says that it may have been the host', () =>
+  expect(
+    explainQemu({ ended: { kind: 'signalled', signal: 'SIGKILL' }, output: [], console: [] })?.kind,
+  ).toBe('vm-killed'));
+test('an end without words is left to the general sentence', () =>
+  expect(
+    explainQemu({ ended: { kind: 'exited', code: 0 }, output: [], console: [] }),
+  ).toBeUndefined());

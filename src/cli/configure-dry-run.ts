@@ -13,6 +13,7 @@ export interface DryRun {
   readonly places: Places;
   readonly owner: Owner;
   readonly service: Builder['service'];
+  readonly keeper: Builder['keeper'];
   readonly settings: { readonly config: Config; readonly text: string };
   /** Undefined while there are none. */
   readonly keys: Pick<Builder, 'clientKey' | 'hostPublicKey'> | undefined;
@@ -20,21 +21,23 @@ export interface DryRun {
 }
 
 /** Says what a run would change; says nothing when that is nothing. */
-export function showChanges({ layout, places, owner, service, settings, keys, say }: DryRun): void {
+export function showChanges({
+  layout,
+  places,
+  owner,
+  service,
+  keeper,
+  settings,
+  keys,
+  say,
+}: DryRun): void {
   const { config, text } = settings;
   for (const { path, kind } of directoryChanges(layout))
     say(kind === 'make' ? `# would make the directory ${path}` : `# would make private: ${path}`);
   if (keys === undefined)
     say(`# would make keys in ${layout.keys}; until then the guest's key is not known`);
-  const builder = {
-    layout,
-    places,
-    owner,
-    service,
-    config,
-    settingsText: text,
-    ...(keys ?? unknownKeys),
-  };
+  const rest = { owner, service, keeper, config, settingsText: text };
+  const builder = { layout, places, ...rest, ...(keys ?? unknownKeys) };
   const user = userNeeds(builder);
   const installed = readInstalled(rootLayout(places).installed);
   const root = rootNeeds(rootRequest(builder), installed?.receipts ?? []);

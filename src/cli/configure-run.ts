@@ -17,6 +17,7 @@ import { readInstalled, refuseSecondUser, type Owner } from '../host/installed.t
 import { placesOf, rootLayout, type Places } from '../host/places.ts';
 import { rootNeeds, settleRoot } from '../host/root-files.ts';
 import { rootFiles, type RootAnswer } from '../host/root-part.ts';
+import { describeNix, type NixVariant } from '../host/nix-variant.ts';
 import { newSettings, type Asked } from '../host/settings.ts';
 import { warningsOf } from '../host/warnings.ts';
 import { Exit, Failed } from '../system/failure.ts';
@@ -25,6 +26,7 @@ import { hostFacts } from '../system/host.ts';
 import { inSection } from '../system/lock.ts';
 import { dropService } from './configure-service.ts';
 import type { CliContext } from './context.ts';
+import { findNix } from './nix.ts';
 import { serviceFiles } from './service.ts';
 
 export interface ConfigureFlags {
@@ -39,6 +41,8 @@ export interface ConfigureFlags {
 
 /** One run: what was asked, where, and what was said of it. */
 interface Run {
+  readonly tree: string;
+  readonly nix: NixVariant | undefined;
   readonly flags: ConfigureFlags;
   readonly context: CliContext;
   readonly layout: Layout;
@@ -49,12 +53,15 @@ interface Run {
 /** Checks all of it, then changes what differs and says what that was. */
 export async function runConfigure(flags: ConfigureFlags, context: CliContext): Promise<void> {
   const settings = check(flags);
-  const places = placesOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
+  const places = placesOf(tree);
   refuseSecondUser(readInstalled(rootLayout(places).installed), ownerOf(flags.root).uid);
   let said = 0;
   const run: Run = {
     flags,
     context,
+    tree,
+    nix: await findNix(context),
     layout: layoutOf(flags.root),
     places,
     say: (line) => {
@@ -67,13 +74,24 @@ export async function runConfigure(flags: ConfigureFlags, context: CliContext): 
     const hasKeys = sizeIfThere(run.layout.clientKey) !== undefined;
     const keys = hasKeys ? keysOf(readIdentity(run.layout)) : undefined;
     const service = serviceFiles(run.layout, settings.config, context);
-    showChanges({ ...run, owner: ownerOf(flags.root), service, settings, keys });
+    showChanges({
+      ...run,
+      owner: ownerOf(flags.root),
+      service,
+      keeper: keeperOf(run),
+      settings,
+      keys,
+    });
   } else {
     const builder = await userPart(run);
     await rootPart(run, builder);
     await adviseRestart(run, builder.changed);
   }
-  for (const warning of warningsOf(run.places)) context.err(`Warning: ${warning}`);
+  const { system } = settings.config;
+  const ownSystem = process.platform === 'linux' ? system : undefined;
+  const hindrances = { ...run, variant: run.nix, system, ownSystem, env: context.env };
+  for (const warning of warningsOf(hindrances)) context.err(`Warning: ${warning}`);
+  if (said > 0 && run.nix !== undefined) run.say(`This machine has ${describeNix(run.nix)}.`);
   if (said === 0) run.say('Nothing to change.');
 }
 
@@ -115,7 +133,9 @@ async function userPart(run: Run): Promise<Builder & { readonly changed: boolean
     const service = serviceFiles(layout, config, context);
     await dropService(layout, context, { wanted: service, say });
     const settingsText = text;
-    const builder = { layout, places, owner, service, config, settingsText, ...keysOf(identity) };
+    const keeper = keeperOf(run);
+    const rest = { owner, service, keeper, config, settingsText };
+    const builder = { layout, places, ...rest, ...keysOf(identity) };
     const { changes, byHand } = userNeeds(builder);
     const stop = AbortSignal.any([lost, signal]);
     applyUserChanges(changes, { layout, now: clock.now(), stop });
@@ -196,6 +216,8 @@ function badSettings(problems: readonly Problem[]) {
     lines: problems.map(describeProblem),
   };
 }
+
+const keeperOf = ({ nix }: Run) => nix?.keeper ?? 'person';
 
 /** The two halves that the host's files need. */
 const keysOf = ({ client, host }: Identity) => ({

@@ -1,4 +1,5 @@
 /** What a verb is given: the world as main found it. */
+import { resolve } from 'node:path';
 import {
   defaultStateDirectory,
   layoutOf,
@@ -41,7 +42,9 @@ export const directoryOption = [
 
 /** The state directory that a verb works on: -d, else LINUXKIT_BUILDER_DIR, else the default. Failed when unfit. */
 export function layoutFor(options: DirectoryOption, { env, home }: CliContext): Layout {
-  const root = options.directory ?? env['LINUXKIT_BUILDER_DIR'] ?? defaultStateDirectory(env, home);
+  const given = options.directory ?? env['LINUXKIT_BUILDER_DIR'];
+  // A directory given in a terminal is meant from where that terminal is.
+  const root = given === undefined ? defaultStateDirectory(env, home) : resolve(given);
   const problems = stateDirectoryProblems(root);
   const [first] = problems;
   if (first === undefined) return layoutOf(root);

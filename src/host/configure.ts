@@ -2,6 +2,7 @@
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { Exit, Failed } from '../system/failure.ts';
+import type { NixVariant } from './nix-variant.ts';
 import { exampleNix } from './example.ts';
 import { applyChange, examine, type FileChange, type WantedFile } from './file-change.ts';
 import { machinesLine } from './machines.ts';
@@ -32,6 +33,8 @@ export interface Builder {
   readonly owner: Owner;
   /** By which launchd or systemd starts the daemon; none where the user starts it. */
   readonly service: readonly WantedFile[];
+  /** Who makes /etc/nix. */
+  readonly keeper: NixVariant['keeper'];
 }
 
 /** The files of the user who owns the daemon, in the order in which they are written. */
@@ -70,7 +73,7 @@ export function userFiles(builder: Builder): readonly WantedFile[] {
 export function rootRequest({ places, config, ...builder }: Builder): RootRequest {
   const { rootHome, etcNix } = places;
   const { port, holdSeconds } = config;
-  const { clientKey, hostPublicKey, owner } = builder;
+  const { clientKey, hostPublicKey, owner, keeper } = builder;
   const line = machinesLine({ ...config, hostPublicKey });
   return {
     rootHome,
@@ -82,6 +85,7 @@ export function rootRequest({ places, config, ...builder }: Builder): RootReques
     hostPublicKey,
     machinesLine: line,
     machineOption: machineOption(config, line),
+    keeper,
   };
 }
 

@@ -26,6 +26,8 @@ export interface WantedFile {
   readonly directoryMode: number;
   /** What to do by hand where the file belongs to a configuration in the Nix store. */
   readonly byHand: string;
+  /** The configuration that makes files of this kind here, also where there is none yet. */
+  readonly keeper?: string;
 }
 
 export type Content =
@@ -38,6 +40,8 @@ export type Content =
       readonly edit: (now: Uint8Array) => Buffer;
       /** Lines of others that ours take the place of. */
       readonly replaces: (now: Uint8Array) => readonly ReplacedLine[];
+      /** True when somebody else's words for it are there already. */
+      readonly isThere: (now: Uint8Array) => boolean;
     };
 
 /** A line that was there, with its number (from 0) and its line break; a character a byte. */
@@ -67,7 +71,9 @@ export type Examined =
   /** We may not read it. */
   | { readonly kind: 'hidden' }
   /** It is part of a configuration in the Nix store, which would undo or refuse our change. */
-  | { readonly kind: 'in-store'; readonly target: string };
+  | { readonly kind: 'in-store'; readonly target: string }
+  /** The same, and it says already what we would. */
+  | { readonly kind: 'declared' };
 
 /** What we put there, told apart by content: the whole text, or the block's lines. */
 export function digestOf({ content }: WantedFile): string {
@@ -78,7 +84,9 @@ export function digestOf({ content }: WantedFile): string {
 /** Reads a file and says what would have to change. Changes nothing. */
 export function examine(wanted: WantedFile): Examined {
   const target = finalTarget(wanted.path);
-  if (target.startsWith('/nix/store/')) return { kind: 'in-store', target };
+  if (target.startsWith('/nix/store/'))
+    return isDeclared(wanted) ? { kind: 'declared' } : { kind: 'in-store', target };
+  if (wanted.keeper !== undefined) return { kind: 'in-store', target: wanted.keeper };
   let before: FileChange['before'];
   try {
     const stats = statSync(wanted.path);
@@ -114,6 +122,15 @@ export function applyChange({ wanted, before, after, mode }: FileChange): void {
   if (wanted.content.kind === 'whole' && before !== undefined && isForeign(before.standing))
     rmSync(wanted.path);
   writeWhole(wanted.path, after, { mode });
+}
+
+function isDeclared({ path, content }: WantedFile): boolean {
+  try {
+    return content.kind === 'block' && content.isThere(readFileSync(path));
+  } catch {
+    // Not mounted, or not for us to read: then it is said again.
+    return false;
+  }
 }
 
 function changeOf(wanted: WantedFile, before: FileChange['before']): FileChange {

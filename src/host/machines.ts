@@ -71,6 +71,12 @@ export function withMachine(file: Uint8Array, line: string): Buffer {
 export const strayMachines = (file: Uint8Array): ReplacedLine[] =>
   linesOf(file).flatMap(({ text, isStray }, line) => (isStray ? [{ line, text }] : []));
 
+/** True when the builder is in the list, in whoever's words. */
+export const hasBuilder = (file: Uint8Array): boolean =>
+  parseMachines(Buffer.from(file).toString('latin1'), 'new').machines.some(({ store }) =>
+    new RegExp(`(^|[/@])${alias}$`).test(store),
+  );
+
 function linesOf(file: Uint8Array): { readonly text: string; readonly isStray: boolean }[] {
   let inBlock = false;
   const lines = Buffer.from(file)

@@ -1,16 +1,28 @@
-/** What a nix.conf says about builders: only read, never written. */
+/** What a nix.conf says: only read, never written. */
 import { dirname, resolve } from 'node:path';
 
 /** Gives the text of an included file, or undefined if it cannot be read. */
 export type ReadText = (path: string) => string | undefined;
 
+/** One setting where it stands. */
+export interface Setting {
+  readonly name: string;
+  readonly value: string;
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+}
+
+/** The definition of a setting that counts: the last one; includes are followed where they stand. */
+export const settingOf = (name: string, path: string, read: ReadText): Setting | undefined =>
+  settingsOf(path, read, []).findLast((setting) => setting.name === name);
+
 /**
  * The value of `builders` that counts, or undefined where nothing is said and Nix's own default (`@` and its machines file)
- * holds. The last definition wins; includes are followed where they stand.
+ * holds.
  */
-export function buildersSetting(path: string, read: ReadText): string | undefined {
-  return settingsOf(path, read, []).findLast(({ name }) => name === 'builders')?.value;
-}
+export const buildersSetting = (path: string, read: ReadText): string | undefined =>
+  settingOf('builders', path, read)?.value;
 
 /** True when that value keeps Nix from reading the machines file. */
 export function hides(builders: string | undefined, machinesFile: string): boolean {
@@ -18,19 +30,31 @@ export function hides(builders: string | undefined, machinesFile: string): boole
   return !builders.split(/[\n;]/).some((entry) => entry.trim() === `@${machinesFile}`);
 }
 
-interface Setting {
-  readonly name: string;
-  readonly value: string;
+/** The systems that `external-builders` takes; undefined when its value is not what Nix reads. */
+export function externalSystems(value: string): readonly string[] | undefined {
+  try {
+    const entries = JSON.parse(value === '' ? '[]' : value) as unknown;
+    if (!Array.isArray(entries)) return undefined;
+    return entries.flatMap((entry: unknown) => {
+      const { systems } = (entry ?? {}) as { systems?: unknown };
+      return Array.isArray(systems)
+        ? systems.filter((each): each is string => typeof each === 'string')
+        : [];
+    });
+  } catch {
+    return undefined;
+  }
 }
 
 function settingsOf(path: string, read: ReadText, within: readonly string[]): Setting[] {
   // Nix itself would go round for ever.
   if (within.includes(path)) return [];
   const lines = (read(path) ?? '').split('\n').map((line) => line.replace(/#.*/, '').trim());
-  return lines.flatMap((line): Setting[] => {
+  return lines.flatMap((line, index): Setting[] => {
     const [first = '', ...rest] = line.split(/\s+/);
     if (first === 'include' || first === '!include')
       return settingsOf(resolve(dirname(path), rest.join(' ')), read, [...within, path]);
-    return rest[0] === '=' ? [{ name: first, value: rest.slice(1).join(' ') }] : [];
+    if (rest[0] !== '=') return [];
+    return [{ name: first, value: rest.slice(1).join(' '), file: path, line: index + 1 }];
   });
 }

@@ -14,7 +14,7 @@ import {
 } from './file-change.ts';
 import { withBlock } from './managed-block.ts';
 import { ownerSchema, readInstalled, recordInstalled, refuseSecondUser } from './installed.ts';
-import { parseMachines, strayMachines, withMachine } from './machines.ts';
+import { hasBuilder, parseMachines, strayMachines, withMachine } from './machines.ts';
 import { rootLayout } from './places.ts';
 import { directoryReceipts, receiptOf, receiptsOf } from './receipts.ts';
 import { includeLine, knownHostsLine, sshConfig } from './ssh.ts';
@@ -34,6 +34,8 @@ const requestSchema = v.strictObject({
   machinesLine: oneLine,
   /** What to write into a NixOS or nix-darwin configuration instead. */
   machineOption: v.string(),
+  /** Who makes /etc/nix. */
+  keeper: v.picklist(['person', 'determinate', 'nix-darwin', 'nixos']),
 });
 
 /** All that root needs to know. Holds a private key. */
@@ -91,10 +93,13 @@ export function rootFiles(request: RootRequest): readonly WantedFile[] {
         lines: [request.machinesLine],
         edit: (now) => checkedMachines(withMachine(now, request.machinesLine), request),
         replaces: strayMachines,
+        isThere: hasBuilder,
       },
       mode: 0o644,
       directoryMode: 0o755,
       byHand: request.machineOption,
+      // Its activation refuses to go on over a file that it does not know.
+      ...(request.keeper === 'nix-darwin' ? { keeper: request.keeper } : {}),
     },
   ];
 }
@@ -109,6 +114,7 @@ export function includeFile(path: string, line: string, purpose: string): Wanted
       lines: [line],
       edit: (now) => withBlock(now, [line], 'first'),
       replaces: () => [],
+      isThere: (now) => Buffer.from(now).toString('utf8').includes(line),
     },
     mode: 0o600,
     directoryMode: 0o700,
@@ -132,6 +138,8 @@ export function performRootPart(request: RootRequest, now: number): RootAnswer {
         throw new Failed(notRoot(wanted.path));
       case 'in-store':
         answer.byHand.push(byHandOf(wanted, examined));
+        break;
+      case 'declared':
         break;
       case 'right':
         recordInstalled(installed, owner, [receiptOf(wanted, examined, now)]);

@@ -3,19 +3,23 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
+import { hindrancesOf, type HindranceOptions } from './hindrances.ts';
 import { parseMachines } from './machines.ts';
-import { buildersSetting, hides } from './nix-conf.ts';
-import { rootLayout, type Places } from './places.ts';
+import { rootLayout } from './places.ts';
 
 /** One sentence or two for each, with what to do. */
-export function warningsOf(places: Places): string[] {
-  const { machines, nixConf } = rootLayout(places);
+export function warningsOf(options: HindranceOptions): string[] {
+  const { places } = options;
+  const { machines } = rootLayout(places);
   return [
     ...(existsSync(places.etcNix)
       ? []
       : [`There is no ${places.etcNix}: is Nix installed on this machine?`]),
     ...machinesWarnings(machines, readOrNothing(machines) ?? ''),
-    ...buildersWarnings(nixConf, machines),
+    ...hindrancesOf(options)
+      // That a machine builds for itself too is no fault.
+      .filter(({ message }) => !message.startsWith('This machine builds'))
+      .map(({ message, hint }) => `${message} ${hint}`),
     ...modeWarnings(join(places.home, '.ssh/config')),
   ];
 }
@@ -29,14 +33,6 @@ export function machinesWarnings(path: string, text: string): string[] {
     ({ line, message, whose }) =>
       `${path}, line ${line}: ${message}. Until it is mended ${whose} uses none of the builders in that file.`,
   );
-}
-
-function buildersWarnings(nixConf: string, machines: string): string[] {
-  const builders = buildersSetting(nixConf, readOrNothing);
-  if (!hides(builders, machines)) return [];
-  return [
-    `${nixConf} says builders = ${builders ?? ''}, so Nix does not read ${machines}. Take that line away, or add @${machines} to it.`,
-  ];
 }
 
 function modeWarnings(path: string): string[] {

@@ -1,5 +1,12 @@
-import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { withoutBlock } from '../../src/host/managed-block.ts';
 import { parseMachines } from '../../src/host/machines.ts';
@@ -61,7 +68,7 @@ describe.runIf(asRoot)('configure', () => {
         .map((path) => path.slice(rig.tree.length + 1))
         .sort(),
     );
-    expect(out).toHaveLength(2);
+    expect(out.filter((line) => line.startsWith('Wrote '))).toHaveLength(2);
     expect(rig.read(rig.layout.config)).toContain('"port": 24999');
     expect(rig.read(rig.root.machines)).toContain(' - 7 1 ');
   });
@@ -226,5 +233,79 @@ describe.runIf(asRoot)('configure leaves alone and says', () => {
       '--dry-run',
     );
     expect(err.join('\n')).toContain('is Nix installed');
+  });
+});
+
+const stored = '/nix/store/00000000000000000000000000000000';
+
+describe.runIf(asRoot)('configure meets', () => {
+  type Rig = ReturnType<typeof configureRig>;
+  const put = (rig: Rig, path: string, text = '') => {
+    const at = join(rig.tree, path);
+    mkdirSync(dirname(at), { recursive: true });
+    writeFileSync(at, text);
+  };
+  /** Each kind of Nix by the files that its installer leaves, and by what `nix --version` says. */
+  const kinds: Readonly<Record<string, readonly [string, (rig: Rig) => void, RegExp]>> = {
+    'upstream Nix with a daemon': [
+      'nix (Nix) 2.31.2',
+      (rig) => {
+        put(rig, 'nix/var/nix/daemon-socket/socket');
+        put(rig, 'etc/nix/nix.conf', 'build-users-group = nixbld\n');
+      },
+      /^This machine has Nix 2\.31\.2, multi-user\.$/m,
+    ],
+    'single-user Nix': [
+      'nix (Nix) 2.18.1',
+      (rig) => put(rig, 'nix/store/x/y'),
+      /^This machine has Nix 2\.18\.1, single-user\.$/m,
+    ],
+    Lix: [
+      'nix (Lix, like Nix) 2.93.3',
+      (rig) => put(rig, 'Library/LaunchDaemons/org.nixos.nix-daemon.plist'),
+      /^This machine has Lix 2\.93\.3, multi-user\.$/m,
+    ],
+    'Determinate Nix': [
+      'nix (Determinate Nix 3.8.4) 2.30.1',
+      (rig) => {
+        put(rig, 'etc/nix/nix.conf', '# made anew at each start\n!include nix.custom.conf\n');
+        put(rig, 'etc/nix/nix.custom.conf', 'cores = 3\n');
+        put(rig, 'Library/LaunchDaemons/systems.determinate.nix-daemon.plist');
+      },
+      /^This machine has Determinate Nix 2\.30\.1, multi-user\.$/m,
+    ],
+    'nix-darwin': [
+      'nix (Nix) 2.31.2',
+      (rig) => {
+        symlinkSync(`${stored}-etc`, join(rig.tree, 'etc/static'));
+        symlinkSync('/etc/static/nix/nix.conf', rig.root.nixConf);
+      },
+      /^This machine has Nix 2\.31\.2, multi-user, by nix-darwin\.$/m,
+    ],
+  };
+
+  test.each(Object.keys(kinds))('%s', async (name) => {
+    using rig = configureRig();
+    const [version, lay, said] = kinds[name] ?? ['', () => undefined, /x/];
+    put(rig, 'bin/nix', `#!/bin/sh\necho '${version}'\n`);
+    chmodSync(join(rig.tree, 'bin/nix'), 0o755);
+    lay(rig);
+    const before = rig.snapshot();
+    const path = `${join(rig.tree, 'bin')}:${process.env['PATH'] ?? ''}`;
+    const { out, err, failure } = await rig.runWith({ PATH: path }, '-d', rig.layout.root);
+    expect(failure).toBeUndefined();
+    expect(out.join('\n')).toMatch(said);
+    const after = rig.snapshot();
+    for (const conf of ['etc/nix/nix.conf', 'etc/nix/nix.custom.conf'])
+      expect(after[conf]).toBe(before[conf]);
+    const declared = name === 'nix-darwin';
+    expect(existsSync(rig.root.machines)).toBe(!declared);
+    expect(err.join('\n').includes('nix.buildMachines = [ {')).toBe(declared);
+    await rig.unconfigure('--purge', '--yes');
+    mkdirSync(dirname(rig.layout.root), { recursive: true });
+    expect({ ...rig.snapshot(), cache: before['cache'] }).toEqual({
+      ...before,
+      cache: before['cache'],
+    });
   });
 });

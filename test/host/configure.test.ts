@@ -39,6 +39,7 @@ beforeEach(() => {
     clientKey: 'PRIVATE',
     hostPublicKey: 'ssh-ed25519 AAAA',
     service: [],
+    keeper: 'person',
     owner: { name: 'jörg', uid: 1000, directory: layout.root },
   };
   ssh = join(builder.places.home, '.ssh/config');

@@ -31,6 +31,7 @@ const block = (name: string, line: string): WantedFile => ({
     lines: [line],
     edit: (now) => withBlock(now, [line], 'first'),
     replaces: () => [],
+    isThere: () => false,
   },
 });
 

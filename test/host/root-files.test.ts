@@ -35,6 +35,7 @@ beforeEach(() => {
     hostPublicKey: 'ssh-ed25519 AAAA',
     machinesLine: 'ssh-ng://builder@nix-linuxkit x86_64-linux - 1 1 - - AAAA',
     machineOption: 'nix.buildMachines',
+    keeper: 'person',
   };
   said.length = 0;
 });

@@ -1,0 +1,106 @@
+/** Which Nix this machine has, seen from its files and from its own words: who looks after its settings, and how it runs. */
+import { readIfThere } from '../system/files.ts';
+import { errorCode } from '../system/failure.ts';
+import { finalTarget } from './file-change.ts';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface NixVariant {
+  readonly flavour: 'nix' | 'lix' | 'determinate';
+  /** Who makes /etc/nix: a person, or a configuration that would undo what a person does there. */
+  readonly keeper: 'person' | 'determinate' | 'nix-darwin' | 'nixos';
+  /** Builds are made by a daemon that is root, or by whoever calls Nix. */
+  readonly mode: 'multi-user' | 'single-user';
+  readonly version: string | undefined;
+  /** Has the daemon read nix.conf anew; undefined where there is none to tell. */
+  readonly restart: string | undefined;
+  /** Where a person may write settings. */
+  readonly settingsFile: string;
+}
+
+/** `tree` stands for /, `said` is what `nix --version` prints. Undefined where there is no Nix. */
+export function detectNix(
+  tree: string,
+  said: string | undefined,
+  platform: NodeJS.Platform = process.platform,
+): NixVariant | undefined {
+  const at = (path: string) => join(tree === '' ? '/' : tree, path);
+  if (said === undefined && !existsSync(at('/nix'))) return undefined;
+  const keeper = keeperOf(at);
+  const flavour = flavourOf(said ?? '', keeper, at);
+  const darwin = keeper === 'nix-darwin' || platform === 'darwin';
+  const mode = modeOf(at, keeper);
+  const label =
+    flavour === 'determinate' ? 'systems.determinate.nix-daemon' : 'org.nixos.nix-daemon';
+  const restart = darwin
+    ? `sudo launchctl kickstart -k system/${label}`
+    : 'sudo systemctl restart nix-daemon';
+  return {
+    flavour,
+    keeper,
+    mode,
+    version: /(\d+\.\d+[\w.+-]*)\s*$/m.exec(said ?? '')?.[1],
+    restart: mode === 'multi-user' ? restart : undefined,
+    // Determinate makes nix.conf anew at each start of its daemon, and takes this file in.
+    settingsFile: flavour === 'determinate' ? '/etc/nix/nix.custom.conf' : '/etc/nix/nix.conf',
+  };
+}
+
+/** The variant in words: `Determinate Nix 3.8.4 (Nix 2.30), multi-user`. */
+export function describeNix({ flavour, keeper, mode, version }: NixVariant): string {
+  const name = { nix: 'Nix', lix: 'Lix', determinate: 'Determinate Nix' }[flavour];
+  const by = { person: '', determinate: '', 'nix-darwin': ', by nix-darwin', nixos: ', by NixOS' };
+  return `${name}${version === undefined ? '' : ` ${version}`}, ${mode}${by[keeper]}`;
+}
+
+type At = (path: string) => string;
+
+function keeperOf(at: At): NixVariant['keeper'] {
+  if (existsSync(at('/etc/NIXOS'))) return 'nixos';
+  // nix-darwin's /etc/static leads to the store; the file names the version of the system.
+  if (existsSync(at('/run/current-system/darwin-version')) || isStored(at('/etc/static')))
+    return 'nix-darwin';
+  if (isStored(at('/etc/nix/nix.conf'))) return 'nixos';
+  return isDeterminate(at) ? 'determinate' : 'person';
+}
+
+function flavourOf(said: string, keeper: NixVariant['keeper'], at: At): NixVariant['flavour'] {
+  if (/\bLix\b/i.test(said)) return 'lix';
+  if (/Determinate/i.test(said) || keeper === 'determinate' || isDeterminate(at))
+    return 'determinate';
+  return /\blix\b/i.test(textOf(at('/nix/receipt.json'))) ? 'lix' : 'nix';
+}
+
+const isDeterminate = (at: At): boolean =>
+  existsSync(at('/nix/determinate')) ||
+  existsSync(at('/usr/local/bin/determinate-nixd')) ||
+  existsSync(at('/Library/LaunchDaemons/systems.determinate.nix-daemon.plist')) ||
+  /^\s*!?include\s+nix\.custom\.conf/m.test(textOf(at('/etc/nix/nix.conf')));
+
+function modeOf(at: At, keeper: NixVariant['keeper']): NixVariant['mode'] {
+  if (keeper !== 'person') return 'multi-user';
+  const signs = [
+    '/nix/var/nix/daemon-socket',
+    '/Library/LaunchDaemons/org.nixos.nix-daemon.plist',
+    '/etc/systemd/system/nix-daemon.service',
+    '/usr/lib/systemd/system/nix-daemon.service',
+    '/lib/systemd/system/nix-daemon.service',
+  ];
+  if (signs.some((path) => existsSync(at(path)))) return 'multi-user';
+  // A store of root's is written by root alone.
+  const store = statSync(at('/nix/store'), { throwIfNoEntry: false });
+  return store !== undefined && (store.uid !== 0 || (store.mode & 0o1000) === 0)
+    ? 'single-user'
+    : 'multi-user';
+}
+
+const isStored = (path: string): boolean => finalTarget(path).startsWith('/nix/store/');
+
+function textOf(path: string): string {
+  try {
+    return readIfThere(path) ?? '';
+  } catch (error) {
+    if (errorCode(error) === 'EACCES' || errorCode(error) === 'EISDIR') return '';
+    throw error;
+  }
+}

@@ -16,8 +16,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tryProgram } from '../../src/system/program.ts';
-import { fact } from './command.ts';
 import { BuilderRig, testImage } from './rig.ts';
+import { stopAtOnce } from './stop-at-once.ts';
 
 const settings = (rig: BuilderRig): Record<string, unknown> =>
   JSON.parse(readFileSync(rig.layout.config, 'utf8')) as Record<string, unknown>;
@@ -193,16 +193,6 @@ test.each([
 function copyImage(prefix: string): void {
   for (const part of ['kernel', 'initrd.img', 'cmdline', 'manifest.json'])
     copyFileSync(`${testImage()}-${part}`, `${prefix}-${part}`);
-}
-
-/** Twice, so that nobody waits for a guest that has hardly begun. */
-async function stopAtOnce(rig: BuilderRig): Promise<void> {
-  const pid = rig.status()?.daemon.pid ?? 0;
-  const asked = performance.now();
-  process.kill(pid, 'SIGTERM');
-  await fact('it is another signal', () => performance.now() - asked > 1_050);
-  process.kill(pid, 'SIGTERM');
-  await rig.leavesNothing();
 }
 
 const hashOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');

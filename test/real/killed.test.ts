@@ -5,6 +5,7 @@ import { identify, isAlive } from '../../src/system/process.ts';
 import type { Status } from '../../src/supervisor/status.ts';
 import { fact } from './command.ts';
 import { BuilderRig } from './rig.ts';
+import { stopAtOnce } from './stop-at-once.ts';
 
 test('a VM that was killed is started again; a VM whose daemon was killed is ended first', async (context) => {
   await using rig = await BuilderRig.create({ context });
@@ -93,12 +94,8 @@ test('strangers that have the pids of stale files are left alone', async (contex
   }
   expect((await rig.cli('stop')).stdout).toContain('No daemon runs.');
   expect((await rig.cli('start')).end).toBe(0);
-  const { daemon } = await rig.reaches('booting');
-  const asked = performance.now();
-  process.kill(daemon.pid, 'SIGTERM');
-  await fact('time for another signal', () => performance.now() - asked > 1_050);
-  process.kill(daemon.pid, 'SIGTERM');
-  await rig.leavesNothing();
+  await rig.reaches('booting');
+  await stopAtOnce(rig);
   for (const { end, pid } of strangers) {
     expect(end).toBeUndefined();
     expect(identify(pid)?.program).toBe('sleep');

@@ -1,0 +1,79 @@
+/** The section that start-up shares with configure, held by somebody else. */
+import { mkdirSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { systemClock } from '../../src/system/clock.ts';
+import { inSection } from '../../src/system/lock.ts';
+import { fact } from './command.ts';
+import { BuilderRig } from './rig.ts';
+import { stopAtOnce } from './stop-at-once.ts';
+
+/** Holds the section as another command of ours would, until the returned function is called. */
+async function hold({ layout }: BuilderRig): Promise<() => Promise<void>> {
+  const end = new AbortController();
+  return new Promise((resolve) => {
+    const held = inSection(layout.startLock, { clock: systemClock }, async () => {
+      const over = new Promise<void>((done) => end.signal.addEventListener('abort', () => done()));
+      resolve(async () => {
+        end.abort();
+        await held;
+      });
+      await over;
+    });
+  });
+}
+
+test('a start waits for whoever is at work, says so, and goes on', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const release = await hold(rig);
+  const daemon = rig.begin('daemon');
+  await rig.logged('waiting-for-section');
+  const configure = rig.begin('configure', '--no-root', '--max-jobs', '1');
+  await fact('configure says that it waits', () => /waiting/.test(configure.stderr));
+  expect(rig.status()?.phase).toBe('starting');
+  expect(rig.log('seen')).toEqual([]);
+
+  await release();
+  expect(await configure.ended).toBe(0);
+  await rig.reaches('booting');
+  expect(rig.log('waiting-for-section')).toHaveLength(1);
+
+  await stopAtOnce(rig);
+  expect(await daemon.ended).toBe(0);
+});
+
+test('a stop that comes while it waits ends it at once', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const release = await hold(rig);
+  const daemon = rig.begin('daemon');
+  await rig.logged('waiting-for-section');
+  const asked = performance.now();
+  daemon.signal('SIGTERM');
+  expect(await daemon.ended).toBe(0);
+  expect(performance.now() - asked).toBeLessThan(2_000);
+  await release();
+  await rig.leavesNothing();
+  expect(rig.phases()).toEqual(['starting', 'stopping', 'stopped']);
+});
+
+test('what a killed command left of the section keeps nobody waiting', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  mkdirSync(`${rig.layout.startLock}.lock`);
+  rig.begin('daemon');
+  const begun = performance.now();
+  await rig.reaches('booting');
+  // proper-lockfile alone waits 10 s for such a lock to become stale.
+  expect(performance.now() - begun).toBeLessThan(8_000);
+  expect(rig.log('waiting-for-section')).toEqual([]);
+});
+
+test('ten daemons at once: one of them is the daemon', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const daemons = Array.from({ length: 10 }, () => rig.begin('daemon'));
+  await rig.reaches('booting');
+  await fact('the others have left', () => daemons.filter(({ end }) => end === 75).length === 9);
+  const [one, ...more] = daemons.filter(({ end }) => end === undefined);
+  expect(more).toEqual([]);
+  expect(rig.status()?.daemon.pid).toBe(one?.pid);
+  expect(rig.processes().filter(({ command }) => /qemu-system-/.test(command))).toHaveLength(1);
+  await stopAtOnce(rig);
+});

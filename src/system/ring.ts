@@ -71,6 +71,7 @@ export class Ring {
     if (!this.#stopped) {
       this.#look();
       this.#deliverUnplaced();
+      if (this.#place.known) this.#endLine(this.#place.cursor);
     }
     this.#stopped = true;
     this.#cancel();

@@ -129,7 +129,9 @@ function parseSlot(text: string): Slot | Refusal {
   const match = /^(\d+)(?::(\d+))?(?::(\d+))?,([^,]+)(?:,(.*))?$/s.exec(text);
   const invalid = refuse(1, `Invalid PCI slot info field "${text}"`);
   if (match === null) return invalid;
-  const numbers = match.slice(1, 4).filter((part) => part !== undefined);
+  // What did not take part in the match is undefined, which the types do not say.
+  const parts: readonly (string | undefined)[] = match.slice(1, 4);
+  const numbers = parts.filter((part) => part !== undefined);
   const [bus = 0, slot = 0, func = 0] =
     numbers.length === 3 ? numbers.map(Number) : [0, Number(numbers[0]), Number(numbers[1] ?? 0)];
   if (bus > 255 || slot > 31 || func > 7) return invalid;

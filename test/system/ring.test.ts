@@ -1,0 +1,309 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock, type Clock } from '../../src/system/clock.ts';
+import { Ring, ringBytes } from '../../src/system/ring.ts';
+import { LineSplitter } from '../../src/system/tail.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+import { RingFile } from '../rig/hyperkit/ring-file.ts';
+
+let dir = '';
+let path = '';
+let writer: RingFile;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'ring-'));
+  path = join(dir, 'console-ring');
+  writer = new RingFile(path);
+});
+afterEach(() => {
+  writer.close();
+  rmSync(dir, { recursive: true });
+});
+
+/** A reader whose looks are made by hand, and what came of them. */
+function readerOf(clock: Clock = new FakeClock()) {
+  const splitter = new LineSplitter();
+  const lines: string[] = [];
+  const lost: number[] = [];
+  let bytes = 0;
+  const ring = new Ring({
+    ...{ path, clock, pollMs: 100 },
+    onBytes: (chunk) => {
+      bytes += chunk.length;
+      lines.push(...splitter.push(chunk));
+    },
+    onLost: (count) => lost.push(count),
+  });
+  return { ring, lines, lost, bytes: () => bytes };
+}
+const write = (text: string) => writer.write(Buffer.from(text));
+const numbered = (from: number, count: number, length = 40) =>
+  Array.from({ length: count }, (_, n) => `line ${from + n} `.padEnd(length, 'x'));
+
+describe('one look after the other', () => {
+  test('lines come as they are written', () => {
+    const { ring, lines } = readerOf();
+    write('one\r\ntw');
+    ring.poke();
+    expect(lines).toEqual(['one']);
+    write('o\r\n');
+    ring.poke();
+    ring.poke();
+    expect(lines).toEqual(['one', 'two']);
+  });
+
+  test('the first look finds what was written before it', () => {
+    write('early\n');
+    const { ring, lines } = readerOf();
+    ring.poke();
+    expect(lines).toEqual(['early']);
+  });
+
+  test('the file may come late', () => {
+    writer.close();
+    rmSync(path);
+    const { ring, lines } = readerOf();
+    ring.poke();
+    writer = new RingFile(path);
+    write('late\n');
+    ring.poke();
+    expect(lines).toEqual(['late']);
+  });
+
+  test('a file that is only being made is no ring yet', () => {
+    writer.close();
+    writeFileSync(path, '');
+    const { ring, lines } = readerOf();
+    ring.poke();
+    expect(lines).toEqual([]);
+    writer = new RingFile(path);
+    write('made\n');
+    ring.poke();
+    expect(lines).toEqual(['made']);
+  });
+
+  test('NULs inside are no end', () => {
+    const { ring, lines } = readerOf();
+    writer.write(Buffer.from('a\0\0b\nc\0'));
+    ring.poke();
+    write('d\n');
+    ring.poke();
+    expect(lines).toEqual(['ab', 'cd']);
+  });
+
+  test('round the end', () => {
+    const { ring, lines, lost } = readerOf();
+    const all: string[] = [];
+    for (let n = 0; n < 100; n++) {
+      const some = numbered(n * 50, 50, 57);
+      all.push(...some);
+      write(some.map((line) => `${line}\r\n`).join(''));
+      ring.poke();
+    }
+    expect(lines).toEqual(all);
+    expect(lost).toEqual([]);
+  });
+
+  test('a line end where an old one stood counts after two quiet looks, and once', () => {
+    const { ring, lines } = readerOf();
+    const first = `${'a'.repeat(62)}\r\n`;
+    for (let n = 0; n < 1024; n++) {
+      write(first);
+      if (n % 256 === 255) ring.poke();
+    }
+    const before = lines.length;
+    write(`${'b'.repeat(62)}\r\n`);
+    ring.poke();
+    expect(lines.length).toBe(before);
+    ring.poke();
+    ring.poke();
+    expect(lines.slice(before)).toEqual(['b'.repeat(62)]);
+    write(`${'c'.repeat(62)}\r\n`);
+    ring.poke();
+    ring.poke();
+    ring.poke();
+    expect(lines.slice(before)).toEqual(['b'.repeat(62), 'c'.repeat(62)]);
+  });
+});
+
+describe('a writer that was faster', () => {
+  test('what was overwritten is counted, what is there comes in order', () => {
+    const { ring, lines, lost } = readerOf();
+    write('begin\n');
+    ring.poke();
+    const all = numbered(0, 3000);
+    write(all.map((line) => `${line}\n`).join(''));
+    ring.poke();
+    write('more\n');
+    ring.poke();
+    const written = 3000 * 41;
+    // One round more or less cannot be told.
+    expect(lost.reduce((sum, n) => sum + n, 0)).toBe(written - ringBytes);
+    const whole = lines.slice(2);
+    expect(whole.at(-1)).toBe('more');
+    expect(whole.slice(0, -1)).toEqual(all.slice(-(whole.length - 1)));
+    expect(whole.length).toBeGreaterThan(ringBytes / 41 - 3);
+  });
+
+  test('its last words come even if nothing follows them', async () => {
+    const { ring, lines, lost } = readerOf();
+    write('begin\n');
+    ring.poke();
+    write(
+      numbered(0, 3000)
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+    ring.poke();
+    await ring.stop();
+    expect(lines).toContain(numbered(2999, 1)[0]);
+    expect(lost).toEqual([1]);
+  });
+
+  test('after it, nothing is lost or repeated again', () => {
+    const { ring, lines, lost } = readerOf();
+    write(
+      numbered(0, 5000)
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+    ring.poke();
+    write('x\n');
+    ring.poke();
+    const told = lost.length;
+    const seen = lines.length;
+    write(
+      numbered(9000, 100)
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+    ring.poke();
+    expect(lines.slice(seen)).toEqual(numbered(9000, 100));
+    expect(lost.length).toBe(told);
+  });
+});
+
+describe('a new guest', () => {
+  const begin = () => {
+    writer.close();
+    writer = new RingFile(path);
+  };
+
+  test('that has written less', () => {
+    const { ring, lines } = readerOf();
+    write('old one\nold two\n');
+    ring.poke();
+    begin();
+    write('new\n');
+    ring.poke();
+    expect(lines).toEqual(['old one', 'old two', 'new']);
+  });
+
+  test('after a ring that was full', () => {
+    const { ring, lines } = readerOf();
+    for (let n = 0; n < 40; n++) {
+      write(
+        numbered(n * 100, 100)
+          .map((line) => `${line}\n`)
+          .join(''),
+      );
+      ring.poke();
+    }
+    begin();
+    write('new\n');
+    ring.poke();
+    expect(lines.at(-1)).toBe('new');
+    expect(lines).toHaveLength(4001);
+  });
+
+  test('that has written nothing yet', () => {
+    const { ring, lines } = readerOf();
+    write('old\n');
+    ring.poke();
+    begin();
+    ring.poke();
+    write('new\n');
+    ring.poke();
+    expect(lines).toEqual(['old', 'new']);
+  });
+});
+
+test('whatever is written, and however it is cut: no line is lost or repeated while it is read in time', () => {
+  const line = fc.string({ unit: 'grapheme-ascii', maxLength: 300 });
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(line, { maxLength: 40 }), { minLength: 1, maxLength: 60 }),
+      fc.integer({ min: 0, max: ringBytes }),
+      fc.boolean(),
+      (looks, offset, withNuls) => {
+        writer.close();
+        writer = new RingFile(path);
+        const { ring, lines, lost } = readerOf();
+        // Begins anywhere in the ring.
+        for (let left = offset; left > 0; left -= 1000) {
+          write(`${'='.repeat(Math.min(left, 1000) - 1)}\n`);
+          ring.poke();
+        }
+        const before = lines.length;
+        const all: string[] = [];
+        let number = 0;
+        for (const texts of looks) {
+          // Unlike in any two rounds: a ring that is written with what it holds already shows nothing.
+          const some = texts.map((text) => `${number++} ${text}`);
+          all.push(...some);
+          write(some.map((text) => `${text}${withNuls ? '\0' : ''}\r\n`).join(''));
+          ring.poke();
+        }
+        write('end\n');
+        for (let n = 0; n < 3; n++) ring.poke();
+        expect(lines.slice(before)).toEqual([...all, 'end']);
+        expect(lost).toEqual([]);
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+test('how often it looks: fast while much comes, then as it was told', async () => {
+  const clock = new FakeClock();
+  const { ring, lines } = readerOf(clock);
+  ring.pollEvery(5_000);
+  write('quiet\n');
+  await clock.advance(250);
+  expect(lines).toEqual(['quiet']);
+  write('x'.repeat(5000));
+  await clock.advance(250);
+  write('\nsoon\n');
+  await clock.advance(15);
+  expect(lines.at(-1)).toBe('soon');
+});
+
+test('a megabyte a second is followed without loss', async () => {
+  const { ring, lost, bytes } = readerOf(systemClock);
+  ring.pollEvery(40);
+  let number = 0;
+  let written = 0;
+  const begun = performance.now();
+  while (performance.now() - begun < 1_000) {
+    await systemClock.sleep(4);
+    const due = Math.floor((performance.now() - begun) * 1000);
+    const some: string[] = [];
+    for (; written < due; written += 64)
+      some.push(`${number} `.padEnd(56, 'y') + String(number++ % 1e7).padStart(7, '0'));
+    write(some.map((line) => `${line}\n`).join(''));
+  }
+  await ring.stop();
+  expect(lost).toEqual([]);
+  expect(bytes()).toBe(written);
+});
+
+test('is quiet when it is stopped', async () => {
+  const { ring, lines } = readerOf();
+  await ring.stop();
+  write('late\n');
+  ring.poke();
+  await ring.stop();
+  expect(lines).toEqual([]);
+});

@@ -1,11 +1,13 @@
 // Bundles the program into dist/. One entry a command; verbs are split off and loaded when called,
 // so that `status` does not pay for what `image build` needs.
 import { build } from 'esbuild';
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
-rmSync('dist', { recursive: true, force: true });
 const entries = ['main', 'nix-linuxkit-configure'];
-await build({
+// The old program stays whole until the new one is: somebody may be running it.
+const { metafile } = await build({
+  metafile: true,
   entryPoints: entries.map((name) => `src/${name}.ts`),
   outdir: 'dist',
   bundle: true,
@@ -22,4 +24,6 @@ await build({
     js: "import { createRequire as makeRequire__ } from 'node:module'; import { fileURLToPath as urlToPath__ } from 'node:url'; const require = makeRequire__(import.meta.url); const __filename = urlToPath__(import.meta.url);",
   },
 });
+const made = new Set(Object.keys(metafile.outputs).map((path) => basename(path)));
+for (const name of readdirSync('dist')) if (!made.has(name)) rmSync(join('dist', name));
 for (const name of entries) chmodSync(`dist/${name}.js`, 0o755);

@@ -47,8 +47,11 @@ export function stopVerb(program: Command, context: CliContext): void {
     .command('stop')
     .description('shut the guest down in order and end the daemon')
     .option(...directoryOption)
-    .action(async (options: DirectoryOption) => {
+    .option('--now', 'do not wait for builds that run')
+    .option('-t, --timeout <seconds>', 'wait for them so long at most', '600')
+    .action(async (options: StopOptions) => {
       const layout = layoutFor(options, context);
+      if (options.now !== true) await waitForBuilds(layout, options, context);
       const { serviceFor } = await import('./service.ts');
       const { stopDaemon } = await import('../supervisor/background.ts');
       const service = serviceFor(layout, context);
@@ -68,6 +71,30 @@ export function stopVerb(program: Command, context: CliContext): void {
             : 'No daemon runs.',
       );
     });
+}
+
+interface StopOptions extends WaitOptions {
+  readonly now?: boolean;
+}
+
+/** Lets no new connection in and waits for those that are through. */
+async function waitForBuilds(
+  layout: Layout,
+  options: StopOptions,
+  context: CliContext,
+): Promise<void> {
+  const { readStatus } = await import('../supervisor/status.ts');
+  const found = readStatus(layout);
+  if (found.daemon === 'gone' || found.status.phase !== 'ready') return;
+  const { drain } = await import('../supervisor/drain.ts');
+  const limitMs = secondsIn(options.timeout) * 1000;
+  const onOpen = (count: number) =>
+    context.err(
+      `${count} ${count === 1 ? 'connection is' : 'connections are'} in use, by builds or shells; waiting for up to ${options.timeout} s (--now does not wait).`,
+    );
+  const { clock, signal } = context;
+  const end = await drain(layout, { clock, signal, limitMs, onOpen });
+  if (end === 'limit') context.err('They are not done; stopping all the same.');
 }
 
 export function restartVerb(program: Command, context: CliContext): void {
@@ -103,8 +130,7 @@ export function waitVerb(program: Command, context: CliContext): void {
     .option('-t, --timeout <seconds>', 'give up after so long', '300')
     .action(async (options: WaitOptions) => {
       const layout = layoutFor(options, context);
-      const timeoutMs = Number(options.timeout) * 1000;
-      if (!(timeoutMs > 0)) throw new Failed(badTimeout(options.timeout));
+      const timeoutMs = secondsIn(options.timeout) * 1000;
       const { waitUntilReady } = await import('../supervisor/background.ts');
       const failure = await waitUntilReady(layout, {
         ...context,
@@ -115,6 +141,12 @@ export function waitVerb(program: Command, context: CliContext): void {
       for (const line of failureLines(failure)) context.err(line);
       context.exit(failure.exit);
     });
+}
+
+function secondsIn(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds > 0)) throw new Failed(badTimeout(text));
+  return seconds;
 }
 
 const badTimeout = (value: string) => ({

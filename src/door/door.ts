@@ -34,8 +34,8 @@ export interface Door {
   /** No guest will come: whoever waits or comes is sent off, with this reason in the log, until hold or release. */
   refuse(why: string): void;
   counts(): { readonly held: number; readonly opening: number; readonly open: number };
-  /** Bytes carried so far, both ways, since the door was opened: when it grows, somebody is at work. */
-  bytes(): number;
+  /** Bytes that came from guests since the door was opened. A client's own do not count: ssh pings a dead guest as well. */
+  bytesFromGuest(): number;
   /** Ends every connection and stops listening. */
   close(): Promise<void>;
 }
@@ -122,8 +122,8 @@ class FrontDoor implements Door {
     return { held: waiting.length, opening: opening.length, open: this.#open.size };
   }
 
-  bytes(): number {
-    return [...this.#open].reduce((sum, pair) => sum + carried(pair), this.#bytesOfEnded);
+  bytesFromGuest(): number {
+    return [...this.#open].reduce((sum, pair) => sum + pair[1].bytesRead, this.#bytesOfEnded);
   }
 
   async close(): Promise<void> {
@@ -183,7 +183,7 @@ class FrontDoor implements Door {
     const late = tunnel.kind === 'unix' && tunnel.endsTogether === true;
     const end = await splice(...pair, late ? { clock, silenceMs: lateEndMs } : undefined);
     this.#open.delete(pair);
-    this.#bytesOfEnded += carried(pair);
+    this.#bytesOfEnded += guest.bytesRead;
     this.#log('debug', 'door-ended', { client: client.number, ...end });
   }
 
@@ -208,9 +208,6 @@ class FrontDoor implements Door {
 
 /** Far less than the 30 s after which HyperKit cuts a half-closed stream off. */
 const lateEndMs = 3_000;
-
-const carried = ([client, guest]: readonly [Socket, Socket]): number =>
-  client.bytesRead + guest.bytesRead;
 
 async function cannotListen(port: number, error: Error): Promise<Failed> {
   const other = 'Choose another port: linuxkit-builder configure --port NUMBER.';

@@ -106,8 +106,8 @@ async function supervise(
   const control = await openControl(
     layout,
     {
-      drain: () => (supervisor.gate.drain(), supervisor.gate.counts()),
-      undrain: () => (supervisor.gate.undrain(), {}),
+      drain: () => (supervisor.drain(true), supervisor.gate.counts()),
+      undrain: () => (supervisor.drain(false), {}),
       door: () => supervisor.gate.counts(),
       restart: () => (supervisor.dispatch({ type: 'restart', why: 'asked for' }), {}),
     },

@@ -23,6 +23,10 @@ export class Gate {
     return this.#door?.port;
   }
 
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
   /** Opens the door, or another one when the config says so now; those who wait there are sent off. */
   async open({ port, holdSeconds }: Config): Promise<void> {
     if (this.#door?.port === port && this.#holdSeconds === holdSeconds) return;
@@ -64,9 +68,9 @@ export class Gate {
     return this.#door?.counts() ?? { held: 0, opening: 0, open: 0 };
   }
 
-  /** Bytes carried so far. */
-  bytes(): number {
-    return this.#door?.bytes() ?? 0;
+  /** Bytes that came from guests so far. */
+  bytesFromGuest(): number {
+    return this.#door?.bytesFromGuest() ?? 0;
   }
 
   async close(): Promise<void> {

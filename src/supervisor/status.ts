@@ -48,7 +48,8 @@ export interface Status extends Facts {
   /** When the next attempt is due, ISO 8601. */
   readonly until?: string;
   readonly daemon: Identity;
-  readonly door?: { readonly port: number };
+  /** `draining`: somebody waits for the connections to end, to stop it. */
+  readonly door?: { readonly port: number; readonly draining: boolean };
   readonly builder?: Pick<
     Config,
     'vm' | 'network' | 'cpus' | 'memoryMiB' | 'diskGiB' | 'maxJobs' | 'system' | 'features'
@@ -61,7 +62,7 @@ export interface StatusInput {
   readonly state: State;
   readonly facts: Facts;
   readonly daemon: Identity;
-  readonly door: { readonly port: number } | undefined;
+  readonly door: { readonly port: number; readonly draining: boolean } | undefined;
   readonly config: Config | undefined;
   readonly problems: readonly Problem[];
 }
@@ -79,7 +80,7 @@ export function statusOf({ state, facts, daemon, door, config, problems }: Statu
     ...(state.phase === 'backing-off' ? { until: iso(state.until) } : {}),
     ...facts,
     daemon,
-    ...(door === undefined ? {} : { door: { port: door.port } }),
+    ...(door === undefined ? {} : { door }),
     ...(config === undefined ? {} : { builder: builderOf(config) }),
     ...(problems.length === 0 ? {} : { problems }),
   };

@@ -89,6 +89,13 @@ export class Supervisor {
     else this.#publish();
   }
 
+  /** Lets no new connection in, or lets them in again. Those that are through go on. */
+  drain(isWanted: boolean): void {
+    if (isWanted) this.gate.drain();
+    else this.gate.undrain();
+    this.#publish();
+  }
+
   /** The machine, or this process, was asleep for so long. */
   woke(sleptMs: number): void {
     this.#options.log('info', 'woke', { sleptMs: Math.round(sleptMs) });
@@ -159,7 +166,7 @@ export class Supervisor {
     await scope.untilReady();
     this.dispatch({ type: 'guest-ready' });
     const onHealth = (health: Health) => this.#onHealth(scope, health);
-    scope.keepVigil(() => this.gate.bytes(), onHealth);
+    scope.keepVigil(() => this.gate.bytesFromGuest(), onHealth);
   }
 
   #onHealth(scope: Scope, health: Health): void {
@@ -213,7 +220,7 @@ export class Supervisor {
       state: this.#state,
       facts: this.#scope?.facts ?? {},
       daemon,
-      door: port === undefined ? undefined : { port },
+      door: port === undefined ? undefined : { port, draining: this.gate.isDraining },
       ...this.#settings,
     });
     try {

@@ -21,7 +21,7 @@ export interface VigilOptions {
   readonly consoleBytes: () => number;
   /** Disk operations so far; rejects when the VM program does not answer. */
   readonly diskOperations: () => Promise<number>;
-  /** Bytes through the front door so far. */
+  /** Bytes that came from the guest through the front door so far. */
   readonly doorBytes: () => number;
   readonly onHealth: (health: Health) => void;
   /** The guest's clock minus ours, in ms, when it was looked at; after it was set if it had to be. */

@@ -10,7 +10,7 @@ export interface Signs {
   readonly console: number;
   /** Operations of the disk. */
   readonly disk: number;
-  /** Bytes through the front door. */
+  /** Bytes that came from the guest through the front door. */
   readonly door: number;
 }
 

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { ask } from '../../src/supervisor/control.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { fact } from './command.ts';
+import { BuilderRig } from './rig.ts';
+
+test('a stop waits for what is running, lets nothing new in, and does not wait when told so', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  await rig.up();
+  const through = async (count: number) =>
+    fact(`${count} connections are through`, async () => {
+      const { open } = await ask(rig.layout, 'door', systemClock);
+      return open === count;
+    });
+
+  const build = rig.ssh('read line; echo "built $line"');
+  await through(1);
+  const stop = rig.begin('stop');
+  await fact('the stop says for what it waits', () => stop.said.includes('1 connection is in use'));
+  const late = rig.ssh('echo too late');
+  await fact('the late one is held', async () => {
+    const { held } = await ask(rig.layout, 'door', systemClock);
+    return held === 1;
+  });
+  expect(stop.end).toBeUndefined();
+  expect(rig.status()?.door).toEqual({ port: rig.port, draining: true });
+  build.write('it\n');
+  await build.ended;
+  expect(build.stdout).toBe('built it\n');
+  expect(await stop.ended).toBe(0);
+  await late.ended;
+  expect(late.said).not.toContain('too late');
+  await rig.leavesNothing();
+
+  await rig.up();
+  const endless = rig.ssh('read line');
+  await through(1);
+  const begun = performance.now();
+  expect((await rig.cli('stop', '--now')).end).toBe(0);
+  expect(performance.now() - begun).toBeLessThan(25_000);
+  await endless.ended;
+  await rig.leavesNothing();
+});

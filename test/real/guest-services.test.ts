@@ -1,0 +1,121 @@
+import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { Command, fact } from './command.ts';
+import { nixBuild } from './nix-client.ts';
+import { BuilderRig } from './rig.ts';
+
+test('the services of a guest: many clients, deaths, priorities, the sandbox, the clock, the button', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  await rig.up();
+
+  // OpenSSH 10 locks an address out after some 20 connections without a login, and all of ours have one address.
+  for (let round = 0; round < 2; round++)
+    expect(await Promise.all(Array.from({ length: 25 }, () => banner(rig.port)))).toEqual(
+      Array.from({ length: 25 }, () => 'SSH-2.0-'),
+    );
+  expect((await rig.cli('ssh', '--', 'id -un')).stdout).toBe('builder\n');
+
+  const priorities = await inGuest(rig, prioritiesScript);
+  expect(priorities.stdout.trim().split('\n').sort()).toEqual([
+    'nix-daemon 0 10',
+    'qemu-ga -1000 0',
+    'sshd -1000 0',
+  ]);
+
+  await inGuest(rig, 'kill -9 $(pidof nix-daemon) $(pidof acpid)');
+  await fact('both were started again', () =>
+    ['nix', 'power'].every((name) => rig.console().includes(`note=restarted-${name} `)),
+  );
+  const built = join(rig.dir, 'sandbox.nix');
+  writeFileSync(built, sandboxed);
+  const build = nixBuild(rig, built);
+  expect(await build.ended, build.said).toBe(0);
+  expect(build.stderr).toContain('root of the build: /bin /build /dev /etc /nix /proc /tmp');
+  expect(build.stderr).toContain('cp: not found; pid 1: no; score 0');
+
+  await inGuest(rig, 'date -s @86400');
+  await rig.logged('clock-set');
+  const { stdout } = await inGuest(rig, 'date +%s; hwclock -r >/dev/null && echo readable');
+  expect(Math.abs(Number.parseInt(stdout, 10) - Date.now() / 1000)).toBeLessThan(3);
+  expect(stdout).toContain('readable');
+
+  // Without the agent the power button is what is left.
+  await inGuest(rig, 'kill -STOP $(pidof qemu-ga)');
+  expect((await rig.cli('stop')).stdout).toBe('Stopped.\n');
+  expect(rig.console()).toContain('linuxkit-builder: stage=stopped');
+  await rig.leavesNothing();
+});
+
+test('what was built before the VM was killed is whole afterwards', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  await rig.up();
+  const file = join(rig.dir, 'several.nix');
+  writeFileSync(file, several);
+  const build = nixBuild(rig, file);
+  expect(await build.ended, build.said).toBe(0);
+  const { vmPid } = await rig.reaches('ready');
+  process.kill(vmPid ?? 0, 'SIGKILL');
+  await rig.untilStatus('another VM', (status) => (status.vmPid ?? vmPid) !== vmPid);
+  await rig.reaches('ready');
+  expect(rig.console()).toContain('linuxkit-builder: note=disk-check ');
+
+  const verified = await inGuest(rig, 'nix-store --verify --check-contents');
+  expect(verified.end, verified.said).toBe(0);
+  expect(verified.said).not.toContain('modified');
+  const outputs = build.stdout.trim().split('\n');
+  const sizes = await inGuest(rig, `stat -c %s ${outputs.join(' ')}`);
+  expect(sizes.stdout).toBe('1048577\n'.repeat(outputs.length));
+  expect((await inGuest(rig, 'ls /nix/var/nix/builds')).stdout).toBe('');
+});
+
+/** A script run by root in the guest. */
+const inGuest = (rig: BuilderRig, script: string): Promise<Command> =>
+  rig.cli('ssh', '--root', '--', script);
+
+/** What a server says first, of a connection that then goes away. */
+async function banner(port: number): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  const [first] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return first.toString('latin1', 0, 8);
+}
+
+/** Name, oom_score_adj and niceness (proc(5), stat: field 19) of the oldest process of each service. */
+const prioritiesScript = `for name in sshd nix-daemon qemu-ga; do
+  for pid in $(pidof $name); do oldest=$pid; done
+  read -r score </proc/$oldest/oom_score_adj
+  set -- $(cat /proc/$oldest/stat)
+  echo "$name $score \${19}"
+done`;
+
+/** Its /bin/sh knows no command but its builtins, and its processes are its own. */
+const sandboxed = String.raw`derivation {
+  name = "sandboxed-${String(Date.now())}";
+  system = builtins.currentSystem;
+  builder = "/bin/sh";
+  args = [ "-c" ''
+    echo root of the build: /*
+    cp 2>/dev/null || tool="cp: not found"
+    read -r one </proc/1/comm; [ "$one" = init ] && pid=yes || pid=no
+    read -r score </proc/self/oom_score_adj
+    echo "$tool; pid 1: $pid; score $score"
+    echo > $out
+  '' ];
+}
+`;
+
+/** Three files of 1 MiB and a byte, made without any program. */
+const several = `builtins.genList (n: derivation {
+  name = "several-${String(Date.now())}-\${toString n}";
+  system = builtins.currentSystem;
+  builder = "/bin/sh";
+  args = [ "-c" ''
+    text=0123456789abcdef
+    for double in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do text=$text$text; done
+    printf "%s\${toString n}" $text > $out
+  '' ];
+}) 3
+`;

@@ -1,0 +1,151 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  createReadStream,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { cpioArchive, S_IFDIR, S_IFREG } from '../../src/system/cpio.ts';
+import { BareGuests } from './bare-guest.ts';
+import { testImage } from './rig.ts';
+
+const MiB = 1024 * 1024;
+
+test('what is missing is named, and the guest powers itself off', async (context) => {
+  await using guests = new BareGuests(context);
+  const disk = diskIn(guests);
+  const cases = [
+    [{ disk, noSeed: true }, 'seed-missing'],
+    [{}, 'disk-missing'],
+    [{ disk, card: false }, 'network-missing'],
+  ] as const;
+  for (const [hardware, failed] of cases) {
+    const guest = guests.boot(hardware);
+    await guest.says(`linuxkit-builder: failed=${failed} uptime=`);
+    expect(await guest.ends()).toBe(0);
+    expect(guest.lines().join('\n')).not.toContain('stage=disk');
+  }
+  expect(readFileSync(disk).every((byte) => byte === 0)).toBe(true);
+});
+
+test('a disk that is neither blank nor ours is left alone, to the byte', async (context) => {
+  await using guests = new BareGuests(context);
+  const others = {
+    'the last byte of the first 64 KiB': (fd: number) => writeSync(fd, 'x', 64 * 1024 - 1),
+    "somebody's ext4": (fd: number) => writeSync(fd, Buffer.from([0x53, 0xef]), 0, 2, 1024 + 56),
+  };
+  for (const write of Object.values(others)) {
+    const disk = diskIn(guests);
+    const fd = openSync(disk, 'r+');
+    write(fd);
+    closeSync(fd);
+    const before = await hashOf(disk);
+    const guest = guests.boot({ disk });
+    await guest.says('linuxkit-builder: failed=disk-foreign uptime=');
+    expect(await guest.ends()).toBe(0);
+    expect(await hashOf(disk)).toBe(before);
+  }
+});
+
+test('a blank disk is formatted, a killed guest’s is mended, a larger one grown, a broken one left', async (context) => {
+  await using guests = new BareGuests(context);
+  const disk = diskIn(guests, 512);
+  const notes = async () => {
+    const guest = guests.boot({ disk });
+    await guest.says('linuxkit-builder: stage=nix ');
+    await guest.kill();
+    return guest.lines().flatMap((line) => /note=(\S+)/.exec(line)?.[1] ?? []);
+  };
+  expect(await notes()).toEqual(['disk-format']);
+  expect(await notes()).toEqual(['disk-check']);
+  truncateSync(disk, 1024 * MiB);
+  expect(await notes()).toEqual(['disk-check', 'disk-check', 'disk-grow']);
+
+  const fd = openSync(disk, 'r+');
+  // Its label and magic stay; the descriptors of its groups, which follow in the second block, are lost.
+  writeSync(fd, Buffer.alloc(8 * 4096, 0xa5), 0, 8 * 4096, 4096);
+  closeSync(fd);
+  const guest = guests.boot({ disk });
+  await guest.says('linuxkit-builder: failed=disk-broken uptime=');
+  expect(await guest.ends()).toBe(0);
+});
+
+test('the kernel finds the seed behind bases of every compression and length', async (context) => {
+  await using guests = new BareGuests(context);
+  // Raw and xz archives are multiples of 4 by their own rules.
+  for (const [tool, rests] of [
+    [['cat'], [0]],
+    [['xz', '-C', 'crc32'], [0]],
+    [
+      ['gzip', '-n'],
+      [1, 2, 3],
+    ],
+    [
+      ['zstd', '-q'],
+      [1, 2, 3],
+    ],
+  ] as const)
+    for (const rest of rests) {
+      const base = join(guests.dir, 'base');
+      writeFileSync(base, baseOfLength(rest, tool));
+      const guest = guests.boot({ initrd: base });
+      expect(await guest.says('seed: ')).toBe('ok');
+      await guest.kill();
+    }
+});
+
+/** A small archive whose init says what is in the seed, packed to a length that leaves this rest by 4. */
+function baseOfLength(rest: number, [program, ...args]: readonly [string, ...string[]]): Buffer {
+  for (let filler = 0; filler < 32; filler++) {
+    const noise = createHash('sha256').update('noise').digest().subarray(0, filler);
+    const input = littleArchive(noise);
+    const { stdout, status } = spawnSync(program, args, { input, maxBuffer: 64 * MiB });
+    expect(status, program).toBe(0);
+    if (stdout.length % 4 === rest) return stdout;
+  }
+  throw new Error(`${program} made no length with rest ${rest}`);
+}
+
+const littleArchive = (filler: Buffer): Uint8Array =>
+  cpioArchive([
+    { path: 'bin', mode: S_IFDIR | 0o755 },
+    { path: 'bin/busybox', mode: S_IFREG | 0o755, data: busybox() },
+    { path: 'filler', mode: S_IFREG | 0o644, data: filler },
+    {
+      path: 'init',
+      mode: S_IFREG | 0o755,
+      data: Buffer.from(
+        '#!/bin/busybox sh\nread -r word </seed/end\necho\necho "seed: $word"\nwhile :; do /bin/busybox sleep 9; done\n',
+      ),
+    },
+  ]);
+
+/** The image's own busybox, out of its initrd: a newc archive, uncompressed. */
+function busybox(): Buffer {
+  const initrd = readFileSync(`${testImage()}-initrd.img`);
+  const name = 'bin/busybox\0';
+  const header = initrd.indexOf(name) - 110;
+  const size = Number.parseInt(initrd.toString('latin1', header + 54, header + 62), 16);
+  const begin = Math.ceil((header + 110 + name.length) / 4) * 4;
+  return initrd.subarray(begin, begin + size);
+}
+
+/** A sparse disk of zeros. */
+function diskIn(guests: BareGuests, sizeMiB = 256): string {
+  const disk = join(guests.dir, 'disk');
+  writeFileSync(disk, '');
+  truncateSync(disk, sizeMiB * MiB);
+  return disk;
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}

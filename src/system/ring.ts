@@ -21,7 +21,10 @@ export interface RingOptions {
 export const ringBytes = 65_536;
 /** A megabyte a second fills the ring in 65 ms. */
 const busyMs = 15;
-const slowestMs = 250;
+/** So a guest that was quiet may begin to write a megabyte a second; twenty looks a second cost a thousandth of a core. */
+const slowestMs = 50;
+/** Last words that nothing follows wait so long for something that shows their place. */
+const unplacedMs = 250;
 /** So many bytes in one look are much. */
 const muchBytes = 4_096;
 /** The bytes read last are the last that the writer comes to overwrite: where these changed, it has lapped us. */
@@ -153,7 +156,7 @@ export class Ring {
     this.#quiet++;
     if (this.#quiet < quietLooks) return;
     if (this.#place.known) this.#endLine(this.#place.cursor);
-    else if (this.#quiet * busyMs >= slowestMs) this.#deliverUnplaced();
+    else if (this.#quiet * busyMs >= unplacedMs) this.#deliverUnplaced();
   }
 
   /** Last words must not wait for a next change. Where they begin in the ring is not known: they are told from where reading was. */

@@ -1,0 +1,64 @@
+/** A builder whose VM program is the stand-in for HyperKit, and whose network is the strict peer or the real gvproxy. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import type { TestContext } from 'vitest';
+import { fetchGvproxy } from '../rig/gvproxy.ts';
+import { makeProgram } from '../rig/stand-in.ts';
+import { BuilderRig, type RigOptions } from './rig.ts';
+
+/** What a running stand-in can be told: test/rig/hyperkit/main.ts, test/rig/vpnkit/main.ts. */
+type Orders = Readonly<Record<string, unknown>>;
+
+export class HyperkitRig implements Disposable {
+  readonly #dir: string;
+  readonly #path = process.env['PATH'] ?? '';
+  readonly #programs: Readonly<Record<'hyperkit' | 'vpnkit', string>>;
+
+  private constructor(dir: string, programs: HyperkitRig['tellable']) {
+    this.#dir = dir;
+    this.#programs = programs;
+  }
+
+  /** Makes the programs and puts them before all others. */
+  static async create(): Promise<HyperkitRig> {
+    const dir = mkdtempSync(join(tmpdir(), 'hk-'));
+    const rig = new HyperkitRig(dir, {
+      hyperkit: await makeProgram(dir, 'hyperkit'),
+      vpnkit: await makeProgram(dir, 'vpnkit'),
+    });
+    const path = [join(dir, 'bin'), dirname(await fetchGvproxy()), rig.#path].join(delimiter);
+    process.env['PATH'] = path;
+    return rig;
+  }
+
+  get tellable(): Readonly<Record<'hyperkit' | 'vpnkit', string>> {
+    return this.#programs;
+  }
+
+  /** A configured builder; nothing runs yet. */
+  async builder(
+    context: TestContext,
+    config: Orders = {},
+    options: RigOptions = {},
+  ): Promise<BuilderRig> {
+    for (const program of Object.values(this.#programs))
+      rmSync(`${program}.orders`, { force: true });
+    const builder = await BuilderRig.create({ context, ...options });
+    const path = builder.layout.config;
+    const file = JSON.parse(readFileSync(path, 'utf8')) as Orders;
+    const all = { ...file, vm: 'hyperkit', network: 'vpnkit', ...config };
+    writeFileSync(path, JSON.stringify(all));
+    return builder;
+  }
+
+  /** Orders for a program: vpnkit reads them when it starts, hyperkit while it runs. */
+  tell(name: 'hyperkit' | 'vpnkit', orders: Orders): void {
+    writeFileSync(`${this.#programs[name]}.orders`, JSON.stringify(orders));
+  }
+
+  [Symbol.dispose](): void {
+    process.env['PATH'] = this.#path;
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,109 @@
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { identify } from '../../src/system/process.ts';
+import { fact } from './command.ts';
+import { HyperkitRig } from './hyperkit-rig.ts';
+import { builtText, nixBuild } from './nix-client.ts';
+
+let hyperkit: HyperkitRig;
+beforeAll(async () => {
+  hyperkit = await HyperkitRig.create();
+});
+afterAll(() => hyperkit[Symbol.dispose]());
+
+test('HyperKit and VPNKit: ready, a real build through the door over vsock, stopped in order', async (context) => {
+  await using rig = await hyperkit.builder(context);
+  await rig.up();
+  const status = await rig.reaches('ready');
+  expect(status).toMatchObject({ network: 'vpnkit', builder: { vm: 'hyperkit' } });
+  expect(identify(status.vmPid ?? 0)?.program).toBe('hyperkit');
+  expect(identify(status.networkPid ?? 0)?.program).toBe('vpnkit');
+  expect(status.tunnelPort).toBeUndefined();
+  expect(readFileSync(rig.layout.pid('hyperkit'), 'utf8').trim()).toBe(String(status.vmPid));
+  expect((await rig.cli('status')).stdout).toMatch(/network +vpnkit pid/);
+
+  const build = nixBuild(rig, rig.layout.example);
+  expect(await build.ended).toBe(0);
+  const kernel = await rig.cli('ssh', '--', 'uname -r');
+  expect(builtText(rig, build)).toContain(`Linux version ${kernel.stdout.trim()} `);
+  const cards = await rig.cli(
+    'ssh',
+    '--',
+    'cat /sys/class/net/eth0/address; ip -4 -o addr show eth0',
+  );
+  expect(cards.stdout).toMatch(/^02:50:00:00:00:0\d\n/);
+  expect(cards.stdout).toContain('192.168.65.3/24');
+
+  expect((await rig.cli('stop')).stdout).toBe('Stopped.\n');
+  expect(rig.log('vm-ended')[0]?.['asked']).toBe(true);
+  expect(rig.console()).toContain('linuxkit-builder: stage=stopped');
+  await rig.leavesNothing();
+  for (const path of [
+    rig.layout.vsock,
+    rig.layout.tty,
+    rig.layout.pid('hyperkit'),
+    rig.layout.pid('vpnkit'),
+  ])
+    expect(existsSync(path), path).toBe(false);
+});
+
+test('the console ring is wrapped several times: every line is in the log, once', async (context) => {
+  await using rig = await hyperkit.builder(context);
+  await rig.up();
+  expect(lstatSync(rig.layout.consoleRing).size).toBe(65_536);
+  const script =
+    'for n in $(seq 1 6000); do echo "round trip number $n of the ring"; done >/dev/console';
+  expect((await rig.cli('ssh', '--root', '--', script)).end).toBe(0);
+  await fact('the last line', () => rig.console().includes('number 6000 of'));
+  const numbers = [...rig.console().matchAll(/round trip number (\d+) of the ring/g)];
+  expect(numbers.map(([, n]) => Number(n))).toEqual(Array.from({ length: 6000 }, (_, n) => n + 1));
+  expect(rig.console()).not.toContain('bytes lost');
+});
+
+test('HyperKit with gvproxy: its own address, and a way out', async (context) => {
+  await using rig = await hyperkit.builder(context, { network: 'gvproxy' });
+  await rig.up();
+  const guest = await rig.cli(
+    'ssh',
+    '--root',
+    '--',
+    'ip -4 -o addr show eth0; ping -c 1 -W 5 192.168.127.1',
+  );
+  expect(guest.stdout).toContain('192.168.127.2/24');
+  expect(guest.stdout).toContain('1 packets received');
+  const { networkPid } = await rig.reaches('ready');
+  expect((await rig.cli('stop')).stdout).toBe('Stopped.\n');
+  expect(identify(networkPid ?? 0)).toBeUndefined();
+  await rig.leavesNothing();
+});
+
+test('QEMU with gvproxy: the door goes through its socket, and no port is opened', async (context) => {
+  await using rig = await hyperkit.builder(context, { vm: 'qemu', network: 'gvproxy' });
+  await rig.up();
+  const status = await rig.reaches('ready');
+  expect(status.network).toBe('gvproxy');
+  expect(status.tunnelPort).toBeUndefined();
+  const guest = await rig.cli('ssh', '--root', '--', 'ping -c 1 -W 5 192.168.127.1');
+  expect(guest.stdout).toContain('1 packets received');
+  const build = nixBuild(rig, rig.layout.example);
+  expect(await build.ended).toBe(0);
+  expect((await rig.cli('stop')).stdout).toBe('Stopped.\n');
+  await rig.leavesNothing();
+});
+
+describe('what a start would run', () => {
+  test('is said as JSON that a program can run', async (context) => {
+    await using rig = await hyperkit.builder(context);
+    const { stdout } = await rig.cli('daemon', '--dry-run', '--json');
+    const plan = JSON.parse(stdout) as Record<'vm' | 'network', { file: string; argv: string[] }>;
+    expect(plan.vm.file).toBe(hyperkit.tellable.hyperkit);
+    expect(plan.network).toMatchObject({
+      file: hyperkit.tellable.vpnkit,
+      argv: ['--ethernet', join(rig.layout.state, 'vpnkit_eth.sock')],
+    });
+    const other = await rig.cli('daemon', '--dry-run', '--vm', 'qemu', '--json');
+    expect(JSON.parse(other.stdout)).toMatchObject({ network: null });
+    expect((await rig.cli('daemon', '--dry-run', '--vm', 'xhyve')).end).toBe(64);
+  });
+});

@@ -5,6 +5,7 @@ import { configureVerb } from './configure.ts';
 import type { CliContext } from './context.ts';
 import { consoleVerb, logsVerb } from './follow.ts';
 import { daemonVerb } from './daemon.ts';
+import { doctorVerb } from './doctor.ts';
 import { imageVerbs } from './image.ts';
 import { failureLines } from './say.ts';
 import { restartVerb, startVerb, stopVerb, waitVerb } from './run.ts';
@@ -38,6 +39,7 @@ export async function run(argv: readonly string[], world: World, version: string
     restartVerb,
     waitVerb,
     statusVerb,
+    doctorVerb,
     consoleVerb,
     logsVerb,
     sshVerb,

@@ -13,6 +13,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { configureVerb } from '../../src/cli/configure.ts';
+import { doctorVerb } from '../../src/cli/doctor.ts';
+import type { Finding } from '../../src/host/chain.ts';
 import type { CliContext } from '../../src/cli/context.ts';
 import { unconfigureVerb } from '../../src/cli/unconfigure.ts';
 import { placesOf, rootLayout } from '../../src/host/places.ts';
@@ -45,6 +47,13 @@ export function configureRig() {
       runIn({ LINUXKIT_BUILDER_TREE: tree, ...env }, ['configure', ...argv]),
     unconfigure: (...argv: string[]) =>
       runIn({ LINUXKIT_BUILDER_TREE: tree }, ['unconfigure', '-d', state, ...argv]),
+    doctor: async (env: NodeJS.ProcessEnv = {}, ...argv: string[]) => {
+      const world = { PATH: process.env['PATH'], LINUXKIT_BUILDER_TREE: tree, ...env };
+      const { out } = await runIn(world, ['doctor', '-d', state, '--json', ...argv]);
+      return (JSON.parse(out[0] ?? '') as { findings: Finding[] }).findings;
+    },
+    any: (...argv: string[]) =>
+      runIn({ PATH: process.env['PATH'], LINUXKIT_BUILDER_TREE: tree }, argv),
     /** Every file and directory with its mode and content. */
     snapshot: () => snapshot(tree),
     read: (path: string) => readFileSync(path, 'utf8'),
@@ -71,6 +80,7 @@ async function runIn(env: NodeJS.ProcessEnv, argv: string[]): Promise<Outcome> {
   };
   configureVerb(program, context);
   unconfigureVerb(program, context);
+  doctorVerb(program, context);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return { out, err, failure: undefined };

@@ -1,0 +1,44 @@
+/** What the checks of `doctor` look at, gathered once. */
+import type { Config } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import { placesOf, type Places } from '../host/places.ts';
+import { readSettings } from '../supervisor/daemon.ts';
+import { readStatus, type Status } from '../supervisor/status.ts';
+import { findProgram, tryProgram } from '../system/program.ts';
+import type { CliContext } from './context.ts';
+
+export interface DoctorFacts {
+  readonly layout: Layout;
+  readonly context: CliContext;
+  readonly tree: string;
+  readonly places: Places;
+  /** The settings; fails where they cannot be read. */
+  readonly config: () => Config;
+  /** The living daemon's record; fails where there is none. */
+  readonly status: () => Status;
+  readonly program: (name: string) => string;
+  readonly tryProgram: (name: string) => string | undefined;
+}
+
+export function doctorFacts(layout: Layout, context: CliContext): DoctorFacts {
+  const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
+  const path = context.env['PATH'];
+  return {
+    layout,
+    context,
+    tree,
+    places: placesOf(tree),
+    config() {
+      const { config } = readSettings(layout);
+      if (config === undefined) throw new Error('the settings were checked before');
+      return config;
+    },
+    status() {
+      const found = readStatus(layout);
+      if (found.daemon === 'gone') throw new Error('the daemon was looked for before');
+      return found.status;
+    },
+    program: (name) => findProgram(name, path),
+    tryProgram: (name) => tryProgram(name, path),
+  };
+}

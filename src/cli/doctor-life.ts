@@ -1,0 +1,192 @@
+/** Checks of what lives: the job, the daemon, the VM, the guest, the door. */
+import { connect } from 'node:net';
+import type { Check, Verdict } from '../host/chain.ts';
+import { portOwner } from '../door/port-owner.ts';
+import { startDaemon, waitUntilReady } from '../supervisor/background.ts';
+import { readStatus } from '../supervisor/status.ts';
+import { readIfThere } from '../system/files.ts';
+import { identify } from '../system/process.ts';
+import type { DoctorFacts } from './doctor-facts.ts';
+import { serviceFor } from './service.ts';
+
+export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
+  { name: 'login job', needs: ['settings'], run: () => job(facts) },
+  {
+    name: 'daemon',
+    needs: ['settings', 'programs', 'state directory', 'image'],
+    run: () => daemon(facts),
+  },
+  { name: 'network', needs: ['daemon'], run: () => network(facts) },
+  { name: 'vm', needs: ['daemon', 'network'], run: () => vm(facts) },
+  { name: 'console', needs: ['vm'], run: () => console_(facts) },
+  { name: 'guest', needs: ['console'], run: () => guest(facts) },
+  { name: 'clock', needs: ['guest'], run: () => clock(facts) },
+  { name: 'door', needs: ['guest'], run: () => door(facts) },
+];
+
+async function job({ layout, context }: DoctorFacts): Promise<Verdict> {
+  const service = serviceFor(layout, context);
+  if (service === undefined)
+    return {
+      kind: 'not-asked',
+      why: 'the daemon is started by hand (configure --autostart changes that)',
+    };
+  const { loaded, running, ended } = await service.state();
+  const start = async () => {
+    await service.start();
+  };
+  if (!loaded)
+    return {
+      kind: 'bad',
+      what: `${service.name} does not know the daemon.`,
+      why: 'It was not loaded, or was switched off in the Login Items.',
+      remedy: 'linuxkit-builder start',
+      fix: start,
+    };
+  if (running || ended === undefined)
+    return { kind: 'good', fact: `${service.name}: ${running ? 'running' : 'loaded, stopped'}` };
+  const words = readIfThere(layout.daemonOutput)?.trim().split('\n').slice(-3).join(' | ') ?? '';
+  return {
+    kind: 'bad',
+    what: `The daemon's last run under ${service.name} ended ${ended}.`,
+    why: words,
+    remedy: 'linuxkit-builder start, then linuxkit-builder logs',
+  };
+}
+
+function daemon({ layout, context }: DoctorFacts): Verdict {
+  const found = readStatus(layout);
+  if (found.daemon === 'alive')
+    return { kind: 'good', fact: `pid ${found.status.daemon.pid}, ${found.status.phase}` };
+  return {
+    kind: 'bad',
+    what: 'The daemon does not run.',
+    why: found.last?.because?.message ?? '',
+    remedy: 'linuxkit-builder start',
+    fix: async () => {
+      const service = serviceFor(layout, context);
+      await startDaemon(layout, context, service === undefined ? undefined : () => service.start());
+    },
+  };
+}
+
+function network({ status }: DoctorFacts): Verdict {
+  const { network: name, networkPid } = status();
+  if (networkPid === undefined)
+    return { kind: 'not-asked', why: 'the VM program makes the network itself' };
+  return identify(networkPid) === undefined
+    ? {
+        kind: 'bad',
+        what: `${name ?? 'The network program'} (pid ${networkPid}) is gone.`,
+        why: '',
+        remedy: 'linuxkit-builder restart',
+      }
+    : { kind: 'good', fact: `${name ?? ''} pid ${networkPid}` };
+}
+
+function vm({ status }: DoctorFacts): Verdict {
+  const { phase, because, sentence, vmPid, problems } = status();
+  if (phase === 'failed' || phase === 'backing-off' || phase === 'stopped')
+    return {
+      kind: 'bad',
+      what: because?.message ?? sentence,
+      why: [...(because?.lines ?? []), ...(problems ?? []).map(({ message }) => message)].join(
+        ' | ',
+      ),
+      remedy: because?.hint ?? 'linuxkit-builder start',
+    };
+  return vmPid === undefined
+    ? { kind: 'note', fact: phase, why: 'It is about to be started.' }
+    : { kind: 'good', fact: `pid ${vmPid}` };
+}
+
+function console_({ status, layout }: DoctorFacts): Verdict {
+  const { phase, timeline } = status();
+  const last = timeline?.at(-1)?.name;
+  if (phase === 'ready' || last !== undefined)
+    return { kind: 'good', fact: last === undefined ? 'ready' : `reached '${last}'` };
+  if (phase === 'starting')
+    return { kind: 'note', fact: 'not begun', why: 'The VM is about to start.' };
+  const size = readIfThere(layout.consoleRing)?.replaceAll('\0', '').trim().length ?? 0;
+  return size > 0
+    ? { kind: 'good', fact: 'the guest writes' }
+    : {
+        kind: 'bad',
+        what: 'The guest has written nothing.',
+        why: 'Its kernel did not begin.',
+        remedy: 'linuxkit-builder console, then linuxkit-builder restart',
+      };
+}
+
+/** Longer than any start that is going to succeed. */
+const bootMs = 180_000;
+
+async function guest({ status, layout, context }: DoctorFacts): Promise<Verdict> {
+  const isComing = ['starting', 'booting', 'backing-off'].includes(status().phase);
+  const onSentence = (line: string) => context.err(`    ${line}`);
+  if (isComing) await waitUntilReady(layout, { ...context, timeoutMs: bootMs, onSentence });
+  const { phase, sentence, health, last } = status();
+  if (phase === 'ready')
+    return health === 'slow' || health === 'frozen'
+      ? { kind: 'note', fact: health, why: 'Its agent does not answer in time.' }
+      : { kind: 'good', fact: 'a login of ours reached a nix daemon that answered' };
+  return {
+    kind: 'bad',
+    what: `The guest is not ready. ${sentence}`,
+    why: last?.message ?? '',
+    remedy: 'linuxkit-builder wait',
+  };
+}
+
+/** Files from the future break builds. */
+const mostMs = 2_000;
+
+function clock({ status }: DoctorFacts): Verdict {
+  const { clockOffsetMs } = status();
+  if (clockOffsetMs === undefined)
+    return { kind: 'not-asked', why: 'the daemon has not measured it' };
+  return Math.abs(clockOffsetMs) <= mostMs
+    ? { kind: 'good', fact: `${clockOffsetMs} ms from ours` }
+    : {
+        kind: 'bad',
+        what: `The guest's clock is ${clockOffsetMs} ms off.`,
+        why: 'Files from the future break builds, and certificates are not valid yet.',
+        remedy: 'linuxkit-builder restart',
+      };
+}
+
+async function door({ config, status, context }: DoctorFacts): Promise<Verdict> {
+  const { port } = status().door ?? config();
+  const banner = await bannerOf(port, context.signal);
+  if (banner?.startsWith('SSH-') === true)
+    return { kind: 'good', fact: `127.0.0.1:${port} leads to ${banner}` };
+  const owner = await portOwner(port);
+  return {
+    kind: 'bad',
+    what:
+      banner === undefined
+        ? `Nothing answers on 127.0.0.1:${port}.`
+        : `What answers on 127.0.0.1:${port} is no ssh: ${JSON.stringify(banner)}.`,
+    why: owner === undefined ? '' : `The port is held by ${owner}.`,
+    remedy: `linuxkit-builder restart, or another port: linuxkit-builder configure --port ${port + 1}`,
+  };
+}
+
+/** The first line that a listener says; undefined when nobody listens, or says nothing in 10 s. */
+function bannerOf(port: number, signal: AbortSignal): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', timeout: 10_000 });
+    let text = '';
+    const end = () => {
+      socket.destroy();
+      signal.removeEventListener('abort', end);
+      resolve(text === '' ? undefined : text.split('\r')[0]?.split('\n')[0]);
+    };
+    signal.addEventListener('abort', end);
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1');
+      if (text.includes('\n') || text.length > 255) end();
+    });
+    for (const event of ['timeout', 'end', 'error']) socket.on(event, end);
+  });
+}

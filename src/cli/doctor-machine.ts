@@ -1,0 +1,178 @@
+/** Checks of what lies on this machine: programs, settings, files, the image. */
+import { chmodSync, statfsSync, statSync } from 'node:fs';
+import type { Layout } from '../config/layout.ts';
+import { describeProblem } from '../config/problem.ts';
+import { readIdentity } from '../guest/identity.ts';
+import type { Check, Verdict } from '../host/chain.ts';
+import { directoryChanges, directoryProblems } from '../host/directories.ts';
+import { bundlePrefix } from '../supervisor/start.ts';
+import { readSettings } from '../supervisor/daemon.ts';
+import { readStatus } from '../supervisor/status.ts';
+import { run } from '../system/child.ts';
+import { programMissing } from '../system/program.ts';
+import { chooseAccelerator } from '../vm/accelerator.ts';
+import { bundleAt, checkBundle, readManifest } from '../vm/bundle.ts';
+import { vmDrivers } from '../vm/drivers.ts';
+import type { DoctorFacts } from './doctor-facts.ts';
+
+export const machineChecks = (facts: DoctorFacts): readonly Check[] => [
+  { name: 'settings', needs: [], run: () => settings(facts.layout) },
+  { name: 'programs', needs: ['settings'], run: () => programs(facts) },
+  { name: 'versions', needs: ['programs'], run: () => versions(facts) },
+  { name: 'state directory', needs: ['settings'], run: () => stateDirectory(facts.layout) },
+  { name: 'disk space', needs: ['state directory'], run: () => diskSpace(facts.layout) },
+  { name: 'keys', needs: ['state directory'], run: () => keys(facts.layout) },
+  { name: 'image', needs: ['settings'], run: () => image(facts) },
+  { name: 'accelerator', needs: ['programs', 'image'], run: () => accelerator(facts) },
+];
+
+function settings(layout: Layout): Verdict {
+  const { config, problems } = readSettings(layout);
+  if (config !== undefined)
+    return { kind: 'good', fact: `${config.system}, ${config.cpus} CPUs, port ${config.port}` };
+  const [first] = problems;
+  return {
+    kind: 'bad',
+    what: `${layout.config} does not say what the builder is.`,
+    why: problems.map(describeProblem).join(' '),
+    remedy: first?.message === 'does not exist' ? 'linuxkit-builder configure' : 'Mend that file.',
+  };
+}
+
+function programs({ config, tryProgram: find }: DoctorFacts): Verdict {
+  const { vm } = config();
+  const wanted = [
+    vmDrivers[vm].program(config()),
+    'ssh',
+    'ssh-keygen',
+    'ps',
+    ...(process.platform === 'linux' ? ['flock'] : []),
+  ];
+  const missing = wanted.filter((name) => find(name) === undefined);
+  const [first] = missing;
+  if (first === undefined) return { kind: 'good', fact: wanted.join(', ') };
+  const { hint } = programMissing(first);
+  const why = 'They are on no PATH that the daemon has.';
+  return { kind: 'bad', what: `Not installed: ${missing.join(', ')}.`, why, remedy: hint };
+}
+
+async function versions({ config, program, context }: DoctorFacts): Promise<Verdict> {
+  const { signal } = context;
+  const first = async (name: string, flag: string) => {
+    const { stdout, stderr } = await run(program(name), [flag], { timeoutMs: 10_000, signal });
+    return `${stdout}${stderr}`.trim().split('\n')[0] ?? '';
+  };
+  const { vm } = config();
+  const flag = vm === 'hyperkit' ? '-v' : '--version';
+  const ssh = await first('ssh', '-V');
+  const fact = [
+    `Node ${process.versions.node}`,
+    await first(vmDrivers[vm].program(config()), flag),
+    ssh,
+  ].join('; ');
+  const [, major, minor] = /OpenSSH_(\d+)\.(\d+)/.exec(ssh) ?? [];
+  return Number(major) * 100 + Number(minor) < 706
+    ? {
+        kind: 'bad',
+        what: `This ssh is too old: ${ssh}.`,
+        why: 'OpenSSH 7.6 is the first that knows RemoteCommand.',
+        remedy: programMissing('ssh').hint,
+      }
+    : { kind: 'good', fact };
+}
+
+function stateDirectory(layout: Layout): Verdict {
+  const [problem] = directoryProblems(layout.root);
+  if (problem !== undefined)
+    return {
+      kind: 'bad',
+      what: `${layout.root} ${problem.message}.`,
+      why: '',
+      remedy: problem.hint,
+    };
+  const open = directoryChanges(layout).filter(({ kind }) => kind === 'make-private');
+  if (open.length === 0) return { kind: 'good', fact: layout.root };
+  const paths = open.map(({ path }) => path);
+  return {
+    kind: 'bad',
+    what: `Others can look into ${paths.join(', ')}.`,
+    why: 'Keys are in there.',
+    remedy: `chmod 700 ${paths.map((path) => `'${path}'`).join(' ')}`,
+    fix: () => {
+      for (const path of paths) chmodSync(path, 0o700);
+    },
+  };
+}
+
+/** Below this the guest's writes soon find no room. */
+const leastGiB = 2;
+
+function diskSpace({ root, disk }: Layout): Verdict {
+  const { bavail, bsize } = statfsSync(root);
+  const free = (bavail * bsize) / 1024 ** 3;
+  const used = ((statSync(disk, { throwIfNoEntry: false })?.blocks ?? 0) * 512) / 1024 ** 3;
+  const fact = `${free.toFixed(1)} GiB free; the guest's disk takes ${used.toFixed(1)}`;
+  if (free >= leastGiB) return { kind: 'good', fact };
+  return {
+    kind: 'bad',
+    what: `Only ${free.toFixed(1)} GiB are free where ${root} is.`,
+    why: 'The guest is paused when its disk cannot grow.',
+    remedy: 'Free some space: nix-collect-garbage, here and in the guest (linuxkit-builder ssh).',
+  };
+}
+
+function keys(layout: Layout): Verdict {
+  const names = [layout.clientKey, layout.rootKey, layout.hostKey];
+  const open = names.filter(
+    (path) => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0,
+  );
+  if (open.length > 0)
+    return {
+      kind: 'bad',
+      what: `Others can read ${open.join(', ')}.`,
+      why: 'ssh refuses such a key.',
+      remedy: `chmod 600 ${open.map((path) => `'${path}'`).join(' ')}`,
+      fix: () => {
+        for (const path of open) chmodSync(path, 0o600);
+      },
+    };
+  readIdentity(layout);
+  return { kind: 'good', fact: 'three pairs, 0600, private halves match public ones' };
+}
+
+function image({ config, layout }: DoctorFacts): Verdict {
+  const prefix = bundlePrefix(config(), layout);
+  const bundle = bundleAt(prefix);
+  checkBundle(bundle, { full: true });
+  const manifest = readManifest(bundle);
+  return manifest === undefined
+    ? { kind: 'note', fact: prefix, why: 'There is no manifest to compare its files with.' }
+    : { kind: 'good', fact: `Linux ${manifest.kernelVersion}, every file as it was made` };
+}
+
+async function accelerator(facts: DoctorFacts): Promise<Verdict> {
+  const { config, layout, context, program } = facts;
+  const { vm } = config();
+  if (vm !== 'qemu') return { kind: 'good', fact: `${vm} always uses the hardware` };
+  const found = readStatus(layout);
+  const known = found.daemon === 'alive' ? found.status : undefined;
+  const choice =
+    known?.accelerator === undefined
+      ? await chooseAccelerator(
+          {
+            config: config(),
+            layout,
+            program: program(vmDrivers[vm].program(config())),
+            bundle: bundleAt(bundlePrefix(config(), layout)),
+          },
+          context.clock,
+          context.signal,
+        )
+      : { accelerator: known.accelerator, rejected: known.rejected ?? [] };
+  if (choice.accelerator !== 'tcg') return { kind: 'good', fact: choice.accelerator };
+  return {
+    kind: 'note',
+    fact: 'tcg: every instruction is translated',
+    why: ['Builds are some ten times slower.', ...choice.rejected].join(' '),
+  };
+}

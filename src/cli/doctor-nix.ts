@@ -1,0 +1,185 @@
+/** Checks of the way from Nix to the guest: ssh as nix-daemon calls it, Nix's settings, a build. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { Check, Verdict } from '../host/chain.ts';
+import { rootRequest, userNeeds, type Builder } from '../host/configure.ts';
+import { exampleNix } from '../host/example.ts';
+import { hindrancesOf } from '../host/hindrances.ts';
+import { readInstalled } from '../host/installed.ts';
+import { parseMachines } from '../host/machines.ts';
+import { describeNix } from '../host/nix-variant.ts';
+import { rootLayout } from '../host/places.ts';
+import { rootNeeds } from '../host/root-files.ts';
+import { alias } from '../host/ssh.ts';
+import { machinesWarnings } from '../host/warnings.ts';
+import { readIdentity } from '../guest/identity.ts';
+import { run, type Ran } from '../system/child.ts';
+import { readIfThere } from '../system/files.ts';
+import type { DoctorFacts } from './doctor-facts.ts';
+import { sshAs } from './doctor-ssh.ts';
+import { findNix } from './nix.ts';
+
+export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
+  { name: 'your files', needs: ['keys'], run: () => yourFiles(facts) },
+  { name: "root's files", needs: ['keys'], run: () => rootsFiles(facts) },
+  { name: 'ssh as you', needs: ['door', 'your files'], run: () => sshAs(facts, 'user') },
+  { name: 'ssh as root', needs: ['door', "root's files"], run: () => sshAs(facts, 'root') },
+  { name: 'nix', needs: [], run: () => nix(facts) },
+  { name: 'nix settings', needs: ['nix', 'settings'], run: () => nixSettings(facts) },
+  { name: 'machines line', needs: ["root's files"], run: () => machinesLine(facts) },
+  {
+    name: 'build',
+    needs: ['ssh as you', 'ssh as root', 'nix settings', 'machines line'],
+    run: () => build(facts),
+  },
+];
+
+const configure = 'linuxkit-builder configure';
+
+/** What configure would write. */
+async function builderOf({ layout, places, config, context }: DoctorFacts): Promise<Builder> {
+  const { client, host } = readIdentity(layout);
+  const { uid, username: name } = userInfo();
+  return {
+    layout,
+    places,
+    config: config(),
+    settingsText: readIfThere(layout.config) ?? '',
+    clientKey: client.private,
+    hostPublicKey: host.public,
+    owner: { uid, name, directory: layout.root },
+    service: [],
+    keeper: (await findNix(context))?.keeper ?? 'person',
+  };
+}
+
+async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
+  const { changes, byHand } = userNeeds(await builderOf(facts));
+  const [first] = byHand;
+  if (first !== undefined)
+    return {
+      kind: 'bad',
+      what: `${first.path} is made by Nix and does not lead to the guest.`,
+      why: first.target,
+      remedy: first.text,
+    };
+  return changes.length === 0
+    ? { kind: 'good', fact: `ssh ${alias} leads to the guest` }
+    : {
+        kind: 'bad',
+        what: `Not as configured: ${changes.map(({ wanted }) => wanted.path).join(', ')}.`,
+        why: 'The settings were changed since, or somebody else changed these files.',
+        remedy: configure,
+      };
+}
+
+async function rootsFiles(facts: DoctorFacts): Promise<Verdict> {
+  const { places } = facts;
+  const installed = readInstalled(rootLayout(places).installed);
+  const request = rootRequest(await builderOf(facts));
+  const { changes, hidden, byHand } = rootNeeds(request, installed?.receipts ?? []);
+  const [first] = byHand;
+  const wrong = [...changes.map(({ wanted }) => wanted.path), ...hidden.map(({ path }) => path)];
+  if (wrong.length > 0)
+    return {
+      kind: 'bad',
+      what: `What root was told is not what is set: ${wrong.join(', ')}.`,
+      why: 'Port, key, jobs or features differ, or root was never told; nix-daemon runs as root.',
+      remedy: configure,
+    };
+  if (first !== undefined)
+    return {
+      kind: 'bad',
+      what: `${first.path} belongs to your configuration and does not name the builder.`,
+      why: first.target,
+      remedy: first.text,
+    };
+  return { kind: 'good', fact: 'the same port, key and line as yours' };
+}
+
+const describe = ({ ended }: Ran): string =>
+  ended.kind === 'exited' ? `exit code ${ended.code}` : ended.kind;
+
+async function nix({ context, places }: DoctorFacts): Promise<Verdict> {
+  const variant = await findNix(context);
+  if (variant === undefined)
+    return {
+      kind: 'bad',
+      what: 'There is no Nix on this machine.',
+      why: `Neither the program nor /nix; ${places.etcNix} is where its settings would be.`,
+      remedy: 'Install it: https://nixos.org/download',
+    };
+  return { kind: 'good', fact: describeNix(variant) };
+}
+
+async function nixSettings(facts: DoctorFacts): Promise<Verdict> {
+  const { context, places, tree, config } = facts;
+  const { system } = config();
+  const [worst, ...others] = hindrancesOf({
+    places,
+    tree,
+    variant: await findNix(context),
+    system,
+    ownSystem: process.platform === 'linux' ? system : undefined,
+    env: context.env,
+  });
+  if (worst === undefined) return { kind: 'good', fact: 'nothing takes the builds elsewhere' };
+  const why = [worst.hint, ...others.map(({ message, hint }) => `${message} ${hint}`)].join(' ');
+  return worst.weight === 'no-builds'
+    ? {
+        kind: 'bad',
+        what: worst.message,
+        why: others.map(({ message }) => message).join(' '),
+        remedy: worst.hint,
+      }
+    : { kind: 'note', fact: worst.message, why };
+}
+
+function machinesLine({ places }: DoctorFacts): Verdict {
+  const { machines: path } = rootLayout(places);
+  const text = readIfThere(path) ?? '';
+  const [bad] = machinesWarnings(path, text);
+  if (bad !== undefined)
+    return {
+      kind: 'bad',
+      what: bad,
+      why: 'Nix reads all of the file or nothing.',
+      remedy: `sudo $EDITOR ${path}`,
+    };
+  const { machines } = parseMachines(text, 'new');
+  const ours = machines.find(({ store }) => store.endsWith(alias));
+  return ours === undefined
+    ? { kind: 'bad', what: `${path} has no line for ${alias}.`, why: '', remedy: configure }
+    : { kind: 'good', fact: `${ours.maxJobs} jobs; ${ours.features.join(', ')}` };
+}
+
+/** Unique, so that it is built and not found. */
+async function build({
+  context,
+  program,
+  config,
+  tryProgram: find,
+}: DoctorFacts): Promise<Verdict> {
+  if (find('nix-build') === undefined) return { kind: 'not-asked', why: 'there is no nix-build' };
+  const directory = mkdtempSync(join(tmpdir(), 'nix-build-'));
+  try {
+    const file = join(directory, 'example.nix');
+    writeFileSync(file, exampleNix(config().system));
+    const { clock, signal } = context;
+    const begun = clock.monotonic();
+    const argv = ['--no-out-link', file];
+    const ran = await run(program('nix-build'), argv, { timeoutMs: 180_000, signal });
+    const tookS = ((clock.monotonic() - begun) / 1000).toFixed(1);
+    if (ran.ended.kind === 'exited' && ran.ended.code === 0)
+      return { kind: 'good', fact: `a derivation made for this was built in ${tookS} s` };
+    return {
+      kind: 'bad',
+      what: `A build did not succeed (${describe(ran)}, after ${tookS} s).`,
+      why: ran.stderr.trim().split('\n').slice(-5).join(' | '),
+      remedy: 'linuxkit-builder explain example.nix',
+    };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}

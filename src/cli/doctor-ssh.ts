@@ -1,0 +1,112 @@
+/** The very ssh command that Nix runs for a builder, and whether a nix daemon answers to it. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { readIdentity } from '../guest/identity.ts';
+import { hello } from '../guest/probe-answer.ts';
+import { sshHint } from '../guest/ssh-words.ts';
+import type { Verdict } from '../host/chain.ts';
+import { rootLayout } from '../host/places.ts';
+import { alias, guestUser, knownHostsLine } from '../host/ssh.ts';
+import type { Ran } from '../system/child.ts';
+import type { Clock } from '../system/clock.ts';
+import { stage } from '../system/stage.ts';
+import type { DoctorFacts } from './doctor-facts.ts';
+
+/** As root, or as whoever asks; as root without a password, or not at all. */
+export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<Verdict> {
+  const { layout, context, program } = facts;
+  const needsSudo = who === 'root' && process.getuid?.() !== 0;
+  const directory = mkdtempSync(join(tmpdir(), 'nix-ssh-'));
+  try {
+    const known = join(directory, 'host-key');
+    writeFileSync(known, knownHostsLine(readIdentity(layout).host.public));
+    const ssh = [program('ssh'), ...sshWords(facts, who, known)];
+    const answer = await greet(needsSudo ? ['sudo', '-n', ...ssh] : ssh, context);
+    const shown = [...(needsSudo ? ['sudo'] : []), ...ssh].join(' ');
+    if (answer === 'nix')
+      return { kind: 'good', fact: "a nix daemon answers to nix-daemon's own command" };
+    if (needsSudo && sudoRefused(answer))
+      return { kind: 'not-asked', why: `only root can: ${shown}` };
+    const said = answer === 'late' ? 'no answer in 30 s' : lastWords(answer);
+    return {
+      kind: 'bad',
+      what: `ssh does not reach the guest's Nix as ${who === 'root' ? 'root' : 'you'}: ${said}.`,
+      why: shown,
+      remedy: sshHint(said),
+    };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/**
+ * The words with which Nix calls ssh for ssh-ng (ssh.cc); `known` holds the guest's key as Nix writes it. In a tree the
+ * configuration that ssh would find by itself is named.
+ */
+export const sshWords = (
+  { tree, places }: Pick<DoctorFacts, 'tree' | 'places'>,
+  who: 'user' | 'root',
+  known: string,
+): readonly string[] => [
+  ...(tree === ''
+    ? []
+    : ['-F', who === 'root' ? rootLayout(places).ssh : join(places.home, '.ssh/config')]),
+  `${guestUser}@${alias}`,
+  '-x',
+  '-T',
+  `-oUserKnownHostsFile=${known}`,
+  '-oPermitLocalCommand=yes',
+  '-oLocalCommand=echo started',
+  '-S',
+  'none',
+  '--',
+  'nix-daemon',
+  '--stdio',
+];
+
+/** What the daemon says first (worker-protocol.hh). */
+const reply = 'oixd';
+const patienceMs = 30_000;
+
+/** Says hello and keeps the line open until something comes: a daemon whose input ends says nothing. */
+async function greet(
+  [program = '', ...argv]: readonly string[],
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<'nix' | 'late' | Ran> {
+  const over = new AbortController();
+  const scope = AbortSignal.any([signal, over.signal]);
+  try {
+    const input = new PassThrough();
+    // ssh may end before it has read this.
+    input.on('error', () => undefined);
+    input.write(hello);
+    const { output, ended } = stage(program, argv, input, { signal: scope });
+    const answered = new Promise<'nix'>((resolve) => {
+      let text = '';
+      output.on('data', (chunk: Buffer) => {
+        text = (text + chunk.toString('latin1')).slice(-4096);
+        if (text.includes(reply)) resolve('nix');
+      });
+    });
+    const late = clock.sleep(patienceMs, scope).then(
+      () => 'late' as const,
+      () => 'late' as const,
+    );
+    const first = await Promise.race([answered, ended, late]);
+    signal.throwIfAborted();
+    return first;
+  } finally {
+    over.abort(new Error('the greeting is over'));
+  }
+}
+
+const sudoRefused = (answer: 'late' | Ran): boolean =>
+  answer !== 'late' && (answer.ended.kind === 'not-started' || /^sudo: /m.test(answer.stderr));
+
+function lastWords({ ended, stderr }: Ran): string {
+  const last = stderr.trim().split('\n').at(-1) ?? '';
+  if (last !== '') return last.replace(/\.$/, '');
+  return ended.kind === 'exited' ? `exit code ${ended.code}` : ended.kind;
+}

@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+import type { Finding } from '../host/chain.ts';
+import { Exit } from '../system/failure.ts';
+import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
+
+interface DoctorOptions extends DirectoryOption {
+  readonly json?: boolean;
+  readonly fix?: boolean;
+}
+
+/** `doctor`: everything between you and a finished build, in the order in which it rests on each other. */
+export function doctorVerb(program: Command, context: CliContext): void {
+  program
+    .command('doctor')
+    .description('check everything between you and a finished build, and say what mends it')
+    .option(...directoryOption)
+    .option('--json', 'the findings, for programs')
+    .option('--fix', 'mend what can be mended without losing anything')
+    .action(async (options: DoctorOptions) => {
+      const layout = layoutFor(options, context);
+      const { runChain } = await import('../host/chain.ts');
+      const { doctorFacts } = await import('./doctor-facts.ts');
+      const { machineChecks } = await import('./doctor-machine.ts');
+      const { lifeChecks } = await import('./doctor-life.ts');
+      const { nixChecks } = await import('./doctor-nix.ts');
+      const facts = doctorFacts(layout, context);
+      const sayLines = (lines: readonly string[]) => {
+        for (const line of lines) context.out(line);
+      };
+      const checks = [...machineChecks(facts), ...lifeChecks(facts), ...nixChecks(facts)];
+      let skipped: string[] = [];
+      const findings = await runChain(checks, {
+        fix: options.fix === true,
+        signal: context.signal,
+        onBegin: (name) => {
+          if (context.isTTY && options.json !== true) context.err(`... ${name}`);
+        },
+        onFinding: (finding) => {
+          if (options.json === true) return;
+          if (finding.kind === 'skipped') return void skipped.push(finding.name);
+          sayLines(restLines(skipped));
+          skipped = [];
+          sayLines(findingLines(finding));
+        },
+      });
+      sayLines(options.json === true ? [] : restLines(skipped));
+      if (options.json === true) context.out(JSON.stringify({ version: 1, findings }));
+      else context.out(summary(findings));
+      if (findings.some(({ kind }) => kind === 'bad')) context.exit(Exit.general);
+    });
+}
+
+/** One finding for a person. */
+export function findingLines(finding: Finding): string[] {
+  const head = (word: string, text: string) => `${word.padEnd(5)} ${finding.name}: ${text}`;
+  const more = (label: string, text: string) =>
+    text === '' ? [] : text.split('\n').map((line) => `        ${label}${line}`);
+  switch (finding.kind) {
+    case 'good':
+      return [head(finding.fixed === true ? 'fixed' : 'ok', finding.fact)];
+    case 'note':
+      return [head('note', finding.fact), ...more('', finding.why)];
+    case 'bad':
+      return [head('BAD', finding.what), ...more('', finding.why), ...more('-> ', finding.remedy)];
+    case 'not-asked':
+      return [head('-', finding.why)];
+    case 'skipped':
+      return [];
+  }
+}
+
+const restLines = (names: readonly string[]): string[] =>
+  names.length === 0 ? [] : [`-     not looked at, as they rest on that: ${names.join(', ')}`];
+
+function summary(findings: readonly Finding[]): string {
+  const bad = findings.filter(({ kind }) => kind === 'bad').map(({ name }) => name);
+  return bad.length === 0 ? 'All is well.' : `To mend, in this order: ${bad.join(', ')}.`;
+}

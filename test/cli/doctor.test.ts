@@ -1,0 +1,203 @@
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { findingLines } from '../../src/cli/doctor.ts';
+import { sshWords } from '../../src/cli/doctor-ssh.ts';
+import { statusOf, writeStatus, type Status } from '../../src/supervisor/status.ts';
+import { identify } from '../../src/system/process.ts';
+import { bundleAt } from '../../src/vm/bundle.ts';
+import { fakeKernel } from '../fakes/fake-image.ts';
+import { configureRig } from './configure-rig.ts';
+
+type Rig = ReturnType<typeof configureRig>;
+// Root's part needs root's rights.
+const asRoot = process.getuid?.() === 0;
+
+/** Configured, with an image that passes for one, and with no trial of accelerators. */
+async function configured(...argv: string[]): Promise<Rig> {
+  const rig = configureRig();
+  const bundle = bundleAt(join(rig.tree, 'image'));
+  writeFileSync(bundle.kernel, fakeKernel('6.1'));
+  writeFileSync(bundle.initrd, gzipSync('initrd'));
+  writeFileSync(bundle.cmdline, 'quiet\n');
+  mkdirSync(join(rig.tree, 'nix/store'), { recursive: true });
+  const settings = ['--bundle', join(rig.tree, 'image'), '--accelerator', 'tcg', '-c', '1'];
+  expect((await rig.run(...settings, ...argv)).failure).toBeUndefined();
+  return rig;
+}
+
+/** As if a daemon lived, with that in its record. */
+function living(rig: Rig, record: Partial<Status>): void {
+  const daemon = identify(process.pid);
+  if (daemon === undefined) throw new Error('we live');
+  const state = { phase: 'stopped', since: 0 } as const;
+  const input = { state, facts: {}, daemon, door: undefined, config: undefined, problems: [] };
+  writeStatus(rig.layout, { ...statusOf(input), ...record });
+}
+
+const verdicts = (findings: Awaited<ReturnType<Rig['doctor']>>) =>
+  Object.fromEntries(findings.map(({ name, kind }) => [name, kind]));
+const wordsOf = (findings: Awaited<ReturnType<Rig['doctor']>>, name: string) =>
+  findings
+    .filter((each) => each.name === name)
+    .flatMap(findingLines)
+    .join('\n');
+
+describe('doctor, before anything is configured', () => {
+  test('blames the settings alone', async () => {
+    using rig = configureRig();
+    const findings = await rig.doctor();
+    expect(verdicts(findings)).toMatchObject({
+      settings: 'bad',
+      daemon: 'skipped',
+      build: 'skipped',
+    });
+    expect(findings.filter(({ kind }) => kind === 'bad')).toHaveLength(1);
+    expect(wordsOf(findings, 'settings')).toContain('-> linuxkit-builder configure');
+  });
+});
+
+describe.runIf(asRoot)('doctor finds', () => {
+  test('nothing wrong but the daemon that was not started', async () => {
+    using rig = await configured();
+    const findings = await rig.doctor();
+    expect(verdicts(findings)).toMatchObject({
+      'state directory': 'good',
+      keys: 'good',
+      image: 'note',
+      accelerator: 'note',
+      daemon: 'bad',
+      vm: 'skipped',
+      'your files': 'good',
+      "root's files": 'good',
+      'machines line': 'good',
+      build: 'skipped',
+    });
+    expect(wordsOf(findings, 'daemon')).toContain('-> linuxkit-builder start');
+  });
+
+  test('settings that are no JSON, or wrong', async () => {
+    using rig = await configured();
+    writeFileSync(rig.layout.config, '{"cpus": 0, "port": "x"}');
+    const words = wordsOf(await rig.doctor(), 'settings');
+    expect(words).toContain('cpus = 0');
+    expect(words).toContain('port = "x"');
+  });
+
+  test('open keys and directories, and mends them when asked', async () => {
+    using rig = await configured();
+    chmodSync(rig.layout.clientKey, 0o644);
+    chmodSync(rig.layout.root, 0o755);
+    const before = verdicts(await rig.doctor());
+    expect(before).toMatchObject({ 'state directory': 'bad', keys: 'skipped' });
+    expect(rig.mode(rig.layout.clientKey)).toBe('644');
+    // The image is no system, so the daemon that --fix starts could come to nothing: there is none.
+    rmSync(join(rig.tree, 'image-kernel'));
+    const findings = await rig.doctor({}, '--fix');
+    expect(findings.filter((each) => 'fixed' in each).map(({ name }) => name)).toEqual([
+      'state directory',
+      'keys',
+    ]);
+    expect([rig.mode(rig.layout.clientKey), rig.mode(rig.layout.root)]).toEqual(['600', '700']);
+  });
+
+  test.each([
+    ['missing', (path: string) => rmSync(path)],
+    ['cut off', (path: string) => writeFileSync(path, '')],
+    ['something else', (path: string) => writeFileSync(path, 'x'.repeat(4096))],
+  ])('a kernel that is %s', async (_, spoil) => {
+    using rig = await configured();
+    spoil(join(rig.tree, 'image-kernel'));
+    const findings = await rig.doctor();
+    expect(verdicts(findings)).toMatchObject({ image: 'bad', daemon: 'skipped' });
+    expect(wordsOf(findings, 'image')).toContain('image build');
+  });
+
+  test("root's files that were never written, or are older than the settings", async () => {
+    using rig = await configured('--no-root');
+    expect(wordsOf(await rig.doctor(), "root's files")).toContain('-> linuxkit-builder configure');
+    await rig.run();
+    expect(verdicts(await rig.doctor())).toMatchObject({ "root's files": 'good' });
+    writeFileSync(rig.layout.config, rig.read(rig.layout.config).replace('{', '{"port": 24998,'));
+    const findings = await rig.doctor();
+    expect(wordsOf(findings, "root's files")).toContain(rig.root.sshConfig);
+    expect(wordsOf(findings, 'your files')).toContain(rig.layout.sshConfig);
+  });
+
+  test("somebody's malformed line, and settings that hide the file", async () => {
+    using rig = await configured();
+    writeFileSync(rig.root.machines, `${rig.read(rig.root.machines)}ssh://b - - many\n`);
+    writeFileSync(rig.root.nixConf, 'builders = ssh://b\n');
+    const findings = await rig.doctor({ NIX_REMOTE_SYSTEMS: '/x' });
+    expect(wordsOf(findings, 'machines line')).toMatch(/line 4: column 4/);
+    expect(wordsOf(findings, 'nix settings')).toContain('line 1 says builders = ssh://b');
+    expect(wordsOf(findings, 'nix settings')).toContain('NIX_REMOTE_SYSTEMS=/x');
+  });
+
+  test('a daemon that has given up, with its reason and remedy', async () => {
+    using rig = await configured();
+    const because = { kind: 'x', message: 'QEMU ended: no.', hint: 'Do this.', exit: 69 } as const;
+    living(rig, { phase: 'failed', because: { ...because, lines: ['last words'] } });
+    const findings = await rig.doctor();
+    expect(verdicts(findings)).toMatchObject({ daemon: 'good', vm: 'bad', guest: 'skipped' });
+    expect(wordsOf(findings, 'vm')).toBe(
+      'BAD   vm: QEMU ended: no.\n        last words\n        -> Do this.',
+    );
+  });
+
+  test('a guest whose clock is off, and a door behind which is something else', async () => {
+    using rig = await configured();
+    const server = await listening('HTTP/1.0 400\r\n');
+    try {
+      const { port } = server.address() as { port: number };
+      living(rig, { phase: 'ready', vmPid: 1, clockOffsetMs: -90_000, door: { port, draining: false } });
+      const findings = await rig.doctor();
+      expect(wordsOf(findings, 'clock')).toContain('-90000 ms off');
+      expect(wordsOf(findings, 'door')).toContain('is no ssh: "HTTP/1.0 400"');
+      expect(wordsOf(findings, 'door')).toContain(`pid ${process.pid}`);
+      expect(verdicts(findings)).toMatchObject({ 'ssh as you': 'skipped', build: 'skipped' });
+    } finally {
+      server.close();
+    }
+  });
+
+  test('an ssh that does not get through, with the very command of nix-daemon', async () => {
+    using rig = await configured();
+    const server = await listening('SSH-2.0-none\r\nnonsense\r\n');
+    try {
+      const { port } = server.address() as { port: number };
+      await rig.run('--port', String(port));
+      living(rig, { phase: 'ready', vmPid: 1, clockOffsetMs: 0, door: { port, draining: false } });
+      const findings = await rig.doctor();
+      expect(verdicts(findings)).toMatchObject({
+        door: 'good',
+        'ssh as root': 'bad',
+        build: 'skipped',
+      });
+      expect(wordsOf(findings, 'ssh as root')).toMatch(
+        /builder@nix-linuxkit -x -T -oUserKnownHostsFile=\S+host-key .* -- nix-daemon --stdio/,
+      );
+    } finally {
+      server.close();
+    }
+  });
+});
+
+test('on the real machine ssh is left to find its own configuration', () => {
+  const places = { home: '/home/a', rootHome: '/root', etcNix: '/etc/nix' };
+  expect(sshWords({ tree: '', places }, 'root', '/k').slice(0, 3)).toEqual([
+    'builder@nix-linuxkit',
+    '-x',
+    '-T',
+  ]);
+});
+
+function listening(banner: string): Promise<Server> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.end(banner);
+  });
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+}

@@ -53,6 +53,8 @@ export function layoutOf(root: string) {
     networkLock: join(state, 'network.lock'),
     /** Rewritten whole at each transition by the daemon; read by anybody. */
     status: join(state, 'status.json'),
+    /** Room for status.json on a full disk: deleted to make it, laid by again later. */
+    reserve: join(state, 'reserve'),
     /** What cannot be said by a signal: one JSON a line; 0600. */
     control: join(state, 'control.sock'),
     /** Who the daemon is (JSON with pid, start time, boot id, program). */

@@ -1,9 +1,10 @@
 /** The status record: what is true, written whole at each change by the daemon and read back by anybody. */
+import { rmSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import type { Failure } from '../system/failure.ts';
-import { readIfThere, writeWhole } from '../system/files.ts';
+import { readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
 import { isAlive, type Identity } from '../system/process.ts';
 import type { Because, Phase, State } from './state.ts';
 
@@ -126,8 +127,27 @@ function why(because: Because): string {
   }
 }
 
+/** Replaces the record. On a full disk the reserve that was laid by makes room: then above all it must be told. */
 export function writeStatus(layout: Layout, status: Status): void {
-  writeWhole(layout.status, `${JSON.stringify(status)}\n`, { durable: false });
+  const text = `${JSON.stringify(status)}\n`;
+  try {
+    writeWhole(layout.status, text, { durable: false });
+  } catch (error) {
+    if (sizeIfThere(layout.reserve) === undefined) throw error;
+    rmSync(layout.reserve);
+    return writeWhole(layout.status, text, { durable: false });
+  }
+  layByReserve(layout);
+}
+
+/** Blocks for some records, so that there is room for them when there is none. */
+function layByReserve(layout: Layout): void {
+  if (sizeIfThere(layout.reserve) !== undefined) return;
+  try {
+    writeWhole(layout.reserve, Buffer.alloc(256 * 1024, 'x'), { durable: false });
+  } catch {
+    // No room for it now: it is tried again with the next record.
+  }
 }
 
 /** What a reader finds: a living daemon's status, the last words of a dead one, or nothing. */

@@ -6,7 +6,7 @@ checkout=$1 node=$2 image=$3 port=$4
 fact() { printf 'FACT %s\n' "$*"; }
 
 world=$(mktemp -d)
-mount -t tmpfs -o size=1200m tmpfs "$world"
+mount -t tmpfs -o size=2100m tmpfs "$world"
 state=$world/s
 export HOME="$world/home" LINUXKIT_BUILDER_TREE="$world/tree"
 mkdir -p "$HOME" "$LINUXKIT_BUILDER_TREE/etc/nix" "$LINUXKIT_BUILDER_TREE/root"
@@ -15,12 +15,12 @@ phase() { builder status --json | sed 's/.*"phase":"\([a-z-]*\)".*/\1/'; }
 vm() { builder status --json | sed 's/.*"vmPid":\([0-9]*\).*/\1/'; }
 reaches() { until [ "$(phase)" = "$1" ]; do :; done; }
 
-builder configure -q --no-root --bundle "$image" --port "$port" -c 2 -m 1024 -s 1
+builder configure -q --no-root --bundle "$image" --port "$port" -c 2 -m 1024 -s 2
 trap 'builder stop --now >/dev/null || true' EXIT
 builder start >/dev/null
 builder wait >/dev/null 2>&1
 fact "vm-before $(vm)"
-fallocate -l 900m "$world/filler"
+fallocate -l 1750m "$world/filler"
 builder ssh --root -- 'dd if=/dev/zero of=/nix/big bs=1M count=400 conv=fsync 2>/dev/null && ls -l /nix/big' >"$world/written" 2>&1 &
 writer=$!
 reaches paused

@@ -1,0 +1,101 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { tryProgram } from '../../src/system/program.ts';
+import { fact } from './command.ts';
+import { BuilderRig } from './rig.ts';
+
+/** A build may keep every core busy for minutes; in a test that runs at every change, for less. */
+const busySeconds = Number(process.env['LINUXKIT_TEST_BUSY_SECONDS'] ?? '40');
+
+test('a guest that freezes is found within 30 s, kept as evidence and started again; a busy one is left alone', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const qmp = addMonitor(rig);
+  const started = await rig.cli('start');
+  expect(started.said).toContain('Started the daemon');
+
+  for (const [how, freeze, limitMs] of [
+    ['the VM process is stopped', () => process.kill(vmOf(rig), 'SIGSTOP'), 31_000],
+    ['the VM is paused by somebody', () => qmp('stop'), 31_000],
+    [
+      "all of the guest's userland is stopped",
+      // The login takes a moment, and the kernel's last writes are signs of life.
+      () => void rig.begin('ssh', '--root', '--', 'kill -STOP -1'),
+      40_000,
+    ],
+  ] as const) {
+    const { vmPid } = await rig.reaches('ready');
+    const begun = performance.now();
+    await freeze();
+    const status = await rig.untilStatus(`given up: ${how}`, ({ phase }) => phase === 'stopping');
+    expect(performance.now() - begun, how).toBeLessThan(limitMs);
+    expect(status.because?.kind, how).toBe('guest-frozen');
+    await rig.untilStatus('another VM', (now) => now.phase === 'ready' && now.vmPid !== vmPid);
+  }
+  const incidents = readdirSync(rig.layout.incidents);
+  expect(incidents).toHaveLength(3);
+  for (const name of incidents) {
+    const folder = join(rig.layout.incidents, name);
+    expect(readFileSync(join(folder, 'console.txt'), 'utf8')).toContain('stage=sshd');
+    expect(JSON.parse(readFileSync(join(folder, 'state.json'), 'utf8'))).toMatchObject({
+      failure: { kind: 'guest-frozen' },
+    });
+  }
+
+  // A short pause is no freeze; the guest's clock stood still in it and is right again before anybody is let in.
+  const { vmPid } = await rig.reaches('ready');
+  await qmp('stop');
+  await rig.reaches('paused');
+  const pausedAt = Date.now();
+  await fact('five seconds have passed', () => Date.now() - pausedAt > 5_000);
+  await qmp('cont');
+  await rig.reaches('ready');
+  const before = Date.now();
+  const guest = Number((await rig.cli('ssh', '--', 'date +%s%3N || date +%s000')).stdout.trim());
+  expect(guest).toBeGreaterThan(before - 2_000);
+  expect(guest).toBeLessThan(Date.now() + 2_000);
+
+  const loops = Array.from({ length: 8 }, () => "sh -c 'while :; do :; done' &").join(' ');
+  const busy = rig.begin('ssh', '--', `${loops} wait`);
+  const busyUntil = Date.now() + busySeconds * 1000;
+  await fact('it was busy for long', () => Date.now() > busyUntil, busySeconds * 1000 + 10_000);
+  expect(busy.end).toBeUndefined();
+  expect(await rig.reaches('ready')).toMatchObject({ vmPid });
+  expect(rig.log('phase').filter(({ phase }) => phase === 'starting')).toHaveLength(4);
+  await busy.kill();
+  expect((await rig.cli('stop')).end).toBe(0);
+  await rig.leavesNothing();
+}, 400_000);
+
+const vmOf = (rig: BuilderRig): number => rig.status()?.vmPid ?? 0;
+
+/** Gives QEMU a second control channel, since the daemon has the first for itself; returns one command's sender. */
+function addMonitor(rig: BuilderRig): (command: string) => Promise<void> {
+  const bin = join(rig.dir, 'bin');
+  const socket = join(rig.dir, 'extra.sock');
+  mkdirSync(bin);
+  const name = process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
+  writeFileSync(
+    join(bin, name),
+    `#!/bin/sh\nexec ${tryProgram(name) ?? name} "$@" -qmp "unix:${socket},server=on,wait=off"\n`,
+  );
+  chmodSync(join(bin, name), 0o755);
+  Object.assign(rig.env, { PATH: `${bin}:${process.env['PATH'] ?? ''}` });
+  return async (command) => {
+    expect(existsSync(socket)).toBe(true);
+    const connection = connect(socket);
+    let said = '';
+    connection.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    connection.write(`{"execute":"qmp_capabilities"}\n{"execute":"${command}"}\n`);
+    await fact(`QEMU has obeyed ${command}`, () => said.split('{"return": {}}').length === 3);
+    connection.destroy();
+  };
+}

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { Exit, failureOf } from '../system/failure.ts';
 import { configureVerb } from './configure.ts';
 import type { CliContext } from './context.ts';
+import { explainVerb } from './explain.ts';
 import { consoleVerb, logsVerb } from './follow.ts';
 import { daemonVerb } from './daemon.ts';
 import { doctorVerb } from './doctor.ts';
@@ -40,6 +41,7 @@ export async function run(argv: readonly string[], world: World, version: string
     waitVerb,
     statusVerb,
     doctorVerb,
+    explainVerb,
     consoleVerb,
     logsVerb,
     sshVerb,

@@ -152,7 +152,12 @@ describe.runIf(asRoot)('doctor finds', () => {
     const server = await listening('HTTP/1.0 400\r\n');
     try {
       const { port } = server.address() as { port: number };
-      living(rig, { phase: 'ready', vmPid: 1, clockOffsetMs: -90_000, door: { port, draining: false } });
+      living(rig, {
+        phase: 'ready',
+        vmPid: 1,
+        clockOffsetMs: -90_000,
+        door: { port, draining: false },
+      });
       const findings = await rig.doctor();
       expect(wordsOf(findings, 'clock')).toContain('-90000 ms off');
       expect(wordsOf(findings, 'door')).toContain('is no ssh: "HTTP/1.0 400"');

@@ -1,0 +1,103 @@
+/** Asks Nix what a derivation is and what it is set to, and our own files for the rest. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Layout } from '../config/layout.ts';
+import {
+  destinationOf,
+  type Derivation,
+  type Destination,
+  type NixConfig,
+} from '../host/destination.ts';
+import { hasBuilder, parseMachines } from '../host/machines.ts';
+import { parseConfig, parseDerivation } from '../host/nix-answers.ts';
+import { externalSystems, settingOf } from '../host/nix-conf.ts';
+import { placesOf, rootLayout } from '../host/places.ts';
+import { alias } from '../host/ssh.ts';
+import { machinesWarnings } from '../host/warnings.ts';
+import { readStatus } from '../supervisor/status.ts';
+import { run, succeeded, type Ran } from '../system/child.ts';
+import { Exit, Failed } from '../system/failure.ts';
+import { readIfThere } from '../system/files.ts';
+import { findProgram } from '../system/program.ts';
+import type { CliContext } from './context.ts';
+
+/** Where that would be built, and why. */
+export async function explain(
+  installable: string,
+  layout: Layout,
+  context: CliContext,
+): Promise<Destination> {
+  const nix = (program: string, ...argv: readonly string[]): Promise<Ran> =>
+    run(findProgram(program, context.env['PATH']), argv, {
+      timeoutMs: 300_000,
+      signal: context.signal,
+      maxBytes: 64 * 1024 * 1024,
+    });
+  const drv = await derivationOf(installable, nix);
+  const config = await configOf(nix);
+  const { machines, nixConf } = rootLayout(placesOf(context.env['LINUXKIT_BUILDER_TREE']));
+  const list = readIfThere(machines) ?? '';
+  const external = settingOf('external-builders', nixConf, readIfThere)?.value ?? '';
+  const found = readStatus(layout);
+  return destinationOf(drv, {
+    config,
+    ours: parseMachines(list, 'new').machines.find(({ store }) => store.endsWith(alias)),
+    hidden: leadsToUs(config.builders) ? undefined : config.builders,
+    malformed: machinesWarnings(machines, list)[0],
+    external: externalSystems(external) ?? [],
+    isBuilt:
+      drv.outputs.length > 0 &&
+      succeeded(await nix('nix-store', '--check-validity', ...drv.outputs)),
+    phase: found.daemon === 'alive' ? found.status.phase : undefined,
+  });
+}
+
+/** True when what `builders` says, or a file that it names, has our line. */
+const leadsToUs = (builders: string): boolean =>
+  builders
+    .split(/[\n;]/)
+    .map((entry) => entry.trim())
+    .map((entry) => (entry.startsWith('@') ? (readIfThere(entry.slice(1)) ?? '') : entry))
+    .some((text) => hasBuilder(Buffer.from(text)));
+
+type RunNix = (program: string, ...argv: readonly string[]) => Promise<Ran>;
+
+/** A file is instantiated first, which needs no flakes; the newer spelling of a command is tried before the older. */
+async function derivationOf(installable: string, nix: RunNix): Promise<Derivation> {
+  let what = installable;
+  if (!installable.endsWith('.drv') && !installable.includes('#') && existsSync(installable)) {
+    const ran = await nix('nix-instantiate', resolve(installable));
+    if (!succeeded(ran)) throw new Failed(unreadable(installable, ran));
+    what = ran.stdout.trim().split('\n')[0]?.split('!')[0] ?? '';
+  }
+  const ran = await eitherWay(nix, ['derivation', 'show', what], ['show-derivation', what]);
+  const drv = succeeded(ran) ? parseDerivation(ran.stdout) : undefined;
+  if (drv === undefined) throw new Failed(unreadable(installable, ran));
+  return drv;
+}
+
+async function configOf(nix: RunNix): Promise<NixConfig> {
+  const ran = await eitherWay(nix, ['config', 'show', '--json'], ['show-config', '--json']);
+  const config = succeeded(ran) ? parseConfig(ran.stdout) : undefined;
+  if (config === undefined) throw new Failed(unreadable("Nix's own settings", ran));
+  return config;
+}
+
+async function eitherWay(
+  nix: RunNix,
+  newer: readonly string[],
+  older: readonly string[],
+): Promise<Ran> {
+  const features = ['--extra-experimental-features', 'nix-command flakes'];
+  const ran = await nix('nix', ...features, ...newer);
+  const unknown = /is not a recognised command|unknown command|unrecognised flag/.test(ran.stderr);
+  return succeeded(ran) || !unknown ? ran : nix('nix', ...features, ...older);
+}
+
+const unreadable = (what: string, { stderr }: Ran) => ({
+  kind: 'nix-does-not-say',
+  message: `Nix does not say what ${what} is.`,
+  hint: "Give a .drv, a .nix file, or what `nix build` takes; the lines above are Nix's own words.",
+  exit: Exit.dataError,
+  lines: stderr.trim().split('\n').slice(-5),
+});

@@ -1,0 +1,144 @@
+/** Where Nix would build a derivation, and why: its own rules (build-remote.cc, derivation goals), on what is known. Pure. */
+import type { Machine } from './machines.ts';
+
+/** What Nix says of a derivation. */
+export interface Derivation {
+  readonly path: string;
+  readonly system: string;
+  readonly features: readonly string[];
+  readonly preferLocal: boolean;
+  /** Paths of its outputs; none for one whose outputs are named by their content. */
+  readonly outputs: readonly string[];
+}
+
+/** What Nix says of itself. */
+export interface NixConfig {
+  readonly system: string;
+  readonly extraPlatforms: readonly string[];
+  readonly features: readonly string[];
+  /** 0 builds nothing here. */
+  readonly maxJobs: number;
+  readonly builders: string;
+}
+
+export interface World {
+  readonly config: NixConfig;
+  /** Our line in Nix's list; undefined where it has none. */
+  readonly ours: Machine | undefined;
+  /** Undefined when `builders` leads to the list that has our line; else what it says instead. */
+  readonly hidden: string | undefined;
+  /** What makes Nix refuse the whole list. */
+  readonly malformed: string | undefined;
+  /** Systems that external-builders takes. */
+  readonly external: readonly string[];
+  readonly isBuilt: boolean;
+  /** `ready`, another phase, or undefined without a daemon. */
+  readonly phase: string | undefined;
+}
+
+/** One condition, held or not, with what helps. */
+export interface Reason {
+  readonly holds: boolean;
+  readonly text: string;
+  readonly remedy?: string;
+}
+
+export interface Destination {
+  readonly where: 'here-already' | 'comes' | 'may-stay' | 'stays' | 'nowhere';
+  /** The answer in a sentence. */
+  readonly answer: string;
+  readonly reasons: readonly Reason[];
+}
+
+export function destinationOf(drv: Derivation, world: World): Destination {
+  const comes = [...lineReasons(world), ...fitReasons(drv, world), daemonReason(world)];
+  const failing = comes.filter(({ holds }) => !holds);
+  const locals = localReasons(drv, world);
+  const local = locals.every(({ holds }) => holds);
+  const reasons = [...comes, ...locals, ...externalReasons(drv, world)];
+  const say = (where: Destination['where'], answer: string) => ({ where, answer, reasons });
+  if (world.isBuilt) return say('here-already', 'Nothing is built: its outputs are here already.');
+  if (failing.length > 0)
+    return local
+      ? say('stays', 'It is built on this machine itself, since it cannot come to the builder.')
+      : say('nowhere', 'It does not come to the builder, and this machine cannot build it itself.');
+  if (local && drv.preferLocal)
+    return say('stays', 'It is built on this machine itself: it prefers to be local.');
+  return local
+    ? say('may-stay', 'This machine may build it itself; what it has no free job for comes here.')
+    : say('comes', 'It comes to the builder.');
+}
+
+function lineReasons({ ours, hidden, malformed }: World): Reason[] {
+  return [
+    malformed === undefined
+      ? { holds: true, text: 'Nix can read its list of builders' }
+      : { holds: false, text: malformed, remedy: 'Mend that line: Nix reads all or nothing.' },
+    hidden === undefined
+      ? { holds: true, text: '`builders` leads to that list' }
+      : {
+          holds: false,
+          text: `\`builders\` is ${JSON.stringify(hidden)}, which leads elsewhere`,
+          remedy: 'linuxkit-builder doctor names the file and the line.',
+        },
+    ours === undefined
+      ? { holds: false, text: 'the list does not name the builder', remedy: configure }
+      : { holds: true, text: `the list names the builder, with ${ours.maxJobs} jobs` },
+  ];
+}
+
+function fitReasons({ system, features }: Derivation, { ours }: World): Reason[] {
+  if (ours === undefined) return [];
+  const lacking = features.filter((feature) => !ours.features.includes(feature));
+  return [
+    ours.systems.includes(system)
+      ? { holds: true, text: `it is for ${system}, which the builder builds` }
+      : {
+          holds: false,
+          text: `it is for ${system}, and the builder builds ${ours.systems.join(', ')}`,
+          remedy: `Ask for it by its system: --system ${ours.systems[0] ?? ''}, or --argstr system.`,
+        },
+    lacking.length === 0
+      ? {
+          holds: true,
+          text: `it requires ${features.length === 0 ? 'no features' : features.join(', ')}`,
+        }
+      : {
+          holds: false,
+          text: `it requires ${lacking.join(', ')}, which the builder does not offer`,
+          remedy: lacking.includes('kvm')
+            ? 'The guest offers kvm only where it has it.'
+            : `If the guest can do that: ${configure} -f ${[...ours.features, ...lacking].join(',')}`,
+        },
+  ];
+}
+
+const configure = 'linuxkit-builder configure';
+
+function daemonReason({ phase }: World): Reason {
+  if (phase === 'ready') return { holds: true, text: 'the builder is ready' };
+  if (phase === undefined)
+    return { holds: false, text: 'no daemon runs', remedy: 'linuxkit-builder start' };
+  return ['starting', 'booting', 'backing-off', 'stopping'].includes(phase)
+    ? { holds: true, text: `the builder is '${phase}': a build waits until it is ready` }
+    : { holds: false, text: `the builder is '${phase}'`, remedy: 'linuxkit-builder status' };
+}
+
+/** What lets this machine build it itself; all have to hold. */
+function localReasons({ system, features }: Derivation, { config }: World): Reason[] {
+  const systems = [config.system, ...config.extraPlatforms];
+  const lacking = features.filter((feature) => !config.features.includes(feature));
+  return [
+    { holds: systems.includes(system), text: `this machine builds ${systems.join(', ')}` },
+    {
+      holds: lacking.length === 0,
+      text: lacking.length === 0 ? 'and has the features' : `and lacks ${lacking.join(', ')}`,
+    },
+    { holds: config.maxJobs > 0, text: `and builds ${config.maxJobs} at a time` },
+  ];
+}
+
+const externalReasons = ({ system }: Derivation, { external }: World): Reason[] =>
+  external.includes(system)
+    ? [{ holds: true, text: `external-builders takes ${system} when the builder does not` }]
+    : [];

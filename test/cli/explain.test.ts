@@ -1,0 +1,81 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { explain } from '../../src/cli/explain-run.ts';
+import type { CliContext } from '../../src/cli/context.ts';
+import { layoutOf } from '../../src/config/layout.ts';
+import { exampleNix } from '../../src/host/example.ts';
+import { machinesLine } from '../../src/host/machines.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { Failed } from '../../src/system/failure.ts';
+import { tryProgram } from '../../src/system/program.ts';
+
+const system = process.arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux';
+const names = ['NIX_CONF_DIR', 'NIX_STORE_DIR', 'NIX_STATE_DIR', 'NIX_LOG_DIR'];
+let tree: string;
+
+beforeEach(() => {
+  // The programs of Nix get our environment: for these tests it leads to a Nix of their own. NIX_STORE_DIR takes no umlaut.
+  tree = mkdtempSync(join(tmpdir(), 'explain-'));
+  mkdirSync(join(tree, 'etc/nix'), { recursive: true });
+  writeFileSync(join(tree, 'etc/nix/nix.conf'), 'build-users-group =\nsubstituters =\n');
+  process.env['NIX_CONF_DIR'] = join(tree, 'etc/nix');
+  for (const [name, folder] of [
+    ['NIX_STORE_DIR', 'store'],
+    ['NIX_STATE_DIR', 'var'],
+    ['NIX_LOG_DIR', 'log'],
+  ] as const)
+    process.env[name] = join(tree, folder);
+});
+afterEach(() => {
+  for (const name of names) Reflect.deleteProperty(process.env, name);
+  rmSync(tree, { recursive: true });
+});
+
+const context = (): CliContext => ({
+  env: { PATH: process.env['PATH'], LINUXKIT_BUILDER_TREE: tree },
+  home: tree,
+  assets: '/',
+  out: () => undefined,
+  err: () => undefined,
+  isTTY: false,
+  signal: new AbortController().signal,
+  clock: systemClock,
+  onStopSignal: () => undefined,
+  exit: () => undefined,
+});
+const explained = (text: string) => {
+  const file = join(tree, 'x.nix');
+  writeFileSync(file, text);
+  return explain(file, layoutOf(join(tree, 'state')), context());
+};
+
+describe.runIf(tryProgram('nix-instantiate') !== undefined)('explain, with the real Nix', () => {
+  test('reads the derivation and the settings, and finds what is missing', async () => {
+    const { where, reasons } = await explained(exampleNix(system));
+    expect(where).toBe('nowhere');
+    const failing = reasons.filter(({ holds }) => !holds).map(({ text }) => text);
+    expect(failing).toContain('the list does not name the builder');
+    expect(failing).toContain('no daemon runs');
+    expect(failing).toContain('and lacks linuxkit-builder');
+  });
+
+  test('follows `builders` to the list', async () => {
+    const features = ['linuxkit-builder'];
+    const line = machinesLine({ system, maxJobs: 3, features, hostPublicKey: 'ssh-ed25519 AAAA' });
+    writeFileSync(join(tree, 'etc/nix/machines'), `${line}\n`);
+    const { reasons } = await explained(exampleNix(system));
+    const failing = reasons.filter(({ holds }) => !holds).map(({ text }) => text);
+    expect(failing).toEqual(['no daemon runs', 'and lacks linuxkit-builder']);
+    writeFileSync(join(tree, 'etc/nix/nix.conf'), 'builders =\n');
+    const hidden = await explained(exampleNix(system));
+    expect(hidden.reasons[1]).toMatchObject({ holds: false });
+  });
+
+  test("fails with Nix's own words", async () => {
+    const failed = await explained('{ syntax').catch((error: unknown) => error);
+    expect((failed as Failed).failure).toMatchObject({ kind: 'nix-does-not-say' });
+    expect((failed as Failed).failure.lines?.join(' ')).toContain('syntax error');
+  });
+});

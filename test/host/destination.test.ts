@@ -1,0 +1,128 @@
+import { describe, expect, test } from 'vitest';
+import { destinationOf, type Derivation, type World } from '../../src/host/destination.ts';
+import { parseConfig, parseDerivation } from '../../src/host/nix-answers.ts';
+
+const drv: Derivation = {
+  path: '/nix/store/x.drv',
+  system: 'aarch64-linux',
+  features: [],
+  preferLocal: false,
+  outputs: ['/nix/store/x'],
+};
+const mac: World = {
+  config: {
+    system: 'aarch64-darwin',
+    extraPlatforms: ['x86_64-darwin'],
+    features: ['benchmark', 'big-parallel'],
+    maxJobs: 8,
+    builders: '@/etc/nix/machines',
+  },
+  ours: {
+    store: 'ssh-ng://builder@nix-linuxkit',
+    systems: ['aarch64-linux'],
+    maxJobs: 4,
+    features: ['big-parallel', 'linuxkit-builder'],
+  },
+  hidden: undefined,
+  malformed: undefined,
+  external: [],
+  isBuilt: false,
+  phase: 'ready',
+};
+const linux: World = { ...mac, config: { ...mac.config, system: 'aarch64-linux' } };
+
+/** Where it goes, and the first condition that does not hold. */
+const goes = (over: Partial<Derivation>, world: World) => {
+  const { where, reasons } = destinationOf({ ...drv, ...over }, world);
+  return [where, reasons.find(({ holds }) => !holds)?.text ?? ''] as const;
+};
+
+describe('a build for the builder', () => {
+  test('comes from a Mac', () => expect(goes({}, mac)[0]).toBe('comes'));
+  test.each(['booting', 'starting', 'backing-off'])('waits while the builder is %s', (phase) =>
+    expect(goes({}, { ...mac, phase })[0]).toBe('comes'),
+  );
+  test('may stay on a machine that builds the same', () => {
+    expect(goes({}, linux)[0]).toBe('may-stay');
+    expect(goes({ preferLocal: true }, linux)[0]).toBe('stays');
+    const busy = { ...linux, config: { ...linux.config, maxJobs: 0 } };
+    expect(goes({ preferLocal: true }, busy)[0]).toBe('comes');
+    expect(goes({ features: ['linuxkit-builder'] }, linux)[0]).toBe('comes');
+  });
+  test('is none when it is built', () =>
+    expect(goes({}, { ...mac, isBuilt: true })[0]).toBe('here-already'));
+});
+
+describe('a build that does not come says why', () => {
+  test.each([
+    ['the system', { system: 'x86_64-linux' }, {}, 'the builder builds aarch64-linux'],
+    ['a feature', { features: ['kvm', 'big-parallel'] }, {}, 'it requires kvm, which'],
+    ['the list', {}, { ours: undefined }, 'does not name the builder'],
+    ['builders', {}, { hidden: '' }, '`builders` is ""'],
+    ['a malformed line', {}, { malformed: 'line 3: x' }, 'line 3: x'],
+    ['no daemon', {}, { phase: undefined }, 'no daemon runs'],
+    ['a failed daemon', {}, { phase: 'failed' }, "the builder is 'failed'"],
+  ] as const)('%s', (_, over, world, text) => {
+    const [where, why] = goes(over, { ...mac, ...world });
+    expect(where).toBe('nowhere');
+    expect(why).toContain(text);
+  });
+
+  test('and stays here where that can be', () =>
+    expect(goes({}, { ...linux, ours: undefined })[0]).toBe('stays'));
+
+  test('each with what helps', () => {
+    const { reasons } = destinationOf(
+      { ...drv, system: 'x86_64-linux', features: ['kvm'] },
+      { ...mac, hidden: 'x', malformed: 'y', phase: undefined },
+    );
+    // The last ones are about this machine, and no remedy of ours changes that.
+    for (const reason of reasons.slice(0, -3))
+      if (!reason.holds) expect(reason.remedy).toBeTruthy();
+  });
+});
+
+describe('what Nix says', () => {
+  test('of a derivation, in each spelling', () => {
+    const env = { requiredSystemFeatures: 'kvm nixos-test', preferLocalBuild: '1' };
+    const outputs = { out: { path: '/nix/store/o' } };
+    const one = { system: 'x86_64-linux', env, outputs };
+    const wanted = {
+      path: '/nix/store/a.drv',
+      system: 'x86_64-linux',
+      features: ['kvm', 'nixos-test'],
+      preferLocal: true,
+      outputs: ['/nix/store/o'],
+    };
+    expect(parseDerivation(JSON.stringify({ '/nix/store/a.drv': one }))).toEqual(wanted);
+    const newer = { version: 4, derivations: { '/nix/store/a.drv': one } };
+    expect(parseDerivation(JSON.stringify(newer))).toEqual(wanted);
+    const attributes = { requiredSystemFeatures: ['kvm', 'nixos-test'], preferLocalBuild: true };
+    const structured = { ...one, env: {}, structuredAttrs: attributes };
+    expect(parseDerivation(JSON.stringify({ '/nix/store/a.drv': structured }))).toEqual(wanted);
+    const older = { ...one, env: { __json: JSON.stringify(attributes) } };
+    expect(parseDerivation(JSON.stringify({ '/nix/store/a.drv': older }))).toEqual(wanted);
+  });
+
+  test.each(['', '[]', '{}', '{"a": 1}', '{"derivations": {}}'])('nothing in %j', (text) =>
+    expect(parseDerivation(text)).toBeUndefined(),
+  );
+
+  test('of its settings', () => {
+    const text = JSON.stringify({
+      system: { value: 'aarch64-darwin' },
+      'extra-platforms': { value: ['x86_64-darwin'] },
+      'system-features': { value: ['kvm'] },
+      'max-jobs': { value: 0 },
+      builders: { value: '@/etc/nix/machines' },
+    });
+    expect(parseConfig(text)).toEqual({
+      system: 'aarch64-darwin',
+      extraPlatforms: ['x86_64-darwin'],
+      features: ['kvm'],
+      maxJobs: 0,
+      builders: '@/etc/nix/machines',
+    });
+    expect(parseConfig('error')).toBeUndefined();
+  });
+});

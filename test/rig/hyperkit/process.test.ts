@@ -1,0 +1,129 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/system/clock.ts';
+import { until } from '../../../src/system/wait.ts';
+import { makeProgram } from '../stand-in.ts';
+
+let dir = '';
+let program = '';
+let child: ChildProcess | undefined;
+let said = '';
+const at = (name: string) => join(dir, name);
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'hk-'));
+  program = await makeProgram(dir, 'hyperkit');
+  writeFileSync(at('disk'), '');
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+afterEach(() => {
+  child?.kill('SIGKILL');
+  for (const name of ['pid', 'ring', 'tty', 'connect', 'eth'])
+    rmSync(at(name), { force: true, recursive: true });
+});
+
+function begin(...argv: string[]): Promise<number | string> {
+  said = '';
+  const process = (child = spawn(program, argv, { stdio: ['ignore', 'ignore', 'pipe'] }));
+  process.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  return once(process, 'close').then(([code, signal]) => (code ?? signal) as number | string);
+}
+const fact = (holds: () => boolean) =>
+  until(holds, { clock: systemClock, everyMs: 5, timeoutMs: 5_000 }).then((came) =>
+    expect(came).toBe('held'),
+  );
+const kexec = ['-f', `kexec,/no/kernel,/no/initrd`];
+const hangs = () => ['-s', `1,virtio-vpnkit,path=${at('eth')}`, ...kexec];
+
+describe('how it ends', () => {
+  test('a kernel that is not there: SIGABRT, after the devices were made, and the pidfile stays', async () => {
+    const serial = ['-s', '31,lpc', '-l', `com1,autopty=${at('tty')},log=${at('ring')}`];
+    expect(await begin('-F', at('pid'), ...serial, ...kexec)).toBe('SIGABRT');
+    expect(said).toContain('kexec: failed to load kernel /no/kernel');
+    expect(statSync(at('ring')).size).toBe(65_536);
+    expect(readFileSync(at('tty'), 'utf8')).toMatch(/^\/dev\/ttys\d+$/);
+    expect(existsSync(at('pid'))).toBe(true);
+  });
+  test('a uuid that is none: SIGABRT', async () =>
+    expect(await begin('-U', 'none', ...kexec)).toBe('SIGABRT'));
+  test('a pidfile that is there, even an empty one: 1', async () => {
+    writeFileSync(at('pid'), '');
+    expect(await begin('-F', at('pid'), ...kexec)).toBe(1);
+    expect(said).toContain('Failed to set up pidfile');
+    expect(readFileSync(at('pid'), 'utf8')).toBe('');
+  });
+  test('a disk that is not there: 1, and the pidfile goes', async () => {
+    expect(await begin('-F', at('pid'), '-s', `2,virtio-blk,${at('none')}`, ...kexec)).toBe(1);
+    expect(existsSync(at('pid'))).toBe(false);
+  });
+  test('a disk that another has locked: 1', async () => {
+    const first = begin('-s', `0,virtio-blk,${at('disk')}`, ...hangs());
+    const other = child;
+    await fact(() => isLocked(at('disk')));
+    expect(await begin('-s', `0,virtio-blk,${at('disk')}`, ...kexec)).toBe(1);
+    expect(said).toContain('Could not lock backing file');
+    other?.kill('SIGKILL');
+    expect(await first).toBe('SIGKILL');
+  });
+  test('a vsock directory that is not there: 1', async () =>
+    expect(await begin('-s', `3,virtio-sock,guest_cid=3,path=${at('none')}`, ...kexec)).toBe(1));
+  test('a serial port with a log alone: 1', async () => {
+    expect(await begin('-s', '31,lpc', '-l', `com1,log=${at('ring')}`, ...kexec)).toBe(1);
+    expect(said).toContain('Unable to initialize backend');
+  });
+  test('SIGTERM before the guest has ACPI: death, and the pidfile stays', async () => {
+    const ended = begin('-A', '-F', at('pid'), ...hangs());
+    await fact(
+      () => existsSync(at('pid')) && readFileSync(at('pid'), 'utf8') === String(child?.pid),
+    );
+    child?.kill('SIGTERM');
+    expect(await ended).toBe('SIGTERM');
+    expect(existsSync(at('pid'))).toBe(true);
+  });
+});
+
+describe('a network that is not there', () => {
+  test('is tried for ever and without a word; and no later device is made', async () => {
+    const sock = ['-s', `3,virtio-sock,guest_cid=3,path=${dir}`];
+    const ended = begin('-F', at('pid'), ...sock, ...hangs());
+    await fact(() => existsSync(at('pid')));
+    expect(said).toBe('');
+    expect(existsSync(at('connect'))).toBe(false);
+    const server = createServer((socket) => {
+      const reply = Buffer.alloc(258);
+      Buffer.from('01dc050e06025000000001', 'hex').copy(reply);
+      socket.once('data', (init) => {
+        socket.write(init);
+        socket.once('data', () => socket.write(reply));
+      });
+    }).listen(at('eth'));
+    expect(await ended).toBe('SIGABRT');
+    expect(existsSync(at('connect'))).toBe(true);
+    server.close();
+  });
+  test('that refuses is asked again, ten times a second, with a word each time', async () => {
+    const server = createServer((socket) => {
+      const reply = Buffer.alloc(258);
+      Buffer.from('0203616263', 'hex').copy(reply);
+      socket.on('error', () => undefined);
+      socket.once('data', (init) => {
+        socket.write(init);
+        socket.once('data', () => socket.end(reply));
+      });
+    }).listen(at('eth'));
+    void begin(...hangs());
+    await fact(() => (said.match(/server disconnected: abc/g) ?? []).length >= 3);
+    server.close();
+  });
+});
+
+/** flock(2) as /proc/locks tells it. */
+function isLocked(path: string): boolean {
+  const { ino } = statSync(path);
+  return readFileSync('/proc/locks', 'utf8').includes(`:${ino} `);
+}

@@ -37,7 +37,9 @@ test('the services of a guest: many clients, deaths, priorities, the sandbox, th
   expect(build.stderr).toContain('cp: not found; pid 1: no; score 0');
 
   await inGuest(rig, 'date -s @86400');
-  await rig.logged('clock-set');
+  await fact('the clock was set', () =>
+    rig.log('clock-set').some(({ wasOffMs }) => Number(wasOffMs) < -1e9),
+  );
   const { stdout } = await inGuest(rig, 'date +%s; hwclock -r >/dev/null && echo readable');
   expect(Math.abs(Number.parseInt(stdout, 10) - Date.now() / 1000)).toBeLessThan(3);
   expect(stdout).toContain('readable');

@@ -11,7 +11,7 @@ export function explainHyperkit({ ended, output, console }: VmEnd): Failure | un
         (ended.code === 2 ? reboot(console) : words(codes[ended.code], [...console, ...output]))
       );
     case 'signalled':
-      return said(output) ?? words(signals[ended.signal], [...console, ...output]);
+      return said(output) ?? killed(ended.signal, console, output);
     case 'not-started':
       return undefined;
   }
@@ -26,6 +26,7 @@ interface Words {
 const words = (known: Words | undefined, lines: readonly string[]): Failure | undefined =>
   known && { ...known, exit: Exit.unavailable, lines };
 
+const seeLogs = 'Its own words are in: linuxkit-builder logs.';
 const seeConsole = 'The lines before it are in: linuxkit-builder console.';
 const report = 'Please report it, with the output of: linuxkit-builder daemon --dry-run.';
 
@@ -39,7 +40,7 @@ const codes: Readonly<Record<number, Words>> = {
   1: {
     kind: 'vm-refused',
     message: 'HyperKit could not make the machine (it exited with code 1).',
-    hint: 'Its own words are in: linuxkit-builder logs.',
+    hint: seeLogs,
   },
   3: {
     kind: 'guest-triple-fault',
@@ -76,6 +77,19 @@ const signals: Readonly<Record<string, Words>> = {
     hint: 'Somebody else ended it.',
   },
 };
+
+/** A crash before the guest's first word is the host's or the command line's, and comes again; a later one need not. */
+function killed(
+  signal: string,
+  console: readonly string[],
+  output: readonly string[],
+): Failure | undefined {
+  const lines = [...console, ...output];
+  const isCrash = signal === 'SIGABRT' || signal === 'SIGSEGV';
+  return isCrash && console.length > 0
+    ? words({ kind: 'vm-crashed', message: `HyperKit crashed (${signal}).`, hint: seeLogs }, lines)
+    : words(signals[signal], lines);
+}
 
 /** HyperKit never restarts a guest: a reboot is exit code 2, and with panic=-1 a panic is a reboot. */
 function reboot(console: readonly string[]): Failure {

@@ -33,6 +33,10 @@ describe('what an end means', () => {
     expect(failure?.message).toContain('Attempted to kill init!');
   });
 
+  test.each(['SIGABRT', 'SIGSEGV'])('%s of a guest that had begun to speak may be mended', (name) =>
+    expect(kindOf(signal(name), [], ['linuxkit-builder: stage=init'])).toBe('vm-crashed'),
+  );
+
   test.each([
     [code(1), 'Could not lock backing file: /d', 'vm-disk-busy'],
     [signal('SIGABRT'), 'kexec: failed to load kernel /k', 'vm-kernel-refused'],

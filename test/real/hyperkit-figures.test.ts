@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openWicket } from '../../src/guest/wicket.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { Ring } from '../../src/system/ring.ts';
+import { vsockTunnel } from '../../src/vm/hyperkit-machine.ts';
+import { RingFile } from '../rig/hyperkit/ring-file.ts';
+import { HyperkitRig } from './hyperkit-rig.ts';
+import type { BuilderRig } from './rig.ts';
+
+let hyperkit: HyperkitRig;
+beforeAll(async () => {
+  hyperkit = await HyperkitRig.create();
+});
+afterAll(() => hyperkit[Symbol.dispose]());
+
+/** What docs/hyperkit.md says of speed, as ratios. */
+test('the door carries at least 0.8 of what a connection without it does', async (context) => {
+  await using rig = await hyperkit.builder(context);
+  await rig.up();
+  const tunnel = vsockTunnel(rig.layout, 22);
+  const ratios: number[] = [];
+  await copy(rig, rig.port);
+  for (let round = 0; round < 3; round++) {
+    const closed = new AbortController();
+    const direct = await copy(rig, (await openWicket(tunnel, closed.signal)).port);
+    closed.abort();
+    ratios.push(direct / (await copy(rig, rig.port)));
+  }
+  const median = ratios.sort((a, b) => a - b)[1];
+  console.info(`door over vsock: ${median?.toFixed(2) ?? '?'} of a connection without it`);
+  expect(median).toBeGreaterThan(0.8);
+});
+
+/** Seconds for 16 MB out of the guest. */
+async function copy(rig: BuilderRig, port: number): Promise<number> {
+  const begun = performance.now();
+  const ssh = ['ssh', '-F', rig.layout.sshConfig, '-p', String(port), 'nix-linuxkit'];
+  const command = rig.run([...ssh, '--', 'head -c 16000000 /dev/zero']);
+  expect(await command.ended).toBe(0);
+  expect(command.stdout.length).toBe(16_000_000);
+  return (performance.now() - begun) / 1000;
+}
+
+test('a ring that is silent costs less than 2 % of a core', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'ring-'));
+  const path = join(dir, 'ring');
+  const file = new RingFile(path);
+  file.write(Buffer.alloc(70_000, 'some line of a guest\n'));
+  const ring = new Ring({ path, clock: systemClock, pollMs: 100, onBytes: () => undefined });
+  ring.poke();
+  const before = process.cpuUsage();
+  const ms = 3_000;
+  await systemClock.sleep(ms);
+  const { user, system } = process.cpuUsage(before);
+  const share = (user + system) / 1000 / ms;
+  await ring.stop();
+  file.close();
+  rmSync(dir, { recursive: true });
+  console.info(`ring of a silent guest: ${(share * 100).toFixed(2)} % of a core`);
+  expect(share).toBeLessThan(0.02);
+});

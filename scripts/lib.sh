@@ -12,7 +12,8 @@ as_root() {
     fi
 }
 
-# install_missing PROGRAM=DEBIAN_PACKAGE=BREW_FORMULA...: installs the packages of the programs that are not there.
+# install_missing PROGRAM=DEBIAN_PACKAGES=BREW_FORMULAE...: installs the packages (commas between) of the programs that are
+# not there.
 install_missing() {
     wanted=
     for entry in "$@"; do
@@ -25,6 +26,7 @@ install_missing() {
         esac
     done
     [ -z "$wanted" ] && return 0
+    wanted=$(echo "$wanted" | tr , ' ')
     say "installing:$wanted"
     # Word splitting is meant: a list of package names.
     # shellcheck disable=SC2086
@@ -61,6 +63,6 @@ esac
 test_programs=
 programs="$qemu mksquashfs=squashfs-tools=squashfs ssh=openssh-client=openssh xz=xz-utils=xz"
 if [ "$(uname -s)" = Linux ]; then
-    programs="$programs flock=util-linux=util-linux ps=procps=procps nix=nix-bin=nix"
+    programs="$programs flock=util-linux=util-linux ps=procps=procps nix=nix-bin,nix-setup-systemd=nix"
     test_programs="mkfs.ext4=e2fsprogs=- useradd=passwd=- zstd=zstd=-"
 fi

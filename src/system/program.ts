@@ -43,10 +43,13 @@ export function tryProgram(
 
 export function programMissing(name: string) {
   const known = packages[name];
+  // Homebrew has no Nix.
   const get =
-    process.platform === 'darwin'
-      ? `brew install ${known?.brew ?? name}`
-      : `apt-get install ${known?.debian ?? name}`;
+    process.platform === 'darwin' && name === 'nix'
+      ? 'the installer of https://nixos.org/download'
+      : process.platform === 'darwin'
+        ? `brew install ${known?.brew ?? name}`
+        : `apt-get install ${known?.debian ?? name}`;
   return {
     kind: 'program-missing',
     message: `The program ${name} is not installed, or not on the PATH.`,

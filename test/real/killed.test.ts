@@ -26,7 +26,7 @@ test('a VM that was killed is started again; a VM whose daemon was killed is end
     'booting',
     'ready',
   ]);
-  expect(rig.log('phase')[3]?.['failure']).toMatchObject({ kind: 'vm-exited' });
+  expect(rig.log('phase')[3]?.['failure']).toMatchObject({ kind: 'vm-killed' });
   expect((await rig.cli('ssh', '--', 'exit 5')).end).toBe(5);
   const second = vmOf(rig.status());
 

@@ -7,7 +7,7 @@ import { BuilderRig } from './rig.ts';
 test('a life: held at the door, ready, a real build, stopped in order', async (context) => {
   await using rig = await BuilderRig.create({ context, name: 'my büilder' });
   const daemon = rig.begin('daemon');
-  await rig.logged('door-open');
+  await rig.logged('door-listening');
 
   const early = rig.ssh('id -un');
   const second = await rig.cli('daemon');

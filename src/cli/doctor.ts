@@ -1,11 +1,14 @@
+import { release } from 'node:os';
 import type { Command } from 'commander';
 import type { Finding } from '../host/chain.ts';
+import { faultWords, knownFaults, recognise } from '../host/known-faults.ts';
 import { Exit } from '../system/failure.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 
 interface DoctorOptions extends DirectoryOption {
   readonly json?: boolean;
   readonly fix?: boolean;
+  readonly faults?: boolean;
 }
 
 /** `doctor`: everything between you and a finished build, in the order in which it rests on each other. */
@@ -15,8 +18,10 @@ export function doctorVerb(program: Command, context: CliContext): void {
     .description('check everything between you and a finished build, and say what mends it')
     .option(...directoryOption)
     .option('--json', 'the findings, for programs')
+    .option('--faults', 'the faults that are known from reports, as JSON')
     .option('--fix', 'mend what can be mended without losing anything')
     .action(async (options: DoctorOptions) => {
+      if (options.faults === true) return context.out(JSON.stringify(knownFaults, undefined, 2));
       const layout = layoutFor(options, context);
       const { runChain } = await import('../host/chain.ts');
       const { doctorFacts } = await import('./doctor-facts.ts');
@@ -41,6 +46,7 @@ export function doctorVerb(program: Command, context: CliContext): void {
           sayLines(restLines(skipped));
           skipped = [];
           sayLines(findingLines(finding));
+          sayLines(knownLines(finding));
         },
       });
       sayLines(options.json === true ? [] : restLines(skipped));
@@ -67,6 +73,25 @@ export function findingLines(finding: Finding): string[] {
     case 'skipped':
       return [];
   }
+}
+
+/** What others have reported of it. */
+function knownLines(finding: Finding): string[] {
+  if (finding.kind !== 'bad') return [];
+  const said = [finding.what, finding.why];
+  const macos = process.platform === 'darwin' ? macosOf(release()) : undefined;
+  const seen = { said, platform: process.platform, ...(macos === undefined ? {} : { macos }) };
+  return recognise(seen)
+    .slice(0, 1)
+    .map((fault) => `        ${faultWords(fault)}`);
+}
+
+/** Darwin 20 is macOS 11, 24 is 15, 25 is 26; before 20 it was 10.(n - 4). */
+export function macosOf(darwin: string): string | undefined {
+  const [major = 0, minor = 0] = darwin.split('.').map(Number);
+  if (!(major >= 5)) return undefined;
+  if (major < 20) return `10.${major - 4}`;
+  return `${major >= 25 ? major + 1 : major - 9}.${minor}`;
 }
 
 const restLines = (names: readonly string[]): string[] =>

@@ -1,11 +1,14 @@
+import { statSync } from 'node:fs';
 import type { Command } from 'commander';
-import { describeProblem } from '../config/problem.ts';
+import type { Layout } from '../config/layout.ts';
+import type { Found, Status } from '../supervisor/status.ts';
 import { Exit } from '../system/failure.ts';
-import type { Status } from '../supervisor/status.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
+import type { Screen } from './status-screen.ts';
 
 interface StatusOptions extends DirectoryOption {
   readonly json?: boolean;
+  readonly watch?: boolean;
 }
 
 /** `status`: what the daemon says of itself, or said last. Exit 0 when a daemon lives, 69 otherwise. */
@@ -15,74 +18,131 @@ export function statusVerb(program: Command, context: CliContext): void {
     .description('say what is true now, and why')
     .option(...directoryOption)
     .option('--json', 'the whole record, for programs')
+    .option('-w, --watch', 'go on until you press ^C')
     .action(async (options: StatusOptions) => {
       const layout = layoutFor(options, context);
       const { readStatus } = await import('../supervisor/status.ts');
-      const found = readStatus(layout);
-      const status = found.daemon === 'alive' ? found.status : found.last;
-      if (options.json === true)
-        context.out(JSON.stringify({ running: found.daemon === 'alive', ...status }));
-      else
-        for (const line of found.daemon === 'alive'
-          ? alive(found.status, context.clock.now())
-          : gone(found.last))
-          context.out(line);
+      const show = async (): Promise<Found> => {
+        const found = readStatus(layout);
+        const lines =
+          options.json === true
+            ? [JSON.stringify({ running: found.daemon === 'alive', ...statusIn(found) })]
+            : await screenLines(found, layout, context);
+        paint(
+          lines,
+          options.watch === true && options.json !== true && isTerminal(context),
+          context,
+        );
+        return found;
+      };
+      const found = options.watch === true ? await watch(show, layout, context) : await show();
       context.exit(found.daemon === 'alive' ? Exit.ok : Exit.unavailable);
     });
 }
 
-function gone(last: Status | undefined): string[] {
-  const before =
-    last === undefined || last.phase === 'stopped'
-      ? []
-      : [`  It was '${last.phase}' when it was last heard of, ${last.since}.`];
-  const why =
-    last?.because === undefined ? [] : [`  ${last.because.message}`, `  ${last.because.hint}`];
-  return ['No daemon runs.', ...before, ...why, '  Start it: linuxkit-builder start.'];
+const statusIn = (found: Found): Status | undefined =>
+  found.daemon === 'alive' ? found.status : found.last;
+
+const everyMs = 500;
+
+/** Shows it again and again: on a terminal the screen anew, elsewhere a record for each change. */
+async function watch(
+  show: () => Promise<Found>,
+  layout: Layout,
+  context: CliContext,
+): Promise<Found> {
+  const { clock, signal } = context;
+  const { readStatus } = await import('../supervisor/status.ts');
+  let found = await show();
+  let shown = JSON.stringify(found);
+  for (;;) {
+    try {
+      await clock.sleep(everyMs, signal);
+    } catch {
+      return found;
+    }
+    const now = JSON.stringify(readStatus(layout));
+    if (now === shown && !isTerminal(context)) continue;
+    shown = now;
+    found = await show();
+  }
 }
 
-/** The record for a person: one line a fact. */
-function alive(status: Status, now: number): string[] {
-  const { builder, door, because, last } = status;
-  const lines = [
-    `${status.sentence} (${status.phase} for ${duration(now - Date.parse(status.since))})`,
-    ...(because?.lines ?? []).map((line) => `    | ${line}`),
-    ...(status.phase === 'failed' || because === undefined ? [] : [`  hint       ${because.hint}`]),
-    ...(last === undefined ? [] : [`  last time  ${last.message}`]),
-    ...(builder === undefined
-      ? []
-      : [
-          `  builder    ${builder.system}, ${builder.cpus} CPUs, ${builder.memoryMiB} MiB, disk ${builder.diskGiB} GiB, ${builder.maxJobs} jobs; features ${builder.features.join(', ')}`,
-        ]),
-    ...(door === undefined ? [] : [`  door       127.0.0.1:${door.port}`]),
-    ...(status.vmPid === undefined
-      ? []
-      : [
-          `  vm         ${[`${builder?.vm ?? ''} pid ${status.vmPid}`, ...(status.accelerator === undefined ? [] : [status.accelerator])].join(', ')}`,
-        ]),
-    ...(status.networkPid === undefined
-      ? []
-      : [`  network    ${status.network ?? ''} pid ${status.networkPid}`]),
-    ...notTaken(status),
-    ...(status.rejected ?? []).map((line) => `  not used   ${line}`),
-    ...(status.clockOffsetMs === undefined
-      ? []
-      : [`  clock      ${status.clockOffsetMs} ms from the host's when it became ready`]),
-    `  daemon     pid ${status.daemon.pid}`,
-  ];
-  const timeline = (status.timeline ?? []).map(
-    ({ name, ms }) => `${name} ${(ms / 1000).toFixed(1)}`,
-  );
-  return timeline.length === 0 ? lines : [...lines, `  start      ${timeline.join(', ')} s`];
+/** stdout and stderr are one terminal, and it can move its cursor. */
+const isTerminal = ({ isTTY, env }: CliContext): boolean =>
+  isTTY && process.stdout.isTTY && env['TERM'] !== 'dumb';
+
+function paint(lines: readonly string[], over: boolean, context: CliContext): void {
+  // Home, then each line to its end, then what is left of the old screen.
+  if (!over) return lines.forEach((line) => context.out(line));
+  context.out(`\u001b[H${lines.map((line) => `${line}\u001b[K`).join('\n')}\u001b[J`);
 }
 
-/** What is wrong in config.json while the daemon goes on with what it had; `failed` says it in its sentence. */
-const notTaken = ({ phase, problems = [] }: Status): string[] =>
-  phase === 'failed' ? [] : problems.map((problem) => `  not taken  ${describeProblem(problem)}`);
+async function screenLines(found: Found, layout: Layout, context: CliContext): Promise<string[]> {
+  const { aliveLines, goneLines } = await import('./status-screen.ts');
+  const screen: Screen = {
+    now: context.clock.now(),
+    width: process.stdout.columns > 0 ? process.stdout.columns : 100,
+    color: isTerminal(context) && (context.env['NO_COLOR'] ?? '') === '',
+    disk: diskOf(layout),
+    job: await jobOf(layout, context),
+    known: await knownOf(statusIn(found)),
+  };
+  if (found.daemon === 'gone') return goneLines(found.last, screen);
+  const start = await startOf(found.status, layout);
+  return aliveLines(found.status, {
+    ...screen,
+    start,
+    door: await doorOf(found.status, layout, context),
+  });
+}
 
-function duration(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 120) return `${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+function diskOf({ disk }: Layout): Screen['disk'] {
+  const stats = statSync(disk, { throwIfNoEntry: false });
+  return stats && { apparent: stats.size, real: stats.blocks * 512 };
+}
+
+/** Asked only where configure has told launchd or systemd of the daemon. */
+async function jobOf(layout: Layout, context: CliContext): Promise<Screen['job']> {
+  try {
+    const { serviceFor } = await import('./service.ts');
+    const service = serviceFor(layout, context);
+    return service && { name: service.name, ...(await service.state()) };
+  } catch {
+    // It is a fact beside the others: `doctor` says what is wrong with it.
+    return undefined;
+  }
+}
+
+async function doorOf(
+  { phase }: Status,
+  layout: Layout,
+  { clock, signal }: CliContext,
+): Promise<Screen['door']> {
+  if (phase === 'failed' || phase === 'stopped') return undefined;
+  try {
+    const { ask } = await import('../supervisor/control.ts');
+    const { open, held } = await ask(layout, 'door', clock, signal);
+    return typeof open === 'number' && typeof held === 'number' ? { open, held } : undefined;
+  } catch {
+    // A daemon that is about to end does not answer any more.
+    return undefined;
+  }
+}
+
+async function startOf({ phase }: Status, layout: Layout): Promise<Screen['start']> {
+  if (phase !== 'starting' && phase !== 'booting') return undefined;
+  const { bootsOf } = await import('./boots.ts');
+  const { usualMs } = await import('../host/boots.ts');
+  const boots = bootsOf(layout);
+  const current = boots.at(-1);
+  return current && { begun: Date.parse(current.begun), usualMs: usualMs(boots.slice(0, -1)) };
+}
+
+async function knownOf(status: Status | undefined): Promise<readonly string[]> {
+  const trouble = status?.because ?? status?.last;
+  if (trouble === undefined) return [];
+  const { faultWords, recognise } = await import('../host/known-faults.ts');
+  const said = [trouble.message, ...(trouble.lines ?? [])];
+  return recognise({ said, platform: process.platform }).slice(0, 1).map(faultWords);
 }

@@ -1,0 +1,149 @@
+/** The status for a person: one screen, one line a fact. Pure. */
+import { describeProblem } from '../config/problem.ts';
+import type { ServiceState } from '../host/service.ts';
+import type { Status } from '../supervisor/status.ts';
+
+export interface Screen {
+  readonly now: number;
+  /** Columns of the terminal. */
+  readonly width: number;
+  readonly color: boolean;
+  /** When the current start began, and how long one usually takes; for the bar. */
+  readonly start?: { readonly begun: number; readonly usualMs: number | undefined } | undefined;
+  /** Connections at the front door, where the daemon told. */
+  readonly door?: { readonly open: number; readonly held: number } | undefined;
+  /** The guest's disk, in bytes: what it may grow to, and what it takes. */
+  readonly disk?: { readonly apparent: number; readonly real: number } | undefined;
+  readonly job?: ({ readonly name: string } & ServiceState) | undefined;
+  /** What is known of the trouble, from others' reports. */
+  readonly known?: readonly string[] | undefined;
+}
+
+/** A living daemon. */
+export function aliveLines(status: Status, screen: Screen): string[] {
+  const { builder, because, last, door } = status;
+  const paint = painter(screen.color);
+  const since = duration(screen.now - Date.parse(status.since));
+  const facts: (readonly [string, string | undefined])[] = [
+    ['hint', status.phase === 'failed' ? undefined : because?.hint],
+    ['last time', last?.message],
+    ...(screen.known ?? []).map((words) => ['', words] as const),
+    [
+      'builder',
+      builder &&
+        `${builder.system}, ${builder.cpus} CPUs, ${builder.memoryMiB} MiB, ${builder.maxJobs} jobs`,
+    ],
+    ['features', builder?.features.join(', ')],
+    ['disk', diskWords(screen.disk)],
+    ['door', door && `127.0.0.1:${door.port}${doorWords(screen.door)}`],
+    ['vm', vmWords(status)],
+    [
+      'network',
+      status.networkPid === undefined
+        ? undefined
+        : `${status.network ?? ''} pid ${status.networkPid}`,
+    ],
+    ...(status.phase === 'failed' ? [] : (status.problems ?? [])).map(
+      (problem) => ['not taken', describeProblem(problem)] as const,
+    ),
+    ...(status.rejected ?? []).map((line) => ['not used', line] as const),
+    [
+      'clock',
+      status.clockOffsetMs === undefined
+        ? undefined
+        : `${status.clockOffsetMs} ms from this machine's`,
+    ],
+    ['daemon', `pid ${status.daemon.pid}${jobWords(screen.job)}`],
+    ['start', timelineWords(status)],
+  ];
+  return [
+    `${paint(colorOf(status.phase), status.sentence)} (${status.phase} for ${since})`,
+    ...barLines(status, screen),
+    ...(because?.lines ?? []).map((line) => `    | ${line}`),
+    ...facts.flatMap(([name, text]) => factLines(name, text, screen.width)),
+  ];
+}
+
+/** No daemon: what was heard of it last. */
+export function goneLines(last: Status | undefined, screen: Screen): string[] {
+  const isOver = last === undefined || last.phase === 'stopped';
+  const job = screen.job;
+  return [
+    painter(screen.color)('red', 'No daemon runs.'),
+    ...(isOver ? [] : [`  It was '${last.phase}' when it was last heard of, ${last.since}.`]),
+    ...(last?.because === undefined ? [] : [`  ${last.because.message}`, `  ${last.because.hint}`]),
+    ...(screen.known ?? []).map((words) => `  ${words}`),
+    ...(job?.ended === undefined ? [] : [`  Its last run under ${job.name} ended ${job.ended}.`]),
+    '  Start it: linuxkit-builder start.',
+  ];
+}
+
+/** How far a start is, against the usual time of the last ones. */
+function barLines({ phase }: Status, { now, width, start }: Screen): string[] {
+  if ((phase !== 'starting' && phase !== 'booting') || start === undefined) return [];
+  const doneMs = Math.max(0, now - start.begun);
+  const seconds = (ms: number) => (ms / 1000).toFixed(1);
+  if (start.usualMs === undefined) return [`  ${seconds(doneMs)} s so far`];
+  const words = ` ${seconds(doneMs)} of usually ${seconds(start.usualMs)} s`;
+  const cells = Math.max(5, Math.min(30, width - words.length - 5));
+  // The last cell is for being ready.
+  const filled = Math.min(cells - 1, Math.floor((doneMs / start.usualMs) * cells));
+  return [`  [${'#'.repeat(filled)}${'-'.repeat(cells - filled)}]${words}`];
+}
+
+/** A fact in a line, or in several where the terminal is narrow; words are not broken. */
+function factLines(name: string, text: string | undefined, width: number): string[] {
+  if (text === undefined || text === '') return [];
+  const room = Math.max(20, width - 13);
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1);
+    if (line === undefined || line.length + 1 + word.length > room) lines.push(word);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines.map((line, index) => `  ${(index === 0 ? name : '').padEnd(10)} ${line}`);
+}
+
+const gibibytes = (bytes: number): string => (bytes / 1024 ** 3).toFixed(1);
+
+const diskWords = (disk: Screen['disk']): string | undefined =>
+  disk && `${gibibytes(disk.real)} GiB taken of at most ${gibibytes(disk.apparent)}`;
+
+const doorWords = (door: Screen['door']): string =>
+  door === undefined
+    ? ''
+    : `, ${door.open} connection${door.open === 1 ? '' : 's'}${door.held === 0 ? '' : `, ${door.held} waiting for the guest`}`;
+
+function vmWords({ vmPid, builder, accelerator, health }: Status): string | undefined {
+  if (vmPid === undefined) return undefined;
+  const words = [
+    `${builder?.vm ?? ''} pid ${vmPid}`,
+    accelerator,
+    health === 'well' ? undefined : health,
+  ];
+  return words.filter((each) => each !== undefined).join(', ');
+}
+
+const jobWords = (job: Screen['job']): string =>
+  job === undefined
+    ? ''
+    : `; ${job.name}: ${job.loaded ? 'starts it at login' : 'does not know it'}`;
+
+function timelineWords({ timeline = [] }: Status): string | undefined {
+  const words = timeline.map(({ name, ms }) => `${name} ${(ms / 1000).toFixed(1)}`);
+  return words.length === 0 ? undefined : `${words.join(', ')} s`;
+}
+
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+}
+
+type Color = 'green' | 'yellow' | 'red';
+const codes: Readonly<Record<Color, number>> = { red: 31, green: 32, yellow: 33 };
+const colorOf = (phase: Status['phase']): Color =>
+  phase === 'ready' ? 'green' : phase === 'failed' ? 'red' : 'yellow';
+const painter = (color: boolean) => (name: Color, text: string) =>
+  color ? `\u001b[${codes[name]}m${text}\u001b[0m` : text;

@@ -1,0 +1,215 @@
+/** Faults that others have met and reported: by what they are recognised, what they are, what helps. Data, to be printed as JSON too. */
+
+export interface KnownFault {
+  /** Stable name. */
+  readonly id: string;
+  /** Whose words or whose end it is; any program where absent. */
+  readonly program?: 'qemu' | 'hyperkit' | 'ssh' | 'nix' | 'launchctl';
+  /** Only there. */
+  readonly platform?: 'darwin' | 'linux';
+  /** macOS from, and before, these versions: `15.2`. */
+  readonly macos?: { readonly from?: string; readonly before?: string };
+  /** How the program ended; one of these, where any is given. */
+  readonly exitCodes?: readonly number[];
+  readonly signals?: readonly string[];
+  /** A regular expression, without regard to case, in what was said. */
+  readonly pattern?: string;
+  readonly cause: string;
+  readonly remedy: string;
+  /** The public report that this rests on. */
+  readonly report: string;
+}
+
+export const knownFaults: readonly KnownFault[] = [
+  {
+    id: 'qemu-hvf-sdk',
+    program: 'qemu',
+    platform: 'darwin',
+    macos: { from: '15.2' },
+    pattern: 'hvf_arch_init_vcpu|Assertion failed.*hvf',
+    cause: 'QEMU 11 built with an older SDK aborts on every Apple Silicon Mac from macOS 15.2 on.',
+    remedy:
+      'Use another build of QEMU (brew install qemu), or: linuxkit-builder configure --accelerator tcg',
+    report: 'NixOS/nixpkgs#532038',
+  },
+  {
+    id: 'qemu-sme',
+    program: 'qemu',
+    platform: 'darwin',
+    pattern: '\\bsme\\b.*(property|isv|assert)|isv.*assert',
+    cause: 'QEMU before 9.2 does not know the SME of an M4.',
+    remedy: 'Get a newer QEMU.',
+    report: 'nix-darwin/nix-darwin#1292',
+  },
+  {
+    id: 'disk-open-twice',
+    pattern:
+      'failed to get "?(write|shared "?write"?|consistent read)"? lock|could not lock .*disk',
+    cause: 'Two programs have the disk open: a VM that was left behind, or one of another tool.',
+    remedy: 'linuxkit-builder stop, then see who is left: lsof nix-disk',
+    report: 'lima-vm/lima#357',
+  },
+  {
+    id: 'hyperkit-catalina',
+    program: 'hyperkit',
+    platform: 'darwin',
+    macos: { from: '10.15' },
+    signals: ['SIGABRT', 'SIGSEGV', 'SIGILL'],
+    cause: 'Older builds of HyperKit crash from macOS 10.15 on.',
+    remedy: 'Get a newer HyperKit, or use QEMU.',
+    report: 'kubernetes/minikube#6149',
+  },
+  {
+    id: 'local-network-privacy',
+    program: 'ssh',
+    platform: 'darwin',
+    macos: { from: '15' },
+    pattern: 'no route to host',
+    cause:
+      'macOS keeps programs of users from the local network unless it is allowed; root is exempt.',
+    remedy: 'Allow your terminal in System Settings, Privacy & Security, Local Network.',
+    report: 'utmapp/UTM#6692',
+  },
+  {
+    id: 'root-knows-no-alias',
+    program: 'ssh',
+    pattern: 'could not resolve hostname nix-linuxkit',
+    cause: "nix-daemon runs as root, and root's ssh does not read your configuration.",
+    remedy: 'linuxkit-builder configure',
+    report: 'nix-community/linuxkit-nix#7',
+  },
+  {
+    id: 'ssh-bad-owner',
+    program: 'ssh',
+    pattern: 'bad owner or permissions on',
+    cause: 'ssh reads no configuration that others could write, and then reads none at all.',
+    remedy: 'chmod 600 that file, and chown it to its user.',
+    report: 'nix-community/home-manager#322',
+  },
+  {
+    id: 'too-many-keys',
+    program: 'ssh',
+    pattern: 'too many authentication failures',
+    cause: 'An agent offers all of its keys before ours.',
+    remedy: 'linuxkit-builder configure: its stanza has to be the first in ~/.ssh/config.',
+    report: 'trailofbits/coop#68',
+  },
+  {
+    id: 'bad-machines-line',
+    program: 'nix',
+    pattern: 'bad machine specification|error: stoull',
+    cause: 'One malformed line disables every builder in the list.',
+    remedy: 'linuxkit-builder doctor names the line.',
+    report: 'nix-darwin/nix-darwin#1060',
+  },
+  {
+    id: 'no-machine-fits',
+    program: 'nix',
+    pattern: 'failed to find a machine for remote build|required to build .* is a .* with features',
+    cause:
+      'No builder in the list has the system and the features, or the first connection to it failed.',
+    remedy: 'linuxkit-builder explain names the condition that does not hold.',
+    report: 'NixOS/nix#10451',
+  },
+  {
+    id: 'not-trusted-in-guest',
+    program: 'nix',
+    pattern: 'not privileged to build input-addressed',
+    cause: "The guest's Nix does not trust the user that logs in: the image is not one of ours.",
+    remedy: 'linuxkit-builder image build, then linuxkit-builder restart',
+    report: 'NixOS/nix#2789',
+  },
+  {
+    id: 'unsigned-path',
+    program: 'nix',
+    pattern: 'lacks a (valid )?signature by a trusted key',
+    cause: 'Paths are copied by somebody whom the receiving Nix does not trust.',
+    remedy: 'Build through nix-daemon, without --store and --builders on the command line.',
+    report: 'nix-community/infra#961',
+  },
+  {
+    id: 'clock-behind',
+    pattern: 'certificate (is )?not (yet )?valid|not yet valid|modification time .* in the future',
+    cause: "The guest's clock stood still while the host slept.",
+    remedy: 'linuxkit-builder doctor; then linuxkit-builder restart',
+    report: 'lima-vm/lima#850',
+  },
+  {
+    id: 'guest-disk-full',
+    pattern: 'no space left on device',
+    cause: "The guest's disk, or this machine's, is full.",
+    remedy:
+      'linuxkit-builder ssh --root -- nix-collect-garbage; or a larger disk: linuxkit-builder configure -s GiB',
+    report: 'nix-community/linuxkit-nix#34',
+  },
+  {
+    id: 'upload-lock',
+    program: 'nix',
+    pattern: 'waiting for the upload lock',
+    cause: 'Nix copies to one builder for one build at a time; another build is copying much.',
+    remedy: 'Wait, or set builders-use-substitutes = true, so that the guest fetches by itself.',
+    report: 'NixOS/nix#11083',
+  },
+  {
+    id: 'job-program-missing',
+    program: 'launchctl',
+    platform: 'darwin',
+    exitCodes: [78],
+    cause:
+      'launchd could not run the program or open its output: a volume was not mounted, or a file is gone.',
+    remedy: 'linuxkit-builder configure, then linuxkit-builder start',
+    report: 'NixOS/nix#2925',
+  },
+];
+
+/** What was seen. */
+export interface Sighting {
+  readonly said: readonly string[];
+  readonly platform: NodeJS.Platform;
+  readonly program?: KnownFault['program'];
+  readonly exitCode?: number;
+  readonly signal?: string;
+  /** Of macOS, where it is known. */
+  readonly macos?: string;
+}
+
+/** The faults that it may be, the most particular first. Nothing is guessed: each needs its words, its signal or its code. */
+export function recognise(seen: Sighting): KnownFault[] {
+  const found = knownFaults.filter((fault) => fits(fault, seen));
+  const weight = ({ program, macos, pattern }: KnownFault) =>
+    [program, macos, pattern].filter((each) => each !== undefined).length;
+  return found.sort((a, b) => weight(b) - weight(a));
+}
+
+function fits(fault: KnownFault, seen: Sighting): boolean {
+  const { program, platform, exitCodes, signals, pattern, macos } = fault;
+  if (platform !== undefined && platform !== seen.platform) return false;
+  if (program !== undefined && seen.program !== undefined && program !== seen.program) return false;
+  if (macos !== undefined && seen.macos !== undefined && !within(seen.macos, macos)) return false;
+  if (pattern !== undefined) return new RegExp(pattern, 'i').test(seen.said.join('\n'));
+  // Without words the program has to be known: codes and signals mean something else for each.
+  if (seen.program === undefined) return false;
+  return (
+    (seen.exitCode !== undefined && exitCodes?.includes(seen.exitCode) === true) ||
+    (seen.signal !== undefined && signals?.includes(seen.signal) === true)
+  );
+}
+
+function within(version: string, { from, before }: NonNullable<KnownFault['macos']>): boolean {
+  if (from !== undefined && compare(version, from) < 0) return false;
+  return before === undefined || compare(version, before) < 0;
+}
+
+/** -1, 0 or 1, number by number: 15.10 is after 15.2. */
+function compare(a: string, b: string): number {
+  const [left, right] = [a, b].map((text) => text.split('.').map(Number)) as [number[], number[]];
+  for (let index = 0; index < Math.max(left.length, right.length); index++) {
+    const difference = (left[index] ?? 0) - (right[index] ?? 0);
+    if (difference !== 0) return Math.sign(difference);
+  }
+  return 0;
+}
+
+/** A fault in a line. */
+export const faultWords = ({ cause, remedy, report }: KnownFault): string =>
+  `known: ${cause} ${remedy.endsWith('.') ? remedy : `${remedy}.`} (${report})`;

@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest';
+import { aliveLines, goneLines, type Screen } from '../../src/cli/status-screen.ts';
+import type { Status } from '../../src/supervisor/status.ts';
+
+const now = Date.parse('2026-01-01T00:01:00Z');
+const screen: Screen = { now, width: 80, color: false };
+const status: Status = {
+  version: 1,
+  phase: 'ready',
+  since: '2026-01-01T00:00:00.000Z',
+  sentence: 'Ready: Nix can build here.',
+  daemon: { pid: 7, started: '1', boot: 'b', program: 'node' },
+  door: { port: 24083, draining: false },
+  vmPid: 8,
+  accelerator: 'kvm',
+  clockOffsetMs: 3,
+  builder: {
+    vm: 'qemu',
+    network: 'user',
+    cpus: 4,
+    memoryMiB: 4096,
+    diskGiB: 80,
+    maxJobs: 4,
+    system: 'x86_64-linux',
+    features: ['benchmark', 'big-parallel', 'linuxkit-builder'],
+  },
+};
+const failure = { kind: 'x', message: 'QEMU ended.', hint: 'Do this.', exit: 69 } as const;
+
+describe('the screen of a builder that is ready', () => {
+  test('says each thing in a line', () => {
+    const GiB = 1024 ** 3;
+    const lines = aliveLines(status, {
+      ...screen,
+      disk: { apparent: 80 * GiB, real: 2.5 * GiB },
+      door: { open: 3, held: 1 },
+      job: { name: 'launchd', loaded: true, running: true },
+    });
+    expect(lines).toEqual([
+      'Ready: Nix can build here. (ready for 60 s)',
+      '  builder    x86_64-linux, 4 CPUs, 4096 MiB, 4 jobs',
+      '  features   benchmark, big-parallel, linuxkit-builder',
+      '  disk       2.5 GiB taken of at most 80.0',
+      '  door       127.0.0.1:24083, 3 connections, 1 waiting for the guest',
+      '  vm         qemu pid 8, kvm',
+      "  clock      3 ms from this machine's",
+      '  daemon     pid 7; launchd: starts it at login',
+    ]);
+  });
+
+  test('fits a narrow terminal, and breaks no word', () => {
+    for (const line of aliveLines(status, { ...screen, width: 40 }).slice(1))
+      expect(line.length).toBeLessThanOrEqual(40);
+  });
+
+  test('has colours only when asked', () => {
+    expect(aliveLines(status, screen).join('')).not.toContain('\u001b');
+    expect(aliveLines(status, { ...screen, color: true })[0]).toContain('\u001b[32mReady');
+  });
+});
+
+describe('the bar of a start', () => {
+  const booting = { ...status, phase: 'booting', sentence: 'The guest boots.' } as const;
+  const bar = (doneMs: number, usualMs: number | undefined) =>
+    aliveLines(booting, { ...screen, start: { begun: now - doneMs, usualMs } })[1];
+
+  test.each([
+    [0, '  [------------------------------] 0.0 of usually 10.0 s'],
+    [5000, '  [###############---------------] 5.0 of usually 10.0 s'],
+    [60_000, '  [#############################-] 60.0 of usually 10.0 s'],
+  ])('after %i ms', (ms, line) => expect(bar(ms, 10_000)).toBe(line));
+
+  test('says how long it takes when there was none before', () =>
+    expect(bar(1500, undefined)).toBe('  1.5 s so far'));
+
+  test('is not there when the guest is ready', () =>
+    expect(
+      aliveLines(status, { ...screen, start: { begun: 0, usualMs: 1 } }).join('\n'),
+    ).not.toContain('usually'));
+});
+
+describe('trouble', () => {
+  test('is said with what helps, the last words, and what others have reported', () => {
+    const because = { ...failure, lines: ['last words'] };
+    const waiting = { ...status, phase: 'backing-off', because } as const;
+    const lines = aliveLines(waiting, { ...screen, known: ['known: it is so. (a/b#1)'] });
+    expect(lines).toContain('    | last words');
+    expect(lines).toContain('  hint       Do this.');
+    expect(lines).toContain('             known: it is so. (a/b#1)');
+  });
+
+  test('of a daemon that is gone', () => {
+    const last = { ...status, phase: 'booting', because: failure } as const;
+    const job = { name: 'launchd', loaded: true, running: false, ended: 'with exit code 3' };
+    expect(goneLines(last, { ...screen, job })).toEqual([
+      'No daemon runs.',
+      "  It was 'booting' when it was last heard of, 2026-01-01T00:00:00.000Z.",
+      '  QEMU ended.',
+      '  Do this.',
+      '  Its last run under launchd ended with exit code 3.',
+      '  Start it: linuxkit-builder start.',
+    ]);
+    expect(goneLines(undefined, screen)).toHaveLength(2);
+  });
+});

@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { faultWords, knownFaults, recognise, type Sighting } from '../../src/host/known-faults.ts';
+import { macosOf } from '../../src/cli/doctor.ts';
+
+const seen = (over: Partial<Sighting>): string[] =>
+  recognise({ said: [], platform: 'darwin', ...over }).map(({ id }) => id);
+
+describe('known faults', () => {
+  test.each(knownFaults.map((fault) => [fault.id, fault] as const))('%s is whole', (id, fault) => {
+    expect(id).toMatch(/^[a-z0-9-]+$/);
+    expect(fault.report).toMatch(/^[\w.-]+\/[\w.-]+#\d+$/);
+    expect(fault.cause).toMatch(/\.$/);
+    expect(fault.remedy).not.toBe('');
+    // Something by which it is recognised; codes and signals only of a known program.
+    const { pattern, exitCodes, signals, program } = fault;
+    expect(pattern ?? exitCodes ?? signals).toBeDefined();
+    if (pattern === undefined) expect(program).toBeDefined();
+    else expect(() => new RegExp(pattern, 'i')).not.toThrow();
+    expect(faultWords(fault)).toContain(fault.report);
+  });
+
+  test('have names of their own', () =>
+    expect(new Set(knownFaults.map(({ id }) => id)).size).toBe(knownFaults.length));
+
+  const hvf = ['ERROR:../target/arm/hvf/sysreg.c.inc:149:hvf_arch_init_vcpu: assertion failed'];
+  test.each([
+    [{ said: hvf, macos: '26.4' }, 'qemu-hvf-sdk'],
+    [{ said: ['ssh: Could not resolve hostname nix-linuxkit'] }, 'root-knows-no-alias'],
+    [
+      { said: ['ssh: connect to host x port 22: No route to host'], macos: '15.0' },
+      'local-network-privacy',
+    ],
+    [{ said: ['Failed to find a machine for remote build!'] }, 'no-machine-fits'],
+    [
+      { said: ['error: bad machine specification: failed to convert column #3'] },
+      'bad-machines-line',
+    ],
+    [{ said: ['tar: No space left on device'] }, 'guest-disk-full'],
+    [{ program: 'launchctl', exitCode: 78 }, 'job-program-missing'],
+    [{ program: 'hyperkit', signal: 'SIGABRT', macos: '10.15.7' }, 'hyperkit-catalina'],
+  ] as const)('%j', (over, id) => expect(seen(over)[0]).toBe(id));
+
+  test.each([
+    [{ said: hvf, macos: '15.1' }],
+    [{ said: hvf, platform: 'linux' }],
+    [{ said: ['all is well'] }],
+    [{ exitCode: 78 }],
+    [{ program: 'qemu', exitCode: 78 }],
+    [{ program: 'hyperkit', signal: 'SIGABRT', macos: '10.14' }],
+  ] as const)('nothing is guessed of %j', (over) => expect(seen(over)).toEqual([]));
+});
+
+test.each([
+  ['19.6.0', '10.15'],
+  ['20.1.0', '11.1'],
+  ['24.2.0', '15.2'],
+  ['25.0.0', '26.0'],
+  ['x', undefined],
+])('Darwin %s is macOS %s', (darwin, macos) => expect(macosOf(darwin)).toBe(macos));

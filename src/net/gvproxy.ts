@@ -5,6 +5,7 @@ import type { Tunnel } from '../config/tunnel.ts';
 import type { Launch } from '../system/child.ts';
 import { within } from '../system/deadline.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { programMissing } from '../system/program.ts';
 import { awaitUnix } from '../system/unix-socket.ts';
 import type { NetworkDriver, NetworkInput, ReadyOptions } from './driver.ts';
 import { shakeHands } from './handshake.ts';
@@ -106,6 +107,6 @@ export const noNetworkProgram = (names: readonly string[]): Failed =>
   new Failed({
     kind: 'program-missing',
     message: `None of the programs that give HyperKit's guest a network is installed: ${names.join(', ')}.`,
-    hint: 'Get gvproxy: it comes with podman (brew install podman), or from containers/gvisor-tap-vsock.',
+    hint: programMissing('gvproxy').hint,
     exit: Exit.unavailable,
   });

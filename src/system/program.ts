@@ -22,6 +22,16 @@ const packages: Readonly<Record<string, { readonly debian: string; readonly brew
   flock: { debian: 'util-linux', brew: 'util-linux' },
 };
 
+/** Programs that no package manager of theirs can be named for. */
+const elsewhere: Readonly<Record<string, string>> = {
+  hyperkit:
+    'HyperKit runs on Intel Macs only: brew install hyperkit, or Docker Desktop for Mac. Or set `vm` to qemu in config.json.',
+  vpnkit:
+    'VPNKit comes with Docker Desktop for Mac, or from github.com/moby/vpnkit. Or set `network` to gvproxy in config.json.',
+  gvproxy:
+    'gvproxy comes with podman (brew install podman; apt-get install gvproxy), or from github.com/containers/gvisor-tap-vsock.',
+};
+
 /** The absolute path of a program, or Failed `program-missing` with the command that installs it. */
 export function findProgram(name: string, path: string | undefined = process.env['PATH']): string {
   const found = tryProgram(name, path);
@@ -53,7 +63,7 @@ export function programMissing(name: string) {
   return {
     kind: 'program-missing',
     message: `The program ${name} is not installed, or not on the PATH.`,
-    hint: `Get it with: ${get}`,
+    hint: elsewhere[name] ?? `Get it with: ${get}`,
     exit: Exit.unavailable,
   } as const;
 }

@@ -1,0 +1,23 @@
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { HyperkitRig } from './hyperkit-rig.ts';
+import { testImage } from './rig.ts';
+
+const checkout = resolve(import.meta.dirname, '../..');
+
+test('scripts/smoke-macos finds every step well, but for those that need macOS', async (context) => {
+  using hyperkit = await HyperkitRig.create();
+  await using rig = await hyperkit.builder(context);
+  const smoke = rig.run([join(checkout, 'scripts/smoke-macos'), 'vpnkit'], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      LINUXKIT_TEST_IMAGE: testImage(),
+      SMOKE_NIX_OPTIONS: `--store ${join(rig.dir, 'nix')} --option build-users-group`,
+      NIX_CONF_DIR: rig.dir,
+    },
+  });
+  expect(await smoke.ended, smoke.said).toBe(0);
+  expect(smoke.stdout.match(/^skipped/gm)).toHaveLength(2);
+  expect(smoke.stdout.match(/^ok {2}/gm)?.length).toBeGreaterThanOrEqual(17);
+  expect(smoke.stdout).toContain('All is well.');
+}, 240_000);

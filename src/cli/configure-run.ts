@@ -13,6 +13,7 @@ import {
   type Builder,
 } from '../host/configure.ts';
 import { applyDirectoryChange, directoryChanges, directoryProblems } from '../host/directories.ts';
+import { featureProblems, featureWarnings } from '../host/features.ts';
 import { readInstalled, refuseSecondUser, type Owner } from '../host/installed.ts';
 import { placesOf, rootLayout, type Places } from '../host/places.ts';
 import { rootNeeds, settleRoot } from '../host/root-files.ts';
@@ -26,6 +27,7 @@ import { hostFacts } from '../system/host.ts';
 import { inSection } from '../system/lock.ts';
 import { dropService } from './configure-service.ts';
 import type { CliContext } from './context.ts';
+import { guestHasKvm } from './guest-kvm.ts';
 import { findNix } from './nix.ts';
 import { serviceFiles } from './service.ts';
 
@@ -52,7 +54,8 @@ interface Run {
 
 /** Checks all of it, then changes what differs and says what that was. */
 export async function runConfigure(flags: ConfigureFlags, context: CliContext): Promise<void> {
-  const settings = check(flags);
+  const kvm = await guestHasKvm(layoutOf(flags.root), context);
+  const settings = check(flags, kvm);
   const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
   const places = placesOf(tree);
   refuseSecondUser(readInstalled(rootLayout(places).installed), ownerOf(flags.root).uid);
@@ -90,7 +93,8 @@ export async function runConfigure(flags: ConfigureFlags, context: CliContext): 
   const { system } = settings.config;
   const ownSystem = process.platform === 'linux' ? system : undefined;
   const hindrances = { ...run, variant: run.nix, system, ownSystem, env: context.env };
-  for (const warning of warningsOf(hindrances)) context.err(`Warning: ${warning}`);
+  const warnings = [...featureWarnings(settings.config.features, kvm), ...warningsOf(hindrances)];
+  for (const warning of warnings) context.err(`Warning: ${warning}`);
   if (said > 0 && run.nix !== undefined) run.say(`This machine has ${describeNix(run.nix)}.`);
   if (said === 0) run.say('Nothing to change.');
 }
@@ -101,7 +105,7 @@ interface Settings {
 }
 
 /** The new settings, or everything that is wrong with them and with their directory at once. */
-function check({ root, asked }: ConfigureFlags): Settings {
+function check({ root, asked }: ConfigureFlags, kvm?: boolean): Settings {
   const layout = layoutOf(root);
   const place = [...stateDirectoryProblems(root), ...directoryProblems(root)];
   const settings = newSettings({
@@ -110,8 +114,9 @@ function check({ root, asked }: ConfigureFlags): Settings {
     host: hostFacts(root),
     diskBytes: place.length > 0 ? undefined : sizeIfThere(layout.disk),
   });
-  if (settings.ok && place.length === 0) return settings;
-  throw new Failed(badSettings([...place, ...(settings.ok ? [] : settings.problems)]));
+  const wrong = settings.ok ? featureProblems(settings.config.features, kvm) : settings.problems;
+  if (settings.ok && place.length === 0 && wrong.length === 0) return settings;
+  throw new Failed(badSettings([...place, ...wrong]));
 }
 
 /** State directory, keys, the user's files. What was written is whole at every moment, so an end in between harms nothing. */

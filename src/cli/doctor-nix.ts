@@ -2,7 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { builderFeature } from '../config/config.ts';
 import type { Check, Verdict } from '../host/chain.ts';
+import { featureProblems } from '../host/features.ts';
 import { rootRequest, userNeeds, type Builder } from '../host/configure.ts';
 import { exampleNix } from '../host/example.ts';
 import { hindrancesOf } from '../host/hindrances.ts';
@@ -18,6 +20,7 @@ import { run, type Ran } from '../system/child.ts';
 import { readIfThere } from '../system/files.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
 import { sshAs } from './doctor-ssh.ts';
+import { guestHasKvm } from './guest-kvm.ts';
 import { findNix } from './nix.ts';
 
 export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
@@ -25,6 +28,7 @@ export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: "root's files", needs: ['keys'], run: () => rootsFiles(facts) },
   { name: 'ssh as you', needs: ['door', 'your files'], run: () => sshAs(facts, 'user') },
   { name: 'ssh as root', needs: ['door', "root's files"], run: () => sshAs(facts, 'root') },
+  { name: 'features', needs: ['ssh as you'], run: () => features(facts) },
   { name: 'nix', needs: [], run: () => nix(facts) },
   { name: 'nix settings', needs: ['nix', 'settings'], run: () => nixSettings(facts) },
   { name: 'machines line', needs: ["root's files"], run: () => machinesLine(facts) },
@@ -100,6 +104,23 @@ async function rootsFiles(facts: DoctorFacts): Promise<Verdict> {
 
 const describe = ({ ended }: Ran): string =>
   ended.kind === 'exited' ? `exit code ${ended.code}` : ended.kind;
+
+async function features({ layout, context, config }: DoctorFacts): Promise<Verdict> {
+  const kvm = await guestHasKvm(layout, context);
+  const offered = config().features;
+  const [wrong] = featureProblems(offered, kvm);
+  if (wrong !== undefined)
+    return {
+      kind: 'bad',
+      what: `The feature ${String(wrong.value)} ${wrong.message}.`,
+      why: wrong.hint,
+      remedy: `${configure} -f ${offered.filter((name) => name !== wrong.value && name !== builderFeature).join(',')}`,
+    };
+  const fact = offered.join(', ');
+  return kvm === true && !offered.includes('kvm')
+    ? { kind: 'note', fact, why: `The guest has /dev/kvm: ${configure} -f ${fact},kvm offers it.` }
+    : { kind: 'good', fact };
+}
 
 async function nix({ context, places }: DoctorFacts): Promise<Verdict> {
   const variant = await findNix(context);

@@ -82,7 +82,8 @@ async function screenLines(found: Found, layout: Layout, context: CliContext): P
   const { aliveLines, goneLines } = await import('./status-screen.ts');
   const screen: Screen = {
     now: context.clock.now(),
-    width: process.stdout.columns > 0 ? process.stdout.columns : 100,
+    // Lines in a pipe are not broken.
+    width: process.stdout.isTTY ? process.stdout.columns : Infinity,
     color: isTerminal(context) && (context.env['NO_COLOR'] ?? '') === '',
     disk: diskOf(layout),
     job: await jobOf(layout, context),

@@ -43,8 +43,8 @@ const schema = v.strictObject({
   port: v.optional(whole('a port', 1, 65535), 24083),
   /** Builds at a time; by default one a CPU, and at least 1 GiB each. */
   maxJobs: v.optional(whole('jobs', 1, 1024)),
-  /** Beyond what is known to be true of the guest. */
-  features: v.optional(v.array(feature), ['big-parallel', 'benchmark']),
+  /** What Nix may ask of the builder; by default benchmark, and big-parallel where it has the cores for it. */
+  features: v.optional(v.array(feature)),
   accelerator: v.optional(
     v.picklist(['auto', 'kvm', 'hvf', 'tcg'], 'must be auto, kvm, hvf or tcg'),
     'auto',
@@ -65,7 +65,7 @@ export type ConfigFile = v.InferInput<typeof schema>;
 export type Config = Readonly<
   Omit<
     v.InferOutput<typeof schema>,
-    'bundle' | 'network' | 'cpus' | 'memoryMiB' | 'diskGiB' | 'maxJobs'
+    'bundle' | 'network' | 'cpus' | 'memoryMiB' | 'diskGiB' | 'maxJobs' | 'features'
   > & {
     /** `auto`: what is installed, decided at each start. */
     network: NetworkName | 'auto';
@@ -73,6 +73,7 @@ export type Config = Readonly<
     memoryMiB: number;
     diskGiB: number;
     maxJobs: number;
+    features: string[];
     bundle: string | undefined;
     system: System;
     /** Cores a build may use: NIX_BUILD_CORES in the guest. */
@@ -129,15 +130,21 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
     // Sparse: what is not used costs nothing; but a disk larger than its file system could only ever disappoint.
     diskGiB: file.diskGiB ?? Math.max(2, Math.min(80, host.diskGiB)),
     maxJobs,
-    features: [...new Set([...file.features, builderFeature])],
+    features: [...new Set([...(file.features ?? usualFeatures(cpus)), builderFeature])],
     bundle: file.bundle,
     system: host.arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux',
     coresPerJob: Math.max(1, Math.floor(cpus / maxJobs)),
   });
 }
 
+/** Builds that require big-parallel would take days on fewer. */
+const bigCpus = 4;
+const usualFeatures = (cpus: number): readonly string[] =>
+  cpus >= bigCpus ? ['big-parallel', 'benchmark'] : ['benchmark'];
+
 function problemOf(issue: v.InferIssue<typeof schema>): Problem {
-  const path = v.getDotPath(issue) ?? 'config.json';
+  const name = v.getDotPath(issue) ?? 'config.json';
+  const path = name.trim() === '' ? JSON.stringify(name) : name;
   const known = Object.keys(schema.entries);
   if (issue.type === 'strict_object' && issue.expected === 'never')
     return {

@@ -22,7 +22,8 @@ describe.runIf(asRoot)('configure', () => {
     using rig = configureRig();
     const { layout, root } = rig;
     const outcome = await rig.run('-f', 'big-parallel,kvm', '-c', '1', '--max-jobs', '3');
-    expect(outcome).toMatchObject({ err: [], failure: undefined });
+    expect(outcome.failure).toBeUndefined();
+    expect(outcome.err).toEqual([expect.stringContaining('/dev/kvm is not known')]);
     expect(rig.read(layout.config)).toBe(
       '{\n  "features": [\n    "big-parallel",\n    "kvm"\n  ],\n  "cpus": 1,\n  "maxJobs": 3\n}\n',
     );
@@ -160,6 +161,12 @@ describe('configure refuses', () => {
     for (const path of ['cpus', 'memoryMiB', 'port', 'features'])
       expect(failure?.lines?.join('\n')).toContain(path);
     expect(rig.snapshot()).toEqual(before);
+  });
+
+  test('NixOS tests without KVM, which they need', async () => {
+    using rig = configureRig();
+    const { failure } = await rig.run('-f', 'nixos-test');
+    expect(failure?.lines?.join('')).toContain('needs kvm');
   });
 
   test('a directory that ssh could not name, together with bad settings', async () => {

@@ -1,0 +1,23 @@
+/** Asks the guest itself whether builds in it can use KVM. */
+import type { Layout } from '../config/layout.ts';
+import { alias } from '../host/ssh.ts';
+import { readStatus } from '../supervisor/status.ts';
+import { run } from '../system/child.ts';
+import { tryProgram } from '../system/program.ts';
+import type { CliContext } from './context.ts';
+
+/** Undefined while the guest is not ready, or does not answer. */
+export async function guestHasKvm(
+  layout: Layout,
+  { env, signal }: Pick<CliContext, 'env' | 'signal'>,
+): Promise<boolean | undefined> {
+  const found = readStatus(layout);
+  const ssh = tryProgram('ssh', env['PATH']);
+  if (found.daemon !== 'alive' || found.status.phase !== 'ready' || ssh === undefined)
+    return undefined;
+  const argv = ['-F', layout.sshConfig, alias, '--', 'test', '-c', '/dev/kvm'];
+  const { ended } = await run(ssh, argv, { timeoutMs: 20_000, signal });
+  // 255 is ssh's own.
+  if (ended.kind !== 'exited' || ended.code > 1) return undefined;
+  return ended.code === 0;
+}

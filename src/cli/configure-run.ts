@@ -1,7 +1,7 @@
 /** What `configure` does, in order: check everything, then write; the user's part under the start lock, then root's. */
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import type { Config } from '../config/config.ts';
+import { parseConfig, type Config } from '../config/config.ts';
 import { layoutOf, stateDirectoryProblems, type Layout } from '../config/layout.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import { ensureIdentity, readIdentity, type Identity } from '../guest/identity.ts';
@@ -13,6 +13,7 @@ import {
   type Builder,
 } from '../host/configure.ts';
 import { applyDirectoryChange, directoryChanges, directoryProblems } from '../host/directories.ts';
+import { effectLines, effectsOf } from '../host/effects.ts';
 import { featureProblems, featureWarnings } from '../host/features.ts';
 import { readInstalled, refuseSecondUser, type Owner } from '../host/installed.ts';
 import { placesOf, rootLayout, type Places } from '../host/places.ts';
@@ -86,9 +87,10 @@ export async function runConfigure(flags: ConfigureFlags, context: CliContext): 
       keys,
     });
   } else {
+    const old = currentConfig(flags);
     const builder = await userPart(run);
     await rootPart(run, builder);
-    await adviseRestart(run, builder.changed);
+    await adviseRestart(run, old, builder.config);
   }
   const { system } = settings.config;
   const ownSystem = process.platform === 'linux' ? system : undefined;
@@ -119,8 +121,15 @@ function check({ root, asked }: ConfigureFlags, kvm?: boolean): Settings {
   throw new Failed(badSettings([...place, ...wrong]));
 }
 
+/** What the builder is before this run; undefined where that is nothing, or nonsense. */
+function currentConfig({ root }: ConfigureFlags): Config | undefined {
+  const text = readIfThere(layoutOf(root).config);
+  const parsed = text === undefined ? undefined : parseConfig(text, hostFacts(root));
+  return parsed?.ok === true ? parsed.config : undefined;
+}
+
 /** State directory, keys, the user's files. What was written is whole at every moment, so an end in between harms nothing. */
-async function userPart(run: Run): Promise<Builder & { readonly changed: boolean }> {
+async function userPart(run: Run): Promise<Builder> {
   const { layout, context, flags, places, say } = run;
   for (const change of directoryChanges(layout)) {
     applyDirectoryChange(change);
@@ -154,7 +163,7 @@ async function userPart(run: Run): Promise<Builder & { readonly changed: boolean
     const changed = changes.map(({ wanted }) => wanted.path);
     if (service.some(({ path }) => changed.includes(path)))
       say('The daemon starts at your next login; now: linuxkit-builder start');
-    return { ...builder, changed: changed.includes(layout.config) };
+    return builder;
   });
 }
 
@@ -184,12 +193,11 @@ async function rootPart(run: Run, builder: Builder): Promise<void> {
   sayByHand(run, answer?.byHand ?? needs.byHand);
 }
 
-/** The daemon reads its settings at a start: nothing is restarted by us. */
-async function adviseRestart({ layout, say }: Run, changed: boolean): Promise<void> {
-  if (!changed || readIfThere(layout.status) === undefined) return;
+/** Nothing is restarted by us: somebody's build may be running. */
+async function adviseRestart({ layout, say }: Run, old: Config | undefined, now: Config) {
+  if (readIfThere(layout.status) === undefined) return;
   const { readStatus } = await import('../supervisor/status.ts');
-  if (readStatus(layout).daemon === 'alive')
-    say('The daemon runs with the old settings until: linuxkit-builder restart');
+  if (readStatus(layout).daemon === 'alive') effectLines(effectsOf(old, now)).forEach(say);
 }
 
 function sayUnchanged(

@@ -14,6 +14,8 @@ interface Options {
   readonly directory?: string;
   readonly port?: string;
   readonly maxJobs?: string;
+  readonly vm?: string;
+  readonly network?: string;
   readonly accelerator?: string;
   readonly bundle?: string;
   /** Undefined when neither flag is given. */
@@ -37,6 +39,8 @@ export function configureVerb(program: Command, context: CliContext): void {
     .option(...directoryOption)
     .option('--port <number>', 'where it is reached on 127.0.0.1')
     .option('--max-jobs <count>', 'builds at a time')
+    .option('--vm <name>', 'the program that runs the guest: qemu or hyperkit')
+    .option('--network <name>', 'what gives it its network: user, vpnkit or gvproxy')
     .option('--accelerator <name>', 'auto, kvm, hvf or tcg')
     .option('--bundle <prefix>', 'kernel, initrd and cmdline of another guest')
     .option('--autostart', 'start the daemon at login, by launchd or systemd (default on macOS)')
@@ -76,7 +80,7 @@ function refuseSudo({ directory }: Options, { env }: CliContext): void {
 }
 
 function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
-  const { features, accelerator, bundle } = options;
+  const { features, vm, network, accelerator, bundle } = options;
   const directory = options.directory ?? env['LINUXKIT_BUILDER_DIR'];
   return {
     root: directory === undefined ? defaultStateDirectory(env, home) : resolve(directory),
@@ -87,6 +91,8 @@ function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
       memoryMiB: number(options.memory),
       port: number(options.port),
       maxJobs: number(options.maxJobs),
+      vm,
+      network,
       accelerator,
       bundle: bundle === undefined ? undefined : resolve(bundle),
       autostart: options.autostart,

@@ -24,7 +24,13 @@ export function inputsOf(options: Decisive, { tool, version, options: argv }: Sq
       data: entry.kind === 'file' ? sha256(entry.data) : undefined,
     })),
   );
-  const said = [recipe.cmdline(arch), recipe.stage1Modules, recipe.rootModules, recipe.vsockModules, recipe.without];
+  const said = [
+    recipe.cmdline(arch),
+    recipe.stage1Modules,
+    recipe.rootModules,
+    recipe.vsockModules,
+    recipe.without,
+  ];
   return {
     lock: lockHash(lock, arch),
     recipe: sha256(JSON.stringify([said, recipe.packages(arch)])),

@@ -72,6 +72,9 @@ export function checkBundle(bundle: Bundle, { full }: { readonly full: boolean }
     checkCmdline(bundle.cmdline);
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
+    // A file where a folder should be; Node 22 and later say that it is not there.
+    if (errorCode(error) === 'ENOTDIR')
+      throw bad('image-missing', `${bundle.kernel} is not there`, Exit.noInput);
     throw bad('image-unreadable', (error as Error).message, Exit.noInput);
   }
 }

@@ -41,7 +41,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 /** Everything that the real recipe asks for, small. */
 function packages(kernel: string): FakePackage[] {
   const names = new Set([...recipe.packages('amd64'), ...recipe.packages('arm64')]);
-  const modules = [...recipe.stage1Modules, ...recipe.rootModules];
+  const modules = [...recipe.stage1Modules, ...recipe.rootModules, ...(recipe.vsockModules ?? [])];
   const files = Object.fromEntries(
     modules.map((name) => [`usr/lib/modules/${kernel}/kernel/${name}.ko`, '\x7fELF\0depends=\0']),
   );

@@ -90,7 +90,7 @@ describe('is a named failure that offers to make the image:', () => {
   });
   test('a prefix below a file', () =>
     expect(() => checkBundle(bundleAt(`${bundle().kernel}/x`), { full: false })).toThrow(
-      failsAs('image-unreadable'),
+      failsAs('image-missing'),
     ));
   test('a prefix longer than any name', () =>
     expect(() => checkBundle(bundleAt(`/${'x'.repeat(300)}`), { full: false })).toThrow(

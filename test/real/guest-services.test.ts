@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -58,6 +58,11 @@ test('what was built before the VM was killed is whole afterwards', async (conte
   writeFileSync(file, several);
   const build = nixBuild(rig, file);
   expect(await build.ended, build.said).toBe(0);
+  const outputs = build.stdout.trim().split('\n').sort();
+  // Whoever is the last to close Nix's database has it written to the disk; before that a kill takes path and row, rightly.
+  expect((await inGuest(rig, 'nix path-info --all')).stdout.trim().split('\n').sort()).toEqual(
+    outputs,
+  );
   const { vmPid } = await rig.reaches('ready');
   process.kill(vmPid ?? 0, 'SIGKILL');
   await rig.untilStatus('another VM', (status) => (status.vmPid ?? vmPid) !== vmPid);
@@ -67,10 +72,15 @@ test('what was built before the VM was killed is whole afterwards', async (conte
   const verified = await inGuest(rig, 'nix-store --verify --check-contents');
   expect(verified.end, verified.said).toBe(0);
   expect(verified.said).not.toContain('modified');
-  const outputs = build.stdout.trim().split('\n');
   const sizes = await inGuest(rig, `stat -c %s ${outputs.join(' ')}`);
   expect(sizes.stdout).toBe('1048577\n'.repeat(outputs.length));
   expect((await inGuest(rig, 'ls /nix/var/nix/builds')).stdout).toBe('');
+
+  // A client that has none of it gets all of it.
+  renameSync(join(rig.dir, 'nix'), join(rig.dir, 'nix-before'));
+  const again = nixBuild(rig, file);
+  expect(await again.ended, again.said).toBe(0);
+  expect(again.stdout).toBe(build.stdout);
 });
 
 /** A script run by root in the guest. */

@@ -1,5 +1,5 @@
 /** Processes that a test starts itself, and waiting for facts. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 
 export interface CommandOptions {
@@ -58,13 +58,29 @@ export class Command {
   /** Ends it and whatever it started in its session. */
   async kill(): Promise<void> {
     if (this.end !== undefined) return;
-    try {
-      process.kill(-this.pid, 'SIGKILL');
-    } catch {
-      // It ended a moment ago.
-    }
+    killProcess(-this.pid);
     await this.ended;
   }
+}
+
+/** Ends a process, or with a negative number its group; no error if it is gone. */
+export function killProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended a moment ago.
+  }
+}
+
+/** The processes in whose command lines a text stands. */
+export function processesNaming(
+  text: string,
+): { readonly pid: number; readonly command: string }[] {
+  const { stdout } = spawnSync('ps', ['-axww', '-o', 'pid=,command='], { encoding: 'utf8' });
+  return stdout
+    .split('\n')
+    .filter((line) => line.includes(text))
+    .map((line) => ({ pid: Number.parseInt(line, 10), command: line.trim() }));
 }
 
 /** Looks until there is something, and returns it. Fails by naming the fact that did not come. */

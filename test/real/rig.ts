@@ -1,5 +1,4 @@
 /** A builder of a test's own: the real program, the real VM program, the real guest, in a directory that goes away. */
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
@@ -9,7 +8,7 @@ import { expect, type TestContext } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { readStatus, type Status } from '../../src/supervisor/status.ts';
 import { isLocked } from '../../src/system/lock.ts';
-import { Command, fact } from './command.ts';
+import { Command, fact, killProcess, processesNaming } from './command.ts';
 
 const checkout = dirname(dirname(import.meta.dirname));
 const program = join(checkout, 'dist/main.js');
@@ -64,12 +63,25 @@ export class BuilderRig implements AsyncDisposable {
   static async create(options: RigOptions = {}): Promise<BuilderRig> {
     const rig = new BuilderRig(options, await freePort());
     if (options.context !== undefined) rig.explain(options.context);
-    const size = ['-c', '2', '-m', '1024', '-s', '4'];
-    const where = ['--no-root', '--bundle', testImage(), '--port', String(rig.port)];
-    const configured = await rig.cli('configure', ...where, ...size, ...(options.configure ?? []));
-    expect(configured.said).not.toContain('linuxkit-builder:');
-    expect(configured.end).toBe(0);
+    await rig.#configure(options.configure ?? []).catch(async (error: unknown) => {
+      await rig[Symbol.asyncDispose]();
+      throw error;
+    });
     return rig;
+  }
+
+  async #configure(more: readonly string[]): Promise<void> {
+    const size = ['--port', String(this.port), '-c', '2', '-m', '1024', '-s', '4'];
+    const { end, said } = await this.cli(
+      'configure',
+      '--no-root',
+      '--bundle',
+      testImage(),
+      ...size,
+      ...more,
+    );
+    expect(said).not.toContain('linuxkit-builder:');
+    expect(end).toBe(0);
   }
 
   /** Has a failure of that test followed by what daemon and guest said. */
@@ -169,12 +181,8 @@ export class BuilderRig implements AsyncDisposable {
   }
 
   /** Who runs for this builder: its directory stands in their command lines. */
-  processes(): { readonly pid: number; readonly command: string }[] {
-    const { stdout } = spawnSync('ps', ['-axww', '-o', 'pid=,command='], { encoding: 'utf8' });
-    return stdout
-      .split('\n')
-      .filter((line) => line.includes(this.dir) && !/ps -axww/.test(line))
-      .map((line) => ({ pid: Number.parseInt(line, 10), command: line.trim() }));
+  processes(): ReturnType<typeof processesNaming> {
+    return processesNaming(this.dir);
   }
 
   /** Waits until a stop is over, and looks at all that it must not leave. */
@@ -208,7 +216,7 @@ export class BuilderRig implements AsyncDisposable {
     for (const command of this.#commands) await command.kill();
     await fact('everything ended', () => {
       const left = this.processes();
-      for (const { pid } of left) endProcess(pid);
+      for (const { pid } of left) killProcess(pid);
       return left.length === 0;
     });
     rmSync(this.dir, { recursive: true, force: true });
@@ -234,14 +242,6 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
-}
-
-function endProcess(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended a moment ago.
-  }
 }
 
 const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');

@@ -1,6 +1,8 @@
 /** The command line: verbs and their options. What a verb needs is loaded when it is called. */
 import { Command, CommanderError } from 'commander';
 import { Exit, failureOf } from '../system/failure.ts';
+import { bootReportVerb } from './boot-report.ts';
+import { completionVerb } from './completion.ts';
 import { configureVerb } from './configure.ts';
 import type { CliContext } from './context.ts';
 import { explainVerb } from './explain.ts';
@@ -45,6 +47,8 @@ export async function run(argv: readonly string[], world: World, version: string
     consoleVerb,
     logsVerb,
     sshVerb,
+    bootReportVerb,
+    completionVerb,
     daemonVerb,
   ])
     add(program, context);

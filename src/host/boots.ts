@@ -24,12 +24,16 @@ export function bootsIn(text: string): Boot[] {
     if (record.event === 'phase' && record.phase === 'starting')
       boots.push({ begun: record.time, steps: [], readyMs: undefined });
     const boot = boots.at(-1);
-    if (record.event !== 'seen' || boot === undefined) continue;
+    if (record.event !== 'seen' || boot === undefined || isOver(boot, record.name)) continue;
     boot.steps.push({ name: record.name, ms: record.ms });
     if (record.name === 'ready') boot.readyMs = record.ms;
   }
   return boots;
 }
+
+/** What comes after a start, or in its place, is no part of it. */
+const isOver = ({ readyMs }: Pick<Boot, 'readyMs'>, name: string): boolean =>
+  readyMs !== undefined || name === 'stop' || name === 'stopped';
 
 /** The median of the last starts that became ready, in ms; undefined before the first. */
 export function usualMs(boots: readonly Boot[]): number | undefined {

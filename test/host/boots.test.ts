@@ -15,6 +15,7 @@ describe('the starts in a log', () => {
       '{"event":"seen","name":',
       saw('ready', 4000),
       phase('2026-01-01T00:00:04.000Z', 'ready'),
+      saw('stop', 900_000),
       phase('2026-01-02T00:00:00.000Z', 'starting'),
       saw('init', 1200),
       '{"event":"phase"}',

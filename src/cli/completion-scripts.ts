@@ -1,0 +1,152 @@
+/** Completion scripts made from the verbs themselves: bash, zsh, fish. Pure. */
+import type { Command, Option } from 'commander';
+
+export const shells = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof shells)[number];
+
+/** The script that a shell reads. */
+export function completionScript(program: Command, shell: Shell): string {
+  const verbs = verbsOf(program, []);
+  return { bash, zsh, fish }[shell](program.name(), verbs);
+}
+
+interface Verb {
+  /** `image build` has two. */
+  readonly words: readonly string[];
+  readonly description: string;
+  readonly options: readonly Option[];
+  readonly verbs: readonly string[];
+}
+
+/** The program itself first, then every verb that is shown to people, and the verbs below it. */
+function verbsOf(command: Command, words: readonly string[]): Verb[] {
+  const shown = command.createHelp().visibleCommands(command);
+  const below = shown.filter((each) => each.name() !== 'help');
+  const verb: Verb = {
+    words,
+    description: command.description(),
+    options: command.options.filter(({ hidden }) => !hidden),
+    verbs: below.map((each) => each.name()),
+  };
+  return [verb, ...below.flatMap((each) => verbsOf(each, [...words, each.name()]))];
+}
+
+const flagsOf = ({ options }: Verb): string[] =>
+  options.flatMap(({ short, long }) => [short, long]).filter((flag) => flag !== undefined);
+
+/** Options after which a path is written. */
+const takesPath = ({ flags }: Option): boolean => /<(dir|prefix|file|url)>/.test(flags);
+
+function bash(name: string, verbs: readonly Verb[]): string {
+  const cases = verbs.map(
+    (verb) =>
+      `        ${shellWord(verb.words.join(' '))}) words=${shellWord([...verb.verbs, ...flagsOf(verb)].join(' '))} ;;`,
+  );
+  const paths = [...new Set(verbs.flatMap(({ options }) => options.filter(takesPath)))]
+    .flatMap(({ short, long }) => [short, long])
+    .filter((flag) => flag !== undefined);
+  const known = verbs.filter(({ words }) => words.length > 0).map(({ words }) => words.join(' '));
+  return `# bash completion for ${name}: source it, or put it into bash-completion's directory.
+_${identifier(name)}() {
+    local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} verb= word words
+    for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        case " \${verb:+$verb }$word" in
+${known.map((words) => `        ${shellWord(` ${words}`)}) verb=${shellWord(words)} ;;`).join('\n')}
+        esac
+    done
+    case "$prev" in
+        ${[...new Set(paths)].join('|')}) compopt -o filenames 2>/dev/null; words= ;;
+        *) words=1 ;;
+    esac
+    # The bash of macOS is 3.2: no mapfile, no compopt.
+    local IFS=$'\\n'
+    if [ -z "$words" ]; then COMPREPLY=($(compgen -f -- "$cur")); return; fi
+    case "$verb" in
+${cases.join('\n')}
+    esac
+    IFS=$' \\n' COMPREPLY=($(IFS=' '; compgen -W "$words" -- "$cur"))
+}
+complete -F _${identifier(name)} ${name}
+`;
+}
+
+function zsh(name: string, verbs: readonly Verb[]): string {
+  const functions = verbs.map((verb) => {
+    const options = verb.options.flatMap((option) =>
+      [option.short, option.long]
+        .filter((flag) => flag !== undefined)
+        .map((flag) => {
+          const value = /[<[]/.test(option.flags)
+            ? `:value:${takesPath(option) ? '_files' : ''}`
+            : '';
+          return shellWord(`${flag}[${bracketed(option.description)}]${value}`);
+        }),
+    );
+    const below = verbs.filter(
+      ({ words }) =>
+        words.length === verb.words.length + 1 && words.join(' ').startsWith(verb.words.join(' ')),
+    );
+    const list = below.map(({ words, description }) =>
+      shellWord(`${words.at(-1) ?? ''}:${description.replaceAll(':', '\\:')}`),
+    );
+    const rest = list.length === 0 ? ["'*:file:_files'"] : ["'1:verb:->verb'", "'*::arg:->arg'"];
+    const states =
+      list.length === 0
+        ? ''
+        : `
+    case $state in
+        verb) local -a verbs=(${list.join(' ')}); _describe verb verbs ;;
+        arg) case $words[1] in
+${below.map(({ words }) => `            ${words.at(-1) ?? ''}) ${functionOf(name, words)} ;;`).join('\n')}
+        esac ;;
+    esac`;
+    return `${functionOf(name, verb.words)}() {
+    local state
+    _arguments -C ${[...options, ...rest].join(' ')}${states}
+}`;
+  });
+  return `#compdef ${name}
+# zsh completion for ${name}: put it into a directory of your $fpath as _${name}.
+${functions.join('\n')}
+${functionOf(name, [])} "$@"
+`;
+}
+
+function fish(name: string, verbs: readonly Verb[]): string {
+  const lines = verbs.flatMap((verb) => {
+    const when = shellWord(condition(verb));
+    const options = verb.options.map((option) => {
+      const flags = [
+        ...(option.short === undefined ? [] : [`-s ${option.short.slice(1)}`]),
+        ...(option.long === undefined ? [] : [`-l ${option.long.slice(2)}`]),
+      ].join(' ');
+      const value = takesPath(option) ? ' -r -F' : /</.test(option.flags) ? ' -x' : '';
+      return `complete -c ${name} -n ${when} ${flags}${value} -d ${shellWord(option.description)}`;
+    });
+    const below = verbs.filter(
+      ({ words }) =>
+        words.length === verb.words.length + 1 &&
+        words.slice(0, -1).join(' ') === verb.words.join(' '),
+    );
+    const list = below.map(
+      ({ words, description }) =>
+        `complete -c ${name} -n ${when} -f -a ${words.at(-1) ?? ''} -d ${shellWord(description)}`,
+    );
+    return [...list, ...options];
+  });
+  return `# fish completion for ${name}: put it into ~/.config/fish/completions/${name}.fish\n${lines.join('\n')}\n`;
+}
+
+const condition = ({ words, verbs }: Verb): string =>
+  words.length === 0
+    ? '__fish_use_subcommand'
+    : [
+        ...words.map((word) => `__fish_seen_subcommand_from ${word}`),
+        ...(verbs.length === 0 ? [] : [`not __fish_seen_subcommand_from ${verbs.join(' ')}`]),
+      ].join('; and ');
+
+const identifier = (text: string): string => text.replaceAll(/\W/g, '_');
+const functionOf = (name: string, words: readonly string[]): string =>
+  `_${identifier([name, ...words].join('_'))}`;
+const shellWord = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+const bracketed = (text: string): string => text.replaceAll(/([[\]:\\])/g, '\\$1');

@@ -1,0 +1,15 @@
+import { Argument, type Command } from 'commander';
+import type { CliContext } from './context.ts';
+
+/** `completion`: what makes a shell complete our verbs and options. */
+export function completionVerb(program: Command, context: CliContext): void {
+  program
+    .command('completion')
+    .description('print the completion script of a shell')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: string) => {
+      const { completionScript, shells } = await import('./completion-scripts.ts');
+      const known = shells.find((each) => each === shell);
+      if (known !== undefined) context.out(completionScript(program, known).trimEnd());
+    });
+}

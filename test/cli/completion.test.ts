@@ -1,0 +1,104 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { run as runProgram } from '../../src/cli/program.ts';
+import { run, succeeded } from '../../src/system/child.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { tryProgram } from '../../src/system/program.ts';
+
+const scripts: Record<string, string> = {};
+beforeAll(async () => {
+  for (const shell of ['bash', 'zsh', 'fish']) scripts[shell] = await printed('completion', shell);
+});
+
+async function printed(...argv: string[]): Promise<string> {
+  const out: string[] = [];
+  const world = {
+    env: {},
+    home: '/nonexistent',
+    assets: '/',
+    out: (line: string) => void out.push(line),
+    err: () => undefined,
+    isTTY: false,
+    signal: new AbortController().signal,
+    clock: systemClock,
+    onStopSignal: () => undefined,
+  };
+  expect(await runProgram(argv, world, '0')).toBe(0);
+  return `${out.join('\n')}\n`;
+}
+
+/** What bash offers after these words. */
+async function offered(...words: string[]): Promise<string[]> {
+  const list = ['linuxkit-builder', ...words].map((word) => `'${word}'`).join(' ');
+  const script = `${scripts['bash'] ?? ''}
+COMP_WORDS=(${list}); COMP_CWORD=${words.length}
+_linuxkit_builder; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const { stdout, stderr } = await run('bash', ['-c', script]);
+  expect(stderr).toBe('');
+  return stdout.trim().split('\n');
+}
+
+describe.runIf(tryProgram('bash') !== undefined)('bash completes', () => {
+  test('verbs', async () => {
+    expect(await offered('st')).toEqual(['start', 'stop', 'status']);
+    expect(await offered('')).toContain('unconfigure');
+  });
+  test('options of a verb', async () => {
+    expect(await offered('configure', '--no')).toEqual(['--no-autostart', '--no-root']);
+    expect(await offered('doctor', '--f')).toEqual(['--faults', '--fix']);
+  });
+  test('verbs below a verb, and their options', async () => {
+    expect(await offered('image', '')).toEqual(expect.arrayContaining(['build', 'verify']));
+    expect(await offered('image', 'build', '--up')).toEqual(['--update']);
+  });
+  test('files after an option that takes one, with spaces in them', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'Jörgs Ordner-'));
+    writeFileSync(join(directory, 'a b.html'), '');
+    try {
+      expect(await offered('boot-report', '--html', join(directory, 'a'))).toEqual([
+        join(directory, 'a b.html'),
+      ]);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+  test('nothing that is hidden', async () =>
+    expect(await offered('configure', '--root')).not.toContain('--root-part'));
+});
+
+test.each(['bash', 'zsh', 'fish'])('%s can read its script', async (shell) => {
+  const text = scripts[shell] ?? '';
+  for (const word of ['explain', 'autostart']) expect(text).toContain(word);
+  if (tryProgram(shell) === undefined) return;
+  await withFile(text, async (path) => {
+    const ran = await run(shell, ['-n', path]);
+    expect(ran.stderr).toBe('');
+    expect(succeeded(ran)).toBe(true);
+  });
+});
+
+test.runIf(tryProgram('fish') !== undefined)('fish completes', () =>
+  withFile(scripts['fish'] ?? '', async (path) => {
+    const offers = async (line: string) => {
+      const script = `source ${path}; complete -C "linuxkit-builder ${line}"`;
+      const { stdout } = await run('fish', ['--no-config', '-c', script]);
+      return stdout.split('\n').map((each) => each.split('\t')[0]);
+    };
+    expect(await offers('st')).toEqual(expect.arrayContaining(['start', 'stop', 'status']));
+    expect(await offers('image b')).toContain('build');
+    expect(await offers('doctor --f')).toContain('--fix');
+  }),
+);
+
+async function withFile(text: string, work: (path: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'completion-'));
+  try {
+    const path = join(directory, 'script');
+    writeFileSync(path, text);
+    await work(path);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}

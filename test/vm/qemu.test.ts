@@ -50,7 +50,7 @@ describe('the command line', () => {
     ['kvm', 'x86_64-linux', 'host'],
     ['hvf', 'aarch64-linux', 'host'],
     ['tcg', 'x86_64-linux', 'max,-cx16'],
-    ['tcg', 'aarch64-linux', 'max'],
+    ['tcg', 'aarch64-linux', 'max,pauth-impdef=on'],
   ] as const)('%s on %s runs CPU %s', (accelerator, system, cpu) => {
     const argv = plan({ system }, accelerator).argv;
     expect(argv[argv.indexOf('-cpu') + 1]).toBe(cpu);

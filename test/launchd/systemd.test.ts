@@ -1,0 +1,96 @@
+/** The same life with a systemd that is not the system's: what it is told, in which order, by the real program. */
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { placesOf } from '../../src/host/places.ts';
+import { unitPath } from '../../src/host/systemd-unit.ts';
+import { snapshot } from '../cli/configure-rig.ts';
+import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await buildProgram();
+});
+afterAll(() => program[Symbol.dispose]());
+
+/**
+ * systemctl: keeps its calls; `start` runs what ExecStart says in a session of its own, as systemd would; `stop` ends it.
+ * A word of ExecStart is quoted as the shell quotes it, so long as it holds no $, % or backslash.
+ */
+const systemctl = `#!/bin/sh
+echo "$*" >>"$0.calls"
+shift
+case $1 in
+start|restart) [ -e "$0.pid" ] || { eval "INVOCATION_ID=x setsid $(sed -n 's/^ExecStart=//p' "$UNIT") >/dev/null 2>&1 &
+echo \\$! >'$0.pid'"; } ;;
+stop|disable) [ ! -e "$0.pid" ] || { kill "$(cat "$0.pid")"; while kill -0 "$(cat "$0.pid")" 2>/dev/null; do sleep 0.05; done; rm "$0.pid"; } ;;
+show) echo LoadState=loaded; echo UnitFileState=enabled; if [ -e "$0.pid" ]; then echo ActiveState=active; else echo ActiveState=inactive; fi ;;
+esac
+`;
+
+function rigOf() {
+  const tree = mkdtempSync(join(tmpdir(), 'Jörgs Linux-'));
+  const bin = mkdtempSync(join(tmpdir(), 'systemctl-'));
+  const places = placesOf(tree);
+  for (const path of [places.home, places.etcNix]) mkdirSync(path, { recursive: true });
+  const unit = unitPath(join(places.home, '.config'));
+  writeFileSync(join(bin, 'systemctl'), systemctl);
+  chmodSync(join(bin, 'systemctl'), 0o755);
+  const env = {
+    PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+    HOME: places.home,
+    UNIT: unit,
+    LINUXKIT_BUILDER_TREE: tree,
+    LINUXKIT_BUILDER_SERVICE: 'systemd',
+    LINUXKIT_BUILDER_DIR: join(tree, 'state dir'),
+  };
+  return {
+    tree,
+    unit,
+    calls: () => readFileSync(join(bin, 'systemctl.calls'), 'utf8').trim().split('\n'),
+    run: (...argv: string[]) =>
+      spawnSync(process.execPath, [program.main, ...argv], { encoding: 'utf8', env }),
+    [Symbol.dispose]() {
+      this.run('stop');
+      rmSync(tree, { recursive: true });
+      rmSync(bin, { recursive: true });
+    },
+  };
+}
+
+describe('with systemd', { timeout: 60_000 }, () => {
+  test('from configure to unconfigure', () => {
+    using rig = rigOf();
+    const before = snapshot(rig.tree);
+    expect(rig.run('configure').status).toBe(0);
+    expect(existsSync(rig.unit)).toBe(false);
+    expect(rig.run('configure', '--autostart').stdout).toContain(`Wrote ${rig.unit}`);
+    expect(rig.run('start').stdout).toMatch(/^Started the daemon by systemd, with pid \d+\.\n$/);
+    expect(rig.run('status').stdout).toContain('systemd: starts it at login');
+    expect(rig.run('stop').stdout).toMatch(/^Stopped; systemd starts it again/);
+    expect(rig.run('status').status).toBe(69);
+    expect(rig.run('start').stdout).toContain('by systemd');
+    expect(rig.run('unconfigure', '--purge', '--yes').status).toBe(0);
+    expect(snapshot(rig.tree)).toEqual(before);
+    expect(rig.calls().filter((call) => !call.includes('show'))).toEqual([
+      '--user daemon-reload',
+      '--user enable linuxkit-builder.service',
+      '--user restart linuxkit-builder.service',
+      '--user stop linuxkit-builder.service',
+      '--user daemon-reload',
+      '--user enable linuxkit-builder.service',
+      '--user start linuxkit-builder.service',
+      '--user disable --now linuxkit-builder.service',
+    ]);
+  });
+});

@@ -14,13 +14,14 @@ const endMark = '# <<< linuxkit-builder';
 /** The file with the block holding exactly these lines: replaced where it stands if that place is right, else moved there. */
 export function withBlock(file: Uint8Array, lines: readonly string[], position: Position): Buffer {
   const text = textOf(file);
-  const eol = text.includes('\r\n') ? '\r\n' : '\n';
-  const block = [beginMark, ...lines.map(bytesAsText), endMark].join(eol);
   const found = findBlocks(text);
+  const others = cut(text, found);
+  const eol = others.includes('\r\n') ? '\r\n' : '\n';
+  const block = [beginMark, ...lines.map(bytesAsText), endMark].join(eol);
   const [only] = found;
   if (only !== undefined && found.length === 1 && (position === 'last' || only.start === 0))
     return bytesOf(text.slice(0, only.start) + block + text.slice(only.textEnd));
-  return bytesOf(insert(cut(text, found), block, position, eol));
+  return bytesOf(insert(others, block, position, eol));
 }
 
 /** The file without the block: what it was before withBlock, byte for byte. */
@@ -76,11 +77,17 @@ function findBlocks(text: string): Span[] {
 
 function cut(text: string, blocks: readonly Span[]): string {
   return blocks.reduceRight((rest, { start, textEnd, end }) => {
-    const unfinished = end === textEnd;
     const before = rest.slice(0, start);
-    return (unfinished ? before.replace(/\r?\n$/, '') : before) + rest.slice(end);
+    return (end === textEnd ? withoutBreak(before, eolOf(rest, start)) : before) + rest.slice(end);
   }, text);
 }
+
+/** The line break that a block was written with: the one before it, when that is ours, is the same. */
+const eolOf = (text: string, start: number): string =>
+  text.startsWith('\r\n', start + beginMark.length) ? '\r\n' : '\n';
+
+const withoutBreak = (text: string, eol: string): string =>
+  text.endsWith(eol) ? text.slice(0, -eol.length) : text;
 
 // One character a byte, so that nothing is lost on the way.
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');

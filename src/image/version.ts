@@ -15,11 +15,14 @@ function partsOf(version: string) {
   const rest = version.slice(colon + 1);
   const dash = rest.lastIndexOf('-');
   return {
-    epoch: colon < 0 ? 0 : Number(version.slice(0, colon)),
+    epoch: epochOf(version.slice(0, Math.max(0, colon))),
     upstream: dash < 0 ? rest : rest.slice(0, dash),
     revision: dash < 0 ? '' : rest.slice(dash + 1),
   };
 }
+
+/** An epoch that is no number counts as none: nothing is to be neither older, equal nor newer. */
+const epochOf = (text: string): number => (/^\d{1,9}$/.test(text) ? Number(text) : 0);
 
 /** Runs of other characters and runs of digits by turns, the first difference decides. */
 function compareParts(a: string, b: string): number {

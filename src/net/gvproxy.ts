@@ -77,14 +77,18 @@ async function readyForQemu({ layout, clock, signal }: NetworkInput & ReadyOptio
 /** Whether the API answers a request, whatever it says. */
 function answers(path: string, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ path, signal });
+    // Not connect's own signal: it would keep a listener for each question.
+    const socket = connect({ path });
     const settle = (value: boolean) => {
+      signal.removeEventListener('abort', onAbort);
       socket.destroy();
       resolve(value);
     };
+    const onAbort = () => settle(false);
+    signal.addEventListener('abort', onAbort, { once: true });
     socket.write('GET /services/forwarder/all HTTP/1.0\r\n\r\n');
     socket.once('data', (chunk) => settle(chunk.toString('latin1').startsWith('HTTP/')));
-    socket.once('end', () => settle(false)).once('error', () => settle(false));
+    socket.once('end', () => settle(false)).on('error', () => settle(false));
   });
 }
 

@@ -1,0 +1,131 @@
+/** The guest's console: whatever a guest writes, however it comes in pieces. */
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect } from 'vitest';
+import { failureOfStage, readLine } from '../../src/guest/boot.ts';
+import { plainText } from '../../src/guest/console-log.ts';
+import { openConsole } from '../../src/guest/console.ts';
+import { unreadInRing } from '../../src/guest/last-words.ts';
+import { Answer } from '../../src/guest/probe-answer.ts';
+import { LineSplitter } from '../../src/system/tail.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+import { RingFile } from '../rig/hyperkit/ring-file.ts';
+import { anyBytes, chunked, garbled, holds } from './property.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'fuzz-console-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const boot = [
+  'linuxkit-builder: stage=disk uptime=1.25\r\n',
+  '[    0.000000] Linux version 6.1.0 (x@y)\r\r\n<6>[    1.5] linuxkit-builder: stage=init uptime=1\n',
+  'linuxkit-builder: failed=disk-broken uptime=2 reason=odd\nKernel panic - not syncing: no init\n',
+];
+const output = fc.oneof(
+  anyBytes(),
+  garbled(boot, ['\r\n', '\r\r\n', '\x1b[2J', '\x1b]0;', '\xc3', '\xe2\x80\xae']),
+);
+
+const splitAll = (chunks: readonly Uint8Array[], max?: number): string[] => {
+  const splitter = new LineSplitter(max);
+  return [...chunks.flatMap((chunk) => splitter.push(chunk)), ...splitter.end()];
+};
+
+describe('lines', () => {
+  holds(
+    'are the same however the bytes come',
+    3000,
+    fc.property(chunked(output), fc.integer({ min: 1, max: 60 }), ({ whole, chunks }, max) => {
+      expect(splitAll(chunks, max)).toEqual(splitAll([whole], max));
+      for (const line of splitAll(chunks, max)) {
+        expect(line).not.toMatch(/[\r\n\0]/);
+        expect(Buffer.byteLength(line.replaceAll('\ufffd', '?'))).toBeLessThanOrEqual(max + 6);
+      }
+    }),
+  );
+  holds(
+    'steer no terminal',
+    2000,
+    fc.property(output, (bytes) => {
+      for (const line of splitAll([bytes]).map(plainText))
+        expect(line).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/);
+    }),
+  );
+  holds(
+    'are milestones or not',
+    2000,
+    fc.property(output, (bytes) => {
+      for (const line of splitAll([bytes])) {
+        const milestone = readLine(line);
+        if (milestone?.type === 'stage' || milestone?.type === 'failed') {
+          expect(milestone.name).toMatch(/^[a-z][a-z0-9-]*$/);
+          expect(milestone.uptimeS).toBeGreaterThanOrEqual(0);
+        }
+        if (milestone?.type === 'failed') expect(failureOfStage(milestone).hint).not.toBe('');
+      }
+    }),
+  );
+});
+
+describe('a console file', () => {
+  const kind = fc.constantFrom('append' as const, 'ring' as const);
+  let number = 0;
+  holds(
+    'gives its lines, however it grows',
+    60,
+    fc.asyncProperty(chunked(output), kind, async ({ whole, chunks }, how) => {
+      // A ring takes zeros for what was never written.
+      fc.pre(how === 'append' || !whole.includes(0));
+      const clock = new FakeClock();
+      const path = join(dir, `console-${number++}`);
+      const texts: string[] = [];
+      const console = openConsole({
+        ...{ path, logPath: join(dir, 'log'), kind: how, clock },
+        onLine: ({ text }) => texts.push(text),
+      });
+      const ring = how === 'ring' ? new RingFile(path) : undefined;
+      for (const chunk of chunks) {
+        if (ring === undefined) appendFileSync(path, chunk);
+        else ring.write(chunk);
+        console.poke();
+      }
+      await console.close();
+      ring?.close();
+      const expected = splitAll([whole]).map(plainText);
+      expect(texts).toEqual(expected);
+      expect(clock.pending).toBe(0);
+    }),
+  );
+  const texts = fc.array(fc.constantFrom('a', 'b', 'c', 'boot', ''), { maxLength: 12 });
+  holds(
+    'that was left unread gives no line that is not there',
+    1000,
+    fc.property(texts, texts, (lines, known) => {
+      const unread = unreadInRing(lines, known);
+      expect(unread.length).toBeLessThanOrEqual(lines.length);
+      for (const line of unread) expect(lines).toContain(line);
+    }),
+  );
+});
+
+describe('a probe’s answer', () => {
+  const nix = Buffer.from('1767323045.123456789\noixd\0\0\0\0\x25\x01\0\0\0\0\0\0', 'latin1');
+  holds(
+    'means the same however it comes, and is soon enough or garbled',
+    1000,
+    fc.property(
+      chunked(fc.oneof(garbled([nix], ['%N', '.']), anyBytes(200))),
+      ({ whole, chunks }) => {
+        const clock = new FakeClock();
+        const [once, pieces] = [new Answer(clock), new Answer(clock)];
+        once.take(whole);
+        let done = false;
+        for (const chunk of chunks) done ||= pieces.take(chunk);
+        expect(pieces.clockOffsetMs()).toEqual(once.clockOffsetMs());
+        expect(Number.isNaN(pieces.clockOffsetMs())).toBe(false);
+        if (!done) expect(pieces.fromNix).toBe(false);
+      },
+    ),
+  );
+});

@@ -72,6 +72,8 @@ function networkLeftover({ layout }: LeftBehind): Leftover {
     lock: layout.networkLock,
     pid: pidFiles(layout, driver?.name ?? 'vpnkit'),
     program: driver?.name ?? 'vpnkit',
+    orPrograms: networkDrivers.map(({ name }) => name),
+    ...(live === undefined ? {} : { graceMs: live.graceMs }),
     stale: networkDrivers.flatMap((each) => each.stale(layout)),
     askToEnd: () => Promise.reject(new Error('a network program cannot be asked')),
   };

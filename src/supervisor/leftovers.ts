@@ -17,6 +17,10 @@ export interface Leftover {
   readonly pid: PidFiles;
   /** Base name of the program that we would have started; a holder that runs anything else is not touched. */
   readonly program: string;
+  /** Others of ours that may hold the same lock. */
+  readonly orPrograms?: readonly string[];
+  /** How long SIGTERM is worth waiting; default 5 s. */
+  readonly graceMs?: number;
   /** Sockets and files that are stale once it is gone. */
   readonly stale: readonly string[];
   /** Asks it to end in order; may fail. */
@@ -56,10 +60,11 @@ async function endHolder(
   );
   if ((await free(await asked)) === 'held')
     return log('info', 'leftover-ended', { what: left.what, by: 'asking' });
-  if (pid === undefined || holder?.program !== left.program)
+  const ours = [left.program, ...(left.orPrograms ?? [])];
+  if (pid === undefined || holder === undefined || !ours.includes(holder.program))
     throw new Failed(stays(left, pid, holder?.program));
   for (const [name, ms] of [
-    ['SIGTERM', patience.terminated],
+    ['SIGTERM', left.graceMs ?? patience.terminated],
     ['SIGKILL', patience.killed],
   ] as const) {
     signalGroup(pid, name);

@@ -25,7 +25,18 @@ export async function until(
     if (await fact()) return 'held';
     if (end.seen) return 'ended';
     if (clock.monotonic() >= deadline) return 'timed-out';
-    const nap = clock.sleep(everyMs, signal);
-    await (ended === undefined ? nap : Promise.race([nap, ended]));
+    if (ended === undefined) await clock.sleep(everyMs, signal);
+    else await nap(everyMs, ended, options);
+  }
+}
+
+/** Sleeps, or wakes at the end; no timer stays behind, which would keep a daemon that has nothing more to do. */
+async function nap(ms: number, ended: Promise<unknown>, { clock, signal }: Until): Promise<void> {
+  const over = new AbortController();
+  const either = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
+  try {
+    await Promise.race([clock.sleep(ms, either), ended]);
+  } finally {
+    over.abort();
   }
 }

@@ -1,0 +1,190 @@
+/**
+ * Random lives of the real Supervisor, with real processes in place of QEMU and a clock that is moved by hand; what must hold in
+ * each of them is checked at each new status and at the end.
+ */
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import { defaultPolicy } from '../../src/supervisor/backoff.ts';
+import { readStatus, type Status } from '../../src/supervisor/status.ts';
+import { Supervisor } from '../../src/supervisor/supervisor.ts';
+import { silent } from '../../src/system/log.ts';
+import { identify } from '../../src/system/process.ts';
+import { holds } from '../fuzz/property.ts';
+import { World } from './world.ts';
+
+type Deed =
+  | { readonly do: 'boot' | 'panic' | 'kill' | 'pause' | 'fill' | 'resume' | 'hang-up' }
+  | {
+      readonly do:
+        'restart' | 'stop' | 'hurry' | 'deafen' | 'mute' | 'spoil' | 'mend' | 'drain' | 'settle';
+    }
+  | { readonly do: 'pass' | 'sleep'; readonly ms: number };
+
+const plain = fc.constantFrom(
+  ...(['boot', 'boot', 'boot', 'panic', 'kill', 'pause', 'fill', 'resume', 'hang-up'] as const),
+  ...(['restart', 'deafen', 'mute', 'spoil', 'mend', 'drain', 'settle', 'settle'] as const),
+);
+const deed: fc.Arbitrary<Deed> = fc.oneof(
+  { weight: 20, arbitrary: plain.map((what) => ({ do: what })) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.nat(70_000) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('sleep' as const), ms: fc.nat(36_000_000) }),
+  },
+);
+
+/** One daemon's life, from its start to its end. */
+class Life {
+  readonly #world: World;
+  readonly #supervisor: Supervisor;
+  readonly seen: Status[] = [];
+  isOver = false;
+
+  constructor(world: World) {
+    this.#world = world;
+    const daemon = identify(process.pid);
+    if (daemon === undefined) throw new Error('this process cannot see itself');
+    const { layout, clock, config } = world;
+    const onStatus = (status: Status) => this.#check(status);
+    const options = { layout, clock, log: silent, policy: defaultPolicy, daemon, onStatus };
+    this.#supervisor = new Supervisor(options, { config, problems: [] });
+    void this.#supervisor.left.then(() => (this.isOver = true));
+    this.#supervisor.dispatch({ type: 'start' });
+  }
+
+  get #now(): Status | undefined {
+    return this.seen.at(-1);
+  }
+
+  async perform(what: Deed): Promise<void> {
+    const world = this.#world;
+    switch (what.do) {
+      case 'boot':
+        await this.#until((phase) => phase !== 'starting');
+        for (const stage of ['init', 'agent', 'nix', 'sshd'])
+          world.say(`linuxkit-builder: stage=${stage} uptime=1`);
+        return this.#until((phase) => phase !== 'booting');
+      case 'panic':
+        return world.say('Kernel panic - not syncing: odd');
+      case 'kill':
+        return world.kill('SIGKILL');
+      case 'pause':
+        return world.tell('STOP');
+      case 'fill':
+        world.tell('BLOCK_IO_ERROR', { action: 'stop', nospace: true });
+        return world.tell('STOP');
+      case 'resume':
+        return world.tell('RESUME');
+      case 'hang-up':
+        return world.hangUp();
+      case 'deafen':
+        world.isDeaf = true;
+        return;
+      case 'mute':
+        world.isMute = true;
+        return;
+      case 'spoil':
+        return world.spoil();
+      case 'mend':
+        world.mend();
+        return this.#supervisor.settle({ config: world.config, problems: [] });
+      case 'drain':
+        return this.#supervisor.drain(true);
+      case 'hurry':
+      case 'stop':
+        this.#supervisor.dispatch({ type: 'stop' });
+        return what.do === 'hurry' ? this.#supervisor.hurry() : undefined;
+      case 'restart':
+        return this.#supervisor.dispatch({ type: 'restart', why: 'a test' });
+      case 'settle':
+        return this.#until((phase) => !['starting', 'stopping'].includes(phase));
+      case 'pass':
+        return this.#pass(what.ms);
+      case 'sleep':
+        await world.clock.jump(what.ms);
+        return this.#supervisor.woke(what.ms);
+    }
+  }
+
+  /** The end that is asked for comes, and nothing is left. */
+  async end(): Promise<void> {
+    const { clock, layout } = this.#world;
+    this.#supervisor.dispatch({ type: 'stop' });
+    const asked = clock.monotonic();
+    // Real processes end in real time: the clock goes slowly when it would be late.
+    const late = () => clock.monotonic() - asked - 20_000;
+    while (!this.isOver && late() <= 5_000) await this.#step(late() < 0 ? 20 : 1);
+    expect(this.isOver).toBe(true);
+    expect(this.#now?.phase).toBe('stopped');
+    expect(this.#world.vms()).toEqual([]);
+    expect(this.#world.isVmLocked).toBe(false);
+    await clock.advance(0);
+    expect(clock.due).toEqual([]);
+    expect(readStatus(layout)).toMatchObject({ status: { phase: 'stopped' } });
+  }
+
+  async #step(ms: number): Promise<void> {
+    await this.#world.clock.advance(ms);
+    this.#world.tick();
+    this.#supervisor.tick();
+    expect(this.#world.vms().length).toBeLessThanOrEqual(1);
+  }
+
+  async #pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= 1_000) await this.#step(Math.min(left, 1_000));
+  }
+
+  async #until(isSo: (phase: string) => boolean): Promise<void> {
+    const { clock } = this.#world;
+    const begun = clock.monotonic();
+    while (!this.isOver && !isSo(this.#now?.phase ?? '')) {
+      await this.#step(5);
+      if (clock.monotonic() - begun > 300_000) throw new Error('it is wedged');
+    }
+  }
+
+  /** Each record is whole, is the one that was meant, and follows from the one before. */
+  #check(status: Status): void {
+    const before = this.#now;
+    this.seen.push(status);
+    const written = JSON.parse(readFileSync(this.#world.layout.status, 'utf8')) as Status;
+    expect(written).toEqual(JSON.parse(JSON.stringify(status)));
+    const { phase, attempt = 0 } = status;
+    expect(attempt).toBeLessThanOrEqual(defaultPolicy.maxAttempts);
+    if (phase === 'ready' && before?.phase !== 'ready')
+      expect(this.#world.starts).toBeGreaterThan(0);
+    if (phase === 'backing-off') {
+      const wait = Date.parse(status.until ?? '') - Date.parse(status.since);
+      expect(wait).toBeGreaterThanOrEqual(defaultPolicy.firstDelayMs);
+      expect(wait).toBeLessThanOrEqual(defaultPolicy.maxDelayMs);
+    }
+    // The first reason is kept: what ended a start is what is waited or given up for.
+    const because = before?.phase === 'stopping' ? before.because : undefined;
+    if (phase === 'backing-off' && before?.phase === 'stopping')
+      expect(status.because).toEqual(because);
+    if (phase === 'failed' && before?.phase === 'stopping')
+      expect(status.because?.kind).toBe(because?.kind);
+    if (phase === 'stopping' && before?.phase === 'stopping' && because !== undefined)
+      expect([undefined, because.kind]).toContain(status.because?.kind);
+    // Nobody gets ready without having booted.
+    if (phase === 'ready') expect(['booting', 'paused', 'ready']).toContain(before?.phase);
+  }
+}
+
+holds(
+  'never two, never orphaned, never wedged: whatever happens in whatever order',
+  8,
+  fc.asyncProperty(fc.array(deed, { minLength: 1, maxLength: 25, size: 'max' }), async (deeds) => {
+    await using world = await World.make();
+    const life = new Life(world);
+    for (const what of deeds) if (!life.isOver) await life.perform(what);
+    await life.end();
+    // The next daemon finds nothing in its way.
+    world.mend();
+    const next = new Life(world);
+    await next.perform({ do: 'boot' });
+    expect(next.seen.at(-1)?.phase).toBe('ready');
+    await next.end();
+  }),
+);

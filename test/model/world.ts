@@ -1,0 +1,182 @@
+/**
+ * A world for the real Supervisor, with the real driver of QEMU: programs named as QEMU and ssh on a PATH of its own, of which
+ * the first is a shell that waits and the second answers as a ready guest does. What QEMU and the guest's agent would say on their
+ * sockets is said here.
+ */
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { parseConfig, type Config } from '../../src/config/config.ts';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { ensureIdentity } from '../../src/guest/identity.ts';
+import { hostFacts } from '../../src/system/host.ts';
+import { isLocked } from '../../src/system/lock.ts';
+import { identify } from '../../src/system/process.ts';
+import { FakeAgent } from '../fakes/fake-agent.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+import { fakeKernel } from '../fakes/fake-image.ts';
+
+export class World implements AsyncDisposable {
+  readonly clock = new FakeClock();
+  readonly layout: Layout;
+  readonly config: Config;
+  /** Whether the guest hears the power button and its agent obeys. */
+  isDeaf = false;
+  /** Whether its agent says nothing any more. */
+  isMute = false;
+  readonly #root: string;
+  readonly #agent: FakeAgent;
+  readonly #qmp: Server;
+  readonly #image: string;
+  readonly #guestTime: string;
+  #monitors: Socket[] = [];
+  readonly #path = process.env['PATH'];
+
+  static async make(): Promise<World> {
+    const root = mkdtempSync(join(tmpdir(), 'model-'));
+    const agent = await FakeAgent.listen(join(root, 'agent'));
+    const world = new World(root, agent);
+    await new Promise<void>((resolve) => world.#qmp.listen(join(root, 'qmp'), resolve));
+    mkdirSync(world.layout.state, { recursive: true });
+    await ensureIdentity(world.layout);
+    world.#writePrograms();
+    return world;
+  }
+
+  private constructor(root: string, agent: FakeAgent) {
+    this.#root = root;
+    this.#agent = agent;
+    this.layout = layoutOf(join(root, 's'));
+    this.#image = join(root, 'image');
+    this.#guestTime = join(root, 'time');
+    const settings = { accelerator: 'tcg', bundle: this.#image, diskGiB: 2, port: 1 };
+    const parsed = parseConfig(JSON.stringify(settings), hostFacts(root));
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+    // A free port for the door.
+    this.config = { ...parsed.config, port: 0 };
+    agent.odd = ({ execute }) => {
+      if (execute === 'guest-get-time') agent.timeNs = BigInt(this.clock.now()) * 1_000_000n;
+      if (execute !== 'guest-shutdown') return this.isMute ? '' : undefined;
+      if (!this.isDeaf) this.kill('SIGTERM');
+      return '';
+    };
+    this.#qmp = createServer((socket) => this.#serve(socket));
+  }
+
+  /** VM processes that live now. */
+  vms(): number[] {
+    const started = lines(join(this.#root, 'started')).map(Number);
+    return started.filter((pid) => identify(pid) !== undefined);
+  }
+
+  /** VM processes that ever began. */
+  get starts(): number {
+    return lines(join(this.#root, 'started')).length;
+  }
+
+  get isVmLocked(): boolean {
+    return isLocked(this.layout.vmLock);
+  }
+
+  kill(name: NodeJS.Signals): void {
+    for (const pid of this.vms()) process.kill(-pid, name);
+    this.hangUp();
+  }
+
+  /** The guest writes to its console. */
+  say(line: string): void {
+    if (this.vms().length > 0) appendFileSync(this.layout.consoleRing, `${line}\r\n`);
+  }
+
+  /** QEMU says that something happened. */
+  tell(event: string, data: object = {}): void {
+    for (const socket of this.#monitors) socket.write(`${JSON.stringify({ event, data })}\n`);
+  }
+
+  /** Takes the image's kernel away. */
+  spoil(): void {
+    rmSync(`${this.#image}-kernel`, { force: true });
+  }
+
+  /** All is as it should be again. */
+  mend(): void {
+    writeFileSync(`${this.#image}-kernel`, fakeKernel('6.1'));
+    this.isDeaf = this.isMute = false;
+  }
+
+  hangUp(): void {
+    for (const socket of this.#monitors) socket.destroy();
+    this.#agent.hangUp();
+  }
+
+  /** The guest's clock goes with ours. */
+  tick(): void {
+    writeFileSync(this.#guestTime, (this.clock.now() / 1000).toFixed(3));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.kill('SIGKILL');
+    process.env['PATH'] = this.#path;
+    this.#agent.close();
+    await new Promise((resolve) => this.#qmp.close(resolve));
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+
+  #serve(socket: Socket): void {
+    this.#monitors.push(socket);
+    socket.on('error', () => undefined);
+    socket.on('close', () => (this.#monitors = this.#monitors.filter((each) => each !== socket)));
+    socket.write('{"QMP":{}}\n');
+    socket.on('data', (chunk: Buffer) => {
+      for (const line of chunk.toString().trim().split('\n')) {
+        const { execute, id } = JSON.parse(line) as { execute: string; id: number };
+        if (execute === 'system_powerdown' && !this.isDeaf) this.kill('SIGTERM');
+        const forward = 'TCP[HOST_FORWARD] 12 127.0.0.1 9 10.0.2.15 22 0 0';
+        const value = execute === 'human-monitor-command' ? forward : {};
+        if (!socket.destroyed) socket.write(`${JSON.stringify({ return: value, id })}\n`);
+        if (execute === 'cont') this.tell('RESUME');
+      }
+    });
+  }
+
+  #writePrograms(): void {
+    const programs = join(this.#root, 'bin');
+    mkdirSync(programs);
+    const write = (name: string, text: string) => {
+      writeFileSync(join(programs, name), text);
+      chmodSync(join(programs, name), 0o755);
+    };
+    const link = (name: string, path: string) => `ln -s '${join(this.#root, name)}' '${path}'`;
+    const { qmp, agent } = this.layout;
+    const vm = `#!/bin/sh\necho $$ >>'${join(this.#root, 'started')}'\n${link('agent', agent)}\n${link('qmp', qmp)}\nexec sleep 600\n`;
+    for (const name of ['qemu-system-x86_64', 'qemu-system-aarch64']) write(name, vm);
+    const seconds = `$(cat '${this.#guestTime}')`;
+    write(
+      'ssh',
+      `#!/bin/sh\necho ${seconds}\nprintf 'oixd\\0\\0\\0\\0\\45\\1\\0\\0\\0\\0\\0\\0'\nexec sleep 60\n`,
+    );
+    this.tick();
+    process.env['PATH'] = `${programs}:${this.#path ?? ''}`;
+    this.mend();
+    writeFileSync(`${this.#image}-initrd.img`, gzipSync('initrd'));
+    writeFileSync(`${this.#image}-cmdline`, 'quiet\n');
+  }
+}
+
+function lines(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').trim().split('\n').filter(Boolean);
+  } catch {
+    return [];
+  }
+}

@@ -13,6 +13,8 @@ import {
   type Builder,
 } from '../host/configure.ts';
 import { applyDirectoryChange, directoryChanges, directoryProblems } from '../host/directories.ts';
+import { withLegacy } from './configure-legacy.ts';
+import { setAside } from '../host/legacy.ts';
 import { effectLines, effectsOf } from '../host/effects.ts';
 import { featureProblems, featureWarnings } from '../host/features.ts';
 import { readInstalled, refuseSecondUser, type Owner } from '../host/installed.ts';
@@ -20,27 +22,18 @@ import { placesOf, rootLayout, type Places } from '../host/places.ts';
 import { rootNeeds, settleRoot } from '../host/root-files.ts';
 import { rootFiles, type RootAnswer } from '../host/root-part.ts';
 import { describeNix, type NixVariant } from '../host/nix-variant.ts';
-import { newSettings, type Asked } from '../host/settings.ts';
+import { newSettings } from '../host/settings.ts';
 import { warningsOf } from '../host/warnings.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { readIfThere, sizeIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
 import { inSection } from '../system/lock.ts';
+import type { ConfigureFlags } from './configure-flags.ts';
 import { dropService } from './configure-service.ts';
 import type { CliContext } from './context.ts';
 import { guestHasKvm } from './guest-kvm.ts';
 import { findNix } from './nix.ts';
 import { serviceFiles } from './service.ts';
-
-export interface ConfigureFlags {
-  /** The state directory. */
-  readonly root: string;
-  readonly asked: Asked;
-  readonly dryRun: boolean;
-  readonly verbose: boolean;
-  readonly quiet: boolean;
-  readonly skipRoot: boolean;
-}
 
 /** One run: what was asked, where, and what was said of it. */
 interface Run {
@@ -54,7 +47,8 @@ interface Run {
 }
 
 /** Checks all of it, then changes what differs and says what that was. */
-export async function runConfigure(flags: ConfigureFlags, context: CliContext): Promise<void> {
+export async function runConfigure(given: ConfigureFlags, context: CliContext): Promise<void> {
+  const { flags, legacy } = withLegacy(given);
   const kvm = await guestHasKvm(layoutOf(flags.root), context);
   const settings = check(flags, kvm);
   const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
@@ -88,6 +82,8 @@ export async function runConfigure(flags: ConfigureFlags, context: CliContext): 
     });
   } else {
     const old = currentConfig(flags);
+    if (legacy !== undefined)
+      run.say(`Set aside what was linuxkit-nix's: ${setAside(run.layout, legacy)}`);
     const builder = await userPart(run);
     await rootPart(run, builder);
     await adviseRestart(run, old, builder.config);

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { defaultStateDirectory } from '../config/layout.ts';
 import { Exit, Failed } from '../system/failure.ts';
-import type { ConfigureFlags } from './configure-run.ts';
+import type { ConfigureFlags } from './configure-flags.ts';
 import { directoryOption, type CliContext } from './context.ts';
 
 interface Options {
@@ -20,6 +20,7 @@ interface Options {
   readonly bundle?: string;
   /** Undefined when neither flag is given. */
   readonly autostart?: boolean;
+  readonly takeOver?: boolean;
   readonly dryRun?: boolean;
   readonly verbose?: boolean;
   readonly quiet?: boolean;
@@ -45,6 +46,7 @@ export function configureVerb(program: Command, context: CliContext): void {
     .option('--bundle <prefix>', 'kernel, initrd and cmdline of another guest')
     .option('--autostart', 'start the daemon at login, by launchd or systemd (default on macOS)')
     .option('--no-autostart', 'leave starting it to you')
+    .option('--take-over', 'go on from a state directory of linuxkit-nix, with its settings')
     .option('--dry-run', 'show every change as a diff, and make none')
     .option('--no-root', "leave root's files, and tell the command that writes them")
     .option('-v, --verbose', 'name the files that need no change too')
@@ -97,6 +99,7 @@ function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
       bundle: bundle === undefined ? undefined : resolve(bundle),
       autostart: options.autostart,
     },
+    takeOver: options.takeOver === true,
     dryRun: options.dryRun === true,
     verbose: options.verbose === true,
     quiet: options.quiet === true,

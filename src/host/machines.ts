@@ -5,6 +5,7 @@
 import { alias, bareKey, guestUser } from './ssh.ts';
 import type { ReplacedLine } from './file-change.ts';
 import { withBlock } from './managed-block.ts';
+import { strayLines, withoutStrays } from './stray-lines.ts';
 
 /** `old`: splits at `;` before it takes comments away, whole speed factors only. `new`: the other way round, floats too. */
 export type Rules = 'old' | 'new';
@@ -61,33 +62,17 @@ export function machinesLine({ system, maxJobs, features, hostPublicKey }: LineO
 }
 
 /** The file with our line in its block; lines for our alias from before there was a block are replaced by it. */
-export function withMachine(file: Uint8Array, line: string): Buffer {
-  const kept = linesOf(file).filter(({ isStray }) => !isStray);
-  const text = kept.map(({ text }) => text).join('');
-  return withBlock(Buffer.from(text, 'latin1'), [line], 'last');
-}
+export const withMachine = (file: Uint8Array, line: string): Buffer =>
+  withBlock(withoutStrays(file, isOurs), [line], 'last');
 
 /** The lines that withMachine takes out. */
-export const strayMachines = (file: Uint8Array): ReplacedLine[] =>
-  linesOf(file).flatMap(({ text, isStray }, line) => (isStray ? [{ line, text }] : []));
+export const strayMachines = (file: Uint8Array): ReplacedLine[] => strayLines(file, isOurs);
 
 /** True when the builder is in the list, in whoever's words. */
 export const hasBuilder = (file: Uint8Array): boolean =>
   parseMachines(Buffer.from(file).toString('latin1'), 'new').machines.some(({ store }) =>
     new RegExp(`(^|[/@])${alias}$`).test(store),
   );
-
-function linesOf(file: Uint8Array): { readonly text: string; readonly isStray: boolean }[] {
-  let inBlock = false;
-  const lines = Buffer.from(file)
-    .toString('latin1')
-    .split(/(?<=\n)/);
-  return lines.map((text) => {
-    if (text.startsWith('# >>> linuxkit-builder')) inBlock = true;
-    if (text.startsWith('# <<< linuxkit-builder')) inBlock = false;
-    return { text, isStray: !inBlock && isOurs(text) };
-  });
-}
 
 /** `ssh://nix-linuxkit ...`, `root@nix-linuxkit ...`: nobody else has this alias. */
 const isOurs = (line: string): boolean =>

@@ -12,11 +12,13 @@ import {
   type Examined,
   type WantedFile,
 } from './file-change.ts';
+import { isLegacyInclude } from './legacy.ts';
 import { withBlock } from './managed-block.ts';
 import { ownerSchema, readInstalled, recordInstalled, refuseSecondUser } from './installed.ts';
 import { hasBuilder, parseMachines, strayMachines, withMachine } from './machines.ts';
 import { rootLayout } from './places.ts';
 import { directoryReceipts, receiptOf, receiptsOf } from './receipts.ts';
+import { strayLines, withoutStrays } from './stray-lines.ts';
 import { includeLine, knownHostsLine, sshConfig } from './ssh.ts';
 
 const absolute = v.pipe(v.string(), v.regex(/^\/[^"\n]*$/));
@@ -112,8 +114,8 @@ export function includeFile(path: string, line: string, purpose: string): Wanted
     content: {
       kind: 'block',
       lines: [line],
-      edit: (now) => withBlock(now, [line], 'first'),
-      replaces: () => [],
+      edit: (now) => withBlock(withoutStrays(now, isLegacyInclude), [line], 'first'),
+      replaces: (now) => strayLines(now, isLegacyInclude),
       isThere: (now) => Buffer.from(now).toString('utf8').includes(line),
     },
     mode: 0o600,

@@ -316,3 +316,55 @@ describe.runIf(asRoot)('configure meets', () => {
     });
   });
 });
+
+describe.runIf(asRoot)('a directory of linuxkit-nix', () => {
+  /** As its configure.sh leaves it, with what it adds to files of others. */
+  function legacyRig() {
+    const rig = configureRig();
+    const put = (path: string, text: string) => {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text);
+    };
+    const { root, disk } = rig.layout;
+    put(join(root, 'configure'), 'FEATURES=kvm,big-parallel\nSIZE=30\nMEM=2048\nVERBOSE=\n');
+    put(join(root, 'keys/client'), 'KEY');
+    put(join(root, 'keys/known_host'), '[localhost]:24083 x');
+    put(join(root, 'server-config.tar'), 'tar');
+    put(disk, 'its blocks');
+    put(rig.root.ssh, `Include ${rig.places.rootHome}//.ssh/nix-linuxkit-ssh-config\nHost a\n`);
+    put(rig.root.machines, 'ssh://a\n\nssh://nix-linuxkit x86_64-linux /k/client 1 1 kvm\n');
+    return rig;
+  }
+
+  test('is not touched unasked', async () => {
+    using rig = legacyRig();
+    const before = rig.snapshot();
+    const { failure } = await rig.run();
+    expect(failure).toMatchObject({ kind: 'legacy-directory', exit: 64 });
+    expect(failure?.hint).toContain('--take-over');
+    expect(rig.snapshot()).toEqual(before);
+  });
+
+  test('is taken over with its settings; nothing is lost, and its lines come back at a removal', async () => {
+    using rig = legacyRig();
+    const before = rig.snapshot();
+    const { out, failure } = await rig.run('--take-over', '-m', '1024');
+    expect(failure).toBeUndefined();
+    expect(JSON.parse(rig.read(rig.layout.config))).toEqual({
+      diskGiB: 30,
+      memoryMiB: 1024,
+      features: ['big-parallel'],
+    });
+    const aside = join(rig.layout.root, 'linuxkit-nix');
+    expect(out.join('\n')).toContain(`Set aside what was linuxkit-nix's: ${aside}`);
+    expect(rig.read(join(aside, 'nix-disk'))).toBe('its blocks');
+    expect(rig.read(join(aside, 'keys/client'))).toBe('KEY');
+    expect(rig.read(rig.root.ssh)).not.toContain('nix-linuxkit-ssh-config');
+    expect(rig.read(rig.root.machines)).not.toContain('/k/client');
+    expect((await rig.run()).out).toEqual(['Nothing to change.']);
+    await rig.unconfigure();
+    const name = (path: string) => path.slice(rig.tree.length + 1);
+    for (const path of [rig.root.ssh, rig.root.machines])
+      expect(rig.snapshot()[name(path)]).toBe(before[name(path)]);
+  });
+});

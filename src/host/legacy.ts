@@ -1,0 +1,69 @@
+/** A state directory of linuxkit-nix, from which this program comes: its settings, and what of it stands in our way. */
+import { mkdirSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Layout } from '../config/layout.ts';
+import { readIfThere } from '../system/files.ts';
+import type { Asked } from './settings.ts';
+
+export interface Legacy {
+  /** Its settings as ours. CPUs it did not keep. */
+  readonly asked: Asked;
+  /** Files of its own that mean nothing to us, and its disk, which our guest would not mount. */
+  readonly files: readonly string[];
+}
+
+/** Undefined where the directory is none of linuxkit-nix, or was taken over before. */
+export function readLegacy({ root, config }: Layout): Legacy | undefined {
+  const text = readIfThere(join(root, 'configure'));
+  const isOurs = readIfThere(config) !== undefined;
+  if (text === undefined || isOurs || !/^SIZE=\d+$/m.test(text)) return undefined;
+  const files = names.filter(
+    (name) => statSync(join(root, name), { throwIfNoEntry: false }) !== undefined,
+  );
+  return { asked: settingsIn(text), files };
+}
+
+/** Moves its files into a folder beside ours; nothing is deleted. The folder's path. */
+export function setAside({ root }: Layout, { files }: Legacy): string {
+  const folder = join(root, 'linuxkit-nix');
+  mkdirSync(join(folder, 'keys'), { recursive: true, mode: 0o700 });
+  for (const name of files) renameSync(join(root, name), join(folder, name));
+  return folder;
+}
+
+const names = [
+  'configure',
+  'server-config.tar',
+  'gcroot',
+  'nix-disk',
+  'nix-state',
+  'keys/client',
+  'keys/client.pub',
+  'keys/ssh_host_ecdsa_key',
+  'keys/ssh_host_ecdsa_key.pub',
+  'keys/known_host',
+];
+
+/** A script of assignments, read and not run. */
+function settingsIn(text: string): Asked {
+  const value = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1]?.trim() ?? '';
+  const number = (name: string) => {
+    const found = Number(value(name));
+    return found > 0 ? found : undefined;
+  };
+  // It offered kvm whether the guest had it or not.
+  const features = value('FEATURES')
+    .split(',')
+    .filter((word) => word !== '' && word !== 'kvm');
+  return {
+    diskGiB: number('SIZE'),
+    memoryMiB: number('MEM'),
+    features: features.length === 0 ? undefined : features,
+  };
+}
+
+/** Its line in an ssh configuration: the file that it names sends ssh elsewhere. Not one that names other files too. */
+export function isLegacyInclude(line: string): boolean {
+  const path = /^\s*Include\s+"?([~/].*\/nix-linuxkit-ssh-config)"?\s*$/i.exec(line)?.[1];
+  return path !== undefined && !/\s[~/]|"/.test(path);
+}

@@ -1,0 +1,30 @@
+/** Lines that an older tool of this name left in files of others: ours take their place, and they come back at a removal. Pure. */
+import type { ReplacedLine } from './file-change.ts';
+
+/** Judges a line outside of our block, line break included; a character a byte. */
+export type IsStray = (line: string) => boolean;
+
+/** The file without them. */
+export function withoutStrays(file: Uint8Array, isStray: IsStray): Buffer {
+  const kept = linesOf(file, isStray).filter((line) => !line.isStray);
+  return Buffer.from(kept.map(({ text }) => text).join(''), 'latin1');
+}
+
+/** They themselves, with their numbers. */
+export const strayLines = (file: Uint8Array, isStray: IsStray): ReplacedLine[] =>
+  linesOf(file, isStray).flatMap(({ text, isStray }, line) => (isStray ? [{ line, text }] : []));
+
+function linesOf(
+  file: Uint8Array,
+  isStray: IsStray,
+): { readonly text: string; readonly isStray: boolean }[] {
+  let inBlock = false;
+  const lines = Buffer.from(file)
+    .toString('latin1')
+    .split(/(?<=\n)/);
+  return lines.map((text) => {
+    if (text.startsWith('# >>> linuxkit-builder')) inBlock = true;
+    if (text.startsWith('# <<< linuxkit-builder')) inBlock = false;
+    return { text, isStray: !inBlock && isStray(text) };
+  });
+}

@@ -1,10 +1,14 @@
 /** The guest of the stand-in: the real one, run by QEMU with HyperKit's devices (legacy virtio on a PC). */
-import { spawn } from 'node:child_process';
-import type { Duplex } from 'node:stream';
+import { spawn, spawnSync } from 'node:child_process';
+import { constants, openSync, rmSync, unlinkSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Duplex, Readable } from 'node:stream';
 import type { Machine } from './command-line.ts';
 
 export interface Guest {
-  readonly serial: Duplex;
+  readonly serial: Readable;
   /** QEMU's framing: u32, big-endian. */
   readonly frames: Duplex;
   /** Settles when QEMU is gone: what the guest did, or undefined when QEMU itself failed. */
@@ -31,6 +35,7 @@ const asIs = (hex: number) => `0x${hex.toString(16)}`;
 
 /** No reboot: QEMU ends, as HyperKit does. All channels are inherited, so that nothing is left in the file system. */
 export function startGuest({ machine, disk, initrd, mac, relayPorts }: GuestOptions): Guest {
+  const console = openConsole();
   const virtio = (name: string, slot: number, options = '') =>
     `${name},disable-modern=on,addr=${asIs(slot)}${options}`;
   const forwards = relayPorts.map((port) => `,hostfwd=tcp:127.0.0.1:0-${relayAddress}:${port}`);
@@ -40,11 +45,11 @@ export function startGuest({ machine, disk, initrd, mac, relayPorts }: GuestOpti
     ...['-accel', 'tcg,thread=multi', '-cpu', 'max,-cx16'],
     ...['-smp', String(machine.cpus), '-m', String(machine.memoryMiB)],
     ...['-kernel', machine.kernel, '-initrd', initrd, '-append', machine.cmdline],
-    ...['-chardev', 'socket,id=serial,fd=3', '-serial', 'chardev:serial'],
+    ...['-chardev', `file,id=serial,path=${console.path}`, '-serial', 'chardev:serial'],
     // The relay says here that it listens.
-    ...['-chardev', 'socket,id=relay,fd=6', '-serial', 'chardev:relay'],
-    ...['-chardev', 'socket,id=qmp,fd=4', '-mon', 'chardev=qmp,mode=control'],
-    ...['-netdev', 'stream,id=net,server=off,addr.type=fd,addr.str=5'],
+    ...['-chardev', 'socket,id=relay,fd=5', '-serial', 'chardev:relay'],
+    ...['-chardev', 'socket,id=qmp,fd=3', '-mon', 'chardev=qmp,mode=control'],
+    ...['-netdev', 'stream,id=net,server=off,addr.type=fd,addr.str=4'],
     ...['-device', virtio('virtio-net-pci', 4, `,netdev=net,mac=${mac},romfile=`)],
     ...['-drive', `file=${disk},if=none,id=disk,format=raw`],
     ...['-device', virtio('virtio-blk-pci', 5, ',drive=disk')],
@@ -54,27 +59,27 @@ export function startGuest({ machine, disk, initrd, mac, relayPorts }: GuestOpti
   ];
   // It must not outlive us, however we end.
   const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...argv], {
-    stdio: ['ignore', 'ignore', 'inherit', 'pipe', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', 'ignore', 'inherit', 'pipe', 'pipe', 'pipe'],
     // Signals to our group are for HyperKit, which is one process.
     detached: true,
     env: { PATH: '/usr/bin:/bin' },
   });
-  const [, , , serial, qmp, frames, relay] = qemu.stdio as unknown as [
+  const [, , , qmp, frames, relay] = qemu.stdio as unknown as [
     null,
     null,
     null,
-    Duplex,
     Duplex,
     Duplex,
     Duplex,
   ];
   const control = new Control(qmp);
-  for (const stream of [serial, frames, relay]) stream.on('error', () => undefined);
+  void control.ask('query-status', {}).then(() => unlinkSync(console.path));
+  for (const stream of [console.stream, frames, relay]) stream.on('error', () => undefined);
   let isRelayed = false;
   relay.once('data', () => (isRelayed = true));
   return {
     isRelayed: () => isRelayed,
-    serial,
+    serial: console.stream,
     frames,
     ended: new Promise((resolve) => {
       qemu.once('exit', () => resolve(control.end));
@@ -84,6 +89,18 @@ export function startGuest({ machine, disk, initrd, mac, relayPorts }: GuestOpti
     powerButton: () => void control.ask('system_powerdown', {}),
     kill: () => void qemu.kill('SIGKILL'),
   };
+}
+
+/**
+ * The serial port's bytes come one at a time. A pipe keeps 64 KiB of them, a socket a few hundred; QEMU throws away what finds
+ * no room. Open for both ways, it has no end before QEMU has opened it.
+ */
+function openConsole(): { readonly path: string; readonly stream: Socket } {
+  const path = join(tmpdir(), `hyperkit-console-${process.pid}`);
+  rmSync(path, { force: true });
+  spawnSync('mkfifo', ['-m', '600', path], { env: { PATH: '/usr/bin:/bin' } });
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  return { path, stream: new Socket({ fd, readable: true, writable: false }) };
 }
 
 /** QMP, as much of it as is needed: one request at a time. */

@@ -13,3 +13,14 @@ export function completionVerb(program: Command, context: CliContext): void {
       if (known !== undefined) context.out(completionScript(program, known).trimEnd());
     });
 }
+
+/** `man`: the manual page. */
+export function manVerb(program: Command, context: CliContext): void {
+  program
+    .command('man')
+    .description('print the manual page')
+    .action(async () => {
+      const { manPage } = await import('./man-page.ts');
+      context.out(manPage(program, program.version() ?? '').trimEnd());
+    });
+}

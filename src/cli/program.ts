@@ -2,9 +2,10 @@
 import { Command, CommanderError } from 'commander';
 import { Exit, failureOf } from '../system/failure.ts';
 import { bootReportVerb } from './boot-report.ts';
-import { completionVerb } from './completion.ts';
+import { completionVerb, manVerb } from './completion.ts';
 import { configureVerb } from './configure.ts';
 import type { CliContext } from './context.ts';
+import { exampleHelp } from './examples.ts';
 import { explainVerb } from './explain.ts';
 import { consoleVerb, logsVerb } from './follow.ts';
 import { daemonVerb } from './daemon.ts';
@@ -49,10 +50,15 @@ export async function run(argv: readonly string[], world: World, version: string
     sshVerb,
     bootReportVerb,
     completionVerb,
+    manVerb,
     daemonVerb,
   ])
     add(program, context);
-  for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
+  for (const command of program.commands)
+    command
+      .exitOverride()
+      .copyInheritedSettings(program)
+      .addHelpText('after', exampleHelp(program.name(), command.name()));
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (thrown) {

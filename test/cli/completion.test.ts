@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { examples } from '../../src/cli/examples.ts';
 import { run as runProgram } from '../../src/cli/program.ts';
+import { Exit } from '../../src/system/failure.ts';
 import { run, succeeded } from '../../src/system/child.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { tryProgram } from '../../src/system/program.ts';
@@ -91,6 +93,32 @@ test.runIf(tryProgram('fish') !== undefined)('fish completes', () =>
     expect(await offers('doctor --f')).toContain('--fix');
   }),
 );
+
+describe('the manual page', () => {
+  test('has every verb with its options, examples and the exit codes', async () => {
+    const page = await printed('man');
+    for (const words of ['configure', 'image build', 'explain', 'boot\\-report'])
+      expect(page).toContain(`.SS "${words} `);
+    expect(page).toContain('.B \\-\\-no\\-autostart');
+    expect(page).toContain('.SH EXIT STATUS');
+    expect(page).not.toContain('root\\-part');
+    for (const code of Object.values(Exit)) expect(page).toContain(`.B ${code}\n`);
+  });
+
+  test.runIf(tryProgram('groff') !== undefined)('is read by groff without a word', async () => {
+    const ran = await run('groff', ['-man', '-ww', '-Tutf8'], { input: await printed('man') });
+    expect(ran.stderr).toBe('');
+    expect(ran.stdout).toContain('unconfigure');
+  });
+});
+
+test('each verb has an example in its help', async () => {
+  const verbs = Object.keys(examples);
+  const help = await printed('--help');
+  const listed = [...help.matchAll(/^ {2}([a-z][a-z-]*)/gm)].map(([, verb]) => verb);
+  expect(verbs).toEqual(expect.arrayContaining(listed.filter((verb) => verb !== 'help')));
+  for (const verb of verbs) expect(await printed(verb, '--help')).toContain('Examples:');
+});
 
 async function withFile(text: string, work: (path: string) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'completion-'));

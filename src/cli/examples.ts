@@ -1,0 +1,66 @@
+/** What people type, verb by verb: shown below each verb's help and in the manual page. Data. */
+export const examples: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  configure: [
+    ['configure', 'everything by default'],
+    ['configure -c 8 -m 16384 -s 200', '8 CPUs, 16 GiB of memory, 200 GiB of disk'],
+    ['configure --dry-run --port 24100', 'what another port would change'],
+    ['configure --no-root', 'where somebody else is the administrator'],
+  ],
+  unconfigure: [
+    ['unconfigure --dry-run', 'what would be undone'],
+    ['unconfigure --purge', 'and delete the disk and the keys'],
+  ],
+  image: [['image build', 'make the guest; needs the network the first time']],
+  start: [['start && linuxkit-builder wait', 'start, and return when Nix can build']],
+  stop: [['stop', 'in order; it stays stopped until start or your next login']],
+  restart: [['restart', 'take new settings']],
+  wait: [['wait -t 60', 'at most a minute']],
+  status: [
+    ['status --watch', 'go on until ^C'],
+    ['status --json', 'for programs'],
+  ],
+  doctor: [
+    ['doctor', 'what is wrong, and what mends it'],
+    ['doctor --fix', 'mend what is safe to mend'],
+  ],
+  explain: [
+    ['explain nixpkgs#legacyPackages.aarch64-linux.hello', 'would it come here?'],
+    ['explain ./default.nix', 'the same of a file'],
+  ],
+  console: [['console -f', 'what the guest writes, as it writes it']],
+  logs: [['logs -f', 'what the daemon does']],
+  ssh: [
+    ['ssh', 'a shell in the guest'],
+    ['ssh --root -- nix-collect-garbage', 'free space in its store'],
+  ],
+  'boot-report': [['boot-report --html starts.html', 'a picture of the last starts']],
+  completion: [['completion zsh > ~/.zfunc/_linuxkit-builder', 'for zsh']],
+  man: [['man > linuxkit-builder.1', 'the manual page as a file']],
+  daemon: [['daemon', 'what launchd and systemd run']],
+};
+
+/** The lines below a verb's help. */
+export function exampleHelp(program: string, verb: string): string {
+  const lines = (examples[verb] ?? []).map(
+    ([words, what]) => `  $ ${program} ${words}\n      ${what}`,
+  );
+  return lines.length === 0 ? '' : `\nExamples:\n${lines.join('\n')}`;
+}
+
+/** What the exit codes mean (sysexits(3)), of all verbs. */
+export const exitCodes: readonly (readonly [number, string])[] = [
+  [0, 'done'],
+  [1, 'the answer is no: doctor found something, explain says that a build does not come'],
+  [64, 'the command line or a setting is wrong'],
+  [65, 'a file is not what it should be'],
+  [66, 'a file is not there'],
+  [69, 'something needed is not there: the daemon, a program, a network'],
+  [70, 'a fault of linuxkit-builder itself'],
+  [71, 'the system refused something'],
+  [73, 'a file cannot be made'],
+  [74, 'reading or writing failed'],
+  [75, 'not now: try again'],
+  [77, 'not permitted'],
+  [78, 'the configuration is wrong or missing'],
+  [130, 'interrupted'],
+];

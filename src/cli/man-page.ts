@@ -1,0 +1,76 @@
+/** The manual page, made from the verbs themselves: man(7). Pure. */
+import type { Command } from 'commander';
+import { examples, exitCodes } from './examples.ts';
+
+export function manPage(program: Command, version: string): string {
+  const name = program.name();
+  const lines = [
+    `.TH ${name.toUpperCase()} 1 "" "${name} ${roff(version)}"`,
+    '.SH NAME',
+    `${name} \\- ${roff(program.description().replace(/\.$/, '').toLowerCase())}`,
+    '.SH SYNOPSIS',
+    `.B ${name}`,
+    '.I verb',
+    '[options]',
+    '.SH VERBS',
+    ...shown(program).flatMap((verb) => verbLines(verb, name, verb.name())),
+    '.SH EXIT STATUS',
+    ...exitCodes.flatMap(([code, what]) => ['.TP', `.B ${code}`, roff(what)]),
+    '.SH ENVIRONMENT',
+    ...environment.flatMap(([variable, what]) => ['.TP', `.B ${variable}`, roff(what)]),
+    '.SH FILES',
+    '.TP',
+    '.I ~/.cache/nix-linuxkit-builder/',
+    'the state directory; only its owner can read it',
+    '.TP',
+    '.I /etc/nix/linuxkit-builder/',
+    "what root's ssh needs, and what unconfigure undoes",
+    '.SH SEE ALSO',
+    '.BR nix (1),',
+    '.BR ssh_config (5),',
+    '.BR launchctl (1),',
+    '.BR systemctl (1)',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+const environment: readonly (readonly [string, string])[] = [
+  ['LINUXKIT_BUILDER_DIR', 'the state directory, where -d is not given'],
+  ['XDG_CACHE_HOME', 'where the state directory is, where neither is given'],
+  ['NO_COLOR', 'no colours'],
+];
+
+function verbLines(verb: Command, program: string, words: string): string[] {
+  const usage = `${words} ${verb.usage()}`;
+  const options = verb.options
+    .filter(({ hidden }) => !hidden)
+    .flatMap(({ flags, description }) => ['.TP', `.B ${roff(flags)}`, roff(description)]);
+  const shownExamples = (examples[words] ?? []).flatMap(([line, what]) => [
+    '.PP',
+    `${roff(what)}:`,
+    '.PP',
+    '.EX',
+    `    ${roff(`${program} ${line}`)}`,
+    '.EE',
+  ]);
+  return [
+    `.SS "${roff(usage).replaceAll('"', '""')}"`,
+    roff(`${verb.description()}.`),
+    ...options,
+    ...shownExamples,
+    ...shown(verb).flatMap((below) => verbLines(below, program, `${words} ${below.name()}`)),
+  ];
+}
+
+const shown = (command: Command): Command[] =>
+  command
+    .createHelp()
+    .visibleCommands(command)
+    .filter((each) => each.name() !== 'help');
+
+/** Text as troff takes it: no line of it begins a request, and a hyphen is one. */
+const roff = (text: string): string =>
+  text
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replace(/^([.'])/, '\\&$1');

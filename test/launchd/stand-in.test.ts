@@ -77,7 +77,7 @@ describe('a job', () => {
   });
 
   test('is not run where its output cannot be opened', () => {
-    const job = jobOf('echo ran >"$OUT"', { StandardOutPath: '/nonexistent/out' });
+    const job = jobOf('echo ran >"$OUT"', { StandardOutPath: join(directory, 'missing/out') });
     job.start();
     expect([job.lastExit, job.pid]).toEqual([78, undefined]);
   });

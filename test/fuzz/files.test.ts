@@ -93,7 +93,7 @@ describe('who is alive', () => {
   const files = { plain: `${file}.pid`, record: file };
   holds(
     'a pidfile is believed of the very process only',
-    400,
+    150,
     fc.property(fc.oneof(garbled([record], ['1', '9']), almost, anyBytes()), (bytes) => {
       put(file, bytes);
       const live = readLive(files);
@@ -114,7 +114,7 @@ describe('who is alive', () => {
     .map((value) => Buffer.from(JSON.stringify(value)));
   holds(
     'a status is a living daemon’s only if its identity holds',
-    400,
+    150,
     fc.property(fc.oneof(garbled([status], ['null']), json, anyBytes()), (bytes) => {
       put(layout.status, bytes);
       const found = readStatus(layout);
@@ -131,7 +131,7 @@ describe('our own records', () => {
   const broken = { kind: 'accelerator-broken', message: 'm', hint: 'h', exit: 69 } as const;
   holds(
     'accelerators.json teaches, or says nothing',
-    300,
+    150,
     fc.property(
       fc.oneof(garbled([verdict], ['tcg', 'hvf']), fc.json().map(bytesOf), anyBytes()),
       (bytes) => {
@@ -149,7 +149,7 @@ describe('our own records', () => {
   const receipts = JSON.stringify([{ path: '/p', ...receipt, replaced: [{ line: 1, text: 't' }] }]);
   holds(
     'receipts.json is taken whole, or refused with a reason',
-    500,
+    150,
     fc.property(
       fc.oneof(garbled([receipts, '[]']), fc.json().map(bytesOf), anyBytes()),
       (bytes) => {
@@ -163,7 +163,7 @@ describe('our own records', () => {
   const small = smaller(lock);
   holds(
     'lock.json leads to nothing outside the mirror',
-    500,
+    150,
     fc.property(
       fc.oneof(garbled([small], ['..', '/', '../', '%2e']), fc.json().map(bytesOf), anyBytes()),
       (bytes) => {
@@ -186,7 +186,7 @@ describe('our own records', () => {
   });
   holds(
     'an image’s manifest is taken whole, or refused with a reason',
-    300,
+    150,
     fc.property(fc.oneof(garbled([manifest]), fc.json().map(bytesOf), anyBytes()), (bytes) => {
       const bundle = bundleAt(join(dir, 'image'));
       put(bundle.manifest, bytes);

@@ -13,6 +13,7 @@ import {
   type Builder,
 } from '../host/configure.ts';
 import { applyDirectoryChange, directoryChanges, directoryProblems } from '../host/directories.ts';
+import { keepPrograms } from './configure-roots.ts';
 import { withLegacy } from './configure-legacy.ts';
 import { setAside } from '../host/legacy.ts';
 import { effectLines, effectsOf } from '../host/effects.ts';
@@ -156,6 +157,7 @@ async function userPart(run: Run): Promise<Builder> {
       changes.map(({ wanted }) => wanted.path),
     );
     sayByHand(run, byHand);
+    await keepPrograms(layout, context, { wanted: service.length > 0, say });
     const changed = changes.map(({ wanted }) => wanted.path);
     if (service.some(({ path }) => changed.includes(path)))
       say('The daemon starts at your next login; now: linuxkit-builder start');

@@ -40,6 +40,8 @@ export function layoutOf(root: string) {
     sshConfig: join(root, 'ssh_config'),
     /** What configure changed elsewhere and how it was before; for undoing it. */
     receipts: join(root, 'receipts.json'),
+    /** Links that keep the garbage collector of Nix from the programs that start the daemon; written by configure. */
+    gcRoots: join(root, 'gcroots'),
     /** `configure --no-root`: what root is to write, for the command that it tells. Holds a key. */
     rootRequest: join(root, 'root-request.json'),
 

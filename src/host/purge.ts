@@ -18,7 +18,7 @@ export function lossOf({ disk, keys, images }: Layout): string[] {
 
 /** Deletes what is ours; the names of what is left, which is not. */
 export function purge(layout: Layout): string[] {
-  const { root, keys, downloads, images, state } = layout;
+  const { root, keys, downloads, images, gcRoots, state } = layout;
   const files = [
     layout.config,
     layout.disk,
@@ -36,7 +36,9 @@ export function purge(layout: Layout): string[] {
     if (/^[0-9a-f]{64}\b/.test(name)) rmSync(join(downloads, name), { recursive: true });
   for (const name of namesIn(images))
     if (isImage(join(images, name))) rmSync(join(images, name), { recursive: true });
-  for (const directory of [keys, downloads, images, root]) removeIfEmpty(directory);
+  for (const name of namesIn(gcRoots))
+    if (lstatSync(join(gcRoots, name)).isSymbolicLink()) rmSync(join(gcRoots, name));
+  for (const directory of [keys, downloads, images, gcRoots, root]) removeIfEmpty(directory);
   return namesIn(root);
 }
 

@@ -8,6 +8,7 @@ import { hello } from '../guest/probe-answer.ts';
 import { sshHint } from '../guest/ssh-words.ts';
 import type { Verdict } from '../host/chain.ts';
 import { rootLayout } from '../host/places.ts';
+import { shellWord } from '../host/root-files.ts';
 import { alias, guestUser, knownHostsLine } from '../host/ssh.ts';
 import type { Ran } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
@@ -24,7 +25,12 @@ export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<V
     writeFileSync(known, knownHostsLine(readIdentity(layout).host.public));
     const ssh = [program('ssh'), ...sshWords(facts, who, known)];
     const answer = await greet(needsSudo ? ['sudo', '-n', ...ssh] : ssh, context);
-    const shown = [...(needsSudo ? ['sudo'] : []), ...ssh].join(' ');
+    // The same key lies there for good, so that the command can be tried by hand.
+    const kept = who === 'root' ? rootLayout(facts.places).knownHosts : layout.knownHosts;
+    // ssh splits the value at spaces.
+    const words = sshWords(facts, who, kept.includes(' ') ? `"${kept}"` : kept);
+    const byHand = [...(needsSudo ? ['sudo'] : []), program('ssh'), ...words];
+    const shown = byHand.map(shellWord).join(' ');
     if (answer === 'nix')
       return { kind: 'good', fact: "a nix daemon answers to nix-daemon's own command" };
     if (needsSudo && sudoRefused(answer))

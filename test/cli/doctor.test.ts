@@ -182,7 +182,7 @@ describe.runIf(asRoot)('doctor finds', () => {
         build: 'skipped',
       });
       expect(wordsOf(findings, 'ssh as root')).toMatch(
-        /builder@nix-linuxkit -x -T -oUserKnownHostsFile=\S+host-key .* -- nix-daemon --stdio/,
+        /builder@nix-linuxkit -x -T '-oUserKnownHostsFile="[^'"]+linuxkit-builder\/known_hosts"' .* -- nix-daemon --stdio/,
       );
     } finally {
       server.close();

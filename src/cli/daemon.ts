@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
 import type { DryRunOptions } from './daemon-dry-run.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 
@@ -22,6 +23,8 @@ export function daemonVerb(program: Command, context: CliContext): void {
         const { showPlan } = await import('./daemon-dry-run.ts');
         return showPlan(layout, options, context);
       }
+      if ([options.vm, options.network, options.json].some((given) => given !== undefined))
+        throw new Failed(onlyDry);
       const { daemon } = await import('../supervisor/daemon.ts');
       let said = '';
       const code = await daemon({
@@ -42,6 +45,13 @@ export function daemonVerb(program: Command, context: CliContext): void {
       context.exit(code);
     });
 }
+
+const onlyDry: Failure = {
+  kind: 'bad-option',
+  message: '--vm, --network and --json go with --dry-run only.',
+  hint: 'What the daemon runs is chosen by: linuxkit-builder configure.',
+  exit: Exit.usage,
+};
 
 /** Started by launchd (which sets XPC_SERVICE_NAME; "0" in a terminal) or by systemd: they restart what fails. */
 export const isManaged = (env: NodeJS.ProcessEnv): boolean =>

@@ -43,7 +43,8 @@ async function show(
   render: (line: string) => string,
 ): Promise<void> {
   const text = readOrFail(path);
-  const count = Math.max(0, Number(options.lines));
+  const count = Number(options.lines);
+  if (!Number.isSafeInteger(count) || count < 0) throw new Failed(badCount(options.lines));
   const lines = text.split('\n').slice(0, -1);
   for (const line of count === 0 ? [] : lines.slice(-count)) context.out(render(line));
   if (options.follow !== true) return;
@@ -63,6 +64,13 @@ async function show(
   );
   await tail.stop();
 }
+
+const badCount = (value: string) => ({
+  kind: 'bad-option',
+  message: `--lines takes a whole number from 0 on, not ${JSON.stringify(value)}.`,
+  hint: 'For example: --lines 50.',
+  exit: Exit.usage,
+});
 
 function readOrFail(path: string): string {
   try {

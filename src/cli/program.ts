@@ -58,6 +58,7 @@ export async function run(argv: readonly string[], world: World, version: string
     command
       .exitOverride()
       .copyInheritedSettings(program)
+      .showHelpAfterError(`(see: linuxkit-builder ${command.name()} --help)`)
       .addHelpText('after', exampleHelp(program.name(), command.name()));
   try {
     await program.parseAsync([...argv], { from: 'user' });

@@ -9,6 +9,9 @@ interface WaitOptions extends DirectoryOption {
   readonly timeout: string;
 }
 
+const nowOption = ['--now', 'do not wait for builds that run'] as const;
+const buildsOption = ['-t, --timeout <seconds>', 'wait for them so long at most', '600'] as const;
+
 export function startVerb(program: Command, context: CliContext): void {
   program
     .command('start')
@@ -47,8 +50,8 @@ export function stopVerb(program: Command, context: CliContext): void {
     .command('stop')
     .description('shut the guest down in order and end the daemon')
     .option(...directoryOption)
-    .option('--now', 'do not wait for builds that run')
-    .option('-t, --timeout <seconds>', 'wait for them so long at most', '600')
+    .option(...nowOption)
+    .option(...buildsOption)
     .action(async (options: StopOptions) => {
       const layout = layoutFor(options, context);
       if (options.now !== true) await waitForBuilds(layout, options, context);
@@ -77,17 +80,27 @@ interface StopOptions extends WaitOptions {
   readonly now?: boolean;
 }
 
+/** What a guest that starts again will not be told, since config.json cannot be taken. */
+async function tellProblems(layout: Layout, context: CliContext): Promise<void> {
+  const { readSettings } = await import('../supervisor/daemon.ts');
+  const { describeProblem } = await import('../config/problem.ts');
+  const { problems } = readSettings(layout);
+  if (problems.length === 0) return;
+  context.err('config.json cannot be taken, so the guest starts with the settings it had:');
+  for (const problem of problems) context.err(`  ${describeProblem(problem)}`);
+}
+
 /** Lets no new connection in and waits for those that are through. */
 async function waitForBuilds(
   layout: Layout,
   options: StopOptions,
   context: CliContext,
 ): Promise<void> {
+  const limitMs = secondsIn(options.timeout) * 1000;
   const { readStatus } = await import('../supervisor/status.ts');
   const found = readStatus(layout);
   if (found.daemon === 'gone' || found.status.phase !== 'ready') return;
   const { drain } = await import('../supervisor/drain.ts');
-  const limitMs = secondsIn(options.timeout) * 1000;
   const onOpen = (count: number) =>
     context.err(
       `${count} ${count === 1 ? 'connection is' : 'connections are'} in use, by builds or shells; waiting for up to ${options.timeout} s (--now does not wait).`,
@@ -100,10 +113,15 @@ async function waitForBuilds(
 export function restartVerb(program: Command, context: CliContext): void {
   program
     .command('restart')
-    .description('shut the guest down in order and start it again, with the current configuration')
+    .description(
+      'shut the guest down in order and begin to start it again, with the current configuration',
+    )
     .option(...directoryOption)
-    .action(async (options: DirectoryOption) => {
+    .option(...nowOption)
+    .option(...buildsOption)
+    .action(async (options: StopOptions) => {
       const layout = layoutFor(options, context);
+      if (options.now !== true) await waitForBuilds(layout, options, context);
       const { readStatus } = await import('../supervisor/status.ts');
       const { serviceFor } = await import('./service.ts');
       const service = serviceFor(layout, context);
@@ -115,7 +133,10 @@ export function restartVerb(program: Command, context: CliContext): void {
         }
         const { ask } = await import('../supervisor/control.ts');
         await ask(layout, 'restart', context.clock, context.signal);
-        return context.out('The daemon starts the guest again.');
+        await tellProblems(layout, context);
+        return context.out(
+          'The daemon starts the guest again; wait for it with: linuxkit-builder wait',
+        );
       }
       const { pid, by } = await startBy(layout, context);
       context.out(`No daemon ran; started one${by}, with pid ${pid}.`);

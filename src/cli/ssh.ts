@@ -27,6 +27,18 @@ export function sshVerb(program: Command, context: CliContext): void {
           hint: 'Run: linuxkit-builder configure.',
           exit: Exit.config,
         });
+      const { readStatus } = await import('../supervisor/status.ts');
+      const found = readStatus(layout);
+      // ssh itself would only say that a connection was refused or closed.
+      if (found.daemon === 'gone')
+        throw new Failed({
+          kind: 'daemon-not-running',
+          message: 'No daemon runs, so there is no guest to log in to.',
+          hint: 'Start it: linuxkit-builder start.',
+          exit: Exit.unavailable,
+        });
+      if (found.status.phase === 'failed' && found.status.because !== undefined)
+        throw new Failed(found.status.because);
       const user = options.root === true ? ['-l', 'root', '-i', layout.rootKey] : [];
       const argv = [
         '-F',

@@ -1,4 +1,5 @@
 /** The daemon seen from a terminal: starting it in a session of its own, ending it, waiting for it. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { spawnDetached } from '../system/child.ts';
@@ -7,7 +8,7 @@ import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { makeDirectory } from '../system/files.ts';
 import { isLocked } from '../system/lock.ts';
 import { silent } from '../system/log.ts';
-import { readLive } from '../system/pidfile.ts';
+import { readLive, removePid } from '../system/pidfile.ts';
 import { tryProgram } from '../system/program.ts';
 import { until } from '../system/wait.ts';
 import { vmDrivers } from '../vm/drivers.ts';
@@ -97,6 +98,9 @@ export async function stopDaemon(
   const driver = vmDrivers[config.vm];
   const program = tryProgram(driver.program(config)) ?? driver.program(config);
   await endLeftovers({ layout, driver, program, clock, log: silent }, signal);
+  // What the daemon that was killed could not take away itself.
+  removePid(ownPidFiles(layout));
+  rmSync(layout.control, { force: true });
   return 'leftover-ended';
 }
 

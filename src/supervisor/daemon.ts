@@ -109,7 +109,12 @@ async function supervise(
       drain: () => (supervisor.drain(true), supervisor.gate.counts()),
       undrain: () => (supervisor.drain(false), {}),
       door: () => supervisor.gate.counts(),
-      restart: () => (supervisor.dispatch({ type: 'restart', why: 'asked for' }), {}),
+      // Whoever drained first to restart wants the door open again; it holds until the next guest is ready.
+      restart: () => {
+        supervisor.dispatch({ type: 'restart', why: 'asked for' });
+        supervisor.drain(false);
+        return {};
+      },
     },
     log,
   );

@@ -61,7 +61,7 @@ async function launchBoth(
   const { config, layout, driver, clock, log } = context;
   const program = findProgram(driver.program(config));
   const bundle = bundleAt(bundlePrefix(config, layout));
-  checkBundle(bundle, { full: false });
+  checkNamed(bundle, config.bundle);
   await endLeftovers({ layout, driver, program, clock, log }, signal);
   const disk = prepareDisk(layout.disk, config.diskGiB);
   log('debug', 'disk-prepared', { path: layout.disk, was: disk });
@@ -146,3 +146,14 @@ const vmWouldRefuse = (name: string, problems: readonly Problem[]): Failure => (
   exit: Exit.config,
   lines: problems.map(describeProblem),
 });
+
+/** The bundle is whole as far as a look can tell. One that the config names is not made again by `image build`. */
+function checkNamed(bundle: Bundle, named: string | undefined): void {
+  try {
+    checkBundle(bundle, { full: false });
+  } catch (error) {
+    if (named === undefined || !(error instanceof Failed)) throw error;
+    const hint = `config.json names it as the bundle ${named}: mend that, or take the line out to use the image of image build.`;
+    throw new Failed({ ...error.failure, hint }, { cause: error });
+  }
+}

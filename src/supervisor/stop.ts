@@ -36,6 +36,8 @@ export async function stop(running: Running, context: StopContext): Promise<void
     removePid(pidFiles(context.layout, driver.name));
     // A VM program that was killed leaves them.
     for (const path of driver.stale(context.layout)) rmSync(path, { force: true });
+    // It holds keys, and is made anew at each start.
+    rmSync(context.layout.initrd, { force: true });
   }
   machine?.close();
   await output?.close();

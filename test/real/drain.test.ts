@@ -13,6 +13,18 @@ test('a stop waits for what is running, lets nothing new in, and does not wait w
       return open === count;
     });
 
+  const { vmPid } = await rig.reaches('ready');
+  const first = rig.ssh('read line; echo "built $line"');
+  await through(1);
+  const restart = rig.begin('restart');
+  await fact('the restart says for what it waits', () => restart.said.includes('1 connection is'));
+  first.write('first\n');
+  await first.ended;
+  expect(first.stdout).toBe('built first\n');
+  expect(await restart.ended).toBe(0);
+  await rig.untilStatus('another VM', (now) => now.phase === 'ready' && now.vmPid !== vmPid);
+  expect(rig.status()?.door).toEqual({ port: rig.port, draining: false });
+
   const build = rig.ssh('read line; echo "built $line"');
   await through(1);
   const stop = rig.begin('stop');

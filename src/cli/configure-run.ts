@@ -13,6 +13,7 @@ import {
   type Builder,
 } from '../host/configure.ts';
 import { applyDirectoryChange, directoryChanges, directoryProblems } from '../host/directories.ts';
+import { keepOutOfBackups } from './backups.ts';
 import { keepPrograms } from './configure-roots.ts';
 import { withLegacy } from './configure-legacy.ts';
 import { setAside } from '../host/legacy.ts';
@@ -157,6 +158,7 @@ async function userPart(run: Run): Promise<Builder> {
       changes.map(({ wanted }) => wanted.path),
     );
     sayByHand(run, byHand);
+    await keepOutOfBackups(layout, context, say);
     await keepPrograms(layout, context, { wanted: service.length > 0, say });
     const changed = changes.map(({ wanted }) => wanted.path);
     if (service.some(({ path }) => changed.includes(path)))

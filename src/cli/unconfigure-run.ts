@@ -12,6 +12,7 @@ import { applyUndo, undoingsOf, undoWords } from '../host/undo.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { makeDirectory } from '../system/files.ts';
 import { inSection } from '../system/lock.ts';
+import { letIntoBackups } from './backups.ts';
 import { isYes } from './ask.ts';
 import type { CliContext } from './context.ts';
 import { serviceFor } from './service.ts';
@@ -114,15 +115,15 @@ async function undoOwn(run: Run): Promise<void> {
   if (receiptsOf(run).length === 0) return;
   makeDirectory(layout.state);
   const onWaiting = () => context.err('Another command is at work in this directory; waiting.');
-  await inSection(layout.startLock, { clock, signal, onWaiting }, (lost) => {
+  await inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
     const stop = AbortSignal.any([lost, signal]);
+    for (const line of await letIntoBackups(layout, context)) context.out(line);
     for (const undoing of undoingsOf(receiptsOf(run))) {
       stop.throwIfAborted();
       applyUndo(undoing);
       for (const line of undoWords(undoing, 'done')) context.out(line);
     }
     rmSync(layout.receipts, { force: true });
-    return Promise.resolve();
   });
 }
 

@@ -6,7 +6,8 @@ import { digestOf, missingDirectories, type FileChange, type WantedFile } from '
 
 export const receiptSchema = v.strictObject({
   path: v.string(),
-  put: v.picklist(['whole', 'block', 'directory']),
+  /** `backup-exclusion`: a directory that Time Machine was told to leave out. */
+  put: v.picklist(['whole', 'block', 'directory', 'backup-exclusion']),
   /** How the file was before our first change; null if there was none. */
   before: v.nullable(v.strictObject({ mode: v.number(), uid: v.number(), gid: v.number() })),
   /** SHA-256 of what we put: the whole text, or the block's lines; of a directory nothing. */

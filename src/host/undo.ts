@@ -41,7 +41,9 @@ export function undoingsOf(
   alsoGone: readonly string[] = [],
 ): Undoing[] {
   const gone = new Set(alsoGone);
-  return receipts.toReversed().map((receipt) => {
+  // What was told to a program is taken back through it.
+  const files = receipts.filter(({ put }) => put !== 'backup-exclusion');
+  return files.toReversed().map((receipt) => {
     const found = look(receipt.path, gone);
     const undoing = { receipt, ...undoOf(receipt, found) };
     if (/^delete/.test(undoing.undo.kind)) gone.add(receipt.path);
@@ -102,7 +104,7 @@ export function undoWords(
 type FoundFile = Extract<Found, { kind: 'file' }>;
 
 function undoWhole({ digest, put }: Receipt, { bytes }: FoundFile): Undo {
-  if (put === 'directory') return { kind: 'leave', why: 'it is a file now' };
+  if (put !== 'whole') return { kind: 'leave', why: 'it is a file now' };
   return sha256(bytes) === digest
     ? { kind: 'delete' }
     : { kind: 'leave', why: 'it was changed by somebody else' };

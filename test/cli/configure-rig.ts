@@ -52,8 +52,7 @@ export function configureRig() {
       const { out } = await runIn(world, ['doctor', '-d', state, '--json', ...argv]);
       return (JSON.parse(out[0] ?? '') as { findings: Finding[] }).findings;
     },
-    any: (...argv: string[]) =>
-      runIn({ PATH: process.env['PATH'], LINUXKIT_BUILDER_TREE: tree }, argv),
+    anyWith: (env: NodeJS.ProcessEnv, ...argv: string[]) => runIn(env, argv),
     /** Every file and directory with its mode and content. */
     snapshot: () => snapshot(tree),
     read: (path: string) => readFileSync(path, 'utf8'),

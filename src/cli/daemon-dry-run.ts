@@ -1,5 +1,5 @@
 /** `daemon --dry-run`: what a start would run, to the last word, on any host; nothing is written and nothing has to be there. */
-import { checkConfig, type Config } from '../config/config.ts';
+import { checkConfig, parseConfig, type Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import {
   networkNames,
@@ -13,7 +13,7 @@ import { networkDrivers, type Chosen } from '../net/networks.ts';
 import { bundlePrefix } from '../supervisor/start.ts';
 import { planOf } from '../supervisor/plan.ts';
 import type { Launch } from '../system/child.ts';
-import { Exit, Failed } from '../system/failure.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
 import { tryProgram } from '../system/program.ts';
@@ -89,7 +89,7 @@ function networkFor({ vm, network }: Config, path: string | undefined): Chosen {
 
 /** config.json, or the defaults; with --vm and --network in place of what it says. */
 function configFor(layout: Layout, { vm, network }: DryRunOptions): Config {
-  const file = JSON.parse(readIfThere(layout.config) ?? '{}') as Record<string, unknown>;
+  const file = settingsIn(layout);
   const vmName = vm === undefined ? undefined : named<VmName>('--vm', vm, vmNames);
   const networkName =
     network === undefined ? undefined : named<NetworkName>('--network', network, networkNames);
@@ -105,14 +105,29 @@ function configFor(layout: Layout, { vm, network }: DryRunOptions): Config {
   const host = hostFacts(layout.root);
   const parsed = checkConfig(json, vmName === 'hyperkit' ? { ...host, arch: 'x64' } : host);
   if (parsed.ok) return parsed.config;
-  throw new Failed({
-    kind: 'config-invalid',
-    message: 'This configuration cannot be.',
-    hint: 'Change what is named below.',
-    exit: Exit.config,
-    lines: parsed.problems.map(describeProblem),
-  });
+  throw new Failed(cannotBe(parsed.problems));
 }
+
+/** What stands in config.json, as far as it is a list of settings; what is wrong with those is told by the check. */
+function settingsIn(layout: Layout): Record<string, unknown> {
+  const text = readIfThere(layout.config) ?? '{}';
+  try {
+    const json: unknown = JSON.parse(text);
+    const isList = typeof json === 'object' && json !== null && !Array.isArray(json);
+    return isList ? { ...json } : { 'config.json': json };
+  } catch {
+    const parsed = parseConfig(text, hostFacts(layout.root));
+    throw new Failed(cannotBe(parsed.ok ? [] : parsed.problems));
+  }
+}
+
+const cannotBe = (problems: readonly Problem[]): Failure => ({
+  kind: 'config-invalid',
+  message: 'This configuration cannot be.',
+  hint: 'Change what is named below.',
+  exit: Exit.config,
+  lines: problems.map(describeProblem),
+});
 
 function named<T extends string>(option: string, value: string, names: readonly T[]): T {
   const found = names.find((name) => name === value);

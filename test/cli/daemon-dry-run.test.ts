@@ -1,0 +1,97 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { run } from '../../src/cli/program.ts';
+import { systemClock } from '../../src/system/clock.ts';
+
+let dir = '';
+beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'dry-'))));
+afterEach(() => rmSync(dir, { recursive: true }));
+
+interface Shown {
+  readonly file: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+async function dryRun(...argv: string[]) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const world = {
+    ...{ env: { PATH: join(dir, 'bin') }, home: dir, assets: dir, isTTY: false },
+    ...{ clock: systemClock, signal: new AbortController().signal },
+    out: (line: string) => void out.push(line),
+    err: (line: string) => void err.push(line),
+    onStopSignal: () => undefined,
+  };
+  const code = await run(['daemon', '--dry-run', '-d', join(dir, 's'), ...argv], world, '0');
+  return { code, text: out.join('\n'), said: err.join('\n') };
+}
+const plan = async (...argv: string[]) =>
+  JSON.parse((await dryRun('--json', ...argv)).text) as { vm: Shown; network: Shown | null };
+
+describe('where nothing is configured and nothing is installed', () => {
+  test('QEMU, with its own network', async () => {
+    const { vm, network } = await plan('--vm', 'qemu');
+    expect(vm.file).toMatch(/qemu-system-(x86_64|aarch64)$/);
+    expect(network).toBeNull();
+    expect(vm.env).toMatchObject({ PATH: '/usr/bin:/bin' });
+  });
+  test('QEMU with gvproxy', async () => {
+    const { vm, network } = await plan('--vm', 'qemu', '--network', 'gvproxy');
+    expect(vm.argv.join(' ')).toContain(`addr.path=${dir}/s/nix-state/net.sock`);
+    expect(network?.argv[0]).toBe('-listen-qemu');
+  });
+  test('HyperKit, with VPNKit', async () => {
+    const { vm, network } = await plan('--vm', 'hyperkit');
+    expect(vm.file).toMatch(/hyperkit$/);
+    expect(vm.argv).toContain(`2:0,virtio-blk,${dir}/s/nix-disk`);
+    expect(network?.argv).toEqual(['--ethernet', `${dir}/s/nix-state/vpnkit_eth.sock`]);
+  });
+  test('HyperKit with gvproxy', async () => {
+    const { network } = await plan('--vm', 'hyperkit', '--network', 'gvproxy');
+    expect(network?.argv[0]).toBe('-listen-vpnkit');
+  });
+  test('and nothing is written', async () => {
+    await dryRun('--vm', 'hyperkit');
+    expect(existsSync(join(dir, 's'))).toBe(false);
+  });
+});
+
+test('what is configured counts, and so does what is installed', async () => {
+  mkdirSync(join(dir, 's'));
+  mkdirSync(join(dir, 'bin'));
+  for (const name of ['hyperkit', 'gvproxy'])
+    writeFileSync(join(dir, 'bin', name), '', { mode: 0o755 });
+  writeFileSync(join(dir, 's/config.json'), '{"vm":"hyperkit","cpus":1,"memoryMiB":600}');
+  const { vm, network } = await plan('--vm', 'hyperkit');
+  expect(vm.file).toBe(join(dir, 'bin/hyperkit'));
+  expect(vm.argv.slice(0, 6)).toEqual(['-A', '-u', '-c', '1', '-m', '600M']);
+  expect(network?.file).toBe(join(dir, 'bin/gvproxy'));
+});
+
+test('for people: one word a line, quoted where sh needs it, and a kernel that is not there is told', async () => {
+  const { text, said } = await dryRun('--vm', 'hyperkit');
+  expect(text).toContain(`\n  2:0,virtio-blk,${dir}/s/nix-disk\n`);
+  expect(text).toMatch(/\n {2}'kexec,\S+ linuxkit-builder\.vm=hyperkit'$/);
+  expect(said).toContain('cannot be read');
+});
+
+test.each([
+  [['--vm', 'xhyve'], 64],
+  [['--network', 'bridge'], 64],
+  [['--vm', 'hyperkit', '--network', 'user'], 78],
+  [['--vm', 'qemu', '--network', 'vpnkit'], 78],
+])('%j is refused', async (argv, code) => expect((await dryRun(...argv)).code).toBe(code));
+
+test.each(['{', '[]', '7', '{"cpus":"two"}'])(
+  'a config.json that holds %s is told, not thrown',
+  async (text) => {
+    mkdirSync(join(dir, 's'));
+    writeFileSync(join(dir, 's/config.json'), text);
+    const { code, said } = await dryRun();
+    expect(said).not.toContain('Unexpected:');
+    expect(code).toBe(78);
+  },
+);

@@ -87,7 +87,7 @@ const replyOf = ({ ended, stdout, stderr }: Ran): Reply => ({
 
 function stateOf(job: { readonly state: JobState } | undefined): ServiceState {
   if (job?.state.loaded !== true) return { loaded: false, running: false };
-  const { running, pid, lastExit, lastSignal } = job.state;
+  const { running, returning, pid, lastExit, lastSignal } = job.state;
   const ended =
     lastSignal !== undefined
       ? `by signal ${lastSignal}`
@@ -96,7 +96,8 @@ function stateOf(job: { readonly state: JobState } | undefined): ServiceState {
         : undefined;
   return {
     loaded: true,
-    running,
+    // One that launchd is about to start again has not stopped.
+    running: running || returning,
     ...(pid === undefined ? {} : { pid }),
     ...(ended === undefined ? {} : { ended }),
   };

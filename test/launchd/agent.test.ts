@@ -114,6 +114,18 @@ describe('with launchd', { timeout: 60_000 }, () => {
     expect(rig.status().daemon).toBe('gone');
   });
 
+  test('stop ends it also while launchd waits to start it again', async () => {
+    await using rig = await launchdRig(program, { throttleSecondMs: 60_000 });
+    await rig.run('configure');
+    await rig.run('start');
+    const job = rig.launchd.job(label);
+    job?.kill('SIGKILL');
+    await comes(() => job?.state === 'spawn scheduled', 'a wait');
+    expect((await rig.run('stop')).code).toBe(0);
+    expect(rig.launchd.job(label)).toBeUndefined();
+    expect(rig.status().daemon).toBe('gone');
+  });
+
   test('a changed file is loaded anew by restart', async () => {
     await using rig = await launchdRig(program);
     await rig.run('configure');

@@ -104,11 +104,12 @@ async function timeToDoor(): Promise<number> {
   return ms;
 }
 
-const answers = (): Promise<boolean> =>
-  new Promise((done) => {
+function answers(): Promise<boolean> {
+  return new Promise((done) => {
     const socket = connect(port, '127.0.0.1', () => (socket.destroy(), done(true)));
     socket.on('error', () => setImmediate(() => done(false)));
   });
+}
 
 function benchImage(): void {
   const cache = join(checkout, '.cache/image-state');
@@ -273,10 +274,17 @@ function ratio(
 function absolute(what: string, values: number[], unit: string, goal: number): void {
   rows.push(`| ${what} | ${round(median(values))} ${unit} | | | ≤ ${goal} ${unit} |`);
 }
-const median = (values: number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-const round = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(2));
-const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+function median(values: number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+}
+
+function round(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(2);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

@@ -64,5 +64,5 @@ test_programs=
 programs="$qemu mksquashfs=squashfs-tools=squashfs ssh=openssh-client=openssh xz=xz-utils=xz"
 if [ "$(uname -s)" = Linux ]; then
     programs="$programs flock=util-linux=util-linux ps=procps=procps nix=nix-bin,nix-setup-systemd=nix"
-    test_programs="mkfs.ext4=e2fsprogs=- useradd=passwd=- zstd=zstd=-"
+    test_programs="mkfs.ext4=e2fsprogs=- useradd=passwd=- zstd=zstd=- plistutil=libplist-utils=- python3=python3-minimal=-"
 fi

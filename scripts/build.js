@@ -15,7 +15,9 @@ const { metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
+  // Names stay, for the stack of a bug.
   minifySyntax: true,
+  minifyWhitespace: true,
   sourcemap: 'linked',
   logLevel: 'warning',
   // LGPL: stays a package of its own. xz-decompress finds its wasm beside itself.

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Layout } from '../config/layout.ts';
 import type { Found, Status } from '../supervisor/status.ts';
 import { Exit } from '../system/failure.ts';
+import { readIfThere } from '../system/files.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 import type { Screen } from './status-screen.ts';
 
@@ -105,6 +106,9 @@ function diskOf({ disk }: Layout): Screen['disk'] {
 
 /** Asked only where configure has told launchd or systemd of the daemon. */
 async function jobOf(layout: Layout, context: CliContext): Promise<Screen['job']> {
+  // What talks to launchd and systemd is slow to load, and mostly there is no job: a receipt would say so.
+  const receipts = readIfThere(layout.receipts) ?? '';
+  if (!/\/LaunchAgents\/|\/systemd\/user\//.test(receipts)) return undefined;
   try {
     const { serviceFor } = await import('./service.ts');
     const service = serviceFor(layout, context);

@@ -19,7 +19,6 @@ import { openLog, type Log } from '../system/log.ts';
 import { readLive, removePid, writePid } from '../system/pidfile.ts';
 import { identify } from '../system/process.ts';
 import type { StopSignal } from '../system/signals.ts';
-import { watchFile } from '../system/watch.ts';
 import { defaultPolicy } from './backoff.ts';
 import { openControl } from './control.ts';
 import { configInvalid } from './failure.ts';
@@ -123,8 +122,10 @@ async function supervise(
     () => supervisor.tick(),
     (sleptMs) => supervisor.woke(sleptMs),
   );
-  const unwatch = watchFile(layout.config, () => supervisor.settle(readSettings(layout)));
   supervisor.dispatch({ type: asked.aborted ? 'stop' : 'start' });
+  // Loaded behind the start: the door is open sooner for it.
+  const { watchFile } = await import('../system/watch.ts');
+  const unwatch = watchFile(layout.config, () => supervisor.settle(readSettings(layout)));
   await supervisor.left;
   unwatchSleep();
   control.close();

@@ -153,7 +153,7 @@ function checkNamed(bundle: Bundle, named: string | undefined): void {
     checkBundle(bundle, { full: false });
   } catch (error) {
     if (named === undefined || !(error instanceof Failed)) throw error;
-    const hint = `config.json names it as the bundle ${named}: mend that, or take the line out to use the image of image build.`;
+    const hint = `config.json names it as the bundle ${named}: mend that, or take the line out and make the image: linuxkit-builder image build.`;
     throw new Failed({ ...error.failure, hint }, { cause: error });
   }
 }

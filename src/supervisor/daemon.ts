@@ -44,6 +44,8 @@ export interface DaemonOptions {
 /** Wrappers send a signal twice; a second one this soon is the same one. */
 const sameSignalMs = 1_000;
 const standbyMs = 10_000;
+/** Who has just taken the lock says who it is within milliseconds; one of fifty that start at once needs longer. */
+const nameless = { everyMs: 50, limitMs: 5_000 };
 
 /** Runs until it is asked to stop; the exit code. */
 export async function daemon({
@@ -62,13 +64,13 @@ export async function daemon({
   const lock = await takeLock(layout, { clock, managed, onStandby, signal: asked.signal });
   if (lock === undefined) return Exit.ok;
   try {
+    const me = identify(process.pid);
+    if (me === undefined) throw new Error('this process cannot see itself');
+    writePid(ownPidFiles(layout), me.pid, me.program);
     const settings = readSettings(layout);
     if (settings.config === undefined && !managed)
       throw new Failed(configInvalid(settings.problems));
     const log = openLog({ path: layout.log, verbose: settings.config?.verbose ?? false });
-    const me = identify(process.pid);
-    if (me === undefined) throw new Error('this process cannot see itself');
-    writePid(ownPidFiles(layout), me.pid, me.program);
     const supervisor = new Supervisor(
       { layout, clock, log, policy: defaultPolicy, daemon: me, onStatus },
       settings,
@@ -143,14 +145,17 @@ async function takeLock(
     signal,
   }: Pick<DaemonOptions, 'clock' | 'managed' | 'onStandby'> & { signal: AbortSignal },
 ): Promise<KernelLock | undefined> {
-  for (let told = false; ; told = true) {
+  const begun = clock.monotonic();
+  for (let told = false; ;) {
     const lock = tryKernelLock(layout.daemonLock);
     if (lock !== undefined) return lock;
     const other = readLive(ownPidFiles(layout))?.pid;
-    if (!managed) throw new Failed(alreadyRuns(other));
-    if (!told) onStandby(other);
+    const isNamed = other !== undefined || clock.monotonic() - begun >= nameless.limitMs;
+    if (isNamed && !managed) throw new Failed(alreadyRuns(other));
+    if (isNamed && !told) onStandby(other);
+    told ||= isNamed;
     try {
-      await clock.sleep(standbyMs, signal);
+      await clock.sleep(isNamed ? standbyMs : nameless.everyMs, signal);
     } catch {
       return undefined;
     }

@@ -66,14 +66,18 @@ test('what a killed command left of the section keeps nobody waiting', async (co
   expect(rig.log('waiting-for-section')).toEqual([]);
 });
 
-test('ten daemons at once: one of them is the daemon', async (context) => {
+test('fifty daemons at once: one of them is the daemon, and the others name it', async (context) => {
   await using rig = await BuilderRig.create({ context });
-  const daemons = Array.from({ length: 10 }, () => rig.begin('daemon'));
+  const daemons = Array.from({ length: 50 }, () => rig.begin('daemon'));
   await rig.reaches('booting');
-  await fact('the others have left', () => daemons.filter(({ end }) => end === 75).length === 9);
+  await fact('the others have left', () => daemons.filter(({ end }) => end === 75).length === 49);
   const [one, ...more] = daemons.filter(({ end }) => end === undefined);
   expect(more).toEqual([]);
   expect(rig.status()?.daemon.pid).toBe(one?.pid);
+  for (const { stderr } of daemons.filter((each) => each !== one))
+    expect(stderr).toContain(`Another daemon runs for this state directory, with pid ${one?.pid}.`);
   expect(rig.processes().filter(({ command }) => /qemu-system-/.test(command))).toHaveLength(1);
+  expect(rig.log('daemon-started')).toHaveLength(1);
   await stopAtOnce(rig);
+  await rig.leavesNothing();
 });

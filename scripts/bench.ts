@@ -6,6 +6,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { cpioArchive, S_IFDIR, S_IFREG } from '../src/system/cpio.ts';
+import { benchHyperkit } from './bench-hyperkit.ts';
 
 const [checkout = '.', ...wanted] = process.argv.slice(2);
 const main = join(checkout, 'dist/main.js');
@@ -21,6 +22,8 @@ const benches = {
   boot: benchBoot,
   idle: benchIdle,
   door: benchDoor,
+  hyperkit: async () =>
+    benchHyperkit({ main, image, dir: join(state, 'h'), port: await freePort(), env, row }),
 };
 let port = 0;
 
@@ -267,12 +270,14 @@ function ratio(
   goal: number,
 ): void {
   const [a, b] = [median(values), median(floor)];
-  rows.push(
-    `| ${what} | ${round(a)} ${unit} | ${round(b)} ${unit}, ${of} | ${round(a / b)} | ≤ ${goal} |`,
-  );
+  const floorText = `${round(b)} ${unit}, ${of}`;
+  row(what, `${round(a)} ${unit}`, floorText, round(a / b), `≤ ${goal}`);
 }
 function absolute(what: string, values: number[], unit: string, goal: number): void {
-  rows.push(`| ${what} | ${round(median(values))} ${unit} | | | ≤ ${goal} ${unit} |`);
+  row(what, `${round(median(values))} ${unit}`, '', '', `≤ ${goal} ${unit}`);
+}
+function row(...cells: readonly string[]): void {
+  rows.push(`| ${cells.join(' | ')} |`);
 }
 function median(values: number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;

@@ -7,6 +7,7 @@ import type { Tunnel } from '../config/tunnel.ts';
 import { reasonOf, type Clock } from '../system/clock.ts';
 import { dial } from '../system/dial.ts';
 import type { Log } from '../system/log.ts';
+import type { Turnstile } from './turnstile.ts';
 
 const greeting = Buffer.from('SSH-2.0-');
 
@@ -15,16 +16,18 @@ export interface ReachOptions {
   readonly log: Log;
   /** Ends the attempts. */
   readonly signal: AbortSignal;
+  /** Keeps the connections of many callers from coming at once. */
+  readonly turnstile?: Turnstile;
 }
 
 /** Tries until sshd greets, or undefined when the signal ends it. The greeting is the socket's next data. */
 export async function reachGuest(
   tunnel: Tunnel,
-  { clock, log, signal }: ReachOptions,
+  { clock, log, signal, turnstile }: ReachOptions,
 ): Promise<Socket | undefined> {
   for (let attempt = 0; !signal.aborted; attempt++) {
     const { silenceMs, delayMs } = patience(attempt);
-    const dialled = await greet(tunnel, { clock, silenceMs, signal });
+    const dialled = await greet(tunnel, { clock, silenceMs, signal, turnstile });
     if (dialled.greeted) return dialled.socket;
     log('debug', 'door-tunnel-not-yet', { attempt, why: dialled.why, againMs: delayMs });
     await clock.sleep(delayMs, signal).catch(() => undefined);
@@ -51,9 +54,23 @@ interface DialOptions {
   readonly clock: Clock;
   readonly silenceMs: number;
   readonly signal: AbortSignal;
+  readonly turnstile: Turnstile | undefined;
 }
 
 async function greet(tunnel: Tunnel, options: DialOptions): Promise<Dialled> {
+  const { signal, turnstile } = options;
+  let leave: (() => void) | undefined;
+  try {
+    leave = await turnstile?.enter(signal);
+    return await greetNow(tunnel, options);
+  } catch (error) {
+    return { greeted: false, why: (error as Error).message };
+  } finally {
+    leave?.();
+  }
+}
+
+async function greetNow(tunnel: Tunnel, options: DialOptions): Promise<Dialled> {
   const { clock, silenceMs, signal } = options;
   const scope = new AbortController();
   const onAbort = () => scope.abort(new Error('nobody waits for it any more'));
@@ -67,8 +84,6 @@ async function greet(tunnel: Tunnel, options: DialOptions): Promise<Dialled> {
     if (why === undefined) return { greeted: true, socket };
     socket.on('error', () => undefined).destroy();
     return { greeted: false, why };
-  } catch (error) {
-    return { greeted: false, why: (error as Error).message };
   } finally {
     cancel();
     signal.removeEventListener('abort', onAbort);

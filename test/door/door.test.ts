@@ -164,6 +164,9 @@ describe('while it is let in', () => {
     }
     rig.door.release(guest.tunnel);
     for (let n = 0; n < 5; n++) {
+      await until(() => guest.sockets.length >= Math.min(n + 1, 5));
+      // A guest that does not greet keeps the next one back for a moment only.
+      await rig.clock.advance(100);
       await until(() => guest.sockets.length === Math.min(n + 2, 5));
       expect(rig.door.counts()).toEqual({
         held: Math.max(0, 3 - n),
@@ -173,6 +176,20 @@ describe('while it is let in', () => {
       guest.sockets[n]?.write(greetingLine);
       await until(() => clients[n]?.text === greetingLine);
     }
+  });
+
+  test('a crowd reaches the guest one after the other, each as soon as the one before was greeted', async () => {
+    await using rig = await doorRig();
+    await using guest = await fakeGuest(() => undefined);
+    const clients = Array.from({ length: 10 }, () => new Client(rig.door.port));
+    await until(() => rig.door.counts().held === 10);
+    rig.door.release(guest.tunnel);
+    for (let n = 1; n <= 10; n++) {
+      await until(() => guest.sockets.length === n);
+      expect(rig.door.counts()).toEqual({ held: 0, opening: 11 - n, open: n - 1 });
+      guest.sockets[n - 1]?.write(greetingLine);
+    }
+    await until(() => clients.every(({ text }) => text === greetingLine));
   });
 
   test('a client that leaves frees its slot and its connection', async () => {

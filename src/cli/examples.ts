@@ -17,7 +17,7 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
   wait: [['wait -t 60', 'at most a minute']],
   status: [
     ['status --watch', 'go on until ^C'],
-    ['status --json', 'for programs'],
+    ['status --json', 'for programs; docs/status.schema.json says what it prints'],
   ],
   doctor: [
     ['doctor', 'what is wrong, and what mends it'],

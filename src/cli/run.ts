@@ -1,6 +1,7 @@
 /** `start`, `stop`, `restart`, `wait`: the daemon's life from a terminal. */
 import type { Command } from 'commander';
 import type { Layout } from '../config/layout.ts';
+import type { Busy } from '../supervisor/drain.ts';
 import { Exit, Failed, failureOf } from '../system/failure.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 import { failureLines } from './say.ts';
@@ -101,13 +102,22 @@ async function waitForBuilds(
   const found = readStatus(layout);
   if (found.daemon === 'gone' || found.status.phase !== 'ready') return;
   const { drain } = await import('../supervisor/drain.ts');
-  const onOpen = (count: number) =>
+  const onBusy = (busy: Busy) =>
     context.err(
-      `${count} ${count === 1 ? 'connection is' : 'connections are'} in use, by builds or shells; waiting for up to ${options.timeout} s (--now does not wait).`,
+      `${busyWords(busy)}; waiting for up to ${options.timeout} s (--now does not wait).`,
     );
   const { clock, signal } = context;
-  const end = await drain(layout, { clock, signal, limitMs, onOpen });
+  const end = await drain(layout, { clock, signal, limitMs, onBusy });
   if (end === 'limit') context.err('They are not done; stopping all the same.');
+}
+
+/** What is waited for: builds, and connections that may be copies or shells. */
+function busyWords({ builds, open }: Busy): string {
+  const connections = `${open} connection${open === 1 ? ' is' : 's are'} in use`;
+  if (builds === undefined) return `${connections}, by builds or shells`;
+  const what =
+    builds === 0 ? 'No build runs' : builds === 1 ? '1 build runs' : `${builds} builds run`;
+  return `${what}, and ${connections}`;
 }
 
 export function restartVerb(program: Command, context: CliContext): void {

@@ -2,6 +2,7 @@
 import { describeProblem } from '../config/problem.ts';
 import type { ServiceState } from '../host/service.ts';
 import type { Status } from '../supervisor/status.ts';
+import type { Beside } from './status-report.ts';
 
 export interface Screen {
   readonly now: number;
@@ -10,10 +11,7 @@ export interface Screen {
   readonly color: boolean;
   /** When the current start began, and how long one usually takes; for the bar. */
   readonly start?: { readonly begun: number; readonly usualMs: number | undefined } | undefined;
-  /** Connections at the front door, where the daemon told. */
-  readonly door?: { readonly open: number; readonly held: number } | undefined;
-  /** The guest's disk, in bytes: what it may grow to, and what it takes. */
-  readonly disk?: { readonly apparent: number; readonly real: number } | undefined;
+  readonly beside: Beside;
   readonly job?: ({ readonly name: string } & ServiceState) | undefined;
   /** What is known of the trouble, from others' reports. */
   readonly known?: readonly string[] | undefined;
@@ -34,8 +32,9 @@ export function aliveLines(status: Status, screen: Screen): string[] {
         `${builder.system}, ${builder.cpus} CPUs, ${builder.memoryMiB} MiB, ${builder.maxJobs} jobs`,
     ],
     ['features', builder?.features.join(', ')],
-    ['disk', diskWords(screen.disk)],
-    ['door', door && `127.0.0.1:${door.port}${doorWords(screen.door)}`],
+    ['builds', buildWords(screen.beside)],
+    ['disk', diskWords(screen.beside)],
+    ['door', door && `127.0.0.1:${door.port}${doorWords(screen.beside)}`],
     ['vm', vmWords(status)],
     [
       'network',
@@ -47,14 +46,10 @@ export function aliveLines(status: Status, screen: Screen): string[] {
       (problem) => ['not taken', describeProblem(problem)] as const,
     ),
     ...(status.rejected ?? []).map((line) => ['not used', line] as const),
-    [
-      'clock',
-      status.clockOffsetMs === undefined
-        ? undefined
-        : `${status.clockOffsetMs} ms from this machine's`,
-    ],
+    ['clock', clockWords(screen.beside.guest?.clockOffsetMs ?? status.clockOffsetMs)],
     ['daemon', `pid ${status.daemon.pid}${jobWords(screen.job)}`],
     ['start', timelineWords(status)],
+    ['incident', incidentWords(screen)],
   ];
   return [
     `${paint(colorOf(status.phase), status.sentence)} (${status.phase} for ${since})`,
@@ -73,6 +68,7 @@ export function goneLines(last: Status | undefined, screen: Screen): string[] {
     ...(isOver ? [] : [`  It was '${last.phase}' when it was last heard of, ${last.since}.`]),
     ...(last?.because === undefined ? [] : [`  ${last.because.message}`, `  ${last.because.hint}`]),
     ...(screen.known ?? []).map((words) => `  ${words}`),
+    ...factLines('incident', incidentWords(screen), screen.width),
     ...(job?.ended === undefined ? [] : [`  Its last run under ${job.name} ended ${job.ended}.`]),
     '  Start it: linuxkit-builder start.',
   ];
@@ -106,13 +102,24 @@ function factLines(name: string, text: string | undefined, width: number): strin
 
 const gibibytes = (bytes: number): string => (bytes / 1024 ** 3).toFixed(1);
 
-const diskWords = (disk: Screen['disk']): string | undefined =>
-  disk && `${gibibytes(disk.real)} GiB taken of at most ${gibibytes(disk.apparent)}`;
+const buildWords = ({ guest }: Beside): string | undefined =>
+  guest && (guest.builds === 0 ? 'none runs' : `${guest.builds} running`);
 
-const doorWords = (door: Screen['door']): string =>
-  door === undefined
+const diskWords = ({ disk, guest }: Beside): string | undefined =>
+  disk &&
+  `${gibibytes(disk.realBytes)} GiB taken of at most ${gibibytes(disk.apparentBytes)}${guest === undefined ? '' : `, ${gibibytes(guest.diskFreeBytes)} free inside`}`;
+
+const doorWords = ({ connections }: Beside): string =>
+  connections === undefined
     ? ''
-    : `, ${door.open} connection${door.open === 1 ? '' : 's'}${door.held === 0 ? '' : `, ${door.held} waiting for the guest`}`;
+    : `, ${connections.open} connection${connections.open === 1 ? '' : 's'}${connections.held === 0 ? '' : `, ${connections.held} waiting for the guest`}`;
+
+const clockWords = (offsetMs: number | undefined): string | undefined =>
+  offsetMs === undefined ? undefined : `${offsetMs} ms from this machine's`;
+
+const incidentWords = ({ now, beside: { incident } }: Screen): string | undefined =>
+  incident &&
+  `${duration(now - Date.parse(incident.at))} ago: ${incident.message} (${incident.folder})`;
 
 function vmWords({ vmPid, builder, accelerator, health }: Status): string | undefined {
   if (vmPid === undefined) return undefined;

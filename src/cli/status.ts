@@ -1,10 +1,10 @@
-import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Layout } from '../config/layout.ts';
 import type { Found, Status } from '../supervisor/status.ts';
 import { Exit } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
+import { besider, reportOf, statusIn, type Beside } from './status-report.ts';
 import type { Screen } from './status-screen.ts';
 
 interface StatusOptions extends DirectoryOption {
@@ -12,7 +12,10 @@ interface StatusOptions extends DirectoryOption {
   readonly watch?: boolean;
 }
 
-/** `status`: what the daemon says of itself, or said last. Exit 0 when a daemon lives, 69 otherwise. */
+/**
+ * `status`: what the daemon says of itself, or said last. Exit 0 while a daemon lives and has not given up; the failure's own code
+ * when it has, as `wait`; 69 without one.
+ */
 export function statusVerb(program: Command, context: CliContext): void {
   program
     .command('status')
@@ -23,12 +26,14 @@ export function statusVerb(program: Command, context: CliContext): void {
     .action(async (options: StatusOptions) => {
       const layout = layoutFor(options, context);
       const { readStatus } = await import('../supervisor/status.ts');
+      const findBeside = besider(layout, context);
       const show = async (): Promise<Found> => {
         const found = readStatus(layout);
+        const beside = await findBeside(found);
         const lines =
           options.json === true
-            ? [JSON.stringify({ running: found.daemon === 'alive', ...statusIn(found) })]
-            : await screenLines(found, layout, context);
+            ? [JSON.stringify(reportOf(found, beside))]
+            : await screenLines(found, beside, layout, context);
         paint(
           lines,
           options.watch === true && options.json !== true && isTerminal(context),
@@ -37,12 +42,15 @@ export function statusVerb(program: Command, context: CliContext): void {
         return found;
       };
       const found = options.watch === true ? await watch(show, layout, context) : await show();
-      context.exit(found.daemon === 'alive' ? Exit.ok : Exit.unavailable);
+      context.exit(exitOf(found));
     });
 }
 
-const statusIn = (found: Found): Status | undefined =>
-  found.daemon === 'alive' ? found.status : found.last;
+function exitOf(found: Found): number {
+  if (found.daemon === 'gone') return Exit.unavailable;
+  const { phase, because } = found.status;
+  return phase === 'failed' ? (because?.exit ?? Exit.unavailable) : Exit.ok;
+}
 
 const everyMs = 500;
 
@@ -79,29 +87,25 @@ function paint(lines: readonly string[], over: boolean, context: CliContext): vo
   context.out(`\u001b[H${lines.map((line) => `${line}\u001b[K`).join('\n')}\u001b[J`);
 }
 
-async function screenLines(found: Found, layout: Layout, context: CliContext): Promise<string[]> {
+async function screenLines(
+  found: Found,
+  beside: Beside,
+  layout: Layout,
+  context: CliContext,
+): Promise<string[]> {
   const { aliveLines, goneLines } = await import('./status-screen.ts');
   const screen: Screen = {
     now: context.clock.now(),
     // Lines in a pipe are not broken.
     width: process.stdout.isTTY ? process.stdout.columns : Infinity,
     color: isTerminal(context) && (context.env['NO_COLOR'] ?? '') === '',
-    disk: diskOf(layout),
+    beside,
     job: await jobOf(layout, context),
     known: await knownOf(statusIn(found)),
   };
   if (found.daemon === 'gone') return goneLines(found.last, screen);
   const start = await startOf(found.status, layout);
-  return aliveLines(found.status, {
-    ...screen,
-    start,
-    door: await doorOf(found.status, layout, context),
-  });
-}
-
-function diskOf({ disk }: Layout): Screen['disk'] {
-  const stats = statSync(disk, { throwIfNoEntry: false });
-  return stats && { apparent: stats.size, real: stats.blocks * 512 };
+  return aliveLines(found.status, { ...screen, start });
 }
 
 /** Asked only where configure has told launchd or systemd of the daemon. */
@@ -115,22 +119,6 @@ async function jobOf(layout: Layout, context: CliContext): Promise<Screen['job']
     return service && { name: service.name, ...(await service.state()) };
   } catch {
     // It is a fact beside the others: `doctor` says what is wrong with it.
-    return undefined;
-  }
-}
-
-async function doorOf(
-  { phase }: Status,
-  layout: Layout,
-  { clock, signal }: CliContext,
-): Promise<Screen['door']> {
-  if (phase === 'failed' || phase === 'stopped') return undefined;
-  try {
-    const { ask } = await import('../supervisor/control.ts');
-    const { open, held } = await ask(layout, 'door', clock, signal);
-    return typeof open === 'number' && typeof held === 'number' ? { open, held } : undefined;
-  } catch {
-    // A daemon that is about to end does not answer any more.
     return undefined;
   }
 }

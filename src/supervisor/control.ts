@@ -10,11 +10,12 @@ import { fieldsOf, JsonLines } from '../system/json-lines.ts';
 import type { Log } from '../system/log.ts';
 import { dialUnix } from '../system/unix-socket.ts';
 
-export const commands = ['drain', 'undrain', 'restart', 'door'] as const;
+export const commands = ['drain', 'undrain', 'restart', 'door', 'guest'] as const;
 export type Command = (typeof commands)[number];
 
+type Fields = Readonly<Record<string, unknown>>;
 /** What each command does; its answer is sent back as fields. */
-export type Commands = { readonly [C in Command]: () => Readonly<Record<string, unknown>> };
+export type Commands = { readonly [C in Command]: () => Fields | Promise<Fields> };
 
 /** Listens until closed. Unknown or broken requests get an answer that says what is known. */
 export async function openControl(
@@ -29,7 +30,7 @@ export async function openControl(
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
     const lines: JsonLines = new JsonLines(socket, {
-      onValue: (value) => void lines.send(answer(value, todo, log)),
+      onValue: (value) => void answer(value, todo, log).then((fields) => lines.send(fields)),
       onBroken: (problem) => void lines.send({ ok: false, error: problem }),
       maxLineBytes: 4096,
     });
@@ -45,14 +46,15 @@ export async function openControl(
   };
 }
 
-function answer(value: unknown, todo: Commands, log: Log): Readonly<Record<string, unknown>> {
+async function answer(value: unknown, todo: Commands, log: Log): Promise<Fields> {
   const { command } = fieldsOf(value);
   const known = commands.find((name) => name === command);
   if (known === undefined)
     return { ok: false, error: `unknown command; known are: ${commands.join(', ')}` };
   // Asked twice a second by whoever waits for the connections to end.
-  log(known === 'door' ? 'debug' : 'info', 'asked', { command: known });
-  return { ok: true, ...todo[known]() };
+  const isQuestion = known === 'door' || known === 'guest';
+  log(isQuestion ? 'debug' : 'info', 'asked', { command: known });
+  return { ok: true, ...(await todo[known]()) };
 }
 
 /** Asks a running daemon; its answer's fields. Failed when nobody listens or the answer is a refusal. */

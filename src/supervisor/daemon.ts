@@ -110,6 +110,7 @@ async function supervise(
       drain: () => (supervisor.drain(true), supervisor.gate.counts()),
       undrain: () => (supervisor.drain(false), {}),
       door: () => supervisor.gate.counts(),
+      guest: async () => ({ ...(await supervisor.lookInside()) }),
       // Whoever drained first to restart wants the door open again; it holds until the next guest is ready.
       restart: () => {
         supervisor.dispatch({ type: 'restart', why: 'asked for' });

@@ -5,7 +5,7 @@ import type { Layout } from '../config/layout.ts';
 import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
 import { Exit, failureOf, type Failure } from '../system/failure.ts';
-import { writeWhole } from '../system/files.ts';
+import { readIfThere, writeWhole } from '../system/files.ts';
 import type { Machine } from '../vm/driver.ts';
 import type { Facts } from './status.ts';
 
@@ -38,6 +38,34 @@ export async function saveIncident(
   for (const old of readdirSync(layout.incidents).sort().slice(0, -kept))
     rmSync(join(layout.incidents, old), { recursive: true, force: true });
   return folder;
+}
+
+/** The last one, as `status` tells it. */
+export interface LastIncident {
+  /** Wall time, ISO 8601. */
+  readonly at: string;
+  readonly kind: string;
+  readonly message: string;
+  /** Where its console and state are kept. */
+  readonly folder: string;
+}
+
+/** The newest incident that is kept; undefined when there was none. */
+export function lastIncident({ incidents }: Layout): LastIncident | undefined {
+  try {
+    const name = readdirSync(incidents).sort().at(-1);
+    if (name === undefined) return undefined;
+    const folder = join(incidents, name);
+    const { failure } = JSON.parse(readIfThere(join(folder, 'state.json')) ?? '{}') as {
+      failure?: Partial<Failure>;
+    };
+    const { kind = 'unknown', message = '' } = failure ?? {};
+    const at = name.replace(/T(\d\d)-(\d\d)-/, 'T$1:$2:');
+    return { at, kind, message, folder };
+  } catch {
+    // No folder, or one that somebody cut off: it is a fact beside the others.
+    return undefined;
+  }
 }
 
 async function describe(machine: Machine, clock: Clock): Promise<unknown> {

@@ -4,6 +4,7 @@ import type { Tunnel } from '../config/tunnel.ts';
 import { reachGuest } from '../door/guest-connection.ts';
 import type { ConsoleLine } from '../guest/console.ts';
 import { GuestAgent } from '../guest/agent.ts';
+import { lookInside, type Inside } from '../guest/inside.ts';
 import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
 import { failureOf, type Failure } from '../system/failure.ts';
@@ -147,6 +148,10 @@ export class Scope {
       diskOperations: () => machine.diskOperations(),
       onClock: (offsetMs) => this.note({ clockOffsetMs: offsetMs }),
     });
+  }
+
+  async lookInside(): Promise<Inside | undefined> {
+    return this.watch.has('agent') ? lookInside(this.agent, this.#clock, this.signal) : undefined;
   }
 
   /** Network and VM run, and the VM's control channel answers. */

@@ -1,6 +1,7 @@
 /** The loop: event in, step, state out, effects performed. Decisions are in lifecycle.ts, deeds in start.ts and stop.ts. */
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
+import type { Inside } from '../guest/inside.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Clock } from '../system/clock.ts';
 import { Failed, failureOf } from '../system/failure.ts';
@@ -106,6 +107,11 @@ export class Supervisor {
   /** A moment's work, now and then: reads what the guest wrote. */
   tick(): void {
     this.#scope?.running.console?.poke();
+  }
+
+  /** What a look into the guest shows now; undefined unless it is ready and answers. */
+  async lookInside(): Promise<Inside | undefined> {
+    return this.#state.phase === 'ready' ? this.#scope?.lookInside() : undefined;
   }
 
   #perform(effect: Effect): void {

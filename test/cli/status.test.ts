@@ -3,7 +3,7 @@ import { aliveLines, goneLines, type Screen } from '../../src/cli/status-screen.
 import type { Status } from '../../src/supervisor/status.ts';
 
 const now = Date.parse('2026-01-01T00:01:00Z');
-const screen: Screen = { now, width: 80, color: false };
+const screen: Screen = { now, width: 80, color: false, beside: {} };
 const status: Status = {
   version: 1,
   phase: 'ready',
@@ -32,19 +32,30 @@ describe('the screen of a builder that is ready', () => {
     const GiB = 1024 ** 3;
     const lines = aliveLines(status, {
       ...screen,
-      disk: { apparent: 80 * GiB, real: 2.5 * GiB },
-      door: { open: 3, held: 1 },
+      beside: {
+        disk: { apparentBytes: 80 * GiB, realBytes: 2.5 * GiB },
+        connections: { open: 3, opening: 0, held: 1 },
+        guest: { builds: 2, diskBytes: 78 * GiB, diskFreeBytes: 74.1 * GiB, clockOffsetMs: -5 },
+        incident: {
+          at: '2026-01-01T00:00:30.000Z',
+          kind: 'guest-frozen',
+          message: 'The guest is frozen.',
+          folder: '/s/nix-state/incidents/i',
+        },
+      },
       job: { name: 'launchd', loaded: true, running: true },
     });
     expect(lines).toEqual([
       'Ready: Nix can build here. (ready for 60 s)',
       '  builder    x86_64-linux, 4 CPUs, 4096 MiB, 4 jobs',
       '  features   benchmark, big-parallel, linuxkit-builder',
-      '  disk       2.5 GiB taken of at most 80.0',
+      '  builds     2 running',
+      '  disk       2.5 GiB taken of at most 80.0, 74.1 free inside',
       '  door       127.0.0.1:24083, 3 connections, 1 waiting for the guest',
       '  vm         qemu pid 8, kvm',
-      "  clock      3 ms from this machine's",
+      "  clock      -5 ms from this machine's",
       '  daemon     pid 7; launchd: starts it at login',
+      '  incident   30 s ago: The guest is frozen. (/s/nix-state/incidents/i)',
     ]);
   });
 

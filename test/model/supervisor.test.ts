@@ -11,6 +11,7 @@ import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { silent } from '../../src/system/log.ts';
 import { identify } from '../../src/system/process.ts';
 import { holds } from '../fuzz/property.ts';
+import { schemaProblems } from '../rig/status-schema.ts';
 import { World } from './world.ts';
 
 type Deed =
@@ -150,6 +151,7 @@ class Life {
     this.seen.push(status);
     const written = JSON.parse(readFileSync(this.#world.layout.status, 'utf8')) as Status;
     expect(written).toEqual(JSON.parse(JSON.stringify(status)));
+    expect(schemaProblems({ running: true, ...status })).toEqual([]);
     const { phase, attempt = 0 } = status;
     expect(attempt).toBeLessThanOrEqual(defaultPolicy.maxAttempts);
     if (phase === 'ready' && before?.phase !== 'ready')

@@ -1,16 +1,8 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs';
-import { connect } from 'node:net';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { tryProgram } from '../../src/system/program.ts';
 import { fact } from './command.ts';
+import { addMonitor } from './monitor.ts';
 import { BuilderRig } from './rig.ts';
 
 /** A build may keep every core busy for minutes; in a test that runs at every change, for less. */
@@ -78,26 +70,3 @@ test('a guest that freezes is found within 30 s, kept as evidence and started ag
 }, 400_000);
 
 const vmOf = (rig: BuilderRig): number => rig.status()?.vmPid ?? 0;
-
-/** Gives QEMU a second control channel, since the daemon has the first for itself; returns one command's sender. */
-function addMonitor(rig: BuilderRig): (command: string) => Promise<void> {
-  const bin = join(rig.dir, 'bin');
-  const socket = join(rig.dir, 'extra.sock');
-  mkdirSync(bin);
-  const name = process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
-  writeFileSync(
-    join(bin, name),
-    `#!/bin/sh\nexec ${tryProgram(name) ?? name} "$@" -qmp "unix:${socket},server=on,wait=off"\n`,
-  );
-  chmodSync(join(bin, name), 0o755);
-  Object.assign(rig.env, { PATH: `${bin}:${process.env['PATH'] ?? ''}` });
-  return async (command) => {
-    expect(existsSync(socket)).toBe(true);
-    const connection = connect(socket);
-    let said = '';
-    connection.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    connection.write(`{"execute":"qmp_capabilities"}\n{"execute":"${command}"}\n`);
-    await fact(`QEMU has obeyed ${command}`, () => said.split('{"return": {}}').length === 3);
-    connection.destroy();
-  };
-}

@@ -15,6 +15,7 @@ const todo: Commands = {
   drain: () => (asked.push('drain'), { open: 3 }),
   undrain: () => (asked.push('undrain'), {}),
   restart: () => (asked.push('restart'), {}),
+  guest: () => Promise.resolve({ builds: 2 }),
   door: () => ({ held: 1, opening: 0, open: 2 }),
 };
 beforeEach(async () => {
@@ -33,6 +34,7 @@ afterEach(() => {
 test('commands are carried out and answered', async () => {
   expect(await ask(layout, 'drain', systemClock)).toEqual({ open: 3 });
   expect(await ask(layout, 'door', systemClock)).toEqual({ held: 1, opening: 0, open: 2 });
+  expect(await ask(layout, 'guest', systemClock)).toEqual({ builds: 2 });
   expect(await ask(layout, 'restart', systemClock)).toEqual({});
   expect(asked).toEqual(['drain', 'restart']);
 });

@@ -1,0 +1,95 @@
+/** The whole of what `status` knows: the daemon's record, and what lies on the disk or is asked for at this moment. */
+import { statSync } from 'node:fs';
+import type { Layout } from '../config/layout.ts';
+import type { Inside } from '../guest/inside.ts';
+import type { LastIncident } from '../supervisor/incident.ts';
+import type { Found, Status } from '../supervisor/status.ts';
+import type { CliContext } from './context.ts';
+
+/** Facts beside the record; each is absent where it is not known. docs/status.schema.json says what each means. */
+export interface Beside {
+  readonly connections?: { readonly held: number; readonly opening: number; readonly open: number };
+  readonly guest?: Inside;
+  readonly disk?: { readonly apparentBytes: number; readonly realBytes: number };
+  readonly incident?: LastIncident;
+}
+
+/** What `status --json` prints. */
+export type Report = { readonly running: boolean } & Partial<Status> & Beside;
+
+export const reportOf = (found: Found, beside: Beside): Report => ({
+  running: found.daemon === 'alive',
+  ...statusIn(found),
+  ...beside,
+});
+
+/** A living daemon's record, or the last one of one that is gone. */
+export const statusIn = (found: Found): Status | undefined =>
+  found.daemon === 'alive' ? found.status : found.last;
+
+/** A look into the guest costs it a process: one that is no older than this will do. */
+const freshMs = 5_000;
+
+/** Finds those facts, again and again; the guest is asked now and then. */
+export function besider(layout: Layout, context: CliContext): (found: Found) => Promise<Beside> {
+  let looked = { at: -Infinity, since: '', guest: undefined as Inside | undefined };
+  const { clock } = context;
+  return async (found) => {
+    const { lastIncident } = await import('../supervisor/incident.ts');
+    const since = answers(found) ? found.status.since : '';
+    if (since !== looked.since || clock.monotonic() - looked.at >= freshMs) {
+      const guest =
+        since === '' ? undefined : await askFor<Inside>('guest', 'builds', layout, context);
+      looked = { at: clock.monotonic(), since, guest };
+    }
+    return defined({
+      connections: await connectionsOf(found, layout, context),
+      guest: looked.guest,
+      disk: diskOf(layout),
+      incident: lastIncident(layout),
+    });
+  };
+}
+
+/** One that is slow would keep us waiting. */
+const answers = (found: Found): found is Extract<Found, { daemon: 'alive' }> =>
+  found.daemon === 'alive' &&
+  found.status.phase === 'ready' &&
+  (found.status.health ?? 'well') === 'well';
+
+function diskOf({ disk }: Layout): Beside['disk'] {
+  const stats = statSync(disk, { throwIfNoEntry: false });
+  return stats && { apparentBytes: stats.size, realBytes: stats.blocks * 512 };
+}
+
+async function connectionsOf(
+  found: Found,
+  layout: Layout,
+  context: CliContext,
+): Promise<Beside['connections']> {
+  if (found.daemon === 'gone' || ['failed', 'stopped'].includes(found.status.phase))
+    return undefined;
+  return askFor('door', 'open', layout, context);
+}
+
+/** The daemon's answer, if it has that field. */
+async function askFor<T>(
+  command: 'door' | 'guest',
+  field: keyof T & string,
+  layout: Layout,
+  { clock, signal }: CliContext,
+): Promise<T | undefined> {
+  try {
+    const { ask } = await import('../supervisor/control.ts');
+    const fields = await ask(layout, command, clock, signal);
+    // One cast: what our own daemon answers is what its command gives.
+    return typeof fields[field] === 'number' ? (fields as T) : undefined;
+  } catch {
+    // A daemon that is about to end does not answer any more.
+    return undefined;
+  }
+}
+
+/** Without the fields that are not known. */
+const defined = (facts: { readonly [K in keyof Beside]: Beside[K] | undefined }): Beside =>
+  Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));

@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import { reportOf, type Beside } from '../../src/cli/status-report.ts';
+import { parseConfig } from '../../src/config/config.ts';
+import type { State } from '../../src/supervisor/state.ts';
+import { sentenceOf, statusOf, type Facts, type Status } from '../../src/supervisor/status.ts';
+import { hostFacts } from '../../src/system/host.ts';
+import { schemaProblems } from '../rig/status-schema.ts';
+
+const failure = { kind: 'x', message: 'm', hint: 'h', exit: 69, lines: ['l'] } as const;
+const since = Date.parse('2026-01-01T00:00:00Z');
+/** A state of each phase, with all that it may carry. */
+const states: { readonly [P in State['phase']]: Extract<State, { phase: P }> } = {
+  stopped: { phase: 'stopped', since },
+  starting: { phase: 'starting', since, attempt: 2, last: failure },
+  booting: { phase: 'booting', since, attempt: 1, stage: 'disk', last: failure },
+  ready: { phase: 'ready', since, attempt: 0, last: failure },
+  paused: { phase: 'paused', since, attempt: 1, was: { phase: 'ready', since }, why: 'disk-full' },
+  stopping: { phase: 'stopping', since, attempt: 1, because: { type: 'lost', failure } },
+  'backing-off': { phase: 'backing-off', since, attempt: 1, until: since + 1, because: failure },
+  failed: { phase: 'failed', since, because: failure },
+};
+const facts: Required<Facts> = {
+  vmPid: 1,
+  network: 'gvproxy',
+  networkPid: 2,
+  accelerator: 'tcg',
+  rejected: ['kvm: no'],
+  tunnelPort: 3,
+  timeline: [{ name: 'sshd', ms: 1, uptimeS: 0.5 }],
+  clockOffsetMs: -1,
+  health: 'slow',
+  sleptMs: 6000,
+};
+const beside: Required<Beside> = {
+  connections: { held: 0, opening: 0, open: 1 },
+  guest: { builds: 1, diskBytes: 2, diskFreeBytes: 1, clockOffsetMs: 0 },
+  disk: { apparentBytes: 2, realBytes: 1 },
+  incident: { at: '2026-01-01T00:00:00.000Z', kind: 'guest-frozen', message: 'm', folder: '/f' },
+};
+const parsed = parseConfig('{}', hostFacts('/'));
+if (!parsed.ok) throw new Error('the defaults are no config');
+const problems = [{ path: 'cpus', value: 0, message: 'must be at least 1', hint: 'h' }];
+const daemon = { pid: 7, started: '1', boot: 'b', program: 'node' };
+const statusIn = (state: State): Status =>
+  statusOf({
+    ...{ state, facts, daemon, problems, config: parsed.config },
+    door: { port: 24083, draining: false },
+  });
+
+describe.each(Object.values(states))('what is printed in phase $phase', (state) => {
+  test.each([
+    ['of a daemon that lives', 'alive'],
+    ['of one that is gone', 'gone'],
+  ] as const)('%s is what the schema says', (_, daemonIs) => {
+    const status = statusIn(state);
+    const found =
+      daemonIs === 'alive'
+        ? ({ daemon: 'alive', status } as const)
+        : ({ daemon: 'gone', last: status } as const);
+    expect(schemaProblems(reportOf(found, beside))).toEqual([]);
+    expect(schemaProblems(reportOf(found, {}))).toEqual([]);
+  });
+});
+
+test('where there never was a daemon, little is printed', () =>
+  expect(schemaProblems(reportOf({ daemon: 'gone', last: undefined }, {}))).toEqual([]));
+
+test('before anything was launched, little is known', () => {
+  const state = states.starting;
+  const bare = statusOf({
+    ...{ state, facts: {}, daemon, problems: [], config: undefined, door: undefined },
+  });
+  expect(schemaProblems(reportOf({ daemon: 'alive', status: bare }, {}))).toEqual([]);
+});
+
+test('the schema says no to what is not promised', () => {
+  const status = statusIn(states.ready);
+  const report = reportOf({ daemon: 'alive', status }, beside);
+  for (const wrong of [
+    { ...report, colour: 'red' },
+    { ...report, phase: 'odd' },
+    { ...report, since: 'today' },
+    { ...report, vmPid: undefined },
+    { ...report, guest: { builds: -1 } },
+    { running: true },
+    { ...report, phase: 'failed', because: undefined, sentence: sentenceOf(states.failed) },
+    {},
+  ])
+    expect(schemaProblems(wrong), JSON.stringify(wrong)).not.toEqual([]);
+});

@@ -12,7 +12,7 @@ import { describeProblem, type Problem } from '../config/problem.ts';
 import { networkDrivers, type Chosen } from '../net/networks.ts';
 import { bundlePrefix } from '../supervisor/start.ts';
 import { planOf } from '../supervisor/plan.ts';
-import type { Launch } from '../system/child.ts';
+import { firstSocketFd, type Launch } from '../system/child.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
@@ -34,6 +34,8 @@ interface Shown {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** Unix sockets that it inherits listening, from descriptor 3 on. */
+  readonly sockets?: readonly string[];
 }
 
 interface DryRun {
@@ -140,11 +142,15 @@ function named<T extends string>(option: string, value: string, names: readonly 
   });
 }
 
-const show = ({ program, argv, env, cwd }: Launch): Shown => ({ file: program, argv, env, cwd });
+const show = ({ program, argv, env, cwd, sockets }: Launch): Shown => ({
+  ...{ file: program, argv, env, cwd },
+  ...(sockets === undefined ? {} : { sockets }),
+});
 
 /** One word a line, quoted for sh where it must be. */
-const lines = (what: string, { file, argv, env, cwd }: Shown): string[] => [
+const lines = (what: string, { file, argv, env, cwd, sockets = [] }: Shown): string[] => [
   `# ${what}, in ${cwd}`,
+  ...sockets.map((path, n) => `# descriptor ${firstSocketFd + n} listens at ${path}`),
   ...Object.entries(env).map(([name, value]) => `${name}=${quote(value)} \\`),
   quote(file),
   ...argv.map((word) => `  ${quote(word)}`),

@@ -81,7 +81,7 @@ export function layoutOf(root: string) {
     initrd: join(state, 'initrd'),
     /** What was there when a guest froze: a folder each, the newest ten. */
     incidents: join(state, 'incidents'),
-    /** VPNKit's Ethernet protocol: made by the network program, dialled by HyperKit. */
+    /** VPNKit's Ethernet protocol: made by us for VPNKit, by gvproxy itself; dialled by HyperKit. */
     vpnkitSocket: join(state, 'vpnkit_eth.sock'),
     /** The same for QEMU's framing: made by gvproxy. */
     streamSocket: join(state, 'net.sock'),

@@ -1,6 +1,7 @@
 /** VPNKit: the network that HyperKit was made with. Its readiness, its refusals and its end can be told only from outside. */
 import { createHash } from 'node:crypto';
 import type { Layout } from '../config/layout.ts';
+import { firstSocketFd } from '../system/child.ts';
 import { readIfThere } from '../system/files.ts';
 import type { NetworkDriver } from './driver.ts';
 import { shakeHands } from './handshake.ts';
@@ -23,8 +24,10 @@ export const vpnkit: NetworkDriver = {
   }),
   plan: ({ layout, program }) => ({
     program,
+    // The socket is ours, and there before it: by itself it would unlink whatever is there, and exit with 0 where it cannot bind.
     // No --port (9p), no --vsock-path: the front door goes to the guest by itself.
-    argv: ['--ethernet', layout.vpnkitSocket],
+    argv: ['--ethernet', `fd:${firstSocketFd}`],
+    sockets: [layout.vpnkitSocket],
     env: { PATH: '/usr/bin:/bin', TMPDIR: layout.state },
     cwd: layout.state,
   }),

@@ -78,8 +78,17 @@ export async function launchNetwork(
     onLost(failure);
   });
   const either = AbortSignal.any([signal, gone.signal]);
-  await driver.ready({ layout, vm: config.vm, uuid, clock, signal: either });
+  try {
+    await driver.ready({ layout, vm: config.vm, uuid, clock, signal: either });
+  } catch (error) {
+    // What dies closes its connections a moment before its end is known, which says more.
+    await Promise.race([child.ended, clock.sleep(dyingMs, either).catch(() => undefined)]);
+    gone.signal.throwIfAborted();
+    throw error;
+  }
 }
+
+const dyingMs = 200;
 
 /** Starts the VM program, with its console open before it writes. */
 export async function launchVm(

@@ -11,6 +11,7 @@ import { execa } from 'execa';
 import treeKill from 'tree-kill';
 import type { Clock } from './clock.ts';
 import { writeWhole } from './files.ts';
+import { withSockets } from './listening.ts';
 
 /** A program to run, as data: nothing has run. */
 export interface Launch {
@@ -20,7 +21,12 @@ export interface Launch {
   /** The whole environment: nothing of ours is inherited. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** Unix sockets that are made for it: it inherits them listening, from descriptor {@link firstSocketFd} on. */
+  readonly sockets?: readonly string[];
 }
+
+/** After stdin, stdout and stderr. */
+export const firstSocketFd = 3;
 
 /** How a process ended. `not-started`: the system could not run it at all. */
 export type Ended =
@@ -48,16 +54,22 @@ export interface LaunchFiles {
   readonly lock: string;
 }
 
-/** Starts a child that outlives us unless it is stopped. Resolves when it has a pid, or with `not-started`. */
+/** Starts a child that outlives us unless it is stopped. Resolves when it has a pid, or with `not-started`; Failed without its sockets. */
 export async function launch(
   what: Launch,
   files: LaunchFiles,
   clock: Clock,
 ): Promise<Child | NotStarted> {
+  const { pid, ended } = await withSockets(what.sockets ?? [], (fds) =>
+    spawnLocked(what, files, fds),
+  );
+  return pid === undefined ? ((await ended) as NotStarted) : childOf(pid, ended, clock);
+}
+
+function spawnLocked(what: Launch, files: LaunchFiles, sockets: readonly number[]) {
   const locked = withLock(what, files.lock);
   try {
-    const { pid, ended } = spawnSession({ ...what, ...locked }, files.output, locked.extra);
-    return pid === undefined ? ((await ended) as NotStarted) : childOf(pid, ended, clock);
+    return spawnSession({ ...what, ...locked }, files.output, [...sockets, ...locked.extra]);
   } finally {
     for (const fd of locked.extra) closeSync(fd);
   }

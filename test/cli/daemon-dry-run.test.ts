@@ -13,6 +13,7 @@ interface Shown {
   readonly file: string;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  readonly sockets?: readonly string[];
 }
 
 async function dryRun(...argv: string[]) {
@@ -47,7 +48,8 @@ describe('where nothing is configured and nothing is installed', () => {
     const { vm, network } = await plan('--vm', 'hyperkit');
     expect(vm.file).toMatch(/hyperkit$/);
     expect(vm.argv).toContain(`2:0,virtio-blk,${dir}/s/nix-disk`);
-    expect(network?.argv).toEqual(['--ethernet', `${dir}/s/nix-state/vpnkit_eth.sock`]);
+    expect(network?.argv).toEqual(['--ethernet', 'fd:3']);
+    expect(network?.sockets).toEqual([`${dir}/s/nix-state/vpnkit_eth.sock`]);
   });
   test('HyperKit with gvproxy', async () => {
     const { network } = await plan('--vm', 'hyperkit', '--network', 'gvproxy');
@@ -75,6 +77,7 @@ test('for people: one word a line, quoted where sh needs it, and a kernel that i
   const { text, said } = await dryRun('--vm', 'hyperkit');
   expect(text).toContain(`\n  2:0,virtio-blk,${dir}/s/nix-disk\n`);
   expect(text).toMatch(/\n {2}'kexec,\S+ linuxkit-builder\.vm=hyperkit'$/);
+  expect(text).toContain(`\n# descriptor 3 listens at ${dir}/s/nix-state/vpnkit_eth.sock\n`);
   expect(said).toContain('cannot be read');
 });
 

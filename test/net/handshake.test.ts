@@ -8,6 +8,8 @@ import { cardUuid, vpnkit } from '../../src/net/vpnkit.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { launch, type Child } from '../../src/system/child.ts';
 import { systemClock } from '../../src/system/clock.ts';
+import { dialUnix } from '../../src/system/unix-socket.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
 import { makeProgram } from '../rig/stand-in.ts';
 
 const uuid = 'f8356af6-1ccb-8a8a-81be-7bd003899571';
@@ -84,9 +86,9 @@ describe('with a server', () => {
     rmSync(orders(), { force: true });
     rmSync(path(), { force: true });
   });
-  const serve = async (told: Record<string, unknown> = {}) => {
+  const serve = async (told: Record<string, unknown> = {}, argv = ['--ethernet', 'fd:3']) => {
     writeFileSync(orders(), JSON.stringify(told));
-    const what = { program, argv: ['--ethernet', path()], env: {}, cwd: dir };
+    const what = { program, argv, env: {}, cwd: dir, sockets: [path()] };
     const files = { output: join(dir, 'out'), lock: join(dir, 'lock') };
     const begun = await launch(what, files, systemClock);
     if ('kind' in begun) throw new Error(begun.reason);
@@ -109,6 +111,32 @@ describe('with a server', () => {
     await serve();
     expect((await early).mtu).toBe(1500);
     expect((await shake()).maxPacketBytes).toBe(1550);
+  });
+  test('whoever comes while it is being started is queued, not turned away', async () => {
+    await serve({ lateMs: 500 });
+    const frozen = new FakeClock();
+    (await dialUnix(path(), new AbortController().signal)).destroy();
+    // The clock stands still: a second try to connect would never come.
+    expect((await shake({ clock: frozen })).mtu).toBe(1500);
+  });
+  test('one that dies leaves nobody waiting', async () => {
+    await serve({ silentAfter: 'accept' });
+    const waiting = kindOf(shake());
+    await child?.stop(0);
+    expect(await waiting).toMatchObject({ kind: 'network-silent' });
+    expect(await kindOf(shake({ timeoutMs: 200 }))).toMatchObject({
+      message: expect.stringContaining('nothing listens') as string,
+    });
+  });
+  test.each([
+    [['--ethernet', 'fd:9'], 0],
+    [['--ethernet', 'fd:1'], 0],
+    [[], 0],
+    [['--ethernet'], 124],
+    [['--ethernet', 'fd:3', '--9p', 'x'], 124],
+  ])('with the words %j it ends with %i', async (argv, code) => {
+    await serve({}, argv);
+    expect(await child?.ended).toEqual({ kind: 'exited', code });
   });
   test('slowly, a byte at a time', async () => {
     await serve({ slowMs: 300 });

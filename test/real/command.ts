@@ -1,5 +1,6 @@
 /** Processes that a test starts itself, and waiting for facts. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 
 export interface CommandOptions {
@@ -72,15 +73,24 @@ export function killProcess(pid: number): void {
   }
 }
 
-/** The processes in whose command lines a text stands. */
+/** The processes in whose command lines a path stands, or that work in it. */
 export function processesNaming(
-  text: string,
+  path: string,
 ): { readonly pid: number; readonly command: string }[] {
   const { stdout } = spawnSync('ps', ['-axww', '-o', 'pid=,command='], { encoding: 'utf8' });
   return stdout
     .split('\n')
-    .filter((line) => line.includes(text))
-    .map((line) => ({ pid: Number.parseInt(line, 10), command: line.trim() }));
+    .map((line) => ({ pid: Number.parseInt(line, 10), command: line.trim() }))
+    .filter(({ pid, command }) => command.includes(path) || worksIn(pid, path));
+}
+
+function worksIn(pid: number, path: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`).startsWith(path);
+  } catch {
+    // It ended a moment ago, or is a kernel's.
+    return false;
+  }
 }
 
 /** Looks until there is something, and returns it. Fails by naming the fact that did not come. */

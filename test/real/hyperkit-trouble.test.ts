@@ -34,6 +34,7 @@ describe('HyperKit ends', () => {
     [100, 'vm-exited', 'retries'],
     ['SIGABRT', 'vm-aborted', 'gives up'],
     ['SIGSEGV', 'vm-usage', 'gives up'],
+    ['SIGTERM', 'vm-terminated', 'retries'],
     ['SIGKILL', 'vm-exited', 'retries'],
   ] as const)('%s: %s, and the daemon %s', async (end, kind, then) => {
     await using rig = await hyperkit.builder({ onTestFailed: () => undefined } as never);
@@ -194,36 +195,6 @@ describe('what was left behind', () => {
   });
 });
 
-describe('a stop', () => {
-  test.each(['network-serves', 'vm-started', 'init', 'disk', 'sshd'])(
-    'that comes after %s is over in time',
-    async (stage) => {
-      await using rig = await hyperkit.builder({ onTestFailed: () => undefined } as never);
-      const daemon = rig.begin('daemon');
-      await booting(rig, stage);
-      const asked = performance.now();
-      daemon.signal('SIGTERM');
-      expect(await daemon.ended).toBe(0);
-      expect(performance.now() - asked).toBeLessThan(25_000);
-      await rig.leavesNothing();
-    },
-  );
-
-  test('of a guest that is deaf to the button ends it all the same', async (context) => {
-    await using rig = await hyperkit.builder(context);
-    const daemon = rig.begin('daemon');
-    await booting(rig);
-    hyperkit.tell('hyperkit', { deafToButton: true });
-    await booting(rig, 'seed');
-    const asked = performance.now();
-    daemon.signal('SIGTERM');
-    expect(await daemon.ended).toBe(0);
-    expect(performance.now() - asked).toBeLessThan(25_000);
-    expect(rig.log('vm-does-not-end')).toHaveLength(1);
-    await rig.leavesNothing();
-  });
-});
-
 test('a boot that wraps the ring several times: nothing is lost, nothing comes twice', async (context) => {
   await using rig = await hyperkit.builder(context);
   const bundle = join(rig.dir, 'noisy');
@@ -284,9 +255,8 @@ describe('what is in the way', () => {
     const loser = await Promise.race(both.map(async (each) => (await each.ended, each)));
     expect(loser.end).toBe(75);
     await booting(rig);
-    expect(rig.processes().filter(({ command }) => /bin\/vpnkit --eth/.test(command))).toHaveLength(
-      1,
-    );
+    const vpnkits = rig.processes().filter(({ command }) => command.includes('bin/vpnkit --eth'));
+    expect(vpnkits).toHaveLength(1);
   });
 });
 

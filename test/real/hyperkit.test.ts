@@ -100,7 +100,8 @@ describe('what a start would run', () => {
     expect(plan.vm.file).toBe(hyperkit.tellable.hyperkit);
     expect(plan.network).toMatchObject({
       file: hyperkit.tellable.vpnkit,
-      argv: ['--ethernet', join(rig.layout.state, 'vpnkit_eth.sock')],
+      argv: ['--ethernet', 'fd:3'],
+      sockets: [join(rig.layout.state, 'vpnkit_eth.sock')],
     });
     const other = await rig.cli('daemon', '--dry-run', '--vm', 'qemu', '--json');
     expect(JSON.parse(other.stdout)).toMatchObject({ network: null });

@@ -190,10 +190,11 @@ export class BuilderRig implements AsyncDisposable {
     await fact('no process left', () => this.processes().length === 0, stopLimitMs).catch(() =>
       expect(this.processes()).toEqual([]),
     );
-    const stays = ['daemon.pid', 'daemon.json', 'qemu.pid', 'qemu.json', 'start.lock'];
-    const names = readdirSync(this.layout.state);
-    expect(names.filter((name) => stays.includes(name) || name.endsWith('.sock'))).toEqual([]);
-    for (const lock of [this.layout.daemonLock, this.layout.vmLock])
+    const programs = ['daemon', 'qemu', 'hyperkit', 'vpnkit', 'gvproxy'];
+    const stays = ['start.lock', ...programs.map((name) => `${name}.json`)];
+    const isLeft = (name: string) => stays.includes(name) || /\.(pid|sock|soc~)$/.test(name);
+    expect(readdirSync(this.layout.state).filter(isLeft)).toEqual([]);
+    for (const lock of [this.layout.daemonLock, this.layout.vmLock, this.layout.networkLock])
       expect(isLocked(lock)).toBe(false);
   }
 

@@ -2,7 +2,7 @@
  * A strict peer in VPNKit's place: its command line, its handshake to the byte, its table of addresses and its ways to end. It
  * carries no traffic: frames are checked and dropped. What it is told in the file PROGRAM.orders it does to each client.
  */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, fstatSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 
 interface Orders {
@@ -14,24 +14,48 @@ interface Orders {
   readonly slowMs?: number;
   /** Begin with something else. */
   readonly stranger?: boolean;
+  /** Take so long before it serves anybody. */
+  readonly lateMs?: number;
   /** Fail to listen, as VPNKit does: some words, and exit code 0. */
   readonly bindFails?: boolean;
 }
 
 const say = (line: string) => void process.stderr.write(`vpnkit: [INFO] ${line}\n`);
-const path = ethernetPath(process.argv.slice(2));
+const ethernet = ethernetUrl(process.argv.slice(2));
 const orders = readOrders();
-if (orders.bindFails === true) {
-  process.stderr.write('Failed to listen on ethernet socket because: EADDRINUSE\n');
+if (orders.bindFails === true) cannotListen('EADDRINUSE');
+const server = createServer(
+  (socket) => void serve(socket).catch((error: unknown) => say(String(error))),
+).on('error', (error) => cannotListen(error.message));
+setTimeout(() => server.listen(whereToListen(ethernet)), orders.lateMs ?? 0);
+
+/** `fd:N`, a descriptor that was inherited listening; or a path, where whatever is there is unlinked first. */
+function whereToListen(url: string): { readonly fd: number } | { readonly path: string } {
+  const fd = /^fd:(\d+)$/.exec(url)?.[1];
+  if (fd === undefined) {
+    rmSync(url, { force: true });
+    return { path: url };
+  }
+  if (!isSocket(Number(fd))) cannotListen(`descriptor ${fd} is no socket`);
+  return { fd: Number(fd) };
+}
+
+function isSocket(fd: number): boolean {
+  try {
+    return fstatSync(fd).isSocket();
+  } catch {
+    return false;
+  }
+}
+
+/** The end of VPNKit's main(), as any other: exit code 0. */
+function cannotListen(why: string): never {
+  process.stderr.write(`Failed to listen on ethernet socket because: ${why}\n`);
   process.exit(0);
 }
-rmSync(path, { force: true });
-createServer((socket) => void serve(socket).catch((error: unknown) => say(String(error)))).listen(
-  path,
-);
 
 /** Only a word that it does not know makes it fail with another code than 0 (cmdliner). */
-function ethernetPath(argv: readonly string[]): string {
+function ethernetUrl(argv: readonly string[]): string {
   const [option, value, ...more] = argv;
   if (option === undefined) {
     process.stderr.write('Please provide an --ethernet argument\n');

@@ -1,0 +1,53 @@
+/** Unix sockets that we make and another process serves: it inherits them listening. */
+import { once } from 'node:events';
+import { renameSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { errorCode, Exit, Failed, type Failure } from './failure.ts';
+
+/**
+ * Makes a socket at each path, in place of what is there, and lends their descriptors to `start`, which gives them to a process.
+ * From then on the kernel queues whoever connects, so that process need not have begun to serve. We keep no copy: while
+ * both we and it had one and it died, whoever connected would wait for an answer for ever. Failed: `socket-not-made`.
+ */
+export async function withSockets<T>(
+  paths: readonly string[],
+  start: (fds: readonly number[]) => T,
+): Promise<T> {
+  const servers: Server[] = [];
+  try {
+    for (const path of paths) servers.push(await listenAt(path));
+    return start(servers.map(fdOf));
+  } finally {
+    for (const server of servers) server.close();
+  }
+}
+
+async function listenAt(path: string): Promise<Server> {
+  // Node removes the name by which it bound a socket when it closes it: so that is another one, no longer than the path.
+  const bound = `${path.slice(0, -1)}~`;
+  const server = createServer((early) => early.destroy());
+  try {
+    rmSync(bound, { force: true });
+    server.listen(bound);
+    await once(server, 'listening');
+    renameSync(bound, path);
+    return server;
+  } catch (error) {
+    server.close();
+    throw new Failed(notMade(path, errorCode(error) ?? String(error)), { cause: error });
+  }
+}
+
+/** Node has it, and no public name for it: it is what `listen({ fd })` takes. */
+function fdOf(server: Server): number {
+  const { _handle: handle } = server as unknown as { readonly _handle?: { readonly fd?: number } };
+  if (handle?.fd === undefined || handle.fd < 0) throw new Error('Node tells no descriptor');
+  return handle.fd;
+}
+
+const notMade = (path: string, why: string): Failure => ({
+  kind: 'socket-not-made',
+  message: `The socket ${path} cannot be made: ${why}.`,
+  hint: 'Check owner and mode of its directory, and that it is on a file system that has sockets.',
+  exit: Exit.cannotCreate,
+});

@@ -2,8 +2,7 @@
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { parseConfig, type Config } from '../config/config.ts';
-import { layoutOf, stateDirectoryProblems, type Layout } from '../config/layout.ts';
-import { describeProblem, type Problem } from '../config/problem.ts';
+import { layoutOf, type Layout } from '../config/layout.ts';
 import { ensureIdentity, readIdentity, type Identity } from '../guest/identity.ts';
 import {
   applyUserChanges,
@@ -12,24 +11,23 @@ import {
   userNeeds,
   type Builder,
 } from '../host/configure.ts';
-import { applyDirectoryChange, directoryChanges, directoryProblems } from '../host/directories.ts';
+import { applyDirectoryChange, directoryChanges } from '../host/directories.ts';
 import { keepOutOfBackups } from './backups.ts';
 import { keepPrograms } from './configure-roots.ts';
 import { withLegacy } from './configure-legacy.ts';
 import { setAside } from '../host/legacy.ts';
 import { effectLines, effectsOf } from '../host/effects.ts';
-import { featureProblems, featureWarnings } from '../host/features.ts';
+import { featureWarnings } from '../host/features.ts';
 import { readInstalled, refuseSecondUser, type Owner } from '../host/installed.ts';
 import { placesOf, rootLayout, type Places } from '../host/places.ts';
 import { rootNeeds, settleRoot } from '../host/root-files.ts';
 import { rootFiles, type RootAnswer } from '../host/root-part.ts';
 import { describeNix, type NixVariant } from '../host/nix-variant.ts';
-import { newSettings } from '../host/settings.ts';
 import { warningsOf } from '../host/warnings.ts';
-import { Exit, Failed } from '../system/failure.ts';
 import { readIfThere, sizeIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
 import { inSection } from '../system/lock.ts';
+import { check } from './configure-check.ts';
 import type { ConfigureFlags } from './configure-flags.ts';
 import { dropService } from './configure-service.ts';
 import type { CliContext } from './context.ts';
@@ -97,26 +95,6 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
   for (const warning of warnings) context.err(`Warning: ${warning}`);
   if (said > 0 && run.nix !== undefined) run.say(`This machine has ${describeNix(run.nix)}.`);
   if (said === 0) run.say('Nothing to change.');
-}
-
-interface Settings {
-  readonly config: Config;
-  readonly text: string;
-}
-
-/** The new settings, or everything that is wrong with them and with their directory at once. */
-function check({ root, asked }: ConfigureFlags, kvm?: boolean): Settings {
-  const layout = layoutOf(root);
-  const place = [...stateDirectoryProblems(root), ...directoryProblems(root)];
-  const settings = newSettings({
-    asked,
-    existing: place.length > 0 ? undefined : readIfThere(layout.config),
-    host: hostFacts(root),
-    diskBytes: place.length > 0 ? undefined : sizeIfThere(layout.disk),
-  });
-  const wrong = settings.ok ? featureProblems(settings.config.features, kvm) : settings.problems;
-  if (settings.ok && place.length === 0 && wrong.length === 0) return settings;
-  throw new Failed(badSettings([...place, ...wrong]));
 }
 
 /** What the builder is before this run; undefined where that is nothing, or nonsense. */
@@ -193,11 +171,18 @@ async function rootPart(run: Run, builder: Builder): Promise<void> {
   sayByHand(run, answer?.byHand ?? needs.byHand);
 }
 
-/** Nothing is restarted by us: somebody's build may be running. */
+/** Nothing is restarted by us: somebody's build may be running. What runs may be other than what the file said before. */
 async function adviseRestart({ layout, say }: Run, old: Config | undefined, now: Config) {
   if (readIfThere(layout.status) === undefined) return;
   const { readStatus } = await import('../supervisor/status.ts');
-  if (readStatus(layout).daemon === 'alive') effectLines(effectsOf(old, now)).forEach(say);
+  const found = readStatus(layout);
+  if (found.daemon === 'gone') return;
+  const { phase, builder } = found.status;
+  // Without a guest the daemon takes them by itself.
+  if (phase === 'failed') return;
+  const base = old ?? now;
+  const runs = builder === undefined ? old : { ...base, ...builder, bundle: builder.bundle };
+  effectLines(effectsOf(runs, now)).forEach(say);
 }
 
 function sayUnchanged(
@@ -215,19 +200,6 @@ function sayByHand({ context }: Run, byHand: RootAnswer['byHand']): void {
     context.err(`${path} is made by Nix (${target}), so it is left alone.`);
     for (const line of text.split('\n')) context.err(line);
   }
-}
-
-function badSettings(problems: readonly Problem[]) {
-  return {
-    kind: 'bad-settings',
-    message:
-      problems.length === 1
-        ? 'One thing is wrong, and nothing was changed:'
-        : `${problems.length} things are wrong, and nothing was changed:`,
-    hint: 'docs/configuration.md says what each setting takes.',
-    exit: Exit.usage,
-    lines: problems.map(describeProblem),
-  };
 }
 
 const keeperOf = ({ nix }: Run) => nix?.keeper ?? 'person';

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { defaultStateDirectory } from '../config/layout.ts';
 import { Exit, Failed } from '../system/failure.ts';
-import type { ConfigureFlags } from './configure-flags.ts';
+import { settingNamed, type ConfigureFlags } from './configure-flags.ts';
 import { directoryOption, type CliContext } from './context.ts';
 
 interface Options {
@@ -20,6 +20,7 @@ interface Options {
   readonly bundle?: string;
   /** Undefined when neither flag is given. */
   readonly autostart?: boolean;
+  readonly reset?: string;
   readonly takeOver?: boolean;
   readonly dryRun?: boolean;
   readonly verbose?: boolean;
@@ -46,6 +47,7 @@ export function configureVerb(program: Command, context: CliContext): void {
     .option('--bundle <prefix>', 'kernel, initrd and cmdline of another guest')
     .option('--autostart', 'start the daemon at login, by launchd or systemd (default on macOS)')
     .option('--no-autostart', 'leave starting it to you')
+    .option('--reset <settings>', 'give these their defaults again, with commas between')
     .option('--take-over', 'go on from a state directory of linuxkit-nix, with its settings')
     .option('--dry-run', 'show every change as a diff, and make none')
     .option('--no-root', "leave root's files, and tell the command that writes them")
@@ -87,7 +89,7 @@ function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
   return {
     root: directory === undefined ? defaultStateDirectory(env, home) : resolve(directory),
     asked: {
-      features: features?.split(',').flatMap((word) => (word.trim() === '' ? [] : [word.trim()])),
+      features: features === undefined ? undefined : words(features),
       diskGiB: number(options.disk),
       cpus: number(options.cpus),
       memoryMiB: number(options.memory),
@@ -99,6 +101,7 @@ function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
       bundle: bundle === undefined ? undefined : resolve(bundle),
       autostart: options.autostart,
     },
+    reset: words(options.reset ?? '').map(settingNamed),
     takeOver: options.takeOver === true,
     dryRun: options.dryRun === true,
     verbose: options.verbose === true,
@@ -106,6 +109,9 @@ function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
     skipRoot: !options.root,
   };
 }
+
+const words = (list: string): string[] =>
+  list.split(',').flatMap((word) => (word.trim() === '' ? [] : [word.trim()]));
 
 /** What is not a number stays text: the check of the settings then names it with everything else. */
 const number = (text: string | undefined): number | string | undefined =>

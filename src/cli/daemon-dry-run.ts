@@ -17,7 +17,7 @@ import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
 import { tryProgram } from '../system/program.ts';
-import { candidates } from '../vm/accelerator.ts';
+import { likelyAccelerator } from '../vm/accelerator.ts';
 import { bundleAt } from '../vm/bundle.ts';
 import { vmDrivers } from '../vm/drivers.ts';
 import type { CliContext } from './context.ts';
@@ -68,8 +68,7 @@ function planFor(layout: Layout, options: DryRunOptions, { env }: CliContext) {
   const path = env['PATH'];
   const name = driver.program(config);
   const bundle = bundleAt(bundlePrefix(config, layout));
-  const accelerator =
-    config.accelerator === 'auto' ? (candidates(process.platform)[0] ?? 'tcg') : config.accelerator;
+  const accelerator = likelyAccelerator({ config, layout });
   return planOf({
     ...{ config, layout, driver, bundle, accelerator },
     program: tryProgram(name, path) ?? name,

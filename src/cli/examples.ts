@@ -4,6 +4,7 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
     ['configure', 'everything by default'],
     ['configure -c 8 -m 16384 -s 200', '8 CPUs, 16 GiB of memory, 200 GiB of disk'],
     ['configure --dry-run --port 24100', 'what another port would change'],
+    ['configure --reset cpus,memory', 'their defaults again'],
     ['configure --no-root', 'where somebody else is the administrator'],
   ],
   unconfigure: [

@@ -1,4 +1,5 @@
 /** The status for a person: one screen, one line a fact. Pure. */
+import { changeWords } from '../config/changes.ts';
 import { describeProblem } from '../config/problem.ts';
 import type { ServiceState } from '../host/service.ts';
 import type { Status } from '../supervisor/status.ts';
@@ -45,6 +46,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ...(status.phase === 'failed' ? [] : (status.problems ?? [])).map(
       (problem) => ['not taken', describeProblem(problem)] as const,
     ),
+    ['to come', pendingWords(status)],
     ...(status.rejected ?? []).map((line) => ['not used', line] as const),
     ['clock', clockWords(screen.beside.guest?.clockOffsetMs ?? status.clockOffsetMs)],
     ['daemon', `pid ${status.daemon.pid}${jobWords(screen.job)}`],
@@ -101,6 +103,11 @@ function factLines(name: string, text: string | undefined, width: number): strin
 }
 
 const gibibytes = (bytes: number): string => (bytes / 1024 ** 3).toFixed(1);
+
+const pendingWords = ({ pending = [] }: Status): string | undefined =>
+  pending.length === 0
+    ? undefined
+    : `${pending.map(changeWords).join('; ')} (linuxkit-builder restart)`;
 
 const buildWords = ({ guest }: Beside): string | undefined =>
   guest && (guest.builds === 0 ? 'none runs' : `${guest.builds} running`);

@@ -58,6 +58,9 @@ const schema = v.strictObject({
   autostart: v.optional(v.boolean('must be true or false')),
 });
 
+/** The names of all settings. */
+export const settingNames: readonly string[] = Object.keys(schema.entries);
+
 /** What stands in the file: every field may be absent. */
 export type ConfigFile = v.InferInput<typeof schema>;
 
@@ -109,8 +112,14 @@ export function parseConfig(text: string, host: HostFacts): Parsed {
 export function checkConfig(json: unknown, host: HostFacts): Parsed {
   // An array is an object to the schema.
   const shape = v.safeParse(schema, Array.isArray(json) ? null : json);
-  if (!shape.success)
-    return { ok: false, problems: [...shape.issues.map(problemOf), ...hostProblems(json, host)] };
+  if (!shape.success) {
+    const wrong = shape.issues.map(problemOf);
+    // One thing is told once: what no machine could have is above this one's, too.
+    const above = hostProblems(json, host).filter(({ path }) =>
+      wrong.every((problem) => problem.path !== path),
+    );
+    return { ok: false, problems: [...wrong, ...above] };
+  }
   const problems = hostProblems(shape.output, host);
   return problems.length > 0
     ? { ok: false, problems }
@@ -145,13 +154,12 @@ const usualFeatures = (cpus: number): readonly string[] =>
 function problemOf(issue: v.InferIssue<typeof schema>): Problem {
   const name = v.getDotPath(issue) ?? 'config.json';
   const path = name.trim() === '' ? JSON.stringify(name) : name;
-  const known = Object.keys(schema.entries);
   if (issue.type === 'strict_object' && issue.expected === 'never')
     return {
       path,
       value: issue.input,
       message: 'is not a setting',
-      hint: `Settings are: ${known.join(', ')}.`,
+      hint: `Settings are: ${settingNames.join(', ')}.`,
     };
   return {
     path,

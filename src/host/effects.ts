@@ -1,4 +1,5 @@
 /** What a change of settings means for a builder that runs: what acts at once, what waits for a start of the guest. Pure. */
+import { changesBetween, changeWords, waitsForStart } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 
 export interface Effects {
@@ -10,28 +11,13 @@ export interface Effects {
   readonly isUrgent: boolean;
 }
 
-/** Those that concern this machine alone. */
-const hostOnly: ReadonlySet<string> = new Set(['autostart']);
-/** What is made from the others. */
-const derived: ReadonlySet<string> = new Set(['coresPerJob', 'system']);
-
-/** Nothing in a configuration destroys data: a disk only grows. */
+/** From what runs to what is configured. Nothing in a configuration destroys data: a disk only grows. */
 export function effectsOf(before: Config | undefined, after: Config): Effects {
-  const old: Readonly<Record<string, unknown>> = before ?? {};
-  const changed = Object.entries(after).filter(
-    ([name, value]) =>
-      before !== undefined &&
-      !derived.has(name) &&
-      JSON.stringify(value) !== JSON.stringify(old[name]),
-  );
-  const words = (isWanted: (name: string) => boolean) =>
-    changed
-      .filter(([name]) => isWanted(name))
-      .map(([name, value]) => `${name}: ${shown(old[name])} to ${shown(value)}`);
+  const changes = before === undefined ? [] : changesBetween(before, after);
   return {
-    atOnce: words((name) => hostOnly.has(name)),
-    atStart: words((name) => !hostOnly.has(name)),
-    isUrgent: changed.some(([name]) => name === 'port'),
+    atOnce: changes.filter((change) => !waitsForStart(change)).map(changeWords),
+    atStart: changes.filter(waitsForStart).map(changeWords),
+    isUrgent: changes.some(({ name }) => name === 'port'),
   };
 }
 
@@ -45,9 +31,3 @@ export const effectLines = ({ atOnce, atStart, isUrgent }: Effects): string[] =>
       ]),
   ...(isUrgent ? ['Until then Nix looks for the builder where it does not listen.'] : []),
 ];
-
-function shown(value: unknown): string {
-  if (value === undefined) return 'unset';
-  if (Array.isArray(value)) return value.join(',');
-  return typeof value === 'string' ? value : JSON.stringify(value);
-}

@@ -7,6 +7,7 @@ import { builderFeature } from '../config/config.ts';
  */
 export function exampleNix(system: string): string {
   return `# Built by the Linux builder and nowhere else: nix-build example.nix && cat result
+# In it there is a shell and nothing besides, not even cat or uname: a build of yours names the packages that it needs.
 derivation {
   name = "linuxkit-builder-example-\${toString builtins.currentTime}";
   system = "${system}";

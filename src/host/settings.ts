@@ -1,5 +1,11 @@
 /** config.json as configure writes it: the settings that were asked for, over those that stand there. */
-import { checkConfig, type Config, type ConfigFile, type HostFacts } from '../config/config.ts';
+import {
+  checkConfig,
+  settingNames,
+  type Config,
+  type ConfigFile,
+  type HostFacts,
+} from '../config/config.ts';
 import type { Problem } from '../config/problem.ts';
 
 /** What was asked for on the command line; numbers that are none are left as text, so that the check names them. */
@@ -7,6 +13,8 @@ export type Asked = { readonly [Setting in keyof ConfigFile]?: unknown };
 
 export interface SettingsOptions {
   readonly asked: Asked;
+  /** Settings that shall have their defaults again. */
+  readonly reset?: readonly string[];
   /** The text of config.json, undefined if there is none. */
   readonly existing: string | undefined;
   readonly host: HostFacts;
@@ -19,21 +27,44 @@ export type NewSettings =
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /** The new config.json, checked as the daemon will check it; the same bytes when no setting changes. */
-export function newSettings({ asked, existing, host, diskBytes }: SettingsOptions): NewSettings {
+export function newSettings(options: SettingsOptions): NewSettings {
+  const { asked, reset = [], existing, host, diskBytes } = options;
   const read = readObject(existing);
   if ('message' in read) return { ok: false, problems: [read] };
   const given = Object.entries(asked).filter(([, value]) => value !== undefined);
   const changed = given.filter(([name, value]) => !isEqual(read.object[name], value));
-  const file = { ...read.object, ...Object.fromEntries(changed) };
+  const kept = Object.entries(read.object).filter(([name]) => !reset.includes(name));
+  const file = { ...Object.fromEntries(kept), ...Object.fromEntries(changed) };
   const checked = checkConfig(file, host);
-  const tooSmall = diskProblems(file['diskGiB'], checked, diskBytes);
-  if (!checked.ok) return { ok: false, problems: [...checked.problems, ...tooSmall] };
-  if (tooSmall.length > 0) return { ok: false, problems: tooSmall };
-  const text =
-    existing !== undefined && changed.length === 0
-      ? existing
-      : `${JSON.stringify(file, null, 2)}\n`;
+  const wrong = [
+    ...resetProblems(
+      reset,
+      given.map(([name]) => name),
+    ),
+    ...(checked.ok ? [] : checked.problems),
+    ...diskProblems(file['diskGiB'], checked, diskBytes),
+  ];
+  if (!checked.ok || wrong.length > 0) return { ok: false, problems: wrong };
+  const isSame = changed.length === 0 && kept.length === Object.keys(read.object).length;
+  const text = existing !== undefined && isSame ? existing : `${JSON.stringify(file, null, 2)}\n`;
   return { ok: true, config: checked.config, text };
+}
+
+function resetProblems(reset: readonly string[], given: readonly string[]): Problem[] {
+  return reset.flatMap((name) => {
+    const problem = { path: '--reset', value: name };
+    if (!settingNames.includes(name))
+      return [
+        {
+          ...problem,
+          message: 'is not a setting',
+          hint: `Settings are: ${settingNames.join(', ')}.`,
+        },
+      ];
+    return given.includes(name)
+      ? [{ ...problem, message: 'is given a value as well', hint: 'Say one of the two.' }]
+      : [];
+  });
 }
 
 function readObject(

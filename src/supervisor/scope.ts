@@ -1,4 +1,5 @@
 /** One start and all that belongs to it. Ending it cancels its waits and drops its late news at the door. */
+import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import type { Tunnel } from '../config/tunnel.ts';
 import { reachGuest } from '../door/guest-connection.ts';
@@ -43,6 +44,8 @@ export class Scope {
   readonly #awake: AwakeClock;
   readonly #layout: Layout;
   #vigil: Vigil | undefined;
+  /** What this start was made with. */
+  config: Config | undefined;
   /** Settles when this start acquires nothing more. */
   launched: Promise<void> = Promise.resolve();
 

@@ -1,5 +1,6 @@
 /** The status record: what is true, written whole at each change by the daemon and read back by anybody. */
 import { rmSync } from 'node:fs';
+import { changesBetween, waitsForStart, type Change } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
@@ -51,10 +52,10 @@ export interface Status extends Facts {
   readonly daemon: Identity;
   /** `draining`: somebody waits for the connections to end, to stop it. */
   readonly door?: { readonly port: number; readonly draining: boolean };
-  readonly builder?: Pick<
-    Config,
-    'vm' | 'network' | 'cpus' | 'memoryMiB' | 'diskGiB' | 'maxJobs' | 'system' | 'features'
-  >;
+  /** What the guest was started with; before a start, what it will be. */
+  readonly builder?: ReturnType<typeof builderOf>;
+  /** Settings that have been changed since: a restart takes them. */
+  readonly pending?: readonly Change[];
   /** What is wrong in config.json now; the daemon goes on with what it had. */
   readonly problems?: readonly Problem[];
 }
@@ -65,11 +66,19 @@ export interface StatusInput {
   readonly daemon: Identity;
   readonly door: { readonly port: number; readonly draining: boolean } | undefined;
   readonly config: Config | undefined;
+  /** What the current start was made with; undefined when there is none. */
+  readonly runs: Config | undefined;
   readonly problems: readonly Problem[];
 }
 
 /** State and facts -> the record. Pure. */
-export function statusOf({ state, facts, daemon, door, config, problems }: StatusInput): Status {
+export function statusOf(input: StatusInput): Status {
+  const { state, facts, daemon, door, config, runs, problems } = input;
+  const builder = runs ?? config;
+  const pending =
+    runs === undefined || config === undefined
+      ? []
+      : changesBetween(runs, config).filter(waitsForStart);
   return {
     version: 1,
     phase: state.phase,
@@ -82,7 +91,8 @@ export function statusOf({ state, facts, daemon, door, config, problems }: Statu
     ...facts,
     daemon,
     ...(door === undefined ? {} : { door }),
-    ...(config === undefined ? {} : { builder: builderOf(config) }),
+    ...(builder === undefined ? {} : { builder: builderOf(builder) }),
+    ...(pending.length === 0 ? {} : { pending }),
     ...(problems.length === 0 ? {} : { problems }),
   };
 }
@@ -183,14 +193,13 @@ export function failureIn(state: State): Failure | undefined {
     : undefined;
 }
 
-const builderOf = ({
-  vm,
-  network,
-  cpus,
-  memoryMiB,
-  diskGiB,
-  maxJobs,
-  system,
-  features,
-}: Config) => ({ vm, network, cpus, memoryMiB, diskGiB, maxJobs, system, features });
+/** The settings that the guest has, without those of this machine. */
+function builderOf(config: Config) {
+  const { vm, network, cpus, memoryMiB, diskGiB, maxJobs, system, features } = config;
+  const { port, accelerator, bundle, holdSeconds } = config;
+  return {
+    ...{ vm, network, cpus, memoryMiB, diskGiB, maxJobs, system, features },
+    ...{ port, accelerator, bundle, holdSeconds },
+  };
+}
 const iso = (ms: number): string => new Date(ms).toISOString();

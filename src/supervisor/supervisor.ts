@@ -153,6 +153,7 @@ export class Supervisor {
   async #run(scope: Scope): Promise<void> {
     const { config, problems } = this.#settings;
     if (config === undefined) throw new Failed(configInvalid(problems));
+    scope.config = config;
     await this.gate.open(config);
     this.gate.hold('the guest starts');
     const context = {
@@ -225,6 +226,7 @@ export class Supervisor {
     const status = statusOf({
       state: this.#state,
       facts: this.#scope?.facts ?? {},
+      runs: this.#scope?.config,
       daemon,
       door: port === undefined ? undefined : { port, draining: this.gate.isDraining },
       ...this.#settings,

@@ -62,6 +62,17 @@ export async function chooseAccelerator(
   });
 }
 
+/** What a start would take, without a trial: as asked for, as the last trial found, else the first that a trial would try. */
+export function likelyAccelerator({
+  config,
+  layout,
+}: Pick<Input, 'config' | 'layout'>): Accelerator {
+  if (config.accelerator !== 'auto') return config.accelerator;
+  const known = recorded(layout.accelerators);
+  const isOfThisBoot = known?.key.startsWith(`${bootId()} `) === true;
+  return (isOfThisBoot ? known.accelerator : candidates(process.platform)[0]) ?? 'tcg';
+}
+
 /** Undefined when it works, else why it does not. */
 async function tryAccelerator(
   input: Input,

@@ -2,6 +2,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  rmSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -11,6 +12,10 @@ import { describe, expect, test } from 'vitest';
 import { withoutBlock } from '../../src/host/managed-block.ts';
 import { parseMachines } from '../../src/host/machines.ts';
 import { readInstalled } from '../../src/host/installed.ts';
+import { parseConfig } from '../../src/config/config.ts';
+import { statusOf, writeStatus } from '../../src/supervisor/status.ts';
+import { hostFacts } from '../../src/system/host.ts';
+import { identify } from '../../src/system/process.ts';
 import { run as runProgram } from '../../src/system/child.ts';
 import { configureRig } from './configure-rig.ts';
 
@@ -72,6 +77,26 @@ describe.runIf(asRoot)('configure', () => {
     expect(out.filter((line) => line.startsWith('Wrote '))).toHaveLength(2);
     expect(rig.read(rig.layout.config)).toContain('"port": 24999');
     expect(rig.read(rig.root.machines)).toContain(' - 7 1 ');
+  });
+
+  test('compares with what runs, and not with what the file said since', async () => {
+    using rig = configureRig();
+    await rig.run('-c', '1');
+    const daemon = identify(process.pid);
+    const parsed = parseConfig(rig.read(rig.layout.config), hostFacts(rig.tree));
+    if (daemon === undefined || !parsed.ok) throw new Error('no process, no config');
+    const { config } = parsed;
+    const state = { phase: 'booting', since: 0, attempt: 1, stage: undefined } as const;
+    const rest = { facts: {}, door: undefined, problems: [] };
+    writeStatus(rig.layout, statusOf({ state, daemon, config, runs: config, ...rest }));
+    const change = (await rig.run('--port', '24999')).out.join('\n');
+    expect(change).toContain('Acts when the guest starts again: port: 24083 to 24999.');
+    // Said as long as the guest runs with the old one.
+    expect((await rig.run('--max-jobs', '3')).out.join('\n')).toContain(
+      'port: 24083 to 24999; maxJobs: 1 to 3',
+    );
+    const back = (await rig.run('--reset', 'port,maxJobs')).out.join('\n');
+    expect(back).not.toContain('Acts when');
   });
 
   test('a change of port reaches every ssh configuration', async () => {
@@ -158,9 +183,37 @@ describe('configure refuses', () => {
     const before = rig.snapshot();
     const { failure } = await rig.run('-c', '0', '-m', 'much', '--port', '99999', '-f', 'a b');
     expect(failure).toMatchObject({ kind: 'bad-settings', exit: 64 });
-    for (const path of ['cpus', 'memoryMiB', 'port', 'features'])
+    for (const path of ['--cpus = 0', '--memory = "much"', '--port', '--features'])
       expect(failure?.lines?.join('\n')).toContain(path);
     expect(rig.snapshot()).toEqual(before);
+  });
+
+  test('a bundle that is not whole, or not there, and writes nothing', async () => {
+    using rig = configureRig();
+    const before = rig.snapshot();
+    for (const [part, text] of [
+      ['', ''],
+      ['kernel', 'no kernel'],
+    ] as const) {
+      if (part !== '') writeFileSync(join(rig.tree, `mine-${part}`), text);
+      const { failure } = await rig.run('--bundle', join(rig.tree, 'mine'));
+      expect(failure?.lines).toHaveLength(1);
+      expect(failure?.lines?.[0]).toMatch(/^--bundle = ".*mine": .*(is not there)/);
+      rmSync(join(rig.tree, `mine-${part}`), { force: true });
+    }
+    expect(rig.snapshot()).toEqual(before);
+  });
+
+  test('a name that is no setting, given to --reset', async () => {
+    using rig = configureRig();
+    await rig.run('-c', '1', '--port', '24999');
+    const before = rig.snapshot();
+    const { failure } = await rig.run('--reset', 'cpus,colour');
+    expect(failure?.lines).toEqual([expect.stringContaining('--reset = "colour"')]);
+    expect(rig.snapshot()).toEqual(before);
+    // A setting may be named as its flag is.
+    expect((await rig.run('--reset', 'cpus, disk,port')).failure).toBeUndefined();
+    expect(rig.read(rig.layout.config)).toBe('{}\n');
   });
 
   test('NixOS tests without KVM, which they need', async () => {

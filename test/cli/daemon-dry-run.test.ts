@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { systemClock } from '../../src/system/clock.ts';
+import { bootId } from '../../src/system/process.ts';
 
 let dir = '';
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'dry-'))));
@@ -71,6 +72,19 @@ test('what is configured counts, and so does what is installed', async () => {
   expect(vm.file).toBe(join(dir, 'bin/hyperkit'));
   expect(vm.argv.slice(0, 6)).toEqual(['-A', '-u', '-c', '1', '-m', '600M']);
   expect(network?.file).toBe(join(dir, 'bin/gvproxy'));
+});
+
+test('an accelerator that a trial has found to work, or not, is not guessed again', async () => {
+  mkdirSync(join(dir, 's/nix-state'), { recursive: true });
+  const record = { key: `${bootId()} qemu 9`, accelerator: 'tcg', rejected: ['kvm: no'] };
+  writeFileSync(join(dir, 's/nix-state/accelerators.json'), JSON.stringify(record));
+  expect((await plan()).vm.argv.join(' ')).toContain('-accel tcg');
+  // Another boot of the host knows nothing of it.
+  writeFileSync(
+    join(dir, 's/nix-state/accelerators.json'),
+    JSON.stringify({ ...record, key: 'another boot' }),
+  );
+  expect((await plan()).vm.argv.join(' ')).toMatch(/-accel (kvm|hvf)/);
 });
 
 test('for people: one word a line, quoted where sh needs it, and a kernel that is not there is told', async () => {

@@ -33,7 +33,15 @@ function living(rig: Rig, record: Partial<Status>): void {
   const daemon = identify(process.pid);
   if (daemon === undefined) throw new Error('we live');
   const state = { phase: 'stopped', since: 0 } as const;
-  const input = { state, facts: {}, daemon, door: undefined, config: undefined, problems: [] };
+  const input = {
+    state,
+    facts: {},
+    daemon,
+    door: undefined,
+    config: undefined,
+    runs: undefined,
+    problems: [],
+  };
   writeStatus(rig.layout, { ...statusOf(input), ...record });
 }
 

@@ -44,6 +44,8 @@ const daemon = { pid: 7, started: '1', boot: 'b', program: 'node' };
 const statusIn = (state: State): Status =>
   statusOf({
     ...{ state, facts, daemon, problems, config: parsed.config },
+    // Changed since the start.
+    runs: { ...parsed.config, cpus: 1, port: 24100, bundle: '/b' },
     door: { port: 24083, draining: false },
   });
 
@@ -68,7 +70,8 @@ test('where there never was a daemon, little is printed', () =>
 test('before anything was launched, little is known', () => {
   const state = states.starting;
   const bare = statusOf({
-    ...{ state, facts: {}, daemon, problems: [], config: undefined, door: undefined },
+    ...{ state, facts: {}, daemon, problems: [], config: undefined, runs: undefined },
+    door: undefined,
   });
   expect(schemaProblems(reportOf({ daemon: 'alive', status: bare }, {}))).toEqual([]);
 });

@@ -23,6 +23,10 @@ const status: Status = {
     maxJobs: 4,
     system: 'x86_64-linux',
     features: ['benchmark', 'big-parallel', 'linuxkit-builder'],
+    port: 24083,
+    accelerator: 'auto',
+    bundle: undefined,
+    holdSeconds: 180,
   },
 };
 const failure = { kind: 'x', message: 'QEMU ended.', hint: 'Do this.', exit: 69 } as const;
@@ -57,6 +61,13 @@ describe('the screen of a builder that is ready', () => {
       '  daemon     pid 7; launchd: starts it at login',
       '  incident   30 s ago: The guest is frozen. (/s/nix-state/incidents/i)',
     ]);
+  });
+
+  test('says which settings wait for a restart', () => {
+    const pending = [{ name: 'cpus', from: 4, to: 8 }];
+    expect(aliveLines({ ...status, pending }, screen)).toContain(
+      '  to come    cpus: 4 to 8 (linuxkit-builder restart)',
+    );
   });
 
   test('fits a narrow terminal, and breaks no word', () => {

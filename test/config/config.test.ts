@@ -78,6 +78,12 @@ describe('what is refused', () => {
         .sort(),
     ).toEqual(['colour', 'cpus', 'memoryMiB', 'port']));
 
+  test('a number that no machine could have is told once', () =>
+    expect(problemsOf({ cpus: 513, memoryMiB: 99_000_000 }).map(({ path }) => path)).toEqual([
+      'cpus',
+      'memoryMiB',
+    ]));
+
   test.each(['', '{', 'null', '[]', '"x"', '3', '{"cpus":}'])('text %j', (text) => {
     const parsed = parseConfig(text, host);
     expect(parsed.ok).toBe(false);

@@ -41,6 +41,26 @@ describe('config.json', () => {
     expect(make({}, existing).ok).toBe(false),
   );
 
+  test('gives settings their defaults again', () => {
+    const existing = '{"cpus": 4, "port": 24100}';
+    const reset = (names: string[], asked: Asked = {}) =>
+      newSettings({ asked, reset: names, existing, host, diskBytes: undefined });
+    expect(textOf(reset(['port']))).toBe('{\n  "cpus": 4\n}\n');
+    expect(reset(['port'])).toMatchObject({ config: { port: 24083 } });
+    expect(textOf(reset(['maxJobs']))).toBe(existing);
+    expect(paths(reset(['colour']))).toEqual(['--reset']);
+    expect(paths(reset(['cpus'], { cpus: 2 }))).toEqual(['--reset']);
+    expect(
+      paths(
+        newSettings({
+          ...{ asked: {}, reset: ['cpus'], host },
+          existing: '{"cpus": 99}',
+          diskBytes: undefined,
+        }),
+      ),
+    ).toEqual([]);
+  });
+
   test('never makes the disk smaller', () => {
     expect(paths(make({ diskGiB: 40 }, undefined, 80 * GiB))).toEqual(['diskGiB']);
     expect(paths(make({}, undefined, 100 * GiB))).toEqual(['diskGiB']);

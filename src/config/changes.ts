@@ -1,0 +1,37 @@
+/** What differs between two configurations, for people and programs. Pure. */
+import type { Config } from './config.ts';
+
+/** One setting whose value is another. */
+export interface Change {
+  readonly name: string;
+  readonly from: unknown;
+  readonly to: unknown;
+}
+
+/** Made from the others. */
+const derived: ReadonlySet<string> = new Set(['coresPerJob', 'system']);
+/** They concern this machine alone: no start of the guest takes them. */
+const hostOnly: ReadonlySet<string> = new Set(['autostart']);
+
+/** Every setting in which they differ. */
+export function changesBetween(before: Config, after: Config): Change[] {
+  const old: Readonly<Record<string, unknown>> = before;
+  return Object.entries({ ...after, bundle: after.bundle })
+    .filter(
+      ([name, value]) => !derived.has(name) && JSON.stringify(value) !== JSON.stringify(old[name]),
+    )
+    .map(([name, to]) => ({ name, from: old[name] ?? null, to: to ?? null }));
+}
+
+/** True for what a guest takes when it starts. */
+export const waitsForStart = ({ name }: Change): boolean => !hostOnly.has(name);
+
+/** `cpus: 2 to 4`. */
+export const changeWords = ({ name, from, to }: Change): string =>
+  `${name}: ${shown(from)} to ${shown(to)}`;
+
+function shown(value: unknown): string {
+  if (value === undefined || value === null) return 'unset';
+  if (Array.isArray(value)) return value.join(',');
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

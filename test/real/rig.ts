@@ -1,17 +1,18 @@
 /** A builder of a test's own: the real program, the real VM program, the real guest, in a directory that goes away. */
+import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
-import { expect, type TestContext } from 'vitest';
+import type { TestContext } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { readStatus, type Status } from '../../src/supervisor/status.ts';
 import { isLocked } from '../../src/system/lock.ts';
 import { Command, fact, killProcess, processesNaming } from './command.ts';
 
 const checkout = dirname(dirname(import.meta.dirname));
-const program = join(checkout, 'dist/main.js');
+const ourProgram = join(checkout, 'dist/main.js');
 const stopLimitMs = 25_000;
 
 export interface RigOptions {
@@ -23,6 +24,8 @@ export interface RigOptions {
   readonly configure?: readonly string[];
   /** Another Node than the one that runs the tests. */
   readonly node?: string;
+  /** Another build of our program. */
+  readonly program?: string;
 }
 
 type Environment = Readonly<Record<string, string>>;
@@ -41,13 +44,18 @@ export class BuilderRig implements AsyncDisposable {
   readonly port: number;
   readonly env: Environment;
   readonly #node: string;
+  readonly #program: string;
   readonly #commands: Command[] = [];
   #report: string | undefined;
 
-  private constructor({ name = 's', node = process.execPath }: RigOptions, port: number) {
+  private constructor(
+    { name = 's', node = process.execPath, program = ourProgram }: RigOptions,
+    port: number,
+  ) {
     this.layout = layoutOf(join(this.dir, name));
     this.port = port;
     this.#node = node;
+    this.#program = program;
     const home = join(this.dir, 'home');
     const tree = join(this.dir, 'tree');
     for (const path of [home, join(tree, 'etc/nix'), join(tree, userInfo().homedir)])
@@ -80,8 +88,7 @@ export class BuilderRig implements AsyncDisposable {
       ...size,
       ...more,
     );
-    expect(said).not.toContain('linuxkit-builder:');
-    expect(end).toBe(0);
+    assert.ok(end === 0 && !said.includes('linuxkit-builder:'), said);
   }
 
   /** Has a failure of that test followed by what daemon and guest said. */
@@ -103,7 +110,7 @@ export class BuilderRig implements AsyncDisposable {
     argv: readonly string[],
     { env = {}, through = [] }: { env?: Environment; through?: readonly string[] } = {},
   ): Command {
-    return this.run([...through, this.#node, program, ...argv], { env });
+    return this.run([...through, this.#node, this.#program, ...argv], { env });
   }
 
   /** Runs a verb on this builder to its end. */
@@ -133,7 +140,7 @@ export class BuilderRig implements AsyncDisposable {
   /** The daemon in the background, and ready. */
   async up(): Promise<void> {
     const started = await this.cli('start');
-    expect(started.said).toContain('Started the daemon');
+    assert.match(started.said, /Started the daemon/);
     await this.reaches('ready');
   }
 
@@ -188,14 +195,14 @@ export class BuilderRig implements AsyncDisposable {
   /** Waits until a stop is over, and looks at all that it must not leave. */
   async leavesNothing(): Promise<void> {
     await fact('no process left', () => this.processes().length === 0, stopLimitMs).catch(() =>
-      expect(this.processes()).toEqual([]),
+      assert.deepEqual(this.processes(), []),
     );
     const programs = ['daemon', 'qemu', 'hyperkit', 'vpnkit', 'gvproxy'];
     const stays = ['start.lock', ...programs.map((name) => `${name}.json`)];
     const isLeft = (name: string) => stays.includes(name) || /\.(pid|sock|soc~)$/.test(name);
-    expect(readdirSync(this.layout.state).filter(isLeft)).toEqual([]);
+    assert.deepEqual(readdirSync(this.layout.state).filter(isLeft), []);
     for (const lock of [this.layout.daemonLock, this.layout.vmLock, this.layout.networkLock])
-      expect(isLocked(lock)).toBe(false);
+      assert.equal(isLocked(lock), false, lock);
   }
 
   /** What daemon, guest and commands said. */
@@ -227,7 +234,7 @@ export class BuilderRig implements AsyncDisposable {
 /** Prefix of the image that the guests boot. */
 export function testImage(): string {
   const prefix = process.env['LINUXKIT_TEST_IMAGE'] ?? join(checkout, '.cache/test-image/builder');
-  if (!existsSync(program)) throw new Error(`There is no ${program}. Make it: npm run build`);
+  if (!existsSync(ourProgram)) throw new Error(`There is no ${ourProgram}. Make it: npm run build`);
   if (!existsSync(`${prefix}-kernel`))
     throw new Error(
       `There is no guest image ${prefix}-kernel. Make it: node dist/main.js image build --output ${prefix}`,

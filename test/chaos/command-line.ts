@@ -1,0 +1,61 @@
+/** The words after scripts/chaos. */
+import { parseArgs } from 'node:util';
+import { sabotages, type SabotageName } from './sabotages.ts';
+
+export type Asked =
+  | { readonly kind: 'rounds'; readonly rounds: number; readonly seed: number }
+  | { readonly kind: 'sabotage'; readonly names: readonly SabotageName[] }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'wrong'; readonly message: string };
+
+export const help = `usage: scripts/chaos [--rounds N] [--seed S]
+       scripts/chaos --sabotage NAME
+
+Breaks the real thing: kills (SIGKILL) and freezes (SIGSTOP) the daemon, QEMU and gvproxy, with a full disk or without file
+descriptors, while a real nix builds in the real guest; then looks whether all is well. Needs: scripts/test setup image.
+
+  --rounds N       so many rounds that count (default 15: each phase meets each target). A round counts when the blow fell
+                   while a build was on its way.
+  --seed S         the rounds that these were (default: drawn, and said)
+  --sabotage NAME  builds the program, or boots the guest, with one fault in it, and plays the round that must show it:
+                   ${Object.keys(sabotages).join(', ')}, or all
+
+exit codes: 0 nothing was violated (with --sabotage: the violation was found), 1 something was (it was not found),
+            64 what was asked for cannot be understood
+`;
+
+/** What is asked for; chosen: the seed when none is given. */
+export function readWords(argv: readonly string[], chosen: number): Asked {
+  try {
+    const { values } = parseArgs({ args: [...argv], options });
+    if (values.help === true) return { kind: 'help' };
+    if (values.sabotage !== undefined) return sabotageAsked(values.sabotage);
+    const rounds = whole(values.rounds ?? '15');
+    const seed = whole(values.seed ?? String(chosen));
+    if (rounds === undefined || rounds === 0) return wrong('--rounds takes a number above 0.');
+    if (seed === undefined) return wrong('--seed takes a whole number.');
+    return { kind: 'rounds', rounds, seed };
+  } catch (error) {
+    return wrong((error as Error).message);
+  }
+}
+
+const options = {
+  rounds: { type: 'string' },
+  seed: { type: 'string' },
+  sabotage: { type: 'string' },
+  help: { type: 'boolean' },
+} as const;
+
+function sabotageAsked(word: string): Asked {
+  const known = Object.keys(sabotages) as SabotageName[];
+  const names = word === 'all' ? known : known.filter((name) => name === word);
+  return names.length > 0
+    ? { kind: 'sabotage', names }
+    : wrong(`--sabotage takes one of: ${known.join(', ')}, all.`);
+}
+
+const wrong = (message: string): Asked => ({ kind: 'wrong', message });
+
+const whole = (text: string): number | undefined =>
+  /^\d{1,10}$/.test(text) ? Number(text) : undefined;

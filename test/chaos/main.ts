@@ -1,0 +1,110 @@
+/** scripts/chaos. Runs bundled, as .cache/chaos/main.mjs: as deep in the checkout as the rig's own folder, which looks for it there. */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { BuilderRig, testImage, type RigOptions } from '../real/rig.ts';
+import { fetchGvproxy } from '../rig/gvproxy.ts';
+import { help, readWords } from './command-line.ts';
+import { describe, rounds, type Round } from './plan.ts';
+import { play } from './round.ts';
+import { sabotaged } from './sabotaged.ts';
+import { sabotages, type Sabotage, type SabotageName } from './sabotages.ts';
+import { counts, summary, type Outcome } from './tally.ts';
+
+const checkout = dirname(dirname(import.meta.dirname));
+/** Rounds in which the blow came too late are played again with another plan, so often. */
+const mostUncounted = 10;
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const asked = readWords(process.argv.slice(2), Math.floor(Math.random() * 2 ** 32));
+  switch (asked.kind) {
+    case 'help':
+      console.log(help);
+      return 0;
+    case 'wrong':
+      console.error(`${asked.message}\n\n${help}`);
+      return 64;
+    case 'rounds':
+      return playRounds(asked.rounds, asked.seed);
+    case 'sabotage':
+      return playSabotages(asked.names);
+  }
+}
+
+async function playRounds(count: number, seed: number): Promise<number> {
+  console.log(`seed ${seed} (again: scripts/chaos --rounds ${count} --seed ${seed})`);
+  // scripts/chaos says so when it could make a file system for this alone.
+  const canFillDisk = process.env['CHAOS_OWN_DISK'] === '1';
+  if (!canFillDisk) console.log('no file system of our own: nothing is done with a full disk');
+  const outcomes: Outcome[] = [];
+  let rig: BuilderRig | undefined;
+  try {
+    for (const round of rounds(seed, { canFillDisk })) {
+      const counted = outcomes.filter(counts).length;
+      if (counted === count || outcomes.length - counted > mostUncounted) break;
+      rig ??= await createRig();
+      const outcome = await playAndTell(rig, round);
+      outcomes.push(outcome);
+      if (outcome.violations.length === 0) continue;
+      // What is left of it shows nothing more: the next round has another builder.
+      console.log(rig.report());
+      await rig[Symbol.asyncDispose]();
+      rig = undefined;
+    }
+  } finally {
+    await rig?.[Symbol.asyncDispose]();
+  }
+  console.log(summary(outcomes, seed));
+  const isAll = outcomes.filter(counts).length === count;
+  return isAll && outcomes.every(({ violations }) => violations.length === 0) ? 0 : 1;
+}
+
+async function playAndTell(rig: BuilderRig, round: Round): Promise<Outcome> {
+  console.log(describe(round));
+  const begun = performance.now();
+  const { layout } = rig;
+  const config = JSON.parse(readFileSync(layout.config, 'utf8')) as Record<string, unknown>;
+  writeFileSync(layout.config, JSON.stringify({ ...config, network: round.network }));
+  const outcome = await play(rig, round);
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+  for (const { check, what } of outcome.violations) console.log(`  VIOLATED ${check}: ${what}`);
+  const struck = outcome.struck ?? 'no blow, or nothing was being built: it does not count';
+  console.log(`  ${struck}, ${outcome.violations.length} violations, ${seconds} s`);
+  return outcome;
+}
+
+/** Exit code 0 when each was found by the check that is for it. */
+async function playSabotages(names: readonly SabotageName[]): Promise<number> {
+  const missed: string[] = [];
+  for (const name of names) {
+    const folder = join(checkout, '.cache/chaos', name);
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    if (!(await isFound(name, folder))) missed.push(name);
+    rmSync(folder, { recursive: true, force: true });
+  }
+  console.log(
+    `chaos: ${names.length} sabotages, ${missed.length} not found${missed.length > 0 ? `: ${missed.join(', ')}` : ''}`,
+  );
+  return missed.length === 0 ? 0 : 1;
+}
+
+async function isFound(name: SabotageName, folder: string): Promise<boolean> {
+  const sabotage: Sabotage = sabotages[name];
+  console.log(`sabotage ${name}`);
+  const options = sabotaged(sabotage, { checkout, image: testImage(), folder });
+  await using rig = await createRig(options);
+  const { violations } = await playAndTell(rig, { number: 1, ...sabotage.round });
+  const found = violations.some(({ check }) => check === sabotage.found);
+  console.log(`sabotage ${name}: ${found ? 'found' : 'NOT FOUND'}`);
+  if (!found) console.log(rig.report());
+  return found;
+}
+
+async function createRig(options: RigOptions = {}): Promise<BuilderRig> {
+  const gvproxy = await fetchGvproxy();
+  const rig = await BuilderRig.create(options);
+  Object.assign(rig.env, { PATH: `${dirname(gvproxy)}:${rig.env['PATH'] ?? ''}` });
+  return rig;
+}

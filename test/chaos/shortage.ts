@@ -1,0 +1,42 @@
+/** Takes something away from a running builder, until it is given back. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, readdirSync, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { BuilderRig } from '../real/rig.ts';
+import type { Shortage } from './plan.ts';
+import { pidOf } from './strike.ts';
+
+/** Gives back what was taken. */
+export type Relief = () => void;
+
+export const takeAway: Readonly<Record<Shortage, (rig: BuilderRig) => Relief>> = {
+  disk: fillDisk,
+  descriptors: takeDescriptors,
+};
+
+/** The file system of the rig must be a tmpfs of its own: made as small as what is in it, it is full, and takes no memory. */
+function fillDisk({ dir }: BuilderRig): Relief {
+  const place = dirname(dir);
+  const { blocks, bfree, bsize } = statfsSync(place);
+  resize(place, (blocks - bfree) * bsize);
+  return () => resize(place, blocks * bsize);
+}
+
+const resize = (place: string, bytes: number): unknown =>
+  execFileSync('mount', ['-o', `remount,size=${bytes}`, place]);
+
+/** Leaves the daemon, if it lives, no descriptor beyond those that it has. */
+function takeDescriptors(rig: BuilderRig): Relief {
+  const pid = pidOf(rig, 'daemon');
+  if (pid === undefined) return () => undefined;
+  const before = /^Max open files +(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.[1];
+  const most = Math.max(...readdirSync(`/proc/${pid}/fd`).map(Number)) + 1;
+  limit(pid, String(most));
+  return () => {
+    if (pidOf(rig, 'daemon') === pid) limit(pid, before ?? '1024');
+  };
+}
+
+/** Only the soft limit: what was taken can be given back. */
+const limit = (pid: number, most: string): unknown =>
+  execFileSync('prlimit', ['--pid', String(pid), `--nofile=${most}:`]);

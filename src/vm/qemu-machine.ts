@@ -35,6 +35,8 @@ export async function attachQemu(options: AttachOptions): Promise<Machine> {
   return {
     tunnel,
     powerOff: async () => {
+      // A guest that is paused hears no button: one whose disk was full when its daemon was killed, for instance.
+      await qmp.execute('cont').catch(() => undefined);
       await qmp.execute('system_powerdown');
     },
     resume: async () => {

@@ -73,8 +73,8 @@ export const sabotages = {
     changes: [
       {
         file: 'supervisor/drain.ts',
-        from: 'while (Number(open) > 0 && clock.monotonic() < deadline)',
-        to: 'while (Number(open) < 0 && clock.monotonic() < deadline)',
+        from: 'for (let turn = 0; open > 0 &&',
+        to: 'for (let turn = 0; open < 0 &&',
       },
     ],
     round: { ...quiet, phase: 'starting', target: 'vm', deed: kill },

@@ -32,7 +32,7 @@ export interface Blow {
   readonly thaw: () => void;
 }
 
-/** Deals the blow; undefined when there was nobody to hit, or nothing that would be disturbed. */
+/** Deals the blow; undefined when there was nobody to hit, or nothing that would be disturbed. A stop has disturbed it already. */
 export async function strike(
   rig: BuilderRig,
   { target, deed, afterMs, phase: planned }: Round,
@@ -40,7 +40,7 @@ export async function strike(
 ): Promise<Blow | undefined> {
   await pause(afterMs);
   const pid = pidOf(rig, target);
-  if (pid === undefined || build.end !== undefined) return undefined;
+  if (pid === undefined || (build.end !== undefined && planned !== 'stopping')) return undefined;
   const status = rig.status()?.phase ?? planned;
   send(pid, deed.kind === 'kill' ? 'SIGKILL' : 'SIGSTOP');
   return {

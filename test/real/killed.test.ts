@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { identify, isAlive } from '../../src/system/process.ts';
 import type { Status } from '../../src/supervisor/status.ts';
 import { fact } from './command.ts';
+import { addMonitor } from './monitor.ts';
 import { BuilderRig } from './rig.ts';
 import { stopAtOnce } from './stop-at-once.ts';
 
@@ -76,6 +77,18 @@ test('`stop` without a daemon ends the VM that was left, in order', async (conte
   expect((await rig.cli('stop')).stdout).toContain('a VM that was left behind was ended');
   expect(textOf(rig.layout.consoleRing)).toContain('stage=stopped');
   expect((await rig.cli('stop')).stdout).toContain('No daemon runs.');
+});
+
+test('a VM that was left paused is ended in order too', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const qmp = addMonitor(rig);
+  await rig.up();
+  const { daemon } = await rig.reaches('ready');
+  process.kill(daemon.pid, 'SIGKILL');
+  await fact('the daemon is gone', () => !isAlive(daemon));
+  await qmp('stop');
+  expect((await rig.cli('stop')).stdout).toContain('a VM that was left behind was ended');
+  expect(textOf(rig.layout.consoleRing)).toContain('stage=stopped');
 });
 
 test('strangers that have the pids of stale files are left alone', async (context) => {

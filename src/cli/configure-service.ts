@@ -4,6 +4,7 @@ import { readReceipts, writeReceipts } from '../host/receipts.ts';
 import { applyUndo, undoingsOf, undoWords } from '../host/undo.ts';
 import type { CliContext } from './context.ts';
 import { serviceFor, servicePaths } from './service.ts';
+import { buildsOption, waitForBuilds } from './wait-for-builds.ts';
 
 /** Takes back what an earlier configure told the keeper, where that is not wanted any more. */
 export async function dropService(
@@ -17,6 +18,8 @@ export async function dropService(
     paths.some((file) => file === path || file.startsWith(`${path}/`));
   const dropped = receipts.filter(({ path }) => isDropped(path));
   if (!dropped.some(({ path }) => paths.includes(path))) return;
+  // Its keeper ends the daemon with it.
+  await waitForBuilds(layout, { timeout: buildsOption[2] }, context);
   await serviceFor(layout, context)?.remove();
   for (const undoing of undoingsOf(dropped)) {
     applyUndo(undoing);

@@ -1,17 +1,18 @@
 /** The command line: verbs and their options. What a verb needs is loaded when it is called. */
+import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { Exit, failureOf } from '../system/failure.ts';
 import { bootReportVerb } from './boot-report.ts';
 import { completionVerb, manVerb } from './completion.ts';
 import { configureVerb } from './configure.ts';
-import type { CliContext } from './context.ts';
+import type { CliContext, DirectoryOption } from './context.ts';
 import { exampleHelp } from './examples.ts';
 import { explainVerb } from './explain.ts';
 import { consoleVerb, logsVerb } from './follow.ts';
 import { daemonVerb } from './daemon.ts';
 import { doctorVerb } from './doctor.ts';
 import { imageVerbs } from './image.ts';
-import { failureLines } from './say.ts';
+import { failureLines, withDirectory } from './say.ts';
 import { restartVerb, startVerb, stopVerb, waitVerb } from './run.ts';
 import { sshVerb } from './ssh.ts';
 import { statusVerb } from './status.ts';
@@ -23,7 +24,14 @@ export type World = Omit<CliContext, 'exit'>;
 /** Runs one command line (without node and script); the exit code. Tells failures itself. */
 export async function run(argv: readonly string[], world: World, version: string): Promise<number> {
   let code: number = Exit.ok;
-  const context: CliContext = { ...world, exit: (next) => (code = next) };
+  let mend = (line: string): string => line;
+  let isVerbatim = false;
+  const told: World = {
+    ...world,
+    out: (line) => world.out(isVerbatim || line.startsWith('{') ? line : mend(line)),
+    err: (line) => world.err(mend(line)),
+  };
+  const context: CliContext = { ...told, exit: (next) => (code = next) };
   const program = new Command('linuxkit-builder')
     .description('A Linux machine that Nix can build on.')
     .version(version)
@@ -60,13 +68,32 @@ export async function run(argv: readonly string[], world: World, version: string
       .copyInheritedSettings(program)
       .showHelpAfterError(`(see: linuxkit-builder ${command.name()} --help)`)
       .addHelpText('after', exampleHelp(program.name(), command.name()));
+  const verbs = verbsWithDirectory(program);
+  program.hook('preAction', (_, verb) => {
+    const { directory, dryRun } = verb.opts<DirectoryOption & { dryRun?: boolean }>();
+    isVerbatim = verbatim.has(verb.name()) || dryRun === true;
+    if (directory === undefined) return;
+    const where = { directory: resolve(directory), verbs };
+    mend = (line) => withDirectory(line, where);
+  });
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (thrown) {
-    return exitOf(thrown, world);
+    return exitOf(thrown, told);
   }
   return code;
 }
+
+/** They show what others wrote. */
+const verbatim: ReadonlySet<string> = new Set(['console', 'logs', 'daemon']);
+
+/** `start`, `image build`: those that take -d. */
+const verbsWithDirectory = (command: Command, words: readonly string[] = []): string[] =>
+  command.commands.flatMap((verb) => {
+    const name = [...words, verb.name()];
+    const takesIt = verb.options.some(({ long }) => long === '--directory');
+    return [...(takesIt ? [name.join(' ')] : []), ...verbsWithDirectory(verb, name)];
+  });
 
 function exitOf(thrown: unknown, world: World): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? Exit.ok : Exit.usage;

@@ -1,17 +1,20 @@
 /** `start`, `stop`, `restart`, `wait`: the daemon's life from a terminal. */
 import type { Command } from 'commander';
 import type { Layout } from '../config/layout.ts';
-import type { Busy } from '../supervisor/drain.ts';
-import { Exit, Failed, failureOf } from '../system/failure.ts';
+import { failureOf } from '../system/failure.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 import { failureLines } from './say.ts';
+import {
+  buildsOption,
+  nowOption,
+  secondsIn,
+  waitForBuilds,
+  type EndOptions,
+} from './wait-for-builds.ts';
 
 interface WaitOptions extends DirectoryOption {
   readonly timeout: string;
 }
-
-const nowOption = ['--now', 'do not wait for builds that run'] as const;
-const buildsOption = ['-t, --timeout <seconds>', 'wait for them so long at most', '600'] as const;
 
 export function startVerb(program: Command, context: CliContext): void {
   program
@@ -26,7 +29,14 @@ export function startVerb(program: Command, context: CliContext): void {
           ? `The daemon runs already, with pid ${started.pid}.`
           : `Started the daemon${started.by}, with pid ${started.pid}.`,
       );
+      await tellStranger(layout, context);
     });
+}
+
+async function tellStranger(layout: Layout, context: CliContext): Promise<void> {
+  const { strangerToNix } = await import('./known-to-nix.ts');
+  const why = strangerToNix(layout, context);
+  if (why !== undefined) context.err(why);
 }
 
 /** Starts the daemon through its keeper where configure has told one of it; by ourselves where that has no session for us. */
@@ -53,9 +63,9 @@ export function stopVerb(program: Command, context: CliContext): void {
     .option(...directoryOption)
     .option(...nowOption)
     .option(...buildsOption)
-    .action(async (options: StopOptions) => {
+    .action(async (options: DirectoryOption & EndOptions) => {
       const layout = layoutFor(options, context);
-      if (options.now !== true) await waitForBuilds(layout, options, context);
+      await waitForBuilds(layout, options, context);
       const { serviceFor } = await import('./service.ts');
       const { stopDaemon } = await import('../supervisor/background.ts');
       const service = serviceFor(layout, context);
@@ -77,10 +87,6 @@ export function stopVerb(program: Command, context: CliContext): void {
     });
 }
 
-interface StopOptions extends WaitOptions {
-  readonly now?: boolean;
-}
-
 /** What a guest that starts again will not be told, since config.json cannot be taken. */
 async function tellProblems(layout: Layout, context: CliContext): Promise<void> {
   const { readSettings } = await import('../supervisor/daemon.ts');
@@ -89,35 +95,6 @@ async function tellProblems(layout: Layout, context: CliContext): Promise<void> 
   if (problems.length === 0) return;
   context.err('config.json cannot be taken, so the guest starts with the settings it had:');
   for (const problem of problems) context.err(`  ${describeProblem(problem)}`);
-}
-
-/** Lets no new connection in and waits for those that are through. */
-async function waitForBuilds(
-  layout: Layout,
-  options: StopOptions,
-  context: CliContext,
-): Promise<void> {
-  const limitMs = secondsIn(options.timeout) * 1000;
-  const { readStatus } = await import('../supervisor/status.ts');
-  const found = readStatus(layout);
-  if (found.daemon === 'gone' || found.status.phase !== 'ready') return;
-  const { drain } = await import('../supervisor/drain.ts');
-  const onBusy = (busy: Busy) =>
-    context.err(
-      `${busyWords(busy)}; waiting for up to ${options.timeout} s (--now does not wait).`,
-    );
-  const { clock, signal } = context;
-  const end = await drain(layout, { clock, signal, limitMs, onBusy });
-  if (end === 'limit') context.err('They are not done; stopping all the same.');
-}
-
-/** What is waited for: builds, and connections that may be copies or shells. */
-function busyWords({ builds, open }: Busy): string {
-  const connections = `${open} connection${open === 1 ? ' is' : 's are'} in use`;
-  if (builds === undefined) return `${connections}, by builds or shells`;
-  const what =
-    builds === 0 ? 'No build runs' : builds === 1 ? '1 build runs' : `${builds} builds run`;
-  return `${what}, and ${connections}`;
 }
 
 export function restartVerb(program: Command, context: CliContext): void {
@@ -129,9 +106,9 @@ export function restartVerb(program: Command, context: CliContext): void {
     .option(...directoryOption)
     .option(...nowOption)
     .option(...buildsOption)
-    .action(async (options: StopOptions) => {
+    .action(async (options: DirectoryOption & EndOptions) => {
       const layout = layoutFor(options, context);
-      if (options.now !== true) await waitForBuilds(layout, options, context);
+      await waitForBuilds(layout, options, context);
       const { readStatus } = await import('../supervisor/status.ts');
       const { serviceFor } = await import('./service.ts');
       const service = serviceFor(layout, context);
@@ -168,21 +145,11 @@ export function waitVerb(program: Command, context: CliContext): void {
         timeoutMs,
         onSentence: (line) => context.err(line),
       });
-      if (failure === undefined) return context.out('Ready.');
+      if (failure === undefined) {
+        context.out('Ready.');
+        return tellStranger(layout, context);
+      }
       for (const line of failureLines(failure)) context.err(line);
       context.exit(failure.exit);
     });
 }
-
-function secondsIn(text: string): number {
-  const seconds = Number(text);
-  if (!(seconds > 0)) throw new Failed(badTimeout(text));
-  return seconds;
-}
-
-const badTimeout = (value: string) => ({
-  kind: 'bad-option',
-  message: `--timeout takes a number of seconds above 0, not ${JSON.stringify(value)}.`,
-  hint: 'For example: --timeout 60.',
-  exit: Exit.usage,
-});

@@ -8,3 +8,15 @@ export function failureLines({ message, hint, lines }: Failure): string[] {
     ...(hint === '' ? [] : [`  ${hint}`]),
   ];
 }
+
+/** The same line for somebody whose builder is not in the usual place: the commands in it name the place. */
+export function withDirectory(
+  line: string,
+  { directory, verbs }: { readonly directory: string; readonly verbs: readonly string[] },
+): string {
+  const quoted = /^[\w@%+=:,./-]+$/.test(directory) ? directory : `'${directory}'`;
+  return line.replace(
+    /\blinuxkit-builder ((?:image )?[a-z][a-z-]*)(?! -d)(?![\w-])/g,
+    (whole, verb: string) => (verbs.includes(verb) ? `${whole} -d ${quoted}` : whole),
+  );
+}

@@ -14,6 +14,8 @@ export interface Screen {
   readonly start?: { readonly begun: number; readonly usualMs: number | undefined } | undefined;
   readonly beside: Beside;
   readonly job?: ({ readonly name: string } & ServiceState) | undefined;
+  /** Why Nix will not come, where it does not know the builder. */
+  readonly stranger?: string | undefined;
   /** What is known of the trouble, from others' reports. */
   readonly known?: readonly string[] | undefined;
 }
@@ -33,6 +35,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
         `${builder.system}, ${builder.cpus} CPUs, ${builder.memoryMiB} MiB, ${builder.maxJobs} jobs`,
     ],
     ['features', builder?.features.join(', ')],
+    ['nix', screen.stranger],
     ['builds', buildWords(screen.beside)],
     ['disk', diskWords(screen.beside)],
     ['door', door && `127.0.0.1:${door.port}${doorWords(screen.beside)}`],

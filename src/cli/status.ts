@@ -102,6 +102,7 @@ async function screenLines(
     beside,
     job: await jobOf(layout, context),
     known: await knownOf(statusIn(found)),
+    stranger: await strangerIn(layout, context),
   };
   if (found.daemon === 'gone') return goneLines(found.last, screen);
   const start = await startOf(found.status, layout);
@@ -130,6 +131,11 @@ async function startOf({ phase }: Status, layout: Layout): Promise<Screen['start
   const boots = bootsOf(layout);
   const current = boots.at(-1);
   return current && { begun: Date.parse(current.begun), usualMs: usualMs(boots.slice(0, -1)) };
+}
+
+async function strangerIn(layout: Layout, context: CliContext): Promise<string | undefined> {
+  const { strangerToNix } = await import('./known-to-nix.ts');
+  return strangerToNix(layout, context);
 }
 
 async function knownOf(status: Status | undefined): Promise<readonly string[]> {

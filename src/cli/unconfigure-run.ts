@@ -16,12 +16,15 @@ import { letIntoBackups } from './backups.ts';
 import { isYes } from './ask.ts';
 import type { CliContext } from './context.ts';
 import { serviceFor } from './service.ts';
+import { waitForBuilds, type EndOptions } from './wait-for-builds.ts';
 
 export interface UnconfigureFlags {
   readonly purge: boolean;
   readonly yes: boolean;
   readonly dryRun: boolean;
   readonly skipRoot: boolean;
+  /** Whether, and how long, it waits for builds. */
+  readonly end: EndOptions;
 }
 
 interface Run {
@@ -101,7 +104,8 @@ async function mayPurge({ layout, context, flags }: Run): Promise<boolean> {
   return false;
 }
 
-async function stopEverything({ layout, context }: Run): Promise<void> {
+async function stopEverything({ layout, context, flags }: Run): Promise<void> {
+  if (existsSync(layout.status)) await waitForBuilds(layout, flags.end, context);
   await serviceFor(layout, context)?.remove();
   if (!existsSync(layout.state)) return;
   const { stopDaemon } = await import('../supervisor/background.ts');

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
+import { buildsOption, nowOption, type EndOptions } from './wait-for-builds.ts';
 
-interface Options extends DirectoryOption {
+interface Options extends DirectoryOption, EndOptions {
   readonly purge?: boolean;
   readonly yes?: boolean;
   readonly dryRun?: boolean;
@@ -19,6 +20,8 @@ export function unconfigureVerb(program: Command, context: CliContext): void {
     .option(...directoryOption)
     .option('--purge', "delete the guest's disk, the keys and the images too")
     .option('-y, --yes', 'do not ask before deleting those')
+    .option(...nowOption)
+    .option(...buildsOption)
     .option('--dry-run', 'tell everything that would be undone, and undo nothing')
     .option('--no-root', "leave root's files, and tell the command that undoes them")
     .addOption(new Option('--root-part <request>', 'undo what root has recorded').hideHelp())
@@ -38,6 +41,7 @@ export function unconfigureVerb(program: Command, context: CliContext): void {
         yes: options.yes === true,
         dryRun: options.dryRun === true,
         skipRoot: !options.root,
+        end: { timeout: options.timeout, now: options.now === true },
       });
     });
 }

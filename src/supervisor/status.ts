@@ -109,7 +109,7 @@ export function sentenceOf(state: State, problems: readonly Problem[] = []): str
         ? 'The guest boots.'
         : `The guest boots; it has reached '${state.stage}'.`;
     case 'ready':
-      return 'Ready: Nix can build here.';
+      return 'Ready: it can build.';
     case 'paused':
       return state.why === 'disk-full'
         ? "Paused: the host's disk is full. It goes on by itself when there is room again; no write is lost."

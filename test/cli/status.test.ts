@@ -8,7 +8,7 @@ const status: Status = {
   version: 1,
   phase: 'ready',
   since: '2026-01-01T00:00:00.000Z',
-  sentence: 'Ready: Nix can build here.',
+  sentence: 'Ready: it can build.',
   daemon: { pid: 7, started: '1', boot: 'b', program: 'node' },
   door: { port: 24083, draining: false },
   vmPid: 8,
@@ -50,7 +50,7 @@ describe('the screen of a builder that is ready', () => {
       job: { name: 'launchd', loaded: true, running: true },
     });
     expect(lines).toEqual([
-      'Ready: Nix can build here. (ready for 60 s)',
+      'Ready: it can build. (ready for 60 s)',
       '  builder    x86_64-linux, 4 CPUs, 4096 MiB, 4 jobs',
       '  features   benchmark, big-parallel, linuxkit-builder',
       '  builds     2 running',

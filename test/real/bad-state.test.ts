@@ -47,7 +47,7 @@ test('under launchd the daemon lives on in `failed`, and begins when the file is
   expect(because?.kind).toBe('config-invalid');
   expect(problems?.map(({ path }) => path).sort()).toEqual(Object.keys(mistakes).sort());
   const said = await rig.cli('status');
-  expect(said.end).toBe(0);
+  expect(said.end).toBe(78);
   for (const name of Object.keys(mistakes)) expect(said.stdout).toContain(`${name} = `);
   expect((await rig.cli('wait')).end).toBe(78);
   writeFileSync(rig.layout.config, JSON.stringify(good));

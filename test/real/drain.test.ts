@@ -28,7 +28,9 @@ test('a stop waits for what is running, lets nothing new in, and does not wait w
   const build = rig.ssh('read line; echo "built $line"');
   await through(1);
   const stop = rig.begin('stop');
-  await fact('the stop says for what it waits', () => stop.said.includes('1 connection is in use'));
+  await fact('the stop says for what it waits', () =>
+    stop.said.includes('No build runs, and 1 connection is in use'),
+  );
   const late = rig.ssh('echo too late');
   await fact('the late one is held', async () => {
     const { held } = await ask(rig.layout, 'door', systemClock);
@@ -52,4 +54,24 @@ test('a stop waits for what is running, lets nothing new in, and does not wait w
   expect(performance.now() - begun).toBeLessThan(25_000);
   await endless.ended;
   await rig.leavesNothing();
+
+  await rig.up();
+  const last = rig.ssh('read line; echo "built $line"');
+  await through(1);
+  const removal = rig.begin('unconfigure', '--no-root');
+  await fact('the removal says for what it waits', () =>
+    removal.said.includes('No build runs, and 1 connection is in use'),
+  );
+  expect(rig.status()?.door).toEqual({ port: rig.port, draining: true });
+  last.write('last\n');
+  await last.ended;
+  expect(last.stdout).toBe('built last\n');
+  expect(await removal.ended).toBe(0);
+  await rig.leavesNothing();
+  // The daemon still works; but nobody sends it anything.
+  const again = await rig.cli('start');
+  expect(again.said).toContain(
+    `Nix does not know of this builder, so no build comes. Tell it: linuxkit-builder configure -d ${rig.layout.root}.`,
+  );
+  expect((await rig.cli('stop', '--now')).end).toBe(0);
 });

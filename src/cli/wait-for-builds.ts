@@ -1,0 +1,61 @@
+/** What every verb does that ends the guest: waits for the builds that run in it. */
+import type { Layout } from '../config/layout.ts';
+import type { Busy } from '../supervisor/drain.ts';
+import { Exit, Failed } from '../system/failure.ts';
+import type { CliContext } from './context.ts';
+
+export const nowOption = ['--now', 'do not wait for builds that run'] as const;
+export const buildsOption = [
+  '-t, --timeout <seconds>',
+  'wait for them so long at most',
+  '600',
+] as const;
+
+export interface EndOptions {
+  readonly now?: boolean;
+  readonly timeout: string;
+}
+
+/** Unless it is to be now: lets no new connection in and waits for those that are through. */
+export async function waitForBuilds(
+  layout: Layout,
+  options: EndOptions,
+  context: CliContext,
+): Promise<void> {
+  if (options.now === true) return;
+  const limitMs = secondsIn(options.timeout) * 1000;
+  const { readStatus } = await import('../supervisor/status.ts');
+  const found = readStatus(layout);
+  if (found.daemon === 'gone' || found.status.phase !== 'ready') return;
+  const { drain } = await import('../supervisor/drain.ts');
+  const onBusy = (busy: Busy) =>
+    context.err(
+      `${busyWords(busy)}; waiting for up to ${options.timeout} s (--now does not wait).`,
+    );
+  const { clock, signal } = context;
+  const end = await drain(layout, { clock, signal, limitMs, onBusy });
+  if (end === 'limit') context.err('They are not done; stopping all the same.');
+}
+
+/** What is waited for: builds, and connections that may be copies or shells. */
+function busyWords({ builds, open }: Busy): string {
+  const connections = `${open} connection${open === 1 ? ' is' : 's are'} in use`;
+  if (builds === undefined) return `${connections}, by builds or shells`;
+  const what =
+    builds === 0 ? 'No build runs' : builds === 1 ? '1 build runs' : `${builds} builds run`;
+  return `${what}, and ${connections}`;
+}
+
+/** A number of seconds above 0, as somebody typed it. */
+export function secondsIn(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds > 0)) throw new Failed(badTimeout(text));
+  return seconds;
+}
+
+const badTimeout = (value: string) => ({
+  kind: 'bad-option',
+  message: `--timeout takes a number of seconds above 0, not ${JSON.stringify(value)}.`,
+  hint: 'For example: --timeout 60.',
+  exit: Exit.usage,
+});

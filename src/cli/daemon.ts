@@ -27,15 +27,19 @@ export function daemonVerb(program: Command, context: CliContext): void {
         throw new Failed(onlyDry);
       const { daemon } = await import('../supervisor/daemon.ts');
       let said = '';
+      let troubled = false;
       const code = await daemon({
         layout,
         clock: context.clock,
         managed: isManaged(context.env),
         onStopSignal: (listener) => context.onStopSignal(listener),
         signal: context.signal,
-        onStatus: ({ sentence }) => {
+        onStatus: ({ sentence }, trouble) => {
           if (sentence !== said) context.err(sentence);
           said = sentence;
+          if (trouble !== undefined && !troubled)
+            context.err(`This is not in the status file. ${trouble.message} ${trouble.hint}`);
+          troubled = trouble !== undefined;
         },
         onStandby: (pid) =>
           context.err(

@@ -50,8 +50,8 @@ export function layoutOf(root: string) {
     daemonLock: join(state, 'daemon.lock'),
     /** proper-lockfile: serialises a start against configure, image build and unconfigure. */
     startLock: join(state, 'start'),
-    /** Kernel lock that the VM process holds for its life. */
-    vmLock: join(state, 'vm.lock'),
+    /** Kernel lock that the VM process holds for its life. Beside the disk, so that it is there as long as that is. */
+    vmLock: join(root, 'nix-disk.lock'),
     networkLock: join(state, 'network.lock'),
     /** Rewritten whole at each transition by the daemon; read by anybody. */
     status: join(state, 'status.json'),

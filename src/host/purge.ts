@@ -22,6 +22,7 @@ export function purge(layout: Layout): string[] {
   const files = [
     layout.config,
     layout.disk,
+    layout.vmLock,
     layout.example,
     layout.sshConfig,
     layout.receipts,

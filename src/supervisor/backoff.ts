@@ -1,10 +1,12 @@
 /** When to try again and when to give up: pure. */
 import type { Failure } from '../system/failure.ts';
-import { isPermanent } from './failure.ts';
+import { isElsewhere, isPermanent } from './failure.ts';
 
 export interface Policy {
   /** Wait before the second attempt; doubles with each further one. */
   readonly firstDelayMs: number;
+  /** The same where it is up to another process. */
+  readonly firstDelayElsewhereMs: number;
   /** The longest wait. */
   readonly maxDelayMs: number;
   /** Attempts in a row without a stable life before giving up. */
@@ -13,9 +15,13 @@ export interface Policy {
   readonly stableMs: number;
 }
 
-/** At worst 5 attempts and 3.75 s of waiting: long enough for a port or a lock to become free, short enough to be told. */
+/**
+ * At worst 5 attempts and 3.75 s of waiting: short enough to be told. What another process holds is waited for 30 s in all: a daemon
+ * whose state directory was deleted needs 5 s to notice it and up to 25 s to end.
+ */
 export const defaultPolicy: Policy = {
   firstDelayMs: 250,
+  firstDelayElsewhereMs: 2_000,
   maxDelayMs: 30_000,
   maxAttempts: 5,
   stableMs: 60_000,
@@ -30,7 +36,8 @@ export function afterLoss(failure: Failure, attempt: number, policy: Policy): Af
   if (isPermanent(failure)) return { type: 'give-up', failure };
   if (attempt >= policy.maxAttempts)
     return { type: 'give-up', failure: exhausted(failure, attempt) };
-  const ms = Math.min(policy.maxDelayMs, policy.firstDelayMs * 2 ** Math.max(0, attempt - 1));
+  const first = isElsewhere(failure) ? policy.firstDelayElsewhereMs : policy.firstDelayMs;
+  const ms = Math.min(policy.maxDelayMs, first * 2 ** Math.max(0, attempt - 1));
   return { type: 'retry', ms };
 }
 

@@ -36,7 +36,7 @@ export interface DaemonOptions {
   readonly onStopSignal: (listener: (name: StopSignal) => void) => void;
   /** Aborted when a stop signal came before anybody here listened to those. */
   readonly signal: AbortSignal;
-  readonly onStatus: (status: Status) => void;
+  readonly onStatus: (status: Status, trouble: Failure | undefined) => void;
   /** Another daemon has the lock; called once, when it is managed and begins to wait. */
   readonly onStandby: (pid: number | undefined) => void;
 }
@@ -72,13 +72,18 @@ export async function daemon({
       throw new Failed(configInvalid(settings.problems));
     const log = openLog({ path: layout.log, verbose: settings.config?.verbose ?? false });
     const supervisor = new Supervisor(
-      { layout, clock, log, policy: defaultPolicy, daemon: me, onStatus },
+      {
+        ...{ layout, clock, log, policy: defaultPolicy, daemon: me, onStatus },
+        isOurs: () => lock.isInPlace(),
+      },
       settings,
     );
-    await supervise(supervisor, { layout, clock, log, onStopSignal, asked: asked.signal });
+    const options = { layout, clock, log, onStopSignal, asked: asked.signal };
+    const evicted = await supervise(supervisor, options);
+    if (evicted !== undefined) throw new Failed(evicted);
     return Exit.ok;
   } finally {
-    removePid(ownPidFiles(layout));
+    if (lock.isInPlace()) removePid(ownPidFiles(layout));
     lock.release();
   }
 }
@@ -91,10 +96,11 @@ interface SuperviseOptions {
   readonly asked: AbortSignal;
 }
 
+/** Runs it to its end; why it ended where nobody had asked it to. */
 async function supervise(
   supervisor: Supervisor,
   { layout, clock, log, onStopSignal, asked }: SuperviseOptions,
-): Promise<void> {
+): Promise<Failure | undefined> {
   log('info', 'daemon-started', { node: process.version, state: layout.root });
   let first: number | undefined;
   onStopSignal((name) => {
@@ -129,11 +135,13 @@ async function supervise(
   // Loaded behind the start: the door is open sooner for it.
   const { watchFile } = await import('../system/watch.ts');
   const unwatch = watchFile(layout.config, () => supervisor.settle(readSettings(layout)));
-  await supervisor.left;
+  const evicted = await supervisor.left;
   unwatchSleep();
-  control.close();
+  // To close it removes whatever socket is under its name, which is not ours any more then.
+  if (evicted === undefined) control.close();
   await unwatch();
   log('info', 'daemon-left');
+  return evicted;
 }
 
 /** The lock, or undefined when a stop was asked for while waiting for it. */

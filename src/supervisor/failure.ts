@@ -42,6 +42,16 @@ const permanent: ReadonlySet<string> = new Set([
 
 export const isPermanent = (failure: Failure): boolean => permanent.has(failure.kind);
 
+/** What passes when another process ends, or gives back what it holds: that takes seconds at least. */
+const elsewhere: ReadonlySet<string> = new Set([
+  'door-port-taken',
+  'disk-locked',
+  'vm-disk-busy',
+  'host-out-of-memory',
+]);
+
+export const isElsewhere = (failure: Failure): boolean => elsewhere.has(failure.kind);
+
 /** How a child ended, in words: "exited with code 1", "was killed by SIGKILL". */
 export function describeEnded(ended: Ended): string {
   switch (ended.kind) {
@@ -135,6 +145,14 @@ export const guestFrozen = (lines: readonly string[]): Failure => ({
   hint: 'What was there is kept in nix-state/incidents.',
   exit: Exit.unavailable,
   lines,
+});
+
+/** Under that name there is another directory now, or none. */
+export const directoryLost = (root: string): Failure => ({
+  kind: 'directory-lost',
+  message: `The state directory ${root} was moved, deleted or replaced while the daemon ran.`,
+  hint: 'Put it back, or make a new one: linuxkit-builder configure. Then: linuxkit-builder start.',
+  exit: Exit.ioError,
 });
 
 /** Worth keeping the evidence of. */

@@ -1,9 +1,9 @@
 /** Children of an earlier daemon that died without ending them: found by their lock, judged, and ended in order. */
-import { rmSync } from 'node:fs';
 import { Exit, Failed } from '../system/failure.ts';
 import type { Clock } from '../system/clock.ts';
 import { signalGroup } from '../system/child.ts';
 import { isLocked } from '../system/lock.ts';
+import { discard } from '../system/files.ts';
 import { lockHolder } from '../system/lock-holder.ts';
 import type { Log } from '../system/log.ts';
 import { readLive, removePid, type PidFiles } from '../system/pidfile.ts';
@@ -27,8 +27,11 @@ export interface Leftover {
   readonly askToEnd: (signal: AbortSignal) => Promise<void>;
 }
 
-/** Time for the guest to shut down in order, then for the program itself, in ms. */
-const patience = { asked: 16_000, terminated: 5_000, killed: 5_000 };
+/**
+ * Time for the guest to shut down in order, then for the program itself, in ms. Of a holder without a record the record was
+ * deleted: if its daemon lives it notices that within 5 s, and ends it in order.
+ */
+const patience = { unrecorded: 12_000, asked: 16_000, terminated: 5_000, killed: 5_000 };
 
 /** Ends what is left, gracefully first, and clears its traces. Failed `leftover-stays` when something keeps the lock. */
 export async function endLeftover(
@@ -39,7 +42,7 @@ export async function endLeftover(
 ): Promise<void> {
   if (isLocked(left.lock)) await endHolder(left, clock, signal, log);
   removePid(left.pid);
-  for (const path of left.stale) rmSync(path, { force: true });
+  for (const path of left.stale) discard(path);
 }
 
 async function endHolder(
@@ -48,7 +51,8 @@ async function endHolder(
   signal: AbortSignal,
   log: Log,
 ): Promise<void> {
-  const pid = readLive(left.pid)?.pid ?? (await lockHolder(left.lock));
+  const recorded = readLive(left.pid)?.pid;
+  const pid = recorded ?? (await lockHolder(left.lock));
   const holder = pid === undefined ? undefined : identify(pid);
   log('warn', 'leftover-found', { what: left.what, pid, program: holder?.program });
   const free = (timeoutMs: number) =>
@@ -56,7 +60,7 @@ async function endHolder(
   // A wrapper that has not become the program yet is let go on for a moment by the first wait.
   const asked = left.askToEnd(signal).then(
     () => patience.asked,
-    () => 0,
+    () => (recorded === undefined ? patience.unrecorded : 0),
   );
   if ((await free(await asked)) === 'held')
     return log('info', 'leftover-ended', { what: left.what, by: 'asking' });

@@ -4,7 +4,7 @@
  *                 start          vm-launched         guest-ready
  *    stopped ───────► starting ─────► booting ──────────────► ready
  *       ▲                └───────────────┴──── lost, restart ───┤
- *       │ children-gone (stop asked for)                        ▼
+ *       │ children-gone (stop, evicted)                         ▼
  *       ├───────────────────────────────────────────────────  stopping
  *       │                retry-due                              │ children-gone (restart: starting again)
  *       └── stop ── backing-off ◄──────────────────────────── lost: policy ──► failed
@@ -103,7 +103,9 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
   stopping: (state, event, now, policy) => {
     switch (event.type) {
       case 'stop':
-        return stay({ ...state, because: { type: 'asked' } });
+        return leaving(state) ? stay(state) : stay({ ...state, because: { type: 'asked' } });
+      case 'evicted':
+        return leaving(state) ? stay(state) : stay({ ...state, because: event });
       case 'children-gone':
         return gone(state, now, policy);
       default:
@@ -115,6 +117,8 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
     switch (event.type) {
       case 'stop':
         return stopped(now);
+      case 'evicted':
+        return stopped(now, event.failure);
       case 'retry-due':
         return starting(state.attempt + 1, now, state.because);
       case 'restart':
@@ -128,6 +132,8 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
     switch (event.type) {
       case 'stop':
         return stopped(now);
+      case 'evicted':
+        return stopped(now, event.failure);
       case 'start':
       case 'restart':
         return starting(1, now, state.because);
@@ -160,7 +166,8 @@ function up(
     case 'restart':
       return ending(state, { type: 'restart', why: event.why }, now);
     case 'lost':
-      return ending(state, { type: 'lost', failure: event.failure }, now);
+    case 'evicted':
+      return ending(state, event, now);
     default:
       return stay(unchanged);
   }
@@ -170,6 +177,8 @@ function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy)
   switch (because.type) {
     case 'asked':
       return stopped(now);
+    case 'evicted':
+      return stopped(now, because.failure);
     case 'restart':
       return starting(1, now);
     case 'lost': {
@@ -190,6 +199,9 @@ function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy)
   }
 }
 
+/** Whether nothing will come after this end. */
+const leaving = ({ because }: In<'stopping'>): boolean =>
+  because.type === 'asked' || because.type === 'evicted';
 const starting = (attempt: number, now: number, last?: Failure): Step =>
   enter({ phase: 'starting', since: now, ...history({ attempt, last }) }, { type: 'launch' });
 /** What goes with a start from phase to phase. */
@@ -203,6 +215,7 @@ const ending = ({ attempt }: { attempt: number }, because: Because, now: number)
   enter({ phase: 'stopping', since: now, attempt, because }, { type: 'end-children' });
 const paused = (before: History, was: Was, why: PauseReason, now: number): Step =>
   enter({ phase: 'paused', since: now, ...history(before), was, why }, { type: 'hold-door' });
-const stopped = (now: number): Step => enter({ phase: 'stopped', since: now }, { type: 'leave' });
+const stopped = (now: number, why?: Failure): Step =>
+  enter({ phase: 'stopped', since: now }, { type: 'leave', ...(why === undefined ? {} : { why }) });
 const enter = (state: State, ...effects: Effect[]): Step => ({ state, effects });
 const stay = (state: State): Step => ({ state, effects: [] });

@@ -5,7 +5,9 @@ import type { Failure } from '../system/failure.ts';
 export type Because =
   | { readonly type: 'asked' }
   | { readonly type: 'restart'; readonly why: string }
-  | { readonly type: 'lost'; readonly failure: Failure };
+  | { readonly type: 'lost'; readonly failure: Failure }
+  /** There is no place to go on in. */
+  | { readonly type: 'evicted'; readonly failure: Failure };
 
 /**
  * `attempt` counts starts in a row that have not been stable; `since` is wall time in ms at entry; `last` is what the start
@@ -75,6 +77,7 @@ export type Event =
   | { readonly type: 'vm-paused'; readonly why: PauseReason }
   | { readonly type: 'vm-resumed' }
   | { readonly type: 'lost'; readonly failure: Failure }
+  | { readonly type: 'evicted'; readonly failure: Failure }
   | { readonly type: 'children-gone' }
   | { readonly type: 'retry-due' };
 
@@ -90,5 +93,5 @@ export type Effect =
   | { readonly type: 'hold-door' }
   /** No guest will come by itself: send held connections off. */
   | { readonly type: 'refuse-door' }
-  /** Nothing more will happen: the process may leave. */
-  | { readonly type: 'leave' };
+  /** Nothing more will happen: the process may leave; `why` where nobody asked for that. */
+  | { readonly type: 'leave'; readonly why?: Failure };

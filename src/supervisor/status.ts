@@ -1,11 +1,10 @@
 /** The status record: what is true, written whole at each change by the daemon and read back by anybody. */
-import { rmSync } from 'node:fs';
 import { changesBetween, waitsForStart, type Change } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import type { Failure } from '../system/failure.ts';
-import { readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
+import { discard, readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
 import { isAlive, type Identity } from '../system/process.ts';
 import type { Because, Phase, State } from './state.ts';
 
@@ -134,6 +133,8 @@ function why(because: Because): string {
       return `to start again: ${because.why}.`;
     case 'lost':
       return `what is left of a start that failed: ${because.failure.message}`;
+    case 'evicted':
+      return `for good: ${because.failure.message}`;
   }
 }
 
@@ -144,7 +145,7 @@ export function writeStatus(layout: Layout, status: Status): void {
     writeWhole(layout.status, text, { durable: false });
   } catch (error) {
     if (sizeIfThere(layout.reserve) === undefined) throw error;
-    rmSync(layout.reserve);
+    discard(layout.reserve);
     return writeWhole(layout.status, text, { durable: false });
   }
   layByReserve(layout);
@@ -188,7 +189,7 @@ function parse(text: string | undefined): Status | undefined {
 /** The failure that a state is about, if it is about one. */
 export function failureIn(state: State): Failure | undefined {
   if (state.phase === 'backing-off' || state.phase === 'failed') return state.because;
-  return state.phase === 'stopping' && state.because.type === 'lost'
+  return state.phase === 'stopping' && 'failure' in state.because
     ? state.because.failure
     : undefined;
 }

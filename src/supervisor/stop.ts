@@ -1,12 +1,13 @@
 /** Ends a start in order: the guest shuts down, then the VM program, then the network; what does not go is made to. */
-import { rmSync } from 'node:fs';
 import type { Layout } from '../config/layout.ts';
 import type { GuestAgent } from '../guest/agent.ts';
 import type { Child } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
+import { discard } from '../system/files.ts';
 import type { Log } from '../system/log.ts';
 import { removePid } from '../system/pidfile.ts';
 import { until } from '../system/wait.ts';
+import type { VmDriver } from '../vm/driver.ts';
 import type { Running, RunningNetwork } from './children.ts';
 import { pidFiles } from './left-behind.ts';
 
@@ -24,6 +25,8 @@ export interface StopContext {
   readonly agent: GuestAgent | undefined;
   /** The guest is known to be frozen: it is not asked for long. */
   readonly frozen: boolean;
+  /** The state directory is ours: what lies there may be removed. */
+  readonly isOurs: () => boolean;
   /** Aborts when there is no time for an orderly end. */
   readonly now: AbortSignal;
 }
@@ -33,11 +36,7 @@ export async function stop(running: Running, context: StopContext): Promise<void
   const { vm, driver, machine, console, output, network } = running;
   if (vm !== undefined && driver !== undefined) {
     await endVm(vm, running, context);
-    removePid(pidFiles(context.layout, driver.name));
-    // A VM program that was killed leaves them.
-    for (const path of driver.stale(context.layout)) rmSync(path, { force: true });
-    // It holds keys, and is made anew at each start.
-    rmSync(context.layout.initrd, { force: true });
+    if (context.isOurs()) clearVm(driver, context);
   }
   machine?.close();
   await output?.close();
@@ -45,12 +44,21 @@ export async function stop(running: Running, context: StopContext): Promise<void
   if (network !== undefined) await endNetwork(network, context);
 }
 
+function clearVm(driver: VmDriver, { layout }: StopContext): void {
+  removePid(pidFiles(layout, driver.name));
+  // A VM program that was killed leaves them.
+  for (const path of driver.stale(layout)) discard(path);
+  // It holds keys, and is made anew at each start.
+  discard(layout.initrd);
+}
+
 /** The network goes last: HyperKit takes its loss for a press of the power button. */
-async function endNetwork(network: RunningNetwork, { now }: StopContext): Promise<void> {
+async function endNetwork(network: RunningNetwork, { now, isOurs }: StopContext): Promise<void> {
   await network.child.stop(now.aborted ? 0 : network.graceMs);
-  removePid(network.pid);
-  for (const path of network.stale) rmSync(path, { force: true });
   await network.output.close();
+  if (!isOurs()) return;
+  removePid(network.pid);
+  for (const path of network.stale) discard(path);
 }
 
 async function endVm(vm: Child, { machine }: Running, context: StopContext): Promise<void> {

@@ -4,12 +4,12 @@ import type { Layout } from '../config/layout.ts';
 import type { Inside } from '../guest/inside.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Clock } from '../system/clock.ts';
-import { Failed, failureOf } from '../system/failure.ts';
+import { Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Identity } from '../system/process.ts';
 import { vmDrivers } from '../vm/drivers.ts';
 import type { Policy } from './backoff.ts';
-import { configInvalid, guestFrozen, isIncident } from './failure.ts';
+import { configInvalid, directoryLost, guestFrozen, isIncident } from './failure.ts';
 import { Gate } from './gate.ts';
 import { saveIncident } from './incident.ts';
 import type { Health } from './vital-signs.ts';
@@ -17,7 +17,8 @@ import { initial, step } from './lifecycle.ts';
 import type { Effect, Event, State } from './state.ts';
 import { Scope } from './scope.ts';
 import { start } from './start.ts';
-import { failureIn, sentenceOf, statusOf, writeStatus, type Status } from './status.ts';
+import { failureIn, sentenceOf, statusOf, type Status } from './status.ts';
+import { StatusRecord } from './status-record.ts';
 import { stop } from './stop.ts';
 
 export interface SupervisorOptions {
@@ -26,8 +27,10 @@ export interface SupervisorOptions {
   readonly log: Log;
   readonly policy: Policy;
   readonly daemon: Identity;
-  /** Called with each new state's record, after it was written. */
-  readonly onStatus?: (status: Status) => void;
+  /** Whether the state directory is still the one that we have locked: it may be moved or deleted under us. */
+  readonly isOurs: () => boolean;
+  /** Called with each new state's record, after it was written, and with why it could not be. */
+  readonly onStatus?: (status: Status, trouble: Failure | undefined) => void;
 }
 
 /** What was read from config.json: a Config, or nothing yet and the reasons. */
@@ -44,15 +47,17 @@ export class Supervisor {
   #scope: Scope | undefined;
   #cancelRetry: () => void = () => undefined;
   #hurry = new AbortController();
-  #leave: () => void = () => undefined;
-  /** Resolves when nothing more will happen. */
-  readonly left: Promise<void>;
+  readonly #record: StatusRecord;
+  #leave: (why: Failure | undefined) => void = () => undefined;
+  /** Resolves when nothing more will happen, with the reason where nobody asked for it. */
+  readonly left: Promise<Failure | undefined>;
 
   constructor(options: SupervisorOptions, settings: Settings) {
     this.#options = options;
     this.#settings = settings;
     this.#state = initial(options.clock.now());
     this.gate = new Gate(options.clock, options.log);
+    this.#record = new StatusRecord(options);
     this.left = new Promise((resolve) => (this.#leave = resolve));
   }
 
@@ -62,14 +67,10 @@ export class Supervisor {
     const before = this.#state;
     const { state, effects } = step(before, event, clock.now(), policy);
     this.#state = state;
-    if (state.phase !== before.phase) {
+    const { phase } = state;
+    if (phase !== before.phase) {
       this.#cancelRetry();
-      log('info', 'phase', {
-        phase: state.phase,
-        was: before.phase,
-        on: event.type,
-        ...reasonIn(event),
-      });
+      log('info', 'phase', { phase, was: before.phase, on: event.type, ...reasonIn(event) });
     }
     if (state !== before) this.#publish();
     for (const effect of effects) this.#perform(effect);
@@ -104,9 +105,16 @@ export class Supervisor {
     this.#scope?.afterSleep();
   }
 
-  /** A moment's work, now and then: reads what the guest wrote. */
+  /** A moment's work, now and then: reads what the guest wrote, and looks whether we are still at home. */
   tick(): void {
     this.#scope?.running.console?.poke();
+    this.#record.retry();
+    if (!this.#options.isOurs()) this.#evict();
+  }
+
+  /** Without the directory that we have locked, another daemon may begin beside us. */
+  #evict(): void {
+    this.dispatch({ type: 'evicted', failure: directoryLost(this.#options.layout.root) });
   }
 
   /** What a look into the guest shows now; undefined unless it is ready and answers. */
@@ -132,11 +140,12 @@ export class Supervisor {
       case 'refuse-door':
         return this.gate.refuse(sentenceOf(this.#state));
       case 'leave':
-        return void this.#close();
+        return void this.#close(effect.why);
     }
   }
 
   #launch(): void {
+    if (!this.#options.isOurs()) return this.#evict();
     const scope = new Scope(this.#options, {
       onChange: () => this.#publish(),
       onStage: (name) => this.dispatch({ type: 'stage', name }),
@@ -200,7 +209,7 @@ export class Supervisor {
   }
 
   async #endScope(scope: Scope): Promise<void> {
-    const { layout, clock, log } = this.#options;
+    const { layout, clock, log, isOurs } = this.#options;
     const failure = failureIn(this.#state);
     if (failure !== undefined && isIncident(failure)) {
       const { facts, running } = scope;
@@ -208,20 +217,21 @@ export class Supervisor {
       log('warn', 'incident', { folder: await saveIncident(layout, incident, clock) });
     }
     await stop(scope.running, {
-      ...{ layout, clock, log, now: this.#hurry.signal },
-      agent: scope.watch.has('agent') ? scope.agent : undefined,
+      ...{ layout, clock, log, isOurs, now: this.#hurry.signal },
+      // Under its name there may be another guest's.
+      agent: scope.watch.has('agent') && isOurs() ? scope.agent : undefined,
       frozen: failure?.kind === 'guest-frozen',
     });
     scope.agent.close();
   }
 
-  async #close(): Promise<void> {
+  async #close(why: Failure | undefined): Promise<void> {
     await this.gate.close();
-    this.#leave();
+    this.#leave(why);
   }
 
   #publish(): void {
-    const { layout, daemon, onStatus, log } = this.#options;
+    const { daemon, onStatus } = this.#options;
     const { port } = this.gate;
     const status = statusOf({
       state: this.#state,
@@ -231,18 +241,10 @@ export class Supervisor {
       door: port === undefined ? undefined : { port, draining: this.gate.isDraining },
       ...this.#settings,
     });
-    try {
-      writeStatus(layout, status);
-    } catch (error) {
-      log('error', 'status-not-written', { failure: failureOf(error) });
-    }
-    onStatus?.(status);
+    this.#record.write(status);
+    onStatus?.(status, this.#record.trouble);
   }
 }
 
 const reasonIn = (event: Event) =>
-  event.type === 'lost'
-    ? { failure: event.failure }
-    : event.type === 'restart'
-      ? { why: event.why }
-      : {};
+  'failure' in event ? { failure: event.failure } : 'why' in event ? { why: event.why } : {};

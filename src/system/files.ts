@@ -1,5 +1,5 @@
 /** Files that are read back by others: written whole or not at all. */
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import writeFileAtomic from 'write-file-atomic';
 import { Exit, Failed, errorCode } from './failure.ts';
 
@@ -32,6 +32,15 @@ export function makeDirectory(path: string, mode = 0o700): void {
     mkdirSync(path, { recursive: true, mode });
   } catch (error) {
     throw new Failed(cannotWrite(path, error), { cause: error });
+  }
+}
+
+/** Removes what may be there. What cannot be removed stays: whoever needs its place will find it there, and say so. */
+export function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
   }
 }
 

@@ -4,7 +4,7 @@
  * which the daemon, configure and image build touch the same files.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, rmSync, statSync } from 'node:fs';
 import lockfile from 'proper-lockfile';
 import { reasonOf, type Clock } from './clock.ts';
 import { errorCode, Failed } from './failure.ts';
@@ -12,6 +12,8 @@ import { cannotWrite } from './files.ts';
 
 export interface KernelLock {
   release(): void;
+  /** Whether its path still leads to the file that is locked: somebody else may hold another file of that name. */
+  isInPlace(): boolean;
 }
 
 /** macOS <fcntl.h>; ignored by Linux, where flock(1) locks the descriptor for us. */
@@ -43,7 +45,17 @@ export function tryKernelLock(path: string): KernelLock | undefined {
       return undefined;
     }
   }
-  return { release: () => closeSync(fd) };
+  return { release: () => closeSync(fd), isInPlace: () => leadsTo(path, fd) };
+}
+
+function leadsTo(path: string, fd: number): boolean {
+  try {
+    const [there, ours] = [statSync(path), fstatSync(fd)];
+    return there.ino === ours.ino && there.dev === ours.dev;
+  } catch (error) {
+    // Only what is certain counts: a directory that cannot be searched may be the same.
+    return errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR';
+  }
 }
 
 /** True while some process holds the kernel lock of that file. */

@@ -2,8 +2,7 @@
  * What we remember of a child for whoever comes after us: NAME.json, and beside it the plain NAME.pid that people expect.
  * The child's lock file says whether it lives; this says who it is.
  */
-import { rmSync } from 'node:fs';
-import { readIfThere, writeWhole } from './files.ts';
+import { discard, readIfThere, writeWhole } from './files.ts';
 import { identify, isAlive, type Identity } from './process.ts';
 
 export interface PidFiles {
@@ -27,8 +26,8 @@ export function readLive(files: PidFiles): Identity | undefined {
 
 /** Forgets the child: only after it is gone. */
 export function removePid(files: PidFiles): void {
-  rmSync(files.record, { force: true });
-  rmSync(files.plain, { force: true });
+  discard(files.record);
+  discard(files.plain);
 }
 
 function parseIdentity(text: string | undefined): Identity | undefined {

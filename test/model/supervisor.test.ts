@@ -18,7 +18,16 @@ type Deed =
   | { readonly do: 'boot' | 'panic' | 'kill' | 'pause' | 'fill' | 'resume' | 'hang-up' }
   | {
       readonly do:
-        'restart' | 'stop' | 'hurry' | 'deafen' | 'mute' | 'spoil' | 'mend' | 'drain' | 'settle';
+        | 'restart'
+        | 'stop'
+        | 'hurry'
+        | 'deafen'
+        | 'mute'
+        | 'spoil'
+        | 'mend'
+        | 'drain'
+        | 'settle'
+        | 'evict';
     }
   | { readonly do: 'pass' | 'sleep'; readonly ms: number };
 
@@ -28,6 +37,7 @@ const plain = fc.constantFrom(
 );
 const deed: fc.Arbitrary<Deed> = fc.oneof(
   { weight: 20, arbitrary: plain.map((what) => ({ do: what })) },
+  { weight: 1, arbitrary: fc.constant({ do: 'evict' as const }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.nat(70_000) }) },
   {
     weight: 1,
@@ -48,7 +58,8 @@ class Life {
     if (daemon === undefined) throw new Error('this process cannot see itself');
     const { layout, clock, config } = world;
     const onStatus = (status: Status) => this.#check(status);
-    const options = { layout, clock, log: silent, policy: defaultPolicy, daemon, onStatus };
+    const isOurs = () => world.isThere;
+    const options = { layout, clock, log: silent, policy: defaultPolicy, daemon, isOurs, onStatus };
     this.#supervisor = new Supervisor(options, { config, problems: [] });
     void this.#supervisor.left.then(() => (this.isOver = true));
     this.#supervisor.dispatch({ type: 'start' });
@@ -98,6 +109,9 @@ class Life {
         return what.do === 'hurry' ? this.#supervisor.hurry() : undefined;
       case 'restart':
         return this.#supervisor.dispatch({ type: 'restart', why: 'a test' });
+      case 'evict':
+        world.isThere = false;
+        return this.#supervisor.tick();
       case 'settle':
         return this.#until((phase) => !['starting', 'stopping'].includes(phase));
       case 'pass':
@@ -122,7 +136,8 @@ class Life {
     expect(this.#world.isVmLocked).toBe(false);
     await clock.advance(0);
     expect(clock.due).toEqual([]);
-    expect(readStatus(layout)).toMatchObject({ status: { phase: 'stopped' } });
+    if (this.#world.isThere)
+      expect(readStatus(layout)).toMatchObject({ status: { phase: 'stopped' } });
   }
 
   async #step(ms: number): Promise<void> {
@@ -149,8 +164,10 @@ class Life {
   #check(status: Status): void {
     const before = this.#now;
     this.seen.push(status);
-    const written = JSON.parse(readFileSync(this.#world.layout.status, 'utf8')) as Status;
-    expect(written).toEqual(JSON.parse(JSON.stringify(status)));
+    if (this.#world.isThere) {
+      const written = JSON.parse(readFileSync(this.#world.layout.status, 'utf8')) as Status;
+      expect(written).toEqual(JSON.parse(JSON.stringify(status)));
+    }
     expect(schemaProblems({ running: true, ...status })).toEqual([]);
     const { phase, attempt = 0 } = status;
     expect(attempt).toBeLessThanOrEqual(defaultPolicy.maxAttempts);
@@ -168,7 +185,7 @@ class Life {
     if (phase === 'failed' && before?.phase === 'stopping')
       expect(status.because?.kind).toBe(because?.kind);
     if (phase === 'stopping' && before?.phase === 'stopping' && because !== undefined)
-      expect([undefined, because.kind]).toContain(status.because?.kind);
+      expect([undefined, because.kind, 'directory-lost']).toContain(status.because?.kind);
     // Nobody gets ready without having booted.
     if (phase === 'ready') expect(['booting', 'paused', 'ready']).toContain(before?.phase);
   }
@@ -184,6 +201,7 @@ holds(
     await life.end();
     // The next daemon finds nothing in its way.
     world.mend();
+    world.isThere = true;
     const next = new Life(world);
     await next.perform({ do: 'boot' });
     expect(next.seen.at(-1)?.phase).toBe('ready');

@@ -34,6 +34,8 @@ export class World implements AsyncDisposable {
   isDeaf = false;
   /** Whether its agent says nothing any more. */
   isMute = false;
+  /** Whether the state directory is still the daemon's. */
+  isThere = true;
   readonly #root: string;
   readonly #agent: FakeAgent;
   readonly #qmp: Server;

@@ -42,7 +42,9 @@ test('a daemon, and a daemon with its VM, that stood still have their builder as
   expect(rig.log('health')).toEqual([]);
   expect(identify(vmPid)?.program).toMatch(/^qemu-system-/);
   expect(rig.phases()).toEqual(['starting', 'booting', 'ready']);
-  await stopAtOnce(rig);
+  expect((await rig.cli('stop')).stdout).toBe('Stopped.\n');
+  expect(await daemon.ended).toBe(0);
+  await rig.leavesNothing();
 });
 
 test('a daemon that stood still in the midst of a start is alone in it all the same', async (context) => {

@@ -28,6 +28,7 @@ const events: readonly Event[] = [
   { type: 'vm-resumed' },
   { type: 'lost', failure: passing },
   { type: 'lost', failure: lasting },
+  { type: 'evicted', failure: lasting },
   { type: 'children-gone' },
   { type: 'retry-due' },
 ];
@@ -48,12 +49,28 @@ describe('every reachable state', () => {
     expect(reachable.length).toBeLessThan(150);
   });
 
+  const end = (state: State, event: Event) => {
+    const now = after(state, event);
+    return now.state.phase === 'stopping' ? after(now.state, { type: 'children-gone' }) : now;
+  };
+  const isLeaving = (state: State, because: string) =>
+    state.phase === 'stopping' && state.because.type === because;
+
   test('a stop that is asked for ends in stopped and leaves', () => {
-    for (const state of reachable) {
-      let now = after(state, { type: 'stop' });
-      if (now.state.phase === 'stopping') now = after(now.state, { type: 'children-gone' });
-      expect(now.state.phase).toBe('stopped');
-      expect(now.effects).toContainEqual({ type: 'leave' });
+    for (const state of reachable.filter((each) => !isLeaving(each, 'evicted'))) {
+      const { state: last, effects } = end(state, { type: 'stop' });
+      expect(last.phase).toBe('stopped');
+      expect(effects).toContainEqual({ type: 'leave' });
+    }
+  });
+
+  test('who has no place to go on in ends in stopped and leaves, and says why', () => {
+    const lost: Event = { type: 'evicted', failure: lasting };
+    for (const state of reachable.filter((each) => !isLeaving(each, 'asked'))) {
+      const { state: last, effects } = end(state, lost);
+      expect(last.phase).toBe('stopped');
+      if (state.phase !== 'stopped')
+        expect(effects).toContainEqual({ type: 'leave', why: lasting });
     }
   });
 

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,6 +25,22 @@ describe('the kernel lock', () => {
     const again = tryKernelLock(file);
     expect(again).toBeDefined();
     again?.release();
+  });
+
+  test('knows whether its path still leads to it', () => {
+    const lock = tryKernelLock(file);
+    expect(lock?.isInPlace()).toBe(true);
+    renameSync(dir, `${dir}-away`);
+    expect(lock?.isInPlace()).toBe(false);
+    mkdirSync(dir);
+    const another = tryKernelLock(file);
+    expect(another?.isInPlace()).toBe(true);
+    expect(lock?.isInPlace()).toBe(false);
+    rmSync(dir, { recursive: true });
+    renameSync(`${dir}-away`, dir);
+    expect(lock?.isInPlace()).toBe(true);
+    another?.release();
+    lock?.release();
   });
 
   test('is not handed to children', () => {
@@ -105,7 +121,6 @@ describe('the section', () => {
   });
 
   test('one whose holder was killed is free at once', async () => {
-    const { mkdirSync } = await import('node:fs');
     mkdirSync(`${file}.lock`);
     expect(await inSection(file, { clock: systemClock }, () => Promise.resolve('in'))).toBe('in');
   });

@@ -1,0 +1,116 @@
+/** The state directory is taken away under a daemon whose VM runs. */
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { defaultPolicy } from '../../src/supervisor/backoff.ts';
+import type { Status } from '../../src/supervisor/status.ts';
+import { Supervisor } from '../../src/supervisor/supervisor.ts';
+import { tryKernelLock } from '../../src/system/lock.ts';
+import { silent } from '../../src/system/log.ts';
+import { identify } from '../../src/system/process.ts';
+import { World } from '../model/world.ts';
+
+/** A builder that is ready, with a lock on its directory as the daemon has it. */
+async function readyIn(world: World) {
+  const { layout, clock, config } = world;
+  const [daemon, lock] = [identify(process.pid), tryKernelLock(layout.daemonLock)];
+  if (daemon === undefined || lock === undefined) throw new Error('no lock, or no process');
+  const isOurs = () => lock.isInPlace();
+  const phases: string[] = [];
+  const onStatus = ({ phase }: Status) => {
+    if (phases.at(-1) !== phase) phases.push(phase);
+  };
+  const options = { layout, clock, log: silent, policy: defaultPolicy, daemon, isOurs, onStatus };
+  const supervisor = new Supervisor(options, { config, problems: [] });
+  const until = async (phase: string) => {
+    while (phases.at(-1) !== phase) {
+      await clock.advance(5);
+      world.tick();
+      supervisor.tick();
+    }
+  };
+  supervisor.dispatch({ type: 'start' });
+  await until('booting');
+  for (const stage of ['init', 'agent', 'nix', 'sshd'])
+    world.say(`linuxkit-builder: stage=${stage} uptime=1`);
+  await until('ready');
+  return { supervisor, phases, until, lock };
+}
+
+test('deleted, with another daemon in its place: ends in order, and touches nothing of theirs', async () => {
+  await using world = await World.make();
+  const { layout } = world;
+  const { supervisor, phases, until, lock } = await readyIn(world);
+  rmSync(layout.state, { recursive: true });
+  mkdirSync(layout.state);
+  const theirs = ['daemon.lock', 'status.json', 'qemu.pid', 'qemu.json', 'qmp.sock', 'initrd'];
+  for (const name of theirs) writeFileSync(join(layout.state, name), 'theirs');
+  await until('stopped');
+  expect(await supervisor.left).toMatchObject({ kind: 'directory-lost' });
+  expect(phases.slice(-3)).toEqual(['ready', 'stopping', 'stopped']);
+  expect(world.vms()).toEqual([]);
+  expect(readdirSync(layout.state).sort()).toEqual(expect.arrayContaining([...theirs].sort()));
+  for (const name of theirs) expect(readFileSync(join(layout.state, name), 'utf8')).toBe('theirs');
+  lock.release();
+});
+
+test('moved away: ends, and nothing is made under the old name', async () => {
+  await using world = await World.make();
+  const { layout } = world;
+  const { supervisor, until, lock } = await readyIn(world);
+  const away = `${layout.root}-away`;
+  renameSync(layout.root, away);
+  // Whoever finds it there still meets the lock, and the VM's.
+  expect(tryKernelLock(join(away, 'nix-state/daemon.lock'))).toBeUndefined();
+  expect(tryKernelLock(join(away, 'nix-disk.lock'))).toBeUndefined();
+  await until('stopped');
+  expect((await supervisor.left)?.message).toContain(layout.root);
+  expect(world.vms()).toEqual([]);
+  expect(existsSync(layout.root)).toBe(false);
+  lock.release();
+});
+
+test('deleted while it waits for the next attempt: none is made', async () => {
+  await using world = await World.make();
+  const { layout, clock } = world;
+  const { supervisor, phases, until, lock } = await readyIn(world);
+  world.kill('SIGKILL');
+  await until('backing-off');
+  rmSync(layout.state, { recursive: true });
+  await clock.advance(defaultPolicy.firstDelayMs);
+  expect(await supervisor.left).toMatchObject({ kind: 'directory-lost' });
+  expect(phases.slice(-4)).toEqual(['backing-off', 'starting', 'stopping', 'stopped']);
+  expect(world.starts).toBe(1);
+  lock.release();
+});
+
+test('unwritable for a while: it stays, says so, and the record is true again afterwards', async () => {
+  await using world = await World.make();
+  const { layout, clock, config } = world;
+  const daemon = identify(process.pid);
+  if (daemon === undefined) throw new Error('no process');
+  const told: [string, string | undefined][] = [];
+  const onStatus = ({ phase }: Status, trouble: { kind: string } | undefined) =>
+    void told.push([phase, trouble?.kind]);
+  const options = { layout, clock, log: silent, policy: defaultPolicy, daemon, onStatus };
+  const supervisor = new Supervisor({ ...options, isOurs: () => true }, { config, problems: [] });
+  // A directory in its way: as unwritable as on a read-only file system, for root too.
+  mkdirSync(layout.status);
+  supervisor.dispatch({ type: 'start' });
+  while (told.at(-1)?.[0] !== 'booting') await clock.advance(5);
+  expect(told.every(([, trouble]) => trouble === 'cannot-write')).toBe(true);
+  rmSync(layout.status, { recursive: true });
+  supervisor.tick();
+  expect(JSON.parse(readFileSync(layout.status, 'utf8'))).toMatchObject({ phase: 'booting' });
+  supervisor.dispatch({ type: 'stop' });
+  while (told.at(-1)?.[0] !== 'stopped') await clock.advance(5);
+  expect(told.at(-1)).toEqual(['stopped', undefined]);
+});

@@ -27,7 +27,7 @@ export interface Console {
   last(count: number): string[];
   /** Somebody saw the file change: looks at once. */
   poke(): void;
-  /** The guest is ready: looks every 5 s. */
+  /** The guest is ready: whoever keeps a tick pokes; without one it looks every 30 s. */
   settle(): void;
   /** The guest boots or ends: looks every 100 ms. */
   hurry(): void;
@@ -113,7 +113,8 @@ class OpenConsole implements Console {
 
 const keptLines = 200;
 const hurryMs = 100;
-const settledMs = 5_000;
+/** The daemon's own tick pokes every 5 s: a second timer of that length would only wake it twice. */
+const settledMs = 30_000;
 
 /** Where bytes come from: one entry for each way in which VM programs write their console. */
 const sources: Record<ConsoleOptions['kind'], (options: SourceOptions) => Source> = {

@@ -6,7 +6,6 @@ import type { Ran } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Failure } from '../system/failure.ts';
 import { programMissing, tryProgram } from '../system/program.ts';
-import { stage } from '../system/stage.ts';
 import { Answer, hello, maxClockOffsetMs } from './probe-answer.ts';
 import { sshHint } from './ssh-words.ts';
 import { openWicket, type Wicket } from './wicket.ts';
@@ -110,6 +109,8 @@ async function converse(
   input.on('error', () => undefined);
   input.write(hello);
   const argv = sshArgv(options, await openWicket(options.tunnel, signal), remoteCommand);
+  // Loaded with the first question: it brings what runs programs, and the daemon's door should not wait for that.
+  const { stage } = await import('../system/stage.ts');
   const { output, ended } = stage(ssh, argv, input, { signal });
   const answered = new Promise<'answered'>((resolve) =>
     output.on('data', (chunk: Buffer) => {

@@ -45,7 +45,7 @@ export async function startDaemon(
   const { problems } = readSettings(layout);
   if (problems.length > 0) throw new Failed(configInvalid(problems));
   makeDirectory(layout.state);
-  const child = keeper === undefined ? startDetached(layout, terminal) : await keeper();
+  const child = await (keeper === undefined ? startDetached(layout, terminal) : keeper());
   const isUp = () => readStatus(layout).daemon === 'alive';
   const came = await until(isUp, {
     clock,

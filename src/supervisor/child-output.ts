@@ -7,10 +7,12 @@ import { LineSplitter, Tail } from '../system/tail.ts';
 export interface ChildOutput {
   /** The last lines, oldest first, with what came this moment. */
   last(): readonly string[];
+  /** Looks now. */
+  poke(): void;
   close(): Promise<void>;
 }
 
-/** These programs say a line a day; what they say at their end is read when they end. */
+/** The daemon's tick looks sooner; what they say at their end is read when they end. */
 const pollMs = 30_000;
 const kept = 20;
 
@@ -30,6 +32,7 @@ export function followOutput(path: string, child: string, clock: Clock, log: Log
       tail.poke();
       return lines;
     },
+    poke: () => tail.poke(),
     close: async () => {
       await tail.stop();
       take(splitter.end());

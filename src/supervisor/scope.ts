@@ -134,6 +134,13 @@ export class Scope {
     this.#vigil?.afterGap();
   };
 
+  /** A moment's work every 5 s: reads what was written, and looks after the guest. */
+  tick(): void {
+    const { console, output, network } = this.running;
+    for (const told of [console, output, network?.output]) told?.poke();
+    this.#vigil?.tick();
+  }
+
   /** The machine, or this daemon, was asleep: looks after the guest at once. */
   afterSleep(): void {
     this.#vigil?.afterGap();

@@ -105,9 +105,9 @@ export class Supervisor {
     this.#scope?.afterSleep();
   }
 
-  /** A moment's work, now and then: reads what the guest wrote, and looks whether we are still at home. */
+  /** A moment's work, to be called every 5 s: reads what was written, looks after the guest, and whether we are still at home. */
   tick(): void {
-    this.#scope?.running.console?.poke();
+    this.#scope?.tick();
     this.#record.retry();
     if (!this.#options.isOurs()) this.#evict();
   }

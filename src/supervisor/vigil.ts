@@ -1,6 +1,7 @@
 /**
- * The watch over a ready guest: that it lives, and that its clock is right. One look every 7 s while all is well, all the
- * time while the agent is silent; a frozen guest is found within 30 s. After a sleep it looks at once.
+ * The watch over a ready guest: that it lives, and that its clock is right. One look with each tick of the daemon while all is
+ * well, so that it costs no timer of its own; all the time while the agent is silent; a frozen guest is found within 30 s.
+ * After a sleep it looks at once.
  */
 import type { GuestAgent } from '../guest/agent.ts';
 import { asleepMs } from '../system/awake.ts';
@@ -13,6 +14,7 @@ import { feel, freshPulse, healthOf, type Health } from './vital-signs.ts';
 export interface VigilOptions {
   readonly clock: Clock;
   readonly log: Log;
+  /** Gives up by itself after 5 s. */
   readonly agent: Pick<GuestAgent, 'time' | 'setTime'>;
   readonly signal: AbortSignal;
   /** Does the guest's sshd greet? False when the signal ends the wait. */
@@ -28,10 +30,13 @@ export interface VigilOptions {
   readonly onClock: (offsetMs: number) => void;
 }
 
-/** 7 s until a look finds silence, 20 s of silence, 3 s for the last look: 30 s at most. */
-const wellMs = 7_000;
+/**
+ * A tick (5 s) until a look begins to find silence, then 20 s of silence, at most 3 s more until the look ends that sees them:
+ * 28 s. As long as the agent's own limit, which is also the tick's: a timer cancelled in time still wakes Node when it
+ * would have been due, unless another of the same length is due before.
+ */
+const answerMs = 5_000;
 const silentMs = 1_000;
-const answerMs = 2_000;
 /** Readiness promises 2 s; a guest is set right long before that. */
 const clockToleranceMs = 500;
 
@@ -50,6 +55,13 @@ export class Vigil {
     options.signal.addEventListener('abort', () => this.#cancel(), { once: true });
     // The guest set its clock from one that counts whole seconds.
     this.#next(0);
+  }
+
+  /** Looks, unless it is about to anyway. To be called every 5 s. */
+  tick(): void {
+    const { signal } = this.#options;
+    const isSilent = this.#pulse.silentSince !== undefined;
+    if (!signal.aborted && !this.#halted && !isSilent) void this.#look();
   }
 
   /** Time has passed in which nothing could move: forget it, and look now. */
@@ -100,66 +112,47 @@ export class Vigil {
     const slept = now - begun > answerMs + asleepMs;
     this.#pulse = slept ? freshPulse(signs) : feel(this.#pulse, signs, begun);
     onHealth(healthOf(this.#pulse, now));
-    this.#next(answered ? wellMs : silentMs);
+    if (!answered) this.#next(silentMs);
   }
 
   /** One question that answers two: does the agent live, and what does its clock say? */
   async #askAgent(): Promise<boolean> {
     const { agent, clock, signal, log, onClock } = this.#options;
-    const limit = expiring(clock, answerMs, signal);
     try {
       const asked = clock.now();
-      const guestMs = await agent.time(limit.signal);
+      const guestMs = await agent.time(signal);
       const offset = guestMs - (asked + clock.now()) / 2;
       this.#agentAnswers++;
       if (Math.abs(offset) <= clockToleranceMs) return true;
-      await agent.setTime(undefined, limit.signal);
+      await agent.setTime(undefined, signal);
       log('info', 'clock-set', { wasOffMs: Math.round(offset) });
       onClock(0);
       return true;
     } catch (error) {
       if (!signal.aborted) log('debug', 'agent-silent', { why: failureOf(error).message });
       return false;
-    } finally {
-      limit.release();
     }
   }
 
   /** The agent is silent: does sshd still greet? */
   async #greet(): Promise<void> {
-    const { clock, signal, greets } = this.#options;
-    const limit = expiring(clock, answerMs, signal);
-    try {
-      if (await greets(limit.signal)) this.#greetings++;
-    } finally {
-      limit.release();
-    }
+    if ((await this.#inTime(this.#options.greets)) === true) this.#greetings++;
   }
 
   /** A VM program that hangs does not answer: what was known stands. */
   async #diskOperations(): Promise<number> {
-    const { clock, signal, diskOperations } = this.#options;
-    const known = this.#pulse.signs.disk;
+    return (await this.#inTime(this.#options.diskOperations)) ?? this.#pulse.signs.disk;
+  }
+
+  /** What the work gives, or undefined when it fails or takes too long. */
+  async #inTime<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    const { clock, signal } = this.#options;
     try {
-      const late = () => mute;
-      return await within(diskOperations, { clock, timeoutMs: answerMs, signal, late });
+      return await within(work, { clock, timeoutMs: answerMs, signal, late: () => mute });
     } catch {
-      return known;
+      return undefined;
     }
   }
 }
 
 const mute: Failure = { kind: 'vm-mute', message: '', hint: '', exit: Exit.temporary };
-
-/** A signal that aborts after ms or with another; released when it is no longer needed. */
-function expiring(clock: Clock, ms: number, outer: AbortSignal) {
-  const inner = new AbortController();
-  const onAbort = () => inner.abort(new Error('no answer in time'));
-  const cancel = clock.after(ms, onAbort);
-  outer.addEventListener('abort', onAbort, { once: true });
-  const release = () => {
-    cancel();
-    outer.removeEventListener('abort', onAbort);
-  };
-  return { signal: inner.signal, release };
-}

@@ -7,7 +7,6 @@
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, openSync } from 'node:fs';
-import { execa } from 'execa';
 import treeKill from 'tree-kill';
 import type { Clock } from './clock.ts';
 import { writeWhole } from './files.ts';
@@ -44,6 +43,10 @@ export interface Child {
   stop(graceMs: number): Promise<Ended>;
 }
 
+/** Loaded with the first command: it is the largest part of the program, and the daemon's door should not wait for it. */
+const loadExeca = () => import('execa');
+type Execa = Awaited<ReturnType<typeof loadExeca>>['execa'];
+
 /** Exit code that says a child's lock file was held: EX_TEMPFAIL, as `flock -E 75` gives it. */
 export const lockHeld = 75;
 
@@ -60,16 +63,17 @@ export async function launch(
   files: LaunchFiles,
   clock: Clock,
 ): Promise<Child | NotStarted> {
+  const { execa } = await loadExeca();
   const { pid, ended } = await withSockets(what.sockets ?? [], (fds) =>
-    spawnLocked(what, files, fds),
+    spawnLocked(execa, what, files, fds),
   );
   return pid === undefined ? ((await ended) as NotStarted) : childOf(pid, ended, clock);
 }
 
-function spawnLocked(what: Launch, files: LaunchFiles, sockets: readonly number[]) {
+function spawnLocked(execa: Execa, what: Launch, files: LaunchFiles, sockets: readonly number[]) {
   const locked = withLock(what, files.lock);
   try {
-    return spawnSession({ ...what, ...locked }, files.output, [...sockets, ...locked.extra]);
+    return spawnSession(execa, { ...what, ...locked }, files.output, [...sockets, ...locked.extra]);
   } finally {
     for (const fd of locked.extra) closeSync(fd);
   }
@@ -78,14 +82,18 @@ function spawnLocked(what: Launch, files: LaunchFiles, sockets: readonly number[
 type NotStarted = Extract<Ended, { kind: 'not-started' }>;
 
 /** Starts a program in a session of its own, to be left alone: it keeps its own lock. `output` begins anew. */
-export function spawnDetached(what: Launch, output: string): { readonly ended: Promise<Ended> } {
+export async function spawnDetached(
+  what: Launch,
+  output: string,
+): Promise<{ readonly ended: Promise<Ended> }> {
   writeWhole(output, '', { durable: false });
-  const { ended, unref } = spawnSession(what, output, []);
+  const { execa } = await loadExeca();
+  const { ended, unref } = spawnSession(execa, what, output, []);
   unref();
   return { ended };
 }
 
-function spawnSession(what: Launch, output: string, extra: readonly number[]) {
+function spawnSession(execa: Execa, what: Launch, output: string, extra: readonly number[]) {
   const fd = openSync(output, 'a', 0o600);
   try {
     const process = execa(what.program, [...what.argv], {
@@ -206,6 +214,7 @@ export async function run(
   argv: readonly string[],
   options: RunOptions = {},
 ): Promise<Ran> {
+  const { execa } = await loadExeca();
   const result = await execa(program, [...argv], {
     reject: false,
     stripFinalNewline: false,

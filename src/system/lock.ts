@@ -5,7 +5,6 @@
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, rmSync, statSync } from 'node:fs';
-import lockfile from 'proper-lockfile';
 import { reasonOf, type Clock } from './clock.ts';
 import { errorCode, Failed } from './failure.ts';
 import { cannotWrite } from './files.ts';
@@ -86,6 +85,8 @@ export async function inSection<T>(
   options: SectionOptions,
   work: (lost: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  // Loaded with the first section, behind the opening of the daemon's door.
+  const { default: lockfile } = await import('proper-lockfile');
   const kernel = await waitForKernelLock(`${path}.kernel`, options);
   try {
     rmSync(`${path}.lock`, { recursive: true, force: true });

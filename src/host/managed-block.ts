@@ -64,7 +64,8 @@ function findBlocks(text: string): Span[] {
   let start: number | undefined;
   let at = 0;
   for (const line of text.split(/(?<=\n)/)) {
-    const bare = line.replace(/\r?\n$/, '');
+    // A lone CR at the file's end would be half of a line break if ours came after it.
+    const bare = line.replace(/\r?\n$|\r$/, '');
     if (bare === beginMark) start = at;
     if (bare === endMark && start !== undefined) {
       blocks.push({ start, textEnd: at + bare.length, end: at + line.length });

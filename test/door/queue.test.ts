@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fuzz/fast-check.ts';
 import { describe, expect, test } from 'vitest';
 import { admit, arrive, emptyQueue, leave, sendBack, type Queue } from '../../src/door/queue.ts';
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import fc from './fast-check.ts';
 import { afterAll, describe, expect } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
 import { GuestAgent } from '../../src/guest/agent.ts';

@@ -2,7 +2,7 @@
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import fc from './fast-check.ts';
 import { afterAll, describe, expect } from 'vitest';
 import { failureOfStage, readLine } from '../../src/guest/boot.ts';
 import { plainText } from '../../src/guest/console-log.ts';

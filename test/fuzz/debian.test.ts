@@ -1,5 +1,5 @@
 /** What comes from a mirror: lists, version numbers, packages; and the archives that we make of them. */
-import fc from 'fast-check';
+import fc from './fast-check.ts';
 import { gzipSync } from 'node:zlib';
 import { describe, expect } from 'vitest';
 import { paragraphs } from '../../src/image/control.ts';

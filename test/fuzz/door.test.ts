@@ -1,7 +1,7 @@
 /** Traffic through the front door: any bytes in any pieces, with ends and resets anywhere. */
 import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import fc from 'fast-check';
+import fc from './fast-check.ts';
 import { describe, expect } from 'vitest';
 import { judge } from '../../src/door/guest-connection.ts';
 import { Client, doorRig, fakeGuest, until } from '../door/rig.ts';

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import fc from './fast-check.ts';
 import { afterAll, describe, expect } from 'vitest';
 import { checkConfig, parseConfig, type HostFacts } from '../../src/config/config.ts';
 import { layoutOf } from '../../src/config/layout.ts';

@@ -1,5 +1,5 @@
 /** Files and answers of Nix, ssh and the system's own programs. */
-import fc from 'fast-check';
+import fc from './fast-check.ts';
 import { describe, expect } from 'vitest';
 import { readOpensshKey } from '../../src/guest/openssh-key.ts';
 import { parseList, parsePrint } from '../../src/host/launchctl.ts';

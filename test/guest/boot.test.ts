@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as fc from 'fast-check';
+import fc from '../fuzz/fast-check.ts';
 import { describe, expect, test } from 'vitest';
 import { describeStage, failureOfStage, readLine, stages } from '../../src/guest/boot.ts';
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fuzz/fast-check.ts';
 import { describe, expect, test } from 'vitest';
 import { blockLines, withBlock, withoutBlock } from '../../src/host/managed-block.ts';
 
@@ -35,6 +35,16 @@ describe('the managed block', () => {
     const two = put('', ['a'], 'last') + 'between\n' + put('', ['b'], 'last');
     expect(put(two, ['c'], 'last')).toBe(put('between\n', ['c'], 'last'));
     expect(withoutBlock(bytes(two)).toString()).toBe('between\n');
+  });
+
+  test('is found where somebody left half a line break behind it', () => {
+    const damaged = Buffer.concat([
+      withBlock(Buffer.from('a\nb'), ['x'], 'last'),
+      Buffer.from('\r'),
+    ]);
+    expect(blockLines(damaged)).toEqual(['x']);
+    const put = withBlock(damaged, [], 'last');
+    expect(withBlock(put, [], 'last').equals(put)).toBe(true);
   });
 
   test('takes the line ends of the file', () => {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fuzz/fast-check.ts';
 import { expect, test } from 'vitest';
 import { compareVersions } from '../../src/image/version.ts';
 

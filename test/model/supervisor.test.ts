@@ -3,7 +3,7 @@
  * each of them is checked at each new status and at the end.
  */
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import fc from '../fuzz/fast-check.ts';
 import { expect } from 'vitest';
 import { defaultPolicy } from '../../src/supervisor/backoff.ts';
 import { readStatus, type Status } from '../../src/supervisor/status.ts';

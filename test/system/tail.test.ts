@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as fc from 'fast-check';
+import fc from '../fuzz/fast-check.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { cutMark, LineSplitter, Tail, type TailOptions } from '../../src/system/tail.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import fc from '../fuzz/fast-check.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkConfig, type Config, type HostFacts } from '../../src/config/config.ts';
 import { layoutOf, stateDirectoryProblems } from '../../src/config/layout.ts';

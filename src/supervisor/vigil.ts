@@ -96,7 +96,7 @@ export class Vigil {
     const wasSilent = this.#pulse.silentSince !== undefined;
     const [answered, disk] = await Promise.all([
       this.#askAgent(),
-      wasSilent ? this.#diskOperations() : this.#pulse.signs.disk,
+      wasSilent ? this.#diskOperations() : undefined,
       wasSilent && this.#greet(),
     ]);
     const signs = {
@@ -140,7 +140,7 @@ export class Vigil {
   }
 
   /** A VM program that hangs does not answer: what was known stands. */
-  async #diskOperations(): Promise<number> {
+  async #diskOperations(): Promise<number | undefined> {
     return (await this.#inTime(this.#options.diskOperations)) ?? this.#pulse.signs.disk;
   }
 

@@ -8,8 +8,8 @@ export interface Signs {
   readonly sshd: number;
   /** Bytes on the console. */
   readonly console: number;
-  /** Operations of the disk. */
-  readonly disk: number;
+  /** Operations of the disk; undefined where nobody asked, which is no sign. */
+  readonly disk: number | undefined;
   /** Bytes that came from the guest through the front door. */
   readonly door: number;
 }
@@ -26,7 +26,7 @@ export type Health = 'well' | 'slow' | 'frozen';
 /** Nothing at all moved for so long: frozen. A guest that only answers late is slow, whatever it is busy with. */
 export const frozenMs = 20_000;
 
-export const noSigns: Signs = { agent: 0, sshd: 0, console: 0, disk: 0, door: 0 };
+export const noSigns: Signs = { agent: 0, sshd: 0, console: 0, disk: undefined, door: 0 };
 
 /** A pulse that begins now: after readiness, and after a sleep, in which nothing could move. */
 export const freshPulse = (signs: Signs = noSigns): Pulse => ({
@@ -38,7 +38,9 @@ export const freshPulse = (signs: Signs = noSigns): Pulse => ({
 /** The pulse after a look that began at `begun`: what it found quiet was quiet from then on, and perhaps before. */
 export function feel(pulse: Pulse, signs: Signs, begun: number): Pulse {
   const names = Object.keys(signs) as (keyof Signs)[];
-  const moved = names.some((name) => signs[name] !== pulse.signs[name]);
+  const moved = names.some(
+    (name) => pulse.signs[name] !== undefined && signs[name] !== pulse.signs[name],
+  );
   const answered = signs.agent !== pulse.signs.agent;
   return {
     signs,

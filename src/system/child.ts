@@ -43,9 +43,8 @@ export interface Child {
   stop(graceMs: number): Promise<Ended>;
 }
 
-/** Loaded with the first command: it is the largest part of the program, and the daemon's door should not wait for it. */
-const loadExeca = () => import('execa');
-type Execa = Awaited<ReturnType<typeof loadExeca>>['execa'];
+/** Loaded with the first command: the largest part of the program, and the daemon's door should not wait for it. */
+type Execa = (typeof import('execa'))['execa'];
 
 /** Exit code that says a child's lock file was held: EX_TEMPFAIL, as `flock -E 75` gives it. */
 export const lockHeld = 75;
@@ -63,17 +62,16 @@ export async function launch(
   files: LaunchFiles,
   clock: Clock,
 ): Promise<Child | NotStarted> {
-  const { execa } = await loadExeca();
-  const { pid, ended } = await withSockets(what.sockets ?? [], (fds) =>
-    spawnLocked(execa, what, files, fds),
-  );
+  const { execa } = await import('execa');
+  const spawn = (fds: readonly number[]) => spawnLocked(execa, what, files, fds);
+  const { pid, ended } = await withSockets(what.sockets ?? [], spawn);
   return pid === undefined ? ((await ended) as NotStarted) : childOf(pid, ended, clock);
 }
 
-function spawnLocked(execa: Execa, what: Launch, files: LaunchFiles, sockets: readonly number[]) {
+function spawnLocked(execa: Execa, what: Launch, files: LaunchFiles, fds: readonly number[]) {
   const locked = withLock(what, files.lock);
   try {
-    return spawnSession(execa, { ...what, ...locked }, files.output, [...sockets, ...locked.extra]);
+    return spawnSession(execa, { ...what, ...locked }, files.output, [...fds, ...locked.extra]);
   } finally {
     for (const fd of locked.extra) closeSync(fd);
   }
@@ -87,7 +85,7 @@ export async function spawnDetached(
   output: string,
 ): Promise<{ readonly ended: Promise<Ended> }> {
   writeWhole(output, '', { durable: false });
-  const { execa } = await loadExeca();
+  const { execa } = await import('execa');
   const { ended, unref } = spawnSession(execa, what, output, []);
   unref();
   return { ended };
@@ -129,17 +127,8 @@ function withLock(
   what: Launch,
   lock: string,
 ): { program: string; argv: readonly string[]; extra: number[] } {
-  if (process.platform === 'darwin')
-    return {
-      ...what,
-      extra: [
-        openSync(
-          lock,
-          constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK | O_EXLOCK,
-          0o600,
-        ),
-      ],
-    };
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK | O_EXLOCK;
+  if (process.platform === 'darwin') return { ...what, extra: [openSync(lock, flags, 0o600)] };
   return {
     program: 'flock',
     argv: ['-n', '-F', '-E', String(lockHeld), lock, what.program, ...what.argv],
@@ -214,7 +203,7 @@ export async function run(
   argv: readonly string[],
   options: RunOptions = {},
 ): Promise<Ran> {
-  const { execa } = await loadExeca();
+  const { execa } = await import('execa');
   const result = await execa(program, [...argv], {
     reject: false,
     stripFinalNewline: false,

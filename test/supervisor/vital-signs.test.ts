@@ -13,7 +13,8 @@ import {
 const live = (looks: readonly Partial<Signs>[]): Pulse =>
   looks.reduce<Pulse>((pulse, more, second) => {
     const signs = { ...pulse.signs };
-    for (const [name, count] of Object.entries(more)) signs[name as keyof Signs] += count;
+    for (const [name, count] of Object.entries(more))
+      signs[name as keyof Signs] = (signs[name as keyof Signs] ?? 0) + (count ?? 0);
     return feel(pulse, signs, second * 1000);
   }, freshPulse());
 
@@ -25,13 +26,18 @@ describe('health', () => {
     'a guest whose %s moves is slow, however long its agent is silent',
     (name) => {
       const hour = Array.from({ length: 3600 }, () => ({ [name]: 1 }));
-      expect(healthOf(live([{ agent: 1 }, ...hour]), 3600_000)).toBe('slow');
+      expect(healthOf(live([{ agent: 1, disk: 1 }, ...hour]), 3600_000)).toBe('slow');
     },
   );
 
   test('is frozen when nothing has moved for the limit since the first look that found nothing, not a moment earlier', () => {
     const pulse = live([{ agent: 1 }, {}, {}, {}]);
     expect(healthOf(pulse, 1000 + frozenMs - 1)).toBe('slow');
+    expect(healthOf(pulse, 1000 + frozenMs)).toBe('frozen');
+  });
+
+  test('the first count of the disk is no movement: nobody knows when it came', () => {
+    const pulse = live([{ agent: 1 }, {}, { disk: 700 }, {}]);
     expect(healthOf(pulse, 1000 + frozenMs)).toBe('frozen');
   });
 

@@ -165,7 +165,9 @@ class FrontDoor implements Door {
   #letIn(): void {
     const tunnel = this.#tunnel;
     if (tunnel === undefined) return;
-    const { queue, admitted } = admit(this.#queue, this.#options.maxHandshakes ?? 32);
+    const most = tunnel.kind === 'unix' ? (tunnel.atMost ?? Infinity) : Infinity;
+    const slots = Math.min(this.#options.maxHandshakes ?? 32, most - this.#open.size);
+    const { queue, admitted } = admit(this.#queue, slots);
     this.#queue = queue;
     for (const number of admitted) {
       const client = this.#clients.get(number);
@@ -189,6 +191,7 @@ class FrontDoor implements Door {
     this.#open.delete(pair);
     this.#bytesOfEnded += guest.bytesRead;
     this.#log('debug', 'door-ended', { client: client.number, ...end });
+    this.#letIn();
   }
 
   #drop(client: Client, level: 'debug' | 'info' | 'warn', event: string, why: string): void {

@@ -19,6 +19,8 @@ export type Address =
        * only when the other has been silent.
        */
       readonly endsTogether?: boolean;
+      /** So many streams go through at a time; what is more would break what stands there. */
+      readonly atMost?: number;
     };
 
 /**
@@ -46,7 +48,11 @@ export function dial(address: Address, signal: AbortSignal): Promise<Socket> {
     const onAbort = () => settle(reasonOf(signal));
     const onEnd = () => settle(new Error('it was closed at once'));
     const onConnect = () => {
-      if (hello !== '') socket.write(hello);
+      if (hello === '') return said();
+      // Who stands there may have closed already: then writing fails, which must not come when nobody listens any more.
+      socket.write(hello, (error) => (error ? settle(error) : said()));
+    };
+    const said = () => {
       if (answer === '') settle();
     };
     const onData = (chunk: Buffer) => {

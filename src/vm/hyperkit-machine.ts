@@ -32,6 +32,9 @@ export const hyperkit: VmDriver = {
 /** Devices are made in the order of their slots: the vsock socket comes when network and disk are connected. */
 const devicesMs = 20_000;
 
+/** HyperKit's virtio-sock uses select(), which takes descriptors below 1024; there are others than those of streams. */
+const vsockStreams = 500;
+
 /** The vsock port as an address; `endsTogether` because HyperKit resets a half-closed stream after 30 s. */
 export const vsockTunnel = ({ vsock }: Pick<Layout, 'vsock'>, port: number): Tunnel => ({
   kind: 'unix',
@@ -39,6 +42,7 @@ export const vsockTunnel = ({ vsock }: Pick<Layout, 'vsock'>, port: number): Tun
   hello: vsockHello(port),
   answer: '',
   endsTogether: true,
+  atMost: vsockStreams,
 });
 
 /** Waits for HyperKit's devices and puts the agent's vsock port where everybody looks for the agent. */

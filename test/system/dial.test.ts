@@ -59,6 +59,16 @@ test('an end without an answer', async () => {
   await serve((socket) => void socket.end());
   await expect(dial(at('hello', 'OK'), never)).rejects.toThrow('closed at once');
 });
+test('an end before anything could be said is an error of the dial, however soon it comes', async () => {
+  await serve((socket) => socket.destroy());
+  for (let n = 0; n < 50; n++) {
+    const socket = await dial(at('00000003.00000016\n', ''), never).catch(() => undefined);
+    if (socket === undefined) continue;
+    // It came through just in time: then it is the caller's, and ends.
+    socket.on('error', () => undefined).resume();
+    await once(socket, 'close');
+  }
+});
 test('nobody there', async () =>
   expect(dial(at('', ''), never)).rejects.toMatchObject({ code: 'ENOENT' }));
 test('nobody waits any more', async () => {

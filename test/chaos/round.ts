@@ -9,7 +9,7 @@ import type { Round } from './plan.ts';
 import { takeAway } from './shortage.ts';
 import { phaseBegins, strike, type Blow } from './strike.ts';
 import type { Outcome, Violation } from './tally.ts';
-import { beginWork } from './work.ts';
+import { beginPart, beginWork } from './work.ts';
 
 /** Plays a round on a stopped builder, and leaves it stopped if all was well. */
 export async function play(rig: BuilderRig, round: Round): Promise<Outcome> {
@@ -18,7 +18,9 @@ export async function play(rig: BuilderRig, round: Round): Promise<Outcome> {
   let blow: Blow | undefined;
   try {
     const before = diskMark(rig.layout.disk);
-    const scene = await setUp(rig, round);
+    const scene = await setUp(rig, round).catch((error: unknown) => {
+      throw error instanceof Violated ? error : new Violated('undisturbed', String(error));
+    });
     const relief = round.shortage === undefined ? undefined : takeAway[round.shortage](rig);
     try {
       blow = await strike(rig, round, scene.build);
@@ -44,11 +46,24 @@ async function setUp(rig: BuilderRig, round: Round): Promise<Scene> {
   // Until then the door would refuse the build.
   await fact('the door listens', () => rig.status()?.door !== undefined && isOf(rig, daemon));
   if (phase !== 'starting' && phase !== 'booting') await rig.reaches('ready');
+  if (phase === 'building') await buildPart(rig, number);
   const build = beginWork(rig, number);
   if (phase === 'stopping') await phaseBegins(rig, { ...round, phase: 'building' }, build);
   const stop = phase === 'stopping' ? rig.begin('stop', '--now') : undefined;
   await phaseBegins(rig, round, build);
   return { build, stop };
+}
+
+/**
+ * Something that was built a moment ago and is valid: what a guest that is killed loses most easily. Whoever is the last to close
+ * Nix's database has it written to the disk.
+ */
+async function buildPart(rig: BuilderRig, number: number): Promise<void> {
+  const build = beginPart(rig, number);
+  await build.ended;
+  const { stdout } = await rig.cli('ssh', '--root', '--', 'nix path-info --all');
+  if (build.end !== 0 || !stdout.includes(build.stdout.trim()))
+    throw new Violated('undisturbed', `a build that nothing disturbed: ${build.said}`);
 }
 
 /** The record is this daemon's, and not what an earlier one left. */

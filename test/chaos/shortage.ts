@@ -28,15 +28,22 @@ const resize = (place: string, bytes: number): unknown =>
 /** Leaves the daemon, if it lives, no descriptor beyond those that it has. */
 function takeDescriptors(rig: BuilderRig): Relief {
   const pid = pidOf(rig, 'daemon');
-  if (pid === undefined) return () => undefined;
-  const before = /^Max open files +(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.[1];
-  const most = Math.max(...readdirSync(`/proc/${pid}/fd`).map(Number)) + 1;
-  limit(pid, String(most));
-  return () => {
-    if (pidOf(rig, 'daemon') === pid) limit(pid, before ?? '1024');
-  };
+  const isThere = () => pid !== undefined && pidOf(rig, 'daemon') === pid;
+  try {
+    const before = /^Max open files +(\d+)/m.exec(
+      readFileSync(`/proc/${String(pid)}/limits`, 'utf8'),
+    )?.[1];
+    const most = Math.max(...readdirSync(`/proc/${String(pid)}/fd`).map(Number)) + 1;
+    limit(pid, most);
+    return () => {
+      if (isThere()) limit(pid, before ?? 1024);
+    };
+  } catch (error) {
+    if (isThere()) throw error;
+    return () => undefined;
+  }
 }
 
 /** Only the soft limit: what was taken can be given back. */
-const limit = (pid: number, most: string): unknown =>
+const limit = (pid: number | undefined, most: number | string): unknown =>
   execFileSync('prlimit', ['--pid', String(pid), `--nofile=${most}:`]);

@@ -5,6 +5,7 @@ import type { Round } from './plan.ts';
 export const checks = [
   'one-vm',
   'one-daemon',
+  'undisturbed',
   'clean-end',
   'daemon-lives',
   'next-start',

@@ -5,7 +5,11 @@ import type { Command } from '../real/command.ts';
 import { nixBuild } from '../real/nix-client.ts';
 import type { BuilderRig } from '../real/rig.ts';
 
-/** Begins the build that is struck: a part that is done and valid soon, then some seconds of writing. */
+/** Begins the first part of the build that is struck. */
+export const beginPart = (rig: BuilderRig, round: number): Command =>
+  begin(rig, `part-${round}`, part(round));
+
+/** Begins the build that is struck: its first part, as far as it is not there, then some seconds of writing. */
 export const beginWork = (rig: BuilderRig, round: number): Command =>
   begin(rig, `work-${round}`, work(round));
 
@@ -17,7 +21,8 @@ export const beginAgain = (rig: BuilderRig, round: number): Command =>
 export const begunWords = (name: 'work' | 'again', round: number): string =>
   `the guest builds ${name}-${round}.`;
 
-const work = (round: number) => `write "work-${round}" 40 [ (write "part-${round}" 0 [ ]) ]`;
+const part = (round: number) => `write "part-${round}" 0 [ ]`;
+const work = (round: number) => `write "work-${round}" 40 [ (${part(round)}) ]`;
 
 function begin(rig: BuilderRig, name: string, expression: string): Command {
   const file = join(rig.dir, `${name}.nix`);

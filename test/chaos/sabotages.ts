@@ -44,8 +44,8 @@ export const sabotages = {
     changes: [
       {
         file: 'system/lock.ts',
-        from: 'return { release: () => closeSync(fd) };',
-        to: "if (path.endsWith('daemon.lock')) Object.assign(globalThis, { kept: [fd] }); return { release: () => closeSync(fd) };",
+        from: 'return { release: () => closeSync(fd)',
+        to: "if (path.endsWith('daemon.lock')) Object.assign(globalThis, { kept: [fd] }); return { release: () => closeSync(fd)",
       },
       {
         file: 'system/child.ts',

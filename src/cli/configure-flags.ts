@@ -29,6 +29,7 @@ const flags: { readonly [Setting in keyof ConfigFile]: string } = {
   network: '--network',
   accelerator: '--accelerator',
   bundle: '--bundle',
+  keepAwake: '--keep-awake',
   autostart: '--autostart',
 };
 

@@ -19,6 +19,7 @@ interface Options {
   readonly accelerator?: string;
   readonly bundle?: string;
   /** Undefined when neither flag is given. */
+  readonly keepAwake?: boolean;
   readonly autostart?: boolean;
   readonly reset?: string;
   readonly takeOver?: boolean;
@@ -45,6 +46,8 @@ export function configureVerb(program: Command, context: CliContext): void {
     .option('--network <name>', 'what gives it its network: user, vpnkit or gvproxy')
     .option('--accelerator <name>', 'auto, kvm, hvf or tcg')
     .option('--bundle <prefix>', 'kernel, initrd and cmdline of another guest')
+    .option('--keep-awake', 'while it is used, keep this Mac awake on AC power (default on macOS)')
+    .option('--no-keep-awake', 'let it fall asleep')
     .option('--autostart', 'start the daemon at login, by launchd or systemd (default on macOS)')
     .option('--no-autostart', 'leave starting it to you')
     .option('--reset <settings>', 'give these their defaults again, with commas between')
@@ -99,6 +102,7 @@ function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
       network,
       accelerator,
       bundle: bundle === undefined ? undefined : resolve(bundle),
+      keepAwake: options.keepAwake,
       autostart: options.autostart,
     },
     reset: words(options.reset ?? '').map(settingNamed),

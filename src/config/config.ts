@@ -54,6 +54,8 @@ const schema = v.strictObject({
   /** How long the front door holds a connection for a guest that is not ready yet, in seconds. */
   holdSeconds: v.optional(whole('seconds', 10, 3600), 180),
   verbose: v.optional(v.boolean('must be true or false'), false),
+  /** Whether a Mac on AC power is kept from sleeping while somebody is in the guest; by default on macOS. */
+  keepAwake: v.optional(v.boolean('must be true or false')),
   /** Whether launchd or systemd starts the daemon at login; by default on macOS. */
   autostart: v.optional(v.boolean('must be true or false')),
 });
@@ -68,7 +70,7 @@ export type ConfigFile = v.InferInput<typeof schema>;
 export type Config = Readonly<
   Omit<
     v.InferOutput<typeof schema>,
-    'bundle' | 'network' | 'cpus' | 'memoryMiB' | 'diskGiB' | 'maxJobs' | 'features'
+    'bundle' | 'network' | 'cpus' | 'memoryMiB' | 'diskGiB' | 'maxJobs' | 'features' | 'keepAwake'
   > & {
     /** `auto`: what is installed, decided at each start. */
     network: NetworkName | 'auto';
@@ -77,6 +79,7 @@ export type Config = Readonly<
     diskGiB: number;
     maxJobs: number;
     features: string[];
+    keepAwake: boolean;
     bundle: string | undefined;
     system: System;
     /** Cores a build may use: NIX_BUILD_CORES in the guest. */
@@ -140,6 +143,7 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
     diskGiB: file.diskGiB ?? Math.max(2, Math.min(80, host.diskGiB)),
     maxJobs,
     features: [...new Set([...(file.features ?? usualFeatures(cpus)), builderFeature])],
+    keepAwake: file.keepAwake ?? host.platform === 'darwin',
     bundle: file.bundle,
     system: host.arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux',
     coresPerJob: Math.max(1, Math.floor(cpus / maxJobs)),

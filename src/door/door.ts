@@ -23,6 +23,8 @@ export interface DoorOptions {
   readonly log: Log;
   /** Connections that may be waiting for sshd's greeting at a time. Default 32. */
   readonly maxHandshakes?: number;
+  /** So many connections are through now: called when one came or went. */
+  readonly onOpen?: (count: number) => void;
 }
 
 /** The open front door. It begins by holding everybody. */
@@ -185,10 +187,12 @@ class FrontDoor implements Door {
     this.#forget(client);
     const pair = [client.held.giveBack(), guest] as const;
     this.#open.add(pair);
+    this.#options.onOpen?.(this.#open.size);
     this.#letIn();
     const late = tunnel.kind === 'unix' && tunnel.endsTogether === true;
     const end = await splice(...pair, late ? { clock, silenceMs: lateEndMs } : undefined);
     this.#open.delete(pair);
+    this.#options.onOpen?.(this.#open.size);
     this.#bytesOfEnded += guest.bytesRead;
     this.#log('debug', 'door-ended', { client: client.number, ...end });
     this.#letIn();

@@ -4,6 +4,7 @@ import type { Tunnel } from '../config/tunnel.ts';
 import { openDoor, type Door } from '../door/door.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
+import { KeepAwake } from './keep-awake.ts';
 
 export class Gate {
   readonly #clock: Clock;
@@ -13,10 +14,12 @@ export class Gate {
   /** Where whoever is let in goes; undefined while the guest is away. */
   #tunnel: Tunnel | undefined;
   #draining = false;
+  readonly #awake: KeepAwake;
 
   constructor(clock: Clock, log: Log) {
     this.#clock = clock;
     this.#log = log;
+    this.#awake = new KeepAwake(clock, log);
   }
 
   get port(): number | undefined {
@@ -28,11 +31,14 @@ export class Gate {
   }
 
   /** Opens the door, or another one when the config says so now; those who wait there are sent off. */
-  async open({ port, holdSeconds }: Config): Promise<void> {
+  async open({ port, holdSeconds, keepAwake }: Config): Promise<void> {
+    this.#awake.want(keepAwake);
     if (this.#door?.port === port && this.#holdSeconds === holdSeconds) return;
     await this.close();
-    const options = { port, holdMs: holdSeconds * 1000, clock: this.#clock, log: this.#log };
-    this.#door = await openDoor(options);
+    this.#door = await openDoor({
+      ...{ port, holdMs: holdSeconds * 1000, clock: this.#clock, log: this.#log },
+      onOpen: (count) => this.#awake.note(count),
+    });
     this.#holdSeconds = holdSeconds;
   }
 
@@ -77,5 +83,6 @@ export class Gate {
     const door = this.#door;
     this.#door = undefined;
     await door?.close();
+    this.#awake.end();
   }
 }

@@ -197,10 +197,10 @@ export function failureIn(state: State): Failure | undefined {
 /** The settings that the guest has, without those of this machine. */
 function builderOf(config: Config) {
   const { vm, network, cpus, memoryMiB, diskGiB, maxJobs, system, features } = config;
-  const { port, accelerator, bundle, holdSeconds } = config;
+  const { port, accelerator, bundle, holdSeconds, keepAwake } = config;
   return {
     ...{ vm, network, cpus, memoryMiB, diskGiB, maxJobs, system, features },
-    ...{ port, accelerator, bundle, holdSeconds },
+    ...{ port, accelerator, bundle, holdSeconds, keepAwake },
   };
 }
 const iso = (ms: number): string => new Date(ms).toISOString();

@@ -27,6 +27,7 @@ const status: Status = {
     accelerator: 'auto',
     bundle: undefined,
     holdSeconds: 180,
+    keepAwake: true,
   },
 };
 const failure = { kind: 'x', message: 'QEMU ended.', hint: 'Do this.', exit: 69 } as const;

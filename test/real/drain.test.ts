@@ -1,12 +1,16 @@
 import { expect, test } from 'vitest';
 import { ask } from '../../src/supervisor/control.ts';
 import { systemClock } from '../../src/system/clock.ts';
+import { fakeCaffeinate } from '../fakes/fake-caffeinate.ts';
 import { fact } from './command.ts';
 import { BuilderRig } from './rig.ts';
 
 test('a stop waits for what is running, lets nothing new in, and does not wait when told so', async (context) => {
-  await using rig = await BuilderRig.create({ context });
+  await using rig = await BuilderRig.create({ context, configure: ['--keep-awake'] });
+  const caffeinate = fakeCaffeinate(rig.dir);
+  Object.assign(rig.env, { PATH: `${caffeinate.bin}:${process.env['PATH'] ?? ''}` });
   await rig.up();
+  expect(caffeinate.begun()).toBe(0);
   const through = async (count: number) =>
     fact(`${count} connections are through`, async () => {
       const { open } = await ask(rig.layout, 'door', systemClock);
@@ -16,6 +20,7 @@ test('a stop waits for what is running, lets nothing new in, and does not wait w
   const { vmPid } = await rig.reaches('ready');
   const first = rig.ssh('read line; echo "built $line"');
   await through(1);
+  await fact('this machine is kept awake', () => caffeinate.living().length === 1);
   const restart = rig.begin('restart');
   await fact('the restart says for what it waits', () => restart.said.includes('1 connection is'));
   first.write('first\n');
@@ -54,6 +59,7 @@ test('a stop waits for what is running, lets nothing new in, and does not wait w
   expect(performance.now() - begun).toBeLessThan(25_000);
   await endless.ended;
   await rig.leavesNothing();
+  expect(caffeinate.living()).toEqual([]);
 
   await rig.up();
   const last = rig.ssh('read line; echo "built $line"');

@@ -19,6 +19,7 @@ const config: Config = {
   accelerator: 'auto',
   bundle: undefined,
   holdSeconds: 180,
+  keepAwake: false,
   verbose: false,
   system: 'x86_64-linux',
 };

@@ -1,24 +1,33 @@
-/** Room on the host's disk: without it a VM program pauses its guest. */
-import { statfs } from 'node:fs/promises';
+/** Room on the host's disk: without it a VM program pauses its guest, or, where it cannot do that, lets its writes fail. */
+import { statfsSync } from 'node:fs';
 import type { Clock } from '../system/clock.ts';
 
-/** A build writes tens of megabytes a second: less room than this would be full again before anybody could help. */
-export const roomBytes = 512 * 1024 * 1024;
+const MiB = 1024 * 1024;
+
+/**
+ * A build writes tens of megabytes a second. `goOn`: less would be full again before anybody could help. `stop`: what a guest that
+ * cannot be paused may write until that is noticed (5 s) and until it is down (5 s). `start`: enough above it to be worth a boot.
+ */
+export const room = { goOn: 512 * MiB, stop: 512 * MiB, start: 1024 * MiB };
 const everyMs = 2_000;
 
-/** Resolves when the file system that holds path has room again. Rejects when signal aborts. */
+/** Whether the file system that holds path has that many bytes left for us. */
+export function hasRoom(path: string, bytes: number): boolean {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize >= bytes;
+}
+
+/** Resolves when there are so many bytes of room again. Rejects when signal aborts. */
 export async function untilRoom({
   path,
+  bytes,
   clock,
   signal,
 }: {
   path: string;
+  bytes: number;
   clock: Clock;
   signal: AbortSignal;
 }): Promise<void> {
-  for (;;) {
-    const { bavail, bsize } = await statfs(path);
-    if (bavail * bsize >= roomBytes) return;
-    await clock.sleep(everyMs, signal);
-  }
+  while (!hasRoom(path, bytes)) await clock.sleep(everyMs, signal);
 }

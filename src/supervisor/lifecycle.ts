@@ -55,6 +55,8 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
     switch (event.type) {
       case 'vm-launched':
         return enter({ phase: 'booting', since: now, ...history(state), stage: undefined });
+      case 'vm-paused':
+        return paused(state, { phase: 'starting' }, event.why, now);
       default:
         return up(state, event, now);
     }
@@ -86,6 +88,8 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
         return was.phase === 'ready'
           ? enter({ ...was, ...history(state) }, { type: 'release-door' })
           : enter({ ...was, since: now, ...history(state) });
+      case 'vm-launched':
+        return stay({ ...state, was: { phase: 'booting', stage: undefined } });
       case 'guest-ready':
         return stay({ ...state, was: { phase: 'ready', since: now } });
       case 'vm-paused':

@@ -12,18 +12,16 @@ import { failureOf, type Failure } from '../system/failure.ts';
 import { silent, type Log } from '../system/log.ts';
 import type { Choice } from '../vm/accelerator.ts';
 import { BootWatch } from './boot-watch.ts';
-import { untilRoom } from './disk-room.ts';
-import type { PauseReason } from './state.ts';
+import { hasRoom, room, untilRoom } from './disk-room.ts';
+import type { Event, PauseReason } from './state.ts';
 import { Vigil } from './vigil.ts';
 import type { Health } from './vital-signs.ts';
 import type { Running } from './children.ts';
 import type { Facts, Seen } from './status.ts';
 
 export interface ScopeNews {
-  readonly onStage: (name: string) => void;
-  readonly onLost: (failure: Failure) => void;
-  readonly onPaused: (why: PauseReason) => void;
-  readonly onResumed: () => void;
+  /** Something happened in this start. */
+  readonly onEvent: (event: Event) => void;
   /** The facts changed. */
   readonly onChange: () => void;
 }
@@ -61,7 +59,7 @@ export class Scope {
       ...{ layout, log, agent: this.agent },
       clock: this.#awake,
       onStage: (name, uptimeS) => this.#onStage(name, uptimeS),
-      onLost: (failure) => this.#whileAlive(() => news.onLost(failure)),
+      onLost: this.onLost,
       lastLines: () => this.lastLines(),
     });
   }
@@ -84,7 +82,7 @@ export class Scope {
   }
 
   /** A child ended or cannot do its work. */
-  readonly onLost = (failure: Failure): void => this.#whileAlive(() => this.#news.onLost(failure));
+  readonly onLost = (failure: Failure): void => this.#tell({ type: 'lost', failure });
 
   readonly onLine = (line: ConsoleLine): void => this.watch.read(line.text);
 
@@ -104,20 +102,19 @@ export class Scope {
   note(facts: { readonly [K in keyof Facts]: Facts[K] | undefined }): void {
     const known = Object.entries(facts).filter(([, value]) => value !== undefined);
     this.#facts = { ...this.#facts, ...(Object.fromEntries(known) as Facts) };
-    this.#whileAlive(this.#news.onChange);
+    if (!this.signal.aborted) this.#news.onChange();
   }
 
   readonly onPaused = (why: PauseReason): void => {
     this.#log('warn', 'vm-paused', { why });
     this.#awake.pause();
-    this.#news.onPaused(why);
+    this.#tell({ type: 'vm-paused', why });
     if (why !== 'disk-full') return;
     this.#vigil?.halt();
     const { machine } = this.running;
     if (machine === undefined) return;
     const again = () => machine.resume();
-    const room = { path: this.#layout.disk, clock: this.#clock, signal: this.signal };
-    void untilRoom(room)
+    void this.#untilRoom(room.goOn)
       .then(again)
       .catch((error: unknown) => this.#log('warn', 'not-resumed', { failure: failureOf(error) }));
   };
@@ -126,7 +123,7 @@ export class Scope {
     this.#log('info', 'vm-resumed');
     this.#awake.resume();
     // The clock stood still: it is right before anybody is told that the guest is back.
-    const told = () => this.#whileAlive(this.#news.onResumed);
+    const told = () => this.#tell({ type: 'vm-resumed' });
     void this.agent
       .setTime(undefined, this.signal)
       .catch(() => undefined)
@@ -134,11 +131,27 @@ export class Scope {
     this.#vigil?.afterGap();
   };
 
-  /** A moment's work every 5 s: reads what was written, and looks after the guest. */
+  /** A start of a guest that could not be paused waits until the host's disk has room for it. */
+  readonly awaitRoom = async (): Promise<void> => {
+    this.#log('warn', 'no-room', { path: this.#layout.root });
+    this.#tell({ type: 'vm-paused', why: 'disk-full' });
+    await this.#untilRoom(room.start);
+    this.#tell({ type: 'vm-resumed' });
+  };
+
+  /** A moment's work every 5 s: reads what was written, looks after the guest, and shuts it down before its writes would fail. */
   tick(): void {
-    const { console, output, network } = this.running;
+    const { console, output, network, driver, vm } = this.running;
     for (const told of [console, output, network?.output]) told?.poke();
     this.#vigil?.tick();
+    if (vm === undefined || driver === undefined || driver.pausesOnFullDisk) return;
+    if (!hasRoom(this.#layout.root, room.stop))
+      this.#tell({ type: 'restart', why: "the host's disk is nearly full" });
+  }
+
+  #untilRoom(bytes: number): Promise<void> {
+    const path = this.#layout.root;
+    return untilRoom({ path, bytes, clock: this.#clock, signal: this.signal });
   }
 
   /** The machine, or this daemon, was asleep: looks after the guest at once. */
@@ -187,7 +200,7 @@ export class Scope {
 
   #onStage(name: string, uptimeS: number): void {
     this.#see(name, uptimeS);
-    this.#whileAlive(() => this.#news.onStage(name));
+    this.#tell({ type: 'stage', name });
   }
 
   #see(name: string, uptimeS?: number): void {
@@ -196,8 +209,9 @@ export class Scope {
     this.#log('info', 'seen', { name, ms, uptimeS });
   }
 
-  #whileAlive(tell: () => void): void {
-    if (!this.signal.aborted) tell();
+  /** Late news of a start that was ended is nobody's. */
+  #tell(event: Event): void {
+    if (!this.signal.aborted) this.#news.onEvent(event);
   }
 }
 

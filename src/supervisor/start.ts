@@ -20,6 +20,7 @@ import { bundleAt, checkBundle, type Bundle } from '../vm/bundle.ts';
 import type { Machine } from '../vm/driver.ts';
 import { launchNetwork, launchVm, vmFailure, type ChildContext, type Running } from './children.ts';
 import { prepareDisk } from './disk.ts';
+import { hasRoom, room } from './disk-room.ts';
 import { endLeftovers } from './left-behind.ts';
 import { networkOf, planOf } from './plan.ts';
 import type { PauseReason } from './state.ts';
@@ -30,6 +31,8 @@ export interface StartContext extends ChildContext {
   readonly onAccelerator: (choice: Choice) => void;
   readonly onPaused: (why: PauseReason) => void;
   readonly onResumed: () => void;
+  /** Waits until the host's disk has room for a guest that could not be paused, and tells of it. */
+  readonly awaitRoom: () => Promise<void>;
 }
 
 /** Prefix of the image that `image build` makes, unless the config names another bundle. */
@@ -44,10 +47,13 @@ export async function start(
 ): Promise<void> {
   const { config, layout, clock, log } = context;
   const onWaiting = () => log('info', 'waiting-for-section', { path: layout.startLock });
-  const vm = await inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
-    const chosen = chooseNetwork(config);
-    return launchBoth(context, running, chosen, AbortSignal.any([signal, lost]));
-  });
+  const once = () =>
+    inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
+      const chosen = chooseNetwork(config);
+      return launchBoth(context, running, chosen, AbortSignal.any([signal, lost]));
+    });
+  let vm = await once();
+  for (; vm === 'no-room'; vm = await once()) await context.awaitRoom();
   running.machine = await attach(context, running, vm, signal);
   context.onStep('vm-answers');
 }
@@ -57,12 +63,13 @@ async function launchBoth(
   running: Running,
   network: Chosen,
   signal: AbortSignal,
-): Promise<Child> {
+): Promise<Child | 'no-room'> {
   const { config, layout, driver, clock, log } = context;
   const program = findProgram(driver.program(config));
   const bundle = bundleAt(bundlePrefix(config, layout));
   checkNamed(bundle, config.bundle);
   await endLeftovers({ layout, driver, program, clock, log }, signal);
+  if (!driver.pausesOnFullDisk && !hasRoom(layout.root, room.start)) return 'no-room';
   const disk = prepareDisk(layout.disk, config.diskGiB);
   log('debug', 'disk-prepared', { path: layout.disk, was: disk });
   writeSeed(context, bundle, networkOf(network, context).guest);

@@ -57,8 +57,9 @@ export type State =
     }
   | { readonly phase: 'failed'; readonly since: number; readonly because: Failure };
 
-/** What a paused guest was before, and will be again. */
+/** What a paused guest was before, and will be again; a start waits where its guest could not be paused. */
 export type Was =
+  | { readonly phase: 'starting' }
   | { readonly phase: 'booting'; readonly stage: string | undefined }
   | { readonly phase: 'ready'; readonly since: number };
 

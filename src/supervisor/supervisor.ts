@@ -148,10 +148,7 @@ export class Supervisor {
     if (!this.#options.isOurs()) return this.#evict();
     const scope = new Scope(this.#options, {
       onChange: () => this.#publish(),
-      onStage: (name) => this.dispatch({ type: 'stage', name }),
-      onLost: (failure) => this.dispatch({ type: 'lost', failure }),
-      onPaused: (why) => this.dispatch({ type: 'vm-paused', why }),
-      onResumed: () => this.dispatch({ type: 'vm-resumed' }),
+      onEvent: (event) => this.dispatch(event),
     });
     this.#scope = scope;
     scope.launched = this.#run(scope).catch((thrown: unknown) => {
@@ -173,6 +170,7 @@ export class Supervisor {
       onAccelerator: scope.onAccelerator,
       onPaused: scope.onPaused,
       onResumed: scope.onResumed,
+      awaitRoom: scope.awaitRoom,
       driver: vmDrivers[config.vm],
       onLost: scope.onLost,
     };

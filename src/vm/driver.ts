@@ -70,6 +70,8 @@ export interface VmDriver {
   readonly console: 'append' | 'ring';
   /** Whether guest code may be run in several ways, of which the best that works is found by trial. */
   readonly hasAccelerators: boolean;
+  /** Whether it pauses its guest when the host's disk is full; else the guest's writes fail. */
+  readonly pausesOnFullDisk: boolean;
   /** Name of the VM program for this host, to be found on the PATH. */
   readonly program: (config: Config) => string;
   /** What the program would not take or would fail at without saying so. */

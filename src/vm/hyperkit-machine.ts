@@ -21,6 +21,7 @@ export const hyperkit: VmDriver = {
   name: 'hyperkit',
   console: 'ring',
   hasAccelerators: false,
+  pausesOnFullDisk: false,
   program: () => 'hyperkit',
   problems: hyperkitProblems,
   plan: hyperkitPlan,

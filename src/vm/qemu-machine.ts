@@ -11,6 +11,7 @@ export const qemu: VmDriver = {
   name: 'qemu',
   console: 'append',
   hasAccelerators: true,
+  pausesOnFullDisk: true,
   problems: () => [],
   stale: ({ qmp, agent }) => [qmp, agent],
   program: qemuProgram,

@@ -1,7 +1,7 @@
-import { release } from 'node:os';
+import { systemVersion } from '../system/host.ts';
 import type { Command } from 'commander';
 import type { Finding } from '../host/chain.ts';
-import { faultWords, knownFaults, recognise } from '../host/known-faults.ts';
+import { faultWords, knownFaults, recognise } from '../config/known-faults.ts';
 import { Exit } from '../system/failure.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 
@@ -78,20 +78,9 @@ export function findingLines(finding: Finding): string[] {
 /** What others have reported of it. */
 function knownLines(finding: Finding): string[] {
   if (finding.kind !== 'bad') return [];
-  const said = [finding.what, finding.why];
-  const macos = process.platform === 'darwin' ? macosOf(release()) : undefined;
-  const seen = { said, platform: process.platform, ...(macos === undefined ? {} : { macos }) };
-  return recognise(seen)
+  return recognise({ said: [finding.what, finding.why], ...systemVersion() })
     .slice(0, 1)
     .map((fault) => `        ${faultWords(fault)}`);
-}
-
-/** Darwin 20 is macOS 11, 24 is 15, 25 is 26; before 20 it was 10.(n - 4). */
-export function macosOf(darwin: string): string | undefined {
-  const [major = 0, minor = 0] = darwin.split('.').map(Number);
-  if (!(major >= 5)) return undefined;
-  if (major < 20) return `10.${major - 4}`;
-  return `${major >= 25 ? major + 1 : major - 9}.${minor}`;
 }
 
 const restLines = (names: readonly string[]): string[] =>

@@ -141,7 +141,8 @@ async function strangerIn(layout: Layout, context: CliContext): Promise<string |
 async function knownOf(status: Status | undefined): Promise<readonly string[]> {
   const trouble = status?.because ?? status?.last;
   if (trouble === undefined) return [];
-  const { faultWords, recognise } = await import('../host/known-faults.ts');
+  if (trouble.known !== undefined) return [trouble.known];
+  const { faultWords, recognise } = await import('../config/known-faults.ts');
   const said = [trouble.message, ...(trouble.lines ?? [])];
   return recognise({ said, platform: process.platform }).slice(0, 1).map(faultWords);
 }

@@ -16,6 +16,8 @@ import { learn } from '../vm/accelerator.ts';
 import type { Machine, VmDriver } from '../vm/driver.ts';
 import { followOutput, type ChildOutput } from './child-output.ts';
 import { networkExited, vmExited } from './failure.ts';
+import { withKnown } from './known.ts';
+import { orItsEnd } from './or-its-end.ts';
 import { pidFiles } from './left-behind.ts';
 
 /** What a start has acquired so far. */
@@ -71,24 +73,18 @@ export async function launchNetwork(
   const { name, graceMs } = driver;
   running.network = { child, name, pid, output, graceMs, stale };
   writePid(pid, child.pid, basename(plan.program));
-  const gone = new AbortController();
-  void child.ended.then((ended) => {
-    const failure = networkExited(driver.name, ended, output.last());
-    gone.abort(new Failed(failure));
-    onLost(failure);
+  const meaning = (ended: Ended) => {
+    const words = output.last();
+    return withKnown(networkExited(driver.name, ended, words), { ended, output: words });
+  };
+  void child.ended.then((ended) => onLost(meaning(ended)));
+  await orItsEnd((inLife) => driver.ready({ layout, vm: config.vm, uuid, clock, signal: inLife }), {
+    ended: child.ended,
+    meaning,
+    clock,
+    signal,
   });
-  const either = AbortSignal.any([signal, gone.signal]);
-  try {
-    await driver.ready({ layout, vm: config.vm, uuid, clock, signal: either });
-  } catch (error) {
-    // What dies closes its connections a moment before its end is known, which says more.
-    await Promise.race([child.ended, clock.sleep(dyingMs, either).catch(() => undefined)]);
-    gone.signal.throwIfAborted();
-    throw error;
-  }
 }
-
-const dyingMs = 200;
 
 /** Starts the VM program, with its console open before it writes. */
 export async function launchVm(
@@ -122,8 +118,8 @@ export function vmFailure(driver: VmDriver, running: Running, ended: Ended): Fai
   running.console?.poke();
   const output = running.output?.last() ?? [];
   const console = running.console?.last(20) ?? [];
-  return (
+  const failure =
     driver.explain?.({ ended, output, console }) ??
-    vmExited(driver.name, ended, running.machine?.reason(), output)
-  );
+    vmExited(driver.name, ended, running.machine?.reason(), output);
+  return withKnown(failure, { program: driver.name, ended, output });
 }

@@ -11,7 +11,7 @@ import { describeProblem, type Problem } from '../config/problem.ts';
 import { readIdentity } from '../guest/identity.ts';
 import { guestNixConf, writeInitrd } from '../guest/seed.ts';
 import { chooseNetwork, type Chosen } from '../net/networks.ts';
-import type { Child } from '../system/child.ts';
+import type { Child, Ended } from '../system/child.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { inSection } from '../system/lock.ts';
 import { findProgram } from '../system/program.ts';
@@ -22,6 +22,7 @@ import { launchNetwork, launchVm, vmFailure, type ChildContext, type Running } f
 import { prepareDisk } from './disk.ts';
 import { hasRoom, room } from './disk-room.ts';
 import { endLeftovers } from './left-behind.ts';
+import { orItsEnd } from './or-its-end.ts';
 import { networkOf, planOf } from './plan.ts';
 import type { PauseReason } from './state.ts';
 
@@ -136,14 +137,17 @@ async function attach(
   signal: AbortSignal,
 ): Promise<Machine> {
   const { config, driver, layout, clock, onPaused, onResumed } = context;
-  const gone = new AbortController();
-  void vm.ended.then((ended) => gone.abort(new Failed(vmFailure(driver, running, ended))));
-  return driver.attach({
-    ...{ layout, clock, onPaused, onResumed },
-    signal: AbortSignal.any([signal, gone.signal]),
-    network: networkOf(chooseNetwork(config), context),
-    signalVm: (name) => vm.signal(name),
-  });
+  const meaning = (ended: Ended) => vmFailure(driver, running, ended);
+  return orItsEnd(
+    (inLife) =>
+      driver.attach({
+        ...{ layout, clock, onPaused, onResumed },
+        signal: inLife,
+        network: networkOf(chooseNetwork(config), context),
+        signalVm: (name) => vm.signal(name),
+      }),
+    { ended: vm.ended, meaning, clock, signal },
+  );
 }
 
 const vmWouldRefuse = (name: string, problems: readonly Problem[]): Failure => ({

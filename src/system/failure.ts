@@ -32,6 +32,8 @@ export interface Failure {
   readonly exit: ExitCode;
   /** Last words of the program concerned, oldest first. */
   readonly lines?: readonly string[];
+  /** What others have reported of the same: its cause, what helps, and where. */
+  readonly known?: string;
 }
 
 /** The one exception that is not a bug: it carries a Failure to whoever decides. */

@@ -1,6 +1,6 @@
 /** The machine we run on, measured: the limits of what a builder can be given. */
 import { statfsSync } from 'node:fs';
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { Exit, Failed, errorCode } from './failure.ts';
 
@@ -46,4 +46,19 @@ function fileSystemOf(directory: string) {
       if ((code !== 'ENOENT' && code !== 'ENOTDIR') || path === dirname(path)) throw error;
     }
   }
+}
+
+/** Which system this is; on macOS its version too, as people call it. */
+export function systemVersion(): { readonly platform: NodeJS.Platform; readonly macos?: string } {
+  const { platform } = process;
+  const macos = platform === 'darwin' ? macosOf(release()) : undefined;
+  return { platform, ...(macos === undefined ? {} : { macos }) };
+}
+
+/** Darwin 20 is macOS 11, 24 is 15, 25 is 26; before 20 it was 10.(n - 4). */
+export function macosOf(darwin: string): string | undefined {
+  const [major = 0, minor = 0] = darwin.split('.').map(Number);
+  if (!(major >= 5)) return undefined;
+  if (major < 20) return `10.${major - 4}`;
+  return `${major >= 25 ? major + 1 : major - 9}.${minor}`;
 }

@@ -48,7 +48,11 @@ describe.runIf(tryProgram('bash') !== undefined)('bash completes', () => {
     expect(await offered('')).toContain('unconfigure');
   });
   test('options of a verb', async () => {
-    expect(await offered('configure', '--no')).toEqual(['--no-autostart', '--no-root']);
+    expect(await offered('configure', '--no')).toEqual([
+      '--no-keep-awake',
+      '--no-autostart',
+      '--no-root',
+    ]);
     expect(await offered('doctor', '--f')).toEqual(['--faults', '--fix']);
   });
   test('verbs below a verb, and their options', async () => {

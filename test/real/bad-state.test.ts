@@ -16,6 +16,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tryProgram } from '../../src/system/program.ts';
+import { fact } from './command.ts';
 import { BuilderRig, testImage } from './rig.ts';
 import { stopAtOnce } from './stop-at-once.ts';
 
@@ -115,6 +116,35 @@ test.each(images)('an image %s: named once, with how to make it', async (_what, 
   const verified = rig.program(['image', 'verify', prefix]);
   expect([65, 66]).toContain(await verified.ended);
   expect(verified.stderr).toContain('linuxkit-builder image build');
+  expect((await rig.cli('stop')).end).toBe(0);
+  await rig.leavesNothing();
+});
+
+test('a disk that another QEMU has open: the log names cause and remedy, and status says the same', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  writeFileSync(rig.layout.disk, '');
+  truncateSync(rig.layout.disk, 4 * 1024 ** 3);
+  const name = process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
+  const other = rig.run(
+    [
+      ...[name, '-S', '-display', 'none', '-nodefaults', '-machine', 'virt,accel=tcg'],
+      ...['-drive', `file=${rig.layout.disk},format=raw,if=none,id=d`],
+      ...['-device', 'virtio-blk-pci,drive=d', '-monitor', 'stdio'],
+    ].map((word) => (process.arch === 'arm64' ? word : word.replace('virt,', 'q35,'))),
+    { input: true },
+  );
+  await fact('the other one runs', () => other.said.includes('(qemu)'));
+  rig.beginWith({}, 'daemon');
+  const { because } = await rig.untilStatus('it waits', ({ phase }) => phase === 'backing-off');
+  expect(because?.known).toMatch(/^known: Two programs have the disk open.*lsof nix-disk/);
+  expect(JSON.stringify(rig.log('phase'))).toContain('known: Two programs have the disk open');
+  expect((await rig.cli('status')).stdout.replaceAll(/\s+/g, ' ')).toContain(
+    'known: Two programs have the disk open',
+  );
+  // Once it is gone, the next attempt has the disk.
+  other.write('quit\n');
+  await other.ended;
+  await rig.reaches('ready');
   expect((await rig.cli('stop')).end).toBe(0);
   await rig.leavesNothing();
 });

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { faultWords, knownFaults, recognise, type Sighting } from '../../src/host/known-faults.ts';
-import { macosOf } from '../../src/cli/doctor.ts';
+import {
+  faultWords,
+  knownFaults,
+  recognise,
+  type Sighting,
+} from '../../src/config/known-faults.ts';
+import { withKnown } from '../../src/supervisor/known.ts';
+import { macosOf } from '../../src/system/host.ts';
 
 const seen = (over: Partial<Sighting>): string[] =>
   recognise({ said: [], platform: 'darwin', ...over }).map(({ id }) => id);
@@ -57,3 +63,18 @@ test.each([
   ['25.0.0', '26.0'],
   ['x', undefined],
 ])('Darwin %s is macOS %s', (darwin, macos) => expect(macosOf(darwin)).toBe(macos));
+
+describe('the end of a child', () => {
+  const failure = { kind: 'vm-exited', message: 'It ended.', hint: 'h', exit: 69 } as const;
+  const ended = { kind: 'exited', code: 1 } as const;
+
+  test('that is known carries cause, remedy and report', () => {
+    const output = ['qemu: Failed to get "write" lock'];
+    const { known, ...rest } = withKnown(failure, { program: 'qemu', ended, output });
+    expect(rest).toEqual(failure);
+    expect(known).toMatch(/^known: Two programs .*lsof nix-disk\. \(lima-vm\/lima#357\)$/);
+  });
+
+  test('that is not known stays as it is', () =>
+    expect(withKnown(failure, { program: 'qemu', ended, output: ['odd'] })).toBe(failure));
+});

@@ -1,0 +1,25 @@
+/** What others have reported of a child's end, added to our own account of it. */
+import { faultWords, recognise, type KnownFault } from '../config/known-faults.ts';
+import type { Ended } from '../system/child.ts';
+import type { Failure } from '../system/failure.ts';
+import { systemVersion } from '../system/host.ts';
+
+export interface ChildEnd {
+  /** Where the catalogue knows faults of this very program. */
+  readonly program?: KnownFault['program'];
+  readonly ended: Ended;
+  /** What it said last. */
+  readonly output: readonly string[];
+}
+
+/** The same failure; with cause and remedy where the fault is a known one. */
+export function withKnown(failure: Failure, { program, ended, output }: ChildEnd): Failure {
+  const [fault] = recognise({
+    said: [failure.message, ...output],
+    ...systemVersion(),
+    ...(program === undefined ? {} : { program }),
+    ...(ended.kind === 'exited' ? { exitCode: ended.code } : {}),
+    ...(ended.kind === 'signalled' ? { signal: ended.signal } : {}),
+  });
+  return fault === undefined ? failure : { ...failure, known: faultWords(fault) };
+}

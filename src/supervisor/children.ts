@@ -15,10 +15,11 @@ import { writePid, type PidFiles } from '../system/pidfile.ts';
 import { learn } from '../vm/accelerator.ts';
 import type { Machine, VmDriver } from '../vm/driver.ts';
 import { followOutput, type ChildOutput } from './child-output.ts';
-import { networkExited, vmExited } from './failure.ts';
+import { networkExited, vmExited, vmKilled } from './failure.ts';
 import { withKnown } from './known.ts';
 import { orItsEnd } from './or-its-end.ts';
 import { pidFiles } from './left-behind.ts';
+import { MemoryWatch } from './memory-watch.ts';
 
 /** What a start has acquired so far. */
 export interface Running {
@@ -28,6 +29,8 @@ export interface Running {
   output?: ChildOutput;
   console?: Console;
   machine?: Machine;
+  /** Looks for what kills without a word, while the VM runs. */
+  memory?: MemoryWatch;
   network?: RunningNetwork;
 }
 
@@ -105,6 +108,7 @@ export async function launchVm(
   const vm = await launch(plan, { output: layout.vmOutput, lock: layout.vmLock }, clock);
   if ('kind' in vm) throw new Failed(vmExited(basename(plan.program), vm, undefined, []));
   running.vm = vm;
+  running.memory = new MemoryWatch();
   void vm.ended.then((ended) =>
     onLost(learn(vmFailure(driver, running, ended), { layout, config: context.config })),
   );
@@ -118,8 +122,11 @@ export function vmFailure(driver: VmDriver, running: Running, ended: Ended): Fai
   running.console?.poke();
   const output = running.output?.last() ?? [];
   const console = running.console?.last(20) ?? [];
+  const isKilled = ended.kind === 'signalled' && ended.signal === 'SIGKILL';
   const failure =
     driver.explain?.({ ended, output, console }) ??
-    vmExited(driver.name, ended, running.machine?.reason(), output);
+    (isKilled
+      ? vmKilled(driver.name, running.memory?.ranOut(), output)
+      : vmExited(driver.name, ended, running.machine?.reason(), output));
   return withKnown(failure, { program: driver.name, ended, output });
 }

@@ -88,6 +88,34 @@ export function vmExited(
   };
 }
 
+/** SIGKILL says nothing of who sent it. hostRanOut: whether the host ran out of memory just then, where that can be known. */
+export function vmKilled(
+  program: string,
+  hostRanOut: boolean | undefined,
+  lines: readonly string[],
+): Failure {
+  const giveLess = 'give the guest less memory: linuxkit-builder configure -m MiB.';
+  if (hostRanOut === true)
+    return {
+      kind: 'host-out-of-memory',
+      message: `The VM process ${program} was killed by SIGKILL: the host, or a limit it sets, left it no memory.`,
+      hint: `End something else, or ${giveLess}`,
+      exit: Exit.osError,
+      lines,
+    };
+  const who =
+    hostRanOut === false
+      ? 'by somebody; the host had memory'
+      : 'by somebody, or by the host for want of memory, which it does not tell';
+  return {
+    kind: 'vm-killed',
+    message: `The VM process ${program} was killed by SIGKILL: ${who}.`,
+    hint: hostRanOut === false ? 'It is started again.' : `If it happens again, ${giveLess}`,
+    exit: Exit.unavailable,
+    lines,
+  };
+}
+
 /** The network program ended: its exit code says nothing, since 0 is also its code for what it could not do. */
 export function networkExited(program: string, ended: Ended, lines: readonly string[]): Failure {
   if (ended.kind === 'exited' && ended.code === lockHeld)

@@ -141,7 +141,8 @@ export class Scope {
 
   /** A moment's work every 5 s: reads what was written, looks after the guest, and shuts it down before its writes would fail. */
   tick(): void {
-    const { console, output, network, driver, vm } = this.running;
+    const { console, output, network, driver, vm, memory } = this.running;
+    memory?.tick();
     for (const told of [console, output, network?.output]) told?.poke();
     this.#vigil?.tick();
     if (vm === undefined || driver === undefined || driver.pausesOnFullDisk) return;

@@ -7,14 +7,10 @@ export function explainQemu({ ended, output }: VmEnd): Failure | undefined {
   if (ended.kind === 'not-started') return undefined;
   const said = output.join('\n');
   const known = faults.find(({ pattern }) => pattern.test(said));
-  if (known !== undefined) {
-    const { pattern, ...failure } = known;
-    const line = output.findLast((text) => pattern.test(text)) ?? '';
-    return { ...failure, message: `${failure.message} QEMU said: ${line.trim()}`, lines: output };
-  }
-  return ended.kind === 'signalled' && ended.signal === 'SIGKILL'
-    ? { ...killed, lines: output }
-    : undefined;
+  if (known === undefined) return undefined;
+  const { pattern, ...failure } = known;
+  const line = output.findLast((text) => pattern.test(text)) ?? '';
+  return { ...failure, message: `${failure.message} QEMU said: ${line.trim()}`, lines: output };
 }
 
 interface Fault extends Failure {
@@ -63,11 +59,3 @@ const faults: readonly Fault[] = [
     exit: Exit.dataError,
   },
 ];
-
-const killed: Failure = {
-  kind: 'vm-killed',
-  message:
-    'The VM process was killed by SIGKILL: by somebody, or by the host because its memory ran out.',
-  hint: 'If it happens again, give the guest less memory: linuxkit-builder configure -m MiB.',
-  exit: Exit.unavailable,
-};

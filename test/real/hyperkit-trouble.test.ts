@@ -35,7 +35,7 @@ describe('HyperKit ends', () => {
     ['SIGABRT', 'vm-aborted', 'gives up'],
     ['SIGSEGV', 'vm-usage', 'gives up'],
     ['SIGTERM', 'vm-terminated', 'retries'],
-    ['SIGKILL', 'vm-exited', 'retries'],
+    ['SIGKILL', 'vm-killed', 'retries'],
   ] as const)('%s: %s, and the daemon %s', async (end, kind, then) => {
     await using rig = await hyperkit.builder({ onTestFailed: () => undefined } as never);
     rig.begin('daemon');

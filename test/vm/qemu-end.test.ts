@@ -97,10 +97,6 @@ test.each([
   ).toMatchObject({ kind, message: expect.stringContaining(line) as string }),
 );
 
-test('a kill says that it may have been the host', () =>
-  expect(
-    explainQemu({ ended: { kind: 'signalled', signal: 'SIGKILL' }, output: [], console: [] })?.kind,
-  ).toBe('vm-killed'));
 test('an end without words is left to the general sentence', () =>
   expect(
     explainQemu({ ended: { kind: 'exited', code: 0 }, output: [], console: [] }),

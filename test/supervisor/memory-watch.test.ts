@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, expect, test } from 'vitest';
+import { afterLoss, defaultPolicy } from '../../src/supervisor/backoff.ts';
+import { vmKilled } from '../../src/supervisor/failure.ts';
+import { MemoryWatch } from '../../src/supervisor/memory-watch.ts';
+import { oomKills, readOomKills } from '../../src/system/memory.ts';
+import { canLimitMemory, MemoryGroup } from '../rig/memory-group.ts';
+
+describe('the count of the system', () => {
+  test('is read', () => expect(readOomKills('oom_kill_x 3\noom_kill 12\nnr 1\n')).toBe(12));
+  test.each(['', 'oom_kill x', 'nr_free 1'])('is not there in %j', (text) =>
+    expect(readOomKills(text)).toBeUndefined(),
+  );
+
+  test.runIf(canLimitMemory)('grows with a process that is killed for want of memory', async () => {
+    using group = MemoryGroup.make(60_000_000);
+    const before = oomKills() ?? 0;
+    const greedy = "process.stdin.once('data', () => Buffer.alloc(400_000_000, 1))";
+    const child = spawn(process.execPath, ['-e', greedy], { stdio: ['pipe', 'ignore', 'ignore'] });
+    group?.add(child.pid ?? 0);
+    child.stdin.on('error', () => undefined).write('now');
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    expect(oomKills()).toBeGreaterThan(before);
+  });
+});
+
+describe('a VM that was killed', () => {
+  const watched = (...counts: readonly (number | undefined)[]) => {
+    const left = [...counts];
+    const watch = new MemoryWatch(() => left.shift());
+    while (left.length > 1) watch.tick();
+    return watch.ranOut();
+  };
+
+  test.each([
+    ['in an ordinary moment', [3, 3, 3], false],
+    ['after others were, long ago', [3, 4, 4, 4, 4], false],
+    ['and counted at once', [3, 3, 4], true],
+    ['and was counted before it was dead', [3, 3, 4, 4], true],
+    ['where nobody counts', [undefined, undefined, undefined], undefined],
+  ])('%s', (_when, counts, ranOut) => expect(watched(...counts)).toBe(ranOut));
+
+  test('for want of memory is started again later than one that somebody killed', () => {
+    const delays = ([true, false, undefined] as const).map((ranOut) => {
+      const next = afterLoss(vmKilled('qemu', ranOut, []), 1, defaultPolicy);
+      return next.type === 'retry' ? next.ms : undefined;
+    });
+    expect(delays).toEqual([2_000, 250, 250]);
+  });
+
+  test('is told with what is known', () => {
+    expect(vmKilled('qemu', true, [])).toMatchObject({
+      kind: 'host-out-of-memory',
+      hint: expect.stringContaining('configure -m') as string,
+    });
+    expect(vmKilled('qemu', false, []).message).toContain('by somebody; the host had memory');
+    expect(vmKilled('qemu', undefined, []).message).toContain('which it does not tell');
+  });
+});

@@ -48,7 +48,10 @@ export class GuestAgent {
 
   /** The guest's wall time in ms since 1970. */
   async time(signal?: AbortSignal): Promise<number> {
-    return Number(await this.#request('guest-get-time', {}, signal)) / 1e6;
+    const ns = await this.#request('guest-get-time', {}, signal);
+    if (typeof ns !== 'number' || !Number.isFinite(ns))
+      throw new Failed(agentRefused({ desc: `it gives no time but ${JSON.stringify(ns)}` }));
+    return ns / 1e6;
   }
 
   /** Sets the guest's clock, by default to the host's. */

@@ -5,6 +5,8 @@ import { Exit, type Failure } from '../system/failure.ts';
 export type Milestone =
   | { readonly type: 'kernel'; readonly version: string }
   | { readonly type: 'stage'; readonly name: string; readonly uptimeS: number }
+  /** Something that not every boot does, such as `disk-check`. */
+  | { readonly type: 'note'; readonly name: string; readonly uptimeS: number }
   | {
       readonly type: 'failed';
       readonly name: string;
@@ -36,8 +38,15 @@ export const describeStage = (name: string): string =>
 /** The milestone in a line, if there is one. A kernel's time stamp may stand before it. */
 export function readLine(text: string): Milestone | undefined {
   const line = text.replace(prefix, '').trimEnd();
-  const stage = /^linuxkit-builder: stage=([a-z][a-z0-9-]*) uptime=(\d+(?:\.\d+)?)$/.exec(line);
-  if (stage !== null) return { type: 'stage', name: word(stage[1]), uptimeS: Number(stage[2]) };
+  const said = /^linuxkit-builder: (stage|note)=([a-z][a-z0-9-]*) uptime=(\d+(?:\.\d+)?)$/.exec(
+    line,
+  );
+  if (said !== null)
+    return {
+      type: said[1] === 'stage' ? 'stage' : 'note',
+      name: word(said[2]),
+      uptimeS: Number(said[3]),
+    };
   const failed =
     /^linuxkit-builder: failed=([a-z][a-z0-9-]*) uptime=(\d+(?:\.\d+)?)(?: reason=(.*))?$/.exec(
       line,

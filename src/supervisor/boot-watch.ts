@@ -4,6 +4,7 @@ import type { Tunnel } from '../config/tunnel.ts';
 import type { GuestAgent } from '../guest/agent.ts';
 import { failureOfStage, readLine, stages, type Milestone } from '../guest/boot.ts';
 import { probeGuest, type Probe } from '../guest/probe.ts';
+import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
 import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
@@ -21,8 +22,10 @@ export interface BootWatchOptions {
   readonly lastLines: () => readonly string[];
 }
 
-/** A whole boot takes 10 to 15 s where code is translated, 1 to 2 s otherwise; a disk check may add minutes. */
+/** A whole boot takes 10 to 15 s where code is translated, 1 to 2 s otherwise. */
 const bootTimeoutMs = 180_000;
+/** A check of a full disk takes minutes, which do not count; one that takes longer than this hangs. */
+const diskCheckMs = 3_600_000;
 const probeTimeoutMs = 20_000;
 const probeEveryMs = 200;
 
@@ -31,9 +34,12 @@ export class BootWatch {
   readonly #options: BootWatchOptions;
   readonly #seen = new Set<string>();
   readonly #listens = new AbortController();
+  /** The time that the boot is given: it stands still while the guest checks its disk. */
+  readonly #patience: AwakeClock;
 
   constructor(options: BootWatchOptions) {
     this.#options = options;
+    this.#patience = new AwakeClock(options.clock);
   }
 
   has(stage: string): boolean {
@@ -47,13 +53,17 @@ export class BootWatch {
   }
 
   #note(milestone: Milestone): void {
-    const { onStage, onLost, lastLines } = this.#options;
+    const { log, onStage, onLost, lastLines } = this.#options;
     switch (milestone.type) {
       case 'stage':
         this.#seen.add(milestone.name);
+        this.#patience.resume();
         onStage(milestone.name, milestone.uptimeS);
         if (milestone.name === 'sshd') this.#listens.abort();
         return;
+      case 'note':
+        if (milestone.name === 'disk-check') this.#patience.pause();
+        return log('info', 'guest-notes', { name: milestone.name, uptimeS: milestone.uptimeS });
       case 'failed':
         return onLost(failureOfStage(milestone, lastLines()));
       case 'panic':
@@ -68,27 +78,22 @@ export class BootWatch {
     const { clock, lastLines } = this.#options;
     let last: Probe | undefined;
     const late = () => bootTimedOut(bootTimeoutMs / 1000, this.#missing(last), lastLines());
-    return within(
-      async (inTime) => {
-        await this.#untilListens(inTime);
-        for (;;) {
-          const { layout, log } = this.#options;
-          last = await probeGuest({
-            tunnel,
-            layout,
-            clock,
-            signal: inTime,
-            timeoutMs: probeTimeoutMs,
-          });
-          if (last.ok) return last;
-          if (last.requirement === 'ssh-missing') throw new Failed(last.failure);
-          log('debug', 'not-ready-yet', { requirement: last.requirement, detail: last.detail });
-          if (last.requirement === 'clock') await this.#setClock(inTime);
-          await clock.sleep(probeEveryMs, inTime);
-        }
-      },
-      { clock, timeoutMs: bootTimeoutMs, signal, late },
-    );
+    const work = async (inTime: AbortSignal) => {
+      await this.#untilListens(inTime);
+      for (;;) {
+        const { layout, log } = this.#options;
+        const timeoutMs = probeTimeoutMs;
+        last = await probeGuest({ tunnel, layout, clock, signal: inTime, timeoutMs });
+        if (last.ok) return last;
+        if (last.requirement === 'ssh-missing') throw new Failed(last.failure);
+        log('debug', 'not-ready-yet', { requirement: last.requirement, detail: last.detail });
+        if (last.requirement === 'clock') await this.#setClock(inTime);
+        await clock.sleep(probeEveryMs, inTime);
+      }
+    };
+    const boot = { clock: this.#patience, timeoutMs: bootTimeoutMs, late };
+    const atMost = { clock, timeoutMs: bootTimeoutMs + diskCheckMs, late, signal };
+    return within((outer) => within(work, { ...boot, signal: outer }), atMost);
   }
 
   /** The guest's clock from the host's: after a long pause of the VM it is behind. */

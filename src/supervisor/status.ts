@@ -3,7 +3,7 @@ import { changesBetween, waitsForStart, type Change } from '../config/changes.ts
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
-import type { Failure } from '../system/failure.ts';
+import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { discard, readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
 import { isAlive, type Identity } from '../system/process.ts';
 import type { Because, Phase, State } from './state.ts';
@@ -167,11 +167,27 @@ export type Found =
   | { readonly daemon: 'gone'; readonly last: Status | undefined };
 
 export function readStatus(layout: Layout): Found {
-  const status = parse(readIfThere(layout.status));
+  const status = parse(textOf(layout.status));
   return status !== undefined && isAlive(status.daemon)
     ? { daemon: 'alive', status }
     : { daemon: 'gone', last: status };
 }
+
+/** What is there and cannot be read is a failure, with words: to say that no daemon runs might be wrong. */
+function textOf(path: string): string | undefined {
+  try {
+    return readIfThere(path);
+  } catch (error) {
+    throw new Failed(unreadable(path, errorCode(error) ?? String(error)), { cause: error });
+  }
+}
+
+const unreadable = (path: string, why: string): Failure => ({
+  kind: 'status-unreadable',
+  message: `${path} cannot be read (${why}).`,
+  hint: 'It must be a file of the user who runs the daemon; what is there may be removed, the daemon writes it anew.',
+  exit: Exit.noPermission,
+});
 
 function parse(text: string | undefined): Status | undefined {
   try {

@@ -39,7 +39,7 @@ export const freshPulse = (signs: Signs = noSigns): Pulse => ({
 export function feel(pulse: Pulse, signs: Signs, begun: number): Pulse {
   const names = Object.keys(signs) as (keyof Signs)[];
   const moved = names.some(
-    (name) => pulse.signs[name] !== undefined && signs[name] !== pulse.signs[name],
+    (name) => pulse.signs[name] !== undefined && !Object.is(signs[name], pulse.signs[name]),
   );
   const answered = signs.agent !== pulse.signs.agent;
   return {

@@ -87,16 +87,19 @@ function hear(event: QmpEvent, said: Said, { onPaused, onResumed }: AttachOption
   }
 }
 
-/** query-blockstats: a list of drives with counters of finished operations. */
-function countOperations(answer: unknown): number {
+/** query-blockstats: a list of drives with counters of finished operations. What is no number counts for nothing. */
+export function countOperations(answer: unknown): number {
   const drives = Array.isArray(answer) ? answer : [];
   const counters = drives.map((drive) => fieldsOf(fieldsOf(drive)['stats']));
   const names = ['rd_operations', 'wr_operations', 'flush_operations'];
   return counters.reduce<number>(
-    (sum, stats) => names.reduce((s, name) => s + Number(stats[name] ?? 0), sum),
+    (sum, stats) => names.reduce((s, name) => s + numberIn(stats[name]), sum),
     0,
   );
 }
+
+const numberIn = (value: unknown): number =>
+  typeof value === 'number' && Number.isFinite(value) ? value : 0;
 
 const noForward = (said: string) => ({
   kind: 'vm-no-forward',

@@ -142,6 +142,13 @@ describe('an odd channel', () => {
     },
   );
 
+  test.each(['"soon"', 'null', '{}', '1e999'])('a time that is %s is no time', async (value) => {
+    server.odd = ({ execute }) =>
+      execute === 'guest-get-time' ? `{"return": ${value}}\n` : undefined;
+    await expect(agent.time()).rejects.toMatchObject(failing('agent-refused'));
+    expect(await agent.ping()).toBe(true);
+  });
+
   test('an answer that comes too late is never taken for the next one', async () => {
     server.odd = ({ execute }) => (execute === 'guest-get-time' ? '' : undefined);
     const silent = expect(agent.time()).rejects.toMatchObject(failing('agent-silent'));

@@ -21,6 +21,10 @@ describe('readLine', () => {
     ['<6>[    4.812345][   T1] linuxkit-builder: stage=sshd uptime=4.81', sshd],
     ['linuxkit-builder: stage=my-own uptime=7', { type: 'stage', name: 'my-own', uptimeS: 7 }],
     [
+      'linuxkit-builder: note=disk-check uptime=2.5',
+      { type: 'note', name: 'disk-check', uptimeS: 2.5 },
+    ],
+    [
       'linuxkit-builder: failed=disk-foreign uptime=2.10 reason=it holds xfs, label "a=b"',
       { type: 'failed', name: 'disk-foreign', uptimeS: 2.1, reason: 'it holds xfs, label "a=b"' },
     ],

@@ -41,6 +41,12 @@ describe('health', () => {
     expect(healthOf(pulse, 1000 + frozenMs)).toBe('frozen');
   });
 
+  test('a count that is none stands still', () => {
+    const pulse = live([{ agent: 1, disk: NaN }, { disk: 1 }, {}, {}]);
+    expect(pulse.signs.disk).toBeNaN();
+    expect(healthOf(pulse, 1000 + frozenMs)).toBe('frozen');
+  });
+
   test('one movement begins the count anew', () => {
     const pulse = live([{ agent: 1 }, {}, {}, { console: 5 }, {}]);
     expect(healthOf(pulse, 4000 + frozenMs - 1)).toBe('slow');

@@ -1,0 +1,73 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { layoutOf } from '../../src/config/layout.ts';
+import { GuestAgent } from '../../src/guest/agent.ts';
+import { BootWatch } from '../../src/supervisor/boot-watch.ts';
+import { failureOf } from '../../src/system/failure.ts';
+import { silent } from '../../src/system/log.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+
+const layout = layoutOf(join(tmpdir(), 'nowhere'));
+const nobody = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
+
+/** A boot whose console says what a test says, and how it ended if it did. */
+function boot() {
+  const clock = new FakeClock();
+  const seen: string[] = [];
+  const watch = new BootWatch({
+    ...{ layout, clock, log: silent, agent: new GuestAgent({ path: layout.agent, clock }) },
+    onStage: (name) => seen.push(name),
+    onLost: ({ kind }) => seen.push(kind),
+    lastLines: () => [],
+  });
+  const stop = new AbortController();
+  const end: { failure?: { readonly kind: string; readonly message: string } } = {};
+  const over = watch.ready(nobody, stop.signal).catch((error: unknown) => {
+    end.failure = failureOf(error);
+  });
+  const says = (what: string) => watch.read(`linuxkit-builder: ${what} uptime=2.5`);
+  return { clock, seen, end, over, stop, says };
+}
+
+test('a boot that stays away is ended after 180 s, naming what is missing', async () => {
+  const { clock, end, says } = boot();
+  says('stage=init');
+  await clock.advance(179_000);
+  expect(end.failure).toBeUndefined();
+  await clock.advance(1_100);
+  expect(end.failure).toMatchObject({ kind: 'boot-timed-out' });
+  expect(end.failure?.message).toContain("'seed'");
+  expect(clock.due).toEqual([]);
+});
+
+test('the time that a check of the disk takes does not count', async () => {
+  const { clock, end, seen, says } = boot();
+  for (const what of ['stage=init', 'stage=seed', 'stage=root', 'note=disk-check']) says(what);
+  await clock.advance(1_200_000);
+  expect(end.failure).toBeUndefined();
+  says('stage=disk');
+  await clock.advance(170_000);
+  expect(end.failure).toBeUndefined();
+  await clock.advance(11_000);
+  expect(end.failure?.message).toContain("'network'");
+  expect(seen).toEqual(['init', 'seed', 'root', 'disk']);
+  expect(clock.due).toEqual([]);
+});
+
+test('a check that does not end is ended', async () => {
+  const { clock, end, says } = boot();
+  says('note=disk-check');
+  await clock.advance(3_600_000 + 180_000);
+  expect(end.failure).toMatchObject({ kind: 'boot-timed-out' });
+  expect(clock.due).toEqual([]);
+});
+
+test('an end that is asked for in the midst of a check leaves nothing behind', async () => {
+  const { clock, over, stop, says } = boot();
+  says('note=disk-check');
+  stop.abort(new Error('enough'));
+  await over;
+  await clock.advance(0);
+  expect(clock.due).toEqual([]);
+});

@@ -1,0 +1,45 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { readStatus } from '../../src/supervisor/status.ts';
+import { Failed } from '../../src/system/failure.ts';
+
+let layout: Layout;
+beforeEach(() => {
+  layout = layoutOf(mkdtempSync(join(tmpdir(), 'status-')));
+  mkdirSync(layout.state);
+});
+afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
+
+const failure = () => {
+  try {
+    return readStatus(layout);
+  } catch (error) {
+    return error instanceof Failed ? error.failure : error;
+  }
+};
+
+test.each(['', '{', 'null', '[]', '{"version":2}', '\0'])('%j is nobody’s status', (text) => {
+  writeFileSync(layout.status, text);
+  expect(readStatus(layout)).toEqual({ daemon: 'gone', last: undefined });
+});
+
+test('a directory in its place is told, with what to do', () => {
+  mkdirSync(layout.status);
+  expect(failure()).toMatchObject({ kind: 'status-unreadable', exit: 77 });
+  expect(failure()).toMatchObject({ message: `${layout.status} cannot be read (EISDIR).` });
+});
+
+test.runIf(process.getuid?.() !== 0)('one that belongs to another user is told', () => {
+  writeFileSync(layout.status, '{}');
+  chmodSync(layout.status, 0);
+  expect(failure()).toMatchObject({ kind: 'status-unreadable' });
+});
+
+test('a loop of links in its place is told', () => {
+  execFileSync('ln', ['-s', layout.status, layout.status]);
+  expect(failure()).toMatchObject({ kind: 'status-unreadable' });
+});

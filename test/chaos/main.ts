@@ -14,6 +14,13 @@ const checkout = dirname(dirname(import.meta.dirname));
 /** Rounds in which the blow came too late are played again with another plan, so often. */
 const mostUncounted = 10;
 
+/** What runs now: ended when somebody ends us, since it is out of reach of a terminal's signals. */
+let running: BuilderRig | undefined;
+for (const name of ['SIGINT', 'SIGTERM'] as const)
+  process.once(name, () => {
+    void Promise.resolve(running?.[Symbol.asyncDispose]()).finally(() => process.exit(130));
+  });
+
 process.exitCode = await main();
 
 async function main(): Promise<number> {
@@ -105,6 +112,7 @@ async function isFound(name: SabotageName, folder: string): Promise<boolean> {
 async function createRig(options: RigOptions = {}): Promise<BuilderRig> {
   const gvproxy = await fetchGvproxy();
   const rig = await BuilderRig.create(options);
+  running = rig;
   Object.assign(rig.env, { PATH: `${dirname(gvproxy)}:${rig.env['PATH'] ?? ''}` });
   return rig;
 }

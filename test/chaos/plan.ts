@@ -80,7 +80,7 @@ const longestMs: Readonly<Record<StruckPhase, number>> = {
   booting: 3_500,
   ready: 1_200,
   building: 2_500,
-  stopping: 700,
+  stopping: 400,
 };
 
 /** The round in a line. */

@@ -56,13 +56,23 @@ install_packages() {
     fi
 }
 
+qemu_arm=qemu-system-aarch64=qemu-system-arm=qemu
+qemu_x86=qemu-system-x86_64=qemu-system-x86=qemu
 case $(uname -m) in
-arm64 | aarch64) qemu=qemu-system-aarch64=qemu-system-arm=qemu ;;
-*) qemu=qemu-system-x86_64=qemu-system-x86=qemu ;;
+arm64 | aarch64)
+    qemu=$qemu_arm
+    other_qemu=$qemu_x86
+    other_arch=amd64
+    ;;
+*)
+    qemu=$qemu_x86
+    other_qemu=$qemu_arm
+    other_arch=arm64
+    ;;
 esac
 test_programs=
 programs="$qemu mksquashfs=squashfs-tools=squashfs ssh=openssh-client=openssh xz=xz-utils=xz"
 if [ "$(uname -s)" = Linux ]; then
     programs="$programs flock=util-linux=util-linux ps=procps=procps nix=nix-bin,nix-setup-systemd=nix"
-    test_programs="mkfs.ext4=e2fsprogs=- useradd=passwd=- zstd=zstd=- plistutil=libplist-utils=- python3=python3-minimal=-"
+    test_programs="$other_qemu mkfs.ext4=e2fsprogs=- useradd=passwd=- zstd=zstd=- plistutil=libplist-utils=- python3=python3-minimal=-"
 fi

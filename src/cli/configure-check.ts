@@ -2,6 +2,7 @@
 import type { Config } from '../config/config.ts';
 import { layoutOf, stateDirectoryProblems } from '../config/layout.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
+import type { System } from '../config/system.ts';
 import { directoryProblems } from '../host/directories.ts';
 import { featureProblems } from '../host/features.ts';
 import { newSettings } from '../host/settings.ts';
@@ -30,17 +31,17 @@ export function check({ root, asked, reset }: ConfigureFlags, kvm?: boolean): Se
   });
   const wrong = [
     ...(settings.ok ? featureProblems(settings.config.features, kvm) : settings.problems),
-    ...bundleProblems(asked.bundle),
+    ...bundleProblems(asked.bundle, settings.ok ? settings.config.system : undefined),
   ];
   if (settings.ok && place.length === 0 && wrong.length === 0) return settings;
   throw new Failed(badSettings([...place, ...wrong].map((problem) => byFlag(problem, asked))));
 }
 
 /** A bundle that is named now is whole, as far as a look can tell. */
-function bundleProblems(prefix: unknown): Problem[] {
+function bundleProblems(prefix: unknown, system: System | undefined): Problem[] {
   if (typeof prefix !== 'string') return [];
   try {
-    checkBundle(bundleAt(prefix), { full: false });
+    checkBundle(bundleAt(prefix), { full: false, ...(system && { system }) });
     return [];
   } catch (error) {
     const { message } = failureOf(error);

@@ -26,6 +26,7 @@ const flags: { readonly [Setting in keyof ConfigFile]: string } = {
   port: '--port',
   maxJobs: '--max-jobs',
   vm: '--vm',
+  system: '--system',
   network: '--network',
   accelerator: '--accelerator',
   bundle: '--bundle',

@@ -15,6 +15,7 @@ interface Options {
   readonly port?: string;
   readonly maxJobs?: string;
   readonly vm?: string;
+  readonly system?: string;
   readonly network?: string;
   readonly accelerator?: string;
   readonly bundle?: string;
@@ -43,6 +44,7 @@ export function configureVerb(program: Command, context: CliContext): void {
     .option('--port <number>', 'where it is reached on 127.0.0.1')
     .option('--max-jobs <count>', 'builds at a time')
     .option('--vm <name>', 'the program that runs the guest: qemu or hyperkit')
+    .option('--system <name>', 'x86_64-linux or aarch64-linux; the foreign one is emulated')
     .option('--network <name>', 'what gives it its network: user, vpnkit or gvproxy')
     .option('--accelerator <name>', 'auto, kvm, hvf or tcg')
     .option('--bundle <prefix>', 'kernel, initrd and cmdline of another guest')
@@ -87,7 +89,7 @@ function refuseSudo({ directory }: Options, { env }: CliContext): void {
 }
 
 function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
-  const { features, vm, network, accelerator, bundle } = options;
+  const { features, vm, system, network, accelerator, bundle } = options;
   const directory = options.directory ?? env['LINUXKIT_BUILDER_DIR'];
   return {
     root: directory === undefined ? defaultStateDirectory(env, home) : resolve(directory),
@@ -99,6 +101,7 @@ function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
       port: number(options.port),
       maxJobs: number(options.maxJobs),
       vm,
+      system,
       network,
       accelerator,
       bundle: bundle === undefined ? undefined : resolve(bundle),

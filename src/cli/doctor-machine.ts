@@ -143,7 +143,7 @@ function keys(layout: Layout): Verdict {
 function image({ config, layout }: DoctorFacts): Verdict {
   const prefix = bundlePrefix(config(), layout);
   const bundle = bundleAt(prefix);
-  checkBundle(bundle, { full: true });
+  checkBundle(bundle, { full: true, system: config().system });
   const manifest = readManifest(bundle);
   return manifest === undefined
     ? { kind: 'note', fact: prefix, why: 'There is no manifest to compare its files with.' }

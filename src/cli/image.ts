@@ -1,8 +1,16 @@
 /** `image build`, `image info`, `image verify`: the guest's image, made and looked at. */
-import { resolve, join } from 'node:path';
+import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import type { Layout } from '../config/layout.ts';
+import {
+  builtImage,
+  debianArch,
+  nativeSystem,
+  systemNames,
+  type System,
+} from '../config/system.ts';
 import { readIfThere } from '../system/files.ts';
+import { fieldsOf } from '../system/json-lines.ts';
 import type { Arch } from '../image/recipe.ts';
 import type { BuildVerbOptions } from './image-build.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
@@ -41,25 +49,25 @@ function addBuild(image: Command, context: CliContext): void {
     .option('--mirror <url>', "Debian mirror (default: this machine's own, else an official one)")
     .option('--update', "renew the lock from the mirror's signed index first", false)
     .addOption(
-      new Option('--arch <arch>', "the guest's architecture")
-        .choices(['amd64', 'arm64'])
-        .default(hostArch(), "this machine's"),
+      new Option(
+        '--arch <arch>',
+        "the guest's architecture (default: as configured, else this machine's)",
+      ).choices(['amd64', 'arm64']),
     )
     .option('-o, --output <prefix>', 'PREFIX of the files (default: in the state directory)')
     .option('-q, --quiet', 'say nothing but warnings and failures', false)
     .option(...directoryOption)
-    .action(async (options: BuildVerbOptions) => {
+    .action(async (options: Omit<BuildVerbOptions, 'arch'> & { readonly arch?: Arch }) => {
       const { buildVerb } = await import('./image-build.ts');
       const layout = layoutFor(options, context);
-      await buildVerb(options, layout, builtPrefix(layout, options.arch), context);
+      const system =
+        options.arch === undefined ? configured(layout).system : systemOf(options.arch);
+      const arch = debianArch(system);
+      await buildVerb({ ...options, arch }, layout, builtImage(layout, system), context);
     });
 }
 
-const hostArch = (): Arch => (process.arch === 'arm64' ? 'arm64' : 'amd64');
-
-/** Where `image build` puts an image: what the daemon boots, unless it is for another kind of machine. */
-const builtPrefix = (layout: Layout, arch: Arch): string =>
-  join(layout.images, arch === hostArch() ? 'builder' : `builder-${arch}`);
+const systemOf = (arch: Arch): System => (arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux');
 
 /** The named image, else the one that the configuration names, else ours. */
 function prefixFor(
@@ -69,16 +77,21 @@ function prefixFor(
 ): string {
   if (given !== undefined) return resolve(given);
   const layout = layoutFor(options, context);
-  return configuredBundle(layout) ?? builtPrefix(layout, hostArch());
+  const { bundle, system } = configured(layout);
+  return bundle ?? builtImage(layout, system);
 }
 
-/** `bundle` of the configuration; whatever else is wrong with that file is not our business here. */
-function configuredBundle(layout: Layout): string | undefined {
+/** What the configuration says of the guest's image; whatever else is wrong with that file is not our business here. */
+function configured(layout: Layout): { readonly bundle?: string; readonly system: System } {
+  const native = nativeSystem(process.arch);
   try {
-    const config = JSON.parse(readIfThere(layout.config) ?? '{}') as { bundle?: unknown };
-    return typeof config.bundle === 'string' ? config.bundle : undefined;
+    const { bundle, system } = fieldsOf(JSON.parse(readIfThere(layout.config) ?? '{}'));
+    return {
+      ...(typeof bundle === 'string' ? { bundle } : {}),
+      system: systemNames.find((name) => name === system) ?? native,
+    };
   } catch {
-    return undefined;
+    return { system: native };
   }
 }
 

@@ -9,7 +9,7 @@ export interface Change {
 }
 
 /** Made from the others. */
-const derived: ReadonlySet<string> = new Set(['coresPerJob', 'system']);
+const derived: ReadonlySet<string> = new Set(['coresPerJob']);
 /** They concern this machine alone: no start of the guest takes them. */
 const hostOnly: ReadonlySet<string> = new Set(['autostart']);
 

@@ -1,10 +1,14 @@
 /** config.json: what a builder is, chosen once on the host. Parsed whole: a frozen Config, or every Problem. */
 import * as v from 'valibot';
-import { networkNames, vmNames, vmProblems, type NetworkName } from './machine.ts';
+import {
+  acceleratorProblems,
+  networkNames,
+  vmNames,
+  vmProblems,
+  type NetworkName,
+} from './machine.ts';
 import type { Problem } from './problem.ts';
-
-/** Nix's name for the Linux machine that a host can run at full speed. */
-export type System = 'x86_64-linux' | 'aarch64-linux';
+import { nativeSystem, systemNames, type System } from './system.ts';
 
 /** What the host has, measured by system/host.ts; the limits of a config. */
 export interface HostFacts {
@@ -36,6 +40,8 @@ const schema = v.strictObject({
   vm: v.optional(v.picklist(vmNames, `must be ${vmNames.join(' or ')}`), 'qemu'),
   /** Which program gives it its network; `user` is QEMU's own. Left out: QEMU's own, or for HyperKit what is installed. */
   network: v.optional(v.picklist(networkNames, `must be ${networkNames.join(', ')}`)),
+  /** The guest's machine; another than the host's own is emulated. */
+  system: v.optional(v.picklist(systemNames, `must be ${systemNames.join(' or ')}`)),
   cpus: v.optional(whole('CPUs', 1, 512)),
   memoryMiB: v.optional(whole('MiB', 512, 4 * 1024 * 1024)),
   diskGiB: v.optional(whole('GiB', 2, 64 * 1024)),
@@ -70,7 +76,15 @@ export type ConfigFile = v.InferInput<typeof schema>;
 export type Config = Readonly<
   Omit<
     v.InferOutput<typeof schema>,
-    'bundle' | 'network' | 'cpus' | 'memoryMiB' | 'diskGiB' | 'maxJobs' | 'features' | 'keepAwake'
+    | 'bundle'
+    | 'network'
+    | 'system'
+    | 'cpus'
+    | 'memoryMiB'
+    | 'diskGiB'
+    | 'maxJobs'
+    | 'features'
+    | 'keepAwake'
   > & {
     /** `auto`: what is installed, decided at each start. */
     network: NetworkName | 'auto';
@@ -145,7 +159,7 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
     features: [...new Set([...(file.features ?? usualFeatures(cpus)), builderFeature])],
     keepAwake: file.keepAwake ?? host.platform === 'darwin',
     bundle: file.bundle,
-    system: host.arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux',
+    system: file.system ?? nativeSystem(host.arch),
     coresPerJob: Math.max(1, Math.floor(cpus / maxJobs)),
   });
 }
@@ -197,11 +211,6 @@ function hostProblems(json: unknown, host: HostFacts): Problem[] {
       `Choose at most ${host.diskGiB}; ${host.diskFreeGiB} GiB of it are free now.`,
     ),
     ...vmProblems(file, host),
-    ...(file['accelerator'] === 'hvf' && host.platform !== 'darwin'
-      ? [{ path: 'accelerator', value: 'hvf', message: 'exists on macOS only', hint: 'Use auto.' }]
-      : []),
-    ...(file['accelerator'] === 'kvm' && host.platform !== 'linux'
-      ? [{ path: 'accelerator', value: 'kvm', message: 'exists on Linux only', hint: 'Use auto.' }]
-      : []),
+    ...acceleratorProblems(file, host),
   ];
 }

@@ -1,5 +1,6 @@
 /** Programs that run the guest and give it its network: their names, and which go together. */
 import type { Problem } from './problem.ts';
+import { nativeSystem } from './system.ts';
 
 /** Programs that run the guest. */
 export const vmNames = ['qemu', 'hyperkit'] as const;
@@ -20,7 +21,7 @@ const hyperkitMaxCpus = 64;
 
 /** What does not go together in a config; looks only at fields that are what they should be. */
 export function vmProblems(
-  { vm = 'qemu', network, cpus }: Readonly<Record<string, unknown>>,
+  { vm = 'qemu', network, system, cpus }: Readonly<Record<string, unknown>>,
   { arch }: { readonly arch: 'x64' | 'arm64' },
 ): Problem[] {
   const problems: Problem[] = [];
@@ -38,6 +39,8 @@ export function vmProblems(
     );
   if (name !== 'hyperkit') return problems;
   if (arch !== 'x64') bad('vm', vm, 'runs on Intel processors only', 'Use qemu, or leave it out.');
+  if (system === 'aarch64-linux')
+    bad('system', system, 'does not go with vm hyperkit', 'Use qemu, or leave it out.');
   if (typeof cpus === 'number' && cpus > hyperkitMaxCpus)
     bad(
       'cpus',
@@ -46,4 +49,20 @@ export function vmProblems(
       `Choose at most ${hyperkitMaxCpus}.`,
     );
   return problems;
+}
+
+/** Where an accelerator that is asked for cannot be had. */
+export function acceleratorProblems(
+  { accelerator, system }: Readonly<Record<string, unknown>>,
+  { arch, platform }: { readonly arch: 'x64' | 'arm64'; readonly platform: 'darwin' | 'linux' },
+): Problem[] {
+  const home = { hvf: 'darwin', kvm: 'linux' }[String(accelerator)];
+  if (home === undefined) return [];
+  const bad = (message: string) => [
+    { path: 'accelerator', value: accelerator, message, hint: 'Use auto.' },
+  ];
+  if (home !== platform) return bad(`exists on ${home === 'darwin' ? 'macOS' : 'Linux'} only`);
+  const own = nativeSystem(arch);
+  const isForeign = (system ?? own) !== own;
+  return isForeign ? bad(`runs ${own} here, and no ${String(system)}`) : [];
 }

@@ -3,10 +3,10 @@
  * that whoever ends the start ends just what there is.
  */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { GuestNetwork } from '../config/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
+import { builtImage } from '../config/system.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import { readIdentity } from '../guest/identity.ts';
 import { guestNixConf, writeInitrd } from '../guest/seed.ts';
@@ -38,7 +38,7 @@ export interface StartContext extends ChildContext {
 
 /** Prefix of the image that `image build` makes, unless the config names another bundle. */
 export const bundlePrefix = (config: Config, layout: Layout): string =>
-  config.bundle ?? join(layout.images, 'builder');
+  config.bundle ?? builtImage(layout, config.system);
 
 /** Launches network and VM and connects to the VM's control channel. Rejects with Failed, or when signal aborts. */
 export async function start(
@@ -68,7 +68,7 @@ async function launchBoth(
   const { config, layout, driver, clock, log } = context;
   const program = findProgram(driver.program(config));
   const bundle = bundleAt(bundlePrefix(config, layout));
-  checkNamed(bundle, config.bundle);
+  checkNamed(bundle, config);
   await endLeftovers({ layout, driver, program, clock, log }, signal);
   if (!driver.pausesOnFullDisk && !hasRoom(layout.root, room.start)) return 'no-room';
   const disk = prepareDisk(layout.disk, config.diskGiB);
@@ -159,9 +159,9 @@ const vmWouldRefuse = (name: string, problems: readonly Problem[]): Failure => (
 });
 
 /** The bundle is whole as far as a look can tell. One that the config names is not made again by `image build`. */
-function checkNamed(bundle: Bundle, named: string | undefined): void {
+function checkNamed(bundle: Bundle, { bundle: named, system }: Config): void {
   try {
-    checkBundle(bundle, { full: false });
+    checkBundle(bundle, { full: false, system });
   } catch (error) {
     if (named === undefined || !(error instanceof Failed)) throw error;
     const hint = `config.json names it as the bundle ${named}: mend that, or take the line out and make the image: linuxkit-builder image build.`;

@@ -4,6 +4,7 @@
  * and one version of the program.
  */
 import { closeSync, openSync, rmSync } from 'node:fs';
+import { nativeSystem } from '../config/system.ts';
 import { readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { fieldsOf } from '../system/json-lines.ts';
@@ -31,6 +32,10 @@ const trialMs = 5_000;
 export const candidates = (platform: NodeJS.Platform): readonly Accelerator[] =>
   platform === 'darwin' ? ['hvf', 'tcg'] : platform === 'linux' ? ['kvm', 'tcg'] : ['tcg'];
 
+/** The ways that a guest of this config can be run in: the processor helps only with its own code. */
+const waysFor = ({ system }: Input['config']): readonly Accelerator[] =>
+  system === nativeSystem(process.arch) ? candidates(process.platform) : ['tcg'];
+
 /** The forced accelerator, the remembered one, or the first that shows a sign of life. */
 export async function chooseAccelerator(
   input: Input,
@@ -44,7 +49,7 @@ export async function chooseAccelerator(
   const remembered = recall(layout.accelerators, key);
   if (remembered !== undefined) return { ...remembered, tried: false };
   const rejected: string[] = [];
-  for (const accelerator of candidates(process.platform)) {
+  for (const accelerator of waysFor(config)) {
     const verdict = await tryAccelerator(input, accelerator, clock, signal);
     if (verdict !== undefined) {
       rejected.push(`${accelerator}: ${verdict}`);
@@ -70,7 +75,8 @@ export function likelyAccelerator({
   if (config.accelerator !== 'auto') return config.accelerator;
   const known = recorded(layout.accelerators);
   const isOfThisBoot = known?.key.startsWith(`${bootId()} `) === true;
-  return (isOfThisBoot ? known.accelerator : candidates(process.platform)[0]) ?? 'tcg';
+  const ways = waysFor(config);
+  return ways.find((way) => isOfThisBoot && way === known.accelerator) ?? ways[0] ?? 'tcg';
 }
 
 /** Undefined when it works, else why it does not. */
@@ -125,7 +131,7 @@ export function learn(
       hint: 'Let it be chosen: linuxkit-builder configure --accelerator auto.',
     };
   const known = recorded(layout.accelerators);
-  const all = candidates(process.platform);
+  const all = waysFor(config);
   const next = known && all[all.indexOf(known.accelerator) + 1];
   if (known === undefined || next === undefined) return failure;
   const rejected = [...known.rejected, `${known.accelerator}: ${failure.message}`];

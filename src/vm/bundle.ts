@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import * as v from 'valibot';
+import type { System } from '../config/system.ts';
 import { Exit, Failed, errorCode } from '../system/failure.ts';
 
 /** The files of a bundle; whether they are there is another question. */
@@ -57,9 +58,12 @@ const parts = ['kernel', 'initrd', 'cmdline'] as const;
 
 /**
  * Throws the first thing that is wrong with a bundle, as far as it can be seen before a start. `full` compares hashes
- * as well, which takes a while; without it sizes and first bytes are looked at.
+ * as well, which takes a while; without it sizes and first bytes are looked at. With `system` the kernel must be for that.
  */
-export function checkBundle(bundle: Bundle, { full }: { readonly full: boolean }): void {
+export function checkBundle(
+  bundle: Bundle,
+  { full, system }: { readonly full: boolean; readonly system?: System },
+): void {
   try {
     for (const part of parts) checkThere(bundle[part]);
     const manifest = readManifest(bundle);
@@ -67,7 +71,7 @@ export function checkBundle(bundle: Bundle, { full }: { readonly full: boolean }
       const expected = manifest?.files[part];
       if (expected !== undefined) checkSame(bundle[part], expected, full);
     }
-    checkKernel(bundle.kernel);
+    checkKernel(bundle.kernel, system);
     checkInitrd(bundle.initrd);
     checkCmdline(bundle.cmdline);
   } catch (error) {
@@ -100,15 +104,16 @@ export const hashOfFile = (path: string): string =>
   createHash('sha256').update(readFileSync(path)).digest('hex');
 
 /** x86: Documentation/arch/x86/boot.rst; arm64: Documentation/arch/arm64/booting.rst; `MZ...zimg`: an EFI zboot image. */
-function checkKernel(path: string): void {
+function checkKernel(path: string, wanted: System | undefined): void {
   const head = startOf(path, 0x206);
   const text = (from: number, to: number) => head.toString('latin1', from, to);
-  const known =
-    text(0x202, 0x206) === 'HdrS' ||
-    text(56, 60) === 'ARM\x64' ||
-    text(4, 8) === 'zimg' ||
-    isCompressed(head);
-  if (!known) throw bad('image-kernel-unknown', `${path} is no Linux kernel`, Exit.dataError);
+  const isX86 = text(0x202, 0x206) === 'HdrS';
+  const isArm = text(56, 60) === 'ARM\x64';
+  if (!isX86 && !isArm && text(4, 8) !== 'zimg' && !isCompressed(head))
+    throw bad('image-kernel-unknown', `${path} is no Linux kernel`, Exit.dataError);
+  const is: System | undefined = isX86 ? 'x86_64-linux' : isArm ? 'aarch64-linux' : undefined;
+  if (is === undefined || wanted === undefined || is === wanted) return;
+  throw bad('image-other-system', `${path} is for ${is}, not for ${wanted}`, Exit.dataError);
 }
 
 function checkInitrd(path: string): void {

@@ -41,6 +41,11 @@ describe('defaults come from the host', () => {
     expect(configOf({ cpus: 3 })).toMatchObject({ cpus: 3, maxJobs: 3 }));
   test('an ARM host gets an ARM guest', () =>
     expect(configOf({}, { ...host, arch: 'arm64' }).system).toBe('aarch64-linux'));
+  test('another system than the own is emulated, and only what does that goes with it', () => {
+    expect(configOf({ system: 'aarch64-linux' }).system).toBe('aarch64-linux');
+    expect(configOf({ system: 'aarch64-linux', accelerator: 'tcg' }).accelerator).toBe('tcg');
+    expect(configOf({ system: 'x86_64-linux', accelerator: 'kvm' }).accelerator).toBe('kvm');
+  });
   test("the builder's own feature is always there, once", () => {
     expect(configOf({ features: ['kvm'] }).features).toEqual(['kvm', builderFeature]);
     expect(configOf({ features: [builderFeature] }).features).toEqual([builderFeature]);
@@ -62,6 +67,13 @@ describe('what is refused', () => {
     [{ features: ['a b'] }, 'features.0', 'one word'],
     [{ features: ['a,b'] }, 'features.0', 'one word'],
     [{ accelerator: 'hvf' }, 'accelerator', 'macOS only'],
+    [
+      { accelerator: 'kvm', system: 'aarch64-linux' },
+      'accelerator',
+      'runs x86_64-linux here, and no aarch64-linux',
+    ],
+    [{ vm: 'hyperkit', system: 'aarch64-linux' }, 'system', 'does not go with vm hyperkit'],
+    [{ system: 'riscv64-linux' }, 'system', 'must be x86_64-linux or aarch64-linux'],
     [{ vm: 'vmware' }, 'vm', 'qemu'],
     [{ memory: 4096 }, 'memory', 'not a setting'],
   ])('%o', (value, path, words) => {

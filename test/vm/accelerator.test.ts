@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkConfig, type Config } from '../../src/config/config.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { nativeSystem, systemNames } from '../../src/config/system.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
 import { chooseAccelerator, learn } from '../../src/vm/accelerator.ts';
@@ -16,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
 
-const config = (accelerator: string): Config => {
+const config = (accelerator: string, system?: string): Config => {
   const host = {
     arch: 'x64',
     platform: 'linux',
@@ -25,7 +26,7 @@ const config = (accelerator: string): Config => {
     diskGiB: 200,
     diskFreeGiB: 90,
   } as const;
-  const parsed = checkConfig({ accelerator }, host);
+  const parsed = checkConfig({ accelerator, ...(system && { system }) }, host);
   if (!parsed.ok) throw new Error('no config');
   return parsed.config;
 };
@@ -43,10 +44,10 @@ const program = (script: string): string => {
   });
   return path;
 };
-const choose = (script: string, accelerator = 'auto') =>
+const choose = (script: string, accelerator = 'auto', system?: string) =>
   chooseAccelerator(
     {
-      config: config(accelerator),
+      config: config(accelerator, system),
       program: program(script),
       bundle: bundleAt(join(layout.root, 'x')),
       layout,
@@ -71,6 +72,13 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a tria
       tried: true,
     });
   });
+});
+
+test('a guest of another system is emulated, without a trial of what cannot run it', async () => {
+  const foreign = systemNames.find((name) => name !== nativeSystem(process.arch));
+  const choice = { accelerator: 'tcg', rejected: [] };
+  expect(await choose('exit 134', 'auto', foreign)).toEqual({ ...choice, tried: true });
+  expect(await choose('exit 134', 'auto', foreign)).toEqual({ ...choice, tried: false });
 });
 
 test('a forced one is not tried', async () =>

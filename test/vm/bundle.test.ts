@@ -66,6 +66,16 @@ describe('kernels and initrds are known by their first bytes:', () => {
     expect(() => check()).not.toThrow();
   });
   test.each([
+    ['x86_64-linux', fakeKernel('x'), 'aarch64-linux'],
+    ['aarch64-linux', arm, 'x86_64-linux'],
+  ] as const)('a kernel for %s is none for another system', (system, kernel, other) => {
+    writeFileSync(bundle().kernel, kernel);
+    expect(() => checkBundle(bundle(), { full: false, system })).not.toThrow();
+    expect(() => checkBundle(bundle(), { full: false, system: other })).toThrow(
+      failsAs('image-other-system'),
+    );
+  });
+  test.each([
     ['cpio', '070701'],
     ['zstd', '\x28\xb5\x2f\xfd'],
     ['xz', '\xfd7zXZ\0'],

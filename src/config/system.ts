@@ -1,0 +1,18 @@
+/** The Linux machines that a guest can be, by the names that Nix has for them. */
+import { join } from 'node:path';
+import type { Layout } from './layout.ts';
+
+export const systemNames = ['x86_64-linux', 'aarch64-linux'] as const;
+export type System = (typeof systemNames)[number];
+
+/** The system that a host runs at its own speed; `arch` is Node's name of its processor. */
+export const nativeSystem = (arch: string): System =>
+  arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux';
+
+/** Debian's name of the processor. */
+export const debianArch = (system: System): 'amd64' | 'arm64' =>
+  system === 'aarch64-linux' ? 'arm64' : 'amd64';
+
+/** Prefix of the image that `image build` makes for a system; the host's own has the plain name. */
+export const builtImage = ({ images }: Pick<Layout, 'images'>, system: System): string =>
+  join(images, system === nativeSystem(process.arch) ? 'builder' : `builder-${debianArch(system)}`);

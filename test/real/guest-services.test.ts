@@ -26,6 +26,9 @@ test('the services of a guest: many clients, deaths, priorities, the sandbox, th
     'sshd -1000 0',
   ]);
 
+  // It has a mount namespace of its own from its start on, and it may start before the disk is mounted.
+  expect((await inGuest(rig, mountedLaterScript)).stdout).toBe('seen\n');
+
   await inGuest(rig, 'kill -9 $(pidof nix-daemon) $(pidof acpid)');
   await fact('both were started again', () =>
     ['nix', 'power'].every((name) => rig.console().includes(`note=restarted-${name} `)),
@@ -103,6 +106,14 @@ const prioritiesScript = `for name in sshd nix-daemon qemu-ga; do
   set -- $(cat /proc/$oldest/stat)
   echo "$name $score \${19}"
 done`;
+
+/** Whether nix-daemon sees what is mounted below /nix after it has started. */
+const mountedLaterScript = `mkdir /nix/var/later
+mount -t tmpfs later /nix/var/later
+for pid in $(pidof nix-daemon); do oldest=$pid; done
+grep -q ' /nix/var/later ' /proc/$oldest/mountinfo && echo seen
+umount /nix/var/later
+rmdir /nix/var/later`;
 
 /** Its /bin/sh knows no command but its builtins, and its processes are its own. */
 const sandboxed = String.raw`derivation {

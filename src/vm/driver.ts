@@ -36,7 +36,7 @@ export interface Machine {
   reason(): string | undefined;
   /** Lets a paused VM go on. */
   resume(): Promise<void>;
-  /** Disk operations so far: a number that grows while the guest works. */
+  /** A number that grows with the operations of the disk; of its writes only, where the program counts nothing. */
   diskOperations(): Promise<number>;
   /** What the program says of itself, for an incident report. */
   describe(): Promise<Readonly<Record<string, unknown>>>;

@@ -23,11 +23,12 @@ export class HyperkitRig implements Disposable {
   /** Makes the programs and puts them before all others. */
   static async create(): Promise<HyperkitRig> {
     const dir = mkdtempSync(join(tmpdir(), 'hk-'));
+    const gvproxy = await fetchGvproxy();
     const rig = new HyperkitRig(dir, {
       hyperkit: await makeProgram(dir, 'hyperkit'),
-      vpnkit: await makeProgram(dir, 'vpnkit'),
+      vpnkit: await makeProgram(dir, 'vpnkit', gvproxy),
     });
-    const path = [join(dir, 'bin'), dirname(await fetchGvproxy()), rig.#path].join(delimiter);
+    const path = [join(dir, 'bin'), dirname(gvproxy), rig.#path].join(delimiter);
     process.env['PATH'] = path;
     return rig;
   }

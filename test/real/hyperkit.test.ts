@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { identify } from '../../src/system/process.ts';
@@ -35,6 +38,15 @@ test('HyperKit and VPNKit: ready, a real build through the door over vsock, stop
   expect(cards.stdout).toMatch(/^02:50:00:00:00:0\d\n/);
   expect(cards.stdout).toContain('192.168.65.3/24');
 
+  // What leads sshd's port to vsock is the last thing to be ended for want of memory.
+  const scores = String.raw`for pid in $(pidof socat); do
+    tr '\0' ' ' </proc/$pid/cmdline
+    cat /proc/$pid/oom_score_adj
+  done`;
+  expect((await rig.cli('ssh', '--root', '--', scores)).stdout).toMatch(
+    /VSOCK-LISTEN:22\S* \S+ -1000\n/,
+  );
+
   expect((await rig.cli('stop')).stdout).toBe('Stopped.\n');
   expect(rig.log('vm-ended')[0]?.['asked']).toBe(true);
   expect(rig.console()).toContain('linuxkit-builder: stage=stopped');
@@ -46,6 +58,25 @@ test('HyperKit and VPNKit: ready, a real build through the door over vsock, stop
     rig.layout.pid('vpnkit'),
   ])
     expect(existsSync(path), path).toBe(false);
+});
+
+test('HyperKit and VPNKit: the guest reaches its gateway, names and the host', async (context) => {
+  await using rig = await hyperkit.builder(context);
+  await rig.up();
+  const server = createHttpServer((_, response) => response.end('words of the host')).listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const guest = await rig.cli(
+    'ssh',
+    '--root',
+    '--',
+    `ping -c 1 -W 5 192.168.65.1; nslookup gateway.containers.internal; wget -qO- http://192.168.65.2:${port}/`,
+  );
+  server.close();
+  expect(guest.stdout).toContain('1 packets received');
+  expect(guest.stdout).toMatch(/Server:\s+192\.168\.65\.1/);
+  expect(guest.stdout).toContain('192.168.127.1');
+  expect(guest.stdout).toContain('words of the host');
 });
 
 test('the console ring is wrapped several times: every line is in the log, once', async (context) => {

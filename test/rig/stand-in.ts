@@ -13,8 +13,12 @@ import { build } from 'esbuild';
 
 const checkout = resolve(import.meta.dirname, '../..');
 
-/** Puts `bin/NAME` into the directory; returns its path. */
-export async function makeProgram(directory: string, name: 'hyperkit' | 'vpnkit'): Promise<string> {
+/** Puts `bin/NAME` into the directory; returns its path. `gvproxy`: what VPNKit's guests have for a world. */
+export async function makeProgram(
+  directory: string,
+  name: 'hyperkit' | 'vpnkit',
+  gvproxy = '',
+): Promise<string> {
   const interpreter = join(directory, 'libexec', name);
   const program = join(directory, 'bin', name);
   for (const folder of ['libexec', 'bin']) mkdirSync(join(directory, folder), { recursive: true });
@@ -33,6 +37,7 @@ export async function makeProgram(directory: string, name: 'hyperkit' | 'vpnkit'
     format: 'cjs',
     target: 'node20',
     define: {
+      GVPROXY: JSON.stringify(gvproxy),
       IMAGE_INIT: JSON.stringify(
         readFileSync(join(checkout, 'src/image/rootfs/initrd/init'), 'utf8'),
       ),

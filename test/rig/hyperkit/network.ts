@@ -1,6 +1,7 @@
 /** HyperKit's card at VPNKit's socket: connects for ever, shakes hands, carries frames; its loss is a press of the button. */
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { frames } from '../frames.ts';
 import type { Device } from './devices.ts';
 
 type Vpnkit = Extract<Device, { kind: 'vpnkit' }>;
@@ -115,24 +116,4 @@ export function bridge(card: Card, qemu: Duplex, { onLost, onAssert }: Bridge): 
   socket.once('close', () => onLost('virtio-net-vpnkit: read EOF'));
   fromServer(rest);
   socket.resume();
-}
-
-/** Chunks -> frames behind a head of headBytes that says their length. */
-function frames(
-  headBytes: number,
-  lengthOf: (head: Buffer) => number,
-  onFrame: (frame: Buffer) => void,
-): (chunk: Buffer) => void {
-  let got = Buffer.alloc(0);
-  return (chunk) => {
-    got = got.length === 0 ? Buffer.from(chunk) : Buffer.concat([got, chunk]);
-    let at = 0;
-    while (got.length - at >= headBytes) {
-      const end = at + headBytes + lengthOf(got.subarray(at));
-      if (got.length < end) break;
-      onFrame(got.subarray(at + headBytes, end));
-      at = end;
-    }
-    got = got.subarray(at);
-  };
 }

@@ -1,9 +1,14 @@
 /**
- * A strict peer in VPNKit's place: its command line, its handshake to the byte, its table of addresses and its ways to end. It
- * carries no traffic: frames are checked and dropped. What it is told in the file PROGRAM.orders it does to each client.
+ * A strict peer in VPNKit's place: its command line, its handshake to the byte, its table of addresses and its ways to end.
+ * Behind it is gvproxy's network, if there is that program; else frames are checked and dropped. What it is told in the
+ * file PROGRAM.orders it does to each client.
  */
 import { existsSync, fstatSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { framed, openWorld, type World } from './world.ts';
+
+/** Put in by the bundler: where gvproxy is, or nothing. */
+declare const GVPROXY: string;
 
 interface Orders {
   /** Refuse every card with these words. */
@@ -99,10 +104,15 @@ async function serve(socket: Socket): Promise<void> {
   }
   await write(socket, vif());
   say(`card for ${uuid}`);
+  let world: World | undefined;
+  socket.once('close', () => world?.end());
   for (;;) {
     const length = (await read(2)).readUInt16LE(0);
     if (length < 60 || length > 1514) say(`a frame of ${length} bytes`);
-    await read(length);
+    const frame = await read(length);
+    // Not before: a card that only shakes hands needs none.
+    if (GVPROXY !== '') world ??= openWorld(GVPROXY, (each) => void socket.write(framed(each)));
+    world?.take(frame);
   }
 }
 

@@ -10,7 +10,7 @@ import {
 } from '../config/machine.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import { networkDrivers, type Chosen } from '../net/networks.ts';
-import { bundlePrefix } from '../supervisor/start.ts';
+import { chooseImage } from '../supervisor/images.ts';
 import { planOf } from '../supervisor/plan.ts';
 import { firstSocketFd, type Launch } from '../system/child.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
@@ -67,7 +67,7 @@ function planFor(layout: Layout, options: DryRunOptions, { env }: CliContext) {
   const driver = vmDrivers[config.vm];
   const path = env['PATH'];
   const name = driver.program(config);
-  const bundle = bundleAt(bundlePrefix(config, layout));
+  const bundle = bundleAt(chooseImage(config, layout).prefix);
   const accelerator = likelyAccelerator({ config, layout });
   return planOf({
     ...{ config, layout, driver, bundle, accelerator },

@@ -5,7 +5,7 @@ import { describeProblem } from '../config/problem.ts';
 import { readIdentity } from '../guest/identity.ts';
 import type { Check, Verdict } from '../host/chain.ts';
 import { directoryChanges, directoryProblems } from '../host/directories.ts';
-import { bundlePrefix } from '../supervisor/start.ts';
+import { chooseImage, newestPrefix } from '../supervisor/images.ts';
 import { readSettings } from '../supervisor/daemon.ts';
 import { readStatus } from '../supervisor/status.ts';
 import { run } from '../system/child.ts';
@@ -141,10 +141,17 @@ function keys(layout: Layout): Verdict {
 }
 
 function image({ config, layout }: DoctorFacts): Verdict {
-  const prefix = bundlePrefix(config(), layout);
+  const prefix = newestPrefix(config(), layout);
   const bundle = bundleAt(prefix);
   checkBundle(bundle, { full: true, system: config().system });
   const manifest = readManifest(bundle);
+  const { images, prefix: booted } = chooseImage(config(), layout);
+  if (booted !== prefix && images?.rejected !== undefined)
+    return {
+      kind: 'note',
+      fact: `the newest one did not get ready (${images.rejected.at}), and the one before it is used`,
+      why: `${images.rejected.message} To make it anew, or try it once more: linuxkit-builder image build.`,
+    };
   return manifest === undefined
     ? { kind: 'note', fact: prefix, why: 'There is no manifest to compare its files with.' }
     : { kind: 'good', fact: `Linux ${manifest.kernelVersion}, every file as it was made` };
@@ -163,7 +170,7 @@ async function accelerator(facts: DoctorFacts): Promise<Verdict> {
             config: config(),
             layout,
             program: program(vmDrivers[vm].program(config())),
-            bundle: bundleAt(bundlePrefix(config(), layout)),
+            bundle: bundleAt(chooseImage(config(), layout).prefix),
           },
           context.clock,
           context.signal,

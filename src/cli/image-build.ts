@@ -1,4 +1,5 @@
 /** `image build`: puts mirror, lock, recipe and progress together. Loaded when it is called. */
+import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { buildImage, type Built } from '../image/build.ts';
@@ -55,9 +56,28 @@ export async function buildVerb(
     });
     view.end();
     if (!options.quiet) context.out(describeBuilt(prefix, built));
+    if (options.output === undefined) await tellNextStart(layout, options, context);
   } finally {
     view.end();
   }
+}
+
+/** What is made, or made again, is tried at the next start, whatever became of it before. */
+async function tellNextStart(
+  layout: Layout,
+  { quiet }: BuildVerbOptions,
+  context: CliContext,
+): Promise<void> {
+  const { readRejection } = await import('../supervisor/images.ts');
+  const { readStatus } = await import('../supervisor/status.ts');
+  const rejected = readRejection(layout);
+  rmSync(layout.imageRejected, { force: true });
+  const found = readStatus(layout);
+  if (quiet || (rejected === undefined && found.daemon === 'gone')) return;
+  const before = rejected === undefined ? '' : ` It did not get ready before: ${rejected.message}`;
+  context.out(
+    `The guest takes it when it starts the next time (linuxkit-builder restart).${before}`,
+  );
 }
 
 function suppliesFor(from: {

@@ -40,6 +40,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['disk', diskWords(screen.beside)],
     ['door', door && `127.0.0.1:${door.port}${doorWords(screen.beside)}`],
     ['vm', vmWords(status)],
+    ['image', imageWords(status, screen.now)],
     [
       'network',
       status.networkPid === undefined
@@ -140,6 +141,10 @@ function vmWords({ vmPid, builder, accelerator, health }: Status): string | unde
   ];
   return words.filter((each) => each !== undefined).join(', ');
 }
+
+const imageWords = ({ image }: Status, now: number): string | undefined =>
+  image?.instead &&
+  `${image.prefix}, since the newest did not get ready ${duration(now - Date.parse(image.instead.at))} ago: ${image.instead.message} (linuxkit-builder image build makes it anew, or tries it once more)`;
 
 const jobWords = (job: Screen['job']): string =>
   job === undefined

@@ -22,7 +22,7 @@ export function layoutOf(root: string) {
     disk: join(root, 'nix-disk'),
     /** Written by configure; read by people. */
     example: join(root, 'example.nix'),
-    /** Made by `image build`: one folder an image. */
+    /** `builder-*`, made by `image build`; `good-*`, the last one that got ready, kept by the daemon. */
     images: join(root, 'image'),
     /** Packages by SHA-256; written by `image build`; can be deleted at any time. */
     downloads: join(root, 'downloads'),
@@ -101,6 +101,8 @@ export function layoutOf(root: string) {
     trialConsole: join(state, 'trial.console'),
     trialOutput: join(state, 'trial.out'),
     trialLock: join(state, 'trial.lock'),
+    /** The image that did not get ready, and why; written by the daemon, removed by `image build`. */
+    imageRejected: join(state, 'image-rejected.json'),
     /** What the accelerator trials found: JSON by boot id and program. */
     accelerators: join(state, 'accelerators.json'),
   };

@@ -14,5 +14,12 @@ export const debianArch = (system: System): 'amd64' | 'arm64' =>
   system === 'aarch64-linux' ? 'arm64' : 'amd64';
 
 /** Prefix of the image that `image build` makes for a system; the host's own has the plain name. */
-export const builtImage = ({ images }: Pick<Layout, 'images'>, system: System): string =>
-  join(images, system === nativeSystem(process.arch) ? 'builder' : `builder-${debianArch(system)}`);
+export const builtImage = (layout: Pick<Layout, 'images'>, system: System): string =>
+  named('builder', layout, system);
+
+/** Prefix of the last one that got ready. */
+export const goodImage = (layout: Pick<Layout, 'images'>, system: System): string =>
+  named('good', layout, system);
+
+const named = (name: string, { images }: Pick<Layout, 'images'>, system: System): string =>
+  join(images, system === nativeSystem(process.arch) ? name : `${name}-${debianArch(system)}`);

@@ -16,6 +16,7 @@ import { learn } from '../vm/accelerator.ts';
 import type { Machine, VmDriver } from '../vm/driver.ts';
 import { followOutput, type ChildOutput } from './child-output.ts';
 import { networkExited, vmExited, vmKilled } from './failure.ts';
+import type { ChosenImage } from './images.ts';
 import { withKnown } from './known.ts';
 import { orItsEnd } from './or-its-end.ts';
 import { pidFiles } from './left-behind.ts';
@@ -32,6 +33,8 @@ export interface Running {
   /** Looks for what kills without a word, while the VM runs. */
   memory?: MemoryWatch;
   network?: RunningNetwork;
+  /** What it boots. */
+  image?: ChosenImage;
 }
 
 export interface RunningNetwork {

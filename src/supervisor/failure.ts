@@ -185,4 +185,4 @@ export const directoryLost = (root: string): Failure => ({
 
 /** Worth keeping the evidence of. */
 export const isIncident = ({ kind }: Failure): boolean =>
-  kind === 'guest-frozen' || kind === 'guest-panicked';
+  ['guest-frozen', 'guest-panicked', 'image-rejected'].includes(kind);

@@ -16,6 +16,7 @@ import { hasRoom, room, untilRoom } from './disk-room.ts';
 import type { Event, PauseReason } from './state.ts';
 import { Vigil } from './vigil.ts';
 import type { Health } from './vital-signs.ts';
+import { imageToBoot, keepAsGood, type ChosenImage } from './images.ts';
 import type { Running } from './children.ts';
 import type { Facts, Seen } from './status.ts';
 
@@ -96,6 +97,14 @@ export class Scope {
     });
     if (tried) this.#see('accelerator-tried');
     this.note({ accelerator, ...(rejected.length > 0 ? { rejected } : {}) });
+  };
+
+  readonly onImage = ({ prefix, images }: ChosenImage): void => {
+    const rejected =
+      images !== undefined && imageToBoot(images) === 'good' ? images.rejected : undefined;
+    const instead = rejected && { at: rejected.at, message: rejected.message };
+    this.#log('info', 'image', { prefix, ...(instead === undefined ? {} : { instead }) });
+    this.note({ image: { prefix, ...(instead === undefined ? {} : { instead }) } });
   };
 
   /** Adds to what is known of this start. */
@@ -197,6 +206,18 @@ export class Scope {
     console?.settle();
     this.#see('ready');
     this.note({ clockOffsetMs: Math.round(probe.clockOffsetMs) });
+  }
+
+  /** It got ready: what it boots is good. */
+  async keepImage(): Promise<void> {
+    const { image } = this.running;
+    if (image === undefined) return;
+    try {
+      const where = { layout: this.#layout, clock: this.#clock, signal: this.signal };
+      if (await keepAsGood(image, where)) this.#log('info', 'image-kept', { prefix: image.prefix });
+    } catch (error) {
+      if (!this.signal.aborted) this.#log('warn', 'image-not-kept', { failure: failureOf(error) });
+    }
   }
 
   #onStage(name: string, uptimeS: number): void {

@@ -5,8 +5,6 @@
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import type { GuestNetwork } from '../config/guest-network.ts';
-import type { Layout } from '../config/layout.ts';
-import { builtImage } from '../config/system.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import { readIdentity } from '../guest/identity.ts';
 import { guestNixConf, writeInitrd } from '../guest/seed.ts';
@@ -21,6 +19,7 @@ import type { Machine } from '../vm/driver.ts';
 import { launchNetwork, launchVm, vmFailure, type ChildContext, type Running } from './children.ts';
 import { prepareDisk } from './disk.ts';
 import { hasRoom, room } from './disk-room.ts';
+import { chooseImage, type ChosenImage } from './images.ts';
 import { endLeftovers } from './left-behind.ts';
 import { orItsEnd } from './or-its-end.ts';
 import { networkOf, planOf } from './plan.ts';
@@ -29,16 +28,13 @@ import type { PauseReason } from './state.ts';
 export interface StartContext extends ChildContext {
   /** A step of ours is done: for the timeline. */
   readonly onStep: (name: string) => void;
+  readonly onImage: (image: ChosenImage) => void;
   readonly onAccelerator: (choice: Choice) => void;
   readonly onPaused: (why: PauseReason) => void;
   readonly onResumed: () => void;
   /** Waits until the host's disk has room for a guest that could not be paused, and tells of it. */
   readonly awaitRoom: () => Promise<void>;
 }
-
-/** Prefix of the image that `image build` makes, unless the config names another bundle. */
-export const bundlePrefix = (config: Config, layout: Layout): string =>
-  config.bundle ?? builtImage(layout, config.system);
 
 /** Launches network and VM and connects to the VM's control channel. Rejects with Failed, or when signal aborts. */
 export async function start(
@@ -67,7 +63,9 @@ async function launchBoth(
 ): Promise<Child | 'no-room'> {
   const { config, layout, driver, clock, log } = context;
   const program = findProgram(driver.program(config));
-  const bundle = bundleAt(bundlePrefix(config, layout));
+  const image = (running.image = chooseImage(config, layout));
+  context.onImage(image);
+  const bundle = bundleAt(image.prefix);
   checkNamed(bundle, config);
   await endLeftovers({ layout, driver, program, clock, log }, signal);
   if (!driver.pausesOnFullDisk && !hasRoom(layout.root, room.start)) return 'no-room';

@@ -96,3 +96,7 @@ export type Effect =
   | { readonly type: 'refuse-door' }
   /** Nothing more will happen: the process may leave; `why` where nobody asked for that. */
   | { readonly type: 'leave'; readonly why?: Failure };
+
+/** Why something was asked or lost, where the event says it: for the log. */
+export const reasonIn = (event: Event) =>
+  'failure' in event ? { failure: event.failure } : 'why' in event ? { why: event.why } : {};

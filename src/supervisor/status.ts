@@ -26,6 +26,11 @@ export interface Facts {
   readonly accelerator?: string;
   /** One sentence for each accelerator that was tried and does not work. */
   readonly rejected?: readonly string[];
+  /** What it boots; `instead` of a newer one that did not get ready. */
+  readonly image?: {
+    readonly prefix: string;
+    readonly instead?: { readonly at: string; readonly message: string };
+  };
   readonly tunnelPort?: number;
   readonly timeline?: readonly Seen[];
   readonly clockOffsetMs?: number;

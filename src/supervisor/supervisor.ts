@@ -11,10 +11,11 @@ import { vmDrivers } from '../vm/drivers.ts';
 import type { Policy } from './backoff.ts';
 import { configInvalid, directoryLost, guestFrozen, isIncident } from './failure.ts';
 import { Gate } from './gate.ts';
+import { judge } from './images.ts';
 import { saveIncident } from './incident.ts';
 import type { Health } from './vital-signs.ts';
 import { initial, step } from './lifecycle.ts';
-import type { Effect, Event, State } from './state.ts';
+import { reasonIn, type Effect, type Event, type State } from './state.ts';
 import { Scope } from './scope.ts';
 import { start } from './start.ts';
 import { failureIn, sentenceOf, statusOf, type Status } from './status.ts';
@@ -62,9 +63,11 @@ export class Supervisor {
   }
 
   /** Something happened or was asked: decides, tells, acts. */
-  dispatch(event: Event): void {
+  dispatch(news: Event): void {
     const { clock, log, policy } = this.#options;
     const before = this.#state;
+    const image = this.#scope?.running.image;
+    const event = judge({ event: news, phase: before.phase, image }, this.#options);
     const { state, effects } = step(before, event, clock.now(), policy);
     this.#state = state;
     const { phase } = state;
@@ -162,23 +165,17 @@ export class Supervisor {
     scope.config = config;
     await this.gate.open(config);
     this.gate.hold('the guest starts');
+    const { onLine, onStep, onImage, onAccelerator, onPaused, onResumed, onLost } = scope;
     const context = {
-      ...this.#options,
-      config,
-      onLine: scope.onLine,
-      onStep: scope.onStep,
-      onAccelerator: scope.onAccelerator,
-      onPaused: scope.onPaused,
-      onResumed: scope.onResumed,
-      awaitRoom: scope.awaitRoom,
-      driver: vmDrivers[config.vm],
-      onLost: scope.onLost,
+      ...{ ...this.#options, config, driver: vmDrivers[config.vm], awaitRoom: scope.awaitRoom },
+      ...{ onLine, onStep, onImage, onAccelerator, onPaused, onResumed, onLost },
     };
     await start(context, scope.running, scope.signal);
     scope.noteLaunch();
     this.dispatch({ type: 'vm-launched' });
     await scope.untilReady();
     this.dispatch({ type: 'guest-ready' });
+    void scope.keepImage();
     const onHealth = (health: Health) => this.#onHealth(scope, health);
     scope.keepVigil(() => this.gate.bytesFromGuest(), onHealth);
   }
@@ -243,6 +240,3 @@ export class Supervisor {
     onStatus?.(status, this.#record.trouble);
   }
 }
-
-const reasonIn = (event: Event) =>
-  'failure' in event ? { failure: event.failure } : 'why' in event ? { why: event.why } : {};

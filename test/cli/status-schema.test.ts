@@ -25,6 +25,7 @@ const facts: Required<Facts> = {
   networkPid: 2,
   accelerator: 'tcg',
   rejected: ['kvm: no'],
+  image: { prefix: '/p', instead: { at: '2026-01-01T00:00:00.000Z', message: 'm' } },
   tunnelPort: 3,
   timeline: [{ name: 'sshd', ms: 1, uptimeS: 0.5 }],
   clockOffsetMs: -1,

@@ -1,0 +1,167 @@
+/**
+ * Which image a start boots. A new one is taken at the next start; one that does not get ready is set aside for the last that did,
+ * which is kept beside it (`image/good-*`), with the reason.
+ */
+import { createHash } from 'node:crypto';
+import { constants, copyFileSync, linkSync, renameSync, rmSync } from 'node:fs';
+import * as v from 'valibot';
+import type { Config } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import { builtImage, goodImage } from '../config/system.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Failure } from '../system/failure.ts';
+import { readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
+import { inSection } from '../system/lock.ts';
+import { bundleAt } from '../vm/bundle.ts';
+import type { Event, Phase } from './state.ts';
+
+/** Images are told apart by what their manifests say; undefined where there is none that is whole. */
+export interface Images {
+  /** What `image build` made last. */
+  readonly newest: string | undefined;
+  /** The last one that got ready. */
+  readonly good: string | undefined;
+  readonly rejected: Rejection | undefined;
+}
+
+const rejection = v.object({
+  image: v.string(),
+  /** Wall time, ISO 8601. */
+  at: v.string(),
+  message: v.string(),
+});
+/** An image that did not get ready, and why. */
+export type Rejection = Readonly<v.InferOutput<typeof rejection>>;
+
+/** The image of one start. */
+export interface ChosenImage {
+  readonly prefix: string;
+  /** Undefined for a bundle that the config names: that is its owner's affair. */
+  readonly images?: Images;
+  readonly places?: Places;
+}
+
+/** PREFIX of each. */
+interface Places {
+  readonly newest: string;
+  readonly good: string;
+}
+
+/** The one to boot: the newest, unless that has failed and another one has not. Pure. */
+export const imageToBoot = ({ newest, good, rejected }: Images): 'newest' | 'good' =>
+  isOther({ newest, good }) && rejected?.image === newest ? 'good' : 'newest';
+
+/** Whether a lost start speaks against the image, so that the last good one shall be used again. Pure. */
+export const speaksAgainst = (failure: Failure, images: Images): boolean =>
+  imageToBoot(images) === 'newest' && isOther(images) && blamesImage(failure);
+
+const isOther = ({ newest, good }: Pick<Images, 'newest' | 'good'>): boolean =>
+  newest !== undefined && good !== undefined && newest !== good;
+
+/** What the guest did, or did not do; whatever is the host's would hit the other image as well. */
+const blamesImage = ({ kind }: Failure): boolean =>
+  /^(image|guest)-/.test(kind) ||
+  ['boot-timed-out', 'vm-exited', 'vm-kernel-refused'].includes(kind);
+
+/** PREFIX of what `image build` makes, or of the bundle that the config names. */
+export const newestPrefix = (config: Config, layout: Layout): string =>
+  config.bundle ?? builtImage(layout, config.system);
+
+/** What the next start boots, from what lies there now. */
+export function chooseImage(config: Config, layout: Layout): ChosenImage {
+  const newest = newestPrefix(config, layout);
+  if (config.bundle !== undefined) return { prefix: newest };
+  const places = { newest, good: goodImage(layout, config.system) };
+  const images = imagesAt(places, layout);
+  return { prefix: places[imageToBoot(images)], images, places };
+}
+
+const imagesAt = ({ newest, good }: Places, layout: Layout): Images => ({
+  newest: idOf(newest),
+  good: idOf(good),
+  rejected: readRejection(layout),
+});
+
+/** The kernel is the last to come and the first to go. */
+function idOf(prefix: string): string | undefined {
+  const { manifest, kernel } = bundleAt(prefix);
+  const text = sizeIfThere(kernel) === undefined ? undefined : readIfThere(manifest);
+  return text === undefined ? undefined : createHash('sha256').update(text).digest('hex');
+}
+
+export function readRejection({ imageRejected }: Layout): Rejection | undefined {
+  try {
+    return v.parse(rejection, JSON.parse(readIfThere(imageRejected) ?? 'null'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** An event as it is to be taken: a start that was lost before it was ready may have been lost to its image. */
+export function judge(
+  { event, phase, image }: Judged,
+  { layout, clock }: { readonly layout: Layout; readonly clock: Clock },
+): Event {
+  const images = image?.images;
+  const isEarly = phase === 'starting' || phase === 'booting';
+  if (event.type !== 'lost' || !isEarly || images === undefined) return event;
+  if (!speaksAgainst(event.failure, images)) return event;
+  const { message } = event.failure;
+  const at = new Date(clock.now()).toISOString();
+  const record = { image: images.newest, at, message };
+  writeWhole(layout.imageRejected, `${JSON.stringify(record)}\n`, { durable: false });
+  return { ...event, failure: rejected(event.failure) };
+}
+
+interface Judged {
+  readonly event: Event;
+  readonly phase: Phase;
+  /** What the current start boots, once that is decided. */
+  readonly image: ChosenImage | undefined;
+}
+
+/** Not final, whatever it was: the other image is there. */
+const rejected = (failure: Failure): Failure => ({
+  ...failure,
+  kind: 'image-rejected',
+  message: `The new image did not get ready, so the one before it is used again. ${failure.message}`,
+  hint: 'To make it anew, or to try it once more: linuxkit-builder image build.',
+});
+
+interface KeepOptions {
+  readonly layout: Layout;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** An image that got ready is kept as the good one. It takes no room: another name for the same files. True when it was new. */
+export async function keepAsGood(
+  { images, places }: ChosenImage,
+  { layout, clock, signal }: KeepOptions,
+): Promise<boolean> {
+  if (places === undefined || images?.newest === undefined) return false;
+  if (images.newest === images.good || imageToBoot(images) === 'good') return false;
+  return inSection(layout.startLock, { clock, signal }, () => {
+    // Another one was made since this one was booted.
+    if (idOf(places.newest) !== images.newest) return Promise.resolve(false);
+    keepFiles(places.newest, places.good);
+    return Promise.resolve(true);
+  });
+}
+
+/** The old kernel goes first and the new one comes last: killed in between, there is no good image rather than half of two. */
+function keepFiles(from: string, to: string): void {
+  const [made, place] = [bundleAt(from), bundleAt(to)];
+  rmSync(place.kernel, { force: true });
+  for (const part of ['manifest', 'initrd', 'cmdline', 'kernel'] as const) {
+    const unfinished = `${place[part]}.new`;
+    rmSync(unfinished, { force: true });
+    try {
+      linkSync(made[part], unfinished);
+    } catch {
+      // A file system without such links.
+      copyFileSync(made[part], unfinished, constants.COPYFILE_FICLONE);
+    }
+    renameSync(unfinished, place[part]);
+  }
+}

@@ -1,0 +1,146 @@
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parseConfig, type Config } from '../../src/config/config.ts';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import {
+  chooseImage,
+  imageToBoot,
+  judge,
+  keepAsGood,
+  readRejection,
+  speaksAgainst,
+  type Images,
+} from '../../src/supervisor/images.ts';
+import type { Failure } from '../../src/system/failure.ts';
+import { hostFacts } from '../../src/system/host.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+
+const failure = (kind: string): Failure => ({ kind, message: 'It did not.', hint: 'h', exit: 69 });
+const rejected = (image: string) => ({ image, at: '2026-01-01T00:00:00.000Z', message: 'no' });
+const images = (newest?: string, good?: string, bad?: string): Images => ({
+  ...{ newest, good },
+  rejected: bad === undefined ? undefined : rejected(bad),
+});
+
+describe('which image is booted', () => {
+  test.each([
+    ['the only one', images('a'), 'newest'],
+    ['a new one beside a good one', images('b', 'a'), 'newest'],
+    ['the good one when the new one has failed', images('b', 'a', 'b'), 'good'],
+    ['a newer one, whatever failed before it', images('c', 'a', 'b'), 'newest'],
+    ['one that failed where there is no other', images('a', undefined, 'a'), 'newest'],
+    ['one that failed once and was good before', images('a', 'a', 'a'), 'newest'],
+    ['none: that is told', images(undefined, 'a', 'b'), 'newest'],
+  ] as const)('%s', (_, found, use) => expect(imageToBoot(found)).toBe(use));
+});
+
+describe('what speaks against a new image', () => {
+  const fresh = images('b', 'a');
+  test.each([
+    'boot-timed-out',
+    'guest-panicked',
+    'guest-root-broken',
+    'image-truncated',
+    'vm-exited',
+    'vm-kernel-refused',
+  ])('%s', (kind) => expect(speaksAgainst(failure(kind), fresh)).toBe(true));
+
+  test.each([
+    'accelerator-broken',
+    'config-invalid',
+    'disk-not-ours',
+    'door-port-taken',
+    'network-exited',
+    'program-missing',
+    'vm-killed',
+  ])("%s does not: it is this machine's", (kind) =>
+    expect(speaksAgainst(failure(kind), fresh)).toBe(false),
+  );
+
+  test.each([
+    ['there is no other', images('b')],
+    ['it was good before', images('b', 'b')],
+    ['the good one is booted already', images('b', 'a', 'b')],
+  ])('nothing does where %s', (_, found) =>
+    expect(speaksAgainst(failure('guest-panicked'), found)).toBe(false),
+  );
+});
+
+describe('images on the disk', () => {
+  let layout: Layout;
+  let config: Config;
+  const clock = new FakeClock();
+  const where = () => ({ layout, clock, signal: new AbortController().signal });
+  /** As `image build` leaves one: new files under the old names. */
+  const install = (content: string) => {
+    for (const part of ['kernel', 'initrd.img', 'cmdline', 'manifest.json']) {
+      rmSync(join(layout.images, `builder-${part}`), { force: true });
+      writeFileSync(join(layout.images, `builder-${part}`), content);
+    }
+  };
+  const booted = () => readFileSync(`${chooseImage(config, layout).prefix}-kernel`, 'utf8');
+  const lose = (kind: string) => {
+    const event = { type: 'lost', failure: failure(kind) } as const;
+    return judge({ event, phase: 'booting', image: chooseImage(config, layout) }, where());
+  };
+  beforeEach(() => {
+    layout = layoutOf(mkdtempSync(join(tmpdir(), 'images-')));
+    mkdirSync(layout.images);
+    mkdirSync(layout.state);
+    const parsed = parseConfig('{}', hostFacts('/'));
+    if (!parsed.ok) throw new Error('the defaults are no config');
+    ({ config } = parsed);
+  });
+  afterEach(() => rmSync(layout.root, { recursive: true }));
+
+  test('the last good one is kept, used when a new one fails, and left for the next', async () => {
+    install('one');
+    expect(lose('guest-panicked')).toMatchObject({ failure: { kind: 'guest-panicked' } });
+    expect(await keepAsGood(chooseImage(config, layout), where())).toBe(true);
+    expect(await keepAsGood(chooseImage(config, layout), where())).toBe(false);
+    install('two');
+    expect(booted()).toBe('two');
+    expect(lose('program-missing')).toMatchObject({ failure: { kind: 'program-missing' } });
+    expect(booted()).toBe('two');
+    expect(lose('boot-timed-out')).toMatchObject({
+      failure: {
+        kind: 'image-rejected',
+        message: expect.stringContaining('It did not.') as string,
+      },
+    });
+    expect(readRejection(layout)).toMatchObject({ message: 'It did not.' });
+    expect(booted()).toBe('one');
+    // That it gets ready makes nothing of the newest one.
+    expect(await keepAsGood(chooseImage(config, layout), where())).toBe(false);
+    install('three');
+    expect(booted()).toBe('three');
+    expect(await keepAsGood(chooseImage(config, layout), where())).toBe(true);
+    expect(readdirSync(layout.images)).toHaveLength(8);
+    expect(readFileSync(join(layout.images, 'good-kernel'), 'utf8')).toBe('three');
+  });
+
+  test('one that was made while another booted is not taken for good', async () => {
+    install('one');
+    const image = chooseImage(config, layout);
+    install('two');
+    expect(await keepAsGood(image, where())).toBe(false);
+    expect(readdirSync(layout.images)).toHaveLength(4);
+  });
+
+  test("a bundle of somebody's own is used as it is", async () => {
+    config = { ...config, bundle: '/theirs' };
+    const image = chooseImage(config, layout);
+    expect(image).toEqual({ prefix: '/theirs' });
+    expect(await keepAsGood(image, where())).toBe(false);
+  });
+
+  test.each(['', '{', '[]', '{"image": 7}'])(
+    'a record that holds %j counts for nothing',
+    (text) => {
+      writeFileSync(layout.imageRejected, text);
+      expect(readRejection(layout)).toBeUndefined();
+    },
+  );
+});

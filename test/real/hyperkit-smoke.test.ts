@@ -11,6 +11,8 @@ test('scripts/smoke-macos finds every step well, but for those that need macOS',
   const smoke = rig.run([join(checkout, 'scripts/smoke-macos'), 'vpnkit'], {
     env: {
       PATH: process.env['PATH'] ?? '',
+      // Below the rig's, which ends whatever runs there, also when the script is ended half-way.
+      SMOKE_DIR: join(rig.dir, 'm'),
       LINUXKIT_TEST_IMAGE: testImage(),
       SMOKE_NIX_OPTIONS: `--store ${join(rig.dir, 'nix')} --option build-users-group`,
       NIX_CONF_DIR: rig.dir,

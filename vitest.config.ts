@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 const shared = { environment: 'node' as const };
 
-/** unit: pure and fast, files in parallel. real: boots a guest, one at a time. */
+/** unit: pure and fast, files in parallel. real: boots a guest, or a browser; one at a time. */
 export default defineConfig({
   test: {
     projects: [

@@ -1,11 +1,13 @@
 /** Where the seconds of the last starts went: as a table, and as one picture in one file. Pure. */
 import { usualMs, type Boot } from './boots.ts';
 
+const none = 'There was no start yet, as far back as the log goes.';
+
 const seconds = (ms: number): string => (ms / 1000).toFixed(1);
 
 /** A start in a line, newest last; the steps in the order in which they came, each with the seconds it took. */
 export function bootTable(boots: readonly Boot[]): string[] {
-  if (boots.length === 0) return ['There was no start yet, as far back as the log goes.'];
+  if (boots.length === 0) return [none];
   const lines = boots.map(({ begun, steps, readyMs }) => {
     const parts = partsOf(steps).map(({ name, ms }) => `${name} ${seconds(ms)}`);
     const end =
@@ -25,7 +27,9 @@ export const bootPage = (boots: readonly Boot[]): string => `<!doctype html>
 <style>
 body { font: 14px/1.4 system-ui, sans-serif; margin: 2em; color: #222; background: #fff; }
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #1b1b1b; } svg text { fill: #ddd; } }
-svg { max-width: 100%; height: auto; }
+/* On a narrow screen it is moved sideways: smaller than this it could not be read. */
+.chart { overflow-x: auto; }
+svg { max-width: 100%; min-width: 800px; height: auto; }
 li { display: inline-block; margin-right: 1.2em; }
 li span { display: inline-block; width: 0.9em; height: 0.9em; margin-right: 0.4em; vertical-align: -0.1em; }
 ul { padding: 0; }
@@ -36,7 +40,7 @@ ul { padding: 0; }
 <ul>${namesIn(boots)
   .map((name) => `<li><span style="background:${colorOf(name, boots)}"></span>${xml(name)}</li>`)
   .join('')}</ul>
-${bootSvg(boots)}
+${boots.length === 0 ? `<p>${none}</p>` : `<div class="chart">${bootSvg(boots)}</div>`}
 </body>
 </html>
 `;

@@ -7,8 +7,9 @@ import type { Clock } from '../system/clock.ts';
 import type { Failure } from '../system/failure.ts';
 import { programMissing, tryProgram } from '../system/program.ts';
 import { Answer, hello, maxClockOffsetMs } from './probe-answer.ts';
+import { sshArgv } from './ssh-argv.ts';
 import { sshHint } from './ssh-words.ts';
-import { openWicket, type Wicket } from './wicket.ts';
+import { openWicket } from './wicket.ts';
 
 /** What must hold for a guest to be ready. */
 export type Requirement = 'ssh-missing' | 'ssh' | 'nix' | 'clock';
@@ -63,36 +64,6 @@ export async function probeGuest(options: ProbeOptions): Promise<Probe> {
   }
 }
 
-/** ssh's options: nothing of the user's, so that the probe sees what the guest does and not what a config does. */
-function sshArgv(
-  { layout, timeoutMs }: ProbeOptions,
-  { host, port }: Wicket,
-  command: string,
-): string[] {
-  const settings = [
-    'BatchMode=yes',
-    'IdentitiesOnly=yes',
-    'IdentityAgent=none',
-    'PreferredAuthentications=publickey',
-    'StrictHostKeyChecking=yes',
-    // Quoted, since ssh splits it at spaces.
-    `UserKnownHostsFile="${layout.knownHosts}"`,
-    'GlobalKnownHostsFile=none',
-    'UpdateHostKeys=no',
-    'HostKeyAlias=nix-linuxkit',
-    'ControlMaster=no',
-    'ControlPath=none',
-    'AddressFamily=inet',
-    `ConnectTimeout=${Math.ceil(timeoutMs / 1000)}`,
-    'LogLevel=ERROR',
-  ];
-  return [
-    ...['-F', 'none', '-x', '-T', '-i', layout.clientKey],
-    ...settings.flatMap((setting) => ['-o', setting]),
-    ...['-p', String(port), '-l', 'builder', host, command],
-  ];
-}
-
 /** The time first, then what Nix runs. */
 const remoteCommand = 'date +%s.%N; exec nix-daemon --stdio';
 
@@ -108,7 +79,9 @@ async function converse(
   // ssh may end before it has read this.
   input.on('error', () => undefined);
   input.write(hello);
-  const argv = sshArgv(options, await openWicket(options.tunnel, signal), remoteCommand);
+  const { layout, timeoutMs } = options;
+  const login = { layout, user: 'builder', key: layout.clientKey, timeoutMs } as const;
+  const argv = sshArgv(login, await openWicket(options.tunnel, signal), remoteCommand);
   // Loaded with the first question: it brings what runs programs, and the daemon's door should not wait for that.
   const { stage } = await import('../system/stage.ts');
   const { output, ended } = stage(ssh, argv, input, { signal });

@@ -1,13 +1,14 @@
 /** Ends a start in order: the guest shuts down, then the VM program, then the network; what does not go is made to. */
 import type { Layout } from '../config/layout.ts';
 import type { GuestAgent } from '../guest/agent.ts';
+import { powerOffByLogin } from '../guest/power-off.ts';
 import type { Child } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import { discard } from '../system/files.ts';
 import type { Log } from '../system/log.ts';
 import { removePid } from '../system/pidfile.ts';
 import { until } from '../system/wait.ts';
-import type { VmDriver } from '../vm/driver.ts';
+import type { Machine, VmDriver } from '../vm/driver.ts';
 import type { Running, RunningNetwork } from './children.ts';
 import { pidFiles } from './left-behind.ts';
 
@@ -15,14 +16,22 @@ import { pidFiles } from './left-behind.ts';
  * Shares of the 25 s within which a stop is over, in ms: launchd is told 60. The guest's own shutdown takes 2 to 5 s;
  * pressing the button again costs nothing and helps a guest that was not listening yet.
  */
-const patience = { guest: 16_000, frozenGuest: 3_000, pressEvery: 2_000, program: 4_000 };
+const patience = {
+  guest: 16_000,
+  frozenGuest: 3_000,
+  pressEvery: 2_000,
+  login: 5_000,
+  program: 4_000,
+};
 
 export interface StopContext {
   readonly layout: Layout;
   readonly clock: Clock;
   readonly log: Log;
-  /** The guest's agent, if it has announced itself. */
-  readonly agent: GuestAgent | undefined;
+  /** The guest's agent, once it has announced itself. */
+  readonly agent: () => Pick<GuestAgent, 'shutdown'> | undefined;
+  /** Whether the guest's sshd has announced itself. */
+  readonly listens: () => boolean;
   /** The guest is known to be frozen: it is not asked for long. */
   readonly frozen: boolean;
   /** The state directory is ours: what lies there may be removed. */
@@ -71,6 +80,12 @@ async function endVm(vm: Child, { machine }: Running, context: StopContext): Pro
   const isOver = () => end.seen || now.aborted || clock.monotonic() - begun >= limit;
   if (machine !== undefined && !isOver()) {
     asked = await askAgent(context);
+    const asking = new AbortController();
+    void vm.ended.then(() => asking.abort());
+    if (!asked && !context.frozen)
+      void askAgain(machine, context, AbortSignal.any([now, asking.signal])).then(
+        (did) => (asked ||= did),
+      );
     while (!isOver()) {
       // Not waited for: a VM program that hangs does not answer.
       void machine.powerOff().then(
@@ -79,6 +94,7 @@ async function endVm(vm: Child, { machine }: Running, context: StopContext): Pro
       );
       await waitFor(ended, patience.pressEvery, context);
     }
+    asking.abort();
   }
   if (end.seen)
     return log('info', 'vm-ended', { asked, ms: Math.round(clock.monotonic() - begun) });
@@ -91,14 +107,34 @@ async function endVm(vm: Child, { machine }: Running, context: StopContext): Pro
 
 /** Asks the guest's agent first: it works even where no ACPI daemon listens to the button. True when it did not refuse. */
 async function askAgent({ agent, frozen, now }: StopContext): Promise<boolean> {
-  if (agent === undefined || frozen) return false;
+  const announced = agent();
+  if (announced === undefined || frozen) return false;
   try {
-    await agent.shutdown(now);
+    await announced.shutdown(now);
     return true;
   } catch {
     // Silence is an answer too: the button comes next.
     return false;
   }
+}
+
+/**
+ * Asks whoever can be asked, until one obeys, while the button is pressed: a guest that still boots gets its agent soon, one whose
+ * agent is gone can be logged in to, and on arm64 without firmware there is no button.
+ */
+async function askAgain(
+  { tunnel }: Machine,
+  context: StopContext,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { layout, clock, listens } = context;
+  const login = { tunnel, layout, signal, timeoutMs: patience.login };
+  while (!signal.aborted) {
+    if (listens() && (await powerOffByLogin(login))) return true;
+    if (await askAgent(context)) return true;
+    await clock.sleep(patience.pressEvery, signal).catch(() => undefined);
+  }
+  return false;
 }
 
 const waitFor = async (

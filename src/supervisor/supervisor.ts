@@ -214,7 +214,8 @@ export class Supervisor {
     await stop(scope.running, {
       ...{ layout, clock, log, isOurs, now: this.#hurry.signal },
       // Under its name there may be another guest's.
-      agent: scope.watch.has('agent') && isOurs() ? scope.agent : undefined,
+      agent: () => (scope.watch.has('agent') && isOurs() ? scope.agent : undefined),
+      listens: () => scope.watch.has('sshd'),
       frozen: failure?.kind === 'guest-frozen',
     });
     scope.agent.close();

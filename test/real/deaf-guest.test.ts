@@ -6,14 +6,14 @@ test('a guest that listens to nobody is ended in time all the same', async (cont
   await using rig = await BuilderRig.create({ context });
   const daemon = rig.begin('daemon');
   await rig.reaches('ready');
-  // Neither the agent nor the power button is heard any more.
-  const stopAll = `for pid in $(pidof acpid qemu-ga); do
+  // Neither the agent, nor the power button, nor a login is heard any more.
+  const stopAll = `for pid in $(pidof acpid qemu-ga sshd); do
     kill -STOP $pid
     until grep -q ') T ' /proc/$pid/stat; do :; done
     cat /proc/$pid/comm
   done`;
   const stopped = await rig.cli('ssh', '--root', '--', stopAll);
-  expect(stopped.stdout.trim().split('\n').sort()).toEqual(['acpid', 'qemu-ga']);
+  expect(stopped.stdout.trim().split('\n').sort()).toEqual(['acpid', 'qemu-ga', 'sshd']);
 
   const asked = performance.now();
   daemon.signal('SIGTERM');

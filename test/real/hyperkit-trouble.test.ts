@@ -132,6 +132,22 @@ describe('the network', () => {
   });
 });
 
+test.each(['hyperkit', 'qemu'])('gvproxy dies under %s: both are begun anew', async (vm) => {
+  const silent = { onTestFailed: () => undefined } as never;
+  await using rig = await hyperkit.builder(silent, { vm, network: 'gvproxy' });
+  rig.begin('daemon');
+  const { networkPid, vmPid } = await rig.reaches('ready');
+  process.kill(networkPid ?? 0, 'SIGKILL');
+  const failure = await firstFailure(rig);
+  expect(failure.kind).toBe('network-exited');
+  expect(failure.message).toContain('gvproxy');
+  const next = await rig.untilStatus(
+    'another VM',
+    (status) => status.vmPid !== undefined && status.vmPid !== vmPid,
+  );
+  expect(next.networkPid).not.toBe(networkPid);
+});
+
 describe('what was left behind', () => {
   test('files of a HyperKit that was killed stop nobody, and strangers are left alone', async (context) => {
     await using rig = await hyperkit.builder(context);

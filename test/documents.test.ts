@@ -25,11 +25,53 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
-test('the sentences of docs/behaviour.md are numbered without a gap, each with its test', () => {
-  const sentences = [...textOf('docs/behaviour.md').matchAll(/^(\d+)\. (.*)$/gm)];
-  expect(sentences.length).toBeGreaterThan(20);
-  sentences.forEach(([, number, sentence], index) => {
-    expect(Number(number)).toBe(index + 1);
-    expect(sentence, number).toMatch(/\(`test\/[^`]+`(, `test\/[^`]+`)*\)$/);
+describe('docs/behaviour.md', () => {
+  const sentences = [...textOf('docs/behaviour.md').matchAll(/^(\d+)\. (.*)$/gm)].map(
+    ([, number = '', line = '']) => {
+      const [, words = '', files = ''] = /^(.*) \(((?:`test\/[^`]+`(?:, )?)+)\)$/.exec(line) ?? [];
+      const tests = [...files.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+      return { number: Number(number), words, tests };
+    },
+  );
+  const tests = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => `test/${name}`);
+  const quotes = tests.flatMap((file) => quotesIn(file, textOf(file)));
+
+  test('is numbered without a gap, each sentence with its tests', () => {
+    expect(sentences.length).toBeGreaterThan(20);
+    expect(sentences.map(({ number }) => number)).toEqual(sentences.map((_, n) => n + 1));
+    for (const { number, tests: named } of sentences) expect(named, `${number}`).not.toEqual([]);
+  });
+
+  test.each(sentences)(
+    'sentence $number stands above a test in each file that it names',
+    (each) => {
+      const { number, words, tests: named } = each;
+      for (const file of named)
+        expect(quotes, `run: node scripts/number-behaviour.js`).toContainEqual({
+          ...{ file, number, words },
+          isAboveTest: true,
+        });
+    },
+  );
+
+  test('is all that the tests quote, where it says so', () => {
+    const meant = sentences.flatMap(({ number, words, tests: named }) =>
+      named.map((file) => ({ file, number, words, isAboveTest: true })),
+    );
+    for (const quote of quotes) expect(meant).toContainEqual(quote);
   });
 });
+
+/** Comments that begin with `Behaviour N:`, and whether a test stands below. */
+function quotesIn(file: string, text: string) {
+  const quote = /^ *\/\/ Behaviour (\d+): (.*(?:\n *\/\/ (?!Behaviour ).*)*)$/gm;
+  return [...text.matchAll(quote)].map(({ 0: all, 1: number, 2: lines = '', index }) => ({
+    ...{ file, number: Number(number) },
+    words: lines.replace(/\n *\/\/ /g, ' '),
+    isAboveTest: /^(?:\n *\/\/ .*)*\n *(?:test|describe|holds)\b/.test(
+      text.slice(index + all.length),
+    ),
+  }));
+}

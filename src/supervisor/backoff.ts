@@ -37,7 +37,7 @@ export function afterLoss(failure: Failure, attempt: number, policy: Policy): Af
   if (attempt >= policy.maxAttempts)
     return { type: 'give-up', failure: exhausted(failure, attempt) };
   const first = isElsewhere(failure) ? policy.firstDelayElsewhereMs : policy.firstDelayMs;
-  const ms = Math.min(policy.maxDelayMs, first * 2 ** Math.max(0, attempt - 1));
+  const ms = Math.min(policy.maxDelayMs, first * 2 ** Math.min(20, Math.max(0, attempt - 1)));
   return { type: 'retry', ms };
 }
 

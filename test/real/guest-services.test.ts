@@ -55,6 +55,7 @@ test('the services of a guest: many clients, deaths, priorities, the sandbox, th
   await rig.leavesNothing();
 });
 
+// Behaviour 28: A VM killed within a second of a build's success loses nothing that Nix calls valid.
 test('what was built before the VM was killed is whole afterwards', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();

@@ -45,6 +45,9 @@ async function readyIn(world: World) {
   return { supervisor, phases, until, lock };
 }
 
+// Behaviour 7: A state directory that is moved, deleted or replaced under its daemon is noticed within 5 s, and before
+// every start: the daemon ends its children in order, says so, exits with 74, and touches nothing that lies under the old
+// name.
 test('deleted, with another daemon in its place: ends in order, and touches nothing of theirs', async () => {
   await using world = await World.make();
   const { layout } = world;
@@ -92,6 +95,8 @@ test('deleted while it waits for the next attempt: none is made', async () => {
   lock.release();
 });
 
+// Behaviour 8: A state directory that becomes read-only ends no guest: what the status file cannot say is said where the
+// daemon prints, and the file is true again within 5 s of its being writable.
 test('unwritable for a while: it stays, says so, and the record is true again afterwards', async () => {
   await using world = await World.make();
   const { layout, clock, config } = world;

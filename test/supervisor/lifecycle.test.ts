@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { defaultPolicy } from '../../src/supervisor/backoff.ts';
+import { afterLoss, defaultPolicy } from '../../src/supervisor/backoff.ts';
 import { initial, step } from '../../src/supervisor/lifecycle.ts';
 import type { Effect, Event, State } from '../../src/supervisor/state.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
@@ -84,6 +84,8 @@ describe('every reachable state', () => {
     }
   });
 
+  // Behaviour 23: Whatever child ends unasked, with whatever code, is a failure; VM and network end together and start
+  // together.
   test('children are ended exactly when a phase that has them is left for one that has none', () => {
     for (const [state, event, next] of steps()) {
       const ends = next.effects.some(({ type }) => type === 'end-children');
@@ -155,6 +157,8 @@ describe('a life', () => {
     );
   });
 
+  // Behaviour 24: The wait before the next start is 0.25 s and doubles, up to 30 s; after 5 starts in a row without a minute
+  // of `ready` the daemon gives up, lives on in `failed`, and says why.
   test('gives up after repeated fast failures, with the last reason', () => {
     let state = live({ type: 'start' });
     let delays: number[] = [];
@@ -173,6 +177,17 @@ describe('a life', () => {
       phase: 'failed',
       because: { kind: 'vm-exited', message: expect.stringContaining('Gave up after 5') as string },
     });
+  });
+
+  // Behaviour 25: The door's port or a disk that another process holds is waited for 30 s in all: 2 s at first, doubling.
+  test('what another process holds is waited for longer', () => {
+    const taken: Failure = { ...passing, kind: 'door-port-taken' };
+    const waits = [1, 2, 3, 4].map((attempt) => {
+      const next = afterLoss(taken, attempt, defaultPolicy);
+      return next.type === 'retry' ? next.ms : NaN;
+    });
+    expect(waits).toEqual([2_000, 4_000, 8_000, 16_000]);
+    expect(afterLoss(taken, 5, defaultPolicy).type).toBe('give-up');
   });
 
   test('a stable life forgives earlier failures', () => {
@@ -196,6 +211,7 @@ describe('a life', () => {
     expect(after(early, { type: 'children-gone' }).state.phase).toBe('failed');
   });
 
+  // Behaviour 26: What no second try can mend is not tried again; a changed `config.json` is read and tried at once.
   test('what no retry can mend is not tried again', () => {
     const lost = live(
       { type: 'start' },

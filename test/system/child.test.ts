@@ -35,6 +35,8 @@ const until = async (fact: () => boolean) => {
   while (!fact()) await systemClock.sleep(2);
 };
 
+// Behaviour 2: Each child leads a session of its own and holds a lock file of its own, of which the daemon keeps no copy:
+// it is free milliseconds after the child's death, whoever its parent is.
 describe('a child', () => {
   test('holds its lock for its life and we hold no copy', async () => {
     const child = await begin(sh('exec sleep 60'));

@@ -65,6 +65,8 @@ describe('the kernel lock', () => {
   });
 });
 
+// Behaviour 5: A start, `configure` and `image build` do not touch the same files at the same time; a holder that was
+// killed blocks nobody.
 describe('the section', () => {
   test('lets one in at a time, in many processes', async () => {
     // Each adds one to a number in a file, reading and writing apart: without the section, sums get lost.

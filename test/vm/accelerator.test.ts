@@ -56,6 +56,8 @@ const choose = (script: string, accelerator = 'auto', system?: string) =>
     new AbortController().signal,
   );
 
+// Behaviour 10: An accelerator is chosen by trial, and the verdict holds for one boot of the host and one version of the
+// VM program; one that breaks later is followed by the next.
 describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a trial', () => {
   test('takes an accelerator whose guest gives a sign of life, and remembers it', async () => {
     const speaks =

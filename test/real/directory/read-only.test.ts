@@ -8,6 +8,8 @@ const checkout = resolve(import.meta.dirname, '../../..');
 /** A mount of its own needs root; elsewhere this is skipped, and the run says so. */
 const possible = process.platform === 'linux' && process.getuid?.() === 0;
 
+// Behaviour 8: A state directory that becomes read-only ends no guest: what the status file cannot say is said where the
+// daemon prints, and the file is true again within 5 s of its being writable.
 describe.runIf(possible)('the state directory becomes read-only under the daemon', () => {
   const facts = new Map<string, string>();
   let all = '';

@@ -2,15 +2,18 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
 
-/** How the guest names the file system it makes; docs/guest-contract.md. */
-const label = 'linuxkit-nix';
+/** How the guest names the file system it makes, and how as long as not all of it is there; docs/guest-contract.md. */
+const labels = { ours: 'linuxkit-nix', unfinished: 'linuxkit-new' };
 const GiB = 1024 ** 3;
 
 /** ext4: the superblock starts at byte 1024; its magic is at 0x38 and its label at 0x78 (kernel, fs/ext4/ext4.h). */
 const superblock = { at: 1024, magicAt: 0x38, labelAt: 0x78, labelLength: 16 };
 const headBytes = 64 * 1024;
 
-/** What a disk's first 64 KiB say: `blank` will be formatted by the guest, `ours` is used, anything else is left alone. */
+/**
+ * What a disk's first 64 KiB say: `blank`, or formatted only in part, will be formatted by the guest; `ours` is used; anything
+ * else is left alone.
+ */
 export function judgeDisk(head: Buffer): 'blank' | 'ours' | 'foreign' {
   if (head.every((byte) => byte === 0)) return 'blank';
   const { at, magicAt, labelAt, labelLength } = superblock;
@@ -19,7 +22,8 @@ export function judgeDisk(head: Buffer): 'blank' | 'ours' | 'foreign' {
   const name = head
     .toString('latin1', at + labelAt, at + labelAt + labelLength)
     .replace(/\0.*$/s, '');
-  return isExt && name === label ? 'ours' : 'foreign';
+  if (isExt && name === labels.unfinished) return 'blank';
+  return isExt && name === labels.ours ? 'ours' : 'foreign';
 }
 
 /** Makes the disk when it is missing (sparse) and grows its file to diskGiB. Returns what it is. */

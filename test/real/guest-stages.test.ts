@@ -11,8 +11,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { judgeDisk } from '../../src/supervisor/disk.ts';
 import { cpioArchive, S_IFDIR, S_IFREG } from '../../src/system/cpio.ts';
 import { BareGuests } from './bare-guest.ts';
+import { fact } from './command.ts';
 import { testImage } from './rig.ts';
 
 const MiB = 1024 * 1024;
@@ -80,6 +82,31 @@ onX64(
     expect(await guest.ends()).toBe(0);
   },
 );
+
+onX64('a disk that was formatted only in part is formatted again', async (context) => {
+  await using guests = new BareGuests(context);
+  const disk = diskIn(guests);
+  const first = guests.boot({ disk });
+  await first.says('linuxkit-builder: note=disk-format ');
+  // The mark comes before the first byte of the file system.
+  await fact('the mark', () => labelOf(disk) === 'linuxkit-new');
+  await first.kill();
+  // As much of the rest as a kill may leave.
+  const fd = openSync(disk, 'r+');
+  writeSync(fd, Buffer.alloc(4096, 0xa5), 0, 4096, 4096);
+  closeSync(fd);
+  expect(judgeDisk(readFileSync(disk).subarray(0, 64 * 1024))).toBe('blank');
+  const again = guests.boot({ disk });
+  await again.says('linuxkit-builder: stage=nix ');
+  expect(again.lines().some((line) => line.includes('note=disk-format'))).toBe(true);
+  expect(labelOf(disk)).toBe('linuxkit-nix');
+});
+
+/** The label of the file system on that disk. */
+const labelOf = (disk: string): string =>
+  readFileSync(disk)
+    .toString('latin1', 1024 + 0x78, 1024 + 0x88)
+    .replace(/\0.*$/s, '');
 
 onX64('the kernel finds the seed behind bases of every compression and length', async (context) => {
   await using guests = new BareGuests(context);

@@ -60,6 +60,11 @@ describe('the disk', () => {
     expect(prepareDisk(disk, 2)).toBe('ours');
   });
 
+  test('is blank as long as the guest has not formatted all of it', () => {
+    format('linuxkit-new');
+    expect(prepareDisk(disk, 2)).toBe('blank');
+  });
+
   test.each([['somebody'], ['']])('of another label %j is left alone', (label) => {
     format(label);
     const before = readFileSync(disk);

@@ -139,7 +139,8 @@ async function userPart(run: Run): Promise<Builder> {
     await keepOutOfBackups(layout, context, say);
     await keepPrograms(layout, context, { wanted: service.length > 0, say });
     const changed = changes.map(({ wanted }) => wanted.path);
-    if (service.some(({ path }) => changed.includes(path)))
+    const isTold = byHand.every(({ path }) => service.every((file) => file.path !== path));
+    if (isTold && service.some(({ path }) => changed.includes(path)))
       say('The daemon starts at your next login; now: linuxkit-builder start');
     return builder;
   });

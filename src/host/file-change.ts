@@ -10,7 +10,7 @@ import {
   statSync,
   type Stats,
 } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { errorCode } from '../system/failure.ts';
 import { makeDirectory, writeWhole } from '../system/files.ts';
 
@@ -153,19 +153,16 @@ const isForeign = ({ uid }: Standing): boolean => process.geteuid?.() === 0 && u
 
 const standingOf = ({ mode, uid, gid }: Stats): Standing => ({ mode: mode & 0o7777, uid, gid });
 
-/** Where a path leads in the end, also when nothing is there. */
-export function finalTarget(path: string): string {
-  let at = path;
-  for (let links = 0; links < 40; links++) {
-    try {
-      return realpathSync(at);
-    } catch {
-      const next = linkOf(at);
-      if (next === undefined) return at;
-      at = resolve(dirname(at), next);
-    }
+/** Where a path leads in the end, also when nothing is there: by links of its own, and of the directories above it. */
+export function finalTarget(path: string, links = 40): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const next = links > 0 ? linkOf(path) : undefined;
+    if (next !== undefined) return finalTarget(resolve(dirname(path), next), links - 1);
+    const above = dirname(path);
+    return above === path ? path : join(finalTarget(above, links), basename(path));
   }
-  return at;
 }
 
 function linkOf(path: string): string | undefined {

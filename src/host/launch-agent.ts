@@ -45,10 +45,14 @@ export function agentFiles(home: string, values: JobValues, templates: Templates
       // launchd refuses what others could write (launchctl.c, path_goodness_check).
       mode: 0o644,
       directoryMode: 0o755,
-      byHand: '',
+      byHand: agentByHand(launcher),
     },
   ];
 }
+
+/** Where the directory of agents is Nix's: launchd is told there, of a program that outlives a garbage collection. */
+const agentByHand = (launcher: string): string =>
+  `launchd does not learn of the daemon by us then. Declare an agent that runs '${launcher}', with RunAtLoad and KeepAlive.SuccessfulExit = false (nix-darwin: launchd.user.agents; home-manager: launchd.agents); or start it yourself, and say so: linuxkit-builder configure --no-autostart.`;
 
 /** The template with its `@NAMES@` replaced, as XML text. */
 export const plistText = (

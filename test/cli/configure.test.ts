@@ -1,6 +1,7 @@
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   rmSync,
   symlinkSync,
@@ -267,6 +268,33 @@ describe.runIf(asRoot)('configure leaves alone and says', () => {
     expect(rig.snapshot()[rig.root.machines.slice(rig.tree.length + 1)]).toContain(
       '-> /nix/store/',
     );
+  });
+
+  test.each([
+    ['the directory', 'Library/LaunchAgents', ''],
+    ['the directory, by way of another link', 'Library/LaunchAgents', 'dotfiles'],
+    ['the plist', 'Library/LaunchAgents/org.nix-community.linuxkit-builder.plist', ''],
+  ])('%s of the login job in the Nix store: nothing is written there', async (_, link, by) => {
+    using rig = configureRig();
+    const store = '/nix/store/00000000000000000000000000000000-agents';
+    const path = join(rig.places.home, link);
+    mkdirSync(dirname(path), { recursive: true });
+    if (by !== '') symlinkSync(store, join(rig.tree, by));
+    symlinkSync(by === '' ? store : join(rig.tree, by), path);
+    const launchd = { LINUXKIT_BUILDER_SERVICE: 'launchd' };
+    const run = () => rig.runWith(launchd, '-d', rig.layout.root, '--autostart');
+    const { out, err, failure } = await run();
+    expect(failure).toBeUndefined();
+    expect(lstatSync(path).isSymbolicLink()).toBe(true);
+    expect(err.join('\n')).toContain(`is made by Nix (${store}`);
+    expect(err.join('\n')).toContain('nix-darwin: launchd.user.agents');
+    expect(out.join('\n')).not.toContain('starts at your next login');
+    // Nobody says that launchd has been told, and a removal leaves it.
+    const receipts = rig.read(rig.layout.receipts);
+    expect(receipts).not.toContain('.plist');
+    expect((await run()).failure).toBeUndefined();
+    expect((await rig.unconfigure()).failure).toBeUndefined();
+    expect(lstatSync(path).isSymbolicLink()).toBe(true);
   });
 
   test('malformed lines of others, by number', async () => {

@@ -17,9 +17,10 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'awake-'));
   caffeinate = fakeCaffeinate(dir);
   process.env['PATH'] = `${caffeinate.bin}:${path ?? ''}`;
-  said = [];
+  // Its own: what the last test's child says at its end comes late.
+  const mine: unknown[] = (said = []);
   clock = new FakeClock();
-  awake = new KeepAwake(clock, (level, _event, fields) => void said.push([level, fields]));
+  awake = new KeepAwake(clock, (level, _event, fields) => void mine.push([level, fields]));
 });
 afterEach(async () => {
   awake.end();

@@ -31,7 +31,10 @@ export interface Leftover {
  * Time for the guest to shut down in order, then for the program itself, in ms. Of a holder without a record the record was
  * deleted: if its daemon lives it notices that within 5 s, and ends it in order.
  */
-const patience = { unrecorded: 12_000, asked: 16_000, terminated: 5_000, killed: 5_000 };
+const patience = {
+  ...{ unrecorded: 12_000, asked: 16_000, askEvery: 2_000 },
+  ...{ terminated: 5_000, killed: 5_000 },
+};
 
 /** Ends what is left, gracefully first, and clears its traces. Failed `leftover-stays` when something keeps the lock. */
 export async function endLeftover(
@@ -57,12 +60,8 @@ async function endHolder(
   log('warn', 'leftover-found', { what: left.what, pid, program: holder?.program });
   const free = (timeoutMs: number) =>
     until(() => !isLocked(left.lock), { clock, signal, everyMs: 50, timeoutMs });
-  // A wrapper that has not become the program yet is let go on for a moment by the first wait.
-  const asked = left.askToEnd(signal).then(
-    () => patience.asked,
-    () => (recorded === undefined ? patience.unrecorded : 0),
-  );
-  if ((await free(await asked)) === 'held')
+  const silentMs = recorded === undefined ? patience.unrecorded : 0;
+  if (await endsWhenAsked(left, { clock, signal, free, silentMs }))
     return log('info', 'leftover-ended', { what: left.what, by: 'asking' });
   const ours = [left.program, ...(left.orPrograms ?? [])];
   if (pid === undefined || holder === undefined || !ours.includes(holder.program))
@@ -76,6 +75,32 @@ async function endHolder(
       return log('info', 'leftover-ended', { what: left.what, by: name });
   }
   throw new Failed(stays(left, pid, holder.program));
+}
+
+interface Asking {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Waits so long at most for its lock to be free. */
+  readonly free: (timeoutMs: number) => Promise<'held' | 'timed-out' | 'ended'>;
+  /** How long it is waited for when it cannot be asked: a wrapper that has not become the program yet is let go on. */
+  readonly silentMs: number;
+}
+
+/** A guest that has hardly begun does not hear its button, so it is asked again. */
+async function endsWhenAsked(
+  left: Leftover,
+  { clock, signal, free, silentMs }: Asking,
+): Promise<boolean> {
+  const begun = clock.monotonic();
+  let heard = false;
+  do {
+    heard = await left.askToEnd(signal).then(
+      () => true,
+      () => heard,
+    );
+    if ((await free(heard ? patience.askEvery : silentMs)) === 'held') return true;
+  } while (heard && clock.monotonic() - begun < patience.asked);
+  return false;
 }
 
 const stays = (left: Leftover, pid: number | undefined, program: string | undefined) => ({

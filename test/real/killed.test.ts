@@ -93,6 +93,16 @@ test('a VM that was left paused is ended in order too', async (context) => {
   expect(textOf(rig.layout.consoleRing)).toContain('stage=stopped');
 });
 
+test('a VM that was left while it boots is asked until it hears', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const daemon = rig.begin('daemon');
+  await rig.reaches('booting');
+  daemon.signal('SIGKILL');
+  await daemon.ended;
+  expect((await rig.cli('stop')).stdout).toContain('a VM that was left behind was ended');
+  expect(textOf(rig.layout.consoleRing)).toContain('stage=stopped');
+});
+
 test('strangers that have the pids of stale files are left alone', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const strangers = [rig.run(['sleep', '600']), rig.run(['sleep', '600'])] as const;

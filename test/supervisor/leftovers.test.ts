@@ -61,6 +61,18 @@ test('it is asked first, and not killed when it obeys', async () => {
   expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGUSR1' });
 });
 
+test('it is asked again when it did not hear', async () => {
+  const quick: Clock = { ...systemClock, monotonic: () => systemClock.monotonic() * 5 };
+  let times = 0;
+  const askToEnd = () => {
+    if (++times === 3) child.signal('SIGUSR1');
+    // Whoever is about to end may be deaf already.
+    return times === 2 ? Promise.reject(new Error('nobody answers')) : Promise.resolve();
+  };
+  await endLeftover(leftover({ askToEnd }), quick, signal, silent);
+  expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGUSR1' });
+});
+
 test('another program that holds the lock is not touched', async () => {
   const failure = await endLeftover(
     leftover({ program: 'qemu-system-x86_64' }),

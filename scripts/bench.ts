@@ -7,6 +7,7 @@ import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { cpioArchive, S_IFDIR, S_IFREG } from '../src/system/cpio.ts';
 import { benchHyperkit } from './bench-hyperkit.ts';
+import { benchSupervision } from './bench-supervision.ts';
 
 const [checkout = '.', ...wanted] = process.argv.slice(2);
 const main = join(checkout, 'dist/main.js');
@@ -22,6 +23,8 @@ const benches = {
   boot: benchBoot,
   idle: benchIdle,
   door: benchDoor,
+  supervision: () =>
+    benchSupervision({ checkout, main, state, dir: join(state, 'supervision'), env, row }),
   hyperkit: async () =>
     benchHyperkit({ main, image, dir: join(state, 'h'), port: await freePort(), env, row }),
 };

@@ -35,6 +35,7 @@ export async function endLeftovers(what: LeftBehind, signal: AbortSignal): Promi
   const { clock, log } = what;
   await endLeftover(vmLeftover(what), clock, signal, log);
   await endLeftover(networkLeftover(what), clock, signal, log);
+  log('info', 'leftovers-judged');
 }
 
 /** The VM process: of the driver that its record names, since the config may have changed. */

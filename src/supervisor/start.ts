@@ -26,6 +26,8 @@ import { networkOf, planOf } from './plan.ts';
 import type { PauseReason } from './state.ts';
 
 export interface StartContext extends ChildContext {
+  /** The children before these were seen to end: there is nothing left of them to look for. */
+  readonly isClear: boolean;
   /** A step of ours is done: for the timeline. */
   readonly onStep: (name: string) => void;
   readonly onImage: (image: ChosenImage) => void;
@@ -67,7 +69,7 @@ async function launchBoth(
   context.onImage(image);
   const bundle = bundleAt(image.prefix);
   checkNamed(bundle, config);
-  await endLeftovers({ layout, driver, program, clock, log }, signal);
+  if (!context.isClear) await endLeftovers({ layout, driver, program, clock, log }, signal);
   if (!driver.pausesOnFullDisk && !hasRoom(layout.root, room.start)) return 'no-room';
   const disk = prepareDisk(layout.disk, config.diskGiB);
   log('debug', 'disk-prepared', { path: layout.disk, was: disk });

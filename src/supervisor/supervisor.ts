@@ -48,6 +48,8 @@ export class Supervisor {
   #scope: Scope | undefined;
   #cancelRetry: () => void = () => undefined;
   #hurry = new AbortController();
+  /** What was left before this daemon was judged, and all that it has started itself was seen to end. */
+  #isClear = false;
   readonly #record: StatusRecord;
   #leave: (why: Failure | undefined) => void = () => undefined;
   /** Resolves when nothing more will happen, with the reason where nobody asked for it. */
@@ -168,6 +170,7 @@ export class Supervisor {
     const { onLine, onStep, onImage, onAccelerator, onPaused, onResumed, onLost } = scope;
     const context = {
       ...{ ...this.#options, config, driver: vmDrivers[config.vm], awaitRoom: scope.awaitRoom },
+      isClear: this.#isClear,
       ...{ onLine, onStep, onImage, onAccelerator, onPaused, onResumed, onLost },
     };
     await start(context, scope.running, scope.signal);
@@ -211,6 +214,8 @@ export class Supervisor {
       const incident = { failure, facts, lines: scope.lastLines(200), machine: running.machine };
       log('warn', 'incident', { folder: await saveIncident(layout, incident, clock) });
     }
+    const isJudged = this.#isClear || scope.running.vm !== undefined;
+    this.#isClear = false;
     await stop(scope.running, {
       ...{ layout, clock, log, isOurs, now: this.#hurry.signal },
       // Under its name there may be another guest's.
@@ -218,6 +223,7 @@ export class Supervisor {
       listens: () => scope.watch.has('sshd'),
       frozen: failure?.kind === 'guest-frozen',
     });
+    this.#isClear = isJudged && failure?.kind.endsWith('-lock-held') !== true;
     scope.agent.close();
   }
 

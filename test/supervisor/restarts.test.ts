@@ -1,0 +1,79 @@
+/** A VM program that ends as soon as it begins, again and again. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { defaultPolicy } from '../../src/supervisor/backoff.ts';
+import { Supervisor } from '../../src/supervisor/supervisor.ts';
+import type { Status } from '../../src/supervisor/status.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import type { Log } from '../../src/system/log.ts';
+import { identify } from '../../src/system/process.ts';
+import { World } from '../model/world.ts';
+
+const restless = { ...defaultPolicy, firstDelayMs: 0, maxDelayMs: 0, maxAttempts: Infinity };
+
+/** The program of a world, replaced by one of these lines. */
+function programIs(world: World, line: string): void {
+  for (const name of ['qemu-system-x86_64', 'qemu-system-aarch64'])
+    writeFileSync(join(dirname(world.layout.root), 'bin', name), `#!/bin/sh\n${line}\n`);
+}
+
+/** Lives until it has waited for so many next attempts; what it logged. */
+async function live(world: World, attempts: number, onAttempt: (n: number) => void) {
+  const daemon = identify(process.pid);
+  if (daemon === undefined) throw new Error('this process cannot see itself');
+  const events: string[] = [];
+  const log: Log = (_level, event) => void events.push(event);
+  let n = 0;
+  const onStatus = ({ phase }: Status) => {
+    if (phase !== 'backing-off') return;
+    onAttempt(++n);
+    if (n === attempts) supervisor.dispatch({ type: 'stop' });
+  };
+  const { layout, config } = world;
+  const supervisor: Supervisor = new Supervisor(
+    {
+      ...{ layout, log, daemon, onStatus },
+      clock: systemClock,
+      policy: restless,
+      isOurs: () => true,
+    },
+    { config, problems: [] },
+  );
+  supervisor.dispatch({ type: 'start' });
+  await supervisor.left;
+  return events;
+}
+
+const descriptors = (): number => readdirSync('/proc/self/fd').length;
+const timers = (): number =>
+  process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+
+test.runIf(existsSync('/proc/self/fd'))(
+  'a hundred restarts keep no descriptor and no timer',
+  async () => {
+    await using world = await World.make();
+    programIs(world, 'exit 1');
+    const seen: [number, number][] = [];
+    await live(world, 100, () => seen.push([descriptors(), timers()]));
+    expect(seen).toHaveLength(100);
+    const [early = [0, 0], late = [0, 0]] = [seen[9], seen[99]];
+    expect(late[0]).toBeLessThanOrEqual(early[0] + 1);
+    expect(late[1]).toBeLessThanOrEqual(early[1] + 1);
+  },
+);
+
+test('what an earlier daemon left is looked for once; again when somebody holds a lock', async () => {
+  await using world = await World.make();
+  const count = join(dirname(world.layout.root), 'count');
+  writeFileSync(count, '');
+  // The third one ends as a child does whose lock is held.
+  programIs(world, `echo >>'${count}'; [ $(wc -l <'${count}') = 3 ] && exit 75; exit 1`);
+  const events = await live(world, 5, () => undefined);
+  const told = events.filter((event) => ['leftovers-judged', 'accelerator'].includes(event));
+  expect(told).toEqual([
+    ...['leftovers-judged', 'accelerator', 'accelerator', 'accelerator'],
+    ...['leftovers-judged', 'accelerator', 'accelerator'],
+  ]);
+  expect(readFileSync(count, 'utf8')).toHaveLength(5);
+});

@@ -34,7 +34,8 @@ export function purge(layout: Layout): string[] {
   for (const name of namesIn(keys))
     if (/^((client|root|host)_ed25519(\.pub)?|known_hosts)$/.test(name)) rmSync(join(keys, name));
   for (const name of namesIn(downloads))
-    if (/^[0-9a-f]{64}\b/.test(name)) rmSync(join(downloads, name), { recursive: true });
+    // Packages by their hash, and the lock of whoever fetches them.
+    if (/^([0-9a-f]{64}\b|downloading\.)/.test(name)) rmSync(join(downloads, name), { recursive: true });
   for (const name of namesIn(images))
     if (isImage(join(images, name))) rmSync(join(images, name), { recursive: true });
   for (const name of namesIn(gcRoots))
@@ -50,7 +51,7 @@ function isImage(path: string): boolean {
   return stats.isDirectory() ? namesIn(path).every(isImageFile) : isImageFile(path);
 }
 const isImageFile = (name: string): boolean =>
-  /-(kernel|initrd\.img|cmdline|manifest\.json)$/.test(name);
+  /-(kernel|initrd\.img|cmdline|manifest\.json)(\.new)?$/.test(name);
 
 function namesIn(directory: string): string[] {
   try {

@@ -168,6 +168,22 @@ describe.runIf(asRoot)('unconfigure', () => {
     expect(rig.snapshot()).toEqual(before);
   });
 
+  test('leaves nothing of an image, of its packages, or of what was cut short', async () => {
+    using rig = configureRig();
+    await rig.run();
+    const hash = 'a'.repeat(64);
+    for (const name of [
+      `downloads/${hash}`,
+      `downloads/${hash}.partial`,
+      'downloads/downloading.kernel',
+    ])
+      put(join(rig.layout.root, name), 'ours');
+    for (const name of ['builder-kernel', 'good-kernel', 'good-initrd.img.new'])
+      put(join(rig.layout.images, name), 'ours');
+    await rig.unconfigure('--purge', '-y');
+    expect(existsSync(rig.layout.root)).toBe(false);
+  });
+
   test('deletes only what is ours in a directory that holds more', async () => {
     using rig = configureRig();
     await rig.run();

@@ -23,8 +23,12 @@ export function dialUnix(path: string, signal: AbortSignal): Promise<Socket> {
   });
 }
 
-/** Errors that mean that the other process has not come so far. */
-const notYet: ReadonlySet<string | undefined> = new Set(['ENOENT', 'ECONNREFUSED', 'EAGAIN']);
+/** Errors that mean that the other process has not come so far; or that it is gone, and another may come. */
+const notYet: ReadonlySet<string | undefined> = new Set([
+  ...['ENOENT', 'ECONNREFUSED', 'EAGAIN'],
+  // It ended while our connection stood in its queue.
+  'ECONNRESET',
+]);
 
 /** Connects as soon as somebody listens there; for ever, unless the signal ends it. */
 export async function awaitUnix(path: string, clock: Clock, signal: AbortSignal): Promise<Socket> {

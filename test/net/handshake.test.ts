@@ -121,7 +121,7 @@ describe('with a server', () => {
   });
   test('one that dies leaves nobody waiting', async () => {
     await serve({ silentAfter: 'accept' });
-    const waiting = kindOf(shake());
+    const waiting = kindOf(shake({ timeoutMs: 300 }));
     await child?.stop(0);
     expect(await waiting).toMatchObject({ kind: 'network-silent' });
     expect(await kindOf(shake({ timeoutMs: 200 }))).toMatchObject({

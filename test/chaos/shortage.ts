@@ -17,13 +17,25 @@ export const takeAway: Readonly<Record<Shortage, (rig: BuilderRig) => Relief>> =
 /** The file system of the rig must be a tmpfs of its own: made as small as what is in it, it is full, and takes no memory. */
 function fillDisk({ dir }: BuilderRig): Relief {
   const place = dirname(dir);
-  const { blocks, bfree, bsize } = statfsSync(place);
-  resize(place, (blocks - bfree) * bsize);
+  const { blocks, bsize } = statfsSync(place);
+  // Refused when more has been written since it was asked.
+  for (let tries = 50; ; tries--)
+    try {
+      resize(place, usedBytes(place));
+      break;
+    } catch (error) {
+      if (tries === 0) throw error;
+    }
   return () => resize(place, blocks * bsize);
 }
 
+function usedBytes(place: string): number {
+  const { blocks, bfree, bsize } = statfsSync(place);
+  return (blocks - bfree) * bsize;
+}
+
 const resize = (place: string, bytes: number): unknown =>
-  execFileSync('mount', ['-o', `remount,size=${bytes}`, place]);
+  execFileSync('mount', ['-o', `remount,size=${bytes}`, place], { stdio: 'pipe' });
 
 /** Leaves the daemon, if it lives, no descriptor beyond those that it has. */
 function takeDescriptors(rig: BuilderRig): Relief {

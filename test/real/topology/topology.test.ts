@@ -50,6 +50,29 @@ describe.runIf(possible)(
     });
     test("the result is root's in the host's store", () =>
       expect(facts.get('built-by')).toBe('root'));
+    test('doctor finds nothing bad, and says what it could not look at', () => {
+      const { findings } = JSON.parse(facts.get('doctor') ?? '{}') as {
+        findings: { name: string; kind: string }[];
+      };
+      const named = (kind: string) =>
+        findings.filter((finding) => finding.kind === kind).map(({ name }) => name);
+      expect(named('bad'), all).toEqual([]);
+      expect(named('skipped'), all).toEqual([]);
+      expect(named('good')).toEqual(
+        expect.arrayContaining(['keys', 'image', 'daemon', 'guest', 'clock', 'door', 'build']),
+      );
+    });
+    test('explain says where a build goes, and why another stays', () => {
+      expect(JSON.parse(facts.get('explain') ?? '{}'), all).toMatchObject({ where: 'comes' });
+      expect(JSON.parse(facts.get('explain-other') ?? '{}'), all).toMatchObject({
+        where: 'nowhere',
+      });
+    });
+    test('a removal, by its owner and then by an administrator, leaves every file as it was', () => {
+      expect(facts.get('removal'), all).toBe('complete');
+      expect(facts.get('daemon-after')).toBe('false');
+      expect(facts.get('disk-stays')).toBe('yes');
+    });
     test('nothing that root reads belongs to the owner', () =>
       expect(facts.get('owner-leaves-root-alone')).toBe('0'));
   },

@@ -28,15 +28,23 @@ cp -R "$checkout/node_modules/openpgp" "$checkout/node_modules/xz-decompress" "$
 cp "$image"-* "$world/image/"
 cp "$node" "$world/node"
 chmod -R a+rX "$world/app" "$world/image" "$world/node"
-useradd --create-home --shell /bin/sh owner
+# People's homes have such names.
+home='/home/Jörg Mac'
+useradd --create-home --home-dir "$home" --shell /bin/sh owner
 useradd --create-home --shell /bin/sh user
 
 bundle=$world/image/$(basename "$image")
-as_owner() { setpriv --reuid owner --regid owner --init-groups env -i HOME=/home/owner USER=owner PATH=/usr/bin:/bin "$@"; }
+as_owner() { setpriv --reuid owner --regid owner --init-groups env -i HOME="$home" USER=owner PATH=/usr/bin:/bin NIX_REMOTE=daemon "$@"; }
 builder="$world/node $world/app/dist/main.js"
 
+# Everything that is not the builder's own: name, mode, owner, content.
+snapshot() {
+    find /etc/nix /root/.ssh "$home" -name .cache -prune -o -printf '%p %M %u %g %l\n' -type f -exec sha256sum {} + 2>&1 | sort
+}
+snapshot >"$world/before"
+
 as_owner $builder configure --no-root --bundle "$bundle" --port "$port" -c 2 -m 1024 -s 8
-state=/home/owner/.cache/nix-linuxkit-builder
+state=$home/.cache/nix-linuxkit-builder
 $builder configure --root-part <"$state/root-request.json" >/dev/null
 fact "machines $(grep -c '^ssh-ng://builder@nix-linuxkit ' /etc/nix/machines)"
 
@@ -63,3 +71,21 @@ fact "built $(cat "$built")"
 fact "phase-after $(as_owner $builder status --json | sed 's/.*"phase":"\([a-z-]*\)".*/\1/')"
 fact "guest-kernel $(as_owner $builder ssh -- uname -r)"
 fact "owner-leaves-root-alone $(find /etc/nix /root/.ssh -user owner | wc -l)"
+
+# Who looks after it afterwards, and takes it away again.
+as_owner $builder doctor --json >"$world/doctor.json" || true
+fact "doctor $(tr -d '\n' <"$world/doctor.json")"
+as_owner $builder doctor --fix >/dev/null || true
+fact "explain $(as_owner $builder explain "$state/example.nix" --json)"
+as_owner sh -c 'cat >"$HOME/other.nix"' <<'NIX'
+derivation { name = "other"; system = builtins.currentSystem; builder = "/bin/sh"; requiredSystemFeatures = [ "odd" ]; }
+NIX
+fact "explain-other $(as_owner $builder explain "$home/other.nix" --json || true)"
+rm "$home/other.nix"
+as_owner $builder unconfigure --no-root >"$world/removal" 2>&1
+# The administrator runs what was told, as root.
+eval "$(sed -n 's/^ *sudo //p' "$world/removal")" >>"$world/removal"
+fact "daemon-after $(as_owner $builder status --json | sed 's/.*"running":\([a-z]*\).*/\1/')"
+snapshot >"$world/after"
+if diff "$world/before" "$world/after"; then fact 'removal complete'; else cat "$world/removal"; fi
+fact "disk-stays $(test -e "$state/nix-disk" && echo yes)"

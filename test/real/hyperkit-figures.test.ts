@@ -21,17 +21,19 @@ test('the door carries at least 0.8 of what a connection without it does', async
   await using rig = await hyperkit.builder(context);
   await rig.up();
   const tunnel = vsockTunnel(rig.layout, 22);
-  const ratios: number[] = [];
+  const past: number[] = [];
+  const through: number[] = [];
   await copy(rig, rig.port);
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 5; round++) {
     const closed = new AbortController();
-    const direct = await copy(rig, (await openWicket(tunnel, closed.signal)).port);
+    past.push(await copy(rig, (await openWicket(tunnel, closed.signal)).port));
     closed.abort();
-    ratios.push(direct / (await copy(rig, rig.port)));
+    through.push(await copy(rig, rig.port));
   }
-  const median = ratios.sort((a, b) => a - b)[1];
-  console.info(`door over vsock: ${median?.toFixed(2) ?? '?'} of a connection without it`);
-  expect(median).toBeGreaterThan(0.8);
+  // The best of each: what else the machine does can only make them slower.
+  const ratio = Math.min(...past) / Math.min(...through);
+  console.info(`door over vsock: ${ratio.toFixed(2)} of a connection without it`);
+  expect(ratio).toBeGreaterThan(0.8);
 });
 
 /** Seconds for 6 MB out of the guest. */

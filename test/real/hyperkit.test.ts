@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -104,6 +104,7 @@ test('HyperKit with gvproxy: its own address, and a way out', async (context) =>
   expect(guest.stdout).toContain('192.168.127.2/24');
   expect(guest.stdout).toContain('1 packets received');
   const { networkPid } = await rig.reaches('ready');
+  expect(listeningPorts(networkPid ?? 0)).toEqual([]);
   expect((await rig.cli('stop')).stdout).toBe('Stopped.\n');
   expect(identify(networkPid ?? 0)).toBeUndefined();
   await rig.leavesNothing();
@@ -115,6 +116,8 @@ test('QEMU with gvproxy: the door goes through its socket, and no port is opened
   const status = await rig.reaches('ready');
   expect(status.network).toBe('gvproxy');
   expect(status.tunnelPort).toBeUndefined();
+  for (const pid of [status.networkPid, status.vmPid]) expect(listeningPorts(pid ?? 0)).toEqual([]);
+  expect(listeningPorts(status.daemon.pid)).toEqual([rig.port]);
   const guest = await rig.cli('ssh', '--root', '--', 'ping -c 1 -W 5 192.168.127.1');
   expect(guest.stdout).toContain('1 packets received');
   const build = nixBuild(rig, rig.layout.example);
@@ -139,3 +142,18 @@ describe('what a start would run', () => {
     expect((await rig.cli('daemon', '--dry-run', '--vm', 'xhyve')).end).toBe(64);
   });
 });
+
+/** TCP ports of IPv4 and IPv6 on which a process listens: proc(5), net/tcp. */
+function listeningPorts(pid: number): number[] {
+  const fds = `/proc/${pid}/fd`;
+  const held = new Set(readdirSync(fds).map((fd) => readlinkSync(join(fds, fd))));
+  const rows = ['tcp', 'tcp6'].flatMap((name) =>
+    readFileSync(`/proc/net/${name}`, 'utf8').split('\n').slice(1),
+  );
+  return rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter(
+      ([, , , state, , , , , , inode]) => state === '0A' && held.has(`socket:[${inode ?? ''}]`),
+    )
+    .map(([, local = '']) => Number.parseInt(local.split(':')[1] ?? '', 16));
+}

@@ -92,6 +92,29 @@ describe('the network', () => {
     expect(rig.log('seen').some(({ name }) => name === 'vm-started')).toBe(false);
   });
 
+  test('accepts and says nothing', async (context) => {
+    await using rig = await hyperkit.builder(context);
+    hyperkit.tell('vpnkit', { silentAfter: 'accept' });
+    rig.begin('daemon');
+    const failure = await firstFailure(rig);
+    expect(failure.kind).toBe('network-silent');
+    expect(failure.message).toContain('it accepts and then says nothing');
+    expect(rig.log('seen').some(({ name }) => name === 'vm-started')).toBe(false);
+  });
+
+  test('refuses HyperKit what it had promised: HyperKit asks for ever, and is not waited for so long', async (context) => {
+    await using rig = await hyperkit.builder(context);
+    hyperkit.tell('vpnkit', { refuse: 'No IP addresses available.', refuseAfter: 1 });
+    rig.begin('daemon');
+    const failure = await firstFailure(rig);
+    expect(failure.kind).toBe('vm-stuck');
+    expect(failure.message).toContain('it hangs at its network or at its disk');
+    expect(rig.log('child-says').some(({ text }) => String(text).includes('No IP addresses'))).toBe(
+      true,
+    );
+    await rig.untilStatus('another attempt', ({ attempt }) => (attempt ?? 0) >= 2);
+  });
+
   test('shakes hands slowly, and that is all right', async (context) => {
     await using rig = await hyperkit.builder(context);
     hyperkit.tell('vpnkit', { slowMs: 800 });

@@ -11,8 +11,9 @@ import { framed, openWorld, type World } from './world.ts';
 declare const GVPROXY: string;
 
 interface Orders {
-  /** Refuse every card with these words. */
+  /** Refuse every card with these words; the first ones not, if it is said how many. */
   readonly refuse?: string;
+  readonly refuseAfter?: number;
   /** Say nothing any more after: the connection, the first message. */
   readonly silentAfter?: 'accept' | 'init';
   /** Send every message a byte at a time, with pauses that make it last so long. */
@@ -97,7 +98,10 @@ async function serve(socket: Socket): Promise<void> {
   if (command[0] === 6) return write(socket, disconnect('Unsupported command bind_ipv4'));
   if (command[0] !== 1 && command[0] !== 8) return void socket.destroy();
   const preferred = command[0] === 8 ? command.subarray(37, 41) : undefined;
-  const refusal = orders.refuse ?? assign(uuid, preferred);
+  const refusal =
+    cards >= (orders.refuseAfter ?? 0) && orders.refuse !== undefined
+      ? orders.refuse
+      : assign(uuid, preferred);
   if (refusal !== undefined) {
     await write(socket, disconnect(refusal));
     return void socket.end();

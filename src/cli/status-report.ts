@@ -34,17 +34,24 @@ const freshMs = 5_000;
 export function besider(layout: Layout, context: CliContext): (found: Found) => Promise<Beside> {
   let looked = { at: -Infinity, since: '', guest: undefined as Inside | undefined };
   const { clock } = context;
-  return async (found) => {
-    const { lastIncident } = await import('../supervisor/incident.ts');
+  const guestIn = async (found: Found) => {
     const since = answers(found) ? found.status.since : '';
-    if (since !== looked.since || clock.monotonic() - looked.at >= freshMs) {
-      const guest =
-        since === '' ? undefined : await askFor<Inside>('guest', 'builds', layout, context);
-      looked = { at: clock.monotonic(), since, guest };
-    }
+    const at = clock.monotonic();
+    if (since === looked.since && at - looked.at < freshMs) return looked.guest;
+    const guest =
+      since === '' ? undefined : await askFor<Inside>('guest', 'builds', layout, context);
+    looked = { at, since, guest };
+    return guest;
+  };
+  return async (found) => {
+    const [guest, connections, { lastIncident }] = await Promise.all([
+      guestIn(found),
+      connectionsOf(found, layout, context),
+      import('../supervisor/incident.ts'),
+    ]);
     return defined({
-      connections: await connectionsOf(found, layout, context),
-      guest: looked.guest,
+      connections,
+      guest,
       disk: diskOf(layout),
       incident: lastIncident(layout),
     });

@@ -29,11 +29,12 @@ export function statusVerb(program: Command, context: CliContext): void {
       const findBeside = besider(layout, context);
       const show = async (): Promise<Found> => {
         const found = readStatus(layout);
-        const beside = await findBeside(found);
+        // While the guest thinks about it, the rest is found.
+        const asked = findBeside(found);
         const lines =
           options.json === true
-            ? [JSON.stringify(reportOf(found, beside))]
-            : await screenLines(found, beside, layout, context);
+            ? [JSON.stringify(reportOf(found, await asked))]
+            : await screenLines(found, asked, layout, context);
         paint(
           lines,
           options.watch === true && options.json !== true && isTerminal(context),
@@ -89,24 +90,23 @@ function paint(lines: readonly string[], over: boolean, context: CliContext): vo
 
 async function screenLines(
   found: Found,
-  beside: Beside,
+  asked: Promise<Beside>,
   layout: Layout,
   context: CliContext,
 ): Promise<string[]> {
   const { aliveLines, goneLines } = await import('./status-screen.ts');
-  const screen: Screen = {
+  const screen: Omit<Screen, 'beside'> = {
     now: context.clock.now(),
     // Lines in a pipe are not broken.
     width: process.stdout.isTTY ? process.stdout.columns : Infinity,
     color: isTerminal(context) && (context.env['NO_COLOR'] ?? '') === '',
-    beside,
     job: await jobOf(layout, context),
     known: await knownOf(statusIn(found)),
     stranger: await strangerIn(layout, context),
   };
-  if (found.daemon === 'gone') return goneLines(found.last, screen);
+  if (found.daemon === 'gone') return goneLines(found.last, { ...screen, beside: await asked });
   const start = await startOf(found.status, layout);
-  return aliveLines(found.status, { ...screen, start });
+  return aliveLines(found.status, { ...screen, start, beside: await asked });
 }
 
 /** Asked only where configure has told launchd or systemd of the daemon. */

@@ -84,7 +84,7 @@ export class GuestAgent {
     return within(
       async (inTime) => {
         const { pid } = fieldsOf(await this.#request('guest-exec', run, inTime));
-        for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 1000)) {
+        for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 1000)) {
           const status = fieldsOf(await this.#request('guest-exec-status', { pid }, inTime));
           if (status['exited'] === true) return ended(status);
           await clock.sleep(pauseMs, inTime);

@@ -35,7 +35,8 @@ export function purge(layout: Layout): string[] {
     if (/^((client|root|host)_ed25519(\.pub)?|known_hosts)$/.test(name)) rmSync(join(keys, name));
   for (const name of namesIn(downloads))
     // Packages by their hash, and the lock of whoever fetches them.
-    if (/^([0-9a-f]{64}\b|downloading\.)/.test(name)) rmSync(join(downloads, name), { recursive: true });
+    if (/^([0-9a-f]{64}\b|downloading\.)/.test(name))
+      rmSync(join(downloads, name), { recursive: true });
   for (const name of namesIn(images))
     if (isImage(join(images, name))) rmSync(join(images, name), { recursive: true });
   for (const name of namesIn(gcRoots))

@@ -17,6 +17,7 @@ import { recipe } from '../../src/image/recipe.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
 import { fakeKernel } from '../fakes/fake-image.ts';
+import { layoutOf } from '../../src/config/layout.ts';
 import { FakeMirror, fakeKey, type FakePackage } from '../fakes/fake-mirror.ts';
 
 const key = await fakeKey({ date: new Date('2020-01-01') });
@@ -112,6 +113,14 @@ describe('image build', () => {
     expect((await build('--update')).out).toMatch(/^Made .*state\/image\/builder /);
     expect((await build()).out).toMatch(/state\/image\/builder is up to date/);
     expect((await image('verify')).out).toMatch(/state\/image\/builder is whole/);
+    // Whatever became of it: who makes it again has it tried again.
+    const { imageRejected } = layoutOf(state);
+    const record = { image: 'x', at: '2026-01-01T00:00:00.000Z', message: 'It panicked.' };
+    writeFileSync(imageRejected, JSON.stringify(record));
+    expect((await build()).out).toMatch(
+      /starts the next time.*It did not get ready before: It panicked\./,
+    );
+    expect(existsSync(imageRejected)).toBe(false);
     expect((await image('info')).out).toContain('state/image/builder');
   });
 

@@ -32,6 +32,11 @@ describe('a change of a running builder', () => {
     expect(effectLines(effects).join('\n')).toContain('Nothing on its disk is lost');
   });
 
+  test('of the processor waits for the guest to start, too', () =>
+    expect(effectsOf(before, { ...before, system: 'aarch64-linux' }).atStart).toEqual([
+      'system: x86_64-linux to aarch64-linux',
+    ]));
+
   test('of the port is urgent', () => {
     const effects = effectsOf(before, config({ cpus: 2, maxJobs: 2, port: 24999 }));
     expect(effects.isUrgent).toBe(true);

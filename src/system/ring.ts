@@ -3,9 +3,16 @@
  * mark of where it is (HyperKit's `log=`: 64 KiB of plain bytes). Neither size nor times nor change events tell that
  * something was written, so it is read whole again and again and compared with what was there before.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { Clock } from './clock.ts';
-import { errorCode } from './failure.ts';
+import {
+  changedStretch,
+  endOfText,
+  lastChange,
+  put,
+  readRing,
+  ringBytes,
+  slice,
+} from './ring-bytes.ts';
 
 export interface RingOptions {
   readonly path: string;
@@ -16,9 +23,10 @@ export interface RingOptions {
   readonly onBytes: (chunk: Buffer) => void;
   /** At least so many bytes were overwritten before they were read; told before the bytes that follow them. */
   readonly onLost?: (bytes: number) => void;
+  /** How the file is read; for tests, in which something happens between two readings. */
+  readonly read?: (path: string) => Buffer | undefined;
 }
 
-export const ringBytes = 65_536;
 /** A megabyte a second fills the ring in 65 ms. */
 const busyMs = 15;
 /** So a guest that was quiet may begin to write a megabyte a second; twenty looks a second cost a thousandth of a core. */
@@ -36,6 +44,12 @@ const quietLooks = 2;
 type Place =
   | { readonly known: true; readonly cursor: number }
   | { readonly known: false; readonly delivered: boolean };
+
+interface Readings {
+  readonly first: Buffer;
+  readonly second: Buffer;
+  readonly third: Buffer;
+}
 
 /** Follows one ring, which may not be there yet, or be begun anew. */
 export class Ring {
@@ -88,25 +102,37 @@ export class Ring {
     this.#cancel = this.#options.clock.after(ms, () => this.poke());
   }
 
-  /** Two readings: what the first shows to be new was written before the second, so the second has all of it untorn. */
+  /**
+   * Three readings: what the first shows to be new was written before the second, so the second has all of it untorn; and what
+   * was read before that is still there in the third, or the writer came round while we stood still between them.
+   */
   #look(): void {
     this.#fresh = 0;
-    const first = readRing(this.#options.path);
+    const first = this.#read();
     if (first === undefined) return;
     if (first.equals(this.#before)) return this.#stillQuiet();
     this.#quiet = 0;
     if (this.#beganAnew(first)) this.#beginAnew();
-    const second = readRing(this.#options.path) ?? first;
-    if (this.#place.known) this.#advance(this.#place.cursor, first, second);
-    else this.#findWriter(this.#place.delivered, first, second);
+    const second = this.#read() ?? first;
+    const readings = { first, second, third: this.#read() ?? second };
+    if (this.#place.known) this.#advance(this.#place.cursor, readings);
+    else this.#findWriter(this.#place.delivered, readings);
+  }
+
+  #read(): Buffer | undefined {
+    return (this.#options.read ?? readRing)(this.#options.path);
   }
 
   /** What was read last is not there any more, and the end is empty: a new writer has truncated the file. */
   #beganAnew(now: Buffer): boolean {
     if (endOfText(now) > ringBytes - guardBytes) return false;
-    if (!this.#place.known) return true;
-    const guard = this.#place.cursor + ringBytes - guardBytes;
-    return !slice(now, guard, guardBytes).equals(slice(this.#before, guard, guardBytes));
+    return !this.#place.known || !this.#isGuarded(now, this.#place.cursor);
+  }
+
+  /** Whether what was read last is still there. */
+  #isGuarded(now: Buffer, cursor: number): boolean {
+    const guard = cursor + ringBytes - guardBytes;
+    return slice(now, guard, guardBytes).equals(slice(this.#before, guard, guardBytes));
   }
 
   #beginAnew(): void {
@@ -115,12 +141,12 @@ export class Ring {
     this.#early = 0;
   }
 
-  #advance(cursor: number, first: Buffer, second: Buffer): void {
+  #advance(cursor: number, { first, second, third }: Readings): void {
     const count = lastChange(this.#before, first, cursor) + 1;
     // Nothing yet where this was the last reading's own restart.
     if (count === 0) return;
-    if (count > ringBytes - guardBytes) {
-      this.#before = second;
+    if (count > ringBytes - guardBytes || !this.#isGuarded(third, cursor)) {
+      this.#before = third;
       this.#place = { known: false, delivered: false };
       this.#lapped = cursor;
       return;
@@ -136,11 +162,12 @@ export class Ring {
   }
 
   /** Between two looks a stretch has changed: the writer was at its start. All of the ring before that is newer than what was read. */
-  #findWriter(delivered: boolean, first: Buffer, second: Buffer): void {
+  #findWriter(delivered: boolean, readings: Readings): void {
+    const { first, third } = readings;
     const { start, count } = changedStretch(this.#before, first);
     if (count > ringBytes - guardBytes) {
       if (delivered) this.#options.onLost?.(ringBytes);
-      this.#before = second;
+      this.#before = third;
       this.#place = { known: false, delivered: false };
       return;
     }
@@ -149,7 +176,7 @@ export class Ring {
       this.#deliver(slice(this.#before, start, ringBytes));
     }
     this.#place = { known: true, cursor: start };
-    this.#advance(start, first, second);
+    this.#advance(start, readings);
   }
 
   #stillQuiet(): void {
@@ -187,64 +214,3 @@ export class Ring {
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
-
-/** The whole ring; a file that is only being made is a ring whose rest is still zero. */
-function readRing(path: string): Buffer | undefined {
-  try {
-    const fd = openSync(path, 'r');
-    try {
-      if (!fstatSync(fd).isFile()) return undefined;
-      const buffer = Buffer.alloc(ringBytes);
-      readSync(fd, buffer, 0, ringBytes, 0);
-      return buffer;
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
-    // Not there yet, or not to be read just now: the next look will tell.
-    if (errorCode(error) === undefined) throw error;
-    return undefined;
-  }
-}
-
-function endOfText(ring: Buffer): number {
-  let end = ring.length;
-  while (end > 0 && ring[end - 1] === 0) end--;
-  return end;
-}
-
-/** How far behind the cursor the last changed byte is; -1 when none is. */
-function lastChange(before: Buffer, now: Buffer, cursor: number): number {
-  for (let distance = ringBytes - 1; distance >= 0; distance--) {
-    const at = (cursor + distance) % ringBytes;
-    if (before[at] !== now[at]) return distance;
-  }
-  return -1;
-}
-
-/** The shortest stretch of the ring that holds every change: what is outside is the longest run without one. */
-function changedStretch(before: Buffer, now: Buffer): { start: number; count: number } {
-  const changes: number[] = [];
-  for (let at = 0; at < ringBytes; at++) if (before[at] !== now[at]) changes.push(at);
-  const first = changes[0] ?? 0;
-  let best = { gap: -1, start: first };
-  for (const [n, at] of changes.entries()) {
-    const next = changes[n + 1] ?? first + ringBytes;
-    if (next - at > best.gap) best = { gap: next - at, start: next % ringBytes };
-  }
-  return { start: best.start, count: ringBytes - best.gap + 1 };
-}
-
-/** Bytes of the ring from a place on, round its end. */
-function slice(ring: Buffer, from: number, count: number): Buffer {
-  const start = from % ringBytes;
-  return start + count <= ringBytes
-    ? ring.subarray(start, start + count)
-    : Buffer.concat([ring.subarray(start), ring.subarray(0, start + count - ringBytes)]);
-}
-
-function put(ring: Buffer, at: number, bytes: Buffer): void {
-  const room = Math.min(bytes.length, ringBytes - at);
-  bytes.copy(ring, at, 0, room);
-  bytes.copy(ring, 0, room);
-}

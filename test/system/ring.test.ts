@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import fc from '../fuzz/fast-check.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock, type Clock } from '../../src/system/clock.ts';
-import { Ring, ringBytes } from '../../src/system/ring.ts';
+import { Ring } from '../../src/system/ring.ts';
+import { readRing, ringBytes } from '../../src/system/ring-bytes.ts';
 import { LineSplitter } from '../../src/system/tail.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
@@ -23,13 +24,13 @@ afterEach(() => {
 });
 
 /** A reader whose looks are made by hand, and what came of them. */
-function readerOf(clock: Clock = new FakeClock()) {
+function readerOf(clock: Clock = new FakeClock(), read = readRing) {
   const splitter = new LineSplitter();
   const lines: string[] = [];
   const lost: number[] = [];
   let bytes = 0;
   const ring = new Ring({
-    ...{ path, clock, pollMs: 100 },
+    ...{ path, clock, read, pollMs: 100 },
     onBytes: (chunk) => {
       bytes += chunk.length;
       lines.push(...splitter.push(chunk));
@@ -279,6 +280,42 @@ test('how often it looks: fast while much comes, then as it was told', async () 
   await clock.advance(15);
   expect(lines.at(-1)).toBe('soon');
 });
+
+test.each([1, 2])(
+  'a writer that comes round behind reading %i of a look is noticed: what is lost is told, nothing comes twice',
+  (reading) => {
+    let onRead = (): void => undefined;
+    const { ring, lines, lost } = readerOf(new FakeClock(), (from) => {
+      const bytes = readRing(from);
+      onRead();
+      return bytes;
+    });
+    const lap = (from: number, count: number) =>
+      write(
+        numbered(from, count)
+          .map((line) => `${line}\r\n`)
+          .join(''),
+      );
+    lap(0, 100);
+    ring.poke();
+    lap(100, 50);
+    let readings = 0;
+    onRead = () => {
+      if (++readings === reading) lap(150, 1_700);
+    };
+    ring.poke();
+    for (let n = 1_850; n < 1_900; n += 10) {
+      lap(n, 10);
+      ring.poke();
+    }
+    expect(lost.length).toBeGreaterThan(0);
+    const numbers = lines.map((line) => Number(/^line (\d+) /.exec(line)?.[1] ?? NaN));
+    const whole = numbers.filter((number) => !Number.isNaN(number));
+    expect(whole).toEqual([...new Set(whole)].sort((a, b) => a - b));
+    expect(whole.slice(0, 100)).toEqual(Array.from({ length: 100 }, (_, n) => n));
+    expect(whole.slice(-50)).toEqual(Array.from({ length: 50 }, (_, n) => 1_850 + n));
+  },
+);
 
 test('a megabyte a second is followed without loss', async () => {
   const { ring, lost, bytes } = readerOf(systemClock);

@@ -77,7 +77,7 @@ describe('while the guest is away', () => {
   });
 });
 
-// Behaviour 15: When the daemon has given up, connections are sent off at once, with the reason in the log.
+// Behaviour 16: When the daemon has given up, connections are sent off at once, with the reason in the log.
 describe('when no guest will come', () => {
   test('whoever waits and whoever comes is sent off with the reason in the log', async () => {
     await using rig = await doorRig();
@@ -182,6 +182,8 @@ describe('while it is let in', () => {
     }
   });
 
+  // Behaviour 15: A crowd is led to the guest one after the other, so that a network that takes two connections at a time
+  // loses none of it.
   test('a crowd reaches the guest one after the other, each as soon as the one before was greeted', async () => {
     await using rig = await doorRig();
     await using guest = await fakeGuest(() => undefined);

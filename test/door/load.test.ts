@@ -77,7 +77,7 @@ async function comeAndGo(door: Door, guest: Awaited<ReturnType<typeof fakeGuest>
   await until(isEmpty(door));
 }
 
-// Behaviour 16: A thousand connections that wait, hundreds that never speak, never read or are reset: a build beside them
+// Behaviour 17: A thousand connections that wait, hundreds that never speak, never read or are reset: a build beside them
 // goes on, and memory and descriptors are as before when they are gone.
 test('a thousand are held, let in and gone; again and again, and nothing is kept of them', async () => {
   await using rig = await doorRig();

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { AwakeClock, watchForSleep } from '../../src/system/awake.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
-// Behaviour 20: A sleep of the host is noticed within 6 s of the wake; deadlines are moved by it, nothing is held against
+// Behaviour 21: A sleep of the host is noticed within 6 s of the wake; deadlines are moved by it, nothing is held against
 // the guest, its clock is set and its health looked at, at once.
 describe('a sleep', () => {
   test('is told with its length as soon as a timer fires again', async () => {

@@ -8,7 +8,7 @@ const checkout = resolve(import.meta.dirname, '../../..');
 /** A small file system of its own needs root; elsewhere this is skipped, and the run says so. */
 const possible = process.platform === 'linux' && process.getuid?.() === 0;
 
-// Behaviour 21: A full host disk pauses the guest: it is never started again for that, and goes on by itself when 512 MiB
+// Behaviour 22: A full host disk pauses the guest: it is never started again for that, and goes on by itself when 512 MiB
 // are free.
 describe.runIf(possible)("the host's disk is full while the guest writes", () => {
   const facts = new Map<string, string>();

@@ -9,7 +9,7 @@ const checkout = resolve(import.meta.dirname, '../../..');
 /** A small file system of its own needs root; elsewhere this is skipped, and the run says so. */
 const possible = process.platform === 'linux' && process.getuid?.() === 0;
 
-// Behaviour 22: HyperKit cannot pause: its guest is shut down in order when less than 512 MiB are free, that is shown as
+// Behaviour 23: HyperKit cannot pause: its guest is shut down in order when less than 512 MiB are free, that is shown as
 // `paused`, and it begins again by itself when 1 GiB is.
 describe.runIf(possible)("the host's disk becomes full under HyperKit, which cannot pause", () => {
   const facts = new Map<string, string>();

@@ -109,7 +109,12 @@ export function judge(
   const { message } = event.failure;
   const at = new Date(clock.now()).toISOString();
   const record = { image: images.newest, at, message };
-  writeWhole(layout.imageRejected, `${JSON.stringify(record)}\n`, { durable: false });
+  try {
+    writeWhole(layout.imageRejected, `${JSON.stringify(record)}\n`, { durable: false });
+  } catch {
+    // No room, or no directory any more: what is not remembered would be tried for ever, so it is told as it is.
+    return event;
+  }
   return { ...event, failure: rejected(event.failure) };
 }
 

@@ -178,9 +178,9 @@ export class Supervisor {
     this.dispatch({ type: 'vm-launched' });
     await scope.untilReady();
     this.dispatch({ type: 'guest-ready' });
-    void scope.keepImage();
     const onHealth = (health: Health) => this.#onHealth(scope, health);
     scope.keepVigil(() => this.gate.bytesFromGuest(), onHealth);
+    await scope.keepImage();
   }
 
   #onHealth(scope: Scope, health: Health): void {

@@ -19,6 +19,8 @@ type Deed =
   | {
       readonly do:
         | 'restart'
+        | 'update'
+        | 'update-badly'
         | 'stop'
         | 'hurry'
         | 'deafen'
@@ -33,7 +35,19 @@ type Deed =
 
 const plain = fc.constantFrom(
   ...(['boot', 'boot', 'boot', 'panic', 'kill', 'pause', 'fill', 'resume', 'hang-up'] as const),
-  ...(['restart', 'deafen', 'mute', 'spoil', 'mend', 'drain', 'settle', 'settle'] as const),
+  ...([
+    'update',
+    'update-badly',
+    'update-badly',
+    'restart',
+    'deafen',
+    'mute',
+    'spoil',
+    'mend',
+    'drain',
+    'settle',
+    'settle',
+  ] as const),
 );
 const deed: fc.Arbitrary<Deed> = fc.oneof(
   { weight: 20, arbitrary: plain.map((what) => ({ do: what })) },
@@ -50,6 +64,8 @@ class Life {
   readonly #world: World;
   readonly #supervisor: Supervisor;
   readonly seen: Status[] = [];
+  /** How many images there were when one was rejected. */
+  #rejected: number | undefined;
   isOver = false;
 
   constructor(world: World) {
@@ -98,6 +114,13 @@ class Life {
         return;
       case 'spoil':
         return world.spoil();
+      case 'update':
+        return world.update();
+      case 'update-badly':
+        world.update();
+        this.#supervisor.dispatch({ type: 'restart', why: 'a new image' });
+        await this.#until((phase) => !['starting', 'stopping'].includes(phase));
+        return world.say('Kernel panic - not syncing: a new image');
       case 'mend':
         world.mend();
         return this.#supervisor.settle({ config: world.config, problems: [] });
@@ -169,7 +192,13 @@ class Life {
       expect(written).toEqual(JSON.parse(JSON.stringify(status)));
     }
     expect(schemaProblems({ running: true, ...status })).toEqual([]);
-    const { phase, attempt = 0 } = status;
+    const { phase, attempt = 0, image } = status;
+    // The last good image is what is booted after a new one was lost, unless there is a newer one.
+    if (status.because?.kind === 'image-rejected') this.#rejected = this.#world.updates;
+    if (image !== undefined && phase === 'starting') {
+      if (this.#rejected === this.#world.updates) expect(image.prefix).toMatch(/good$/);
+      expect(image.instead !== undefined).toBe(image.prefix.endsWith('good'));
+    }
     expect(attempt).toBeLessThanOrEqual(defaultPolicy.maxAttempts);
     if (phase === 'ready' && before?.phase !== 'ready')
       expect(this.#world.starts).toBeGreaterThan(0);

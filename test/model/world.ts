@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { parseConfig, type Config } from '../../src/config/config.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { debianArch, nativeSystem } from '../../src/config/system.ts';
 import { ensureIdentity } from '../../src/guest/identity.ts';
 import { hostFacts } from '../../src/system/host.ts';
 import { isLocked } from '../../src/system/lock.ts';
@@ -59,9 +60,9 @@ export class World implements AsyncDisposable {
     this.#root = root;
     this.#agent = agent;
     this.layout = layoutOf(join(root, 's'));
-    this.#image = join(root, 'image');
+    this.#image = join(this.layout.images, 'builder');
     this.#guestTime = join(root, 'time');
-    const settings = { accelerator: 'tcg', bundle: this.#image, diskGiB: 2, port: 1 };
+    const settings = { accelerator: 'tcg', diskGiB: 2, port: 1 };
     const parsed = parseConfig(JSON.stringify(settings), hostFacts(root));
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
     // A free port for the door.
@@ -103,6 +104,39 @@ export class World implements AsyncDisposable {
   /** QEMU says that something happened. */
   tell(event: string, data: object = {}): void {
     for (const socket of this.#monitors) socket.write(`${JSON.stringify({ event, data })}\n`);
+  }
+
+  /** Images that were made so far. */
+  updates = 0;
+
+  /** A new image, as `image build` leaves it: new files under the old names. */
+  update(): void {
+    if (!this.isThere) return;
+    mkdirSync(this.layout.images, { recursive: true });
+    const parts = {
+      kernel: ['kernel', fakeKernel('6.1')],
+      initrd: ['initrd.img', gzipSync('initrd')],
+      cmdline: ['cmdline', Buffer.from(`quiet ${++this.updates}\n`)],
+    } as const;
+    const files = Object.entries(parts).map(([part, [name, bytes]]) => {
+      rmSync(`${this.#image}-${name}`, { force: true });
+      writeFileSync(`${this.#image}-${name}`, bytes);
+      return [part, { sha256: '', size: bytes.length }];
+    });
+    const manifest = {
+      arch: debianArch(nativeSystem(process.arch)),
+      ...{
+        kernelVersion: '6.1',
+        inputs: {},
+        suite: 's',
+        indexDate: String(this.updates),
+        packages: {},
+      },
+      squashfs: { tool: 't', version: '1', options: [] },
+      files: Object.fromEntries(files) as unknown,
+    };
+    rmSync(`${this.#image}-manifest.json`, { force: true });
+    writeFileSync(`${this.#image}-manifest.json`, JSON.stringify(manifest));
   }
 
   /** Takes the image's kernel away. */
@@ -169,9 +203,8 @@ export class World implements AsyncDisposable {
     );
     this.tick();
     process.env['PATH'] = `${programs}:${this.#path ?? ''}`;
+    this.update();
     this.mend();
-    writeFileSync(`${this.#image}-initrd.img`, gzipSync('initrd'));
-    writeFileSync(`${this.#image}-cmdline`, 'quiet\n');
   }
 }
 

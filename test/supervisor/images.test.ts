@@ -123,6 +123,16 @@ describe('images on the disk', () => {
     expect(readFileSync(join(layout.images, 'good-kernel'), 'utf8')).toBe('three');
   });
 
+  test('a verdict that cannot be written down is none: the start is lost as it was', async () => {
+    install('one');
+    await keepAsGood(chooseImage(config, layout), where());
+    install('two');
+    const image = chooseImage(config, layout);
+    rmSync(layout.state, { recursive: true });
+    const event = { type: 'lost', failure: failure('guest-panicked') } as const;
+    expect(judge({ event, phase: 'booting', image }, where())).toBe(event);
+  });
+
   test('one that was made while another booted is not taken for good', async () => {
     install('one');
     const image = chooseImage(config, layout);

@@ -15,13 +15,49 @@ export interface Inside {
   readonly clockOffsetMs: number;
 }
 
+/** A guest is not asked again for so long while nobody was in it: a look costs it processes. */
+const standsMs = 30_000;
+
+/** Looks into one guest. */
+export class Insight {
+  readonly #agent: Agent;
+  readonly #clock: Clock;
+  #last: { readonly inside: Inside; readonly traffic: number; readonly at: number } | undefined;
+
+  constructor(agent: Agent, clock: Clock) {
+    this.#agent = agent;
+    this.#clock = clock;
+  }
+
+  /**
+   * Undefined when the guest gives no answer that can be read. `traffic` is a count that grows with what goes through the front
+   * door, undefined while somebody is there: the last look stands while it is the same.
+   */
+  async look(traffic: number | undefined, signal: AbortSignal): Promise<Inside | undefined> {
+    const last = this.#last;
+    const age = this.#clock.monotonic() - (last?.at ?? 0);
+    if (last !== undefined && last.traffic === traffic && age < standsMs) return last.inside;
+    const inside = await lookInside(this.#agent, this.#clock, signal);
+    const at = this.#clock.monotonic();
+    this.#last = inside && traffic !== undefined ? { inside, traffic, at } : undefined;
+    return inside;
+  }
+
+  /** The guest's clock may be another: after a pause, or a sleep. */
+  forget(): void {
+    this.#last = undefined;
+  }
+}
+
+type Agent = Pick<GuestAgent, 'exec' | 'time'>;
+
 /** The owners of all processes, then the file system of /nix in KiB. */
 const script = 'stat -c %U /proc/[0-9]* 2>/dev/null; df -Pk /nix';
 const timeoutMs = 3_000;
 
 /** Undefined when the guest gives no answer that can be read. */
 export async function lookInside(
-  agent: Pick<GuestAgent, 'exec' | 'time'>,
+  agent: Agent,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Inside | undefined> {

@@ -74,6 +74,12 @@ export class Gate {
     return this.#door?.counts() ?? { held: 0, opening: 0, open: 0 };
   }
 
+  /** What tells whether somebody has been in the guest since; undefined while somebody is. */
+  get traffic(): number | undefined {
+    const { opening, open } = this.counts();
+    return opening + open === 0 ? this.bytesFromGuest() : undefined;
+  }
+
   /** Bytes that came from guests so far. */
   bytesFromGuest(): number {
     return this.#door?.bytesFromGuest() ?? 0;

@@ -5,7 +5,7 @@ import type { Tunnel } from '../config/tunnel.ts';
 import { reachGuest } from '../door/guest-connection.ts';
 import type { ConsoleLine } from '../guest/console.ts';
 import { GuestAgent } from '../guest/agent.ts';
-import { lookInside, type Inside } from '../guest/inside.ts';
+import { Insight, type Inside } from '../guest/inside.ts';
 import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
 import { failureOf, type Failure } from '../system/failure.ts';
@@ -39,6 +39,7 @@ export class Scope {
   readonly watch: BootWatch;
   /** One a boot: its channel serves one client at a time. */
   readonly agent: GuestAgent;
+  readonly #insight: Insight;
   /** Time in which the guest could have done something. */
   readonly #awake: AwakeClock;
   readonly #layout: Layout;
@@ -56,6 +57,7 @@ export class Scope {
     this.#layout = layout;
     this.#awake = new AwakeClock(clock);
     this.agent = new GuestAgent({ path: layout.agent, clock });
+    this.#insight = new Insight(this.agent, clock);
     this.watch = new BootWatch({
       ...{ layout, log, agent: this.agent },
       clock: this.#awake,
@@ -137,7 +139,7 @@ export class Scope {
       .setTime(undefined, this.signal)
       .catch(() => undefined)
       .then(told);
-    this.#vigil?.afterGap();
+    this.afterSleep();
   };
 
   /** A start of a guest that could not be paused waits until the host's disk has room for it. */
@@ -166,6 +168,7 @@ export class Scope {
 
   /** The machine, or this daemon, was asleep: looks after the guest at once. */
   afterSleep(): void {
+    this.#insight.forget();
     this.#vigil?.afterGap();
   }
 
@@ -183,8 +186,9 @@ export class Scope {
     });
   }
 
-  async lookInside(): Promise<Inside | undefined> {
-    return this.watch.has('agent') ? lookInside(this.agent, this.#clock, this.signal) : undefined;
+  /** What it shows; `traffic` as {@link Insight.look} takes it. */
+  async lookInside(traffic: number | undefined): Promise<Inside | undefined> {
+    return this.watch.has('agent') ? this.#insight.look(traffic, this.signal) : undefined;
   }
 
   /** Network and VM run, and the VM's control channel answers. */

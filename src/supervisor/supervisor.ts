@@ -124,7 +124,7 @@ export class Supervisor {
 
   /** What a look into the guest shows now; undefined unless it is ready and answers. */
   async lookInside(): Promise<Inside | undefined> {
-    return this.#state.phase === 'ready' ? this.#scope?.lookInside() : undefined;
+    return this.#state.phase === 'ready' ? this.#scope?.lookInside(this.gate.traffic) : undefined;
   }
 
   #perform(effect: Effect): void {

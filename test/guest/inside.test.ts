@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { lookInside, readInside } from '../../src/guest/inside.ts';
+import { Insight, lookInside, readInside } from '../../src/guest/inside.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 const df = [
@@ -34,6 +34,38 @@ describe('a look', () => {
     const time = () => Promise.resolve(clock.now() - 40);
     const seen = await lookInside({ exec, time }, clock, signal);
     expect(seen).toEqual({ builds: 0, ...disk, clockOffsetMs: -40 });
+  });
+
+  test('stands while nobody is in the guest, and for half a minute', async () => {
+    const clock = new FakeClock();
+    let asked = 0;
+    const time = () => Promise.resolve(clock.now() - ++asked);
+    const insight = new Insight({ exec, time }, clock);
+    const offset = async (traffic: number | undefined) =>
+      (await insight.look(traffic, signal))?.clockOffsetMs;
+    expect(await offset(7)).toBe(-1);
+    expect(await offset(7)).toBe(-1);
+    // Somebody has been there, somebody is, and nobody is again.
+    expect(await offset(8)).toBe(-2);
+    expect(await offset(undefined)).toBe(-3);
+    expect(await offset(undefined)).toBe(-4);
+    expect(await offset(8)).toBe(-5);
+    await clock.advance(29_999);
+    expect(await offset(8)).toBe(-5);
+    await clock.advance(1);
+    expect(await offset(8)).toBe(-6);
+    insight.forget();
+    expect(await offset(8)).toBe(-7);
+  });
+
+  test('that got no answer does not stand', async () => {
+    const clock = new FakeClock();
+    let stdoutNow = 'busy';
+    const late = () => Promise.resolve({ code: 0, stdout: stdoutNow, stderr: '' });
+    const insight = new Insight({ exec: late, time: () => Promise.resolve(clock.now()) }, clock);
+    expect(await insight.look(1, signal)).toBeUndefined();
+    stdoutNow = stdout;
+    expect(await insight.look(1, signal)).toMatchObject({ builds: 0 });
   });
 
   test('into a guest that does not answer is over in 3 s, and tells nothing', async () => {

@@ -12,7 +12,7 @@ import { BuilderRig } from './rig.ts';
 // through, up to a limit; `--now` does not.
 // Behaviour 34: `status --json` is what `docs/status.schema.json` says, in every phase and of a daemon that is gone.
 // Behaviour 35: What only the guest knows (builds that run, free space, its clock) is asked of it when somebody asks for
-// the status, or a stop waits.
+// the status, or a stop waits; what it said stands for half a minute while nobody is in it.
 test('status --json is what the schema says in every phase, and tells builds and room in the guest', async (context) => {
   await using rig = await BuilderRig.create({ context, configure: ['--max-jobs', '2'] });
   const qmp = addMonitor(rig);

@@ -113,7 +113,8 @@ async function timeToDoor(): Promise<number> {
 function answers(): Promise<boolean> {
   return new Promise((done) => {
     const socket = connect(port, '127.0.0.1', () => (socket.destroy(), done(true)));
-    socket.on('error', () => setImmediate(() => done(false)));
+    // A pause, so that the daemon has both cores as it would without anybody who looks.
+    socket.on('error', () => setTimeout(() => done(false), 1));
   });
 }
 

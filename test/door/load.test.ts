@@ -109,8 +109,9 @@ describe('a build goes on at its pace', () => {
     for (const { socket } of slow) socket.pause();
     await until(() => rig.door.counts().open === 100);
     await until(() => guest.sockets.every(({ writableNeedDrain }) => writableNeedDrain));
-    // Of each: what its two sockets at the door hold, and what the guest of this test could not send.
-    expect(heldBytes() - idle).toBeLessThan(100 * MiB);
+    // Of each: what its two sockets at the door hold, and what the guest of this test could not send; 0.3 to 1 MiB, as the Node.
+    // A door that read on would never let the guests come to a halt.
+    expect(heldBytes() - idle).toBeLessThan(100 * 2 * MiB);
     expect(await build(rig.door)).toBeLessThan(3_000);
     for (const { socket } of slow) socket.destroy();
     await until(isEmpty(rig.door));
@@ -161,7 +162,7 @@ test('those who talk without end while the guest is away are heard to a limit', 
   for (const { socket } of loud) flood(socket);
   await until(() => rig.door.counts().held === 50);
   await until(() => loud.every(({ socket }) => socket.writableNeedDrain));
-  expect(heldBytes() - idle).toBeLessThan(50 * MiB);
+  expect(heldBytes() - idle).toBeLessThan(50 * 2 * MiB);
   for (const { socket } of loud) socket.destroy();
   rig.door.refuse('that is enough');
   await until(isEmpty(rig.door));

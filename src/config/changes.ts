@@ -11,7 +11,7 @@ export interface Change {
 /** Made from the others. */
 const derived: ReadonlySet<string> = new Set(['coresPerJob']);
 /** They concern this machine alone: no start of the guest takes them. */
-const hostOnly: ReadonlySet<string> = new Set(['autostart']);
+const hostOnly: ReadonlySet<string> = new Set(['autostart', 'verbose']);
 
 /** Every setting in which they differ. */
 export function changesBetween(before: Config, after: Config): Change[] {

@@ -67,10 +67,16 @@ export async function daemon({
     const me = identify(process.pid);
     if (me === undefined) throw new Error('this process cannot see itself');
     writePid(ownPidFiles(layout), me.pid, me.program);
-    const settings = readSettings(layout);
+    let isVerbose = false;
+    const read = () => {
+      const found = readSettings(layout);
+      isVerbose = found.config?.verbose ?? isVerbose;
+      return found;
+    };
+    const settings = read();
     if (settings.config === undefined && !managed)
       throw new Failed(configInvalid(settings.problems));
-    const log = openLog({ path: layout.log, verbose: settings.config?.verbose ?? false });
+    const log = openLog({ path: layout.log, isVerbose: () => isVerbose });
     const supervisor = new Supervisor(
       {
         ...{ layout, clock, log, policy: defaultPolicy, daemon: me, onStatus },
@@ -78,7 +84,7 @@ export async function daemon({
       },
       settings,
     );
-    const options = { layout, clock, log, onStopSignal, asked: asked.signal };
+    const options = { layout, clock, log, read, onStopSignal, asked: asked.signal };
     const evicted = await supervise(supervisor, options);
     if (evicted !== undefined) throw new Failed(evicted);
     return Exit.ok;
@@ -92,6 +98,8 @@ interface SuperviseOptions {
   readonly layout: Layout;
   readonly clock: Clock;
   readonly log: Log;
+  /** The configuration as it is now. */
+  readonly read: () => Settings;
   readonly onStopSignal: DaemonOptions['onStopSignal'];
   readonly asked: AbortSignal;
 }
@@ -99,7 +107,7 @@ interface SuperviseOptions {
 /** Runs it to its end; why it ended where nobody had asked it to. */
 async function supervise(
   supervisor: Supervisor,
-  { layout, clock, log, onStopSignal, asked }: SuperviseOptions,
+  { layout, clock, log, read, onStopSignal, asked }: SuperviseOptions,
 ): Promise<Failure | undefined> {
   log('info', 'daemon-started', { node: process.version, state: layout.root });
   let first: number | undefined;
@@ -134,7 +142,7 @@ async function supervise(
   supervisor.dispatch({ type: asked.aborted ? 'stop' : 'start' });
   // Loaded behind the start: the door is open sooner for it.
   const { watchFile } = await import('../system/watch.ts');
-  const unwatch = watchFile(layout.config, () => supervisor.settle(readSettings(layout)));
+  const unwatch = watchFile(layout.config, () => supervisor.settle(read()));
   const evicted = await supervisor.left;
   unwatchSleep();
   // To close it removes whatever socket is under its name, which is not ours any more then.

@@ -10,7 +10,8 @@ export type Log = (level: Level, event: string, fields?: Readonly<Record<string,
 
 export interface LogOptions {
   readonly path: string;
-  readonly verbose?: boolean;
+  /** Whether debug lines are wanted, asked at each. Default: they are not. */
+  readonly isVerbose?: () => boolean;
   /** Rotate when the file is larger, in bytes. Default 2 MiB. */
   readonly maxBytes?: number;
   /** Old files kept as PATH.1 (newest) to PATH.N. Default 3. */
@@ -20,7 +21,7 @@ export interface LogOptions {
 /** Opens (and from time to time rotates) a log file. A full disk loses lines, never the daemon. */
 export function openLog({
   path,
-  verbose = false,
+  isVerbose = () => false,
   maxBytes = 2 * 1024 * 1024,
   keep = 3,
 }: LogOptions): Log {
@@ -35,7 +36,7 @@ export function openLog({
   const logger = pino(
     {
       base: { pid: process.pid },
-      level: verbose ? 'debug' : 'info',
+      level: 'debug',
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
@@ -43,6 +44,7 @@ export function openLog({
   );
   let written = sizeIfThere(path) ?? 0;
   return (level, event, fields) => {
+    if (level === 'debug' && !isVerbose()) return;
     try {
       if (written > maxBytes) {
         rotate(path, keep);

@@ -11,65 +11,69 @@ const busySeconds = Number(process.env['LINUXKIT_TEST_BUSY_SECONDS'] ?? '20');
 // Behaviour 19: A guest in which nothing moves for 20 s (agent, sshd, console, disk, connections) is frozen: found within
 // 30 s, its console and state kept in `nix-state/incidents`, ended and started again.
 // Behaviour 20: A guest that is busy is `slow` at worst, and never started again for it.
-test('a guest that freezes is found within 30 s, kept as evidence and started again; a busy one is left alone', async (context) => {
-  await using rig = await BuilderRig.create({ context });
-  const qmp = addMonitor(rig);
-  const started = await rig.cli('start');
-  expect(started.said).toContain('Started the daemon');
+test(
+  'a guest that freezes is found within 30 s, kept as evidence and started again; a busy one is left alone',
+  async (context) => {
+    await using rig = await BuilderRig.create({ context });
+    const qmp = addMonitor(rig);
+    const started = await rig.cli('start');
+    expect(started.said).toContain('Started the daemon');
 
-  for (const [how, freeze, limitMs] of [
-    ['the VM process is stopped', () => process.kill(vmOf(rig), 'SIGSTOP'), 31_000],
-    ['the VM is paused by somebody', () => qmp('stop'), 31_000],
-    [
-      "all of the guest's userland is stopped",
-      // The login takes a moment, and the kernel's last writes are signs of life.
-      () => void rig.begin('ssh', '--root', '--', 'kill -STOP -1'),
-      40_000,
-    ],
-  ] as const) {
+    for (const [how, freeze, limitMs] of [
+      ['the VM process is stopped', () => process.kill(vmOf(rig), 'SIGSTOP'), 31_000],
+      ['the VM is paused by somebody', () => qmp('stop'), 31_000],
+      [
+        "all of the guest's userland is stopped",
+        // The login takes a moment, and the kernel's last writes are signs of life.
+        () => void rig.begin('ssh', '--root', '--', 'kill -STOP -1'),
+        40_000,
+      ],
+    ] as const) {
+      const { vmPid } = await rig.reaches('ready');
+      const begun = performance.now();
+      await freeze();
+      const status = await rig.untilStatus(`given up: ${how}`, ({ phase }) => phase === 'stopping');
+      expect(performance.now() - begun, how).toBeLessThan(limitMs);
+      expect(status.because?.kind, how).toBe('guest-frozen');
+      await rig.untilStatus('another VM', (now) => now.phase === 'ready' && now.vmPid !== vmPid);
+    }
+    const incidents = readdirSync(rig.layout.incidents);
+    expect(incidents).toHaveLength(3);
+    for (const name of incidents) {
+      const folder = join(rig.layout.incidents, name);
+      expect(readFileSync(join(folder, 'console.txt'), 'utf8')).toContain('stage=sshd');
+      expect(JSON.parse(readFileSync(join(folder, 'state.json'), 'utf8'))).toMatchObject({
+        failure: { kind: 'guest-frozen' },
+      });
+    }
+
+    // A short pause is no freeze; the guest's clock stood still in it and is right again before anybody is let in.
     const { vmPid } = await rig.reaches('ready');
-    const begun = performance.now();
-    await freeze();
-    const status = await rig.untilStatus(`given up: ${how}`, ({ phase }) => phase === 'stopping');
-    expect(performance.now() - begun, how).toBeLessThan(limitMs);
-    expect(status.because?.kind, how).toBe('guest-frozen');
-    await rig.untilStatus('another VM', (now) => now.phase === 'ready' && now.vmPid !== vmPid);
-  }
-  const incidents = readdirSync(rig.layout.incidents);
-  expect(incidents).toHaveLength(3);
-  for (const name of incidents) {
-    const folder = join(rig.layout.incidents, name);
-    expect(readFileSync(join(folder, 'console.txt'), 'utf8')).toContain('stage=sshd');
-    expect(JSON.parse(readFileSync(join(folder, 'state.json'), 'utf8'))).toMatchObject({
-      failure: { kind: 'guest-frozen' },
-    });
-  }
+    await qmp('stop');
+    await rig.reaches('paused');
+    const pausedAt = Date.now();
+    await fact('five seconds have passed', () => Date.now() - pausedAt > 5_000);
+    await qmp('cont');
+    await rig.reaches('ready');
+    const before = Date.now();
+    const seconds = (await rig.cli('ssh', '--', 'date +%s')).stdout.trim();
+    // Whole seconds: up to one is cut off.
+    const guest = Number(seconds) * 1000;
+    expect(guest).toBeGreaterThan(before - 3_000);
+    expect(guest).toBeLessThan(Date.now() + 2_000);
 
-  // A short pause is no freeze; the guest's clock stood still in it and is right again before anybody is let in.
-  const { vmPid } = await rig.reaches('ready');
-  await qmp('stop');
-  await rig.reaches('paused');
-  const pausedAt = Date.now();
-  await fact('five seconds have passed', () => Date.now() - pausedAt > 5_000);
-  await qmp('cont');
-  await rig.reaches('ready');
-  const before = Date.now();
-  const seconds = (await rig.cli('ssh', '--', 'date +%s')).stdout.trim();
-  // Whole seconds: up to one is cut off.
-  const guest = Number(seconds) * 1000;
-  expect(guest).toBeGreaterThan(before - 3_000);
-  expect(guest).toBeLessThan(Date.now() + 2_000);
-
-  const loops = Array.from({ length: 8 }, () => "sh -c 'while :; do :; done' &").join(' ');
-  const busy = rig.begin('ssh', '--', `${loops} wait`);
-  const busyUntil = Date.now() + busySeconds * 1000;
-  await fact('it was busy for long', () => Date.now() > busyUntil, busySeconds * 1000 + 10_000);
-  expect(busy.end).toBeUndefined();
-  expect(await rig.reaches('ready')).toMatchObject({ vmPid });
-  expect(rig.log('phase').filter(({ phase }) => phase === 'starting')).toHaveLength(4);
-  await busy.kill();
-  expect((await rig.cli('stop')).end).toBe(0);
-  await rig.leavesNothing();
-}, 300_000 + busySeconds * 1000);
+    const loops = Array.from({ length: 8 }, () => "sh -c 'while :; do :; done' &").join(' ');
+    const busy = rig.begin('ssh', '--', `${loops} wait`);
+    const busyUntil = Date.now() + busySeconds * 1000;
+    await fact('it was busy for long', () => Date.now() > busyUntil, busySeconds * 1000 + 10_000);
+    expect(busy.end).toBeUndefined();
+    expect(await rig.reaches('ready')).toMatchObject({ vmPid });
+    expect(rig.log('phase').filter(({ phase }) => phase === 'starting')).toHaveLength(4);
+    await busy.kill();
+    expect((await rig.cli('stop')).end).toBe(0);
+    await rig.leavesNothing();
+  },
+  300_000 + busySeconds * 1000,
+);
 
 const vmOf = (rig: BuilderRig): number => rig.status()?.vmPid ?? 0;

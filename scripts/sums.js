@@ -1,12 +1,24 @@
-// Adds up what the test runs found: the last line that scripts/test prints. Fails when anything did, or nothing ran.
+// Adds up what the test runs found: names each failure with its reason, then the last line that scripts/test prints. Fails when
+// anything failed, a file could not be loaded included.
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 const folder = process.argv[2] ?? '.';
 const reports = readdirSync(folder)
   .filter((name) => name.endsWith('.json'))
-  .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')));
+  .map((name) => ({ name, ...JSON.parse(readFileSync(join(folder, name), 'utf8')) }));
+
+const failures = reports.flatMap(({ name, testResults }) =>
+  testResults.flatMap((file) => {
+    const label = `${name.replace('.json', '')} ${relative('.', file.name)}`;
+    const failed = file.assertionResults.filter(({ status }) => status === 'failed');
+    if (failed.length === 0 && file.status === 'failed') return [[label, file.message]];
+    return failed.map((test) => [`${label}: ${test.fullName}`, test.failureMessages.join('\n')]);
+  }),
+);
+for (const [what, why] of failures) console.log(`FAILED ${what}\n${why.replace(/^/gm, '    ')}`);
+
 const sum = (field) => reports.reduce((total, report) => total + report[field], 0);
-const [passed, failed, skipped] = ['numPassedTests', 'numFailedTests', 'numPendingTests'].map(sum);
-console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
-process.exit(failed > 0 ? 1 : 0);
+const [passed, skipped] = ['numPassedTests', 'numPendingTests'].map(sum);
+console.log(`${passed} passed, ${failures.length} failed, ${skipped} skipped`);
+process.exit(failures.length > 0 ? 1 : 0);

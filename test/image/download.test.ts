@@ -10,6 +10,7 @@ import {
   type DownloadProgress,
   type Wanted,
 } from '../../src/image/download.ts';
+import { sizeIfThere } from '../../src/system/files.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeMirror, fakeKey, sendRange, sha256 } from '../fakes/fake-mirror.ts';
 
@@ -51,10 +52,11 @@ const until = async (isSo: () => boolean) => {
   while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
 };
 
-/** Sends the head of a file as if it were all, then breaks off. */
+/** Sends the head of a file as if it were all, and breaks off when some of that has arrived. */
 const breakOffAfter = (bytes: number) => (_: unknown, response: ServerResponse) => {
   response.writeHead(200, { 'content-length': file.length });
-  response.write(file.subarray(0, bytes), () => response.destroy());
+  response.write(file.subarray(0, bytes));
+  void until(() => (sizeIfThere(partial()) ?? 0) > 0).then(() => response.destroy());
 };
 
 test('files arrive under their hashes, several at a time, and are not fetched again', async () => {

@@ -1,11 +1,13 @@
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { launch, lockHeld, type Child, type Launch } from '../../src/system/child.ts';
+import { launch, lockHeld, signalGroup, type Child, type Launch } from '../../src/system/child.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { isLocked } from '../../src/system/lock.ts';
 import { identify } from '../../src/system/process.ts';
+import { makeProgram, runProgram } from '../rig/other-process.ts';
 
 let dir = '';
 const started: Child[] = [];
@@ -99,4 +101,48 @@ describe('a child', () => {
     const child = await launch({ ...sh(''), cwd: join(dir, 'nowhere') }, files(), systemClock);
     expect(child).toMatchObject({ kind: 'not-started' });
   });
+});
+
+/** Its death is all that differs; each would end a child that a library looks after, or leave one that nobody can find. */
+describe('a child outlives us, and is found by its lock, when we end by', () => {
+  const parent = `
+    import { launch } from '../../src/system/child.ts';
+    import { systemClock } from '../../src/system/clock.ts';
+    const [dir, how] = process.argv.slice(2);
+    const what = { program: 'sleep', argv: ['60'], env: { PATH: '/usr/bin:/bin' }, cwd: dir };
+    const { pid } = await launch(what, { output: dir + '/out', lock: dir + '/lock' }, systemClock);
+    console.log(pid);
+    setInterval(() => undefined, 1000);
+    if (how === 'an exit') process.exit(0);
+    if (how === 'an exception') setImmediate(() => { throw new Error('as it happens'); });
+    if (how === 'an abort') process.abort();
+  `;
+  test.each(['an exit', 'an exception', 'an abort', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGKILL'])(
+    '%s',
+    async (how) => {
+      const daemon = runProgram(await makeProgram(dir, parent), [dir, how]);
+      const [said] = (await once(daemon.stdout ?? daemon, 'data')) as [Buffer];
+      const child = Number(said.toString());
+      try {
+        if (how.startsWith('SIG')) daemon.kill(how as NodeJS.Signals);
+        if (daemon.exitCode === null && daemon.signalCode === null) await once(daemon, 'exit');
+        await until(() => identify(child)?.program === 'sleep');
+        expect(isLocked(join(dir, 'lock'))).toBe(true);
+      } finally {
+        signalGroup(child, 'SIGKILL');
+      }
+      await until(() => !isLocked(join(dir, 'lock')));
+    },
+  );
+});
+
+test('a session that forks faster than its tree could be walked is ended whole', async () => {
+  // Each generation ends when it has begun the next: whoever is found has gone, whoever is there was not yet. (dash recurses 1,000 deep.)
+  const generations = 900;
+  const script = `next() { echo $1; [ $1 -lt ${generations} ] && next $(($1 + 1)) & }; next 1; sleep 60`;
+  const child = await begin(sh(script));
+  await until(() => output().split('\n').length > 10);
+  await child.stop(0);
+  await until(() => !isLocked(join(dir, 'lock')));
+  expect(output().split('\n').length).toBeLessThan(generations);
 });

@@ -1,5 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, utimesSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/system/clock.ts';
 import { inSection, isLocked, tryKernelLock } from '../../src/system/lock.ts';
 import { lockHolder } from '../../src/system/lock-holder.ts';
+import { makeProgram, outcome, runProgram } from '../rig/other-process.ts';
 
 let dir = '';
 let file = '';
@@ -68,24 +69,33 @@ describe('the kernel lock', () => {
 // Behaviour 5: A start, `configure` and `image build` do not touch the same files at the same time; a holder that was
 // killed blocks nobody.
 describe('the section', () => {
-  test('lets one in at a time, in many processes', async () => {
-    // Each adds one to a number in a file, reading and writing apart: without the section, sums get lost.
-    const script = `
-      import { readFileSync, writeFileSync } from 'node:fs';
-      import { inSection } from ${JSON.stringify(join(import.meta.dirname, '../../src/system/lock.ts'))};
-      import { systemClock } from ${JSON.stringify(join(import.meta.dirname, '../../src/system/clock.ts'))};
-      const [section, sum] = process.argv.slice(1);
-      await inSection(section, { clock: systemClock }, async () => {
-        let n = 0;
-        try { n = Number(readFileSync(sum, 'utf8')); } catch {}
-        await systemClock.sleep(20);
-        writeFileSync(sum, String(n + 1));
-      });`;
+  // Reads and writes apart: without the section, sums get lost.
+  const addOne = `
+    import { readFileSync, writeFileSync } from 'node:fs';
+    import { inSection } from '../../src/system/lock.ts';
+    import { systemClock } from '../../src/system/clock.ts';
+    const [section, sum] = process.argv.slice(2);
+    await inSection(section, { clock: systemClock }, async () => {
+      let n = 0;
+      try { n = Number(readFileSync(sum, 'utf8')); } catch {}
+      await systemClock.sleep(20);
+      writeFileSync(sum, String(n + 1));
+    });`;
+
+  // A lock that is long stale is what proper-lockfile alone lets several of eight take over at once.
+  test.each([
+    ['nobody was there before', false],
+    ['somebody was killed there an hour ago', true],
+  ])('lets one in at a time, in many processes, where %s', async (_, isStale) => {
     const sum = join(dir, 'sum');
-    const children = Array.from({ length: 6 }, () => contender(script, [file, sum]));
-    await Promise.all(children);
-    const { readFileSync } = await import('node:fs');
-    expect(readFileSync(sum, 'utf8')).toBe('6');
+    if (isStale) {
+      mkdirSync(`${file}.lock`);
+      utimesSync(`${file}.lock`, Date.now() / 1000 - 3600, Date.now() / 1000 - 3600);
+    }
+    const program = await makeProgram(dir, addOne);
+    const all = Array.from({ length: 8 }, () => outcome(runProgram(program, [file, sum])));
+    for (const { code, said } of await Promise.all(all)) expect([code, said]).toEqual([0, '']);
+    expect(readFileSync(sum, 'utf8')).toBe('8');
   });
 
   test('tells a holder that lost it, and does not crash', async () => {
@@ -127,22 +137,3 @@ describe('the section', () => {
     expect(await inSection(file, { clock: systemClock }, () => Promise.resolve('in'))).toBe('in');
   });
 });
-
-async function contender(script: string, argv: readonly string[]): Promise<void> {
-  const esbuild = await import('esbuild');
-  const { outputFiles } = await esbuild.build({
-    stdin: { contents: script, resolveDir: import.meta.dirname, loader: 'ts' },
-    bundle: true,
-    write: false,
-    platform: 'node',
-    format: 'esm',
-    banner: { js: "import { createRequire as mk } from 'node:module'; const require = mk('/');" },
-  });
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ['--input-type=module', '-e', outputFiles[0]?.text ?? '', '--', ...argv],
-    { stdio: ['ignore', 'inherit', 'inherit'] },
-  );
-  const [code] = (await once(child, 'exit')) as [number];
-  expect(code).toBe(0);
-}

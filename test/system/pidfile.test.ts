@@ -49,8 +49,8 @@ test.each([
 });
 
 test('a process that ended but was not collected is nobody', async () => {
-  // sh starts a child, is stopped and so never collects it: a zombie.
-  const parent = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; kill -STOP $$'], {
+  // sleep is handed a child that it knows nothing of, and so never collects it: a zombie.
+  const parent = spawn('/bin/sh', ['-c', 'sleep 0.01 & echo $!; exec sleep 60'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const [chunk] = (await once(parent.stdout, 'data')) as [Buffer];

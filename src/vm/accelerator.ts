@@ -3,14 +3,14 @@
  * run no instruction; hvf aborts on some combinations of QEMU, macOS and CPU). A verdict holds for one boot of the host
  * and one version of the program.
  */
-import { closeSync, openSync, rmSync } from 'node:fs';
+import { closeSync, openSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { nativeSystem } from '../config/system.ts';
 import { readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { fieldsOf } from '../system/json-lines.ts';
 import type { Clock } from '../system/clock.ts';
 import { bootId } from '../system/process.ts';
-import { launch, run } from '../system/child.ts';
+import { launch } from '../system/child.ts';
 import { until } from '../system/wait.ts';
 import type { Accelerator, PlanInput } from './driver.ts';
 import { trialPlan } from './qemu.ts';
@@ -45,7 +45,7 @@ export async function chooseAccelerator(
   const { config, layout, program } = input;
   if (config.accelerator !== 'auto')
     return { accelerator: config.accelerator, rejected: [], tried: false };
-  const key = `${bootId()} ${program} ${await versionOf(program)}`;
+  const key = `${bootId()} ${buildOf(program)}`;
   const remembered = recall(layout.accelerators, key);
   if (remembered !== undefined) return { ...remembered, tried: false };
   const rejected: string[] = [];
@@ -149,9 +149,11 @@ function opens(device: string): boolean {
   }
 }
 
-async function versionOf(program: string): Promise<string> {
-  const { stdout } = await run(program, ['--version'], { timeoutMs: 10_000 });
-  return stdout.split('\n')[0] ?? '';
+/** Differs for each version of a program, without running it: an upgrade puts another file there. */
+function buildOf(program: string): string {
+  const path = realpathSync(program);
+  const { ino, size, mtimeMs } = statSync(path);
+  return `${path} ${ino} ${size} ${mtimeMs}`;
 }
 
 function recall(path: string, key: string): Omit<Choice, 'tried'> | undefined {

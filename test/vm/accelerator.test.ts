@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -39,9 +39,9 @@ const broken: Failure = {
 /** A VM program that says nothing and stays, aborts, or speaks, as its first argument's file says. */
 const program = (script: string): string => {
   const path = join(layout.root, 'vm');
-  writeFileSync(path, `#!/bin/sh\n[ "$1" = --version ] && { echo 'VM 1'; exit; }\n${script}\n`, {
-    mode: 0o755,
-  });
+  const text = `#!/bin/sh\n${script}\n`;
+  if (!existsSync(path) || readFileSync(path, 'utf8') !== text)
+    writeFileSync(path, text, { mode: 0o755 });
   return path;
 };
 const choose = (script: string, accelerator = 'auto', system?: string) =>
@@ -63,7 +63,13 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a tria
     const speaks =
       'for a; do case $a in file,*) p=${a#*path=}; echo Linux >> "${p%%,*}";; esac; done; exec sleep 1000';
     expect(await choose(speaks)).toEqual({ accelerator: 'kvm', rejected: [], tried: true });
-    expect(await choose('exit 1')).toEqual({ accelerator: 'kvm', rejected: [], tried: false });
+    expect(await choose(speaks)).toEqual({ accelerator: 'kvm', rejected: [], tried: false });
+  });
+
+  test('is made again when the program is another one', async () => {
+    expect(await choose('exit 1')).toMatchObject({ accelerator: 'tcg', tried: true });
+    expect(await choose('exit 1')).toMatchObject({ accelerator: 'tcg', tried: false });
+    expect(await choose('exit 12')).toMatchObject({ accelerator: 'tcg', tried: true });
   });
 
   test('rejects one that aborts, with its words', async () => {

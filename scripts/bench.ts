@@ -6,6 +6,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { cpioArchive, S_IFDIR, S_IFREG } from '../src/system/cpio.ts';
+import { benchDoor } from './bench-door.ts';
 import { benchHyperkit } from './bench-hyperkit.ts';
 import { benchSupervision } from './bench-supervision.ts';
 
@@ -22,7 +23,12 @@ const benches = {
   image: benchImage,
   boot: benchBoot,
   idle: benchIdle,
-  door: benchDoor,
+  door: () => {
+    start();
+    const { tunnelPort } = JSON.parse(cli('status', '--json')) as { tunnelPort: number };
+    const ports = { through: port, past: tunnelPort };
+    return benchDoor({ state, dir: join(state, 'door'), env, ports, ratio });
+  },
   supervision: () =>
     benchSupervision({ checkout, main, state, dir: join(state, 'supervision'), env, row }),
   hyperkit: async () =>
@@ -232,35 +238,6 @@ async function benchIdle(): Promise<void> {
   absolute('idle daemon, ready guest: resident', [after.rssMiB], 'MiB', 60);
 }
 
-/** 256 MiB into the guest over one ssh connection, through the door and past it. */
-async function benchDoor(): Promise<void> {
-  start();
-  const { tunnelPort } = JSON.parse(cli('status', '--json')) as { tunnelPort: number };
-  const through: number[] = [];
-  const past: number[] = [];
-  // The guest is translated, so single runs differ by a third: many, and neither always first.
-  for (let n = 0; n < 8; n++) {
-    if (n % 2 === 0) through.push(await send(port));
-    past.push(await send(tunnelPort));
-    if (n % 2 === 1) through.push(await send(port));
-  }
-  ratio('256 MiB through the front door', through, past, 's', 'the same past it', 1.1);
-}
-
-async function send(to: number): Promise<number> {
-  const begun = performance.now();
-  const ssh = spawn(
-    'ssh',
-    ['-F', join(state, 'ssh_config'), '-p', String(to), 'nix-linuxkit', 'cat > /dev/null'],
-    { env, stdio: ['pipe', 'inherit', 'inherit'] },
-  );
-  const chunk = Buffer.alloc(1024 * 1024, 7);
-  for (let n = 0; n < 256; n++) if (!ssh.stdin.write(chunk)) await once(ssh.stdin, 'drain');
-  ssh.stdin.end();
-  await once(ssh, 'exit');
-  return (performance.now() - begun) / 1000;
-}
-
 function time(work: () => unknown): number {
   const begun = performance.now();
   work();
@@ -277,7 +254,7 @@ function ratio(
 ): void {
   const [a, b] = [median(values), median(floor)];
   const floorText = `${round(b)} ${unit}, ${of}`;
-  row(what, `${round(a)} ${unit}`, floorText, round(a / b), `≤ ${goal}`);
+  row(what, `${round(a)} ${unit}`, floorText, (a / b).toFixed(2), `≤ ${goal}`);
 }
 function absolute(what: string, values: number[], unit: string, goal: number): void {
   row(what, `${round(median(values))} ${unit}`, '', '', `≤ ${goal} ${unit}`);

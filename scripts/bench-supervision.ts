@@ -1,8 +1,16 @@
-// What supervision costs, beside runit's runsv and s6's s6-supervise: a killed child's successor, a killed daemon's successor, and
-// ten thousand restarts. The child is the same shell for all three; ours goes through everything that a real start does.
+// What supervision costs, beside runit's runsv, s6's s6-supervise and a Node that does nothing else: a killed child's successor, a
+// killed daemon's successor, and ten thousand restarts. The child is the same shell for all; ours goes through all of a real start.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  watch,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 export interface SupervisionBench {
@@ -38,6 +46,7 @@ async function nextChild({ checkout, dir, env, row }: SupervisionBench): Promise
   const all = [
     runit(join(dir, 'runit'), env),
     s6(join(dir, 's6'), env),
+    node(join(dir, 'node'), env),
     await ours(checkout, dir, env),
   ];
   try {
@@ -51,19 +60,22 @@ async function nextChild({ checkout, dir, env, row }: SupervisionBench): Promise
     for (const { process } of all) process.kill('SIGTERM');
     for (const { process } of all) if (process.exitCode === null) await once(process, 'exit');
   }
-  const [floor = NaN, other = NaN, own = NaN] = all.map(({ times }) => median(times));
-  const beside = `${floor.toFixed(1)} ms, runit; ${other.toFixed(1)} ms, s6`;
+  const [floor = NaN, other = NaN, bare = NaN, own = NaN] = all.map(({ times }) => median(times));
+  const beside = `${floor.toFixed(1)} ms, runit; ${other.toFixed(1)} ms, s6; ${bare.toFixed(1)} ms, a Node that does nothing else`;
   row('child killed: to the next one', `${own.toFixed(1)} ms`, beside, ratio(own, floor), '≤ 1.6');
 }
 
-/** From SIGKILL to the first action of the next. Looked for without a pause, alike for all. */
+/** From SIGKILL to the first action of the next, of which the kernel tells us: nobody who looks again and again is in its way. */
 async function killAndWait(started: string): Promise<number> {
-  const before = statSync(started).size;
   const pid = Number(readFileSync(started, 'utf8').trim().split('\n').at(-1));
+  const watcher = watch(started);
+  const written = once(watcher, 'change');
   const begun = performance.now();
   process.kill(pid, 'SIGKILL');
-  while (statSync(started).size === before) await new Promise((done) => setImmediate(done));
-  return performance.now() - begun;
+  await written;
+  const ms = performance.now() - begun;
+  watcher.close();
+  return ms;
 }
 
 function runit(dir: string, env: SupervisionBench['env']): Supervised {
@@ -83,13 +95,30 @@ function service(
   files: Readonly<Record<string, string>> = {},
   more = '',
 ): Supervised {
-  mkdirSync(dir);
+  const { started } = child(dir, more);
   for (const [file, text] of Object.entries(files)) writeFileSync(join(dir, file), text);
-  const started = join(dir, 'started');
-  const run = join(dir, 'run');
+  return { name, started, times: [], process: spawn(program, [dir], { env, stdio: 'ignore' }) };
+}
+
+/** What Node itself takes to start a child again when one has ended. */
+function node(dir: string, env: SupervisionBench['env']): Supervised {
+  const { run, started } = child(dir);
+  const loop = `const { spawn } = require('child_process');
+    let child;
+    const start = () => (child = spawn(${JSON.stringify(run)}, { stdio: 'ignore' }).once('exit', start));
+    process.once('SIGTERM', () => (child.off('exit', start).kill('SIGKILL'), process.exit()));
+    start();`;
+  const supervisor = spawn(process.execPath, ['-e', loop], { env, stdio: 'ignore' });
+  return { name: 'node', started, times: [], process: supervisor };
+}
+
+/** A program, in a directory of its own, whose first action is to write down its pid. */
+function child(dir: string, more = ''): { readonly run: string; readonly started: string } {
+  mkdirSync(dir);
+  const [run, started] = [join(dir, 'run'), join(dir, 'started')];
   writeFileSync(run, `#!/bin/sh\necho $$ >>${started}\n${more}exec sleep 600\n`);
   chmodSync(run, 0o755);
-  return { name, started, times: [], process: spawn(program, [dir], { env, stdio: 'ignore' }) };
+  return { run, started };
 }
 
 async function ours(

@@ -46,16 +46,13 @@ function readBlob(blob: Buffer): OpensshKey | { readonly wrong: string } {
 
 const magic = 'openssh-key-v1\0';
 
-/** RFC 8410's wrapping of an ed25519 secret, the form that Node takes. */
-const pkcs8 = Buffer.from('302e020100300506032b657004220420', 'hex');
-
+/** Through RFC 8037's form of keys, which Node takes and gives as they are; any other is decoded by OpenSSL, twenty times as slow. */
 function publicHalf(secret: Buffer): Buffer {
-  const key = createPrivateKey({
-    key: Buffer.concat([pkcs8, secret]),
-    format: 'der',
-    type: 'pkcs8',
+  const jwk = { kty: 'OKP', crv: 'Ed25519', d: secret.toString('base64url'), x: '' };
+  const { x } = createPublicKey(createPrivateKey({ key: jwk, format: 'jwk' })).export({
+    format: 'jwk',
   });
-  return createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32);
+  return Buffer.from(x ?? '', 'base64url');
 }
 
 /** RFC 4251's strings and numbers, one after the other. Throws at the end of the bytes. */

@@ -9,24 +9,48 @@ export interface StatusRecordOptions {
   readonly log: Log;
   /** Whether the state directory is still the one that we have locked. */
   readonly isOurs: () => boolean;
+  /** Called with each record, after it was written, and with why it could not be. */
+  readonly onStatus?: (status: Status, trouble: Failure | undefined) => void;
 }
 
 export class StatusRecord {
   readonly #options: StatusRecordOptions;
+  readonly #compose: () => Status;
   #unwritten: Status | undefined;
   #trouble: Failure | undefined;
+  /** Something changed since the last record. */
+  #isStale = false;
 
-  constructor(options: StatusRecordOptions) {
+  /** `compose` tells what is true now. */
+  constructor(options: StatusRecordOptions, compose: () => Status) {
     this.#options = options;
+    this.#compose = compose;
   }
 
-  /** Why the file does not say what is true; undefined when it does. */
-  get trouble(): Failure | undefined {
-    return this.#trouble;
+  /** Says what is true now. */
+  write(): void {
+    this.#isStale = false;
+    const status = this.#compose();
+    this.#replace(status);
+    this.#options.onStatus?.(status, this.#trouble);
   }
 
-  /** Replaces the file, unless it would be another daemon's. */
-  write(status: Status): void {
+  /** The same, with what else changes in this turn of the event loop: a start learns several things at once. */
+  writeSoon(): void {
+    if (this.#isStale) return;
+    this.#isStale = true;
+    setImmediate(() => {
+      if (this.#isStale) this.write();
+    });
+  }
+
+  /** Writes what could not be written. */
+  retry(): void {
+    if (this.#unwritten !== undefined) this.#replace(this.#unwritten);
+  }
+
+  /** Unless it would be another daemon's. */
+  #replace(status: Status): void {
     const { layout, log, isOurs } = this.#options;
     if (!isOurs()) return;
     try {
@@ -39,10 +63,5 @@ export class StatusRecord {
       this.#unwritten = status;
       this.#trouble = failure;
     }
-  }
-
-  /** Writes what could not be written. */
-  retry(): void {
-    if (this.#unwritten !== undefined) this.write(this.#unwritten);
   }
 }

@@ -60,7 +60,7 @@ export class Supervisor {
     this.#settings = settings;
     this.#state = initial(options.clock.now());
     this.gate = new Gate(options.clock, options.log);
-    this.#record = new StatusRecord(options);
+    this.#record = new StatusRecord(options, () => this.#status());
     this.left = new Promise((resolve) => (this.#leave = resolve));
   }
 
@@ -77,7 +77,7 @@ export class Supervisor {
       this.#cancelRetry();
       log('info', 'phase', { phase, was: before.phase, on: event.type, ...reasonIn(event) });
     }
-    if (state !== before) this.#publish();
+    if (state !== before) this.#record.write();
     for (const effect of effects) this.#perform(effect);
   }
 
@@ -93,14 +93,14 @@ export class Supervisor {
     this.#options.log(problems.length > 0 ? 'warn' : 'info', 'config-read', { problems });
     if (config !== undefined && this.#state.phase === 'failed')
       this.dispatch({ type: 'restart', why: 'the configuration changed' });
-    else this.#publish();
+    else this.#record.write();
   }
 
   /** Lets no new connection in, or lets them in again. Those that are through go on. */
   drain(isWanted: boolean): void {
     if (isWanted) this.gate.drain();
     else this.gate.undrain();
-    this.#publish();
+    this.#record.write();
   }
 
   /** The machine, or this process, was asleep for so long. */
@@ -152,7 +152,7 @@ export class Supervisor {
   #launch(): void {
     if (!this.#options.isOurs()) return this.#evict();
     const scope = new Scope(this.#options, {
-      onChange: () => this.#publish(),
+      onChange: () => this.#record.writeSoon(),
       onEvent: (event) => this.dispatch(event),
     });
     this.#scope = scope;
@@ -232,18 +232,15 @@ export class Supervisor {
     this.#leave(why);
   }
 
-  #publish(): void {
-    const { daemon, onStatus } = this.#options;
+  #status(): Status {
     const { port } = this.gate;
-    const status = statusOf({
+    return statusOf({
       state: this.#state,
       facts: this.#scope?.facts ?? {},
       runs: this.#scope?.config,
-      daemon,
+      daemon: this.#options.daemon,
       door: port === undefined ? undefined : { port, draining: this.gate.isDraining },
       ...this.#settings,
     });
-    this.#record.write(status);
-    onStatus?.(status, this.#record.trouble);
   }
 }

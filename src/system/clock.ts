@@ -27,6 +27,11 @@ export const systemClock: Clock = {
       signal?.addEventListener('abort', onAbort, { once: true });
     }),
   after: (ms, fn) => {
+    // A timer takes a millisecond at least.
+    if (ms <= 0) {
+      const immediate = setImmediate(fn);
+      return () => clearImmediate(immediate);
+    }
     const timer = setTimeout(fn, ms);
     return () => clearTimeout(timer);
   },

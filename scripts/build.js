@@ -1,10 +1,12 @@
 // Bundles the program into dist/. One entry a command; verbs are split off and loaded when called,
 // so that `status` does not pay for what `image build` needs.
 import { build, transform } from 'esbuild';
-import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-const entries = ['main', 'nix-linuxkit-configure'];
+const begun = new Date();
+// The last one is the mark by which scripts/up knows how old dist/ is.
+const entries = ['nix-linuxkit-configure', 'main'];
 const target = 'node20';
 // Names stay, for the stack of a bug.
 const minify = { minifySyntax: true, minifyWhitespace: true };
@@ -29,10 +31,20 @@ for (const { path, text } of outputFiles)
   for (const [name, content] of await commonJs(basename(path), text)) dist.set(name, content);
 
 mkdirSync('dist', { recursive: true });
-for (const [name, content] of dist) writeFileSync(join('dist', name), content);
-// The old program stays whole until the new one is: somebody may be running it.
+// A build that is killed leaves the old program or the new one, whole: what an entry needs is there before it.
+const scripts = entries.map((name) => `${name}.js`);
+for (const name of dist.keys()) if (!scripts.includes(name)) replace(name, 0o644);
+for (const name of scripts) replace(name, 0o755);
+// The old program's files go last: somebody may be running it.
 for (const name of readdirSync('dist')) if (!dist.has(name)) rmSync(join('dist', name));
-for (const name of entries) chmodSync(`dist/${name}.js`, 0o755);
+
+/** Puts a file in its place at once. It is as old as the sources that it was made of. */
+function replace(name, mode) {
+  const path = join('dist', name);
+  writeFileSync(`${path}.new`, dist.get(name), { mode });
+  utimesSync(`${path}.new`, begun, begun);
+  renameSync(`${path}.new`, path);
+}
 
 /**
  * A file and its map as CommonJS, which esbuild cannot split: Node loads some thirty small files of it in half the time, and the

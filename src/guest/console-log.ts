@@ -1,7 +1,7 @@
 /** The decoded console over many boots: one line of the guest a line, with its time. Only ever appended to. */
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { errorCode } from '../system/failure.ts';
-import { sizeIfThere } from '../system/files.ts';
+import { readIfThere, sizeIfThere } from '../system/files.ts';
 import { rotate } from '../system/log.ts';
 
 /** One line that the guest wrote, without control characters. */
@@ -38,17 +38,10 @@ export class ConsoleLog {
     this.#write(`${time(at)} === ${words} ===\n`);
   }
 
-  /** The texts of the guest's last lines since the last mark, oldest first. */
-  lastOfBoot(count: number): string[] {
-    try {
-      const lines = readFileSync(this.#path, 'utf8').trimEnd().split('\n');
-      const texts = lines.map((line) => line.slice(line.indexOf(' ') + 1));
-      const mark = texts.findLastIndex((text) => /^=== .* ===$/.test(text));
-      return texts.slice(mark + 1).slice(-count);
-    } catch (error) {
-      if (errorCode(error) === undefined) throw error;
-      return [];
-    }
+  /** The texts of the guest's lines since the last mark, oldest first, also when the log was rotated among them. */
+  lastOfBoot(): string[] {
+    const texts = [`${this.#path}.1`, this.#path].flatMap(textsOf);
+    return texts.slice(texts.findLastIndex((text) => markPattern.test(text)) + 1);
   }
 
   #write(text: string): void {
@@ -64,6 +57,19 @@ export class ConsoleLog {
   }
 }
 
+function textsOf(path: string): string[] {
+  try {
+    const lines = (readIfThere(path) ?? '').split('\n').slice(0, -1);
+    return lines.map((line) => line.slice(line.indexOf(' ') + 1));
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return [];
+  }
+}
+
+/** How a line of ours looks; no line of the guest's does, see {@link plainText}. */
+const markPattern = /^=== .* ===$/;
+
 const time = (at: number): string => new Date(at).toISOString();
 
 /** A terminal's escape sequences (ECMA-48): CSI, OSC, other strings, and the short ones. */
@@ -73,6 +79,15 @@ const escapes =
 /** What a terminal obeys or what would make a line look like another: controls, line separators, direction marks. */
 const invisible = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
-/** A console line as it may be shown anywhere: a guest must not be able to steer the terminal of who reads its log. */
-export const plainText = (line: string): string =>
-  line.replaceAll(escapes, '').replaceAll('\t', ' ').replaceAll(invisible, '').trimEnd();
+/**
+ * A console line as it may be shown anywhere: a guest must not be able to steer the terminal of who reads its log, nor to write
+ * what looks like a line of ours there: such a line is moved in by a space.
+ */
+export function plainText(line: string): string {
+  const text = line
+    .replaceAll(escapes, '')
+    .replaceAll('\t', ' ')
+    .replaceAll(invisible, '')
+    .trimEnd();
+  return markPattern.test(text) ? ` ${text}` : text;
+}

@@ -3,7 +3,7 @@ import type { Clock } from '../system/clock.ts';
 import { Ring } from '../system/ring.ts';
 import { LineSplitter, Tail } from '../system/tail.ts';
 import { ConsoleLog, plainText, type ConsoleLine, type ConsoleLogOptions } from './console-log.ts';
-import { rescue } from './last-words.ts';
+import { forget, rescue } from './last-words.ts';
 
 export type { ConsoleLine } from './console-log.ts';
 
@@ -33,17 +33,19 @@ export interface Console {
   hurry(): void;
   /** Reads to the end, the last line too if it is without end. Nothing comes after it. */
   close(): Promise<void>;
+  /** After {@link close}: all that the guest wrote was read, so no later boot need look for what was not. */
+  forget(): void;
   /** Bytes that the guest has written in this boot: that they grow is a sign of life. */
   readonly bytes: number;
 }
 
 /**
  * Opens the console for a boot that is about to begin, before its VM program runs. What an earlier guest left unread in
- * the file (its daemon was killed) goes to the log first, and the file is emptied.
+ * the file (its daemon was killed) goes to the log first, and the file is removed.
  */
 export function openConsole(options: ConsoleOptions): Console {
   const log = new ConsoleLog(options.logPath, options.rotation);
-  rescue[options.kind](options.path, log, options.clock.now());
+  rescue(options.path, log, options.clock.now());
   log.mark(options.clock.now(), 'boot');
   return new OpenConsole(options, log);
 }
@@ -94,6 +96,10 @@ class OpenConsole implements Console {
   async close(): Promise<void> {
     await this.#source.stop();
     this.#take(this.#splitter.end());
+  }
+
+  forget(): void {
+    forget(this.#options.path);
   }
 
   #take(texts: readonly string[]): void {

@@ -1,40 +1,47 @@
 /** The last words of a guest whose daemon did not live to read them: appended to the log, without those that it did read. */
-import { closeSync, fstatSync, openSync, readSync, rmSync, truncateSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { errorCode } from '../system/failure.ts';
+import { discard } from '../system/files.ts';
+import { ringBytes } from '../system/ring-bytes.ts';
 import { LineSplitter } from '../system/tail.ts';
 import { plainText, type ConsoleLog } from './console-log.ts';
 
-type Rescue = (path: string, log: ConsoleLog, at: number) => void;
-
-/** By the kind of file that the console is. The file is empty or gone afterwards. */
-export const rescue: Readonly<Record<'append' | 'ring', Rescue>> = {
-  append: (path, log, at) => {
-    const texts = linesOf(takeEnd(path));
-    append(texts.slice(endOfKnown(texts, log.lastOfBoot(knownLines))), log, at);
-  },
-  ring: (path, log, at) => {
-    const texts = linesOf(takeEnd(path));
-    rmSync(path, { force: true });
-    append(unreadInRing(texts, log.lastOfBoot(ringLines)), log, at);
-  },
-};
-
-function append(unread: readonly string[], log: ConsoleLog, at: number): void {
+/**
+ * Reads what an earlier guest left, by what the file is: the config may have named another VM program then. Nothing is left
+ * where {@link forget} was called. The file is gone afterwards.
+ */
+export function rescue(path: string, log: ConsoleLog, at: number): void {
+  const bytes = readEnd(path);
+  forget(path);
+  if (bytes === undefined) return;
+  const texts = linesOf(bytes);
+  const known = log.lastOfBoot();
+  const unread =
+    bytes.length === ringBytes
+      ? unreadInRing(texts, lastBytes(known, ringBytes))
+      : texts.slice(endOfKnown(texts, known.slice(-knownLines)));
   if (unread.length === 0) return;
   log.mark(at, 'left unread by the boot before');
   log.append(unread.map((text) => ({ at, text })));
 }
 
-function linesOf(bytes: Buffer | undefined): string[] {
-  if (bytes === undefined) return [];
+/** All of the file was read. Removed, not emptied: who still has it mapped would crash at what is no longer there. */
+export const forget = (path: string): void => discard(path);
+
+function linesOf(bytes: Buffer): string[] {
   const splitter = new LineSplitter();
   return [...splitter.push(bytes), ...splitter.end()].map(plainText);
 }
 
 /** How many lines are compared to find what is known: boots repeat single lines, not this many in a row. */
 const knownLines = 5;
-/** More lines than a ring of 64 KiB holds of any guest. */
-const ringLines = 4_000;
+
+/** The last lines that so many bytes of a console may have given; each gives one character at most, or a line's end. */
+function lastBytes(texts: readonly string[], bytes: number): readonly string[] {
+  let from = texts.length;
+  for (let left = bytes; from > 0 && left > 0; from--) left -= (texts[from - 1]?.length ?? 0) + 1;
+  return texts.slice(from);
+}
 
 /** The index behind the last place in texts where the known lines stand in a row; 0 when they stand nowhere. */
 function endOfKnown(texts: readonly string[], known: readonly string[]): number {
@@ -63,15 +70,14 @@ export function unreadInRing(texts: readonly string[], known: readonly string[])
   return isRest ? unread.slice(0, -1) : unread;
 }
 
-/** The last bytes of a file, which is empty afterwards; undefined where there are none. */
-function takeEnd(path: string, maxBytes = 256 * 1024): Buffer | undefined {
+/** The last bytes of a file; undefined where there are none. */
+function readEnd(path: string, maxBytes = 256 * 1024): Buffer | undefined {
   try {
     const fd = openSync(path, 'r');
     try {
       const { size } = fstatSync(fd);
       const buffer = Buffer.alloc(Math.min(size, maxBytes));
       const length = readSync(fd, buffer, 0, buffer.length, size - buffer.length);
-      truncateSync(path);
       return length === 0 ? undefined : buffer.subarray(0, length);
     } finally {
       closeSync(fd);

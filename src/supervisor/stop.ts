@@ -50,6 +50,7 @@ export async function stop(running: Running, context: StopContext): Promise<void
   machine?.close();
   await output?.close();
   await console?.close();
+  if (context.isOurs()) console?.forget();
   if (network !== undefined) await endNetwork(network, context);
 }
 

@@ -1,8 +1,11 @@
 import {
   appendFileSync,
+  closeSync,
   existsSync,
+  fstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   rmSync,
   statSync,
@@ -14,6 +17,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { plainText } from '../../src/guest/console-log.ts';
 import { openConsole, type Console, type ConsoleOptions } from '../../src/guest/console.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { RingFile } from '../rig/hyperkit/ring-file.ts';
 
 let dir: string;
 let path: string;
@@ -184,6 +188,64 @@ describe('what an earlier guest left unread', () => {
   });
 });
 
+describe('a ring of which all was read', () => {
+  const many = (count: number, length: number) =>
+    Array.from({ length: count }, (_, n) => `${n}`.padEnd(length, '.'));
+  const cases = [
+    ['when the log was rotated among its last lines', many(100, 50), { maxBytes: 4_000 }],
+    ['when the guest writes what looks like a mark', ['a', '=== run 7 of 9 ===', 'b'], {}],
+    ['when it was wrapped', many(5_000, 40), {}],
+    ['when its lines are short', many(30_000, 3), {}],
+  ] as const;
+  /** A boot of a guest that says those lines, and whose daemon reads them in time. */
+  const boot = (lines: readonly string[], rotation: ConsoleOptions['rotation'] = {}) => {
+    open({ kind: 'ring', rotation });
+    const ring = new RingFile(path);
+    for (let n = 0; n < lines.length; n += 500) {
+      ring.write(Buffer.from(lines.slice(n, n + 500).join('\r\n') + '\r\n'));
+      console.poke();
+    }
+    ring.close();
+  };
+  const unread = () => texts().filter((text) => text.includes('left unread'));
+
+  test.each(cases)('is not told again when its daemon was killed: %s', (_, lines, rotation) => {
+    boot(lines, rotation);
+    open({ kind: 'ring', rotation });
+    expect(texts().at(-1)).toBe('=== boot ===');
+    expect(unread()).toEqual([]);
+  });
+  test.each(cases)('and what was not read is told alone: %s', (_, lines, rotation) => {
+    boot(lines, rotation);
+    const ring = RingFile.goOn(path, lines.map((line) => `${line}\r\n`).join('').length);
+    ring.write(Buffer.from('last words\r\n'));
+    ring.close();
+    open({ kind: 'ring', rotation });
+    expect(texts().slice(-3)).toEqual([
+      '=== left unread by the boot before ===',
+      'last words',
+      '=== boot ===',
+    ]);
+  });
+  test('is read as a ring, whatever program comes next', () => {
+    boot(many(5_000, 40));
+    open({ kind: 'append' });
+    expect(unread()).toEqual([]);
+  });
+  test('is forgotten after an orderly end, and never emptied', async () => {
+    boot(['same', 'same', 'same']);
+    const mapped = openSync(path, 'r');
+    await console.close();
+    console.forget();
+    expect(existsSync(path)).toBe(false);
+    expect(fstatSync(mapped).size).toBe(65_536);
+    closeSync(mapped);
+    rmSync(logPath);
+    open({ kind: 'ring' });
+    expect(texts()).toEqual(['=== boot ===']);
+  });
+});
+
 test.each([
   ['\u001b[1;31mred\u001b[0m', 'red'],
   ['\u001b]0;title\u0007text', 'text'],
@@ -193,6 +255,8 @@ test.each([
   ['\u001b(Bx', 'x'],
   ['a\tb\bc\u009b31m  ', 'a bc31m'],
   ['lone \u001b', 'lone'],
+  ['=== boot ===', ' === boot ==='],
+  ['\u001b[1m=== boot ===\u001b[0m', ' === boot ==='],
   ['bi\u202edi', 'bidi'],
   ['grüße 🙂', 'grüße 🙂'],
 ])('plainText(%j)', (line, text) => {

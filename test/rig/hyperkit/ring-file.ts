@@ -7,9 +7,16 @@ export class RingFile {
   readonly #fd: number;
   #at = 0;
 
-  constructor(path: string) {
-    this.#fd = openSync(path, 'w+', 0o644);
+  constructor(path: string, flags: 'w+' | 'r+' = 'w+') {
+    this.#fd = openSync(path, flags, 0o644);
     ftruncateSync(this.#fd, size);
+  }
+
+  /** The same writer still, that has written so many bytes. */
+  static goOn(path: string, written: number): RingFile {
+    const ring = new RingFile(path, 'r+');
+    ring.#at = written % size;
+    return ring;
   }
 
   write(bytes: Uint8Array): void {

@@ -1,6 +1,4 @@
 /** What `configure` does, in order: check everything, then write; the user's part under the start lock, then root's. */
-import { userInfo } from 'node:os';
-import { join } from 'node:path';
 import { parseConfig, type Config } from '../config/config.ts';
 import { layoutOf, type Layout } from '../config/layout.ts';
 import { ensureIdentity, readIdentity, type Identity } from '../guest/identity.ts';
@@ -18,7 +16,7 @@ import { withLegacy } from './configure-legacy.ts';
 import { setAside } from '../host/legacy.ts';
 import { effectLines, effectsOf } from '../host/effects.ts';
 import { featureWarnings } from '../host/features.ts';
-import { readInstalled, refuseSecondUser, type Owner } from '../host/installed.ts';
+import { readInstalled, refuseSecondUser } from '../host/installed.ts';
 import { placesOf, rootLayout, type Places } from '../host/places.ts';
 import { rootNeeds, settleRoot } from '../host/root-files.ts';
 import { rootFiles, type RootAnswer } from '../host/root-part.ts';
@@ -33,6 +31,7 @@ import { dropService } from './configure-service.ts';
 import type { CliContext } from './context.ts';
 import { guestHasKvm } from './guest-kvm.ts';
 import { findNix } from './nix.ts';
+import { configureWords, ownerOf } from './root-told.ts';
 import { serviceFiles } from './service.ts';
 
 /** One run: what was asked, where, and what was said of it. */
@@ -157,7 +156,7 @@ async function rootPart(run: Run, builder: Builder): Promise<void> {
     isRoot: process.getuid?.() === 0,
     skip: flags.skipRoot,
     requestFile: layout.rootRequest,
-    self: [process.execPath, join(context.assets, 'dist/main.js'), 'configure'],
+    self: configureWords(context),
     sudo: 'sudo',
     now: context.clock.now(),
     signal: context.signal,
@@ -210,9 +209,3 @@ const keysOf = ({ client, host }: Identity) => ({
   clientKey: client.private,
   hostPublicKey: host.public,
 });
-
-/** Who runs this: the daemon's owner. */
-const ownerOf = (directory: string): Owner => {
-  const { username: name, uid } = userInfo();
-  return { name, uid, directory };
-};

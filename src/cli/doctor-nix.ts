@@ -1,6 +1,6 @@
 /** Checks of the way from Nix to the guest: ssh as nix-daemon calls it, Nix's settings, a build. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { builderFeature } from '../config/config.ts';
 import type { Check, Verdict } from '../host/chain.ts';
@@ -14,6 +14,7 @@ import { describeNix } from '../host/nix-variant.ts';
 import { rootLayout } from '../host/places.ts';
 import { rootNeeds } from '../host/root-files.ts';
 import { alias } from '../host/ssh.ts';
+import { untoldOf } from '../host/untold.ts';
 import { machinesWarnings } from '../host/warnings.ts';
 import { readIdentity } from '../guest/identity.ts';
 import { run, type Ran } from '../system/child.ts';
@@ -22,6 +23,7 @@ import type { DoctorFacts } from './doctor-facts.ts';
 import { sshAs } from './doctor-ssh.ts';
 import { guestHasKvm } from './guest-kvm.ts';
 import { findNix } from './nix.ts';
+import { ownerOf, toldBy } from './root-told.ts';
 
 export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'your files', needs: ['keys'], run: () => yourFiles(facts) },
@@ -44,7 +46,6 @@ const configure = 'linuxkit-builder configure';
 /** What configure would write. */
 async function builderOf({ layout, places, config, context }: DoctorFacts): Promise<Builder> {
   const { client, host } = readIdentity(layout);
-  const { uid, username: name } = userInfo();
   return {
     layout,
     places,
@@ -52,7 +53,7 @@ async function builderOf({ layout, places, config, context }: DoctorFacts): Prom
     settingsText: readIfThere(layout.config) ?? '',
     clientKey: client.private,
     hostPublicKey: host.public,
-    owner: { uid, name, directory: layout.root },
+    owner: ownerOf(layout.root),
     service: [],
     keeper: (await findNix(context))?.keeper ?? 'person',
   };
@@ -79,19 +80,16 @@ async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
 }
 
 async function rootsFiles(facts: DoctorFacts): Promise<Verdict> {
-  const { places } = facts;
+  const { layout, places, context } = facts;
   const installed = readInstalled(rootLayout(places).installed);
   const request = rootRequest(await builderOf(facts));
-  const { changes, hidden, byHand } = rootNeeds(request, installed?.receipts ?? []);
-  const [first] = byHand;
-  const wrong = [...changes.map(({ wanted }) => wanted.path), ...hidden.map(({ path }) => path)];
-  if (wrong.length > 0)
-    return {
-      kind: 'bad',
-      what: `What root was told is not what is set: ${wrong.join(', ')}.`,
-      why: 'Port, key, jobs or features differ, or root was never told; nix-daemon runs as root.',
-      remedy: configure,
-    };
+  const untold = untoldOf(request, installed?.receipts ?? []);
+  const [first] = rootNeeds(request, installed?.receipts ?? []).byHand;
+  if (untold !== undefined) {
+    const { sentence, remedy } = toldBy(untold, request, layout, context);
+    const why = `nix-daemon runs as root, and goes by: ${untold.files.join(', ')}.`;
+    return { kind: 'bad', what: sentence, why, remedy };
+  }
   if (first !== undefined)
     return {
       kind: 'bad',

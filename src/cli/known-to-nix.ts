@@ -10,7 +10,7 @@ export function strangerToNix(
   { root }: Layout,
   { env }: Pick<CliContext, 'env'>,
 ): string | undefined {
-  const owner = ownerIn(rootLayout(placesOf(env['LINUXKIT_BUILDER_TREE'])).installed);
+  const owner = ownerOf(env);
   if (owner === 'unreadable' || owner?.directory === root) return undefined;
   const whom =
     owner === undefined ? '' : ` It knows the one of ${owner.name}, in ${owner.directory}.`;
@@ -18,11 +18,11 @@ export function strangerToNix(
 }
 
 /** Whose builder root knows. Read without a check of the whole record, which is `doctor`'s affair: `status` is to be quick. */
-function ownerIn(
-  installed: string,
+export function ownerOf(
+  env: NodeJS.ProcessEnv,
 ): { name: string; directory: string } | undefined | 'unreadable' {
   try {
-    const text = readIfThere(installed);
+    const text = readIfThere(rootLayout(placesOf(env['LINUXKIT_BUILDER_TREE'])).installed);
     if (text === undefined) return undefined;
     const { name, directory } = fieldsOf(fieldsOf(JSON.parse(text))['owner']);
     const isWhole = typeof name === 'string' && typeof directory === 'string';

@@ -5,6 +5,7 @@ import type { Inside } from '../guest/inside.ts';
 import type { LastIncident } from '../supervisor/incident.ts';
 import type { Found, Status } from '../supervisor/status.ts';
 import type { CliContext } from './context.ts';
+import type { ToTell } from './root-told.ts';
 
 /** Facts beside the record; each is absent where it is not known. docs/status.schema.json says what each means. */
 export interface Beside {
@@ -12,6 +13,7 @@ export interface Beside {
   readonly guest?: Inside;
   readonly disk?: { readonly apparentBytes: number; readonly realBytes: number };
   readonly incident?: LastIncident;
+  readonly untold?: ToTell;
 }
 
 /** What `status --json` prints. */
@@ -44,18 +46,29 @@ export function besider(layout: Layout, context: CliContext): (found: Found) => 
     return guest;
   };
   return async (found) => {
-    const [guest, connections, { lastIncident }] = await Promise.all([
+    const [guest, connections, { lastIncident }, untold] = await Promise.all([
       guestIn(found),
       connectionsOf(found, layout, context),
       import('../supervisor/incident.ts'),
+      untoldIn(layout, context),
     ]);
     return defined({
       connections,
       guest,
       disk: diskOf(layout),
       incident: lastIncident(layout),
+      untold,
     });
   };
+}
+
+/** What compares root's files is loaded only where root was told of something. */
+async function untoldIn(layout: Layout, context: CliContext): Promise<ToTell | undefined> {
+  const { ownerOf } = await import('./known-to-nix.ts');
+  const owner = ownerOf(context.env);
+  if (owner === 'unreadable' || owner?.directory !== layout.root) return undefined;
+  const { toTellRoot } = await import('./root-told.ts');
+  return toTellRoot(layout, context);
 }
 
 /** One that is slow would keep us waiting. */

@@ -35,7 +35,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
         `${builder.system}, ${builder.cpus} CPUs, ${builder.memoryMiB} MiB, ${builder.maxJobs} jobs`,
     ],
     ['features', builder?.features.join(', ')],
-    ['nix', screen.stranger],
+    ['nix', screen.stranger ?? untoldWords(screen.beside)],
     ['builds', buildWords(screen.beside)],
     ['disk', diskWords(screen.beside)],
     ['door', door && `127.0.0.1:${door.port}${doorWords(screen.beside)}`],
@@ -74,6 +74,7 @@ export function goneLines(last: Status | undefined, screen: Screen): string[] {
     ...(isOver ? [] : [`  It was '${last.phase}' when it was last heard of, ${last.since}.`]),
     ...(last?.because === undefined ? [] : [`  ${last.because.message}`, `  ${last.because.hint}`]),
     ...(screen.known ?? []).map((words) => `  ${words}`),
+    ...factLines('nix', untoldWords(screen.beside), screen.width),
     ...factLines('incident', incidentWords(screen), screen.width),
     ...(job?.ended === undefined ? [] : [`  Its last run under ${job.name} ended ${job.ended}.`]),
     '  Start it: linuxkit-builder start.',
@@ -112,6 +113,9 @@ const pendingWords = ({ pending = [] }: Status): string | undefined =>
   pending.length === 0
     ? undefined
     : `${pending.map(changeWords).join('; ')} (linuxkit-builder restart)`;
+
+const untoldWords = ({ untold }: Beside): string | undefined =>
+  untold && `${untold.sentence} Tell it: ${untold.remedy}`;
 
 const buildWords = ({ guest }: Beside): string | undefined =>
   guest && (guest.builds === 0 ? 'none runs' : `${guest.builds} running`);

@@ -70,7 +70,11 @@ export function userFiles(builder: Builder): readonly WantedFile[] {
 }
 
 /** What root has to be told. */
-export function rootRequest({ places, config, ...builder }: Builder): RootRequest {
+export function rootRequest({
+  places,
+  config,
+  ...builder
+}: Omit<Builder, 'layout' | 'settingsText' | 'service'>): RootRequest {
   const { rootHome, etcNix } = places;
   const { port, holdSeconds } = config;
   const { clientKey, hostPublicKey, owner, keeper } = builder;

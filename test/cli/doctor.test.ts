@@ -125,12 +125,17 @@ describe.runIf(asRoot)('doctor finds', () => {
 
   test("root's files that were never written, or are older than the settings", async () => {
     using rig = await configured('--no-root');
-    expect(wordsOf(await rig.doctor(), "root's files")).toContain('-> linuxkit-builder configure');
+    expect(wordsOf(await rig.doctor(), "root's files")).toMatch(
+      / -> sudo .* configure --root-part < .*root-request\.json'?$/,
+    );
     await rig.run();
     expect(verdicts(await rig.doctor())).toMatchObject({ "root's files": 'good' });
     writeFileSync(rig.layout.config, rig.read(rig.layout.config).replace('{', '{"port": 24998,'));
     const findings = await rig.doctor();
-    expect(wordsOf(findings, "root's files")).toContain(rig.root.sshConfig);
+    const words = wordsOf(findings, "root's files");
+    expect(words).toContain(rig.root.sshConfig);
+    expect(words).toContain('Root was told of another port (24083, and 24998 is set).');
+    expect(words).toMatch(/-> linuxkit-builder configure \(which runs sudo .* --root-part\)$/);
     expect(wordsOf(findings, 'your files')).toContain(rig.layout.sshConfig);
   });
 

@@ -37,6 +37,12 @@ const beside: Required<Beside> = {
   guest: { builds: 1, diskBytes: 2, diskFreeBytes: 1, clockOffsetMs: 0 },
   disk: { apparentBytes: 2, realBytes: 1 },
   incident: { at: '2026-01-01T00:00:00.000Z', kind: 'guest-frozen', message: 'm', folder: '/f' },
+  untold: {
+    sentence: 's',
+    remedy: 'r',
+    differs: [{ name: 'port', told: 1, set: 2 }, { name: 'key' }],
+    files: ['/f'],
+  },
 };
 const parsed = parseConfig('{}', hostFacts('/'));
 if (!parsed.ok) throw new Error('the defaults are no config');

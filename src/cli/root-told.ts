@@ -1,0 +1,83 @@
+/** What of the settings root was not told, and the one command that tells it. */
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { parseConfig } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import { readIdentity } from '../guest/identity.ts';
+import { rootRequest } from '../host/configure.ts';
+import { readInstalled, type Owner } from '../host/installed.ts';
+import { detectNix } from '../host/nix-variant.ts';
+import { placesOf, rootLayout } from '../host/places.ts';
+import { shellWord } from '../host/root-files.ts';
+import type { RootRequest } from '../host/root-part.ts';
+import { untoldOf, untoldWords, type Untold } from '../host/untold.ts';
+import { readIfThere } from '../system/files.ts';
+import { hostFacts } from '../system/host.ts';
+import type { CliContext } from './context.ts';
+
+/** What root has still to be told of this builder, and how. */
+export interface ToTell extends Untold {
+  readonly sentence: string;
+  readonly remedy: string;
+}
+
+type World = Pick<CliContext, 'env' | 'assets'>;
+
+/** Undefined where root knows it all, or nothing of this builder; and where something cannot be read, which `doctor` looks into. */
+export function toTellRoot(layout: Layout, world: World): ToTell | undefined {
+  try {
+    const tree = world.env['LINUXKIT_BUILDER_TREE'] ?? '';
+    const installed = readInstalled(rootLayout(placesOf(tree)).installed);
+    if (installed?.owner.directory !== layout.root) return undefined;
+    const request = requestIn(layout, tree);
+    const untold = request && untoldOf(request, installed.receipts);
+    return untold && { ...untold, ...toldBy(untold, request, layout, world) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The sentence for it, and its remedy: sudo itself where a request that `--no-root` left says just this. */
+export function toldBy(
+  untold: Untold,
+  request: RootRequest,
+  layout: Layout,
+  world: World,
+): Pick<ToTell, 'sentence' | 'remedy'> {
+  const sudo = ['sudo', ...configureWords(world), '--root-part'].map(shellWord).join(' ');
+  const isLeft = readIfThere(layout.rootRequest) === JSON.stringify(request);
+  return {
+    sentence: untoldWords(untold),
+    remedy: isLeft
+      ? `${sudo} < ${shellWord(layout.rootRequest)}`
+      : `linuxkit-builder configure (which runs ${sudo})`,
+  };
+}
+
+/** Program and arguments that run our own `configure`. */
+export const configureWords = ({ assets }: Pick<CliContext, 'assets'>): readonly string[] => [
+  process.execPath,
+  join(assets, 'dist/main.js'),
+  'configure',
+];
+
+/** Who runs this: the daemon's owner. */
+export function ownerOf(directory: string): Owner {
+  const { username: name, uid } = userInfo();
+  return { name, uid, directory };
+}
+
+/** What configure would tell root now; undefined while the settings are wrong. No program is asked which Nix it is: files say who keeps it. */
+function requestIn(layout: Layout, tree: string): RootRequest | undefined {
+  const parsed = parseConfig(readIfThere(layout.config) ?? '', hostFacts(layout.root));
+  if (!parsed.ok) return undefined;
+  const { client, host } = readIdentity(layout);
+  return rootRequest({
+    places: placesOf(tree),
+    config: parsed.config,
+    clientKey: client.private,
+    hostPublicKey: host.public,
+    owner: ownerOf(layout.root),
+    keeper: detectNix(tree, '')?.keeper ?? 'person',
+  });
+}

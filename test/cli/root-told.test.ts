@@ -1,0 +1,76 @@
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { reportOf } from '../../src/cli/status-report.ts';
+import { aliveLines, goneLines } from '../../src/cli/status-screen.ts';
+import { toTellRoot } from '../../src/cli/root-told.ts';
+import { statusOf } from '../../src/supervisor/status.ts';
+import { schemaProblems } from '../rig/status-schema.ts';
+import { configureRig } from './configure-rig.ts';
+
+type Rig = ReturnType<typeof configureRig>;
+const toTell = (rig: Rig) =>
+  toTellRoot(rig.layout, { env: { LINUXKIT_BUILDER_TREE: rig.tree }, assets: '/a' });
+const namesIn = (rig: Rig) => toTell(rig)?.differs.map(({ name }) => name);
+
+describe.runIf(process.getuid?.() === 0)('settings that are others than root was told', () => {
+  test('are named, with both values, on the screen and in the record', async () => {
+    using rig = configureRig();
+    expect((await rig.run('-c', '2', '--port', '24999')).failure).toBeUndefined();
+    expect(toTell(rig)).toBeUndefined();
+    writeFileSync(rig.layout.config, '{"port": 25000, "cpus": 1, "features": ["kvm"]}');
+    const untold = toTell(rig);
+    expect(untold).toMatchObject({
+      differs: [
+        { name: 'port', told: 24999, set: 25000 },
+        { name: 'maxJobs', told: 2, set: 1 },
+        { name: 'features', set: 'kvm,linuxkit-builder' },
+      ],
+      files: [rig.root.sshConfig, rig.root.machines],
+      remedy: expect.stringMatching(
+        /^linuxkit-builder configure \(which runs sudo .* \/a\/dist\/main\.js configure --root-part\)$/,
+      ) as string,
+    });
+    if (untold === undefined) throw new Error('it was there');
+    const status = statusOf({
+      ...{ state: { phase: 'ready', since: 0, attempt: 0 }, facts: {}, problems: [] },
+      ...{ daemon: { pid: 1, started: '1', boot: 'b', program: 'node' }, door: undefined },
+      ...{ config: undefined, runs: undefined },
+    });
+    const screen = { now: 0, width: Infinity, color: false, beside: { untold } };
+    const words =
+      /nix +Root was told of another port \(24999, and 25000 is set\), maxJobs .*--root-part/;
+    expect(aliveLines(status, screen).join('\n')).toMatch(words);
+    expect(goneLines(undefined, screen).join('\n')).toMatch(words);
+    expect(schemaProblems(reportOf({ daemon: 'gone', last: undefined }, { untold }))).toEqual([]);
+  });
+
+  test('lead to sudo itself while a request of --no-root says just this', async () => {
+    using rig = configureRig();
+    await rig.run('-c', '2');
+    await rig.run('--no-root', '--port', '24998');
+    expect(toTell(rig)?.remedy).toMatch(/^sudo .* --root-part < .*root-request\.json'?$/);
+    writeFileSync(rig.layout.config, '{"port": 24997}');
+    expect(toTell(rig)?.remedy).toMatch(/^linuxkit-builder configure /);
+  });
+
+  test('count for keys too, and for files that somebody took away', async () => {
+    using rig = configureRig();
+    await rig.run('-c', '2');
+    writeFileSync(rig.root.knownHosts, 'nix-linuxkit ssh-ed25519 AAAA\n');
+    expect(namesIn(rig)).toEqual(['key']);
+    await rig.run();
+    rmSync(rig.root.sshConfig);
+    expect(toTell(rig)?.sentence).toContain(rig.root.sshConfig);
+  });
+
+  test('are not guessed where nothing can be read', async () => {
+    using rig = configureRig();
+    expect(toTell(rig)).toBeUndefined();
+    await rig.run('-c', '2');
+    writeFileSync(rig.layout.config, '{"port": 0}');
+    expect(toTell(rig)).toBeUndefined();
+    writeFileSync(rig.layout.config, '{"port": 25000}');
+    chmodSync(rig.layout.clientKey, 0o644);
+    expect(toTell(rig)).toBeUndefined();
+  });
+});

@@ -1,11 +1,12 @@
 /** What was there when a guest froze or died: kept for whoever asks why. A few of them, each small. */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
 import { Exit, failureOf, type Failure } from '../system/failure.ts';
-import { readIfThere, writeWhole } from '../system/files.ts';
+import { makeDirectory, readIfThere, writeWhole } from '../system/files.ts';
+import type { Log } from '../system/log.ts';
 import type { Machine } from '../vm/driver.ts';
 import type { Facts } from './status.ts';
 
@@ -22,15 +23,23 @@ export interface Incident {
   readonly machine: Machine | undefined;
 }
 
-/** Saves one; the folder's path. What the VM program cannot say within 3 s is left out. */
-export async function saveIncident(
-  layout: Layout,
+/** Keeps one and says where. One that cannot be kept is a line in the log: what it tells of has to be ended all the same. */
+export async function keepIncident(
   incident: Incident,
-  clock: Clock,
-): Promise<string> {
+  { layout, clock, log }: { readonly layout: Layout; readonly clock: Clock; readonly log: Log },
+): Promise<void> {
+  try {
+    log('warn', 'incident', { folder: await save(layout, incident, clock) });
+  } catch (error) {
+    log('warn', 'incident-not-kept', { failure: failureOf(error) });
+  }
+}
+
+/** The folder's path. What the VM program cannot say within 3 s is left out. */
+async function save(layout: Layout, incident: Incident, clock: Clock): Promise<string> {
   const { failure, facts, lines, machine } = incident;
   const folder = join(layout.incidents, new Date(clock.now()).toISOString().replaceAll(':', '-'));
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeDirectory(folder);
   writeWhole(join(folder, 'console.txt'), `${lines.join('\n')}\n`, { durable: false });
   const vm = machine === undefined ? 'not there' : await describe(machine, clock);
   const state = JSON.stringify({ failure, facts, vm }, undefined, 2).slice(0, maxBytes);

@@ -12,7 +12,7 @@ import type { Policy } from './backoff.ts';
 import { configInvalid, directoryLost, guestFrozen, isIncident } from './failure.ts';
 import { Gate } from './gate.ts';
 import { judge } from './images.ts';
-import { saveIncident } from './incident.ts';
+import { keepIncident } from './incident.ts';
 import type { Health } from './vital-signs.ts';
 import { initial, step } from './lifecycle.ts';
 import { reasonIn, type Effect, type Event, type State } from './state.ts';
@@ -209,10 +209,10 @@ export class Supervisor {
   async #endScope(scope: Scope): Promise<void> {
     const { layout, clock, log, isOurs } = this.#options;
     const failure = failureIn(this.#state);
-    if (failure !== undefined && isIncident(failure)) {
+    if (failure !== undefined && isIncident(failure) && isOurs()) {
       const { facts, running } = scope;
       const incident = { failure, facts, lines: scope.lastLines(200), machine: running.machine };
-      log('warn', 'incident', { folder: await saveIncident(layout, incident, clock) });
+      await keepIncident(incident, { layout, clock, log });
     }
     const isJudged = this.#isClear || scope.running.vm !== undefined;
     this.#isClear = false;

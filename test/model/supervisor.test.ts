@@ -26,6 +26,7 @@ type Deed =
         | 'deafen'
         | 'mute'
         | 'spoil'
+        | 'block-incidents'
         | 'mend'
         | 'drain'
         | 'settle'
@@ -43,6 +44,7 @@ const plain = fc.constantFrom(
     'deafen',
     'mute',
     'spoil',
+    'block-incidents',
     'mend',
     'drain',
     'settle',
@@ -114,6 +116,8 @@ class Life {
         return;
       case 'spoil':
         return world.spoil();
+      case 'block-incidents':
+        return world.blockIncidents();
       case 'update':
         return world.update();
       case 'update-badly':

@@ -144,8 +144,16 @@ export class World implements AsyncDisposable {
     rmSync(`${this.#image}-kernel`, { force: true });
   }
 
+  /** No incident can be kept: a file is where its folder should be. */
+  blockIncidents(): void {
+    if (!this.isThere) return;
+    rmSync(this.layout.incidents, { recursive: true, force: true });
+    writeFileSync(this.layout.incidents, '');
+  }
+
   /** All is as it should be again. */
   mend(): void {
+    rmSync(this.layout.incidents, { recursive: true, force: true });
     writeFileSync(`${this.#image}-kernel`, fakeKernel('6.1'));
     this.isDeaf = this.isMute = false;
   }

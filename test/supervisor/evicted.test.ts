@@ -16,33 +16,14 @@ import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { tryKernelLock } from '../../src/system/lock.ts';
 import { silent } from '../../src/system/log.ts';
 import { identify } from '../../src/system/process.ts';
+import { readyIn } from '../model/ready.ts';
 import { World } from '../model/world.ts';
 
 /** A builder that is ready, with a lock on its directory as the daemon has it. */
-async function readyIn(world: World) {
-  const { layout, clock, config } = world;
-  const [daemon, lock] = [identify(process.pid), tryKernelLock(layout.daemonLock)];
-  if (daemon === undefined || lock === undefined) throw new Error('no lock, or no process');
-  const isOurs = () => lock.isInPlace();
-  const phases: string[] = [];
-  const onStatus = ({ phase }: Status) => {
-    if (phases.at(-1) !== phase) phases.push(phase);
-  };
-  const options = { layout, clock, log: silent, policy: defaultPolicy, daemon, isOurs, onStatus };
-  const supervisor = new Supervisor(options, { config, problems: [] });
-  const until = async (phase: string) => {
-    while (phases.at(-1) !== phase) {
-      await clock.advance(5);
-      world.tick();
-      supervisor.tick();
-    }
-  };
-  supervisor.dispatch({ type: 'start' });
-  await until('booting');
-  for (const stage of ['init', 'agent', 'nix', 'sshd'])
-    world.say(`linuxkit-builder: stage=${stage} uptime=1`);
-  await until('ready');
-  return { supervisor, phases, until, lock };
+async function lockedIn(world: World) {
+  const lock = tryKernelLock(world.layout.daemonLock);
+  if (lock === undefined) throw new Error('no lock');
+  return { ...(await readyIn(world, { isOurs: () => lock.isInPlace() })), lock };
 }
 
 // Behaviour 7: A state directory that is moved, deleted or replaced under its daemon is noticed within 5 s, and before
@@ -51,7 +32,7 @@ async function readyIn(world: World) {
 test('deleted, with another daemon in its place: ends in order, and touches nothing of theirs', async () => {
   await using world = await World.make();
   const { layout } = world;
-  const { supervisor, phases, until, lock } = await readyIn(world);
+  const { supervisor, phases, until, lock } = await lockedIn(world);
   rmSync(layout.state, { recursive: true });
   mkdirSync(layout.state);
   const theirs = ['daemon.lock', 'status.json', 'qemu.pid', 'qemu.json', 'qmp.sock', 'initrd'];
@@ -68,7 +49,7 @@ test('deleted, with another daemon in its place: ends in order, and touches noth
 test('moved away: ends, and nothing is made under the old name', async () => {
   await using world = await World.make();
   const { layout } = world;
-  const { supervisor, until, lock } = await readyIn(world);
+  const { supervisor, until, lock } = await lockedIn(world);
   const away = `${layout.root}-away`;
   renameSync(layout.root, away);
   // Whoever finds it there still meets the lock, and the VM's.
@@ -84,7 +65,7 @@ test('moved away: ends, and nothing is made under the old name', async () => {
 test('deleted while it waits for the next attempt: none is made', async () => {
   await using world = await World.make();
   const { layout, clock } = world;
-  const { supervisor, phases, until, lock } = await readyIn(world);
+  const { supervisor, phases, until, lock } = await lockedIn(world);
   world.kill('SIGKILL');
   await until('backing-off');
   rmSync(layout.state, { recursive: true });

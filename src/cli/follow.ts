@@ -1,8 +1,11 @@
 /** `console` and `logs`: what the guest and the daemon have written, and what they write on. */
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { Exit, Failed, errorCode } from '../system/failure.ts';
+import { Exit, Failed } from '../system/failure.ts';
+import type { RotatedLog } from '../system/rotated-log.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
+
+/** A line of the file as it is shown. */
+type Render = (line: string) => string;
 
 interface FollowOptions extends DirectoryOption {
   readonly follow?: boolean;
@@ -11,7 +14,7 @@ interface FollowOptions extends DirectoryOption {
 }
 
 export function consoleVerb(program: Command, context: CliContext): void {
-  follower(program, context, 'console', "the guest's console, over all its boots").action(
+  follower(program, context, 'console', "the guest's console, also of earlier boots").action(
     async (options: FollowOptions) => {
       const layout = layoutFor(options, context);
       await show(layout.consoleLog, options, context, (line) => line);
@@ -40,29 +43,30 @@ async function show(
   path: string,
   options: FollowOptions,
   context: CliContext,
-  render: (line: string) => string,
+  render: Render,
 ): Promise<void> {
-  const text = readOrFail(path);
   const count = Number(options.lines);
   if (!Number.isSafeInteger(count) || count < 0) throw new Failed(badCount(options.lines));
-  const lines = text.split('\n').slice(0, -1);
-  for (const line of count === 0 ? [] : lines.slice(-count)) context.out(render(line));
-  if (options.follow !== true) return;
-  const { Tail, LineSplitter } = await import('../system/tail.ts');
-  const splitter = new LineSplitter();
-  let shown = Buffer.byteLength(text);
-  const onBytes = (chunk: Buffer) => {
-    const fresh = chunk.subarray(Math.min(shown, chunk.length));
-    shown -= Math.min(shown, chunk.length);
-    for (const line of splitter.push(fresh)) context.out(render(line));
-  };
-  // The file is not ours to empty; when it is rotated away the new one is shown from its start.
-  const all = { maxBytes: Infinity, maxBacklogBytes: Infinity };
-  const tail = new Tail({ path, clock: context.clock, pollMs: 200, onBytes, ...all });
-  await new Promise<void>((resolve) =>
-    context.signal.addEventListener('abort', () => resolve(), { once: true }),
-  );
-  await tail.stop();
+  const { RotatedLog } = await import('../system/rotated-log.ts');
+  const log = new RotatedLog(path);
+  const first = log.lines();
+  if (!log.isThere) throw new Failed(nothingWritten(path));
+  // Without -f the last line is shown as it is; with it, when it is whole.
+  if (options.follow !== true) first.push(...log.end());
+  for (const line of count === 0 ? [] : first.slice(-count)) context.out(render(line));
+  if (options.follow === true) await goOn(log, context, render);
+}
+
+const pollMs = 200;
+
+/** Shows what comes, until interrupted. */
+async function goOn(log: RotatedLog, context: CliContext, render: Render): Promise<void> {
+  const { clock, signal } = context;
+  while (!signal.aborted) {
+    await clock.sleep(pollMs, signal).catch(() => undefined);
+    for (const line of log.lines()) context.out(render(line));
+  }
+  for (const line of log.end()) context.out(render(line));
 }
 
 const badCount = (value: string) => ({
@@ -72,19 +76,12 @@ const badCount = (value: string) => ({
   exit: Exit.usage,
 });
 
-function readOrFail(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
-    throw new Failed({
-      kind: 'nothing-written',
-      message: `There is no ${path}: nothing has run here so far.`,
-      hint: 'Start it: linuxkit-builder start.',
-      exit: Exit.noInput,
-    });
-  }
-}
+const nothingWritten = (path: string) => ({
+  kind: 'nothing-written',
+  message: `There is no ${path}: nothing has run here so far.`,
+  hint: 'Start it: linuxkit-builder start.',
+  exit: Exit.noInput,
+});
 
 /** A line of the log for a person: time, event, its fields. */
 function readable(line: string): string {

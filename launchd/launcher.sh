@@ -3,14 +3,20 @@
 # launchd tells this process alone to end, by SIGTERM. The daemon is told, and when it is gone we leave with 0: launchd
 # starts again what ended otherwise. Between the daemon's first moment and its first handler a signal would kill it, and a
 # stopped builder would come back; that is why this stays instead of becoming the daemon.
+# The name by which PATH had Node leads to the next version after an upgrade; the path behind it is gone then.
+named=@NAMED@
 node=@NODE@
 main=@MAIN@
 state=@STATE@
 output=$state/nix-state/daemon.out
+wait4path=${LINUXKIT_BUILDER_WAIT4PATH:-/bin/wait4path}
+patience=${LINUXKIT_BUILDER_PATIENCE:-60}
 
 stopping=
 child=
 trap 'stopping=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT HUP
+
+say() { echo "$(date '+%Y-%m-%d %H:%M:%S') $*"; }
 
 # follow COMMAND...: runs it to its end, telling it when we are told to end; its exit code is in $code.
 follow() {
@@ -27,16 +33,71 @@ follow() {
     child=
 }
 
-# The store may be a volume of its own that is not mounted yet at login.
-for path in "$node" "$main" "$state"; do
-    [ -x /bin/wait4path ] && [ ! -e "$path" ] && follow /bin/wait4path "$path"
+# find_node: which one to run is in $found.
+find_node() {
+    for found in "$named" "$node"; do
+        [ -f "$found" ] && [ -x "$found" ] && return
+    done
+    return 1
+}
+
+# missing: what we cannot do without and is not there.
+missing() {
+    if [ ! -d "$state" ]; then
+        echo "the state directory $state"
+    elif ! find_node; then
+        [ "$named" = "$node" ] || echo "Node.js, $named or $node"
+        [ "$named" != "$node" ] || echo "Node.js, $node"
+    elif [ ! -e "$main" ]; then
+        echo "the program, $main"
+    fi
+}
+
+# await_volume PATH: a volume may be mounted long after login, or unlocked by hand: there is no end to that wait but ours.
+await_volume() {
+    case $1 in
+    /nix/store/*) volume=/nix/store ;;
+    /Volumes/*/*)
+        volume=${1#/Volumes/}
+        volume=/Volumes/${volume%%/*}
+        ;;
+    *) return 0 ;;
+    esac
+    [ ! -e "$volume" ] && [ -x "$wait4path" ] || return 0
+    say "Waiting for $volume to be mounted: $1 is there."
+    follow "$wait4path" "$volume"
+}
+
+find_node || await_volume "$node"
+await_volume "$main"
+await_volume "$state"
+
+# An upgrade may be under way; what is not back after that has gone for good.
+lack=$(missing)
+[ -z "$lack" ] || [ -n "$stopping" ] || say "Waiting at most $patience s for $lack."
+waited=0
+while [ -n "$lack" ] && [ -z "$stopping" ] && [ "$waited" -lt "$patience" ]; do
+    follow sleep 1
+    waited=$((waited + 1))
+    lack=$(missing)
 done
+[ -z "$stopping" ] || exit 0
+if [ -n "$lack" ]; then
+    why="The daemon was not started: $lack is not there. It was moved, upgraded or removed since configure was run. \
+Run: linuxkit-builder configure, then linuxkit-builder start. To be rid of this job: launchctl bootout \
+gui/$(id -u)/org.nix-community.linuxkit-builder"
+    say "$why"
+    [ ! -d "$state/nix-state" ] || say "$why" >>"$output"
+    # Anything but 0 would have launchd run this again every 10 s, for nothing.
+    exit 0
+fi
+find_node
 
 # launchd would hold the file open for ever: it is ours, and begins anew when it has grown.
 mkdir -p "$state/nix-state"
 [ ! -e "$output" ] || [ "$(wc -c <"$output")" -lt 1048576 ] || mv -f "$output" "$output.1"
 
-daemon() { exec "$node" "$main" daemon --directory "$state" >>"$output" 2>&1; }
+daemon() { exec "$found" "$main" daemon --directory "$state" >>"$output" 2>&1; }
 follow daemon
 [ -z "$stopping" ] || exit 0
 exit "$code"

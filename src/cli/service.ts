@@ -13,7 +13,7 @@ import type { Service } from '../host/service.ts';
 import { systemdService } from '../host/systemd-service.ts';
 import { unitFile, unitPath } from '../host/systemd-unit.ts';
 import { makeDirectory, readIfThere, writeWhole } from '../system/files.ts';
-import { findProgram, tryProgram } from '../system/program.ts';
+import { findProgram, nameOnPath, tryProgram } from '../system/program.ts';
 import type { CliContext } from './context.ts';
 
 export type ServiceKind = 'launchd' | 'systemd';
@@ -47,21 +47,21 @@ export function serviceFiles(
 export function serviceFor(layout: Layout, context: CliContext): Service | undefined {
   const { home, configHome } = homesOf(context);
   const told = readReceipts(layout.receipts).map(({ path }) => path);
-  const { plist } = agentPaths(home);
+  const { plist, launcher } = agentPaths(home);
   const unit = unitPath(configHome);
   const { clock, signal, env } = context;
-  const seen = (path: string) => ({
+  const seen = (...paths: readonly string[]) => ({
     signal,
-    isChanged: () => digestOf(path) !== readIfThere(layout.serviceLoaded),
+    isChanged: () => digestOf(paths) !== readIfThere(layout.serviceLoaded),
     onLoaded: () => {
       makeDirectory(layout.state);
-      writeWhole(layout.serviceLoaded, digestOf(path) ?? '');
+      writeWhole(layout.serviceLoaded, digestOf(paths));
     },
   });
   if (told.includes(plist)) {
     const launchctl = findProgram('launchctl', env['PATH']);
     const uid = process.getuid?.() ?? 0;
-    return launchdService({ uid, plist, launchctl, clock, ...seen(plist) });
+    return launchdService({ uid, plist, launchctl, clock, ...seen(plist, launcher) });
   }
   if (!told.includes(unit)) return undefined;
   return systemdService({ systemctl: findProgram('systemctl', env['PATH']), ...seen(unit) });
@@ -78,6 +78,7 @@ function jobValues({ root }: Layout, { assets, env }: CliContext): JobValues {
   const names = ['qemu-system-aarch64', 'qemu-system-x86_64', 'ssh', 'ps', 'flock'];
   return {
     node: process.execPath,
+    named: nameOnPath(process.execPath, 'node', env['PATH']),
     main: join(assets, 'dist/main.js'),
     state: root,
     path: daemonPath(names.map((name) => tryProgram(name, env['PATH']))),
@@ -92,7 +93,8 @@ function homesOf({ env }: CliContext) {
   return { home, configHome: own ?? join(home, '.config') };
 }
 
-function digestOf(path: string): string | undefined {
-  const text = readIfThere(path);
-  return text === undefined ? undefined : createHash('sha256').update(text).digest('hex');
+/** Of all that its keeper runs: Node and our own place stand in the launcher and not in the plist. */
+function digestOf(paths: readonly string[]): string {
+  const texts = paths.map((path) => readIfThere(path) ?? null);
+  return createHash('sha256').update(JSON.stringify(texts)).digest('hex');
 }

@@ -68,7 +68,7 @@ export function layoutOf(root: string) {
     consoleRing: join(state, 'console-ring'),
     /** Decoded console lines with times, over many boots; rotated by size. */
     consoleLog: join(state, 'console.log'),
-    /** SHA-256 of the file by which launchd or systemd was last told of the daemon; written by `start`. */
+    /** SHA-256 of the files by which launchd or systemd was last told of the daemon; written by `start`. */
     serviceLoaded: join(state, 'service.sha256'),
     /** The daemon's log: one JSON a line; rotated by size. */
     log: join(state, 'daemon.log'),

@@ -8,6 +8,8 @@ export const label = 'org.nix-community.linuxkit-builder';
 export interface JobValues {
   /** Absolute paths: Node, our dist/main.js, the state directory. */
   readonly node: string;
+  /** The name by which the PATH leads to that Node: it leads to the next one after an upgrade. */
+  readonly named: string;
   readonly main: string;
   readonly state: string;
   /** Where the daemon finds qemu, ssh and ps. */
@@ -57,14 +59,14 @@ const agentByHand = (launcher: string): string =>
 /** The template with its `@NAMES@` replaced, as XML text. */
 export const plistText = (
   template: string,
-  { launcher, state, path }: Omit<JobValues, 'node' | 'main'> & { readonly launcher: string },
+  { launcher, state, path }: Pick<JobValues, 'state' | 'path'> & { readonly launcher: string },
 ): string => fill(template, { LAUNCHER: launcher, STATE: state, PATH: path }, xmlText);
 
 /** The template with its `@NAMES@` replaced, as words of the shell. */
 export const launcherText = (
   template: string,
-  { node, main, state }: Omit<JobValues, 'path'>,
-): string => fill(template, { NODE: node, MAIN: main, STATE: state }, shellText);
+  { named, node, main, state }: Omit<JobValues, 'path'>,
+): string => fill(template, { NAMED: named, NODE: node, MAIN: main, STATE: state }, shellText);
 
 /** The PATH of a daemon that has no shell: the directories of these programs, and the system's. */
 export function daemonPath(programs: readonly (string | undefined)[]): string {

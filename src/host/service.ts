@@ -2,9 +2,9 @@
 export interface Service {
   readonly name: 'launchd' | 'systemd';
   state(): Promise<ServiceState>;
-  /** True when its file is another than the one that it was last told. */
+  /** True when its files are others than those that it was last told. */
   isChanged(): boolean;
-  /** Has it run now: loads it, and loads it anew when its file has changed since. Fails with a sentence and a remedy. */
+  /** Has it run now: loads it, and loads it anew when its files have changed since. Fails with a sentence and a remedy. */
   start(): Promise<void>;
   /** Ends it, and it stays ended until the next start or login. False when it was not loaded. */
   stop(): Promise<boolean>;

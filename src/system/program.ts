@@ -1,5 +1,5 @@
 /** Finding other people's programs, and saying how to get one that is missing. */
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Exit, Failed } from './failure.ts';
 
@@ -44,12 +44,23 @@ export function tryProgram(
   path: string | undefined = process.env['PATH'],
 ): string | undefined {
   if (name.includes('/')) return isProgram(name) ? name : undefined;
-  const folders = [
-    ...(path ?? '').split(':').filter((folder) => folder.startsWith('/')),
-    ...beyondPath,
-  ];
-  return folders.map((folder) => join(folder, name)).find(isProgram);
+  return placesFor(name, path).find(isProgram);
 }
+
+/** The name by which the PATH leads to a program now, links and all; the program itself where no name does. */
+export function nameOnPath(
+  program: string,
+  name: string,
+  path: string | undefined = process.env['PATH'],
+): string {
+  const real = realpathSync(program);
+  return placesFor(name, path).find((at) => isProgram(at) && realpathSync(at) === real) ?? program;
+}
+
+const placesFor = (name: string, path: string | undefined): string[] =>
+  [...(path ?? '').split(':').filter((folder) => folder.startsWith('/')), ...beyondPath].map(
+    (folder) => join(folder, name),
+  );
 
 export function programMissing(name: string) {
   const known = packages[name];

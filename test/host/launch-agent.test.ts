@@ -13,6 +13,7 @@ const read = (name: string) => readFileSync(join(folder, name), 'utf8');
 const templates = { plist: read(`${label}.plist`), launcher: read('launcher.sh') };
 const values = {
   node: "/opt/it's/node",
+  named: "/opt/it's the name/node",
   main: '/Users/Jörg & <Söhne>/dist/main.js',
   state: '/Users/Jörg & <Söhne>/state dir',
   path: '/opt/a&b/bin:/usr/bin',
@@ -89,9 +90,9 @@ describe('the launcher', () => {
     expect([ran.ended, ran.stderr]).toEqual([{ kind: 'exited', code: 0 }, '']);
     const names = await run(shell, [
       '-c',
-      `${text.slice(0, text.indexOf('output='))}echo "$node|$main|$state"`,
+      `${text.slice(0, text.indexOf('output='))}echo "$named|$node|$main|$state"`,
     ]);
-    expect(names.stdout).toBe(`${values.node}|${values.main}|${values.state}\n`);
+    expect(names.stdout).toBe(`${values.named}|${values.node}|${values.main}|${values.state}\n`);
   });
 
   test('leaves nothing of the templates', () => {

@@ -1,5 +1,19 @@
-import { appendFileSync, chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  appendFileSync,
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { label } from '../../src/host/launch-agent.ts';
 import { systemClock } from '../../src/system/clock.ts';
@@ -134,6 +148,51 @@ describe('with launchd', { timeout: 60_000 }, () => {
     expect((await rig.run('restart')).out).toBe('launchd starts the daemon again.\n');
     expect(rig.launchd.calls.filter((call) => call.startsWith('bootstrap'))).toHaveLength(2);
     await comes(() => rig.status().daemon === 'alive', 'a daemon');
+  });
+
+  test('another launcher is loaded anew by restart, and by start', async () => {
+    await using rig = await launchdRig(program);
+    await rig.run('configure');
+    await rig.run('start');
+    const loads = () => rig.launchd.calls.filter((call) => call.startsWith('bootstrap ')).length;
+    appendFileSync(rig.agent.launcher, '# another\n');
+    expect((await rig.run('restart')).out).toBe('launchd starts the daemon again.\n');
+    expect(loads()).toBe(2);
+    await rig.run('stop');
+    appendFileSync(rig.agent.launcher, '# yet another\n');
+    expect((await rig.run('start')).out).toContain('by launchd');
+    expect(loads()).toBe(3);
+    await rig.run('stop');
+    expect((await rig.run('start')).out).toContain('by launchd');
+    expect(loads()).toBe(3);
+  });
+
+  test("an upgrade of Node's takes its folder away, and its name on the PATH leads to the next", async () => {
+    const brew = mkdtempSync(join(tmpdir(), 'brew-'));
+    const cellar = (version: string) => join(brew, 'Cellar/node', version);
+    mkdirSync(join(cellar('22.1.0'), 'bin'), { recursive: true });
+    mkdirSync(join(brew, 'bin'));
+    const node = join(cellar('22.1.0'), 'bin/node');
+    copyFileSync(process.execPath, node, constants.COPYFILE_FICLONE);
+    const link = (version: string) => {
+      rmSync(join(brew, 'bin/node'), { force: true });
+      symlinkSync(`../Cellar/node/${version}/bin/node`, join(brew, 'bin/node'));
+    };
+    link('22.1.0');
+    try {
+      await using rig = await launchdRig(program, { node, path: join(brew, 'bin') });
+      await rig.run('configure');
+      await rig.run('start');
+      const job = rig.launchd.job(label);
+      renameSync(cellar('22.1.0'), cellar('22.2.0'));
+      link('22.2.0');
+      job?.kill('SIGKILL');
+      await comes(() => job?.runs === 2, 'a second run');
+      await comes(() => rig.status().daemon === 'alive', 'a daemon');
+      expect(readFileSync(rig.agent.launcher, 'utf8')).toContain(`named='${brew}/bin/node'\n`);
+    } finally {
+      rmSync(brew, { recursive: true });
+    }
   });
 
   test('--no-autostart takes it back', async () => {

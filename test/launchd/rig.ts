@@ -17,7 +17,13 @@ export interface Ran {
   readonly err: string;
 }
 
-export async function launchdRig(program: BuiltProgram, options: StandInOptions = {}) {
+/** `node` runs our commands: by that path, and PATH names what is beside `path`. */
+interface RigOptions extends StandInOptions {
+  readonly node?: string;
+  readonly path?: string;
+}
+
+export async function launchdRig(program: BuiltProgram, options: RigOptions = {}) {
   const tree = mkdtempSync(join(tmpdir(), 'Mac von Jörg-'));
   const places = placesOf(tree);
   for (const path of [places.home, places.etcNix]) mkdirSync(path, { recursive: true });
@@ -25,7 +31,7 @@ export async function launchdRig(program: BuiltProgram, options: StandInOptions 
   const layout = layoutOf(state);
   const launchd = await StandInLaunchd.start({ throttleSecondMs: 20, ...options });
   const env = {
-    PATH: `${launchd.bin}:${process.env['PATH'] ?? ''}`,
+    PATH: [launchd.bin, options.path, process.env['PATH']].filter(Boolean).join(':'),
     HOME: places.home,
     LINUXKIT_BUILDER_TREE: tree,
     LINUXKIT_BUILDER_SERVICE: 'launchd',
@@ -38,7 +44,7 @@ export async function launchdRig(program: BuiltProgram, options: StandInOptions 
     launchd,
     agent: agentPaths(places.home),
     snapshot: () => snapshot(tree),
-    run: (...argv: string[]) => runProgram(program, argv, env),
+    run: (...argv: string[]) => runProgram(program, argv, env, options.node),
     status: () => readStatus(layout),
     log: () => readFileSync(layout.log, 'utf8'),
     async [Symbol.asyncDispose]() {
@@ -54,9 +60,10 @@ function runProgram(
   program: BuiltProgram,
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
+  node = process.execPath,
 ): Promise<Ran> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [program.main, ...argv], {
+    const child = spawn(node, [program.main, ...argv], {
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,0 +1,127 @@
+/** The launcher alone: what it does about what is not there, with a wait4path of ours. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { launcherText, type JobValues } from '../../src/host/launch-agent.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { readIfThere } from '../../src/system/files.ts';
+import { until } from '../../src/system/wait.ts';
+
+const template = readFileSync(resolve(import.meta.dirname, '../../launchd/launcher.sh'), 'utf8');
+let tree: string;
+let values: Omit<JobValues, 'path'>;
+const children: ChildProcess[] = [];
+
+beforeEach(() => {
+  tree = mkdtempSync(join(tmpdir(), "it's Jörgs launcher-"));
+  const at = (name: string) => join(tree, name);
+  values = { named: at('named'), node: at('node'), main: at('main.js'), state: at('state') };
+  mkdirSync(at('state'));
+  writeFileSync(at('main.js'), '');
+});
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGTERM');
+  rmSync(tree, { recursive: true });
+});
+
+function script(path: string, body: string): void {
+  writeFileSync(path, `#!/bin/sh\n${body}\n`);
+  chmodSync(path, 0o755);
+}
+
+/** A Node that only tells how it was run. */
+const teller = 'echo "ran $0 $*"';
+const told = (node: string) => `ran ${node} ${values.main} daemon --directory ${values.state}\n`;
+const output = () => readIfThere(join(values.state, 'nix-state/daemon.out'));
+
+function launch(patienceSeconds: number) {
+  const wait4path = join(tree, 'wait4path');
+  const child = spawn('/bin/sh', ['-c', launcherText(template, values)], {
+    env: {
+      PATH: '/usr/bin:/bin',
+      LINUXKIT_BUILDER_WAIT4PATH: wait4path,
+      LINUXKIT_BUILDER_PATIENCE: `${patienceSeconds}`,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.push(child);
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const ended = new Promise<number | null>((gone) => child.once('close', gone));
+  return { child, ended, said: () => said };
+}
+
+const comes = async (fact: () => boolean, what: string) =>
+  expect(
+    await until(fact, { clock: systemClock, everyMs: 5, timeoutMs: 15_000 }),
+    `waited in vain: ${what}`,
+  ).toBe('held');
+
+describe('the launcher', { timeout: 30_000 }, () => {
+  test('runs the Node that the PATH named, and without it the one that it was', async () => {
+    script(values.node, teller);
+    expect(await launch(0).ended).toBe(0);
+    expect(output()).toBe(told(values.node));
+    script(values.named, teller);
+    expect(await launch(0).ended).toBe(0);
+    expect(output()).toBe(told(values.node) + told(values.named));
+  });
+
+  test('leaves with 0 when there is neither, and says why and what to do', async () => {
+    const run = launch(0);
+    expect(await run.ended).toBe(0);
+    expect(run.said()).toContain(`Node.js, ${values.named} or ${values.node} is not there.`);
+    expect(run.said()).toContain('Run: linuxkit-builder configure, then linuxkit-builder start.');
+    expect(output()).toBeUndefined();
+  });
+
+  test('says so where `start` looks, too', async () => {
+    mkdirSync(join(values.state, 'nix-state'));
+    script(values.node, teller);
+    rmSync(values.main);
+    expect(await launch(0).ended).toBe(0);
+    expect(output()).toContain(`the program, ${values.main} is not there`);
+  });
+
+  test('makes no state directory where there is none', async () => {
+    script(values.node, teller);
+    rmSync(values.state, { recursive: true });
+    const run = launch(0);
+    expect(await run.ended).toBe(0);
+    expect(run.said()).toContain(`the state directory ${values.state} is not there`);
+    expect(readIfThere(values.state)).toBeUndefined();
+  });
+
+  test('waits for what comes back, as in an upgrade, and says so', async () => {
+    const run = launch(600);
+    await comes(() => run.said().includes('Waiting at most 600 s for Node.js'), 'a word');
+    script(values.named, teller);
+    expect(await run.ended).toBe(0);
+    expect(output()).toBe(told(values.named));
+  });
+
+  test('waits for a volume until it is told to end, and says what it waits for', async () => {
+    script(values.node, teller);
+    script(join(tree, 'wait4path'), 'echo "asked for $1"; exec sleep 600');
+    values = { ...values, main: '/Volumes/no such volume/main.js' };
+    const run = launch(0);
+    await comes(() => run.said().includes('asked for'), 'wait4path');
+    expect(run.said()).toMatch(/Waiting for \/Volumes\/no such volume to be mounted: .*main\.js/);
+    expect(run.said()).toContain('asked for /Volumes/no such volume\n');
+    run.child.kill('SIGTERM');
+    expect(await run.ended).toBe(0);
+    expect(run.said()).not.toContain('was not started');
+  });
+
+  test('does not wait for ever for what is not on the volume that came', async () => {
+    script(values.node, teller);
+    script(join(tree, 'wait4path'), 'exit 0');
+    values = { ...values, main: '/Volumes/no such volume/main.js' };
+    const run = launch(0);
+    expect(await run.ended).toBe(0);
+    expect(run.said()).toContain('The daemon was not started: the program, /Volumes/no such');
+  });
+});

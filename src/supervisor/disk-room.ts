@@ -1,6 +1,7 @@
 /** Room on the host's disk: without it a VM program pauses its guest, or, where it cannot do that, lets its writes fail. */
 import { statfsSync } from 'node:fs';
 import type { Clock } from '../system/clock.ts';
+import { errorCode } from '../system/failure.ts';
 
 const MiB = 1024 * 1024;
 
@@ -11,10 +12,15 @@ const MiB = 1024 * 1024;
 export const room = { goOn: 512 * MiB, stop: 512 * MiB, start: 1024 * MiB };
 const everyMs = 2_000;
 
-/** Whether the file system that holds path has that many bytes left for us. */
+/** Whether the file system that holds path has that many bytes left for us; so too where it does not say: that alone ends no guest. */
 export function hasRoom(path: string, bytes: number): boolean {
-  const { bavail, bsize } = statfsSync(path);
-  return bavail * bsize >= bytes;
+  try {
+    const { bavail, bsize } = statfsSync(path);
+    return bavail * bsize >= bytes;
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return true;
+  }
 }
 
 /** Resolves when there are so many bytes of room again. Rejects when signal aborts. */

@@ -110,11 +110,11 @@ export class Supervisor {
     this.#scope?.afterSleep();
   }
 
-  /** A moment's work, to be called every 5 s: reads what was written, looks after the guest, and whether we are still at home. */
+  /** A moment's work, to be called every 5 s: looks whether we are still at home, reads what was written, looks after the guest. */
   tick(): void {
+    if (!this.#options.isOurs()) return this.#evict();
     this.#scope?.tick();
     this.#record.retry();
-    if (!this.#options.isOurs()) this.#evict();
   }
 
   /** Without the directory that we have locked, another daemon may begin beside us. */

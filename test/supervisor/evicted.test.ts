@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { defaultPolicy } from '../../src/supervisor/backoff.ts';
 import type { Status } from '../../src/supervisor/status.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
@@ -17,6 +17,7 @@ import { tryKernelLock } from '../../src/system/lock.ts';
 import { silent } from '../../src/system/log.ts';
 import { identify } from '../../src/system/process.ts';
 import { readyIn } from '../model/ready.ts';
+import { vmDrivers } from '../../src/vm/drivers.ts';
 import { World } from '../model/world.ts';
 
 /** A builder that is ready, with a lock on its directory as the daemon has it. */
@@ -25,6 +26,11 @@ async function lockedIn(world: World) {
   if (lock === undefined) throw new Error('no lock');
   return { ...(await readyIn(world, { isOurs: () => lock.isInPlace() })), lock };
 }
+
+/** The world's VM driver, with that answer to whether it pauses its guest on a full disk. */
+const driverPauses = (pausesOnFullDisk: boolean) =>
+  Object.assign(vmDrivers.qemu, { pausesOnFullDisk });
+afterEach(() => driverPauses(true));
 
 // Behaviour 7: A state directory that is moved, deleted or replaced under its daemon is noticed within 5 s, and before
 // every start: the daemon ends its children in order, says so, exits with 74, and touches nothing that lies under the old
@@ -46,21 +52,26 @@ test('deleted, with another daemon in its place: ends in order, and touches noth
   lock.release();
 });
 
-test('moved away: ends, and nothing is made under the old name', async () => {
-  await using world = await World.make();
-  const { layout } = world;
-  const { supervisor, until, lock } = await lockedIn(world);
-  const away = `${layout.root}-away`;
-  renameSync(layout.root, away);
-  // Whoever finds it there still meets the lock, and the VM's.
-  expect(tryKernelLock(join(away, 'nix-state/daemon.lock'))).toBeUndefined();
-  expect(tryKernelLock(join(away, 'nix-disk.lock'))).toBeUndefined();
-  await until('stopped');
-  expect((await supervisor.left)?.message).toContain(layout.root);
-  expect(world.vms()).toEqual([]);
-  expect(existsSync(layout.root)).toBe(false);
-  lock.release();
-});
+// A VM program that does not pause on a full disk has its disk's room looked at with each tick.
+test.each([true, false])(
+  'moved away (pauses on a full disk: %s): ends, and nothing is made under the old name',
+  async (pauses) => {
+    driverPauses(pauses);
+    await using world = await World.make();
+    const { layout } = world;
+    const { supervisor, until, lock } = await lockedIn(world);
+    const away = `${layout.root}-away`;
+    renameSync(layout.root, away);
+    // Whoever finds it there still meets the lock, and the VM's.
+    expect(tryKernelLock(join(away, 'nix-state/daemon.lock'))).toBeUndefined();
+    expect(tryKernelLock(join(away, 'nix-disk.lock'))).toBeUndefined();
+    await until('stopped');
+    expect((await supervisor.left)?.message).toContain(layout.root);
+    expect(world.vms()).toEqual([]);
+    expect(existsSync(layout.root)).toBe(false);
+    lock.release();
+  },
+);
 
 test('deleted while it waits for the next attempt: none is made', async () => {
   await using world = await World.make();
@@ -74,6 +85,20 @@ test('deleted while it waits for the next attempt: none is made', async () => {
   expect(phases.slice(-4)).toEqual(['backing-off', 'starting', 'stopping', 'stopped']);
   expect(world.starts).toBe(1);
   lock.release();
+});
+
+test('whether there is room cannot be told: nothing is ended for that', async () => {
+  driverPauses(false);
+  await using world = await World.make();
+  const { layout } = world;
+  const { supervisor, phases, until } = await readyIn(world);
+  const away = `${layout.root}-away`;
+  renameSync(layout.root, away);
+  supervisor.tick();
+  renameSync(away, layout.root);
+  expect(phases.at(-1)).toBe('ready');
+  supervisor.dispatch({ type: 'stop' });
+  await until('stopped');
 });
 
 // Behaviour 8: A state directory that becomes read-only ends no guest: what the status file cannot say is said where the

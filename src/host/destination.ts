@@ -5,6 +5,8 @@ import type { Machine } from './machines.ts';
 export interface Derivation {
   readonly path: string;
   readonly system: string;
+  /** Nix builds it within itself, `builtin:fetchurl`: for no system, and with no job. */
+  readonly builtin: boolean;
   readonly features: readonly string[];
   readonly preferLocal: boolean;
   /** Paths of its outputs; none for one whose outputs are named by their content. */
@@ -83,15 +85,23 @@ function lineReasons({ ours, hidden, malformed }: World): Reason[] {
         },
     ours === undefined
       ? { holds: false, text: 'the list does not name the builder', remedy: configure }
-      : { holds: true, text: `the list names the builder, with ${ours.maxJobs} jobs` },
+      : ours.maxJobs > 0
+        ? { holds: true, text: `the list names the builder, with ${ours.maxJobs} jobs` }
+        : {
+            holds: false,
+            text: 'the list names the builder with 0 jobs, and Nix waits for one to be free',
+            remedy: configure,
+          },
   ];
 }
 
 function fitReasons({ system, features }: Derivation, { ours }: World): Reason[] {
   if (ours === undefined) return [];
-  const lacking = features.filter((feature) => !ours.features.includes(feature));
+  const offered = [...ours.features, ...ours.mandatory];
+  const lacking = features.filter((feature) => !offered.includes(feature));
+  const reserved = ours.mandatory.filter((feature) => !features.includes(feature));
   return [
-    ours.systems.includes(system)
+    ours.systems.includes(system) || system === 'builtin'
       ? { holds: true, text: `it is for ${system}, which the builder builds` }
       : {
           holds: false,
@@ -110,8 +120,15 @@ function fitReasons({ system, features }: Derivation, { ours }: World): Reason[]
             ? 'The guest offers kvm only where it has it.'
             : `If the guest can do that: ${configure} -f ${[...ours.features, ...lacking].join(',')}`,
         },
+    ...(reserved.length === 0 ? [] : [reservedReason(reserved)]),
   ];
 }
+
+const reservedReason = (features: readonly string[]): Reason => ({
+  holds: false,
+  text: `the list keeps the builder for what requires ${features.join(', ')}`,
+  remedy: `Put - into the 7th field of its line, or: ${configure}`,
+});
 
 const configure = 'linuxkit-builder configure';
 
@@ -125,16 +142,21 @@ function daemonReason({ phase }: World): Reason {
 }
 
 /** What lets this machine build it itself; all have to hold. */
-function localReasons({ system, features }: Derivation, { config }: World): Reason[] {
+function localReasons({ system, builtin, features }: Derivation, { config }: World): Reason[] {
   const systems = [config.system, ...config.extraPlatforms];
   const lacking = features.filter((feature) => !config.features.includes(feature));
+  const within = { holds: true, text: 'Nix itself builds it, on any machine and without a job' };
   return [
-    { holds: systems.includes(system), text: `this machine builds ${systems.join(', ')}` },
+    ...(builtin
+      ? [within]
+      : [{ holds: systems.includes(system), text: `this machine builds ${systems.join(', ')}` }]),
     {
       holds: lacking.length === 0,
       text: lacking.length === 0 ? 'and has the features' : `and lacks ${lacking.join(', ')}`,
     },
-    { holds: config.maxJobs > 0, text: `and builds ${config.maxJobs} at a time` },
+    ...(builtin
+      ? []
+      : [{ holds: config.maxJobs > 0, text: `and builds ${config.maxJobs} at a time` }]),
   ];
 }
 

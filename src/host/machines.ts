@@ -15,6 +15,8 @@ export interface Machine {
   readonly systems: readonly string[];
   readonly maxJobs: number;
   readonly features: readonly string[];
+  /** Offered too, and only to what requires all of these. */
+  readonly mandatory: readonly string[];
 }
 
 /** What makes Nix refuse the file. */
@@ -115,6 +117,7 @@ function machineOf(fields: readonly string[]): Machine {
     systems: list(1),
     maxJobs: Number(fields[3] === undefined || fields[3] === '-' ? 1 : fields[3]),
     features: list(5),
+    mandatory: list(6),
   };
 }
 

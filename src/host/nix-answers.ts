@@ -25,6 +25,7 @@ export function parseConfig(text: string): NixConfig | undefined {
 
 const drvSchema = v.looseObject({
   system: v.string(),
+  builder: v.optional(v.string(), ''),
   env: v.optional(v.record(v.string(), v.unknown()), {}),
   structuredAttrs: v.optional(v.record(v.string(), v.unknown())),
   outputs: v.optional(
@@ -42,13 +43,14 @@ export function parseDerivation(text: string): Derivation | undefined {
   if (first === undefined) return undefined;
   const parsed = v.safeParse(drvSchema, first[1]);
   if (!parsed.success) return undefined;
-  const { system, env, structuredAttrs, outputs } = parsed.output;
+  const { system, builder, env, structuredAttrs, outputs } = parsed.output;
   const attributes = structuredAttrs ?? structured(env['__json']) ?? env;
   const features = attributes['requiredSystemFeatures'];
   const preferLocal = attributes['preferLocalBuild'];
   return {
     path: first[0],
     system,
+    builtin: builder.startsWith('builtin:'),
     features: Array.isArray(features)
       ? features.map(String)
       : textOf(features).split(/\s+/).filter(Boolean),

@@ -5,6 +5,7 @@ import { parseConfig, parseDerivation } from '../../src/host/nix-answers.ts';
 const drv: Derivation = {
   path: '/nix/store/x.drv',
   system: 'aarch64-linux',
+  builtin: false,
   features: [],
   preferLocal: false,
   outputs: ['/nix/store/x'],
@@ -22,6 +23,7 @@ const mac: World = {
     systems: ['aarch64-linux'],
     maxJobs: 4,
     features: ['big-parallel', 'linuxkit-builder'],
+    mandatory: [],
   },
   hidden: undefined,
   malformed: undefined,
@@ -53,6 +55,29 @@ describe('a build for the builder', () => {
     expect(goes({}, { ...mac, isBuilt: true })[0]).toBe('here-already'));
 });
 
+describe('what Nix builds within itself', () => {
+  const fetch = { system: 'builtin', builtin: true, preferLocal: true };
+  test.each([
+    ['on a Mac', mac],
+    ['where nothing else is built', { ...mac, config: { ...mac.config, maxJobs: 0 } }],
+    ['where no builder is known', { ...mac, ours: undefined }],
+  ] as const)('stays, %s', (_, world) => expect(goes(fetch, world)[0]).toBe('stays'));
+
+  test('may come when it does not prefer to stay', () =>
+    expect(goes({ ...fetch, preferLocal: false }, mac)).toEqual(['may-stay', '']));
+});
+
+describe('a line that keeps the builder for some', () => {
+  const ours = { ...mac.ours, mandatory: ['kvm'] } as NonNullable<World['ours']>;
+  test('takes what requires it', () =>
+    expect(goes({ features: ['kvm', 'big-parallel'] }, { ...mac, ours })[0]).toBe('comes'));
+  test('takes nothing else', () =>
+    expect(goes({}, { ...mac, ours })).toEqual([
+      'nowhere',
+      'the list keeps the builder for what requires kvm',
+    ]));
+});
+
 describe('a build that does not come says why', () => {
   test.each([
     ['the system', { system: 'x86_64-linux' }, {}, 'the builder builds aarch64-linux'],
@@ -60,6 +85,7 @@ describe('a build that does not come says why', () => {
     ['the list', {}, { ours: undefined }, 'does not name the builder'],
     ['builders', {}, { hidden: '' }, '`builders` is ""'],
     ['a malformed line', {}, { malformed: 'line 3: x' }, 'line 3: x'],
+    ['no jobs', {}, { ours: { ...mac.ours, maxJobs: 0 } as World['ours'] }, 'with 0 jobs'],
     ['no daemon', {}, { phase: undefined }, 'no daemon runs'],
     ['a failed daemon', {}, { phase: 'failed' }, "the builder is 'failed'"],
   ] as const)('%s', (_, over, world, text) => {
@@ -90,6 +116,7 @@ describe('what Nix says', () => {
     const wanted = {
       path: '/nix/store/a.drv',
       system: 'x86_64-linux',
+      builtin: false,
       features: ['kvm', 'nixos-test'],
       preferLocal: true,
       outputs: ['/nix/store/o'],
@@ -102,6 +129,8 @@ describe('what Nix says', () => {
     expect(parseDerivation(JSON.stringify({ '/nix/store/a.drv': structured }))).toEqual(wanted);
     const older = { ...one, env: { __json: JSON.stringify(attributes) } };
     expect(parseDerivation(JSON.stringify({ '/nix/store/a.drv': older }))).toEqual(wanted);
+    const fetch = { '/nix/store/a.drv': { ...one, builder: 'builtin:fetchurl' } };
+    expect(parseDerivation(JSON.stringify(fetch))).toEqual({ ...wanted, builtin: true });
   });
 
   test.each(['', '[]', '{}', '{"a": 1}', '{"derivations": {}}'])('nothing in %j', (text) =>

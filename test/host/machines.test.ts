@@ -20,12 +20,13 @@ describe('our line', () => {
   test.each(['old', 'new'] as const)('is read back by the %s rules', (rules) => {
     expect(parseMachines(edited('ssh://a x86_64-linux\n'), rules)).toEqual({
       machines: [
-        { store: 'ssh://a', systems: ['x86_64-linux'], maxJobs: 1, features: [] },
+        { store: 'ssh://a', systems: ['x86_64-linux'], maxJobs: 1, features: [], mandatory: [] },
         {
           store: 'ssh-ng://builder@nix-linuxkit',
           systems: ['x86_64-linux'],
           maxJobs: 4,
           features: ['big-parallel', 'linuxkit-builder'],
+          mandatory: [],
         },
       ],
       bad: [],

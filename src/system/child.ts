@@ -1,5 +1,6 @@
 /**
- * Processes: short commands that are waited for, and children that live on. The only file that knows execa and tree-kill.
+ * Processes: short commands that are waited for, and children that live on. Nobody else knows tree-kill, and execa only
+ * stage.ts beside it, for pipes.
  *
  * A child's end is its `exit` event: execa's promise also waits for every holder of its pipes. Children get files for
  * output, never pipes; they lead a session of their own, so that a signal to their group reaches all of them and

@@ -51,16 +51,21 @@ function vmLeftover({ layout, driver, program, clock }: LeftBehind): Leftover {
     program: theirs === driver ? basename(program) : (live?.program ?? theirs.name),
     // Not the console: what an earlier guest wrote last goes to the log when it is opened.
     stale: Object.values(vmDrivers).flatMap((each) => each.stale(layout)),
-    askToEnd: (signal) => within((inTime) => pressButton(inTime), { ...deadline, clock, signal }),
+    askToEnd: (signal, asked) =>
+      within((inTime) => pressButton(inTime, asked), { ...deadline, clock, signal }),
   };
 
-  async function pressButton(signal: AbortSignal): Promise<void> {
+  async function pressButton(signal: AbortSignal, asked: number | undefined): Promise<void> {
     const signalVm = (name: NodeJS.Signals) => {
-      if (live !== undefined) signalGroup(live.pid, name);
+      if (asked === undefined) throw new Error('nobody knows which process it is');
+      signalGroup(asked, name);
     };
-    const options = { layout, clock, signal, signalVm, network: unused };
-    const machine = await theirs.attach(options);
-    await machine.powerOff().finally(() => machine.close());
+    const machine = await theirs.attach({ layout, clock, signal, signalVm, network: unused });
+    try {
+      await machine.powerOff();
+    } finally {
+      machine.close();
+    }
   }
 }
 

@@ -23,8 +23,8 @@ export interface Leftover {
   readonly graceMs?: number;
   /** Sockets and files that are stale once it is gone. */
   readonly stale: readonly string[];
-  /** Asks it to end in order; may fail. */
-  readonly askToEnd: (signal: AbortSignal) => Promise<void>;
+  /** Asks it to end in order; may fail. `pid`: the process, where it is known and runs one of our programs. */
+  readonly askToEnd: (signal: AbortSignal, pid: number | undefined) => Promise<void>;
 }
 
 /**
@@ -61,11 +61,12 @@ async function endHolder(
   const free = (timeoutMs: number) =>
     until(() => !isLocked(left.lock), { clock, signal, everyMs: 50, timeoutMs });
   const silentMs = recorded === undefined ? patience.unrecorded : 0;
-  if (await endsWhenAsked(left, { clock, signal, free, silentMs }))
-    return log('info', 'leftover-ended', { what: left.what, by: 'asking' });
   const ours = [left.program, ...(left.orPrograms ?? [])];
-  if (pid === undefined || holder === undefined || !ours.includes(holder.program))
-    throw new Failed(stays(left, pid, holder?.program));
+  const isOurs = holder !== undefined && ours.includes(holder.program);
+  const asked = recorded ?? (isOurs ? pid : undefined);
+  if (await endsWhenAsked(left, { clock, signal, free, silentMs, asked }))
+    return log('info', 'leftover-ended', { what: left.what, by: 'asking' });
+  if (pid === undefined || !isOurs) throw new Failed(stays(left, pid, holder?.program));
   for (const [name, ms] of [
     ['SIGTERM', left.graceMs ?? patience.terminated],
     ['SIGKILL', patience.killed],
@@ -84,17 +85,19 @@ interface Asking {
   readonly free: (timeoutMs: number) => Promise<'held' | 'timed-out' | 'ended'>;
   /** How long it is waited for when it cannot be asked: a wrapper that has not become the program yet is let go on. */
   readonly silentMs: number;
+  /** Who is asked. */
+  readonly asked: number | undefined;
 }
 
 /** A guest that has hardly begun does not hear its button, so it is asked again. */
 async function endsWhenAsked(
   left: Leftover,
-  { clock, signal, free, silentMs }: Asking,
+  { clock, signal, free, silentMs, asked }: Asking,
 ): Promise<boolean> {
   const begun = clock.monotonic();
   let heard = false;
   do {
-    heard = await left.askToEnd(signal).then(
+    heard = await left.askToEnd(signal, asked).then(
       () => true,
       () => heard,
     );

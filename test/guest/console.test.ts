@@ -192,7 +192,7 @@ describe('a ring of which all was read', () => {
   const many = (count: number, length: number) =>
     Array.from({ length: count }, (_, n) => `${n}`.padEnd(length, '.'));
   const cases = [
-    ['when the log was rotated among its last lines', many(100, 50), { maxBytes: 4_000 }],
+    ['when the log was rotated among its last lines', many(130, 50), { maxBytes: 8_000 }],
     ['when the guest writes what looks like a mark', ['a', '=== run 7 of 9 ===', 'b'], {}],
     ['when it was wrapped', many(5_000, 40), {}],
     ['when its lines are short', many(30_000, 3), {}],
@@ -201,8 +201,9 @@ describe('a ring of which all was read', () => {
   const boot = (lines: readonly string[], rotation: ConsoleOptions['rotation'] = {}) => {
     open({ kind: 'ring', rotation });
     const ring = new RingFile(path);
-    for (let n = 0; n < lines.length; n += 500) {
-      ring.write(Buffer.from(lines.slice(n, n + 500).join('\r\n') + '\r\n'));
+    const looks = Math.ceil(lines.length / 60);
+    for (let n = 0; n < lines.length; n += looks) {
+      ring.write(Buffer.from(lines.slice(n, n + looks).join('\r\n') + '\r\n'));
       console.poke();
     }
     ring.close();

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -212,6 +212,23 @@ describe('what was left behind', () => {
     ]);
     // The orphan's last words, which no daemon read, are in the log.
     expect(rig.console()).toContain('stage=stopped');
+  });
+
+  test('a HyperKit without a record is asked too, for as long as its guest takes', async (context) => {
+    await using rig = await hyperkit.builder(context);
+    await rig.up();
+    const { daemon } = await rig.reaches('ready');
+    process.kill(daemon.pid, 'SIGKILL');
+    await fact('the daemon is gone', () => !isAlive(daemon));
+    rmSync(rig.layout.pidRecord('hyperkit'));
+    rmSync(rig.layout.pid('hyperkit'));
+    rig.begin('daemon');
+    const [ended] = await fact('its end', () => {
+      const all = rig.log('leftover-ended');
+      return all.length > 0 ? all : undefined;
+    });
+    expect(ended).toMatchObject({ what: 'vm', by: 'asking' });
+    await fact('its last words', () => rig.console().includes('stage=stopped'));
   });
 
   test('`stop` without a daemon ends both', async (context) => {

@@ -73,6 +73,18 @@ test('it is asked again when it did not hear', async () => {
   expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGUSR1' });
 });
 
+test('whoever is found by the lock is told to whom asks; a stranger is not', async () => {
+  const asked: (number | undefined)[] = [];
+  const askToEnd = (_: AbortSignal, pid: number | undefined) => {
+    asked.push(pid);
+    return Promise.reject(new Error('nobody answers'));
+  };
+  const stranger = leftover({ askToEnd, program: 'hyperkit' });
+  await endLeftover(stranger, hasty, signal, silent).catch(() => undefined);
+  await endLeftover(leftover({ askToEnd }), hasty, signal, silent);
+  expect(asked).toEqual([undefined, child.pid]);
+});
+
 test('another program that holds the lock is not touched', async () => {
   const failure = await endLeftover(
     leftover({ program: 'qemu-system-x86_64' }),

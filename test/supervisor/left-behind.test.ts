@@ -1,0 +1,51 @@
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { endLeftovers, pidFiles } from '../../src/supervisor/left-behind.ts';
+import { launch } from '../../src/system/child.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import type { Log } from '../../src/system/log.ts';
+import { writePid } from '../../src/system/pidfile.ts';
+import { identify } from '../../src/system/process.ts';
+import { vmDrivers } from '../../src/vm/drivers.ts';
+
+let layout: Layout;
+beforeEach(() => {
+  layout = layoutOf(mkdtempSync(join(tmpdir(), 'behind-')));
+  mkdirSync(layout.state);
+});
+afterEach(() => rmSync(layout.root, { recursive: true }));
+
+test.each(['with', 'without'])(
+  'a HyperKit that was left %s a record is asked by its power button, not killed',
+  async (record) => {
+    // Has HyperKit's name, its lock and its vsock socket, and obeys SIGTERM.
+    const program = join(layout.root, 'hyperkit');
+    copyFileSync('/bin/sleep', program);
+    const what = { program, argv: ['1000'], env: {}, cwd: layout.root };
+    const files = { output: layout.vmOutput, lock: layout.vmLock };
+    const left = await launch(what, files, systemClock);
+    if ('kind' in left) throw new Error(left.reason);
+    const vsock = createServer((socket) => socket.resume());
+    try {
+      while (identify(left.pid)?.program !== 'hyperkit') await systemClock.sleep(2);
+      await once(vsock.listen(layout.vsock), 'listening');
+      if (record === 'with') writePid(pidFiles(layout, 'hyperkit'), left.pid, 'hyperkit');
+
+      const ends: unknown[] = [];
+      const log: Log = (_, event, fields) => event === 'leftover-ended' && ends.push(fields);
+      const signal = new AbortController().signal;
+      const driver = vmDrivers.hyperkit;
+      await endLeftovers({ layout, driver, program, clock: systemClock, log }, signal);
+      expect(ends).toEqual([{ what: 'vm', by: 'asking' }]);
+      expect(await left.ended).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
+    } finally {
+      vsock.close();
+      await left.stop(0);
+    }
+  },
+);

@@ -1,12 +1,12 @@
 /** The daemon seen from a terminal: starting it in a session of its own, ending it, waiting for it. */
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { spawnDetached } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { makeDirectory } from '../system/files.ts';
-import { isLocked } from '../system/lock.ts';
+import { isLocked, tryKernelLock, type KernelLock } from '../system/lock.ts';
 import { silent } from '../system/log.ts';
 import { readLive, removePid } from '../system/pidfile.ts';
 import { tryProgram } from '../system/program.ts';
@@ -29,6 +29,8 @@ export interface Terminal {
 const startMs = 20_000;
 /** A stop is over in 25 s. */
 const stopMs = 30_000;
+/** Another stop ends what was left within 33 s; a daemon is without its record for milliseconds. */
+const namelessMs = 40_000;
 
 /**
  * Starts the daemon unless one runs, in a session of its own or by asking its keeper (launchd, systemd). Resolves when it has
@@ -83,18 +85,58 @@ function daemonEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
 /** Ends the daemon in order; without one, a VM that an earlier one left behind. */
 export async function stopDaemon(
   layout: Layout,
-  { clock, signal }: Pick<Terminal, 'clock' | 'signal'>,
+  terminal: Pick<Terminal, 'clock' | 'signal'>,
 ): Promise<'stopped' | 'leftover-ended' | 'nothing-runs'> {
-  const daemon = readLive(ownPidFiles(layout));
-  if (daemon !== undefined) {
-    process.kill(daemon.pid, 'SIGTERM');
-    const isGone = () => readLive(ownPidFiles(layout)) === undefined;
-    if ((await until(isGone, { clock, signal, everyMs: 50, timeoutMs: stopMs })) === 'held')
-      return 'stopped';
-    throw new Failed(doesNotStop(daemon.pid));
+  const found = await daemonOrLock(layout, terminal);
+  if (found === undefined) return 'nothing-runs';
+  if ('pid' in found) return endDaemon(layout, found.pid, terminal);
+  try {
+    return await endLeftBehind(layout, terminal);
+  } finally {
+    found.release();
   }
+}
+
+/**
+ * Who the daemon is, or else its lock: for so long no daemon begins, whose children and files would be taken for what was
+ * left. Undefined when no daemon ever ran here.
+ */
+async function daemonOrLock(
+  layout: Layout,
+  { clock, signal }: Pick<Terminal, 'clock' | 'signal'>,
+): Promise<{ pid: number } | KernelLock | undefined> {
+  const daemon = readLive(ownPidFiles(layout));
+  if (daemon !== undefined) return daemon;
+  if (!existsSync(layout.daemonLock) && !isAnyLeft(layout)) return undefined;
+  makeDirectory(layout.state);
+  // Held without a record: a daemon that begins or ends, which is over in a moment, or another stop.
+  const look = () => tryKernelLock(layout.daemonLock) ?? readLive(ownPidFiles(layout));
+  let found = look();
+  const isFound = () => (found ??= look()) !== undefined;
+  await until(isFound, { clock, signal, everyMs: 50, timeoutMs: namelessMs });
+  if (found === undefined) throw new Failed(isNameless(layout));
+  return found;
+}
+
+async function endDaemon(
+  layout: Layout,
+  pid: number,
+  { clock, signal }: Pick<Terminal, 'clock' | 'signal'>,
+): Promise<'stopped'> {
+  process.kill(pid, 'SIGTERM');
+  const isGone = () => readLive(ownPidFiles(layout))?.pid !== pid;
+  if ((await until(isGone, { clock, signal, everyMs: 50, timeoutMs: stopMs })) === 'held')
+    return 'stopped';
+  throw new Failed(doesNotStop(pid));
+}
+
+/** Only with the daemon's lock. */
+async function endLeftBehind(
+  layout: Layout,
+  { clock, signal }: Pick<Terminal, 'clock' | 'signal'>,
+): Promise<'leftover-ended' | 'nothing-runs'> {
   const { config } = readSettings(layout);
-  if (config === undefined || !isLockedFile(layout)) return 'nothing-runs';
+  if (config === undefined || !isAnyLeft(layout)) return 'nothing-runs';
   const driver = vmDrivers[config.vm];
   const program = tryProgram(driver.program(config)) ?? driver.program(config);
   await endLeftovers({ layout, driver, program, clock, log: silent }, signal);
@@ -104,7 +146,7 @@ export async function stopDaemon(
   return 'leftover-ended';
 }
 
-const isLockedFile = (layout: Layout): boolean => {
+const isAnyLeft = (layout: Layout): boolean => {
   try {
     return isLocked(layout.vmLock) || isLocked(layout.networkLock);
   } catch {
@@ -162,5 +204,12 @@ const doesNotStop = (pid: number): Failure => ({
   kind: 'daemon-does-not-stop',
   message: `The daemon (pid ${pid}) did not end within ${stopMs / 1000} s.`,
   hint: `A second 'linuxkit-builder stop' ends the guest without waiting for it.`,
+  exit: Exit.temporary,
+});
+
+const isNameless = (layout: Layout): Failure => ({
+  kind: 'daemon-does-not-stop',
+  message: `A daemon runs that does not say who it is, or another stop is not done: ${layout.daemonLock} is held.`,
+  hint: 'Try again in a moment; who holds it says: lsof, or fuser.',
   exit: Exit.temporary,
 });

@@ -217,7 +217,7 @@ const missing = (layout: Layout) => ({
 
 const alreadyRuns = (pid: number | undefined): Failure => ({
   kind: 'daemon-already-runs',
-  message: `Another daemon runs for this state directory${pid === undefined ? '' : `, with pid ${pid}`}.`,
+  message: `Another daemon runs for this state directory${pid === undefined ? ', or a stop ends what an earlier one left' : `, with pid ${pid}`}.`,
   hint: 'See it with: linuxkit-builder status.',
   exit: Exit.temporary,
 });

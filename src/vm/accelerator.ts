@@ -23,6 +23,9 @@ export interface Choice {
   readonly tried: boolean;
 }
 
+/** What is remembered: a choice, and what it holds for. */
+type Verdict = Omit<Choice, 'tried'> & { readonly key: string };
+
 type Input = Pick<PlanInput, 'config' | 'program' | 'bundle' | 'layout'>;
 
 /** A working guest prints its first byte well within a second; a wedged one never does. */
@@ -56,7 +59,7 @@ export async function chooseAccelerator(
       continue;
     }
     const choice = { accelerator, rejected };
-    writeWhole(layout.accelerators, `${JSON.stringify({ key, ...choice })}\n`, { durable: false });
+    remember(layout, { key, ...choice });
     return { ...choice, tried: true };
   }
   throw new Failed({
@@ -135,9 +138,17 @@ export function learn(
   const next = known && all[all.indexOf(known.accelerator) + 1];
   if (known === undefined || next === undefined) return failure;
   const rejected = [...known.rejected, `${known.accelerator}: ${failure.message}`];
-  const record = { key: known.key, accelerator: next, rejected };
-  writeWhole(layout.accelerators, `${JSON.stringify(record)}\n`, { durable: false });
+  remember(layout, { key: known.key, accelerator: next, rejected });
   return failure;
+}
+
+/** A verdict that cannot be kept is found again by the next trial. */
+function remember({ accelerators }: PlanInput['layout'], record: Verdict): void {
+  try {
+    writeWhole(accelerators, `${JSON.stringify(record)}\n`, { durable: false });
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+  }
 }
 
 function opens(device: string): boolean {
@@ -162,8 +173,8 @@ function recall(path: string, key: string): Omit<Choice, 'tried'> | undefined {
   return { accelerator: known.accelerator, rejected: known.rejected };
 }
 
-/** The last verdict and what it holds for; undefined when there is none that can be read. */
-function recorded(path: string): (Omit<Choice, 'tried'> & { readonly key: string }) | undefined {
+/** The last verdict; undefined when there is none that can be read. */
+function recorded(path: string): Verdict | undefined {
   try {
     const fields = fieldsOf(JSON.parse(readIfThere(path) ?? 'null'));
     const key = fields['key'];

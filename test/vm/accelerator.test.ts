@@ -110,6 +110,16 @@ describe('what an end teaches', () => {
     });
   });
 
+  test('what cannot be written is not learnt, and breaks nothing', () => {
+    // Can be read, but has no room in its name for that of the file that would take its place.
+    const accelerators = join(layout.state, 'a'.repeat(255));
+    const record = '{"key":"k","accelerator":"kvm","rejected":[]}';
+    writeFileSync(accelerators, record);
+    const where = { layout: { ...layout, accelerators }, config: config('auto') };
+    expect(learn(broken, where)).toBe(broken);
+    expect(readFileSync(accelerators, 'utf8')).toBe(record);
+  });
+
   test('a forced one is not tried again', () =>
     expect(learn(broken, { layout, config: config('kvm') }).kind).toBe('accelerator-unusable'));
 

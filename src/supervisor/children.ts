@@ -73,11 +73,16 @@ export async function launchNetwork(
   for (const path of stale) rmSync(path, { force: true });
   const output = followOutput(layout.networkOutput, driver.name, clock, log);
   const files = { output: layout.networkOutput, lock: layout.networkLock };
-  const child = await launch(plan, files, clock);
-  if ('kind' in child) throw new Failed(networkExited(driver.name, child, []));
-  const pid = pidFiles(layout, driver.name);
-  const { name, graceMs } = driver;
-  running.network = { child, name, pid, output, graceMs, stale };
+  try {
+    const child = await launch(plan, files, clock);
+    if ('kind' in child) throw new Failed(networkExited(driver.name, child, []));
+    const { name, graceMs } = driver;
+    const pid = pidFiles(layout, name);
+    running.network = { child, name, pid, output, graceMs, stale };
+  } finally {
+    if (running.network === undefined) await output.close();
+  }
+  const { child, pid } = running.network;
   writePid(pid, child.pid, basename(plan.program));
   const meaning = (ended: Ended) => {
     const words = output.last();

@@ -3,10 +3,14 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { defaultPolicy } from '../../src/supervisor/backoff.ts';
+import { launchNetwork, type Running } from '../../src/supervisor/children.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import type { Status } from '../../src/supervisor/status.ts';
 import { systemClock } from '../../src/system/clock.ts';
-import type { Log } from '../../src/system/log.ts';
+import { silent, type Log } from '../../src/system/log.ts';
+import { gvproxy } from '../../src/net/gvproxy.ts';
+import { vmDrivers } from '../../src/vm/drivers.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
 import { identify } from '../../src/system/process.ts';
 import { World } from '../model/world.ts';
 
@@ -76,4 +80,26 @@ test('what an earlier daemon left is looked for once; again when somebody holds 
     ...['leftovers-judged', 'accelerator', 'accelerator'],
   ]);
   expect(readFileSync(count, 'utf8')).toHaveLength(5);
+});
+
+test.each([
+  { how: 'is not started', cwd: '/nowhere', output: 'network.out' },
+  { how: 'cannot write what it says', cwd: '/', output: 'nowhere/network.out' },
+])('a network that $how is not followed any more', async ({ cwd, output }) => {
+  await using world = await World.make();
+  const { layout, config } = world;
+  const clock = new FakeClock();
+  const nothing = () => undefined;
+  const context = {
+    ...{ config, clock, log: silent, driver: vmDrivers.qemu, onLine: nothing, onLost: nothing },
+    layout: { ...layout, networkOutput: join(layout.state, output) },
+  };
+  const plan = { program: 'sleep', argv: ['60'], env: {}, cwd };
+  const running: Running = {};
+  const { signal } = new AbortController();
+  await expect(
+    launchNetwork(context, running, { driver: gvproxy, plan }, signal),
+  ).rejects.toBeInstanceOf(Error);
+  expect(running.network).toBeUndefined();
+  expect(clock.pending).toBe(0);
 });

@@ -26,14 +26,15 @@ export async function waitForBuilds(
   const limitMs = secondsIn(options.timeout) * 1000;
   const { readStatus } = await import('../supervisor/status.ts');
   const found = readStatus(layout);
-  if (found.daemon === 'gone' || found.status.phase !== 'ready') return;
+  // Builds in a guest that is paused go on when it does.
+  if (found.daemon === 'gone' || !['ready', 'paused'].includes(found.status.phase)) return;
   const { drain } = await import('../supervisor/drain.ts');
-  const onBusy = (busy: Busy) =>
-    context.err(
-      `${busyWords(busy)}; waiting for up to ${options.timeout} s (--now does not wait).`,
-    );
+  const waiting = (why: string) =>
+    context.err(`${why}; waiting for up to ${options.timeout} s (--now does not wait).`);
+  const onBusy = (busy: Busy) => waiting(busyWords(busy));
+  const onSilent = () => waiting('The daemon does not say whether builds run');
   const { clock, signal } = context;
-  const end = await drain(layout, { clock, signal, limitMs, onBusy });
+  const end = await drain(layout, { clock, signal, limitMs, onBusy, onSilent });
   if (end === 'limit') context.err('They are not done; stopping all the same.');
 }
 

@@ -57,7 +57,10 @@ async function answer(value: unknown, todo: Commands, log: Log): Promise<Fields>
   return { ok: true, ...(await todo[known]()) };
 }
 
-/** Asks a running daemon; its answer's fields. Failed when nobody listens or the answer is a refusal. */
+/**
+ * Asks a running daemon; its answer's fields. Failed `daemon-not-running` when nobody listens, `daemon-silent` when somebody
+ * does and says nothing in time or hangs up, `daemon-refused` when the answer is a refusal.
+ */
 export async function ask(
   layout: Layout,
   command: Command,
@@ -72,7 +75,7 @@ export async function ask(
       const answered = new Promise<unknown>((resolve, reject) => {
         const lines = new JsonLines(socket, {
           onValue: resolve,
-          onClosed: () => reject(new Failed(nobody(layout))),
+          onClosed: () => reject(new Failed(silent(layout))),
         });
         lines.send({ command });
       });
@@ -84,7 +87,7 @@ export async function ask(
         socket.destroy();
       }
     },
-    { clock, timeoutMs: 5_000, signal, late: () => nobody(layout) },
+    { clock, timeoutMs: 5_000, signal, late: () => silent(layout) },
   );
 }
 
@@ -93,6 +96,13 @@ const nobody = (layout: Layout): Failure => ({
   message: `No daemon answers on ${layout.control}.`,
   hint: 'Start it: linuxkit-builder start.',
   exit: Exit.unavailable,
+});
+
+const silent = (layout: Layout): Failure => ({
+  kind: 'daemon-silent',
+  message: `The daemon does not answer on ${layout.control}.`,
+  hint: 'It may be very busy, or at its end: linuxkit-builder status.',
+  exit: Exit.temporary,
 });
 
 const refused = (command: string, why: string): Failure => ({

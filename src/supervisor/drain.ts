@@ -2,7 +2,9 @@
 import type { Layout } from '../config/layout.ts';
 import type { Clock } from '../system/clock.ts';
 import { failureOf } from '../system/failure.ts';
+import { readLive } from '../system/pidfile.ts';
 import { ask } from './control.ts';
+import { ownPidFiles } from './daemon.ts';
 
 export interface DrainOptions {
   readonly clock: Clock;
@@ -11,6 +13,8 @@ export interface DrainOptions {
   readonly limitMs: number;
   /** What is still through. Called when it changes. */
   readonly onBusy: (busy: Busy) => void;
+  /** The daemon lives and does not answer: what is through is not known. Called once each time. */
+  readonly onSilent: () => void;
 }
 
 /** What a stop waits for. */
@@ -27,23 +31,44 @@ const looksEvery = 10;
 
 /** `drained` when nothing is through any more (or no daemon runs), `limit` when time was up. */
 export async function drain(layout: Layout, options: DrainOptions): Promise<'drained' | 'limit'> {
-  const { clock, signal, limitMs, onBusy } = options;
+  const { clock, signal, limitMs, onBusy, onSilent } = options;
   const deadline = clock.monotonic() + limitMs;
-  let told: Busy = { open: 0, builds: undefined };
+  let told: Busy | undefined;
+  let isSilent = false;
   try {
-    let open = Number((await ask(layout, 'drain', clock, signal))['open']);
-    for (let turn = 0; open > 0 && clock.monotonic() < deadline; turn++) {
-      const isLook = open !== told.open || turn % looksEvery === 0;
-      const builds = isLook ? await buildsIn(layout, clock, signal) : told.builds;
-      if (open !== told.open || builds !== told.builds) onBusy((told = { open, builds }));
+    for (let turn = 0; ; turn++) {
+      // One that did not answer may not have heard, or be another.
+      const command = turn === 0 || isSilent ? 'drain' : 'door';
+      const open = await connections(layout, command, options);
+      if (open === 0) return 'drained';
+      if (clock.monotonic() >= deadline) return 'limit';
+      if (open === undefined && !isSilent) onSilent();
+      isSilent = open === undefined;
+      if (open !== undefined) {
+        const isLook = open !== told?.open || turn % looksEvery === 0;
+        const builds = isLook ? await buildsIn(layout, clock, signal) : told?.builds;
+        if (open !== told?.open || builds !== told.builds) onBusy((told = { open, builds }));
+      }
       await clock.sleep(everyMs, signal);
-      open = Number((await ask(layout, 'door', clock, signal))['open']);
     }
-    return open > 0 ? 'limit' : 'drained';
   } catch (error) {
-    if (failureOf(error).kind === 'daemon-not-running') return 'drained';
     await ask(layout, 'undrain', clock).catch(() => undefined);
     throw error;
+  }
+}
+
+/** How many are through; none where no daemon lives. Undefined when one lives that does not say. */
+async function connections(
+  layout: Layout,
+  command: 'drain' | 'door',
+  { clock, signal }: DrainOptions,
+): Promise<number | undefined> {
+  try {
+    return Number((await ask(layout, command, clock, signal))['open']) || 0;
+  } catch (error) {
+    const { kind } = failureOf(error);
+    if (kind !== 'daemon-silent' && kind !== 'daemon-not-running') throw error;
+    return readLive(ownPidFiles(layout)) === undefined ? 0 : undefined;
   }
 }
 

@@ -1,0 +1,113 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { CliContext } from '../../src/cli/context.ts';
+import { waitForBuilds } from '../../src/cli/wait-for-builds.ts';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { openControl } from '../../src/supervisor/control.ts';
+import { ownPidFiles } from '../../src/supervisor/daemon.ts';
+import { drain, type Busy } from '../../src/supervisor/drain.ts';
+import { systemClock, type Clock } from '../../src/system/clock.ts';
+import { silent } from '../../src/system/log.ts';
+import { removePid, writePid } from '../../src/system/pidfile.ts';
+import { identify } from '../../src/system/process.ts';
+
+/** Five seconds are one. */
+const speed = 5;
+const hasty: Clock = {
+  now: () => systemClock.now(),
+  monotonic: () => systemClock.monotonic() * speed,
+  sleep: (ms, signal) => systemClock.sleep(ms / speed, signal),
+  after: (ms, fn) => systemClock.after(ms / speed, fn),
+};
+const never = new Promise<never>(() => undefined);
+const signal = new AbortController().signal;
+const me = identify(process.pid);
+
+let layout: Layout;
+let control: { close(): void };
+/** What is through, as the daemon would say it, or its silence; the last one stands. */
+let says: (number | 'silence' | 'hangs-up')[] = [];
+const asked: string[] = [];
+
+beforeEach(async () => {
+  layout = layoutOf(mkdtempSync(join(tmpdir(), 'drain-')));
+  mkdirSync(layout.state);
+  writePid(ownPidFiles(layout), process.pid, me?.program ?? '');
+  asked.length = 0;
+  await listen();
+});
+afterEach(() => {
+  control.close();
+  rmSync(layout.root, { recursive: true, force: true });
+});
+
+async function listen(): Promise<void> {
+  const answer = (command: string) => {
+    asked.push(command);
+    const open = (says.length > 1 ? says.shift() : says[0]) ?? 0;
+    if (open === 'silence') return never;
+    if (open !== 'hangs-up') return { open };
+    control.close();
+    // Whoever asks again finds a socket.
+    return listen().then(() => ({}));
+  };
+  control = await openControl(
+    layout,
+    {
+      drain: () => answer('drain'),
+      door: () => answer('door'),
+      undrain: () => ({}),
+      restart: () => ({}),
+      guest: () => ({ builds: 1 }),
+    },
+    silent,
+  );
+}
+
+async function drained(limitMs = 600_000) {
+  const told: (Busy | 'silent')[] = [];
+  const end = await drain(layout, {
+    ...{ clock: hasty, signal, limitMs },
+    onBusy: (busy) => told.push(busy),
+    onSilent: () => told.push('silent'),
+  });
+  return { end, told };
+}
+
+test.each(['silence', 'hangs-up'] as const)(
+  'a daemon that lives is asked again after %s, and to let nobody in',
+  async (how) => {
+    says = [1, how, 1, 0];
+    const { end, told } = await drained();
+    expect(end).toBe('drained');
+    expect(told).toEqual([{ open: 1, builds: 1 }, 'silent']);
+    expect(asked).toEqual(['drain', 'door', 'drain', 'door']);
+  },
+);
+
+test('one that stays silent is waited for up to the limit, and that is told once', async () => {
+  says = ['silence'];
+  expect(await drained(12_000)).toEqual({ end: 'limit', told: ['silent'] });
+});
+
+test('one that has ended has nothing through', async () => {
+  says = [1, 'silence'];
+  removePid(ownPidFiles(layout));
+  expect((await drained()).end).toBe('drained');
+});
+
+test.each([
+  ['ready', ['drain', 'door']],
+  ['paused', ['drain', 'door']],
+  ['booting', []],
+])('before a stop in phase %s the daemon is asked %j', async (phase, commands) => {
+  says = [1, 0];
+  writeFileSync(layout.status, JSON.stringify({ version: 1, phase, daemon: me }));
+  const said: string[] = [];
+  const context = { clock: hasty, signal, err: (line: string) => said.push(line) };
+  await waitForBuilds(layout, { timeout: '600' }, context as unknown as CliContext);
+  expect(asked).toEqual(commands);
+  expect(said.length).toBe(commands.length === 0 ? 0 : 1);
+});

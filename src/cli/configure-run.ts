@@ -4,6 +4,7 @@ import { layoutOf, type Layout } from '../config/layout.ts';
 import { ensureIdentity, readIdentity, type Identity } from '../guest/identity.ts';
 import {
   applyUserChanges,
+  recordRight,
   rootRequest,
   userFiles,
   userNeeds,
@@ -14,6 +15,7 @@ import { keepOutOfBackups } from './backups.ts';
 import { keepPrograms } from './configure-roots.ts';
 import { withLegacy } from './configure-legacy.ts';
 import { setAside } from '../host/legacy.ts';
+import { replacesTheirs, type FileChange } from '../host/file-change.ts';
 import { effectLines, effectsOf } from '../host/effects.ts';
 import { featureWarnings } from '../host/features.ts';
 import { readInstalled, refuseSecondUser } from '../host/installed.ts';
@@ -125,10 +127,11 @@ async function userPart(run: Run): Promise<Builder> {
     const keeper = keeperOf(run);
     const rest = { owner, service, keeper, config, settingsText };
     const builder = { layout, places, ...rest, ...keysOf(identity) };
-    const { changes, byHand } = userNeeds(builder);
+    const { changes, right, byHand } = userNeeds(builder);
     const stop = AbortSignal.any([lost, signal]);
+    recordRight(right, { layout, now: clock.now() });
     applyUserChanges(changes, { layout, now: clock.now(), stop });
-    for (const { wanted } of changes) say(`Wrote ${wanted.path}: ${wanted.purpose}`);
+    changes.flatMap(changeWords).forEach(say);
     sayUnchanged(
       run,
       userFiles(builder),
@@ -143,6 +146,14 @@ async function userPart(run: Run): Promise<Builder> {
       say('The daemon starts at your next login; now: linuxkit-builder start');
     return builder;
   });
+}
+
+function changeWords(change: FileChange): string[] {
+  const { path, purpose } = change.wanted;
+  const wrote = `Wrote ${path}: ${purpose}`;
+  return replacesTheirs(change)
+    ? [wrote, `  It replaces a file of yours, which unconfigure puts back.`]
+    : [wrote];
 }
 
 async function rootPart(run: Run, builder: Builder): Promise<void> {

@@ -4,7 +4,13 @@ import type { Layout } from '../config/layout.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import type { NixVariant } from './nix-variant.ts';
 import { exampleNix } from './example.ts';
-import { applyChange, examine, type FileChange, type WantedFile } from './file-change.ts';
+import {
+  applyChange,
+  examine,
+  type FileChange,
+  type Standing,
+  type WantedFile,
+} from './file-change.ts';
 import { machinesLine } from './machines.ts';
 import type { Places } from './places.ts';
 import { join } from 'node:path';
@@ -93,20 +99,41 @@ export function rootRequest({
   };
 }
 
-/** Which of the user's files would change, and which cannot since the Nix store owns them. */
+/** Which of the user's files would change, which are ours already, and which cannot since the Nix store owns them. */
 export function userNeeds(builder: Builder): {
   readonly changes: readonly FileChange[];
+  readonly right: readonly Right[];
   readonly byHand: RootAnswer['byHand'];
 } {
   const changes: FileChange[] = [];
+  const right: Right[] = [];
   const byHand: RootAnswer['byHand'] = [];
   for (const wanted of userFiles(builder)) {
     const examined = examine(wanted);
     if (examined.kind === 'hidden') throw new Failed(unreadable(wanted.path));
     if (examined.kind === 'in-store') byHand.push(byHandOf(wanted, examined));
     if (examined.kind === 'change') changes.push(examined.change);
+    if (examined.kind === 'right') right.push({ wanted, standing: examined.standing });
   }
-  return { changes, byHand };
+  return { changes, right, byHand };
+}
+
+/** A file that is as it should be. */
+interface Right {
+  readonly wanted: WantedFile;
+  readonly standing: Standing;
+}
+
+/** Keeps receipts of what is there already: somebody may have deleted the state directory, and our receipts with it. */
+export function recordRight(
+  right: readonly Right[],
+  { layout, now }: { layout: Layout; now: number },
+): void {
+  const others = right.filter(({ wanted }) => !isWithin(layout, wanted.path));
+  recordReceipts(
+    layout,
+    others.map(({ wanted, standing }) => receiptOf(wanted, { standing }, now)),
+  );
 }
 
 /** Makes the user's changes. A receipt is written before the change that it is for, so that none is without. */
@@ -117,10 +144,12 @@ export function applyUserChanges(
   for (const change of changes) {
     stop.throwIfAborted();
     const { path } = change.wanted;
-    if (!path.startsWith(`${layout.root}/`)) recordReceipts(layout, receiptsOf(change, now));
+    if (!isWithin(layout, path)) recordReceipts(layout, receiptsOf(change, now));
     applyChange(change);
   }
 }
+
+const isWithin = ({ root }: Layout, path: string): boolean => path.startsWith(`${root}/`);
 
 /** Keeps receipts, old and new. */
 export function recordReceipts({ receipts: path }: Layout, news: readonly Receipt[]): void {

@@ -32,7 +32,13 @@ export interface WantedFile {
 
 export type Content =
   /** Nobody else writes it. A secret is never shown. */
-  | { readonly kind: 'whole'; readonly text: string; readonly secret: boolean }
+  | {
+      readonly kind: 'whole';
+      readonly text: string;
+      readonly secret: boolean;
+      /** Where others write files of that name too: whether what is there is theirs, to be put back at a removal. */
+      readonly isTheirs?: (now: Buffer) => boolean;
+    }
   /** Others' file with a block of ours. */
   | {
       readonly kind: 'block';
@@ -100,6 +106,10 @@ export function examine(wanted: WantedFile): Examined {
     ? { kind: 'change', change }
     : { kind: 'right', standing: before.standing };
 }
+
+/** True when a change takes away a file of somebody else's, which a removal puts back. */
+export const replacesTheirs = ({ wanted: { content }, before }: FileChange): boolean =>
+  content.kind === 'whole' && before !== undefined && content.isTheirs?.(before.bytes) === true;
 
 /** The directories that have to be made for a file, outermost first. */
 export function missingDirectories(path: string): string[] {

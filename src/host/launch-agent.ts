@@ -30,12 +30,18 @@ export const agentPaths = (home: string) => ({
 /** The files of the LaunchAgent; copies and no links, since /nix may not be there when launchd reads them. */
 export function agentFiles(home: string, values: JobValues, templates: Templates): WantedFile[] {
   const { plist, launcher } = agentPaths(home);
-  const whole = (text: string) => ({ kind: 'whole' as const, text, secret: false });
+  const whole = (text: string, mark: string) => ({
+    kind: 'whole' as const,
+    text,
+    secret: false,
+    // linuxkit-nix has a plist of that name.
+    isTheirs: (now: Buffer) => !now.includes(mark),
+  });
   return [
     {
       path: launcher,
       purpose: 'what launchd runs: it starts the daemon',
-      content: whole(launcherText(templates.launcher, values)),
+      content: whole(launcherText(templates.launcher, values), '\n# linuxkit-builder: '),
       mode: 0o755,
       directoryMode: 0o755,
       byHand: '',
@@ -43,7 +49,7 @@ export function agentFiles(home: string, values: JobValues, templates: Templates
     {
       path: plist,
       purpose: 'launchd starts the daemon at your login, and again after a crash',
-      content: whole(plistText(templates.plist, { ...values, launcher })),
+      content: whole(plistText(templates.plist, { ...values, launcher }), xmlText(launcher)),
       // launchd refuses what others could write (launchctl.c, path_goodness_check).
       mode: 0o644,
       directoryMode: 0o755,

@@ -2,14 +2,27 @@
 import * as v from 'valibot';
 import { Exit, Failed } from '../system/failure.ts';
 import { readIfThere, writeWhole } from '../system/files.ts';
-import { digestOf, missingDirectories, type FileChange, type WantedFile } from './file-change.ts';
+import {
+  digestOf,
+  missingDirectories,
+  replacesTheirs,
+  type FileChange,
+  type WantedFile,
+} from './file-change.ts';
 
 export const receiptSchema = v.strictObject({
   path: v.string(),
   /** `backup-exclusion`: a directory that Time Machine was told to leave out. */
   put: v.picklist(['whole', 'block', 'directory', 'backup-exclusion']),
-  /** How the file was before our first change; null if there was none. */
-  before: v.nullable(v.strictObject({ mode: v.number(), uid: v.number(), gid: v.number() })),
+  /** How the file was before our first change; null if there was none. `bytes` (base64): what was in one that is ours whole now. */
+  before: v.nullable(
+    v.strictObject({
+      mode: v.number(),
+      uid: v.number(),
+      gid: v.number(),
+      bytes: v.optional(v.string()),
+    }),
+  ),
   /** SHA-256 of what we put: the whole text, or the block's lines; of a directory nothing. */
   digest: v.string(),
   /** Lines of others that ours took the place of, each with its number (from 0) before that; a character a byte. */
@@ -39,10 +52,16 @@ export function receiptOf(
 }
 
 /** The receipts of a change that is about to be made: of the directories that it makes, then of the file. */
-export const receiptsOf = ({ wanted, before }: FileChange, now: number): Receipt[] => [
-  ...directoryReceipts(wanted.path, now),
-  receiptOf(wanted, before, now),
-];
+export function receiptsOf(change: FileChange, now: number): Receipt[] {
+  const { wanted, before } = change;
+  const receipt = receiptOf(wanted, before, now);
+  const bytes = replacesTheirs(change) ? before?.bytes.toString('base64') : undefined;
+  const kept =
+    bytes === undefined || receipt.before === null
+      ? receipt
+      : { ...receipt, before: { ...receipt.before, bytes } };
+  return [...directoryReceipts(wanted.path, now), kept];
+}
 
 /** The receipts of the directories that have to be made for a file. */
 export function directoryReceipts(file: string, now: number): Receipt[] {
@@ -57,7 +76,7 @@ export function directoryReceipts(file: string, now: number): Receipt[] {
   }));
 }
 
-/** All receipts with a newer one: what was before our first change to a file stays known. */
+/** All receipts with a newer one: what was before our first change to a file stays known, and what somebody put over ours since. */
 export function withReceipt(receipts: readonly Receipt[], receipt: Receipt): readonly Receipt[] {
   const first = receipts.find(({ path }) => path === receipt.path);
   if (first === undefined) return [...receipts, receipt];
@@ -66,7 +85,8 @@ export function withReceipt(receipts: readonly Receipt[], receipt: Receipt): rea
   const isNew = ({ line, text }: Receipt['replaced'][number]) =>
     !first.replaced.some((known) => known.line === line && known.text === text);
   const replaced = [...first.replaced, ...receipt.replaced.filter(isNew)];
-  const kept = { ...receipt, at, before: first.before, replaced };
+  const before = receipt.before?.bytes === undefined ? first.before : receipt.before;
+  const kept = { ...receipt, at, before, replaced };
   return receipts.map((each) => (each === first ? kept : each));
 }
 

@@ -11,17 +11,25 @@ export const unitPath = (configHome: string): string => join(configHome, 'system
 export const unitFile = (configHome: string, values: JobValues): WantedFile => ({
   path: unitPath(configHome),
   purpose: 'systemd starts the daemon at your login, and again after a crash',
-  content: { kind: 'whole', text: unitText(values), secret: false },
+  content: {
+    kind: 'whole',
+    text: unitText(values),
+    secret: false,
+    isTheirs: (now) => !now.includes(head),
+  },
   mode: 0o644,
   directoryMode: 0o755,
   byHand: '',
 });
 
-/** The same promises as launchd's plist: again after a crash and only then, 60 s to leave, nobody else reads what it writes. */
-export const unitText = ({ node, main, state, path }: JobValues): string => `[Unit]
+/** How a unit that we wrote begins. */
+const head = `[Unit]
 Description=A Linux machine that Nix can build on
 Documentation=man:linuxkit-builder(1)
+`;
 
+/** The same promises as launchd's plist: again after a crash and only then, 60 s to leave, nobody else reads what it writes. */
+export const unitText = ({ node, main, state, path }: JobValues): string => `${head}
 [Service]
 Type=exec
 ExecStart=${[node, main, 'daemon', '--directory', state].map((each) => word(each)).join(' ')}

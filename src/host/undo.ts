@@ -23,6 +23,8 @@ export type Undo =
   | { readonly kind: 'delete' }
   | { readonly kind: 'delete-directory' }
   | { readonly kind: 'write'; readonly bytes: Buffer; readonly mode: number }
+  /** What somebody had there before us. */
+  | { readonly kind: 'put-back'; readonly bytes: Buffer; readonly mode: number }
   /** Only root can tell. */
   | { readonly kind: 'unknown' }
   /** It is not as we left it, so it is somebody's. */
@@ -80,7 +82,8 @@ export function undoOf(
 export function applyUndo({ receipt: { path }, undo }: Undoing): void {
   if (undo.kind === 'delete') rmSync(path);
   if (undo.kind === 'delete-directory') rmdirSync(path);
-  if (undo.kind === 'write') writeWhole(path, undo.bytes, { mode: undo.mode });
+  if (undo.kind === 'write' || undo.kind === 'put-back')
+    writeWhole(path, undo.bytes, { mode: undo.mode });
 }
 
 /** What was done, or would be, for a person; no line where there is nothing to say. */
@@ -96,6 +99,7 @@ export function undoWords(
     delete: [say('Deleted', 'delete', '')],
     'delete-directory': [say('Deleted', 'delete', '/, which is empty')],
     write: [say('Took our lines out of', 'take our lines out of', '')],
+    'put-back': [say('Put back', 'put back', ', as it was before')],
     leave: undo.kind === 'leave' ? [say('Left', 'leave', `: ${undo.why}`)] : [],
   }[undo.kind];
   return [...first, ...notes.map((note) => `  ${path}: ${note}`)];
@@ -103,11 +107,15 @@ export function undoWords(
 
 type FoundFile = Extract<Found, { kind: 'file' }>;
 
-function undoWhole({ digest, put }: Receipt, { bytes }: FoundFile): Undo {
+function undoWhole({ digest, put, before }: Receipt, { bytes }: FoundFile): Undo {
   if (put !== 'whole') return { kind: 'leave', why: 'it is a file now' };
-  return sha256(bytes) === digest
+  const old = before?.bytes === undefined ? undefined : Buffer.from(before.bytes, 'base64');
+  // Put back by a removal that was cut short, or never replaced.
+  if (old?.equals(bytes) === true) return { kind: 'nothing' };
+  if (sha256(bytes) !== digest) return { kind: 'leave', why: 'it was changed by somebody else' };
+  return before === null || old === undefined
     ? { kind: 'delete' }
-    : { kind: 'leave', why: 'it was changed by somebody else' };
+    : { kind: 'put-back', bytes: old, mode: before.mode };
 }
 
 function undoBlock(receipt: Receipt, { bytes, mode }: FoundFile) {

@@ -54,7 +54,7 @@ describe("the user's part", () => {
     mkdirSync(join(builder.places.home, '.ssh'), { recursive: true });
     writeFileSync(ssh, 'Host *\n  Port 2222', { mode: 0o600 });
     apply();
-    expect(userNeeds(builder)).toEqual({ changes: [], byHand: [] });
+    expect(userNeeds(builder)).toMatchObject({ changes: [], byHand: [] });
     const { stdout, stderr } = await run('ssh', ['-G', '-F', ssh, 'nix-linuxkit']);
     expect(stderr).toBe('');
     expect(stdout).toContain('\nport 24083\n');

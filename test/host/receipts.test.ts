@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -8,10 +8,12 @@ import {
   isRecorded,
   readReceipts,
   receiptOf,
+  receiptsOf,
   withReceipt,
   writeReceipts,
   type Receipt,
 } from '../../src/host/receipts.ts';
+import { applyUndo, undoingsOf } from '../../src/host/undo.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'receipts-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -50,6 +52,35 @@ describe('a receipt', () => {
     expect(kept).toEqual([{ ...second, before: null }]);
     expect(isRecorded(kept, whole('twice', 'two'))).toBe(true);
     expect(isRecorded(kept, whole('twice', 'one'))).toBe(false);
+  });
+
+  test("of a file of somebody else's keeps what was in it, the newest where there were two", () => {
+    const wanted: WantedFile = {
+      ...whole('theirs whole', 'ours'),
+      content: { kind: 'whole', text: 'ours', secret: false, isTheirs: (now) => !now.equals(ours) },
+    };
+    const ours = Buffer.from('ours');
+    const take = (known: readonly Receipt[]) => {
+      const examined = examine(wanted);
+      if (examined.kind !== 'change') throw new Error('a change');
+      const receipts = receiptsOf(examined.change, 0).reduce(withReceipt, known);
+      applyChange(examined.change);
+      return receipts;
+    };
+    const undone = ([receipt]: readonly Receipt[]) => {
+      for (const undoing of undoingsOf(receipt === undefined ? [] : [receipt])) applyUndo(undoing);
+      return readFileSync(wanted.path, 'latin1');
+    };
+    writeFileSync(wanted.path, 'caf\xe9 one', { encoding: 'latin1', mode: 0o664 });
+    const first = take([]);
+    writeFileSync(wanted.path, 'two');
+    const second = take(first);
+    expect(undone(second)).toBe('two');
+    // A removal that was cut short after it.
+    expect(undone(second)).toBe('two');
+    writeFileSync(wanted.path, 'ours');
+    expect(undone(first)).toBe('caf\xe9 one');
+    expect(statSync(wanted.path).mode & 0o777).toBe(first[0]?.before?.mode);
   });
 
   test('is read back, and a file that is not one is a failure', () => {

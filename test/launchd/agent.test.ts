@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { label } from '../../src/host/launch-agent.ts';
+import { run } from '../../src/system/child.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { until } from '../../src/system/wait.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
@@ -193,6 +194,35 @@ describe('with launchd', { timeout: 60_000 }, () => {
     } finally {
       rmSync(brew, { recursive: true });
     }
+  });
+
+  test("another's job of that name gives way, and its file comes back", async () => {
+    await using rig = await launchdRig(program);
+    const theirs = `<plist version="1.0"><dict><key>Label</key><string>${label}</string>
+      <key>ProgramArguments</key><array><string>/bin/sleep</string><string>600</string></array>
+      <key>RunAtLoad</key><true/></dict></plist>\n`;
+    mkdirSync(dirname(rig.agent.plist), { recursive: true });
+    writeFileSync(rig.agent.plist, theirs, { mode: 0o644 });
+    const before = rig.snapshot();
+    const launchctl = join(rig.launchd.bin, 'launchctl');
+    await run(launchctl, ['bootstrap', `gui/${process.getuid?.() ?? 0}`, rig.agent.plist]);
+    const old = rig.launchd.job(label);
+    expect(old?.state).toBe('running');
+    expect((await rig.run('configure')).out).toContain('It replaces a file of yours');
+    expect((await rig.run('start')).out).toContain('by launchd');
+    expect(old?.pid).toBeUndefined();
+    expect(rig.launchd.job(label)?.keys.ProgramArguments).toEqual([rig.agent.launcher]);
+    // Without receipts our own file must not pass for another's.
+    rmSync(rig.layout.receipts);
+    const again = await rig.run('configure', '--cpus', '1');
+    expect(again.out).not.toContain('It replaces');
+    writeFileSync(rig.agent.plist, theirs);
+    expect((await rig.run('configure')).out).toContain('It replaces a file of yours');
+    const removed = await rig.run('unconfigure', '--purge', '--yes');
+    expect(removed.out).toContain(`Put back ${rig.agent.plist}, as it was before`);
+    expect(rig.launchd.job(label)).toBeUndefined();
+    expect(readFileSync(rig.agent.plist, 'utf8')).toBe(theirs);
+    expect(Object.keys(before).filter((name) => !(name in rig.snapshot()))).toEqual([]);
   });
 
   test('--no-autostart takes it back', async () => {

@@ -1,6 +1,7 @@
 /** What `configure` does, in order: check everything, then write; the user's part under the start lock, then root's. */
 import { parseConfig, type Config } from '../config/config.ts';
 import { layoutOf, type Layout } from '../config/layout.ts';
+import { nativeSystem } from '../config/system.ts';
 import { ensureIdentity, readIdentity, type Identity } from '../guest/identity.ts';
 import {
   applyUserChanges,
@@ -90,7 +91,7 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
     await adviseRestart(run, old, builder.config);
   }
   const { system } = settings.config;
-  const ownSystem = process.platform === 'linux' ? system : undefined;
+  const ownSystem = process.platform === 'linux' ? nativeSystem(process.arch) : undefined;
   const hindrances = { ...run, variant: run.nix, system, ownSystem, env: context.env };
   const warnings = [...featureWarnings(settings.config.features, kvm), ...warningsOf(hindrances)];
   for (const warning of warnings) context.err(`Warning: ${warning}`);

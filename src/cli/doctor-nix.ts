@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { builderFeature } from '../config/config.ts';
+import { nativeSystem } from '../config/system.ts';
 import type { Check, Verdict } from '../host/chain.ts';
 import { featureProblems } from '../host/features.ts';
 import { rootRequest, userNeeds, type Builder } from '../host/configure.ts';
@@ -140,7 +141,7 @@ async function nixSettings(facts: DoctorFacts): Promise<Verdict> {
     tree,
     variant: await findNix(context),
     system,
-    ownSystem: process.platform === 'linux' ? system : undefined,
+    ownSystem: process.platform === 'linux' ? nativeSystem(process.arch) : undefined,
     env: context.env,
   });
   if (worst === undefined) return { kind: 'good', fact: 'nothing takes the builds elsewhere' };

@@ -1,5 +1,6 @@
 /** Settings of Nix that would take builds elsewhere, or nowhere: found where they stand, and named. */
 import { join } from 'node:path';
+import { daemonVariable } from './daemon-environment.ts';
 import { errorCode } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
 import { externalSystems, hides, settingOf, type Setting } from './nix-conf.ts';
@@ -20,74 +21,116 @@ export interface HindranceOptions {
   readonly variant: NixVariant | undefined;
   /** What we build. */
   readonly system: string;
-  /** What this machine builds itself; undefined for none of ours. */
+  /** What this machine is, where that is a system of ours; what else it builds its settings say. */
   readonly ownSystem: string | undefined;
   readonly env: NodeJS.ProcessEnv;
 }
 
 /** All of them, worst first. */
 export function hindrancesOf(options: HindranceOptions): Hindrance[] {
-  const { nixConf, machines } = rootLayout(options.places);
-  const find = (name: string) => settingOf(name, nixConf, readOrNothing);
-  const all = [
-    ...buildersHindrance(find('builders'), machines),
-    ...remoteSystems(options, machines),
-    ...external(find('external-builders'), options),
-    ...maxJobs(find('max-jobs'), options),
-  ];
-  const mends = options.variant?.restart;
+  const { variant } = options;
+  const { machines } = rootLayout(options.places);
+  const files = settingFiles(options);
+  const isSingle = variant?.mode === 'single-user';
+  const find = finder(isSingle ? [...files.daemons, ...files.yours] : files.daemons, options.env);
+  const mends = variant?.restart;
   const then = mends === undefined ? '' : ` Then: ${mends}`;
-  return all.map((each) => ({ ...each, hint: `${each.hint}${then}` }));
+  const daemons = [
+    ...buildersHindrance(find('builders'), machines),
+    ...daemonsRemoteSystems(options, machines),
+    ...external(find('external-builders'), options),
+    ...maxJobs(find, options),
+  ].map((each) => ({ ...each, hint: `${each.hint}${then}` }));
+  const yours = [
+    ...yourRemoteSystems(options, machines),
+    ...(isSingle
+      ? []
+      : buildersHindrance(finder(files.yours, options.env)('builders'), machines, 'yours')),
+  ];
+  const all = [...daemons, ...yours];
+  return [
+    ...all.filter(({ weight }) => weight === 'no-builds'),
+    ...all.filter(({ weight }) => weight === 'some-builds'),
+  ];
 }
 
-function buildersHindrance(setting: Setting | undefined, machines: string): Hindrance[] {
+type Find = (name: string) => Setting | undefined;
+
+/** In which NIX_CONFIG stands for what that variable says. */
+function finder(paths: readonly string[], env: NodeJS.ProcessEnv): Find {
+  const read = (path: string) => (path === 'NIX_CONFIG' ? env[path] : readOrNothing(path));
+  return (name) =>
+    paths.map((path) => settingOf(name, path, read)).findLast((setting) => setting !== undefined);
+}
+
+/**
+ * Where Nix looks (loadConfFile): nix.conf, then files of whoever runs it, then NIX_CONFIG; what is read later counts. The daemon is root;
+ * without one it is you, and then yours count for every build.
+ */
+function settingFiles({ places, tree, env }: HindranceOptions) {
+  const { home, rootHome } = places;
+  const at = (path: string) => join(tree === '' ? '/' : tree, path);
+  const conf = (folder: string) => join(folder, 'nix/nix.conf');
+  const own = env['XDG_CONFIG_HOME'];
+  const named = env['NIX_USER_CONF_FILES'];
+  const shared = (env['XDG_CONFIG_DIRS'] ?? '/etc/xdg').split(':');
+  const yours =
+    named === undefined
+      ? [conf(own === undefined ? join(home, '.config') : at(own)), ...shared.map(at).map(conf)]
+      : named.split(':').filter(Boolean).map(at);
+  const daemons = [rootLayout(places).nixConf, conf(join(rootHome, '.config'))];
+  return {
+    daemons,
+    // Of several the first goes before the others, so that it is read last.
+    yours: [...yours.filter((path) => !daemons.includes(path)).reverse(), 'NIX_CONFIG'],
+  };
+}
+
+function buildersHindrance(
+  setting: Setting | undefined,
+  machines: string,
+  whose: 'all' | 'yours' = 'all',
+): Hindrance[] {
   if (setting === undefined || !hides(setting.value, machines)) return [];
+  const effect = {
+    all: `so Nix does not read ${machines}`,
+    // The daemon takes it from those whom it trusts.
+    yours: `which takes the place of ${machines} for your own builds, where nix-daemon trusts you`,
+  }[whose];
   return [
     {
-      weight: 'no-builds',
-      message: `${where(setting)} says builders = ${setting.value}, so Nix does not read ${machines}.`,
+      weight: whose === 'all' ? 'no-builds' : 'some-builds',
+      message: `${where(setting)} says builders = ${setting.value}, ${effect}.`,
       hint: `Take that line away, or add @${machines} to it.`,
     },
   ];
 }
 
-/** globals.cc: replaces `builders`. For builds through the daemon it counts in the daemon's environment. */
-function remoteSystems({ env, tree, variant }: HindranceOptions, machines: string): Hindrance[] {
-  const paths = (value: string) => value.split(':');
+/** globals.cc: replaces `builders`. */
+function yourRemoteSystems({ env, variant }: HindranceOptions, machines: string): Hindrance[] {
   const own = env['NIX_REMOTE_SYSTEMS'];
-  const file = daemonFiles
-    .map((path) => join(tree === '' ? '/' : tree, path))
-    .find((path) => readOrNothing(path)?.includes('NIX_REMOTE_SYSTEMS') === true);
-  const hint = (what: string) => `Take it out of ${what}, or name ${machines} in it.`;
+  if (own === undefined || own.split(':').includes(machines)) return [];
   return [
-    ...(own === undefined || paths(own).includes(machines)
-      ? []
-      : [
-          {
-            weight:
-              variant?.mode === 'single-user' ? ('no-builds' as const) : ('some-builds' as const),
-            message: `NIX_REMOTE_SYSTEMS=${own} in your environment takes the place of Nix's list of builders.`,
-            hint: hint('your environment'),
-          },
-        ]),
-    ...(file === undefined
-      ? []
-      : [
-          {
-            weight: 'no-builds' as const,
-            message: `${file} sets NIX_REMOTE_SYSTEMS for nix-daemon, which takes the place of Nix's list of builders.`,
-            hint: hint('that file'),
-          },
-        ]),
+    {
+      weight: variant?.mode === 'single-user' ? 'no-builds' : 'some-builds',
+      message: `NIX_REMOTE_SYSTEMS=${own} in your environment takes the place of Nix's list of builders.`,
+      hint: `Take it out of your environment, or name ${machines} in it.`,
+    },
   ];
 }
 
-const daemonFiles = [
-  '/Library/LaunchDaemons/org.nixos.nix-daemon.plist',
-  '/Library/LaunchDaemons/systems.determinate.nix-daemon.plist',
-  '/etc/systemd/system/nix-daemon.service.d/override.conf',
-  '/etc/systemd/system/nix-daemon.service',
-];
+/** For builds through the daemon it counts in the daemon's environment. */
+function daemonsRemoteSystems({ tree }: HindranceOptions, machines: string): Hindrance[] {
+  const found = daemonVariable('NIX_REMOTE_SYSTEMS', tree, readOrNothing);
+  if (found === undefined || found.value.split(':').includes(machines)) return [];
+  return [
+    {
+      weight: 'no-builds',
+      message: `${found.file} sets NIX_REMOTE_SYSTEMS=${found.value} for nix-daemon, which takes the place of Nix's list of builders.`,
+      hint: `Take it out of that file, or name ${machines} in it.`,
+    },
+  ];
+}
 
 function external(setting: Setting | undefined, { system }: HindranceOptions): Hindrance[] {
   if (setting === undefined) return [];
@@ -110,9 +153,15 @@ function external(setting: Setting | undefined, { system }: HindranceOptions): H
   ];
 }
 
-function maxJobs(setting: Setting | undefined, options: HindranceOptions): Hindrance[] {
-  const { system, ownSystem } = options;
-  if (ownSystem !== system || setting?.value === '0') return [];
+function maxJobs(find: Find, { system, ownSystem }: HindranceOptions): Hindrance[] {
+  const setting = find('max-jobs');
+  const words = (name: string) => find(name)?.value.split(/\s+/) ?? [];
+  const built = [
+    find('system')?.value ?? ownSystem,
+    ...words('extra-platforms'),
+    ...words('extra-extra-platforms'),
+  ];
+  if (!built.includes(system) || setting?.value === '0') return [];
   return [
     {
       weight: 'some-builds',

@@ -15,7 +15,11 @@ const put = (path: string, text: string) => {
   mkdirSync(dirname(join(tree, path)), { recursive: true });
   writeFileSync(join(tree, path), text);
 };
-const found = (env: NodeJS.ProcessEnv = {}, ownSystem?: string) =>
+const found = (
+  env: NodeJS.ProcessEnv = {},
+  ownSystem?: string,
+  platform: NodeJS.Platform = 'darwin',
+) =>
   hindrancesOf({
     places: {
       home: join(tree, 'home'),
@@ -23,7 +27,7 @@ const found = (env: NodeJS.ProcessEnv = {}, ownSystem?: string) =>
       etcNix: join(tree, 'etc/nix'),
     },
     tree,
-    variant: detectNix(tree, 'nix (Nix) 2.31.0', 'darwin'),
+    variant: detectNix(tree, 'nix (Nix) 2.31.0', platform),
     system: 'aarch64-linux',
     ownSystem,
     env,
@@ -48,8 +52,64 @@ describe('settings that keep builds from us', () => {
   test('NIX_REMOTE_SYSTEMS, of the caller and of the daemon', () => {
     expect(found({ NIX_REMOTE_SYSTEMS: '/a:/b' })[0]).toMatch(/^some-builds NIX_REMOTE_SYSTEMS=/);
     expect(found({ NIX_REMOTE_SYSTEMS: `/a:${join(tree, 'etc/nix/machines')}` })).toEqual([]);
-    put('Library/LaunchDaemons/org.nixos.nix-daemon.plist', '<key>NIX_REMOTE_SYSTEMS</key>');
-    expect(found()[0]).toMatch(/^no-builds .*plist sets NIX_REMOTE_SYSTEMS/);
+  });
+
+  test.each([
+    ['plist', (value: string) => `<key>NIX_REMOTE_SYSTEMS</key>\n<string>${value}</string>`],
+    ['unit', (value: string) => `[Service]\nEnvironment=A=b "NIX_REMOTE_SYSTEMS=${value}"\n`],
+    ['any drop-in', (value: string) => `[Service]\nEnvironment='NIX_REMOTE_SYSTEMS=${value}'\n`],
+    ['EnvironmentFile', (value: string) => `NIX_REMOTE_SYSTEMS='${value}'\n`],
+  ])("NIX_REMOTE_SYSTEMS of nix-daemon's %s, unless it names our list", (kind, text) => {
+    put('etc/systemd/system/nix-daemon.service', '[Service]\nEnvironmentFile=-/etc/default/nix\n');
+    const path = {
+      plist: 'Library/LaunchDaemons/org.nixos.nix-daemon.plist',
+      unit: 'etc/systemd/system/nix-daemon.service',
+      'any drop-in': 'etc/systemd/system/nix-daemon.service.d/10-proxy.conf',
+      EnvironmentFile: 'etc/default/nix',
+    }[kind];
+    if (path === undefined) throw new Error(kind);
+    put(path, text('/x:/y'));
+    expect(found()[0]).toMatch(/^no-builds .* sets NIX_REMOTE_SYSTEMS=\/x:\/y for nix-daemon/);
+    expect(found()[0]).toContain(path);
+    put(path, text(`/x:${join(tree, 'etc/nix/machines')}`));
+    expect(found()).toEqual([]);
+  });
+
+  test('a comment about NIX_REMOTE_SYSTEMS, and a line that a later one takes back, are none', () => {
+    const folder = 'usr/lib/systemd/system/nix-daemon.service';
+    put(folder, '# Environment=NIX_REMOTE_SYSTEMS=/x\n');
+    put('Library/LaunchDaemons/org.nixos.nix-daemon.plist', '<!-- NIX_REMOTE_SYSTEMS -->');
+    expect(found()).toEqual([]);
+    put(`${folder}.d/a.conf`, 'Environment=NIX_REMOTE_SYSTEMS=/x\n');
+    put('etc/systemd/system/nix-daemon.service.d/b.conf', 'Environment=\n');
+    expect(found()).toEqual([]);
+    put('etc/systemd/system/nix-daemon.service.d/c.conf.off', 'Environment=NIX_REMOTE_SYSTEMS=/x');
+    expect(found()).toEqual([]);
+  });
+
+  test('builders of yours: of all builds without a daemon, else of your own', () => {
+    put('home/.config/nix/nix.conf', 'builders = ssh://mine\n');
+    put('etc/nix/nix.conf', `builders = @${join(tree, 'etc/nix/machines')}\n`);
+    expect(found()).toEqual([
+      expect.stringMatching(
+        /^some-builds .*\.config\/nix\/nix\.conf, line 1 says builders = ssh:\/\/mine, .* where nix-daemon trusts you/,
+      ),
+    ]);
+    expect(found({ XDG_CONFIG_HOME: '/none' })).toEqual([]);
+    put('u.conf', 'builders = ssh://u\n');
+    const named = { NIX_USER_CONF_FILES: '/u.conf:/none' };
+    expect(found(named)[0]).toContain('u.conf, line 1 says builders = ssh://u');
+    expect(found({ ...named, NIX_CONFIG: 'cores = 1\nbuilders =' })[0]).toMatch(
+      /^some-builds NIX_CONFIG, line 2 says builders = ,/,
+    );
+    put('nix/store/x', '');
+    expect(found(named, undefined, 'linux')[0]).toMatch(/^no-builds .*u\.conf, line 1 says/);
+    expect(found({ NIX_USER_CONF_FILES: '' }, undefined, 'linux')).toEqual([]);
+  });
+
+  test('builders of root, who is the daemon', () => {
+    put('root/.config/nix/nix.conf', 'builders =\n');
+    expect(found()[0]).toMatch(/^no-builds .*root\/\.config\/nix\/nix\.conf, line 1/);
   });
 
   test.each([
@@ -67,6 +127,9 @@ describe('settings that keep builds from us', () => {
 
   test('a machine that builds the same itself', () => {
     expect(found({}, 'aarch64-linux')[0]).toMatch(/^some-builds This machine builds/);
+    expect(found({}, 'x86_64-linux')).toEqual([]);
+    put('etc/nix/nix.conf', 'extra-platforms = i686-linux aarch64-linux\n');
+    expect(found({}, 'x86_64-linux')[0]).toMatch(/^some-builds This machine builds aarch64-linux/);
     put('etc/nix/nix.conf', 'max-jobs = 0\n');
     expect(found({}, 'aarch64-linux')).toEqual([]);
   });

@@ -7,11 +7,13 @@
  * nobody else.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import treeKill from 'tree-kill';
 import type { Clock } from './clock.ts';
+import { Failed } from './failure.ts';
 import { writeWhole } from './files.ts';
 import { withSockets } from './listening.ts';
+import { childLockHeld, openLocked } from './lock.ts';
 
 /** A program to run, as data: nothing has run. */
 export interface Launch {
@@ -57,7 +59,7 @@ export interface LaunchFiles {
   readonly lock: string;
 }
 
-/** Starts a child that outlives us unless it is stopped. Resolves when it has a pid, or with `not-started`; Failed without its sockets. */
+/** Starts a child that outlives us unless it is stopped. Resolves when it has a pid, or with `not-started`; Failed without its sockets or its lock. */
 export async function launch(
   what: Launch,
   files: LaunchFiles,
@@ -120,16 +122,16 @@ function spawnSession(execa: Execa, what: Launch, output: string, extra: readonl
   }
 }
 
-/** macOS <fcntl.h>: open with an exclusive lock, which the child then shares. Linux has no such flag. */
-const O_EXLOCK = 0x20;
-
 /** The launch, made to hold a lock file: on Linux by flock(1) as exec wrapper, on macOS by an inherited descriptor. */
 function withLock(
   what: Launch,
   lock: string,
 ): { program: string; argv: readonly string[]; extra: number[] } {
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK | O_EXLOCK;
-  if (process.platform === 'darwin') return { ...what, extra: [openSync(lock, flags, 0o600)] };
+  if (process.platform === 'darwin') {
+    const fd = openLocked(lock);
+    if (fd === undefined) throw new Failed(childLockHeld(lock));
+    return { ...what, extra: [fd] };
+  }
   return {
     program: 'flock',
     argv: ['-n', '-F', '-E', String(lockHeld), lock, what.program, ...what.argv],

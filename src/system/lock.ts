@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, rmSync, statSync } from 'node:fs';
 import { reasonOf, type Clock } from './clock.ts';
-import { errorCode, Failed } from './failure.ts';
+import { errorCode, Exit, Failed, type Failure } from './failure.ts';
 import { cannotWrite } from './files.ts';
 
 export interface KernelLock {
@@ -15,7 +15,7 @@ export interface KernelLock {
   isInPlace(): boolean;
 }
 
-/** macOS <fcntl.h>; ignored by Linux, where flock(1) locks the descriptor for us. */
+/** macOS <fcntl.h>: open with an exclusive lock. Linux has no such flag; there flock(1) locks. */
 const O_EXLOCK = 0x20;
 
 /**
@@ -24,15 +24,8 @@ const O_EXLOCK = 0x20;
  */
 export function tryKernelLock(path: string): KernelLock | undefined {
   const darwin = process.platform === 'darwin';
-  const flags =
-    constants.O_RDWR | constants.O_CREAT | (darwin ? constants.O_NONBLOCK | O_EXLOCK : 0);
-  let fd: number;
-  try {
-    fd = openSync(path, flags, 0o600);
-  } catch (error) {
-    if (darwin && errorCode(error) === 'EAGAIN') return undefined;
-    throw new Failed(cannotWrite(path, error), { cause: error });
-  }
+  const fd = darwin ? openLocked(path) : open(path, 0);
+  if (fd === undefined) return undefined;
   // The lock belongs to the open file description, which the helper shares: it stays ours when flock(1) ends.
   if (!darwin) {
     const helper = spawnSync('flock', ['-n', '-x', '3'], {
@@ -45,6 +38,32 @@ export function tryKernelLock(path: string): KernelLock | undefined {
     }
   }
   return { release: () => closeSync(fd), isInPlace: () => leadsTo(path, fd) };
+}
+
+/** macOS: a descriptor with the file's lock, which whoever inherits it shares; undefined when somebody has it. */
+export function openLocked(path: string): number | undefined {
+  try {
+    return open(path, constants.O_NONBLOCK | O_EXLOCK);
+  } catch (error) {
+    if (error instanceof Failed && errorCode(error.cause) === 'EAGAIN') return undefined;
+    throw error;
+  }
+}
+
+/** A child that cannot have its lock. */
+export const childLockHeld = (lock: string): Failure => ({
+  kind: 'child-lock-held',
+  message: `Nothing was started: another process of this builder still holds ${lock}.`,
+  hint: 'It is looked for again at the next attempt.',
+  exit: Exit.temporary,
+});
+
+function open(path: string, flags: number): number {
+  try {
+    return openSync(path, constants.O_RDWR | constants.O_CREAT | flags, 0o600);
+  } catch (error) {
+    throw new Failed(cannotWrite(path, error), { cause: error });
+  }
 }
 
 function leadsTo(path: string, fd: number): boolean {

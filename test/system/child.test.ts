@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -5,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { launch, lockHeld, signalGroup, type Child, type Launch } from '../../src/system/child.ts';
 import { systemClock } from '../../src/system/clock.ts';
+import { Exit } from '../../src/system/failure.ts';
 import { isLocked } from '../../src/system/lock.ts';
 import { identify } from '../../src/system/process.ts';
 import { makeProgram, runProgram } from '../rig/other-process.ts';
@@ -55,6 +57,26 @@ describe('a child', () => {
     expect(await second.ended).toEqual({ kind: 'exited', code: lockHeld });
     expect(output()).not.toContain('ran');
   });
+
+  // There the lock is taken in the opening, which a lease makes fail in the same way.
+  test.runIf(process.platform === 'linux')(
+    'is not started twice on one lock on macOS either, and that is no fault',
+    async () => {
+      const lease =
+        '$SIG{IO} = "IGNORE"; open(F, "+>>", shift); fcntl(F, 1024, 1) or die; print 1; sleep 60';
+      const holder = spawn('perl', ['-e', `$| = 1; ${lease}`, join(dir, 'lock')]);
+      try {
+        await once(holder.stdout, 'data');
+        Object.defineProperty(process, 'platform', { value: 'darwin' });
+        const failure = { kind: 'child-lock-held', exit: Exit.temporary };
+        await expect(begin(sh('echo ran'))).rejects.toMatchObject({ failure });
+        expect(isLocked(join(dir, 'lock'))).toBe(true);
+      } finally {
+        Object.defineProperty(process, 'platform', { value: 'linux' });
+        holder.kill('SIGKILL');
+      }
+    },
+  );
 
   test('keeps the pid that it was given', async () => {
     const child = await begin(sh('exec sleep 60'));

@@ -16,8 +16,8 @@ export interface ConsoleOptions {
   readonly kind: 'append' | 'ring';
   readonly clock: Clock;
   readonly onLine: (line: ConsoleLine) => void;
-  /** So many bytes came at once, or were overwritten, that they were not read. */
-  readonly onLost?: (bytes: number) => void;
+  /** At least so many bytes came at once, or were overwritten, that they were not read; undefined where nobody knows. */
+  readonly onLost?: (atLeastBytes: number | undefined) => void;
   readonly rotation?: ConsoleLogOptions;
 }
 
@@ -27,6 +27,8 @@ export interface Console {
   last(count: number): string[];
   /** Somebody saw the file change: looks at once. */
   poke(): void;
+  /** The VM has ended: takes all that it wrote, also the last words that have no end, or no known place in a ring. */
+  readToEnd(): void;
   /** The guest is ready: whoever keeps a tick pokes; without one it looks every 30 s. */
   settle(): void;
   /** The guest boots or ends: looks every 100 ms. */
@@ -85,6 +87,11 @@ class OpenConsole implements Console {
     this.#source.poke();
   }
 
+  readToEnd(): void {
+    this.#source.readToEnd();
+    this.#take(this.#splitter.end());
+  }
+
   settle(): void {
     this.#source.pollEvery(settledMs);
   }
@@ -110,10 +117,14 @@ class OpenConsole implements Console {
     for (const line of lines) this.#options.onLine(line);
   }
 
-  #lose(bytes: number): void {
+  #lose(atLeastBytes: number | undefined): void {
     this.#take(this.#splitter.end());
-    this.#log.mark(this.#options.clock.now(), `${bytes} bytes lost`);
-    this.#options.onLost?.(bytes);
+    const words =
+      atLeastBytes === undefined
+        ? 'bytes lost, nobody knows how many'
+        : `at least ${atLeastBytes} bytes lost`;
+    this.#log.mark(this.#options.clock.now(), words);
+    this.#options.onLost?.(atLeastBytes);
   }
 }
 
@@ -133,11 +144,12 @@ interface SourceOptions {
   readonly clock: Clock;
   readonly pollMs: number;
   readonly onBytes: (chunk: Buffer) => void;
-  readonly onLost: (bytes: number) => void;
+  readonly onLost: (atLeastBytes: number | undefined) => void;
 }
 
 interface Source {
   poke(): void;
+  readToEnd(): void;
   pollEvery(ms: number): void;
   stop(): Promise<void>;
 }

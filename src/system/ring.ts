@@ -21,8 +21,11 @@ export interface RingOptions {
   readonly pollMs: number;
   /** New bytes, in order; the buffer is the receiver's to keep. */
   readonly onBytes: (chunk: Buffer) => void;
-  /** At least so many bytes were overwritten before they were read; told before the bytes that follow them. */
-  readonly onLost?: (bytes: number) => void;
+  /**
+   * At least so many bytes were overwritten before they were read, and any number of rings more; undefined where nobody knows
+   * how many. Told before the bytes that follow them.
+   */
+  readonly onLost?: (atLeastBytes: number | undefined) => void;
   /** How the file is read; for tests, in which something happens between two readings. */
   readonly read?: (path: string) => Buffer | undefined;
 }
@@ -61,8 +64,9 @@ export class Ring {
   #early = 0;
   #quiet = 0;
   #fresh = 0;
-  /** Where reading was when the writer overtook it. */
+  /** Where reading was when the writer overtook it; of no meaning when it has done so again behind {@link #deliverUnplaced}. */
   #lapped = 0;
+  #lappedTwice = false;
   #stopped = false;
   #cancel: () => void = () => undefined;
 
@@ -83,13 +87,17 @@ export class Ring {
     if (!this.#stopped) this.#schedule();
   }
 
+  /** Nothing more is written: looks at once, and waits for nothing that would show the place of the last words. */
+  readToEnd(): void {
+    if (this.#stopped) return;
+    this.#look();
+    this.#deliverUnplaced();
+    if (this.#place.known) this.#endLine(this.#place.cursor);
+  }
+
   /** One last look, then no more. */
   stop(): Promise<void> {
-    if (!this.#stopped) {
-      this.#look();
-      this.#deliverUnplaced();
-      if (this.#place.known) this.#endLine(this.#place.cursor);
-    }
+    this.readToEnd();
     this.#stopped = true;
     this.#cancel();
     return Promise.resolve();
@@ -149,6 +157,7 @@ export class Ring {
       this.#before = third;
       this.#place = { known: false, delivered: false };
       this.#lapped = cursor;
+      this.#lappedTwice = false;
       return;
     }
     const bytes = slice(second, cursor, count);
@@ -166,13 +175,16 @@ export class Ring {
     const { first, third } = readings;
     const { start, count } = changedStretch(this.#before, first);
     if (count > ringBytes - guardBytes) {
-      if (delivered) this.#options.onLost?.(ringBytes);
+      this.#lappedTwice ||= delivered;
       this.#before = third;
       this.#place = { known: false, delivered: false };
       return;
     }
     if (!delivered) {
-      this.#options.onLost?.((start - this.#lapped + ringBytes) % ringBytes || ringBytes);
+      const behind = (start - this.#lapped + ringBytes) % ringBytes;
+      // So near to a whole ring, that may be all that was written.
+      const isKnown = !this.#lappedTwice && behind > 0 && behind < ringBytes - guardBytes;
+      this.#options.onLost?.(isKnown ? behind : undefined);
       this.#deliver(slice(this.#before, start, ringBytes));
     }
     this.#place = { known: true, cursor: start };
@@ -190,7 +202,7 @@ export class Ring {
   #deliverUnplaced(): void {
     if (this.#place.known || this.#place.delivered) return;
     this.#place = { known: false, delivered: true };
-    this.#options.onLost?.(1);
+    this.#options.onLost?.(undefined);
     this.#deliver(slice(this.#before, this.#lapped, ringBytes));
   }
 

@@ -54,6 +54,11 @@ export class Tail {
     if (!this.#stopped) this.#schedule();
   }
 
+  /** Nothing more is written: one last look. */
+  readToEnd(): void {
+    this.poke();
+  }
+
   /** One last look, then no more. */
   stop(): Promise<void> {
     this.poke();

@@ -58,7 +58,8 @@ export async function ensureIdentity(layout: KeyPaths, signal?: AbortSignal): Pr
   // ssh offers the public half beside a key and fails where it is another's; it can always be had from the private one.
   mapKeys(layout, (path, name) => {
     const line = `${identity[name].public}\n`;
-    if (readIfThere(`${path}.pub`) !== line) writeWhole(`${path}.pub`, line, { mode: 0o644 });
+    if (readIfThere(`${path}.pub`) !== line)
+      writeWhole(`${path}.pub`, line, { mode: 0o644, alone: true });
   });
   return identity;
 }

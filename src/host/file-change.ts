@@ -131,7 +131,7 @@ export function applyChange({ wanted, before, after, mode }: FileChange): void {
   // A new file would take over the owner of the old one; what is ours must be ours.
   if (wanted.content.kind === 'whole' && before !== undefined && isForeign(before.standing))
     rmSync(wanted.path);
-  writeWhole(wanted.path, after, { mode });
+  writeWhole(wanted.path, after, { mode, alone: wanted.content.kind === 'whole' });
 }
 
 function isDeclared({ path, content }: WantedFile): boolean {

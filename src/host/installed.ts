@@ -52,7 +52,7 @@ export function recordInstalled(path: string, owner: Owner, news: readonly Recei
 }
 
 export function writeInstalled(path: string, installed: Installed): void {
-  writeWhole(path, `${JSON.stringify(installed, null, 2)}\n`, { mode: 0o644 });
+  writeWhole(path, `${JSON.stringify(installed, null, 2)}\n`, { mode: 0o644, alone: true });
 }
 
 /** Fails when the builder of this machine is another user's: both would want the same port, ssh alias and line of Nix's. */

@@ -64,17 +64,18 @@ export function receiptsOf(change: FileChange, now: number): Receipt[] {
 }
 
 /** The receipts of the directories that have to be made for a file. */
-export function directoryReceipts(file: string, now: number): Receipt[] {
-  const at = new Date(now).toISOString();
-  return missingDirectories(file).map((path) => ({
-    path,
-    put: 'directory',
-    before: null,
-    digest: '',
-    replaced: [],
-    at,
-  }));
-}
+export const directoryReceipts = (file: string, now: number): Receipt[] =>
+  missingDirectories(file).map((path) => directoryReceipt(path, now));
+
+/** The receipt of a directory that is ours as long as nobody else has something in it. */
+export const directoryReceipt = (path: string, now: number): Receipt => ({
+  path,
+  put: 'directory',
+  before: null,
+  digest: '',
+  replaced: [],
+  at: new Date(now).toISOString(),
+});
 
 /** All receipts with a newer one: what was before our first change to a file stays known, and what somebody put over ours since. */
 export function withReceipt(receipts: readonly Receipt[], receipt: Receipt): readonly Receipt[] {
@@ -114,5 +115,5 @@ export function readReceipts(path: string): readonly Receipt[] {
 }
 
 export function writeReceipts(path: string, receipts: readonly Receipt[]): void {
-  writeWhole(path, `${JSON.stringify(receipts, null, 2)}\n`);
+  writeWhole(path, `${JSON.stringify(receipts, null, 2)}\n`, { alone: true });
 }

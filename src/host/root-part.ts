@@ -17,7 +17,7 @@ import { withBlock } from './managed-block.ts';
 import { ownerSchema, readInstalled, recordInstalled, refuseSecondUser } from './installed.ts';
 import { hasBuilder, parseMachines, strayMachines, withMachine } from './machines.ts';
 import { rootLayout } from './places.ts';
-import { directoryReceipts, receiptOf, receiptsOf } from './receipts.ts';
+import { directoryReceipt, directoryReceipts, receiptOf, receiptsOf } from './receipts.ts';
 import { strayLines, withoutStrays } from './stray-lines.ts';
 import { includeLine, knownHostsLine, sshConfig } from './ssh.ts';
 
@@ -128,10 +128,13 @@ export function includeFile(path: string, line: string, purpose: string): Wanted
 export function performRootPart(request: RootRequest, now: number): RootAnswer {
   const { owner } = request;
   const { installed } = rootLayout(request);
-  refuseSecondUser(readInstalled(installed), owner.uid);
-  const directories = directoryReceipts(installed, now);
+  const known = readInstalled(installed);
+  refuseSecondUser(known, owner.uid);
+  // Ours also where an end before the first receipt left it.
+  const own = directoryReceipt(dirname(installed), now);
+  const made = directoryReceipts(installed, now).filter(({ path }) => path !== own.path);
   makeDirectories(installed, 0o755);
-  recordInstalled(installed, owner, directories);
+  if (known === undefined) recordInstalled(installed, owner, [...made, own]);
   const answer: RootAnswer = { changed: [], byHand: [] };
   for (const wanted of rootFiles(request)) {
     const examined = examine(wanted);

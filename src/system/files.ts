@@ -1,5 +1,6 @@
 /** Files that are read back by others: written whole or not at all. */
-import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { Exit, Failed, errorCode } from './failure.ts';
 
@@ -8,6 +9,8 @@ export interface WriteOptions {
   readonly mode?: number;
   /** Flush to the medium before the rename; default true. False for what is rewritten all the time. */
   readonly durable?: boolean;
+  /** It is ours, and nobody else writes it now: what a killed writer left beside it is removed. Default false. */
+  readonly alone?: boolean;
 }
 
 /** Replaces path by a complete file: a temporary file beside it, then rename. A reader sees old or new, never half. */
@@ -17,6 +20,7 @@ export function writeWhole(
   options: WriteOptions = {},
 ): void {
   try {
+    if (options.alone === true) removeUnfinished(path);
     writeFileAtomic.sync(path, data as string | Buffer, {
       mode: options.mode ?? 0o600,
       fsync: options.durable ?? true,
@@ -24,6 +28,14 @@ export function writeWhole(
   } catch (error) {
     throw new Failed(cannotWrite(path, error), { cause: error });
   }
+}
+
+/** write-file-atomic names what is not whole yet by the file and a number. */
+function removeUnfinished(path: string): void {
+  const [folder, start] = [dirname(path), `${basename(path)}.`];
+  for (const name of readdirSync(folder))
+    if (name.startsWith(start) && /^\d+$/.test(name.slice(start.length)))
+      rmSync(join(folder, name), { force: true });
 }
 
 /** Makes a directory of ours with its parents, private to the user. */

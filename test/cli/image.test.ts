@@ -13,12 +13,11 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { imageVerbs } from '../../src/cli/image.ts';
-import { recipe } from '../../src/image/recipe.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
-import { fakeKernel } from '../fakes/fake-image.ts';
+import { fakeKernel, smallPackages } from '../fakes/fake-image.ts';
 import { layoutOf } from '../../src/config/layout.ts';
-import { FakeMirror, fakeKey, type FakePackage } from '../fakes/fake-mirror.ts';
+import { FakeMirror, fakeKey } from '../fakes/fake-mirror.ts';
 
 const key = await fakeKey({ date: new Date('2020-01-01') });
 let mirror: FakeMirror;
@@ -35,31 +34,9 @@ beforeEach(async () => {
   mkdirSync(join(image, 'keyring'), { recursive: true });
   writeFileSync(join(image, 'keyring/test.asc'), key.armored);
   symlinkSync(join(import.meta.dirname, '../../src/image/rootfs'), join(image, 'rootfs'));
-  await mirror.publish(packages('6.1.1'));
+  await mirror.publish(smallPackages('6.1.1'));
 });
 afterEach(() => rmSync(directory, { recursive: true }));
-
-/** Everything that the real recipe asks for, small. */
-function packages(kernel: string): FakePackage[] {
-  const names = new Set([...recipe.packages('amd64'), ...recipe.packages('arm64')]);
-  const modules = [...recipe.stage1Modules, ...recipe.rootModules, ...(recipe.vsockModules ?? [])];
-  const files = Object.fromEntries(
-    modules.map((name) => [`usr/lib/modules/${kernel}/kernel/${name}.ko`, '\x7fELF\0depends=\0']),
-  );
-  const image = {
-    name: `linux-image-${kernel}`,
-    version: kernel,
-    files: { [`boot/vmlinuz-${kernel}`]: fakeKernel(kernel), ...files },
-  };
-  return [
-    image,
-    ...[...names].map((name) => {
-      if (name.startsWith('linux-image-'))
-        return { name, version: kernel, fields: { Depends: image.name } };
-      return name === 'busybox-static' ? { name, files: { 'bin/busybox': 'shell' } } : { name };
-    }),
-  ];
-}
 
 interface Outcome {
   readonly out: string;
@@ -134,7 +111,7 @@ describe('image build', () => {
   test('--quiet says nothing but warnings', async () => {
     await build('--update', '--quiet');
     rmSync(state, { recursive: true });
-    await mirror.publish(packages('6.1.2'));
+    await mirror.publish(smallPackages('6.1.2'));
     const quiet = await build('--quiet');
     expect(quiet.out).toBe('');
     expect(quiet.err).toMatch(/^Warning: .*linux-image-6\.1\.2 6\.1\.2 \(new\).*\n$/);
@@ -146,7 +123,7 @@ describe('image build', () => {
     expect((await build()).failure?.kind).toBe('lock-unusable');
     expect((await build('--update')).failure).toBeUndefined();
     const before = readFileSync(lock, 'utf8');
-    await mirror.publish(packages('6.1.0'), { date: new Date('2026-01-01') });
+    await mirror.publish(smallPackages('6.1.0'), { date: new Date('2026-01-01') });
     expect((await build('--update')).failure?.kind).toBe('release-older');
     expect(readFileSync(lock, 'utf8')).toBe(before);
   });

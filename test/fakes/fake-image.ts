@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Recipe } from '../../src/image/recipe.ts';
+import { recipe, type Recipe } from '../../src/image/recipe.ts';
 import type { FakePackage } from './fake-mirror.ts';
 
 /** The least that has everything an image is made of: kernel, modules, shell, certificates, links, names that collide. */
@@ -61,6 +61,28 @@ export function fakePackages(kernel = '6.1.1'): FakePackage[] {
       files: { 'lib/Name': 'upper', 'lib/name': 'lower', 'lib/so': { link: 'name' } },
     },
     { name: 'debconf', files: { 'usr/bin/debconf': { exec: 'never' } } },
+  ];
+}
+
+/** Everything that the real recipe asks for, small. */
+export function smallPackages(kernel: string): FakePackage[] {
+  const names = new Set([...recipe.packages('amd64'), ...recipe.packages('arm64')]);
+  const modules = [...recipe.stage1Modules, ...recipe.rootModules, ...(recipe.vsockModules ?? [])];
+  const files = Object.fromEntries(
+    modules.map((name) => [`usr/lib/modules/${kernel}/kernel/${name}.ko`, '\x7fELF\0depends=\0']),
+  );
+  const image = {
+    name: `linux-image-${kernel}`,
+    version: kernel,
+    files: { [`boot/vmlinuz-${kernel}`]: fakeKernel(kernel), ...files },
+  };
+  return [
+    image,
+    ...[...names].map((name) => {
+      if (name.startsWith('linux-image-'))
+        return { name, version: kernel, fields: { Depends: image.name } };
+      return name === 'busybox-static' ? { name, files: { 'bin/busybox': 'shell' } } : { name };
+    }),
   ];
 }
 

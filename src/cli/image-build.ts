@@ -38,6 +38,7 @@ export async function buildVerb(
     if (!options.quiet) context.err(line);
   };
   try {
+    const onWaiting = () => say('Another command is at work in this directory; waiting.');
     const supplies = suppliesFor({ options, layout, context, view, say });
     const lockFile = join(assets, 'src/image/lock.json');
     if (options.update) await renew(lockFile, supplies, say);
@@ -52,7 +53,7 @@ export async function buildVerb(
       prefix,
       onStep: (step) => say(`${step}.`),
       alone: (work) =>
-        inSection(layout.startLock, { clock, signal }, () => Promise.resolve(work())),
+        inSection(layout.startLock, { clock, signal, onWaiting }, () => Promise.resolve(work())),
     });
     view.end();
     if (!options.quiet) context.out(describeBuilt(prefix, built));

@@ -62,8 +62,7 @@ export async function runUnconfigure(
     context.out(line);
   sayOther(run);
   await undoOwn(run);
-  if (flags.purge) purgeAll(run);
-  else if (existsSync(layout.root)) sayKept(run);
+  if (!flags.purge && existsSync(layout.root)) sayKept(run);
 }
 
 const hasAnything = (run: Run): boolean =>
@@ -113,10 +112,11 @@ async function stopEverything({ layout, context, flags }: Run): Promise<void> {
   if (stopped !== 'nothing-runs') context.out('Stopped the daemon.');
 }
 
+/** The user's part, and with --purge the directory, while nobody else is at work there. */
 async function undoOwn(run: Run): Promise<void> {
-  const { layout, context } = run;
+  const { layout, context, flags } = run;
   const { clock, signal } = context;
-  if (receiptsOf(run).length === 0) return;
+  if (receiptsOf(run).length === 0 && !(flags.purge && existsSync(layout.root))) return;
   makeDirectory(layout.state);
   const onWaiting = () => context.err('Another command is at work in this directory; waiting.');
   await inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
@@ -128,6 +128,8 @@ async function undoOwn(run: Run): Promise<void> {
       for (const line of undoWords(undoing, 'done')) context.out(line);
     }
     rmSync(layout.receipts, { force: true });
+    stop.throwIfAborted();
+    if (flags.purge) purgeAll(run);
   });
 }
 

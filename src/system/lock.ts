@@ -132,7 +132,9 @@ async function waitForKernelLock(
   for (let told = false; ; told = true) {
     if (signal?.aborted === true) throw reasonOf(signal);
     const lock = tryKernelLock(path);
-    if (lock !== undefined) return lock;
+    // Who was in the section may have deleted the directory.
+    if (lock?.isInPlace() === true) return lock;
+    lock?.release();
     if (!told) onWaiting?.();
     await clock.sleep(100, signal);
   }

@@ -1,8 +1,12 @@
 /** The section that start-up shares with configure, held by somebody else. */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { builtImage } from '../../src/config/system.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { inSection } from '../../src/system/lock.ts';
+import { bundleAt } from '../../src/vm/bundle.ts';
+import { buildProgram } from '../fakes/program.ts';
+import { mirrorOf } from '../fakes/small-mirror.ts';
 import { fact } from './command.ts';
 import { BuilderRig } from './rig.ts';
 import { stopAtOnce } from './stop-at-once.ts';
@@ -40,6 +44,43 @@ test('a start waits for whoever is at work, says so, and goes on', async (contex
   await stopAtOnce(rig);
   expect(await daemon.ended).toBe(0);
 });
+
+test('image build waits with putting its image in place, says so, and goes on', async (context) => {
+  using program = await buildProgram();
+  await using mirror = await mirrorOf(program, '6.1.1');
+  await using rig = await BuilderRig.create({ context, program: program.main });
+  const release = await hold(rig);
+  const { kernel } = bundleAt(builtImage(rig.layout, 'x86_64-linux'));
+  const where = ['--mirror', mirror.url, '--arch', 'amd64', '-d', rig.layout.root];
+  const build = rig.program(['image', 'build', '--update', ...where]);
+  await fact('it says that it waits', () => atWork.test(build.stderr));
+  expect(existsSync(kernel)).toBe(false);
+  expect(build.end).toBeUndefined();
+  await release();
+  expect(await build.ended, build.said).toBe(0);
+  expect(existsSync(kernel)).toBe(true);
+  expect(build.stderr.match(atWork)).toHaveLength(1);
+});
+
+test('unconfigure --purge waits with deleting, says so, and goes on', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const release = await hold(rig);
+  const before = readdirSync(rig.layout.root);
+  const unconfigure = rig.begin('unconfigure', '--no-root', '--purge', '--yes');
+  await fact('it says that it waits', () => atWork.test(unconfigure.stderr));
+  expect(readdirSync(rig.layout.root)).toEqual(expect.arrayContaining(before));
+  // Who is no longer willing to wait has done nothing.
+  const configure = rig.begin('configure', '--no-root');
+  await fact('configure says that it waits', () => atWork.test(configure.stderr));
+  configure.signal('SIGINT');
+  expect(await configure.ended).toBe(130);
+  await release();
+  expect(await unconfigure.ended, unconfigure.said).toBe(0);
+  expect(unconfigure.stderr.match(atWork)).toHaveLength(1);
+  expect(existsSync(rig.layout.root)).toBe(false);
+});
+
+const atWork = /Another command is at work in this directory; waiting\./;
 
 test('a stop that comes while it waits ends it at once', async (context) => {
   await using rig = await BuilderRig.create({ context });

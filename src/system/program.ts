@@ -63,10 +63,11 @@ const placesFor = (name: string, path: string | undefined): string[] =>
   );
 
 export function programMissing(name: string) {
-  const known = packages[name];
+  const isNix = /^nix(-|$)/.test(name);
+  const known = packages[isNix ? 'nix' : name];
   // Homebrew has no Nix.
   const get =
-    process.platform === 'darwin' && name === 'nix'
+    process.platform === 'darwin' && isNix
       ? 'the installer of https://nixos.org/download'
       : process.platform === 'darwin'
         ? `brew install ${known?.brew ?? name}`

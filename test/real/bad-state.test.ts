@@ -5,17 +5,14 @@ import {
   appendFileSync,
   chmodSync,
   copyFileSync,
-  mkdirSync,
   readFileSync,
   readdirSync,
-  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { tryProgram } from '../../src/system/program.ts';
 import { fact } from './command.ts';
 import { BuilderRig, testImage } from './rig.ts';
 import { stopAtOnce } from './stop-at-once.ts';
@@ -152,17 +149,24 @@ test('a disk that another QEMU has open: the log names cause and remedy, and sta
   await rig.leavesNothing();
 });
 
-test('QEMU that is not installed: named with how to get it', async (context) => {
+test('a daemon whose terminal has gone away lives on', async (context) => {
   await using rig = await BuilderRig.create({ context });
-  const bin = join(rig.dir, 'bin');
-  mkdirSync(bin);
-  for (const name of ['flock', 'ssh', 'ssh-keygen', 'ps'])
-    symlinkSync(tryProgram(name) ?? '', join(bin, name));
-  rig.beginWith({ PATH: bin }, 'daemon');
-  const { because } = await rig.reaches('failed');
-  expect(because?.kind).toBe('program-missing');
-  expect(because?.message).toContain('qemu-system-');
-  expect(because?.hint).toMatch(/apt-get install qemu-system-|brew install qemu/);
+  settle(rig, mistakes);
+  const daemon = rig.beginWith({ XPC_SERVICE_NAME: 'org.example.job' }, 'daemon');
+  await rig.reaches('failed');
+  await fact('it prints', () => daemon.stderr !== '');
+  daemon.hangUp();
+  // Each is another sentence for a reader who is not there.
+  for (const port of [0, 70_000, -1]) {
+    settle(rig, { ...mistakes, port });
+    await rig.untilStatus(`port ${port}`, ({ problems }) =>
+      JSON.stringify(problems).includes(`"value":${port}`),
+    );
+  }
+  expect(daemon.end).toBeUndefined();
+  daemon.signal('SIGTERM');
+  expect(await daemon.ended).toBe(0);
+  await rig.leavesNothing();
 });
 
 test("somebody else's disk is left alone, to the byte", async (context) => {

@@ -56,6 +56,12 @@ export class Command {
     this.#child.kill(name);
   }
 
+  /** Reads nothing more of what it says, as a terminal that was closed. */
+  hangUp(): void {
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
+  }
+
   /** Ends it and whatever it started in its session. */
   async kill(): Promise<void> {
     if (this.end !== undefined) return;

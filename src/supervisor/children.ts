@@ -127,9 +127,10 @@ export async function launchVm(
 /** Why the VM ended, from everything that may know: its exit, its words, its control channel, the console. */
 export function vmFailure(driver: VmDriver, running: Running, ended: Ended): Failure {
   // The console's last lines may hold the true reason; the first reason wins.
-  running.console?.poke();
+  running.console?.readToEnd();
   const output = running.output?.last() ?? [];
-  const console = running.console?.last(20) ?? [];
+  // A panic's call trace may have a hundred lines.
+  const console = running.console?.last(200) ?? [];
   const isKilled = ended.kind === 'signalled' && ended.signal === 'SIGKILL';
   const failure =
     driver.explain?.({ ended, output, console }) ??

@@ -8,7 +8,9 @@ export function explainHyperkit({ ended, output, console }: VmEnd): Failure | un
     case 'exited':
       return (
         said(output) ??
-        (ended.code === 2 ? reboot(console) : words(codes[ended.code], [...console, ...output]))
+        (ended.code === 2
+          ? reboot(console)
+          : words(codes[ended.code], [...told(console), ...output]))
       );
     case 'signalled':
       return said(output) ?? killed(ended.signal, console, output);
@@ -16,6 +18,9 @@ export function explainHyperkit({ ended, output, console }: VmEnd): Failure | un
       return undefined;
   }
 }
+
+/** What of the console goes with the failure: all of it is judged. */
+const told = (console: readonly string[]): readonly string[] => console.slice(-20);
 
 interface Words {
   readonly kind: string;
@@ -84,7 +89,7 @@ function killed(
   console: readonly string[],
   output: readonly string[],
 ): Failure | undefined {
-  const lines = [...console, ...output];
+  const lines = [...told(console), ...output];
   const isCrash = signal === 'SIGABRT' || signal === 'SIGSEGV';
   return isCrash && console.length > 0
     ? words({ kind: 'vm-crashed', message: `HyperKit crashed (${signal}).`, hint: seeLogs }, lines)
@@ -100,14 +105,14 @@ function reboot(console: readonly string[]): Failure {
         message: 'The guest rebooted, which ends HyperKit (exit code 2).',
         hint: seeConsole,
         exit: Exit.unavailable,
-        lines: console,
+        lines: told(console),
       }
     : {
         kind: 'guest-panicked',
         message: `The guest's kernel panicked: ${panic.trim()}`,
         hint: seeConsole,
         exit: Exit.unavailable,
-        lines: console,
+        lines: told(console),
       };
 }
 

@@ -97,7 +97,7 @@ export function layoutOf(root: string) {
     qmp: join(state, 'qmp.sock'),
     /** The guest agent's channel. */
     agent: join(state, 'agent.sock'),
-    /** What a trial guest and its VM program say, and the trial's lock; removed after it. */
+    /** What a trial guest and its VM program say, both removed after it; and the trial's lock. */
     trialConsole: join(state, 'trial.console'),
     trialOutput: join(state, 'trial.out'),
     trialLock: join(state, 'trial.lock'),

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { Network } from '../config/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
 import { vmNames } from '../config/machine.ts';
+import { systemNames } from '../config/system.ts';
 import { networkDrivers, userNetwork } from '../net/networks.ts';
 import { signalGroup } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
@@ -12,6 +13,7 @@ import type { Log } from '../system/log.ts';
 import { readLive } from '../system/pidfile.ts';
 import type { VmDriver } from '../vm/driver.ts';
 import { vmDrivers } from '../vm/drivers.ts';
+import { qemuProgram } from '../vm/qemu.ts';
 import { endLeftover, type Leftover } from './leftovers.ts';
 
 /** Where a child of that program name leaves its pid. */
@@ -30,11 +32,12 @@ export interface LeftBehind {
   readonly log: Log;
 }
 
-/** Ends what is left of an earlier start, in its order: the VM first, then its network. */
+/** Ends what is left of an earlier start, in its order: the VM first, then its network; and a trial of an accelerator. */
 export async function endLeftovers(what: LeftBehind, signal: AbortSignal): Promise<void> {
   const { clock, log } = what;
   await endLeftover(vmLeftover(what), clock, signal, log);
   await endLeftover(networkLeftover(what), clock, signal, log);
+  await endLeftover(trialLeftover(what), clock, signal, log);
   log('info', 'leftovers-judged');
 }
 
@@ -84,6 +87,17 @@ function networkLeftover({ layout }: LeftBehind): Leftover {
     askToEnd: () => Promise.reject(new Error('a network program cannot be asked')),
   };
 }
+
+/** A trial's guest. It has no record, and so is given the time in which one that is waited for would be over: doctor makes them too. */
+const trialLeftover = ({ layout }: LeftBehind): Leftover => ({
+  what: 'trial',
+  lock: layout.trialLock,
+  pid: pidFiles(layout, 'trial'),
+  program: qemuProgram({ system: 'x86_64-linux' }),
+  orPrograms: systemNames.map((system) => qemuProgram({ system })),
+  stale: [layout.trialConsole, layout.trialOutput],
+  askToEnd: () => Promise.reject(new Error('a trial cannot be asked')),
+});
 
 /** Nobody goes through a guest that is ended: which way would lead to it need not be found out. */
 const unused: Network = { ...userNetwork, tunnel: { kind: 'tcp', host: '127.0.0.1', port: 0 } };

@@ -11,7 +11,7 @@ import { identify } from '../system/process.ts';
 import { until } from '../system/wait.ts';
 
 export interface Leftover {
-  readonly what: 'vm' | 'network';
+  readonly what: 'vm' | 'network' | 'trial';
   /** Held by the child for its life: busy means that it lives, whoever started it. */
   readonly lock: string;
   readonly pid: PidFiles;

@@ -10,7 +10,8 @@ import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { fieldsOf } from '../system/json-lines.ts';
 import type { Clock } from '../system/clock.ts';
 import { bootId } from '../system/process.ts';
-import { launch } from '../system/child.ts';
+import { launch, lockHeld } from '../system/child.ts';
+import { childLockHeld, isLocked } from '../system/lock.ts';
 import { until } from '../system/wait.ts';
 import type { Accelerator, PlanInput } from './driver.ts';
 import { trialPlan } from './qemu.ts';
@@ -91,13 +92,14 @@ async function tryAccelerator(
 ): Promise<string | undefined> {
   if (accelerator === 'tcg') return undefined;
   if (accelerator === 'kvm' && !opens('/dev/kvm')) return '/dev/kvm cannot be opened by this user';
-  rmSync(input.layout.trialConsole, { force: true });
-  rmSync(input.layout.trialOutput, { force: true });
-  const files = { output: input.layout.trialOutput, lock: input.layout.trialLock };
-  const child = await launch(trialPlan({ ...input, accelerator }), files, clock);
+  const { trialConsole: console, trialOutput: output, trialLock: lock } = input.layout;
+  // Its files are another trial's: no verdict comes of that.
+  if (isLocked(lock)) throw new Failed(childLockHeld(lock));
+  for (const path of [console, output]) rmSync(path, { force: true });
+  const child = await launch(trialPlan({ ...input, accelerator }), { output, lock }, clock);
   if ('kind' in child) return `it could not be started (${child.reason})`;
   try {
-    const spoke = () => (sizeIfThere(input.layout.trialConsole) ?? 0) > 0;
+    const spoke = () => (sizeIfThere(console) ?? 0) > 0;
     const outcome = await until(spoke, {
       clock,
       signal,
@@ -107,12 +109,13 @@ async function tryAccelerator(
     });
     if (outcome === 'held') return undefined;
     if (outcome === 'timed-out') return `the guest gave no sign of life in ${trialMs / 1000} s`;
-    return `it ended at once: ${lastLine(readIfThere(input.layout.trialOutput) ?? '')}`;
+    const ended = await child.ended;
+    if (ended.kind === 'exited' && ended.code === lockHeld) throw new Failed(childLockHeld(lock));
+    return `it ended at once: ${lastLine(readIfThere(output) ?? '')}`;
   } finally {
     child.signal('SIGKILL');
     await child.ended;
-    for (const path of [input.layout.trialConsole, files.output, files.lock])
-      rmSync(path, { force: true });
+    for (const path of [console, output]) rmSync(path, { force: true });
   }
 }
 

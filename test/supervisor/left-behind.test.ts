@@ -49,3 +49,26 @@ test.each(['with', 'without'])(
     }
   },
 );
+
+test('a trial of an accelerator that its daemon did not outlive is ended', async () => {
+  const program = join(layout.root, 'qemu-system-x86_64');
+  copyFileSync('/bin/sleep', program);
+  const what = { program, argv: ['1000'], env: {}, cwd: layout.root };
+  const files = { output: layout.trialOutput, lock: layout.trialLock };
+  const left = await launch(what, files, systemClock);
+  if ('kind' in left) throw new Error(left.reason);
+  try {
+    while (identify(left.pid)?.program !== 'qemu-system-x86_64') await systemClock.sleep(2);
+    const ends: unknown[] = [];
+    const log: Log = (_, event, fields) => event === 'leftover-ended' && ends.push(fields);
+    const { signal } = new AbortController();
+    const clock = { ...systemClock, monotonic: () => systemClock.monotonic() * 1000 };
+    // Whatever is to be started now.
+    const start = { driver: vmDrivers.hyperkit, program: 'hyperkit' };
+    await endLeftovers({ layout, ...start, clock, log }, signal);
+    expect(ends).toEqual([{ what: 'trial', by: 'SIGTERM' }]);
+    expect(await left.ended).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
+  } finally {
+    await left.stop(0);
+  }
+});

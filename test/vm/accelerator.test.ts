@@ -7,6 +7,7 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { nativeSystem, systemNames } from '../../src/config/system.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
+import { tryKernelLock } from '../../src/system/lock.ts';
 import { chooseAccelerator, learn } from '../../src/vm/accelerator.ts';
 import { bundleAt } from '../../src/vm/bundle.ts';
 
@@ -70,6 +71,20 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a tria
     expect(await choose('exit 1')).toMatchObject({ accelerator: 'tcg', tried: true });
     expect(await choose('exit 1')).toMatchObject({ accelerator: 'tcg', tried: false });
     expect(await choose('exit 12')).toMatchObject({ accelerator: 'tcg', tried: true });
+  });
+
+  test('teaches nothing while another one has its lock', async () => {
+    const failure = { kind: 'child-lock-held' };
+    const lock = tryKernelLock(layout.trialLock);
+    try {
+      await expect(choose('exit 1')).rejects.toMatchObject({ failure });
+    } finally {
+      lock?.release();
+    }
+    // It was taken in between: its end says so.
+    await expect(choose('exit 75')).rejects.toMatchObject({ failure });
+    expect(existsSync(layout.accelerators)).toBe(false);
+    expect(await choose('exit 1')).toMatchObject({ accelerator: 'tcg', tried: true });
   });
 
   test('rejects one that aborts, with its words', async () => {

@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, test } from 'vitest';
+
+const checkout = resolve(import.meta.dirname, '../../..');
+/** Mounts need root; elsewhere this is skipped, and the run says so. */
+const possible = process.platform === 'linux' && process.getuid?.() === 0;
+
+describe.runIf(possible)('scripts/up, killed three times and run again', () => {
+  const facts = new Map<string, string>();
+  let all = '';
+
+  beforeAll(async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'up-'));
+    const world = [join(import.meta.dirname, 'world.sh'), checkout, directory];
+    const argv = ['--mount', '--propagation', 'private', 'sh', ...world, String(await freePort())];
+    // A machine's own settings, such as certificates for npm, have no business here.
+    const path = `${dirname(process.execPath)}:/usr/bin:/bin:/usr/sbin:/sbin`;
+    const env = { PATH: path, HOME: '/root' };
+    const ran = await promisify(execFile)('unshare', argv, { env, timeout: 150_000 }).catch(
+      (error: unknown) => error as { stdout: string; stderr: string; message: string },
+    );
+    rmSync(directory, { recursive: true });
+    all = `${ran.stdout}\n${ran.stderr}`;
+    for (const [, name, value] of all.matchAll(/^FACT (\S+) (.*)$/gm))
+      facts.set(name ?? '', value ?? '');
+  });
+
+  test('was killed while it made the program, the image and the builder', () => {
+    expect(facts.get('killed-building'), all).toContain('building the program');
+    expect(facts.get('killed-packing'), all).toMatch(/making the guest's image|packing the root/);
+    expect(facts.get('killed-starting'), all).toMatch(/starting|Start|boots/);
+  });
+  test('is taken up, to the derivation that was built in the guest', () =>
+    expect(facts.get('built'), all).toMatch(/^Linux version .*Debian/));
+  test('does nothing again that was done', () => {
+    expect(facts.get('builds-program'), all).toBe('0');
+    expect(facts.get('image'), all).toContain('is up to date');
+    expect(facts.get('configure'), all).toBe('Nothing to change.');
+    expect(facts.get('start'), all).toContain('The daemon runs already');
+    expect(facts.get('same-vm'), all).toBe('yes');
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((done) => server.close(done));
+  return port;
+}

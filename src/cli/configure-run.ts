@@ -23,7 +23,7 @@ import { readInstalled, refuseSecondUser } from '../host/installed.ts';
 import { placesOf, rootLayout, type Places } from '../host/places.ts';
 import { rootNeeds, settleRoot } from '../host/root-files.ts';
 import { rootFiles, type RootAnswer } from '../host/root-part.ts';
-import { describeNix, type NixVariant } from '../host/nix-variant.ts';
+import { describeNix, machinesKeeper, type NixVariant } from '../host/nix-variant.ts';
 import { warningsOf } from '../host/warnings.ts';
 import { readIfThere, sizeIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
@@ -214,7 +214,7 @@ function sayByHand({ context }: Run, byHand: RootAnswer['byHand']): void {
   }
 }
 
-const keeperOf = ({ nix }: Run) => nix?.keeper ?? 'person';
+const keeperOf = ({ nix }: Run) => machinesKeeper(nix);
 
 /** The two halves that the host's files need. */
 const keysOf = ({ client, host }: Identity) => ({

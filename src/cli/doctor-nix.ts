@@ -11,7 +11,7 @@ import { exampleNix } from '../host/example.ts';
 import { hindrancesOf } from '../host/hindrances.ts';
 import { readInstalled } from '../host/installed.ts';
 import { parseMachines } from '../host/machines.ts';
-import { describeNix } from '../host/nix-variant.ts';
+import { describeNix, machinesKeeper } from '../host/nix-variant.ts';
 import { rootLayout } from '../host/places.ts';
 import { rootNeeds } from '../host/root-files.ts';
 import { alias } from '../host/ssh.ts';
@@ -56,7 +56,7 @@ async function builderOf({ layout, places, config, context }: DoctorFacts): Prom
     hostPublicKey: host.public,
     owner: ownerOf(layout.root),
     service: [],
-    keeper: (await findNix(context))?.keeper ?? 'person',
+    keeper: machinesKeeper(await findNix(context)),
   };
 }
 

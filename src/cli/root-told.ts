@@ -6,7 +6,7 @@ import type { Layout } from '../config/layout.ts';
 import { readIdentity } from '../guest/identity.ts';
 import { rootRequest } from '../host/configure.ts';
 import { readInstalled, type Owner } from '../host/installed.ts';
-import { detectNix } from '../host/nix-variant.ts';
+import { detectNix, machinesKeeper } from '../host/nix-variant.ts';
 import { placesOf, rootLayout } from '../host/places.ts';
 import { shellWord } from '../host/root-files.ts';
 import type { RootRequest } from '../host/root-part.ts';
@@ -78,6 +78,6 @@ function requestIn(layout: Layout, tree: string): RootRequest | undefined {
     clientKey: client.private,
     hostPublicKey: host.public,
     owner: ownerOf(layout.root),
-    keeper: detectNix(tree, '')?.keeper ?? 'person',
+    keeper: machinesKeeper(detectNix(tree, '')),
   });
 }

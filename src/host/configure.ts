@@ -94,7 +94,7 @@ export function rootRequest({
     clientKey,
     hostPublicKey,
     machinesLine: line,
-    machineOption: machineOption(config, line),
+    machineOption: machineOption(config, line, keeper),
     keeper,
   };
 }
@@ -167,12 +167,14 @@ export function foundReceipts(layout: Layout, { home, rootHome }: Places): reado
   return examined.kind === 'right' ? [receiptOf(wanted, examined, 0)] : [];
 }
 
-function machineOption(config: Config, line: string): string {
+function machineOption(config: Config, line: string, keeper: Builder['keeper']): string {
   const list = (words: readonly string[]) => `[ ${words.map((word) => `"${word}"`).join(' ')} ]`;
+  // Determinate's own module for nix-darwin, which turns nix.* off.
+  const nix = keeper === 'determinate' ? 'determinateNix' : 'nix';
   return [
-    'Put this into your NixOS or nix-darwin configuration:',
-    '  nix.distributedBuilds = true;',
-    '  nix.buildMachines = [ {',
+    `Put this into your ${keeper === 'determinate' ? 'nix-darwin' : 'NixOS or nix-darwin'} configuration:`,
+    `  ${nix}.distributedBuilds = true;`,
+    `  ${nix}.buildMachines = [ {`,
     `    hostName = "${alias}"; protocol = "ssh-ng"; sshUser = "${guestUser}";`,
     `    systems = [ "${config.system}" ]; maxJobs = ${config.maxJobs};`,
     `    supportedFeatures = ${list(config.features)};`,

@@ -89,6 +89,6 @@ function assigned(name: string, file: string, text: string): Variable | undefine
   const quoted = (before: string) => `"${before}([^"]*)"|'${before}([^']*)'`;
   const either = `(?:^|\\s)(?:${quoted(`${name}=`)}|${name}=(?:${quoted('')}|(\\S*)))`;
   const last = lines.flatMap((line) => [...line.matchAll(new RegExp(either, 'g'))]).at(-1);
-  const value = last?.slice(1).find((each) => each !== undefined);
+  const value = last?.slice(1).find((each: string | undefined) => each !== undefined);
   return value === undefined ? undefined : { file, value };
 }

@@ -90,9 +90,9 @@ export function digestOf({ content }: WantedFile): string {
 /** Reads a file and says what would have to change. Changes nothing. */
 export function examine(wanted: WantedFile): Examined {
   const target = finalTarget(wanted.path);
-  if (target.startsWith('/nix/store/'))
-    return isDeclared(wanted) ? { kind: 'declared' } : { kind: 'in-store', target };
-  if (wanted.keeper !== undefined) return { kind: 'in-store', target: wanted.keeper };
+  const owner = target.startsWith('/nix/store/') ? target : wanted.keeper;
+  if (owner !== undefined)
+    return isDeclared(wanted) ? { kind: 'declared' } : { kind: 'in-store', target: owner };
   let before: FileChange['before'];
   try {
     const stats = statSync(wanted.path);

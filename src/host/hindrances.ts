@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { daemonVariable } from './daemon-environment.ts';
 import { errorCode } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
+import { finalTarget } from './file-change.ts';
 import { externalSystems, hides, settingOf, type Setting } from './nix-conf.ts';
 import { rootLayout, type Places } from './places.ts';
 import type { NixVariant } from './nix-variant.ts';
@@ -101,7 +102,9 @@ function buildersHindrance(
     {
       weight: whose === 'all' ? 'no-builds' : 'some-builds',
       message: `${where(setting)} says builders = ${setting.value}, ${effect}.`,
-      hint: `Take that line away, or add @${machines} to it.`,
+      hint: finalTarget(setting.file).startsWith('/nix/store/')
+        ? 'A configuration of NixOS or nix-darwin makes that file: set nix.distributedBuilds = true in it (determinateNix.distributedBuilds beside Determinate Nix).'
+        : `Take that line away, or add @${machines} to it.`,
     },
   ];
 }

@@ -11,7 +11,10 @@ export interface NixVariant {
   readonly keeper: 'person' | 'determinate' | 'nix-darwin' | 'nixos';
   /** Builds are made by a daemon that is root, or by whoever calls Nix. */
   readonly mode: 'multi-user' | 'single-user';
+  /** Of Nix itself. */
   readonly version: string | undefined;
+  /** Determinate's own number. */
+  readonly release: string | undefined;
   /** Has the daemon read nix.conf anew; undefined where there is none to tell. */
   readonly restart: string | undefined;
   /** Where a person may write settings. */
@@ -39,6 +42,7 @@ export function detectNix(
     flavour,
     keeper,
     mode,
+    release: /Determinate Nix (\d[\w.+-]*)/.exec(said ?? '')?.[1],
     version: /(\d+\.\d+[\w.+-]*)\s*$/m.exec(said ?? '')?.[1],
     restart: mode === 'multi-user' ? restart : undefined,
     // Determinate makes nix.conf anew at each start of its daemon, and takes this file in.
@@ -47,10 +51,18 @@ export function detectNix(
 }
 
 /** The variant in words: `Determinate Nix 3.8.4 (Nix 2.30), multi-user`. */
-export function describeNix({ flavour, keeper, mode, version }: NixVariant): string {
+export function describeNix({ flavour, keeper, mode, version, release }: NixVariant): string {
   const name = { nix: 'Nix', lix: 'Lix', determinate: 'Determinate Nix' }[flavour];
   const by = { person: '', determinate: '', 'nix-darwin': ', by nix-darwin', nixos: ', by NixOS' };
-  return `${name}${version === undefined ? '' : ` ${version}`}, ${mode}${by[keeper]}`;
+  const number = release === undefined ? version : `${release} (Nix ${version ?? 'unknown'})`;
+  return `${name}${number === undefined ? '' : ` ${number}`}, ${mode}${by[keeper]}`;
+}
+
+/** Who makes Nix's list of builders: beside Determinate Nix, nix-darwin leaves Nix alone (nix.enable = false). */
+export function machinesKeeper(variant: NixVariant | undefined): NixVariant['keeper'] {
+  if (variant === undefined) return 'person';
+  const { flavour, keeper } = variant;
+  return flavour === 'determinate' && keeper === 'nix-darwin' ? 'determinate' : keeper;
 }
 
 type At = (path: string) => string;

@@ -360,7 +360,7 @@ describe.runIf(asRoot)('configure meets', () => {
         put(rig, 'etc/nix/nix.custom.conf', 'cores = 3\n');
         put(rig, 'Library/LaunchDaemons/systems.determinate.nix-daemon.plist');
       },
-      /^This machine has Determinate Nix 2\.30\.1, multi-user\.$/m,
+      /^This machine has Determinate Nix 3\.8\.4 \(Nix 2\.30\.1\), multi-user\.$/m,
     ],
     'nix-darwin': [
       'nix (Nix) 2.31.2',
@@ -369,6 +369,24 @@ describe.runIf(asRoot)('configure meets', () => {
         symlinkSync('/etc/static/nix/nix.conf', rig.root.nixConf);
       },
       /^This machine has Nix 2\.31\.2, multi-user, by nix-darwin\.$/m,
+    ],
+    'Determinate Nix beside nix-darwin': [
+      'nix (Determinate Nix 3.8.4) 2.30.1',
+      (rig) => {
+        symlinkSync(`${stored}-etc`, join(rig.tree, 'etc/static'));
+        put(rig, 'etc/nix/nix.conf', '!include nix.custom.conf\n');
+        put(rig, 'usr/local/bin/determinate-nixd');
+      },
+      /^This machine has Determinate Nix 3\.8\.4 \(Nix 2\.30\.1\), multi-user, by nix-darwin\.$/m,
+    ],
+    NixOS: [
+      'nix (Nix) 2.31.2',
+      (rig) => {
+        put(rig, 'etc/NIXOS');
+        symlinkSync(`${stored}-etc`, join(rig.tree, 'etc/static'));
+        symlinkSync('/etc/static/nix/nix.conf', rig.root.nixConf);
+      },
+      /^This machine has Nix 2\.31\.2, multi-user, by NixOS\.$/m,
     ],
   };
 
@@ -395,6 +413,44 @@ describe.runIf(asRoot)('configure meets', () => {
       ...before,
       cache: before['cache'],
     });
+  });
+});
+
+describe.runIf(asRoot)('a list of builders that a configuration makes', () => {
+  const machines = `${stored}-machines`;
+
+  test.each([
+    ['by NixOS', ['etc/NIXOS'], 'nix.buildMachines = [ {'],
+    [
+      "by Determinate's module for nix-darwin",
+      ['usr/local/bin/determinate-nixd', 'run/current-system/darwin-version'],
+      'determinateNix.buildMachines = [ {',
+    ],
+  ])('%s is left, and its option is told', async (_, signs, option) => {
+    using rig = configureRig();
+    for (const sign of [...signs, 'nix/var/nix/daemon-socket/socket']) {
+      mkdirSync(dirname(join(rig.tree, sign)), { recursive: true });
+      writeFileSync(join(rig.tree, sign), '');
+    }
+    symlinkSync(machines, rig.root.machines);
+    const { err, failure } = await rig.run();
+    expect(failure).toBeUndefined();
+    expect(err.join('\n')).toMatch(new RegExp(`^  ${option.replace(/[.[{]/g, '\\$&')}$`, 'm'));
+    expect(rig.snapshot()['etc/nix/machines']).toBe(`-> ${machines}`);
+  });
+
+  test('by hand beside nix-darwin is looked at: where the builder is in it, nothing is to be done', async () => {
+    using rig = configureRig();
+    mkdirSync(join(rig.tree, 'nix'));
+    await rig.run('-c', '1');
+    const line = rig.read(rig.root.machines);
+    symlinkSync(`${stored}-etc`, join(rig.tree, 'etc/static'));
+    writeFileSync(rig.root.machines, line.replace(/^#.*\n/gm, ''));
+    const { out, err } = await rig.run('-c', '1');
+    expect(err.join('\n')).not.toContain('buildMachines');
+    expect(out).toEqual(['Nothing to change.']);
+    const findings = await rig.doctor();
+    expect(findings.find(({ name }) => name === "root's files")).toMatchObject({ kind: 'good' });
   });
 });
 

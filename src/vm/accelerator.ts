@@ -1,7 +1,7 @@
 /**
  * Chooses how guest code is run, by trial: a device that is there proves nothing (/dev/kvm may open, create a VM and still
- * run no instruction; hvf aborts on some combinations of QEMU, macOS and CPU). A verdict holds for one boot of the host
- * and one version of the program.
+ * run no instruction; hvf aborts on some combinations of QEMU, macOS and CPU). A verdict holds for one boot of the host,
+ * one version of the program, and as long as /dev/kvm can be opened, or cannot.
  */
 import { closeSync, openSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { nativeSystem } from '../config/system.ts';
@@ -27,7 +27,10 @@ export interface Choice {
 /** What is remembered: a choice, and what it holds for. */
 type Verdict = Omit<Choice, 'tried'> & { readonly key: string };
 
-type Input = Pick<PlanInput, 'config' | 'program' | 'bundle' | 'layout'>;
+interface Input extends Pick<PlanInput, 'config' | 'program' | 'bundle' | 'layout'> {
+  /** KVM's device; default /dev/kvm. */
+  readonly kvm?: string;
+}
 
 /** A working guest prints its first byte well within a second; a wedged one never does. */
 const trialMs = 5_000;
@@ -49,7 +52,8 @@ export async function chooseAccelerator(
   const { config, layout, program } = input;
   if (config.accelerator !== 'auto')
     return { accelerator: config.accelerator, rejected: [], tried: false };
-  const key = `${bootId()} ${buildOf(program)}`;
+  const canOpen = candidates(process.platform).includes('kvm') && opens(input.kvm ?? '/dev/kvm');
+  const key = `${bootId()} ${buildOf(program)}${canOpen ? ' kvm' : ''}`;
   const remembered = recall(layout.accelerators, key);
   if (remembered !== undefined) return { ...remembered, tried: false };
   const rejected: string[] = [];
@@ -91,7 +95,8 @@ async function tryAccelerator(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (accelerator === 'tcg') return undefined;
-  if (accelerator === 'kvm' && !opens('/dev/kvm')) return '/dev/kvm cannot be opened by this user';
+  const { kvm = '/dev/kvm' } = input;
+  if (accelerator === 'kvm' && !opens(kvm)) return `${kvm} cannot be opened by this user`;
   const { trialConsole: console, trialOutput: output, trialLock: lock } = input.layout;
   // Its files are another trial's: no verdict comes of that.
   if (isLocked(lock)) throw new Failed(childLockHeld(lock));

@@ -45,20 +45,20 @@ const program = (script: string): string => {
     writeFileSync(path, text, { mode: 0o755 });
   return path;
 };
-const choose = (script: string, accelerator = 'auto', system?: string) =>
+const choose = (script: string, accelerator = 'auto', system?: string, kvm?: string) =>
   chooseAccelerator(
     {
       config: config(accelerator, system),
       program: program(script),
       bundle: bundleAt(join(layout.root, 'x')),
-      layout,
+      ...{ layout, ...(kvm === undefined ? {} : { kvm }) },
     },
     systemClock,
     new AbortController().signal,
   );
 
-// Behaviour 10: An accelerator is chosen by trial, and the verdict holds for one boot of the host and one version of the
-// VM program; one that breaks later is followed by the next.
+// Behaviour 10: An accelerator is chosen by trial, and the verdict holds for one boot of the host, one version of the VM
+// program, and as long as KVM's device can be opened or cannot; one that breaks later is followed by the next.
 describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a trial', () => {
   test('takes an accelerator whose guest gives a sign of life, and remembers it', async () => {
     const speaks =
@@ -96,6 +96,22 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a tria
     });
   });
 });
+
+test.runIf(process.platform === 'linux')(
+  'a device that can be opened now is tried: whoever is let in need not boot the host again',
+  async () => {
+    const native = nativeSystem(process.arch);
+    const kvm = join(layout.root, 'kvm');
+    const take = () => choose('exit 1', 'auto', native, kvm);
+    const shut = { accelerator: 'tcg', rejected: [`kvm: ${kvm} cannot be opened by this user`] };
+    expect(await take()).toEqual({ ...shut, tried: true });
+    expect(await take()).toEqual({ ...shut, tried: false });
+    writeFileSync(kvm, '');
+    const tried = { accelerator: 'tcg', rejected: ['kvm: it ended at once: '] };
+    expect(await take()).toEqual({ ...tried, tried: true });
+    expect(await take()).toEqual({ ...tried, tried: false });
+  },
+);
 
 test('a guest of another system is emulated, without a trial of what cannot run it', async () => {
   const foreign = systemNames.find((name) => name !== nativeSystem(process.arch));

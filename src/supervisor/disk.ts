@@ -8,14 +8,15 @@ const GiB = 1024 ** 3;
 
 /** ext4: the superblock starts at byte 1024; its magic is at 0x38 and its label at 0x78 (kernel, fs/ext4/ext4.h). */
 const superblock = { at: 1024, magicAt: 0x38, labelAt: 0x78, labelLength: 16 };
-const headBytes = 64 * 1024;
+/** Others have their marks further in: btrfs, reiserfs and UFS2 at 64 KiB, ZFS up to 256 KiB. */
+const headBytes = 1024 * 1024;
 
 /**
- * What a disk's first 64 KiB say: `blank`, or formatted only in part, will be formatted by the guest; `ours` is used; anything
+ * What a disk's first MiB says: `blank`, or formatted only in part, will be formatted by the guest; `ours` is used; anything
  * else is left alone.
  */
 export function judgeDisk(head: Buffer): 'blank' | 'ours' | 'foreign' {
-  if (head.every((byte) => byte === 0)) return 'blank';
+  if (head.equals(Buffer.alloc(head.length))) return 'blank';
   const { at, magicAt, labelAt, labelLength } = superblock;
   if (head.length < at + labelAt + labelLength) return 'foreign';
   const isExt = head.readUInt16LE(at + magicAt) === 0xef53;

@@ -21,6 +21,7 @@ const permanent: ReadonlySet<string> = new Set([
   'image-kernel-unknown',
   'image-initrd-unknown',
   'image-cmdline-bad',
+  'image-other-system',
   'disk-not-ours',
   'disk-unreadable',
   'disk-shrinks',

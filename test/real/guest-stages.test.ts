@@ -41,7 +41,8 @@ onX64('what is missing is named, and the guest powers itself off', async (contex
 onX64('a disk that is neither blank nor ours is left alone, to the byte', async (context) => {
   await using guests = new BareGuests(context);
   const others = {
-    'the last byte of the first 64 KiB': (fd: number) => writeSync(fd, 'x', 64 * 1024 - 1),
+    "somebody's btrfs": (fd: number) => writeSync(fd, '_BHRfS_M', 64 * 1024 + 64),
+    'the last byte of the first MiB': (fd: number) => writeSync(fd, 'x', MiB - 1),
     "somebody's ext4": (fd: number) => writeSync(fd, Buffer.from([0x53, 0xef]), 0, 2, 1024 + 56),
   };
   for (const write of Object.values(others)) {

@@ -72,14 +72,16 @@ describe('the disk', () => {
     expect(readFileSync(disk).equals(before)).toBe(true);
   });
 
-  test.each([['text'], ['\0'.repeat(40_000) + 'x']])(
-    'that holds anything else is left alone',
-    (content) => {
-      writeFileSync(disk, content);
-      expect(kindOf(() => prepareDisk(disk, 2))).toBe('disk-not-ours');
-      expect(readFileSync(disk, 'utf8')).toBe(content);
-    },
-  );
+  test.each([
+    ['text', 'text'],
+    ['a byte behind 40,000 zeros', '\0'.repeat(40_000) + 'x'],
+    ['the mark of btrfs', '\0'.repeat(64 * 1024 + 64) + '_BHRfS_M'],
+    ['the last byte of a MiB', '\0'.repeat(1024 * 1024 - 1) + 'x'],
+  ])('that holds %s is left alone', (_, content) => {
+    writeFileSync(disk, content);
+    expect(kindOf(() => prepareDisk(disk, 2))).toBe('disk-not-ours');
+    expect(readFileSync(disk, 'utf8')).toBe(content);
+  });
 
   test('that is a directory is named', () => {
     mkdirSync(disk);

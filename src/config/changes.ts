@@ -11,7 +11,8 @@ export interface Change {
 /** Made from the others. */
 const derived: ReadonlySet<string> = new Set(['coresPerJob']);
 /** They concern this machine alone: no start of the guest takes them. */
-const hostOnly: ReadonlySet<string> = new Set(['autostart', 'verbose']);
+const hostOnly = ['autostart', 'verbose', 'keepAwake', 'holdSeconds'] as const;
+const isHostOnly: ReadonlySet<string> = new Set(hostOnly);
 
 /** Every setting in which they differ. */
 export function changesBetween(before: Config, after: Config): Change[] {
@@ -23,8 +24,14 @@ export function changesBetween(before: Config, after: Config): Change[] {
     .map(([name, to]) => ({ name, from: old[name] ?? null, to: to ?? null }));
 }
 
+/** What a guest was started with, and of the new settings those that need no start. */
+export const applyNow = (runs: Config, config: Config): Config => ({
+  ...runs,
+  ...Object.fromEntries(hostOnly.map((name) => [name, config[name]])),
+});
+
 /** True for what a guest takes when it starts. */
-export const waitsForStart = ({ name }: Change): boolean => !hostOnly.has(name);
+export const waitsForStart = ({ name }: Change): boolean => !isHostOnly.has(name);
 
 /** `cpus: 2 to 4`. */
 export const changeWords = ({ name, from, to }: Change): string =>

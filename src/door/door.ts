@@ -17,8 +17,8 @@ import { Turnstile } from './turnstile.ts';
 export interface DoorOptions {
   /** 0 for any free one. */
   readonly port: number;
-  /** Longest wait of one client, from its arrival to sshd's greeting. */
-  readonly holdMs: number;
+  /** Longest wait of a client that comes now, from its arrival to sshd's greeting. */
+  readonly holdMs: () => number;
   readonly clock: Clock;
   readonly log: Log;
   /** Connections that may be waiting for sshd's greeting at a time. Default 32. */
@@ -135,6 +135,7 @@ class FrontDoor implements Door {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const client of [...this.#clients.values()])
       this.#drop(client, 'info', 'door-closed', 'the daemon ends');
+    if (this.#open.size > 0) this.#log('info', 'door-cuts', { open: this.#open.size });
     for (const [client, guest] of this.#open) {
       client.destroy();
       guest.destroy();
@@ -144,7 +145,8 @@ class FrontDoor implements Door {
 
   #onArrival(socket: Socket): void {
     const number = ++this.#arrivals;
-    const { clock, holdMs } = this.#options;
+    const { clock } = this.#options;
+    const holdMs = this.#options.holdMs();
     // Errors have their own listeners while they matter; one that comes later must not end the daemon.
     socket.on('error', () => undefined);
     const client: Client = {
@@ -194,7 +196,8 @@ class FrontDoor implements Door {
     this.#open.delete(pair);
     this.#options.onOpen?.(this.#open.size);
     this.#bytesOfEnded += guest.bytesRead;
-    this.#log('debug', 'door-ended', { client: client.number, ...end });
+    const level = end.kind === 'reset' ? 'info' : 'debug';
+    this.#log(level, 'door-ended', { client: client.number, ...end });
     this.#letIn();
   }
 

@@ -2,6 +2,7 @@
 import type { Config } from '../config/config.ts';
 import type { Tunnel } from '../config/tunnel.ts';
 import { openDoor, type Door } from '../door/door.ts';
+import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { KeepAwake } from './keep-awake.ts';
@@ -31,15 +32,24 @@ export class Gate {
   }
 
   /** Opens the door, or another one when the config says so now; those who wait there are sent off. */
-  async open({ port, holdSeconds, keepAwake }: Config): Promise<void> {
-    this.#awake.want(keepAwake);
-    if (this.#door?.port === port && this.#holdSeconds === holdSeconds) return;
+  async open(config: Config): Promise<void> {
+    this.adopt(config);
+    const { port } = config;
+    if (this.#door?.port === port) return;
     await this.close();
+    const holdMs = () => this.#holdSeconds * 1000;
     this.#door = await openDoor({
-      ...{ port, holdMs: holdSeconds * 1000, clock: this.#clock, log: this.#log },
+      ...{ port, holdMs, log: this.#log },
+      // Whoever came before a sleep is not sent off at the wake.
+      clock: new AwakeClock(this.#clock),
       onOpen: (count) => this.#awake.note(count),
     });
+  }
+
+  /** What needs no other door: it counts for whoever comes from now on. */
+  adopt({ holdSeconds, keepAwake }: Pick<Config, 'holdSeconds' | 'keepAwake'>): void {
     this.#holdSeconds = holdSeconds;
+    this.#awake.want(keepAwake);
   }
 
   /** Lets in whoever waits and comes, unless it is drained. */

@@ -110,6 +110,10 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
         return leaving(state) ? stay(state) : stay({ ...state, because: { type: 'asked' } });
       case 'evicted':
         return leaving(state) ? stay(state) : stay({ ...state, because: event });
+      case 'restart':
+        return state.because.type === 'lost'
+          ? stay({ ...state, because: { type: 'restart', why: event.why } })
+          : stay(state);
       case 'children-gone':
         return gone(state, now, policy);
       default:

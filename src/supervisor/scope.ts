@@ -1,4 +1,5 @@
 /** One start and all that belongs to it. Ending it cancels its waits and drops its late news at the door. */
+import { applyNow } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import type { Tunnel } from '../config/tunnel.ts';
@@ -12,8 +13,9 @@ import { failureOf, type Failure } from '../system/failure.ts';
 import { silent, type Log } from '../system/log.ts';
 import type { Choice } from '../vm/accelerator.ts';
 import { BootWatch } from './boot-watch.ts';
-import { hasRoom, room, untilRoom } from './disk-room.ts';
-import type { Event, PauseReason } from './state.ts';
+import { hasRoom, room } from './disk-room.ts';
+import { Standstill } from './standstill.ts';
+import type { Event } from './state.ts';
 import { Vigil } from './vigil.ts';
 import type { Health } from './vital-signs.ts';
 import { imageToBoot, keepAsGood, type ChosenImage } from './images.ts';
@@ -39,6 +41,7 @@ export class Scope {
   readonly watch: BootWatch;
   /** One a boot: its channel serves one client at a time. */
   readonly agent: GuestAgent;
+  readonly standstill: Standstill;
   readonly #insight: Insight;
   /** Time in which the guest could have done something. */
   readonly #awake: AwakeClock;
@@ -58,6 +61,15 @@ export class Scope {
     this.#awake = new AwakeClock(clock);
     this.agent = new GuestAgent({ path: layout.agent, clock });
     this.#insight = new Insight(this.agent, clock);
+    this.standstill = new Standstill({
+      ...{ clock, log, layout, awake: this.#awake, agent: this.agent, signal: this.signal },
+      machine: () => this.running.machine,
+      vigil: () => this.#vigil,
+      tell: (event) => {
+        if (event.type === 'vm-resumed') this.#insight.forget();
+        this.#tell(event);
+      },
+    });
     this.watch = new BootWatch({
       ...{ layout, log, agent: this.agent },
       clock: this.#awake,
@@ -78,6 +90,11 @@ export class Scope {
   /** The console's last lines. */
   lastLines(count = 20): readonly string[] {
     return this.running.console?.last(count) ?? [];
+  }
+
+  /** The settings are others now: those that need no start count here too. */
+  adopt(config: Config): void {
+    if (this.config !== undefined) this.config = applyNow(this.config, config);
   }
 
   end(): void {
@@ -116,40 +133,6 @@ export class Scope {
     if (!this.signal.aborted) this.#news.onChange();
   }
 
-  readonly onPaused = (why: PauseReason): void => {
-    this.#log('warn', 'vm-paused', { why });
-    this.#awake.pause();
-    this.#tell({ type: 'vm-paused', why });
-    if (why !== 'disk-full') return;
-    this.#vigil?.halt();
-    const { machine } = this.running;
-    if (machine === undefined) return;
-    const again = () => machine.resume();
-    void this.#untilRoom(room.goOn)
-      .then(again)
-      .catch((error: unknown) => this.#log('warn', 'not-resumed', { failure: failureOf(error) }));
-  };
-
-  readonly onResumed = (): void => {
-    this.#log('info', 'vm-resumed');
-    this.#awake.resume();
-    // The clock stood still: it is right before anybody is told that the guest is back.
-    const told = () => this.#tell({ type: 'vm-resumed' });
-    void this.agent
-      .setTime(undefined, this.signal)
-      .catch(() => undefined)
-      .then(told);
-    this.afterSleep();
-  };
-
-  /** A start of a guest that could not be paused waits until the host's disk has room for it. */
-  readonly awaitRoom = async (): Promise<void> => {
-    this.#log('warn', 'no-room', { path: this.#layout.root });
-    this.#tell({ type: 'vm-paused', why: 'disk-full' });
-    await this.#untilRoom(room.start);
-    this.#tell({ type: 'vm-resumed' });
-  };
-
   /** A moment's work every 5 s: reads what was written, looks after the guest, and shuts it down before its writes would fail. */
   tick(): void {
     const { console, output, network, driver, vm, memory } = this.running;
@@ -159,11 +142,6 @@ export class Scope {
     if (vm === undefined || driver === undefined || driver.pausesOnFullDisk) return;
     if (!hasRoom(this.#layout.root, room.stop))
       this.#tell({ type: 'restart', why: "the host's disk is nearly full" });
-  }
-
-  #untilRoom(bytes: number): Promise<void> {
-    const path = this.#layout.root;
-    return untilRoom({ path, bytes, clock: this.#clock, signal: this.signal });
   }
 
   /** The machine, or this daemon, was asleep: looks after the guest at once. */

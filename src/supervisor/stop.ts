@@ -3,6 +3,7 @@ import type { Layout } from '../config/layout.ts';
 import type { GuestAgent } from '../guest/agent.ts';
 import { powerOffByLogin } from '../guest/power-off.ts';
 import type { Child } from '../system/child.ts';
+import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
 import { discard } from '../system/files.ts';
 import type { Log } from '../system/log.ts';
@@ -78,7 +79,9 @@ async function endVm(vm: Child, { machine }: Running, context: StopContext): Pro
   const begun = clock.monotonic();
   let asked = false;
   const limit = context.frozen ? patience.frozenGuest : patience.guest;
-  const isOver = () => end.seen || now.aborted || clock.monotonic() - begun >= limit;
+  let isLate = false;
+  const cancelLimit = new AwakeClock(clock).after(limit, () => (isLate = true));
+  const isOver = () => end.seen || now.aborted || isLate;
   if (machine !== undefined && !isOver()) {
     asked = await askAgent(context);
     const asking = new AbortController();
@@ -97,6 +100,7 @@ async function endVm(vm: Child, { machine }: Running, context: StopContext): Pro
     }
     asking.abort();
   }
+  cancelLimit();
   if (end.seen)
     return log('info', 'vm-ended', { asked, ms: Math.round(clock.monotonic() - begun) });
   log('warn', 'vm-does-not-end', {

@@ -86,20 +86,20 @@ export class Supervisor {
     this.#hurry.abort(new Error('there is no time for an orderly end'));
   }
 
-  /** config.json was read again. What is wrong is told; what is right counts from the next start on. */
+  /** config.json was read again. What is wrong is told; what is right counts at once, or from the next start of the guest on. */
   settle(settings: Settings): void {
     const { config, problems } = settings;
     this.#settings = { config: config ?? this.#settings.config, problems };
     this.#options.log(problems.length > 0 ? 'warn' : 'info', 'config-read', { problems });
-    if (config !== undefined && this.#state.phase === 'failed')
+    if (config !== undefined) for (const user of [this.#scope, this.gate]) user?.adopt(config);
+    if (config !== undefined && ['failed', 'stopping'].includes(this.#state.phase))
       this.dispatch({ type: 'restart', why: 'the configuration changed' });
-    else this.#record.write();
+    this.#record.write();
   }
 
   /** Lets no new connection in, or lets them in again. Those that are through go on. */
   drain(isWanted: boolean): void {
-    if (isWanted) this.gate.drain();
-    else this.gate.undrain();
+    this.gate[isWanted ? 'drain' : 'undrain']();
     this.#record.write();
   }
 
@@ -167,9 +167,10 @@ export class Supervisor {
     scope.config = config;
     await this.gate.open(config);
     this.gate.hold('the guest starts');
-    const { onLine, onStep, onImage, onAccelerator, onPaused, onResumed, onLost } = scope;
+    const { onLine, onStep, onImage, onAccelerator, onLost } = scope;
+    const { onPaused, onResumed, awaitRoom } = scope.standstill;
     const context = {
-      ...{ ...this.#options, config, driver: vmDrivers[config.vm], awaitRoom: scope.awaitRoom },
+      ...{ ...this.#options, config, driver: vmDrivers[config.vm], awaitRoom },
       isClear: this.#isClear,
       ...{ onLine, onStep, onImage, onAccelerator, onPaused, onResumed, onLost },
     };

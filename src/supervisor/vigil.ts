@@ -67,8 +67,13 @@ export class Vigil {
   /** Time has passed in which nothing could move: forget it, and look now. */
   afterGap(): void {
     this.#pulse = freshPulse(this.#pulse.signs);
-    this.#halted = false;
     this.#next(0);
+  }
+
+  /** The guest goes on. */
+  resume(): void {
+    this.#halted = false;
+    this.afterGap();
   }
 
   /** The guest cannot answer and that is known: its disk is full. */

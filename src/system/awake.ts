@@ -8,17 +8,19 @@ import type { Clock } from './clock.ts';
 export const asleepMs = 5_000;
 const sliceMs = 5_000;
 
+/** What both clocks said at one moment. */
+export const reading = (clock: Clock) => ({ now: clock.now(), monotonic: clock.monotonic() });
+type Reading = ReturnType<typeof reading>;
+
 /** How much of the time since a timer was set was slept, by either clock; 0 for an ordinary lateness. */
-function slept(
-  clock: Clock,
-  set: { readonly now: number; readonly monotonic: number },
-  ms: number,
-): number {
+function slept(clock: Clock, set: Reading, ms: number): number {
   const late = Math.max(clock.now() - set.now, clock.monotonic() - set.monotonic) - ms;
   return late > asleepMs ? late : 0;
 }
 
-const reading = (clock: Clock) => ({ now: clock.now(), monotonic: clock.monotonic() });
+/** How long somebody was awake since then, if a wait of ms was all that came between. */
+export const awakeMs = (clock: Clock, set: Reading, ms: number): number =>
+  slept(clock, set, ms) > 0 ? ms : clock.monotonic() - set.monotonic;
 
 /** Calls onWake soon after each sleep (of the machine, or of this process alone), with its length. Returns the end of it. */
 export function watchForSleep(
@@ -87,9 +89,7 @@ export class AwakeClock implements Clock {
       const slice = Math.min(left, sliceMs);
       const set = reading(this.#clock);
       cancel = this.#clock.after(slice, () => {
-        const passed =
-          slept(this.#clock, set, slice) > 0 ? slice : this.#clock.monotonic() - set.monotonic;
-        if (!this.#paused) left -= passed;
+        if (!this.#paused) left -= awakeMs(this.#clock, set, slice);
         if (left <= 0.5) fn();
         else next();
       });

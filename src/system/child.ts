@@ -9,6 +9,7 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import treeKill from 'tree-kill';
+import { AwakeClock } from './awake.ts';
 import type { Clock } from './clock.ts';
 import { Failed } from './failure.ts';
 import { writeWhole } from './files.ts';
@@ -153,7 +154,7 @@ function childOf(pid: number, ended: Promise<Ended>, clock: Clock): Child {
     signal,
     async stop(graceMs) {
       signal('SIGTERM');
-      const cancel = clock.after(graceMs, () => signal('SIGKILL'));
+      const cancel = new AwakeClock(clock).after(graceMs, () => signal('SIGKILL'));
       try {
         return await ended;
       } finally {

@@ -1,10 +1,12 @@
 /** Work that must be over in time, and that is told when it no longer counts. */
+import { AwakeClock } from './awake.ts';
 import type { Clock } from './clock.ts';
 import { reasonOf } from './clock.ts';
 import { Failed, type Failure } from './failure.ts';
 
 export interface Deadline {
   readonly clock: Clock;
+  /** Sleep of the machine does not count. */
   readonly timeoutMs: number;
   /** Ends the work early by rejecting with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -24,7 +26,7 @@ export async function within<T>(
   const scope = new AbortController();
   const onAbort = () => scope.abort(reasonOf(signal));
   signal?.addEventListener('abort', onAbort, { once: true });
-  const cancel = clock.after(timeoutMs, () => scope.abort(new Failed(late())));
+  const cancel = new AwakeClock(clock).after(timeoutMs, () => scope.abort(new Failed(late())));
   try {
     return await Promise.race([work(scope.signal), aborted(scope.signal)]);
   } finally {

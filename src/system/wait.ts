@@ -1,4 +1,5 @@
 /** Waiting for a fact: held, or its condition cannot come any more, or time is up, or nobody wants it now. */
+import { awakeMs, reading } from './awake.ts';
 import type { Clock } from './clock.ts';
 
 export interface Until {
@@ -7,6 +8,7 @@ export interface Until {
   readonly signal?: AbortSignal;
   /** How often the fact is looked at. */
   readonly everyMs: number;
+  /** Sleep of the machine does not count. */
   readonly timeoutMs: number;
   /** Settles when the fact can no longer come: the process concerned is gone. */
   readonly orEnded?: Promise<unknown>;
@@ -18,15 +20,17 @@ export async function until(
   options: Until,
 ): Promise<'held' | 'timed-out' | 'ended'> {
   const { clock, signal, everyMs, timeoutMs } = options;
-  const deadline = clock.monotonic() + timeoutMs;
+  let leftMs = timeoutMs;
   const end = { seen: false };
   const ended = options.orEnded?.then(() => (end.seen = true));
   for (;;) {
     if (await fact()) return 'held';
     if (end.seen) return 'ended';
-    if (clock.monotonic() >= deadline) return 'timed-out';
+    if (leftMs <= 0) return 'timed-out';
+    const set = reading(clock);
     if (ended === undefined) await clock.sleep(everyMs, signal);
     else await nap(everyMs, ended, options);
+    leftMs -= awakeMs(clock, set, everyMs);
   }
 }
 

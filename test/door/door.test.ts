@@ -273,7 +273,7 @@ describe('when it is open', () => {
       await until(() => client.over && guest.sockets[0]?.destroyed === true);
       await until(() => rig.door.counts().open === 0);
       expect(rig.entries.at(-1)).toMatchObject({
-        level: 'debug',
+        level: 'info',
         event: 'door-ended',
         fields: { kind: 'reset', why: expect.stringContaining('ECONNRESET') as string },
       });

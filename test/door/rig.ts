@@ -19,12 +19,15 @@ export interface Rig extends AsyncDisposable {
 }
 
 /** A door on any free port with a clock that stands still. */
-export async function doorRig(options: Partial<DoorOptions> = {}): Promise<Rig> {
+export async function doorRig({
+  holdMs = 180_000,
+  ...options
+}: Partial<Omit<DoorOptions, 'holdMs'>> & { readonly holdMs?: number } = {}): Promise<Rig> {
   const clock = new FakeClock();
   const entries: Entry[] = [];
   const log = (level: Level, event: string, fields = {}) =>
     void entries.push({ level, event, fields });
-  const door = await openDoor({ port: 0, holdMs: 180_000, clock, log, ...options });
+  const door = await openDoor({ port: 0, holdMs: () => holdMs, clock, log, ...options });
   return { door, clock, entries, [Symbol.asyncDispose]: () => door.close() };
 }
 

@@ -253,6 +253,16 @@ describe('a life', () => {
     }
   });
 
+  test('who asks for a restart while a failed start is being ended gets one', () => {
+    const state = live(
+      { type: 'start' },
+      { type: 'lost', failure: lasting },
+      { type: 'restart', why: 'somebody asked' },
+      { type: 'children-gone' },
+    );
+    expect(state).toMatchObject({ phase: 'starting', attempt: 1 });
+  });
+
   test('the first reason wins', () => {
     const state = live(
       { type: 'start' },

@@ -141,15 +141,17 @@ describe('the watch', () => {
     expect(guest.sets).toEqual([-3600_000]);
   });
 
-  test('halted, it does not look, until the gap is over', async () => {
+  test('halted, it does not look, also after a sleep, until the guest goes on', async () => {
     const vigil = guest.watch();
     await guest.clock.advance(0);
     vigil.halt();
     guest.answers = false;
     await guest.clock.advance(600_000);
+    vigil.afterGap();
+    await guest.clock.advance(600_000);
     expect(guest.health).toEqual(['well']);
     guest.answers = true;
-    vigil.afterGap();
+    vigil.resume();
     await guest.clock.advance(0);
     expect(guest.health).toEqual(['well', 'well']);
   });

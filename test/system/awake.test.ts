@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { AwakeClock, watchForSleep } from '../../src/system/awake.ts';
+import { within } from '../../src/system/deadline.ts';
+import { until } from '../../src/system/wait.ts';
+import { Exit } from '../../src/system/failure.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 // Behaviour 21: A sleep of the host is noticed within 6 s of the wake; deadlines are moved by it, nothing is held against
@@ -78,6 +81,28 @@ describe('time awake', () => {
     expect(fired).toBe(false);
     await clock.advance(6_000);
     expect(fired).toBe(true);
+  });
+
+  test('is what work has that must be over in time', async () => {
+    const clock = new FakeClock();
+    const late = () => ({ kind: 'late', message: 'late', hint: '', exit: Exit.temporary });
+    const done = within(() => clock.sleep(3600_000 + 5_000), { clock, timeoutMs: 10_000, late });
+    await clock.advance(1_000);
+    await clock.jump(3600_000);
+    await clock.advance(6_000);
+    await done;
+  });
+
+  test('is what a fact is waited for', async () => {
+    const clock = new FakeClock();
+    let looks = 0;
+    const waited = until(() => ++looks > 12, { clock, everyMs: 1_000, timeoutMs: 10_000 });
+    await clock.jump(3600_000);
+    await clock.advance(5_000);
+    expect(looks).toBeGreaterThan(5);
+    await clock.advance(20_000);
+    expect(await waited).toBe('timed-out');
+    expect(looks).toBe(11);
   });
 
   test('a wait can be cancelled, and leaves no timer', async () => {

@@ -105,11 +105,13 @@ async function daemonOrLock(
   layout: Layout,
   { clock, signal }: Pick<Terminal, 'clock' | 'signal'>,
 ): Promise<{ pid: number } | KernelLock | undefined> {
-  const daemon = readLive(ownPidFiles(layout));
-  if (daemon !== undefined) return daemon;
-  if (!existsSync(layout.daemonLock) && !isAnyLeft(layout)) return undefined;
+  if (!existsSync(layout.daemonLock)) {
+    const daemon = readLive(ownPidFiles(layout));
+    if (daemon !== undefined || !isAnyLeft(layout)) return daemon;
+  }
   makeDirectory(layout.state);
-  // Held without a record: a daemon that begins or ends, which is over in a moment, or another stop.
+  // The lock first: while it is free the record is of a daemon that was killed, and its pid may be a stranger's. Held without
+  // a record: a daemon that begins or ends, which is over in a moment, or another stop.
   const look = () => tryKernelLock(layout.daemonLock) ?? readLive(ownPidFiles(layout));
   let found = look();
   const isFound = () => (found ??= look()) !== undefined;
@@ -148,7 +150,8 @@ async function endLeftBehind(
 
 const isAnyLeft = (layout: Layout): boolean => {
   try {
-    return isLocked(layout.vmLock) || isLocked(layout.networkLock);
+    const locks = [layout.vmLock, layout.networkLock, layout.trialLock];
+    return locks.some((lock) => isLocked(lock));
   } catch {
     return false;
   }

@@ -4,10 +4,10 @@ import type { Clock } from '../system/clock.ts';
 import { signalGroup } from '../system/child.ts';
 import { isLocked } from '../system/lock.ts';
 import { discard } from '../system/files.ts';
-import { lockHolder } from '../system/lock-holder.ts';
+import { lockHolders } from '../system/lock-holder.ts';
 import type { Log } from '../system/log.ts';
 import { readLive, removePid, type PidFiles } from '../system/pidfile.ts';
-import { identify } from '../system/process.ts';
+import { identify, isProgram } from '../system/process.ts';
 import { until } from '../system/wait.ts';
 
 export interface Leftover {
@@ -54,16 +54,16 @@ async function endHolder(
   signal: AbortSignal,
   log: Log,
 ): Promise<void> {
-  const recorded = readLive(left.pid)?.pid;
-  const pid = recorded ?? (await lockHolder(left.lock));
+  const { pid, isRecorded } = await whoHolds(left);
   const holder = pid === undefined ? undefined : identify(pid);
   log('warn', 'leftover-found', { what: left.what, pid, program: holder?.program });
   const free = (timeoutMs: number) =>
     until(() => !isLocked(left.lock), { clock, signal, everyMs: 50, timeoutMs });
-  const silentMs = recorded === undefined ? patience.unrecorded : 0;
+  const silentMs = isRecorded ? 0 : patience.unrecorded;
   const ours = [left.program, ...(left.orPrograms ?? [])];
-  const isOurs = holder !== undefined && ours.includes(holder.program);
-  const asked = recorded ?? (isOurs ? pid : undefined);
+  const isOurs =
+    holder !== undefined && (isRecorded || ours.some((name) => isProgram(holder.program, name)));
+  const asked = isOurs ? pid : undefined;
   if (await endsWhenAsked(left, { clock, signal, free, silentMs, asked }))
     return log('info', 'leftover-ended', { what: left.what, by: 'asking' });
   if (pid === undefined || !isOurs) throw new Failed(stays(left, pid, holder?.program));
@@ -76,6 +76,17 @@ async function endHolder(
       return log('info', 'leftover-ended', { what: left.what, by: name });
   }
   throw new Failed(stays(left, pid, holder.program));
+}
+
+/**
+ * The process, and whether it is the recorded one. A pid that is given anew can have the start tick of the one before, and the
+ * program too: so the record alone is believed only where the system does not tell who holds the lock.
+ */
+async function whoHolds(left: Leftover): Promise<{ pid: number | undefined; isRecorded: boolean }> {
+  const recorded = readLive(left.pid)?.pid;
+  const holders = await lockHolders(left.lock);
+  const isRecorded = recorded !== undefined && (holders.length === 0 || holders.includes(recorded));
+  return { pid: isRecorded ? recorded : holders[0], isRecorded };
 }
 
 interface Asking {

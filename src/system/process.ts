@@ -25,17 +25,27 @@ export function isAlive(identity: Identity): boolean {
     now !== undefined &&
     now.started === identity.started &&
     now.boot === identity.boot &&
-    now.program === identity.program
+    isProgram(now.program, identity.program)
   );
 }
 
+/**
+ * Whether what runs is the program that was started under that name. Nixpkgs puts a script in a program's place, which becomes
+ * `.NAME-wrapped` beside it, with an underscore for each further wrapping.
+ */
+export function isProgram(running: string, name: string): boolean {
+  return running.replace(/^\.(.+)-wrapped_*$/, '$1') === name || running === name;
+}
+
 let boot: string | undefined;
-/** The host's current boot. */
+/** The host's current boot. Not kern.boottime: that moves when the clock is set. */
 export function bootId(): string {
   boot ??=
     process.platform === 'linux'
       ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-      : spawnSync('/usr/sbin/sysctl', ['-n', 'kern.boottime'], { encoding: 'utf8' }).stdout.trim();
+      : spawnSync('/usr/sbin/sysctl', ['-n', 'kern.bootsessionuuid'], {
+          encoding: 'utf8',
+        }).stdout.trim();
   return boot;
 }
 
@@ -60,8 +70,8 @@ function programLinux(pid: number, stat: string): string {
   }
 }
 
-/** ps(1) prints the start time in the caller's zone and language, so both are fixed. */
-function identifyPs(pid: number): Identity | undefined {
+/** The same by ps(1), for systems without /proc. It prints the start time in the caller's zone and language, so both are fixed. */
+export function identifyPs(pid: number): Identity | undefined {
   const argv = ['-o', 'state=', '-o', 'lstart=', '-o', 'comm=', '-p', String(pid)];
   const env = { PATH: '/usr/bin:/bin', TZ: 'UTC', LC_ALL: 'C' };
   const { stdout } = spawnSync('ps', argv, { encoding: 'utf8', env });

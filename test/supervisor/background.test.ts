@@ -84,6 +84,14 @@ test('one that never says who it is is not called stopped', async () => {
   });
 });
 
+test('a stranger that has the pid, the start and the program of a daemon that was killed is left alone', async () => {
+  const stranger = await begin('node', layout.incidents);
+  tryKernelLock(layout.daemonLock)?.release();
+  writePid(ownPidFiles(layout), stranger.pid, 'node');
+  expect(await stopDaemon(layout, { clock: systemClock, signal })).toBe('nothing-runs');
+  expect(identify(stranger.pid)?.program).toBe('node');
+});
+
 test('where no daemon ever ran nothing runs, and nothing is made', async () => {
   expect(await stopDaemon(layout, { clock: systemClock, signal })).toBe('nothing-runs');
   expect(existsSync(layout.daemonLock)).toBe(false);

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -70,5 +70,41 @@ test('a trial of an accelerator that its daemon did not outlive is ended', async
     expect(await left.ended).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
   } finally {
     await left.stop(0);
+  }
+});
+
+// The other program of ours has the lock, or nobody has.
+test.each([
+  ['gvproxy', 'vpnkit'],
+  ['vpnkit', 'gvproxy'],
+  ['gvproxy', undefined],
+  ['vpnkit', undefined],
+])("a stranger with %s's recorded pid, start and name is not ended for %s", async (name, left) => {
+  const begin = async (program: string, lock: string) => {
+    copyFileSync('/bin/sleep', join(layout.root, program));
+    const what = { program: join(layout.root, program), argv: ['1000'], env: {}, cwd: '/' };
+    const child = await launch(what, { output: layout.networkOutput, lock }, systemClock);
+    if ('kind' in child) throw new Error(child.reason);
+    while (identify(child.pid)?.program !== program) await systemClock.sleep(2);
+    return child;
+  };
+  const stranger = await begin(name, join(layout.root, 'another.lock'));
+  const child = left === undefined ? undefined : await begin(left, layout.networkLock);
+  try {
+    writePid(pidFiles(layout, name), stranger.pid, name);
+    const driver = vmDrivers.hyperkit;
+    // Its patience with a wrapper passes at once.
+    const clock = { ...systemClock, monotonic: () => systemClock.monotonic() * 1000 };
+    const signal = new AbortController().signal;
+    await endLeftovers(
+      { layout, driver, program: 'hyperkit', clock, log: () => undefined },
+      signal,
+    );
+    expect(await child?.ended).toEqual(child && { kind: 'signalled', signal: 'SIGTERM' });
+    expect(identify(stranger.pid)?.program).toBe(name);
+    expect(existsSync(pidFiles(layout, name).record)).toBe(false);
+  } finally {
+    await stranger.stop(0);
+    await child?.stop(0);
   }
 });

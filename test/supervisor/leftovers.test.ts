@@ -1,13 +1,13 @@
-import { mkdtempSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { basename, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { endLeftover, type Leftover } from '../../src/supervisor/leftovers.ts';
 import { launch, type Child } from '../../src/system/child.ts';
 import { systemClock, type Clock } from '../../src/system/clock.ts';
 import { isLocked } from '../../src/system/lock.ts';
 import { silent } from '../../src/system/log.ts';
-import { writePid } from '../../src/system/pidfile.ts';
+import { readLive, removePid, writePid } from '../../src/system/pidfile.ts';
 import { identify } from '../../src/system/process.ts';
 
 /** A hundred times as fast: sixteen seconds of patience are a sixth of one here. */
@@ -24,16 +24,21 @@ const signal = new AbortController().signal;
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'left-'));
-  const what = { program: '/bin/sleep', argv: ['1000'], env: {}, cwd: dir };
-  const begun = await launch(what, { output: at('out'), lock: at('vm.lock') }, systemClock);
-  if ('kind' in begun) throw new Error(begun.reason);
-  child = begun;
-  while (identify(child.pid)?.program !== 'sleep') await systemClock.sleep(2);
+  child = await begin('/bin/sleep', 'vm.lock');
 });
 afterEach(async () => {
   await child.stop(0);
   rmSync(dir, { recursive: true, force: true });
 });
+
+/** A child that has a lock; resolves when it is its program. */
+async function begin(program: string, lock: string, becomes = basename(program)): Promise<Child> {
+  const what = { program, argv: ['1000'], env: {}, cwd: dir };
+  const begun = await launch(what, { output: at('out'), lock: at(lock) }, systemClock);
+  if ('kind' in begun) throw new Error(begun.reason);
+  while (identify(begun.pid)?.program !== becomes) await systemClock.sleep(2);
+  return begun;
+}
 
 const leftover = (changes: Partial<Leftover> = {}): Leftover => ({
   what: 'vm',
@@ -110,4 +115,55 @@ test('a stranger that has the recorded pid now is not touched', async () => {
   expect(identify(child.pid)?.program).toBe('sleep');
   expect(existsSync(at('vm.json'))).toBe(false);
   expect(isLocked(at('vm.lock'))).toBe(true);
+});
+
+describe('a stranger of the same program that has the recorded pid and start', () => {
+  let stranger: Child;
+  beforeEach(async () => {
+    stranger = await begin('/bin/sleep', 'another.lock');
+    writePid(leftover().pid, stranger.pid, 'sleep');
+  });
+  afterEach(() => stranger.stop(0));
+
+  test('is not touched when nobody has the lock', async () => {
+    await endLeftover(leftover({ lock: at('free.lock') }), hasty, signal, silent);
+    expect(identify(stranger.pid)?.program).toBe('sleep');
+    expect(existsSync(at('vm.json'))).toBe(false);
+  });
+
+  test('is neither asked nor ended for the one that has it', async () => {
+    const asked: unknown[] = [];
+    const askToEnd = (_: AbortSignal, pid: number | undefined) => {
+      asked.push(pid);
+      return Promise.reject(new Error('deaf'));
+    };
+    await endLeftover(leftover({ askToEnd }), hasty, signal, silent);
+    expect(asked).toEqual([child.pid]);
+    expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
+    expect(identify(stranger.pid)?.program).toBe('sleep');
+  });
+
+  test('is not ended either when what has the lock is not ours', async () => {
+    const asks = endLeftover(leftover({ program: 'vpnkit' }), hasty, signal, silent);
+    await expect(asks).rejects.toMatchObject({ failure: { kind: 'leftover-stays' } });
+    expect(identify(stranger.pid)?.program).toBe('sleep');
+    expect(identify(child.pid)?.program).toBe('sleep');
+  });
+});
+
+test('one that Nixpkgs wrapped is ours under the name that was started', async () => {
+  await child.stop(0);
+  copyFileSync('/bin/sleep', at('.qemu-system-x86_64-wrapped'));
+  const wrapper = at('qemu-system-x86_64');
+  writeFileSync(wrapper, `#!/bin/sh\nexec ${at('.qemu-system-x86_64-wrapped')} 1000\n`, {
+    mode: 0o755,
+  });
+  child = await begin(wrapper, 'vm.lock', '.qemu-system-x86_64-wrapped');
+  const left = leftover({ program: 'qemu-system-x86_64' });
+  writePid(left.pid, child.pid, 'qemu-system-x86_64');
+  expect(readLive(left.pid)?.pid).toBe(child.pid);
+  // Also without its record.
+  removePid(left.pid);
+  await endLeftover(left, hasty, signal, silent);
+  expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/system/clock.ts';
 import { inSection, isLocked, tryKernelLock } from '../../src/system/lock.ts';
-import { lockHolder } from '../../src/system/lock-holder.ts';
+import { lockHolders } from '../../src/system/lock-holder.ts';
 import { makeProgram, outcome, runProgram } from '../rig/other-process.ts';
 
 let dir = '';
@@ -58,11 +58,11 @@ describe('the kernel lock', () => {
   test('is free at once when its holder is killed, and says who held it', async () => {
     const child = spawn('flock', ['-n', '-F', file, 'sleep', '60'], { stdio: 'ignore' });
     while (!isLocked(file)) await systemClock.sleep(5);
-    expect(await lockHolder(file)).toBe(child.pid);
+    expect(await lockHolders(file)).toEqual([child.pid]);
     child.kill('SIGKILL');
     await once(child, 'exit');
     while (isLocked(file)) await systemClock.sleep(1);
-    expect(await lockHolder(file)).toBeUndefined();
+    expect(await lockHolders(file)).toEqual([]);
   });
 });
 

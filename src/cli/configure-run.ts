@@ -20,6 +20,7 @@ import { replacesTheirs, type FileChange } from '../host/file-change.ts';
 import { effectLines, effectsOf } from '../host/effects.ts';
 import { featureWarnings } from '../host/features.ts';
 import { readInstalled, refuseSecondUser } from '../host/installed.ts';
+import { refuseSecondDirectory } from '../host/other-builder.ts';
 import { placesOf, rootLayout, type Places } from '../host/places.ts';
 import { rootNeeds, settleRoot } from '../host/root-files.ts';
 import { rootFiles, type RootAnswer } from '../host/root-part.ts';
@@ -56,6 +57,7 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
   const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
   const places = placesOf(tree);
   refuseSecondUser(readInstalled(rootLayout(places).installed), ownerOf(flags.root).uid);
+  refuseSecondDirectory(places, flags.root);
   let said = 0;
   const run: Run = {
     flags,

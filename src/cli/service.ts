@@ -46,9 +46,12 @@ export function serviceFiles(
 /** The keeper that configure has told of this state directory's daemon; undefined when the user starts it. */
 export function serviceFor(layout: Layout, context: CliContext): Service | undefined {
   const { home, configHome } = homesOf(context);
-  const told = readReceipts(layout.receipts).map(({ path }) => path);
   const { plist, launcher } = agentPaths(home);
   const unit = unitPath(configHome);
+  // The state directory is in the launcher and in the unit; each is one for all of a user's.
+  const isOurs = (path: string) => readIfThere(path)?.includes(layout.root) !== false;
+  const recorded = readReceipts(layout.receipts).map(({ path }) => path);
+  const isTold = (path: string, named = path) => recorded.includes(path) && isOurs(named);
   const { clock, signal, env } = context;
   const seen = (...paths: readonly string[]) => ({
     signal,
@@ -58,12 +61,12 @@ export function serviceFor(layout: Layout, context: CliContext): Service | undef
       writeWhole(layout.serviceLoaded, digestOf(paths));
     },
   });
-  if (told.includes(plist)) {
+  if (isTold(plist, launcher)) {
     const launchctl = findProgram('launchctl', env['PATH']);
     const uid = process.getuid?.() ?? 0;
     return launchdService({ uid, plist, launchctl, clock, ...seen(plist, launcher) });
   }
-  if (!told.includes(unit)) return undefined;
+  if (!isTold(unit)) return undefined;
   return systemdService({ systemctl: findProgram('systemctl', env['PATH']), ...seen(unit) });
 }
 

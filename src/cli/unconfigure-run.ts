@@ -3,6 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { readInstalled } from '../host/installed.ts';
+import { otherIncluded } from '../host/other-builder.ts';
 import { placesOf, rootLayout, type Places } from '../host/places.ts';
 import { lossOf, purge } from '../host/purge.ts';
 import { foundReceipts } from '../host/configure.ts';
@@ -75,11 +76,14 @@ const hasAnything = (run: Run): boolean =>
 const receiptsOf = ({ layout, places }: Run): readonly Receipt[] =>
   existsSync(layout.receipts) ? readReceipts(layout.receipts) : foundReceipts(layout, places);
 
+const ownUndoings = (run: Run) =>
+  undoingsOf(receiptsOf(run), { otherIn: (lines) => otherIncluded(lines, run.layout.root) });
+
 function showUndoings(run: Run): void {
   const { layout, context, flags, removal } = run;
   const needs = removalNeeds(removal);
   const root = needs.kind === 'undo' ? needs.undoings : [];
-  const own = undoingsOf(receiptsOf(run));
+  const own = ownUndoings(run);
   const lines = [...root, ...own].flatMap((undoing) => undoWords(undoing, 'planned'));
   const loss = flags.purge ? lossOf(layout) : [];
   if (loss.length > 0) lines.push(`Would delete ${loss.join(', ')}, in ${layout.root}`);
@@ -122,7 +126,7 @@ async function undoOwn(run: Run): Promise<void> {
   await inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
     const stop = AbortSignal.any([lost, signal]);
     for (const line of await letIntoBackups(layout, context)) context.out(line);
-    for (const undoing of undoingsOf(receiptsOf(run))) {
+    for (const undoing of ownUndoings(run)) {
       stop.throwIfAborted();
       applyUndo(undoing);
       for (const line of undoWords(undoing, 'done')) context.out(line);

@@ -31,7 +31,7 @@ export function removalNeeds(removal: RootRemoval): RemovalNeeds {
   const known: readonly string[] = Object.values(rootLayout(removal));
   const isOurs = (at: string) => known.some((file) => file === at || file.startsWith(`${at}/`));
   const receipts = installed.receipts.filter((receipt) => isOurs(receipt.path));
-  return { kind: 'undo', undoings: undoingsOf(receipts, [path]) };
+  return { kind: 'undo', undoings: undoingsOf(receipts, { alsoGone: [path] }) };
 }
 
 /** Undoes all of it; what was done, in words. Run as root. Done again after an interruption it goes on. */

@@ -37,17 +37,24 @@ export interface Undoing {
   readonly notes: readonly string[];
 }
 
-/** What undoing all of these takes, in the order in which it has to be done. `alsoGone` are files of ours without one. */
+export interface UndoOptions {
+  /** Files of ours without a receipt. */
+  readonly alsoGone?: readonly string[];
+  /** Whose the lines of a block are when they are another builder's of ours. */
+  readonly otherIn?: (lines: readonly string[]) => string | undefined;
+}
+
+/** What undoing all of these takes, in the order in which it has to be done. */
 export function undoingsOf(
   receipts: readonly Receipt[],
-  alsoGone: readonly string[] = [],
+  { alsoGone = [], otherIn = () => undefined }: UndoOptions = {},
 ): Undoing[] {
   const gone = new Set(alsoGone);
   // What was told to a program is taken back through it.
   const files = receipts.filter(({ put }) => put !== 'backup-exclusion');
   return files.toReversed().map((receipt) => {
     const found = look(receipt.path, gone);
-    const undoing = { receipt, ...undoOf(receipt, found) };
+    const undoing = { receipt, ...undoOf(receipt, found, otherIn) };
     if (/^delete/.test(undoing.undo.kind)) gone.add(receipt.path);
     return undoing;
   });
@@ -57,6 +64,7 @@ export function undoingsOf(
 export function undoOf(
   receipt: Receipt,
   found: Found,
+  otherIn: NonNullable<UndoOptions['otherIn']> = () => undefined,
 ): { readonly undo: Undo; readonly notes: readonly string[] } {
   const only = (undo: Undo) => ({ undo, notes: [] });
   switch (found.kind) {
@@ -74,7 +82,8 @@ export function undoOf(
           : { kind: 'leave', why: `it holds what is not ours: ${found.names.join(', ')}` },
       );
     case 'file':
-      return receipt.put === 'block' ? undoBlock(receipt, found) : only(undoWhole(receipt, found));
+      if (receipt.put !== 'block') return only(undoWhole(receipt, found));
+      return undoBlock(receipt, found, otherIn);
   }
 }
 
@@ -118,8 +127,18 @@ function undoWhole({ digest, put, before }: Receipt, { bytes }: FoundFile): Undo
     : { kind: 'put-back', bytes: old, mode: before.mode };
 }
 
-function undoBlock(receipt: Receipt, { bytes, mode }: FoundFile) {
+function undoBlock(
+  receipt: Receipt,
+  { bytes, mode }: FoundFile,
+  otherIn: NonNullable<UndoOptions['otherIn']>,
+) {
   const lines = blockLines(bytes);
+  const other = lines && otherIn(lines);
+  if (other !== undefined)
+    return {
+      undo: { kind: 'leave', why: `it leads to the builder in ${other} now` } as const,
+      notes: [],
+    };
   if (lines === undefined) {
     const lost = receipt.replaced.map(({ text }) => text.trim());
     const text = Buffer.from(bytes).toString('latin1');

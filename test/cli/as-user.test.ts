@@ -101,6 +101,37 @@ describe('as an ordinary user', () => {
     expect(readFileSync(rig.machines, 'utf8')).toContain('nix-linuxkit');
   });
 
+  test('a second directory of the same user is refused while the first is configured', () => {
+    using rig = userRig('exec "$@"');
+    const other = join(rig.tree, home, 'other');
+    rig.run('configure');
+    const before = snapshot(rig.tree);
+    for (const argv of [[], ['--dry-run'], ['--no-root']]) {
+      const refused = rig.run('configure', '-d', other, ...argv);
+      expect(refused.status).toBe(64);
+      expect(refused.stderr).toContain(`You have a builder in ${rig.directory} already`);
+      expect(refused.stderr).toContain(`linuxkit-builder unconfigure -d '${rig.directory}'`);
+    }
+    expect(snapshot(rig.tree)).toEqual(before);
+    rig.run('unconfigure');
+    expect(rig.run('configure', '-d', other).status).toBe(0);
+    expect(readFileSync(rig.ssh, 'utf8')).toContain(`Include "${other}/ssh_config"`);
+  });
+
+  test("what leads to a builder in the same user's other directory is left", () => {
+    using rig = userRig('exec "$@"');
+    const other = join(rig.tree, home, 'other');
+    rig.run('configure');
+    // As a version left it that did not refuse the second one.
+    mkdirSync(other);
+    writeFileSync(join(other, 'config.json'), '{}');
+    const theirs = readFileSync(rig.ssh, 'utf8').replace(rig.directory, other);
+    writeFileSync(rig.ssh, theirs);
+    const undone = rig.run('unconfigure');
+    expect(undone.stdout).toContain(`Left ${rig.ssh}: it leads to the builder in ${other} now`);
+    expect(readFileSync(rig.ssh, 'utf8')).toBe(theirs);
+  });
+
   test('the include is taken out even where the state directory was deleted by hand', () => {
     using rig = userRig('exec "$@"');
     const before = readFileSync(rig.ssh);

@@ -225,6 +225,17 @@ describe('with launchd', { timeout: 60_000 }, () => {
     expect(Object.keys(before).filter((name) => !(name in rig.snapshot()))).toEqual([]);
   });
 
+  test("unconfigure leaves a job that is another directory's by now", async () => {
+    await using rig = await launchdRig(program);
+    await rig.run('configure');
+    await rig.run('start');
+    const launcher = readFileSync(rig.agent.launcher, 'utf8');
+    writeFileSync(rig.agent.launcher, launcher.replaceAll(rig.layout.root, join(rig.tree, 'b')));
+    expect((await rig.run('unconfigure')).code).toBe(0);
+    expect(rig.launchd.job(label)).toBeDefined();
+    expect(existsSync(rig.agent.launcher)).toBe(true);
+  });
+
   test('--no-autostart takes it back', async () => {
     await using rig = await launchdRig(program);
     await rig.run('configure');

@@ -1,0 +1,37 @@
+/** Another state directory that is a builder of the same user: both would want the same port, ssh alias, login job and line of Nix's. */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { layoutOf } from '../config/layout.ts';
+import { Exit, Failed } from '../system/failure.ts';
+import { readIfThere } from '../system/files.ts';
+import { finalTarget } from './file-change.ts';
+import { readInstalled } from './installed.ts';
+import { blockLines } from './managed-block.ts';
+import { rootLayout, type Places } from './places.ts';
+
+/** Fails when the user's ssh, or root, knows the builder of another directory that is there still. */
+export function refuseSecondDirectory(places: Places, directory: string): void {
+  const text = readIfThere(join(places.home, '.ssh/config'));
+  const lines = text === undefined ? [] : (blockLines(Buffer.from(text)) ?? []);
+  const told = readInstalled(rootLayout(places).installed)?.owner.directory;
+  const other = otherIncluded(lines, directory) ?? otherBuilder(told, directory);
+  if (other === undefined) return;
+  throw new Failed({
+    kind: 'second-directory',
+    message: `You have a builder in ${other} already, and nothing was changed.`,
+    hint: `A machine has one. To change that one: linuxkit-builder configure -d '${other}'. To have one in ${directory} instead, run first: linuxkit-builder unconfigure -d '${other}', which keeps its disk and its keys.`,
+    exit: Exit.usage,
+  });
+}
+
+/** The other builder whose ssh_config is taken in by these lines of our block. */
+export function otherIncluded(lines: readonly string[], directory: string): string | undefined {
+  const path = /^Include "(\/.*\/ssh_config)"$/.exec(lines.join('\n'))?.[1];
+  return otherBuilder(path && dirname(path), directory);
+}
+
+/** That directory, if it is another than ours, and a builder. */
+function otherBuilder(other: string | undefined, directory: string): string | undefined {
+  if (other === undefined || finalTarget(other) === finalTarget(directory)) return undefined;
+  return existsSync(layoutOf(other).config) ? other : undefined;
+}

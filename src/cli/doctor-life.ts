@@ -7,10 +7,11 @@ import { readStatus } from '../supervisor/status.ts';
 import { readIfThere } from '../system/files.ts';
 import { identify } from '../system/process.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
+import { checkJob } from './doctor-job.ts';
 import { serviceFor } from './service.ts';
 
 export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
-  { name: 'login job', needs: ['settings'], run: () => job(facts) },
+  { name: 'login job', needs: ['settings'], run: () => checkJob(facts) },
   {
     name: 'daemon',
     needs: ['settings', 'programs', 'state directory', 'image'],
@@ -23,36 +24,6 @@ export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'clock', needs: ['guest'], run: () => clock(facts) },
   { name: 'door', needs: ['guest'], run: () => door(facts) },
 ];
-
-async function job({ layout, context }: DoctorFacts): Promise<Verdict> {
-  const service = serviceFor(layout, context);
-  if (service === undefined)
-    return {
-      kind: 'not-asked',
-      why: 'the daemon is started by hand (configure --autostart changes that)',
-    };
-  const { loaded, running, ended } = await service.state();
-  const start = async () => {
-    await service.start();
-  };
-  if (!loaded)
-    return {
-      kind: 'bad',
-      what: `${service.name} does not know the daemon.`,
-      why: 'It was not loaded, or was switched off in the Login Items.',
-      remedy: 'linuxkit-builder start',
-      fix: start,
-    };
-  if (running || ended === undefined)
-    return { kind: 'good', fact: `${service.name}: ${running ? 'running' : 'loaded, stopped'}` };
-  const words = readIfThere(layout.daemonOutput)?.trim().split('\n').slice(-3).join(' | ') ?? '';
-  return {
-    kind: 'bad',
-    what: `The daemon's last run under ${service.name} ended ${ended}.`,
-    why: words,
-    remedy: 'linuxkit-builder start, then linuxkit-builder logs',
-  };
-}
 
 function daemon({ layout, context }: DoctorFacts): Verdict {
   const found = readStatus(layout);

@@ -10,7 +10,10 @@ export function explainHyperkit({ ended, output, console }: VmEnd): Failure | un
         said(output) ??
         (ended.code === 2
           ? reboot(console)
-          : words(codes[ended.code], [...told(console), ...output]))
+          : words(ended.code === 0 ? powerOff(console) : codes[ended.code], [
+              ...told(console),
+              ...output,
+            ]))
       );
     case 'signalled':
       return said(output) ?? killed(ended.signal, console, output);
@@ -35,13 +38,20 @@ const seeLogs = 'Its own words are in: linuxkit-builder logs.';
 const seeConsole = 'The lines before it are in: linuxkit-builder console.';
 const report = 'Please report it, with the output of: linuxkit-builder daemon --dry-run.';
 
-/** hyperkit.c, vmexit_suspend and errx. 2 is told apart by the console. */
-const codes: Readonly<Record<number, Words>> = {
-  0: {
+/** Code 0: a guest's `poweroff`. It may have ended its services first, and then has said so. */
+function powerOff(console: readonly string[]): Words {
+  const inOrder = console.some((line) => line.includes('linuxkit-builder: stage=stopped'));
+  return {
     kind: 'guest-powered-off',
-    message: 'The guest switched itself off (HyperKit exited with code 0).',
+    message: inOrder
+      ? 'The guest switched itself off, in order (HyperKit exited with code 0).'
+      : 'The guest was switched off without shutting down first (HyperKit exited with code 0).',
     hint: seeConsole,
-  },
+  };
+}
+
+/** hyperkit.c, vmexit_suspend and errx. 0 and 2 are told apart by the console. */
+const codes: Readonly<Record<number, Words>> = {
   1: {
     kind: 'vm-refused',
     message: 'HyperKit could not make the machine (it exited with code 1).',

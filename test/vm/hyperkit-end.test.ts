@@ -23,6 +23,13 @@ describe('what an end means', () => {
     [{ kind: 'not-started', reason: 'ENOENT' } as const, undefined],
   ])('%j', (ended, kind) => expect(kindOf(ended)).toBe(kind));
 
+  test.each([
+    ['in order', ['linuxkit-builder: stage=stopped uptime=9.1', '[ 9.2] reboot: Power down']],
+    ['without shutting down first', ['linuxkit-builder: stage=sshd uptime=2.1']],
+  ])('0 is told as a power-off %s', (how, console) =>
+    expect(explainHyperkit({ ended: code(0), output: [], console })?.message).toContain(how),
+  );
+
   test('2 with a panic on the console is the panic', () => {
     const console = [
       '[ 1.0] Kernel panic - not syncing: Attempted to kill init!',

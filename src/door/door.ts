@@ -45,7 +45,7 @@ export interface Door {
 
 const host = '127.0.0.1';
 
-/** Opens the door, or fails with `door-port-taken`, `door-port-forbidden`. */
+/** Opens the door, or fails with `door-port-taken`, `door-port-forbidden`, `door-port-unusable`. */
 export async function openDoor(options: DoorOptions): Promise<Door> {
   const door = new FrontDoor(options);
   await door.listen(options.port);
@@ -237,13 +237,10 @@ async function cannotListen(port: number, error: Error): Promise<Failed> {
       exit: Exit.unavailable,
     });
   }
-  return new Failed(
-    {
-      kind: 'door-port-forbidden',
-      message: `Cannot listen on port ${port} of ${host}: ${error.message}.`,
-      hint: `Ports below 1024 are root's. ${other}`,
-      exit: Exit.noPermission,
-    },
-    { cause: error },
-  );
+  const message = `Cannot listen on port ${port} of ${host}: ${error.message}.`;
+  const [kind, exit] = ['EACCES', 'EPERM'].includes(errorCode(error) ?? '')
+    ? (['door-port-forbidden', Exit.noPermission] as const)
+    : (['door-port-unusable', Exit.osError] as const);
+  const hint = `Ports below 1024 are root's. ${other}`;
+  return new Failed({ kind, message, hint, exit }, { cause: error });
 }

@@ -5,12 +5,11 @@ import { describeProblem, type Problem } from '../config/problem.ts';
 import { Exit, type Failure } from '../system/failure.ts';
 
 /**
- * Failures that stay until a person changes something. A retry that cannot help is not made. Kinds come from here, from
- * vm/, guest/boot.ts and config/.
+ * Failures that stay until a person changes something. A retry that cannot help is not made. Kinds come from here and from
+ * the lower floors; a test has the class of each.
  */
 const permanent: ReadonlySet<string> = new Set([
   'config-invalid',
-  'not-configured',
   'identity-missing',
   'identity-broken',
   'program-missing',
@@ -22,9 +21,10 @@ const permanent: ReadonlySet<string> = new Set([
   'image-initrd-unknown',
   'image-cmdline-bad',
   'image-other-system',
+  'image-not-a-kernel',
+  'image-other-system',
   'disk-not-ours',
   'disk-unreadable',
-  'disk-shrinks',
   'no-accelerator',
   'accelerator-unusable',
   'vm-would-refuse',
@@ -33,6 +33,8 @@ const permanent: ReadonlySet<string> = new Set([
   'vm-forbidden',
   'vm-path-too-long',
   'vm-kernel-refused',
+  'vm-no-forward',
+  'door-port-forbidden',
   'guest-seed-missing',
   'guest-root-broken',
   'guest-disk-missing',
@@ -41,7 +43,9 @@ const permanent: ReadonlySet<string> = new Set([
   'guest-network-missing',
 ]);
 
-export const isPermanent = (failure: Failure): boolean => permanent.has(failure.kind);
+/** What cannot be written may be so for want of room, which can come back; a read-only file system or a mode does not change by itself. */
+export const isPermanent = ({ kind, exit }: Failure): boolean =>
+  permanent.has(kind) || (kind === 'cannot-write' && exit === Exit.noPermission);
 
 /** What passes when another process ends, or gives back what it holds: that takes seconds at least. */
 const elsewhere: ReadonlySet<string> = new Set([

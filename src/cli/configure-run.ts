@@ -15,7 +15,7 @@ import { applyDirectoryChange, directoryChanges } from '../host/directories.ts';
 import { keepOutOfBackups } from './backups.ts';
 import { keepPrograms } from './configure-roots.ts';
 import { withLegacy } from './configure-legacy.ts';
-import { setAside } from '../host/legacy.ts';
+import { finishTakeOver, setAside } from '../host/legacy.ts';
 import { replacesTheirs, type FileChange } from '../host/file-change.ts';
 import { effectLines, effectsOf } from '../host/effects.ts';
 import { featureWarnings } from '../host/features.ts';
@@ -89,6 +89,7 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
     if (legacy !== undefined)
       run.say(`Set aside what was linuxkit-nix's: ${setAside(run.layout, legacy)}`);
     const builder = await userPart(run);
+    finishTakeOver(run.layout);
     await rootPart(run, builder);
     await adviseRestart(run, old, builder.config);
   }

@@ -15,6 +15,7 @@ import { makeDirectory } from '../system/files.ts';
 import { inSection } from '../system/lock.ts';
 import { letIntoBackups } from './backups.ts';
 import { isYes } from './ask.ts';
+import { refuseLegacy } from './configure-legacy.ts';
 import type { CliContext } from './context.ts';
 import { serviceFor } from './service.ts';
 import { waitForBuilds, type EndOptions } from './wait-for-builds.ts';
@@ -46,6 +47,7 @@ export async function runUnconfigure(
   const { rootHome, etcNix } = places;
   const removal = { rootHome, etcNix, directory: layout.root };
   const run = { layout, context, flags, places, removal };
+  refuseLegacy(layout);
   if (flags.dryRun) return showUndoings(run);
   if (!hasAnything(run)) return context.out('Nothing to undo.');
   if (flags.purge && !(await mayPurge(run))) return context.exit(Exit.general);

@@ -1,8 +1,9 @@
 /** A state directory of linuxkit-nix, from which this program comes: its settings, and what of it stands in our way. */
-import { mkdirSync, renameSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { readIfThere } from '../system/files.ts';
+import { identify } from '../system/process.ts';
 import type { Asked } from './settings.ts';
 
 export interface Legacy {
@@ -10,29 +11,43 @@ export interface Legacy {
   readonly asked: Asked;
   /** Files of its own that mean nothing to us, and its disk, which our guest would not mount. */
   readonly files: readonly string[];
+  /** Its VM, if that lives: two on one disk would spoil it. */
+  readonly vmPid: number | undefined;
 }
 
 /** Undefined where the directory is none of linuxkit-nix, or was taken over before. */
 export function readLegacy({ root, config }: Layout): Legacy | undefined {
-  const text = readIfThere(join(root, 'configure'));
-  const isOurs = readIfThere(config) !== undefined;
-  if (text === undefined || isOurs || !/^SIZE=\d+$/m.test(text)) return undefined;
+  const text = settingsOf(root);
+  if (text === undefined || readIfThere(config) !== undefined) return undefined;
   const files = names.filter(
     (name) => statSync(join(root, name), { throwIfNoEntry: false }) !== undefined,
   );
-  return { asked: settingsIn(text), files };
+  return { asked: settingsIn(text), files, vmPid: vmPidIn(root) };
 }
 
-/** Moves its files into a folder beside ours; nothing is deleted. The folder's path. */
+/**
+ * Moves its files into a folder beside ours; nothing is deleted. The folder's path. Its settings stay until ours are
+ * written: a take-over that was cut short is taken up again by them.
+ */
 export function setAside({ root }: Layout, { files }: Legacy): string {
-  const folder = join(root, 'linuxkit-nix');
+  const folder = asideIn(root);
   mkdirSync(join(folder, 'keys'), { recursive: true, mode: 0o700 });
-  for (const name of files) renameSync(join(root, name), join(folder, name));
+  for (const name of files.filter((each) => each !== settingsName))
+    renameSync(join(root, name), join(folder, name));
   return folder;
 }
 
+/** Its settings too, once ours are written; also after a take-over that was cut short between the two. */
+export function finishTakeOver({ root }: Layout): void {
+  if (existsSync(asideIn(root)) && settingsOf(root) !== undefined)
+    renameSync(join(root, settingsName), join(asideIn(root), settingsName));
+}
+
+const asideIn = (root: string): string => join(root, 'linuxkit-nix');
+const settingsName = 'configure';
+
 const names = [
-  'configure',
+  settingsName,
   'server-config.tar',
   'gcroot',
   'nix-disk',
@@ -43,6 +58,17 @@ const names = [
   'keys/ssh_host_ecdsa_key.pub',
   'keys/known_host',
 ];
+
+function settingsOf(root: string): string | undefined {
+  const text = readIfThere(join(root, settingsName));
+  return text !== undefined && /^SIZE=\d+$/m.test(text) ? text : undefined;
+}
+
+function vmPidIn(root: string): number | undefined {
+  const pid = Number(readIfThere(join(root, 'nix-state/hyperkit.pid')));
+  const isVm = pid > 1 && identify(pid)?.program.includes('hyperkit') === true;
+  return isVm ? pid : undefined;
+}
 
 /** A script of assignments, read and not run. */
 function settingsIn(text: string): Asked {

@@ -1,8 +1,11 @@
+import { spawn } from 'node:child_process';
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
+  renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -18,6 +21,7 @@ import { statusOf, writeStatus } from '../../src/supervisor/status.ts';
 import { hostFacts } from '../../src/system/host.ts';
 import { identify } from '../../src/system/process.ts';
 import { run as runProgram } from '../../src/system/child.ts';
+import { tryProgram } from '../../src/system/program.ts';
 import { configureRig } from './configure-rig.ts';
 
 // Without root's rights the real root part needs sudo; root-files.test.ts has that path.
@@ -480,6 +484,57 @@ describe.runIf(asRoot)('a directory of linuxkit-nix', () => {
     expect(failure).toMatchObject({ kind: 'legacy-directory', exit: 64 });
     expect(failure?.hint).toContain('--take-over');
     expect(rig.snapshot()).toEqual(before);
+  });
+
+  test('is not undone as if it were ours: unconfigure tells what it is, and how to be rid of it', async () => {
+    using rig = legacyRig();
+    const before = rig.snapshot();
+    for (const argv of [['--purge', '--yes'], ['--dry-run']]) {
+      const { failure } = await rig.unconfigure(...argv);
+      expect(failure).toMatchObject({ kind: 'legacy-directory', exit: 64 });
+      expect(failure?.lines).toContainEqual(expect.stringContaining(`rm -r '${rig.layout.root}'`));
+    }
+    expect(rig.snapshot()).toEqual(before);
+  });
+
+  test('is not taken over while its VM lives', async () => {
+    using rig = legacyRig();
+    const hyperkit = join(rig.tree, 'com.docker.hyperkit');
+    copyFileSync(tryProgram('sleep') ?? '', hyperkit);
+    const vm = spawn(hyperkit, ['600'], { stdio: 'ignore' });
+    try {
+      const { state } = rig.layout;
+      mkdirSync(state);
+      writeFileSync(join(state, 'hyperkit.pid'), `${vm.pid ?? 0}\n`);
+      const before = rig.snapshot();
+      const { failure } = await rig.run('--take-over');
+      expect(failure).toMatchObject({ kind: 'legacy-vm-lives', exit: 75 });
+      expect(failure?.message).toContain(`pid ${vm.pid ?? 0}`);
+      expect(rig.snapshot()).toEqual(before);
+      // A number that is somebody else's by now is no VM.
+      writeFileSync(join(state, 'hyperkit.pid'), `${process.pid}\n`);
+      expect((await rig.run('--take-over')).failure).toBeUndefined();
+    } finally {
+      vm.kill('SIGKILL');
+    }
+  });
+
+  test('is taken over by a second run where the first was cut short, wherever that was', async () => {
+    using rig = legacyRig();
+    const { root, disk } = rig.layout;
+    const aside = (name: string) => join(root, 'linuxkit-nix', name);
+    mkdirSync(aside('keys'), { recursive: true });
+    renameSync(disk, aside('nix-disk'));
+    expect((await rig.run()).failure?.kind).toBe('legacy-directory');
+    await rig.run('--take-over');
+    expect(JSON.parse(rig.read(rig.layout.config))).toMatchObject({ diskGiB: 30, memoryMiB: 2048 });
+    expect(rig.read(aside('nix-disk'))).toBe('its blocks');
+    expect(existsSync(join(root, 'configure'))).toBe(false);
+    // Cut short after our settings were written.
+    renameSync(aside('configure'), join(root, 'configure'));
+    expect((await rig.run()).failure).toBeUndefined();
+    expect(existsSync(join(root, 'configure'))).toBe(false);
+    expect(rig.read(aside('configure'))).toContain('SIZE=30');
   });
 
   test('is taken over with its settings; nothing is lost, and its lines come back at a removal', async () => {

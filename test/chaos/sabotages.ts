@@ -73,8 +73,8 @@ export const sabotages = {
     changes: [
       {
         file: 'supervisor/drain.ts',
-        from: 'for (let turn = 0; open > 0 &&',
-        to: 'for (let turn = 0; open < 0 &&',
+        from: "if (open === 0) return 'drained';",
+        to: "return 'drained';",
       },
     ],
     round: { ...quiet, phase: 'starting', target: 'vm', deed: kill },

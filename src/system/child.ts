@@ -6,7 +6,6 @@
  * output, never pipes; they lead a session of their own, so that a signal to their group reaches all of them and
  * nobody else.
  */
-import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import treeKill from 'tree-kill';
 import { AwakeClock } from './awake.ts';
@@ -14,6 +13,7 @@ import type { Clock } from './clock.ts';
 import { Failed } from './failure.ts';
 import { writeWhole } from './files.ts';
 import { withSockets } from './listening.ts';
+import { whoLeft } from './process.ts';
 import { childLockHeld, openLocked } from './lock.ts';
 
 /** A program to run, as data: nothing has run. */
@@ -144,9 +144,11 @@ function childOf(pid: number, ended: Promise<Ended>, clock: Clock): Child {
   let gone = false;
   void ended.then(() => (gone = true));
   const signal = (name: NodeJS.Signals) => {
+    // Only while the pid is certainly ours, and looked for before: whose parent is dead is nobody's. Found by ps, so there is
+    // one: tree-kill starts it without listening for its failure, which would end us.
+    const away = name === 'SIGKILL' && !gone ? whoLeft(pid) : [];
     signalGroup(pid, name);
-    // A second sweep for what left the session; needs ps, and only while the pid is certainly ours.
-    if (name === 'SIGKILL' && !gone && hasPs()) treeKill(pid, name, () => undefined);
+    for (const each of away) treeKill(each, name, () => undefined);
   };
   return {
     pid,
@@ -171,15 +173,6 @@ export function signalGroup(pid: number, name: NodeJS.Signals): void {
   } catch {
     // ESRCH: nobody is left, which is what was wanted.
   }
-}
-
-/** tree-kill starts ps without listening for its failure, which would end us: so it is asked for once. */
-let psFound: boolean | undefined;
-function hasPs(): boolean {
-  psFound ??=
-    spawnSync('ps', ['-o', 'pid=', '-p', String(process.pid)], { stdio: 'ignore' }).error ===
-    undefined;
-  return psFound;
 }
 
 export interface RunOptions {

@@ -79,3 +79,21 @@ export function identifyPs(pid: number): Identity | undefined {
   if (match === null || match[1]?.startsWith('Z') === true) return undefined;
   return { pid, started: match[2] ?? '', boot: bootId(), program: basename(match[3] ?? '') };
 }
+
+/** What a session's leader, or one of its own, let lead another session. Nobody is found where there is no ps. */
+export function whoLeft(leader: number): readonly number[] {
+  const argv = ['-A', '-o', 'pid=,ppid=,pgid='];
+  const { stdout } = spawnSync('ps', argv, { encoding: 'utf8', timeout: 1_000 });
+  // Null where there is none, whatever the types say.
+  const rows = ((stdout as string | null) ?? '').trim().split('\n');
+  const processes = rows.map((row) => row.trim().split(/\s+/).map(Number));
+  const family = new Set([leader]);
+  for (let size = 0; size < family.size;) {
+    size = family.size;
+    for (const [pid, parent] of processes)
+      if (pid !== undefined && parent !== undefined && family.has(parent)) family.add(pid);
+  }
+  return processes.flatMap(([pid, , group]) =>
+    pid !== undefined && family.has(pid) && group !== leader ? [pid] : [],
+  );
+}

@@ -9,7 +9,7 @@ import { systemClock } from '../../src/system/clock.ts';
 import { Exit } from '../../src/system/failure.ts';
 import { isLocked } from '../../src/system/lock.ts';
 import { identify } from '../../src/system/process.ts';
-import { makeProgram, runProgram } from '../rig/other-process.ts';
+import { makeProgram, outcome, runProgram } from '../rig/other-process.ts';
 
 let dir = '';
 const started: Child[] = [];
@@ -105,6 +105,43 @@ describe('a child', () => {
     const ended = await child.stop(50);
     expect(ended).toEqual({ kind: 'signalled', signal: 'SIGKILL' });
     await until(() => identify(grandchild) === undefined);
+  });
+
+  test('is killed with what it let lead a session of its own', async () => {
+    const away = "setsid sh -c 'sleep 1000 & echo $!; exec sleep 1000'";
+    const child = await begin(sh(`${away} & echo $!; exec sleep 1000`));
+    await until(() => output().trim().split('\n').length === 2);
+    const theirs = output().trim().split('\n').map(Number);
+    const are = (program: string | undefined) => () =>
+      theirs.every((pid) => identify(pid)?.program === program);
+    await until(are('sleep'));
+    try {
+      child.signal('SIGKILL');
+      await until(are(undefined));
+    } finally {
+      for (const pid of theirs) if (identify(pid) !== undefined) process.kill(pid, 'SIGKILL');
+    }
+  });
+
+  test('is killed also where there is no ps', async () => {
+    const program = await makeProgram(
+      dir,
+      `
+      import { launch } from '../../src/system/child.ts';
+      import { systemClock } from '../../src/system/clock.ts';
+      const dir = process.argv[2];
+      process.env.PATH = dir;
+      const what = { program: 'sleep', argv: ['60'], env: { PATH: '/usr/bin:/bin' }, cwd: dir };
+      const child = await launch(what, { output: dir + '/out', lock: dir + '/lock' }, systemClock);
+      child.signal('SIGKILL');
+      console.log(JSON.stringify(await child.ended));
+      await systemClock.sleep(50);
+      console.log('lives');
+      `,
+    );
+    const { said, code } = await outcome(runProgram(program, [dir]));
+    expect(said).toBe('{"kind":"signalled","signal":"SIGKILL"}\nlives\n');
+    expect(code).toBe(0);
   });
 
   test('that obeys is not killed', async () => {

@@ -113,18 +113,13 @@ const labelOf = (disk: string): string =>
 
 onX64('the kernel finds the seed behind bases of every compression and length', async (context) => {
   await using guests = new BareGuests(context);
-  // Raw and xz archives are multiples of 4 by their own rules.
+  const every = [0, 1, 2, 3];
   for (const [tool, rests] of [
-    [['cat'], [0]],
+    [['cat'], every],
+    [['gzip', '-n'], every],
+    [['zstd', '-q'], every],
+    // By its own rules such a file, with all that may be behind it, is a multiple of 4.
     [['xz', '-C', 'crc32'], [0]],
-    [
-      ['gzip', '-n'],
-      [1, 2, 3],
-    ],
-    [
-      ['zstd', '-q'],
-      [1, 2, 3],
-    ],
   ] as const)
     for (const rest of rests) {
       const base = join(guests.dir, 'base');
@@ -143,6 +138,8 @@ function baseOfLength(rest: number, [program, ...args]: readonly [string, ...str
     const { stdout, status } = spawnSync(program, args, { input, maxBuffer: 64 * MiB });
     expect(status, program).toBe(0);
     if (stdout.length % 4 === rest) return stdout;
+    // So is an archive that is not packed; but zeros may be behind it.
+    if (program === 'cat') return Buffer.concat([stdout, Buffer.alloc(rest)]);
   }
   throw new Error(`${program} made no length with rest ${rest}`);
 }

@@ -10,9 +10,10 @@ import type { Log } from '../system/log.ts';
 import type { Machine } from '../vm/driver.ts';
 import type { Facts } from './status.ts';
 
-/** Incidents kept; the oldest go. One has at most 200 console lines and what the VM program says, 0.2 MB at most. */
+/** Incidents kept; the oldest go. */
 const kept = 10;
 const describeMs = 3_000;
+/** Of each of the two files of one. */
 const maxBytes = 100_000;
 
 export interface Incident {
@@ -40,13 +41,32 @@ async function save(layout: Layout, incident: Incident, clock: Clock): Promise<s
   const { failure, facts, lines, machine } = incident;
   const folder = join(layout.incidents, new Date(clock.now()).toISOString().replaceAll(':', '-'));
   makeDirectory(folder);
-  writeWhole(join(folder, 'console.txt'), `${lines.join('\n')}\n`, { durable: false });
+  writeWhole(join(folder, 'console.txt'), newest(lines), { durable: false });
   const vm = machine === undefined ? 'not there' : await describe(machine, clock);
-  const state = JSON.stringify({ failure, facts, vm }, undefined, 2).slice(0, maxBytes);
-  writeWhole(join(folder, 'state.json'), `${state}\n`, { durable: false });
+  writeWhole(join(folder, 'state.json'), stateOf(failure, facts, vm), { durable: false });
   for (const old of readdirSync(layout.incidents).sort().slice(0, -kept))
     rmSync(join(layout.incidents, old), { recursive: true, force: true });
   return folder;
+}
+
+/** The last lines, as many as there is room for. */
+function newest(lines: readonly string[]): string {
+  const text = Buffer.from(`${lines.join('\n')}\n`);
+  const end = text.subarray(-maxBytes);
+  const from = text.length > maxBytes ? end.indexOf('\n') + 1 : 0;
+  return end.toString('utf8', from);
+}
+
+/** JSON in any case: what would be too long is left out, and last what `status` tells. */
+function stateOf(failure: Failure, facts: Facts, vm: unknown): string {
+  const text = (state: unknown) => `${JSON.stringify(state, undefined, 2)}\n`;
+  const left = `left out: more than ${maxBytes} bytes`;
+  const { lines, ...short } = failure;
+  const fits = [
+    { failure, facts, vm },
+    { failure, facts, vm: left },
+  ].find((state) => Buffer.byteLength(text(state)) <= maxBytes);
+  return text(fits ?? { failure: short, lines: lines && left, facts: left, vm: left });
 }
 
 /** The last one, as `status` tells it. */

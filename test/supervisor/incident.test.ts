@@ -1,6 +1,13 @@
-import { existsSync, writeFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
-import type { Log } from '../../src/system/log.ts';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { guestPanicked } from '../../src/supervisor/failure.ts';
+import { keepIncident, lastIncident, type Incident } from '../../src/supervisor/incident.ts';
+import { silent, type Log } from '../../src/system/log.ts';
+import type { Machine } from '../../src/vm/driver.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
 import { readyIn } from '../model/ready.ts';
 import { World } from '../model/world.ts';
 
@@ -32,4 +39,64 @@ test('nothing is kept in a directory that is not ours any more', async () => {
   expect(await supervisor.left).toMatchObject({ kind: 'directory-lost' });
   expect(world.vms()).toEqual([]);
   expect(existsSync(world.layout.incidents)).toBe(false);
+});
+
+/** A machine that says this of itself. */
+const saying = (said: string): Machine => ({
+  tunnel: { kind: 'tcp', host: '127.0.0.1', port: 1 },
+  powerOff: () => Promise.resolve(),
+  reason: () => undefined,
+  resume: () => Promise.resolve(),
+  diskOperations: () => Promise.resolve(0),
+  describe: () => Promise.resolve({ said }),
+  close: () => undefined,
+});
+
+describe('what is kept', () => {
+  let layout: Layout;
+  const clock = new FakeClock();
+  const panic = guestPanicked('odd', ['line']);
+  const keep = (changes: Partial<Incident>) => {
+    const plain = { failure: panic, facts: {}, lines: ['line'], machine: saying('all is well') };
+    return keepIncident({ ...plain, ...changes }, { layout, clock, log: silent });
+  };
+  const read = (name: string) =>
+    readFileSync(join(layout.incidents, readdirSync(layout.incidents)[0] ?? '', name), 'utf8');
+  beforeEach(() => (layout = layoutOf(mkdtempSync(join(tmpdir(), 'incident-')))));
+  afterEach(() => rmSync(layout.root, { recursive: true }));
+
+  test('is the newest ten', async () => {
+    for (let n = 1; n <= 11; n++) {
+      await keep({ failure: { ...panic, message: `number ${n}` } });
+      await clock.advance(1_000);
+    }
+    expect(readdirSync(layout.incidents)).toHaveLength(10);
+    expect(JSON.parse(read('state.json'))).toMatchObject({ failure: { message: 'number 2' } });
+    expect(lastIncident(layout)?.message).toBe('number 11');
+  });
+
+  test('is all of a short one', async () => {
+    await keep({ facts: { vmPid: 7 } });
+    expect(read('console.txt')).toBe('line\n');
+    const vm = { said: 'all is well' };
+    expect(JSON.parse(read('state.json'))).toEqual({ failure: panic, facts: { vmPid: 7 }, vm });
+  });
+
+  test('is the end of a long console, whole lines of it', async () => {
+    await keep({ lines: Array.from({ length: 200 }, (_, n) => `${n} ${'ü'.repeat(4096)}`) });
+    const lines = read('console.txt').trimEnd().split('\n');
+    expect(Buffer.byteLength(read('console.txt'))).toBeLessThanOrEqual(100_000);
+    expect(lines.map((line) => Number(line.split(' ')[0]))).toEqual(
+      Array.from({ length: 12 }, (_, n) => 188 + n),
+    );
+  });
+
+  test.each([
+    ['what the VM program says', { machine: saying('"'.repeat(200_000)) }],
+    ['the last words', { failure: { ...panic, lines: ['"'.repeat(200_000)] } }],
+  ])('is told by the status though %s is long', async (_, changes) => {
+    await keep(changes);
+    expect(read('state.json').length).toBeLessThanOrEqual(100_000);
+    expect(lastIncident(layout)).toMatchObject({ kind: panic.kind, message: panic.message });
+  });
 });

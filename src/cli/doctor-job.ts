@@ -61,8 +61,14 @@ function spoiltWords({ wanted, before }: FileChange): string {
     : `${wanted.path} (its mode is ${mode.toString(8)})`;
 }
 
+/** How launchd saw it end. */
+const endSeen = (exitCode: number | undefined) => ({
+  program: 'launchctl' as const,
+  ...(exitCode === undefined ? {} : { exitCode }),
+});
+
 async function stateVerdict(service: Service, { layout }: DoctorFacts): Promise<Verdict> {
-  const { loaded, running, ended } = await service.state();
+  const { loaded, running, ended, exitCode } = await service.state();
   if (!loaded)
     return {
       kind: 'bad',
@@ -79,5 +85,6 @@ async function stateVerdict(service: Service, { layout }: DoctorFacts): Promise<
     what: `The daemon's last run under ${service.name} ended ${ended}.`,
     why: words,
     remedy: 'linuxkit-builder start, then linuxkit-builder logs',
+    ...(service.name === 'launchd' && { seen: endSeen(exitCode) }),
   };
 }

@@ -1,12 +1,14 @@
 /** Checks of what lives: the job, the daemon, the VM, the guest, the door. */
 import { connect } from 'node:net';
 import type { Check, Verdict } from '../host/chain.ts';
+import { versionIn } from '../config/known-faults.ts';
 import { portOwner } from '../door/port-owner.ts';
 import { startDaemon, waitUntilReady } from '../supervisor/background.ts';
 import { readStatus } from '../supervisor/status.ts';
 import { readIfThere } from '../system/files.ts';
 import { identify } from '../system/process.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
+import { vmSays } from './doctor-machine.ts';
 import { checkJob } from './doctor-job.ts';
 import { serviceFor } from './service.ts';
 
@@ -55,7 +57,8 @@ function network({ status }: DoctorFacts): Verdict {
     : { kind: 'good', fact: `${name ?? ''} pid ${networkPid}` };
 }
 
-function vm({ status }: DoctorFacts): Verdict {
+async function vm(facts: DoctorFacts): Promise<Verdict> {
+  const { status, config } = facts;
   const { phase, because, sentence, vmPid, problems } = status();
   if (phase === 'failed' || phase === 'backing-off' || phase === 'stopped')
     return {
@@ -65,10 +68,16 @@ function vm({ status }: DoctorFacts): Verdict {
         ' | ',
       ),
       remedy: because?.hint ?? 'linuxkit-builder start',
+      seen: { program: config().vm, ...(await vmVersion(facts)) },
     };
   return vmPid === undefined
     ? { kind: 'note', fact: phase, why: 'It is about to be started.' }
     : { kind: 'good', fact: `pid ${vmPid}` };
+}
+
+async function vmVersion(facts: DoctorFacts): Promise<{ readonly version?: string }> {
+  const version = versionIn(await vmSays(facts));
+  return version === undefined ? {} : { version };
 }
 
 function console_({ status, layout }: DoctorFacts): Verdict {

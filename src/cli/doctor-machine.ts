@@ -56,20 +56,9 @@ function programs({ config, tryProgram: find }: DoctorFacts): Verdict {
   return { kind: 'bad', what: `Not installed: ${missing.join(', ')}.`, why, remedy: hint };
 }
 
-async function versions({ config, program, context }: DoctorFacts): Promise<Verdict> {
-  const { signal } = context;
-  const first = async (name: string, flag: string) => {
-    const { stdout, stderr } = await run(program(name), [flag], { timeoutMs: 10_000, signal });
-    return `${stdout}${stderr}`.trim().split('\n')[0] ?? '';
-  };
-  const { vm } = config();
-  const flag = vm === 'hyperkit' ? '-v' : '--version';
-  const ssh = await first('ssh', '-V');
-  const fact = [
-    `Node ${process.versions.node}`,
-    await first(vmDrivers[vm].program(config()), flag),
-    ssh,
-  ].join('; ');
+async function versions(facts: DoctorFacts): Promise<Verdict> {
+  const ssh = await firstLine(facts, 'ssh', '-V');
+  const fact = [`Node ${process.versions.node}`, await vmSays(facts), ssh].join('; ');
   const [, major, minor] = /OpenSSH_(\d+)\.(\d+)/.exec(ssh) ?? [];
   return Number(major) * 100 + Number(minor) < 706
     ? {
@@ -79,6 +68,22 @@ async function versions({ config, program, context }: DoctorFacts): Promise<Verd
         remedy: programMissing('ssh').hint,
       }
     : { kind: 'good', fact };
+}
+
+/** What the VM program says of its version. */
+export function vmSays(facts: DoctorFacts): Promise<string> {
+  const config = facts.config();
+  const flag = config.vm === 'hyperkit' ? '-v' : '--version';
+  return firstLine(facts, vmDrivers[config.vm].program(config), flag);
+}
+
+async function firstLine(
+  { program, context: { signal } }: DoctorFacts,
+  name: string,
+  flag: string,
+): Promise<string> {
+  const { stdout, stderr } = await run(program(name), [flag], { timeoutMs: 10_000, signal });
+  return `${stdout}${stderr}`.trim().split('\n')[0] ?? '';
 }
 
 function stateDirectory(layout: Layout): Verdict {

@@ -41,6 +41,7 @@ export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<V
       what: `ssh does not reach the guest's Nix as ${who === 'root' ? 'root' : 'you'}: ${said}.`,
       why: shown,
       remedy: sshHint(said),
+      seen: { program: 'ssh' },
     };
   } finally {
     rmSync(directory, { recursive: true });

@@ -78,7 +78,7 @@ export function findingLines(finding: Finding): string[] {
 /** What others have reported of it. */
 function knownLines(finding: Finding): string[] {
   if (finding.kind !== 'bad') return [];
-  return recognise({ said: [finding.what, finding.why], ...systemVersion() })
+  return recognise({ said: [finding.what, finding.why], ...finding.seen, ...systemVersion() })
     .slice(0, 1)
     .map((fault) => `        ${faultWords(fault)}`);
 }

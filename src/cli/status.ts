@@ -95,13 +95,14 @@ async function screenLines(
   context: CliContext,
 ): Promise<string[]> {
   const { aliveLines, goneLines } = await import('./status-screen.ts');
+  const job = await jobOf(layout, context);
   const screen: Omit<Screen, 'beside'> = {
     now: context.clock.now(),
     // Lines in a pipe are not broken.
     width: process.stdout.isTTY ? process.stdout.columns : Infinity,
     color: isTerminal(context) && (context.env['NO_COLOR'] ?? '') === '',
-    job: await jobOf(layout, context),
-    known: await knownOf(statusIn(found)),
+    job,
+    known: await knownOf(found, job),
     stranger: await strangerIn(layout, context),
   };
   if (found.daemon === 'gone') return goneLines(found.last, { ...screen, beside: await asked });
@@ -138,11 +139,19 @@ async function strangerIn(layout: Layout, context: CliContext): Promise<string |
   return strangerToNix(layout, context);
 }
 
-async function knownOf(status: Status | undefined): Promise<readonly string[]> {
+/** What others have reported of the trouble; of a job that launchd could not run too, where that is all that is known. */
+async function knownOf(found: Found, job: Screen['job']): Promise<readonly string[]> {
+  const status = statusIn(found);
   const trouble = status?.because ?? status?.last;
-  if (trouble === undefined) return [];
-  if (trouble.known !== undefined) return [trouble.known];
+  if (trouble?.known !== undefined) return [trouble.known];
+  const exitCode = found.daemon === 'gone' && job?.name === 'launchd' ? job.exitCode : undefined;
+  if (trouble === undefined && exitCode === undefined) return [];
   const { faultWords, recognise } = await import('../config/known-faults.ts');
-  const said = [trouble.message, ...(trouble.lines ?? [])];
-  return recognise({ said, platform: process.platform }).slice(0, 1).map(faultWords);
+  const { systemVersion } = await import('../system/host.ts');
+  const said = trouble === undefined ? [] : [trouble.message, ...(trouble.lines ?? [])];
+  const ofJob = exitCode === undefined ? {} : { program: 'launchctl' as const, exitCode };
+  const faults = [{ said }, { said: [], ...ofJob }].flatMap((seen) =>
+    recognise({ ...seen, ...systemVersion() }),
+  );
+  return faults.slice(0, 1).map(faultWords);
 }

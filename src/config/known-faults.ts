@@ -1,5 +1,10 @@
 /** Faults that others have met and reported: by what they are recognised, what they are, what helps. Data, to be printed as JSON too. */
 
+interface Versions {
+  readonly from?: string;
+  readonly before?: string;
+}
+
 export interface KnownFault {
   /** Stable name. */
   readonly id: string;
@@ -8,7 +13,9 @@ export interface KnownFault {
   /** Only there. */
   readonly platform?: 'darwin' | 'linux';
   /** macOS from, and before, these versions: `15.2`. */
-  readonly macos?: { readonly from?: string; readonly before?: string };
+  readonly macos?: Versions;
+  /** Of the program, likewise. */
+  readonly version?: Versions;
   /** How the program ended; one of these, where any is given. */
   readonly exitCodes?: readonly number[];
   readonly signals?: readonly string[];
@@ -36,6 +43,7 @@ export const knownFaults: readonly KnownFault[] = [
     id: 'qemu-sme',
     program: 'qemu',
     platform: 'darwin',
+    version: { before: '9.2' },
     pattern: '\\bsme\\b.*(property|isv|assert)|isv.*assert',
     cause: 'QEMU before 9.2 does not know the SME of an M4.',
     remedy: 'Get a newer QEMU.',
@@ -54,8 +62,9 @@ export const knownFaults: readonly KnownFault[] = [
     program: 'hyperkit',
     platform: 'darwin',
     macos: { from: '10.15' },
+    version: { before: '0.20200224' },
     signals: ['SIGABRT', 'SIGSEGV', 'SIGILL'],
-    cause: 'Older builds of HyperKit crash from macOS 10.15 on.',
+    cause: 'HyperKit before 0.20200224 crashes from macOS 10.15 on.',
     remedy: 'Get a newer HyperKit, or use QEMU.',
     report: 'kubernetes/minikube#6149',
   },
@@ -171,6 +180,8 @@ export interface Sighting {
   readonly signal?: string;
   /** Of macOS, where it is known. */
   readonly macos?: string;
+  /** Of that program, where it is known: `10.0.11`. */
+  readonly version?: string;
 }
 
 /** The faults that it may be, the most particular first. Nothing is guessed: each needs its words, its signal or its code. */
@@ -182,10 +193,10 @@ export function recognise(seen: Sighting): KnownFault[] {
 }
 
 function fits(fault: KnownFault, seen: Sighting): boolean {
-  const { program, platform, exitCodes, signals, pattern, macos } = fault;
+  const { program, platform, exitCodes, signals, pattern } = fault;
   if (platform !== undefined && platform !== seen.platform) return false;
   if (program !== undefined && seen.program !== undefined && program !== seen.program) return false;
-  if (macos !== undefined && seen.macos !== undefined && !within(seen.macos, macos)) return false;
+  if (!within(seen.macos, fault.macos) || !within(seen.version, fault.version)) return false;
   if (pattern !== undefined) return new RegExp(pattern, 'i').test(seen.said.join('\n'));
   // Without words the program has to be known: codes and signals mean something else for each.
   if (seen.program === undefined) return false;
@@ -195,7 +206,10 @@ function fits(fault: KnownFault, seen: Sighting): boolean {
   );
 }
 
-function within(version: string, { from, before }: NonNullable<KnownFault['macos']>): boolean {
+/** What is not known speaks against nothing. */
+function within(version: string | undefined, bounds: Versions | undefined): boolean {
+  if (version === undefined || bounds === undefined) return true;
+  const { from, before } = bounds;
   if (from !== undefined && compare(version, from) < 0) return false;
   return before === undefined || compare(version, before) < 0;
 }
@@ -209,6 +223,9 @@ function compare(a: string, b: string): number {
   }
   return 0;
 }
+
+/** The version in what a program says of itself: `QEMU emulator version 10.0.11 (...)`, `hyperkit: v0.20200908`. */
+export const versionIn = (said: string): string | undefined => /\d+(?:\.\d+)+/.exec(said)?.[0];
 
 /** A fault in a line. */
 export const faultWords = ({ cause, remedy, report }: KnownFault): string =>

@@ -1,4 +1,5 @@
 /** Checks in the order in which things rest on each other: what rests on something broken is not blamed. */
+import type { Sighting } from '../config/known-faults.ts';
 import { failureOf } from '../system/failure.ts';
 
 /** What one check saw. */
@@ -12,6 +13,8 @@ export type Verdict =
       readonly why: string;
       /** The command, or the sentence, that mends it. */
       readonly remedy: string;
+      /** Whose words or end it is, as the catalogue of known faults asks for it. */
+      readonly seen?: Pick<Sighting, 'program' | 'version' | 'exitCode' | 'signal'>;
       /** The same done by us, where nothing can be lost by it. */
       readonly fix?: () => Promise<void> | void;
     }

@@ -100,6 +100,7 @@ function stateOf(job: { readonly state: JobState } | undefined): ServiceState {
     running: running || returning,
     ...(pid === undefined ? {} : { pid }),
     ...(ended === undefined ? {} : { ended }),
+    ...(lastSignal !== undefined || lastExit === undefined ? {} : { exitCode: lastExit }),
   };
 }
 

@@ -18,4 +18,6 @@ export interface ServiceState {
   readonly pid?: number;
   /** How its last run ended, in words, unless in order. */
   readonly ended?: string;
+  /** Its exit code, where it had one. */
+  readonly exitCode?: number;
 }

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findingLines } from '../../src/cli/doctor.ts';
+import { recognise } from '../../src/config/known-faults.ts';
 import { agentPaths } from '../../src/host/launch-agent.ts';
 import { unitPath } from '../../src/host/systemd-unit.ts';
 import { configureRig } from './configure-rig.ts';
@@ -9,7 +10,7 @@ import { configureRig } from './configure-rig.ts';
 type Rig = ReturnType<typeof configureRig>;
 
 /** Configured for a keeper that says that the job runs. */
-async function configured(keeper: 'launchd' | 'systemd') {
+async function configured(keeper: 'launchd' | 'systemd', launchd = 'state = running\npid = 7') {
   const rig = configureRig();
   const program = (name: string, said: string) => {
     const path = join(rig.tree, 'bin', name);
@@ -18,7 +19,7 @@ async function configured(keeper: 'launchd' | 'systemd') {
     chmodSync(path, 0o755);
   };
   program('systemctl', 'LoadState=loaded\nActiveState=active\nUnitFileState=enabled');
-  program('launchctl', 'state = running\npid = 7');
+  program('launchctl', launchd);
   const path = `${join(rig.tree, 'bin')}:${process.env['PATH'] ?? ''}`;
   const env = { PATH: path, LINUXKIT_BUILDER_SERVICE: keeper };
   await rig.runWith(env, '-d', rig.layout.root, '--autostart', '-c', '1');
@@ -61,6 +62,16 @@ describe.runIf(process.getuid?.() === 0)('the files of the login job', () => {
       expect(text).toContain(`BAD   login job: Not as configure writes it: ${path} (${words})`);
       expect(text).toContain('-> linuxkit-builder configure, then linuxkit-builder start');
     }
+  });
+
+  test('are there, and launchd could not run them: the catalogue is asked with its exit code', async () => {
+    using rig = await configured('launchd', 'state = not running\nlast exit code = 78: EX_CONFIG');
+    const findings = await rig.doctor(rig.env);
+    const job = findings.find(({ name }) => name === 'login job');
+    if (job?.kind !== 'bad') throw new Error('it is bad');
+    expect(job.what).toContain('under launchd ended with exit code 78');
+    const sighting = { said: [job.what, job.why], platform: 'darwin', ...job.seen } as const;
+    expect(recognise(sighting).map(({ id }) => id)).toEqual(['job-program-missing']);
   });
 
   test('are told of when they were made for another PATH', async () => {

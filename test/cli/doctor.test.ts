@@ -158,6 +158,9 @@ describe.runIf(asRoot)('doctor finds', () => {
     expect(wordsOf(findings, 'vm')).toBe(
       'BAD   vm: QEMU ended: no.\n        last words\n        -> Do this.',
     );
+    expect(findings.find(({ name }) => name === 'vm')).toMatchObject({
+      seen: { program: 'qemu', version: expect.stringMatching(/^\d+\.\d+/) as string },
+    });
   });
 
   test('a guest whose clock is off, and a door behind which is something else', async () => {

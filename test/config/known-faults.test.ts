@@ -3,6 +3,7 @@ import {
   faultWords,
   knownFaults,
   recognise,
+  versionIn,
   type Sighting,
 } from '../../src/config/known-faults.ts';
 import { withKnown } from '../../src/supervisor/known.ts';
@@ -42,6 +43,12 @@ describe('known faults', () => {
       'bad-machines-line',
     ],
     [{ said: ['tar: No space left on device'] }, 'guest-disk-full'],
+    [{ said: ["Property 'sme' not found: property"], version: '9.1.2' }, 'qemu-sme'],
+    [{ said: ["Property 'sme' not found: property"] }, 'qemu-sme'],
+    [
+      { program: 'hyperkit', signal: 'SIGABRT', macos: '12.1', version: '0.20190802' },
+      'hyperkit-catalina',
+    ],
     [{ program: 'launchctl', exitCode: 78 }, 'job-program-missing'],
     [{ program: 'hyperkit', signal: 'SIGABRT', macos: '10.15.7' }, 'hyperkit-catalina'],
   ] as const)('%j', (over, id) => expect(seen(over)[0]).toBe(id));
@@ -53,6 +60,8 @@ describe('known faults', () => {
     [{ exitCode: 78 }],
     [{ program: 'qemu', exitCode: 78 }],
     [{ program: 'hyperkit', signal: 'SIGABRT', macos: '10.14' }],
+    [{ program: 'hyperkit', signal: 'SIGABRT', macos: '12.1', version: '0.20200908' }],
+    [{ said: ['property sme assert'], program: 'qemu', version: '10.0.11' }],
   ] as const)('nothing is guessed of %j', (over) => expect(seen(over)).toEqual([]));
 });
 
@@ -63,6 +72,12 @@ test.each([
   ['25.0.0', '26.0'],
   ['x', undefined],
 ])('Darwin %s is macOS %s', (darwin, macos) => expect(macosOf(darwin)).toBe(macos));
+
+test.each([
+  ['QEMU emulator version 10.0.11 (Debian 1:10.0.11)', '10.0.11'],
+  ['hyperkit: v0.20190802-4-g97f091', '0.20190802'],
+  ['odd', undefined],
+])('%s is version %s', (said, version) => expect(versionIn(said)).toBe(version));
 
 describe('the end of a child', () => {
   const failure = { kind: 'vm-exited', message: 'It ended.', hint: 'h', exit: 69 } as const;

@@ -8,18 +8,18 @@ import { makeDirectory } from '../system/files.ts';
 import { tryProgram } from '../system/program.ts';
 import type { CliContext } from './context.ts';
 
-/** Makes a root for each store path that the login job names, and takes away those of programs that it does not name now. */
+/**
+ * Makes a root for each store path that the login job needs, and takes away those of programs that it does not need now.
+ * `programs`: what its daemon runs; undefined without a job.
+ */
 export async function keepPrograms(
   { gcRoots }: Layout,
   context: CliContext,
-  { wanted, say }: { wanted: boolean; say: (line: string) => void },
+  { programs, say }: { programs: readonly string[] | undefined; say: (line: string) => void },
 ): Promise<void> {
   const { env, assets, signal } = context;
-  const qemu = ['qemu-system-aarch64', 'qemu-system-x86_64'].map((name) =>
-    tryProgram(name, env['PATH']),
-  );
-  const named = [process.execPath, assets, ...qemu].filter((path) => path !== undefined);
-  const paths = wanted ? storePathsOf(named.map(real)) : [];
+  const named = programs === undefined ? [] : [process.execPath, assets, ...programs];
+  const paths = storePathsOf(named.map(real));
   const known = namesIn(gcRoots);
   for (const name of known)
     if (!paths.some((path) => rootName(path) === name)) rmSync(join(gcRoots, name));

@@ -33,6 +33,7 @@ import { check } from './configure-check.ts';
 import type { ConfigureFlags } from './configure-flags.ts';
 import { dropService } from './configure-service.ts';
 import type { CliContext } from './context.ts';
+import { jobPrograms } from './job-programs.ts';
 import { guestHasKvm } from './guest-kvm.ts';
 import { findNix } from './nix.ts';
 import { configureWords, ownerOf } from './root-told.ts';
@@ -143,7 +144,8 @@ async function userPart(run: Run): Promise<Builder> {
     );
     sayByHand(run, byHand);
     await keepOutOfBackups(layout, context, say);
-    await keepPrograms(layout, context, { wanted: service.length > 0, say });
+    const programs = service.length > 0 ? jobPrograms(config, context.env['PATH']) : undefined;
+    await keepPrograms(layout, context, { programs, say });
     const changed = changes.map(({ wanted }) => wanted.path);
     const isTold = byHand.every(({ path }) => service.every((file) => file.path !== path));
     if (isTold && service.some(({ path }) => changed.includes(path)))

@@ -13,8 +13,9 @@ import type { Service } from '../host/service.ts';
 import { systemdService } from '../host/systemd-service.ts';
 import { unitFile, unitPath } from '../host/systemd-unit.ts';
 import { makeDirectory, readIfThere, writeWhole } from '../system/files.ts';
-import { findProgram, nameOnPath, tryProgram } from '../system/program.ts';
+import { findProgram, nameOnPath } from '../system/program.ts';
 import type { CliContext } from './context.ts';
+import { jobPrograms } from './job-programs.ts';
 
 export type ServiceKind = 'launchd' | 'systemd';
 
@@ -34,7 +35,7 @@ export function serviceFiles(
   const kind = serviceKind(context.env);
   if (!(config.autostart ?? kind === 'launchd')) return [];
   const { home, configHome } = homesOf(context);
-  const values = jobValues(layout, context);
+  const values = jobValues(layout, config, context);
   if (kind === 'systemd') return [unitFile(configHome, values)];
   const template = (name: string) => readFileSync(join(context.assets, 'launchd', name), 'utf8');
   return agentFiles(home, values, {
@@ -77,14 +78,13 @@ function serviceKind(env: NodeJS.ProcessEnv): ServiceKind {
   return process.platform === 'darwin' ? 'launchd' : 'systemd';
 }
 
-function jobValues({ root }: Layout, { assets, env }: CliContext): JobValues {
-  const names = ['qemu-system-aarch64', 'qemu-system-x86_64', 'ssh', 'ps', 'flock'];
+function jobValues({ root }: Layout, config: Config, { assets, env }: CliContext): JobValues {
   return {
     node: process.execPath,
     named: nameOnPath(process.execPath, 'node', env['PATH']),
     main: join(assets, 'dist/main.js'),
     state: root,
-    path: daemonPath(names.map((name) => tryProgram(name, env['PATH']))),
+    path: daemonPath(jobPrograms(config, env['PATH'])),
   };
 }
 

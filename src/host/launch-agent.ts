@@ -12,7 +12,7 @@ export interface JobValues {
   readonly named: string;
   readonly main: string;
   readonly state: string;
-  /** Where the daemon finds qemu, ssh and ps. */
+  /** Where the daemon finds the VM and network programs, ssh and ps. */
   readonly path: string;
 }
 
@@ -75,10 +75,8 @@ export const launcherText = (
 ): string => fill(template, { NAMED: named, NODE: node, MAIN: main, STATE: state }, shellText);
 
 /** The PATH of a daemon that has no shell: the directories of these programs, and the system's. */
-export function daemonPath(programs: readonly (string | undefined)[]): string {
-  const folders = programs.flatMap((program) =>
-    program === undefined ? [] : [program.slice(0, program.lastIndexOf('/'))],
-  );
+export function daemonPath(programs: readonly string[]): string {
+  const folders = programs.map((program) => program.slice(0, program.lastIndexOf('/')));
   return [...new Set([...folders, '/usr/bin', '/bin', '/usr/sbin', '/sbin'])].join(':');
 }
 

@@ -49,8 +49,8 @@ const context = (assets: string): CliContext => ({
 });
 const layout = () => layoutOf(join(tree, 'state'));
 const link = () => join(layout().gcRoots, path.slice('/nix/store/'.length));
-const keep = (assets: string, wanted = true) =>
-  keepPrograms(layout(), context(assets), { wanted, say: (line) => void said.push(line) });
+const keep = (assets: string, programs: readonly string[] | undefined = []) =>
+  keepPrograms(layout(), context(assets), { programs, say: (line) => void said.push(line) });
 
 describe("the garbage collector's roots", () => {
   test('are made once for each path of the store that the job names', async () => {
@@ -68,8 +68,15 @@ describe("the garbage collector's roots", () => {
   test('go when the job goes, or names something else', async () => {
     mkdirSync(layout().gcRoots, { recursive: true });
     symlinkSync(path, link());
-    await keep(path, false);
+    await keepPrograms(layout(), context(path), { programs: undefined, say: () => undefined });
     expect(existsSync(layout().gcRoots) && readlinkIfThere(link())).toBeFalsy();
+  });
+
+  test('are made of what the daemon runs, too', async () => {
+    nixStore('ln -s "$2" "$5"');
+    const gvproxy = '/nix/store/zyxwvqrsnmlkjihgfdcba98765432100-gvproxy-0.8';
+    await keep('/opt/ours', [`${gvproxy}/bin/gvproxy`, '/usr/bin/ssh']);
+    expect(said).toEqual([`Kept from Nix's garbage collector: ${gvproxy}`]);
   });
 
   test('that cannot be made are told', async () => {

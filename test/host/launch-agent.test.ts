@@ -101,7 +101,7 @@ describe('the launcher', () => {
 });
 
 test('the PATH finds the programs and the system, and no more', () => {
-  expect(daemonPath(['/opt/homebrew/bin/qemu-system-aarch64', undefined, '/usr/bin/ssh'])).toBe(
+  expect(daemonPath(['/opt/homebrew/bin/qemu-system-aarch64', '/usr/bin/ssh'])).toBe(
     '/opt/homebrew/bin:/usr/bin:/bin:/usr/sbin:/sbin',
   );
 });

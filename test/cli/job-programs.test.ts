@@ -1,0 +1,43 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { jobPrograms } from '../../src/cli/job-programs.ts';
+import { checkConfig, type HostFacts } from '../../src/config/config.ts';
+
+const bin = mkdtempSync(join(tmpdir(), 'Jörgs programs-'));
+afterAll(() => rmSync(bin, { recursive: true }));
+const all = ['hyperkit', 'vpnkit', 'gvproxy', 'qemu-system-x86_64', 'qemu-system-aarch64'];
+for (const name of [...all, 'ssh', 'ps', 'flock']) {
+  writeFileSync(join(bin, name), '');
+  chmodSync(join(bin, name), 0o755);
+}
+const host: HostFacts = {
+  arch: 'x64',
+  platform: 'darwin',
+  cpus: 4,
+  memoryMiB: 16_384,
+  diskGiB: 500,
+  diskFreeGiB: 400,
+};
+
+test.each([
+  [{}, ['qemu-system-x86_64']],
+  [{ system: 'aarch64-linux' }, ['qemu-system-aarch64']],
+  [{ network: 'gvproxy' }, ['qemu-system-x86_64', 'gvproxy']],
+  [{ vm: 'hyperkit' }, ['hyperkit', 'vpnkit', 'gvproxy']],
+  [{ vm: 'hyperkit', network: 'vpnkit' }, ['hyperkit', 'vpnkit']],
+])('a daemon with %j runs its own programs, and ssh, ps and flock', (settings, own) => {
+  const parsed = checkConfig(settings, host);
+  if (!parsed.ok) throw new Error(parsed.problems.map(({ message }) => message).join());
+  expect(jobPrograms(parsed.config, bin)).toEqual(
+    [...own, 'ssh', 'ps', 'flock'].map((name) => join(bin, name)),
+  );
+});
+
+test('what is not installed is not named', () => {
+  const parsed = checkConfig({ vm: 'hyperkit' }, host);
+  if (!parsed.ok) throw new Error('it is right');
+  const absent = ['hyperkit', 'vpnkit', 'gvproxy'].map((name) => join('/nonexistent', name));
+  for (const path of absent) expect(jobPrograms(parsed.config, '/nonexistent')).not.toContain(path);
+});

@@ -1,15 +1,20 @@
-/** HyperKit's `log=`: 64 KiB that are written round and round, with no mark of where; as a mapping leaves them. */
-import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+/**
+ * HyperKit's `log=`: 64 KiB that are written round and round, with no mark of where. As a mapping leaves them: its size and its
+ * times tell nothing. (Only a real mapping raises no event either: test/system/ring.test.ts has one.)
+ */
+import { closeSync, ftruncateSync, futimesSync, openSync, writeSync } from 'node:fs';
 
 const size = 65_536;
 
 export class RingFile {
   readonly #fd: number;
+  readonly #begun: Date;
   #at = 0;
 
   constructor(path: string, flags: 'w+' | 'r+' = 'w+') {
     this.#fd = openSync(path, flags, 0o644);
     ftruncateSync(this.#fd, size);
+    this.#begun = new Date();
   }
 
   /** The same writer still, that has written so many bytes. */
@@ -26,6 +31,7 @@ export class RingFile {
       from += count;
       this.#at = (this.#at + count) % size;
     }
+    futimesSync(this.#fd, this.#begun, this.#begun);
   }
 
   close(): void {

@@ -76,6 +76,7 @@ export function goneLines(last: Status | undefined, screen: Screen): string[] {
     ...(screen.known ?? []).map((words) => `  ${words}`),
     ...factLines('nix', untoldWords(screen.beside), screen.width),
     ...factLines('incident', incidentWords(screen), screen.width),
+    ...(job === undefined ? [] : [`  ${knowsIt(job)}.`]),
     ...(job?.ended === undefined ? [] : [`  Its last run under ${job.name} ended ${job.ended}.`]),
     '  Start it: linuxkit-builder start.',
   ];
@@ -150,10 +151,10 @@ const imageWords = ({ image }: Status, now: number): string | undefined =>
   image?.instead &&
   `${image.prefix}, since the newest did not get ready ${duration(now - Date.parse(image.instead.at))} ago: ${image.instead.message} (linuxkit-builder image build makes it anew, or tries it once more)`;
 
-const jobWords = (job: Screen['job']): string =>
-  job === undefined
-    ? ''
-    : `; ${job.name}: ${job.loaded ? 'starts it at login' : 'does not know it'}`;
+const jobWords = (job: Screen['job']): string => (job === undefined ? '' : `; ${knowsIt(job)}`);
+
+const knowsIt = ({ name, loaded }: NonNullable<Screen['job']>): string =>
+  `${name}: ${loaded ? 'starts it at login' : 'does not know it'}`;
 
 function timelineWords({ timeline = [] }: Status): string | undefined {
   const words = timeline.map(({ name, ms }) => `${name} ${(ms / 1000).toFixed(1)}`);

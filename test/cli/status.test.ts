@@ -120,6 +120,7 @@ describe('trouble', () => {
       "  It was 'booting' when it was last heard of, 2026-01-01T00:00:00.000Z.",
       '  QEMU ended.',
       '  Do this.',
+      '  launchd: starts it at login.',
       '  Its last run under launchd ended with exit code 3.',
       '  Start it: linuxkit-builder start.',
     ]);

@@ -299,6 +299,7 @@ describe('launchd in odd moods', { timeout: 60_000 }, () => {
     expect(refused.code).toBe(69);
     expect(refused.err).toContain('can be written by others');
     expect(refused.err).toContain(`chmod 644 '${rig.agent.plist}'`);
+    expect((await rig.run('status')).out).toContain('launchd: does not know it.\n');
     rmSync(rig.agent.plist);
     mkdirSync(dirname(rig.agent.plist), { recursive: true });
     const missing = await rig.run('start');

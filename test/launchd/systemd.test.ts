@@ -78,7 +78,9 @@ describe('with systemd', { timeout: 60_000 }, () => {
     expect(rig.run('start').stdout).toMatch(/^Started the daemon by systemd, with pid \d+\.\n$/);
     expect(rig.run('status').stdout).toContain('systemd: starts it at login');
     expect(rig.run('stop').stdout).toMatch(/^Stopped; systemd starts it again/);
-    expect(rig.run('status').status).toBe(69);
+    const gone = rig.run('status');
+    expect(gone.status).toBe(69);
+    expect(gone.stdout).toContain('systemd: starts it at login.\n');
     expect(rig.run('start').stdout).toContain('by systemd');
     expect(rig.run('unconfigure', '--purge', '--yes').status).toBe(0);
     expect(snapshot(rig.tree)).toEqual(before);

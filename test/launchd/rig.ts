@@ -17,8 +17,9 @@ export interface Ran {
   readonly err: string;
 }
 
-/** `node` runs our commands: by that path, and PATH names what is beside `path`. */
+/** `node` runs our commands: by that path, and PATH names what is beside `path`; `terminal` is what else they find there. */
 interface RigOptions extends StandInOptions {
+  readonly terminal?: Readonly<Record<string, string>>;
   readonly node?: string;
   readonly path?: string;
 }
@@ -36,6 +37,7 @@ export async function launchdRig(program: BuiltProgram, options: RigOptions = {}
     LINUXKIT_BUILDER_TREE: tree,
     LINUXKIT_BUILDER_SERVICE: 'launchd',
     LINUXKIT_BUILDER_DIR: state,
+    ...options.terminal,
   };
   return {
     tree,

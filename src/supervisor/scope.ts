@@ -97,6 +97,11 @@ export class Scope {
     if (this.config !== undefined) this.config = applyNow(this.config, config);
   }
 
+  /** Whether its guest was ready at any time. */
+  get gotReady(): boolean {
+    return this.#vigil !== undefined;
+  }
+
   end(): void {
     this.#controller.abort(new Error('this start was ended'));
   }

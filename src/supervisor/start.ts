@@ -28,6 +28,8 @@ import type { PauseReason } from './state.ts';
 export interface StartContext extends ChildContext {
   /** The children before these were seen to end: there is nothing left of them to look for. */
   readonly isClear: boolean;
+  /** The start before this one did not get ready: what it booted may be another than it looks, so its hashes are compared. */
+  readonly isDoubtful: boolean;
   /** A step of ours is done: for the timeline. */
   readonly onStep: (name: string) => void;
   readonly onImage: (image: ChosenImage) => void;
@@ -68,7 +70,7 @@ async function launchBoth(
   const image = (running.image = chooseImage(config, layout));
   context.onImage(image);
   const bundle = bundleAt(image.prefix);
-  checkNamed(bundle, config);
+  checkNamed(bundle, config, context.isDoubtful);
   if (!context.isClear) await endLeftovers({ layout, driver, program, clock, log }, signal);
   if (!driver.pausesOnFullDisk && !hasRoom(layout.root, room.start)) return 'no-room';
   const disk = prepareDisk(layout.disk, config.diskGiB);
@@ -158,10 +160,10 @@ const vmWouldRefuse = (name: string, problems: readonly Problem[]): Failure => (
   lines: problems.map(describeProblem),
 });
 
-/** The bundle is whole as far as a look can tell. One that the config names is not made again by `image build`. */
-function checkNamed(bundle: Bundle, { bundle: named, system }: Config): void {
+/** The bundle is whole as far as a look can tell, or, in full, by its hashes. One that the config names is not made again by `image build`. */
+function checkNamed(bundle: Bundle, { bundle: named, system }: Config, full: boolean): void {
   try {
-    checkBundle(bundle, { full: false, system });
+    checkBundle(bundle, { full, system });
   } catch (error) {
     if (named === undefined || !(error instanceof Failed)) throw error;
     const hint = `config.json names it as the bundle ${named}: mend that, or take the line out and make the image: linuxkit-builder image build.`;

@@ -50,6 +50,8 @@ export class Supervisor {
   #hurry = new AbortController();
   /** What was left before this daemon was judged, and all that it has started itself was seen to end. */
   #isClear = false;
+  /** The last VM that was started did not get ready. */
+  #isDoubtful = false;
   readonly #record: StatusRecord;
   #leave: (why: Failure | undefined) => void = () => undefined;
   /** Resolves when nothing more will happen, with the reason where nobody asked for it. */
@@ -171,7 +173,7 @@ export class Supervisor {
     const { onPaused, onResumed, awaitRoom } = scope.standstill;
     const context = {
       ...{ ...this.#options, config, driver: vmDrivers[config.vm], awaitRoom },
-      isClear: this.#isClear,
+      ...{ isClear: this.#isClear, isDoubtful: this.#isDoubtful },
       ...{ onLine, onStep, onImage, onAccelerator, onPaused, onResumed, onLost },
     };
     await start(context, scope.running, scope.signal);
@@ -215,6 +217,7 @@ export class Supervisor {
       const incident = { failure, facts, lines: scope.lastLines(200), machine: running.machine };
       await keepIncident(incident, { layout, clock, log });
     }
+    if (scope.running.vm !== undefined) this.#isDoubtful = !scope.gotReady;
     const isJudged = this.#isClear || scope.running.vm !== undefined;
     this.#isClear = false;
     await stop(scope.running, {

@@ -26,6 +26,7 @@ type Deed =
         | 'deafen'
         | 'mute'
         | 'spoil'
+        | 'corrupt'
         | 'block-incidents'
         | 'mend'
         | 'drain'
@@ -44,6 +45,7 @@ const plain = fc.constantFrom(
     'deafen',
     'mute',
     'spoil',
+    'corrupt',
     'block-incidents',
     'mend',
     'drain',
@@ -116,6 +118,8 @@ class Life {
         return;
       case 'spoil':
         return world.spoil();
+      case 'corrupt':
+        return world.corrupt();
       case 'block-incidents':
         return world.blockIncidents();
       case 'update':

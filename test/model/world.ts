@@ -6,12 +6,14 @@
 import {
   appendFileSync,
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -121,7 +123,8 @@ export class World implements AsyncDisposable {
     const files = Object.entries(parts).map(([part, [name, bytes]]) => {
       rmSync(`${this.#image}-${name}`, { force: true });
       writeFileSync(`${this.#image}-${name}`, bytes);
-      return [part, { sha256: '', size: bytes.length }];
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      return [part, { sha256, size: bytes.length }];
     });
     const manifest = {
       arch: debianArch(nativeSystem(process.arch)),
@@ -142,6 +145,15 @@ export class World implements AsyncDisposable {
   /** Takes the image's kernel away. */
   spoil(): void {
     rmSync(`${this.#image}-kernel`, { force: true });
+  }
+
+  /** Other bytes in the image's kernel: as many, and none that a look would see. */
+  corrupt(): void {
+    if (!existsSync(`${this.#image}-kernel`)) return;
+    const bytes = readFileSync(`${this.#image}-kernel`);
+    bytes[bytes.length - 1] = 0x42;
+    this.spoil();
+    writeFileSync(`${this.#image}-kernel`, bytes);
   }
 
   /** No incident can be kept: a file is where its folder should be. */

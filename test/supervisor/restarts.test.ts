@@ -103,3 +103,26 @@ test.each([
   expect(running.network).toBeUndefined();
   expect(clock.pending).toBe(0);
 });
+
+test('an image with other bytes than it was made with is booted once, and named', async () => {
+  await using world = await World.make();
+  world.corrupt();
+  // Ends before it is ready, as a guest of broken bytes may.
+  programIs(world, 'exit 1');
+  const { clock, layout, config } = world;
+  const daemon = identify(process.pid);
+  if (daemon === undefined) throw new Error('this process cannot see itself');
+  const seen: Status[] = [];
+  const onStatus = (status: Status) => void seen.push(status);
+  const options = { layout, clock, daemon, onStatus, log: silent, policy: defaultPolicy };
+  const supervisor = new Supervisor({ ...options, isOurs: () => true }, { config, problems: [] });
+  supervisor.dispatch({ type: 'start' });
+  while (seen.at(-1)?.phase !== 'failed') await clock.advance(5);
+  expect(seen.at(-1)?.because?.kind).toBe('image-wrong-hash');
+  const phases = seen.map(({ phase }) => phase).filter((phase, n, all) => phase !== all[n - 1]);
+  expect(phases).toEqual([
+    ...['starting', 'stopping', 'backing-off', 'starting', 'stopping', 'failed'],
+  ]);
+  supervisor.dispatch({ type: 'stop' });
+  await supervisor.left;
+});

@@ -52,6 +52,9 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ),
     ['to come', pendingWords(status)],
     ...(status.rejected ?? []).map((line) => ['not used', line] as const),
+    ...(status.complaints ?? []).map(
+      (each) => ['guest', complaintWords(each, screen.now)] as const,
+    ),
     ['clock', clockWords(screen.beside.guest?.clockOffsetMs ?? status.clockOffsetMs)],
     ['daemon', `pid ${status.daemon.pid}${jobWords(screen.job)}`],
     ['start', timelineWords(status)],
@@ -107,6 +110,10 @@ function factLines(name: string, text: string | undefined, width: number): strin
   }
   return lines.map((line, index) => `  ${(index === 0 ? name : '').padEnd(10)} ${line}`);
 }
+
+type Said = NonNullable<Status['complaints']>[number];
+const complaintWords = ({ text, at }: Said, now: number): string =>
+  `${duration(now - Date.parse(at))} ago its kernel said: ${text}`;
 
 const gibibytes = (bytes: number): string => (bytes / 1024 ** 3).toFixed(1);
 

@@ -3,13 +3,14 @@ import type { Layout } from '../config/layout.ts';
 import type { Tunnel } from '../config/tunnel.ts';
 import type { GuestAgent } from '../guest/agent.ts';
 import { failureOfStage, readLine, stages, type Milestone } from '../guest/boot.ts';
+import { complaintIn, type Complaint } from '../guest/complaints.ts';
 import { probeGuest, type Probe } from '../guest/probe.ts';
 import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
 import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
-import { bootTimedOut, guestPanicked } from './failure.ts';
+import { bootTimedOut, guestPanicked, guestReadOnly } from './failure.ts';
 
 export interface BootWatchOptions {
   readonly layout: Layout;
@@ -17,6 +18,8 @@ export interface BootWatchOptions {
   readonly log: Log;
   readonly agent: GuestAgent;
   readonly onStage: (name: string, uptimeS: number) => void;
+  /** The kernel says that something is wrong; also long after the boot. */
+  readonly onComplaint: (what: Complaint, text: string) => void;
   readonly onLost: (failure: Failure) => void;
   /** The console's last lines, for failures. */
   readonly lastLines: () => readonly string[];
@@ -49,7 +52,12 @@ export class BootWatch {
   /** Takes the console's next line. */
   read(text: string): void {
     const milestone = readLine(text);
-    if (milestone !== undefined) this.#note(milestone);
+    if (milestone !== undefined) return this.#note(milestone);
+    const complaint = complaintIn(text);
+    if (complaint === undefined) return;
+    const { onComplaint, onLost, lastLines } = this.#options;
+    onComplaint(complaint.what, complaint.text);
+    if (complaint.what === 'read-only') onLost(guestReadOnly(complaint.text, lastLines()));
   }
 
   #note(milestone: Milestone): void {

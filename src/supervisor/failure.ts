@@ -149,6 +149,14 @@ export const guestPanicked = (text: string, lines: readonly string[]): Failure =
   lines,
 });
 
+export const guestReadOnly = (text: string, lines: readonly string[]): Failure => ({
+  kind: 'guest-read-only',
+  message: `The guest's file system had an error and takes no more writes: ${text}`,
+  hint: 'It is checked and mended when the guest starts again. If this comes back, look at the disk of this machine.',
+  exit: Exit.unavailable,
+  lines,
+});
+
 /** The boot took too long; names the first stage that did not come. */
 export const bootTimedOut = (
   seconds: number,
@@ -190,4 +198,4 @@ export const directoryLost = (root: string): Failure => ({
 
 /** Worth keeping the evidence of. */
 export const isIncident = ({ kind }: Failure): boolean =>
-  ['guest-frozen', 'guest-panicked', 'image-rejected'].includes(kind);
+  ['guest-frozen', 'guest-panicked', 'guest-read-only', 'image-rejected'].includes(kind);

@@ -5,6 +5,7 @@ import type { Layout } from '../config/layout.ts';
 import type { Tunnel } from '../config/tunnel.ts';
 import { reachGuest } from '../door/guest-connection.ts';
 import type { ConsoleLine } from '../guest/console.ts';
+import type { Complaint } from '../guest/complaints.ts';
 import { GuestAgent } from '../guest/agent.ts';
 import { Insight, type Inside } from '../guest/inside.ts';
 import { AwakeClock } from '../system/awake.ts';
@@ -74,6 +75,7 @@ export class Scope {
       ...{ layout, log, agent: this.agent },
       clock: this.#awake,
       onStage: (name, uptimeS) => this.#onStage(name, uptimeS),
+      onComplaint: (what, text) => this.#onComplaint(what, text),
       onLost: this.onLost,
       lastLines: () => this.lastLines(),
     });
@@ -205,6 +207,13 @@ export class Scope {
     } catch (error) {
       if (!this.signal.aborted) this.#log('warn', 'image-not-kept', { failure: failureOf(error) });
     }
+  }
+
+  /** The last few are enough to see what goes on. */
+  #onComplaint(what: Complaint, text: string): void {
+    this.#log('warn', 'guest-complains', { what, text });
+    const at = new Date(this.#clock.now()).toISOString();
+    this.note({ complaints: [...(this.#facts.complaints ?? []), { what, text, at }].slice(-5) });
   }
 
   #onStage(name: string, uptimeS: number): void {

@@ -3,6 +3,7 @@ import { changesBetween, waitsForStart, type Change } from '../config/changes.ts
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
+import type { Complaint } from '../guest/complaints.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { discard, readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
 import { isAlive, type Identity } from '../system/process.ts';
@@ -36,6 +37,13 @@ export interface Facts {
   readonly clockOffsetMs?: number;
   /** `slow`: the guest lives, but its agent does not answer in time. */
   readonly health?: 'well' | 'slow' | 'frozen';
+  /** The last things that the guest's kernel said were wrong while it lived on. */
+  readonly complaints?: readonly {
+    readonly what: Complaint;
+    readonly text: string;
+    /** ISO 8601. */
+    readonly at: string;
+  }[];
   /** How long the last sleep of this machine, or of the daemon, was. */
   readonly sleptMs?: number;
 }

@@ -18,6 +18,7 @@ function boot() {
   const watch = new BootWatch({
     ...{ layout, clock, log: silent, agent: new GuestAgent({ path: layout.agent, clock }) },
     onStage: (name) => seen.push(name),
+    onComplaint: (what) => seen.push(what),
     onLost: ({ kind }) => seen.push(kind),
     lastLines: () => [],
   });

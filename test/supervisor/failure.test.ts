@@ -28,7 +28,14 @@ const table = {
     ...['network-lock-held', 'network-exited', 'network-refused', 'network-silent'],
     ...['network-stranger', 'accelerator-broken', 'vm-exited', 'vm-killed', 'vm-refused'],
     ...['vm-crashed', 'vm-terminated', 'vm-stuck', 'qmp-closed', 'qmp-refused', 'qmp-silent'],
-    ...['boot-timed-out', 'guest-frozen', 'guest-panicked', 'guest-powered-off', 'guest-rebooted'],
+    ...[
+      'boot-timed-out',
+      'guest-frozen',
+      'guest-panicked',
+      'guest-read-only',
+      'guest-powered-off',
+      'guest-rebooted',
+    ],
     ...['guest-triple-fault', 'directory-lost'],
   ],
   /** No start is lost to them: they stay inside, are told by a verb, or come before there is a daemon. */

@@ -126,7 +126,7 @@ describe('the watch', () => {
     expect(guest.sets).toEqual([-900, 32 * 3600_000]);
   });
 
-  // Behaviour 21: A sleep of the host is noticed within 6 s of the wake; deadlines are moved by it, nothing is held against
+  // Behaviour 22: A sleep of the host is noticed within 6 s of the wake; deadlines are moved by it, nothing is held against
   // the guest, its clock is set and its health looked at, at once.
   test('a sleep is not held against the guest, and ends in a look at once', async () => {
     guest.watch();

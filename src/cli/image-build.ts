@@ -40,10 +40,11 @@ export async function buildVerb(
   try {
     const onWaiting = () => say('Another command is at work in this directory; waiting.');
     const supplies = suppliesFor({ options, layout, context, view, say });
+    // Before anything of ours: by it unconfigure knows that there is something.
+    makeDirectory(layout.state);
     const lockFile = join(assets, 'src/image/lock.json');
     if (options.update) await renew(lockFile, supplies, say);
     const prefix = options.output === undefined ? usualPrefix : resolve(options.output);
-    makeDirectory(layout.state);
     const built = await buildImage({
       ...supplies,
       arch: options.arch,

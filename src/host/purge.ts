@@ -1,8 +1,9 @@
 /** Deleting a state directory: what we put there and nothing else, since -d may have named any directory. */
 import { existsSync, lstatSync, readdirSync, rmSync, rmdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { errorCode } from '../system/failure.ts';
+import { fileOfUnfinished } from '../system/files.ts';
 
 /** What would be lost, in words. */
 export function lossOf({ disk, keys, images }: Layout): string[] {
@@ -29,10 +30,13 @@ export function purge(layout: Layout): string[] {
     layout.rootRequest,
   ];
   for (const path of files) rmSync(path, { force: true });
+  const written = files.filter((path) => path !== layout.disk).map((path) => basename(path));
+  for (const name of namesIn(root))
+    if (written.includes(fileOfUnfinished(name) ?? '')) rmSync(join(root, name));
   rmSync(state, { recursive: true, force: true });
   // Names that others use too: only what is certainly ours goes.
   for (const name of namesIn(keys))
-    if (/^((client|root|host)_ed25519(\.pub)?|known_hosts)$/.test(name)) rmSync(join(keys, name));
+    if (isKey(fileOfUnfinished(name) ?? name)) rmSync(join(keys, name), { recursive: true });
   for (const name of namesIn(downloads))
     // Packages by their hash, and the lock of whoever fetches them.
     if (/^([0-9a-f]{64}\b|downloading\.)/.test(name))
@@ -45,6 +49,10 @@ export function purge(layout: Layout): string[] {
   return namesIn(root);
 }
 
+/** What configure makes there, also where it was killed before it had the name. */
+const isKey = (name: string): boolean =>
+  /^((client|root|host)_ed25519(\.pub)?|known_hosts|\.unfinished-\w{6})$/.test(name);
+
 /** A folder that `image build` made, or its link to the newest one. */
 function isImage(path: string): boolean {
   const stats = lstatSync(path);
@@ -52,7 +60,7 @@ function isImage(path: string): boolean {
   return stats.isDirectory() ? namesIn(path).every(isImageFile) : isImageFile(path);
 }
 const isImageFile = (name: string): boolean =>
-  /-(kernel|initrd\.img|cmdline|manifest\.json)(\.new)?$/.test(name);
+  /-(kernel|initrd\.img|cmdline|manifest\.json)(\.new)?$|^root\.squashfs$/.test(name);
 
 function namesIn(directory: string): string[] {
   try {

@@ -30,13 +30,18 @@ export function writeWhole(
   }
 }
 
-/** write-file-atomic names what is not whole yet by the file and a number. */
 function removeUnfinished(path: string): void {
-  const [folder, start] = [dirname(path), `${basename(path)}.`];
+  const folder = dirname(path);
   for (const name of readdirSync(folder))
-    if (name.startsWith(start) && /^\d+$/.test(name.slice(start.length)))
-      rmSync(join(folder, name), { force: true });
+    if (fileOfUnfinished(name) === basename(path)) rmSync(join(folder, name), { force: true });
 }
+
+/**
+ * The name of the file which a killed `writeWhole` had not yet given its name; undefined for any other. write-file-atomic adds 32 bits
+ * in decimal; where they are few the file stays, since somebody's copy may have the date there.
+ */
+export const fileOfUnfinished = (name: string): string | undefined =>
+  /^(.+)\.\d{9,10}$/.exec(name)?.[1];
 
 /** Makes a directory of ours with its parents, private to the user. */
 export function makeDirectory(path: string, mode = 0o700): void {

@@ -108,7 +108,7 @@ test('what a killed command left of the section keeps nobody waiting', async (co
 });
 
 // Behaviour 1: A state directory has one daemon: a kernel lock says who; a second one in a terminal exits with 75 and
-// names the first one's pid.
+// names the first one's pid. None begins while a `stop` ends what an earlier one left.
 test('fifty daemons at once: one of them is the daemon, and the others name it', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const daemons = Array.from({ length: 50 }, () => rig.begin('daemon'));

@@ -46,6 +46,8 @@ const telling = (onSleep: () => void, speed = 1): Clock => ({
   sleep: (ms, signal) => (onSleep(), systemClock.sleep(ms / speed, signal)),
 });
 
+// Behaviour 1: A state directory has one daemon: a kernel lock says who; a second one in a terminal exits with 75 and
+// names the first one's pid. None begins while a `stop` ends what an earlier one left.
 test('no daemon begins while what an earlier one left is ended', async () => {
   const child = await begin('gvproxy', layout.networkLock);
   writePid(pidFiles(layout, 'gvproxy'), child.pid, 'gvproxy');

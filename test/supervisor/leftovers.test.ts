@@ -106,8 +106,8 @@ test('another program that holds the lock is not touched', async () => {
   expect(identify(child.pid)?.program).toBe('sleep');
 });
 
-// Behaviour 3: A pidfile is believed when pid, start time, boot and program all match; a stranger with the same pid is
-// never touched.
+// Behaviour 3: A pidfile is believed when pid, start time, boot and program all match, and no other process is known
+// to hold the lock; a stranger with the same pid is never touched.
 test('a stranger that has the recorded pid now is not touched', async () => {
   // The record is of another start of that pid; the lock is free.
   writeFileSync(at('vm.json'), JSON.stringify({ ...identify(child.pid), started: '1' }));

@@ -36,7 +36,7 @@ test('a config with several mistakes is refused with all of them', async (contex
   expect((await rig.cli('daemon')).stderr).toContain('is not JSON');
 });
 
-// Behaviour 28: What no second try can mend is not tried again; a changed `config.json` is read and tried at once.
+// Behaviour 29: What no second try can mend is not tried again; a changed `config.json` is read and tried at once.
 test('under launchd the daemon lives on in `failed`, and begins when the file is mended', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const good = settings(rig);
@@ -99,7 +99,7 @@ const images: readonly (readonly [what: string, spoil: (prefix: string) => void,
     ],
   ];
 
-// Behaviour 9: Nothing is launched before image, keys and disk were looked at; each thing that is wrong has a name and a
+// Behaviour 10: Nothing is launched before image, keys and disk were looked at; each thing that is wrong has a name and a
 // remedy.
 test.each(images)('an image %s: named once, with how to make it', async (_what, spoil, kind) => {
   await using rig = await BuilderRig.create();

@@ -26,6 +26,8 @@ async function hold({ layout }: BuilderRig): Promise<() => Promise<void>> {
   });
 }
 
+// Behaviour 5: A start, `configure`, `unconfigure --purge` and `image build` do not touch the same files at the same time; a
+// holder that was killed blocks nobody.
 test('a start waits for whoever is at work, says so, and goes on', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const release = await hold(rig);

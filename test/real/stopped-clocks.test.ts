@@ -20,7 +20,7 @@ async function beyondStale(rig: BuilderRig, since: number, tryAgain: () => Promi
   expect(vms(rig).length).toBeLessThanOrEqual(1);
 }
 
-// Behaviour 6: A daemon that stood still for longer than any lock stays fresh, alone or with its VM, has its builder as
+// Behaviour 7: A daemon that stood still for longer than any lock stays fresh, alone or with its VM, has its builder as
 // before; nobody has taken its place, or its part in a start, meanwhile.
 test('a daemon, and a daemon with its VM, that stood still have their builder as before', async (context) => {
   await using rig = await BuilderRig.create({ context });

@@ -32,7 +32,7 @@ const driverPauses = (pausesOnFullDisk: boolean) =>
   Object.assign(vmDrivers.qemu, { pausesOnFullDisk });
 afterEach(() => driverPauses(true));
 
-// Behaviour 7: A state directory that is moved, deleted or replaced under its daemon is noticed within 5 s, and before
+// Behaviour 8: A state directory that is moved, deleted or replaced under its daemon is noticed within 5 s, and before
 // every start: the daemon ends its children in order, says so, exits with 74, and touches nothing that lies under the old
 // name.
 test('deleted, with another daemon in its place: ends in order, and touches nothing of theirs', async () => {
@@ -101,7 +101,7 @@ test('whether there is room cannot be told: nothing is ended for that', async ()
   await until('stopped');
 });
 
-// Behaviour 8: A state directory that becomes read-only ends no guest: what the status file cannot say is said where the
+// Behaviour 9: A state directory that becomes read-only ends no guest: what the status file cannot say is said where the
 // daemon prints, and the file is true again within 5 s of its being writable.
 test('unwritable for a while: it stays, says so, and the record is true again afterwards', async () => {
   await using world = await World.make();

@@ -66,8 +66,8 @@ describe('the kernel lock', () => {
   });
 });
 
-// Behaviour 5: A start, `configure` and `image build` do not touch the same files at the same time; a holder that was
-// killed blocks nobody.
+// Behaviour 5: A start, `configure`, `unconfigure --purge` and `image build` do not touch the same files at the same time; a
+// holder that was killed blocks nobody.
 describe('the section', () => {
   // Reads and writes apart: without the section, sums get lost.
   const addOne = `

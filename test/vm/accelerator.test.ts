@@ -57,7 +57,7 @@ const choose = (script: string, accelerator = 'auto', system?: string, kvm?: str
     new AbortController().signal,
   );
 
-// Behaviour 10: An accelerator is chosen by trial, and the verdict holds for one boot of the host, one version of the VM
+// Behaviour 11: An accelerator is chosen by trial, and the verdict holds for one boot of the host, one version of the VM
 // program, and as long as KVM's device can be opened or cannot; one that breaks later is followed by the next.
 describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a trial', () => {
   test('takes an accelerator whose guest gives a sign of life, and remembers it', async () => {

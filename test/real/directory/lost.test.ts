@@ -9,7 +9,7 @@ import { BuilderRig } from '../rig.ts';
 const vms = (rig: BuilderRig) =>
   rig.processes().filter(({ command }) => /qemu-system-\S+ .*nix-disk/.test(command));
 
-// Behaviour 7: A state directory that is moved, deleted or replaced under its daemon is noticed within 5 s, and before
+// Behaviour 8: A state directory that is moved, deleted or replaced under its daemon is noticed within 5 s, and before
 // every start: the daemon ends its children in order, says so, exits with 74, and touches nothing that lies under the old
 // name.
 test('deleted beside its disk: the guest is shut down in order, and the next daemon begins after it', async (context) => {

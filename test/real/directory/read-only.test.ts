@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { inPrivateWorld, worldsPossible } from '../private-world.ts';
 
-// Behaviour 8: A state directory that becomes read-only ends no guest: what the status file cannot say is said where the
+// Behaviour 9: A state directory that becomes read-only ends no guest: what the status file cannot say is said where the
 // daemon prints, and the file is true again within 5 s of its being writable.
 describe.runIf(worldsPossible)('the state directory becomes read-only under the daemon', () => {
   let facts: ReadonlyMap<string, string> = new Map();

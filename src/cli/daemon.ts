@@ -41,6 +41,7 @@ export function daemonVerb(program: Command, context: CliContext): void {
             context.err(`This is not in the status file. ${trouble.message} ${trouble.hint}`);
           troubled = trouble !== undefined;
         },
+        onBlocked: ({ message, hint }) => context.err(`${message} ${hint} It is tried again.`),
         onStandby: (pid) =>
           context.err(
             `Another daemon runs here${pid === undefined ? '' : `, with pid ${pid}`}; waiting for its end.`,

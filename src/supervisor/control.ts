@@ -6,6 +6,7 @@ import type { Layout } from '../config/layout.ts';
 import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { cannotWrite } from '../system/files.ts';
 import { fieldsOf, JsonLines } from '../system/json-lines.ts';
 import type { Log } from '../system/log.ts';
 import { dialUnix } from '../system/unix-socket.ts';
@@ -17,14 +18,12 @@ type Fields = Readonly<Record<string, unknown>>;
 /** What each command does; its answer is sent back as fields. */
 export type Commands = { readonly [C in Command]: () => Fields | Promise<Fields> };
 
-/** Listens until closed. Unknown or broken requests get an answer that says what is known. */
+/** Listens until closed. Unknown or broken requests get an answer that says what is known. Failed `cannot-write` without its socket. */
 export async function openControl(
   layout: Layout,
   todo: Commands,
   log: Log,
 ): Promise<{ close(): void }> {
-  // We hold the daemon's lock: whatever socket is there belongs to nobody.
-  rmSync(layout.control, { force: true });
   const connections = new Set<Socket>();
   const server: Server = createServer((socket) => {
     connections.add(socket);
@@ -35,9 +34,16 @@ export async function openControl(
       maxLineBytes: 4096,
     });
   });
-  server.listen(layout.control);
-  await once(server, 'listening');
-  chmodSync(layout.control, 0o600);
+  try {
+    // We hold the daemon's lock: whatever socket is there belongs to nobody.
+    rmSync(layout.control, { force: true });
+    server.listen(layout.control);
+    await once(server, 'listening');
+    chmodSync(layout.control, 0o600);
+  } catch (error) {
+    server.close();
+    throw new Failed(cannotWrite(layout.control, error), { cause: error });
+  }
   return {
     close: () => {
       server.close();

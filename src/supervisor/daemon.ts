@@ -30,7 +30,7 @@ export interface DaemonOptions {
   readonly clock: Clock;
   /**
    * Started by launchd or systemd, which would start a failing daemon again for ever: it lives on in phase `failed`, and waits
-   * for a lock that another holds. Otherwise both end it at once.
+   * for a lock that another holds and for files that cannot be written. Otherwise each of these ends it at once.
    */
   readonly managed: boolean;
   readonly onStopSignal: (listener: (name: StopSignal) => void) => void;
@@ -39,6 +39,8 @@ export interface DaemonOptions {
   readonly onStatus: (status: Status, trouble: Failure | undefined) => void;
   /** Another daemon has the lock; called once, when it is managed and begins to wait. */
   readonly onStandby: (pid: number | undefined) => void;
+  /** What it needs before it can begin cannot be written; called once, when it is managed and begins to wait. */
+  readonly onBlocked: (why: Failure) => void;
 }
 
 /** Wrappers send a signal twice; a second one this soon is the same one. */
@@ -48,20 +50,29 @@ const standbyMs = 10_000;
 const nameless = { everyMs: 50, limitMs: 5_000 };
 
 /** Runs until it is asked to stop; the exit code. */
-export async function daemon({
-  layout,
-  clock,
-  managed,
-  onStopSignal,
-  signal,
-  onStatus,
-  onStandby,
-}: DaemonOptions): Promise<ExitCode> {
+export async function daemon(options: DaemonOptions): Promise<ExitCode> {
+  const { clock, managed, onStopSignal, signal, onBlocked } = options;
   const asked = new AbortController();
   onStopSignal(() => asked.abort());
-  if (signal.aborted) return Exit.ok;
+  for (let told = false; !signal.aborted && !asked.signal.aborted; told = true)
+    try {
+      return await live(options, asked.signal);
+    } catch (error) {
+      if (!managed || !(error instanceof Failed) || error.failure.kind !== 'cannot-write')
+        throw error;
+      if (!told) onBlocked(error.failure);
+      await clock.sleep(standbyMs, asked.signal).catch(() => undefined);
+    }
+  return Exit.ok;
+}
+
+/** One life. Failed `cannot-write` comes before it has begun: whatever cannot be written later ends no daemon. */
+async function live(
+  { layout, clock, managed, onStopSignal, onStatus, onStandby }: DaemonOptions,
+  asked: AbortSignal,
+): Promise<ExitCode> {
   makeDirectory(layout.state);
-  const lock = await takeLock(layout, { clock, managed, onStandby, signal: asked.signal });
+  const lock = await takeLock(layout, { clock, managed, onStandby, signal: asked });
   if (lock === undefined) return Exit.ok;
   try {
     const me = identify(process.pid);
@@ -84,7 +95,7 @@ export async function daemon({
       },
       settings,
     );
-    const options = { layout, clock, log, read, onStopSignal, asked: asked.signal };
+    const options = { layout, clock, log, read, onStopSignal, asked };
     const evicted = await supervise(supervisor, options);
     if (evicted !== undefined) throw new Failed(evicted);
     return Exit.ok;
@@ -110,14 +121,6 @@ async function supervise(
   { layout, clock, log, read, onStopSignal, asked }: SuperviseOptions,
 ): Promise<Failure | undefined> {
   log('info', 'daemon-started', { node: process.version, state: layout.root });
-  let first: number | undefined;
-  onStopSignal((name) => {
-    log('info', 'signal', { name });
-    const now = clock.monotonic();
-    if (first === undefined) supervisor.dispatch({ type: 'stop' });
-    else if (now - first >= sameSignalMs) supervisor.hurry();
-    first ??= now;
-  });
   const control = await openControl(
     layout,
     {
@@ -134,6 +137,14 @@ async function supervise(
     },
     log,
   );
+  let first: number | undefined;
+  onStopSignal((name) => {
+    log('info', 'signal', { name });
+    const now = clock.monotonic();
+    if (first === undefined) supervisor.dispatch({ type: 'stop' });
+    else if (now - first >= sameSignalMs) supervisor.hurry();
+    first ??= now;
+  });
   const unwatchSleep = watchForSleep(
     clock,
     () => supervisor.tick(),

@@ -1,7 +1,8 @@
 /** The daemon's log: one JSON a line, written at once (pino's default would lose the last lines of a killed process). */
 import { renameSync } from 'node:fs';
 import pino from 'pino';
-import { sizeIfThere } from './files.ts';
+import { Failed } from './failure.ts';
+import { cannotWrite, sizeIfThere } from './files.ts';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
@@ -18,20 +19,14 @@ export interface LogOptions {
   readonly keep?: number;
 }
 
-/** Opens (and from time to time rotates) a log file. A full disk loses lines, never the daemon. */
+/** Opens (and from time to time rotates) a log file, or fails with `cannot-write`. A full disk loses lines, never the daemon. */
 export function openLog({
   path,
   isVerbose = () => false,
   maxBytes = 2 * 1024 * 1024,
   keep = 3,
 }: LogOptions): Log {
-  const destination = pino.destination({
-    dest: path,
-    sync: true,
-    mkdir: true,
-    mode: 0o600,
-    maxLength: 1_000_000,
-  });
+  const destination = open(path);
   destination.on('error', () => undefined);
   const logger = pino(
     {
@@ -58,6 +53,14 @@ export function openLog({
       // ENOSPC is thrown by the synchronous destination; the state is in status.json as well.
     }
   };
+}
+
+function open(dest: string) {
+  try {
+    return pino.destination({ dest, sync: true, mkdir: true, mode: 0o600, maxLength: 1_000_000 });
+  } catch (error) {
+    throw new Failed(cannotWrite(dest, error), { cause: error });
+  }
 }
 
 /** PATH -> PATH.1 -> ... -> PATH.keep, the oldest replaced. */

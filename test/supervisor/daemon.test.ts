@@ -1,0 +1,74 @@
+/** A daemon that cannot begin, because something that it writes first cannot be written. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { daemon } from '../../src/supervisor/daemon.ts';
+import { Exit } from '../../src/system/failure.ts';
+import { isLocked } from '../../src/system/lock.ts';
+import type { StopSignal } from '../../src/system/signals.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+
+let layout: Layout;
+beforeEach(() => {
+  layout = layoutOf(mkdtempSync(join(tmpdir(), 'begin-')));
+  mkdirSync(layout.state);
+});
+afterEach(() => rmSync(layout.root, { recursive: true }));
+
+/** A daemon in this process; without a config.json, so that it gives up as soon as it has begun. */
+function begin(managed: boolean) {
+  const clock = new FakeClock();
+  const blocked: string[] = [];
+  const listeners: ((name: StopSignal) => void)[] = [];
+  let failed: () => void = () => undefined;
+  const gaveUp = new Promise<void>((resolve) => (failed = resolve));
+  const left = daemon({
+    ...{ layout, clock, managed, signal: new AbortController().signal },
+    onStopSignal: (listener) => void listeners.push(listener),
+    onStatus: ({ phase }) => phase === 'failed' && failed(),
+    onStandby: () => undefined,
+    onBlocked: ({ message }) => void blocked.push(message),
+  });
+  const stop = () => {
+    for (const listener of listeners) listener('SIGTERM');
+  };
+  return { clock, blocked, gaveUp, left, stop };
+}
+
+// A directory in its way: as unwritable as on a read-only file system, for root too.
+const obstacles = ['daemonLock', 'daemonPid', 'log', 'control'] as const;
+
+test.each(obstacles)('a managed one waits for %s, says so once, and begins', async (name) => {
+  mkdirSync(layout[name]);
+  const { clock, blocked, gaveUp, left, stop } = begin(true);
+  for (let times = 0; times < 3; times++) {
+    await clock.waiting();
+    await clock.advance(10_000);
+  }
+  expect(blocked).toHaveLength(1);
+  expect(blocked[0]).toContain(layout[name]);
+  await clock.waiting();
+  rmSync(layout[name], { recursive: true });
+  await clock.advance(10_000);
+  await gaveUp;
+  stop();
+  expect(await left).toBe(Exit.ok);
+});
+
+test('a managed one that waits for that obeys a stop', async () => {
+  mkdirSync(layout.control);
+  const { clock, left, stop } = begin(true);
+  await clock.waiting();
+  stop();
+  expect(await left).toBe(Exit.ok);
+  expect(isLocked(layout.daemonLock)).toBe(false);
+});
+
+test.each(obstacles)('one in a terminal says that it cannot write %s, and ends', async (name) => {
+  mkdirSync(layout[name]);
+  writeFileSync(layout.config, '{"diskGiB":2}');
+  const failure = { kind: 'cannot-write' };
+  await expect(begin(false).left).rejects.toMatchObject({ failure });
+});

@@ -25,6 +25,7 @@ import { placesOf, rootLayout, type Places } from '../host/places.ts';
 import { rootNeeds, settleRoot } from '../host/root-files.ts';
 import { rootFiles, type RootAnswer } from '../host/root-part.ts';
 import { describeNix, machinesKeeper, type NixVariant } from '../host/nix-variant.ts';
+import { sizeWarnings } from '../host/size-warnings.ts';
 import { warningsOf } from '../host/warnings.ts';
 import { readIfThere, sizeIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
@@ -97,7 +98,11 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
   const { system } = settings.config;
   const ownSystem = process.platform === 'linux' ? nativeSystem(process.arch) : undefined;
   const hindrances = { ...run, variant: run.nix, system, ownSystem, env: context.env };
-  const warnings = [...featureWarnings(settings.config.features, kvm), ...warningsOf(hindrances)];
+  const warnings = [
+    ...featureWarnings(settings.config.features, kvm),
+    ...sizeWarnings(settings.config, hostFacts(flags.root)),
+    ...warningsOf(hindrances),
+  ];
   for (const warning of warnings) context.err(`Warning: ${warning}`);
   if (said > 0 && run.nix !== undefined) run.say(`This machine has ${describeNix(run.nix)}.`);
   if (said === 0) run.say('Nothing to change.');

@@ -18,6 +18,7 @@ interface Options {
   readonly system?: string;
   readonly network?: string;
   readonly accelerator?: string;
+  readonly accel?: string;
   readonly bundle?: string;
   /** Undefined when neither flag is given. */
   readonly keepAwake?: boolean;
@@ -58,6 +59,7 @@ export function configureVerb(program: Command, context: CliContext): void {
     .option('--no-root', "leave root's files, and tell the command that writes them")
     .option('-v, --verbose', 'name the files that need no change too')
     .option('-q, --quiet', 'say nothing but failures and warnings')
+    .addOption(new Option('--accel <name>', 'short for --accelerator').hideHelp())
     .addOption(new Option('--root-part', 'write what a request on stdin names').hideHelp())
     .action(async (options: Options) => {
       if (options.rootPart === true) return rootPart(context);
@@ -89,7 +91,7 @@ function refuseSudo({ directory }: Options, { env }: CliContext): void {
 }
 
 function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
-  const { features, vm, system, network, accelerator, bundle } = options;
+  const { features, vm, system, network, accelerator = options.accel, bundle } = options;
   const directory = options.directory ?? env['LINUXKIT_BUILDER_DIR'];
   return {
     root: directory === undefined ? defaultStateDirectory(env, home) : resolve(directory),

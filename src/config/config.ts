@@ -147,7 +147,7 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
   const cpus = file.cpus ?? Math.min(host.cpus, 8);
   const memoryMiB =
     file.memoryMiB ?? Math.min(Math.max(2048, Math.floor(host.memoryMiB / 4)), 8192);
-  const maxJobs = file.maxJobs ?? Math.max(1, Math.min(cpus, Math.floor(memoryMiB / 1024)));
+  const maxJobs = file.maxJobs ?? jobsFor(cpus, memoryMiB);
   return Object.freeze({
     ...file,
     network: file.network ?? (file.vm === 'qemu' ? 'user' : 'auto'),
@@ -160,9 +160,16 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
     keepAwake: file.keepAwake ?? host.platform === 'darwin',
     bundle: file.bundle,
     system: file.system ?? nativeSystem(host.arch),
-    coresPerJob: Math.max(1, Math.floor(cpus / maxJobs)),
+    coresPerJob: Math.max(1, Math.floor(Math.min(cpus, memoryMiB / memoryOfCore) / maxJobs)),
   });
 }
+
+/** In MiB: what a compiler of C++ takes, as a rule of thumb. */
+const memoryOfCore = 1024;
+
+/** How many builds at a time a guest of that size has room for. */
+export const jobsFor = (cpus: number, memoryMiB: number): number =>
+  Math.max(1, Math.min(cpus, Math.floor(memoryMiB / memoryOfCore)));
 
 /** Builds that require big-parallel would take days on fewer. */
 const bigCpus = 4;

@@ -33,7 +33,10 @@ describe.runIf(asRoot)('configure', () => {
     const { layout, root } = rig;
     const outcome = await rig.run('-f', 'big-parallel,kvm', '-c', '1', '--max-jobs', '3');
     expect(outcome.failure).toBeUndefined();
-    expect(outcome.err).toEqual([expect.stringContaining('/dev/kvm is not known')]);
+    expect(outcome.err).toEqual([
+      expect.stringContaining('/dev/kvm is not known'),
+      expect.stringContaining('3 builds at a time are many for 1 CPUs'),
+    ]);
     expect(rig.read(layout.config)).toBe(
       '{\n  "features": [\n    "big-parallel",\n    "kvm"\n  ],\n  "cpus": 1,\n  "maxJobs": 3\n}\n',
     );
@@ -57,7 +60,8 @@ describe.runIf(asRoot)('configure', () => {
 
   test('says what it did, and the second time that there is nothing to do', async () => {
     using rig = configureRig();
-    const { out } = await rig.run();
+    const { out } = await rig.run('--accel', 'tcg');
+    expect(JSON.parse(rig.read(rig.layout.config))).toEqual({ accelerator: 'tcg' });
     for (const path of [rig.layout.config, rig.root.machines, rig.root.ssh])
       expect(out.join('\n')).toContain(`Wrote ${path}: `);
     const before = rig.snapshot();

@@ -33,9 +33,17 @@ describe('defaults come from the host', () => {
     ],
     [
       { cpus: 8, memoryMiB: 4096 },
-      { cpus: 8, memoryMiB: 2048, maxJobs: 2, coresPerJob: 4 },
+      { cpus: 8, memoryMiB: 2048, maxJobs: 2, coresPerJob: 1 },
     ],
   ])('%o', (size, expected) => expect(configOf({}, { ...host, ...size })).toMatchObject(expected));
+
+  test.each([
+    [{ cpus: 8, memoryMiB: 8192, maxJobs: 2 }, 4],
+    [{ cpus: 8, memoryMiB: 4096, maxJobs: 2 }, 2],
+    [{ cpus: 2, memoryMiB: 8192, maxJobs: 4 }, 1],
+  ])('of %o a build has %i cores: CPUs and memory are enough for all of them', (size, cores) =>
+    expect(configOf(size, { ...host, cpus: 8, memoryMiB: 65_536 }).coresPerJob).toBe(cores),
+  );
 
   test("the CPU count is the VM's and Nix's", () =>
     expect(configOf({ cpus: 3 })).toMatchObject({ cpus: 3, maxJobs: 3 }));

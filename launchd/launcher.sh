@@ -8,9 +8,16 @@ named=@NAMED@
 node=@NODE@
 main=@MAIN@
 state=@STATE@
+log=@LOG@
 output=$state/nix-state/daemon.out
 wait4path=${LINUXKIT_BUILDER_WAIT4PATH:-/bin/wait4path}
 patience=${LINUXKIT_BUILDER_PATIENCE:-60}
+
+# By us and not by launchd, which would run nothing where it cannot open a file. Begun anew when it has grown.
+if [ -d "${log%/*}" ]; then
+    [ ! -e "$log" ] || [ "$(wc -c <"$log")" -lt 1048576 ] || (: >"$log") 2>/dev/null
+    (: >>"$log") 2>/dev/null && exec >>"$log" 2>&1
+fi
 
 stopping=
 child=

@@ -5,6 +5,7 @@ import { nativeSystem } from '../config/system.ts';
 import { ensureIdentity, readIdentity, type Identity } from '../guest/identity.ts';
 import {
   applyUserChanges,
+  recordReceipts,
   recordRight,
   rootRequest,
   userFiles,
@@ -22,6 +23,7 @@ import { featureWarnings } from '../host/features.ts';
 import { readInstalled, refuseSecondUser } from '../host/installed.ts';
 import { refuseSecondDirectory } from '../host/other-builder.ts';
 import { placesOf, rootLayout, type Places } from '../host/places.ts';
+import { logReceipt } from '../host/receipts.ts';
 import { rootNeeds, settleRoot } from '../host/root-files.ts';
 import { rootFiles, type RootAnswer } from '../host/root-part.ts';
 import { describeNix, machinesKeeper, type NixVariant } from '../host/nix-variant.ts';
@@ -38,7 +40,7 @@ import { jobPrograms } from './job-programs.ts';
 import { guestHasKvm } from './guest-kvm.ts';
 import { findNix } from './nix.ts';
 import { configureWords, ownerOf } from './root-told.ts';
-import { serviceFiles } from './service.ts';
+import { serviceFiles, serviceLogs } from './service.ts';
 
 /** One run: what was asked, where, and what was said of it. */
 interface Run {
@@ -132,7 +134,9 @@ async function userPart(run: Run): Promise<Builder> {
     if (!hadKeys) say(`Made keys in ${layout.keys}`);
     const owner = ownerOf(flags.root);
     const service = serviceFiles(layout, config, context);
-    await dropService(layout, context, { wanted: service, say });
+    const logs = serviceLogs(service, context);
+    const wanted = [...service.map(({ path }) => path), ...logs];
+    await dropService(layout, context, { wanted, say });
     const settingsText = text;
     const keeper = keeperOf(run);
     const rest = { owner, service, keeper, config, settingsText };
@@ -140,6 +144,10 @@ async function userPart(run: Run): Promise<Builder> {
     const { changes, right, byHand } = userNeeds(builder);
     const stop = AbortSignal.any([lost, signal]);
     recordRight(right, { layout, now: clock.now() });
+    recordReceipts(
+      layout,
+      logs.map((path) => logReceipt(path, clock.now())),
+    );
     applyUserChanges(changes, { layout, now: clock.now(), stop });
     changes.flatMap(changeWords).forEach(say);
     sayUnchanged(

@@ -10,9 +10,9 @@ import { buildsOption, waitForBuilds } from './wait-for-builds.ts';
 export async function dropService(
   layout: Layout,
   context: CliContext,
-  { wanted, say }: { wanted: readonly { path: string }[]; say: (line: string) => void },
+  { wanted, say }: { wanted: readonly string[]; say: (line: string) => void },
 ): Promise<void> {
-  const paths = servicePaths(context).filter((path) => wanted.every((each) => each.path !== path));
+  const paths = servicePaths(context).filter((path) => !wanted.includes(path));
   const receipts = readReceipts(layout.receipts);
   const isDropped = (path: string) =>
     paths.some((file) => file === path || file.startsWith(`${path}/`));

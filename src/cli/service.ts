@@ -22,8 +22,14 @@ export type ServiceKind = 'launchd' | 'systemd';
 /** Every file by which the daemon may be started at login here, wanted or not. */
 export function servicePaths(context: CliContext): readonly string[] {
   const { home, configHome } = homesOf(context);
-  const { plist, launcher } = agentPaths(home);
-  return [launcher, plist, unitPath(configHome)];
+  const { plist, launcher, log } = agentPaths(home);
+  return [launcher, plist, log, unitPath(configHome)];
+}
+
+/** What a job with these files writes by itself, beside what the daemon does. */
+export function serviceLogs(files: readonly WantedFile[], context: CliContext): readonly string[] {
+  const { launcher, log } = agentPaths(homesOf(context).home);
+  return files.some(({ path }) => path === launcher) ? [log] : [];
 }
 
 /** The files that shall be there with these settings. */

@@ -25,11 +25,13 @@ export interface Templates {
 export const agentPaths = (home: string) => ({
   plist: join(home, 'Library/LaunchAgents', `${label}.plist`),
   launcher: join(home, 'Library/Application Support/linuxkit-builder/linuxkit-builder'),
+  /** What the launcher says: on the volume that is there at login, where a person looks for logs. */
+  log: join(home, 'Library/Logs/linuxkit-builder.log'),
 });
 
 /** The files of the LaunchAgent; copies and no links, since /nix may not be there when launchd reads them. */
 export function agentFiles(home: string, values: JobValues, templates: Templates): WantedFile[] {
-  const { plist, launcher } = agentPaths(home);
+  const { plist, launcher, log } = agentPaths(home);
   const whole = (text: string, mark: string) => ({
     kind: 'whole' as const,
     text,
@@ -41,7 +43,10 @@ export function agentFiles(home: string, values: JobValues, templates: Templates
     {
       path: launcher,
       purpose: 'what launchd runs: it starts the daemon',
-      content: whole(launcherText(templates.launcher, values), '\n# linuxkit-builder: '),
+      content: whole(
+        launcherText(templates.launcher, { ...values, log }),
+        '\n# linuxkit-builder: ',
+      ),
       mode: 0o755,
       directoryMode: 0o755,
       byHand: '',
@@ -71,8 +76,9 @@ export const plistText = (
 /** The template with its `@NAMES@` replaced, as words of the shell. */
 export const launcherText = (
   template: string,
-  { named, node, main, state }: Omit<JobValues, 'path'>,
-): string => fill(template, { NAMED: named, NODE: node, MAIN: main, STATE: state }, shellText);
+  { named, node, main, state, log }: Omit<JobValues, 'path'> & { readonly log: string },
+): string =>
+  fill(template, { NAMED: named, NODE: node, MAIN: main, STATE: state, LOG: log }, shellText);
 
 /** The PATH of a daemon that has no shell: the directories of these programs, and the system's. */
 export function daemonPath(programs: readonly string[]): string {

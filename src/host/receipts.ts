@@ -12,8 +12,8 @@ import {
 
 export const receiptSchema = v.strictObject({
   path: v.string(),
-  /** `backup-exclusion`: a directory that Time Machine was told to leave out. */
-  put: v.picklist(['whole', 'block', 'directory', 'backup-exclusion']),
+  /** `log`: a file that our job writes; `backup-exclusion`: a directory that Time Machine was told to leave out. */
+  put: v.picklist(['whole', 'block', 'directory', 'log', 'backup-exclusion']),
   /** How the file was before our first change; null if there was none. `bytes` (base64): what was in one that is ours whole now. */
   before: v.nullable(
     v.strictObject({
@@ -71,6 +71,16 @@ export const directoryReceipts = (file: string, now: number): Receipt[] =>
 export const directoryReceipt = (path: string, now: number): Receipt => ({
   path,
   put: 'directory',
+  before: null,
+  digest: '',
+  replaced: [],
+  at: new Date(now).toISOString(),
+});
+
+/** The receipt of a file that our job will write, and nobody else. */
+export const logReceipt = (path: string, now: number): Receipt => ({
+  path,
+  put: 'log',
   before: null,
   digest: '',
   replaced: [],

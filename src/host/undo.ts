@@ -117,6 +117,7 @@ export function undoWords(
 type FoundFile = Extract<Found, { kind: 'file' }>;
 
 function undoWhole({ digest, put, before }: Receipt, { bytes }: FoundFile): Undo {
+  if (put === 'log') return { kind: 'delete' };
   if (put !== 'whole') return { kind: 'leave', why: 'it is a file now' };
   const old = before?.bytes === undefined ? undefined : Buffer.from(before.bytes, 'base64');
   // Put back by a removal that was cut short, or never replaced.

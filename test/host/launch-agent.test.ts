@@ -46,9 +46,11 @@ const wanted = {
   LimitLoadToSessionType: ['Aqua', 'Background'],
   Umask: 63,
   WorkingDirectory: '/',
-  EnvironmentVariables: { PATH: '/opt/a&b/bin:/usr/bin' },
-  StandardOutPath: '/Users/Jörg & <Söhne>/state dir/nix-state/launchd.out',
-  StandardErrorPath: '/Users/Jörg & <Söhne>/state dir/nix-state/launchd.out',
+  // No StandardOutPath: launchd runs nothing where it cannot open that.
+  EnvironmentVariables: {
+    PATH: '/opt/a&b/bin:/usr/bin',
+    LINUXKIT_BUILDER_DIR: '/Users/Jörg & <Söhne>/state dir',
+  },
 };
 
 describe('the plist', () => {
@@ -85,7 +87,7 @@ describe('the launcher', () => {
 
   test.each(['sh', 'dash', 'bash'])('is a script for %s', async (shell) => {
     if (tryProgram(shell) === undefined) return;
-    const text = launcherText(templates.launcher, values);
+    const text = launcherText(templates.launcher, { ...values, log: '/nonexistent/log' });
     const ran = await run(shell, ['-n'], { input: text });
     expect([ran.ended, ran.stderr]).toEqual([{ kind: 'exited', code: 0 }, '']);
     const names = await run(shell, [

@@ -229,11 +229,34 @@ describe('with launchd', { timeout: 60_000 }, () => {
     await using rig = await launchdRig(program);
     await rig.run('configure');
     await rig.run('start');
-    const launcher = readFileSync(rig.agent.launcher, 'utf8');
-    writeFileSync(rig.agent.launcher, launcher.replaceAll(rig.layout.root, join(rig.tree, 'b')));
+    for (const path of [rig.agent.launcher, rig.agent.plist]) {
+      const text = readFileSync(path, 'utf8');
+      writeFileSync(path, text.replaceAll(rig.layout.root, join(rig.tree, 'b')));
+    }
     expect((await rig.run('unconfigure')).code).toBe(0);
     expect(rig.launchd.job(label)).toBeDefined();
-    expect(existsSync(rig.agent.launcher)).toBe(true);
+    expect([existsSync(rig.agent.launcher), existsSync(rig.agent.plist)]).toEqual([true, true]);
+  });
+
+  test('a state directory whose volume comes late is waited for, and the log of that goes with the job', async () => {
+    await using rig = await launchdRig(program);
+    const logs = dirname(rig.agent.log);
+    mkdirSync(logs, { recursive: true });
+    const before = rig.snapshot();
+    await rig.run('configure');
+    await rig.run('start');
+    const job = rig.launchd.job(label);
+    await rig.run('stop');
+    renameSync(rig.layout.root, `${rig.layout.root} of a volume`);
+    job?.start();
+    const said = () => (existsSync(rig.agent.log) ? readFileSync(rig.agent.log, 'utf8') : '');
+    await comes(() => said().includes(`for the state directory ${rig.layout.root}`), 'a word');
+    renameSync(`${rig.layout.root} of a volume`, rig.layout.root);
+    await comes(() => rig.status().daemon === 'alive', 'a daemon');
+    expect((await rig.run('configure')).out).toBe('Nothing to change.\n');
+    const removed = await rig.run('unconfigure', '--purge', '--yes');
+    expect(removed.out).toContain(`Deleted ${rig.agent.log}`);
+    expect(rig.snapshot()).toEqual(before);
   });
 
   test('--no-autostart takes it back', async () => {

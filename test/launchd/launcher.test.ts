@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { launcherText, type JobValues } from '../../src/host/launch-agent.ts';
 import { systemClock } from '../../src/system/clock.ts';
@@ -38,14 +38,18 @@ const output = () => readIfThere(join(values.state, 'nix-state/daemon.out'));
 
 function launch(patienceSeconds: number) {
   const wait4path = join(tree, 'wait4path');
-  const child = spawn('/bin/sh', ['-c', launcherText(template, values)], {
-    env: {
-      PATH: '/usr/bin:/bin',
-      LINUXKIT_BUILDER_WAIT4PATH: wait4path,
-      LINUXKIT_BUILDER_PATIENCE: `${patienceSeconds}`,
+  const child = spawn(
+    '/bin/sh',
+    ['-c', launcherText(template, { ...values, log: join(tree, 'Logs/our.log') })],
+    {
+      env: {
+        PATH: '/usr/bin:/bin',
+        LINUXKIT_BUILDER_WAIT4PATH: wait4path,
+        LINUXKIT_BUILDER_PATIENCE: `${patienceSeconds}`,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  );
   children.push(child);
   let said = '';
   for (const stream of [child.stdout, child.stderr])
@@ -93,6 +97,18 @@ describe('the launcher', { timeout: 30_000 }, () => {
     expect(await run.ended).toBe(0);
     expect(run.said()).toContain(`the state directory ${values.state} is not there`);
     expect(readIfThere(values.state)).toBeUndefined();
+  });
+
+  test('says it in its log where there is a folder for that, which begins anew beyond 1 MiB', async () => {
+    const log = join(tree, 'Logs/our.log');
+    mkdirSync(dirname(log));
+    writeFileSync(log, 'x'.repeat(1024 * 1024));
+    const run = launch(0);
+    expect(await run.ended).toBe(0);
+    expect(run.said()).toBe('');
+    expect(readFileSync(log, 'utf8')).toMatch(
+      /^\d{4}-\d\d-\d\d [\d:]+ Waiting at most 0 s .*\n.* not started/,
+    );
   });
 
   test('waits for what comes back, as in an upgrade, and says so', async () => {

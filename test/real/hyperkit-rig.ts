@@ -1,5 +1,5 @@
 /** A builder whose VM program is the stand-in for HyperKit, and whose network is the strict peer or the real gvproxy. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import type { TestContext } from 'vitest';
@@ -37,20 +37,16 @@ export class HyperkitRig implements Disposable {
     return this.#programs;
   }
 
-  /** A configured builder; nothing runs yet. */
-  async builder(
+  /** A builder that was configured for it; nothing runs yet. */
+  builder(
     context: TestContext,
-    config: Orders = {},
+    { vm = 'hyperkit', network = 'vpnkit' }: { vm?: string; network?: string } = {},
     options: RigOptions = {},
   ): Promise<BuilderRig> {
     for (const program of Object.values(this.#programs))
       rmSync(`${program}.orders`, { force: true });
-    const builder = await BuilderRig.create({ context, ...options });
-    const path = builder.layout.config;
-    const file = JSON.parse(readFileSync(path, 'utf8')) as Orders;
-    const all = { ...file, vm: 'hyperkit', network: 'vpnkit', ...config };
-    writeFileSync(path, JSON.stringify(all));
-    return builder;
+    const configure = ['--vm', vm, '--network', network];
+    return BuilderRig.create({ context, configure, ...options });
   }
 
   /** Orders for a program: vpnkit reads them when it starts, hyperkit while it runs. */

@@ -47,8 +47,21 @@ test('HyperKit and VPNKit: ready, a real build through the door over vsock, stop
     /VSOCK-LISTEN:22\S* \S+ -1000\n/,
   );
 
+  // Who the guest's card is to VPNKit, which hangs its address on that: the same in each start's words.
+  const card = readFileSync(rig.layout.vpnkitUuid, 'utf8');
+  const uuidOf = (pid: number | undefined) =>
+    /uuid=([0-9a-f-]+)/.exec(readFileSync(`/proc/${pid ?? 0}/cmdline`, 'utf8'))?.[1];
+  expect(uuidOf(status.vmPid)).toBe(card);
+  expect((await rig.cli('restart')).end).toBe(0);
+  const next = await rig.untilStatus(
+    'another VM that is ready',
+    ({ phase, vmPid }) => phase === 'ready' && vmPid !== status.vmPid,
+  );
+  expect(uuidOf(next.vmPid)).toBe(card);
+  expect(readFileSync(rig.layout.vpnkitUuid, 'utf8')).toBe(card);
+
   expect((await rig.cli('stop')).stdout).toBe('Stopped.\n');
-  expect(rig.log('vm-ended')[0]?.['asked']).toBe(true);
+  expect(rig.log('vm-ended').at(-1)?.['asked']).toBe(true);
   expect(rig.console()).toContain('linuxkit-builder: stage=stopped');
   await rig.leavesNothing();
   for (const path of [

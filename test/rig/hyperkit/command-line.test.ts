@@ -13,6 +13,7 @@ const words: readonly Row[] = [
   [['-A', '-u'], 1, 'no firmware: usage (L954)'],
   [kexec, 'runs', 'one CPU and 256 MB are the defaults'],
   [['-h'], 0, 'usage, exit 0'],
+  [['-M'], 1, 'the MAC of vmnet, which needs root or an entitlement'],
   [['-v'], 0, 'version, exit 0 (L167)'],
   [['-Z', ...kexec], 1, 'unknown option: usage'],
   [['-p', '0:1', ...kexec], 1, '-p is in the usage line and not in getopt (L872)'],
@@ -63,9 +64,12 @@ const slots: readonly Row[] = [
   [['-s', '1,virtio-gpu'], 1, 'unknown device'],
   [['-s', '1,dummy', '-s', '1:0,dummy'], 1, 'pci slot already occupied!'],
   [['-s', '1:0,dummy', '-s', '1:1,dummy'], 'runs', 'another function of the slot is free'],
+  [['-s', '0:1:0,dummy', '-s', '1:1:0,dummy'], 'runs', 'the same slot of another bus is free'],
+  [['-s', '0:1:0,dummy', '-s', '1:0,dummy'], 1, 'bus 0 is meant where none is named'],
   [['-s', '31,lpc', '-s', '30,lpc'], 1, 'only one lpc (pci_lpc.c L357)'],
   [['-s', '1:31:0,lpc'], 1, 'lpc on bus 0 only (pci_lpc.c L390)'],
   [['-s', '1,virtio-net'], 1, 'vmnet needs root or an entitlement'],
+  [['-s', '1,virtio-tap,tap1'], 'runs', 'a driver that it knows'],
   [['-s', '4,virtio-rnd'], 'runs', 'no options'],
   [['-l', 'com1,null'], 'runs', 'uart backends'],
   [['-l', 'com9,null'], 64, 'no such port: errx EX_USAGE (hyperkit.c L899)'],
@@ -117,8 +121,10 @@ const others: readonly Row[] = [
 
 function verdict(argv: readonly string[]): number | string {
   const parsed = parse(argv);
-  if (parsed.kind === 'machine') return 'runs';
-  return 'code' in parsed.end ? parsed.end.code : parsed.end.signal;
+  const refused =
+    parsed.kind === 'refused' ? parsed : parsed.devices.find(({ kind }) => kind === 'refused');
+  if (refused?.kind !== 'refused') return 'runs';
+  return 'code' in refused.end ? refused.end.code : refused.end.signal;
 }
 
 describe.each([

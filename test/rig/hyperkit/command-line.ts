@@ -1,7 +1,7 @@
 /** HyperKit's command line, taken as strictly as HyperKit takes it: what it would do, without doing it. */
 import { getopt } from './getopt.ts';
-import { parseDevice, type Device } from './devices.ts';
-import { refuse, type Refusal } from './refusal.ts';
+import { isDriver, parseDevice, type Device, type Driver } from './devices.ts';
+import { noVmnet, refuse, type Refusal } from './refusal.ts';
 
 export interface Serial {
   readonly backends: readonly string[];
@@ -15,8 +15,8 @@ export interface Machine {
   readonly hasAcpi: boolean;
   readonly pidfile: string | undefined;
   readonly uuid: string | undefined;
-  /** In the order in which HyperKit makes them: by slot, not by word. */
-  readonly devices: readonly Device[];
+  /** In the order in which HyperKit makes them, by slot, not by word; up to the first whose configuration it does not take. */
+  readonly devices: readonly (Device | Refusal)[];
   readonly serial: ReadonlyMap<string, Serial>;
   readonly kernel: string;
   readonly initrd: string | undefined;
@@ -28,8 +28,9 @@ const maxCpus = 64;
 
 interface Slot {
   readonly key: string;
+  readonly bus: number;
   readonly order: number;
-  readonly driver: string;
+  readonly driver: Driver;
   readonly config: string;
 }
 
@@ -82,6 +83,8 @@ export function parse(argv: readonly string[]): Machine | Refusal {
         if (firmware === undefined) return refuse(1, `Invalid firmware argument: ${value}`);
         break;
       }
+      case 'M':
+        return refuse(1, noVmnet);
       case 'h':
         return refuse(0, usage);
       case 'v':
@@ -91,7 +94,6 @@ export function parse(argv: readonly string[]): Machine | Refusal {
   if (cpus < 1) return refuse(1, `Invalid number of vCPUs: ${cpus}`);
   if (cpus > maxCpus) return refuse(1, `${cpus} vCPUs requested but only ${maxCpus} available`);
   const devices = devicesOf(slots);
-  if ('end' in devices) return devices;
   return {
     kind: 'machine',
     ...{ cpus, memoryMiB, hasAcpi, pidfile, uuid, devices, serial },
@@ -99,14 +101,15 @@ export function parse(argv: readonly string[]): Machine | Refusal {
   };
 }
 
-function devicesOf(slots: readonly Slot[]): readonly Device[] | Refusal {
-  const devices: Device[] = [];
-  for (const { driver, config, key } of [...slots].sort((a, b) => a.order - b.order)) {
-    const device = parseDevice(driver, config, key);
-    if ('end' in device) return device;
-    if (device.kind === 'lpc' && devices.some(({ kind }) => kind === 'lpc'))
-      return refuse(1, 'lpc: only one can be configured');
+/** Each is parsed when its turn comes to be made: those before it are there then, and so is the pidfile. */
+function devicesOf(slots: readonly Slot[]): readonly (Device | Refusal)[] {
+  const devices: (Device | Refusal)[] = [];
+  for (const { driver, config, bus } of [...slots].sort((a, b) => a.order - b.order)) {
+    let device = parseDevice(driver, config);
+    if (device.kind === 'lpc' && (bus !== 0 || devices.some(({ kind }) => kind === 'lpc')))
+      device = refuse(1, 'lpc: only one can be configured, on bus 0');
     devices.push(device);
+    if (device.kind === 'refused') break;
   }
   return devices;
 }
@@ -136,10 +139,12 @@ function parseSlot(text: string): Slot | Refusal {
     numbers.length === 3 ? numbers.map(Number) : [0, Number(numbers[0]), Number(numbers[1] ?? 0)];
   if (bus > 255 || slot > 31 || func > 7) return invalid;
   const driver = match[4] ?? '';
+  if (!isDriver(driver)) return refuse(1, `pci slot ${slot}:${func}: unknown device "${driver}"`);
   return {
-    key: `${slot}:${func}`,
+    key: `${bus}:${slot}:${func}`,
+    bus,
     order: bus * 256 + slot * 8 + func,
-    driver: driver === 'lpc' && bus !== 0 ? 'lpc on another bus' : driver,
+    driver,
     config: match[5] ?? '',
   };
 }

@@ -1,5 +1,5 @@
 /** The configuration strings of HyperKit's devices (src/lib/pci_*.c, block_if.c): what each takes and how it fails. */
-import { refuse, type Refusal } from './refusal.ts';
+import { noVmnet, refuse, type Refusal } from './refusal.ts';
 
 export type Device =
   | { readonly kind: 'plain' | 'lpc' | 'rnd' }
@@ -20,37 +20,33 @@ export type Device =
 /** Bytes of sun_path on macOS, with the final NUL. */
 const sunPath = 104;
 
-export function parseDevice(driver: string, config: string, slot: string): Device | Refusal {
-  switch (driver) {
-    case 'hostbridge':
-    case 'amd_hostbridge':
-    case 'dummy':
-    case 'uart':
-      return { kind: 'plain' };
-    case 'lpc':
-      return { kind: 'lpc' };
-    case 'virtio-rnd':
-      return { kind: 'rnd' };
-    case 'virtio-vpnkit':
-      return vpnkit(config);
-    case 'virtio-sock':
-      return sock(config);
-    case 'virtio-blk':
-    case 'ahci-hd':
-      return disk(config, false);
-    case 'ahci-cd':
-      return disk(config, true);
-    case 'virtio-9p':
-      return share(config);
-    case 'virtio-net':
-      return refuse(
-        1,
-        'virtio_net: Could not create vmnet interface, permission denied or no entitlement?',
-      );
-    default:
-      return refuse(1, `pci slot ${slot}: unknown device "${driver}"`);
-  }
-}
+const plain = (): Device => ({ kind: 'plain' });
+
+/** What each driver makes of its configuration. */
+const drivers = {
+  hostbridge: plain,
+  amd_hostbridge: plain,
+  dummy: plain,
+  uart: plain,
+  'virtio-tap': plain,
+  'virtio-rnd': () => ({ kind: 'rnd' }),
+  lpc: () => ({ kind: 'lpc' }),
+  'virtio-vpnkit': vpnkit,
+  'virtio-sock': sock,
+  'virtio-blk': (config) => disk(config, false),
+  'ahci-hd': (config) => disk(config, false),
+  'ahci-cd': (config) => disk(config, true),
+  'virtio-9p': share,
+  'virtio-net': () => refuse(1, noVmnet),
+} as const satisfies Record<string, (config: string) => Device | Refusal>;
+
+export type Driver = keyof typeof drivers;
+
+/** An unknown one is noticed with its word; a bad configuration when the device is made. */
+export const isDriver = (name: string): name is Driver => Object.hasOwn(drivers, name);
+
+export const parseDevice = (driver: Driver, config: string): Device | Refusal =>
+  drivers[driver](config);
 
 /** Every fault here returns 1 where the caller looks for -1, and a null pointer is used. */
 function vpnkit(config: string): Device | Refusal {

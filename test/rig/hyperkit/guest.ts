@@ -20,9 +20,14 @@ export interface Guest {
   kill(): void;
 }
 
+export interface Disk {
+  readonly path: string;
+  readonly isReadOnly: boolean;
+}
+
 export interface GuestOptions {
   readonly machine: Machine;
-  readonly disk: string;
+  readonly disk: Disk;
   readonly initrd: string;
   readonly mac: string;
   /** TCP ports of the relay inside the guest that get a port of this host. */
@@ -51,7 +56,10 @@ export function startGuest({ machine, disk, initrd, mac, relayPorts }: GuestOpti
     ...['-chardev', 'socket,id=qmp,fd=3', '-mon', 'chardev=qmp,mode=control'],
     ...['-netdev', 'stream,id=net,server=off,addr.type=fd,addr.str=4'],
     ...['-device', virtio('virtio-net-pci', 4, `,netdev=net,mac=${mac},romfile=`)],
-    ...['-drive', `file=${disk},if=none,id=disk,format=raw`],
+    ...[
+      '-drive',
+      `file=${disk.path},if=none,id=disk,format=raw${disk.isReadOnly ? ',readonly=on' : ''}`,
+    ],
     ...['-device', virtio('virtio-blk-pci', 5, ',drive=disk')],
     ...['-device', virtio('virtio-rng-pci', 6)],
     ...['-netdev', `user,id=relay,restrict=on,net=10.99.0.0/24${forwards.join('')}`],

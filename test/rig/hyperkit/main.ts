@@ -10,6 +10,7 @@ import {
   existsSync,
   openSync,
   readFileSync,
+  readSync,
   rmSync,
   statSync,
   unlinkSync,
@@ -20,7 +21,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, type Machine } from './command-line.ts';
 import type { Device } from './devices.ts';
-import { startGuest, type Guest } from './guest.ts';
+import { startGuest, type Disk, type Guest } from './guest.ts';
 import { bridge, connectCard, type Card } from './network.ts';
 import { refuse, type Refusal } from './refusal.ts';
 import { relayArchive, relayPorts } from './relay.ts';
@@ -69,6 +70,7 @@ async function run(machine: Machine): Promise<void> {
   obeyOrders(made);
   process.on('SIGTERM', () => void onSigterm(machine, made.guest));
   for (const device of machine.devices) {
+    if (device.kind === 'refused') return end(device);
     const refusal = await makeDevice(device, machine, made);
     if (refusal !== undefined) return end(refusal);
   }
@@ -77,12 +79,10 @@ async function run(machine: Machine): Promise<void> {
     !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(machine.uuid)
   )
     return end(refuse('SIGABRT', 'Assertion failed: (error == 0), function main, file hyperkit.c'));
-  for (const [what, path] of [
-    ['kernel', machine.kernel],
-    ['initrd', machine.initrd],
-  ] as const)
-    if (path !== undefined && !isReadable(path))
-      return end(refuse('SIGABRT', `kexec: failed to load ${what} ${path}`));
+  if (!isKernel(machine.kernel))
+    return end(refuse('SIGABRT', `kexec: failed to load kernel ${machine.kernel}`));
+  if (machine.initrd !== undefined && startOf(machine.initrd, 1) === undefined)
+    return end(refuse('SIGABRT', `kexec: failed to load initrd ${machine.initrd}`));
   made.guest = boot(machine, made);
   const how = await made.guest.ended;
   if (how === undefined) return die('SIGABRT');
@@ -92,7 +92,7 @@ async function run(machine: Machine): Promise<void> {
 /** What the devices have come to hold. */
 interface Made {
   card?: Card;
-  disk?: string;
+  disk?: Disk;
   ring?: RingFile;
   guest?: Guest;
 }
@@ -133,16 +133,17 @@ async function makeDevice(
   }
 }
 
-/** Writable or, in silence, read-only; locked either way. */
-function openDisk(path: string, readOnly: boolean, made: Made): Refusal | undefined {
-  if (!existsSync(path)) return refuse(1, `Could not open backing file: ${path}`);
-  const fd = openSync(path, readOnly ? 'r' : 'r+');
-  const lock = spawnSync('flock', [readOnly ? '-s' : '-x', '-n', '3'], {
+/** Writable or, in silence, read-only, whatever forbids to write; locked either way. */
+function openDisk(path: string, asksReadOnly: boolean, made: Made): Refusal | undefined {
+  const writable = asksReadOnly ? undefined : tryOpen(path, 'r+');
+  const fd = writable ?? tryOpen(path, 'r');
+  if (fd === undefined) return refuse(1, `Could not open backing file: ${path}`);
+  const lock = spawnSync('flock', [writable === undefined ? '-s' : '-x', '-n', '3'], {
     stdio: ['ignore', 'ignore', 'ignore', fd],
     env: { PATH: '/usr/bin:/bin' },
   });
   if (lock.status !== 0) return refuse(1, `Could not lock backing file: ${path}`);
-  if (!readOnly) made.disk ??= path;
+  if (!asksReadOnly) made.disk ??= { path, isReadOnly: writable === undefined };
   return undefined;
 }
 
@@ -168,7 +169,12 @@ function boot(machine: Machine, made: Made): Guest {
   copyFileSync(machine.initrd ?? '/dev/null', initrd);
   appendFileSync(initrd, relayArchive(IMAGE_INIT, statSync(initrd).size));
   const guest = startGuest({
-    ...{ machine, initrd, disk: made.disk ?? '/dev/null', mac: made.card?.mac ?? '' },
+    ...{
+      machine,
+      initrd,
+      disk: made.disk ?? { path: '/dev/null', isReadOnly: true },
+      mac: made.card?.mac ?? '',
+    },
     relayPorts: [...relayPorts.values()],
   });
   // QEMU has read its files when it answers.
@@ -215,12 +221,26 @@ async function relayPort(vsock: number, { guest: running }: Made): Promise<numbe
   return (await ports).get(relayPorts.get(vsock) ?? 0);
 }
 
-function isReadable(path: string): boolean {
+/** A bzImage of boot protocol 2.10 or later (kexec.c L100). */
+function isKernel(path: string): boolean {
+  const head = startOf(path, 0x208);
+  return head?.toString('latin1', 0x202, 0x206) === 'HdrS' && head.readUInt16LE(0x206) >= 0x020a;
+}
+
+function startOf(path: string, bytes: number): Buffer | undefined {
+  const fd = tryOpen(path, 'r');
+  if (fd === undefined) return undefined;
+  const head = Buffer.alloc(bytes);
+  readSync(fd, head);
+  closeSync(fd);
+  return head;
+}
+
+function tryOpen(path: string, flags: 'r' | 'r+'): number | undefined {
   try {
-    closeSync(openSync(path, 'r'));
-    return true;
+    return openSync(path, flags);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

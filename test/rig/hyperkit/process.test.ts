@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -48,6 +56,46 @@ describe('how it ends', () => {
     expect(statSync(at('ring')).size).toBe(65_536);
     expect(readFileSync(at('tty'), 'utf8')).toMatch(/^\/dev\/ttys\d+$/);
     expect(existsSync(at('pid'))).toBe(true);
+  });
+  test.each([
+    ['is no bzImage', 'a text', 0x020a],
+    ['has too old a boot protocol', 'HdrS', 0x0209],
+  ])('a kernel that %s: SIGABRT', async (_, magic, version) => {
+    writeKernel(magic, version);
+    expect(await begin('-f', `kexec,${at('kernel')}`)).toBe('SIGABRT');
+    expect(said).toContain(`kexec: failed to load kernel ${at('kernel')}`);
+  });
+  test('an initrd that is not there: SIGABRT', async () => {
+    writeKernel('HdrS', 0x020a);
+    expect(await begin('-f', `kexec,${at('kernel')},/no/initrd`)).toBe('SIGABRT');
+    expect(said).toContain('kexec: failed to load initrd /no/initrd');
+  });
+  test('an option of the network card that it does not know: SIGSEGV, and the pidfile stays', async () => {
+    const card = ['-s', '1,virtio-vpnkit,preferred_ip=192.168.65.3'];
+    expect(await begin('-F', at('pid'), ...card, ...kexec)).toBe('SIGSEGV');
+    expect(existsSync(at('pid'))).toBe(true);
+  });
+  test('an option of a later device that it does not know: 1, and the earlier ones were made', async () => {
+    const sock = ['-s', `3,virtio-sock,guest_cid=3,path=${dir}`];
+    const cd = ['-s', `4,ahci-cd,${at('disk')},nocache`];
+    expect(await begin('-F', at('pid'), ...cd, ...sock, ...kexec)).toBe(1);
+    expect(existsSync(at('connect'))).toBe(true);
+    expect(existsSync(at('pid'))).toBe(false);
+  });
+  test('a disk that may not be written is taken read-only without a word, and shared', async () => {
+    // A program that runs may not be written by anybody, not even by root.
+    copyFileSync('/bin/sleep', at('busy'));
+    const busy = spawn(at('busy'), ['1000']);
+    await once(busy, 'spawn');
+    const drive = ['-s', `0,virtio-blk,${at('busy')}`];
+    const first = begin(...drive, ...hangs());
+    const other = child;
+    await fact(() => isLocked(at('busy')));
+    expect(await begin(...drive, ...kexec)).toBe('SIGABRT');
+    expect(said).not.toContain('backing file');
+    other?.kill('SIGKILL');
+    busy.kill();
+    expect(await first).toBe('SIGKILL');
   });
   test('a uuid that is none: SIGABRT', async () =>
     expect(await begin('-U', 'none', ...kexec)).toBe('SIGABRT'));
@@ -121,6 +169,14 @@ describe('a network that is not there', () => {
     server.close();
   });
 });
+
+/** As much of a kernel as kexec looks at: setup header of the x86 boot protocol. */
+function writeKernel(magic: string, version: number): void {
+  const head = Buffer.alloc(0x1000);
+  head.write(magic, 0x202);
+  head.writeUInt16LE(version, 0x206);
+  writeFileSync(at('kernel'), head);
+}
 
 /** flock(2) as /proc/locks tells it. */
 function isLocked(path: string): boolean {

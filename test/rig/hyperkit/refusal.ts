@@ -5,6 +5,10 @@ export interface Refusal {
   readonly says: string;
 }
 
+/** What needs root, or an entitlement that few programs have. */
+export const noVmnet =
+  'virtio_net: Could not create vmnet interface, permission denied or no entitlement?';
+
 export const refuse = (end: number | 'SIGABRT' | 'SIGSEGV', says: string): Refusal => ({
   kind: 'refused',
   end: typeof end === 'number' ? { code: end } : { signal: end },

@@ -1,11 +1,13 @@
 /** The daemon seen from a terminal: starting it in a session of its own, ending it, waiting for it. */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { checkConfig, type Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { spawnDetached } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { makeDirectory } from '../system/files.ts';
+import { hostFacts } from '../system/host.ts';
 import { isLocked, tryKernelLock, type KernelLock } from '../system/lock.ts';
 import { silent } from '../system/log.ts';
 import { readLive, removePid } from '../system/pidfile.ts';
@@ -137,8 +139,8 @@ async function endLeftBehind(
   layout: Layout,
   { clock, signal }: Pick<Terminal, 'clock' | 'signal'>,
 ): Promise<'leftover-ended' | 'nothing-runs'> {
-  const { config } = readSettings(layout);
-  if (config === undefined || !isAnyLeft(layout)) return 'nothing-runs';
+  if (!isAnyLeft(layout)) return 'nothing-runs';
+  const config = settingsOf(layout);
   const driver = vmDrivers[config.vm];
   const program = tryProgram(driver.program(config)) ?? driver.program(config);
   await endLeftovers({ layout, driver, program, clock, log: silent }, signal);
@@ -146,6 +148,15 @@ async function endLeftBehind(
   removePid(ownPidFiles(layout));
   rmSync(layout.control, { force: true });
   return 'leftover-ended';
+}
+
+/** Those of config.json; the defaults where it cannot be taken: what runs is told by its record. */
+function settingsOf(layout: Layout): Config {
+  const { config, problems } = readSettings(layout);
+  if (config !== undefined) return config;
+  const parsed = checkConfig({}, hostFacts(layout.root));
+  if (!parsed.ok) throw new Failed(configInvalid(problems));
+  return parsed.config;
 }
 
 const isAnyLeft = (layout: Layout): boolean => {

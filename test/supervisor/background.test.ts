@@ -66,6 +66,18 @@ test('no daemon begins while what an earlier one left is ended', async () => {
   expect(existsSync(pidFiles(layout, 'gvproxy').record)).toBe(false);
 });
 
+test.each(['{"cpus":"many"}', undefined])(
+  'what was left is ended also where config.json is %s',
+  async (text) => {
+    if (text === undefined) rmSync(layout.config);
+    else writeFileSync(layout.config, text);
+    const child = await begin('gvproxy', layout.networkLock);
+    writePid(pidFiles(layout, 'gvproxy'), child.pid, 'gvproxy');
+    expect(await stopDaemon(layout, { clock: systemClock, signal })).toBe('leftover-ended');
+    expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
+  },
+);
+
 test('a daemon that has hardly begun is stopped, and nothing is taken from it', async () => {
   const child = await begin('sleep', layout.daemonLock);
   // The network of that daemon: it holds its lock for the daemon's life.

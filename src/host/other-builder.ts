@@ -1,9 +1,8 @@
 /** Another state directory that is a builder of the same user: both would want the same port, ssh alias, login job and line of Nix's. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { layoutOf } from '../config/layout.ts';
-import { Exit, Failed } from '../system/failure.ts';
-import { readIfThere } from '../system/files.ts';
+import { Exit, Failed, errorCode } from '../system/failure.ts';
 import { finalTarget } from './file-change.ts';
 import { readInstalled } from './installed.ts';
 import { blockLines } from './managed-block.ts';
@@ -11,8 +10,7 @@ import { rootLayout, type Places } from './places.ts';
 
 /** Fails when the user's ssh, or root, knows the builder of another directory that is there still. */
 export function refuseSecondDirectory(places: Places, directory: string): void {
-  const text = readIfThere(join(places.home, '.ssh/config'));
-  const lines = text === undefined ? [] : (blockLines(Buffer.from(text)) ?? []);
+  const lines = linesIn(join(places.home, '.ssh/config'));
   const told = readInstalled(rootLayout(places).installed)?.owner.directory;
   const other = otherIncluded(lines, directory) ?? otherBuilder(told, directory);
   if (other === undefined) return;
@@ -22,6 +20,16 @@ export function refuseSecondDirectory(places: Places, directory: string): void {
     hint: `A machine has one. To change that one: linuxkit-builder configure -d '${other}'. To have one in ${directory} instead, run first: linuxkit-builder unconfigure -d '${other}', which keeps its disk and its keys.`,
     exit: Exit.usage,
   });
+}
+
+function linesIn(path: string): readonly string[] {
+  try {
+    return blockLines(readFileSync(path)) ?? [];
+  } catch (error) {
+    // Missing, or not for us to read: who changes it says so.
+    if (errorCode(error) === undefined) throw error;
+    return [];
+  }
 }
 
 /** The other builder whose ssh_config is taken in by these lines of our block. */

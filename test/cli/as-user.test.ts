@@ -118,6 +118,14 @@ describe('as an ordinary user', () => {
     expect(readFileSync(rig.ssh, 'utf8')).toContain(`Include "${other}/ssh_config"`);
   });
 
+  test('an ssh configuration that cannot be read is named', () => {
+    using rig = userRig('exec "$@"');
+    chmodSync(rig.ssh, 0);
+    const configured = rig.run('configure');
+    expect(configured.status).toBe(77);
+    expect(configured.stderr).toContain(`Cannot read ${rig.ssh}.`);
+  });
+
   test("what leads to a builder in the same user's other directory is left", () => {
     using rig = userRig('exec "$@"');
     const other = join(rig.tree, home, 'other');

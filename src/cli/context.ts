@@ -30,6 +30,10 @@ export interface CliContext {
   exit(code: number): void;
 }
 
+/** True where a terminal shows what we say and can be drawn on. */
+export const movesCursor = ({ isTTY, env }: Pick<CliContext, 'isTTY' | 'env'>): boolean =>
+  isTTY && env['TERM'] !== 'dumb';
+
 export interface DirectoryOption {
   readonly directory?: string;
 }

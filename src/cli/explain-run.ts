@@ -20,6 +20,7 @@ import { Exit, Failed } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
 import { findProgram } from '../system/program.ts';
 import type { CliContext } from './context.ts';
+import { saying } from './patience.ts';
 
 /** Where that would be built, and why. */
 export async function explain(
@@ -28,11 +29,13 @@ export async function explain(
   context: CliContext,
 ): Promise<Destination> {
   const nix = (program: string, ...argv: readonly string[]): Promise<Ran> =>
-    run(findProgram(program, context.env['PATH']), argv, {
-      timeoutMs: 300_000,
-      signal: context.signal,
-      maxBytes: 64 * 1024 * 1024,
-    });
+    saying(`Waiting for Nix: ${[program, ...argv].join(' ')}`, context, () =>
+      run(findProgram(program, context.env['PATH']), argv, {
+        timeoutMs: 300_000,
+        signal: context.signal,
+        maxBytes: 64 * 1024 * 1024,
+      }),
+    );
   const drv = await derivationOf(installable, nix);
   const config = await configOf(nix);
   const { machines, nixConf } = rootLayout(placesOf(context.env['LINUXKIT_BUILDER_TREE']));

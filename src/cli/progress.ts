@@ -1,6 +1,6 @@
 /** How far a download is: a bar on a terminal, else a line every few seconds. The only file that knows cli-progress. */
 import type { DownloadProgress } from '../image/download.ts';
-import type { CliContext } from './context.ts';
+import { movesCursor, type CliContext } from './context.ts';
 
 export interface ProgressView {
   show(progress: DownloadProgress): void;
@@ -10,7 +10,7 @@ export interface ProgressView {
 
 /** The view that fits the place where we write. */
 export async function progressView(context: CliContext): Promise<ProgressView> {
-  return context.isTTY ? bar() : lines(context);
+  return movesCursor(context) ? bar() : lines(context);
 }
 
 /** Nothing is shown. */

@@ -4,6 +4,7 @@ import type { Layout } from '../config/layout.ts';
 import { failureOf } from '../system/failure.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 import { failureLines } from './say.ts';
+import { saying, waitingForEnd } from './patience.ts';
 import {
   buildsOption,
   nowOption,
@@ -70,9 +71,12 @@ export function stopVerb(program: Command, context: CliContext): void {
       const { stopDaemon } = await import('../supervisor/background.ts');
       const service = serviceFor(layout, context);
       const ran = service !== undefined && (await service.state()).running;
-      if (ran) await service.stop();
+      if (ran)
+        await saying(`Waiting for ${service.name} to end the daemon.`, context, () =>
+          service.stop(),
+        );
       // Also one that was started by hand.
-      const stopped = await stopDaemon(layout, context);
+      const stopped = await saying(waitingForEnd, context, () => stopDaemon(layout, context));
       if (ran)
         return context.out(
           `Stopped; ${service.name} starts it again at your next login, or now: linuxkit-builder start`,

@@ -3,7 +3,13 @@ import type { Layout } from '../config/layout.ts';
 import type { Found, Status } from '../supervisor/status.ts';
 import { Exit } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
-import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
+import {
+  directoryOption,
+  layoutFor,
+  movesCursor,
+  type CliContext,
+  type DirectoryOption,
+} from './context.ts';
 import { besider, reportOf, statusIn, type Beside } from './status-report.ts';
 import type { Screen } from './status-screen.ts';
 
@@ -79,8 +85,7 @@ async function watch(
 }
 
 /** stdout and stderr are one terminal, and it can move its cursor. */
-const isTerminal = ({ isTTY, env }: CliContext): boolean =>
-  isTTY && process.stdout.isTTY && env['TERM'] !== 'dumb';
+const isTerminal = (context: CliContext): boolean => process.stdout.isTTY && movesCursor(context);
 
 function paint(lines: readonly string[], over: boolean, context: CliContext): void {
   // Home, then each line to its end, then what is left of the old screen.

@@ -17,6 +17,7 @@ import { letIntoBackups } from './backups.ts';
 import { isYes } from './ask.ts';
 import { refuseLegacy } from './configure-legacy.ts';
 import type { CliContext } from './context.ts';
+import { saying, waitingForEnd } from './patience.ts';
 import { serviceFor } from './service.ts';
 import { waitForBuilds, type EndOptions } from './wait-for-builds.ts';
 
@@ -111,10 +112,12 @@ async function mayPurge({ layout, context, flags }: Run): Promise<boolean> {
 
 async function stopEverything({ layout, context, flags }: Run): Promise<void> {
   if (existsSync(layout.status)) await waitForBuilds(layout, flags.end, context);
-  await serviceFor(layout, context)?.remove();
+  const service = serviceFor(layout, context);
+  if (service !== undefined)
+    await saying(`Waiting for ${service.name} to end the daemon.`, context, () => service.remove());
   if (!existsSync(layout.state)) return;
   const { stopDaemon } = await import('../supervisor/background.ts');
-  const stopped = await stopDaemon(layout, context);
+  const stopped = await saying(waitingForEnd, context, () => stopDaemon(layout, context));
   if (stopped !== 'nothing-runs') context.out('Stopped the daemon.');
 }
 

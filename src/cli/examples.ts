@@ -12,6 +12,12 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
     ['unconfigure --purge', 'and delete the disk and the keys'],
   ],
   image: [['image build', 'make the guest; needs the network the first time']],
+  'image build': [
+    ['image build', 'make the guest; needs the network the first time'],
+    ['image build --update', 'with the newest packages'],
+  ],
+  'image info': [['image info --json', 'what is in the newest image, for programs']],
+  'image verify': [['image verify', 'compare every file with what was made']],
   start: [['start && linuxkit-builder wait', 'start, and return when Nix can build']],
   stop: [['stop', 'in order; it stays stopped until start or your next login']],
   restart: [['restart', 'take new settings']],

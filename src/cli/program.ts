@@ -68,6 +68,9 @@ export async function run(argv: readonly string[], world: World, version: string
       .copyInheritedSettings(program)
       .showHelpAfterError(`(see: linuxkit-builder ${command.name()} --help)`)
       .addHelpText('after', exampleHelp(program.name(), command.name()));
+  for (const command of program.commands)
+    for (const below of command.commands)
+      below.addHelpText('after', exampleHelp(program.name(), `${command.name()} ${below.name()}`));
   const verbs = verbsWithDirectory(program);
   program.hook('preAction', (_, verb) => {
     const { directory, dryRun } = verb.opts<DirectoryOption & { dryRun?: boolean }>();

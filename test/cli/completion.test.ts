@@ -116,12 +116,17 @@ describe('the manual page', () => {
   });
 });
 
-test('each verb has an example in its help', async () => {
-  const verbs = Object.keys(examples);
-  const help = await printed('--help');
-  const listed = [...help.matchAll(/^ {2}([a-z][a-z-]*)/gm)].map(([, verb]) => verb);
-  expect(verbs).toEqual(expect.arrayContaining(listed.filter((verb) => verb !== 'help')));
-  for (const verb of verbs) expect(await printed(verb, '--help')).toContain('Examples:');
+test('each verb, and each verb below one, has an example in its help', async () => {
+  const below = async (words: readonly string[]): Promise<string[][]> => {
+    const help = await printed(...words, '--help');
+    const list = /^Commands:\n((?: .*\n|\n)*)/m.exec(help)?.[1] ?? '';
+    const names = [...list.matchAll(/^ {2}([a-z][a-z-]*)/gm)].map(([, name]) => name ?? '');
+    const found = names.filter((name) => name !== 'help').map((name) => [...words, name]);
+    return [...found, ...(await Promise.all(found.map(below))).flat()];
+  };
+  const verbs = await below([]);
+  expect(verbs.map((words) => words.join(' ')).sort()).toEqual(Object.keys(examples).sort());
+  for (const words of verbs) expect(await printed(...words, '--help')).toContain('Examples:');
 });
 
 async function withFile(text: string, work: (path: string) => Promise<void>): Promise<void> {

@@ -334,6 +334,20 @@ describe.runIf(asRoot)('configure leaves alone and says', () => {
 
 const stored = '/nix/store/00000000000000000000000000000000';
 
+test.runIf(asRoot)('a second user is refused before anything is written', async () => {
+  using rig = configureRig();
+  mkdirSync(dirname(rig.root.installed), { recursive: true });
+  const owner = { name: 'ann', uid: 54321, directory: '/home/ann/state' };
+  writeFileSync(rig.root.installed, JSON.stringify({ version: 1, owner, receipts: [] }));
+  const before = rig.snapshot();
+  for (const argv of [[], ['--dry-run'], ['--no-root'], ['--port', '24100']]) {
+    const { failure } = await rig.run(...argv);
+    expect(failure).toMatchObject({ kind: 'second-user', exit: 77 });
+    expect(failure?.message).toContain('ann (uid 54321)');
+    expect(rig.snapshot()).toEqual(before);
+  }
+});
+
 describe.runIf(asRoot)('configure meets', () => {
   type Rig = ReturnType<typeof configureRig>;
   const put = (rig: Rig, path: string, text = '') => {

@@ -163,6 +163,28 @@ describe.runIf(asRoot)('doctor finds', () => {
     });
   });
 
+  test('a network program that is gone, and a guest that has written nothing', async () => {
+    using rig = await configured();
+    living(rig, { phase: 'booting', vmPid: 1, network: 'gvproxy', networkPid: 2 ** 22 + 1 });
+    const gone = await rig.doctor();
+    expect(wordsOf(gone, 'network')).toMatch(/^BAD .*gvproxy \(pid \d+\) is gone\./);
+    expect(wordsOf(gone, 'network')).toContain('-> linuxkit-builder restart');
+    living(rig, { phase: 'booting', vmPid: 1, timeline: [] });
+    const silent = await rig.doctor();
+    expect(wordsOf(silent, 'console')).toMatch(/^BAD .*The guest has written nothing\./);
+    expect(verdicts(silent)).toMatchObject({ guest: 'skipped' });
+  });
+
+  test('an ssh that is too old', async () => {
+    using rig = await configured();
+    const folder = join(rig.tree, 'bin');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'ssh'), '#!/bin/sh\necho OpenSSH_7.5p1, LibreSSL 2.5 >&2\n');
+    chmodSync(join(folder, 'ssh'), 0o755);
+    const findings = await rig.doctor({ PATH: `${folder}:${process.env['PATH'] ?? ''}` });
+    expect(wordsOf(findings, 'versions')).toMatch(/^BAD .*too old: OpenSSH_7\.5p1/);
+  });
+
   test('a guest whose clock is off, and a door behind which is something else', async () => {
     using rig = await configured();
     const server = await listening('HTTP/1.0 400\r\n');

@@ -1,4 +1,5 @@
 /** Whether Nix knows of the builder: the daemon itself works without. */
+import { lstatSync } from 'node:fs';
 import type { Layout } from '../config/layout.ts';
 import { placesOf, rootLayout } from '../host/places.ts';
 import { readIfThere } from '../system/files.ts';
@@ -29,5 +30,27 @@ export function ownerOf(
     return isWhole ? { name, directory } : 'unreadable';
   } catch {
     return 'unreadable';
+  }
+}
+
+/** One run of configure writes all of them. */
+const together = 2_000;
+
+/**
+ * Whether root's files and ours have to be compared: not when each is as old as root's record of them, which takes reading
+ * nothing. A link may lead to other content at any time.
+ */
+export function mayBeUntold(
+  { config, clientKey, hostKey }: Layout,
+  { env }: Pick<CliContext, 'env'>,
+): boolean {
+  const root = rootLayout(placesOf(env['LINUXKIT_BUILDER_TREE']));
+  try {
+    const told = lstatSync(root.installed).mtimeMs + together;
+    return [config, clientKey, hostKey, root.sshConfig, root.knownHosts, root.machines]
+      .map((path) => lstatSync(path))
+      .some((file) => !file.isFile() || file.mtimeMs > told);
+  } catch {
+    return true;
   }
 }

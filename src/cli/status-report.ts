@@ -62,11 +62,12 @@ export function besider(layout: Layout, context: CliContext): (found: Found) => 
   };
 }
 
-/** What compares root's files is loaded only where root was told of something. */
+/** What compares root's files is loaded only where root was told of something, and something has changed since. */
 async function untoldIn(layout: Layout, context: CliContext): Promise<ToTell | undefined> {
-  const { ownerOf } = await import('./known-to-nix.ts');
+  const { mayBeUntold, ownerOf } = await import('./known-to-nix.ts');
   const owner = ownerOf(context.env);
   if (owner === 'unreadable' || owner?.directory !== layout.root) return undefined;
+  if (!mayBeUntold(layout, context)) return undefined;
   const { toTellRoot } = await import('./root-told.ts');
   return toTellRoot(layout, context);
 }

@@ -1,5 +1,6 @@
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { mayBeUntold } from '../../src/cli/known-to-nix.ts';
 import { reportOf } from '../../src/cli/status-report.ts';
 import { aliveLines, goneLines } from '../../src/cli/status-screen.ts';
 import { toTellRoot } from '../../src/cli/root-told.ts';
@@ -42,6 +43,25 @@ describe.runIf(process.getuid?.() === 0)('settings that are others than root was
     expect(aliveLines(status, screen).join('\n')).toMatch(words);
     expect(goneLines(undefined, screen).join('\n')).toMatch(words);
     expect(schemaProblems(reportOf({ daemon: 'gone', last: undefined }, { untold }))).toEqual([]);
+  });
+
+  test('are looked for only where a file is younger than what root was told, or a link, or gone', async () => {
+    using rig = configureRig();
+    const isLookedFor = () => mayBeUntold(rig.layout, { env: { LINUXKIT_BUILDER_TREE: rig.tree } });
+    expect(isLookedFor()).toBe(true);
+    await rig.run('-c', '2');
+    expect(isLookedFor()).toBe(false);
+    const later = Date.now() / 1000 + 60;
+    for (const path of [rig.layout.config, rig.root.machines, rig.root.sshConfig]) {
+      utimesSync(path, later, later);
+      expect(isLookedFor(), path).toBe(true);
+      utimesSync(path, later - 120, later - 120);
+      expect(isLookedFor(), path).toBe(false);
+    }
+    renameSync(rig.root.machines, `${rig.root.machines}.real`);
+    expect(isLookedFor()).toBe(true);
+    symlinkSync(`${rig.root.machines}.real`, rig.root.machines);
+    expect(isLookedFor()).toBe(true);
   });
 
   test('lead to sudo itself while a request of --no-root says just this', async () => {

@@ -17,7 +17,9 @@ async function perform(argv: readonly string[], onStopSignal: OnStopSignal): Pro
   const interrupted = new AbortController();
   onStopSignal((name) => interrupted.abort(new Error(name)));
   // A reader that went away, as `| head` does, is no fault.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const unread = new AbortController();
+  process.stdout.on('error', () => unread.abort(new Error('nobody reads')));
+  process.stderr.on('error', () => undefined);
   // dist/main.js and src/begin.ts are both one folder below the package's.
   const assets = dirname(dirname(fileURLToPath(import.meta.url)));
   const { version } = JSON.parse(readFileSync(`${assets}/package.json`, 'utf8')) as {
@@ -34,6 +36,7 @@ async function perform(argv: readonly string[], onStopSignal: OnStopSignal): Pro
       err: (line) => void process.stderr.write(`${line}\n`),
       isTTY: process.stderr.isTTY,
       signal: interrupted.signal,
+      unread: unread.signal,
       clock: systemClock,
       onStopSignal,
     },

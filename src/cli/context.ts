@@ -23,6 +23,8 @@ export interface CliContext {
   readonly isTTY: boolean;
   /** Aborts at the first SIGINT, SIGTERM or SIGHUP, unless a verb listens to those itself. */
   readonly signal: AbortSignal;
+  /** Aborts when nobody reads what is shown any more: for what shows something without end. */
+  readonly unread?: AbortSignal;
   readonly clock: Clock;
   /** Takes the stop signals over from `signal`. */
   onStopSignal(listener: (name: StopSignal) => void): void;
@@ -60,3 +62,10 @@ export function layoutFor(options: DirectoryOption, { env, home }: CliContext): 
     lines: problems.map(describeProblem),
   });
 }
+
+/** Aborts when the user interrupts, or when nobody reads what is shown. */
+export const untilUnread = ({
+  signal,
+  unread,
+}: Pick<CliContext, 'signal' | 'unread'>): AbortSignal =>
+  unread === undefined ? signal : AbortSignal.any([signal, unread]);

@@ -2,7 +2,13 @@
 import type { Command } from 'commander';
 import { Exit, Failed } from '../system/failure.ts';
 import type { RotatedLog } from '../system/rotated-log.ts';
-import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
+import {
+  directoryOption,
+  layoutFor,
+  untilUnread,
+  type CliContext,
+  type DirectoryOption,
+} from './context.ts';
 
 /** A line of the file as it is shown. */
 type Render = (line: string) => string;
@@ -59,9 +65,10 @@ async function show(
 
 const pollMs = 200;
 
-/** Shows what comes, until interrupted. */
+/** Shows what comes, until interrupted or until nobody reads it. */
 async function goOn(log: RotatedLog, context: CliContext, render: Render): Promise<void> {
-  const { clock, signal } = context;
+  const { clock } = context;
+  const signal = untilUnread(context);
   while (!signal.aborted) {
     await clock.sleep(pollMs, signal).catch(() => undefined);
     for (const line of log.lines()) context.out(render(line));

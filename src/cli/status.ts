@@ -9,6 +9,7 @@ import {
   movesCursor,
   type CliContext,
   type DirectoryOption,
+  untilUnread,
 } from './context.ts';
 import { besider, reportOf, statusIn, type Beside } from './status-report.ts';
 import type { Screen } from './status-screen.ts';
@@ -67,7 +68,8 @@ async function watch(
   layout: Layout,
   context: CliContext,
 ): Promise<Found> {
-  const { clock, signal } = context;
+  const { clock } = context;
+  const signal = untilUnread(context);
   const { readStatus } = await import('../supervisor/status.ts');
   let found = await show();
   let shown = JSON.stringify(found);

@@ -62,6 +62,11 @@ class Running {
     return this.ended();
   }
 
+  /** As `head` does when it has enough. */
+  hangUp() {
+    this.#process.stdout.destroy();
+  }
+
   async ended() {
     const [code] = await this.#ended;
     return { code, shown: this.#shown, said: this.#said };
@@ -170,4 +175,14 @@ describe('logs -f', () => {
     const follower = new Running(['logs', '-f', '--json']);
     expect(await follower.lines(2)).toEqual([event(0).trimEnd(), event(1).trimEnd()]);
   });
+});
+
+test.each(['console', 'logs'])('%s -f ends when nobody reads it any more', async (verb) => {
+  const path = verb === 'console' ? layout.consoleLog : layout.log;
+  writeFileSync(path, 'first\n');
+  const shown = new Running([verb, '-f']);
+  await shown.lines(1);
+  shown.hangUp();
+  appendFileSync(path, 'second\n');
+  expect((await shown.ended()).code).toBe(0);
 });

@@ -50,12 +50,14 @@ export async function start(
   const onWaiting = () => log('info', 'waiting-for-section', { path: layout.startLock });
   const once = () =>
     inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
-      const chosen = chooseNetwork(config);
-      return launchBoth(context, running, chosen, AbortSignal.any([signal, lost]));
+      const wanted = AbortSignal.any([signal, lost]);
+      const vm = await launchBoth(context, running, chooseNetwork(config), wanted);
+      if (vm === 'no-room') return vm;
+      // Until it answers, which it does when it has read its kernel: in the section nobody puts another one there.
+      running.machine = await attach(context, running, vm, wanted);
+      return 'answers';
     });
-  let vm = await once();
-  for (; vm === 'no-room'; vm = await once()) await context.awaitRoom();
-  running.machine = await attach(context, running, vm, signal);
+  while ((await once()) === 'no-room') await context.awaitRoom();
   context.onStep('vm-answers');
 }
 

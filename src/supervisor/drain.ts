@@ -1,5 +1,6 @@
 /** Before a stop: no new connection comes in, and those that are through may finish. */
 import type { Layout } from '../config/layout.ts';
+import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
 import { failureOf } from '../system/failure.ts';
 import { readLive } from '../system/pidfile.ts';
@@ -10,6 +11,7 @@ export interface DrainOptions {
   readonly clock: Clock;
   /** Ends the wait, and lets new connections in again: the stop is called off. */
   readonly signal: AbortSignal;
+  /** Sleep of the machine does not count. */
   readonly limitMs: number;
   /** What is still through. Called when it changes. */
   readonly onBusy: (busy: Busy) => void;
@@ -32,7 +34,8 @@ const looksEvery = 10;
 /** `drained` when nothing is through any more (or no daemon runs), `limit` when time was up. */
 export async function drain(layout: Layout, options: DrainOptions): Promise<'drained' | 'limit'> {
   const { clock, signal, limitMs, onBusy, onSilent } = options;
-  const deadline = clock.monotonic() + limitMs;
+  const limit = new AbortController();
+  const cancelLimit = new AwakeClock(clock).after(limitMs, () => limit.abort());
   let told: Busy | undefined;
   let isSilent = false;
   try {
@@ -41,7 +44,7 @@ export async function drain(layout: Layout, options: DrainOptions): Promise<'dra
       const command = turn === 0 || isSilent ? 'drain' : 'door';
       const open = await connections(layout, command, options);
       if (open === 0) return 'drained';
-      if (clock.monotonic() >= deadline) return 'limit';
+      if (limit.signal.aborted) return 'limit';
       if (open === undefined && !isSilent) onSilent();
       isSilent = open === undefined;
       if (open !== undefined) {
@@ -54,6 +57,8 @@ export async function drain(layout: Layout, options: DrainOptions): Promise<'dra
   } catch (error) {
     await ask(layout, 'undrain', clock).catch(() => undefined);
     throw error;
+  } finally {
+    cancelLimit();
   }
 }
 

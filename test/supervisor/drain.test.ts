@@ -12,6 +12,7 @@ import { systemClock, type Clock } from '../../src/system/clock.ts';
 import { silent } from '../../src/system/log.ts';
 import { removePid, writePid } from '../../src/system/pidfile.ts';
 import { identify } from '../../src/system/process.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
 
 /** Five seconds are one. */
 const speed = 5;
@@ -112,4 +113,23 @@ test.each([
   await waitForBuilds(layout, { timeout: '600' }, context as unknown as CliContext);
   expect(asked).toEqual(commands);
   expect(said.length).toBe(commands.length === 0 ? 0 : 1);
+});
+
+test('a sleep in the midst of it takes nothing of the limit', async () => {
+  says = [1];
+  const clock = new FakeClock();
+  const told = { onBusy: () => undefined, onSilent: () => undefined };
+  const end = drain(layout, { clock, signal, limitMs: 60_000, ...told });
+  const turns = async (count: number) => {
+    while (asked.length < count)
+      if (clock.due.includes(500)) await clock.advance(500);
+      else await new Promise((resolve) => setImmediate(resolve));
+  };
+  await turns(2);
+  await clock.jump(3600_000);
+  await turns(5);
+  says = [0];
+  await turns(6);
+  expect(await end).toBe('drained');
+  expect(clock.pending).toBe(0);
 });

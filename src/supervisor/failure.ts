@@ -22,7 +22,6 @@ const permanent: ReadonlySet<string> = new Set([
   'image-cmdline-bad',
   'image-other-system',
   'image-not-a-kernel',
-  'image-other-system',
   'disk-not-ours',
   'disk-unreadable',
   'no-accelerator',

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../rig.ts';
 
 const checkout = resolve(import.meta.dirname, '../../..');
 /** Mounts need root; elsewhere this is skipped, and the run says so. */
@@ -45,11 +45,3 @@ describe.runIf(possible)('scripts/up, killed three times and run again', () => {
     expect(facts.get('same-vm'), all).toBe('yes');
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}

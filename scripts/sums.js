@@ -16,9 +16,13 @@ const failures = reports.flatMap(({ name, testResults }) =>
     return failed.map((test) => [`${label}: ${test.fullName}`, test.failureMessages.join('\n')]);
   }),
 );
-for (const [what, why] of failures) console.log(`FAILED ${what}\n${why.replace(/^/gm, '    ')}`);
+/** What was expected stands at the end, behind all that a program may have said: of a long reason both ends are kept. */
+const ends = (text) =>
+  text.length <= 3_000 ? text : `${text.slice(0, 1_000)}\n[…]\n${text.slice(-2_000)}`;
+for (const [what, why] of failures)
+  console.log(`FAILED ${what}\n${ends(why).replace(/^/gm, '    ')}`);
 
 const sum = (field) => reports.reduce((total, report) => total + report[field], 0);
 const [passed, skipped] = ['numPassedTests', 'numPendingTests'].map(sum);
 console.log(`${passed} passed, ${failures.length} failed, ${skipped} skipped`);
-process.exit(failures.length > 0 ? 1 : 0);
+process.exitCode = failures.length > 0 ? 1 : 0;

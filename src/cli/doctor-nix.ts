@@ -1,4 +1,5 @@
 /** Checks of the way from Nix to the guest: ssh as nix-daemon calls it, Nix's settings, a build. */
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -174,7 +175,7 @@ function machinesLine({ places }: DoctorFacts): Verdict {
     : { kind: 'good', fact: `${ours.maxJobs} jobs; ${ours.features.join(', ')}` };
 }
 
-/** Unique, so that it is built and not found. */
+/** A build that is not in the store, and is not put there for who tries example.nix in the same second. */
 async function build({
   context,
   program,
@@ -185,7 +186,7 @@ async function build({
   const directory = mkdtempSync(join(tmpdir(), 'nix-build-'));
   try {
     const file = join(directory, 'example.nix');
-    writeFileSync(file, exampleNix(config().system));
+    writeFileSync(file, exampleNix(config().system, `doctor-${randomUUID()}`));
     const { clock, signal } = context;
     const begun = clock.monotonic();
     const argv = ['--no-out-link', file];

@@ -3,13 +3,14 @@ import { builderFeature } from '../config/config.ts';
 
 /**
  * Needs neither nixpkgs nor a network; is another derivation in each second, so that it is built and not found; requires a
- * feature that no local machine has, since a Linux host would otherwise build it itself.
+ * feature that no local machine has, since a Linux host would otherwise build it itself. Under a name of its own it is
+ * another one than anybody's of the same second.
  */
-export function exampleNix(system: string): string {
+export function exampleNix(system: string, name = 'example'): string {
   return `# Built by the Linux builder and nowhere else: nix-build example.nix && cat result
 # In it there is a shell and nothing besides, not even cat or uname: a build of yours names the packages that it needs.
 derivation {
-  name = "linuxkit-builder-example-\${toString builtins.currentTime}";
+  name = "linuxkit-builder-${name}-\${toString builtins.currentTime}";
   system = "${system}";
   # Never looked for in a cache, so no network is asked.
   allowSubstitutes = false;

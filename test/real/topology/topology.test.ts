@@ -61,6 +61,7 @@ describe.runIf(possible)(
       expect(named('good')).toEqual(
         expect.arrayContaining(['keys', 'image', 'daemon', 'guest', 'clock', 'door', 'build']),
       );
+      expect(facts.get('doctors-builds'), all).toBe('1');
     });
     test('explain says where a build goes, and why another stays', () => {
       expect(JSON.parse(facts.get('explain') ?? '{}'), all).toMatchObject({ where: 'comes' });

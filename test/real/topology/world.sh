@@ -75,6 +75,8 @@ fact "owner-leaves-root-alone $(find /etc/nix /root/.ssh -user owner | wc -l)"
 # Who looks after it afterwards, and takes it away again.
 as_owner $builder doctor --json >"$world/doctor.json" || true
 fact "doctor $(tr -d '\n' <"$world/doctor.json")"
+# Under names of its own: what is asked of example.nix in the same second is not there already.
+fact "doctors-builds $(find /nix/store -maxdepth 1 -name '*-linuxkit-builder-doctor-*' ! -name '*.drv' | wc -l)"
 as_owner $builder doctor --fix >/dev/null || true
 fact "explain $(as_owner $builder explain "$state/example.nix" --json)"
 as_owner sh -c 'cat >"$HOME/other.nix"' <<'NIX'

@@ -9,7 +9,7 @@ import {
   type VmName,
 } from '../config/machine.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
-import { networkDrivers, type Chosen } from '../net/networks.ts';
+import { chooseNetwork, networkDrivers, type Chosen } from '../net/networks.ts';
 import { chooseImage } from '../supervisor/images.ts';
 import { planOf } from '../supervisor/plan.ts';
 import { firstSocketFd, type Launch } from '../system/child.ts';
@@ -72,20 +72,21 @@ function planFor(layout: Layout, options: DryRunOptions, { env }: CliContext) {
   return planOf({
     ...{ config, layout, driver, bundle, accelerator },
     program: tryProgram(name, path) ?? name,
-    network: networkFor(config, path),
+    network: networkFor(config, layout, path),
     cmdline: readIfThere(bundle.cmdline)?.trim() ?? '',
   });
 }
 
-/** The first one that is installed; the first one of all where none is. */
-function networkFor({ vm, network }: Config, path: string | undefined): Chosen {
-  const names = network === 'auto' ? networksOf[vm] : [network];
-  const drivers = networkDrivers.filter(({ name }) => names.includes(name));
-  const installed = drivers.find(({ name }) => tryProgram(name, path) !== undefined);
-  const driver = installed ?? drivers[0];
-  return names.includes('user') || driver === undefined
-    ? undefined
-    : { driver, program: tryProgram(driver.name, path) ?? driver.name };
+/** What a start would take; where it is not installed, by its name alone. */
+function networkFor(config: Config, layout: Layout, path: string | undefined): Chosen {
+  try {
+    return chooseNetwork({ config, layout, path });
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    const names = config.network === 'auto' ? networksOf[config.vm] : [config.network];
+    const driver = networkDrivers.find(({ name }) => names.includes(name));
+    return driver && { driver, program: driver.name, rejected: [] };
+  }
 }
 
 /** config.json, or the defaults; with --vm and --network in place of what it says. */

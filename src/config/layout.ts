@@ -105,6 +105,8 @@ export function layoutOf(root: string) {
     imageRejected: join(state, 'image-rejected.json'),
     /** What the accelerator trials found: JSON by boot id and program. */
     accelerators: join(state, 'accelerators.json'),
+    /** Network programs that did not serve, and why: JSON by boot id and program. */
+    networksUnfit: join(state, 'networks-unfit.json'),
   };
 }
 

@@ -1,10 +1,16 @@
-/** Which network a start gets: the configured one, or the first one of those that go with the VM and are installed. */
+/**
+ * Which network a start gets: the configured one; else the first of those that go with the VM, are installed, and have not been
+ * found unfit.
+ */
 import type { Config } from '../config/config.ts';
 import type { Network } from '../config/guest-network.ts';
+import type { Layout } from '../config/layout.ts';
 import { networksOf, type NetworkName } from '../config/machine.ts';
+import type { Failure } from '../system/failure.ts';
 import { findProgram, tryProgram } from '../system/program.ts';
 import type { NetworkDriver } from './driver.ts';
 import { gvproxy, noNetworkProgram } from './gvproxy.ts';
+import { setUnfit, whyUnfit } from './unfit.ts';
 import { vpnkit } from './vpnkit.ts';
 
 export const networkDrivers: readonly NetworkDriver[] = [vpnkit, gvproxy];
@@ -21,27 +27,64 @@ export const userNetwork: Network = {
   },
 };
 
-/** A network program and where it is; undefined when the VM program needs none. */
-export type Chosen = { readonly driver: NetworkDriver; readonly program: string } | undefined;
+interface NetworkProgram {
+  readonly driver: NetworkDriver;
+  readonly program: string;
+}
+
+/** A network program and where it is, with a sentence for each better one that does not serve; undefined when the VM program needs none. */
+export type Chosen = (NetworkProgram & { readonly rejected: readonly string[] }) | undefined;
+
+interface ChooseOptions {
+  readonly config: Pick<Config, 'vm' | 'network'>;
+  readonly layout: Layout;
+  /** Default: ours. */
+  readonly path?: string | undefined;
+}
 
 /** Failed `program-missing` when what is wanted is not installed. */
-export function chooseNetwork(
-  { vm, network }: Pick<Config, 'vm' | 'network'>,
-  path: string | undefined = process.env['PATH'],
-): Chosen {
+export function chooseNetwork(options: ChooseOptions): Chosen {
+  const { config, layout, path = process.env['PATH'] } = options;
+  const { vm, network } = config;
   if (network !== 'auto') {
     const driver = driverOf(network);
-    return driver && { driver, program: findProgram(driver.name, path) };
+    return driver && { driver, program: findProgram(driver.name, path), rejected: [] };
   }
-  const names = networksOf[vm];
-  for (const name of names) {
-    const driver = driverOf(name);
-    if (driver === undefined) return undefined;
-    const program = tryProgram(driver.name, path);
-    if (program !== undefined) return { driver, program };
-  }
-  throw noNetworkProgram(names);
+  // QEMU makes its own.
+  if (networksOf[vm].includes('user')) return undefined;
+  const installed = installedFor(options);
+  const unfit = installed.map(({ program }) => whyUnfit(program, layout));
+  const next = unfit.indexOf(undefined);
+  // Where none serves each is tried again.
+  const chosen = installed[Math.max(next, 0)];
+  if (chosen === undefined) throw noNetworkProgram(networksOf[vm]);
+  return { ...chosen, rejected: next < 0 ? [] : unfit.slice(0, next).map(String) };
 }
+
+/**
+ * What a failure to serve teaches: a program that nobody has asked for by its name is not taken again in this boot of the host,
+ * where another one is here. The failure then names that one.
+ */
+export function learnUnfit(
+  failure: Failure,
+  failed: NetworkProgram,
+  options: ChooseOptions,
+): Failure {
+  const others = installedFor(options).filter(({ program }) => program !== failed.program);
+  if (options.config.network !== 'auto' || others.length === 0) return failure;
+  setUnfit(failed.program, `${failed.driver.name}: ${failure.message}`, options.layout);
+  const { driver } = chooseNetwork(options) ?? failed;
+  if (driver.name === failed.driver.name) return failure;
+  return { ...failure, hint: `The next attempt is made with ${driver.name}. ${failure.hint}` };
+}
+
+/** Best first. */
+const installedFor = ({ config, path = process.env['PATH'] }: ChooseOptions): NetworkProgram[] =>
+  networksOf[config.vm].flatMap((name) => {
+    const driver = driverOf(name);
+    const program = tryProgram(name, path);
+    return driver === undefined || program === undefined ? [] : [{ driver, program }];
+  });
 
 const driverOf = (name: NetworkName): NetworkDriver | undefined =>
   networkDrivers.find((driver) => driver.name === name);

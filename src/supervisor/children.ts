@@ -4,9 +4,9 @@ import { basename } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { openConsole, type Console, type ConsoleLine } from '../guest/console.ts';
-import type { Chosen } from '../net/networks.ts';
+import { learnUnfit, type Chosen } from '../net/networks.ts';
 import { cardUuid } from '../net/vpnkit.ts';
-import { launch, type Child, type Ended, type Launch } from '../system/child.ts';
+import { launch, lockHeld, type Child, type Ended, type Launch } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import { Failed, type Failure } from '../system/failure.ts';
 import { writeWhole } from '../system/files.ts';
@@ -40,6 +40,8 @@ export interface Running {
 export interface RunningNetwork {
   readonly child: Child;
   readonly name: string;
+  /** A sentence for each better one that does not serve here. */
+  readonly rejected: readonly string[];
   readonly pid: PidFiles;
   readonly output: ChildOutput;
   /** How long it is worth waiting after SIGTERM. */
@@ -59,43 +61,73 @@ export interface ChildContext {
   readonly onLost: (failure: Failure) => void;
 }
 
-/** Starts the network program and waits until it would serve our guest. */
+/** Starts the network program and waits until it would serve our guest; what is learnt where it does not counts from the next start on. */
 export async function launchNetwork(
   context: ChildContext,
   running: Running,
-  { driver, plan }: { readonly driver: NonNullable<Chosen>['driver']; readonly plan: Launch },
+  chosen: NonNullable<Chosen>,
+  plan: Launch,
   signal: AbortSignal,
 ): Promise<void> {
-  const { config, layout, clock, log, onLost } = context;
-  const uuid = cardUuid(layout);
-  writeWhole(layout.vpnkitUuid, uuid, { durable: false });
-  const stale = driver.stale(layout);
-  for (const path of stale) rmSync(path, { force: true });
-  const output = followOutput(layout.networkOutput, driver.name, clock, log);
-  const files = { output: layout.networkOutput, lock: layout.networkLock };
-  try {
-    const child = await launch(plan, files, clock);
-    if ('kind' in child) throw new Failed(networkExited(driver.name, child, []));
-    const { name, graceMs } = driver;
-    const pid = pidFiles(layout, name);
-    running.network = { child, name, pid, output, graceMs, stale };
-  } finally {
-    if (running.network === undefined) await output.close();
-  }
-  const { child, pid } = running.network;
+  const { config, layout, clock, onLost } = context;
+  const { child, output, pid } = (running.network = await beginNetwork(context, chosen, plan));
   writePid(pid, child.pid, basename(plan.program));
+  const lesson = (failure: Failure) => learnUnfit(failure, chosen, { config, layout });
+  const life: { ended?: Ended; serves?: true } = {};
   const meaning = (ended: Ended) => {
     const words = output.last();
-    return withKnown(networkExited(driver.name, ended, words), { ended, output: words });
+    const failure = networkExited(chosen.driver.name, ended, words);
+    const known = withKnown(failure, { ended, output: words });
+    return life.serves === true || !isOwnEnd(ended) ? known : lesson(known);
   };
-  void child.ended.then((ended) => onLost(meaning(ended)));
-  await orItsEnd((inLife) => driver.ready({ layout, vm: config.vm, uuid, clock, signal: inLife }), {
-    ended: child.ended,
-    meaning,
-    clock,
-    signal,
+  void child.ended.then((ended) => {
+    life.ended = ended;
+    onLost(meaning(ended));
   });
+  const { vm } = config;
+  const uuid = cardUuid(layout);
+  try {
+    await orItsEnd((inLife) => chosen.driver.ready({ layout, vm, uuid, clock, signal: inLife }), {
+      ended: child.ended,
+      meaning,
+      clock,
+      signal,
+    });
+    life.serves = true;
+  } catch (error) {
+    const isItsEnd = life.ended !== undefined;
+    throw error instanceof Failed && !isItsEnd ? new Failed(lesson(error.failure)) : error;
+  }
 }
+
+async function beginNetwork(
+  { config, layout, clock, log }: ChildContext,
+  chosen: NonNullable<Chosen>,
+  plan: Launch,
+): Promise<RunningNetwork> {
+  const { driver, rejected } = chosen;
+  const { name, graceMs } = driver;
+  writeWhole(layout.vpnkitUuid, cardUuid(layout), { durable: false });
+  const stale = driver.stale(layout);
+  for (const path of stale) rmSync(path, { force: true });
+  const output = followOutput(layout.networkOutput, name, clock, log);
+  const files = { output: layout.networkOutput, lock: layout.networkLock };
+  const child = await launch(plan, files, clock).catch(async (error: unknown) => {
+    await output.close();
+    throw error;
+  });
+  if ('kind' in child) {
+    await output.close();
+    throw new Failed(learnUnfit(networkExited(name, child, []), chosen, { config, layout }));
+  }
+  return { child, name, rejected, pid: pidFiles(layout, name), output, graceMs, stale };
+}
+
+/** Not ended by somebody, and not for want of its lock. */
+const isOwnEnd = (ended: Ended): boolean =>
+  ended.kind === 'signalled'
+    ? !['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP'].includes(ended.signal)
+    : ended.kind !== 'exited' || ended.code !== lockHeld;
 
 /** Starts the VM program, with its console open before it writes. */
 export async function launchVm(

@@ -180,11 +180,13 @@ export class Scope {
   noteLaunch(): void {
     const { vm, machine, network } = this.running;
     const tunnelPort = machine?.tunnel.kind === 'tcp' ? machine.tunnel.port : undefined;
+    const rejected = [...(this.#facts.rejected ?? []), ...(network?.rejected ?? [])];
     this.note({
       vmPid: vm?.pid,
       tunnelPort,
       network: network?.name,
       networkPid: network?.child.pid,
+      rejected: rejected.length > 0 ? rejected : undefined,
     });
   }
 

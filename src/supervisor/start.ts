@@ -51,10 +51,11 @@ export async function start(
   const once = () =>
     inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
       const wanted = AbortSignal.any([signal, lost]);
-      const vm = await launchBoth(context, running, chooseNetwork(config), wanted);
+      const network = chooseNetwork({ config, layout });
+      const vm = await launchBoth(context, running, network, wanted);
       if (vm === 'no-room') return vm;
       // Until it answers, which it does when it has read its kernel: in the section nobody puts another one there.
-      running.machine = await attach(context, running, vm, wanted);
+      running.machine = await attach(context, running, { vm, network }, wanted);
       return 'answers';
     });
   while ((await once()) === 'no-room') await context.awaitRoom();
@@ -86,8 +87,7 @@ async function launchBoth(
   if (plan.problems.length > 0) throw new Failed(vmWouldRefuse(driver.name, plan.problems));
   signal.throwIfAborted();
   if (network !== undefined && plan.network !== undefined) {
-    const { driver: server } = network;
-    await launchNetwork(context, running, { driver: server, plan: plan.network }, signal);
+    await launchNetwork(context, running, network, plan.network, signal);
     context.onStep('network-serves');
   }
   signal.throwIfAborted();
@@ -137,17 +137,17 @@ function writeSeed(
 async function attach(
   context: StartContext,
   running: Running,
-  vm: Child,
+  { vm, network }: { readonly vm: Child; readonly network: Chosen },
   signal: AbortSignal,
 ): Promise<Machine> {
-  const { config, driver, layout, clock, onPaused, onResumed } = context;
+  const { driver, layout, clock, onPaused, onResumed } = context;
   const meaning = (ended: Ended) => vmFailure(driver, running, ended);
   return orItsEnd(
     (inLife) =>
       driver.attach({
         ...{ layout, clock, onPaused, onResumed },
         signal: inLife,
-        network: networkOf(chooseNetwork(config), context),
+        network: networkOf(network, context),
         signalVm: (name) => vm.signal(name),
       }),
     { ended: vm.ended, meaning, clock, signal },

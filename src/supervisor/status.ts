@@ -25,7 +25,7 @@ export interface Facts {
   readonly network?: string;
   readonly networkPid?: number;
   readonly accelerator?: string;
-  /** One sentence for each accelerator that was tried and does not work. */
+  /** One sentence for each accelerator, or network program, that was tried and does not work. */
   readonly rejected?: readonly string[];
   /** What it boots; `instead` of a newer one that did not get ready. */
   readonly image?: {

@@ -3,13 +3,14 @@
  * run no instruction; hvf aborts on some combinations of QEMU, macOS and CPU). A verdict holds for one boot of the host,
  * one version of the program, and as long as /dev/kvm can be opened, or cannot.
  */
-import { closeSync, openSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { closeSync, openSync, rmSync } from 'node:fs';
 import { nativeSystem } from '../config/system.ts';
 import { readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { fieldsOf } from '../system/json-lines.ts';
 import type { Clock } from '../system/clock.ts';
 import { bootId } from '../system/process.ts';
+import { buildOf } from '../system/program.ts';
 import { launch, lockHeld } from '../system/child.ts';
 import { childLockHeld, isLocked } from '../system/lock.ts';
 import { until } from '../system/wait.ts';
@@ -166,13 +167,6 @@ function opens(device: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Differs for each version of a program, without running it: an upgrade puts another file there. */
-function buildOf(program: string): string {
-  const path = realpathSync(program);
-  const { ino, size, mtimeMs } = statSync(path);
-  return `${path} ${ino} ${size} ${mtimeMs}`;
 }
 
 function recall(path: string, key: string): Omit<Choice, 'tried'> | undefined {

@@ -5,7 +5,7 @@ import { earlyBytesLimit } from '../../src/door/held-client.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
 
-// Behaviour 14: The door listens as long as the daemon lives. A connection that comes before the guest is ready waits, and
+// Behaviour 15: The door listens as long as the daemon lives. A connection that comes before the guest is ready waits, and
 // goes through when it is.
 describe('while the guest is away', () => {
   test('a client waits, and goes through with what it had said', async () => {
@@ -77,7 +77,7 @@ describe('while the guest is away', () => {
   });
 });
 
-// Behaviour 17: When the daemon has given up, connections are sent off at once, with the reason in the log.
+// Behaviour 18: When the daemon has given up, connections are sent off at once, with the reason in the log.
 describe('when no guest will come', () => {
   test('whoever waits and whoever comes is sent off with the reason in the log', async () => {
     await using rig = await doorRig();
@@ -104,7 +104,7 @@ describe('when no guest will come', () => {
 });
 
 describe('while it is let in', () => {
-  // Behaviour 15: No byte is passed on before the guest's sshd has greeted, wherever the way to it is cut off.
+  // Behaviour 16: No byte is passed on before the guest's sshd has greeted, wherever the way to it is cut off.
   test('nothing is carried before sshd has greeted', async () => {
     await using rig = await doorRig();
     let heard = '';
@@ -182,7 +182,7 @@ describe('while it is let in', () => {
     }
   });
 
-  // Behaviour 16: A crowd is led to the guest one after the other, so that a network that takes two connections at a time
+  // Behaviour 17: A crowd is led to the guest one after the other, so that a network that takes two connections at a time
   // loses none of it.
   test('a crowd reaches the guest one after the other, each as soon as the one before was greeted', async () => {
     await using rig = await doorRig();

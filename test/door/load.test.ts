@@ -77,7 +77,7 @@ async function comeAndGo(door: Door, guest: Awaited<ReturnType<typeof fakeGuest>
   await until(isEmpty(door));
 }
 
-// Behaviour 18: A thousand connections that wait, hundreds that never speak, never read or are reset: a build beside them
+// Behaviour 19: A thousand connections that wait, hundreds that never speak, never read or are reset: a build beside them
 // goes on, and memory and descriptors are as before when they are gone.
 test('a thousand are held, let in and gone; again and again, and nothing is kept of them', async () => {
   await using rig = await doorRig();
@@ -194,7 +194,7 @@ describe.each(['ended', 'reset'] as const)('a connection that is %s', (how) => {
     expect(rig.clock.pending).toBe(0);
   });
 
-  // Behaviour 15: No byte is passed on before the guest's sshd has greeted, wherever the way to it is cut off.
+  // Behaviour 16: No byte is passed on before the guest's sshd has greeted, wherever the way to it is cut off.
   test('by the guest, at each byte of its greeting: asked again until it has greeted, then passed on', async () => {
     for (let length = 0; length <= greetingLine.length; length++) {
       await using rig = await doorRig();

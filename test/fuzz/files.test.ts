@@ -12,6 +12,7 @@ import { readStatus } from '../../src/supervisor/status.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { readLive } from '../../src/system/pidfile.ts';
 import { identify } from '../../src/system/process.ts';
+import { setUnfit, whyUnfit } from '../../src/net/unfit.ts';
 import { learn } from '../../src/vm/accelerator.ts';
 import { bundleAt, readManifest } from '../../src/vm/bundle.ts';
 import { anyBytes, garbled, holds } from './property.ts';
@@ -129,6 +130,23 @@ describe('who is alive', () => {
 describe('our own records', () => {
   const verdict = JSON.stringify({ key: 'k', accelerator: 'kvm', rejected: [] });
   const broken = { kind: 'accelerator-broken', message: 'm', hint: 'h', exit: 69 } as const;
+  holds(
+    'networks-unfit.json is a sentence, or says nothing',
+    150,
+    fc.property(
+      fc.oneof(
+        garbled([JSON.stringify({ k: 'why' })], [process.execPath]),
+        fc.json().map(bytesOf),
+        anyBytes(),
+      ),
+      (bytes) => {
+        put(layout.networksUnfit, bytes);
+        expect(['undefined', 'string']).toContain(typeof whyUnfit(process.execPath, layout));
+        setUnfit(process.execPath, 'broken', layout);
+        expect(whyUnfit(process.execPath, layout)).toBe('broken');
+      },
+    ),
+  );
   holds(
     'accelerators.json teaches, or says nothing',
     150,

@@ -82,7 +82,7 @@ describe('readLine', () => {
   });
 });
 
-// Behaviour 13: A boot that does not get ready in 180 s of waking time is ended, and the first stage that is missing is
+// Behaviour 14: A boot that does not get ready in 180 s of waking time is ended, and the first stage that is missing is
 // named; up to an hour of a disk check does not count.
 describe('the contract', () => {
   test('names the same stages in the same order', () => expect(stages).toEqual(table('stage')));

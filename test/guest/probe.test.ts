@@ -82,7 +82,7 @@ describe('a guest that Nix can use', () => {
   });
 });
 
-// Behaviour 12: `ready` means: an ssh login as Nix makes it has reached a nix daemon that answered, and the guest's clock
+// Behaviour 13: `ready` means: an ssh login as Nix makes it has reached a nix daemon that answered, and the guest's clock
 // is within 2 s.
 describe('what is missing is named', () => {
   test.each<[string, string, string, RegExp]>([

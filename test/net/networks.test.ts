@@ -1,11 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
 import { gvproxy } from '../../src/net/gvproxy.ts';
-import { chooseNetwork } from '../../src/net/networks.ts';
-import { Failed } from '../../src/system/failure.ts';
+import { chooseNetwork, learnUnfit, networkDrivers } from '../../src/net/networks.ts';
+import { vpnkit } from '../../src/net/vpnkit.ts';
+import { Failed, type Failure } from '../../src/system/failure.ts';
+import { bootId } from '../../src/system/process.ts';
 
 let dir = '';
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'net-'))));
@@ -14,8 +16,13 @@ const install = (...names: string[]) => {
   mkdirSync(join(dir, 'bin'));
   for (const name of names) writeFileSync(join(dir, 'bin', name), '', { mode: 0o755 });
 };
+const options = (vm: 'qemu' | 'hyperkit', network: 'auto' | 'user' | 'vpnkit' | 'gvproxy') => ({
+  config: { vm, network },
+  layout: layoutOf(join(dir, 's')),
+  path: join(dir, 'bin'),
+});
 const choose = (vm: 'qemu' | 'hyperkit', network: 'auto' | 'user' | 'vpnkit' | 'gvproxy') =>
-  chooseNetwork({ vm, network }, join(dir, 'bin'));
+  chooseNetwork(options(vm, network));
 
 describe('which network a start gets', () => {
   test("QEMU's own needs no program", () => {
@@ -39,6 +46,74 @@ describe('which network a start gets', () => {
   test.each(['auto', 'vpnkit', 'gvproxy'] as const)('%s, and it is not installed', (network) => {
     install();
     expect(() => choose('hyperkit', network)).toThrow(Failed);
+  });
+});
+
+describe('a network that does not serve', () => {
+  const failure = { kind: 'network-silent', message: 'It says nothing.', hint: 'Look.', exit: 69 };
+  const fail = (network: 'auto' | 'vpnkit' = 'auto', name = 'vpnkit') => {
+    const driver = networkDrivers.find((each) => each.name === name) ?? vpnkit;
+    return learnUnfit(
+      failure as Failure,
+      { driver, program: join(dir, 'bin', name) },
+      options('hyperkit', network),
+    );
+  };
+  beforeEach(() => mkdirSync(join(dir, 's/nix-state'), { recursive: true }));
+
+  // Behaviour 12: A network program that does not serve, and that nobody has asked for by its name, is followed by another one that
+  // is installed, for one boot of the host and one build of the program.
+  test('is not taken again where another one is here, and the failure says which', () => {
+    install('vpnkit', 'gvproxy');
+    expect(fail().hint).toBe('The next attempt is made with gvproxy. Look.');
+    expect(choose('hyperkit', 'auto')).toMatchObject({
+      driver: gvproxy,
+      rejected: ['vpnkit: It says nothing.'],
+    });
+  });
+  test('is taken again where it is another build of the program', () => {
+    install('vpnkit', 'gvproxy');
+    fail();
+    writeFileSync(join(dir, 'bin/vpnkit'), 'mended');
+    expect(choose('hyperkit', 'auto')).toMatchObject({ driver: vpnkit, rejected: [] });
+  });
+  test('is taken again after the next boot of the host', () => {
+    install('vpnkit', 'gvproxy');
+    fail();
+    const { networksUnfit } = layoutOf(join(dir, 's'));
+    const text = readFileSync(networksUnfit, 'utf8');
+    writeFileSync(networksUnfit, text.replace(bootId(), '00000000'));
+    expect(choose('hyperkit', 'auto')?.driver).toBe(vpnkit);
+    fail('auto', 'gvproxy');
+    expect(readFileSync(networksUnfit, 'utf8')).not.toContain('00000000');
+  });
+  test('is tried again where none serves', () => {
+    install('vpnkit', 'gvproxy');
+    fail();
+    expect(fail('auto', 'gvproxy').hint).toContain('with vpnkit');
+    expect(choose('hyperkit', 'auto')).toMatchObject({ driver: vpnkit, rejected: [] });
+    expect(fail()).toEqual(failure);
+  });
+  test('stays where it was asked for by name, or is the only one', () => {
+    install('vpnkit');
+    expect(fail()).toEqual(failure);
+    writeFileSync(join(dir, 'bin/gvproxy'), '', { mode: 0o755 });
+    expect(fail('vpnkit')).toEqual(failure);
+    expect(existsSync(layoutOf(join(dir, 's')).networksUnfit)).toBe(false);
+  });
+  test.each(['', '{', '[]', 'null', '{"a":1}', '\u0000'])(
+    'a record that says %j says nothing',
+    (text) => {
+      install('vpnkit', 'gvproxy');
+      writeFileSync(layoutOf(join(dir, 's')).networksUnfit, text);
+      expect(choose('hyperkit', 'auto')?.driver).toBe(vpnkit);
+      expect(fail().hint).toContain('gvproxy');
+    },
+  );
+  test('a record that cannot be written breaks nothing', () => {
+    install('vpnkit', 'gvproxy');
+    mkdirSync(layoutOf(join(dir, 's')).networksUnfit);
+    expect(fail()).toEqual(failure);
   });
 });
 

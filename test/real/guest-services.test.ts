@@ -7,7 +7,7 @@ import { Command, fact } from './command.ts';
 import { nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 16: A crowd is led to the guest one after the other, so that a network that takes two connections at a time loses
+// Behaviour 17: A crowd is led to the guest one after the other, so that a network that takes two connections at a time loses
 // none of it.
 test('the services of a guest: many clients, deaths, priorities, the sandbox, the clock, the button', async (context) => {
   await using rig = await BuilderRig.create({ context });
@@ -57,7 +57,7 @@ test('the services of a guest: many clients, deaths, priorities, the sandbox, th
   await rig.leavesNothing();
 });
 
-// Behaviour 31: A VM killed within a second of a build's success loses nothing that Nix calls valid.
+// Behaviour 32: A VM killed within a second of a build's success loses nothing that Nix calls valid.
 test.for([
   ['at once', false],
   ["after Nix's database was closed", true],

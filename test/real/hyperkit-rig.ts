@@ -40,12 +40,13 @@ export class HyperkitRig implements Disposable {
   /** A builder that was configured for it; nothing runs yet. */
   builder(
     context: TestContext,
-    { vm = 'hyperkit', network = 'vpnkit' }: { vm?: string; network?: string } = {},
+    { vm = 'hyperkit', ...wanted }: { vm?: string; network?: string | undefined } = {},
     options: RigOptions = {},
   ): Promise<BuilderRig> {
     for (const program of Object.values(this.#programs))
       rmSync(`${program}.orders`, { force: true });
-    const configure = ['--vm', vm, '--network', network];
+    const network = 'network' in wanted ? wanted.network : 'vpnkit';
+    const configure = ['--vm', vm, ...(network === undefined ? [] : ['--network', network])];
     return BuilderRig.create({ context, configure, ...options });
   }
 

@@ -82,6 +82,19 @@ describe('the network', () => {
     expect(rig.log('seen').some(({ name }) => name === 'vm-started')).toBe(false);
   });
 
+  // Behaviour 12: A network program that does not serve, and that nobody has asked for by its name, is followed by another one that
+  // is installed, for one boot of the host and one build of the program.
+  test('does not serve, and was not asked for by its name: the next attempt has the other one', async (context) => {
+    await using rig = await hyperkit.builder(context, { network: undefined });
+    hyperkit.tell('vpnkit', { bindFails: true });
+    rig.begin('daemon');
+    expect((await firstFailure(rig)).hint).toContain('The next attempt is made with gvproxy.');
+    const ready = await rig.reaches('ready');
+    expect(ready).toMatchObject({ attempt: 2, network: 'gvproxy' });
+    expect(ready.rejected).toEqual([expect.stringContaining('vpnkit: ')]);
+    expect((await rig.cli('status')).stdout).toMatch(/not used +vpnkit: /);
+  });
+
   test('refuses the address that the guest has to have', async (context) => {
     await using rig = await hyperkit.builder(context);
     hyperkit.tell('vpnkit', { refuse: 'Preferred IP address 192.168.65.3 already used.' });

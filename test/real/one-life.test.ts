@@ -6,7 +6,7 @@ import { BuilderRig } from './rig.ts';
 
 // Behaviour 1: A state directory has one daemon: a kernel lock says who; a second one in a terminal exits with 75 and
 // names the first one's pid. None begins while a `stop` ends what an earlier one left.
-// Behaviour 14: The door listens as long as the daemon lives. A connection that comes before the guest is ready waits, and
+// Behaviour 15: The door listens as long as the daemon lives. A connection that comes before the guest is ready waits, and
 // goes through when it is.
 test('a life: held at the door, ready, a real build, stopped in order', async (context) => {
   await using rig = await BuilderRig.create({ context, name: 'my büilder' });

@@ -8,9 +8,9 @@ import { BuilderRig } from './rig.ts';
 /** A build may keep every core busy for minutes; in a test that runs at every change, for less. */
 const busySeconds = Number(process.env['LINUXKIT_TEST_BUSY_SECONDS'] ?? '20');
 
-// Behaviour 20: A guest in which nothing moves for 20 s (agent, sshd, console, disk, connections) is frozen: found within
+// Behaviour 21: A guest in which nothing moves for 20 s (agent, sshd, console, disk, connections) is frozen: found within
 // 30 s, its console and state kept in `nix-state/incidents`, ended and started again.
-// Behaviour 21: A guest that is busy is `slow` at worst, and never started again for it.
+// Behaviour 22: A guest that is busy is `slow` at worst, and never started again for it.
 test(
   'a guest that freezes is found within 30 s, kept as evidence and started again; a busy one is left alone',
   async (context) => {

@@ -31,7 +31,7 @@ function boot() {
   return { clock, seen, end, over, stop, says };
 }
 
-// Behaviour 13: A boot that does not get ready in 180 s of waking time is ended, and the first stage that is missing is
+// Behaviour 14: A boot that does not get ready in 180 s of waking time is ended, and the first stage that is missing is
 // named; up to an hour of a disk check does not count.
 test('a boot that stays away is ended after 180 s, naming what is missing', async () => {
   const { clock, end, says } = boot();

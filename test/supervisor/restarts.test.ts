@@ -95,11 +95,10 @@ test.each([
     layout: { ...layout, networkOutput: join(layout.state, output) },
   };
   const plan = { program: 'sleep', argv: ['60'], env: {}, cwd };
+  const chosen = { driver: gvproxy, program: 'sleep', rejected: [] };
   const running: Running = {};
   const { signal } = new AbortController();
-  await expect(
-    launchNetwork(context, running, { driver: gvproxy, plan }, signal),
-  ).rejects.toBeInstanceOf(Error);
+  await expect(launchNetwork(context, running, chosen, plan, signal)).rejects.toBeInstanceOf(Error);
   expect(running.network).toBeUndefined();
   expect(clock.pending).toBe(0);
 });

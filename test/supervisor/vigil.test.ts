@@ -91,7 +91,7 @@ describe('the watch', () => {
     }
   });
 
-  // Behaviour 21: A guest that is busy is `slow` at worst, and never started again for it.
+  // Behaviour 22: A guest that is busy is `slow` at worst, and never started again for it.
   test('never calls a busy guest frozen', async () => {
     guest.watch();
     guest.answers = false;
@@ -113,7 +113,7 @@ describe('the watch', () => {
     expect(new Set(guest.health)).toEqual(new Set(['slow']));
   });
 
-  // Behaviour 19: Every 5 s the guest's agent is asked for its time; a clock that is more than half a second off is set.
+  // Behaviour 20: Every 5 s the guest's agent is asked for its time; a clock that is more than half a second off is set.
   test('sets a clock that is off, at once and ever after, and leaves a right one', async () => {
     guest.offsetMs = -900;
     guest.watch();
@@ -126,7 +126,7 @@ describe('the watch', () => {
     expect(guest.sets).toEqual([-900, 32 * 3600_000]);
   });
 
-  // Behaviour 23: A sleep of the host is noticed within 6 s of the wake; deadlines are moved by it, nothing is held against
+  // Behaviour 24: A sleep of the host is noticed within 6 s of the wake; deadlines are moved by it, nothing is held against
   // the guest, its clock is set and its health looked at, at once.
   test('a sleep is not held against the guest, and ends in a look at once', async () => {
     guest.watch();

@@ -4,6 +4,7 @@ import type { Check, Verdict } from '../host/chain.ts';
 import { versionIn } from '../config/known-faults.ts';
 import { portOwner } from '../door/port-owner.ts';
 import { startDaemon, waitUntilReady } from '../supervisor/background.ts';
+import { slowWords } from '../supervisor/login.ts';
 import { readStatus } from '../supervisor/status.ts';
 import { readIfThere } from '../system/files.ts';
 import { identify } from '../system/process.ts';
@@ -105,10 +106,10 @@ async function guest({ status, layout, context }: DoctorFacts): Promise<Verdict>
   const isComing = ['starting', 'booting', 'backing-off'].includes(status().phase);
   const onSentence = (line: string) => context.err(`    ${line}`);
   if (isComing) await waitUntilReady(layout, { ...context, timeoutMs: bootMs, onSentence });
-  const { phase, sentence, health, last } = status();
+  const { phase, sentence, health, login, last } = status();
   if (phase === 'ready')
     return health === 'slow' || health === 'frozen'
-      ? { kind: 'note', fact: health, why: 'Its agent does not answer in time.' }
+      ? { kind: 'note', fact: health, why: slowWords(login) }
       : { kind: 'good', fact: 'a login of ours reached a nix daemon that answered' };
   return {
     kind: 'bad',

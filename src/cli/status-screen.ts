@@ -2,6 +2,7 @@
 import { changeWords } from '../config/changes.ts';
 import { describeProblem } from '../config/problem.ts';
 import type { ServiceState } from '../host/service.ts';
+import { slowWords } from '../supervisor/login.ts';
 import type { Status } from '../supervisor/status.ts';
 import type { Beside } from './status-report.ts';
 
@@ -40,6 +41,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['disk', diskWords(screen.beside)],
     ['door', door && `127.0.0.1:${door.port}${doorWords(screen.beside)}`],
     ['vm', vmWords(status)],
+    ['slow', status.health === 'slow' ? slowWords(status.login) : undefined],
     ['image', imageWords(status, screen.now)],
     [
       'network',

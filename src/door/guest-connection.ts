@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import type { Tunnel } from '../config/tunnel.ts';
 import { reasonOf, type Clock } from '../system/clock.ts';
 import { dial } from '../system/dial.ts';
-import type { Log } from '../system/log.ts';
+import { silent, type Log } from '../system/log.ts';
 import type { Turnstile } from './turnstile.ts';
 
 const greeting = Buffer.from('SSH-2.0-');
@@ -33,6 +33,13 @@ export async function reachGuest(
     await clock.sleep(delayMs, signal).catch(() => undefined);
   }
   return undefined;
+}
+
+/** True when sshd greets before the signal ends the wait. */
+export async function greets(tunnel: Tunnel, options: Omit<ReachOptions, 'log'>): Promise<boolean> {
+  const socket = await reachGuest(tunnel, { ...options, log: silent });
+  socket?.destroy();
+  return socket !== undefined;
 }
 
 /** How long an attempt may be silent, and the pause after it; both grow: a busy guest must not be asked more and more. */

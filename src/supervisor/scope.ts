@@ -2,19 +2,20 @@
 import { applyNow } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import type { Tunnel } from '../config/tunnel.ts';
-import { reachGuest } from '../door/guest-connection.ts';
+import { greets } from '../door/guest-connection.ts';
 import type { ConsoleLine } from '../guest/console.ts';
 import type { Complaint } from '../guest/complaints.ts';
 import { GuestAgent } from '../guest/agent.ts';
+import { probeGuest } from '../guest/probe.ts';
 import { Insight, type Inside } from '../guest/inside.ts';
 import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
 import { failureOf, type Failure } from '../system/failure.ts';
-import { silent, type Log } from '../system/log.ts';
+import type { Log } from '../system/log.ts';
 import type { Choice } from '../vm/accelerator.ts';
 import { BootWatch } from './boot-watch.ts';
 import { hasRoom, room } from './disk-room.ts';
+import { Logins, loginTimeoutMs } from './login.ts';
 import { Standstill } from './standstill.ts';
 import type { Event } from './state.ts';
 import { Vigil } from './vigil.ts';
@@ -133,10 +134,12 @@ export class Scope {
     this.note({ image: { prefix, ...(instead === undefined ? {} : { instead }) } });
   };
 
-  /** Adds to what is known of this start. */
+  /** Adds to what is known of this start; undefined takes away. */
   note(facts: { readonly [K in keyof Facts]: Facts[K] | undefined }): void {
-    const known = Object.entries(facts).filter(([, value]) => value !== undefined);
-    this.#facts = { ...this.#facts, ...(Object.fromEntries(known) as Facts) };
+    const known = Object.entries({ ...this.#facts, ...facts }).filter(
+      ([, value]) => value !== undefined,
+    );
+    this.#facts = Object.fromEntries(known);
     if (!this.signal.aborted) this.#news.onChange();
   }
 
@@ -161,10 +164,17 @@ export class Scope {
   keepVigil(doorBytes: () => number, onHealth: (health: Health) => void): void {
     const { machine, console } = this.running;
     if (machine === undefined || console === undefined) return;
+    const { tunnel } = machine;
+    const shared = { clock: this.#clock, log: this.#log, signal: this.signal };
+    const login = { tunnel, layout: this.#layout, clock: this.#clock, timeoutMs: loginTimeoutMs };
     this.#vigil = new Vigil({
-      ...{ clock: this.#clock, log: this.#log, agent: this.agent, signal: this.signal },
-      ...{ doorBytes, onHealth },
-      greets: (signal) => greets(machine.tunnel, this.#clock, signal),
+      ...{ ...shared, agent: this.agent, doorBytes, onHealth },
+      greets: (signal) => greets(tunnel, { ...shared, signal }),
+      logins: new Logins({
+        ...shared,
+        logIn: (signal) => probeGuest({ ...login, signal }),
+        onLogin: (found) => this.note({ login: found }),
+      }),
       consoleBytes: () => console.bytes,
       diskOperations: () => machine.diskOperations(),
       onClock: (offsetMs) => this.note({ clockOffsetMs: offsetMs }),
@@ -233,11 +243,4 @@ export class Scope {
   #tell(event: Event): void {
     if (!this.signal.aborted) this.#news.onEvent(event);
   }
-}
-
-/** True when the guest's sshd greets before the signal ends the wait. */
-async function greets(tunnel: Tunnel, clock: Clock, signal: AbortSignal): Promise<boolean> {
-  const socket = await reachGuest(tunnel, { clock, log: silent, signal });
-  socket?.destroy();
-  return socket !== undefined;
 }

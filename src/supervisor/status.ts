@@ -7,6 +7,7 @@ import type { Complaint } from '../guest/complaints.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { discard, readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
 import { isAlive, type Identity } from '../system/process.ts';
+import type { Login } from './login.ts';
 import type { Because, Phase, State } from './state.ts';
 
 /** One thing that was seen during a start: a stage of the guest, or a step of ours. */
@@ -37,6 +38,8 @@ export interface Facts {
   readonly clockOffsetMs?: number;
   /** `slow`: the guest lives, but its agent does not answer in time. */
   readonly health?: 'well' | 'slow' | 'frozen';
+  /** What a login found that was tried since the agent is silent. */
+  readonly login?: Login;
   /** The last things that the guest's kernel said were wrong while it lived on. */
   readonly complaints?: readonly {
     readonly what: Complaint;

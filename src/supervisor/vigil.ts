@@ -9,6 +9,7 @@ import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
 import { Exit, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
+import type { Logins } from './login.ts';
 import { feel, freshPulse, healthOf, type Health } from './vital-signs.ts';
 
 export interface VigilOptions {
@@ -19,6 +20,8 @@ export interface VigilOptions {
   readonly signal: AbortSignal;
   /** Does the guest's sshd greet? False when the signal ends the wait. */
   readonly greets: (signal: AbortSignal) => Promise<boolean>;
+  /** Asked for while the agent is silent. */
+  readonly logins: Pick<Logins, 'want' | 'forget' | 'answers'>;
   /** Bytes that the guest has written to its console. */
   readonly consoleBytes: () => number;
   /** Disk operations so far; rejects when the VM program does not answer. */
@@ -67,6 +70,7 @@ export class Vigil {
   /** Time has passed in which nothing could move: forget it, and look now. */
   afterGap(): void {
     this.#pulse = freshPulse(this.#pulse.signs);
+    this.#options.logins.forget();
     this.#next(0);
   }
 
@@ -80,6 +84,7 @@ export class Vigil {
   halt(): void {
     this.#halted = true;
     this.#cancel();
+    this.#options.logins.forget();
   }
 
   #next(ms: number): void {
@@ -96,7 +101,7 @@ export class Vigil {
   async #look(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
-    const { clock, signal, onHealth } = this.#options;
+    const { clock, signal, logins, onHealth } = this.#options;
     const begun = clock.monotonic();
     const wasSilent = this.#pulse.silentSince !== undefined;
     const [answered, disk] = await Promise.all([
@@ -107,6 +112,7 @@ export class Vigil {
     const signs = {
       agent: this.#agentAnswers,
       sshd: this.#greetings,
+      login: logins.answers,
       console: this.#options.consoleBytes(),
       disk,
       door: this.#options.doorBytes(),
@@ -117,7 +123,9 @@ export class Vigil {
     const slept = now - begun > answerMs + asleepMs;
     this.#pulse = slept ? freshPulse(signs) : feel(this.#pulse, signs, begun);
     onHealth(healthOf(this.#pulse, now));
-    if (!answered) this.#next(silentMs);
+    if (answered) return logins.forget();
+    logins.want();
+    this.#next(silentMs);
   }
 
   /** One question that answers two: does the agent live, and what does its clock say? */

@@ -6,6 +6,8 @@ export interface Signs {
   readonly agent: number;
   /** Greetings of sshd. */
   readonly sshd: number;
+  /** Logins that were answered from inside. */
+  readonly login: number;
   /** Bytes on the console. */
   readonly console: number;
   /** Operations of the disk; undefined where nobody asked, which is no sign. */
@@ -26,7 +28,10 @@ export type Health = 'well' | 'slow' | 'frozen';
 /** Nothing at all moved for so long: frozen. A guest that only answers late is slow, whatever it is busy with. */
 export const frozenMs = 20_000;
 
-export const noSigns: Signs = { agent: 0, sshd: 0, console: 0, disk: undefined, door: 0 };
+export const noSigns: Signs = {
+  ...{ agent: 0, sshd: 0, login: 0, console: 0 },
+  ...{ disk: undefined, door: 0 },
+};
 
 /** A pulse that begins now: after readiness, and after a sleep, in which nothing could move. */
 export const freshPulse = (signs: Signs = noSigns): Pulse => ({

@@ -30,6 +30,7 @@ const facts: Required<Facts> = {
   timeline: [{ name: 'sshd', ms: 1, uptimeS: 0.5 }],
   clockOffsetMs: -1,
   health: 'slow',
+  login: { works: false, detail: 'd', hint: 'h' },
   complaints: [{ what: 'oops', text: 'Oops: 0002', at: '2026-01-01T00:00:00.000Z' }],
   sleptMs: 6000,
 };
@@ -57,7 +58,7 @@ const statusIn = (state: State): Status =>
     door: { port: 24083, draining: false },
   });
 
-// Behaviour 37: `status --json` is what `docs/status.schema.json` says, in every phase and of a daemon that is gone.
+// Behaviour 38: `status --json` is what `docs/status.schema.json` says, in every phase and of a daemon that is gone.
 describe.each(Object.values(states))('what is printed in phase $phase', (state) => {
   test.each([
     ['of a daemon that lives', 'alive'],

@@ -33,6 +33,23 @@ const status: Status = {
 const failure = { kind: 'x', message: 'QEMU ended.', hint: 'Do this.', exit: 69 } as const;
 
 describe('the screen of a builder that is ready', () => {
+  test.each([
+    [undefined, 'Its agent does not answer in time.'],
+    [
+      { works: true } as const,
+      'Its agent does not answer in time, but a login reaches its nix daemon: builds get through.',
+    ],
+    [
+      { works: false, detail: 'no answer within 15 s', hint: 'Look there.' } as const,
+      'Its agent does not answer in time, and a login as Nix makes it fails: no answer within 15 s. Look there.',
+    ],
+  ])('says of a slow guest what a login found: %j', (login, words) => {
+    const slow: Status = { ...status, health: 'slow', ...(login === undefined ? {} : { login }) };
+    const lines = aliveLines(slow, { ...screen, width: 200 });
+    expect(lines).toContain(`  slow       ${words}`);
+    expect(aliveLines({ ...slow, health: 'well' }, screen).join()).not.toContain('slow');
+  });
+
   test('says each thing in a line', () => {
     const GiB = 1024 ** 3;
     const lines = aliveLines(status, {

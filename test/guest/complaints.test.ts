@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { complaintIn } from '../../src/guest/complaints.ts';
 
-// Behaviour 23: What the guest's kernel says of itself on the console (an oops, a stall, memory that ran out) is in `status`; a
+// Behaviour 24: What the guest's kernel says of itself on the console (an oops, a stall, memory that ran out) is in `status`; a
 // data disk that takes no more writes is one that is mended by a start.
 test.each([
   ['EXT4-fs (vda): Remounting filesystem read-only', 'read-only'],

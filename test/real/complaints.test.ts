@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 23: What the guest's kernel says of itself on the console (an oops, a stall, memory that ran out) is in `status`; a
+// Behaviour 24: What the guest's kernel says of itself on the console (an oops, a stall, memory that ran out) is in `status`; a
 // data disk that takes no more writes is one that is mended by a start.
 test('what the kernel complains of is shown; a disk that takes no more writes is mended', async (context) => {
   await using rig = await BuilderRig.create({ context });

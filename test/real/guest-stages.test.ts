@@ -84,7 +84,7 @@ onX64(
   },
 );
 
-// Behaviour 33: A disk is formatted when it is blank, and again when the formatting was cut short; any other that is not ours
+// Behaviour 34: A disk is formatted when it is blank, and again when the formatting was cut short; any other that is not ours
 // is left alone, to the byte.
 onX64('a disk that was formatted only in part is formatted again', async (context) => {
   await using guests = new BareGuests(context);

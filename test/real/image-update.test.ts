@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { bundleAt } from '../../src/vm/bundle.ts';
 import { BuilderRig, testImage } from './rig.ts';
 
-// Behaviour 40: A new image is booted at the next start; one that does not get ready is set aside for the last that did,
+// Behaviour 41: A new image is booted at the next start; one that does not get ready is set aside for the last that did,
 // and `status` says why, until `image build` makes another.
 test('a new image is taken at the next start; one that does not get ready is set aside for the one before', async (context) => {
   await using rig = await BuilderRig.create({ context });

@@ -95,7 +95,7 @@ describe('images on the disk', () => {
   });
   afterEach(() => rmSync(layout.root, { recursive: true }));
 
-  // Behaviour 40: A new image is booted at the next start; one that does not get ready is set aside for the last that did,
+  // Behaviour 41: A new image is booted at the next start; one that does not get ready is set aside for the last that did,
   // and `status` says why, until `image build` makes another.
   test('the last good one is kept, used when a new one fails, and left for the next', async () => {
     install('one');

@@ -84,7 +84,7 @@ describe('every reachable state', () => {
     }
   });
 
-  // Behaviour 27: Whatever child ends unasked, with whatever code, is a failure; VM and network end together and start
+  // Behaviour 28: Whatever child ends unasked, with whatever code, is a failure; VM and network end together and start
   // together.
   test('children are ended exactly when a phase that has them is left for one that has none', () => {
     for (const [state, event, next] of steps()) {
@@ -157,7 +157,7 @@ describe('a life', () => {
     );
   });
 
-  // Behaviour 28: The wait before the next start is 0.25 s and doubles, up to 30 s; after 5 starts in a row without a minute
+  // Behaviour 29: The wait before the next start is 0.25 s and doubles, up to 30 s; after 5 starts in a row without a minute
   // of `ready` the daemon gives up, lives on in `failed`, and says why.
   test('gives up after repeated fast failures, with the last reason', () => {
     let state = live({ type: 'start' });
@@ -179,7 +179,7 @@ describe('a life', () => {
     });
   });
 
-  // Behaviour 29: The door's port or a disk that another process holds is waited for 30 s in all: 2 s at first, doubling.
+  // Behaviour 30: The door's port or a disk that another process holds is waited for 30 s in all: 2 s at first, doubling.
   test('what another process holds is waited for longer', () => {
     const taken: Failure = { ...passing, kind: 'door-port-taken' };
     const waits = [1, 2, 3, 4].map((attempt) => {
@@ -211,7 +211,7 @@ describe('a life', () => {
     expect(after(early, { type: 'children-gone' }).state.phase).toBe('failed');
   });
 
-  // Behaviour 30: What no second try can mend is not tried again; a changed `config.json` is read and tried at once.
+  // Behaviour 31: What no second try can mend is not tried again; a changed `config.json` is read and tried at once.
   test('what no retry can mend is not tried again', () => {
     const lost = live(
       { type: 'start' },

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Logins, type Login } from '../../src/supervisor/login.ts';
 import { Vigil, type VigilOptions } from '../../src/supervisor/vigil.ts';
+import type { Probe } from '../../src/guest/probe.ts';
 import { watchForSleep } from '../../src/system/awake.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
 import { silent } from '../../src/system/log.ts';
@@ -13,10 +15,27 @@ class Guest {
   offsetMs = 0;
   /** Undefined: a VM program that hangs, and does not answer at all. */
   disk: number | undefined;
+  /** What a login finds; undefined: it hangs. */
+  login: Probe | undefined;
+  /** When a login was begun, in ms since the beginning. */
+  readonly logins: number[] = [];
+  hanging = 0;
+  readonly found: (Login | undefined)[] = [];
   readonly sets: number[] = [];
   readonly health: string[] = [];
   readonly clock = new FakeClock();
+  readonly begun = this.clock.monotonic();
   readonly end = new AbortController();
+
+  #hang(signal: AbortSignal): Promise<never> {
+    this.hanging++;
+    return new Promise((_, reject) =>
+      signal.addEventListener('abort', () => {
+        this.hanging--;
+        reject(new Failed(late));
+      }),
+    );
+  }
 
   /** A watch with the daemon's tick. */
   watch(): Vigil {
@@ -57,6 +76,14 @@ class Guest {
       },
       greets: (signal) =>
         this.greets ? Promise.resolve(true) : silence(signal).catch(() => false),
+      logins: new Logins({
+        ...{ clock: this.clock, log: silent, signal: this.end.signal },
+        logIn: (signal) => {
+          this.logins.push(this.clock.monotonic() - this.begun);
+          return this.login === undefined ? this.#hang(signal) : Promise.resolve(this.login);
+        },
+        onLogin: (found) => this.found.push(found),
+      }),
       consoleBytes: () => this.consoleBytes,
       diskOperations: () =>
         this.disk === undefined ? new Promise(() => undefined) : Promise.resolve(this.disk),
@@ -66,6 +93,7 @@ class Guest {
     };
   }
 }
+const refused = { ok: false, requirement: 'ssh', detail: 'd', hint: 'h' } as const;
 const late = { kind: 'agent-silent', message: '', hint: '', exit: Exit.temporary } as const;
 
 let guest: Guest;
@@ -113,6 +141,67 @@ describe('the watch', () => {
     expect(new Set(guest.health)).toEqual(new Set(['slow']));
   });
 
+  // Behaviour 23: While the agent is silent a login is tried as Nix would make it, one at a time; `status` says whether builds
+  // get through. One that is answered is a sign of life.
+  test('while the agent is silent it logs in as Nix would, one login at a time and not too often', async () => {
+    guest.watch();
+    await guest.clock.advance(14_000);
+    expect(guest.logins).toEqual([]);
+    guest.answers = false;
+    guest.login = refused;
+    guest.consoleBytes++;
+    await guest.clock.advance(12_000);
+    expect(guest.found).toEqual([{ works: false, detail: 'd', hint: 'h' }]);
+    guest.login = { ok: true, clockOffsetMs: 0, tookMs: 1 };
+    await guest.clock.advance(120_000);
+    expect(new Set(guest.health.slice(3))).toEqual(new Set(['slow']));
+    expect(guest.found.slice(1)).toEqual([{ works: true }]);
+    const pauses = guest.logins.slice(1).map((at, index) => at - (guest.logins[index] ?? 0));
+    expect(Math.min(...pauses)).toBeGreaterThanOrEqual(7_000);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(14_000);
+
+    guest.answers = true;
+    await guest.clock.advance(12_000);
+    expect(guest.found.slice(2)).toEqual([undefined]);
+    expect(guest.health.at(-1)).toBe('well');
+    const count = guest.logins.length;
+    await guest.clock.advance(60_000);
+    expect(guest.logins).toHaveLength(count);
+  });
+
+  test.each([
+    ['a nix daemon that is missing', 'nix', 'slow'],
+    ['a clock that is off', 'clock', 'slow'],
+    ['a login that is refused', 'ssh', 'frozen'],
+  ] as const)('%s: the guest is %s', async (_, requirement, health) => {
+    guest.watch();
+    await guest.clock.advance(1_000);
+    guest.answers = false;
+    guest.login = { ...refused, requirement, clockOffsetMs: 1 };
+    await guest.clock.advance(60_000);
+    expect(guest.health.at(-1)).toBe(health);
+    const works = requirement === 'clock';
+    expect(guest.found.at(-1)).toMatchObject({ works });
+  });
+
+  test.each([
+    ['the agent answers', () => (guest.answers = true)],
+    ['the guest is halted', (vigil: Vigil) => vigil.halt()],
+    ['this start is over', () => guest.end.abort()],
+  ])('a login that hangs is no sign of life, and ends when %s', async (_, deed) => {
+    const vigil = guest.watch();
+    await guest.clock.advance(1_000);
+    guest.answers = false;
+    await guest.clock.advance(30_000);
+    expect(guest.health.at(-1)).toBe('frozen');
+    expect(guest.logins).toHaveLength(1);
+    expect(guest.hanging).toBe(1);
+    deed(vigil);
+    await guest.clock.advance(12_000);
+    expect(guest.hanging).toBe(0);
+    expect(guest.found).toEqual([]);
+  });
+
   // Behaviour 20: Every 5 s the guest's agent is asked for its time; a clock that is more than half a second off is set.
   test('sets a clock that is off, at once and ever after, and leaves a right one', async () => {
     guest.offsetMs = -900;
@@ -126,7 +215,7 @@ describe('the watch', () => {
     expect(guest.sets).toEqual([-900, 32 * 3600_000]);
   });
 
-  // Behaviour 24: A sleep of the host is noticed within 6 s of the wake; deadlines are moved by it, nothing is held against
+  // Behaviour 25: A sleep of the host is noticed within 6 s of the wake; deadlines are moved by it, nothing is held against
   // the guest, its clock is set and its health looked at, at once.
   test('a sleep is not held against the guest, and ends in a look at once', async () => {
     guest.watch();

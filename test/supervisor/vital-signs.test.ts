@@ -22,7 +22,7 @@ describe('health', () => {
   test('is well while the agent answers, though nothing else moves', () =>
     expect(healthOf(live([{ agent: 1 }, { agent: 1 }]), 1e9)).toBe('well'));
 
-  test.each(['sshd', 'console', 'disk', 'door'] as const)(
+  test.each(['sshd', 'login', 'console', 'disk', 'door'] as const)(
     'a guest whose %s moves is slow, however long its agent is silent',
     (name) => {
       const hour = Array.from({ length: 3600 }, () => ({ [name]: 1 }));

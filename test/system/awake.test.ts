@@ -5,7 +5,7 @@ import { until } from '../../src/system/wait.ts';
 import { Exit } from '../../src/system/failure.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
-// Behaviour 24: A sleep of the host is noticed within 6 s of the wake; deadlines are moved by it, nothing is held against
+// Behaviour 25: A sleep of the host is noticed within 6 s of the wake; deadlines are moved by it, nothing is held against
 // the guest, its clock is set and its health looked at, at once.
 describe('a sleep', () => {
   test('is told with its length as soon as a timer fires again', async () => {

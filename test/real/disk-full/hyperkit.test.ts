@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { HyperkitRig } from '../hyperkit-rig.ts';
 import { inPrivateWorld, worldsPossible } from '../private-world.ts';
 
-// Behaviour 26: HyperKit cannot pause: its guest is shut down in order when less than 512 MiB are free, that is shown as
+// Behaviour 27: HyperKit cannot pause: its guest is shut down in order when less than 512 MiB are free, that is shown as
 // `paused`, and it begins again by itself when 1 GiB is.
 describe.runIf(worldsPossible)(
   "the host's disk becomes full under HyperKit, which cannot pause",

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { BuilderRig } from './rig.ts';
+
+// Behaviour 23: While the agent is silent a login is tried as Nix would make it, one at a time; `status` says whether builds
+// get through. One that is answered is a sign of life.
+test('a guest whose agent is silent is slow, and what builds find there is told', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  await rig.up();
+  const { vmPid } = await rig.reaches('ready');
+  const asRoot = async (command: string) =>
+    expect((await rig.cli('ssh', '--root', '--', command)).end).toBe(0);
+  const words = async () => (await rig.cli('status')).stdout.replaceAll(/\s+/g, ' ');
+
+  await asRoot('kill -STOP $(pidof qemu-ga)');
+  await rig.untilStatus('a login works', ({ login }) => login?.works === true);
+  expect(await words()).toContain('but a login reaches its nix daemon: builds get through.');
+  const { stdout } = await rig.cli('status', '--json');
+  expect(JSON.parse(stdout)).toMatchObject({ health: 'slow', login: { works: true } });
+
+  await asRoot('mv /usr/bin/nix-daemon /root/');
+  await rig.untilStatus('a login fails', ({ login }) => login?.works === false);
+  expect(await words()).toContain('no nix daemon answers');
+
+  await asRoot('mv /root/nix-daemon /usr/bin/ && kill -CONT $(pidof qemu-ga)');
+  const { login } = await rig.untilStatus('it is well', ({ health }) => health === 'well');
+  expect(login).toBeUndefined();
+  expect(await rig.reaches('ready')).toMatchObject({ vmPid });
+  expect(rig.log('login').map(({ works }) => works)).toEqual([true, false]);
+  expect((await rig.cli('stop')).end).toBe(0);
+  await rig.leavesNothing();
+});

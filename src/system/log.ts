@@ -1,5 +1,5 @@
 /** The daemon's log: one JSON a line, written at once (pino's default would lose the last lines of a killed process). */
-import { renameSync } from 'node:fs';
+import { readFileSync, renameSync, truncateSync } from 'node:fs';
 import pino from 'pino';
 import { Failed } from './failure.ts';
 import { cannotWrite, sizeIfThere } from './files.ts';
@@ -57,11 +57,21 @@ export function openLog({
 
 function open(dest: string) {
   try {
+    cutTornLine(dest);
     return pino.destination({ dest, sync: true, mkdir: true, mode: 0o600, maxLength: 1_000_000 });
   } catch (error) {
     throw new Failed(cannotWrite(dest, error), { cause: error });
   }
 }
+
+/** A process that was killed while the disk was full leaves half a line, which would spoil the one behind it too. */
+function cutTornLine(path: string): void {
+  if ((sizeIfThere(path) ?? 0) === 0) return;
+  const content = readFileSync(path);
+  if (content.at(-1) !== newline) truncateSync(path, content.lastIndexOf(newline) + 1);
+}
+
+const newline = 0x0a;
 
 /** PATH -> PATH.1 -> ... -> PATH.keep, the oldest replaced. */
 export function rotate(path: string, keep: number): void {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -44,6 +44,17 @@ test.each(['exit', 'SIGTERM', 'SIGKILL', 'SIGABRT'])(
     expect(lines(path).length).toBe(1000);
   },
 );
+
+test.each([
+  ['half a line', '{"event":"whole"}\n{"event":"to', ['whole', 'next']],
+  ['half a line and nothing else', '{"event":"to', ['next']],
+  ['whole lines', '{"event":"whole"}\n', ['whole', 'next']],
+])('behind %s, which a killed process left, stand whole lines', (_, left, events) => {
+  const path = join(dir, 'daemon.log');
+  writeFileSync(path, left);
+  openLog({ path })('info', 'next');
+  expect(lines(path).map((line) => (JSON.parse(line) as { event: string }).event)).toEqual(events);
+});
 
 test('a full disk loses lines, and nothing else', async () => {
   const program = await makeProgram(dir, logger);

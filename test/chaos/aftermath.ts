@@ -1,22 +1,13 @@
 /** What must be so after every round, in the order in which it can be seen. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { readStatus } from '../../src/supervisor/status.ts';
 import { fact, type Command } from '../real/command.ts';
 import type { BuilderRig } from '../real/rig.ts';
 import type { Round } from './plan.ts';
-import { pidOf } from './strike.ts';
+import { pidOf } from './prey.ts';
 import type { Check } from './tally.ts';
+import { Violated } from './violated.ts';
 import { beginAgain, begunWords } from './work.ts';
-
-/** What must hold does not. */
-export class Violated extends Error {
-  readonly check: Check;
-
-  constructor(check: Check, message: string) {
-    super(message);
-    this.check = check;
-  }
-}
 
 /** What a blow falls into. */
 export interface Scene {
@@ -32,7 +23,13 @@ const limitMs = 120_000;
 export async function isWellAgain(rig: BuilderRig, round: Round, scene: Scene): Promise<void> {
   const { build, stop } = scene;
   await must('clean-end', 'the build that was struck ends by itself', () => over(build));
-  if (stop !== undefined) await must('clean-end', 'the stop ends by itself', () => over(stop));
+  if (stop !== undefined)
+    await must(
+      'clean-end',
+      'the stop ends by itself, and has stopped it',
+      () => hasStopped(stop),
+      () => stop.said,
+    );
   if (round.target !== 'daemon' && stop === undefined && readStatus(rig.layout).daemon === 'gone')
     throw new Violated('daemon-lives', `the daemon ended, and only the ${round.target} was hit`);
   const stranger = round.reusedPid ? reusePid(rig) : undefined;
@@ -49,6 +46,11 @@ export async function isWellAgain(rig: BuilderRig, round: Round, scene: Scene): 
 
 const over = (command: Command) =>
   fact(`the end of ${command.argv[0] ?? ''}`, () => command.end !== undefined, limitMs);
+
+async function hasStopped(stop: Command): Promise<boolean> {
+  await over(stop);
+  return stop.end === 0;
+}
 
 /** A process that has nothing to do with us has the dead daemon's pid; undefined when the daemon lives. */
 function reusePid(rig: BuilderRig): Command | undefined {
@@ -68,11 +70,18 @@ async function startsAgain(rig: BuilderRig): Promise<void> {
   const start = await rig.cli('start');
   const says = lives ? /^(Started|The daemon runs already)/ : /^Started/;
   if (start.end !== 0 || !says.test(start.stdout))
-    throw new Violated('next-start', `start ended with ${start.end ?? ''}: ${start.said.trim()}`);
+    throw new Violated(
+      'next-start',
+      `start ended with ${start.end ?? ''}: ${start.said.trim()}\n${lastWords(rig)}`,
+    );
   await must('next-start', 'the builder gets ready', () =>
     fact('ready', () => isReady(rig), limitMs),
   );
 }
+
+/** The last that a daemon in the background said, which `start` only names the place of. */
+const lastWords = ({ layout }: BuilderRig): string =>
+  existsSync(layout.daemonOutput) ? readFileSync(layout.daemonOutput, 'utf8').slice(-1_000) : '';
 
 /** Ready, and not only said to be: who is named in the record lives. */
 function isReady(rig: BuilderRig): boolean {
@@ -116,10 +125,7 @@ async function worksAndDrains(rig: BuilderRig, number: number): Promise<void> {
   await must(
     'drain',
     'the stop ends when the build has',
-    async () => {
-      await over(stop);
-      return stop.end === 0;
-    },
+    () => hasStopped(stop),
     () => stop.said,
   );
 }

@@ -11,17 +11,18 @@ export type Asked =
 export const help = `usage: scripts/chaos [--rounds N] [--seed S]
        scripts/chaos --sabotage NAME
 
-Breaks the real thing: kills (SIGKILL) and freezes (SIGSTOP) the daemon, QEMU and gvproxy, with a full disk or without file
-descriptors, while a real nix builds in the real guest; then looks whether all is well. Needs: scripts/test setup image.
+Breaks the real thing: kills (SIGKILL) the daemon, QEMU or gvproxy, some of them frozen (SIGSTOP), some with a full disk or
+without file descriptors, while a real nix builds in the real guest; then looks whether all is well.
+Needs: scripts/test setup image.
 
-  --rounds N       so many rounds that count (default 15: each phase meets each target). A round counts when the blow fell
-                   while a build was on its way.
+  --rounds N       so many rounds that count (default 15: each phase meets each target). A round counts when something was
+                   killed in the phase that was planned, with a build on its way.
   --seed S         the rounds that these were (default: drawn, and said)
   --sabotage NAME  builds the program, or boots the guest, with one fault in it, and plays the round that must show it:
                    ${Object.keys(sabotages).join(', ')}, or all
 
-exit codes: 0 nothing was violated (with --sabotage: the violation was found), 1 something was (it was not found),
-            64 what was asked for cannot be understood
+exit codes: 0 nothing was violated (with --sabotage: the violation was found), 1 something was (it was not found), or too
+            many rounds did not count, 64 what was asked for cannot be understood
 `;
 
 /** What is asked for; chosen: the seed when none is given. */

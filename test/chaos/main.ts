@@ -4,14 +4,14 @@ import { dirname, join } from 'node:path';
 import { BuilderRig, testImage, type RigOptions } from '../real/rig.ts';
 import { fetchGvproxy } from '../rig/gvproxy.ts';
 import { help, readWords } from './command-line.ts';
-import { describe, rounds, type Round } from './plan.ts';
+import { describe, plans, sooner, type Round } from './plan.ts';
 import { play } from './round.ts';
 import { sabotaged } from './sabotaged.ts';
-import { sabotages, type Sabotage, type SabotageName } from './sabotages.ts';
+import { isFoundBy, sabotages, type Sabotage, type SabotageName } from './sabotages.ts';
 import { counts, summary, type Outcome } from './tally.ts';
 
 const checkout = dirname(dirname(import.meta.dirname));
-/** Rounds in which the blow came too late are played again with another plan, so often. */
+/** Rounds that did not count are played again, so often in a run. */
 const mostUncounted = 10;
 
 /** What runs now: ended when somebody ends us, since it is out of reach of a terminal's signals. */
@@ -45,14 +45,17 @@ async function playRounds(count: number, seed: number): Promise<number> {
   const canFillDisk = process.env['CHAOS_OWN_DISK'] === '1';
   if (!canFillDisk) console.log('no file system of our own: nothing is done with a full disk');
   const outcomes: Outcome[] = [];
+  const coming = plans(seed, { canFillDisk });
+  let plan = coming.next().value;
   let rig: BuilderRig | undefined;
   try {
-    for (const round of rounds(seed, { canFillDisk })) {
+    for (;;) {
       const counted = outcomes.filter(counts).length;
       if (counted === count || outcomes.length - counted > mostUncounted) break;
       rig ??= await createRig();
-      const outcome = await playAndTell(rig, round);
+      const outcome = await playAndTell(rig, { ...plan, number: outcomes.length + 1 });
       outcomes.push(outcome);
+      plan = counts(outcome) ? coming.next().value : sooner(plan);
       if (outcome.violations.length === 0) continue;
       // What is left of it shows nothing more: the next round has another builder.
       console.log(rig.report());
@@ -76,8 +79,9 @@ async function playAndTell(rig: BuilderRig, round: Round): Promise<Outcome> {
   const outcome = await play(rig, round);
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
   for (const { check, what } of outcome.violations) console.log(`  VIOLATED ${check}: ${what}`);
-  const struck = outcome.struck ?? 'no blow, or nothing was being built: it does not count';
-  console.log(`  ${struck}, ${outcome.violations.length} violations, ${seconds} s`);
+  const { blow } = outcome;
+  const came = blow.kind === 'kill' ? `killed by ${blow.by}` : `does not count: ${blow.why}`;
+  console.log(`  ${came}, ${outcome.violations.length} violations, ${seconds} s`);
   return outcome;
 }
 
@@ -102,8 +106,8 @@ async function isFound(name: SabotageName, folder: string): Promise<boolean> {
   console.log(`sabotage ${name}`);
   const options = sabotaged(sabotage, { checkout, image: testImage(), folder });
   await using rig = await createRig(options);
-  const { violations } = await playAndTell(rig, { number: 1, ...sabotage.round });
-  const found = violations.some(({ check }) => check === sabotage.found);
+  const outcome = await playAndTell(rig, { number: 1, ...sabotage.round });
+  const found = isFoundBy(sabotage, outcome);
   console.log(`sabotage ${name}: ${found ? 'found' : 'NOT FOUND'}`);
   if (!found) console.log(rig.report());
   return found;

@@ -1,56 +1,92 @@
 import { describe as group, expect, test } from 'vitest';
-import { describe, phases, rounds, targets, type Round } from './plan.ts';
+import { describe, isLeftToDaemon, phases, plans, sooner, targets, type Plan } from './plan.ts';
 
-const many = (seed: number, count: number, canFillDisk = true): Round[] => {
-  const drawn = rounds(seed, { canFillDisk });
+const many = (seed: number, count: number, canFillDisk = true): Plan[] => {
+  const drawn = plans(seed, { canFillDisk });
   return Array.from({ length: count }, () => drawn.next().value);
 };
+const seeds = Array.from({ length: 50 }, (_, seed) => seed);
 
-group('the rounds of a seed', () => {
+group('the plans of a seed', () => {
   test('are the same each time, and others with another seed', () => {
     expect(many(7, 40)).toEqual(many(7, 40));
     expect(many(7, 40)).not.toEqual(many(8, 40));
   });
 
-  test('bring each phase and target together once before any comes again', () => {
-    const laps = many(3, 45).map(({ phase, target }) => `${phase} ${target}`);
-    const all = phases.flatMap((phase) => targets.map((target) => `${phase} ${target}`));
-    for (const from of [0, 15, 30])
-      expect(laps.slice(from, from + 15).sort()).toEqual([...all].sort());
+  test.each(seeds)('%i: have each phase, target and network in any five rounds', (seed) => {
+    const drawn = many(seed, 40);
+    for (let from = 0; from + 5 <= drawn.length; from++) {
+      const five = drawn.slice(from, from + 5);
+      expect(new Set(five.map(({ phase }) => phase))).toEqual(new Set(phases));
+      expect(new Set(five.map(({ target }) => target))).toEqual(new Set(targets));
+      expect(new Set(five.map(({ network }) => network))).toEqual(new Set(['user', 'gvproxy']));
+    }
   });
 
-  test('kill, freeze, and take away, each now and then', () => {
-    const drawn = many(1, 300);
-    const deeds = new Set(drawn.map(({ deed }) => deed.kind));
-    expect([...deeds].sort()).toEqual(['freeze', 'freeze-for-good', 'kill']);
-    const shortages = new Set(drawn.map(({ shortage }) => shortage));
+  test('bring phase, target and network together in each way in thirty', () => {
+    const ways = (count: number) =>
+      new Set(many(3, count).map((plan) => `${plan.phase} ${plan.target} ${plan.network}`));
+    // A network that is killed is always gvproxy.
+    expect(ways(30).size).toBe(5 * 2 * 2 + 5);
+    const pairs = new Set(many(3, 15).map(({ phase, target }) => `${phase} ${target}`));
+    expect(pairs.size).toBe(15);
+  });
+
+  test('freeze, take away, and give the pid to a stranger, each now and then', () => {
+    const drawn = many(1, 600);
+    const frozen = drawn.map(({ freeze, target }) => freeze && freeze.whom === target);
+    expect(new Set(frozen)).toEqual(new Set([undefined, true, false]));
+    expect(new Set(drawn.map(isLeftToDaemon))).toEqual(new Set([true, false]));
+    const shortages = new Set(drawn.map(({ shortage }) => shortage?.of));
     expect(shortages).toEqual(new Set([undefined, 'disk', 'descriptors']));
     expect(new Set(drawn.map(({ reusedPid }) => reusedPid)).size).toBe(2);
   });
 
-  test('hit a network only where there is one, and leave only a VM frozen that is watched', () => {
-    for (const { target, network, deed, phase } of many(2, 300)) {
-      if (target === 'network') expect(network).toBe('gvproxy');
-      if (deed.kind === 'freeze-for-good')
-        expect([target, ['ready', 'building'].includes(phase)]).toEqual(['vm', true]);
+  test('hit a network only where there is one, and leave frozen only what somebody ends', () => {
+    for (const plan of many(2, 600)) {
+      if (plan.target === 'network' || plan.freeze?.whom === 'network')
+        expect(plan.network).toBe('gvproxy');
+      if (plan.freeze !== undefined && plan.freeze.ms === undefined)
+        expect(plan.freeze.whom).not.toBe('daemon');
+      if (isLeftToDaemon(plan))
+        expect([plan.target, ['ready', 'building'].includes(plan.phase)]).toEqual(['vm', true]);
     }
   });
 
   test('differ in nothing but the full disk where none can be filled', () => {
     const without = many(5, 60, false);
-    expect(without.some(({ shortage }) => shortage === 'disk')).toBe(false);
-    const withoutShortage = (drawn: Round[]) =>
-      drawn.map((round) => ({ ...round, shortage: undefined }));
-    expect(withoutShortage(without)).toEqual(withoutShortage(many(5, 60)));
+    expect(without.some(({ shortage }) => shortage?.of === 'disk')).toBe(false);
+    const withDisk = many(5, 60);
+    expect(without).toEqual(
+      withDisk.map(({ shortage, ...plan }) =>
+        shortage?.of === 'descriptors' ? { ...plan, shortage } : plan,
+      ),
+    );
   });
 });
 
-test('a round in a line', () => {
-  const round: Round = {
-    ...{ number: 3, network: 'gvproxy', phase: 'booting', target: 'vm', afterMs: 12 },
-    ...{ deed: { kind: 'freeze', ms: 900 }, shortage: 'disk', reusedPid: true },
-  };
-  expect(describe(round)).toMatchInlineSnapshot(
-    `"round 3: freeze for 900 ms: the vm, 12 ms into booting, network gvproxy, no room on the disk, the daemon's pid is a stranger's later"`,
-  );
+const some: Plan = {
+  ...{ network: 'gvproxy', phase: 'booting', target: 'vm', afterMs: 13, reusedPid: false },
+};
+
+test('sooner is the same in half the time', () => {
+  expect(sooner(some)).toEqual({ ...some, afterMs: 6 });
+});
+
+test.each<[Partial<Plan>, string]>([
+  [{}, 'round 3: kill the vm, 13 ms into booting, network gvproxy'],
+  [
+    { freeze: { whom: 'vm', ms: 900 }, shortage: { of: 'disk', ms: 80 }, reusedPid: true },
+    "round 3: kill the vm, 13 ms into booting, frozen for 900 ms, network gvproxy, no room on the disk until 80 ms after, the daemon's pid is a stranger's later",
+  ],
+  [
+    { freeze: { whom: 'network' }, shortage: { of: 'descriptors', ms: 90 } },
+    'round 3: kill the vm, 13 ms into booting, the network frozen for good, network gvproxy, no file descriptor for the daemon until 90 ms after',
+  ],
+  [
+    { freeze: { whom: 'vm' } },
+    'round 3: freeze the vm for good, 13 ms into booting, which the daemon kills, network gvproxy',
+  ],
+])('a round in a line: %j', (more, line) => {
+  expect(describe({ ...some, ...more, number: 3 })).toBe(line);
 });

@@ -1,7 +1,7 @@
 /** What each round of a run does, drawn from a seed. Pure: the same seed gives the same rounds. */
 import { Chance } from './random.ts';
 
-/** When a blow falls. `building`: a build has begun in the guest; in all the others but `stopping` it is on its way. */
+/** When a kill falls. `building`: the build has begun in the guest; in all the others but `stopping` it is on its way. */
 export const phases = ['starting', 'booting', 'ready', 'building', 'stopping'] as const;
 export type StruckPhase = (typeof phases)[number];
 
@@ -9,92 +9,130 @@ export type StruckPhase = (typeof phases)[number];
 export const targets = ['daemon', 'vm', 'network'] as const;
 export type Target = (typeof targets)[number];
 
-/** SIGKILL, or SIGSTOP for a while; `for-good` leaves it to the daemon to find out. */
-export type Deed =
-  | { readonly kind: 'kill' }
-  | { readonly kind: 'freeze'; readonly ms: number }
-  | { readonly kind: 'freeze-for-good' };
+const networks = ['user', 'gvproxy'] as const;
 
-/** What there is nothing of while it happens: room on the host's disk, or file descriptors for the daemon. */
-export type Shortage = 'disk' | 'descriptors';
+/** Whom SIGSTOP halts: the target, some time before it is killed, or another, just before and for some time after. */
+export interface Freeze {
+  readonly whom: Target;
+  /** Without it, for good: who ends it is the daemon, or the next start. */
+  readonly ms?: number;
+}
 
-export interface Round {
-  readonly number: number;
-  readonly network: 'user' | 'gvproxy';
+/** What there is nothing of from just before the kill until some time after: room on the host's disk, file descriptors for the daemon. */
+export interface Shortage {
+  readonly of: 'disk' | 'descriptors';
+  readonly ms: number;
+}
+
+export interface Plan {
+  readonly network: (typeof networks)[number];
   readonly phase: StruckPhase;
   readonly target: Target;
-  readonly deed: Deed;
   /** How long after the phase was seen to begin. */
   readonly afterMs: number;
+  readonly freeze?: Freeze;
   readonly shortage?: Shortage;
   /** The pid in the dead daemon's files is a stranger's by the time of the next start. */
   readonly reusedPid: boolean;
 }
 
-/** The rounds of a seed, without end. Each phase meets each target once before any pair comes again. */
-export function* rounds(
-  seed: number,
-  { canFillDisk }: { readonly canFillDisk: boolean },
-): Generator<Round, never> {
-  const chance = new Chance(seed);
-  const pairs = phases.flatMap((phase) => targets.map((target) => ({ phase, target })));
-  for (let number = 1; ;)
-    for (const pair of chance.shuffle(pairs)) yield draw(number++, pair, chance, canFillDisk);
+/** A plan that is played; the number is in the names of what it builds. */
+export interface Round extends Plan {
+  readonly number: number;
 }
 
-function draw(
-  number: number,
-  { phase, target }: Pick<Round, 'phase' | 'target'>,
-  chance: Chance,
-  canFillDisk: boolean,
-): Round {
+/** A target that is frozen for good is left to the daemon to find out and to kill. */
+export const isLeftToDaemon = ({ target, freeze }: Plan): boolean =>
+  freeze?.whom === target && freeze.ms === undefined;
+
+/** The same, with the blow in half the time: for one that came too late. */
+export const sooner = (plan: Plan): Plan => ({ ...plan, afterMs: Math.floor(plan.afterMs / 2) });
+
+/**
+ * The plans of a seed, without end. Phases, targets and networks go round, each at its own pace: five in a row have them all, and
+ * in thirty each phase meets each target on each network.
+ */
+export function* plans(
+  seed: number,
+  { canFillDisk }: { readonly canFillDisk: boolean },
+): Generator<Plan, never> {
+  const chance = new Chance(seed);
+  const phase = inTurn(chance.shuffle(phases));
+  const target = inTurn(chance.shuffle(targets));
+  const network = inTurn(chance.shuffle(networks));
+  for (;;) {
+    const step = { phase: phase.next().value, target: target.next().value };
+    yield draw({ ...step, network: network.next().value }, chance, canFillDisk);
+  }
+}
+
+function* inTurn<T>(these: readonly T[]): Generator<T, never> {
+  for (;;) yield* these;
+}
+
+type Step = Pick<Plan, 'phase' | 'target' | 'network'>;
+
+function draw({ phase, target, network }: Step, chance: Chance, canFillDisk: boolean): Plan {
+  // QEMU's own network is no process that could be killed.
+  const step = { phase, target, network: target === 'network' ? 'gvproxy' : network } as const;
   // Everything is drawn for each round, so that what is left out changes nothing in the rounds after it.
-  const network = chance.pick('user', 'gvproxy');
-  const deed = drawDeed({ phase, target }, chance);
   const afterMs = chance.below(longestMs[phase]);
-  const drawn = chance.percent(30) ? chance.pick('disk', 'descriptors') : undefined;
+  const freeze = drawFreeze(step, chance);
+  const isShort = chance.percent(30);
+  const shortage: Shortage = { of: chance.pick('disk', 'descriptors'), ms: chance.below(3_000) };
   const reusedPid = chance.percent(50);
-  const shortage = drawn === 'disk' && !canFillDisk ? undefined : drawn;
   return {
-    ...{ number, phase, target, deed, afterMs, reusedPid },
-    network: target === 'network' ? 'gvproxy' : network,
-    ...(shortage === undefined ? {} : { shortage }),
+    ...{ ...step, afterMs, reusedPid },
+    ...(freeze === undefined ? {} : { freeze }),
+    ...(isShort && (canFillDisk || shortage.of !== 'disk') ? { shortage } : {}),
   };
 }
 
-/** A guest that is not ready is given 180 s, which is too long here: only later is one left frozen. */
-function drawDeed({ phase, target }: Pick<Round, 'phase' | 'target'>, chance: Chance): Deed {
-  const [isFreeze, isForGood, ms] = [
-    chance.percent(40),
-    chance.percent(30),
-    500 + chance.below(4_500),
-  ];
-  if (!isFreeze) return { kind: 'kill' };
-  const canStay = target === 'vm' && (phase === 'ready' || phase === 'building');
-  return isForGood && canStay ? { kind: 'freeze-for-good' } : { kind: 'freeze', ms };
+function drawFreeze(step: Step, chance: Chance): Freeze | undefined {
+  const isFreeze = chance.percent(50);
+  const isTarget = chance.percent(50);
+  const [other = step.target] = chance.shuffle(targets.filter((one) => one !== step.target));
+  const isForGood = chance.percent(50);
+  const ms = 500 + chance.below(4_500);
+  if (!isFreeze) return undefined;
+  const whom = isTarget || (other === 'network' && step.network === 'user') ? step.target : other;
+  return isForGood && canStay(whom, step) ? { whom } : { whom, ms };
 }
 
-/** A boot takes some five seconds without acceleration; a start half of one, a build four. */
+/** Nobody else lets a daemon go on. Of targets, only a guest that was ready is watched: another is given 180 s. */
+const canStay = (whom: Target, { target, phase }: Step): boolean =>
+  whom === target
+    ? whom === 'vm' && (phase === 'ready' || phase === 'building')
+    : whom !== 'daemon';
+
+/** Without acceleration a boot takes five seconds, a build four, the way to it one; a VM answers 60 ms after its start. */
 const longestMs: Readonly<Record<StruckPhase, number>> = {
-  starting: 250,
-  booting: 3_500,
-  ready: 1_200,
+  starting: 30,
+  booting: 3_000,
+  ready: 600,
   building: 2_500,
-  stopping: 400,
+  stopping: 150,
 };
 
 /** The round in a line. */
-export function describe({ number, network, phase, target, deed, ...more }: Round): string {
-  const how = deed.kind === 'freeze' ? `freeze for ${deed.ms} ms` : deed.kind.replaceAll('-', ' ');
+export function describe(round: Round): string {
+  const { number, network, phase, target, afterMs, freeze, shortage, reusedPid } = round;
+  const when = `${afterMs} ms into ${phase}`;
+  const howLong = freeze?.ms === undefined ? 'for good' : `for ${freeze.ms} ms`;
   return [
-    `round ${number}: ${how}: the ${target}, ${more.afterMs} ms into ${phase}`,
+    isLeftToDaemon(round)
+      ? `round ${number}: freeze the ${target} for good, ${when}, which the daemon kills`
+      : `round ${number}: kill the ${target}, ${when}`,
+    ...(freeze === undefined || isLeftToDaemon(round)
+      ? []
+      : [freeze.whom === target ? `frozen ${howLong}` : `the ${freeze.whom} frozen ${howLong}`]),
     `network ${network}`,
-    ...(more.shortage === undefined ? [] : [`no ${wordFor[more.shortage]}`]),
-    ...(more.reusedPid ? ["the daemon's pid is a stranger's later"] : []),
+    ...(shortage === undefined ? [] : [`no ${wordFor[shortage.of]} until ${shortage.ms} ms after`]),
+    ...(reusedPid ? ["the daemon's pid is a stranger's later"] : []),
   ].join(', ');
 }
 
-const wordFor: Readonly<Record<Shortage, string>> = {
+const wordFor: Readonly<Record<Shortage['of'], string>> = {
   disk: 'room on the disk',
   descriptors: 'file descriptor for the daemon',
 };

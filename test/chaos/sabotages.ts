@@ -2,8 +2,8 @@
  * Faults that chaos must find: lines of our source, each with what stands there in a sabotaged copy, and the round that shows it.
  * The product knows nothing of this.
  */
-import type { Round } from './plan.ts';
-import type { Check } from './tally.ts';
+import type { Plan } from './plan.ts';
+import { counts, type Check, type Outcome } from './tally.ts';
 
 export interface Change {
   /** Below src/. */
@@ -15,13 +15,12 @@ export interface Change {
 
 export interface Sabotage {
   readonly changes: readonly [Change, ...Change[]];
-  readonly round: Omit<Round, 'number'>;
-  /** What the round must find violated. */
-  readonly found: Check;
+  readonly round: Plan;
+  /** What the round must find violated, and the words for what this fault does: others may violate the same. */
+  readonly found: { readonly check: Check; readonly says: RegExp };
 }
 
 const quiet = { network: 'user', afterMs: 0, reusedPid: false } as const;
-const kill = { kind: 'kill' } as const;
 
 export const sabotages = {
   /** Kernel locks are opened, and not taken. */
@@ -35,9 +34,9 @@ export const sabotages = {
     ],
     round: {
       ...quiet,
-      ...{ phase: 'ready', target: 'daemon', deed: { kind: 'freeze', ms: 1_000 } },
+      ...{ phase: 'ready', target: 'vm', freeze: { whom: 'daemon', ms: 1_000 } },
     },
-    found: 'one-daemon',
+    found: { check: 'one-daemon', says: /a second daemon started/ },
   },
   /** The VM inherits the daemon's lock. */
   'child-descriptor-kept': {
@@ -53,8 +52,8 @@ export const sabotages = {
         to: "stdio: ['ignore', fd, fd, ...extra, ...((globalThis as { kept?: number[] }).kept ?? [])]",
       },
     ],
-    round: { ...quiet, phase: 'ready', target: 'daemon', deed: kill },
-    found: 'next-start',
+    round: { ...quiet, phase: 'ready', target: 'daemon' },
+    found: { check: 'next-start', says: /Another daemon runs for this state directory/ },
   },
   /** ext4 allocates blocks when it likes. */
   'default-ext4-mount': {
@@ -65,8 +64,8 @@ export const sabotages = {
         to: '-o noatime',
       },
     ],
-    round: { ...quiet, phase: 'building', target: 'vm', deed: kill },
-    found: 'store',
+    round: { ...quiet, phase: 'building', target: 'vm' },
+    found: { check: 'store', says: /path '.*-part-1' was modified!/ },
   },
   /** A stop counts the builds, and does not wait for them. */
   'no-drain': {
@@ -77,8 +76,8 @@ export const sabotages = {
         to: "return 'drained';",
       },
     ],
-    round: { ...quiet, phase: 'starting', target: 'vm', deed: kill },
-    found: 'drain',
+    round: { ...quiet, phase: 'starting', target: 'vm' },
+    found: { check: 'drain', says: /the stop waits for the build.*unexpected end-of-file/s },
   },
   /** A process with the right number is taken for ours. */
   'stale-pid-trusted': {
@@ -89,12 +88,18 @@ export const sabotages = {
         to: 'now.started !== undefined ||',
       },
     ],
-    round: { ...quiet, reusedPid: true, phase: 'starting', target: 'daemon', deed: kill },
-    found: 'next-start',
+    round: { ...quiet, reusedPid: true, phase: 'starting', target: 'daemon' },
+    found: { check: 'next-start', says: /The daemon runs already, with pid/ },
   },
 } as const satisfies Readonly<Record<string, Sabotage>>;
 
 export type SabotageName = keyof typeof sabotages;
+
+/** Whether the round violated what the sabotage violates, for the reason that it gives, and nothing else. */
+export const isFoundBy = ({ found }: Sabotage, outcome: Outcome): boolean =>
+  counts(outcome) &&
+  outcome.violations.length > 0 &&
+  outcome.violations.every(({ check, what }) => check === found.check && found.says.test(what));
 
 /** A text with one thing in it changed; throws where it does not stand there exactly once. */
 export function changed(text: string, { file, from, to }: Change): string {

@@ -4,12 +4,12 @@ import { readFileSync, readdirSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { BuilderRig } from '../real/rig.ts';
 import type { Shortage } from './plan.ts';
-import { pidOf } from './strike.ts';
+import { pidOf } from './prey.ts';
 
 /** Gives back what was taken. */
 export type Relief = () => void;
 
-export const takeAway: Readonly<Record<Shortage, (rig: BuilderRig) => Relief>> = {
+export const takeAway: Readonly<Record<Shortage['of'], (rig: BuilderRig) => Relief>> = {
   disk: fillDisk,
   descriptors: takeDescriptors,
 };

@@ -1,16 +1,11 @@
-/** Waits for the moment of a round and deals its blow. */
-import { setTimeout as pause } from 'node:timers/promises';
-import { readLive } from '../../src/system/pidfile.ts';
+/** The kill of a round, when its moment has come. */
 import { fact, type Command } from '../real/command.ts';
 import type { BuilderRig } from '../real/rig.ts';
-import type { Round, Target } from './plan.ts';
+import { freeze, isFoundFrozen } from './freeze.ts';
+import { isLeftToDaemon, type Round } from './plan.ts';
+import { isGone, pidOf, send } from './prey.ts';
+import type { Blow, Miss } from './tally.ts';
 import { begunWords } from './work.ts';
-
-/** The pid of that process of the builder, if it lives. */
-export function pidOf({ layout }: BuilderRig, target: Target): number | undefined {
-  const name = { daemon: 'daemon', vm: 'qemu', network: 'gvproxy' }[target];
-  return readLive({ plain: layout.pid(name), record: layout.pidRecord(name) })?.pid;
-}
 
 /** Resolves when the round's phase has begun, and there is somebody to hit. */
 export async function phaseBegins(
@@ -24,36 +19,53 @@ export async function phaseBegins(
     await fact('the guest builds', () => build?.said.includes(begunWords('work', number)) ?? false);
 }
 
-export interface Blow {
-  /** The phase in which the daemon was when it fell. */
-  readonly phase: string;
-  readonly pid: number;
-  /** Lets a frozen process go on; no error if it is gone. */
-  readonly thaw: () => void;
+/** A blow that was dealt, and what goes on after it. */
+export interface Struck {
+  readonly blow: Blow;
+  /** Resolves when nobody is frozen any more who shall not be. Throws Violated when something was wrong meanwhile. */
+  readonly over: () => Promise<void>;
 }
 
-/** Deals the blow; undefined when there was nobody to hit, or nothing that would be disturbed. A stop has disturbed it already. */
-export async function strike(
-  rig: BuilderRig,
-  { target, deed, afterMs, phase: planned }: Round,
-  build: Command,
-): Promise<Blow | undefined> {
-  await pause(afterMs);
+/** Kills the target, or sees the daemon do it; nothing is done when the moment has passed. */
+export async function strike(rig: BuilderRig, round: Round, build: Command): Promise<Struck> {
+  const { target } = round;
   const pid = pidOf(rig, target);
-  if (pid === undefined || (build.end !== undefined && planned !== 'stopping')) return undefined;
-  const status = rig.status()?.phase ?? planned;
-  send(pid, deed.kind === 'kill' ? 'SIGKILL' : 'SIGSTOP');
-  return {
-    pid,
-    phase: status === 'ready' && planned === 'building' ? 'building' : status,
-    thaw: () => send(pid, 'SIGCONT'),
-  };
+  const why = whyNot(rig, round, build);
+  if (pid === undefined || why !== undefined)
+    return {
+      blow: { kind: 'miss', why: why ?? 'nobody was there' },
+      over: () => Promise.resolve(),
+    };
+  const frozen = round.freeze === undefined ? undefined : freeze(rig, round.freeze);
+  try {
+    if (isLeftToDaemon(round)) await isFoundFrozen(rig, pid);
+    else if (round.freeze?.whom === target) await frozen?.over();
+    // What was frozen cannot have ended by itself.
+    const by = isGone(rig, target, pid) ? 'the daemon' : 'us';
+    if (by === 'us') await kill(rig, round, pid);
+    const over = async () => {
+      try {
+        if (round.freeze?.whom !== target) await frozen?.over();
+      } finally {
+        frozen?.thaw();
+      }
+    };
+    return { blow: { kind: 'kill', by, froze: frozen !== undefined }, over };
+  } catch (error) {
+    frozen?.thaw();
+    throw error;
+  }
 }
 
-function send(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // It ended in between.
-  }
+/** Why a blow now would not be the one that was planned. A stop has disturbed the build already. */
+function whyNot(rig: BuilderRig, { phase, number }: Round, build: Command): Miss | undefined {
+  if (build.end !== undefined && phase !== 'stopping') return 'the build was over';
+  const now = rig.status()?.phase;
+  const isBuilding = now === 'ready' && build.said.includes(begunWords('work', number));
+  return (isBuilding ? 'building' : now) === phase ? undefined : 'the phase was over';
+}
+
+async function kill(rig: BuilderRig, { target }: Round, pid: number): Promise<void> {
+  send(pid, 'SIGKILL');
+  await fact(`the end of the ${target}`, () => isGone(rig, target, pid));
 }

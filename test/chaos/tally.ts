@@ -6,6 +6,7 @@ export const checks = [
   'one-vm',
   'one-daemon',
   'undisturbed',
+  'frozen-found',
   'clean-end',
   'daemon-lives',
   'next-start',
@@ -23,33 +24,54 @@ export interface Violation {
   readonly what: string;
 }
 
-/** How a round ended. `struck`: the phase in which the blow fell, as the daemon had it; without it the round does not count. */
+/** Why nothing was killed, or not as planned: such a round shows nothing. */
+export type Miss =
+  'nobody was there' | 'the build was over' | 'the phase was over' | 'something was wrong before';
+
+/** A kill in the round's own phase, with a build on its way; `froze`: somebody was frozen at that moment. */
+export type Blow =
+  | { readonly kind: 'kill'; readonly by: 'us' | 'the daemon'; readonly froze: boolean }
+  | { readonly kind: 'miss'; readonly why: Miss };
+
+/** How a round ended. */
 export interface Outcome {
   readonly round: Round;
-  readonly struck: string | undefined;
+  readonly blow: Blow;
   readonly violations: readonly Violation[];
 }
 
-/** A round without a blow, or with nothing being built when it fell, shows nothing. */
-export const counts = ({ struck }: Outcome): boolean => struck !== undefined;
+/** A round counts when something was killed in it. */
+export const counts = ({ blow }: Outcome): boolean => blow.kind === 'kill';
 
-/** The last line of a run: rounds, blows by deed, target and phase, violations, and the seed. */
+/** The last line of a run: rounds, kills by target and phase, what else was done, what did not count and why, violations, the seed. */
 export function summary(outcomes: readonly Outcome[], seed: number): string {
   const counted = outcomes.filter(counts);
-  const blows = new Map<string, number>();
-  for (const { round, struck } of counted) {
-    const deed = round.deed.kind === 'kill' ? 'kill' : 'freeze';
-    const key = `${deed} ${round.target} ${struck ?? ''}`;
-    blows.set(key, (blows.get(key) ?? 0) + 1);
-  }
-  const parts = [...blows].sort(([a], [b]) => a.localeCompare(b)).map(([key, n]) => `${key} ${n}`);
-  const short = counted.filter(({ round }) => round.shortage !== undefined).length;
+  const kills = counted.map(({ round, blow }) => {
+    const by = blow.kind === 'kill' && blow.by === 'the daemon' ? ' by the daemon' : '';
+    return `${round.target} ${round.phase}${by}`;
+  });
+  const hardships = counted.flatMap(({ round, blow }) => [
+    ...(blow.kind === 'kill' && blow.froze ? ['frozen'] : []),
+    ...(round.shortage === undefined ? [] : [`without ${round.shortage.of}`]),
+  ]);
+  const missed = outcomes.flatMap(({ blow }) => (blow.kind === 'miss' ? [blow.why] : []));
   const violations = outcomes.flatMap((outcome) => outcome.violations).length;
   return [
-    `chaos: ${counted.length} rounds (${outcomes.length - counted.length} more did not count)`,
-    parts.join(', ') || 'no blow',
-    `${short} with a shortage`,
+    `chaos: ${counted.length} rounds`,
+    `kills: ${tally(kills) || 'none'}`,
+    `of these ${tally(hardships) || 'none frozen or without something'}`,
+    `${missed.length} did not count${missed.length > 0 ? ` (${tally(missed)})` : ''}`,
     `${violations} violations`,
     `seed ${seed}`,
   ].join('; ');
+}
+
+/** "a 2, b 1" */
+function tally(words: readonly string[]): string {
+  const times = new Map<string, number>();
+  for (const word of words) times.set(word, (times.get(word) ?? 0) + 1);
+  return [...times]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([word, n]) => `${word} ${n}`)
+    .join(', ');
 }

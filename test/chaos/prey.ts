@@ -1,0 +1,23 @@
+/** The processes that chaos strikes. */
+import { readLive } from '../../src/system/pidfile.ts';
+import type { BuilderRig } from '../real/rig.ts';
+import type { Target } from './plan.ts';
+
+/** The pid of that process of the builder, if it lives. */
+export function pidOf({ layout }: BuilderRig, target: Target): number | undefined {
+  const name = { daemon: 'daemon', vm: 'qemu', network: 'gvproxy' }[target];
+  return readLive({ plain: layout.pid(name), record: layout.pidRecord(name) })?.pid;
+}
+
+/** Whether it is that process no more. */
+export const isGone = (rig: BuilderRig, target: Target, pid: number): boolean =>
+  pidOf(rig, target) !== pid;
+
+/** No error when it has ended in between. */
+export function send(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It is gone.
+  }
+}

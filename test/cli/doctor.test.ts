@@ -206,6 +206,37 @@ describe.runIf(asRoot)('doctor finds', () => {
     }
   });
 
+  test('a feature that the guest does not have', async () => {
+    using rig = await configured();
+    const folder = join(rig.tree, 'bin');
+    mkdirSync(folder);
+    // In the place of ssh and the guest: without /dev/kvm, with a nix daemon.
+    writeFileSync(
+      join(folder, 'ssh'),
+      `#!/bin/sh
+case "$*" in
+    -V) echo OpenSSH_10.0p2 >&2 ;;
+    *'test -c /dev/kvm') exit 1 ;;
+    *'nix-daemon --stdio') printf 'oixd\\0\\0\\0\\0\\45\\1\\0\\0\\0\\0\\0\\0'; exec sleep 60 ;;
+    *) exit 255 ;;
+esac
+`,
+    );
+    chmodSync(join(folder, 'ssh'), 0o755);
+    const server = await listening('SSH-2.0-none\r\n');
+    try {
+      const { port } = server.address() as { port: number };
+      await rig.run('--port', String(port), '-f', 'benchmark,kvm');
+      living(rig, { phase: 'ready', vmPid: 1, clockOffsetMs: 0, door: { port, draining: false } });
+      const findings = await rig.doctor({ PATH: `${folder}:${process.env['PATH'] ?? ''}` });
+      expect(verdicts(findings)).toMatchObject({ 'ssh as you': 'good', features: 'bad' });
+      expect(wordsOf(findings, 'features')).toContain('The feature kvm is not true');
+      expect(wordsOf(findings, 'features')).toContain('configure -f benchmark');
+    } finally {
+      server.close();
+    }
+  });
+
   test('an ssh that does not get through, with the very command of nix-daemon', async () => {
     using rig = await configured();
     const server = await listening('SSH-2.0-none\r\nnonsense\r\n');

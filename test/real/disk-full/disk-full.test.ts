@@ -14,6 +14,8 @@ describe.runIf(worldsPossible)("the host's disk is full while the guest writes",
 
   test('the guest is paused, and that is said', () =>
     expect(facts.get('sentence'), all).toContain("Paused: the host's disk is full"));
+  test('doctor names the disk space, then what it keeps from working, and what was never configured', () =>
+    expect(facts.get('doctor'), all).toBe("disk space,guest,root's files"));
   test('it is not taken for frozen', () => expect(facts.get('phase-later')).toBe('paused'));
   test('it goes on by itself when there is room, and no write is lost', () =>
     expect(facts.get('written'), all).toBe(String(400 * 1024 * 1024)));

@@ -25,6 +25,8 @@ builder ssh --root -- 'dd if=/dev/zero of=/nix/big bs=1M count=400 conv=fsync 2>
 writer=$!
 reaches paused
 fact "sentence $(builder status | head -1)"
+# Doctor while it is so: what it calls bad, in its order.
+fact "doctor $(builder doctor --json | sed 's/},{/\n/g' | sed -n 's/.*"name":"\([^"]*\)","kind":"bad".*/\1/p' | paste -sd,)"
 # It stays so, however long it lasts: nothing is restarted.
 sleep 25
 fact "phase-later $(phase)"

@@ -1,6 +1,6 @@
 /**
  * The watch over a ready guest: that it lives, and that its clock is right. One look with each tick of the daemon while all is
- * well, so that it costs no timer of its own; all the time while the agent is silent; a frozen guest is found within 30 s.
+ * well, so that it costs no timer of its own; every second while the agent is silent; a frozen guest is found within 30 s.
  * After a sleep it looks at once.
  */
 import type { GuestAgent } from '../guest/agent.ts';
@@ -10,7 +10,7 @@ import { within } from '../system/deadline.ts';
 import { Exit, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Logins } from './login.ts';
-import { feel, freshPulse, healthOf, type Health } from './vital-signs.ts';
+import { feel, freshPulse, healthOf, unanswered, type Health, type Signs } from './vital-signs.ts';
 
 export interface VigilOptions {
   readonly clock: Clock;
@@ -34,11 +34,12 @@ export interface VigilOptions {
 }
 
 /**
- * A tick (5 s) until a look begins to find silence, then 20 s of silence, at most 3 s more until the look ends that sees them:
- * 28 s. As long as the agent's own limit, which is also the tick's: a timer cancelled in time still wakes Node when it
+ * A tick (5 s) until a question is left unanswered, then 20 s of silence, and a second more until the look that sees them: 26 s.
+ * As long as the agent's own limit, which is also the tick's: a timer cancelled in time still wakes Node when it
  * would have been due, unless another of the same length is due before.
  */
 const answerMs = 5_000;
+/** Between two looks while the agent is silent. What moves last is seen so much later at most. */
 const silentMs = 1_000;
 /** Readiness promises 2 s; a guest is set right long before that. */
 const clockToleranceMs = 500;
@@ -49,7 +50,9 @@ export class Vigil {
   #pulse = freshPulse();
   #agentAnswers = 0;
   #greetings = 0;
-  #looking = false;
+  #disk: number | undefined;
+  /** Questions that are not answered yet: each is asked one at a time. */
+  readonly #open = new Set<keyof Signs>();
   #halted = false;
   #cancel: () => void = () => undefined;
 
@@ -62,14 +65,12 @@ export class Vigil {
 
   /** Looks, unless it is about to anyway. To be called every 5 s. */
   tick(): void {
-    const { signal } = this.#options;
-    const isSilent = this.#pulse.silentSince !== undefined;
-    if (!signal.aborted && !this.#halted && !isSilent) void this.#look();
+    if (this.#isOn && !this.#isSilent) void this.#ask();
   }
 
   /** Time has passed in which nothing could move: forget it, and look now. */
   afterGap(): void {
-    this.#pulse = freshPulse(this.#pulse.signs);
+    this.#forget();
     this.#options.logins.forget();
     this.#next(0);
   }
@@ -83,63 +84,100 @@ export class Vigil {
   /** The guest cannot answer and that is known: its disk is full. */
   halt(): void {
     this.#halted = true;
+    this.#rest();
+  }
+
+  get #isOn(): boolean {
+    return !this.#options.signal.aborted && !this.#halted;
+  }
+
+  get #isSilent(): boolean {
+    return this.#pulse.silentSince !== undefined;
+  }
+
+  #rest(): void {
     this.#cancel();
     this.#options.logins.forget();
   }
 
   #next(ms: number): void {
     this.#cancel();
-    if (this.#options.signal.aborted || this.#halted) return;
+    if (!this.#isOn) return;
     const { clock } = this.#options;
     const due = clock.monotonic() + ms;
     this.#cancel = clock.after(ms, () => {
-      if (clock.monotonic() - due > asleepMs) this.#pulse = freshPulse(this.#pulse.signs);
-      void this.#look();
+      if (clock.monotonic() - due > asleepMs) this.#forget();
+      if (this.#isSilent) this.#listen();
+      else void this.#ask();
     });
   }
 
-  async #look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
-    const { clock, signal, logins, onHealth } = this.#options;
-    const begun = clock.monotonic();
-    const wasSilent = this.#pulse.silentSince !== undefined;
-    const [answered, disk] = await Promise.all([
-      this.#askAgent(),
-      wasSilent ? this.#diskOperations() : undefined,
-      wasSilent && this.#greet(),
-    ]);
-    const signs = {
-      agent: this.#agentAnswers,
-      sshd: this.#greetings,
-      login: logins.answers,
-      console: this.#options.consoleBytes(),
-      disk,
-      door: this.#options.doorBytes(),
-    };
-    this.#looking = false;
-    if (signal.aborted || this.#halted) return;
-    const now = clock.monotonic();
-    const slept = now - begun > answerMs + asleepMs;
-    this.#pulse = slept ? freshPulse(signs) : feel(this.#pulse, signs, begun);
-    onHealth(healthOf(this.#pulse, now));
-    if (answered) return logins.forget();
+  /** The agent first; whatever else moves counts only when it is silent. */
+  async #ask(): Promise<void> {
+    if (this.#open.has('agent')) return;
+    this.#open.add('agent');
+    const { clock } = this.#options;
+    const asked = clock.monotonic();
+    this.#pulse = feel(this.#pulse, this.#signs, asked);
+    const answered = await this.#askAgent();
+    this.#open.delete('agent');
+    if (!this.#isOn) return;
+    const slept = clock.monotonic() - asked > answerMs + asleepMs;
+    const begins = !answered && !slept && !this.#isSilent;
+    if (answered || slept) this.#forget();
+    else this.#pulse = unanswered(this.#pulse, asked);
+    this.#feel();
+    if (answered) this.#rest();
+    else if (begins) this.#next(0);
+  }
+
+  /** The agent is silent: asks for every sign of life; sshd, whom it costs a process, when no other came. */
+  #listen(): void {
+    const { clock, logins, greets, diskOperations } = this.#options;
+    this.#feel();
+    void this.#ask();
+    void this.#seek('disk', diskOperations, (count) => (this.#disk = count));
+    if (clock.monotonic() - (this.#pulse.quietSince ?? 0) >= answerMs)
+      void this.#seek('sshd', greets, (greeted) => (this.#greetings += greeted ? 1 : 0));
     logins.want();
     this.#next(silentMs);
   }
 
+  /** What moved since it was felt last, and what that means. */
+  #feel(): void {
+    if (!this.#isOn) return;
+    const { clock, onHealth } = this.#options;
+    const now = clock.monotonic();
+    this.#pulse = feel(this.#pulse, this.#signs, now);
+    onHealth(healthOf(this.#pulse, now));
+  }
+
+  /** Nothing is held against the guest any more. */
+  #forget(): void {
+    this.#disk = undefined;
+    this.#pulse = freshPulse(this.#signs);
+  }
+
+  get #signs(): Signs {
+    const { logins, consoleBytes, doorBytes } = this.#options;
+    return {
+      agent: this.#agentAnswers,
+      sshd: this.#greetings,
+      login: logins.answers,
+      console: consoleBytes(),
+      disk: this.#disk,
+      door: doorBytes(),
+    };
+  }
+
   /** One question that answers two: does the agent live, and what does its clock say? */
   async #askAgent(): Promise<boolean> {
-    const { agent, clock, signal, log, onClock } = this.#options;
+    const { agent, clock, signal, log } = this.#options;
     try {
       const asked = clock.now();
       const guestMs = await agent.time(signal);
-      const offset = guestMs - (asked + clock.now()) / 2;
       this.#agentAnswers++;
-      if (Math.abs(offset) <= clockToleranceMs) return true;
-      await agent.setTime(undefined, signal);
-      log('info', 'clock-set', { wasOffMs: Math.round(offset) });
-      onClock(0);
+      await this.#correct(guestMs - (asked + clock.now()) / 2);
       return true;
     } catch (error) {
       if (!signal.aborted) log('debug', 'agent-silent', { why: failureOf(error).message });
@@ -147,24 +185,35 @@ export class Vigil {
     }
   }
 
-  /** The agent is silent: does sshd still greet? */
-  async #greet(): Promise<void> {
-    if ((await this.#inTime(this.#options.greets)) === true) this.#greetings++;
+  async #correct(offsetMs: number): Promise<void> {
+    if (Math.abs(offsetMs) <= clockToleranceMs) return;
+    const { agent, signal, log, onClock } = this.#options;
+    try {
+      await agent.setTime(undefined, signal);
+      log('info', 'clock-set', { wasOffMs: Math.round(offsetMs) });
+      onClock(0);
+    } catch (error) {
+      if (!signal.aborted) log('warn', 'clock-not-set', { failure: failureOf(error) });
+    }
   }
 
-  /** A VM program that hangs does not answer: what was known stands. */
-  async #diskOperations(): Promise<number | undefined> {
-    return (await this.#inTime(this.#options.diskOperations)) ?? this.#pulse.signs.disk;
-  }
-
-  /** What the work gives, or undefined when it fails or takes too long. */
-  async #inTime<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+  /** Asks for a sign unless it is being asked for. What fails or takes too long is none: what was known stands. */
+  async #seek<T>(
+    sign: keyof Signs,
+    ask: (signal: AbortSignal) => Promise<T>,
+    take: (answer: T) => void,
+  ): Promise<void> {
+    if (this.#open.has(sign)) return;
+    this.#open.add(sign);
     const { clock, signal } = this.#options;
     try {
-      return await within(work, { clock, timeoutMs: answerMs, signal, late: () => mute });
+      const answer = await within(ask, { clock, timeoutMs: answerMs, signal, late: () => mute });
+      if (this.#isSilent) take(answer);
+      this.#feel();
     } catch {
-      return undefined;
+      // A VM program that hangs, or an sshd that does.
     }
+    this.#open.delete(sign);
   }
 }
 

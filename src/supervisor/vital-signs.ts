@@ -16,7 +16,7 @@ export interface Signs {
   readonly door: number;
 }
 
-/** The last signs, and since when (monotonic ms) nothing has moved and the agent has not answered: undefined while they do. */
+/** The last signs, and since when (monotonic ms) the agent is silent and nothing at all has moved: undefined while it answers. */
 export interface Pulse {
   readonly signs: Signs;
   readonly quietSince: number | undefined;
@@ -40,18 +40,22 @@ export const freshPulse = (signs: Signs = noSigns): Pulse => ({
   silentSince: undefined,
 });
 
-/** The pulse after a look that began at `begun`: what it found quiet was quiet from then on, and perhaps before. */
-export function feel(pulse: Pulse, signs: Signs, begun: number): Pulse {
+/** A question to the agent was left unanswered since then, and as far as is known nothing else moved either. */
+export const unanswered = (pulse: Pulse, asked: number): Pulse => ({
+  signs: pulse.signs,
+  quietSince: pulse.quietSince ?? asked,
+  silentSince: pulse.silentSince ?? asked,
+});
+
+/** The pulse after a look: what moved has moved until now. */
+export function feel(pulse: Pulse, signs: Signs, now: number): Pulse {
   const names = Object.keys(signs) as (keyof Signs)[];
   const moved = names.some(
     (name) => pulse.signs[name] !== undefined && !Object.is(signs[name], pulse.signs[name]),
   );
-  const answered = signs.agent !== pulse.signs.agent;
-  return {
-    signs,
-    quietSince: moved ? undefined : (pulse.quietSince ?? begun),
-    silentSince: answered ? undefined : (pulse.silentSince ?? begun),
-  };
+  if (pulse.silentSince === undefined || signs.agent !== pulse.signs.agent)
+    return freshPulse(signs);
+  return { ...pulse, signs, quietSince: moved ? now : pulse.quietSince };
 }
 
 export function healthOf({ quietSince, silentSince }: Pulse, now: number): Health {

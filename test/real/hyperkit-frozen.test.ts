@@ -30,6 +30,6 @@ test('a guest of HyperKit that does nothing but write to its disk is slow; one t
     rig.log('phase').find((line) => line['failure'] !== undefined),
   );
   expect(failure['failure']).toMatchObject({ kind: 'guest-frozen' });
-  expect(readdirSync(rig.layout.incidents)).toHaveLength(1);
   await rig.untilStatus('another VM', (status) => (status.vmPid ?? vmPid) !== vmPid);
+  expect(readdirSync(rig.layout.incidents)).toHaveLength(1);
 });

@@ -19,21 +19,16 @@ test(
     const started = await rig.cli('start');
     expect(started.said).toContain('Started the daemon');
 
-    for (const [how, freeze, limitMs] of [
-      ['the VM process is stopped', () => process.kill(vmOf(rig), 'SIGSTOP'), 31_000],
-      ['the VM is paused by somebody', () => qmp('stop'), 31_000],
-      [
-        "all of the guest's userland is stopped",
-        // The login takes a moment, and the kernel's last writes are signs of life.
-        () => void rig.begin('ssh', '--root', '--', 'kill -STOP -1'),
-        40_000,
-      ],
+    for (const [how, freeze] of [
+      ['the VM process is stopped', () => process.kill(vmOf(rig), 'SIGSTOP')],
+      ['the VM is paused by somebody', () => qmp('stop')],
+      ["all of the guest's userland is stopped in the midst of writing", () => stopUserland(rig)],
     ] as const) {
       const { vmPid } = await rig.reaches('ready');
-      const begun = performance.now();
       await freeze();
+      const begun = performance.now();
       const status = await rig.untilStatus(`given up: ${how}`, ({ phase }) => phase === 'stopping');
-      expect(performance.now() - begun, how).toBeLessThan(limitMs);
+      expect(performance.now() - begun, how).toBeLessThan(30_000);
       expect(status.because?.kind, how).toBe('guest-frozen');
       await rig.untilStatus('another VM', (now) => now.phase === 'ready' && now.vmPid !== vmPid);
     }
@@ -78,5 +73,13 @@ test(
   },
   300_000 + busySeconds * 1000,
 );
+
+/** The kernel goes on: its last writes, of which there are many, are signs of life. */
+async function stopUserland(rig: BuilderRig): Promise<void> {
+  const copies = 'while :; do rm -rf /nix/tmp; cp -a /usr/bin /nix/tmp; done >/dev/null 2>&1 &';
+  const script = `${copies} until [ -e /nix/tmp/bash-static ]; do :; done; echo now; kill -STOP -1`;
+  const stop = rig.begin('ssh', '--root', '--', script);
+  await fact('it writes, and is about to be stopped', () => stop.stdout.includes('now'));
+}
 
 const vmOf = (rig: BuilderRig): number => rig.status()?.vmPid ?? 0;

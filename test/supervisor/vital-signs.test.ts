@@ -5,6 +5,7 @@ import {
   frozenMs,
   healthOf,
   noSigns,
+  unanswered,
   type Pulse,
   type Signs,
 } from '../../src/supervisor/vital-signs.ts';
@@ -15,7 +16,8 @@ const live = (looks: readonly Partial<Signs>[]): Pulse =>
     const signs = { ...pulse.signs };
     for (const [name, count] of Object.entries(more))
       signs[name as keyof Signs] = (signs[name as keyof Signs] ?? 0) + (count ?? 0);
-    return feel(pulse, signs, second * 1000);
+    const answered = signs.agent !== pulse.signs.agent;
+    return feel(answered ? pulse : unanswered(pulse, second * 1000), signs, second * 1000);
   }, freshPulse());
 
 describe('health', () => {
@@ -30,7 +32,7 @@ describe('health', () => {
     },
   );
 
-  test('is frozen when nothing has moved for the limit since the first look that found nothing, not a moment earlier', () => {
+  test('is frozen when nothing has moved for the limit since the first question that was left unanswered, not a moment earlier', () => {
     const pulse = live([{ agent: 1 }, {}, {}, {}]);
     expect(healthOf(pulse, 1000 + frozenMs - 1)).toBe('slow');
     expect(healthOf(pulse, 1000 + frozenMs)).toBe('frozen');
@@ -49,8 +51,13 @@ describe('health', () => {
 
   test('one movement begins the count anew', () => {
     const pulse = live([{ agent: 1 }, {}, {}, { console: 5 }, {}]);
-    expect(healthOf(pulse, 4000 + frozenMs - 1)).toBe('slow');
-    expect(healthOf(pulse, 4000 + frozenMs)).toBe('frozen');
+    expect(healthOf(pulse, 3000 + frozenMs - 1)).toBe('slow');
+    expect(healthOf(pulse, 3000 + frozenMs)).toBe('frozen');
+  });
+
+  test('what moves while the agent answers begins no silence', () => {
+    const pulse = feel(live([{ agent: 1 }]), { ...noSigns, agent: 1, console: 5 }, 1e6);
+    expect(healthOf(pulse, 1e9)).toBe('well');
   });
 
   test('after a gap nothing is held against the guest', () =>

@@ -12,6 +12,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/real/**'],
+          // Vitest's own choice is one less than the cores, which is one where there are two; half of these tests wait for processes.
+          maxWorkers: 4,
           testTimeout: 20_000,
         },
       },
@@ -21,6 +23,8 @@ export default defineConfig({
           name: 'real',
           include: ['test/real/**/*.test.ts'],
           fileParallelism: false,
+          // Not beside the others, if both are asked for.
+          sequence: { groupOrder: 1 },
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },

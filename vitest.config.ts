@@ -14,7 +14,9 @@ export default defineConfig({
           exclude: ['test/real/**'],
           // Vitest's own choice is one less than the cores, which is one where there are two; half of these tests wait for processes.
           maxWorkers: 4,
-          testTimeout: 20_000,
+          // For a machine that has much else to do; none of them takes a tenth of it.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

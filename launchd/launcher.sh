@@ -3,6 +3,10 @@
 # launchd tells this process alone to end, by SIGTERM. The daemon is told, and when it is gone we leave with 0: launchd
 # starts again what ended otherwise. Between the daemon's first moment and its first handler a signal would kill it, and a
 # stopped builder would come back; that is why this stays instead of becoming the daemon.
+stopping=
+child=
+trap 'stopping=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT HUP
+
 # The name by which PATH had Node leads to the next version after an upgrade; the path behind it is gone then.
 named=@NAMED@
 node=@NODE@
@@ -18,10 +22,6 @@ if [ -d "${log%/*}" ]; then
     [ ! -e "$log" ] || [ "$(wc -c <"$log")" -lt 1048576 ] || (: >"$log") 2>/dev/null
     (: >>"$log") 2>/dev/null && exec >>"$log" 2>&1
 fi
-
-stopping=
-child=
-trap 'stopping=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT HUP
 
 say() { echo "$(date '+%Y-%m-%d %H:%M:%S') $*"; }
 

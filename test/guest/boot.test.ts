@@ -75,10 +75,12 @@ describe('readLine', () => {
         expect(milestone === undefined || typeof milestone.type === 'string').toBe(true);
       }),
     );
-    const started = performance.now();
+    // What it computes, and not what others do meanwhile.
+    const before = process.cpuUsage();
     readLine('[ 1'.repeat(2000));
     readLine(`linuxkit-builder: failed=${'a-'.repeat(2000)}`);
-    expect(performance.now() - started).toBeLessThan(100);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(100);
   });
 });
 

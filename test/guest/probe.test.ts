@@ -53,7 +53,8 @@ describe('a guest that Nix can use', () => {
     fakeSsh(`NIX_REMOTE='${dir}/store' exec sh -c "$command"`);
     const probe = await probeGuest(options());
     expect(probe).toMatchObject({ ok: true });
-    if (probe.ok) expect(Math.abs(probe.clockOffsetMs)).toBeLessThan(500);
+    // It is this machine's own clock, read at some moment of the probe.
+    if (probe.ok) expect(Math.abs(probe.clockOffsetMs)).toBeLessThanOrEqual(probe.tookMs + 1);
   });
 
   test('gets the magic number before it is asked for an answer', async () => {

@@ -30,11 +30,18 @@ afterAll(() => program[Symbol.dispose]());
 
 const comes = async (fact: () => boolean, what: string) =>
   expect(
-    await until(fact, { clock: systemClock, everyMs: 5, timeoutMs: 15_000 }),
+    await until(fact, { clock: systemClock, everyMs: 5, timeoutMs: 60_000 }),
     `waited in vain: ${what}`,
   ).toBe('held');
 
-describe('with launchd', { timeout: 60_000 }, () => {
+/** Whether SIGTERM is no longer the death of that process: proc(5), SigCgt; elsewhere that it has begun is all that can be told. */
+function heedsTerm(pid: number | undefined): boolean {
+  if (pid === undefined || process.platform !== 'linux') return true;
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return (BigInt(`0x${caught ?? '0'}`) & (1n << 14n)) !== 0n;
+}
+
+describe('with launchd', { timeout: 120_000 }, () => {
   test('from configure to unconfigure', async () => {
     await using rig = await launchdRig(program);
     const before = rig.snapshot();
@@ -94,6 +101,8 @@ describe('with launchd', { timeout: 60_000 }, () => {
     for (let round = 0; round < 20; round++) {
       const runs = job.runs + 1;
       job.start();
+      // A signal before its first lines is the death of any script.
+      await comes(() => heedsTerm(job.pid), 'its trap');
       // From the launcher's first moments to a daemon that is up: spread over the 0.4 s that takes here.
       const momentMs = 5 + round * 20;
       await systemClock.sleep(momentMs);
@@ -274,7 +283,7 @@ describe('with launchd', { timeout: 60_000 }, () => {
   });
 });
 
-describe('launchd in odd moods', { timeout: 60_000 }, () => {
+describe('launchd in odd moods', { timeout: 120_000 }, () => {
   test('an old launchctl gets old verbs', async () => {
     await using rig = await launchdRig(program, { generation: 'old' });
     await rig.run('configure');

@@ -68,7 +68,7 @@ function daemonOf(rig: Rig): number {
   return found.status.daemon.pid;
 }
 
-describe('a VM of the daemon', { timeout: 60_000 }, () => {
+describe('a VM of the daemon', { timeout: 120_000 }, () => {
   test("outlives launchd's SIGTERM to the group of a daemon that was killed, and is ended before the next one's", async () => {
     // It comes back when this test says so.
     const options = { throttleSecondMs: 60_000, path: join(folder, 'bin') };

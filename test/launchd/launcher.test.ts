@@ -60,11 +60,11 @@ function launch(patienceSeconds: number) {
 
 const comes = async (fact: () => boolean, what: string) =>
   expect(
-    await until(fact, { clock: systemClock, everyMs: 5, timeoutMs: 15_000 }),
+    await until(fact, { clock: systemClock, everyMs: 5, timeoutMs: 50_000 }),
     `waited in vain: ${what}`,
   ).toBe('held');
 
-describe('the launcher', { timeout: 30_000 }, () => {
+describe('the launcher', { timeout: 60_000 }, () => {
   test('runs the Node that the PATH named, and without it the one that it was', async () => {
     script(values.node, teller);
     expect(await launch(0).ended).toBe(0);

@@ -19,17 +19,17 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-function jobOf(script: string, keys: Partial<JobKeys> = {}): Job {
+function jobOf(script: string, keys: Partial<JobKeys> = {}, throttleSecondMs = 10): Job {
   const job = new Job(
     { Label: 'x', ProgramArguments: ['/bin/sh', '-c', script], ...keys },
-    { throttleSecondMs: 10, exitSecondMs: 20 },
+    { throttleSecondMs, exitSecondMs: 20 },
     { OUT: join(directory, 'out') },
   );
   jobs.push(job);
   return job;
 }
 const comes = async (fact: () => boolean) =>
-  expect(await until(fact, { clock: systemClock, everyMs: 2, timeoutMs: 5_000 })).toBe('held');
+  expect(await until(fact, { clock: systemClock, everyMs: 2, timeoutMs: 50_000 })).toBe('held');
 
 describe('KeepAlive', () => {
   test.each([
@@ -43,7 +43,8 @@ describe('KeepAlive', () => {
     ['exit 0', true, true],
     ['exit 1', undefined, false],
   ] as const)('after `%s`, with %j: again %s', async (script, form, again) => {
-    const job = jobOf(script, { ...(form === undefined ? {} : { KeepAlive: form }) });
+    // It is looked at before it runs again.
+    const job = jobOf(script, { ...(form === undefined ? {} : { KeepAlive: form }) }, 60_000);
     job.start();
     await comes(() => job.lastExit !== undefined || job.lastSignal !== undefined);
     expect(job.state).toBe(again ? 'spawn scheduled' : 'not running');

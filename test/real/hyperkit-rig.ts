@@ -1,5 +1,5 @@
 /** A builder whose VM program is the stand-in for HyperKit, and whose network is the strict peer or the real gvproxy. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import type { TestContext } from 'vitest';
@@ -50,9 +50,11 @@ export class HyperkitRig implements Disposable {
     return BuilderRig.create({ context, configure, ...options });
   }
 
-  /** Orders for a program: vpnkit reads them when it starts, hyperkit while it runs. */
+  /** Orders for a program: vpnkit reads them when it starts, hyperkit while it runs, which must not find half of them. */
   tell(name: 'hyperkit' | 'vpnkit', orders: Orders): void {
-    writeFileSync(`${this.#programs[name]}.orders`, JSON.stringify(orders));
+    const path = `${this.#programs[name]}.orders`;
+    writeFileSync(`${path}.new`, JSON.stringify(orders));
+    renameSync(`${path}.new`, path);
   }
 
   [Symbol.dispose](): void {

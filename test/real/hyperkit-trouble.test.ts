@@ -43,7 +43,8 @@ describe('HyperKit ends', () => {
     const told = performance.now();
     hyperkit.tell('hyperkit', { end });
     expect((await firstFailure(rig)).kind).toBe(kind);
-    expect(performance.now() - told).toBeLessThan(1_000);
+    // By its end itself, and not by a look at its health, which would take 5 s at least; a busy machine may take one or two.
+    expect(performance.now() - told).toBeLessThan(4_000);
     if (then === 'gives up') await rig.untilStatus('failed', ({ phase }) => phase === 'failed');
     else await rig.untilStatus('another attempt', ({ attempt }) => (attempt ?? 0) >= 2);
   });
@@ -158,7 +159,8 @@ describe('the network', () => {
     process.kill(networkPid ?? 0, 'SIGKILL');
     expect((await firstFailure(rig)).kind).toBe('network-exited');
     const decided = rig.log('phase').find((line) => line['failure'] !== undefined)?.time ?? '';
-    expect(Date.parse(decided) - killed).toBeLessThanOrEqual(50);
+    // As soon as it is dead: a health that is looked at every 5 s would find it later.
+    expect(Date.parse(decided) - killed).toBeLessThan(2_000);
     const next = await rig.untilStatus(
       'another VM',
       (status) => status.vmPid !== undefined && status.vmPid !== vmPid,

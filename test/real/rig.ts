@@ -1,7 +1,7 @@
 /** A builder of a test's own: the real program, the real VM program, the real guest, in a directory that goes away. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -242,14 +242,23 @@ export function testImage(): string {
   return prefix;
 }
 
-/** A port that nobody listens on now. */
+/**
+ * A port that nobody listens on now. None of those that Linux (from 32768 on) and macOS (from 49152 on) give to whoever asks for
+ * any: such a one could be somebody else's by the time that it is used.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = 25_000 + Math.floor(Math.random() * 7_000);
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -44,15 +44,16 @@ const until = async (fact: () => boolean) => {
 describe('a child', () => {
   test('holds its lock for its life and we hold no copy', async () => {
     const child = await begin(sh('exec sleep 60'));
-    await until(() => isLocked(join(dir, 'lock')));
+    await until(() => identify(child.pid)?.program === 'sleep');
+    expect(isLocked(join(dir, 'lock'))).toBe(true);
     child.signal('SIGKILL');
     expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGKILL' });
     expect(isLocked(join(dir, 'lock'))).toBe(false);
   });
 
   test('is not started twice on one lock', async () => {
-    await begin(sh('exec sleep 60'));
-    await until(() => isLocked(join(dir, 'lock')));
+    const first = await begin(sh('exec sleep 60'));
+    await until(() => identify(first.pid)?.program === 'sleep');
     const second = await begin(sh('echo ran'));
     expect(await second.ended).toEqual({ kind: 'exited', code: lockHeld });
     expect(output()).not.toContain('ran');
@@ -196,10 +197,20 @@ describe('a child outlives us, and is found by its lock, when we end by', () => 
 });
 
 test('a session that forks faster than its tree could be walked is ended whole', async () => {
-  // Each generation ends when it has begun the next: whoever is found has gone, whoever is there was not yet. (dash recurses 1,000 deep.)
-  const generations = 900;
-  const script = `next() { echo $1; [ $1 -lt ${generations} ] && next $(($1 + 1)) & }; next 1; sleep 60`;
-  const child = await begin(sh(script));
+  // Each generation ends when it has begun the next: whoever is found has gone, whoever is there was not yet. dash recurses 1,000
+  // deep, so another one goes on then; all of them last for longer than any machine takes to end them.
+  const generations = 50_000;
+  const file = join(dir, 'generations');
+  writeFileSync(
+    file,
+    `next() {
+       echo $1
+       [ $(($1 % 900)) != 0 ] || exec sh '${file}' $(($1 + 1))
+       [ $1 -lt ${generations} ] && next $(($1 + 1)) &
+     }
+     next $1`,
+  );
+  const child = await begin(sh(`sh '${file}' 1; sleep 60`));
   await until(() => output().split('\n').length > 10);
   await child.stop(0);
   await until(() => !isLocked(join(dir, 'lock')));

@@ -56,7 +56,8 @@ describe('the kernel lock', () => {
   });
 
   test('is free at once when its holder is killed, and says who held it', async () => {
-    const child = spawn('flock', ['-n', '-F', file, 'sleep', '60'], { stdio: 'ignore' });
+    // It waits for the lock: whoever looks whether a file is locked has it for a moment.
+    const child = spawn('flock', ['-F', file, 'sleep', '60'], { stdio: 'ignore' });
     while (!isLocked(file)) await systemClock.sleep(5);
     expect(await lockHolders(file)).toEqual([child.pid]);
     child.kill('SIGKILL');

@@ -42,7 +42,7 @@ function begin(...argv: string[]): Promise<number | string> {
   return once(process, 'close').then(([code, signal]) => (code ?? signal) as number | string);
 }
 const fact = (holds: () => boolean) =>
-  until(holds, { clock: systemClock, everyMs: 5, timeoutMs: 5_000 }).then((came) =>
+  until(holds, { clock: systemClock, everyMs: 5, timeoutMs: 50_000 }).then((came) =>
     expect(came).toBe('held'),
   );
 const kexec = ['-f', `kexec,/no/kernel,/no/initrd`];

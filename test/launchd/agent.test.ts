@@ -1,8 +1,6 @@
 import {
   appendFileSync,
   chmodSync,
-  constants,
-  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -20,6 +18,7 @@ import { run } from '../../src/system/child.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { until } from '../../src/system/wait.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { putNode } from '../rig/stand-in.ts';
 import { launchdRig } from './rig.ts';
 
 let program: BuiltProgram;
@@ -183,7 +182,7 @@ describe('with launchd', { timeout: 120_000 }, () => {
     mkdirSync(join(cellar('22.1.0'), 'bin'), { recursive: true });
     mkdirSync(join(brew, 'bin'));
     const node = join(cellar('22.1.0'), 'bin/node');
-    copyFileSync(process.execPath, node, constants.COPYFILE_FICLONE);
+    putNode(node);
     const link = (version: string) => {
       rmSync(join(brew, 'bin/node'), { force: true });
       symlinkSync(`../Cellar/node/${version}/bin/node`, join(brew, 'bin/node'));

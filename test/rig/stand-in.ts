@@ -23,12 +23,7 @@ export async function makeProgram(
   const program = join(directory, 'bin', name);
   for (const folder of ['libexec', 'bin']) mkdirSync(join(directory, folder), { recursive: true });
   // Under its own name, so that who looks at the process sees that.
-  rmSync(interpreter, { force: true });
-  try {
-    linkSync(process.execPath, interpreter);
-  } catch {
-    copyFileSync(process.execPath, interpreter);
-  }
+  putNode(interpreter);
   const { outputFiles } = await build({
     entryPoints: [join(checkout, 'test/rig', name, 'main.ts')],
     bundle: true,
@@ -47,4 +42,14 @@ export async function makeProgram(
   writeFileSync(program, outputFiles[0]?.contents ?? '');
   chmodSync(program, 0o755);
   return program;
+}
+
+/** This Node under another name; not a copy where there can be a link, since a hundred megabytes are much for a slow disk. */
+export function putNode(path: string): void {
+  rmSync(path, { force: true });
+  try {
+    linkSync(process.execPath, path);
+  } catch {
+    copyFileSync(process.execPath, path);
+  }
 }

@@ -116,12 +116,12 @@ test('unwritable for a while: it stays, says so, and the record is true again af
   // A directory in its way: as unwritable as on a read-only file system, for root too.
   mkdirSync(layout.status);
   supervisor.dispatch({ type: 'start' });
-  while (told.at(-1)?.[0] !== 'booting') await clock.advance(5);
+  while (told.at(-1)?.[0] !== 'booting') await clock.advance(1);
   expect(told.every(([, trouble]) => trouble === 'cannot-write')).toBe(true);
   rmSync(layout.status, { recursive: true });
   supervisor.tick();
   expect(JSON.parse(readFileSync(layout.status, 'utf8'))).toMatchObject({ phase: 'booting' });
   supervisor.dispatch({ type: 'stop' });
-  while (told.at(-1)?.[0] !== 'stopped') await clock.advance(5);
+  while (told.at(-1)?.[0] !== 'stopped') await clock.advance(1);
   expect(told.at(-1)).toEqual(['stopped', undefined]);
 });

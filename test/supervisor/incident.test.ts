@@ -33,7 +33,7 @@ test('nothing is kept in a directory that is not ours any more', async () => {
   world.say('Kernel panic - not syncing: odd');
   supervisor.tick();
   isOurs = false;
-  while (phases.at(-1) === 'stopping') await world.clock.advance(5);
+  while (phases.at(-1) === 'stopping') await world.clock.advance(1);
   expect(phases.at(-1)).toBe('backing-off');
   await until('stopped');
   expect(await supervisor.left).toMatchObject({ kind: 'directory-lost' });

@@ -1,10 +1,11 @@
 /** What must be so after every round, in the order in which it can be seen. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { readStatus } from '../../src/supervisor/status.ts';
 import { fact, type Command } from '../real/command.ts';
 import type { BuilderRig } from '../real/rig.ts';
 import type { Round } from './plan.ts';
-import { pidOf } from './prey.ts';
+import { killed, pidOf } from './prey.ts';
 import type { Check } from './tally.ts';
 import { Violated } from './violated.ts';
 import { beginAgain, begunWords } from './work.ts';
@@ -33,6 +34,11 @@ export async function isWellAgain(rig: BuilderRig, round: Round, scene: Scene): 
   if (round.target !== 'daemon' && stop === undefined && readStatus(rig.layout).daemon === 'gone')
     throw new Violated('daemon-lives', `the daemon ended, and only the ${round.target} was hit`);
   const stranger = round.reusedPid ? reusePid(rig) : undefined;
+  if (round.relapseMs !== undefined) {
+    await start(rig);
+    await pause(round.relapseMs);
+    await killed(rig, 'daemon', pidOf(rig, 'daemon'));
+  }
   await startsAgain(rig);
   await must('store', 'the store is what its database says', () => verifies(rig));
   await worksAndDrains(rig, round.number);
@@ -66,6 +72,13 @@ function reusePid(rig: BuilderRig): Command | undefined {
 }
 
 async function startsAgain(rig: BuilderRig): Promise<void> {
+  await start(rig);
+  await must('next-start', 'the builder gets ready', () =>
+    fact('ready', () => isReady(rig), limitMs),
+  );
+}
+
+async function start(rig: BuilderRig): Promise<void> {
   const lives = readStatus(rig.layout).daemon === 'alive';
   const start = await rig.cli('start');
   const says = lives ? /^(Started|The daemon runs already)/ : /^Started/;
@@ -74,9 +87,6 @@ async function startsAgain(rig: BuilderRig): Promise<void> {
       'next-start',
       `start ended with ${start.end ?? ''}: ${start.said.trim()}\n${lastWords(rig)}`,
     );
-  await must('next-start', 'the builder gets ready', () =>
-    fact('ready', () => isReady(rig), limitMs),
-  );
 }
 
 /** The last that a daemon in the background said, which `start` only names the place of. */

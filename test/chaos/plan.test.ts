@@ -40,6 +40,8 @@ group('the plans of a seed', () => {
     const shortages = new Set(drawn.map(({ shortage }) => shortage?.of));
     expect(shortages).toEqual(new Set([undefined, 'disk', 'descriptors']));
     expect(new Set(drawn.map(({ reusedPid }) => reusedPid)).size).toBe(2);
+    const relapses = drawn.filter(({ relapseMs }) => relapseMs !== undefined);
+    expect(new Set(relapses.map(({ target }) => target))).toEqual(new Set(['daemon']));
   });
 
   test('hit a network only where there is one, and leave frozen only what somebody ends', () => {
@@ -82,6 +84,10 @@ test.each<[Partial<Plan>, string]>([
   [
     { freeze: { whom: 'network' }, shortage: { of: 'descriptors', ms: 90 } },
     'round 3: kill the vm, 13 ms into booting, the network frozen for good, network gvproxy, no file descriptor for the daemon until 90 ms after',
+  ],
+  [
+    { target: 'daemon', relapseMs: 70 },
+    'round 3: kill the daemon, 13 ms into booting, network gvproxy, the next one, too, after 70 ms',
   ],
   [
     { freeze: { whom: 'vm' } },

@@ -34,6 +34,8 @@ export interface Plan {
   readonly shortage?: Shortage;
   /** The pid in the dead daemon's files is a stranger's by the time of the next start. */
   readonly reusedPid: boolean;
+  /** The next daemon is killed too, so long after it began: it may still be ending what the first one left. */
+  readonly relapseMs?: number;
 }
 
 /** A plan that is played; the number is in the names of what it builds. */
@@ -81,9 +83,12 @@ function draw({ phase, target, network }: Step, chance: Chance, canFillDisk: boo
   const isShort = chance.percent(30);
   const shortage: Shortage = { of: chance.pick('disk', 'descriptors'), ms: chance.below(3_000) };
   const reusedPid = chance.percent(50);
+  const isRelapse = chance.percent(40) && target === 'daemon';
+  const relapseMs = chance.below(4_000);
   return {
     ...{ ...step, afterMs, reusedPid },
     ...(freeze === undefined ? {} : { freeze }),
+    ...(isRelapse ? { relapseMs } : {}),
     ...(isShort && (canFillDisk || shortage.of !== 'disk') ? { shortage } : {}),
   };
 }
@@ -116,7 +121,7 @@ const longestMs: Readonly<Record<StruckPhase, number>> = {
 
 /** The round in a line. */
 export function describe(round: Round): string {
-  const { number, network, phase, target, afterMs, freeze, shortage, reusedPid } = round;
+  const { number, network, phase, target, afterMs, freeze, shortage, reusedPid, relapseMs } = round;
   const when = `${afterMs} ms into ${phase}`;
   const howLong = freeze?.ms === undefined ? 'for good' : `for ${freeze.ms} ms`;
   return [
@@ -128,6 +133,7 @@ export function describe(round: Round): string {
       : [freeze.whom === target ? `frozen ${howLong}` : `the ${freeze.whom} frozen ${howLong}`]),
     `network ${network}`,
     ...(shortage === undefined ? [] : [`no ${wordFor[shortage.of]} until ${shortage.ms} ms after`]),
+    ...(relapseMs === undefined ? [] : [`the next one, too, after ${relapseMs} ms`]),
     ...(reusedPid ? ["the daemon's pid is a stranger's later"] : []),
   ].join(', ');
 }

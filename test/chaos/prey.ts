@@ -1,5 +1,6 @@
 /** The processes that chaos strikes. */
 import { readLive } from '../../src/system/pidfile.ts';
+import { fact } from '../real/command.ts';
 import type { BuilderRig } from '../real/rig.ts';
 import type { Target } from './plan.ts';
 
@@ -12,6 +13,17 @@ export function pidOf({ layout }: BuilderRig, target: Target): number | undefine
 /** Whether it is that process no more. */
 export const isGone = (rig: BuilderRig, target: Target, pid: number): boolean =>
   pidOf(rig, target) !== pid;
+
+/** Resolves when it is dead by SIGKILL; at once when there is no such process. */
+export async function killed(
+  rig: BuilderRig,
+  target: Target,
+  pid: number | undefined,
+): Promise<void> {
+  if (pid === undefined) return;
+  send(pid, 'SIGKILL');
+  await fact(`the end of the ${target}`, () => isGone(rig, target, pid));
+}
 
 /** No error when it has ended in between. */
 export function send(pid: number, name: NodeJS.Signals): void {

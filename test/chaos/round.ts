@@ -34,8 +34,8 @@ export async function play(rig: BuilderRig, round: Round): Promise<Outcome> {
       relief?.();
     }
     await isWellAgain(rig, round, scene);
-    if (mark !== undefined && diskMark(rig.layout.disk) !== mark)
-      throw new Violated('same-disk', `the file system is no longer ${mark}`);
+    isSameDisk(mark, diskMark(rig.layout.disk));
+    if (census.most === 0) throw new Error('The census never saw the VM: it is blind.');
   } catch (error) {
     if (!(error instanceof Violated)) throw error;
     violations.push({ check: error.check, what: error.message });
@@ -47,6 +47,15 @@ export async function play(rig: BuilderRig, round: Round): Promise<Outcome> {
 
 /** A guest has been ready by the time of the blow: until then the first one may still be formatting. */
 const isBooted = ({ phase }: Round): boolean => phase !== 'starting' && phase !== 'booting';
+
+/** before: unknown when it was not formatted before the blow. */
+function isSameDisk(before: string | undefined, after: string | undefined): void {
+  if (after === undefined || (before ?? after) !== after)
+    throw new Violated(
+      'same-disk',
+      `the file system was ${before ?? 'none'}, and is ${after ?? 'none'}`,
+    );
+}
 
 async function setUp(rig: BuilderRig, round: Round): Promise<Scene> {
   const { phase, number } = round;

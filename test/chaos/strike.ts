@@ -3,7 +3,7 @@ import { fact, type Command } from '../real/command.ts';
 import type { BuilderRig } from '../real/rig.ts';
 import { freeze, isFoundFrozen } from './freeze.ts';
 import { isLeftToDaemon, type Round } from './plan.ts';
-import { isGone, pidOf, send } from './prey.ts';
+import { isGone, killed, pidOf } from './prey.ts';
 import type { Blow, Miss } from './tally.ts';
 import { begunWords } from './work.ts';
 
@@ -42,7 +42,7 @@ export async function strike(rig: BuilderRig, round: Round, build: Command): Pro
     else if (round.freeze?.whom === target) await frozen?.over();
     // What was frozen cannot have ended by itself.
     const by = isGone(rig, target, pid) ? 'the daemon' : 'us';
-    if (by === 'us') await kill(rig, round, pid);
+    if (by === 'us') await killed(rig, target, pid);
     const over = async () => {
       try {
         if (round.freeze?.whom !== target) await frozen?.over();
@@ -63,9 +63,4 @@ function whyNot(rig: BuilderRig, { phase, number }: Round, build: Command): Miss
   const now = rig.status()?.phase;
   const isBuilding = now === 'ready' && build.said.includes(begunWords('work', number));
   return (isBuilding ? 'building' : now) === phase ? undefined : 'the phase was over';
-}
-
-async function kill(rig: BuilderRig, { target }: Round, pid: number): Promise<void> {
-  send(pid, 'SIGKILL');
-  await fact(`the end of the ${target}`, () => isGone(rig, target, pid));
 }

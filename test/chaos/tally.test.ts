@@ -19,7 +19,10 @@ test('the last line has kills by target and phase, what did not count and why, v
     [
       outcome({ target: 'vm' }, { blow: { ...kill, froze: true } }),
       outcome({ target: 'vm', shortage: { of: 'disk', ms: 1 } }),
-      outcome({ shortage: { of: 'descriptors', ms: 1 } }, { blow: { ...kill, froze: true } }),
+      outcome(
+        { shortage: { of: 'descriptors', ms: 1 }, relapseMs: 1 },
+        { blow: { ...kill, froze: true } },
+      ),
       outcome(
         { target: 'vm', phase: 'building', freeze: { whom: 'vm' } },
         {
@@ -37,7 +40,7 @@ test('the last line has kills by target and phase, what did not count and why, v
     99,
   );
   expect(line).toMatchInlineSnapshot(
-    `"chaos: 4 rounds; kills: daemon ready 1, vm building by the daemon 1, vm ready 2; of these frozen 3, without descriptors 1, without disk 1; 3 did not count (nobody was there 1, the build was over 2); 1 violations; seed 99"`,
+    `"chaos: 4 rounds; kills: daemon ready 1, vm building by the daemon 1, vm ready 2; of these frozen 3, killed twice 1, without descriptors 1, without disk 1; 3 did not count (nobody was there 1, the build was over 2); 1 violations; seed 99"`,
   );
 });
 

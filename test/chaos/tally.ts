@@ -52,6 +52,7 @@ export function summary(outcomes: readonly Outcome[], seed: number): string {
   });
   const hardships = counted.flatMap(({ round, blow }) => [
     ...(blow.kind === 'kill' && blow.froze ? ['frozen'] : []),
+    ...(round.relapseMs === undefined ? [] : ['killed twice']),
     ...(round.shortage === undefined ? [] : [`without ${round.shortage.of}`]),
   ]);
   const missed = outcomes.flatMap(({ blow }) => (blow.kind === 'miss' ? [blow.why] : []));

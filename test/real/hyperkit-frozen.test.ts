@@ -15,14 +15,14 @@ test('a guest of HyperKit that does nothing but write to its disk is slow; one t
   const { vmPid } = await rig.reaches('ready');
   // Agent and sshd stand still; something writes for as long as a frozen guest would need to be found, and longer.
   const script = `for pid in $(pidof sshd); do oldest=$pid; done
-    (for n in $(seq 1 40); do echo $n >>/nix/var/life; sync; sleep 1; done) >/dev/null 2>&1 </dev/null &
+    (for n in $(seq 1 35); do echo $n >>/nix/var/life; sync; sleep 1; done) >/dev/null 2>&1 </dev/null &
     kill -STOP $(pidof qemu-ga) $oldest`;
   expect((await rig.cli('ssh', '--root', '--', script)).end).toBe(0);
+  const silentSince = performance.now();
   await rig.untilStatus('it is slow', ({ health }) => health === 'slow');
-  const slowSince = performance.now();
-  await fact('it is slow for 35 s', () => {
+  await fact('a frozen one would have been found', () => {
     expect(rig.status()).toMatchObject({ phase: 'ready', vmPid });
-    return performance.now() - slowSince > 35_000;
+    return performance.now() - silentSince > 32_000;
   });
   expect(rig.status()?.health).toBe('slow');
 

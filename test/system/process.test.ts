@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
+import { systemClock } from '../../src/system/clock.ts';
 import { identify, identifyPs, isProgram } from '../../src/system/process.ts';
 
 // As macOS is asked; Linux has the same ps(1).
@@ -32,9 +33,9 @@ test('ps names the program, and nobody once it has ended, collected or not', asy
   });
   const [chunk] = (await once(child.stdout, 'data')) as [Buffer];
   // sleep knows nothing of that child, and so never collects it: a zombie.
-  await expect.poll(() => identify(Number(chunk.toString()))).toBeUndefined();
+  while (identify(Number(chunk.toString())) !== undefined) await systemClock.sleep(2);
   expect(identifyPs(Number(chunk.toString()))).toBeUndefined();
-  await expect.poll(() => identifyPs(child.pid ?? 0)?.program).toBe('sleep');
+  while (identifyPs(child.pid ?? 0)?.program !== 'sleep') await systemClock.sleep(2);
   child.kill('SIGKILL');
   await once(child, 'exit');
   expect(identifyPs(child.pid ?? 0)).toBeUndefined();

@@ -63,7 +63,9 @@ test('a daemon that runs goes on with what it had, and says what is wrong with t
   settle(rig, mistakes);
   const wrong = await rig.untilStatus('problems', ({ problems }) => problems !== undefined);
   expect(wrong.problems).toHaveLength(4);
-  expect(wrong).toMatchObject({ vmPid, builder, phase: 'booting' });
+  expect(wrong).toMatchObject({ vmPid, builder });
+  // It may be through with that by now.
+  expect(['booting', 'ready']).toContain(wrong.phase);
   expect((await rig.cli('status')).stdout).toContain('cpus = 300');
   writeFileSync(rig.layout.config, JSON.stringify(good));
   await rig.untilStatus('no problems', ({ problems }) => problems === undefined);

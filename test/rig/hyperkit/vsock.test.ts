@@ -10,7 +10,8 @@ let dir = '';
 /** What listens in the guest: says what it is told; ends its half only when it is told `bye`. */
 let guest: Server;
 let opened: Socket[] = [];
-const resetMs = 300;
+// Long enough for what is on its way, on a machine that is busy.
+const resetMs = 1_000;
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'vsock-'));
   guest = createServer({ allowHalfOpen: true }, (socket) => {

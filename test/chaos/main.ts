@@ -18,6 +18,7 @@ const mostUncounted = 10;
 let running: BuilderRig | undefined;
 for (const name of ['SIGINT', 'SIGTERM'] as const)
   process.once(name, () => {
+    console.log(`${name}: everything is ended; what is violated from here on is no fault`);
     void Promise.resolve(running?.[Symbol.asyncDispose]()).finally(() => process.exit(130));
   });
 

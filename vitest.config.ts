@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const shared = { environment: 'node' as const };
@@ -13,7 +14,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/real/**'],
           // Vitest's own choice is one less than the cores, which is one where there are two; half of these tests wait for processes.
-          maxWorkers: 4,
+          maxWorkers: Math.max(4, availableParallelism() - 1),
           // For a machine that has much else to do; none of them takes a tenth of it.
           testTimeout: 60_000,
           hookTimeout: 60_000,

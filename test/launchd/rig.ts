@@ -9,6 +9,7 @@ import { placesOf } from '../../src/host/places.ts';
 import { readStatus } from '../../src/supervisor/status.ts';
 import { snapshot } from '../cli/configure-rig.ts';
 import type { BuiltProgram } from '../fakes/program.ts';
+import { freePort } from '../rig/free-port.ts';
 import { StandInLaunchd, type StandInOptions } from './stand-in.ts';
 
 export interface Ran {
@@ -30,6 +31,8 @@ export async function launchdRig(program: BuiltProgram, options: RigOptions = {}
   for (const path of [places.home, places.etcNix]) mkdirSync(path, { recursive: true });
   const state = join(tree, 'state dir');
   const layout = layoutOf(state);
+  // Another one than the default, on which the builder of this machine may listen, or another test's.
+  const port = ['--port', String(await freePort())];
   const launchd = await StandInLaunchd.start({ throttleSecondMs: 20, ...options });
   const env = {
     PATH: [launchd.bin, options.path, process.env['PATH']].filter(Boolean).join(':'),
@@ -46,8 +49,19 @@ export async function launchdRig(program: BuiltProgram, options: RigOptions = {}
     launchd,
     agent: agentPaths(places.home),
     snapshot: () => snapshot(tree),
-    run: (...argv: string[]) => runProgram(program, argv, env, options.node),
+    run: (verb: string, ...argv: string[]) =>
+      runProgram(
+        program,
+        [verb, ...(verb === 'configure' ? port : []), ...argv],
+        env,
+        options.node,
+      ),
     status: () => readStatus(layout),
+    /** Of the daemon that lives. */
+    daemonPid: () => {
+      const found = readStatus(layout);
+      return found.daemon === 'alive' ? found.status.daemon.pid : undefined;
+    },
     log: () => readFileSync(layout.log, 'utf8'),
     async [Symbol.asyncDispose]() {
       await launchd[Symbol.asyncDispose]();

@@ -16,6 +16,7 @@ import { placesOf } from '../../src/host/places.ts';
 import { unitPath } from '../../src/host/systemd-unit.ts';
 import { snapshot } from '../cli/configure-rig.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { freePort } from '../rig/free-port.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -38,7 +39,7 @@ show) echo LoadState=loaded; echo UnitFileState=enabled; if [ -e "$0.pid" ]; the
 esac
 `;
 
-function rigOf() {
+async function rigOf() {
   const tree = mkdtempSync(join(tmpdir(), 'Jörgs Linux-'));
   const bin = mkdtempSync(join(tmpdir(), 'systemctl-'));
   const places = placesOf(tree);
@@ -46,6 +47,7 @@ function rigOf() {
   const unit = unitPath(join(places.home, '.config'));
   writeFileSync(join(bin, 'systemctl'), systemctl);
   chmodSync(join(bin, 'systemctl'), 0o755);
+  const port = ['--port', String(await freePort())];
   const env = {
     PATH: `${bin}:${process.env['PATH'] ?? ''}`,
     HOME: places.home,
@@ -58,8 +60,12 @@ function rigOf() {
     tree,
     unit,
     calls: () => readFileSync(join(bin, 'systemctl.calls'), 'utf8').trim().split('\n'),
-    run: (...argv: string[]) =>
-      spawnSync(process.execPath, [program.main, ...argv], { encoding: 'utf8', env }),
+    run: (verb: string, ...argv: string[]) =>
+      spawnSync(
+        process.execPath,
+        [program.main, verb, ...(verb === 'configure' ? port : []), ...argv],
+        { encoding: 'utf8', env },
+      ),
     [Symbol.dispose]() {
       this.run('stop');
       rmSync(tree, { recursive: true });
@@ -69,8 +75,8 @@ function rigOf() {
 }
 
 describe('with systemd', { timeout: 60_000 }, () => {
-  test('from configure to unconfigure', () => {
-    using rig = rigOf();
+  test('from configure to unconfigure', async () => {
+    using rig = await rigOf();
     const before = snapshot(rig.tree);
     expect(rig.run('configure').status).toBe(0);
     expect(existsSync(rig.unit)).toBe(false);

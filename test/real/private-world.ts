@@ -2,7 +2,8 @@
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { freePort, testImage } from './rig.ts';
+import { freePort } from '../rig/free-port.ts';
+import { testImage } from './rig.ts';
 
 const checkout = resolve(import.meta.dirname, '../..');
 

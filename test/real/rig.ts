@@ -1,14 +1,13 @@
 /** A builder of a test's own: the real program, the real VM program, the real guest, in a directory that goes away. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { readStatus, type Status } from '../../src/supervisor/status.ts';
 import { isLocked } from '../../src/system/lock.ts';
+import { freePort } from '../rig/free-port.ts';
 import { Command, fact, killProcess, processesNaming } from './command.ts';
 
 const checkout = dirname(dirname(import.meta.dirname));
@@ -240,25 +239,6 @@ export function testImage(): string {
       `There is no guest image ${prefix}-kernel. Make it: node dist/main.js image build --output ${prefix}`,
     );
   return prefix;
-}
-
-/**
- * A port that nobody listens on now. None of those that Linux (from 32768 on) and macOS (from 49152 on) give to whoever asks for
- * any: such a one could be somebody else's by the time that it is used.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 25_000 + Math.floor(Math.random() * 7_000);
-    const server = createServer().listen(port, '127.0.0.1');
-    const isFree = await once(server, 'listening').then(
-      () => true,
-      () => false,
-    );
-    if (!isFree) continue;
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
 }
 
 const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');

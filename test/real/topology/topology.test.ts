@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../rig.ts';
+import { freePort } from '../../rig/free-port.ts';
 
 const checkout = resolve(import.meta.dirname, '../../..');
 const image = process.env['LINUXKIT_TEST_IMAGE'] ?? join(checkout, '.cache/test-image/builder');

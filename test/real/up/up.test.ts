@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../rig.ts';
+import { freePort } from '../../rig/free-port.ts';
 
 const checkout = resolve(import.meta.dirname, '../../..');
 /** Mounts need root; elsewhere this is skipped, and the run says so. */

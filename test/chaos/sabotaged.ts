@@ -51,10 +51,13 @@ function sabotagedImage(
   { checkout, image, folder }: { checkout: string; image: string; folder: string },
 ): string {
   const source = (file: string) => readFileSync(join(checkout, 'src', file), 'utf8');
-  const scripts = changes.map((change) => ({
-    path: `sabotaged-${basename(change.file)}`,
-    target: `/new/${change.file.slice(rootfs.length)}`,
-    text: changed(source(change.file), change),
+  const texts = new Map<string, string>();
+  for (const change of changes)
+    texts.set(change.file, changed(texts.get(change.file) ?? source(change.file), change));
+  const scripts = [...texts].map(([file, text]) => ({
+    path: `sabotaged-${basename(file)}`,
+    target: `/new/${file.slice(rootfs.length)}`,
+    text,
   }));
   const copies = scripts.map(({ path, target }) => `/bin/busybox cp /${path} ${target}\n`).join('');
   const stage1 = 'image/rootfs/initrd/init';

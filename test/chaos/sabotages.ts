@@ -55,13 +55,18 @@ export const sabotages = {
     round: { ...quiet, phase: 'ready', target: 'daemon' },
     found: { check: 'next-start', says: /Another daemon runs for this state directory/ },
   },
-  /** ext4 allocates blocks when it likes. */
+  /** ext4 allocates blocks when it likes, and the kernel lets it for half a minute. */
   'default-ext4-mount': {
     changes: [
       {
         file: 'image/rootfs/root/usr/lib/linuxkit-builder/disk',
         from: '-o nodelalloc,noatime',
         to: '-o noatime',
+      },
+      {
+        file: 'image/rootfs/root/usr/lib/linuxkit-builder/disk',
+        from: 'echo 100 >/proc/sys/vm/dirty_expire_centisecs',
+        to: 'echo 3000 >/proc/sys/vm/dirty_expire_centisecs',
       },
     ],
     round: { ...quiet, phase: 'building', target: 'vm' },

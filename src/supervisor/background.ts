@@ -6,7 +6,7 @@ import type { Layout } from '../config/layout.ts';
 import { spawnDetached } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
-import { makeDirectory } from '../system/files.ts';
+import { makeDirectory, readIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
 import { isLocked, tryKernelLock, type KernelLock } from '../system/lock.ts';
 import { silent } from '../system/log.ts';
@@ -210,8 +210,9 @@ const notInTime = (seconds: number, said: string): Failure => ({
 const didNotStart = (layout: Layout): Failure => ({
   kind: 'daemon-did-not-start',
   message: 'The daemon did not start.',
-  hint: `Its last words are in ${layout.daemonOutput} and ${layout.log}.`,
+  hint: `More may be in ${layout.log}.`,
   exit: Exit.unavailable,
+  lines: (readIfThere(layout.daemonOutput) ?? '').trim().split('\n').slice(-10),
 });
 
 const doesNotStop = (pid: number): Failure => ({

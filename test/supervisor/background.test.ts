@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { stopDaemon } from '../../src/supervisor/background.ts';
+import { startDaemon, stopDaemon } from '../../src/supervisor/background.ts';
 import { ownPidFiles } from '../../src/supervisor/daemon.ts';
 import { pidFiles } from '../../src/supervisor/left-behind.ts';
 import { launch, type Child } from '../../src/system/child.ts';
@@ -44,6 +44,16 @@ const telling = (onSleep: () => void, speed = 1): Clock => ({
   ...systemClock,
   monotonic: () => systemClock.monotonic() * speed,
   sleep: (ms, signal) => (onSleep(), systemClock.sleep(ms / speed, signal)),
+});
+
+test('a daemon that does not start is quoted', async () => {
+  mkdirSync(join(layout.root, 'dist'));
+  const says = `console.error('Another one has the lock.'); process.exit(75)`;
+  writeFileSync(join(layout.root, 'dist/main.js'), says);
+  const terminal = { env: process.env, clock: systemClock, signal, assets: layout.root };
+  await expect(startDaemon(layout, terminal)).rejects.toMatchObject({
+    failure: { kind: 'daemon-did-not-start', lines: ['Another one has the lock.'] },
+  });
 });
 
 // Behaviour 1: A state directory has one daemon: a kernel lock says who; a second one in a terminal exits with 75 and

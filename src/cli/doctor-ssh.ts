@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { readIdentity } from '../guest/identity.ts';
-import { hello } from '../guest/probe-answer.ts';
+import { beginningIn, nixAnswer, question } from '../guest/nix-question.ts';
 import { sshHint } from '../guest/ssh-words.ts';
 import type { Verdict } from '../host/chain.ts';
 import { rootLayout } from '../host/places.ts';
@@ -35,7 +35,7 @@ export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<V
       return { kind: 'good', fact: "a nix daemon answers to nix-daemon's own command" };
     if (needsSudo && sudoRefused(answer))
       return { kind: 'not-asked', why: `only root can: ${shown}` };
-    const said = answer === 'late' ? 'no answer in 30 s' : lastWords(answer);
+    const said = lastWords(answer);
     return {
       kind: 'bad',
       what: `ssh does not reach the guest's Nix as ${who === 'root' ? 'root' : 'you'}: ${said}.`,
@@ -73,28 +73,34 @@ export const sshWords = (
   '--stdio',
 ];
 
-/** What the daemon says first (worker-protocol.hh). */
-const reply = 'oixd';
 const patienceMs = 30_000;
+const mostBytes = 64 * 1024;
 
-/** Says hello and keeps the line open until something comes: a daemon whose input ends says nothing. */
+/** A nix daemon answers; or why none did. */
+type Greeted = 'nix' | 'late' | { readonly refused: string } | Ran;
+
+/** Asks, and keeps the line open until an answer comes: a daemon whose input ends says nothing. */
 async function greet(
   [program = '', ...argv]: readonly string[],
   { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
-): Promise<'nix' | 'late' | Ran> {
+): Promise<Greeted> {
   const over = new AbortController();
   const scope = AbortSignal.any([signal, over.signal]);
   try {
     const input = new PassThrough();
     // ssh may end before it has read this.
     input.on('error', () => undefined);
-    input.write(hello);
+    input.write(question);
     const { output, ended } = stage(program, argv, input, { signal: scope });
-    const answered = new Promise<'nix'>((resolve) => {
-      let text = '';
+    const answered = new Promise<Greeted>((resolve) => {
+      let bytes = Buffer.alloc(0);
       output.on('data', (chunk: Buffer) => {
-        text = (text + chunk.toString('latin1')).slice(-4096);
-        if (text.includes(reply)) resolve('nix');
+        bytes = Buffer.concat([bytes, chunk]).subarray(0, mostBytes);
+        const begins = beginningIn(bytes);
+        if (begins < 0) return;
+        const answer = nixAnswer(bytes.subarray(begins));
+        if (answer.kind === 'answered') resolve('nix');
+        if (answer.kind === 'refused') resolve({ refused: answer.why });
       });
     });
     const late = clock.sleep(patienceMs, scope).then(
@@ -109,10 +115,15 @@ async function greet(
   }
 }
 
-const sudoRefused = (answer: 'late' | Ran): boolean =>
-  answer !== 'late' && (answer.ended.kind === 'not-started' || /^sudo: /m.test(answer.stderr));
+const sudoRefused = (answer: Greeted): boolean =>
+  typeof answer === 'object' &&
+  'ended' in answer &&
+  (answer.ended.kind === 'not-started' || /^sudo: /m.test(answer.stderr));
 
-function lastWords({ ended, stderr }: Ran): string {
+function lastWords(answer: Exclude<Greeted, 'nix'>): string {
+  if (answer === 'late') return `no answer in ${patienceMs / 1000} s`;
+  if ('refused' in answer) return answer.refused.replace(/\.$/, '');
+  const { ended, stderr } = answer;
   const last = stderr.trim().split('\n').at(-1) ?? '';
   if (last !== '') return last.replace(/\.$/, '');
   return ended.kind === 'exited' ? `exit code ${ended.code}` : ended.kind;

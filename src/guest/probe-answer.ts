@@ -1,15 +1,12 @@
-/** What comes back from the guest during a probe: a line with its time, then a nix daemon's first words. */
+/** What comes back from the guest during a probe: a line with its time, then a nix daemon's half of a short conversation. */
 import type { Clock } from '../system/clock.ts';
+import { nixAnswer, type NixAnswer } from './nix-question.ts';
 
 /** The clocks of host and guest may differ by this: files from the future break builds. */
 export const maxClockOffsetMs = 2_000;
 
-/**
- * First words of Nix's worker protocol, little-endian in 8 bytes each (nix src/libstore/worker-protocol.hh): the client's
- * magic number; the daemon answers with its own, then its version, before it reads on.
- */
-export const hello = word(0x6e697863);
-const reply = word(0x6478696f);
+/** A whole answer has a hundred bytes; an error may have some lines. */
+const mostBytes = 4096;
 
 /** An answer as it arrives. */
 export class Answer {
@@ -24,11 +21,11 @@ export class Answer {
 
   /** Takes what came; true when nothing more is needed. */
   take(chunk: Buffer): boolean {
-    this.#bytes = Buffer.concat([this.#bytes, chunk]).subarray(0, 1024);
+    this.#bytes = Buffer.concat([this.#bytes, chunk]).subarray(0, mostBytes);
     const end = this.#lineEnd;
     if (end < 0) return this.#bytes.length > 64;
     if (this.#readAt === 0) this.#readDate(this.#bytes.toString('latin1', 0, end));
-    return this.isGarbled || this.#bytes.length >= end + 1 + reply.length;
+    return this.isGarbled || this.nix.kind !== 'incomplete' || this.#bytes.length === mostBytes;
   }
 
   /** How far the guest's clock is ahead, if it told its time. Late by the way back, which is some milliseconds. */
@@ -42,10 +39,10 @@ export class Answer {
     return looked && this.#guestMs === undefined;
   }
 
-  /** A nix daemon has answered. */
-  get fromNix(): boolean {
-    const from = this.#lineEnd + 1;
-    return from > 0 && this.#bytes.subarray(from, from + reply.length).equals(reply);
+  /** What a nix daemon has answered. */
+  get nix(): NixAnswer {
+    const end = this.#lineEnd;
+    return end < 0 ? { kind: 'incomplete' } : nixAnswer(this.#bytes.subarray(end + 1));
   }
 
   /** The beginning of what came, for messages. */
@@ -66,10 +63,4 @@ export class Answer {
     const fraction = date[2] === undefined ? 0.5 : Number(`0.${date[2]}`);
     this.#guestMs = (Number(date[1]) + fraction) * 1000;
   }
-}
-
-function word(magic: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeUInt32LE(magic);
-  return bytes;
 }

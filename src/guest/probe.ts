@@ -6,7 +6,8 @@ import type { Ran } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Failure } from '../system/failure.ts';
 import { programMissing, tryProgram } from '../system/program.ts';
-import { Answer, hello, maxClockOffsetMs } from './probe-answer.ts';
+import { question } from './nix-question.ts';
+import { Answer, maxClockOffsetMs } from './probe-answer.ts';
 import { sshArgv } from './ssh-argv.ts';
 import { sshHint } from './ssh-words.ts';
 import { openWicket } from './wicket.ts';
@@ -78,7 +79,7 @@ async function converse(
   const input = new PassThrough();
   // ssh may end before it has read this.
   input.on('error', () => undefined);
-  input.write(hello);
+  input.write(question);
   const { layout, timeoutMs } = options;
   const login = { layout, user: 'builder', key: layout.clientKey, timeoutMs } as const;
   const argv = sshArgv(login, await openWicket(options.tunnel, signal), remoteCommand);
@@ -109,11 +110,12 @@ function judge(
       : { detail: said, hint: sshHint(said) };
     return { ok: false, requirement: 'ssh', detail, hint };
   }
-  if (!answer.fromNix)
+  const { nix } = answer;
+  if (nix.kind !== 'answered')
     return {
       ok: false,
       requirement: 'nix',
-      detail: said,
+      detail: nix.kind === 'refused' ? nix.why : said,
       hint: 'The login works but no nix daemon answers: see its lines in linuxkit-builder console.',
     };
   if (Math.abs(offset) > maxClockOffsetMs)

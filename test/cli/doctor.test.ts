@@ -217,7 +217,7 @@ describe.runIf(asRoot)('doctor finds', () => {
 case "$*" in
     -V) echo OpenSSH_10.0p2 >&2 ;;
     *'test -c /dev/kvm') exit 1 ;;
-    *'nix-daemon --stdio') printf 'oixd\\0\\0\\0\\0\\45\\1\\0\\0\\0\\0\\0\\0'; exec sleep 60 ;;
+    *'nix-daemon --stdio') printf 'oixd\\0\\0\\0\\0\\12\\1\\0\\0\\0\\0\\0\\0stla\\0\\0\\0\\0stla\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60 ;;
     *) exit 255 ;;
 esac
 `,

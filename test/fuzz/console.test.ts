@@ -8,6 +8,7 @@ import { failureOfStage, readLine } from '../../src/guest/boot.ts';
 import { plainText } from '../../src/guest/console-log.ts';
 import { openConsole } from '../../src/guest/console.ts';
 import { unreadInRing } from '../../src/guest/last-words.ts';
+import { nixAnswer } from '../../src/guest/nix-question.ts';
 import { Answer } from '../../src/guest/probe-answer.ts';
 import { LineSplitter } from '../../src/system/tail.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -110,7 +111,10 @@ describe('a console file', () => {
 });
 
 describe('a probe’s answer', () => {
-  const nix = Buffer.from('1767323045.123456789\noixd\0\0\0\0\x25\x01\0\0\0\0\0\0', 'latin1');
+  const nix = Buffer.from(
+    '1767323045.123456789\noixd\0\0\0\0\x0a\x01\0\0\0\0\0\0stla\0\0\0\0stla\0\0\0\0\0\0\0\0\0\0\0\0',
+    'latin1',
+  );
   holds(
     'means the same however it comes, and is soon enough or garbled',
     1000,
@@ -124,8 +128,17 @@ describe('a probe’s answer', () => {
         for (const chunk of chunks) done ||= pieces.take(chunk);
         expect(pieces.clockOffsetMs()).toEqual(once.clockOffsetMs());
         expect(Number.isNaN(pieces.clockOffsetMs())).toBe(false);
-        if (!done) expect(pieces.fromNix).toBe(false);
+        if (!pieces.isGarbled) expect(pieces.nix).toEqual(once.nix);
+        if (!done) expect(pieces.nix.kind).toBe('incomplete');
       },
     ),
+  );
+  holds(
+    'of a nix daemon is one of four, whatever it is',
+    1000,
+    fc.property(fc.oneof(garbled([nix.subarray(21)], ['stla']), anyBytes(200)), (bytes) => {
+      const { kind } = nixAnswer(Buffer.from(bytes));
+      expect(['incomplete', 'answered', 'stranger', 'refused']).toContain(kind);
+    }),
   );
 });

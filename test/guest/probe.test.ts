@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
 import { ensureIdentity } from '../../src/guest/identity.ts';
-import { Answer, hello } from '../../src/guest/probe-answer.ts';
+import { question } from '../../src/guest/nix-question.ts';
+import { Answer } from '../../src/guest/probe-answer.ts';
 import { probeGuest, type ProbeOptions } from '../../src/guest/probe.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { tryProgram } from '../../src/system/program.ts';
@@ -46,7 +47,10 @@ const guest = (nixDaemon: string) => {
   chmodSync(join(dir, 'bin/nix-daemon'), 0o755);
   fakeSsh('exec sh -c "$command"');
 };
-const nixReply = `printf 'oixd\\0\\0\\0\\0\\042\\001\\0\\0\\0\\0\\0\\0'`;
+const nixReply = `printf 'oixd\\0\\0\\0\\0\\12\\1\\0\\0\\0\\0\\0\\0stla\\0\\0\\0\\0stla\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0'`;
+
+const greeting = `printf 'oixd\\0\\0\\0\\0\\12\\1\\0\\0\\0\\0\\0\\0stla\\0\\0\\0\\0'`;
+const refusal = `${greeting}; printf 'ptxc\\0\\0\\0\\0\\30\\0\\0\\0\\0\\0\\0\\0cannot connect to socket\\1\\0\\0\\0\\0\\0\\0\\0'`;
 
 describe('a guest that Nix can use', () => {
   test.skipIf(tryProgram('nix-daemon') === undefined)('has a real nix daemon', async () => {
@@ -61,7 +65,7 @@ describe('a guest that Nix can use', () => {
     guest(`head -c 8 > '${dir}/got'; ${nixReply}; exec cat > /dev/null`);
     expect(await probeGuest(options())).toMatchObject({ ok: true });
     expect(readFileSync(join(dir, 'got'), 'latin1')).toBe('cxin\0\0\0\0');
-    expect(hello.toString('latin1')).toBe('cxin\0\0\0\0');
+    expect(question.toString('latin1', 0, 8)).toBe('cxin\0\0\0\0');
   });
 
   test('is reached with our key and our known_hosts and nothing of the user', async () => {
@@ -90,10 +94,18 @@ describe('what is missing is named', () => {
     ['no nix there', 'exec no-such-program', 'nix', /no-such-program|not found/],
     ['another program', 'echo hello world', 'nix', /it answered "hello wo/],
     ['a daemon that ends at once', 'exit 3', 'nix', /code 3/],
+    ['one that greets and is mute then', `${greeting}; exec sleep 60`, 'nix', /no answer within/],
+    [
+      'one that cannot reach the daemon behind it',
+      `${refusal}; exec sleep 60`,
+      'nix',
+      /^cannot connect to socket$/,
+    ],
     ['a daemon that complains', 'echo "error: no lock" >&2; exit 1', 'nix', /error: no lock/],
   ])('%s', async (_, daemon, requirement, detail) => {
     guest(daemon);
-    expect(await probeGuest(options())).toMatchObject({
+    const timeoutMs = daemon.startsWith(`${greeting}; exec`) ? 500 : 10_000;
+    expect(await probeGuest(options({ timeoutMs }))).toMatchObject({
       ok: false,
       requirement,
       detail: expect.stringMatching(detail) as string,

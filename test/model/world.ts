@@ -219,7 +219,7 @@ export class World implements AsyncDisposable {
     const seconds = `$(cat '${this.#guestTime}')`;
     write(
       'ssh',
-      `#!/bin/sh\necho ${seconds}\nprintf 'oixd\\0\\0\\0\\0\\45\\1\\0\\0\\0\\0\\0\\0'\nexec sleep 60\n`,
+      `#!/bin/sh\necho ${seconds}\nprintf 'oixd\\0\\0\\0\\0\\12\\1\\0\\0\\0\\0\\0\\0stla\\0\\0\\0\\0stla\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0'\nexec sleep 60\n`,
     );
     this.tick();
     process.env['PATH'] = `${programs}:${this.#path ?? ''}`;

@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest';
+import { beginningIn, nixAnswer } from '../../src/guest/nix-question.ts';
+
+const word = (value: number) => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
+};
+const text = (value: string) =>
+  Buffer.concat([
+    word(Buffer.byteLength(value)),
+    Buffer.from(value),
+    Buffer.alloc(-Buffer.byteLength(value) & 7),
+  ]);
+const daemon = word(0x6478696f);
+const last = word(0x616c7473);
+const next = Buffer.concat([word(0x6f6c6d67), text('it is busy')]);
+const newError = Buffer.concat([
+  ...[word(0x63787470), text('Error'), word(0), text('')],
+  ...[text('cannot connect'), word(0), word(0)],
+]);
+const oldError = Buffer.concat([word(0x63787470), text('cannot connect'), word(1)]);
+
+describe('a nix daemon answers', () => {
+  test.each([
+    ['of 1.10', [word(0x10a), last, last, word(0)]],
+    ['of 1.33, with its number', [word(0x121), text('2.4'), last, last, word(0)]],
+    [
+      'of 1.38, and says whom it trusts',
+      [word(0x126), text('2.26.3'), word(1), last, last, word(1)],
+    ],
+    ['with lines of a log', [word(0x10a), next, last, next, next, last, word(0)]],
+  ])('%s', (_, parts) => {
+    const bytes = Buffer.concat([daemon, ...parts]);
+    expect(nixAnswer(bytes)).toEqual({ kind: 'answered' });
+    for (let length = 0; length < bytes.length; length++)
+      expect(nixAnswer(bytes.subarray(0, length))).toEqual({ kind: 'incomplete' });
+  });
+
+  test.each([
+    ['at once', [word(0x10a), oldError]],
+    ['when it is asked', [word(0x10a), last, next, oldError]],
+    ['as since 1.26', [word(0x126), text('2.26.3'), word(1), last, newError]],
+  ])('that it cannot, %s', (_, parts) =>
+    expect(nixAnswer(Buffer.concat([daemon, ...parts]))).toEqual({
+      kind: 'refused',
+      why: 'cannot connect',
+    }),
+  );
+
+  test('what is not of that protocol', () => {
+    expect(nixAnswer(Buffer.from('hello world'))).toEqual({ kind: 'stranger' });
+    expect(nixAnswer(Buffer.concat([daemon, word(0x10a), word(7)]))).toEqual({
+      kind: 'refused',
+      why: 'it said 0x7',
+    });
+  });
+
+  test('behind what a login prints', () =>
+    expect(beginningIn(Buffer.concat([Buffer.from('started\n'), daemon]))).toBe(8));
+});

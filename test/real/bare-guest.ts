@@ -34,6 +34,8 @@ export class BareGuests implements AsyncDisposable {
 export interface Hardware {
   /** A raw disk; none by default. */
   readonly disk?: string;
+  /** Ten writes a second, so that whoever watches is there in time. Default false. */
+  readonly isSlow?: boolean;
   /** Whether there is a network card. Default true. */
   readonly card?: boolean;
   /** Another initrd than the image's, with the seed behind it. */
@@ -46,7 +48,7 @@ export class BareGuest {
   readonly #console: string;
   readonly #qemu: Command;
 
-  constructor(path: string, { disk, card = true, initrd, noSeed = false }: Hardware) {
+  constructor(path: string, { disk, isSlow = false, card = true, initrd, noSeed = false }: Hardware) {
     const base = initrd ?? `${testImage()}-initrd.img`;
     this.#console = `${path}.console`;
     if (!noSeed) writeInitrd({ base, target: `${path}.initrd`, seed });
@@ -62,7 +64,7 @@ export class BareGuest {
         ...(card ? ['-nic', 'user,model=virtio-net-pci'] : []),
         ...(disk === undefined
           ? []
-          : ['-drive', `file=${disk},if=virtio,format=raw,cache=writeback`]),
+          : ['-drive', `file=${disk},if=virtio,format=raw,cache=writeback${isSlow ? slow : ''}`]),
       ],
       { env: { PATH: process.env['PATH'] ?? '' } },
     );
@@ -98,6 +100,8 @@ export class BareGuest {
     return `--- a bare guest -> ${this.#qemu.end ?? 'runs'}\n${this.#qemu.said}${this.lines().slice(-60).join('\n')}`;
   }
 }
+
+const slow = ',throttling.iops-write=10';
 
 const seed: Seed = {
   hostName: 'bare',

@@ -2,8 +2,10 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
 
-/** How the guest names the file system it makes, and how as long as not all of it is there; docs/guest-contract.md. */
+/** How the guest names the file system it makes, and how just before; docs/guest-contract.md. */
 const labels = { ours: 'linuxkit-nix', unfinished: 'linuxkit-new' };
+/** What the disk begins with while it is formatted. */
+const mark = Buffer.from('linuxkit-builder formats this disk');
 const GiB = 1024 ** 3;
 
 /** ext4: the superblock starts at byte 1024; its magic is at 0x38 and its label at 0x78 (kernel, fs/ext4/ext4.h). */
@@ -23,8 +25,9 @@ export function judgeDisk(head: Buffer): 'blank' | 'ours' | 'foreign' {
   const name = head
     .toString('latin1', at + labelAt, at + labelAt + labelLength)
     .replace(/\0.*$/s, '');
-  if (isExt && name === labels.unfinished) return 'blank';
-  return isExt && name === labels.ours ? 'ours' : 'foreign';
+  if (isExt && name === labels.ours) return 'ours';
+  const isUnfinished = (isExt && name === labels.unfinished) || head.indexOf(mark) === 0;
+  return isUnfinished ? 'blank' : 'foreign';
 }
 
 /** Makes the disk when it is missing (sparse) and grows its file to diskGiB. Returns what it is. */

@@ -65,6 +65,18 @@ describe('the disk', () => {
     expect(prepareDisk(disk, 2)).toBe('blank');
   });
 
+  test('is blank from the mark on, whatever is behind it', () => {
+    writeFileSync(disk, 'linuxkit-builder formats this disk');
+    truncateSync(disk, 4096);
+    writeFileSync(disk, 'a group descriptor', { flag: 'a' });
+    expect(prepareDisk(disk, 2)).toBe('blank');
+    const elsewhere = Buffer.concat([
+      Buffer.from('x'),
+      Buffer.from('linuxkit-builder formats this disk'),
+    ]);
+    expect(judgeDisk(Buffer.concat([elsewhere, Buffer.alloc(4096)]))).toBe('foreign');
+  });
+
   test.each([['somebody'], ['']])('of another label %j is left alone', (label) => {
     format(label);
     const before = readFileSync(disk);

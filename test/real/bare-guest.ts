@@ -48,7 +48,10 @@ export class BareGuest {
   readonly #console: string;
   readonly #qemu: Command;
 
-  constructor(path: string, { disk, isSlow = false, card = true, initrd, noSeed = false }: Hardware) {
+  constructor(
+    path: string,
+    { disk, isSlow = false, card = true, initrd, noSeed = false }: Hardware,
+  ) {
     const base = initrd ?? `${testImage()}-initrd.img`;
     this.#console = `${path}.console`;
     if (!noSeed) writeInitrd({ base, target: `${path}.initrd`, seed });

@@ -212,7 +212,7 @@ const didNotStart = (layout: Layout): Failure => ({
   message: 'The daemon did not start.',
   hint: `More may be in ${layout.log}.`,
   exit: Exit.unavailable,
-  lines: (readIfThere(layout.daemonOutput) ?? '').trim().split('\n').slice(-10),
+  lines: (readIfThere(layout.daemonOutput) ?? '').split('\n').filter(Boolean).slice(-10),
 });
 
 const doesNotStop = (pid: number): Failure => ({

@@ -72,13 +72,17 @@ export async function launchNetwork(
   const { config, layout, clock, onLost } = context;
   const { child, output, pid } = (running.network = await beginNetwork(context, chosen, plan));
   writePid(pid, child.pid, basename(plan.program));
-  const lesson = (failure: Failure) => learnUnfit(failure, chosen, { config, layout });
   const life: { ended?: Ended; serves?: true } = {};
+  // What served, or is being stopped, has nothing to teach.
+  const lesson = (failure: Failure) =>
+    life.serves === true || signal.aborted
+      ? failure
+      : learnUnfit(failure, chosen, { config, layout });
   const meaning = (ended: Ended) => {
     const words = output.last();
     const failure = networkExited(chosen.driver.name, ended, words);
     const known = withKnown(failure, { ended, output: words });
-    return life.serves === true || !isOwnEnd(ended) ? known : lesson(known);
+    return isOwnEnd(ended) ? lesson(known) : known;
   };
   void child.ended.then((ended) => {
     life.ended = ended;

@@ -105,6 +105,51 @@ test.each([
   expect(clock.pending).toBe(0);
 });
 
+test.each([
+  { how: 'ends by itself', first: '', then: 'exit 1', isStopped: false },
+  // gvproxy ends with a code when it is told to.
+  {
+    how: 'is stopped',
+    first: "trap 'exit 1' TERM",
+    then: 'while :; do sleep 0.02; done',
+    isStopped: true,
+  },
+])(
+  'a network that $how before it serves is unfit only by its own doing',
+  async ({ first, then, isStopped }) => {
+    await using world = await World.make();
+    const { layout, config } = world;
+    const bin = join(dirname(layout.root), 'bin');
+    const begun = join(bin, 'begun');
+    for (const name of ['vpnkit', 'gvproxy'])
+      writeFileSync(join(bin, name), `#!/bin/sh\n${first}\n: >'${begun}'\n${then}\n`, {
+        mode: 0o755,
+      });
+    const nothing = () => undefined;
+    const context = {
+      ...{ layout, log: silent, driver: vmDrivers.hyperkit, onLine: nothing, onLost: nothing },
+      config: { ...config, vm: 'hyperkit', network: 'auto' } as const,
+      clock: systemClock,
+    };
+    const program = join(bin, 'gvproxy');
+    const plan = { program, argv: [], env: { PATH: '/usr/bin:/bin' }, cwd: '/' };
+    const running: Running = {};
+    const stop = new AbortController();
+    const chosen = { driver: gvproxy, program, rejected: [] };
+    const launched = launchNetwork(context, running, chosen, plan, stop.signal);
+    const failed = expect(launched).rejects.toBeInstanceOf(Error);
+    while (!existsSync(begun) || running.network === undefined) await systemClock.sleep(2);
+    if (isStopped) {
+      stop.abort(new Error('stopped'));
+      running.network.child.signal('SIGTERM');
+    }
+    await failed;
+    expect(await running.network.child.ended).toEqual({ kind: 'exited', code: 1 });
+    expect(existsSync(layout.networksUnfit)).toBe(!isStopped);
+    await running.network.output.close();
+  },
+);
+
 test('an image with other bytes than it was made with is booted once, and named', async () => {
   await using world = await World.make();
   world.corrupt();

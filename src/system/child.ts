@@ -1,11 +1,11 @@
 /**
- * Processes: short commands that are waited for, and children that live on. Nobody else knows tree-kill, and execa only
- * stage.ts beside it, for pipes.
+ * Processes: short commands that are waited for, by execa, and children that live on, by Node itself. Nobody else knows tree-kill,
+ * and execa only stage.ts beside it, for pipes.
  *
- * A child's end is its `exit` event: execa's promise also waits for every holder of its pipes. Children get files for
- * output, never pipes; they lead a session of their own, so that a signal to their group reaches all of them and
+ * A child's end is its `exit` event. Children get files for output, never pipes; they lead a session of their own, so that a signal to their group reaches all of them and
  * nobody else.
  */
+import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import treeKill from 'tree-kill';
 import { AwakeClock } from './awake.ts';
@@ -47,9 +47,6 @@ export interface Child {
   stop(graceMs: number): Promise<Ended>;
 }
 
-/** Loaded with the first command: the largest part of the program, and the daemon's door should not wait for it. */
-type Execa = (typeof import('execa'))['execa'];
-
 /** Exit code that says a child's lock file was held: EX_TEMPFAIL, as `flock -E 75` gives it. */
 export const lockHeld = 75;
 
@@ -66,16 +63,15 @@ export async function launch(
   files: LaunchFiles,
   clock: Clock,
 ): Promise<Child | NotStarted> {
-  const { execa } = await import('execa');
-  const spawn = (fds: readonly number[]) => spawnLocked(execa, what, files, fds);
-  const { pid, ended } = await withSockets(what.sockets ?? [], spawn);
+  const locked = (fds: readonly number[]) => spawnLocked(what, files, fds);
+  const { pid, ended } = await withSockets(what.sockets ?? [], locked);
   return pid === undefined ? ((await ended) as NotStarted) : childOf(pid, ended, clock);
 }
 
-function spawnLocked(execa: Execa, what: Launch, files: LaunchFiles, fds: readonly number[]) {
+function spawnLocked(what: Launch, files: LaunchFiles, fds: readonly number[]) {
   const locked = withLock(what, files.lock);
   try {
-    return spawnSession(execa, { ...what, ...locked }, files.output, [...fds, ...locked.extra]);
+    return spawnSession({ ...what, ...locked }, files.output, [...fds, ...locked.extra]);
   } finally {
     for (const fd of locked.extra) closeSync(fd);
   }
@@ -84,44 +80,44 @@ function spawnLocked(execa: Execa, what: Launch, files: LaunchFiles, fds: readon
 type NotStarted = Extract<Ended, { kind: 'not-started' }>;
 
 /** Starts a program in a session of its own, to be left alone: it keeps its own lock. `output` begins anew. */
-export async function spawnDetached(
-  what: Launch,
-  output: string,
-): Promise<{ readonly ended: Promise<Ended> }> {
+export function spawnDetached(what: Launch, output: string): { readonly ended: Promise<Ended> } {
   writeWhole(output, '', { durable: false });
-  const { execa } = await import('execa');
-  const { ended, unref } = spawnSession(execa, what, output, []);
+  const { ended, unref } = spawnSession(what, output, []);
   unref();
   return { ended };
 }
 
-function spawnSession(execa: Execa, what: Launch, output: string, extra: readonly number[]) {
+function spawnSession(what: Launch, output: string, extra: readonly number[]) {
   const fd = openSync(output, 'a', 0o600);
   try {
-    const process = execa(what.program, [...what.argv], {
+    const process = spawn(what.program, what.argv, {
       cwd: what.cwd,
-      env: { ...what.env },
-      extendEnv: false,
-      // execa's types take only literal descriptor numbers; any open one works.
-      stdio: ['ignore', fd, fd, ...extra] as unknown as ['ignore', 1, 1],
-      buffer: false,
-      reject: false,
-      cleanup: false,
+      env: what.env,
+      stdio: ['ignore', fd, fd, ...extra],
       detached: true,
     });
-    const ended = new Promise<Ended>((resolve) => {
-      process.once('exit', (code, signal) =>
-        resolve(
-          signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signalled', signal },
-        ),
-      );
-      process.once('error', (error) => resolve({ kind: 'not-started', reason: error.message }));
-    });
-    return { pid: process.pid, ended, unref: () => process.unref() };
+    return { pid: process.pid, ended: endOfChild(process), unref: () => process.unref() };
+  } catch (error) {
+    // Some of what the system refuses is thrown, and the rest is told by an event.
+    const ended = Promise.resolve<Ended>({ kind: 'not-started', reason: reasonIn(error) });
+    return { pid: undefined, ended, unref: () => undefined };
   } finally {
     closeSync(fd);
   }
 }
+
+const endOfChild = (process: ChildProcess): Promise<Ended> =>
+  new Promise((resolve) => {
+    process.once('exit', (code, signal) =>
+      resolve(
+        signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signalled', signal },
+      ),
+    );
+    process.once('error', (error) => resolve({ kind: 'not-started', reason: reasonIn(error) }));
+  });
+
+const reasonIn = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
 
 /** The launch, made to hold a lock file: on Linux by flock(1) as exec wrapper, on macOS by an inherited descriptor. */
 function withLock(
@@ -200,6 +196,7 @@ export async function run(
   argv: readonly string[],
   options: RunOptions = {},
 ): Promise<Ran> {
+  // Loaded with the first command: the largest part of the program, and the daemon's door should not wait for it.
   const { execa } = await import('execa');
   const result = await execa(program, [...argv], {
     reject: false,

@@ -11,7 +11,7 @@ import {
 import { describeProblem, type Problem } from '../config/problem.ts';
 import { chooseNetwork, networkDrivers, type Chosen } from '../net/networks.ts';
 import { chooseImage } from '../supervisor/images.ts';
-import { planOf } from '../supervisor/plan.ts';
+import { planOf, type Plan } from '../supervisor/plan.ts';
 import { firstSocketFd, type Launch } from '../system/child.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
@@ -39,6 +39,8 @@ interface Shown {
 }
 
 interface DryRun {
+  /** PREFIX of the image that the VM's kernel and initrd are made of. */
+  readonly image: string;
   readonly vm: Shown;
   readonly network: Shown | null;
   /** What the VM program would not take. */
@@ -47,13 +49,15 @@ interface DryRun {
 
 /** Says what would be run. Failed when the config, or what was asked for, cannot be. */
 export function showPlan(layout: Layout, options: DryRunOptions, context: CliContext): void {
-  const { vm, network, problems } = planFor(layout, options, context);
+  const { image, vm, network, problems } = planFor(layout, options, context);
   const shown: DryRun = {
+    image,
     vm: show(vm),
     network: network === undefined ? null : show(network),
     problems,
   };
   if (options.json === true) return context.out(JSON.stringify(shown, null, 2));
+  context.out(`# boots ${image}`);
   for (const [what, child] of [
     ['network', shown.network],
     ['vm', shown.vm],
@@ -62,19 +66,24 @@ export function showPlan(layout: Layout, options: DryRunOptions, context: CliCon
   for (const problem of problems) context.err(describeProblem(problem));
 }
 
-function planFor(layout: Layout, options: DryRunOptions, { env }: CliContext) {
+function planFor(
+  layout: Layout,
+  options: DryRunOptions,
+  { env }: CliContext,
+): Plan & Pick<DryRun, 'image'> {
   const config = configFor(layout, options);
   const driver = vmDrivers[config.vm];
   const path = env['PATH'];
   const name = driver.program(config);
   const bundle = bundleAt(chooseImage(config, layout).prefix);
   const accelerator = likelyAccelerator({ config, layout });
-  return planOf({
+  const plan = planOf({
     ...{ config, layout, driver, bundle, accelerator },
     program: tryProgram(name, path) ?? name,
     network: networkFor(config, layout, path),
     cmdline: readIfThere(bundle.cmdline)?.trim() ?? '',
   });
+  return { image: bundle.prefix, ...plan };
 }
 
 /** What a start would take; where it is not installed, by its name alone. */

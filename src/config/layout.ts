@@ -77,6 +77,8 @@ export function layoutOf(root: string) {
     /** What the VM program itself says; followed into the daemon's log. */
     vmOutput: join(state, 'vm.out'),
     networkOutput: join(state, 'network.out'),
+    /** The image's kernel, as it was when the start looked at it. */
+    kernel: join(state, 'kernel'),
     /** Base initrd plus this start's seed; 0600, since it holds keys. */
     initrd: join(state, 'initrd'),
     /** What was there when a guest froze: a folder each, the newest ten. */

@@ -3,7 +3,7 @@ import type { Failure } from '../system/failure.ts';
 import { isElsewhere, isPermanent } from './failure.ts';
 
 export interface Policy {
-  /** Wait before the second attempt; doubles with each further one. */
+  /** Wait before the second attempt; doubles with each further one. After a stable life there is none. */
   readonly firstDelayMs: number;
   /** The same where it is up to another process. */
   readonly firstDelayElsewhereMs: number;
@@ -36,6 +36,7 @@ export function afterLoss(failure: Failure, attempt: number, policy: Policy): Af
   if (isPermanent(failure)) return { type: 'give-up', failure };
   if (attempt >= policy.maxAttempts)
     return { type: 'give-up', failure: exhausted(failure, attempt) };
+  if (attempt === 0 && !isElsewhere(failure)) return { type: 'retry', ms: 0 };
   const first = isElsewhere(failure) ? policy.firstDelayElsewhereMs : policy.firstDelayMs;
   const ms = Math.min(policy.maxDelayMs, first * 2 ** Math.min(20, Math.max(0, attempt - 1)));
   return { type: 'retry', ms };

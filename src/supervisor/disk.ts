@@ -12,6 +12,8 @@ const GiB = 1024 ** 3;
 const superblock = { at: 1024, magicAt: 0x38, labelAt: 0x78, labelLength: 16 };
 /** Others have their marks further in: btrfs, reiserfs and UFS2 at 64 KiB, ZFS up to 256 KiB. */
 const headBytes = 1024 * 1024;
+/** As much as ours shows itself in. */
+const oursBytes = 4096;
 
 /**
  * What a disk's first MiB says: `blank`, or formatted only in part, will be formatted by the guest; `ours` is used; anything
@@ -36,15 +38,20 @@ export function prepareDisk(path: string, diskGiB: number): 'blank' | 'ours' {
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw new Failed(unreadable(path, 'it is not a regular file'));
-    const head = Buffer.alloc(Math.min(headBytes, stat.size));
-    readSync(fd, head, 0, head.length, 0);
-    const verdict = judgeDisk(head);
+    const judgeFirst = (bytes: number) => judgeDisk(startOf(fd, Math.min(bytes, stat.size)));
+    const verdict = judgeFirst(oursBytes) === 'ours' ? 'ours' : judgeFirst(headBytes);
     if (verdict === 'foreign') throw new Failed(notOurs(path));
     if (stat.size < diskGiB * GiB) ftruncateSync(fd, diskGiB * GiB);
     return verdict;
   } finally {
     closeSync(fd);
   }
+}
+
+function startOf(fd: number, bytes: number): Buffer {
+  const head = Buffer.alloc(bytes);
+  readSync(fd, head, 0, bytes, 0);
+  return head;
 }
 
 function openDisk(path: string): number {

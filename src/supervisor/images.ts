@@ -9,9 +9,10 @@ import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { builtImage, goodImage } from '../config/system.ts';
 import type { Clock } from '../system/clock.ts';
-import type { Failure } from '../system/failure.ts';
+import { failureOf, type Failure } from '../system/failure.ts';
 import { readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
 import { inSection } from '../system/lock.ts';
+import type { Log } from '../system/log.ts';
 import { bundleAt } from '../vm/bundle.ts';
 import type { Event, Phase } from './state.ts';
 
@@ -74,6 +75,18 @@ export function chooseImage(config: Config, layout: Layout): ChosenImage {
   const places = { newest, good: goodImage(layout, config.system) };
   const images = imagesAt(places, layout);
   return { prefix: places[imageToBoot(images)], images, places };
+}
+
+/** The files that a choice depends on, and what it chooses. */
+export function imagesSeen(config: Config, layout: Layout): string[] {
+  const newest = newestPrefix(config, layout);
+  const prefixes =
+    config.bundle === undefined ? [newest, goodImage(layout, config.system)] : [newest];
+  const files = prefixes.map(bundleAt).flatMap((bundle) => {
+    const { kernel, initrd, cmdline, manifest } = bundle;
+    return [kernel, initrd, cmdline, manifest];
+  });
+  return [...files, layout.imageRejected];
 }
 
 const imagesAt = ({ newest, good }: Places, layout: Layout): Images => ({
@@ -139,8 +152,18 @@ interface KeepOptions {
   readonly signal: AbortSignal;
 }
 
-/** An image that got ready is kept as the good one. It takes no room: another name for the same files. True when it was new. */
-export async function keepAsGood(
+/** An image that got ready is kept as the good one. It takes no room: another name for the same files. */
+export async function keepAsGood(image: ChosenImage, where: KeepOptions, log: Log): Promise<void> {
+  const { prefix } = image;
+  try {
+    if (await keep(image, where)) log('info', 'image-kept', { prefix });
+  } catch (error) {
+    if (!where.signal.aborted) log('warn', 'image-not-kept', { failure: failureOf(error) });
+  }
+}
+
+/** True when it was new. */
+async function keep(
   { images, places }: ChosenImage,
   { layout, clock, signal }: KeepOptions,
 ): Promise<boolean> {

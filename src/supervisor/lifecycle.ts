@@ -7,7 +7,7 @@
  *       │ children-gone (stop, evicted)                         ▼
  *       ├───────────────────────────────────────────────────  stopping
  *       │                retry-due                              │ children-gone (restart: starting again)
- *       └── stop ── backing-off ◄──────────────────────────── lost: policy ──► failed
+ *       └── stop ── backing-off ◄──────────────────────────── lost: policy ──► failed, or at once starting
  *
  * Nothing here waits, reads a clock or touches the world, so a test walks every reachable state.
  */
@@ -190,19 +190,19 @@ function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy)
     case 'restart':
       return starting(1, now);
     case 'lost': {
-      const next = afterLoss(because.failure, attempt, policy);
-      return next.type === 'give-up'
-        ? enter({ phase: 'failed', since: now, because: next.failure }, { type: 'refuse-door' })
-        : enter(
-            {
-              phase: 'backing-off',
-              since: now,
-              attempt,
-              until: now + next.ms,
-              because: because.failure,
-            },
-            { type: 'retry-after', ms: next.ms },
-          );
+      const { failure } = because;
+      const next = afterLoss(failure, attempt, policy);
+      if (next.type === 'give-up')
+        return enter(
+          { phase: 'failed', since: now, because: next.failure },
+          { type: 'refuse-door' },
+        );
+      const { ms } = next;
+      if (ms === 0) return starting(attempt + 1, now, failure);
+      return enter(
+        { phase: 'backing-off', since: now, attempt, until: now + ms, because: failure },
+        { type: 'retry-after', ms },
+      );
     }
   }
 }

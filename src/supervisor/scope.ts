@@ -10,11 +10,12 @@ import { probeGuest } from '../guest/probe.ts';
 import { Insight, type Inside } from '../guest/inside.ts';
 import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
-import { failureOf, type Failure } from '../system/failure.ts';
+import type { Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Choice } from '../vm/accelerator.ts';
 import { BootWatch } from './boot-watch.ts';
 import { hasRoom, room } from './disk-room.ts';
+import { guestFrozen } from './failure.ts';
 import { Logins, loginTimeoutMs } from './login.ts';
 import { Standstill } from './standstill.ts';
 import type { Event } from './state.ts';
@@ -161,14 +162,15 @@ export class Scope {
   }
 
   /** Watches over the guest from now on. */
-  keepVigil(doorBytes: () => number, onHealth: (health: Health) => void): void {
+  keepVigil(doorBytes: () => number): void {
     const { machine, console } = this.running;
     if (machine === undefined || console === undefined) return;
     const { tunnel } = machine;
     const shared = { clock: this.#clock, log: this.#log, signal: this.signal };
     const login = { tunnel, layout: this.#layout, clock: this.#clock, timeoutMs: loginTimeoutMs };
     this.#vigil = new Vigil({
-      ...{ ...shared, agent: this.agent, doorBytes, onHealth },
+      ...{ ...shared, agent: this.agent, doorBytes },
+      onHealth: (health) => this.#onHealth(health),
       greets: (signal) => greets(tunnel, { ...shared, signal }),
       logins: new Logins({
         ...shared,
@@ -179,6 +181,13 @@ export class Scope {
       diskOperations: () => machine.diskOperations(),
       onClock: (offsetMs) => this.note({ clockOffsetMs: offsetMs }),
     });
+  }
+
+  #onHealth(health: Health): void {
+    if (health === 'frozen') return this.onLost(guestFrozen(this.lastLines()));
+    if (health === (this.#facts.health ?? 'well')) return;
+    this.#log('info', 'health', { health });
+    this.note({ health });
   }
 
   /** What it shows; `traffic` as {@link Insight.look} takes it. */
@@ -212,13 +221,8 @@ export class Scope {
   /** It got ready: what it boots is good. */
   async keepImage(): Promise<void> {
     const { image } = this.running;
-    if (image === undefined) return;
-    try {
-      const where = { layout: this.#layout, clock: this.#clock, signal: this.signal };
-      if (await keepAsGood(image, where)) this.#log('info', 'image-kept', { prefix: image.prefix });
-    } catch (error) {
-      if (!this.signal.aborted) this.#log('warn', 'image-not-kept', { failure: failureOf(error) });
-    }
+    const where = { layout: this.#layout, clock: this.#clock, signal: this.signal };
+    if (image !== undefined) await keepAsGood(image, where, this.#log);
   }
 
   /** The last few are enough to see what goes on. */

@@ -2,12 +2,8 @@
  * One start: from a config to a booting VM. Everything acquired is registered in Running at the moment it is acquired, so
  * that whoever ends the start ends just what there is.
  */
-import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
-import type { GuestNetwork } from '../config/guest-network.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
-import { readIdentity } from '../guest/identity.ts';
-import { guestNixConf, writeInitrd } from '../guest/seed.ts';
 import { chooseNetwork, type Chosen } from '../net/networks.ts';
 import type { Child, Ended } from '../system/child.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
@@ -16,6 +12,7 @@ import { findProgram } from '../system/program.ts';
 import { chooseAccelerator, type Choice } from '../vm/accelerator.ts';
 import { bundleAt, checkBundle, type Bundle } from '../vm/bundle.ts';
 import type { Machine } from '../vm/driver.ts';
+import type { BootFiles, Laid } from './boot-files.ts';
 import { launchNetwork, launchVm, vmFailure, type ChildContext, type Running } from './children.ts';
 import { prepareDisk } from './disk.ts';
 import { hasRoom, room } from './disk-room.ts';
@@ -30,6 +27,8 @@ export interface StartContext extends ChildContext {
   readonly isClear: boolean;
   /** The start before this one did not get ready: what it booted may be another than it looks, so its hashes are compared. */
   readonly isDoubtful: boolean;
+  /** What the start before this one booted. */
+  readonly bootFiles: BootFiles;
   /** A step of ours is done: for the timeline. */
   readonly onStep: (name: string) => void;
   readonly onImage: (image: ChosenImage) => void;
@@ -46,42 +45,15 @@ export async function start(
   running: Running,
   signal: AbortSignal,
 ): Promise<void> {
-  const { config, layout, clock, log } = context;
-  const onWaiting = () => log('info', 'waiting-for-section', { path: layout.startLock });
-  const once = () =>
-    inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
-      const wanted = AbortSignal.any([signal, lost]);
-      const network = chooseNetwork({ config, layout });
-      const vm = await launchBoth(context, running, network, wanted);
-      if (vm === 'no-room') return vm;
-      // Until it answers, which it does when it has read its kernel: in the section nobody puts another one there.
-      running.machine = await attach(context, running, { vm, network }, wanted);
-      return 'answers';
-    });
-  while ((await once()) === 'no-room') await context.awaitRoom();
-  context.onStep('vm-answers');
-}
-
-async function launchBoth(
-  context: StartContext,
-  running: Running,
-  network: Chosen,
-  signal: AbortSignal,
-): Promise<Child | 'no-room'> {
-  const { config, layout, driver, clock, log } = context;
+  const { config, layout, driver, log } = context;
   const program = findProgram(driver.program(config));
-  const image = (running.image = chooseImage(config, layout));
-  context.onImage(image);
-  const bundle = bundleAt(image.prefix);
-  checkNamed(bundle, config, context.isDoubtful);
-  if (!context.isClear) await endLeftovers({ layout, driver, program, clock, log }, signal);
-  if (!driver.pausesOnFullDisk && !hasRoom(layout.root, room.start)) return 'no-room';
+  const network = chooseNetwork({ config, layout });
+  const laid = await bootFiles(context, running, { program, network }, signal);
   const disk = prepareDisk(layout.disk, config.diskGiB);
   log('debug', 'disk-prepared', { path: layout.disk, was: disk });
-  writeSeed(context, bundle, networkOf(network, context).guest);
   context.onStep('prepared');
+  const { bundle, cmdline } = laid;
   const accelerator = await acceleratorFor(context, program, bundle, signal);
-  const cmdline = readFileSync(bundle.cmdline, 'utf8').trim();
   const options = { config, layout, driver, program, network, bundle, cmdline, accelerator };
   const plan = planOf(options);
   if (plan.problems.length > 0) throw new Failed(vmWouldRefuse(driver.name, plan.problems));
@@ -93,7 +65,39 @@ async function launchBoth(
   signal.throwIfAborted();
   const vm = await launchVm(context, running, plan.vm);
   context.onStep('vm-started');
-  return vm;
+  running.machine = await attach(context, running, { vm, network }, signal);
+  context.onStep('vm-answers');
+}
+
+/** Those of the start before where they can be taken again, else new ones, for which nobody may be changing what they are made from. */
+async function bootFiles(
+  context: StartContext,
+  running: Running,
+  { program, network }: { readonly program: string; readonly network: Chosen },
+  signal: AbortSignal,
+): Promise<Laid> {
+  const { config, layout, driver, clock, log } = context;
+  const { guest } = networkOf(network, context);
+  const input = { config, layout, vm: driver.name, guest };
+  const hasEnough = () => driver.pausesOnFullDisk || hasRoom(layout.root, room.start);
+  const onWaiting = () => log('info', 'waiting-for-section', { path: layout.startLock });
+  const take = (image: ChosenImage) => context.onImage((running.image = image));
+  const lay = () =>
+    inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
+      const image = chooseImage(config, layout);
+      take(image);
+      checkNamed(bundleAt(image.prefix), config, context.isDoubtful);
+      const wanted = AbortSignal.any([signal, lost]);
+      if (!context.isClear) await endLeftovers({ layout, driver, program, clock, log }, wanted);
+      return hasEnough() ? context.bootFiles.lay(image, input) : undefined;
+    });
+  for (;;) {
+    const same = context.isClear && hasEnough() ? context.bootFiles.again(input) : undefined;
+    if (same !== undefined) take(same.image);
+    const laid = same ?? (await lay());
+    if (laid !== undefined) return laid;
+    await context.awaitRoom();
+  }
 }
 
 /** HyperKit has one way to run code, and needs no trial. */
@@ -107,30 +111,6 @@ async function acceleratorFor(
   const choice = await chooseAccelerator({ config, layout, program, bundle }, clock, signal);
   onAccelerator(choice);
   return choice.accelerator;
-}
-
-/** The per-start settings behind the image's initrd: the image itself never changes with a setting. */
-function writeSeed(
-  { config, layout, driver, clock }: StartContext,
-  bundle: Bundle,
-  { address, gateway, nameservers, mac }: GuestNetwork,
-): void {
-  const keys = readIdentity(layout);
-  writeInitrd({
-    base: bundle.initrd,
-    target: layout.initrd,
-    seed: {
-      hostName: 'linuxkit-builder',
-      timeS: Math.floor(clock.now() / 1000),
-      ...{ address, gateway, nameservers },
-      ...(mac === undefined ? {} : { mac }),
-      vm: driver.name,
-      builderKeys: [keys.client.public],
-      rootKeys: [keys.root.public],
-      hostKey: keys.host,
-      nixConf: guestNixConf(config),
-    },
-  });
 }
 
 /** The control channel, or the reason why there is none: a VM that died says more than a socket that did not come. */

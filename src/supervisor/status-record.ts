@@ -1,4 +1,7 @@
-/** The status file as the daemon keeps it: written at each change, and again as soon as it can be where it could not. */
+/**
+ * The status file as the daemon keeps it: written when the turn of the event loop that changed something is over, so that who acts on a
+ * change acts first; and again, as soon as it can be, where it could not.
+ */
 import type { Layout } from '../config/layout.ts';
 import { failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
@@ -9,7 +12,7 @@ export interface StatusRecordOptions {
   readonly log: Log;
   /** Whether the state directory is still the one that we have locked. */
   readonly isOurs: () => boolean;
-  /** Called with each record, after it was written, and with why it could not be. */
+  /** Called with each record, and why the last one could not be written; again where that changes. */
   readonly onStatus?: (status: Status, trouble: Failure | undefined) => void;
 }
 
@@ -18,7 +21,9 @@ export class StatusRecord {
   readonly #compose: () => Status;
   #unwritten: Status | undefined;
   #trouble: Failure | undefined;
-  /** Something changed since the last record. */
+  /** It is written at the end of this turn. */
+  #isDue = false;
+  /** Something changed that the last record does not have. */
   #isStale = false;
 
   /** `compose` tells what is true now. */
@@ -30,38 +35,45 @@ export class StatusRecord {
   /** Says what is true now. */
   write(): void {
     this.#isStale = false;
-    const status = this.#compose();
-    this.#replace(status);
-    this.#options.onStatus?.(status, this.#trouble);
+    this.#unwritten = this.#compose();
+    this.#options.onStatus?.(this.#unwritten, this.#trouble);
+    this.#finishSoon();
   }
 
-  /** The same, with what else changes in this turn of the event loop: a start learns several things at once. */
+  /** The same, with what else changes in this turn: a start learns several things at once. */
   writeSoon(): void {
-    if (this.#isStale) return;
     this.#isStale = true;
-    setImmediate(() => {
-      if (this.#isStale) this.write();
-    });
+    this.#finishSoon();
   }
 
-  /** Writes what could not be written. */
-  retry(): void {
+  /** Writes what is not written: to be called now and then, and at the end. */
+  finish(): void {
+    if (this.#isStale) this.write();
     if (this.#unwritten !== undefined) this.#replace(this.#unwritten);
+  }
+
+  #finishSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      this.finish();
+    });
   }
 
   /** Unless it would be another daemon's. */
   #replace(status: Status): void {
-    const { layout, log, isOurs } = this.#options;
+    const { layout, log, isOurs, onStatus } = this.#options;
     if (!isOurs()) return;
+    const before = this.#trouble;
     try {
       writeStatus(layout, status);
-      if (this.#trouble !== undefined) log('info', 'status-written-again');
+      if (before !== undefined) log('info', 'status-written-again');
       this.#unwritten = this.#trouble = undefined;
     } catch (error) {
-      const failure = failureOf(error);
-      if (this.#trouble === undefined) log('error', 'status-not-written', { failure });
-      this.#unwritten = status;
-      this.#trouble = failure;
+      this.#trouble = failureOf(error);
+      if (before === undefined) log('error', 'status-not-written', { failure: this.#trouble });
     }
+    if (before?.kind !== this.#trouble?.kind) onStatus?.(status, this.#trouble);
   }
 }

@@ -59,8 +59,6 @@ function clearVm(driver: VmDriver, { layout }: StopContext): void {
   removePid(pidFiles(layout, driver.name));
   // A VM program that was killed leaves them.
   for (const path of driver.stale(layout)) discard(path);
-  // It holds keys, and is made anew at each start.
-  discard(layout.initrd);
 }
 
 /** The network goes last: HyperKit takes its loss for a press of the power button. */
@@ -76,6 +74,8 @@ async function endVm(vm: Child, { machine }: Running, context: StopContext): Pro
   const { clock, log, now } = context;
   const end = { seen: false };
   const ended = vm.ended.then(() => (end.seen = true));
+  // Who is dead already is asked for nothing.
+  await Promise.resolve();
   const begun = clock.monotonic();
   let asked = false;
   const limit = context.frozen ? patience.frozenGuest : patience.guest;

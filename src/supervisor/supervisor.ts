@@ -9,11 +9,11 @@ import type { Log } from '../system/log.ts';
 import type { Identity } from '../system/process.ts';
 import { vmDrivers } from '../vm/drivers.ts';
 import type { Policy } from './backoff.ts';
-import { configInvalid, directoryLost, guestFrozen, isIncident } from './failure.ts';
+import { configInvalid, directoryLost, isIncident } from './failure.ts';
+import { BootFiles } from './boot-files.ts';
 import { Gate } from './gate.ts';
 import { judge } from './images.ts';
 import { keepIncident } from './incident.ts';
-import type { Health } from './vital-signs.ts';
 import { initial, step } from './lifecycle.ts';
 import { reasonIn, type Effect, type Event, type State } from './state.ts';
 import { Scope } from './scope.ts';
@@ -30,7 +30,7 @@ export interface SupervisorOptions {
   readonly daemon: Identity;
   /** Whether the state directory is still the one that we have locked: it may be moved or deleted under us. */
   readonly isOurs: () => boolean;
-  /** Called with each new state's record, after it was written, and with why it could not be. */
+  /** As {@link StatusRecord} tells it. */
   readonly onStatus?: (status: Status, trouble: Failure | undefined) => void;
 }
 
@@ -52,6 +52,7 @@ export class Supervisor {
   #isClear = false;
   /** The last VM that was started did not get ready. */
   #isDoubtful = false;
+  readonly #bootFiles: BootFiles;
   readonly #record: StatusRecord;
   #leave: (why: Failure | undefined) => void = () => undefined;
   /** Resolves when nothing more will happen, with the reason where nobody asked for it. */
@@ -62,6 +63,7 @@ export class Supervisor {
     this.#settings = settings;
     this.#state = initial(options.clock.now());
     this.gate = new Gate(options.clock, options.log);
+    this.#bootFiles = new BootFiles(options);
     this.#record = new StatusRecord(options, () => this.#status());
     this.left = new Promise((resolve) => (this.#leave = resolve));
   }
@@ -116,7 +118,7 @@ export class Supervisor {
   tick(): void {
     if (!this.#options.isOurs()) return this.#evict();
     this.#scope?.tick();
-    this.#record.retry();
+    this.#record.finish();
   }
 
   /** Without the directory that we have locked, another daemon may begin beside us. */
@@ -173,7 +175,7 @@ export class Supervisor {
     const { onPaused, onResumed, awaitRoom } = scope.standstill;
     const context = {
       ...{ ...this.#options, config, driver: vmDrivers[config.vm], awaitRoom },
-      ...{ isClear: this.#isClear, isDoubtful: this.#isDoubtful },
+      ...{ isClear: this.#isClear, isDoubtful: this.#isDoubtful, bootFiles: this.#bootFiles },
       ...{ onLine, onStep, onImage, onAccelerator, onPaused, onResumed, onLost },
     };
     await start(context, scope.running, scope.signal);
@@ -181,18 +183,8 @@ export class Supervisor {
     this.dispatch({ type: 'vm-launched' });
     await scope.untilReady();
     this.dispatch({ type: 'guest-ready' });
-    const onHealth = (health: Health) => this.#onHealth(scope, health);
-    scope.keepVigil(() => this.gate.bytesFromGuest(), onHealth);
+    scope.keepVigil(() => this.gate.bytesFromGuest());
     await scope.keepImage();
-  }
-
-  #onHealth(scope: Scope, health: Health): void {
-    if (health === 'frozen')
-      this.dispatch({ type: 'lost', failure: guestFrozen(scope.lastLines()) });
-    else if (health !== (scope.facts.health ?? 'well')) {
-      this.#options.log('info', 'health', { health });
-      scope.note({ health });
-    }
   }
 
   async #endChildren(): Promise<void> {
@@ -228,11 +220,14 @@ export class Supervisor {
       frozen: failure?.kind === 'guest-frozen',
     });
     this.#isClear = isJudged && failure?.kind.endsWith('-lock-held') !== true;
+    if (!scope.gotReady && isOurs()) this.#bootFiles.remove();
     scope.agent.close();
   }
 
   async #close(why: Failure | undefined): Promise<void> {
     await this.gate.close();
+    if (this.#options.isOurs()) this.#bootFiles.remove();
+    this.#record.finish();
     this.#leave(why);
   }
 

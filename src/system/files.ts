@@ -71,6 +71,12 @@ export function readIfThere(path: string): string | undefined {
   }
 }
 
+/** Differs for each content of a file that was put there whole: another file, or another time or size; `none` where there is none. */
+export function versionOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? 'none' : `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeMs}`;
+}
+
 /** The size of a file in bytes, or undefined if there is none. */
 export function sizeIfThere(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.size;

@@ -39,7 +39,7 @@ export function hyperkitPlan(input: PlanInput): Launch {
       ...['-s', '4,virtio-rnd'],
       // log= alone is refused; the terminal is read by nobody, and drops what it cannot hold.
       ...['-l', `com1,autopty=${layout.tty},log=${layout.consoleRing}`],
-      ...['-f', `kexec,${input.bundle.kernel},${layout.initrd},${commandLine(input)}`],
+      ...['-f', `kexec,${layout.kernel},${layout.initrd},${commandLine(input)}`],
     ],
     env: { PATH: '/usr/bin:/bin', TMPDIR: layout.state },
     cwd: layout.state,
@@ -83,12 +83,13 @@ export function hyperkitProblems({ layout, bundle }: PlanInput): Problem[] {
   if (Buffer.byteLength(layout.vpnkitSocket) > maxSocketPath)
     bad('state directory', layout.root, 'is too long for the network socket', shorter);
   // -f splits at its first three commas, -s at all of them; there is no quoting.
-  for (const [path, value] of [
-    ['bundle', bundle.kernel],
-    ['state directory', layout.root],
-  ] as const)
-    if (value.includes(','))
-      bad(path, value, 'has a comma, which ends a path for HyperKit', 'Use a path without one.');
+  if (layout.root.includes(','))
+    bad(
+      'state directory',
+      layout.root,
+      'has a comma, which ends a path for HyperKit',
+      'Use a path without one.',
+    );
   const kernel = kernelProblem(bundle.kernel);
   if (kernel !== undefined)
     bad('bundle', bundle.kernel, kernel, 'Make it with: linuxkit-builder image build.');

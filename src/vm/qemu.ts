@@ -13,7 +13,6 @@ export const qemuProgram = ({ system }: Pick<Config, 'system'>): string =>
 export function qemuPlan({
   config,
   layout,
-  bundle,
   cmdline,
   program,
   accelerator,
@@ -26,7 +25,7 @@ export function qemuPlan({
       'linuxkit-builder',
       ...machineOf(config, accelerator),
       ...['-smp', String(config.cpus), '-m', String(config.memoryMiB)],
-      ...['-kernel', bundle.kernel, '-initrd', layout.initrd],
+      ...['-kernel', layout.kernel, '-initrd', layout.initrd],
       ...['-append', `${cmdline} console=${consoleDevice(config)} linuxkit-builder.vm=qemu`],
       ...serial(layout),
       ...disk(layout),

@@ -58,7 +58,7 @@ const statusIn = (state: State): Status =>
     door: { port: 24083, draining: false },
   });
 
-// Behaviour 38: `status --json` is what `docs/status.schema.json` says, in every phase and of a daemon that is gone.
+// Behaviour 39: `status --json` is what `docs/status.schema.json` says, in every phase and of a daemon that is gone.
 describe.each(Object.values(states))('what is printed in phase $phase', (state) => {
   test.each([
     ['of a daemon that lives', 'alive'],

@@ -6,7 +6,7 @@ import { silent, type Log } from '../../src/system/log.ts';
 import { identify } from '../../src/system/process.ts';
 import type { World } from './world.ts';
 
-/** Runs it until it is ready; the phases that it went through, and a way to another. */
+/** Runs it until it is ready; the phases that it went through, and ways to others. */
 export async function readyIn(
   world: World,
   { isOurs = () => true, log = silent }: { isOurs?: () => boolean; log?: Log } = {},
@@ -27,10 +27,19 @@ export async function readyIn(
       supervisor.tick();
     }
   };
+  const pass = async (ms: number) => {
+    for (let left = ms; left > 0; left -= 1_000) {
+      await clock.advance(1_000);
+      world.tick();
+      supervisor.tick();
+    }
+  };
+  const getReady = async () => {
+    await until('booting');
+    world.boot();
+    await until('ready');
+  };
   supervisor.dispatch({ type: 'start' });
-  await until('booting');
-  for (const stage of ['init', 'agent', 'nix', 'sshd'])
-    world.say(`linuxkit-builder: stage=${stage} uptime=1`);
-  await until('ready');
-  return { supervisor, phases, until };
+  await getReady();
+  return { supervisor, phases, until, pass, getReady };
 }

@@ -6,12 +6,15 @@
 import {
   appendFileSync,
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -39,6 +42,7 @@ export class World implements AsyncDisposable {
   isMute = false;
   /** Whether the state directory is still the daemon's. */
   isThere = true;
+  readonly #now: () => number;
   readonly #root: string;
   readonly #agent: FakeAgent;
   readonly #qmp: Server;
@@ -47,10 +51,11 @@ export class World implements AsyncDisposable {
   #monitors: Socket[] = [];
   readonly #path = process.env['PATH'];
 
-  static async make(): Promise<World> {
+  /** `now`: what the guest's clock shows; by default the world's own. */
+  static async make(now?: () => number): Promise<World> {
     const root = mkdtempSync(join(tmpdir(), 'model-'));
     const agent = await FakeAgent.listen(join(root, 'agent'));
-    const world = new World(root, agent);
+    const world = new World(root, agent, now);
     await new Promise<void>((resolve) => world.#qmp.listen(join(root, 'qmp'), resolve));
     mkdirSync(world.layout.state, { recursive: true });
     await ensureIdentity(world.layout);
@@ -58,7 +63,8 @@ export class World implements AsyncDisposable {
     return world;
   }
 
-  private constructor(root: string, agent: FakeAgent) {
+  private constructor(root: string, agent: FakeAgent, now = () => this.clock.now()) {
+    this.#now = now;
     this.#root = root;
     this.#agent = agent;
     this.layout = layoutOf(join(root, 's'));
@@ -70,7 +76,7 @@ export class World implements AsyncDisposable {
     // A free port for the door.
     this.config = { ...parsed.config, port: 0 };
     agent.odd = ({ execute }) => {
-      if (execute === 'guest-get-time') agent.timeNs = BigInt(this.clock.now()) * 1_000_000n;
+      if (execute === 'guest-get-time') agent.timeNs = BigInt(this.#now()) * 1_000_000n;
       if (execute !== 'guest-shutdown') return this.isMute ? '' : undefined;
       if (!this.isDeaf) this.kill('SIGTERM');
       return '';
@@ -96,6 +102,19 @@ export class World implements AsyncDisposable {
   kill(name: NodeJS.Signals): void {
     for (const pid of this.vms()) process.kill(-pid, name);
     this.hangUp();
+  }
+
+  /** The guest formats its disk where it is blank, and boots. */
+  boot(): void {
+    const fd = openSync(this.layout.disk, 'r+');
+    const superblock = Buffer.alloc(1024);
+    superblock.writeUInt16LE(0xef53, 0x38);
+    superblock.write('linuxkit-nix', 0x78);
+    writeSync(fd, superblock, 0, superblock.length, 1024);
+    closeSync(fd);
+    this.tick();
+    for (const stage of ['init', 'agent', 'nix', 'sshd'])
+      this.say(`linuxkit-builder: stage=${stage} uptime=1`);
   }
 
   /** The guest writes to its console. */
@@ -177,7 +196,7 @@ export class World implements AsyncDisposable {
 
   /** The guest's clock goes with ours. */
   tick(): void {
-    writeFileSync(this.#guestTime, (this.clock.now() / 1000).toFixed(3));
+    writeFileSync(this.#guestTime, (this.#now() / 1000).toFixed(3));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -36,7 +36,7 @@ test('a config with several mistakes is refused with all of them', async (contex
   expect((await rig.cli('daemon')).stderr).toContain('is not JSON');
 });
 
-// Behaviour 31: What no second try can mend is not tried again; a changed `config.json` is read and tried at once.
+// Behaviour 32: What no second try can mend is not tried again; a changed `config.json` is read and tried at once.
 test('under launchd the daemon lives on in `failed`, and begins when the file is mended', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const good = settings(rig);

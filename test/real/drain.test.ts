@@ -5,9 +5,9 @@ import { fakeCaffeinate } from '../fakes/fake-caffeinate.ts';
 import { fact } from './command.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 35: `stop` lets no new connection in, says how many builds run, and waits for the connections that are
+// Behaviour 36: `stop` lets no new connection in, says how many builds run, and waits for the connections that are
 // through, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
-// Behaviour 40: While a connection is through the door on AC power the Mac does not fall asleep: `caffeinate` runs for so
+// Behaviour 41: While a connection is through the door on AC power the Mac does not fall asleep: `caffeinate` runs for so
 // long, ends with the daemon however that ends, and costs an idle daemon nothing.
 test('a stop waits for what is running, lets nothing new in, and does not wait when told so', async (context) => {
   await using rig = await BuilderRig.create({ context, configure: ['--keep-awake'] });

@@ -60,7 +60,7 @@ test('the services of a guest: many clients, deaths, priorities, the sandbox, th
   await rig.leavesNothing();
 });
 
-// Behaviour 33: A VM killed within a second of a build's success loses nothing that Nix calls valid.
+// Behaviour 34: A VM killed within a second of a build's success loses nothing that Nix calls valid.
 test.for([
   ['at once', false],
   ["after Nix's database was closed", true],

@@ -85,7 +85,7 @@ onX64(
   },
 );
 
-// Behaviour 34: A disk is formatted when it is blank, and again when the formatting was cut short; any other that is not ours
+// Behaviour 35: A disk is formatted when it is blank, and again when the formatting was cut short; any other that is not ours
 // is left alone, to the byte.
 onX64.for<[string, (head: Buffer) => boolean]>([
   ['nothing is there but the mark', (head) => isMarked(head) && isZero(head.subarray(512))],

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { bundleAt } from '../../src/vm/bundle.ts';
 import { BuilderRig, testImage } from './rig.ts';
 
-// Behaviour 41: A new image is booted at the next start; one that does not get ready is set aside for the last that did,
+// Behaviour 42: A new image is booted at the next start; one that does not get ready is set aside for the last that did,
 // and `status` says why, until `image build` makes another.
 test('a new image is taken at the next start; one that does not get ready is set aside for the one before', async (context) => {
   await using rig = await BuilderRig.create({ context });
@@ -32,7 +32,7 @@ test('a new image is taken at the next start; one that does not get ready is set
   expect(screen).toContain('since the newest did not get ready');
   expect(screen).toContain('The new image did not get ready, so the one before it is used again.');
   const dry = await rig.cli('daemon', '--dry-run');
-  expect(dry.stdout).toContain(`${rig.layout.images}/good-kernel`);
+  expect(dry.stdout).toContain(`# boots ${rig.layout.images}/good\n`);
 
   // It stays so, also for another daemon, which wastes no start on it.
   expect((await rig.cli('stop')).end).toBe(0);

@@ -3,7 +3,7 @@ import { canLimitMemory, MemoryGroup } from '../rig/memory-group.ts';
 import { BuilderRig } from './rig.ts';
 
 describe.runIf(canLimitMemory)('the host runs out of memory', () => {
-  // Behaviour 32: A VM that is killed because the host's memory ran out is told from one that somebody killed, where the
+  // Behaviour 33: A VM that is killed because the host's memory ran out is told from one that somebody killed, where the
   // system counts such kills (Linux; macOS does not), and is started again after 2 s and not at once.
   test('that is told apart from a kill by somebody, and the guest is started again later', async (context) => {
     await using rig = await BuilderRig.create({ context });

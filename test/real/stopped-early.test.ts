@@ -26,7 +26,7 @@ const moments: readonly (readonly [name: string, came: (daemon: Command) => bool
   ['the guest starts its services', sees('disk')],
 ];
 
-// Behaviour 36: SIGTERM ends the guest in order, then the VM, then the network, and the daemon exits 0 within 25 s, from
+// Behaviour 37: SIGTERM ends the guest in order, then the VM, then the network, and the daemon exits 0 within 25 s, from
 // every phase, also during start-up.
 test.each(moments)('SIGTERM when %s: exit 0, and nothing is left', async (name, came) => {
   const daemon = rig.begin('daemon');

@@ -77,7 +77,7 @@ async function drained(limitMs = 600_000) {
   return { end, told };
 }
 
-// Behaviour 35: `stop` lets no new connection in, says how many builds run, and waits for the connections that are
+// Behaviour 36: `stop` lets no new connection in, says how many builds run, and waits for the connections that are
 // through, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
 test.each(['silence', 'hangs-up'] as const)(
   'a daemon that lives is asked again after %s, and to let nobody in',

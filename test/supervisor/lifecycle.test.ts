@@ -179,7 +179,7 @@ describe('a life', () => {
     });
   });
 
-  // Behaviour 30: The door's port or a disk that another process holds is waited for 30 s in all: 2 s at first, doubling.
+  // Behaviour 31: The door's port or a disk that another process holds is waited for 30 s in all: 2 s at first, doubling.
   test('what another process holds is waited for longer', () => {
     const taken: Failure = { ...passing, kind: 'door-port-taken' };
     const waits = [1, 2, 3, 4].map((attempt) => {
@@ -199,8 +199,8 @@ describe('a life', () => {
       defaultPolicy,
     ).state;
     expect(after(lost, { type: 'children-gone' }).state).toMatchObject({
-      phase: 'backing-off',
-      attempt: 0,
+      phase: 'starting',
+      attempt: 1,
     });
     const early = step(
       ready,
@@ -211,7 +211,7 @@ describe('a life', () => {
     expect(after(early, { type: 'children-gone' }).state.phase).toBe('failed');
   });
 
-  // Behaviour 31: What no second try can mend is not tried again; a changed `config.json` is read and tried at once.
+  // Behaviour 32: What no second try can mend is not tried again; a changed `config.json` is read and tried at once.
   test('what no retry can mend is not tried again', () => {
     const lost = live(
       { type: 'start' },

@@ -25,7 +25,7 @@ describe('the count of the system', () => {
   });
 });
 
-// Behaviour 32: A VM that is killed because the host's memory ran out is told from one that somebody killed, where the
+// Behaviour 33: A VM that is killed because the host's memory ran out is told from one that somebody killed, where the
 // system counts such kills (Linux; macOS does not), and is started again after 2 s and not at once.
 describe('a VM that was killed', () => {
   const watched = (...counts: readonly (number | undefined)[]) => {

@@ -29,8 +29,11 @@ async function live(world: World, attempts: number, onAttempt: (n: number) => vo
   const events: string[] = [];
   const log: Log = (_level, event) => void events.push(event);
   let n = 0;
+  let was = '';
   const onStatus = ({ phase }: Status) => {
-    if (phase !== 'backing-off') return;
+    if (phase === was) return;
+    was = phase;
+    if (phase !== 'stopping') return;
     onAttempt(++n);
     if (n === attempts) supervisor.dispatch({ type: 'stop' });
   };

@@ -20,7 +20,10 @@ export async function orItsEnd<T>(
   { ended, meaning, clock, signal }: ChildOfWork,
 ): Promise<T> {
   const gone = new AbortController();
-  void ended.then((how) => gone.abort(new Failed(meaning(how))));
+  let isOver = false;
+  void ended.then((how) => {
+    if (!isOver) gone.abort(new Failed(meaning(how)));
+  });
   const either = AbortSignal.any([signal, gone.signal]);
   try {
     return await work(either);
@@ -28,5 +31,7 @@ export async function orItsEnd<T>(
     await Promise.race([ended, clock.sleep(dyingMs, either).catch(() => undefined)]);
     gone.signal.throwIfAborted();
     throw error;
+  } finally {
+    isOver = true;
   }
 }

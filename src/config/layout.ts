@@ -53,7 +53,7 @@ export function layoutOf(root: string) {
     /** Kernel lock that the VM process holds for its life. Beside the disk, so that it is there as long as that is. */
     vmLock: join(root, 'nix-disk.lock'),
     networkLock: join(state, 'network.lock'),
-    /** Rewritten whole at each transition by the daemon; read by anybody. */
+    /** Rewritten whole by the daemon when something has changed; read by anybody. */
     status: join(state, 'status.json'),
     /** Room for status.json on a full disk: deleted to make it, laid by again later. */
     reserve: join(state, 'reserve'),
@@ -79,7 +79,7 @@ export function layoutOf(root: string) {
     networkOutput: join(state, 'network.out'),
     /** The image's kernel, as it was when the start looked at it. */
     kernel: join(state, 'kernel'),
-    /** Base initrd plus this start's seed; 0600, since it holds keys. */
+    /** The image's initrd with the seed behind it; 0600, since it holds keys. */
     initrd: join(state, 'initrd'),
     /** What was there when a guest froze: a folder each, the newest ten. */
     incidents: join(state, 'incidents'),

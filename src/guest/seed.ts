@@ -1,13 +1,13 @@
-/** What the guest is told at each start, as a small archive behind the image's initrd. See docs/guest-contract.md. */
+/** What the guest is told when it starts, as a small archive behind the image's initrd. See docs/guest-contract.md. */
 import { appendFileSync, chmodSync, constants, copyFileSync, renameSync, rmSync } from 'node:fs';
 import { cpioArchive, paddingTo, S_IFDIR, S_IFREG } from '../system/cpio.ts';
 import { errorCode, Exit, Failed } from '../system/failure.ts';
 import { cannotWrite, sizeIfThere } from '../system/files.ts';
 
-/** Everything that one start of a guest depends on and its image does not know. */
+/** Everything that a guest depends on and its image does not know. */
 export interface Seed {
   readonly hostName: string;
-  /** Now, in seconds since 1970: for a guest without a clock. */
+  /** When it was made, in seconds since 1970: for a guest without a clock. */
   readonly timeS: number;
   /** The guest's own address with its prefix length: `10.0.2.15/24`. */
   readonly address: string;
@@ -56,7 +56,7 @@ export interface InitrdFiles {
 }
 
 /**
- * Writes the initrd of one start: the image's, then zeros up to a multiple of 512, then the seed. Without the zeros the
+ * Writes the initrd that a guest boots: the image's, then zeros up to a multiple of 512, then the seed. Without the zeros the
  * kernel drops the seed and boots on ("invalid magic", "broken padding"). Costs no copy where the file system can clone.
  */
 export function writeInitrd({ base, target, seed }: InitrdFiles & { readonly seed: Seed }): void {

@@ -4,10 +4,9 @@
  */
 import type { Layout } from '../config/layout.ts';
 import { errorCode, Failed } from '../system/failure.ts';
-import { readIfThere, writeWhole } from '../system/files.ts';
+import { readIfThere, versionOf, writeWhole } from '../system/files.ts';
 import { fieldsOf } from '../system/json-lines.ts';
 import { bootId } from '../system/process.ts';
-import { buildOf } from '../system/program.ts';
 
 /** Why that program did not serve when it was tried last; undefined when it was not tried, or did. */
 export function whyUnfit(program: string, { networksUnfit }: Layout): string | undefined {
@@ -29,7 +28,7 @@ export function setUnfit(program: string, why: string, { networksUnfit }: Layout
   }
 }
 
-const keyOf = (program: string): string => `${bootId()} ${buildOf(program)}`;
+const keyOf = (program: string): string => `${bootId()} ${versionOf(program)}`;
 
 /** Sentences by program; none where the file is not there, or not ours. */
 function recorded(path: string): Readonly<Record<string, unknown>> {

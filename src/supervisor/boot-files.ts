@@ -1,9 +1,9 @@
 /**
  * What a guest boots, as files of the daemon's own: the image's kernel under another name, and the image's initrd with the seed
  * behind it. Nobody else writes them, so it boots what was looked at, whoever makes an image meanwhile. The next start takes them
- * again while nothing has changed that they were made from.
+ * again while the same would be made.
  */
-import { constants, copyFileSync, linkSync, readFileSync, realpathSync, renameSync } from 'node:fs';
+import { constants, copyFileSync, linkSync, readFileSync, renameSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import type { GuestNetwork } from '../config/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
@@ -13,9 +13,9 @@ import type { Clock } from '../system/clock.ts';
 import { errorCode, Failed } from '../system/failure.ts';
 import { cannotWrite, discard, versionOf } from '../system/files.ts';
 import { bundleAt, type Bundle } from '../vm/bundle.ts';
-import { imagesSeen, type ChosenImage } from './images.ts';
+import { chooseImage, type ChosenImage } from './images.ts';
 
-/** Everything that they depend on, beside the files of {@link imagesSeen} and the keys. */
+/** Everything that they depend on, beside the image and the keys. */
 export interface BootInput {
   readonly config: Config;
   readonly layout: Layout;
@@ -27,51 +27,62 @@ export interface BootInput {
 /** They are there. */
 export interface Laid {
   readonly image: ChosenImage;
+  /** The image's, but for the kernel: that is ours. */
   readonly bundle: Bundle;
   /** The bundle's kernel command line. */
   readonly cmdline: string;
 }
 
+export interface BootFilesOptions {
+  readonly layout: Layout;
+  readonly clock: Clock;
+  /** Whether the state directory is still the one that we have locked. */
+  readonly isOurs: () => boolean;
+}
+
 export class BootFiles {
-  readonly #layout: Layout;
-  readonly #clock: Clock;
+  readonly #options: BootFilesOptions;
   #laid: Laid | undefined;
   /** What they were made from, and what they were then. */
   #from = '';
   #are = '';
 
-  constructor({ layout, clock }: { readonly layout: Layout; readonly clock: Clock }) {
-    this.#layout = layout;
-    this.#clock = clock;
+  constructor(options: BootFilesOptions) {
+    this.#options = options;
   }
 
   /** Those of the start before, if the same would be made now; undefined otherwise. */
   again(input: BootInput): Laid | undefined {
-    const isSame = this.#laid !== undefined && this.#are === this.#own();
-    return isSame && this.#from === madeFrom(input) ? this.#laid : undefined;
+    if (this.#laid === undefined || this.#are !== this.#own()) return undefined;
+    // Which one is good may be another by now.
+    const image = chooseImage(input.config, input.layout);
+    return this.#from === madeFrom(image, input) ? { ...this.#laid, image } : undefined;
   }
 
   /** Makes them from an image that was looked at. To be called within the section that serialises a start (layout.startLock). */
   lay(image: ChosenImage, input: BootInput): Laid {
-    this.remove();
-    const from = madeFrom(input);
-    const bundle = bundleAt(image.prefix);
-    putKernel(bundle.kernel, this.#layout.kernel);
-    this.#writeInitrd(bundle, input);
-    const cmdline = readFileSync(bundle.cmdline, 'utf8').trim();
+    const { kernel } = this.#options.layout;
+    const from = madeFrom(image, input);
+    const theirs = bundleAt(image.prefix);
+    // Who names a bundle may write into its files; those of `image build` are only ever replaced.
+    putKernel(theirs.kernel, kernel, { canLink: image.places !== undefined });
+    this.#writeInitrd(theirs, input);
+    const cmdline = readFileSync(theirs.cmdline, 'utf8').trim();
     this.#from = from;
     this.#are = this.#own();
-    return (this.#laid = { image, bundle, cmdline });
+    return (this.#laid = { image, bundle: { ...theirs, kernel }, cmdline });
   }
 
-  /** The initrd holds keys. */
+  /** Takes them away where nothing follows by itself: the initrd holds keys, and is large. */
   remove(): void {
     this.#laid = undefined;
-    for (const path of [this.#layout.initrd, this.#layout.kernel]) discard(path);
+    const { layout, isOurs } = this.#options;
+    if (isOurs()) for (const path of [layout.initrd, layout.kernel]) discard(path);
   }
 
   #own(): string {
-    return versionsOf([this.#layout.kernel, this.#layout.initrd]);
+    const { kernel, initrd } = this.#options.layout;
+    return versionsOf([kernel, initrd]);
   }
 
   /** The settings behind the image's initrd: the image itself never changes with a setting. */
@@ -83,7 +94,7 @@ export class BootFiles {
       target: layout.initrd,
       seed: {
         hostName: 'linuxkit-builder',
-        timeS: Math.floor(this.#clock.now() / 1000),
+        timeS: Math.floor(this.#options.clock.now() / 1000),
         ...{ address, gateway, nameservers },
         ...(mac === undefined ? {} : { mac }),
         vm,
@@ -96,28 +107,36 @@ export class BootFiles {
   }
 }
 
-function madeFrom({ config, layout, vm, guest }: BootInput): string {
+function madeFrom({ prefix }: ChosenImage, { config, layout, vm, guest }: BootInput): string {
+  const { kernel, initrd, cmdline, manifest } = bundleAt(prefix);
   const { clientKey, rootKey, hostKey } = layout;
-  const files = [...imagesSeen(config, layout), clientKey, rootKey, hostKey];
-  return `${JSON.stringify([config, vm, guest])} ${versionsOf(files)}`;
+  const files = [kernel, initrd, cmdline, manifest, clientKey, rootKey, hostKey];
+  return `${JSON.stringify([prefix, config, vm, guest])} ${versionsOf(files)}`;
 }
 
 const versionsOf = (paths: readonly string[]): string => paths.map(versionOf).join();
 
-/** As another name for the same bytes, which costs nothing; as a copy where the image is on another file system, or another user's. */
-function putKernel(from: string, to: string): void {
+/** As another name for the same bytes, which costs nothing, where that is possible. */
+function putKernel(from: string, to: string, { canLink }: { readonly canLink: boolean }): void {
   const unfinished = `${to}.new`;
   discard(unfinished);
   try {
-    try {
-      linkSync(realpathSync(from), unfinished);
-    } catch {
+    if (!canLink || !isLinked(from, unfinished))
       copyFileSync(from, unfinished, constants.COPYFILE_FICLONE);
-    }
     renameSync(unfinished, to);
   } catch (error) {
     discard(unfinished);
     if (errorCode(error) === undefined) throw error;
     throw new Failed(cannotWrite(to, error), { cause: error });
+  }
+}
+
+/** False on a file system without such links. */
+function isLinked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -77,18 +77,6 @@ export function chooseImage(config: Config, layout: Layout): ChosenImage {
   return { prefix: places[imageToBoot(images)], images, places };
 }
 
-/** The files that a choice depends on, and what it chooses. */
-export function imagesSeen(config: Config, layout: Layout): string[] {
-  const newest = newestPrefix(config, layout);
-  const prefixes =
-    config.bundle === undefined ? [newest, goodImage(layout, config.system)] : [newest];
-  const files = prefixes.map(bundleAt).flatMap((bundle) => {
-    const { kernel, initrd, cmdline, manifest } = bundle;
-    return [kernel, initrd, cmdline, manifest];
-  });
-  return [...files, layout.imageRejected];
-}
-
 const imagesAt = ({ newest, good }: Places, layout: Layout): Images => ({
   newest: idOf(newest),
   good: idOf(good),

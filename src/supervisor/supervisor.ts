@@ -105,6 +105,8 @@ export class Supervisor {
   drain(isWanted: boolean): void {
     this.gate[isWanted ? 'drain' : 'undrain']();
     this.#record.write();
+    // Whoever asked may read it as soon as there is an answer.
+    this.#record.finish();
   }
 
   /** The machine, or this process, was asleep for so long. */
@@ -147,6 +149,7 @@ export class Supervisor {
       case 'hold-door':
         return this.gate.hold('the guest is paused');
       case 'refuse-door':
+        this.#bootFiles.remove();
         return this.gate.refuse(sentenceOf(this.#state));
       case 'leave':
         return void this.#close(effect.why);
@@ -220,13 +223,13 @@ export class Supervisor {
       frozen: failure?.kind === 'guest-frozen',
     });
     this.#isClear = isJudged && failure?.kind.endsWith('-lock-held') !== true;
-    if (!scope.gotReady && isOurs()) this.#bootFiles.remove();
+    if (!scope.gotReady) this.#bootFiles.remove();
     scope.agent.close();
   }
 
   async #close(why: Failure | undefined): Promise<void> {
     await this.gate.close();
-    if (this.#options.isOurs()) this.#bootFiles.remove();
+    this.#bootFiles.remove();
     this.#record.finish();
     this.#leave(why);
   }

@@ -1,9 +1,9 @@
 /**
- * Processes: short commands that are waited for, by execa, and children that live on, by Node itself. Nobody else knows tree-kill,
- * and execa only stage.ts beside it, for pipes.
+ * Processes: short commands that are waited for, by execa, and children that live on, by Node itself. Nobody else knows
+ * tree-kill, and execa only stage.ts beside it, for pipes.
  *
- * A child's end is its `exit` event. Children get files for output, never pipes; they lead a session of their own, so that a signal to their group reaches all of them and
- * nobody else.
+ * A child's end is its `exit` event. Children get files for output, never pipes; they lead a session of their own, so that a
+ * signal to their group reaches all of them and nobody else.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';

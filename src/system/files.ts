@@ -1,5 +1,5 @@
 /** Files that are read back by others: written whole or not at all. */
-import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { Exit, Failed, errorCode } from './failure.ts';
@@ -71,10 +71,20 @@ export function readIfThere(path: string): string | undefined {
   }
 }
 
-/** Differs for each content of a file that was put there whole: another file, or another time or size; `none` where there is none. */
+/**
+ * Which file it is, links and all, of which size and time: another for each file that is put there whole. Why there is none, where
+ * there is none that can be looked at.
+ */
 export function versionOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? 'none' : `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeMs}`;
+  try {
+    const real = realpathSync.native(path);
+    const { dev, ino, size, mtimeMs } = statSync(real);
+    return `${real} ${dev} ${ino} ${size} ${mtimeMs}`;
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    return code;
+  }
 }
 
 /** The size of a file in bytes, or undefined if there is none. */

@@ -80,13 +80,6 @@ export function programMissing(name: string) {
   } as const;
 }
 
-/** Differs for each build of a program, without running it: an upgrade puts another file there. */
-export function buildOf(program: string): string {
-  const path = realpathSync(program);
-  const { ino, size, mtimeMs } = statSync(path);
-  return `${path} ${ino} ${size} ${mtimeMs}`;
-}
-
 function isProgram(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

@@ -5,12 +5,11 @@
  */
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { nativeSystem } from '../config/system.ts';
-import { readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
+import { readIfThere, sizeIfThere, versionOf, writeWhole } from '../system/files.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { fieldsOf } from '../system/json-lines.ts';
 import type { Clock } from '../system/clock.ts';
 import { bootId } from '../system/process.ts';
-import { buildOf } from '../system/program.ts';
 import { launch, lockHeld } from '../system/child.ts';
 import { childLockHeld, isLocked } from '../system/lock.ts';
 import { until } from '../system/wait.ts';
@@ -54,7 +53,7 @@ export async function chooseAccelerator(
   if (config.accelerator !== 'auto')
     return { accelerator: config.accelerator, rejected: [], tried: false };
   const canOpen = candidates(process.platform).includes('kvm') && opens(input.kvm ?? '/dev/kvm');
-  const key = `${bootId()} ${buildOf(program)}${canOpen ? ' kvm' : ''}`;
+  const key = `${bootId()} ${versionOf(program)}${canOpen ? ' kvm' : ''}`;
   const remembered = recall(layout.accelerators, key);
   if (remembered !== undefined) return { ...remembered, tried: false };
   const rejected: string[] = [];

@@ -172,10 +172,10 @@ class Life {
 
   async #step(ms: number): Promise<void> {
     await this.#world.clock.advance(ms);
+    this.#checkFile();
     this.#world.tick();
     this.#supervisor.tick();
     expect(this.#world.vms().length).toBeLessThanOrEqual(1);
-    this.#checkFile();
   }
 
   /** When a turn of the event loop is over, the last record is in the file. */

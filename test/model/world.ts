@@ -38,6 +38,8 @@ export class World implements AsyncDisposable {
   readonly config: Config;
   /** Whether the guest hears the power button and its agent obeys. */
   isDeaf = false;
+  /** How often the guest was asked to end. */
+  asked = 0;
   /** Whether its agent says nothing any more. */
   isMute = false;
   /** Whether the state directory is still the daemon's. */
@@ -78,6 +80,7 @@ export class World implements AsyncDisposable {
     agent.odd = ({ execute }) => {
       if (execute === 'guest-get-time') agent.timeNs = BigInt(this.#now()) * 1_000_000n;
       if (execute !== 'guest-shutdown') return this.isMute ? '' : undefined;
+      this.asked++;
       if (!this.isDeaf) this.kill('SIGTERM');
       return '';
     };
@@ -215,6 +218,7 @@ export class World implements AsyncDisposable {
     socket.on('data', (chunk: Buffer) => {
       for (const line of chunk.toString().trim().split('\n')) {
         const { execute, id } = JSON.parse(line) as { execute: string; id: number };
+        if (execute === 'system_powerdown') this.asked++;
         if (execute === 'system_powerdown' && !this.isDeaf) this.kill('SIGTERM');
         const forward = 'TCP[HOST_FORWARD] 12 127.0.0.1 9 10.0.2.15 22 0 0';
         const value = execute === 'human-monitor-command' ? forward : {};

@@ -2,7 +2,12 @@
 import { once } from 'node:events';
 import {
   appendFileSync,
+  copyFileSync,
+  cpSync,
   existsSync,
+  linkSync,
+  lstatSync,
+  mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
@@ -10,11 +15,13 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { userNetwork } from '../../src/net/networks.ts';
 import { BootFiles, type BootInput } from '../../src/supervisor/boot-files.ts';
 import { chooseImage } from '../../src/supervisor/images.ts';
+import { readStatus } from '../../src/supervisor/status.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { inSection } from '../../src/system/lock.ts';
 import type { Log } from '../../src/system/log.ts';
@@ -25,7 +32,8 @@ let world: World;
 let files: BootFiles;
 beforeEach(async () => {
   world = await World.make();
-  files = new BootFiles(world);
+  const { layout, clock } = world;
+  files = new BootFiles({ layout, clock, isOurs: () => true });
 });
 afterEach(() => world[Symbol.asyncDispose]());
 
@@ -40,7 +48,7 @@ test('are taken again while nothing has changed', () => {
   expect(files.again(input())).toBeUndefined();
   const laid = lay();
   expect(laid.cmdline).toBe('quiet 1');
-  expect(files.again(input())).toBe(laid);
+  expect(files.again(input())).toEqual(laid);
   const { kernel, initrd } = world.layout;
   expect(readFileSync(kernel)).toEqual(readFileSync(image('kernel')));
   expect(readFileSync(initrd).indexOf('ssh_host_ed25519_key')).toBeGreaterThan(0);
@@ -53,12 +61,8 @@ test.each<[string, () => unknown]>([
   ['the image is not there', () => rmSync(image('kernel'))],
   ['its kernel was written to', () => appendFileSync(image('kernel'), '!')],
   ['its command line was', () => writeFileSync(image('cmdline'), 'loud\n')],
-  [
-    'there is a good one beside it',
-    () => writeFileSync(join(world.layout.images, 'good-kernel'), ''),
-  ],
-  ['it was rejected', () => writeFileSync(world.layout.imageRejected, '{}')],
   ['a key is another', () => touch(world.layout.clientKey)],
+  ["root's key is another", () => touch(world.layout.rootKey)],
   ["the guest's key is another", () => touch(world.layout.hostKey)],
   ['the initrd is away', () => rmSync(world.layout.initrd)],
   ['the initrd was cut off', () => writeFileSync(world.layout.initrd, '')],
@@ -88,25 +92,86 @@ test('stay what was looked at while another image is put in its place', () => {
   expect(readFileSync(world.layout.kernel)).toEqual(before);
 });
 
-test('a bundle of links is taken for what they lead to', () => {
-  const prefix = join(dirname(world.layout.root), 'theirs');
-  for (const part of ['kernel', 'initrd.img', 'cmdline'])
-    symlinkSync(image(part), `${prefix}-${part}`);
-  lay(input({ config: { ...world.config, bundle: prefix } }));
-  rmSync(`${prefix}-kernel`);
-  expect(readFileSync(world.layout.kernel)).toEqual(readFileSync(image('kernel')));
+test('that an image became the good one changes nothing; that it was rejected does', () => {
+  const laid = lay();
+  for (const part of ['kernel', 'initrd.img', 'cmdline', 'manifest.json'])
+    linkSync(image(part), join(world.layout.images, `good-${part}`));
+  const again = files.again(input());
+  expect(again).toMatchObject({ bundle: laid.bundle, cmdline: laid.cmdline });
+  expect(again?.image.images?.good).toBe(again?.image.images?.newest);
+
+  world.update();
+  const newest = chooseImage(world.config, world.layout).images?.newest;
+  lay();
+  expect(files.again(input())?.image.prefix).toMatch(/builder$/);
+  const rejected = { image: newest, at: '2026-01-01T00:00:00.000Z', message: 'no' };
+  writeFileSync(world.layout.imageRejected, JSON.stringify(rejected));
+  expect(files.again(input())).toBeUndefined();
+  expect(lay().image.prefix).toMatch(/good$/);
+  expect(files.again(input())).toBeDefined();
+  rmSync(world.layout.imageRejected);
+  expect(files.again(input())).toBeUndefined();
 });
 
-test.runIf(existsSync('/dev/shm'))('one on another file system is copied', () => {
-  const prefix = join('/dev/shm', `boot-files-${process.pid}`);
-  const parts = ['kernel', 'initrd.img', 'cmdline'];
+test.runIf(existsSync('/dev/shm'))('an image on another file system is copied', () => {
+  const away = mkdtempSync('/dev/shm/images-');
   try {
-    for (const part of parts) writeFileSync(`${prefix}-${part}`, readFileSync(image(part)));
-    lay(input({ config: { ...world.config, bundle: prefix } }));
+    cpSync(world.layout.images, away, { recursive: true });
+    rmSync(world.layout.images, { recursive: true });
+    symlinkSync(away, world.layout.images);
+    lay();
     expect(readFileSync(world.layout.kernel)).toEqual(readFileSync(image('kernel')));
+    expect(files.again(input())).toBeDefined();
   } finally {
-    for (const part of parts) rmSync(`${prefix}-${part}`, { force: true });
+    rmSync(away, { recursive: true });
   }
+});
+
+describe("somebody's own bundle", () => {
+  const parts = ['kernel', 'initrd.img', 'cmdline'];
+  let folder: string;
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'bundle-'))));
+  afterEach(() => rmSync(folder, { recursive: true }));
+  const theirs = () => input({ config: { ...world.config, bundle: join(folder, 'b') } });
+  const copyTo = (at: string) => {
+    for (const part of parts) copyFileSync(image(part), `${at}-${part}`);
+  };
+
+  test('can be links, which may lead to other files later', () => {
+    copyTo(join(folder, 'old'));
+    // A store that deletes may give a new file all that tells the old one from others, but for its name.
+    for (const part of parts) linkSync(join(folder, `old-${part}`), join(folder, `new-${part}`));
+    const lead = (to: string) => {
+      for (const part of parts) {
+        rmSync(join(folder, `b-${part}`), { force: true });
+        symlinkSync(join(folder, `${to}-${part}`), join(folder, `b-${part}`));
+        // As in a store of Nix.
+        touch(join(folder, `${to}-${part}`));
+      }
+    };
+    lead('old');
+    lay(theirs());
+    expect(lstatSync(world.layout.kernel).isFile()).toBe(true);
+    expect(files.again(theirs())).toBeDefined();
+    lead('new');
+    expect(files.again(theirs())).toBeUndefined();
+  });
+
+  test('can be written into: the kernel that was looked at stays', () => {
+    copyTo(join(folder, 'b'));
+    lay(theirs());
+    writeFileSync(join(folder, 'b-kernel'), 'other');
+    expect(readFileSync(world.layout.kernel)).toEqual(readFileSync(image('kernel')));
+    expect(files.again(theirs())).toBeUndefined();
+  });
+
+  test('can lead nowhere: that is for whoever looks at it to say', () => {
+    copyTo(join(folder, 'b'));
+    lay(theirs());
+    rmSync(join(folder, 'b-kernel'));
+    symlinkSync('b-kernel', join(folder, 'b-kernel'));
+    expect(files.again(theirs())).toBeUndefined();
+  });
 });
 
 // Behaviour 30: The guest that follows one that was ready for a minute is started at once, and of the same files where nothing has
@@ -116,9 +181,6 @@ test('a guest that was ready is followed at once, whoever is at work in the dire
   const log: Log = (_level, event) => void told.push(event);
   const { supervisor, phases, until, pass, getReady } = await readyIn(world, { log });
   const { layout, clock } = world;
-  // The first guest of an image makes it the good one: the second is made from what there is then.
-  supervisor.dispatch({ type: 'restart', why: 'a test' });
-  await getReady();
   await pass(60_000);
   const inode = () => statSync(layout.initrd).ino;
   const [initrd, before, starts] = [inode(), phases.length, world.starts];
@@ -130,6 +192,10 @@ test('a guest that was ready is followed at once, whoever is at work in the dire
   expect(phases.slice(before)).toEqual(['stopping', 'starting', 'booting']);
   expect(world.starts).toBe(starts + 1);
   expect(inode()).toBe(initrd);
+  expect(world.asked).toBe(0);
+  const found = readStatus(layout);
+  const prefix = join(layout.images, 'builder');
+  expect(found).toMatchObject({ status: { attempt: 1, image: { prefix } } });
   expect(told).not.toContain('waiting-for-section');
 
   await getReady();

@@ -124,6 +124,7 @@ test('unwritable for a while: it stays, says so, and the record is true again af
   ]);
   rmSync(layout.status, { recursive: true });
   supervisor.tick();
+  expect(told.at(-1)).toEqual(['booting', undefined]);
   expect(JSON.parse(readFileSync(layout.status, 'utf8'))).toMatchObject({ phase: 'booting' });
   supervisor.dispatch({ type: 'stop' });
   while (told.at(-1)?.[0] !== 'stopped') await clock.advance(1);

@@ -157,8 +157,8 @@ describe('a life', () => {
     );
   });
 
-  // Behaviour 29: The wait before the next start is 0.25 s and doubles, up to 30 s; after 5 starts in a row without a minute
-  // of `ready` the daemon gives up, lives on in `failed`, and says why.
+  // Behaviour 29: The wait before the next start is 0.25 s and doubles, up to 30 s, where the guest was not ready for a minute;
+  // after 5 starts in a row without a minute of `ready` the daemon gives up, lives on in `failed`, and says why.
   test('gives up after repeated fast failures, with the last reason', () => {
     let state = live({ type: 'start' });
     let delays: number[] = [];
@@ -188,6 +188,9 @@ describe('a life', () => {
     });
     expect(waits).toEqual([2_000, 4_000, 8_000, 16_000]);
     expect(afterLoss(taken, 5, defaultPolicy).type).toBe('give-up');
+    // A stable life before it makes no difference to them.
+    expect(afterLoss(taken, 0, defaultPolicy)).toEqual({ type: 'retry', ms: 2_000 });
+    expect(afterLoss(passing, 0, defaultPolicy)).toEqual({ type: 'retry', ms: 0 });
   });
 
   test('a stable life forgives earlier failures', () => {

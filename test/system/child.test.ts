@@ -51,6 +51,16 @@ describe('a child', () => {
     expect(isLocked(join(dir, 'lock'))).toBe(false);
   });
 
+  test.each([
+    ['too many words', { argv: ['x'.repeat(3_000_000)] }],
+    ['a word that is none', { argv: ['a\0b'] }],
+    ['no directory to be in', { cwd: '/nowhere' }],
+  ])('that the system refuses for %s is told as not started', async (_, odd) => {
+    const refused = await launch({ ...sh('true'), ...odd }, files(), systemClock);
+    expect(refused).toMatchObject({ kind: 'not-started' });
+    expect(isLocked(join(dir, 'lock'))).toBe(false);
+  });
+
   test('is not started twice on one lock', async () => {
     const first = await begin(sh('exec sleep 60'));
     await until(() => identify(first.pid)?.program === 'sleep');

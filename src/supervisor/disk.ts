@@ -1,6 +1,7 @@
 /** The data disk as a file of the host: made sparse, grown, recognised; never formatted and never made smaller here. */
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
+import { cannotWrite } from '../system/files.ts';
 
 /** How the guest names the file system it makes, and how just before; docs/guest-contract.md. */
 const labels = { ours: 'linuxkit-nix', unfinished: 'linuxkit-new' };
@@ -58,8 +59,9 @@ function openDisk(path: string): number {
   try {
     return openSync(path, 'r+');
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT')
-      throw new Failed(unreadable(path, errorCode(error) ?? String(error)));
+    const code = errorCode(error);
+    if (code === 'EROFS') throw new Failed(cannotWrite(path, error), { cause: error });
+    if (code !== 'ENOENT') throw new Failed(unreadable(path, code ?? String(error)));
   }
   return openSync(path, 'wx+', 0o600);
 }

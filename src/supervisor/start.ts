@@ -96,6 +96,8 @@ async function bootFiles(
     if (same !== undefined) take(same.image);
     const laid = same ?? (await lay());
     if (laid !== undefined) return laid;
+    // They would only take some of the room that is waited for.
+    context.bootFiles.remove();
     await context.awaitRoom();
   }
 }

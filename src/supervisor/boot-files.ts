@@ -3,15 +3,14 @@
  * behind it. Nobody else writes them, so it boots what was looked at, whoever makes an image meanwhile. The next start takes them
  * again while the same would be made.
  */
-import { constants, copyFileSync, linkSync, readFileSync, renameSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import type { GuestNetwork } from '../config/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
 import { readIdentity } from '../guest/identity.ts';
 import { guestNixConf, writeInitrd } from '../guest/seed.ts';
 import type { Clock } from '../system/clock.ts';
-import { errorCode, Failed } from '../system/failure.ts';
-import { cannotWrite, discard, versionOf } from '../system/files.ts';
+import { discard, putCopy, versionOf } from '../system/files.ts';
 import { bundleAt, type Bundle } from '../vm/bundle.ts';
 import { chooseImage, type ChosenImage } from './images.ts';
 
@@ -65,7 +64,7 @@ export class BootFiles {
     const from = madeFrom(image, input);
     const theirs = bundleAt(image.prefix);
     // Who names a bundle may write into its files; those of `image build` are only ever replaced.
-    putKernel(theirs.kernel, kernel, { canLink: image.places !== undefined });
+    putCopy(theirs.kernel, kernel, { canLink: image.places !== undefined });
     this.#writeInitrd(theirs, input);
     const cmdline = readFileSync(theirs.cmdline, 'utf8').trim();
     this.#from = from;
@@ -115,28 +114,3 @@ function madeFrom({ prefix }: ChosenImage, { config, layout, vm, guest }: BootIn
 }
 
 const versionsOf = (paths: readonly string[]): string => paths.map(versionOf).join();
-
-/** As another name for the same bytes, which costs nothing, where that is possible. */
-function putKernel(from: string, to: string, { canLink }: { readonly canLink: boolean }): void {
-  const unfinished = `${to}.new`;
-  discard(unfinished);
-  try {
-    if (!canLink || !isLinked(from, unfinished))
-      copyFileSync(from, unfinished, constants.COPYFILE_FICLONE);
-    renameSync(unfinished, to);
-  } catch (error) {
-    discard(unfinished);
-    if (errorCode(error) === undefined) throw error;
-    throw new Failed(cannotWrite(to, error), { cause: error });
-  }
-}
-
-/** False on a file system without such links. */
-function isLinked(from: string, to: string): boolean {
-  try {
-    linkSync(from, to);
-    return true;
-  } catch {
-    return false;
-  }
-}

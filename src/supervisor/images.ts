@@ -3,14 +3,14 @@
  * which is kept beside it (`image/good-*`), with the reason.
  */
 import { createHash } from 'node:crypto';
-import { constants, copyFileSync, linkSync, renameSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import * as v from 'valibot';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { builtImage, goodImage } from '../config/system.ts';
 import type { Clock } from '../system/clock.ts';
 import { failureOf, type Failure } from '../system/failure.ts';
-import { readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
+import { putCopy, readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
 import { inSection } from '../system/lock.ts';
 import type { Log } from '../system/log.ts';
 import { bundleAt } from '../vm/bundle.ts';
@@ -169,15 +169,6 @@ async function keep(
 function keepFiles(from: string, to: string): void {
   const [made, place] = [bundleAt(from), bundleAt(to)];
   rmSync(place.kernel, { force: true });
-  for (const part of ['manifest', 'initrd', 'cmdline', 'kernel'] as const) {
-    const unfinished = `${place[part]}.new`;
-    rmSync(unfinished, { force: true });
-    try {
-      linkSync(made[part], unfinished);
-    } catch {
-      // A file system without such links.
-      copyFileSync(made[part], unfinished, constants.COPYFILE_FICLONE);
-    }
-    renameSync(unfinished, place[part]);
-  }
+  for (const part of ['manifest', 'initrd', 'cmdline', 'kernel'] as const)
+    putCopy(made[part], place[part], { canLink: true });
 }

@@ -1,5 +1,16 @@
 /** Files that are read back by others: written whole or not at all. */
-import { mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import {
+  constants,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { Exit, Failed, errorCode } from './failure.ts';
@@ -49,6 +60,38 @@ export function makeDirectory(path: string, mode = 0o700): void {
     mkdirSync(path, { recursive: true, mode });
   } catch (error) {
     throw new Failed(cannotWrite(path, error), { cause: error });
+  }
+}
+
+/**
+ * Puts a file's bytes under another name, whole or not at all. `canLink`: as a second name of the same file, which costs nothing,
+ * where the file system has such; only for files that nobody writes into.
+ */
+export function putCopy(
+  from: string,
+  to: string,
+  { canLink }: { readonly canLink: boolean },
+): void {
+  const unfinished = `${to}.new`;
+  discard(unfinished);
+  try {
+    if (!canLink || !isLinked(from, unfinished))
+      copyFileSync(from, unfinished, constants.COPYFILE_FICLONE);
+    renameSync(unfinished, to);
+  } catch (error) {
+    throw new Failed(cannotWrite(to, error), { cause: error });
+  } finally {
+    // rename(2) leaves it where both are names of one file already.
+    discard(unfinished);
+  }
+}
+
+function isLinked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch {
+    return false;
   }
 }
 

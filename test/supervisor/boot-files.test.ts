@@ -9,6 +9,7 @@ import {
   lstatSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -46,7 +47,10 @@ const image = (part: string) => join(world.layout.images, `builder-${part}`);
 
 test('are taken again while nothing has changed', () => {
   expect(files.again(input())).toBeUndefined();
+  lay();
+  // Once more, as after a daemon that was killed.
   const laid = lay();
+  expect(readdirSync(world.layout.state).filter((name) => name.endsWith('.new'))).toEqual([]);
   expect(laid.cmdline).toBe('quiet 1');
   expect(files.again(input())).toEqual(laid);
   const { kernel, initrd } = world.layout;

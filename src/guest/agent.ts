@@ -4,6 +4,7 @@ import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { fieldsOf, JsonLines } from '../system/json-lines.ts';
+import { quoted } from '../system/plain-text.ts';
 import { dialUnix } from '../system/unix-socket.ts';
 
 export interface GuestAgentOptions {
@@ -50,7 +51,7 @@ export class GuestAgent {
   async time(signal?: AbortSignal): Promise<number> {
     const ns = await this.#request('guest-get-time', {}, signal);
     if (typeof ns !== 'number' || !Number.isFinite(ns))
-      throw new Failed(agentRefused({ desc: `it gives no time but ${JSON.stringify(ns)}` }));
+      throw new Failed(agentRefused({ desc: 'it gives something else than a time' }));
     return ns / 1e6;
   }
 
@@ -144,8 +145,8 @@ class Link {
         this.isOpen = false;
         this.#onReply({ closed });
       },
-      // The output of a program comes in one line, in base64.
-      maxLineBytes: 8 * 1024 * 1024,
+      // The output of a program comes in one line, in base64; those that we run say some kilobytes.
+      maxLineBytes: 1024 * 1024,
     });
   }
 
@@ -203,7 +204,8 @@ function ended(status: Readonly<Record<string, unknown>>): GuestExec {
     return typeof data === 'string' ? Buffer.from(data, 'base64').toString() : '';
   };
   const { exitcode, signal } = status;
-  const code = typeof exitcode === 'number' ? exitcode : 128 + Number(signal ?? 0);
+  const code =
+    typeof exitcode === 'number' ? exitcode : 128 + (typeof signal === 'number' ? signal : 0);
   return { code, stdout: text('out-data'), stderr: text('err-data') };
 }
 
@@ -226,7 +228,7 @@ const agentAway = (why: string): Failure => ({
 
 const agentRefused = (error: unknown): Failure => ({
   kind: 'agent-refused',
-  message: `The guest agent refused: ${JSON.stringify(fieldsOf(error)['desc'] ?? error)}.`,
+  message: `The guest agent refused: ${quoted(fieldsOf(error)['desc']) ?? 'it gives no reason'}.`,
   hint: 'An image of your own must allow the commands of docs/guest-contract.md, "Agent".',
   exit: Exit.unavailable,
 });

@@ -3,6 +3,7 @@ import { appendFileSync } from 'node:fs';
 import { errorCode } from '../system/failure.ts';
 import { readIfThere, sizeIfThere } from '../system/files.ts';
 import { rotate } from '../system/log.ts';
+import { plainText } from '../system/plain-text.ts';
 
 /** One line that the guest wrote, without control characters. */
 export interface ConsoleLine {
@@ -67,27 +68,16 @@ function textsOf(path: string): string[] {
   }
 }
 
-/** How a line of ours looks; no line of the guest's does, see {@link plainText}. */
+/** How a line of ours looks; no line of the guest's does, see {@link consoleText}. */
 const markPattern = /^=== .* ===$/;
 
 const time = (at: number): string => new Date(at).toISOString();
-
-/** A terminal's escape sequences (ECMA-48): CSI, OSC, other strings, and the short ones. */
-const escapes =
-  /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[PX^_][^\u001b]*(?:\u001b\\)?|[ -/]*[0-~])/g;
-
-/** What a terminal obeys or what would make a line look like another: controls, line separators, direction marks. */
-const invisible = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
 /**
  * A console line as it may be shown anywhere: a guest must not be able to steer the terminal of who reads its log, nor to write
  * what looks like a line of ours there: such a line is moved in by a space.
  */
-export function plainText(line: string): string {
-  const text = line
-    .replaceAll(escapes, '')
-    .replaceAll('\t', ' ')
-    .replaceAll(invisible, '')
-    .trimEnd();
+export function consoleText(line: string): string {
+  const text = plainText(line);
   return markPattern.test(text) ? ` ${text}` : text;
 }

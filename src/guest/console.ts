@@ -2,7 +2,12 @@
 import type { Clock } from '../system/clock.ts';
 import { Ring } from '../system/ring.ts';
 import { LineSplitter, Tail } from '../system/tail.ts';
-import { ConsoleLog, plainText, type ConsoleLine, type ConsoleLogOptions } from './console-log.ts';
+import {
+  ConsoleLog,
+  consoleText,
+  type ConsoleLine,
+  type ConsoleLogOptions,
+} from './console-log.ts';
 import { forget, rescue } from './last-words.ts';
 
 export type { ConsoleLine } from './console-log.ts';
@@ -111,7 +116,7 @@ class OpenConsole implements Console {
 
   #take(texts: readonly string[]): void {
     const at = this.#options.clock.now();
-    const lines = texts.map((text) => ({ at, text: plainText(text) }));
+    const lines = texts.map((text) => ({ at, text: consoleText(text) }));
     this.#log.append(lines);
     this.#kept = [...this.#kept, ...lines.map(({ text }) => text)].slice(-keptLines);
     for (const line of lines) this.#options.onLine(line);

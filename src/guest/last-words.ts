@@ -4,7 +4,7 @@ import { errorCode } from '../system/failure.ts';
 import { discard } from '../system/files.ts';
 import { ringBytes } from '../system/ring-bytes.ts';
 import { LineSplitter } from '../system/tail.ts';
-import { plainText, type ConsoleLog } from './console-log.ts';
+import { consoleText, type ConsoleLog } from './console-log.ts';
 
 /**
  * Reads what an earlier guest left, by what the file is: the config may have named another VM program then. Nothing is left
@@ -30,7 +30,7 @@ export const forget = (path: string): void => discard(path);
 
 function linesOf(bytes: Buffer): string[] {
   const splitter = new LineSplitter();
-  return [...splitter.push(bytes), ...splitter.end()].map(plainText);
+  return [...splitter.push(bytes), ...splitter.end()].map(consoleText);
 }
 
 /** How many lines are compared to find what is known: boots repeat single lines, not this many in a row. */

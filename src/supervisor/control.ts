@@ -5,10 +5,11 @@ import { once } from 'node:events';
 import type { Layout } from '../config/layout.ts';
 import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
-import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
 import { cannotWrite } from '../system/files.ts';
 import { fieldsOf, JsonLines } from '../system/json-lines.ts';
 import type { Log } from '../system/log.ts';
+import { quoted } from '../system/plain-text.ts';
 import { dialUnix } from '../system/unix-socket.ts';
 
 export const commands = ['drain', 'undrain', 'restart', 'door', 'guest'] as const;
@@ -60,7 +61,13 @@ async function answer(value: unknown, todo: Commands, log: Log): Promise<Fields>
   // Asked twice a second by whoever waits for the connections to end.
   const isQuestion = known === 'door' || known === 'guest';
   log(isQuestion ? 'debug' : 'info', 'asked', { command: known });
-  return { ok: true, ...(await todo[known]()) };
+  try {
+    return { ok: true, ...(await todo[known]()) };
+  } catch (error) {
+    const failure = failureOf(error);
+    log('error', 'not-answered', { command: known, failure });
+    return { ok: false, error: failure.message };
+  }
 }
 
 /**
@@ -87,7 +94,7 @@ export async function ask(
       });
       try {
         const { ok, error, ...fields } = fieldsOf(await answered);
-        if (ok !== true) throw new Failed(refused(command, String(error)));
+        if (ok !== true) throw new Failed(refused(command, quoted(error) ?? 'no reason is given'));
         return fields;
       } finally {
         socket.destroy();

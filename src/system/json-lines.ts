@@ -1,7 +1,9 @@
 /** One JSON value a line over a socket: how QMP, the guest agent and our control socket all talk. */
 import type { Socket } from 'node:net';
+import { plainText } from './plain-text.ts';
 
 export interface JsonLinesOptions {
+  /** Takes a value. What it throws ends the connection and nothing else: the peer may have been after that. */
   readonly onValue: (value: unknown) => void;
   /** Something came that is no JSON line; it was dropped. Says what, shortened. */
   readonly onBroken?: (problem: string) => void;
@@ -9,6 +11,8 @@ export interface JsonLinesOptions {
   readonly onClosed?: (why: string) => void;
   /** A longer line is dropped whole. Default 1 MiB. */
   readonly maxLineBytes?: number;
+  /** A line with arrays and objects further inside each other is dropped whole. Default 32. */
+  readonly maxDepth?: number;
   /** A peer that leaves more than this unread is cut off. Default 4 MiB. */
   readonly maxUnreadBytes?: number;
 }
@@ -25,6 +29,8 @@ export class JsonLines {
   #lineBytes = 0;
   #tooLong = false;
   #closed = false;
+  /** Nothing more is taken from this peer. */
+  #isRefused = false;
 
   constructor(socket: Socket, options: JsonLinesOptions) {
     this.#socket = socket;
@@ -87,12 +93,25 @@ export class JsonLines {
     const text = Buffer.concat(this.#line).toString('utf8').trim();
     const tooLong = this.#tooLong;
     this.#forget();
-    if (this.#closed) return;
+    if (this.#closed || this.#isRefused) return;
     if (tooLong) return this.#options.onBroken?.('a line that is too long');
     if (text === '') return;
+    const isDeep = depthOf(text) > (this.#options.maxDepth ?? 32);
+    if (isDeep) return this.#options.onBroken?.('a value that is nested too deeply');
     const parsed = parse(text);
-    if (parsed.ok) this.#options.onValue(parsed.value);
-    else this.#options.onBroken?.(`no JSON: ${JSON.stringify(text.slice(0, 80))}`);
+    if (parsed.ok) this.#give(parsed.value);
+    else this.#options.onBroken?.(`no JSON: ${plainText(JSON.stringify(text.slice(0, 80)))}`);
+  }
+
+  #give(value: unknown): void {
+    try {
+      this.#options.onValue(value);
+    } catch (error) {
+      this.#isRefused = true;
+      this.#socket.destroy(
+        new Error(`what the other side said could not be taken (${String(error)})`),
+      );
+    }
   }
 
   #forget(): void {
@@ -108,6 +127,24 @@ function parse(text: string): { ok: true; value: unknown } | { ok: false } {
   } catch {
     return { ok: false };
   }
+}
+
+/**
+ * How many arrays and objects stand inside each other at most. V8 parses any depth, and then JSON.stringify, comparing and printing
+ * end in a RangeError at some thousands.
+ */
+function depthOf(text: string): number {
+  let [depth, deepest, inString] = [0, 0, false];
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charAt(at);
+    if (inString) {
+      if (character === '\\') at++;
+      else if (character === '"') inString = false;
+    } else if (character === '"') inString = true;
+    else if (character === '[' || character === '{') deepest = Math.max(deepest, ++depth);
+    else if (character === ']' || character === '}') depth--;
+  }
+  return deepest;
 }
 
 /** A value as a record whose fields can be asked for, or an empty one. */

@@ -4,6 +4,7 @@ import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { fieldsOf, JsonLines } from '../system/json-lines.ts';
+import { quoted } from '../system/plain-text.ts';
 import { awaitUnix } from '../system/unix-socket.ts';
 
 /** What QEMU says by itself. */
@@ -72,8 +73,8 @@ export class Qmp {
     this.#lines = new JsonLines(socket, {
       onValue: (value) => this.#take(fieldsOf(value)),
       onClosed: (why) => this.#end(why),
-      // A guest with many CPUs and devices describes itself at length.
-      maxLineBytes: 16 * 1024 * 1024,
+      // The registers of 512 CPUs, which are the most that a guest has, are 2 MiB of text.
+      maxLineBytes: 4 * 1024 * 1024,
     });
   }
 
@@ -154,7 +155,7 @@ export class Qmp {
 const greeting = 0;
 
 function eventOf(name: string, data: Readonly<Record<string, unknown>>): QmpEvent {
-  const text = (field: string) => (typeof data[field] === 'string' ? data[field] : '');
+  const text = (field: string) => quoted(data[field]) ?? '';
   switch (name) {
     case 'SHUTDOWN':
       return { type: 'shutdown', byGuest: data['guest'] === true, reason: text('reason') };
@@ -192,7 +193,7 @@ export function parseUsernet(text: string, guestPort = 22): { readonly port: num
 
 const qmpRefused = (error: unknown): Failure => ({
   kind: 'qmp-refused',
-  message: `QEMU refused a command: ${JSON.stringify(fieldsOf(error)['desc'] ?? error)}.`,
+  message: `QEMU refused a command: ${quoted(fieldsOf(error)['desc']) ?? 'it gives no reason'}.`,
   hint: 'This QEMU may be too old: version 7.2 or newer is known to work.',
   exit: Exit.unavailable,
 });

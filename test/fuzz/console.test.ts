@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from './fast-check.ts';
 import { afterAll, describe, expect } from 'vitest';
 import { failureOfStage, readLine } from '../../src/guest/boot.ts';
-import { plainText } from '../../src/guest/console-log.ts';
+import { consoleText } from '../../src/guest/console-log.ts';
 import { openConsole } from '../../src/guest/console.ts';
 import { unreadInRing } from '../../src/guest/last-words.ts';
 import { nixAnswer } from '../../src/guest/nix-question.ts';
@@ -49,7 +49,7 @@ describe('lines', () => {
     'steer no terminal',
     2000,
     fc.property(output, (bytes) => {
-      for (const line of splitAll([bytes]).map(plainText))
+      for (const line of splitAll([bytes]).map(consoleText))
         expect(line).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/);
     }),
   );
@@ -93,7 +93,7 @@ describe('a console file', () => {
       }
       await console.close();
       ring?.close();
-      const expected = splitAll([whole]).map(plainText);
+      const expected = splitAll([whole]).map(consoleText);
       expect(texts).toEqual(expected);
       expect(clock.pending).toBe(0);
     }),

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { GuestAgent } from '../../src/guest/agent.ts';
+import type { Failed } from '../../src/system/failure.ts';
 import { FakeAgent } from '../fakes/fake-agent.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
@@ -85,6 +86,27 @@ describe('shutdown', () => {
     await server.received('guest-shutdown');
     server.hangUp();
     await asked;
+  });
+
+  // Behaviour 43: Whatever the guest's agent, QEMU or a client of the control socket says, however long and however deeply nested, is
+  // an answer or a failure of that one request; the daemon goes on.
+  test('a refusal that is nested deeply, or long, or for a terminal, is one, and the next request is answered', async () => {
+    let desc: unknown = '\u001b[2J\u009b31mno\u202e\nlinuxkit-builder: run this';
+    server.odd = ({ execute }) =>
+      execute === 'guest-get-time'
+        ? `${JSON.stringify({ error: { desc } }).replace('"deep"', '['.repeat(20_000) + ']'.repeat(20_000))}\n`
+        : undefined;
+    const said = () =>
+      letTimePass(agent.time()).catch((error: unknown) => (error as Failed).failure.message);
+    expect(await said()).toBe('The guest agent refused: 31mno linuxkit-builder: run this.');
+    desc = 'x'.repeat(100_000);
+    expect(await said()).toBe(`The guest agent refused: ${'x'.repeat(200)}....`);
+    desc = ['not', 'words'];
+    expect(await said()).toBe('The guest agent refused: it gives no reason.');
+    desc = 'deep';
+    expect(await said()).toContain('did not answer');
+    server.odd = () => undefined;
+    expect(await agent.ping()).toBe(true);
   });
 
   test('a refusal is said, and so is a guest that was silent before', async () => {

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { plainText } from '../../src/guest/console-log.ts';
+import { consoleText } from '../../src/guest/console-log.ts';
 import { openConsole, type Console, type ConsoleOptions } from '../../src/guest/console.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
@@ -260,6 +260,6 @@ test.each([
   ['\u001b[1m=== boot ===\u001b[0m', ' === boot ==='],
   ['bi\u202edi', 'bidi'],
   ['grüße 🙂', 'grüße 🙂'],
-])('plainText(%j)', (line, text) => {
-  expect(plainText(line)).toBe(text);
+])('consoleText(%j)', (line, text) => {
+  expect(consoleText(line)).toBe(text);
 });

@@ -75,6 +75,37 @@ describe('JsonLines', () => {
     expect(await ended).toEqual([{ return: 7 }, closed]);
   });
 
+  test('drops a line that is nested too deeply, and no other', async () => {
+    const { ended } = listen({ maxDepth: 4 });
+    const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
+    theirs.write(`${deep(5)}\n{"error":${deep(200_000)}}\n{"a":[{"b":${deep(2)}}]}\n`);
+    theirs.end(`["[[[[[[\\"[[[[",[],[],[],[],[],"\\\\"]\n${deep(4)}\n`);
+    const broken = 'broken: a value that is nested too deeply';
+    const flat = ['[[[[[["[[[[', [], [], [], [], [], '\\'];
+    expect(await ended).toEqual([broken, broken, broken, flat, [[[[]]]], closed]);
+  });
+
+  test('closes the connection when a value is more than its taker can bear', async () => {
+    const { ended } = listen({
+      onValue: (value) => {
+        got.push(value);
+        if (value === 2) throw new RangeError('too much');
+      },
+    });
+    theirs.on('error', () => undefined).write('1\n2\n3\n');
+    expect(await ended).toEqual([
+      1,
+      2,
+      'closed: what the other side said could not be taken (RangeError: too much)',
+    ]);
+  });
+
+  test('quotes garbage without what a terminal obeys', async () => {
+    const { ended } = listen();
+    theirs.end('\u009b2Jx\u202ey\u200b\n');
+    expect(await ended).toEqual(['broken: no JSON: "2Jxy"', closed]);
+  });
+
   test('drops a line that is too long, keeps nothing of it, and goes on', async () => {
     const { ended } = listen({ maxLineBytes: 1000 });
     theirs.write('x'.repeat(3_000_000));

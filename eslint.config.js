@@ -4,7 +4,8 @@ import tseslint from 'typescript-eslint';
 const guarded = {
   'src/system/child.ts': ['execa', 'tree-kill', 'node:child_process'],
   'src/system/stage.ts': ['execa'],
-  'src/system/lock.ts': ['proper-lockfile', 'node:child_process'],
+  'src/system/flock.ts': ['node:child_process'],
+  'src/system/lock.ts': ['proper-lockfile'],
   'src/system/process.ts': ['node:child_process'],
   'src/system/clock.ts': ['node:timers', 'node:timers/promises'],
   'src/system/files.ts': ['write-file-atomic'],

@@ -104,7 +104,7 @@ find_node
 mkdir -p "$state/nix-state"
 [ ! -e "$output" ] || [ "$(wc -c <"$output")" -lt 1048576 ] || mv -f "$output" "$output.1"
 
-daemon() { exec "$found" "$main" daemon --directory "$state" >>"$output" 2>&1; }
+daemon() { exec "$found" "$main" daemon --managed --directory "$state" >>"$output" 2>&1; }
 follow daemon
 [ -z "$stopping" ] || exit 0
 exit "$code"

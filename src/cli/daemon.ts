@@ -1,10 +1,13 @@
 import type { Command } from 'commander';
+import { label } from '../host/launch-agent.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { identify } from '../system/process.ts';
 import type { DryRunOptions } from './daemon-dry-run.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 
 interface DaemonOptions extends DirectoryOption, DryRunOptions {
   readonly dryRun?: true;
+  readonly managed?: true;
 }
 
 /** `daemon`: the supervisor in the foreground; what launchd, systemd and `start` run. */
@@ -13,6 +16,7 @@ export function daemonVerb(program: Command, context: CliContext): void {
     .command('daemon')
     .description('run the supervisor in the foreground')
     .option(...directoryOption)
+    .option('--managed', 'launchd or systemd keeps it: it lives on where it would fail')
     .option('--dry-run', 'say what would be run, and run nothing')
     .option('--vm <name>', 'with --dry-run: this program in place of the configured one')
     .option('--network <name>', 'with --dry-run: this network in place of the configured one')
@@ -31,7 +35,7 @@ export function daemonVerb(program: Command, context: CliContext): void {
       const code = await daemon({
         layout,
         clock: context.clock,
-        managed: isManaged(context.env),
+        managed: isManaged(options, context.env),
         onStopSignal: (listener) => context.onStopSignal(listener),
         signal: context.signal,
         onStatus: ({ sentence }, trouble) => {
@@ -58,6 +62,11 @@ const onlyDry: Failure = {
   exit: Exit.usage,
 };
 
-/** Started by launchd (which sets XPC_SERVICE_NAME; "0" in a terminal) or by systemd: they restart what fails. */
-export const isManaged = (env: NodeJS.ProcessEnv): boolean =>
-  !['', '0', undefined].includes(env['XPC_SERVICE_NAME']) || env['INVOCATION_ID'] !== undefined;
+/**
+ * Whether a keeper (launchd, systemd) starts it, which would start a daemon again that fails. Its launcher and its unit say so. Those of
+ * earlier releases do not, and their variables alone prove nothing: whoever opens a terminal under a keeper inherits them.
+ */
+const isManaged = ({ managed }: DaemonOptions, env: NodeJS.ProcessEnv): boolean =>
+  managed === true ||
+  env['XPC_SERVICE_NAME'] === label ||
+  (env['INVOCATION_ID'] !== undefined && identify(process.ppid)?.program === 'systemd');

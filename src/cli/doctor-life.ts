@@ -17,7 +17,7 @@ export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'login job', needs: ['settings'], run: () => checkJob(facts) },
   {
     name: 'daemon',
-    needs: ['settings', 'programs', 'state directory', 'image'],
+    needs: ['settings', 'programs', 'state directory', 'locks', 'image'],
     run: () => daemon(facts),
   },
   { name: 'network', needs: ['daemon'], run: () => network(facts) },

@@ -1,5 +1,5 @@
 /** Checks of what lies on this machine: programs, settings, files, the image. */
-import { chmodSync, statfsSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, statfsSync, statSync } from 'node:fs';
 import type { Layout } from '../config/layout.ts';
 import { describeProblem } from '../config/problem.ts';
 import { readIdentity } from '../guest/identity.ts';
@@ -9,6 +9,7 @@ import { chooseImage, newestPrefix } from '../supervisor/images.ts';
 import { readSettings } from '../supervisor/daemon.ts';
 import { readStatus } from '../supervisor/status.ts';
 import { run } from '../system/child.ts';
+import { isLocked } from '../system/lock.ts';
 import { programMissing } from '../system/program.ts';
 import { chooseAccelerator } from '../vm/accelerator.ts';
 import { bundleAt, checkBundle, readManifest } from '../vm/bundle.ts';
@@ -20,6 +21,7 @@ export const machineChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'programs', needs: ['settings'], run: () => programs(facts) },
   { name: 'versions', needs: ['programs'], run: () => versions(facts) },
   { name: 'state directory', needs: ['settings'], run: () => stateDirectory(facts.layout) },
+  { name: 'locks', needs: ['state directory'], run: () => locks(facts.layout) },
   { name: 'disk space', needs: ['state directory'], run: () => diskSpace(facts.layout) },
   { name: 'keys', needs: ['state directory'], run: () => keys(facts.layout) },
   { name: 'image', needs: ['settings'], run: () => image(facts) },
@@ -107,6 +109,13 @@ function stateDirectory(layout: Layout): Verdict {
       for (const path of paths) chmodSync(path, 0o700);
     },
   };
+}
+
+/** Who runs, and who may write, is told by locks that the kernel keeps. */
+function locks({ root, state, startLock }: Layout): Verdict {
+  if (!existsSync(state)) return { kind: 'not-asked', why: 'nothing has run in there yet' };
+  isLocked(`${startLock}.kernel`);
+  return { kind: 'good', fact: `files in ${root} can be locked` };
 }
 
 /** Below this the guest's writes soon find no room. */

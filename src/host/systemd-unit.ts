@@ -32,7 +32,7 @@ Documentation=man:linuxkit-builder(1)
 export const unitText = ({ node, main, state, path }: JobValues): string => `${head}
 [Service]
 Type=exec
-ExecStart=${[node, main, 'daemon', '--directory', state].map((each) => word(each)).join(' ')}
+ExecStart=${[node, main, 'daemon', '--managed', '--directory', state].map((each) => word(each)).join(' ')}
 Environment=${word(`PATH=${path}`, false)}
 # It ends with 0 when it is told to stop; anything else is a crash.
 Restart=on-failure

@@ -49,6 +49,8 @@ export async function startDaemon(
   const { problems } = readSettings(layout);
   if (problems.length > 0) throw new Failed(configInvalid(problems));
   makeDirectory(layout.state);
+  // What would end the daemon at once is said here, and not only in its log.
+  isLocked(layout.daemonLock);
   const child = await (keeper === undefined ? startDetached(layout, terminal) : keeper());
   const isUp = () => readStatus(layout).daemon === 'alive';
   const came = await until(isUp, {
@@ -163,7 +165,8 @@ const isAnyLeft = (layout: Layout): boolean => {
   try {
     const locks = [layout.vmLock, layout.networkLock, layout.trialLock];
     return locks.some((lock) => isLocked(lock));
-  } catch {
+  } catch (error) {
+    if (error instanceof Failed && error.failure.kind === 'no-locks') throw error;
     return false;
   }
 };

@@ -6,10 +6,11 @@ import type { Layout } from '../config/layout.ts';
 import { openConsole, type Console, type ConsoleLine } from '../guest/console.ts';
 import { learnUnfit, type Chosen } from '../net/networks.ts';
 import { cardUuid } from '../net/vpnkit.ts';
-import { launch, lockHeld, type Child, type Ended, type Launch } from '../system/child.ts';
+import { launch, lockRefused, type Child, type Ended, type Launch } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import { Failed, type Failure } from '../system/failure.ts';
 import { writeWhole } from '../system/files.ts';
+import { lockHeld } from '../system/flock.ts';
 import type { Log } from '../system/log.ts';
 import { writePid, type PidFiles } from '../system/pidfile.ts';
 import { learn } from '../vm/accelerator.ts';
@@ -80,6 +81,8 @@ export async function launchNetwork(
       : learnUnfit(failure, chosen, { config, layout });
   const meaning = (ended: Ended) => {
     const words = output.last();
+    const noLock = lockRefused(ended, words, layout.networkLock);
+    if (noLock !== undefined) return noLock;
     const failure = networkExited(chosen.driver.name, ended, words);
     const known = withKnown(failure, { ended, output: words });
     return isOwnEnd(ended) ? lesson(known) : known;
@@ -154,14 +157,18 @@ export async function launchVm(
   running.vm = vm;
   running.memory = new MemoryWatch();
   void vm.ended.then((ended) =>
-    onLost(learn(vmFailure(driver, running, ended), { layout, config: context.config })),
+    onLost(learn(vmFailure(context, running, ended), { layout, config: context.config })),
   );
   writePid(pidFiles(layout, driver.name), vm.pid, basename(plan.program));
   return vm;
 }
 
 /** Why the VM ended, from everything that may know: its exit, its words, its control channel, the console. */
-export function vmFailure(driver: VmDriver, running: Running, ended: Ended): Failure {
+export function vmFailure(
+  { driver, layout }: Pick<ChildContext, 'driver' | 'layout'>,
+  running: Running,
+  ended: Ended,
+): Failure {
   // The console's last lines may hold the true reason; the first reason wins.
   running.console?.readToEnd();
   const output = running.output?.last() ?? [];
@@ -169,6 +176,7 @@ export function vmFailure(driver: VmDriver, running: Running, ended: Ended): Fai
   const console = running.console?.last(200) ?? [];
   const isKilled = ended.kind === 'signalled' && ended.signal === 'SIGKILL';
   const failure =
+    lockRefused(ended, output, layout.vmLock) ??
     driver.explain?.({ ended, output, console }) ??
     (isKilled
       ? vmKilled(driver.name, running.memory?.ranOut(), output)

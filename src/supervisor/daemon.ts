@@ -43,6 +43,8 @@ export interface DaemonOptions {
   readonly onBlocked: (why: Failure) => void;
 }
 
+/** What a keeper's daemon waits for, since only somebody else can mend it: starts without end would help nobody. */
+const unblockable: ReadonlySet<string> = new Set(['cannot-write', 'no-locks']);
 /** Wrappers send a signal twice; a second one this soon is the same one. */
 const sameSignalMs = 1_000;
 const standbyMs = 10_000;
@@ -58,7 +60,7 @@ export async function daemon(options: DaemonOptions): Promise<ExitCode> {
     try {
       return await live(options, asked.signal);
     } catch (error) {
-      if (!managed || !(error instanceof Failed) || error.failure.kind !== 'cannot-write')
+      if (!managed || !(error instanceof Failed) || !unblockable.has(error.failure.kind))
         throw error;
       if (!told) onBlocked(error.failure);
       await clock.sleep(standbyMs, asked.signal).catch(() => undefined);
@@ -66,7 +68,7 @@ export async function daemon(options: DaemonOptions): Promise<ExitCode> {
   return Exit.ok;
 }
 
-/** One life. Failed `cannot-write` comes before it has begun: whatever cannot be written later ends no daemon. */
+/** One life. Failed `cannot-write` and `no-locks` come before it has begun: whatever cannot be written later ends no daemon. */
 async function live(
   { layout, clock, managed, onStopSignal, onStatus, onStandby }: DaemonOptions,
   asked: AbortSignal,

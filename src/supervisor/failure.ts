@@ -1,8 +1,9 @@
 /** What can go wrong with the children and the guest, in words; and which of it no second try can mend. */
 import { frozenMs } from './vital-signs.ts';
-import { lockHeld, type Ended } from '../system/child.ts';
+import type { Ended } from '../system/child.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import { Exit, type Failure } from '../system/failure.ts';
+import { lockHeld } from '../system/flock.ts';
 
 /**
  * Failures that stay until a person changes something. A retry that cannot help is not made. Kinds come from here and from
@@ -22,6 +23,7 @@ const permanent: ReadonlySet<string> = new Set([
   'image-cmdline-bad',
   'image-other-system',
   'image-not-a-kernel',
+  'no-locks',
   'disk-not-ours',
   'disk-unreadable',
   'no-accelerator',

@@ -123,7 +123,7 @@ async function attach(
   signal: AbortSignal,
 ): Promise<Machine> {
   const { driver, layout, clock, onPaused, onResumed } = context;
-  const meaning = (ended: Ended) => vmFailure(driver, running, ended);
+  const meaning = (ended: Ended) => vmFailure(context, running, ended);
   return orItsEnd(
     (inLife) =>
       driver.attach({

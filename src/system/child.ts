@@ -10,11 +10,13 @@ import { closeSync, openSync } from 'node:fs';
 import treeKill from 'tree-kill';
 import { AwakeClock } from './awake.ts';
 import type { Clock } from './clock.ts';
-import { Failed } from './failure.ts';
+import { Failed, type Failure } from './failure.ts';
 import { writeWhole } from './files.ts';
+import { lockHeld, refusalIn } from './flock.ts';
 import { withSockets } from './listening.ts';
 import { whoLeft } from './process.ts';
-import { childLockHeld, openLocked } from './lock.ts';
+import { childLockHeld, noLocks, openLocked } from './lock.ts';
+import { tryProgram } from './program.ts';
 
 /** A program to run, as data: nothing has run. */
 export interface Launch {
@@ -46,9 +48,6 @@ export interface Child {
   /** SIGTERM to its session, then SIGKILL when graceMs have passed. */
   stop(graceMs: number): Promise<Ended>;
 }
-
-/** Exit code that says a child's lock file was held: EX_TEMPFAIL, as `flock -E 75` gives it. */
-export const lockHeld = 75;
 
 export interface LaunchFiles {
   /** Gets stdout and stderr, appended. */
@@ -130,10 +129,22 @@ function withLock(
     return { ...what, extra: [fd] };
   }
   return {
-    program: 'flock',
+    // By its path: the child's own PATH need not lead to it.
+    program: tryProgram('flock') ?? 'flock',
     argv: ['-n', '-F', '-E', String(lockHeld), lock, what.program, ...what.argv],
     extra: [],
   };
+}
+
+/** A child that ended before it became its program, since nobody can lock that file; `lines`: what it said last. */
+export function lockRefused(
+  ended: Ended,
+  lines: readonly string[],
+  lock: string,
+): Failure | undefined {
+  if (ended.kind !== 'exited' || ended.code === 0) return undefined;
+  const why = refusalIn(lines.slice(-1));
+  return why === undefined ? undefined : noLocks(lock, why);
 }
 
 function childOf(pid: number, ended: Promise<Ended>, clock: Clock): Child {

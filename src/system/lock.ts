@@ -3,11 +3,11 @@
  * neither stale nor stolen. proper-lockfile, a directory whose freshness is an mtime, only serialises the sections in
  * which the daemon, configure and image build touch the same files.
  */
-import { spawnSync } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync, rmSync, statSync } from 'node:fs';
 import { reasonOf, type Clock } from './clock.ts';
 import { errorCode, Exit, Failed, type Failure } from './failure.ts';
 import { cannotWrite } from './files.ts';
+import { tryFlock } from './flock.ts';
 
 export interface KernelLock {
   release(): void;
@@ -20,24 +20,29 @@ const O_EXLOCK = 0x20;
 
 /**
  * Takes an exclusive lock on a file (made when missing), or returns undefined when somebody holds it. Never waits. Failed
- * `cannot-write` when the file is not ours to open.
+ * `cannot-write` when the file is not ours to open, `no-locks` where nobody can lock it.
  */
 export function tryKernelLock(path: string): KernelLock | undefined {
   const darwin = process.platform === 'darwin';
   const fd = darwin ? openLocked(path) : open(path, 0);
   if (fd === undefined) return undefined;
-  // The lock belongs to the open file description, which the helper shares: it stays ours when flock(1) ends.
-  if (!darwin) {
-    const helper = spawnSync('flock', ['-n', '-x', '3'], {
-      stdio: ['ignore', 'ignore', 'ignore', fd],
-    });
-    if (helper.status !== 0) {
-      closeSync(fd);
-      if (helper.error !== undefined) throw helper.error;
-      return undefined;
-    }
+  if (!darwin && !isTaken(path, fd)) {
+    closeSync(fd);
+    return undefined;
   }
   return { release: () => closeSync(fd), isInPlace: () => leadsTo(path, fd) };
+}
+
+/** Whether the descriptor has the lock now; closes it where that cannot be. */
+function isTaken(path: string, fd: number): boolean {
+  try {
+    const attempt = tryFlock(fd);
+    if (attempt.kind === 'refused') throw new Failed(noLocks(path, attempt.why));
+    return attempt.kind === 'had';
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
 }
 
 /** macOS: a descriptor with the file's lock, which whoever inherits it shares; undefined when somebody has it. */
@@ -58,10 +63,23 @@ export const childLockHeld = (lock: string): Failure => ({
   exit: Exit.temporary,
 });
 
+/** Where a file cannot be locked by anybody, nothing of ours can be told from another's; `why` in a few words. */
+export const noLocks = (path: string, why: string): Failure => ({
+  kind: 'no-locks',
+  message: `The file system that holds ${path} keeps no locks (${why}).`,
+  hint: 'Put the state directory elsewhere, on a disk of this machine: -d DIRECTORY, or LINUXKIT_BUILDER_DIR.',
+  exit: Exit.osError,
+});
+
+/** open(2) of macOS with O_EXLOCK, where the file system has no locks: ENOTSUP mostly; an NFS server that does not answer, ENOLCK. */
+const lockless: readonly (string | undefined)[] = ['ENOTSUP', 'EOPNOTSUPP', 'ENOLCK'];
+
 function open(path: string, flags: number): number {
   try {
     return openSync(path, constants.O_RDWR | constants.O_CREAT | flags, 0o600);
   } catch (error) {
+    const code = errorCode(error);
+    if (lockless.includes(code)) throw new Failed(noLocks(path, code ?? ''), { cause: error });
     throw new Failed(cannotWrite(path, error), { cause: error });
   }
 }

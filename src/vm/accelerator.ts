@@ -10,7 +10,8 @@ import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { fieldsOf } from '../system/json-lines.ts';
 import type { Clock } from '../system/clock.ts';
 import { bootId } from '../system/process.ts';
-import { launch, lockHeld } from '../system/child.ts';
+import { launch, lockRefused } from '../system/child.ts';
+import { lockHeld } from '../system/flock.ts';
 import { childLockHeld, isLocked } from '../system/lock.ts';
 import { until } from '../system/wait.ts';
 import type { Accelerator, PlanInput } from './driver.ts';
@@ -116,15 +117,16 @@ async function tryAccelerator(
     if (outcome === 'timed-out') return `the guest gave no sign of life in ${trialMs / 1000} s`;
     const ended = await child.ended;
     if (ended.kind === 'exited' && ended.code === lockHeld) throw new Failed(childLockHeld(lock));
-    return `it ended at once: ${lastLine(readIfThere(output) ?? '')}`;
+    const said = (readIfThere(output) ?? '').trim().split('\n');
+    const noLock = lockRefused(ended, said, lock);
+    if (noLock !== undefined) throw new Failed(noLock);
+    return `it ended at once: ${said.at(-1) ?? ''}`;
   } finally {
     child.signal('SIGKILL');
     await child.ended;
     for (const path of [console, output]) rmSync(path, { force: true });
   }
 }
-
-const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
 
 /**
  * What an end teaches: a way that passed its trial and broke later is not taken again in this boot of the host. A way that was

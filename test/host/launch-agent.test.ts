@@ -112,7 +112,7 @@ describe('the systemd unit', () => {
   test('says the same as the plist', () => {
     const text = unitText({ ...values, node: '/a b/100%/no"de$' });
     expect(text).toContain(
-      'ExecStart="/a b/100%%/no\\"de$$" "/Users/Jörg & <Söhne>/dist/main.js" "daemon" "--directory" "/Users/Jörg & <Söhne>/state dir"\n',
+      'ExecStart="/a b/100%%/no\\"de$$" "/Users/Jörg & <Söhne>/dist/main.js" "daemon" "--managed" "--directory" "/Users/Jörg & <Söhne>/state dir"\n',
     );
     for (const line of ['Restart=on-failure', 'TimeoutStopSec=60', 'UMask=0077', 'RestartSec=10'])
       expect(text).toContain(`${line}\n`);

@@ -33,7 +33,8 @@ function script(path: string, body: string): void {
 
 /** A Node that only tells how it was run. */
 const teller = 'echo "ran $0 $*"';
-const told = (node: string) => `ran ${node} ${values.main} daemon --directory ${values.state}\n`;
+const told = (node: string) =>
+  `ran ${node} ${values.main} daemon --managed --directory ${values.state}\n`;
 const output = () => readIfThere(join(values.state, 'nix-state/daemon.out'));
 
 function launch(patienceSeconds: number) {

@@ -60,11 +60,14 @@ async function rigOf() {
     tree,
     unit,
     calls: () => readFileSync(join(bin, 'systemctl.calls'), 'utf8').trim().split('\n'),
-    run: (verb: string, ...argv: string[]) =>
+    run(verb: string, ...argv: string[]) {
+      return this.runWith({}, verb, ...argv);
+    },
+    runWith: (more: NodeJS.ProcessEnv, verb: string, ...argv: string[]) =>
       spawnSync(
         process.execPath,
         [program.main, verb, ...(verb === 'configure' ? port : []), ...argv],
-        { encoding: 'utf8', env },
+        { encoding: 'utf8', env: { ...env, ...more }, timeout: 30_000 },
       ),
     [Symbol.dispose]() {
       this.run('stop');
@@ -100,5 +103,16 @@ describe('with systemd', { timeout: 60_000 }, () => {
       '--user start linuxkit-builder.service',
       '--user disable --now linuxkit-builder.service',
     ]);
+  });
+
+  // Behaviour 45: A daemon that somebody starts by hand ends with what is wrong, whatever variables a terminal gives it; the
+  // one that launchd or systemd starts lives on and says it.
+  test('a daemon by hand is none of systemd’s, in a terminal that is', async () => {
+    using rig = await rigOf();
+    expect(rig.run('configure').status).toBe(0);
+    writeFileSync(join(rig.tree, 'state dir/config.json'), '{"cpus":"many"}');
+    const inherited = { INVOCATION_ID: '0123', XPC_SERVICE_NAME: 'application.com.example.1.2' };
+    const ran = rig.runWith(inherited, 'daemon');
+    expect([ran.status, ran.stderr]).toEqual([78, expect.stringContaining('cpus')]);
   });
 });

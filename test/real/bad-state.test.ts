@@ -41,7 +41,7 @@ test('under launchd the daemon lives on in `failed`, and begins when the file is
   await using rig = await BuilderRig.create({ context });
   const good = settings(rig);
   settle(rig, mistakes);
-  const daemon = rig.beginWith({ XPC_SERVICE_NAME: 'org.example.job' }, 'daemon');
+  const daemon = rig.begin('daemon', '--managed');
   const { because, problems } = await rig.reaches('failed');
   expect(because?.kind).toBe('config-invalid');
   expect(problems?.map(({ path }) => path).sort()).toEqual(Object.keys(mistakes).sort());
@@ -154,7 +154,7 @@ test('a disk that another QEMU has open: the log names cause and remedy, and sta
 test('a daemon whose terminal has gone away lives on', async (context) => {
   await using rig = await BuilderRig.create({ context });
   settle(rig, mistakes);
-  const daemon = rig.beginWith({ XPC_SERVICE_NAME: 'org.example.job' }, 'daemon');
+  const daemon = rig.begin('daemon', '--managed');
   await rig.reaches('failed');
   await fact('it prints', () => daemon.stderr !== '');
   daemon.hangUp();

@@ -44,7 +44,7 @@ test('a daemon that waits for the lock of another leaves when it is asked to', a
   const first = rig.begin('daemon');
   await fact('it has the lock', () => mine(first, 'daemon-started').length > 0);
   // As launchd starts it, which would start one that ends again and again.
-  const second = rig.beginWith({ XPC_SERVICE_NAME: 'org.example.job' }, 'daemon');
+  const second = rig.begin('daemon', '--managed');
   await fact('it says for whom it waits', () => second.stderr.includes(`pid ${first.pid}`));
   second.signal('SIGTERM');
   expect(await second.ended).toBe(0);

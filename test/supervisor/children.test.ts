@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { layoutOf } from '../../src/config/layout.ts';
 import { readLine } from '../../src/guest/boot.ts';
 import { openConsole } from '../../src/guest/console.ts';
 import { vmFailure } from '../../src/supervisor/children.ts';
@@ -54,7 +55,11 @@ async function endOf(said: readonly string[]) {
   ring.write(Buffer.from(said.join('\r\n')));
   ring.close();
   const ended = { kind: 'exited', code: 2 } as const;
-  const failure = vmFailure(vmDrivers.hyperkit, { console }, ended);
+  const failure = vmFailure(
+    { driver: vmDrivers.hyperkit, layout: layoutOf(dir) },
+    { console },
+    ended,
+  );
   // Before close(), and nothing comes twice.
   const seen = [...milestones];
   await console.close();

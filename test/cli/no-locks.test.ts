@@ -1,0 +1,67 @@
+/** What each command says where the file system of the state directory keeps no locks. */
+import { existsSync, mkdirSync } from 'node:fs';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { startDaemon, stopDaemon } from '../../src/supervisor/background.ts';
+import { daemon } from '../../src/supervisor/daemon.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { failureOf } from '../../src/system/failure.ts';
+import { lockless, locklessPath, type Lockless } from '../rig/lockless.ts';
+import { configureRig } from './configure-rig.ts';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+const signal = new AbortController().signal;
+const failureIn = (work: Promise<unknown>) => work.then(() => undefined, failureOf);
+type Rig = ReturnType<typeof configureRig>;
+
+/** What touches files that others may touch, or asks who runs. */
+const verbs: Readonly<Record<string, (rig: Rig) => Promise<unknown>>> = {
+  configure: async (rig) => (await rig.run('-c', '1')).failure,
+  unconfigure: async (rig) => (await rig.unconfigure('--purge', '--yes')).failure,
+  start: ({ layout }) =>
+    failureIn(startDaemon(layout, { env: {}, clock: systemClock, signal, assets: '/nowhere' })),
+  stop: ({ layout }) => failureIn(stopDaemon(layout, { clock: systemClock, signal })),
+  daemon: ({ layout }) =>
+    failureIn(
+      daemon({
+        ...{ layout, clock: systemClock, managed: false, signal },
+        onStopSignal: () => undefined,
+        onStatus: () => undefined,
+        onStandby: () => undefined,
+        onBlocked: () => undefined,
+      }),
+    ),
+};
+
+const kinds = ['NFS without a lock daemon', 'a server that does not answer'] as const;
+
+// Behaviour 44: On a file system that keeps no locks, or does not answer when one is asked for, each command says so at once
+// and waits for nobody; `doctor` has a check for it.
+describe.runIf(process.platform === 'linux')('without locks', () => {
+  const rows = Object.keys(verbs).flatMap((verb) => kinds.map((kind) => [verb, kind] as const));
+  test.each(rows)('%s says so, and waits for nobody: %s', async (verb, kind) => {
+    using rig = await configured(kind);
+    const told = await verbs[verb]?.(rig);
+    expect(told).toMatchObject({ kind: 'no-locks', exit: 71 });
+    expect(told).toMatchObject({ message: expect.stringContaining(lockless[kind].why) as string });
+    expect(told).toMatchObject({ hint: expect.stringContaining('-d ') as string });
+    expect(existsSync(rig.layout.config)).toBe(true);
+  });
+
+  test('doctor has a check for it', async () => {
+    using rig = await configured('NFS without a lock daemon');
+    const findings = await rig.doctor();
+    expect(findings).toContainEqual(expect.objectContaining({ name: 'locks', kind: 'bad' }));
+  });
+});
+
+/** Configured where there were locks; there are none any more. */
+async function configured(kind: Lockless): Promise<Rig> {
+  const rig = configureRig();
+  expect((await rig.run('-c', '1')).failure).toBeUndefined();
+  mkdirSync(rig.layout.state, { recursive: true });
+  vi.stubEnv('PATH', locklessPath(rig.tree, kind));
+  return rig;
+}

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { shownLine } from './cli/terminal.ts';
 import { systemClock } from './system/clock.ts';
 import type { StopSignal } from './system/signals.ts';
 
@@ -32,8 +33,8 @@ async function perform(argv: readonly string[], onStopSignal: OnStopSignal): Pro
       env: process.env,
       home: homedir(),
       assets,
-      out: (line) => void process.stdout.write(`${line}\n`),
-      err: (line) => void process.stderr.write(`${line}\n`),
+      out: (line, look) => void process.stdout.write(`${shownLine(line, look)}\n`),
+      err: (line) => void process.stderr.write(`${shownLine(line)}\n`),
       isTTY: process.stderr.isTTY,
       signal: interrupted.signal,
       unread: unread.signal,

@@ -1,6 +1,7 @@
 /** A question whose answer is yes or no; anything but yes is no. */
 import { createInterface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
+import { terminalText } from '../system/plain-text.ts';
 
 export interface AskOptions {
   readonly signal: AbortSignal;
@@ -14,7 +15,10 @@ export async function isYes(question: string, options: AskOptions): Promise<bool
   const lines = createInterface({ input, output });
   const ended = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
   try {
-    const answer = await Promise.race([lines.question(`${question} [y/N] `, { signal }), ended]);
+    const answer = await Promise.race([
+      lines.question(`${terminalText(question)} [y/N] `, { signal }),
+      ended,
+    ]);
     return /^\s*y(es)?\s*$/i.test(answer);
   } finally {
     lines.close();

@@ -10,15 +10,16 @@ import { describeProblem } from '../config/problem.ts';
 import type { Clock } from '../system/clock.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import type { StopSignal } from '../system/signals.ts';
+import type { Look } from './terminal.ts';
 
 export interface CliContext {
   readonly env: NodeJS.ProcessEnv;
   readonly home: string;
   /** The package's own folder: holds src/image, launchd and dist. */
   readonly assets: string;
-  /** One line for the person or program that asked. */
-  out(line: string): void;
-  /** One line beside the answer: progress, warnings. */
+  /** One line for the person or program that asked. Of foreign words in it nothing reaches the terminal that it would obey. */
+  out(line: string, look?: Look): void;
+  /** One line beside the answer: progress, warnings. As harmless. */
   err(line: string): void;
   readonly isTTY: boolean;
   /** Aborts at the first SIGINT, SIGTERM or SIGHUP, unless a verb listens to those itself. */

@@ -12,6 +12,7 @@ import { shellWord } from '../host/root-files.ts';
 import { alias, guestUser, knownHostsLine } from '../host/ssh.ts';
 import type { Ran } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
+import { quoted } from '../system/plain-text.ts';
 import { stage } from '../system/stage.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
 
@@ -124,7 +125,8 @@ function lastWords(answer: Exclude<Greeted, 'nix'>): string {
   if (answer === 'late') return `no answer in ${patienceMs / 1000} s`;
   if ('refused' in answer) return answer.refused.replace(/\.$/, '');
   const { ended, stderr } = answer;
-  const last = stderr.trim().split('\n').at(-1) ?? '';
-  if (last !== '') return last.replace(/\.$/, '');
+  // They may be the guest's: what its login says on its stderr comes here too.
+  const last = quoted(stderr.trim().split('\n').at(-1));
+  if (last !== undefined) return last.replace(/\.$/, '');
   return ended.kind === 'exited' ? `exit code ${ended.code}` : ended.kind;
 }

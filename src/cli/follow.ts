@@ -1,6 +1,7 @@
 /** `console` and `logs`: what the guest and the daemon have written, and what they write on. */
 import type { Command } from 'commander';
 import { Exit, Failed } from '../system/failure.ts';
+import { plainText } from '../system/plain-text.ts';
 import type { RotatedLog } from '../system/rotated-log.ts';
 import {
   directoryOption,
@@ -96,7 +97,11 @@ function readable(line: string): string {
     const { time, level, event, ...rest } = JSON.parse(line) as Record<string, unknown>;
     const shown = Object.entries(rest)
       .filter(([key]) => key !== 'pid')
-      .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+      // Others' words among them: of these none shall look like a line of its own.
+      .map(
+        ([key, value]) =>
+          `${key}=${plainText(typeof value === 'string' ? value : JSON.stringify(value))}`,
+      );
     const words = [
       String(time).slice(11, 23),
       level === 'info' ? '' : String(level).toUpperCase(),

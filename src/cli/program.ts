@@ -28,7 +28,7 @@ export async function run(argv: readonly string[], world: World, version: string
   let isVerbatim = false;
   const told: World = {
     ...world,
-    out: (line) => world.out(isVerbatim || line.startsWith('{') ? line : mend(line)),
+    out: (line, look) => world.out(isVerbatim || line.startsWith('{') ? line : mend(line), look),
     err: (line) => world.err(mend(line)),
   };
   const context: CliContext = { ...told, exit: (next) => (code = next) };

@@ -1,5 +1,6 @@
 /** How far a download is: a bar on a terminal, else a line every few seconds. The only file that knows cli-progress. */
 import type { DownloadProgress } from '../image/download.ts';
+import { plainText } from '../system/plain-text.ts';
 import { movesCursor, type CliContext } from './context.ts';
 
 export interface ProgressView {
@@ -27,7 +28,7 @@ async function bar(): Promise<ProgressView> {
   return {
     show(now) {
       const { amount, rate } = inWords(now);
-      const payload = { amount, rate, name: now.name };
+      const payload = { amount, rate, name: plainText(now.name) };
       if (!shown) one.start(now.totalBytes, now.bytes, payload);
       else one.update(now.bytes, payload);
       shown = true;

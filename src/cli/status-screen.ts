@@ -10,7 +10,6 @@ export interface Screen {
   readonly now: number;
   /** Columns of the terminal. */
   readonly width: number;
-  readonly color: boolean;
   /** When the current start began, and how long one usually takes; for the bar. */
   readonly start?: { readonly begun: number; readonly usualMs: number | undefined } | undefined;
   readonly beside: Beside;
@@ -24,7 +23,6 @@ export interface Screen {
 /** A living daemon. */
 export function aliveLines(status: Status, screen: Screen): string[] {
   const { builder, because, last, door } = status;
-  const paint = painter(screen.color);
   const since = duration(screen.now - Date.parse(status.since));
   const facts: (readonly [string, string | undefined])[] = [
     ['hint', status.phase === 'failed' ? undefined : because?.hint],
@@ -63,7 +61,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['incident', incidentWords(screen)],
   ];
   return [
-    `${paint(colorOf(status.phase), status.sentence)} (${status.phase} for ${since})`,
+    `${status.sentence} (${status.phase} for ${since})`,
     ...barLines(status, screen),
     ...(because?.lines ?? []).map((line) => `    | ${line}`),
     ...facts.flatMap(([name, text]) => factLines(name, text, screen.width)),
@@ -75,7 +73,7 @@ export function goneLines(last: Status | undefined, screen: Screen): string[] {
   const isOver = last === undefined || last.phase === 'stopped';
   const job = screen.job;
   return [
-    painter(screen.color)('red', 'No daemon runs.'),
+    'No daemon runs.',
     ...(isOver ? [] : [`  It was '${last.phase}' when it was last heard of, ${last.since}.`]),
     ...(last?.because === undefined ? [] : [`  ${last.because.message}`, `  ${last.because.hint}`]),
     ...(screen.known ?? []).map((words) => `  ${words}`),
@@ -176,10 +174,3 @@ export function duration(ms: number): string {
   const minutes = Math.round(seconds / 60);
   return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
 }
-
-type Color = 'green' | 'yellow' | 'red';
-const codes: Readonly<Record<Color, number>> = { red: 31, green: 32, yellow: 33 };
-const colorOf = (phase: Status['phase']): Color =>
-  phase === 'ready' ? 'green' : phase === 'failed' ? 'red' : 'yellow';
-const painter = (color: boolean) => (name: Color, text: string) =>
-  color ? `\u001b[${codes[name]}m${text}\u001b[0m` : text;

@@ -13,6 +13,7 @@ import {
 } from './context.ts';
 import { besider, reportOf, statusIn, type Beside } from './status-report.ts';
 import type { Screen } from './status-screen.ts';
+import type { Look } from './terminal.ts';
 
 interface StatusOptions extends DirectoryOption {
   readonly json?: boolean;
@@ -42,11 +43,8 @@ export function statusVerb(program: Command, context: CliContext): void {
           options.json === true
             ? [JSON.stringify(reportOf(found, await asked))]
             : await screenLines(found, asked, layout, context);
-        paint(
-          lines,
-          options.watch === true && options.json !== true && isTerminal(context),
-          context,
-        );
+        const over = options.watch === true && options.json !== true && isTerminal(context);
+        paint(lines, { ...(options.json === true ? {} : lookOf(found, context)), over }, context);
         return found;
       };
       const found = options.watch === true ? await watch(show, layout, context) : await show();
@@ -89,10 +87,19 @@ async function watch(
 /** stdout and stderr are one terminal, and it can move its cursor. */
 const isTerminal = (context: CliContext): boolean => process.stdout.isTTY && movesCursor(context);
 
-function paint(lines: readonly string[], over: boolean, context: CliContext): void {
-  // Home, then each line to its end, then what is left of the old screen.
-  if (!over) return lines.forEach((line) => context.out(line));
-  context.out(`\u001b[H${lines.map((line) => `${line}\u001b[K`).join('\n')}\u001b[J`);
+function paint([first = '', ...lines]: readonly string[], look: Look, context: CliContext): void {
+  if (look.over === true) return context.out([first, ...lines].join('\n'), look);
+  context.out(first, look);
+  for (const line of lines) context.out(line);
+}
+
+/** What stands first is in a colour that says how it is, where the terminal has colours and its user wants them. */
+function lookOf(found: Found, context: CliContext): Look {
+  if (!isTerminal(context) || (context.env['NO_COLOR'] ?? '') !== '') return {};
+  if (found.daemon === 'gone') return { color: 'red' };
+  const { phase, sentence } = found.status;
+  const color = phase === 'ready' ? 'green' : phase === 'failed' ? 'red' : 'yellow';
+  return { color, length: sentence.length };
 }
 
 async function screenLines(
@@ -107,7 +114,6 @@ async function screenLines(
     now: context.clock.now(),
     // Lines in a pipe are not broken.
     width: process.stdout.isTTY ? process.stdout.columns : Infinity,
-    color: isTerminal(context) && (context.env['NO_COLOR'] ?? '') === '',
     job,
     known: await knownOf(found, job),
     stranger: await strangerIn(layout, context),

@@ -2,6 +2,7 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { run, succeeded } from '../system/child.ts';
 import { readIfThere } from '../system/files.ts';
+import { quoted } from '../system/plain-text.ts';
 
 /** The listener in words: `node (pid 42)`; undefined when it belongs to somebody we cannot look at. */
 export async function portOwner(port: number): Promise<string | undefined> {
@@ -24,7 +25,7 @@ export function listeningInodes(table: string, port: number): string[] {
 export function lsofOwner(output: string): string | undefined {
   const pid = /^p(\d+)$/m.exec(output)?.[1];
   const command = /^c(.+)$/m.exec(output)?.[1];
-  return pid === undefined ? undefined : `${command ?? 'a process'} (pid ${pid})`;
+  return pid === undefined ? undefined : `${quoted(command) ?? 'a process'} (pid ${pid})`;
 }
 
 function fromProc(port: number): string | undefined {
@@ -57,7 +58,8 @@ function linkOf(path: string): string {
 
 function commandOf(pid: string): string {
   try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+    // Any process chooses its own name, and its owner may be anybody.
+    return quoted(readFileSync(`/proc/${pid}/comm`, 'utf8')) ?? 'a process';
   } catch {
     return 'a process';
   }

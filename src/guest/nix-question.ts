@@ -2,6 +2,7 @@
  * One question over Nix's worker protocol: is a path in the store? `nix-daemon --stdio` greets by itself, whatever becomes of the
  * daemon behind its socket; only what it is asked then is passed on to that one, which does all builds (Nix 2.26, daemon.cc).
  */
+import { quoted } from '../system/plain-text.ts';
 
 /** worker-protocol.hh; each word is little-endian in 8 bytes. */
 const words = { client: 0x6e697863, daemon: 0x6478696f, isValidPath: 1 };
@@ -55,15 +56,17 @@ function readLog(cursor: Cursor, minor: number): string | undefined {
     if (kind === messages.next) cursor.text();
     else if (kind !== messages.error) return `it said 0x${kind.toString(16)}`;
     else {
-      if (minor < 26) return cursor.text();
+      if (minor < 26) return quoted(cursor.text()) ?? noReason;
       // Its type, its level, a name that nobody uses.
       cursor.text();
       cursor.word();
       cursor.text();
-      return cursor.text();
+      return quoted(cursor.text()) ?? noReason;
     }
   }
 }
+
+const noReason = 'it gives no reason';
 
 /** Reads on; a RangeError where there is no more yet. */
 class Cursor {

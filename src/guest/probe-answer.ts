@@ -1,5 +1,6 @@
 /** What comes back from the guest during a probe: a line with its time, then a nix daemon's half of a short conversation. */
 import type { Clock } from '../system/clock.ts';
+import { plainText } from '../system/plain-text.ts';
 import { nixAnswer, type NixAnswer } from './nix-question.ts';
 
 /** The clocks of host and guest may differ by this: files from the future break builds. */
@@ -48,7 +49,7 @@ export class Answer {
   /** The beginning of what came, for messages. */
   describe(): string {
     const from = this.#guestMs === undefined ? 0 : this.#lineEnd + 1;
-    return `it answered ${JSON.stringify(this.#bytes.toString('latin1', from, from + 60))}`;
+    return `it answered ${plainText(JSON.stringify(this.#bytes.toString('latin1', from, from + 60)))}`;
   }
 
   get #lineEnd(): number {

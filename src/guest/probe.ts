@@ -5,6 +5,7 @@ import type { Tunnel } from '../config/tunnel.ts';
 import type { Ran } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Failure } from '../system/failure.ts';
+import { quoted } from '../system/plain-text.ts';
 import { programMissing, tryProgram } from '../system/program.ts';
 import { question } from './nix-question.ts';
 import { Answer, maxClockOffsetMs } from './probe-answer.ts';
@@ -131,8 +132,9 @@ function judge(
 
 function wordsOf(end: 'late' | Ran, timeoutMs: number): string {
   if (end === 'late') return `no answer within ${timeoutMs / 1000} s`;
-  const last = end.stderr.trim().split(/\r?\n/).at(-1) ?? '';
-  if (last !== '') return last;
+  // They may be the guest's: what its login says on its stderr comes here too.
+  const last = quoted(end.stderr.trim().split(/\r?\n/).at(-1));
+  if (last !== undefined) return last;
   switch (end.ended.kind) {
     case 'exited':
       return `ssh ended with code ${end.ended.code} and without a word`;

@@ -6,6 +6,7 @@
 import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
+import { plainText, quoted } from '../system/plain-text.ts';
 import { awaitUnix } from '../system/unix-socket.ts';
 
 export const initBytes = 49;
@@ -138,7 +139,7 @@ const silent = (program: string, timeoutMs: number, reached: string): Failure =>
 
 const refused = (program: string, why: string): Failure => ({
   kind: 'network-refused',
-  message: `${program} refuses the guest its network card: ${why}.`,
+  message: `${program} refuses the guest its network card: ${quoted(why) ?? 'it gives no reason'}.`,
   hint: 'Another program may use this VPNKit; a restart begins with a new one: linuxkit-builder restart.',
   exit: Exit.unavailable,
 });
@@ -152,7 +153,7 @@ const closed = (program: string): Failure => ({
 
 const stranger = (program: string, said: Buffer): Failure => ({
   kind: 'network-stranger',
-  message: `What listens on ${program}'s socket does not speak VPNKit's protocol${said.length === 0 ? '' : `: it begins with ${JSON.stringify(said.toString('latin1', 0, 8))}`}.`,
+  message: `What listens on ${program}'s socket does not speak VPNKit's protocol${said.length === 0 ? '' : `: it begins with ${plainText(JSON.stringify(said.toString('latin1', 0, 8)))}`}.`,
   hint: 'Check which program that is: linuxkit-builder daemon --dry-run.',
   exit: Exit.unavailable,
 });

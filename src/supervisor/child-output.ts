@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
+import { plainText } from '../system/plain-text.ts';
 import { LineSplitter, Tail } from '../system/tail.ts';
 
 export interface ChildOutput {
@@ -21,7 +22,8 @@ export function followOutput(path: string, child: string, clock: Clock, log: Log
   rmSync(path, { force: true });
   const splitter = new LineSplitter();
   let lines: string[] = [];
-  const take = (more: readonly string[]) => {
+  const take = (said: readonly string[]) => {
+    const more = said.map(plainText);
     for (const text of more) log('info', 'child-says', { child, text });
     lines = [...lines, ...more].slice(-kept);
   };

@@ -7,6 +7,7 @@ import { within } from '../system/deadline.ts';
 import { Exit, failureOf, type Failure } from '../system/failure.ts';
 import { makeDirectory, readIfThere, writeWhole } from '../system/files.ts';
 import type { Log } from '../system/log.ts';
+import { harmless } from '../system/plain-text.ts';
 import type { Machine } from '../vm/driver.ts';
 import type { Facts } from './status.ts';
 
@@ -59,7 +60,7 @@ function newest(lines: readonly string[]): string {
 
 /** JSON in any case: what would be too long is left out, and last what `status` tells. */
 function stateOf(failure: Failure, facts: Facts, vm: unknown): string {
-  const text = (state: unknown) => `${JSON.stringify(state, undefined, 2)}\n`;
+  const text = (state: unknown) => `${JSON.stringify(state, harmless, 2)}\n`;
   const left = `left out: more than ${maxBytes} bytes`;
   const { lines, ...short } = failure;
   const fits = [

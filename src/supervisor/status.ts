@@ -6,6 +6,7 @@ import { describeProblem, type Problem } from '../config/problem.ts';
 import type { Complaint } from '../guest/complaints.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { discard, readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
+import { harmless } from '../system/plain-text.ts';
 import { isAlive, type Identity } from '../system/process.ts';
 import type { Login } from './login.ts';
 import type { Because, Phase, State } from './state.ts';
@@ -156,7 +157,7 @@ function why(because: Because): string {
 
 /** Replaces the record. On a full disk the reserve that was laid by makes room: then above all it must be told. */
 export function writeStatus(layout: Layout, status: Status): void {
-  const text = `${JSON.stringify(status)}\n`;
+  const text = `${JSON.stringify(status, harmless)}\n`;
   try {
     writeWhole(layout.status, text, { durable: false });
   } catch (error) {

@@ -4,6 +4,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import { reasonOf } from './clock.ts';
+import { plainText } from './plain-text.ts';
 
 export type Address =
   | { readonly kind: 'tcp'; readonly host: '127.0.0.1'; readonly port: number }
@@ -58,7 +59,8 @@ export function dial(address: Address, signal: AbortSignal): Promise<Socket> {
     const onData = (chunk: Buffer) => {
       got = Buffer.concat([got, chunk]);
       const head = got.subarray(0, answer.length).toString('latin1');
-      if (!answer.startsWith(head)) return settle(new Error(`it answers ${JSON.stringify(head)}`));
+      if (!answer.startsWith(head))
+        return settle(new Error(`it answers ${plainText(JSON.stringify(head))}`));
       if (got.length < answer.length) return;
       settle();
       if (got.length > answer.length) socket.unshift(got.subarray(answer.length));

@@ -33,3 +33,7 @@ export function quoted(value: unknown): string | undefined {
 /** Text of ours as it may go to a terminal, whatever foreign words got into it. To be called where text goes out. */
 export const terminalText = (text: string): string =>
   text.replaceAll(escapes, '').replaceAll(unfitForTerminals, '');
+
+/** For JSON.stringify: a record of ours that other programs show, whatever foreign words got into its strings. */
+export const harmless = (_name: string, value: unknown): unknown =>
+  typeof value === 'string' ? terminalText(value) : value;

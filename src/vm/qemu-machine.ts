@@ -2,6 +2,7 @@
 import type { Tunnel } from '../config/tunnel.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { fieldsOf } from '../system/json-lines.ts';
+import { quoted } from '../system/plain-text.ts';
 import type { AttachOptions, Machine, VmDriver } from './driver.ts';
 import { explainQemu } from './qemu-end.ts';
 import { qemuPlan, qemuProgram } from './qemu.ts';
@@ -103,7 +104,7 @@ const numberIn = (value: unknown): number =>
 
 const noForward = (said: string) => ({
   kind: 'vm-no-forward',
-  message: `QEMU does not say which host port leads to the guest's sshd; it said: ${said.trim()}`,
+  message: `QEMU does not say which host port leads to the guest's sshd; it said: ${quoted(said) ?? 'nothing'}`,
   hint: 'This version of QEMU may print its table in another form: please report it with that text.',
   exit: Exit.software,
 });

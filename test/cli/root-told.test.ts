@@ -37,7 +37,7 @@ describe.runIf(process.getuid?.() === 0)('settings that are others than root was
       ...{ daemon: { pid: 1, started: '1', boot: 'b', program: 'node' }, door: undefined },
       ...{ config: undefined, runs: undefined },
     });
-    const screen = { now: 0, width: Infinity, color: false, beside: { untold } };
+    const screen = { now: 0, width: Infinity, beside: { untold } };
     const words =
       /nix +Root was told of another port \(24999, and 25000 is set\), maxJobs .*--root-part/;
     expect(aliveLines(status, screen).join('\n')).toMatch(words);

@@ -3,7 +3,7 @@ import { aliveLines, goneLines, type Screen } from '../../src/cli/status-screen.
 import type { Status } from '../../src/supervisor/status.ts';
 
 const now = Date.parse('2026-01-01T00:01:00Z');
-const screen: Screen = { now, width: 80, color: false, beside: {} };
+const screen: Screen = { now, width: 80, beside: {} };
 const status: Status = {
   version: 1,
   phase: 'ready',
@@ -91,11 +91,6 @@ describe('the screen of a builder that is ready', () => {
   test('fits a narrow terminal, and breaks no word', () => {
     for (const line of aliveLines(status, { ...screen, width: 40 }).slice(1))
       expect(line.length).toBeLessThanOrEqual(40);
-  });
-
-  test('has colours only when asked', () => {
-    expect(aliveLines(status, screen).join('')).not.toContain('\u001b');
-    expect(aliveLines(status, { ...screen, color: true })[0]).toContain('\u001b[32mReady');
   });
 });
 

@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { listeningInodes, lsofOwner } from '../../src/door/port-owner.ts';
+import { listeningInodes, lsofOwner, portOwner } from '../../src/door/port-owner.ts';
 
 const table = [
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
@@ -14,6 +16,21 @@ describe('who listens on a port', () => {
     expect(listeningInodes(table, 24083)).toEqual(['4711']);
     expect(listeningInodes(table, 22)).toEqual(['4713']);
     expect(listeningInodes(table, 80)).toEqual([]);
+  });
+
+  // Behaviour 44: Nothing that the guest, another user's process or a mirror says reaches a terminal, `status.json` or an incident with
+  // what a terminal obeys, or with what hides or turns what is seen.
+  test.runIf(process.platform === 'linux')('whatever that calls itself', async () => {
+    const script = `require('fs').writeFileSync('/proc/self/comm', '\\x1b[31m\\x9bp\\n\\u202e');
+      const server = require('net').createServer().listen(0, '127.0.0.1', () => console.log(server.address().port));`;
+    const other = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      const [port] = (await once(other.stdout, 'data')) as [Buffer];
+      expect(await portOwner(Number(String(port)))).toBe(`p (pid ${other.pid ?? 0})`);
+    } finally {
+      other.kill();
+      await once(other, 'exit');
+    }
   });
 
   test("is read from lsof's fields", () => {

@@ -37,6 +37,16 @@ describe('a nix daemon answers', () => {
       expect(nixAnswer(bytes.subarray(0, length))).toEqual({ kind: 'incomplete' });
   });
 
+  test('in words that a terminal would obey, which are not passed on', () => {
+    const words = '\u001b]0;title\u0007\u001b[2J\u009b31mReady\u202e\nlinuxkit-builder: run this';
+    const error = [text('Error'), word(0), text(''), text(words), word(0), word(0)];
+    const said = [word(0x126), text('2.26.3'), word(1), last, word(0x63787470), ...error];
+    expect(nixAnswer(Buffer.concat([daemon, ...said]))).toEqual({
+      kind: 'refused',
+      why: '31mReady linuxkit-builder: run this',
+    });
+  });
+
   test.each([
     ['at once', [word(0x10a), oldError]],
     ['when it is asked', [word(0x10a), last, next, oldError]],

@@ -106,5 +106,17 @@ mkdir -p "$state/nix-state"
 
 daemon() { exec "$found" "$main" daemon --managed --directory "$state" >>"$output" 2>&1; }
 follow daemon
+# 69: that Node is too old for the program, which has said so. The name may lead to another one now.
+if [ "$code" = 69 ] && [ "$found" != "$node" ] && [ -f "$node" ] && [ -x "$node" ]; then
+    say "$found is too old; trying $node."
+    found=$node
+    follow daemon
+fi
 [ -z "$stopping" ] || exit 0
+if [ "$code" = 69 ]; then
+    say "The daemon was not started: $found is too old. Put a newer Node on the PATH. Run: linuxkit-builder configure, then \
+linuxkit-builder start."
+    # As above: launchd would run this again every 10 s, for nothing.
+    exit 0
+fi
 exit "$code"

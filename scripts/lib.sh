@@ -41,8 +41,12 @@ install_missing() {
 }
 
 need_node() {
-    if ! command -v node >/dev/null 2>&1 || ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'; then
-        echo "linuxkit-builder needs Node 20.19 or newer, with npm, on the PATH." >&2
+    if ! command -v node >/dev/null 2>&1; then
+        echo "linuxkit-builder: Node 20.19 or newer is needed, with npm, and there is none on the PATH." >&2
+        exit 69
+    fi
+    if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'; then
+        echo "linuxkit-builder: Node 20.19 or newer is needed, with npm, and this is Node $(node -p process.versions.node), $(command -v node)." >&2
         exit 69
     fi
 }

@@ -1,26 +1,37 @@
 /** Builds the real world and runs one command line in it. */
+// Before all else: a stop during start-up is remembered from here on.
+import { onStopSignal } from './system/signals.ts';
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { shownLine } from './cli/terminal.ts';
+import { failureLines } from './cli/say.ts';
+import { openOutlets, type Outlets } from './leave.ts';
 import { systemClock } from './system/clock.ts';
-import type { StopSignal } from './system/signals.ts';
+import { Exit, failureOf, type Failure } from './system/failure.ts';
 
-type OnStopSignal = (listener: (name: StopSignal) => void) => void;
-
-/** Leaves with the verb's exit code when it is over. */
-export function begin(argv: readonly string[], onStopSignal: OnStopSignal): void {
-  void perform(argv, onStopSignal).then((code) => process.exit(code));
+/** Leaves with the verb's exit code when it is over and what it said has been read. */
+export function begin(argv: readonly string[]): void {
+  const outlets = openOutlets();
+  let isOver = false;
+  const leave = (code: number) => {
+    isOver = true;
+    outlets.leave(code, onStopSignal);
+  };
+  const fail = (failure: Failure) => {
+    for (const line of failureLines(failure)) outlets.err(line);
+    leave(failure.exit);
+  };
+  // Node ends with 0 when nothing is left that could happen, whatever is still awaited.
+  process.on('beforeExit', () => {
+    if (!isOver) fail(standstill);
+  });
+  perform(argv, outlets).then(leave, (thrown: unknown) => fail(failureOf(thrown)));
 }
 
-async function perform(argv: readonly string[], onStopSignal: OnStopSignal): Promise<number> {
+async function perform(argv: readonly string[], outlets: Outlets): Promise<number> {
   const interrupted = new AbortController();
   onStopSignal((name) => interrupted.abort(new Error(name)));
-  // A reader that went away, as `| head` does, is no fault.
-  const unread = new AbortController();
-  process.stdout.on('error', () => unread.abort(new Error('nobody reads')));
-  process.stderr.on('error', () => undefined);
   // dist/main.js and src/begin.ts are both one folder below the package's.
   const assets = dirname(dirname(fileURLToPath(import.meta.url)));
   const { version } = JSON.parse(readFileSync(`${assets}/package.json`, 'utf8')) as {
@@ -33,14 +44,21 @@ async function perform(argv: readonly string[], onStopSignal: OnStopSignal): Pro
       env: process.env,
       home: homedir(),
       assets,
-      out: (line, look) => void process.stdout.write(`${shownLine(line, look)}\n`),
-      err: (line) => void process.stderr.write(`${shownLine(line)}\n`),
+      out: outlets.out,
+      err: outlets.err,
       isTTY: process.stderr.isTTY,
       signal: interrupted.signal,
-      unread: unread.signal,
+      unread: outlets.unread,
       clock: systemClock,
       onStopSignal,
     },
     version,
   );
 }
+
+const standstill: Failure = {
+  kind: 'bug',
+  message: 'This command has not come to its end, and waits for nothing any more.',
+  hint: 'This is a fault of linuxkit-builder itself: please report it with the command that you ran.',
+  exit: Exit.software,
+};

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // The command of linuxkit-nix, with its flags: `linuxkit-builder configure`.
-import { onStopSignal } from './system/signals.ts';
-import { begin } from './begin.ts';
+import { onThisNode } from './on-this-node.ts';
 
-begin(['configure', ...process.argv.slice(2)], onStopSignal);
+onThisNode(['configure', ...process.argv.slice(2)]);

@@ -37,6 +37,8 @@ Environment=${word(`PATH=${path}`, false)}
 # It ends with 0 when it is told to stop; anything else is a crash.
 Restart=on-failure
 RestartSec=10
+# A Node that is too old for the program does not get newer.
+RestartPreventExitStatus=69
 # Its children end with it, in its own order; systemd only sweeps up after 60 s.
 KillMode=mixed
 TimeoutStopSec=60

@@ -1,4 +1,6 @@
 /** The whole program, bundled as for a release, in a folder of its own that every user may read. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   copyFileSync,
@@ -10,16 +12,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
 
 export interface BuiltProgram {
   readonly folder: string;
   readonly main: string;
   [Symbol.dispose](): void;
 }
-
-const banner =
-  "import { createRequire as r__ } from 'node:module'; import { fileURLToPath as u__ } from 'node:url'; const require = r__(import.meta.url); const __filename = u__(import.meta.url);";
 
 /** The folder's name has a space and an umlaut, as people's have. */
 export async function buildProgram(): Promise<BuiltProgram> {
@@ -30,18 +28,13 @@ export async function buildProgram(): Promise<BuiltProgram> {
   copyFileSync(join(package_, 'package.json'), join(folder, 'package.json'));
   cpSync(join(package_, 'launchd'), join(folder, 'launchd'), { recursive: true });
   symlinkSync(join(package_, 'node_modules'), join(folder, 'node_modules'));
-  await build({
-    entryPoints: [join(package_, 'src/main.ts')],
-    outdir: join(folder, 'dist'),
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    logLevel: 'error',
-    external: ['openpgp', 'xz-decompress'],
-    banner: { js: banner },
+  // By the script that makes a release of it: what Node is given is the same.
+  const made = spawn(process.execPath, [join(package_, 'scripts/build.js'), join(folder, 'dist')], {
+    cwd: package_,
+    stdio: ['ignore', 'ignore', 'inherit'],
   });
+  const [code] = (await once(made, 'close')) as [number | null];
+  if (code !== 0) throw new Error(`scripts/build.js ended with ${code ?? 'a signal'}`);
   const main = join(folder, 'dist/main.js');
   return { folder, main, [Symbol.dispose]: () => rmSync(folder, { recursive: true }) };
 }

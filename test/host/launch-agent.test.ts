@@ -114,7 +114,13 @@ describe('the systemd unit', () => {
     expect(text).toContain(
       'ExecStart="/a b/100%%/no\\"de$$" "/Users/Jörg & <Söhne>/dist/main.js" "daemon" "--managed" "--directory" "/Users/Jörg & <Söhne>/state dir"\n',
     );
-    for (const line of ['Restart=on-failure', 'TimeoutStopSec=60', 'UMask=0077', 'RestartSec=10'])
+    for (const line of [
+      'Restart=on-failure',
+      'TimeoutStopSec=60',
+      'UMask=0077',
+      'RestartSec=10',
+      'RestartPreventExitStatus=69',
+    ])
       expect(text).toContain(`${line}\n`);
   });
 

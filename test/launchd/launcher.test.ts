@@ -83,6 +83,29 @@ describe('the launcher', { timeout: 60_000 }, () => {
     expect(output()).toBeUndefined();
   });
 
+  test('runs the Node that it was where the name leads to one that is too old', async () => {
+    script(values.named, 'exit 69');
+    script(values.node, teller);
+    const run = launch(0);
+    expect(await run.ended).toBe(0);
+    expect(output()).toBe(told(values.node));
+    expect(run.said()).toContain(`${values.named} is too old; trying ${values.node}.`);
+  });
+
+  // Behaviour 49: A Node that is too old is refused with one sentence, which says what is needed: exit code 69. launchd and systemd
+  // do not try again.
+  test('leaves with 0 when both are too old, so that launchd does not try again for ever', async () => {
+    for (const node of [values.named, values.node]) script(node, 'exit 69');
+    const run = launch(0);
+    expect(await run.ended).toBe(0);
+    expect(run.said()).toContain(`The daemon was not started: ${values.node} is too old.`);
+  });
+
+  test('leaves with what the daemon left with otherwise', async () => {
+    script(values.node, 'exit 70');
+    expect(await launch(0).ended).toBe(70);
+  });
+
   test('says so where `start` looks, too', async () => {
     mkdirSync(join(values.state, 'nix-state'));
     script(values.node, teller);

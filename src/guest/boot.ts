@@ -1,5 +1,6 @@
 /** What the console's lines say about a boot. Pure. The lines are a contract: docs/guest-contract.md. */
 import { Exit, type Failure } from '../system/failure.ts';
+import { quoted } from '../system/plain-text.ts';
 
 /** A console line that we recognise as boot progress, or as its end. */
 export type Milestone =
@@ -38,9 +39,10 @@ export const describeStage = (name: string): string =>
 /** The milestone in a line, if there is one. A kernel's time stamp may stand before it. */
 export function readLine(text: string): Milestone | undefined {
   const line = text.replace(prefix, '').trimEnd();
-  const said = /^linuxkit-builder: (stage|note)=([a-z][a-z0-9-]*) uptime=(\d+(?:\.\d+)?)$/.exec(
-    line,
-  );
+  const said =
+    /^linuxkit-builder: (stage|note)=([a-z][a-z0-9-]{0,31}) uptime=(\d{1,9}(?:\.\d{1,9})?)$/.exec(
+      line,
+    );
   if (said !== null)
     return {
       type: said[1] === 'stage' ? 'stage' : 'note',
@@ -48,7 +50,7 @@ export function readLine(text: string): Milestone | undefined {
       uptimeS: Number(said[3]),
     };
   const failed =
-    /^linuxkit-builder: failed=([a-z][a-z0-9-]*) uptime=(\d+(?:\.\d+)?)(?: reason=(.*))?$/.exec(
+    /^linuxkit-builder: failed=([a-z][a-z0-9-]{0,31}) uptime=(\d{1,9}(?:\.\d{1,9})?)(?: reason=(.*))?$/.exec(
       line,
     );
   if (failed !== null)
@@ -71,7 +73,9 @@ export function failureOfStage(
   lines: readonly string[] = [],
 ): Failure {
   const known = failures.get(name);
-  const said = reason === '' ? '' : ` It says: ${reason.replace(/\.$/, '')}.`;
+  // Whoever is root in the guest chose these words: they are told as the guest's, not as ours.
+  const words = quoted(reason);
+  const said = words === undefined ? '' : ` The guest says: "${words}".`;
   return {
     kind: `guest-${name}`,
     message: `${known?.message ?? `The guest stopped its boot at '${name}'.`}${said}`,

@@ -29,6 +29,8 @@ export interface BootWatchOptions {
 const bootTimeoutMs = 180_000;
 /** A check of a full disk takes minutes, which do not count; one that takes longer than this hangs. */
 const diskCheckMs = 3_600_000;
+/** Ours has ten, those at its end among them. */
+const mostStages = 50;
 const probeTimeoutMs = 20_000;
 const probeEveryMs = 200;
 
@@ -36,6 +38,7 @@ const probeEveryMs = 200;
 export class BootWatch {
   readonly #options: BootWatchOptions;
   readonly #seen = new Set<string>();
+  #isReady = false;
   readonly #listens = new AbortController();
   /** The time that the boot is given: it stands still while the guest checks its disk. */
   readonly #patience: AwakeClock;
@@ -64,6 +67,8 @@ export class BootWatch {
     const { log, onStage, onLost, lastLines } = this.#options;
     switch (milestone.type) {
       case 'stage':
+        // A guest boots once, in some stages: who says more of them would fill the record of the start.
+        if (this.#seen.has(milestone.name) || this.#seen.size === mostStages) return;
         this.#seen.add(milestone.name);
         this.#patience.resume();
         onStage(milestone.name, milestone.uptimeS);
@@ -73,6 +78,9 @@ export class BootWatch {
         if (milestone.name === 'disk-check') this.#patience.pause();
         return log('info', 'guest-notes', { name: milestone.name, uptimeS: milestone.uptimeS });
       case 'failed':
+        // It gives up while it boots or not at all. Later it is only a line that somebody with root in the guest has written.
+        if (this.#isReady)
+          return log('info', 'guest-notes', { name: milestone.name, uptimeS: milestone.uptimeS });
         return onLost(failureOfStage(milestone, lastLines()));
       case 'panic':
         return onLost(guestPanicked(milestone.text, lastLines()));
@@ -92,7 +100,10 @@ export class BootWatch {
         const { layout, log } = this.#options;
         const timeoutMs = probeTimeoutMs;
         last = await probeGuest({ tunnel, layout, clock, signal: inTime, timeoutMs });
-        if (last.ok) return last;
+        if (last.ok) {
+          this.#isReady = true;
+          return last;
+        }
         if (last.requirement === 'ssh-missing') throw new Failed(last.failure);
         log('debug', 'not-ready-yet', { requirement: last.requirement, detail: last.detail });
         if (last.requirement === 'clock') await this.#setClock(inTime);

@@ -3,6 +3,7 @@ import { frozenMs } from './vital-signs.ts';
 import type { Ended } from '../system/child.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import { Exit, type Failure } from '../system/failure.ts';
+import { quoted } from '../system/plain-text.ts';
 import { lockHeld } from '../system/flock.ts';
 
 /**
@@ -144,7 +145,7 @@ export function networkExited(program: string, ended: Ended, lines: readonly str
 /** The kernel said that it cannot go on. */
 export const guestPanicked = (text: string, lines: readonly string[]): Failure => ({
   kind: 'guest-panicked',
-  message: `The guest's kernel panicked: ${text}`,
+  message: `The guest's kernel panicked; it says: "${quoted(text) ?? ''}".`,
   hint: 'The lines before it are in: linuxkit-builder console.',
   exit: Exit.unavailable,
   lines,
@@ -152,7 +153,7 @@ export const guestPanicked = (text: string, lines: readonly string[]): Failure =
 
 export const guestReadOnly = (text: string, lines: readonly string[]): Failure => ({
   kind: 'guest-read-only',
-  message: `The guest's file system had an error and takes no more writes: ${text}`,
+  message: `The guest's file system had an error and takes no more writes; its kernel says: "${quoted(text) ?? ''}".`,
   hint: 'It is checked and mended when the guest starts again. If this comes back, look at the disk of this machine.',
   exit: Exit.unavailable,
   lines,

@@ -59,9 +59,12 @@ export const speaksAgainst = (failure: Failure, images: Images): boolean =>
 const isOther = ({ newest, good }: Pick<Images, 'newest' | 'good'>): boolean =>
   newest !== undefined && good !== undefined && newest !== good;
 
-/** What the guest did, or did not do; whatever is the host's would hit the other image as well. */
+/**
+ * What the guest did, or did not do; whatever is the host's would hit the other image as well. What is wrong with the data disk is not
+ * the image's either: whoever once had root in a guest could leave a disk on which each new image fails, and have the old one back.
+ */
 const blamesImage = ({ kind }: Failure): boolean =>
-  /^(image|guest)-/.test(kind) ||
+  (/^(image|guest)-/.test(kind) && !/^guest-(disk-|read-only$)/.test(kind)) ||
   ['boot-timed-out', 'vm-exited', 'vm-kernel-refused'].includes(kind);
 
 /** PREFIX of what `image build` makes, or of the bundle that the config names. */

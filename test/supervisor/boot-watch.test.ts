@@ -1,9 +1,11 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
 import { GuestAgent } from '../../src/guest/agent.ts';
 import { BootWatch } from '../../src/supervisor/boot-watch.ts';
+import { systemClock } from '../../src/system/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { silent } from '../../src/system/log.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -73,4 +75,47 @@ test('an end that is asked for in the midst of a check leaves nothing behind', a
   await over;
   await clock.advance(0);
   expect(clock.due).toEqual([]);
+});
+
+test('a guest that says more stages than any boot has fills no record, and says no stage twice', () => {
+  const { seen, says } = boot();
+  for (let n = 0; n < 1000; n++) says(`stage=s${n}`);
+  for (let n = 0; n < 1000; n++) says('stage=s7');
+  expect(seen).toHaveLength(50);
+  says(`stage=${'x'.repeat(1000)}`);
+  expect(seen).toHaveLength(50);
+});
+
+// Behaviour 45: Once a guest was ready no line on its console ends it for good: that it has given up is said while it boots, or not.
+test('a guest that was ready gives up no more: the line is a note', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'boot-watch-'));
+  const path = process.env['PATH'];
+  const put = (name: string, body: string) => {
+    writeFileSync(join(dir, name), `#!/bin/sh\n${body}\n`);
+    chmodSync(join(dir, name), 0o755);
+  };
+  put('ssh', 'for command; do :; done\nexec sh -c "$command"');
+  // A greeting of 1.10, an empty log, another, and the answer.
+  const [daemon, last] = ['oixd\\0\\0\\0\\0', 'stla\\0\\0\\0\\0'];
+  const zero = '\\0'.repeat(6);
+  put('nix-daemon', `printf '${daemon}\\12\\1${zero}${last}${last}${zero}\\0\\0'`);
+  process.env['PATH'] = `${dir}:${path ?? ''}`;
+  try {
+    const [said, lost]: string[][] = [[], []];
+    const watch = new BootWatch({
+      ...{ layout, clock: systemClock, lastLines: () => [] },
+      agent: new GuestAgent({ path: layout.agent, clock: systemClock }),
+      log: (_level, event, fields) => said?.push(`${event} ${String(fields?.['name'])}`),
+      onStage: () => undefined,
+      onComplaint: () => undefined,
+      onLost: ({ kind }) => lost?.push(kind),
+    });
+    watch.read('linuxkit-builder: stage=sshd uptime=2.5');
+    await watch.ready(nobody, new AbortController().signal);
+    watch.read('linuxkit-builder: failed=disk-foreign uptime=9 reason=x');
+    expect([said, lost]).toEqual([['guest-notes disk-foreign'], []]);
+  } finally {
+    process.env['PATH'] = path;
+    rmSync(dir, { recursive: true });
+  }
 });

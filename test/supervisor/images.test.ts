@@ -52,11 +52,15 @@ describe('what speaks against a new image', () => {
     'accelerator-broken',
     'config-invalid',
     'disk-not-ours',
+    'guest-disk-broken',
+    'guest-disk-foreign',
+    'guest-disk-missing',
+    'guest-read-only',
     'door-port-taken',
     'network-exited',
     'program-missing',
     'vm-killed',
-  ])("%s does not: it is this machine's", (kind) =>
+  ])("%s does not: it is this machine's, or its disk's", (kind) =>
     expect(speaksAgainst(failure(kind), fresh)).toBe(false),
   );
 

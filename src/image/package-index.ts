@@ -53,6 +53,16 @@ export function parsePackageIndex(text: string): PackageIndex {
   return index;
 }
 
-/** A path below the mirror's root, and nowhere else. */
-const isSafePath = (path: string): boolean =>
-  /^[\w.+~:%@/-]+$/.test(path) && !path.startsWith('/') && !path.split('/').includes('..');
+/**
+ * A path below the mirror's root, and nowhere else: `%2e%2e` too climbs in an address (WHATWG URL, "double-dot path segment"), and
+ * what `%2f` means is each server's affair.
+ */
+function isSafePath(path: string): boolean {
+  try {
+    const meant = decodeURIComponent(path);
+    return /^[\w.+~:@-]+(?:\/[\w.+~:@-]+)*$/.test(meant) && !/(?:^|\/)\.{1,2}(?:\/|$)/.test(meant);
+  } catch {
+    // A % that encodes nothing.
+    return false;
+  }
+}

@@ -93,6 +93,42 @@ describe('an index', () => {
     expect(parsePackageIndex(bad.join('\n')).size).toBe(0);
     expect(parsePackageIndex(good).size).toBe(1);
   });
+
+  test.each([
+    ...[
+      '../a.deb',
+      'pool/../../a.deb',
+      'pool/%2e%2e/%2e%2e/a.deb',
+      'pool/.%2E/a.deb',
+      'pool/./a.deb',
+    ],
+    ...[
+      'pool/%2fa.deb',
+      'pool%2f..%2fa.deb',
+      'pool/%252e%252e/a.deb',
+      'pool//a.deb',
+      '//host/a.deb',
+    ],
+    ...[
+      'pool/%',
+      'pool/%00a.deb',
+      'pool/%5c..%5ca.deb',
+      'pool/a.deb?x',
+      'http://host/a.deb',
+      '/a.deb',
+    ],
+  ])('a place that is not plainly below the mirror is none: %s', (filename) => {
+    const text = `Package: a\nVersion: 1\nFilename: ${filename}\nSize: 1\nSHA256: ${hash}\n`;
+    expect(parsePackageIndex(text).size).toBe(0);
+  });
+
+  test.each(['pool/main/liba/a+b_1.0~rc1-1_amd64.deb', 'pool/a_1%3a2.0.deb', 'pool/a..b/a.deb'])(
+    'a place below it is one: %s',
+    (filename) => {
+      const text = `Package: a\nVersion: 1\nFilename: ${filename}\nSize: 1\nSHA256: ${hash}\n`;
+      expect(parsePackageIndex(text).size).toBe(1);
+    },
+  );
 });
 
 test('relations are read with their old signs and without empty ones', () =>

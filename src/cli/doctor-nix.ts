@@ -21,6 +21,7 @@ import { machinesWarnings } from '../host/warnings.ts';
 import { readIdentity } from '../guest/identity.ts';
 import { run, type Ran } from '../system/child.ts';
 import { readIfThere } from '../system/files.ts';
+import { OthersFiles } from '../system/others-files.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
 import { sshAs } from './doctor-ssh.ts';
 import { guestHasKvm } from './guest-kvm.ts';
@@ -159,7 +160,11 @@ async function nixSettings(facts: DoctorFacts): Promise<Verdict> {
 
 function machinesLine({ places }: DoctorFacts): Verdict {
   const { machines: path } = rootLayout(places);
-  const text = readIfThere(path) ?? '';
+  const others = new OthersFiles();
+  const text = others.read(path) ?? '';
+  const why = others.unread.get(path);
+  if (why !== undefined)
+    return { kind: 'not-asked', why: `${path} could not be read (${why}); root can` };
   const [bad] = machinesWarnings(path, text);
   if (bad !== undefined)
     return {

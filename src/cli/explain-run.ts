@@ -17,7 +17,7 @@ import { machinesWarnings } from '../host/warnings.ts';
 import { readStatus } from '../supervisor/status.ts';
 import { run, succeeded, type Ran } from '../system/child.ts';
 import { Exit, Failed } from '../system/failure.ts';
-import { readIfThere } from '../system/files.ts';
+import { OthersFiles } from '../system/others-files.ts';
 import { findProgram } from '../system/program.ts';
 import type { CliContext } from './context.ts';
 import { saying } from './patience.ts';
@@ -39,14 +39,16 @@ export async function explain(
   const drv = await derivationOf(installable, nix);
   const config = await configOf(nix);
   const { machines, nixConf } = rootLayout(placesOf(context.env['LINUXKIT_BUILDER_TREE']));
-  const list = readIfThere(machines) ?? '';
-  const external = settingOf('external-builders', nixConf, readIfThere)?.value ?? '';
+  const others = new OthersFiles();
+  const list = others.read(machines) ?? '';
+  const external = settingOf('external-builders', nixConf, others.read)?.value ?? '';
   const found = readStatus(layout);
   return destinationOf(drv, {
     config,
     ours: parseMachines(list, 'new').machines.find(({ store }) => store.endsWith(alias)),
-    hidden: leadsToUs(config.builders) ? undefined : config.builders,
+    hidden: leadsToUs(config.builders, others) ? undefined : config.builders,
     malformed: machinesWarnings(machines, list)[0],
+    unread: others.unread,
     external: externalSystems(external) ?? [],
     isBuilt:
       drv.outputs.length > 0 &&
@@ -56,11 +58,11 @@ export async function explain(
 }
 
 /** True when what `builders` says, or a file that it names, has our line. */
-const leadsToUs = (builders: string): boolean =>
+const leadsToUs = (builders: string, { read }: OthersFiles): boolean =>
   builders
     .split(/[\n;]/)
     .map((entry) => entry.trim())
-    .map((entry) => (entry.startsWith('@') ? (readIfThere(entry.slice(1)) ?? '') : entry))
+    .map((entry) => (entry.startsWith('@') ? (read(entry.slice(1)) ?? '') : entry))
     .some((text) => hasBuilder(Buffer.from(text)));
 
 type RunNix = (program: string, ...argv: readonly string[]) => Promise<Ran>;
@@ -97,10 +99,19 @@ async function eitherWay(
   return succeeded(ran) || !unknown ? ran : nix('nix', ...features, ...older);
 }
 
-const unreadable = (what: string, { stderr }: Ran) => ({
-  kind: 'nix-does-not-say',
-  message: `Nix does not say what ${what} is.`,
-  hint: "Give a .drv, a .nix file, or what `nix build` takes; the lines above are Nix's own words.",
-  exit: Exit.dataError,
-  lines: stderr.trim().split('\n').slice(-5),
-});
+function unreadable(what: string, { stderr, ended }: Ran) {
+  const words = stderr.trim();
+  return {
+    kind: 'nix-does-not-say',
+    message:
+      ended.kind === 'signalled'
+        ? `Nix itself crashed (${ended.signal}) when it was asked what ${what} is.`
+        : `Nix does not say what ${what} is.`,
+    hint:
+      ended.kind === 'signalled'
+        ? 'See whether `nix-instantiate --version` works; a nix.conf that includes itself does that.'
+        : "Give a .drv, a .nix file, or what `nix build` takes; the lines above are Nix's own words.",
+    exit: Exit.dataError,
+    lines: words === '' ? [] : words.split('\n').slice(-5),
+  };
+}

@@ -21,7 +21,7 @@ export function explainVerb(program: Command, context: CliContext): void {
       const destination = await explain(installable, layout, context);
       if (options.json === true) context.out(JSON.stringify({ version: 1, ...destination }));
       else for (const line of destinationLines(destination)) context.out(line);
-      if (['stays', 'nowhere'].includes(destination.where)) context.exit(Exit.general);
+      if (['stays', 'nowhere', 'unknown'].includes(destination.where)) context.exit(Exit.general);
     });
 }
 

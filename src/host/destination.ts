@@ -31,6 +31,8 @@ export interface World {
   readonly hidden: string | undefined;
   /** What makes Nix refuse the whole list. */
   readonly malformed: string | undefined;
+  /** Files that could not be read, each with the reason: what they say is not known. */
+  readonly unread: ReadonlyMap<string, string>;
   /** Systems that external-builders takes. */
   readonly external: readonly string[];
   readonly isBuilt: boolean;
@@ -46,7 +48,7 @@ export interface Reason {
 }
 
 export interface Destination {
-  readonly where: 'here-already' | 'comes' | 'may-stay' | 'stays' | 'nowhere';
+  readonly where: 'here-already' | 'comes' | 'may-stay' | 'stays' | 'nowhere' | 'unknown';
   /** The answer in a sentence. */
   readonly answer: string;
   readonly reasons: readonly Reason[];
@@ -60,6 +62,11 @@ export function destinationOf(drv: Derivation, world: World): Destination {
   const reasons = [...comes, ...locals, ...externalReasons(drv, world)];
   const say = (where: Destination['where'], answer: string) => ({ where, answer, reasons });
   if (world.isBuilt) return say('here-already', 'Nothing is built: its outputs are here already.');
+  if (world.ours === undefined && world.unread.size > 0)
+    return say(
+      'unknown',
+      'Whether it comes to the builder cannot be told, since a file could not be read.',
+    );
   if (failing.length > 0)
     return local
       ? say('stays', 'It is built on this machine itself, since it cannot come to the builder.')
@@ -71,7 +78,13 @@ export function destinationOf(drv: Derivation, world: World): Destination {
     : say('comes', 'It comes to the builder.');
 }
 
-function lineReasons({ ours, hidden, malformed }: World): Reason[] {
+function lineReasons({ ours, hidden, malformed, unread }: World): Reason[] {
+  if (ours === undefined && unread.size > 0)
+    return [...unread].map(([path, why]) => ({
+      holds: false,
+      text: `${path} could not be read (${why})`,
+      remedy: 'Ask as somebody who may read it.',
+    }));
   return [
     malformed === undefined
       ? { holds: true, text: 'Nix can read its list of builders' }

@@ -1,8 +1,7 @@
 /** Settings of Nix that would take builds elsewhere, or nowhere: found where they stand, and named. */
 import { join } from 'node:path';
 import { daemonVariable } from './daemon-environment.ts';
-import { errorCode } from '../system/failure.ts';
-import { readIfThere } from '../system/files.ts';
+import { OthersFiles } from '../system/others-files.ts';
 import { finalTarget } from './file-change.ts';
 import { externalSystems, hides, settingOf, type Setting } from './nix-conf.ts';
 import { rootLayout, type Places } from './places.ts';
@@ -32,13 +31,18 @@ export function hindrancesOf(options: HindranceOptions): Hindrance[] {
   const { variant } = options;
   const { machines } = rootLayout(options.places);
   const files = settingFiles(options);
+  const others = new OthersFiles();
   const isSingle = variant?.mode === 'single-user';
-  const find = finder(isSingle ? [...files.daemons, ...files.yours] : files.daemons, options.env);
+  const find = finder(
+    isSingle ? [...files.daemons, ...files.yours] : files.daemons,
+    options.env,
+    others,
+  );
   const mends = variant?.restart;
   const then = mends === undefined ? '' : ` Then: ${mends}`;
   const daemons = [
     ...buildersHindrance(find('builders'), machines),
-    ...daemonsRemoteSystems(options, machines),
+    ...daemonsRemoteSystems(options, machines, others),
     ...external(find('external-builders'), options),
     ...maxJobs(find, options),
   ].map((each) => ({ ...each, hint: `${each.hint}${then}` }));
@@ -46,9 +50,9 @@ export function hindrancesOf(options: HindranceOptions): Hindrance[] {
     ...yourRemoteSystems(options, machines),
     ...(isSingle
       ? []
-      : buildersHindrance(finder(files.yours, options.env)('builders'), machines, 'yours')),
+      : buildersHindrance(finder(files.yours, options.env, others)('builders'), machines, 'yours')),
   ];
-  const all = [...daemons, ...yours];
+  const all = [...daemons, ...yours, ...unreadHindrances(others)];
   return [
     ...all.filter(({ weight }) => weight === 'no-builds'),
     ...all.filter(({ weight }) => weight === 'some-builds'),
@@ -58,8 +62,8 @@ export function hindrancesOf(options: HindranceOptions): Hindrance[] {
 type Find = (name: string) => Setting | undefined;
 
 /** In which NIX_CONFIG stands for what that variable says. */
-function finder(paths: readonly string[], env: NodeJS.ProcessEnv): Find {
-  const read = (path: string) => (path === 'NIX_CONFIG' ? env[path] : readOrNothing(path));
+function finder(paths: readonly string[], env: NodeJS.ProcessEnv, others: OthersFiles): Find {
+  const read = (path: string) => (path === 'NIX_CONFIG' ? env[path] : others.read(path));
   return (name) =>
     paths.map((path) => settingOf(name, path, read)).findLast((setting) => setting !== undefined);
 }
@@ -123,8 +127,12 @@ function yourRemoteSystems({ env, variant }: HindranceOptions, machines: string)
 }
 
 /** For builds through the daemon it counts in the daemon's environment. */
-function daemonsRemoteSystems({ tree }: HindranceOptions, machines: string): Hindrance[] {
-  const found = daemonVariable('NIX_REMOTE_SYSTEMS', tree, readOrNothing);
+function daemonsRemoteSystems(
+  { tree }: HindranceOptions,
+  machines: string,
+  { read }: OthersFiles,
+): Hindrance[] {
+  const found = daemonVariable('NIX_REMOTE_SYSTEMS', tree, read);
   if (found === undefined || found.value.split(':').includes(machines)) return [];
   return [
     {
@@ -174,13 +182,12 @@ function maxJobs(find: Find, { system, ownSystem }: HindranceOptions): Hindrance
   ];
 }
 
-const where = ({ file, line }: Setting): string => `${file}, line ${line}`;
+/** What may be in them is not known. */
+const unreadHindrances = ({ unread }: OthersFiles): Hindrance[] =>
+  [...unread].map(([path, why]) => ({
+    weight: 'some-builds',
+    message: `${path} could not be read (${why}), so its settings were not looked at.`,
+    hint: 'See there yourself whether it sets builders, external-builders or NIX_REMOTE_SYSTEMS.',
+  }));
 
-function readOrNothing(path: string): string | undefined {
-  try {
-    return readIfThere(path);
-  } catch (error) {
-    if (errorCode(error) === 'EACCES') return undefined;
-    throw error;
-  }
-}
+const where = ({ file, line }: Setting): string => `${file}, line ${line}`;

@@ -1,6 +1,5 @@
 /** Which Nix this machine has, seen from its files and from its own words: who looks after its settings, and how it runs. */
-import { readIfThere } from '../system/files.ts';
-import { errorCode } from '../system/failure.ts';
+import { OthersFiles } from '../system/others-files.ts';
 import { finalTarget } from './file-change.ts';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -108,11 +107,4 @@ function modeOf(at: At, keeper: NixVariant['keeper']): NixVariant['mode'] {
 
 const isStored = (path: string): boolean => finalTarget(path).startsWith('/nix/store/');
 
-function textOf(path: string): string {
-  try {
-    return readIfThere(path) ?? '';
-  } catch (error) {
-    if (errorCode(error) === 'EACCES' || errorCode(error) === 'EISDIR') return '';
-    throw error;
-  }
-}
+const textOf = (path: string): string => new OthersFiles().read(path) ?? '';

@@ -1,8 +1,7 @@
 /** What is not ours to change, and would still keep Nix from the builder. */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode } from '../system/failure.ts';
-import { readIfThere } from '../system/files.ts';
+import { OthersFiles } from '../system/others-files.ts';
 import { hindrancesOf, type HindranceOptions } from './hindrances.ts';
 import { parseMachines } from './machines.ts';
 import { rootLayout } from './places.ts';
@@ -15,7 +14,7 @@ export function warningsOf(options: HindranceOptions): string[] {
     ...(existsSync(places.etcNix)
       ? []
       : [`There is no ${places.etcNix}: is Nix installed on this machine?`]),
-    ...machinesWarnings(machines, readOrNothing(machines) ?? ''),
+    ...machinesWarnings(machines, new OthersFiles().read(machines) ?? ''),
     ...hindrancesOf(options)
       // That a machine builds for itself too is no fault.
       .filter(({ message }) => !message.startsWith('This machine builds'))
@@ -40,13 +39,4 @@ function modeWarnings(path: string): string[] {
   return (mode & 0o022) === 0
     ? []
     : [`${path} can be written by others, so ssh refuses it. Run: chmod go-w ${path}`];
-}
-
-function readOrNothing(path: string): string | undefined {
-  try {
-    return readIfThere(path);
-  } catch (error) {
-    if (errorCode(error) === 'EACCES') return undefined;
-    throw error;
-  }
 }

@@ -73,6 +73,16 @@ describe.runIf(tryProgram('nix-instantiate') !== undefined)('explain, with the r
     expect(hidden.reasons[1]).toMatchObject({ holds: false });
   });
 
+  test('says that it cannot tell when the list cannot be read, and names it', async () => {
+    mkdirSync(join(tree, 'etc/nix/machines'));
+    const { where, reasons } = await explained(exampleNix(system));
+    expect(where).toBe('unknown');
+    expect(reasons[0]).toMatchObject({
+      holds: false,
+      text: `${join(tree, 'etc/nix/machines')} could not be read (it is a directory)`,
+    });
+  });
+
   test("fails with Nix's own words", async () => {
     const failed = await explained('{ syntax').catch((error: unknown) => error);
     expect((failed as Failed).failure).toMatchObject({ kind: 'nix-does-not-say' });

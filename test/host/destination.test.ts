@@ -27,6 +27,7 @@ const mac: World = {
   },
   hidden: undefined,
   malformed: undefined,
+  unread: new Map(),
   external: [],
   isBuilt: false,
   phase: 'ready',

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -37,6 +38,17 @@ describe('settings that keep builds from us', () => {
   test('none in a plain file', () => {
     put('etc/nix/nix.conf', 'experimental-features = nix-command\n');
     expect(found()).toEqual([]);
+  });
+
+  test.each([
+    ['a directory', (path: string) => mkdirSync(path), 'it is a directory'],
+    ['a fifo', (path: string) => execFileSync('mkfifo', [path]), 'it is no ordinary file'],
+  ])('none are known of %s that is included, and it is named', (_, make, why) => {
+    put('etc/nix/nix.conf', '!include odd\n');
+    make(join(tree, 'etc/nix/odd'));
+    expect(found()).toEqual([
+      expect.stringContaining(`etc/nix/odd could not be read (${why}), so its settings`),
+    ]);
   });
 
   test('builders, with file and line, and how the daemon hears of the change', () => {

@@ -1,0 +1,64 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { OthersFiles } from '../../src/system/others-files.ts';
+
+let dir: string;
+beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'others-'))));
+afterEach(() => rmSync(dir, { recursive: true }));
+
+function look(make: (path: string) => void) {
+  const path = join(dir, 'it');
+  make(path);
+  const others = new OthersFiles();
+  return [others.read(path), others.unread.get(path)];
+}
+
+describe('a file that somebody else keeps', () => {
+  test('is read', () =>
+    expect(look((path) => writeFileSync(path, 'a = b\n'))).toEqual(['a = b\n', undefined]));
+  test('may be missing, which is no complaint', () =>
+    expect(look(() => undefined)).toEqual([undefined, undefined]));
+  test('may be a directory', () =>
+    expect(look(mkdirSync)).toEqual([undefined, 'it is a directory']));
+  test('may be a fifo that nobody writes into, which keeps nobody', () =>
+    expect(look((path) => execFileSync('mkfifo', [path]))).toEqual([
+      undefined,
+      'it is no ordinary file',
+    ]));
+  test('may be a device without end', () =>
+    expect(look((path) => symlinkSync('/dev/zero', path))).toEqual([
+      undefined,
+      'it is no ordinary file',
+    ]));
+  test('may be a link to itself', () =>
+    expect(look((path) => symlinkSync(path, path))).toEqual([
+      undefined,
+      'its links lead round in a circle',
+    ]));
+  test('may be larger than any settings', () =>
+    expect(
+      look((path) => {
+        writeFileSync(path, '');
+        truncateSync(path, 1 << 30);
+      }),
+    ).toEqual([undefined, 'it is larger than 16 MiB']));
+  test.runIf(process.getuid?.() !== 0)('may be for others only', () =>
+    expect(
+      look((path) => {
+        writeFileSync(path, '');
+        chmodSync(path, 0);
+      }),
+    ).toEqual([undefined, 'permission denied']),
+  );
+});

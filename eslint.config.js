@@ -11,6 +11,8 @@ const guarded = {
   'src/system/files.ts': ['write-file-atomic'],
   'src/system/log.ts': ['pino'],
   'src/system/watch.ts': ['chokidar'],
+  'src/image/web.ts': ['undici'],
+  'src/image/tunnel.ts': ['undici'],
   'src/image/signature.ts': ['openpgp'],
   'src/image/decompress.ts': ['xz-decompress'],
   'src/image/deb.ts': ['tar-stream'],

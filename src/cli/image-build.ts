@@ -7,6 +7,10 @@ import { readLock, writeLock, type Lock } from '../image/lock.ts';
 import { findMirror } from '../image/mirror.ts';
 import { recipe, type Arch } from '../image/recipe.ts';
 import { readKeyring } from '../image/signature.ts';
+import { proxiesOf } from '../image/proxy.ts';
+import { readAptSettings } from '../image/apt-settings.ts';
+import { trustedRoots } from '../image/roots.ts';
+import { Web } from '../image/web.ts';
 import { findSquashfsTool } from '../image/squashfs.ts';
 import type { SupplyOptions } from '../image/supply.ts';
 import { describeRenewal, freshLock } from '../image/update.ts';
@@ -39,7 +43,8 @@ export async function buildVerb(
   };
   try {
     const onWaiting = () => say('Another command is at work in this directory; waiting.');
-    const supplies = suppliesFor({ options, layout, context, view, say });
+    const web = await webOf(context);
+    const supplies = suppliesFor({ options, layout, context, web, view, say });
     // Before anything of ours: by it unconfigure knows that there is something.
     makeDirectory(layout.state);
     const lockFile = join(assets, 'src/image/lock.json');
@@ -82,20 +87,29 @@ async function tellNextStart(
   );
 }
 
+/** By the proxies and certificates that this machine and this shell name. */
+async function webOf({ env, signal }: CliContext): Promise<Web> {
+  const proxyFor = proxiesOf(env, await readAptSettings(signal));
+  return new Web({ proxyFor, roots: () => trustedRoots(env) });
+}
+
 function suppliesFor(from: {
   readonly options: BuildVerbOptions;
   readonly layout: Layout;
   readonly context: CliContext;
+  readonly web: Web;
   readonly view: ProgressView;
   readonly say: (line: string) => void;
 }): SupplyOptions {
-  const { options, layout, context, view, say } = from;
+  const { options, layout, context, web, view, say } = from;
   return {
     mirror: findMirror(options.mirror).url,
     keyring: readKeyring(join(context.assets, 'src/image/keyring')),
     directory: layout.downloads,
     clock: context.clock,
     signal: context.signal,
+    web,
+    onPatience: say,
     onProgress: (progress) => view.show(progress),
     onWarning: (line) => {
       view.end();

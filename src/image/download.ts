@@ -10,7 +10,11 @@ import { reasonOf } from '../system/clock.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { makeDirectory, sizeIfThere } from '../system/files.ts';
 import { inSection } from '../system/lock.ts';
-import { openUrl, type HttpOptions } from './http.ts';
+import { meterOf, type DownloadProgress, type Meter } from './download-meter.ts';
+import { readUrl, type Answer, type HttpOptions } from './http.ts';
+import { Passing, patiently } from './retry.ts';
+
+export type { DownloadProgress } from './download-meter.ts';
 
 /** One file to have. */
 export interface Wanted {
@@ -22,14 +26,6 @@ export interface Wanted {
   readonly size: number;
 }
 
-export interface DownloadProgress {
-  /** The file that moved last. */
-  readonly name: string;
-  readonly bytes: number;
-  readonly totalBytes: number;
-  readonly bytesPerSecond: number;
-}
-
 export interface DownloadOptions extends HttpOptions {
   readonly directory: string;
   readonly onProgress?: (progress: DownloadProgress) => void;
@@ -37,9 +33,6 @@ export interface DownloadOptions extends HttpOptions {
   readonly onWaiting?: () => void;
   /** Files at a time. Default 5. */
   readonly parallel?: number;
-  /** How often a connection that broke is taken up again, and how long is waited first. Default 3, 500 ms. */
-  readonly retries?: number;
-  readonly retryMs?: number;
 }
 
 /** Where a file of that hash is kept. */
@@ -97,34 +90,32 @@ async function isCached(
   const path = cachedPath(directory, sha256);
   const found = sizeIfThere(path);
   if (found === undefined) return false;
-  if (found === size && (await hashOf(path)).digest('hex') === sha256) return true;
+  if (found === size && (await hashOf(path, signal)).digest('hex') === sha256) return true;
   await rm(path, { force: true });
   return false;
 }
 
 async function fetchOne(wanted: Wanted, options: DownloadOptions, meter: Meter): Promise<void> {
   const partial = `${cachedPath(options.directory, wanted.sha256)}.partial`;
-  const retries = options.retries ?? 3;
-  for (let attempt = 0; ; attempt++)
-    try {
-      const continued = await fetchRest(wanted, partial, options, meter);
-      const sum = (await hashOf(partial)).digest('hex');
-      if (sum === wanted.sha256) break;
-      await rm(partial, { force: true });
-      // A part from an earlier day may be what is wrong: once more, from the beginning.
-      if (!continued) throw wrongHash(wanted, sum);
-    } catch (error) {
-      if (!(error instanceof Failed) || !broke.has(error.failure.kind) || attempt >= retries)
-        throw error;
-      await options.clock.sleep((options.retryMs ?? 500) * 2 ** attempt, options.signal);
-    }
+  const isWhole = async () => {
+    const sum = (await hashOf(partial, options.signal)).digest('hex');
+    if (sum === wanted.sha256) return true;
+    await rm(partial, { force: true });
+    return sum;
+  };
+  const fetch = () => patiently(options, () => fetchRest(wanted, partial, options, meter));
+  const continued = await fetch();
+  let found = await isWhole();
+  // A part from an earlier day may be what is wrong: once more, from the beginning.
+  if (found !== true && continued) {
+    await fetch();
+    found = await isWhole();
+  }
+  if (found !== true) throw wrongHash(wanted, found);
   await rename(partial, cachedPath(options.directory, wanted.sha256));
 }
 
-/** Failures of a connection, which another try can mend. */
-const broke = new Set(['download-stalled', 'download-truncated', 'mirror-unreachable']);
-
-/** Appends what is missing of a partial file. True when there was something to continue. */
+/** Gets what is missing of a partial file. True when there was something to continue. */
 async function fetchRest(
   wanted: Wanted,
   partial: string,
@@ -135,21 +126,33 @@ async function fetchRest(
   try {
     const { size: had } = await file.stat();
     if (had === wanted.size) return true;
-    const answer = await openUrl(wanted.url, had < wanted.size ? had : 0, options);
-    await file.truncate(answer.from);
-    let position = answer.from;
-    meter.at(wanted, position);
-    for await (const chunk of answer.body) {
-      if (position + chunk.length > wanted.size) throw tooLong(wanted);
-      await write(file, chunk, position, partial);
-      position += chunk.length;
-      meter.at(wanted, position);
-    }
-    if (position < wanted.size) throw truncated(wanted, position);
-    return answer.from > 0;
+    const from = had < wanted.size ? had : 0;
+    return await readUrl(wanted.url, from, options, async (answer) => {
+      await append(file, answer, wanted, partial, meter);
+      return answer.from > 0;
+    });
   } finally {
     await file.close();
   }
+}
+
+async function append(
+  file: FileHandle,
+  { from, body }: Answer,
+  wanted: Wanted,
+  partial: string,
+  meter: Meter,
+): Promise<void> {
+  await file.truncate(from);
+  let position = from;
+  meter.at(wanted, position);
+  for await (const chunk of body) {
+    if (position + chunk.length > wanted.size) throw tooLong(wanted);
+    await write(file, chunk, position, partial);
+    position += chunk.length;
+    meter.at(wanted, position);
+  }
+  if (position < wanted.size) throw truncated(wanted, position);
 }
 
 async function openPartial(partial: string): Promise<FileHandle> {
@@ -168,56 +171,37 @@ async function write(file: FileHandle, chunk: Uint8Array, position: number, path
   }
 }
 
-async function hashOf(path: string): Promise<Hash> {
+async function hashOf(path: string, signal: AbortSignal | undefined): Promise<Hash> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 }))
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
+    if (signal?.aborted === true) throw reasonOf(signal);
     hash.update(chunk as Uint8Array);
+  }
   return hash;
 }
 
-interface Meter {
-  /** A file has that many bytes now. */
-  at(wanted: Wanted, bytes: number): void;
-}
-
-/** Adds up what all files have; the rate is that of this run, not of what was there before. */
-function meterOf(missing: readonly Wanted[], { clock, onProgress }: DownloadOptions): Meter {
-  const totalBytes = missing.reduce((sum, { size }) => sum + size, 0);
-  const start = clock.monotonic();
-  const bytesOf = new Map<Wanted, number>();
-  let bytes = 0;
-  let fresh = 0;
-  return {
-    at(wanted, now) {
-      const before = bytesOf.get(wanted);
-      bytesOf.set(wanted, now);
-      bytes += now - (before ?? 0);
-      fresh += Math.max(0, now - (before ?? now));
-      const seconds = Math.max(0.001, (clock.monotonic() - start) / 1000);
-      onProgress?.({ name: wanted.name, bytes, totalBytes, bytesPerSecond: fresh / seconds });
-    },
-  };
-}
-
-const damaged = (kind: string, message: string): Failed =>
-  new Failed({
-    kind,
-    message,
-    hint: 'Run the same command again, or use another mirror with --mirror URL.',
-    exit: Exit.dataError,
-  });
+const damaged = (kind: string, message: string) => ({
+  kind,
+  message,
+  hint: 'Run the same command again, or use another mirror with --mirror URL.',
+  exit: Exit.dataError,
+});
 
 const wrongHash = ({ name, url, sha256 }: Wanted, found: string): Failed =>
-  damaged(
-    'download-wrong-hash',
-    `${name} from ${url} is not what was promised: its SHA-256 is ${found}, not ${sha256}.`,
+  new Failed(
+    damaged(
+      'download-wrong-hash',
+      `${name} from ${url} is not what was promised: its SHA-256 is ${found}, not ${sha256}.`,
+    ),
   );
 
-const truncated = ({ name, url, size }: Wanted, bytes: number): Failed =>
-  damaged('download-truncated', `${name} from ${url} ended after ${bytes} of ${size} bytes.`);
+const truncated = ({ name, url, size }: Wanted, bytes: number): Passing =>
+  new Passing(
+    damaged('download-truncated', `${name} from ${url} ended after ${bytes} of ${size} bytes.`),
+  );
 
 const tooLong = ({ name, url, size }: Wanted): Failed =>
-  damaged('download-too-long', `${name} from ${url} has more than its ${size} bytes.`);
+  new Failed(damaged('download-too-long', `${name} from ${url} has more than its ${size} bytes.`));
 
 function cannotKeep(path: string, error: unknown): Failed {
   const why = error instanceof Error ? error.message : String(error);

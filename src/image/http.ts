@@ -1,12 +1,15 @@
 /** Reading from a mirror: an answer is a stream of bytes, or a failure that says what is the matter with the mirror. */
 import { reasonOf, type Clock } from '../system/clock.ts';
-import { Exit, Failed } from '../system/failure.ts';
+import { Failed } from '../system/failure.ts';
+import { answered, isPage, refused, stalled, unreachable } from './mirror-failure.ts';
+import { patiently, type RetryOptions } from './retry.ts';
+import { straight, type Reply, type Web } from './web.ts';
 
-export interface HttpOptions {
-  readonly clock: Clock;
-  readonly signal?: AbortSignal;
+export interface HttpOptions extends RetryOptions {
   /** How long no byte may come, in ms. Default 30 s. */
   readonly stallMs?: number;
+  /** The way there, which knows of proxies and certificates. Straight when left out. */
+  readonly web?: Web;
 }
 
 /** What came: the bytes from `from` on, or from 0 when the server does not continue. */
@@ -15,65 +18,108 @@ export interface Answer {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** Asks for a URL's bytes from an offset on. The body throws `download-stalled` when nothing comes for too long. */
-export async function openUrl(url: string, from: number, options: HttpOptions): Promise<Answer> {
-  const stall = new AbortController();
-  const signal =
-    options.signal === undefined ? stall.signal : AbortSignal.any([stall.signal, options.signal]);
-  const patience = patient(url, stall, options);
+/**
+ * Asks for a URL's bytes from an offset on, and has them read by `use`; when that is over so is the connection. Throws
+ * `download-stalled` when nothing comes for too long.
+ */
+export async function readUrl<T>(
+  url: string,
+  from: number,
+  options: HttpOptions,
+  use: (answer: Answer) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  const { signal, clock } = options;
+  const onAbort = () => stop.abort(reasonOf(signal));
+  if (signal?.aborted === true) onAbort();
+  signal?.addEventListener('abort', onAbort);
+  const patience = patient(url, stop, options);
+  const failureFrom = (error: unknown): Error => {
+    if (stop.signal.aborted) return reasonOf(stop.signal);
+    return error instanceof Failed ? error : unreachable(url, error, clock.now());
+  };
+  let reply: Reply | undefined;
   try {
-    // identity: a transparent encoding would change the bytes that the size and the offset count.
-    const headers = {
-      'accept-encoding': 'identity',
-      ...(from > 0 ? { range: `bytes=${from}-` } : {}),
-    };
-    const response = await fetch(url, { signal, headers });
-    const continued = response.status === 206 ? rangeStart(response) : undefined;
-    if (response.status === 416 || (response.status === 206 && continued !== from)) {
-      await response.body?.cancel();
-      if (from > 0) return await openUrl(url, 0, options);
-    }
-    if (!response.ok || response.body === null) throw refused(url, response.status);
-    const body = response.body as AsyncIterable<Uint8Array>;
-    return { from: continued ?? 0, body: watched(url, body, patience, signal) };
-  } catch (error) {
-    throw failureFrom(url, error, signal);
+    reply = await replyTo(url, from, options.web ?? straight, stop.signal).catch(
+      (error: unknown) => {
+        throw failureFrom(error);
+      },
+    );
+    patience.rest();
+    checkStatus(url, reply, clock);
+    const start = reply.status === 206 ? rangeStart(reply) : 0;
+    return await use({ from: start, body: watched(url, start, reply, patience, failureFrom) });
   } finally {
     patience.rest();
+    signal?.removeEventListener('abort', onAbort);
+    reply?.body.on('error', () => undefined).destroy();
   }
 }
 
 /** A small text that no hash is known for. */
-export async function fetchText(
-  url: string,
-  maxBytes: number,
-  options: HttpOptions,
-): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of (await openUrl(url, 0, options)).body) {
-    length += chunk.length;
-    if (length > maxBytes) throw refused(url, 'more bytes than such a file can have');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+export function fetchText(url: string, maxBytes: number, options: HttpOptions): Promise<string> {
+  return patiently(options, () =>
+    readUrl(url, 0, options, async ({ body }) => {
+      const chunks: Uint8Array[] = [];
+      let length = 0;
+      for await (const chunk of body) {
+        length += chunk.length;
+        if (length > maxBytes) throw refused(url, 'has more bytes than such a file can have');
+        chunks.push(chunk);
+      }
+      return Buffer.concat(chunks).toString('utf8');
+    }),
+  );
+}
+
+/** Continued from there, or from the beginning: a server that continues elsewhere is asked once more, for all of it. */
+async function replyTo(url: string, from: number, web: Web, signal: AbortSignal): Promise<Reply> {
+  // identity: a transparent encoding would change the bytes that the size and the offset count.
+  const headers = {
+    'accept-encoding': 'identity',
+    ...(from > 0 ? { range: `bytes=${from}-` } : {}),
+  };
+  const reply = await web.get(url, headers, signal);
+  const isPart = reply.status === 206;
+  if (reply.status !== 416 && !(isPart && (from === 0 || rangeStart(reply) !== from))) return reply;
+  reply.body.on('error', () => undefined).destroy();
+  if (from > 0) return replyTo(url, 0, web, signal);
+  throw refused(url, isPart ? 'sends a part when all is asked for' : 'answers 416');
+}
+
+function checkStatus(url: string, { status, headers }: Reply, clock: Clock): void {
+  if (status !== 200 && status !== 206)
+    throw answered(url, status, retryAfterMs(headers['retry-after'], clock.now()));
+}
+
+/** Seconds, or a date (RFC 9110, 10.2.3). */
+function retryAfterMs(value: string | string[] | undefined, nowMs: number): number {
+  if (typeof value !== 'string') return 0;
+  if (/^\d+$/.test(value.trim())) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? 0 : Math.max(0, date - nowMs);
 }
 
 async function* watched(
   url: string,
-  body: AsyncIterable<Uint8Array>,
+  start: number,
+  { body }: Reply,
   patience: Patience,
-  signal: AbortSignal,
+  failureFrom: (error: unknown) => Error,
 ): AsyncGenerator<Uint8Array> {
+  let isFirst = start === 0;
   try {
     patience.start();
-    for await (const chunk of body) {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
       patience.rest();
+      // No file of an archive begins like that: neither a package nor an index, packed or signed.
+      if (isFirst && /^\s*</.test(Buffer.from(chunk).toString('latin1', 0, 64))) throw isPage(url);
+      isFirst = false;
       yield chunk;
       patience.start();
     }
   } catch (error) {
-    throw failureFrom(url, error, signal);
+    throw failureFrom(error);
   } finally {
     patience.rest();
   }
@@ -87,7 +133,7 @@ interface Patience {
 /** Counts only the time in which we wait for the server; begun at once. */
 function patient(
   url: string,
-  stall: AbortController,
+  stop: AbortController,
   { clock, stallMs = 30_000 }: HttpOptions,
 ): Patience {
   let cancel: () => void = () => undefined;
@@ -95,47 +141,12 @@ function patient(
     rest: () => cancel(),
     start: () => {
       cancel();
-      cancel = clock.after(stallMs, () => stall.abort(stalled(url, stallMs)));
+      cancel = clock.after(stallMs, () => stop.abort(stalled(url, stallMs)));
     },
   };
   patience.start();
   return patience;
 }
 
-const rangeStart = (response: Response): number =>
-  Number(/^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1] ?? -1);
-
-/** What fetch threw, as a failure; an abort is passed on as its own reason. */
-function failureFrom(url: string, error: unknown, signal: AbortSignal): Error {
-  if (error instanceof Failed) return error;
-  if (signal.aborted) return reasonOf(signal);
-  const cause = (error as Error).cause;
-  const why = cause instanceof Error ? cause.message : (error as Error).message;
-  return new Failed(
-    {
-      kind: 'mirror-unreachable',
-      message: `Nothing came from ${url}: ${why}.`,
-      hint: 'Check the network, or use another mirror with --mirror URL. What was fetched is kept: run the same command again.',
-      exit: Exit.unavailable,
-    },
-    { cause: error },
-  );
-}
-
-function refused(url: string, status: number | string): Failed {
-  const missing = status === 404 || status === 410;
-  return new Failed({
-    kind: missing ? 'not-on-mirror' : 'mirror-refused',
-    message: missing ? `${url} does not exist (any more).` : `${url} answers ${status}.`,
-    hint: 'Use another mirror with --mirror URL.',
-    exit: Exit.unavailable,
-  });
-}
-
-const stalled = (url: string, ms: number): Failed =>
-  new Failed({
-    kind: 'download-stalled',
-    message: `${url} stopped: no byte came for ${Math.round(ms / 1000)} s.`,
-    hint: 'What was fetched is kept: run the same command again, or use another mirror with --mirror URL.',
-    exit: Exit.unavailable,
-  });
+const rangeStart = ({ headers }: Reply): number =>
+  Number(/^bytes (\d+)-/.exec(String(headers['content-range'] ?? ''))?.[1] ?? -1);

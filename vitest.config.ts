@@ -1,6 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
+/**
+ * How the names of those unit tests begin that run on one Node only: the random ones, whose finds do not depend on the Node, and the
+ * slowest. The option --exclude has no effect on projects.
+ */
+const once = JSON.parse(readFileSync('test/once.json', 'utf8')) as string[];
+const leftOut =
+  process.env['LINUXKIT_TEST_ONCE'] === 'no' ? once.map((beginning) => `${beginning}**`) : [];
 const shared = { environment: 'node' as const };
 
 /** unit: pure and fast, files in parallel. real: boots a guest, or a browser; one at a time. */
@@ -12,7 +20,7 @@ export default defineConfig({
           ...shared,
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/real/**'],
+          exclude: ['test/real/**', ...leftOut],
           // Vitest's own choice is one less than the cores, which is one where there are two; half of these tests wait for processes.
           maxWorkers: Math.max(4, availableParallelism() - 1),
           // For a machine that has much else to do; none of them takes a tenth of it.

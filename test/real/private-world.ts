@@ -1,6 +1,8 @@
 /** A world of a test's own: a script in a private mount namespace, which tells what it finds in lines of `FACT NAME VALUE`. */
 import { execFile } from 'node:child_process';
-import { resolve } from 'node:path';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '../rig/free-port.ts';
 import { testImage } from './rig.ts';
@@ -21,12 +23,26 @@ export async function inPrivateWorld(
   script: string,
   path = '/usr/bin:/bin:/usr/sbin:/sbin',
 ): Promise<Found> {
-  const place = [checkout, process.execPath, testImage(), String(await freePort())];
-  const argv = ['--mount', '--propagation', 'private', 'sh', script, ...place];
-  const options = { env: { PATH: path }, timeout: 150_000 };
+  const argv = [checkout, process.execPath, testImage()];
+  return runWorld(script, (port) => [...argv, port], { PATH: path });
+}
+
+/** Runs the script to its end with the words that are given for a free port. */
+export async function runWorld(
+  script: string,
+  wordsFor: (port: string) => readonly string[],
+  // A machine's own settings, such as certificates for npm, have no business here.
+  env: Readonly<Record<string, string>> = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin' },
+  timeout = 150_000,
+): Promise<Found> {
+  const words = wordsFor(String(await freePort()));
+  const argv = ['--mount', '--propagation', 'private', 'sh', script, ...words];
+  const world = mkdtempSync(join(tmpdir(), 'world-'));
+  const options = { env: { ...env, WORLD: world }, timeout };
   const { stdout, stderr } = await promisify(execFile)('unshare', argv, options).catch(
     (error: unknown) => error as { stdout: string; stderr: string },
   );
+  rmSync(world, { recursive: true });
   const all = `${stdout}\n${stderr}`;
   const lines = all.matchAll(/^FACT (\S+) (.*)$/gm);
   return { facts: new Map([...lines].map(([, name = '', value = '']) => [name, value])), all };

@@ -1,40 +1,15 @@
-import { execFile } from 'node:child_process';
-import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../../rig/free-port.ts';
+import { inPrivateWorld, worldsPossible, type Found } from '../private-world.ts';
 
-const checkout = resolve(import.meta.dirname, '../../..');
-const image = process.env['LINUXKIT_TEST_IMAGE'] ?? join(checkout, '.cache/test-image/builder');
-/** Users, mounts and root's own nix-daemon need root; elsewhere this is skipped, and the run says so. */
-const possible = process.platform === 'linux' && process.getuid?.() === 0;
-
-describe.runIf(possible)(
+describe.runIf(worldsPossible)(
   "an ordinary user owns the daemon, root's nix-daemon asks, another user builds",
   () => {
-    const facts = new Map<string, string>();
+    let facts: Found['facts'];
     let all = '';
 
     beforeAll(async () => {
-      const argv = [
-        '--mount',
-        '--propagation',
-        'private',
-        'sh',
-        join(import.meta.dirname, 'world.sh'),
-        checkout,
-        process.execPath,
-        image,
-        String(await freePort()),
-      ];
-      // A machine's own settings, such as certificates for npm, have no business here.
-      const env = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', HOME: '/root' };
-      const ran = await promisify(execFile)('unshare', argv, { env, timeout: 150_000 }).catch(
-        (error: unknown) => error as { stdout: string; stderr: string; message: string },
-      );
-      all = `${ran.stdout}\n${ran.stderr}`;
-      for (const [, name, value] of all.matchAll(/^FACT (\S+) (.*)$/gm))
-        facts.set(name ?? '', value ?? '');
+      ({ facts, all } = await inPrivateWorld(join(import.meta.dirname, 'world.sh')));
     });
 
     test('root got one line in its list of builders', () =>

@@ -4,7 +4,10 @@ import { join, resolve } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { buildImage, type Built } from '../image/build.ts';
 import { readLock, writeLock, type Lock } from '../image/lock.ts';
+import { chooseMirror } from '../image/choose-mirror.ts';
+import { areCached } from '../image/download.ts';
 import { findMirror } from '../image/mirror.ts';
+import { fetchRelease } from '../image/release.ts';
 import { recipe, type Arch } from '../image/recipe.ts';
 import { readKeyring } from '../image/signature.ts';
 import { proxiesOf } from '../image/proxy.ts';
@@ -13,7 +16,7 @@ import { trustedRoots } from '../image/roots.ts';
 import { Web } from '../image/web.ts';
 import { findSquashfsTool } from '../image/squashfs.ts';
 import type { SupplyOptions } from '../image/supply.ts';
-import { describeRenewal, freshLock } from '../image/update.ts';
+import { describeRenewal, freshLock, suite } from '../image/update.ts';
 import { Failed } from '../system/failure.ts';
 import { makeDirectory } from '../system/files.ts';
 import { inSection } from '../system/lock.ts';
@@ -44,10 +47,11 @@ export async function buildVerb(
   try {
     const onWaiting = () => say('Another command is at work in this directory; waiting.');
     const web = await webOf(context);
-    const supplies = suppliesFor({ options, layout, context, web, view, say });
+    const guess = suppliesFor({ options, layout, context, web, view, say });
     // Before anything of ours: by it unconfigure knows that there is something.
     makeDirectory(layout.state);
     const lockFile = join(assets, 'src/image/lock.json');
+    const supplies = await withMirror(guess, lockFile, options, say);
     if (options.update) await renew(lockFile, supplies, say);
     const prefix = options.output === undefined ? usualPrefix : resolve(options.output);
     const built = await buildImage({
@@ -67,6 +71,25 @@ export async function buildVerb(
   } finally {
     view.end();
   }
+}
+
+/** From a mirror that serves; nobody is asked where everything is here already. */
+async function withMirror(
+  supplies: SupplyOptions,
+  lockFile: string,
+  { mirror, update, arch }: BuildVerbOptions,
+  say: (line: string) => void,
+): Promise<SupplyOptions> {
+  const locked = update ? undefined : readLock(lockFile).architectures[arch].packages;
+  if (locked !== undefined && areCached(locked, supplies.directory)) return supplies;
+  // Whoever does not answer soon is left for the next.
+  const hasty = { ...supplies, retries: 2, stallMs: 10_000 };
+  const ask = async (url: string) => {
+    await fetchRelease(url, suite, supplies.keyring, hasty);
+  };
+  const { url, because } = await chooseMirror(mirror, { ask });
+  say(`Mirror: ${url}, ${because}`);
+  return { ...supplies, mirror: url };
 }
 
 /** What is made, or made again, is tried at the next start, whatever became of it before. */
@@ -128,7 +151,7 @@ function describeBuilt(prefix: string, { manifest, fresh }: Built): string {
 
 async function renew(lockFile: string, supplies: SupplyOptions, say: (line: string) => void) {
   const previous = lockIfUsable(lockFile);
-  const next = await freshLock(recipe, await findSquashfsTool(), previous, supplies);
+  const next = await freshLock(recipe, await findSquashfsTool(supplies), previous, supplies);
   writeLock(lockFile, next);
   for (const line of describeRenewal(previous, next)) say(line);
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../system/clock.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { debEntries } from './deb.ts';
 import { cachedPath } from './download.ts';
@@ -13,7 +14,6 @@ import type { Located } from './package-index.ts';
 import { collectParts, isPart, noParts, type Parts } from './parts.ts';
 import type { Arch, Recipe } from './recipe.ts';
 import { makeSquashfs } from './squashfs.ts';
-import { tarOf } from './tar.ts';
 import { Tree, usrLinks, type Package } from './tree.ts';
 
 export interface AssembleOptions {
@@ -28,6 +28,7 @@ export interface AssembleOptions {
   readonly time: Date;
   /** An empty directory for what is only needed on the way. */
   readonly scratch: string;
+  readonly clock: Clock;
   readonly signal?: AbortSignal;
 }
 
@@ -42,12 +43,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembled> {
   const { recipe, rootfs, scratch, signal } = options;
   const parts = noParts();
   const squashfs = join(scratch, 'root.squashfs');
-  await makeSquashfs(
-    tarOf(rootEntries(options, parts), options.time),
-    squashfs,
-    options.time,
-    signal,
-  );
+  await makeSquashfs(rootEntries(options, parts), squashfs, options.time, options);
   const { kernel, busybox } = parts;
   if (kernel === undefined) throw incomplete('boot/vmlinuz-VERSION');
   if (busybox === undefined) throw incomplete('usr/bin/busybox');

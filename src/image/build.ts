@@ -42,7 +42,7 @@ export interface Built {
 export async function buildImage(options: BuildOptions): Promise<Built> {
   const { arch, lock, prefix, onStep, onWarning, signal } = options;
   checkRequested(options);
-  const tool = await findSquashfsTool();
+  const tool = await findSquashfsTool(options);
   const inputs = inputsOf(options, tool);
   const present = upToDate(prefix, inputs);
   if (present !== undefined) return { manifest: present, fresh: false };

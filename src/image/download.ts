@@ -38,6 +38,13 @@ export interface DownloadOptions extends HttpOptions {
 /** Where a file of that hash is kept. */
 export const cachedPath = (directory: string, sha256: string): string => join(directory, sha256);
 
+/** Whether all seem to be there, by their sizes; that they are what they should be is seen when they are used. */
+export const areCached = (
+  files: readonly { readonly sha256: string; readonly size: number }[],
+  directory: string,
+): boolean =>
+  files.every(({ sha256, size }) => sizeIfThere(cachedPath(directory, sha256)) === size);
+
 /** Makes sure of every file. The first one that cannot be had ends the others; what they have got is kept for the next time. */
 export async function downloadAll(
   wanted: readonly Wanted[],

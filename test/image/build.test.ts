@@ -368,6 +368,25 @@ describe('leaves what was there, and nothing half, after', () => {
     }
   });
 
+  // Behaviour 56: A `mksquashfs` that cannot make what is needed is refused before anything is fetched, and an image is made only of a root
+  // file system that is whole, whatever that program says of it.
+  test('a mksquashfs that cannot make it, before anything is fetched', async () => {
+    const lock = await newLock();
+    await build(lock);
+    rmSync(join(directory, 'downloads'), { recursive: true });
+    mirror.requests.length = 0;
+    const { PATH } = process.env;
+    const script = '#!/bin/sh\n[ "$1" = -version ] && echo version 4.4 || exit 1\n';
+    writeFileSync(join(directory, 'mksquashfs'), script, { mode: 0o755 });
+    process.env['PATH'] = `${directory}:${PATH}`;
+    try {
+      await fails(build(lock, { recipe: other }), { failure: { kind: 'squashfs-tools-unfit' } });
+    } finally {
+      process.env['PATH'] = PATH;
+    }
+    expect(mirror.requests).toEqual([]);
+  });
+
   test('a lock of another recipe', async () => {
     const lock = await newLock();
     await build(lock);

@@ -1,8 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { defaultMirror, findMirror } from '../../src/image/mirror.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { chooseMirror } from '../../src/image/choose-mirror.ts';
+import { defaultMirror, findMirror, mirrorsOfApt } from '../../src/image/mirror.ts';
+import { Exit, Failed } from '../../src/system/failure.ts';
 
 let etc = '';
 beforeEach(() => {
@@ -67,7 +69,6 @@ test.each([
   ['only sources', 'deb-src http://m.test/debian trixie main\n'],
   ['security updates', 'deb http://m.test/debian-security trixie-security main\n'],
   ['a local copy', 'deb file:///srv/debian trixie main\n'],
-  ['a deep path of a stranger', 'deb https://p.test/someone/tool/debian any main\n'],
   ['nonsense', 'deb\ndeb [\n\0\n'],
 ])('is not %s', (_, text) => {
   list(text);
@@ -77,4 +78,108 @@ test.each([
 test('is not in files that apt does not read', () => {
   sources('deb http://m.test/debian trixie main\n', 'debian.list.save');
   expect(findMirror(undefined, etc).from).toBe('default');
+});
+
+test.each(['no', 'No', 'false', 'FALSE', 'off', '0', 'disable', 'without'])(
+  'is not in a source with Enabled: %s',
+  (no) => {
+    sources(
+      `Types: deb\nURIs: http://no.test/debian\nSuites: trixie\nComponents: main\nEnabled: ${no}\n`,
+    );
+    expect(findMirror(undefined, etc).from).toBe('default');
+  },
+);
+
+test('is in the file that mirror+file: names', () => {
+  writeFileSync(
+    join(etc, 'mirrors'),
+    '# ours\nhttp://one.test/debian/\tpriority:1\nhttp://two.test/debian\n',
+  );
+  list(`deb mirror+file:${etc}/mirrors trixie main\n`);
+  expect(mirrorsOfApt(etc)).toEqual({
+    urls: ['http://one.test/debian', 'http://two.test/debian'],
+    others: [],
+  });
+});
+
+test.each([
+  ['mirror+file:/nowhere/list', 'mirror+file:/nowhere/list is neither http nor https'],
+  ['file:/srv/debian', 'file:/srv/debian is neither http nor https'],
+  ['http://u:s3cret@m.test/debian', 'http://m.test/debian wants a login'],
+  ['http://u:s3@cret@m.test/debian', 'http://m.test/debian wants a login'],
+])('cannot be %s, and that is said without a secret', (url, words) => {
+  list(`deb ${url} trixie main\n`);
+  expect(mirrorsOfApt(etc)).toEqual({ urls: [], others: [words] });
+});
+
+test.each(['http://u:s3cret@m.test/debian', 'ftp://u:s3cret@m.test/x', 'http://u:s3/cret@m.test/'])(
+  'with a login is refused, which is not shown: %s',
+  (url) => {
+    expect(() => findMirror(url)).toThrow(/m\.test/);
+    expect(() => findMirror(url)).not.toThrow(/s3/);
+  },
+);
+
+// Behaviour 55: The mirror of this machine's apt sources is a guess: one that is dead, is another's, wants a login or lacks the suite is left
+// for the next, and in the end for the default, and `image build` says which it takes and why; no login is shown or kept.
+describe('among those of apt the first that serves is taken', () => {
+  const serves =
+    (...good: string[]) =>
+    (url: string) => {
+      asked.push(url);
+      if (good.includes(url)) return Promise.resolve();
+      const failure = { kind: 'not-on-mirror', message: `${url} is no good.`, hint: '' };
+      return Promise.reject(new Failed({ ...failure, exit: Exit.unavailable }));
+    };
+  let asked: string[] = [];
+  beforeEach(() => (asked = []));
+
+  test('and what was passed over is told', async () => {
+    sources('Types: deb\nURIs: http://a.test/debian http://b.test/debian\nComponents: main\n');
+    expect(await chooseMirror(undefined, { ask: serves('http://b.test/debian'), etc })).toEqual({
+      url: 'http://b.test/debian',
+      from: 'apt sources',
+      because: "from this machine's apt sources; passed over: http://a.test/debian is no good.",
+    });
+  });
+
+  test("below a cache's own address too", async () => {
+    list('deb http://127.0.0.1:3142/m.test/debian trixie main\n');
+    const url = 'http://127.0.0.1:3142/m.test/debian';
+    expect(await chooseMirror(undefined, { ask: serves(url), etc })).toMatchObject({ url });
+  });
+
+  test('or the default, with one sentence', async () => {
+    list('deb http://third.test/debian any main\ndeb http://u:s3cret@m.test/debian trixie main\n');
+    expect(await chooseMirror(undefined, { ask: serves(), etc })).toEqual({
+      url: defaultMirror,
+      from: 'default',
+      because:
+        'the default; passed over: http://m.test/debian wants a login. http://third.test/debian is no good.',
+    });
+    expect(asked).toEqual(['http://third.test/debian']);
+  });
+
+  test('or the default, where there is none', async () => {
+    const because = "as this machine's apt sources name none.";
+    expect(await chooseMirror(undefined, { ask: serves(), etc })).toMatchObject({ because });
+  });
+
+  test('but not many', async () => {
+    list(Array.from({ length: 9 }, (_, n) => `deb http://m${n}.test/debian t main\n`).join(''));
+    await chooseMirror(undefined, { ask: serves(), etc });
+    expect(asked).toHaveLength(5);
+  });
+
+  test('and what was chosen is taken unasked', async () => {
+    const chosen = await chooseMirror('http://c.test/debian', { ask: serves(), etc });
+    expect(chosen).toMatchObject({ url: 'http://c.test/debian', from: 'option' });
+    expect(asked).toEqual([]);
+  });
+
+  test('but a fault of ours, or an end, is passed on', async () => {
+    list('deb http://m.test/debian trixie main\n');
+    const ask = () => Promise.reject(new Error('stop'));
+    await expect(chooseMirror(undefined, { ask, etc })).rejects.toThrow('stop');
+  });
 });

@@ -9,7 +9,9 @@ import { chooseImage, newestPrefix } from '../supervisor/images.ts';
 import { readSettings } from '../supervisor/daemon.ts';
 import { readStatus } from '../supervisor/status.ts';
 import { run } from '../system/child.ts';
+import { failureOf } from '../system/failure.ts';
 import { isLocked } from '../system/lock.ts';
+import { tryNode } from '../system/node-trial.ts';
 import { programMissing } from '../system/program.ts';
 import { chooseAccelerator } from '../vm/accelerator.ts';
 import { bundleAt, checkBundle, readManifest } from '../vm/bundle.ts';
@@ -20,6 +22,7 @@ export const machineChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'settings', needs: [], run: () => settings(facts.layout) },
   { name: 'programs', needs: ['settings'], run: () => programs(facts) },
   { name: 'versions', needs: ['programs'], run: () => versions(facts) },
+  { name: 'node', needs: ['programs'], run: () => node() },
   { name: 'state directory', needs: ['settings'], run: () => stateDirectory(facts.layout) },
   { name: 'locks', needs: ['state directory'], run: () => locks(facts.layout) },
   { name: 'disk space', needs: ['state directory'], run: () => diskSpace(facts.layout) },
@@ -28,16 +31,27 @@ export const machineChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'accelerator', needs: ['programs', 'image'], run: () => accelerator(facts) },
 ];
 
+async function node(): Promise<Verdict> {
+  try {
+    await tryNode();
+    return { kind: 'good', fact: `${process.version}, ${process.execPath}` };
+  } catch (error) {
+    const { kind, message } = failureOf(error);
+    if (kind === 'node-unfit') throw error;
+    // A full or read-only folder for temporary files is no fault of Node.
+    return { kind: 'not-asked', why: message };
+  }
+}
+
 function settings(layout: Layout): Verdict {
-  const { config, problems } = readSettings(layout);
+  const { config, problems, isMissing } = readSettings(layout);
   if (config !== undefined)
     return { kind: 'good', fact: `${config.system}, ${config.cpus} CPUs, port ${config.port}` };
-  const [first] = problems;
   return {
     kind: 'bad',
     what: `${layout.config} does not say what the builder is.`,
     why: problems.map(describeProblem).join(' '),
-    remedy: first?.message === 'does not exist' ? 'linuxkit-builder configure' : 'Mend that file.',
+    remedy: isMissing === true ? 'linuxkit-builder configure' : 'Mend that file.',
   };
 }
 

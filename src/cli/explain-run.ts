@@ -95,8 +95,10 @@ async function eitherWay(
 ): Promise<Ran> {
   const features = ['--extra-experimental-features', 'nix-command flakes'];
   const ran = await nix('nix', ...features, ...newer);
-  const unknown = /is not a recognised command|unknown command|unrecognised flag/.test(ran.stderr);
-  return succeeded(ran) || !unknown ? ran : nix('nix', ...features, ...older);
+  if (succeeded(ran) || ran.ended.kind !== 'exited') return ran;
+  // Whether it knows the command or not, nothing but its words would tell, and they change.
+  const again = await nix('nix', ...features, ...older);
+  return succeeded(again) ? again : { ...again, stderr: `${ran.stderr}${again.stderr}` };
 }
 
 function unreadable(what: string, { stderr, ended }: Ran) {

@@ -196,7 +196,8 @@ async function takeLock(
 export function readSettings(layout: Layout): Settings {
   try {
     const text = readIfThere(layout.config);
-    if (text === undefined) return { config: undefined, problems: [missing(layout)] };
+    if (text === undefined)
+      return { config: undefined, problems: [missing(layout)], isMissing: true };
     const parsed = parseConfig(text, hostFacts(layout.root));
     return parsed.ok
       ? { config: parsed.config, problems: [] }

@@ -38,6 +38,8 @@ export interface SupervisorOptions {
 export interface Settings {
   readonly config: Config | undefined;
   readonly problems: readonly Problem[];
+  /** There is no config.json. */
+  readonly isMissing?: true;
 }
 
 export class Supervisor {

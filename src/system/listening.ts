@@ -1,6 +1,6 @@
 /** Unix sockets that we make and another process serves: it inherits them listening. */
 import { once } from 'node:events';
-import { renameSync, rmSync } from 'node:fs';
+import { fstatSync, renameSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { errorCode, Exit, Failed, type Failure } from './failure.ts';
 
@@ -38,12 +38,25 @@ async function listenAt(path: string): Promise<Server> {
   }
 }
 
-/** Node has it, and no public name for it: it is what `listen({ fd })` takes. */
-function fdOf(server: Server): number {
+/**
+ * What `listen({ fd })` takes: Node has it, and no documented name for it. So it is looked at, and `doctor` tries it (./node-trial.ts).
+ * Failed `node-unfit` where it is not what it was.
+ */
+export function fdOf(server: Server): number {
   const { _handle: handle } = server as unknown as { readonly _handle?: { readonly fd?: number } };
-  if (handle?.fd === undefined || handle.fd < 0) throw new Error('Node tells no descriptor');
-  return handle.fd;
+  const fd = handle?.fd;
+  if (fd === undefined || fd < 0 || !fstatSync(fd).isSocket())
+    throw new Failed(nodeUnfit('tells no descriptor of a socket that it listens at'));
+  return fd;
 }
+
+/** A Node that does something else than all that were tried; `what` is read after "This Node". */
+export const nodeUnfit = (what: string): Failure => ({
+  kind: 'node-unfit',
+  message: `This Node, ${process.version}, ${what}.`,
+  hint: 'Use another version, such as the newest 24, and report this.',
+  exit: Exit.unavailable,
+});
 
 const notMade = (path: string, why: string): Failure => ({
   kind: 'socket-not-made',

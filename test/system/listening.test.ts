@@ -2,12 +2,13 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +16,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { firstSocketFd, launch, type Child, type Launch } from '../../src/system/child.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
-import { withSockets } from '../../src/system/listening.ts';
+import { tryNode } from '../../src/system/node-trial.ts';
+import { fdOf, withSockets } from '../../src/system/listening.ts';
 
 let dir = '';
 let child: Child | undefined;
@@ -90,4 +92,21 @@ test.each([
   });
   expect(descriptors()).toBeLessThanOrEqual(before);
   expect(existsSync(`${path.slice(0, -1)}~`)).toBe(false);
+});
+
+test('this Node does what is beyond its documentation', async () => {
+  await tryNode();
+});
+
+test.each([
+  ['a server without a handle', createServer()],
+  ['a handle without a number', { _handle: {} }],
+  ['a number that is none', { _handle: { fd: -1 } }],
+  ['the number of another file', { _handle: { fd: openSync('/dev/null', 'r') } }],
+])('%s is a Node that cannot be used', (_, server) => {
+  expect(() => fdOf(server as unknown as Server)).toThrow(
+    expect.objectContaining({
+      failure: expect.objectContaining({ kind: 'node-unfit' }) as unknown,
+    }) as Error,
+  );
 });

@@ -34,7 +34,16 @@ describe.runIf(worldsPossible)(
       expect(named('bad'), all).toEqual([]);
       expect(named('skipped'), all).toEqual([]);
       expect(named('good')).toEqual(
-        expect.arrayContaining(['keys', 'image', 'daemon', 'guest', 'clock', 'door', 'build']),
+        expect.arrayContaining([
+          'node',
+          'keys',
+          'image',
+          'daemon',
+          'guest',
+          'clock',
+          'door',
+          'build',
+        ]),
       );
       expect(facts.get('doctors-builds'), all).toBe('1');
     });

@@ -58,7 +58,12 @@ function world(name: string) {
     mkdirSync(path, { recursive: true });
   writeFileSync(join(places.etcNix, 'nix.conf'), 'cores = 1');
   const layout = layoutOf(join(root, 'state'));
-  const env = { PATH: process.env['PATH'] ?? '', HOME: home, LINUXKIT_BUILDER_TREE: tree };
+  const env = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: home,
+    LINUXKIT_BUILDER_TREE: tree,
+    no_proxy: '127.0.0.1',
+  };
   const run = (argv: readonly string[], strike?: Strike): Promise<Struck> =>
     runStruck(program, [...argv, '-d', layout.root], { env, strike });
   return { root, layout, run };

@@ -17,12 +17,16 @@ import { systemClock } from '../../src/system/clock.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
 import { fakeKernel, smallPackages } from '../fakes/fake-image.ts';
 import { layoutOf } from '../../src/config/layout.ts';
-import { FakeMirror, fakeKey } from '../fakes/fake-mirror.ts';
+import { FakeMirror, fakeKey, sendRange } from '../fakes/fake-mirror.ts';
+import { FakeProxy } from '../fakes/fake-proxy.ts';
 
 const key = await fakeKey({ date: new Date('2020-01-01') });
 let mirror: FakeMirror;
 let directory = '';
 let state = '';
+/** Whatever proxy apt is told of on this machine: the mirrors of these tests are beside them. */
+const beside = { no_proxy: '127.0.0.1' };
+let env: Record<string, string> = beside;
 beforeAll(async () => {
   mirror = await FakeMirror.start(key);
 });
@@ -36,7 +40,10 @@ beforeEach(async () => {
   symlinkSync(join(import.meta.dirname, '../../src/image/rootfs'), join(image, 'rootfs'));
   await mirror.publish(smallPackages('6.1.1'));
 });
-afterEach(() => rmSync(directory, { recursive: true }));
+afterEach(() => {
+  env = beside;
+  rmSync(directory, { recursive: true });
+});
 
 interface Outcome {
   readonly out: string;
@@ -48,7 +55,7 @@ async function image(...argv: string[]): Promise<Outcome> {
   const said = { out: '', err: '' };
   const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
   imageVerbs(program, {
-    env: {},
+    env,
     home: '/nonexistent',
     assets: directory,
     out: (line) => (said.out += `${line}\n`),
@@ -99,6 +106,44 @@ describe('image build', () => {
     );
     expect(existsSync(imageRejected)).toBe(false);
     expect((await image('info')).out).toContain('state/image/builder');
+  });
+
+  test('goes through the proxy that the environment names', async () => {
+    await using proxy = await FakeProxy.to(Number(new URL(mirror.url).port));
+    env = { http_proxy: `http://${proxy.address}` };
+    const made = await image(
+      'build',
+      '--mirror',
+      'http://only-by-proxy.invalid/debian',
+      '--update',
+    );
+    expect(made.failure).toBeUndefined();
+    expect(made.err).toContain('Mirror: http://only-by-proxy.invalid/debian, as you said.');
+    expect(proxy.asked).toContain('GET http://only-by-proxy.invalid/debian/dists/trixie/InRelease');
+  });
+
+  test('goes on after a mirror that was busy once for each file', async () => {
+    const seen = new Set<string>();
+    for (const [path, file] of mirror.files)
+      mirror.answers.set(path, (request, response) => {
+        if (seen.has(path)) return sendRange(request, response, file);
+        seen.add(path);
+        response.writeHead(503, { 'retry-after': '0' }).end('busy');
+      });
+    try {
+      const made = await build('--update');
+      expect(made.failure).toBeUndefined();
+      expect(made.out).toMatch(/^Made /);
+      expect(seen.size).toBeGreaterThan(5);
+    } finally {
+      mirror.answers.clear();
+    }
+  });
+
+  test('refuses a mirror with a login, and shows none', async () => {
+    const { failure } = await image('build', '--mirror', 'http://u:s3cret@m.invalid/debian');
+    expect(failure).toMatchObject({ kind: 'mirror-invalid', exit: 64 });
+    expect(JSON.stringify(failure)).not.toContain('s3cret');
   });
 
   test('for another machine does not replace the image of this one', async () => {

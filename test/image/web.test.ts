@@ -1,0 +1,160 @@
+import { readFileSync, mkdtempSync, rmSync, writeFileSync, cpSync } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { fetchText } from '../../src/image/http.ts';
+import { proxiesOf } from '../../src/image/proxy.ts';
+import { trustedRoots } from '../../src/image/roots.ts';
+import { Web } from '../../src/image/web.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+import { FakeMirror, fakeKey } from '../fakes/fake-mirror.ts';
+import { FakeProxy } from '../fakes/fake-proxy.ts';
+
+const folder = join(import.meta.dirname, 'certificates');
+const authority = join(folder, 'authority.pem');
+const of = (name: string) => readFileSync(join(folder, name), 'utf8');
+const key = await fakeKey();
+const clock = new FakeClock(Date.parse('2026-02-01T10:20:30Z'));
+let directory = '';
+const running: AsyncDisposable[] = [];
+beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'web-'))));
+afterEach(async () => {
+  for (const each of running.splice(0)) await each[Symbol.asyncDispose]();
+  rmSync(directory, { recursive: true });
+});
+
+/** An https mirror on loopback with one of the certificates. */
+async function serve(certificate: string): Promise<number> {
+  const server: Server = createServer({ cert: of(`${certificate}.pem`), key: of('server.key') });
+  server.on('request', (_, response) => response.end('the file'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  running.push({
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  });
+  return (server.address() as AddressInfo).port;
+}
+const get = (url: string, env: Record<string, string>) =>
+  fetchText(url, 1000, {
+    ...{ clock, retries: 0 },
+    web: new Web({ proxyFor: proxiesOf(env), roots: () => trustedRoots(env) }),
+  });
+const failsAs = (kind: string, message: RegExp) => ({
+  failure: { kind, message: expect.stringMatching(message) as string },
+});
+
+// Behaviour 57: Proxies of the environment and of apt are used, with what is exempt from them; an https mirror is known by the system's
+// certificates and by those that the environment names; what is wrong with a proxy or a certificate is named.
+describe("an https mirror of one's own", () => {
+  test.each(['SSL_CERT_FILE', 'NIX_SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS'])(
+    'is known by %s',
+    async (name) => {
+      const port = await serve('good');
+      expect(await get(`https://localhost:${port}/x`, { [name]: authority })).toBe('the file');
+    },
+  );
+
+  test('is known by SSL_CERT_DIR, which may be several', async () => {
+    cpSync(authority, join(directory, 'ours.crt'));
+    writeFileSync(join(directory, 'README'), 'no certificate');
+    const port = await serve('good');
+    const env = { SSL_CERT_DIR: `/nowhere:${directory}` };
+    expect(await get(`https://127.0.0.1:${port}/x`, env)).toBe('the file');
+  });
+
+  test.each([
+    ['good', {}, /localhost:\d+ is from an issuer that this machine does not know/],
+    [
+      'expired',
+      { SSL_CERT_FILE: authority },
+      /has expired, or .* \(2026-02-01 10:20 UTC\) is wrong/,
+    ],
+    ['early', { SSL_CERT_FILE: authority }, /is not valid yet: the clock of this machine/],
+    ['other', { SSL_CERT_FILE: authority }, /is for another host/],
+    ['good', { SSL_CERT_FILE: '/nowhere' }, /issuer that this machine does not know/],
+  ])('%s with %j is refused by name', async (certificate, env, message) => {
+    const port = await serve(certificate);
+    await expect(
+      get(`https://localhost:${port}/x`, env as Record<string, string>),
+    ).rejects.toMatchObject(failsAs('mirror-unreachable', message));
+  });
+});
+
+test('on macOS the keychains are asked, and what is not there is nothing', async () => {
+  const roots = await trustedRoots({ SSL_CERT_FILE: authority }, 'darwin');
+  expect(roots).toContain(of('authority.pem').trim());
+});
+
+describe('through a proxy', () => {
+  const proxyTo = async (port: number) => {
+    const proxy = await FakeProxy.to(port);
+    running.push(proxy);
+    return proxy;
+  };
+
+  test('http is asked for by its whole address', async () => {
+    const mirror = await FakeMirror.start(key);
+    running.push(mirror);
+    mirror.files.set('x', Buffer.from('the file'));
+    const proxy = await proxyTo(Number(new URL(mirror.url).port));
+    const env = { http_proxy: `http://${proxy.address}` };
+    expect(await get('http://only-by-proxy.invalid/debian/x', env)).toBe('the file');
+    expect(proxy.asked).toEqual(['GET http://only-by-proxy.invalid/debian/x']);
+    const none = get('http://only-by-proxy.invalid/debian/x', { ...env, no_proxy: '.invalid' });
+    await expect(none).rejects.toMatchObject(failsAs('mirror-unreachable', /only-by-proxy/));
+    expect(proxy.asked).toHaveLength(1);
+  });
+
+  test('https is tunnelled, and its certificate looked at', async () => {
+    const proxy = await proxyTo(await serve('good'));
+    const env = { https_proxy: proxy.address, SSL_CERT_FILE: authority };
+    expect(await get('https://localhost/x', env)).toBe('the file');
+    expect(proxy.asked).toEqual(['CONNECT localhost:443']);
+    await expect(get('https://other.test/x', env)).rejects.toMatchObject(
+      failsAs('mirror-unreachable', /The certificate of other\.test is for another host/),
+    );
+  });
+
+  test('with a login, which is sent to the proxy alone and shown nowhere', async () => {
+    const port = await serve('good');
+    const proxy = await proxyTo(port);
+    proxy.login = `Basic ${Buffer.from('u:s3cret').toString('base64')}`;
+    const env = { SSL_CERT_FILE: authority, https_proxy: `http://u:s3cret@${proxy.address}` };
+    expect(await get('https://localhost/x', env)).toBe('the file');
+    proxy.login = 'another';
+    for (const url of ['https://localhost/x', 'http://m.invalid/x']) {
+      const failed = get(url, { ...env, http_proxy: env.https_proxy });
+      await expect(failed).rejects.toMatchObject(
+        failsAs(
+          'proxy-refused',
+          /proxy http:\/\/127\.0\.0\.1:\d+, which https?_proxy names, wants a login/,
+        ),
+      );
+      await expect(failed).rejects.not.toThrow(/s3cret|czNjcmV0/);
+    }
+  });
+
+  test('that opens no tunnel is named', async () => {
+    const proxy = await proxyTo(1);
+    proxy.refusal = 403;
+    await expect(get('https://localhost/x', { https_proxy: proxy.address })).rejects.toMatchObject(
+      failsAs('proxy-refused', /answers 403 to CONNECT/),
+    );
+  });
+
+  test('that is not there is named', async () => {
+    const proxy = await FakeProxy.to(1);
+    const { address } = proxy;
+    await proxy[Symbol.asyncDispose]();
+    for (const scheme of ['http', 'https'])
+      await expect(
+        get(`${scheme}://m.invalid/x`, { [`${scheme}_proxy`]: `http://${address}` }),
+      ).rejects.toMatchObject(
+        failsAs('proxy-unreachable', /_proxy names, cannot be reached: .*REFUSED/),
+      );
+  });
+});

@@ -25,6 +25,7 @@ const permanent: ReadonlySet<string> = new Set([
   'image-other-system',
   'image-not-a-kernel',
   'no-locks',
+  'node-unfit',
   'disk-not-ours',
   'disk-unreadable',
   'no-accelerator',

@@ -27,9 +27,9 @@ export const sabotages = {
   'no-lock': {
     changes: [
       {
-        file: 'system/lock.ts',
-        from: "spawnSync('flock', ['-n', '-x', '3']",
-        to: "spawnSync('true', []",
+        file: 'system/flock.ts',
+        from: "spawnSync(findProgram('flock'), argv, {",
+        to: "spawnSync('true', [], {",
       },
     ],
     round: {

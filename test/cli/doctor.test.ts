@@ -73,6 +73,7 @@ describe.runIf(asRoot)('doctor finds', () => {
     const findings = await rig.doctor();
     expect(verdicts(findings)).toMatchObject({
       'state directory': 'good',
+      node: 'good',
       keys: 'good',
       image: 'note',
       accelerator: 'note',

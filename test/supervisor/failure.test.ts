@@ -17,6 +17,7 @@ const table = {
     ...[
       'no-accelerator',
       'no-locks',
+      'node-unfit',
       'accelerator-unusable',
       'vm-would-refuse',
       'vm-usage',

@@ -11,7 +11,7 @@ const leftOut =
   process.env['LINUXKIT_TEST_ONCE'] === 'no' ? once.map((beginning) => `${beginning}**`) : [];
 const shared = { environment: 'node' as const };
 
-/** unit: pure and fast, files in parallel. real: boots a guest, or a browser; one at a time. */
+/** unit: pure and fast, files in parallel. real: boots a guest, or a browser; one at a time. hosts: the same on other releases of Debian. */
 export default defineConfig({
   test: {
     projects: [
@@ -20,12 +20,21 @@ export default defineConfig({
           ...shared,
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/real/**', ...leftOut],
+          exclude: ['test/real/**', 'test/hosts/**', ...leftOut],
           // Vitest's own choice is one less than the cores, which is one where there are two; half of these tests wait for processes.
           maxWorkers: Math.max(4, availableParallelism() - 1),
           // For a machine that has much else to do; none of them takes a tenth of it.
           testTimeout: 60_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'hosts',
+          include: ['test/hosts/**/*.test.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
       {

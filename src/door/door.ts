@@ -5,14 +5,16 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Tunnel } from '../config/tunnel.ts';
 import type { Clock } from '../system/clock.ts';
-import { Exit, Failed, errorCode } from '../system/failure.ts';
+import { descriptorLimit } from '../system/descriptors.ts';
 import type { Log } from '../system/log.ts';
 import { reachGuest } from './guest-connection.ts';
-import { holdClient, type HeldClient } from './held-client.ts';
-import { portOwner } from './port-owner.ts';
-import { admit, arrive, emptyQueue, leave, sendBack } from './queue.ts';
+import { limitsFor, type DoorLimits } from './limits.ts';
+import { listen } from './listen.ts';
+import { usersOf } from './peers.ts';
 import { splice } from './splice.ts';
+import { Through } from './through.ts';
 import { Turnstile } from './turnstile.ts';
+import { WaitingRoom, type Client } from './waiting-room.ts';
 
 export interface DoorOptions {
   /** 0 for any free one. */
@@ -21,8 +23,8 @@ export interface DoorOptions {
   readonly holdMs: () => number;
   readonly clock: Clock;
   readonly log: Log;
-  /** Connections that may be waiting for sshd's greeting at a time. Default 32. */
-  readonly maxHandshakes?: number;
+  /** Other than {@link limitsFor} gives for this process. */
+  readonly limits?: Partial<DoorLimits>;
   /** So many connections are through now: called when one came or went. */
   readonly onOpen?: (count: number) => void;
 }
@@ -30,20 +32,23 @@ export interface DoorOptions {
 /** The open front door. It begins by holding everybody. */
 export interface Door {
   readonly port: number;
-  /** The guest is ready: whoever waits goes through, and whoever comes. */
-  release(tunnel: Tunnel): void;
+  /**
+   * The guest is ready: whoever waits goes through, and whoever comes. After `loginMs` it cuts off whom it has greeted and who
+   * has not logged in.
+   */
+  release(tunnel: Tunnel, loginMs?: number): void;
   /** The guest is away: new clients wait. Those that are through end with their guest. */
   hold(why: string): void;
   /** No guest will come: whoever waits or comes is sent off, with this reason in the log, until hold or release. */
   refuse(why: string): void;
   counts(): { readonly held: number; readonly opening: number; readonly open: number };
+  /** The guest says that so many of those that are through have logged in. */
+  tellLoggedIn(count: number): void;
   /** Bytes that came from guests since the door was opened. A client's own do not count: ssh pings a dead guest as well. */
   bytesFromGuest(): number;
   /** Ends every connection and stops listening. */
   close(): Promise<void>;
 }
-
-const host = '127.0.0.1';
 
 /** Opens the door, or fails with `door-port-taken`, `door-port-forbidden`, `door-port-unusable`. */
 export async function openDoor(options: DoorOptions): Promise<Door> {
@@ -52,30 +57,29 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   return door;
 }
 
-interface Client {
-  readonly number: number;
-  readonly socket: Socket;
-  readonly held: HeldClient;
-  readonly cancelLimit: () => void;
-  /** Ends the opening that is under way for it. */
-  attempt: AbortController;
-}
-
 class FrontDoor implements Door {
   readonly #options: DoorOptions;
   readonly #server: Server;
-  readonly #clients = new Map<number, Client>();
-  readonly #open = new Set<readonly [client: Socket, guest: Socket]>();
+  readonly #room: WaitingRoom;
+  readonly #through: Through;
   readonly #turnstile: Turnstile;
-  #queue = emptyQueue;
+  #limits: DoorLimits;
   #tunnel: Tunnel | undefined;
   #refusal: string | undefined;
-  #arrivals = 0;
-  #bytesOfEnded = 0;
+  #isSoon = false;
+  #cancelAgain: () => void = () => undefined;
 
   constructor(options: DoorOptions) {
     this.#options = options;
+    this.#limits = { ...limitsFor(Infinity), ...options.limits };
     this.#turnstile = new Turnstile(options.clock, turnMs);
+    this.#through = new Through(options.clock);
+    this.#room = new WaitingRoom({
+      ...options,
+      limits: () => this.#limits,
+      users: () => usersOf(this.port),
+      onChange: () => this.#letInSoon(),
+    });
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
       this.#onArrival(socket),
     );
@@ -86,24 +90,19 @@ class FrontDoor implements Door {
   }
 
   async listen(port: number): Promise<void> {
-    const error = await new Promise<Error | undefined>((resolve) => {
-      this.#server.once('error', resolve);
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', resolve);
-        resolve(undefined);
-      });
-    });
-    if (error !== undefined) throw await cannotListen(port, error);
+    await listen(this.#server, port);
     // Later errors are of single accepts (no descriptor left): the door stays.
     this.#server.on('error', (later) => this.#log('warn', 'door-accept', { why: later.message }));
+    this.#limits = { ...limitsFor(await descriptorLimit()), ...this.#options.limits };
     this.#log('info', 'door-listening', { port: this.port });
   }
 
-  release(tunnel: Tunnel): void {
+  release(tunnel: Tunnel, loginMs = usualLoginMs): void {
     if (this.#tunnel !== undefined) this.hold('it has another guest now');
     this.#tunnel = tunnel;
     this.#refusal = undefined;
-    this.#log('info', 'door-released', { waiting: this.#queue.waiting.length });
+    this.#through.loginMs = loginMs;
+    this.#log('info', 'door-released', { waiting: this.#room.counts().held });
     this.#letIn();
   }
 
@@ -111,108 +110,106 @@ class FrontDoor implements Door {
     if (this.#tunnel !== undefined) this.#log('info', 'door-holding', { why });
     this.#tunnel = undefined;
     this.#refusal = undefined;
-    for (const number of this.#queue.opening) this.#clients.get(number)?.attempt.abort();
-    this.#queue = sendBack(this.#queue);
+    this.#room.sendBack();
   }
 
   refuse(why: string): void {
     this.hold(why);
     this.#refusal = why;
-    for (const client of [...this.#clients.values()])
-      this.#drop(client, 'info', 'door-refused', why);
+    this.#room.dropAll('door-refused', why);
   }
 
   counts() {
-    const { waiting, opening } = this.#queue;
-    return { held: waiting.length, opening: opening.length, open: this.#open.size };
+    return { ...this.#room.counts(), open: this.#through.count };
+  }
+
+  tellLoggedIn(count: number): void {
+    this.#through.tell(count);
+    this.#letInSoon();
   }
 
   bytesFromGuest(): number {
-    return [...this.#open].reduce((sum, pair) => sum + pair[1].bytesRead, this.#bytesOfEnded);
+    return this.#through.bytesFromGuest();
   }
 
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const client of [...this.#clients.values()])
-      this.#drop(client, 'info', 'door-closed', 'the daemon ends');
-    if (this.#open.size > 0) this.#log('info', 'door-cuts', { open: this.#open.size });
-    for (const [client, guest] of this.#open) {
-      client.destroy();
-      guest.destroy();
-    }
+    this.#room.dropAll('door-closed', 'the daemon ends');
+    if (this.#through.count > 0) this.#log('info', 'door-cuts', { open: this.#through.count });
+    this.#through.destroy();
     await closed;
+    this.#cancelAgain();
   }
 
   #onArrival(socket: Socket): void {
-    const number = ++this.#arrivals;
-    const { clock } = this.#options;
-    const holdMs = this.#options.holdMs();
-    // Errors have their own listeners while they matter; one that comes later must not end the daemon.
-    socket.on('error', () => undefined);
-    const client: Client = {
-      number,
-      socket,
-      held: holdClient(socket, (why) => this.#drop(client, 'debug', 'door-client-gone', why)),
-      cancelLimit: clock.after(holdMs, () =>
-        this.#drop(client, 'warn', 'door-hold-limit', `no guest for ${holdMs} ms`),
-      ),
-      attempt: new AbortController(),
-    };
-    this.#clients.set(number, client);
-    this.#queue = arrive(this.#queue, number);
-    this.#log('debug', 'door-arrival', { client: number, ready: this.#tunnel !== undefined });
+    const client = this.#room.arrive(socket);
+    this.#log('debug', 'door-arrival', {
+      client: client.number,
+      ready: this.#tunnel !== undefined,
+    });
     if (this.#refusal !== undefined)
-      return this.#drop(client, 'info', 'door-refused', this.#refusal);
-    this.#letIn();
+      return this.#room.drop(client, 'info', 'door-refused', this.#refusal);
+    this.#room.makeRoom(this.#through);
+  }
+
+  /** Once for all that happens now: a crowd is looked through as a whole. */
+  #letInSoon(): void {
+    if (this.#isSoon) return;
+    this.#isSoon = true;
+    setImmediate(() => {
+      this.#isSoon = false;
+      this.#letIn();
+    });
   }
 
   #letIn(): void {
     const tunnel = this.#tunnel;
-    if (tunnel === undefined) return;
-    const most = tunnel.kind === 'unix' ? (tunnel.atMost ?? Infinity) : Infinity;
-    const slots = Math.min(this.#options.maxHandshakes ?? 32, most - this.#open.size);
-    const { queue, admitted } = admit(this.#queue, slots);
-    this.#queue = queue;
-    for (const number of admitted) {
-      const client = this.#clients.get(number);
-      if (client !== undefined) void this.#letThrough(client, tunnel);
+    const { held, opening } = this.#room.counts();
+    this.#cancelAgain();
+    if (tunnel === undefined || held === 0) return;
+    const { count, newcomers, mute } = this.#through;
+    const limits = this.#limits;
+    const slots = Math.min(
+      limits.handshakes,
+      limits.newcomers - newcomers,
+      (tunnel.kind === 'unix' ? (tunnel.atMost ?? Infinity) : Infinity) - count,
+      (limits.descriptors - held) / 2 - count,
+    );
+    const isCrowd = held + newcomers > limits.few;
+    if (slots > opening) {
+      if (isCrowd) this.#room.identify(this.#through);
+      const admitted = this.#room.admit({
+        ...{ slots, mute: limits.mute - mute, perUser: limits.perUser, unasked: !isCrowd },
+        ...{ through: this.#through.newcomersByUser, random: Math.random },
+      });
+      for (const client of admitted) void this.#letThrough(client, tunnel);
     }
+    // Newcomers grow old, and nobody may tell of it; whose a client is, is asked now and then.
+    if (this.#room.counts().held > 0)
+      this.#cancelAgain = this.#options.clock.after(againMs, () => this.#letIn());
   }
 
   async #letThrough(client: Client, tunnel: Tunnel): Promise<void> {
-    const { clock, log } = this.#options;
-    const attempt = (client.attempt = new AbortController());
-    const { signal } = attempt;
+    const { clock, log, onOpen } = this.#options;
+    const { signal } = client.attempt;
     const guest = await reachGuest(tunnel, { clock, log, signal, turnstile: this.#turnstile });
     if (guest === undefined) return;
-    if (attempt.signal.aborted) return void guest.destroy();
-    this.#forget(client);
-    const pair = [client.held.giveBack(), guest] as const;
-    this.#open.add(pair);
-    this.#options.onOpen?.(this.#open.size);
-    this.#letIn();
+    if (signal.aborted) return void guest.destroy();
+    const user = this.#room.forget(client);
+    const { number } = client;
+    const pair = this.#through.add({ number, user, client: client.held.giveBack(), guest });
+    onOpen?.(this.#through.count);
+    this.#letInSoon();
     const late = tunnel.kind === 'unix' && tunnel.endsTogether === true;
-    const end = await splice(...pair, late ? { clock, silenceMs: lateEndMs } : undefined);
-    this.#open.delete(pair);
-    this.#options.onOpen?.(this.#open.size);
-    this.#bytesOfEnded += guest.bytesRead;
-    const level = end.kind === 'reset' ? 'info' : 'debug';
-    this.#log(level, 'door-ended', { client: client.number, ...end });
-    this.#letIn();
-  }
-
-  #drop(client: Client, level: 'debug' | 'info' | 'warn', event: string, why: string): void {
-    this.#log(level, event, { client: client.number, why });
-    this.#forget(client);
-    client.attempt.abort();
-    client.held.discard();
-    this.#letIn();
-  }
-
-  #forget(client: Client): void {
-    client.cancelLimit();
-    this.#clients.delete(client.number);
-    this.#queue = leave(this.#queue, client.number);
+    const end = await splice(
+      pair.client,
+      guest,
+      late ? { clock, silenceMs: lateEndMs } : undefined,
+    );
+    this.#through.remove(pair);
+    onOpen?.(this.#through.count);
+    this.#log(end.kind === 'reset' ? 'info' : 'debug', 'door-ended', { client: number, ...end });
+    this.#letInSoon();
   }
 
   get #log(): Log {
@@ -223,24 +220,11 @@ class FrontDoor implements Door {
 /** Somewhat above what sshd needs to greet one client on a slow guest (40 ms, emulated); a crowd is as fast as without. */
 const turnMs = 100;
 
+/** As long as our own image's sshd gives. */
+const usualLoginMs = 20_000;
+
+/** Between two looks whether somebody can be let in. */
+const againMs = 250;
+
 /** Far less than the 30 s after which HyperKit cuts a half-closed stream off. */
 const lateEndMs = 3_000;
-
-async function cannotListen(port: number, error: Error): Promise<Failed> {
-  const other = 'Choose another port: linuxkit-builder configure --port NUMBER.';
-  if (errorCode(error) === 'EADDRINUSE') {
-    const owner = await portOwner(port);
-    return new Failed({
-      kind: 'door-port-taken',
-      message: `Port ${port} on ${host} is taken${owner === undefined ? ' by another process' : ` by ${owner}`}.`,
-      hint: `End that process, or choose another port: linuxkit-builder configure --port NUMBER.`,
-      exit: Exit.unavailable,
-    });
-  }
-  const message = `Cannot listen on port ${port} of ${host}: ${error.message}.`;
-  const [kind, exit] = ['EACCES', 'EPERM'].includes(errorCode(error) ?? '')
-    ? (['door-port-forbidden', Exit.noPermission] as const)
-    : (['door-port-unusable', Exit.osError] as const);
-  const hint = `Ports below 1024 are root's. ${other}`;
-  return new Failed({ kind, message, hint, exit }, { cause: error });
-}

@@ -2,12 +2,24 @@
 import type { Socket } from 'node:net';
 
 /**
- * Most bytes taken from a client that waits. An end of stream is only seen by reading, and ssh sends its own banner (at
- * most 255 bytes) before it has read ours; a client that sends more is left to fill its socket and wait.
+ * Most bytes taken from a client that waits. Before ssh has read our banner it sends its own (at most 255 bytes) and, if it
+ * is hasty, its first key exchange message (OpenSSH's with every algorithm: 3 KiB). What sends more is no ssh client.
  */
-export const earlyBytesLimit = 64 * 1024;
+export const earlyBytesLimit = 16 * 1024;
 
-/** Keeps a socket while its guest is away. */
+/** How a client's first words begin (RFC 4253, 4.2). */
+const banner = Buffer.from('SSH-');
+
+export interface HeldNews {
+  /** It has ended or lost its connection. At most once, and never after the wait has ended. */
+  readonly onGone: (why: string) => void;
+  /** It has said the beginning of an ssh banner. At most once. */
+  readonly onSsh: () => void;
+  /** It has said more than an ssh client does before it is answered. At most once. */
+  readonly onNoise: () => void;
+}
+
+/** Keeps a socket while its guest is away. It is read all the time: only so is its end seen. */
 export interface HeldClient {
   /** Ends the wait: the socket is paused, and what was taken from it is its next data again. */
   giveBack(): Socket;
@@ -15,14 +27,19 @@ export interface HeldClient {
   discard(): void;
 }
 
-/** Watches a waiting socket: onGone is called at most once, and never after the wait has ended. */
-export function holdClient(socket: Socket, onGone: (why: string) => void): HeldClient {
-  const early: Buffer[] = [];
-  let earlyBytes = 0;
+export function holdClient(socket: Socket, { onGone, onSsh, onNoise }: HeldNews): HeldClient {
+  // One piece: single bytes would take a buffer each.
+  let early = Buffer.alloc(0);
+  let isSsh = false;
   const onData = (chunk: Buffer) => {
-    early.push(chunk);
-    earlyBytes += chunk.length;
-    if (earlyBytes >= earlyBytesLimit) socket.pause();
+    if (early.length + chunk.length > earlyBytesLimit) {
+      stop();
+      return onNoise();
+    }
+    early = Buffer.concat([early, chunk]);
+    if (isSsh || !early.subarray(0, banner.length).equals(banner)) return;
+    isSsh = true;
+    onSsh();
   };
   const gone = (why: string) => {
     stop();
@@ -39,11 +56,12 @@ export function holdClient(socket: Socket, onGone: (why: string) => void): HeldC
     giveBack() {
       stop();
       socket.pause();
-      if (earlyBytes > 0) socket.unshift(Buffer.concat(early));
+      if (early.length > 0) socket.unshift(early);
       return socket;
     },
     discard() {
       stop();
+      early = Buffer.alloc(0);
       socket.destroy();
     },
   };

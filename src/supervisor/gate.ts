@@ -7,6 +7,9 @@ import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { KeepAwake } from './keep-awake.ts';
 
+/** How long the guest gives a client that it has greeted to log in. */
+const loginMs = 60_000;
+
 export class Gate {
   readonly #clock: Clock;
   readonly #log: Log;
@@ -55,7 +58,7 @@ export class Gate {
   /** Lets in whoever waits and comes, unless it is drained. */
   release(tunnel: Tunnel | undefined): void {
     this.#tunnel = tunnel;
-    if (tunnel !== undefined && !this.#draining) this.#door?.release(tunnel);
+    if (tunnel !== undefined && !this.#draining) this.#door?.release(tunnel, loginMs);
   }
 
   hold(why: string): void {

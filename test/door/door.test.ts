@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { earlyBytesLimit } from '../../src/door/held-client.ts';
 import { Failed } from '../../src/system/failure.ts';
-import { Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
+import { bannerLine, Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
 
 // Behaviour 15: The door listens as long as the daemon lives. A connection that comes before the guest is ready waits, and
 // goes through when it is.
@@ -47,20 +47,30 @@ describe('while the guest is away', () => {
     expect(rig.door.counts().held).toBe(0);
   });
 
-  test('a client that talks much is not read on and on, and loses nothing', async () => {
+  test('a client that says more than ssh does before it is answered is sent off', async () => {
+    await using rig = await doorRig();
+    const client = new Client(rig.door.port);
+    client.socket.write('x'.repeat(earlyBytesLimit - bannerLine.length));
+    await until(() => client.socket.bytesWritten === earlyBytesLimit);
+    for (let round = 0; round < 50; round++) await rig.clock.advance(1);
+    expect(rig.door.counts().held).toBe(1);
+    client.socket.write('x');
+    await until(() => client.over && rig.door.counts().held === 0);
+    expect(rig.entries.at(-1)).toMatchObject({ level: 'info', event: 'door-noise' });
+  });
+
+  test('one that says nothing is led to the guest a little later than one that speaks', async () => {
     await using rig = await doorRig();
     await using guest = await fakeGuest(echoing);
-    const client = new Client(rig.door.port);
-    const much = 'x'.repeat(32 * 1024 * 1024);
-    client.socket.end(much);
-    await until(() => rig.door.counts().held === 1);
-    await until(() => client.socket.bytesWritten >= earlyBytesLimit);
-    for (let round = 0; round < 50; round++) await rig.clock.advance(1);
-    // Kernel buffers take some megabytes; the rest stays with the client.
-    expect(client.socket.writableLength).toBeGreaterThan(0);
     rig.door.release(guest.tunnel);
-    await until(() => client.ended);
-    expect(client.text).toBe(greetingLine + much);
+    const mute = new Client(rig.door.port, '');
+    await until(() => rig.door.counts().held === 1);
+    const ssh = new Client(rig.door.port);
+    await until(() => ssh.text === greetingLine);
+    await rig.clock.advance(249);
+    expect(mute.text).toBe('');
+    await rig.clock.advance(1);
+    await until(() => mute.text === greetingLine);
   });
 
   test('one that comes after hold waits for the next release', async () => {
@@ -119,7 +129,7 @@ describe('while it is let in', () => {
     await rig.clock.advance(10);
     expect([heard, client.text]).toEqual(['', '']);
     guest.sockets[0]?.write('.0-x\r\n');
-    await until(() => heard === 'hello' && client.text === 'SSH-2.0-x\r\n');
+    await until(() => heard === `${bannerLine}hello` && client.text === 'SSH-2.0-x\r\n');
   });
 
   test('a guest that closes, is silent, or is not sshd is asked again', async () => {
@@ -158,8 +168,8 @@ describe('while it is let in', () => {
     expect(rig.clock.pending).toBe(0);
   });
 
-  test('no more than maxHandshakes at a time, in order', async () => {
-    await using rig = await doorRig({ maxHandshakes: 2 });
+  test('no more at a time than there are slots, in order', async () => {
+    await using rig = await doorRig({ limits: { handshakes: 2 } });
     await using guest = await fakeGuest(() => undefined);
     const clients: Client[] = [];
     for (let n = 1; n <= 5; n++) {
@@ -172,6 +182,7 @@ describe('while it is let in', () => {
       // A guest that does not greet keeps the next one back for a moment only.
       await rig.clock.advance(100);
       await until(() => guest.sockets.length === Math.min(n + 2, 5));
+      await until(() => rig.door.counts().opening === Math.min(2, 5 - n));
       expect(rig.door.counts()).toEqual({
         held: Math.max(0, 3 - n),
         opening: Math.min(2, 5 - n),
@@ -191,7 +202,7 @@ describe('while it is let in', () => {
     await until(() => rig.door.counts().held === 10);
     rig.door.release(guest.tunnel);
     for (let n = 1; n <= 10; n++) {
-      await until(() => guest.sockets.length === n);
+      await until(() => guest.sockets.length === n && rig.door.counts().held === 0);
       expect(rig.door.counts()).toEqual({ held: 0, opening: 11 - n, open: n - 1 });
       guest.sockets[n - 1]?.write(greetingLine);
     }
@@ -199,7 +210,7 @@ describe('while it is let in', () => {
   });
 
   test('a client that leaves frees its slot and its connection', async () => {
-    await using rig = await doorRig({ maxHandshakes: 1 });
+    await using rig = await doorRig({ limits: { handshakes: 1 } });
     await using guest = await fakeGuest((socket, number) => {
       if (number === 2) echoing(socket);
     });
@@ -241,7 +252,7 @@ describe('when it is open', () => {
     const client = new Client(rig.door.port);
     await until(() => client.ended);
     client.socket.end('still here');
-    await until(() => heard === 'still here' && rig.door.counts().open === 0);
+    await until(() => heard === `${bannerLine}still here` && rig.door.counts().open === 0);
     expect(rig.entries.at(-1)).toMatchObject({ event: 'door-ended', fields: { kind: 'finished' } });
     expect(rig.door.bytesFromGuest()).toBe(greetingLine.length);
   });
@@ -309,7 +320,7 @@ describe('when it is open', () => {
   });
 
   test('many at once each get their own bytes', async () => {
-    await using rig = await doorRig({ maxHandshakes: 8 });
+    await using rig = await doorRig({ limits: { handshakes: 8, perUser: 60 } });
     await using guest = await fakeGuest(echoing);
     const clients = Array.from({ length: 60 }, () => new Client(rig.door.port));
     rig.door.release(guest.tunnel);

@@ -1,29 +1,81 @@
 import fc from '../fuzz/fast-check.ts';
 import { describe, expect, test } from 'vitest';
-import { admit, arrive, emptyQueue, leave, sendBack, type Queue } from '../../src/door/queue.ts';
+import {
+  admit,
+  arrive,
+  emptyQueue,
+  learn,
+  leave,
+  sendBack,
+  tooMany,
+  type Queue,
+  type Room,
+  type User,
+  type Waiter,
+} from '../../src/door/queue.ts';
 
-const queueOf = (count: number): Queue =>
-  Array.from({ length: count }, (_, n) => n + 1).reduce(arrive, emptyQueue);
+const queueOf = (count: number, about: (n: number) => Partial<Waiter> = () => ({})): Queue => {
+  const all = { isSsh: true, isDue: true, user: 1000 };
+  return Array.from({ length: count }, (_, n) => n + 1).reduce(
+    (queue, n) => learn(arrive(queue, n), n, { ...all, ...about(n) }),
+    emptyQueue,
+  );
+};
+const roomFor = (slots: number, room: Partial<Room> = {}): Room => ({
+  ...{ slots, mute: 1, perUser: Infinity, unasked: true, through: new Map(), random: () => 0.5 },
+  ...room,
+});
+const numbers = (waiters: readonly Waiter[]) => waiters.map(({ number }) => number);
 
 describe('the queue', () => {
   test('admits in order of arrival, no more than there are slots', () => {
-    const first = admit(queueOf(5), 2);
-    expect(first).toEqual({
-      queue: { waiting: [3, 4, 5], opening: [1, 2] },
-      admitted: [1, 2],
-    });
-    expect(admit(first.queue, 2).admitted).toEqual([]);
-    expect(admit(leave(first.queue, 1), 2).admitted).toEqual([3]);
+    const first = admit(queueOf(5), roomFor(2));
+    expect(first.admitted).toEqual([1, 2]);
+    expect(numbers(first.queue.waiting)).toEqual([3, 4, 5]);
+    expect(numbers(first.queue.opening)).toEqual([1, 2]);
+    expect(admit(first.queue, roomFor(2)).admitted).toEqual([]);
+    expect(admit(leave(first.queue, 1), roomFor(2)).admitted).toEqual([3]);
   });
 
   test('forgets whoever leaves, waiting or opening', () => {
-    const { queue } = admit(queueOf(3), 1);
-    expect(leave(leave(queue, 1), 3)).toEqual({ waiting: [2], opening: [] });
+    const { queue } = admit(queueOf(3), roomFor(1));
+    const left = leave(leave(queue, 1), 3);
+    expect([numbers(left.waiting), left.opening]).toEqual([[2], []]);
   });
 
   test('sends back to the places they had', () => {
-    const { queue } = admit(queueOf(4), 2);
+    const { queue } = admit(queueOf(4), roomFor(2));
     expect(sendBack(queue)).toEqual(queueOf(4));
+  });
+
+  test('admits nobody who has had no time to leave', () => {
+    const queue = queueOf(3, (n) => ({ isDue: n > 2 }));
+    expect(admit(queue, roomFor(3)).admitted).toEqual([3]);
+  });
+
+  test('admits ssh clients before those without a word, of whom there are few at a time', () => {
+    const queue = queueOf(6, (n) => ({ isSsh: n > 4 }));
+    expect(admit(queue, roomFor(6)).admitted).toEqual([5, 6, 1]);
+    expect(admit(queue, roomFor(6, { mute: 0 })).admitted).toEqual([5, 6]);
+  });
+
+  test('admits of each user in turn, however many one of them has', () => {
+    const queue = queueOf(6, (n) => ({ user: n === 6 ? 1 : 1000 }));
+    expect(admit(queue, roomFor(3)).admitted).toEqual([1, 6, 2]);
+    const through = new Map<User, number>([[1000, 2]]);
+    expect(admit(queue, roomFor(3, { through })).admitted).toEqual([6, 1, 2]);
+    expect(admit(queue, roomFor(6, { through, perUser: 3 })).admitted).toEqual([6, 1]);
+  });
+
+  test('admits nobody in a crowd before it is known whose they are', () => {
+    const queue = queueOf(3, (n) => ({ user: n === 2 ? 'unknown' : undefined }));
+    expect(admit(queue, roomFor(3, { unasked: false })).admitted).toEqual([2]);
+  });
+
+  test('leaves it to chance where users cannot be told apart and many wait', () => {
+    const queue = queueOf(10, () => ({ user: 'unknown' }));
+    expect(admit(queue, roomFor(2)).admitted).toEqual([6, 5]);
+    expect(admit(queue, roomFor(10)).admitted).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
 
   test('keeps order and slots whatever happens', () => {
@@ -38,17 +90,39 @@ describe('the queue', () => {
         let queue = emptyQueue;
         let next = 1;
         for (const what of happenings) {
-          if (what === 'arrive') queue = arrive(queue, next++);
-          else if (what === 'admit') queue = admit(queue, slots).queue;
+          if (what === 'arrive') queue = learn(arrive(queue, next), next++, { isDue: true });
+          else if (what === 'admit') queue = admit(queue, roomFor(slots, { mute: 4 })).queue;
           else if (what === 'send-back') queue = sendBack(queue);
           else queue = leave(queue, what);
-          expect(queue.opening.length).toBeLessThanOrEqual(slots);
-          expect(queue.waiting).toEqual([...queue.waiting].sort((a, b) => a - b));
-          expect(new Set([...queue.waiting, ...queue.opening]).size).toBe(
-            queue.waiting.length + queue.opening.length,
-          );
+          const [waiting, opening] = [numbers(queue.waiting), numbers(queue.opening)];
+          expect(opening.length).toBeLessThanOrEqual(slots);
+          expect(waiting).toEqual([...waiting].sort((a, b) => a - b));
+          expect(new Set([...waiting, ...opening]).size).toBe(waiting.length + opening.length);
         }
       }),
     );
+  });
+});
+
+describe('when too many wait', () => {
+  test('the first without a word of ssh goes, of the user who has most of them', () => {
+    const user = (n: number) => (n % 3 === 0 ? 1 : 1000);
+    const queue = queueOf(9, (n) => ({ isSsh: n < 3, user: user(n) }));
+    expect(tooMany(queue, Math.random)).toBe(4);
+  });
+
+  test('the last that came had no time to say a word, and is not the one for that', () => {
+    const queue = queueOf(3, (n) => ({ isSsh: n < 3, user: n < 3 ? 1000 : 1 }));
+    expect(tooMany(queue, () => 0.99)).toBe(2);
+  });
+
+  test('one of the user who has most goes, whoever came last', () => {
+    const queue = queueOf(100, (n) => ({ user: n === 100 ? 1 : 1000 }));
+    for (const chance of [0, 0.5, 0.999]) expect(tooMany(queue, () => chance)).toBeLessThan(100);
+  });
+
+  test('anyone goes where users cannot be told apart', () => {
+    const queue = queueOf(100, () => ({ user: 'unknown' }));
+    expect([0, 0.5, 0.999].map((chance) => tooMany(queue, () => chance))).toEqual([1, 51, 100]);
   });
 });

@@ -62,13 +62,30 @@ export async function fakeGuest(
 
 export const greetingLine = 'SSH-2.0-OpenSSH_10.0\r\n';
 
-/** Greets, then sends back what it gets. */
+/** What a client says first. */
+export const bannerLine = 'SSH-2.0-test\r\n';
+
+/** Greets, then echoes. */
 export const echoing = (socket: Socket): void => {
   socket.write(greetingLine);
-  socket.pipe(socket);
+  echo(socket);
 };
 
-/** A connected client; `text` grows with what it gets. */
+/** Sends back what it gets after the client's first line. */
+export const echo = (socket: Socket): void => {
+  let head = '';
+  const onData = (chunk: Buffer) => {
+    head += chunk.toString('latin1');
+    const end = head.indexOf('\n') + 1;
+    if (end === 0) return;
+    socket.off('data', onData).pause();
+    if (end < head.length) socket.unshift(Buffer.from(head.slice(end), 'latin1'));
+    socket.pipe(socket);
+  };
+  socket.on('data', onData).on('end', () => socket.end());
+};
+
+/** A connected client that says what ssh says first, or what it is told to; `text` grows with what it gets. */
 export class Client {
   readonly socket: Socket;
   text = '';
@@ -76,8 +93,9 @@ export class Client {
   /** Nothing more can come: ended, reset or closed. */
   over = false;
 
-  constructor(port: number) {
+  constructor(port: number, says = bannerLine) {
     this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    if (says !== '') this.socket.write(says);
     this.socket.setEncoding('utf8');
     this.socket.on('data', (chunk: string) => (this.text += chunk));
     this.socket.on('end', () => (this.ended = this.over = true));

@@ -1,0 +1,93 @@
+/** The connections that are through the door: a client's and its guest's, each. */
+import type { Socket } from 'node:net';
+import type { Clock } from '../system/clock.ts';
+import type { User } from './queue.ts';
+
+export interface Pair {
+  readonly number: number;
+  readonly client: Socket;
+  readonly guest: Socket;
+  user: User;
+  /** When the guest had greeted it, monotonic. */
+  readonly since: number;
+}
+
+export class Through {
+  readonly #clock: Clock;
+  readonly #pairs = new Set<Pair>();
+  #bytesOfEnded = 0;
+  #loggedIn = 0;
+
+  /** After so long the guest has cut off whoever has not logged in. */
+  loginMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get count(): number {
+    return this.#pairs.size;
+  }
+
+  get pairs(): readonly Pair[] {
+    return [...this.#pairs];
+  }
+
+  add(pair: Omit<Pair, 'since'>): Pair {
+    const added = { ...pair, since: this.#clock.monotonic() };
+    this.#pairs.add(added);
+    return added;
+  }
+
+  remove(pair: Pair): void {
+    this.#pairs.delete(pair);
+    this.#bytesOfEnded += pair.guest.bytesRead;
+  }
+
+  /** The guest says so many have logged in. */
+  tell(loggedIn: number): void {
+    this.#loggedIn = loggedIn;
+  }
+
+  /** Those that may still have to log in: not more than the guest leaves over, nor than have had no time for it. */
+  get newcomers(): number {
+    return Math.max(0, Math.min(this.count - this.#loggedIn, this.#young.length));
+  }
+
+  /** Newcomers that have not said a word. */
+  get mute(): number {
+    return this.#young.filter(({ client }) => client.bytesRead === 0).length;
+  }
+
+  /** Of each user, those that may still have to log in. Who has logged in is more likely the owner or root than anybody else. */
+  get newcomersByUser(): ReadonlyMap<User, number> {
+    const counts = new Map<User, number>();
+    for (const { user } of this.#young) counts.set(user, (counts.get(user) ?? 0) + 1);
+    let loggedIn = this.#young.length - this.newcomers;
+    for (const user of [process.getuid?.(), 0]) {
+      const count = Math.min(loggedIn, counts.get(user) ?? 0);
+      counts.set(user, (counts.get(user) ?? 0) - count);
+      loggedIn -= count;
+    }
+    return counts;
+  }
+
+  bytesFromGuest(): number {
+    return this.pairs.reduce((sum, { guest }) => sum + guest.bytesRead, this.#bytesOfEnded);
+  }
+
+  destroy(): void {
+    for (const { client, guest } of this.#pairs) {
+      client.destroy();
+      guest.destroy();
+    }
+  }
+
+  get #young(): readonly Pair[] {
+    const oldest = this.#clock.monotonic() - this.loginMs - lateMs;
+    return this.pairs.filter(({ since }) => since > oldest);
+  }
+}
+
+/** The guest counts from the connection on, on a clock of its own. */
+const lateMs = 5_000;

@@ -1,0 +1,179 @@
+/** The clients that wait at the door, and their turns: the queue with the sockets and the time that belong to it. */
+import type { Socket } from 'node:net';
+import type { Clock } from '../system/clock.ts';
+import type { Level, Log } from '../system/log.ts';
+import { holdClient, type HeldClient } from './held-client.ts';
+import { waitsAtMost, type DoorLimits } from './limits.ts';
+import {
+  admit,
+  arrive,
+  emptyQueue,
+  learn,
+  learnUsers,
+  leave,
+  sendBack,
+  tooMany,
+  type Room,
+  type User,
+} from './queue.ts';
+import type { Through } from './through.ts';
+
+export interface Client {
+  readonly number: number;
+  readonly socket: Socket;
+  readonly held: HeldClient;
+  readonly cancelWaits: () => void;
+  /** Ends the opening that is under way for it. */
+  attempt: AbortController;
+}
+
+export interface WaitingRoomOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly holdMs: () => number;
+  readonly limits: () => DoorLimits;
+  /** Users by the port that a connection comes from; undefined where the system does not tell. */
+  readonly users: () => ReadonlyMap<number, number> | undefined;
+  /** Somebody may be let in now who could not before. */
+  readonly onChange: () => void;
+}
+
+export class WaitingRoom {
+  readonly #options: WaitingRoomOptions;
+  readonly #clients = new Map<number, Client>();
+  #queue = emptyQueue;
+  #arrivals = 0;
+  /** It is told once, until there is room again. */
+  #isFull = false;
+  #askedAt = -Infinity;
+
+  constructor(options: WaitingRoomOptions) {
+    this.#options = options;
+  }
+
+  counts(): { readonly held: number; readonly opening: number } {
+    return { held: this.#queue.waiting.length, opening: this.#queue.opening.length };
+  }
+
+  arrive(socket: Socket): Client {
+    const number = ++this.#arrivals;
+    // Errors have their own listeners while they matter; one that comes later must not end the daemon.
+    socket.on('error', () => undefined);
+    const client: Client = {
+      number,
+      socket,
+      held: holdClient(socket, {
+        onGone: (why) => this.drop(client, 'debug', 'door-client-gone', why),
+        onSsh: () => this.#onSsh(number),
+        onNoise: () => this.drop(client, 'info', 'door-noise', 'it does not speak ssh'),
+      }),
+      cancelWaits: this.#beginWaits(number),
+      attempt: new AbortController(),
+    };
+    this.#clients.set(number, client);
+    this.#queue = arrive(this.#queue, number);
+    return client;
+  }
+
+  /** Those whose turn has come. */
+  admit(room: Room): readonly Client[] {
+    const { queue, admitted } = admit(this.#queue, room);
+    this.#queue = queue;
+    return admitted.flatMap((number) => {
+      const client = this.#clients.get(number);
+      if (client === undefined) return [];
+      client.attempt = new AbortController();
+      return [client];
+    });
+  }
+
+  /** Whoever was being let in waits again. */
+  sendBack(): void {
+    for (const { number } of this.#queue.opening) this.#clients.get(number)?.attempt.abort();
+    this.#queue = sendBack(this.#queue);
+  }
+
+  /** It waits no more; whose it was, if that is known. */
+  forget(client: Client): User {
+    client.cancelWaits();
+    this.#clients.delete(client.number);
+    const { waiting, opening } = this.#queue;
+    this.#queue = leave(this.#queue, client.number);
+    return [...waiting, ...opening].find(({ number }) => number === client.number)?.user;
+  }
+
+  drop(client: Client, level: Level, event: string, why: string): void {
+    this.#options.log(level, event, { client: client.number, why });
+    this.forget(client);
+    client.attempt.abort();
+    client.held.discard();
+    this.#options.onChange();
+  }
+
+  dropAll(event: string, why: string): void {
+    for (const client of [...this.#clients.values()]) this.drop(client, 'info', event, why);
+  }
+
+  /** There may be one too many now. */
+  makeRoom(through: Through): void {
+    const { log, limits } = this.#options;
+    const { held, opening } = this.counts();
+    const most = waitsAtMost(limits(), { opening, open: through.count });
+    if (held < most / 2) this.#isFull = false;
+    if (held <= most) return;
+    this.identify(through);
+    if (!this.#isFull) log('warn', 'door-full', { waiting: held });
+    this.#isFull = true;
+    const client = this.#clients.get(tooMany(this.#queue, Math.random) ?? 0);
+    if (client !== undefined) this.drop(client, 'debug', 'door-too-many', 'too many wait');
+  }
+
+  /** Asks whose connections those are that nobody has asked about: for each anew while there are few, now and then in a crowd. */
+  identify({ pairs }: Through): void {
+    const { waiting, opening } = this.#queue;
+    const all = [...waiting, ...opening, ...pairs];
+    if (all.every(({ user }) => user !== undefined)) return;
+    const now = this.#options.clock.monotonic();
+    if (all.length > cheap && now - this.#askedAt < askAgainMs) return;
+    this.#askedAt = now;
+    const users = this.#options.users();
+    const userOf = ({ remotePort }: Socket) => users?.get(remotePort ?? 0) ?? ('unknown' as const);
+    for (const pair of pairs) pair.user ??= userOf(pair.client);
+    this.#queue = learnUsers(this.#queue, (number) => {
+      const socket = this.#clients.get(number)?.socket;
+      return socket && userOf(socket);
+    });
+  }
+
+  /** For a client that waits: how long at most, and how long for a word of it. */
+  #beginWaits(number: number): () => void {
+    const { clock, holdMs, limits } = this.#options;
+    const limitMs = holdMs();
+    const drop = (why: string) => {
+      const client = this.#clients.get(number);
+      if (client !== undefined) this.drop(client, 'warn', 'door-hold-limit', why);
+    };
+    const cancels = [
+      clock.after(limitMs, () => drop(`no guest for ${limitMs} ms`)),
+      clock.after(limits().muteMs, () => this.#letCome(number)),
+    ];
+    return () => {
+      for (const cancel of cancels) cancel();
+    };
+  }
+
+  #onSsh(client: number): void {
+    this.#queue = learn(this.#queue, client, { isSsh: true });
+    // Its end may have come with its words: then it is read first, and the guest never hears of it.
+    setImmediate(() => setImmediate(() => this.#letCome(client)));
+  }
+
+  #letCome(client: number): void {
+    this.#queue = learn(this.#queue, client, { isDue: true });
+    this.#options.onChange();
+  }
+}
+
+/** The system's table is read in a fraction of a millisecond while it has so few rows. */
+const cheap = 64;
+const askAgainMs = 100;

@@ -1,0 +1,159 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { earlyBytesLimit } from '../../src/door/held-client.ts';
+import { usersIn, usersOf } from '../../src/door/peers.ts';
+import { descriptorLimit } from '../../src/system/descriptors.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { bannerLine, Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
+
+/** A user of this host whom nobody knows. */
+const stranger = 24_083;
+const isRoot = process.getuid?.() === 0;
+const children: ChildProcess[] = [];
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  }
+});
+
+/** Another user's process that holds so many connections; resolves when each was made. */
+async function crowdOf(count: number, port: number, says: string): Promise<void> {
+  const program = `
+    const { connect } = require('node:net');
+    let [begun, made] = [0, 0];
+    const come = () => {
+      if (begun++ >= ${count}) return;
+      const socket = connect(${port}, '127.0.0.1', () => {
+        socket.write(${JSON.stringify(says)});
+        if (++made === ${count}) console.log('made');
+        come();
+      });
+      socket.on('error', () => undefined).resume();
+    };
+    for (let n = 0; n < 50; n++) come();
+    setInterval(() => undefined, 1000);`;
+  const child = spawn(process.execPath, ['-e', program], {
+    ...{ uid: stranger, gid: stranger, cwd: '/', env: {} },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.push(child);
+  await once(child.stdout, 'data');
+}
+
+// Behaviour 58: However many connections other users of this host hold, a user who comes with ssh is let in: at most 1,024
+// wait, those without a word of ssh go first and then those of the user who has most; a few at a time reach the guest.
+describe.runIf(isRoot && process.platform === 'linux')('a crowd of another user', () => {
+  test.each([
+    ['without a word', ''],
+    ['that says what ssh says', bannerLine],
+  ])('%s, keeps nobody out', async (_, says) => {
+    await using rig = await doorRig({ clock: systemClock, limits: { waiting: 60 } });
+    await using guest = await fakeGuest((socket) => socket.write(greetingLine));
+    // The guest of this test cuts nobody off.
+    rig.door.release(guest.tunnel, 3600_000);
+    await crowdOf(200, rig.door.port, says);
+    const { held, open, opening } = rig.door.counts();
+    expect(held).toBeLessThanOrEqual(60);
+    expect(open + opening).toBeLessThanOrEqual(says === '' ? 16 : 48);
+    for (let n = 0; n < 5; n++) {
+      const owner = new Client(rig.door.port);
+      await until(() => owner.text === greetingLine);
+      owner.socket.destroy();
+    }
+    expect(guest.sockets.length).toBeLessThanOrEqual(60);
+  });
+
+  test('that fills the door while the guest is away does not push out who waits there', async () => {
+    await using rig = await doorRig({ clock: systemClock, limits: { waiting: 60 } });
+    await using guest = await fakeGuest(echoing);
+    const owner = new Client(rig.door.port);
+    await until(() => rig.door.counts().held === 1);
+    await crowdOf(200, rig.door.port, bannerLine);
+    const full = () => rig.entries.filter(({ event }) => event === 'door-full');
+    await until(() => full().length > 0 && rig.door.counts().held === 60);
+    rig.door.release(guest.tunnel);
+    await until(() => owner.text === greetingLine);
+    owner.socket.destroy();
+    expect(full()).toHaveLength(1);
+  });
+});
+
+test('whose a connection is, is read from the table of the system', async () => {
+  const table = [
+    '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
+    '   0: 0100007F:5E13 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 11 1',
+    '   1: 0100007F:9C40 0100007F:5E13 01 00000000:00000000 00:00000000 00000000  1001        0 12 1',
+    '   2: 0100007F:5E13 0100007F:9C40 01 00000000:00000000 00:00000000 00000000  1000        0 13 1',
+    '   3: 0100007F:9C42 0100007F:5E13 06 00000000:00000000 03:00000000 00000000     0        0 0 3',
+    '   4: 0100007F:9C44 0100007F:5E14 01 00000000:00000000 00:00000000 00000000  1002        0 14 1',
+  ].join('\n');
+  expect(usersIn(table, 0x5e13)).toEqual(new Map([[0x9c40, 1001]]));
+  await using rig = await doorRig();
+  const { socket } = new Client(rig.door.port);
+  await until(() => rig.door.counts().held === 1);
+  if (process.platform === 'linux')
+    expect(usersOf(rig.door.port)).toEqual(new Map([[socket.localPort, process.getuid?.()]]));
+  socket.destroy();
+});
+
+// Behaviour 59: A client that goes away while it is held is forgotten at once, also one that has said all it may, and the
+// guest never hears of it.
+describe('a crowd that has left', () => {
+  test.each([
+    ['ended', (client: Client) => client.socket.end()],
+    ['reset', (client: Client) => client.socket.resetAndDestroy()],
+  ])('is forgotten when it has said all it may and then %s', async (_, goAway) => {
+    await using rig = await doorRig();
+    const crowd = Array.from(
+      { length: 50 },
+      () => new Client(rig.door.port, bannerLine.padEnd(earlyBytesLimit, 'x')),
+    );
+    await until(() => rig.door.counts().held === 50);
+    await until(() => crowd.every(({ socket }) => socket.writableLength === 0));
+    for (const client of crowd) goAway(client);
+    await until(() => rig.door.counts().held === 0);
+    for (const { socket } of crowd) socket.destroy();
+  });
+
+  test('is never led to the guest, which is there', async () => {
+    await using rig = await doorRig({ clock: systemClock });
+    await using guest = await fakeGuest(echoing);
+    rig.door.release(guest.tunnel);
+    for (let n = 0; n < 300; n++) {
+      const socket = connect(rig.door.port, '127.0.0.1');
+      await once(socket, 'connect');
+      if (n % 2 === 0) socket.write(bannerLine);
+      socket.destroy();
+    }
+    await until(
+      () => rig.entries.filter(({ event }) => event === 'door-client-gone').length === 300,
+    );
+    expect(guest.sockets).toHaveLength(0);
+  });
+});
+
+describe('descriptors', () => {
+  test('are kept in reserve: whoever is one too many is sent off', async () => {
+    await using rig = await doorRig({ limits: { descriptors: 40 } });
+    await using guest = await fakeGuest(echoing);
+    const crowd = Array.from({ length: 60 }, () => new Client(rig.door.port));
+    await until(() => crowd.filter(({ over }) => over).length === 20);
+    expect(rig.door.counts().held).toBe(40);
+    rig.door.release(guest.tunnel);
+    const used = () => {
+      const { held, opening, open } = rig.door.counts();
+      return held + 2 * (opening + open);
+    };
+    for (let n = 0; n < 20; n++) await rig.clock.advance(100);
+    expect(used()).toBeLessThanOrEqual(42);
+    for (const { socket } of crowd) socket.destroy();
+    await until(() => used() === 0);
+  });
+
+  test('the limit is the one that this process has', async () => {
+    expect(await descriptorLimit()).toBeGreaterThanOrEqual(256);
+  });
+});

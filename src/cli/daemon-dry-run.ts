@@ -75,11 +75,11 @@ function planFor(
   const driver = vmDrivers[config.vm];
   const path = env['PATH'];
   const name = driver.program(config);
+  const program = tryProgram(name, path) ?? name;
   const bundle = bundleAt(chooseImage(config, layout).prefix);
-  const accelerator = likelyAccelerator({ config, layout });
   const plan = planOf({
-    ...{ config, layout, driver, bundle, accelerator },
-    program: tryProgram(name, path) ?? name,
+    ...{ config, layout, driver, bundle, program },
+    accelerator: likelyAccelerator({ config, layout, program }),
     network: networkFor(config, layout, path),
     cmdline: readIfThere(bundle.cmdline)?.trim() ?? '',
   });

@@ -40,6 +40,10 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
     ['ssh', 'a shell in the guest'],
     ['ssh --root -- nix-collect-garbage', 'free space in its store'],
   ],
+  verdicts: [
+    ['verdicts', 'which accelerator or network is not used, and why'],
+    ['verdicts --clear', 'the cause is mended: try it again'],
+  ],
   'boot-report': [['boot-report --html starts.html', 'a picture of the last starts']],
   completion: [['completion zsh > ~/.zfunc/_linuxkit-builder', 'for zsh']],
   man: [['man > linuxkit-builder.1', 'the manual page as a file']],

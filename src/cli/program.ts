@@ -17,6 +17,7 @@ import { restartVerb, startVerb, stopVerb, waitVerb } from './run.ts';
 import { sshVerb } from './ssh.ts';
 import { statusVerb } from './status.ts';
 import { unconfigureVerb } from './unconfigure.ts';
+import { verdictsVerb } from './verdicts.ts';
 
 /** Everything main knows; the exit code is kept here. */
 export type World = Omit<CliContext, 'exit'>;
@@ -57,6 +58,7 @@ export async function run(argv: readonly string[], world: World, version: string
     logsVerb,
     sshVerb,
     bootReportVerb,
+    verdictsVerb,
     completionVerb,
     manVerb,
     daemonVerb,

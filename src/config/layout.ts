@@ -103,12 +103,13 @@ export function layoutOf(root: string) {
     trialConsole: join(state, 'trial.console'),
     trialOutput: join(state, 'trial.out'),
     trialLock: join(state, 'trial.lock'),
+    /** A trial guest's userspace, and the way to ask its VM program. */
+    trialInitrd: join(state, 'trial.initrd'),
+    trialQmp: join(state, 'trial.sock'),
     /** The image that did not get ready, and why; written by the daemon, removed by `image build`. */
     imageRejected: join(state, 'image-rejected.json'),
-    /** What the accelerator trials found: JSON by boot id and program. */
-    accelerators: join(state, 'accelerators.json'),
-    /** Network programs that did not serve, and why: JSON by boot id and program. */
-    networksUnfit: join(state, 'networks-unfit.json'),
+    /** What was tried in this boot of the host, and whether it works: accelerators, network programs. */
+    verdicts: join(state, 'verdicts.json'),
   };
 }
 

@@ -7,10 +7,17 @@ import type { Network } from '../config/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
 import { networksOf, type NetworkName } from '../config/machine.ts';
 import type { Failure } from '../system/failure.ts';
+import { versionOf } from '../system/files.ts';
 import { findProgram, tryProgram } from '../system/program.ts';
+import {
+  firstFit,
+  keepVerdict,
+  readVerdicts,
+  rejectionWords,
+  verdictOn,
+} from '../system/verdicts.ts';
 import type { NetworkDriver } from './driver.ts';
 import { gvproxy, noNetworkProgram } from './gvproxy.ts';
-import { setUnfit, whyUnfit } from './unfit.ts';
 import { vpnkit } from './vpnkit.ts';
 
 export const networkDrivers: readonly NetworkDriver[] = [vpnkit, gvproxy];
@@ -53,13 +60,17 @@ export function chooseNetwork(options: ChooseOptions): Chosen {
   // QEMU makes its own.
   if (networksOf[vm].includes('user')) return undefined;
   const installed = installedFor(options);
-  const unfit = installed.map(({ program }) => whyUnfit(program, layout));
-  const next = unfit.indexOf(undefined);
+  const known = readVerdicts(layout.verdicts);
+  const { fit, rejected } = firstFit(installed, (way) => verdictOn(triple(way), known));
   // Where none serves each is tried again.
-  const chosen = installed[Math.max(next, 0)];
+  const chosen = fit ?? installed[0];
   if (chosen === undefined) throw noNetworkProgram(networksOf[vm]);
-  return { ...chosen, rejected: next < 0 ? [] : unfit.slice(0, next).map(String) };
+  return { ...chosen, rejected: fit === undefined ? [] : rejected.map(rejectionWords) };
 }
+
+/** One build of that program: what is known of it says nothing of another. */
+const triple = ({ driver, program }: NetworkProgram) =>
+  ({ subject: 'network', way: driver.name, basis: versionOf(program) }) as const;
 
 /**
  * What a failure to serve teaches: a program that nobody has asked for by its name is not taken again in this boot of the host,
@@ -72,7 +83,8 @@ export function learnUnfit(
 ): Failure {
   const others = installedFor(options).filter(({ program }) => program !== failed.program);
   if (options.config.network !== 'auto' || others.length === 0) return failure;
-  setUnfit(failed.program, `${failed.driver.name}: ${failure.message}`, options.layout);
+  const at = new Date().toISOString();
+  keepVerdict({ ...triple(failed), at, why: failure.message }, options.layout.verdicts);
   const { driver } = chooseNetwork(options) ?? failed;
   if (driver.name === failed.driver.name) return failure;
   return { ...failure, hint: `The next attempt is made with ${driver.name}. ${failure.hint}` };

@@ -1,6 +1,6 @@
 /** When to try again and when to give up: pure. */
 import type { Failure } from '../system/failure.ts';
-import { isElsewhere, isPermanent } from './failure.ts';
+import { isElsewhere, isOtherWay, isPermanent } from './failure.ts';
 
 export interface Policy {
   /** Wait before the second attempt; doubles with each further one. After a stable life there is none. */
@@ -28,11 +28,14 @@ export const defaultPolicy: Policy = {
 };
 
 export type AfterLoss =
+  /** At once, and as the same attempt. */
+  | { readonly type: 'other-way' }
   | { readonly type: 'retry'; readonly ms: number }
   | { readonly type: 'give-up'; readonly failure: Failure };
 
 /** attempt: the number of the start that was lost, 1 for the first; 0 for a start that had been stable. */
 export function afterLoss(failure: Failure, attempt: number, policy: Policy): AfterLoss {
+  if (isOtherWay(failure)) return { type: 'other-way' };
   if (isPermanent(failure)) return { type: 'give-up', failure };
   if (attempt >= policy.maxAttempts)
     return { type: 'give-up', failure: exhausted(failure, attempt) };

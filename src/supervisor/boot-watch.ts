@@ -10,6 +10,7 @@ import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
 import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
+import type { Machine } from '../vm/driver.ts';
 import { bootTimedOut, guestPanicked, guestReadOnly } from './failure.ts';
 
 export interface BootWatchOptions {
@@ -31,8 +32,11 @@ const bootTimeoutMs = 180_000;
 const diskCheckMs = 3_600_000;
 /** Ours has ten, those at its end among them. */
 const mostStages = 50;
+const stateEveryMs = 2_000;
 const probeTimeoutMs = 20_000;
 const probeEveryMs = 200;
+
+type Booting = Pick<Machine, 'tunnel' | 'look'>;
 
 /** What one boot has shown so far. */
 export class BootWatch {
@@ -90,7 +94,26 @@ export class BootWatch {
   }
 
   /** Resolves when the guest is ready. Rejects with `boot-timed-out`, or when signal aborts. */
-  async ready(tunnel: Tunnel, signal: AbortSignal): Promise<Extract<Probe, { ok: true }>> {
+  async ready(machine: Booting, signal: AbortSignal): Promise<Extract<Probe, { ok: true }>> {
+    const over = new AbortController();
+    void this.#lookOftenAt(machine, AbortSignal.any([signal, over.signal]));
+    return this.#ready(machine.tunnel, signal).finally(() => over.abort());
+  }
+
+  /** Nobody misses the guest yet: the state of its VM is asked for, beside what is told of it. */
+  async #lookOftenAt(machine: Booting, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    try {
+      for (;;) {
+        await clock.sleep(stateEveryMs, signal);
+        await machine.look?.();
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #ready(tunnel: Tunnel, signal: AbortSignal): Promise<Extract<Probe, { ok: true }>> {
     const { clock, lastLines } = this.#options;
     let last: Probe | undefined;
     const late = () => bootTimedOut(bootTimeoutMs / 1000, this.#missing(last), lastLines());

@@ -13,7 +13,7 @@ import { writeWhole } from '../system/files.ts';
 import { lockHeld } from '../system/flock.ts';
 import type { Log } from '../system/log.ts';
 import { writePid, type PidFiles } from '../system/pidfile.ts';
-import { learn } from '../vm/accelerator.ts';
+import { learn, type Used } from '../vm/accelerator.ts';
 import type { Machine, VmDriver } from '../vm/driver.ts';
 import { followOutput, type ChildOutput } from './child-output.ts';
 import { networkExited, vmExited, vmKilled } from './failure.ts';
@@ -36,6 +36,10 @@ export interface Running {
   network?: RunningNetwork;
   /** What it boots. */
   image?: ChosenImage;
+  /** Which way it runs the guest's code in, where there are several. */
+  used?: Used;
+  /** The guest was ready. */
+  wasReady?: true;
 }
 
 export interface RunningNetwork {
@@ -157,7 +161,7 @@ export async function launchVm(
   running.vm = vm;
   running.memory = new MemoryWatch();
   void vm.ended.then((ended) =>
-    onLost(learn(vmFailure(context, running, ended), { layout, config: context.config })),
+    onLost(learn(vmFailure(context, running, ended), running.used, context)),
   );
   writePid(pidFiles(layout, driver.name), vm.pid, basename(plan.program));
   return vm;
@@ -177,7 +181,10 @@ export function vmFailure(
   const isKilled = ended.kind === 'signalled' && ended.signal === 'SIGKILL';
   const failure =
     lockRefused(ended, output, layout.vmLock) ??
-    driver.explain?.({ ended, output, console }) ??
+    driver.explain?.({
+      ...{ ended, output, console, accelerator: running.used?.accelerator },
+      wasReady: running.wasReady === true,
+    }) ??
     (isKilled
       ? vmKilled(driver.name, running.memory?.ranOut(), output)
       : vmExited(driver.name, ended, running.machine?.reason(), output));

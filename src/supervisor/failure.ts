@@ -50,6 +50,18 @@ const permanent: ReadonlySet<string> = new Set([
 export const isPermanent = ({ kind, exit }: Failure): boolean =>
   permanent.has(kind) || (kind === 'cannot-write' && exit === Exit.noPermission);
 
+/** A way that broke is not taken again, and the same start goes on with the next: there are few, and each is rejected once. */
+export const isOtherWay = ({ kind }: Failure): boolean => kind === 'accelerator-rejected';
+
+/** How far the guest still hears us: a frozen one hardly, one that its VM program runs no more not at all. */
+export const deafnessOf = (failure: Failure | undefined) => ({
+  frozen: failure?.kind === 'guest-frozen',
+  dead: failure !== undefined && isDead(failure),
+});
+
+const isDead = ({ kind }: Failure): boolean =>
+  kind.startsWith('accelerator-') || kind === 'vm-watchdog' || kind === 'guest-powered-off';
+
 /** What passes when another process ends, or gives back what it holds: that takes seconds at least. */
 const elsewhere: ReadonlySet<string> = new Set([
   'door-port-taken',

@@ -197,6 +197,7 @@ function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy)
           { phase: 'failed', since: now, because: next.failure },
           { type: 'refuse-door' },
         );
+      if (next.type === 'other-way') return starting(Math.max(1, attempt), now, failure);
       const { ms } = next;
       if (ms === 0) return starting(attempt + 1, now, failure);
       return enter(

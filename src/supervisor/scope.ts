@@ -117,12 +117,9 @@ export class Scope {
 
   readonly onStep = (name: string): void => this.#see(name);
 
-  readonly onAccelerator = ({ accelerator, rejected, tried }: Choice): void => {
-    this.#log(rejected.length > 0 ? 'warn' : 'info', 'accelerator', {
-      accelerator,
-      rejected,
-      tried,
-    });
+  readonly onAccelerator = (choice: Choice): void => {
+    const { accelerator, rejected, tried } = choice;
+    this.#log(rejected.length > 0 ? 'warn' : 'info', 'accelerator', { ...choice });
     if (tried) this.#see('accelerator-tried');
     this.note({ accelerator, ...(rejected.length > 0 ? { rejected } : {}) });
   };
@@ -212,7 +209,8 @@ export class Scope {
   async untilReady(): Promise<void> {
     const { machine, console } = this.running;
     if (machine === undefined) throw new Error('no machine to wait for');
-    const probe = await this.watch.ready(machine.tunnel, this.signal);
+    const probe = await this.watch.ready(machine, this.signal);
+    this.running.wasReady = true;
     console?.settle();
     this.#see('ready');
     this.note({ clockOffsetMs: Math.round(probe.clockOffsetMs) });

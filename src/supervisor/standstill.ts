@@ -1,4 +1,4 @@
-/** A VM that stands still, because the host's disk is full or because somebody has halted it; and its going on. */
+/** A VM that stands still, because the host's disk is full or by somebody's doing; and its going on. */
 import type { Layout } from '../config/layout.ts';
 import type { GuestAgent } from '../guest/agent.ts';
 import type { AwakeClock } from '../system/awake.ts';
@@ -39,11 +39,11 @@ export class Standstill {
     const { log, tell, awake, vigil } = this.#options;
     log('warn', 'vm-paused', { why });
     tell({ type: 'vm-paused', why });
-    // Any other pause may be for good (an error of the VM program's own), and takes of the time that a boot has.
-    if (why !== 'disk-full') return;
+    // Nobody knows how long, or whether for good: it takes of the time that a boot has, and of the patience with a guest.
+    if (why === 'unknown') return;
     awake.pause();
     vigil()?.halt();
-    void this.#goOn();
+    if (why === 'disk-full') void this.#goOn();
   };
 
   readonly onResumed = (): void => {

@@ -9,7 +9,7 @@ import type { Child, Ended } from '../system/child.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { inSection } from '../system/lock.ts';
 import { findProgram } from '../system/program.ts';
-import { chooseAccelerator, type Choice } from '../vm/accelerator.ts';
+import { chooseAccelerator, learn, type Choice } from '../vm/accelerator.ts';
 import { bundleAt, checkBundle, type Bundle } from '../vm/bundle.ts';
 import type { Machine } from '../vm/driver.ts';
 import type { BootFiles, Laid } from './boot-files.ts';
@@ -54,6 +54,7 @@ export async function start(
   context.onStep('prepared');
   const { bundle, cmdline } = laid;
   const accelerator = await acceleratorFor(context, program, bundle, signal);
+  if (driver.hasAccelerators) running.used = { accelerator, program };
   const options = { config, layout, driver, program, network, bundle, cmdline, accelerator };
   const plan = planOf(options);
   if (plan.problems.length > 0) throw new Failed(vmWouldRefuse(driver.name, plan.problems));
@@ -123,11 +124,17 @@ async function attach(
   signal: AbortSignal,
 ): Promise<Machine> {
   const { driver, layout, clock, onPaused, onResumed } = context;
-  const meaning = (ended: Ended) => vmFailure(context, running, ended);
+  const meaning = (ended: Ended) =>
+    learn(vmFailure(context, running, ended), running.used, context);
+  // It lives on and will not run its guest again: what it said is the reason.
+  const onLost = (failure: Failure) => {
+    const lines = running.output?.last() ?? [];
+    context.onLost(learn({ ...failure, lines }, running.used, context));
+  };
   return orItsEnd(
     (inLife) =>
       driver.attach({
-        ...{ layout, clock, onPaused, onResumed },
+        ...{ layout, clock, onPaused, onResumed, onLost },
         signal: inLife,
         network: networkOf(network, context),
         signalVm: (name) => vm.signal(name),

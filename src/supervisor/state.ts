@@ -1,5 +1,6 @@
 /** The vocabulary of the builder's life: what can be true, what can happen, what can be done about it. */
 import type { Failure } from '../system/failure.ts';
+import type { Pause } from '../vm/driver.ts';
 
 /** Why the children are being ended. The first reason wins and is kept. */
 export type Because =
@@ -63,8 +64,7 @@ export type Was =
   | { readonly phase: 'booting'; readonly stage: string | undefined }
   | { readonly phase: 'ready'; readonly since: number };
 
-/** `disk-full`: the host's disk; the VM program paused the guest so that no write is lost. `unknown`: somebody did. */
-export type PauseReason = 'disk-full' | 'unknown';
+export type PauseReason = Pause;
 
 export type Phase = State['phase'];
 

@@ -9,7 +9,8 @@ import { discard, readIfThere, sizeIfThere, writeWhole } from '../system/files.t
 import { harmless } from '../system/plain-text.ts';
 import { isAlive, type Identity } from '../system/process.ts';
 import type { Login } from './login.ts';
-import type { Because, Phase, State } from './state.ts';
+import { runStates } from '../vm/run-states.ts';
+import type { Because, PauseReason, Phase, State } from './state.ts';
 
 /** One thing that was seen during a start: a stage of the guest, or a step of ours. */
 export interface Seen {
@@ -127,9 +128,7 @@ export function sentenceOf(state: State, problems: readonly Problem[] = []): str
     case 'ready':
       return 'Ready: it can build.';
     case 'paused':
-      return state.why === 'disk-full'
-        ? "Paused: the host's disk is full. It goes on by itself when there is room again; no write is lost."
-        : 'Paused: somebody has halted the VM.';
+      return pauseWords(state.why);
     case 'stopping':
       return `Stopping ${why(state.because)}`;
     case 'backing-off':
@@ -139,6 +138,17 @@ export function sentenceOf(state: State, problems: readonly Problem[] = []): str
         `Failed, and will not try again by itself. ${state.because.message} ${state.because.hint}`,
         ...problems.map(describeProblem),
       ].join('\n  ');
+  }
+}
+
+function pauseWords(why: PauseReason): string {
+  switch (why) {
+    case 'disk-full':
+      return "Paused: the host's disk is full. It goes on by itself when there is room again; no write is lost.";
+    case 'unknown':
+      return 'Paused: the VM program has halted the guest, and does not say why.';
+    default:
+      return runStates[why].sentence;
   }
 }
 

@@ -35,6 +35,8 @@ export interface StopContext {
   readonly listens: () => boolean;
   /** The guest is known to be frozen: it is not asked for long. */
   readonly frozen: boolean;
+  /** The VM program says that its guest does not run any more: it is not asked at all. */
+  readonly dead: boolean;
   /** The state directory is ours: what lies there may be removed. */
   readonly isOurs: () => boolean;
   /** Aborts when there is no time for an orderly end. */
@@ -82,7 +84,7 @@ async function endVm(vm: Child, { machine }: Running, context: StopContext): Pro
   let isLate = false;
   const cancelLimit = new AwakeClock(clock).after(limit, () => (isLate = true));
   const isOver = () => end.seen || now.aborted || isLate;
-  if (machine !== undefined && !isOver()) {
+  if (machine !== undefined && !context.dead && !isOver()) {
     asked = await askAgent(context);
     const asking = new AbortController();
     void vm.ended.then(() => asking.abort());

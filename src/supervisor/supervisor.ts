@@ -9,7 +9,7 @@ import type { Log } from '../system/log.ts';
 import type { Identity } from '../system/process.ts';
 import { vmDrivers } from '../vm/drivers.ts';
 import type { Policy } from './backoff.ts';
-import { configInvalid, directoryLost, isIncident } from './failure.ts';
+import { configInvalid, directoryLost, deafnessOf, isIncident } from './failure.ts';
 import { BootFiles } from './boot-files.ts';
 import { Gate } from './gate.ts';
 import { judge } from './images.ts';
@@ -222,7 +222,7 @@ export class Supervisor {
       // Under its name there may be another guest's.
       agent: () => (scope.watch.has('agent') && isOurs() ? scope.agent : undefined),
       listens: () => scope.watch.has('sshd'),
-      frozen: failure?.kind === 'guest-frozen',
+      ...deafnessOf(failure),
     });
     this.#isClear = isJudged && failure?.kind.endsWith('-lock-held') !== true;
     if (!scope.gotReady) this.#bootFiles.remove();

@@ -9,6 +9,7 @@ import type { Ended, Launch } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Failure } from '../system/failure.ts';
 import type { Bundle } from './bundle.ts';
+import type { StillState } from './run-states.ts';
 
 /** How a VM program can run guest code: in hardware (kvm, hvf) or by translating it (tcg). */
 export type Accelerator = 'kvm' | 'hvf' | 'tcg';
@@ -32,6 +33,8 @@ export interface Machine {
   readonly tunnel: Tunnel;
   /** Presses the power button: asks the guest to shut down in order. */
   powerOff(): Promise<void>;
+  /** Asks for the state that the program is in, where it has such: what that means is told as if the program had said it. */
+  look?(): Promise<void>;
   /** What the program itself said about its end so far: `guest-shutdown`, `guest-reset`, `host-signal`... */
   reason(): string | undefined;
   /** Lets a paused VM go on. */
@@ -50,10 +53,14 @@ export interface AttachOptions {
   readonly network: Network;
   /** Sends the VM process a signal. */
   readonly signalVm: (name: NodeJS.Signals) => void;
-  /** The program paused the guest: `disk-full` so that no write is lost, `unknown` when somebody asked for it. */
-  readonly onPaused?: (why: 'disk-full' | 'unknown') => void;
+  readonly onPaused?: (why: Pause) => void;
   readonly onResumed?: () => void;
+  /** The program lives on, but its guest will not run again. */
+  readonly onLost?: (failure: Failure) => void;
 }
+
+/** Why a guest stands still: `disk-full` so that no write is lost, a state of the VM program's, or nobody knows. */
+export type Pause = 'disk-full' | StillState | 'unknown';
 
 /** A VM process that ended although nobody asked it to, with all that can explain it. */
 export interface VmEnd {
@@ -62,6 +69,10 @@ export interface VmEnd {
   readonly output: readonly string[];
   /** What the guest said last, oldest first. */
   readonly console: readonly string[];
+  /** How it ran the guest's code. */
+  readonly accelerator?: Accelerator | undefined;
+  /** The guest had been ready in this life of the VM. */
+  readonly wasReady?: boolean;
 }
 
 export interface VmDriver {

@@ -1,31 +1,67 @@
 /** What QEMU's last words mean: which of its ends a second try can mend, and which need another way or a person. */
 import { Exit, type Failure } from '../system/failure.ts';
 import type { VmEnd } from './driver.ts';
+import { kvmBusy, type Obstacle } from './kvm-device.ts';
 
 /** The end of a QEMU that nobody asked to end, in words; undefined where there is nothing to add. */
-export function explainQemu({ ended, output }: VmEnd): Failure | undefined {
+export const explainQemu = (end: VmEnd): Failure | undefined => qemuFault(end)?.failure;
+
+/** The same, with what keeps an accelerator from working where that is known. */
+export function qemuFault(
+  end: VmEnd,
+): { readonly failure: Failure; readonly obstacle?: Obstacle | undefined } | undefined {
+  const { ended, output } = end;
   if (ended.kind === 'not-started') return undefined;
   const said = output.join('\n');
   const known = faults.find(({ pattern }) => pattern.test(said));
-  if (known === undefined) return undefined;
-  const { pattern, ...failure } = known;
+  if (known === undefined) return abortsUnder(end);
+  const { pattern, obstacle, ...failure } = known;
   const line = output.findLast((text) => pattern.test(text)) ?? '';
-  return { ...failure, message: `${failure.message} QEMU said: ${line.trim()}`, lines: output };
+  const message = `${failure.message} QEMU said: ${line.trim()}`;
+  return { failure: { ...failure, message, lines: output }, obstacle };
 }
+
+/**
+ * Where kvm or hvf fails QEMU under a guest that was not ready yet, QEMU aborts: hvf at nearly everything, kvm where it
+ * cannot set a register. Later on other faults of its own are as likely.
+ */
+function abortsUnder({ ended, output, accelerator, wasReady }: VmEnd) {
+  const aborts = ended.kind === 'signalled' && ended.signal === 'SIGABRT';
+  if (!aborts || wasReady === true || accelerator === undefined || accelerator === 'tcg')
+    return undefined;
+  const last = output.at(-1)?.trim() ?? '';
+  const message = `${broken.message} QEMU aborted${last === '' ? '.' : `: ${last}`}`;
+  return { failure: { ...broken, message, lines: output } };
+}
+
+const broken: Failure = {
+  kind: 'accelerator-broken',
+  message: 'This machine cannot run the guest in that way.',
+  hint: 'The next way is tried; --accelerator chooses one.',
+  exit: Exit.unavailable,
+};
 
 interface Fault extends Failure {
   readonly pattern: RegExp;
+  readonly obstacle?: Obstacle;
 }
 
-/** Seen with QEMU 7.2; the hvf lines are from reports of QEMU 9 to 11 on macOS. */
+/**
+ * The one place where QEMU's words decide: where neither a state nor an exit tells. Seen with QEMU 7.2; the hvf lines are from reports
+ * of QEMU 9 to 11 on macOS.
+ */
 const faults: readonly Fault[] = [
   {
+    ...broken,
+    // EBUSY of the ioctl (linux/kvm.h), whose number QEMU prints.
+    pattern: /KVM_CREATE_VM.*failed: 16\b|kvm: Device or resource busy/,
+    message: `${kvmBusy.why}.`,
+    obstacle: kvmBusy,
+  },
+  {
+    ...broken,
     pattern:
       /kvm_buf_set_msrs|KVM_(CREATE|RUN|SET)|failed to initialize (kvm|hvf)|invalid accelerator|HV_(ERROR|DENIED|UNSUPPORTED|BAD_ARGUMENT)|hvf_arch_init_vcpu|Could not access KVM|Assertion.*(kvm|hvf|isv|ret == )/i,
-    kind: 'accelerator-broken',
-    message: 'This machine cannot run the guest in that way.',
-    hint: 'The next way is tried; --accelerator chooses one.',
-    exit: Exit.unavailable,
   },
   {
     pattern:

@@ -6,6 +6,7 @@ import { quoted } from '../system/plain-text.ts';
 import type { AttachOptions, Machine, VmDriver } from './driver.ts';
 import { explainQemu } from './qemu-end.ts';
 import { qemuPlan, qemuProgram } from './qemu.ts';
+import { RunStateWatch } from './run-state-watch.ts';
 import { connectQmp, parseUsernet, type QmpEvent } from './qmp.ts';
 
 export const qemu: VmDriver = {
@@ -25,8 +26,10 @@ export const qemu: VmDriver = {
 export async function attachQemu(options: AttachOptions): Promise<Machine> {
   const { layout, clock, signal } = options;
   const said: Said = { diskFull: false };
-  const onEvent = (event: QmpEvent) => hear(event, said, options);
+  const state = new RunStateWatch({ ...options, isDiskFull: () => said.diskFull });
+  const onEvent = (event: QmpEvent) => hear(event, said, state);
   const qmp = await connectQmp({ path: layout.qmp, clock, signal, onEvent });
+  void state.follow(qmp);
   let tunnel: Tunnel;
   try {
     tunnel = options.network.tunnel ?? (await forwardedPort(qmp));
@@ -50,6 +53,7 @@ export async function attachQemu(options: AttachOptions): Promise<Machine> {
       blockstats: await qmp.execute('query-blockstats'),
       registers: await qmp.hmp('info registers -a'),
     }),
+    look: () => state.look(),
     reason: () => said.reason,
     close: () => qmp.close(),
   };
@@ -70,7 +74,8 @@ interface Said {
   diskFull: boolean;
 }
 
-function hear(event: QmpEvent, said: Said, { onPaused, onResumed }: AttachOptions): void {
+/** Most of what happens to a VM is told with a STOP; which of it, its state says. */
+function hear(event: QmpEvent, said: Said, state: RunStateWatch): void {
   switch (event.type) {
     case 'shutdown':
       said.reason ??= event.reason;
@@ -79,10 +84,13 @@ function hear(event: QmpEvent, said: Said, { onPaused, onResumed }: AttachOption
       said.diskFull = event.noSpace && event.stopped;
       return;
     case 'stop':
-      return onPaused?.(said.diskFull ? 'disk-full' : 'unknown');
+    case 'suspend':
+    case 'guest-panicked':
+    case 'wakeup':
+      return void state.look();
     case 'resume':
       said.diskFull = false;
-      return onResumed?.();
+      return state.goesOn();
     default:
       return;
   }

@@ -32,8 +32,7 @@ export function qemuPlan({
       ...network(attached),
       ...agent(layout),
       ...['-device', 'virtio-rng-pci'],
-      ...['-chardev', `socket,id=qmp,path=${quote(layout.qmp)},server=on,wait=off`],
-      ...['-mon', 'chardev=qmp,mode=control'],
+      ...monitor(layout.qmp),
     ],
     // QEMU needs none of the user's environment; TMPDIR is where it may put its own.
     env: { PATH: '/usr/bin:/bin', TMPDIR: layout.state },
@@ -41,7 +40,7 @@ export function qemuPlan({
   };
 }
 
-/** What a trial needs to decide whether an accelerator runs a guest: the kernel alone, which says its name and panics. */
+/** What a trial needs to decide whether an accelerator runs a guest: the real start's processors and memory, and a kernel that talks. */
 export function trialPlan(
   input: Pick<PlanInput, 'config' | 'program' | 'accelerator' | 'bundle' | 'layout'>,
 ): Launch {
@@ -50,14 +49,16 @@ export function trialPlan(
     program,
     argv: [
       ...machineOf(config, accelerator),
-      ...['-m', '256', '-kernel', bundle.kernel],
-      ...['-append', `console=${consoleDevice(config)} earlyprintk=serial panic=-1`],
+      ...['-smp', String(config.cpus), '-m', String(config.memoryMiB)],
+      ...['-kernel', bundle.kernel, '-initrd', layout.trialInitrd],
+      ...['-append', `console=${consoleDevice(config)} ${earlyConsole(config)} panic=-1`],
       ...[
         '-chardev',
         `file,id=console,path=${quote(layout.trialConsole)}`,
         '-serial',
         'chardev:console',
       ],
+      ...monitor(layout.trialQmp),
     ],
     env: { PATH: '/usr/bin:/bin', TMPDIR: layout.state },
     cwd: layout.state,
@@ -70,7 +71,8 @@ function machineOf({ system }: Config, accelerator: Accelerator): string[] {
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-machine', machine],
-    ...['-accel', accelerator === 'tcg' ? 'tcg,thread=multi' : accelerator],
+    // With tcg QEMU itself knows whether processors can run beside each other: not where the host orders memory less strictly.
+    ...['-accel', accelerator],
     ...['-cpu', cpuOf(system, accelerator)],
   ];
 }
@@ -84,6 +86,16 @@ function cpuOf(system: Config['system'], accelerator: Accelerator): string {
 
 const consoleDevice = ({ system }: Config): string =>
   system === 'aarch64-linux' ? 'ttyAMA0' : 'ttyS0';
+
+/** Where the kernel writes before its drivers are there (Documentation/admin-guide/kernel-parameters.txt). */
+const earlyConsole = ({ system }: Config): string =>
+  system === 'aarch64-linux' ? 'earlycon' : 'earlyprintk=serial';
+
+/** QEMU's machine protocol. */
+const monitor = (path: string): string[] => [
+  ...['-chardev', `socket,id=qmp,path=${quote(path)},server=on,wait=off`],
+  ...['-mon', 'chardev=qmp,mode=control'],
+];
 
 /** append=on opens O_APPEND, so that the reader may truncate what it has read. */
 const serial = (layout: Layout): string[] => [

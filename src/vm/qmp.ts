@@ -15,6 +15,9 @@ export type QmpEvent =
   /** The VM is paused, by whatever. */
   | { readonly type: 'stop' }
   | { readonly type: 'resume' }
+  /** The guest has put itself to sleep, or was woken. */
+  | { readonly type: 'suspend' }
+  | { readonly type: 'wakeup' }
   /** The host could not read or write the disk. `stopped`: QEMU paused the VM for it. */
   | {
       readonly type: 'block-io-error';
@@ -165,6 +168,10 @@ function eventOf(name: string, data: Readonly<Record<string, unknown>>): QmpEven
       return { type: 'stop' };
     case 'RESUME':
       return { type: 'resume' };
+    case 'SUSPEND':
+      return { type: 'suspend' };
+    case 'WAKEUP':
+      return { type: 'wakeup' };
     case 'BLOCK_IO_ERROR':
       return {
         type: 'block-io-error',

@@ -1,10 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { bootId } from '../../src/system/process.ts';
+import { keepVerdict } from '../../src/system/verdicts.ts';
+import { kvmObstacle } from '../../src/vm/kvm-device.ts';
 
 let dir = '';
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'dry-'))));
@@ -76,15 +78,16 @@ test('what is configured counts, and so does what is installed', async () => {
 
 test('an accelerator that a trial has found to work, or not, is not guessed again', async () => {
   mkdirSync(join(dir, 's/nix-state'), { recursive: true });
-  const record = { key: `${bootId()} qemu 9`, accelerator: 'tcg', rejected: ['kvm: no'] };
-  writeFileSync(join(dir, 's/nix-state/accelerators.json'), JSON.stringify(record));
+  // Not installed: it is named, and told apart, by its name alone.
+  const basis = 'ENOENT';
+  const kept = { subject: 'accelerator', basis, at: '2026-01-02T03:04:05Z', why: 'no' } as const;
+  const path = join(dir, 's/nix-state/verdicts.json');
+  for (const way of ['kvm', 'hvf']) keepVerdict({ ...kept, way }, path);
   expect((await plan()).vm.argv.join(' ')).toContain('-accel tcg');
   // Another boot of the host knows nothing of it.
-  writeFileSync(
-    join(dir, 's/nix-state/accelerators.json'),
-    JSON.stringify({ ...record, key: 'another boot' }),
-  );
-  expect((await plan()).vm.argv.join(' ')).toMatch(/-accel (kvm|hvf)/);
+  const hardware = process.platform === 'darwin' ? 'hvf' : kvmObstacle() ? 'tcg' : 'kvm';
+  writeFileSync(path, readFileSync(path, 'utf8').replace(bootId(), 'another boot'));
+  expect((await plan()).vm.argv.join(' ')).toContain(`-accel ${hardware}`);
 });
 
 test('for people: one word a line, quoted where sh needs it, and a kernel that is not there is told', async () => {

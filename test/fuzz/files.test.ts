@@ -11,9 +11,8 @@ import { lockHash, readLock } from '../../src/image/lock.ts';
 import { readStatus } from '../../src/supervisor/status.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { readLive } from '../../src/system/pidfile.ts';
-import { identify } from '../../src/system/process.ts';
-import { setUnfit, whyUnfit } from '../../src/net/unfit.ts';
-import { learn } from '../../src/vm/accelerator.ts';
+import { bootId, identify } from '../../src/system/process.ts';
+import { keepVerdict, readVerdicts, verdictOn } from '../../src/system/verdicts.ts';
 import { bundleAt, readManifest } from '../../src/vm/bundle.ts';
 import { anyBytes, garbled, holds } from './property.ts';
 
@@ -128,37 +127,24 @@ describe('who is alive', () => {
 });
 
 describe('our own records', () => {
-  const verdict = JSON.stringify({ key: 'k', accelerator: 'kvm', rejected: [] });
-  const broken = { kind: 'accelerator-broken', message: 'm', hint: 'h', exit: 69 } as const;
+  const way = { subject: 'network', way: 'w', basis: 'b' } as const;
+  const kept = { ...way, at: 'now', why: 'broken', remedy: 'mend it' };
+  const record = JSON.stringify({ boot: bootId(), verdicts: [kept, { ...kept, why: undefined }] });
   holds(
-    'networks-unfit.json is a sentence, or says nothing',
+    'verdicts.json teaches, or says nothing',
     150,
     fc.property(
       fc.oneof(
-        garbled([JSON.stringify({ k: 'why' })], [process.execPath]),
+        garbled([record], ['subject', 'accelerator', 'why', 'verdicts', bootId()]),
         fc.json().map(bytesOf),
         anyBytes(),
       ),
       (bytes) => {
-        put(layout.networksUnfit, bytes);
-        expect(['undefined', 'string']).toContain(typeof whyUnfit(process.execPath, layout));
-        setUnfit(process.execPath, 'broken', layout);
-        expect(whyUnfit(process.execPath, layout)).toBe('broken');
-      },
-    ),
-  );
-  holds(
-    'accelerators.json teaches, or says nothing',
-    150,
-    fc.property(
-      fc.oneof(garbled([verdict], ['tcg', 'hvf']), fc.json().map(bytesOf), anyBytes()),
-      (bytes) => {
-        put(layout.accelerators, bytes);
-        const config = { accelerator: 'auto' } as Parameters<typeof learn>[1]['config'];
-        expect(learn(broken, { layout, config })).toEqual(broken);
-        const after = readFileSync(layout.accelerators);
-        if (!after.equals(bytes))
-          expect(JSON.parse(after.toString())).toHaveProperty('accelerator');
+        put(layout.verdicts, bytes);
+        const { why } = verdictOn(way, readVerdicts(layout.verdicts)) ?? {};
+        expect(['undefined', 'string']).toContain(typeof why);
+        expect(keepVerdict(kept, layout.verdicts)).toBe(true);
+        expect(verdictOn(way, readVerdicts(layout.verdicts))).toEqual(kept);
       },
     ),
   );

@@ -221,7 +221,11 @@ export class World implements AsyncDisposable {
         if (execute === 'system_powerdown') this.asked++;
         if (execute === 'system_powerdown' && !this.isDeaf) this.kill('SIGTERM');
         const forward = 'TCP[HOST_FORWARD] 12 127.0.0.1 9 10.0.2.15 22 0 0';
-        const value = execute === 'human-monitor-command' ? forward : {};
+        const answers: Record<string, unknown> = {
+          'human-monitor-command': forward,
+          'query-status': { status: 'running', running: true },
+        };
+        const value = answers[execute] ?? {};
         if (!socket.destroyed) socket.write(`${JSON.stringify({ return: value, id })}\n`);
         if (execute === 'cont') this.tell('RESUME');
       }

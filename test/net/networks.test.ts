@@ -68,7 +68,7 @@ describe('a network that does not serve', () => {
     expect(fail().hint).toBe('The next attempt is made with gvproxy. Look.');
     expect(choose('hyperkit', 'auto')).toMatchObject({
       driver: gvproxy,
-      rejected: ['vpnkit: It says nothing.'],
+      rejected: [expect.stringMatching(/^vpnkit: It says nothing\. That holds until/)],
     });
   });
   test('is taken again where it is another build of the program', () => {
@@ -80,12 +80,12 @@ describe('a network that does not serve', () => {
   test('is taken again after the next boot of the host', () => {
     install('vpnkit', 'gvproxy');
     fail();
-    const { networksUnfit } = layoutOf(join(dir, 's'));
-    const text = readFileSync(networksUnfit, 'utf8');
-    writeFileSync(networksUnfit, text.replace(bootId(), '00000000'));
+    const { verdicts } = layoutOf(join(dir, 's'));
+    const text = readFileSync(verdicts, 'utf8');
+    writeFileSync(verdicts, text.replace(bootId(), '00000000'));
     expect(choose('hyperkit', 'auto')?.driver).toBe(vpnkit);
     fail('auto', 'gvproxy');
-    expect(readFileSync(networksUnfit, 'utf8')).not.toContain('00000000');
+    expect(readFileSync(verdicts, 'utf8')).not.toContain('00000000');
   });
   test('is tried again where none serves', () => {
     install('vpnkit', 'gvproxy');
@@ -99,20 +99,20 @@ describe('a network that does not serve', () => {
     expect(fail()).toEqual(failure);
     writeFileSync(join(dir, 'bin/gvproxy'), '', { mode: 0o755 });
     expect(fail('vpnkit')).toEqual(failure);
-    expect(existsSync(layoutOf(join(dir, 's')).networksUnfit)).toBe(false);
+    expect(existsSync(layoutOf(join(dir, 's')).verdicts)).toBe(false);
   });
   test.each(['', '{', '[]', 'null', '{"a":1}', '\u0000'])(
     'a record that says %j says nothing',
     (text) => {
       install('vpnkit', 'gvproxy');
-      writeFileSync(layoutOf(join(dir, 's')).networksUnfit, text);
+      writeFileSync(layoutOf(join(dir, 's')).verdicts, text);
       expect(choose('hyperkit', 'auto')?.driver).toBe(vpnkit);
       expect(fail().hint).toContain('gvproxy');
     },
   );
   test('a record that cannot be written breaks nothing', () => {
     install('vpnkit', 'gvproxy');
-    mkdirSync(layoutOf(join(dir, 's')).networksUnfit);
+    mkdirSync(layoutOf(join(dir, 's')).verdicts);
     expect(fail()).toEqual(failure);
   });
 });

@@ -11,7 +11,7 @@ import { silent } from '../../src/system/log.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 const layout = layoutOf(join(tmpdir(), 'nowhere'));
-const nobody = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
+const tunnel = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
 
 /** A boot whose console says what a test says, and how it ended if it did. */
 function boot() {
@@ -26,11 +26,16 @@ function boot() {
   });
   const stop = new AbortController();
   const end: { failure?: { readonly kind: string; readonly message: string } } = {};
-  const over = watch.ready(nobody, stop.signal).catch((error: unknown) => {
+  let looks = 0;
+  const look = () => {
+    looks++;
+    return Promise.resolve();
+  };
+  const over = watch.ready({ tunnel, look }, stop.signal).catch((error: unknown) => {
     end.failure = failureOf(error);
   });
   const says = (what: string) => watch.read(`linuxkit-builder: ${what} uptime=2.5`);
-  return { clock, seen, end, over, stop, says };
+  return { clock, seen, end, over, stop, says, looks: () => looks };
 }
 
 // Behaviour 14: A boot that does not get ready in 180 s of waking time is ended, and the first stage that is missing is
@@ -44,6 +49,16 @@ test('a boot that stays away is ended after 180 s, naming what is missing', asyn
   expect(end.failure).toMatchObject({ kind: 'boot-timed-out' });
   expect(end.failure?.message).toContain("'seed'");
   expect(clock.due).toEqual([]);
+});
+
+test('the state of the VM is asked for every 2 s until it is over', async () => {
+  const { clock, looks, over, stop } = boot();
+  await clock.advance(10_000);
+  expect(looks()).toBe(5);
+  stop.abort(new Error('enough'));
+  await over;
+  await clock.advance(10_000);
+  expect(looks()).toBe(5);
 });
 
 test('the time that a check of the disk takes does not count', async () => {
@@ -111,7 +126,7 @@ test('a guest that was ready gives up no more: the line is a note', async () => 
       onLost: ({ kind }) => lost?.push(kind),
     });
     watch.read('linuxkit-builder: stage=sshd uptime=2.5');
-    await watch.ready(nobody, new AbortController().signal);
+    await watch.ready({ tunnel }, new AbortController().signal);
     watch.read('linuxkit-builder: failed=disk-foreign uptime=9 reason=x');
     expect([said, lost]).toEqual([['guest-notes disk-foreign'], []]);
   } finally {

@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { isElsewhere, isPermanent } from '../../src/supervisor/failure.ts';
+import { isElsewhere, isOtherWay, isPermanent } from '../../src/supervisor/failure.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
 import { cannotWrite } from '../../src/system/files.ts';
 
@@ -29,6 +29,8 @@ const table = {
   ],
   /** Tried again, and waited for longer: it is up to another process. */
   elsewhere: ['door-port-taken', 'disk-locked', 'vm-disk-busy', 'host-out-of-memory'],
+  /** The same start goes on in another way. */
+  otherWay: ['accelerator-rejected'],
   /** Tried again: it may have passed. An image that cannot be read may be so for want of descriptors. */
   retried: [
     ...['image-unreadable', 'image-rejected', 'cannot-write', 'socket-not-made', 'bug'],
@@ -44,7 +46,7 @@ const table = {
       'guest-powered-off',
       'guest-rebooted',
     ],
-    ...['guest-triple-fault', 'directory-lost'],
+    ...['guest-triple-fault', 'directory-lost', 'vm-watchdog'],
   ],
   /** No start is lost to them: they stay inside, are told by a verb, or come before there is a daemon. */
   never: [
@@ -62,9 +64,10 @@ test('each kind in the sources has its place, and each place its kind', () => {
 });
 
 test.each(Object.values(table).flat())('%s is what it is taken for', (kind) => {
-  const { permanent, elsewhere } = table as Record<string, readonly string[]>;
+  const { permanent, elsewhere, otherWay } = table as Record<string, readonly string[]>;
   expect(isPermanent(failure(kind))).toBe(permanent?.includes(kind));
   expect(isElsewhere(failure(kind))).toBe(elsewhere?.includes(kind));
+  expect(isOtherWay(failure(kind))).toBe(otherWay?.includes(kind));
 });
 
 test.each([

@@ -157,6 +157,20 @@ describe('a life', () => {
     );
   });
 
+  // Behaviour 60: An accelerator that breaks later is not taken again in this boot of the host, and the same start goes on with the
+  // next one.
+  test('goes on in another way within the same attempt, and at once', () => {
+    const failure = { ...passing, kind: 'accelerator-rejected' };
+    const lost = [{ type: 'lost', failure }, { type: 'children-gone' }] as const;
+    const started = live({ type: 'start' }, { type: 'vm-launched' }, ...lost);
+    expect(started).toMatchObject({ phase: 'starting', attempt: 1, last: failure });
+    // Also of one that was ready for hours.
+    const late = after({ phase: 'ready', since: 0, attempt: 3 }, lost[0], defaultPolicy.stableMs);
+    const next = after(late.state, lost[1], defaultPolicy.stableMs);
+    expect(next.state).toMatchObject({ phase: 'starting', attempt: 1 });
+    expect(next.effects).toEqual([{ type: 'launch' }]);
+  });
+
   // Behaviour 29: The wait before the next start is 0.25 s and doubles, up to 30 s, where the guest was not ready for a minute;
   // after 5 starts in a row without a minute of `ready` the daemon gives up, lives on in `failed`, and says why.
   test('gives up after repeated fast failures, with the last reason', () => {

@@ -148,7 +148,7 @@ test.each([
     }
     await failed;
     expect(await running.network.child.ended).toEqual({ kind: 'exited', code: 1 });
-    expect(existsSync(layout.networksUnfit)).toBe(!isStopped);
+    expect(existsSync(layout.verdicts)).toBe(!isStopped);
     await running.network.output.close();
   },
 );

@@ -46,10 +46,26 @@ async function passes(): Promise<boolean> {
   return passed;
 }
 
-test('a VM that stopped for reasons of its own uses up the time that it has', async () => {
+test('a VM that stopped and does not say why uses up the time that it has', async () => {
   standstill.onPaused('unknown');
   expect(told).toEqual(['vm-paused']);
   expect(await passes()).toBe(true);
+});
+
+// Behaviour 62: Each state that QEMU can be in has its sentence and its treatment: a guest that somebody has halted is waited for, one
+// that cannot go on is ended and started again.
+test('one that somebody has halted has all the time, and is left alone', async () => {
+  let asked = 0;
+  machine = {
+    resume: () => {
+      asked++;
+      return Promise.resolve();
+    },
+  };
+  standstill.onPaused('paused');
+  expect(told).toEqual(['vm-paused', 'halt']);
+  expect(await passes()).toBe(false);
+  expect(asked).toBe(0);
 });
 
 test('one whose host has no room has all the time, and is told to go on until it hears', async () => {

@@ -21,7 +21,7 @@ function slowVm(clock: FakeClock) {
   const stopped = stop(
     { vm: child, driver: qemu, machine: machine as unknown as Machine },
     {
-      ...{ clock, layout: layoutOf('/nowhere'), frozen: false, isOurs: () => false },
+      ...{ clock, layout: layoutOf('/nowhere'), frozen: false, dead: false, isOurs: () => false },
       log: (_level, event) => void seen.events.push(event),
       agent: () => undefined,
       listens: () => false,

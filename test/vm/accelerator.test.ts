@@ -1,15 +1,27 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkConfig, type Config } from '../../src/config/config.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { nativeSystem, systemNames } from '../../src/config/system.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { systemClock, type Clock } from '../../src/system/clock.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
 import { tryKernelLock } from '../../src/system/lock.ts';
-import { chooseAccelerator, learn } from '../../src/vm/accelerator.ts';
+import { clearVerdicts, readVerdicts } from '../../src/system/verdicts.ts';
+import { chooseAccelerator, learn, likelyAccelerator } from '../../src/vm/accelerator.ts';
 import { bundleAt } from '../../src/vm/bundle.ts';
+import { trialLine } from '../../src/vm/trial-init.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -18,7 +30,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
 
-const config = (accelerator: string, system?: string): Config => {
+const config = (accelerator: string, system?: string, memoryMiB = 2048): Config => {
   const host = {
     arch: 'x64',
     platform: 'linux',
@@ -27,7 +39,7 @@ const config = (accelerator: string, system?: string): Config => {
     diskGiB: 200,
     diskFreeGiB: 90,
   } as const;
-  const parsed = checkConfig({ accelerator, ...(system && { system }) }, host);
+  const parsed = checkConfig({ accelerator, memoryMiB, ...(system && { system }) }, host);
   if (!parsed.ok) throw new Error('no config');
   return parsed.config;
 };
@@ -37,7 +49,7 @@ const broken: Failure = {
   hint: '',
   exit: Exit.unavailable,
 };
-/** A VM program that says nothing and stays, aborts, or speaks, as its first argument's file says. */
+/** A VM program that is this shell script. */
 const program = (script: string): string => {
   const path = join(layout.root, 'vm');
   const text = `#!/bin/sh\n${script}\n`;
@@ -45,31 +57,63 @@ const program = (script: string): string => {
     writeFileSync(path, text, { mode: 0o755 });
   return path;
 };
-const choose = (script: string, accelerator = 'auto', system?: string, kvm?: string) =>
-  chooseAccelerator(
-    {
-      config: config(accelerator, system),
-      program: program(script),
-      bundle: bundleAt(join(layout.root, 'x')),
-      ...{ layout, ...(kvm === undefined ? {} : { kvm }) },
-    },
-    systemClock,
-    new AbortController().signal,
-  );
+/** Its guest says these lines on the console, and it stays. */
+const says = (...lines: string[]) =>
+  `for a; do case $a in file,*) p=\${a#*path=}; p=\${p%%,*};; esac; done; printf '%s\\n' ${lines.map((line) => `'${line}'`).join(' ')} >>"$p"; exec sleep 1000`;
+const works = says('Linux version 6', trialLine);
 
-// Behaviour 11: An accelerator is chosen by trial, and the verdict holds for one boot of the host, one version of the VM
-// program, and as long as KVM's device can be opened or cannot; one that breaks later is followed by the next.
-describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a trial', () => {
-  test('takes an accelerator whose guest gives a sign of life, and remembers it', async () => {
-    const speaks =
-      'for a; do case $a in file,*) p=${a#*path=}; echo Linux >> "${p%%,*}";; esac; done; exec sleep 1000';
-    expect(await choose(speaks)).toEqual({ accelerator: 'kvm', rejected: [], tried: true });
-    expect(await choose(speaks)).toEqual({ accelerator: 'kvm', rejected: [], tried: false });
+const native = nativeSystem(process.arch);
+/** A device that any user can open: none of it is needed for a program that is a script. */
+const device = (): string => {
+  const kvm = join(layout.root, 'kvm');
+  writeFileSync(kvm, '');
+  return kvm;
+};
+interface Wish {
+  readonly accelerator?: string;
+  readonly system?: string | undefined;
+  readonly kvm?: string;
+  readonly memoryMiB?: number;
+}
+const inputOf = (script: string, { accelerator = 'auto', system = native, ...wish }: Wish) => ({
+  config: config(accelerator, system, wish.memoryMiB),
+  program: program(script),
+  bundle: bundleAt(join(layout.root, 'x')),
+  ...{ layout, kvm: wish.kvm ?? device() },
+});
+const never = new AbortController().signal;
+const choose = (script: string, wish: Wish = {}, clock: Clock = systemClock) =>
+  chooseAccelerator(inputOf(script, wish), clock, never);
+const sentenceOf = async (script: string): Promise<string> => {
+  const { rejected } = await choose(script);
+  expect(rejected).toHaveLength(1);
+  return String(rejected[0]);
+};
+const holds =
+  'That holds until this machine boots again; once its cause is mended: linuxkit-builder verdicts --clear.';
+
+// Behaviour 11: An accelerator is chosen by trial: it has to bring the guest's own kernel, with the memory and the processors of the
+// start, to the first line of userspace. Slow is not broken: it is given up after 5 s without a new byte, at the latest after 60 s.
+describe.runIf(process.platform === 'linux')('a trial', () => {
+  test('takes an accelerator whose guest gets to its first program, and remembers it', async () => {
+    const choice = { accelerator: 'kvm', rejected: [] };
+    expect(await choose(works)).toEqual({ ...choice, tried: true });
+    expect(await choose(works)).toEqual({ ...choice, tried: false });
   });
 
-  test('is made again when the program is another one', async () => {
+  test('is made again for another kernel, memory or program', async () => {
+    await choose(works);
+    expect(await choose(works, { memoryMiB: 4096 })).toMatchObject({ tried: true });
+    writeFileSync(bundleAt(join(layout.root, 'x')).kernel, 'another');
+    expect(await choose(works)).toMatchObject({ tried: true });
+    expect(await choose(`: ; ${works}`)).toMatchObject({ tried: true });
+  });
+
+  test('what does not work is not tried again for another kernel or memory, only by another program', async () => {
     expect(await choose('exit 1')).toMatchObject({ accelerator: 'tcg', tried: true });
-    expect(await choose('exit 1')).toMatchObject({ accelerator: 'tcg', tried: false });
+    writeFileSync(bundleAt(join(layout.root, 'x')).kernel, 'another');
+    const wish = { memoryMiB: 4096 };
+    expect(await choose('exit 1', wish)).toMatchObject({ accelerator: 'tcg', tried: false });
     expect(await choose('exit 12')).toMatchObject({ accelerator: 'tcg', tried: true });
   });
 
@@ -83,87 +127,156 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a tria
     }
     // It was taken in between: its end says so.
     await expect(choose('exit 75')).rejects.toMatchObject({ failure });
-    expect(existsSync(layout.accelerators)).toBe(false);
+    expect(existsSync(layout.verdicts)).toBe(false);
     expect(await choose('exit 1')).toMatchObject({ accelerator: 'tcg', tried: true });
   });
 
+  test('leaves no file but the verdict', async () => {
+    await choose(works);
+    expect(readdirSync(layout.state).sort()).toEqual(['trial.lock', 'verdicts.json']);
+  });
+
   test('rejects one that aborts, with its words', async () => {
-    const choice = await choose('echo "cannot do this" >&2; exit 134');
-    expect(choice).toEqual({
-      accelerator: 'tcg',
-      rejected: ['kvm: it ended at once: cannot do this'],
-      tried: true,
+    const words = 'error: failed to set MSR 0x10a to 0x2a08ad9c5';
+    expect(await sentenceOf(`echo '${words}' >&2; kill -ABRT $$`)).toBe(
+      `kvm: it ended at once: ${words}. ${holds}`,
+    );
+  });
+
+  test('says nothing of an accelerator where the guest would start in no way', async () => {
+    const kind = 'host-out-of-memory';
+    await expect(
+      choose("echo 'cannot set up guest memory: Cannot allocate memory' >&2; exit 1"),
+    ).rejects.toMatchObject({ failure: { kind } });
+    expect(readVerdicts(layout.verdicts)).toEqual([]);
+  });
+
+  test('of a KVM that another hypervisor holds is made again at the next start', async () => {
+    const busy =
+      'ioctl(KVM_CREATE_VM) failed: 16 Device or resource busy\nqemu: failed to initialize kvm: Device or resource busy';
+    const script = `echo '${busy}' >&2; exit 1`;
+    expect(await sentenceOf(script)).toMatch(/^kvm: KVM is busy: .* lsof \/dev\/kvm\. /);
+    expect(await choose(script)).toMatchObject({ tried: true });
+  });
+});
+
+/** Time of which there is as much as the trial wants; each of its looks is one step of it. */
+class QuickClock extends FakeClock {
+  looks = 0;
+  onLook: (looks: number) => void = () => undefined;
+  override async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    // Those of the wait for the control channel too.
+    this.onLook(++this.looks);
+    await systemClock.sleep(1, signal);
+    await this.advance(ms);
+  }
+}
+
+describe.runIf(process.platform === 'linux')('the patience of a trial', () => {
+  test('ends 5 s after the last byte', async () => {
+    const { rejected } = await choose(
+      says('Probing EDD (edd=off to disable)... ok'),
+      {},
+      new QuickClock(),
+    );
+    expect(rejected).toEqual([
+      `kvm: the guest fell silent in its start, for 5 s, after: Probing EDD (edd=off to disable)... ok. ${holds}`,
+    ]);
+  });
+
+  test('goes on while anything comes, and ends at the latest after 60 s', async () => {
+    const clock = new QuickClock();
+    clock.onLook = () => {
+      if (existsSync(layout.trialConsole)) appendFileSync(layout.trialConsole, 'more\n');
+    };
+    const { rejected } = await choose(says('Linux'), {}, clock);
+    expect(rejected).toEqual([`kvm: the guest did not get to its first program in 60 s. ${holds}`]);
+    expect(clock.looks).toBeGreaterThan(5_000 / 50);
+  });
+
+  test('gives a program time to be loaded', async () => {
+    const clock = new QuickClock();
+    // More looks than the silence of a guest may last.
+    clock.onLook = (looks) => {
+      if (looks === 400) appendFileSync(layout.trialConsole, `${trialLine}\n`);
+    };
+    expect(await choose('exec sleep 1000', {}, clock)).toMatchObject({ accelerator: 'kvm' });
+  });
+});
+
+describe.runIf(process.platform === 'linux')("KVM's device", () => {
+  test('is looked at each time: whoever is let in need not boot the host again', async () => {
+    const kvm = join(layout.root, 'nothing');
+    const take = () => choose('exit 1', { kvm });
+    const { rejected, ...rest } = await take();
+    expect(rest).toEqual({ accelerator: 'tcg', tried: false });
+    expect(rejected).toEqual([
+      expect.stringMatching(/^kvm: there is no .*\/nothing\. Load its module/),
+    ]);
+    writeFileSync(kvm, '');
+    const tried = { accelerator: 'tcg', rejected: [`kvm: it ended at once: . ${holds}`] };
+    expect(await take()).toEqual({ ...tried, tried: true });
+    expect(await take()).toEqual({ ...tried, tried: false });
+  });
+
+  test.runIf(native === 'x86_64-linux')('forced and not there, is no start', async () => {
+    const kvm = join(layout.root, 'nothing');
+    await expect(choose('exit 1', { accelerator: 'kvm', kvm })).rejects.toMatchObject({
+      failure: {
+        kind: 'accelerator-unusable',
+        hint: expect.stringContaining('modprobe') as string,
+      },
     });
   });
 });
 
-test.runIf(process.platform === 'linux')(
-  'a device that can be opened now is tried: whoever is let in need not boot the host again',
-  async () => {
-    const native = nativeSystem(process.arch);
-    const kvm = join(layout.root, 'kvm');
-    const take = () => choose('exit 1', 'auto', native, kvm);
-    const shut = { accelerator: 'tcg', rejected: [`kvm: ${kvm} cannot be opened by this user`] };
-    expect(await take()).toEqual({ ...shut, tried: true });
-    expect(await take()).toEqual({ ...shut, tried: false });
-    writeFileSync(kvm, '');
-    const tried = { accelerator: 'tcg', rejected: ['kvm: it ended at once: '] };
-    expect(await take()).toEqual({ ...tried, tried: true });
-    expect(await take()).toEqual({ ...tried, tried: false });
-  },
-);
-
 test('a guest of another system is emulated, without a trial of what cannot run it', async () => {
-  const foreign = systemNames.find((name) => name !== nativeSystem(process.arch));
-  const choice = { accelerator: 'tcg', rejected: [] };
-  expect(await choose('exit 134', 'auto', foreign)).toEqual({ ...choice, tried: true });
-  expect(await choose('exit 134', 'auto', foreign)).toEqual({ ...choice, tried: false });
+  const system = systemNames.find((name) => name !== native);
+  const choice = { accelerator: 'tcg', rejected: [], tried: false };
+  expect(await choose('exit 134', { system })).toEqual(choice);
 });
 
 test('a forced one is not tried', async () =>
-  expect(await choose('exit 1', 'tcg')).toEqual({
-    accelerator: 'tcg',
-    rejected: [],
-    tried: false,
+  expect(await choose('exit 1', { accelerator: 'tcg' })).toEqual({
+    ...{ accelerator: 'tcg', rejected: [], tried: false },
   }));
 
-describe('what an end teaches', () => {
-  test('one that broke is followed by the next', () => {
-    writeFileSync(
-      layout.accelerators,
-      JSON.stringify({ key: 'k', accelerator: 'kvm', rejected: [] }),
+// Behaviour 60: An accelerator that breaks later is not taken again in this boot of the host, and the same start goes on with the
+// next one.
+describe.runIf(process.platform === 'linux')('what an end teaches', () => {
+  const learnOf = (accelerator: 'kvm' | 'tcg', asked = 'auto', verdicts = layout.verdicts) =>
+    learn(
+      broken,
+      { accelerator, program: program('exit 1') },
+      { layout: { ...layout, verdicts }, config: config(asked, native), clock: systemClock },
     );
-    learn(broken, { layout, config: config('auto') });
-    expect(JSON.parse(readFileSync(layout.accelerators, 'utf8'))).toEqual({
-      key: 'k',
-      accelerator: 'tcg',
-      rejected: ['kvm: It aborts.'],
+
+  test('one that broke is followed by the next, until that is cleared', async () => {
+    expect(learnOf('kvm')).toMatchObject({
+      kind: 'accelerator-rejected',
+      message: 'kvm does not run the guest, so this start goes on with tcg. It aborts.',
     });
+    const choice = { accelerator: 'tcg', rejected: [`kvm: It aborts. ${holds}`], tried: false };
+    expect(await choose('exit 1')).toEqual(choice);
+    expect(likelyAccelerator(inputOf('exit 1', {}))).toBe('tcg');
+    clearVerdicts(layout.verdicts);
+    expect(likelyAccelerator(inputOf('exit 1', {}))).toBe('kvm');
+    expect(await choose('exit 1')).toMatchObject({ tried: true });
   });
 
   test('what cannot be written is not learnt, and breaks nothing', () => {
-    // Can be read, but has no room in its name for that of the file that would take its place.
-    const accelerators = join(layout.state, 'a'.repeat(255));
-    const record = '{"key":"k","accelerator":"kvm","rejected":[]}';
-    writeFileSync(accelerators, record);
-    const where = { layout: { ...layout, accelerators }, config: config('auto') };
-    expect(learn(broken, where)).toBe(broken);
-    expect(readFileSync(accelerators, 'utf8')).toBe(record);
+    expect(learnOf('kvm', 'auto', join(layout.state, 'no/where'))).toBe(broken);
   });
 
-  test('a forced one is not tried again', () =>
-    expect(learn(broken, { layout, config: config('kvm') }).kind).toBe('accelerator-unusable'));
+  test('the last one has no other after it', () => expect(learnOf('tcg')).toBe(broken));
 
-  test.each(['', '{', '{"key":"k","accelerator":"xen","rejected":[]}', '[]'])(
-    'a record of %j teaches nothing and breaks nothing',
-    (text) => {
-      writeFileSync(layout.accelerators, text);
-      expect(learn(broken, { layout, config: config('auto') })).toBe(broken);
-    },
-  );
+  test('a forced one is not tried again', () =>
+    expect(learnOf('kvm', 'kvm').kind).toBe('accelerator-unusable'));
 
   test('any other failure is left as it is', () => {
     const other = { ...broken, kind: 'vm-exited' };
-    expect(learn(other, { layout, config: config('auto') })).toBe(other);
+    const where = { layout, config: config('auto'), clock: systemClock };
+    expect(learn(other, { accelerator: 'kvm', program: 'x' }, where)).toBe(other);
+    expect(learn(broken, undefined, where)).toBe(broken);
   });
 });

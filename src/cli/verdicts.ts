@@ -1,0 +1,82 @@
+import type { Command } from 'commander';
+import type { Layout } from '../config/layout.ts';
+import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
+
+interface VerdictsOptions extends DirectoryOption {
+  readonly json?: boolean;
+  readonly clear?: boolean;
+}
+
+/** One thing that was tried, for people and programs; `holdsUntil` is what ends it by itself. */
+interface Shown {
+  readonly subject: 'accelerator' | 'network' | 'image';
+  readonly way: string;
+  readonly works: boolean;
+  readonly at: string;
+  readonly why?: string | undefined;
+  readonly remedy?: string | undefined;
+  readonly holdsUntil: 'host-boot' | 'image-build';
+}
+
+/** `verdicts`: what was tried on this machine and whether it works. Cleared, the next start tries all of it again. */
+export function verdictsVerb(program: Command, context: CliContext): void {
+  program
+    .command('verdicts')
+    .description('say what was tried on this machine and does not work, or forget it')
+    .option(...directoryOption)
+    .option('--clear', 'forget it: the next start tries everything again')
+    .option('--json', 'the verdicts, for programs')
+    .action(async (options: VerdictsOptions) => {
+      const layout = layoutFor(options, context);
+      const verdicts = await verdictsIn(layout);
+      if (options.clear === true) await clear(layout);
+      if (options.json === true) {
+        const cleared = options.clear === true;
+        return context.out(JSON.stringify({ version: 1, cleared, verdicts }));
+      }
+      if (options.clear === true) return sayCleared(verdicts, context);
+      for (const verdict of verdicts) for (const line of lines(verdict)) context.out(line);
+      if (verdicts.length === 0) context.out('Nothing was tried since this machine booted.');
+    });
+}
+
+async function verdictsIn(layout: Layout): Promise<Shown[]> {
+  const { readVerdicts } = await import('../system/verdicts.ts');
+  const { readRejection } = await import('../supervisor/images.ts');
+  const image = readRejection(layout);
+  const rest = { works: false, holdsUntil: 'image-build' } as const;
+  return [
+    ...readVerdicts(layout.verdicts).map(({ subject, way, at, why, remedy }) => ({
+      ...{ subject, way, works: why === undefined, at, why, remedy },
+      holdsUntil: 'host-boot' as const,
+    })),
+    ...(image === undefined
+      ? []
+      : [{ subject: 'image' as const, way: 'newest', at: image.at, why: image.message, ...rest }]),
+  ];
+}
+
+async function clear(layout: Layout): Promise<void> {
+  const { clearVerdicts } = await import('../system/verdicts.ts');
+  const { discard } = await import('../system/files.ts');
+  clearVerdicts(layout.verdicts);
+  discard(layout.imageRejected);
+}
+
+function sayCleared(verdicts: readonly Shown[], context: CliContext): void {
+  const against = verdicts.filter(({ works }) => !works);
+  const names = against.map(({ subject, way }) => `${subject} ${way}`).join(', ');
+  context.out(
+    against.length === 0
+      ? 'Nothing was held against anything.'
+      : `Forgotten: ${names}. The next start tries it again; at once: linuxkit-builder restart.`,
+  );
+}
+
+function lines({ subject, way, works, at, why, remedy, holdsUntil }: Shown): string[] {
+  const until = holdsUntil === 'host-boot' ? 'this machine boots again' : 'an image build';
+  return [
+    `${subject} ${way}: ${works ? 'works' : 'does not work'} (found ${at}; holds until ${until})`,
+    ...[why, remedy].filter((text) => text !== undefined).map((text) => `  ${text}`),
+  ];
+}

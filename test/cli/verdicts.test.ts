@@ -1,0 +1,70 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { run } from '../../src/cli/program.ts';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { keepVerdict } from '../../src/system/verdicts.ts';
+
+let layout: Layout;
+beforeEach(() => {
+  layout = layoutOf(mkdtempSync(join(tmpdir(), 'verdicts-')));
+  mkdirSync(layout.state);
+});
+afterEach(() => rmSync(layout.root, { recursive: true }));
+
+async function verdicts(...argv: string[]) {
+  const out: string[] = [];
+  const { root } = layout;
+  const world = {
+    ...{ env: { LINUXKIT_BUILDER_DIR: root }, home: root, assets: root, isTTY: false },
+    ...{ clock: systemClock, signal: new AbortController().signal },
+    out: (line: string) => void out.push(line),
+    err: (line: string) => void out.push(line),
+    onStopSignal: () => undefined,
+  };
+  const code = await run(['verdicts', ...argv], world, '0');
+  expect(code).toBe(0);
+  return out;
+}
+
+const at = '2026-01-02T03:04:05.000Z';
+function findSome(): void {
+  const basis = 'a program';
+  const kept = [
+    { subject: 'accelerator', way: 'kvm', basis, at, why: 'It aborts.', remedy: 'Mend it.' },
+    { subject: 'accelerator', way: 'hvf', basis, at },
+  ] as const;
+  for (const verdict of kept) expect(keepVerdict(verdict, layout.verdicts)).toBe(true);
+  const record = { image: 'i', at, message: 'It did not get ready.' };
+  writeFileSync(layout.imageRejected, JSON.stringify(record));
+}
+
+// Behaviour 61: What is held against an accelerator, a network program or an image has a reason, says until when it holds, and is
+// forgotten with `verdicts --clear`.
+test('each is told with its reason and its end', async () => {
+  findSome();
+  expect(await verdicts()).toEqual([
+    `accelerator kvm: does not work (found ${at}; holds until this machine boots again)`,
+    '  It aborts.',
+    '  Mend it.',
+    `accelerator hvf: works (found ${at}; holds until this machine boots again)`,
+    `image newest: does not work (found ${at}; holds until an image build)`,
+    '  It did not get ready.',
+  ]);
+  const [json = ''] = await verdicts('--json');
+  const shown = JSON.parse(json) as { verdicts: { works: boolean }[] };
+  expect(shown).toMatchObject({ version: 1, cleared: false });
+  expect(shown.verdicts.map(({ works }) => works)).toEqual([false, true, false]);
+});
+
+test('all are forgotten, and what was held against which is said', async () => {
+  findSome();
+  expect(await verdicts('--clear')).toEqual([
+    'Forgotten: accelerator kvm, image newest. The next start tries it again; at once: linuxkit-builder restart.',
+  ]);
+  for (const path of [layout.verdicts, layout.imageRejected]) expect(existsSync(path)).toBe(false);
+  expect(await verdicts()).toEqual(['Nothing was tried since this machine booted.']);
+  expect(await verdicts('--clear')).toEqual(['Nothing was held against anything.']);
+});

@@ -1,6 +1,7 @@
 /** The whole of what `status` knows: the daemon's record, and what lies on the disk or is asked for at this moment. */
 import { statSync } from 'node:fs';
 import type { Layout } from '../config/layout.ts';
+import type { Crowd } from '../door/waiting-room.ts';
 import type { Inside } from '../guest/inside.ts';
 import type { LastIncident } from '../supervisor/incident.ts';
 import type { Found, Status } from '../supervisor/status.ts';
@@ -9,7 +10,12 @@ import type { ToTell } from './root-told.ts';
 
 /** Facts beside the record; each is absent where it is not known. docs/status.schema.json says what each means. */
 export interface Beside {
-  readonly connections?: { readonly held: number; readonly opening: number; readonly open: number };
+  readonly connections?: {
+    readonly held: number;
+    readonly opening: number;
+    readonly open: number;
+    readonly crowd?: Crowd;
+  };
   readonly guest?: Inside;
   readonly disk?: { readonly apparentBytes: number; readonly realBytes: number };
   readonly incident?: LastIncident;

@@ -38,6 +38,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['builds', buildWords(screen.beside)],
     ['disk', diskWords(screen.beside)],
     ['door', door && `127.0.0.1:${door.port}${doorWords(screen.beside)}`],
+    ['crowd', crowdWords(screen.beside)],
     ['vm', vmWords(status)],
     ['slow', status.health === 'slow' ? slowWords(status.login) : undefined],
     ['image', imageWords(status, screen.now)],
@@ -136,6 +137,14 @@ const doorWords = ({ connections }: Beside): string =>
   connections === undefined
     ? ''
     : `, ${connections.open} connection${connections.open === 1 ? '' : 's'}${connections.held === 0 ? '' : `, ${connections.held} waiting for the guest`}`;
+
+function crowdWords({ connections }: Beside): string | undefined {
+  const crowd = connections?.crowd;
+  if (crowd === undefined) return undefined;
+  const whose =
+    crowd.uid === undefined ? 'of users unknown' : `of the user with number ${crowd.uid}`;
+  return `${crowd.waiting + crowd.newcomers} connections ${whose} have not logged in: ${crowd.waiting} wait, ${crowd.newcomers} are with the guest; others are let in all the same`;
+}
 
 const clockWords = (offsetMs: number | undefined): string | undefined =>
   offsetMs === undefined ? undefined : `${offsetMs} ms from this machine's`;

@@ -14,7 +14,7 @@ import { usersOf } from './peers.ts';
 import { splice } from './splice.ts';
 import { Through } from './through.ts';
 import { Turnstile } from './turnstile.ts';
-import { WaitingRoom, type Client } from './waiting-room.ts';
+import { WaitingRoom, type Client, type Crowd } from './waiting-room.ts';
 
 export interface DoorOptions {
   /** 0 for any free one. */
@@ -42,6 +42,8 @@ export interface Door {
   /** No guest will come: whoever waits or comes is sent off, with this reason in the log, until hold or release. */
   refuse(why: string): void;
   counts(): { readonly held: number; readonly opening: number; readonly open: number };
+  /** Who crowds the door, when many are there who have not logged in. */
+  crowd(): Crowd | undefined;
   /** The guest says that so many of those that are through have logged in. */
   tellLoggedIn(count: number): void;
   /** Bytes that came from guests since the door was opened. A client's own do not count: ssh pings a dead guest as well. */
@@ -121,6 +123,12 @@ class FrontDoor implements Door {
 
   counts() {
     return { ...this.#room.counts(), open: this.#through.count };
+  }
+
+  crowd(): Crowd | undefined {
+    const { held, opening } = this.#room.counts();
+    if (held + opening + this.#through.newcomers <= this.#limits.few) return undefined;
+    return this.#room.crowd(this.#through);
   }
 
   tellLoggedIn(count: number): void {

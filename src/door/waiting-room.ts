@@ -7,6 +7,7 @@ import { waitsAtMost, type DoorLimits } from './limits.ts';
 import {
   admit,
   arrive,
+  countBy,
   emptyQueue,
   learn,
   learnUsers,
@@ -25,6 +26,15 @@ export interface Client {
   readonly cancelWaits: () => void;
   /** Ends the opening that is under way for it. */
   attempt: AbortController;
+}
+
+/** The user who has most at the door. */
+export interface Crowd {
+  /** Absent where the system does not tell. */
+  readonly uid?: number;
+  readonly waiting: number;
+  /** With the guest, and not logged in as far as is known. */
+  readonly newcomers: number;
 }
 
 export interface WaitingRoomOptions {
@@ -126,6 +136,23 @@ export class WaitingRoom {
     this.#isFull = true;
     const client = this.#clients.get(tooMany(this.#queue, Math.random) ?? 0);
     if (client !== undefined) this.drop(client, 'debug', 'door-too-many', 'too many wait');
+  }
+
+  crowd(through: Through): Crowd | undefined {
+    this.identify(through);
+    const { waiting, opening } = this.#queue;
+    const waits = countBy(waiting);
+    const comes = through.newcomersByUser;
+    const isLetIn = countBy(opening);
+    const crowds = [...new Set([...waits.keys(), ...isLetIn.keys(), ...comes.keys()])].map(
+      (user) => ({
+        ...(typeof user === 'number' ? { uid: user } : {}),
+        waiting: waits.get(user) ?? 0,
+        newcomers: (isLetIn.get(user) ?? 0) + (comes.get(user) ?? 0),
+      }),
+    );
+    const size = (crowd: Crowd) => crowd.waiting + crowd.newcomers;
+    return crowds.sort((a, b) => size(b) - size(a))[0];
   }
 
   /** Asks whose connections those are that nobody has asked about: for each anew while there are few, now and then in a crowd. */

@@ -128,7 +128,10 @@ async function supervise(
     {
       drain: () => (supervisor.drain(true), supervisor.gate.counts()),
       undrain: () => (supervisor.drain(false), {}),
-      door: () => supervisor.gate.counts(),
+      door: () => {
+        const crowd = supervisor.gate.crowd();
+        return { ...supervisor.gate.counts(), ...(crowd === undefined ? {} : { crowd }) };
+      },
       guest: async () => ({ ...(await supervisor.lookInside()) }),
       // Whoever drained first to restart wants the door open again; it holds until the next guest is ready.
       restart: () => {

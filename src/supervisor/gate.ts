@@ -2,6 +2,7 @@
 import type { Config } from '../config/config.ts';
 import type { Tunnel } from '../config/tunnel.ts';
 import { openDoor, type Door } from '../door/door.ts';
+import type { Crowd } from '../door/waiting-room.ts';
 import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
@@ -85,6 +86,11 @@ export class Gate {
   /** Connections now: held, on their way, through. */
   counts(): { readonly held: number; readonly opening: number; readonly open: number } {
     return this.#door?.counts() ?? { held: 0, opening: 0, open: 0 };
+  }
+
+  /** Who crowds the door, if anybody does. */
+  crowd(): Crowd | undefined {
+    return this.#door?.crowd();
   }
 
   /** What tells whether somebody has been in the guest since; undefined while somebody is. */

@@ -35,7 +35,10 @@ const facts: Required<Facts> = {
   sleptMs: 6000,
 };
 const beside: Required<Beside> = {
-  connections: { held: 0, opening: 0, open: 1 },
+  connections: {
+    ...{ held: 0, opening: 0, open: 1 },
+    crowd: { uid: 1002, waiting: 500, newcomers: 16 },
+  },
   guest: { builds: 1, diskBytes: 2, diskFreeBytes: 1, clockOffsetMs: 0 },
   disk: { apparentBytes: 2, realBytes: 1 },
   incident: { at: '2026-01-01T00:00:00.000Z', kind: 'guest-frozen', message: 'm', folder: '/f' },

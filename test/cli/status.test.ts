@@ -50,6 +50,20 @@ describe('the screen of a builder that is ready', () => {
     expect(aliveLines({ ...slow, health: 'well' }, screen).join()).not.toContain('slow');
   });
 
+  // Behaviour 58: However many connections other users of this host hold, a user who comes with ssh is let in: at most 1,024
+  // wait, those without a word of ssh go first and then those of the user who has most; a few at a time reach the guest, and
+  // `status` says whose they are.
+  test.each([
+    [{ uid: 1002 }, 'of the user with number 1002'],
+    [{}, 'of users unknown'],
+  ])('says who crowds the door: %j', (whose, words) => {
+    const crowd = { ...whose, waiting: 500, newcomers: 16 };
+    const beside = { connections: { open: 17, opening: 0, held: 500, crowd } };
+    expect(aliveLines(status, { ...screen, width: 300, beside })).toContain(
+      `  crowd      516 connections ${words} have not logged in: 500 wait, 16 are with the guest; others are let in all the same`,
+    );
+  });
+
   test('says each thing in a line', () => {
     const GiB = 1024 ** 3;
     const lines = aliveLines(status, {

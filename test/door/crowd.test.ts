@@ -44,7 +44,8 @@ async function crowdOf(count: number, port: number, says: string): Promise<void>
 }
 
 // Behaviour 58: However many connections other users of this host hold, a user who comes with ssh is let in: at most 1,024
-// wait, those without a word of ssh go first and then those of the user who has most; a few at a time reach the guest.
+// wait, those without a word of ssh go first and then those of the user who has most; a few at a time reach the guest, and
+// `status` says whose they are.
 describe.runIf(isRoot && process.platform === 'linux')('a crowd of another user', () => {
   test.each([
     ['without a word', ''],
@@ -58,6 +59,8 @@ describe.runIf(isRoot && process.platform === 'linux')('a crowd of another user'
     const { held, open, opening } = rig.door.counts();
     expect(held).toBeLessThanOrEqual(60);
     expect(open + opening).toBeLessThanOrEqual(says === '' ? 16 : 48);
+    await until(() => rig.door.crowd()?.uid === stranger);
+    expect(rig.door.crowd()?.waiting).toBeGreaterThan(0);
     for (let n = 0; n < 5; n++) {
       const owner = new Client(rig.door.port);
       await until(() => owner.text === greetingLine);

@@ -48,8 +48,12 @@ interface DryRun {
 }
 
 /** Says what would be run. Failed when the config, or what was asked for, cannot be. */
-export function showPlan(layout: Layout, options: DryRunOptions, context: CliContext): void {
-  const { image, vm, network, problems } = planFor(layout, options, context);
+export async function showPlan(
+  layout: Layout,
+  options: DryRunOptions,
+  context: CliContext,
+): Promise<void> {
+  const { image, vm, network, problems } = await planFor(layout, options, context);
   const shown: DryRun = {
     image,
     vm: show(vm),
@@ -66,19 +70,21 @@ export function showPlan(layout: Layout, options: DryRunOptions, context: CliCon
   for (const problem of problems) context.err(describeProblem(problem));
 }
 
-function planFor(
+async function planFor(
   layout: Layout,
   options: DryRunOptions,
-  { env }: CliContext,
-): Plan & Pick<DryRun, 'image'> {
+  { env, signal }: CliContext,
+): Promise<Plan & Pick<DryRun, 'image'>> {
   const config = configFor(layout, options);
   const driver = vmDrivers[config.vm];
   const path = env['PATH'];
   const name = driver.program(config);
   const program = tryProgram(name, path) ?? name;
   const bundle = bundleAt(chooseImage(config, layout).prefix);
+  const isHere = tryProgram(name, path) !== undefined;
+  const abilities = isHere ? await driver.abilities?.(program, signal) : undefined;
   const plan = planOf({
-    ...{ config, layout, driver, bundle, program },
+    ...{ config, layout, driver, bundle, program, abilities },
     accelerator: likelyAccelerator({ config, layout, program }),
     network: networkFor(config, layout, path),
     cmdline: readIfThere(bundle.cmdline)?.trim() ?? '',

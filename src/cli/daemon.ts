@@ -29,6 +29,8 @@ export function daemonVerb(program: Command, context: CliContext): void {
       }
       if ([options.vm, options.network, options.json].some((given) => given !== undefined))
         throw new Failed(onlyDry);
+      // Whoever starts it, with whatever they have: its sockets are root in the guest, and code as its owner.
+      process.umask(0o077);
       const { daemon } = await import('../supervisor/daemon.ts');
       let said = '';
       let troubled = false;

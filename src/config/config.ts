@@ -59,6 +59,13 @@ const schema = v.strictObject({
   bundle: v.optional(v.pipe(v.string(), v.regex(/^\//, 'must be an absolute path'))),
   /** How long the front door holds a connection for a guest that is not ready yet, in seconds. */
   holdSeconds: v.optional(whole('seconds', 10, 3600), 180),
+  /** TCP ports of this machine's 127.0.0.1 that builds may reach, such as a proxy's or a cache's; no others. */
+  hostPorts: v.optional(
+    v.pipe(v.array(whole('a port', 1, 65535)), v.maxLength(32, 'must be at most 32 ports')),
+    [],
+  ),
+  /** Whether builds reach private networks, such as the one this machine is in. */
+  buildsReachLan: v.optional(v.boolean('must be true or false'), true),
   verbose: v.optional(v.boolean('must be true or false'), false),
   /** Whether a Mac on AC power is kept from sleeping while somebody is in the guest; by default on macOS. */
   keepAwake: v.optional(v.boolean('must be true or false')),

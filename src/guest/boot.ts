@@ -112,6 +112,11 @@ const failures: ReadonlyMap<string, Pick<Failure, 'message' | 'hint'>> = new Map
         'The file system of the data disk has errors that are not safe to repair unseen; it was left alone.',
       hint: `Keep a copy of the file nix-disk and run e2fsck on it by hand. ${diskHint}`,
     },
+    'fence-broken': {
+      message:
+        "The guest could not keep its builds from this machine's own network, and did not go on without.",
+      hint: makeImage,
+    },
     'network-missing': {
       message: 'The guest found no network card.',
       hint: 'An image of your own needs the driver virtio_net; ours has it: linuxkit-builder image build.',

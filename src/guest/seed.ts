@@ -3,6 +3,7 @@ import { appendFileSync, chmodSync, constants, copyFileSync, renameSync, rmSync 
 import { cpioArchive, paddingTo, S_IFDIR, S_IFREG } from '../system/cpio.ts';
 import { errorCode, Exit, Failed } from '../system/failure.ts';
 import { cannotWrite, sizeIfThere } from '../system/files.ts';
+import { fenceMessages, type Rule } from './fence.ts';
 
 /** Everything that a guest depends on and its image does not know. */
 export interface Seed {
@@ -24,11 +25,13 @@ export interface Seed {
   readonly hostKey: { readonly private: string; readonly public: string };
   /** Appended to the guest's own nix.conf. */
   readonly nixConf: string;
+  /** What builds may not reach. */
+  readonly fence: readonly Rule[];
 }
 
 /** The seed as a cpio archive; `end` comes last, so that its presence shows that all of it is there. */
 export function seedArchive(seed: Seed): Uint8Array {
-  const files: readonly (readonly [string, string])[] = [
+  const files: readonly (readonly [string, string | Buffer])[] = [
     ['settings', settings(seed)],
     ['authorized_keys.builder', lines(seed.builderKeys)],
     ['authorized_keys.root', lines(seed.rootKeys)],
@@ -36,6 +39,7 @@ export function seedArchive(seed: Seed): Uint8Array {
     ['ssh_host_ed25519_key', withNewline(seed.hostKey.private)],
     ['ssh_host_ed25519_key.pub', withNewline(seed.hostKey.public)],
     ['nix.conf', seed.nixConf],
+    ['fence', fenceMessages(seed.fence)],
     ['end', 'ok\n'],
   ];
   return cpioArchive([
@@ -43,7 +47,7 @@ export function seedArchive(seed: Seed): Uint8Array {
     ...files.map(([name, text]) => ({
       path: `seed/${name}`,
       mode: S_IFREG | 0o600,
-      data: Buffer.from(text),
+      data: typeof text === 'string' ? Buffer.from(text) : text,
     })),
   ]);
 }
@@ -100,6 +104,7 @@ function settings(seed: Seed): string {
     setting('GATEWAY', seed.gateway),
     setting('NAMESERVERS', seed.nameservers.join(' ')),
     ...(seed.mac === undefined ? [] : [setting('MAC', seed.mac)]),
+    setting('FENCE', String(seed.fence.length)),
     setting('VM', seed.vm),
   ]);
 }

@@ -8,6 +8,7 @@ import type { Config } from '../config/config.ts';
 import type { GuestNetwork } from '../config/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
 import { readIdentity } from '../guest/identity.ts';
+import { fenceRules } from '../guest/fence.ts';
 import { guestNixConf, writeInitrd } from '../guest/seed.ts';
 import type { Clock } from '../system/clock.ts';
 import { discard, putCopy, versionOf } from '../system/files.ts';
@@ -101,6 +102,12 @@ export class BootFiles {
         rootKeys: [keys.root.public],
         hostKey: keys.host,
         nixConf: guestNixConf(config),
+        fence: fenceRules({
+          address,
+          nameservers,
+          hostPorts: config.hostPorts,
+          lan: config.buildsReachLan,
+        }),
       },
     });
   }

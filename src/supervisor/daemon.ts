@@ -12,7 +12,7 @@ import {
   type ExitCode,
   type Failure,
 } from '../system/failure.ts';
-import { makeDirectory, readIfThere } from '../system/files.ts';
+import { makeDirectory, makePrivate, readIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
 import { tryKernelLock, type KernelLock } from '../system/lock.ts';
 import { openLog, type Log } from '../system/log.ts';
@@ -74,6 +74,7 @@ async function live(
   asked: AbortSignal,
 ): Promise<ExitCode> {
   makeDirectory(layout.state);
+  for (const path of [layout.root, layout.state]) makePrivate(path);
   const lock = await takeLock(layout, { clock, managed, onStandby, signal: asked });
   if (lock === undefined) return Exit.ok;
   try {

@@ -44,6 +44,7 @@ const permanent: ReadonlySet<string> = new Set([
   'guest-disk-foreign',
   'guest-disk-broken',
   'guest-network-missing',
+  'guest-fence-broken',
 ]);
 
 /** What cannot be written may be so for want of room, which can come back; a read-only file system or a mode does not change by itself. */

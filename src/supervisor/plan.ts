@@ -7,7 +7,7 @@ import { userNetwork, type Chosen } from '../net/networks.ts';
 import { cardUuid } from '../net/vpnkit.ts';
 import type { Launch } from '../system/child.ts';
 import type { Bundle } from '../vm/bundle.ts';
-import type { Accelerator, VmDriver } from '../vm/driver.ts';
+import type { Abilities, Accelerator, VmDriver } from '../vm/driver.ts';
 
 export interface PlanOptions {
   readonly config: Config;
@@ -20,6 +20,8 @@ export interface PlanOptions {
   /** The bundle's own kernel command line. */
   readonly cmdline: string;
   readonly accelerator: Accelerator;
+  /** What the VM program says that it can do; absent where it was not asked. */
+  readonly abilities?: Abilities | undefined;
 }
 
 /** Both children of one start, before anything has run. */

@@ -55,8 +55,9 @@ export async function start(
   const { bundle, cmdline } = laid;
   const accelerator = await acceleratorFor(context, program, bundle, signal);
   if (driver.hasAccelerators) running.used = { accelerator, program };
+  const abilities = await driver.abilities?.(program, signal);
   const options = { config, layout, driver, program, network, bundle, cmdline, accelerator };
-  const plan = planOf(options);
+  const plan = planOf({ ...options, abilities });
   if (plan.problems.length > 0) throw new Failed(vmWouldRefuse(driver.name, plan.problems));
   signal.throwIfAborted();
   if (network !== undefined && plan.network !== undefined) {

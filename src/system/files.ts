@@ -10,6 +10,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  chmodSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
@@ -58,6 +59,16 @@ export const fileOfUnfinished = (name: string): string | undefined =>
 export function makeDirectory(path: string, mode = 0o700): void {
   try {
     mkdirSync(path, { recursive: true, mode });
+  } catch (error) {
+    throw new Failed(cannotWrite(path, error), { cause: error });
+  }
+}
+
+/** Takes from others what they may do in a directory of ours; one of another user is left as it is. */
+export function makePrivate(path: string): void {
+  try {
+    const { mode, uid } = statSync(path);
+    if ((mode & 0o077) !== 0 && uid === process.geteuid?.()) chmodSync(path, 0o700);
   } catch (error) {
     throw new Failed(cannotWrite(path, error), { cause: error });
   }

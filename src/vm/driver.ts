@@ -14,6 +14,12 @@ import type { StillState } from './run-states.ts';
 /** How a VM program can run guest code: in hardware (kvm, hvf) or by translating it (tcg). */
 export type Accelerator = 'kvm' | 'hvf' | 'tcg';
 
+/** What a VM program may have, depending on how it was built. */
+export interface Abilities {
+  /** It can have the kernel refuse it system calls that it does not need (seccomp; Linux only). */
+  readonly sandbox: boolean;
+}
+
 export interface PlanInput {
   readonly config: Config;
   readonly layout: Layout;
@@ -24,6 +30,8 @@ export interface PlanInput {
   readonly program: string;
   readonly accelerator: Accelerator;
   readonly network: Network;
+  /** Absent where the program was not asked. */
+  readonly abilities?: Abilities | undefined;
   /** Who this machine is to its guest and its network: the same at each start. */
   readonly uuid: string;
 }
@@ -85,6 +93,8 @@ export interface VmDriver {
   readonly pausesOnFullDisk: boolean;
   /** Name of the VM program for this host, to be found on the PATH. */
   readonly program: (config: Config) => string;
+  /** What the program at this path can do; absent where all are the same. */
+  readonly abilities?: (program: string, signal: AbortSignal) => Promise<Abilities>;
   /** What the program would not take or would fail at without saying so. */
   readonly problems: (input: PlanInput) => Problem[];
   /** The launch for one start: pure. */

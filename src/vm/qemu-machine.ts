@@ -4,6 +4,7 @@ import { Exit, Failed } from '../system/failure.ts';
 import { fieldsOf } from '../system/json-lines.ts';
 import { quoted } from '../system/plain-text.ts';
 import type { AttachOptions, Machine, VmDriver } from './driver.ts';
+import { qemuAbilities } from './qemu-abilities.ts';
 import { explainQemu } from './qemu-end.ts';
 import { qemuPlan, qemuProgram } from './qemu.ts';
 import { RunStateWatch } from './run-state-watch.ts';
@@ -17,6 +18,7 @@ export const qemu: VmDriver = {
   problems: () => [],
   stale: ({ qmp, agent }) => [qmp, agent],
   program: qemuProgram,
+  abilities: qemuAbilities,
   plan: qemuPlan,
   attach: attachQemu,
   explain: explainQemu,

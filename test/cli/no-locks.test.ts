@@ -37,7 +37,7 @@ const verbs: Readonly<Record<string, (rig: Rig) => Promise<unknown>>> = {
 
 const kinds = ['NFS without a lock daemon', 'a server that does not answer'] as const;
 
-// Behaviour 46: On a file system that keeps no locks, or does not answer when one is asked for, each command says so at once
+// Behaviour 47: On a file system that keeps no locks, or does not answer when one is asked for, each command says so at once
 // and waits for nobody; `doctor` has a check for it.
 describe.runIf(process.platform === 'linux')('without locks', () => {
   const rows = Object.keys(verbs).flatMap((verb) => kinds.map((kind) => [verb, kind] as const));

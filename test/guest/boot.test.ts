@@ -100,7 +100,7 @@ describe('the contract', () => {
     expect(failure.hint).not.toBe(failureOfStage({ name: 'unheard-of', reason: '' }).hint);
   });
 
-  test('has all the failures', () => expect(table('failed').length).toBe(6));
+  test('has all the failures', () => expect(table('failed').length).toBe(7));
 });
 
 test('a failure says what the guest said, and keeps its last lines', () => {

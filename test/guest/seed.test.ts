@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { fenceMessages, fenceRules } from '../../src/guest/fence.ts';
 import { guestNixConf, seedArchive, writeInitrd, type Seed } from '../../src/guest/seed.ts';
 import { cpioArchive, S_IFREG } from '../../src/system/cpio.ts';
 import { Failed } from '../../src/system/failure.ts';
@@ -27,6 +28,7 @@ const seed: Seed = {
   builderKeys: ['ssh-ed25519 AAAA builder'],
   rootKeys: ['ssh-ed25519 BBBB root', 'ssh-ed25519 CCCC'],
   hostKey: { private: '-----BEGIN-----\nx\n-----END-----', public: 'ssh-ed25519 DDDD host' },
+  fence: fenceRules({ address: '10.0.2.15/24', nameservers: [], hostPorts: [], lan: true }),
   nixConf: guestNixConf({ maxJobs: 2, coresPerJob: 3, features: ['big-parallel', 'benchmark'] }),
 };
 const read = (some: Seed) => readCpio(Buffer.from(seedArchive(some)), 0).entries;
@@ -40,13 +42,14 @@ describe('seedArchive', () => {
       [
         'seed/settings',
         "HOST_NAME='nix-linuxkit'\nTIME='1767323045'\nADDRESS='10.0.2.15/24'\nGATEWAY='10.0.2.2'\n" +
-          "NAMESERVERS='10.0.2.3 1.1.1.1'\nVM='qemu'\n",
+          "NAMESERVERS='10.0.2.3 1.1.1.1'\nFENCE='2'\nVM='qemu'\n",
       ],
       ['seed/authorized_keys.builder', 'ssh-ed25519 AAAA builder\n'],
       ['seed/authorized_keys.root', 'ssh-ed25519 BBBB root\nssh-ed25519 CCCC\n'],
       ['seed/ssh_host_ed25519_key', '-----BEGIN-----\nx\n-----END-----\n'],
       ['seed/ssh_host_ed25519_key.pub', 'ssh-ed25519 DDDD host\n'],
       ['seed/nix.conf', 'max-jobs = 2\ncores = 3\nsystem-features = big-parallel benchmark\n'],
+      ['seed/fence', fenceMessages(seed.fence).toString('utf8')],
       ['seed/end', 'ok\n'],
     ]);
   });

@@ -105,7 +105,7 @@ describe('with systemd', { timeout: 60_000 }, () => {
     ]);
   });
 
-  // Behaviour 47: A daemon that somebody starts by hand ends with what is wrong, whatever variables a terminal gives it; the
+  // Behaviour 48: A daemon that somebody starts by hand ends with what is wrong, whatever variables a terminal gives it; the
   // one that launchd or systemd starts lives on and says it.
   test('a daemon by hand is none of systemd’s, in a terminal that is', async () => {
     using rig = await rigOf();

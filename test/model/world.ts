@@ -32,6 +32,9 @@ import { FakeAgent } from '../fakes/fake-agent.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { fakeKernel } from '../fakes/fake-image.ts';
 
+/** A line of a stand-in for QEMU: asked what it was built with, it says nothing, and no guest was started. */
+export const unasked = 'case "$*" in *"-machine none"*) exit ;; esac';
+
 export class World implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly layout: Layout;
@@ -241,7 +244,7 @@ export class World implements AsyncDisposable {
     };
     const link = (name: string, path: string) => `ln -s '${join(this.#root, name)}' '${path}'`;
     const { qmp, agent } = this.layout;
-    const vm = `#!/bin/sh\necho $$ >>'${join(this.#root, 'started')}'\n${link('agent', agent)}\n${link('qmp', qmp)}\nexec sleep 600\n`;
+    const vm = `#!/bin/sh\n${unasked}\necho $$ >>'${join(this.#root, 'started')}'\n${link('agent', agent)}\n${link('qmp', qmp)}\nexec sleep 600\n`;
     for (const name of ['qemu-system-x86_64', 'qemu-system-aarch64']) write(name, vm);
     const seconds = `$(cat '${this.#guestTime}')`;
     write(

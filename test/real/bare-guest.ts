@@ -117,4 +117,5 @@ const seed: Seed = {
   rootKeys: [],
   hostKey: { private: 'none', public: 'none' },
   nixConf: '',
+  fence: [],
 };

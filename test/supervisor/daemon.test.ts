@@ -1,5 +1,14 @@
 /** A daemon that cannot begin, because something that it writes first cannot be written. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -9,6 +18,7 @@ import { Exit } from '../../src/system/failure.ts';
 import { isLocked } from '../../src/system/lock.ts';
 import type { StopSignal } from '../../src/system/signals.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { buildProgram } from '../fakes/program.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -71,4 +81,17 @@ test.each(obstacles)('one in a terminal says that it cannot write %s, and ends',
   writeFileSync(layout.config, '{"diskGiB":2}');
   const failure = { kind: 'cannot-write' };
   await expect(begin(false).left).rejects.toMatchObject({ failure });
+});
+
+test('one that is started with no umask, in directories that are open to all, has nothing that others can use', async () => {
+  using program = await buildProgram();
+  for (const path of [layout.root, layout.state]) chmodSync(path, 0o777);
+  writeFileSync(layout.config, '{"cpus": 0}');
+  const begun = ['umask 000; exec "$@"', 'sh', process.execPath, program.main, 'daemon'];
+  const ran = spawnSync('/bin/sh', ['-c', ...begun, '-d', layout.root]);
+  expect(ran.status, ran.stderr.toString()).toBe(Exit.config);
+  const left = readdirSync(layout.state).map((name) => join(layout.state, name));
+  expect(left).not.toEqual([]);
+  for (const path of [layout.root, layout.state, ...left])
+    expect(statSync(path).mode & 0o077, path).toBe(0);
 });

@@ -25,7 +25,7 @@ const table = {
     ],
     ...['vm-forbidden', 'vm-path-too-long', 'vm-kernel-refused', 'vm-no-forward'],
     ...['guest-seed-missing', 'guest-root-broken', 'guest-disk-missing', 'guest-disk-foreign'],
-    ...['guest-disk-broken', 'guest-network-missing', 'door-port-forbidden'],
+    ...['guest-disk-broken', 'guest-network-missing', 'guest-fence-broken', 'door-port-forbidden'],
   ],
   /** Tried again, and waited for longer: it is up to another process. */
   elsewhere: ['door-port-taken', 'disk-locked', 'vm-disk-busy', 'host-out-of-memory'],

@@ -12,14 +12,17 @@ import { gvproxy } from '../../src/net/gvproxy.ts';
 import { vmDrivers } from '../../src/vm/drivers.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { identify } from '../../src/system/process.ts';
-import { World } from '../model/world.ts';
+import { unasked, World } from '../model/world.ts';
 
 const restless = { ...defaultPolicy, firstDelayMs: 0, maxDelayMs: 0, maxAttempts: Infinity };
 
 /** The program of a world, replaced by one of these lines. */
 function programIs(world: World, line: string): void {
   for (const name of ['qemu-system-x86_64', 'qemu-system-aarch64'])
-    writeFileSync(join(dirname(world.layout.root), 'bin', name), `#!/bin/sh\n${line}\n`);
+    writeFileSync(
+      join(dirname(world.layout.root), 'bin', name),
+      `#!/bin/sh\n${unasked}\n${line}\n`,
+    );
 }
 
 /** Lives until it has waited for so many next attempts; what it logged. */

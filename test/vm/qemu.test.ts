@@ -3,7 +3,9 @@ import type { Config } from '../../src/config/config.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { userNetwork } from '../../src/net/networks.ts';
 import { bundleAt } from '../../src/vm/bundle.ts';
-import type { Accelerator } from '../../src/vm/driver.ts';
+import { findProgram } from '../../src/system/program.ts';
+import type { Abilities, Accelerator } from '../../src/vm/driver.ts';
+import { qemuAbilities } from '../../src/vm/qemu-abilities.ts';
 import { qemuPlan, qemuProgram, trialPlan } from '../../src/vm/qemu.ts';
 
 const config: Config = {
@@ -21,6 +23,8 @@ const config: Config = {
   holdSeconds: 180,
   keepAwake: false,
   verbose: false,
+  hostPorts: [],
+  buildsReachLan: true,
   system: 'x86_64-linux',
 };
 const plan = (changes: Partial<Config> = {}, accelerator: Accelerator = 'tcg', root = '/s') =>
@@ -82,4 +86,22 @@ describe('the command line', () => {
     });
     expect(trial.argv.join(' ')).not.toMatch(/drive|netdev|virtio/);
   });
+});
+
+test('a QEMU that says it has a sandbox is kept in it', async () => {
+  const { signal } = new AbortController();
+  const program = findProgram(qemuProgram(config));
+  const input = {
+    ...{ config, layout: layoutOf('/s'), bundle: bundleAt('/s/image/builder'), cmdline: 'quiet' },
+    ...{ program, accelerator: 'tcg' as const, network: userNetwork, uuid: '' },
+  };
+  const words = (abilities?: Abilities) => qemuPlan({ ...input, abilities }).argv.join(' ');
+  expect(words()).not.toContain('-sandbox');
+  expect(words({ sandbox: false })).not.toContain('-sandbox');
+  const kept = '-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny';
+  expect(words({ sandbox: true })).toContain(kept);
+  // Every QEMU of a Linux distribution has one.
+  const isLinux = process.platform === 'linux';
+  expect(await qemuAbilities(program, signal)).toEqual({ sandbox: isLinux });
+  expect(await qemuAbilities('/bin/false', signal)).toEqual({ sandbox: false });
 });

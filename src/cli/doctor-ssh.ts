@@ -7,13 +7,16 @@ import { readIdentity } from '../guest/identity.ts';
 import { beginningIn, nixAnswer, question } from '../guest/nix-question.ts';
 import { sshHint } from '../guest/ssh-words.ts';
 import type { Verdict } from '../host/chain.ts';
+import { daemonVariable } from '../host/daemon-environment.ts';
 import { rootLayout } from '../host/places.ts';
 import { shellWord } from '../host/root-files.ts';
 import { alias, guestUser, knownHostsLine } from '../host/ssh.ts';
 import type { Ran } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
+import { OthersFiles } from '../system/others-files.ts';
 import { quoted } from '../system/plain-text.ts';
 import { stage } from '../system/stage.ts';
+import { configFault } from './doctor-ssh-config.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
 
 /** As root, or as whoever asks; as root without a password, or not at all. */
@@ -24,12 +27,21 @@ export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<V
   try {
     const known = join(directory, 'host-key');
     writeFileSync(known, knownHostsLine(readIdentity(layout).host.public));
-    const ssh = [program('ssh'), ...sshWords(facts, who, known)];
-    const answer = await greet(needsSudo ? ['sudo', '-n', ...ssh] : ssh, context);
+    const sudo = needsSudo ? ['sudo', '-n'] : [];
+    const options = sshOptionsOfNix(facts, who);
+    const command = (more: readonly string[]) => [
+      ...sudo,
+      program('ssh'),
+      ...sshWords(facts, who, { known, more }),
+    ];
+    const answer = await greet(command(options?.words ?? []), context);
     // The same key lies there for good, so that the command can be tried by hand.
     const kept = who === 'root' ? rootLayout(facts.places).knownHosts : layout.knownHosts;
     // ssh splits the value at spaces.
-    const words = sshWords(facts, who, kept.includes(' ') ? `"${kept}"` : kept);
+    const words = sshWords(facts, who, {
+      known: kept.includes(' ') ? `"${kept}"` : kept,
+      more: options?.words ?? [],
+    });
     const byHand = [...(needsSudo ? ['sudo'] : []), program('ssh'), ...words];
     const shown = byHand.map(shellWord).join(' ');
     if (answer === 'nix')
@@ -37,12 +49,24 @@ export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<V
     if (needsSudo && sudoRefused(answer))
       return { kind: 'not-asked', why: `only root can: ${shown}` };
     const said = lastWords(answer);
+    const notReached = `ssh does not reach the guest's Nix as ${who === 'root' ? 'root' : 'you'}`;
+    const seen = { program: 'ssh' } as const;
+    if (options !== undefined && (await greet(command([]), context)) === 'nix')
+      return {
+        kind: 'bad',
+        what: `${notReached}: NIX_SSHOPTS=${options.value} in ${options.where} is in the way (${said}).`,
+        why: shown,
+        remedy: 'Take NIX_SSHOPTS out of there.',
+        seen,
+      };
+    const asker = { who, ssh: [...sudo, program('ssh')], file: configurationOf(facts, who) };
+    const fault = await configFault(facts, asker);
     return {
       kind: 'bad',
-      what: `ssh does not reach the guest's Nix as ${who === 'root' ? 'root' : 'you'}: ${said}.`,
+      what: `${notReached}: ${said}.${fault === undefined ? '' : ` ${fault.what}.`}`,
       why: shown,
-      remedy: sshHint(said),
-      seen: { program: 'ssh' },
+      remedy: fault?.remedy ?? sshHint(said),
+      seen,
     };
   } finally {
     rmSync(directory, { recursive: true });
@@ -50,20 +74,19 @@ export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<V
 }
 
 /**
- * The words with which Nix calls ssh for ssh-ng (ssh.cc); `known` holds the guest's key as Nix writes it. In a tree the
- * configuration that ssh would find by itself is named.
+ * The words with which Nix calls ssh for ssh-ng (ssh.cc); `known` holds the guest's key as Nix writes it, `more` are those of
+ * NIX_SSHOPTS. In a tree the configuration that ssh would find by itself is named.
  */
 export const sshWords = (
   { tree, places }: Pick<DoctorFacts, 'tree' | 'places'>,
   who: 'user' | 'root',
-  known: string,
+  { known, more }: { readonly known: string; readonly more: readonly string[] },
 ): readonly string[] => [
-  ...(tree === ''
-    ? []
-    : ['-F', who === 'root' ? rootLayout(places).ssh : join(places.home, '.ssh/config')]),
+  ...configurationOf({ tree, places }, who),
   `${guestUser}@${alias}`,
   '-x',
   '-T',
+  ...more,
   `-oUserKnownHostsFile=${known}`,
   '-oPermitLocalCommand=yes',
   '-oLocalCommand=echo started',
@@ -73,6 +96,24 @@ export const sshWords = (
   'nix-daemon',
   '--stdio',
 ];
+
+const configurationOf = (
+  { tree, places }: Pick<DoctorFacts, 'tree' | 'places'>,
+  who: 'user' | 'root',
+): readonly string[] =>
+  tree === ''
+    ? []
+    : ['-F', who === 'root' ? rootLayout(places).ssh : join(places.home, '.ssh/config')];
+
+/** What NIX_SSHOPTS adds to Nix's ssh, split at white space as Nix does it (ssh.cc); undefined where it is not set. */
+function sshOptionsOfNix({ context, tree }: DoctorFacts, who: 'user' | 'root') {
+  const own = context.env['NIX_SSHOPTS'];
+  const daemons = daemonVariable('NIX_SSHOPTS', tree, new OthersFiles().read);
+  const [value, where] =
+    who === 'user' ? [own, 'your environment'] : [daemons?.value, daemons?.file ?? ''];
+  const words = (value ?? '').split(/[ \t\n]+/).filter((each) => each !== '');
+  return value === undefined || words.length === 0 ? undefined : { value, where, words };
+}
 
 const patienceMs = 30_000;
 const mostBytes = 64 * 1024;

@@ -24,6 +24,8 @@ export function sshConfig({ port, identityFile, knownHosts, holdSeconds }: Stanz
     `Port ${port}`,
     `User ${guestUser}`,
     'AddressFamily inet',
+    // An address of the company's network, say, reaches no loopback.
+    'BindAddress 127.0.0.1',
     'ProxyCommand none',
     'CanonicalizeHostname no',
     // Who the guest is: looked up under the alias, since 127.0.0.1 is many machines.
@@ -37,9 +39,20 @@ export function sshConfig({ port, identityFile, knownHosts, holdSeconds }: Stanz
     `IdentityFile ${quoted(identityFile)}`,
     'IdentitiesOnly yes',
     'IdentityAgent none',
+    'CertificateFile none',
+    'PKCS11Provider none',
     'AddKeysToAgent no',
+    'PubkeyAuthentication yes',
+    // The older name of PubkeyAcceptedAlgorithms, which every ssh since 7.0 takes.
+    'PubkeyAcceptedKeyTypes ssh-ed25519',
     'PreferredAuthentications publickey',
     'BatchMode yes',
+    // ssh's own defaults, whatever Host * makes of them: what is added stands in them already (ssh_config(5), since 7.0).
+    'KexAlgorithms +curve25519-sha256',
+    'Ciphers +aes128-ctr',
+    'MACs +hmac-sha2-256',
+    // Each end is this machine: compressing is work alone.
+    'Compression no',
     // Each connection by itself: a shared one would outlive its guest.
     'ControlMaster no',
     'ControlPath none',
@@ -50,6 +63,7 @@ export function sshConfig({ port, identityFile, knownHosts, holdSeconds }: Stanz
     'ForwardX11 no',
     'ClearAllForwardings yes',
     'RemoteCommand none',
+    'Tunnel no',
     // A terminal for a person's shell, none for a command, whatever Host * says.
     'RequestTTY auto',
     'LogLevel ERROR',

@@ -1,6 +1,6 @@
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { findingLines } from '../../src/cli/doctor.ts';
@@ -209,21 +209,7 @@ describe.runIf(asRoot)('doctor finds', () => {
 
   test('a feature that the guest does not have', async () => {
     using rig = await configured();
-    const folder = join(rig.tree, 'bin');
-    mkdirSync(folder);
-    // In the place of ssh and the guest: without /dev/kvm, with a nix daemon.
-    writeFileSync(
-      join(folder, 'ssh'),
-      `#!/bin/sh
-case "$*" in
-    -V) echo OpenSSH_10.0p2 >&2 ;;
-    *'test -c /dev/kvm') exit 1 ;;
-    *'nix-daemon --stdio') printf 'oixd\\0\\0\\0\\0\\12\\1\\0\\0\\0\\0\\0\\0stla\\0\\0\\0\\0stla\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60 ;;
-    *) exit 255 ;;
-esac
-`,
-    );
-    chmodSync(join(folder, 'ssh'), 0o755);
+    const folder = fakeSsh(rig);
     const server = await listening('SSH-2.0-none\r\n');
     try {
       const { port } = server.address() as { port: number };
@@ -233,6 +219,26 @@ esac
       expect(verdicts(findings)).toMatchObject({ 'ssh as you': 'good', features: 'bad' });
       expect(wordsOf(findings, 'features')).toContain('The feature kvm is not true');
       expect(wordsOf(findings, 'features')).toContain('configure -f benchmark');
+    } finally {
+      server.close();
+    }
+  });
+
+  test('what NIX_SSHOPTS adds to the ssh of Nix, in the environment and in that of nix-daemon', async () => {
+    using rig = await configured();
+    const path = `${fakeSsh(rig)}:${process.env['PATH'] ?? ''}`;
+    const unit = join(rig.tree, 'etc/systemd/system/nix-daemon.service');
+    mkdirSync(dirname(unit), { recursive: true });
+    writeFileSync(unit, '[Service]\nEnvironment="NIX_SSHOPTS=-v -p 2222"\n');
+    const server = await listening('SSH-2.0-none\r\n');
+    try {
+      const { port } = server.address() as { port: number };
+      await rig.run('--port', String(port));
+      living(rig, { phase: 'ready', vmPid: 1, clockOffsetMs: 0, door: { port, draining: false } });
+      const findings = await rig.doctor({ PATH: path, NIX_SSHOPTS: '-p 2222' });
+      expect(wordsOf(findings, 'ssh as you')).toContain('NIX_SSHOPTS=-p 2222 in your environment');
+      if (asRoot)
+        expect(wordsOf(findings, 'ssh as root')).toContain(`NIX_SSHOPTS=-v -p 2222 in ${unit}`);
     } finally {
       server.close();
     }
@@ -260,14 +266,64 @@ esac
   });
 });
 
+describe.runIf(asRoot)('an ssh that does not get through, since others have configured it', () => {
+  const asked = async (env: NodeJS.ProcessEnv, change: (rig: Rig) => void) => {
+    using rig = await configured();
+    const server = await listening('SSH-2.0-none\r\nnonsense\r\n');
+    try {
+      const { port } = server.address() as { port: number };
+      await rig.run('--port', String(port));
+      living(rig, { phase: 'ready', vmPid: 1, clockOffsetMs: 0, door: { port, draining: false } });
+      change(rig);
+      return wordsOf(await rig.doctor(env), 'ssh as root');
+    } finally {
+      server.close();
+    }
+  };
+  const append = (text: string) => (rig: Rig) =>
+    appendFileSync(join(rig.places.rootHome, '.ssh/config'), text);
+
+  test('by an option that this ssh does not know: named, with file and line', async () => {
+    const words = await asked({}, append('Host *\n  UseKeychainOfMacOS yes\n'));
+    expect(words).toMatch(/\.ssh\/config.*line \d+.*usekeychainofmacos/is);
+    expect(words).toContain('IgnoreUnknown OPTION');
+  });
+
+  test('by an option that reaches our host: named, with file and line', async () => {
+    const words = await asked({}, append('Host *\n  GatewayPorts yes\n'));
+    expect(words).toMatch(/gatewayports yes \(.*\.ssh\/config, line \d+\)/);
+    expect(words).toContain('Match !host nix-linuxkit');
+  });
+});
+
 test('on the real machine ssh is left to find its own configuration', () => {
   const places = { home: '/home/a', rootHome: '/root', etcNix: '/etc/nix' };
-  expect(sshWords({ tree: '', places }, 'root', '/k').slice(0, 3)).toEqual([
+  expect(sshWords({ tree: '', places }, 'root', { known: '/k', more: [] }).slice(0, 3)).toEqual([
     'builder@nix-linuxkit',
     '-x',
     '-T',
   ]);
 });
+
+/** A folder with what takes the place of ssh and of the guest: without /dev/kvm, with a nix daemon, and only on our own port. */
+function fakeSsh(rig: Rig): string {
+  const folder = join(rig.tree, 'bin');
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, 'ssh'),
+    `#!/bin/sh
+case "$*" in
+    -V) echo OpenSSH_10.0p2 >&2 ;;
+    *'-p 2222'*) echo 'connect to host 127.0.0.1 port 2222: Connection refused' >&2; exit 255 ;;
+    *'test -c /dev/kvm') exit 1 ;;
+    *'nix-daemon --stdio') printf 'oixd\\0\\0\\0\\0\\12\\1\\0\\0\\0\\0\\0\\0stla\\0\\0\\0\\0stla\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60 ;;
+    *) exit 255 ;;
+esac
+`,
+  );
+  chmodSync(join(folder, 'ssh'), 0o755);
+  return folder;
+}
 
 function listening(banner: string): Promise<Server> {
   const server = createServer((socket) => {

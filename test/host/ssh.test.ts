@@ -78,6 +78,16 @@ describe('the ssh configuration, as ssh reads it', () => {
       '  LocalForward 8080 localhost:80',
       '  StrictHostKeyChecking no',
       '  HostKeyAlgorithms rsa-sha2-512',
+      '  PubkeyAuthentication no',
+      '  PubkeyAcceptedAlgorithms ecdsa-sha2-nistp256,rsa-sha2-256',
+      '  KexAlgorithms diffie-hellman-group16-sha512',
+      '  Ciphers aes256-cbc',
+      '  MACs hmac-sha1',
+      '  BindAddress 10.1.2.3',
+      '  Compression yes',
+      '  CertificateFile ~/.ssh/other-cert.pub',
+      '  PKCS11Provider /usr/lib/other.so',
+      '  Tunnel yes',
       'Host nix-linuxkit',
       '  HostName 10.0.0.1',
       '',
@@ -85,7 +95,7 @@ describe('the ssh configuration, as ssh reads it', () => {
     const clean = await parsed('');
     const spoilt = await parsed(spoilers);
     // ssh collects the keys of all blocks; with IdentitiesOnly the first that fits is ours.
-    for (const key of ['identityfile', 'localforward']) {
+    for (const key of ['identityfile', 'localforward', 'certificatefile']) {
       clean.delete(key);
       spoilt.delete(key);
     }

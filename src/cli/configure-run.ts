@@ -31,6 +31,8 @@ import { sizeWarnings } from '../host/size-warnings.ts';
 import { warningsOf } from '../host/warnings.ts';
 import { readIfThere, sizeIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
+import { diskProblem } from '../supervisor/disk.ts';
+import { Failed } from '../system/failure.ts';
 import { inSection } from '../system/lock.ts';
 import { check } from './configure-check.ts';
 import type { ConfigureFlags } from './configure-flags.ts';
@@ -129,6 +131,8 @@ async function userPart(run: Run): Promise<Builder> {
   return inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
     // Again, since what was there may have changed before we were alone.
     const { config, text } = check(flags);
+    const tooLarge = diskProblem(layout.root, config.diskGiB);
+    if (tooLarge !== undefined) throw new Failed(tooLarge);
     const hadKeys = sizeIfThere(layout.clientKey) !== undefined;
     const identity = await ensureIdentity(layout, signal);
     if (!hadKeys) say(`Made keys in ${layout.keys}`);
@@ -202,10 +206,10 @@ async function rootPart(run: Run, builder: Builder): Promise<void> {
 }
 
 /** Nothing is restarted by us: somebody's build may be running. What runs may be other than what the file said before. */
-async function adviseRestart({ layout, say }: Run, old: Config | undefined, now: Config) {
-  if (readIfThere(layout.status) === undefined) return;
-  const { readStatus } = await import('../supervisor/status.ts');
-  const found = readStatus(layout);
+async function adviseRestart({ layout, context, say }: Run, old: Config | undefined, now: Config) {
+  if (sizeIfThere(layout.log) === undefined) return;
+  const { findStatus } = await import('../supervisor/found.ts');
+  const found = await findStatus(layout, context);
   if (found.daemon === 'gone') return;
   const { phase, builder } = found.status;
   // Without a guest the daemon takes them by itself.

@@ -3,7 +3,8 @@ import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { placesOf, type Places } from '../host/places.ts';
 import { readSettings } from '../supervisor/daemon.ts';
-import { readStatus, type Status } from '../supervisor/status.ts';
+import { findStatus } from '../supervisor/found.ts';
+import type { Found, Status } from '../supervisor/status.ts';
 import { findProgram, tryProgram } from '../system/program.ts';
 import type { CliContext } from './context.ts';
 
@@ -14,7 +15,9 @@ export interface DoctorFacts {
   readonly places: Places;
   /** The settings; fails where they cannot be read. */
   readonly config: () => Config;
-  /** The living daemon's record; fails where there is none. */
+  /** Asks what is true now. */
+  readonly find: () => Promise<Found>;
+  /** What the living daemon said when it was asked last; fails where there is none. */
   readonly status: () => Status;
   readonly program: (name: string) => string;
   readonly tryProgram: (name: string) => string | undefined;
@@ -22,6 +25,7 @@ export interface DoctorFacts {
 
 export function doctorFacts(layout: Layout, context: CliContext): DoctorFacts {
   const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
+  let found: Found | undefined;
   const path = context.env['PATH'];
   return {
     layout,
@@ -33,9 +37,11 @@ export function doctorFacts(layout: Layout, context: CliContext): DoctorFacts {
       if (config === undefined) throw new Error('the settings were checked before');
       return config;
     },
+    async find() {
+      return (found = await findStatus(layout, context));
+    },
     status() {
-      const found = readStatus(layout);
-      if (found.daemon === 'gone') throw new Error('the daemon was looked for before');
+      if (found?.daemon !== 'alive') throw new Error('the daemon was looked for before');
       return found.status;
     },
     program: (name) => findProgram(name, path),

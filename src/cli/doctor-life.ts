@@ -5,7 +5,6 @@ import { versionIn } from '../config/known-faults.ts';
 import { portOwner } from '../door/port-owner.ts';
 import { startDaemon, waitUntilReady } from '../supervisor/background.ts';
 import { slowWords } from '../supervisor/login.ts';
-import { readStatus } from '../supervisor/status.ts';
 import { readIfThere } from '../system/files.ts';
 import { identify } from '../system/process.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
@@ -28,8 +27,9 @@ export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'door', needs: ['guest'], run: () => door(facts) },
 ];
 
-function daemon({ layout, context }: DoctorFacts): Verdict {
-  const found = readStatus(layout);
+async function daemon({ layout, context, find }: DoctorFacts): Promise<Verdict> {
+  const found = await find();
+  if (found.daemon === 'alive' && !found.heard) return notHeard(found.status.daemon.pid);
   if (found.daemon === 'alive')
     return { kind: 'good', fact: `pid ${found.status.daemon.pid}, ${found.status.phase}` };
   return {
@@ -43,6 +43,13 @@ function daemon({ layout, context }: DoctorFacts): Verdict {
     },
   };
 }
+
+/** Stopped, or very busy: what it wrote last may be true no more. */
+const notHeard = (pid: number): Verdict => ({
+  kind: 'note',
+  fact: `pid ${pid}, which does not answer`,
+  why: 'What follows is what it wrote last.',
+});
 
 function network({ status }: DoctorFacts): Verdict {
   const { network: name, networkPid } = status();
@@ -102,11 +109,12 @@ function console_({ status, layout }: DoctorFacts): Verdict {
 /** Longer than any start that is going to succeed. */
 const bootMs = 180_000;
 
-async function guest({ status, layout, context }: DoctorFacts): Promise<Verdict> {
+async function guest({ status, find, layout, context }: DoctorFacts): Promise<Verdict> {
   const isComing = ['starting', 'booting', 'backing-off'].includes(status().phase);
   const onSentence = (line: string) => context.err(`    ${line}`);
   if (isComing) await waitUntilReady(layout, { ...context, timeoutMs: bootMs, onSentence });
-  const { phase, sentence, health, login, last } = status();
+  await find();
+  const { phase, sentence, health, login, last, because } = status();
   if (phase === 'ready')
     return health === 'slow' || health === 'frozen'
       ? { kind: 'note', fact: health, why: slowWords(login) }
@@ -115,7 +123,8 @@ async function guest({ status, layout, context }: DoctorFacts): Promise<Verdict>
     kind: 'bad',
     what: `The guest is not ready. ${sentence}`,
     why: last?.message ?? '',
-    remedy: 'linuxkit-builder wait',
+    // Whoever waits for one that has given up waits for ever.
+    remedy: phase === 'failed' ? (because?.hint ?? sentence) : 'linuxkit-builder wait',
   };
 }
 

@@ -7,11 +7,11 @@ import type { Check, Verdict } from '../host/chain.ts';
 import { directoryChanges, directoryProblems } from '../host/directories.ts';
 import { chooseImage, newestPrefix } from '../supervisor/images.ts';
 import { readSettings } from '../supervisor/daemon.ts';
-import { readStatus } from '../supervisor/status.ts';
 import { run } from '../system/child.ts';
 import { failureOf } from '../system/failure.ts';
-import { isLocked } from '../system/lock.ts';
+import { isLocked, sectionLock } from '../system/lock.ts';
 import { tryNode } from '../system/node-trial.ts';
+import { hostFacts } from '../system/host.ts';
 import { programMissing } from '../system/program.ts';
 import { chooseAccelerator } from '../vm/accelerator.ts';
 import { bundleAt, checkBundle, readManifest } from '../vm/bundle.ts';
@@ -46,13 +46,22 @@ async function node(): Promise<Verdict> {
 function settings(layout: Layout): Verdict {
   const { config, problems, isMissing } = readSettings(layout);
   if (config !== undefined)
-    return { kind: 'good', fact: `${config.system}, ${config.cpus} CPUs, port ${config.port}` };
+    return {
+      kind: 'good',
+      fact: `${config.system}, ${config.cpus} CPUs, ${config.memoryMiB} MiB of ${hostWords(layout)}, port ${config.port}`,
+    };
   return {
     kind: 'bad',
     what: `${layout.config} does not say what the builder is.`,
     why: problems.map(describeProblem).join(' '),
     remedy: isMissing === true ? 'linuxkit-builder configure' : 'Mend that file.',
   };
+}
+
+/** How much memory there is to be had, and where a limit says so. */
+function hostWords({ root }: Layout): string {
+  const { memoryMiB, isLimited } = hostFacts(root);
+  return `${memoryMiB}${isLimited ? ' (to which a container or slice limits this machine)' : ''}`;
 }
 
 function programs({ config, tryProgram: find }: DoctorFacts): Verdict {
@@ -128,7 +137,7 @@ function stateDirectory(layout: Layout): Verdict {
 /** Who runs, and who may write, is told by locks that the kernel keeps. */
 function locks({ root, state, startLock }: Layout): Verdict {
   if (!existsSync(state)) return { kind: 'not-asked', why: 'nothing has run in there yet' };
-  isLocked(`${startLock}.kernel`);
+  isLocked(sectionLock(startLock));
   return { kind: 'good', fact: `files in ${root} can be locked` };
 }
 
@@ -189,7 +198,7 @@ async function accelerator(facts: DoctorFacts): Promise<Verdict> {
   const { config, layout, context, program } = facts;
   const { vm } = config();
   if (vm !== 'qemu') return { kind: 'good', fact: `${vm} always uses the hardware` };
-  const found = readStatus(layout);
+  const found = await facts.find();
   const known = found.daemon === 'alive' ? found.status : undefined;
   const choice =
     known?.accelerator === undefined

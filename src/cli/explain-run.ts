@@ -14,7 +14,7 @@ import { externalSystems, settingOf } from '../host/nix-conf.ts';
 import { placesOf, rootLayout } from '../host/places.ts';
 import { alias } from '../host/ssh.ts';
 import { machinesWarnings } from '../host/warnings.ts';
-import { readStatus } from '../supervisor/status.ts';
+import { findStatus } from '../supervisor/found.ts';
 import { run, succeeded, type Ran } from '../system/child.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { OthersFiles } from '../system/others-files.ts';
@@ -42,7 +42,7 @@ export async function explain(
   const others = new OthersFiles();
   const list = others.read(machines) ?? '';
   const external = settingOf('external-builders', nixConf, others.read)?.value ?? '';
-  const found = readStatus(layout);
+  const found = await findStatus(layout, context);
   return destinationOf(drv, {
     config,
     ours: parseMachines(list, 'new').machines.find(({ store }) => store.endsWith(alias)),

@@ -1,7 +1,7 @@
 /** Asks the guest itself whether builds in it can use KVM. */
 import type { Layout } from '../config/layout.ts';
 import { alias } from '../host/ssh.ts';
-import { readStatus } from '../supervisor/status.ts';
+import { findStatus } from '../supervisor/found.ts';
 import { run } from '../system/child.ts';
 import { tryProgram } from '../system/program.ts';
 import type { CliContext } from './context.ts';
@@ -9,9 +9,9 @@ import type { CliContext } from './context.ts';
 /** Undefined while the guest is not ready, or does not answer. */
 export async function guestHasKvm(
   layout: Layout,
-  { env, signal }: Pick<CliContext, 'env' | 'signal'>,
+  { env, signal, clock }: Pick<CliContext, 'env' | 'signal' | 'clock'>,
 ): Promise<boolean | undefined> {
-  const found = readStatus(layout);
+  const found = await findStatus(layout, { clock, signal });
   const ssh = tryProgram('ssh', env['PATH']);
   if (found.daemon !== 'alive' || found.status.phase !== 'ready' || ssh === undefined)
     return undefined;

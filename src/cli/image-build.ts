@@ -99,10 +99,10 @@ async function tellNextStart(
   context: CliContext,
 ): Promise<void> {
   const { readRejection } = await import('../supervisor/images.ts');
-  const { readStatus } = await import('../supervisor/status.ts');
+  const { findStatus } = await import('../supervisor/found.ts');
   const rejected = readRejection(layout);
   rmSync(layout.imageRejected, { force: true });
-  const found = readStatus(layout);
+  const found = await findStatus(layout, context);
   if (quiet || (rejected === undefined && found.daemon === 'gone')) return;
   const before = rejected === undefined ? '' : ` It did not get ready before: ${rejected.message}`;
   context.out(

@@ -113,10 +113,10 @@ export function restartVerb(program: Command, context: CliContext): void {
     .action(async (options: DirectoryOption & EndOptions) => {
       const layout = layoutFor(options, context);
       await waitForBuilds(layout, options, context);
-      const { readStatus } = await import('../supervisor/status.ts');
+      const { findStatus } = await import('../supervisor/found.ts');
       const { serviceFor } = await import('./service.ts');
       const service = serviceFor(layout, context);
-      if (readStatus(layout).daemon === 'alive') {
+      if ((await findStatus(layout, context)).daemon === 'alive') {
         // Its own file has changed: another Node, another version of ours.
         if (service?.isChanged() === true && (await service.state()).loaded) {
           await service.start();

@@ -27,8 +27,8 @@ export function sshVerb(program: Command, context: CliContext): void {
           hint: 'Run: linuxkit-builder configure.',
           exit: Exit.config,
         });
-      const { readStatus } = await import('../supervisor/status.ts');
-      const found = readStatus(layout);
+      const { findStatus } = await import('../supervisor/found.ts');
+      const found = await findStatus(layout, context);
       // ssh itself would only say that a connection was refused or closed.
       if (found.daemon === 'gone')
         throw new Failed({

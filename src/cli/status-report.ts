@@ -20,6 +20,8 @@ export interface Beside {
   readonly disk?: { readonly apparentBytes: number; readonly realBytes: number };
   readonly incident?: LastIncident;
   readonly untold?: ToTell;
+  /** The daemon does not answer: when it wrote what is shown, ISO 8601. */
+  readonly unheardSince?: string;
 }
 
 /** What `status --json` prints. */
@@ -64,6 +66,7 @@ export function besider(layout: Layout, context: CliContext): (found: Found) => 
       disk: diskOf(layout),
       incident: lastIncident(layout),
       untold,
+      unheardSince: unheardSince(found, layout),
     });
   };
 }
@@ -83,6 +86,11 @@ const answers = (found: Found): found is Extract<Found, { daemon: 'alive' }> =>
   found.daemon === 'alive' &&
   found.status.phase === 'ready' &&
   (found.status.health ?? 'well') === 'well';
+
+function unheardSince(found: Found, { status }: Layout): string | undefined {
+  if (found.daemon === 'gone' || found.heard) return undefined;
+  return statSync(status, { throwIfNoEntry: false })?.mtime.toISOString();
+}
 
 function diskOf({ disk }: Layout): Beside['disk'] {
   const stats = statSync(disk, { throwIfNoEntry: false });

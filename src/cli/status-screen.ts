@@ -62,11 +62,19 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['incident', incidentWords(screen)],
   ];
   return [
+    ...unheardLines(screen),
     `${status.sentence} (${status.phase} for ${since})`,
     ...barLines(status, screen),
     ...(because?.lines ?? []).map((line) => `    | ${line}`),
     ...facts.flatMap(([name, text]) => factLines(name, text, screen.width)),
   ];
+}
+
+/** What a daemon that does not answer wrote last may be true no more. */
+function unheardLines({ now, beside: { unheardSince } }: Screen): string[] {
+  if (unheardSince === undefined) return [];
+  const ago = duration(now - Date.parse(unheardSince));
+  return [`The daemon does not answer. What it wrote last, ${ago} ago:`];
 }
 
 /** No daemon: what was heard of it last. */

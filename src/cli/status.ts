@@ -33,10 +33,10 @@ export function statusVerb(program: Command, context: CliContext): void {
     .option('-w, --watch', 'go on until you press ^C')
     .action(async (options: StatusOptions) => {
       const layout = layoutFor(options, context);
-      const { readStatus } = await import('../supervisor/status.ts');
+      const { findStatus } = await import('../supervisor/found.ts');
       const findBeside = besider(layout, context);
       const show = async (): Promise<Found> => {
-        const found = readStatus(layout);
+        const found = await findStatus(layout, context);
         // While the guest thinks about it, the rest is found.
         const asked = findBeside(found);
         const lines =
@@ -68,16 +68,18 @@ async function watch(
 ): Promise<Found> {
   const { clock } = context;
   const signal = untilUnread(context);
-  const { readStatus } = await import('../supervisor/status.ts');
+  const { findStatus } = await import('../supervisor/found.ts');
   let found = await show();
   let shown = JSON.stringify(found);
   for (;;) {
+    let now: string;
     try {
       await clock.sleep(everyMs, signal);
-    } catch {
+      now = JSON.stringify(await findStatus(layout, { clock, signal }));
+    } catch (error) {
+      if (!signal.aborted) throw error;
       return found;
     }
-    const now = JSON.stringify(readStatus(layout));
     if (now === shown && !isTerminal(context)) continue;
     shown = now;
     found = await show();
@@ -96,7 +98,7 @@ function paint([first = '', ...lines]: readonly string[], look: Look, context: C
 /** What stands first is in a colour that says how it is, where the terminal has colours and its user wants them. */
 function lookOf(found: Found, context: CliContext): Look {
   if (!isTerminal(context) || (context.env['NO_COLOR'] ?? '') !== '') return {};
-  if (found.daemon === 'gone') return { color: 'red' };
+  if (found.daemon === 'gone' || !found.heard) return { color: 'red' };
   const { phase, sentence } = found.status;
   const color = phase === 'ready' ? 'green' : phase === 'failed' ? 'red' : 'yellow';
   return { color, length: sentence.length };

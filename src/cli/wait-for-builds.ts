@@ -24,8 +24,8 @@ export async function waitForBuilds(
 ): Promise<void> {
   if (options.now === true) return;
   const limitMs = secondsIn(options.timeout) * 1000;
-  const { readStatus } = await import('../supervisor/status.ts');
-  const found = readStatus(layout);
+  const { findStatus } = await import('../supervisor/found.ts');
+  const found = await findStatus(layout, context);
   // Builds in a guest that is paused go on when it does.
   if (found.daemon === 'gone' || !['ready', 'paused'].includes(found.status.phase)) return;
   const { drain } = await import('../supervisor/drain.ts');

@@ -16,6 +16,8 @@ export interface HostFacts {
   readonly platform: 'darwin' | 'linux';
   readonly cpus: number;
   readonly memoryMiB: number;
+  /** The machine has more memory than that: a container or a slice is limited to it. */
+  readonly isLimited?: boolean;
   /** Whole size and free space of the file system that holds the state directory. */
   readonly diskGiB: number;
   readonly diskFreeGiB: number;
@@ -35,6 +37,9 @@ const feature = v.pipe(
   v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be one word of letters, digits, . _ -'),
 );
 
+/** The guest's own files and a little of a build. */
+const leastDiskGiB = 2;
+
 const schema = v.strictObject({
   /** Which program runs the guest. */
   vm: v.optional(v.picklist(vmNames, `must be ${vmNames.join(' or ')}`), 'qemu'),
@@ -44,7 +49,7 @@ const schema = v.strictObject({
   system: v.optional(v.picklist(systemNames, `must be ${systemNames.join(' or ')}`)),
   cpus: v.optional(whole('CPUs', 1, 512)),
   memoryMiB: v.optional(whole('MiB', 512, 4 * 1024 * 1024)),
-  diskGiB: v.optional(whole('GiB', 2, 64 * 1024)),
+  diskGiB: v.optional(whole('GiB', leastDiskGiB, 64 * 1024)),
   /** The front door on 127.0.0.1. */
   port: v.optional(whole('a port', 1, 65535), 24083),
   /** Builds at a time; by default one a CPU, and at least 1 GiB each. */
@@ -137,14 +142,14 @@ export function checkConfig(json: unknown, host: HostFacts): Parsed {
   // An array is an object to the schema.
   const shape = v.safeParse(schema, Array.isArray(json) ? null : json);
   if (!shape.success) {
-    const wrong = shape.issues.map(problemOf);
+    const wrong = shape.issues.map(problemOf).map((problem) => noDiskFits(problem, host));
     // One thing is told once: what no machine could have is above this one's, too.
     const above = hostProblems(json, host).filter(({ path }) =>
       wrong.every((problem) => problem.path !== path),
     );
     return { ok: false, problems: [...wrong, ...above] };
   }
-  const problems = hostProblems(shape.output, host);
+  const problems = hostProblems(shape.output, host).map((problem) => noDiskFits(problem, host));
   return problems.length > 0
     ? { ok: false, problems }
     : { ok: true, config: complete(shape.output, host) };
@@ -152,8 +157,7 @@ export function checkConfig(json: unknown, host: HostFacts): Parsed {
 
 function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
   const cpus = file.cpus ?? Math.min(host.cpus, 8);
-  const memoryMiB =
-    file.memoryMiB ?? Math.min(Math.max(2048, Math.floor(host.memoryMiB / 4)), 8192);
+  const memoryMiB = file.memoryMiB ?? usualMemory(host.memoryMiB);
   const maxJobs = file.maxJobs ?? jobsFor(cpus, memoryMiB);
   return Object.freeze({
     ...file,
@@ -161,7 +165,7 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
     cpus,
     memoryMiB,
     // Sparse: what is not used costs nothing; but a disk larger than its file system could only ever disappoint.
-    diskGiB: file.diskGiB ?? Math.max(2, Math.min(80, host.diskGiB)),
+    diskGiB: file.diskGiB ?? Math.max(leastDiskGiB, Math.min(80, host.diskGiB)),
     maxJobs,
     features: [...new Set([...(file.features ?? usualFeatures(cpus)), builderFeature])],
     keepAwake: file.keepAwake ?? host.platform === 'darwin',
@@ -170,6 +174,10 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
     coresPerJob: Math.max(1, Math.floor(Math.min(cpus, memoryMiB / memoryOfCore) / maxJobs)),
   });
 }
+
+/** In MiB: a quarter, as much as builds need at least, and never so much that the host, or its limit, is left without. */
+const usualMemory = (hostMiB: number): number =>
+  Math.max(512, Math.min(Math.max(2048, Math.floor(hostMiB / 4)), 8192, Math.floor(hostMiB / 2)));
 
 /** In MiB: what a compiler of C++ takes, as a rule of thumb. */
 const memoryOfCore = 1024;
@@ -201,6 +209,15 @@ function problemOf(issue: v.InferIssue<typeof schema>): Problem {
   };
 }
 
+/** Where no value is right, none is advised. */
+const noDiskFits = (problem: Problem, { diskGiB }: HostFacts): Problem =>
+  problem.path !== 'diskGiB' || diskGiB >= leastDiskGiB
+    ? problem
+    : {
+        ...problem,
+        hint: `No value is right here: the least is ${leastDiskGiB}, and the whole file system has ${diskGiB} GiB. Choose another directory, with -d.`,
+      };
+
 /** What no host of this size can give. Looks only at fields that are numbers, so it can run beside the shape's own problems. */
 function hostProblems(json: unknown, host: HostFacts): Problem[] {
   const file = (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>;
@@ -215,7 +232,7 @@ function hostProblems(json: unknown, host: HostFacts): Problem[] {
     ...above(
       'memoryMiB',
       host.memoryMiB,
-      'MiB of memory',
+      `MiB of memory${host.isLimited === true ? ', to which a container or slice limits it' : ''}`,
       `Choose at most ${host.memoryMiB}; a quarter of it is a good start.`,
     ),
     ...above(

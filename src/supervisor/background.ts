@@ -8,16 +8,17 @@ import type { Clock } from '../system/clock.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { makeDirectory, readIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
-import { isLocked, tryKernelLock, type KernelLock } from '../system/lock.ts';
+import { isLocked, sectionLock } from '../system/lock.ts';
 import { silent } from '../system/log.ts';
 import { readLive, removePid } from '../system/pidfile.ts';
 import { tryProgram } from '../system/program.ts';
 import { until } from '../system/wait.ts';
 import { vmDrivers } from '../vm/drivers.ts';
 import { configInvalid } from './failure.ts';
-import { ownPidFiles, readSettings } from './daemon.ts';
-import { endLeftovers } from './left-behind.ts';
-import { readStatus } from './status.ts';
+import { readSettings } from './daemon.ts';
+import { DaemonLock, otherDaemon, ownPidFiles } from './daemon-lock.ts';
+import { findStatus } from './found.ts';
+import { endLeftovers, isAnyLeft, type LeftBehind } from './left-behind.ts';
 
 export interface Terminal {
   readonly env: NodeJS.ProcessEnv;
@@ -44,7 +45,7 @@ export async function startDaemon(
   keeper?: () => Promise<void>,
 ): Promise<{ pid: number; already: boolean }> {
   const { clock, signal } = terminal;
-  const running = readStatus(layout);
+  const running = await findStatus(layout, terminal);
   if (running.daemon === 'alive') return { pid: running.status.daemon.pid, already: true };
   const { problems } = readSettings(layout);
   if (problems.length > 0) throw new Failed(configInvalid(problems));
@@ -52,7 +53,7 @@ export async function startDaemon(
   // What would end the daemon at once is said here, and not only in its log.
   isLocked(layout.daemonLock);
   const child = await (keeper === undefined ? startDetached(layout, terminal) : keeper());
-  const isUp = () => readStatus(layout).daemon === 'alive';
+  const isUp = async () => (await findStatus(layout, terminal)).daemon === 'alive';
   const came = await until(isUp, {
     clock,
     signal,
@@ -60,7 +61,7 @@ export async function startDaemon(
     timeoutMs: startMs,
     ...(child === undefined ? {} : { orEnded: child.ended }),
   });
-  const status = readStatus(layout);
+  const status = await findStatus(layout, terminal);
   if (came === 'held' && status.daemon === 'alive')
     return { pid: status.status.daemon.pid, already: false };
   throw new Failed(didNotStart(layout));
@@ -86,19 +87,18 @@ function daemonEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   );
 }
 
-/** Ends the daemon in order; without one, a VM that an earlier one left behind. */
+/** Ends the daemon in order, and a VM that an earlier one left behind, which it may not have come to end. */
 export async function stopDaemon(
   layout: Layout,
   terminal: Pick<Terminal, 'clock' | 'signal'>,
 ): Promise<'stopped' | 'leftover-ended' | 'nothing-runs'> {
   const found = await daemonOrLock(layout, terminal);
   if (found === undefined) return 'nothing-runs';
-  if ('pid' in found) return endDaemon(layout, found.pid, terminal);
-  try {
-    return await endLeftBehind(layout, terminal);
-  } finally {
-    found.release();
-  }
+  if (!('pid' in found)) return endLeftBehind(layout, found, terminal);
+  await endDaemon(layout, found.pid, terminal);
+  const lock = DaemonLock.take(layout);
+  if (lock instanceof DaemonLock) await endLeftBehind(layout, lock, terminal);
+  return 'stopped';
 }
 
 /**
@@ -108,20 +108,25 @@ export async function stopDaemon(
 async function daemonOrLock(
   layout: Layout,
   { clock, signal }: Pick<Terminal, 'clock' | 'signal'>,
-): Promise<{ pid: number } | KernelLock | undefined> {
-  if (!existsSync(layout.daemonLock)) {
-    const daemon = readLive(ownPidFiles(layout));
-    if (daemon !== undefined || !isAnyLeft(layout)) return daemon;
+): Promise<{ pid: number } | DaemonLock | undefined> {
+  const { daemonLock, vmLock, networkLock, trialLock } = layout;
+  const other = otherDaemon(layout);
+  if (other !== undefined) return { pid: other };
+  if (![daemonLock, vmLock, networkLock, trialLock].some((lock) => existsSync(lock))) {
+    // Where no lock can be had, not even that nothing runs is known.
+    const section = sectionLock(layout.startLock);
+    if (existsSync(section)) isLocked(section);
+    return readLive(ownPidFiles(layout));
   }
   makeDirectory(layout.state);
-  // The lock first: while it is free the record is of a daemon that was killed, and its pid may be a stranger's. Held without
-  // a record: a daemon that begins or ends, which is over in a moment, or another stop.
-  const look = () => tryKernelLock(layout.daemonLock) ?? readLive(ownPidFiles(layout));
-  let found = look();
-  const isFound = () => (found ??= look()) !== undefined;
-  await until(isFound, { clock, signal, everyMs: 50, timeoutMs: namelessMs });
-  if (found === undefined) throw new Failed(isNameless(layout));
-  return found;
+  // Held without a record: a daemon that begins or ends, which is over in a moment, or another stop.
+  let found = DaemonLock.take(layout);
+  const isNamed = () => found instanceof DaemonLock || found.pid !== undefined;
+  const look = () => isNamed() || ((found = DaemonLock.take(layout)), isNamed());
+  await until(look, { clock, signal, everyMs: 50, timeoutMs: namelessMs });
+  if (found instanceof DaemonLock) return found;
+  if (found.pid === undefined) throw new Failed(isNameless(layout));
+  return { pid: found.pid };
 }
 
 async function endDaemon(
@@ -136,20 +141,25 @@ async function endDaemon(
   throw new Failed(doesNotStop(pid));
 }
 
-/** Only with the daemon's lock. */
 async function endLeftBehind(
   layout: Layout,
+  lock: DaemonLock,
   { clock, signal }: Pick<Terminal, 'clock' | 'signal'>,
 ): Promise<'leftover-ended' | 'nothing-runs'> {
-  if (!isAnyLeft(layout)) return 'nothing-runs';
-  const config = settingsOf(layout);
-  const driver = vmDrivers[config.vm];
-  const program = tryProgram(driver.program(config)) ?? driver.program(config);
-  await endLeftovers({ layout, driver, program, clock, log: silent }, signal);
-  // What the daemon that was killed could not take away itself.
-  removePid(ownPidFiles(layout));
-  rmSync(layout.control, { force: true });
-  return 'leftover-ended';
+  try {
+    const config = settingsOf(layout);
+    const driver = vmDrivers[config.vm];
+    const program = tryProgram(driver.program(config)) ?? driver.program(config);
+    const left: LeftBehind = { layout, driver, program, clock, log: silent };
+    if (!(await isAnyLeft(left))) return 'nothing-runs';
+    await endLeftovers(left, signal);
+    // What the daemon that was killed could not take away itself.
+    removePid(ownPidFiles(layout));
+    rmSync(layout.control, { force: true });
+    return 'leftover-ended';
+  } finally {
+    lock.release();
+  }
 }
 
 /** Those of config.json; the defaults where it cannot be taken: what runs is told by its record. */
@@ -160,16 +170,6 @@ function settingsOf(layout: Layout): Config {
   if (!parsed.ok) throw new Failed(configInvalid(problems));
   return parsed.config;
 }
-
-const isAnyLeft = (layout: Layout): boolean => {
-  try {
-    const locks = [layout.vmLock, layout.networkLock, layout.trialLock];
-    return locks.some((lock) => isLocked(lock));
-  } catch (error) {
-    if (error instanceof Failed && error.failure.kind === 'no-locks') throw error;
-    return false;
-  }
-};
 
 export interface WaitOptions extends Pick<Terminal, 'clock' | 'signal'> {
   readonly timeoutMs: number;
@@ -184,8 +184,8 @@ export async function waitUntilReady(
 ): Promise<Failure | undefined> {
   let said = '';
   let failure: Failure | undefined;
-  const isDecided = () => {
-    const found = readStatus(layout);
+  const isDecided = async () => {
+    const found = await findStatus(layout, { clock, signal });
     if (found.daemon === 'gone') failure = found.last?.because ?? noDaemon;
     else if (found.status.phase === 'failed') failure = found.status.because;
     else if (found.status.phase === 'ready') return true;

@@ -1,5 +1,4 @@
 /** The two children of a start: launched, registered the moment they live, and their ends read for what they mean. */
-import { rmSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
@@ -12,7 +11,8 @@ import { Failed, type Failure } from '../system/failure.ts';
 import { writeWhole } from '../system/files.ts';
 import { lockHeld } from '../system/flock.ts';
 import type { Log } from '../system/log.ts';
-import { writePid, type PidFiles } from '../system/pidfile.ts';
+import type { PidFiles } from '../system/pidfile.ts';
+import { identify } from '../system/process.ts';
 import { learn, type Used } from '../vm/accelerator.ts';
 import type { Machine, VmDriver } from '../vm/driver.ts';
 import { followOutput, type ChildOutput } from './child-output.ts';
@@ -22,6 +22,7 @@ import { withKnown } from './known.ts';
 import { orItsEnd } from './or-its-end.ts';
 import { pidFiles } from './left-behind.ts';
 import { MemoryWatch } from './memory-watch.ts';
+import { discardSocket, keepPid, keepSocket } from './upkeep.ts';
 
 /** What a start has acquired so far. */
 export interface Running {
@@ -40,6 +41,16 @@ export interface Running {
   used?: Used;
   /** The guest was ready. */
   wasReady?: true;
+  /** Gives the VM's record and sockets their names again. */
+  keepVm?: () => void;
+}
+
+/** A moment's work, every 5 s: reads what the children wrote, and sees that what others find them by is there. */
+export function tickChildren({ memory, console, output, network, keepVm }: Running): void {
+  memory?.tick();
+  for (const told of [console, output, network?.output]) told?.poke();
+  keepVm?.();
+  network?.keep();
 }
 
 export interface RunningNetwork {
@@ -53,6 +64,8 @@ export interface RunningNetwork {
   readonly graceMs: number;
   /** Files that it makes and may leave. */
   readonly stale: readonly string[];
+  /** Gives its record and sockets their names again. */
+  readonly keep: () => void;
 }
 
 export interface ChildContext {
@@ -75,8 +88,8 @@ export async function launchNetwork(
   signal: AbortSignal,
 ): Promise<void> {
   const { config, layout, clock, onLost } = context;
-  const { child, output, pid } = (running.network = await beginNetwork(context, chosen, plan));
-  writePid(pid, child.pid, basename(plan.program));
+  const { child, output, keep } = (running.network = await beginNetwork(context, chosen, plan));
+  keep();
   const life: { ended?: Ended; serves?: true } = {};
   // What served, or is being stopped, has nothing to teach.
   const lesson = (failure: Failure) =>
@@ -120,7 +133,7 @@ async function beginNetwork(
   const { name, graceMs } = driver;
   writeWhole(layout.vpnkitUuid, cardUuid(layout), { durable: false });
   const stale = driver.stale(layout);
-  for (const path of stale) rmSync(path, { force: true });
+  for (const path of stale) discardSocket(path);
   const output = followOutput(layout.networkOutput, name, clock, log);
   const files = { output: layout.networkOutput, lock: layout.networkLock };
   const child = await launch(plan, files, clock).catch(async (error: unknown) => {
@@ -131,7 +144,27 @@ async function beginNetwork(
     await output.close();
     throw new Failed(learnUnfit(networkExited(name, child, []), chosen, { config, layout }));
   }
-  return { child, name, rejected, pid: pidFiles(layout, name), output, graceMs, stale };
+  const pid = pidFiles(layout, name);
+  const keep = keeper(pid, child.pid, { plan, sockets: stale });
+  return { child, name, rejected, pid, output, graceMs, stale, keep };
+}
+
+/** What was written of it once is written again where it is gone, for as long as it lives. */
+function keeper(
+  files: PidFiles,
+  pid: number,
+  { plan, sockets }: { readonly plan: Launch; readonly sockets: readonly string[] },
+): () => void {
+  return () => {
+    if (identify(pid) === undefined) return;
+    try {
+      keepPid(files, pid, basename(plan.program));
+    } catch (error) {
+      // On a full disk, for instance: the next look will do.
+      if (!(error instanceof Failed)) throw error;
+    }
+    for (const socket of sockets) keepSocket(socket);
+  };
 }
 
 /** Not ended by somebody, and not for want of its lock. */
@@ -163,7 +196,9 @@ export async function launchVm(
   void vm.ended.then((ended) =>
     onLost(learn(vmFailure(context, running, ended), running.used, context)),
   );
-  writePid(pidFiles(layout, driver.name), vm.pid, basename(plan.program));
+  const sockets = driver.stale(layout);
+  running.keepVm = keeper(pidFiles(layout, driver.name), vm.pid, { plan, sockets });
+  running.keepVm();
   return vm;
 }
 

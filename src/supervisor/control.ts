@@ -1,5 +1,5 @@
 /** control.sock: what a signal cannot say. One JSON a line each way; only the owner can connect (0600). */
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import type { Layout } from '../config/layout.ts';
@@ -12,21 +12,23 @@ import type { Log } from '../system/log.ts';
 import { quoted } from '../system/plain-text.ts';
 import { dialUnix } from '../system/unix-socket.ts';
 
-export const commands = ['drain', 'undrain', 'restart', 'door', 'guest'] as const;
+export const commands = ['drain', 'undrain', 'restart', 'door', 'guest', 'status'] as const;
 export type Command = (typeof commands)[number];
 
 type Fields = Readonly<Record<string, unknown>>;
 /** What each command does; its answer is sent back as fields. */
 export type Commands = { readonly [C in Command]: () => Fields | Promise<Fields> };
 
+export interface Control {
+  /** Listens under its name again where the socket is gone. */
+  keep(): Promise<void>;
+  close(): void;
+}
+
 /** Listens until closed. Unknown or broken requests get an answer that says what is known. Failed `cannot-write` without its socket. */
-export async function openControl(
-  layout: Layout,
-  todo: Commands,
-  log: Log,
-): Promise<{ close(): void }> {
+export async function openControl(layout: Layout, todo: Commands, log: Log): Promise<Control> {
   const connections = new Set<Socket>();
-  const server: Server = createServer((socket) => {
+  const onConnection = (socket: Socket) => {
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
     const lines: JsonLines = new JsonLines(socket, {
@@ -34,23 +36,39 @@ export async function openControl(
       onBroken: (problem) => void lines.send({ ok: false, error: problem }),
       maxLineBytes: 4096,
     });
-  });
-  try {
-    // We hold the daemon's lock: whatever socket is there belongs to nobody.
-    rmSync(layout.control, { force: true });
-    server.listen(layout.control);
-    await once(server, 'listening');
-    chmodSync(layout.control, 0o600);
-  } catch (error) {
-    server.close();
-    throw new Failed(cannotWrite(layout.control, error), { cause: error });
-  }
+  };
+  let server = await listen(layout, onConnection);
   return {
+    keep: async () => {
+      if (lstatSync(layout.control, { throwIfNoEntry: false }) !== undefined) return;
+      log('info', 'socket-made-again', { path: layout.control });
+      // In this order: its end removes what is under its name. Connections stay.
+      server.close();
+      server = await listen(layout, onConnection);
+    },
     close: () => {
       server.close();
       for (const socket of connections) socket.destroy();
     },
   };
+}
+
+async function listen(
+  { control }: Layout,
+  onConnection: (socket: Socket) => void,
+): Promise<Server> {
+  const server = createServer(onConnection);
+  try {
+    // We hold the daemon's lock: whatever socket is there belongs to nobody.
+    rmSync(control, { force: true });
+    server.listen(control);
+    await once(server, 'listening');
+    chmodSync(control, 0o600);
+    return server;
+  } catch (error) {
+    server.close();
+    throw new Failed(cannotWrite(control, error), { cause: error });
+  }
 }
 
 async function answer(value: unknown, todo: Commands, log: Log): Promise<Fields> {
@@ -59,7 +77,7 @@ async function answer(value: unknown, todo: Commands, log: Log): Promise<Fields>
   if (known === undefined)
     return { ok: false, error: `unknown command; known are: ${commands.join(', ')}` };
   // Asked twice a second by whoever waits for the connections to end.
-  const isQuestion = known === 'door' || known === 'guest';
+  const isQuestion = ['door', 'guest', 'status'].includes(known);
   log(isQuestion ? 'debug' : 'info', 'asked', { command: known });
   try {
     return { ok: true, ...(await todo[known]()) };
@@ -79,6 +97,7 @@ export async function ask(
   command: Command,
   clock: Clock,
   signal?: AbortSignal,
+  timeoutMs = 5_000,
 ): Promise<Readonly<Record<string, unknown>>> {
   return within(
     async (inTime) => {
@@ -100,7 +119,7 @@ export async function ask(
         socket.destroy();
       }
     },
-    { clock, timeoutMs: 5_000, signal, late: () => silent(layout) },
+    { clock, timeoutMs, signal, late: () => silent(layout) },
   );
 }
 

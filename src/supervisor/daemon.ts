@@ -14,16 +14,17 @@ import {
 } from '../system/failure.ts';
 import { makeDirectory, makePrivate, readIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
-import { tryKernelLock, type KernelLock } from '../system/lock.ts';
-import { openLog, type Log } from '../system/log.ts';
-import { readLive, removePid, writePid } from '../system/pidfile.ts';
+import { openLog, type OpenLog } from '../system/log.ts';
+import { removePid, writePid } from '../system/pidfile.ts';
 import { identify } from '../system/process.ts';
 import type { StopSignal } from '../system/signals.ts';
 import { defaultPolicy } from './backoff.ts';
 import { openControl } from './control.ts';
+import { DaemonLock, ownPidFiles } from './daemon-lock.ts';
 import { configInvalid } from './failure.ts';
 import type { Status } from './status.ts';
 import { Supervisor, type Settings } from './supervisor.ts';
+import { keepPid, Upkeep } from './upkeep.ts';
 
 export interface DaemonOptions {
   readonly layout: Layout;
@@ -98,7 +99,9 @@ async function live(
       },
       settings,
     );
-    const options = { layout, clock, log, read, onStopSignal, asked };
+    const isOurs = () => lock.isInPlace();
+    const keepOwnPid = () => keepPid(ownPidFiles(layout), me.pid, me.program);
+    const options = { layout, clock, log, read, onStopSignal, asked, isOurs, keepOwnPid };
     const evicted = await supervise(supervisor, options);
     if (evicted !== undefined) throw new Failed(evicted);
     return Exit.ok;
@@ -111,7 +114,10 @@ async function live(
 interface SuperviseOptions {
   readonly layout: Layout;
   readonly clock: Clock;
-  readonly log: Log;
+  readonly log: OpenLog;
+  readonly isOurs: () => boolean;
+  /** Writes again who we are, where that is gone. */
+  readonly keepOwnPid: () => void;
   /** The configuration as it is now. */
   readonly read: () => Settings;
   readonly onStopSignal: DaemonOptions['onStopSignal'];
@@ -121,7 +127,7 @@ interface SuperviseOptions {
 /** Runs it to its end; why it ended where nobody had asked it to. */
 async function supervise(
   supervisor: Supervisor,
-  { layout, clock, log, read, onStopSignal, asked }: SuperviseOptions,
+  { layout, clock, log, read, onStopSignal, asked, isOurs, keepOwnPid }: SuperviseOptions,
 ): Promise<Failure | undefined> {
   log('info', 'daemon-started', { node: process.version, state: layout.root });
   const control = await openControl(
@@ -134,6 +140,7 @@ async function supervise(
         return { ...supervisor.gate.counts(), ...(crowd === undefined ? {} : { crowd }) };
       },
       guest: async () => ({ ...(await supervisor.lookInside()) }),
+      status: () => ({ ...supervisor.status() }),
       // Whoever drained first to restart wants the door open again; it holds until the next guest is ready.
       restart: () => {
         supervisor.dispatch({ type: 'restart', why: 'asked for' });
@@ -143,6 +150,10 @@ async function supervise(
     },
     log,
   );
+  const upkeep = new Upkeep({
+    ...{ layout, clock, log, isOurs },
+    keepers: [() => control.keep(), () => log.keep(), keepOwnPid],
+  });
   let first: number | undefined;
   onStopSignal((name) => {
     log('info', 'signal', { name });
@@ -153,7 +164,10 @@ async function supervise(
   });
   const unwatchSleep = watchForSleep(
     clock,
-    () => supervisor.tick(),
+    () => {
+      supervisor.tick();
+      void upkeep.tick();
+    },
     (sleptMs) => supervisor.woke(sleptMs),
   );
   supervisor.dispatch({ type: asked.aborted ? 'stop' : 'start' });
@@ -178,12 +192,12 @@ async function takeLock(
     onStandby,
     signal,
   }: Pick<DaemonOptions, 'clock' | 'managed' | 'onStandby'> & { signal: AbortSignal },
-): Promise<KernelLock | undefined> {
+): Promise<DaemonLock | undefined> {
   const begun = clock.monotonic();
   for (let told = false; ;) {
-    const lock = tryKernelLock(layout.daemonLock);
-    if (lock !== undefined) return lock;
-    const other = readLive(ownPidFiles(layout))?.pid;
+    const taken = DaemonLock.take(layout);
+    if (taken instanceof DaemonLock) return taken;
+    const other = taken.pid;
     const isNamed = other !== undefined || clock.monotonic() - begun >= nameless.limitMs;
     if (isNamed && !managed) throw new Failed(alreadyRuns(other));
     if (isNamed && !told) onStandby(other);
@@ -210,11 +224,6 @@ export function readSettings(layout: Layout): Settings {
     return { config: undefined, problems: [unreadable(layout, error)] };
   }
 }
-
-export const ownPidFiles = (layout: Layout) => ({
-  plain: layout.pid('daemon'),
-  record: layout.daemonPid,
-});
 
 function unreadable({ config: path }: Layout, error: unknown): Problem {
   const code = errorCode(error);

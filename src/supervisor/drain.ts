@@ -5,7 +5,7 @@ import type { Clock } from '../system/clock.ts';
 import { failureOf } from '../system/failure.ts';
 import { readLive } from '../system/pidfile.ts';
 import { ask } from './control.ts';
-import { ownPidFiles } from './daemon.ts';
+import { ownPidFiles } from './daemon-lock.ts';
 
 export interface DrainOptions {
   readonly clock: Clock;

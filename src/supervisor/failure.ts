@@ -27,6 +27,8 @@ const permanent: ReadonlySet<string> = new Set([
   'no-locks',
   'node-unfit',
   'disk-not-ours',
+  'disk-too-large',
+  'vm-lacks-part',
   'disk-unreadable',
   'no-accelerator',
   'accelerator-unusable',

@@ -14,7 +14,7 @@ import { readLive } from '../system/pidfile.ts';
 import type { VmDriver } from '../vm/driver.ts';
 import { vmDrivers } from '../vm/drivers.ts';
 import { qemuProgram } from '../vm/qemu.ts';
-import { endLeftover, type Leftover } from './leftovers.ts';
+import { endLeftover, isLeft, type Leftover } from './leftovers.ts';
 
 /** Where a child of that program name leaves its pid. */
 export const pidFiles = (layout: Layout, name: string) => ({
@@ -41,6 +41,12 @@ export async function endLeftovers(what: LeftBehind, signal: AbortSignal): Promi
   log('info', 'leftovers-judged');
 }
 
+/** Whether any of them is left. */
+export async function isAnyLeft(what: LeftBehind): Promise<boolean> {
+  const all = [vmLeftover(what), networkLeftover(what), trialLeftover(what)];
+  return (await Promise.all(all.map((each) => isLeft(each)))).includes(true);
+}
+
 /** The VM process: of the driver that its record names, since the config may have changed. */
 function vmLeftover({ layout, driver, program, clock }: LeftBehind): Leftover {
   const recorded = vmNames.find((name) => readLive(pidFiles(layout, name)) !== undefined);
@@ -51,7 +57,9 @@ function vmLeftover({ layout, driver, program, clock }: LeftBehind): Leftover {
     what: 'vm',
     lock: layout.vmLock,
     pid,
+    opens: [layout.disk],
     program: theirs === driver ? basename(program) : (live?.program ?? theirs.name),
+    orPrograms: ['hyperkit', ...systemNames.map((system) => qemuProgram({ system }))],
     // Not the console: what an earlier guest wrote last goes to the log when it is opened.
     stale: Object.values(vmDrivers).flatMap((each) => each.stale(layout)),
     askToEnd: (signal, asked) =>

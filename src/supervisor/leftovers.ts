@@ -3,12 +3,12 @@ import { Exit, Failed } from '../system/failure.ts';
 import type { Clock } from '../system/clock.ts';
 import { signalGroup } from '../system/child.ts';
 import { isLocked } from '../system/lock.ts';
-import { discard } from '../system/files.ts';
-import { lockHolders } from '../system/lock-holder.ts';
+import { holdersOfRemoved, lockHolders, openersOf } from '../system/lock-holder.ts';
 import type { Log } from '../system/log.ts';
 import { readLive, removePid, type PidFiles } from '../system/pidfile.ts';
-import { identify, isProgram } from '../system/process.ts';
+import { identify, isAlive, isProgram } from '../system/process.ts';
 import { until } from '../system/wait.ts';
+import { discardSocket } from './upkeep.ts';
 
 export interface Leftover {
   readonly what: 'vm' | 'network' | 'trial';
@@ -19,6 +19,8 @@ export interface Leftover {
   readonly program: string;
   /** Others of ours that may hold the same lock. */
   readonly orPrograms?: readonly string[];
+  /** Files that no other program of these has open. */
+  readonly opens?: readonly string[];
   /** How long SIGTERM is worth waiting; default 5 s. */
   readonly graceMs?: number;
   /** Sockets and files that are stale once it is gone. */
@@ -43,22 +45,39 @@ export async function endLeftover(
   signal: AbortSignal,
   log: Log,
 ): Promise<void> {
-  if (isLocked(left.lock)) await endHolder(left, clock, signal, log);
+  for (let found = await whoIsLeft(left); found !== undefined; found = await whoIsLeft(left))
+    await endHolder(left, found, { clock, signal, log });
   removePid(left.pid);
-  for (const path of left.stale) discard(path);
+  for (const path of left.stale) discardSocket(path);
+}
+
+/** Whether any is left that {@link endLeftover} would end. */
+export const isLeft = async (left: Leftover): Promise<boolean> =>
+  (await whoIsLeft(left)) !== undefined;
+
+interface Holder {
+  /** Undefined where the system does not tell who it is. */
+  readonly pid: number | undefined;
+  readonly isRecorded: boolean;
+  /** Its lock is not under its name: nobody's trying tells when it is free. */
+  readonly isStray: boolean;
+}
+
+interface Ending {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly log: Log;
 }
 
 async function endHolder(
   left: Leftover,
-  clock: Clock,
-  signal: AbortSignal,
-  log: Log,
+  { pid, isRecorded, isStray }: Holder,
+  { clock, signal, log }: Ending,
 ): Promise<void> {
-  const { pid, isRecorded } = await whoHolds(left);
   const holder = pid === undefined ? undefined : identify(pid);
   log('warn', 'leftover-found', { what: left.what, pid, program: holder?.program });
-  const free = (timeoutMs: number) =>
-    until(() => !isLocked(left.lock), { clock, signal, everyMs: 50, timeoutMs });
+  const isGone = () => (isStray ? holder === undefined || !isAlive(holder) : !isLocked(left.lock));
+  const free = (timeoutMs: number) => until(isGone, { clock, signal, everyMs: 50, timeoutMs });
   const silentMs = isRecorded ? 0 : patience.unrecorded;
   const ours = [left.program, ...(left.orPrograms ?? [])];
   const isOurs =
@@ -79,14 +98,35 @@ async function endHolder(
 }
 
 /**
- * The process, and whether it is the recorded one. A pid that is given anew can have the start tick of the one before, and the
- * program too: so the record alone is believed only where the system does not tell who holds the lock.
+ * The process that is left, and whether it is the recorded one; undefined when there is none. A pid that is given anew can have the start
+ * tick of the one before, and the program too: so the record alone is believed only where the system does not tell who holds the lock.
  */
-async function whoHolds(left: Leftover): Promise<{ pid: number | undefined; isRecorded: boolean }> {
+async function whoIsLeft(left: Leftover): Promise<Holder | undefined> {
   const recorded = readLive(left.pid)?.pid;
+  if (!isLocked(left.lock)) {
+    const stray = await strayOf(left);
+    if (stray === undefined) return undefined;
+    return { pid: stray, isRecorded: stray === recorded, isStray: true };
+  }
   const holders = await lockHolders(left.lock);
   const isRecorded = recorded !== undefined && (holders.length === 0 || holders.includes(recorded));
-  return { pid: isRecorded ? recorded : holders[0], isRecorded };
+  return { pid: isRecorded ? recorded : holders[0], isRecorded, isStray: false };
+}
+
+/**
+ * Whose lock is under its name no more, since a cleaner took the file: who has it open still, or where the system tells no more (macOS)
+ * runs one of our programs on what nobody else opens.
+ */
+async function strayOf({ lock, opens, ...left }: Leftover): Promise<number | undefined> {
+  const ours = [left.program, ...(left.orPrograms ?? [])];
+  const [holder] = holdersOfRemoved(lock, ours);
+  return (
+    holder ??
+    (await openersOf(opens ?? [])).find((pid) => {
+      const program = identify(pid)?.program;
+      return program !== undefined && ours.some((name) => isProgram(program, name));
+    })
+  );
 }
 
 interface Asking {

@@ -22,7 +22,7 @@ import type { Event } from './state.ts';
 import { Vigil } from './vigil.ts';
 import type { Health } from './vital-signs.ts';
 import { imageToBoot, keepAsGood, type ChosenImage } from './images.ts';
-import type { Running } from './children.ts';
+import { tickChildren, type Running } from './children.ts';
 import type { Facts, Seen } from './status.ts';
 
 export interface ScopeNews {
@@ -143,9 +143,8 @@ export class Scope {
 
   /** A moment's work every 5 s: reads what was written, looks after the guest, and shuts it down before its writes would fail. */
   tick(): void {
-    const { console, output, network, driver, vm, memory } = this.running;
-    memory?.tick();
-    for (const told of [console, output, network?.output]) told?.poke();
+    const { driver, vm } = this.running;
+    tickChildren(this.running);
     this.#vigil?.tick();
     if (vm === undefined || driver === undefined || driver.pausesOnFullDisk) return;
     if (!hasRoom(this.#layout.root, room.stop))

@@ -4,8 +4,10 @@
  */
 import type { Layout } from '../config/layout.ts';
 import { failureOf, type Failure } from '../system/failure.ts';
+import { sizeIfThere } from '../system/files.ts';
 import type { Log } from '../system/log.ts';
-import { writeStatus, type Status } from './status.ts';
+import type { Status } from './status.ts';
+import { writeStatus } from './status-file.ts';
 
 export interface StatusRecordOptions {
   readonly layout: Layout;
@@ -21,6 +23,8 @@ export class StatusRecord {
   readonly #compose: () => Status;
   #unwritten: Status | undefined;
   #trouble: Failure | undefined;
+  /** There was a record: where there is none, somebody took it. */
+  #isTold = false;
   /** It is written at the end of this turn. */
   #isDue = false;
   /** Something changed that the last record does not have. */
@@ -46,7 +50,14 @@ export class StatusRecord {
     this.#finishSoon();
   }
 
-  /** Writes what is not written: to be called now and then, and at the end. */
+  /** Writes what is not written, or not there any more: to be called now and then. */
+  keep(): void {
+    if (this.#isTold && sizeIfThere(this.#options.layout.status) === undefined)
+      this.#isStale = true;
+    this.finish();
+  }
+
+  /** Writes what is not written. */
   finish(): void {
     if (this.#isStale) this.write();
     if (this.#unwritten !== undefined) this.#replace(this.#unwritten);
@@ -70,6 +81,7 @@ export class StatusRecord {
       writeStatus(layout, status);
       if (before !== undefined) log('info', 'status-written-again');
       this.#unwritten = this.#trouble = undefined;
+      this.#isTold = true;
     } catch (error) {
       this.#trouble = failureOf(error);
       if (before === undefined) log('error', 'status-not-written', { failure: this.#trouble });

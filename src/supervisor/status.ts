@@ -5,8 +5,7 @@ import type { Layout } from '../config/layout.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import type { Complaint } from '../guest/complaints.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
-import { discard, readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
-import { harmless } from '../system/plain-text.ts';
+import { readIfThere } from '../system/files.ts';
 import { isAlive, type Identity } from '../system/process.ts';
 import type { Login } from './login.ts';
 import { runStates } from '../vm/run-states.ts';
@@ -165,38 +164,21 @@ function why(because: Because): string {
   }
 }
 
-/** Replaces the record. On a full disk the reserve that was laid by makes room: then above all it must be told. */
-export function writeStatus(layout: Layout, status: Status): void {
-  const text = `${JSON.stringify(status, harmless)}\n`;
-  try {
-    writeWhole(layout.status, text, { durable: false });
-  } catch (error) {
-    if (sizeIfThere(layout.reserve) === undefined) throw error;
-    discard(layout.reserve);
-    return writeWhole(layout.status, text, { durable: false });
-  }
-  layByReserve(layout);
-}
-
-/** Blocks for some records, so that there is room for them when there is none. */
-function layByReserve(layout: Layout): void {
-  if (sizeIfThere(layout.reserve) !== undefined) return;
-  try {
-    writeWhole(layout.reserve, Buffer.alloc(256 * 1024, 'x'), { durable: false });
-  } catch {
-    // No room for it now: it is tried again with the next record.
-  }
-}
-
 /** What a reader finds: a living daemon's status, the last words of a dead one, or nothing. */
 export type Found =
-  | { readonly daemon: 'alive'; readonly status: Status }
+  | {
+      readonly daemon: 'alive';
+      readonly status: Status;
+      /** The daemon itself has just said it; else it is what it wrote last. */
+      readonly heard: boolean;
+    }
   | { readonly daemon: 'gone'; readonly last: Status | undefined };
 
+/** What the file says; `findStatus` asks the daemon first. Failed `status-unreadable`. */
 export function readStatus(layout: Layout): Found {
   const status = parse(textOf(layout.status));
   return status !== undefined && isAlive(status.daemon)
-    ? { daemon: 'alive', status }
+    ? { daemon: 'alive', status, heard: false }
     : { daemon: 'gone', last: status };
 }
 
@@ -218,15 +200,20 @@ const unreadable = (path: string, why: string): Failure => ({
 
 function parse(text: string | undefined): Status | undefined {
   try {
-    const json = JSON.parse(text ?? 'null') as Partial<Status> | null;
-    return json?.version === 1 &&
-      typeof json.phase === 'string' &&
-      typeof json.daemon?.pid === 'number'
-      ? (json as Status)
-      : undefined;
+    return parseStatus(JSON.parse(text ?? 'null'));
   } catch {
     return undefined;
   }
+}
+
+/** A record as a daemon writes or says it; undefined for anything else. */
+export function parseStatus(json: unknown): Status | undefined {
+  const status = json as Partial<Status> | null;
+  return status?.version === 1 &&
+    typeof status.phase === 'string' &&
+    typeof status.daemon?.pid === 'number'
+    ? (status as Status)
+    : undefined;
 }
 
 /** The failure that a state is about, if it is about one. */

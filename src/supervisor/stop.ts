@@ -5,13 +5,13 @@ import { powerOffByLogin } from '../guest/power-off.ts';
 import type { Child } from '../system/child.ts';
 import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
-import { discard } from '../system/files.ts';
 import type { Log } from '../system/log.ts';
 import { removePid } from '../system/pidfile.ts';
 import { until } from '../system/wait.ts';
 import type { Machine, VmDriver } from '../vm/driver.ts';
 import type { Running, RunningNetwork } from './children.ts';
 import { pidFiles } from './left-behind.ts';
+import { discardSocket } from './upkeep.ts';
 
 /**
  * Shares of the 25 s within which a stop is over, in ms: launchd is told 60. The guest's own shutdown takes 2 to 5 s;
@@ -60,7 +60,7 @@ export async function stop(running: Running, context: StopContext): Promise<void
 function clearVm(driver: VmDriver, { layout }: StopContext): void {
   removePid(pidFiles(layout, driver.name));
   // A VM program that was killed leaves them.
-  for (const path of driver.stale(layout)) discard(path);
+  for (const path of driver.stale(layout)) discardSocket(path);
 }
 
 /** The network goes last: HyperKit takes its loss for a press of the power button. */
@@ -69,7 +69,7 @@ async function endNetwork(network: RunningNetwork, { now, isOurs }: StopContext)
   await network.output.close();
   if (!isOurs()) return;
   removePid(network.pid);
-  for (const path of network.stale) discard(path);
+  for (const path of network.stale) discardSocket(path);
 }
 
 async function endVm(vm: Child, { machine }: Running, context: StopContext): Promise<void> {

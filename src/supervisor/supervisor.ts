@@ -66,7 +66,7 @@ export class Supervisor {
     this.#state = initial(options.clock.now());
     this.gate = new Gate(options.clock, options.log);
     this.#bootFiles = new BootFiles(options);
-    this.#record = new StatusRecord(options, () => this.#status());
+    this.#record = new StatusRecord(options, () => this.status());
     this.left = new Promise((resolve) => (this.#leave = resolve));
   }
 
@@ -122,7 +122,7 @@ export class Supervisor {
   tick(): void {
     if (!this.#options.isOurs()) return this.#evict();
     this.#scope?.tick();
-    this.#record.finish();
+    this.#record.keep();
   }
 
   /** Without the directory that we have locked, another daemon may begin beside us. */
@@ -236,12 +236,11 @@ export class Supervisor {
     this.#leave(why);
   }
 
-  #status(): Status {
+  /** What is true now. */
+  status(): Status {
     const { port } = this.gate;
     return statusOf({
-      state: this.#state,
-      facts: this.#scope?.facts ?? {},
-      runs: this.#scope?.config,
+      ...{ state: this.#state, facts: this.#scope?.facts ?? {}, runs: this.#scope?.config },
       daemon: this.#options.daemon,
       door: port === undefined ? undefined : { port, draining: this.gate.isDraining },
       ...this.#settings,

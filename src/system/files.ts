@@ -156,13 +156,16 @@ export function cannotWrite(path: string, error: unknown) {
     EROFS: 'the file system is read-only',
     ENOSPC: 'the disk is full',
     ENOTDIR: 'a part of the path is not a directory',
+    EDQUOT: 'the quota of its owner is used up',
+    EIO: 'the disk has a fault (input/output error)',
+    EFBIG: 'files that large are not allowed there',
   };
   const permission = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
   return {
     kind: 'cannot-write',
     message: `Cannot write ${path}: ${why[code] ?? code}.`,
     hint:
-      code === 'ENOSPC'
+      code === 'ENOSPC' || code === 'EDQUOT'
         ? 'Free some space and try again.'
         : 'Check the owner and the mode of that directory.',
     exit: permission ? Exit.noPermission : Exit.cannotCreate,

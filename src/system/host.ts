@@ -3,19 +3,23 @@ import { statfsSync } from 'node:fs';
 import { availableParallelism, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { Exit, Failed, errorCode } from './failure.ts';
+import { groupLimits } from './limits.ts';
 
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
 
-/** What this host has, and the file system that holds (or would hold) a directory. Fails on a system we do not run on. */
+/** What this host has (or a container or slice leaves of it), and the file system that holds (or would hold) a directory. Fails on a system we do not run on. */
 export function hostFacts(directory: string) {
   const { arch, platform } = supported(process.arch, process.platform);
   const disk = fileSystemOf(directory);
+  const limits = groupLimits();
   return {
     arch,
     platform,
-    cpus: availableParallelism(),
-    memoryMiB: Math.floor(totalmem() / MiB),
+    cpus: Math.max(1, Math.floor(Math.min(availableParallelism(), limits.cpus ?? Infinity))),
+    memoryMiB: Math.floor(Math.min(totalmem(), limits.memoryBytes ?? Infinity) / MiB),
+    /** It has more, which a limit of a control group keeps from us. */
+    isLimited: (limits.memoryBytes ?? Infinity) < totalmem(),
     diskGiB: Math.floor((disk.blocks * disk.bsize) / GiB),
     diskFreeGiB: Math.floor((disk.bavail * disk.bsize) / GiB),
   } as const;

@@ -101,6 +101,9 @@ export function isLocked(path: string): boolean {
   return lock === undefined;
 }
 
+/** The kernel's lock of a section, made with the first one. */
+export const sectionLock = (path: string): string => `${path}.kernel`;
+
 export interface SectionOptions {
   readonly clock: Clock;
   readonly signal?: AbortSignal;
@@ -124,7 +127,7 @@ export async function inSection<T>(
 ): Promise<T> {
   // Loaded with the first section, behind the opening of the daemon's door.
   const { default: lockfile } = await import('proper-lockfile');
-  const kernel = await waitForKernelLock(`${path}.kernel`, options);
+  const kernel = await waitForKernelLock(sectionLock(path), options);
   try {
     rmSync(`${path}.lock`, { recursive: true, force: true });
     const lost = new AbortController();

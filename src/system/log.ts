@@ -9,6 +9,12 @@ export type Level = 'debug' | 'info' | 'warn' | 'error';
 /** Records one happening: a fixed event name in kebab-case, and its facts. */
 export type Log = (level: Level, event: string, fields?: Readonly<Record<string, unknown>>) => void;
 
+/** A log that is a file. */
+export type OpenLog = Log & {
+  /** Goes on in a new file where somebody took the one that is open. */
+  readonly keep: () => void;
+};
+
 export interface LogOptions {
   readonly path: string;
   /** Whether debug lines are wanted, asked at each. Default: they are not. */
@@ -25,7 +31,7 @@ export function openLog({
   isVerbose = () => false,
   maxBytes = 2 * 1024 * 1024,
   keep = 3,
-}: LogOptions): Log {
+}: LogOptions): OpenLog {
   const destination = open(path);
   destination.on('error', () => undefined);
   const logger = pino(
@@ -38,7 +44,7 @@ export function openLog({
     destination,
   );
   let written = sizeIfThere(path) ?? 0;
-  return (level, event, fields) => {
+  const log: Log = (level, event, fields) => {
     if (level === 'debug' && !isVerbose()) return;
     try {
       if (written > maxBytes) {
@@ -53,6 +59,11 @@ export function openLog({
       // ENOSPC is thrown by the synchronous destination; the state is in status.json as well.
     }
   };
+  return Object.assign(log, {
+    keep: () => {
+      if (sizeIfThere(path) === undefined) destination.reopen();
+    },
+  });
 }
 
 function open(dest: string) {

@@ -14,6 +14,9 @@ for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
     else listener(name);
   });
 
+// A write beyond a limit on the size of files (ulimit -f) fails with EFBIG, which is told; by default the signal ends us before that.
+process.on('SIGXFSZ', () => undefined);
+
 /** Whoever is told from now on, the only one; what came before is told at once. */
 export function onStopSignal(next: Listener): void {
   listener = next;

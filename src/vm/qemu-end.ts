@@ -46,6 +46,17 @@ interface Fault extends Failure {
   readonly obstacle?: Obstacle;
 }
 
+/** A program that was built without something does not get it by being started again. */
+const lacks = (what: string, hint: string, pattern: RegExp): Fault => ({
+  pattern,
+  kind: 'vm-lacks-part',
+  message: `This QEMU was built without ${what}.`,
+  hint,
+  exit: Exit.unavailable,
+});
+const anotherQemu =
+  "Install another QEMU (Debian's qemu-system-x86 or qemu-system-arm, Homebrew's qemu), then: linuxkit-builder restart.";
+
 /**
  * The one place where QEMU's words decide: where neither a state nor an exit tells. Seen with QEMU 7.2; the hvf lines are from reports
  * of QEMU 9 to 11 on macOS.
@@ -86,6 +97,27 @@ const faults: readonly Fault[] = [
     hint: 'End something else, or give the guest less: linuxkit-builder configure -m MiB.',
     exit: Exit.osError,
   },
+  lacks(
+    'user-mode networking (slirp)',
+    `Take gvproxy in its place: linuxkit-builder configure --network gvproxy. Or: ${anotherQemu}`,
+    /network backend '?user'? is not compiled into this binary|Parameter 'type' does not accept value 'user'/,
+  ),
+  lacks(
+    'the machine that the guest needs',
+    anotherQemu,
+    /unsupported machine type|Use -machine help to list supported machines/i,
+  ),
+  lacks('the processor that the guest needs', anotherQemu, /unable to find CPU model/),
+  lacks(
+    'a device that the guest needs',
+    anotherQemu,
+    /is not a valid device model name|Device '[^']*' not found|Unknown device '/,
+  ),
+  lacks(
+    'an option that we need; it may be too old',
+    anotherQemu,
+    /: invalid option$|: Invalid parameter '|: Property '[^']*' not found|Parameter '[^']*' does not accept value '/m,
+  ),
   {
     pattern:
       /could not load kernel|invalid kernel header|could not load initrd|error reading initrd|linux kernel too old/i,

@@ -5,7 +5,8 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { findingLines } from '../../src/cli/doctor.ts';
 import { sshWords } from '../../src/cli/doctor-ssh.ts';
-import { statusOf, writeStatus, type Status } from '../../src/supervisor/status.ts';
+import { statusOf, type Status } from '../../src/supervisor/status.ts';
+import { writeStatus } from '../../src/supervisor/status-file.ts';
 import { identify } from '../../src/system/process.ts';
 import { bundleAt } from '../../src/vm/bundle.ts';
 import { fakeKernel } from '../fakes/fake-image.ts';
@@ -155,7 +156,7 @@ describe.runIf(asRoot)('doctor finds', () => {
     const because = { kind: 'x', message: 'QEMU ended: no.', hint: 'Do this.', exit: 69 } as const;
     living(rig, { phase: 'failed', because: { ...because, lines: ['last words'] } });
     const findings = await rig.doctor();
-    expect(verdicts(findings)).toMatchObject({ daemon: 'good', vm: 'bad', guest: 'skipped' });
+    expect(verdicts(findings)).toMatchObject({ daemon: 'note', vm: 'bad', guest: 'skipped' });
     expect(wordsOf(findings, 'vm')).toBe(
       'BAD   vm: QEMU ended: no.\n        last words\n        -> Do this.',
     );

@@ -57,7 +57,7 @@ async function slowly(argv: readonly string[], node?: readonly string[]) {
   return { code, said, shown: await shown };
 }
 
-// Behaviour 49: What a command shows arrives whole, however slowly it is read; a reader that goes away, as `head` does, is no
+// Behaviour 55: What a command shows arrives whole, however slowly it is read; a reader that goes away, as `head` does, is no
 // fault; what cannot be written, as to a full disk, is exit code 74.
 describe('a slow reader', { timeout: 120_000 }, () => {
   test('of a long console', async () => {
@@ -124,7 +124,7 @@ test.runIf(process.platform === 'linux')('what cannot be written is no success',
   expect({ code, said }).toEqual({ code: 74, said: why });
 });
 
-// Behaviour 50: A command that waits for nothing any more and is not at its end says that this is a fault of the program: exit code
+// Behaviour 56: A command that waits for nothing any more and is not at its end says that this is a fault of the program: exit code
 // 70, never 0.
 test('nothing left to wait for, and not at its end', async () => {
   const timers = `const { setTimeout } = globalThis; globalThis.setTimeout = (...all) => setTimeout(...all).unref();`;

@@ -28,7 +28,7 @@ function refusal(node: string, argv: readonly string[], options: readonly string
   return { status, stdout, stderr };
 }
 
-// Behaviour 51: A Node that is too old is refused with one sentence, which says what is needed: exit code 69. launchd and systemd
+// Behaviour 57: A Node that is too old is refused with one sentence, which says what is needed: exit code 69. launchd and systemd
 // do not try again.
 test.each(commands)('%s %s where Node says that it is old', (...argv) => {
   const version = '18.20.8';

@@ -42,6 +42,7 @@ const beside: Required<Beside> = {
   guest: { builds: 1, diskBytes: 2, diskFreeBytes: 1, clockOffsetMs: 0 },
   disk: { apparentBytes: 2, realBytes: 1 },
   incident: { at: '2026-01-01T00:00:00.000Z', kind: 'guest-frozen', message: 'm', folder: '/f' },
+  unheardSince: '2026-01-01T00:00:00.000Z',
   untold: {
     sentence: 's',
     remedy: 'r',
@@ -70,7 +71,7 @@ describe.each(Object.values(states))('what is printed in phase $phase', (state) 
     const status = statusIn(state);
     const found =
       daemonIs === 'alive'
-        ? ({ daemon: 'alive', status } as const)
+        ? ({ daemon: 'alive', status, heard: true } as const)
         : ({ daemon: 'gone', last: status } as const);
     expect(schemaProblems(reportOf(found, beside))).toEqual([]);
     expect(schemaProblems(reportOf(found, {}))).toEqual([]);
@@ -86,12 +87,12 @@ test('before anything was launched, little is known', () => {
     ...{ state, facts: {}, daemon, problems: [], config: undefined, runs: undefined },
     door: undefined,
   });
-  expect(schemaProblems(reportOf({ daemon: 'alive', status: bare }, {}))).toEqual([]);
+  expect(schemaProblems(reportOf({ daemon: 'alive', status: bare, heard: true }, {}))).toEqual([]);
 });
 
 test('the schema says no to what is not promised', () => {
   const status = statusIn(states.ready);
-  const report = reportOf({ daemon: 'alive', status }, beside);
+  const report = reportOf({ daemon: 'alive', status, heard: true }, beside);
   for (const wrong of [
     { ...report, colour: 'red' },
     { ...report, phase: 'odd' },

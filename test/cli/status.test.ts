@@ -50,7 +50,7 @@ describe('the screen of a builder that is ready', () => {
     expect(aliveLines({ ...slow, health: 'well' }, screen).join()).not.toContain('slow');
   });
 
-  // Behaviour 59: However many connections other users of this host hold, a user who comes with ssh is let in: at most 1,024
+  // Behaviour 65: However many connections other users of this host hold, a user who comes with ssh is let in: at most 1,024
   // wait, those without a word of ssh go first and then those of the user who has most; a few at a time reach the guest, and
   // `status` says whose they are.
   test.each([

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { shownLine } from '../../src/cli/terminal.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { writeStatus, type Status } from '../../src/supervisor/status.ts';
+import type { Status } from '../../src/supervisor/status.ts';
+import { writeStatus } from '../../src/supervisor/status-file.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 
 const hostile =

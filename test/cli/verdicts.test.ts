@@ -41,7 +41,7 @@ function findSome(): void {
   writeFileSync(layout.imageRejected, JSON.stringify(record));
 }
 
-// Behaviour 62: What is held against an accelerator, a network program or an image has a reason, says until when it holds, and is
+// Behaviour 68: What is held against an accelerator, a network program or an image has a reason, says until when it holds, and is
 // forgotten with `verdicts --clear`.
 test('each is told with its reason and its end', async () => {
   findSome();

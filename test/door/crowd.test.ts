@@ -43,7 +43,7 @@ async function crowdOf(count: number, port: number, says: string): Promise<void>
   await once(child.stdout, 'data');
 }
 
-// Behaviour 59: However many connections other users of this host hold, a user who comes with ssh is let in: at most 1,024
+// Behaviour 65: However many connections other users of this host hold, a user who comes with ssh is let in: at most 1,024
 // wait, those without a word of ssh go first and then those of the user who has most; a few at a time reach the guest, and
 // `status` says whose they are.
 describe.runIf(isRoot && process.platform === 'linux')('a crowd of another user', () => {
@@ -102,7 +102,7 @@ test('whose a connection is, is read from the table of the system', async () => 
   socket.destroy();
 });
 
-// Behaviour 60: A client that goes away while it is held is forgotten at once, also one that has said all it may, and the
+// Behaviour 66: A client that goes away while it is held is forgotten at once, also one that has said all it may, and the
 // guest never hears of it.
 describe('a crowd that has left', () => {
   test.each([

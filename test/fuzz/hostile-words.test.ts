@@ -67,6 +67,7 @@ describe('the control socket', () => {
   const layout = { ...layoutOf(dir), control: join(dir, 'control.sock') };
   const todo = {
     ...{ drain: () => ({}), undrain: () => ({}), restart: () => ({}) },
+    status: () => ({}),
     ...{ door: () => ({ open: 1 }), guest: () => Promise.reject(new Error('not now')) },
   };
   const forms = [

@@ -368,7 +368,7 @@ describe('leaves what was there, and nothing half, after', () => {
     }
   });
 
-  // Behaviour 57: A `mksquashfs` that cannot make what is needed is refused before anything is fetched, and an image is made only of a root
+  // Behaviour 63: A `mksquashfs` that cannot make what is needed is refused before anything is fetched, and an image is made only of a root
   // file system that is whole, whatever that program says of it.
   test('a mksquashfs that cannot make it, before anything is fetched', async () => {
     const lock = await newLock();

@@ -45,7 +45,7 @@ const refusedAs = (message: RegExp) => ({
   failure: { kind: 'mirror-refused', message: expect.stringMatching(message) as string },
 });
 
-// Behaviour 54: A mirror that is busy, or breaks off, is tried again with patience, and as late as it asks for; a refusal that is final, and a
+// Behaviour 60: A mirror that is busy, or breaks off, is tried again with patience, and as late as it asks for; a refusal that is final, and a
 // page for people in place of a file, are named at once.
 describe('a mirror that is busy', () => {
   test.each([408, 425, 429, 500, 502, 503, 504])('with %i is asked again', async (code) => {
@@ -121,7 +121,7 @@ test('a text that is too long is not read to its end', async () => {
   await expect(get('file')).rejects.toMatchObject(refusedAs(/more bytes/));
 });
 
-// Behaviour 55: A mirror can neither keep us busy without end nor fill the disk, and leads us to this machine or into a private network only
+// Behaviour 61: A mirror can neither keep us busy without end nor fill the disk, and leads us to this machine or into a private network only
 // where it is there itself.
 describe('a part', () => {
   const part = (range: string) => status(206, { 'content-range': range });

@@ -120,7 +120,7 @@ test.each(['http://u:s3cret@m.test/debian', 'ftp://u:s3cret@m.test/x', 'http://u
   },
 );
 
-// Behaviour 56: The mirror of this machine's apt sources is a guess: one that is dead, is another's, wants a login or lacks the suite is left
+// Behaviour 62: The mirror of this machine's apt sources is a guess: one that is dead, is another's, wants a login or lacks the suite is left
 // for the next, and in the end for the default, and `image build` says which it takes and why; no login is shown or kept.
 describe('among those of apt the first that serves is taken', () => {
   const serves =

@@ -9,7 +9,7 @@ const through = (env: Record<string, string>, apt = '', to = url) => {
   return proxy === undefined ? 'straight' : `${proxy.url.host} ${proxy.from}`;
 };
 
-// Behaviour 58: Proxies of the environment and of apt are used, with what is exempt from them; an https mirror is known by the system's
+// Behaviour 64: Proxies of the environment and of apt are used, with what is exempt from them; an https mirror is known by the system's
 // certificates and by those that the environment names; what is wrong with a proxy or a certificate is named.
 test.each([
   [{}, url, 'straight'],

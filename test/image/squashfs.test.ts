@@ -60,7 +60,7 @@ test("this machine's tool has been tried", async () => {
   expect(await findSquashfsTool()).toMatchObject({ tool: 'mksquashfs' });
 });
 
-// Behaviour 57: A `mksquashfs` that cannot make what is needed is refused before anything is fetched, and an image is made only of a root
+// Behaviour 63: A `mksquashfs` that cannot make what is needed is refused before anything is fetched, and an image is made only of a root
 // file system that is whole, whatever that program says of it.
 describe('a tool is unfit', () => {
   test.each([

@@ -92,7 +92,7 @@ describe('the launcher', { timeout: 60_000 }, () => {
     expect(run.said()).toContain(`${values.named} is too old; trying ${values.node}.`);
   });
 
-  // Behaviour 51: A Node that is too old is refused with one sentence, which says what is needed: exit code 69. launchd and systemd
+  // Behaviour 57: A Node that is too old is refused with one sentence, which says what is needed: exit code 69. launchd and systemd
   // do not try again.
   test('leaves with 0 when both are too old, so that launchd does not try again for ever', async () => {
     for (const node of [values.named, values.node]) script(node, 'exit 69');

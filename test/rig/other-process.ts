@@ -16,8 +16,12 @@ export async function makeProgram(directory: string, source: string): Promise<st
 }
 
 /** Runs it with this Node; what it says is piped to us. */
-export function runProgram(program: string, argv: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [program, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] });
+export function runProgram(
+  program: string,
+  argv: readonly string[],
+  stdin: 'ignore' | 'pipe' = 'ignore',
+): ChildProcess {
+  return spawn(process.execPath, [program, ...argv], { stdio: [stdin, 'pipe', 'pipe'] });
 }
 
 /** How it ended, and what it said on both streams. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { startDaemon, stopDaemon } from '../../src/supervisor/background.ts';
-import { ownPidFiles } from '../../src/supervisor/daemon.ts';
+import { ownPidFiles } from '../../src/supervisor/daemon-lock.ts';
 import { pidFiles } from '../../src/supervisor/left-behind.ts';
 import { launch, type Child } from '../../src/system/child.ts';
 import { systemClock, type Clock } from '../../src/system/clock.ts';
@@ -94,10 +94,15 @@ test('a daemon that has hardly begun is stopped, and nothing is taken from it', 
   const network = await begin('gvproxy', layout.networkLock);
   writePid(pidFiles(layout, 'gvproxy'), network.pid, 'gvproxy');
   const clock = telling(() => writePid(ownPidFiles(layout), child.pid, 'sleep'));
+  const inItsLife = child.ended.then(() => [
+    identify(network.pid)?.program,
+    existsSync(pidFiles(layout, 'gvproxy').record),
+  ]);
   expect(await stopDaemon(layout, { clock, signal })).toBe('stopped');
   expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
-  expect(identify(network.pid)?.program).toBe('gvproxy');
-  expect(existsSync(pidFiles(layout, 'gvproxy').record)).toBe(true);
+  expect(await inItsLife).toEqual(['gvproxy', true]);
+  // What it did not come to end itself is not left.
+  expect(await network.ended).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
 });
 
 test('one that never says who it is is not called stopped', async () => {

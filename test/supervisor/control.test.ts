@@ -16,6 +16,7 @@ const todo: Commands = {
   undrain: () => (asked.push('undrain'), {}),
   restart: () => (asked.push('restart'), {}),
   guest: () => Promise.resolve({ builds: 2 }),
+  status: () => ({ phase: 'ready' }),
   door: () => ({ held: 1, opening: 0, open: 2 }),
 };
 beforeEach(async () => {

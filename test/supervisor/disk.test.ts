@@ -4,6 +4,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   rmSync,
   statSync,
   truncateSync,
@@ -13,7 +14,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { judgeDisk, prepareDisk } from '../../src/supervisor/disk.ts';
-import { Failed } from '../../src/system/failure.ts';
+import { Failed, type Failure } from '../../src/system/failure.ts';
+import { makeProgram } from '../rig/other-process.ts';
 
 const GiB = 1024 ** 3;
 let dir = '';
@@ -108,4 +110,31 @@ describe('the disk', () => {
 
   test('an old ext4 superblock without its magic is not ours', () =>
     expect(judgeDisk(Buffer.alloc(65_536, 1))).toBe('foreign'));
+});
+
+// Behaviour 52: A place that takes no file of the disk's size is told at `configure`, and at a start, with the size that it
+// takes.
+describe('a disk that is larger than files may be', () => {
+  const source = `
+    import { diskProblem, prepareDisk } from '../../src/supervisor/disk.ts';
+    import { failureOf } from '../../src/system/failure.ts';
+    import '../../src/system/signals.ts';
+    const [directory, disk] = process.argv.slice(2);
+    const told = [diskProblem(directory, 8), diskProblem(directory, 2)];
+    try { prepareDisk(disk, 8); } catch (error) { told.push(failureOf(error)); }
+    console.log(JSON.stringify(told.map((each) => each ?? null)));`;
+
+  test('is refused with the size that would do, before and at a start', async () => {
+    const program = await makeProgram(dir, source);
+    // In blocks of 512 bytes: 3 GiB.
+    const limited = `ulimit -f 6291456; exec '${process.execPath}' '${program}' '${dir}' '${disk}'`;
+    const said = execFileSync('sh', ['-c', limited], { encoding: 'utf8' });
+    const [before, fits, atStart] = JSON.parse(said) as (Failure | null)[];
+    expect(before).toMatchObject({ kind: 'disk-too-large', exit: 73 });
+    expect(before?.message).toContain('takes no file of 8 GiB: at most 3 GiB');
+    expect(before?.hint).toContain('configure -s 3');
+    expect(fits).toBeNull();
+    expect(atStart).toEqual(before);
+    expect(readdirSync(dir).filter((name) => name.startsWith('.size'))).toEqual([]);
+  });
 });

@@ -6,7 +6,7 @@ import type { CliContext } from '../../src/cli/context.ts';
 import { waitForBuilds } from '../../src/cli/wait-for-builds.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { openControl } from '../../src/supervisor/control.ts';
-import { ownPidFiles } from '../../src/supervisor/daemon.ts';
+import { ownPidFiles } from '../../src/supervisor/daemon-lock.ts';
 import { drain, type Busy } from '../../src/supervisor/drain.ts';
 import { systemClock, type Clock } from '../../src/system/clock.ts';
 import { silent } from '../../src/system/log.ts';
@@ -61,6 +61,7 @@ async function listen(): Promise<void> {
       door: () => answer('door'),
       undrain: () => ({}),
       restart: () => ({}),
+      status: () => ({}),
       guest: () => ({ builds: 1 }),
     },
     silent,

@@ -13,7 +13,14 @@ const table = {
     ...['config-invalid', 'identity-missing', 'identity-broken', 'program-missing'],
     ...['image-missing', 'image-truncated', 'image-wrong-hash', 'image-manifest-broken'],
     ...['image-kernel-unknown', 'image-initrd-unknown', 'image-cmdline-bad'],
-    ...['image-other-system', 'image-not-a-kernel', 'disk-not-ours', 'disk-unreadable'],
+    ...[
+      'image-other-system',
+      'image-not-a-kernel',
+      'disk-not-ours',
+      'disk-too-large',
+      'vm-lacks-part',
+      'disk-unreadable',
+    ],
     ...[
       'no-accelerator',
       'no-locks',
@@ -97,7 +104,7 @@ function kindsInSources(): Set<string> {
       for (const [, kind = ''] of text.matchAll(literal)) kinds.add(kind);
       if (name === 'bundle.ts')
         for (const [, kind = ''] of text.matchAll(/\bbad\(\s*'([a-z-]+)'/g)) kinds.add(kind);
-      if (name === 'door.ts')
+      if (name === 'listen.ts')
         for (const [, kind = ''] of text.matchAll(/\['(door-[a-z-]+)', Exit/g)) kinds.add(kind);
       // A stage that the guest gave up at.
       if (name === 'boot.ts')

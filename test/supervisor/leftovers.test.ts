@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { endLeftover, type Leftover } from '../../src/supervisor/leftovers.ts';
+import { endLeftover, isLeft, type Leftover } from '../../src/supervisor/leftovers.ts';
 import { launch, type Child } from '../../src/system/child.ts';
 import { systemClock, type Clock } from '../../src/system/clock.ts';
 import { isLocked } from '../../src/system/lock.ts';
@@ -167,4 +167,35 @@ test('one that Nixpkgs wrapped is ours under the name that was started', async (
   removePid(left.pid);
   await endLeftover(left, hasty, signal, silent);
   expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
+});
+
+// Behaviour 50: After a daemon that was killed its VM is found and ended whatever single file of it a cleaner took, its lock
+// among them, and no second one is started beside it.
+describe.runIf(process.platform === 'linux')('a child that was left, and a cleaner', () => {
+  test.each([
+    ['its lock', ['vm.lock']],
+    ['its record', ['vm.json']],
+    ['its lock and its record', ['vm.lock', 'vm.json', 'vm.pid']],
+  ])('is found without %s', async (_, taken) => {
+    writePid(leftover().pid, child.pid, 'sleep');
+    for (const name of taken) rmSync(at(name));
+    expect(await isLeft(leftover())).toBe(true);
+    await endLeftover(leftover(), hasty, signal, silent);
+    expect(await child.ended).toEqual({ kind: 'signalled', signal: 'SIGTERM' });
+    expect(await isLeft(leftover())).toBe(false);
+  });
+
+  test('is found although somebody holds the lock that was made since', async () => {
+    rmSync(at('vm.lock'));
+    const second = await begin('/bin/sleep', 'vm.lock');
+    await endLeftover(leftover(), hasty, signal, silent);
+    expect((await child.ended).kind).toBe('signalled');
+    expect((await second.ended).kind).toBe('signalled');
+  });
+
+  test('one that runs nothing of ours is left alone', async () => {
+    rmSync(at('vm.lock'));
+    await endLeftover(leftover({ program: 'qemu' }), hasty, signal, silent);
+    expect(identify(child.pid)?.program).toBe('sleep');
+  });
 });

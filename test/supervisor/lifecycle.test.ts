@@ -157,7 +157,7 @@ describe('a life', () => {
     );
   });
 
-  // Behaviour 61: An accelerator that breaks later is not taken again in this boot of the host, and the same start goes on with the
+  // Behaviour 67: An accelerator that breaks later is not taken again in this boot of the host, and the same start goes on with the
   // next one.
   test('goes on in another way within the same attempt, and at once', () => {
     const failure = { ...passing, kind: 'accelerator-rejected' };

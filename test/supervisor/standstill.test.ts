@@ -52,7 +52,7 @@ test('a VM that stopped and does not say why uses up the time that it has', asyn
   expect(await passes()).toBe(true);
 });
 
-// Behaviour 63: Each state that QEMU can be in has its sentence and its treatment: a guest that somebody has halted is waited for, one
+// Behaviour 69: Each state that QEMU can be in has its sentence and its treatment: a guest that somebody has halted is waited for, one
 // that cannot go on is ended and started again.
 test('one that somebody has halted has all the time, and is left alone', async () => {
   let asked = 0;

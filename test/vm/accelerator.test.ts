@@ -241,7 +241,7 @@ test('a forced one is not tried', async () =>
     ...{ accelerator: 'tcg', rejected: [], tried: false },
   }));
 
-// Behaviour 61: An accelerator that breaks later is not taken again in this boot of the host, and the same start goes on with the
+// Behaviour 67: An accelerator that breaks later is not taken again in this boot of the host, and the same start goes on with the
 // next one.
 describe.runIf(process.platform === 'linux')('what an end teaches', () => {
   const learnOf = (accelerator: 'kvm' | 'tcg', asked = 'auto', verdicts = layout.verdicts) =>

@@ -28,6 +28,38 @@ describe('what the real QEMU says is understood', () => {
   test('an accelerator that is not there', () =>
     expect(kindOf(...bare, '-accel', 'hvf')).toBe('accelerator-broken'));
 
+  // Behaviour 53: A QEMU that was built without something that the guest needs is started once, and the sentence says what is
+  // missing and what to do.
+  test.each([
+    ['a machine', ['-machine', 'odd']],
+    ['a processor', ['-machine', 'none', '-cpu', 'odd']],
+    ['a device', [...bare, '-device', 'odd']],
+    ['a network', [...bare, '-netdev', 'odd,id=n']],
+    ['an option', [...bare, '-odd']],
+    [
+      'a property',
+      [
+        '-machine',
+        process.arch === 'arm64' ? 'virt' : 'pc',
+        '-display',
+        'none',
+        '-S',
+        '-device',
+        'virtio-rng-pci,odd=1',
+      ],
+    ],
+  ])('%s that it does not have', (_, argv) => expect(kindOf(...argv)).toBe('vm-lacks-part'));
+
+  test('no user-mode network, with another program that gives one', () => {
+    const said =
+      "qemu-system-x86_64: -netdev user,id=net: network backend 'user' is not compiled into this binary";
+    const end = { ended: { kind: 'exited', code: 1 }, output: [said], console: [] } as const;
+    expect(explainQemu(end)).toMatchObject({
+      kind: 'vm-lacks-part',
+      hint: expect.stringContaining('configure --network gvproxy') as string,
+    });
+  });
+
   test('a disk that another QEMU has', async () => {
     const disk = join(dir, 'disk');
     writeFileSync(disk, Buffer.alloc(65_536));

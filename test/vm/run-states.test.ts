@@ -41,7 +41,7 @@ const outcome: Readonly<Record<string, string>> = {
   shutdown: 'lost: guest-powered-off',
 };
 
-// Behaviour 63: Each state that QEMU can be in has its sentence and its treatment: a guest that somebody has halted is waited for, one
+// Behaviour 69: Each state that QEMU can be in has its sentence and its treatment: a guest that somebody has halted is waited for, one
 // that cannot go on is ended and started again.
 test.each(all.filter((state) => state !== 'running'))('%s is told once', async (state) => {
   const { told, watch, follow } = watchOf(state, state, 'running');

@@ -1,0 +1,106 @@
+/**
+ * Keeps the files of a running builder where a cleaner takes old or empty ones: what went away is given its name again, and what would
+ * look old is touched. docs/decisions/lost-directory.md says which loss ends the daemon all the same.
+ */
+import { linkSync, lstatSync, lutimesSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Layout } from '../config/layout.ts';
+import type { Clock } from '../system/clock.ts';
+import { Failed, errorCode } from '../system/failure.ts';
+import { discard, sizeIfThere } from '../system/files.ts';
+import type { Log } from '../system/log.ts';
+import { writePid, type PidFiles } from '../system/pidfile.ts';
+
+/** A cleaner that takes what is a day old finds nothing. */
+const touchEveryMs = 3_600_000;
+
+export interface UpkeepOptions {
+  readonly layout: Layout;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Whether the state directory is still the one that we have locked. */
+  readonly isOurs: () => boolean;
+  /** Make again what only their owners can; nothing where all is there. */
+  readonly keepers: readonly (() => Promise<void> | void)[];
+}
+
+export class Upkeep {
+  readonly #options: UpkeepOptions;
+  #touched: number;
+
+  constructor(options: UpkeepOptions) {
+    this.#options = options;
+    this.#touched = options.clock.monotonic();
+  }
+
+  /** A look, every 5 s. */
+  async tick(): Promise<void> {
+    const { layout, clock, log, isOurs, keepers } = this.#options;
+    if (!isOurs()) return;
+    for (const keep of keepers)
+      try {
+        await keep();
+      } catch (error) {
+        // On a full disk, for instance: the next look will do.
+        if (!(error instanceof Failed) && errorCode(error) === undefined) throw error;
+        log('debug', 'not-kept', { why: String(error) });
+      }
+    if (clock.monotonic() - this.#touched < touchEveryMs || !isOurs()) return;
+    this.#touched = clock.monotonic();
+    for (const path of aging(layout)) touch(path, clock.now());
+  }
+}
+
+/** Writes a process's record again where a part of it is gone. */
+export function keepPid(files: PidFiles, pid: number, program: string): void {
+  if (sizeIfThere(files.record) === undefined || sizeIfThere(files.plain) === undefined)
+    writePid(files, pid, program);
+}
+
+/** A second name of a socket: whoever listens on it could not give it its first one again. */
+const spareOf = (socket: string): string => `${socket}.spare`;
+
+/** Sees that a child's socket keeps its name for as long as the child lives. */
+export function keepSocket(socket: string): void {
+  const [there, spare] = [inodeOf(socket), inodeOf(spareOf(socket))];
+  if (there === spare) return;
+  if (there === undefined) return link(spareOf(socket), socket);
+  discard(spareOf(socket));
+  link(socket, spareOf(socket));
+}
+
+/** Takes both names away. */
+export function discardSocket(socket: string): void {
+  discard(spareOf(socket));
+  discard(socket);
+}
+
+function inodeOf(path: string): number | undefined {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats?.isSocket() === true ? stats.ino : undefined;
+}
+
+/** Where a file system has no second names, or something else has the name, there is only the first. */
+function link(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+  }
+}
+
+/** Not what a guest boots: whether those are still the ones that were made is told by their times. */
+const aging = ({ state, vmLock, kernel, initrd }: Layout): readonly string[] => [
+  vmLock,
+  ...readdirSync(state)
+    .map((name) => join(state, name))
+    .filter((path) => path !== kernel && path !== initrd),
+];
+
+function touch(path: string, nowMs: number): void {
+  try {
+    lutimesSync(path, nowMs / 1000, nowMs / 1000);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+  }
+}

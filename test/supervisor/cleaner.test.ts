@@ -1,0 +1,93 @@
+/** A cleaner takes single files of a builder that runs. */
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { ask } from '../../src/supervisor/control.ts';
+import { daemon } from '../../src/supervisor/daemon.ts';
+import { findStatus } from '../../src/supervisor/found.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { Exit } from '../../src/system/failure.ts';
+import { isLocked } from '../../src/system/lock.ts';
+import { World } from '../model/world.ts';
+import { freePort } from '../rig/free-port.ts';
+
+const signal = new AbortController().signal;
+
+/** The whole daemon, in this process, with a guest that is ready. */
+async function daemonIn(world: World) {
+  const { layout, clock } = world;
+  const settings = { accelerator: 'tcg', diskGiB: 2, port: await freePort() };
+  writeFileSync(layout.config, JSON.stringify(settings));
+  const phases: string[] = [];
+  let stop: () => void = () => undefined;
+  const left = daemon({
+    ...{ layout, clock, managed: false, signal },
+    onStopSignal: (listener) => void (stop = () => listener('SIGTERM')),
+    onStatus: ({ phase }) => {
+      if (phases.at(-1) !== phase) phases.push(phase);
+    },
+    onStandby: () => undefined,
+    onBlocked: () => undefined,
+  });
+  const until = async (phase: string) => {
+    while (phases.at(-1) !== phase) {
+      await clock.advance(5);
+      world.tick();
+    }
+  };
+  /** Two looks of the daemon, at least. */
+  const pass = async () => {
+    for (let n = 0; n < 12; n++) {
+      await clock.advance(1_000);
+      world.tick();
+    }
+  };
+  await until('booting');
+  world.boot();
+  await until('ready');
+  return { phases, pass, left, until, stop: () => stop() };
+}
+
+// Behaviour 49: Every single file of a running builder that a cleaner takes is made again or not needed: daemon and VM go on,
+// and `status` says what is true.
+test(
+  'every file of a running builder is made again, or not needed',
+  { timeout: 120_000 },
+  async () => {
+    await using world = await World.make();
+    const { layout } = world;
+    const { phases, pass, left, until, stop } = await daemonIn(world);
+    const [vm] = world.vms();
+    const names = readdirSync(layout.root, { recursive: true, encoding: 'utf8' })
+      .map((name) => join(layout.root, name))
+      // The guest's disk is no file that a cleaner takes, and its images have their own story.
+      .filter((path) => path !== layout.disk && !path.startsWith(layout.images))
+      .filter((path) => !statSync(path).isDirectory());
+    for (const path of names) {
+      rmSync(path);
+      await pass();
+      expect([path, phases.at(-1), world.vms()]).toEqual([path, 'ready', [vm]]);
+      const found = await findStatus(layout, { clock: systemClock, signal });
+      expect([path, found]).toMatchObject([path, { heard: true, status: { phase: 'ready' } }]);
+    }
+    // What others look for is there again.
+    const { status, control, daemonLock, daemonPid, log } = layout;
+    const own = [status, control, daemonLock, daemonPid, log, layout.pid('daemon')];
+    for (const path of [...own, layout.pid('qemu'), layout.pidRecord('qemu')])
+      expect([path, existsSync(path)]).toEqual([path, true]);
+    expect(isLocked(daemonLock)).toBe(true);
+    expect(names).toEqual(expect.arrayContaining([...own, layout.vmLock]));
+    // All that are empty at once, as `find -type f -size 0 -delete` does.
+    for (const name of readdirSync(layout.state)) {
+      const path = join(layout.state, name);
+      if (statSync(path).isFile() && statSync(path).size === 0) rmSync(path);
+    }
+    await pass();
+    expect(phases.at(-1)).toBe('ready');
+    expect(await ask(layout, 'door', systemClock)).toMatchObject({ open: 0 });
+    stop();
+    await until('stopped');
+    expect(await left).toBe(Exit.ok);
+    expect(world.vms()).toEqual([]);
+  },
+);

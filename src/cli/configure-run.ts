@@ -207,7 +207,8 @@ async function rootPart(run: Run, builder: Builder): Promise<void> {
 
 /** Nothing is restarted by us: somebody's build may be running. What runs may be other than what the file said before. */
 async function adviseRestart({ layout, context, say }: Run, old: Config | undefined, now: Config) {
-  if (sizeIfThere(layout.log) === undefined) return;
+  // Where no daemon ever was, nothing is loaded to ask it.
+  if ([layout.log, layout.status].every((path) => sizeIfThere(path) === undefined)) return;
   const { findStatus } = await import('../supervisor/found.ts');
   const found = await findStatus(layout, context);
   if (found.daemon === 'gone') return;

@@ -143,7 +143,13 @@ export function versionOf(path: string): string {
 
 /** The size of a file in bytes, or undefined if there is none. */
 export function sizeIfThere(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.size;
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size;
+  } catch (error) {
+    // A part of the path is a file.
+    if (errorCode(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
 }
 
 /** A system error from writing, in words. */

@@ -16,6 +16,8 @@ import { programMissing } from '../system/program.ts';
 import { chooseAccelerator } from '../vm/accelerator.ts';
 import { bundleAt, checkBundle, readManifest } from '../vm/bundle.ts';
 import { vmDrivers } from '../vm/drivers.ts';
+import { masksCx16, noV2 } from '../vm/emulated.ts';
+import { qemuAbilities } from '../vm/qemu-abilities.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
 
 export const machineChecks = (facts: DoctorFacts): readonly Check[] => [
@@ -214,9 +216,13 @@ async function accelerator(facts: DoctorFacts): Promise<Verdict> {
         )
       : { accelerator: known.accelerator, rejected: known.rejected ?? [] };
   if (choice.accelerator !== 'tcg') return { kind: 'good', fact: choice.accelerator };
+  const emulator = program(vmDrivers[vm].program(config()));
+  const abilities = await qemuAbilities(emulator, context.signal);
+  const isMasked = masksCx16({ config: config(), accelerator: 'tcg', abilities });
+  const lost = isMasked ? [`Also, ${noV2}.`] : [];
   return {
     kind: 'note',
     fact: 'tcg: every instruction is translated',
-    why: ['Builds are some ten times slower.', ...choice.rejected].join(' '),
+    why: ['Builds are some ten times slower.', ...lost, ...choice.rejected].join(' '),
   };
 }

@@ -15,10 +15,14 @@ import { placesOf, rootLayout } from '../host/places.ts';
 import { alias } from '../host/ssh.ts';
 import { machinesWarnings } from '../host/warnings.ts';
 import { findStatus } from '../supervisor/found.ts';
+import type { Found } from '../supervisor/status.ts';
 import { run, succeeded, type Ran } from '../system/child.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { OthersFiles } from '../system/others-files.ts';
-import { findProgram } from '../system/program.ts';
+import { findProgram, tryProgram } from '../system/program.ts';
+import { masksCx16, noV2 } from '../vm/emulated.ts';
+import { qemuAbilities } from '../vm/qemu-abilities.ts';
+import { qemuProgram } from '../vm/qemu.ts';
 import type { CliContext } from './context.ts';
 import { saying } from './patience.ts';
 
@@ -27,7 +31,7 @@ export async function explain(
   installable: string,
   layout: Layout,
   context: CliContext,
-): Promise<Destination> {
+): Promise<Destination & Notes> {
   const nix = (program: string, ...argv: readonly string[]): Promise<Ran> =>
     saying(`Waiting for Nix: ${[program, ...argv].join(' ')}`, context, () =>
       run(findProgram(program, context.env['PATH']), argv, {
@@ -43,7 +47,7 @@ export async function explain(
   const list = others.read(machines) ?? '';
   const external = settingOf('external-builders', nixConf, others.read)?.value ?? '';
   const found = await findStatus(layout, context);
-  return destinationOf(drv, {
+  const destination = destinationOf(drv, {
     config,
     ours: parseMachines(list, 'new').machines.find(({ store }) => store.endsWith(alias)),
     hidden: leadsToUs(config.builders, others) ? undefined : config.builders,
@@ -55,6 +59,21 @@ export async function explain(
       succeeded(await nix('nix-store', '--check-validity', ...drv.outputs)),
     phase: found.daemon === 'alive' ? found.status.phase : undefined,
   });
+  return { ...destination, notes: await notesOn(found, context) };
+}
+
+/** What a build may miss that comes. */
+export interface Notes {
+  readonly notes: readonly string[];
+}
+
+async function notesOn(found: Found, { env, signal }: CliContext): Promise<readonly string[]> {
+  if (found.daemon !== 'alive' || found.status.builder === undefined) return [];
+  const { accelerator, builder } = found.status;
+  const program = tryProgram(qemuProgram(builder), env['PATH']);
+  if (builder.vm !== 'qemu' || accelerator !== 'tcg' || program === undefined) return [];
+  const abilities = await qemuAbilities(program, signal);
+  return masksCx16({ config: builder, accelerator, abilities }) ? [`In the guest ${noV2}.`] : [];
 }
 
 /** True when what `builders` says, or a file that it names, has our line. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Destination } from '../host/destination.ts';
+import type { Notes } from './explain-run.ts';
 import { Exit } from '../system/failure.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 
@@ -26,10 +27,15 @@ export function explainVerb(program: Command, context: CliContext): void {
 }
 
 /** The answer first, then each condition. */
-export const destinationLines = ({ answer, reasons }: Destination): string[] => [
+export const destinationLines = ({
+  answer,
+  reasons,
+  notes = [],
+}: Destination & Partial<Notes>): string[] => [
   answer,
   ...reasons.flatMap(({ holds, text, remedy }) => [
     `  ${holds ? 'yes' : 'no '}  ${text}`,
     ...(holds || remedy === undefined ? [] : [`       -> ${remedy}`]),
   ]),
+  ...notes.map((note) => `  note ${note}`),
 ];

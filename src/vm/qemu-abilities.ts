@@ -32,12 +32,20 @@ async function askQemu(program: string, signal: AbortSignal): Promise<Abilities>
     ...{ input: input.join(''), timeoutMs, signal },
     env: { PATH: '/usr/bin:/bin' },
   });
-  const answer = stdout
-    .split('\n')
-    .map(answerIn)
-    .find(({ id }) => id === 'sandbox');
-  if (answer === undefined || !Array.isArray(answer['return'])) return none;
-  return { sandbox: answer['return'].some((each) => fieldsOf(each)['option'] === 'sandbox') };
+  const answers = stdout.split('\n').map(answerIn);
+  const { return: options } = answers.find(({ id }) => id === 'sandbox') ?? {};
+  const sandbox =
+    Array.isArray(options) && options.some((each) => fieldsOf(each)['option'] === 'sandbox');
+  return { ...none, sandbox, ...versionIn(answers) };
+}
+
+/** The greeting has the version in numbers (QEMU's docs/interop/qmp-spec). */
+function versionIn(
+  answers: readonly Readonly<Record<string, unknown>>[],
+): Pick<Abilities, 'major'> {
+  const greeting = fieldsOf(answers.find((answer) => 'QMP' in answer)?.['QMP']);
+  const { major } = fieldsOf(fieldsOf(greeting['version'])['qemu']);
+  return typeof major === 'number' ? { major } : {};
 }
 
 function answerIn(line: string): Readonly<Record<string, unknown>> {

@@ -3,7 +3,8 @@ import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import type { Launch } from '../system/child.ts';
 import type { Network } from '../config/guest-network.ts';
-import type { Accelerator, PlanInput } from './driver.ts';
+import type { PlanInput } from './driver.ts';
+import { masksCx16 } from './emulated.ts';
 
 /** The program for the config's system: guests are of the host's own architecture. */
 export const qemuProgram = ({ system }: Pick<Config, 'system'>): string =>
@@ -25,7 +26,7 @@ export function qemuPlan({
       '-name',
       'linuxkit-builder',
       ...(abilities?.sandbox === true ? sandbox : []),
-      ...machineOf(config, accelerator),
+      ...machineOf({ config, accelerator, abilities }),
       ...['-smp', String(config.cpus), '-m', String(config.memoryMiB)],
       ...['-kernel', layout.kernel, '-initrd', layout.initrd],
       ...['-append', `${cmdline} console=${consoleDevice(config)} linuxkit-builder.vm=qemu`],
@@ -50,7 +51,7 @@ export function trialPlan(
   return {
     program,
     argv: [
-      ...machineOf(config, accelerator),
+      ...machineOf({ config, accelerator }),
       ...['-smp', String(config.cpus), '-m', String(config.memoryMiB)],
       ...['-kernel', bundle.kernel, '-initrd', layout.trialInitrd],
       ...['-append', `console=${consoleDevice(config)} ${earlyConsole(config)} panic=-1`],
@@ -68,22 +69,26 @@ export function trialPlan(
 }
 
 /** Nothing that was not asked for (-nodefaults), no window, and a guest's reboot (also panic=) is an exit. */
-function machineOf({ system }: Config, accelerator: Accelerator): string[] {
+function machineOf(emulated: MachineOptions): string[] {
+  const { accelerator, config } = emulated;
+  const { system } = config;
   const machine = system === 'aarch64-linux' ? 'virt,gic-version=max' : 'pc';
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-machine', machine],
     // With tcg QEMU itself knows whether processors can run beside each other: not where the host orders memory less strictly.
     ...['-accel', accelerator],
-    ...['-cpu', cpuOf(system, accelerator)],
+    ...['-cpu', cpuOf(emulated)],
   ];
 }
 
-/** cx16 is masked under TCG: QEMU 7.2 double-faults now and then in cmpxchg16b with several CPUs (measured). */
-function cpuOf(system: Config['system'], accelerator: Accelerator): string {
-  if (accelerator !== 'tcg') return 'host';
+type MachineOptions = Pick<PlanInput, 'config' | 'accelerator' | 'abilities'>;
+
+function cpuOf(emulated: MachineOptions): string {
+  if (emulated.accelerator !== 'tcg') return 'host';
   // The architected pointer authentication is slow to compute in software; QEMU's own is not (QEMU, docs/system/arm/cpu-features).
-  return system === 'aarch64-linux' ? 'max,pauth-impdef=on' : 'max,-cx16';
+  if (emulated.config.system === 'aarch64-linux') return 'max,pauth-impdef=on';
+  return masksCx16(emulated) ? 'max,-cx16' : 'max';
 }
 
 /**

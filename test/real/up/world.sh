@@ -28,7 +28,7 @@ touch "$world/app/node_modules/.package-lock.json"
 state="$world/a state"
 mkdir -m 700 "$state"
 cp -R "$checkout/.cache/image-state/downloads" "$state/"
-echo "{ \"port\": $port, \"cpus\": 2, \"memoryMiB\": 1024, \"diskGiB\": 4 }" >"$state/config.json"
+echo "{ \"port\": $port, \"cpus\": 1, \"memoryMiB\": 1024, \"diskGiB\": 4 }" >"$state/config.json"
 export HOME=/root LINUXKIT_BUILDER_DIR="$state"
 
 part=

@@ -6,7 +6,8 @@ import { buildImage, type Built } from '../image/build.ts';
 import { readLock, writeLock, type Lock } from '../image/lock.ts';
 import { chooseMirror } from '../image/choose-mirror.ts';
 import { areCached } from '../image/download.ts';
-import { findMirror } from '../image/mirror.ts';
+import { checkMirror, findMirror } from '../image/mirror.ts';
+import { findSecurityMirror } from '../image/security-mirror.ts';
 import { fetchRelease } from '../image/release.ts';
 import { recipe, type Arch } from '../image/recipe.ts';
 import { readKeyring } from '../image/signature.ts';
@@ -16,7 +17,7 @@ import { trustedRoots } from '../image/roots.ts';
 import { Web } from '../image/web.ts';
 import { findSquashfsTool } from '../image/squashfs.ts';
 import type { SupplyOptions } from '../image/supply.ts';
-import { describeRenewal, freshLock, suite } from '../image/update.ts';
+import { describeRenewal, freshLock } from '../image/update.ts';
 import { Failed } from '../system/failure.ts';
 import { makeDirectory } from '../system/files.ts';
 import { inSection } from '../system/lock.ts';
@@ -25,6 +26,9 @@ import { mebibytes, noView, progressView, type ProgressView } from './progress.t
 
 export interface BuildVerbOptions extends DirectoryOption {
   readonly mirror?: string;
+  readonly securityMirror?: string;
+  readonly snapshots?: string;
+  readonly acceptExpiredIndex?: boolean;
   readonly update: boolean;
   readonly arch: Arch;
   readonly output?: string;
@@ -77,19 +81,24 @@ export async function buildVerb(
 async function withMirror(
   supplies: SupplyOptions,
   lockFile: string,
-  { mirror, update, arch }: BuildVerbOptions,
+  { mirror, securityMirror, update, arch }: BuildVerbOptions,
   say: (line: string) => void,
 ): Promise<SupplyOptions> {
   const locked = update ? undefined : readLock(lockFile).architectures[arch].packages;
   if (locked !== undefined && areCached(locked, supplies.directory)) return supplies;
   // Whoever does not answer soon is left for the next.
-  const hasty = { ...supplies, retries: 2, stallMs: 10_000 };
+  const hasty = { ...supplies, retries: 2, stallMs: 10_000, acceptExpired: true };
   const ask = async (url: string) => {
-    await fetchRelease(url, suite, supplies.keyring, hasty);
+    for (const { suites } of recipe.releases)
+      await fetchRelease(url, suites[0]?.codename ?? '', supplies.keyring, hasty);
   };
-  const { url, because } = await chooseMirror(mirror, { ask });
-  say(`Mirror: ${url}, ${because}`);
-  return { ...supplies, mirror: url };
+  const chosen = await chooseMirror(mirror, { ask });
+  const { url: main, because } = chosen;
+  say(`Mirror: ${main}, ${because}`);
+  return {
+    ...supplies,
+    mirrors: { main, security: findSecurityMirror(securityMirror, chosen).url },
+  };
 }
 
 /** What is made, or made again, is tried at the next start, whatever became of it before. */
@@ -125,8 +134,12 @@ function suppliesFor(from: {
   readonly say: (line: string) => void;
 }): SupplyOptions {
   const { options, layout, context, web, view, say } = from;
+  const mirror = findMirror(options.mirror);
+  const security = findSecurityMirror(options.securityMirror, mirror);
   return {
-    mirror: findMirror(options.mirror).url,
+    mirrors: { main: mirror.url, security: security.url },
+    acceptExpired: options.acceptExpiredIndex === true,
+    ...(options.snapshots === undefined ? {} : { vanished: checkMirror(options.snapshots) }),
     keyring: readKeyring(join(context.assets, 'src/image/keyring')),
     directory: layout.downloads,
     clock: context.clock,

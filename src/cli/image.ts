@@ -47,6 +47,19 @@ function addBuild(image: Command, context: CliContext): void {
     .command('build')
     .description('make the image from signed Debian packages; does nothing when it is up to date')
     .option('--mirror <url>', "Debian mirror (default: this machine's own, else an official one)")
+    .option(
+      '--security-mirror <url>',
+      "mirror of Debian's security archive (default: this machine's own, else beside the other, as URL-security)",
+    )
+    .option(
+      '--snapshots <url>',
+      'where files are that the mirror has no longer; {path} and {sha256} in it stand for theirs',
+    )
+    .option(
+      '--accept-expired-index',
+      "take the mirror's lists of packages although the time for which they hold is over",
+      false,
+    )
     .option('--update', "renew the lock from the mirror's signed index first", false)
     .addOption(
       new Option(
@@ -106,8 +119,10 @@ async function info(prefix: string, { json }: InfoOptions, context: CliContext):
   if (manifest === undefined)
     return context.out('  has no manifest: it was not made by `image build`');
   const { arch, kernelVersion, suite, indexDate, squashfs, packages, files } = manifest;
+  const suites = manifest.suites ?? [{ codename: suite, indexDate }];
   context.out(`  Linux ${kernelVersion} for ${arch}`);
-  context.out(`  from Debian ${suite} of ${indexDate}, ${Object.keys(packages).length} packages`);
+  context.out(`  ${Object.keys(packages).length} packages of Debian`);
+  for (const each of suites) context.out(`    ${each.codename.padEnd(16)} ${each.indexDate}`);
   context.out(`  root file system by ${squashfs.tool} ${squashfs.version}`);
   for (const [name, { size, sha256 }] of Object.entries(files))
     context.out(`  ${name.padEnd(7)} ${mebibytes(size).padStart(6)} MiB  ${sha256}`);

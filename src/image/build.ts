@@ -12,9 +12,10 @@ import { basename, dirname, join } from 'node:path';
 import { Exit, Failed } from '../system/failure.ts';
 import { makeDirectory } from '../system/files.ts';
 import { bundleAt, checkBundle, readManifest, type Manifest } from '../vm/bundle.ts';
+import { describeShortfall, shortfalls } from '../vm/floors.ts';
 import { assemble } from './assemble.ts';
 import { inputsOf, sha256, type Inputs } from './inputs.ts';
-import type { Lock } from './lock.ts';
+import { newestIndex, type Lock } from './lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
 import { findSquashfsTool, type SquashfsTool } from './squashfs.ts';
 import { supply, type Supply, type SupplyOptions } from './supply.ts';
@@ -42,6 +43,7 @@ export interface Built {
 export async function buildImage(options: BuildOptions): Promise<Built> {
   const { arch, lock, prefix, onStep, onWarning, signal } = options;
   checkRequested(options);
+  checkFloors(options);
   const tool = await findSquashfsTool(options);
   const inputs = inputsOf(options, tool);
   const present = upToDate(prefix, inputs);
@@ -55,7 +57,7 @@ export async function buildImage(options: BuildOptions): Promise<Built> {
       ...options,
       packages: supplied.packages,
       downloads: options.directory,
-      time: supplied.indexDate,
+      time: newestIndex(supplied.suites),
       scratch,
     });
     const made = bundleAt(join(scratch, 'new'));
@@ -118,8 +120,9 @@ function manifestOf(
     arch: made.options.arch,
     kernelVersion: made.kernelVersion,
     inputs: made.inputs,
-    suite: made.options.lock.suite,
-    indexDate: made.supplied.indexDate.toISOString(),
+    suite: made.options.lock.suites[0]?.codename ?? '',
+    indexDate: newestIndex(made.supplied.suites).toISOString(),
+    suites: [...made.supplied.suites],
     squashfs: { ...made.tool, options: [...made.tool.options] },
     packages: Object.fromEntries(made.supplied.packages.map((each) => [each.name, each.version])),
     files: { kernel: file(kernel), initrd: file(initrd), cmdline: file(cmdline) },
@@ -146,6 +149,20 @@ function checkRequested({ lock, arch, recipe }: BuildOptions): void {
       hint: 'Renew it with `linuxkit-builder image build --update`.',
       exit: Exit.config,
     });
+}
+
+/** What the lock names is what an image is made of, or newer. */
+function checkFloors({ lock, arch, recipe }: BuildOptions): void {
+  const { packages } = lock.architectures[arch];
+  const versions = Object.fromEntries(packages.map(({ name, version }) => [name, version]));
+  const short = shortfalls(versions, recipe.floors(arch));
+  if (short.length === 0) return;
+  throw new Failed({
+    kind: 'lock-below-floor',
+    message: `An image of this lock is not made: ${short.map(describeShortfall).join('; ')}.`,
+    hint: 'Renew it with `linuxkit-builder image build --update`.',
+    exit: Exit.config,
+  });
 }
 
 const sameTool = (a: SquashfsTool, b: SquashfsTool): boolean =>

@@ -2,6 +2,7 @@
 import { pipeline } from 'node:stream/promises';
 import { extract, type Header } from 'tar-stream';
 import { Exit, Failed } from '../system/failure.ts';
+import { paragraphs, type Paragraph } from './control.ts';
 import { compressionOf, decompressed } from './decompress.ts';
 import type { Entry } from './entry.ts';
 
@@ -15,8 +16,21 @@ export interface DebOptions {
 
 /** The wanted entries of a package in its own order, with paths as they are after the /usr merge. */
 export async function debEntries(deb: Uint8Array, options: DebOptions): Promise<Entry[]> {
+  return entriesOf(memberOf(deb, 'data.tar', options.name), options);
+}
+
+/** What a package says of itself: the paragraph that an index has of it too, but for place and hash. */
+export async function debControl(deb: Uint8Array, name: string): Promise<Paragraph> {
+  const want = (path: string) => path === 'control';
+  const [entry] = await entriesOf(memberOf(deb, 'control.tar', name), { name, want });
+  const text = entry?.kind === 'file' ? Buffer.from(entry.data).toString('utf8') : '';
+  const [paragraph] = paragraphs(text);
+  if (paragraph === undefined) throw broken(name, 'it does not say what it is');
+  return paragraph;
+}
+
+async function entriesOf(member: Member, options: DebOptions): Promise<Entry[]> {
   const { name, want, signal } = options;
-  const member = dataMember(deb, name);
   const plain = decompressed(name, member.data, compressionOf(member.name), signal);
   const tar = extract();
   const fed = pipeline(plain, tar);
@@ -75,8 +89,13 @@ async function whole(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 const magic = '!<arch>\n';
 const headerBytes = 60;
 
-/** The member `data.tar*`. */
-function dataMember(deb: Uint8Array, name: string): { name: string; data: Uint8Array } {
+interface Member {
+  readonly name: string;
+  readonly data: Uint8Array;
+}
+
+/** The member whose name begins so. */
+function memberOf(deb: Uint8Array, wanted: string, name: string): Member {
   const bytes = Buffer.from(deb.buffer, deb.byteOffset, deb.byteLength);
   if (bytes.toString('latin1', 0, magic.length) !== magic)
     throw broken(name, 'it is no ar archive');
@@ -87,11 +106,10 @@ function dataMember(deb: Uint8Array, name: string): { name: string; data: Uint8A
     if (!header.endsWith('`\n') || !Number.isSafeInteger(size) || from + size > bytes.length)
       throw broken(name, 'a header of its ar archive is wrong');
     const member = header.slice(0, 16).trim().replace(/\/$/, '');
-    if (member.startsWith('data.tar'))
-      return { name: member, data: bytes.subarray(from, from + size) };
+    if (member.startsWith(wanted)) return { name: member, data: bytes.subarray(from, from + size) };
     at = from + size + (size % 2);
   }
-  throw broken(name, 'it has no data.tar');
+  throw broken(name, `it has no ${wanted}`);
 }
 
 const broken = (name: string, why: string): Failed =>

@@ -7,7 +7,7 @@ import { createReadStream } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf } from '../system/clock.ts';
-import { Exit, Failed } from '../system/failure.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { makeDirectory, sizeIfThere } from '../system/files.ts';
 import { inSection } from '../system/lock.ts';
 import { meterOf, type DownloadProgress, type Meter } from './download-meter.ts';
@@ -31,6 +31,8 @@ export interface DownloadOptions extends HttpOptions {
   readonly onProgress?: (progress: DownloadProgress) => void;
   /** Called once when another process downloads into the same directory, and we wait for it. */
   readonly onWaiting?: () => void;
+  /** Called for a file that cannot be had; true goes on without it. */
+  readonly onGone?: (wanted: Wanted, failure: Failure) => boolean;
   /** Files at a time. Default 5. */
   readonly parallel?: number;
 }
@@ -76,7 +78,11 @@ async function fetchAll(
   const meter = meterOf(missing, options);
   const queue = missing.values();
   const worker = async () => {
-    for (const each of queue) await fetchOne(each, options, meter);
+    for (const each of queue)
+      await fetchOne(each, options, meter).catch((error: unknown) => {
+        const isGone = error instanceof Failed && options.onGone?.(each, error.failure) === true;
+        if (!isGone) throw error;
+      });
   };
   const workers = Array.from({ length: options.parallel ?? 5 }, () =>
     worker().catch((error: unknown) => {

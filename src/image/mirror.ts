@@ -31,14 +31,17 @@ export interface OfApt {
 
 /** What apt's sources below `etc` name of Debian's archive, or of what calls itself so: only its signature tells. */
 export function mirrorsOfApt(etc = '/etc/apt'): OfApt {
-  return archivesOf(
-    aptSources(etc).flatMap(({ name, text }) =>
-      name.endsWith('.sources') ? deb822Sources(text) : listSources(text),
-    ),
-  );
+  return archivesOf(sourcesOfApt(etc));
 }
 
-function checkMirror(chosen: string): string {
+/** All that apt on this machine takes packages from. */
+export const sourcesOfApt = (etc: string): Source[] =>
+  aptSources(etc).flatMap(({ name, text }) =>
+    name.endsWith('.sources') ? deb822Sources(text) : listSources(text),
+  );
+
+/** An address that files can be fetched below, without its final slash. */
+export function checkMirror(chosen: string): string {
   const isAddress = /^https?:\/\/[^\s/]+/.test(chosen) && URL.canParse(chosen);
   const shown = JSON.stringify(withoutLogin(chosen));
   if (isAddress && !hasLogin(chosen)) return withoutSlash(chosen);
@@ -73,7 +76,7 @@ function filesIn(directory: string): string[] {
 }
 
 /** One line or paragraph: where, and which parts of it. */
-interface Source {
+export interface Source {
   readonly url: string;
   readonly components: readonly string[];
 }
@@ -134,7 +137,7 @@ function listed(url: string): string[] {
   return text.split('\n').flatMap((line) => /^[^#\s]\S*/.exec(line)?.slice(0, 1) ?? []);
 }
 
-const hasLogin = (url: string): boolean => {
+export const hasLogin = (url: string): boolean => {
   const { username, password } = new URL(url);
   return username !== '' || password !== '';
 };
@@ -147,4 +150,4 @@ const unique = (all: readonly string[]): readonly string[] => [...new Set(all)];
 const words = (text: string | undefined): string[] =>
   (text ?? '').split(/\s+/).filter((word) => word !== '');
 
-const withoutSlash = (url: string): string => url.replace(/\/+$/, '');
+export const withoutSlash = (url: string): string => url.replace(/\/+$/, '');

@@ -2,11 +2,20 @@
  * What goes into our guest: package names, the files of them that are kept, kernel modules, the kernel's command line.
  * The guest's own files are beside it in rootfs/ (rootfs/modes.json says what a plain file cannot).
  */
+import { floorsFor, type Floor } from '../vm/floors.ts';
+import type { DebianRelease } from './suites.ts';
+
 export type Arch = 'amd64' | 'arm64';
 
 export interface Recipe {
   /** Package names asked for, per Debian architecture. */
   readonly packages: (arch: Arch) => readonly string[];
+  /** Where packages come from, in order of preference: the next one only where those before cannot meet a relation. */
+  readonly releases: readonly DebianRelease[];
+  /** Names of packages that are looked for in another release first. */
+  readonly from: Readonly<Record<string, string>>;
+  /** The lowest versions that are acceptable. */
+  readonly floors: (arch: Arch) => readonly Floor[];
   /** Packages of the closure that are left out whole; what only they depend on is not wanted either. */
   readonly without: readonly string[];
   /** Whether a path of a package (no leading ./, after usr-merge, as usr/share/doc/x) is in the root. */
@@ -24,6 +33,20 @@ export interface Recipe {
 /** The guest that `image build` makes. */
 export const recipe: Recipe = {
   packages: (arch) => [`linux-image-cloud-${arch}`, ...packages],
+  releases: [
+    {
+      name: 'stable',
+      suites: [
+        { codename: 'trixie', archive: 'main' },
+        { codename: 'trixie-updates', archive: 'main' },
+        { codename: 'trixie-security', archive: 'security' },
+      ],
+    },
+    { name: 'testing', suites: [{ codename: 'forky', archive: 'main' }] },
+  ],
+  // Debian 13 has no Nix with the fix for CVE-2026-39860.
+  from: { 'nix-bin': 'testing' },
+  floors: floorsFor,
   without: [
     // Maintainer scripts and what only they run: none of them ever runs here.
     ...['debconf', 'init-system-helpers', 'runit-helper', 'sysuser-helper', 'ucf', 'lsb-base'],

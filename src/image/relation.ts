@@ -1,5 +1,5 @@
 /** What a package says about others: `libc6 (>= 2.38), nix-bin | nix, perl:any`. */
-import { compareVersions } from './version.ts';
+import { compareVersions } from '../vm/debian-version.ts';
 
 /** One name that would do, perhaps only in some versions. */
 export interface Alternative {
@@ -50,3 +50,11 @@ export function takesVersion({ version }: Alternative, candidate: string): boole
     '>>': order > 0,
   }[version.operator];
 }
+
+/** As it stands in a control file. */
+export const describeRelation = (relation: Relation): string =>
+  relation
+    .map(({ name, version }) =>
+      version === undefined ? name : `${name} (${version.operator} ${version.than})`,
+    )
+    .join(' | ');

@@ -13,6 +13,8 @@ export interface Release {
   readonly codename: string;
   /** When the index was made. */
   readonly date: Date;
+  /** Until when it holds; the release files of a stable Debian do not say. */
+  readonly validUntil: Date | undefined;
   /** Hash and size of each file below `dists/SUITE/`. */
   readonly files: ReadonlyMap<string, { readonly sha256: string; readonly size: number }>;
 }
@@ -20,12 +22,22 @@ export interface Release {
 /** 140 KB today. */
 const maxReleaseBytes = 8 * 1024 * 1024;
 
-/** Fetches the release file and believes it only if it is signed, is of that suite, and is not older than `notBefore`. */
+export interface ReleaseOptions extends DownloadOptions {
+  /** No older one is believed. */
+  readonly notBefore?: Date | undefined;
+  /** Takes one that is past the date until which it holds. */
+  readonly acceptExpired?: boolean;
+}
+
+/**
+ * Fetches the release file and believes it only if it is signed, is of that suite, is not older than `notBefore`, and has not
+ * expired.
+ */
 export async function fetchRelease(
   mirror: string,
   suite: string,
   keyring: Keyring,
-  options: DownloadOptions & { readonly notBefore?: Date | undefined },
+  options: ReleaseOptions,
 ): Promise<Release> {
   const url = `${mirror}/dists/${suite}/InRelease`;
   const message = await fetchText(url, maxReleaseBytes, options);
@@ -34,8 +46,13 @@ export async function fetchRelease(
   if (release?.codename !== suite) throw notThat(url, suite, release);
   if (options.notBefore !== undefined && release.date < options.notBefore)
     throw older(url, release.date, options.notBefore);
+  if (options.acceptExpired !== true && hasExpired(release, options.clock.now()))
+    throw expired(url, release.validUntil);
   return release;
 }
+
+export const hasExpired = ({ validUntil }: Release, nowMs: number): boolean =>
+  validUntil !== undefined && validUntil.getTime() < nowMs;
 
 /** The suite's packages for an architecture: the index of the section `main`, by its hash in the release. */
 export async function fetchIndex(
@@ -55,7 +72,7 @@ export async function fetchIndex(
   await downloadAll([wanted], options);
   const packed = await readFile(cachedPath(options.directory, file.sha256));
   const plain = await decompressWhole(wanted.name, packed, 'xz', options.signal);
-  return parsePackageIndex(plain.toString('utf8'));
+  return parsePackageIndex(plain.toString('utf8'), release.codename);
 }
 
 /** The fields that we use, or undefined when it is no release file. */
@@ -63,6 +80,7 @@ export function parseRelease(text: string): Release | undefined {
   const [fields] = paragraphs(text);
   const codename = fields?.get('codename');
   const date = new Date(fields?.get('date') ?? '');
+  const until = new Date(fields?.get('valid-until') ?? '');
   if (codename === undefined || Number.isNaN(date.getTime())) return undefined;
   const lines = fields?.get('sha256')?.split('\n') ?? [];
   const files = new Map(
@@ -73,7 +91,8 @@ export function parseRelease(text: string): Release | undefined {
         : [[path, { sha256, size: Number(size) }] as const];
     }),
   );
-  return { codename, date, files };
+  const validUntil = Number.isNaN(until.getTime()) ? undefined : until;
+  return { codename, date, validUntil, files };
 }
 
 const anotherMirror = 'Use another mirror with --mirror URL.';
@@ -93,6 +112,14 @@ const older = (url: string, date: Date, notBefore: Date): Failed =>
     kind: 'release-older',
     message: `${url} is of ${date.toISOString()}, older than what the lock was made from (${notBefore.toISOString()}).`,
     hint: `An old list can bring back packages with known holes. ${anotherMirror}`,
+    exit: Exit.dataError,
+  });
+
+const expired = (url: string, until: Date | undefined): Failed =>
+  new Failed({
+    kind: 'release-expired',
+    message: `${url} held until ${until?.toISOString()}: the mirror does not follow Debian any more, or somebody keeps its news from you.`,
+    hint: `${anotherMirror} To take it all the same: --accept-expired-index.`,
     exit: Exit.dataError,
   });
 

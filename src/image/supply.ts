@@ -1,78 +1,178 @@
-/** From a lock to the packages' bytes in the download directory; when the mirror has moved on, by way of its signed index. */
+/** From a lock to the packages' bytes in the download directory; what the mirrors have no longer, by way of their signed indexes. */
+import { readFile } from 'node:fs/promises';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
-import { downloadAll, type DownloadOptions } from './download.ts';
-import type { Lock, LockedPackages } from './lock.ts';
-import type { Located, PackageIndex } from './package-index.ts';
-import type { Arch } from './recipe.ts';
-import { fetchIndex, fetchRelease, type Release } from './release.ts';
+import type { Request } from './candidates.ts';
+import { changesBetween } from './changes.ts';
+import { debControl } from './deb.ts';
+import { cachedPath, downloadAll, type DownloadOptions, type Wanted } from './download.ts';
+import { cannotBeHad, fetchIndexes, type IndexOptions } from './indexes.ts';
+import type { Lock, LockedSuite } from './lock.ts';
+import {
+  packageOf,
+  type IndexedPackage,
+  type Located,
+  type PackageIndex,
+} from './package-index.ts';
+import type { Arch, Recipe } from './recipe.ts';
 import { resolve } from './resolve.ts';
-import type { Keyring } from './signature.ts';
 
-export interface SupplyOptions extends DownloadOptions {
-  readonly mirror: string;
-  readonly keyring: Keyring;
-  readonly onWarning: (message: string) => void;
+export interface SupplyOptions extends IndexOptions, Omit<DownloadOptions, 'onGone'> {
+  /**
+   * Where packages are that the mirrors have no longer: an address below which they have their usual paths, or one with `{sha256}`
+   * or `{path}` in it.
+   */
+  readonly vanished?: string;
 }
 
 /** Packages that are all in the download directory now. */
 export interface Supply {
   readonly packages: readonly Located[];
-  /** Of the index that they come from. */
-  readonly indexDate: Date;
+  /** The suites that they come from. */
+  readonly suites: readonly LockedSuite[];
 }
 
-/** Fetches what the lock names; if the mirror has some of it no longer, what the same request means there today. */
-export async function supply(lock: Lock, arch: Arch, options: SupplyOptions): Promise<Supply> {
-  const { requested, packages } = lock.architectures[arch];
-  const indexDate = new Date(lock.indexDate);
-  try {
-    await downloadPackages(packages, options);
-    return { packages, indexDate };
-  } catch (error) {
-    if (!(error instanceof Failed) || error.failure.kind !== 'not-on-mirror') throw error;
-    const again = { ...options, notBefore: indexDate };
-    const release = await fetchRelease(options.mirror, lock.suite, options.keyring, again);
-    const index = await fetchIndex(options.mirror, release, arch, options);
-    const resolved = resolvedOrThrow(requested, lock.without, index);
-    options.onWarning(describeChange(packages, resolved, error.failure));
-    await downloadPackages(resolved, options);
-    return { packages: resolved, indexDate: release.date };
-  }
-}
-
-/** What a new lock holds for one architecture. */
-export async function resolveAfresh(
-  release: Release,
+/**
+ * Fetches what the lock names, by its hash, however old the lock is. What the mirrors have no longer is resolved again, with what
+ * needs it and nothing else, and never below the recipe's floors.
+ */
+export async function supply(
+  lock: Lock,
   arch: Arch,
-  requested: readonly string[],
-  options: SupplyOptions & { readonly without: readonly string[] },
-): Promise<LockedPackages> {
-  const index = await fetchIndex(options.mirror, release, arch, options);
-  const packages = resolvedOrThrow(requested, options.without, index);
-  return { requested: [...requested], packages: [...packages] };
+  options: SupplyOptions & { readonly recipe: Recipe },
+): Promise<Supply> {
+  const { packages } = lock.architectures[arch];
+  const gone = await fetchPackages(packages, lock.suites, options);
+  const [first] = gone.values();
+  if (first === undefined) return { packages, suites: lock.suites };
+  const kept = packages.filter((each) => !gone.has(each));
+  const { recipe, onWarning } = options;
+  const indexes = await fetchIndexes(recipe.releases, lock.suites, options);
+  const resolved = resolvedOrThrow({
+    ...askedFor(recipe, arch),
+    releases: await indexes.releasesFor(arch),
+    kept: await indexOfFetched(kept, options.directory),
+  });
+  onWarning(describeChange(packages, resolved, first));
+  const suites = suitesOf(resolved, indexes.suites, lock.suites);
+  const [still] = (await fetchPackages(resolved, suites, options)).values();
+  if (still !== undefined) throw new Failed(still);
+  return { packages: resolved, suites };
 }
 
-const downloadPackages = (packages: readonly Located[], options: SupplyOptions): Promise<void> =>
-  downloadAll(
-    packages.map(({ name, filename, sha256, size }) => ({
-      name,
-      url: `${options.mirror}/${filename}`,
-      sha256,
-      size,
-    })),
-    options,
-  );
+/** What the recipe asks the resolver for, but for the indexes. */
+export const askedFor = (recipe: Recipe, arch: Arch): Omit<Request, 'releases' | 'kept'> => ({
+  requested: recipe.packages(arch),
+  without: recipe.without,
+  from: recipe.from,
+  floors: recipe.floors(arch),
+});
 
-function resolvedOrThrow(
-  requested: readonly string[],
-  without: readonly string[],
-  index: PackageIndex,
-): readonly Located[] {
-  const resolved = resolve(requested, without, index);
+/** Today's suites, and those of before that only what was kept comes from. */
+const suitesOf = (
+  packages: readonly Located[],
+  now: readonly LockedSuite[],
+  before: readonly LockedSuite[],
+): LockedSuite[] => [
+  ...now,
+  ...before.filter(
+    ({ codename }) =>
+      now.every((each) => each.codename !== codename) &&
+      packages.some(({ suite }) => suite === codename),
+  ),
+];
+
+/** What packages that are here say of themselves. */
+async function indexOfFetched(
+  packages: readonly Located[],
+  directory: string,
+): Promise<PackageIndex> {
+  const index = new Map<string, IndexedPackage[]>();
+  for (const each of packages) {
+    const deb = await readFile(cachedPath(directory, each.sha256));
+    index.set(each.name, [packageOf(each, await debControl(deb, each.name))]);
+  }
+  return index;
+}
+
+/** Fetches each from its suite's archive; returns what cannot be had there, and not at the second address either, with the reason. */
+async function fetchPackages(
+  packages: readonly Located[],
+  suites: readonly LockedSuite[],
+  options: SupplyOptions,
+): Promise<ReadonlyMap<Located, Failure>> {
+  const gone = new Map<Located, Failure>();
+  const isSecurity = new Set(
+    suites.filter(({ archive }) => archive === 'security').map(({ codename }) => codename),
+  );
+  const archiveOf = ({ suite }: Located) => (isSecurity.has(suite) ? 'security' : 'main');
+  for (const archive of ['main', 'security'] as const)
+    await fetchFrom(
+      packages.filter((each) => archiveOf(each) === archive),
+      ({ filename }) => `${options.mirrors[archive]}/${filename}`,
+      options,
+      (each, failure) => {
+        const isGone =
+          failure.kind === 'not-on-mirror' ||
+          (archive === 'security' && cannotBeHad(new Failed(failure)));
+        if (isGone) gone.set(each, failure);
+        return isGone;
+      },
+    );
+  const { vanished } = options;
+  if (vanished === undefined || gone.size === 0) return gone;
+  const left = new Map(gone);
+  const wanted = [...gone.keys()];
+  for (const each of wanted) left.delete(each);
+  await fetchFrom(
+    wanted,
+    (each) => addressOf(vanished, each),
+    options,
+    (each, failure) => {
+      left.set(each, gone.get(each) ?? failure);
+      return true;
+    },
+  );
+  return left;
+}
+
+function fetchFrom(
+  packages: readonly Located[],
+  url: (each: Located) => string,
+  options: SupplyOptions,
+  onGone: (each: Located, failure: Failure) => boolean,
+): Promise<void> {
+  const wanted = new Map<Wanted, Located>(
+    packages.map((each) => {
+      const { name, sha256, size } = each;
+      return [{ name, url: url(each), sha256, size }, each];
+    }),
+  );
+  return downloadAll([...wanted.keys()], {
+    ...options,
+    onGone: (each, failure) => {
+      const located = wanted.get(each);
+      return located !== undefined && onGone(located, failure);
+    },
+  });
+}
+
+function addressOf(template: string, { sha256, filename }: Located): string {
+  const whole = /\{(sha256|path)\}/.test(template) ? template : `${template}/{path}`;
+  return whole.replaceAll('{sha256}', sha256).replaceAll('{path}', filename);
+}
+
+/** The closed set, or a failure that says what stands against it. */
+export function resolvedOrThrow(request: Request): readonly Located[] {
+  const resolved = resolve(request);
   if (resolved.ok) return resolved.packages;
+  const { missing, conflicts } = resolved;
+  const message =
+    missing.length > 0
+      ? `The mirror's index does not have: ${missing.join(', ')}.`
+      : `The mirror's index has packages that cannot be there together: ${conflicts.join(', ')}.`;
   throw new Failed({
     kind: 'packages-unresolvable',
-    message: `The mirror's index does not have: ${resolved.missing.join(', ')}.`,
+    message,
     hint: 'Use another mirror with --mirror URL.',
     exit: Exit.unavailable,
   });
@@ -83,18 +183,4 @@ const describeChange = (
   after: readonly Located[],
   because: Failure,
 ): string =>
-  `${because.message} So the packages were resolved again from the mirror's signed index, and the image is not the one of the lock: ${changesBetween(before, after).join(', ')}.`;
-
-/** Names each package that is another now. */
-export function changesBetween(before: readonly Located[], after: readonly Located[]): string[] {
-  const old = new Map(before.map((each) => [each.name, each.version]));
-  const now = new Set(after.map(({ name }) => name));
-  const changed = after
-    .filter(({ name, version }) => old.get(name) !== version)
-    .map(({ name, version }) => `${name} ${version} (${was(old.get(name))})`);
-  const gone = before.filter(({ name }) => !now.has(name)).map(({ name }) => `${name} (gone)`);
-  return [...changed, ...gone];
-}
-
-const was = (version: string | undefined): string =>
-  version === undefined ? 'new' : `was ${version}`;
+  `${because.message} So that, and what needs it, was resolved again from the mirror's signed index, and the image is not the one of the lock: ${changesBetween(before, after).join(', ')}.`;

@@ -1,42 +1,41 @@
-/** `image build --update`: a new lock from what the mirror's signed index has today, for both architectures. */
-import type { Lock } from './lock.ts';
+/** `image build --update`: a new lock from what the mirrors' signed indexes have today, for both architectures. */
+import { changesBetween } from './changes.ts';
+import { fetchIndexes, type IndexOptions } from './indexes.ts';
+import type { Lock, LockedPackages } from './lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
-import { fetchRelease } from './release.ts';
 import type { SquashfsTool } from './squashfs.ts';
-import { changesBetween, resolveAfresh, type SupplyOptions } from './supply.ts';
-
-export const suite = 'trixie';
+import { askedFor, resolvedOrThrow } from './supply.ts';
 
 /** A lock for the recipe. `previous` is the one that it replaces: an index older than its own is refused. */
 export async function freshLock(
   recipe: Recipe,
   squashfs: SquashfsTool,
   previous: Lock | undefined,
-  options: SupplyOptions,
+  options: IndexOptions,
 ): Promise<Lock> {
-  const notBefore = previous === undefined ? undefined : new Date(previous.indexDate);
-  const release = await fetchRelease(options.mirror, suite, options.keyring, {
-    ...options,
-    notBefore,
-  });
-  const { without } = recipe;
-  const of = (arch: Arch) =>
-    resolveAfresh(release, arch, recipe.packages(arch), { ...options, without });
+  const indexes = await fetchIndexes(recipe.releases, previous?.suites ?? [], options);
+  const of = async (arch: Arch): Promise<LockedPackages> => {
+    const asked = askedFor(recipe, arch);
+    const releases = await indexes.releasesFor(arch);
+    const packages = resolvedOrThrow({ ...asked, releases });
+    return { requested: [...asked.requested], packages: [...packages] };
+  };
   return {
-    suite,
-    indexDate: release.date.toISOString(),
-    without: [...without],
+    version: 2,
+    suites: [...indexes.suites],
+    without: [...recipe.without],
     squashfs: { ...squashfs, options: [...squashfs.options] },
     architectures: { amd64: await of('amd64'), arm64: await of('arm64') },
   };
 }
 
-/** What is new in a lock, for people: a line an architecture. */
+/** What is new in a lock, for people: a line for its suites and one for each architecture. */
 export function describeRenewal(before: Lock | undefined, after: Lock): string[] {
-  const dated = `The lock is of ${after.indexDate} now`;
+  const dated = `The lock is of ${after.suites.map(describeSuite).join(', ')} now`;
   if (before === undefined) return [`${dated}; there was none.`];
+  const isSame = JSON.stringify(before.suites) === JSON.stringify(after.suites);
   return [
-    before.indexDate === after.indexDate ? `${dated}, as before.` : `${dated}.`,
+    isSame ? `${dated}, as before.` : `${dated}.`,
     ...(['amd64', 'arm64'] as const).map((arch) => {
       const { packages } = after.architectures[arch];
       const changes = changesBetween(before.architectures[arch].packages, packages);
@@ -44,3 +43,6 @@ export function describeRenewal(before: Lock | undefined, after: Lock): string[]
     }),
   ];
 }
+
+const describeSuite = ({ codename, indexDate, expired }: Lock['suites'][number]): string =>
+  `${codename} ${indexDate}${expired === undefined ? '' : ` (which held until ${expired})`}`;

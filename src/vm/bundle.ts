@@ -32,8 +32,21 @@ const manifestSchema = v.object({
   kernelVersion: v.string(),
   /** Hash of each thing that decided the bytes; same inputs, same image. */
   inputs: v.record(v.string(), v.string()),
+  /** The suite that is preferred, and the date of the newest index: that of every file in the image. */
   suite: v.string(),
   indexDate: v.string(),
+  /** Every suite that packages come from; images of before have none. */
+  suites: v.optional(
+    v.array(
+      v.object({
+        codename: v.string(),
+        archive: v.string(),
+        indexDate: v.string(),
+        /** The date until which its index held, which was past. */
+        expired: v.optional(v.string()),
+      }),
+    ),
+  ),
   squashfs: v.object({ tool: v.string(), version: v.string(), options: v.array(v.string()) }),
   packages: v.record(v.string(), v.string()),
   files: v.object({ kernel: file, initrd: file, cmdline: file }),

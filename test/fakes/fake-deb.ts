@@ -19,13 +19,14 @@ export type FakeFiles = Readonly<
 export async function fakeDeb(
   files: FakeFiles,
   compression: 'xz' | 'gz' | 'none' = 'gz',
+  control = 'Package: x\n',
 ): Promise<Buffer> {
   const tar = await fakeTar(files);
   const data = compression === 'gz' ? gzipSync(tar) : compression === 'xz' ? await xz(tar) : tar;
   const name = compression === 'none' ? 'data.tar' : `data.tar.${compression}`;
   return ar({
     'debian-binary': Buffer.from('2.0\n'),
-    'control.tar.gz': gzipSync(Buffer.alloc(1024)),
+    'control.tar.gz': gzipSync(await fakeTar({ control })),
     [name]: data,
   });
 }

@@ -6,6 +6,9 @@ import type { FakePackage } from './fake-mirror.ts';
 /** The least that has everything an image is made of: kernel, modules, shell, certificates, links, names that collide. */
 export const fakeRecipe: Recipe = {
   packages: (arch) => [`linux-image-cloud-${arch}`, 'busybox-static', 'ca-certificates', 'tool'],
+  releases: [{ name: 'stable', suites: [{ codename: 'trixie', archive: 'main' }] }],
+  from: {},
+  floors: () => [],
   without: ['debconf'],
   keep: (path) => !/^(boot|usr\/share\/(doc|ca-certificates)|usr\/lib\/modules)(\/|$)/.test(path),
   stage1Modules: ['squashfs', 'virtio_net'],

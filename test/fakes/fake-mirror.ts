@@ -12,6 +12,15 @@ export interface FakePackage {
   readonly files?: FakeFiles;
 }
 
+export interface Publication {
+  readonly date?: Date;
+  /** Below `dists/`. */
+  readonly suite?: string;
+  /** What the release file calls itself. */
+  readonly codename?: string;
+  readonly validUntil?: Date;
+}
+
 /** A key pair of a test's own archive. */
 export interface FakeKey {
   readonly privateKey: openpgp.PrivateKey;
@@ -48,14 +57,28 @@ export class FakeMirror {
   /** Replaces everything by these packages, for both architectures; returns each one's path in the pool. */
   async publish(
     packages: readonly FakePackage[],
-    { date = new Date('2026-01-02T03:04:05Z'), codename = 'trixie' } = {},
+    options: Publication = {},
   ): Promise<ReadonlyMap<string, string>> {
     this.files.clear();
+    return this.publishSuite(packages, options);
+  }
+
+  /** Beside what is there: a suite's packages and its signed lists. */
+  async publishSuite(
+    packages: readonly FakePackage[],
+    {
+      date = new Date('2026-01-02T03:04:05Z'),
+      suite = 'trixie',
+      codename = suite,
+      validUntil,
+    }: Publication = {},
+  ): Promise<ReadonlyMap<string, string>> {
     const paths = new Map<string, string>();
     const paragraphs: string[] = [];
     for (const each of packages) {
-      const deb = await fakeDeb(each.files ?? { 'usr/share/doc/x': each.name }, 'gz');
       const { name, version = '1.0', fields = {} } = each;
+      const control = paragraphOf({ Package: name, Version: version, ...fields });
+      const deb = await fakeDeb(each.files ?? { 'usr/share/doc/x': name }, 'gz', control);
       const path = `pool/main/${name}_${version}_all.deb`;
       this.files.set(path, deb);
       paths.set(name, path);
@@ -67,27 +90,26 @@ export class FakeMirror {
         Size: deb.length,
         SHA256: sha256(deb),
       };
-      paragraphs.push(
-        Object.entries(all)
-          .map(([field, value]) => `${field}: ${value}\n`)
-          .join(''),
-      );
+      paragraphs.push(paragraphOf(all));
     }
     const index = await xz(Buffer.from(paragraphs.join('\n')));
     const lines = ['amd64', 'arm64'].map((arch) => {
       const path = `main/binary-${arch}/Packages.xz`;
-      this.files.set(`dists/trixie/${path}`, index);
+      this.files.set(`dists/${suite}/${path}`, index);
       return ` ${sha256(index)} ${index.length} ${path}`;
     });
+    const until = validUntil === undefined ? '' : `Valid-Until: ${validUntil.toUTCString()}\n`;
     await this.sign(
-      `Origin: Test\nCodename: ${codename}\nDate: ${date.toUTCString()}\nSHA256:\n${lines.join('\n')}\n`,
+      `Origin: Test\nCodename: ${codename}\nDate: ${date.toUTCString()}\n${until}SHA256:\n${lines.join('\n')}\n`,
+      this.key,
+      suite,
     );
     return paths;
   }
 
   /** Publishes a release file with that text, signed by a key (the mirror's own by default). */
-  async sign(text: string, key: FakeKey = this.key): Promise<void> {
-    this.files.set('dists/trixie/InRelease', Buffer.from(await clearSign(text, key)));
+  async sign(text: string, key: FakeKey = this.key, suite = 'trixie'): Promise<void> {
+    this.files.set(`dists/${suite}/InRelease`, Buffer.from(await clearSign(text, key)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -105,6 +127,11 @@ export class FakeMirror {
     sendRange(request, response, file);
   }
 }
+
+const paragraphOf = (fields: Readonly<Record<string, string | number>>): string =>
+  Object.entries(fields)
+    .map(([field, value]) => `${field}: ${value}\n`)
+    .join('');
 
 /** A file, or the rest of it when that is asked for. */
 export function sendRange(request: IncomingMessage, response: ServerResponse, file: Buffer): void {

@@ -7,7 +7,7 @@ import { debEntries, mergedPath } from '../../src/image/deb.ts';
 import { parsePackageIndex } from '../../src/image/package-index.ts';
 import { parseRelations, takesVersion } from '../../src/image/relation.ts';
 import { parseRelease } from '../../src/image/release.ts';
-import { compareVersions } from '../../src/image/version.ts';
+import { compareVersions } from '../../src/vm/debian-version.ts';
 import { cpioArchive, S_IFREG } from '../../src/system/cpio.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { ar, fakeTar } from '../fakes/fake-deb.ts';
@@ -43,7 +43,7 @@ describe('lists', () => {
     'lead to nothing outside the mirror',
     1500,
     fc.property(textual, (text) => {
-      for (const [name, versions] of parsePackageIndex(text))
+      for (const [name, versions] of parsePackageIndex(text, 's'))
         for (const found of versions) {
           expect(found.name).toBe(name);
           expect(found.filename.startsWith('/')).toBe(false);

@@ -14,6 +14,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { buildImage, type BuildOptions } from '../../src/image/build.ts';
 import { cachedPath } from '../../src/image/download.ts';
 import { lockHash, type Lock } from '../../src/image/lock.ts';
+import type { Recipe } from '../../src/image/recipe.ts';
 import { findSquashfsTool } from '../../src/image/squashfs.ts';
 import type { SupplyOptions } from '../../src/image/supply.ts';
 import { describeRenewal, freshLock } from '../../src/image/update.ts';
@@ -45,7 +46,7 @@ beforeEach(async () => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 const supplies = (): SupplyOptions => ({
-  mirror: mirror.url,
+  mirrors: { main: mirror.url, security: `${mirror.url}-security` },
   keyring: [key.armored],
   directory: join(directory, 'downloads'),
   clock: new FakeClock(Date.parse('2026-02-01')),
@@ -270,6 +271,73 @@ describe('a package that the mirror has no longer', () => {
     expect(mirror.requests).toEqual([]);
   });
 
+  const kernel = () => pool.get('linux-image-6.1.1-cloud') ?? '';
+  const newer = () => [
+    ...fakePackages('6.1.2').filter(({ name }) => !/^(lib)?tool$/.test(name)),
+    ...fakePackages().flatMap((each) =>
+      /^(lib)?tool$/.test(each.name) ? [{ ...each, version: '2.0' }] : [],
+    ),
+  ];
+
+  test('is all that is resolved anew, with what needs it: the rest stays as the lock has it', async () => {
+    const lock = await newLock();
+    await mirror.publishSuite(newer(), { date: new Date('2026-01-03') });
+    mirror.files.delete(kernel());
+    const { manifest } = await build(lock);
+    expect(manifest.packages).toMatchObject({
+      'linux-image-cloud-amd64': '6.1.2',
+      'linux-image-6.1.2-cloud': '6.1.2',
+      tool: '1.0',
+      libtool: '1.0',
+    });
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).not.toContain('tool');
+  });
+
+  test('is fetched from the second address, by its path or its hash', async () => {
+    const lock = await newLock();
+    const { sha256 } =
+      lock.architectures.amd64.packages.find(({ name }) => name === 'linux-image-6.1.1-cloud') ??
+      {};
+    for (const [vanished, place] of [
+      [`${mirror.url}/old`, `old/${kernel()}`],
+      [`${mirror.url}/by-hash/{sha256}`, `by-hash/${sha256}`],
+    ] as const) {
+      const [now, then] = [
+        kernel(),
+        mirror.files.get(kernel()) ?? mirror.files.get(place) ?? Buffer.alloc(0),
+      ];
+      mirror.files.delete(now);
+      mirror.files.set(place, then);
+      rmSync(join(directory, 'downloads'), { recursive: true, force: true });
+      const { manifest } = await build(lock, { vanished, prefix: prefix(place.slice(0, 2)) });
+      expect(manifest.kernelVersion).toBe('6.1.1-cloud');
+      mirror.files.set(now, then);
+    }
+    expect(warnings).toEqual([]);
+  });
+
+  test('is not replaced by one below the floor', async () => {
+    const lock = await newLock();
+    await mirror.publish(fakePackages('6.1.0'), { date: new Date('2026-01-03') });
+    const floor = {
+      what: 'Linux' as const,
+      package: 'linux-image-cloud-amd64',
+      version: '6.1.1',
+      why: 'x',
+    };
+    await expect(
+      build(lock, { recipe: { ...fakeRecipe, floors: () => [floor] } }),
+    ).rejects.toMatchObject({
+      failure: {
+        kind: 'packages-unresolvable',
+        message: expect.stringContaining(
+          'linux-image-cloud-amd64, at least 6.1.1 (for the recipe)',
+        ) as string,
+      },
+    });
+  });
+
   test.each([
     ['whose index is older', 'release-older', { date: new Date('2026-01-01T12:00:00Z') }],
     ['of another suite', 'release-wrong', { codename: 'sid' }],
@@ -297,6 +365,102 @@ describe('a package that the mirror has no longer', () => {
         message: expect.stringContaining('libtool (>= 1) (for tool)') as string,
       },
     });
+  });
+});
+
+describe('several suites', () => {
+  const suites: Recipe = {
+    ...fakeRecipe,
+    releases: [
+      {
+        name: 'stable',
+        suites: [
+          { codename: 'trixie', archive: 'main' },
+          { codename: 'trixie-security', archive: 'security' },
+        ],
+      },
+      { name: 'testing', suites: [{ codename: 'forky', archive: 'main' }] },
+    ],
+    from: { tool: 'testing' },
+  };
+  const publish = async (validUntil = new Date('2026-02-08')) => {
+    const tools = [
+      { name: 'tool', version: '2.0', fields: { Depends: 'libtool (>= 2)' } },
+      { name: 'libtool', version: '2.0' },
+      { name: 'busybox-static', version: '9.0' },
+    ];
+    await mirror.publishSuite(tools, { suite: 'forky', date: new Date('2026-01-20'), validUntil });
+    await mirror.publishSuite([{ name: 'ca-certificates', version: '1.1', files: {} }], {
+      suite: 'trixie-security',
+      date: new Date('2026-01-10'),
+    });
+  };
+  const both = () => ({ main: mirror.url, security: mirror.url });
+  const lockOf = (options: Partial<SupplyOptions> = {}, previous?: Lock) =>
+    freshLock(suites, tool, previous, { ...supplies(), mirrors: both(), ...options });
+  const versions = ({ architectures }: Lock) =>
+    Object.fromEntries(
+      architectures.amd64.packages.map(({ name, version, suite }) => [name, `${version} ${suite}`]),
+    );
+
+  test('give each package from where the recipe says, and no more than is needed from elsewhere', async () => {
+    await publish();
+    const lock = await lockOf();
+    expect(versions(lock)).toMatchObject({
+      tool: '2.0 forky',
+      libtool: '2.0 forky',
+      'busybox-static': '1.0 trixie',
+      'ca-certificates': '1.1 trixie-security',
+    });
+    expect(lock.suites).toEqual([
+      { codename: 'trixie', archive: 'main', indexDate: '2026-01-02T03:04:05.000Z' },
+      { codename: 'trixie-security', archive: 'security', indexDate: '2026-01-10T00:00:00.000Z' },
+      { codename: 'forky', archive: 'main', indexDate: '2026-01-20T00:00:00.000Z' },
+    ]);
+    const { manifest } = await build(lock, { recipe: suites, mirrors: both() });
+    expect(manifest).toMatchObject({ suites: lock.suites, indexDate: '2026-01-20T00:00:00.000Z' });
+  });
+
+  test('of which the security archive cannot be had are said to be so, and make a lock', async () => {
+    await publish();
+    const lock = await lockOf({
+      mirrors: { main: mirror.url, security: `${mirror.url}-security` },
+    });
+    expect(versions(lock)).toMatchObject({ 'ca-certificates': '1.0 trixie' });
+    expect(lock.suites.map(({ codename }) => codename)).toEqual(['trixie', 'forky']);
+    expect(warnings).toEqual([expect.stringContaining('--security-mirror URL')]);
+  });
+
+  test('of which the security archive is gone by the time of a build give what is elsewhere', async () => {
+    await publish();
+    const lock = await lockOf();
+    const mirrors = { main: mirror.url, security: 'http://127.0.0.1:9/debian-security' };
+    const { manifest } = await build(lock, { recipe: suites, mirrors });
+    expect(manifest.packages).toMatchObject({ 'ca-certificates': '1.0', tool: '2.0' });
+    expect(manifest.suites?.map(({ codename }) => codename)).toEqual(['trixie', 'forky']);
+    expect(warnings.join('\n')).toContain('ca-certificates 1.0 (was 1.1)');
+  });
+
+  test('of which one has expired are refused, unless that is accepted: then the lock says so', async () => {
+    const validUntil = new Date('2026-01-27');
+    await publish(validUntil);
+    await expect(lockOf()).rejects.toMatchObject({ failure: { kind: 'release-expired' } });
+    const lock = await lockOf({ acceptExpired: true });
+    expect(lock.suites[2]).toMatchObject({ codename: 'forky', expired: validUntil.toISOString() });
+    expect(describeRenewal(lock, lock)[0]).toContain(
+      'forky 2026-01-20T00:00:00.000Z (which held until 2026-01-27',
+    );
+    // What a lock names is fetched by its hash, whatever became of the index.
+    await expect(build(lock, { recipe: suites, mirrors: both() })).resolves.toMatchObject({
+      fresh: true,
+    });
+  });
+
+  test('are each not older than the last time', async () => {
+    await publish();
+    const lock = await lockOf();
+    await mirror.publishSuite([], { suite: 'trixie-security', date: new Date('2026-01-09') });
+    await expect(lockOf({}, lock)).rejects.toMatchObject({ failure: { kind: 'release-older' } });
   });
 });
 
@@ -401,8 +565,7 @@ describe('a lock', () => {
     expect(await newLock(lock)).toEqual(lock);
     expect(describeRenewal(lock, lock).join('\n')).toContain('no package changed');
     expect(lock).toMatchObject({
-      suite: 'trixie',
-      indexDate: '2026-01-02T03:04:05.000Z',
+      suites: [{ codename: 'trixie', archive: 'main', indexDate: '2026-01-02T03:04:05.000Z' }],
       squashfs: { tool: 'mksquashfs' },
     });
     expect(lock.architectures.arm64.requested).toContain('linux-image-cloud-arm64');
@@ -412,6 +575,28 @@ describe('a lock', () => {
     const lock = await newLock();
     await mirror.publish(fakePackages(), { date: new Date('2026-01-01T12:00:00Z') });
     await expect(newLock(lock)).rejects.toMatchObject({ failure: { kind: 'release-older' } });
+  });
+
+  test('below the floor of the recipe makes no image', async () => {
+    const lock = await newLock();
+    const floor = {
+      what: 'Nix' as const,
+      package: 'tool',
+      version: '1.1',
+      why: 'a build gets out',
+    };
+    mirror.requests.length = 0;
+    await expect(
+      build(lock, { recipe: { ...fakeRecipe, floors: () => [floor] } }),
+    ).rejects.toMatchObject({
+      failure: {
+        kind: 'lock-below-floor',
+        message: expect.stringContaining(
+          'its Nix 1.0 is older than 1.1, and below that a build gets out',
+        ) as string,
+      },
+    });
+    expect(mirror.requests).toEqual([]);
   });
 
   test('made with another squashfs tool gives a warning', async () => {

@@ -40,14 +40,15 @@ describe('a lock', () => {
   const located = {
     name: 'a',
     version: '1',
+    suite: 'trixie',
     filename: 'pool/a_1.deb',
     sha256: 'a'.repeat(64),
     size: 1,
   };
   const one = { requested: ['a'], packages: [located] };
   const good: Lock = {
-    suite: 'trixie',
-    indexDate: '2026-01-02T03:04:05.000Z',
+    version: 2,
+    suites: [{ codename: 'trixie', archive: 'main', indexDate: '2026-01-02T03:04:05.000Z' }],
     without: [],
     squashfs: { tool: 'mksquashfs', version: '4.5.1', options: [] },
     architectures: { amd64: one, arm64: one },
@@ -64,12 +65,34 @@ describe('a lock', () => {
     expect(statSync(path()).mode & 0o777).toBe(0o644);
   });
 
+  test('of the format before says the same of its one suite', () => {
+    const before = { requested: ['a'], packages: [{ ...located, suite: undefined }] };
+    const { suites, version, ...rest } = good;
+    const { codename: suite, indexDate } = suites[0] ?? {};
+    writeFileSync(
+      path(),
+      JSON.stringify({
+        ...rest,
+        suite,
+        indexDate,
+        architectures: { amd64: before, arm64: before },
+      }),
+    );
+    expect(version).toBe(2);
+    expect(readLock(path())).toEqual(good);
+  });
+
   test.each([
     ['no file', undefined],
     ['nothing', ''],
     ['half a file', '{"suite": "tri'],
     ['another thing', '[]'],
-    ['no date', JSON.stringify({ ...good, indexDate: 'yesterday' })],
+    ['no suite', JSON.stringify({ ...good, suites: [] })],
+    [
+      'no date',
+      JSON.stringify({ ...good, suites: [{ ...good.suites[0], indexDate: 'yesterday' }] }),
+    ],
+    ['a format of tomorrow', JSON.stringify({ ...good, version: 3 })],
     ['one architecture', JSON.stringify({ ...good, architectures: { amd64: one } })],
     ['a path that leads out', JSON.stringify(changed({ filename: 'pool/../../x' }))],
     ['a path from the root', JSON.stringify(changed({ filename: '/etc/passwd' }))],

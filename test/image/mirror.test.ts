@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { chooseMirror } from '../../src/image/choose-mirror.ts';
 import { defaultMirror, findMirror, mirrorsOfApt } from '../../src/image/mirror.ts';
+import { findSecurityMirror } from '../../src/image/security-mirror.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
 
 let etc = '';
@@ -181,5 +182,48 @@ describe('among those of apt the first that serves is taken', () => {
     list('deb http://m.test/debian trixie main\n');
     const ask = () => Promise.reject(new Error('stop'));
     await expect(chooseMirror(undefined, { ask, etc })).rejects.toThrow('stop');
+  });
+});
+
+describe('the security archive', () => {
+  const found = (chosen?: string, mirror?: string) =>
+    findSecurityMirror(chosen, findMirror(mirror, etc), etc);
+  const apt =
+    'deb http://m.test/debian trixie main\ndeb http://s.test/debian-security trixie-security main\n';
+
+  test.each([
+    [
+      'the one that was chosen',
+      apt,
+      'https://c.test/s/',
+      { url: 'https://c.test/s', from: 'option' },
+    ],
+    [
+      'the one of the apt sources',
+      apt,
+      undefined,
+      { url: 'http://s.test/debian-security', from: 'apt sources' },
+    ],
+    [
+      'where its suites have parts of names',
+      'deb http://m.test/debian x main\ndeb http://s.test/security x/updates updates/main\n',
+      undefined,
+      { url: 'http://s.test/security', from: 'apt sources' },
+    ],
+    [
+      'beside the mirror',
+      'deb http://m.test/debian trixie main\n',
+      undefined,
+      { url: 'http://m.test/debian-security', from: 'apt sources' },
+    ],
+    ['beside the default', '', undefined, { url: `${defaultMirror}-security`, from: 'default' }],
+  ])('is %s', (_, text, chosen, expected) => {
+    list(text);
+    expect(found(chosen)).toEqual(expected);
+  });
+
+  test('is beside a mirror that was chosen, whatever apt has', () => {
+    list(apt);
+    expect(found(undefined, 'https://c.test/debian').url).toBe('https://c.test/debian-security');
   });
 });

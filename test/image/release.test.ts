@@ -63,6 +63,18 @@ describe('is a named failure and leaves nothing:', () => {
     await fails(release('2026-01-02T03:04:06Z'), 'release-older');
   });
 
+  test('a release that held until yesterday, unless that is accepted', async () => {
+    await mirror.publish([{ name: 'a' }], { validUntil: new Date('2026-01-31') });
+    await fails(release(), 'release-expired');
+    const found = await fetchRelease(mirror.url, 'trixie', [key.armored], {
+      ...options(),
+      acceptExpired: true,
+    });
+    expect(found.validUntil).toEqual(new Date('2026-01-31'));
+    await mirror.publish([{ name: 'a' }], { validUntil: new Date('2026-02-02') });
+    await expect(release()).resolves.toBeDefined();
+  });
+
   test('the release of another suite', async () => {
     await mirror.publish([], { codename: 'sid' });
     await fails(release(), 'release-wrong');

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parsePackageIndex } from '../../src/image/package-index.ts';
+import type { Request } from '../../src/image/candidates.ts';
+import { parsePackageIndex, type PackageIndex } from '../../src/image/package-index.ts';
 import { parseRelations } from '../../src/image/relation.ts';
 import { resolve } from '../../src/image/resolve.ts';
 
@@ -15,7 +16,23 @@ const indexOf = (...lines: readonly string[]) =>
         return `Package: ${name}\nVersion: ${version}\n${fields.map((f) => `${f}\n`).join('')}Filename: pool/${name}.deb\nSize: 1\nSHA256: ${hash}\n`;
       })
       .join('\n'),
+    'stable',
   );
+
+const resolveFrom = (
+  requested: string[],
+  without: string[],
+  index: PackageIndex,
+  more: Partial<Request> = {},
+) =>
+  resolve({
+    requested,
+    without,
+    releases: [{ name: 'stable', index }],
+    from: {},
+    floors: [],
+    ...more,
+  });
 
 const namesOf = (resolved: ReturnType<typeof resolve>) =>
   resolved.ok ? resolved.packages.map(({ name, version }) => `${name} ${version}`) : resolved;
@@ -58,26 +75,119 @@ describe('resolve', () => {
     ['a circle', ['a 1; Depends: b', 'b 1; Depends: a'], ['a 1', 'b 1']],
     ['an architecture qualifier', ['a 1; Depends: b:any (>= 1)', 'b 1'], ['a 1', 'b 1']],
   ])('takes %s', (_, lines, expected) =>
-    expect(namesOf(resolve(['a'], [], indexOf(...lines)))).toEqual(expected),
+    expect(namesOf(resolveFrom(['a'], [], indexOf(...lines)))).toEqual(expected),
   );
 
   test('leaves out what it is told to, with what only that needs', () => {
     const index = indexOf('a 1; Depends: b, c | b', 'b 1; Depends: d', 'c 1', 'd 1');
-    expect(namesOf(resolve(['a'], ['b'], index))).toEqual(['a 1']);
+    expect(namesOf(resolveFrom(['a'], ['b'], index))).toEqual(['a 1']);
   });
 
   test('takes a provider that is left out for present', () => {
     const index = indexOf('a 1; Depends: init', 'b 1; Provides: init', 'c 1; Provides: init');
-    expect(namesOf(resolve(['a'], ['c'], index))).toEqual(['a 1']);
+    expect(namesOf(resolveFrom(['a'], ['c'], index))).toEqual(['a 1']);
   });
 
   test('names all that is missing and who wants it', () => {
     const index = indexOf('a 1; Depends: b (>= 2) | x, y', 'b 1');
-    expect(resolve(['a', 'z'], [], index)).toEqual({
+    expect(resolveFrom(['a', 'z'], [], index)).toEqual({
       ok: false,
       missing: ['z (for the recipe)', 'b (>= 2) | x (for a)', 'y (for a)'],
+      conflicts: [],
     });
   });
+});
+
+describe('of two releases', () => {
+  const of = (stable: string[], testing: string[], more: Partial<Request> = {}) =>
+    namesOf(
+      resolveFrom(['a'], [], indexOf(), {
+        releases: [
+          { name: 'stable', index: indexOf(...stable) },
+          { name: 'testing', index: indexOf(...testing) },
+        ],
+        ...more,
+      }),
+    );
+  const floor = (name: string, version: string) => ({
+    floors: [{ what: 'Nix' as const, package: name, version, why: 'there is a hole' }],
+  });
+
+  test.each<[string, string[], string[], string[], Partial<Request>?]>([
+    ['the first, though the second is newer', ['a 1'], ['a 2'], ['a 1']],
+    [
+      'the second for what is asked of it',
+      ['a 1', 'b 1'],
+      ['a 2; Depends: b', 'b 2'],
+      ['a 2', 'b 1'],
+      { from: { a: 'testing' } },
+    ],
+    [
+      'the first for another alternative',
+      ['a 1; Depends: b (>= 2) | c', 'b 1', 'c 1'],
+      ['b 2'],
+      ['a 1', 'c 1'],
+    ],
+    [
+      'the second where only that meets a relation',
+      ['a 1; Depends: b (>= 2), c', 'c 1'],
+      ['b 2', 'c 2'],
+      ['a 1', 'b 2', 'c 1'],
+    ],
+    [
+      'what is needed later of what was taken before, and once',
+      ['a 1; Depends: c, b', 'c 1', 'b 1; Depends: d (>= 2)'],
+      ['c 2', 'd 2; Depends: c (>= 2)'],
+      ['a 1', 'b 1', 'c 2', 'd 2'],
+    ],
+    [
+      'the one that is not broken by another',
+      ['a 1; Depends: b, c (>= 2)', 'b 1', 'c 1'],
+      ['b 2', 'c 2; Breaks: b (<< 2)'],
+      ['a 1', 'b 2', 'c 2'],
+    ],
+    [
+      'a replacement of what another conflicts with',
+      ['a 1; Depends: b, m', 'b 1; Conflicts: m', 'm 1'],
+      ['b 2'],
+      ['a 1', 'b 2', 'm 1'],
+    ],
+    [
+      'itself, though it conflicts with what it provides',
+      ['a 1; Conflicts: m; Provides: m'],
+      [],
+      ['a 1'],
+    ],
+    ['nothing below a floor', ['a 1; Depends: b', 'b 1'], ['b 2'], ['a 1', 'b 2'], floor('b', '2')],
+    [
+      'what is kept before all',
+      ['a 3; Depends: b', 'b 3'],
+      ['a 4'],
+      ['a 1', 'b 2'],
+      { kept: indexOf('a 1; Depends: b', 'b 2') },
+    ],
+    [
+      'anew what is gone, and what needs just that, and nothing else',
+      ['a 3; Depends: i (= 3), c', 'i 3', 'c 3'],
+      [],
+      ['a 3', 'c 1', 'i 3'],
+      { kept: indexOf('a 1; Depends: i (= 1), c', 'c 1') },
+    ],
+  ])('takes %s', (_, stable, testing, expected, more) =>
+    expect(of(stable, testing, more)).toEqual(expected),
+  );
+
+  test('names what cannot be there together', () =>
+    expect(of(['a 1; Depends: b', 'b 1; Breaks: a (<< 2)'], [])).toEqual({
+      ok: false,
+      missing: [],
+      conflicts: ['b 1 with a 1'],
+    }));
+
+  test('names the floor that nothing reaches', () =>
+    expect(of(['a 1; Depends: b', 'b 1'], ['b 1.5'], floor('b', '2'))).toMatchObject({
+      missing: ['b, at least 2 (for a)'],
+    }));
 });
 
 describe('an index', () => {
@@ -90,8 +200,8 @@ describe('an index', () => {
       good.replace(hash, 'abc'),
       good.replace('Package: a\n', ''),
     ];
-    expect(parsePackageIndex(bad.join('\n')).size).toBe(0);
-    expect(parsePackageIndex(good).size).toBe(1);
+    expect(parsePackageIndex(bad.join('\n'), 's').size).toBe(0);
+    expect(parsePackageIndex(good, 's').size).toBe(1);
   });
 
   test.each([
@@ -119,14 +229,14 @@ describe('an index', () => {
     ],
   ])('a place that is not plainly below the mirror is none: %s', (filename) => {
     const text = `Package: a\nVersion: 1\nFilename: ${filename}\nSize: 1\nSHA256: ${hash}\n`;
-    expect(parsePackageIndex(text).size).toBe(0);
+    expect(parsePackageIndex(text, 's').size).toBe(0);
   });
 
   test.each(['pool/main/liba/a+b_1.0~rc1-1_amd64.deb', 'pool/a_1%3a2.0.deb', 'pool/a..b/a.deb'])(
     'a place below it is one: %s',
     (filename) => {
       const text = `Package: a\nVersion: 1\nFilename: ${filename}\nSize: 1\nSHA256: ${hash}\n`;
-      expect(parsePackageIndex(text).size).toBe(1);
+      expect(parsePackageIndex(text, 's').size).toBe(1);
     },
   );
 });

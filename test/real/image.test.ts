@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { buildImage } from '../../src/image/build.ts';
 import { readLock } from '../../src/image/lock.ts';
 import { findMirror } from '../../src/image/mirror.ts';
+import { findSecurityMirror } from '../../src/image/security-mirror.ts';
 import { recipe } from '../../src/image/recipe.ts';
 import { readKeyring } from '../../src/image/signature.ts';
 import { bundleAt, checkBundle } from '../../src/vm/bundle.ts';
@@ -14,12 +15,14 @@ const source = join(import.meta.dirname, '../../src/image');
 
 test('two builds of the real image, in two directories, are the same to the byte', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'real-image-'));
+  const mirror = findMirror(undefined);
+  const mirrors = { main: mirror.url, security: findSecurityMirror(undefined, mirror).url };
   try {
     const build = async (name: string, nowMs: number) => {
       const started = systemClock.monotonic();
       const prefix = join(directory, name, 'builder');
       const built = await buildImage({
-        mirror: findMirror(undefined).url,
+        mirrors,
         keyring: readKeyring(join(source, 'keyring')),
         directory: join(directory, 'downloads'),
         clock: { ...systemClock, now: () => nowMs },

@@ -1,6 +1,6 @@
 import fc from '../fuzz/fast-check.ts';
 import { expect, test } from 'vitest';
-import { compareVersions } from '../../src/image/version.ts';
+import { compareVersions } from '../../src/vm/debian-version.ts';
 
 test.each([
   // Debian policy 5.6.12's own example, then the corners.

@@ -1,0 +1,74 @@
+/**
+ * The lowest versions with which an image may be made or started, each with the reason. An image is below its floor when one of its
+ * packages is older; Debian's own order of versions decides.
+ */
+import { compareVersions } from './debian-version.ts';
+
+export interface Floor {
+  /** The program, for people. */
+  readonly what: 'Nix' | 'Linux' | 'OpenSSH' | 'libc';
+  /** The package by which its version is told, as Debian calls it. */
+  readonly package: string;
+  readonly version: string;
+  /** A sentence's end: "below it ...". */
+  readonly why: string;
+}
+
+/** What has been found out since a version was made is a reason to raise it here; every image below is refused from then on. */
+export function floorsFor(arch: 'amd64' | 'arm64'): readonly Floor[] {
+  return [
+    {
+      what: 'Nix',
+      package: 'nix-bin',
+      // Fixed in 2.34.5; nothing of Debian 13 has the fix (https://github.com/NixOS/nix/security/advisories/GHSA-g3g9-5vj6-r3gj).
+      version: '2.34.5',
+      why: 'a build can become root in the guest (CVE-2026-39860)',
+    },
+    {
+      what: 'Linux',
+      package: `linux-image-cloud-${arch}`,
+      // The oldest that Debian 13 itself still offers beside its security archive; its changelog names what each release closes.
+      version: '6.12.117',
+      why: 'the kernel has known holes that a build can reach through its namespaces',
+    },
+    {
+      what: 'OpenSSH',
+      package: 'openssh-server',
+      // changelog.Debian of 1:10.0p1-7+deb13u4.
+      version: '1:10.0p1-7+deb13u4',
+      why: 'sshd has known holes',
+    },
+    {
+      what: 'libc',
+      package: 'libc6',
+      // Nix's libraries are built against this one; a lower one cannot load them.
+      version: '2.43',
+      why: 'the libraries of Nix cannot be loaded',
+    },
+  ];
+}
+
+/** A floor that an image does not reach, and what it has instead. */
+export interface Shortfall {
+  readonly floor: Floor;
+  /** Undefined where the image does not have the package at all. */
+  readonly version: string | undefined;
+}
+
+/** The floors that these packages (name to version) do not reach. Pure. */
+export const shortfalls = (
+  packages: Readonly<Record<string, string>>,
+  floors: readonly Floor[],
+): Shortfall[] =>
+  floors.flatMap((floor) => {
+    const version = packages[floor.package];
+    return version !== undefined && compareVersions(version, floor.version) >= 0
+      ? []
+      : [{ floor, version }];
+  });
+
+/** `Nix 2.26.3+dfsg-1 is older than 2.34.5: below that a build can ...` */
+export const describeShortfall = ({ floor, version }: Shortfall): string =>
+  version === undefined
+    ? `there is no ${floor.package} in it`
+    : `its ${floor.what} ${version} is older than ${floor.version}, and below that ${floor.why}`;

@@ -42,6 +42,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['vm', vmWords(status)],
     ['slow', status.health === 'slow' ? slowWords(status.login) : undefined],
     ['image', imageWords(status, screen.now)],
+    ['old image', oldImageWords(status)],
     [
       'network',
       status.networkPid === undefined
@@ -174,6 +175,12 @@ function vmWords({ vmPid, builder, accelerator, health }: Status): string | unde
 const imageWords = ({ image }: Status, now: number): string | undefined =>
   image?.instead &&
   `${image.prefix}, since the newest did not get ready ${duration(now - Date.parse(image.instead.at))} ago: ${image.instead.message} (linuxkit-builder image build makes it anew, or tries it once more)`;
+
+/** One that does not start says so as its failure. */
+const oldImageWords = ({ image, phase }: Status): string | undefined =>
+  image?.old && phase !== 'failed'
+    ? `${image.old.why}${image.old.version === undefined ? '' : '; it is started since acceptOldImage says so'} (linuxkit-builder image build makes a new one)`
+    : undefined;
 
 const jobWords = (job: Screen['job']): string => (job === undefined ? '' : `; ${knowsIt(job)}`);
 

@@ -16,6 +16,7 @@ const permanent: ReadonlySet<string> = new Set([
   'identity-broken',
   'program-missing',
   'image-missing',
+  'image-below-floor',
   'image-truncated',
   'image-wrong-hash',
   'image-manifest-broken',

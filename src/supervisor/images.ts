@@ -14,6 +14,7 @@ import { putCopy, readIfThere, sizeIfThere, writeWhole } from '../system/files.t
 import { inSection } from '../system/lock.ts';
 import type { Log } from '../system/log.ts';
 import { bundleAt } from '../vm/bundle.ts';
+import { oldImageAt, type OldImage } from './image-floor.ts';
 import type { Event, Phase } from './state.ts';
 
 /** Images are told apart by what their manifests say; undefined where there is none that is whole. */
@@ -37,6 +38,8 @@ export type Rejection = Readonly<v.InferOutput<typeof rejection>>;
 /** The image of one start. */
 export interface ChosenImage {
   readonly prefix: string;
+  /** It is below its floors. */
+  readonly old?: OldImage;
   /** Undefined for a bundle that the config names: that is its owner's affair. */
   readonly images?: Images;
   readonly places?: Places;
@@ -77,12 +80,14 @@ export function chooseImage(config: Config, layout: Layout): ChosenImage {
   if (config.bundle !== undefined) return { prefix: newest };
   const places = { newest, good: goodImage(layout, config.system) };
   const images = imagesAt(places, layout);
-  return { prefix: places[imageToBoot(images)], images, places };
+  const prefix = places[imageToBoot(images)];
+  const old = oldImageAt(prefix);
+  return { prefix, images, places, ...(old === undefined ? {} : { old }) };
 }
 
 const imagesAt = ({ newest, good }: Places, layout: Layout): Images => ({
   newest: idOf(newest),
-  good: idOf(good),
+  good: oldImageAt(good) === undefined ? idOf(good) : undefined,
   rejected: readRejection(layout),
 });
 
@@ -159,6 +164,7 @@ async function keep(
   { layout, clock, signal }: KeepOptions,
 ): Promise<boolean> {
   if (places === undefined || images?.newest === undefined) return false;
+  if (oldImageAt(places.newest) !== undefined) return false;
   if (images.newest === images.good || imageToBoot(images) === 'good') return false;
   return inSection(layout.startLock, { clock, signal }, () => {
     // Another one was made since this one was booted.

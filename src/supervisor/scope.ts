@@ -124,12 +124,17 @@ export class Scope {
     this.note({ accelerator, ...(rejected.length > 0 ? { rejected } : {}) });
   };
 
-  readonly onImage = ({ prefix, images }: ChosenImage): void => {
+  readonly onImage = ({ prefix, images, old }: ChosenImage): void => {
     const rejected =
       images !== undefined && imageToBoot(images) === 'good' ? images.rejected : undefined;
     const instead = rejected && { at: rejected.at, message: rejected.message };
-    this.#log('info', 'image', { prefix, ...(instead === undefined ? {} : { instead }) });
-    this.note({ image: { prefix, ...(instead === undefined ? {} : { instead }) } });
+    const image = {
+      prefix,
+      ...(instead === undefined ? {} : { instead }),
+      ...(old === undefined ? {} : { old }),
+    };
+    this.#log(old === undefined ? 'info' : 'warn', 'image', image);
+    this.note({ image });
   };
 
   /** Adds to what is known of this start; undefined takes away. */

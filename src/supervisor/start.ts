@@ -17,6 +17,7 @@ import { launchNetwork, launchVm, vmFailure, type ChildContext, type Running } f
 import { prepareDisk } from './disk.ts';
 import { hasRoom, room } from './disk-room.ts';
 import { chooseImage, type ChosenImage } from './images.ts';
+import { dropOld, refuseOld } from './image-floor.ts';
 import { endLeftovers } from './left-behind.ts';
 import { orItsEnd } from './or-its-end.ts';
 import { networkOf, planOf } from './plan.ts';
@@ -83,10 +84,15 @@ async function bootFiles(
   const input = { config, layout, vm: driver.name, guest };
   const hasEnough = () => driver.pausesOnFullDisk || hasRoom(layout.root, room.start);
   const onWaiting = () => log('info', 'waiting-for-section', { path: layout.startLock });
-  const take = (image: ChosenImage) => context.onImage((running.image = image));
+  const take = (image: ChosenImage) => {
+    context.onImage((running.image = image));
+    refuseOld(image.old, config);
+  };
   const lay = () =>
     inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
       const image = chooseImage(config, layout);
+      if (image.places !== undefined && dropOld(image.places.good))
+        log('info', 'old-image-dropped');
       take(image);
       checkNamed(bundleAt(image.prefix), config, context.isDoubtful);
       const wanted = AbortSignal.any([signal, lost]);

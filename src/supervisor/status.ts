@@ -33,6 +33,8 @@ export interface Facts {
   readonly image?: {
     readonly prefix: string;
     readonly instead?: { readonly at: string; readonly message: string };
+    /** It is below its floors: its version, where it has one, and why. */
+    readonly old?: { readonly version?: string; readonly why: string };
   };
   readonly tunnelPort?: number;
   readonly timeline?: readonly Seen[];

@@ -16,7 +16,7 @@ import { builtImage } from '../../src/config/system.ts';
 import { placesOf } from '../../src/host/places.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { bundleAt, checkBundle, readManifest } from '../../src/vm/bundle.ts';
-import { smallPackages } from '../fakes/fake-image.ts';
+import { publishSmall } from '../fakes/fake-image.ts';
 import { sha256, type FakeMirror } from '../fakes/fake-mirror.ts';
 import { mirrorOf } from '../fakes/small-mirror.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
@@ -152,7 +152,7 @@ test('image build ended at any moment, and run again', { timeout: 120_000 }, asy
   const build = ['image', 'build', '--quiet', '--arch', 'amd64', '--mirror', mirror.url];
   const old = world('old');
   expect((await old.run([...build, '--update'])).said).toBe('');
-  await mirror.publish(smallPackages('6.1.2'), { date: new Date('2026-01-03') });
+  await publishSmall(mirror, '6.1.2', { date: new Date('2026-01-03') });
   const renewed = world('renewed');
   expect((await renewed.run([...build, '--update'])).said).toBe('');
   // The image that was there, and no package of the new one.

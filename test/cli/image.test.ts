@@ -15,7 +15,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { imageVerbs } from '../../src/cli/image.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
-import { fakeKernel, smallPackages } from '../fakes/fake-image.ts';
+import { fakeKernel, publishSmall } from '../fakes/fake-image.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { FakeMirror, fakeKey, sendRange } from '../fakes/fake-mirror.ts';
 import { FakeProxy } from '../fakes/fake-proxy.ts';
@@ -38,7 +38,7 @@ beforeEach(async () => {
   mkdirSync(join(image, 'keyring'), { recursive: true });
   writeFileSync(join(image, 'keyring/test.asc'), key.armored);
   symlinkSync(join(import.meta.dirname, '../../src/image/rootfs'), join(image, 'rootfs'));
-  await mirror.publish(smallPackages('6.1.1'));
+  await publishSmall(mirror, '6.1.1');
 });
 afterEach(() => {
   env = beside;
@@ -156,7 +156,7 @@ describe('image build', () => {
   test('--quiet says nothing but warnings', async () => {
     await build('--update', '--quiet');
     rmSync(state, { recursive: true });
-    await mirror.publish(smallPackages('6.1.2'));
+    await publishSmall(mirror, '6.1.2');
     const quiet = await build('--quiet');
     expect(quiet.out).toBe('');
     expect(quiet.err).toMatch(/^Warning: .*linux-image-6\.1\.2 6\.1\.2 \(new\).*\n$/);
@@ -168,7 +168,7 @@ describe('image build', () => {
     expect((await build()).failure?.kind).toBe('lock-unusable');
     expect((await build('--update')).failure).toBeUndefined();
     const before = readFileSync(lock, 'utf8');
-    await mirror.publish(smallPackages('6.1.0'), { date: new Date('2026-01-01') });
+    await publishSmall(mirror, '6.1.0', { date: new Date('2026-01-01') });
     expect((await build('--update')).failure?.kind).toBe('release-older');
     expect(readFileSync(lock, 'utf8')).toBe(before);
   });

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { recipe, type Recipe } from '../../src/image/recipe.ts';
-import type { FakePackage } from './fake-mirror.ts';
+import type { FakeMirror, FakePackage, Publication } from './fake-mirror.ts';
 
 /** The least that has everything an image is made of: kernel, modules, shell, certificates, links, names that collide. */
 export const fakeRecipe: Recipe = {
@@ -67,9 +67,20 @@ export function fakePackages(kernel = '6.1.1'): FakePackage[] {
   ];
 }
 
-/** Everything that the real recipe asks for, small. */
-export function smallPackages(kernel: string): FakePackage[] {
-  const names = new Set([...recipe.packages('amd64'), ...recipe.packages('arm64')]);
+/** Publishes everything that the real recipe asks for, small, in its first suite, and nothing in the others. */
+export async function publishSmall(
+  mirror: FakeMirror,
+  kernel: string,
+  options: Publication = {},
+): Promise<void> {
+  await mirror.publish(smallPackages(kernel), options);
+  for (const { codename } of recipe.releases.flatMap(({ suites }) => suites).slice(1))
+    await mirror.publishSuite([], { ...options, suite: codename });
+}
+
+/** All versions are above the floors: they have an epoch. */
+function smallPackages(kernel: string): FakePackage[] {
+  const names = new Set([...recipe.packages('amd64'), ...recipe.packages('arm64'), 'libc6']);
   const modules = [...recipe.stage1Modules, ...recipe.rootModules, ...(recipe.vsockModules ?? [])];
   const files = Object.fromEntries(
     modules.map((name) => [`usr/lib/modules/${kernel}/kernel/${name}.ko`, '\x7fELF\0depends=\0']),
@@ -83,8 +94,9 @@ export function smallPackages(kernel: string): FakePackage[] {
     image,
     ...[...names].map((name) => {
       if (name.startsWith('linux-image-'))
-        return { name, version: kernel, fields: { Depends: image.name } };
-      return name === 'busybox-static' ? { name, files: { 'bin/busybox': 'shell' } } : { name };
+        return { name, version: `9:${kernel}`, fields: { Depends: image.name } };
+      if (name === 'busybox-static') return { name, files: { 'bin/busybox': 'shell' } };
+      return { name, version: '9:1.0', fields: name === 'libc6' ? {} : { Depends: 'libc6' } };
     }),
   ];
 }

@@ -29,7 +29,7 @@ export interface FakeKey {
 
 export type Responder = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** An archive on loopback: real packages, a real index, really signed. Counts what is asked for. */
+/** An archive on loopback: real packages, a real index, really signed. Counts what is asked for. Its security archive is itself. */
 export class FakeMirror {
   readonly key: FakeKey;
   readonly files = new Map<string, Buffer>();
@@ -118,7 +118,7 @@ export class FakeMirror {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const path = decodeURIComponent((request.url ?? '').replace('/debian/', ''));
+    const path = decodeURIComponent((request.url ?? '').replace(/^\/debian(-security)?\//, ''));
     this.requests.push(path);
     const special = this.answers.get(path);
     if (special !== undefined) return special(request, response);

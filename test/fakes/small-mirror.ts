@@ -1,6 +1,6 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { smallPackages } from './fake-image.ts';
+import { publishSmall } from './fake-image.ts';
 import { FakeMirror, fakeKey } from './fake-mirror.ts';
 import type { BuiltProgram } from './program.ts';
 
@@ -12,6 +12,6 @@ export async function mirrorOf({ folder }: BuiltProgram, kernel: string): Promis
   writeFileSync(join(image, 'keyring/test.asc'), key.armored);
   symlinkSync(join(import.meta.dirname, '../../src/image/rootfs'), join(image, 'rootfs'));
   const mirror = await FakeMirror.start(key);
-  await mirror.publish(smallPackages(kernel));
+  await publishSmall(mirror, kernel);
   return mirror;
 }

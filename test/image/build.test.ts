@@ -424,7 +424,7 @@ describe('several suites', () => {
   test('of which the security archive cannot be had are said to be so, and make a lock', async () => {
     await publish();
     const lock = await lockOf({
-      mirrors: { main: mirror.url, security: `${mirror.url}-security` },
+      mirrors: { main: mirror.url, security: `${mirror.url}/none` },
     });
     expect(versions(lock)).toMatchObject({ 'ca-certificates': '1.0 trixie' });
     expect(lock.suites.map(({ codename }) => codename)).toEqual(['trixie', 'forky']);

@@ -23,6 +23,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { parseConfig, type Config } from '../../src/config/config.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { floorsFor } from '../../src/vm/floors.ts';
 import { debianArch, nativeSystem } from '../../src/config/system.ts';
 import { ensureIdentity } from '../../src/guest/identity.ts';
 import { hostFacts } from '../../src/system/host.ts';
@@ -158,7 +159,12 @@ export class World implements AsyncDisposable {
         inputs: {},
         suite: 's',
         indexDate: String(this.updates),
-        packages: {},
+        packages: Object.fromEntries(
+          floorsFor(debianArch(nativeSystem(process.arch))).map((floor) => [
+            floor.package,
+            floor.version,
+          ]),
+        ),
       },
       squashfs: { tool: 't', version: '1', options: [] },
       files: Object.fromEntries(files) as unknown,

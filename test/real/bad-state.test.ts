@@ -5,6 +5,7 @@ import {
   appendFileSync,
   chmodSync,
   copyFileSync,
+  mkdirSync,
   readFileSync,
   readdirSync,
   truncateSync,
@@ -13,6 +14,7 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Manifest } from '../../src/vm/bundle.ts';
 import { fact } from './command.ts';
 import { BuilderRig, testImage } from './rig.ts';
 import { stopAtOnce } from './stop-at-once.ts';
@@ -120,6 +122,41 @@ test.each(images)('an image %s: named once, with how to make it', async (_what, 
   expect(verified.stderr).toContain('linuxkit-builder image build');
   expect((await rig.cli('stop')).end).toBe(0);
   await rig.leavesNothing();
+});
+
+// Behaviour @: An image below the lowest acceptable versions is not started, and nothing falls back to one; only the very image that
+// `acceptOldImage` names is, and `status` says so.
+test('an image with a Nix that lets builds out is not started, unless it is the one that is accepted', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  expect((await rig.cli('configure', '--no-root', '--reset', 'bundle')).end).toBe(0);
+  mkdirSync(rig.layout.images, { recursive: true });
+  for (const name of ['builder', 'good']) {
+    const prefix = join(rig.layout.images, name);
+    copyImage(prefix);
+    const manifest = JSON.parse(readFileSync(`${prefix}-manifest.json`, 'utf8')) as Manifest;
+    manifest.packages['nix-bin'] = '2.26.3+dfsg-1';
+    manifest.indexDate = '2026-01-02T03:04:05.000Z';
+    writeFileSync(`${prefix}-manifest.json`, JSON.stringify(manifest));
+  }
+  await rig.cli('start');
+  const waited = await rig.cli('wait');
+  expect(waited.end).toBe(78);
+  expect(waited.stderr).toContain('its Nix 2.26.3+dfsg-1 is older than 2.34.5');
+  expect(waited.stderr).toContain('linuxkit-builder image build');
+  expect(waited.stderr).toContain('"acceptOldImage": "20260102T030405Z"');
+  expect(rig.status()?.because?.kind).toBe('image-below-floor');
+  expect(readdirSync(rig.layout.images).filter((name) => name.startsWith('good-'))).toEqual([]);
+
+  settle(rig, { acceptOldImage: '20260102T030406Z' });
+  await rig.cli('restart');
+  expect((await rig.cli('wait')).end).toBe(78);
+
+  settle(rig, { acceptOldImage: '20260102T030405Z' });
+  await rig.cli('restart');
+  await rig.reaches('booting');
+  const screen = (await rig.cli('status')).stdout.replaceAll(/\s+/g, ' ');
+  expect(screen).toContain('it is started since acceptOldImage says so');
+  await stopAtOnce(rig);
 });
 
 test('a disk that another QEMU has open: the log names cause and remedy, and status says the same', async (context) => {

@@ -11,7 +11,13 @@ const table = {
   /** It gives up: no second try can help. */
   permanent: [
     ...['config-invalid', 'identity-missing', 'identity-broken', 'program-missing'],
-    ...['image-missing', 'image-truncated', 'image-wrong-hash', 'image-manifest-broken'],
+    ...[
+      'image-missing',
+      'image-below-floor',
+      'image-truncated',
+      'image-wrong-hash',
+      'image-manifest-broken',
+    ],
     ...['image-kernel-unknown', 'image-initrd-unknown', 'image-cmdline-bad'],
     ...[
       'image-other-system',

@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -14,6 +22,8 @@ import {
   type ChosenImage,
   type Images,
 } from '../../src/supervisor/images.ts';
+import { dropOld, refuseOld } from '../../src/supervisor/image-floor.ts';
+import { floorsFor } from '../../src/vm/floors.ts';
 import type { Failure } from '../../src/system/failure.ts';
 import { hostFacts } from '../../src/system/host.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -132,6 +142,46 @@ describe('images on the disk', () => {
     expect(await keeps(chooseImage(config, layout))).toBe(true);
     expect(readdirSync(layout.images)).toHaveLength(8);
     expect(readFileSync(join(layout.images, 'good-kernel'), 'utf8')).toBe('three');
+  });
+
+  // Behaviour @: An image below the lowest acceptable versions is not started, and nothing falls back to one; only the very image that
+  // `acceptOldImage` names is, and `status` says so.
+  test('one below its floors is neither booted, kept, nor fallen back to', async () => {
+    const packages = Object.fromEntries(
+      floorsFor('amd64').map((floor) => [floor.package, floor.version]),
+    );
+    const manifest = (nix: string, indexDate: string) =>
+      JSON.stringify({
+        ...{ arch: 'amd64', kernelVersion: '6', inputs: {}, suite: 's', indexDate },
+        packages: { ...packages, 'nix-bin': nix },
+        squashfs: { tool: 't', version: '1', options: [] },
+        files: Object.fromEntries(
+          ['kernel', 'initrd', 'cmdline'].map((part) => [part, { sha256: '', size: 1 }]),
+        ),
+      });
+    install(manifest('2.34.5', '2026-11-28T01:02:03.000Z'));
+    expect(chooseImage(config, layout).old).toBeUndefined();
+    expect(await keeps(chooseImage(config, layout))).toBe(true);
+
+    install(manifest('2.34.4', '2026-09-12T07:55:41.000Z'));
+    const { old } = chooseImage(config, layout);
+    expect(old?.version).toBe('20260912T075541Z');
+    expect(old?.why).toContain('its Nix 2.34.4 is older than 2.34.5');
+    expect(() => refuseOld(old, config)).toThrow(/not started: its Nix 2\.34\.4/);
+    expect(() => refuseOld(old, { ...config, acceptOldImage: '20260912T075542Z' })).toThrow();
+    const accepting = { ...config, acceptOldImage: '20260912T075541Z' };
+    expect(() => refuseOld(old, accepting)).not.toThrow();
+    expect(await keeps(chooseImage(accepting, layout))).toBe(false);
+
+    // As the release before has kept it.
+    for (const part of ['kernel', 'initrd.img', 'cmdline', 'manifest.json'])
+      copyFileSync(join(layout.images, `builder-${part}`), join(layout.images, `good-${part}`));
+    install(manifest('2.34.6', '2026-11-29T01:02:03.000Z'));
+    expect(lose('guest-panicked')).toMatchObject({ failure: { kind: 'guest-panicked' } });
+    expect(dropOld(join(layout.images, 'good'))).toBe(true);
+    expect(readdirSync(layout.images).filter((name) => name.startsWith('good-'))).toEqual([]);
+    expect(dropOld(join(layout.images, 'good'))).toBe(false);
+    expect(dropOld(join(layout.images, 'builder'))).toBe(false);
   });
 
   test('a verdict that cannot be written down is none: the start is lost as it was', async () => {

@@ -20,6 +20,7 @@ const config: Config = {
   features: [],
   accelerator: 'auto',
   bundle: undefined,
+  acceptOldImage: undefined,
   holdSeconds: 180,
   keepAwake: false,
   verbose: false,

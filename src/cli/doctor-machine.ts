@@ -5,6 +5,8 @@ import { describeProblem } from '../config/problem.ts';
 import { readIdentity } from '../guest/identity.ts';
 import type { Check, Verdict } from '../host/chain.ts';
 import { directoryChanges, directoryProblems } from '../host/directories.ts';
+import { exposureOf, exposureWords } from '../supervisor/disk-record.ts';
+import { oldImageAt } from '../supervisor/image-floor.ts';
 import { chooseImage, newestPrefix } from '../supervisor/images.ts';
 import { readSettings } from '../supervisor/daemon.ts';
 import { run } from '../system/child.ts';
@@ -146,11 +148,15 @@ function locks({ root, state, startLock }: Layout): Verdict {
 /** Below this the guest's writes soon find no room. */
 const leastGiB = 2;
 
-function diskSpace({ root, disk }: Layout): Verdict {
+function diskSpace(layout: Layout): Verdict {
+  const { root, disk } = layout;
   const { bavail, bsize } = statfsSync(root);
   const free = (bavail * bsize) / 1024 ** 3;
   const used = ((statSync(disk, { throwIfNoEntry: false })?.blocks ?? 0) * 512) / 1024 ** 3;
   const fact = `${free.toFixed(1)} GiB free; the guest's disk takes ${used.toFixed(1)}`;
+  const exposed = exposureOf(layout);
+  if (free >= leastGiB && exposed !== undefined)
+    return { kind: 'note', fact, why: exposureWords(exposed) };
   if (free >= leastGiB) return { kind: 'good', fact };
   return {
     kind: 'bad',
@@ -185,6 +191,16 @@ function image({ config, layout }: DoctorFacts): Verdict {
   checkBundle(bundle, { full: true, system: config().system });
   const manifest = readManifest(bundle);
   const { images, prefix: booted } = chooseImage(config(), layout);
+  const old = oldImageAt(prefix);
+  if (old !== undefined)
+    return config().acceptOldImage === old.version || config().bundle !== undefined
+      ? { kind: 'note', fact: prefix, why: `${old.why}. A new one: linuxkit-builder image build.` }
+      : {
+          kind: 'bad',
+          what: `The image ${prefix} is not started.`,
+          why: `${old.why}.`,
+          remedy: 'linuxkit-builder image build',
+        };
   if (booted !== prefix && images?.rejected !== undefined)
     return {
       kind: 'note',

@@ -10,6 +10,7 @@ import { exampleHelp } from './examples.ts';
 import { explainVerb } from './explain.ts';
 import { consoleVerb, logsVerb } from './follow.ts';
 import { daemonVerb } from './daemon.ts';
+import { diskVerbs } from './disk.ts';
 import { doctorVerb } from './doctor.ts';
 import { imageVerbs } from './image.ts';
 import { failureLines, withDirectory } from './say.ts';
@@ -47,6 +48,7 @@ export async function run(argv: readonly string[], world: World, version: string
     configureVerb,
     unconfigureVerb,
     imageVerbs,
+    diskVerbs,
     startVerb,
     stopVerb,
     restartVerb,

@@ -2,6 +2,7 @@
 import { changeWords } from '../config/changes.ts';
 import { describeProblem } from '../config/problem.ts';
 import type { ServiceState } from '../host/service.ts';
+import { exposureWords } from '../supervisor/disk-record.ts';
 import { slowWords } from '../supervisor/login.ts';
 import type { Status } from '../supervisor/status.ts';
 import type { Beside } from './status-report.ts';
@@ -37,6 +38,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['nix', screen.stranger ?? untoldWords(screen.beside)],
     ['builds', buildWords(screen.beside)],
     ['disk', diskWords(screen.beside)],
+    ['', status.diskExposed && exposureWords(status.diskExposed)],
     ['door', door && `127.0.0.1:${door.port}${doorWords(screen.beside)}`],
     ['crowd', crowdWords(screen.beside)],
     ['vm', vmWords(status)],

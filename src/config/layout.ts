@@ -52,6 +52,8 @@ export function layoutOf(root: string) {
     startLock: join(state, 'start'),
     /** Kernel lock that the VM process holds for its life. Beside the disk, so that it is there as long as that is. */
     vmLock: join(root, 'nix-disk.lock'),
+    /** Whether a guest has had the disk whose Nix let builds become root; goes away with the disk. */
+    diskRecord: join(root, 'nix-disk.json'),
     networkLock: join(state, 'network.lock'),
     /** Rewritten whole by the daemon when something has changed; read by anybody. */
     status: join(state, 'status.json'),

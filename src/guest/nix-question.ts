@@ -19,7 +19,9 @@ export const question = Buffer.concat([
 
 /** What came back so far. `stranger`: no nix daemon. `refused`: one that could not do it, in its own words. */
 export type NixAnswer =
-  | { readonly kind: 'incomplete' | 'answered' | 'stranger' }
+  | { readonly kind: 'incomplete' | 'stranger' }
+  /** `version`: of Nix, as 1.33 and later say it. */
+  | { readonly kind: 'answered'; readonly version?: string }
   | { readonly kind: 'refused'; readonly why: string };
 
 /** Reads the daemon's half of the conversation from its first byte on. Pure; throws at nothing. */
@@ -39,13 +41,13 @@ function read(cursor: Cursor): NixAnswer {
   if (cursor.word() !== words.daemon) return { kind: 'stranger' };
   const minor = Math.min(cursor.word(), version) & 0xff;
   // Its name and number, and whether it trusts us.
-  if (minor >= 33) cursor.text();
+  const named = minor >= 33 ? quoted(cursor.text()) : undefined;
   if (minor >= 35) cursor.word();
   // After the greeting, and after the question.
   const why = readLog(cursor, minor) ?? readLog(cursor, minor);
   if (why !== undefined) return { kind: 'refused', why };
   cursor.word();
-  return { kind: 'answered' };
+  return { kind: 'answered', ...(named === undefined ? {} : { version: named }) };
 }
 
 /** Up to its end; or the error that stands there. */

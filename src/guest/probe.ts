@@ -31,6 +31,8 @@ export type Probe =
       /** How far the guest's clock is ahead of ours. */
       readonly clockOffsetMs: number;
       readonly tookMs: number;
+      /** The guest's Nix, as it says itself. */
+      readonly nixVersion?: string;
     }
   | (NotReady & { readonly requirement: 'ssh' | 'nix' })
   | (NotReady & { readonly requirement: 'clock'; readonly clockOffsetMs: number })
@@ -127,7 +129,8 @@ function judge(
       detail: `the guest's clock is ${(Math.abs(offset) / 1000).toFixed(1)} s ${offset > 0 ? 'ahead' : 'behind'}`,
       hint: 'It is set through the guest agent; a restart sets it too: linuxkit-builder restart.',
     };
-  return { ok: true, clockOffsetMs: offset, tookMs };
+  const nixVersion = nix.version === undefined ? {} : { nixVersion: nix.version };
+  return { ok: true, clockOffsetMs: offset, tookMs, ...nixVersion };
 }
 
 function wordsOf(end: 'late' | Ran, timeoutMs: number): string {

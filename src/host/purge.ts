@@ -6,15 +6,23 @@ import { errorCode } from '../system/failure.ts';
 import { fileOfUnfinished } from '../system/files.ts';
 
 /** What would be lost, in words. */
-export function lossOf({ disk, keys, images }: Layout): string[] {
-  const stats = statSync(disk, { throwIfNoEntry: false });
-  // Sparse: what it takes is its blocks of 512 bytes.
-  const used = stats === undefined ? 0 : (stats.blocks * 512) / 1024 ** 3;
+export function lossOf(layout: Layout): string[] {
+  const { keys, images } = layout;
+  const disk = diskLoss(layout);
   return [
-    ...(stats === undefined ? [] : [`the guest's disk, ${used.toFixed(1)} GiB of builds`]),
+    ...(disk === undefined ? [] : [disk]),
     ...(existsSync(keys) ? ['the keys'] : []),
     ...(existsSync(images) ? ['the guest images'] : []),
   ];
+}
+
+/** What would be lost with the disk; undefined where there is none. */
+export function diskLoss({ disk }: Pick<Layout, 'disk'>): string | undefined {
+  const stats = statSync(disk, { throwIfNoEntry: false });
+  // Sparse: what it takes is its blocks of 512 bytes.
+  return (
+    stats && `the guest's disk, ${((stats.blocks * 512) / 1024 ** 3).toFixed(1)} GiB of builds`
+  );
 }
 
 /** Deletes what is ours; the names of what is left, which is not. */
@@ -23,6 +31,7 @@ export function purge(layout: Layout): string[] {
   const files = [
     layout.config,
     layout.disk,
+    layout.diskRecord,
     layout.vmLock,
     layout.example,
     layout.sshConfig,

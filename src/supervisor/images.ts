@@ -16,6 +16,7 @@ import type { Log } from '../system/log.ts';
 import { bundleAt } from '../vm/bundle.ts';
 import { oldImageAt, type OldImage } from './image-floor.ts';
 import type { Event, Phase } from './state.ts';
+import type { Facts } from './status.ts';
 
 /** Images are told apart by what their manifests say; undefined where there is none that is whole. */
 export interface Images {
@@ -104,6 +105,18 @@ export function readRejection({ imageRejected }: Layout): Rejection | undefined 
   } catch {
     return undefined;
   }
+}
+
+/** What the status says of an image. */
+export function imageFacts({ prefix, images, old }: ChosenImage): NonNullable<Facts['image']> {
+  const rejected =
+    images !== undefined && imageToBoot(images) === 'good' ? images.rejected : undefined;
+  const instead = rejected && { at: rejected.at, message: rejected.message };
+  return {
+    prefix,
+    ...(instead === undefined ? {} : { instead }),
+    ...(old === undefined ? {} : { old }),
+  };
 }
 
 /** An event as it is to be taken: a start that was lost before it was ready may have been lost to its image. */

@@ -13,6 +13,7 @@ import type { Clock } from '../system/clock.ts';
 import type { Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Choice } from '../vm/accelerator.ts';
+import { judgeNix } from './guest-nix.ts';
 import { BootWatch } from './boot-watch.ts';
 import { hasRoom, room } from './disk-room.ts';
 import { guestFrozen } from './failure.ts';
@@ -21,7 +22,7 @@ import { Standstill } from './standstill.ts';
 import type { Event } from './state.ts';
 import { Vigil } from './vigil.ts';
 import type { Health } from './vital-signs.ts';
-import { imageToBoot, keepAsGood, type ChosenImage } from './images.ts';
+import { imageFacts, keepAsGood, type ChosenImage } from './images.ts';
 import { tickChildren, type Running } from './children.ts';
 import type { Facts, Seen } from './status.ts';
 
@@ -124,16 +125,9 @@ export class Scope {
     this.note({ accelerator, ...(rejected.length > 0 ? { rejected } : {}) });
   };
 
-  readonly onImage = ({ prefix, images, old }: ChosenImage): void => {
-    const rejected =
-      images !== undefined && imageToBoot(images) === 'good' ? images.rejected : undefined;
-    const instead = rejected && { at: rejected.at, message: rejected.message };
-    const image = {
-      prefix,
-      ...(instead === undefined ? {} : { instead }),
-      ...(old === undefined ? {} : { old }),
-    };
-    this.#log(old === undefined ? 'info' : 'warn', 'image', image);
+  readonly onImage = (chosen: ChosenImage): void => {
+    const image = imageFacts(chosen);
+    this.#log('info', 'image', image);
     this.note({ image });
   };
 
@@ -218,6 +212,8 @@ export class Scope {
     console?.settle();
     this.#see('ready');
     this.note({ clockOffsetMs: Math.round(probe.clockOffsetMs) });
+    const where = { layout: this.#layout, clock: this.#clock, log: this.#log };
+    this.note(judgeNix(probe.nixVersion, this.#facts.image, where));
   }
 
   /** It got ready: what it boots is good. */

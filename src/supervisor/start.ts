@@ -15,6 +15,7 @@ import type { Machine } from '../vm/driver.ts';
 import type { BootFiles, Laid } from './boot-files.ts';
 import { launchNetwork, launchVm, vmFailure, type ChildContext, type Running } from './children.ts';
 import { prepareDisk } from './disk.ts';
+import { recordBlank } from './disk-record.ts';
 import { hasRoom, room } from './disk-room.ts';
 import { chooseImage, type ChosenImage } from './images.ts';
 import { dropOld, refuseOld } from './image-floor.ts';
@@ -51,6 +52,7 @@ export async function start(
   const network = chooseNetwork({ config, layout });
   const laid = await bootFiles(context, running, { program, network }, signal);
   const disk = prepareDisk(layout.disk, config.diskGiB);
+  if (disk === 'blank') recordBlank(layout);
   log('debug', 'disk-prepared', { path: layout.disk, was: disk });
   context.onStep('prepared');
   const { bundle, cmdline } = laid;

@@ -7,6 +7,7 @@ import type { Complaint } from '../guest/complaints.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
 import { isAlive, type Identity } from '../system/process.ts';
+import type { DiskRecord } from './disk-record.ts';
 import type { Login } from './login.ts';
 import { runStates } from '../vm/run-states.ts';
 import type { Because, PauseReason, Phase, State } from './state.ts';
@@ -39,6 +40,10 @@ export interface Facts {
   readonly tunnelPort?: number;
   readonly timeline?: readonly Seen[];
   readonly clockOffsetMs?: number;
+  /** The guest's Nix, as it says itself. */
+  readonly nixVersion?: string;
+  /** A guest has had the disk whose Nix let builds become root: since when, and which where that is known. */
+  readonly diskExposed?: DiskRecord['exposed'];
   /** `slow`: the guest lives, but its agent does not answer in time. */
   readonly health?: 'well' | 'slow' | 'frozen';
   /** What a login found that was tried since the agent is silent. */

@@ -23,16 +23,21 @@ const oldError = Buffer.concat([word(0x63787470), text('cannot connect'), word(1
 
 describe('a nix daemon answers', () => {
   test.each([
-    ['of 1.10', [word(0x10a), last, last, word(0)]],
-    ['of 1.33, with its number', [word(0x121), text('2.4'), last, last, word(0)]],
+    ['of 1.10', [word(0x10a), last, last, word(0)], {}],
+    [
+      'of 1.33, with its number',
+      [word(0x121), text('2.4'), last, last, word(0)],
+      { version: '2.4' },
+    ],
     [
       'of 1.38, and says whom it trusts',
       [word(0x126), text('2.26.3'), word(1), last, last, word(1)],
+      { version: '2.26.3' },
     ],
-    ['with lines of a log', [word(0x10a), next, last, next, next, last, word(0)]],
-  ])('%s', (_, parts) => {
+    ['with lines of a log', [word(0x10a), next, last, next, next, last, word(0)], {}],
+  ])('%s', (_, parts, more) => {
     const bytes = Buffer.concat([daemon, ...parts]);
-    expect(nixAnswer(bytes)).toEqual({ kind: 'answered' });
+    expect(nixAnswer(bytes)).toEqual({ kind: 'answered', ...more });
     for (let length = 0; length < bytes.length; length++)
       expect(nixAnswer(bytes.subarray(0, length))).toEqual({ kind: 'incomplete' });
   });

@@ -253,6 +253,8 @@ describe('a second build', () => {
   });
 });
 
+// Behaviour 72: What the lock names is fetched by its hash, however old its index is; only what the mirrors have no longer, and
+// what needs just that, is resolved again, which one sentence says.
 describe('a package that the mirror has no longer', () => {
   test('is resolved anew through the signed index, with a warning that names it', async () => {
     const lock = await newLock();
@@ -368,6 +370,8 @@ describe('a package that the mirror has no longer', () => {
   });
 });
 
+// Behaviour 71: Each relation of a package is met by the release that the recipe names, and by another one only where that cannot
+// meet it; nothing below the lowest acceptable versions makes an image.
 describe('several suites', () => {
   const suites: Recipe = {
     ...fakeRecipe,

@@ -98,6 +98,8 @@ describe('resolve', () => {
   });
 });
 
+// Behaviour 71: Each relation of a package is met by the release that the recipe names, and by another one only where that cannot
+// meet it; nothing below the lowest acceptable versions makes an image.
 describe('of two releases', () => {
   const of = (stable: string[], testing: string[], more: Partial<Request> = {}) =>
     namesOf(

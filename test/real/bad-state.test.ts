@@ -124,7 +124,7 @@ test.each(images)('an image %s: named once, with how to make it', async (_what, 
   await rig.leavesNothing();
 });
 
-// Behaviour @: An image below the lowest acceptable versions is not started, and nothing falls back to one; only the very image that
+// Behaviour 73: An image below the lowest acceptable versions is not started, and nothing falls back to one; only the very image that
 // `acceptOldImage` names is, and `status` says so.
 test('an image with a Nix that lets builds out is not started, unless it is the one that is accepted', async (context) => {
   await using rig = await BuilderRig.create({ context });

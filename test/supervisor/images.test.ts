@@ -144,7 +144,7 @@ describe('images on the disk', () => {
     expect(readFileSync(join(layout.images, 'good-kernel'), 'utf8')).toBe('three');
   });
 
-  // Behaviour @: An image below the lowest acceptable versions is not started, and nothing falls back to one; only the very image that
+  // Behaviour 73: An image below the lowest acceptable versions is not started, and nothing falls back to one; only the very image that
   // `acceptOldImage` names is, and `status` says so.
   test('one below its floors is neither booted, kept, nor fallen back to', async () => {
     const packages = Object.fromEntries(

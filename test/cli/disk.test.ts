@@ -1,0 +1,78 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { diskVerbs } from '../../src/cli/disk.ts';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { exposureOf, recordBlank, recordGuest } from '../../src/supervisor/disk-record.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { failureOf, type Failure } from '../../src/system/failure.ts';
+import { tryKernelLock } from '../../src/system/lock.ts';
+
+let layout: Layout;
+beforeEach(() => {
+  layout = layoutOf(mkdtempSync(join(tmpdir(), 'disk-')));
+  mkdirSync(layout.state);
+  mkdirSync(layout.keys);
+  writeFileSync(layout.clientKey, 'key');
+  writeFileSync(layout.disk, 'builds');
+  recordBlank(layout);
+  recordGuest(layout, { nix: '2.26.3', letsOut: true, at: '2026-01-01T00:00:00.000Z' });
+});
+afterEach(() => rmSync(layout.root, { recursive: true }));
+
+async function disk(...argv: string[]): Promise<{ out: string; failure: Failure | undefined }> {
+  let out = '';
+  const program = new Command().exitOverride();
+  diskVerbs(program, {
+    ...{ env: {}, home: '/nonexistent', assets: '/nonexistent', isTTY: false, clock: systemClock },
+    out: (line) => (out += `${line}\n`),
+    err: (line) => (out += `${line}\n`),
+    signal: new AbortController().signal,
+    onStopSignal: () => undefined,
+    exit: () => undefined,
+  });
+  try {
+    await program.parseAsync(['disk', ...argv, '-d', layout.root], { from: 'user' });
+    return { out, failure: undefined };
+  } catch (error) {
+    return { out, failure: failureOf(error) };
+  }
+}
+
+// Behaviour 75: `disk reset` deletes the guest's disk after a yes, while nothing uses it, and keeps the keys.
+test('reset deletes the disk with what is recorded of it, and nothing else', async () => {
+  const { failure } = await disk('reset');
+  expect(failure).toMatchObject({ kind: 'needs-yes', exit: 64 });
+  expect(failure?.message).toMatch(/would delete the guest's disk, 0\.0 GiB of builds, in /);
+  expect(existsSync(layout.disk)).toBe(true);
+  expect((await disk('reset', '--yes')).out).toContain('The disk is deleted');
+  expect(existsSync(layout.disk)).toBe(false);
+  expect(existsSync(layout.diskRecord)).toBe(false);
+  expect(existsSync(layout.clientKey)).toBe(true);
+  expect((await disk('reset', '--yes')).out).toBe('There is no disk.\n');
+});
+
+test.each([
+  ['a daemon', () => layout.daemonLock],
+  ['a VM', () => layout.vmLock],
+])('reset leaves a disk that %s has', async (_, path) => {
+  const lock = tryKernelLock(path());
+  try {
+    expect((await disk('reset', '--yes')).failure).toMatchObject({
+      kind: 'disk-in-use',
+      hint: expect.stringContaining('linuxkit-builder stop') as string,
+    });
+    expect(existsSync(layout.disk)).toBe(true);
+  } finally {
+    lock?.release();
+  }
+});
+
+test('keep ends the telling and leaves the disk', async () => {
+  expect(exposureOf(layout)).toBeDefined();
+  expect((await disk('keep')).failure).toBeUndefined();
+  expect(exposureOf(layout)).toBeUndefined();
+  expect(existsSync(layout.disk)).toBe(true);
+});

@@ -211,9 +211,9 @@ export class Scope {
     this.running.wasReady = true;
     console?.settle();
     this.#see('ready');
-    this.note({ clockOffsetMs: Math.round(probe.clockOffsetMs) });
     const where = { layout: this.#layout, clock: this.#clock, log: this.#log };
-    this.note(judgeNix(probe.nixVersion, this.#facts.image, where));
+    const nix = judgeNix(probe.nixVersion, this.#facts.image, where);
+    this.note({ clockOffsetMs: Math.round(probe.clockOffsetMs), ...nix });
   }
 
   /** It got ready: what it boots is good. */

@@ -8,6 +8,8 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { readStatus, type Status } from '../../src/supervisor/status.ts';
 import { isLocked } from '../../src/system/lock.ts';
 import { freePort } from '../rig/free-port.ts';
+import { lockHash, readLock } from '../../src/image/lock.ts';
+import { bundleAt, readManifest } from '../../src/vm/bundle.ts';
 import { Command, fact, killProcess, processesNaming } from './command.ts';
 
 const checkout = dirname(dirname(import.meta.dirname));
@@ -239,6 +241,10 @@ export function testImage(): string {
     throw new Error(
       `There is no guest image ${prefix}-kernel. Make it: node dist/main.js image build --output ${prefix}`,
     );
+  const made = readManifest(bundleAt(prefix));
+  const lock = join(checkout, 'src/image/lock.json');
+  if (made !== undefined && made.inputs['lock'] !== lockHash(readLock(lock), made.arch))
+    throw new Error(`The guest image ${prefix} is of another lock. Make it: scripts/test image`);
   return prefix;
 }
 

@@ -17,7 +17,7 @@ const isHostOnly: ReadonlySet<string> = new Set(hostOnly);
 /** Every setting in which they differ. */
 export function changesBetween(before: Config, after: Config): Change[] {
   const old: Readonly<Record<string, unknown>> = before;
-  return Object.entries({ ...after, bundle: after.bundle, acceptOldImage: after.acceptOldImage })
+  return Object.entries({ ...after, bundle: after.bundle })
     .filter(
       ([name, value]) => !derived.has(name) && JSON.stringify(value) !== JSON.stringify(old[name]),
     )

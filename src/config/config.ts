@@ -63,7 +63,7 @@ const schema = v.strictObject({
   /** PREFIX of PREFIX-kernel, PREFIX-initrd.img, PREFIX-cmdline; by default the image that `image build` made. */
   bundle: v.optional(v.pipe(v.string(), v.regex(/^\//, 'must be an absolute path'))),
   /** The version of the one image that is started although it is below its floors. */
-  acceptOldImage: v.optional(v.string('must be the version of an image')),
+  acceptOldImage: v.optional(v.string('must be the version of an image'), ''),
   /** How long the front door holds a connection for a guest that is not ready yet, in seconds. */
   holdSeconds: v.optional(whole('seconds', 10, 3600), 180),
   /** TCP ports of this machine's 127.0.0.1 that builds may reach, such as a proxy's or a cache's; no others. */
@@ -91,7 +91,6 @@ export type Config = Readonly<
   Omit<
     v.InferOutput<typeof schema>,
     | 'bundle'
-    | 'acceptOldImage'
     | 'network'
     | 'system'
     | 'cpus'
@@ -110,7 +109,6 @@ export type Config = Readonly<
     features: string[];
     keepAwake: boolean;
     bundle: string | undefined;
-    acceptOldImage: string | undefined;
     system: System;
     /** Cores a build may use: NIX_BUILD_CORES in the guest. */
     coresPerJob: number;
@@ -174,7 +172,6 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
     features: [...new Set([...(file.features ?? usualFeatures(cpus)), builderFeature])],
     keepAwake: file.keepAwake ?? host.platform === 'darwin',
     bundle: file.bundle,
-    acceptOldImage: file.acceptOldImage,
     system: file.system ?? nativeSystem(host.arch),
     coresPerJob: Math.max(1, Math.floor(Math.min(cpus, memoryMiB / memoryOfCore) / maxJobs)),
   });

@@ -20,7 +20,7 @@ const config: Config = {
   features: [],
   accelerator: 'auto',
   bundle: undefined,
-  acceptOldImage: undefined,
+  acceptOldImage: '',
   holdSeconds: 180,
   keepAwake: false,
   verbose: false,

@@ -4,8 +4,8 @@ import type { Layout } from '../config/layout.ts';
 import { changeDiff } from '../host/change-diff.ts';
 import { rootRequest, userNeeds, type Builder } from '../host/configure.ts';
 import { directoryChanges } from '../host/directories.ts';
-import { readInstalled, type Owner } from '../host/installed.ts';
-import { rootLayout, type Places } from '../host/places.ts';
+import type { Owner } from '../host/installed.ts';
+import type { Places } from '../host/places.ts';
 import { rootNeeds } from '../host/root-files.ts';
 
 export interface DryRun {
@@ -16,7 +16,7 @@ export interface DryRun {
   readonly keeper: Builder['keeper'];
   readonly settings: { readonly config: Config; readonly text: string };
   /** Undefined while there are none. */
-  readonly keys: Pick<Builder, 'clientKey' | 'hostPublicKey'> | undefined;
+  readonly keys: Pick<Builder, 'hostPublicKey'> | undefined;
   readonly say: (line: string) => void;
 }
 
@@ -39,18 +39,15 @@ export function showChanges({
   const rest = { owner, service, keeper, config, settingsText: text };
   const builder = { layout, places, ...rest, ...(keys ?? unknownKeys) };
   const user = userNeeds(builder);
-  const installed = readInstalled(rootLayout(places).installed);
-  const root = rootNeeds(rootRequest(builder), installed?.receipts ?? []);
+  const root = rootNeeds(rootRequest(builder));
   for (const change of [...user.changes, ...root.changes])
     for (const line of changeDiff(change)) say(line);
-  for (const { path, purpose, content } of root.hidden) {
-    say(`# ${path}: ${purpose} (only root can read what is there now)`);
-    if (content.kind === 'block') for (const line of content.lines) say(`+${line}`);
-  }
-  for (const { path, target, text: advice } of [...user.byHand, ...root.byHand]) {
-    say(`# ${path} is made by Nix (${target}), so it would be left alone.`);
+  for (const { path, purpose } of root.unseen)
+    say(`# ${path}: ${purpose} (only root can see what is there, or make it)`);
+  for (const { path, why, text: advice } of [...user.byHand, ...root.byHand]) {
+    say(`# ${path} ${why}, so it would be left alone.`);
     for (const line of advice.split('\n')) say(`# ${line}`);
   }
 }
 
-const unknownKeys = { clientKey: '', hostPublicKey: 'ssh-ed25519 (made-by-configure)' };
+const unknownKeys = { hostPublicKey: 'ssh-ed25519 (made-by-configure)' };

@@ -15,6 +15,8 @@ export interface ConfigureFlags {
   readonly verbose: boolean;
   readonly quiet: boolean;
   readonly skipRoot: boolean;
+  /** With skipRoot: root's part as values instead of a script. */
+  readonly json: boolean;
 }
 
 /** The flags that give settings their values. */

@@ -7,13 +7,13 @@ import {
   applyUserChanges,
   recordReceipts,
   recordRight,
-  rootRequest,
   userFiles,
   userNeeds,
   type Builder,
 } from '../host/configure.ts';
 import { applyDirectoryChange, directoryChanges } from '../host/directories.ts';
 import { keepOutOfBackups } from './backups.ts';
+import { rootPart, sayByHand, sayUnchanged } from './configure-root.ts';
 import { keepPrograms } from './configure-roots.ts';
 import { withLegacy } from './configure-legacy.ts';
 import { finishTakeOver, setAside } from '../host/legacy.ts';
@@ -24,8 +24,6 @@ import { readInstalled, refuseSecondUser } from '../host/installed.ts';
 import { refuseSecondDirectory } from '../host/other-builder.ts';
 import { placesOf, rootLayout, type Places } from '../host/places.ts';
 import { logReceipt } from '../host/receipts.ts';
-import { rootNeeds, settleRoot } from '../host/root-files.ts';
-import { rootFiles, type RootAnswer } from '../host/root-part.ts';
 import { describeNix, machinesKeeper, type NixVariant } from '../host/nix-variant.ts';
 import { sizeWarnings } from '../host/size-warnings.ts';
 import { warningsOf } from '../host/warnings.ts';
@@ -41,7 +39,7 @@ import type { CliContext } from './context.ts';
 import { jobPrograms } from './job-programs.ts';
 import { guestHasKvm } from './guest-kvm.ts';
 import { findNix } from './nix.ts';
-import { configureWords, ownerOf } from './root-told.ts';
+import { ownerOf } from './root-told.ts';
 import { serviceFiles, serviceLogs } from './service.ts';
 
 /** One run: what was asked, where, and what was said of it. */
@@ -74,7 +72,8 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
     places,
     say: (line) => {
       said++;
-      if (!flags.quiet) context.out(line);
+      // What is on the output with --no-root is for an administrator to run.
+      if (!flags.quiet) context[flags.skipRoot && !flags.dryRun ? 'err' : 'out'](line);
     },
   };
   if (flags.dryRun) {
@@ -179,32 +178,6 @@ function changeWords(change: FileChange): string[] {
     : [wrote];
 }
 
-async function rootPart(run: Run, builder: Builder): Promise<void> {
-  const { layout, context, flags, places, say } = run;
-  const request = rootRequest(builder);
-  const installed = readInstalled(rootLayout(places).installed);
-  const needs = rootNeeds(request, installed?.receipts ?? []);
-  const answer = await settleRoot({
-    request,
-    needs,
-    isRoot: process.getuid?.() === 0,
-    skip: flags.skipRoot,
-    requestFile: layout.rootRequest,
-    self: configureWords(context),
-    sudo: 'sudo',
-    now: context.clock.now(),
-    signal: context.signal,
-    // Said even when quiet: a password may be asked for.
-    say: (line) => context.err(line),
-  });
-  const files = rootFiles(request);
-  const changed = answer?.changed ?? [];
-  for (const { path, purpose } of files.filter(({ path }) => changed.includes(path)))
-    say(`Wrote ${path}: ${purpose}`);
-  if (answer !== undefined) sayUnchanged(run, files, changed);
-  sayByHand(run, answer?.byHand ?? needs.byHand);
-}
-
 /** Nothing is restarted by us: somebody's build may be running. What runs may be other than what the file said before. */
 async function adviseRestart({ layout, context, say }: Run, old: Config | undefined, now: Config) {
   // Where no daemon ever was, nothing is loaded to ask it.
@@ -220,27 +193,6 @@ async function adviseRestart({ layout, context, say }: Run, old: Config | undefi
   effectLines(effectsOf(runs, now)).forEach(say);
 }
 
-function sayUnchanged(
-  { flags, context }: Run,
-  files: readonly { readonly path: string }[],
-  changed: readonly string[],
-): void {
-  if (!flags.verbose) return;
-  for (const { path } of files.filter((file) => !changed.includes(file.path)))
-    context.out(`Unchanged: ${path}`);
-}
-
-function sayByHand({ context }: Run, byHand: RootAnswer['byHand']): void {
-  for (const { path, target, text } of byHand) {
-    context.err(`${path} is made by Nix (${target}), so it is left alone.`);
-    for (const line of text.split('\n')) context.err(line);
-  }
-}
-
 const keeperOf = ({ nix }: Run) => machinesKeeper(nix);
 
-/** The two halves that the host's files need. */
-const keysOf = ({ client, host }: Identity) => ({
-  clientKey: client.private,
-  hostPublicKey: host.public,
-});
+const keysOf = ({ host }: Identity) => ({ hostPublicKey: host.public });

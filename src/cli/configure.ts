@@ -1,4 +1,5 @@
 /** `configure`, the command that linuxkit-nix called nix-linuxkit-configure: settings, keys, ssh, and Nix's list of builders. */
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { defaultStateDirectory } from '../config/layout.ts';
@@ -30,6 +31,7 @@ interface Options {
   readonly quiet?: boolean;
   /** False with --no-root. */
   readonly root: boolean;
+  readonly json?: boolean;
   readonly rootPart?: boolean;
 }
 
@@ -56,25 +58,21 @@ export function configureVerb(program: Command, context: CliContext): void {
     .option('--reset <settings>', 'give these their defaults again, with commas between')
     .option('--take-over', 'go on from a state directory of linuxkit-nix, with its settings')
     .option('--dry-run', 'show every change as a diff, and make none')
-    .option('--no-root', "leave root's files, and tell the command that writes them")
+    .option('--no-root', "leave root's files, and print the script that writes them")
+    .option('--json', 'with --no-root: values for a sudoers rule, instead of the script')
     .option('-v, --verbose', 'name the files that need no change too')
     .option('-q, --quiet', 'say nothing but failures and warnings')
     .addOption(new Option('--accel <name>', 'short for --accelerator').hideHelp())
-    .addOption(new Option('--root-part', 'write what a request on stdin names').hideHelp())
+    .addOption(new Option('--root-part', 'as root, for another user: what stdin says').hideHelp())
     .action(async (options: Options) => {
-      if (options.rootPart === true) return rootPart(context);
+      if (options.rootPart === true) {
+        const { performRootPart } = await import('./root-part.ts');
+        return performRootPart(readFileSync(0, 'utf8'), context);
+      }
       refuseSudo(options, context);
       const { runConfigure } = await import('./configure-run.ts');
       await runConfigure(flagsOf(options, context), context);
     });
-}
-
-/** The part that sudo runs: a request on stdin, an answer on stdout. */
-async function rootPart(context: CliContext): Promise<void> {
-  const { readFileSync } = await import('node:fs');
-  const { parseRequest, performRootPart } = await import('../host/root-part.ts');
-  const answer = performRootPart(parseRequest(readFileSync(0, 'utf8')), context.clock.now());
-  context.out(JSON.stringify(answer));
 }
 
 /** Under sudo the daemon's owner would silently become root. */
@@ -116,6 +114,7 @@ function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
     verbose: options.verbose === true,
     quiet: options.quiet === true,
     skipRoot: !options.root,
+    json: options.json === true,
   };
 }
 

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { label } from '../host/launch-agent.ts';
+import { placesOf } from '../host/places.ts';
+import { readRootKey } from '../host/root-key.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { identify } from '../system/process.ts';
 import type { DryRunOptions } from './daemon-dry-run.ts';
@@ -32,12 +34,14 @@ export function daemonVerb(program: Command, context: CliContext): void {
       // Whoever starts it, with whatever they have: its sockets are root in the guest, and code as its owner.
       process.umask(0o077);
       const { daemon } = await import('../supervisor/daemon.ts');
+      const places = placesOf(context.env['LINUXKIT_BUILDER_TREE']);
       let said = '';
       let troubled = false;
       const code = await daemon({
         layout,
         clock: context.clock,
         managed: isManaged(options, context.env),
+        rootsKey: () => readRootKey(places),
         onStopSignal: (listener) => context.onStopSignal(listener),
         signal: context.signal,
         onStatus: ({ sentence }, trouble) => {

@@ -9,14 +9,14 @@ import type { Check, Verdict } from '../host/chain.ts';
 import { featureProblems } from '../host/features.ts';
 import { rootRequest, userNeeds, type Builder } from '../host/configure.ts';
 import { exampleNix } from '../host/example.ts';
+import type { FileChange } from '../host/file-change.ts';
 import { hindrancesOf } from '../host/hindrances.ts';
-import { readInstalled } from '../host/installed.ts';
-import { parseMachines } from '../host/machines.ts';
+import { parseMachines, withIncluded } from '../host/machines.ts';
 import { describeNix, machinesKeeper } from '../host/nix-variant.ts';
 import { rootLayout } from '../host/places.ts';
 import { rootNeeds } from '../host/root-files.ts';
 import { alias } from '../host/ssh.ts';
-import { untoldOf } from '../host/untold.ts';
+import { isAsBefore, untoldOf } from '../host/untold.ts';
 import { machinesWarnings } from '../host/warnings.ts';
 import { readIdentity } from '../guest/identity.ts';
 import { run, type Ran } from '../system/child.ts';
@@ -48,13 +48,12 @@ const configure = 'linuxkit-builder configure';
 
 /** What configure would write. */
 async function builderOf({ layout, places, config, context }: DoctorFacts): Promise<Builder> {
-  const { client, host } = readIdentity(layout);
+  const { host } = readIdentity(layout);
   return {
     layout,
     places,
     config: config(),
     settingsText: readIfThere(layout.config) ?? '',
-    clientKey: client.private,
     hostPublicKey: host.public,
     owner: ownerOf(layout.root),
     service: [],
@@ -63,13 +62,17 @@ async function builderOf({ layout, places, config, context }: DoctorFacts): Prom
 }
 
 async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
-  const { changes, byHand } = userNeeds(await builderOf(facts));
-  const [first] = byHand;
+  const needs = userNeeds(await builderOf(facts));
+  // The release before made none, and nothing rests on it.
+  const isNew = ({ wanted, before }: FileChange) =>
+    wanted.path === facts.layout.machines && before === undefined;
+  const changes = needs.changes.filter((change) => !isNew(change));
+  const [first] = needs.byHand;
   if (first !== undefined)
     return {
       kind: 'bad',
-      what: `${first.path} is made by Nix and does not lead to the guest.`,
-      why: first.target,
+      what: `${first.path} ${first.why}, and does not lead to the guest.`,
+      why: 'It is not ours to change.',
       remedy: first.text,
     };
   return changes.length === 0
@@ -83,24 +86,25 @@ async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
 }
 
 async function rootsFiles(facts: DoctorFacts): Promise<Verdict> {
-  const { layout, places, context } = facts;
-  const installed = readInstalled(rootLayout(places).installed);
   const request = rootRequest(await builderOf(facts));
-  const untold = untoldOf(request, installed?.receipts ?? []);
-  const [first] = rootNeeds(request, installed?.receipts ?? []).byHand;
+  const untold = untoldOf(request);
+  const [first] = rootNeeds(request).byHand;
   if (untold !== undefined) {
-    const { sentence, remedy } = toldBy(untold, request, layout, context);
+    const { sentence, remedy } = toldBy(untold);
     const why = `nix-daemon runs as root, and goes by: ${untold.files.join(', ')}.`;
     return { kind: 'bad', what: sentence, why, remedy };
   }
   if (first !== undefined)
     return {
       kind: 'bad',
-      what: `${first.path} belongs to your configuration and does not name the builder.`,
-      why: first.target,
+      what: `${first.path} ${first.why}, and does not name the builder.`,
+      why: 'It is not ours to change.',
       remedy: first.text,
     };
-  return { kind: 'good', fact: 'the same port, key and line as yours' };
+  const why = `${configure} writes them anew, and root then has a key of its own.`;
+  return isAsBefore(request, rootNeeds(request))
+    ? { kind: 'note', fact: 'as the release before wrote them', why }
+    : { kind: 'good', fact: 'the same port, key and line as yours' };
 }
 
 const describe = ({ ended }: Ran): string =>
@@ -173,7 +177,7 @@ function machinesLine({ places }: DoctorFacts): Verdict {
       why: 'Nix reads all of the file or nothing.',
       remedy: `sudo $EDITOR ${path}`,
     };
-  const { machines } = parseMachines(text, 'new');
+  const { machines } = parseMachines(withIncluded(text, readIfThere), 'new');
   const ours = machines.find(({ store }) => store.endsWith(alias));
   return ours === undefined
     ? { kind: 'bad', what: `${path} has no line for ${alias}.`, why: '', remedy: configure }

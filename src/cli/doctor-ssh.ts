@@ -9,7 +9,7 @@ import { sshHint } from '../guest/ssh-words.ts';
 import type { Verdict } from '../host/chain.ts';
 import { daemonVariable } from '../host/daemon-environment.ts';
 import { rootLayout } from '../host/places.ts';
-import { shellWord } from '../host/root-files.ts';
+import { shellWord } from '../host/root-shell.ts';
 import { alias, guestUser, knownHostsLine } from '../host/ssh.ts';
 import type { Ran } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';

@@ -8,7 +8,7 @@ import {
   type Destination,
   type NixConfig,
 } from '../host/destination.ts';
-import { hasBuilder, parseMachines } from '../host/machines.ts';
+import { hasBuilder, parseMachines, withIncluded } from '../host/machines.ts';
 import { parseConfig, parseDerivation } from '../host/nix-answers.ts';
 import { externalSystems, settingOf } from '../host/nix-conf.ts';
 import { placesOf, rootLayout } from '../host/places.ts';
@@ -49,7 +49,9 @@ export async function explain(
   const found = await findStatus(layout, context);
   const destination = destinationOf(drv, {
     config,
-    ours: parseMachines(list, 'new').machines.find(({ store }) => store.endsWith(alias)),
+    ours: parseMachines(withIncluded(list, others.read), 'new').machines.find(({ store }) =>
+      store.endsWith(alias),
+    ),
     hidden: leadsToUs(config.builders, others) ? undefined : config.builders,
     malformed: machinesWarnings(machines, list)[0],
     unread: others.unread,
@@ -80,9 +82,7 @@ async function notesOn(found: Found, { env, signal }: CliContext): Promise<reado
 const leadsToUs = (builders: string, { read }: OthersFiles): boolean =>
   builders
     .split(/[\n;]/)
-    .map((entry) => entry.trim())
-    .map((entry) => (entry.startsWith('@') ? (read(entry.slice(1)) ?? '') : entry))
-    .some((text) => hasBuilder(Buffer.from(text)));
+    .some((entry) => hasBuilder(Buffer.from(withIncluded(entry.trim(), read))));
 
 type RunNix = (program: string, ...argv: readonly string[]) => Promise<Ran>;
 

@@ -41,13 +41,21 @@ const together = 2_000;
  * nothing. A link may lead to other content at any time.
  */
 export function mayBeUntold(
-  { config, clientKey, hostKey }: Layout,
+  { config, hostKey }: Layout,
   { env }: Pick<CliContext, 'env'>,
 ): boolean {
   const root = rootLayout(placesOf(env['LINUXKIT_BUILDER_TREE']));
   try {
     const told = lstatSync(root.installed).mtimeMs + together;
-    return [config, clientKey, hostKey, root.sshConfig, root.knownHosts, root.machines]
+    return [
+      config,
+      hostKey,
+      root.clientPublicKey,
+      root.sshConfig,
+      root.knownHosts,
+      root.list,
+      root.machines,
+    ]
       .map((path) => lstatSync(path))
       .some((file) => !file.isFile() || file.mtimeMs > told);
   } catch {

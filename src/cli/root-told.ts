@@ -1,6 +1,5 @@
 /** What of the settings root was not told, and the one command that tells it. */
 import { userInfo } from 'node:os';
-import { join } from 'node:path';
 import { parseConfig } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { readIdentity } from '../guest/identity.ts';
@@ -8,7 +7,6 @@ import { rootRequest } from '../host/configure.ts';
 import { readInstalled, type Owner } from '../host/installed.ts';
 import { detectNix, machinesKeeper } from '../host/nix-variant.ts';
 import { placesOf, rootLayout } from '../host/places.ts';
-import { shellWord } from '../host/root-files.ts';
 import type { RootRequest } from '../host/root-part.ts';
 import { untoldOf, untoldWords, type Untold } from '../host/untold.ts';
 import { readIfThere } from '../system/files.ts';
@@ -21,7 +19,7 @@ export interface ToTell extends Untold {
   readonly remedy: string;
 }
 
-type World = Pick<CliContext, 'env' | 'assets'>;
+type World = Pick<CliContext, 'env'>;
 
 /** Undefined where root knows it all, or nothing of this builder; and where something cannot be read, which `doctor` looks into. */
 export function toTellRoot(layout: Layout, world: World): ToTell | undefined {
@@ -30,36 +28,19 @@ export function toTellRoot(layout: Layout, world: World): ToTell | undefined {
     const installed = readInstalled(rootLayout(placesOf(tree)).installed);
     if (installed?.owner.directory !== layout.root) return undefined;
     const request = requestIn(layout, tree);
-    const untold = request && untoldOf(request, installed.receipts);
-    return untold && { ...untold, ...toldBy(untold, request, layout, world) };
+    const untold = request && untoldOf(request);
+    return untold && { ...untold, ...toldBy(untold) };
   } catch {
     return undefined;
   }
 }
 
-/** The sentence for it, and its remedy: sudo itself where a request that `--no-root` left says just this. */
-export function toldBy(
-  untold: Untold,
-  request: RootRequest,
-  layout: Layout,
-  world: World,
-): Pick<ToTell, 'sentence' | 'remedy'> {
-  const sudo = ['sudo', ...configureWords(world), '--root-part'].map(shellWord).join(' ');
-  const isLeft = readIfThere(layout.rootRequest) === JSON.stringify(request);
-  return {
-    sentence: untoldWords(untold),
-    remedy: isLeft
-      ? `${sudo} < ${shellWord(layout.rootRequest)}`
-      : `linuxkit-builder configure (which runs ${sudo})`,
-  };
-}
-
-/** Program and arguments that run our own `configure`. */
-export const configureWords = ({ assets }: Pick<CliContext, 'assets'>): readonly string[] => [
-  process.execPath,
-  join(assets, 'dist/main.js'),
-  'configure',
-];
+/** The sentence for it, and its remedy. */
+export const toldBy = (untold: Untold): Pick<ToTell, 'sentence' | 'remedy'> => ({
+  sentence: untoldWords(untold),
+  remedy:
+    'linuxkit-builder configure (which asks for root; with --no-root it prints what an administrator runs)',
+});
 
 /** Who runs this: the daemon's owner. */
 export function ownerOf(directory: string): Owner {
@@ -71,11 +52,10 @@ export function ownerOf(directory: string): Owner {
 function requestIn(layout: Layout, tree: string): RootRequest | undefined {
   const parsed = parseConfig(readIfThere(layout.config) ?? '', hostFacts(layout.root));
   if (!parsed.ok) return undefined;
-  const { client, host } = readIdentity(layout);
+  const { host } = readIdentity(layout);
   return rootRequest({
     places: placesOf(tree),
     config: parsed.config,
-    clientKey: client.private,
     hostPublicKey: host.public,
     owner: ownerOf(layout.root),
     keeper: machinesKeeper(detectNix(tree, '')),

@@ -1,6 +1,5 @@
 /** What `unconfigure` does, in order: asks, stops the daemon, root's part, the user's part, and last the state directory. */
 import { existsSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { readInstalled } from '../host/installed.ts';
 import { otherIncluded } from '../host/other-builder.ts';
@@ -8,7 +7,13 @@ import { placesOf, rootLayout, type Places } from '../host/places.ts';
 import { lossOf, purge } from '../host/purge.ts';
 import { foundReceipts } from '../host/configure.ts';
 import { readReceipts, type Receipt } from '../host/receipts.ts';
-import { removalNeeds, settleRemoval, type RootRemoval } from '../host/root-removal.ts';
+import { runScript } from '../host/root-files.ts';
+import {
+  plannedRemoval,
+  removalNeeds,
+  removalScript,
+  type RootRemoval,
+} from '../host/root-removal.ts';
 import { applyUndo, undoingsOf, undoWords } from '../host/undo.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { makeDirectory } from '../system/files.ts';
@@ -18,6 +23,7 @@ import { isYes } from './ask.ts';
 import { refuseLegacy } from './configure-legacy.ts';
 import type { CliContext } from './context.ts';
 import { saying, waitingForEnd } from './patience.ts';
+import { ownerOf } from './root-told.ts';
 import { serviceFor } from './service.ts';
 import { waitForBuilds, type EndOptions } from './wait-for-builds.ts';
 
@@ -41,32 +47,49 @@ interface Run {
 /** Undoes what the receipts say, and nothing else. Done again after an interruption it goes on where it was. */
 export async function runUnconfigure(
   layout: Layout,
-  context: CliContext,
+  given: CliContext,
   flags: UnconfigureFlags,
 ): Promise<void> {
+  // What is on the output with --no-root is for an administrator to run.
+  const context = flags.skipRoot ? { ...given, out: (line: string) => given.err(line) } : given;
   const places = placesOf(context.env['LINUXKIT_BUILDER_TREE']);
   const { rootHome, etcNix } = places;
-  const removal = { rootHome, etcNix, directory: layout.root };
+  const { uid } = ownerOf(layout.root);
+  const removal = { rootHome, etcNix, of: { uid, directory: layout.root } };
   const run = { layout, context, flags, places, removal };
   refuseLegacy(layout);
   if (flags.dryRun) return showUndoings(run);
   if (!hasAnything(run)) return context.out('Nothing to undo.');
   if (flags.purge && !(await mayPurge(run))) return context.exit(Exit.general);
   await stopEverything(run);
-  for (const line of await settleRemoval({
-    removal: run.removal,
-    isRoot: process.getuid?.() === 0,
-    skip: flags.skipRoot,
-    self: [process.execPath, join(context.assets, 'dist/main.js'), 'unconfigure'],
-    sudo: 'sudo',
-    signal: context.signal,
-    // Said in any case: a password may be asked for.
-    say: (line) => context.err(line),
-  }))
-    context.out(line);
+  await undoRoots(run, (line) => given.out(line));
   sayOther(run);
   await undoOwn(run);
   if (!flags.purge && existsSync(layout.root)) sayKept(run);
+}
+
+/** Root's part, or what an administrator runs for it, alone on the output. */
+async function undoRoots(
+  { removal, flags, context }: Run,
+  print: (line: string) => void,
+): Promise<void> {
+  const needs = removalNeeds(removal);
+  if (needs.kind !== 'undo') return;
+  const script = removalScript(removal, needs.known);
+  if (flags.skipRoot) {
+    context.err("Not done, as asked: root's part. An administrator runs as root, by /bin/sh:");
+    for (const line of script.trimEnd().split('\n')) print(line);
+    return;
+  }
+  const { signal } = context;
+  const err = (line: string) => context.err(line);
+  const isRoot = process.getuid?.() === 0;
+  const refused = {
+    so: 'Nix still knows the builder, and nothing of yours was undone.',
+    hint: 'Run unconfigure again where you can become root; or an administrator runs, as root, what linuxkit-builder unconfigure --no-root prints.',
+  };
+  const said = await runScript(script, { isRoot, sudo: 'sudo', signal, err, refused });
+  said.forEach((line) => context.out(line));
 }
 
 const hasAnything = (run: Run): boolean =>
@@ -85,9 +108,9 @@ const ownUndoings = (run: Run) =>
 function showUndoings(run: Run): void {
   const { layout, context, flags, removal } = run;
   const needs = removalNeeds(removal);
-  const root = needs.kind === 'undo' ? needs.undoings : [];
-  const own = ownUndoings(run);
-  const lines = [...root, ...own].flatMap((undoing) => undoWords(undoing, 'planned'));
+  const root = needs.kind === 'undo' ? plannedRemoval(removal, needs.known) : [];
+  const own = ownUndoings(run).flatMap((undoing) => undoWords(undoing, 'planned'));
+  const lines = [...root, ...own];
   const loss = flags.purge ? lossOf(layout) : [];
   if (loss.length > 0) lines.push(`Would delete ${loss.join(', ')}, in ${layout.root}`);
   for (const line of lines.length === 0 ? ['Nothing to undo.'] : lines) context.out(line);

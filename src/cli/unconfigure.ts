@@ -9,7 +9,8 @@ interface Options extends DirectoryOption, EndOptions {
   readonly dryRun?: boolean;
   /** False with --no-root. */
   readonly root: boolean;
-  readonly rootPart?: string;
+  readonly ownerGone?: boolean;
+  readonly rootPart?: boolean;
 }
 
 /** `unconfigure`: undoes what configure did outside the state directory; with --purge deletes that too. */
@@ -23,13 +24,13 @@ export function unconfigureVerb(program: Command, context: CliContext): void {
     .option(...nowOption)
     .option(...buildsOption)
     .option('--dry-run', 'tell everything that would be undone, and undo nothing')
-    .option('--no-root', "leave root's files, and tell the command that undoes them")
-    .addOption(new Option('--root-part <request>', 'undo what root has recorded').hideHelp())
-    .action(async ({ rootPart, directory, ...options }: Options) => {
-      if (rootPart !== undefined) {
-        const { parseRemoval, performRemoval } = await import('../host/root-removal.ts');
-        for (const line of performRemoval(parseRemoval(rootPart))) context.out(line);
-        return;
+    .option('--no-root', "leave root's files, and print the script that undoes them")
+    .option('--owner-gone', "for an administrator: root's part alone, whoever's builder it is")
+    .addOption(new Option('--root-part', "as root, for another user: root's part").hideHelp())
+    .action(async ({ rootPart, ownerGone, directory, ...options }: Options) => {
+      if (rootPart === true || ownerGone === true) {
+        const { performRemoval } = await import('./root-part.ts');
+        return performRemoval(context, { ownerGone: ownerGone === true });
       }
       const layout = layoutFor(
         directory === undefined ? {} : { directory: resolve(directory) },

@@ -80,8 +80,9 @@ const schema = v.strictObject({
   autostart: v.optional(v.boolean('must be true or false')),
 });
 
-/** The names of all settings. */
-export const settingNames: readonly string[] = Object.keys(schema.entries);
+/** What each setting takes, by its name. */
+export const settingSchemas = schema.entries;
+export const settingNames: readonly string[] = Object.keys(settingSchemas);
 
 /** What stands in the file: every field may be absent. */
 export type ConfigFile = v.InferInput<typeof schema>;

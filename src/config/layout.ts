@@ -20,6 +20,8 @@ export function layoutOf(root: string) {
     config: join(root, 'config.json'),
     /** Sparse raw data disk: the guest's /nix. Created and grown by the daemon, formatted by the guest, deleted by nobody. */
     disk: join(root, 'nix-disk'),
+    /** The builder's line as Nix's list has it: for `--builders @FILE`, where Nix does not know the builder. */
+    machines: join(root, 'machines'),
     /** Written by configure; read by people. */
     example: join(root, 'example.nix'),
     /** `builder-*`, made by `image build`; `good-*`, the last one that got ready, kept by the daemon. */
@@ -42,7 +44,7 @@ export function layoutOf(root: string) {
     receipts: join(root, 'receipts.json'),
     /** Links that keep the garbage collector of Nix from the programs that start the daemon; written by configure. */
     gcRoots: join(root, 'gcroots'),
-    /** `configure --no-root`: what root is to write, for the command that it tells. Holds a key. */
+    /** Of the release before, which kept here what root had to write, a private key among it: `configure` deletes it. */
     rootRequest: join(root, 'root-request.json'),
 
     state,

@@ -23,8 +23,11 @@ import {
   writeReceipts,
   type Receipt,
 } from './receipts.ts';
-import { byHandOf, includeFile, type RootAnswer, type RootRequest } from './root-part.ts';
-import { alias, guestUser, includeLine, knownHostsLine, sshConfig } from './ssh.ts';
+import { isLegacyInclude } from './legacy.ts';
+import { withBlock } from './managed-block.ts';
+import { byHandOf, type ByHand, type RootRequest } from './root-part.ts';
+import { bareKey, includeLine, knownHostsLine, sshConfig } from './ssh.ts';
+import { strayLines, withoutStrays } from './stray-lines.ts';
 
 /** All that the host's files are made from. */
 export interface Builder {
@@ -33,8 +36,6 @@ export interface Builder {
   readonly config: Config;
   /** What config.json shall hold. */
   readonly settingsText: string;
-  /** The private key that logs in as builder, as its file holds it. */
-  readonly clientKey: string;
   readonly hostPublicKey: string;
   readonly owner: Owner;
   /** By which launchd or systemd starts the daemon; none where the user starts it. */
@@ -53,6 +54,7 @@ export function userFiles(builder: Builder): readonly WantedFile[] {
     purpose,
     content: { kind: 'whole', text, secret: false },
   });
+  const machines = `${machinesLine({ ...config, hostPublicKey: builder.hostPublicKey })}\n`;
   const stanza = sshConfig({
     port: config.port,
     holdSeconds: config.holdSeconds,
@@ -68,6 +70,7 @@ export function userFiles(builder: Builder): readonly WantedFile[] {
     whole(layout.knownHosts, "the guest's public key", knownHostsLine(builder.hostPublicKey)),
     whole(layout.sshConfig, 'where your ssh finds the guest', stanza),
     whole(layout.example, 'a build to try', exampleNix(config.system)),
+    whole(layout.machines, "the builder's line, for nix-build --builders @FILE", machines),
     whole(layout.config, "the builder's settings", builder.settingsText),
     // Where root owns the daemon, root's own part says the same.
     ...(places.home === places.rootHome ? [] : [include]),
@@ -75,43 +78,50 @@ export function userFiles(builder: Builder): readonly WantedFile[] {
   ];
 }
 
+/** An ssh configuration of the user's that takes in ours, before anything else it says. */
+function includeFile(path: string, line: string, purpose: string): WantedFile {
+  return {
+    path,
+    purpose,
+    content: {
+      kind: 'block',
+      lines: [line],
+      edit: (now) => withBlock(withoutStrays(now, isLegacyInclude), [line], 'first'),
+      replaces: (now) => strayLines(now, isLegacyInclude),
+      isThere: (now) => Buffer.from(now).toString('utf8').includes(line),
+    },
+    mode: 0o600,
+    directoryMode: 0o700,
+    byHand: `Put this line at the top of what makes ${path}:\n${line}`,
+  };
+}
+
 /** What root has to be told. */
 export function rootRequest({
-  places,
-  config,
+  places: { rootHome, etcNix },
+  config: { port, holdSeconds, system, maxJobs, features },
   ...builder
 }: Omit<Builder, 'layout' | 'settingsText' | 'service'>): RootRequest {
-  const { rootHome, etcNix } = places;
-  const { port, holdSeconds } = config;
-  const { clientKey, hostPublicKey, owner, keeper } = builder;
-  const line = machinesLine({ ...config, hostPublicKey });
-  return {
-    rootHome,
-    etcNix,
-    owner,
-    port,
-    holdSeconds,
-    clientKey,
-    hostPublicKey,
-    machinesLine: line,
-    machineOption: machineOption(config, line, keeper),
-    keeper,
-  };
+  const { owner, keeper } = builder;
+  const hostPublicKey = bareKey(builder.hostPublicKey);
+  const told = { port, holdSeconds, system, maxJobs, features, hostPublicKey };
+  return { rootHome, etcNix, owner, keeper, ...told };
 }
 
 /** Which of the user's files would change, which are ours already, and which cannot since the Nix store owns them. */
 export function userNeeds(builder: Builder): {
   readonly changes: readonly FileChange[];
   readonly right: readonly Right[];
-  readonly byHand: RootAnswer['byHand'];
+  readonly byHand: readonly ByHand[];
 } {
   const changes: FileChange[] = [];
   const right: Right[] = [];
-  const byHand: RootAnswer['byHand'] = [];
+  const byHand: ByHand[] = [];
   for (const wanted of userFiles(builder)) {
     const examined = examine(wanted);
     if (examined.kind === 'hidden') throw new Failed(unreadable(wanted.path));
-    if (examined.kind === 'in-store') byHand.push(byHandOf(wanted, examined));
+    const theirs = byHandOf(wanted, examined);
+    if (theirs !== undefined) byHand.push(theirs);
     if (examined.kind === 'change') changes.push(examined.change);
     if (examined.kind === 'right') right.push({ wanted, standing: examined.standing });
   }
@@ -165,22 +175,6 @@ export function foundReceipts(layout: Layout, { home, rootHome }: Places): reado
   if (home === rootHome) return [];
   const examined = examine(wanted);
   return examined.kind === 'right' ? [receiptOf(wanted, examined, 0)] : [];
-}
-
-function machineOption(config: Config, line: string, keeper: Builder['keeper']): string {
-  const list = (words: readonly string[]) => `[ ${words.map((word) => `"${word}"`).join(' ')} ]`;
-  // Determinate's own module for nix-darwin, which turns nix.* off.
-  const nix = keeper === 'determinate' ? 'determinateNix' : 'nix';
-  return [
-    `Put this into your ${keeper === 'determinate' ? 'nix-darwin' : 'NixOS or nix-darwin'} configuration:`,
-    `  ${nix}.distributedBuilds = true;`,
-    `  ${nix}.buildMachines = [ {`,
-    `    hostName = "${alias}"; protocol = "ssh-ng"; sshUser = "${guestUser}";`,
-    `    systems = [ "${config.system}" ]; maxJobs = ${config.maxJobs};`,
-    `    supportedFeatures = ${list(config.features)};`,
-    `    publicHostKey = "${line.split(' ').at(-1) ?? ''}";`,
-    '  } ];',
-  ].join('\n');
 }
 
 const unreadable = (path: string) => ({

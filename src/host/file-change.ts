@@ -28,6 +28,8 @@ export interface WantedFile {
   readonly byHand: string;
   /** The configuration that makes files of this kind here, also where there is none yet. */
   readonly keeper?: string;
+  /** A link there is somebody's arrangement, and what it leads to is not for us to write. */
+  readonly leavesLinks?: boolean;
 }
 
 export type Content =
@@ -78,6 +80,8 @@ export type Examined =
   | { readonly kind: 'hidden' }
   /** It is part of a configuration in the Nix store, which would undo or refuse our change. */
   | { readonly kind: 'in-store'; readonly target: string }
+  /** It leads elsewhere, and is left alone for that. */
+  | { readonly kind: 'link'; readonly target: string }
   /** The same, and it says already what we would. */
   | { readonly kind: 'declared' };
 
@@ -93,6 +97,8 @@ export function examine(wanted: WantedFile): Examined {
   const owner = target.startsWith('/nix/store/') ? target : wanted.keeper;
   if (owner !== undefined)
     return isDeclared(wanted) ? { kind: 'declared' } : { kind: 'in-store', target: owner };
+  if (wanted.leavesLinks === true && linkOf(wanted.path) !== undefined)
+    return isDeclared(wanted) ? { kind: 'declared' } : { kind: 'link', target };
   let before: FileChange['before'];
   try {
     const stats = statSync(wanted.path);

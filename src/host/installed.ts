@@ -1,11 +1,13 @@
 /**
- * /etc/nix/linuxkit-builder/installed.json: what root keeps of an installation, whose it is and what was changed for it.
- * Root's own and readable by all, so that a removal finds it whoever ran root's part.
+ * /etc/nix/linuxkit-builder/installed.json: what root keeps of an installation, above all whose it is. Root's own and readable by
+ * all, so that a removal finds it whoever ran root's part.
  */
+import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { Exit, Failed } from '../system/failure.ts';
-import { readIfThere, writeWhole } from '../system/files.ts';
-import { receiptSchema, withReceipt, type Receipt } from './receipts.ts';
+import { readIfThere } from '../system/files.ts';
+import { rootLayout } from './places.ts';
+import { receiptSchema, replacedSchema, type Receipt } from './receipts.ts';
 
 export const ownerSchema = v.strictObject({
   /** Login name, for sentences. */
@@ -18,41 +20,85 @@ export const ownerSchema = v.strictObject({
 /** Whose builder it is. */
 export type Owner = Readonly<v.InferOutput<typeof ownerSchema>>;
 
-const installedSchema = v.strictObject({
-  version: v.literal(1),
-  owner: ownerSchema,
-  receipts: v.array(receiptSchema),
-});
+const linesSchema = v.optional(v.array(replacedSchema));
 
-export type Installed = Readonly<v.InferOutput<typeof installedSchema>>;
+/** Lines of others that ours took the place of: in Nix's list, and, for the release before, in root's ssh configuration. */
+const replacementsSchema = v.strictObject({ machines: linesSchema, ssh: linesSchema });
+export type Replacements = Readonly<v.InferOutput<typeof replacementsSchema>>;
+
+const installedSchema = v.variant('version', [
+  v.strictObject({
+    version: v.literal(2),
+    owner: ownerSchema,
+    replaced: v.optional(replacementsSchema),
+  }),
+  /** The release before kept here how everything was before it. */
+  v.strictObject({ version: v.literal(1), owner: ownerSchema, receipts: v.array(receiptSchema) }),
+]);
+
+export interface Installed {
+  readonly owner: Owner;
+  readonly replaced: Replacements;
+  /** Of the release before. */
+  readonly receipts: readonly Receipt[];
+}
 
 /** Undefined where no builder is known to root. */
 export function readInstalled(path: string): Installed | undefined {
   const text = readIfThere(path);
   if (text === undefined) return undefined;
   try {
-    return v.parse(installedSchema, JSON.parse(text));
+    const installed = v.parse(installedSchema, JSON.parse(text));
+    const { owner } = installed;
+    return installed.version === 1
+      ? { owner, replaced: {}, receipts: installed.receipts }
+      : { owner, replaced: installed.replaced ?? {}, receipts: [] };
   } catch (error) {
     const failure = {
       kind: 'installed-unreadable',
       message: `${path} is not what was written there: ${(error as Error).message}.`,
-      hint: `It says what to undo at a removal. To go on without it: sudo rm '${path}'`,
+      hint: `It says whose builder this machine has. To go on without it: sudo rm '${path}'`,
       exit: Exit.dataError,
     };
     throw new Failed(failure, { cause: error });
   }
 }
 
-/** Adds receipts to what is known; does not touch the file when that changes nothing. */
-export function recordInstalled(path: string, owner: Owner, news: readonly Receipt[]): void {
-  const known = readInstalled(path);
-  const receipts = news.reduce(withReceipt, known?.receipts ?? []);
-  const installed: Installed = { version: 1, owner, receipts: [...receipts] };
-  if (JSON.stringify(installed) !== JSON.stringify(known)) writeInstalled(path, installed);
+/** What the file holds from now on. */
+export const installedText = (owner: Owner, replaced: Replacements): string =>
+  `${JSON.stringify({ version: 2, owner, ...(Object.keys(replaced).length > 0 && { replaced }) }, null, 2)}\n`;
+
+/** Written by the release before. */
+export const isOld = (known: Installed | undefined): boolean => (known?.receipts ?? []).length > 0;
+
+type RootPaths = ReturnType<typeof rootLayout>;
+
+/** What root's part made where nothing was before, so that a removal deletes it when it is empty again. */
+export function madeIn(known: Installed | undefined, paths: RootPaths): string[] {
+  const told = readIfThere(paths.made)?.split('\n') ?? [];
+  const before = (known?.receipts ?? [])
+    .filter(({ put, before }) => put === 'directory' || (put === 'block' && before === null))
+    .map(({ path }) => path);
+  return [...new Set([...told, ...before])].filter((path) => mayBeMade(path, paths));
 }
 
-export function writeInstalled(path: string, installed: Installed): void {
-  writeWhole(path, `${JSON.stringify(installed, null, 2)}\n`, { mode: 0o644, alone: true });
+/** Whatever a record says, root's part has made nothing but these and what they are in. */
+function mayBeMade(path: string, { machines, ssh, directory }: RootPaths): boolean {
+  if (path === machines || path === ssh) return true;
+  return [machines, ssh].some((file) => isAbove(path, dirname(file))) && path !== directory;
+}
+
+const isAbove = (path: string, directory: string): boolean =>
+  path.startsWith('/') && path.length > 1 && `${directory}/`.startsWith(`${path}/`);
+
+/** Lines that were taken out, in the order in which they come back. */
+export function replacedIn(known: Installed | undefined, paths: RootPaths): Replacements {
+  const of = (name: 'machines' | 'ssh') => {
+    const before = known?.receipts.find(({ put, path }) => put === 'block' && path === paths[name]);
+    const lines = known?.replaced[name] ?? before?.replaced ?? [];
+    return lines.length === 0 ? {} : { [name]: [...lines].sort((a, b) => a.line - b.line) };
+  };
+  return { ...of('machines'), ...of('ssh') };
 }
 
 /** Fails when the builder of this machine is another user's: both would want the same port, ssh alias and line of Nix's. */
@@ -62,7 +108,7 @@ export function refuseSecondUser(installed: Installed | undefined, uid: number):
   throw new Failed({
     kind: 'second-user',
     message: `This machine's builder belongs to ${name} (uid ${installed.owner.uid}), and nothing was changed.`,
-    hint: `You can build on it already: nix-daemon uses it for every user. To have your own instead, ${name} runs first: linuxkit-builder unconfigure.`,
+    hint: `You can build on it already: nix-daemon uses it for every user. To have your own instead, ${name} runs first: linuxkit-builder unconfigure. Where ${name} is gone, an administrator does: sudo linuxkit-builder unconfigure --owner-gone.`,
     exit: Exit.noPermission,
   });
 }

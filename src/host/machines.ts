@@ -3,9 +3,6 @@
  * disables every builder, and our line in it.
  */
 import { alias, bareKey, guestUser } from './ssh.ts';
-import type { ReplacedLine } from './file-change.ts';
-import { withBlock } from './managed-block.ts';
-import { strayLines, withoutStrays } from './stray-lines.ts';
 
 /** `old`: splits at `;` before it takes comments away, whole speed factors only. `new`: the other way round, floats too. */
 export type Rules = 'old' | 'new';
@@ -42,6 +39,22 @@ export function parseMachines(
   return { machines, bad };
 }
 
+/** The text with what each `@file` in it names in its place, as Nix reads it; a file that is not there is nothing. */
+export function withIncluded(
+  text: string,
+  read: (path: string) => string | undefined,
+  depth = 8,
+): string {
+  return text
+    .split('\n')
+    .map((line) => {
+      const path = /^\s*@([^#;]+)/.exec(line)?.[1]?.trim();
+      if (path === undefined) return line;
+      return depth > 0 ? withIncluded(read(path) ?? '', read, depth - 1) : '';
+    })
+    .join('\n');
+}
+
 export interface LineOptions {
   readonly system: string;
   readonly maxJobs: number;
@@ -63,23 +76,11 @@ export function machinesLine({ system, maxJobs, features, hostPublicKey }: LineO
   ].join(' ');
 }
 
-/** The file with our line in its block; lines for our alias from before there was a block are replaced by it. */
-export const withMachine = (file: Uint8Array, line: string): Buffer =>
-  withBlock(withoutStrays(file, isOurs), [line], 'last');
-
-/** The lines that withMachine takes out. */
-export const strayMachines = (file: Uint8Array): ReplacedLine[] => strayLines(file, isOurs);
-
 /** True when the builder is in the list, in whoever's words. */
 export const hasBuilder = (file: Uint8Array): boolean =>
   parseMachines(Buffer.from(file).toString('latin1'), 'new').machines.some(({ store }) =>
     new RegExp(`(^|[/@])${alias}$`).test(store),
   );
-
-/** `ssh://nix-linuxkit ...`, `root@nix-linuxkit ...`: nobody else has this alias. */
-const isOurs = (line: string): boolean =>
-  new RegExp(`^\\s*(?:ssh(?:-ng)?://)?(?:[^\\s@#;]+@)?${alias}(?:\\s|$)`).test(line) &&
-  !line.includes(';');
 
 /** Entries with the lines they stand in. */
 function entriesOf(text: string, rules: Rules): { line: number; entry: string }[] {

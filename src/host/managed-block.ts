@@ -7,9 +7,9 @@
 export type Position = 'first' | 'last';
 
 // No semicolon: older Nix would take what follows it for a builder.
-const beginMark =
+export const beginMark =
   '# >>> linuxkit-builder (written by its configure, which replaces changes in here)';
-const endMark = '# <<< linuxkit-builder';
+export const endMark = '# <<< linuxkit-builder';
 
 /** The file with the block holding exactly these lines: replaced where it stands if that place is right, else moved there. */
 export function withBlock(file: Uint8Array, lines: readonly string[], position: Position): Buffer {

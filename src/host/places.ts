@@ -17,13 +17,23 @@ export interface Places {
 export function rootLayout({ rootHome, etcNix }: Pick<Places, 'rootHome' | 'etcNix'>) {
   const ours = join(etcNix, 'linuxkit-builder');
   return {
+    /** Root's own of ours: nobody else writes in it. */
+    directory: ours,
     machines: join(etcNix, 'machines'),
     nixConf: join(etcNix, 'nix.conf'),
     ssh: join(rootHome, '.ssh/config'),
     sshConfig: join(ours, 'ssh_config'),
+    /** Made by root, for root: nobody else ever sees it. */
     clientKey: join(ours, 'client_ed25519'),
+    /** Its public half, of which the daemon tells the guest. */
+    clientPublicKey: join(ours, 'client_ed25519.pub'),
     knownHosts: join(ours, 'known_hosts'),
+    /** The builder's line, which Nix's list takes in. */
+    list: join(ours, 'machines'),
+    /** Whose builder it is. */
     installed: join(ours, 'installed.json'),
+    /** What root's script made where nothing was, a path a line. */
+    made: join(ours, 'made'),
   };
 }
 

@@ -34,6 +34,7 @@ export function purge(layout: Layout): string[] {
     layout.diskRecord,
     layout.vmLock,
     layout.example,
+    layout.machines,
     layout.sshConfig,
     layout.receipts,
     layout.rootRequest,

@@ -10,6 +10,8 @@ import {
   type WantedFile,
 } from './file-change.ts';
 
+export const replacedSchema = v.strictObject({ line: v.number(), text: v.string() });
+
 export const receiptSchema = v.strictObject({
   path: v.string(),
   /** `log`: a file that our job writes; `backup-exclusion`: a directory that Time Machine was told to leave out. */
@@ -26,7 +28,7 @@ export const receiptSchema = v.strictObject({
   /** SHA-256 of what we put: the whole text, or the block's lines; of a directory nothing. */
   digest: v.string(),
   /** Lines of others that ours took the place of, each with its number (from 0) before that; a character a byte. */
-  replaced: v.optional(v.array(v.strictObject({ line: v.number(), text: v.string() })), []),
+  replaced: v.optional(v.array(replacedSchema), []),
   /** When we last changed it, ISO 8601. */
   at: v.string(),
 });

@@ -1,102 +1,138 @@
-/** Getting root's part done: by ourselves when we are root, else by one sudo command, said and explained before it is run. */
-import { rmSync } from 'node:fs';
+/** Getting root's part done: by ourselves when we are root, else by one sudo command, shown before it is run. */
+import { existsSync, readFileSync } from 'node:fs';
 import { run, succeeded, type Ran } from '../system/child.ts';
-import { Exit, Failed } from '../system/failure.ts';
-import { writeWhole } from '../system/files.ts';
-import { examine, type FileChange, type WantedFile } from './file-change.ts';
-import { isRecorded, type Receipt } from './receipts.ts';
-import {
-  byHandOf,
-  parseAnswer,
-  performRootPart,
-  rootFiles,
-  type RootAnswer,
-  type RootRequest,
-} from './root-part.ts';
+import { Exit, Failed, errorCode } from '../system/failure.ts';
+import { examine, type FileChange } from './file-change.ts';
+import { readInstalled } from './installed.ts';
+import { rootLayout } from './places.ts';
+import { byHandOf, rootFiles, type ByHand, type RootRequest } from './root-part.ts';
+import { installScript } from './root-script.ts';
+
+/** A file, and what it is for. */
+interface Named {
+  readonly path: string;
+  readonly purpose: string;
+}
 
 /** How root's files stand, as far as we can see. */
 export interface RootNeeds {
   readonly changes: readonly FileChange[];
-  /** Files we may not read, and of which no receipt says that they are right. */
-  readonly hidden: readonly WantedFile[];
-  readonly byHand: RootAnswer['byHand'];
+  /** What root has to look at, or to make, itself. */
+  readonly unseen: readonly Named[];
+  readonly byHand: readonly ByHand[];
 }
 
 /** What is to be done, found out without being root. */
-export function rootNeeds(request: RootRequest, receipts: readonly Receipt[]): RootNeeds {
+export function rootNeeds(request: RootRequest): RootNeeds {
   const changes: FileChange[] = [];
-  const hidden: WantedFile[] = [];
-  const byHand: RootAnswer['byHand'] = [];
+  const hidden: Named[] = [];
+  const byHand: ByHand[] = [];
   for (const wanted of rootFiles(request)) {
     const examined = examine(wanted);
+    const theirs = byHandOf(wanted, examined);
+    if (theirs !== undefined) byHand.push(theirs);
     if (examined.kind === 'change') changes.push(examined.change);
-    if (examined.kind === 'in-store') byHand.push(byHandOf(wanted, examined));
-    if (examined.kind === 'hidden' && !isRecorded(receipts, wanted)) hidden.push(wanted);
+    if (examined.kind === 'hidden') hidden.push(wanted);
   }
-  return { changes, hidden, byHand };
+  const key = rootKey(request);
+  // What comes after it is right, so it was made.
+  const isDone = changes.length === 0 && key.length === 0;
+  return { changes, unseen: isDone ? [] : [...key, ...hidden], byHand };
 }
 
-export interface RootOptions {
-  readonly request: RootRequest;
-  readonly needs: RootNeeds;
+function rootKey(request: RootRequest): Named[] {
+  const { clientPublicKey: path } = rootLayout(request);
+  return existsSync(path)
+    ? []
+    : [{ path, purpose: "root's own key for the guest, its public half" }];
+}
+
+/** All that would be written, or looked at. */
+export const needed = ({ changes, unseen }: RootNeeds): readonly Named[] => [
+  ...unseen,
+  ...changes.map(({ wanted }) => wanted),
+];
+
+/** The script that does it. */
+export function rootScript(request: RootRequest, { byHand }: Pick<RootNeeds, 'byHand'>): string {
+  const { installed, machines } = rootLayout(request);
+  const theirs = rootFiles(request).filter((wanted) => examine(wanted).kind === 'declared');
+  const isLeft = [...byHand, ...theirs].some(({ path }) => path === machines);
+  const list = isLeft ? undefined : bytesIn(machines);
+  return installScript(request, { known: readInstalled(installed), list });
+}
+
+/** As far as we may see it; what we may not is taken as it is. */
+export function bytesIn(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return '';
+  }
+}
+
+export interface ScriptRun {
   readonly isRoot: boolean;
-  /** `--no-root`: the request is kept in this file, and the command is only told. */
-  readonly requestFile: string;
-  readonly skip: boolean;
-  /** Program and arguments that run our own `configure`. */
-  readonly self: readonly string[];
   /** The program that asks for root: `sudo`. */
   readonly sudo: string;
-  readonly now: number;
   readonly signal: AbortSignal;
-  readonly say: (line: string) => void;
+  /** A line beside the answer, said also when quiet: a password may be asked for. */
+  readonly err: (line: string) => void;
+  /** What is true where it fails. */
+  readonly refused: { readonly so: string; readonly hint: string };
 }
 
-/** Does root's part, or says how it is done. Undefined when nothing of it was done. */
-export async function settleRoot(options: RootOptions): Promise<RootAnswer | undefined> {
-  const { request, needs, isRoot, skip, now, say } = options;
-  // Nix's list, which all can read, is written last: where that is right, somebody has done the rest as well.
-  const hidden = skip && needs.changes.length === 0 ? [] : needs.hidden;
-  const paths = [...needs.changes.map(({ wanted }) => wanted), ...hidden];
-  if (!skip || paths.length === 0) rmSync(options.requestFile, { force: true });
-  if (paths.length === 0) return undefined;
-  const asRoot = [options.sudo, ...options.self, '--root-part'];
-  if (skip) {
-    writeWhole(options.requestFile, JSON.stringify(request));
-    say("Not done, as asked: root's part. When you want it, run:");
-    say(`  ${asRoot.map(shellWord).join(' ')} < ${shellWord(options.requestFile)}`);
-    return undefined;
+/** Runs a script as root, as an argument: nobody can change it in between. Shows it first where a password may be asked for. What it said. */
+export async function runScript(script: string, options: ScriptRun): Promise<readonly string[]> {
+  const { isRoot, sudo, signal, err } = options;
+  const shell = ['/bin/sh', '-c', script];
+  if (!isRoot) {
+    err(`This is run as root, by ${sudo} /bin/sh -c:`);
+    for (const line of script.trimEnd().split('\n')) err(`    ${line}`.trimEnd());
   }
-  if (isRoot) return performRootPart(request, now);
-  say("nix-daemon runs as root, so these files have to be root's:");
-  for (const { path, purpose } of paths) say(`  ${path}: ${purpose}`);
-  say(`They are written by: ${asRoot.map(shellWord).join(' ')}`);
-  const ran = await runAsRoot(asRoot, JSON.stringify(request), options.signal);
-  if (!succeeded(ran)) throw new Failed(refused(ran, asRoot));
-  return parseAnswer(ran.stdout);
+  const [program = '', ...argv] = isRoot ? shell : [sudo, ...shell];
+  const ran = await run(program, argv, { input: '', signal });
+  if (!succeeded(ran)) throw new Failed(refused(ran, options));
+  linesOf(ran.stderr).forEach(err);
+  return linesOf(ran.stdout);
 }
 
-/** Runs a command that begins with sudo. A question for a password goes to the terminal by itself. */
-export async function runAsRoot(
-  [sudo = '', ...argv]: readonly string[],
-  input: string,
-  signal: AbortSignal,
-): Promise<Ran> {
-  return run(sudo, argv, { input, signal });
-}
+const linesOf = (text: string): string[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .filter((line) => line !== '');
 
-/** A word as a person's shell takes it. */
-export const shellWord = (word: string): string =>
-  /^[\w./:=@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-
-function refused({ ended, stderr }: Ran, command: readonly string[]) {
+function refused({ ended, stderr }: Ran, { isRoot, sudo, refused: { so, hint } }: ScriptRun) {
   const why =
     ended.kind === 'not-started' ? `could not be run (${ended.reason})` : 'did not succeed';
   return {
     kind: 'root-part-failed',
-    message: `${command[0] ?? ''} ${why}: your own files are written, root's are not, so Nix does not know the builder yet.`,
-    hint: 'Run configure again where you can become root; or with --no-root, which tells the command for somebody who can.',
+    message: `${isRoot ? "Root's part" : sudo} ${why}: ${so}`,
+    hint,
     exit: Exit.noPermission,
     lines: stderr.trim().split('\n').slice(-10),
   };
+}
+
+export interface RootOptions extends Omit<ScriptRun, 'refused'> {
+  readonly request: RootRequest;
+  readonly needs: RootNeeds;
+}
+
+/** Does root's part; what it said of it. */
+export async function settleRoot(options: RootOptions): Promise<readonly string[]> {
+  const { request, needs, isRoot, err } = options;
+  const files = needed(needs);
+  if (files.length === 0) return [];
+  if (!isRoot) {
+    err("nix-daemon runs as root, so these files have to be root's:");
+    for (const { path, purpose } of files) err(`  ${path}: ${purpose}`);
+  }
+  const refused = {
+    so: 'your own files are written, and Nix does not know of all that was changed.',
+    hint: 'Run configure again where you can become root; or an administrator runs, as root, what linuxkit-builder configure --no-root prints.',
+  };
+  return runScript(rootScript(request, needs), { ...options, refused });
 }

@@ -1,187 +1,140 @@
 /**
- * What only root may write: the files from which the ssh of nix-daemon learns where the guest is, and Nix's line. A request
- * holds all that is to be known, so that the part that runs as root reads nothing that another user can write.
+ * What only root may write: the files from which the ssh of nix-daemon learns where the guest is, and Nix's line. Root is told six
+ * values of the builder and whose it is; all else is root's own.
  */
-import { dirname } from 'node:path';
 import * as v from 'valibot';
+import { settingSchemas } from '../config/config.ts';
 import { Exit, Failed } from '../system/failure.ts';
-import {
-  applyChange,
-  examine,
-  makeDirectories,
-  type Examined,
-  type WantedFile,
-} from './file-change.ts';
-import { isLegacyInclude } from './legacy.ts';
-import { withBlock } from './managed-block.ts';
-import { ownerSchema, readInstalled, recordInstalled, refuseSecondUser } from './installed.ts';
-import { hasBuilder, parseMachines, strayMachines, withMachine } from './machines.ts';
+import type { Examined, WantedFile } from './file-change.ts';
+import { installedText, readInstalled, replacedIn, type Owner } from './installed.ts';
+import { hasBuilder, machinesLine } from './machines.ts';
+import type { NixVariant } from './nix-variant.ts';
 import { rootLayout } from './places.ts';
-import { directoryReceipt, directoryReceipts, receiptOf, receiptsOf } from './receipts.ts';
-import { strayLines, withoutStrays } from './stray-lines.ts';
-import { includeLine, knownHostsLine, sshConfig } from './ssh.ts';
+import { hasLine, withLine, type RootLine } from './root-lines.ts';
+import type { RootPlaces } from './root-shell.ts';
+import { alias, guestUser, includeLine, knownHostsLine, sshConfig } from './ssh.ts';
 
-const absolute = v.pipe(v.string(), v.regex(/^\/[^"\n]*$/));
-const oneLine = v.pipe(v.string(), v.regex(/^[^\n]+$/));
+/** As the settings have it, all of them given; the key is the guest's own, without a comment. */
+const toldSchema = v.strictObject({
+  port: v.unwrap(settingSchemas.port),
+  holdSeconds: v.unwrap(settingSchemas.holdSeconds),
+  system: v.unwrap(settingSchemas.system),
+  maxJobs: v.unwrap(settingSchemas.maxJobs),
+  features: v.unwrap(settingSchemas.features),
+  hostPublicKey: v.pipe(v.string(), v.regex(/^ssh-ed25519 [A-Za-z0-9+/]{68}$/, 'must be a key')),
+});
 
-const requestSchema = v.strictObject({
-  rootHome: absolute,
-  etcNix: absolute,
-  owner: ownerSchema,
-  port: v.number(),
-  holdSeconds: v.number(),
-  /** The private key's file, text. */
-  clientKey: v.string(),
-  hostPublicKey: oneLine,
-  machinesLine: oneLine,
-  /** What to write into a NixOS or nix-darwin configuration instead. */
-  machineOption: v.string(),
+/** What root is told of a builder. */
+export type Told = Readonly<v.InferOutput<typeof toldSchema>>;
+
+/** Those values alone. */
+export const toldOf = (request: RootRequest): Told => {
+  const { port, holdSeconds, system, maxJobs, features, hostPublicKey } = request;
+  return { port, holdSeconds, system, maxJobs, features, hostPublicKey };
+};
+
+export interface RootRequest extends RootPlaces, Told {
+  readonly owner: Owner;
   /** Who makes /etc/nix. */
-  keeper: v.picklist(['person', 'determinate', 'nix-darwin', 'nixos']),
-});
-
-/** All that root needs to know. Holds a private key. */
-export type RootRequest = Readonly<v.InferOutput<typeof requestSchema>>;
-
-const answerSchema = v.strictObject({
-  /** Paths. */
-  changed: v.array(v.string()),
-  byHand: v.array(v.strictObject({ path: v.string(), target: v.string(), text: v.string() })),
-});
-
-/** What root changed, and what has to be done by hand since the Nix store owns it. */
-export type RootAnswer = v.InferOutput<typeof answerSchema>;
-
-/** Root's files, in the order in which they are written: Nix hears of the builder last. */
-export function rootFiles(request: RootRequest): readonly WantedFile[] {
-  const paths = rootLayout(request);
-  const ours = { directoryMode: 0o755, byHand: '' };
-  const whole = (text: string, secret: boolean) => ({ kind: 'whole' as const, text, secret });
-  const include = includeLine(paths.sshConfig);
-  const config = sshConfig({
-    port: request.port,
-    holdSeconds: request.holdSeconds,
-    identityFile: paths.clientKey,
-    knownHosts: paths.knownHosts,
-  });
-  return [
-    {
-      ...ours,
-      path: paths.clientKey,
-      purpose: "the key with which nix-daemon's ssh logs in",
-      content: whole(request.clientKey, true),
-      mode: 0o600,
-    },
-    {
-      ...ours,
-      path: paths.knownHosts,
-      purpose: "the guest's public key",
-      content: whole(knownHostsLine(request.hostPublicKey), false),
-      mode: 0o644,
-    },
-    {
-      ...ours,
-      path: paths.sshConfig,
-      purpose: "where nix-daemon's ssh finds the guest",
-      content: whole(config, false),
-      mode: 0o644,
-    },
-    includeFile(paths.ssh, include, "root's ssh reads the file above"),
-    {
-      path: paths.machines,
-      purpose: "Nix's list of builders",
-      content: {
-        kind: 'block',
-        lines: [request.machinesLine],
-        edit: (now) => checkedMachines(withMachine(now, request.machinesLine), request),
-        replaces: strayMachines,
-        isThere: hasBuilder,
-      },
-      mode: 0o644,
-      directoryMode: 0o755,
-      byHand: request.machineOption,
-      // Its activation refuses to go on over a file that it does not know.
-      ...(request.keeper === 'nix-darwin' ? { keeper: request.keeper } : {}),
-    },
-  ];
+  readonly keeper: NixVariant['keeper'];
 }
 
-/** An ssh configuration of somebody that takes in ours, before anything else it says. */
-export function includeFile(path: string, line: string, purpose: string): WantedFile {
+/** What a person has to do, since the file is not ours to change. */
+export interface ByHand {
+  readonly path: string;
+  /** Why, after the path: `is made by Nix (/nix/store/...)`. */
+  readonly why: string;
+  readonly text: string;
+}
+
+/** Files that are root's and ours whole, in our own directory. */
+export function ownFiles(request: RootRequest) {
+  const paths = rootLayout(request);
+  const { port, holdSeconds } = request;
+  const stanza = { port, holdSeconds, identityFile: paths.clientKey, knownHosts: paths.knownHosts };
   return {
-    path,
-    purpose,
-    content: {
-      kind: 'block',
-      lines: [line],
-      edit: (now) => withBlock(withoutStrays(now, isLegacyInclude), [line], 'first'),
-      replaces: (now) => strayLines(now, isLegacyInclude),
-      isThere: (now) => Buffer.from(now).toString('utf8').includes(line),
-    },
-    mode: 0o600,
-    directoryMode: 0o700,
-    byHand: `Put this line at the top of what makes ${path}:\n${line}`,
+    knownHosts: whole(
+      paths.knownHosts,
+      "the guest's public key",
+      knownHostsLine(request.hostPublicKey),
+    ),
+    sshConfig: whole(paths.sshConfig, "where nix-daemon's ssh finds the guest", sshConfig(stanza)),
+    list: whole(paths.list, 'the builder, for Nix', `${machinesLine(request)}\n`),
   };
 }
 
-/** Writes root's files, each after its receipt. Run as root. */
-export function performRootPart(request: RootRequest, now: number): RootAnswer {
-  const { owner } = request;
-  const { installed } = rootLayout(request);
-  const known = readInstalled(installed);
-  refuseSecondUser(known, owner.uid);
-  // Ours also where an end before the first receipt left it.
-  const own = directoryReceipt(dirname(installed), now);
-  const made = directoryReceipts(installed, now).filter(({ path }) => path !== own.path);
-  makeDirectories(installed, 0o755);
-  if (known === undefined) recordInstalled(installed, owner, [...made, own]);
-  const answer: RootAnswer = { changed: [], byHand: [] };
-  for (const wanted of rootFiles(request)) {
-    const examined = examine(wanted);
-    switch (examined.kind) {
-      case 'hidden':
-        throw new Failed(notRoot(wanted.path));
-      case 'in-store':
-        answer.byHand.push(byHandOf(wanted, examined));
-        break;
-      case 'declared':
-        break;
-      case 'right':
-        recordInstalled(installed, owner, [receiptOf(wanted, examined, now)]);
-        break;
-      case 'change':
-        recordInstalled(installed, owner, receiptsOf(examined.change, now));
-        applyChange(examined.change);
-        answer.changed.push(wanted.path);
-    }
-  }
-  return answer;
+const whole = (path: string, purpose: string, text: string) => ({
+  ...{ path, purpose, mode: 0o644, directoryMode: 0o755, byHand: '' },
+  content: { kind: 'whole' as const, text, secret: false },
+});
+
+/** Our line in each of the two files that are not ours. */
+export function rootLines(request: RootPlaces): Readonly<Record<'ssh' | 'machines', RootLine>> {
+  const paths = rootLayout(request);
+  return {
+    ssh: { line: includeLine(paths.sshConfig), position: 'first' },
+    machines: { line: `@${paths.list}`, position: 'last' },
+  };
 }
 
-export function byHandOf(
-  { path, byHand }: WantedFile,
-  { target }: Extract<Examined, { kind: 'in-store' }>,
-): RootAnswer['byHand'][number] {
-  return { path, target, text: byHand };
+/** All of root's files but its key, in the order in which they are written: Nix hears of the builder last. */
+export function rootFiles(request: RootRequest): readonly WantedFile[] {
+  const paths = rootLayout(request);
+  const { knownHosts, sshConfig, list } = ownFiles(request);
+  const known = readInstalled(paths.installed);
+  const text = installedText(request.owner, replacedIn(known, paths));
+  const record = whole(paths.installed, 'whose builder it is', text);
+  const lines = rootLines(request);
+  const ssh = {
+    path: paths.ssh,
+    purpose: "root's ssh reads our file first",
+    content: lineContent(lines.ssh, (now) => hasLine(now, lines.ssh.line)),
+    ...{ mode: 0o600, directoryMode: 0o700, leavesLinks: true },
+    byHand: `Put this line at the top of what makes ${paths.ssh}:\n${lines.ssh.line}`,
+  };
+  const machines = {
+    path: paths.machines,
+    purpose: "Nix's list of builders takes ours in",
+    content: lineContent(lines.machines, (now) => namesBuilder(now, lines.machines.line)),
+    ...{ mode: 0o644, directoryMode: 0o755, leavesLinks: true },
+    byHand: machineOption(request),
+    // Its activation refuses to go on over a file that it does not know.
+    ...(request.keeper === 'nix-darwin' ? { keeper: request.keeper } : {}),
+  };
+  return [record, knownHosts, ssh, sshConfig, list, machines];
 }
 
-/** What stands on root's input, if it is whole. */
-export const parseRequest = (text: string): RootRequest => parse(requestSchema, text, 'request');
+const namesBuilder = (text: string, line: string): boolean =>
+  hasLine(text, line) || hasBuilder(Buffer.from(text, 'latin1'));
 
-/** What root wrote on its output. */
-export const parseAnswer = (text: string): RootAnswer => parse(answerSchema, text, 'answer');
+function lineContent(line: RootLine, isThere: (now: string) => boolean): WantedFile['content'] {
+  const textOf = (now: Uint8Array) => Buffer.from(now).toString('latin1');
+  return {
+    kind: 'block',
+    lines: [line.line],
+    edit: (now) => Buffer.from(withLine(textOf(now), line), 'latin1'),
+    replaces: () => [],
+    isThere: (now) => isThere(textOf(now)),
+  };
+}
 
-function parse<S extends typeof requestSchema | typeof answerSchema>(
-  schema: S,
-  text: string,
-  what: string,
-): v.InferOutput<S> {
+/** Undefined where the file is ours to change. */
+export function byHandOf({ path, byHand }: WantedFile, examined: Examined): ByHand | undefined {
+  if (examined.kind === 'in-store')
+    return { path, why: `is made by Nix (${examined.target})`, text: byHand };
+  return examined.kind === 'link'
+    ? { path, why: `is a link to ${examined.target}`, text: byHand }
+    : undefined;
+}
+
+/** What somebody whom root does not know to be true may say of a builder: each value as the settings take it, and no other. */
+export function parseTold(text: string): Told {
   try {
-    return v.parse(schema, JSON.parse(text));
+    return v.parse(toldSchema, JSON.parse(text));
   } catch (error) {
     const failure = {
       kind: 'root-part-garbled',
-      message: `This is not the ${what} of configure's root part: ${(error as Error).message}.`,
+      message: `This is not what root's part of configure takes: ${(error as Error).message}.`,
       hint: 'Run linuxkit-builder configure, which asks for root itself.',
       exit: Exit.dataError,
     };
@@ -189,20 +142,18 @@ function parse<S extends typeof requestSchema | typeof answerSchema>(
   }
 }
 
-/** The file, if Nix will find our line in it; anything else is a fault of ours, and must not reach the disk. */
-function checkedMachines(file: Buffer, { machinesLine }: RootRequest): Buffer {
-  const [store] = machinesLine.split(' ');
-  for (const rules of ['old', 'new'] as const) {
-    const { machines } = parseMachines(file.toString('latin1'), rules);
-    if (!machines.some((machine) => machine.store === store))
-      throw new Error(`Nix would not read our line by its ${rules} rules: ${machinesLine}`);
-  }
-  return file;
+function machineOption({ keeper, features, system, maxJobs, hostPublicKey }: RootRequest): string {
+  const list = (words: readonly string[]) => `[ ${words.map((word) => `"${word}"`).join(' ')} ]`;
+  // Determinate's own module for nix-darwin, which turns nix.* off.
+  const nix = keeper === 'determinate' ? 'determinateNix' : 'nix';
+  return [
+    `Put this into your ${keeper === 'determinate' ? 'nix-darwin' : 'NixOS or nix-darwin'} configuration:`,
+    `  ${nix}.distributedBuilds = true;`,
+    `  ${nix}.buildMachines = [ {`,
+    `    hostName = "${alias}"; protocol = "ssh-ng"; sshUser = "${guestUser}";`,
+    `    systems = [ "${system}" ]; maxJobs = ${maxJobs};`,
+    `    supportedFeatures = ${list(features)};`,
+    `    publicHostKey = "${Buffer.from(hostPublicKey).toString('base64')}";`,
+    '  } ];',
+  ].join('\n');
 }
-
-const notRoot = (path: string) => ({
-  kind: 'not-root',
-  message: `${dirname(path)} cannot be read.`,
-  hint: 'This part has to run as root.',
-  exit: Exit.noPermission,
-});

@@ -1,9 +1,9 @@
 /** Where what root was told of the builder is not what is set now: the daemon goes by the settings, nix-daemon by root's files. */
 import type { FileChange } from './file-change.ts';
-import { parseMachines, type Machine } from './machines.ts';
+import { machinesLine, parseMachines, type Machine } from './machines.ts';
 import { rootLayout } from './places.ts';
-import type { Receipt } from './receipts.ts';
-import { rootNeeds } from './root-files.ts';
+import { isOld, readInstalled } from './installed.ts';
+import { bytesIn, needed, rootNeeds, type RootNeeds } from './root-files.ts';
 import type { RootRequest } from './root-part.ts';
 import { alias } from './ssh.ts';
 
@@ -20,21 +20,33 @@ export interface Untold {
   readonly files: readonly string[];
 }
 
-/** Undefined where root's files say the same, as far as we may read them; of the rest the receipts tell. */
-export function untoldOf(request: RootRequest, receipts: readonly Receipt[]): Untold | undefined {
-  const { changes, hidden } = rootNeeds(request, receipts);
-  const files = [...changes.map(({ wanted }) => wanted), ...hidden].map(({ path }) => path);
+/** Undefined where root's files say the same, as far as we may read them. */
+export function untoldOf(request: RootRequest): Untold | undefined {
+  const needs = rootNeeds(request);
+  const { changes } = needs;
+  const files = needed(needs).map(({ path }) => path);
   if (files.length === 0) return undefined;
   const paths = rootLayout(request);
+  if (isAsBefore(request, needs)) return undefined;
   const known = changes.flatMap(({ before, wanted }) => (before === undefined ? [] : [wanted]));
-  const hasOtherKey = [...known, ...hidden].some(
-    ({ path }) => path === paths.clientKey || path === paths.knownHosts,
-  );
+  const hasOtherKey = known.some(({ path }) => path === paths.knownHosts);
   const differs = changes.flatMap((change) => {
     if (change.wanted.path === paths.sshConfig) return sshDifferences(change, request);
-    return change.wanted.path === paths.machines ? lineDifferences(change) : [];
+    return change.wanted.path === paths.list ? lineDifferences(change) : [];
   });
   return { files, differs: hasOtherKey ? [...differs, { name: 'key' }] : differs };
+}
+
+/** True where the release before has told root the same, in its own way: builds go on as they are. */
+export function isAsBefore(request: RootRequest, { changes }: RootNeeds): boolean {
+  const paths = rootLayout(request);
+  if (!isOld(readInstalled(paths.installed))) return false;
+  const changed = (path: string) => changes.find(({ wanted }) => wanted.path === path);
+  const ssh = changed(paths.sshConfig);
+  const isSame =
+    ssh === undefined || (ssh.before !== undefined && sshDifferences(ssh, request).length === 0);
+  const lines = bytesIn(paths.machines).split(/\r?\n/);
+  return isSame && changed(paths.knownHosts) === undefined && lines.includes(machinesLine(request));
 }
 
 /** In a sentence: `port (24083, and 25000 is set), key`; else the files. */

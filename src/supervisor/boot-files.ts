@@ -9,8 +9,10 @@ import type { GuestNetwork } from '../config/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
 import { readIdentity } from '../guest/identity.ts';
 import { fenceRules } from '../guest/fence.ts';
+import { builderKeys, GuestKeys, keysVersion } from './builder-keys.ts';
 import { guestNixConf, writeInitrd } from '../guest/seed.ts';
 import type { Clock } from '../system/clock.ts';
+import type { Log } from '../system/log.ts';
 import { discard, putCopy, versionOf } from '../system/files.ts';
 import { bundleAt, type Bundle } from '../vm/bundle.ts';
 import { chooseImage, type ChosenImage } from './images.ts';
@@ -31,17 +33,24 @@ export interface Laid {
   readonly bundle: Bundle;
   /** The bundle's kernel command line. */
   readonly cmdline: string;
+  /** Of the keys of those who may build, as {@link keysVersion} has it. */
+  readonly keys: string;
 }
 
 export interface BootFilesOptions {
   readonly layout: Layout;
   readonly clock: Clock;
-  /** Whether the state directory is still the one that we have locked. */
+  /** Whether the state directory is still the one that we have locked: it may be moved or deleted under us. */
   readonly isOurs: () => boolean;
+  readonly log?: Log;
+  /** As {@link KeySources} has it. */
+  readonly rootsKey?: () => string | undefined;
 }
 
 export class BootFiles {
   readonly #options: BootFilesOptions;
+  /** For a guest that runs: who may build, as it is now. */
+  readonly keys: GuestKeys;
   #laid: Laid | undefined;
   /** What they were made from, and what they were then. */
   #from = '';
@@ -49,6 +58,7 @@ export class BootFiles {
 
   constructor(options: BootFilesOptions) {
     this.#options = options;
+    this.keys = new GuestKeys(options);
   }
 
   /** Those of the start before, if the same would be made now; undefined otherwise. */
@@ -56,13 +66,14 @@ export class BootFiles {
     if (this.#laid === undefined || this.#are !== this.#own()) return undefined;
     // Which one is good may be another by now.
     const image = chooseImage(input.config, input.layout);
-    return this.#from === madeFrom(image, input) ? { ...this.#laid, image } : undefined;
+    return this.#from === this.#madeFrom(image, input) ? { ...this.#laid, image } : undefined;
   }
 
   /** Makes them from an image that was looked at. To be called within the section that serialises a start (layout.startLock). */
   lay(image: ChosenImage, input: BootInput): Laid {
     const { kernel } = this.#options.layout;
-    const from = madeFrom(image, input);
+    const from = this.#madeFrom(image, input);
+    const keys = keysVersion(this.#options);
     const theirs = bundleAt(image.prefix);
     // Who names a bundle may write into its files; those of `image build` are only ever replaced.
     putCopy(theirs.kernel, kernel, { canLink: image.places !== undefined });
@@ -70,7 +81,7 @@ export class BootFiles {
     const cmdline = readFileSync(theirs.cmdline, 'utf8').trim();
     this.#from = from;
     this.#are = this.#own();
-    return (this.#laid = { image, bundle: { ...theirs, kernel }, cmdline });
+    return (this.#laid = { image, bundle: { ...theirs, kernel }, cmdline, keys });
   }
 
   /** Takes them away where nothing follows by itself: the initrd holds keys, and is large. */
@@ -78,6 +89,14 @@ export class BootFiles {
     this.#laid = undefined;
     const { layout, isOurs } = this.#options;
     if (isOurs()) for (const path of [layout.initrd, layout.kernel]) discard(path);
+  }
+
+  #madeFrom({ prefix }: ChosenImage, { config, layout, vm, guest }: BootInput): string {
+    const { kernel, initrd, cmdline, manifest } = bundleAt(prefix);
+    const { rootKey, hostKey } = layout;
+    const files = [kernel, initrd, cmdline, manifest, rootKey, hostKey];
+    const all = [prefix, config, vm, guest, keysVersion(this.#options)];
+    return `${JSON.stringify(all)} ${versionsOf(files)}`;
   }
 
   #own(): string {
@@ -98,7 +117,7 @@ export class BootFiles {
         ...{ address, gateway, nameservers },
         ...(mac === undefined ? {} : { mac }),
         vm,
-        builderKeys: [keys.client.public],
+        builderKeys: builderKeys(this.#options),
         rootKeys: [keys.root.public],
         hostKey: keys.host,
         nixConf: guestNixConf(config),
@@ -111,13 +130,6 @@ export class BootFiles {
       },
     });
   }
-}
-
-function madeFrom({ prefix }: ChosenImage, { config, layout, vm, guest }: BootInput): string {
-  const { kernel, initrd, cmdline, manifest } = bundleAt(prefix);
-  const { clientKey, rootKey, hostKey } = layout;
-  const files = [kernel, initrd, cmdline, manifest, clientKey, rootKey, hostKey];
-  return `${JSON.stringify([prefix, config, vm, guest])} ${versionsOf(files)}`;
 }
 
 const versionsOf = (paths: readonly string[]): string => paths.map(versionOf).join();

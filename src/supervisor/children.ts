@@ -41,6 +41,8 @@ export interface Running {
   used?: Used;
   /** The guest was ready. */
   wasReady?: true;
+  /** Of the keys that it boots with. */
+  keys?: string;
   /** Gives the VM's record and sockets their names again. */
   keepVm?: () => void;
 }

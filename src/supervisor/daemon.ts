@@ -23,7 +23,7 @@ import { openControl } from './control.ts';
 import { DaemonLock, ownPidFiles } from './daemon-lock.ts';
 import { configInvalid } from './failure.ts';
 import type { Status } from './status.ts';
-import { Supervisor, type Settings } from './supervisor.ts';
+import { Supervisor, type Settings, type SupervisorOptions } from './supervisor.ts';
 import { keepPid, Upkeep } from './upkeep.ts';
 
 export interface DaemonOptions {
@@ -34,6 +34,7 @@ export interface DaemonOptions {
    * for a lock that another holds and for files that cannot be written. Otherwise each of these ends it at once.
    */
   readonly managed: boolean;
+  readonly rootsKey?: SupervisorOptions['rootsKey'];
   readonly onStopSignal: (listener: (name: StopSignal) => void) => void;
   /** Aborted when a stop signal came before anybody here listened to those. */
   readonly signal: AbortSignal;
@@ -71,7 +72,7 @@ export async function daemon(options: DaemonOptions): Promise<ExitCode> {
 
 /** One life. Failed `cannot-write` and `no-locks` come before it has begun: whatever cannot be written later ends no daemon. */
 async function live(
-  { layout, clock, managed, onStopSignal, onStatus, onStandby }: DaemonOptions,
+  { layout, clock, managed, rootsKey, onStopSignal, onStatus, onStandby }: DaemonOptions,
   asked: AbortSignal,
 ): Promise<ExitCode> {
   makeDirectory(layout.state);
@@ -92,14 +93,9 @@ async function live(
     if (settings.config === undefined && !managed)
       throw new Failed(configInvalid(settings.problems));
     const log = openLog({ path: layout.log, isVerbose: () => isVerbose });
-    const supervisor = new Supervisor(
-      {
-        ...{ layout, clock, log, policy: defaultPolicy, daemon: me, onStatus },
-        isOurs: () => lock.isInPlace(),
-      },
-      settings,
-    );
     const isOurs = () => lock.isInPlace();
+    const world = { layout, clock, log, policy: defaultPolicy, daemon: me, onStatus, isOurs };
+    const supervisor = new Supervisor({ ...world, ...(rootsKey && { rootsKey }) }, settings);
     const keepOwnPid = () => keepPid(ownPidFiles(layout), me.pid, me.program);
     const options = { layout, clock, log, read, onStopSignal, asked, isOurs, keepOwnPid };
     const evicted = await supervise(supervisor, options);
@@ -141,6 +137,7 @@ async function supervise(
       },
       guest: async () => ({ ...(await supervisor.lookInside()) }),
       status: () => ({ ...supervisor.status() }),
+      keys: async () => ({ told: await supervisor.tellKeys() }),
       // Whoever drained first to restart wants the door open again; it holds until the next guest is ready.
       restart: () => {
         supervisor.dispatch({ type: 'restart', why: 'asked for' });

@@ -56,6 +56,7 @@ export async function start(
   log('debug', 'disk-prepared', { path: layout.disk, was: disk });
   context.onStep('prepared');
   const { bundle, cmdline } = laid;
+  running.keys = laid.keys;
   const accelerator = await acceleratorFor(context, program, bundle, signal);
   if (driver.hasAccelerators) running.used = { accelerator, program };
   const abilities = await driver.abilities?.(program, signal);

@@ -1,16 +1,14 @@
 /** The loop: event in, step, state out, effects performed. Decisions are in lifecycle.ts, deeds in start.ts and stop.ts. */
 import type { Config } from '../config/config.ts';
-import type { Layout } from '../config/layout.ts';
 import type { Inside } from '../guest/inside.ts';
 import type { Problem } from '../config/problem.ts';
-import type { Clock } from '../system/clock.ts';
 import { Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Identity } from '../system/process.ts';
 import { vmDrivers } from '../vm/drivers.ts';
 import type { Policy } from './backoff.ts';
 import { configInvalid, directoryLost, deafnessOf, isIncident } from './failure.ts';
-import { BootFiles } from './boot-files.ts';
+import { BootFiles, type BootFilesOptions } from './boot-files.ts';
 import { Gate } from './gate.ts';
 import { judge } from './images.ts';
 import { keepIncident } from './incident.ts';
@@ -22,14 +20,10 @@ import { failureIn, sentenceOf, statusOf, type Status } from './status.ts';
 import { StatusRecord } from './status-record.ts';
 import { stop } from './stop.ts';
 
-export interface SupervisorOptions {
-  readonly layout: Layout;
-  readonly clock: Clock;
+export interface SupervisorOptions extends BootFilesOptions {
   readonly log: Log;
   readonly policy: Policy;
   readonly daemon: Identity;
-  /** Whether the state directory is still the one that we have locked: it may be moved or deleted under us. */
-  readonly isOurs: () => boolean;
   /** As {@link StatusRecord} tells it. */
   readonly onStatus?: (status: Status, trouble: Failure | undefined) => void;
 }
@@ -122,6 +116,7 @@ export class Supervisor {
   tick(): void {
     if (!this.#options.isOurs()) return this.#evict();
     this.#scope?.tick();
+    void this.tellKeys();
     this.#record.keep();
   }
 
@@ -134,6 +129,10 @@ export class Supervisor {
   async lookInside(): Promise<Inside | undefined> {
     return this.#state.phase === 'ready' ? this.#scope?.lookInside(this.gate.traffic) : undefined;
   }
+
+  /** Tells a guest that is ready of keys that are others now; whether it has them. Every other gets them with its start. */
+  tellKeys = (): Promise<boolean> =>
+    this.#bootFiles.keys.tell(this.#state.phase === 'ready' ? this.#scope : undefined);
 
   #perform(effect: Effect): void {
     switch (effect.type) {

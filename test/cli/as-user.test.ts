@@ -65,9 +65,9 @@ describe('as an ordinary user', () => {
     using rig = userRig('exec "$@"');
     const before = snapshot(rig.tree);
     const configured = rig.run('configure');
-    expect(configured.stderr).toContain('They are written by: sudo');
+    expect(configured.stderr).toContain('This is run as root, by sudo /bin/sh -c:');
     expect(configured.status).toBe(0);
-    expect(readFileSync(rig.machines, 'utf8')).toContain('nix-linuxkit');
+    expect(readFileSync(rig.machines, 'utf8')).toContain('linuxkit-builder/machines');
     expect(readFileSync(rig.ssh, 'utf8')).toMatch(/^# >>>.*\nInclude ".*nix-linuxkit-builder\//);
     const undone = rig.run('unconfigure', '--purge', '--yes');
     expect(undone.status).toBe(0);
@@ -98,7 +98,7 @@ describe('as an ordinary user', () => {
     expect(refused.status).toBe(77);
     expect(refused.stderr).toContain('--no-root');
     expect(readFileSync(rig.ssh)).toEqual(before);
-    expect(readFileSync(rig.machines, 'utf8')).toContain('nix-linuxkit');
+    expect(readFileSync(rig.machines, 'utf8')).toContain('linuxkit-builder/machines');
   });
 
   test('a second directory of the same user is refused while the first is configured', () => {

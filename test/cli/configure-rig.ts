@@ -18,6 +18,7 @@ import type { Finding } from '../../src/host/chain.ts';
 import type { CliContext } from '../../src/cli/context.ts';
 import { unconfigureVerb } from '../../src/cli/unconfigure.ts';
 import { placesOf, rootLayout } from '../../src/host/places.ts';
+import { withIncluded } from '../../src/host/machines.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
 import { systemClock } from '../../src/system/clock.ts';
@@ -56,6 +57,11 @@ export function configureRig() {
     /** Every file and directory with its mode and content. */
     snapshot: () => snapshot(tree),
     read: (path: string) => readFileSync(path, 'utf8'),
+    /** What Nix reads in its list. */
+    list: () =>
+      withIncluded(readFileSync(rootLayout(places).machines, 'utf8'), (path) =>
+        readFileSync(path, 'utf8'),
+      ),
     mode: (path: string) => (statSync(path).mode & 0o777).toString(8),
     [Symbol.dispose]: () => rmSync(tree, { recursive: true }),
   };

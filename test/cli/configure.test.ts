@@ -41,7 +41,7 @@ describe.runIf(asRoot)('configure', () => {
     expect(rig.read(layout.config)).toBe(
       '{\n  "features": [\n    "big-parallel",\n    "kvm"\n  ],\n  "cpus": 1,\n  "maxJobs": 3\n}\n',
     );
-    const { machines, bad } = parseMachines(rig.read(root.machines), 'old');
+    const { machines, bad } = parseMachines(rig.list(), 'old');
     expect(bad).toEqual([]);
     expect(machines).toMatchObject([
       {
@@ -51,10 +51,11 @@ describe.runIf(asRoot)('configure', () => {
       },
     ]);
     expect(rig.read(layout.knownHosts)).toMatch(/^nix-linuxkit ssh-ed25519 \S+\n$/);
-    expect(rig.read(root.clientKey)).toBe(rig.read(layout.clientKey));
+    // Root's own: no key of the user's is copied.
+    expect(rig.read(root.clientKey)).not.toBe(rig.read(layout.clientKey));
     const modes = [layout.root, layout.keys, layout.state, layout.config, layout.clientKey];
     expect(modes.map(rig.mode)).toEqual(['700', '700', '700', '600', '600']);
-    const rootModes = [root.clientKey, root.sshConfig, root.knownHosts, root.machines, root.ssh];
+    const rootModes = [root.clientKey, root.sshConfig, root.list, root.machines, root.ssh];
     expect(rootModes.map(rig.mode)).toEqual(['600', '644', '644', '644', '600']);
     expect(rig.mode(join(rig.places.rootHome, '.ssh'))).toBe('700');
   });
@@ -64,7 +65,7 @@ describe.runIf(asRoot)('configure', () => {
     const { out } = await rig.run('--accel', 'tcg');
     expect(JSON.parse(rig.read(rig.layout.config))).toEqual({ accelerator: 'tcg' });
     for (const path of [rig.layout.config, rig.root.machines, rig.root.ssh])
-      expect(out.join('\n')).toContain(`Wrote ${path}: `);
+      expect(out.join('\n')).toContain(`Wrote ${path}`);
     const before = rig.snapshot();
     expect(await rig.run()).toMatchObject({ out: ['Nothing to change.'], failure: undefined });
     expect(rig.snapshot()).toEqual(before);
@@ -80,13 +81,13 @@ describe.runIf(asRoot)('configure', () => {
     const after = rig.snapshot();
     const changed = Object.keys(after).filter((name) => after[name] !== before[name]);
     expect(changed.sort()).toEqual(
-      [rig.layout.config, rig.root.machines, rig.root.installed]
+      [rig.layout.config, rig.layout.machines, rig.root.list]
         .map((path) => path.slice(rig.tree.length + 1))
         .sort(),
     );
-    expect(out.filter((line) => line.startsWith('Wrote '))).toHaveLength(2);
+    expect(out.filter((line) => line.startsWith('Wrote '))).toHaveLength(3);
     expect(rig.read(rig.layout.config)).toContain('"port": 24999');
-    expect(rig.read(rig.root.machines)).toContain(' - 7 1 ');
+    expect(rig.list()).toContain(' - 7 1 ');
   });
 
   test('compares with what runs, and not with what the file said since', async () => {
@@ -146,20 +147,13 @@ describe.runIf(asRoot)('configure', () => {
     expect(withoutBlock(bytes(rig.root.ssh))).toEqual(ssh);
   });
 
-  test('leaves a receipt for each file outside the state directory', async () => {
+  test("leaves root's record of whose it is, and of what was made where nothing was", async () => {
     using rig = configureRig();
     writeFileSync(rig.root.machines, 'ssh://a\n', { mode: 0o640 });
     await rig.run();
-    const receipts = (readInstalled(rig.root.installed)?.receipts ?? []).filter(
-      ({ put }) => put !== 'directory',
-    );
-    expect(receipts.map(({ path, put, before }) => [path, put, before?.mode])).toEqual([
-      [rig.root.clientKey, 'whole', undefined],
-      [rig.root.knownHosts, 'whole', undefined],
-      [rig.root.sshConfig, 'whole', undefined],
-      [rig.root.ssh, 'block', undefined],
-      [rig.root.machines, 'block', 0o640],
-    ]);
+    expect(readInstalled(rig.root.installed)?.owner.directory).toBe(rig.layout.root);
+    expect(rig.read(rig.root.made).split('\n')).toEqual([dirname(rig.root.ssh), rig.root.ssh, '']);
+    expect(rig.mode(rig.root.machines)).toBe('640');
   });
 
   test('a dry run shows each change as a diff and writes nothing', async () => {
@@ -172,18 +166,28 @@ describe.runIf(asRoot)('configure', () => {
     const before = rig.snapshot();
     const second = await rig.run('--dry-run', '--max-jobs', '5');
     expect(rig.snapshot()).toEqual(before);
-    expect(second.out.filter((line) => /^[-+] /.test(line) || /^\+ssh/.test(line))).toHaveLength(2);
+    expect(second.out.filter((line) => /^[-+] /.test(line) || /^\+ssh/.test(line))).toHaveLength(3);
     expect(second.out.join('\n')).not.toContain('PRIVATE KEY');
     expect((await rig.run('--dry-run')).out).toEqual(['Nothing to change.']);
   });
 
-  test('without root the rest is done, and the command is told', async () => {
+  test('without root the rest is done, and the script alone is on the output', async () => {
     using rig = configureRig();
     const { out, err } = await rig.run('--no-root');
-    expect(out.join('\n')).not.toContain(rig.root.machines);
-    expect(err.join('\n')).toMatch(/sudo .* configure --root-part < .*root-request\.json/);
-    expect(rig.mode(rig.layout.rootRequest)).toBe('600');
+    expect(err.join('\n')).toContain('An administrator runs as root, by /bin/sh:');
     expect(Object.keys(rig.snapshot()).filter((name) => name.includes('etc/nix/'))).toEqual([]);
+    expect(out.join('\n')).not.toContain('PRIVATE');
+    expect((await runProgram('/bin/sh', ['-c', out.join('\n')])).stderr).toBe('');
+    expect((await rig.run('--no-root')).out).toEqual([]);
+    expect(rig.list()).toContain('nix-linuxkit');
+  });
+
+  test('deletes the request with a private key that the release before left', async () => {
+    using rig = configureRig();
+    await rig.run('--no-root');
+    writeFileSync(rig.layout.rootRequest, '{"clientKey": "PRIVATE"}');
+    await rig.run();
+    expect(existsSync(rig.layout.rootRequest)).toBe(false);
   });
 });
 
@@ -311,7 +315,7 @@ describe.runIf(asRoot)('configure leaves alone and says', () => {
     writeFileSync(rig.root.machines, 'ssh://a\nssh://b - - many\n');
     const { err } = await rig.run();
     expect(err.join('\n')).toMatch(/line 2: column 4/);
-    expect(rig.read(rig.root.machines)).toContain('nix-linuxkit');
+    expect(rig.list()).toContain('nix-linuxkit');
   });
 
   test('a builders setting that hides the file', async () => {
@@ -466,7 +470,7 @@ describe.runIf(asRoot)('a list of builders that a configuration makes', () => {
     using rig = configureRig();
     mkdirSync(join(rig.tree, 'nix'));
     await rig.run('-c', '1');
-    const line = rig.read(rig.root.machines);
+    const line = rig.list();
     symlinkSync(`${stored}-etc`, join(rig.tree, 'etc/static'));
     writeFileSync(rig.root.machines, line.replace(/^#.*\n/gm, ''));
     const { out, err } = await rig.run('-c', '1');
@@ -570,7 +574,8 @@ describe.runIf(asRoot)('a directory of linuxkit-nix', () => {
     expect(out.join('\n')).toContain(`Set aside what was linuxkit-nix's: ${aside}`);
     expect(rig.read(join(aside, 'nix-disk'))).toBe('its blocks');
     expect(rig.read(join(aside, 'keys/client'))).toBe('KEY');
-    expect(rig.read(rig.root.ssh)).not.toContain('nix-linuxkit-ssh-config');
+    // Ours comes first, and ssh takes the first value that it meets.
+    expect(rig.read(rig.root.ssh)).toMatch(/^#.*\nInclude "[^]*nix-linuxkit-ssh-config/);
     expect(rig.read(rig.root.machines)).not.toContain('/k/client');
     expect((await rig.run()).out).toEqual(['Nothing to change.']);
     await rig.unconfigure();

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
 import { builtImage } from '../../src/config/system.ts';
-import { placesOf } from '../../src/host/places.ts';
+import { placesOf, rootLayout } from '../../src/host/places.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { bundleAt, checkBundle, readManifest } from '../../src/vm/bundle.ts';
 import { publishSmall } from '../fakes/fake-image.ts';
@@ -130,6 +130,7 @@ function configured({ root, layout }: ReturnType<typeof world>): Record<string, 
     client: layout.clientKey,
     root: layout.rootKey,
     host: layout.hostKey,
+    rootsOwn: rootLayout(placesOf(join(root, 'tree'))).clientKey,
   })) {
     const [type = '', key = ''] = readFileSync(`${path}.pub`, 'utf8').split(' ');
     names.push([readFileSync(path, 'latin1'), `(${name})`], [`${type} ${key}`, `(${name}.pub)`]);

@@ -4,13 +4,13 @@ import { mayBeUntold } from '../../src/cli/known-to-nix.ts';
 import { reportOf } from '../../src/cli/status-report.ts';
 import { aliveLines, goneLines } from '../../src/cli/status-screen.ts';
 import { toTellRoot } from '../../src/cli/root-told.ts';
+import { withBlock } from '../../src/host/managed-block.ts';
 import { statusOf } from '../../src/supervisor/status.ts';
 import { schemaProblems } from '../rig/status-schema.ts';
 import { configureRig } from './configure-rig.ts';
 
 type Rig = ReturnType<typeof configureRig>;
-const toTell = (rig: Rig) =>
-  toTellRoot(rig.layout, { env: { LINUXKIT_BUILDER_TREE: rig.tree }, assets: '/a' });
+const toTell = (rig: Rig) => toTellRoot(rig.layout, { env: { LINUXKIT_BUILDER_TREE: rig.tree } });
 const namesIn = (rig: Rig) => toTell(rig)?.differs.map(({ name }) => name);
 
 describe.runIf(process.getuid?.() === 0)('settings that are others than root was told', () => {
@@ -26,10 +26,8 @@ describe.runIf(process.getuid?.() === 0)('settings that are others than root was
         { name: 'maxJobs', told: 2, set: 1 },
         { name: 'features', set: 'kvm,linuxkit-builder' },
       ],
-      files: [rig.root.sshConfig, rig.root.machines],
-      remedy: expect.stringMatching(
-        /^linuxkit-builder configure \(which runs sudo .* \/a\/dist\/main\.js configure --root-part\)$/,
-      ) as string,
+      files: [rig.root.sshConfig, rig.root.list],
+      remedy: expect.stringMatching(/^linuxkit-builder configure \(which asks for root;/) as string,
     });
     if (untold === undefined) throw new Error('it was there');
     const status = statusOf({
@@ -39,7 +37,7 @@ describe.runIf(process.getuid?.() === 0)('settings that are others than root was
     });
     const screen = { now: 0, width: Infinity, beside: { untold } };
     const words =
-      /nix +Root was told of another port \(24999, and 25000 is set\), maxJobs .*--root-part/;
+      /nix +Root was told of another port \(24999, and 25000 is set\), maxJobs .*configure/;
     expect(aliveLines(status, screen).join('\n')).toMatch(words);
     expect(goneLines(undefined, screen).join('\n')).toMatch(words);
     expect(schemaProblems(reportOf({ daemon: 'gone', last: undefined }, { untold }))).toEqual([]);
@@ -52,7 +50,7 @@ describe.runIf(process.getuid?.() === 0)('settings that are others than root was
     await rig.run('-c', '2');
     expect(isLookedFor()).toBe(false);
     const later = Date.now() / 1000 + 60;
-    for (const path of [rig.layout.config, rig.root.machines, rig.root.sshConfig]) {
+    for (const path of [rig.layout.config, rig.root.list, rig.root.sshConfig]) {
       utimesSync(path, later, later);
       expect(isLookedFor(), path).toBe(true);
       utimesSync(path, later - 120, later - 120);
@@ -62,15 +60,6 @@ describe.runIf(process.getuid?.() === 0)('settings that are others than root was
     expect(isLookedFor()).toBe(true);
     symlinkSync(`${rig.root.machines}.real`, rig.root.machines);
     expect(isLookedFor()).toBe(true);
-  });
-
-  test('lead to sudo itself while a request of --no-root says just this', async () => {
-    using rig = configureRig();
-    await rig.run('-c', '2');
-    await rig.run('--no-root', '--port', '24998');
-    expect(toTell(rig)?.remedy).toMatch(/^sudo .* --root-part < .*root-request\.json'?$/);
-    writeFileSync(rig.layout.config, '{"port": 24997}');
-    expect(toTell(rig)?.remedy).toMatch(/^linuxkit-builder configure /);
   });
 
   test('count for keys too, and for files that somebody took away', async () => {
@@ -83,6 +72,30 @@ describe.runIf(process.getuid?.() === 0)('settings that are others than root was
     expect(toTell(rig)?.sentence).toContain(rig.root.sshConfig);
   });
 
+  test('are none where the release before has told root the same', async () => {
+    using rig = configureRig();
+    await rig.run('-c', '2');
+    const line = rig.read(rig.root.list).trimEnd();
+    const block = withBlock(Buffer.alloc(0), [line], 'last');
+    writeFileSync(rig.root.machines, block);
+    const { owner } = JSON.parse(rig.read(rig.root.installed)) as { owner: unknown };
+    const receipt = { path: rig.root.machines, put: 'block', before: null, digest: '', at: '' };
+    writeFileSync(
+      rig.root.installed,
+      JSON.stringify({ version: 1, owner, receipts: [receipt] }, null, 2),
+    );
+    rmSync(rig.root.list);
+    rmSync(rig.root.clientPublicKey);
+    expect(toTell(rig)).toBeUndefined();
+    const finding = async () => (await rig.doctor()).find(({ name }) => name === "root's files");
+    expect(await finding()).toMatchObject({ kind: 'note' });
+    await rig.run('--no-root', '--max-jobs', '1');
+    expect(namesIn(rig)).toEqual([]);
+    expect(toTell(rig)?.files).toContain(rig.root.machines);
+    await rig.run();
+    expect(await finding()).toMatchObject({ kind: 'good' });
+  });
+
   test('are not guessed where nothing can be read', async () => {
     using rig = configureRig();
     expect(toTell(rig)).toBeUndefined();
@@ -90,7 +103,7 @@ describe.runIf(process.getuid?.() === 0)('settings that are others than root was
     writeFileSync(rig.layout.config, '{"port": 0}');
     expect(toTell(rig)).toBeUndefined();
     writeFileSync(rig.layout.config, '{"port": 25000}');
-    chmodSync(rig.layout.clientKey, 0o644);
+    chmodSync(rig.layout.hostKey, 0o644);
     expect(toTell(rig)).toBeUndefined();
   });
 });

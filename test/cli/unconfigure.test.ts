@@ -3,11 +3,11 @@ import {
   chownSync,
   existsSync,
   mkdirSync,
-  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
@@ -95,7 +95,7 @@ describe.runIf(asRoot)('unconfigure', () => {
     await rig.run();
     const name = (path: string) => path.slice(rig.tree.length + 1);
     const after = rig.snapshot();
-    for (const path of [rig.root.machines, rig.root.clientKey, rig.layout.config])
+    for (const path of [rig.root.machines, rig.root.sshConfig, rig.root.list, rig.layout.config])
       expect(after[name(path)]).toBe(before[name(path)]);
   });
 
@@ -103,20 +103,17 @@ describe.runIf(asRoot)('unconfigure', () => {
     using rig = configureRig();
     put(rig.root.machines, 'ssh://a\n', 0o640);
     await rig.run();
-    writeFileSync(rig.root.knownHosts, 'theirs\n');
+    put(join(rig.root.directory, 'notes'), 'theirs');
     put(join(dirname(rig.root.ssh), 'id_rsa'), 'theirs');
     chmodSync(rig.root.machines, 0o600);
-    writeFileSync(
-      rig.root.machines,
-      `${rig.read(rig.root.machines).replace(' 1 ', ' 99 ')}ssh://new\n`,
-    );
+    writeFileSync(rig.root.machines, `${rig.read(rig.root.machines)}ssh://new\n`);
+    writeFileSync(rig.root.ssh, rig.read(rig.root.ssh).replace('Include "', 'Include "/x'));
     const said = (await rig.unconfigure()).out.join('\n');
-    expect(said).toContain(`Left ${rig.root.knownHosts}: it was changed by somebody else`);
-    expect(said).toContain('it holds what is not ours: id_rsa');
-    expect(said).toContain('Our lines were changed since: ssh-ng://builder@nix-linuxkit');
-    expect(said).toContain('Its mode was 0640 before and is 0600');
+    expect(said).toContain(`Left ${rig.root.directory}/: it holds what is not ours: notes`);
+    expect(said).toContain('it holds what is not ours: config id_rsa');
+    expect(said).toContain(`Left in ${rig.root.ssh}: our lines, which somebody has changed.`);
     expect(rig.read(rig.root.machines)).toBe('ssh://a\nssh://new\n');
-    expect(rig.read(rig.root.knownHosts)).toBe('theirs\n');
+    expect(rig.mode(rig.root.machines)).toBe('600');
   });
 
   test('an interrupted one is finished by the next', async () => {
@@ -134,9 +131,8 @@ describe.runIf(asRoot)('unconfigure', () => {
   test('undoes what an administrator did after --no-root', async () => {
     using rig = configureRig();
     const before = rig.snapshot();
-    await rig.run('--no-root');
-    const { parseRequest, performRootPart } = await import('../../src/host/root-part.ts');
-    performRootPart(parseRequest(readFileSync(rig.layout.rootRequest, 'utf8')), 0);
+    const { out } = await rig.run('--no-root');
+    expect(spawnSync('/bin/sh', ['-c', out.join('\n')]).status).toBe(0);
     await rig.unconfigure('--purge', '--yes');
     rmSync(dirname(rig.layout.root), { recursive: true });
     expect(rig.snapshot()).toEqual(before);
@@ -145,9 +141,10 @@ describe.runIf(asRoot)('unconfigure', () => {
   test("leaves root's part to somebody else with --no-root, and says the command", async () => {
     using rig = configureRig();
     await rig.run();
-    const { err } = await rig.unconfigure('--no-root');
-    expect(err.join('\n')).toMatch(/sudo .* unconfigure --root-part '\{"rootHome":/);
+    const { out } = await rig.unconfigure('--no-root');
     expect(existsSync(rig.root.machines)).toBe(true);
+    expect(spawnSync('/bin/sh', ['-c', out.join('\n')]).status).toBe(0);
+    expect(existsSync(rig.root.directory)).toBe(false);
   });
 
   test('leaves the builder of another state directory', async () => {
@@ -194,15 +191,6 @@ describe.runIf(asRoot)('unconfigure', () => {
     expect(existsSync(rig.layout.clientKey)).toBe(false);
     expect(rig.read(join(rig.layout.root, 'downloads/film.mkv'))).toBe('mine');
   });
-
-  test.each(['', '{"rootHome":"/a","etcNix":"b","directory":"/c"}'])(
-    "root's part takes no garbled request: %j",
-    async (text) => {
-      using rig = configureRig();
-      const { failure } = await rig.unconfigure('--root-part', text);
-      expect(failure?.kind).toBe('root-part-garbled');
-    },
-  );
 });
 
 describe('a question', () => {

@@ -68,6 +68,7 @@ describe('the control socket', () => {
   const todo = {
     ...{ drain: () => ({}), undrain: () => ({}), restart: () => ({}) },
     status: () => ({}),
+    keys: () => ({ told: true }),
     ...{ door: () => ({ open: 1 }), guest: () => Promise.reject(new Error('not now')) },
   };
   const forms = [

@@ -3,15 +3,9 @@ import fc from './fast-check.ts';
 import { describe, expect } from 'vitest';
 import { readOpensshKey } from '../../src/guest/openssh-key.ts';
 import { parseList, parsePrint } from '../../src/host/launchctl.ts';
-import {
-  hasBuilder,
-  machinesLine,
-  parseMachines,
-  strayMachines,
-  withMachine,
-  type Rules,
-} from '../../src/host/machines.ts';
+import { machinesLine, parseMachines, type Rules } from '../../src/host/machines.ts';
 import { blockLines, withBlock, withoutBlock } from '../../src/host/managed-block.ts';
+import { cut, leftoversIn, withLine, blockOf } from '../../src/host/root-lines.ts';
 import { parseConfig, parseDerivation } from '../../src/host/nix-answers.ts';
 import { externalSystems, hides, settingOf } from '../../src/host/nix-conf.ts';
 import { parseShow } from '../../src/host/systemd-service.ts';
@@ -91,17 +85,15 @@ describe('/etc/nix/machines', () => {
     1500,
     fc.property(someFile, (file) => {
       fc.pre(!file.includes('>>>') && !file.includes('<<<'));
-      const put = withMachine(file, ours);
-      expect(blockLines(put)).toEqual([ours]);
-      expect(hasBuilder(put)).toBe(true);
-      expect(withMachine(put, ours).equals(put)).toBe(true);
-      const stray = strayMachines(file);
-      const kept = file
-        .toString('latin1')
-        .split(/(?<=\n)/)
-        .filter((_, n) => !stray.some((s) => s.line === n));
-      expect(withoutBlock(put).toString('latin1')).toBe(kept.join(''));
-      expect(strayMachines(put)).toEqual([]);
+      const wanted = { line: '@/our/list', position: 'last' } as const;
+      const text = file.toString('latin1');
+      const put = withLine(text, wanted);
+      expect(blockLines(Buffer.from(put, 'latin1'))).toEqual([wanted.line]);
+      expect(withLine(put, wanted)).toBe(put);
+      const stray = leftoversIn(text);
+      const kept = text.split(/(?<=\n)/).filter((_, n) => !stray.some((s) => s.line === n));
+      expect(cut(put, { lines: blockOf(wanted) })).toBe(kept.join(''));
+      expect(leftoversIn(put)).toEqual([]);
     }),
   );
 });

@@ -11,6 +11,7 @@ import {
   type Builder,
 } from '../../src/host/configure.ts';
 import { readReceipts } from '../../src/host/receipts.ts';
+import { ownFiles, rootFiles, toldOf } from '../../src/host/root-part.ts';
 import { run } from '../../src/system/child.ts';
 
 const host = {
@@ -36,7 +37,6 @@ beforeEach(() => {
     places: { home: join(tree, 'home'), rootHome: join(tree, 'root'), etcNix: join(tree, 'nix') },
     config: parsed.config,
     settingsText: '{}\n',
-    clientKey: 'PRIVATE',
     hostPublicKey: 'ssh-ed25519 AAAA',
     service: [],
     keeper: 'person',
@@ -81,7 +81,7 @@ describe("the user's part", () => {
 
   test('interrupted, writes no further file', () => {
     expect(() => apply(AbortSignal.abort(new Error('stopped')))).toThrow('stopped');
-    expect(userNeeds(builder).changes).toHaveLength(5);
+    expect(userNeeds(builder).changes).toHaveLength(6);
   });
 
   test('says nothing twice where root is the user', () => {
@@ -91,11 +91,19 @@ describe("the user's part", () => {
   });
 });
 
-test('root is told the port, the key and the line, and the option for who cannot write it', () => {
+test('root is told six values, and no private key', () => {
   const request = rootRequest(builder);
-  expect(request).toMatchObject({ port: 24083, holdSeconds: 180, clientKey: 'PRIVATE' });
-  expect(request.machinesLine).toMatch(
+  expect(toldOf(request)).toEqual({
+    port: 24083,
+    holdSeconds: 180,
+    system: 'x86_64-linux',
+    maxJobs: 2,
+    features: ['big-parallel', 'benchmark', 'linuxkit-builder'],
+    hostPublicKey: 'ssh-ed25519 AAAA',
+  });
+  const { list } = ownFiles(request);
+  expect(list.content.text).toMatch(
     /^ssh-ng:\/\/builder@nix-linuxkit x86_64-linux - 2 1 big-parallel,benchmark,linuxkit-builder - /,
   );
-  expect(request.machineOption).toContain('maxJobs = 2;');
+  expect(rootFiles(request).at(-1)?.byHand).toContain('maxJobs = 2;');
 });

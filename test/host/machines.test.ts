@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { machinesLine, parseMachines, withMachine } from '../../src/host/machines.ts';
+import { machinesLine, parseMachines, withIncluded } from '../../src/host/machines.ts';
 import { withoutBlock } from '../../src/host/managed-block.ts';
+import { withLine } from '../../src/host/root-lines.ts';
 
 const line = machinesLine({
   system: 'x86_64-linux',
@@ -8,7 +9,9 @@ const line = machinesLine({
   features: ['big-parallel', 'linuxkit-builder'],
   hostPublicKey: 'ssh-ed25519 AAAAC3Nz some host\n',
 });
-const edited = (text: string) => withMachine(Buffer.from(text), line).toString();
+const wanted = { line: '@/etc/nix/linuxkit-builder/machines', position: 'last' } as const;
+const put = (text: string) => withLine(text, wanted);
+const edited = (text: string) => withIncluded(put(text), () => `${line}\n`);
 
 describe('our line', () => {
   test('is what Nix wants', () => {
@@ -41,12 +44,9 @@ describe('the file', () => {
     ['ssh://other\r\nssh://more\r\n', 'CRLF'],
     ['ssh://other', 'no newline at the end'],
   ])('keeps what others wrote, byte for byte: %j', (text) => {
-    const file = withMachine(Buffer.from(text), line);
-    expect(withMachine(file, line)).toEqual(file);
-    expect(withMachine(file, line.replace(' 4 ', ' 8 ')).toString()).toBe(
-      file.toString().replace(' 4 1 ', ' 8 1 '),
-    );
-    expect(withoutBlock(file).toString()).toBe(text);
+    const file = put(text);
+    expect(put(file)).toBe(file);
+    expect(withoutBlock(Buffer.from(file)).toString()).toBe(text);
   });
 
   test.each([
@@ -59,7 +59,7 @@ describe('the file', () => {
 
   test.each(['# ssh://nix-linuxkit', 'ssh://nix-linuxkit2 x', 'ssh://a; ssh://nix-linuxkit'])(
     'keeps what only looks like ours: %j',
-    (other) => expect(edited(`${other}\n`).startsWith(`${other}\n`)).toBe(true),
+    (other) => expect(put(`${other}\n`).startsWith(`${other}\n`)).toBe(true),
   );
 });
 

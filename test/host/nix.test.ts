@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { exampleNix } from '../../src/host/example.ts';
-import { machinesLine, withMachine } from '../../src/host/machines.ts';
+import { machinesLine } from '../../src/host/machines.ts';
+import { withLine } from '../../src/host/root-lines.ts';
 import { run, type Ran } from '../../src/system/child.ts';
 import { tryProgram } from '../../src/system/program.ts';
 
@@ -52,8 +53,11 @@ const line = machinesLine({
 
 describe.runIf(tryProgram('nix-build') !== undefined)('the real Nix', () => {
   test("reads our line among others', and asks ssh for our alias with our key", async () => {
-    const others = Buffer.from('# a comment\r\nssh://other.example foo-linux');
-    writeFileSync(join(tree, 'conf/machines'), withMachine(others, line));
+    const others = '# a comment\r\nssh://other.example foo-linux';
+    const list = join(tree, 'list');
+    writeFileSync(list, `${line}\n`);
+    const taken = withLine(others, { line: `@${list}`, position: 'last' });
+    writeFileSync(join(tree, 'conf/machines'), taken);
     const { stderr } = await nixBuild();
     expect(stderr).not.toContain('bad machine specification');
     expect(stderr).toContain("cannot build on 'ssh-ng://builder@nix-linuxkit'");

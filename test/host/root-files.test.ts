@@ -1,23 +1,12 @@
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildSync } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readInstalled } from '../../src/host/installed.ts';
 import { rootLayout } from '../../src/host/places.ts';
 import { rootNeeds, settleRoot, type RootOptions } from '../../src/host/root-files.ts';
-import { parseRequest, performRootPart, type RootRequest } from '../../src/host/root-part.ts';
+import { parseTold, toldOf, type RootRequest } from '../../src/host/root-part.ts';
 import { Failed } from '../../src/system/failure.ts';
+import { rootRequestIn } from './root-request.ts';
 
 let tree: string;
 let request: RootRequest;
@@ -25,23 +14,13 @@ const said: string[] = [];
 
 beforeEach(() => {
   tree = mkdtempSync(join(tmpdir(), "root's files-"));
-  request = {
-    rootHome: join(tree, 'root'),
-    etcNix: join(tree, 'etc/nix'),
-    owner: { name: 'jörg', uid: 1000, directory: '/state' },
-    port: 24083,
-    holdSeconds: 180,
-    clientKey: 'PRIVATE\n',
-    hostPublicKey: 'ssh-ed25519 AAAA',
-    machinesLine: 'ssh-ng://builder@nix-linuxkit x86_64-linux - 1 1 - - AAAA',
-    machineOption: 'nix.buildMachines',
-    keeper: 'person',
-  };
+  request = rootRequestIn(tree);
+  mkdirSync(request.rootHome);
   said.length = 0;
 });
 afterEach(() => rmSync(tree, { recursive: true }));
 
-/** What stands in for sudo: says that it was there, then runs the command, or refuses. */
+/** What stands in for sudo: does what that script says. */
 function fakeSudo(body: string): string {
   const path = join(tree, 'sudo');
   writeFileSync(path, `#!/bin/sh\n${body}\n`);
@@ -49,121 +28,77 @@ function fakeSudo(body: string): string {
   return path;
 }
 
-/** The root part as a program of its own, as sudo would run it. */
-function rootProgram(): string {
-  const outfile = join(tree, 'root-part.cjs');
-  const source = join(import.meta.dirname, '../../src/host/root-part.ts');
-  buildSync({
-    stdin: {
-      contents: `
-        import { readFileSync } from 'node:fs';
-        import { parseRequest, performRootPart } from ${JSON.stringify(source)};
-        if (process.argv[2] !== '--root-part') process.exit(64);
-        console.log(JSON.stringify(performRootPart(parseRequest(readFileSync(0, 'utf8')), 0)));`,
-      resolveDir: import.meta.dirname,
-    },
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    outfile,
-  });
-  return outfile;
-}
-
 const options = (over: Partial<RootOptions>): RootOptions => ({
   request,
-  needs: rootNeeds(request, []),
+  needs: rootNeeds(request),
   isRoot: false,
-  requestFile: join(tree, 'request.json'),
-  skip: false,
-  self: [],
   sudo: '/nonexistent/sudo',
-  now: 0,
   signal: new AbortController().signal,
-  say: (line) => said.push(line),
+  err: (line) => said.push(line),
   ...over,
 });
 
+// Behaviour 76: Root runs no program of ours and reads no file of the user's: `configure` and `unconfigure` show a script, and run what they showed; no private key is in it or on its input.
 describe("root's part", () => {
-  test('is one command that is said first, with what it is for', async () => {
+  test('is one script, given to sudo as an argument, and shown first with what it is for', async () => {
     const paths = rootLayout(request);
-    const sudo = fakeSudo('exec "$@"');
-    const self = [process.execPath, rootProgram()];
-    const answer = await settleRoot(options({ sudo, self }));
-    expect(answer?.changed).toEqual([
-      paths.clientKey,
-      paths.knownHosts,
-      paths.sshConfig,
-      paths.ssh,
-      paths.machines,
-    ]);
-    expect(said.join('\n')).toContain(`${paths.machines}: Nix's list of builders`);
-    expect(said.at(-1)).toContain('--root-part');
-    expect(said.join('\n')).not.toContain('PRIVATE');
-    expect(readFileSync(paths.clientKey, 'utf8')).toBe('PRIVATE\n');
-    expect(statSync(paths.clientKey).mode & 0o777).toBe(0o600);
-    expect(await settleRoot(options({ sudo: '/nonexistent' }))).toBeUndefined();
+    // Nothing of it goes by a file or by the input, which sudo may record.
+    const sudo = fakeSudo(
+      '[ $# = 3 ] && [ -z "$(cat)" ] && [ "$1 $2" = "/bin/sh -c" ] && exec "$@"',
+    );
+    const wrote = await settleRoot(options({ sudo }));
+    expect(wrote).toEqual(
+      [
+        paths.installed,
+        paths.knownHosts,
+        paths.ssh,
+        paths.sshConfig,
+        paths.list,
+        paths.machines,
+      ].map((path) => `Wrote ${path}`),
+    );
+    const shown = said.join('\n');
+    expect(shown).toContain(`${paths.machines}: Nix's list of builders takes ours in`);
+    expect(shown).toContain('    install -d -m 755 "$ours"');
+    expect(shown).toContain('ssh_config" \'Host nix-linuxkit\n');
+    expect(shown).not.toContain('PRIVATE');
+    expect(await settleRoot(options({ sudo: '/nonexistent' }))).toEqual([]);
   });
 
   test.each([
     ['is not there', () => '/nonexistent/sudo', 'could not be run (ENOENT)'],
     ['refuses', () => fakeSudo('echo "a password is required" >&2; exit 1'), 'did not succeed'],
   ])('is a failure when sudo %s, and nothing is written', async (_, sudo, why) => {
-    const failed = await settleRoot(options({ sudo: sudo(), self: ['node'] })).catch(
-      (error: unknown) => error,
-    );
+    const failed = await settleRoot(options({ sudo: sudo() })).catch((error: unknown) => error);
     expect(failed).toBeInstanceOf(Failed);
     expect((failed as Failed).failure).toMatchObject({ kind: 'root-part-failed', exit: 77 });
     expect((failed as Failed).failure.message).toContain(why);
     expect((failed as Failed).failure.hint).toContain('--no-root');
     expect(existsSync(request.etcNix)).toBe(false);
   });
+});
 
-  test('skipped, is kept for later in a private file', async () => {
-    const skipped = options({ skip: true, self: ['/a b/node', 'main.js'] });
-    expect(await settleRoot(skipped)).toBeUndefined();
-    expect(said.at(-1)).toContain(`'/a b/node' main.js --root-part < '`);
-    expect(statSync(skipped.requestFile).mode & 0o777).toBe(0o600);
-    expect(parseRequest(readFileSync(skipped.requestFile, 'utf8'))).toEqual(request);
-    performRootPart(request, 0);
-    await settleRoot(options({ skip: true }));
-    expect(existsSync(skipped.requestFile)).toBe(false);
-  });
+describe('what root may be told by others', () => {
+  test('is six values', () =>
+    expect(parseTold(JSON.stringify(toldOf(request)))).toEqual(toldOf(request)));
 
-  test('takes over no file that another user put in its place', () => {
-    const { knownHosts } = rootLayout(request);
-    mkdirSync(join(request.etcNix, 'linuxkit-builder'), { recursive: true });
-    writeFileSync(knownHosts, 'nix-linuxkit ssh-ed25519 AAAA\n', { mode: 0o644 });
-    if (process.getuid?.() === 0) chownSync(knownHosts, 65534, 65534);
-    performRootPart(request, 0);
-    expect(statSync(knownHosts).uid).toBe(process.getuid?.());
-    expect(statSync(knownHosts).mode & 0o777).toBe(0o644);
-    expect(readFileSync(knownHosts, 'utf8')).toBe('nix-linuxkit ssh-ed25519 AAAA\n');
-  });
-
-  test('done again, changes nothing; the receipts are where a removal finds them', () => {
-    performRootPart(request, 0);
-    const { installed, machines } = rootLayout(request);
-    const first = readFileSync(installed, 'utf8');
-    expect(statSync(installed).mode & 0o777).toBe(0o644);
-    expect(readInstalled(installed)?.receipts.map(({ path }) => path)).toContain(machines);
-    expect(performRootPart(request, 1).changed).toEqual([]);
-    expect(readFileSync(installed, 'utf8')).toBe(first);
-  });
-
-  test('is refused to a second user, by the name of the first', () => {
-    performRootPart(request, 0);
-    const second = { ...request, owner: { name: 'ann', uid: 1001, directory: '/other' } };
-    expect(() => performRootPart(second, 1)).toThrow('belongs to jörg (uid 1000)');
-    expect(readInstalled(rootLayout(request).installed)?.owner.name).toBe('jörg');
-  });
-
-  test.each(['', '{}', '{"rootHome": "../x"}'])('takes no garbled request: %j', (text) =>
-    expect(() => parseRequest(text)).toThrow(Failed),
+  test.each<[string, unknown]>([
+    ['another place', { ...told(), etcNix: '/home/mallory' }],
+    ['an owner', { ...told(), owner: { name: 'ann', uid: 0, directory: '/' } }],
+    ['a line', { ...told(), machinesLine: 'ssh-ng://root@evil' }],
+    ['a port that is none', { ...told(), port: 65536 }],
+    ['a port that is text', { ...told(), port: '24083\nProxyCommand x' }],
+    ['a system that is none', { ...told(), system: 'x86_64-linux /k' }],
+    ['two builders in a feature', { ...told(), features: ['a ; ssh-ng://root@evil'] }],
+    ['a line break in a feature', { ...told(), features: ['a\nb'] }],
+    ['a key that is none', { ...told(), hostPublicKey: '* * * * * root id' }],
+    ['a second line after the key', { ...told(), hostPublicKey: `${told().hostPublicKey}\nx` }],
+    ['nothing', {}],
+  ])('is refused with %s', (_, value) =>
+    expect(() => parseTold(JSON.stringify(value))).toThrow(Failed),
   );
 
-  test('takes no second line in what becomes a line', () => {
-    const text = JSON.stringify({ ...request, machinesLine: 'ssh://a\nssh://b' });
-    expect(() => parseRequest(text)).toThrow(Failed);
-  });
+  test('is refused where it is no JSON', () => expect(() => parseTold('')).toThrow(Failed));
 });
+
+const told = () => toldOf(rootRequestIn('/'));

@@ -14,16 +14,13 @@ export function nixBuild(rig: BuilderRig, file: string): Command {
   // NIX_SSHOPTS is split at spaces, which the state directory may have.
   const config = join(nix, 'ssh_config');
   if (!existsSync(config)) symlinkSync(rig.layout.sshConfig, config);
-  const { machinesLine } = JSON.parse(readFileSync(rig.layout.rootRequest, 'utf8')) as {
-    machinesLine: string;
-  };
   return rig.run(
     [
       'nix-build',
       ...['--no-out-link', '--max-jobs', '0', '--store', nixStore(rig)],
       // Nobody else has these outputs, and to ask for them where there is no network takes five seconds.
       ...['--option', 'build-users-group', '', '--option', 'substitute', 'false'],
-      ...['--builders', machinesLine, file],
+      ...['--builders', `@${rig.layout.machines}`, file],
     ],
     {
       env: {

@@ -56,8 +56,10 @@ start_nix_daemon() {
     until [ -S /nix/var/nix/daemon-socket/socket ]; do kill -0 "$nix_daemon"; done
 }
 
-# as_told FILE: what a verb of the owner's said that root runs, as root. An administrator does so with sudo.
-as_told() { eval "$(sed -n 's/^ *sudo //p' "$1")"; }
+# as_told OUTPUT ERRORS: what a verb of the owner's printed that root runs, as root. The release before told a command.
+as_told() {
+    if grep -q "^# Root's part of linuxkit-builder" "$1"; then /bin/sh <"$1"; else eval "$(sed -n 's/^ *sudo //p' "$2")"; fi
+}
 
 # Everything that is not the builder's own: name, mode, owner, content.
 snapshot() {

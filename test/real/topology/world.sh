@@ -10,9 +10,13 @@ begin_machine
 builder="$world/node $world/app/dist/main.js"
 snapshot >"$world/before"
 
-as_owner $builder configure --no-root --bundle "$bundle" --port "$port" -c 2 -m 1024 -s 8
-$builder configure --root-part <"$state/root-request.json" >/dev/null
-fact "machines $(grep -c '^ssh-ng://builder@nix-linuxkit ' /etc/nix/machines)"
+as_owner $builder configure --no-root --bundle "$bundle" --port "$port" -c 2 -m 1024 -s 8 >"$world/root.sh"
+# The administrator can read neither the program nor the state directory: it takes nothing but a shell.
+root_part() {
+    unshare -m sh -euc 'mount -t tmpfs none "$1" && mount -t tmpfs none "$2" && cd / && exec env -i /bin/sh' sh "$world/app" "$state" <"$1"
+}
+root_part "$world/root.sh" >/dev/null
+fact "machines $(grep -c '^@/etc/nix/linuxkit-builder/machines$' /etc/nix/machines)"
 
 finish() {
     as_owner $builder stop || true
@@ -32,6 +36,11 @@ fact "built-by $(stat -c %U "$built")"
 fact "built $(cat "$built")"
 fact "phase-after $(as_owner $builder status --json | sed 's/.*"phase":"\([a-z-]*\)".*/\1/')"
 fact "guest-kernel $(as_owner $builder ssh -- uname -r)"
+# Root's key is another: the guest that runs learns of it by itself.
+rm /etc/nix/linuxkit-builder/client_ed25519
+root_part "$world/root.sh" >/dev/null
+until ssh nix-linuxkit true 2>"$world/login"; do :; done
+fact "root-key-taken $(ssh nix-linuxkit id -un)"
 fact "owner-leaves-root-alone $(find /etc/nix /root/.ssh -user owner | wc -l)"
 
 # Who looks after it afterwards, and takes it away again.
@@ -46,9 +55,8 @@ derivation { name = "other"; system = builtins.currentSystem; builder = "/bin/sh
 NIX
 fact "explain-other $(as_owner $builder explain "$home/other.nix" --json || true)"
 rm "$home/other.nix"
-as_owner $builder unconfigure --no-root >"$world/removal" 2>&1
-# The administrator runs what was told, as root.
-as_told "$world/removal" >>"$world/removal"
+as_owner $builder unconfigure --no-root 2>"$world/removal" >"$world/root.sh"
+root_part "$world/root.sh" >>"$world/removal"
 fact "daemon-after $(as_owner $builder status --json | sed 's/.*"running":\([a-z]*\).*/\1/')"
 snapshot >"$world/after"
 if diff "$world/before" "$world/after"; then fact 'removal complete'; else cat "$world/removal"; fi

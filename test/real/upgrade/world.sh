@@ -30,12 +30,12 @@ given_back() {
 }
 
 configure() {
-    as_owner $builder configure --no-root "$@" >"$world/told" 2>&1 || { cat "$world/told"; exit 1; }
-    as_told "$world/told" >/dev/null
+    as_owner $builder configure --no-root "$@" >"$world/told" 2>"$world/said" || { cat "$world/said"; exit 1; }
+    as_told "$world/told" "$world/said" >/dev/null
 }
 unconfigure() {
-    as_owner $builder unconfigure --no-root "$@" >"$world/told" 2>&1 || { cat "$world/told"; exit 1; }
-    as_told "$world/told"
+    as_owner $builder unconfigure --no-root "$@" >"$world/told" 2>"$world/said" || { cat "$world/said"; exit 1; }
+    as_told "$world/told" "$world/said"
 }
 first="--bundle $bundle --port $port -c 2 -m 1024 -s 8"
 
@@ -96,8 +96,9 @@ if [ -z "$built" ]; then
     command=$(sed -n 's/.*linuxkit-builder \([a-z][a-z ]*\).*/\1/p' "$world/status" | head -n 1)
     fact "command $command"
     if [ "$command" = 'image build' ]; then cp -R "$downloads" "$state/" && chown -R owner: "$state/downloads"; fi
-    as_owner $builder $command >"$world/told" 2>&1 || cat "$world/told"
-    as_told "$world/told"
+    [ "$command" != configure ] || command='configure --no-root'
+    as_owner $builder $command >"$world/told" 2>"$world/said" || cat "$world/said"
+    as_told "$world/told" "$world/said"
     as_owner $builder restart || true
     as_owner $builder wait -t 60 || true
     build by-the-new

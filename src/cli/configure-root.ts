@@ -1,0 +1,66 @@
+/** Root's part of `configure`, and what is said of files that are not ours to change. */
+import { rmSync } from 'node:fs';
+import type { Layout } from '../config/layout.ts';
+import { rootRequest, type Builder } from '../host/configure.ts';
+import { needed, rootNeeds, rootScript, settleRoot, type RootNeeds } from '../host/root-files.ts';
+import { rootFiles, toldOf, type ByHand, type RootRequest } from '../host/root-part.ts';
+import type { ConfigureFlags } from './configure-flags.ts';
+import type { CliContext } from './context.ts';
+import { tellGuest } from './tell-guest.ts';
+
+interface RootRun {
+  readonly flags: ConfigureFlags;
+  readonly context: CliContext;
+  readonly layout: Layout;
+  readonly say: (line: string) => void;
+}
+
+/** Writes root's files as root, or prints what an administrator runs. */
+export async function rootPart(run: RootRun, builder: Builder): Promise<void> {
+  const { layout, context, flags, say } = run;
+  // The release before left a private key in it.
+  rmSync(layout.rootRequest, { force: true });
+  const request = rootRequest(builder);
+  const needs = rootNeeds(request);
+  if (flags.skipRoot) printScript(run, request, needs);
+  else {
+    const { signal } = context;
+    const err = (line: string) => context.err(line);
+    const isRoot = process.getuid?.() === 0;
+    const wrote = await settleRoot({ request, needs, isRoot, sudo: 'sudo', signal, err });
+    wrote.forEach(say);
+    if (wrote.length > 0) await tellGuest(layout, context, say);
+    if (isRoot)
+      sayUnchanged(
+        run,
+        rootFiles(request),
+        needed(needs).map(({ path }) => path),
+      );
+  }
+  sayByHand(run, needs.byHand);
+}
+
+/** What an administrator runs. Alone on the output, so that it can be kept or piped. */
+function printScript({ context, flags }: RootRun, request: RootRequest, needs: RootNeeds): void {
+  if (flags.json) return context.out(JSON.stringify(toldOf(request)));
+  if (needed(needs).length === 0) return;
+  context.err("Not done, as asked: root's part. An administrator runs as root, by /bin/sh:");
+  for (const line of rootScript(request, needs).trimEnd().split('\n')) context.out(line);
+}
+
+export function sayByHand({ context }: RootRun, byHand: readonly ByHand[]): void {
+  for (const { path, why, text } of byHand) {
+    context.err(`${path} ${why}, so it is left alone.`);
+    for (const line of text.split('\n')) context.err(line);
+  }
+}
+
+export function sayUnchanged(
+  { flags, context }: RootRun,
+  files: readonly { readonly path: string }[],
+  changed: readonly string[],
+): void {
+  if (!flags.verbose) return;
+  for (const { path } of files.filter((file) => !changed.includes(file.path)))
+    context.out(`Unchanged: ${path}`);
+}

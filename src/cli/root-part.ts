@@ -1,0 +1,104 @@
+/**
+ * Root's part run by this program itself, as root for another user: by a sudoers rule for a copy of it that is root's own. Of that user
+ * it believes nothing: who it is says sudo, where things are says the system, and the six values have to be such.
+ */
+import { lstatSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { defaultStateDirectory } from '../config/layout.ts';
+import { readInstalled, refuseSecondUser, type Owner } from '../host/installed.ts';
+import { detectNix, machinesKeeper } from '../host/nix-variant.ts';
+import { placesOf, rootLayout } from '../host/places.ts';
+import { rootNeeds, rootScript, runScript, type ScriptRun } from '../host/root-files.ts';
+import { parseTold } from '../host/root-part.ts';
+import { removalNeeds, removalScript } from '../host/root-removal.ts';
+import { run, succeeded } from '../system/child.ts';
+import { Exit, Failed } from '../system/failure.ts';
+import type { CliContext } from './context.ts';
+
+/** `configure --root-part`: the six values are on the input. */
+export async function performRootPart(text: string, context: CliContext): Promise<void> {
+  refuseLooseProgram(context);
+  const told = parseTold(text);
+  const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
+  const { rootHome, etcNix } = placesOf(tree);
+  const owner = await askingUser(context);
+  refuseSecondUser(readInstalled(rootLayout({ rootHome, etcNix }).installed), owner.uid);
+  const keeper = machinesKeeper(detectNix(tree, ''));
+  const request = { ...told, rootHome, etcNix, owner, keeper };
+  const needs = rootNeeds(request);
+  const said = await runScript(rootScript(request, needs), asRoot(context));
+  said.forEach((line) => context.out(line));
+  for (const { path, why, text } of needs.byHand)
+    context.err(`${path} ${why}, so it is left alone.\n${text}`);
+}
+
+/** `unconfigure --root-part`, for the builder of whoever asks; `--owner-gone`, for anybody's. */
+export async function performRemoval(
+  context: CliContext,
+  { ownerGone }: { readonly ownerGone: boolean },
+): Promise<void> {
+  const { rootHome, etcNix } = placesOf(context.env['LINUXKIT_BUILDER_TREE']);
+  if (!ownerGone) refuseLooseProgram(context);
+  const known = readInstalled(rootLayout({ rootHome, etcNix }).installed);
+  const { uid } = ownerGone ? { uid: undefined } : await askingUser(context);
+  if (uid !== undefined) refuseSecondUser(known, uid);
+  const removal = { rootHome, etcNix, of: undefined };
+  if (removalNeeds(removal).kind !== 'undo') return context.out('Nothing to undo.');
+  const script = removalScript(removal, known);
+  for (const line of await runScript(script, asRoot(context))) context.out(line);
+}
+
+const asRoot = (context: CliContext): ScriptRun => ({
+  ...{ isRoot: isRoot(context.env), sudo: 'sudo', signal: context.signal },
+  err: (line) => context.err(line),
+  refused: { so: 'see what it said.', hint: 'Mend that, and run this again.' },
+});
+
+/** In a tree whoever runs it is its root. */
+const isRoot = (env: NodeJS.ProcessEnv): boolean =>
+  process.geteuid?.() === 0 || env['LINUXKIT_BUILDER_TREE'] !== undefined;
+
+/** As sudo knows the user; the name and the home as the system does. */
+async function askingUser({ env, signal }: CliContext): Promise<Owner> {
+  const uid = Number(env['SUDO_UID'] ?? process.getuid?.() ?? 0);
+  const ask = async (script: string, word: string): Promise<string> => {
+    const ran = await run('/bin/sh', ['-c', script, 'sh', word], { signal });
+    return succeeded(ran) ? ran.stdout.trimEnd() : '';
+  };
+  const name = Number.isInteger(uid) ? await ask('id -un "$1"', String(uid)) : '';
+  const isName = /^[A-Za-z_][\w.@-]*$/.test(name);
+  const home = isName ? await ask('eval "printf %s ~$1"', name) : '';
+  if (!home.startsWith('/'))
+    throw new Failed({
+      kind: 'user-unknown',
+      message: `The system knows no user with uid ${uid}.`,
+      hint: 'Root’s part is run by sudo, which says whose it is.',
+      exit: Exit.noPermission,
+    });
+  return { name, uid, directory: defaultStateDirectory({}, home) };
+}
+
+/** What runs as root for others must be nobody else's to change. */
+function refuseLooseProgram({ env, assets }: CliContext): void {
+  if (env['SUDO_UID'] === undefined || env['SUDO_UID'] === '0') return;
+  const programs = [process.execPath, join(assets, 'dist/main.js'), join(assets, 'package.json')];
+  const loose = programs.flatMap(pathsTo).find(isLoose);
+  if (loose === undefined) return;
+  throw new Failed({
+    kind: 'program-loose',
+    message: `${loose} can be changed by others than root, so it is not run as root; nothing was changed.`,
+    hint: 'Install Node and this program where only root can write; or run configure without sudo, which runs nothing of its own as root.',
+    exit: Exit.noPermission,
+  });
+}
+
+function pathsTo(path: string): string[] {
+  const above = dirname(path);
+  return above === path ? [path] : [...new Set([path, realpathSync(path)]), ...pathsTo(above)];
+}
+
+function isLoose(path: string): boolean {
+  const { uid, mode } = lstatSync(path);
+  const isSticky = (mode & 0o1000) !== 0;
+  return uid !== 0 || ((mode & 0o022) !== 0 && (mode & 0o170000) !== 0o120000 && !isSticky);
+}

@@ -5,13 +5,17 @@
  */
 import type { Clock } from './clock.ts';
 import {
+  RingReader,
   changedStretch,
   endOfText,
+  guardBytes,
+  isGuarded,
   lastChange,
+  lineEndAt,
   put,
-  readRing,
   ringBytes,
   slice,
+  whereInstead,
 } from './ring-bytes.ts';
 
 export interface RingOptions {
@@ -26,20 +30,20 @@ export interface RingOptions {
    * how many. Told before the bytes that follow them.
    */
   readonly onLost?: (atLeastBytes: number | undefined) => void;
-  /** How the file is read; for tests, in which something happens between two readings. */
+  /** How the file is read, each time whole; for tests, in which something happens between two readings. */
   readonly read?: (path: string) => Buffer | undefined;
 }
 
 /** A megabyte a second fills the ring in 65 ms. */
 const busyMs = 15;
-/** So a guest that was quiet may begin to write a megabyte a second; twenty looks a second cost a thousandth of a core. */
+/** So a guest that was quiet may begin to write a megabyte a second. */
 const slowestMs = 50;
+/** While nothing comes, only one look of so many is at the whole ring: half a second apart. */
+const wholeEvery = 10;
 /** Last words that nothing follows wait so long for something that shows their place. */
 const unplacedMs = 250;
 /** So many bytes in one look are much. */
 const muchBytes = 4_096;
-/** The bytes read last are the last that the writer comes to overwrite: where these changed, it has lapped us. */
-const guardBytes = 64;
 /** Looks without a change after which a line end that stands there already counts as written. */
 const quietLooks = 2;
 
@@ -48,11 +52,7 @@ type Place =
   | { readonly known: true; readonly cursor: number }
   | { readonly known: false; readonly delivered: boolean };
 
-interface Readings {
-  readonly first: Buffer;
-  readonly second: Buffer;
-  readonly third: Buffer;
-}
+type Readings = Readonly<Record<'first' | 'second' | 'third', Buffer>>;
 
 /** Follows one ring, which may not be there yet, or be begun anew. */
 export class Ring {
@@ -60,12 +60,17 @@ export class Ring {
   #pollMs: number;
   #before: Buffer = Buffer.alloc(ringBytes);
   #place: Place = { known: true, cursor: 0 };
+  readonly #reader: RingReader;
+  /** For readings of which nothing is kept. */
+  readonly #scratch = Buffer.alloc(ringBytes);
   /** Bytes behind the cursor that were delivered although they may be old: a line end. */
   #early = 0;
   #quiet = 0;
   #fresh = 0;
   /** Where reading was when the writer overtook it; of no meaning when it has done so again behind {@link #deliverUnplaced}. */
   #lapped = 0;
+  /** So many bytes from there were seen to have changed; what is behind them, to the end of the round, may be old. */
+  #lappedBytes = ringBytes;
   #lappedTwice = false;
   #stopped = false;
   #cancel: () => void = () => undefined;
@@ -73,13 +78,22 @@ export class Ring {
   constructor(options: RingOptions) {
     this.#options = options;
     this.#pollMs = options.pollMs;
+    this.#reader = new RingReader(options.path);
     this.#schedule();
   }
 
   poke(): void {
     if (this.#stopped) return;
-    this.#look();
+    if (this.#seemsQuiet()) this.#stillQuiet();
+    else this.#look();
     this.#schedule();
+  }
+
+  /** A short look, where most are without anything new. */
+  #seemsQuiet(): boolean {
+    if (this.#options.read !== undefined || !this.#place.known) return false;
+    if (this.#quiet === 0 || this.#quiet % wholeEvery === 0) return false;
+    return this.#reader.isAsBefore(this.#before, this.#place.cursor);
   }
 
   pollEvery(ms: number): void {
@@ -100,12 +114,14 @@ export class Ring {
     this.readToEnd();
     this.#stopped = true;
     this.#cancel();
+    this.#reader.close();
     return Promise.resolve();
   }
 
   #schedule(): void {
     this.#cancel();
-    const busy = this.#fresh > muchBytes || !this.#place.known;
+    const isSought = !this.#place.known && !this.#place.delivered;
+    const busy = this.#fresh > muchBytes || isSought;
     const ms = busy ? busyMs : Math.min(this.#pollMs, slowestMs);
     this.#cancel = this.#options.clock.after(ms, () => this.poke());
   }
@@ -116,31 +132,27 @@ export class Ring {
    */
   #look(): void {
     this.#fresh = 0;
-    const first = this.#read();
+    const first = this.#read(this.#scratch);
     if (first === undefined) return;
     if (first.equals(this.#before)) return this.#stillQuiet();
     this.#quiet = 0;
     if (this.#beganAnew(first)) this.#beginAnew();
-    const second = this.#read() ?? first;
+    const second = this.#read() ?? Buffer.from(first);
     const readings = { first, second, third: this.#read() ?? second };
     if (this.#place.known) this.#advance(this.#place.cursor, readings);
     else this.#findWriter(this.#place.delivered, readings);
   }
 
-  #read(): Buffer | undefined {
-    return (this.#options.read ?? readRing)(this.#options.path);
+  #read(into?: Buffer): Buffer | undefined {
+    const { read, path } = this.#options;
+    return read === undefined ? this.#reader.whole(into) : read(path);
   }
 
-  /** What was read last is not there any more, and the end is empty: a new writer has truncated the file. */
+  /** What was read last is not there any more, and the end is empty: a new writer has truncated the file. It writes from the start. */
   #beganAnew(now: Buffer): boolean {
-    if (endOfText(now) > ringBytes - guardBytes) return false;
-    return !this.#place.known || !this.#isGuarded(now, this.#place.cursor);
-  }
-
-  /** Whether what was read last is still there. */
-  #isGuarded(now: Buffer, cursor: number): boolean {
-    const guard = cursor + ringBytes - guardBytes;
-    return slice(now, guard, guardBytes).equals(slice(this.#before, guard, guardBytes));
+    const end = endOfText(now);
+    if (end > ringBytes - guardBytes || (end > 0 && now[0] === 0)) return false;
+    return !this.#place.known || !isGuarded(this.#before, now, this.#place.cursor);
   }
 
   #beginAnew(): void {
@@ -149,14 +161,23 @@ export class Ring {
     this.#early = 0;
   }
 
-  #advance(cursor: number, { first, second, third }: Readings): void {
+  #advance(cursor: number, readings: Readings): void {
+    const { first, second, third } = readings;
     const count = lastChange(this.#before, first, cursor) + 1;
     // Nothing yet where this was the last reading's own restart.
     if (count === 0) return;
-    if (count > ringBytes - guardBytes || !this.#isGuarded(third, cursor)) {
+    const isOvertaken = count > ringBytes - guardBytes || !isGuarded(this.#before, third, cursor);
+    const elsewhere = whereInstead(this.#before, first, cursor, isOvertaken);
+    if (elsewhere !== undefined) {
+      this.#options.onLost?.(undefined);
+      this.#early = 0;
+      return this.#advance(elsewhere, readings);
+    }
+    if (isOvertaken) {
       this.#before = third;
       this.#place = { known: false, delivered: false };
       this.#lapped = cursor;
+      this.#lappedBytes = count > ringBytes - guardBytes ? count : ringBytes;
       this.#lappedTwice = false;
       return;
     }
@@ -176,6 +197,7 @@ export class Ring {
     const { start, count } = changedStretch(this.#before, first);
     if (count > ringBytes - guardBytes) {
       this.#lappedTwice ||= delivered;
+      this.#lappedBytes = ringBytes;
       this.#before = third;
       this.#place = { known: false, delivered: false };
       return;
@@ -185,7 +207,12 @@ export class Ring {
       // So near to a whole ring, that may be all that was written.
       const isKnown = !this.#lappedTwice && behind > 0 && behind < ringBytes - guardBytes;
       this.#options.onLost?.(isKnown ? behind : undefined);
-      this.#deliver(slice(this.#before, start, ringBytes));
+      const isOneRound = !this.#lappedTwice && behind >= this.#lappedBytes;
+      this.#deliver(
+        isOneRound
+          ? slice(this.#before, this.#lapped, behind)
+          : slice(this.#before, start, ringBytes),
+      );
     }
     this.#place = { known: true, cursor: start };
     this.#advance(start, readings);
@@ -203,19 +230,16 @@ export class Ring {
     if (this.#place.known || this.#place.delivered) return;
     this.#place = { known: false, delivered: true };
     this.#options.onLost?.(undefined);
-    this.#deliver(slice(this.#before, this.#lapped, ringBytes));
+    this.#deliver(slice(this.#before, this.#lapped, this.#lappedBytes));
   }
 
   /** A line end where an old one stood makes no difference to compare: after a while it is taken for written. */
   #endLine(cursor: number): void {
     if (this.#early > 0) return;
-    const next = slice(this.#before, cursor, 2);
-    const length =
-      next[0] === lineFeed ? 1 : next[0] === carriageReturn && next[1] === lineFeed ? 2 : 0;
-    const last = slice(this.#before, cursor + ringBytes - 1, 1)[0];
-    if (length === 0 || last === lineFeed || last === 0) return;
-    this.#early = length;
-    this.#deliver(next.subarray(0, length));
+    const next = lineEndAt(this.#before, cursor);
+    if (next.length === 0) return;
+    this.#early = next.length;
+    this.#deliver(next);
   }
 
   #deliver(bytes: Buffer): void {
@@ -223,6 +247,3 @@ export class Ring {
     if (bytes.length > 0) this.#options.onBytes(Buffer.from(bytes));
   }
 }
-
-const lineFeed = 0x0a;
-const carriageReturn = 0x0d;

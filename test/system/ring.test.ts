@@ -32,15 +32,17 @@ function readerOf(clock: Clock = new FakeClock(), read = readRing) {
   const lines: string[] = [];
   const lost: (number | undefined)[] = [];
   let bytes = 0;
+  let text = '';
   const ring = new Ring({
     ...{ path, clock, read, pollMs: 100 },
     onBytes: (chunk) => {
       bytes += chunk.length;
+      text += chunk.toString('latin1');
       lines.push(...splitter.push(chunk));
     },
     onLost: (count) => lost.push(count),
   });
-  return { ring, lines, lost, bytes: () => bytes };
+  return { ring, lines, lost, bytes: () => bytes, text: () => text };
 }
 const write = (text: string) => writer.write(Buffer.from(text));
 const numbered = (from: number, count: number, length = 40) =>
@@ -227,6 +229,56 @@ describe('a writer that was faster', () => {
   });
 });
 
+describe('more than a ring of one byte', () => {
+  test.each(['=', ' ', '\n', '\0', 'x'])(
+    'repeats no line, before or after it, however it is read: %j',
+    (byte) => {
+      fc.assert(
+        fc.property(
+          fc.array(
+            fc.record({
+              run: fc.constantFrom(0, 0, 0, 30_000, 65_400, 65_530, 65_536, 70_000, 131_072),
+              lines: fc.integer({ min: 0, max: 5 }),
+              looks: fc.constantFrom(0, 0, 1, 3, 30),
+            }),
+            { minLength: 1, maxLength: 20 },
+          ),
+          (steps) => {
+            writer.close();
+            writer = new RingFile(path);
+            const { ring, text } = readerOf();
+            let number = 0;
+            for (const { run, lines: count, looks } of steps) {
+              if (run > 0) write(byte.repeat(run));
+              write(Array.from({ length: count }, () => `<${number++}>\n`).join(''));
+              for (let look = 0; look < looks; look++) ring.poke();
+            }
+            ring.readToEnd();
+            const seen = [...text().matchAll(/<(\d+)>/g)].map(([, n]) => Number(n));
+            expect(seen).toEqual([...new Set(seen)]);
+            void ring.stop();
+          },
+        ),
+        { numRuns: 20 },
+      );
+    },
+  );
+
+  test('is over when a line follows it, and what came after is told once', () => {
+    const { ring, text, lost } = readerOf();
+    write('begin\n');
+    write('='.repeat(30_000));
+    ring.poke();
+    write(`${'='.repeat(70_000)}\n${numbered(0, 10).join('\n')}\n`);
+    ring.poke();
+    write(`${numbered(10, 5).join('\n')}\n`);
+    ring.poke();
+    const seen = text().match(/line \d+ x*/g);
+    expect(seen).toEqual(numbered(0, 15));
+    expect(lost).toEqual([undefined]);
+  });
+});
+
 describe('a new guest', () => {
   const begin = () => {
     writer.close();
@@ -357,6 +409,60 @@ test.each([1, 2])(
     expect(whole.slice(-50)).toEqual(Array.from({ length: 50 }, (_, n) => 1_850 + n));
   },
 );
+
+describe('a ring that is silent', () => {
+  /** Looks in ten seconds. */
+  const looks = async (bytes: number) => {
+    const clock = new FakeClock();
+    let readings = 0;
+    const { ring } = readerOf(clock, (from) => {
+      readings++;
+      return readRing(from);
+    });
+    write(
+      numbered(0, bytes / 41)
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+    await clock.advance(1_000);
+    readings = 0;
+    await clock.advance(10_000);
+    await ring.stop();
+    return readings;
+  };
+
+  test('is looked at twenty times a second', async () =>
+    expect(await looks(4_100)).toBeLessThanOrEqual(210));
+
+  test('and no more often where its last words have no known place', async () =>
+    expect(await looks(410_000)).toBeLessThanOrEqual(210));
+
+  test('is noticed when it begins again, at its next look', async () => {
+    const clock = new FakeClock();
+    const { ring, lines } = readerOf(clock);
+    for (let n = 0; n < 30; n++) {
+      await clock.advance(50 * n);
+      write(`begun ${n}\n`);
+      await clock.advance(50);
+      expect(lines.at(-1)).toBe(`begun ${n}`);
+    }
+    await ring.stop();
+  });
+
+  test('is noticed within half a second where it begins with what stood there', async () => {
+    const clock = new FakeClock();
+    const { ring, lines } = readerOf(clock);
+    for (let n = 0; n < 8; n++) {
+      write('='.repeat(8_192));
+      await clock.advance(50);
+    }
+    await clock.advance(5_000);
+    write(`${'='.repeat(6_000)}\nafter\n`);
+    await clock.advance(500);
+    expect(lines.at(-1)).toBe('after');
+    await ring.stop();
+  });
+});
 
 /** Lines of 64 bytes, a megabyte in a second, never faster; says how many bytes when it is through. */
 const megabyte = `

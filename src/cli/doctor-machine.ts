@@ -20,7 +20,9 @@ import { bundleAt, checkBundle, readManifest } from '../vm/bundle.ts';
 import { vmDrivers } from '../vm/drivers.ts';
 import { masksCx16, noV2 } from '../vm/emulated.ts';
 import { qemuAbilities } from '../vm/qemu-abilities.ts';
+import { ageWords } from '../vm/image-age.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
+import { imageAgeAt } from './image-news.ts';
 
 export const machineChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'settings', needs: [], run: () => settings(facts.layout) },
@@ -185,7 +187,7 @@ function keys(layout: Layout): Verdict {
   return { kind: 'good', fact: 'three pairs, 0600, private halves match public ones' };
 }
 
-function image({ config, layout }: DoctorFacts): Verdict {
+function image({ config, layout, context }: DoctorFacts): Verdict {
   const prefix = newestPrefix(config(), layout);
   const bundle = bundleAt(prefix);
   checkBundle(bundle, { full: true, system: config().system });
@@ -207,6 +209,10 @@ function image({ config, layout }: DoctorFacts): Verdict {
       fact: `the newest one did not get ready (${images.rejected.at}), and the one before it is used`,
       why: `${images.rejected.message} To make it anew, or try it once more: linuxkit-builder image build.`,
     };
+  const age = imageAgeAt(booted, layout, context.clock.now());
+  const words = age && ageWords(age);
+  if (manifest !== undefined && words !== undefined)
+    return { kind: 'note', fact: `Linux ${manifest.kernelVersion}`, why: `${words}.` };
   return manifest === undefined
     ? { kind: 'note', fact: prefix, why: 'There is no manifest to compare its files with.' }
     : { kind: 'good', fact: `Linux ${manifest.kernelVersion}, every file as it was made` };

@@ -14,8 +14,9 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
   image: [['image build', 'make the guest; needs the network the first time']],
   'image build': [
     ['image build', 'make the guest; needs the network the first time'],
-    ['image build --update', 'with the newest packages'],
+    ['image build -o /tmp/linux', 'somewhere else'],
   ],
+  'image update': [['image update && linuxkit-builder restart', 'the newest packages, now']],
   'image info': [['image info --json', 'what is in the newest image, for programs']],
   'image verify': [['image verify', 'compare every file with what was made']],
   disk: [['disk reset', 'begin with an empty store; the keys stay']],

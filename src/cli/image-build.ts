@@ -3,7 +3,10 @@ import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { buildImage, type Built } from '../image/build.ts';
-import { readLock, writeLock, type Lock } from '../image/lock.ts';
+import { currentLock, lockToRenew, usable, type LockPlaces } from '../image/current-lock.ts';
+import { writeLock, type Lock } from '../image/lock.ts';
+import { ageOf, ageWords } from '../vm/image-age.ts';
+import { newsIn, writeNews } from './image-news.ts';
 import { chooseMirror } from '../image/choose-mirror.ts';
 import { areCached } from '../image/download.ts';
 import { checkMirror, findMirror } from '../image/mirror.ts';
@@ -18,7 +21,6 @@ import { Web } from '../image/web.ts';
 import { findSquashfsTool } from '../image/squashfs.ts';
 import type { SupplyOptions } from '../image/supply.ts';
 import { describeRenewal, freshLock } from '../image/update.ts';
-import { Failed } from '../system/failure.ts';
 import { makeDirectory } from '../system/files.ts';
 import { inSection } from '../system/lock.ts';
 import type { CliContext, DirectoryOption } from './context.ts';
@@ -29,7 +31,8 @@ export interface BuildVerbOptions extends DirectoryOption {
   readonly securityMirror?: string;
   readonly snapshots?: string;
   readonly acceptExpiredIndex?: boolean;
-  readonly update: boolean;
+  /** Renews the lock first: `own` the program's, where its sources are. */
+  readonly update: false | 'own' | 'state';
   readonly arch: Arch;
   readonly output?: string;
   readonly quiet: boolean;
@@ -54,14 +57,18 @@ export async function buildVerb(
     const guess = suppliesFor({ options, layout, context, web, view, say });
     // Before anything of ours: by it unconfigure knows that there is something.
     makeDirectory(layout.state);
-    const lockFile = join(assets, 'src/image/lock.json');
-    const supplies = await withMirror(guess, lockFile, options, say);
-    if (options.update) await renew(lockFile, supplies, say);
+    const places = { own: join(assets, 'src/image/lock.json'), updated: layout.imageLock };
+    const supplies = await withMirror(guess, places, options, say);
+    if (options.update !== false) {
+      const target = options.update === 'own' ? lockToRenew(places, assets) : places.updated;
+      const next = await renew(target, places, supplies, say);
+      writeNews(layout, next, clock.now());
+    }
     const prefix = options.output === undefined ? usualPrefix : resolve(options.output);
     const built = await buildImage({
       ...supplies,
       arch: options.arch,
-      lock: readLock(lockFile),
+      lock: currentLock(places, recipe),
       recipe,
       rootfs: join(assets, 'src/image/rootfs'),
       prefix,
@@ -71,6 +78,8 @@ export async function buildVerb(
     });
     view.end();
     if (!options.quiet) context.out(describeBuilt(prefix, built));
+    const age = ageWords(ageOf(built.manifest, newsIn(layout), clock.now()));
+    if (age !== undefined) context.err(`Warning: ${age}`);
     if (options.output === undefined) await tellNextStart(layout, options, context);
   } finally {
     view.end();
@@ -80,11 +89,12 @@ export async function buildVerb(
 /** From a mirror that serves; nobody is asked where everything is here already. */
 async function withMirror(
   supplies: SupplyOptions,
-  lockFile: string,
+  places: LockPlaces,
   { mirror, securityMirror, update, arch }: BuildVerbOptions,
   say: (line: string) => void,
 ): Promise<SupplyOptions> {
-  const locked = update ? undefined : readLock(lockFile).architectures[arch].packages;
+  const locked =
+    update === false ? currentLock(places, recipe).architectures[arch].packages : undefined;
   if (locked !== undefined && areCached(locked, supplies.directory)) return supplies;
   // Whoever does not answer soon is left for the next.
   const hasty = { ...supplies, retries: 2, stallMs: 10_000, acceptExpired: true };
@@ -162,19 +172,16 @@ function describeBuilt(prefix: string, { manifest, fresh }: Built): string {
   return fresh ? `Made ${prefix} (${what}).` : `${prefix} is up to date (${what}).`;
 }
 
-async function renew(lockFile: string, supplies: SupplyOptions, say: (line: string) => void) {
-  const previous = lockIfUsable(lockFile);
+async function renew(
+  target: string,
+  places: LockPlaces,
+  supplies: SupplyOptions,
+  say: (line: string) => void,
+): Promise<Lock> {
+  // A lock that is missing or broken is what an update is to mend.
+  const previous = usable(places.own) && currentLock(places, recipe);
   const next = await freshLock(recipe, await findSquashfsTool(supplies), previous, supplies);
-  writeLock(lockFile, next);
+  writeLock(target, next);
   for (const line of describeRenewal(previous, next)) say(line);
-}
-
-/** A lock that is missing or broken is what --update is to mend. */
-function lockIfUsable(lockFile: string): Lock | undefined {
-  try {
-    return readLock(lockFile);
-  } catch (error) {
-    if (error instanceof Failed) return undefined;
-    throw error;
-  }
+  return next;
 }

@@ -42,10 +42,9 @@ export function imageVerbs(program: Command, context: CliContext): void {
     );
 }
 
-function addBuild(image: Command, context: CliContext): void {
-  image
-    .command('build')
-    .description('make the image from signed Debian packages; does nothing when it is up to date')
+/** What has to do with where packages come from. */
+const sourceOptions = (command: Command): Command =>
+  command
     .option('--mirror <url>', "Debian mirror (default: this machine's own, else an official one)")
     .option(
       '--security-mirror <url>',
@@ -60,24 +59,42 @@ function addBuild(image: Command, context: CliContext): void {
       "take the mirror's lists of packages although the time for which they hold is over",
       false,
     )
-    .option('--update', "renew the lock from the mirror's signed index first", false)
     .addOption(
       new Option(
         '--arch <arch>',
         "the guest's architecture (default: as configured, else this machine's)",
       ).choices(['amd64', 'arm64']),
     )
-    .option('-o, --output <prefix>', 'PREFIX of the files (default: in the state directory)')
     .option('-q, --quiet', 'say nothing but warnings and failures', false)
-    .option(...directoryOption)
-    .action(async (options: Omit<BuildVerbOptions, 'arch'> & { readonly arch?: Arch }) => {
-      const { buildVerb } = await import('./image-build.ts');
-      const layout = layoutFor(options, context);
-      const system =
-        options.arch === undefined ? configured(layout).system : systemOf(options.arch);
-      const arch = debianArch(system);
-      await buildVerb({ ...options, arch }, layout, builtImage(layout, system), context);
-    });
+    .option(...directoryOption);
+
+type Sources = Omit<BuildVerbOptions, 'arch' | 'update'> & { readonly arch?: Arch };
+
+function addBuild(image: Command, context: CliContext): void {
+  const build = async (options: Sources, update: BuildVerbOptions['update']) => {
+    const { buildVerb } = await import('./image-build.ts');
+    const layout = layoutFor(options, context);
+    const system = options.arch === undefined ? configured(layout).system : systemOf(options.arch);
+    const arch = debianArch(system);
+    await buildVerb({ ...options, arch, update }, layout, builtImage(layout, system), context);
+  };
+  sourceOptions(
+    image
+      .command('build')
+      .description(
+        'make the image from signed Debian packages; does nothing when it is up to date',
+      ),
+  )
+    .option('--update', "renew the lock from the mirrors' signed indexes first", false)
+    .option('-o, --output <prefix>', 'PREFIX of the files (default: in the state directory)')
+    .action((options: Sources & { readonly update: boolean }) =>
+      build(options, options.update && 'own'),
+    );
+  sourceOptions(
+    image
+      .command('update')
+      .description('make the image of the newest packages; the guest takes it at its next start'),
+  ).action((options: Sources) => build(options, 'state'));
 }
 
 const systemOf = (arch: Arch): System => (arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux');
@@ -119,10 +136,13 @@ async function info(prefix: string, { json }: InfoOptions, context: CliContext):
   if (manifest === undefined)
     return context.out('  has no manifest: it was not made by `image build`');
   const { arch, kernelVersion, suite, indexDate, squashfs, packages, files } = manifest;
-  const suites = manifest.suites ?? [{ codename: suite, indexDate }];
+  const suites = manifest.suites ?? [{ codename: suite, indexDate, expired: undefined }];
   context.out(`  Linux ${kernelVersion} for ${arch}`);
   context.out(`  ${Object.keys(packages).length} packages of Debian`);
-  for (const each of suites) context.out(`    ${each.codename.padEnd(16)} ${each.indexDate}`);
+  for (const { codename, indexDate: date, expired } of suites)
+    context.out(
+      `    ${codename.padEnd(16)} ${date}${expired === undefined ? '' : `, which held until ${expired}`}`,
+    );
   context.out(`  root file system by ${squashfs.tool} ${squashfs.version}`);
   for (const [name, { size, sha256 }] of Object.entries(files))
     context.out(`  ${name.padEnd(7)} ${mebibytes(size).padStart(6)} MiB  ${sha256}`);

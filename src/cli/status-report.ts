@@ -6,6 +6,7 @@ import type { Inside } from '../guest/inside.ts';
 import type { LastIncident } from '../supervisor/incident.ts';
 import type { Found, Status } from '../supervisor/status.ts';
 import type { CliContext } from './context.ts';
+import type { ImageAge } from '../vm/image-age.ts';
 import type { ToTell } from './root-told.ts';
 
 /** Facts beside the record; each is absent where it is not known. docs/status.schema.json says what each means. */
@@ -20,6 +21,8 @@ export interface Beside {
   readonly disk?: { readonly apparentBytes: number; readonly realBytes: number };
   readonly incident?: LastIncident;
   readonly untold?: ToTell;
+  /** Of the image that the guest runs. */
+  readonly imageAge?: ImageAge;
   /** The daemon does not answer: when it wrote what is shown, ISO 8601. */
   readonly unheardSince?: string;
 }
@@ -66,9 +69,21 @@ export function besider(layout: Layout, context: CliContext): (found: Found) => 
       disk: diskOf(layout),
       incident: lastIncident(layout),
       untold,
+      imageAge: await ageIn(found, layout, context),
       unheardSince: unheardSince(found, layout),
     });
   };
+}
+
+async function ageIn(
+  found: Found,
+  layout: Layout,
+  { clock }: CliContext,
+): Promise<ImageAge | undefined> {
+  const prefix = statusIn(found)?.image?.prefix;
+  if (prefix === undefined) return undefined;
+  const { imageAgeAt } = await import('./image-news.ts');
+  return imageAgeAt(prefix, layout, clock.now());
 }
 
 /** What compares root's files is loaded only where root was told of something, and something has changed since. */

@@ -3,6 +3,7 @@ import { changeWords } from '../config/changes.ts';
 import { describeProblem } from '../config/problem.ts';
 import type { ServiceState } from '../host/service.ts';
 import { exposureWords } from '../supervisor/disk-record.ts';
+import { ageWords } from '../vm/image-age.ts';
 import { slowWords } from '../supervisor/login.ts';
 import type { Status } from '../supervisor/status.ts';
 import type { Beside } from './status-report.ts';
@@ -44,7 +45,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['vm', vmWords(status)],
     ['slow', status.health === 'slow' ? slowWords(status.login) : undefined],
     ['image', imageWords(status, screen.now)],
-    ['old image', oldImageWords(status)],
+    ['old image', oldImageWords(status) ?? ageIn(screen.beside)],
     [
       'network',
       status.networkPid === undefined
@@ -183,6 +184,8 @@ const oldImageWords = ({ image, phase }: Status): string | undefined =>
   image?.old && phase !== 'failed'
     ? `${image.old.why}${image.old.version === undefined ? '' : '; it is started since acceptOldImage says so'} (linuxkit-builder image build makes a new one)`
     : undefined;
+
+const ageIn = ({ imageAge }: Beside): string | undefined => imageAge && ageWords(imageAge);
 
 const jobWords = (job: Screen['job']): string => (job === undefined ? '' : `; ${knowsIt(job)}`);
 

@@ -54,6 +54,8 @@ export function layoutOf(root: string) {
     startLock: join(state, 'start'),
     /** Kernel lock that the VM process holds for its life. Beside the disk, so that it is there as long as that is. */
     vmLock: join(root, 'nix-disk.lock'),
+    /** The lock that `image update` has made: what images are made of, where its indexes are newer than those of the program's own. */
+    imageLock: join(root, 'image-lock.json'),
     /** Whether a guest has had the disk whose Nix let builds become root; goes away with the disk. */
     diskRecord: join(root, 'nix-disk.json'),
     networkLock: join(state, 'network.lock'),
@@ -112,6 +114,8 @@ export function layoutOf(root: string) {
     trialQmp: join(state, 'trial.sock'),
     /** The image that did not get ready, and why; written by the daemon, removed by `image build`. */
     imageRejected: join(state, 'image-rejected.json'),
+    /** What the last look at Debian's security archive found. */
+    imageNews: join(state, 'image-news.json'),
     /** What was tried in this boot of the host, and whether it works: accelerators, network programs. */
     verdicts: join(state, 'verdicts.json'),
   };

@@ -32,6 +32,7 @@ export function purge(layout: Layout): string[] {
     layout.config,
     layout.disk,
     layout.diskRecord,
+    layout.imageLock,
     layout.vmLock,
     layout.example,
     layout.machines,

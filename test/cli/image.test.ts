@@ -38,6 +38,8 @@ beforeEach(async () => {
   mkdirSync(join(image, 'keyring'), { recursive: true });
   writeFileSync(join(image, 'keyring/test.asc'), key.armored);
   symlinkSync(join(import.meta.dirname, '../../src/image/rootfs'), join(image, 'rootfs'));
+  // The sources are there: a checkout.
+  writeFileSync(join(image, 'recipe.ts'), '');
   await publishSmall(mirror, '6.1.1');
 });
 afterEach(() => {
@@ -186,6 +188,78 @@ describe('image build', () => {
       kind: 'mirror-invalid',
       exit: 64,
     }));
+});
+
+// Behaviour 77: `image update` makes the image of the newest packages by a lock in the state directory, which counts as long as its indexes are
+// the newer ones; the program's own lock is renewed in a checkout alone, by `image build --update`.
+describe('image update', () => {
+  const update = (...argv: string[]) => image('update', '--mirror', mirror.url, ...argv);
+  const own = () => readFileSync(join(directory, 'src/image/lock.json'), 'utf8');
+  const kernel = async () => /Linux (\S+) for/.exec((await image('info')).out)?.[1];
+  const later = (ms: number) => ({ date: new Date(Date.now() + ms) });
+
+  test('leaves the lock of the program, and counts from then on', async () => {
+    await build('--update');
+    const before = own();
+    await publishSmall(mirror, '6.1.2', later(-1_000));
+    const updated = await update();
+    expect(updated.failure).toBeUndefined();
+    expect(updated.out).toContain('Linux 6.1.2');
+    expect(own()).toBe(before);
+    expect(existsSync(layoutOf(state).imageLock)).toBe(true);
+    expect((await build()).out).toContain('is up to date (Linux 6.1.2');
+
+    // A newer release of the program comes with a newer lock.
+    await publishSmall(mirror, '6.1.3', later(0));
+    await build('--update');
+    expect(own()).not.toBe(before);
+    expect(await kernel()).toBe('6.1.3');
+  });
+
+  test.each([
+    ['is broken', () => '{'],
+    ['is of another recipe', (text: string) => text.replaceAll('"socat"', '"other"')],
+    ['is below a floor', (text: string) => text.replaceAll('"9:1.0"', '"1.0"')],
+  ])('counts for nothing where its lock %s', async (_, change) => {
+    await build('--update');
+    await publishSmall(mirror, '6.1.2', later(-1_000));
+    await update();
+    const { imageLock } = layoutOf(state);
+    writeFileSync(imageLock, change(readFileSync(imageLock, 'utf8')));
+    await publishSmall(mirror, '6.1.1');
+    expect((await build()).out).toContain('Linux 6.1.1');
+  });
+
+  test('is what `image build --update` does where the sources are not', async () => {
+    await build('--update');
+    const before = own();
+    rmSync(join(directory, 'src/image/recipe.ts'));
+    await publishSmall(mirror, '6.1.2', later(-1_000));
+    expect((await build('--update')).out).toContain('Linux 6.1.2');
+    expect(own()).toBe(before);
+  });
+
+  test('takes no list of packages that has expired, unless told to', async () => {
+    await build('--update');
+    await publishSmall(mirror, '6.1.2', {
+      ...later(-2_000),
+      validUntil: new Date(Date.now() - 1_000),
+    });
+    expect((await update()).failure?.kind).toBe('release-expired');
+    expect((await update('--accept-expired-index')).out).toContain('Linux 6.1.2');
+    expect((await image('info')).out).toContain('which held until');
+  });
+});
+
+// Behaviour 78: An image that is more than 45 days behind Debian's security archive is told of by `image build`, `status` and `doctor`, with the
+// number of packages that the archive had newer at the last look.
+test('an old image is told of when it is made', async () => {
+  const date = new Date(Date.now() - 46.5 * 24 * 60 * 60 * 1000);
+  await publishSmall(mirror, '6.1.1', { date });
+  const made = await build('--update', '--quiet');
+  expect(made.err).toBe(
+    "Warning: The image is 46 days behind Debian's security archive. Make a new one: linuxkit-builder image update\n",
+  );
 });
 
 describe('image verify and image info', () => {

@@ -49,6 +49,7 @@ const beside: Required<Beside> = {
   disk: { apparentBytes: 2, realBytes: 1 },
   incident: { at: '2026-01-01T00:00:00.000Z', kind: 'guest-frozen', message: 'm', folder: '/f' },
   unheardSince: '2026-01-01T00:00:00.000Z',
+  imageAge: { securityDate: '2026-01-01T00:00:00.000Z', days: 46, newer: 3, isOld: true },
   untold: {
     sentence: 's',
     remedy: 'r',

@@ -71,12 +71,16 @@ export function fakePackages(kernel = '6.1.1'): FakePackage[] {
 export async function publishSmall(
   mirror: FakeMirror,
   kernel: string,
-  options: Publication = {},
+  given: Publication = {},
 ): Promise<void> {
+  const options = { date: anHourAgo, ...given };
   await mirror.publish(smallPackages(kernel), options);
   for (const { codename } of recipe.releases.flatMap(({ suites }) => suites).slice(1))
     await mirror.publishSuite([], { ...options, suite: codename });
 }
+
+/** The same for all of a test. */
+const anHourAgo = new Date(Date.now() - 60 * 60 * 1000);
 
 /** All versions are above the floors: they have an epoch. */
 function smallPackages(kernel: string): FakePackage[] {

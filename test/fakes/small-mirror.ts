@@ -11,6 +11,8 @@ export async function mirrorOf({ folder }: BuiltProgram, kernel: string): Promis
   mkdirSync(join(image, 'keyring'), { recursive: true });
   writeFileSync(join(image, 'keyring/test.asc'), key.armored);
   symlinkSync(join(import.meta.dirname, '../../src/image/rootfs'), join(image, 'rootfs'));
+  // The sources are there: a checkout.
+  writeFileSync(join(image, 'recipe.ts'), '');
   const mirror = await FakeMirror.start(key);
   await publishSmall(mirror, kernel);
   return mirror;

@@ -1,0 +1,69 @@
+/**
+ * How old an image is. What tells is the date of the security archive's index, which is made anew with each advisory and at least each
+ * week: the release file of a stable Debian is signed anew at its point releases only.
+ */
+import * as v from 'valibot';
+import type { Manifest } from './bundle.ts';
+
+/** An image whose security index is older is told of. */
+export const oldAfterDays = 45;
+
+const newsSchema = v.object({
+  version: v.literal(1),
+  /** When somebody looked, and what the date of the security archive's index was then. */
+  lookedAt: v.pipe(v.string(), v.isoTimestamp()),
+  securityDate: v.pipe(v.string(), v.isoTimestamp()),
+  /** How many packages the archive had newer than the lock, then. */
+  newer: v.pipe(v.number(), v.integer(), v.minValue(0)),
+});
+
+/** What the last look at the security archive found: `image-news.json`. */
+export type ImageNews = Readonly<v.InferOutput<typeof newsSchema>>;
+
+export function readNews(text: string | undefined): ImageNews | undefined {
+  try {
+    return v.parse(newsSchema, JSON.parse(text ?? 'null'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The age of an image. */
+export interface ImageAge {
+  /** Of the security archive's index that it was made from; absent where it was made without. */
+  readonly securityDate?: string;
+  readonly days: number;
+  /** Packages that the archive had newer at the last look, where that was after the image was made. */
+  readonly newer?: number;
+  readonly isOld: boolean;
+}
+
+/** Pure. */
+export function ageOf(
+  manifest: Pick<Manifest, 'suites' | 'indexDate'>,
+  news: ImageNews | undefined,
+  nowMs: number,
+): ImageAge {
+  const security = manifest.suites?.find(({ archive }) => archive === 'security')?.indexDate;
+  const date = Date.parse(security ?? manifest.indexDate);
+  const days = Math.max(0, Math.floor((nowMs - date) / (24 * 60 * 60 * 1000)));
+  const isSince = news !== undefined && Date.parse(news.securityDate) > date;
+  return {
+    ...(security === undefined ? {} : { securityDate: security }),
+    days,
+    ...(isSince ? { newer: news.newer } : {}),
+    isOld: days > oldAfterDays,
+  };
+}
+
+/** For people; undefined where there is nothing to tell. */
+export function ageWords({ days, newer = 0, isOld, securityDate }: ImageAge): string | undefined {
+  if (!isOld && newer === 0) return undefined;
+  const since =
+    securityDate === undefined
+      ? `made without Debian's security archive, ${days} days ago`
+      : `${days} days behind Debian's security archive`;
+  const packages = newer === 1 ? '1 package is' : `${newer} packages are`;
+  const known = newer === 0 ? '' : `; ${packages} newer there`;
+  return `The image is ${since}${known}. Make a new one: linuxkit-builder image update`;
+}

@@ -1,5 +1,13 @@
 /** Deleting a state directory: what we put there and nothing else, since -d may have named any directory. */
-import { existsSync, lstatSync, readdirSync, rmSync, rmdirSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  rmdirSync,
+  statSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { errorCode } from '../system/failure.ts';
@@ -39,23 +47,24 @@ export function purge(layout: Layout): string[] {
     layout.sshConfig,
     layout.receipts,
     layout.rootRequest,
+    join(root, '.size'),
   ];
   for (const path of files) rmSync(path, { force: true });
   const written = files.filter((path) => path !== layout.disk).map((path) => basename(path));
   for (const name of namesIn(root))
     if (written.includes(fileOfUnfinished(name) ?? '')) rmSync(join(root, name));
-  rmSync(state, { recursive: true, force: true });
+  if (!isLink(state)) rmSync(state, { recursive: true, force: true });
   // Names that others use too: only what is certainly ours goes.
-  for (const name of namesIn(keys))
+  for (const name of ownNames(keys))
     if (isKey(fileOfUnfinished(name) ?? name)) rmSync(join(keys, name), { recursive: true });
-  for (const name of namesIn(downloads))
+  for (const name of ownNames(downloads))
     // Packages by their hash, and the lock of whoever fetches them.
-    if (/^([0-9a-f]{64}\b|downloading\.)/.test(name))
+    if (/^([0-9a-f]{64}(\.partial)?|downloading\.(lock|kernel))$/.test(name))
       rmSync(join(downloads, name), { recursive: true });
-  for (const name of namesIn(images))
+  for (const name of ownNames(images))
     if (isImage(join(images, name))) rmSync(join(images, name), { recursive: true });
-  for (const name of namesIn(gcRoots))
-    if (lstatSync(join(gcRoots, name)).isSymbolicLink()) rmSync(join(gcRoots, name));
+  for (const name of ownNames(gcRoots))
+    if (isGcRoot(join(gcRoots, name))) rmSync(join(gcRoots, name));
   for (const directory of [keys, downloads, images, gcRoots, root]) removeIfEmpty(directory);
   return namesIn(root);
 }
@@ -64,14 +73,24 @@ export function purge(layout: Layout): string[] {
 const isKey = (name: string): boolean =>
   /^((client|root|host)_ed25519(\.pub)?|known_hosts|\.unfinished-\w{6})$/.test(name);
 
-/** A folder that `image build` made, or its link to the newest one. */
+const isLink = (path: string): boolean =>
+  lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+
+const isGcRoot = (path: string): boolean =>
+  isLink(path) && readlinkSync(path).startsWith('/nix/store/');
+
+/** A folder that `image build` made, or a file of an image. */
 function isImage(path: string): boolean {
   const stats = lstatSync(path);
-  if (stats.isSymbolicLink()) return true;
-  return stats.isDirectory() ? namesIn(path).every(isImageFile) : isImageFile(path);
+  if (!stats.isDirectory()) return stats.isFile() && isImageFile(basename(path));
+  const names = namesIn(path);
+  return basename(path).startsWith('.builder-') || (names.length > 0 && names.every(isImageFile));
 }
 const isImageFile = (name: string): boolean =>
   /-(kernel|initrd\.img|cmdline|manifest\.json)(\.new)?$|^root\.squashfs$/.test(name);
+
+/** What a link leads to is somebody's, whatever it holds. */
+const ownNames = (directory: string): string[] => (isLink(directory) ? [] : namesIn(directory));
 
 function namesIn(directory: string): string[] {
   try {

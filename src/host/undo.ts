@@ -1,9 +1,9 @@
 /** Undoing what receipts say: what that takes, as data; and doing it. Newest first, the reverse of how it was made. */
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync, rmSync, rmdirSync, statSync } from 'node:fs';
+import { readFileSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../system/failure.ts';
-import { writeWhole } from '../system/files.ts';
+import { removeFile, writeWhole } from '../system/files.ts';
 import { finalTarget, type ReplacedLine } from './file-change.ts';
 import { blockLines, withoutBlock } from './managed-block.ts';
 import type { Receipt } from './receipts.ts';
@@ -89,7 +89,7 @@ export function undoOf(
 
 /** Does it. */
 export function applyUndo({ receipt: { path }, undo }: Undoing): void {
-  if (undo.kind === 'delete') rmSync(path);
+  if (undo.kind === 'delete') removeFile(path);
   if (undo.kind === 'delete-directory') rmdirSync(path);
   if (undo.kind === 'write' || undo.kind === 'put-back')
     writeWhole(path, undo.bytes, { mode: undo.mode });

@@ -70,11 +70,12 @@ export function diskProblem(directory: string, diskGiB: number): Failure | undef
 
 /** Where nothing can be written at all, that is said by whoever writes there. */
 function takes(directory: string, sizeGiB: number): boolean {
-  const probe = join(directory, `.size-${process.pid}`);
+  // One name, so that the next who looks removes what one that was killed left.
+  const probe = join(directory, '.size');
   let fd: number | undefined;
   try {
-    fd = openSync(probe, 'wx', 0o600);
-    rmSync(probe);
+    fd = openSync(probe, 'w', 0o600);
+    rmSync(probe, { force: true });
     ftruncateSync(fd, sizeGiB * GiB);
     return true;
   } catch (error) {

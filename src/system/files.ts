@@ -11,6 +11,7 @@ import {
   rmSync,
   statSync,
   chmodSync,
+  writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
@@ -33,12 +34,41 @@ export function writeWhole(
 ): void {
   try {
     if (options.alone === true) removeUnfinished(path);
-    writeFileAtomic.sync(path, data as string | Buffer, {
-      mode: options.mode ?? 0o600,
-      fsync: options.durable ?? true,
-    });
+    replace(path, data, options);
   } catch (error) {
     throw new Failed(cannotWrite(path, error), { cause: error });
+  }
+}
+
+function replace(path: string, data: string | Uint8Array, options: WriteOptions): void {
+  const { mode = 0o600, durable = true } = options;
+  try {
+    writeFileAtomic.sync(path, data as string | Buffer, { mode, fsync: durable });
+  } catch (error) {
+    // A mount point cannot be replaced, and is somebody's arrangement: its file is written as it is.
+    if (errorCode(error) !== 'EBUSY') throw error;
+    overwrite(path, data);
+  }
+}
+
+/** In place; with what was there before where the new does not go in whole. */
+function overwrite(path: string, data: string | Uint8Array): void {
+  const before = readFileSync(path);
+  try {
+    writeFileSync(path, data, { flush: true });
+  } catch (error) {
+    writeFileSync(path, before, { flush: true });
+    throw error;
+  }
+}
+
+/** Removes a file; one that is a mount point stays, empty. */
+export function removeFile(path: string): void {
+  try {
+    rmSync(path);
+  } catch (error) {
+    if (errorCode(error) !== 'EBUSY') throw error;
+    overwrite(path, '');
   }
 }
 

@@ -3,6 +3,7 @@ import {
   chownSync,
   existsSync,
   mkdirSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -12,7 +13,7 @@ import { dirname, join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { isYes } from '../../src/cli/ask.ts';
-import { configureRig } from './configure-rig.ts';
+import { configureRig, snapshot } from './configure-rig.ts';
 
 type Rig = ReturnType<typeof configureRig>;
 // Without root's rights the real root part needs sudo; as-user.test.ts has that path.
@@ -179,6 +180,35 @@ describe.runIf(asRoot)('unconfigure', () => {
       put(join(rig.layout.images, name), 'ours');
     await rig.unconfigure('--purge', '-y');
     expect(existsSync(rig.layout.root)).toBe(false);
+  });
+
+  test('follows no link, and deletes nothing that only looks like ours', async () => {
+    using rig = configureRig();
+    await rig.run();
+    const theirs = join(rig.tree, 'theirs');
+    renameSync(rig.layout.keys, theirs);
+    symlinkSync(theirs, rig.layout.keys);
+    put(join(theirs, 'id_rsa'), 'mine');
+    put(join(rig.layout.images, 'alpine-kernel'), 'ours by its name');
+    mkdirSync(join(rig.layout.images, 'empty'));
+    symlinkSync(theirs, join(rig.layout.images, 'link'));
+    put(join(rig.layout.downloads, 'downloading.txt'), 'mine');
+    mkdirSync(rig.layout.gcRoots);
+    symlinkSync(theirs, join(rig.layout.gcRoots, 'link'));
+    const before = snapshot(theirs);
+    expect((await rig.unconfigure('--purge', '-y')).failure).toBeUndefined();
+    expect(snapshot(theirs)).toEqual(before);
+    const left = Object.keys(snapshot(rig.layout.root));
+    expect(left.filter((name) => !/^keys\/|\/link\//.test(name))).toEqual([
+      'downloads',
+      'downloads/downloading.txt',
+      'gcroots',
+      'gcroots/link',
+      'image',
+      'image/empty',
+      'image/link',
+      'keys',
+    ]);
   });
 
   test('deletes only what is ours in a directory that holds more', async () => {

@@ -61,6 +61,8 @@ export interface AttachOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly network: Network;
+  /** It was launched just now: what it makes at its start is waited for. */
+  readonly isNew?: boolean;
   /** Sends the VM process a signal. */
   readonly signalVm: (name: NodeJS.Signals) => void;
   readonly onPaused?: (why: Pause) => void;

@@ -4,10 +4,12 @@ import { stat } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Layout } from '../config/layout.ts';
 import type { Tunnel } from '../config/tunnel.ts';
+import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
 import { dial } from '../system/dial.ts';
-import { Exit, type Failure } from '../system/failure.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { awaitUnix } from '../system/unix-socket.ts';
+import { until } from '../system/wait.ts';
 import type { AttachOptions, Machine, VmDriver } from './driver.ts';
 import { explainHyperkit } from './hyperkit-end.ts';
 import {
@@ -34,6 +36,9 @@ export const hyperkit: VmDriver = {
 /** Devices are made in the order of their slots: the vsock socket comes when network and disk are connected. */
 const devicesMs = 20_000;
 
+/** Between the vsock socket and the console there is nothing that is waited for. */
+const consoleMs = 5_000;
+
 /** HyperKit's virtio-sock uses select(), which takes descriptors below 1024; there are others than those of streams. */
 const vsockStreams = 500;
 
@@ -49,7 +54,7 @@ export const vsockTunnel = ({ vsock }: Pick<Layout, 'vsock'>, port: number): Tun
 
 /** Waits for HyperKit's devices and puts the agent's vsock port where everybody looks for the agent. */
 export async function attachHyperkit(options: AttachOptions): Promise<Machine> {
-  const { layout, clock, signal, signalVm } = options;
+  const { layout, clock, signal, signalVm, isNew = false } = options;
   await within(
     async (inTime) => {
       // A look without words: HyperKit closes what does not say its 18 bytes.
@@ -57,6 +62,7 @@ export async function attachHyperkit(options: AttachOptions): Promise<Machine> {
     },
     { clock, timeoutMs: devicesMs, signal, late: () => stuck(layout) },
   );
+  if (isNew) await awaitConsole(layout, clock, signal);
   const relay = await relayAgent(layout);
   return {
     tunnel: vsockTunnel(layout, vsockPorts.ssh),
@@ -74,6 +80,18 @@ export async function attachHyperkit(options: AttachOptions): Promise<Machine> {
       relay.close();
     },
   };
+}
+
+/**
+ * The serial port is made right behind the vsock socket, at the last slot. A HyperKit that cannot make its terminal or its ring
+ * says so on stderr ("creating autopty file", "open console-ring") and runs on without a console, by which a boot is followed.
+ */
+async function awaitConsole(layout: Layout, clock: Clock, signal: AbortSignal): Promise<void> {
+  const isThere = () => existsSync(layout.consoleRing);
+  const came = await until(isThere, { clock, signal, everyMs: 50, timeoutMs: consoleMs });
+  if (came === 'held') return;
+  signal.throwIfAborted();
+  throw new Failed(noConsole(layout));
 }
 
 /** The agent's socket, as QEMU makes it, in front of the guest's vsock port. */
@@ -123,4 +141,11 @@ const stuck = ({ vsock }: Layout): Failure => ({
   message: `HyperKit did not come so far as to make ${vsock} within ${devicesMs / 1000} s: it hangs at its network or at its disk.`,
   hint: 'It repeats a failing connection to the network without a word: linuxkit-builder logs has the words of both programs.',
   exit: Exit.unavailable,
+});
+
+const noConsole = ({ consoleRing, tty, state }: Layout): Failure => ({
+  kind: 'vm-no-console',
+  message: `HyperKit runs without a console: it could not make ${consoleRing} or ${tty}.`,
+  hint: `Look at the owner and the mode of ${state} and whether the disk is full; its own words are in: linuxkit-builder logs.`,
+  exit: Exit.cannotCreate,
 });

@@ -32,7 +32,7 @@ export function hyperkitPlan(input: PlanInput): Launch {
       // -A: ACPI tables, without which SIGTERM is no power button.
       ...['-A', '-u', '-c', String(config.cpus), '-m', `${config.memoryMiB}M`],
       ...['-s', '0:0,hostbridge', '-s', '31,lpc'],
-      ...['-s', `1:0,virtio-vpnkit,${card(input)}`, '-U', uuid],
+      ...['-s', `1:0,virtio-vpnkit,${card(input)}`, '-U', machineUuid(uuid)],
       // Created and sized by us: HyperKit does neither.
       ...['-s', `2:0,virtio-blk,${layout.disk}`],
       ...['-s', `3,virtio-sock,guest_cid=${guestCid},path=${layout.state}`],
@@ -45,6 +45,12 @@ export function hyperkitPlan(input: PlanInput): Launch {
     cwd: layout.state,
   };
 }
+
+/**
+ * The card's uuid as one for the machine. HyperKit aborts at one of the variant 111 (its 17th digit is e or f), which nothing but
+ * its tables of SMBIOS asks for: uuid_from_string, as in FreeBSD's lib/libc/uuid. VPNKit knows the card by the uuid as it is.
+ */
+const machineUuid = (uuid: string): string => uuid.replace(/^(.{19})[ef]/i, '$1a');
 
 const commandLine = ({ cmdline }: PlanInput): string =>
   [cmdline, 'console=ttyS0', 'linuxkit-builder.vm=hyperkit']

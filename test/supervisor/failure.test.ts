@@ -50,7 +50,15 @@ const table = {
     ...['door-port-unusable', 'leftover-stays', 'child-lock-held', 'vm-lock-held'],
     ...['network-lock-held', 'network-exited', 'network-refused', 'network-silent'],
     ...['network-stranger', 'accelerator-broken', 'vm-exited', 'vm-killed', 'vm-refused'],
-    ...['vm-crashed', 'vm-terminated', 'vm-stuck', 'qmp-closed', 'qmp-refused', 'qmp-silent'],
+    ...[
+      'vm-crashed',
+      'vm-terminated',
+      'vm-stuck',
+      'vm-no-console',
+      'qmp-closed',
+      'qmp-refused',
+      'qmp-silent',
+    ],
     ...[
       'boot-timed-out',
       'guest-frozen',

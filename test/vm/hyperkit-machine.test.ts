@@ -34,8 +34,9 @@ const makeVsock = async () => {
   vsock = createServer((socket) => socket.on('error', () => undefined).pipe(socket));
   await once(vsock.listen(layout.vsock), 'listening');
 };
-const attach = async (clock: Clock = systemClock) =>
+const attach = async (clock: Clock = systemClock, isNew = false) =>
   (machine = await attachHyperkit({
+    isNew,
     ...{ layout, clock, signal: new AbortController().signal },
     network: { name: 'vpnkit', guest: { address: '', gateway: '', nameservers: [] } },
     signalVm: (name) => signals.push(name),
@@ -73,6 +74,33 @@ describe('a HyperKit whose devices are there', () => {
   test('takes the socket of the agent away with it', async () => {
     (await attach()).close();
     expect(existsSync(layout.agent)).toBe(false);
+  });
+});
+
+// Behaviour 84: A HyperKit that runs on without its console is a failure that says so.
+describe('one that was launched just now', () => {
+  beforeEach(makeVsock);
+
+  test('has its console soon', async () => {
+    const clock = new FakeClock();
+    const attached = attach(clock, true);
+    while (!clock.due.includes(50)) await new Promise((done) => setImmediate(done));
+    writeFileSync(layout.consoleRing, '');
+    await clock.advance(50);
+    expect((await attached).tunnel).toBeDefined();
+  });
+
+  test('and that has none is a failure that says so', async () => {
+    const clock = new FakeClock();
+    const attached = attach(clock, true).catch((error: unknown) => error);
+    await clock.waiting(1);
+    for (let n = 0; n < 110; n++) await clock.advance(50);
+    expect((await attached) as Failed).toMatchObject({
+      failure: {
+        kind: 'vm-no-console',
+        message: expect.stringContaining('runs without a console') as string,
+      },
+    });
   });
 });
 

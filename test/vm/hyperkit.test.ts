@@ -68,6 +68,18 @@ describe('the command line', () => {
         '-f kexec,/s/nix-state/kernel,/s/nix-state/initrd,quiet console=ttyS0 linuxkit-builder.vm=hyperkit',
     ));
 
+  test.each([
+    ['f8356af6-1ccb-8a8a-e1be-7bd003899571', 'f8356af6-1ccb-8a8a-a1be-7bd003899571'],
+    ['F8356AF6-1CCB-8A8A-FFBE-7BD003899571', 'F8356AF6-1CCB-8A8A-aFBE-7BD003899571'],
+    ['f8356af6-1ccb-8a8a-d1be-7bd003899571', 'f8356af6-1ccb-8a8a-d1be-7bd003899571'],
+  ])('has the card %s as it is, and as the machine one that HyperKit takes', (uuid, machine) => {
+    const { layout } = inputOf();
+    const network = vpnkit.network({ layout, vm: 'hyperkit', uuid });
+    const words = hyperkitPlan(inputOf({ uuid, network })).argv.join(' ');
+    expect(words).toContain(`,uuid=${uuid},`);
+    expect(words).toContain(`-U ${machine} `);
+  });
+
   test('means what the config says', () => {
     const machine = machineOf(inputOf());
     expect(machine).toMatchObject({
@@ -93,7 +105,7 @@ describe('the command line', () => {
   test("the environment is ours, not the user's", () =>
     expect(Object.keys(hyperkitPlan(inputOf()).env)).toEqual(['PATH', 'TMPDIR']));
 
-  const word = fc.stringMatching(/^[A-Za-z0-9äß .+@_-]{1,12}$/);
+  const word = fc.stringMatching(/^[A-Za-z0-9äß .+@_=-]{1,12}$/);
   const configs = fc.record({
     cpus: fc.integer({ min: 1, max: 16 }),
     memoryMiB: fc.integer({ min: 512, max: 65_536 }),

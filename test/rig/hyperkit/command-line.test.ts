@@ -33,10 +33,14 @@ const words: readonly Row[] = [
   [['-m', '1073741824', ...kexec], 'runs', 'a large bare number is of bytes (L710)'],
   [['-m', '4096M', ...kexec], 'runs', 'expand_number (L653)'],
   [['-m', '4g', ...kexec], 'runs', 'expand_number takes small letters'],
-  [['-m', '4GB', ...kexec], 64, 'not a suffix: errx EX_USAGE (L910)'],
-  [['-m', 'much', ...kexec], 64, 'not a number: errx EX_USAGE (L910)'],
-  [['-m', '-1', ...kexec], 64, 'not a number: errx EX_USAGE (L910)'],
-  [['-m', '', ...kexec], 64, 'empty: errx EX_USAGE (L910)'],
+  [['-m', '4GB', ...kexec], 'runs', 'expand_number stops at the letter: 4 GiB'],
+  [['-m', '0x400', ...kexec], 'runs', 'strtoul of base 0'],
+  [['-m', '4Q', ...kexec], 64, 'not a suffix: errx EX_USAGE (L910)'],
+  [['-m', 'any', ...kexec], 64, 'not a suffix: errx EX_USAGE (L910)'],
+  [['-m', 'much', ...kexec], 1, 'no number, and the suffix m: 0 MiB cannot be set up'],
+  [['-m', '-1', ...kexec], 1, 'strtoul takes it for 2^64 - 1, which cannot be set up'],
+  [['-m', '', ...kexec], 1, 'no number and no suffix: 0 cannot be set up'],
+  [['-m', '0', ...kexec], 1, '0 cannot be set up'],
 ];
 
 const firmware: readonly Row[] = [
@@ -64,7 +68,7 @@ const slots: readonly Row[] = [
   [['-s', '1,virtio-gpu'], 1, 'unknown device'],
   [['-s', '1,dummy', '-s', '1:0,dummy'], 1, 'pci slot already occupied!'],
   [['-s', '1:0,dummy', '-s', '1:1,dummy'], 'runs', 'another function of the slot is free'],
-  [['-s', '0:1:0,dummy', '-s', '1:1:0,dummy'], 'runs', 'the same slot of another bus is free'],
+  [['-s', '0:1:0,dummy', '-s', '1:1:0,dummy'], 1, 'the same slot on two buses'],
   [['-s', '0:1:0,dummy', '-s', '1:0,dummy'], 1, 'bus 0 is meant where none is named'],
   [['-s', '31,lpc', '-s', '30,lpc'], 1, 'only one lpc (pci_lpc.c L357)'],
   [['-s', '1:31:0,lpc'], 1, 'lpc on bus 0 only (pci_lpc.c L390)'],
@@ -73,7 +77,7 @@ const slots: readonly Row[] = [
   [['-s', '4,virtio-rnd'], 'runs', 'no options'],
   [['-l', 'com1,null'], 'runs', 'uart backends'],
   [['-l', 'com9,null'], 64, 'no such port: errx EX_USAGE (hyperkit.c L899)'],
-  [['-l', 'com1'], 64, 'no backend: errx EX_USAGE (L899)'],
+  [['-l', 'com1'], 'runs', 'a port without a backend'],
   [['-l', 'tty,null'], 64, 'no such device: errx EX_USAGE (L899)'],
 ];
 
@@ -84,7 +88,8 @@ const network: readonly Row[] = [
   [['-s', `1,virtio-vpnkit,uuid=${uuid.slice(1)}`], 'SIGSEGV', 'a short uuid returns 1, not -1'],
   [['-s', '1,virtio-vpnkit,preferred_ipv4=192.168.65.3'], 'runs', 'the key is preferred_ipv4'],
   [['-s', '1,virtio-vpnkit,preferred_ip=192.168.65.3'], 'SIGSEGV', 'an unknown key returns 1'],
-  [['-s', '1,virtio-vpnkit,preferred_ipv4=192.168.65'], 'SIGSEGV', 'a bad address returns 1'],
+  [['-s', '1,virtio-vpnkit,preferred_ipv4=192.168.65'], 'runs', 'inet_aton: 192.168.0.65'],
+  [['-s', '1,virtio-vpnkit,preferred_ipv4=one'], 'SIGSEGV', 'a bad address returns 1'],
   [['-s', '1,virtio-vpnkit,preferred_ipv4=192.168.65.300'], 'SIGSEGV', 'a bad address returns 1'],
   [['-s', '1,virtio-vpnkit,/s'], 'SIGSEGV', 'a word without a key returns 1'],
   [['-s', `1,virtio-vpnkit,path=/a,b,uuid=${uuid}`], 'SIGSEGV', 'a comma ends the path'],
@@ -151,6 +156,30 @@ test('devices are made in the order of their slots', () => {
 test('a long socket path is cut to what fits', () => {
   const parsed = parse(['-s', `1,virtio-vpnkit,path=${d(110)}`, ...kexec]);
   expect(parsed.kind === 'machine' && parsed.devices[0]).toMatchObject({ path: d(103) });
+});
+test('memory is what is left of the letter', () => {
+  for (const [words, memoryMiB] of [
+    ['4GB', 4096],
+    ['4g', 4096],
+    ['2048', 2048],
+    ['2048M', 2048],
+    ['1073741824', 1024],
+  ] as const)
+    expect(parse(['-m', words, ...kexec])).toMatchObject({ memoryMiB });
+});
+test('an address of fewer parts is filled up', () => {
+  const parsed = parse(['-s', '1,virtio-vpnkit,preferred_ipv4=192.168.65', ...kexec]);
+  expect(parsed.kind === 'machine' && parsed.devices[0]).toMatchObject({
+    preferredIpv4: '192.168.0.65',
+  });
+});
+test('a path may have =', () => {
+  const argv = ['-s', '1,virtio-vpnkit,path=/a=b/s', '-s', '3,virtio-sock,guest_cid=3,path=/a=b/c'];
+  const parsed = parse([...argv, ...kexec]);
+  expect(parsed.kind === 'machine' && parsed.devices).toMatchObject([
+    { path: '/a=b/s' },
+    { directory: '/a=b/c' },
+  ]);
 });
 test('a command line may have commas', () => {
   expect(parse(['-f', 'kexec,/k,/i,a=b,c,d'])).toMatchObject({ cmdline: 'a=b,c,d' });

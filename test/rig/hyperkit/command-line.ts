@@ -73,9 +73,10 @@ export function parse(argv: readonly string[]): Machine | Refusal {
         break;
       }
       case 'l': {
-        const device = /^(com[1-4]|bootrom),(.+)$/.exec(value);
-        if (device === null) return refuse(64, `invalid lpc device configuration '${value}'`);
-        serial.set(device[1] ?? '', { backends: (device[2] ?? '').split(',') });
+        const [name = '', ...backends] = value.split(',');
+        if (!/^(com[1-4]|bootrom)$/.test(name))
+          return refuse(64, `invalid lpc device configuration '${value}'`);
+        serial.set(name, { backends });
         break;
       }
       case 'f': {
@@ -93,6 +94,7 @@ export function parse(argv: readonly string[]): Machine | Refusal {
   if (firmware === undefined) return refuse(1, usage);
   if (cpus < 1) return refuse(1, `Invalid number of vCPUs: ${cpus}`);
   if (cpus > maxCpus) return refuse(1, `${cpus} vCPUs requested but only ${maxCpus} available`);
+  if (memoryMiB < 1 || memoryMiB > mostMemoryMiB) return refuse(1, 'Unable to setup memory');
   const devices = devicesOf(slots);
   return {
     kind: 'machine',
@@ -114,17 +116,25 @@ function devicesOf(slots: readonly Slot[]): readonly (Device | Refusal)[] {
   return devices;
 }
 
-/** parse_memsize: a bare number below 1 MiB is of MiB, a suffix is expand_number's. */
+/** No host has more: HyperKit cannot have it, and ends with 1. */
+const mostMemoryMiB = 2 ** 27;
+
+/**
+ * parse_memsize: a bare number below 1 MiB is of MiB; of anything else expand_number takes the number that it begins with, be there
+ * one or not, and the letter behind it. What follows the letter is not looked at.
+ */
 function parseMemory(text: string): number | undefined {
-  const match = /^(\d+)([kKmMgGtTbB]?)$/.exec(text);
-  if (match === null) return undefined;
-  const number = Number(match[1]);
-  const suffix = (match[2] ?? '').toLowerCase();
-  const bytes =
-    suffix === '' && number < 1024 ** 2
-      ? number * 1024 ** 2
-      : number * 1024 ** ['', 'k', 'm', 'g', 't'].indexOf(suffix === 'b' ? '' : suffix);
-  return bytes >= 1024 ** 2 && bytes < 2 ** 63 ? bytes / 1024 ** 2 : undefined;
+  const [, sign = '', digits = '', letter = ''] =
+    /^\s*([+-]?)(0x[0-9a-f]+|\d*)(.?)/is.exec(text) ?? [];
+  const number =
+    sign === '-' && digits !== ''
+      ? 2 ** 64 - Number(digits)
+      : /^0[0-7]+$/.test(digits)
+        ? Number.parseInt(digits, 8)
+        : Number(digits);
+  if (text !== '' && letter === '') return number < 1024 ** 2 ? number : number / 1024 ** 2;
+  const power = ['', 'k', 'm', 'g', 't'].indexOf(letter.toLowerCase().replace('b', ''));
+  return power < 0 || number * 1024 ** power >= 2 ** 64 ? undefined : number * 1024 ** (power - 2);
 }
 
 /** `[bus:]slot[:func],DRIVER[,CONFIG]`; all behind the second comma is the driver's own. */
@@ -141,7 +151,8 @@ function parseSlot(text: string): Slot | Refusal {
   const driver = match[4] ?? '';
   if (!isDriver(driver)) return refuse(1, `pci slot ${slot}:${func}: unknown device "${driver}"`);
   return {
-    key: `${bus}:${slot}:${func}`,
+    // Whatever its bus: the second machine that says the same slot ends.
+    key: `${slot}:${func}`,
     bus,
     order: bus * 256 + slot * 8 + func,
     driver,

@@ -55,15 +55,15 @@ function vpnkit(config: string): Device | Refusal {
   let uuid: string | undefined;
   let preferredIpv4: string | undefined;
   for (const option of config === '' ? [] : config.split(',')) {
-    const [key, value] = [option.split('=')[0], option.slice(option.indexOf('=') + 1)];
-    if (!option.includes('=')) return crash;
+    const [key, value] = keyAndValue(option);
+    if (value === undefined) return crash;
     if (key === 'path') path = cut(value);
     else if (key === 'uuid') {
       if (value.length < 36) return crash;
       uuid = value.slice(0, 36);
     } else if (key === 'preferred_ipv4') {
-      if (!isIpv4(value)) return crash;
-      preferredIpv4 = value;
+      preferredIpv4 = inetAton(value);
+      if (preferredIpv4 === undefined) return crash;
     } else if (key !== 'macfile') return crash;
   }
   return { kind: 'vpnkit', path, uuid, preferredIpv4 };
@@ -75,15 +75,33 @@ const cut = (path: string): string =>
     .subarray(0, sunPath - 1)
     .toString('utf8');
 
-const isIpv4 = (text: string): boolean =>
-  /^\d{1,3}(\.\d{1,3}){3}$/.test(text) && text.split('.').every((part) => Number(part) < 256);
+/** inet_aton(3): one to four numbers, decimal, octal or hexadecimal, of which the last fills what is left. As four. */
+function inetAton(text: string): string | undefined {
+  const parts = text.split('.');
+  const isNumber = (part: string) => /^(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.test(part);
+  if (parts.length > 4 || !parts.every(isNumber)) return undefined;
+  const numbers = parts.map((part) =>
+    /^0[0-7]+$/.test(part) ? Number.parseInt(part, 8) : Number(part),
+  );
+  const last = numbers.pop() ?? 0;
+  if (numbers.some((number) => number > 255) || last >= 256 ** (4 - numbers.length))
+    return undefined;
+  const address = numbers.reduce((sum, number, n) => sum + number * 256 ** (3 - n), last);
+  return [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join('.');
+}
+
+/** Split at the first `=`: a value may have others. */
+export function keyAndValue(option: string): [key: string, value: string | undefined] {
+  const at = option.indexOf('=');
+  return at < 0 ? [option, undefined] : [option.slice(0, at), option.slice(at + 1)];
+}
 
 function sock(config: string): Device | Refusal {
   let cid = 0;
   let directory: string | undefined;
   let forwards: number[] = [];
   for (const option of config.split(',')) {
-    const [key, value = ''] = option.split('=');
+    const [key, value = ''] = keyAndValue(option);
     if (key === 'guest_cid') cid = Number(value);
     else if (key === 'path') directory = value;
     else if (key === 'guest_forwards') forwards = value.split(';').map(Number);
@@ -112,7 +130,7 @@ function disk(config: string, isCd: boolean): Device | Refusal {
 
 /** Exactly one of path= and port=. */
 function share(config: string): Device | Refusal {
-  const keys = config.split(',').map((option) => option.split('=')[0] ?? '');
+  const keys = config.split(',').map((option) => keyAndValue(option)[0]);
   const unknown = keys.find((key) => !['path', 'port', 'tag'].includes(key));
   if (unknown !== undefined) return refuse(1, `virtio-9p: unknown option ${unknown}`);
   const ways = keys.filter((key) => key !== 'tag').length;

@@ -20,7 +20,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, type Machine } from './command-line.ts';
-import type { Device } from './devices.ts';
+import { keyAndValue, type Device } from './devices.ts';
 import { startGuest, type Disk, type Guest } from './guest.ts';
 import { bridge, connectCard, type Card } from './network.ts';
 import { refuse, type Refusal } from './refusal.ts';
@@ -76,7 +76,7 @@ async function run(machine: Machine): Promise<void> {
   }
   if (
     machine.uuid !== undefined &&
-    !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(machine.uuid)
+    !/^[0-9a-f]{8}(-[0-9a-f]{4}){2}-[0-9a-d][0-9a-f]{3}-[0-9a-f]{12}$/i.test(machine.uuid)
   )
     return end(refuse('SIGABRT', 'Assertion failed: (error == 0), function main, file hyperkit.c'));
   if (!isKernel(machine.kernel))
@@ -147,21 +147,37 @@ function openDisk(path: string, asksReadOnly: boolean, made: Made): Refusal | un
   return undefined;
 }
 
-/** log= alone is not enough; the terminal's file holds its name without an end of line. */
+/**
+ * log= alone is not enough; the terminal's file holds its name without an end of line. Where one of the files cannot be made that is
+ * said, and there is no console.
+ */
 function openSerial(machine: Machine, made: Made): Refusal | undefined {
   const backends = machine.serial.get('com1')?.backends ?? [];
   const bad = refuse(1, `Unable to initialize backend '${backends.join(',')}' for LPC device com1`);
   let hasTerminal = false;
   for (const backend of backends) {
-    const [name = '', path] = backend.split('=');
+    const [name, path] = keyAndValue(backend);
     if (name === 'autopty') {
-      if (path !== undefined) writeFileSync(path, '/dev/ttys000', { mode: 0o644 });
+      const make = () => path === undefined || writeFileSync(path, '/dev/ttys000', { mode: 0o644 });
+      if (!canMake('creating autopty file', make)) return undefined;
       hasTerminal = true;
     } else if (name === 'stdio' || name === 'null' || name.startsWith('/dev/')) hasTerminal = true;
-    else if (name === 'log' && path !== undefined) made.ring = new RingFile(path);
-    else return bad;
+    else if (name === 'log' && path !== undefined) {
+      if (!canMake('open console-ring', () => (made.ring = new RingFile(path)))) return undefined;
+    } else return bad;
   }
   return backends.length > 0 && !hasTerminal ? bad : undefined;
+}
+
+/** As perror(3) tells it. */
+function canMake(what: string, make: () => unknown): boolean {
+  try {
+    make();
+    return true;
+  } catch (error) {
+    say(`${what}: ${(error as Error).message}`);
+    return false;
+  }
 }
 
 function boot(machine: Machine, made: Made): Guest {

@@ -1,8 +1,10 @@
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -99,6 +101,17 @@ describe('how it ends', () => {
   });
   test('a uuid that is none: SIGABRT', async () =>
     expect(await begin('-U', 'none', ...kexec)).toBe('SIGABRT'));
+  test.each([
+    ['e', 'SIGABRT'],
+    ['F', 'SIGABRT'],
+    ['d', 'runs'],
+    ['0', 'runs'],
+  ])('a uuid whose 17th digit is %s: %s', async (digit, end) => {
+    const uuid = `c3d68012-0208-11ea-${digit}fd7-f2189899ab08`;
+    expect(await begin('-U', uuid, ...kexec)).toBe('SIGABRT');
+    // Where it runs it comes to its kernel, which is not there.
+    expect(said.includes('kexec: failed')).toBe(end === 'runs');
+  });
   test('a pidfile that is there, even an empty one: 1', async () => {
     writeFileSync(at('pid'), '');
     expect(await begin('-F', at('pid'), ...kexec)).toBe(1);
@@ -123,6 +136,30 @@ describe('how it ends', () => {
   test('a serial port with a log alone: 1', async () => {
     expect(await begin('-s', '31,lpc', '-l', `com1,log=${at('ring')}`, ...kexec)).toBe(1);
     expect(said).toContain('Unable to initialize backend');
+  });
+  test.each([
+    ['ring', () => `com1,autopty=${at('tty')},log=${at('none/ring')}`, 'open console-ring: '],
+    [
+      'terminal',
+      () => `com1,autopty=${at('none/tty')},log=${at('ring')}`,
+      'creating autopty file: ',
+    ],
+  ])(
+    'a serial port whose %s cannot be made: it runs on, without a console',
+    async (_, port, says) => {
+      expect(await begin('-s', '31,lpc', '-l', port(), ...kexec)).toBe('SIGABRT');
+      expect(said).toContain(says);
+      expect(said).toContain('kexec: failed to load kernel');
+      expect(existsSync(at('ring'))).toBe(false);
+    },
+  );
+  test('a directory with = in its name', async () => {
+    const odd = at('a=b');
+    mkdirSync(odd, { recursive: true });
+    const serial = ['-s', '31,lpc', '-l', `com1,autopty=${odd}/tty,log=${odd}/ring`];
+    const sock = ['-s', `3,virtio-sock,guest_cid=3,path=${odd}`];
+    expect(await begin(...serial, ...sock, ...kexec)).toBe('SIGABRT');
+    expect(readdirSync(odd).sort()).toEqual(['connect', 'ring', 'tty']);
   });
   test('SIGTERM before the guest has ACPI: death, and the pidfile stays', async () => {
     const ended = begin('-A', '-F', at('pid'), ...hangs());

@@ -57,9 +57,9 @@ export const isPermanent = ({ kind, exit }: Failure): boolean =>
 /** A way that broke is not taken again, and the same start goes on with the next: there are few, and each is rejected once. */
 export const isOtherWay = ({ kind }: Failure): boolean => kind === 'accelerator-rejected';
 
-/** How far the guest still hears us: a frozen one hardly, one that its VM program runs no more not at all. */
+/** How far the guest still hears us: a frozen or panicked one hardly, one that its VM program runs no more not at all. */
 export const deafnessOf = (failure: Failure | undefined) => ({
-  frozen: failure?.kind === 'guest-frozen',
+  frozen: failure?.kind === 'guest-frozen' || failure?.kind === 'guest-panicked',
   dead: failure !== undefined && isDead(failure),
 });
 

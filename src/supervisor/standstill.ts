@@ -6,6 +6,7 @@ import type { Clock } from '../system/clock.ts';
 import { failureOf } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Machine } from '../vm/driver.ts';
+import { runStates } from '../vm/run-states.ts';
 import { room, untilRoom } from './disk-room.ts';
 import type { Event, PauseReason } from './state.ts';
 import type { Vigil } from './vigil.ts';
@@ -39,8 +40,8 @@ export class Standstill {
     const { log, tell, awake, vigil } = this.#options;
     log('warn', 'vm-paused', { why });
     tell({ type: 'vm-paused', why });
-    // Nobody knows how long, or whether for good: it takes of the time that a boot has, and of the patience with a guest.
-    if (why === 'unknown') return;
+    // It may be for good: it takes of the time that a boot has, and of the patience with a guest.
+    if (!isWaitedFor(why)) return;
     awake.pause();
     vigil()?.halt();
     if (why === 'disk-full') void this.#goOn();
@@ -95,3 +96,7 @@ export class Standstill {
     return untilRoom({ path: layout.root, bytes, clock, signal });
   }
 }
+
+const isWaitedFor = (why: PauseReason): boolean =>
+  why === 'disk-full' ||
+  (why !== 'unknown' && ['left', 'woken'].includes(runStates[why].treatment));

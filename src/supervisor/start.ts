@@ -57,7 +57,9 @@ export async function start(
   context.onStep('prepared');
   const { bundle, cmdline } = laid;
   running.keys = laid.keys;
-  const accelerator = await acceleratorFor(context, program, bundle, signal);
+  // Our copy of the kernel is another file at each start.
+  const named = bundleAt(laid.image.prefix);
+  const accelerator = await acceleratorFor(context, program, named, signal);
   if (driver.hasAccelerators) running.used = { accelerator, program };
   const abilities = await driver.abilities?.(program, signal);
   const options = { config, layout, driver, program, network, bundle, cmdline, accelerator };

@@ -7,7 +7,7 @@ import { childLockHeld, isLocked } from '../system/lock.ts';
 import { launch, lockRefused, type Child, type Ended } from '../system/child.ts';
 import { lockHeld } from '../system/flock.ts';
 import type { Clock } from '../system/clock.ts';
-import { Failed, failureOf } from '../system/failure.ts';
+import { Failed, failureOf, type Failure } from '../system/failure.ts';
 import { discard, readIfThere, writeWhole } from '../system/files.ts';
 import { until } from '../system/wait.ts';
 import type { Accelerator, PlanInput } from './driver.ts';
@@ -69,7 +69,7 @@ async function watchTrial(
     if (trial.isUp) return undefined;
     const said = readIfThere(trialOutput)?.trim().split('\n') ?? [];
     return outcome === 'ended'
-      ? whyEnded(await child.ended, said, input)
+      ? whyEnded(await child.ended, said, trial.lastLine, input)
       : { why: trial.whyNot(said) };
   } finally {
     over.abort();
@@ -85,6 +85,11 @@ class Trial {
   #quietLooks = 0;
   #qmp: Qmp | undefined;
   #lost: string | undefined;
+
+  /** What its guest said last. */
+  get lastLine(): string {
+    return this.#text.trim().split('\n').at(-1)?.trim() ?? '';
+  }
 
   get isUp(): boolean {
     return this.#text.includes(trialLine);
@@ -126,21 +131,32 @@ class Trial {
     if (this.#lost !== undefined)
       return first === undefined || first === '' ? this.#lost : `${this.#lost} It said: ${first}`;
     if (!this.#isSilent) return `the guest did not get to its first program in ${mostMs / 1000} s`;
-    const last = this.#text.trim().split('\n').at(-1)?.trim() ?? '';
+    const last = this.lastLine;
     return last === ''
       ? `the guest gave no sign of life in ${silentMs / 1000} s`
       : `the guest fell silent in its start, for ${silentMs / 1000} s, after: ${last}`;
   }
 }
 
-function whyEnded(ended: Ended, said: readonly string[], { layout, accelerator }: TrialInput) {
+function whyEnded(
+  ended: Ended,
+  said: readonly string[],
+  line: string,
+  { layout, accelerator }: TrialInput,
+): Obstacle {
   if (ended.kind === 'exited' && ended.code === lockHeld)
     throw new Failed(childLockHeld(layout.trialLock));
   const noLock = lockRefused(ended, said, layout.trialLock);
   if (noLock !== undefined) throw new Failed(noLock);
   const fault = qemuFault({ ended, output: said, console: [], accelerator });
   if (fault?.obstacle !== undefined) return fault.obstacle;
-  if (fault !== undefined && fault.failure.kind !== 'accelerator-broken')
-    throw new Failed(fault.failure);
+  if (fault !== undefined && isOfAnyStart(fault.failure)) throw new Failed(fault.failure);
+  // With `panic=-1` and -no-reboot.
+  if (ended.kind === 'exited' && ended.code === 0)
+    return { why: `the guest's kernel gave up in its start, after: ${line}` };
   return { why: `it ended at once: ${said.at(-1) ?? ''}` };
 }
+
+/** The accelerator has no part in it. */
+const isOfAnyStart = ({ kind }: Failure): boolean =>
+  kind === 'host-out-of-memory' || kind === 'image-not-a-kernel';

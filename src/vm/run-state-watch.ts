@@ -60,8 +60,9 @@ export class RunStateWatch {
       case 'woken':
         void this.#qmp?.execute('system_wakeup').catch(() => undefined);
         return onPaused?.('suspended');
+      case 'halted':
       case 'left':
-        // One cast: the table's rows of this treatment are states in which the guest stands still.
+        // One cast: the table's rows of these treatments are states in which the guest stands still.
         return onPaused?.(state as Parameters<NonNullable<typeof onPaused>>[0]);
     }
   }

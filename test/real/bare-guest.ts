@@ -61,7 +61,7 @@ export class BareGuest {
         'qemu-system-x86_64',
         ...['-nodefaults', '-no-reboot', '-display', 'none', '-machine', 'pc'],
         // One CPU: no boot of hundreds is lost to QEMU 7.2's races between CPUs.
-        ...['-accel', 'tcg', '-cpu', 'max', '-smp', '1', '-m', '1024'],
+        ...['-accel', 'tcg', '-cpu', 'max,-cx16', '-smp', '1', '-m', '1024'],
         ...['-kernel', `${testImage()}-kernel`, '-initrd', noSeed ? base : `${path}.initrd`],
         ...['-append', `${cmdline} console=ttyS0`, '-serial', `file:${this.#console}`],
         ...(card ? ['-nic', 'user,model=virtio-net-pci'] : []),

@@ -10,6 +10,8 @@ import { systemClock } from '../../src/system/clock.ts';
 import { silent, type Log } from '../../src/system/log.ts';
 import { gvproxy } from '../../src/net/gvproxy.ts';
 import { vmDrivers } from '../../src/vm/drivers.ts';
+import { kvmObstacle } from '../../src/vm/kvm-device.ts';
+import { trialLine } from '../../src/vm/trial-init.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { identify } from '../../src/system/process.ts';
 import { unasked, World } from '../model/world.ts';
@@ -26,11 +28,19 @@ function programIs(world: World, line: string): void {
 }
 
 /** Lives until it has waited for so many next attempts; what it logged. */
-async function live(world: World, attempts: number, onAttempt: (n: number) => void) {
+async function live(
+  world: World,
+  attempts: number,
+  onAttempt: (n: number) => void,
+  onLog: Log = () => undefined,
+) {
   const daemon = identify(process.pid);
   if (daemon === undefined) throw new Error('this process cannot see itself');
   const events: string[] = [];
-  const log: Log = (_level, event) => void events.push(event);
+  const log: Log = (level, event, fields) => {
+    events.push(event);
+    onLog(level, event, fields);
+  };
   let n = 0;
   let was = '';
   const onStatus = ({ phase }: Status) => {
@@ -89,6 +99,36 @@ test('what an earlier daemon left is looked for once; again when somebody holds 
   ]);
   expect(readFileSync(count, 'utf8')).toHaveLength(5);
 });
+
+// Our own copy of the kernel is another file at each start.
+test.runIf(process.platform === 'linux' && kvmObstacle() === undefined)(
+  'an accelerator that works is tried once, and not again by the next start',
+  async () => {
+    await using world = await World.make();
+    const says = `echo '${trialLine}' >>'${world.layout.trialConsole}'; exec sleep 100`;
+    programIs(world, `case "$*" in *trial.console*) ${says} ;; esac; exit 1`);
+    const found: unknown[] = [];
+    const auto = Object.assign(world, {
+      // A bundle that the settings name is copied.
+      config: {
+        ...world.config,
+        accelerator: 'auto',
+        bundle: join(world.layout.images, 'builder'),
+      },
+    });
+    await live(
+      auto,
+      2,
+      () => undefined,
+      (_level, event, fields) => event === 'accelerator' && found.push(fields),
+    );
+    const kvm = { accelerator: 'kvm', rejected: [] };
+    expect(found).toEqual([
+      { ...kvm, tried: true },
+      { ...kvm, tried: false },
+    ]);
+  },
+);
 
 test.each([
   { how: 'is not started', cwd: '/nowhere', output: 'network.out' },

@@ -46,15 +46,18 @@ async function passes(): Promise<boolean> {
   return passed;
 }
 
-test('a VM that stopped and does not say why uses up the time that it has', async () => {
-  standstill.onPaused('unknown');
-  expect(told).toEqual(['vm-paused']);
-  expect(await passes()).toBe(true);
-});
+test.each(['unknown', 'paused', 'prelaunch'] as const)(
+  '%s uses up the time that it has',
+  async (why) => {
+    standstill.onPaused(why);
+    expect(told).toEqual(['vm-paused']);
+    expect(await passes()).toBe(true);
+  },
+);
 
-// Behaviour 69: Each state that QEMU can be in has its sentence and its treatment: a guest that somebody has halted is waited for, one
-// that cannot go on is ended and started again.
-test('one that somebody has halted has all the time, and is left alone', async () => {
+// Behaviour 69: Each state that QEMU can be in has its sentence and its treatment: one that is held or being saved
+// is waited for, one that was halted and forgotten or cannot go on is begun anew.
+test('one that a debugger holds has all the time, and is left alone', async () => {
   let asked = 0;
   machine = {
     resume: () => {
@@ -62,7 +65,7 @@ test('one that somebody has halted has all the time, and is left alone', async (
       return Promise.resolve();
     },
   };
-  standstill.onPaused('paused');
+  standstill.onPaused('debug');
   expect(told).toEqual(['vm-paused', 'halt']);
   expect(await passes()).toBe(false);
   expect(asked).toBe(0);

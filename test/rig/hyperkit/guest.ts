@@ -48,7 +48,7 @@ export function startGuest({ machine, disk, initrd, mac, relayPorts }: GuestOpti
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-machine', machine.hasAcpi ? 'pc' : 'pc,acpi=off'],
     // One processor, however many are asked for: QEMU 7.2 loses a boot now and then to a race between several.
-    ...['-accel', 'tcg', '-cpu', 'max', '-smp', '1'],
+    ...['-accel', 'tcg', '-cpu', 'max,-cx16', '-smp', '1'],
     ...['-m', String(machine.memoryMiB)],
     ...['-kernel', machine.kernel, '-initrd', initrd, '-append', machine.cmdline],
     ...['-chardev', `file,id=serial,path=${console.path}`, '-serial', 'chardev:serial'],

@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { findProgram } from '../../src/system/program.ts';
+import { kvmObstacle } from '../../src/vm/kvm-device.ts';
+import { rowOf, runStates, type RunState } from '../../src/vm/run-states.ts';
+import { QmpRelay, wrapQemu } from '../rig/qmp-relay.ts';
+import { fact } from './command.ts';
+import { BuilderRig } from './rig.ts';
+
+const names = Object.keys(runStates) as RunState[];
+const lost = ['watchdog', 'shutdown', 'guest-panicked'] as const;
+const still = names.filter((name) => 'sentence' in rowOf(name));
+/** Elsewhere the translator is all that there is, and has none after it. */
+const hasOther = process.platform === 'linux' && kvmObstacle() === undefined;
+
+// Behaviour 67: An accelerator that breaks later is not taken again in this boot of the host, and the same start goes on with the next
+// one.
+// Behaviour 69: Each state that QEMU can be in has its sentence and its treatment: one that is held or being saved is waited for, one that
+// was halted and forgotten or cannot go on is begun anew.
+test('each state of QEMU is met with its sentence and its treatment', async (context) => {
+  await using rig = await BuilderRig.create({ context });
+  const qemu = findProgram(process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64');
+  const bin = wrapQemu(rig.dir, { qemu, layout: rig.layout, pretends: hasOther });
+  Object.assign(rig.env, { PATH: `${bin}:${process.env['PATH'] ?? ''}` });
+  using relay = new QmpRelay(rig.layout.qmp);
+  await rig.up();
+  const first = await rig.reaches('ready');
+  expect(first.accelerator).toBe(hasOther ? 'kvm' : 'tcg');
+
+  for (const state of still) {
+    const row = rowOf(state);
+    relay.stop(state);
+    if (row.treatment === 'woken') {
+      await fact('it was told to wake up', () => relay.heard.includes('system_wakeup'));
+    } else {
+      const { sentence } = await rig.untilStatus(state, ({ phase }) => phase === 'paused');
+      expect(sentence).toBe('sentence' in row && row.sentence);
+      relay.cont();
+    }
+    await rig.reaches('ready');
+  }
+  expect(await rig.reaches('ready')).toMatchObject({ vmPid: first.vmPid });
+
+  // The starts after it are lost to what no QEMU comes back from, and the last one is well.
+  relay.later.push(...lost);
+  const begun = performance.now();
+  relay.stop('internal-error');
+  await rig.untilStatus('it was found', ({ phase }) => phase !== 'ready');
+  expect(performance.now() - begun).toBeLessThan(2_000);
+  await rig.untilStatus(
+    'the last start',
+    ({ phase, last }) => phase === 'booting' && last?.kind === lost.at(-1),
+  );
+  const last = await rig.reaches('ready');
+  expect(last.accelerator).toBe('tcg');
+
+  const kinds = rig
+    .log('phase')
+    .flatMap(({ phase, failure }) =>
+      phase === 'stopping' && failure !== undefined ? [(failure as { kind: string }).kind] : [],
+    );
+  const broken = hasOther ? 'accelerator-rejected' : 'accelerator-broken';
+  expect(kinds).toEqual([broken, 'vm-watchdog', 'guest-powered-off', 'guest-panicked']);
+  if (hasOther) {
+    // The same start: no attempt was used up, and nothing was waited for.
+    expect(last.attempt).toBe(4);
+    expect(last.rejected).toEqual([expect.stringMatching(/^kvm: .*internal-error/)]);
+    expect((await rig.cli('verdicts')).stdout).toContain('accelerator kvm: does not work');
+    expect((await rig.cli('verdicts', '--clear')).stdout).toContain('Forgotten: accelerator kvm.');
+    expect(existsSync(rig.layout.verdicts)).toBe(false);
+  }
+  expect((await rig.cli('stop')).end).toBe(0);
+});

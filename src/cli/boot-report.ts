@@ -19,7 +19,7 @@ export function bootReportVerb(program: Command, context: CliContext): void {
     .option('--html <file>', 'a picture of them, in one file')
     .option('--json', 'the starts, for programs')
     .action(async (options: BootReportOptions) => {
-      const layout = layoutFor(options, context);
+      const layout = layoutFor(options, context, 'look');
       const count = Number(options.last);
       if (!Number.isInteger(count) || count < 1) throw new Failed(badCount(options.last));
       const { bootsOf } = await import('./boots.ts');

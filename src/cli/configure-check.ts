@@ -21,7 +21,7 @@ export interface Settings {
 /** The new settings, or everything that is wrong with them and with their directory at once. */
 export function check({ root, asked, reset }: ConfigureFlags, kvm?: boolean): Settings {
   const layout = layoutOf(root);
-  const place = [...stateDirectoryProblems(root), ...directoryProblems(root)];
+  const place = [...stateDirectoryProblems(root), ...directoryProblems(layout)];
   const settings = newSettings({
     asked,
     reset,

@@ -27,6 +27,7 @@ import { logReceipt } from '../host/receipts.ts';
 import { describeNix, machinesKeeper, type NixVariant } from '../host/nix-variant.ts';
 import { sizeWarnings } from '../host/size-warnings.ts';
 import { warningsOf } from '../host/warnings.ts';
+import { markDirectory } from '../host/state-directory.ts';
 import { readIfThere, sizeIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
 import { diskProblem } from '../supervisor/disk.ts';
@@ -121,7 +122,9 @@ function currentConfig({ root }: ConfigureFlags): Config | undefined {
 /** State directory, keys, the user's files. What was written is whole at every moment, so an end in between harms nothing. */
 async function userPart(run: Run): Promise<Builder> {
   const { layout, context, flags, places, say } = run;
-  for (const change of directoryChanges(layout)) {
+  const changes = directoryChanges(layout);
+  markDirectory(layout);
+  for (const change of changes) {
     applyDirectoryChange(change);
     say(`${change.kind === 'make' ? 'Made' : 'Made private:'} ${change.path}`);
   }

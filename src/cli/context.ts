@@ -7,6 +7,7 @@ import {
   type Layout,
 } from '../config/layout.ts';
 import { describeProblem } from '../config/problem.ts';
+import { checkTrust, type Use } from '../host/state-directory.ts';
 import type { Clock } from '../system/clock.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import type { StopSignal } from '../system/signals.ts';
@@ -47,8 +48,21 @@ export const directoryOption = [
   'state directory (default: ~/.cache/nix-linuxkit-builder)',
 ] as const;
 
-/** The state directory that a verb works on: -d, else LINUXKIT_BUILDER_DIR, else the default. Failed when unfit. */
-export function layoutFor(options: DirectoryOption, { env, home }: CliContext): Layout {
+/**
+ * The state directory that a verb works on: -d, else LINUXKIT_BUILDER_DIR, else the default. Failed when its name is unfit, or when it
+ * is another's, who would have us do as he likes.
+ */
+export function layoutFor(
+  options: DirectoryOption,
+  context: CliContext,
+  use: Use = 'change',
+): Layout {
+  const layout = namedLayout(options, context);
+  checkTrust(layout, use, (line) => context.err(line));
+  return layout;
+}
+
+function namedLayout(options: DirectoryOption, { env, home }: CliContext): Layout {
   const given = options.directory ?? env['LINUXKIT_BUILDER_DIR'];
   // A directory given in a terminal is meant from where that terminal is.
   const root = given === undefined ? defaultStateDirectory(env, home) : resolve(given);

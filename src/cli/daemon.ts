@@ -24,7 +24,7 @@ export function daemonVerb(program: Command, context: CliContext): void {
     .option('--network <name>', 'with --dry-run: this network in place of the configured one')
     .option('--json', 'with --dry-run: as JSON')
     .action(async (options: DaemonOptions) => {
-      const layout = layoutFor(options, context);
+      const layout = layoutFor(options, context, options.dryRun === true ? 'look' : 'mend');
       if (options.dryRun === true) {
         const { showPlan } = await import('./daemon-dry-run.ts');
         return showPlan(layout, options, context);

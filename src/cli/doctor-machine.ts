@@ -118,7 +118,7 @@ async function firstLine(
 }
 
 function stateDirectory(layout: Layout): Verdict {
-  const [problem] = directoryProblems(layout.root);
+  const [problem] = directoryProblems(layout);
   if (problem !== undefined)
     return {
       kind: 'bad',

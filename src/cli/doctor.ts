@@ -22,7 +22,7 @@ export function doctorVerb(program: Command, context: CliContext): void {
     .option('--fix', 'mend what can be mended without losing anything')
     .action(async (options: DoctorOptions) => {
       if (options.faults === true) return context.out(JSON.stringify(knownFaults, undefined, 2));
-      const layout = layoutFor(options, context);
+      const layout = layoutFor(options, context, 'mend');
       const { runChain } = await import('../host/chain.ts');
       const { doctorFacts } = await import('./doctor-facts.ts');
       const { machineChecks } = await import('./doctor-machine.ts');

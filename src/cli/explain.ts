@@ -17,7 +17,7 @@ export function explainVerb(program: Command, context: CliContext): void {
     .option(...directoryOption)
     .option('--json', 'the reasons, for programs')
     .action(async (installable: string, options: ExplainOptions) => {
-      const layout = layoutFor(options, context);
+      const layout = layoutFor(options, context, 'look');
       const { explain } = await import('./explain-run.ts');
       const destination = await explain(installable, layout, context);
       if (options.json === true) context.out(JSON.stringify({ version: 1, ...destination }));

@@ -23,7 +23,7 @@ interface FollowOptions extends DirectoryOption {
 export function consoleVerb(program: Command, context: CliContext): void {
   follower(program, context, 'console', "the guest's console, also of earlier boots").action(
     async (options: FollowOptions) => {
-      const layout = layoutFor(options, context);
+      const layout = layoutFor(options, context, 'look');
       await show(layout.consoleLog, options, context, (line) => line);
     },
   );
@@ -33,7 +33,7 @@ export function logsVerb(program: Command, context: CliContext): void {
   follower(program, context, 'logs', "the daemon's log")
     .option('--json', 'the lines as they are in the file')
     .action(async (options: FollowOptions) => {
-      const layout = layoutFor(options, context);
+      const layout = layoutFor(options, context, 'look');
       await show(layout.log, options, context, options.json === true ? (line) => line : readable);
     });
 }

@@ -21,6 +21,7 @@ import { Web } from '../image/web.ts';
 import { findSquashfsTool } from '../image/squashfs.ts';
 import type { SupplyOptions } from '../image/supply.ts';
 import { describeRenewal, freshLock } from '../image/update.ts';
+import { claimDirectory } from '../host/state-directory.ts';
 import { makeDirectory } from '../system/files.ts';
 import { inSection } from '../system/lock.ts';
 import type { CliContext, DirectoryOption } from './context.ts';
@@ -56,6 +57,7 @@ export async function buildVerb(
     const web = await webOf(context);
     const guess = suppliesFor({ options, layout, context, web, view, say });
     // Before anything of ours: by it unconfigure knows that there is something.
+    claimDirectory(layout);
     makeDirectory(layout.state);
     const places = { own: join(assets, 'src/image/lock.json'), updated: layout.imageLock };
     const supplies = await withMirror(guess, places, options, say);

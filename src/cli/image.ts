@@ -106,7 +106,7 @@ function prefixFor(
   context: CliContext,
 ): string {
   if (given !== undefined) return resolve(given);
-  const layout = layoutFor(options, context);
+  const layout = layoutFor(options, context, 'look');
   const { bundle, system } = configured(layout);
   return bundle ?? builtImage(layout, system);
 }

@@ -23,7 +23,7 @@ export function startVerb(program: Command, context: CliContext): void {
     .description('start the daemon in the background; it starts the VM')
     .option(...directoryOption)
     .action(async (options: DirectoryOption) => {
-      const layout = layoutFor(options, context);
+      const layout = layoutFor(options, context, 'mend');
       const started = await startBy(layout, context);
       context.out(
         started.already
@@ -111,7 +111,7 @@ export function restartVerb(program: Command, context: CliContext): void {
     .option(...nowOption)
     .option(...buildsOption)
     .action(async (options: DirectoryOption & EndOptions) => {
-      const layout = layoutFor(options, context);
+      const layout = layoutFor(options, context, 'mend');
       await waitForBuilds(layout, options, context);
       const { findStatus } = await import('../supervisor/found.ts');
       const { serviceFor } = await import('./service.ts');
@@ -141,7 +141,7 @@ export function waitVerb(program: Command, context: CliContext): void {
     .option(...directoryOption)
     .option('-t, --timeout <seconds>', 'give up after so long', '300')
     .action(async (options: WaitOptions) => {
-      const layout = layoutFor(options, context);
+      const layout = layoutFor(options, context, 'look');
       const timeoutMs = secondsIn(options.timeout) * 1000;
       const { waitUntilReady } = await import('../supervisor/background.ts');
       const failure = await waitUntilReady(layout, {

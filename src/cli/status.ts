@@ -32,7 +32,7 @@ export function statusVerb(program: Command, context: CliContext): void {
     .option('--json', 'the whole record, for programs')
     .option('-w, --watch', 'go on until you press ^C')
     .action(async (options: StatusOptions) => {
-      const layout = layoutFor(options, context);
+      const layout = layoutFor(options, context, 'look');
       const { findStatus } = await import('../supervisor/found.ts');
       const findBeside = besider(layout, context);
       const show = async (): Promise<Found> => {

@@ -1,10 +1,12 @@
 /** What `unconfigure` does, in order: asks, stops the daemon, root's part, the user's part, and last the state directory. */
 import { existsSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { readInstalled } from '../host/installed.ts';
 import { otherIncluded } from '../host/other-builder.ts';
 import { placesOf, rootLayout, type Places } from '../host/places.ts';
 import { lossOf, purge } from '../host/purge.ts';
+import { mayBeOurs } from '../host/state-directory.ts';
 import { foundReceipts } from '../host/configure.ts';
 import { readReceipts, type Receipt } from '../host/receipts.ts';
 import { runScript } from '../host/root-files.ts';
@@ -14,6 +16,7 @@ import {
   removalScript,
   type RootRemoval,
 } from '../host/root-removal.ts';
+import { unitName } from '../host/systemd-unit.ts';
 import { applyUndo, undoingsOf, undoWords } from '../host/undo.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { makeDirectory } from '../system/files.ts';
@@ -24,7 +27,7 @@ import { refuseLegacy } from './configure-legacy.ts';
 import type { CliContext } from './context.ts';
 import { saying, waitingForEnd } from './patience.ts';
 import { ownerOf } from './root-told.ts';
-import { serviceFor } from './service.ts';
+import { serviceFor, servicePaths } from './service.ts';
 import { waitForBuilds, type EndOptions } from './wait-for-builds.ts';
 
 export interface UnconfigureFlags {
@@ -99,8 +102,22 @@ const hasAnything = (run: Run): boolean =>
   removalNeeds(run.removal).kind === 'undo';
 
 /** What was changed for the user: as recorded; or as found, where somebody deleted the whole state directory. */
-const receiptsOf = ({ layout, places }: Run): readonly Receipt[] =>
-  existsSync(layout.receipts) ? readReceipts(layout.receipts) : foundReceipts(layout, places);
+const receiptsOf = (run: Run): readonly Receipt[] =>
+  existsSync(run.layout.receipts)
+    ? readReceipts(run.layout.receipts).filter((receipt) => isConfigures(receipt, run))
+    : foundReceipts(run.layout, run.places);
+
+/** Whatever a receipt says, configure writes these files and no other, and makes the directories that they are in. */
+function isConfigures({ path, put }: Receipt, { layout, places, context }: Run): boolean {
+  if (put === 'backup-exclusion') return path === layout.root;
+  const ssh = join(places.home, '.ssh/config');
+  const files = [ssh, ...servicePaths(context)];
+  // Its directory goes by the environment, which may have been another.
+  const isUnit = path.startsWith(`${places.home}/`) && basename(path) === unitName;
+  if (put === 'directory')
+    return files.some((file) => file.startsWith(`${path}/`)) || path.startsWith(`${places.home}/`);
+  return (files.includes(path) || isUnit) && (path === ssh) === (put === 'block');
+}
 
 const ownUndoings = (run: Run) =>
   undoingsOf(receiptsOf(run), { otherIn: (lines) => otherIncluded(lines, run.layout.root) });
@@ -148,7 +165,10 @@ async function stopEverything({ layout, context, flags }: Run): Promise<void> {
 async function undoOwn(run: Run): Promise<void> {
   const { layout, context, flags } = run;
   const { clock, signal } = context;
-  if (receiptsOf(run).length === 0 && !(flags.purge && existsSync(layout.root))) return;
+  const isPurged = flags.purge && existsSync(layout.root) && mayBeOurs(layout);
+  if (flags.purge && !isPurged && existsSync(layout.root))
+    context.out(`Left ${layout.root}: it holds files that this program did not make.`);
+  if (receiptsOf(run).length === 0 && !isPurged) return;
   makeDirectory(layout.state);
   const onWaiting = () => context.err('Another command is at work in this directory; waiting.');
   await inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
@@ -161,7 +181,7 @@ async function undoOwn(run: Run): Promise<void> {
     }
     rmSync(layout.receipts, { force: true });
     stop.throwIfAborted();
-    if (flags.purge) purgeAll(run);
+    if (isPurged) purgeAll(run);
   });
 }
 

@@ -16,6 +16,8 @@ export function layoutOf(root: string) {
   const keys = join(root, 'keys');
   return {
     root,
+    /** Says that the directory is ours; written before anything else. */
+    mark: join(root, '.linuxkit-builder'),
     /** Written by configure and by people; read by everything. */
     config: join(root, 'config.json'),
     /** Sparse raw data disk: the guest's /nix. Created and grown by the daemon, formatted by the guest, deleted by nobody. */

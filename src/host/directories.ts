@@ -1,11 +1,15 @@
 /** The state directory and what is in it: whether it can be ours, and making it so. */
-import { chmodSync, statSync, type Stats } from 'node:fs';
+import { chmodSync, existsSync, statSync, type Stats } from 'node:fs';
+import { join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import type { Problem } from '../config/problem.ts';
 import { makeDirectory } from '../system/files.ts';
+import { readLegacy } from './legacy.ts';
+import { distrustOf, mayBeOurs } from './state-directory.ts';
 
 /** What stands in the way on the disk, as opposed to in the name (config/layout.ts). */
-export function directoryProblems(root: string): Problem[] {
+export function directoryProblems(layout: Layout): Problem[] {
+  const { root } = layout;
   const stats = lookAt(root);
   const problem = (message: string, hint: string): Problem[] => [
     { path: 'state directory', value: root, message, hint },
@@ -13,13 +17,30 @@ export function directoryProblems(root: string): Problem[] {
   if (stats === undefined) return [];
   if (!stats.isDirectory())
     return problem('is a file, not a directory', 'Move it away, or choose another with -d.');
-  return stats.uid === process.geteuid?.()
-    ? []
-    : problem(
-        `belongs to another user (uid ${stats.uid})`,
-        'Run configure as the user who owns the daemon, or choose another directory with -d.',
-      );
+  const distrust = distrustOf(layout);
+  if (distrust?.kind === 'foreign')
+    return problem(
+      `belongs to another user (uid ${distrust.uid})`,
+      'Run configure as the user who owns the daemon, or choose another directory with -d.',
+    );
+  if (distrust?.kind === 'below-others')
+    return problem(
+      `is in ${distrust.path}, which others than root can change`,
+      'Choose a directory that only root can put another in the place of, with -d.',
+    );
+  return isTaken(layout)
+    ? problem(
+        'holds files that this program did not make',
+        'Name an empty directory with -d, or one that is not there yet.',
+      )
+    : [];
 }
+
+/** By somebody's files; linuxkit-nix's are taken over when that is asked for. */
+const isTaken = (layout: Layout): boolean =>
+  !mayBeOurs(layout) &&
+  readLegacy(layout) === undefined &&
+  !existsSync(join(layout.root, 'linuxkit-nix'));
 
 /** A directory that has to be made, or made private. */
 export interface DirectoryChange {

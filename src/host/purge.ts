@@ -12,6 +12,7 @@ import { basename, join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { errorCode } from '../system/failure.ts';
 import { fileOfUnfinished } from '../system/files.ts';
+import { mayBeOurs } from './state-directory.ts';
 
 /** What would be lost, in words. */
 export function lossOf(layout: Layout): string[] {
@@ -49,6 +50,7 @@ export function purge(layout: Layout): string[] {
     layout.rootRequest,
     join(root, '.size'),
   ];
+  if (!mayBeOurs(layout)) return namesIn(root);
   for (const path of files) rmSync(path, { force: true });
   const written = files.filter((path) => path !== layout.disk).map((path) => basename(path));
   for (const name of namesIn(root))
@@ -65,7 +67,10 @@ export function purge(layout: Layout): string[] {
     if (isImage(join(images, name))) rmSync(join(images, name), { recursive: true });
   for (const name of ownNames(gcRoots))
     if (isGcRoot(join(gcRoots, name))) rmSync(join(gcRoots, name));
-  for (const directory of [keys, downloads, images, gcRoots, root]) removeIfEmpty(directory);
+  for (const directory of [keys, downloads, images, gcRoots]) removeIfEmpty(directory);
+  // It says that the rest is ours, so it goes last.
+  rmSync(layout.mark, { force: true });
+  removeIfEmpty(root);
   return namesIn(root);
 }
 

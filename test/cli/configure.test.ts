@@ -253,6 +253,7 @@ describe('configure refuses', () => {
   test('a disk smaller than the one that exists', async () => {
     using rig = configureRig();
     mkdirSync(rig.layout.root, { recursive: true });
+    writeFileSync(rig.layout.mark, '');
     writeFileSync(rig.layout.disk, '');
     truncateSync(rig.layout.disk, 4 * 1024 ** 3);
     const { failure } = await rig.run('-s', '3');

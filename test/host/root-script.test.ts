@@ -239,6 +239,7 @@ test('links that a user put where root writes whole files are replaced, and not 
   expect(readFileSync(victim, 'utf8')).toBe('theirs');
 });
 
+// Behaviour 85: A file that is a mount point is written in place, and given back.
 describe.runIf(canMount)('a file that is a mount point', () => {
   const mounted = (script: string, flags = '') => {
     const mounts = [paths.ssh, paths.machines].map(

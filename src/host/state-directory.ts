@@ -1,0 +1,135 @@
+/** Whose a state directory is: whether a verb may work in it, and whether what is in it is ours. */
+import { existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { settingNames } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
+import { makeDirectory, readIfThere, writeWhole } from '../system/files.ts';
+
+/** What a verb does there: looks; makes it right first, or says what is wrong; or changes what is in it. */
+export type Use = 'look' | 'mend' | 'change';
+
+/** What speaks against working in a directory as who we are. */
+export type Distrust =
+  | { readonly kind: 'foreign'; readonly path: string; readonly uid: number }
+  /** Others can put what they like there. */
+  | { readonly kind: 'open'; readonly path: string }
+  /** For root: others can put another directory in its place. */
+  | { readonly kind: 'below-others'; readonly path: string };
+
+/** Undefined where the directory is the user's own, and nobody else can write there; and where there is none. */
+export function distrustOf({ root, state }: Pick<Layout, 'root' | 'state'>): Distrust | undefined {
+  const me = process.geteuid?.();
+  for (const path of [root, state]) {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) continue;
+    if (stats.uid !== me) return { kind: 'foreign', path, uid: stats.uid };
+    if ((stats.mode & 0o022) !== 0) return { kind: 'open', path };
+  }
+  const above = me === 0 ? aboveOf(root).find(isOthers) : undefined;
+  return above === undefined ? undefined : { kind: 'below-others', path: above };
+}
+
+/** The directories that it is in, by both its names where a link leads to it. */
+function aboveOf(path: string): string[] {
+  const names = existsSync(path) ? [path, realpathSync(path)] : [path];
+  const above = (name: string): string[] =>
+    dirname(name) === name ? [] : [dirname(name), ...above(dirname(name))];
+  return [...new Set(names.flatMap(above))];
+}
+
+/** In a sticky directory nobody but its owner moves what is root's. */
+function isOthers(path: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined || stats.isSymbolicLink()) return stats !== undefined && stats.uid !== 0;
+  return stats.uid !== 0 || ((stats.mode & 0o022) !== 0 && (stats.mode & 0o1000) === 0);
+}
+
+/** In a sentence. */
+export const distrustWords = (distrust: Distrust): string =>
+  ({
+    foreign: `${distrust.path} belongs to another user (uid ${'uid' in distrust ? distrust.uid : 0})`,
+    open: `${distrust.path} can be written by others`,
+    'below-others': `${distrust.path}, in which the state directory is, can be changed by others than root`,
+  })[distrust.kind];
+
+/** Fails where a verb would obey what others have put there. What a look shows is said to be theirs. */
+export function checkTrust(
+  layout: Pick<Layout, 'root' | 'state'>,
+  use: Use,
+  warn: (line: string) => void,
+): void {
+  const distrust = distrustOf(layout);
+  if (distrust === undefined || (use === 'mend' && distrust.kind === 'open')) return;
+  if (use === 'look')
+    return warn(`Warning: ${distrustWords(distrust)}: what is shown is their word.`);
+  throw new Failed(distrusted(distrust, layout.root));
+}
+
+function distrusted(distrust: Distrust, root: string): Failure {
+  const hints = {
+    foreign: `Run it as its owner: sudo -u '#${'uid' in distrust ? distrust.uid : 0}' linuxkit-builder ... -d '${root}'. Where the owner is gone: linuxkit-builder unconfigure --owner-gone takes back what root knows of the builder.`,
+    open: `If you have put there all that is in it: chmod go-w '${distrust.path}'`,
+    'below-others': 'Choose a directory that is below root’s own ones alone, with -d.',
+  };
+  return {
+    kind: 'directory-not-trusted',
+    message: `${distrustWords(distrust)}; nothing was changed.`,
+    hint: hints[distrust.kind],
+    exit: Exit.noPermission,
+  };
+}
+
+const markText = "linuxkit-builder's state directory: what it makes here it may delete again.\n";
+
+/** Makes the directory, and marks it as ours. Fails where somebody's files are in it. */
+export function claimDirectory(layout: Pick<Layout, 'root' | 'mark' | 'config'>): void {
+  if (!mayBeOurs(layout)) throw new Failed(notOurs(layout.root));
+  markDirectory(layout);
+}
+
+/** The same for one that was looked at. */
+export function markDirectory({ root, mark }: Pick<Layout, 'root' | 'mark'>): void {
+  makeDirectory(root);
+  if (readIfThere(mark) !== markText) writeWhole(mark, markText, { alone: true });
+}
+
+/** True of a directory that is empty, carries our mark, or is of a release before there was a mark. */
+export function mayBeOurs({
+  root,
+  mark,
+  config,
+}: Pick<Layout, 'root' | 'mark' | 'config'>): boolean {
+  const names = namesIn(root);
+  if (names.length === 0 || names.includes(basename(mark))) return true;
+  // What `image build` of the release before made, before anything else.
+  if (names.every((name) => ['downloads', 'image', 'nix-state'].includes(name))) return true;
+  const others = ['receipts.json', 'keys/host_ed25519', 'linuxkit-nix'];
+  return hasSettings(config) && others.some((name) => existsSync(join(root, name)));
+}
+
+function hasSettings(path: string): boolean {
+  try {
+    const json: unknown = JSON.parse(readIfThere(path) ?? '');
+    const isObject = typeof json === 'object' && json !== null && !Array.isArray(json);
+    return isObject && Object.keys(json).every((name) => settingNames.includes(name));
+  } catch {
+    return false;
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return [];
+    throw error;
+  }
+}
+
+const notOurs = (root: string): Failure => ({
+  kind: 'directory-not-ours',
+  message: `${root} holds files that this program did not make, and nothing was changed.`,
+  hint: 'Name an empty directory with -d, or one that is not there yet.',
+  exit: Exit.usage,
+});

@@ -1,4 +1,5 @@
 /** Where Nix would build a derivation, and why: its own rules (build-remote.cc, derivation goals), on what is known. Pure. */
+import { missingInGuest } from './features.ts';
 import type { Machine } from './machines.ts';
 
 /** What Nix says of a derivation. */
@@ -110,8 +111,6 @@ function lineReasons({ ours, hidden, malformed, unread }: World): Reason[] {
 
 function fitReasons({ system, features }: Derivation, { ours }: World): Reason[] {
   if (ours === undefined) return [];
-  const offered = [...ours.features, ...ours.mandatory];
-  const lacking = features.filter((feature) => !offered.includes(feature));
   const reserved = ours.mandatory.filter((feature) => !features.includes(feature));
   return [
     ours.systems.includes(system) || system === 'builtin'
@@ -121,20 +120,34 @@ function fitReasons({ system, features }: Derivation, { ours }: World): Reason[]
           text: `it is for ${system}, and the builder builds ${ours.systems.join(', ')}`,
           remedy: `Ask for it by its system: --system ${ours.systems[0] ?? ''}, or --argstr system.`,
         },
-    lacking.length === 0
-      ? {
-          holds: true,
-          text: `it requires ${features.length === 0 ? 'no features' : features.join(', ')}`,
-        }
-      : {
-          holds: false,
-          text: `it requires ${lacking.join(', ')}, which the builder does not offer`,
-          remedy: lacking.includes('kvm')
-            ? 'The guest offers kvm only where it has it.'
-            : `If the guest can do that: ${configure} -f ${[...ours.features, ...lacking].join(',')}`,
-        },
+    featureReason(features, ours),
     ...(reserved.length === 0 ? [] : [reservedReason(reserved)]),
   ];
+}
+
+/** What the line offers, less what a guest cannot do whatever the line says. */
+function featureReason(features: readonly string[], ours: Machine): Reason {
+  const impossible = features.filter((feature) => missingInGuest(feature) !== undefined);
+  if (impossible.length > 0)
+    return {
+      holds: false,
+      text: `it requires ${impossible.join(', ')}, which the builder cannot do`,
+      remedy: impossible.map((name) => `${name} ${missingInGuest(name)}.`).join(' '),
+    };
+  const offered = [...ours.features, ...ours.mandatory];
+  const lacking = features.filter((feature) => !offered.includes(feature));
+  if (lacking.length === 0)
+    return {
+      holds: true,
+      text: `it requires ${features.length === 0 ? 'no features' : features.join(', ')}`,
+    };
+  return {
+    holds: false,
+    text: `it requires ${lacking.join(', ')}, which the builder does not offer`,
+    remedy: lacking.includes('kvm')
+      ? 'The guest offers kvm only where it has it.'
+      : `If the guest can do that: ${configure} -f ${[...ours.features, ...lacking].join(',')}`,
+  };
 }
 
 const reservedReason = (features: readonly string[]): Reason => ({

@@ -17,11 +17,17 @@ export function parseConfig(text: string): NixConfig | undefined {
   return {
     system: textOf(value('system')),
     extraPlatforms: words('extra-platforms'),
-    features: words('system-features'),
+    features: [
+      ...new Set([...words('system-features'), ...implied(words('experimental-features'))]),
+    ],
     maxJobs: typeof jobs === 'number' ? jobs : Number.parseInt(textOf(jobs), 10) || 1,
     builders: textOf(value('builders')),
   };
 }
+
+/** Features that a store has by experimental features alone: `StoreConfig::getDefaultSystemFeatures` in Nix's store-api.cc. */
+const implied = (experimental: readonly string[]): string[] =>
+  experimental.filter((name) => name === 'ca-derivations' || name === 'recursive-nix');
 
 const drvSchema = v.looseObject({
   system: v.string(),
@@ -29,7 +35,10 @@ const drvSchema = v.looseObject({
   env: v.optional(v.record(v.string(), v.unknown()), {}),
   structuredAttrs: v.optional(v.record(v.string(), v.unknown())),
   outputs: v.optional(
-    v.record(v.string(), v.looseObject({ path: v.optional(v.nullable(v.string())) })),
+    v.record(
+      v.string(),
+      v.looseObject({ path: v.optional(v.nullable(v.string())), hash: v.optional(v.unknown()) }),
+    ),
     {},
   ),
 });
@@ -47,13 +56,18 @@ export function parseDerivation(text: string): Derivation | undefined {
   const attributes = structuredAttrs ?? structured(env['__json']) ?? env;
   const features = attributes['requiredSystemFeatures'];
   const preferLocal = attributes['preferLocalBuild'];
+  // Nix requires this of itself where it does not know where an output will be: `getRequiredSystemFeatures`, since 2.4.
+  const isFloating = Object.values(outputs).some(
+    ({ path, hash }) => typeof path !== 'string' && hash === undefined,
+  );
+  const named = Array.isArray(features)
+    ? features.map(String)
+    : textOf(features).split(/\s+/).filter(Boolean);
   return {
     path: first[0],
     system,
     builtin: builder.startsWith('builtin:'),
-    features: Array.isArray(features)
-      ? features.map(String)
-      : textOf(features).split(/\s+/).filter(Boolean),
+    features: [...new Set([...named, ...(isFloating ? ['ca-derivations'] : [])])],
     preferLocal: preferLocal === true || preferLocal === '1',
     outputs: Object.values(outputs).flatMap(({ path }) => (typeof path === 'string' ? [path] : [])),
   };

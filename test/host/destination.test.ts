@@ -83,6 +83,12 @@ describe('a build that does not come says why', () => {
   test.each([
     ['the system', { system: 'x86_64-linux' }, {}, 'the builder builds aarch64-linux'],
     ['a feature', { features: ['kvm', 'big-parallel'] }, {}, 'it requires kvm, which'],
+    [
+      'what no guest of ours does',
+      { features: ['uid-range'] },
+      { ours: { ...mac.ours, features: ['uid-range'] } as World['ours'] },
+      'it requires uid-range, which the builder cannot do',
+    ],
     ['the list', {}, { ours: undefined }, 'does not name the builder'],
     ['builders', {}, { hidden: '' }, '`builders` is ""'],
     ['a malformed line', {}, { malformed: 'line 3: x' }, 'line 3: x'],
@@ -132,6 +138,33 @@ describe('what Nix says', () => {
     expect(parseDerivation(JSON.stringify({ '/nix/store/a.drv': older }))).toEqual(wanted);
     const fetch = { '/nix/store/a.drv': { ...one, builder: 'builtin:fetchurl' } };
     expect(parseDerivation(JSON.stringify(fetch))).toEqual({ ...wanted, builtin: true });
+  });
+
+  // Behaviour 88: A feature that the guest's Nix cannot do, or that is one of Nix's misspelt, is not offered, and `explain` knows the features
+  // that a derivation or this machine has by itself.
+  test.each([
+    ['a floating output', { out: { hashAlgo: 'r:sha256' } }, ['kvm', 'ca-derivations']],
+    [
+      'one of a newer Nix',
+      { out: { method: 'nar', hashAlgo: 'sha256' } },
+      ['kvm', 'ca-derivations'],
+    ],
+    ['an impure one', { out: { hashAlgo: 'r:sha256', impure: true } }, ['kvm', 'ca-derivations']],
+    ['one that waits for those', { out: {}, doc: { path: null } }, ['kvm', 'ca-derivations']],
+    ['a fixed output', { out: { path: '/nix/store/o', hashAlgo: 'sha256', hash: '00' } }, ['kvm']],
+    ['a fixed one of a newer Nix', { out: { method: 'flat', hash: 'sha256-x' } }, ['kvm']],
+    ['none', {}, ['kvm']],
+  ])('of the features that a derivation has by itself: %s', (_, outputs, features) => {
+    const one = { system: 'x', env: { requiredSystemFeatures: 'kvm' }, outputs };
+    expect(parseDerivation(JSON.stringify({ a: one }))?.features).toEqual(features);
+  });
+
+  test('of the features that a store has by its experimental features', () => {
+    const text = JSON.stringify({
+      'system-features': { value: ['kvm'] },
+      'experimental-features': { value: ['flakes', 'ca-derivations', 'recursive-nix'] },
+    });
+    expect(parseConfig(text)?.features).toEqual(['kvm', 'ca-derivations', 'recursive-nix']);
   });
 
   test.each(['', '[]', '{}', '{"a": 1}', '{"derivations": {}}'])('nothing in %j', (text) =>

@@ -13,6 +13,41 @@ describe('features are the truth', () => {
     expect(featureProblems(features, kvm).map(({ message }) => message)).toEqual(messages),
   );
 
+  // Behaviour 88: A feature that the guest's Nix cannot do, or that is one of Nix's misspelt, is not offered, and `explain` knows the features
+  // that a derivation or this machine has by itself.
+  test.each(['ca-derivations', 'recursive-nix', 'uid-range', 'apple-virt'])(
+    "%s is refused: the guest's Nix cannot do it, whatever its line says",
+    (name) => {
+      const [problem, ...more] = featureProblems(['benchmark', name], undefined);
+      expect(more).toEqual([]);
+      expect(problem).toMatchObject({ path: 'features', value: name });
+      expect(problem?.hint).toContain('Leave it out');
+    },
+  );
+
+  test.each([
+    ['big-paralel', 'big-parallel'],
+    ['big_parallel', 'big-parallel'],
+    ['bigparallel', 'big-parallel'],
+    ['Big-Parallel', 'big-parallel'],
+    ['benchmarks', 'benchmark'],
+    ['bencmhark', 'benchmark'],
+    ['kmv', 'kvm'],
+    ['KVM', 'kvm'],
+    ['nixos-tests', 'nixos-test'],
+    ['ca-derivation', 'ca-derivations'],
+    ['recursive_nix', 'recursive-nix'],
+  ])('%s is refused: %s is meant', (word, meant) =>
+    expect(featureProblems([word], true)).toEqual([
+      expect.objectContaining({ value: word, hint: `Say ${meant}.` }),
+    ]),
+  );
+
+  test.each(['gccarch-x86-64-v3', 'our-lab', 'gpu', 'big', 'parallel', 'linuxkit-builder', 'x'])(
+    "%s is somebody's own word",
+    (word) => expect(featureProblems([word], true)).toEqual([]),
+  );
+
   test('what is not known is said', () => {
     expect(featureWarnings(['kvm'], undefined)).toHaveLength(1);
     expect(featureWarnings(['kvm'], true)).toEqual([]);

@@ -46,24 +46,35 @@ async function copy(rig: BuilderRig, port: number): Promise<number> {
   return (performance.now() - begun) / 1000;
 }
 
-test('a ring that is silent costs less than 2 % of a core', async () => {
+test('a ring that is silent costs little more than a timer that does nothing as often', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'ring-'));
   const path = join(dir, 'ring');
   const file = new RingFile(path);
+  // More than a ring full, so that its last words have no known place.
   file.write(Buffer.alloc(70_000, 'some line of a guest\n'));
+  const timer = setInterval(() => undefined, 50);
+  const idle = await quietest();
+  clearInterval(timer);
   const ring = new Ring({ path, clock: systemClock, pollMs: 100, onBytes: () => undefined });
   ring.poke();
-  // Of some seconds the quietest: in others garbage is collected, or code is made quick.
+  await systemClock.sleep(1_000);
+  const share = await quietest();
+  await ring.stop();
+  file.close();
+  rmSync(dir, { recursive: true });
+  const percent = (part: number) => `${(part * 100).toFixed(2)} % of a core`;
+  console.info(`ring of a silent guest: ${percent(share)}; a timer alone: ${percent(idle)}`);
+  expect(share).toBeLessThan(idle * 4);
+});
+
+/** Of some seconds the share of a core in the quietest: in others garbage is collected, or code is made quick. */
+async function quietest(): Promise<number> {
   let share = Infinity;
-  for (let second = 0; second < 5 && share >= 0.02; second++) {
+  for (let second = 0; second < 5; second++) {
     const before = process.cpuUsage();
     await systemClock.sleep(1_000);
     const { user, system } = process.cpuUsage(before);
     share = Math.min(share, (user + system) / 1_000_000);
   }
-  await ring.stop();
-  file.close();
-  rmSync(dir, { recursive: true });
-  console.info(`ring of a silent guest: ${(share * 100).toFixed(2)} % of a core`);
-  expect(share).toBeLessThan(0.02);
-});
+  return share;
+}

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Layout } from '../config/layout.ts';
 import { label } from '../host/launch-agent.ts';
 import { placesOf } from '../host/places.ts';
 import { readRootKey } from '../host/root-key.ts';
@@ -37,28 +38,46 @@ export function daemonVerb(program: Command, context: CliContext): void {
       const places = placesOf(context.env['LINUXKIT_BUILDER_TREE']);
       let said = '';
       let troubled = false;
-      const code = await daemon({
-        layout,
-        clock: context.clock,
-        managed: isManaged(options, context.env),
-        rootsKey: () => readRootKey(places),
-        onStopSignal: (listener) => context.onStopSignal(listener),
-        signal: context.signal,
-        onStatus: ({ sentence }, trouble) => {
-          if (sentence !== said) context.err(sentence);
-          said = sentence;
-          if (trouble !== undefined && !troubled)
-            context.err(`This is not in the status file. ${trouble.message} ${trouble.hint}`);
-          troubled = trouble !== undefined;
-        },
-        onBlocked: ({ message, hint }) => context.err(`${message} ${hint} It is tried again.`),
-        onStandby: (pid) =>
-          context.err(
-            `Another daemon runs here${pid === undefined ? '' : `, with pid ${pid}`}; waiting for its end.`,
-          ),
-      });
-      context.exit(code);
+      const over = new AbortController();
+      void watchLater(layout, context, over.signal);
+      try {
+        const code = await daemon({
+          layout,
+          clock: context.clock,
+          managed: isManaged(options, context.env),
+          rootsKey: () => readRootKey(places),
+          onStopSignal: (listener) => context.onStopSignal(listener),
+          signal: context.signal,
+          onStatus: ({ sentence }, trouble) => {
+            if (sentence !== said) context.err(sentence);
+            said = sentence;
+            if (trouble !== undefined && !troubled)
+              context.err(`This is not in the status file. ${trouble.message} ${trouble.hint}`);
+            troubled = trouble !== undefined;
+          },
+          onBlocked: ({ message, hint }) => context.err(`${message} ${hint} It is tried again.`),
+          onStandby: (pid) =>
+            context.err(
+              `Another daemon runs here${pid === undefined ? '' : `, with pid ${pid}`}; waiting for its end.`,
+            ),
+        });
+        context.exit(code);
+      } finally {
+        over.abort();
+      }
     });
+}
+
+/** What looks for newer packages is loaded when the guest has long been there. */
+async function watchLater(layout: Layout, context: CliContext, over: AbortSignal): Promise<void> {
+  const signal = AbortSignal.any([over, context.signal]);
+  try {
+    await context.clock.sleep(60_000, signal);
+  } catch {
+    return; // The daemon is over.
+  }
+  const { watchImage, watchOf } = await import('./image-watch.ts');
+  await watchImage(watchOf(layout, context, signal));
 }
 
 const onlyDry: Failure = {

@@ -34,6 +34,8 @@ export interface BuildVerbOptions extends DirectoryOption {
   readonly acceptExpiredIndex?: boolean;
   /** Renews the lock first: `own` the program's, where its sources are. */
   readonly update: false | 'own' | 'state';
+  /** Looks whether there is anything newer, and makes nothing. */
+  readonly check?: boolean;
   readonly arch: Arch;
   readonly output?: string;
   readonly quiet: boolean;
@@ -60,6 +62,13 @@ export async function buildVerb(
     claimDirectory(layout);
     makeDirectory(layout.state);
     const places = { own: join(assets, 'src/image/lock.json'), updated: layout.imageLock };
+    if (options.check === true) {
+      const { checkForNews } = await import('./image-check.ts');
+      const found = await checkForNews(layout, places, { ...guess, arch: options.arch });
+      view.end();
+      if (!options.quiet) context.out(found);
+      return;
+    }
     const supplies = await withMirror(guess, places, options, say);
     if (options.update !== false) {
       const target = options.update === 'own' ? lockToRenew(places, assets) : places.updated;

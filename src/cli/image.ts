@@ -94,7 +94,9 @@ function addBuild(image: Command, context: CliContext): void {
     image
       .command('update')
       .description('make the image of the newest packages; the guest takes it at its next start'),
-  ).action((options: Sources) => build(options, 'state'));
+  )
+    .option('--check', 'only look whether there is anything newer', false)
+    .action((options: Sources) => build(options, 'state'));
 }
 
 const systemOf = (arch: Arch): System => (arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux');

@@ -1,27 +1,11 @@
 /** config.json: what a builder is, chosen once on the host. Parsed whole: a frozen Config, or every Problem. */
 import * as v from 'valibot';
-import {
-  acceleratorProblems,
-  networkNames,
-  vmNames,
-  vmProblems,
-  type NetworkName,
-} from './machine.ts';
+import { hostProblems, leastDiskGiB, noDiskFits, type HostFacts } from './host-limits.ts';
+import { networkNames, vmNames, type NetworkName } from './machine.ts';
 import type { Problem } from './problem.ts';
 import { nativeSystem, systemNames, type System } from './system.ts';
 
-/** What the host has, measured by system/host.ts; the limits of a config. */
-export interface HostFacts {
-  readonly arch: 'x64' | 'arm64';
-  readonly platform: 'darwin' | 'linux';
-  readonly cpus: number;
-  readonly memoryMiB: number;
-  /** The machine has more memory than that: a container or a slice is limited to it. */
-  readonly isLimited?: boolean;
-  /** Whole size and free space of the file system that holds the state directory. */
-  readonly diskGiB: number;
-  readonly diskFreeGiB: number;
-}
+export type { HostFacts } from './host-limits.ts';
 
 const whole = (name: string, low: number, high: number) =>
   v.pipe(
@@ -38,7 +22,6 @@ const feature = v.pipe(
 );
 
 /** The guest's own files and a little of a build. */
-const leastDiskGiB = 2;
 
 const schema = v.strictObject({
   /** Which program runs the guest. */
@@ -73,6 +56,11 @@ const schema = v.strictObject({
   ),
   /** Whether builds reach private networks, such as the one this machine is in. */
   buildsReachLan: v.optional(v.boolean('must be true or false'), true),
+  /** Whether the daemon looks for newer packages once a day, and whether it makes an image of them. */
+  imageUpdates: v.optional(
+    v.picklist(['off', 'notify', 'auto'], 'must be off, notify or auto'),
+    'notify',
+  ),
   verbose: v.optional(v.boolean('must be true or false'), false),
   /** Whether a Mac on AC power is kept from sleeping while somebody is in the guest; by default on macOS. */
   keepAwake: v.optional(v.boolean('must be true or false')),
@@ -210,41 +198,4 @@ function problemOf(issue: v.InferIssue<typeof schema>): Problem {
     message: issue.message,
     hint: 'docs/configuration.md lists what each setting takes.',
   };
-}
-
-/** Where no value is right, none is advised. */
-const noDiskFits = (problem: Problem, { diskGiB }: HostFacts): Problem =>
-  problem.path !== 'diskGiB' || diskGiB >= leastDiskGiB
-    ? problem
-    : {
-        ...problem,
-        hint: `No value is right here: the least is ${leastDiskGiB}, and the whole file system has ${diskGiB} GiB. Choose another directory, with -d.`,
-      };
-
-/** What no host of this size can give. Looks only at fields that are numbers, so it can run beside the shape's own problems. */
-function hostProblems(json: unknown, host: HostFacts): Problem[] {
-  const file = (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>;
-  const above = (path: string, limit: number, unit: string, hint: string): Problem[] => {
-    const value = file[path];
-    return typeof value === 'number' && value > limit
-      ? [{ path, value, message: `is above the host's ${limit} ${unit}`, hint }]
-      : [];
-  };
-  return [
-    ...above('cpus', host.cpus, 'CPUs', `Choose at most ${host.cpus}.`),
-    ...above(
-      'memoryMiB',
-      host.memoryMiB,
-      `MiB of memory${host.isLimited === true ? ', to which a container or slice limits it' : ''}`,
-      `Choose at most ${host.memoryMiB}; a quarter of it is a good start.`,
-    ),
-    ...above(
-      'diskGiB',
-      host.diskGiB,
-      'GiB of disk',
-      `Choose at most ${host.diskGiB}; ${host.diskFreeGiB} GiB of it are free now.`,
-    ),
-    ...vmProblems(file, host),
-    ...acceleratorProblems(file, host),
-  ];
 }

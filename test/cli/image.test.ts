@@ -239,6 +239,45 @@ describe('image update', () => {
     expect(own()).toBe(before);
   });
 
+  // Behaviour 79: Unless `imageUpdates` is off the daemon looks once a day, not on battery, whether Debian's security archive has newer
+  // packages; with `auto` it makes an image of them when nobody is in the guest, which the next start takes.
+  test('--check says how much is newer in the security archive, and makes nothing', async () => {
+    await build('--update');
+    expect((await update('--check')).out).toMatch(/has nothing newer\.$/m);
+    const fixed = [
+      { name: 'openssh-server', version: '9:1.1' },
+      { name: 'unrelated', version: '9' },
+    ];
+    await mirror.publishSuite(fixed, {
+      suite: 'trixie-security',
+      date: new Date(Date.now() - 1_000),
+    });
+    const before = await image('info');
+    const found = await update('--check');
+    expect(found.out).toContain(
+      'has a newer version of 1 package. Make an image of them: linuxkit-builder image update',
+    );
+    expect((await image('info')).out).toBe(before.out);
+    expect(existsSync(layoutOf(state).imageLock)).toBe(false);
+    // It is known from then on, and until there is an image of it.
+    const rebuilt = await build();
+    expect(rebuilt.err).toContain(
+      "Warning: The image is 0 days behind Debian's security archive; 1 package is newer there.",
+    );
+    expect((await update()).err).not.toContain('Warning');
+    // What was looked at is not fetched again.
+    mirror.requests.length = 0;
+    await update('--check');
+    expect(mirror.requests).toEqual(['dists/trixie-security/InRelease']);
+  });
+
+  test('--check is a failure where the archive shows old lists', async () => {
+    await build('--update');
+    const expired = { date: new Date(Date.now() - 1_000), validUntil: new Date(Date.now() - 500) };
+    await mirror.publishSuite([], { suite: 'trixie-security', ...expired });
+    expect((await update('--check')).failure?.kind).toBe('release-expired');
+  });
+
   test('takes no list of packages that has expired, unless told to', async () => {
     await build('--update');
     await publishSmall(mirror, '6.1.2', {

@@ -88,7 +88,7 @@ const trees: Readonly<Record<string, () => void>> = {
     ),
 };
 
-// Behaviour 80: Root's script, and its removal, do the same under every shell that is `/bin/sh` somewhere; what they take back is as it was to the byte, also where the release before wrote it, or an end came in between.
+// Behaviour 81: Root's script, and its removal, do the same under every shell that is `/bin/sh` somewhere; what they take back is as it was to the byte, also where the release before wrote it, or an end came in between.
 describe.each(shells)('under %s', (shell) => {
   test.each(Object.keys(trees))('all is written, then nothing, and all taken back: %s', (name) => {
     trees[name]?.();
@@ -170,7 +170,7 @@ function writeAsBefore(): void {
   writeFileSync(paths.installed, `${JSON.stringify(installed, null, 2)}\n`);
 }
 
-// Behaviour 81: Root's script changes nothing where a directory that it writes in is a link, another's, or can be written by others, where a file cannot be written, or where the builder is another user's.
+// Behaviour 82: Root's script changes nothing where a directory that it writes in is a link, another's, or can be written by others, where a file cannot be written, or where the builder is another user's.
 describe("root's script refuses, and changes nothing", () => {
   const refused = (why: string) => {
     const before = snapshot(tree);
@@ -239,7 +239,7 @@ test('links that a user put where root writes whole files are replaced, and not 
   expect(readFileSync(victim, 'utf8')).toBe('theirs');
 });
 
-// Behaviour 85: A file that is a mount point is written in place, and given back.
+// Behaviour 86: A file that is a mount point is written in place, and given back.
 describe.runIf(canMount)('a file that is a mount point', () => {
   const mounted = (script: string, flags = '') => {
     const mounts = [paths.ssh, paths.machines].map(
@@ -284,7 +284,7 @@ test('a removal that was cut short is finished by the next', () => {
   expect(snapshot(tree)).toEqual(before);
 });
 
-// Behaviour 79: Root runs no program of ours and reads no file of the user's: `configure` and `unconfigure` show a script, and run what they showed; no private key is in it or on its input.
+// Behaviour 80: Root runs no program of ours and reads no file of the user's: `configure` and `unconfigure` show a script, and run what they showed; no private key is in it or on its input.
 test('no private key is in what is shown, and none leaves the directory', () => {
   perform(installing());
   const key = readFileSync(paths.clientKey, 'utf8');

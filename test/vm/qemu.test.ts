@@ -21,6 +21,7 @@ const config: Config = {
   accelerator: 'auto',
   bundle: undefined,
   acceptOldImage: '',
+  imageUpdates: 'off',
   holdSeconds: 180,
   keepAwake: false,
   verbose: false,

@@ -2,8 +2,11 @@
 export HOME=/tmp/escapes/home
 cd /tmp/escapes && mkdir -p home tools
 loader=$(echo /lib/ld-linux-*.so.* /lib64/ld-linux-*.so.* | tr ' ' '\n' | grep -v '\*' | head -n 1)
-cp "$loader" tools/loader && cp /usr/bin/socat tools/
-for library in $("$loader" --list /usr/bin/socat | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p'); do cp "$library" tools/; done
+# copy FROM TO: an emulated guest under load has copied half a file.
+copy() { for try in 1 2 3; do cp "$1" "$2" && cmp -s "$1" "$2" && return; done; echo "cannot copy $1"; }
+copy "$loader" tools/loader
+copy /usr/bin/socat tools/socat
+for library in $("$loader" --list /usr/bin/socat | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p'); do copy "$library" "tools/${library##*/}"; done
 tools/loader --library-path tools tools/socat -V >/dev/null || echo "no socat"
 build() { nix-build --no-out-link --option substitute false "$@" 2>&1; }
 

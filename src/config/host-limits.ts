@@ -1,0 +1,56 @@
+/** What this host cannot give, whatever a configuration asks of it. */
+import { acceleratorProblems, vmProblems } from './machine.ts';
+import type { Problem } from './problem.ts';
+
+/** What the host has, measured by system/host.ts; the limits of a config. */
+export interface HostFacts {
+  readonly arch: 'x64' | 'arm64';
+  readonly platform: 'darwin' | 'linux';
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  /** The machine has more memory than that: a container or a slice is limited to it. */
+  readonly isLimited?: boolean;
+  /** Whole size and free space of the file system that holds the state directory. */
+  readonly diskGiB: number;
+  readonly diskFreeGiB: number;
+}
+
+/** In GiB. */
+export const leastDiskGiB = 2;
+
+/** Where no value is right, none is advised. */
+export const noDiskFits = (problem: Problem, { diskGiB }: HostFacts): Problem =>
+  problem.path !== 'diskGiB' || diskGiB >= leastDiskGiB
+    ? problem
+    : {
+        ...problem,
+        hint: `No value is right here: the least is ${leastDiskGiB}, and the whole file system has ${diskGiB} GiB. Choose another directory, with -d.`,
+      };
+
+/** What no host of this size can give. Looks only at fields that are numbers, so it can run beside the shape's own problems. */
+export function hostProblems(json: unknown, host: HostFacts): Problem[] {
+  const file = (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>;
+  const above = (path: string, limit: number, unit: string, hint: string): Problem[] => {
+    const value = file[path];
+    return typeof value === 'number' && value > limit
+      ? [{ path, value, message: `is above the host's ${limit} ${unit}`, hint }]
+      : [];
+  };
+  return [
+    ...above('cpus', host.cpus, 'CPUs', `Choose at most ${host.cpus}.`),
+    ...above(
+      'memoryMiB',
+      host.memoryMiB,
+      `MiB of memory${host.isLimited === true ? ', to which a container or slice limits it' : ''}`,
+      `Choose at most ${host.memoryMiB}; a quarter of it is a good start.`,
+    ),
+    ...above(
+      'diskGiB',
+      host.diskGiB,
+      'GiB of disk',
+      `Choose at most ${host.diskGiB}; ${host.diskFreeGiB} GiB of it are free now.`,
+    ),
+    ...vmProblems(file, host),
+    ...acceleratorProblems(file, host),
+  ];
+}

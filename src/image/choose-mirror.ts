@@ -1,6 +1,6 @@
 /** The mirror that is taken and why: apt's sources are a guess, and what does not serve is left for the next and for the default. */
 import { Failed } from '../system/failure.ts';
-import { defaultMirror, findMirror, mirrorsOfApt, type Mirror } from './mirror.ts';
+import { defaultMirror, findMirror, mirrorsOfApt, plainMirror, type Mirror } from './mirror.ts';
 
 export interface ChosenMirror extends Mirror {
   /** For people: which it is, and why, with what was passed over. */
@@ -16,7 +16,7 @@ export interface ChooseOptions {
 /** So many of apt's are asked, at most. */
 const most = 5;
 
-/** `chosen` if given; else the first of apt's that serves; else the default, which is not asked. */
+/** `chosen` if given; else the first of apt's that serves; else the default, without TLS where that does not serve. */
 export async function chooseMirror(
   chosen: string | undefined,
   { ask, etc }: ChooseOptions,
@@ -35,5 +35,13 @@ export async function chooseMirror(
       passedOver.push(error.failure.message);
     }
   const none = passedOver.length === 0 ? "as this machine's apt sources name none" : 'the default';
-  return { url: defaultMirror, from: 'default', because: because(none) };
+  const url = await ask(defaultMirror).then(
+    () => defaultMirror,
+    (error: unknown) => {
+      if (!(error instanceof Failed)) throw error;
+      passedOver.push(error.failure.message);
+      return plainMirror;
+    },
+  );
+  return { url, from: 'default', because: because(none) };
 }

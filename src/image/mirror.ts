@@ -5,7 +5,9 @@ import { Exit, Failed } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
 import { paragraphs } from './control.ts';
 
-export const defaultMirror = 'http://ftp.debian.org/debian';
+export const defaultMirror = 'https://ftp.debian.org/debian';
+/** The same without TLS, for where that cannot be had: what is signed stays so. */
+export const plainMirror = 'http://ftp.debian.org/debian';
 
 export interface Mirror {
   /** Without a final slash; `dists/` and `pool/` are below it. */

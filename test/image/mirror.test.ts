@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { chooseMirror } from '../../src/image/choose-mirror.ts';
-import { defaultMirror, findMirror, mirrorsOfApt } from '../../src/image/mirror.ts';
+import { defaultMirror, findMirror, mirrorsOfApt, plainMirror } from '../../src/image/mirror.ts';
 import { findSecurityMirror } from '../../src/image/security-mirror.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
 
@@ -152,24 +152,34 @@ describe('among those of apt the first that serves is taken', () => {
 
   test('or the default, with one sentence', async () => {
     list('deb http://third.test/debian any main\ndeb http://u:s3cret@m.test/debian trixie main\n');
-    expect(await chooseMirror(undefined, { ask: serves(), etc })).toEqual({
+    expect(await chooseMirror(undefined, { ask: serves(defaultMirror), etc })).toEqual({
       url: defaultMirror,
       from: 'default',
       because:
         'the default; passed over: http://m.test/debian wants a login. http://third.test/debian is no good.',
     });
-    expect(asked).toEqual(['http://third.test/debian']);
+    expect(asked).toEqual(['http://third.test/debian', defaultMirror]);
   });
 
   test('or the default, where there is none', async () => {
     const because = "as this machine's apt sources name none.";
-    expect(await chooseMirror(undefined, { ask: serves(), etc })).toMatchObject({ because });
+    const ask = serves(defaultMirror);
+    expect(await chooseMirror(undefined, { ask, etc })).toMatchObject({ because });
+  });
+
+  test('or the default without TLS, where that cannot be had', async () => {
+    expect(defaultMirror).toMatch(/^https:/);
+    expect(await chooseMirror(undefined, { ask: serves(), etc })).toEqual({
+      url: plainMirror,
+      from: 'default',
+      because: `as this machine's apt sources name none; passed over: ${defaultMirror} is no good.`,
+    });
   });
 
   test('but not many', async () => {
     list(Array.from({ length: 9 }, (_, n) => `deb http://m${n}.test/debian t main\n`).join(''));
     await chooseMirror(undefined, { ask: serves(), etc });
-    expect(asked).toHaveLength(5);
+    expect(asked).toHaveLength(5 + 1);
   });
 
   test('and what was chosen is taken unasked', async () => {

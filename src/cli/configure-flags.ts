@@ -17,6 +17,8 @@ export interface ConfigureFlags {
   readonly skipRoot: boolean;
   /** With skipRoot: root's part as values instead of a script. */
   readonly json: boolean;
+  /** Every key is made anew. */
+  readonly renewKeys?: boolean;
 }
 
 /** The flags that give settings their values. */

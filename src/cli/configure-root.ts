@@ -27,7 +27,8 @@ export async function rootPart(run: RootRun, builder: Builder): Promise<void> {
     const { signal } = context;
     const err = (line: string) => context.err(line);
     const isRoot = process.getuid?.() === 0;
-    const wrote = await settleRoot({ request, needs, isRoot, sudo: 'sudo', signal, err });
+    const options = { request, needs, isRoot, sudo: 'sudo', signal, err };
+    const wrote = await settleRoot({ ...options, renewsKey: flags.renewKeys === true });
     wrote.forEach(say);
     if (wrote.length > 0) await tellGuest(layout, context, say);
     if (isRoot)
@@ -45,7 +46,8 @@ function printScript({ context, flags }: RootRun, request: RootRequest, needs: R
   if (flags.json) return context.out(JSON.stringify(toldOf(request)));
   if (needed(needs).length === 0) return;
   context.err("Not done, as asked: root's part. An administrator runs as root, by /bin/sh:");
-  for (const line of rootScript(request, needs).trimEnd().split('\n')) context.out(line);
+  const script = rootScript(request, { ...needs, renewsKey: flags.renewKeys === true });
+  for (const line of script.trimEnd().split('\n')) context.out(line);
 }
 
 export function sayByHand({ context }: RootRun, byHand: readonly ByHand[]): void {

@@ -2,7 +2,7 @@
 import { parseConfig, type Config } from '../config/config.ts';
 import { layoutOf, type Layout } from '../config/layout.ts';
 import { nativeSystem } from '../config/system.ts';
-import { ensureIdentity, readIdentity, type Identity } from '../guest/identity.ts';
+import { discardIdentity, ensureIdentity, readIdentity, type Identity } from '../guest/identity.ts';
 import {
   applyUserChanges,
   recordReceipts,
@@ -136,8 +136,9 @@ async function userPart(run: Run): Promise<Builder> {
     const tooLarge = diskProblem(layout.root, config.diskGiB);
     if (tooLarge !== undefined) throw new Failed(tooLarge);
     const hadKeys = sizeIfThere(layout.clientKey) !== undefined;
+    if (flags.renewKeys === true) discardIdentity(layout);
     const identity = await ensureIdentity(layout, signal);
-    if (!hadKeys) say(`Made keys in ${layout.keys}`);
+    if (!hadKeys || flags.renewKeys === true) say(`Made keys in ${layout.keys}`);
     const owner = ownerOf(flags.root);
     const service = serviceFiles(layout, config, context);
     const logs = serviceLogs(service, context);

@@ -19,6 +19,13 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
   'image update': [['image update && linuxkit-builder restart', 'the newest packages, now']],
   'image info': [['image info --json', 'what is in the newest image, for programs']],
   'image verify': [['image verify', 'compare every file with what was made']],
+  keys: [['keys renew', 'when a key may have been copied, a backup with it for one']],
+  'keys renew': [
+    [
+      'stop && linuxkit-builder keys renew && linuxkit-builder start',
+      'and go on with the new ones',
+    ],
+  ],
   disk: [['disk reset', 'begin with an empty store; the keys stay']],
   'disk reset': [['disk reset --yes', 'without being asked']],
   'disk keep': [['disk keep', 'when you know that nobody could have abused it']],

@@ -11,6 +11,7 @@ import { explainVerb } from './explain.ts';
 import { consoleVerb, logsVerb } from './follow.ts';
 import { daemonVerb } from './daemon.ts';
 import { diskVerbs } from './disk.ts';
+import { keysVerbs } from './keys.ts';
 import { doctorVerb } from './doctor.ts';
 import { imageVerbs } from './image.ts';
 import { failureLines, withDirectory } from './say.ts';
@@ -49,6 +50,7 @@ export async function run(argv: readonly string[], world: World, version: string
     unconfigureVerb,
     imageVerbs,
     diskVerbs,
+    keysVerbs,
     startVerb,
     stopVerb,
     restartVerb,

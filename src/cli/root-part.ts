@@ -2,7 +2,7 @@
  * Root's part run by this program itself, as root for another user: by a sudoers rule for a copy of it that is root's own. Of that user
  * it believes nothing: who it is says sudo, where things are says the system, and the six values have to be such.
  */
-import { lstatSync, realpathSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { defaultStateDirectory } from '../config/layout.ts';
 import { readInstalled, refuseSecondUser, type Owner } from '../host/installed.ts';
@@ -81,8 +81,10 @@ async function askingUser({ env, signal }: CliContext): Promise<Owner> {
 /** What runs as root for others must be nobody else's to change. */
 function refuseLooseProgram({ env, assets }: CliContext): void {
   if (env['SUDO_UID'] === undefined || env['SUDO_UID'] === '0') return;
-  const programs = [process.execPath, join(assets, 'dist/main.js'), join(assets, 'package.json')];
-  const loose = programs.flatMap(pathsTo).find(isLoose);
+  const dist = join(assets, 'dist');
+  const parts = readdirSync(dist).map((name) => join(dist, name));
+  const programs = [process.execPath, join(assets, 'package.json'), ...parts];
+  const loose = [...new Set(programs.flatMap(pathsTo))].find(isLoose);
   if (loose === undefined) return;
   throw new Failed({
     kind: 'program-loose',
@@ -92,12 +94,15 @@ function refuseLooseProgram({ env, assets }: CliContext): void {
   });
 }
 
-function pathsTo(path: string): string[] {
-  const above = dirname(path);
-  return above === path ? [path] : [...new Set([path, realpathSync(path)]), ...pathsTo(above)];
+/** A file, by both its names where a link leads to it, and all that it is in. */
+export function pathsTo(path: string): string[] {
+  const upFrom = (name: string): string[] =>
+    dirname(name) === name ? [name] : [name, ...upFrom(dirname(name))];
+  return [...upFrom(path), ...upFrom(realpathSync(path))];
 }
 
-function isLoose(path: string): boolean {
+/** Root is not its only owner, or others may write: not what a link says of itself, and in a sticky directory only their own. */
+export function isLoose(path: string): boolean {
   const { uid, mode } = lstatSync(path);
   const isSticky = (mode & 0o1000) !== 0;
   return uid !== 0 || ((mode & 0o022) !== 0 && (mode & 0o170000) !== 0o120000 && !isSticky);

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { run, succeeded } from '../system/child.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
-import { cannotWrite, makeDirectory, readIfThere, writeWhole } from '../system/files.ts';
+import { cannotWrite, discard, makeDirectory, readIfThere, writeWhole } from '../system/files.ts';
 import { findProgram } from '../system/program.ts';
 import { readOpensshKey } from './openssh-key.ts';
 
@@ -62,6 +62,11 @@ export async function ensureIdentity(layout: KeyPaths, signal?: AbortSignal): Pr
       writeWhole(`${path}.pub`, line, { mode: 0o644, alone: true });
   });
   return identity;
+}
+
+/** Deletes all of them: whoever has a copy has nothing. {@link ensureIdentity} makes others. */
+export function discardIdentity(layout: KeyPaths): void {
+  mapKeys(layout, (path) => [path, `${path}.pub`].forEach(discard));
 }
 
 type Name = keyof Identity;

@@ -54,12 +54,15 @@ export const needed = ({ changes, unseen }: RootNeeds): readonly Named[] => [
 ];
 
 /** The script that does it. */
-export function rootScript(request: RootRequest, { byHand }: Pick<RootNeeds, 'byHand'>): string {
+export function rootScript(
+  request: RootRequest,
+  { byHand, renewsKey = false }: Pick<RootNeeds, 'byHand'> & { readonly renewsKey?: boolean },
+): string {
   const { installed, machines } = rootLayout(request);
   const theirs = rootFiles(request).filter((wanted) => examine(wanted).kind === 'declared');
   const isLeft = [...byHand, ...theirs].some(({ path }) => path === machines);
   const list = isLeft ? undefined : bytesIn(machines);
-  return installScript(request, { known: readInstalled(installed), list });
+  return installScript(request, { known: readInstalled(installed), list, renewsKey });
 }
 
 /** As far as we may see it; what we may not is taken as it is. */
@@ -119,6 +122,8 @@ function refused({ ended, stderr }: Ran, { isRoot, sudo, refused: { so, hint } }
 export interface RootOptions extends Omit<ScriptRun, 'refused'> {
   readonly request: RootRequest;
   readonly needs: RootNeeds;
+  /** Root's own key is made anew. */
+  readonly renewsKey?: boolean;
 }
 
 /** Does root's part; what it said of it. */
@@ -134,5 +139,6 @@ export async function settleRoot(options: RootOptions): Promise<readonly string[
     so: 'your own files are written, and Nix does not know of all that was changed.',
     hint: 'Run configure again where you can become root; or an administrator runs, as root, what linuxkit-builder configure --no-root prints.',
   };
-  return runScript(rootScript(request, needs), { ...options, refused });
+  const { renewsKey = false } = options;
+  return runScript(rootScript(request, { ...needs, renewsKey }), { ...options, refused });
 }

@@ -11,10 +11,15 @@ export interface ScriptOptions {
   readonly known: Installed | undefined;
   /** Nix's list as it is, a character a byte; undefined where it is left alone: a configuration makes it, or it says all in words of its own. */
   readonly list: string | undefined;
+  /** Whatever key root has, it gets another. */
+  readonly renewsKey: boolean;
 }
 
 /** The script. Run again it changes what differs, and nothing else; it says each file that it wrote. */
-export function installScript(request: RootRequest, { known, list }: ScriptOptions): string {
+export function installScript(
+  request: RootRequest,
+  { known, list, renewsKey }: ScriptOptions,
+): string {
   const { owner } = request;
   const paths = rootLayout(request);
   const lines = rootLines(request);
@@ -39,7 +44,7 @@ put "$ours/installed.json" ${shellWord(record)}
 ${[...new Set(made)].map((path) => `made ${shellWord(path)}\n`).join('')}
 # Root's own key, which nobody else reads; the guest is told its public half.
 key=$ours/client_ed25519
-ssh-keygen -y -P '' -f "$key" >/dev/null 2>&1 || {
+${renewsKey ? 'rm -f "$key"\n' : ''}ssh-keygen -y -P '' -f "$key" >/dev/null 2>&1 || {
     rm -f "$key"
     ssh-keygen -q -t ed25519 -N '' -C nix-daemon -f "$key"
 }

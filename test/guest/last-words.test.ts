@@ -19,7 +19,7 @@ function ringOf(texts: readonly string[]): Buffer {
 const unread = (written: readonly string[], known: readonly string[]) =>
   unreadInRing(ringOf(written), known);
 
-// Behaviour 87: Of a ring no line is told twice, and what was lost is said: after more than 64 KiB of one byte, and after a daemon that was
+// Behaviour 89: Of a ring no line is told twice, and what was lost is said: after more than 64 KiB of one byte, and after a daemon that was
 // killed, too.
 describe('lines of a ring that are not in the log', () => {
   test('of one that was never full: all behind what is known', () =>

@@ -140,7 +140,7 @@ describe('what Nix says', () => {
     expect(parseDerivation(JSON.stringify(fetch))).toEqual({ ...wanted, builtin: true });
   });
 
-  // Behaviour 89: A feature that the guest's Nix cannot do, or that is one of Nix's misspelt, is not offered, and `explain` knows the features
+  // Behaviour 91: A feature that the guest's Nix cannot do, or that is one of Nix's misspelt, is not offered, and `explain` knows the features
   // that a derivation or this machine has by itself.
   test.each([
     ['a floating output', { out: { hashAlgo: 'r:sha256' } }, ['kvm', 'ca-derivations']],

@@ -13,7 +13,7 @@ describe('features are the truth', () => {
     expect(featureProblems(features, kvm).map(({ message }) => message)).toEqual(messages),
   );
 
-  // Behaviour 89: A feature that the guest's Nix cannot do, or that is one of Nix's misspelt, is not offered, and `explain` knows the features
+  // Behaviour 91: A feature that the guest's Nix cannot do, or that is one of Nix's misspelt, is not offered, and `explain` knows the features
   // that a derivation or this machine has by itself.
   test.each(['ca-derivations', 'recursive-nix', 'uid-range', 'apple-virt'])(
     "%s is refused: the guest's Nix cannot do it, whatever its line says",

@@ -229,7 +229,7 @@ describe('a writer that was faster', () => {
   });
 });
 
-// Behaviour 87: Of a ring no line is told twice, and what was lost is said: after more than 64 KiB of one byte, and after a daemon that was
+// Behaviour 89: Of a ring no line is told twice, and what was lost is said: after more than 64 KiB of one byte, and after a daemon that was
 // killed, too.
 describe('more than a ring of one byte', () => {
   test.each(['=', ' ', '\n', '\0', 'x'])(

@@ -77,7 +77,7 @@ describe('a HyperKit whose devices are there', () => {
   });
 });
 
-// Behaviour 88: A HyperKit that runs on without its console is a failure that says so.
+// Behaviour 90: A HyperKit that runs on without its console is a failure that says so.
 describe('one that was launched just now', () => {
   beforeEach(makeVsock);
 

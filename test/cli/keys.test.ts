@@ -1,0 +1,68 @@
+/** `keys renew`: every key is another, and nothing else. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { layoutOf } from '../../src/config/layout.ts';
+import { placesOf, rootLayout } from '../../src/host/places.ts';
+import { tryKernelLock } from '../../src/system/lock.ts';
+import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { snapshot } from './configure-rig.ts';
+
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await buildProgram();
+});
+afterAll(() => program[Symbol.dispose]());
+
+let tree: string;
+beforeEach(() => {
+  tree = mkdtempSync(join(tmpdir(), 'keys '));
+  const { home, rootHome, etcNix } = placesOf(tree);
+  for (const path of [home, rootHome, etcNix]) mkdirSync(path, { recursive: true });
+});
+afterEach(() => rmSync(tree, { recursive: true }));
+
+const layout = () => layoutOf(join(tree, 'state'));
+const run = (...argv: string[]) =>
+  spawnSync(process.execPath, [program.main, ...argv, '-d', layout().root], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'] ?? '', HOME: tree, LINUXKIT_BUILDER_TREE: tree },
+  });
+
+// Behaviour 88: `keys renew` makes every key anew, while no daemon runs, and nothing else.
+test.runIf(process.getuid?.() === 0)('are all others, and those who know them are told', () => {
+  expect(run('configure', '-c', '1').status).toBe(0);
+  const { clientKey, rootKey, hostKey, config } = layout();
+  const root = rootLayout(placesOf(tree));
+  const keys = [clientKey, rootKey, hostKey, root.clientKey];
+  const read = () => keys.map((path) => readFileSync(path, 'utf8'));
+  const [before, settings] = [read(), readFileSync(config, 'utf8')];
+  expect(run('keys', 'renew')).toMatchObject({ status: 0, stderr: '' });
+  const after = read();
+  for (const key of before) expect(after).not.toContain(key);
+  const host = readFileSync(`${hostKey}.pub`, 'utf8').split(' ')[1] ?? '?';
+  for (const path of [layout().knownHosts, root.knownHosts])
+    expect(readFileSync(path, 'utf8')).toContain(host);
+  const line = Buffer.from(`ssh-ed25519 ${host}`).toString('base64');
+  expect(readFileSync(root.list, 'utf8')).toContain(line);
+  expect(readFileSync(config, 'utf8')).toBe(settings);
+  expect(run('configure').stdout).toBe('Nothing to change.\n');
+});
+
+test('stay while a daemon runs with them', () => {
+  run('configure', '--no-root', '-c', '1');
+  const lock = tryKernelLock(layout().daemonLock);
+  const before = snapshot(layout().keys);
+  expect(run('keys', 'renew', '--no-root').status).toBe(75);
+  expect(snapshot(layout().keys)).toEqual(before);
+  lock?.release();
+  const renewed = run('keys', 'renew', '--no-root');
+  expect(renewed.status).toBe(0);
+  expect(renewed.stdout).toContain('rm -f "$key"\nssh-keygen -y');
+});
+
+test('are not made where nothing is configured', () => {
+  expect(run('keys', 'renew').status).toBe(78);
+});

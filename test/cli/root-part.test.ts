@@ -1,0 +1,93 @@
+/** Root's part by a sudoers rule: whoever asks is believed in nothing. */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { isLoose, pathsTo } from '../../src/cli/root-part.ts';
+import { readInstalled } from '../../src/host/installed.ts';
+import { placesOf, rootLayout } from '../../src/host/places.ts';
+import { toldOf } from '../../src/host/root-part.ts';
+import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { rootRequestIn } from '../host/root-request.ts';
+import { snapshot } from './configure-rig.ts';
+
+/** Node where only root can write, as an administrator installs it. */
+const canAsk = process.getuid?.() === 0 && !pathsTo(process.execPath).some(isLoose);
+const [ann, ben] = ['65534', '1'];
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await buildProgram();
+});
+afterAll(() => program[Symbol.dispose]());
+
+let tree: string;
+beforeEach(() => {
+  tree = mkdtempSync(join(tmpdir(), 'sudoers-'));
+  const { rootHome, etcNix } = placesOf(tree);
+  for (const path of [rootHome, etcNix]) mkdirSync(path, { recursive: true });
+});
+afterEach(() => rmSync(tree, { recursive: true }));
+
+const told = toldOf(rootRequestIn('/'));
+/** What sudo runs for that user. */
+const ask = (uid: string, input: unknown, verb = 'configure') =>
+  spawnSync(process.execPath, [program.main, verb, '--root-part'], {
+    encoding: 'utf8',
+    input: JSON.stringify(input),
+    env: { PATH: '/usr/bin:/bin', LINUXKIT_BUILDER_TREE: tree, SUDO_UID: uid },
+  });
+const paths = () => rootLayout(placesOf(tree));
+
+describe.runIf(canAsk)('root’s part for another user', () => {
+  // Behaviour 87: Where root's part is run for another user by a sudoers rule, paths, owner and home are root's own knowledge, six values are checked as settings are, and a program that others can change is not run.
+  test('takes six values, and knows by itself whose they are', () => {
+    expect(ask(ann, told)).toMatchObject({ status: 0, stderr: '' });
+    const owner = readInstalled(paths().installed)?.owner;
+    expect(owner).toMatchObject({ uid: Number(ann), name: 'nobody' });
+    expect(owner?.directory).toMatch(/\/\.cache\/nix-linuxkit-builder$/);
+    expect(readFileSync(paths().list, 'utf8')).toMatch(/^ssh-ng:\/\/builder@nix-linuxkit x86_64-/);
+  });
+
+  test.each<[string, object]>([
+    ['a directory of his', { ...told, etcNix: '/home/ann' }],
+    ['another owner', { ...told, owner: { name: 'root', uid: 0, directory: '/' } }],
+    ['a line of his', { ...told, machinesLine: 'ssh-ng://root@evil.example' }],
+    ['a second builder', { ...told, features: ['kvm ; ssh-ng://root@evil.example'] }],
+    ['a line of cron in the place of a key', { ...told, hostPublicKey: '* * * * * root id' }],
+    ['what the release before took', { ...told, clientKey: 'PRIVATE' }],
+  ])('refuses %s', (_, value) => {
+    const before = snapshot(tree);
+    expect(ask(ann, value).status).toBe(65);
+    expect(snapshot(tree)).toEqual(before);
+  });
+
+  test('is done for one user, and taken back by nobody else', () => {
+    const before = snapshot(tree);
+    ask(ann, told);
+    const done = snapshot(tree);
+    expect(ask(ben, told).status).toBe(77);
+    expect(ask(ben, {}, 'unconfigure').status).toBe(77);
+    expect(snapshot(tree)).toEqual(done);
+    expect(ask(ann, {}, 'unconfigure')).toMatchObject({ status: 0, stderr: '' });
+    expect(snapshot(tree)).toEqual(before);
+  });
+
+  test('follows no link that leads elsewhere', () => {
+    const elsewhere = join(tree, 'cron.d');
+    mkdirSync(elsewhere);
+    symlinkSync(elsewhere, paths().directory);
+    const before = snapshot(tree);
+    expect(ask(ann, told).status).toBe(77);
+    expect(snapshot(tree)).toEqual(before);
+  });
+
+  test('is not run by a program that others can change', () => {
+    chmodSync(program.main, 0o666);
+    const before = snapshot(tree);
+    const { status, stderr } = ask(ann, told);
+    chmodSync(program.main, 0o644);
+    expect([status, stderr]).toEqual([77, expect.stringContaining(program.main) as string]);
+    expect(snapshot(tree)).toEqual(before);
+  });
+});

@@ -74,9 +74,11 @@ function addBuild(image: Command, context: CliContext): void {
   const build = async (options: Sources, update: BuildVerbOptions['update']) => {
     const { buildVerb } = await import('./image-build.ts');
     const layout = layoutFor(options, context);
-    const system = options.arch === undefined ? configured(layout).system : systemOf(options.arch);
+    const { system: usual, snapshots } = configured(layout);
+    const system = options.arch === undefined ? usual : systemOf(options.arch);
+    const all = { ...(snapshots === undefined ? {} : { snapshots }), ...options };
     const arch = debianArch(system);
-    await buildVerb({ ...options, arch, update }, layout, builtImage(layout, system), context);
+    await buildVerb({ ...all, arch, update }, layout, builtImage(layout, system), context);
   };
   sourceOptions(
     image
@@ -114,12 +116,17 @@ function prefixFor(
 }
 
 /** What the configuration says of the guest's image; whatever else is wrong with that file is not our business here. */
-function configured(layout: Layout): { readonly bundle?: string; readonly system: System } {
+function configured(layout: Layout): {
+  readonly bundle?: string;
+  readonly system: System;
+  readonly snapshots?: string;
+} {
   const native = nativeSystem(process.arch);
   try {
-    const { bundle, system } = fieldsOf(JSON.parse(readIfThere(layout.config) ?? '{}'));
+    const { bundle, system, snapshots } = fieldsOf(JSON.parse(readIfThere(layout.config) ?? '{}'));
     return {
       ...(typeof bundle === 'string' ? { bundle } : {}),
+      ...(typeof snapshots === 'string' && snapshots !== '' ? { snapshots } : {}),
       system: systemNames.find((name) => name === system) ?? native,
     };
   } catch {

@@ -11,7 +11,14 @@ export interface Change {
 /** Made from the others. */
 const derived: ReadonlySet<string> = new Set(['coresPerJob']);
 /** They concern this machine alone: no start of the guest takes them. */
-const hostOnly = ['autostart', 'verbose', 'keepAwake', 'holdSeconds', 'imageUpdates'] as const;
+const hostOnly = [
+  'autostart',
+  'verbose',
+  'keepAwake',
+  'holdSeconds',
+  'imageUpdates',
+  'snapshots',
+] as const;
 const isHostOnly: ReadonlySet<string> = new Set(hostOnly);
 
 /** Every setting in which they differ. */

@@ -47,6 +47,11 @@ const schema = v.strictObject({
   bundle: v.optional(v.pipe(v.string(), v.regex(/^\//, 'must be an absolute path'))),
   /** The version of the one image that is started although it is below its floors. */
   acceptOldImage: v.optional(v.string('must be the version of an image'), ''),
+  /** Where files of the image are that the mirrors have no longer; as `image build --snapshots` takes it. */
+  snapshots: v.optional(
+    v.pipe(v.string(), v.regex(/^(https?:\/\/\S+)?$/, 'must be an http or https address')),
+    '',
+  ),
   /** How long the front door holds a connection for a guest that is not ready yet, in seconds. */
   holdSeconds: v.optional(whole('seconds', 10, 3600), 180),
   /** TCP ports of this machine's 127.0.0.1 that builds may reach, such as a proxy's or a cache's; no others. */

@@ -148,6 +148,19 @@ describe('image build', () => {
     expect(JSON.stringify(failure)).not.toContain('s3cret');
   });
 
+  test('takes what the mirror has no longer from the second address of the settings', async () => {
+    await build('--update');
+    rmSync(join(state, 'downloads'), { recursive: true });
+    const path = [...mirror.files.keys()].find((name) => name.includes('/socat_')) ?? '';
+    mirror.files.set(`old/${path}`, mirror.files.get(path) ?? Buffer.alloc(0));
+    mirror.files.delete(path);
+    writeFileSync(join(state, 'config.json'), JSON.stringify({ snapshots: `${mirror.url}/old` }));
+    rmSync(join(state, 'image'), { recursive: true });
+    const made = await build('--quiet');
+    expect(made).toMatchObject({ err: '', failure: undefined });
+    expect(mirror.requests).toContain(`old/${path}`);
+  });
+
   test('for another machine does not replace the image of this one', async () => {
     const other = process.arch === 'arm64' ? 'amd64' : 'arm64';
     await build('--update', '--arch', other);

@@ -22,6 +22,7 @@ const config: Config = {
   bundle: undefined,
   acceptOldImage: '',
   imageUpdates: 'off',
+  snapshots: '',
   holdSeconds: 180,
   keepAwake: false,
   verbose: false,

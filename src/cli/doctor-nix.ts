@@ -15,7 +15,7 @@ import { parseMachines, withIncluded } from '../host/machines.ts';
 import { describeNix, machinesKeeper } from '../host/nix-variant.ts';
 import { rootLayout } from '../host/places.ts';
 import { rootNeeds } from '../host/root-files.ts';
-import { alias } from '../host/ssh.ts';
+import { alias, leadSameWay } from '../host/ssh.ts';
 import { isAsBefore, untoldOf } from '../host/untold.ts';
 import { machinesWarnings } from '../host/warnings.ts';
 import { readIdentity } from '../guest/identity.ts';
@@ -75,15 +75,27 @@ async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
       why: 'It is not ours to change.',
       remedy: first.text,
     };
-  return changes.length === 0
-    ? { kind: 'good', fact: `ssh ${alias} leads to the guest` }
-    : {
-        kind: 'bad',
-        what: `Not as configured: ${changes.map(({ wanted }) => wanted.path).join(', ')}.`,
-        why: 'The settings were changed since, or somebody else changed these files.',
-        remedy: configure,
-      };
+  const fact = `ssh ${alias} leads to the guest`;
+  if (changes.length === 0) return { kind: 'good', fact };
+  if (changes.every((change) => isOlderStanza(change, facts)))
+    return {
+      kind: 'note',
+      fact,
+      why: `${facts.layout.sshConfig} is of another version of this program: ${configure} writes it anew.`,
+    };
+  return {
+    kind: 'bad',
+    what: `Not as configured: ${changes.map(({ wanted }) => wanted.path).join(', ')}.`,
+    why: 'The settings were changed since, or somebody else changed these files.',
+    remedy: configure,
+  };
 }
+
+/** What another version of this program wrote for the same settings: it leads to the same place. */
+const isOlderStanza = ({ wanted, before, after }: FileChange, { layout }: DoctorFacts): boolean =>
+  wanted.path === layout.sshConfig &&
+  before !== undefined &&
+  leadSameWay(before.bytes.toString('utf8'), after.toString('utf8'));
 
 async function rootsFiles(facts: DoctorFacts): Promise<Verdict> {
   const request = rootRequest(await builderOf(facts));

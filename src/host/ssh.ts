@@ -71,6 +71,21 @@ export function sshConfig({ port, identityFile, knownHosts, holdSeconds }: Stanz
   return [`Host ${alias}`, ...settings.map((setting) => `    ${setting}`), ''].join('\n');
 }
 
+/** What decides where a stanza of ours leads, and as whom; the rest keeps others' settings away. */
+const deciding = ['HostName', 'Port', 'User', 'HostKeyAlias', 'UserKnownHostsFile', 'IdentityFile'];
+
+/** True where two texts of ours, of one release or of two, lead ssh to the same guest with the same key. */
+export function leadSameWay(one: string, other: string): boolean {
+  const way = (text: string) =>
+    text
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => deciding.includes(line.split(' ', 1)[0] ?? ''))
+      .sort()
+      .join('\n');
+  return way(one) === way(other);
+}
+
 /** The line by which another ssh_config takes in ours. */
 export const includeLine = (path: string): string => `Include ${quoted(path)}`;
 

@@ -141,6 +141,15 @@ describe.runIf(asRoot)('doctor finds', () => {
     expect(wordsOf(findings, 'your files')).toContain(rig.layout.sshConfig);
   });
 
+  test('an ssh_config of another version, which leads to the same guest, is worth a note only', async () => {
+    using rig = await configured();
+    const text = rig.read(rig.layout.sshConfig);
+    writeFileSync(rig.layout.sshConfig, text.replace(/ *BindAddress .*\n/, ''));
+    expect(verdicts(await rig.doctor())).toMatchObject({ 'your files': 'note' });
+    writeFileSync(rig.layout.sshConfig, text.replace(/Port \d+/, 'Port 1'));
+    expect(verdicts(await rig.doctor())).toMatchObject({ 'your files': 'bad' });
+  });
+
   test("somebody's malformed line, and settings that hide the file", async () => {
     using rig = await configured();
     writeFileSync(rig.root.machines, `${rig.read(rig.root.machines)}ssh://b - - many\n`);

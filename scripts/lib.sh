@@ -78,5 +78,5 @@ test_programs=
 programs="$qemu mksquashfs=squashfs-tools=squashfs ssh=openssh-client=openssh xz=xz-utils=xz"
 if [ "$(uname -s)" = Linux ]; then
     programs="$programs flock=util-linux=util-linux ps=procps=procps nix=nix-bin,nix-setup-systemd=nix"
-    test_programs="$other_qemu mkfs.ext4=e2fsprogs=- useradd=passwd=- zstd=zstd=- plistutil=libplist-utils=- python3=python3-minimal=- chromium-headless-shell=chromium-headless-shell=- debootstrap=debootstrap=-"
+    test_programs="$other_qemu mkfs.ext4=e2fsprogs=- useradd=passwd=- zstd=zstd=- plistutil=libplist-utils=- python3=python3-minimal=- chromium-headless-shell=chromium-headless-shell=- debootstrap=debootstrap=- busybox=busybox=-"
 fi

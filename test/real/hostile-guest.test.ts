@@ -119,7 +119,7 @@ test('neither a build nor root in the guest does more than it may', async (conte
   const { vmPid, daemon } = await rig.reaches('ready');
 
   await put('$(which qemu-ga)', falseAgent);
-  await asRoot('killall qemu-ga');
+  await asRoot('kill $(pidof qemu-ga)');
   await rig.untilStatus('the agent is of no use', ({ health }) => health === 'slow');
   await put('$(which nix-daemon)', falseNix);
   const { login: last } = await rig.untilStatus('Nix refuses', (now) =>

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import type { Clock } from '../system/clock.ts';
 import { Failed, errorCode } from '../system/failure.ts';
-import { discard, sizeIfThere } from '../system/files.ts';
+import { discard, readIfThere } from '../system/files.ts';
 import type { Log } from '../system/log.ts';
-import { writePid, type PidFiles } from '../system/pidfile.ts';
+import { readLive, writePid, type PidFiles } from '../system/pidfile.ts';
 
 /** A cleaner that takes what is a day old finds nothing. */
 const touchEveryMs = 3_600_000;
@@ -51,10 +51,10 @@ export class Upkeep {
   }
 }
 
-/** Writes a process's record again where a part of it is gone. */
+/** Writes a process's record where it is not there, in part or whole, or is of another process: a killed daemon leaves that of its child. */
 export function keepPid(files: PidFiles, pid: number, program: string): void {
-  if (sizeIfThere(files.record) === undefined || sizeIfThere(files.plain) === undefined)
-    writePid(files, pid, program);
+  const isKept = readLive(files)?.pid === pid && readIfThere(files.plain) === `${pid}\n`;
+  if (!isKept) writePid(files, pid, program);
 }
 
 /** A second name of a socket: whoever listens on it could not give it its first one again. */

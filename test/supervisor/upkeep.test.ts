@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   lstatSync,
   mkdtempSync,
   mkdirSync,
+  readFileSync,
   rmSync,
   statSync,
   utimesSync,
@@ -15,8 +17,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { DaemonLock } from '../../src/supervisor/daemon-lock.ts';
-import { discardSocket, keepSocket, Upkeep } from '../../src/supervisor/upkeep.ts';
+import { discardSocket, keepPid, keepSocket, Upkeep } from '../../src/supervisor/upkeep.ts';
 import { silent } from '../../src/system/log.ts';
+import { readLive } from '../../src/system/pidfile.ts';
 import { dialUnix } from '../../src/system/unix-socket.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { makeProgram, runProgram } from '../rig/other-process.ts';
@@ -28,6 +31,16 @@ beforeEach(() => {
   mkdirSync(layout.state);
 });
 afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
+
+test('the record of a child that a killed daemon left behind gives way to that of the next', () => {
+  const files = { plain: layout.pid('gvproxy'), record: layout.pidRecord('gvproxy') };
+  const { pid } = spawnSync('true');
+  writeFileSync(files.record, JSON.stringify({ pid, started: '1', boot: '1', program: 'gvproxy' }));
+  writeFileSync(files.plain, `${pid}\n`);
+  keepPid(files, process.pid, 'node');
+  expect(readLive(files)?.pid).toBe(process.pid);
+  expect(readFileSync(files.plain, 'utf8')).toBe(`${process.pid}\n`);
+});
 
 test('a socket that was taken leads to the same listener again, until it is discarded', async () => {
   const server = createServer((socket) => socket.end('here'));

@@ -102,8 +102,10 @@ export function mayBeOurs({
 }: Pick<Layout, 'root' | 'mark' | 'config'>): boolean {
   const names = namesIn(root);
   if (names.length === 0 || names.includes(basename(mark))) return true;
-  // What `image build` of the release before made, before anything else.
-  if (names.every((name) => ['downloads', 'image', 'nix-state'].includes(name))) return true;
+  // What `image build` of the release before made before anything else, and settings that somebody has put there for us.
+  const early = ['downloads', 'image', 'nix-state', basename(config)];
+  const hasOnlyEarly = names.every((name) => early.includes(name));
+  if (hasOnlyEarly && (hasSettings(config) || !names.includes(basename(config)))) return true;
   const others = ['receipts.json', 'keys/host_ed25519', 'linuxkit-nix'];
   return hasSettings(config) && others.some((name) => existsSync(join(root, name)));
 }

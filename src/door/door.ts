@@ -12,7 +12,7 @@ import { limitsFor, type DoorLimits } from './limits.ts';
 import { listen } from './listen.ts';
 import { usersOf } from './peers.ts';
 import { splice } from './splice.ts';
-import { Through } from './through.ts';
+import { Through, type Counts } from './through.ts';
 import { Turnstile } from './turnstile.ts';
 import { WaitingRoom, type Client, type Crowd } from './waiting-room.ts';
 
@@ -25,8 +25,8 @@ export interface DoorOptions {
   readonly log: Log;
   /** Other than {@link limitsFor} gives for this process. */
   readonly limits?: Partial<DoorLimits>;
-  /** So many connections are through now: called when one came or went. */
-  readonly onOpen?: (count: number) => void;
+  /** Called when one that is through came or went, or has logged in. */
+  readonly onChange?: (counts: Counts) => void;
 }
 
 /** The open front door. It begins by holding everybody. */
@@ -41,11 +41,11 @@ export interface Door {
   hold(why: string): void;
   /** No guest will come: whoever waits or comes is sent off, with this reason in the log, until hold or release. */
   refuse(why: string): void;
-  counts(): { readonly held: number; readonly opening: number; readonly open: number };
+  counts(): Counts;
   /** Who crowds the door, when many are there who have not logged in. */
   crowd(): Crowd | undefined;
-  /** The guest says that so many of those that are through have logged in. */
-  tellLoggedIn(count: number): void;
+  /** The guest says that so many of those that are through have logged in; undefined: it does not say any more. */
+  tellLoggedIn(count: number | undefined): void;
   /** Bytes that came from guests since the door was opened. A client's own do not count: ssh pings a dead guest as well. */
   bytesFromGuest(): number;
   /** Ends every connection and stops listening. */
@@ -121,8 +121,9 @@ class FrontDoor implements Door {
     this.#room.dropAll('door-refused', why);
   }
 
-  counts() {
-    return { ...this.#room.counts(), open: this.#through.count };
+  counts(): Counts {
+    const { count: open, loggedIn } = this.#through;
+    return { ...this.#room.counts(), open, loggedIn };
   }
 
   crowd(): Crowd | undefined {
@@ -131,9 +132,9 @@ class FrontDoor implements Door {
     return this.#room.crowd(this.#through);
   }
 
-  tellLoggedIn(count: number): void {
+  tellLoggedIn(count: number | undefined): void {
     this.#through.tell(count);
-    this.#letInSoon();
+    this.#onChange();
   }
 
   bytesFromGuest(): number {
@@ -198,7 +199,7 @@ class FrontDoor implements Door {
   }
 
   async #letThrough(client: Client, tunnel: Tunnel): Promise<void> {
-    const { clock, log, onOpen } = this.#options;
+    const { clock, log } = this.#options;
     const { signal } = client.attempt;
     const guest = await reachGuest(tunnel, { clock, log, signal, turnstile: this.#turnstile });
     if (guest === undefined) return;
@@ -206,8 +207,7 @@ class FrontDoor implements Door {
     const user = this.#room.forget(client);
     const { number } = client;
     const pair = this.#through.add({ number, user, client: client.held.giveBack(), guest });
-    onOpen?.(this.#through.count);
-    this.#letInSoon();
+    this.#onChange();
     const late = tunnel.kind === 'unix' && tunnel.endsTogether === true;
     const end = await splice(
       pair.client,
@@ -215,8 +215,13 @@ class FrontDoor implements Door {
       late ? { clock, silenceMs: lateEndMs } : undefined,
     );
     this.#through.remove(pair);
-    onOpen?.(this.#through.count);
     this.#log(end.kind === 'reset' ? 'info' : 'debug', 'door-ended', { client: number, ...end });
+    this.#onChange();
+  }
+
+  /** Of those that are through there are others now, or more is known of them. */
+  #onChange(): void {
+    this.#options.onChange?.(this.counts());
     this.#letInSoon();
   }
 

@@ -12,11 +12,24 @@ export interface Pair {
   readonly since: number;
 }
 
+/** How many connections there are now. */
+export interface Counts {
+  /** Wait. */
+  readonly held: number;
+  /** Wait for the guest's greeting. */
+  readonly opening: number;
+  /** Are through. */
+  readonly open: number;
+  /** Of these, have logged in, as the guest tells; all, where it does not tell. */
+  readonly loggedIn: number;
+}
+
 export class Through {
   readonly #clock: Clock;
   readonly #pairs = new Set<Pair>();
   #bytesOfEnded = 0;
-  #loggedIn = 0;
+  /** As the guest said; undefined where it does not. */
+  #told: number | undefined;
 
   /** After so long the guest has cut off whoever has not logged in. */
   loginMs = 0;
@@ -40,18 +53,26 @@ export class Through {
   }
 
   remove(pair: Pair): void {
+    // Whether this one had logged in is not known, unless all had.
+    const haveAll = this.#told !== undefined && this.#told >= this.count;
     this.#pairs.delete(pair);
+    if (haveAll) this.#told = this.count;
     this.#bytesOfEnded += pair.guest.bytesRead;
   }
 
-  /** The guest says so many have logged in. */
-  tell(loggedIn: number): void {
-    this.#loggedIn = loggedIn;
+  /** The guest says so many have logged in; undefined: it does not say any more. */
+  tell(loggedIn: number | undefined): void {
+    this.#told = loggedIn;
+  }
+
+  /** Those that have logged in. All, where the guest does not tell: then none is taken for a stranger's. */
+  get loggedIn(): number {
+    return Math.min(this.#told ?? this.count, this.count);
   }
 
   /** Those that may still have to log in: not more than the guest leaves over, nor than have had no time for it. */
   get newcomers(): number {
-    return Math.max(0, Math.min(this.count - this.#loggedIn, this.#young.length));
+    return Math.max(0, Math.min(this.count - (this.#told ?? 0), this.#young.length));
   }
 
   /** Newcomers that have not said a word. */

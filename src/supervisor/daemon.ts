@@ -129,7 +129,7 @@ async function supervise(
   const control = await openControl(
     layout,
     {
-      drain: () => (supervisor.drain(true), supervisor.gate.counts()),
+      drain: () => (supervisor.drain(true), { ...supervisor.gate.counts() }),
       undrain: () => (supervisor.drain(false), {}),
       door: () => {
         const crowd = supervisor.gate.crowd();

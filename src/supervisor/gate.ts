@@ -2,6 +2,7 @@
 import type { Config } from '../config/config.ts';
 import type { Tunnel } from '../config/tunnel.ts';
 import { openDoor, type Door } from '../door/door.ts';
+import type { Counts } from '../door/through.ts';
 import type { Crowd } from '../door/waiting-room.ts';
 import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
@@ -20,8 +21,11 @@ export class Gate {
   #tunnel: Tunnel | undefined;
   #draining = false;
   readonly #awake: KeepAwake;
+  readonly #onCounts: (counts: Counts) => void;
 
-  constructor(clock: Clock, log: Log) {
+  /** `onCounts` is called when a connection that is through came or went, or has logged in. */
+  constructor(clock: Clock, log: Log, onCounts: (counts: Counts) => void = () => undefined) {
+    this.#onCounts = onCounts;
     this.#clock = clock;
     this.#log = log;
     this.#awake = new KeepAwake(clock, log);
@@ -46,7 +50,10 @@ export class Gate {
       ...{ port, holdMs, log: this.#log },
       // Whoever came before a sleep is not sent off at the wake.
       clock: new AwakeClock(this.#clock),
-      onOpen: (count) => this.#awake.note(count),
+      onChange: (counts) => {
+        this.#awake.note(counts.loggedIn);
+        this.#onCounts(counts);
+      },
     });
   }
 
@@ -83,9 +90,14 @@ export class Gate {
     this.release(this.#tunnel);
   }
 
-  /** Connections now: held, on their way, through. */
-  counts(): { readonly held: number; readonly opening: number; readonly open: number } {
-    return this.#door?.counts() ?? { held: 0, opening: 0, open: 0 };
+  /** Connections now. Whoever asks whether the guest is in use wants those that have logged in: strangers' are never among them. */
+  counts(): Counts {
+    return this.#door?.counts() ?? { held: 0, opening: 0, open: 0, loggedIn: 0 };
+  }
+
+  /** The guest says that so many have logged in; undefined: it does not say any more, and all that are through count. */
+  tellLoggedIn(count: number | undefined): void {
+    this.#door?.tellLoggedIn(count);
   }
 
   /** Who crowds the door, if anybody does. */

@@ -14,7 +14,7 @@ export class KeepAwake {
   readonly #clock: Clock;
   readonly #log: Log;
   #isWanted = false;
-  #open = 0;
+  #loggedIn = 0;
   #child: AbortController | undefined;
   #cancelEnd: () => void = () => undefined;
 
@@ -26,15 +26,15 @@ export class KeepAwake {
   /** Whether the settings want it. */
   want(isWanted: boolean): void {
     this.#isWanted = isWanted;
-    if (isWanted) this.note(this.#open);
+    if (isWanted) this.note(this.#loggedIn);
     else this.end();
   }
 
-  /** So many connections are through the front door now. */
-  note(open: number): void {
-    const was = this.#open;
-    this.#open = open;
-    if (open > 0) {
+  /** So many connections have logged in now. */
+  note(loggedIn: number): void {
+    const was = this.#loggedIn;
+    this.#loggedIn = loggedIn;
+    if (loggedIn > 0) {
       this.#cancelEnd();
       if (this.#isWanted && this.#child === undefined) this.#begin();
     } else if (was > 0 && this.#child !== undefined)

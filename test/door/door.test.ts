@@ -18,7 +18,7 @@ describe('while the guest is away', () => {
     rig.door.release(guest.tunnel);
     await until(() => client.text.length >= 2 * 16 + greetingLine.length - 16);
     expect(client.text).toBe(`${greetingLine}SSH-2.0-client\r\n`);
-    expect(rig.door.counts()).toEqual({ held: 0, opening: 0, open: 1 });
+    expect(rig.door.counts()).toEqual({ held: 0, opening: 0, open: 1, loggedIn: 1 });
     expect(rig.door.bytesFromGuest()).toBe(greetingLine.length + 16);
   });
 
@@ -187,6 +187,7 @@ describe('while it is let in', () => {
         held: Math.max(0, 3 - n),
         opening: Math.min(2, 5 - n),
         open: n,
+        loggedIn: n,
       });
       guest.sockets[n]?.write(greetingLine);
       await until(() => clients[n]?.text === greetingLine);
@@ -203,7 +204,7 @@ describe('while it is let in', () => {
     rig.door.release(guest.tunnel);
     for (let n = 1; n <= 10; n++) {
       await until(() => guest.sockets.length === n && rig.door.counts().held === 0);
-      expect(rig.door.counts()).toEqual({ held: 0, opening: 11 - n, open: n - 1 });
+      expect(rig.door.counts()).toMatchObject({ held: 0, opening: 11 - n, open: n - 1 });
       guest.sockets[n - 1]?.write(greetingLine);
     }
     await until(() => clients.every(({ text }) => text === greetingLine));
@@ -234,7 +235,7 @@ describe('while it is let in', () => {
     rig.door.release(silent.tunnel);
     await until(() => silent.sockets.length === 1);
     rig.door.hold('the VM ended');
-    expect(rig.door.counts()).toEqual({ held: 1, opening: 0, open: 0 });
+    expect(rig.door.counts()).toMatchObject({ held: 1, opening: 0, open: 0 });
     rig.door.release(guest.tunnel);
     await until(() => client.text === `${greetingLine}hello`);
   });

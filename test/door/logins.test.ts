@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import type { Counts } from '../../src/door/through.ts';
+import { Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
+
+/** Through the door, one by one. */
+async function come(port: number, count: number): Promise<Client[]> {
+  const clients = Array.from({ length: count }, () => new Client(port));
+  await until(() => clients.every(({ text }) => text === greetingLine));
+  return clients;
+}
+
+test('where the guest does not tell, all that are through count as logged in', async () => {
+  const told: number[] = [];
+  await using rig = await doorRig({ onChange: ({ loggedIn }: Counts) => told.push(loggedIn) });
+  await using guest = await fakeGuest(echoing);
+  rig.door.release(guest.tunnel);
+  const [client] = await come(rig.door.port, 2);
+  expect(told).toEqual([1, 2]);
+  client?.socket.end();
+  await until(() => rig.door.counts().open === 1);
+  expect(told).toEqual([1, 2, 1]);
+});
+
+test('where it tells, a newcomer does not count until he is told of, and whoever goes counts no more', async () => {
+  const told: number[] = [];
+  await using rig = await doorRig({ onChange: ({ loggedIn }: Counts) => told.push(loggedIn) });
+  await using guest = await fakeGuest(echoing);
+  rig.door.release(guest.tunnel);
+  rig.door.tellLoggedIn(0);
+  const [first, second] = await come(rig.door.port, 2);
+  expect(rig.door.counts()).toMatchObject({ open: 2, loggedIn: 0 });
+  rig.door.tellLoggedIn(1);
+  expect(told.at(-1)).toBe(1);
+  rig.door.tellLoggedIn(2);
+  // Both had logged in, so one of them went.
+  first?.socket.end();
+  await until(() => rig.door.counts().open === 1);
+  expect(told.at(-1)).toBe(1);
+  await come(rig.door.port, 1);
+  expect(rig.door.counts()).toMatchObject({ open: 2, loggedIn: 1 });
+  // It knows of others too, that came another way.
+  rig.door.tellLoggedIn(5);
+  expect(rig.door.counts().loggedIn).toBe(2);
+  second?.socket.end();
+  await until(() => rig.door.counts().open === 1);
+  expect(rig.door.counts().loggedIn).toBe(1);
+  // It fell silent: nobody is taken for a stranger.
+  rig.door.tellLoggedIn(0);
+  rig.door.tellLoggedIn(undefined);
+  expect(rig.door.counts().loggedIn).toBe(1);
+});

@@ -191,7 +191,8 @@ async function adviseRestart({ layout, context, say }: Run, old: Config | undefi
   if (found.daemon === 'gone') return;
   const { phase, builder } = found.status;
   // Without a guest the daemon takes them by itself.
-  if (phase === 'failed') return;
+  const { traitsOf } = await import('../supervisor/phases.ts');
+  if (traitsOf(phase).guest === 'none') return;
   const base = old ?? now;
   const runs = builder === undefined ? old : { ...base, ...builder, bundle: builder.bundle };
   effectLines(effectsOf(runs, now)).forEach(say);

@@ -2,7 +2,7 @@
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { placesOf, type Places } from '../host/places.ts';
-import { readSettings } from '../supervisor/daemon.ts';
+import { readSettings } from '../supervisor/read-settings.ts';
 import { findStatus } from '../supervisor/found.ts';
 import type { Found, Status } from '../supervisor/status.ts';
 import { findProgram, tryProgram } from '../system/program.ts';

@@ -4,6 +4,7 @@ import type { Check, Verdict } from '../host/chain.ts';
 import { versionIn } from '../config/known-faults.ts';
 import { portOwner } from '../door/port-owner.ts';
 import { startDaemon, waitUntilReady } from '../supervisor/background.ts';
+import { traitsOf } from '../supervisor/phases.ts';
 import { slowWords } from '../supervisor/login.ts';
 import { readIfThere } from '../system/files.ts';
 import { identify } from '../system/process.ts';
@@ -68,7 +69,7 @@ function network({ status }: DoctorFacts): Verdict {
 async function vm(facts: DoctorFacts): Promise<Verdict> {
   const { status, config } = facts;
   const { phase, because, sentence, vmPid, problems } = status();
-  if (phase === 'failed' || phase === 'backing-off' || phase === 'stopped')
+  if (traitsOf(phase).guest === 'none')
     return {
       kind: 'bad',
       what: because?.message ?? sentence,
@@ -89,11 +90,11 @@ async function vmVersion(facts: DoctorFacts): Promise<{ readonly version?: strin
 }
 
 function console_({ status, layout }: DoctorFacts): Verdict {
-  const { phase, timeline } = status();
+  const { phase, timeline, vmPid } = status();
   const last = timeline?.at(-1)?.name;
-  if (phase === 'ready' || last !== undefined)
-    return { kind: 'good', fact: last === undefined ? 'ready' : `reached '${last}'` };
-  if (phase === 'starting')
+  if (traitsOf(phase).builds === 'now' || last !== undefined)
+    return { kind: 'good', fact: last === undefined ? phase : `reached '${last}'` };
+  if (vmPid === undefined)
     return { kind: 'note', fact: 'not begun', why: 'The VM is about to start.' };
   const size = readIfThere(layout.consoleRing)?.replaceAll('\0', '').trim().length ?? 0;
   return size > 0
@@ -110,12 +111,13 @@ function console_({ status, layout }: DoctorFacts): Verdict {
 const bootMs = 180_000;
 
 async function guest({ status, find, layout, context }: DoctorFacts): Promise<Verdict> {
-  const isComing = ['starting', 'booting', 'backing-off'].includes(status().phase);
+  const isComing = traitsOf(status().phase).builds === 'soon';
   const onSentence = (line: string) => context.err(`    ${line}`);
   if (isComing) await waitUntilReady(layout, { ...context, timeoutMs: bootMs, onSentence });
   await find();
   const { phase, sentence, health, login, last, because } = status();
-  if (phase === 'ready')
+  const { builds } = traitsOf(phase);
+  if (builds === 'now')
     return health === 'slow' || health === 'frozen'
       ? { kind: 'note', fact: health, why: slowWords(login) }
       : { kind: 'good', fact: 'a login of ours reached a nix daemon that answered' };
@@ -124,7 +126,7 @@ async function guest({ status, find, layout, context }: DoctorFacts): Promise<Ve
     what: `The guest is not ready. ${sentence}`,
     why: last?.message ?? '',
     // Whoever waits for one that has given up waits for ever.
-    remedy: phase === 'failed' ? (because?.hint ?? sentence) : 'linuxkit-builder wait',
+    remedy: builds === 'never' ? (because?.hint ?? sentence) : 'linuxkit-builder wait',
   };
 }
 

@@ -8,7 +8,7 @@ import { directoryChanges, directoryProblems } from '../host/directories.ts';
 import { exposureOf, exposureWords } from '../supervisor/disk-record.ts';
 import { oldImageAt } from '../supervisor/image-floor.ts';
 import { chooseImage, newestPrefix } from '../supervisor/images.ts';
-import { readSettings } from '../supervisor/daemon.ts';
+import { readSettings } from '../supervisor/read-settings.ts';
 import { run } from '../system/child.ts';
 import { failureOf } from '../system/failure.ts';
 import { isLocked, sectionLock } from '../system/lock.ts';

@@ -7,6 +7,7 @@ import {
   type Derivation,
   type Destination,
   type NixConfig,
+  type World,
 } from '../host/destination.ts';
 import { hasBuilder, parseMachines, withIncluded } from '../host/machines.ts';
 import { parseConfig, parseDerivation } from '../host/nix-answers.ts';
@@ -15,6 +16,7 @@ import { placesOf, rootLayout } from '../host/places.ts';
 import { alias } from '../host/ssh.ts';
 import { machinesWarnings } from '../host/warnings.ts';
 import { findStatus } from '../supervisor/found.ts';
+import { traitsOf, type PhaseTraits } from '../supervisor/phases.ts';
 import type { Found } from '../supervisor/status.ts';
 import { run, succeeded, type Ran } from '../system/child.ts';
 import { Exit, Failed } from '../system/failure.ts';
@@ -59,10 +61,24 @@ export async function explain(
     isBuilt:
       drv.outputs.length > 0 &&
       succeeded(await nix('nix-store', '--check-validity', ...drv.outputs)),
-    phase: found.daemon === 'alive' ? found.status.phase : undefined,
+    builder: builderIn(found),
   });
   return { ...destination, notes: await notesOn(found, context) };
 }
+
+function builderIn(found: Found): World['builder'] {
+  if (found.daemon === 'gone') return undefined;
+  const { phase } = found.status;
+  return { phase, builds: comes[traitsOf(phase).builds] };
+}
+
+const comes = {
+  now: 'now',
+  soon: 'later',
+  'held-up': 'not',
+  never: 'not',
+  ended: 'not',
+} as const satisfies Record<PhaseTraits['builds'], string>;
 
 /** What a build may miss that comes. */
 export interface Notes {

@@ -2,6 +2,7 @@
 import type { Layout } from '../config/layout.ts';
 import { alias } from '../host/ssh.ts';
 import { findStatus } from '../supervisor/found.ts';
+import { traitsOf } from '../supervisor/phases.ts';
 import { run } from '../system/child.ts';
 import { tryProgram } from '../system/program.ts';
 import type { CliContext } from './context.ts';
@@ -13,8 +14,8 @@ export async function guestHasKvm(
 ): Promise<boolean | undefined> {
   const found = await findStatus(layout, { clock, signal });
   const ssh = tryProgram('ssh', env['PATH']);
-  if (found.daemon !== 'alive' || found.status.phase !== 'ready' || ssh === undefined)
-    return undefined;
+  if (found.daemon !== 'alive' || ssh === undefined) return undefined;
+  if (traitsOf(found.status.phase).builds !== 'now') return undefined;
   const argv = ['-F', layout.sshConfig, alias, '--', 'test', '-c', '/dev/kvm'];
   const { ended } = await run(ssh, argv, { timeoutMs: 20_000, signal });
   // 255 is ssh's own.

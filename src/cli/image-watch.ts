@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { ask } from '../supervisor/control.ts';
-import { readSettings } from '../supervisor/daemon.ts';
+import { readSettings } from '../supervisor/read-settings.ts';
 import { ownPidFiles } from '../supervisor/daemon-lock.ts';
 import { run, type Ran } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';

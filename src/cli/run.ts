@@ -93,7 +93,7 @@ export function stopVerb(program: Command, context: CliContext): void {
 
 /** What a guest that starts again will not be told, since config.json cannot be taken. */
 async function tellProblems(layout: Layout, context: CliContext): Promise<void> {
-  const { readSettings } = await import('../supervisor/daemon.ts');
+  const { readSettings } = await import('../supervisor/read-settings.ts');
   const { describeProblem } = await import('../config/problem.ts');
   const { problems } = readSettings(layout);
   if (problems.length === 0) return;

@@ -37,8 +37,9 @@ export function sshVerb(program: Command, context: CliContext): void {
           hint: 'Start it: linuxkit-builder start.',
           exit: Exit.unavailable,
         });
-      if (found.status.phase === 'failed' && found.status.because !== undefined)
-        throw new Failed(found.status.because);
+      const { traitsOf } = await import('../supervisor/phases.ts');
+      const { phase, because } = found.status;
+      if (traitsOf(phase).builds === 'never' && because !== undefined) throw new Failed(because);
       const user = options.root === true ? ['-l', 'root', '-i', layout.rootKey] : [];
       const argv = [
         '-F',

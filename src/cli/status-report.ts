@@ -4,6 +4,7 @@ import type { Layout } from '../config/layout.ts';
 import type { Crowd } from '../door/waiting-room.ts';
 import type { Inside } from '../guest/inside.ts';
 import type { LastIncident } from '../supervisor/incident.ts';
+import { traitsOf } from '../supervisor/phases.ts';
 import type { Found, Status } from '../supervisor/status.ts';
 import type { CliContext } from './context.ts';
 import type { ImageAge } from '../vm/image-age.ts';
@@ -99,7 +100,7 @@ async function untoldIn(layout: Layout, context: CliContext): Promise<ToTell | u
 /** One that is slow would keep us waiting. */
 const answers = (found: Found): found is Extract<Found, { daemon: 'alive' }> =>
   found.daemon === 'alive' &&
-  found.status.phase === 'ready' &&
+  traitsOf(found.status.phase).builds === 'now' &&
   (found.status.health ?? 'well') === 'well';
 
 function unheardSince(found: Found, { status }: Layout): string | undefined {
@@ -117,8 +118,9 @@ async function connectionsOf(
   layout: Layout,
   context: CliContext,
 ): Promise<Beside['connections']> {
-  if (found.daemon === 'gone' || ['failed', 'stopped'].includes(found.status.phase))
-    return undefined;
+  if (found.daemon === 'gone') return undefined;
+  const { builds } = traitsOf(found.status.phase);
+  if (builds === 'never' || builds === 'ended') return undefined;
   return askFor('door', 'open', layout, context);
 }
 

@@ -5,6 +5,7 @@ import type { ServiceState } from '../host/service.ts';
 import { exposureWords } from '../supervisor/disk-record.ts';
 import { ageWords } from '../vm/image-age.ts';
 import { slowWords } from '../supervisor/login.ts';
+import { traitsOf } from '../supervisor/phases.ts';
 import type { Status } from '../supervisor/status.ts';
 import type { Beside } from './status-report.ts';
 
@@ -26,8 +27,9 @@ export interface Screen {
 export function aliveLines(status: Status, screen: Screen): string[] {
   const { builder, because, last, door } = status;
   const since = duration(screen.now - Date.parse(status.since));
+  const gaveUp = hasGivenUp(status);
   const facts: (readonly [string, string | undefined])[] = [
-    ['hint', status.phase === 'failed' ? undefined : because?.hint],
+    ['hint', gaveUp ? undefined : because?.hint],
     ['last time', last?.message],
     ...(screen.known ?? []).map((words) => ['', words] as const),
     [
@@ -52,7 +54,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
         ? undefined
         : `${status.network ?? ''} pid ${status.networkPid}`,
     ],
-    ...(status.phase === 'failed' ? [] : (status.problems ?? [])).map(
+    ...(gaveUp ? [] : (status.problems ?? [])).map(
       (problem) => ['not taken', describeProblem(problem)] as const,
     ),
     ['to come', pendingWords(status)],
@@ -83,7 +85,7 @@ function unheardLines({ now, beside: { unheardSince } }: Screen): string[] {
 
 /** No daemon: what was heard of it last. */
 export function goneLines(last: Status | undefined, screen: Screen): string[] {
-  const isOver = last === undefined || last.phase === 'stopped';
+  const isOver = last === undefined || traitsOf(last.phase).builds === 'ended';
   const job = screen.job;
   return [
     'No daemon runs.',
@@ -100,7 +102,7 @@ export function goneLines(last: Status | undefined, screen: Screen): string[] {
 
 /** How far a start is, against the usual time of the last ones. */
 function barLines({ phase }: Status, { now, width, start }: Screen): string[] {
-  if ((phase !== 'starting' && phase !== 'booting') || start === undefined) return [];
+  if (traitsOf(phase).guest !== 'comes' || start === undefined) return [];
   const doneMs = Math.max(0, now - start.begun);
   const seconds = (ms: number) => (ms / 1000).toFixed(1);
   if (start.usualMs === undefined) return [`  ${seconds(doneMs)} s so far`];
@@ -180,10 +182,13 @@ const imageWords = ({ image }: Status, now: number): string | undefined =>
   `${image.prefix}, since the newest did not get ready ${duration(now - Date.parse(image.instead.at))} ago: ${image.instead.message} (linuxkit-builder image build makes it anew, or tries it once more)`;
 
 /** One that does not start says so as its failure. */
-const oldImageWords = ({ image, phase }: Status): string | undefined =>
-  image?.old && phase !== 'failed'
-    ? `${image.old.why}${image.old.version === undefined ? '' : '; it is started since acceptOldImage says so'} (linuxkit-builder image build makes a new one)`
+const oldImageWords = (status: Status): string | undefined =>
+  status.image?.old && !hasGivenUp(status)
+    ? `${status.image.old.why}${status.image.old.version === undefined ? '' : '; it is started since acceptOldImage says so'} (linuxkit-builder image build makes a new one)`
     : undefined;
+
+/** Then its sentence says all of it. */
+const hasGivenUp = ({ phase }: Status): boolean => traitsOf(phase).builds === 'never';
 
 const ageIn = ({ imageAge }: Beside): string | undefined => imageAge && ageWords(imageAge);
 

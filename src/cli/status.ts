@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Layout } from '../config/layout.ts';
+import { traitsOf, type PhaseTraits } from '../supervisor/phases.ts';
 import type { Found, Status } from '../supervisor/status.ts';
 import { Exit } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
@@ -55,7 +56,7 @@ export function statusVerb(program: Command, context: CliContext): void {
 function exitOf(found: Found): number {
   if (found.daemon === 'gone') return Exit.unavailable;
   const { phase, because } = found.status;
-  return phase === 'failed' ? (because?.exit ?? Exit.unavailable) : Exit.ok;
+  return traitsOf(phase).builds === 'never' ? (because?.exit ?? Exit.unavailable) : Exit.ok;
 }
 
 const everyMs = 500;
@@ -100,9 +101,13 @@ function lookOf(found: Found, context: CliContext): Look {
   if (!isTerminal(context) || (context.env['NO_COLOR'] ?? '') !== '') return {};
   if (found.daemon === 'gone' || !found.heard) return { color: 'red' };
   const { phase, sentence } = found.status;
-  const color = phase === 'ready' ? 'green' : phase === 'failed' ? 'red' : 'yellow';
-  return { color, length: sentence.length };
+  return { color: colors[traitsOf(phase).builds], length: sentence.length };
 }
+
+const colors = {
+  ...{ now: 'green', never: 'red' },
+  ...{ soon: 'yellow', 'held-up': 'yellow', ended: 'yellow' },
+} as const satisfies Record<PhaseTraits['builds'], Look['color']>;
 
 async function screenLines(
   found: Found,
@@ -141,7 +146,7 @@ async function jobOf(layout: Layout, context: CliContext): Promise<Screen['job']
 }
 
 async function startOf({ phase }: Status, layout: Layout): Promise<Screen['start']> {
-  if (phase !== 'starting' && phase !== 'booting') return undefined;
+  if (traitsOf(phase).guest !== 'comes') return undefined;
   const { bootsOf } = await import('./boots.ts');
   const { usualMs } = await import('../host/boots.ts');
   const boots = bootsOf(layout);

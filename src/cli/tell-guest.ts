@@ -1,6 +1,7 @@
 /** After root's key is another, or the user's: a guest that runs learns of it from its daemon, others with their next start. */
 import type { Layout } from '../config/layout.ts';
 import { ask } from '../supervisor/control.ts';
+import { traitsOf } from '../supervisor/phases.ts';
 import { readStatus } from '../supervisor/status.ts';
 import { Failed } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
@@ -14,7 +15,7 @@ export async function tellGuest(
 ): Promise<void> {
   if (readIfThere(layout.status) === undefined) return;
   const found = readStatus(layout);
-  if (found.daemon === 'gone' || found.status.phase !== 'ready') return;
+  if (found.daemon === 'gone' || traitsOf(found.status.phase).builds !== 'now') return;
   try {
     if ((await ask(layout, 'keys', clock, signal))['told'] === true) return;
   } catch (error) {

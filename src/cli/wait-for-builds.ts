@@ -27,7 +27,9 @@ export async function waitForBuilds(
   const { findStatus } = await import('../supervisor/found.ts');
   const found = await findStatus(layout, context);
   // Builds in a guest that is paused go on when it does.
-  if (found.daemon === 'gone' || !['ready', 'paused'].includes(found.status.phase)) return;
+  if (found.daemon === 'gone') return;
+  const { traitsOf } = await import('../supervisor/phases.ts');
+  if (traitsOf(found.status.phase).guest !== 'there') return;
   const { drain } = await import('../supervisor/drain.ts');
   const waiting = (why: string) =>
     context.err(`${why}; waiting for up to ${options.timeout} s (--now does not wait).`);

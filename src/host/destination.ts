@@ -37,8 +37,9 @@ export interface World {
   /** Systems that external-builders takes. */
   readonly external: readonly string[];
   readonly isBuilt: boolean;
-  /** `ready`, another phase, or undefined without a daemon. */
-  readonly phase: string | undefined;
+  /** Undefined without a daemon; `builds`: what becomes of one that comes. */
+  readonly builder:
+    { readonly phase: string; readonly builds: 'now' | 'later' | 'not' } | undefined;
 }
 
 /** One condition, held or not, with what helps. */
@@ -158,13 +159,18 @@ const reservedReason = (features: readonly string[]): Reason => ({
 
 const configure = 'linuxkit-builder configure';
 
-function daemonReason({ phase }: World): Reason {
-  if (phase === 'ready') return { holds: true, text: 'the builder is ready' };
-  if (phase === undefined)
+function daemonReason({ builder }: World): Reason {
+  if (builder === undefined)
     return { holds: false, text: 'no daemon runs', remedy: 'linuxkit-builder start' };
-  return ['starting', 'booting', 'backing-off', 'stopping'].includes(phase)
-    ? { holds: true, text: `the builder is '${phase}': a build waits until it is ready` }
-    : { holds: false, text: `the builder is '${phase}'`, remedy: 'linuxkit-builder status' };
+  const text = `the builder is '${builder.phase}'`;
+  switch (builder.builds) {
+    case 'now':
+      return { holds: true, text: 'the builder is ready' };
+    case 'later':
+      return { holds: true, text: `${text}: a build waits until it is ready` };
+    case 'not':
+      return { holds: false, text, remedy: 'linuxkit-builder status' };
+  }
 }
 
 /** What lets this machine build it itself; all have to hold. */

@@ -15,10 +15,11 @@ import { tryProgram } from '../system/program.ts';
 import { until } from '../system/wait.ts';
 import { vmDrivers } from '../vm/drivers.ts';
 import { configInvalid } from './failure.ts';
-import { readSettings } from './daemon.ts';
+import { readSettings } from './read-settings.ts';
 import { DaemonLock, otherDaemon, ownPidFiles } from './daemon-lock.ts';
 import { findStatus } from './found.ts';
 import { endLeftovers, isAnyLeft, type LeftBehind } from './left-behind.ts';
+import { traitsOf } from './phases.ts';
 
 export interface Terminal {
   readonly env: NodeJS.ProcessEnv;
@@ -187,9 +188,13 @@ export async function waitUntilReady(
   const isDecided = async () => {
     const found = await findStatus(layout, { clock, signal });
     if (found.daemon === 'gone') failure = found.last?.because ?? noDaemon;
-    else if (found.status.phase === 'failed') failure = found.status.because;
-    else if (found.status.phase === 'ready') return true;
-    else if (found.status.sentence !== said) onSentence((said = found.status.sentence));
+    else {
+      const { phase, because, sentence } = found.status;
+      const { builds } = traitsOf(phase);
+      if (builds === 'now') return true;
+      if (builds === 'never') failure = because;
+      else if (sentence !== said) onSentence((said = sentence));
+    }
     return failure !== undefined;
   };
   const outcome = await until(isDecided, { clock, signal, everyMs: 50, timeoutMs });

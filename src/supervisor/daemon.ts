@@ -1,19 +1,9 @@
 /** The long-running process: takes the one lock, reads the config, runs the supervisor, listens to signals. */
 import type { Layout } from '../config/layout.ts';
-import { parseConfig } from '../config/config.ts';
-import type { Problem } from '../config/problem.ts';
 import { watchForSleep } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
-import {
-  errorCode,
-  Exit,
-  Failed,
-  failureOf,
-  type ExitCode,
-  type Failure,
-} from '../system/failure.ts';
-import { makeDirectory, makePrivate, readIfThere } from '../system/files.ts';
-import { hostFacts } from '../system/host.ts';
+import { Exit, Failed, type ExitCode, type Failure } from '../system/failure.ts';
+import { makeDirectory, makePrivate } from '../system/files.ts';
 import { openLog, type OpenLog } from '../system/log.ts';
 import { removePid, writePid } from '../system/pidfile.ts';
 import { identify } from '../system/process.ts';
@@ -23,7 +13,8 @@ import { openControl } from './control.ts';
 import { DaemonLock, ownPidFiles } from './daemon-lock.ts';
 import { configInvalid } from './failure.ts';
 import type { Status } from './status.ts';
-import { Supervisor, type Settings, type SupervisorOptions } from './supervisor.ts';
+import { readSettings, type Settings } from './read-settings.ts';
+import { Supervisor, type SupervisorOptions } from './supervisor.ts';
 import { keepPid, Upkeep } from './upkeep.ts';
 
 export interface DaemonOptions {
@@ -206,38 +197,6 @@ async function takeLock(
     }
   }
 }
-
-/** config.json as it is now. */
-export function readSettings(layout: Layout): Settings {
-  try {
-    const text = readIfThere(layout.config);
-    if (text === undefined)
-      return { config: undefined, problems: [missing(layout)], isMissing: true };
-    const parsed = parseConfig(text, hostFacts(layout.root));
-    return parsed.ok
-      ? { config: parsed.config, problems: [] }
-      : { config: undefined, problems: parsed.problems };
-  } catch (error) {
-    return { config: undefined, problems: [unreadable(layout, error)] };
-  }
-}
-
-function unreadable({ config: path }: Layout, error: unknown): Problem {
-  const code = errorCode(error);
-  const { message, hint } = failureOf(error);
-  const why =
-    code === undefined ? { message, hint } : { message: `cannot be read (${code})`, hint: theirs };
-  return { path, value: undefined, ...why };
-}
-
-const theirs = 'Check its owner and mode: it must belong to the user who runs the daemon.';
-
-const missing = (layout: Layout) => ({
-  path: layout.config,
-  value: undefined,
-  message: 'does not exist',
-  hint: 'Run: linuxkit-builder configure.',
-});
 
 const alreadyRuns = (pid: number | undefined): Failure => ({
   kind: 'daemon-already-runs',

@@ -15,6 +15,7 @@ import { inSection } from '../system/lock.ts';
 import type { Log } from '../system/log.ts';
 import { bundleAt } from '../vm/bundle.ts';
 import { oldImageAt, type OldImage } from './image-floor.ts';
+import { traitsOf } from './phases.ts';
 import type { Event, Phase } from './state.ts';
 import type { Facts } from './status.ts';
 
@@ -125,7 +126,7 @@ export function judge(
   { layout, clock }: { readonly layout: Layout; readonly clock: Clock },
 ): Event {
   const images = image?.images;
-  const isEarly = phase === 'starting' || phase === 'booting';
+  const isEarly = traitsOf(phase).guest === 'comes';
   if (event.type !== 'lost' || !isEarly || images === undefined) return event;
   if (!speaksAgainst(event.failure, images)) return event;
   const { message } = event.failure;

@@ -2,15 +2,15 @@
 import { changesBetween, waitsForStart, type Change } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import { describeProblem, type Problem } from '../config/problem.ts';
+import type { Problem } from '../config/problem.ts';
 import type { Complaint } from '../guest/complaints.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
 import { isAlive, type Identity } from '../system/process.ts';
 import type { DiskRecord } from './disk-record.ts';
 import type { Login } from './login.ts';
-import { runStates } from '../vm/run-states.ts';
-import type { Because, PauseReason, Phase, State } from './state.ts';
+import { sentenceOf } from './sentences.ts';
+import type { Phase, State } from './state.ts';
 
 /** One thing that was seen during a start: a stage of the guest, or a step of ours. */
 export interface Seen {
@@ -110,7 +110,7 @@ export function statusOf(input: StatusInput): Status {
     ...('attempt' in state ? { attempt: state.attempt } : {}),
     ...(failureIn(state) === undefined ? {} : { because: failureIn(state) as Failure }),
     ...('last' in state ? { last: state.last } : {}),
-    ...(state.phase === 'backing-off' ? { until: iso(state.until) } : {}),
+    ...('until' in state ? { until: iso(state.until) } : {}),
     ...facts,
     daemon,
     ...(door === undefined ? {} : { door }),
@@ -118,57 +118,6 @@ export function statusOf(input: StatusInput): Status {
     ...(pending.length === 0 ? {} : { pending }),
     ...(problems.length === 0 ? {} : { problems }),
   };
-}
-
-/** Each state has a sentence: the daemon is never silent. */
-export function sentenceOf(state: State, problems: readonly Problem[] = []): string {
-  switch (state.phase) {
-    case 'stopped':
-      return 'Stopped.';
-    case 'starting':
-      return state.attempt > 1 ? `Starting, attempt ${state.attempt}.` : 'Starting.';
-    case 'booting':
-      return state.stage === undefined
-        ? 'The guest boots.'
-        : `The guest boots; it has reached '${state.stage}'.`;
-    case 'ready':
-      return 'Ready: it can build.';
-    case 'paused':
-      return pauseWords(state.why);
-    case 'stopping':
-      return `Stopping ${why(state.because)}`;
-    case 'backing-off':
-      return `Waiting before the next attempt. ${state.because.message}`;
-    case 'failed':
-      return [
-        `Failed, and will not try again by itself. ${state.because.message} ${state.because.hint}`,
-        ...problems.map(describeProblem),
-      ].join('\n  ');
-  }
-}
-
-function pauseWords(why: PauseReason): string {
-  switch (why) {
-    case 'disk-full':
-      return "Paused: the host's disk is full. It goes on by itself when there is room again; no write is lost.";
-    case 'unknown':
-      return 'Paused: the VM program has halted the guest, and does not say why.';
-    default:
-      return runStates[why].sentence;
-  }
-}
-
-function why(because: Because): string {
-  switch (because.type) {
-    case 'asked':
-      return 'as asked.';
-    case 'restart':
-      return `to start again: ${because.why}.`;
-    case 'lost':
-      return `what is left of a start that failed: ${because.failure.message}`;
-    case 'evicted':
-      return `for good: ${because.failure.message}`;
-  }
 }
 
 /** What a reader finds: a living daemon's status, the last words of a dead one, or nothing. */
@@ -225,10 +174,10 @@ export function parseStatus(json: unknown): Status | undefined {
 
 /** The failure that a state is about, if it is about one. */
 export function failureIn(state: State): Failure | undefined {
-  if (state.phase === 'backing-off' || state.phase === 'failed') return state.because;
-  return state.phase === 'stopping' && 'failure' in state.because
-    ? state.because.failure
-    : undefined;
+  if (!('because' in state)) return undefined;
+  const { because } = state;
+  if (!('type' in because)) return because;
+  return 'failure' in because ? because.failure : undefined;
 }
 
 /** The settings that the guest has, without those of this machine. */

@@ -1,24 +1,24 @@
 /** The loop: event in, step, state out, effects performed. Decisions are in lifecycle.ts, deeds in start.ts and stop.ts. */
-import type { Config } from '../config/config.ts';
 import type { Inside } from '../guest/inside.ts';
-import type { Problem } from '../config/problem.ts';
 import { Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Identity } from '../system/process.ts';
 import { vmDrivers } from '../vm/drivers.ts';
 import type { Policy } from './backoff.ts';
-import { configInvalid, directoryLost, deafnessOf, isIncident } from './failure.ts';
+import { endScope } from './end-scope.ts';
+import { configInvalid, directoryLost } from './failure.ts';
 import { BootFiles, type BootFilesOptions } from './boot-files.ts';
 import { Gate } from './gate.ts';
 import { judge } from './images.ts';
-import { keepIncident } from './incident.ts';
 import { initial, step } from './lifecycle.ts';
+import { traitsOf } from './phases.ts';
 import { reasonIn, type Effect, type Event, type State } from './state.ts';
+import type { Settings } from './read-settings.ts';
 import { Scope } from './scope.ts';
 import { start } from './start.ts';
-import { failureIn, sentenceOf, statusOf, type Status } from './status.ts';
+import { sentenceOf } from './sentences.ts';
+import { failureIn, statusOf, type Status } from './status.ts';
 import { StatusRecord } from './status-record.ts';
-import { stop } from './stop.ts';
 
 export interface SupervisorOptions extends BootFilesOptions {
   readonly log: Log;
@@ -26,14 +26,6 @@ export interface SupervisorOptions extends BootFilesOptions {
   readonly daemon: Identity;
   /** As {@link StatusRecord} tells it. */
   readonly onStatus?: (status: Status, trouble: Failure | undefined) => void;
-}
-
-/** What was read from config.json: a Config, or nothing yet and the reasons. */
-export interface Settings {
-  readonly config: Config | undefined;
-  readonly problems: readonly Problem[];
-  /** There is no config.json. */
-  readonly isMissing?: true;
 }
 
 export class Supervisor {
@@ -92,7 +84,7 @@ export class Supervisor {
     this.#settings = { config: config ?? this.#settings.config, problems };
     this.#options.log(problems.length > 0 ? 'warn' : 'info', 'config-read', { problems });
     if (config !== undefined) for (const user of [this.#scope, this.gate]) user?.adopt(config);
-    if (config !== undefined && ['failed', 'stopping'].includes(this.#state.phase))
+    if (config !== undefined && traitsOf(this.#state.phase).heedsConfig)
       this.dispatch({ type: 'restart', why: 'the configuration changed' });
     this.#record.write();
   }
@@ -127,12 +119,16 @@ export class Supervisor {
 
   /** What a look into the guest shows now; undefined unless it is ready and answers. */
   async lookInside(): Promise<Inside | undefined> {
-    return this.#state.phase === 'ready' ? this.#scope?.lookInside(this.gate.traffic) : undefined;
+    return this.#readyScope?.lookInside(this.gate.traffic);
   }
 
   /** Tells a guest that is ready of keys that are others now; whether it has them. Every other gets them with its start. */
-  tellKeys = (): Promise<boolean> =>
-    this.#bootFiles.keys.tell(this.#state.phase === 'ready' ? this.#scope : undefined);
+  tellKeys = (): Promise<boolean> => this.#bootFiles.keys.tell(this.#readyScope);
+
+  /** The start whose guest can be asked. */
+  get #readyScope(): Scope | undefined {
+    return traitsOf(this.#state.phase).builds === 'now' ? this.#scope : undefined;
+  }
 
   #perform(effect: Effect): void {
     switch (effect.type) {
@@ -197,7 +193,7 @@ export class Supervisor {
     if (scope !== undefined) {
       scope.end();
       await scope.launched;
-      await this.#endScope(scope).catch((error: unknown) =>
+      await this.#end(scope).catch((error: unknown) =>
         this.#options.log('error', 'stop-failed', { failure: failureOf(error) }),
       );
     }
@@ -205,27 +201,14 @@ export class Supervisor {
     this.dispatch({ type: 'children-gone' });
   }
 
-  async #endScope(scope: Scope): Promise<void> {
-    const { layout, clock, log, isOurs } = this.#options;
+  async #end(scope: Scope): Promise<void> {
     const failure = failureIn(this.#state);
-    if (failure !== undefined && isIncident(failure) && isOurs()) {
-      const { facts, running } = scope;
-      const incident = { failure, facts, lines: scope.lastLines(200), machine: running.machine };
-      await keepIncident(incident, { layout, clock, log });
-    }
     if (scope.running.vm !== undefined) this.#isDoubtful = !scope.gotReady;
     const isJudged = this.#isClear || scope.running.vm !== undefined;
     this.#isClear = false;
-    await stop(scope.running, {
-      ...{ layout, clock, log, isOurs, now: this.#hurry.signal },
-      // Under its name there may be another guest's.
-      agent: () => (scope.watch.has('agent') && isOurs() ? scope.agent : undefined),
-      listens: () => scope.watch.has('sshd'),
-      ...deafnessOf(failure),
-    });
+    await endScope(scope, failure, { ...this.#options, now: this.#hurry.signal });
     this.#isClear = isJudged && failure?.kind.endsWith('-lock-held') !== true;
     if (!scope.gotReady) this.#bootFiles.remove();
-    scope.agent.close();
   }
 
   async #close(why: Failure | undefined): Promise<void> {

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { reportOf, type Beside } from '../../src/cli/status-report.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import type { State } from '../../src/supervisor/state.ts';
-import { sentenceOf, statusOf, type Facts, type Status } from '../../src/supervisor/status.ts';
+import { sentenceOf } from '../../src/supervisor/sentences.ts';
+import { statusOf, type Facts, type Status } from '../../src/supervisor/status.ts';
 import { hostFacts } from '../../src/system/host.ts';
 import { schemaProblems } from '../rig/status-schema.ts';
 

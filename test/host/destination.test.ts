@@ -30,7 +30,7 @@ const mac: World = {
   unread: new Map(),
   external: [],
   isBuilt: false,
-  phase: 'ready',
+  builder: { phase: 'ready', builds: 'now' },
 };
 const linux: World = { ...mac, config: { ...mac.config, system: 'aarch64-linux' } };
 
@@ -43,7 +43,7 @@ const goes = (over: Partial<Derivation>, world: World) => {
 describe('a build for the builder', () => {
   test('comes from a Mac', () => expect(goes({}, mac)[0]).toBe('comes'));
   test.each(['booting', 'starting', 'backing-off'])('waits while the builder is %s', (phase) =>
-    expect(goes({}, { ...mac, phase })[0]).toBe('comes'),
+    expect(goes({}, { ...mac, builder: { phase, builds: 'later' } })[0]).toBe('comes'),
   );
   test('may stay on a machine that builds the same', () => {
     expect(goes({}, linux)[0]).toBe('may-stay');
@@ -93,8 +93,13 @@ describe('a build that does not come says why', () => {
     ['builders', {}, { hidden: '' }, '`builders` is ""'],
     ['a malformed line', {}, { malformed: 'line 3: x' }, 'line 3: x'],
     ['no jobs', {}, { ours: { ...mac.ours, maxJobs: 0 } as World['ours'] }, 'with 0 jobs'],
-    ['no daemon', {}, { phase: undefined }, 'no daemon runs'],
-    ['a failed daemon', {}, { phase: 'failed' }, "the builder is 'failed'"],
+    ['no daemon', {}, { builder: undefined }, 'no daemon runs'],
+    [
+      'a failed daemon',
+      {},
+      { builder: { phase: 'failed', builds: 'not' } },
+      "the builder is 'failed'",
+    ],
   ] as const)('%s', (_, over, world, text) => {
     const [where, why] = goes(over, { ...mac, ...world });
     expect(where).toBe('nowhere');
@@ -107,7 +112,7 @@ describe('a build that does not come says why', () => {
   test('each with what helps', () => {
     const { reasons } = destinationOf(
       { ...drv, system: 'x86_64-linux', features: ['kvm'] },
-      { ...mac, hidden: 'x', malformed: 'y', phase: undefined },
+      { ...mac, hidden: 'x', malformed: 'y', builder: undefined },
     );
     // The last ones are about this machine, and no remedy of ours changes that.
     for (const reason of reasons.slice(0, -3))

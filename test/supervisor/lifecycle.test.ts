@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { afterLoss, defaultPolicy } from '../../src/supervisor/backoff.ts';
 import { initial, step } from '../../src/supervisor/lifecycle.ts';
+import { traitsOf } from '../../src/supervisor/phases.ts';
 import type { Effect, Event, State } from '../../src/supervisor/state.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
 
@@ -37,8 +38,7 @@ const passes = [10, defaultPolicy.stableMs];
 
 /** All states reachable from the start, without their times. */
 const reachable = walk();
-const hasChildren = (state: State) =>
-  ['starting', 'booting', 'ready', 'paused'].includes(state.phase);
+const hasChildren = ({ phase }: State) => ['comes', 'there'].includes(traitsOf(phase).guest);
 const after = (state: State, event: Event, now = state.since + 10) =>
   step(state, event, now, defaultPolicy);
 

@@ -1,0 +1,40 @@
+/** The end of one start: what tells of its failure is kept, then its children end in order. */
+import type { Layout } from '../config/layout.ts';
+import type { Clock } from '../system/clock.ts';
+import type { Failure } from '../system/failure.ts';
+import type { Log } from '../system/log.ts';
+import { deafnessOf, isIncident } from './failure.ts';
+import { keepIncident } from './incident.ts';
+import type { Scope } from './scope.ts';
+import { stop } from './stop.ts';
+
+export interface EndOptions {
+  readonly layout: Layout;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The state directory is ours: what lies there may be removed. */
+  readonly isOurs: () => boolean;
+  /** Aborts when there is no time for an orderly end. */
+  readonly now: AbortSignal;
+}
+
+/** `failure`: what the start was lost to, where it was. */
+export async function endScope(
+  scope: Scope,
+  failure: Failure | undefined,
+  { layout, clock, log, isOurs, now }: EndOptions,
+): Promise<void> {
+  if (failure !== undefined && isIncident(failure) && isOurs()) {
+    const { facts, running } = scope;
+    const incident = { failure, facts, lines: scope.lastLines(200), machine: running.machine };
+    await keepIncident(incident, { layout, clock, log });
+  }
+  await stop(scope.running, {
+    ...{ layout, clock, log, isOurs, now },
+    // Under its name there may be another guest's.
+    agent: () => (scope.watch.has('agent') && isOurs() ? scope.agent : undefined),
+    listens: () => scope.watch.has('sshd'),
+    ...deafnessOf(failure),
+  });
+  scope.agent.close();
+}

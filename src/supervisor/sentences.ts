@@ -1,0 +1,55 @@
+/** Each state in a sentence, with its reason where there is one: the daemon is never silent. Pure. */
+import { describeProblem, type Problem } from '../config/problem.ts';
+import { runStates } from '../vm/run-states.ts';
+import type { Because, PauseReason, State } from './state.ts';
+
+/** `problems`: what is wrong in config.json. */
+export function sentenceOf(state: State, problems: readonly Problem[] = []): string {
+  switch (state.phase) {
+    case 'stopped':
+      return 'Stopped.';
+    case 'starting':
+      return state.attempt > 1 ? `Starting, attempt ${state.attempt}.` : 'Starting.';
+    case 'booting':
+      return state.stage === undefined
+        ? 'The guest boots.'
+        : `The guest boots; it has reached '${state.stage}'.`;
+    case 'ready':
+      return 'Ready: it can build.';
+    case 'paused':
+      return pauseWords(state.why);
+    case 'stopping':
+      return `Stopping ${why(state.because)}`;
+    case 'backing-off':
+      return `Waiting before the next attempt. ${state.because.message}`;
+    case 'failed':
+      return [
+        `Failed, and will not try again by itself. ${state.because.message} ${state.because.hint}`,
+        ...problems.map(describeProblem),
+      ].join('\n  ');
+  }
+}
+
+function pauseWords(why: PauseReason): string {
+  switch (why) {
+    case 'disk-full':
+      return "Paused: the host's disk is full. It goes on by itself when there is room again; no write is lost.";
+    case 'unknown':
+      return 'Paused: the VM program has halted the guest, and does not say why.';
+    default:
+      return runStates[why].sentence;
+  }
+}
+
+function why(because: Because): string {
+  switch (because.type) {
+    case 'asked':
+      return 'as asked.';
+    case 'restart':
+      return `to start again: ${because.why}.`;
+    case 'lost':
+      return `what is left of a start that failed: ${because.failure.message}`;
+    case 'evicted':
+      return `for good: ${because.failure.message}`;
+  }
+}

@@ -1,8 +1,17 @@
 // Bundles the program of the current directory's src/ into dist/, or into the directory that is given. One entry a command; verbs are split
 // off and loaded when called, so that `status` does not pay for what `image build` needs.
 import { build, transform } from 'esbuild';
-import { mkdirSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
+import { licenceTexts } from './licences.js';
 
 const begun = new Date();
 // The last one is the mark by which scripts/up knows how old dist/ is.
@@ -11,6 +20,7 @@ const target = 'node20';
 // An entry and what it imports at once look at the Node first, so that one that is too old can say so.
 const entryTarget = 'node12';
 const folder = process.argv[2] ?? 'dist';
+const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 // Names stay, for the stack of a bug.
 const minify = { minifySyntax: true, minifyWhitespace: true };
 
@@ -25,12 +35,15 @@ const { outputFiles, metafile } = await build({
   write: false,
   metafile: true,
   sourcemap: 'inline',
-  // LGPL: stays a package of its own. xz-decompress finds its wasm beside itself.
-  external: ['openpgp', 'xz-decompress'],
+  // What is installed beside the program. openpgp is LGPL, and stays a package of its own; xz-decompress finds its wasm beside itself.
+  external: Object.keys(dependencies),
   logLevel: 'warning',
 });
 
-const dist = new Map([['package.json', '{"type":"commonjs"}\n']]);
+const dist = new Map([
+  ['package.json', '{"type":"commonjs"}\n'],
+  ['LICENCES.txt', licenceTexts(Object.keys(metafile.inputs))],
+]);
 const first = new Set();
 for (const name of entries) addWithImports(`dist/${name}.js`);
 for (const { path, text } of outputFiles) {

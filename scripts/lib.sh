@@ -51,11 +51,11 @@ need_node() {
     fi
 }
 
-# install_packages: node_modules as package-lock.json says; nothing to do when it is that already.
+# install_packages: node_modules as package-lock.json says, with no script of theirs run; nothing to do when it is that already.
 install_packages() {
     if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
         say "installing the packages of package-lock.json"
-        npm ci --no-audit --no-fund --loglevel=error
+        npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
         touch node_modules/.package-lock.json
     fi
 }

@@ -236,4 +236,8 @@ describe('the security archive', () => {
     list(apt);
     expect(found(undefined, 'https://c.test/debian').url).toBe('https://c.test/debian-security');
   });
+
+  test.each(['http://c.test', 'http://127.0.0.1:9/'])('is on the same server as %s', (mirror) =>
+    expect(found(undefined, mirror).url).toBe(`${mirror.replace(/\/$/, '')}/debian-security`),
+  );
 });

@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { tryProgram } from '../src/system/program.ts';
 import { freePort } from './rig/free-port.ts';
 
 const checkout = resolve(import.meta.dirname, '..');
@@ -95,9 +96,12 @@ beforeAll(async () => {
   port = await freePort();
 });
 
-async function run(words: readonly string[], { program = 'main', service = 'systemd' } = {}) {
+async function run(
+  words: readonly string[],
+  { program = 'main', service = 'systemd', path = process.env['PATH'] ?? '' } = {},
+) {
   const env = {
-    PATH: process.env['PATH'] ?? '',
+    PATH: path,
     HOME: join(world, 'home'),
     LINUXKIT_BUILDER_TREE: join(world, 'tree'),
     LINUXKIT_BUILDER_DIR: state,
@@ -113,10 +117,14 @@ async function run(words: readonly string[], { program = 'main', service = 'syst
   return { code, said: said + erred };
 }
 
+/** Where they are found without a PATH. */
+const hasPrograms = tryProgram('mksquashfs', '') !== undefined;
+
 /** Every verb in an order in which each has something to do, and how it may end: without image, network and Nix. */
 const lives = (): readonly (readonly [words: string, ...codes: readonly number[]])[] => [
   [`configure --no-root --port ${port} -c 1 -m 1024 -s 4 --accelerator tcg`, 0],
   ['configure --dry-run', 0],
+  ['up', hasPrograms ? 0 : 69],
   [`image build --quiet --mirror ${mirrorUrl}`, 69],
   [`image update --check --quiet --mirror ${mirrorUrl}`, 69],
   ['image info', 66],
@@ -180,7 +188,10 @@ describe('the package', () => {
     expect(verbs.filter((verb) => !words.some((line) => line.startsWith(verb)))).toEqual([]);
     const wrong: string[] = [];
     for (const [line, ...codes] of lives()) {
-      const { code, said } = await run(line.split(' '));
+      // Without programs it ends at once: with them it would do all of it.
+      const isLong = line === 'up';
+      const words = isLong && hasPrograms ? ['up', '--help'] : line.split(' ');
+      const { code, said } = await run(words, isLong ? { path: '/nonexistent' } : {});
       const isOurs = /fault of linuxkit-builder itself|Cannot find module/.test(said);
       if (code === null || !codes.includes(code) || isOurs)
         wrong.push(`${line} -> ${code}: ${said}`);

@@ -34,6 +34,9 @@ export interface CliContext {
   exit(code: number): void;
 }
 
+/** Runs another verb with these words; its exit code. It tells what it does, and its failures, itself. */
+export type Perform = (words: readonly string[]) => Promise<number>;
+
 /** True where a terminal shows what we say and can be drawn on. */
 export const movesCursor = ({ isTTY, env }: Pick<CliContext, 'isTTY' | 'env'>): boolean =>
   isTTY && env['TERM'] !== 'dumb';

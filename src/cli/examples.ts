@@ -1,5 +1,9 @@
 /** What people type, verb by verb: shown below each verb's help and in the manual page. Data. */
 export const examples: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  up: [
+    ['up', 'all of it; what is done is not done again'],
+    ['up --install', 'the programs that are missing, too'],
+  ],
   configure: [
     ['configure', 'everything by default'],
     ['configure -c 8 -m 16384 -s 200', '8 CPUs, 16 GiB of memory, 200 GiB of disk'],

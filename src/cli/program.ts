@@ -19,6 +19,7 @@ import { restartVerb, startVerb, stopVerb, waitVerb } from './run.ts';
 import { sshVerb } from './ssh.ts';
 import { statusVerb } from './status.ts';
 import { unconfigureVerb } from './unconfigure.ts';
+import { upVerb } from './up.ts';
 import { verdictsVerb } from './verdicts.ts';
 
 /** Everything main knows; the exit code is kept here. */
@@ -45,6 +46,7 @@ export async function run(argv: readonly string[], world: World, version: string
       writeErr: (text) => world.err(text.trimEnd()),
     })
     .exitOverride();
+  upVerb(program, context, (words) => run(words, world, version));
   for (const add of [
     configureVerb,
     unconfigureVerb,

@@ -191,8 +191,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Most bytes kept of each stream; the command is ended beyond it. Default 1 MiB. */
   readonly maxBytes?: number;
-  /** Give the terminal to the command: nothing is captured. */
-  readonly terminal?: boolean;
+  /** Give the terminal to the command: nothing is captured; of `errors`, its output is. */
+  readonly terminal?: boolean | 'errors';
 }
 
 export interface Ran {
@@ -215,9 +215,11 @@ export async function run(
     maxBuffer: options.maxBytes ?? 1024 * 1024,
     ...(options.terminal === true
       ? { stdio: 'inherit' as const }
-      : options.input === undefined
-        ? { stdin: 'ignore' as const }
-        : { input: options.input }),
+      : options.terminal === 'errors'
+        ? { stdout: 'pipe' as const, stdin: 'inherit' as const, stderr: 'inherit' as const }
+        : options.input === undefined
+          ? { stdin: 'ignore' as const }
+          : { input: options.input }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

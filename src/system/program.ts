@@ -2,6 +2,7 @@
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Exit, Failed } from './failure.ts';
+import { installWords, managers, type Manager } from './packages.ts';
 
 /** Where package managers of macOS and Nix put programs that launchd's PATH does not name. */
 const beyondPath = [
@@ -10,17 +11,6 @@ const beyondPath = [
   '/run/current-system/sw/bin',
   '/nix/var/nix/profiles/default/bin',
 ];
-
-/** How to get the programs that we need: package names of Debian and Homebrew. */
-const packages: Readonly<Record<string, { readonly debian: string; readonly brew: string }>> = {
-  'qemu-system-x86_64': { debian: 'qemu-system-x86', brew: 'qemu' },
-  'qemu-system-aarch64': { debian: 'qemu-system-arm', brew: 'qemu' },
-  ssh: { debian: 'openssh-client', brew: 'openssh' },
-  'ssh-keygen': { debian: 'openssh-client', brew: 'openssh' },
-  nix: { debian: 'nix-bin', brew: 'nix' },
-  mksquashfs: { debian: 'squashfs-tools', brew: 'squashfs' },
-  flock: { debian: 'util-linux', brew: 'util-linux' },
-};
 
 /** Programs that no package manager of theirs can be named for. */
 const elsewhere: Readonly<Record<string, string>> = {
@@ -62,16 +52,23 @@ const placesFor = (name: string, path: string | undefined): string[] =>
     (folder) => join(folder, name),
   );
 
+/** What installs packages here: Homebrew on macOS; elsewhere what is found first, as the system's own is the only one. */
+export const managerHere = (path: string | undefined = process.env['PATH']): Manager | undefined =>
+  process.platform === 'darwin'
+    ? 'brew'
+    : managers.find((name) => name !== 'brew' && tryProgram(name, path) !== undefined);
+
+/** No package manager of macOS has Nix. */
+const nixInstaller = 'the installer of https://nixos.org/download';
+
+export const isOfNix = (name: string): boolean => /^nix(-|$)/.test(name);
+
 export function programMissing(name: string) {
-  const isNix = /^nix(-|$)/.test(name);
-  const known = packages[isNix ? 'nix' : name];
-  // Homebrew has no Nix.
+  const manager = managerHere() ?? 'apt-get';
   const get =
-    process.platform === 'darwin' && isNix
-      ? 'the installer of https://nixos.org/download'
-      : process.platform === 'darwin'
-        ? `brew install ${known?.brew ?? name}`
-        : `apt-get install ${known?.debian ?? name}`;
+    manager === 'brew' && isOfNix(name)
+      ? nixInstaller
+      : [manager, ...installWords(manager, [isOfNix(name) ? 'nix-build' : name])].join(' ');
   return {
     kind: 'program-missing',
     message: `The program ${name} is not installed, or not on the PATH.`,

@@ -149,4 +149,23 @@ describe('as an ordinary user', () => {
     expect(readFileSync(rig.ssh)).toEqual(before);
     expect(existsSync(rig.machines)).toBe(false);
   });
+
+  test.runIf(process.platform === 'linux')('up says whom the daemon of Nix lets in', () => {
+    using rig = userRig('exit 1');
+    const names = ['qemu-system-x86_64', 'qemu-system-aarch64', 'mksquashfs', 'nix-build'];
+    for (const name of [...names, 'ssh', 'ssh-keygen'])
+      writeFileSync(join(rig.tree, 'bin', name), '#!/bin/sh\n', { mode: 0o755 });
+    const nix = join(rig.tree, 'nix/var/nix');
+    mkdirSync(nix, { recursive: true, mode: 0o755 });
+    chmodSync(nix, 0o555);
+    const refused = rig.run('up');
+    expect(refused.stderr).toContain("Nix's daemon does not run, and /nix is not yours");
+    expect(refused.status).toBe(69);
+    chmodSync(nix, 0o755);
+    mkdirSync(join(nix, 'daemon-socket'), { mode: 0o000 });
+    const { stderr, status } = rig.run('up');
+    expect(stderr).toMatch(/only the group \S+ may\.\n {2}Join it, and log in again: sudo usermod/);
+    expect(status).toBe(77);
+    chmodSync(join(nix, 'daemon-socket'), 0o755);
+  });
 });

@@ -1,0 +1,169 @@
+/** `up`: what it asks for, what it installs, and the steps that it takes. */
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { CliContext } from '../../src/cli/context.ts';
+import { bringUp } from '../../src/cli/up-run.ts';
+import { layoutOf } from '../../src/config/layout.ts';
+import { nativeSystem } from '../../src/config/system.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { failureOf } from '../../src/system/failure.ts';
+import { tryProgram } from '../../src/system/program.ts';
+import { qemuProgram } from '../../src/vm/qemu.ts';
+
+const qemu = qemuProgram({ system: nativeSystem(process.arch) });
+const programs = [qemu, 'mksquashfs', 'ssh', 'ssh-keygen', 'flock', 'ps'];
+const packages = `${process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86'} squashfs-tools openssh-client nix-bin nix-setup-systemd util-linux procps`;
+
+/** A machine of its own, which has these programs and nothing else. */
+function machine(...installed: readonly string[]) {
+  const tree = mkdtempSync(join(tmpdir(), 'up Jörg-'));
+  const bin = join(tree, 'bin');
+  mkdirSync(bin);
+  const put = (name: string, script: string) =>
+    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const builtFile = join(tree, 'built');
+  writeFileSync(builtFile, 'Linux version 6.12 built this\n');
+  const nixBuild = `printf '%s\\n' "$*" >'${tree}/nix-build'\necho '${builtFile}'`;
+  for (const name of installed) put(name, name === 'nix-build' ? nixBuild : 'exit 0');
+  symlinkSync('/usr/bin/env', join(bin, 'env'));
+  put('sudo', 'exec "$@"');
+  const out: string[] = [];
+  const performed: string[] = [];
+  const layout = layoutOf(join(tree, 'state'));
+  const context: CliContext = {
+    env: { PATH: bin, LINUXKIT_BUILDER_TREE: tree },
+    home: tree,
+    assets: tree,
+    out: (line) => out.push(line),
+    err: (line) => out.push(line),
+    isTTY: false,
+    signal: new AbortController().signal,
+    clock: systemClock,
+    onStopSignal: () => undefined,
+    exit: () => undefined,
+  };
+  mkdirSync(join(tree, 'nix/var/nix'), { recursive: true });
+  return {
+    tree,
+    bin,
+    out,
+    performed,
+    layout,
+    put,
+    /** Debian's, which installs what the script says. */
+    withApt: (script: string) =>
+      put('apt-get', `printf '%s\\n' "$DEBIAN_FRONTEND: $*" >>'${tree}/apt'\n${script}`),
+    apt: () => readFileSync(join(tree, 'apt'), 'utf8'),
+    up: (install = false, codes: Readonly<Record<string, number>> = {}) =>
+      bringUp(layout, context, {
+        install,
+        perform: (words) => {
+          performed.push(words.join(' '));
+          return Promise.resolve(codes[words.join(' ')] ?? 0);
+        },
+      }).then(
+        (code) => ({ code, failure: undefined }),
+        (error: unknown) => ({ code: undefined, failure: failureOf(error) }),
+      ),
+    [Symbol.dispose]: () => rmSync(tree, { recursive: true }),
+  };
+}
+
+const everything = [...programs, 'nix-build'];
+const steps = ['image build', 'configure', 'start', 'wait'];
+
+// Behaviour 93: `up` does all from nothing to a derivation that was built in the guest, and nothing twice; programs that are missing
+// are named with the command that installs them, or installed with `--install`.
+test('goes all the way, and shows what was built', async () => {
+  using here = machine(...everything);
+  expect(await here.up()).toEqual({ code: 0, failure: undefined });
+  expect(here.performed).toEqual(steps);
+  expect(here.out.slice(-2)).toEqual([
+    `==> built: ${here.tree}/built`,
+    'Linux version 6.12 built this',
+  ]);
+  expect(readFileSync(join(here.tree, 'nix-build'), 'utf8')).toBe(
+    `--no-out-link ${here.layout.example}\n`,
+  );
+});
+
+test.each(steps)('ends where `%s` does not succeed, with its exit code', async (step) => {
+  using here = machine(...everything);
+  expect(await here.up(false, { [step]: 66 })).toEqual({ code: 66, failure: undefined });
+  expect(here.performed.at(-1)).toBe(step);
+  expect(existsSync(join(here.tree, 'nix-build'))).toBe(false);
+});
+
+test('makes no image where the settings name one', async () => {
+  using here = machine(...everything);
+  mkdirSync(here.layout.root);
+  writeFileSync(here.layout.config, '{"bundle":"/somewhere/linux"}');
+  expect((await here.up()).code).toBe(0);
+  expect(here.performed).toEqual(steps.slice(1));
+});
+
+test('says so where Nix does not build', async () => {
+  using here = machine(...programs);
+  here.put('nix-build', 'exit 1');
+  expect((await here.up()).failure).toMatchObject({ kind: 'example-not-built', exit: 69 });
+});
+
+/** What is in one of the places that are always looked at cannot be missing. */
+const isBare = everything.every((name) => tryProgram(name, '') === undefined);
+
+describe.runIf(process.platform === 'linux' && isBare)('where programs are missing', () => {
+  test('names them all with one command, and begins nothing', async () => {
+    using here = machine();
+    here.withApt('exit 9');
+    const { failure } = await here.up();
+    expect(failure).toMatchObject({ kind: 'programs-missing', exit: 69 });
+    expect(failure?.lines).toEqual([`sudo apt-get install ${packages}`]);
+    expect(failure?.hint).toContain('linuxkit-builder up --install');
+    expect(here.performed).toEqual([]);
+    expect(existsSync(join(here.tree, 'apt'))).toBe(false);
+  });
+
+  test('installs them when asked, although the lists cannot be renewed', async () => {
+    using here = machine('ssh', 'ssh-keygen', 'flock', 'ps');
+    const rest = [qemu, 'mksquashfs', 'nix-build'];
+    const make = rest.map(
+      (name) => `printf '#!/bin/sh\\necho ${here.tree}/built\\n' >"${here.bin}/${name}"`,
+    );
+    const chmod = rest.map((name) => `/bin/chmod +x "${here.bin}/${name}"`);
+    here.withApt(['[ "$1" != update ] || exit 100', ...make, ...chmod].join('\n'));
+    expect(await here.up(true)).toEqual({ code: 0, failure: undefined });
+    const wanted = packages.replace('openssh-client ', '').replace(' util-linux procps', '');
+    expect(here.apt()).toBe(
+      `noninteractive: update -q\nnoninteractive: install -y -q --no-install-recommends ${wanted}\n`,
+    );
+    expect(here.performed).toEqual(steps);
+  });
+
+  test('says so where that does not succeed, or brings too little', async () => {
+    using here = machine(...programs);
+    here.withApt('exit 100');
+    expect((await here.up(true)).failure).toMatchObject({ kind: 'programs-not-installed' });
+    here.withApt('exit 0');
+    const { failure } = await here.up(true);
+    expect(failure).toMatchObject({ kind: 'programs-missing' });
+    expect(failure?.message).toContain(': nix-build.');
+    expect(here.performed).toEqual([]);
+  });
+
+  test('tells how each is had where nothing installs packages', async () => {
+    using here = machine(...everything.filter((name) => name !== 'mksquashfs'));
+    const { failure } = await here.up(true);
+    expect(failure?.message).toContain('This program is missing, or not on the PATH: mksquashfs.');
+    expect(failure?.lines).toEqual([expect.stringContaining('squashfs-tools')]);
+  });
+});

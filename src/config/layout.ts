@@ -103,6 +103,8 @@ export function layoutOf(root: string) {
     vsock: join(state, 'connect'),
     /** Name of the terminal that HyperKit's guest has for a console; nobody reads it. */
     tty: join(state, 'tty'),
+    /** The guest's sshd, where QEMU's own network can forward a Unix socket; made by QEMU, dialled by the front door. */
+    guestSsh: join(state, 'ssh.sock'),
     /** QEMU's machine protocol. */
     qmp: join(state, 'qmp.sock'),
     /** The guest agent's channel. */

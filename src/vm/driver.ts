@@ -18,6 +18,8 @@ export type Accelerator = 'kvm' | 'hvf' | 'tcg';
 export interface Abilities {
   /** It can have the kernel refuse it system calls that it does not need (seccomp; Linux only). */
   readonly sandbox: boolean;
+  /** Its own network can forward a Unix socket to the guest, in place of a port that every user of the host can reach. */
+  readonly forwardsUnix: boolean;
   /** The first number of its version; absent where it does not say. */
   readonly major?: number;
 }

@@ -1,10 +1,14 @@
-/** What a QEMU was built with, asked of itself by its machine protocol: nothing is tried, and no text for people is read. */
+/** What a QEMU can do, asked of itself by its machine protocol; no text for people is read. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { run } from '../system/child.ts';
+import { errorCode } from '../system/failure.ts';
 import { versionOf } from '../system/files.ts';
 import { fieldsOf } from '../system/json-lines.ts';
 import type { Abilities } from './driver.ts';
+import { forwardTo } from './qemu.ts';
 
-const none: Abilities = { sandbox: false };
 /** It takes a tenth of a second; one that takes so long is not worth waiting for. */
 const timeoutMs = 5_000;
 /** By program and its version: an answer holds as long as the file is the same. */
@@ -20,23 +24,53 @@ export async function qemuAbilities(program: string, signal: AbortSignal): Promi
 }
 
 async function askQemu(program: string, signal: AbortSignal): Promise<Abilities> {
-  const question = { option: 'sandbox' };
-  const input = [
-    { execute: 'qmp_capabilities' },
-    // Of an option that it does not know it says nothing but an error.
-    { execute: 'query-command-line-options', arguments: question, id: 'sandbox' },
-    { execute: 'quit' },
-  ].map((request) => `${JSON.stringify(request)}\n`);
+  const room = makeRoom();
+  try {
+    const answers = await ask(program, questions(room), signal);
+    const answerTo = (question: string) => answers.find(({ id }) => id === question) ?? {};
+    const { return: options } = answerTo('sandbox');
+    const sandbox =
+      Array.isArray(options) && options.some((each) => fieldsOf(each)['option'] === 'sandbox');
+    return { sandbox, forwardsUnix: 'return' in answerTo('forward'), ...versionIn(answers) };
+  } finally {
+    if (room !== undefined) rmSync(room, { recursive: true, force: true });
+  }
+}
+
+/** Of an option that it does not know it says nothing but an error. */
+const questions = (room: string | undefined): readonly object[] => [
+  { execute: 'qmp_capabilities' },
+  { execute: 'query-command-line-options', arguments: { option: 'sandbox' }, id: 'sandbox' },
+  // Nothing else tells: QEMU 11.1 does it, 10.0 calls it a bad protocol name.
+  ...(room === undefined
+    ? []
+    : [{ execute: 'netdev_add', arguments: forwarding(join(room, 's')), id: 'forward' }]),
+  { execute: 'quit' },
+];
+
+const forwarding = (socket: string) => ({
+  ...{ type: 'user', id: 'net' },
+  hostfwd: [{ str: forwardTo(socket) }],
+});
+
+async function ask(program: string, requests: readonly object[], signal: AbortSignal) {
+  const input = requests.map((request) => `${JSON.stringify(request)}\n`).join('');
   const machine = ['-machine', 'none', '-nodefaults', '-no-user-config', '-display', 'none'];
   const { stdout } = await run(program, [...machine, '-qmp', 'stdio'], {
-    ...{ input: input.join(''), timeoutMs, signal },
+    ...{ input, timeoutMs, signal },
     env: { PATH: '/usr/bin:/bin' },
   });
-  const answers = stdout.split('\n').map(answerIn);
-  const { return: options } = answers.find(({ id }) => id === 'sandbox') ?? {};
-  const sandbox =
-    Array.isArray(options) && options.some((each) => fieldsOf(each)['option'] === 'sandbox');
-  return { ...none, sandbox, ...versionIn(answers) };
+  return stdout.split('\n').map(answerIn);
+}
+
+/** For the socket that is tried; none where nothing can be written. */
+function makeRoom(): string | undefined {
+  try {
+    return mkdtempSync(join(tmpdir(), 'linuxkit-builder-'));
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 /** The greeting has the version in numbers (QEMU's docs/interop/qmp-spec). */

@@ -1,4 +1,6 @@
 /** A running QEMU, through its machine protocol (QMP). */
+import { lstatSync } from 'node:fs';
+import type { Layout } from '../config/layout.ts';
 import type { Tunnel } from '../config/tunnel.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { fieldsOf } from '../system/json-lines.ts';
@@ -16,7 +18,7 @@ export const qemu: VmDriver = {
   hasAccelerators: true,
   pausesOnFullDisk: true,
   problems: () => [],
-  stale: ({ qmp, agent }) => [qmp, agent],
+  stale: ({ qmp, agent, guestSsh }) => [qmp, agent, guestSsh],
   program: qemuProgram,
   abilities: qemuAbilities,
   plan: qemuPlan,
@@ -24,7 +26,7 @@ export const qemu: VmDriver = {
   explain: explainQemu,
 };
 
-/** Connects when QEMU's socket appears and asks which host port it chose for the guest's sshd. */
+/** Connects when QEMU's socket appears and finds out which way it made to the guest's sshd. */
 export async function attachQemu(options: AttachOptions): Promise<Machine> {
   const { layout, clock, signal } = options;
   const said: Said = { diskFull: false };
@@ -34,7 +36,7 @@ export async function attachQemu(options: AttachOptions): Promise<Machine> {
   void state.follow(qmp);
   let tunnel: Tunnel;
   try {
-    tunnel = options.network.tunnel ?? (await forwardedPort(qmp));
+    tunnel = options.network.tunnel ?? forwardedSocket(layout) ?? (await forwardedPort(qmp));
   } catch (error) {
     qmp.close();
     throw error;
@@ -59,6 +61,12 @@ export async function attachQemu(options: AttachOptions): Promise<Machine> {
     reason: () => said.reason,
     close: () => qmp.close(),
   };
+}
+
+/** QEMU makes it before it answers, and one of an earlier guest was removed before the launch. */
+function forwardedSocket({ guestSsh: path }: Layout): Tunnel | undefined {
+  const isThere = lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true;
+  return isThere ? { kind: 'unix', path, hello: '', answer: '' } : undefined;
 }
 
 /** QEMU chose the host port that leads to the guest's sshd: it is asked for it. */

@@ -32,7 +32,7 @@ export function qemuPlan({
       ...['-append', `${cmdline} console=${consoleDevice(config)} linuxkit-builder.vm=qemu`],
       ...serial(layout),
       ...disk(layout),
-      ...network(attached),
+      ...network(attached, layout, abilities),
       ...agent(layout),
       ...['-device', 'virtio-rng-pci'],
       ...monitor(layout.qmp),
@@ -127,16 +127,25 @@ const disk = (layout: Layout): string[] => [
   'virtio-blk-pci,drive=disk',
 ];
 
-/** Port 0: QEMU chooses a free one, which is read back over QMP, so that nothing races for it. */
-function network({ attachment, guest }: Network): string[] {
+function network(
+  { attachment, guest }: Network,
+  { guestSsh }: Layout,
+  abilities: PlanInput['abilities'],
+): string[] {
   const net =
     attachment?.kind === 'stream'
       ? `stream,id=net,server=off,addr.type=unix,addr.path=${quote(attachment.socket)}`
-      : 'user,id=net,hostfwd=tcp:127.0.0.1:0-:22';
+      : `user,id=net,hostfwd=${abilities?.forwardsUnix === true ? quote(forwardTo(guestSsh)) : freePort}`;
   // No option ROM: nobody boots from the network, and loading it costs time.
   const card = `virtio-net-pci,netdev=net,mac=${guest.mac ?? ''},romfile=`;
   return ['-netdev', net, '-device', card];
 }
+
+/** A rule of `hostfwd` by which a Unix socket leads to the guest's sshd. QEMU takes absolute paths only. */
+export const forwardTo = (socket: string): string => `unix:${socket}-:22`;
+
+/** Port 0: QEMU chooses a free one, which is read back over QMP, so that nothing races for it. */
+const freePort = 'tcp:127.0.0.1:0-:22';
 
 const agent = (layout: Layout): string[] => [
   ...['-chardev', `socket,id=agent,path=${quote(layout.agent)},server=on,wait=off`],

@@ -1,3 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
 import { layoutOf } from '../../src/config/layout.ts';
@@ -43,7 +47,7 @@ const plan = (
     cmdline: 'quiet',
     program: '/q',
     accelerator,
-    abilities: { sandbox: false, ...(major === undefined ? {} : { major }) },
+    abilities: { sandbox: false, forwardsUnix: false, ...(major === undefined ? {} : { major }) },
     network: userNetwork,
     uuid: '00000000-0000-4000-8000-000000000000',
   });
@@ -110,7 +114,9 @@ describe('the command line', () => {
   });
 });
 
-test('a QEMU that says it has a sandbox is kept in it', async () => {
+// Behaviour 94: Where QEMU's own network can forward a Unix socket, which a trial finds at each start, the guest's sshd is
+// reached by one that only the owner can use, and else by a port of 127.0.0.1.
+test('a QEMU is kept in its sandbox and forwards a socket, where it can', async () => {
   const { signal } = new AbortController();
   const program = findProgram(qemuProgram(config));
   const input = {
@@ -118,13 +124,32 @@ test('a QEMU that says it has a sandbox is kept in it', async () => {
     ...{ program, accelerator: 'tcg' as const, network: userNetwork, uuid: '' },
   };
   const words = (abilities?: Abilities) => qemuPlan({ ...input, abilities }).argv.join(' ');
-  expect(words()).not.toContain('-sandbox');
-  expect(words({ sandbox: false })).not.toContain('-sandbox');
+  const unable = { sandbox: false, forwardsUnix: false };
   const kept = '-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny';
-  expect(words({ sandbox: true })).toContain(kept);
-  // Every QEMU of a Linux distribution has one.
+  const [socket, port] = ['unix:/s/nix-state/ssh.sock-:22', 'tcp:127.0.0.1:0-:22'];
+  for (const without of [words(), words(unable)]) {
+    expect(without).not.toContain('-sandbox');
+    expect(without).toContain(`user,id=net,hostfwd=${port} `);
+  }
+  expect(words({ ...unable, sandbox: true })).toContain(kept);
+  expect(words({ ...unable, forwardsUnix: true })).toContain(`user,id=net,hostfwd=${socket} `);
+  // Every QEMU of a Linux distribution has a sandbox; the other is of QEMU 11.
   const isLinux = process.platform === 'linux';
   const major = expect.any(Number) as number;
-  expect(await qemuAbilities(program, signal)).toEqual({ sandbox: isLinux, major });
-  expect(await qemuAbilities('/bin/false', signal)).toEqual({ sandbox: false });
+  const forwardsUnix = takesSocket(program);
+  expect(await qemuAbilities(program, signal)).toEqual({ sandbox: isLinux, forwardsUnix, major });
+  expect(await qemuAbilities('/bin/false', signal)).toEqual(unable);
 });
+
+/** Whether a QEMU begins with a socket forwarded, as it would for a guest. */
+function takesSocket(program: string): boolean {
+  const dir = mkdtempSync(join(tmpdir(), 'forward-'));
+  try {
+    const machine = ['-machine', 'none', '-nodefaults', '-display', 'none', '-qmp', 'stdio'];
+    const forward = ['-netdev', `user,id=n,hostfwd=unix:${dir}/s-:22`];
+    const input = '{"execute":"qmp_capabilities"}{"execute":"quit"}';
+    return spawnSync(program, [...machine, ...forward], { input }).status === 0;
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}

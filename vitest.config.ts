@@ -42,6 +42,7 @@ export default defineConfig({
           ...shared,
           name: 'real',
           include: ['test/real/**/*.test.ts'],
+          globalSetup: 'test/real/known-verdicts.ts',
           fileParallelism: false,
           // Not beside the others, if both are asked for.
           sequence: { groupOrder: 1 },

@@ -39,7 +39,7 @@ test('deleted, with another daemon in its place: ends in order, and touches noth
   await using world = await World.make();
   const { layout } = world;
   const { supervisor, phases, until, lock } = await lockedIn(world);
-  rmSync(layout.state, { recursive: true });
+  rmSync(layout.state, { recursive: true, maxRetries: 5 });
   mkdirSync(layout.state);
   const theirs = ['daemon.lock', 'status.json', 'qemu.pid', 'qemu.json', 'qmp.sock', 'initrd'];
   for (const name of theirs) writeFileSync(join(layout.state, name), 'theirs');
@@ -79,7 +79,7 @@ test('deleted while it waits for the next attempt: none is made', async () => {
   const { supervisor, phases, until, lock } = await lockedIn(world);
   world.kill('SIGKILL');
   await until('backing-off');
-  rmSync(layout.state, { recursive: true });
+  rmSync(layout.state, { recursive: true, maxRetries: 5 });
   await clock.advance(defaultPolicy.firstDelayMs);
   expect(await supervisor.left).toMatchObject({ kind: 'directory-lost' });
   expect(phases.slice(-4)).toEqual(['backing-off', 'starting', 'stopping', 'stopped']);

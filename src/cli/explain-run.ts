@@ -22,9 +22,9 @@ import { run, succeeded, type Ran } from '../system/child.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { OthersFiles } from '../system/others-files.ts';
 import { findProgram, tryProgram } from '../system/program.ts';
-import { masksCx16, noV2 } from '../vm/emulated.ts';
-import { qemuAbilities } from '../vm/qemu-abilities.ts';
-import { qemuProgram } from '../vm/qemu.ts';
+import { masksCx16, noV2 } from '../vm/qemu/emulated.ts';
+import { qemuAbilities } from '../vm/qemu/abilities.ts';
+import { qemuProgram } from '../vm/qemu/argv.ts';
 import type { CliContext } from './context.ts';
 import { saying } from './patience.ts';
 

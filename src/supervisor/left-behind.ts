@@ -13,7 +13,7 @@ import type { Log } from '../system/log.ts';
 import { readLive } from '../system/pidfile.ts';
 import type { VmDriver } from '../vm/driver.ts';
 import { vmDrivers } from '../vm/drivers.ts';
-import { qemuProgram } from '../vm/qemu.ts';
+import { qemuProgram } from '../vm/qemu/argv.ts';
 import { endLeftover, isLeft, type Leftover } from './leftovers.ts';
 
 /** Where a child of that program name leaves its pid. */

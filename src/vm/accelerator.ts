@@ -16,10 +16,10 @@ import {
   verdictOn,
   type Verdict,
 } from '../system/verdicts.ts';
-import { tryAccelerator } from './accelerator-trial.ts';
+import { tryAccelerator } from './qemu/trial.ts';
 import type { Accelerator, PlanInput } from './driver.ts';
 import { kvmObstacle } from './kvm-device.ts';
-import { trialPlan } from './qemu.ts';
+import { trialPlan } from './qemu/argv.ts';
 
 export interface Choice {
   readonly accelerator: Accelerator;

@@ -18,7 +18,7 @@ import { nativeSystem } from '../../src/config/system.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { tryProgram } from '../../src/system/program.ts';
-import { qemuProgram } from '../../src/vm/qemu.ts';
+import { qemuProgram } from '../../src/vm/qemu/argv.ts';
 
 const qemu = qemuProgram({ system: nativeSystem(process.arch) });
 const programs = [qemu, 'mksquashfs', 'ssh', 'ssh-keygen', 'flock', 'ps'];

@@ -11,7 +11,7 @@ import { gvproxy } from '../../src/net/gvproxy.ts';
 import { decodeReply, encodeInit, shakeHands } from '../../src/net/handshake.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { JsonLines } from '../../src/system/json-lines.ts';
-import { connectQmp } from '../../src/vm/qmp.ts';
+import { connectQmp } from '../../src/vm/qemu/qmp.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { hostileAnswers } from './hostile.ts';
 import { anyBytes, chunked, garbled, holds, type Chunked } from './property.ts';

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { Command, fact } from './command.ts';
 import { nixBuild } from './nix-client.ts';
 import { findProgram } from '../../src/system/program.ts';
-import { qemuAbilities } from '../../src/vm/qemu-abilities.ts';
+import { qemuAbilities } from '../../src/vm/qemu/abilities.ts';
 import { BuilderRig } from './rig.ts';
 
 // Behaviour 17: A crowd is led to the guest one after the other, so that a network that takes two connections at a time loses

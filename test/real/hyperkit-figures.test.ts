@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openWicket } from '../../src/guest/wicket.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { Ring } from '../../src/system/ring.ts';
-import { vsockTunnel } from '../../src/vm/hyperkit-machine.ts';
+import { vsockTunnel } from '../../src/vm/hyperkit/machine.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
 import { HyperkitRig } from './hyperkit-rig.ts';
 import type { BuilderRig } from './rig.ts';

@@ -11,7 +11,7 @@ import { silent, type Log } from '../../src/system/log.ts';
 import { gvproxy } from '../../src/net/gvproxy.ts';
 import { vmDrivers } from '../../src/vm/drivers.ts';
 import { kvmObstacle } from '../../src/vm/kvm-device.ts';
-import { trialLine } from '../../src/vm/trial-init.ts';
+import { trialLine } from '../../src/vm/qemu/trial-init.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { identify } from '../../src/system/process.ts';
 import { unasked, World } from '../model/world.ts';

@@ -3,7 +3,7 @@ import { layoutOf } from '../../src/config/layout.ts';
 import { stop } from '../../src/supervisor/stop.ts';
 import type { Child, Ended } from '../../src/system/child.ts';
 import type { Machine } from '../../src/vm/driver.ts';
-import { qemu } from '../../src/vm/qemu-machine.ts';
+import { qemu } from '../../src/vm/qemu/machine.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 /** A VM that hears its button and does nothing by itself. */

@@ -20,7 +20,7 @@ import { tryKernelLock } from '../../src/system/lock.ts';
 import { clearVerdicts, readVerdicts } from '../../src/system/verdicts.ts';
 import { chooseAccelerator, learn, likelyAccelerator } from '../../src/vm/accelerator.ts';
 import { bundleAt } from '../../src/vm/bundle.ts';
-import { trialLine } from '../../src/vm/trial-init.ts';
+import { trialLine } from '../../src/vm/qemu/trial-init.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 let layout: Layout;

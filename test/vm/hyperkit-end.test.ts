@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Ended } from '../../src/system/child.ts';
-import { explainHyperkit } from '../../src/vm/hyperkit-end.ts';
+import { explainHyperkit } from '../../src/vm/hyperkit/end.ts';
 
 const code = (number: number): Ended => ({ kind: 'exited', code: number });
 const signal = (name: string): Ended => ({ kind: 'signalled', signal: name });

@@ -8,7 +8,7 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { systemClock, type Clock } from '../../src/system/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
 import type { Machine } from '../../src/vm/driver.ts';
-import { attachHyperkit } from '../../src/vm/hyperkit-machine.ts';
+import { attachHyperkit } from '../../src/vm/hyperkit/machine.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 let dir = '';

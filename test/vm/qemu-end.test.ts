@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { explainQemu } from '../../src/vm/qemu-end.ts';
+import { explainQemu } from '../../src/vm/qemu/end.ts';
 
 const qemu = process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
 const bare = ['-M', 'none', '-nodefaults', '-display', 'none', '-S'];

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
 import { userNetwork } from '../../src/net/networks.ts';
 import { systemClock } from '../../src/system/clock.ts';
-import { attachQemu, countOperations } from '../../src/vm/qemu-machine.ts';
+import { attachQemu, countOperations } from '../../src/vm/qemu/machine.ts';
 
 // Behaviour 94: Where QEMU's own network can forward a Unix socket, which a trial finds at each start, the guest's sshd is
 // reached by one that only the owner can use, and else by a port of 127.0.0.1.

@@ -9,8 +9,8 @@ import { userNetwork } from '../../src/net/networks.ts';
 import { bundleAt } from '../../src/vm/bundle.ts';
 import { findProgram } from '../../src/system/program.ts';
 import type { Abilities, Accelerator } from '../../src/vm/driver.ts';
-import { qemuAbilities } from '../../src/vm/qemu-abilities.ts';
-import { qemuPlan, qemuProgram, trialPlan } from '../../src/vm/qemu.ts';
+import { qemuAbilities } from '../../src/vm/qemu/abilities.ts';
+import { qemuPlan, qemuProgram, trialPlan } from '../../src/vm/qemu/argv.ts';
 
 const config: Config = {
   vm: 'qemu',

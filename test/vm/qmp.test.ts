@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/system/clock.ts';
-import { connectQmp, parseUsernet, type Qmp, type QmpEvent } from '../../src/vm/qmp.ts';
+import { connectQmp, parseUsernet, type Qmp, type QmpEvent } from '../../src/vm/qemu/qmp.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 let dir: string;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Exit, Failed } from '../../src/system/failure.ts';
-import { RunStateWatch } from '../../src/vm/run-state-watch.ts';
+import { RunStateWatch } from '../../src/vm/qemu/run-state-watch.ts';
 import { runStateOf, runStates, type RunState } from '../../src/vm/run-states.ts';
 
 /** A QEMU in one state after the other, and what is told of it. */

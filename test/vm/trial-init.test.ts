@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { systemNames } from '../../src/config/system.ts';
 import { run } from '../../src/system/child.ts';
-import { trialInit, trialInitrd, trialLine } from '../../src/vm/trial-init.ts';
+import { trialInit, trialInitrd, trialLine } from '../../src/vm/qemu/trial-init.ts';
 import { unpackCpio } from '../fakes/unpack-cpio.ts';
 
 test.each(systemNames)('the program for %s is one segment, which is all of the file', (system) => {

@@ -1,10 +1,10 @@
 /** HyperKit's command line: data in, argv out, as HyperKit's own parser takes it (moby/hyperkit, src/hyperkit.c). */
 import { closeSync, openSync, readSync } from 'node:fs';
-import type { Layout } from '../config/layout.ts';
-import { maxSocketPath } from '../config/layout.ts';
-import type { Problem } from '../config/problem.ts';
-import type { Launch } from '../system/child.ts';
-import type { PlanInput } from './driver.ts';
+import type { Layout } from '../../config/layout.ts';
+import { maxSocketPath } from '../../config/layout.ts';
+import type { Problem } from '../../config/problem.ts';
+import type { Launch } from '../../system/child.ts';
+import type { PlanInput } from '../driver.ts';
 
 /** The guest's vsock address, and the ports on which it listens there: docs/guest-contract.md. */
 const guestCid = 3;

@@ -1,7 +1,7 @@
 /** What QEMU's last words mean: which of its ends a second try can mend, and which need another way or a person. */
-import { Exit, type Failure } from '../system/failure.ts';
-import type { VmEnd } from './driver.ts';
-import { kvmBusy, type Obstacle } from './kvm-device.ts';
+import { Exit, type Failure } from '../../system/failure.ts';
+import type { VmEnd } from '../driver.ts';
+import { kvmBusy, type Obstacle } from '../kvm-device.ts';
 
 /** The end of a QEMU that nobody asked to end, in words; undefined where there is nothing to add. */
 export const explainQemu = (end: VmEnd): Failure | undefined => qemuFault(end)?.failure;

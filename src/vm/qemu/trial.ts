@@ -3,17 +3,17 @@
  * userspace. First bytes prove nothing: there are KVMs that run the kernel's real-mode setup and nothing after it.
  */
 import { statSync } from 'node:fs';
-import { childLockHeld, isLocked } from '../system/lock.ts';
-import { launch, lockRefused, type Child, type Ended } from '../system/child.ts';
-import { lockHeld } from '../system/flock.ts';
-import type { Clock } from '../system/clock.ts';
-import { Failed, failureOf, type Failure } from '../system/failure.ts';
-import { discard, readIfThere, writeWhole } from '../system/files.ts';
-import { until } from '../system/wait.ts';
-import type { Accelerator, PlanInput } from './driver.ts';
-import type { Obstacle } from './kvm-device.ts';
-import { qemuFault } from './qemu-end.ts';
-import { trialPlan } from './qemu.ts';
+import { childLockHeld, isLocked } from '../../system/lock.ts';
+import { launch, lockRefused, type Child, type Ended } from '../../system/child.ts';
+import { lockHeld } from '../../system/flock.ts';
+import type { Clock } from '../../system/clock.ts';
+import { Failed, failureOf, type Failure } from '../../system/failure.ts';
+import { discard, readIfThere, writeWhole } from '../../system/files.ts';
+import { until } from '../../system/wait.ts';
+import type { Accelerator, PlanInput } from '../driver.ts';
+import type { Obstacle } from '../kvm-device.ts';
+import { qemuFault } from './end.ts';
+import { trialPlan } from './argv.ts';
 import { connectQmp, type Qmp } from './qmp.ts';
 import { RunStateWatch } from './run-state-watch.ts';
 import { trialInitrd, trialLine } from './trial-init.ts';

@@ -1,14 +1,14 @@
 /** A running QEMU, through its machine protocol (QMP). */
 import { lstatSync } from 'node:fs';
-import type { Layout } from '../config/layout.ts';
-import type { Tunnel } from '../config/tunnel.ts';
-import { Exit, Failed } from '../system/failure.ts';
-import { fieldsOf } from '../system/json-lines.ts';
-import { quoted } from '../system/plain-text.ts';
-import type { AttachOptions, Machine, VmDriver } from './driver.ts';
-import { qemuAbilities } from './qemu-abilities.ts';
-import { explainQemu } from './qemu-end.ts';
-import { qemuPlan, qemuProgram } from './qemu.ts';
+import type { Layout } from '../../config/layout.ts';
+import type { Tunnel } from '../../config/tunnel.ts';
+import { Exit, Failed } from '../../system/failure.ts';
+import { fieldsOf } from '../../system/json-lines.ts';
+import { quoted } from '../../system/plain-text.ts';
+import type { AttachOptions, Machine, VmDriver } from '../driver.ts';
+import { qemuAbilities } from './abilities.ts';
+import { explainQemu } from './end.ts';
+import { qemuPlan, qemuProgram } from './argv.ts';
 import { RunStateWatch } from './run-state-watch.ts';
 import { connectQmp, parseUsernet, type QmpEvent } from './qmp.ts';
 

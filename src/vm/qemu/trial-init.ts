@@ -2,8 +2,8 @@
  * The whole userspace of a trial guest: one program that says a line and ends. Written in machine code, since it has to be there on a
  * Mac without a compiler, and needs nothing of the image but its kernel.
  */
-import { cpioArchive, S_IFREG } from '../system/cpio.ts';
-import type { Config } from '../config/config.ts';
+import { cpioArchive, S_IFREG } from '../../system/cpio.ts';
+import type { Config } from '../../config/config.ts';
 
 /** What it says on its console: seen, the kernel has booted and runs programs. */
 export const trialLine = 'linuxkit-builder: userspace';

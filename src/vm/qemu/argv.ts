@@ -1,9 +1,9 @@
 /** QEMU's command line: data in, argv out. */
-import type { Config } from '../config/config.ts';
-import type { Layout } from '../config/layout.ts';
-import type { Launch } from '../system/child.ts';
-import type { Network } from '../config/guest-network.ts';
-import type { PlanInput } from './driver.ts';
+import type { Config } from '../../config/config.ts';
+import type { Layout } from '../../config/layout.ts';
+import type { Launch } from '../../system/child.ts';
+import type { Network } from '../../config/guest-network.ts';
+import type { PlanInput } from '../driver.ts';
 import { masksCx16 } from './emulated.ts';
 
 /** The program for the config's system: guests are of the host's own architecture. */

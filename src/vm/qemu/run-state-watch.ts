@@ -1,9 +1,9 @@
 /** Asks a QEMU for the state that it is in and sees to it that what the table says is done, once for each change. */
-import { Failed } from '../system/failure.ts';
-import { fieldsOf } from '../system/json-lines.ts';
-import type { AttachOptions } from './driver.ts';
+import { Failed } from '../../system/failure.ts';
+import { fieldsOf } from '../../system/json-lines.ts';
+import type { AttachOptions } from '../driver.ts';
 import type { Qmp } from './qmp.ts';
-import { rowOf, runStateOf, type RunState } from './run-states.ts';
+import { rowOf, runStateOf, type RunState } from '../run-states.ts';
 
 export interface RunStateNews extends Pick<AttachOptions, 'onPaused' | 'onResumed' | 'onLost'> {
   /** Whether the last error of the disk was for want of room. */

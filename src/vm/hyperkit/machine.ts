@@ -2,23 +2,17 @@
 import { existsSync, rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Layout } from '../config/layout.ts';
-import type { Tunnel } from '../config/tunnel.ts';
-import type { Clock } from '../system/clock.ts';
-import { within } from '../system/deadline.ts';
-import { dial } from '../system/dial.ts';
-import { Exit, Failed, type Failure } from '../system/failure.ts';
-import { awaitUnix } from '../system/unix-socket.ts';
-import { until } from '../system/wait.ts';
-import type { AttachOptions, Machine, VmDriver } from './driver.ts';
-import { explainHyperkit } from './hyperkit-end.ts';
-import {
-  hyperkitPlan,
-  hyperkitProblems,
-  hyperkitStale,
-  vsockHello,
-  vsockPorts,
-} from './hyperkit.ts';
+import type { Layout } from '../../config/layout.ts';
+import type { Tunnel } from '../../config/tunnel.ts';
+import type { Clock } from '../../system/clock.ts';
+import { within } from '../../system/deadline.ts';
+import { dial } from '../../system/dial.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { awaitUnix } from '../../system/unix-socket.ts';
+import { until } from '../../system/wait.ts';
+import type { AttachOptions, Machine, VmDriver } from '../driver.ts';
+import { explainHyperkit } from './end.ts';
+import { hyperkitPlan, hyperkitProblems, hyperkitStale, vsockHello, vsockPorts } from './argv.ts';
 
 export const hyperkit: VmDriver = {
   name: 'hyperkit',

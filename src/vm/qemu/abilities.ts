@@ -2,12 +2,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from '../system/child.ts';
-import { errorCode } from '../system/failure.ts';
-import { versionOf } from '../system/files.ts';
-import { fieldsOf } from '../system/json-lines.ts';
-import type { Abilities } from './driver.ts';
-import { forwardTo } from './qemu.ts';
+import { run } from '../../system/child.ts';
+import { errorCode } from '../../system/failure.ts';
+import { versionOf } from '../../system/files.ts';
+import { fieldsOf } from '../../system/json-lines.ts';
+import type { Abilities } from '../driver.ts';
+import { forwardTo } from './argv.ts';
 
 /** It takes a tenth of a second; one that takes so long is not worth waiting for. */
 const timeoutMs = 5_000;

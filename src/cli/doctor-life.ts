@@ -11,10 +11,12 @@ import { identify } from '../system/process.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
 import { vmSays } from './doctor-machine.ts';
 import { checkJob } from './doctor-job.ts';
+import { leftJobCheck, leftJobChecks } from './doctor-job-left.ts';
 import { serviceFor } from './service.ts';
 
 export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
-  { name: 'login job', needs: ['settings'], run: () => checkJob(facts) },
+  ...leftJobChecks(facts),
+  { name: 'login job', needs: ['settings', leftJobCheck], run: () => checkJob(facts) },
   {
     name: 'daemon',
     needs: ['settings', 'programs', 'state directory', 'locks', 'image'],

@@ -21,14 +21,13 @@ export type ServiceKind = 'launchd' | 'systemd';
 
 /** Every file by which the daemon may be started at login here, wanted or not. */
 export function servicePaths(context: CliContext): readonly string[] {
-  const { home, configHome } = homesOf(context);
-  const { plist, launcher, log } = agentPaths(home);
-  return [launcher, plist, log, unitPath(configHome)];
+  const { plist, launcher, log, unit } = jobPaths(context);
+  return [launcher, plist, log, unit];
 }
 
 /** What a job with these files writes by itself, beside what the daemon does. */
 export function serviceLogs(files: readonly WantedFile[], context: CliContext): readonly string[] {
-  const { launcher, log } = agentPaths(homesOf(context).home);
+  const { launcher, log } = jobPaths(context);
   return files.some(({ path }) => path === launcher) ? [log] : [];
 }
 
@@ -52,13 +51,18 @@ export function serviceFiles(
 
 /** The keeper that configure has told of this state directory's daemon; undefined when the user starts it. */
 export function serviceFor(layout: Layout, context: CliContext): Service | undefined {
-  const { home, configHome } = homesOf(context);
-  const { plist, launcher } = agentPaths(home);
-  const unit = unitPath(configHome);
+  const { plist, launcher, unit } = jobPaths(context);
   // The state directory is in the launcher and in the unit; each is one for all of a user's.
   const isOurs = (path: string) => readIfThere(path)?.includes(layout.root) !== false;
   const recorded = readReceipts(layout.receipts).map(({ path }) => path);
   const isTold = (path: string, named = path) => recorded.includes(path) && isOurs(named);
+  if (isTold(plist, launcher)) return serviceOf('launchd', layout, context);
+  return isTold(unit) ? serviceOf('systemd', layout, context) : undefined;
+}
+
+/** That keeper, whether it was told of a daemon or not. */
+export function serviceOf(kind: ServiceKind, layout: Layout, context: CliContext): Service {
+  const { plist, launcher, unit } = jobPaths(context);
   const { clock, signal, env } = context;
   const seen = (...paths: readonly string[]) => ({
     signal,
@@ -68,13 +72,18 @@ export function serviceFor(layout: Layout, context: CliContext): Service | undef
       writeWhole(layout.serviceLoaded, digestOf(paths));
     },
   });
-  if (isTold(plist, launcher)) {
+  if (kind === 'launchd') {
     const launchctl = findProgram('launchctl', env['PATH']);
     const uid = process.getuid?.() ?? 0;
     return launchdService({ uid, plist, launchctl, clock, ...seen(plist, launcher) });
   }
-  if (!isTold(unit)) return undefined;
   return systemdService({ systemctl: findProgram('systemctl', env['PATH']), ...seen(unit) });
+}
+
+/** Where the files of a job are; each is one for all builders of a user. */
+export function jobPaths(context: CliContext) {
+  const { home, configHome } = homesOf(context);
+  return { ...agentPaths(home), unit: unitPath(configHome) };
 }
 
 /** Packagers and tests may say otherwise. */

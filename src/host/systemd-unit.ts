@@ -29,7 +29,15 @@ Documentation=man:linuxkit-builder(1)
 `;
 
 /** The same promises as launchd's plist: again after a crash and only then, 60 s to leave, nobody else reads what it writes. */
-export const unitText = ({ node, main, state, path }: JobValues): string => `${head}
+export const unitText = ({
+  node,
+  main,
+  state,
+  path,
+}: JobValues): string => `${head}# Where one of them is gone, systemd says so once and leaves it, instead of trying it every 10 s.
+ConditionFileIsExecutable=${specifiers(node)}
+ConditionPathExists=${specifiers(main)}
+
 [Service]
 Type=exec
 ExecStart=${[node, main, 'daemon', '--managed', '--directory', state].map((each) => word(each)).join(' ')}
@@ -49,8 +57,11 @@ WorkingDirectory=/
 WantedBy=default.target
 `;
 
+/** systemd.unit(5): a condition is the rest of its line, in which only % means something. */
+const specifiers = (text: string): string => text.replaceAll('%', '%%');
+
 /** systemd.syntax(7): quotes, and % for specifiers; in ExecStart $ is a variable, in Environment it is not. */
 function word(text: string, isCommand = true): string {
-  const escaped = text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%');
+  const escaped = specifiers(text.replaceAll('\\', '\\\\').replaceAll('"', '\\"'));
   return `"${isCommand ? escaped.replaceAll('$', '$$$$') : escaped}"`;
 }

@@ -1,10 +1,11 @@
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findingLines } from '../../src/cli/doctor.ts';
 import { recognise } from '../../src/config/known-faults.ts';
-import { agentPaths } from '../../src/host/launch-agent.ts';
-import { unitPath } from '../../src/host/systemd-unit.ts';
+import { programsIn } from '../../src/cli/doctor-job-left.ts';
+import { agentPaths, launcherText } from '../../src/host/launch-agent.ts';
+import { unitPath, unitText } from '../../src/host/systemd-unit.ts';
 import { configureRig } from './configure-rig.ts';
 
 type Rig = ReturnType<typeof configureRig>;
@@ -83,5 +84,84 @@ describe.runIf(process.getuid?.() === 0)('the files of the login job', () => {
     expect(await said(rig, other)).toMatch(
       /^note {2}login job: systemd: running\n.*told of another Node, place or PATH/,
     );
+  });
+});
+
+describe('the programs that a job names', () => {
+  const template = readFileSync(resolve(import.meta.dirname, '../../launchd/launcher.sh'), 'utf8');
+  test.each(['/a/dist/main.js', '/it\'s 100% $HOME/a \\ "b"/dist/main.js'])(
+    'are found: %s',
+    (main) => {
+      const values = { node: "/n'o/node", named: '/n/node', main, state: "/s 's", path: '/bin' };
+      expect(programsIn(launcherText(template, { ...values, log: '/l' }))).toEqual([main]);
+      expect(programsIn(unitText(values))).toEqual([main]);
+    },
+  );
+});
+
+describe.runIf(process.getuid?.() === 0)('a job whose program is gone', () => {
+  const findings = async (rig: Rig, env: NodeJS.ProcessEnv, ...argv: string[]) =>
+    (await rig.doctor(env, ...argv)).filter(({ name }) => name.endsWith('login job'));
+  const jobFiles = ({ places }: Rig) => {
+    const { plist, launcher } = agentPaths(places.home);
+    return [launcher, plist, unitPath(join(places.home, '.config'))];
+  };
+  /** As an installation wrote them that is not there any more. */
+  function uninstall(rig: Rig): readonly string[] {
+    const files = jobFiles(rig).filter((path) => existsSync(path));
+    const main = resolve(import.meta.dirname, '../../dist/main.js');
+    for (const path of files)
+      writeFileSync(path, rig.read(path).replaceAll(main, '/gone/dist/main.js'));
+    return files;
+  }
+
+  test.each(['launchd', 'systemd'] as const)('is found and told anew: %s', async (keeper) => {
+    using rig = await configured(keeper);
+    const [file = ''] = uninstall(rig);
+    const [old, job] = await findings(rig, rig.env);
+    expect(old).toMatchObject({ name: 'old login job', kind: 'bad' });
+    expect(old && findingLines(old).join('\n')).toContain(
+      `${file} starts a program that is not there: /gone/dist/main.js.`,
+    );
+    expect(job).toMatchObject({ kind: 'skipped' });
+    const fixed = await findings(rig, rig.env, '--fix');
+    expect(fixed).toMatchObject([{ kind: 'good', fixed: true }, { kind: 'good' }]);
+    expect(rig.read(file)).not.toContain('/gone/');
+    expect(await findings(rig, rig.env)).toMatchObject([{ name: 'login job', kind: 'good' }]);
+  });
+
+  // Behaviour 95: A login job whose program was uninstalled without `unconfigure` says so once at each login and ends; `doctor` of
+  // the next installation finds it, and with `--fix` tells it anew or takes it away.
+  test.each(['launchd', 'systemd'] as const)(
+    'is taken away where nobody wants one, also without settings: %s',
+    async (keeper) => {
+      using rig = await configured(keeper, 'state = not running');
+      const files = uninstall(rig);
+      rmSync(rig.layout.root, { recursive: true });
+      const said = "echo 'LoadState=loaded\nActiveState=inactive\nUnitFileState=enabled'";
+      const told = `echo "$*" >>'${rig.tree}/calls'`;
+      writeFileSync(join(rig.tree, 'bin/systemctl'), `#!/bin/sh\n${told}\n${said}\n`);
+      // A job that was booted out is not known any more.
+      const known = `! grep -q bootout '${rig.tree}/calls' && echo 'state = not running' || exit 113`;
+      writeFileSync(join(rig.tree, 'bin/launchctl'), `#!/bin/sh\n${told}\n${known}\n`);
+      expect(await findings(rig, rig.env)).toMatchObject([{ kind: 'bad' }, { kind: 'skipped' }]);
+      const [old] = await findings(rig, rig.env, '--fix');
+      expect(old).toMatchObject({ kind: 'good', fixed: true });
+      expect(files.filter((path) => existsSync(path))).toEqual([]);
+      expect(existsSync(dirname(agentPaths(rig.places.home).launcher))).toBe(false);
+      if (keeper === 'systemd')
+        expect(rig.read(join(rig.tree, 'calls'))).toContain(
+          '--user disable --now linuxkit-builder',
+        );
+    },
+  );
+
+  test('is left while its daemon runs', async () => {
+    using rig = await configured('systemd');
+    const files = uninstall(rig);
+    rmSync(rig.layout.root, { recursive: true });
+    const [old] = await findings(rig, rig.env, '--fix');
+    expect(old).toMatchObject({ kind: 'bad', remedy: 'Stop it first: linuxkit-builder stop.' });
+    expect(files.every((path) => existsSync(path))).toBe(true);
   });
 });

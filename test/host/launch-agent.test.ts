@@ -120,6 +120,8 @@ describe('the systemd unit', () => {
       'UMask=0077',
       'RestartSec=10',
       'RestartPreventExitStatus=69',
+      'ConditionFileIsExecutable=/a b/100%%/no"de$',
+      'ConditionPathExists=/Users/Jörg & <Söhne>/dist/main.js',
     ])
       expect(text).toContain(`${line}\n`);
   });

@@ -106,6 +106,8 @@ describe('the launcher', { timeout: 60_000 }, () => {
     expect(await launch(0).ended).toBe(70);
   });
 
+  // Behaviour 95: A login job whose program was uninstalled without `unconfigure` says so once at each login and ends; `doctor` of
+  // the next installation finds it, and with `--fix` tells it anew or takes it away.
   test('says so where `start` looks, too', async () => {
     mkdirSync(join(values.state, 'nix-state'));
     script(values.node, teller);

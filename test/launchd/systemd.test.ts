@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -25,14 +26,18 @@ beforeAll(async () => {
 afterAll(() => program[Symbol.dispose]());
 
 /**
- * systemctl: keeps its calls; `start` runs what ExecStart says in a session of its own, as systemd would; `stop` ends it.
+ * systemctl: keeps its calls; `start` runs what ExecStart says in a session of its own, as systemd would, where the conditions hold; `stop` ends it.
  * A word of ExecStart is quoted as the shell quotes it, so long as it holds no $, % or backslash.
  */
 const systemctl = `#!/bin/sh
 echo "$*" >>"$0.calls"
 shift
 case $1 in
-start|restart) [ -e "$0.pid" ] || { eval "INVOCATION_ID=x setsid $(sed -n 's/^ExecStart=//p' "$UNIT") >/dev/null 2>&1 &
+start|restart)
+    for path in ConditionFileIsExecutable ConditionPathExists; do
+        [ -e "$(sed -n "s/^$path=//p" "$UNIT")" ] || { echo "skipped: $path" >>"$0.calls"; exit 0; }
+    done
+    [ -e "$0.pid" ] || { eval "INVOCATION_ID=x setsid $(sed -n 's/^ExecStart=//p' "$UNIT") >/dev/null 2>&1 &
 echo \\$! >'$0.pid'"; } ;;
 stop|disable) [ ! -e "$0.pid" ] || { kill "$(cat "$0.pid")"; while kill -0 "$(cat "$0.pid")" 2>/dev/null; do sleep 0.05; done; rm "$0.pid"; } ;;
 show) echo LoadState=loaded; echo UnitFileState=enabled; if [ -e "$0.pid" ]; then echo ActiveState=active; else echo ActiveState=inactive; fi ;;
@@ -58,6 +63,7 @@ async function rigOf() {
   };
   return {
     tree,
+    bin,
     unit,
     calls: () => readFileSync(join(bin, 'systemctl.calls'), 'utf8').trim().split('\n'),
     run(verb: string, ...argv: string[]) {
@@ -103,6 +109,22 @@ describe('with systemd', { timeout: 60_000 }, () => {
       '--user start linuxkit-builder.service',
       '--user disable --now linuxkit-builder.service',
     ]);
+  });
+
+  // Behaviour 95: A login job whose program was uninstalled without `unconfigure` says so once at each login and ends; `doctor` of
+  // the next installation finds it, and with `--fix` tells it anew or takes it away.
+  test('a program that is gone is not tried again and again', async () => {
+    using rig = await rigOf();
+    expect(rig.run('configure', '--autostart').status).toBe(0);
+    renameSync(program.main, `${program.main}.away`);
+    try {
+      const argv = ['--user', 'start', 'linuxkit-builder.service'];
+      const env = { ...process.env, UNIT: rig.unit };
+      expect(spawnSync(join(rig.bin, 'systemctl'), argv, { env }).status).toBe(0);
+      expect(rig.calls().at(-1)).toBe('skipped: ConditionPathExists');
+    } finally {
+      renameSync(`${program.main}.away`, program.main);
+    }
   });
 
   // Behaviour 48: A daemon that somebody starts by hand ends with what is wrong, whatever variables a terminal gives it; the

@@ -1,4 +1,5 @@
 /** Makes the stand-ins programs like any other: one file each, whose process is called as the file is. */
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -13,10 +14,18 @@ import { build } from 'esbuild';
 
 const checkout = resolve(import.meta.dirname, '../..');
 
-/** Puts `bin/NAME` into the directory; returns its path. `gvproxy`: what VPNKit's guests have for a world. */
+/** Where each begins. */
+const entries = {
+  hyperkit: 'test/rig/hyperkit/main.ts',
+  vpnkit: 'test/rig/vpnkit/main.ts',
+  vfkit: 'test/fakes/vfkit/main.ts',
+  gvproxy: 'test/fakes/gvproxy/main.ts',
+} as const;
+
+/** Puts `bin/NAME` into the directory; returns its path. `gvproxy`: what is behind the network's stand-ins. */
 export async function makeProgram(
   directory: string,
-  name: 'hyperkit' | 'vpnkit',
+  name: keyof typeof entries,
   gvproxy = '',
 ): Promise<string> {
   const interpreter = join(directory, 'libexec', name);
@@ -25,7 +34,7 @@ export async function makeProgram(
   // Under its own name, so that who looks at the process sees that.
   putNode(interpreter);
   const { outputFiles } = await build({
-    entryPoints: [join(checkout, 'test/rig', name, 'main.ts')],
+    entryPoints: [join(checkout, entries[name])],
     bundle: true,
     write: false,
     platform: 'node',
@@ -33,9 +42,8 @@ export async function makeProgram(
     target: 'node20',
     define: {
       GVPROXY: JSON.stringify(gvproxy),
-      IMAGE_INIT: JSON.stringify(
-        readFileSync(join(checkout, 'src/image/rootfs/initrd/init'), 'utf8'),
-      ),
+      IMAGE_INIT: text('src/image/rootfs/initrd/init'),
+      ...(name === 'vfkit' || name === 'gvproxy' ? pythonParts() : {}),
     },
     banner: { js: `#!${interpreter}` },
   });
@@ -43,6 +51,19 @@ export async function makeProgram(
   chmodSync(program, 0o755);
   return program;
 }
+
+const text = (path: string): string => JSON.stringify(readFileSync(join(checkout, path), 'utf8'));
+
+/** Node has no unix datagrams: Python does that part, by its true path, since the stand-ins run with hardly any environment. */
+const pythonParts = () => ({
+  PYTHON: JSON.stringify(
+    execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], {
+      encoding: 'utf8',
+    }).trim(),
+  ),
+  LAUNCHER: text('test/fakes/vfkit/launch.py'),
+  PEER: text('test/fakes/gvproxy/peer.py'),
+});
 
 /** This Node under another name; not a copy where there can be a link, since a hundred megabytes are much for a slow disk. */
 export function putNode(path: string): void {

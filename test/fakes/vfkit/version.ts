@@ -13,3 +13,6 @@ export interface Host {
   /** macOS 15 on an M3 or later. */
   readonly nests?: boolean;
 }
+
+/** The architecture of this host, as Go calls it. */
+export const nativeArch = (): Host['arch'] => (process.arch === 'arm64' ? 'arm64' : 'amd64');

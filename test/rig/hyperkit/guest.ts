@@ -5,6 +5,7 @@ import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
+import { Control } from '../qmp-control.ts';
 import type { Machine } from './command-line.ts';
 
 export interface Guest {
@@ -110,47 +111,4 @@ function openConsole(): { readonly path: string; readonly stream: Socket } {
   spawnSync('mkfifo', ['-m', '600', path], { env: { PATH: '/usr/bin:/bin' } });
   const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
   return { path, stream: new Socket({ fd, readable: true, writable: false }) };
-}
-
-/** QMP, as much of it as is needed: one request at a time. */
-class Control {
-  readonly #stream: Duplex;
-  readonly #waiting: ((value: string) => void)[] = [];
-  #text = '';
-  end: 'powered-off' | 'reset' | undefined;
-
-  constructor(stream: Duplex) {
-    this.#stream = stream;
-    stream.on('data', (chunk: Buffer) => this.#take(chunk.toString('utf8')));
-    stream.on('error', () => undefined).on('close', () => this.#settleAll());
-    void this.ask('qmp_capabilities', {});
-  }
-
-  ask(execute: string, args: Readonly<Record<string, unknown>>): Promise<string> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      this.#stream.write(`${JSON.stringify({ execute, arguments: args })}\n`);
-    });
-  }
-
-  #take(text: string): void {
-    const lines = (this.#text + text).split('\n');
-    this.#text = lines.pop() ?? '';
-    for (const line of lines.filter((each) => each.trim() !== '')) {
-      const message = JSON.parse(line) as {
-        return?: unknown;
-        error?: unknown;
-        event?: string;
-        data?: { reason?: string };
-      };
-      if (message.event === 'SHUTDOWN')
-        this.end = message.data?.reason === 'guest-reset' ? 'reset' : 'powered-off';
-      if ('return' in message || 'error' in message)
-        this.#waiting.shift()?.(typeof message.return === 'string' ? message.return : '');
-    }
-  }
-
-  #settleAll(): void {
-    for (const settle of this.#waiting.splice(0)) settle('');
-  }
 }

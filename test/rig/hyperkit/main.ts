@@ -24,7 +24,7 @@ import { keyAndValue, type Device } from './devices.ts';
 import { startGuest, type Disk, type Guest } from './guest.ts';
 import { bridge, connectCard, type Card } from './network.ts';
 import { refuse, type Refusal } from './refusal.ts';
-import { relayArchive, relayPorts } from './relay.ts';
+import { forwardedPorts, relayArchive, relayPorts } from './relay.ts';
 import { RingFile } from './ring-file.ts';
 import { openVsock } from './vsock.ts';
 
@@ -228,12 +228,7 @@ let ports: Promise<ReadonlyMap<number, number>> | undefined;
 /** This host's port that leads to a vsock port: QEMU chose it. */
 async function relayPort(vsock: number, { guest: running }: Made): Promise<number | undefined> {
   if (running?.isRelayed() !== true) return undefined;
-  ports ??= running.hmp('info usernet').then((text) => {
-    const lines = [
-      ...text.matchAll(/TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+(\d+)/g),
-    ];
-    return new Map(lines.map(([, host, inside]) => [Number(inside), Number(host)]));
-  });
+  ports ??= running.hmp('info usernet').then(forwardedPorts);
   return (await ports).get(relayPorts.get(vsock) ?? 0);
 }
 

@@ -36,12 +36,17 @@ const flags: { readonly [Setting in keyof ConfigFile]: string } = {
   bundle: '--bundle',
   keepAwake: '--keep-awake',
   autostart: '--autostart',
+  idle: '--idle',
+  start: '--start',
 };
+/** Those that give a part of a setting its value. */
+const partFlags: Readonly<Record<string, string>> = { 'idle.after': '--idle-after' };
 
 /** A problem as whoever gave a flag knows it: by the flag; what stands in the file is named as it is there. */
 export function byFlag(problem: Problem, asked: Asked): Problem {
   const [setting = ''] = problem.path.split('.');
-  const flag = Object.entries(flags).find(([name]) => name === setting)?.[1];
+  const flag =
+    partFlags[problem.path] ?? Object.entries(flags).find(([name]) => name === setting)?.[1];
   const isGiven = Object.entries(asked).some(
     ([name, value]) => name === setting && value !== undefined,
   );

@@ -24,6 +24,9 @@ interface Options {
   /** Undefined when neither flag is given. */
   readonly keepAwake?: boolean;
   readonly autostart?: boolean;
+  readonly idle?: string;
+  readonly idleAfter?: string;
+  readonly start?: string;
   readonly reset?: string;
   readonly takeOver?: boolean;
   readonly dryRun?: boolean;
@@ -55,6 +58,9 @@ export function configureVerb(program: Command, context: CliContext): void {
     .option('--no-keep-awake', 'let it fall asleep')
     .option('--autostart', 'start the daemon at login, by launchd or systemd (default on macOS)')
     .option('--no-autostart', 'leave starting it to you')
+    .option('--idle <how>', 'when nobody uses the guest: auto, stop or never (leave it running)')
+    .option('--idle-after <time>', 'how long nobody has used it then, such as 10 min')
+    .option('--start <when>', 'start the guest at login, or on demand: with the first build')
     .option('--reset <settings>', 'give these their defaults again, with commas between')
     .option('--take-over', 'go on from a state directory of linuxkit-nix, with its settings')
     .option('--dry-run', 'show every change as a diff, and make none')
@@ -107,6 +113,8 @@ function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
       bundle: bundle === undefined ? undefined : resolve(bundle),
       keepAwake: options.keepAwake,
       autostart: options.autostart,
+      idle: given({ how: options.idle, after: options.idleAfter }),
+      start: options.start,
     },
     reset: words(options.reset ?? '').map(settingNamed),
     takeOver: options.takeOver === true,
@@ -116,6 +124,12 @@ function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
     skipRoot: !options.root,
     json: options.json === true,
   };
+}
+
+/** Those of its fields that are given; undefined where none is. */
+function given(fields: Readonly<Record<string, string | undefined>>) {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
 const words = (list: string): string[] =>

@@ -1,9 +1,11 @@
 /** What the checks of `doctor` look at, gathered once. */
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
+import type { Check, Verdict } from '../host/chain.ts';
 import { placesOf, type Places } from '../host/places.ts';
 import { readSettings } from '../supervisor/read-settings.ts';
 import { findStatus } from '../supervisor/found.ts';
+import { traitsOf } from '../supervisor/phases.ts';
 import type { Found, Status } from '../supervisor/status.ts';
 import { findProgram, tryProgram } from '../system/program.ts';
 import type { CliContext } from './context.ts';
@@ -48,3 +50,18 @@ export function doctorFacts(layout: Layout, context: CliContext): DoctorFacts {
     tryProgram: (name) => tryProgram(name, path),
   };
 }
+
+/** Whether there is no guest because nobody needs one. */
+export const isAway = ({ status }: DoctorFacts): boolean =>
+  traitsOf(status().phase).builds === 'on-demand';
+
+/** A check that asks the guest itself, or passes through the door to it: one that is away is not woken for it. */
+export const unlessAway =
+  (facts: DoctorFacts, run: Check['run']): Check['run'] =>
+  () =>
+    isAway(facts) ? notWoken : run();
+
+const notWoken: Verdict = {
+  kind: 'not-asked',
+  why: 'the guest is away, and is not woken for this: linuxkit-builder resume',
+};

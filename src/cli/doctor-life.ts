@@ -6,9 +6,11 @@ import { portOwner } from '../door/port-owner.ts';
 import { startDaemon, waitUntilReady } from '../supervisor/background.ts';
 import { traitsOf } from '../supervisor/phases.ts';
 import { slowWords } from '../supervisor/login.ts';
+import { dial, type Address } from '../system/dial.ts';
+import { errorCode } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
 import { identify } from '../system/process.ts';
-import type { DoctorFacts } from './doctor-facts.ts';
+import { isAway, unlessAway, type DoctorFacts } from './doctor-facts.ts';
 import { vmSays } from './doctor-machine.ts';
 import { checkJob } from './doctor-job.ts';
 import { leftJobCheck, leftJobChecks } from './doctor-job-left.ts';
@@ -22,11 +24,11 @@ export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
     needs: ['settings', 'programs', 'state directory', 'locks', 'image'],
     run: () => daemon(facts),
   },
-  { name: 'network', needs: ['daemon'], run: () => network(facts) },
+  { name: 'network', needs: ['daemon'], run: unlessAway(facts, () => network(facts)) },
   { name: 'vm', needs: ['daemon', 'network'], run: () => vm(facts) },
-  { name: 'console', needs: ['vm'], run: () => console_(facts) },
-  { name: 'guest', needs: ['console'], run: () => guest(facts) },
-  { name: 'clock', needs: ['guest'], run: () => clock(facts) },
+  { name: 'console', needs: ['vm'], run: unlessAway(facts, () => console_(facts)) },
+  { name: 'guest', needs: ['console'], run: unlessAway(facts, () => guest(facts)) },
+  { name: 'clock', needs: ['guest'], run: unlessAway(facts, () => clock(facts)) },
   { name: 'door', needs: ['guest'], run: () => door(facts) },
 ];
 
@@ -71,6 +73,7 @@ function network({ status }: DoctorFacts): Verdict {
 async function vm(facts: DoctorFacts): Promise<Verdict> {
   const { status, config } = facts;
   const { phase, because, sentence, vmPid, problems } = status();
+  if (isAway(facts)) return { kind: 'note', fact: phase, why: sentence };
   if (traitsOf(phase).guest === 'none')
     return {
       kind: 'bad',
@@ -149,8 +152,12 @@ function clock({ status }: DoctorFacts): Verdict {
       };
 }
 
-async function door({ config, status, context }: DoctorFacts): Promise<Verdict> {
+async function door(facts: DoctorFacts): Promise<Verdict> {
+  const { config, status, context } = facts;
   const { port } = status().door ?? config();
+  // Who says nothing wakes nobody.
+  if (isAway(facts) && (await accepts({ kind: 'tcp', host: '127.0.0.1', port }, context.signal)))
+    return { kind: 'good', fact: `127.0.0.1:${port} is open: a build brings the guest back` };
   const banner = await bannerOf(port, context.signal);
   if (banner?.startsWith('SSH-') === true)
     return { kind: 'good', fact: `127.0.0.1:${port} leads to ${banner}` };
@@ -164,6 +171,17 @@ async function door({ config, status, context }: DoctorFacts): Promise<Verdict> 
     why: owner === undefined ? '' : `The port is held by ${owner}.`,
     remedy: `linuxkit-builder restart, or another port: linuxkit-builder configure --port ${port + 1}`,
   };
+}
+
+/** Whether somebody listens there. */
+async function accepts(address: Address, signal: AbortSignal): Promise<boolean> {
+  try {
+    (await dial(address, signal)).destroy();
+    return true;
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return false;
+  }
 }
 
 /** The first line that a listener says; undefined when nobody listens, or says nothing in 10 s. */

@@ -22,7 +22,7 @@ import { readIdentity } from '../guest/identity.ts';
 import { run, type Ran } from '../system/child.ts';
 import { readIfThere } from '../system/files.ts';
 import { OthersFiles } from '../system/others-files.ts';
-import type { DoctorFacts } from './doctor-facts.ts';
+import { unlessAway, type DoctorFacts } from './doctor-facts.ts';
 import { sshAs } from './doctor-ssh.ts';
 import { guestHasKvm } from './guest-kvm.ts';
 import { findNix } from './nix.ts';
@@ -31,8 +31,16 @@ import { ownerOf, toldBy } from './root-told.ts';
 export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'your files', needs: ['keys'], run: () => yourFiles(facts) },
   { name: "root's files", needs: ['keys'], run: () => rootsFiles(facts) },
-  { name: 'ssh as you', needs: ['door', 'your files'], run: () => sshAs(facts, 'user') },
-  { name: 'ssh as root', needs: ['door', "root's files"], run: () => sshAs(facts, 'root') },
+  {
+    name: 'ssh as you',
+    needs: ['door', 'your files'],
+    run: unlessAway(facts, () => sshAs(facts, 'user')),
+  },
+  {
+    name: 'ssh as root',
+    needs: ['door', "root's files"],
+    run: unlessAway(facts, () => sshAs(facts, 'root')),
+  },
   { name: 'features', needs: ['ssh as you'], run: () => features(facts) },
   { name: 'nix', needs: [], run: () => nix(facts) },
   { name: 'nix settings', needs: ['nix', 'settings'], run: () => nixSettings(facts) },
@@ -40,7 +48,7 @@ export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
   {
     name: 'build',
     needs: ['ssh as you', 'ssh as root', 'nix settings', 'machines line'],
-    run: () => build(facts),
+    run: unlessAway(facts, () => build(facts)),
   },
 ];
 

@@ -36,6 +36,11 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
   start: [['start && linuxkit-builder wait', 'start, and return when Nix can build']],
   stop: [['stop', 'in order; it stays stopped until start or your next login']],
   restart: [['restart', 'take new settings']],
+  suspend: [
+    ['suspend', 'its memory is free; the next build brings it back'],
+    ['suspend --now', 'without waiting for builds'],
+  ],
+  resume: [['resume && linuxkit-builder wait', 'before a build has to wait for it']],
   wait: [['wait -t 60', 'at most a minute']],
   status: [
     ['status --watch', 'go on until ^C'],

@@ -75,6 +75,7 @@ function builderIn(found: Found): World['builder'] {
 const comes = {
   now: 'now',
   soon: 'later',
+  'on-demand': 'later',
   'held-up': 'not',
   never: 'not',
   ended: 'not',

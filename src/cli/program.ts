@@ -15,6 +15,7 @@ import { keysVerbs } from './keys.ts';
 import { doctorVerb } from './doctor.ts';
 import { imageVerbs } from './image.ts';
 import { failureLines, withDirectory } from './say.ts';
+import { resumeVerb, suspendVerb } from './rest.ts';
 import { restartVerb, startVerb, stopVerb, waitVerb } from './run.ts';
 import { sshVerb } from './ssh.ts';
 import { statusVerb } from './status.ts';
@@ -56,6 +57,8 @@ export async function run(argv: readonly string[], world: World, version: string
     startVerb,
     stopVerb,
     restartVerb,
+    suspendVerb,
+    resumeVerb,
     waitVerb,
     statusVerb,
     doctorVerb,

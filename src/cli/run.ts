@@ -30,6 +30,10 @@ export function startVerb(program: Command, context: CliContext): void {
           ? `The daemon runs already, with pid ${started.pid}.`
           : `Started the daemon${started.by}, with pid ${started.pid}.`,
       );
+      // Whoever says start means now, whatever `start` in the settings says of the login.
+      const { wakeIfAway } = await import('./rest.ts');
+      if ((await wakeIfAway(layout, context)) && started.already)
+        context.out('The guest was away; it starts.');
       await tellStranger(layout, context);
     });
 }
@@ -144,16 +148,16 @@ export function waitVerb(program: Command, context: CliContext): void {
       const layout = layoutFor(options, context, 'look');
       const timeoutMs = secondsIn(options.timeout) * 1000;
       const { waitUntilReady } = await import('../supervisor/background.ts');
-      const failure = await waitUntilReady(layout, {
+      const outcome = await waitUntilReady(layout, {
         ...context,
         timeoutMs,
         onSentence: (line) => context.err(line),
       });
-      if (failure === undefined) {
-        context.out('Ready.');
+      if (typeof outcome === 'string') {
+        context.out(outcome === 'ready' ? 'Ready.' : 'Ready: the next build starts the guest.');
         return tellStranger(layout, context);
       }
-      for (const line of failureLines(failure)) context.err(line);
-      context.exit(failure.exit);
+      for (const line of failureLines(outcome)) context.err(line);
+      context.exit(outcome.exit);
     });
 }

@@ -40,6 +40,8 @@ export function sshVerb(program: Command, context: CliContext): void {
       const { traitsOf } = await import('../supervisor/phases.ts');
       const { phase, because } = found.status;
       if (traitsOf(phase).builds === 'never' && because !== undefined) throw new Failed(because);
+      if (traitsOf(phase).builds === 'on-demand')
+        context.err('The guest is away; this brings it back.');
       const user = options.root === true ? ['-l', 'root', '-i', layout.rootKey] : [];
       const argv = [
         '-F',

@@ -105,7 +105,7 @@ function lookOf(found: Found, context: CliContext): Look {
 }
 
 const colors = {
-  ...{ now: 'green', never: 'red' },
+  ...{ now: 'green', 'on-demand': 'green', never: 'red' },
   ...{ soon: 'yellow', 'held-up': 'yellow', ended: 'yellow' },
 } as const satisfies Record<PhaseTraits['builds'], Look['color']>;
 

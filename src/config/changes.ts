@@ -16,6 +16,8 @@ const hostOnly = [
   'verbose',
   'keepAwake',
   'holdSeconds',
+  'idle',
+  'start',
   'imageUpdates',
   'snapshots',
 ] as const;

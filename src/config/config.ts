@@ -1,5 +1,6 @@
 /** config.json: what a builder is, chosen once on the host. Parsed whole: a frozen Config, or every Problem. */
 import * as v from 'valibot';
+import { idleDefaults, idleWays, spanMs, startTimes, type Idle, type StartTime } from './idle.ts';
 import { hostProblems, leastDiskGiB, noDiskFits, type HostFacts } from './host-limits.ts';
 import { networkNames, vmNames, type NetworkName } from './machine.ts';
 import type { Problem } from './problem.ts';
@@ -54,6 +55,23 @@ const schema = v.strictObject({
   ),
   /** How long the front door holds a connection for a guest that is not ready yet, in seconds. */
   holdSeconds: v.optional(whole('seconds', 10, 3600), 180),
+  /** What becomes of a guest that nobody uses, and after how long; by default it goes on a Mac and on a laptop. */
+  idle: v.optional(
+    v.strictObject({
+      after: v.optional(
+        v.pipe(
+          v.string('must be a span of time, such as 10 min'),
+          v.check(
+            (text) => spanMs(text) !== undefined,
+            'must be a span of time from 10 s to 168 h, such as 10 min',
+          ),
+        ),
+      ),
+      how: v.optional(v.picklist(idleWays, `must be ${idleWays.join(', ')}`)),
+    }),
+  ),
+  /** Whether the guest starts with the daemon, or with the first build; by default the latter on a Mac and on a laptop. */
+  start: v.optional(v.picklist(startTimes, `must be ${startTimes.join(' or ')}`)),
   /** TCP ports of this machine's 127.0.0.1 that builds may reach, such as a proxy's or a cache's; no others. */
   hostPorts: v.optional(
     v.pipe(v.array(whole('a port', 1, 65535)), v.maxLength(32, 'must be at most 32 ports')),
@@ -93,6 +111,8 @@ export type Config = Readonly<
     | 'maxJobs'
     | 'features'
     | 'keepAwake'
+    | 'idle'
+    | 'start'
   > & {
     /** `auto`: what is installed, decided at each start. */
     network: NetworkName | 'auto';
@@ -102,6 +122,8 @@ export type Config = Readonly<
     maxJobs: number;
     features: string[];
     keepAwake: boolean;
+    idle: Idle;
+    start: StartTime;
     bundle: string | undefined;
     system: System;
     /** Cores a build may use: NIX_BUILD_CORES in the guest. */
@@ -155,8 +177,11 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
   const cpus = file.cpus ?? Math.min(host.cpus, 8);
   const memoryMiB = file.memoryMiB ?? usualMemory(host.memoryMiB);
   const maxJobs = file.maxJobs ?? jobsFor(cpus, memoryMiB);
+  const { idle, start } = idleDefaults(host.platform === 'darwin' || host.hasBattery === true);
   return Object.freeze({
     ...file,
+    idle: { after: file.idle?.after ?? idle.after, how: file.idle?.how ?? idle.how },
+    start: file.start ?? start,
     network: file.network ?? (file.vm === 'qemu' ? 'user' : 'auto'),
     cpus,
     memoryMiB,

@@ -10,6 +10,8 @@ export interface HostFacts {
   readonly memoryMiB: number;
   /** The machine has more memory than that: a container or a slice is limited to it. */
   readonly isLimited?: boolean;
+  /** It runs on a battery where there is no socket: a laptop. */
+  readonly hasBattery?: boolean;
   /** Whole size and free space of the file system that holds the state directory. */
   readonly diskGiB: number;
   readonly diskFreeGiB: number;

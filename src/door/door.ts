@@ -27,6 +27,8 @@ export interface DoorOptions {
   readonly limits?: Partial<DoorLimits>;
   /** Called when one that is through came or went, or has logged in. */
   readonly onChange?: (counts: Counts) => void;
+  /** Called when a client of ssh has come to wait; {@link Door.hasWaiting} says whether it still does. */
+  readonly onWaiting?: () => void;
 }
 
 /** The open front door. It begins by holding everybody. */
@@ -42,6 +44,8 @@ export interface Door {
   /** No guest will come: whoever waits or comes is sent off, with this reason in the log, until hold or release. */
   refuse(why: string): void;
   counts(): Counts;
+  /** Whether a client of ssh waits. */
+  readonly hasWaiting: boolean;
   /** Who crowds the door, when many are there who have not logged in. */
   crowd(): Crowd | undefined;
   /** The guest says that so many of those that are through have logged in; undefined: it does not say any more. */
@@ -126,6 +130,10 @@ class FrontDoor implements Door {
     return { ...this.#room.counts(), open, loggedIn };
   }
 
+  get hasWaiting() {
+    return this.#room.hasSsh;
+  }
+
   crowd(): Crowd | undefined {
     const { held, opening } = this.#room.counts();
     if (held + opening + this.#through.newcomers <= this.#limits.few) return undefined;
@@ -137,9 +145,7 @@ class FrontDoor implements Door {
     this.#onChange();
   }
 
-  bytesFromGuest(): number {
-    return this.#through.bytesFromGuest();
-  }
+  readonly bytesFromGuest = (): number => this.#through.bytesFromGuest();
 
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));

@@ -59,6 +59,10 @@ export function sendBack({ waiting, opening }: Queue): Queue {
   return { waiting: [...opening, ...waiting].sort((a, b) => a.number - b.number), opening: [] };
 }
 
+/** Whether one of ssh waits that has not gone again with its first words. */
+export const hasSsh = ({ waiting }: Queue): boolean =>
+  waiting.some(({ isSsh, isDue }) => isSsh && isDue);
+
 /** For how many there is room now, counted with those that are being let in. */
 export interface Room {
   /** In all. */

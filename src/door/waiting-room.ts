@@ -9,6 +9,7 @@ import {
   arrive,
   countBy,
   emptyQueue,
+  hasSsh,
   learn,
   learnUsers,
   leave,
@@ -46,6 +47,8 @@ export interface WaitingRoomOptions {
   readonly users: () => ReadonlyMap<number, number> | undefined;
   /** Somebody may be let in now who could not before. */
   readonly onChange: () => void;
+  /** A client of ssh waits. */
+  readonly onWaiting?: () => void;
 }
 
 export class WaitingRoom {
@@ -63,6 +66,11 @@ export class WaitingRoom {
 
   counts(): { readonly held: number; readonly opening: number } {
     return { held: this.#queue.waiting.length, opening: this.#queue.opening.length };
+  }
+
+  /** Whether a client of ssh waits. Whoever only looks which ports are open says nothing. */
+  get hasSsh(): boolean {
+    return hasSsh(this.#queue);
   }
 
   arrive(socket: Socket): Client {
@@ -198,6 +206,7 @@ export class WaitingRoom {
   #letCome(client: number): void {
     this.#queue = learn(this.#queue, client, { isDue: true });
     this.#options.onChange();
+    if (this.hasSsh) this.#options.onWaiting?.();
   }
 }
 

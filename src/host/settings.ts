@@ -32,7 +32,9 @@ export function newSettings(options: SettingsOptions): NewSettings {
   const read = readObject(existing);
   if ('message' in read) return { ok: false, problems: [read] };
   const given = Object.entries(asked).filter(([, value]) => value !== undefined);
-  const changed = given.filter(([name, value]) => !isEqual(read.object[name], value));
+  const changed = given
+    .map(([name, value]) => [name, over(read.object[name], value)] as const)
+    .filter(([name, value]) => !isEqual(read.object[name], value));
   const kept = Object.entries(read.object).filter(([name]) => !reset.includes(name));
   const file = { ...Object.fromEntries(kept), ...Object.fromEntries(changed) };
   const checked = checkConfig(file, host);
@@ -104,5 +106,11 @@ function diskProblems(
     },
   ];
 }
+
+/** What is asked for, over what stands there: of a setting that has parts only those that were named are others. */
+const over = (old: unknown, asked: unknown): unknown =>
+  hasParts(old) && hasParts(asked) ? { ...old, ...asked } : asked;
+const hasParts = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isEqual = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

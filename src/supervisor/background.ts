@@ -178,27 +178,28 @@ export interface WaitOptions extends Pick<Terminal, 'clock' | 'signal'> {
   readonly onSentence: (sentence: string) => void;
 }
 
-/** Undefined when the guest is ready; else why it will not be, or not in time. */
+/** The guest is ready, or comes with the next build; else why it will not be ready, or not in time. */
 export async function waitUntilReady(
   layout: Layout,
   { clock, signal, timeoutMs, onSentence }: WaitOptions,
-): Promise<Failure | undefined> {
+): Promise<'ready' | 'on-demand' | Failure> {
   let said = '';
-  let failure: Failure | undefined;
+  let decided: 'ready' | 'on-demand' | Failure | undefined;
   const isDecided = async () => {
     const found = await findStatus(layout, { clock, signal });
-    if (found.daemon === 'gone') failure = found.last?.because ?? noDaemon;
+    if (found.daemon === 'gone') decided = found.last?.because ?? noDaemon;
     else {
       const { phase, because, sentence } = found.status;
       const { builds } = traitsOf(phase);
-      if (builds === 'now') return true;
-      if (builds === 'never') failure = because;
+      if (builds === 'now') decided = 'ready';
+      else if (builds === 'on-demand') decided = builds;
+      else if (builds === 'never') decided = because;
       else if (sentence !== said) onSentence((said = sentence));
     }
-    return failure !== undefined;
+    return decided !== undefined;
   };
-  const outcome = await until(isDecided, { clock, signal, everyMs: 50, timeoutMs });
-  return outcome === 'held' ? failure : notInTime(timeoutMs / 1000, said);
+  await until(isDecided, { clock, signal, everyMs: 50, timeoutMs });
+  return decided ?? notInTime(timeoutMs / 1000, said);
 }
 
 const noDaemon: Failure = {

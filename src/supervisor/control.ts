@@ -12,7 +12,10 @@ import type { Log } from '../system/log.ts';
 import { quoted } from '../system/plain-text.ts';
 import { dialUnix } from '../system/unix-socket.ts';
 
-export const commands = ['drain', 'undrain', 'restart', 'door', 'guest', 'status', 'keys'] as const;
+export const commands = [
+  ...(['drain', 'undrain', 'restart', 'suspend', 'resume'] as const),
+  ...(['door', 'guest', 'status', 'keys'] as const),
+] as const;
 export type Command = (typeof commands)[number];
 
 type Fields = Readonly<Record<string, unknown>>;

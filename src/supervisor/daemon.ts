@@ -1,4 +1,5 @@
 /** The long-running process: takes the one lock, reads the config, runs the supervisor, listens to signals. */
+import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { watchForSleep } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
@@ -8,12 +9,14 @@ import { openLog, type OpenLog } from '../system/log.ts';
 import { removePid, writePid } from '../system/pidfile.ts';
 import { identify } from '../system/process.ts';
 import type { StopSignal } from '../system/signals.ts';
+import { vmDrivers } from '../vm/drivers.ts';
 import { defaultPolicy } from './backoff.ts';
 import { openControl } from './control.ts';
 import { DaemonLock, ownPidFiles } from './daemon-lock.ts';
 import { configInvalid } from './failure.ts';
-import type { Status } from './status.ts';
+import { isAnyLeft } from './left-behind.ts';
 import { readSettings, type Settings } from './read-settings.ts';
+import type { Status } from './status.ts';
 import { Supervisor, type SupervisorOptions } from './supervisor.ts';
 import { keepPid, Upkeep } from './upkeep.ts';
 
@@ -117,6 +120,8 @@ async function supervise(
   { layout, clock, log, read, onStopSignal, asked, isOurs, keepOwnPid }: SuperviseOptions,
 ): Promise<Failure | undefined> {
   log('info', 'daemon-started', { node: process.version, state: layout.root });
+  // Before anybody can ask: who asks for the guest shall not be forgotten.
+  const isDeferred = await defers(layout, { clock, log, config: read().config });
   const control = await openControl(
     layout,
     {
@@ -129,6 +134,8 @@ async function supervise(
       guest: async () => ({ ...(await supervisor.lookInside()) }),
       status: () => ({ ...supervisor.status() }),
       keys: async () => ({ told: await supervisor.tellKeys() }),
+      suspend: () => ({ goes: supervisor.suspend() }),
+      resume: () => ({ was: supervisor.onDemand.resume() ? 'away' : 'there' }),
       // Whoever drained first to restart wants the door open again; it holds until the next guest is ready.
       restart: () => {
         supervisor.dispatch({ type: 'restart', why: 'asked for' });
@@ -158,7 +165,9 @@ async function supervise(
     },
     (sleptMs) => supervisor.woke(sleptMs),
   );
-  supervisor.dispatch({ type: asked.aborted ? 'stop' : 'start' });
+  if (asked.aborted) supervisor.dispatch({ type: 'stop' });
+  else if (isDeferred) supervisor.dispatch({ type: 'rest', why: { type: 'not-needed-yet' } });
+  else supervisor.dispatch({ type: 'start' });
   // Loaded behind the start: the door is open sooner for it.
   const { watchFile } = await import('../system/watch.ts');
   const unwatch = watchFile(layout.config, () => supervisor.settle(read()));
@@ -169,6 +178,16 @@ async function supervise(
   await unwatch();
   log('info', 'daemon-left');
   return evicted;
+}
+
+/** Whether the guest waits for the first build. What an earlier daemon left is ended by a start. */
+async function defers(
+  layout: Layout,
+  { clock, log, config }: { clock: Clock; log: OpenLog; config: Config | undefined },
+): Promise<boolean> {
+  if (config?.start !== 'demand') return false;
+  const driver = vmDrivers[config.vm];
+  return !(await isAnyLeft({ layout, driver, program: driver.program(config), clock, log }));
 }
 
 /** The lock, or undefined when a stop was asked for while waiting for it. */

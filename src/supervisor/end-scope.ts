@@ -1,7 +1,7 @@
 /** The end of one start: what tells of its failure is kept, then its children end in order. */
 import type { Layout } from '../config/layout.ts';
 import type { Clock } from '../system/clock.ts';
-import type { Failure } from '../system/failure.ts';
+import { failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import { deafnessOf, isIncident } from './failure.ts';
 import { keepIncident } from './incident.ts';
@@ -18,8 +18,34 @@ export interface EndOptions {
   readonly now: AbortSignal;
 }
 
-/** `failure`: what the start was lost to, where it was. */
-export async function endScope(
+/** The ends of starts, and what they mean for the next one. */
+export class Ends {
+  readonly #options: EndOptions;
+  /** What was left before this daemon was judged, and all that it has started itself was seen to end. */
+  isClear = false;
+  /** The last VM that was started did not get ready. */
+  isDoubtful = false;
+
+  constructor(options: EndOptions) {
+    this.#options = options;
+  }
+
+  /** `failure`: what the start was lost to, where it was. Never rejects: what is left is looked for by the next start. */
+  async end(scope: Scope, failure: Failure | undefined): Promise<void> {
+    const { vm } = scope.running;
+    if (vm !== undefined) this.isDoubtful = !scope.gotReady;
+    const isJudged = this.isClear || vm !== undefined;
+    this.isClear = false;
+    try {
+      await endScope(scope, failure, this.#options);
+      this.isClear = isJudged && failure?.kind.endsWith('-lock-held') !== true;
+    } catch (error) {
+      this.#options.log('error', 'stop-failed', { failure: failureOf(error) });
+    }
+  }
+}
+
+async function endScope(
   scope: Scope,
   failure: Failure | undefined,
   { layout, clock, log, isOurs, now }: EndOptions,

@@ -12,6 +12,13 @@ import { KeepAwake } from './keep-awake.ts';
 /** How long the guest gives a client that it has greeted to log in. */
 const loginMs = 60_000;
 
+export interface GateNews {
+  /** A connection that is through came or went, or has logged in. */
+  readonly onCounts?: (counts: Counts) => void;
+  /** A client of ssh has come to wait. */
+  readonly onWaiting?: () => void;
+}
+
 export class Gate {
   readonly #clock: Clock;
   readonly #log: Log;
@@ -21,11 +28,12 @@ export class Gate {
   #tunnel: Tunnel | undefined;
   #draining = false;
   readonly #awake: KeepAwake;
-  readonly #onCounts: (counts: Counts) => void;
+  readonly #news: GateNews;
+  /** Opening and closing come one after the other. */
+  #turn: Promise<void> = Promise.resolve();
 
-  /** `onCounts` is called when a connection that is through came or went, or has logged in. */
-  constructor(clock: Clock, log: Log, onCounts: (counts: Counts) => void = () => undefined) {
-    this.#onCounts = onCounts;
+  constructor(clock: Clock, log: Log, news: GateNews = {}) {
+    this.#news = news;
     this.#clock = clock;
     this.#log = log;
     this.#awake = new KeepAwake(clock, log);
@@ -40,11 +48,14 @@ export class Gate {
   }
 
   /** Opens the door, or another one when the config says so now; those who wait there are sent off. */
-  async open(config: Config): Promise<void> {
+  open(config: Config): Promise<void> {
     this.adopt(config);
-    const { port } = config;
+    return this.#inTurn(() => this.#open(config));
+  }
+
+  async #open({ port }: Config): Promise<void> {
     if (this.#door?.port === port) return;
-    await this.close();
+    await this.#close();
     const holdMs = () => this.#holdSeconds * 1000;
     this.#door = await openDoor({
       ...{ port, holdMs, log: this.#log },
@@ -52,8 +63,9 @@ export class Gate {
       clock: new AwakeClock(this.#clock),
       onChange: (counts) => {
         this.#awake.note(counts.loggedIn);
-        this.#onCounts(counts);
+        this.#news.onCounts?.(counts);
       },
+      onWaiting: () => this.#news.onWaiting?.(),
     });
   }
 
@@ -100,6 +112,11 @@ export class Gate {
     this.#door?.tellLoggedIn(count);
   }
 
+  /** Whether a client of ssh waits for the guest. */
+  get hasWaiting(): boolean {
+    return this.#door?.hasWaiting === true;
+  }
+
   /** Who crowds the door, if anybody does. */
   crowd(): Crowd | undefined {
     return this.#door?.crowd();
@@ -116,7 +133,17 @@ export class Gate {
     return this.#door?.bytesFromGuest() ?? 0;
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return this.#inTurn(() => this.#close());
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  async #close(): Promise<void> {
     const door = this.#door;
     this.#door = undefined;
     await door?.close();

@@ -9,16 +9,24 @@
  *       │                retry-due                              │ children-gone (restart: starting again)
  *       └── stop ── backing-off ◄──────────────────────────── lost: policy ──► failed, or at once starting
  *
+ *    ready ── rest ──► stopping ── children-gone ──► away ── wanted ──► starting (wanted while it goes: starting again)
+ *
  * Nothing here waits, reads a clock or touches the world, so a test walks every reachable state.
  */
 import { afterLoss, type Policy } from './backoff.ts';
-import type { Because, Effect, Event, PauseReason, Phase, State, Was } from './state.ts';
-import type { Failure } from '../system/failure.ts';
-
-export interface Step {
-  readonly state: State;
-  readonly effects: readonly Effect[];
-}
+import type { Event, In, Phase, State } from './state.ts';
+import {
+  again,
+  away,
+  ending,
+  enter,
+  history,
+  paused,
+  starting,
+  stay,
+  stopped,
+  type Step,
+} from './steps.ts';
 
 /** Before anything was asked. */
 export const initial = (now: number): State => ({ phase: 'stopped', since: now });
@@ -35,7 +43,6 @@ export function step(state: State, event: Event, now: number, policy: Policy): S
   return handle(state, event, now, policy);
 }
 
-type In<P extends Phase> = Extract<State, { phase: P }>;
 type Handler<P extends Phase> = (state: In<P>, event: Event, now: number, policy: Policy) => Step;
 
 const phases: { readonly [P in Phase]: Handler<P> } = {
@@ -44,6 +51,8 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
       case 'start':
       case 'restart':
         return starting(1, now);
+      case 'rest':
+        return away(event.why, now);
       case 'stop':
         return { state, effects: [{ type: 'leave' }] };
       default:
@@ -110,10 +119,14 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
         return leaving(state) ? stay(state) : stay({ ...state, because: { type: 'asked' } });
       case 'evicted':
         return leaving(state) ? stay(state) : stay({ ...state, because: event });
+      case 'rest':
+        return leaving(state) ? stay(state) : stay({ ...state, because: event });
+      case 'wanted':
+        return isResting(state) ? again(state, event.why) : stay(state);
       case 'restart':
-        return state.because.type === 'lost'
-          ? stay({ ...state, because: { type: 'restart', why: event.why } })
-          : stay(state);
+        return leaving(state) || state.because.type === 'restart'
+          ? stay(state)
+          : again(state, event.why);
       case 'children-gone':
         return gone(state, now, policy);
       default:
@@ -121,8 +134,25 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
     }
   },
 
+  away: (state, event, now) => {
+    switch (event.type) {
+      case 'stop':
+        return stopped(now);
+      case 'evicted':
+        return stopped(now, event.failure);
+      case 'start':
+      case 'wanted':
+      case 'restart':
+        return starting(1, now);
+      default:
+        return stay(state);
+    }
+  },
+
   'backing-off': (state, event, now) => {
     switch (event.type) {
+      case 'rest':
+        return away(event.why, now);
       case 'stop':
         return stopped(now);
       case 'evicted':
@@ -173,6 +203,7 @@ function up(
       return ending(state, { type: 'asked' }, now);
     case 'restart':
       return ending(state, { type: 'restart', why: event.why }, now);
+    case 'rest':
     case 'lost':
     case 'evicted':
       return ending(state, event, now);
@@ -189,6 +220,8 @@ function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy)
       return stopped(now, because.failure);
     case 'restart':
       return starting(1, now);
+    case 'rest':
+      return away(because.why, now);
     case 'lost': {
       const { failure } = because;
       const next = afterLoss(failure, attempt, policy);
@@ -208,23 +241,10 @@ function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy)
   }
 }
 
+/** Whether somebody who wants the guest changes anything: it is away, or goes for no other reason than that nobody needs it. */
+export const isResting = (state: State): boolean =>
+  state.phase === 'away' || (state.phase === 'stopping' && state.because.type === 'rest');
+
 /** Whether nothing will come after this end. */
 const leaving = ({ because }: In<'stopping'>): boolean =>
   because.type === 'asked' || because.type === 'evicted';
-const starting = (attempt: number, now: number, last?: Failure): Step =>
-  enter({ phase: 'starting', since: now, ...history({ attempt, last }) }, { type: 'launch' });
-/** What goes with a start from phase to phase. */
-const history = ({ attempt, last }: History) =>
-  last === undefined ? { attempt } : { attempt, last };
-interface History {
-  readonly attempt: number;
-  readonly last?: Failure | undefined;
-}
-const ending = ({ attempt }: { attempt: number }, because: Because, now: number): Step =>
-  enter({ phase: 'stopping', since: now, attempt, because }, { type: 'end-children' });
-const paused = (before: History, was: Was, why: PauseReason, now: number): Step =>
-  enter({ phase: 'paused', since: now, ...history(before), was, why }, { type: 'hold-door' });
-const stopped = (now: number, why?: Failure): Step =>
-  enter({ phase: 'stopped', since: now }, { type: 'leave', ...(why === undefined ? {} : { why }) });
-const enter = (state: State, ...effects: Effect[]): Step => ({ state, effects });
-const stay = (state: State): Step => ({ state, effects: [] });

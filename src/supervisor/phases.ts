@@ -5,10 +5,10 @@ export interface PhaseTraits {
   /** Whether VM and network are there: they come, are there for whoever needs them, go, or are not. */
   readonly guest: 'comes' | 'there' | 'goes' | 'none';
   /**
-   * What becomes of a build that comes: it goes through, waits until the guest is ready, waits for what somebody has to mend, is sent
-   * off since the daemon has given up, or finds no door, since the daemon ends.
+   * What becomes of a build that comes: it goes through, waits until the guest is ready, brings the guest back, waits for what somebody
+   * has to mend, is sent off since the daemon has given up, or finds no door, since the daemon ends.
    */
-  readonly builds: 'now' | 'soon' | 'held-up' | 'never' | 'ended';
+  readonly builds: 'now' | 'soon' | 'on-demand' | 'held-up' | 'never' | 'ended';
   /** A change of config.json is reason enough for another try. */
   readonly heedsConfig: boolean;
 }
@@ -20,6 +20,7 @@ const traits: { readonly [P in Phase]: PhaseTraits } = {
   ready: { guest: 'there', builds: 'now', heedsConfig: false },
   paused: { guest: 'there', builds: 'held-up', heedsConfig: false },
   stopping: { guest: 'goes', builds: 'soon', heedsConfig: true },
+  away: { guest: 'none', builds: 'on-demand', heedsConfig: false },
   'backing-off': { guest: 'none', builds: 'soon', heedsConfig: false },
   failed: { guest: 'none', builds: 'never', heedsConfig: true },
 };

@@ -1,7 +1,7 @@
 /** Each state in a sentence, with its reason where there is one: the daemon is never silent. Pure. */
 import { describeProblem, type Problem } from '../config/problem.ts';
 import { runStates } from '../vm/run-states.ts';
-import type { Because, PauseReason, State } from './state.ts';
+import type { Because, PauseReason, Rest, State } from './state.ts';
 
 /** `problems`: what is wrong in config.json. */
 export function sentenceOf(state: State, problems: readonly Problem[] = []): string {
@@ -20,6 +20,8 @@ export function sentenceOf(state: State, problems: readonly Problem[] = []): str
       return pauseWords(state.why);
     case 'stopping':
       return `Stopping ${why(state.because)}`;
+    case 'away':
+      return `Away: the guest is stopped; the next build starts it. ${restWords(state.why)}`;
     case 'backing-off':
       return `Waiting before the next attempt. ${state.because.message}`;
     case 'failed':
@@ -47,9 +49,28 @@ function why(because: Because): string {
       return 'as asked.';
     case 'restart':
       return `to start again: ${because.why}.`;
+    case 'rest':
+      return `until it is needed again. ${restWords(because.why)}`;
     case 'lost':
       return `what is left of a start that failed: ${because.failure.message}`;
     case 'evicted':
       return `for good: ${because.failure.message}`;
   }
+}
+
+function restWords(why: Rest): string {
+  switch (why.type) {
+    case 'unused':
+      return `Nobody has used it for ${spanWords(why.forMs)}.`;
+    case 'asked':
+      return 'It was sent away by hand.';
+    case 'not-needed-yet':
+      return 'Nobody has needed it since the daemon began.';
+  }
+}
+
+/** `10 min`, `90 s`. */
+function spanWords(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`;
 }

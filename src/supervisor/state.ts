@@ -6,9 +6,20 @@ import type { Pause } from '../vm/driver.ts';
 export type Because =
   | { readonly type: 'asked' }
   | { readonly type: 'restart'; readonly why: string }
+  /** Nobody needs it now. */
+  | { readonly type: 'rest'; readonly why: Rest }
   | { readonly type: 'lost'; readonly failure: Failure }
   /** There is no place to go on in. */
   | { readonly type: 'evicted'; readonly failure: Failure };
+
+/** Why a guest is away, or goes. */
+export type Rest =
+  /** Nobody has used it for so long. */
+  | { readonly type: 'unused'; readonly forMs: number }
+  /** Somebody sent it away. */
+  | { readonly type: 'asked' }
+  /** Since the daemon began nobody has needed it. */
+  | { readonly type: 'not-needed-yet' };
 
 /**
  * `attempt` counts starts in a row that have not been stable; `since` is wall time in ms at entry; `last` is what the start
@@ -49,6 +60,8 @@ export type State =
       readonly attempt: number;
       readonly because: Because;
     }
+  /** No guest, and none comes until somebody wants it; the daemon lives, and the door holds who comes. */
+  | { readonly phase: 'away'; readonly since: number; readonly why: Rest }
   | {
       readonly phase: 'backing-off';
       readonly since: number;
@@ -67,9 +80,14 @@ export type Was =
 export type PauseReason = Pause;
 
 export type Phase = State['phase'];
+export type In<P extends Phase> = Extract<State, { phase: P }>;
 
 export type Event =
   | { readonly type: 'start' }
+  /** Nobody needs the guest now: it goes away until it is wanted. */
+  | { readonly type: 'rest'; readonly why: Rest }
+  /** Somebody needs the guest: a client of ssh waits at the door, or a person asks. */
+  | { readonly type: 'wanted'; readonly why: string }
   | { readonly type: 'stop' }
   | { readonly type: 'restart'; readonly why: string }
   | { readonly type: 'vm-launched' }
@@ -92,6 +110,8 @@ export type Effect =
   | { readonly type: 'release-door' }
   /** Hold new connections; those that are through stay. */
   | { readonly type: 'hold-door' }
+  /** Have the door open, and hold whoever comes. */
+  | { readonly type: 'await-clients' }
   /** No guest will come by itself: send held connections off. */
   | { readonly type: 'refuse-door' }
   /** Nothing more will happen: the process may leave; `why` where nobody asked for that. */

@@ -10,7 +10,7 @@ import { isAlive, type Identity } from '../system/process.ts';
 import type { DiskRecord } from './disk-record.ts';
 import type { Login } from './login.ts';
 import { sentenceOf } from './sentences.ts';
-import type { Phase, State } from './state.ts';
+import type { Phase, Rest, State } from './state.ts';
 
 /** One thing that was seen during a start: a stage of the guest, or a step of ours. */
 export interface Seen {
@@ -70,6 +70,8 @@ export interface Status extends Facts {
   readonly because?: Failure;
   /** The last failure before the current start. */
   readonly last?: Failure;
+  /** The guest is away, and why. */
+  readonly away?: { readonly guest: 'stopped'; readonly why: Rest['type'] };
   /** When the next attempt is due, ISO 8601. */
   readonly until?: string;
   readonly daemon: Identity;
@@ -110,6 +112,7 @@ export function statusOf(input: StatusInput): Status {
     ...('attempt' in state ? { attempt: state.attempt } : {}),
     ...(failureIn(state) === undefined ? {} : { because: failureIn(state) as Failure }),
     ...('last' in state ? { last: state.last } : {}),
+    ...(state.phase === 'away' ? { away: { guest: 'stopped', why: state.why.type } } : {}),
     ...('until' in state ? { until: iso(state.until) } : {}),
     ...facts,
     daemon,
@@ -183,10 +186,10 @@ export function failureIn(state: State): Failure | undefined {
 /** The settings that the guest has, without those of this machine. */
 function builderOf(config: Config) {
   const { vm, network, cpus, memoryMiB, diskGiB, maxJobs, system, features } = config;
-  const { port, accelerator, bundle, holdSeconds, keepAwake } = config;
+  const { port, accelerator, bundle, holdSeconds, keepAwake, start, idle } = config;
   return {
     ...{ vm, network, cpus, memoryMiB, diskGiB, maxJobs, system, features },
-    ...{ port, accelerator, bundle, holdSeconds, keepAwake },
+    ...{ port, accelerator, bundle, holdSeconds, keepAwake, start, idle },
   };
 }
 const iso = (ms: number): string => new Date(ms).toISOString();

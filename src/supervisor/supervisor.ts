@@ -5,12 +5,13 @@ import type { Log } from '../system/log.ts';
 import type { Identity } from '../system/process.ts';
 import { vmDrivers } from '../vm/drivers.ts';
 import type { Policy } from './backoff.ts';
-import { endScope } from './end-scope.ts';
+import { Ends } from './end-scope.ts';
 import { configInvalid, directoryLost } from './failure.ts';
 import { BootFiles, type BootFilesOptions } from './boot-files.ts';
 import { Gate } from './gate.ts';
 import { judge } from './images.ts';
-import { initial, step } from './lifecycle.ts';
+import { initial, isResting, step } from './lifecycle.ts';
+import { OnDemand } from './on-demand.ts';
 import { traitsOf } from './phases.ts';
 import { reasonIn, type Effect, type Event, type State } from './state.ts';
 import type { Settings } from './read-settings.ts';
@@ -36,12 +37,10 @@ export class Supervisor {
   #scope: Scope | undefined;
   #cancelRetry: () => void = () => undefined;
   #hurry = new AbortController();
-  /** What was left before this daemon was judged, and all that it has started itself was seen to end. */
-  #isClear = false;
-  /** The last VM that was started did not get ready. */
-  #isDoubtful = false;
+  readonly #ends: Ends;
   readonly #bootFiles: BootFiles;
   readonly #record: StatusRecord;
+  readonly onDemand: OnDemand;
   #leave: (why: Failure | undefined) => void = () => undefined;
   /** Resolves when nothing more will happen, with the reason where nobody asked for it. */
   readonly left: Promise<Failure | undefined>;
@@ -50,7 +49,18 @@ export class Supervisor {
     this.#options = options;
     this.#settings = settings;
     this.#state = initial(options.clock.now());
-    this.gate = new Gate(options.clock, options.log);
+    const { clock, log } = options;
+    this.onDemand = new OnDemand({
+      ...{ clock, log },
+      gate: () => this.gate,
+      state: () => this.#state,
+      config: () => this.#settings.config,
+      lookInside: async () => this.#readyScope?.lookInside(undefined),
+      onDoor: () => this.#record.writeSoon(),
+      dispatch: (event) => this.dispatch(event),
+    });
+    this.gate = new Gate(clock, log, this.onDemand);
+    this.#ends = new Ends({ ...options, now: this.#hurry.signal });
     this.#bootFiles = new BootFiles(options);
     this.#record = new StatusRecord(options, () => this.status());
     this.left = new Promise((resolve) => (this.#leave = resolve));
@@ -63,14 +73,14 @@ export class Supervisor {
     const image = this.#scope?.running.image;
     const event = judge({ event: news, phase: before.phase, image }, this.#options);
     const { state, effects } = step(before, event, clock.now(), policy);
-    this.#state = state;
-    const { phase } = state;
+    const { phase } = (this.#state = state);
     if (phase !== before.phase) {
       this.#cancelRetry();
       log('info', 'phase', { phase, was: before.phase, on: event.type, ...reasonIn(event) });
     }
     if (state !== before) this.#record.write();
     for (const effect of effects) this.#perform(effect);
+    this.onDemand.noteStep(before, event);
   }
 
   /** Ends without waiting for the guest any longer. */
@@ -84,17 +94,27 @@ export class Supervisor {
     this.#settings = { config: config ?? this.#settings.config, problems };
     this.#options.log(problems.length > 0 ? 'warn' : 'info', 'config-read', { problems });
     if (config !== undefined) for (const user of [this.#scope, this.gate]) user?.adopt(config);
-    if (config !== undefined && traitsOf(this.#state.phase).heedsConfig)
+    const { heedsConfig, builds } = traitsOf(this.#state.phase);
+    if (config !== undefined && heedsConfig && !isResting(this.#state))
       this.dispatch({ type: 'restart', why: 'the configuration changed' });
+    if (builds === 'on-demand') void this.onDemand.awaitClients();
     this.#record.write();
   }
 
   /** Lets no new connection in, or lets them in again. Those that are through go on. */
   drain(isWanted: boolean): void {
     this.gate[isWanted ? 'drain' : 'undrain']();
+    this.onDemand.heed();
     this.#record.write();
     // Whoever asked may read it as soon as there is an answer.
     this.#record.finish();
+  }
+
+  /** Sends the guest away, and lets new connections in again; false where a client waits at the door that wants it now. */
+  suspend(): boolean {
+    const goes = this.onDemand.suspend();
+    this.drain(false);
+    return goes;
   }
 
   /** The machine, or this process, was asleep for so long. */
@@ -102,12 +122,14 @@ export class Supervisor {
     this.#options.log('info', 'woke', { sleptMs: Math.round(sleptMs) });
     this.#scope?.note({ sleptMs: Math.round(sleptMs) });
     this.#scope?.afterSleep();
+    this.onDemand.slept(sleptMs);
   }
 
   /** A moment's work, to be called every 5 s: looks whether we are still at home, reads what was written, looks after the guest. */
   tick(): void {
     if (!this.#options.isOurs()) return this.#evict();
     this.#scope?.tick();
+    this.onDemand.tick();
     void this.tellKeys();
     this.#record.keep();
   }
@@ -143,6 +165,8 @@ export class Supervisor {
         return;
       case 'release-door':
         return this.gate.release(this.#scope?.running.machine?.tunnel);
+      case 'await-clients':
+        return void this.onDemand.awaitClients();
       case 'hold-door':
         return this.gate.hold('the guest is paused');
       case 'refuse-door':
@@ -175,7 +199,8 @@ export class Supervisor {
     const { onPaused, onResumed, awaitRoom } = scope.standstill;
     const context = {
       ...{ ...this.#options, config, driver: vmDrivers[config.vm], awaitRoom },
-      ...{ isClear: this.#isClear, isDoubtful: this.#isDoubtful, bootFiles: this.#bootFiles },
+      ...{ isClear: this.#ends.isClear, isDoubtful: this.#ends.isDoubtful },
+      bootFiles: this.#bootFiles,
       ...{ onLine, onStep, onImage, onAccelerator, onPaused, onResumed, onLost },
     };
     await start(context, scope.running, scope.signal);
@@ -193,22 +218,11 @@ export class Supervisor {
     if (scope !== undefined) {
       scope.end();
       await scope.launched;
-      await this.#end(scope).catch((error: unknown) =>
-        this.#options.log('error', 'stop-failed', { failure: failureOf(error) }),
-      );
+      await this.#ends.end(scope, failureIn(this.#state));
+      if (!scope.gotReady) this.#bootFiles.remove();
     }
     this.#scope = undefined;
     this.dispatch({ type: 'children-gone' });
-  }
-
-  async #end(scope: Scope): Promise<void> {
-    const failure = failureIn(this.#state);
-    if (scope.running.vm !== undefined) this.#isDoubtful = !scope.gotReady;
-    const isJudged = this.#isClear || scope.running.vm !== undefined;
-    this.#isClear = false;
-    await endScope(scope, failure, { ...this.#options, now: this.#hurry.signal });
-    this.#isClear = isJudged && failure?.kind.endsWith('-lock-held') !== true;
-    if (!scope.gotReady) this.#bootFiles.remove();
   }
 
   async #close(why: Failure | undefined): Promise<void> {

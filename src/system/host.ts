@@ -4,6 +4,7 @@ import { availableParallelism, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { Exit, Failed, errorCode } from './failure.ts';
 import { groupLimits } from './limits.ts';
+import { hasBattery } from './power.ts';
 
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
@@ -20,6 +21,7 @@ export function hostFacts(directory: string) {
     memoryMiB: Math.floor(Math.min(totalmem(), limits.memoryBytes ?? Infinity) / MiB),
     /** It has more, which a limit of a control group keeps from us. */
     isLimited: (limits.memoryBytes ?? Infinity) < totalmem(),
+    hasBattery: hasBattery('/sys/class/power_supply'),
     diskGiB: Math.floor((disk.blocks * disk.bsize) / GiB),
     diskFreeGiB: Math.floor((disk.bavail * disk.bsize) / GiB),
   } as const;

@@ -1,4 +1,4 @@
-/** Whether this machine runs on its battery. */
+/** Whether this machine has a battery, and runs on it. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './child.ts';
@@ -15,8 +15,28 @@ export async function isOnBattery(signal: AbortSignal): Promise<boolean> {
  * mice and keyboards have the scope `Device`.
  */
 export function isDischarging(folder: string): boolean {
-  const supplies = namesIn(folder).map((name) => {
-    const read = (file: string) => readIfThere(join(folder, name, file))?.trim() ?? '';
+  const supplies = suppliesIn(folder);
+  const adapters = supplies.filter(({ type }) => type === 'Mains' || type.startsWith('USB'));
+  if (adapters.some(({ online }) => online === '1')) return false;
+  return supplies.some(
+    ({ type, status, scope }) =>
+      type === 'Battery' && status === 'Discharging' && scope !== 'Device',
+  );
+}
+
+/** Linux: whether the system has a battery of its own. A UPS is another type. */
+export const hasBattery = (folder: string): boolean =>
+  suppliesIn(folder).some(({ type, scope }) => type === 'Battery' && scope !== 'Device');
+
+function suppliesIn(folder: string) {
+  return namesIn(folder).map((name) => {
+    const read = (file: string) => {
+      try {
+        return readIfThere(join(folder, name, file))?.trim() ?? '';
+      } catch {
+        return ''; // A driver may refuse, ENODEV for instance.
+      }
+    };
     return {
       type: read('type'),
       online: read('online'),
@@ -24,12 +44,6 @@ export function isDischarging(folder: string): boolean {
       scope: read('scope'),
     };
   });
-  const adapters = supplies.filter(({ type }) => type === 'Mains' || type.startsWith('USB'));
-  if (adapters.some(({ online }) => online === '1')) return false;
-  return supplies.some(
-    ({ type, status, scope }) =>
-      type === 'Battery' && status === 'Discharging' && scope !== 'Device',
-  );
 }
 
 /** pmset(1): `-g ps` names the source that is drawn from. */

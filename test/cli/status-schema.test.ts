@@ -17,6 +17,7 @@ const states: { readonly [P in State['phase']]: Extract<State, { phase: P }> } =
   ready: { phase: 'ready', since, attempt: 0, last: failure },
   paused: { phase: 'paused', since, attempt: 1, was: { phase: 'ready', since }, why: 'disk-full' },
   stopping: { phase: 'stopping', since, attempt: 1, because: { type: 'lost', failure } },
+  away: { phase: 'away', since, why: { type: 'unused', forMs: 600_000 } },
   'backing-off': { phase: 'backing-off', since, attempt: 1, until: since + 1, because: failure },
   failed: { phase: 'failed', since, because: failure },
 };

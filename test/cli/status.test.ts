@@ -28,6 +28,8 @@ const status: Status = {
     bundle: undefined,
     holdSeconds: 180,
     keepAwake: true,
+    start: 'login',
+    idle: { after: '10 min', how: 'never' },
   },
 };
 const failure = { kind: 'x', message: 'QEMU ended.', hint: 'Do this.', exit: 69 } as const;

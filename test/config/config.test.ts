@@ -58,6 +58,18 @@ describe('defaults come from the host', () => {
     expect(configOf({ features: ['kvm'] }).features).toEqual(['kvm', builderFeature]);
     expect(configOf({ features: [builderFeature] }).features).toEqual([builderFeature]);
   });
+  test.each([
+    ['a Mac', { platform: 'darwin' }, { how: 'auto', start: 'demand' }],
+    ['a laptop', { hasBattery: true }, { how: 'auto', start: 'demand' }],
+    ['any other machine', {}, { how: 'never', start: 'login' }],
+  ] as const)('the guest of %s goes and comes, or stays', (_, machine, { how, start }) => {
+    const here: HostFacts = { ...host, ...machine };
+    expect(configOf({}, here)).toMatchObject({ idle: { after: '10 min', how }, start });
+    expect(configOf({ idle: { after: '90 s' } }, here).idle).toEqual({ after: '90 s', how });
+    expect(configOf({ idle: { how: 'stop' }, start: 'login' }, here)).toMatchObject({
+      ...{ idle: { after: '10 min', how: 'stop' }, start: 'login' },
+    });
+  });
   test('the result cannot be changed', () => expect(Object.isFrozen(configOf({}))).toBe(true));
 });
 
@@ -71,6 +83,13 @@ describe('what is refused', () => {
     [{ cpus: 0 }, 'cpus', 'at least 1'],
     [{ port: 70_000 }, 'port', 'at most 65535'],
     [{ port: null }, 'port', 'number'],
+    [{ idle: { after: '10' } }, 'idle.after', 'span of time'],
+    [{ idle: { after: '9 s' } }, 'idle.after', 'from 10 s to 168 h'],
+    [{ idle: { after: '169 h' } }, 'idle.after', 'from 10 s to 168 h'],
+    [{ idle: { after: 600 } }, 'idle.after', 'span of time'],
+    [{ idle: { how: 'sleep' } }, 'idle.how', 'auto, stop, never'],
+    [{ idle: 'never' }, 'idle', 'Object'],
+    [{ start: 'never' }, 'start', 'login or demand'],
     [{ bundle: 'relative' }, 'bundle', 'absolute path'],
     [{ features: ['a b'] }, 'features.0', 'one word'],
     [{ features: ['a,b'] }, 'features.0', 'one word'],

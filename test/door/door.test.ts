@@ -59,6 +59,24 @@ describe('while the guest is away', () => {
     expect(rig.entries.at(-1)).toMatchObject({ level: 'info', event: 'door-noise' });
   });
 
+  test('tells of a client of ssh that waits, and not of one that says nothing or has gone with its first words', async () => {
+    let told = 0;
+    await using rig = await doorRig({ onWaiting: () => told++ });
+    const mute = new Client(rig.door.port, '');
+    const web = new Client(rig.door.port, 'GET / HTTP/1.1\r\n');
+    const hasty = new Client(rig.door.port);
+    hasty.socket.end();
+    await until(() => rig.door.counts().held === 2 && hasty.over);
+    await rig.clock.advance(1_000);
+    expect([told, rig.door.hasWaiting]).toEqual([0, false]);
+    const ssh = new Client(rig.door.port);
+    await until(() => told > 0);
+    expect(rig.door.hasWaiting).toBe(true);
+    for (const { socket } of [mute, web, ssh]) socket.destroy();
+    await until(() => rig.door.counts().held === 0);
+    expect(rig.door.hasWaiting).toBe(false);
+  });
+
   test('one that says nothing is led to the guest a little later than one that speaks', async () => {
     await using rig = await doorRig();
     await using guest = await fakeGuest(echoing);

@@ -69,6 +69,8 @@ describe('the control socket', () => {
     ...{ drain: () => ({}), undrain: () => ({}), restart: () => ({}) },
     status: () => ({}),
     keys: () => ({ told: true }),
+    suspend: () => ({ goes: true }),
+    resume: () => ({}),
     ...{ door: () => ({ open: 1 }), guest: () => Promise.reject(new Error('not now')) },
   };
   const forms = [

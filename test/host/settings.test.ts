@@ -28,6 +28,15 @@ describe('config.json', () => {
     expect(textOf(make({ cpus: 4 }, own))).toBe('{\n  "cpus": 4,\n  "holdSeconds": 60\n}\n');
   });
 
+  test('takes a part of a setting, and keeps its other parts', () => {
+    const own = '{"idle": {"how": "never"}}';
+    expect(make({ idle: { after: '90 s' } }, own)).toMatchObject({
+      config: { idle: { how: 'never', after: '90 s' } },
+    });
+    expect(textOf(make({ idle: { how: 'never' } }, own))).toBe(own);
+    expect(paths(make({ idle: { after: '1 s' } }, own))).toEqual(['idle.after']);
+  });
+
   test('tells every problem at once, and mends what is asked anew', () => {
     expect(paths(make({ cpus: 99, memoryMiB: 'much', port: 0 }))).toEqual([
       'memoryMiB',

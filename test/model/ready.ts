@@ -1,17 +1,24 @@
 /** A supervisor in a world, whose guest got ready. */
 import { defaultPolicy } from '../../src/supervisor/backoff.ts';
+import type { Config } from '../../src/config/config.ts';
+import type { Event } from '../../src/supervisor/state.ts';
 import type { Status } from '../../src/supervisor/status.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { silent, type Log } from '../../src/system/log.ts';
 import { identify } from '../../src/system/process.ts';
 import type { World } from './world.ts';
 
-/** Runs it until it is ready; the phases that it went through, and ways to others. */
+/** Runs it until it is ready, unless another event is its first; the phases that it went through, and ways to others. */
 export async function readyIn(
   world: World,
-  { isOurs = () => true, log = silent }: { isOurs?: () => boolean; log?: Log } = {},
+  {
+    isOurs = () => true,
+    log = silent,
+    config = world.config,
+    first = { type: 'start' },
+  }: { isOurs?: () => boolean; log?: Log; config?: Config; first?: Event } = {},
 ) {
-  const { layout, clock, config } = world;
+  const { layout, clock } = world;
   const daemon = identify(process.pid);
   if (daemon === undefined) throw new Error('this process cannot see itself');
   const phases: string[] = [];
@@ -39,7 +46,7 @@ export async function readyIn(
     world.boot();
     await until('ready');
   };
-  supervisor.dispatch({ type: 'start' });
-  await getReady();
+  supervisor.dispatch(first);
+  if (first.type === 'start') await getReady();
   return { supervisor, phases, until, pass, getReady };
 }

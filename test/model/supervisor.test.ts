@@ -3,6 +3,7 @@
  * each of them is checked at each new status and at the end.
  */
 import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import fc from '../fuzz/fast-check.ts';
 import { expect } from 'vitest';
@@ -20,6 +21,9 @@ type Deed =
   | {
       readonly do:
         | 'restart'
+        | 'rest'
+        | 'want'
+        | 'knock'
         | 'update'
         | 'update-badly'
         | 'stop'
@@ -43,6 +47,10 @@ const plain = fc.constantFrom(
     'update-badly',
     'update-badly',
     'restart',
+    'rest',
+    'rest',
+    'want',
+    'knock',
     'deafen',
     'mute',
     'spoil',
@@ -71,6 +79,7 @@ class Life {
   readonly seen: Status[] = [];
   /** How many images there were when one was rejected. */
   #rejected: number | undefined;
+  readonly #clients: Socket[] = [];
   isOver = false;
 
   constructor(world: World) {
@@ -140,6 +149,14 @@ class Life {
         return what.do === 'hurry' ? this.#supervisor.hurry() : undefined;
       case 'restart':
         return this.#supervisor.dispatch({ type: 'restart', why: 'a test' });
+      case 'rest':
+        this.#supervisor.suspend();
+        return;
+      case 'want':
+        this.#supervisor.onDemand.resume();
+        return;
+      case 'knock':
+        return this.#knock();
       case 'evict':
         world.isThere = false;
         return this.#supervisor.tick();
@@ -153,6 +170,16 @@ class Life {
     }
   }
 
+  /** A client of ssh comes to the door, where there is one, and stays. */
+  async #knock(): Promise<void> {
+    const { port } = this.#supervisor.gate;
+    if (port === undefined) return;
+    const socket = connect({ port, host: '127.0.0.1' }).on('error', () => undefined);
+    this.#clients.push(socket);
+    socket.write('SSH-2.0-test\r\n');
+    await this.#step(5);
+  }
+
   /** The end that is asked for comes, and nothing is left. */
   async end(): Promise<void> {
     const { clock, layout } = this.#world;
@@ -164,6 +191,7 @@ class Life {
       if (late() >= 0) await new Promise((resolve) => setTimeout(resolve, 5));
       await this.#step(late() < 0 ? 20 : 1);
     }
+    for (const socket of this.#clients) socket.destroy();
     expect(this.isOver).toBe(true);
     expect(this.#now?.phase).toBe('stopped');
     expect(this.#world.vms()).toEqual([]);
@@ -218,6 +246,7 @@ class Life {
       expect(image.instead !== undefined).toBe(image.prefix.endsWith('good'));
     }
     expect(attempt).toBeLessThanOrEqual(defaultPolicy.maxAttempts);
+    if (phase === 'away') expect(this.#world.vms()).toEqual([]);
     if (phase === 'ready' && before?.phase !== 'ready')
       expect(this.#world.starts).toBeGreaterThan(0);
     if (phase === 'backing-off') {

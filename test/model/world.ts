@@ -44,6 +44,8 @@ export class World implements AsyncDisposable {
   isDeaf = false;
   /** How often the guest was asked to end. */
   asked = 0;
+  /** Builds that run in the guest. */
+  builds = 0;
   /** Whether its agent says nothing any more. */
   isMute = false;
   /** Whether the state directory is still the daemon's. */
@@ -76,13 +78,18 @@ export class World implements AsyncDisposable {
     this.layout = layoutOf(join(root, 's'));
     this.#image = join(this.layout.images, 'builder');
     this.#guestTime = join(root, 'time');
-    const settings = { accelerator: 'tcg', diskGiB: 2, port: 1 };
+    const settings = {
+      ...{ accelerator: 'tcg', diskGiB: 2, port: 1 },
+      // On a laptop too.
+      ...{ start: 'login', idle: { after: '10 min', how: 'never' } },
+    };
     const parsed = parseConfig(JSON.stringify(settings), hostFacts(root));
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
     // A free port for the door.
     this.config = { ...parsed.config, port: 0 };
     agent.odd = ({ execute }) => {
       if (execute === 'guest-get-time') agent.timeNs = BigInt(this.#now()) * 1_000_000n;
+      if (execute === 'guest-exec-status' && !this.isMute) return this.#inside();
       if (execute !== 'guest-shutdown') return this.isMute ? '' : undefined;
       this.asked++;
       if (!this.isDeaf) this.kill('SIGTERM');
@@ -217,6 +224,14 @@ export class World implements AsyncDisposable {
     this.#agent.close();
     await new Promise((resolve) => this.#qmp.close(resolve));
     rmSync(this.#root, { recursive: true, force: true });
+  }
+
+  /** What a look into the guest shows, as its agent says it. */
+  #inside(): string {
+    const users = Array.from({ length: this.builds }, (_, n) => `nixbld${n + 1}`);
+    const said = ['root', ...users, '/dev/vda 2000000 1000 1999000 1% /nix', ''].join('\n');
+    const data = Buffer.from(said).toString('base64');
+    return `{"return": {"exited": true, "exitcode": 0, "out-data": "${data}"}}\n`;
   }
 
   #serve(socket: Socket): void {

@@ -90,6 +90,8 @@ export class BuilderRig implements AsyncDisposable {
   async #configure(more: readonly string[]): Promise<void> {
     // One processor: no boot of hundreds is lost to the race between two that QEMU 7.2 emulates.
     const size = ['--port', String(this.port), '-c', '1', '-m', '1024', '-s', '4'];
+    // On a laptop too the guest is there when the daemon is. An earlier release has no such settings.
+    if (this.#program === ourProgram) size.push('--start', 'login', '--idle', 'never');
     const { end, said } = await this.cli(
       'configure',
       '--no-root',

@@ -16,7 +16,7 @@ const signal = new AbortController().signal;
 /** The whole daemon, in this process, with a guest that is ready. */
 async function daemonIn(world: World) {
   const { layout, clock } = world;
-  const settings = { accelerator: 'tcg', diskGiB: 2, port: await freePort() };
+  const settings = { accelerator: 'tcg', diskGiB: 2, port: await freePort(), start: 'login' };
   writeFileSync(layout.config, JSON.stringify(settings));
   const phases: string[] = [];
   let stop: () => void = () => undefined;

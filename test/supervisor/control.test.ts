@@ -18,6 +18,8 @@ const todo: Commands = {
   guest: () => Promise.resolve({ builds: 2 }),
   status: () => ({ phase: 'ready' }),
   keys: () => ({ told: true }),
+  suspend: () => ({ goes: true }),
+  resume: () => ({}),
   door: () => ({ held: 1, opening: 0, open: 2 }),
 };
 beforeEach(async () => {

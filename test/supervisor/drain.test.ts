@@ -64,6 +64,8 @@ async function listen(): Promise<void> {
       status: () => ({}),
       guest: () => ({ builds: 1 }),
       keys: () => ({ told: true }),
+      suspend: () => ({ goes: true }),
+      resume: () => ({}),
     },
     silent,
   );

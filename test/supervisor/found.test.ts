@@ -45,7 +45,14 @@ const paused = () =>
 /** A daemon that says so. */
 async function says(status: Commands['status']): Promise<void> {
   const nothing = () => ({});
-  const others = { drain: nothing, undrain: nothing, restart: nothing, keys: nothing };
+  const others = {
+    drain: nothing,
+    undrain: nothing,
+    restart: nothing,
+    keys: nothing,
+    suspend: nothing,
+    resume: nothing,
+  };
   control = await openControl(layout, { ...others, door: nothing, guest: nothing, status }, silent);
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { afterLoss, defaultPolicy } from '../../src/supervisor/backoff.ts';
-import { initial, step } from '../../src/supervisor/lifecycle.ts';
+import { initial, isResting, step } from '../../src/supervisor/lifecycle.ts';
 import { traitsOf } from '../../src/supervisor/phases.ts';
 import type { Effect, Event, State } from '../../src/supervisor/state.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
@@ -22,6 +22,9 @@ const events: readonly Event[] = [
   { type: 'start' },
   { type: 'stop' },
   { type: 'restart', why: 'asked' },
+  { type: 'rest', why: { type: 'unused', forMs: 600_000 } },
+  { type: 'rest', why: { type: 'asked' } },
+  { type: 'wanted', why: 'a client waits' },
   { type: 'vm-launched' },
   { type: 'stage', name: 'sshd' },
   { type: 'guest-ready' },
@@ -44,9 +47,9 @@ const after = (state: State, event: Event, now = state.since + 10) =>
 
 describe('every reachable state', () => {
   test('they are few, and all phases are among them', () => {
-    expect(new Set(reachable.map(({ phase }) => phase)).size).toBe(8);
+    expect(new Set(reachable.map(({ phase }) => phase)).size).toBe(9);
     expect(reachable.length).toBeGreaterThan(20);
-    expect(reachable.length).toBeLessThan(150);
+    expect(reachable.length).toBeLessThan(200);
   });
 
   const end = (state: State, event: Event) => {
@@ -115,7 +118,7 @@ describe('every reachable state', () => {
   test('no second start begins while the children of the first are there', () => {
     for (const [state, , next] of steps())
       if (next.effects.some(({ type }) => type === 'launch'))
-        expect(['stopped', 'stopping', 'backing-off', 'failed']).toContain(state.phase);
+        expect(['stopped', 'stopping', 'away', 'backing-off', 'failed']).toContain(state.phase);
   });
 
   test('a retry waits between the first delay and the cap, and attempts are bounded', () => {
@@ -144,6 +147,61 @@ describe('every reachable state', () => {
         ].includes(type),
       ))
         expect(after(state, event)).toEqual({ state, effects: [] });
+  });
+});
+
+describe('a guest that nobody needs', () => {
+  test('goes from each phase that may have it, and is away when it is gone', () => {
+    for (const state of reachable.filter(hasChildren)) {
+      const going = after(state, { type: 'rest', why: { type: 'asked' } });
+      expect(going.effects).toEqual([{ type: 'end-children' }]);
+      expect(after(going.state, { type: 'children-gone' })).toEqual({
+        state: { phase: 'away', since: going.state.since + 10, why: { type: 'asked' } },
+        effects: [{ type: 'await-clients' }],
+      });
+    }
+  });
+
+  test('comes back for who wants it, at once where it is away, and as soon as it is gone where it goes', () => {
+    const resting = reachable.filter(isResting);
+    expect(new Set(resting.map(({ phase }) => phase))).toEqual(new Set(['stopping', 'away']));
+    for (const state of resting) {
+      const wanted = after(state, { type: 'wanted', why: 'a client waits' });
+      const started =
+        state.phase === 'away' ? wanted : after(wanted.state, { type: 'children-gone' });
+      expect(started.state).toMatchObject({ phase: 'starting', attempt: 1 });
+      expect(started.effects).toEqual([{ type: 'launch' }]);
+    }
+  });
+
+  test('is wanted in vain, and in no way changed by it, in every other state', () => {
+    for (const state of reachable.filter((each) => !isResting(each)))
+      for (const ms of passes)
+        expect(
+          step(state, { type: 'wanted', why: 'w' }, state.since + ms, defaultPolicy),
+        ).toMatchObject({ state: { phase: state.phase }, effects: [] });
+  });
+
+  test('listens and holds exactly when it is away', () => {
+    for (const [state, , next] of steps()) {
+      const entered = next.state.phase === 'away' && state.phase !== 'away';
+      expect(next.effects.some(({ type }) => type === 'await-clients')).toBe(entered);
+    }
+  });
+
+  test('takes no failure with it: the next start is a first attempt', () => {
+    const failed: State = {
+      phase: 'backing-off',
+      since: 0,
+      attempt: 3,
+      until: 9,
+      because: passing,
+    };
+    const away = after(failed, { type: 'rest', why: { type: 'asked' } }).state;
+    expect(after(away, { type: 'wanted', why: 'w' }).state).toEqual({
+      ...{ phase: 'starting', attempt: 1 },
+      since: away.since + 10,
+    });
   });
 });
 

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { isDischarging, isOnBattery } from '../../src/system/power.ts';
+import { hasBattery, isDischarging, isOnBattery } from '../../src/system/power.ts';
 
 let folder = '';
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'power-'))));
@@ -32,3 +32,17 @@ test('no such folder is no battery', () => expect(isDischarging(join(folder, 'no
 
 test('this machine can be asked', async () =>
   expect(typeof (await isOnBattery(new AbortController().signal))).toBe('boolean'));
+
+test.each<[string, Record<string, Record<string, string>>, boolean]>([
+  ['a machine without a battery', { AC: adapter('1') }, false],
+  ['a laptop', { AC: adapter('1'), BAT0: { ...battery, status: 'Full' } }, true],
+  ['a mouse', { hid: { ...battery, scope: 'Device' } }, false],
+  ['an uninterruptible supply', { ups: { type: 'UPS', status: 'Full' } }, false],
+])('whether there is a battery: %s', (_, supplies, expected) => {
+  for (const [name, files] of Object.entries(supplies)) {
+    mkdirSync(join(folder, name));
+    for (const [file, text] of Object.entries(files))
+      writeFileSync(join(folder, name, file), `${text}\n`);
+  }
+  expect(hasBattery(folder)).toBe(expected);
+});

@@ -29,6 +29,8 @@ const config: Config = {
   snapshots: '',
   holdSeconds: 180,
   keepAwake: false,
+  start: 'login',
+  idle: { after: '10 min', how: 'never' },
   verbose: false,
   hostPorts: [],
   buildsReachLan: true,

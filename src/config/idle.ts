@@ -1,0 +1,35 @@
+/** When a guest that nobody uses goes away, and when it starts. */
+/** What becomes of a guest that nobody uses: the best that its VM program can do, a stop, or nothing. */
+export const idleWays = ['auto', 'stop', 'never'] as const;
+export type IdleWay = (typeof idleWays)[number];
+
+export const startTimes = ['login', 'demand'] as const;
+export type StartTime = (typeof startTimes)[number];
+
+export interface Idle {
+  /** A span of time, `10 min`. */
+  readonly after: string;
+  readonly how: IdleWay;
+}
+
+const units = { s: 1_000, min: 60_000, h: 3_600_000 } as const;
+/** Shorter ones would keep a guest coming and going; longer ones are `never`. */
+const [leastMs, mostMs] = [10_000, 7 * 24 * units.h];
+
+/** `90 s`, `10 min`, `2 h` in ms; undefined for what is none, or is not from 10 s to 168 h. */
+export function spanMs(text: string): number | undefined {
+  const [, number, unit] = /^(\d{1,6}) ?(s|min|h)$/.exec(text.trim()) ?? [];
+  if (number === undefined || unit === undefined) return undefined;
+  const ms = Number(number) * units[unit as keyof typeof units];
+  return ms >= leastMs && ms <= mostMs ? ms : undefined;
+}
+
+/** How long a guest stays that nobody uses, in ms; undefined: for good. */
+export const idleMs = (config: { readonly idle: Idle } | undefined): number | undefined =>
+  config === undefined || config.idle.how === 'never' ? undefined : spanMs(config.idle.after);
+
+/** Where memory and battery are a person's own, the guest is there on demand. */
+export const idleDefaults = (isPersonal: boolean): { idle: Idle; start: StartTime } => ({
+  idle: { after: '10 min', how: isPersonal ? 'auto' : 'never' },
+  start: isPersonal ? 'demand' : 'login',
+});

@@ -1,0 +1,98 @@
+/**
+ * When a guest that nobody uses may go. Used is what has logged in and what builds; our own questions are neither, and a build is
+ * never interrupted: the guest itself is asked before it goes.
+ */
+import type { Counts } from '../door/through.ts';
+import type { Inside } from '../guest/inside.ts';
+import type { Clock } from '../system/clock.ts';
+
+export interface IdlenessOptions {
+  readonly clock: Clock;
+  /** How long it is unused before it goes, in ms; undefined: it stays. */
+  readonly afterMs: () => number | undefined;
+  readonly counts: () => Counts;
+  /** A fresh look into the guest; undefined where it does not answer. */
+  readonly lookInside: () => Promise<Inside | undefined>;
+  /** Nobody has used it for so long, and nobody is about to. */
+  readonly onIdle: (forMs: number) => void;
+}
+
+const hourMs = 3_600_000;
+/** A guest that was wanted again more often than this within an hour stays longer. */
+const calmWakes = 12;
+/** A guest that does not say whether it builds is asked again so much later. */
+const askAgainMs = 60_000;
+
+/** So long a guest stays unused, that was wanted again so often within the last hour. */
+export const pauseMs = (afterMs: number, wakes: number): number =>
+  Math.max(afterMs, Math.min(hourMs, afterMs * 2 ** Math.min(20, Math.max(0, wakes - calmWakes))));
+
+export class Idleness {
+  readonly #options: IdlenessOptions;
+  /** Monotonic; undefined while no guest is ready. */
+  #unusedSince: number | undefined;
+  #isAsking = false;
+  #wakes: readonly number[] = [];
+
+  constructor(options: IdlenessOptions) {
+    this.#options = options;
+  }
+
+  /** The guest is ready, or is not any more. */
+  watch(isReady: boolean): void {
+    if (!isReady) this.#unusedSince = undefined;
+    else this.#unusedSince ??= this.#now;
+  }
+
+  /** It is used, now. */
+  note({ loggedIn }: Pick<Counts, 'loggedIn'>): void {
+    if (loggedIn > 0 && this.#unusedSince !== undefined) this.#unusedSince = this.#now;
+  }
+
+  /** It was away, or about to go, and is wanted. */
+  noteWake(): void {
+    this.#wakes = [...this.#recentWakes, this.#now];
+  }
+
+  /** A sleep of the host is no time in which somebody could have used it. */
+  slept(ms: number): void {
+    if (this.#unusedSince !== undefined)
+      this.#unusedSince = Math.min(this.#now, this.#unusedSince + ms);
+  }
+
+  /** A look, every 5 s. */
+  tick(): void {
+    const { afterMs, counts } = this.#options;
+    this.note(counts());
+    const since = this.#unusedSince;
+    const after = afterMs();
+    if (since === undefined || after === undefined || this.#isAsking) return;
+    const pause = pauseMs(after, this.#recentWakes.length);
+    if (this.#now - since < pause || this.#isAnybodyThere) return;
+    this.#isAsking = true;
+    void this.#ask(since, pause).finally(() => (this.#isAsking = false));
+  }
+
+  async #ask(since: number, pause: number): Promise<void> {
+    const inside = await this.#options.lookInside();
+    if (this.#unusedSince !== since) return;
+    if (inside === undefined)
+      this.#unusedSince = Math.max(since, this.#now - pause + Math.min(pause, askAgainMs));
+    else if (inside.builds > 0) this.#unusedSince = this.#now;
+    else if (!this.#isAnybodyThere) this.#options.onIdle(pause);
+  }
+
+  /** Somebody comes who may log in. */
+  get #isAnybodyThere(): boolean {
+    const { held, opening, open } = this.#options.counts();
+    return held + opening + open > 0;
+  }
+
+  get #recentWakes(): readonly number[] {
+    return this.#wakes.filter((at) => this.#now - at < hourMs);
+  }
+
+  get #now(): number {
+    return this.#options.clock.monotonic();
+  }
+}

@@ -1,0 +1,105 @@
+/** The guest goes when nobody needs it, and comes back for whoever does: what is seen of both, as events of the life. */
+import type { Config } from '../config/config.ts';
+import { idleMs } from '../config/idle.ts';
+import type { Counts } from '../door/through.ts';
+import type { Inside } from '../guest/inside.ts';
+import type { Clock } from '../system/clock.ts';
+import { failureOf } from '../system/failure.ts';
+import type { Log } from '../system/log.ts';
+import type { Gate } from './gate.ts';
+import { Idleness } from './idleness.ts';
+import { isResting } from './lifecycle.ts';
+import { traitsOf } from './phases.ts';
+import type { Event, State } from './state.ts';
+
+export interface OnDemandOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly gate: () => Gate;
+  readonly state: () => State;
+  readonly config: () => Config | undefined;
+  /** A fresh look into the guest; undefined where it does not answer. */
+  readonly lookInside: () => Promise<Inside | undefined>;
+  /** The door may be another. */
+  readonly onDoor: () => void;
+  readonly dispatch: (event: Event) => void;
+}
+
+export class OnDemand {
+  readonly #options: OnDemandOptions;
+  readonly #idleness: Idleness;
+
+  constructor(options: OnDemandOptions) {
+    this.#options = options;
+    this.#idleness = new Idleness({
+      clock: options.clock,
+      afterMs: () => idleMs(options.config()),
+      counts: () => options.gate().counts(),
+      lookInside: options.lookInside,
+      onIdle: (forMs) => options.dispatch({ type: 'rest', why: { type: 'unused', forMs } }),
+    });
+  }
+
+  readonly onCounts = (counts: Counts): void => this.#idleness.note(counts);
+
+  readonly onWaiting = (): void => this.heed();
+
+  /** Who waits at the door wants the guest, unless nobody is let in. */
+  heed(): void {
+    const { gate, state, dispatch } = this.#options;
+    const { hasWaiting, isDraining } = gate();
+    if (isResting(state()) && hasWaiting && !isDraining)
+      dispatch({ type: 'wanted', why: 'a client waits at the door' });
+  }
+
+  /** What became of an event. */
+  noteStep(before: State, event: Event): void {
+    const now = this.#options.state();
+    this.#idleness.watch(traitsOf(now.phase).builds === 'now');
+    if (event.type === 'wanted' && isResting(before) && !isResting(now)) {
+      this.#options.log('info', 'wanted', { why: event.why });
+      this.#idleness.noteWake();
+    }
+    this.heed();
+  }
+
+  /** Sends the guest away until it is wanted; false where somebody waits at the door who wants it now. */
+  suspend(): boolean {
+    const { gate, dispatch } = this.#options;
+    if (gate().hasWaiting) return false;
+    dispatch({ type: 'rest', why: { type: 'asked' } });
+    return true;
+  }
+
+  /** Brings it back where it is away or goes; whether it was so. */
+  resume(): boolean {
+    const { state, dispatch } = this.#options;
+    const was = isResting(state());
+    this.#idleness.note({ loggedIn: 1 });
+    dispatch({ type: 'wanted', why: 'asked for' });
+    return was;
+  }
+
+  /** Has the door open while there is no guest. Where it cannot be had, a start meets the same and tells it. */
+  async awaitClients(): Promise<void> {
+    const { gate, config, log, onDoor, dispatch } = this.#options;
+    const settings = config();
+    try {
+      if (settings !== undefined) await gate().open(settings);
+      onDoor();
+    } catch (error) {
+      log('warn', 'door-not-open', { failure: failureOf(error) });
+      dispatch({ type: 'wanted', why: 'the door cannot be opened' });
+    }
+  }
+
+  /** A look, every 5 s. */
+  tick(): void {
+    this.#idleness.tick();
+  }
+
+  /** The machine was asleep for so long. */
+  slept(ms: number): void {
+    this.#idleness.slept(ms);
+  }
+}

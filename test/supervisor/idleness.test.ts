@@ -1,0 +1,174 @@
+import { describe, expect, test } from 'vitest';
+import { Idleness, pauseMs } from '../../src/supervisor/idleness.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+
+const minute = 60_000;
+const nobody = { held: 0, opening: 0, open: 0, loggedIn: 0 };
+const quiet = { builds: 0, diskBytes: 2, diskFreeBytes: 1, clockOffsetMs: 0 };
+
+/** A guest that is ready, under a watch that lets it go after 10 minutes; `looks` counts how often it was asked. */
+function rig() {
+  const clock = new FakeClock();
+  const at = { counts: nobody, inside: quiet as typeof quiet | undefined, looks: 0 };
+  let afterMs: number | undefined = 10 * minute;
+  const idle: number[] = [];
+  const idleness = new Idleness({
+    clock,
+    afterMs: () => afterMs,
+    counts: () => at.counts,
+    lookInside: () => {
+      at.looks++;
+      return Promise.resolve(at.inside);
+    },
+    onIdle: (forMs) => {
+      idle.push(forMs);
+      idleness.watch(false);
+    },
+  });
+  idleness.watch(true);
+  /** Time goes by, with a look every 5 s. */
+  const pass = async (ms: number) => {
+    for (let left = ms; left > 0; left -= 5_000) {
+      await clock.advance(Math.min(5_000, left));
+      idleness.tick();
+      await clock.advance(0);
+    }
+  };
+  return { clock, at, idle, idleness, pass, never: () => (afterMs = undefined) };
+}
+
+describe('a guest that nobody uses', () => {
+  test('is asked once whether it builds, and may go, when its time is over and not before', async () => {
+    const { at, idle, pass } = rig();
+    await pass(10 * minute - 5_000);
+    expect([at.looks, idle]).toEqual([0, []]);
+    await pass(5_000);
+    expect([at.looks, idle]).toEqual([1, [10 * minute]]);
+  });
+
+  test('stays for good where the settings say so', async () => {
+    const { at, idle, pass, never } = rig();
+    never();
+    await pass(30 * minute);
+    expect([at.looks, idle]).toEqual([0, []]);
+  });
+
+  // Behaviour 101: A guest goes only when nobody has used it for as long as `idle.after` says: nobody has logged in through the door,
+  // nobody is about to, and the guest itself says that it builds nothing.
+  test.each([
+    ['somebody who has logged in', { ...nobody, open: 1, loggedIn: 1 }],
+    ['somebody who is about to log in', { ...nobody, open: 1 }],
+    ['somebody who is let in', { ...nobody, opening: 1 }],
+    ['somebody who waits', { ...nobody, held: 1 }],
+  ])('stays for %s', async (_, counts) => {
+    const { at, idle, pass } = rig();
+    at.counts = counts;
+    await pass(11 * minute);
+    expect(idle).toEqual([]);
+    at.counts = nobody;
+    await pass(10 * minute);
+    expect(idle).toHaveLength(1);
+  });
+
+  test('has its whole time again after a login between two looks', async () => {
+    const { idle, idleness, pass } = rig();
+    await pass(9 * minute);
+    idleness.note({ loggedIn: 1 });
+    await pass(10 * minute - 5_000);
+    expect(idle).toEqual([]);
+    await pass(5_000);
+    expect(idle).toHaveLength(1);
+  });
+
+  test('is not kept by connections that do not log in', async () => {
+    const { at, idle, idleness, pass } = rig();
+    for (let n = 0; n < 10; n++) {
+      at.counts = { ...nobody, open: 1 };
+      idleness.note(at.counts);
+      at.counts = nobody;
+      await pass(minute);
+    }
+    expect(idle).toHaveLength(1);
+  });
+
+  test('stays while it builds, also for a build that no connection tells of', async () => {
+    const { at, idle, pass } = rig();
+    at.inside = { ...quiet, builds: 1 };
+    await pass(25 * minute);
+    expect([at.looks, idle]).toEqual([2, []]);
+    at.inside = quiet;
+    await pass(5 * minute);
+    expect([at.looks, idle]).toEqual([3, [10 * minute]]);
+  });
+
+  test('stays while it does not say, and is asked again a minute later', async () => {
+    const { at, idle, pass } = rig();
+    at.inside = undefined;
+    await pass(12 * minute);
+    expect([at.looks, idle]).toEqual([3, []]);
+    at.inside = quiet;
+    await pass(minute);
+    expect(idle).toHaveLength(1);
+  });
+
+  test('stays when somebody comes while it is asked', async () => {
+    const { clock, at, idle, idleness, pass } = rig();
+    await pass(10 * minute - 5_000);
+    await clock.advance(5_000);
+    idleness.tick();
+    at.counts = { ...nobody, opening: 1 };
+    await clock.advance(0);
+    expect([at.looks, idle]).toEqual([1, []]);
+  });
+
+  test('begins anew with each guest, and is nobody while there is none', async () => {
+    const { at, idle, idleness, pass } = rig();
+    await pass(9 * minute);
+    idleness.watch(false);
+    await pass(9 * minute);
+    idleness.watch(true);
+    await pass(10 * minute - 5_000);
+    expect([at.looks, idle]).toEqual([0, []]);
+  });
+
+  test('is not held against what the host slept', async () => {
+    const { clock, idle, idleness, pass } = rig();
+    await pass(9 * minute);
+    await clock.advance(60 * minute);
+    idleness.slept(60 * minute);
+    await pass(minute - 5_000);
+    expect(idle).toEqual([]);
+    await pass(5_000);
+    expect(idle).toHaveLength(1);
+  });
+});
+
+describe('a guest that is wanted again and again', () => {
+  test.each([
+    [0, 10],
+    [12, 10],
+    [13, 20],
+    [14, 40],
+    [15, 60],
+    [40, 60],
+  ])('after %i times in an hour stays %i minutes', (wakes, minutes) =>
+    expect(pauseMs(10 * minute, wakes)).toBe(minutes * minute),
+  );
+
+  test('never stays shorter for it', () => expect(pauseMs(120 * minute, 20)).toBe(120 * minute));
+
+  // Behaviour 102: A guest that is wanted again more than 12 times within an hour stays longer: the time for which nobody has to use it
+  // doubles with each further one, up to an hour.
+  test('stays longer, and as before when the hour is over', async () => {
+    const { clock, idle, idleness, pass } = rig();
+    for (let n = 0; n < 13; n++) idleness.noteWake();
+    await pass(20 * minute - 5_000);
+    expect(idle).toEqual([]);
+    await pass(5_000);
+    expect(idle).toEqual([20 * minute]);
+    await clock.advance(60 * minute);
+    idleness.watch(true);
+    await pass(10 * minute);
+    expect(idle).toEqual([20 * minute, 10 * minute]);
+  });
+});

@@ -1,0 +1,129 @@
+/** The whole supervisor, whose guest goes when nobody needs it and comes back for whoever does. */
+import { expect, test } from 'vitest';
+import { freePort } from '../rig/free-port.ts';
+import { Client, until } from '../door/rig.ts';
+import { readyIn } from '../model/ready.ts';
+import { World } from '../model/world.ts';
+import type { Event } from '../../src/supervisor/state.ts';
+
+const idle = { after: '1 min', how: 'auto' } as const;
+
+/** A supervisor with a guest that goes after a minute, and its door on a port that stays. */
+async function rig(world: World, first?: Event) {
+  const port = await freePort();
+  const config = { ...world.config, port, idle };
+  const ready = await readyIn(world, { config, ...(first && { first }) });
+  /** Turns of the real event loop, until it is so. */
+  const seen = (isSo: () => boolean) => until(() => (void world.clock.advance(0), isSo()));
+  return { ...ready, port, seen, gate: ready.supervisor.gate };
+}
+
+// Behaviour 103: A guest that is away has no process, and its door listens: a client of ssh that comes is held and brings it back; one
+// that says nothing of ssh, such as a port scan, does not.
+test('goes when nobody uses it, and comes back for a client of ssh and for nobody else', async () => {
+  await using world = await World.make();
+  const { supervisor, phases, until: reaches, pass, getReady, port, seen, gate } = await rig(world);
+  await pass(50_000);
+  expect(phases.at(-1)).toBe('ready');
+  await pass(15_000);
+  await reaches('away');
+  expect(world.vms()).toEqual([]);
+  expect(world.isVmLocked).toBe(false);
+  expect(supervisor.status()).toMatchObject({
+    phase: 'away',
+    sentence: 'Away: the guest is stopped; the next build starts it. Nobody has used it for 1 min.',
+    away: { guest: 'stopped', why: 'unused' },
+    door: { port },
+  });
+  const scan = new Client(port, '');
+  const web = new Client(port, 'GET / HTTP/1.1\r\n');
+  await seen(() => gate.counts().held === 2);
+  await pass(20_000);
+  expect([phases.at(-1), world.starts]).toEqual(['away', 1]);
+
+  const client = new Client(port);
+  await seen(() => gate.counts().held === 3);
+  await reaches('booting');
+  expect(supervisor.status()).toMatchObject({ attempt: 1 });
+  await getReady();
+  expect(world.starts).toBe(2);
+  for (const { socket } of [scan, web, client]) socket.destroy();
+  supervisor.dispatch({ type: 'stop' });
+  await reaches('stopped');
+  expect(phases).toEqual([
+    ...['starting', 'booting', 'ready', 'stopping', 'away'],
+    ...['starting', 'booting', 'ready', 'stopping', 'stopped'],
+  ]);
+});
+
+// Behaviour 104: A client that comes while the guest goes is held, and the guest comes back as soon as it is gone.
+test('comes back at once for a client that comes while it goes', async () => {
+  await using world = await World.make();
+  const { supervisor, phases, until: reaches, getReady, port, seen, gate } = await rig(world);
+  expect(supervisor.suspend()).toBe(true);
+  expect(phases.at(-1)).toBe('stopping');
+  const client = new Client(port);
+  await seen(() => gate.counts().held === 1);
+  await seen(() => supervisor.status().sentence.includes('a client waits at the door'));
+  await getReady();
+  expect(phases).toEqual([
+    ...['starting', 'booting', 'ready', 'stopping'],
+    ...['starting', 'booting', 'ready'],
+  ]);
+  client.socket.destroy();
+  supervisor.dispatch({ type: 'stop' });
+  await reaches('stopped');
+});
+
+// Behaviour 105: `suspend` sends the guest away by hand, unless a client waits for it; `resume` brings it back, and `stop` ends a
+// daemon whose guest is away at once.
+test('goes and comes when it is told to, and not while a client waits', async () => {
+  await using world = await World.make();
+  const { supervisor, phases, until: reaches, getReady, port, seen, gate } = await rig(world);
+  supervisor.drain(true);
+  const client = new Client(port);
+  await seen(() => gate.hasWaiting);
+  expect(supervisor.suspend()).toBe(false);
+  expect(phases.at(-1)).toBe('ready');
+  expect(gate.isDraining).toBe(false);
+  client.socket.destroy();
+  await seen(() => gate.counts().held + gate.counts().opening === 0);
+
+  expect(supervisor.suspend()).toBe(true);
+  await reaches('away');
+  expect(supervisor.status().sentence).toContain('It was sent away by hand.');
+  expect(supervisor.onDemand.resume()).toBe(true);
+  expect(supervisor.onDemand.resume()).toBe(false);
+  await getReady();
+  expect(supervisor.suspend()).toBe(true);
+  await reaches('away');
+  supervisor.dispatch({ type: 'stop' });
+  expect(supervisor.status().phase).toBe('stopped');
+  expect(await supervisor.left).toBeUndefined();
+});
+
+// Behaviour 106: With `start` `demand` the daemon begins without a guest.
+test('may begin without a guest', async () => {
+  await using world = await World.make();
+  const why = { type: 'not-needed-yet' } as const;
+  const {
+    supervisor,
+    phases,
+    until: reaches,
+    getReady,
+    port,
+    seen,
+    gate,
+  } = await rig(world, {
+    ...{ type: 'rest', why },
+  });
+  await seen(() => supervisor.status().door !== undefined);
+  expect([phases, world.starts]).toEqual([['away'], 0]);
+  expect(supervisor.status()).toMatchObject({ away: { why: why.type }, door: { port } });
+  const client = new Client(port);
+  await seen(() => gate.hasWaiting);
+  await getReady();
+  client.socket.destroy();
+  supervisor.dispatch({ type: 'stop' });
+  await reaches('stopped');
+});

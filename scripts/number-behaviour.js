@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, '..');
 const page = join(root, 'docs/behaviour.md');
 const numbers = new Map();
 rewrite(page, (text) =>
-  text.replace(/^\d+\. (.*?)(?= \(`test\/)/gm, (_, sentence) => {
+  text.replace(/^\d+\. +(.*?)(?= \(`test\/)/gm, (_, sentence) => {
     numbers.set(sentence, numbers.size + 1);
     return `${numbers.size}. ${sentence}`;
   }),

@@ -26,7 +26,7 @@ describe.each(pages)('%s', (page) => {
 });
 
 describe('docs/behaviour.md', () => {
-  const sentences = [...textOf('docs/behaviour.md').matchAll(/^(\d+)\. (.*)$/gm)].map(
+  const sentences = [...textOf('docs/behaviour.md').matchAll(/^(\d+)\. +(.*)$/gm)].map(
     ([, number = '', line = '']) => {
       const [, words = '', files = ''] = /^(.*) \(((?:`test\/[^`]+`(?:, )?)+)\)$/.exec(line) ?? [];
       const tests = [...files.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);

@@ -1,14 +1,16 @@
 /** `daemon --dry-run`: what a start would run, to the last word, on any host; nothing is written and nothing has to be there. */
 import { checkConfig, parseConfig, type Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
+import { describeProblem, type Problem } from '../config/problem.ts';
 import {
+  linkTo,
   networkNames,
   networksOf,
   vmNames,
+  vmPrograms,
   type NetworkName,
   type VmName,
-} from '../config/machine.ts';
-import { describeProblem, type Problem } from '../config/problem.ts';
+} from '../config/vm-programs.ts';
 import { chooseNetwork, networkDrivers, type Chosen } from '../net/networks.ts';
 import { chooseImage } from '../supervisor/images.ts';
 import { planOf, type Plan } from '../supervisor/plan.ts';
@@ -19,6 +21,7 @@ import { hostFacts } from '../system/host.ts';
 import { tryProgram } from '../system/program.ts';
 import { likelyAccelerator } from '../vm/accelerator.ts';
 import { bundleAt } from '../vm/bundle.ts';
+import type { VmDriver } from '../vm/driver.ts';
 import { vmDrivers } from '../vm/drivers.ts';
 import type { CliContext } from './context.ts';
 
@@ -86,21 +89,27 @@ async function planFor(
   const plan = planOf({
     ...{ config, layout, driver, bundle, program, abilities },
     accelerator: likelyAccelerator({ config, layout, program }),
-    network: networkFor(config, layout, path),
+    network: networkFor(config, driver, layout, path),
     cmdline: readIfThere(bundle.cmdline)?.trim() ?? '',
   });
   return { image: bundle.prefix, ...plan };
 }
 
 /** What a start would take; where it is not installed, by its name alone. */
-function networkFor(config: Config, layout: Layout, path: string | undefined): Chosen {
+function networkFor(
+  config: Config,
+  { row }: VmDriver,
+  layout: Layout,
+  path: string | undefined,
+): Chosen {
   try {
-    return chooseNetwork({ config, layout, path });
+    return chooseNetwork({ config, row, layout, path });
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
-    const names = config.network === 'auto' ? networksOf[config.vm] : [config.network];
+    const names = config.network === 'auto' ? networksOf(row) : [config.network];
     const driver = networkDrivers.find(({ name }) => names.includes(name));
-    return driver && { driver, program: driver.name, rejected: [] };
+    const link = driver && linkTo(row, driver.name);
+    return driver && link && { driver, link, program: driver.name, rejected: [] };
   }
 }
 
@@ -120,9 +129,16 @@ function configFor(layout: Layout, { vm, network }: DryRunOptions): Config {
     ...(networkName === undefined ? {} : { network: networkName }),
   };
   const host = hostFacts(layout.root);
-  const parsed = checkConfig(json, vmName === 'hyperkit' ? { ...host, arch: 'x64' } : host);
+  const parsed = checkConfig(json, { ...host, arch: archFor(vmName, host.arch) });
   if (parsed.ok) return parsed.config;
   throw new Failed(cannotBe(parsed.problems));
+}
+
+/** On any host a plan can be shown: where the program is not made for this one's processor, for the one that it is made for. */
+function archFor(vm: VmName | undefined, own: 'x64' | 'arm64'): 'x64' | 'arm64' {
+  const hosts = vm === undefined ? [] : vmPrograms[vm].hosts;
+  if (hosts.length === 0 || hosts.some((host) => host.endsWith(own))) return own;
+  return own === 'x64' ? 'arm64' : 'x64';
 }
 
 /** What stands in config.json, as far as it is a list of settings; what is wrong with those is told by the check. */

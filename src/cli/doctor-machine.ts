@@ -103,9 +103,8 @@ async function versions(facts: DoctorFacts): Promise<Verdict> {
 
 /** What the VM program says of its version. */
 export function vmSays(facts: DoctorFacts): Promise<string> {
-  const config = facts.config();
-  const flag = config.vm === 'hyperkit' ? '-v' : '--version';
-  return firstLine(facts, vmDrivers[config.vm].program(config), flag);
+  const { program, row } = vmDrivers[facts.config().vm];
+  return firstLine(facts, program(facts.config()), row.versionFlag);
 }
 
 async function firstLine(
@@ -221,7 +220,8 @@ function image({ config, layout, context }: DoctorFacts): Verdict {
 async function accelerator(facts: DoctorFacts): Promise<Verdict> {
   const { config, layout, context, program } = facts;
   const { vm } = config();
-  if (vm !== 'qemu') return { kind: 'good', fact: `${vm} always uses the hardware` };
+  const [, another] = vmDrivers[vm].row.accelerators;
+  if (another === undefined) return { kind: 'good', fact: `${vm} always uses the hardware` };
   const found = await facts.find();
   const known = found.daemon === 'alive' ? found.status : undefined;
   const choice =

@@ -1,19 +1,20 @@
 /** The programs that a daemon runs with these settings: where its PATH leads, and what the garbage collector has to leave. */
 import type { Config } from '../config/config.ts';
-import { networksOf } from '../config/machine.ts';
+import { networksOf } from '../config/vm-programs.ts';
 import { tryProgram } from '../system/program.ts';
+import type { VmDriver } from '../vm/driver.ts';
 import { vmDrivers } from '../vm/drivers.ts';
 
 /** Absolute paths of those that are installed, as this PATH names them. */
 export function jobPrograms(config: Config, path: string | undefined): string[] {
-  const vm = vmDrivers[config.vm].program(config);
-  const names = [vm, ...networkPrograms(config), 'ssh', 'ps', 'flock'];
+  const driver = vmDrivers[config.vm];
+  const names = [driver.program(config), ...networkPrograms(driver, config), 'ssh', 'ps', 'flock'];
   return names.flatMap((name) => tryProgram(name, path) ?? []);
 }
 
-/** Where it is left open, a start takes the first that is there; `user` is QEMU's own, and always there. */
-function networkPrograms({ vm, network }: Config): readonly string[] {
-  const names = network === 'auto' ? networksOf[vm] : [network];
+/** Where it is left open, a start takes the first that is there; `user` is the VM program's own, and always there. */
+function networkPrograms({ row }: VmDriver, { network }: Config): readonly string[] {
+  const names = network === 'auto' ? networksOf(row) : [network];
   const own = names.indexOf('user');
   return own === -1 ? names : names.slice(0, own);
 }

@@ -2,9 +2,9 @@
 import * as v from 'valibot';
 import { idleDefaults, idleWays, spanMs, startTimes, type Idle, type StartTime } from './idle.ts';
 import { hostProblems, leastDiskGiB, noDiskFits, type HostFacts } from './host-limits.ts';
-import { networkNames, vmNames, type NetworkName } from './machine.ts';
 import type { Problem } from './problem.ts';
 import { nativeSystem, systemNames, type System } from './system.ts';
+import { networkNames, vmNames, vmPrograms, type NetworkName } from './vm-programs.ts';
 
 export type { HostFacts } from './host-limits.ts';
 
@@ -182,7 +182,8 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
     ...file,
     idle: { after: file.idle?.after ?? idle.after, how: file.idle?.how ?? idle.how },
     start: file.start ?? start,
-    network: file.network ?? (file.vm === 'qemu' ? 'user' : 'auto'),
+    network:
+      file.network ?? (vmPrograms[file.vm].links.some((link) => link === 'own') ? 'user' : 'auto'),
     cpus,
     memoryMiB,
     // Sparse: what is not used costs nothing; but a disk larger than its file system could only ever disappoint.

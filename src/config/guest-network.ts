@@ -1,6 +1,6 @@
 /** Where a guest stands in its network, and how its VM program is attached to that: data from the network's driver. */
-import type { NetworkName } from './machine.ts';
 import type { Tunnel } from './tunnel.ts';
+import type { NetworkName } from './vm-programs.ts';
 
 /** The guest's place on its network; goes into the seed. */
 export interface GuestNetwork {
@@ -22,7 +22,9 @@ export type Attachment =
       readonly preferredIpv4?: string;
     }
   /** QEMU's own framing on a Unix socket. */
-  | { readonly kind: 'stream'; readonly socket: string; readonly mac: string };
+  | { readonly kind: 'stream'; readonly socket: string; readonly mac: string }
+  /** One frame a datagram, on a Unix datagram socket. */
+  | { readonly kind: 'vfkit'; readonly socket: string; readonly mac: string };
 
 /** A network as its guest and VM see it. */
 export interface Network {

@@ -1,5 +1,7 @@
 /** Faults that others have met and reported: by what they are recognised, what they are, what helps. Data, to be printed as JSON too. */
 
+import type { VmName } from './vm-programs.ts';
+
 interface Versions {
   readonly from?: string;
   readonly before?: string;
@@ -9,7 +11,7 @@ export interface KnownFault {
   /** Stable name. */
   readonly id: string;
   /** Whose words or whose end it is; any program where absent. */
-  readonly program?: 'qemu' | 'hyperkit' | 'ssh' | 'nix' | 'launchctl';
+  readonly program?: VmName | 'gvproxy' | 'ssh' | 'nix' | 'launchctl';
   /** Only there. */
   readonly platform?: 'darwin' | 'linux';
   /** macOS from, and before, these versions: `15.2`. */
@@ -175,7 +177,7 @@ export const knownFaults: readonly KnownFault[] = [
 export interface Sighting {
   readonly said: readonly string[];
   readonly platform: NodeJS.Platform;
-  readonly program?: KnownFault['program'];
+  readonly program?: string;
   readonly exitCode?: number;
   readonly signal?: string;
   /** Of macOS, where it is known. */

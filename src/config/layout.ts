@@ -95,6 +95,8 @@ export function layoutOf(root: string) {
     vpnkitSocket: join(state, 'vpnkit_eth.sock'),
     /** The same for QEMU's framing: made by gvproxy. */
     streamSocket: join(state, 'net.sock'),
+    /** The same for vfkit, a datagram socket; vfkit makes `vfkit-*.sock` beside it. */
+    gramSocket: join(state, 'vfkit_net.sock'),
     /** gvproxy's own interface, with its way to the guest. */
     gvproxy: join(state, 'gvproxy.sock'),
     /** Who the guest's card is to VPNKit. */

@@ -1,53 +1,45 @@
-/** Programs that run the guest and give it its network: their names, and which go together. */
+/** What does not go together in a config: a VM program, its network, its host, its guest. */
 import type { Problem } from './problem.ts';
 import { nativeSystem } from './system.ts';
+import {
+  homeOf,
+  networkNames,
+  networksOf,
+  vmPrograms,
+  type Accelerator,
+  type VmProgram,
+} from './vm-programs.ts';
 
-/** Programs that run the guest. */
-export const vmNames = ['qemu', 'hyperkit'] as const;
-export type VmName = (typeof vmNames)[number];
+/** The processors of its hosts, as people call them. */
+const processors = { x64: 'Intel processors', arm64: 'Apple silicon' } as const;
 
-/** What gives a guest its network; `user` is QEMU's own, the others are programs beside the VM's. */
-export const networkNames = ['user', 'vpnkit', 'gvproxy'] as const;
-export type NetworkName = (typeof networkNames)[number];
-
-/** The networks that a VM program can be attached to, best first. */
-export const networksOf: Readonly<Record<VmName, readonly NetworkName[]>> = {
-  qemu: ['user', 'gvproxy'],
-  hyperkit: ['vpnkit', 'gvproxy'],
-};
-
-/** HyperKit is compiled for so many (VM_MAXCPU in its vmm.h). */
-const hyperkitMaxCpus = 64;
-
-/** What does not go together in a config; looks only at fields that are what they should be. */
+/** Looks only at fields that are what they should be; `programs`: the rows that there are. */
 export function vmProblems(
   { vm = 'qemu', network, system, cpus }: Readonly<Record<string, unknown>>,
   { arch }: { readonly arch: 'x64' | 'arm64' },
+  programs: Readonly<Record<string, VmProgram>> = vmPrograms,
 ): Problem[] {
   const problems: Problem[] = [];
   const bad = (path: string, value: unknown, message: string, hint: string) =>
     problems.push({ path, value, message, hint });
-  const name = vmNames.find((each) => each === vm);
-  if (name === undefined) return [];
-  const networks: readonly unknown[] = networksOf[name];
+  if (typeof vm !== 'string' || !Object.hasOwn(programs, vm)) return [];
+  const row = programs[vm] as VmProgram;
+  const networks: readonly unknown[] = networksOf(row);
   if (networkNames.some((each) => each === network) && !networks.includes(network))
     bad(
       'network',
       network,
-      `does not go with vm ${name}`,
+      `does not go with vm ${vm}`,
       `Use ${networks.join(' or ')}, or leave it out.`,
     );
-  if (name !== 'hyperkit') return problems;
-  if (arch !== 'x64') bad('vm', vm, 'runs on Intel processors only', 'Use qemu, or leave it out.');
-  if (system === 'aarch64-linux')
-    bad('system', system, 'does not go with vm hyperkit', 'Use qemu, or leave it out.');
-  if (typeof cpus === 'number' && cpus > hyperkitMaxCpus)
-    bad(
-      'cpus',
-      cpus,
-      `is above HyperKit's ${hyperkitMaxCpus}`,
-      `Choose at most ${hyperkitMaxCpus}.`,
-    );
+  const another = 'Use qemu, or leave it out.';
+  const fits = row.hosts.some((host) => host.endsWith(arch));
+  if (!fits) bad('vm', vm, `runs on ${processors[arch === 'x64' ? 'arm64' : 'x64']} only`, another);
+  if (row.guests === 'native' && typeof system === 'string' && system !== nativeSystem(arch))
+    bad('system', system, `does not go with vm ${vm}`, another);
+  const { maxCpus, title } = row;
+  if (maxCpus !== undefined && typeof cpus === 'number' && cpus > maxCpus)
+    bad('cpus', cpus, `is above ${title}'s ${maxCpus}`, `Choose at most ${maxCpus}.`);
   return problems;
 }
 
@@ -56,7 +48,9 @@ export function acceleratorProblems(
   { accelerator, system }: Readonly<Record<string, unknown>>,
   { arch, platform }: { readonly arch: 'x64' | 'arm64'; readonly platform: 'darwin' | 'linux' },
 ): Problem[] {
-  const home = { hvf: 'darwin', kvm: 'linux' }[String(accelerator)];
+  const home = Object.hasOwn(homeOf, String(accelerator))
+    ? homeOf[accelerator as Accelerator]
+    : undefined;
   if (home === undefined) return [];
   const bad = (message: string) => [
     { path: 'accelerator', value: accelerator, message, hint: 'Use auto.' },

@@ -16,8 +16,11 @@ export interface Seed {
   readonly nameservers: readonly string[];
   /** Which network card, where there may be several. */
   readonly mac?: string;
-  /** Name of the VM driver. */
+  /** Name of the VM program: for images of the release before, which told from it where they are reached. */
   readonly vm: string;
+  /** Where the agent listens, and how sshd is reached. */
+  readonly agent: 'virtio' | 'vsock';
+  readonly ssh: 'network' | 'vsock';
   /** Lines of authorized_keys: who may log in as `builder`. */
   readonly builderKeys: readonly string[];
   readonly rootKeys: readonly string[];
@@ -106,6 +109,8 @@ function settings(seed: Seed): string {
     ...(seed.mac === undefined ? [] : [setting('MAC', seed.mac)]),
     setting('FENCE', String(seed.fence.length)),
     setting('VM', seed.vm),
+    setting('AGENT', seed.agent),
+    setting('SSH', seed.ssh),
   ]);
 }
 

@@ -1,13 +1,14 @@
 /** The contract of a program that gives the guest its network, beside the program that runs the guest. */
 import type { Network } from '../config/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
-import type { VmName } from '../config/machine.ts';
+import type { Link, NetworkName } from '../config/vm-programs.ts';
 import type { Launch } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 
 export interface NetworkInput {
   readonly layout: Layout;
-  readonly vm: VmName;
+  /** How the VM program is attached to it: one of the network's own. */
+  readonly link: Link;
   /** Who the guest's card is to VPNKit: the same at each start, so that the address stays. */
   readonly uuid: string;
 }
@@ -18,7 +19,7 @@ export interface ReadyOptions extends NetworkInput {
 }
 
 export interface NetworkDriver {
-  readonly name: 'vpnkit' | 'gvproxy';
+  readonly name: Exclude<NetworkName, 'user'>;
   /** What the guest and its VM program are told. Pure. */
   readonly network: (input: NetworkInput) => Network;
   /** The launch for one start, with the program's absolute path. Pure. */

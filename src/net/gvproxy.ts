@@ -1,13 +1,16 @@
-/** gvproxy: the maintained user-mode network; speaks VPNKit's protocol for HyperKit and QEMU's own for QEMU. */
+/** gvproxy: the maintained user-mode network; it speaks a protocol for each way in which a VM program can be attached. */
 import { statSync } from 'node:fs';
 import { connect } from 'node:net';
+import type { Attachment } from '../config/guest-network.ts';
+import type { Layout } from '../config/layout.ts';
 import type { Tunnel } from '../config/tunnel.ts';
+import type { Link } from '../config/vm-programs.ts';
 import type { Launch } from '../system/child.ts';
 import { within } from '../system/deadline.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { programMissing } from '../system/program.ts';
 import { awaitUnix } from '../system/unix-socket.ts';
-import type { NetworkDriver, NetworkInput, ReadyOptions } from './driver.ts';
+import type { NetworkDriver, ReadyOptions } from './driver.ts';
 import { shakeHands } from './handshake.ts';
 
 /** Its defaults; options that change them are younger (2026-03) than what distributions have. */
@@ -20,24 +23,23 @@ const readyMs = 15_000;
 
 export const gvproxy: NetworkDriver = {
   name: 'gvproxy',
-  network: ({ layout, vm }) => ({
-    name: 'gvproxy',
-    guest: {
-      ...{ address: `${address}/24`, gateway, nameservers: [gateway] },
-      ...(vm === 'qemu' ? { mac } : {}),
-    },
-    attachment:
-      vm === 'qemu'
-        ? { kind: 'stream', socket: layout.streamSocket, mac }
-        : { kind: 'vpnkit', socket: layout.vpnkitSocket, uuid },
-    tunnel: tunnelTo(layout.gvproxy),
-  }),
-  plan: ({ layout, vm, program }): Launch => ({
+  network: ({ layout, link }) => {
+    const { attachment } = sideOf(link);
+    return {
+      name: 'gvproxy',
+      guest: {
+        ...{ address: `${address}/24`, gateway, nameservers: [gateway] },
+        // Where the card is known by its uuid, gvproxy gives it its address.
+        ...(link === 'vpnkit' ? {} : { mac }),
+      },
+      attachment: attachment(layout),
+      tunnel: tunnelTo(layout.gvproxy),
+    };
+  },
+  plan: ({ layout, link, program }): Launch => ({
     program,
     argv: [
-      ...(vm === 'qemu'
-        ? ['-listen-qemu', `unix://${layout.streamSocket}`]
-        : ['-listen-vpnkit', `unix://${layout.vpnkitSocket}`]),
+      ...sideOf(link).listen(layout),
       // Without it, it listens on a TCP port of its own, 2222.
       ...['-ssh-port', '-1'],
       ...['-listen', `unix://${layout.gvproxy}`],
@@ -46,25 +48,54 @@ export const gvproxy: NetworkDriver = {
     cwd: layout.state,
   }),
   // It removes none of them before it listens, and fails (with exit code 0) where one is.
-  stale: ({ vpnkitSocket, streamSocket, gvproxy: api }) => [vpnkitSocket, streamSocket, api],
-  ready,
+  stale: ({ vpnkitSocket, streamSocket, gramSocket, gvproxy: api }) => [
+    ...[vpnkitSocket, streamSocket, gramSocket, api],
+  ],
+  ready: (options) => sideOf(options.link).ready(options),
   // With -listen-vpnkit it does not end on SIGTERM (its Accept loop has no end), so little time is lost on that.
   graceMs: 300,
 };
 
-async function ready(options: ReadyOptions): Promise<void> {
-  const { layout, clock, signal } = options;
-  if (options.vm === 'qemu') return readyForQemu(options);
-  await shakeHands({
-    ...{ path: layout.vpnkitSocket, uuid, clock, signal },
-    ...{ timeoutMs: readyMs, program: 'gvproxy' },
-  });
+/** What gvproxy is told, and the VM program of it, for one way of being attached. */
+interface Side {
+  readonly attachment: (layout: Layout) => Attachment;
+  readonly listen: (layout: Layout) => readonly string[];
+  readonly ready: (options: ReadyOptions) => Promise<void>;
 }
 
-/** The guest's socket must not be tried: it serves one connection and ends with it. So: it is there, and the API answers. */
-async function readyForQemu({ layout, clock, signal }: NetworkInput & ReadyOptions): Promise<void> {
-  const isThere = () =>
-    statSync(layout.streamSocket, { throwIfNoEntry: false })?.isSocket() === true;
+const sides: { readonly [L in Link]?: Side } = {
+  vpnkit: {
+    attachment: ({ vpnkitSocket: socket }) => ({ kind: 'vpnkit', socket, uuid }),
+    listen: ({ vpnkitSocket }) => ['-listen-vpnkit', `unix://${vpnkitSocket}`],
+    ready: async ({ layout, clock, signal }) => {
+      await shakeHands({
+        ...{ path: layout.vpnkitSocket, uuid, clock, signal },
+        ...{ timeoutMs: readyMs, program: 'gvproxy' },
+      });
+    },
+  },
+  'qemu-stream': {
+    attachment: ({ streamSocket: socket }) => ({ kind: 'stream', socket, mac }),
+    listen: ({ streamSocket }) => ['-listen-qemu', `unix://${streamSocket}`],
+    ready: (options) => listens(options.layout.streamSocket, options),
+  },
+  // One peer for its life: who comes after it stops gvproxy's traffic for good, so each VM process gets a gvproxy of its own.
+  'vfkit-dgram': {
+    attachment: ({ gramSocket: socket }) => ({ kind: 'vfkit', socket, mac }),
+    listen: ({ gramSocket }) => ['-listen-vfkit', `unixgram://${gramSocket}`],
+    ready: (options) => listens(options.layout.gramSocket, options),
+  },
+};
+
+function sideOf(link: Link): Side {
+  const side = sides[link];
+  if (side === undefined) throw new Error(`gvproxy is not attached by ${link}`);
+  return side;
+}
+
+/** The guest's socket must not be tried: it serves one peer and ends with it. So: it is there, and the API answers. */
+async function listens(socket: string, { layout, clock, signal }: ReadyOptions): Promise<void> {
+  const isThere = () => statSync(socket, { throwIfNoEntry: false })?.isSocket() === true;
   await within(
     async (inTime) => {
       (await awaitUnix(layout.gvproxy, clock, inTime)).destroy();
@@ -106,11 +137,11 @@ const silent: Failure = {
   exit: Exit.unavailable,
 };
 
-/** Thrown where neither of the programs that could give the network is there. */
-export const noNetworkProgram = (names: readonly string[]): Failed =>
+/** Thrown where none of the programs that could give the network is there. `title`: the VM program's. */
+export const noNetworkProgram = (title: string, names: readonly string[]): Failed =>
   new Failed({
     kind: 'program-missing',
-    message: `None of the programs that give HyperKit's guest a network is installed: ${names.join(', ')}.`,
+    message: `None of the programs that give ${title}'s guest a network is installed: ${names.join(', ')}.`,
     hint: programMissing('gvproxy').hint,
     exit: Exit.unavailable,
   });

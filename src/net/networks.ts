@@ -5,7 +5,13 @@
 import type { Config } from '../config/config.ts';
 import type { Network } from '../config/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
-import { networksOf, type NetworkName } from '../config/machine.ts';
+import {
+  linkTo,
+  networksOf,
+  type Link,
+  type NetworkName,
+  type VmProgram,
+} from '../config/vm-programs.ts';
 import type { Failure } from '../system/failure.ts';
 import { versionOf } from '../system/files.ts';
 import { findProgram, tryProgram } from '../system/program.ts';
@@ -37,13 +43,17 @@ export const userNetwork: Network = {
 interface NetworkProgram {
   readonly driver: NetworkDriver;
   readonly program: string;
+  /** How the VM program is attached to it. */
+  readonly link: Link;
 }
 
 /** A network program and where it is, with a sentence for each better one that does not serve; undefined when the VM program needs none. */
 export type Chosen = (NetworkProgram & { readonly rejected: readonly string[] }) | undefined;
 
 interface ChooseOptions {
-  readonly config: Pick<Config, 'vm' | 'network'>;
+  readonly config: Pick<Config, 'network'>;
+  /** Of the VM program that is to be attached. */
+  readonly row: Pick<VmProgram, 'title' | 'links'>;
   readonly layout: Layout;
   /** Default: ours. */
   readonly path?: string | undefined;
@@ -51,25 +61,26 @@ interface ChooseOptions {
 
 /** Failed `program-missing` when what is wanted is not installed. */
 export function chooseNetwork(options: ChooseOptions): Chosen {
-  const { config, layout, path = process.env['PATH'] } = options;
-  const { vm, network } = config;
+  const { config, row, layout, path = process.env['PATH'] } = options;
+  const { network } = config;
   if (network !== 'auto') {
-    const driver = driverOf(network);
-    return driver && { driver, program: findProgram(driver.name, path), rejected: [] };
+    const [driver, link] = [driverOf(network), linkTo(row, network)];
+    if (driver === undefined || link === undefined) return undefined;
+    return { driver, link, program: findProgram(driver.name, path), rejected: [] };
   }
-  // QEMU makes its own.
-  if (networksOf[vm].includes('user')) return undefined;
+  // It makes its own.
+  if (row.links.includes('own')) return undefined;
   const installed = installedFor(options);
   const known = readVerdicts(layout.verdicts);
   const { fit, rejected } = firstFit(installed, (way) => verdictOn(triple(way), known));
   // Where none serves each is tried again.
   const chosen = fit ?? installed[0];
-  if (chosen === undefined) throw noNetworkProgram(networksOf[vm]);
+  if (chosen === undefined) throw noNetworkProgram(row.title, networksOf(row));
   return { ...chosen, rejected: fit === undefined ? [] : rejected.map(rejectionWords) };
 }
 
 /** One build of that program: what is known of it says nothing of another. */
-const triple = ({ driver, program }: NetworkProgram) =>
+const triple = ({ driver, program }: Omit<NetworkProgram, 'link'>) =>
   ({ subject: 'network', way: driver.name, basis: versionOf(program) }) as const;
 
 /**
@@ -78,7 +89,7 @@ const triple = ({ driver, program }: NetworkProgram) =>
  */
 export function learnUnfit(
   failure: Failure,
-  failed: NetworkProgram,
+  failed: Omit<NetworkProgram, 'link'>,
   options: ChooseOptions,
 ): Failure {
   const others = installedFor(options).filter(({ program }) => program !== failed.program);
@@ -91,11 +102,12 @@ export function learnUnfit(
 }
 
 /** Best first. */
-const installedFor = ({ config, path = process.env['PATH'] }: ChooseOptions): NetworkProgram[] =>
-  networksOf[config.vm].flatMap((name) => {
+const installedFor = ({ row, path = process.env['PATH'] }: ChooseOptions): NetworkProgram[] =>
+  networksOf(row).flatMap((name) => {
     const driver = driverOf(name);
-    const program = tryProgram(name, path);
-    return driver === undefined || program === undefined ? [] : [{ driver, program }];
+    const [program, link] = [tryProgram(name, path), linkTo(row, name)];
+    if (driver === undefined || program === undefined || link === undefined) return [];
+    return [{ driver, program, link }];
   });
 
 const driverOf = (name: NetworkName): NetworkDriver | undefined =>

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import type { GuestNetwork } from '../config/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
+import type { VmProgram } from '../config/vm-programs.ts';
 import { readIdentity } from '../guest/identity.ts';
 import { fenceRules } from '../guest/fence.ts';
 import { builderKeys, GuestKeys, keysVersion } from './builder-keys.ts';
@@ -21,8 +22,9 @@ import { chooseImage, type ChosenImage } from './images.ts';
 export interface BootInput {
   readonly config: Config;
   readonly layout: Layout;
-  /** Name of the VM driver. */
+  /** Name of the VM program, and where its guest is reached. */
   readonly vm: string;
+  readonly row: Pick<VmProgram, 'agent' | 'ssh'>;
   readonly guest: GuestNetwork;
 }
 
@@ -91,11 +93,11 @@ export class BootFiles {
     if (isOurs()) for (const path of [layout.initrd, layout.kernel]) discard(path);
   }
 
-  #madeFrom({ prefix }: ChosenImage, { config, layout, vm, guest }: BootInput): string {
+  #madeFrom({ prefix }: ChosenImage, { config, layout, vm, row, guest }: BootInput): string {
     const { kernel, initrd, cmdline, manifest } = bundleAt(prefix);
     const { rootKey, hostKey } = layout;
     const files = [kernel, initrd, cmdline, manifest, rootKey, hostKey];
-    const all = [prefix, config, vm, guest, keysVersion(this.#options)];
+    const all = [prefix, config, vm, row.agent, row.ssh, guest, keysVersion(this.#options)];
     return `${JSON.stringify(all)} ${versionsOf(files)}`;
   }
 
@@ -105,7 +107,7 @@ export class BootFiles {
   }
 
   /** The settings behind the image's initrd: the image itself never changes with a setting. */
-  #writeInitrd({ initrd }: Bundle, { config, layout, vm, guest }: BootInput): void {
+  #writeInitrd({ initrd }: Bundle, { config, layout, vm, row, guest }: BootInput): void {
     const { address, gateway, nameservers, mac } = guest;
     const keys = readIdentity(layout);
     writeInitrd({
@@ -116,7 +118,7 @@ export class BootFiles {
         timeS: Math.floor(this.#options.clock.now() / 1000),
         ...{ address, gateway, nameservers },
         ...(mac === undefined ? {} : { mac }),
-        vm,
+        ...{ vm, agent: row.agent, ssh: row.ssh },
         builderKeys: builderKeys(this.#options),
         rootKeys: [keys.root.public],
         hostKey: keys.host,

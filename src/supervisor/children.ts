@@ -89,7 +89,8 @@ export async function launchNetwork(
   plan: Launch,
   signal: AbortSignal,
 ): Promise<void> {
-  const { config, layout, clock, onLost } = context;
+  const { config, driver, layout, clock, onLost } = context;
+  const { row } = driver;
   const { child, output, keep } = (running.network = await beginNetwork(context, chosen, plan));
   keep();
   const life: { ended?: Ended; serves?: true } = {};
@@ -97,7 +98,7 @@ export async function launchNetwork(
   const lesson = (failure: Failure) =>
     life.serves === true || signal.aborted
       ? failure
-      : learnUnfit(failure, chosen, { config, layout });
+      : learnUnfit(failure, chosen, { config, row, layout });
   const meaning = (ended: Ended) => {
     const words = output.last();
     const noLock = lockRefused(ended, words, layout.networkLock);
@@ -110,10 +111,10 @@ export async function launchNetwork(
     life.ended = ended;
     onLost(meaning(ended));
   });
-  const { vm } = config;
+  const { link } = chosen;
   const uuid = cardUuid(layout);
   try {
-    await orItsEnd((inLife) => chosen.driver.ready({ layout, vm, uuid, clock, signal: inLife }), {
+    await orItsEnd((inLife) => chosen.driver.ready({ layout, link, uuid, clock, signal: inLife }), {
       ended: child.ended,
       meaning,
       clock,
@@ -127,7 +128,7 @@ export async function launchNetwork(
 }
 
 async function beginNetwork(
-  { config, layout, clock, log }: ChildContext,
+  { config, driver: { row }, layout, clock, log }: ChildContext,
   chosen: NonNullable<Chosen>,
   plan: Launch,
 ): Promise<RunningNetwork> {
@@ -144,7 +145,7 @@ async function beginNetwork(
   });
   if ('kind' in child) {
     await output.close();
-    throw new Failed(learnUnfit(networkExited(name, child, []), chosen, { config, layout }));
+    throw new Failed(learnUnfit(networkExited(name, child, []), chosen, { config, row, layout }));
   }
   const pid = pidFiles(layout, name);
   const keep = keeper(pid, child.pid, { plan, sockets: stale });
@@ -186,7 +187,7 @@ export async function launchVm(
   running.console = openConsole({
     path: layout.consoleRing,
     logPath: layout.consoleLog,
-    kind: driver.console,
+    kind: driver.row.console.form,
     clock,
     onLine,
   });

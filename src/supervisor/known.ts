@@ -1,12 +1,12 @@
 /** What others have reported of a child's end, added to our own account of it. */
-import { faultWords, recognise, type KnownFault } from '../config/known-faults.ts';
+import { faultWords, recognise } from '../config/known-faults.ts';
 import type { Ended } from '../system/child.ts';
 import type { Failure } from '../system/failure.ts';
 import { systemVersion } from '../system/host.ts';
 
 export interface ChildEnd {
   /** Where the catalogue knows faults of this very program. */
-  readonly program?: KnownFault['program'];
+  readonly program?: string;
   readonly ended: Ended;
   /** What it said last. */
   readonly output: readonly string[];

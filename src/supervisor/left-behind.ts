@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import type { Network } from '../config/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
-import { vmNames } from '../config/machine.ts';
+import { vmNames } from '../config/vm-programs.ts';
 import { systemNames } from '../config/system.ts';
 import { networkDrivers, userNetwork } from '../net/networks.ts';
 import { signalGroup } from '../system/child.ts';
@@ -59,7 +59,9 @@ function vmLeftover({ layout, driver, program, clock }: LeftBehind): Leftover {
     pid,
     opens: [layout.disk],
     program: theirs === driver ? basename(program) : (live?.program ?? theirs.name),
-    orPrograms: ['hyperkit', ...systemNames.map((system) => qemuProgram({ system }))],
+    orPrograms: Object.values(vmDrivers).flatMap((each) =>
+      systemNames.map((system) => each.program({ system })),
+    ),
     // Not the console: what an earlier guest wrote last goes to the log when it is opened.
     stale: Object.values(vmDrivers).flatMap((each) => each.stale(layout)),
     askToEnd: (signal, asked) =>

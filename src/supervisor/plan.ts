@@ -34,23 +34,21 @@ export interface Plan {
 }
 
 /** The network that the chosen program gives; the VM program's own without one. */
-export function networkOf(
-  chosen: Chosen,
-  { config, layout }: Pick<PlanOptions, 'config' | 'layout'>,
-): Network {
-  const input = { layout, vm: config.vm, uuid: cardUuid(layout) };
-  return chosen === undefined ? userNetwork : chosen.driver.network(input);
+export function networkOf(chosen: Chosen, { layout }: Pick<PlanOptions, 'layout'>): Network {
+  if (chosen === undefined) return userNetwork;
+  const { driver, link } = chosen;
+  return driver.network({ layout, link, uuid: cardUuid(layout) });
 }
 
 /** The launches of one start: the same for the same config, files and programs. */
 export function planOf(options: PlanOptions): Plan {
-  const { config, layout, driver, network: chosen } = options;
+  const { layout, driver, network: chosen } = options;
   const uuid = cardUuid(layout);
   const network = networkOf(chosen, options);
   const input = { ...options, network, uuid };
   return {
     vm: driver.plan(input),
-    network: chosen?.driver.plan({ layout, vm: config.vm, uuid, program: chosen.program }),
+    network: chosen?.driver.plan({ ...chosen, layout, uuid }),
     problems: driver.problems(input),
   };
 }

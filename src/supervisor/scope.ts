@@ -145,7 +145,7 @@ export class Scope {
     const { driver, vm } = this.running;
     tickChildren(this.running);
     this.#vigil?.tick();
-    if (vm === undefined || driver === undefined || driver.pausesOnFullDisk) return;
+    if (vm === undefined || driver === undefined || driver.row.pausesOnFullDisk) return;
     if (!hasRoom(this.#layout.root, room.stop))
       this.#tell({ type: 'restart', why: "the host's disk is nearly full" });
   }

@@ -4,6 +4,7 @@
  */
 import type { Config } from '../config/config.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
+import type { VmProgram } from '../config/vm-programs.ts';
 import { chooseNetwork, type Chosen } from '../net/networks.ts';
 import type { Child, Ended } from '../system/child.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
@@ -49,7 +50,7 @@ export async function start(
 ): Promise<void> {
   const { config, layout, driver, log } = context;
   const program = findProgram(driver.program(config));
-  const network = chooseNetwork({ config, layout });
+  const network = chooseNetwork({ config, row: driver.row, layout });
   const laid = await bootFiles(context, running, { program, network }, signal);
   const disk = prepareDisk(layout.disk, config.diskGiB);
   if (disk === 'blank') recordBlank(layout);
@@ -60,7 +61,7 @@ export async function start(
   // Our copy of the kernel is another file at each start.
   const named = bundleAt(laid.image.prefix);
   const accelerator = await acceleratorFor(context, program, named, signal);
-  if (driver.hasAccelerators) running.used = { accelerator, program };
+  if (hasChoice(driver.row)) running.used = { accelerator, program };
   const abilities = await driver.abilities?.(program, signal);
   const options = { config, layout, driver, program, network, bundle, cmdline, accelerator };
   const plan = planOf({ ...options, abilities });
@@ -86,8 +87,8 @@ async function bootFiles(
 ): Promise<Laid> {
   const { config, layout, driver, clock, log } = context;
   const { guest } = networkOf(network, context);
-  const input = { config, layout, vm: driver.name, guest };
-  const hasEnough = () => driver.pausesOnFullDisk || hasRoom(layout.root, room.start);
+  const input = { config, layout, vm: driver.name, row: driver.row, guest };
+  const hasEnough = () => driver.row.pausesOnFullDisk || hasRoom(layout.root, room.start);
   const onWaiting = () => log('info', 'waiting-for-section', { path: layout.startLock });
   const take = (image: ChosenImage) => {
     context.onImage((running.image = image));
@@ -115,14 +116,15 @@ async function bootFiles(
   }
 }
 
-/** HyperKit has one way to run code, and needs no trial. */
+/** Which of several ways works is found by trial; where there is one only, there is nothing to try. */
 async function acceleratorFor(
   { config, layout, driver, clock, onAccelerator }: StartContext,
   program: string,
   bundle: Bundle,
   signal: AbortSignal,
 ): Promise<Choice['accelerator']> {
-  if (!driver.hasAccelerators) return 'hvf';
+  const [only] = driver.row.accelerators;
+  if (only !== undefined && !hasChoice(driver.row)) return only;
   const choice = await chooseAccelerator({ config, layout, program, bundle }, clock, signal);
   onAccelerator(choice);
   return choice.accelerator;
@@ -154,6 +156,8 @@ async function attach(
     { ended: vm.ended, meaning, clock, signal },
   );
 }
+
+const hasChoice = ({ accelerators }: VmProgram): boolean => accelerators.length > 1;
 
 const vmWouldRefuse = (name: string, problems: readonly Problem[]): Failure => ({
   kind: 'vm-would-refuse',

@@ -3,7 +3,7 @@
  * run no kernel; hvf aborts on some combinations of QEMU, macOS and CPU). A verdict holds for one boot of the host and one build of
  * the program; that an accelerator works, also only for that kernel, memory and processor.
  */
-import { nativeSystem } from '../config/system.ts';
+import { vmPrograms, waysOf } from '../config/vm-programs.ts';
 import type { Clock } from '../system/clock.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { versionOf } from '../system/files.ts';
@@ -34,13 +34,9 @@ interface Input extends Pick<PlanInput, 'config' | 'program' | 'bundle' | 'layou
   readonly kvm?: string;
 }
 
-/** Best first. tcg needs no trial: it is plain computation. */
-const candidates = (platform: NodeJS.Platform): readonly Accelerator[] =>
-  platform === 'darwin' ? ['hvf', 'tcg'] : platform === 'linux' ? ['kvm', 'tcg'] : ['tcg'];
-
-/** The ways that a guest of this config can be run in: the processor helps only with its own code. */
+/** The ways that a guest of this config can be run in: the processor helps only with its own code. tcg needs no trial. */
 const waysFor = ({ system }: Input['config']): readonly Accelerator[] =>
-  system === nativeSystem(process.arch) ? candidates(process.platform) : ['tcg'];
+  waysOf(vmPrograms.qemu, { platform: process.platform, arch: process.arch, system });
 
 /** The forced accelerator, the remembered one, or the first that a trial shows to work. */
 export async function chooseAccelerator(

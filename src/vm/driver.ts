@@ -2,17 +2,16 @@
 import type { Config } from '../config/config.ts';
 import type { Network } from '../config/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
-import type { VmName } from '../config/machine.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Tunnel } from '../config/tunnel.ts';
+import type { Accelerator, VmProgram } from '../config/vm-programs.ts';
 import type { Ended, Launch } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Failure } from '../system/failure.ts';
 import type { Bundle } from './bundle.ts';
 import type { StillState } from './run-states.ts';
 
-/** How a VM program can run guest code: in hardware (kvm, hvf) or by translating it (tcg). */
-export type Accelerator = 'kvm' | 'hvf' | 'tcg';
+export type { Accelerator } from '../config/vm-programs.ts';
 
 /** What a VM program may have, depending on how it was built. */
 export interface Abilities {
@@ -90,15 +89,12 @@ export interface VmEnd {
 }
 
 export interface VmDriver {
-  readonly name: VmName;
-  /** How the program writes the guest's console: a file that grows, or a ring without marks. */
-  readonly console: 'append' | 'ring';
-  /** Whether guest code may be run in several ways, of which the best that works is found by trial. */
-  readonly hasAccelerators: boolean;
-  /** Whether it pauses its guest when the host's disk is full; else the guest's writes fail. */
-  readonly pausesOnFullDisk: boolean;
-  /** Name of the VM program for this host, to be found on the PATH. */
-  readonly program: (config: Config) => string;
+  /** The row's name: in the configuration, in the status and of its pidfile. */
+  readonly name: string;
+  /** What others have to know of it. */
+  readonly row: VmProgram;
+  /** Name of the program for guests of that system, to be found on the PATH. */
+  readonly program: (config: Pick<Config, 'system'>) => string;
   /** What the program at this path can do; absent where all are the same. */
   readonly abilities?: (program: string, signal: AbortSignal) => Promise<Abilities>;
   /** What the program would not take or would fail at without saying so. */

@@ -1,5 +1,5 @@
 /** The programs that can run the guest, by name. */
-import type { VmName } from '../config/machine.ts';
+import type { VmName } from '../config/vm-programs.ts';
 import type { VmDriver } from './driver.ts';
 import { hyperkit } from './hyperkit/machine.ts';
 import { qemu } from './qemu/machine.ts';

@@ -225,7 +225,7 @@ describe('the network program', () => {
         own.streamSocket,
       );
       number++;
-      const work = gvproxy.ready({ layout: own, vm: 'qemu', uuid: '', clock, signal });
+      const work = gvproxy.ready({ layout: own, link: 'qemu-stream', uuid: '', clock, signal });
       expect(await outcome(work, clock)).toBeLessThanOrEqual(15_500);
       expect(clock.pending).toBe(0);
       await Promise.all([api.close(), stream.close()]);

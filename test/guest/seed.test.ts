@@ -25,6 +25,8 @@ const seed: Seed = {
   gateway: '10.0.2.2',
   nameservers: ['10.0.2.3', '1.1.1.1'],
   vm: 'qemu',
+  agent: 'virtio',
+  ssh: 'network',
   builderKeys: ['ssh-ed25519 AAAA builder'],
   rootKeys: ['ssh-ed25519 BBBB root', 'ssh-ed25519 CCCC'],
   hostKey: { private: '-----BEGIN-----\nx\n-----END-----', public: 'ssh-ed25519 DDDD host' },
@@ -42,7 +44,7 @@ describe('seedArchive', () => {
       [
         'seed/settings',
         "HOST_NAME='nix-linuxkit'\nTIME='1767323045'\nADDRESS='10.0.2.15/24'\nGATEWAY='10.0.2.2'\n" +
-          "NAMESERVERS='10.0.2.3 1.1.1.1'\nFENCE='2'\nVM='qemu'\n",
+          "NAMESERVERS='10.0.2.3 1.1.1.1'\nFENCE='2'\nVM='qemu'\nAGENT='virtio'\nSSH='network'\n",
       ],
       ['seed/authorized_keys.builder', 'ssh-ed25519 AAAA builder\n'],
       ['seed/authorized_keys.root', 'ssh-ed25519 BBBB root\nssh-ed25519 CCCC\n'],

@@ -189,7 +189,7 @@ describe('with a server', () => {
 });
 
 test('the address that we ask for is in the pool of every version', () => {
-  const { guest, attachment } = vpnkit.network({ layout: layoutOf('/s'), vm: 'hyperkit', uuid });
+  const { guest, attachment } = vpnkit.network({ layout: layoutOf('/s'), link: 'vpnkit', uuid });
   expect(guest.address).toBe('192.168.65.3/24');
   expect(attachment).toMatchObject({ preferredIpv4: '192.168.65.3' });
 });

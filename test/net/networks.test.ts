@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
+import { vmPrograms } from '../../src/config/vm-programs.ts';
 import { gvproxy } from '../../src/net/gvproxy.ts';
 import { chooseNetwork, learnUnfit, networkDrivers } from '../../src/net/networks.ts';
 import { vpnkit } from '../../src/net/vpnkit.ts';
@@ -17,7 +18,8 @@ const install = (...names: string[]) => {
   for (const name of names) writeFileSync(join(dir, 'bin', name), '', { mode: 0o755 });
 };
 const options = (vm: 'qemu' | 'hyperkit', network: 'auto' | 'user' | 'vpnkit' | 'gvproxy') => ({
-  config: { vm, network },
+  config: { network },
+  row: vmPrograms[vm],
   layout: layoutOf(join(dir, 's')),
   path: join(dir, 'bin'),
 });
@@ -120,15 +122,15 @@ describe('a network that does not serve', () => {
 describe("gvproxy's command line", () => {
   const input = { layout: layoutOf('/s'), uuid: 'x', program: '/g' };
   test('for HyperKit', () =>
-    expect(gvproxy.plan({ ...input, vm: 'hyperkit' }).argv.join(' ')).toBe(
+    expect(gvproxy.plan({ ...input, link: 'vpnkit' }).argv.join(' ')).toBe(
       '-listen-vpnkit unix:///s/nix-state/vpnkit_eth.sock -ssh-port -1 -listen unix:///s/nix-state/gvproxy.sock',
     ));
   test('for QEMU', () =>
-    expect(gvproxy.plan({ ...input, vm: 'qemu' }).argv.join(' ')).toBe(
+    expect(gvproxy.plan({ ...input, link: 'qemu-stream' }).argv.join(' ')).toBe(
       '-listen-qemu unix:///s/nix-state/net.sock -ssh-port -1 -listen unix:///s/nix-state/gvproxy.sock',
     ));
   test('its way to sshd is told in one request', () =>
-    expect(gvproxy.network({ ...input, vm: 'qemu' }).tunnel).toMatchObject({
+    expect(gvproxy.network({ ...input, link: 'qemu-stream' }).tunnel).toMatchObject({
       hello: expect.stringMatching(
         /^POST \/tunnel\?ip=192\.168\.127\.2&port=22 HTTP\/1\.1\r\n.*\r\n\r\n$/s,
       ) as string,

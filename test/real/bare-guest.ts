@@ -112,7 +112,7 @@ const seed: Seed = {
   address: '10.0.2.15/24',
   gateway: '10.0.2.2',
   nameservers: ['10.0.2.3'],
-  vm: 'qemu',
+  ...{ vm: 'qemu', agent: 'virtio', ssh: 'network' },
   builderKeys: [],
   rootKeys: [],
   hostKey: { private: 'none', public: 'none' },

@@ -27,6 +27,7 @@ import { systemClock } from '../../src/system/clock.ts';
 import { inSection } from '../../src/system/lock.ts';
 import type { Log } from '../../src/system/log.ts';
 import { readyIn } from '../model/ready.ts';
+import { vmPrograms } from '../../src/config/vm-programs.ts';
 import { World } from '../model/world.ts';
 
 let world: World;
@@ -39,7 +40,13 @@ beforeEach(async () => {
 afterEach(() => world[Symbol.asyncDispose]());
 
 const input = (changes: Partial<BootInput> = {}): BootInput => ({
-  ...{ config: world.config, layout: world.layout, vm: 'qemu', guest: userNetwork.guest },
+  ...{
+    config: world.config,
+    layout: world.layout,
+    vm: 'qemu',
+    row: vmPrograms.qemu,
+    guest: userNetwork.guest,
+  },
   ...changes,
 });
 const lay = (wanted = input()) => files.lay(chooseImage(wanted.config, wanted.layout), wanted);
@@ -82,6 +89,7 @@ test.each<[string, () => Partial<BootInput>]>([
   ['setting', () => ({ config: { ...world.config, maxJobs: 7 } })],
   ['network', () => ({ guest: { ...userNetwork.guest, gateway: '10.0.2.9' } })],
   ['VM program', () => ({ vm: 'hyperkit' })],
+  ['way to the agent', () => ({ row: { agent: 'vsock', ssh: 'network' } })],
 ])('nor with another %s', (_, changes) => {
   lay();
   expect(files.again(input(changes()))).toBeUndefined();

@@ -17,6 +17,7 @@ import { tryKernelLock } from '../../src/system/lock.ts';
 import { silent } from '../../src/system/log.ts';
 import { identify } from '../../src/system/process.ts';
 import { readyIn } from '../model/ready.ts';
+import { vmPrograms } from '../../src/config/vm-programs.ts';
 import { vmDrivers } from '../../src/vm/drivers.ts';
 import { World } from '../model/world.ts';
 
@@ -29,7 +30,7 @@ async function lockedIn(world: World) {
 
 /** The world's VM driver, with that answer to whether it pauses its guest on a full disk. */
 const driverPauses = (pausesOnFullDisk: boolean) =>
-  Object.assign(vmDrivers.qemu, { pausesOnFullDisk });
+  Object.assign(vmDrivers.qemu, { row: { ...vmPrograms.qemu, pausesOnFullDisk } });
 afterEach(() => driverPauses(true));
 
 // Behaviour 8: A state directory that is moved, deleted or replaced under its daemon is noticed within 5 s, and before

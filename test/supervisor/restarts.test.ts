@@ -143,7 +143,7 @@ test.each([
     layout: { ...layout, networkOutput: join(layout.state, output) },
   };
   const plan = { program: 'sleep', argv: ['60'], env: {}, cwd };
-  const chosen = { driver: gvproxy, program: 'sleep', rejected: [] };
+  const chosen = { driver: gvproxy, program: 'sleep', link: 'vpnkit', rejected: [] } as const;
   const running: Running = {};
   const { signal } = new AbortController();
   await expect(launchNetwork(context, running, chosen, plan, signal)).rejects.toBeInstanceOf(Error);
@@ -181,7 +181,7 @@ test.each([
     const plan = { program, argv: [], env: { PATH: '/usr/bin:/bin' }, cwd: '/' };
     const running: Running = {};
     const stop = new AbortController();
-    const chosen = { driver: gvproxy, program, rejected: [] };
+    const chosen = { driver: gvproxy, program, link: 'vpnkit', rejected: [] } as const;
     const launched = launchNetwork(context, running, chosen, plan, stop.signal);
     const failed = expect(launched).rejects.toBeInstanceOf(Error);
     while (!existsSync(begun) || running.network === undefined) await systemClock.sleep(2);

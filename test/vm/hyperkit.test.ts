@@ -46,7 +46,7 @@ function inputOf(changes: Partial<PlanInput> = {}, root = '/s'): PlanInput {
   return {
     ...{ config: configOf({ cpus: 2, memoryMiB: 2048 }), layout, uuid },
     ...{ bundle: bundleAt(at('builder')), cmdline: 'quiet', program: '/h', accelerator: 'hvf' },
-    network: vpnkit.network({ layout, vm: 'hyperkit', uuid }),
+    network: vpnkit.network({ layout, link: 'vpnkit', uuid }),
     ...changes,
   };
 }
@@ -74,7 +74,7 @@ describe('the command line', () => {
     ['f8356af6-1ccb-8a8a-d1be-7bd003899571', 'f8356af6-1ccb-8a8a-d1be-7bd003899571'],
   ])('has the card %s as it is, and as the machine one that HyperKit takes', (uuid, machine) => {
     const { layout } = inputOf();
-    const network = vpnkit.network({ layout, vm: 'hyperkit', uuid });
+    const network = vpnkit.network({ layout, link: 'vpnkit', uuid });
     const words = hyperkitPlan(inputOf({ uuid, network })).argv.join(' ');
     expect(words).toContain(`,uuid=${uuid},`);
     expect(words).toContain(`-U ${machine} `);
@@ -95,7 +95,7 @@ describe('the command line', () => {
 
   test('with gvproxy has the one uuid whose address gvproxy keeps, and asks for none', () => {
     const { layout, uuid } = inputOf();
-    const network = gvproxy.network({ layout, vm: 'hyperkit', uuid });
+    const network = gvproxy.network({ layout, link: 'vpnkit', uuid });
     expect(machineOf(inputOf({ network })).devices).toContainEqual({
       ...{ kind: 'vpnkit', path: '/s/nix-state/vpnkit_eth.sock', preferredIpv4: undefined },
       uuid: 'c3d68012-0208-11ea-9fd7-f2189899ab08',
@@ -121,7 +121,7 @@ describe('the command line', () => {
         const layout = layoutOf(root);
         const driver = name === 'vpnkit' ? vpnkit : gvproxy;
         const uuid = cardUuid(layout);
-        const network = driver.network({ layout, vm: 'hyperkit', uuid });
+        const network = driver.network({ layout, link: 'vpnkit', uuid });
         const config = configOf({ ...rest, network: name });
         const input = { ...inputOf({ config, network, uuid, cmdline }, root) };
         const isOurs = stateDirectoryProblems(root).length === 0;

@@ -2,6 +2,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Layout } from '../../config/layout.ts';
 import { maxSocketPath } from '../../config/layout.ts';
+import { vmPrograms } from '../../config/vm-programs.ts';
 import type { Problem } from '../../config/problem.ts';
 import type { Launch } from '../../system/child.ts';
 import type { PlanInput } from '../driver.ts';
@@ -52,8 +53,8 @@ export function hyperkitPlan(input: PlanInput): Launch {
  */
 const machineUuid = (uuid: string): string => uuid.replace(/^(.{19})[ef]/i, '$1a');
 
-const commandLine = ({ cmdline }: PlanInput): string =>
-  [cmdline, 'console=ttyS0', 'linuxkit-builder.vm=hyperkit']
+const commandLine = ({ cmdline, config: { system } }: PlanInput): string =>
+  [cmdline, `console=${vmPrograms.hyperkit.console.device[system]}`, 'linuxkit-builder.vm=hyperkit']
     .filter((part) => part !== '')
     .join(' ');
 

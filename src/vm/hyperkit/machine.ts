@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Layout } from '../../config/layout.ts';
 import type { Tunnel } from '../../config/tunnel.ts';
+import { vmPrograms } from '../../config/vm-programs.ts';
 import type { Clock } from '../../system/clock.ts';
 import { within } from '../../system/deadline.ts';
 import { dial } from '../../system/dial.ts';
@@ -16,9 +17,7 @@ import { hyperkitPlan, hyperkitProblems, hyperkitStale, vsockHello, vsockPorts }
 
 export const hyperkit: VmDriver = {
   name: 'hyperkit',
-  console: 'ring',
-  hasAccelerators: false,
-  pausesOnFullDisk: false,
+  row: vmPrograms.hyperkit,
   program: () => 'hyperkit',
   problems: hyperkitProblems,
   plan: hyperkitPlan,

@@ -1,6 +1,7 @@
 /** QEMU's command line: data in, argv out. */
 import type { Config } from '../../config/config.ts';
 import type { Layout } from '../../config/layout.ts';
+import { vmPrograms } from '../../config/vm-programs.ts';
 import type { Launch } from '../../system/child.ts';
 import type { Network } from '../../config/guest-network.ts';
 import type { PlanInput } from '../driver.ts';
@@ -100,8 +101,7 @@ const sandbox: readonly string[] = [
   'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
 ];
 
-const consoleDevice = ({ system }: Config): string =>
-  system === 'aarch64-linux' ? 'ttyAMA0' : 'ttyS0';
+const consoleDevice = ({ system }: Config): string => vmPrograms.qemu.console.device[system];
 
 /** Where the kernel writes before its drivers are there (Documentation/admin-guide/kernel-parameters.txt). */
 const earlyConsole = ({ system }: Config): string =>

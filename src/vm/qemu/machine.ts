@@ -2,6 +2,7 @@
 import { lstatSync } from 'node:fs';
 import type { Layout } from '../../config/layout.ts';
 import type { Tunnel } from '../../config/tunnel.ts';
+import { vmPrograms } from '../../config/vm-programs.ts';
 import { Exit, Failed } from '../../system/failure.ts';
 import { fieldsOf } from '../../system/json-lines.ts';
 import { quoted } from '../../system/plain-text.ts';
@@ -14,9 +15,7 @@ import { connectQmp, parseUsernet, type QmpEvent } from './qmp.ts';
 
 export const qemu: VmDriver = {
   name: 'qemu',
-  console: 'append',
-  hasAccelerators: true,
-  pausesOnFullDisk: true,
+  row: vmPrograms.qemu,
   problems: () => [],
   stale: ({ qmp, agent, guestSsh }) => [qmp, agent, guestSsh],
   program: qemuProgram,

@@ -127,6 +127,7 @@ const lives = (): readonly (readonly [words: string, ...codes: readonly number[]
   ['up', hasPrograms ? 0 : 69],
   [`image build --quiet --mirror ${mirrorUrl}`, 69],
   [`image update --check --quiet --mirror ${mirrorUrl}`, 69],
+  [`upgrade --check --quiet --mirror ${mirrorUrl}`, 69],
   ['image info', 66],
   ['image verify', 66],
   ['daemon --dry-run --json', 0],

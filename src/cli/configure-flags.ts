@@ -24,6 +24,9 @@ export interface ConfigureFlags {
 /** The flags that give settings their values. */
 const flags: { readonly [Setting in keyof ConfigFile]: string } = {
   features: '--features',
+  mandatoryFeatures: '--mandatory-features',
+  speedFactor: '--speed-factor',
+  protocol: '--protocol',
   diskGiB: '--disk',
   cpus: '--cpus',
   memoryMiB: '--memory',

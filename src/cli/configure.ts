@@ -9,6 +9,9 @@ import { directoryOption, type CliContext } from './context.ts';
 
 interface Options {
   readonly features?: string;
+  readonly mandatoryFeatures?: string;
+  readonly speedFactor?: string;
+  readonly protocol?: string;
   readonly disk?: string;
   readonly cpus?: string;
   readonly memory?: string;
@@ -49,6 +52,9 @@ export function configureVerb(program: Command, context: CliContext): void {
     .option(...directoryOption)
     .option('--port <number>', 'where it is reached on 127.0.0.1')
     .option('--max-jobs <count>', 'builds at a time')
+    .option('--mandatory-features <list>', 'only what requires all of these is built here')
+    .option('--speed-factor <number>', 'how much faster than other builders Nix may think it')
+    .option('--protocol <name>', 'how Nix talks to it: ssh-ng or ssh')
     .option('--vm <name>', 'the program that runs the guest: qemu or hyperkit')
     .option('--system <name>', 'x86_64-linux or aarch64-linux; the foreign one is emulated')
     .option('--network <name>', 'what gives it its network: user, vpnkit or gvproxy')
@@ -100,7 +106,10 @@ function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
   return {
     root: directory === undefined ? defaultStateDirectory(env, home) : resolve(directory),
     asked: {
-      features: features === undefined ? undefined : words(features),
+      features: listed(features),
+      mandatoryFeatures: listed(options.mandatoryFeatures),
+      speedFactor: number(options.speedFactor),
+      protocol: options.protocol,
       diskGiB: number(options.disk),
       cpus: number(options.cpus),
       memoryMiB: number(options.memory),
@@ -134,6 +143,9 @@ function given(fields: Readonly<Record<string, string | undefined>>) {
 
 const words = (list: string): string[] =>
   list.split(',').flatMap((word) => (word.trim() === '' ? [] : [word.trim()]));
+
+const listed = (list: string | undefined): string[] | undefined =>
+  list === undefined ? undefined : words(list);
 
 /** What is not a number stays text: the check of the settings then names it with everything else. */
 const number = (text: string | undefined): number | string | undefined =>

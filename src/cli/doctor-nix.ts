@@ -215,7 +215,8 @@ async function build({
   const directory = mkdtempSync(join(tmpdir(), 'nix-build-'));
   try {
     const file = join(directory, 'example.nix');
-    writeFileSync(file, exampleNix(config().system, `doctor-${randomUUID()}`));
+    const { system, mandatoryFeatures } = config();
+    writeFileSync(file, exampleNix(system, { name: `doctor-${randomUUID()}`, mandatoryFeatures }));
     const { clock, signal } = context;
     const begun = clock.monotonic();
     const argv = ['--no-out-link', file];

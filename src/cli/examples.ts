@@ -20,6 +20,7 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
     ['image build', 'make the guest; needs the network the first time'],
     ['image build -o /tmp/linux', 'somewhere else'],
   ],
+  upgrade: [['upgrade', 'the same as: linuxkit-builder image update']],
   'image update': [['image update && linuxkit-builder restart', 'the newest packages, now']],
   'image info': [['image info --json', 'what is in the newest image, for programs']],
   'image verify': [['image verify', 'compare every file with what was made']],

@@ -5,7 +5,7 @@ import { Exit, failureOf } from '../system/failure.ts';
 import { bootReportVerb } from './boot-report.ts';
 import { completionVerb, manVerb } from './completion.ts';
 import { configureVerb } from './configure.ts';
-import type { CliContext, DirectoryOption } from './context.ts';
+import type { CliContext, DirectoryOption, Perform } from './context.ts';
 import { exampleHelp } from './examples.ts';
 import { explainVerb } from './explain.ts';
 import { consoleVerb, logsVerb } from './follow.ts';
@@ -21,6 +21,7 @@ import { sshVerb } from './ssh.ts';
 import { statusVerb } from './status.ts';
 import { unconfigureVerb } from './unconfigure.ts';
 import { upVerb } from './up.ts';
+import { upgradeVerb } from './upgrade.ts';
 import { verdictsVerb } from './verdicts.ts';
 
 /** Everything main knows; the exit code is kept here. */
@@ -47,7 +48,9 @@ export async function run(argv: readonly string[], world: World, version: string
       writeErr: (text) => world.err(text.trimEnd()),
     })
     .exitOverride();
-  upVerb(program, context, (words) => run(words, world, version));
+  const perform: Perform = (words) => run(words, world, version);
+  upVerb(program, context, perform);
+  upgradeVerb(program, context, perform);
   for (const add of [
     configureVerb,
     unconfigureVerb,

@@ -1,6 +1,6 @@
 /**
  * Root's part run by this program itself, as root for another user: by a sudoers rule for a copy of it that is root's own. Of that user
- * it believes nothing: who it is says sudo, where things are says the system, and the six values have to be such.
+ * it believes nothing: who it is says sudo, where things are says the system, and the values have to be such.
  */
 import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,7 +15,7 @@ import { run, succeeded } from '../system/child.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import type { CliContext } from './context.ts';
 
-/** `configure --root-part`: the six values are on the input. */
+/** `configure --root-part`: the values are on the input. */
 export async function performRootPart(text: string, context: CliContext): Promise<void> {
   refuseLooseProgram(context);
   const told = parseTold(text);

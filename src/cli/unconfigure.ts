@@ -17,6 +17,7 @@ interface Options extends DirectoryOption, EndOptions {
 export function unconfigureVerb(program: Command, context: CliContext): void {
   program
     .command('unconfigure')
+    .alias('uninstall')
     .description('stop the daemon and undo everything that configure did outside its own directory')
     .option(...directoryOption)
     .option('--purge', "delete the guest's disk, the keys and the images too")

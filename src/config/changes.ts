@@ -20,6 +20,8 @@ const hostOnly = [
   'start',
   'imageUpdates',
   'snapshots',
+  'speedFactor',
+  'protocol',
 ] as const;
 const isHostOnly: ReadonlySet<string> = new Set(hostOnly);
 

@@ -40,6 +40,12 @@ const schema = v.strictObject({
   maxJobs: v.optional(whole('jobs', 1, 1024)),
   /** What Nix may ask of the builder; by default benchmark, and big-parallel where it has the cores for it. */
   features: v.optional(v.array(feature)),
+  /** Offered too, and only to what requires all of these: so a builder is kept for some builds. */
+  mandatoryFeatures: v.optional(v.array(feature), []),
+  /** Among several builders that can do a build, Nix takes the one where this, by its load, is largest. Older ones take whole numbers only. */
+  speedFactor: v.optional(whole('times', 1, 1000), 1),
+  /** How Nix talks to the builder. */
+  protocol: v.optional(v.picklist(['ssh-ng', 'ssh'], 'must be ssh-ng or ssh'), 'ssh-ng'),
   accelerator: v.optional(
     v.picklist(['auto', 'kvm', 'hvf', 'tcg'], 'must be auto, kvm, hvf or tcg'),
     'auto',
@@ -189,7 +195,13 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
     // Sparse: what is not used costs nothing; but a disk larger than its file system could only ever disappoint.
     diskGiB: file.diskGiB ?? Math.max(leastDiskGiB, Math.min(80, host.diskGiB)),
     maxJobs,
-    features: [...new Set([...(file.features ?? usualFeatures(cpus)), builderFeature])],
+    features: [
+      ...new Set([
+        ...(file.features ?? usualFeatures(cpus)),
+        ...file.mandatoryFeatures,
+        builderFeature,
+      ]),
+    ],
     keepAwake: file.keepAwake ?? host.platform === 'darwin',
     bundle: file.bundle,
     system: file.system ?? nativeSystem(host.arch),

@@ -69,7 +69,7 @@ export function userFiles(builder: Builder): readonly WantedFile[] {
   return [
     whole(layout.knownHosts, "the guest's public key", knownHostsLine(builder.hostPublicKey)),
     whole(layout.sshConfig, 'where your ssh finds the guest', stanza),
-    whole(layout.example, 'a build to try', exampleNix(config.system)),
+    whole(layout.example, 'a build to try', exampleNix(config.system, config)),
     whole(layout.machines, "the builder's line, for nix-build --builders @FILE", machines),
     whole(layout.config, "the builder's settings", builder.settingsText),
     // Where root owns the daemon, root's own part says the same.
@@ -99,12 +99,15 @@ function includeFile(path: string, line: string, purpose: string): WantedFile {
 /** What root has to be told. */
 export function rootRequest({
   places: { rootHome, etcNix },
-  config: { port, holdSeconds, system, maxJobs, features },
+  config,
   ...builder
 }: Omit<Builder, 'layout' | 'settingsText' | 'service'>): RootRequest {
   const { owner, keeper } = builder;
   const hostPublicKey = bareKey(builder.hostPublicKey);
-  const told = { port, holdSeconds, system, maxJobs, features, hostPublicKey };
+  const { port, holdSeconds, system, maxJobs, features } = config;
+  const { mandatoryFeatures, speedFactor, protocol } = config;
+  const ofLine = { system, maxJobs, features, mandatoryFeatures, speedFactor, protocol };
+  const told = { port, holdSeconds, ...ofLine, hostPublicKey };
   return { rootHome, etcNix, owner, keeper, ...told };
 }
 

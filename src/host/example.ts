@@ -4,9 +4,16 @@ import { builderFeature } from '../config/config.ts';
 /**
  * Needs neither nixpkgs nor a network; is another derivation in each second, so that it is built and not found; requires a
  * feature that no local machine has, since a Linux host would otherwise build it itself. Under a name of its own it is
- * another one than anybody's of the same second.
+ * another one than anybody's of the same second. It requires what the builder is kept for, if it is kept for something.
  */
-export function exampleNix(system: string, name = 'example'): string {
+export function exampleNix(
+  system: string,
+  {
+    name = 'example',
+    mandatoryFeatures = [],
+  }: { readonly name?: string; readonly mandatoryFeatures?: readonly string[] } = {},
+): string {
+  const required = [...new Set([builderFeature, ...mandatoryFeatures])];
   return `# Built by the Linux builder and nowhere else: nix-build example.nix && cat result
 # In it there is a shell and nothing besides, not even cat or uname: a build of yours names the packages that it needs.
 derivation {
@@ -14,7 +21,7 @@ derivation {
   system = "${system}";
   # Never looked for in a cache, so no network is asked.
   allowSubstitutes = false;
-  requiredSystemFeatures = [ "${builderFeature}" ];
+  requiredSystemFeatures = [ ${required.map((each) => `"${each}"`).join(' ')} ];
   builder = "/bin/sh";
   # The kernel that it was built under, by words of the shell alone.
   args = [ "-c" "read -r kernel < /proc/version; echo \\"$kernel\\" > \\"$out\\"" ];

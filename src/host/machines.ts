@@ -14,6 +14,7 @@ export interface Machine {
   readonly features: readonly string[];
   /** Offered too, and only to what requires all of these. */
   readonly mandatory: readonly string[];
+  readonly speedFactor: number;
 }
 
 /** What makes Nix refuse the file. */
@@ -60,18 +61,24 @@ export interface LineOptions {
   readonly maxJobs: number;
   readonly features: readonly string[];
   readonly hostPublicKey: string;
+  readonly mandatoryFeatures?: readonly string[];
+  readonly speedFactor?: number;
+  readonly protocol?: 'ssh-ng' | 'ssh';
 }
 
 /** Our line. No key field: a path in it could hold no space, and ssh has it from its own configuration. */
-export function machinesLine({ system, maxJobs, features, hostPublicKey }: LineOptions): string {
+export function machinesLine(options: LineOptions): string {
+  const { system, maxJobs, features, hostPublicKey } = options;
+  const { mandatoryFeatures = [], speedFactor = 1, protocol = 'ssh-ng' } = options;
+  const list = (words: readonly string[]) => (words.length === 0 ? '-' : words.join(','));
   return [
-    `ssh-ng://${guestUser}@${alias}`,
+    `${protocol}://${guestUser}@${alias}`,
     system,
     '-',
     String(maxJobs),
-    '1',
-    features.length === 0 ? '-' : features.join(','),
-    '-',
+    String(speedFactor),
+    list(features),
+    list(mandatoryFeatures),
     Buffer.from(bareKey(hostPublicKey)).toString('base64'),
   ].join(' ');
 }
@@ -119,6 +126,7 @@ function machineOf(fields: readonly string[]): Machine {
     maxJobs: Number(fields[3] === undefined || fields[3] === '-' ? 1 : fields[3]),
     features: list(5),
     mandatory: list(6),
+    speedFactor: Number(fields[4] === undefined || fields[4] === '-' ? 1 : fields[4]),
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * What only root may write: the files from which the ssh of nix-daemon learns where the guest is, and Nix's line. Root is told six
+ * What only root may write: the files from which the ssh of nix-daemon learns where the guest is, and Nix's line. Root is told a few
  * values of the builder and whose it is; all else is root's own.
  */
 import * as v from 'valibot';
@@ -21,16 +21,25 @@ const toldSchema = v.strictObject({
   system: v.unwrap(settingSchemas.system),
   maxJobs: v.unwrap(settingSchemas.maxJobs),
   features: v.unwrap(settingSchemas.features),
+  mandatoryFeatures: settingSchemas.mandatoryFeatures,
+  speedFactor: settingSchemas.speedFactor,
+  protocol: settingSchemas.protocol,
   hostPublicKey: v.pipe(v.string(), v.regex(/^ssh-ed25519 [A-Za-z0-9+/]{68}$/, 'must be a key')),
 });
 
 /** What root is told of a builder. */
 export type Told = Readonly<v.InferOutput<typeof toldSchema>>;
 
-/** Those values alone. */
-export const toldOf = (request: RootRequest): Told => {
+/** Those values alone. What is as by default is left out: the program that is root's own may be older than ours. */
+export const toldOf = (request: RootRequest): v.InferInput<typeof toldSchema> => {
   const { port, holdSeconds, system, maxJobs, features, hostPublicKey } = request;
-  return { port, holdSeconds, system, maxJobs, features, hostPublicKey };
+  const { mandatoryFeatures, speedFactor, protocol } = request;
+  return {
+    ...{ port, holdSeconds, system, maxJobs, features, hostPublicKey },
+    ...(mandatoryFeatures.length > 0 && { mandatoryFeatures }),
+    ...(speedFactor !== 1 && { speedFactor }),
+    ...(protocol !== 'ssh-ng' && { protocol }),
+  };
 };
 
 export interface RootRequest extends RootPlaces, Told {
@@ -142,7 +151,9 @@ export function parseTold(text: string): Told {
   }
 }
 
-function machineOption({ keeper, features, system, maxJobs, hostPublicKey }: RootRequest): string {
+function machineOption(request: RootRequest): string {
+  const { keeper, features, system, maxJobs, hostPublicKey } = request;
+  const { mandatoryFeatures, speedFactor, protocol } = request;
   const list = (words: readonly string[]) => `[ ${words.map((word) => `"${word}"`).join(' ')} ]`;
   // Determinate's own module for nix-darwin, which turns nix.* off.
   const nix = keeper === 'determinate' ? 'determinateNix' : 'nix';
@@ -150,9 +161,13 @@ function machineOption({ keeper, features, system, maxJobs, hostPublicKey }: Roo
     `Put this into your ${keeper === 'determinate' ? 'nix-darwin' : 'NixOS or nix-darwin'} configuration:`,
     `  ${nix}.distributedBuilds = true;`,
     `  ${nix}.buildMachines = [ {`,
-    `    hostName = "${alias}"; protocol = "ssh-ng"; sshUser = "${guestUser}";`,
+    `    hostName = "${alias}"; protocol = "${protocol}"; sshUser = "${guestUser}";`,
     `    systems = [ "${system}" ]; maxJobs = ${maxJobs};`,
     `    supportedFeatures = ${list(features)};`,
+    ...(mandatoryFeatures.length > 0
+      ? [`    mandatoryFeatures = ${list(mandatoryFeatures)};`]
+      : []),
+    ...(speedFactor === 1 ? [] : [`    speedFactor = ${speedFactor};`]),
     `    publicHostKey = "${Buffer.from(hostPublicKey).toString('base64')}";`,
     '  } ];',
   ].join('\n');

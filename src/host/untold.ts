@@ -9,7 +9,16 @@ import { alias } from './ssh.ts';
 
 /** One thing of which root was told something else; without values where those are keys. */
 export interface Difference {
-  readonly name: 'port' | 'holdSeconds' | 'key' | 'system' | 'maxJobs' | 'features';
+  readonly name:
+    | 'port'
+    | 'holdSeconds'
+    | 'key'
+    | 'system'
+    | 'maxJobs'
+    | 'features'
+    | 'mandatoryFeatures'
+    | 'speedFactor'
+    | 'protocol';
   readonly told?: number | string;
   readonly set?: number | string;
 }
@@ -75,8 +84,13 @@ function lineDifferences({ before, after }: FileChange): Difference[] {
     ...differing('system', told.systems.join(','), set.systems.join(',')),
     ...differing('maxJobs', told.maxJobs, set.maxJobs),
     ...differing('features', told.features.join(','), set.features.join(',')),
+    ...differing('mandatoryFeatures', told.mandatory.join(','), set.mandatory.join(',')),
+    ...differing('speedFactor', told.speedFactor, set.speedFactor),
+    ...differing('protocol', protocolOf(told), protocolOf(set)),
   ];
 }
+
+const protocolOf = ({ store }: Machine): string => store.split('://')[0] ?? '';
 
 const ourLine = (file: Buffer | undefined): Machine | undefined =>
   parseMachines(file?.toString('latin1') ?? '', 'new').machines.find(({ store }) =>

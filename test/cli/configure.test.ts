@@ -60,6 +60,30 @@ describe.runIf(asRoot)('configure', () => {
     expect(rig.mode(join(rig.places.rootHome, '.ssh'))).toBe('700');
   });
 
+  test('says what else Nix may be told of a builder', async () => {
+    using rig = configureRig();
+    const kept = ['--mandatory-features', 'mine,linuxkit-builder', '--speed-factor', '4'];
+    await rig.run(...kept, '--protocol', 'ssh', '-f', 'kvm');
+    const { machines, bad } = parseMachines(rig.list(), 'old');
+    expect(bad).toEqual([]);
+    expect(machines).toMatchObject([
+      {
+        store: 'ssh://builder@nix-linuxkit',
+        speedFactor: 4,
+        features: ['kvm', 'mine', 'linuxkit-builder'],
+        mandatory: ['mine', 'linuxkit-builder'],
+      },
+    ]);
+    expect(rig.read(rig.layout.example)).toContain('[ "linuxkit-builder" "mine" ]');
+    expect((await rig.doctor()).find(({ name }) => name === "root's files")).toMatchObject({
+      kind: 'good',
+    });
+    await rig.run('--reset', 'speed-factor,protocol,mandatory-features');
+    expect(parseMachines(rig.list(), 'old').machines).toMatchObject([
+      { store: 'ssh-ng://builder@nix-linuxkit', speedFactor: 1, mandatory: [] },
+    ]);
+  });
+
   test('says what it did, and the second time that there is nothing to do', async () => {
     using rig = configureRig();
     const { out } = await rig.run('--accel', 'tcg');

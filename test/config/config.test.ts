@@ -70,6 +70,13 @@ describe('defaults come from the host', () => {
       ...{ idle: { after: '10 min', how: 'stop' }, start: 'login' },
     });
   });
+  test('what is built here only is offered too', () => {
+    const { features, mandatoryFeatures } = configOf({ features: [], mandatoryFeatures: ['mine'] });
+    expect({ features, mandatoryFeatures }).toEqual({
+      features: ['mine', builderFeature],
+      mandatoryFeatures: ['mine'],
+    });
+  });
   test('the result cannot be changed', () => expect(Object.isFrozen(configOf({}))).toBe(true));
 });
 
@@ -93,6 +100,10 @@ describe('what is refused', () => {
     [{ bundle: 'relative' }, 'bundle', 'absolute path'],
     [{ features: ['a b'] }, 'features.0', 'one word'],
     [{ features: ['a,b'] }, 'features.0', 'one word'],
+    [{ mandatoryFeatures: ['a,b'] }, 'mandatoryFeatures.0', 'one word'],
+    [{ speedFactor: 0 }, 'speedFactor', 'at least 1'],
+    [{ speedFactor: 1.5 }, 'speedFactor', 'whole number'],
+    [{ protocol: 'https' }, 'protocol', 'ssh-ng or ssh'],
     [{ accelerator: 'hvf' }, 'accelerator', 'macOS only'],
     [
       { accelerator: 'kvm', system: 'aarch64-linux' },

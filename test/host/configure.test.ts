@@ -91,7 +91,7 @@ describe("the user's part", () => {
   });
 });
 
-test('root is told six values, and no private key', () => {
+test('root is told a few values, and no private key', () => {
   const request = rootRequest(builder);
   expect(toldOf(request)).toEqual({
     port: 24083,

@@ -24,6 +24,7 @@ const mac: World = {
     maxJobs: 4,
     features: ['big-parallel', 'linuxkit-builder'],
     mandatory: [],
+    speedFactor: 1,
   },
   hidden: undefined,
   malformed: undefined,

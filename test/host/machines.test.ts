@@ -20,16 +20,35 @@ describe('our line', () => {
     );
   });
 
+  test.each(['old', 'new'] as const)('says what else Nix may be told, by the %s rules', (rules) => {
+    const text = machinesLine({
+      ...{ system: 'x86_64-linux', maxJobs: 1, features: ['kvm'], hostPublicKey: 'ssh-ed25519 A' },
+      ...{ mandatoryFeatures: ['kvm'], speedFactor: 3, protocol: 'ssh' },
+    });
+    expect(text).toMatch(/^ssh:\/\/builder@nix-linuxkit x86_64-linux - 1 3 kvm kvm /);
+    expect(parseMachines(text, rules).machines).toMatchObject([
+      { store: 'ssh://builder@nix-linuxkit', speedFactor: 3, mandatory: ['kvm'] },
+    ]);
+  });
+
   test.each(['old', 'new'] as const)('is read back by the %s rules', (rules) => {
     expect(parseMachines(edited('ssh://a x86_64-linux\n'), rules)).toEqual({
       machines: [
-        { store: 'ssh://a', systems: ['x86_64-linux'], maxJobs: 1, features: [], mandatory: [] },
+        {
+          store: 'ssh://a',
+          systems: ['x86_64-linux'],
+          maxJobs: 1,
+          features: [],
+          mandatory: [],
+          speedFactor: 1,
+        },
         {
           store: 'ssh-ng://builder@nix-linuxkit',
           systems: ['x86_64-linux'],
           maxJobs: 4,
           features: ['big-parallel', 'linuxkit-builder'],
           mandatory: [],
+          speedFactor: 1,
         },
       ],
       bad: [],

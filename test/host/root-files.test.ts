@@ -79,8 +79,14 @@ describe("root's part", () => {
 });
 
 describe('what root may be told by others', () => {
-  test('is six values', () =>
-    expect(parseTold(JSON.stringify(toldOf(request)))).toEqual(toldOf(request)));
+  test('is a few values; what is left out is as by default', () => {
+    const rest = { mandatoryFeatures: [], speedFactor: 1, protocol: 'ssh-ng' };
+    expect(parseTold(JSON.stringify(toldOf(request)))).toEqual({ ...toldOf(request), ...rest });
+    const more = { mandatoryFeatures: ['kvm'], speedFactor: 2, protocol: 'ssh' as const };
+    const told = toldOf({ ...request, ...more });
+    expect(told).toMatchObject(more);
+    expect(parseTold(JSON.stringify(told))).toEqual(told);
+  });
 
   test.each<[string, unknown]>([
     ['another place', { ...told(), etcNix: '/home/mallory' }],

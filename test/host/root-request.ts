@@ -11,6 +11,9 @@ export const rootRequestIn = (tree: string): RootRequest => ({
   system: 'x86_64-linux',
   maxJobs: 2,
   features: ['linuxkit-builder'],
+  mandatoryFeatures: [],
+  speedFactor: 1,
+  protocol: 'ssh-ng',
   hostPublicKey: `ssh-ed25519 ${'A'.repeat(68)}`,
   keeper: 'person',
 });

@@ -53,7 +53,7 @@ describe('a guest that nobody uses', () => {
     expect([at.looks, idle]).toEqual([0, []]);
   });
 
-  // Behaviour 96: A guest goes only when nobody has used it for as long as `idle.after` says: nobody has logged in through the door,
+  // Behaviour 97: A guest goes only when nobody has used it for as long as `idle.after` says: nobody has logged in through the door,
   // nobody is about to, and the guest itself says that it builds nothing.
   test.each([
     ['somebody who has logged in', { ...nobody, open: 1, loggedIn: 1 }],
@@ -157,7 +157,7 @@ describe('a guest that is wanted again and again', () => {
 
   test('never stays shorter for it', () => expect(pauseMs(120 * minute, 20)).toBe(120 * minute));
 
-  // Behaviour 97: A guest that is wanted again more than 12 times within an hour stays longer: the time for which nobody has to use it
+  // Behaviour 98: A guest that is wanted again more than 12 times within an hour stays longer: the time for which nobody has to use it
   // doubles with each further one, up to an hour.
   test('stays longer, and as before when the hour is over', async () => {
     const { clock, idle, idleness, pass } = rig();

@@ -18,7 +18,7 @@ async function rig(world: World, first?: Event) {
   return { ...ready, port, seen, gate: ready.supervisor.gate };
 }
 
-// Behaviour 98: A guest that is away has no process, and its door listens: a client of ssh that comes is held and brings it back; one
+// Behaviour 99: A guest that is away has no process, and its door listens: a client of ssh that comes is held and brings it back; one
 // that says nothing of ssh, such as a port scan, does not.
 test('goes when nobody uses it, and comes back for a client of ssh and for nobody else', async () => {
   await using world = await World.make();
@@ -56,7 +56,7 @@ test('goes when nobody uses it, and comes back for a client of ssh and for nobod
   ]);
 });
 
-// Behaviour 99: A client that comes while the guest goes is held, and the guest comes back as soon as it is gone.
+// Behaviour 100: A client that comes while the guest goes is held, and the guest comes back as soon as it is gone.
 test('comes back at once for a client that comes while it goes', async () => {
   await using world = await World.make();
   const { supervisor, phases, until: reaches, getReady, port, seen, gate } = await rig(world);
@@ -75,7 +75,7 @@ test('comes back at once for a client that comes while it goes', async () => {
   await reaches('stopped');
 });
 
-// Behaviour 100: `suspend` sends the guest away by hand, unless a client waits for it; `resume` brings it back, and `stop` ends a
+// Behaviour 101: `suspend` sends the guest away by hand, unless a client waits for it; `resume` brings it back, and `stop` ends a
 // daemon whose guest is away at once.
 test('goes and comes when it is told to, and not while a client waits', async () => {
   await using world = await World.make();
@@ -102,7 +102,7 @@ test('goes and comes when it is told to, and not while a client waits', async ()
   expect(await supervisor.left).toBeUndefined();
 });
 
-// Behaviour 101: With `start` `demand` the daemon begins without a guest.
+// Behaviour 102: With `start` `demand` the daemon begins without a guest.
 test('may begin without a guest', async () => {
   await using world = await World.make();
   const why = { type: 'not-needed-yet' } as const;

@@ -1,0 +1,68 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect } from 'node:net';
+import { expect, test } from 'vitest';
+import { nativeSystem } from '../../src/config/system.ts';
+import { exampleNix } from '../../src/host/example.ts';
+import { nixBuild } from './nix-client.ts';
+import { BuilderRig } from './rig.ts';
+
+// Behaviour 96: The first build after a pause does not fail because of it: one that comes while the guest is away, or goes, is held and
+// built.
+test('a guest that comes and goes: no build ever fails for it', async (context) => {
+  await using rig = await BuilderRig.create({
+    context,
+    configure: ['--start', 'demand', '--idle', 'stop', '--idle-after', '15 s'],
+  });
+  /** A derivation that nobody has built, as nix-daemon would build it. */
+  const build = (name: string) => {
+    const file = join(rig.dir, `${name}.nix`);
+    writeFileSync(file, exampleNix(nativeSystem(process.arch), { name }));
+    return nixBuild(rig, file);
+  };
+  const wakes = () => rig.log('wanted').map(({ why }) => why);
+  const atTheDoor = 'a client waits at the door';
+
+  const daemon = rig.begin('daemon');
+  const begun = await rig.reaches('away');
+  expect(begun).toMatchObject({ away: { why: 'not-needed-yet' }, door: { port: rig.port } });
+  expect(await build('first').ended).toBe(0);
+  expect(wakes()).toEqual([atTheDoor]);
+
+  // Nobody uses it.
+  await rig.reaches('away');
+  expect(rig.processes().map(({ pid }) => pid)).toEqual([daemon.pid]);
+  const { stdout, end } = await rig.cli('status');
+  expect(end).toBe(0);
+  expect(stdout).toContain('Away: the guest is stopped; the next build starts it. Nobody has used');
+  expect((await rig.cli('wait')).stdout).toContain('Ready: the next build starts the guest.');
+  // Neither our own questions nor a port scan bring it back.
+  await new Promise<void>((resolve) => {
+    const scan = connect({ port: rig.port, host: '127.0.0.1' }, () => scan.end(() => resolve()));
+  });
+  expect(rig.status()?.phase).toBe('away');
+  expect(await build('second').ended).toBe(0);
+  expect(wakes()).toEqual([atTheDoor, atTheDoor]);
+
+  // By hand, and a build comes while it goes.
+  const suspended = rig.begin('suspend');
+  await rig.reaches('stopping');
+  const late = build('third');
+  expect(await suspended.ended).toBe(0);
+  expect(suspended.said).toMatch(
+    /^The guest (is away; the next build brings it|went, and a build)/,
+  );
+  expect(await late.ended).toBe(0);
+  expect(wakes()).toHaveLength(3);
+
+  expect((await rig.cli('suspend')).said).toContain('The guest is away; the next build');
+  const again = await rig.cli('ssh', '--', 'echo here');
+  expect([again.stdout, again.stderr]).toEqual([
+    'here\n',
+    expect.stringContaining('brings it back'),
+  ]);
+  expect((await rig.cli('suspend', '--now')).end).toBe(0);
+  expect((await rig.cli('stop')).end).toBe(0);
+  expect(await daemon.ended).toBe(0);
+  await rig.leavesNothing();
+});

@@ -8,6 +8,7 @@ import { debEntries } from './deb.ts';
 import { cachedPath } from './download.ts';
 import type { Entry } from './entry.ts';
 import { makeInitrd } from './initrd.ts';
+import { bootable } from './kernel.ts';
 import { loadOrder, numberedName, type LoadableModule } from './modules.ts';
 import { overlayEntries } from './overlay.ts';
 import type { Located } from './package-index.ts';
@@ -53,7 +54,11 @@ export async function assemble(options: AssembleOptions): Promise<Assembled> {
     modules: await loadOrder(recipe.stage1Modules, parts, signal),
     squashfs: await readFile(squashfs),
   });
-  return { kernel: kernel.data, kernelVersion: kernel.release, initrd };
+  return {
+    kernel: await bootable(kernel.data, options.arch, signal),
+    kernelVersion: kernel.release,
+    initrd,
+  };
 }
 
 /** Everything in the root, in an order that only the inputs decide; fills parts on the way. */

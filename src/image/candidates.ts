@@ -2,7 +2,7 @@
 import { compareVersions } from '../vm/debian-version.ts';
 import type { IndexedPackage, PackageIndex } from './package-index.ts';
 import { takesVersion, type Alternative, type Relation } from './relation.ts';
-import type { Floor } from '../vm/floors.ts';
+import { isWithin, type Floor } from '../vm/floors.ts';
 
 /** What is to be resolved, and from what. */
 export interface Request {
@@ -29,13 +29,13 @@ export class Candidates {
   readonly #shelves: ReadonlyMap<string, Shelf>;
   readonly #request: Request;
   readonly #absent: ReadonlySet<string>;
-  readonly #floors: ReadonlyMap<string, string>;
+  readonly #floors: ReadonlyMap<string, Floor>;
 
   constructor(request: Request) {
     const { kept, releases, without, floors } = request;
     this.#request = request;
     this.#absent = new Set(without);
-    this.#floors = new Map(floors.map((floor) => [floor.package, floor.version]));
+    this.#floors = new Map(floors.map((floor) => [floor.package, floor]));
     const all = [...(kept === undefined ? [] : [{ name: keptName, index: kept }]), ...releases];
     this.#shelves = new Map(all.map(({ name, index }) => [name, shelfOf(index)]));
   }
@@ -89,11 +89,11 @@ export class Candidates {
     return present ?? newest(providing.filter(({ name }) => name === first?.name));
   }
 
-  /** Not given up, and not below its floor. */
+  /** Not given up, and neither below its floor nor beyond its series. */
   #fit(all: readonly IndexedPackage[]): readonly IndexedPackage[] {
     return all.filter((each) => {
       const floor = this.#floors.get(each.name);
-      if (floor !== undefined && compareVersions(each.version, floor) < 0) return false;
+      if (floor !== undefined && !isWithin(each.version, floor)) return false;
       return !this.#excluded.has(each);
     });
   }

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failed } from '../system/failure.ts';
-import { shortfalls } from '../vm/floors.ts';
+import { isWithin } from '../vm/floors.ts';
 import { newestIndex, readLock, type Lock } from './lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
 
@@ -25,7 +25,7 @@ export function currentLock({ own, updated }: LockPlaces, recipe: Recipe): Lock 
 export const lockToRenew = ({ own, updated }: LockPlaces, assets: string): string =>
   existsSync(join(assets, 'src/image/recipe.ts')) ? own : updated;
 
-/** Whether a lock was made for a recipe: the same names are asked for, and nothing is below the floors. */
+/** Whether a lock was made for a recipe: the same names are asked for, and nothing is below the floors or beyond a series. */
 export const fits = (lock: Lock, recipe: Recipe): boolean =>
   sorted(lock.without) === sorted(recipe.without) &&
   (['amd64', 'arm64'] satisfies Arch[]).every((arch) => {
@@ -33,7 +33,7 @@ export const fits = (lock: Lock, recipe: Recipe): boolean =>
     const versions = Object.fromEntries(packages.map(({ name, version }) => [name, version]));
     return (
       sorted(requested) === sorted(recipe.packages(arch)) &&
-      shortfalls(versions, recipe.floors(arch)).length === 0
+      recipe.floors(arch).every((floor) => isWithin(versions[floor.package] ?? '', floor))
     );
   });
 

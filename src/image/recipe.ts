@@ -66,7 +66,8 @@ export const recipe: Recipe = {
     ...['openssl-provider-legacy', 'readline-common', 'libaudit-common', 'libsasl2-modules-db'],
   ],
   keep: (path) => !dropped.some((pattern) => pattern.test(path)),
-  stage1Modules: ['loop', 'squashfs', 'overlay', 'virtio_blk', 'virtio_net'],
+  // The console's first, of kernels that have it not inside: until then nobody hears of anything.
+  stage1Modules: ['virtio_console', 'loop', 'squashfs', 'overlay', 'virtio_blk', 'virtio_net'],
   rootModules: ['virtio-rng', 'button', 'evdev'],
   // The loopback is for tests of the listeners on hosts without vsock.
   vsockModules: ['vmw_vsock_virtio_transport', 'vsock_loopback'],

@@ -2,7 +2,7 @@
  * Requested names + the indexes of some releases -> every package that has to be there. Pure; recommendations are not followed.
  * For each relation the preferred release is asked first, and another one only where that cannot meet it.
  */
-import type { Floor } from '../vm/floors.ts';
+import { describeFloor, type Floor } from '../vm/floors.ts';
 import { Candidates, matches, type Request } from './candidates.ts';
 import type { IndexedPackage, Located } from './package-index.ts';
 import { describeRelation, takesVersion, type Relation } from './relation.ts';
@@ -101,11 +101,11 @@ const blame = (blamed: IndexedPackage): Attempt => ({ type: 'blame', blamed });
 
 const nameOf = ({ name, version }: Located): string => `${name} ${version}`;
 
-/** A name that has a floor is missing below it. */
+/** A name that has a floor is missing below it, and beyond its series. */
 function describeWanted(relation: Relation, floors: readonly Floor[]): string {
   const floor = floors.find((each) => relation.some(({ name }) => name === each.package));
   const words = describeRelation(relation);
-  return floor === undefined ? words : `${words}, at least ${floor.version}`;
+  return floor === undefined ? words : `${words}, ${describeFloor(floor)}`;
 }
 
 const locatedOf = ({ name, version, suite, filename, sha256, size }: IndexedPackage): Located => ({

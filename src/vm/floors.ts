@@ -1,6 +1,6 @@
 /**
  * The lowest versions with which an image may be made or started, each with the reason. An image is below its floor when one of its
- * packages is older; Debian's own order of versions decides.
+ * packages is older; Debian's own order of versions decides. Where a series must not be left, none is made beyond it either.
  */
 import { compareVersions } from './debian-version.ts';
 
@@ -12,6 +12,8 @@ export interface Floor {
   readonly version: string;
   /** A sentence's end: "below it ...". */
   readonly why: string;
+  /** The series that is kept: the first version beyond it, and a sentence's end: "from it on ...". */
+  readonly below?: { readonly version: string; readonly why: string };
 }
 
 /** What has been found out since a version was made is a reason to raise it here; every image below is refused from then on. */
@@ -30,6 +32,11 @@ export function floorsFor(arch: 'amd64' | 'arm64'): readonly Floor[] {
       // The oldest that Debian 13 itself still offers beside its security archive; its changelog names what each release closes.
       version: '6.12.117',
       why: 'the kernel has known holes that a build can reach through its namespaces',
+      below: {
+        // AT_HWCAP3, type 29, came with 6.13: https://github.com/containers/podman-machine-os/issues/98, lima-vm/lima issue 3592.
+        version: '6.13',
+        why: 'the kernel gives programs an auxiliary vector that ends Rosetta on macOS 14 and 15',
+      },
     },
     {
       what: 'OpenSSH',
@@ -47,6 +54,17 @@ export function floorsFor(arch: 'amd64' | 'arm64'): readonly Floor[] {
     },
   ];
 }
+
+/** Whether a version may go into an image. */
+export const isWithin = (version: string, { version: lowest, below }: Floor): boolean =>
+  compareVersions(version, lowest) >= 0 &&
+  (below === undefined || compareVersions(version, below.version) < 0);
+
+/** `at least 6.12.117 and below 6.13, since from that on the kernel ...` */
+export const describeFloor = ({ version, below }: Floor): string =>
+  below === undefined
+    ? `at least ${version}`
+    : `at least ${version} and below ${below.version}, since from that on ${below.why}`;
 
 /** A floor that an image does not reach, and what it has instead. */
 export interface Shortfall {

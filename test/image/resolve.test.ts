@@ -190,6 +190,25 @@ describe('of two releases', () => {
     expect(of(['a 1; Depends: b', 'b 1'], ['b 1.5'], floor('b', '2'))).toMatchObject({
       missing: ['b, at least 2 (for a)'],
     }));
+
+  const series = (name: string, version: string) => {
+    const [first] = floor(name, '2').floors;
+    return {
+      floors:
+        first === undefined ? [] : [{ ...first, below: { version, why: 'it is another one' } }],
+    };
+  };
+  test('keeps a series, though both have newer ones', () =>
+    expect(of(['a 1; Depends: b', 'b 2.9', 'b 3'], ['b 4'], series('b', '3'))).toEqual([
+      'a 1',
+      'b 2.9',
+    ]));
+  // Behaviour 104: No image is made of a kernel beyond the series with which Rosetta works on macOS 14 and 15, and an update that
+  // could have none else is refused with that reason; an arm64 kernel is unpacked.
+  test('names the series that nothing is of any more, and why it is kept', () =>
+    expect(of(['a 1; Depends: b', 'b 3'], ['b 4'], series('b', '3'))).toMatchObject({
+      missing: ['b, at least 2 and below 3, since from that on it is another one (for a)'],
+    }));
 });
 
 describe('an index', () => {

@@ -34,6 +34,10 @@ export class BareGuests implements AsyncDisposable {
 export interface Hardware {
   /** A raw disk; none by default. */
   readonly disk?: string;
+  /** Another, which the guest finds before it. */
+  readonly firstDisk?: string;
+  /** What the kernel is told to take for its console; that is where it is heard, whatever it is told. Default ttyS0. */
+  readonly console?: string;
   /** Ten writes a second, so that whoever watches is there in time. Default false. */
   readonly isSlow?: boolean;
   /** Whether there is a network card. Default true. */
@@ -50,8 +54,9 @@ export class BareGuest {
 
   constructor(
     path: string,
-    { disk, isSlow = false, card = true, initrd, noSeed = false }: Hardware,
+    { disk, firstDisk, console = 'ttyS0', isSlow = false, card = true, ...more }: Hardware,
   ) {
+    const { initrd, noSeed = false } = more;
     const base = initrd ?? `${testImage()}-initrd.img`;
     this.#console = `${path}.console`;
     if (!noSeed) writeInitrd({ base, target: `${path}.initrd`, seed });
@@ -63,8 +68,9 @@ export class BareGuest {
         // One CPU: no boot of hundreds is lost to QEMU 7.2's races between CPUs.
         ...['-accel', 'tcg', '-cpu', 'max,-cx16', '-smp', '1', '-m', '1024'],
         ...['-kernel', `${testImage()}-kernel`, '-initrd', noSeed ? base : `${path}.initrd`],
-        ...['-append', `${cmdline} console=ttyS0`, '-serial', `file:${this.#console}`],
+        ...['-append', `${cmdline} console=${console}`, '-serial', `file:${this.#console}`],
         ...(card ? ['-nic', 'user,model=virtio-net-pci'] : []),
+        ...(firstDisk === undefined ? [] : ['-drive', `file=${firstDisk},if=virtio,format=raw`]),
         ...(disk === undefined
           ? []
           : ['-drive', `file=${disk},if=virtio,format=raw,cache=writeback${isSlow ? slow : ''}`]),

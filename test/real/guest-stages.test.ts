@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { judgeDisk } from '../../src/supervisor/disk.ts';
 import { cpioArchive, S_IFDIR, S_IFREG } from '../../src/system/cpio.ts';
-import { BareGuests } from './bare-guest.ts';
+import { BareGuests, type Hardware } from './bare-guest.ts';
 import { fact } from './command.ts';
 import { testImage } from './rig.ts';
 
@@ -59,13 +59,15 @@ onX64('a disk that is neither blank nor ours is left alone, to the byte', async 
   }
 });
 
+// Behaviour 103: The guest's disk is the one with our label, whichever the VM program puts first, and where the named console is
+// not there the guest is heard on one that is.
 onX64(
   'a blank disk is formatted, a killed guest’s is mended, a larger one grown, a broken one left',
   async (context) => {
     await using guests = new BareGuests(context);
     const disk = diskIn(guests, 512);
-    const notes = async () => {
-      const guest = guests.boot({ disk });
+    const notes = async (hardware: Hardware = {}) => {
+      const guest = guests.boot({ disk, ...hardware });
       await guest.says('linuxkit-builder: stage=nix ');
       await guest.kill();
       // Of the disk only: without a host key sshd ends, and is said to have been started again, if there was time for it.
@@ -74,7 +76,12 @@ onX64(
     expect(await notes()).toEqual(['disk-format']);
     expect(await notes()).toEqual(['disk-check']);
     truncateSync(disk, 1024 * MiB);
-    expect(await notes()).toEqual(['disk-check', 'disk-check', 'disk-grow']);
+    // Behind another disk, and with no console where it is told that there is one.
+    const firstDisk = diskIn(guests, 1, 'first');
+    expect(await notes({ firstDisk, console: 'hvc0' })).toEqual([
+      ...['disk-check', 'disk-check', 'disk-grow'],
+    ]);
+    expect(readFileSync(firstDisk).every((byte) => byte === 0)).toBe(true);
 
     const fd = openSync(disk, 'r+');
     // Its label and magic stay; the descriptors of its groups, which follow in the second block, are lost.
@@ -180,8 +187,8 @@ function busybox(): Buffer {
 }
 
 /** A sparse disk of zeros. */
-function diskIn(guests: BareGuests, sizeMiB = 256): string {
-  const disk = join(guests.dir, 'disk');
+function diskIn(guests: BareGuests, sizeMiB = 256, name = 'disk'): string {
+  const disk = join(guests.dir, name);
   writeFileSync(disk, '');
   truncateSync(disk, sizeMiB * MiB);
   return disk;

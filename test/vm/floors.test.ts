@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { describeShortfall, floorsFor, letsBuildsOut, shortfalls } from '../../src/vm/floors.ts';
+import {
+  describeFloor,
+  describeShortfall,
+  floorsFor,
+  isWithin,
+  letsBuildsOut,
+  shortfalls,
+} from '../../src/vm/floors.ts';
 
 const good = Object.fromEntries(floorsFor('amd64').map((floor) => [floor.package, floor.version]));
 
@@ -24,6 +31,18 @@ describe('the floors', () => {
     expect(shortfalls(good, floorsFor('arm64')).map(describeShortfall)).toEqual([
       'there is no linux-image-cloud-arm64 in it',
     ]));
+
+  // Behaviour 104: No image is made of a kernel beyond the series with which Rosetta works on macOS 14 and 15, and an update that
+  // could have none else is refused with that reason; an arm64 kernel is unpacked.
+  test('keep the kernel in its series, for a reason', () => {
+    const floor = floorsFor('arm64').find(({ what }) => what === 'Linux');
+    if (floor === undefined) return expect.unreachable();
+    const within = (version: string) => isWithin(version, floor);
+    expect(
+      ['6.12.117-1', '6.12.999-1', '6.13-1', '6.17.8-1~bpo13+1', '6.1.5-1'].map(within),
+    ).toEqual([...[true, true, false, false, false]]);
+    expect(describeFloor(floor)).toMatch(/ and below 6\.13, since from that on .*Rosetta/);
+  });
 
   test('each have a reason', () => {
     for (const { why } of floorsFor('arm64')) expect(why).toMatch(/^\S.*[^.]$/);

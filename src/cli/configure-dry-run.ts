@@ -14,6 +14,7 @@ export interface DryRun {
   readonly owner: Owner;
   readonly service: Builder['service'];
   readonly keeper: Builder['keeper'];
+  readonly takenIn: Builder['takenIn'];
   readonly settings: { readonly config: Config; readonly text: string };
   /** Undefined while there are none. */
   readonly keys: Pick<Builder, 'hostPublicKey'> | undefined;
@@ -27,6 +28,7 @@ export function showChanges({
   owner,
   service,
   keeper,
+  takenIn,
   settings,
   keys,
   say,
@@ -36,7 +38,7 @@ export function showChanges({
     say(kind === 'make' ? `# would make the directory ${path}` : `# would make private: ${path}`);
   if (keys === undefined)
     say(`# would make keys in ${layout.keys}; until then the guest's key is not known`);
-  const rest = { owner, service, keeper, config, settingsText: text };
+  const rest = { owner, service, keeper, config, settingsText: text, takenIn };
   const builder = { layout, places, ...rest, ...(keys ?? unknownKeys) };
   const user = userNeeds(builder);
   const root = rootNeeds(rootRequest(builder));

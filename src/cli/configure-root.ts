@@ -7,6 +7,7 @@ import { rootFiles, toldOf, type ByHand, type RootRequest } from '../host/root-p
 import type { ConfigureFlags } from './configure-flags.ts';
 import type { CliContext } from './context.ts';
 import { tellGuest } from './tell-guest.ts';
+import { rootTakesIn } from './user-ssh.ts';
 
 interface RootRun {
   readonly flags: ConfigureFlags;
@@ -20,7 +21,8 @@ export async function rootPart(run: RootRun, builder: Builder): Promise<void> {
   const { layout, context, flags, say } = run;
   // The release before left a private key in it.
   rmSync(layout.rootRequest, { force: true });
-  const request = rootRequest(builder);
+  const takenIn = await rootTakesIn({ places: builder.places, context });
+  const request = { ...rootRequest(builder), takenIn };
   const needs = rootNeeds(request);
   if (flags.skipRoot) printScript(run, request, needs);
   else {

@@ -42,6 +42,7 @@ import { guestHasKvm } from './guest-kvm.ts';
 import { findNix } from './nix.ts';
 import { ownerOf } from './root-told.ts';
 import { serviceFiles, serviceLogs } from './service.ts';
+import { userTakesIn } from './user-ssh.ts';
 
 /** One run: what was asked, where, and what was said of it. */
 interface Run {
@@ -87,6 +88,7 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
       owner: ownerOf(flags.root),
       service,
       keeper: keeperOf(run),
+      takenIn: await userTakesIn(run),
       settings,
       keys,
     });
@@ -146,7 +148,8 @@ async function userPart(run: Run): Promise<Builder> {
     await dropService(layout, context, { wanted, say });
     const settingsText = text;
     const keeper = keeperOf(run);
-    const rest = { owner, service, keeper, config, settingsText };
+    const takenIn = await userTakesIn(run);
+    const rest = { owner, service, keeper, config, settingsText, takenIn };
     const builder = { layout, places, ...rest, ...keysOf(identity) };
     const { changes, right, byHand } = userNeeds(builder);
     const stop = AbortSignal.any([lost, signal]);

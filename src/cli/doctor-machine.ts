@@ -1,11 +1,10 @@
 /** Checks of what lies on this machine: programs, settings, files, the image. */
-import { chmodSync, existsSync, statfsSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, statSync } from 'node:fs';
 import type { Layout } from '../config/layout.ts';
 import { describeProblem } from '../config/problem.ts';
 import { readIdentity } from '../guest/identity.ts';
 import type { Check, Verdict } from '../host/chain.ts';
 import { directoryChanges, directoryProblems } from '../host/directories.ts';
-import { exposureOf, exposureWords } from '../supervisor/disk-record.ts';
 import { oldImageAt } from '../supervisor/image-floor.ts';
 import { chooseImage, newestPrefix } from '../supervisor/images.ts';
 import { readSettings } from '../supervisor/read-settings.ts';
@@ -21,6 +20,7 @@ import { vmDrivers } from '../vm/drivers.ts';
 import { masksCx16, noV2 } from '../vm/qemu/emulated.ts';
 import { qemuAbilities } from '../vm/qemu/abilities.ts';
 import { ageWords } from '../vm/image-age.ts';
+import { diskSpace } from './doctor-disk.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
 import { imageAgeAt } from './image-news.ts';
 
@@ -144,27 +144,6 @@ function locks({ root, state, startLock }: Layout): Verdict {
   if (!existsSync(state)) return { kind: 'not-asked', why: 'nothing has run in there yet' };
   isLocked(sectionLock(startLock));
   return { kind: 'good', fact: `files in ${root} can be locked` };
-}
-
-/** Below this the guest's writes soon find no room. */
-const leastGiB = 2;
-
-function diskSpace(layout: Layout): Verdict {
-  const { root, disk } = layout;
-  const { bavail, bsize } = statfsSync(root);
-  const free = (bavail * bsize) / 1024 ** 3;
-  const used = ((statSync(disk, { throwIfNoEntry: false })?.blocks ?? 0) * 512) / 1024 ** 3;
-  const fact = `${free.toFixed(1)} GiB free; the guest's disk takes ${used.toFixed(1)}`;
-  const exposed = exposureOf(layout);
-  if (free >= leastGiB && exposed !== undefined)
-    return { kind: 'note', fact, why: exposureWords(exposed) };
-  if (free >= leastGiB) return { kind: 'good', fact };
-  return {
-    kind: 'bad',
-    what: `Only ${free.toFixed(1)} GiB are free where ${root} is.`,
-    why: 'The guest is paused when its disk cannot grow.',
-    remedy: 'Free some space: nix-collect-garbage, here and in the guest (linuxkit-builder ssh).',
-  };
 }
 
 function keys(layout: Layout): Verdict {

@@ -26,6 +26,7 @@ import { unlessAway, type DoctorFacts } from './doctor-facts.ts';
 import { sshAs } from './doctor-ssh.ts';
 import { guestHasKvm } from './guest-kvm.ts';
 import { findNix } from './nix.ts';
+import { rootTakesIn, userTakesIn } from './user-ssh.ts';
 import { ownerOf, toldBy } from './root-told.ts';
 
 export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
@@ -55,7 +56,8 @@ export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
 const configure = 'linuxkit-builder configure';
 
 /** What configure would write. */
-async function builderOf({ layout, places, config, context }: DoctorFacts): Promise<Builder> {
+async function builderOf(facts: DoctorFacts): Promise<Builder> {
+  const { layout, places, config, context } = facts;
   const { host } = readIdentity(layout);
   return {
     layout,
@@ -66,11 +68,13 @@ async function builderOf({ layout, places, config, context }: DoctorFacts): Prom
     owner: ownerOf(layout.root),
     service: [],
     keeper: machinesKeeper(await findNix(context)),
+    takenIn: await userTakesIn(facts),
   };
 }
 
 async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
-  const needs = userNeeds(await builderOf(facts));
+  const builder = await builderOf(facts);
+  const needs = userNeeds(builder);
   // The release before made none, and nothing rests on it.
   const isNew = ({ wanted, before }: FileChange) =>
     wanted.path === facts.layout.machines && before === undefined;
@@ -84,6 +88,7 @@ async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
       remedy: first.text,
     };
   const fact = `ssh ${alias} leads to the guest`;
+  if (changes.length === 0 && builder.takenIn === false) return notTakenIn(facts);
   if (changes.length === 0) return { kind: 'good', fact };
   if (changes.every((change) => isOlderStanza(change, facts)))
     return {
@@ -99,6 +104,14 @@ async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
   };
 }
 
+const notTakenIn = ({ layout, program }: DoctorFacts): Verdict => ({
+  kind: 'bad',
+  what: `ssh does not go by ${layout.sshConfig}, although your configuration names it.`,
+  why: `What it makes of it: ${program('ssh')} -G ${alias}`,
+  remedy:
+    'Take away what stands in the way, or the whole block of linuxkit-builder, and run configure again.',
+});
+
 /** What another version of this program wrote for the same settings: it leads to the same place. */
 const isOlderStanza = ({ wanted, before, after }: FileChange, { layout }: DoctorFacts): boolean =>
   wanted.path === layout.sshConfig &&
@@ -106,7 +119,7 @@ const isOlderStanza = ({ wanted, before, after }: FileChange, { layout }: Doctor
   leadSameWay(before.bytes.toString('utf8'), after.toString('utf8'));
 
 async function rootsFiles(facts: DoctorFacts): Promise<Verdict> {
-  const request = rootRequest(await builderOf(facts));
+  const request = { ...rootRequest(await builderOf(facts)), takenIn: await rootTakesIn(facts) };
   const untold = untoldOf(request);
   const [first] = rootNeeds(request).byHand;
   if (untold !== undefined) {

@@ -5,6 +5,8 @@ import { errorCode, Exit, Failed } from '../system/failure.ts';
 import { cannotWrite, sizeIfThere } from '../system/files.ts';
 import { fenceMessages, type Rule } from './fence.ts';
 
+const GiB = 1024 ** 3;
+
 /** Everything that a guest depends on and its image does not know. */
 export interface Seed {
   readonly hostName: string;
@@ -89,6 +91,7 @@ export function writeInitrd({ base, target, seed }: InitrdFiles & { readonly see
 export function guestNixConf(settings: {
   readonly maxJobs: number;
   readonly coresPerJob: number;
+  readonly diskGiB: number;
   readonly features: readonly string[];
 }): string {
   return lines([
@@ -96,6 +99,9 @@ export function guestNixConf(settings: {
     `cores = ${settings.coresPerJob}`,
     // The guest checks a derivation's features again; its own default would differ from what the host was told.
     `system-features = ${settings.features.join(' ')}`,
+    // Old store paths make room before the disk is full: at all times, where a small one never has as much as is good for a large one.
+    `min-free = ${Math.floor(Math.min(2, settings.diskGiB / 10) * GiB)}`,
+    `max-free = ${Math.floor(Math.min(8, settings.diskGiB / 4) * GiB)}`,
   ]);
 }
 

@@ -7,6 +7,7 @@ import { exampleNix } from './example.ts';
 import {
   applyChange,
   examine,
+  standingAt,
   type FileChange,
   type Standing,
   type WantedFile,
@@ -24,10 +25,11 @@ import {
   type Receipt,
 } from './receipts.ts';
 import { isLegacyInclude } from './legacy.ts';
-import { withBlock } from './managed-block.ts';
+import { blockLines, withBlock } from './managed-block.ts';
 import { byHandOf, type ByHand, type RootRequest } from './root-part.ts';
 import { bareKey, includeLine, knownHostsLine, sshConfig } from './ssh.ts';
 import { strayLines, withoutStrays } from './stray-lines.ts';
+import { OthersFiles } from '../system/others-files.ts';
 
 /** All that the host's files are made from. */
 export interface Builder {
@@ -42,6 +44,8 @@ export interface Builder {
   readonly service: readonly WantedFile[];
   /** Who makes /etc/nix. */
   readonly keeper: NixVariant['keeper'];
+  /** Whether the user's ssh leads to the guest already, as {@link isTakenIn} has it; undefined where that is not known. */
+  readonly takenIn: boolean | undefined;
 }
 
 /** The files of the user who owns the daemon, in the order in which they are written. */
@@ -65,6 +69,7 @@ export function userFiles(builder: Builder): readonly WantedFile[] {
     join(places.home, '.ssh/config'),
     includeLine(layout.sshConfig),
     'your ssh reads the file above',
+    builder.takenIn,
   );
   return [
     whole(layout.knownHosts, "the guest's public key", knownHostsLine(builder.hostPublicKey)),
@@ -73,22 +78,40 @@ export function userFiles(builder: Builder): readonly WantedFile[] {
     whole(layout.machines, "the builder's line, for nix-build --builders @FILE", machines),
     whole(layout.config, "the builder's settings", builder.settingsText),
     // Where root owns the daemon, root's own part says the same.
-    ...(places.home === places.rootHome ? [] : [include]),
+    ...(places.home === places.rootHome || isOthersDoing(include, builder) ? [] : [include]),
     ...builder.service,
   ];
 }
 
-/** An ssh configuration of the user's that takes in ours, before anything else it says. */
-function includeFile(path: string, line: string, purpose: string): WantedFile {
+/** True where somebody's own words lead ssh to the guest, in a file that has none of ours. */
+const isOthersDoing = ({ path }: WantedFile, { takenIn }: Builder): boolean => {
+  if (takenIn !== true) return false;
+  const now = Buffer.from(new OthersFiles().read(path) ?? '');
+  return blockLines(now) === undefined && strayLines(now, isLegacyInclude).length === 0;
+};
+
+/**
+ * An ssh configuration of the user's that takes in ours, before anything else it says: unless ssh says that it does so as it is,
+ * whatever stands above or around it.
+ */
+function includeFile(
+  path: string,
+  line: string,
+  purpose: string,
+  takenIn: boolean | undefined,
+): WantedFile {
   return {
     path,
     purpose,
     content: {
       kind: 'block',
       lines: [line],
-      edit: (now) => withBlock(withoutStrays(now, isLegacyInclude), [line], 'first'),
+      edit: (now) => {
+        const others = withoutStrays(now, isLegacyInclude);
+        return takenIn === true ? others : withBlock(others, [line], 'first');
+      },
       replaces: (now) => strayLines(now, isLegacyInclude),
-      isThere: (now) => Buffer.from(now).toString('utf8').includes(line),
+      isThere: (now) => takenIn ?? Buffer.from(now).toString('utf8').includes(line),
     },
     mode: 0o600,
     directoryMode: 0o700,
@@ -101,7 +124,7 @@ export function rootRequest({
   places: { rootHome, etcNix },
   config,
   ...builder
-}: Omit<Builder, 'layout' | 'settingsText' | 'service'>): RootRequest {
+}: Omit<Builder, 'layout' | 'settingsText' | 'service' | 'takenIn'>): RootRequest {
   const { owner, keeper } = builder;
   const hostPublicKey = bareKey(builder.hostPublicKey);
   const { port, holdSeconds, system, maxJobs, features } = config;
@@ -174,10 +197,13 @@ export function recordReceipts({ receipts: path }: Layout, news: readonly Receip
 /** Without receipts: what is certainly ours among the user's files, as if it had been recorded. */
 export function foundReceipts(layout: Layout, { home, rootHome }: Places): readonly Receipt[] {
   const line = includeLine(layout.sshConfig);
-  const wanted = includeFile(join(home, '.ssh/config'), line, '');
+  const wanted = includeFile(join(home, '.ssh/config'), line, '', undefined);
   if (home === rootHome) return [];
-  const examined = examine(wanted);
-  return examined.kind === 'right' ? [receiptOf(wanted, examined, 0)] : [];
+  const block = blockLines(Buffer.from(new OthersFiles().read(wanted.path) ?? ''));
+  const standing = standingAt(wanted.path);
+  return block?.join('\n') === line && standing !== undefined
+    ? [receiptOf(wanted, { standing }, 0)]
+    : [];
 }
 
 const unreadable = (path: string) => ({

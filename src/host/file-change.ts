@@ -167,6 +167,12 @@ function differs(
 /** For root only: its own files must not be another's. A user may look at root's, and has no others' in a private directory. */
 const isForeign = ({ uid }: Standing): boolean => process.geteuid?.() === 0 && uid !== 0;
 
+/** Of what is there; undefined where nothing is. */
+export function standingAt(path: string): Standing | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats && standingOf(stats);
+}
+
 const standingOf = ({ mode, uid, gid }: Stats): Standing => ({ mode: mode & 0o7777, uid, gid });
 
 /** Where a path leads in the end, also when nothing is there: by links of its own, and of the directories above it. */

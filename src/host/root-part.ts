@@ -8,6 +8,7 @@ import { Exit, Failed } from '../system/failure.ts';
 import type { Examined, WantedFile } from './file-change.ts';
 import { installedText, readInstalled, replacedIn, type Owner } from './installed.ts';
 import { hasBuilder, machinesLine } from './machines.ts';
+import { blockLines } from './managed-block.ts';
 import type { NixVariant } from './nix-variant.ts';
 import { rootLayout } from './places.ts';
 import { hasLine, withLine, type RootLine } from './root-lines.ts';
@@ -46,6 +47,8 @@ export interface RootRequest extends RootPlaces, Told {
   readonly owner: Owner;
   /** Who makes /etc/nix. */
   readonly keeper: NixVariant['keeper'];
+  /** Whether root's ssh leads to the guest already, as {@link isTakenIn} has it; absent where that is not known. */
+  readonly takenIn?: boolean | undefined;
 }
 
 /** What a person has to do, since the file is not ours to change. */
@@ -97,7 +100,7 @@ export function rootFiles(request: RootRequest): readonly WantedFile[] {
   const ssh = {
     path: paths.ssh,
     purpose: "root's ssh reads our file first",
-    content: lineContent(lines.ssh, (now) => hasLine(now, lines.ssh.line)),
+    content: sshContent(lines.ssh, request),
     ...{ mode: 0o600, directoryMode: 0o700, leavesLinks: true },
     byHand: `Put this line at the top of what makes ${paths.ssh}:\n${lines.ssh.line}`,
   };
@@ -116,14 +119,22 @@ export function rootFiles(request: RootRequest): readonly WantedFile[] {
 const namesBuilder = (text: string, line: string): boolean =>
   hasLine(text, line) || hasBuilder(Buffer.from(text, 'latin1'));
 
-function lineContent(line: RootLine, isThere: (now: string) => boolean): WantedFile['content'] {
+/** Where our line stands is no matter but to ssh; where that cannot be asked, it counts as it is. */
+function sshContent(line: RootLine, { takenIn }: RootRequest): WantedFile['content'] {
+  const content = lineContent(line, (now) => takenIn ?? hasLine(now, line.line));
+  const isRight = (now: Uint8Array) =>
+    takenIn === true || (takenIn === undefined && blockLines(now)?.join('\n') === line.line);
+  return { ...content, edit: (now) => (isRight(now) ? Buffer.from(now) : content.edit(now)) };
+}
+
+function lineContent(line: RootLine, isThere: (now: string) => boolean) {
   const textOf = (now: Uint8Array) => Buffer.from(now).toString('latin1');
   return {
-    kind: 'block',
+    kind: 'block' as const,
     lines: [line.line],
-    edit: (now) => Buffer.from(withLine(textOf(now), line), 'latin1'),
+    edit: (now: Uint8Array) => Buffer.from(withLine(textOf(now), line), 'latin1'),
     replaces: () => [],
-    isThere: (now) => isThere(textOf(now)),
+    isThere: (now: Uint8Array) => isThere(textOf(now)),
   };
 }
 

@@ -22,6 +22,36 @@ export function strayOptions(ours: string, all: string): readonly StrayOption[] 
     });
 }
 
+/**
+ * Whether all of a configuration says what one file of it sets, first and in the same order: `text` is that file, `alone` and `all` are
+ * listings by it and by all. What others add behind that is theirs.
+ */
+export function saysAllOf({
+  text,
+  alone,
+  all,
+}: {
+  readonly text: string;
+  readonly alone: string;
+  readonly all: string;
+}): boolean {
+  const newer = new Map(Object.entries(olderNames).map(([name, older]) => [older, name]));
+  const names = new Set(
+    lines(text).map((line) => {
+      const name = (line.split(/[\s=]/, 1)[0] ?? '').toLowerCase();
+      return newer.get(name) ?? name;
+    }),
+  );
+  const valuesOf = (listing: string, name: string) =>
+    lines(listing).filter((line) => line.split(' ', 1)[0] === name);
+  // Somebody may have emptied it.
+  if (!names.has('hostkeyalias')) return false;
+  return [...names].every((name) => {
+    const values = valuesOf(all, name);
+    return valuesOf(alone, name).every((line, index) => values[index] === line);
+  });
+}
+
 const lines = (text: string): string[] =>
   text
     .split('\n')

@@ -20,6 +20,8 @@ export interface StanzaOptions {
  */
 export function sshConfig({ port, identityFile, knownHosts, holdSeconds }: StanzaOptions): string {
   const settings = [
+    // One word that an ssh does not know, ours or another's below, keeps it from every host; for this one it is passed over.
+    'IgnoreUnknown *',
     'HostName 127.0.0.1',
     `Port ${port}`,
     `User ${guestUser}`,
@@ -35,6 +37,8 @@ export function sshConfig({ port, identityFile, knownHosts, holdSeconds }: Stanz
     'UpdateHostKeys no',
     `UserKnownHostsFile ${quoted(knownHosts)}`,
     'GlobalKnownHostsFile /dev/null',
+    // Since 8.5.
+    'KnownHostsCommand none',
     // Who we are: this key and nothing else, no question asked.
     `IdentityFile ${quoted(identityFile)}`,
     'IdentitiesOnly yes',
@@ -56,8 +60,9 @@ export function sshConfig({ port, identityFile, knownHosts, holdSeconds }: Stanz
     // Each connection by itself: a shared one would outlive its guest.
     'ControlMaster no',
     'ControlPath none',
-    'ServerAliveInterval 15',
-    'ServerAliveCountMax 4',
+    // A day: a guest that stands still answers nothing, and its builds go on with it. Of one that is gone the door tells by hanging up.
+    'ServerAliveInterval 60',
+    'ServerAliveCountMax 1440',
     `ConnectTimeout ${holdSeconds + 10}`,
     'ForwardAgent no',
     'ForwardX11 no',
@@ -66,6 +71,10 @@ export function sshConfig({ port, identityFile, knownHosts, holdSeconds }: Stanz
     'Tunnel no',
     // A terminal for a person's shell, none for a command, whatever Host * says.
     'RequestTTY auto',
+    // Since 8.7: a command, with our input, in the foreground.
+    'SessionType default',
+    'StdinNull no',
+    'ForkAfterAuthentication no',
     'LogLevel ERROR',
   ];
   return [`Host ${alias}`, ...settings.map((setting) => `    ${setting}`), ''].join('\n');

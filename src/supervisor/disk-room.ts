@@ -1,7 +1,11 @@
 /** Room on the host's disk: without it a VM program pauses its guest, or, where it cannot do that, lets its writes fail. */
+import { randomFillSync } from 'node:crypto';
 import { statfsSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock } from '../system/clock.ts';
 import { errorCode } from '../system/failure.ts';
+import { discard } from '../system/files.ts';
 
 const MiB = 1024 * 1024;
 
@@ -10,30 +14,82 @@ const MiB = 1024 * 1024;
  * cannot be paused may write until that is noticed (5 s) and until it is down (5 s). `start`: enough above it to be worth a boot.
  */
 export const room = { goOn: 512 * MiB, stop: 512 * MiB, start: 1024 * MiB };
+/** A start makes some ten files, and each change of the status another. */
+export const startInodes = 64;
 const everyMs = 2_000;
+/** More than one request of a guest's, so that what was left for no such request is not taken for room. */
+const trialBytes = 8 * MiB;
 
-/** Whether the file system that holds path has that many bytes left for us; so too where it does not say: that alone ends no guest. */
-export function hasRoom(path: string, bytes: number): boolean {
+/** What there is too little of: blocks, inodes, or what a quota leaves of either. */
+export type Shortage = 'disk-full' | 'disk-inodes' | 'disk-quota';
+
+export interface Room {
+  readonly bytes: number;
+  /** Files that can be made. */
+  readonly inodes: number;
+}
+
+/** What is left for us where path is. Infinite where the file system does not say, or counts no inodes (btrfs): that alone ends no guest. */
+export function roomAt(path: string): Room {
   try {
-    const { bavail, bsize } = statfsSync(path);
-    return bavail * bsize >= bytes;
+    return roomIn(statfsSync(path));
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
-    return true;
+    return { bytes: Infinity, inodes: Infinity };
   }
 }
 
-/** Resolves when there are so many bytes of room again. Rejects when signal aborts. */
-export async function untilRoom({
-  path,
-  bytes,
-  clock,
-  signal,
-}: {
-  path: string;
-  bytes: number;
-  clock: Clock;
-  signal: AbortSignal;
-}): Promise<void> {
-  while (!hasRoom(path, bytes)) await clock.sleep(everyMs, signal);
+export const roomIn = (found: {
+  readonly bavail: number;
+  readonly bsize: number;
+  readonly files: number;
+  readonly ffree: number;
+}): Room => ({
+  bytes: found.bavail * found.bsize,
+  inodes: found.files === 0 ? Infinity : found.ffree,
+});
+
+/** Of what there is too little. */
+export const lackOf = (wanted: Room, { bytes, inodes }: Room): Shortage | undefined =>
+  bytes < wanted.bytes ? 'disk-full' : inodes < wanted.inodes ? 'disk-inodes' : undefined;
+
+/** Whether so many bytes are left for us where path is. */
+export const hasRoom = (path: string, bytes: number): boolean =>
+  lackOf({ bytes, inodes: 0 }, roomAt(path)) === undefined;
+
+/**
+ * What a write into a directory fails for, found by one of 8 MiB that leaves nothing: of a quota, and of a disk that promises more than
+ * it has, statfs(2) need not know. Undefined where the write succeeds, or fails for no want of room.
+ */
+export async function shortageAt(directory: string): Promise<Shortage | undefined> {
+  // One name, so that the next look removes what one that was killed left.
+  const path = join(directory, '.room');
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, 'w', 0o600);
+    // Zeros may take no room at all.
+    await file.write(randomFillSync(Buffer.allocUnsafe(trialBytes)));
+    await file.sync();
+    return undefined;
+  } catch (error) {
+    // A file that cannot even be made says nothing of the one that the guest writes.
+    return file === undefined ? undefined : shortageOf(error);
+  } finally {
+    await file?.close().catch(() => undefined);
+    discard(path);
+  }
+}
+
+function shortageOf(error: unknown): Shortage | undefined {
+  const code = errorCode(error);
+  if (code === undefined) throw error;
+  return code === 'EDQUOT' ? 'disk-quota' : code === 'ENOSPC' ? 'disk-full' : undefined;
+}
+
+/** Resolves when isEnough. Rejects when signal aborts. */
+export async function untilEnough(
+  isEnough: () => boolean | Promise<boolean>,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<void> {
+  while (!(await isEnough())) await clock.sleep(everyMs, signal);
 }

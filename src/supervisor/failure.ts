@@ -31,6 +31,7 @@ const permanent: ReadonlySet<string> = new Set([
   'disk-too-large',
   'vm-lacks-part',
   'disk-unreadable',
+  'host-disk-failed',
   'no-accelerator',
   'accelerator-unusable',
   'vm-would-refuse',
@@ -64,7 +65,8 @@ export const deafnessOf = (failure: Failure | undefined) => ({
 });
 
 const isDead = ({ kind }: Failure): boolean =>
-  kind.startsWith('accelerator-') || kind === 'vm-watchdog' || kind === 'guest-powered-off';
+  kind.startsWith('accelerator-') ||
+  ['vm-watchdog', 'guest-powered-off', 'host-disk-failed'].includes(kind);
 
 /** What passes when another process ends, or gives back what it holds: that takes seconds at least. */
 const elsewhere: ReadonlySet<string> = new Set([

@@ -36,6 +36,10 @@ function pauseWords(why: PauseReason): string {
   switch (why) {
     case 'disk-full':
       return "Paused: the host's disk is full. It goes on by itself when there is room again; no write is lost.";
+    case 'disk-inodes':
+      return "Paused: the host's file system can hold no more files (df -i). It goes on by itself when it can; no write is lost.";
+    case 'disk-quota':
+      return "Paused: a quota on the host's disk is used up. It goes on by itself when there is room again; no write is lost.";
     case 'unknown':
       return 'Paused: the VM program has halted the guest, and does not say why.';
     default:

@@ -6,8 +6,8 @@ import type { Clock } from '../system/clock.ts';
 import { failureOf } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Machine } from '../vm/driver.ts';
-import { runStates } from '../vm/run-states.ts';
-import { room, untilRoom } from './disk-room.ts';
+import { lackOf, roomAt, untilEnough, type Room } from './disk-room.ts';
+import { DiskTrouble } from './disk-trouble.ts';
 import type { Event, PauseReason } from './state.ts';
 import type { Vigil } from './vigil.ts';
 
@@ -24,79 +24,81 @@ export interface StandstillOptions {
   readonly tell: (event: Event) => void;
 }
 
-/** Between two attempts to let a paused VM go on. */
-const againMs = 5_000;
 /** A guest that was just woken may be slow to answer; one that never does is the vigil's. */
 const clockTries = 4;
 
 export class Standstill {
   readonly #options: StandstillOptions;
+  readonly #trouble: DiskTrouble;
+  /** Grows with each pause. */
+  #pauses = 0;
 
   constructor(options: StandstillOptions) {
     this.#options = options;
+    const { machine, tell, log } = options;
+    this.#trouble = new DiskTrouble({
+      ...options,
+      resume: async () => {
+        const found = machine();
+        if (found === undefined) throw new Error('its control channel is not open yet');
+        await found.resume();
+      },
+      onCause: (why) => {
+        log('warn', 'vm-paused', { why });
+        tell({ type: 'vm-paused', why });
+      },
+      onLost: (failure) => tell({ type: 'lost', failure }),
+    });
   }
 
   readonly onPaused = (why: PauseReason): void => {
     const { log, tell, awake, vigil } = this.#options;
+    this.#pauses++;
     log('warn', 'vm-paused', { why });
     tell({ type: 'vm-paused', why });
     // It may be for good: it takes of the time that a boot has, and of the patience with a guest.
     if (!isWaitedFor(why)) return;
     awake.pause();
     vigil()?.halt();
-    if (why === 'disk-full') void this.#goOn();
+    if (why === 'disk-full' || why === 'io-error') void this.#trouble.paused(why);
   };
 
   readonly onResumed = (): void => {
     const { log, tell, awake, vigil } = this.#options;
     log('info', 'vm-resumed');
     awake.resume();
+    this.#trouble.resumed();
+    const pauses = this.#pauses;
     // The clock stood still: it is right before anybody is told that the guest is back.
-    void this.#setClock().then(() => tell({ type: 'vm-resumed' }));
+    void this.#setClock().then(() => {
+      if (pauses === this.#pauses) tell({ type: 'vm-resumed' });
+    });
     vigil()?.resume();
   };
 
-  /** A start of a guest that could not be paused waits until the host's disk has room for it. */
-  readonly awaitRoom = async (): Promise<void> => {
-    const { log, layout, tell } = this.#options;
-    log('warn', 'no-room', { path: layout.root });
-    tell({ type: 'vm-paused', why: 'disk-full' });
-    await this.#untilRoom(room.start);
+  /** A start waits until the host's disk has room for a guest that could not be paused, or inodes for what it makes. */
+  readonly awaitRoom = async (wanted: Room): Promise<void> => {
+    const { log, layout, tell, clock, signal } = this.#options;
+    const lack = () => lackOf(wanted, roomAt(layout.root));
+    const why = lack();
+    if (why === undefined) return;
+    log('warn', 'no-room', { path: layout.root, why });
+    tell({ type: 'vm-paused', why });
+    await untilEnough(() => lack() === undefined, { clock, signal });
     tell({ type: 'vm-resumed' });
   };
 
-  /** When there is room again; a VM program that does not listen is told again. */
-  async #goOn(): Promise<void> {
-    const { clock, log, machine, signal } = this.#options;
-    while (!signal.aborted)
-      try {
-        await this.#untilRoom(room.goOn);
-        const found = machine();
-        if (found === undefined) throw new Error('its control channel is not open yet');
-        return await found.resume();
-      } catch (error) {
-        if (error === signal.reason) return;
-        log('warn', 'not-resumed', { failure: failureOf(error) });
-        await clock.sleep(againMs, signal).catch(() => undefined);
-      }
-  }
-
   async #setClock(): Promise<void> {
     const { agent, log, signal } = this.#options;
-    for (let n = 0; n < clockTries && !signal.aborted; n++)
+    const pauses = this.#pauses;
+    for (let n = 0; n < clockTries && !signal.aborted && pauses === this.#pauses; n++)
       try {
         return await agent.setTime(undefined, signal);
       } catch (error) {
         log('warn', 'clock-not-set', { failure: failureOf(error) });
       }
   }
-
-  #untilRoom(bytes: number): Promise<void> {
-    const { layout, clock, signal } = this.#options;
-    return untilRoom({ path: layout.root, bytes, clock, signal });
-  }
 }
 
-const isWaitedFor = (why: PauseReason): boolean =>
-  why === 'disk-full' ||
-  (why !== 'unknown' && ['left', 'woken'].includes(runStates[why].treatment));
+/** A VM program that does not say why may hang. */
+const isWaitedFor = (why: PauseReason): boolean => why !== 'unknown';

@@ -17,7 +17,7 @@ import type { BootFiles, Laid } from './boot-files.ts';
 import { launchNetwork, launchVm, vmFailure, type ChildContext, type Running } from './children.ts';
 import { prepareDisk } from './disk.ts';
 import { recordBlank } from './disk-record.ts';
-import { hasRoom, room } from './disk-room.ts';
+import { lackOf, room, roomAt, startInodes, type Room } from './disk-room.ts';
 import { chooseImage, type ChosenImage } from './images.ts';
 import { dropOld, refuseOld } from './image-floor.ts';
 import { endLeftovers } from './left-behind.ts';
@@ -38,8 +38,8 @@ export interface StartContext extends ChildContext {
   readonly onAccelerator: (choice: Choice) => void;
   readonly onPaused: (why: PauseReason) => void;
   readonly onResumed: () => void;
-  /** Waits until the host's disk has room for a guest that could not be paused, and tells of it. */
-  readonly awaitRoom: () => Promise<void>;
+  /** Waits until the host's disk has that much room, and tells of it. */
+  readonly awaitRoom: (wanted: Room) => Promise<void>;
 }
 
 /** Launches network and VM and connects to the VM's control channel. Rejects with Failed, or when signal aborts. */
@@ -88,7 +88,9 @@ async function bootFiles(
   const { config, layout, driver, clock, log } = context;
   const { guest } = networkOf(network, context);
   const input = { config, layout, vm: driver.name, row: driver.row, guest };
-  const hasEnough = () => driver.row.pausesOnFullDisk || hasRoom(layout.root, room.start);
+  // Its guest is paused before its writes fail, so that room is no condition of a start.
+  const wanted = { bytes: driver.row.pausesOnFullDisk ? 0 : room.start, inodes: startInodes };
+  const hasEnough = () => lackOf(wanted, roomAt(layout.root)) === undefined;
   const onWaiting = () => log('info', 'waiting-for-section', { path: layout.startLock });
   const take = (image: ChosenImage) => {
     context.onImage((running.image = image));
@@ -112,7 +114,7 @@ async function bootFiles(
     if (laid !== undefined) return laid;
     // They would only take some of the room that is waited for.
     context.bootFiles.remove();
-    await context.awaitRoom();
+    await context.awaitRoom(wanted);
   }
 }
 

@@ -10,6 +10,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  statfsSync,
   chmodSync,
   writeFileSync,
 } from 'node:fs';
@@ -190,7 +191,9 @@ export function cannotWrite(path: string, error: unknown) {
     EACCES: 'permission denied',
     EPERM: 'not permitted',
     EROFS: 'the file system is read-only',
-    ENOSPC: 'the disk is full',
+    ENOSPC: lacksInodes(path)
+      ? 'its file system can hold no more files (df -i)'
+      : 'the disk is full',
     ENOTDIR: 'a part of the path is not a directory',
     EDQUOT: 'the quota of its owner is used up',
     EIO: 'the disk has a fault (input/output error)',
@@ -202,8 +205,19 @@ export function cannotWrite(path: string, error: unknown) {
     message: `Cannot write ${path}: ${why[code] ?? code}.`,
     hint:
       code === 'ENOSPC' || code === 'EDQUOT'
-        ? 'Free some space and try again.'
+        ? 'Free some space, or delete some files, and try again.'
         : 'Check the owner and the mode of that directory.',
     exit: permission ? Exit.noPermission : Exit.cannotCreate,
   } as const;
+}
+
+/** Whether a file system has room and no inode left, where it counts them; ENOSPC says the same of both. */
+export function lacksInodes(path: string): boolean {
+  for (let place = path; ; place = dirname(place))
+    try {
+      const { files, ffree } = statfsSync(place);
+      return files > 0 && ffree === 0;
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT' || place === dirname(place)) return false;
+    }
 }

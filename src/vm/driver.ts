@@ -72,8 +72,11 @@ export interface AttachOptions {
   readonly onLost?: (failure: Failure) => void;
 }
 
-/** Why a guest stands still: `disk-full` so that no write is lost, a state of the VM program's, or nobody knows. */
-export type Pause = 'disk-full' | StillState | 'unknown';
+/**
+ * Why a guest stands still: so that no write is lost for want of room, inodes or what a quota leaves; a state of the VM program's; or nobody
+ * knows.
+ */
+export type Pause = 'disk-full' | 'disk-inodes' | 'disk-quota' | StillState | 'unknown';
 
 /** A VM process that ended although nobody asked it to, with all that can explain it. */
 export interface VmEnd {

@@ -5,29 +5,27 @@
 import { Exit, type Failure } from '../system/failure.ts';
 
 /**
- * `runs`: nothing. `halted`: by somebody, who may have forgotten it: it has as long as a guest in which nothing moves, or as its boot has
- * left. `left`: somebody works with it, or QEMU itself; it is waited for as long as that takes. `room`: the host's disk. `woken`: it is told
- * to wake up. `lost`: the guest will not run again.
+ * `runs`: nothing. `left`: somebody works with it, or QEMU itself; it is waited for as long as that takes. `disk`: the host's disk failed
+ * at a read or a write. `woken`: it is told to wake up. `lost`: the guest will not run again.
  */
 type Row =
   | { readonly treatment: 'runs' }
-  | { readonly treatment: 'halted' | 'left' | 'room' | 'woken'; readonly sentence: string }
+  | { readonly treatment: 'left' | 'disk' | 'woken'; readonly sentence: string }
   | { readonly treatment: 'lost'; readonly failure: Failure };
 
-const halted = (sentence: string) => ({ treatment: 'halted', sentence }) as const;
 const left = (sentence: string) => ({ treatment: 'left', sentence }) as const;
 const lost = (failure: Failure) => ({ treatment: 'lost', failure }) as const;
 
 const goOn =
-  'It goes on with `cont` on a monitor of QEMU; if nobody says that, it is soon begun anew.';
+  'It goes on with `cont` on a monitor of QEMU, or begins anew with: linuxkit-builder restart.';
 
 export const runStates = {
   running: { treatment: 'runs' },
-  paused: halted(`Paused: somebody has halted the VM. ${goOn}`),
+  paused: left(`Paused: somebody has halted the VM. ${goOn}`),
   debug: left(`Paused: a debugger holds the VM. It goes on when the debugger lets it.`),
-  prelaunch: halted(`Paused: the VM program was told to wait before it begins (-S). ${goOn}`),
-  preconfig: halted(
-    'Paused: the VM program was told to wait for its configuration (--preconfig). It goes on with `x-exit-preconfig` on a monitor of QEMU.',
+  prelaunch: left(`Paused: the VM program was told to wait before it begins (-S). ${goOn}`),
+  preconfig: left(
+    'Paused: the VM program was told to wait for its configuration (--preconfig). It goes on with `x-exit-preconfig` on a monitor of QEMU, or begins anew with: linuxkit-builder restart.',
   ),
   inmigrate: left('Paused: the VM waits for a state that it is to go on from (-incoming).'),
   'finish-migrate': left("Paused: the VM's state is being saved or moved. It goes on by itself."),
@@ -42,8 +40,9 @@ export const runStates = {
     sentence: 'Paused: the guest has put itself to sleep. It is being woken.',
   },
   'io-error': {
-    treatment: 'room',
-    sentence: "Paused: the host's disk failed at a read or a write.",
+    treatment: 'disk',
+    sentence:
+      "Paused: the host's disk failed at a read or a write, which is tried again, three times in all. No write is lost so far.",
   },
   'internal-error': lost({
     kind: 'accelerator-broken',
@@ -75,9 +74,7 @@ export type RunState = keyof typeof runStates;
 
 /** A state in which the guest stands still and may go on. */
 export type StillState = {
-  [S in RunState]: (typeof runStates)[S]['treatment'] extends 'halted' | 'left' | 'room' | 'woken'
-    ? S
-    : never;
+  [S in RunState]: (typeof runStates)[S]['treatment'] extends 'left' | 'disk' | 'woken' ? S : never;
 }[RunState];
 
 /** The state that QEMU names; undefined for one that a newer QEMU has. */

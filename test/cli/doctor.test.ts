@@ -1,4 +1,4 @@
-import { appendFileSync, chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -276,6 +276,24 @@ describe.runIf(asRoot)('doctor finds', () => {
   });
 });
 
+test.runIf(asRoot)("a line above ours in root's configuration of ssh is no fault", async () => {
+  using rig = await configured();
+  const path = join(rig.places.rootHome, '.ssh/config');
+  const verdicts = async (text: string) => {
+    writeFileSync(path, text);
+    const found = await rig.doctor();
+    return ['your files', "root's files"].map(
+      (name) => found.find((each) => each.name === name)?.kind,
+    );
+  };
+  const ours = readFileSync(path, 'utf8');
+  expect(await verdicts(`# mine\n\nHost other\n  Port 2\nHost *\n${ours}`)).toEqual([
+    'good',
+    'good',
+  ]);
+  expect(await verdicts(`Host *\n  Port 99\n${ours}`)).toContain('bad');
+});
+
 describe.runIf(asRoot)('an ssh that does not get through, since others have configured it', () => {
   const asked = async (env: NodeJS.ProcessEnv, change: (rig: Rig) => void) => {
     using rig = await configured();
@@ -292,9 +310,14 @@ describe.runIf(asRoot)('an ssh that does not get through, since others have conf
   };
   const append = (text: string) => (rig: Rig) =>
     appendFileSync(join(rig.places.rootHome, '.ssh/config'), text);
+  const prepend = (text: string) => (rig: Rig) => {
+    const path = join(rig.places.rootHome, '.ssh/config');
+    writeFileSync(path, `${text}${readFileSync(path, 'utf8')}`);
+  };
 
   test('by an option that this ssh does not know: named, with file and line', async () => {
-    const words = await asked({}, append('Host *\n  UseKeychainOfMacOS yes\n'));
+    // Above our block: below it such a word is passed over.
+    const words = await asked({}, prepend('Host *\n  UseKeychainOfMacOS yes\n'));
     expect(words).toMatch(/\.ssh\/config.*line \d+.*usekeychainofmacos/is);
     expect(words).toContain('IgnoreUnknown OPTION');
   });

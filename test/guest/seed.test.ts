@@ -31,7 +31,10 @@ const seed: Seed = {
   rootKeys: ['ssh-ed25519 BBBB root', 'ssh-ed25519 CCCC'],
   hostKey: { private: '-----BEGIN-----\nx\n-----END-----', public: 'ssh-ed25519 DDDD host' },
   fence: fenceRules({ address: '10.0.2.15/24', nameservers: [], hostPorts: [], lan: true }),
-  nixConf: guestNixConf({ maxJobs: 2, coresPerJob: 3, features: ['big-parallel', 'benchmark'] }),
+  nixConf: guestNixConf({
+    ...{ maxJobs: 2, coresPerJob: 3, diskGiB: 80 },
+    features: ['big-parallel', 'benchmark'],
+  }),
 };
 const read = (some: Seed) => readCpio(Buffer.from(seedArchive(some)), 0).entries;
 
@@ -50,7 +53,11 @@ describe('seedArchive', () => {
       ['seed/authorized_keys.root', 'ssh-ed25519 BBBB root\nssh-ed25519 CCCC\n'],
       ['seed/ssh_host_ed25519_key', '-----BEGIN-----\nx\n-----END-----\n'],
       ['seed/ssh_host_ed25519_key.pub', 'ssh-ed25519 DDDD host\n'],
-      ['seed/nix.conf', 'max-jobs = 2\ncores = 3\nsystem-features = big-parallel benchmark\n'],
+      [
+        'seed/nix.conf',
+        'max-jobs = 2\ncores = 3\nsystem-features = big-parallel benchmark\n' +
+          'min-free = 2147483648\nmax-free = 8589934592\n',
+      ],
       ['seed/fence', fenceMessages(seed.fence).toString('utf8')],
       ['seed/end', 'ok\n'],
     ]);
@@ -71,6 +78,18 @@ describe('seedArchive', () => {
     const builderKeys = ['ssh-ed25519 AAAA\nssh-ed25519 EVIL'];
     expect(() => seedArchive({ ...seed, builderKeys })).toThrow('not one line');
   });
+});
+
+// Behaviour 107: The guest's Nix deletes old store paths in time on a disk of any size: below a tenth of it, at most 2 GiB.
+test.each([
+  [80, 2, 8],
+  [16, 1.6, 4],
+  [2, 0.2, 0.5],
+])('a disk of %i GiB is kept %d GiB free, by deleting up to %d', (diskGiB, least, most) => {
+  const text = guestNixConf({ maxJobs: 1, coresPerJob: 1, features: [], diskGiB });
+  const bytes = (name: string) => Number(new RegExp(`^${name} = (\\d+)$`, 'm').exec(text)?.[1]);
+  expect(bytes('min-free')).toBe(Math.floor(least * 1024 ** 3));
+  expect(bytes('max-free')).toBe(Math.floor(most * 1024 ** 3));
 });
 
 describe('writeInitrd', () => {

@@ -40,6 +40,7 @@ beforeEach(() => {
     hostPublicKey: 'ssh-ed25519 AAAA',
     service: [],
     keeper: 'person',
+    takenIn: undefined,
     owner: { name: 'jörg', uid: 1000, directory: layout.root },
   };
   ssh = join(builder.places.home, '.ssh/config');

@@ -46,8 +46,8 @@ const expected = {
   stricthostkeychecking: 'true',
   controlmaster: 'false',
   connecttimeout: '190',
-  serveraliveinterval: '15',
-  serveralivecountmax: '4',
+  serveraliveinterval: '60',
+  serveralivecountmax: '1440',
   loglevel: 'ERROR',
   forwardagent: 'no',
   requesttty: 'auto',
@@ -62,6 +62,8 @@ describe('the ssh configuration, as ssh reads it', () => {
     );
   });
 
+  // Behaviour 109: An option that an ssh does not know keeps it from no build, be it one of ours that older ones lack or another's further
+  // below.
   test("is not spoilt by other people's settings, above all by Host *", async () => {
     const spoilers = [
       'ProxyJump elsewhere.example',
@@ -88,6 +90,12 @@ describe('the ssh configuration, as ssh reads it', () => {
       '  CertificateFile ~/.ssh/other-cert.pub',
       '  PKCS11Provider /usr/lib/other.so',
       '  Tunnel yes',
+      '  KnownHostsCommand /bin/false',
+      '  SessionType none',
+      '  StdinNull yes',
+      '  ForkAfterAuthentication yes',
+      // A word of another ssh's, or of one to come.
+      '  UseKeychainOfMacOS yes',
       'Host nix-linuxkit',
       '  HostName 10.0.0.1',
       '',

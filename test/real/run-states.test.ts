@@ -15,8 +15,10 @@ const hasOther = process.platform === 'linux' && kvmObstacle() === undefined;
 
 // Behaviour 67: An accelerator that breaks later is not taken again in this boot of the host, and the same start goes on with the next
 // one.
-// Behaviour 69: Each state that QEMU can be in has its sentence and its treatment: one that is held or being saved is waited for, one that
-// was halted and forgotten or cannot go on is begun anew.
+// Behaviour 69: Each state that QEMU can be in has its sentence and its treatment: one that is held, halted or being saved is waited for,
+// one that cannot go on is begun anew.
+// Behaviour 105: A fault of the host's disk, or a quota that is used up, pauses the guest as a full disk does: it says which it is, and goes
+// on when that is over. A fault that comes again at the third attempt ends the guest, names the file and is not tried again.
 test('each state of QEMU is met with its sentence and its treatment', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const qemu = findProgram(process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64');
@@ -69,5 +71,17 @@ test('each state of QEMU is met with its sentence and its treatment', async (con
     expect((await rig.cli('verdicts', '--clear')).stdout).toContain('Forgotten: accelerator kvm.');
     expect(existsSync(rig.layout.verdicts)).toBe(false);
   }
+
+  // A fault of the host's disk that does not pass is tried three times, and then the guest is ended until somebody asks for another.
+  const failing = rig.log('vm-paused').length;
+  relay.ever = 'io-error';
+  relay.stop('io-error');
+  const { because, sentence } = await rig.untilStatus(
+    'it is over',
+    ({ phase }) => phase === 'failed',
+  );
+  expect(because?.kind).toBe('host-disk-failed');
+  expect(sentence).toContain(rig.layout.disk);
+  expect(rig.log('vm-paused')).toHaveLength(failing + 4);
   expect((await rig.cli('stop')).end).toBe(0);
 });

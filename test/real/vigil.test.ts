@@ -21,7 +21,6 @@ test(
 
     for (const [how, freeze] of [
       ['the VM process is stopped', () => process.kill(vmOf(rig), 'SIGSTOP')],
-      ['the VM is paused by somebody', () => qmp('stop')],
       ["all of the guest's userland is stopped in the midst of writing", () => stopUserland(rig)],
     ] as const) {
       const { vmPid } = await rig.reaches('ready');
@@ -33,7 +32,7 @@ test(
       await rig.untilStatus('another VM', (now) => now.phase === 'ready' && now.vmPid !== vmPid);
     }
     const incidents = readdirSync(rig.layout.incidents);
-    expect(incidents).toHaveLength(3);
+    expect(incidents).toHaveLength(2);
     for (const name of incidents) {
       const folder = join(rig.layout.incidents, name);
       expect(readFileSync(join(folder, 'console.txt'), 'utf8')).toContain('stage=sshd');
@@ -42,12 +41,13 @@ test(
       });
     }
 
-    // A short pause is no freeze; the guest's clock stood still in it and is right again before anybody is let in.
+    // A pause is no freeze; the guest's clock stood still in it and is right again before anybody is let in.
     const { vmPid } = await rig.reaches('ready');
     await qmp('stop');
     await rig.reaches('paused');
     const pausedAt = Date.now();
-    await fact('five seconds have passed', () => Date.now() - pausedAt > 5_000);
+    await fact('a frozen one would be given up', () => Date.now() - pausedAt > 30_000, 40_000);
+    expect(await rig.reaches('paused')).toMatchObject({ vmPid });
     await qmp('cont');
     await rig.reaches('ready');
     const before = Date.now();
@@ -66,7 +66,7 @@ test(
     await fact('it was busy for long', () => Date.now() > busyUntil, busySeconds * 1000 + 10_000);
     expect(busy.end).toBeUndefined();
     expect(await rig.reaches('ready')).toMatchObject({ vmPid });
-    expect(rig.log('phase').filter(({ phase }) => phase === 'starting')).toHaveLength(4);
+    expect(rig.log('phase').filter(({ phase }) => phase === 'starting')).toHaveLength(3);
     await busy.kill();
     expect((await rig.cli('stop')).end).toBe(0);
     await rig.leavesNothing();

@@ -29,6 +29,8 @@ export class QmpRelay implements Disposable {
   #daemon: JsonLines | undefined;
   /** States that the next VMs are in as soon as the daemon has reached them. */
   readonly later: string[] = [];
+  /** A state that the VM is in again whenever the daemon lets it go on. */
+  ever: string | undefined;
   /** Commands of the daemon, by their names. */
   readonly heard: string[] = [];
 
@@ -113,7 +115,8 @@ export class QmpRelay implements Disposable {
     }
     this.#qemu?.send(value);
     const next = execute === 'human-monitor-command' ? this.later.shift() : undefined;
-    if (next !== undefined) this.stop(next);
+    const again = execute === 'cont' ? this.ever : undefined;
+    for (const state of [next, again]) if (state !== undefined) this.stop(state);
   }
 
   #fromQemu(value: unknown): void {

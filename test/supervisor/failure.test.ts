@@ -26,6 +26,7 @@ const table = {
       'disk-too-large',
       'vm-lacks-part',
       'disk-unreadable',
+      'host-disk-failed',
     ],
     ...[
       'no-accelerator',

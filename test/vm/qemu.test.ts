@@ -60,7 +60,7 @@ const plan = (
 describe('the command line', () => {
   test('is all there is', () =>
     expect(plan().argv.join(' ')).toMatchInlineSnapshot(
-      `"-name linuxkit-builder -nodefaults -no-user-config -no-reboot -display none -machine pc -accel tcg -cpu max,-cx16 -smp 2 -m 2048 -kernel /s/nix-state/kernel -initrd /s/nix-state/initrd -append quiet console=ttyS0 linuxkit-builder.vm=qemu -chardev file,id=console,path=/s/nix-state/console-ring,append=on -serial chardev:console -drive file=/s/nix-disk,if=none,id=disk,format=raw,cache=writeback,discard=unmap -device virtio-blk-pci,drive=disk -netdev user,id=net,hostfwd=tcp:127.0.0.1:0-:22 -device virtio-net-pci,netdev=net,mac=52:54:00:4c:4b:42,romfile= -chardev socket,id=agent,path=/s/nix-state/agent.sock,server=on,wait=off -device virtio-serial-pci -device virtserialport,chardev=agent,name=org.qemu.guest_agent.0 -device virtio-rng-pci -chardev socket,id=qmp,path=/s/nix-state/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control"`,
+      `"-name linuxkit-builder -nodefaults -no-user-config -no-reboot -display none -machine pc -accel tcg -cpu max,-cx16 -smp 2 -m 2048 -kernel /s/nix-state/kernel -initrd /s/nix-state/initrd -append quiet console=ttyS0 linuxkit-builder.vm=qemu -chardev file,id=console,path=/s/nix-state/console-ring,append=on -serial chardev:console -drive file=/s/nix-disk,if=none,id=disk,format=raw,cache=writeback,discard=unmap,werror=stop,rerror=stop -device virtio-blk-pci,drive=disk -netdev user,id=net,hostfwd=tcp:127.0.0.1:0-:22 -device virtio-net-pci,netdev=net,mac=52:54:00:4c:4b:42,romfile= -chardev socket,id=agent,path=/s/nix-state/agent.sock,server=on,wait=off -device virtio-serial-pci -device virtserialport,chardev=agent,name=org.qemu.guest_agent.0 -device virtio-rng-pci -chardev socket,id=qmp,path=/s/nix-state/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control"`,
     ));
 
   test('has CPUs and memory of the config', () => {
@@ -101,7 +101,7 @@ describe('the command line', () => {
 
   test('a comma in a path does not end the option', () =>
     expect(plan({}, 'tcg', '/a,b').argv).toContain(
-      'file=/a,,b/nix-disk,if=none,id=disk,format=raw,cache=writeback,discard=unmap',
+      'file=/a,,b/nix-disk,if=none,id=disk,format=raw,cache=writeback,discard=unmap,werror=stop,rerror=stop',
     ));
 
   test("the environment is ours, not the user's", () =>

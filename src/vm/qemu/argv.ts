@@ -119,10 +119,13 @@ const serial = (layout: Layout): string[] => [
   ...['-serial', 'chardev:console'],
 ];
 
-/** Flushes of the guest reach the host's disk (writeback); freed blocks are given back (discard). */
+/**
+ * Flushes of the guest reach the host's disk (writeback); freed blocks are given back (discard). Whatever read or write fails pauses the
+ * guest, which hears of no error and does the same again when it goes on; QEMU's own choice is to pause for want of space alone.
+ */
 const disk = (layout: Layout): string[] => [
   '-drive',
-  `file=${quote(layout.disk)},if=none,id=disk,format=raw,cache=writeback,discard=unmap`,
+  `file=${quote(layout.disk)},if=none,id=disk,format=raw,cache=writeback,discard=unmap,werror=stop,rerror=stop`,
   '-device',
   'virtio-blk-pci,drive=disk',
 ];

@@ -79,7 +79,7 @@ async function forwardedPort(qmp: Awaited<ReturnType<typeof connectQmp>>): Promi
 /** What QEMU's events have told so far. */
 interface Said {
   reason?: string;
-  /** The last disk error was for want of space: QEMU pauses the VM right after it (werror=enospc). */
+  /** The last disk error was for want of space: QEMU pauses the VM right after it (werror=stop). */
   diskFull: boolean;
 }
 

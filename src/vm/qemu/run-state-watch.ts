@@ -55,12 +55,11 @@ export class RunStateWatch {
         return onResumed?.();
       case 'lost':
         return onLost?.(row.failure);
-      case 'room':
+      case 'disk':
         return onPaused?.(isDiskFull() ? 'disk-full' : 'io-error');
       case 'woken':
         void this.#qmp?.execute('system_wakeup').catch(() => undefined);
         return onPaused?.('suspended');
-      case 'halted':
       case 'left':
         // One cast: the table's rows of these treatments are states in which the guest stands still.
         return onPaused?.(state as Parameters<NonNullable<typeof onPaused>>[0]);

@@ -1,0 +1,34 @@
+/** The check of the room that the host's file system leaves for the guest's disk and our files. */
+import { statfsSync, statSync } from 'node:fs';
+import type { Layout } from '../config/layout.ts';
+import type { Verdict } from '../host/chain.ts';
+import { exposureOf, exposureWords } from '../supervisor/disk-record.ts';
+import { startInodes } from '../supervisor/disk-room.ts';
+
+/** Below this the guest's writes soon find no room. */
+const leastGiB = 2;
+
+export function diskSpace(layout: Layout): Verdict {
+  const { root, disk } = layout;
+  const { bavail, bsize, files, ffree } = statfsSync(root);
+  const free = (bavail * bsize) / 1024 ** 3;
+  const used = ((statSync(disk, { throwIfNoEntry: false })?.blocks ?? 0) * 512) / 1024 ** 3;
+  if (files > 0 && ffree < startInodes)
+    return {
+      kind: 'bad',
+      what: `Only ${ffree} more files can be made where ${root} is: its inodes are used up.`,
+      why: 'A start makes some, and each change of the status another.',
+      remedy: 'Delete files there; df -i shows how many it can hold.',
+    };
+  const fact = `${free.toFixed(1)} GiB free; the guest's disk takes ${used.toFixed(1)}`;
+  const exposed = exposureOf(layout);
+  if (free >= leastGiB && exposed !== undefined)
+    return { kind: 'note', fact, why: exposureWords(exposed) };
+  if (free >= leastGiB) return { kind: 'good', fact };
+  return {
+    kind: 'bad',
+    what: `Only ${free.toFixed(1)} GiB are free where ${root} is.`,
+    why: 'The guest is paused when its disk cannot grow.',
+    remedy: 'Free some space: nix-collect-garbage, here and in the guest (linuxkit-builder ssh).',
+  };
+}

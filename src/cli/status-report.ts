@@ -1,9 +1,9 @@
 /** The whole of what `status` knows: the daemon's record, and what lies on the disk or is asked for at this moment. */
 import { statSync } from 'node:fs';
 import type { Layout } from '../config/layout.ts';
-import type { Crowd } from '../door/waiting-room.ts';
 import type { Inside } from '../guest/inside.ts';
 import type { LastIncident } from '../supervisor/incident.ts';
+import type { Answers } from '../supervisor/control.ts';
 import { traitsOf } from '../supervisor/phases.ts';
 import type { Found, Status } from '../supervisor/status.ts';
 import type { CliContext } from './context.ts';
@@ -12,12 +12,7 @@ import type { ToTell } from './root-told.ts';
 
 /** Facts beside the record; each is absent where it is not known. docs/status.schema.json says what each means. */
 export interface Beside {
-  readonly connections?: {
-    readonly held: number;
-    readonly opening: number;
-    readonly open: number;
-    readonly crowd?: Crowd;
-  };
+  readonly connections?: Answers['door'];
   readonly guest?: Inside;
   readonly disk?: { readonly apparentBytes: number; readonly realBytes: number };
   readonly incident?: LastIncident;
@@ -133,8 +128,8 @@ async function askFor<T>(
 ): Promise<T | undefined> {
   try {
     const { ask } = await import('../supervisor/control.ts');
-    const fields = await ask(layout, command, clock, signal);
-    // One cast: what our own daemon answers is what its command gives.
+    const fields: Readonly<Record<string, unknown>> = await ask(layout, command, clock, signal);
+    // One cast: with that field it is the whole answer.
     return typeof fields[field] === 'number' ? (fields as T) : undefined;
   } catch {
     // A daemon that is about to end does not answer any more.

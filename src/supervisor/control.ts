@@ -3,6 +3,9 @@ import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import type { Layout } from '../config/layout.ts';
+import type { Crowd } from '../door/waiting-room.ts';
+import type { Counts } from '../door/through.ts';
+import type { Inside } from '../guest/inside.ts';
 import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
 import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
@@ -11,16 +14,37 @@ import { fieldsOf, JsonLines } from '../system/json-lines.ts';
 import type { Log } from '../system/log.ts';
 import { quoted } from '../system/plain-text.ts';
 import { dialUnix } from '../system/unix-socket.ts';
+import type { Status } from './status.ts';
 
+/** Each command, and the fields of its answer. What the front door and the guest say is of now. */
+export interface Answers {
+  /** Lets no new connection in; how many there are. */
+  readonly drain: Counts;
+  readonly undrain: Nothing;
+  readonly restart: Nothing;
+  /** Whether the guest goes: not while a client waits for it. */
+  readonly suspend: { readonly goes: boolean };
+  readonly resume: { readonly was: 'away' | 'there' };
+  readonly door: Counts & { readonly crowd?: Crowd };
+  /** No field where the guest does not answer. */
+  readonly guest: Partial<Inside>;
+  readonly status: Status;
+  /** Tells the guest which keys are good now; whether it was told. */
+  readonly keys: { readonly told: boolean };
+}
+type Nothing = Readonly<Record<string, never>>;
+export type Command = keyof Answers;
+
+/** What each command does; its answer is sent back as fields. */
+export type Commands = {
+  readonly [C in Command]: () => Answers[C] | Promise<Answers[C]>;
+};
+
+/** In the order in which a refusal names them. */
 export const commands = [
   ...(['drain', 'undrain', 'restart', 'suspend', 'resume'] as const),
   ...(['door', 'guest', 'status', 'keys'] as const),
-] as const;
-export type Command = (typeof commands)[number];
-
-type Fields = Readonly<Record<string, unknown>>;
-/** What each command does; its answer is sent back as fields. */
-export type Commands = { readonly [C in Command]: () => Fields | Promise<Fields> };
+] satisfies readonly Command[];
 
 export interface Control {
   /** Listens under its name again where the socket is gone. */
@@ -74,7 +98,7 @@ async function listen(
   }
 }
 
-async function answer(value: unknown, todo: Commands, log: Log): Promise<Fields> {
+async function answer(value: unknown, todo: Commands, log: Log): Promise<object> {
   const { command } = fieldsOf(value);
   const known = commands.find((name) => name === command);
   if (known === undefined)
@@ -92,16 +116,16 @@ async function answer(value: unknown, todo: Commands, log: Log): Promise<Fields>
 }
 
 /**
- * Asks a running daemon; its answer's fields. Failed `daemon-not-running` when nobody listens, `daemon-silent` when somebody
+ * Asks a running daemon; its answer's fields, of which one of another version may leave some out. Failed `daemon-not-running` when nobody listens, `daemon-silent` when somebody
  * does and says nothing in time or hangs up, `daemon-refused` when the answer is a refusal.
  */
-export async function ask(
+export async function ask<C extends Command>(
   layout: Layout,
-  command: Command,
+  command: C,
   clock: Clock,
   signal?: AbortSignal,
   timeoutMs = 5_000,
-): Promise<Readonly<Record<string, unknown>>> {
+): Promise<Partial<Answers[C]>> {
   return within(
     async (inTime) => {
       const socket = await dialUnix(layout.control, inTime).catch(() => {
@@ -117,7 +141,8 @@ export async function ask(
       try {
         const { ok, error, ...fields } = fieldsOf(await answered);
         if (ok !== true) throw new Failed(refused(command, quoted(error) ?? 'no reason is given'));
-        return fields;
+        // One cast: what our own daemon answers is what its command gives.
+        return fields as Partial<Answers[C]>;
       } finally {
         socket.destroy();
       }

@@ -125,14 +125,14 @@ async function supervise(
   const control = await openControl(
     layout,
     {
-      drain: () => (supervisor.drain(true), { ...supervisor.gate.counts() }),
+      drain: () => (supervisor.drain(true), supervisor.gate.counts()),
       undrain: () => (supervisor.drain(false), {}),
       door: () => {
         const crowd = supervisor.gate.crowd();
         return { ...supervisor.gate.counts(), ...(crowd === undefined ? {} : { crowd }) };
       },
       guest: async () => ({ ...(await supervisor.lookInside()) }),
-      status: () => ({ ...supervisor.status() }),
+      status: () => supervisor.status(),
       keys: async () => ({ told: await supervisor.tellKeys() }),
       suspend: () => ({ goes: supervisor.suspend() }),
       resume: () => ({ was: supervisor.onDemand.resume() ? 'away' : 'there' }),

@@ -44,7 +44,7 @@ const facts: Required<Facts> = {
 };
 const beside: Required<Beside> = {
   connections: {
-    ...{ held: 0, opening: 0, open: 1 },
+    ...{ held: 0, opening: 0, open: 1, loggedIn: 1 },
     crowd: { uid: 1002, waiting: 500, newcomers: 16 },
   },
   guest: { builds: 1, diskBytes: 2, diskFreeBytes: 1, clockOffsetMs: 0 },

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { aliveLines, goneLines, type Screen } from '../../src/cli/status-screen.ts';
 import type { Status } from '../../src/supervisor/status.ts';
+import { nobody } from '../fakes/commands.ts';
 
 const now = Date.parse('2026-01-01T00:01:00Z');
 const screen: Screen = { now, width: 80, beside: {} };
@@ -60,7 +61,7 @@ describe('the screen of a builder that is ready', () => {
     [{}, 'of users unknown'],
   ])('says who crowds the door: %j', (whose, words) => {
     const crowd = { ...whose, waiting: 500, newcomers: 16 };
-    const beside = { connections: { open: 17, opening: 0, held: 500, crowd } };
+    const beside = { connections: { ...nobody, open: 17, held: 500, crowd } };
     expect(aliveLines(status, { ...screen, width: 300, beside })).toContain(
       `  crowd      516 connections ${words} have not logged in: 500 wait, 16 are with the guest; others are let in all the same`,
     );
@@ -72,7 +73,7 @@ describe('the screen of a builder that is ready', () => {
       ...screen,
       beside: {
         disk: { apparentBytes: 80 * GiB, realBytes: 2.5 * GiB },
-        connections: { open: 3, opening: 0, held: 1 },
+        connections: { ...nobody, open: 3, held: 1 },
         guest: { builds: 2, diskBytes: 78 * GiB, diskFreeBytes: 74.1 * GiB, clockOffsetMs: -5 },
         incident: {
           at: '2026-01-01T00:00:30.000Z',

@@ -12,6 +12,7 @@ import { ask, openControl } from '../../src/supervisor/control.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { plainText } from '../../src/system/plain-text.ts';
 import { FakeAgent } from '../fakes/fake-agent.ts';
+import { calm, nobody } from '../fakes/commands.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { hostileAnswers } from './hostile.ts';
 import { anyBytes, holds } from './property.ts';
@@ -66,12 +67,8 @@ describe('a guest agent in step', () => {
 describe('the control socket', () => {
   const layout = { ...layoutOf(dir), control: join(dir, 'control.sock') };
   const todo = {
-    ...{ drain: () => ({}), undrain: () => ({}), restart: () => ({}) },
-    status: () => ({}),
-    keys: () => ({ told: true }),
-    suspend: () => ({ goes: true }),
-    resume: () => ({}),
-    ...{ door: () => ({ open: 1 }), guest: () => Promise.reject(new Error('not now')) },
+    ...calm,
+    ...{ door: () => ({ ...nobody, open: 1 }), guest: () => Promise.reject(new Error('not now')) },
   };
   const forms = [
     '{"command":?}\n',
@@ -87,7 +84,7 @@ describe('the control socket', () => {
       const socket = connect(layout.control).on('error', () => undefined);
       socket.resume().end(said);
       await once(socket, 'close');
-      expect(await ask(layout, 'door', new FakeClock())).toEqual({ open: 1 });
+      expect(await ask(layout, 'door', new FakeClock())).toEqual({ ...nobody, open: 1 });
       control.close();
     }),
   );

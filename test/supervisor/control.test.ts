@@ -7,20 +7,18 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { ask, openControl, type Commands } from '../../src/supervisor/control.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { silent } from '../../src/system/log.ts';
+import { calm, nobody } from '../fakes/commands.ts';
 
 let layout: Layout;
 let control: { close(): void };
 const asked: string[] = [];
 const todo: Commands = {
-  drain: () => (asked.push('drain'), { open: 3 }),
+  ...calm,
+  drain: () => (asked.push('drain'), { ...nobody, open: 3 }),
   undrain: () => (asked.push('undrain'), {}),
   restart: () => (asked.push('restart'), {}),
   guest: () => Promise.resolve({ builds: 2 }),
-  status: () => ({ phase: 'ready' }),
-  keys: () => ({ told: true }),
-  suspend: () => ({ goes: true }),
-  resume: () => ({}),
-  door: () => ({ held: 1, opening: 0, open: 2 }),
+  door: () => ({ held: 1, opening: 0, open: 2, loggedIn: 1 }),
 };
 beforeEach(async () => {
   asked.length = 0;
@@ -36,8 +34,10 @@ afterEach(() => {
 });
 
 test('commands are carried out and answered', async () => {
-  expect(await ask(layout, 'drain', systemClock)).toEqual({ open: 3 });
-  expect(await ask(layout, 'door', systemClock)).toEqual({ held: 1, opening: 0, open: 2 });
+  expect(await ask(layout, 'drain', systemClock)).toEqual({ ...nobody, open: 3 });
+  expect(await ask(layout, 'door', systemClock)).toEqual({
+    ...{ held: 1, opening: 0, open: 2, loggedIn: 1 },
+  });
   expect(await ask(layout, 'guest', systemClock)).toEqual({ builds: 2 });
   expect(await ask(layout, 'restart', systemClock)).toEqual({});
   expect(asked).toEqual(['drain', 'restart']);

@@ -12,6 +12,7 @@ import { systemClock, type Clock } from '../../src/system/clock.ts';
 import { silent } from '../../src/system/log.ts';
 import { removePid, writePid } from '../../src/system/pidfile.ts';
 import { identify } from '../../src/system/process.ts';
+import { calm, nobody } from '../fakes/commands.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 /** Five seconds are one. */
@@ -49,23 +50,20 @@ async function listen(): Promise<void> {
     asked.push(command);
     const open = (says.length > 1 ? says.shift() : says[0]) ?? 0;
     if (open === 'silence') return never;
-    if (open !== 'hangs-up') return { open };
+    if (open !== 'hangs-up') return { ...nobody, open };
     control.close();
     // Whoever asks again finds a socket.
-    return listen().then(() => ({}));
+    return listen().then(() => nobody);
   };
   control = await openControl(
     layout,
     {
+      ...calm,
       drain: () => answer('drain'),
       door: () => answer('door'),
-      undrain: () => ({}),
-      restart: () => ({}),
-      status: () => ({}),
       guest: () => ({ builds: 1 }),
-      keys: () => ({ told: true }),
-      suspend: () => ({ goes: true }),
-      resume: () => ({}),
+      // What is in its file counts.
+      status: () => Promise.reject(new Error('not now')),
     },
     silent,
   );

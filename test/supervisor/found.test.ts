@@ -14,6 +14,7 @@ import { systemClock } from '../../src/system/clock.ts';
 import { tryKernelLock } from '../../src/system/lock.ts';
 import { silent } from '../../src/system/log.ts';
 import { identify } from '../../src/system/process.ts';
+import { calm } from '../fakes/commands.ts';
 
 let layout: Layout;
 let control: Control | undefined;
@@ -44,16 +45,7 @@ const paused = () =>
 
 /** A daemon that says so. */
 async function says(status: Commands['status']): Promise<void> {
-  const nothing = () => ({});
-  const others = {
-    drain: nothing,
-    undrain: nothing,
-    restart: nothing,
-    keys: nothing,
-    suspend: nothing,
-    resume: nothing,
-  };
-  control = await openControl(layout, { ...others, door: nothing, guest: nothing, status }, silent);
+  control = await openControl(layout, { ...calm, status }, silent);
 }
 
 // Behaviour 51: `status` is the daemon's own word. Where it does not answer, what it wrote last is shown with the time of

@@ -1,0 +1,23 @@
+/** A daemon's answers to every command, of one that has nothing to do: for tests that say some of them themselves. */
+import type { Commands } from '../../src/supervisor/control.ts';
+import { identify } from '../../src/system/process.ts';
+
+export const nobody = { held: 0, opening: 0, open: 0, loggedIn: 0 };
+
+export const calm: Commands = {
+  drain: () => nobody,
+  undrain: () => ({}),
+  restart: () => ({}),
+  suspend: () => ({ goes: true }),
+  resume: () => ({ was: 'there' }),
+  door: () => nobody,
+  guest: () => ({}),
+  keys: () => ({ told: true }),
+  status: () => ({
+    version: 1,
+    phase: 'ready',
+    since: '2026-01-01T00:00:00.000Z',
+    sentence: 'Ready: it can build.',
+    daemon: identify(process.pid) ?? { pid: process.pid, started: '', boot: '', program: 'node' },
+  }),
+};

@@ -103,7 +103,7 @@ function worksIn(pid: number, path: string): boolean {
 export async function fact<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 60_000,
+  timeoutMs = 150_000,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { defaultStateDirectory } from '../config/layout.ts';
+import { knownName } from '../host/known-directory.ts';
+import { placesOf } from '../host/places.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { settingNamed, type ConfigureFlags } from './configure-flags.ts';
 import { directoryOption, type CliContext } from './context.ts';
@@ -104,7 +106,10 @@ function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
   const { features, vm, system, network, accelerator = options.accel, bundle } = options;
   const directory = options.directory ?? env['LINUXKIT_BUILDER_DIR'];
   return {
-    root: directory === undefined ? defaultStateDirectory(env, home) : resolve(directory),
+    root: knownName(
+      directory === undefined ? defaultStateDirectory(env, home) : resolve(directory),
+      placesOf(env['LINUXKIT_BUILDER_TREE']),
+    ),
     asked: {
       features: listed(features),
       mandatoryFeatures: listed(options.mandatoryFeatures),

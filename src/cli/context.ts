@@ -7,6 +7,8 @@ import {
   type Layout,
 } from '../config/layout.ts';
 import { describeProblem } from '../config/problem.ts';
+import { elsewhereThan, knownName } from '../host/known-directory.ts';
+import { placesOf } from '../host/places.ts';
 import { checkTrust, type Use } from '../host/state-directory.ts';
 import type { Clock } from '../system/clock.ts';
 import { Exit, Failed } from '../system/failure.ts';
@@ -65,10 +67,8 @@ export function layoutFor(
   return layout;
 }
 
-function namedLayout(options: DirectoryOption, { env, home }: CliContext): Layout {
-  const given = options.directory ?? env['LINUXKIT_BUILDER_DIR'];
-  // A directory given in a terminal is meant from where that terminal is.
-  const root = given === undefined ? defaultStateDirectory(env, home) : resolve(given);
+function namedLayout(options: DirectoryOption, context: CliContext): Layout {
+  const root = directoryMeant(options, context);
   const problems = stateDirectoryProblems(root);
   const [first] = problems;
   if (first === undefined) return layoutOf(root);
@@ -79,6 +79,20 @@ function namedLayout(options: DirectoryOption, { env, home }: CliContext): Layou
     exit: Exit.config,
     lines: problems.map(describeProblem),
   });
+}
+
+/** One builder has one name, the one that Nix knows; and where the default is none of a builder's, that of the user's is meant. */
+function directoryMeant({ directory }: DirectoryOption, context: CliContext): string {
+  const { env, home } = context;
+  const places = placesOf(env['LINUXKIT_BUILDER_TREE']);
+  const given = directory ?? env['LINUXKIT_BUILDER_DIR'];
+  // A directory given in a terminal is meant from where that terminal is.
+  if (given !== undefined) return knownName(resolve(given), places);
+  const usual = defaultStateDirectory(env, home);
+  const other = elsewhereThan(usual, places);
+  if (other === undefined) return knownName(usual, places);
+  context.err(`There is no builder in ${usual}; yours is in ${other}.`);
+  return other;
 }
 
 /** Aborts when the user interrupts, or when nobody reads what is shown. */

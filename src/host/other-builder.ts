@@ -1,11 +1,11 @@
 /** Another state directory that is a builder of the same user: both would want the same port, ssh alias, login job and line of Nix's. */
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { layoutOf } from '../config/layout.ts';
-import { Exit, Failed, errorCode } from '../system/failure.ts';
+import { Exit, Failed } from '../system/failure.ts';
 import { finalTarget } from './file-change.ts';
 import { readInstalled } from './installed.ts';
-import { blockLines } from './managed-block.ts';
+import { includedDirectory, isSame, linesIn } from './known-directory.ts';
 import { rootLayout, type Places } from './places.ts';
 
 /** Fails when the user's ssh, or root, knows the builder of another directory that is there still. */
@@ -22,24 +22,15 @@ export function refuseSecondDirectory(places: Places, directory: string): void {
   });
 }
 
-function linesIn(path: string): readonly string[] {
-  try {
-    return blockLines(readFileSync(path)) ?? [];
-  } catch (error) {
-    // Missing, or not for us to read: who changes it says so.
-    if (errorCode(error) === undefined) throw error;
-    return [];
-  }
-}
-
 /** The other builder whose ssh_config is taken in by these lines of our block. */
 export function otherIncluded(lines: readonly string[], directory: string): string | undefined {
-  const path = /^Include "(\/.*\/ssh_config)"$/.exec(lines.join('\n'))?.[1];
-  return otherBuilder(path && dirname(path), directory);
+  return otherBuilder(includedDirectory(lines), directory);
 }
 
 /** That directory, if it is another than ours, and a builder. */
 function otherBuilder(other: string | undefined, directory: string): string | undefined {
-  if (other === undefined || finalTarget(other) === finalTarget(directory)) return undefined;
+  if (other === undefined || isSame(other, directory)) return undefined;
+  // Not there yet, by links that are.
+  if (finalTarget(other) === finalTarget(directory)) return undefined;
   return existsSync(layoutOf(other).config) ? other : undefined;
 }

@@ -18,6 +18,15 @@ export interface Found {
   readonly all: string;
 }
 
+/**
+ * A test that is killed leaves nothing of its world: the kernel ends unshare with us, the world's first process with that, and all others
+ * of it with their first (setpriv(1), unshare(1), pid_namespaces(7)).
+ */
+const untilWeEnd = [
+  ...['--pdeathsig', 'KILL', 'unshare', '--mount', '--propagation', 'private'],
+  ...['--pid', '--fork', '--kill-child', '--mount-proc'],
+];
+
 /** Runs the script to its end with CHECKOUT NODE IMAGE_PREFIX PORT. */
 export async function inPrivateWorld(
   script: string,
@@ -36,10 +45,10 @@ export async function runWorld(
   timeout = 150_000,
 ): Promise<Found> {
   const words = wordsFor(String(await freePort()));
-  const argv = ['--mount', '--propagation', 'private', 'sh', script, ...words];
+  const argv = [...untilWeEnd, 'sh', script, ...words];
   const world = mkdtempSync(join(tmpdir(), 'world-'));
   const options = { env: { ...env, WORLD: world }, timeout };
-  const { stdout, stderr } = await promisify(execFile)('unshare', argv, options).catch(
+  const { stdout, stderr } = await promisify(execFile)('setpriv', argv, options).catch(
     (error: unknown) => error as { stdout: string; stderr: string },
   );
   rmSync(world, { recursive: true });

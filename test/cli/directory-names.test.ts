@@ -1,0 +1,98 @@
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { layoutFor, type CliContext } from '../../src/cli/context.ts';
+import { strangerToNix } from '../../src/cli/known-to-nix.ts';
+import { isSame, knownDirectory } from '../../src/host/known-directory.ts';
+import { configureRig } from './configure-rig.ts';
+
+// Root's part needs root's rights.
+const asRoot = process.getuid?.() === 0;
+
+// Behaviour 110: A state directory is one builder whatever name leads to it: a link, another case, a slash at its end; each verb calls it
+// as Nix does.
+describe.runIf(asRoot)('a builder by another name', () => {
+  test('is the same to every verb', async () => {
+    using rig = configureRig();
+    const { root } = rig.layout;
+    await rig.run('-q');
+    const before = rig.snapshot();
+    const link = join(rig.tree, 'link');
+    symlinkSync(root, link);
+    const env = { LINUXKIT_BUILDER_TREE: rig.tree };
+    for (const name of [link, `${root}/`, `${link}/`, join(rig.tree, 'cache/./state')]) {
+      const { failure } = await rig.runWith(env, '-q', '-d', name);
+      expect(failure).toBeUndefined();
+      const layout = layoutFor({ directory: name }, contextOf(env));
+      expect(layout.root).toBe(root);
+      expect(strangerToNix(layout, { env })).toBeUndefined();
+    }
+    rmSync(link);
+    expect(rig.snapshot()).toEqual(before);
+    symlinkSync(root, link);
+    const { out } = await rig.anyWith(env, 'unconfigure', '-d', link, '--yes', '--purge');
+    expect(out.join('\n')).not.toContain('Left what root knows');
+    expect(existsSync(rig.root.installed)).toBe(false);
+  });
+
+  test('keeps the name that Nix has when the configured one is a link', async () => {
+    using rig = configureRig();
+    const env = { LINUXKIT_BUILDER_TREE: rig.tree };
+    const [real, link] = [join(rig.tree, 'real'), join(rig.tree, 'link')];
+    mkdirSync(real);
+    symlinkSync(real, link);
+    await rig.runWith(env, '-q', '-d', link);
+    expect(knownDirectory(rig.places)).toBe(link);
+    expect(layoutFor({ directory: real }, contextOf(env)).root).toBe(link);
+    // The link leads elsewhere now: another directory is another builder.
+    renameSync(real, `${real}.away`);
+    expect(layoutFor({ directory: `${real}.away` }, contextOf(env)).root).toBe(`${real}.away`);
+  });
+});
+
+// Behaviour 111: Where the environment has its default elsewhere than when the builder was configured, each verb takes the one that Nix
+// knows, and says so; one that was named is taken as it was named.
+describe.runIf(asRoot)('a builder that is not where the default is now', () => {
+  test('is found, and undone', async () => {
+    using rig = configureRig();
+    const env = { LINUXKIT_BUILDER_TREE: rig.tree, XDG_CACHE_HOME: join(rig.tree, 'other') };
+    await rig.run('-q');
+    const said: string[] = [];
+    const context = contextOf(env, said);
+    expect(layoutFor({}, context).root).toBe(rig.layout.root);
+    expect(said).toEqual([expect.stringContaining(`yours is in ${rig.layout.root}`)]);
+    const named = join(rig.tree, 'named');
+    expect(layoutFor({ directory: named }, context).root).toBe(named);
+    const { out, err } = await rig.anyWith(env, 'unconfigure', '--yes');
+    expect(out.join('\n')).not.toContain('Nothing to undo');
+    expect(err.join('\n')).toContain(rig.layout.root);
+    expect(existsSync(rig.root.installed)).toBe(false);
+  });
+
+  test('is not taken where there is one in the default, or where it is gone', async () => {
+    using rig = configureRig();
+    const env = { LINUXKIT_BUILDER_TREE: rig.tree, XDG_CACHE_HOME: join(rig.tree, 'other') };
+    await rig.run('-q');
+    const usual = join(rig.tree, 'other/nix-linuxkit-builder');
+    mkdirSync(join(usual, 'nix-state'), { recursive: true, mode: 0o700 });
+    expect(layoutFor({}, contextOf(env)).root).toBe(usual);
+    renameSync(usual, `${usual}.away`);
+    renameSync(rig.layout.root, `${rig.layout.root}.away`);
+    expect(layoutFor({}, contextOf(env)).root).toBe(usual);
+  });
+});
+
+test('two directories are the same by what they are', () => {
+  using rig = configureRig();
+  expect(isSame(rig.places.home, `${rig.places.home}/.`)).toBe(true);
+  expect(isSame(rig.places.home, rig.tree)).toBe(false);
+  expect(isSame('/none', '/none/such')).toBe(false);
+});
+
+/** What a verb is given, as far as a directory's name goes. */
+const contextOf = (env: NodeJS.ProcessEnv, said: string[] = []): CliContext => ({
+  ...{ env, home: '/nonexistent', assets: '', isTTY: false, signal: new AbortController().signal },
+  ...{ out: () => undefined, err: (line) => said.push(line), exit: () => undefined },
+  onStopSignal: () => undefined,
+  clock: undefined as never,
+});

@@ -97,6 +97,9 @@ export function layoutOf(root: string) {
     streamSocket: join(state, 'net.sock'),
     /** The same for vfkit, a datagram socket; vfkit makes `vfkit-*.sock` beside it. */
     gramSocket: join(state, 'vfkit_net.sock'),
+    /** vfkit's REST interface, and its way to the guest agent's vsock port; made by it. */
+    vfkitRest: join(state, 'vfkit.sock'),
+    vfkitAgent: join(state, 'vfkit_agent.sock'),
     /** gvproxy's own interface, with its way to the guest. */
     gvproxy: join(state, 'gvproxy.sock'),
     /** Who the guest's card is to VPNKit. */

@@ -94,6 +94,21 @@ export const vmPrograms = {
     maxCpus: 64,
     versionFlag: '-v',
   },
+  vfkit: {
+    title: 'vfkit',
+    hosts: ['darwin-arm64', 'darwin-x64'],
+    guests: 'native',
+    accelerators: ['hvf'],
+    links: ['vfkit-dgram'],
+    console: { form: 'append', device: { 'x86_64-linux': 'hvc0', 'aarch64-linux': 'hvc0' } },
+    agent: 'vsock',
+    ssh: 'network',
+    pausesOnFullDisk: false,
+    // Not in 0.6.4: https://github.com/crc-org/vfkit/issues/449.
+    suspends: false,
+    rebootsInPlace: true,
+    versionFlag: '--version',
+  },
 } as const satisfies Readonly<Record<string, VmProgram>>;
 
 export type VmName = keyof typeof vmPrograms;

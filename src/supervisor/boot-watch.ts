@@ -11,7 +11,7 @@ import { within } from '../system/deadline.ts';
 import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Machine } from '../vm/driver.ts';
-import { bootTimedOut, guestPanicked, guestReadOnly } from './failure.ts';
+import { bootTimedOut, guestPanicked, guestReadOnly, guestRebooted } from './failure.ts';
 
 export interface BootWatchOptions {
   readonly layout: Layout;
@@ -22,6 +22,8 @@ export interface BootWatchOptions {
   /** The kernel says that something is wrong; also long after the boot. */
   readonly onComplaint: (what: Complaint, text: string) => void;
   readonly onLost: (failure: Failure) => void;
+  /** Whether a guest that reboots does so inside its VM process. */
+  readonly rebootsInPlace: () => boolean;
   /** The console's last lines, for failures. */
   readonly lastLines: () => readonly string[];
 }
@@ -68,9 +70,11 @@ export class BootWatch {
   }
 
   #note(milestone: Milestone): void {
-    const { log, onStage, onLost, lastLines } = this.#options;
+    const { log, onStage, onLost, lastLines, rebootsInPlace } = this.#options;
     switch (milestone.type) {
       case 'stage':
+        if (milestone.name === stages[0] && this.#seen.has(milestone.name) && rebootsInPlace())
+          return onLost(guestRebooted(lastLines()));
         // A guest boots once, in some stages: who says more of them would fill the record of the start.
         if (this.#seen.has(milestone.name) || this.#seen.size === mostStages) return;
         this.#seen.add(milestone.name);

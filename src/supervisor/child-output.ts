@@ -7,7 +7,7 @@ import { LineSplitter, Tail } from '../system/tail.ts';
 
 export interface ChildOutput {
   /** The last lines, oldest first, with what came this moment. */
-  last(): readonly string[];
+  last(count?: number): readonly string[];
   /** Looks now. */
   poke(): void;
   close(): Promise<void>;
@@ -15,24 +15,37 @@ export interface ChildOutput {
 
 /** The daemon's tick looks sooner; what they say at their end is read when they end. */
 const pollMs = 30_000;
-const kept = 20;
+const told = 20;
+/** Behind an error some programs print all that they can do. */
+const kept = 80;
+
+interface FollowOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What says nothing, and is said often. */
+  readonly isNoise?: ((line: string) => boolean) | undefined;
+}
 
 /** Begins the file anew and follows it. It is emptied when it has grown to 1 MiB. */
-export function followOutput(path: string, child: string, clock: Clock, log: Log): ChildOutput {
+export function followOutput(
+  path: string,
+  child: string,
+  { clock, log, isNoise = () => false }: FollowOptions,
+): ChildOutput {
   rmSync(path, { force: true });
   const splitter = new LineSplitter();
   let lines: string[] = [];
   const take = (said: readonly string[]) => {
-    const more = said.map(plainText);
+    const more = said.filter((line) => !isNoise(line)).map(plainText);
     for (const text of more) log('info', 'child-says', { child, text });
     lines = [...lines, ...more].slice(-kept);
   };
   const onBytes = (chunk: Buffer) => take(splitter.push(chunk));
   const tail = new Tail({ path, clock, pollMs, maxBytes: 1024 * 1024, onBytes });
   return {
-    last: () => {
+    last: (count = told) => {
       tail.poke();
-      return lines;
+      return lines.slice(-count);
     },
     poke: () => tail.poke(),
     close: async () => {

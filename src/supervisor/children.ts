@@ -137,7 +137,7 @@ async function beginNetwork(
   writeWhole(layout.vpnkitUuid, cardUuid(layout), { durable: false });
   const stale = driver.stale(layout);
   for (const path of stale) discardSocket(path);
-  const output = followOutput(layout.networkOutput, name, clock, log);
+  const output = followOutput(layout.networkOutput, name, { clock, log });
   const files = { output: layout.networkOutput, lock: layout.networkLock };
   const child = await launch(plan, files, clock).catch(async (error: unknown) => {
     await output.close();
@@ -191,7 +191,8 @@ export async function launchVm(
     clock,
     onLine,
   });
-  running.output = followOutput(layout.vmOutput, 'vm', clock, log);
+  for (const path of driver.stale(layout)) discardSocket(path);
+  running.output = followOutput(layout.vmOutput, 'vm', { clock, log, isNoise: driver.isNoise });
   const vm = await launch(plan, { output: layout.vmOutput, lock: layout.vmLock }, clock);
   if ('kind' in vm) throw new Failed(vmExited(basename(plan.program), vm, undefined, []));
   running.vm = vm;
@@ -214,17 +215,20 @@ export function vmFailure(
   // The console's last lines may hold the true reason; the first reason wins.
   running.console?.readToEnd();
   const output = running.output?.last() ?? [];
+  const all = running.output?.last(Infinity) ?? [];
   // A panic's call trace may have a hundred lines.
   const console = running.console?.last(200) ?? [];
   const isKilled = ended.kind === 'signalled' && ended.signal === 'SIGKILL';
   const failure =
     lockRefused(ended, output, layout.vmLock) ??
     driver.explain?.({
-      ...{ ended, output, console, accelerator: running.used?.accelerator },
+      ...{ ended, output: all, console, accelerator: running.used?.accelerator },
       wasReady: running.wasReady === true,
     }) ??
     (isKilled
       ? vmKilled(driver.name, running.memory?.ranOut(), output)
       : vmExited(driver.name, ended, running.machine?.reason(), output));
-  return withKnown(failure, { program: driver.name, ended, output });
+  const { lines } = failure;
+  const told = lines === undefined ? failure : { ...failure, lines: lines.slice(-40) };
+  return withKnown(told, { program: driver.name, ended, output });
 }

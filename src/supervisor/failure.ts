@@ -66,7 +66,9 @@ export const deafnessOf = (failure: Failure | undefined) => ({
 
 const isDead = ({ kind }: Failure): boolean =>
   kind.startsWith('accelerator-') ||
-  ['vm-watchdog', 'guest-powered-off', 'host-disk-failed'].includes(kind);
+  ['vm-watchdog', 'vm-error', 'guest-powered-off', 'guest-rebooted', 'host-disk-failed'].includes(
+    kind,
+  );
 
 /** What passes when another process ends, or gives back what it holds: that takes seconds at least. */
 const elsewhere: ReadonlySet<string> = new Set([
@@ -74,6 +76,8 @@ const elsewhere: ReadonlySet<string> = new Set([
   'disk-locked',
   'vm-disk-busy',
   'host-out-of-memory',
+  'host-disk-full',
+  'vm-limit',
 ]);
 
 export const isElsewhere = (failure: Failure): boolean => elsewhere.has(failure.kind);
@@ -165,6 +169,15 @@ export function networkExited(program: string, ended: Ended, lines: readonly str
 export const guestPanicked = (text: string, lines: readonly string[]): Failure => ({
   kind: 'guest-panicked',
   message: `The guest's kernel panicked; it says: "${quoted(text) ?? ''}".`,
+  hint: 'The lines before it are in: linuxkit-builder console.',
+  exit: Exit.unavailable,
+  lines,
+});
+
+/** It boots again by itself: what it was doing is lost, and its VM process goes on as if nothing had happened. */
+export const guestRebooted = (lines: readonly string[]): Failure => ({
+  kind: 'guest-rebooted',
+  message: 'The guest rebooted by itself: its first stage came a second time.',
   hint: 'The lines before it are in: linuxkit-builder console.',
   exit: Exit.unavailable,
   lines,

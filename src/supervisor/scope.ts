@@ -80,6 +80,7 @@ export class Scope {
       onStage: (name, uptimeS) => this.#onStage(name, uptimeS),
       onComplaint: (what, text) => this.#onComplaint(what, text),
       onLost: this.onLost,
+      rebootsInPlace: () => this.running.driver?.row.rebootsInPlace === true,
       lastLines: () => this.lastLines(),
     });
   }

@@ -16,6 +16,7 @@ import type { Machine } from '../vm/driver.ts';
 import type { BootFiles, Laid } from './boot-files.ts';
 import { launchNetwork, launchVm, vmFailure, type ChildContext, type Running } from './children.ts';
 import { prepareDisk } from './disk.ts';
+import { untilDiskIsFree } from './disk-free.ts';
 import { recordBlank } from './disk-record.ts';
 import { lackOf, room, roomAt, startInodes, type Room } from './disk-room.ts';
 import { chooseImage, type ChosenImage } from './images.ts';
@@ -72,6 +73,7 @@ export async function start(
     context.onStep('network-serves');
   }
   signal.throwIfAborted();
+  await untilDiskIsFree(layout.disk, { clock: context.clock, signal, log });
   const vm = await launchVm(context, running, plan.vm);
   context.onStep('vm-started');
   running.machine = await attach(context, running, { vm, network }, signal);

@@ -22,6 +22,7 @@ const patience = {
   frozenGuest: 3_000,
   pressEvery: 2_000,
   login: 5_000,
+  hard: 2_000,
   program: 4_000,
 };
 
@@ -109,7 +110,19 @@ async function endVm(vm: Child, { machine }: Running, context: StopContext): Pro
     afterMs: Math.round(clock.monotonic() - begun),
     now: now.aborted,
   });
+  if (!now.aborted) await hardStop(machine, ended, context);
   await vm.stop(now.aborted ? 0 : patience.program);
+}
+
+/** The guest is cut off where its program can do that better than by a signal. */
+async function hardStop(
+  machine: Machine | undefined,
+  ended: Promise<unknown>,
+  context: StopContext,
+): Promise<void> {
+  if (machine?.hardStop === undefined) return;
+  void machine.hardStop().catch(() => undefined);
+  await waitFor(ended, patience.hard, context);
 }
 
 /** Asks the guest's agent first: it works even where no ACPI daemon listens to the button. True when it did not refuse. */

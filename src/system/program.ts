@@ -16,6 +16,7 @@ const beyondPath = [
 const elsewhere: Readonly<Record<string, string>> = {
   hyperkit:
     'HyperKit runs on Intel Macs only: brew install hyperkit, or Docker Desktop for Mac. Or set `vm` to qemu in config.json.',
+  vfkit: 'vfkit runs on macOS only: brew install vfkit. Or set `vm` to qemu in config.json.',
   vpnkit:
     'VPNKit comes with Docker Desktop for Mac, or from github.com/moby/vpnkit. Or set `network` to gvproxy in config.json.',
   gvproxy:

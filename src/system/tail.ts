@@ -17,7 +17,10 @@ export interface TailOptions {
   readonly onLost?: (bytes: number) => void;
   /** All was read and the file emptied, because it had grown to this many bytes. */
   readonly onTruncated?: (bytes: number) => void;
-  /** When it has grown to this and all is read, it is emptied: its writers must append (O_APPEND). Default 8 MiB. */
+  /**
+   * When it has grown to this and all is read, it is emptied. A writer that does not append (O_APPEND) but keeps its place leaves a hole
+   * before what it writes next, which is skipped. Default 8 MiB.
+   */
   readonly maxBytes?: number;
   /** What came between two looks is read up to this; older bytes are lost. Default 1 MiB. */
   readonly maxBacklogBytes?: number;
@@ -31,6 +34,10 @@ export class Tail {
   /** The bytes before the cursor: where they differ, the file is another one that has already outgrown the last. */
   #before: Buffer = Buffer.alloc(0);
   #inode: number | undefined;
+  /** Where we emptied it, until something was written again. */
+  #emptiedAt: number | undefined;
+  /** Where a hole ends: nothing stands before it. */
+  #base = 0;
   #cancel: () => void = () => undefined;
   #reading = false;
   #stopped = false;
@@ -81,11 +88,12 @@ export class Tail {
       const { size, ino } = fstatSync(fd);
       this.#findPlace(fd, size, ino);
       this.#deliver(fd, size);
-      if (this.#cursor < maxBytes || fstatSync(fd).size > this.#cursor) return;
+      if (this.#cursor - this.#base < maxBytes || fstatSync(fd).size > this.#cursor) return;
       // What is written between the look above and this line is lost: microseconds, once in maxBytes.
       truncateSync(path);
-      onTruncated?.(this.#cursor);
-      this.#moveTo(0);
+      onTruncated?.(this.#cursor - this.#base);
+      this.#emptiedAt = this.#cursor;
+      this.#beginAt(0);
     } catch (error) {
       // The system's refusals (EIO, EISDIR, EACCES) may pass: the next look will tell. Anything else is a bug.
       if (errorCode(error) === undefined) throw error;
@@ -100,12 +108,28 @@ export class Tail {
     const { onLost, maxBacklogBytes = 1024 * 1024 } = this.#options;
     const same = (this.#inode ?? inode) === inode;
     this.#inode = inode;
+    if (!same) this.#emptiedAt = undefined;
+    this.#skipHole(fd, size);
     if (!same || size < this.#cursor || (size > this.#cursor && !this.#continues(fd)))
-      this.#moveTo(0);
+      this.#beginAt(0);
     const skipped = size - this.#cursor - maxBacklogBytes;
     if (skipped <= 0) return;
     this.#moveTo(this.#cursor + skipped);
     onLost?.(skipped);
+  }
+
+  /** Whoever wrote behind our emptying has either begun anew or gone on where it was. */
+  #skipHole(fd: number, size: number): void {
+    const at = this.#emptiedAt;
+    if (at === undefined || size === 0) return;
+    this.#emptiedAt = undefined;
+    if (size > at && readAt(fd, 0, Math.min(at, 4096)).every((byte) => byte === 0))
+      this.#beginAt(at);
+  }
+
+  #beginAt(place: number): void {
+    this.#base = place;
+    this.#moveTo(place);
   }
 
   #continues(fd: number): boolean {

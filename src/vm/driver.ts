@@ -21,6 +21,8 @@ export interface Abilities {
   readonly forwardsUnix: boolean;
   /** The first number of its version; absent where it does not say. */
   readonly major?: number;
+  /** Its whole version, `0.6.4`; absent where it was not asked, or says none. */
+  readonly version?: string;
 }
 
 export interface PlanInput {
@@ -44,6 +46,8 @@ export interface Machine {
   readonly tunnel: Tunnel;
   /** Presses the power button: asks the guest to shut down in order. */
   powerOff(): Promise<void>;
+  /** Ends the guest at once, as if the power were cut; also where its program cannot be ended by signals that it understands. */
+  hardStop?(): Promise<void>;
   /** Asks for the state that the program is in, where it has such: what that means is told as if the program had said it. */
   look?(): Promise<void>;
   /** What the program itself said about its end so far: `guest-shutdown`, `guest-reset`, `host-signal`... */
@@ -108,6 +112,8 @@ export interface VmDriver {
   readonly stale: (layout: Layout) => readonly string[];
   /** Connects to the control channel of a VM that was just launched, or left behind. */
   readonly attach: (options: AttachOptions) => Promise<Machine>;
+  /** Lines of its output that say nothing, and come often. */
+  readonly isNoise?: (line: string) => boolean;
   /** What an end means for this program; undefined where its exit says no more than that it ended. */
   readonly explain?: (end: VmEnd) => Failure | undefined;
 }

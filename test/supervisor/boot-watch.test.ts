@@ -14,7 +14,7 @@ const layout = layoutOf(join(tmpdir(), 'nowhere'));
 const tunnel = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
 
 /** A boot whose console says what a test says, and how it ended if it did. */
-function boot() {
+function boot({ rebootsInPlace = false } = {}) {
   const clock = new FakeClock();
   const seen: string[] = [];
   const watch = new BootWatch({
@@ -23,6 +23,7 @@ function boot() {
     onComplaint: (what) => seen.push(what),
     onLost: ({ kind }) => seen.push(kind),
     lastLines: () => [],
+    rebootsInPlace: () => rebootsInPlace,
   });
   const stop = new AbortController();
   const end: { failure?: { readonly kind: string; readonly message: string } } = {};
@@ -118,7 +119,7 @@ test('a guest that was ready gives up no more: the line is a note', async () => 
   try {
     const [said, lost]: string[][] = [[], []];
     const watch = new BootWatch({
-      ...{ layout, clock: systemClock, lastLines: () => [] },
+      ...{ layout, clock: systemClock, lastLines: () => [], rebootsInPlace: () => false },
       agent: new GuestAgent({ path: layout.agent, clock: systemClock }),
       log: (_level, event, fields) => said?.push(`${event} ${String(fields?.['name'])}`),
       onStage: () => undefined,
@@ -134,3 +135,14 @@ test('a guest that was ready gives up no more: the line is a note', async () => 
     rmSync(dir, { recursive: true });
   }
 });
+
+// Behaviour 117: A guest that reboots inside its VM process is a lost guest.
+test.each([true, false])(
+  'a first stage that comes again is a reboot where the VM process goes on with it (%s)',
+  (rebootsInPlace) => {
+    const { seen, says, stop } = boot({ rebootsInPlace });
+    for (const stage of ['init', 'seed', 'init', 'seed']) says(`stage=${stage}`);
+    expect(seen.includes('guest-rebooted')).toBe(rebootsInPlace);
+    stop.abort(new Error('over'));
+  },
+);

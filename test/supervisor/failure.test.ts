@@ -1,6 +1,6 @@
 /** What each failure that a daemon can meet leads to. A kind that is new in the sources needs a place in this table. */
 import { readFileSync, readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { isElsewhere, isOtherWay, isPermanent } from '../../src/supervisor/failure.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
@@ -42,7 +42,10 @@ const table = {
     ...['guest-disk-broken', 'guest-network-missing', 'guest-fence-broken', 'door-port-forbidden'],
   ],
   /** Tried again, and waited for longer: it is up to another process. */
-  elsewhere: ['door-port-taken', 'disk-locked', 'vm-disk-busy', 'host-out-of-memory'],
+  elsewhere: [
+    ...['door-port-taken', 'disk-locked', 'vm-disk-busy', 'host-out-of-memory'],
+    ...['host-disk-full', 'vm-limit'],
+  ],
   /** The same start goes on in another way. */
   otherWay: ['accelerator-rejected'],
   /** Tried again: it may have passed. An image that cannot be read may be so for want of descriptors. */
@@ -53,6 +56,13 @@ const table = {
     ...['network-stranger', 'accelerator-broken', 'vm-exited', 'vm-killed', 'vm-refused'],
     ...[
       'vm-crashed',
+      'vm-error',
+      'vm-network-away',
+      'vm-slow-start',
+      'vm-socket-taken',
+      'vfkit-away',
+      'vfkit-refused',
+      'vfkit-silent',
       'vm-terminated',
       'vm-stuck',
       'vm-no-console',
@@ -113,8 +123,9 @@ function kindsInSources(): Set<string> {
   const kinds = new Set<string>();
   const src = resolve(import.meta.dirname, '../../src');
   for (const floor of ['system', 'config', 'vm', 'net', 'guest', 'door', 'supervisor'])
-    for (const name of readdirSync(join(src, floor))) {
-      const text = readFileSync(join(src, floor, name), 'utf8');
+    for (const path of filesIn(join(src, floor))) {
+      const name = basename(path);
+      const text = readFileSync(path, 'utf8');
       const literal = /\bkind: '([a-z]+(?:-[a-z]+)+|bug|stopped)',\s*(?:message|hint)\b/g;
       for (const [, kind = ''] of text.matchAll(literal)) kinds.add(kind);
       if (name === 'bundle.ts')
@@ -128,3 +139,8 @@ function kindsInSources(): Set<string> {
     }
   return kinds;
 }
+
+const filesIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name));

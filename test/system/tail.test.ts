@@ -1,11 +1,15 @@
 import {
   appendFileSync,
+  closeSync,
+  fstatSync,
   mkdtempSync,
+  openSync,
   renameSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -147,6 +151,27 @@ describe('Tail', () => {
     expect(said.every((words) => words.startsWith('truncated '))).toBe(true);
     expect(said.length).toBeGreaterThan(3);
   });
+
+  // A writer that keeps its place (Virtualization.framework's console is taken to) leaves a hole where the file was emptied.
+  test.each(['keeps its place', 'begins anew'])(
+    'what a writer that %s behind an emptying says comes once and whole',
+    (how) => {
+      follow({ maxBytes: 1000, maxBacklogBytes: 2000 });
+      const fd = openSync(path, 'w');
+      let place = 0;
+      const line = (n: number) => `line ${n} ${'x'.repeat(90)}\n`;
+      const all = Array.from({ length: 100 }, (_, n) => line(n));
+      for (const text of all) {
+        if (how === 'begins anew' && fstatSync(fd).size === 0) place = 0;
+        place += writeSync(fd, text, place);
+        tail.poke();
+      }
+      closeSync(fd);
+      expect(got).toBe(all.join(''));
+      expect(said.filter((words) => !words.startsWith('truncated 1'))).toEqual([]);
+      expect(said.length).toBeGreaterThan(5);
+    },
+  );
 
   test('a flood loses its oldest bytes and says how many', () => {
     follow({ maxBacklogBytes: 100_000, maxBytes: 200_000 });

@@ -16,11 +16,12 @@ export interface StanzaOptions {
 
 /**
  * The whole ssh_config of ours. ssh takes the first value it meets, so everything that a user's own `Host *` could spoil is
- * said here: jumps, forwardings, agents, other keys, shared connections, questions.
+ * said here: jumps, forwardings, agents, other keys, shared connections, questions. No word is newer than OpenSSH 7.6: one that an ssh
+ * does not know keeps it from every other host, where our `IgnoreUnknown` does not hold (seen with 8.4).
  */
 export function sshConfig({ port, identityFile, knownHosts, holdSeconds }: StanzaOptions): string {
   const settings = [
-    // One word that an ssh does not know, ours or another's below, keeps it from every host; for this one it is passed over.
+    // One word of another's below that an ssh does not know would keep it from the guest: for this host it is passed over.
     'IgnoreUnknown *',
     'HostName 127.0.0.1',
     `Port ${port}`,
@@ -37,8 +38,6 @@ export function sshConfig({ port, identityFile, knownHosts, holdSeconds }: Stanz
     'UpdateHostKeys no',
     `UserKnownHostsFile ${quoted(knownHosts)}`,
     'GlobalKnownHostsFile /dev/null',
-    // Since 8.5.
-    'KnownHostsCommand none',
     // Who we are: this key and nothing else, no question asked.
     `IdentityFile ${quoted(identityFile)}`,
     'IdentitiesOnly yes',
@@ -71,10 +70,6 @@ export function sshConfig({ port, identityFile, knownHosts, holdSeconds }: Stanz
     'Tunnel no',
     // A terminal for a person's shell, none for a command, whatever Host * says.
     'RequestTTY auto',
-    // Since 8.7: a command, with our input, in the foreground.
-    'SessionType default',
-    'StdinNull no',
-    'ForkAfterAuthentication no',
     'LogLevel ERROR',
   ];
   return [`Host ${alias}`, ...settings.map((setting) => `    ${setting}`), ''].join('\n');

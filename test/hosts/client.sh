@@ -19,4 +19,6 @@ if in_client nix-build --no-out-link /home/owner/example.nix \
 else
     fact "client-refused $(tr '\n' ' ' </tmp/said)"
 fi
+# Its ssh reads our lines for every other host as well.
+fact "client-other-host $(in_client ssh -G other.example 2>&1 | grep -i "^hostname \|bad conf")"
 umount "/client$state"

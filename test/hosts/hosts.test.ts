@@ -90,6 +90,7 @@ describe.runIf(possible).each(hosts)('Debian $suite', (host) => {
       () => {
         expect(facts.get('client-nix'), all).toMatch(/ 2\.3\./);
         expect(facts.get('client-built'), all).toMatch(/^Linux version .*Debian/);
+        expect(facts.get('client-other-host')).toBe('hostname other.example');
       },
     );
 });

@@ -1,6 +1,15 @@
 /** config.json: what a builder is, chosen once on the host. Parsed whole: a frozen Config, or every Problem. */
 import * as v from 'valibot';
-import { idleDefaults, idleWays, spanMs, startTimes, type Idle, type StartTime } from './idle.ts';
+import {
+  idleDefaults,
+  idleOf,
+  hurries,
+  idleWays,
+  spanMs,
+  startTimes,
+  type Idle,
+  type StartTime,
+} from './idle.ts';
 import { hostProblems, leastDiskGiB, noDiskFits, type HostFacts } from './host-limits.ts';
 import type { Problem } from './problem.ts';
 import { nativeSystem, systemNames, type System } from './system.ts';
@@ -74,6 +83,8 @@ const schema = v.strictObject({
         ),
       ),
       how: v.optional(v.picklist(idleWays, `must be ${idleWays.join(', ')}`)),
+      onBattery: v.optional(v.picklist(hurries, `must be ${hurries.join(' or ')}`)),
+      onLowMemory: v.optional(v.picklist(hurries, `must be ${hurries.join(' or ')}`)),
     }),
   ),
   /** Whether the guest starts with the daemon, or with the first build; by default the latter on a Mac and on a laptop. */
@@ -186,7 +197,7 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
   const { idle, start } = idleDefaults(host.platform === 'darwin' || host.hasBattery === true);
   return Object.freeze({
     ...file,
-    idle: { after: file.idle?.after ?? idle.after, how: file.idle?.how ?? idle.how },
+    idle: idleOf(file.idle, idle),
     start: file.start ?? start,
     network:
       file.network ?? (vmPrograms[file.vm].links.some((link) => link === 'own') ? 'user' : 'auto'),

@@ -10,7 +10,14 @@ export interface Idle {
   /** A span of time, `10 min`. */
   readonly after: string;
   readonly how: IdleWay;
+  /** Whether a guest goes sooner that nobody uses while this machine runs on its battery, or is short of memory. */
+  readonly onBattery: Hurry;
+  readonly onLowMemory: Hurry;
 }
+
+/** The same as ever, or as soon as nobody uses it. */
+export const hurries = ['same', 'now'] as const;
+export type Hurry = (typeof hurries)[number];
 
 const units = { s: 1_000, min: 60_000, h: 3_600_000 } as const;
 /** Shorter ones would keep a guest coming and going; longer ones are `never`. */
@@ -30,6 +37,20 @@ export const idleMs = (config: { readonly idle: Idle } | undefined): number | un
 
 /** Where memory and battery are a person's own, the guest is there on demand. */
 export const idleDefaults = (isPersonal: boolean): { idle: Idle; start: StartTime } => ({
-  idle: { after: '10 min', how: isPersonal ? 'auto' : 'never' },
+  idle: {
+    ...{ after: '10 min', how: isPersonal ? 'auto' : 'never' },
+    ...{ onBattery: 'same', onLowMemory: 'same' },
+  },
   start: isPersonal ? 'demand' : 'login',
+});
+
+/** What the file says, and the defaults for the rest. */
+export const idleOf = (
+  file: { readonly [Part in keyof Idle]?: Idle[Part] | undefined } = {},
+  usual: Idle,
+): Idle => ({
+  after: file.after ?? usual.after,
+  how: file.how ?? usual.how,
+  onBattery: file.onBattery ?? usual.onBattery,
+  onLowMemory: file.onLowMemory ?? usual.onLowMemory,
 });

@@ -5,6 +5,8 @@
 import type { Counts } from '../door/through.ts';
 import type { Inside } from '../guest/inside.ts';
 import type { Clock } from '../system/clock.ts';
+import type { Pressure } from './pressure.ts';
+import type { Rest } from './state.ts';
 
 export interface IdlenessOptions {
   readonly clock: Clock;
@@ -13,13 +15,19 @@ export interface IdlenessOptions {
   readonly counts: () => Counts;
   /** A fresh look into the guest; undefined where it does not answer. */
   readonly lookInside: () => Promise<Inside | undefined>;
-  /** Nobody has used it for so long, and nobody is about to. */
-  readonly onIdle: (forMs: number) => void;
+  /** What has it go sooner, where anything does. */
+  readonly pressure: () => Promise<Pressure | undefined>;
+  /** Nobody has used it for so long that it goes, and nobody is about to. */
+  readonly onIdle: (why: Rest) => void;
 }
 
 const hourMs = 3_600_000;
 /** A guest that was wanted again more often than this within an hour stays longer. */
 const calmWakes = 12;
+/** Nix comes and goes between two builds: so long nobody uses a guest that is to go at once. */
+const hurryMs = 10_000;
+/** Between two questions what presses: on a Mac each costs a process. */
+const pressureEveryMs = 30_000;
 /** A guest that does not say whether it builds is asked again so much later. */
 const askAgainMs = 60_000;
 
@@ -32,6 +40,7 @@ export class Idleness {
   /** Monotonic; undefined while no guest is ready. */
   #unusedSince: number | undefined;
   #isAsking = false;
+  #pressedAt = -Infinity;
   #wakes: readonly number[] = [];
 
   constructor(options: IdlenessOptions) {
@@ -65,21 +74,30 @@ export class Idleness {
     const { afterMs, counts } = this.#options;
     this.note(counts());
     const since = this.#unusedSince;
-    const after = afterMs();
-    if (since === undefined || after === undefined || this.#isAsking) return;
-    const pause = pauseMs(after, this.#recentWakes.length);
-    if (this.#now - since < pause || this.#isAnybodyThere) return;
+    if (since === undefined || this.#isAsking || this.#isAnybodyThere) return;
     this.#isAsking = true;
-    void this.#ask(since, pause).finally(() => (this.#isAsking = false));
+    void this.#judge(since, afterMs()).finally(() => (this.#isAsking = false));
   }
 
-  async #ask(since: number, pause: number): Promise<void> {
+  async #judge(since: number, after: number | undefined): Promise<void> {
+    const wakes = this.#recentWakes.length;
+    const pause = after === undefined ? Infinity : pauseMs(after, wakes);
+    const unused = this.#now - since;
+    if (unused >= pause) return this.#ask(since, pause, { type: 'unused', forMs: pause });
+    const hurry = pauseMs(hurryMs, wakes);
+    if (unused < hurry || this.#now - this.#pressedAt < pressureEveryMs) return;
+    this.#pressedAt = this.#now;
+    const type = await this.#options.pressure();
+    if (type !== undefined) await this.#ask(since, hurry, { type });
+  }
+
+  async #ask(since: number, pause: number, why: Rest): Promise<void> {
     const inside = await this.#options.lookInside();
     if (this.#unusedSince !== since) return;
     if (inside === undefined)
       this.#unusedSince = Math.max(since, this.#now - pause + Math.min(pause, askAgainMs));
     else if (inside.builds > 0) this.#unusedSince = this.#now;
-    else if (!this.#isAnybodyThere) this.#options.onIdle(pause);
+    else if (!this.#isAnybodyThere) this.#options.onIdle(why);
   }
 
   /** Somebody comes who may log in. */

@@ -10,6 +10,7 @@ import type { Gate } from './gate.ts';
 import { Idleness } from './idleness.ts';
 import { isResting } from './lifecycle.ts';
 import { traitsOf } from './phases.ts';
+import { pressureNow } from './pressure.ts';
 import type { Event, State } from './state.ts';
 
 export interface OnDemandOptions {
@@ -28,6 +29,8 @@ export interface OnDemandOptions {
 export class OnDemand {
   readonly #options: OnDemandOptions;
   readonly #idleness: Idleness;
+  /** Ends what is asked of the machine. */
+  readonly #over = new AbortController();
 
   constructor(options: OnDemandOptions) {
     this.#options = options;
@@ -36,7 +39,8 @@ export class OnDemand {
       afterMs: () => idleMs(options.config()),
       counts: () => options.gate().counts(),
       lookInside: options.lookInside,
-      onIdle: (forMs) => options.dispatch({ type: 'rest', why: { type: 'unused', forMs } }),
+      pressure: () => pressureNow({ policy: () => options.config()?.idle }, this.#over.signal),
+      onIdle: (why) => options.dispatch({ type: 'rest', why }),
     });
   }
 
@@ -55,7 +59,9 @@ export class OnDemand {
   /** What became of an event. */
   noteStep(before: State, event: Event): void {
     const now = this.#options.state();
-    this.#idleness.watch(traitsOf(now.phase).builds === 'now');
+    const { builds } = traitsOf(now.phase);
+    this.#idleness.watch(builds === 'now');
+    if (builds === 'ended') this.#over.abort(new Error('the daemon ends'));
     if (event.type === 'wanted' && isResting(before) && !isResting(now)) {
       this.#options.log('info', 'wanted', { why: event.why });
       this.#idleness.noteWake();

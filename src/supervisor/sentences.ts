@@ -66,6 +66,10 @@ function restWords(why: Rest): string {
   switch (why.type) {
     case 'unused':
       return `Nobody has used it for ${spanWords(why.forMs)}.`;
+    case 'battery':
+      return 'This machine runs on its battery, and nobody uses it.';
+    case 'memory':
+      return 'This machine is short of memory, and nobody uses it.';
     case 'asked':
       return 'It was sent away by hand.';
     case 'not-needed-yet':

@@ -16,6 +16,8 @@ export type Because =
 export type Rest =
   /** Nobody has used it for so long. */
   | { readonly type: 'unused'; readonly forMs: number }
+  /** Nobody uses it, and this machine runs on its battery, or is short of memory. */
+  | { readonly type: 'battery' | 'memory' }
   /** Somebody sent it away. */
   | { readonly type: 'asked' }
   /** Since the daemon began nobody has needed it. */

@@ -1,4 +1,4 @@
-/** Whether the system has killed processes because its memory ran out. */
+/** How much memory the system has left, and whether it has killed processes because it ran out. */
 import { readFileSync } from 'node:fs';
 
 /**
@@ -17,4 +17,21 @@ export function oomKills(): number | undefined {
 export function readOomKills(text: string): number | undefined {
   const count = /^oom_kill (\d+)$/m.exec(text)?.[1];
   return count === undefined ? undefined : Number(count);
+}
+
+/** How much of the memory could be had without swapping, 0 to 1; undefined where the system does not tell (macOS). */
+export function freeMemoryShare(): number | undefined {
+  try {
+    return readFreeShare(readFileSync('/proc/meminfo', 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same in the text of /proc/meminfo (proc(5)). */
+export function readFreeShare(text: string): number | undefined {
+  const kibibytes = (name: string) =>
+    Number(new RegExp(`^${name}: +(\\d+) kB$`, 'm').exec(text)?.[1]);
+  const share = kibibytes('MemAvailable') / kibibytes('MemTotal');
+  return Number.isFinite(share) ? share : undefined;
 }

@@ -30,7 +30,7 @@ const status: Status = {
     holdSeconds: 180,
     keepAwake: true,
     start: 'login',
-    idle: { after: '10 min', how: 'never' },
+    idle: { after: '10 min', how: 'never', onBattery: 'same', onLowMemory: 'same' },
   },
 };
 const failure = { kind: 'x', message: 'QEMU ended.', hint: 'Do this.', exit: 69 } as const;

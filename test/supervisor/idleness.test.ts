@@ -9,9 +9,12 @@ const quiet = { builds: 0, diskBytes: 2, diskFreeBytes: 1, clockOffsetMs: 0 };
 /** A guest that is ready, under a watch that lets it go after 10 minutes; `looks` counts how often it was asked. */
 function rig() {
   const clock = new FakeClock();
-  const at = { counts: nobody, inside: quiet as typeof quiet | undefined, looks: 0 };
+  const at = {
+    ...{ counts: nobody, inside: quiet as typeof quiet | undefined, looks: 0 },
+    pressure: undefined as 'battery' | 'memory' | undefined,
+  };
   let afterMs: number | undefined = 10 * minute;
-  const idle: number[] = [];
+  const idle: (number | string)[] = [];
   const idleness = new Idleness({
     clock,
     afterMs: () => afterMs,
@@ -20,8 +23,9 @@ function rig() {
       at.looks++;
       return Promise.resolve(at.inside);
     },
-    onIdle: (forMs) => {
-      idle.push(forMs);
+    pressure: () => Promise.resolve(at.pressure),
+    onIdle: (why) => {
+      idle.push(why.type === 'unused' ? why.forMs : why.type);
       idleness.watch(false);
     },
   });
@@ -68,6 +72,20 @@ describe('a guest that nobody uses', () => {
     at.counts = nobody;
     await pass(10 * minute);
     expect(idle).toHaveLength(1);
+  });
+
+  // Behaviour 118: With `idle.onBattery` or `idle.onLowMemory` `now` a guest that nobody uses goes within a minute while this machine runs on its
+  // battery, or has less than a tenth of its memory left.
+  test('goes within a minute where this machine wants its power or memory back, and never from a build', async () => {
+    const { at, idle, pass, never } = rig();
+    never();
+    at.pressure = 'battery';
+    at.inside = { ...quiet, builds: 1 };
+    await pass(5 * minute);
+    expect(idle).toEqual([]);
+    at.inside = quiet;
+    await pass(minute);
+    expect(idle).toEqual(['battery']);
   });
 
   test('has its whole time again after a login between two looks', async () => {

@@ -6,7 +6,7 @@ import { readyIn } from '../model/ready.ts';
 import { World } from '../model/world.ts';
 import type { Event } from '../../src/supervisor/state.ts';
 
-const idle = { after: '1 min', how: 'auto' } as const;
+const idle = { after: '1 min', how: 'auto', onBattery: 'same', onLowMemory: 'same' } as const;
 
 /** A supervisor with a guest that goes after a minute, and its door on a port that stays. */
 async function rig(world: World, first?: Event) {

@@ -33,7 +33,7 @@ const config: Config = {
   holdSeconds: 180,
   keepAwake: false,
   start: 'login',
-  idle: { after: '10 min', how: 'never' },
+  idle: { after: '10 min', how: 'never', onBattery: 'same', onLowMemory: 'same' },
   verbose: false,
   hostPorts: [],
   buildsReachLan: true,

@@ -9,6 +9,12 @@ test('rounds and seed, each with a default', () => {
   });
 });
 
+test('builds that arrive while the guest goes and comes', () => {
+  expect(readWords(['--arrivals', '20', '--seed', '9'], 5)).toEqual({
+    ...{ kind: 'arrivals', count: 20, seed: 9 },
+  });
+});
+
 test('one sabotage, or all', () => {
   expect(readWords(['--sabotage', 'no-lock'], 5)).toEqual({ kind: 'sabotage', names: ['no-lock'] });
   const names = Object.keys(sabotages);
@@ -19,6 +25,7 @@ test('one sabotage, or all', () => {
 test.each([
   ['--rounds', '0'],
   ['--rounds', 'many'],
+  ['--arrivals', '0'],
   ['--seed', '-1'],
   ['--seed', '1.5'],
   ['--sabotage', 'nothing'],

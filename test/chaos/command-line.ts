@@ -4,11 +4,13 @@ import { sabotages, type SabotageName } from './sabotages.ts';
 
 export type Asked =
   | { readonly kind: 'rounds'; readonly rounds: number; readonly seed: number }
+  | { readonly kind: 'arrivals'; readonly count: number; readonly seed: number }
   | { readonly kind: 'sabotage'; readonly names: readonly SabotageName[] }
   | { readonly kind: 'help' }
   | { readonly kind: 'wrong'; readonly message: string };
 
 export const help = `usage: scripts/chaos [--rounds N] [--seed S]
+       scripts/chaos --arrivals N [--seed S]
        scripts/chaos --sabotage NAME
 
 Breaks the real thing: kills (SIGKILL) the daemon, QEMU or gvproxy, some of them frozen (SIGSTOP), some with a full disk or
@@ -18,11 +20,12 @@ Needs: scripts/test setup image.
   --rounds N       so many rounds that count (default 15: each phase meets each target). A round counts when something was
                    killed in the phase that was planned, with a build on its way.
   --seed S         the rounds that these were (default: drawn, and said)
+  --arrivals N     kills nothing: so many builds arrive while the guest goes away, is away and comes back, and none may fail
   --sabotage NAME  builds the program, or boots the guest, with one fault in it, and plays the round that must show it:
                    ${Object.keys(sabotages).join(', ')}, or all
 
-exit codes: 0 nothing was violated (with --sabotage: the violation was found), 1 something was (it was not found), or too
-            many rounds did not count, 64 what was asked for cannot be understood
+exit codes: 0 nothing was violated (with --sabotage: the violation was found), 1 something was (it was not found), a build
+            failed, or too many rounds did not count, 64 what was asked for cannot be understood
 `;
 
 /** What is asked for; chosen: the seed when none is given. */
@@ -35,6 +38,12 @@ export function readWords(argv: readonly string[], chosen: number): Asked {
     const seed = whole(values.seed ?? String(chosen));
     if (rounds === undefined || rounds === 0) return wrong('--rounds takes a number above 0.');
     if (seed === undefined) return wrong('--seed takes a whole number.');
+    if (values.arrivals !== undefined) {
+      const count = whole(values.arrivals);
+      return count === undefined || count === 0
+        ? wrong('--arrivals takes a number above 0.')
+        : { kind: 'arrivals', count, seed };
+    }
     return { kind: 'rounds', rounds, seed };
   } catch (error) {
     return wrong((error as Error).message);
@@ -44,6 +53,7 @@ export function readWords(argv: readonly string[], chosen: number): Asked {
 const options = {
   rounds: { type: 'string' },
   seed: { type: 'string' },
+  arrivals: { type: 'string' },
   sabotage: { type: 'string' },
   help: { type: 'boolean' },
 } as const;

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BuilderRig, testImage, type RigOptions } from '../real/rig.ts';
 import { fetchGvproxy } from '../rig/gvproxy.ts';
+import { arrivals, arrivalsSummary, beginOnDemand, playArrival, type Came } from './arrivals.ts';
 import { help, readWords } from './command-line.ts';
 import { describe, plans, sooner, type Round } from './plan.ts';
 import { play } from './round.ts';
@@ -35,6 +36,8 @@ async function main(): Promise<number> {
       return 64;
     case 'rounds':
       return playRounds(asked.rounds, asked.seed);
+    case 'arrivals':
+      return playArrivals(asked.count, asked.seed);
     case 'sabotage':
       return playSabotages(asked.names);
   }
@@ -84,6 +87,32 @@ async function playAndTell(rig: BuilderRig, round: Round): Promise<Outcome> {
   const came = blow.kind === 'kill' ? `killed by ${blow.by}` : `does not count: ${blow.why}`;
   console.log(`  ${came}, ${outcome.violations.length} violations, ${seconds} s`);
   return outcome;
+}
+
+/** Exit code 0 when no build failed. */
+async function playArrivals(count: number, seed: number): Promise<number> {
+  console.log(`seed ${seed} (again: scripts/chaos --arrivals ${count} --seed ${seed})`);
+  await using rig = await BuilderRig.create();
+  running = rig;
+  await beginOnDemand(rig);
+  const coming = arrivals(seed);
+  const all: Came[] = [];
+  while (all.length < count) {
+    const arrival = coming.next().value;
+    const came = await playArrival(rig, arrival, all.length + 1).catch((error: unknown) => {
+      console.log(rig.report());
+      throw error;
+    });
+    all.push(came);
+    const { step, end, tookMs } = came;
+    const words = `beside a ${arrival.beside}, ${arrival.afterMs} ms after it; came in '${step}'`;
+    console.log(
+      `${all.length}. ${words}; ended ${end === 0 ? 'well' : `with ${end}`} after ${(tookMs / 1000).toFixed(1)} s`,
+    );
+  }
+  if (all.some(({ end }) => end !== 0)) console.log(rig.report());
+  console.log(arrivalsSummary(all, seed));
+  return all.every(({ end }) => end === 0) ? 0 : 1;
 }
 
 /** Exit code 0 when each was found by the check that is for it. */

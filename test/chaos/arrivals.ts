@@ -1,0 +1,92 @@
+/** Builds that arrive while the guest goes away, is away, and comes back: none may fail for it. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fact } from '../real/command.ts';
+import type { BuilderRig, LogLine } from '../real/rig.ts';
+import { Chance } from './random.ts';
+import { beginPart } from './work.ts';
+
+/** When a build is begun: beside a `suspend`, in the midst of an absence, or beside a `resume`; so much later than that. */
+export interface Arrival {
+  readonly beside: 'suspend' | 'absence' | 'resume';
+  /** Below 0: the build is begun first. */
+  readonly afterMs: number;
+}
+
+/** One that came. */
+export interface Came {
+  /** What the guest did when the build's connection came to the door. */
+  readonly step: string;
+  /** The exit code of nix-build. */
+  readonly end: number | string;
+  readonly tookMs: number;
+}
+
+/** Without end: half of them beside a `suspend`, where the steps are short. */
+export function* arrivals(seed: number): Generator<Arrival, never> {
+  const chance = new Chance(seed);
+  for (;;)
+    for (const beside of chance.shuffle(['suspend', 'suspend', 'absence', 'resume'] as const))
+      yield { beside, afterMs: beside === 'absence' ? 0 : chance.below(1_600) - 400 };
+}
+
+/** What the guest did before the last line: its phase, and how far its end had come. */
+export function stepAt(lines: readonly LogLine[]): string {
+  let step = 'stopped';
+  for (const { event, phase, name } of lines)
+    if (event === 'phase') step = String(phase);
+    else if (step.startsWith('stopping') && event === 'vm-ended') step = 'stopping, without a VM';
+    else if (step === 'stopping' && event === 'seen' && name === 'stop')
+      step = 'stopping, the guest shuts down';
+  return step;
+}
+
+/** A daemon whose guest goes when it is told to; its log has each arrival. */
+export async function beginOnDemand(rig: BuilderRig): Promise<void> {
+  const { config } = rig.layout;
+  const settings = JSON.parse(readFileSync(config, 'utf8')) as object;
+  writeFileSync(config, JSON.stringify({ ...settings, verbose: true, start: 'demand' }));
+  rig.begin('daemon');
+  await rig.reaches('away');
+}
+
+export async function playArrival(
+  rig: BuilderRig,
+  { beside, afterMs }: Arrival,
+  number: number,
+): Promise<Came> {
+  // What it begins from.
+  await rig.cli(beside === 'suspend' ? 'resume' : 'suspend');
+  await rig.reaches(beside === 'suspend' ? 'ready' : 'away');
+  const before = rig.log().length;
+  const verb = () => (beside === 'absence' ? undefined : rig.begin(beside));
+  const first = afterMs < 0 ? undefined : verb();
+  if (afterMs > 0) await pause(afterMs);
+  const begun = performance.now();
+  const build = beginPart(rig, number);
+  if (afterMs < 0) await pause(-afterMs);
+  const told = first ?? verb();
+  const end = await build.ended;
+  const tookMs = performance.now() - begun;
+  await told?.ended;
+  const lines = await fact('the arrival is in the log', () => {
+    const all = rig.log();
+    const at = all.findIndex(({ event }, n) => n >= before && event === 'door-arrival');
+    return at >= 0 && all.slice(0, at);
+  });
+  // The next one begins from a guest that has settled.
+  await fact('the guest is there, or away', () =>
+    ['ready', 'away'].includes(rig.status()?.phase ?? ''),
+  );
+  return { step: stepAt(lines), end, tookMs };
+}
+
+/** The last line of a run. */
+export function arrivalsSummary(all: readonly Came[], seed: number): string {
+  const steps = new Map<string, number>();
+  for (const { step } of all) steps.set(step, (steps.get(step) ?? 0) + 1);
+  const words = [...steps].sort(([a], [b]) => a.localeCompare(b)).map((each) => each.join(' '));
+  const failed = all.filter(({ end }) => end !== 0).length;
+  const longest = Math.max(0, ...all.map(({ tookMs }) => tookMs)) / 1000;
+  return `chaos: ${all.length} arrivals; in ${words.join('; ')}; ${failed} builds failed; the longest took ${longest.toFixed(1)} s; seed ${seed}`;
+}

@@ -1,15 +1,6 @@
 /** config.json: what a builder is, chosen once on the host. Parsed whole: a frozen Config, or every Problem. */
 import * as v from 'valibot';
-import {
-  idleDefaults,
-  idleOf,
-  hurries,
-  idleWays,
-  spanMs,
-  startTimes,
-  type Idle,
-  type StartTime,
-} from './idle.ts';
+import { idleDefaults, idleOf, idleSchema, startTimes, type Idle, type StartTime } from './idle.ts';
 import { hostProblems, leastDiskGiB, noDiskFits, type HostFacts } from './host-limits.ts';
 import type { Problem } from './problem.ts';
 import { nativeSystem, systemNames, type System } from './system.ts';
@@ -71,22 +62,7 @@ const schema = v.strictObject({
   /** How long the front door holds a connection for a guest that is not ready yet, in seconds. */
   holdSeconds: v.optional(whole('seconds', 10, 3600), 180),
   /** What becomes of a guest that nobody uses, and after how long; by default it goes on a Mac and on a laptop. */
-  idle: v.optional(
-    v.strictObject({
-      after: v.optional(
-        v.pipe(
-          v.string('must be a span of time, such as 10 min'),
-          v.check(
-            (text) => spanMs(text) !== undefined,
-            'must be a span of time from 10 s to 168 h, such as 10 min',
-          ),
-        ),
-      ),
-      how: v.optional(v.picklist(idleWays, `must be ${idleWays.join(', ')}`)),
-      onBattery: v.optional(v.picklist(hurries, `must be ${hurries.join(' or ')}`)),
-      onLowMemory: v.optional(v.picklist(hurries, `must be ${hurries.join(' or ')}`)),
-    }),
-  ),
+  idle: v.optional(idleSchema),
   /** Whether the guest starts with the daemon, or with the first build; by default the latter on a Mac and on a laptop. */
   start: v.optional(v.picklist(startTimes, `must be ${startTimes.join(' or ')}`)),
   /** TCP ports of this machine's 127.0.0.1 that builds may reach, such as a proxy's or a cache's; no others. */

@@ -1,4 +1,5 @@
 /** When a guest that nobody uses goes away, and when it starts. */
+import * as v from 'valibot';
 /** What becomes of a guest that nobody uses: the best that its VM program can do, a stop, or nothing. */
 export const idleWays = ['auto', 'stop', 'never'] as const;
 export type IdleWay = (typeof idleWays)[number];
@@ -53,4 +54,20 @@ export const idleOf = (
   how: file.how ?? usual.how,
   onBattery: file.onBattery ?? usual.onBattery,
   onLowMemory: file.onLowMemory ?? usual.onLowMemory,
+});
+
+/** What the file takes. */
+export const idleSchema = v.strictObject({
+  after: v.optional(
+    v.pipe(
+      v.string('must be a span of time, such as 10 min'),
+      v.check(
+        (text) => spanMs(text) !== undefined,
+        'must be a span of time from 10 s to 168 h, such as 10 min',
+      ),
+    ),
+  ),
+  how: v.optional(v.picklist(idleWays, `must be ${idleWays.join(', ')}`)),
+  onBattery: v.optional(v.picklist(hurries, `must be ${hurries.join(' or ')}`)),
+  onLowMemory: v.optional(v.picklist(hurries, `must be ${hurries.join(' or ')}`)),
 });

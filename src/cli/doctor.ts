@@ -9,6 +9,7 @@ interface DoctorOptions extends DirectoryOption {
   readonly json?: boolean;
   readonly fix?: boolean;
   readonly faults?: boolean;
+  readonly report?: string;
 }
 
 /** `doctor`: everything between you and a finished build, in the order in which it rests on each other. */
@@ -19,6 +20,7 @@ export function doctorVerb(program: Command, context: CliContext): void {
     .option(...directoryOption)
     .option('--json', 'the findings, for programs')
     .option('--faults', 'the faults that are known from reports, as JSON')
+    .option('--report <file>', 'also write all that a report of a fault needs, and nothing secret')
     .option('--fix', 'mend what can be mended without losing anything')
     .action(async (options: DoctorOptions) => {
       if (options.faults === true) return context.out(JSON.stringify(knownFaults, undefined, 2));
@@ -52,6 +54,14 @@ export function doctorVerb(program: Command, context: CliContext): void {
       sayLines(options.json === true ? [] : restLines(skipped));
       if (options.json === true) context.out(JSON.stringify({ version: 1, findings }));
       else context.out(summary(findings));
+      if (options.report !== undefined) {
+        const { writeReport } = await import('./report.ts');
+        const found = findings.flatMap(findingLines);
+        const input = { layout, context, version: program.version() ?? 'unknown', found };
+        context.err(
+          `Wrote ${await writeReport(options.report, input)}: read it before you send it.`,
+        );
+      }
       if (findings.some(({ kind }) => kind === 'bad')) context.exit(Exit.general);
     });
 }

@@ -43,13 +43,21 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
   ],
   resume: [['resume && linuxkit-builder wait', 'before a build has to wait for it']],
   wait: [['wait -t 60', 'at most a minute']],
+  drain: [['drain --wait', 'before you work on this machine']],
+  undrain: [['undrain', 'builds may come again']],
   status: [
     ['status --watch', 'go on until ^C'],
     ['status --json', 'for programs; docs/status.schema.json says what it prints'],
   ],
+  list: [['list --json', 'the builders that there are, for programs']],
+  machines: [
+    ['machines', 'for a list of builders on another machine, or nix-build --builders "$(...)"'],
+  ],
+  'ssh-config': [['ssh-config > config && ssh -F config nix-linuxkit', 'for another ssh']],
   doctor: [
     ['doctor', 'what is wrong, and what mends it'],
     ['doctor --fix', 'mend what is safe to mend'],
+    ['doctor --report report.txt', 'what a report of a fault needs, without what is secret'],
   ],
   explain: [
     ['explain nixpkgs#legacyPackages.aarch64-linux.hello', 'would it come here?'],

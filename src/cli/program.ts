@@ -11,7 +11,9 @@ import { explainVerb } from './explain.ts';
 import { consoleVerb, logsVerb } from './follow.ts';
 import { daemonVerb } from './daemon.ts';
 import { diskVerbs } from './disk.ts';
+import { drainVerb, undrainVerb } from './drain.ts';
 import { keysVerbs } from './keys.ts';
+import { listVerb } from './list.ts';
 import { doctorVerb } from './doctor.ts';
 import { imageVerbs } from './image.ts';
 import { failureLines, withDirectory } from './say.ts';
@@ -19,6 +21,7 @@ import { resumeVerb, suspendVerb } from './rest.ts';
 import { restartVerb, startVerb, stopVerb, waitVerb } from './run.ts';
 import { sshVerb } from './ssh.ts';
 import { statusVerb } from './status.ts';
+import { machinesVerb, sshConfigVerb } from './told.ts';
 import { unconfigureVerb } from './unconfigure.ts';
 import { upVerb } from './up.ts';
 import { upgradeVerb } from './upgrade.ts';
@@ -63,7 +66,12 @@ export async function run(argv: readonly string[], world: World, version: string
     suspendVerb,
     resumeVerb,
     waitVerb,
+    drainVerb,
+    undrainVerb,
     statusVerb,
+    listVerb,
+    machinesVerb,
+    sshConfigVerb,
     doctorVerb,
     explainVerb,
     consoleVerb,
@@ -102,7 +110,13 @@ export async function run(argv: readonly string[], world: World, version: string
 }
 
 /** They show what others wrote. */
-const verbatim: ReadonlySet<string> = new Set(['console', 'logs', 'daemon']);
+const verbatim: ReadonlySet<string> = new Set([
+  'console',
+  'logs',
+  'daemon',
+  'machines',
+  'ssh-config',
+]);
 
 /** `start`, `image build`: those that take -d. */
 const verbsWithDirectory = (command: Command, words: readonly string[] = []): string[] =>

@@ -42,7 +42,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['builds', buildWords(screen.beside)],
     ['disk', diskWords(screen.beside)],
     ['', status.diskExposed && exposureWords(status.diskExposed)],
-    ['door', door && `127.0.0.1:${door.port}${doorWords(screen.beside)}`],
+    ['door', door && `127.0.0.1:${door.port}${doorWords(screen.beside)}${refusalWords(door)}`],
     ['crowd', crowdWords(screen.beside)],
     ['vm', vmWords(status)],
     ['slow', status.health === 'slow' ? slowWords(status.login) : undefined],
@@ -146,6 +146,9 @@ const buildWords = ({ guest }: Beside): string | undefined =>
 const diskWords = ({ disk, guest }: Beside): string | undefined =>
   disk &&
   `${gibibytes(disk.realBytes)} GiB taken of at most ${gibibytes(disk.apparentBytes)}${guest === undefined ? '' : `, ${gibibytes(guest.diskFreeBytes)} free inside`}`;
+
+const refusalWords = ({ refusing }: NonNullable<Status['door']>): string =>
+  refusing === true ? '; new ones are refused until: linuxkit-builder undrain' : '';
 
 const doorWords = ({ connections }: Beside): string =>
   connections === undefined

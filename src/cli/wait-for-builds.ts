@@ -41,7 +41,7 @@ export async function waitForBuilds(
 }
 
 /** What is waited for: builds, and connections that may be copies or shells. */
-function busyWords({ builds, open }: Busy): string {
+export function busyWords({ builds, open }: Busy): string {
   const connections = `${open} connection${open === 1 ? ' is' : 's are'} in use`;
   if (builds === undefined) return `${connections}, by builds or shells`;
   const what =

@@ -21,6 +21,9 @@ export interface Answers {
   /** Lets no new connection in; how many there are. */
   readonly drain: Counts;
   readonly undrain: Nothing;
+  /** Sends new connections off, whatever the guest does; how many there are. */
+  readonly refuse: Counts;
+  readonly admit: Nothing;
   readonly restart: Nothing;
   /** Whether the guest goes: not while a client waits for it. */
   readonly suspend: { readonly goes: boolean };
@@ -42,7 +45,7 @@ export type Commands = {
 
 /** In the order in which a refusal names them. */
 export const commands = [
-  ...(['drain', 'undrain', 'restart', 'suspend', 'resume'] as const),
+  ...(['drain', 'undrain', 'refuse', 'admit', 'restart', 'suspend', 'resume'] as const),
   ...(['door', 'guest', 'status', 'keys'] as const),
 ] satisfies readonly Command[];
 

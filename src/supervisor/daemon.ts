@@ -127,6 +127,8 @@ async function supervise(
     {
       drain: () => (supervisor.drain(true), supervisor.gate.counts()),
       undrain: () => (supervisor.drain(false), {}),
+      refuse: () => (supervisor.drain(true, 'refuse'), supervisor.gate.counts()),
+      admit: () => (supervisor.drain(false, 'refuse'), {}),
       door: () => {
         const crowd = supervisor.gate.crowd();
         return { ...supervisor.gate.counts(), ...(crowd === undefined ? {} : { crowd }) };

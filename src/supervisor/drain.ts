@@ -11,6 +11,8 @@ export interface DrainOptions {
   readonly clock: Clock;
   /** Ends the wait, and lets new connections in again: the stop is called off. */
   readonly signal: AbortSignal;
+  /** `refuse`: new connections are sent off, and stay so when the wait is called off; `hold`, the default, is what a stop does. */
+  readonly how?: 'hold' | 'refuse';
   /** Sleep of the machine does not count. */
   readonly limitMs: number;
   /** What is still through. Called when it changes. */
@@ -33,7 +35,8 @@ const looksEvery = 10;
 
 /** `drained` when nothing is through any more (or no daemon runs), `limit` when time was up. */
 export async function drain(layout: Layout, options: DrainOptions): Promise<'drained' | 'limit'> {
-  const { clock, signal, limitMs, onBusy, onSilent } = options;
+  const { clock, signal, limitMs, onBusy, onSilent, how = 'hold' } = options;
+  const begin = how === 'hold' ? 'drain' : 'refuse';
   const limit = new AbortController();
   const cancelLimit = new AwakeClock(clock).after(limitMs, () => limit.abort());
   let told: Busy | undefined;
@@ -41,7 +44,7 @@ export async function drain(layout: Layout, options: DrainOptions): Promise<'dra
   try {
     for (let turn = 0; ; turn++) {
       // One that did not answer may not have heard, or be another.
-      const command = turn === 0 || isSilent ? 'drain' : 'door';
+      const command = turn === 0 || isSilent ? begin : 'door';
       const open = await connections(layout, command, options);
       if (open === 0) return 'drained';
       if (limit.signal.aborted) return 'limit';
@@ -55,7 +58,7 @@ export async function drain(layout: Layout, options: DrainOptions): Promise<'dra
       await clock.sleep(everyMs, signal);
     }
   } catch (error) {
-    await ask(layout, 'undrain', clock).catch(() => undefined);
+    if (how === 'hold') await ask(layout, 'undrain', clock).catch(() => undefined);
     throw error;
   } finally {
     cancelLimit();
@@ -65,7 +68,7 @@ export async function drain(layout: Layout, options: DrainOptions): Promise<'dra
 /** How many are through; none where no daemon lives. Undefined when one lives that does not say. */
 async function connections(
   layout: Layout,
-  command: 'drain' | 'door',
+  command: 'drain' | 'refuse' | 'door',
   { clock, signal }: DrainOptions,
 ): Promise<number | undefined> {
   try {

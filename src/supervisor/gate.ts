@@ -12,6 +12,17 @@ import { KeepAwake } from './keep-awake.ts';
 /** How long the guest gives a client that it has greeted to log in. */
 const loginMs = 60_000;
 
+/** `hold`: they wait, as for a guest that starts. `refuse`: they are sent off, whatever the guest does. */
+export type KeepOut = 'hold' | 'refuse';
+
+export interface DoorStatus {
+  readonly port: number;
+  /** Somebody waits for the connections to end, to stop it. */
+  readonly draining: boolean;
+  /** New connections are sent off, until told otherwise. */
+  readonly refusing?: true;
+}
+
 export interface GateNews {
   /** A connection that is through came or went, or has logged in. */
   readonly onCounts?: (counts: Counts) => void;
@@ -26,7 +37,10 @@ export class Gate {
   #holdSeconds = 0;
   /** Where whoever is let in goes; undefined while the guest is away. */
   #tunnel: Tunnel | undefined;
+  /** Why no guest will come, where none will. */
+  #refusal: string | undefined;
   #draining = false;
+  #turnsAway = false;
   readonly #awake: KeepAwake;
   readonly #news: GateNews;
   /** Opening and closing come one after the other. */
@@ -45,6 +59,13 @@ export class Gate {
 
   get isDraining(): boolean {
     return this.#draining;
+  }
+
+  /** What is told of the open door. */
+  get told(): DoorStatus | undefined {
+    const { port } = this;
+    if (port === undefined) return undefined;
+    return { port, draining: this.#draining, ...(this.#turnsAway && { refusing: true }) };
   }
 
   /** Opens the door, or another one when the config says so now; those who wait there are sent off. */
@@ -78,28 +99,35 @@ export class Gate {
   /** Lets in whoever waits and comes, unless it is drained. */
   release(tunnel: Tunnel | undefined): void {
     this.#tunnel = tunnel;
-    if (tunnel !== undefined && !this.#draining) this.#door?.release(tunnel, loginMs);
+    this.#refusal = undefined;
+    if (tunnel !== undefined && !this.#draining && !this.#turnsAway)
+      this.#door?.release(tunnel, loginMs);
   }
 
   hold(why: string): void {
     this.#tunnel = undefined;
-    this.#door?.hold(why);
+    this.#refusal = undefined;
+    this.#keepOut(why);
   }
 
   refuse(why: string): void {
     this.#tunnel = undefined;
+    this.#refusal = why;
     this.#door?.refuse(why);
   }
 
-  /** Lets no new connection in; those that are through go on. */
-  drain(): void {
-    this.#draining = true;
-    this.#door?.hold('draining');
+  /** Lets no new connection in, or lets them in again; those that are through go on. */
+  drain(isWanted: boolean, how: KeepOut): void {
+    if (how === 'hold') this.#draining = isWanted;
+    else this.#turnsAway = isWanted;
+    if (this.#refusal !== undefined) return this.#door?.refuse(this.#refusal);
+    this.#keepOut(isWanted ? 'draining' : 'drained no longer');
+    this.release(this.#tunnel);
   }
 
-  undrain(): void {
-    this.#draining = false;
-    this.release(this.#tunnel);
+  #keepOut(why: string): void {
+    if (this.#turnsAway) this.#door?.refuse('the builder is drained');
+    else this.#door?.hold(why);
   }
 
   /** Connections now. Whoever asks whether the guest is in use wants those that have logged in: strangers' are never among them. */

@@ -8,6 +8,7 @@ import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
 import { isAlive, type Identity } from '../system/process.ts';
 import type { DiskRecord } from './disk-record.ts';
+import type { DoorStatus } from './gate.ts';
 import type { Login } from './login.ts';
 import { sentenceOf } from './sentences.ts';
 import type { Phase, Rest, State } from './state.ts';
@@ -75,8 +76,7 @@ export interface Status extends Facts {
   /** When the next attempt is due, ISO 8601. */
   readonly until?: string;
   readonly daemon: Identity;
-  /** `draining`: somebody waits for the connections to end, to stop it. */
-  readonly door?: { readonly port: number; readonly draining: boolean };
+  readonly door?: DoorStatus;
   /** What the guest was started with; before a start, what it will be. */
   readonly builder?: ReturnType<typeof builderOf>;
   /** Settings that have been changed since: a restart takes them. */
@@ -89,7 +89,7 @@ export interface StatusInput {
   readonly state: State;
   readonly facts: Facts;
   readonly daemon: Identity;
-  readonly door: { readonly port: number; readonly draining: boolean } | undefined;
+  readonly door: DoorStatus | undefined;
   readonly config: Config | undefined;
   /** What the current start was made with; undefined when there is none. */
   readonly runs: Config | undefined;

@@ -8,7 +8,7 @@ import type { Policy } from './backoff.ts';
 import { Ends } from './end-scope.ts';
 import { configInvalid, directoryLost } from './failure.ts';
 import { BootFiles, type BootFilesOptions } from './boot-files.ts';
-import { Gate } from './gate.ts';
+import { Gate, type KeepOut } from './gate.ts';
 import { judge } from './images.ts';
 import { initial, isResting, step } from './lifecycle.ts';
 import { OnDemand } from './on-demand.ts';
@@ -102,8 +102,8 @@ export class Supervisor {
   }
 
   /** Lets no new connection in, or lets them in again. Those that are through go on. */
-  drain(isWanted: boolean): void {
-    this.gate[isWanted ? 'drain' : 'undrain']();
+  drain(isWanted: boolean, how: KeepOut = 'hold'): void {
+    this.gate.drain(isWanted, how);
     this.onDemand.heed();
     this.#record.write();
     // Whoever asked may read it as soon as there is an answer.
@@ -234,11 +234,10 @@ export class Supervisor {
 
   /** What is true now. */
   status(): Status {
-    const { port } = this.gate;
     return statusOf({
       ...{ state: this.#state, facts: this.#scope?.facts ?? {}, runs: this.#scope?.config },
       daemon: this.#options.daemon,
-      door: port === undefined ? undefined : { port, draining: this.gate.isDraining },
+      door: this.gate.told,
       ...this.#settings,
     });
   }

@@ -14,6 +14,8 @@ import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { configureVerb } from '../../src/cli/configure.ts';
 import { doctorVerb } from '../../src/cli/doctor.ts';
+import { listVerb } from '../../src/cli/list.ts';
+import { machinesVerb, sshConfigVerb } from '../../src/cli/told.ts';
 import type { Finding } from '../../src/host/chain.ts';
 import type { CliContext } from '../../src/cli/context.ts';
 import { unconfigureVerb } from '../../src/cli/unconfigure.ts';
@@ -86,6 +88,9 @@ async function runIn(env: NodeJS.ProcessEnv, argv: string[]): Promise<Outcome> {
   configureVerb(program, context);
   unconfigureVerb(program, context);
   doctorVerb(program, context);
+  listVerb(program, context);
+  machinesVerb(program, context);
+  sshConfigVerb(program, context);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return { out, err, failure: undefined };

@@ -9,6 +9,8 @@ import { BuilderRig } from './rig.ts';
 // through, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
 // Behaviour 41: While a connection is through the door on AC power the Mac does not fall asleep: `caffeinate` runs for so
 // long, ends with the daemon however that ends, and costs an idle daemon nothing.
+// Behaviour 119: `drain` has new connections refused before they log in, whatever the guest does, until `undrain`, so that Nix takes
+// other builders; those that are through go on.
 test('a stop waits for what is running, lets nothing new in, and does not wait when told so', async (context) => {
   await using rig = await BuilderRig.create({ context, configure: ['--keep-awake'] });
   const caffeinate = fakeCaffeinate(rig.dir);
@@ -33,6 +35,12 @@ test('a stop waits for what is running, lets nothing new in, and does not wait w
   expect(await restart.ended).toBe(0);
   await rig.untilStatus('another VM', (now) => now.phase === 'ready' && now.vmPid !== vmPid);
   expect(rig.status()?.door).toEqual({ port: rig.port, draining: false });
+
+  expect((await rig.cli('drain')).stdout).toMatch(/^New connections are refused.*\nNothing runs/);
+  expect(rig.status()?.door).toEqual({ port: rig.port, draining: false, refusing: true });
+  expect(await rig.ssh('true').ended).toBe(255);
+  expect((await rig.cli('undrain')).stdout).toBe('New connections are let in again.\n');
+  expect(await rig.ssh('true').ended).toBe(0);
 
   const build = rig.ssh('read line; echo "built $line"');
   await through(1);

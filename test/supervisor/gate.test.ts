@@ -1,0 +1,83 @@
+/** The front door as the supervisor uses it, when somebody has the builder left alone. */
+import { expect, test } from 'vitest';
+import { Gate } from '../../src/supervisor/gate.ts';
+import { checkConfig, type HostFacts } from '../../src/config/config.ts';
+import { Client, echoing, fakeGuest, greetingLine, until } from '../door/rig.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+
+const host: HostFacts = {
+  ...{
+    arch: 'x64' as const,
+    platform: 'linux' as const,
+    cpus: 4,
+    memoryMiB: 16_384,
+    isLimited: false,
+  },
+  ...{ diskGiB: 200, diskFreeGiB: 100, hasBattery: false },
+};
+
+async function gateRig() {
+  const gate = new Gate(new FakeClock(), () => undefined);
+  const parsed = checkConfig({}, host);
+  if (!parsed.ok) throw new Error('the defaults are right');
+  await gate.open({ ...parsed.config, port: 0 });
+  gate.hold('the guest starts');
+  return {
+    gate,
+    client: () => new Client(gate.port ?? 0),
+    [Symbol.asyncDispose]: () => gate.close(),
+  };
+}
+
+// Behaviour 119: `drain` has new connections refused before they log in, whatever the guest does, until `undrain`, so that Nix takes
+// other builders; those that are through go on.
+test('whoever waits and comes is sent off without a word, also when the guest goes and comes', async () => {
+  await using rig = await gateRig();
+  await using guest = await fakeGuest(echoing);
+  const { gate } = rig;
+  const waiting = rig.client();
+  await until(() => gate.counts().held === 1);
+  gate.drain(true, 'refuse');
+  await until(() => waiting.over);
+  expect(gate.told).toMatchObject({ draining: false, refusing: true });
+  for (const change of [
+    () => gate.release(guest.tunnel),
+    () => gate.hold('the guest is away'),
+    () => gate.drain(true, 'hold'),
+    () => gate.drain(false, 'hold'),
+  ]) {
+    change();
+    const client = rig.client();
+    await until(() => client.over);
+    expect(client.text).toBe('');
+  }
+  const later = () => rig.client();
+  gate.drain(false, 'refuse');
+  const held = later();
+  await until(() => gate.counts().held === 1);
+  expect(gate.told).toEqual({ port: gate.port, draining: false });
+  gate.release(guest.tunnel);
+  await until(() => held.text === greetingLine);
+});
+
+test('those that are through go on, and it comes back to what the guest is', async () => {
+  await using rig = await gateRig();
+  await using guest = await fakeGuest(echoing);
+  const { gate } = rig;
+  gate.release(guest.tunnel);
+  const through = rig.client();
+  await until(() => through.text === greetingLine);
+  gate.drain(true, 'refuse');
+  through.socket.write('more');
+  await until(() => through.text === `${greetingLine}more`);
+  gate.drain(false, 'refuse');
+  const next = rig.client();
+  await until(() => next.text === greetingLine);
+  // A builder that has given up sends everybody off by itself.
+  gate.refuse('it has given up');
+  gate.drain(true, 'refuse');
+  gate.drain(false, 'refuse');
+  const late = rig.client();
+  await until(() => late.over);
+  expect(late.text).toBe('');
+});

@@ -7,9 +7,10 @@ stopping=
 child=
 trap 'stopping=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM INT HUP
 
-# The name by which PATH had Node leads to the next version after an upgrade; the path behind it is gone then.
+# Names that lead to the next version after an upgrade; the paths behind them are gone then.
 named=@NAMED@
 node=@NODE@
+named_main=@PROGRAM@
 main=@MAIN@
 state=@STATE@
 log=@LOG@
@@ -48,6 +49,14 @@ find_node() {
     return 1
 }
 
+# find_main: which program to run is in $program.
+find_main() {
+    for program in "$named_main" "$main"; do
+        [ -e "$program" ] && return
+    done
+    return 1
+}
+
 # missing: what we cannot do without and is not there.
 missing() {
     if [ ! -d "$state" ]; then
@@ -55,8 +64,9 @@ missing() {
     elif ! find_node; then
         [ "$named" = "$node" ] || echo "Node.js, $named or $node"
         [ "$named" != "$node" ] || echo "Node.js, $node"
-    elif [ ! -e "$main" ]; then
-        echo "the program, $main"
+    elif ! find_main; then
+        [ "$named_main" = "$main" ] || echo "the program, $named_main or $main"
+        [ "$named_main" != "$main" ] || echo "the program, $main"
     fi
 }
 
@@ -76,7 +86,7 @@ await_volume() {
 }
 
 find_node || await_volume "$node"
-await_volume "$main"
+find_main || await_volume "$main"
 await_volume "$state"
 
 # An upgrade may be under way; what is not back after that has gone for good.
@@ -99,12 +109,13 @@ gui/$(id -u)/org.nix-community.linuxkit-builder"
     exit 0
 fi
 find_node
+find_main
 
 # launchd would hold the file open for ever: it is ours, and begins anew when it has grown.
 mkdir -p "$state/nix-state"
 [ ! -e "$output" ] || [ "$(wc -c <"$output")" -lt 1048576 ] || mv -f "$output" "$output.1"
 
-daemon() { exec "$found" "$main" daemon --managed --directory "$state" >>"$output" 2>&1; }
+daemon() { exec "$found" "$program" daemon --managed --directory "$state" >>"$output" 2>&1; }
 follow daemon
 # 69: that Node is too old for the program, which has said so. The name may lead to another one now.
 if [ "$code" = 69 ] && [ "$found" != "$node" ] && [ -f "$node" ] && [ -x "$node" ]; then

@@ -47,12 +47,13 @@ export function programsIn(text: string): readonly string[] {
   const ours = String.raw`\/(?:dist\/main\.js|bin\/linuxkit-builder)`;
   const ofShell = new RegExp(`'(\\/(?:[^'\\n]|'\\\\'')*${ours})'`, 'g');
   const ofSystemd = new RegExp(`"(\\/(?:[^"\\\\\\n]|\\\\.)*${ours})"`, 'g');
-  return [
+  const all = [
     ...[...text.matchAll(ofShell)].map(([, path = '']) => path.replaceAll(`'\\''`, `'`)),
     ...[...text.matchAll(ofSystemd)].map(([, path = '']) =>
       path.replace(/\\(.)/g, '$1').replaceAll('%%', '%').replaceAll('$$', '$'),
     ),
   ];
+  return [...new Set(all)];
 }
 
 function verdictOf(facts: DoctorFacts): Verdict {

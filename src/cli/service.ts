@@ -1,11 +1,13 @@
 /** Which keeper of this system starts our daemon at login, what it is told, and how it is reached. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import type { WantedFile } from '../host/file-change.ts';
 import { agentFiles, agentPaths, daemonPath, type JobValues } from '../host/launch-agent.ts';
+import { lastingName } from '../host/lasting-name.ts';
 import { launchdService } from '../host/launchd-service.ts';
 import { placesOf } from '../host/places.ts';
 import { readReceipts } from '../host/receipts.ts';
@@ -13,7 +15,7 @@ import type { Service } from '../host/service.ts';
 import { systemdService } from '../host/systemd-service.ts';
 import { unitFile, unitPath } from '../host/systemd-unit.ts';
 import { makeDirectory, readIfThere, writeWhole } from '../system/files.ts';
-import { findProgram, nameOnPath } from '../system/program.ts';
+import { findProgram, namesOnPath } from '../system/program.ts';
 import type { CliContext } from './context.ts';
 import { jobPrograms } from './job-programs.ts';
 
@@ -94,10 +96,14 @@ function serviceKind(env: NodeJS.ProcessEnv): ServiceKind {
 }
 
 function jobValues({ root }: Layout, config: Config, { assets, env }: CliContext): JobValues {
+  const { homedir: home, username: user } = userInfo();
+  const named = (file: string, program: string) =>
+    lastingName(file, { home, user, onPath: namesOnPath(program, env['PATH']) });
+  const node = process.execPath;
+  const main = join(assets, 'dist/main.js');
   return {
-    node: process.execPath,
-    named: nameOnPath(process.execPath, 'node', env['PATH']),
-    main: join(assets, 'dist/main.js'),
+    ...{ node, named: named(node, 'node') },
+    ...{ main, namedMain: named(main, 'linuxkit-builder') },
     state: root,
     path: daemonPath(jobPrograms(config, env['PATH'])),
   };

@@ -8,9 +8,10 @@ export const label = 'org.nix-community.linuxkit-builder';
 export interface JobValues {
   /** Absolute paths: Node, our dist/main.js, the state directory. */
   readonly node: string;
-  /** The name by which the PATH leads to that Node: it leads to the next one after an upgrade. */
-  readonly named: string;
   readonly main: string;
+  /** Names of these two that lead to the next ones after an upgrade; themselves where there are none. */
+  readonly named: string;
+  readonly namedMain: string;
   readonly state: string;
   /** Where the daemon finds the VM and network programs, ssh and ps. */
   readonly path: string;
@@ -76,9 +77,13 @@ export const plistText = (
 /** The template with its `@NAMES@` replaced, as words of the shell. */
 export const launcherText = (
   template: string,
-  { named, node, main, state, log }: Omit<JobValues, 'path'> & { readonly log: string },
+  { named, node, namedMain, main, state, log }: Omit<JobValues, 'path'> & { readonly log: string },
 ): string =>
-  fill(template, { NAMED: named, NODE: node, MAIN: main, STATE: state, LOG: log }, shellText);
+  fill(
+    template,
+    { NAMED: named, NODE: node, PROGRAM: namedMain, MAIN: main, STATE: state, LOG: log },
+    shellText,
+  );
 
 /** The PATH of a daemon that has no shell: the directories of these programs, and the system's. */
 export function daemonPath(programs: readonly string[]): string {

@@ -29,19 +29,17 @@ Documentation=man:linuxkit-builder(1)
 `;
 
 /** The same promises as launchd's plist: again after a crash and only then, 60 s to leave, nobody else reads what it writes. */
-export const unitText = ({
-  node,
-  main,
-  state,
-  path,
-}: JobValues): string => `${head}# Where one of them is gone, systemd says so once and leaves it, instead of trying it every 10 s.
-ConditionFileIsExecutable=${specifiers(node)}
-ConditionPathExists=${specifiers(main)}
+export const unitText = (
+  values: JobValues,
+): string => `${head}# Where one of them is gone, systemd says so once and leaves it, instead of trying it every 10 s.
+${conditions(values).join('\n')}
 
 [Service]
 Type=exec
-ExecStart=${[node, main, 'daemon', '--managed', '--directory', state].map((each) => word(each)).join(' ')}
-Environment=${word(`PATH=${path}`, false)}
+ExecStart=${command(values)
+  .map((each) => word(each))
+  .join(' ')}
+Environment=${word(`PATH=${values.path}`, false)}
 # It ends with 0 when it is told to stop; anything else is a crash.
 Restart=on-failure
 RestartSec=10
@@ -56,6 +54,34 @@ WorkingDirectory=/
 [Install]
 WantedBy=default.target
 `;
+
+/** With `|` one of them is enough (systemd.unit(5)): so only one of the two files can be looked for under two names. */
+function conditions({ node, named, main, namedMain }: JobValues): string[] {
+  const nodes =
+    named === node
+      ? [`=${specifiers(node)}`]
+      : [named, node].map((each) => `=|${specifiers(each)}`);
+  return [
+    ...nodes.map((node) => `ConditionFileIsExecutable${node}`),
+    ...(namedMain === main ? [`ConditionPathExists=${specifiers(main)}`] : []),
+  ];
+}
+
+/** The names first, and where they lead nowhere the files that they led to. */
+function command({ node, named, main, namedMain, state }: JobValues): string[] {
+  const daemon = ['daemon', '--managed', '--directory', state];
+  return named === node && namedMain === main
+    ? [node, main, ...daemon]
+    : ['/bin/sh', '-c', choose, 'sh', named, node, namedMain, main, ...daemon];
+}
+
+/** Leaves with 69 where both names of our program are gone, so that it is not tried again. */
+const choose = [
+  'node=$1; [ -x "$node" ] || node=$2',
+  'main=$3; [ -e "$main" ] || main=$4',
+  '[ -e "$main" ] || { echo "The program is not there: $main. Run: linuxkit-builder configure"; exit 69; }',
+  'shift 4; exec "$node" "$main" "$@"',
+].join('; ');
 
 /** systemd.unit(5): a condition is the rest of its line, in which only % means something. */
 const specifiers = (text: string): string => text.replaceAll('%', '%%');

@@ -1,5 +1,5 @@
 /** Finding other people's programs, and saying how to get one that is missing. */
-import { accessSync, constants, realpathSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Exit, Failed } from './failure.ts';
 import { installWords, managers, type Manager } from './packages.ts';
@@ -38,15 +38,11 @@ export function tryProgram(
   return placesFor(name, path).find(isProgram);
 }
 
-/** The name by which the PATH leads to a program now, links and all; the program itself where no name does. */
-export function nameOnPath(
-  program: string,
+/** The names by which the PATH leads to programs called so, in its order. */
+export const namesOnPath = (
   name: string,
   path: string | undefined = process.env['PATH'],
-): string {
-  const real = realpathSync(program);
-  return placesFor(name, path).find((at) => isProgram(at) && realpathSync(at) === real) ?? program;
-}
+): readonly string[] => placesFor(name, path).filter(isProgram);
 
 const placesFor = (name: string, path: string | undefined): string[] =>
   [...(path ?? '').split(':').filter((folder) => folder.startsWith('/')), ...beyondPath].map(

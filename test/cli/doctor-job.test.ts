@@ -92,7 +92,14 @@ describe('the programs that a job names', () => {
   test.each(['/a/dist/main.js', '/it\'s 100% $HOME/a \\ "b"/dist/main.js'])(
     'are found: %s',
     (main) => {
-      const values = { node: "/n'o/node", named: '/n/node', main, state: "/s 's", path: '/bin' };
+      const values = {
+        node: "/n'o/node",
+        named: '/n/node',
+        main,
+        namedMain: main,
+        state: "/s 's",
+        path: '/bin',
+      };
       expect(programsIn(launcherText(template, { ...values, log: '/l' }))).toEqual([main]);
       expect(programsIn(unitText(values))).toEqual([main]);
     },

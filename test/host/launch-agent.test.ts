@@ -15,6 +15,7 @@ const values = {
   node: "/opt/it's/node",
   named: "/opt/it's the name/node",
   main: '/Users/Jörg & <Söhne>/dist/main.js',
+  namedMain: '/Users/Jörg & <Söhne>/dist/main.js',
   state: '/Users/Jörg & <Söhne>/state dir',
   path: '/opt/a&b/bin:/usr/bin',
 };
@@ -110,7 +111,8 @@ test('the PATH finds the programs and the system, and no more', () => {
 
 describe('the systemd unit', () => {
   test('says the same as the plist', () => {
-    const text = unitText({ ...values, node: '/a b/100%/no"de$' });
+    const node = '/a b/100%/no"de$';
+    const text = unitText({ ...values, node, named: node });
     expect(text).toContain(
       'ExecStart="/a b/100%%/no\\"de$$" "/Users/Jörg & <Söhne>/dist/main.js" "daemon" "--managed" "--directory" "/Users/Jörg & <Söhne>/state dir"\n',
     );
@@ -131,8 +133,8 @@ describe('the systemd unit', () => {
     try {
       const file = unitFile(directory, {
         ...values,
-        node: process.execPath,
-        main: join(directory, 'main 100%.js'),
+        ...{ node: process.execPath, named: join(directory, 'node$') },
+        ...{ main: join(directory, 'main 100%.js'), namedMain: join(directory, 'main') },
       });
       const path = join(directory, 'linuxkit-builder.service');
       writeFileSync(path, textOf(file));

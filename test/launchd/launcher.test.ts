@@ -17,7 +17,8 @@ const children: ChildProcess[] = [];
 beforeEach(() => {
   tree = mkdtempSync(join(tmpdir(), "it's Jörgs launcher-"));
   const at = (name: string) => join(tree, name);
-  values = { named: at('named'), node: at('node'), main: at('main.js'), state: at('state') };
+  const main = at('main.js');
+  values = { named: at('named'), node: at('node'), main, namedMain: main, state: at('state') };
   mkdirSync(at('state'));
   writeFileSync(at('main.js'), '');
 });
@@ -66,6 +67,18 @@ const comes = async (fact: () => boolean, what: string) =>
   ).toBe('held');
 
 describe('the launcher', { timeout: 60_000 }, () => {
+  test('runs the program by its lasting name, and without it by the one that it had', async () => {
+    const named = join(tree, 'opt/main.js');
+    values = { ...values, namedMain: named };
+    script(values.node, teller);
+    expect(await launch(1).ended).toBe(0);
+    mkdirSync(dirname(named));
+    writeFileSync(named, '');
+    rmSync(values.main);
+    expect(await launch(1).ended).toBe(0);
+    expect(output()).toBe(told(values.node) + told(values.node).replace(values.main, named));
+  });
+
   test('runs the Node that the PATH named, and without it the one that it was', async () => {
     script(values.node, teller);
     expect(await launch(0).ended).toBe(0);
@@ -148,7 +161,8 @@ describe('the launcher', { timeout: 60_000 }, () => {
   test('waits for a volume until it is told to end, and says what it waits for', async () => {
     script(values.node, teller);
     script(join(tree, 'wait4path'), 'echo "asked for $1"; exec sleep 600');
-    values = { ...values, main: '/Volumes/no such volume/main.js' };
+    const main = '/Volumes/no such volume/main.js';
+    values = { ...values, main, namedMain: main };
     const run = launch(0);
     await comes(() => run.said().includes('asked for'), 'wait4path');
     expect(run.said()).toMatch(/Waiting for \/Volumes\/no such volume to be mounted: .*main\.js/);
@@ -161,7 +175,8 @@ describe('the launcher', { timeout: 60_000 }, () => {
   test('does not wait for ever for what is not on the volume that came', async () => {
     script(values.node, teller);
     script(join(tree, 'wait4path'), 'exit 0');
-    values = { ...values, main: '/Volumes/no such volume/main.js' };
+    const main = '/Volumes/no such volume/main.js';
+    values = { ...values, main, namedMain: main };
     const run = launch(0);
     expect(await run.ended).toBe(0);
     expect(run.said()).toContain('The daemon was not started: the program, /Volumes/no such');

@@ -2,16 +2,18 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { placesOf } from '../../src/host/places.ts';
 import { unitPath } from '../../src/host/systemd-unit.ts';
@@ -27,7 +29,7 @@ afterAll(() => program[Symbol.dispose]());
 
 /**
  * systemctl: keeps its calls; `start` runs what ExecStart says in a session of its own, as systemd would, where the conditions hold; `stop` ends it.
- * A word of ExecStart is quoted as the shell quotes it, so long as it holds no $, % or backslash.
+ * A word of ExecStart is quoted as the shell quotes it, so long as it holds no % or backslash.
  */
 const systemctl = `#!/bin/sh
 echo "$*" >>"$0.calls"
@@ -35,9 +37,13 @@ shift
 case $1 in
 start|restart)
     for path in ConditionFileIsExecutable ConditionPathExists; do
-        [ -e "$(sed -n "s/^$path=//p" "$UNIT")" ] || { echo "skipped: $path" >>"$0.calls"; exit 0; }
+        grep -q "^$path=" "$UNIT" || continue
+        sed -n "s/^$path=|*//p" "$UNIT" >"$0.paths"
+        while read -r each; do [ ! -e "$each" ] || continue 2; done <"$0.paths"
+        echo "skipped: $path" >>"$0.calls"
+        exit 0
     done
-    [ -e "$0.pid" ] || { eval "INVOCATION_ID=x setsid $(sed -n 's/^ExecStart=//p' "$UNIT") >/dev/null 2>&1 &
+    [ -e "$0.pid" ] || { eval "INVOCATION_ID=x setsid $(sed -n 's/^ExecStart=//p' "$UNIT" | sed 's/[$][$]/\\\\$/g') >/dev/null 2>&1 &
 echo \\$! >'$0.pid'"; } ;;
 stop|disable) [ ! -e "$0.pid" ] || { kill "$(cat "$0.pid")"; while kill -0 "$(cat "$0.pid")" 2>/dev/null; do sleep 0.05; done; rm "$0.pid"; } ;;
 show) echo LoadState=loaded; echo UnitFileState=enabled; if [ -e "$0.pid" ]; then echo ActiveState=active; else echo ActiveState=inactive; fi ;;
@@ -69,6 +75,11 @@ async function rigOf() {
     run(verb: string, ...argv: string[]) {
       return this.runWith({}, verb, ...argv);
     },
+    /** By another Node. */
+    runBy: (node: string, verb: string, ...argv: string[]) =>
+      spawnSync(node, [program.main, verb, ...(verb === 'configure' ? port : []), ...argv], {
+        ...{ encoding: 'utf8', env, timeout: 30_000 },
+      }),
     runWith: (more: NodeJS.ProcessEnv, verb: string, ...argv: string[]) =>
       spawnSync(
         process.execPath,
@@ -124,6 +135,33 @@ describe('with systemd', { timeout: 60_000 }, () => {
       expect(rig.calls().at(-1)).toBe('skipped: ConditionPathExists');
     } finally {
       renameSync(`${program.main}.away`, program.main);
+    }
+  });
+
+  // Behaviour 121: An upgrade of Node, or of this program, that leaves the old one's directory empty leaves a login job that starts: by the name
+  // that the package manager keeps, and else by the one that it had; `doctor` sees one whose names are all gone.
+  test('an upgraded Node is started by the name that leads to it', async () => {
+    using rig = await rigOf();
+    const manager = mkdtempSync(join(tmpdir(), 'Cellar of $HOME-'));
+    const node = (version: string) => join(manager, 'Cellar/node', version, 'bin/node');
+    const use = (version: string) => {
+      mkdirSync(dirname(node(version)), { recursive: true });
+      copyFileSync(process.execPath, node(version));
+      mkdirSync(join(manager, 'opt'), { recursive: true });
+      rmSync(join(manager, 'opt/node'), { force: true });
+      symlinkSync(join(manager, 'Cellar/node', version), join(manager, 'opt/node'));
+    };
+    try {
+      use('1');
+      const configured = rig.runBy(node('1'), 'configure', '--autostart');
+      expect(configured.status).toBe(0);
+      expect(readFileSync(rig.unit, 'utf8')).toContain('/opt/node/bin/node');
+      use('2');
+      rmSync(dirname(node('1')), { recursive: true });
+      expect(rig.runBy(node('2'), 'start').stdout).toMatch(/by systemd, with pid \d+/);
+    } finally {
+      rig.run('stop');
+      rmSync(manager, { recursive: true });
     }
   });
 

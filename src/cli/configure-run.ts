@@ -197,7 +197,16 @@ async function adviseRestart({ layout, context, say }: Run, old: Config | undefi
   const { traitsOf } = await import('../supervisor/phases.ts');
   if (traitsOf(phase).guest === 'none') return;
   const base = old ?? now;
-  const runs = builder === undefined ? old : { ...base, ...builder, bundle: builder.bundle };
+  const runs =
+    builder === undefined
+      ? old
+      : // Which program `auto` has taken is no other setting.
+        {
+          ...base,
+          ...builder,
+          bundle: builder.bundle,
+          ...(now.vm === 'auto' ? { vm: now.vm } : {}),
+        };
   effectLines(effectsOf(runs, now)).forEach(say);
 }
 

@@ -57,7 +57,7 @@ export function configureVerb(program: Command, context: CliContext): void {
     .option('--mandatory-features <list>', 'only what requires all of these is built here')
     .option('--speed-factor <number>', 'how much faster than other builders Nix may think it')
     .option('--protocol <name>', 'how Nix talks to it: ssh-ng or ssh')
-    .option('--vm <name>', 'the program that runs the guest: qemu, hyperkit or vfkit')
+    .option('--vm <name>', 'the program that runs the guest: qemu, hyperkit, vfkit, or auto')
     .option('--system <name>', 'x86_64-linux or aarch64-linux; the foreign one is emulated')
     .option('--network <name>', 'what gives it its network: user, vpnkit or gvproxy')
     .option('--accelerator <name>', 'auto, kvm, hvf or tcg')

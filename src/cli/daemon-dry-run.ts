@@ -22,7 +22,7 @@ import { tryProgram } from '../system/program.ts';
 import { likelyAccelerator } from '../vm/accelerator.ts';
 import { bundleAt } from '../vm/bundle.ts';
 import type { VmDriver } from '../vm/driver.ts';
-import { vmDrivers } from '../vm/drivers.ts';
+import { driverFor } from '../vm/choose-vm.ts';
 import type { CliContext } from './context.ts';
 
 export interface DryRunOptions {
@@ -79,8 +79,8 @@ async function planFor(
   { env, signal }: CliContext,
 ): Promise<Plan & Pick<DryRun, 'image'>> {
   const config = configFor(layout, options);
-  const driver = vmDrivers[config.vm];
   const path = env['PATH'];
+  const driver = driverFor({ config, layout, path });
   const name = driver.program(config);
   const program = tryProgram(name, path) ?? name;
   const bundle = bundleAt(chooseImage(config, layout).prefix);
@@ -116,7 +116,8 @@ function networkFor(
 /** config.json, or the defaults; with --vm and --network in place of what it says. */
 function configFor(layout: Layout, { vm, network }: DryRunOptions): Config {
   const file = settingsIn(layout);
-  const vmName = vm === undefined ? undefined : named<VmName>('--vm', vm, vmNames);
+  const vmName =
+    vm === undefined ? undefined : named<VmName | 'auto'>('--vm', vm, [...vmNames, 'auto']);
   const networkName =
     network === undefined ? undefined : named<NetworkName>('--network', network, networkNames);
   // Another VM has other networks: what the file says goes with its own.
@@ -135,8 +136,8 @@ function configFor(layout: Layout, { vm, network }: DryRunOptions): Config {
 }
 
 /** On any host a plan can be shown: where the program is not made for this one's processor, for the one that it is made for. */
-function archFor(vm: VmName | undefined, own: 'x64' | 'arm64'): 'x64' | 'arm64' {
-  const hosts = vm === undefined ? [] : vmPrograms[vm].hosts;
+function archFor(vm: VmName | 'auto' | undefined, own: 'x64' | 'arm64'): 'x64' | 'arm64' {
+  const hosts = vm === undefined || vm === 'auto' ? [] : vmPrograms[vm].hosts;
   if (hosts.length === 0 || hosts.some((host) => host.endsWith(own))) return own;
   return own === 'x64' ? 'arm64' : 'x64';
 }

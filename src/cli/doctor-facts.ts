@@ -8,6 +8,8 @@ import { findStatus } from '../supervisor/found.ts';
 import { traitsOf } from '../supervisor/phases.ts';
 import type { Found, Status } from '../supervisor/status.ts';
 import { findProgram, tryProgram } from '../system/program.ts';
+import { driverFor } from '../vm/choose-vm.ts';
+import type { VmDriver } from '../vm/driver.ts';
 import type { CliContext } from './context.ts';
 
 export interface DoctorFacts {
@@ -17,6 +19,8 @@ export interface DoctorFacts {
   readonly places: Places;
   /** The settings; fails where they cannot be read. */
   readonly config: () => Config;
+  /** The program that runs the guest, or will. */
+  readonly driver: () => VmDriver;
   /** Asks what is true now. */
   readonly find: () => Promise<Found>;
   /** What the living daemon said when it was asked last; fails where there is none. */
@@ -29,16 +33,18 @@ export function doctorFacts(layout: Layout, context: CliContext): DoctorFacts {
   const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
   let found: Found | undefined;
   const path = context.env['PATH'];
+  const config = () => {
+    const { config: read } = readSettings(layout);
+    if (read === undefined) throw new Error('the settings were checked before');
+    return read;
+  };
   return {
     layout,
     context,
     tree,
     places: placesOf(tree),
-    config() {
-      const { config } = readSettings(layout);
-      if (config === undefined) throw new Error('the settings were checked before');
-      return config;
-    },
+    config,
+    driver: () => driverFor({ config: config(), layout, path }),
     async find() {
       return (found = await findStatus(layout, context));
     },

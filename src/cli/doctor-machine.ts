@@ -16,7 +16,6 @@ import { hostFacts } from '../system/host.ts';
 import { programMissing } from '../system/program.ts';
 import { chooseAccelerator } from '../vm/accelerator.ts';
 import { bundleAt, checkBundle, readManifest } from '../vm/bundle.ts';
-import { vmDrivers } from '../vm/drivers.ts';
 import { masksCx16, noV2 } from '../vm/qemu/emulated.ts';
 import { qemuAbilities } from '../vm/qemu/abilities.ts';
 import { ageWords } from '../vm/image-age.ts';
@@ -70,10 +69,9 @@ function hostWords({ root }: Layout): string {
   return `${memoryMiB}${isLimited ? ' (to which a container or slice limits this machine)' : ''}`;
 }
 
-function programs({ config, tryProgram: find }: DoctorFacts): Verdict {
-  const { vm } = config();
+function programs({ config, driver, tryProgram: find }: DoctorFacts): Verdict {
   const wanted = [
-    vmDrivers[vm].program(config()),
+    driver().program(config()),
     'ssh',
     'ssh-keygen',
     'ps',
@@ -103,7 +101,7 @@ async function versions(facts: DoctorFacts): Promise<Verdict> {
 
 /** What the VM program says of its version. */
 export function vmSays(facts: DoctorFacts): Promise<string> {
-  const { program, row } = vmDrivers[facts.config().vm];
+  const { program, row } = facts.driver();
   return firstLine(facts, program(facts.config()), row.versionFlag);
 }
 
@@ -198,9 +196,9 @@ function image({ config, layout, context }: DoctorFacts): Verdict {
 
 async function accelerator(facts: DoctorFacts): Promise<Verdict> {
   const { config, layout, context, program } = facts;
-  const { vm } = config();
-  const [, another] = vmDrivers[vm].row.accelerators;
-  if (another === undefined) return { kind: 'good', fact: `${vm} always uses the hardware` };
+  const { name, row } = facts.driver();
+  const [, another] = row.accelerators;
+  if (another === undefined) return { kind: 'good', fact: `${name} always uses the hardware` };
   const found = await facts.find();
   const known = found.daemon === 'alive' ? found.status : undefined;
   const choice =
@@ -209,7 +207,7 @@ async function accelerator(facts: DoctorFacts): Promise<Verdict> {
           {
             config: config(),
             layout,
-            program: program(vmDrivers[vm].program(config())),
+            program: program(facts.driver().program(config())),
             bundle: bundleAt(chooseImage(config(), layout).prefix),
           },
           context.clock,
@@ -217,7 +215,7 @@ async function accelerator(facts: DoctorFacts): Promise<Verdict> {
         )
       : { accelerator: known.accelerator, rejected: known.rejected ?? [] };
   if (choice.accelerator !== 'tcg') return { kind: 'good', fact: choice.accelerator };
-  const emulator = program(vmDrivers[vm].program(config()));
+  const emulator = program(facts.driver().program(config()));
   const abilities = await qemuAbilities(emulator, context.signal);
   const isMasked = masksCx16({ config: config(), accelerator: 'tcg', abilities });
   const lost = isMasked ? [`Also, ${noV2}.`] : [];

@@ -7,9 +7,14 @@ import { vmDrivers } from '../vm/drivers.ts';
 
 /** Absolute paths of those that are installed, as this PATH names them. */
 export function jobPrograms(config: Config, path: string | undefined): string[] {
-  const driver = vmDrivers[config.vm];
-  const names = [driver.program(config), ...networkPrograms(driver, config), 'ssh', 'ps', 'flock'];
-  return names.flatMap((name) => tryProgram(name, path) ?? []);
+  // Where it is left open, each start takes what serves.
+  const drivers = config.vm === 'auto' ? Object.values(vmDrivers) : [vmDrivers[config.vm]];
+  const guests = drivers.flatMap((each) => [
+    each.program(config),
+    ...networkPrograms(each, config),
+  ]);
+  const names = new Set([...guests, 'ssh', 'ps', 'flock']);
+  return [...names].flatMap((name) => tryProgram(name, path) ?? []);
 }
 
 /** Where it is left open, a start takes the first that is there; `user` is the VM program's own, and always there. */

@@ -45,6 +45,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['door', door && `127.0.0.1:${door.port}${doorWords(screen.beside)}${refusalWords(door)}`],
     ['crowd', crowdWords(screen.beside)],
     ['vm', vmWords(status)],
+    ['chosen', status.vmPid === undefined ? undefined : status.vmChoice?.why],
     ['slow', status.health === 'slow' ? slowWords(status.login) : undefined],
     ['image', imageWords(status, screen.now)],
     ['old image', oldImageWords(status) ?? ageIn(screen.beside)],

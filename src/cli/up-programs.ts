@@ -14,10 +14,22 @@ import { vmDrivers } from '../vm/drivers.ts';
 import type { CliContext } from './context.ts';
 
 /** Their names; of a builder whose settings cannot be taken, those that every one needs. */
-function neededPrograms(config: Config | undefined, platform: NodeJS.Platform): readonly string[] {
-  const vm = config === undefined ? [] : [vmDrivers[config.vm].program(config)];
+function neededPrograms(
+  config: Config | undefined,
+  platform: NodeJS.Platform,
+  path: string | undefined,
+): readonly string[] {
+  const vm = config === undefined ? [] : vmPrograms(config, path);
   const ofLinux = platform === 'linux' ? ['flock', 'ps'] : [];
   return [...vm, 'mksquashfs', 'ssh', 'ssh-keygen', 'nix-build', ...ofLinux];
+}
+
+/** The one that is named; where none is, any that is here will do, and QEMU runs everywhere. */
+function vmPrograms(config: Config, path: string | undefined): readonly string[] {
+  if (config.vm !== 'auto') return [vmDrivers[config.vm].program(config)];
+  const names = Object.values(vmDrivers).map((driver) => driver.program(config));
+  const isHere = names.some((name) => tryProgram(name, path) !== undefined);
+  return isHere ? [] : [vmDrivers.qemu.program(config)];
 }
 
 /** Failed `programs-missing` where there is one that is not here, and may not or cannot be installed. */
@@ -28,7 +40,9 @@ export async function findOrInstall(
 ): Promise<void> {
   const path = context.env['PATH'];
   const find = () =>
-    neededPrograms(config, process.platform).filter((name) => tryProgram(name, path) === undefined);
+    neededPrograms(config, process.platform, path).filter(
+      (name) => tryProgram(name, path) === undefined,
+    );
   const missing = find();
   if (missing.length === 0) return;
   const manager = managerHere(path);

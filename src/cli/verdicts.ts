@@ -9,7 +9,7 @@ interface VerdictsOptions extends DirectoryOption {
 
 /** One thing that was tried, for people and programs; `holdsUntil` is what ends it by itself. */
 interface Shown {
-  readonly subject: 'accelerator' | 'network' | 'image';
+  readonly subject: 'accelerator' | 'network' | 'vm' | 'image';
   readonly way: string;
   readonly works: boolean;
   readonly at: string;
@@ -58,8 +58,10 @@ async function verdictsIn(layout: Layout): Promise<Shown[]> {
 
 async function clear(layout: Layout): Promise<void> {
   const { clearVerdicts } = await import('../system/verdicts.ts');
-  const { discard } = await import('../system/files.ts');
+  const { discard, sizeIfThere } = await import('../system/files.ts');
+  const { forgetVm } = await import('../vm/choose-vm.ts');
   clearVerdicts(layout.verdicts);
+  if (sizeIfThere(layout.vmRecord) !== undefined) forgetVm(layout);
   discard(layout.imageRejected);
 }
 

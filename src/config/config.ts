@@ -4,7 +4,7 @@ import { idleDefaults, idleOf, idleSchema, startTimes, type Idle, type StartTime
 import { hostProblems, leastDiskGiB, noDiskFits, type HostFacts } from './host-limits.ts';
 import type { Problem } from './problem.ts';
 import { nativeSystem, systemNames, type System } from './system.ts';
-import { networkNames, vmNames, vmPrograms, type NetworkName } from './vm-programs.ts';
+import { hasOwnNetwork, networkNames, vmNames, type NetworkName } from './vm-programs.ts';
 
 export type { HostFacts } from './host-limits.ts';
 
@@ -26,7 +26,7 @@ const feature = v.pipe(
 
 const schema = v.strictObject({
   /** Which program runs the guest. */
-  vm: v.optional(v.picklist(vmNames, `must be ${vmNames.join(' or ')}`), 'qemu'),
+  vm: v.optional(v.picklist([...vmNames, 'auto'], `must be auto, ${vmNames.join(', ')}`), 'qemu'),
   /** Which program gives it its network; `user` is QEMU's own. Left out: QEMU's own, or for HyperKit what is installed. */
   network: v.optional(v.picklist(networkNames, `must be ${networkNames.join(', ')}`)),
   /** The guest's machine; another than the host's own is emulated. */
@@ -175,8 +175,7 @@ function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
     ...file,
     idle: idleOf(file.idle, idle),
     start: file.start ?? start,
-    network:
-      file.network ?? (vmPrograms[file.vm].links.some((link) => link === 'own') ? 'user' : 'auto'),
+    network: file.network ?? (hasOwnNetwork(file.vm) ? 'user' : 'auto'),
     cpus,
     memoryMiB,
     // Sparse: what is not used costs nothing; but a disk larger than its file system could only ever disappoint.

@@ -125,7 +125,9 @@ export function layoutOf(root: string) {
     imageRejected: join(state, 'image-rejected.json'),
     /** What the last look at Debian's security archive found. */
     imageNews: join(state, 'image-news.json'),
-    /** What was tried in this boot of the host, and whether it works: accelerators, network programs. */
+    /** Which program the guest was ready with last; with `vm` `auto` it is kept. */
+    vmRecord: join(state, 'vm.json'),
+    /** What was tried in this boot of the host, and whether it works: accelerators, network programs, VM programs. */
     verdicts: join(state, 'verdicts.json'),
   };
 }

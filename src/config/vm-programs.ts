@@ -54,6 +54,8 @@ export interface VmProgram {
   readonly suspends: boolean;
   /** Whether a guest that reboots, or panics with `panic=-1`, boots anew inside the same process. */
   readonly rebootsInPlace: boolean;
+  /** The oldest macOS that its programs start on. */
+  readonly leastMacos?: string;
   /** Most CPUs that it takes; the host's where absent. */
   readonly maxCpus?: number;
   /** With which word it says its version. */
@@ -107,6 +109,8 @@ export const vmPrograms = {
     // Not in 0.6.4: https://github.com/crc-org/vfkit/issues/449.
     suspends: false,
     rebootsInPlace: true,
+    // Of 0.6.2 and later.
+    leastMacos: '13',
     versionFlag: '--version',
   },
 } as const satisfies Readonly<Record<string, VmProgram>>;
@@ -128,6 +132,10 @@ export const linkTo = (
   { links }: Pick<VmProgram, 'links'>,
   network: NetworkName,
 ): Link | undefined => links.find((link) => networkLinks[network].includes(link));
+
+/** Whether that program makes a network itself; of `auto` nobody knows. */
+export const hasOwnNetwork = (vm: VmName | 'auto'): boolean =>
+  vm !== 'auto' && linkTo(vmPrograms[vm], 'user') !== undefined;
 
 /** The ways in which a VM program can run a guest of that system on this host, best first. */
 export const waysOf = (

@@ -13,7 +13,7 @@ import { silent } from '../system/log.ts';
 import { readLive, removePid } from '../system/pidfile.ts';
 import { tryProgram } from '../system/program.ts';
 import { until } from '../system/wait.ts';
-import { vmDrivers } from '../vm/drivers.ts';
+import { driverFor } from '../vm/choose-vm.ts';
 import { configInvalid } from './failure.ts';
 import { readSettings } from './read-settings.ts';
 import { DaemonLock, otherDaemon, ownPidFiles } from './daemon-lock.ts';
@@ -149,7 +149,7 @@ async function endLeftBehind(
 ): Promise<'leftover-ended' | 'nothing-runs'> {
   try {
     const config = settingsOf(layout);
-    const driver = vmDrivers[config.vm];
+    const driver = driverFor({ config, layout });
     const program = tryProgram(driver.program(config)) ?? driver.program(config);
     const left: LeftBehind = { layout, driver, program, clock, log: silent };
     if (!(await isAnyLeft(left))) return 'nothing-runs';

@@ -9,7 +9,7 @@ import { openLog, type OpenLog } from '../system/log.ts';
 import { removePid, writePid } from '../system/pidfile.ts';
 import { identify } from '../system/process.ts';
 import type { StopSignal } from '../system/signals.ts';
-import { vmDrivers } from '../vm/drivers.ts';
+import { driverFor } from '../vm/choose-vm.ts';
 import { defaultPolicy } from './backoff.ts';
 import { openControl } from './control.ts';
 import { DaemonLock, ownPidFiles } from './daemon-lock.ts';
@@ -188,7 +188,7 @@ async function defers(
   { clock, log, config }: { clock: Clock; log: OpenLog; config: Config | undefined },
 ): Promise<boolean> {
   if (config?.start !== 'demand') return false;
-  const driver = vmDrivers[config.vm];
+  const driver = driverFor({ config, layout });
   return !(await isAnyLeft({ layout, driver, program: driver.program(config), clock, log }));
 }
 

@@ -56,7 +56,8 @@ export const isPermanent = ({ kind, exit }: Failure): boolean =>
   permanent.has(kind) || (kind === 'cannot-write' && exit === Exit.noPermission);
 
 /** A way that broke is not taken again, and the same start goes on with the next: there are few, and each is rejected once. */
-export const isOtherWay = ({ kind }: Failure): boolean => kind === 'accelerator-rejected';
+export const isOtherWay = ({ kind }: Failure): boolean =>
+  kind === 'accelerator-rejected' || kind === 'vm-rejected';
 
 /** How far the guest still hears us: a frozen or panicked one hardly, one that its VM program runs no more not at all. */
 export const deafnessOf = (failure: Failure | undefined) => ({

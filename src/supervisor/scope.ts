@@ -123,7 +123,8 @@ export class Scope {
     const { accelerator, rejected, tried } = choice;
     this.#log(rejected.length > 0 ? 'warn' : 'info', 'accelerator', { ...choice });
     if (tried) this.#see('accelerator-tried');
-    this.note({ accelerator, ...(rejected.length > 0 ? { rejected } : {}) });
+    const all = [...(this.#facts.rejected ?? []), ...rejected];
+    this.note({ accelerator, rejected: all.length > 0 ? all : undefined });
   };
 
   readonly onImage = (chosen: ChosenImage): void => {

@@ -10,9 +10,11 @@ import type { Child, Ended } from '../system/child.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { inSection } from '../system/lock.ts';
 import { findProgram } from '../system/program.ts';
+import { tryAgain } from '../system/verdicts.ts';
 import { chooseAccelerator, learn, type Choice } from '../vm/accelerator.ts';
 import { bundleAt, checkBundle, type Bundle } from '../vm/bundle.ts';
-import type { Machine } from '../vm/driver.ts';
+import { chooseVm } from '../vm/choose-vm.ts';
+import type { Machine, VmDriver } from '../vm/driver.ts';
 import type { BootFiles, Laid } from './boot-files.ts';
 import { launchNetwork, launchVm, vmFailure, type ChildContext, type Running } from './children.ts';
 import { prepareDisk } from './disk.ts';
@@ -63,6 +65,7 @@ export async function start(
   const named = bundleAt(laid.image.prefix);
   const accelerator = await acceleratorFor(context, program, named, signal);
   if (hasChoice(driver.row)) running.used = { accelerator, program };
+  refuseWorse(context, accelerator);
   const abilities = await driver.abilities?.(program, signal);
   const options = { config, layout, driver, program, network, bundle, cmdline, accelerator };
   const plan = planOf({ ...options, abilities });
@@ -160,6 +163,20 @@ async function attach(
     { ended: vm.ended, meaning, clock, signal },
   );
 }
+
+/** Software alone, where another program would run the guest by the processor: that one is taken in its place. */
+function refuseWorse({ config, layout, driver }: StartContext, accelerator: string): void {
+  if (config.vm !== 'auto' || accelerator !== 'tcg') return;
+  const better = chooseVm({ config, layout }).driver;
+  if (better.name !== driver.name) throw new Failed(insteadOf(driver, better));
+}
+
+const insteadOf = ({ row }: VmDriver, better: VmDriver): Failure => ({
+  kind: 'vm-rejected',
+  message: `${row.title} could only translate the guest's code here, so this start goes on with ${better.row.title}.`,
+  hint: tryAgain,
+  exit: Exit.unavailable,
+});
 
 const hasChoice = ({ accelerators }: VmProgram): boolean => accelerators.length > 1;
 

@@ -2,6 +2,7 @@
 import { changesBetween, waitsForStart, type Change } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
+import { vmNames } from '../config/vm-programs.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Complaint } from '../guest/complaints.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
@@ -29,6 +30,8 @@ export interface Facts {
   readonly network?: string;
   readonly networkPid?: number;
   readonly accelerator?: string;
+  /** Which program runs the guest, and why that one. */
+  readonly vmChoice?: { readonly vm: string; readonly why: string };
   /** One sentence for each accelerator, or network program, that was tried and does not work. */
   readonly rejected?: readonly string[];
   /** What it boots; `instead` of a newer one that did not get ready. */
@@ -117,7 +120,7 @@ export function statusOf(input: StatusInput): Status {
     ...facts,
     daemon,
     ...(door === undefined ? {} : { door }),
-    ...(builder === undefined ? {} : { builder: builderOf(builder) }),
+    ...(builder === undefined ? {} : { builder: builderOf(builder, facts.vmChoice?.vm) }),
     ...(pending.length === 0 ? {} : { pending }),
     ...(problems.length === 0 ? {} : { problems }),
   };
@@ -184,8 +187,9 @@ export function failureIn(state: State): Failure | undefined {
 }
 
 /** The settings that the guest has, without those of this machine. */
-function builderOf(config: Config) {
-  const { vm, network, cpus, memoryMiB, diskGiB, maxJobs, system, features } = config;
+function builderOf(config: Config, chosen?: string) {
+  const vm = vmNames.find((name) => name === chosen) ?? config.vm;
+  const { network, cpus, memoryMiB, diskGiB, maxJobs, system, features } = config;
   const { port, accelerator, bundle, holdSeconds, keepAwake, start, idle } = config;
   return {
     ...{ vm, network, cpus, memoryMiB, diskGiB, maxJobs, system, features },

@@ -3,13 +3,13 @@ import type { Inside } from '../guest/inside.ts';
 import { Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Identity } from '../system/process.ts';
-import { vmDrivers } from '../vm/drivers.ts';
+import { keepVm } from '../vm/choose-vm.ts';
 import type { Policy } from './backoff.ts';
 import { Ends } from './end-scope.ts';
 import { configInvalid, directoryLost } from './failure.ts';
 import { BootFiles, type BootFilesOptions } from './boot-files.ts';
 import { Gate, type KeepOut } from './gate.ts';
-import { judge } from './images.ts';
+import { chooseDriver, takeLesson } from './lessons.ts';
 import { initial, isResting, step } from './lifecycle.ts';
 import { OnDemand } from './on-demand.ts';
 import { traitsOf } from './phases.ts';
@@ -70,8 +70,7 @@ export class Supervisor {
   dispatch(news: Event): void {
     const { clock, log, policy } = this.#options;
     const before = this.#state;
-    const image = this.#scope?.running.image;
-    const event = judge({ event: news, phase: before.phase, image }, this.#options);
+    const event = takeLesson(news, before, this.#scope, this.#options);
     const { state, effects } = step(before, event, clock.now(), policy);
     const { phase } = (this.#state = state);
     if (phase !== before.phase) {
@@ -195,10 +194,11 @@ export class Supervisor {
     scope.config = config;
     await this.gate.open(config);
     this.gate.hold('the guest starts');
+    const driver = chooseDriver(scope, config, this.#options.layout);
     const { onLine, onStep, onImage, onAccelerator, onLost } = scope;
     const { onPaused, onResumed, awaitRoom } = scope.standstill;
     const context = {
-      ...{ ...this.#options, config, driver: vmDrivers[config.vm], awaitRoom },
+      ...{ ...this.#options, config, driver, awaitRoom },
       ...{ isClear: this.#ends.isClear, isDoubtful: this.#ends.isDoubtful },
       bootFiles: this.#bootFiles,
       ...{ onLine, onStep, onImage, onAccelerator, onPaused, onResumed, onLost },
@@ -209,6 +209,7 @@ export class Supervisor {
     await scope.untilReady();
     this.dispatch({ type: 'guest-ready' });
     scope.keepVigil(() => this.gate.bytesFromGuest());
+    keepVm(this.#options.layout, driver.name);
     await scope.keepImage();
   }
 

@@ -9,7 +9,7 @@ import { fieldsOf } from './json-lines.ts';
 import { bootId } from './process.ts';
 
 /** What is chosen among several ways. */
-export const subjects = ['accelerator', 'network'] as const;
+export const subjects = ['accelerator', 'network', 'vm'] as const;
 export type Subject = (typeof subjects)[number];
 
 export interface Verdict {

@@ -42,7 +42,7 @@ test('because it is known, the longest first, and names as whole words only', ()
   expect(scrubbed('/etc/nix/machines', known)).toBe('/etc/nix/machines');
 });
 
-// Behaviour 120: `doctor --report` writes all that a report of a fault needs where only its owner can read it; no key, login, address, word of
+// Behaviour 122: `doctor --report` writes all that a report of a fault needs where only its owner can read it; no key, login, address, word of
 // a variable or of Nix's settings, and no name of what is built is in it.
 test.runIf(process.getuid?.() === 0)('nothing that was planted anywhere is in it', async () => {
   using rig = configureRig();

@@ -9,7 +9,7 @@ import { BuilderRig } from './rig.ts';
 // through, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
 // Behaviour 41: While a connection is through the door on AC power the Mac does not fall asleep: `caffeinate` runs for so
 // long, ends with the daemon however that ends, and costs an idle daemon nothing.
-// Behaviour 119: `drain` has new connections refused before they log in, whatever the guest does, until `undrain`, so that Nix takes
+// Behaviour 121: `drain` has new connections refused before they log in, whatever the guest does, until `undrain`, so that Nix takes
 // other builders; those that are through go on.
 test('a stop waits for what is running, lets nothing new in, and does not wait when told so', async (context) => {
   await using rig = await BuilderRig.create({ context, configure: ['--keep-awake'] });

@@ -29,7 +29,7 @@ async function gateRig() {
   };
 }
 
-// Behaviour 119: `drain` has new connections refused before they log in, whatever the guest does, until `undrain`, so that Nix takes
+// Behaviour 121: `drain` has new connections refused before they log in, whatever the guest does, until `undrain`, so that Nix takes
 // other builders; those that are through go on.
 test('whoever waits and comes is sent off without a word, also when the guest goes and comes', async () => {
   await using rig = await gateRig();

@@ -74,7 +74,7 @@ describe('a guest that nobody uses', () => {
     expect(idle).toHaveLength(1);
   });
 
-  // Behaviour 118: With `idle.onBattery` or `idle.onLowMemory` `now` a guest that nobody uses goes within a minute while this machine runs on its
+  // Behaviour 120: With `idle.onBattery` or `idle.onLowMemory` `now` a guest that nobody uses goes within a minute while this machine runs on its
   // battery, or has less than a tenth of its memory left.
   test('goes within a minute where this machine wants its power or memory back, and never from a build', async () => {
     const { at, idle, pass, never } = rig();

@@ -1,0 +1,200 @@
+/**
+ * Which program runs the guest: the one that the configuration names, or, with `auto`, the first of the ranking that nothing is held
+ * against. What fails before its guest is ready is left for the next one within the same start, with the same disk and keys.
+ */
+import type { Config } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import { networkNames, vmNames, type HostKind } from '../config/vm-programs.ts';
+import type { Clock } from '../system/clock.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { discard, readIfThere, sizeIfThere, versionOf, writeWhole } from '../system/files.ts';
+import { supported, systemVersion } from '../system/host.ts';
+import { fieldsOf } from '../system/json-lines.ts';
+import { tryProgram } from '../system/program.ts';
+import {
+  firstFit,
+  keepVerdict,
+  readVerdicts,
+  rejectionWords,
+  tryAgain,
+  verdictOn,
+  type Verdict,
+} from '../system/verdicts.ts';
+import type { VmDriver } from './driver.ts';
+import { vmDrivers } from './drivers.ts';
+import { kvmObstacle } from './kvm-device.ts';
+import { rankVms, type RankFacts, type VmPlan, type VmWay } from './vm-ranking.ts';
+
+export interface VmChoice {
+  readonly driver: VmDriver;
+  /** A sentence. */
+  readonly why: string;
+  /** A sentence for each better one that does not serve. */
+  readonly rejected: readonly string[];
+}
+
+type Asked = Pick<Config, 'vm' | 'system' | 'cpus' | 'network' | 'accelerator'>;
+
+export interface ChooseVm {
+  readonly config: Asked;
+  readonly layout: Layout;
+  /** Default: ours. */
+  readonly path?: string | undefined;
+  /** KVM's device; default /dev/kvm. */
+  readonly kvm?: string;
+}
+
+/** Failed `program-missing` where none can be had. */
+export function chooseVm(options: ChooseVm): VmChoice {
+  const { config } = options;
+  if (config.vm !== 'auto')
+    return { driver: vmDrivers[config.vm], why: 'The configuration names it.', rejected: [] };
+  const plan = rankVms(factsOf(options));
+  const known = readVerdicts(options.layout.verdicts);
+  const { fit, rejected } = firstFit(plan.ways, (way) => heldAgainst(way, options, known));
+  // Where none serves the best is tried again.
+  const way = fit ?? plan.ways[0];
+  if (way === undefined) throw new Failed(nothingHere(plan));
+  return {
+    driver: driverOf(way.vm),
+    why: `${driverOf(way.vm).row.title} ${way.why}.`,
+    rejected: fit === undefined ? [] : rejected.map(rejectionWords),
+  };
+}
+
+/** The driver of the likely choice; where nothing can be had, QEMU's: its failure says what is missing. */
+export function driverFor(options: ChooseVm): VmDriver {
+  try {
+    return chooseVm(options).driver;
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    return vmDrivers.qemu;
+  }
+}
+
+/** What this host has. */
+export function factsOf({ config, layout, path = process.env['PATH'] }: ChooseVm): RankFacts {
+  const { arch, platform } = supported(process.arch, process.platform);
+  const host: HostKind = `${platform}-${arch}`;
+  const { system, cpus, network, accelerator } = config;
+  const isHere = (name: string) => tryProgram(name, path) !== undefined;
+  return {
+    ...{ host, system, cpus, network, accelerator, macos: systemVersion().macos },
+    installed: vmNames.filter((name) => isHere(vmDrivers[name].program(config))),
+    networks: networkNames.filter((name) => name !== 'user' && isHere(name)),
+    kept: keptVm(layout),
+  };
+}
+
+/** What failed in this boot of the host, with this build of the program. */
+function heldAgainst(
+  { vm, accelerator }: VmWay,
+  { config, kvm, path = process.env['PATH'] }: ChooseVm,
+  known: readonly Verdict[],
+): Verdict | undefined {
+  const basis = basisOf(vm, config, path);
+  const obstacle = accelerator === 'kvm' ? kvmObstacle(kvm) : undefined;
+  const same = { subject: 'accelerator', way: accelerator, basis } as const;
+  if (obstacle !== undefined) return { ...same, at: '', ...obstacle };
+  const others = driverOf(vm).row.accelerators.length > 1;
+  const ofWay = others ? verdictOn(same, known) : undefined;
+  return ofWay?.why === undefined ? verdictOn({ subject: 'vm', way: vm, basis }, known) : ofWay;
+}
+
+const basisOf = (vm: string, config: Asked, path: string | undefined): string =>
+  versionOf(tryProgram(driverOf(vm).program(config), path) ?? vm);
+
+function driverOf(vm: string): VmDriver {
+  const name = vmNames.find((each) => each === vm);
+  if (name === undefined) throw new Error(`no VM program ${vm}`);
+  return vmDrivers[name];
+}
+
+/** A start that was lost before its guest was ready. */
+export interface LostStart extends ChooseVm {
+  readonly driver: VmDriver;
+  readonly clock: Clock;
+  /** How many starts in a row were lost. */
+  readonly attempt: number;
+  /** The guest has said nothing at all. */
+  readonly isMute: boolean;
+}
+
+/** These stay as they are with this program here, whatever is done again. */
+const always: ReadonlySet<string> = new Set([
+  ...['vm-forbidden', 'vm-usage', 'vm-aborted', 'vm-kernel-refused', 'vm-path-too-long'],
+  ...['vm-would-refuse', 'vm-lacks-part', 'vm-no-forward', 'no-accelerator', 'program-missing'],
+]);
+/** These may pass; not for ever. */
+const often: ReadonlySet<string> = new Set([
+  ...['vm-error', 'vm-stuck', 'vm-crashed', 'vm-refused', 'vm-no-console', 'vm-slow-start'],
+  ...['vm-limit', 'vm-exited', 'vm-network-away', 'network-exited', 'network-silent'],
+]);
+const patientFor = 3;
+
+/**
+ * What a lost start teaches: with `auto`, a program that cannot serve is not taken again in this boot of the host, where another one is
+ * here (`vm-rejected`). One that was chosen by name is not changed.
+ */
+export function learnVm(failure: Failure, lost: LostStart): Failure {
+  const { config, layout, driver, clock, attempt, isMute, path } = lost;
+  const { kind, message } = failure;
+  const isBlamed =
+    always.has(kind) ||
+    (kind === 'boot-timed-out' && isMute) ||
+    (often.has(kind) && attempt >= patientFor);
+  if (config.vm !== 'auto' || !isBlamed) return failure;
+  const basis = basisOf(driver.name, config, path);
+  const at = new Date(clock.now()).toISOString();
+  const verdict: Verdict = { subject: 'vm', way: driver.name, basis, at, why: message };
+  const known = [...readVerdicts(layout.verdicts), verdict];
+  const plan = rankVms(factsOf(lost));
+  const { fit } = firstFit(plan.ways, (way) => heldAgainst(way, lost, known));
+  if (fit === undefined || fit.vm === driver.name) return failure;
+  // What is not remembered would be tried for ever, so it counts as it is.
+  if (!keepVerdict(verdict, layout.verdicts)) return failure;
+  const { title } = driverOf(fit.vm).row;
+  return {
+    ...failure,
+    kind: 'vm-rejected',
+    message: `${driver.row.title} does not run the guest here, so this start goes on with ${title}. ${message}`,
+    hint: tryAgain,
+  };
+}
+
+/** The program that the guest was ready with last. A disk without a record is of a release that knew QEMU for a default. */
+function keptVm({ vmRecord, disk }: Layout): string | undefined {
+  try {
+    const text = readIfThere(vmRecord);
+    if (text === undefined) return sizeIfThere(disk) === undefined ? undefined : 'qemu';
+    const { vm } = fieldsOf(JSON.parse(text));
+    return typeof vm === 'string' ? vm : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Its guest is ready: it is kept. */
+export function keepVm({ vmRecord }: Pick<Layout, 'vmRecord'>, vm: string): void {
+  const text = `${JSON.stringify({ vm })}\n`;
+  try {
+    if (readIfThere(vmRecord) !== text) writeWhole(vmRecord, text, { durable: false });
+  } catch (error) {
+    // No room: the next start ranks anew.
+    if (!(error instanceof Failed)) throw error;
+    discard(vmRecord);
+  }
+}
+
+/** The next start ranks all of them, whichever was used so far. */
+export const forgetVm = (layout: Pick<Layout, 'vmRecord'>): void => keepVm(layout, '');
+
+const nothingHere = ({ without }: VmPlan): Failure => ({
+  kind: 'program-missing',
+  message: `No program that runs the guest can be had here: ${without.map(({ vm, why }) => `${vm} ${why}`).join('; ')}.`,
+  hint:
+    process.platform === 'darwin'
+      ? 'Get one: brew install qemu; or, on Apple silicon: brew install vfkit podman.'
+      : 'Get one: apt-get install qemu-system-x86, or qemu-system-arm on arm64.',
+  exit: Exit.unavailable,
+});

@@ -1,0 +1,143 @@
+/** Which VM program runs a guest best here, from facts of the host: every way that can be had, best first, and why the others cannot. Pure. */
+import { nativeSystem, type System } from '../config/system.ts';
+import {
+  homeOf,
+  linkTo,
+  networksOf,
+  vmPrograms,
+  type Accelerator,
+  type HostKind,
+  type NetworkName,
+  type VmProgram,
+} from '../config/vm-programs.ts';
+
+export interface RankFacts {
+  readonly host: HostKind;
+  /** `15.2`; absent where it is not known, or no macOS. */
+  readonly macos?: string | undefined;
+  readonly system: System;
+  readonly cpus: number;
+  /** What the configuration asks for. */
+  readonly network: NetworkName | 'auto';
+  readonly accelerator: Accelerator | 'auto';
+  /** The VM programs that are installed. */
+  readonly installed: readonly string[];
+  /** The network programs that are installed. */
+  readonly networks: readonly string[];
+  /** The program that this builder's guest was run by last. */
+  readonly kept?: string | undefined;
+}
+
+/** One way: a program and how it runs the guest's code. */
+export interface VmWay {
+  readonly vm: string;
+  readonly accelerator: Accelerator;
+  /** Half a sentence: why it stands where it stands. */
+  readonly why: string;
+}
+
+export interface VmPlan {
+  /** Best first. */
+  readonly ways: readonly VmWay[];
+  /** A sentence for each program that cannot be had. */
+  readonly without: readonly { readonly vm: string; readonly why: string }[];
+}
+
+type Rows = Readonly<Record<string, VmProgram>>;
+
+const speed = "runs the guest's code by the processor itself";
+
+/** Best first, for the kinds of hosts; a program that is not named here comes behind those of its kind. */
+const preference: readonly (Omit<VmWay, 'why'> & {
+  readonly on?: HostKind;
+  readonly why: string;
+})[] = [
+  {
+    ...{ vm: 'vfkit', accelerator: 'hvf', on: 'darwin-arm64' },
+    why: `${speed}, through Apple's own Virtualization.framework`,
+  },
+  { vm: 'qemu', accelerator: 'hvf', why: `${speed}, and pauses it when the disk is full` },
+  { vm: 'hyperkit', accelerator: 'hvf', why: speed },
+  {
+    ...{ vm: 'vfkit', accelerator: 'hvf', on: 'darwin-x64' },
+    why: `${speed}; on Intel Macs nobody has shown that its console works`,
+  },
+  { vm: 'qemu', accelerator: 'kvm', why: speed },
+  { vm: 'qemu', accelerator: 'tcg', why: 'translates every instruction: some ten times slower' },
+];
+
+export function rankVms(facts: RankFacts, rows: Rows = vmPrograms): VmPlan {
+  const hindrance = new Map(
+    Object.entries(rows).flatMap(([vm, row]) => {
+      const why = hindranceOf(vm, row, facts);
+      return why === undefined ? [] : [[vm, why] as const];
+    }),
+  );
+  const known = preference.filter(({ on }) => on === undefined || on === facts.host);
+  const others = Object.entries(rows).flatMap(([vm, { accelerators }]) =>
+    accelerators
+      .filter((way) => !preference.some((each) => each.vm === vm && each.accelerator === way))
+      .map((accelerator) => ({ vm, accelerator, why: 'can run the guest' })),
+  );
+  const [hardware, software] = [
+    [...known, ...others],
+    [...known, ...others],
+  ].map((all, n) => all.filter(({ accelerator }) => (accelerator === 'tcg') === (n === 1)));
+  const all = [...(hardware ?? []), ...(software ?? [])].filter(
+    ({ vm, accelerator }) =>
+      rows[vm] !== undefined && !hindrance.has(vm) && isPossible(accelerator, facts),
+  );
+  return {
+    ways: keptFirst(all, facts).map(({ vm, accelerator, why }) => ({ vm, accelerator, why })),
+    without: [...hindrance].map(([vm, why]) => ({ vm, why })),
+  };
+}
+
+/** The processor helps only with its own code, on the platform that has the way; and who asks for one way gets no other. */
+function isPossible(way: Accelerator, { host, system, accelerator }: RankFacts): boolean {
+  const [platform, arch = ''] = host.split('-');
+  if (accelerator !== 'auto' && accelerator !== way) return false;
+  return way === 'tcg' || (homeOf[way] === platform && nativeSystem(arch) === system);
+}
+
+/** A builder stays with its program; but software alone is no reason to stay. */
+function keptFirst(ways: readonly VmWay[], { kept }: RankFacts): readonly VmWay[] {
+  const isKept = ({ vm, accelerator }: VmWay) => vm === kept && accelerator !== 'tcg';
+  const stays = ways
+    .filter(isKept)
+    .map((way) => ({ ...way, why: `has run this builder's guest so far, and ${way.why}` }));
+  return [...stays, ...ways.filter((way) => !isKept(way))];
+}
+
+/** Why a program cannot be had here, in half a sentence; undefined where it can. */
+function hindranceOf(vm: string, row: VmProgram, facts: RankFacts): string | undefined {
+  const { host, macos, system, cpus, network, installed, networks } = facts;
+  const arch = host.split('-')[1] ?? '';
+  if (!row.hosts.includes(host)) return `is not made for ${hostWords[host]}`;
+  if (!installed.includes(vm)) return 'is not installed';
+  if (row.leastMacos !== undefined && macos !== undefined && isBefore(macos, row.leastMacos))
+    return `needs macOS ${row.leastMacos}, and this is ${macos}`;
+  if (row.guests === 'native' && system !== nativeSystem(arch)) return `runs no ${system} here`;
+  if (row.maxCpus !== undefined && cpus > row.maxCpus) return `takes at most ${row.maxCpus} CPUs`;
+  if (network !== 'auto' && linkTo(row, network) === undefined)
+    return `does not go with the network ${network}`;
+  const wanted = network === 'auto' ? networksOf(row) : [network];
+  if (wanted.some((name) => name === 'user' || networks.includes(name))) return undefined;
+  return `needs ${wanted.join(' or ')}, which is not installed`;
+}
+
+const hostWords: Readonly<Record<HostKind, string>> = {
+  'darwin-arm64': 'Apple silicon',
+  'darwin-x64': 'Intel Macs',
+  'linux-arm64': 'Linux on arm64',
+  'linux-x64': 'Linux on x86_64',
+};
+
+function isBefore(version: string, least: string): boolean {
+  const [a, b] = [version, least].map((text) => text.split('.').map(Number));
+  for (const [n, number] of (b ?? []).entries()) {
+    const difference = (a?.[n] ?? 0) - number;
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
+}

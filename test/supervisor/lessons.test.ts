@@ -1,0 +1,54 @@
+/** What the supervisor makes of a start that was lost to its VM program, with `vm` `auto`. */
+import { expect, test } from 'vitest';
+import { defaultPolicy } from '../../src/supervisor/backoff.ts';
+import { chooseDriver, takeLesson } from '../../src/supervisor/lessons.ts';
+import { step } from '../../src/supervisor/lifecycle.ts';
+import type { Facts } from '../../src/supervisor/status.ts';
+import type { State } from '../../src/supervisor/state.ts';
+import { Exit } from '../../src/system/failure.ts';
+import { vmDrivers } from '../../src/vm/drivers.ts';
+import { World } from '../model/world.ts';
+
+const failure = {
+  ...{
+    kind: 'vm-forbidden',
+    message: 'It is not signed.',
+    hint: 'Sign it.',
+    exit: Exit.unavailable,
+  },
+};
+const lost = { type: 'lost', failure } as const;
+const starting: State = { phase: 'starting', since: 0, attempt: 1 };
+
+// Behaviour 118: With `vm` `auto` a program that cannot serve is left for the next one within the same start, and a
+// program that was chosen by its name is never changed.
+test.each([
+  ['auto', 'vm-rejected', 'starting'],
+  ['vfkit', 'vm-forbidden', 'failed'],
+] as const)('with vm %s: %s, and it is %s then', async (vm, kind, phase) => {
+  await using world = await World.make();
+  const config = { ...world.config, vm, network: 'auto' as const };
+  const scope = { running: { driver: vmDrivers.vfkit }, config, watch: { has: () => false } };
+  const event = takeLesson(lost, starting, scope, world);
+  expect(event).toMatchObject({ type: 'lost', failure: { kind } });
+  // The guest that was ready has nothing to teach of its program.
+  expect(takeLesson(lost, { phase: 'ready', since: 0, attempt: 1 }, scope, world)).toEqual(lost);
+  const stopping = step(starting, event, 0, defaultPolicy).state;
+  expect(stopping.phase).toBe('stopping');
+  expect(step(stopping, { type: 'children-gone' }, 0, defaultPolicy).state.phase).toBe(phase);
+});
+
+test('which program was taken, and why, is said', async () => {
+  await using world = await World.make();
+  const notes: Facts[] = [];
+  const scope = { running: {}, note: (facts: object) => void notes.push(facts) };
+  const driver = chooseDriver(
+    scope,
+    { ...world.config, vm: 'auto', network: 'auto' },
+    world.layout,
+  );
+  expect(driver).toBe(vmDrivers.qemu);
+  expect(scope.running).toEqual({ driver });
+  expect(notes[0]?.vmChoice?.vm).toBe('qemu');
+  expect(notes[0]?.vmChoice?.why).toMatch(/^QEMU /);
+});

@@ -1,0 +1,206 @@
+/** Facts of a host, and the ways in which a guest can be run there, best first, with a reason that a person can read. */
+import { describe, expect, test } from 'vitest';
+import type { HostKind } from '../../src/config/vm-programs.ts';
+import { vmPrograms } from '../../src/config/vm-programs.ts';
+import { nativeSystem } from '../../src/config/system.ts';
+import { rankVms, type RankFacts } from '../../src/vm/vm-ranking.ts';
+import { fourthRow } from '../fakes/fourth-vm.ts';
+
+const facts = (host: HostKind, changes: Partial<RankFacts> = {}): RankFacts => ({
+  ...{ host, system: nativeSystem(host.split('-')[1] ?? ''), cpus: 8 },
+  ...{ network: 'auto', accelerator: 'auto', installed: [], networks: [] },
+  ...changes,
+});
+const arm = 'darwin-arm64';
+const intel = 'darwin-x64';
+const all = ['qemu', 'hyperkit', 'vfkit'];
+const nets = ['vpnkit', 'gvproxy'];
+const x86 = { system: 'x86_64-linux' } as const;
+const arm64 = { system: 'aarch64-linux' } as const;
+
+/** Host, what differs, the ways, and a word of the reason for the first or, where there is none, for what is missing. */
+type Row = readonly [HostKind, Partial<RankFacts>, string, RegExp];
+const rows: readonly Row[] = [
+  // Apple silicon, by what is installed.
+  [arm, {}, '', /vfkit is not installed/],
+  [arm, { installed: ['qemu'] }, 'qemu/hvf qemu/tcg', /by the processor itself/],
+  [arm, { installed: ['vfkit'] }, '', /vfkit needs gvproxy, which is not installed/],
+  [arm, { installed: ['vfkit'], networks: ['vpnkit'] }, '', /vfkit needs gvproxy/],
+  [arm, { installed: ['vfkit'], networks: ['gvproxy'] }, 'vfkit/hvf', /Apple's own/],
+  [arm, { installed: ['vfkit', 'qemu'] }, 'qemu/hvf qemu/tcg', /disk is full/],
+  [
+    arm,
+    { installed: ['vfkit', 'qemu'], networks: nets },
+    'vfkit/hvf qemu/hvf qemu/tcg',
+    /Virtualization/,
+  ],
+  [arm, { installed: all, networks: nets }, 'vfkit/hvf qemu/hvf qemu/tcg', /Virtualization/],
+  [arm, { installed: ['hyperkit'], networks: nets }, '', /hyperkit is not made for Apple silicon/],
+  [arm, { installed: ['hyperkit', 'qemu'], networks: nets }, 'qemu/hvf qemu/tcg', /itself/],
+  // By the version of macOS.
+  [arm, { installed: all, networks: nets, macos: '11.7' }, 'qemu/hvf qemu/tcg', /itself/],
+  [
+    arm,
+    { installed: ['vfkit'], networks: nets, macos: '12.6' },
+    '',
+    /vfkit needs macOS 13, and this is 12.6/,
+  ],
+  [arm, { installed: all, networks: nets, macos: '13.0' }, 'vfkit/hvf qemu/hvf qemu/tcg', /Apple/],
+  [arm, { installed: all, networks: nets, macos: '14.7' }, 'vfkit/hvf qemu/hvf qemu/tcg', /Apple/],
+  [arm, { installed: all, networks: nets, macos: '15.2' }, 'vfkit/hvf qemu/hvf qemu/tcg', /Apple/],
+  [arm, { installed: all, networks: nets, macos: '26.1' }, 'vfkit/hvf qemu/hvf qemu/tcg', /Apple/],
+  // Another system than the host's.
+  [arm, { installed: all, networks: nets, ...x86 }, 'qemu/tcg', /translates every instruction/],
+  [arm, { installed: ['vfkit'], networks: nets, ...x86 }, '', /vfkit runs no x86_64-linux here/],
+  [arm, { installed: ['qemu'], ...x86 }, 'qemu/tcg', /ten times slower/],
+  // What the settings ask for.
+  [arm, { installed: all, networks: nets, accelerator: 'hvf' }, 'vfkit/hvf qemu/hvf', /Apple/],
+  [arm, { installed: all, networks: nets, accelerator: 'tcg' }, 'qemu/tcg', /translates/],
+  [arm, { installed: all, networks: nets, accelerator: 'kvm' }, '', /hyperkit is not made/],
+  [arm, { installed: all, networks: nets, network: 'user' }, 'qemu/hvf qemu/tcg', /itself/],
+  [
+    arm,
+    { installed: all, networks: nets, network: 'gvproxy' },
+    'vfkit/hvf qemu/hvf qemu/tcg',
+    /Apple/,
+  ],
+  [
+    arm,
+    { installed: all, networks: nets, network: 'vpnkit' },
+    '',
+    /qemu does not go with the network vpnkit/,
+  ],
+  [arm, { installed: all, network: 'gvproxy' }, '', /qemu needs gvproxy, which is not installed/],
+  // A builder that is there stays with its program.
+  [arm, { installed: all, networks: nets, kept: 'qemu' }, 'qemu/hvf vfkit/hvf qemu/tcg', /so far/],
+  [arm, { installed: all, networks: nets, kept: 'vfkit' }, 'vfkit/hvf qemu/hvf qemu/tcg', /so far/],
+  [
+    arm,
+    { installed: all, networks: nets, kept: 'hyperkit' },
+    'vfkit/hvf qemu/hvf qemu/tcg',
+    /Apple/,
+  ],
+  [arm, { installed: ['vfkit'], networks: nets, kept: 'qemu' }, 'vfkit/hvf', /Apple/],
+  [arm, { installed: ['qemu'], kept: 'vfkit' }, 'qemu/hvf qemu/tcg', /itself/],
+  [arm, { installed: all, networks: nets, kept: '' }, 'vfkit/hvf qemu/hvf qemu/tcg', /Apple/],
+  [
+    arm,
+    { installed: all, networks: nets, kept: 'nonsense' },
+    'vfkit/hvf qemu/hvf qemu/tcg',
+    /Apple/,
+  ],
+  [arm, { installed: all, networks: nets, kept: 'qemu', ...x86 }, 'qemu/tcg', /translates/],
+  [arm, { installed: all, networks: nets, cpus: 400 }, 'vfkit/hvf qemu/hvf qemu/tcg', /Apple/],
+  // Intel Macs.
+  [intel, {}, '', /qemu is not installed/],
+  [intel, { installed: ['qemu'] }, 'qemu/hvf qemu/tcg', /itself/],
+  [intel, { installed: ['hyperkit'] }, '', /hyperkit needs vpnkit or gvproxy/],
+  [intel, { installed: ['hyperkit'], networks: ['vpnkit'] }, 'hyperkit/hvf', /itself/],
+  [intel, { installed: ['hyperkit'], networks: ['gvproxy'] }, 'hyperkit/hvf', /itself/],
+  [intel, { installed: ['vfkit'], networks: ['gvproxy'] }, 'vfkit/hvf', /nobody has shown/],
+  [intel, { installed: ['vfkit'], networks: ['vpnkit'] }, '', /vfkit needs gvproxy/],
+  [
+    intel,
+    { installed: ['qemu', 'hyperkit'], networks: nets },
+    'qemu/hvf hyperkit/hvf qemu/tcg',
+    /itself/,
+  ],
+  [intel, { installed: all, networks: nets }, 'qemu/hvf hyperkit/hvf vfkit/hvf qemu/tcg', /itself/],
+  [intel, { installed: ['hyperkit', 'vfkit'], networks: nets }, 'hyperkit/hvf vfkit/hvf', /itself/],
+  [
+    intel,
+    { installed: all, networks: nets, macos: '10.15' },
+    'qemu/hvf hyperkit/hvf qemu/tcg',
+    /itself/,
+  ],
+  [
+    intel,
+    { installed: all, networks: nets, kept: 'hyperkit' },
+    'hyperkit/hvf qemu/hvf vfkit/hvf qemu/tcg',
+    /so far/,
+  ],
+  [
+    intel,
+    { installed: all, networks: nets, kept: 'vfkit' },
+    'vfkit/hvf qemu/hvf hyperkit/hvf qemu/tcg',
+    /so far/,
+  ],
+  [intel, { installed: all, networks: nets, network: 'vpnkit' }, 'hyperkit/hvf', /itself/],
+  [
+    intel,
+    { installed: all, networks: ['gvproxy'], network: 'vpnkit' },
+    '',
+    /hyperkit needs vpnkit/,
+  ],
+  [intel, { installed: all, networks: nets, accelerator: 'tcg' }, 'qemu/tcg', /translates/],
+  [intel, { installed: all, networks: nets, cpus: 65 }, 'qemu/hvf vfkit/hvf qemu/tcg', /itself/],
+  [
+    intel,
+    { installed: ['hyperkit'], networks: nets, cpus: 65 },
+    '',
+    /hyperkit takes at most 64 CPUs/,
+  ],
+  [intel, { installed: all, networks: nets, ...arm64 }, 'qemu/tcg', /translates/],
+  [
+    intel,
+    { installed: ['hyperkit'], networks: nets, ...arm64 },
+    '',
+    /hyperkit runs no aarch64-linux/,
+  ],
+  // Linux.
+  ['linux-x64', {}, '', /qemu is not installed/],
+  ['linux-x64', { installed: ['qemu'] }, 'qemu/kvm qemu/tcg', /itself/],
+  ['linux-x64', { installed: all, networks: nets }, 'qemu/kvm qemu/tcg', /itself/],
+  [
+    'linux-x64',
+    { installed: ['vfkit'], networks: nets },
+    '',
+    /vfkit is not made for Linux on x86_64/,
+  ],
+  ['linux-x64', { installed: ['qemu'], ...arm64 }, 'qemu/tcg', /translates/],
+  ['linux-x64', { installed: ['qemu'], accelerator: 'kvm' }, 'qemu/kvm', /itself/],
+  ['linux-x64', { installed: ['qemu'], accelerator: 'tcg' }, 'qemu/tcg', /translates/],
+  ['linux-x64', { installed: ['qemu'], network: 'gvproxy' }, '', /qemu needs gvproxy/],
+  [
+    'linux-x64',
+    { installed: ['qemu'], network: 'gvproxy', networks: nets },
+    'qemu/kvm qemu/tcg',
+    /itself/,
+  ],
+  ['linux-x64', { installed: ['qemu'], kept: 'qemu' }, 'qemu/kvm qemu/tcg', /so far/],
+  ['linux-arm64', { installed: ['qemu'] }, 'qemu/kvm qemu/tcg', /itself/],
+  ['linux-arm64', { installed: ['qemu'], ...x86 }, 'qemu/tcg', /translates/],
+  [
+    'linux-arm64',
+    { installed: ['hyperkit', 'vfkit'], networks: nets },
+    '',
+    /not made for Linux on arm64/,
+  ],
+];
+
+// Behaviour 119: With `vm` `auto` the best program that this machine can have is taken, each that cannot be had has a
+// reason, and a builder keeps its own until that fails.
+describe('the ranking', () => {
+  test('has a table of 60 hosts and more', () => expect(rows.length).toBeGreaterThanOrEqual(60));
+
+  test.each(rows)('%s with %j: %s', (host, changes, ways, reason) => {
+    const plan = rankVms(facts(host, changes));
+    expect(plan.ways.map(({ vm, accelerator }) => `${vm}/${accelerator}`).join(' ')).toBe(ways);
+    const said = plan.ways[0]?.why ?? plan.without.map(({ vm, why }) => `${vm} ${why}`).join('; ');
+    expect(said).toMatch(reason);
+    // Each program is either ranked or told of.
+    const told = new Set([...plan.ways, ...plan.without].map(({ vm }) => vm));
+    if (facts(host, changes).accelerator === 'auto')
+      expect([...told].sort()).toEqual([...all].sort());
+  });
+
+  test('has a place for a program that is not named in it: behind the hardware, before or beside software', () => {
+    const plan = rankVms(facts('linux-x64', { installed: ['qemu', 'fourth'], cpus: 2 }), {
+      ...vmPrograms,
+      fourth: { ...fourthRow, accelerators: ['kvm'] },
+    });
+    expect(plan.ways.map(({ vm, accelerator }) => `${vm}/${accelerator}`)).toEqual([
+      ...['qemu/kvm', 'fourth/kvm', 'qemu/tcg'],
+    ]);
+  });
+});

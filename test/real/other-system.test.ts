@@ -1,6 +1,8 @@
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { debianArch, nativeSystem, systemNames } from '../../src/config/system.ts';
+import { fact } from './command.ts';
 import { builtText, nixBuild } from './nix-client.ts';
 import { BuilderRig, testImage } from './rig.ts';
 
@@ -26,13 +28,32 @@ test('a guest of the other system builds for it, emulated, and is killed and sto
   expect(machine).toBe(foreign.replace('-linux', ''));
   expect(builtText(rig, build)).toContain(`Linux version ${release} `);
 
+  // Killed in the midst of a build: that ends, and succeeds when it is tried again.
   const { vmPid } = await rig.reaches('ready');
+  const file = join(rig.dir, 'long.nix');
+  writeFileSync(file, longBuild(foreign));
+  const struck = nixBuild(rig, file);
+  await fact('the guest builds', () => struck.said.includes('the guest builds'));
   process.kill(vmPid ?? 0, 'SIGKILL');
+  expect(await struck.ended, struck.said).not.toBe(0);
   await rig.untilStatus('another VM', (status) => (status.vmPid ?? vmPid) !== vmPid);
   await rig.reaches('ready');
+  const again = nixBuild(rig, file);
+  expect(await again.ended, again.said).toBe(0);
+  expect(builtText(rig, again)).toBe('built\n');
+  expect(rig.console()).toContain('note=disk-check');
   // Without an agent a login as root is what is left: arm64 without firmware has no power button.
   expect((await rig.cli('ssh', '--root', '--', 'kill -STOP $(pidof qemu-ga)')).end).toBe(0);
   expect((await rig.cli('stop')).stdout).toBe('Stopped.\n');
   expect(rig.console()).toContain('linuxkit-builder: stage=stopped');
   await rig.leavesNothing();
 });
+
+/** Says that it has begun, and takes a second; the wait is for a pipe that nobody writes to. */
+const longBuild = (system: string) => `derivation {
+  name = "long";
+  system = "${system}";
+  builder = "/bin/sh";
+  args = [ "-c" "echo the guest builds; exec 9<> <(:); read -t 1 -u 9; echo built > $out" ];
+}
+`;

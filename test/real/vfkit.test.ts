@@ -74,4 +74,4 @@ test('scripts/smoke-macos with vfkit: each part killed, where the framework keep
   expect(smoke.stdout.match(/^ok {2}/gm)?.length).toBeGreaterThanOrEqual(20);
   expect(smoke.stdout).toContain('All is well.');
   expect(smoke.stdout).not.toContain(rig.dir);
-}, 300_000);
+}, 420_000);

@@ -22,11 +22,11 @@ export function drainVerb(program: Command, context: CliContext): void {
       const layout = layoutFor(options, context);
       const { clock, signal } = context;
       const { ask } = await import('../supervisor/control.ts');
-      const open = Number((await ask(layout, 'refuse', clock, signal))['open']);
+      const { open = 0, loggedIn = open } = await ask(layout, 'refuse', clock, signal);
       context.out('New connections are refused: Nix takes other builders.');
       if (options.wait !== true) {
-        const busy = busyWords({ open, builds: undefined });
-        return context.out(open === 0 ? 'Nothing runs here any more.' : `${busy}; they go on.`);
+        const busy = busyWords({ loggedIn, builds: undefined });
+        return context.out(loggedIn === 0 ? 'Nothing runs here any more.' : `${busy}; they go on.`);
       }
       const { drain } = await import('../supervisor/drain.ts');
       const end = await drain(layout, {

@@ -44,8 +44,8 @@ export function watchOf(layout: Layout, context: CliContext, signal: AbortSignal
     isOurs: () => readLive(ownPidFiles(layout))?.pid === process.pid,
     mode: () => Promise.resolve(readSettings(layout).config?.imageUpdates),
     isIdle: async () => {
-      const { open, held } = await ask(layout, 'door', clock, signal);
-      return open === 0 && held === 0;
+      const { loggedIn } = await ask(layout, 'door', clock, signal);
+      return loggedIn === 0;
     },
   };
 }

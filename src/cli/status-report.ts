@@ -1,9 +1,10 @@
 /** The whole of what `status` knows: the daemon's record, and what lies on the disk or is asked for at this moment. */
 import { statSync } from 'node:fs';
 import type { Layout } from '../config/layout.ts';
+import type { Counts } from '../door/through.ts';
+import type { Crowd } from '../door/waiting-room.ts';
 import type { Inside } from '../guest/inside.ts';
 import type { LastIncident } from '../supervisor/incident.ts';
-import type { Answers } from '../supervisor/control.ts';
 import { traitsOf } from '../supervisor/phases.ts';
 import type { Found, Status } from '../supervisor/status.ts';
 import type { CliContext } from './context.ts';
@@ -12,7 +13,9 @@ import type { ToTell } from './root-told.ts';
 
 /** Facts beside the record; each is absent where it is not known. docs/status.schema.json says what each means. */
 export interface Beside {
-  readonly connections?: Answers['door'];
+  /** A daemon of the release before does not tell who has logged in. */
+  readonly connections?: Pick<Counts, 'held' | 'opening' | 'open'> &
+    Partial<Counts> & { readonly crowd?: Crowd };
   readonly guest?: Inside;
   readonly disk?: { readonly apparentBytes: number; readonly realBytes: number };
   readonly incident?: LastIncident;

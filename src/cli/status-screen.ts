@@ -151,10 +151,13 @@ const diskWords = ({ disk, guest }: Beside): string | undefined =>
 const refusalWords = ({ refusing }: NonNullable<Status['door']>): string =>
   refusing === true ? '; new ones are refused until: linuxkit-builder undrain' : '';
 
-const doorWords = ({ connections }: Beside): string =>
-  connections === undefined
-    ? ''
-    : `, ${connections.open} connection${connections.open === 1 ? '' : 's'}${connections.held === 0 ? '' : `, ${connections.held} waiting for the guest`}`;
+function doorWords({ connections }: Beside): string {
+  if (connections === undefined) return '';
+  const { open, held, loggedIn = open } = connections;
+  const through = `, ${open} connection${open === 1 ? '' : 's'}`;
+  const strangers = loggedIn < open ? `, ${open - loggedIn} of them not logged in` : '';
+  return `${through}${strangers}${held === 0 ? '' : `, ${held} waiting for the guest`}`;
+}
 
 function crowdWords({ connections }: Beside): string | undefined {
   const crowd = connections?.crowd;

@@ -41,8 +41,8 @@ export async function waitForBuilds(
 }
 
 /** What is waited for: builds, and connections that may be copies or shells. */
-export function busyWords({ builds, open }: Busy): string {
-  const connections = `${open} connection${open === 1 ? ' is' : 's are'} in use`;
+export function busyWords({ builds, loggedIn }: Busy): string {
+  const connections = `${loggedIn} connection${loggedIn === 1 ? ' is' : 's are'} in use`;
   if (builds === undefined) return `${connections}, by builds or shells`;
   const what =
     builds === 0 ? 'No build runs' : builds === 1 ? '1 build runs' : `${builds} builds run`;

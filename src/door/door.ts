@@ -126,8 +126,8 @@ class FrontDoor implements Door {
   }
 
   counts(): Counts {
-    const { count: open, loggedIn } = this.#through;
-    return { ...this.#room.counts(), open, loggedIn };
+    const { count: open, loggedIn, entering } = this.#through;
+    return { ...this.#room.counts(), open, loggedIn, entering };
   }
 
   get hasWaiting() {

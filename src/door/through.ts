@@ -22,6 +22,8 @@ export interface Counts {
   readonly open: number;
   /** Of these, have logged in, as the guest tells; all, where it does not tell. */
   readonly loggedIn: number;
+  /** Of the others, came so lately that they may be logging in. */
+  readonly entering: number;
 }
 
 export class Through {
@@ -75,6 +77,12 @@ export class Through {
     return Math.max(0, Math.min(this.count - (this.#told ?? 0), this.#young.length));
   }
 
+  /** Newcomers who have not had a third of the time yet that the guest gives them. Real ones need none of it, but where the guest is slow. */
+  get entering(): number {
+    const { length } = this.#since(this.loginMs / 3);
+    return Math.min(this.count - this.loggedIn, length);
+  }
+
   /** Newcomers that have not said a word. */
   get mute(): number {
     return this.#young.filter(({ client }) => client.bytesRead === 0).length;
@@ -105,7 +113,11 @@ export class Through {
   }
 
   get #young(): readonly Pair[] {
-    const oldest = this.#clock.monotonic() - this.loginMs - lateMs;
+    return this.#since(this.loginMs + lateMs);
+  }
+
+  #since(ms: number): readonly Pair[] {
+    const oldest = this.#clock.monotonic() - ms;
     return this.pairs.filter(({ since }) => since > oldest);
   }
 }

@@ -26,7 +26,7 @@ export interface Recipe {
   readonly rootModules: readonly string[];
   /** Kernel modules kept in the root, loaded only where the VM program is reached by vsock. */
   readonly vsockModules?: readonly string[];
-  /** The kernel command line of the triple; the daemon adds `console=` and `linuxkit-builder.vm=`. */
+  /** The kernel command line of the triple; the daemon adds what docs/guest-contract.md says. */
   readonly cmdline: (arch: Arch) => string;
 }
 

@@ -1,5 +1,6 @@
 /** Before a stop: no new connection comes in, and those that are through may finish. */
 import type { Layout } from '../config/layout.ts';
+import type { Counts } from '../door/through.ts';
 import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
 import { failureOf } from '../system/failure.ts';
@@ -23,8 +24,8 @@ export interface DrainOptions {
 
 /** What a stop waits for. */
 export interface Busy {
-  /** Connections: builds, copies, shells. */
-  readonly open: number;
+  /** Connections that have logged in: builds, copies, shells. */
+  readonly loggedIn: number;
   /** Builds that run in the guest; undefined where it does not say. */
   readonly builds: number | undefined;
 }
@@ -45,15 +46,17 @@ export async function drain(layout: Layout, options: DrainOptions): Promise<'dra
     for (let turn = 0; ; turn++) {
       // One that did not answer may not have heard, or be another.
       const command = turn === 0 || isSilent ? begin : 'door';
-      const open = await connections(layout, command, options);
-      if (open === 0) return 'drained';
+      const found = await connections(layout, command, options);
+      if (found?.loggedIn === 0 && found.entering === 0) return 'drained';
       if (limit.signal.aborted) return 'limit';
-      if (open === undefined && !isSilent) onSilent();
-      isSilent = open === undefined;
-      if (open !== undefined) {
-        const isLook = open !== told?.open || turn % looksEvery === 0;
+      if (found === undefined && !isSilent) onSilent();
+      isSilent = found === undefined;
+      if (found !== undefined && found.loggedIn > 0) {
+        const { loggedIn } = found;
+        const isLook = loggedIn !== told?.loggedIn || turn % looksEvery === 0;
         const builds = isLook ? await buildsIn(layout, clock, signal) : told?.builds;
-        if (open !== told?.open || builds !== told.builds) onBusy((told = { open, builds }));
+        if (loggedIn !== told?.loggedIn || builds !== told.builds)
+          onBusy((told = { loggedIn, builds }));
       }
       await clock.sleep(everyMs, signal);
     }
@@ -65,18 +68,24 @@ export async function drain(layout: Layout, options: DrainOptions): Promise<'dra
   }
 }
 
-/** How many are through; none where no daemon lives. Undefined when one lives that does not say. */
+/** Those that are through, but not strangers, who never log in. */
+type Connections = Pick<Counts, 'loggedIn' | 'entering'>;
+
+/** None where no daemon lives. Undefined when one lives that does not say. */
 async function connections(
   layout: Layout,
   command: 'drain' | 'refuse' | 'door',
   { clock, signal }: DrainOptions,
-): Promise<number | undefined> {
+): Promise<Connections | undefined> {
   try {
-    return Number((await ask(layout, command, clock, signal))['open']) || 0;
+    const said = await ask(layout, command, clock, signal);
+    // A daemon of the release before does not tell them apart.
+    const { open = 0, loggedIn = open, entering = 0 } = said;
+    return { loggedIn, entering };
   } catch (error) {
     const { kind } = failureOf(error);
     if (kind !== 'daemon-silent' && kind !== 'daemon-not-running') throw error;
-    return readLive(ownPidFiles(layout)) === undefined ? 0 : undefined;
+    return readLive(ownPidFiles(layout)) === undefined ? { loggedIn: 0, entering: 0 } : undefined;
   }
 }
 

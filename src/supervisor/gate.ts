@@ -1,6 +1,5 @@
 /** The front door as the supervisor uses it: opened with the first config, kept for life, and drained on request. */
 import type { Config } from '../config/config.ts';
-import type { Tunnel } from '../config/tunnel.ts';
 import { openDoor, type Door } from '../door/door.ts';
 import type { Counts } from '../door/through.ts';
 import type { Crowd } from '../door/waiting-room.ts';
@@ -8,9 +7,7 @@ import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { KeepAwake } from './keep-awake.ts';
-
-/** How long the guest gives a client that it has greeted to log in. */
-const loginMs = 60_000;
+import { LoginWatch, type WayIn } from './login-watch.ts';
 
 /** `hold`: they wait, as for a guest that starts. `refuse`: they are sent off, whatever the guest does. */
 export type KeepOut = 'hold' | 'refuse';
@@ -35,13 +32,14 @@ export class Gate {
   readonly #log: Log;
   #door: Door | undefined;
   #holdSeconds = 0;
-  /** Where whoever is let in goes; undefined while the guest is away. */
-  #tunnel: Tunnel | undefined;
+  /** For whoever is let in; undefined while the guest is away. */
+  #wayIn: WayIn | undefined;
   /** Why no guest will come, where none will. */
   #refusal: string | undefined;
   #draining = false;
   #turnsAway = false;
   readonly #awake: KeepAwake;
+  readonly #logins: LoginWatch;
   readonly #news: GateNews;
   /** Opening and closing come one after the other. */
   #turn: Promise<void> = Promise.resolve();
@@ -51,6 +49,11 @@ export class Gate {
     this.#clock = clock;
     this.#log = log;
     this.#awake = new KeepAwake(clock, log);
+    this.#logins = new LoginWatch({
+      clock,
+      counts: () => this.counts(),
+      tell: (loggedIn) => this.#door?.tellLoggedIn(loggedIn),
+    });
   }
 
   get port(): number | undefined {
@@ -84,6 +87,7 @@ export class Gate {
       clock: new AwakeClock(this.#clock),
       onChange: (counts) => {
         this.#awake.note(counts.loggedIn);
+        this.#logins.note();
         this.#news.onCounts?.(counts);
       },
       onWaiting: () => this.#news.onWaiting?.(),
@@ -97,21 +101,22 @@ export class Gate {
   }
 
   /** Lets in whoever waits and comes, unless it is drained. */
-  release(tunnel: Tunnel | undefined): void {
-    this.#tunnel = tunnel;
+  release(wayIn: WayIn | undefined): void {
+    this.#wayIn = wayIn;
     this.#refusal = undefined;
-    if (tunnel !== undefined && !this.#draining && !this.#turnsAway)
-      this.#door?.release(tunnel, loginMs);
+    if (wayIn === undefined) return;
+    this.#letIn();
+    this.#logins.begin(wayIn.askLoggedIn);
   }
 
   hold(why: string): void {
-    this.#tunnel = undefined;
+    this.#noGuest();
     this.#refusal = undefined;
     this.#keepOut(why);
   }
 
   refuse(why: string): void {
-    this.#tunnel = undefined;
+    this.#noGuest();
     this.#refusal = why;
     this.#door?.refuse(why);
   }
@@ -122,7 +127,7 @@ export class Gate {
     else this.#turnsAway = isWanted;
     if (this.#refusal !== undefined) return this.#door?.refuse(this.#refusal);
     this.#keepOut(isWanted ? 'draining' : 'drained no longer');
-    this.release(this.#tunnel);
+    this.#letIn();
   }
 
   #keepOut(why: string): void {
@@ -132,12 +137,7 @@ export class Gate {
 
   /** Connections now. Whoever asks whether the guest is in use wants those that have logged in: strangers' are never among them. */
   counts(): Counts {
-    return this.#door?.counts() ?? { held: 0, opening: 0, open: 0, loggedIn: 0 };
-  }
-
-  /** The guest says that so many have logged in; undefined: it does not say any more, and all that are through count. */
-  tellLoggedIn(count: number | undefined): void {
-    this.#door?.tellLoggedIn(count);
+    return this.#door?.counts() ?? { held: 0, opening: 0, open: 0, loggedIn: 0, entering: 0 };
   }
 
   /** Whether a client of ssh waits for the guest. */
@@ -172,9 +172,20 @@ export class Gate {
   }
 
   async #close(): Promise<void> {
+    this.#logins.end();
     const door = this.#door;
     this.#door = undefined;
     await door?.close();
     this.#awake.end();
+  }
+
+  #letIn(): void {
+    if (this.#wayIn === undefined || this.#draining || this.#turnsAway) return;
+    this.#door?.release(this.#wayIn.tunnel, this.#wayIn.loginMs);
+  }
+
+  #noGuest(): void {
+    this.#wayIn = undefined;
+    this.#logins.end();
   }
 }

@@ -20,6 +20,7 @@ import { start } from './start.ts';
 import { sentenceOf } from './sentences.ts';
 import { failureIn, statusOf, type Status } from './status.ts';
 import { StatusRecord } from './status-record.ts';
+import { wayInto } from './way-in.ts';
 
 export interface SupervisorOptions extends BootFilesOptions {
   readonly log: Log;
@@ -163,7 +164,7 @@ export class Supervisor {
         );
         return;
       case 'release-door':
-        return this.gate.release(this.#scope?.running.machine?.tunnel);
+        return this.#scope && this.gate.release(wayInto(this.#scope));
       case 'await-clients':
         return void this.onDemand.awaitClients();
       case 'hold-door':

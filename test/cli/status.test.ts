@@ -67,13 +67,22 @@ describe('the screen of a builder that is ready', () => {
     );
   });
 
+  test.each([
+    [3, ', 3 connections'],
+    [1, ', 3 connections, 2 of them not logged in'],
+  ])('says when not all that are through have logged in: %i of 3', (loggedIn, words) => {
+    const beside = { connections: { open: 3, opening: 0, held: 0, loggedIn } };
+    const lines = aliveLines(status, { ...screen, beside });
+    expect(lines).toContain(`  door       127.0.0.1:24083${words}`);
+  });
+
   test('says each thing in a line', () => {
     const GiB = 1024 ** 3;
     const lines = aliveLines(status, {
       ...screen,
       beside: {
         disk: { apparentBytes: 80 * GiB, realBytes: 2.5 * GiB },
-        connections: { ...nobody, open: 3, held: 1 },
+        connections: { ...nobody, open: 3, loggedIn: 3, held: 1 },
         guest: { builds: 2, diskBytes: 78 * GiB, diskFreeBytes: 74.1 * GiB, clockOffsetMs: -5 },
         incident: {
           at: '2026-01-01T00:00:30.000Z',

@@ -18,7 +18,7 @@ describe('while the guest is away', () => {
     rig.door.release(guest.tunnel);
     await until(() => client.text.length >= 2 * 16 + greetingLine.length - 16);
     expect(client.text).toBe(`${greetingLine}SSH-2.0-client\r\n`);
-    expect(rig.door.counts()).toEqual({ held: 0, opening: 0, open: 1, loggedIn: 1 });
+    expect(rig.door.counts()).toEqual({ held: 0, opening: 0, open: 1, loggedIn: 1, entering: 0 });
     expect(rig.door.bytesFromGuest()).toBe(greetingLine.length + 16);
   });
 
@@ -206,6 +206,7 @@ describe('while it is let in', () => {
         opening: Math.min(2, 5 - n),
         open: n,
         loggedIn: n,
+        entering: 0,
       });
       guest.sockets[n]?.write(greetingLine);
       await until(() => clients[n]?.text === greetingLine);

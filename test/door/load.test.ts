@@ -31,7 +31,7 @@ function heldBytes(): number {
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }
-const nobody = { held: 0, opening: 0, open: 0, loggedIn: 0 };
+const nobody = { held: 0, opening: 0, open: 0, loggedIn: 0, entering: 0 };
 const isEmpty = (door: Door) => () => {
   const { held, opening, open } = door.counts();
   return held + opening + open === 0;

@@ -9,6 +9,8 @@ async function come(port: number, count: number): Promise<Client[]> {
   return clients;
 }
 
+// Behaviour 124: Which connections have logged in is told by the guest: strangers' hold up no stop, keep no machine
+// awake and keep no place at the door. Where the guest does not tell, all that are through count.
 test('where the guest does not tell, all that are through count as logged in', async () => {
   const told: number[] = [];
   await using rig = await doorRig({ onChange: ({ loggedIn }: Counts) => told.push(loggedIn) });
@@ -48,4 +50,21 @@ test('where it tells, a newcomer does not count until he is told of, and whoever
   rig.door.tellLoggedIn(0);
   rig.door.tellLoggedIn(undefined);
   expect(rig.door.counts().loggedIn).toBe(1);
+});
+
+test('a newcomer may be logging in for a third of his time', async () => {
+  await using rig = await doorRig();
+  await using guest = await fakeGuest(echoing);
+  rig.door.release(guest.tunnel, 30_000);
+  await come(rig.door.port, 1);
+  // Where the guest does not tell, he counts as one who has.
+  expect(rig.door.counts()).toMatchObject({ loggedIn: 1, entering: 0 });
+  rig.door.tellLoggedIn(0);
+  await rig.clock.advance(9_999);
+  await come(rig.door.port, 1);
+  expect(rig.door.counts()).toMatchObject({ loggedIn: 0, entering: 2 });
+  await rig.clock.advance(1);
+  expect(rig.door.counts()).toMatchObject({ loggedIn: 0, entering: 1 });
+  rig.door.tellLoggedIn(2);
+  expect(rig.door.counts()).toMatchObject({ loggedIn: 2, entering: 0 });
 });

@@ -2,7 +2,7 @@
 import type { Commands } from '../../src/supervisor/control.ts';
 import { identify } from '../../src/system/process.ts';
 
-export const nobody = { held: 0, opening: 0, open: 0, loggedIn: 0 };
+export const nobody = { held: 0, opening: 0, open: 0, loggedIn: 0, entering: 0 };
 
 export const calm: Commands = {
   drain: () => nobody,

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import { ask } from '../../src/supervisor/control.ts';
 import { systemClock } from '../../src/system/clock.ts';
@@ -5,12 +6,14 @@ import { fakeCaffeinate } from '../fakes/fake-caffeinate.ts';
 import { fact } from './command.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 36: `stop` lets no new connection in, says how many builds run, and waits for the connections that are
-// through, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
-// Behaviour 41: While a connection is through the door on AC power the Mac does not fall asleep: `caffeinate` runs for so
-// long, ends with the daemon however that ends, and costs an idle daemon nothing.
+// Behaviour 36: `stop` lets no new connection in, says how many builds run, and waits for the connections that have
+// logged in, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
+// Behaviour 41: While a connection has logged in, on AC power, the Mac does not fall asleep: `caffeinate` runs for
+// so long, ends with the daemon however that ends, and costs an idle daemon nothing.
 // Behaviour 121: `drain` has new connections refused before they log in, whatever the guest does, until `undrain`, so that Nix takes
 // other builders; those that are through go on.
+// Behaviour 124: Which connections have logged in is told by the guest: strangers' hold up no stop, keep no machine
+// awake and keep no place at the door. Where the guest does not tell, all that are through count.
 test('a stop waits for what is running, lets nothing new in, and does not wait when told so', async (context) => {
   await using rig = await BuilderRig.create({ context, configure: ['--keep-awake'] });
   const caffeinate = fakeCaffeinate(rig.dir);
@@ -24,18 +27,33 @@ test('a stop waits for what is running, lets nothing new in, and does not wait w
     });
 
   const { vmPid } = await rig.reaches('ready');
-  const first = rig.ssh('read line; echo "built $line"');
+  // Somebody without a key, who says what ssh says first.
+  const stranger = connect(rig.port, '127.0.0.1').on('error', () => undefined);
+  stranger.write('SSH-2.0-stranger\r\n');
   await through(1);
+  const known = async () => (await ask(rig.layout, 'door', systemClock))['loggedIn'];
+  await fact('the guest tells who it is', async () => (await known()) === 0);
+  expect(caffeinate.begun()).toBe(0);
+  expect((await rig.cli('status')).stdout).toContain(', 1 connection, 1 of them not logged in');
+  const first = rig.ssh('read line; echo "built $line"');
+  await through(2);
+  await fact('it tells who has logged in', async () => (await known()) === 1);
   await fact('this machine is kept awake', () => caffeinate.living().length === 1);
   const restart = rig.begin('restart');
   await fact('the restart says for what it waits', () => restart.said.includes('1 connection is'));
   first.write('first\n');
   await first.ended;
   expect(first.stdout).toBe('built first\n');
+  // It does not wait for the stranger, for whom sshd would wait a minute.
+  const answered = performance.now();
+  await fact('the guest is asked to end', () => rig.phases().includes('stopping'));
+  expect(performance.now() - answered).toBeLessThan(30_000);
   expect(await restart.ended).toBe(0);
   await rig.untilStatus('another VM', (now) => now.phase === 'ready' && now.vmPid !== vmPid);
   expect(rig.status()?.door).toEqual({ port: rig.port, draining: false });
 
+  stranger.destroy();
+  await through(0);
   expect((await rig.cli('drain')).stdout).toMatch(/^New connections are refused.*\nNothing runs/);
   expect(rig.status()?.door).toEqual({ port: rig.port, draining: false, refusing: true });
   expect(await rig.ssh('true').ended).toBe(255);

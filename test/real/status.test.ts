@@ -8,8 +8,8 @@ import { addMonitor } from './monitor.ts';
 import { nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 36: `stop` lets no new connection in, says how many builds run, and waits for the connections that are
-// through, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
+// Behaviour 36: `stop` lets no new connection in, says how many builds run, and waits for the connections that have
+// logged in, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
 // Behaviour 39: `status --json` is what `docs/status.schema.json` says, in every phase and of a daemon that is gone.
 // Behaviour 40: What only the guest knows (builds that run, free space, its clock) is asked of it when somebody asks for
 // the status, or a stop waits; what it said stands for half a minute while nobody is in it.

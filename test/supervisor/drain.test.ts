@@ -30,7 +30,9 @@ const me = identify(process.pid);
 let layout: Layout;
 let control: { close(): void };
 /** What is through, as the daemon would say it, or its silence; the last one stands. */
-let says: (number | 'silence' | 'hangs-up')[] = [];
+let says: (
+  number | { open: number; loggedIn: number; entering: number } | 'silence' | 'hangs-up'
+)[] = [];
 const asked: string[] = [];
 
 beforeEach(async () => {
@@ -50,7 +52,10 @@ async function listen(): Promise<void> {
     asked.push(command);
     const open = (says.length > 1 ? says.shift() : says[0]) ?? 0;
     if (open === 'silence') return never;
-    if (open !== 'hangs-up') return { ...nobody, open };
+    if (open === 'hangs-up') return hangUp();
+    return typeof open === 'number' ? { ...nobody, open, loggedIn: open } : { ...nobody, ...open };
+  };
+  const hangUp = () => {
     control.close();
     // Whoever asks again finds a socket.
     return listen().then(() => nobody);
@@ -79,18 +84,28 @@ async function drained(limitMs = 600_000) {
   return { end, told };
 }
 
-// Behaviour 36: `stop` lets no new connection in, says how many builds run, and waits for the connections that are
-// through, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
+// Behaviour 36: `stop` lets no new connection in, says how many builds run, and waits for the connections that have
+// logged in, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
 test.each(['silence', 'hangs-up'] as const)(
   'a daemon that lives is asked again after %s, and to let nobody in',
   async (how) => {
     says = [1, how, 1, 0];
     const { end, told } = await drained();
     expect(end).toBe('drained');
-    expect(told).toEqual([{ open: 1, builds: 1 }, 'silent']);
+    expect(told).toEqual([{ loggedIn: 1, builds: 1 }, 'silent']);
     expect(asked).toEqual(['drain', 'door', 'drain', 'door']);
   },
 );
+
+// Behaviour 36: `stop` lets no new connection in, says how many builds run, and waits for the connections that have
+// logged in, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
+test('strangers are not waited for, but for as long as they may be logging in', async () => {
+  const strangers = { open: 2, loggedIn: 0, entering: 0 };
+  const oneIn = { open: 3, loggedIn: 1, entering: 0 };
+  says = [{ ...strangers, entering: 1 }, oneIn, oneIn, strangers];
+  expect(await drained()).toEqual({ end: 'drained', told: [{ loggedIn: 1, builds: 1 }] });
+  expect(asked).toEqual(['drain', 'door', 'door', 'door']);
+});
 
 test('one that stays silent is waited for up to the limit, and that is told once', async () => {
   says = ['silence'];

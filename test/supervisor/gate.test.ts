@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { Gate } from '../../src/supervisor/gate.ts';
 import { checkConfig, type HostFacts } from '../../src/config/config.ts';
-import { Client, echoing, fakeGuest, greetingLine, until } from '../door/rig.ts';
+import { Client, echoing, fakeGuest, greetingLine, until, type FakeGuest } from '../door/rig.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 const host: HostFacts = {
@@ -15,6 +15,12 @@ const host: HostFacts = {
   },
   ...{ diskGiB: 200, diskFreeGiB: 100, hasBattery: false },
 };
+
+const into = ({ tunnel }: FakeGuest) => ({
+  tunnel,
+  loginMs: 20_000,
+  askLoggedIn: () => Promise.resolve(undefined),
+});
 
 async function gateRig() {
   const gate = new Gate(new FakeClock(), () => undefined);
@@ -41,7 +47,7 @@ test('whoever waits and comes is sent off without a word, also when the guest go
   await until(() => waiting.over);
   expect(gate.told).toMatchObject({ draining: false, refusing: true });
   for (const change of [
-    () => gate.release(guest.tunnel),
+    () => gate.release(into(guest)),
     () => gate.hold('the guest is away'),
     () => gate.drain(true, 'hold'),
     () => gate.drain(false, 'hold'),
@@ -56,7 +62,7 @@ test('whoever waits and comes is sent off without a word, also when the guest go
   const held = later();
   await until(() => gate.counts().held === 1);
   expect(gate.told).toEqual({ port: gate.port, draining: false });
-  gate.release(guest.tunnel);
+  gate.release(into(guest));
   await until(() => held.text === greetingLine);
 });
 
@@ -64,7 +70,7 @@ test('those that are through go on, and it comes back to what the guest is', asy
   await using rig = await gateRig();
   await using guest = await fakeGuest(echoing);
   const { gate } = rig;
-  gate.release(guest.tunnel);
+  gate.release(into(guest));
   const through = rig.client();
   await until(() => through.text === greetingLine);
   gate.drain(true, 'refuse');

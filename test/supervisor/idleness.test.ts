@@ -3,7 +3,7 @@ import { Idleness, pauseMs } from '../../src/supervisor/idleness.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 const minute = 60_000;
-const nobody = { held: 0, opening: 0, open: 0, loggedIn: 0 };
+const nobody = { held: 0, opening: 0, open: 0, loggedIn: 0, entering: 0 };
 const quiet = { builds: 0, diskBytes: 2, diskFreeBytes: 1, clockOffsetMs: 0 };
 
 /** A guest that is ready, under a watch that lets it go after 10 minutes; `looks` counts how often it was asked. */

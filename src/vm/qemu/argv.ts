@@ -5,6 +5,7 @@ import { vmPrograms } from '../../config/vm-programs.ts';
 import type { Launch } from '../../system/child.ts';
 import type { Network } from '../../config/guest-network.ts';
 import type { PlanInput } from '../driver.ts';
+import { loginSeconds } from '../login-time.ts';
 import { masksCx16 } from './emulated.ts';
 
 /** The program for the config's system: guests are of the host's own architecture. */
@@ -30,7 +31,7 @@ export function qemuPlan({
       ...machineOf({ config, accelerator, abilities }),
       ...['-smp', String(config.cpus), '-m', String(config.memoryMiB)],
       ...['-kernel', layout.kernel, '-initrd', layout.initrd],
-      ...['-append', `${cmdline} console=${consoleDevice(config)} linuxkit-builder.vm=qemu`],
+      ...['-append', `${cmdline} console=${consoleDevice(config)} ${saidTo(accelerator)}`],
       ...serial(layout),
       ...disk(layout),
       ...network(attached, layout, abilities),
@@ -100,6 +101,10 @@ const sandbox: readonly string[] = [
   '-sandbox',
   'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
 ];
+
+/** What the guest learns by the kernel's command line (docs/guest-contract.md). */
+const saidTo = (accelerator: string): string =>
+  `linuxkit-builder.vm=qemu linuxkit-builder.login=${loginSeconds(accelerator)}`;
 
 const consoleDevice = ({ system }: Config): string => vmPrograms.qemu.console.device[system];
 

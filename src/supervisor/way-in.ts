@@ -1,0 +1,16 @@
+/** What the front door has to know of the guest of a start. */
+import { askLoggedIn } from '../guest/logged-in.ts';
+import { loginSeconds } from '../vm/login-time.ts';
+import type { WayIn } from './login-watch.ts';
+import type { Scope } from './scope.ts';
+
+/** Into the guest of a start; undefined where there is none. */
+export function wayInto({ running, facts, watch, agent }: Scope): WayIn | undefined {
+  if (running.machine === undefined) return undefined;
+  return {
+    tunnel: running.machine.tunnel,
+    loginMs: loginSeconds(facts.accelerator) * 1000,
+    askLoggedIn: async (known, signal) =>
+      watch.has('agent') ? askLoggedIn(agent, { known, signal }) : undefined,
+  };
+}

@@ -214,12 +214,9 @@ class FrontDoor implements Door {
     const { number } = client;
     const pair = this.#through.add({ number, user, client: client.held.giveBack(), guest });
     this.#onChange();
-    const late = tunnel.kind === 'unix' && tunnel.endsTogether === true;
-    const end = await splice(
-      pair.client,
-      guest,
-      late ? { clock, silenceMs: lateEndMs } : undefined,
-    );
+    const isLate = tunnel.kind === 'unix' && tunnel.endsTogether === true;
+    const silenceMs = isLate ? lateEndMs : undefined;
+    const end = await splice(pair.client, guest, { clock, silenceMs });
     this.#through.remove(pair);
     this.#log(end.kind === 'reset' ? 'info' : 'debug', 'door-ended', { client: number, ...end });
     this.#onChange();

@@ -8,17 +8,24 @@ import type { Clock } from '../system/clock.ts';
 export type SpliceEnd =
   { readonly kind: 'finished' } | { readonly kind: 'reset'; readonly why: string };
 
-/** For a guest's end that is cut off some time after our half was ended: that half is ended when the guest has been silent. */
-export interface LateEnd {
+export interface SpliceOptions {
   readonly clock: Clock;
-  readonly silenceMs: number;
+  /** For a guest's end that is cut off some time after our half was ended: that half is ended when the guest has been silent for so long. */
+  readonly silenceMs?: number | undefined;
 }
+
+/** After the guest's end a client has so long for its own: ssh ends at once, and one that never does would be there for ever. */
+const clientMs = 10_000;
 
 /**
  * Carries bytes both ways until both ends have ended. Each half closes by itself (both sockets must be allowHalfOpen), a
  * slow end slows the other, an error of one end destroys both. Settles once, never rejects.
  */
-export async function splice(client: Socket, guest: Socket, late?: LateEnd): Promise<SpliceEnd> {
+export async function splice(
+  client: Socket,
+  guest: Socket,
+  { clock, silenceMs }: SpliceOptions,
+): Promise<SpliceEnd> {
   let why: string | undefined;
   const carry = (from: Socket, to: Socket, name: string) =>
     new Promise<void>((resolve) => {
@@ -28,17 +35,24 @@ export async function splice(client: Socket, guest: Socket, late?: LateEnd): Pro
       });
     });
   const there =
-    late === undefined
+    silenceMs === undefined
       ? carry(client, guest, 'client to guest')
-      : carryLate(client, guest, late).catch((error: unknown) => {
+      : carryLate(client, guest, { clock, silenceMs }).catch((error: unknown) => {
           why ??= `client to guest: ${(error as Error).message}`;
         });
-  await Promise.all([there, carry(guest, client, 'guest to client')]);
+  await carry(guest, client, 'guest to client');
+  const cancel = clock.after(clientMs, () => client.destroy());
+  await there;
+  cancel();
   return why === undefined ? { kind: 'finished' } : { kind: 'reset', why };
 }
 
 /** The way to the guest, with its end put off until the guest has said nothing for silenceMs, or has ended too. */
-async function carryLate(client: Socket, guest: Socket, { clock, silenceMs }: LateEnd) {
+async function carryLate(
+  client: Socket,
+  guest: Socket,
+  { clock, silenceMs }: { readonly clock: Clock; readonly silenceMs: number },
+) {
   await pipelined(client, guest, { end: false });
   const over = new AbortController();
   const onOver = () => over.abort();

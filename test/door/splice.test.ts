@@ -78,3 +78,17 @@ test('a guest that is reset takes the client along, even when that has ended its
   guest.resetAndDestroy();
   expect((await end).kind).toBe('reset');
 });
+
+test('a client that does not end after its guest is cut off', async () => {
+  guest.end('bye');
+  // It never reads: so it does not see the end either.
+  await clock.waiting();
+  await clock.advance(9_999);
+  expect(client.destroyed).toBe(false);
+  const closed = once(client.resume(), 'close');
+  await clock.advance(1);
+  expect((await end).kind).toBe('reset');
+  client.end();
+  await closed;
+  expect(clock.pending).toBe(0);
+});

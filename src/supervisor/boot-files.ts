@@ -14,7 +14,7 @@ import { builderKeys, GuestKeys, keysVersion } from './builder-keys.ts';
 import { guestNixConf, writeInitrd } from '../guest/seed.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
-import { discard, putCopy, versionOf } from '../system/files.ts';
+import { discard, modeOf, putCopy, versionOf } from '../system/files.ts';
 import { bundleAt, type Bundle } from '../vm/bundle.ts';
 import { chooseImage, type ChosenImage } from './images.ts';
 
@@ -95,10 +95,12 @@ export class BootFiles {
 
   #madeFrom({ prefix }: ChosenImage, { config, layout, vm, row, guest }: BootInput): string {
     const { kernel, initrd, cmdline, manifest } = bundleAt(prefix);
-    const { rootKey, hostKey } = layout;
+    const { clientKey, rootKey, hostKey } = layout;
     const files = [kernel, initrd, cmdline, manifest, rootKey, hostKey];
     const all = [prefix, config, vm, row.agent, row.ssh, guest, keysVersion(this.#options)];
-    return `${JSON.stringify(all)} ${versionsOf(files)}`;
+    // A key that others can read by now is not taken.
+    const modes = [clientKey, rootKey, hostKey].map(modeOf).join();
+    return `${JSON.stringify(all)} ${versionsOf(files)} ${modes}`;
   }
 
   #own(): string {

@@ -146,6 +146,16 @@ export function discard(path: string): void {
   }
 }
 
+/** Names of what is in a directory; none where it is not there, or is no directory. */
+export function namesIfThere(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return [];
+    throw error;
+  }
+}
+
 /** The text of a file, or undefined if there is none. Other errors are thrown as they are. */
 export function readIfThere(path: string): string | undefined {
   try {
@@ -165,6 +175,17 @@ export function versionOf(path: string): string {
     const real = realpathSync.native(path);
     const { dev, ino, size, mtimeMs } = statSync(real);
     return `${real} ${dev} ${ino} ${size} ${mtimeMs}`;
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    return code;
+  }
+}
+
+/** Who may do what with a file, in octal; an error's code where that cannot be seen. */
+export function modeOf(path: string): string {
+  try {
+    return (statSync(path).mode & 0o7777).toString(8);
   } catch (error) {
     const code = errorCode(error);
     if (code === undefined) throw error;

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import {
   appendFileSync,
+  chmodSync,
   copyFileSync,
   cpSync,
   existsSync,
@@ -75,6 +76,9 @@ test.each<[string, () => unknown]>([
   ['a key is another', () => touch(world.layout.clientKey)],
   ["root's key is another", () => touch(world.layout.rootKey)],
   ["the guest's key is another", () => touch(world.layout.hostKey)],
+  ['others can read a key', () => chmodSync(world.layout.clientKey, 0o640)],
+  ["others can read root's", () => chmodSync(world.layout.rootKey, 0o604)],
+  ["others can read the guest's", () => chmodSync(world.layout.hostKey, 0o644)],
   ['the initrd is away', () => rmSync(world.layout.initrd)],
   ['the initrd was cut off', () => writeFileSync(world.layout.initrd, '')],
   ['the kernel beside it is away', () => rmSync(world.layout.kernel)],

@@ -1,10 +1,9 @@
 /** Keeps what starts the daemon at login from Nix's garbage collector, where it is in the Nix store. */
-import { readdirSync, readlinkSync, realpathSync, rmSync } from 'node:fs';
+import { readlinkSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { run, succeeded } from '../system/child.ts';
-import { errorCode } from '../system/failure.ts';
-import { makeDirectory } from '../system/files.ts';
+import { makeDirectory, namesIfThere } from '../system/files.ts';
 import { tryProgram } from '../system/program.ts';
 import type { CliContext } from './context.ts';
 
@@ -20,7 +19,7 @@ export async function keepPrograms(
   const { env, assets, signal } = context;
   const named = programs === undefined ? [] : [process.execPath, assets, ...programs];
   const paths = storePathsOf(named.map(real));
-  const known = namesIn(gcRoots);
+  const known = namesIfThere(gcRoots);
   for (const name of known)
     if (!paths.some((path) => rootName(path) === name)) rmSync(join(gcRoots, name));
   const nixStore = tryProgram('nix-store', env['PATH']);
@@ -58,14 +57,5 @@ function linkOf(path: string): string | undefined {
     return readlinkSync(path);
   } catch {
     return undefined;
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
-    throw error;
   }
 }

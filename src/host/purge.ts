@@ -1,17 +1,9 @@
 /** Deleting a state directory: what we put there and nothing else, since -d may have named any directory. */
-import {
-  existsSync,
-  lstatSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  rmdirSync,
-  statSync,
-} from 'node:fs';
+import { existsSync, lstatSync, readlinkSync, rmSync, rmdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { errorCode } from '../system/failure.ts';
-import { fileOfUnfinished } from '../system/files.ts';
+import { fileOfUnfinished, namesIfThere } from '../system/files.ts';
 import { mayBeOurs } from './state-directory.ts';
 
 /** What would be lost, in words. */
@@ -50,10 +42,10 @@ export function purge(layout: Layout): string[] {
     layout.rootRequest,
     join(root, '.size'),
   ];
-  if (!mayBeOurs(layout)) return namesIn(root);
+  if (!mayBeOurs(layout)) return namesIfThere(root);
   for (const path of files) rmSync(path, { force: true });
   const written = files.filter((path) => path !== layout.disk).map((path) => basename(path));
-  for (const name of namesIn(root))
+  for (const name of namesIfThere(root))
     if (written.includes(fileOfUnfinished(name) ?? '')) rmSync(join(root, name));
   if (!isLink(state)) rmSync(state, { recursive: true, force: true });
   // Names that others use too: only what is certainly ours goes.
@@ -71,7 +63,7 @@ export function purge(layout: Layout): string[] {
   // It says that the rest is ours, so it goes last.
   rmSync(layout.mark, { force: true });
   removeIfEmpty(root);
-  return namesIn(root);
+  return namesIfThere(root);
 }
 
 /** What configure makes there, also where it was killed before it had the name. */
@@ -88,23 +80,15 @@ const isGcRoot = (path: string): boolean =>
 function isImage(path: string): boolean {
   const stats = lstatSync(path);
   if (!stats.isDirectory()) return stats.isFile() && isImageFile(basename(path));
-  const names = namesIn(path);
+  const names = namesIfThere(path);
   return basename(path).startsWith('.builder-') || (names.length > 0 && names.every(isImageFile));
 }
 const isImageFile = (name: string): boolean =>
   /-(kernel|initrd\.img|cmdline|manifest\.json)(\.new)?$|^root\.squashfs$/.test(name);
 
 /** What a link leads to is somebody's, whatever it holds. */
-const ownNames = (directory: string): string[] => (isLink(directory) ? [] : namesIn(directory));
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return [];
-    throw error;
-  }
-}
+const ownNames = (directory: string): string[] =>
+  isLink(directory) ? [] : namesIfThere(directory);
 
 function removeIfEmpty(directory: string): void {
   try {

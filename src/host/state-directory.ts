@@ -1,10 +1,10 @@
 /** Whose a state directory is: whether a verb may work in it, and whether what is in it is ours. */
-import { existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { settingNames } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
-import { makeDirectory, readIfThere, writeWhole } from '../system/files.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { makeDirectory, namesIfThere, readIfThere, writeWhole } from '../system/files.ts';
 
 /** What a verb does there: looks; makes it right first, or says what is wrong; or changes what is in it. */
 export type Use = 'look' | 'mend' | 'change';
@@ -100,7 +100,7 @@ export function mayBeOurs({
   mark,
   config,
 }: Pick<Layout, 'root' | 'mark' | 'config'>): boolean {
-  const names = namesIn(root);
+  const names = namesIfThere(root);
   if (names.length === 0 || names.includes(basename(mark))) return true;
   // What `image build` of the release before made before anything else, and settings that somebody has put there for us.
   const early = ['downloads', 'image', 'nix-state', basename(config)];
@@ -117,15 +117,6 @@ function hasSettings(path: string): boolean {
     return isObject && Object.keys(json).every((name) => settingNames.includes(name));
   } catch {
     return false;
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return [];
-    throw error;
   }
 }
 

@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import type { Layout } from '../config/layout.ts';
 import type { Counts } from '../door/through.ts';
+import { mostOf, usersOf, type Peers } from '../door/peers.ts';
 import type { Crowd } from '../door/waiting-room.ts';
 import type { Inside } from '../guest/inside.ts';
 import type { LastIncident } from '../supervisor/incident.ts';
@@ -15,7 +16,9 @@ import type { ToTell } from './root-told.ts';
 export interface Beside {
   /** A daemon of the release before does not tell who has logged in. */
   readonly connections?: Pick<Counts, 'held' | 'opening' | 'open'> &
-    Partial<Counts> & { readonly crowd?: Crowd };
+    Partial<Counts> & { readonly crowd?: Crowd & { readonly user?: string } };
+  /** Other users' connections to the port that the VM program forwards to sshd, past the front door: of the one who has most. */
+  readonly past?: Peers & { readonly user?: string };
   readonly guest?: Inside;
   readonly disk?: { readonly apparentBytes: number; readonly realBytes: number };
   readonly incident?: LastIncident;
@@ -56,14 +59,16 @@ export function besider(layout: Layout, context: CliContext): (found: Found) => 
     return guest;
   };
   return async (found) => {
-    const [guest, connections, { lastIncident }, untold] = await Promise.all([
+    const [guest, connections, past, { lastIncident }, untold] = await Promise.all([
       guestIn(found),
       connectionsOf(found, layout, context),
+      pastOf(found, context),
       import('../supervisor/incident.ts'),
       untoldIn(layout, context),
     ]);
     return defined({
       connections,
+      past,
       guest,
       disk: diskOf(layout),
       incident: lastIncident(layout),
@@ -119,7 +124,30 @@ async function connectionsOf(
   if (found.daemon === 'gone') return undefined;
   const { builds } = traitsOf(found.status.phase);
   if (builds === 'never' || builds === 'ended') return undefined;
-  return askFor('door', 'open', layout, context);
+  const connections = await askFor<Connections>('door', 'open', layout, context);
+  if (connections?.crowd === undefined) return connections;
+  const { crowd } = connections;
+  return { ...connections, crowd: await named(crowd, context) };
+}
+
+type Connections = NonNullable<Beside['connections']>;
+
+async function pastOf(found: Found, context: CliContext): Promise<Beside['past']> {
+  const port = found.daemon === 'alive' ? found.status.tunnelPort : undefined;
+  const users = port === undefined ? undefined : usersOf(port);
+  const peers = users && mostOf(users, process.getuid?.());
+  return peers && named(peers, context);
+}
+
+/** With the user's name, where the system tells it. */
+async function named<T extends { readonly uid?: number }>(
+  whose: T,
+  { signal }: CliContext,
+): Promise<T & { readonly user?: string }> {
+  if (whose.uid === undefined) return whose;
+  const { nameOf } = await import('../system/name-of.ts');
+  const user = await nameOf('passwd', whose.uid, signal);
+  return user === undefined ? whose : { ...whose, user };
 }
 
 /** The daemon's answer, if it has that field. */

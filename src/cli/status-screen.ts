@@ -44,6 +44,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['', status.diskExposed && exposureWords(status.diskExposed)],
     ['door', door && `127.0.0.1:${door.port}${doorWords(screen.beside)}${refusalWords(door)}`],
     ['crowd', crowdWords(screen.beside)],
+    ['past door', pastWords(screen.beside)],
     ['vm', vmWords(status)],
     ['chosen', status.vmPid === undefined ? undefined : status.vmChoice?.why],
     ['slow', status.health === 'slow' ? slowWords(status.login) : undefined],
@@ -162,9 +163,16 @@ function doorWords({ connections }: Beside): string {
 function crowdWords({ connections }: Beside): string | undefined {
   const crowd = connections?.crowd;
   if (crowd === undefined) return undefined;
-  const whose =
-    crowd.uid === undefined ? 'of users unknown' : `of the user with number ${crowd.uid}`;
-  return `${crowd.waiting + crowd.newcomers} connections ${whose} have not logged in: ${crowd.waiting} wait, ${crowd.newcomers} are with the guest; others are let in all the same`;
+  return `${crowd.waiting + crowd.newcomers} connections ${whose(crowd)} have not logged in: ${crowd.waiting} wait, ${crowd.newcomers} are with the guest; others are let in all the same`;
+}
+
+const pastWords = ({ past }: Beside): string | undefined =>
+  past &&
+  `${past.connections} connection${past.connections === 1 ? '' : 's'} ${whose(past)} at the port that QEMU forwards past the door, which takes one at a time: they may keep logins out. A newer QEMU, or --network gvproxy, has no such port`;
+
+function whose({ uid, user }: { readonly uid?: number; readonly user?: string }): string {
+  if (uid === undefined) return 'of users unknown';
+  return user === undefined ? `of the user with number ${uid}` : `of ${user}`;
 }
 
 const clockWords = (offsetMs: number | undefined): string | undefined =>

@@ -2,7 +2,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { run } from '../system/child.ts';
+import { nameOf } from '../system/name-of.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import type { CliContext } from './context.ts';
 
@@ -13,7 +13,7 @@ export async function mayUseNix({ env, signal }: CliContext): Promise<void> {
   const sockets = join(nix, 'daemon-socket');
   const folder = statSync(sockets, { throwIfNoEntry: false });
   if (folder !== undefined && !mayEnter(sockets, constants.X_OK))
-    throw new Failed(notInGroup(await groupOf(folder.gid, signal)));
+    throw new Failed(notInGroup((await nameOf('group', folder.gid, signal)) ?? String(folder.gid)));
   const isThere = statSync(join(sockets, 'socket'), { throwIfNoEntry: false })?.isSocket() === true;
   const isOurs = mayEnter(nix, constants.W_OK) || process.getuid?.() === 0;
   if (!isThere && !isOurs) throw new Failed(noDaemon);
@@ -26,12 +26,6 @@ function mayEnter(path: string, how: number): boolean {
   } catch {
     return false;
   }
-}
-
-/** Its name; its number where the system has none, or no getent to ask. */
-async function groupOf(gid: number, signal: AbortSignal): Promise<string> {
-  const { stdout } = await run('getent', ['group', String(gid)], { signal });
-  return stdout.split(':')[0]?.trim() || String(gid);
 }
 
 const notInGroup = (group: string): Failure => ({

@@ -24,4 +24,22 @@ export function usersOf(port: number): ReadonlyMap<number, number> | undefined {
   return table === undefined ? undefined : usersIn(table, port);
 }
 
+/** Those of one user. */
+export interface Peers {
+  readonly uid: number;
+  readonly connections: number;
+}
+
+/** The user with most of these connections, other than `mine`; root counts as mine. */
+export function mostOf(
+  users: ReadonlyMap<number, number>,
+  mine: number | undefined,
+): Peers | undefined {
+  const counts = new Map<number, number>();
+  for (const uid of users.values())
+    if (uid !== mine && uid !== 0) counts.set(uid, (counts.get(uid) ?? 0) + 1);
+  const [most] = [...counts].sort(([, a], [, b]) => b - a);
+  return most && { uid: most[0], connections: most[1] };
+}
+
 const hex = (port: number): string => port.toString(16).toUpperCase().padStart(4, '0');

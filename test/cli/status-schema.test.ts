@@ -45,9 +45,10 @@ const facts: Required<Facts> = {
 };
 const beside: Required<Beside> = {
   connections: {
-    ...{ held: 0, opening: 0, open: 1, loggedIn: 1 },
-    crowd: { uid: 1002, waiting: 500, newcomers: 16 },
+    ...{ held: 0, opening: 0, open: 2, loggedIn: 1, entering: 1 },
+    crowd: { uid: 1002, user: 'eve', waiting: 500, newcomers: 16 },
   },
+  past: { uid: 1002, user: 'eve', connections: 3 },
   guest: { builds: 1, diskBytes: 2, diskFreeBytes: 1, clockOffsetMs: 0 },
   disk: { apparentBytes: 2, realBytes: 1 },
   incident: { at: '2026-01-01T00:00:00.000Z', kind: 'guest-frozen', message: 'm', folder: '/f' },

@@ -58,6 +58,7 @@ describe('the screen of a builder that is ready', () => {
   // `status` says whose they are.
   test.each([
     [{ uid: 1002 }, 'of the user with number 1002'],
+    [{ uid: 1002, user: 'eve' }, 'of eve'],
     [{}, 'of users unknown'],
   ])('says who crowds the door: %j', (whose, words) => {
     const crowd = { ...whose, waiting: 500, newcomers: 16 };
@@ -74,6 +75,12 @@ describe('the screen of a builder that is ready', () => {
     const beside = { connections: { open: 3, opening: 0, held: 0, loggedIn } };
     const lines = aliveLines(status, { ...screen, beside });
     expect(lines).toContain(`  door       127.0.0.1:24083${words}`);
+  });
+
+  test('says who is at the port past the door', () => {
+    const beside = { past: { uid: 1002, user: 'eve', connections: 3 } };
+    const lines = aliveLines(status, { ...screen, width: 300, beside });
+    expect(lines.join('\n')).toContain('  past door  3 connections of eve at the port that QEMU');
   });
 
   test('says each thing in a line', () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { earlyBytesLimit } from '../../src/door/held-client.ts';
-import { usersIn, usersOf } from '../../src/door/peers.ts';
+import { mostOf, usersIn, usersOf } from '../../src/door/peers.ts';
 import { descriptorLimit } from '../../src/system/descriptors.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { bannerLine, Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
@@ -82,6 +82,13 @@ describe.runIf(isRoot && process.platform === 'linux')('a crowd of another user'
     owner.socket.destroy();
     expect(full()).toHaveLength(1);
   });
+});
+
+test('who of the others has most connections to a port is told, and neither root nor oneself', () => {
+  const users = new Map([5, 0, 0, 0, 7, 8, 8, 5, 5].map((uid, port) => [port, uid]));
+  expect(mostOf(users, 5)).toEqual({ uid: 8, connections: 2 });
+  expect(mostOf(users, 8)).toEqual({ uid: 5, connections: 3 });
+  expect(mostOf(new Map([[1, 0]]), 5)).toBeUndefined();
 });
 
 test('whose a connection is, is read from the table of the system', async () => {

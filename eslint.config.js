@@ -7,6 +7,7 @@ const guarded = {
   'src/system/flock.ts': ['node:child_process'],
   'src/system/lock.ts': ['proper-lockfile'],
   'src/system/process.ts': ['node:child_process'],
+  'src/system/processors.ts': ['node:child_process'],
   'src/system/clock.ts': ['node:timers', 'node:timers/promises'],
   'src/system/files.ts': ['write-file-atomic'],
   'src/system/log.ts': ['pino'],

@@ -25,7 +25,7 @@ import { refuseSecondDirectory } from '../host/other-builder.ts';
 import { placesOf, rootLayout, type Places } from '../host/places.ts';
 import { logReceipt } from '../host/receipts.ts';
 import { describeNix, machinesKeeper, type NixVariant } from '../host/nix-variant.ts';
-import { sizeWarnings } from '../host/size-warnings.ts';
+import { sizeWarnings, sizeWords } from '../host/size-warnings.ts';
 import { warningsOf } from '../host/warnings.ts';
 import { markDirectory } from '../host/state-directory.ts';
 import { readIfThere, sizeIfThere } from '../system/files.ts';
@@ -78,6 +78,8 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
       if (!flags.quiet) context[flags.skipRoot && !flags.dryRun ? 'err' : 'out'](line);
     },
   };
+  if (currentConfig(flags) === undefined)
+    run.say(sizeWords(settings.config, hostFacts(flags.root)));
   if (flags.dryRun) {
     const { showChanges } = await import('./configure-dry-run.ts');
     const hasKeys = sizeIfThere(run.layout.clientKey) !== undefined;

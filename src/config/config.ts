@@ -167,7 +167,7 @@ export function checkConfig(json: unknown, host: HostFacts): Parsed {
 }
 
 function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
-  const cpus = file.cpus ?? Math.min(host.cpus, 8);
+  const cpus = file.cpus ?? Math.min(host.cpus, host.performanceCores ?? host.cpus, 8);
   const memoryMiB = file.memoryMiB ?? usualMemory(host.memoryMiB);
   const maxJobs = file.maxJobs ?? jobsFor(cpus, memoryMiB);
   const { idle, start } = idleDefaults(host.platform === 'darwin' || host.hasBattery === true);

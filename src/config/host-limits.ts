@@ -7,6 +7,8 @@ export interface HostFacts {
   readonly arch: 'x64' | 'arm64';
   readonly platform: 'darwin' | 'linux';
   readonly cpus: number;
+  /** How many of them are fast, where there are two kinds. */
+  readonly performanceCores?: number | undefined;
   readonly memoryMiB: number;
   /** The machine has more memory than that: a container or a slice is limited to it. */
   readonly isLimited?: boolean;

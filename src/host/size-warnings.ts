@@ -25,3 +25,12 @@ export function sizeWarnings(
       : []),
   ];
 }
+
+/** The sizes of a builder, in a sentence. */
+export function sizeWords(
+  { cpus, memoryMiB, diskGiB }: Sizes,
+  host: Pick<HostFacts, 'cpus' | 'memoryMiB' | 'performanceCores'>,
+): string {
+  const fast = cpus === host.performanceCores ? ' (as many as are fast)' : '';
+  return `The guest has ${cpus} of ${host.cpus} CPUs${fast}, ${memoryMiB} of ${host.memoryMiB} MiB and a disk of up to ${diskGiB} GiB; others: -c, -m, -s.`;
+}

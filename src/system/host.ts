@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { Exit, Failed, errorCode } from './failure.ts';
 import { groupLimits } from './limits.ts';
 import { hasBattery } from './power.ts';
+import { ownPerformanceCores } from './processors.ts';
 
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
@@ -18,6 +19,7 @@ export function hostFacts(directory: string) {
     arch,
     platform,
     cpus: Math.max(1, Math.floor(Math.min(availableParallelism(), limits.cpus ?? Infinity))),
+    performanceCores: ownPerformanceCores(),
     memoryMiB: Math.floor(Math.min(totalmem(), limits.memoryBytes ?? Infinity) / MiB),
     /** It has more, which a limit of a control group keeps from us. */
     isLimited: (limits.memoryBytes ?? Infinity) < totalmem(),

@@ -62,7 +62,9 @@ class Card {
 }
 
 async function begin(): Promise<ChildProcess> {
-  const child = spawn(program, ['-listen-vfkit', `unixgram://${at('net')}`, '-ssh-port', '-1'], {
+  const words = ['-listen-vfkit', `unixgram://${at('net')}`, '-ssh-port', '-1'];
+  // It must not outlive the tests, however they end.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...words], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   children.push(child);

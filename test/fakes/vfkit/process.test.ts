@@ -71,7 +71,10 @@ const ownSockets = () => readdirSync(dir).filter((name) => name.startsWith('vfki
 function begin(argv: readonly string[], switches: Switches = {}): ChildProcess {
   [said, told] = ['', ''];
   writeFileSync(`${program}.switches`, JSON.stringify({ arch: 'arm64', bare: true, ...switches }));
-  const child = spawn(program, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+  // It must not outlive the tests, however they end.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', program, ...argv], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   child.stdout.on('data', (chunk: Buffer) => (told += chunk.toString()));
   children.push(child);

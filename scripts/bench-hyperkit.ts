@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { systemClock } from '../src/system/clock.ts';
 import { Ring } from '../src/system/ring.ts';
-import { LineSplitter } from '../src/system/tail.ts';
+import { LineSplitter } from '../src/system/line-splitter.ts';
 import { RingFile } from '../test/rig/hyperkit/ring-file.ts';
 import { makeProgram } from '../test/rig/stand-in.ts';
 

@@ -1,7 +1,8 @@
 /** The guest's console: bytes that a VM program leaves in a file, as lines, live and in a log that spans boots. */
 import type { Clock } from '../system/clock.ts';
 import { Ring } from '../system/ring.ts';
-import { LineSplitter, Tail } from '../system/tail.ts';
+import { LineSplitter } from '../system/line-splitter.ts';
+import { Tail } from '../system/tail.ts';
 import {
   ConsoleLog,
   consoleText,

@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { errorCode } from '../system/failure.ts';
 import { discard } from '../system/files.ts';
 import { ringBytes } from '../system/ring-bytes.ts';
-import { LineSplitter } from '../system/tail.ts';
+import { LineSplitter } from '../system/line-splitter.ts';
 import { consoleText, type ConsoleLog } from './console-log.ts';
 
 /**

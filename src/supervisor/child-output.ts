@@ -3,7 +3,8 @@ import { rmSync } from 'node:fs';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { plainText } from '../system/plain-text.ts';
-import { LineSplitter, Tail } from '../system/tail.ts';
+import { LineSplitter } from '../system/line-splitter.ts';
+import { Tail } from '../system/tail.ts';
 
 export interface ChildOutput {
   /** The last lines, oldest first, with what came this moment. */

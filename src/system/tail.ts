@@ -2,7 +2,7 @@
  * Following a file that another process appends to. It is polled, by content and with a cursor of our own: change
  * events come late, twice or never (a network file system, a busy host), so they may only wake us early.
  */
-import { closeSync, fstatSync, openSync, readSync, truncateSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import type { Clock } from './clock.ts';
 import { errorCode } from './failure.ts';
 
@@ -26,13 +26,18 @@ export interface TailOptions {
   readonly maxBacklogBytes?: number;
 }
 
-/** Follows one file, which may not be there yet, and may be emptied or replaced; then it is read from its start. */
+/**
+ * Follows one file, which may not be there yet, and may be emptied or replaced; then it is read from its start. One whose name is gone is
+ * read on: its writer has it open as we have.
+ */
 export class Tail {
   readonly #options: TailOptions;
   #pollMs: number;
   #cursor = 0;
   /** The bytes before the cursor: where they differ, the file is another one that has already outgrown the last. */
   #before: Buffer = Buffer.alloc(0);
+  /** The file that is read, whatever is under its name now. */
+  #fd: number | undefined;
   #inode: number | undefined;
   /** Where we emptied it, until something was written again. */
   #emptiedAt: number | undefined;
@@ -71,6 +76,8 @@ export class Tail {
     this.poke();
     this.#stopped = true;
     this.#cancel();
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
     return Promise.resolve();
   }
 
@@ -80,27 +87,46 @@ export class Tail {
   }
 
   #read(): void {
-    const { path, onTruncated, maxBytes = 8 * 1024 * 1024 } = this.#options;
-    const fd = tryOpen(path);
-    if (fd === undefined) return;
     this.#reading = true;
     try {
-      const { size, ino } = fstatSync(fd);
-      this.#findPlace(fd, size, ino);
-      this.#deliver(fd, size);
-      if (this.#cursor - this.#base < maxBytes || fstatSync(fd).size > this.#cursor) return;
-      // What is written between the look above and this line is lost: microseconds, once in maxBytes.
-      truncateSync(path);
-      onTruncated?.(this.#cursor - this.#base);
-      this.#emptiedAt = this.#cursor;
-      this.#beginAt(0);
+      this.#open();
+      if (this.#fd !== undefined) this.#readFrom(this.#fd);
     } catch (error) {
       // The system's refusals (EIO, EISDIR, EACCES) may pass: the next look will tell. Anything else is a bug.
       if (errorCode(error) === undefined) throw error;
     } finally {
       this.#reading = false;
-      closeSync(fd);
     }
+  }
+
+  /** What is under the name now, where that is another file than is read; of that one the rest is read first. */
+  #open(): void {
+    const found = tryOpen(this.#options.path);
+    if (found === undefined) return;
+    const held = this.#fd;
+    const [there, here] = [found, held ?? found].map((fd) => fstatSync(fd));
+    if (held !== undefined && there?.ino === here?.ino && there?.dev === here?.dev)
+      return closeSync(found);
+    this.#fd = found;
+    if (held === undefined) return;
+    try {
+      this.#deliver(held, fstatSync(held).size);
+    } finally {
+      closeSync(held);
+    }
+  }
+
+  #readFrom(fd: number): void {
+    const { onTruncated, maxBytes = 8 * 1024 * 1024 } = this.#options;
+    const { size, ino } = fstatSync(fd);
+    this.#findPlace(fd, size, ino);
+    this.#deliver(fd, size);
+    if (this.#cursor - this.#base < maxBytes || fstatSync(fd).size > this.#cursor) return;
+    // What is written between the look above and this line is lost: microseconds, once in maxBytes.
+    ftruncateSync(fd);
+    onTruncated?.(this.#cursor - this.#base);
+    this.#emptiedAt = this.#cursor;
+    this.#beginAt(0);
   }
 
   /** Puts the cursor where the unread begins. */
@@ -158,75 +184,13 @@ function readAt(fd: number, position: number, length: number): Buffer {
   return buffer.subarray(0, readSync(fd, buffer, 0, length, position));
 }
 
-/** Not there, or not ours to read just now: the next look will tell. */
+/** To be emptied, where we may. Not there, or not ours to read just now: the next look will tell. */
 function tryOpen(path: string): number | undefined {
-  try {
-    return openSync(path, 'r');
-  } catch {
-    return undefined;
-  }
-}
-
-/** Where a line was cut because it was too long. */
-export const cutMark = ' [cut]';
-
-/**
- * Bytes -> lines of text. A line ends with \n, \r\n or a lone \r, where a terminal begins the line again. NULs are
- * dropped, what is not UTF-8 becomes U+FFFD, a long line is cut at maxLineBytes and its rest dropped.
- */
-export class LineSplitter {
-  readonly #maxLineBytes: number;
-  #line: Buffer[] = [];
-  #lineBytes = 0;
-  #cut = false;
-  #afterReturn = false;
-
-  constructor(maxLineBytes = 4096) {
-    this.#maxLineBytes = maxLineBytes;
-  }
-
-  /** The lines that these bytes complete; a cut line is complete as soon as it is too long. */
-  push(chunk: Uint8Array): string[] {
-    const lines: string[] = [];
-    let from = 0;
-    for (let at = 0; at < chunk.length; at++) {
-      const byte = chunk[at];
-      if (byte !== newline && byte !== carriageReturn && byte !== 0) continue;
-      this.#keep(chunk.subarray(from, at), lines);
-      from = at + 1;
-      if (byte === 0) continue;
-      // The \n of \r\n, and a \r at the start of a line, end nothing.
-      const ended = byte === newline ? !this.#afterReturn : this.#lineBytes > 0;
-      this.#afterReturn = byte === carriageReturn && (ended || this.#afterReturn);
-      if (ended) lines.push(...this.end(true));
+  for (const flags of ['r+', 'r'])
+    try {
+      return openSync(path, flags);
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return undefined;
     }
-    this.#keep(chunk.subarray(from), lines);
-    return lines;
-  }
-
-  /** The last line, if it is without end (or in any case, when asked for an empty one too). */
-  end(evenEmpty = false): string[] {
-    const text = Buffer.concat(this.#line).toString('utf8');
-    const cut = this.#cut;
-    this.#line = [];
-    this.#lineBytes = 0;
-    this.#cut = false;
-    return cut || (text === '' && !evenEmpty) ? [] : [text];
-  }
-
-  #keep(part: Uint8Array, lines: string[]): void {
-    if (part.length === 0) return;
-    this.#afterReturn = false;
-    const room = this.#maxLineBytes - this.#lineBytes;
-    this.#lineBytes += part.length;
-    if (this.#cut) return;
-    this.#line.push(Buffer.from(part.subarray(0, room)));
-    if (part.length <= room) return;
-    lines.push(Buffer.concat(this.#line).toString('utf8') + cutMark);
-    this.#line = [];
-    this.#cut = true;
-  }
+  return undefined;
 }
-
-const newline = 0x0a;
-const carriageReturn = 0x0d;

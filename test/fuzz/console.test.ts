@@ -11,7 +11,7 @@ import { unreadInRing } from '../../src/guest/last-words.ts';
 import { ringBytes } from '../../src/system/ring-bytes.ts';
 import { nixAnswer } from '../../src/guest/nix-question.ts';
 import { Answer } from '../../src/guest/probe-answer.ts';
-import { LineSplitter } from '../../src/system/tail.ts';
+import { LineSplitter } from '../../src/system/line-splitter.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
 import { anyBytes, chunked, garbled, holds } from './property.ts';

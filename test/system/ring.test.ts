@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock, type Clock } from '../../src/system/clock.ts';
 import { Ring } from '../../src/system/ring.ts';
 import { readRing, ringBytes } from '../../src/system/ring-bytes.ts';
-import { LineSplitter } from '../../src/system/tail.ts';
+import { LineSplitter } from '../../src/system/line-splitter.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
 import { makeProgram, outcome, runProgram } from '../rig/other-process.ts';

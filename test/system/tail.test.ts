@@ -15,7 +15,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from '../fuzz/fast-check.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { cutMark, LineSplitter, Tail, type TailOptions } from '../../src/system/tail.ts';
+import { cutMark, LineSplitter } from '../../src/system/line-splitter.ts';
+import { Tail, type TailOptions } from '../../src/system/tail.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 describe('Tail', () => {
@@ -135,6 +136,29 @@ describe('Tail', () => {
     writeFileSync(path, 'again');
     await clock.advance(100);
     expect(got).toBe('samesame and moreagain');
+  });
+
+  // Behaviour 125: What a running guest and its programs say is read on when somebody has removed the file that they say it in.
+  test('one whose name is gone is read on, and emptied, and another of that name from its start', async () => {
+    const writer = openSync(path, 'a');
+    follow({ maxBytes: 10 });
+    writeSync(writer, 'one ');
+    await clock.advance(100);
+    rmSync(path);
+    writeSync(writer, 'two ');
+    await clock.advance(100);
+    expect(got).toBe('one two ');
+    writeSync(writer, 'three ');
+    await clock.advance(100);
+    expect(said).toEqual(['truncated 14']);
+    expect(fstatSync(writer).size).toBe(0);
+    writeSync(writer, 'four ');
+    await clock.advance(100);
+    writeSync(writer, 'five ');
+    writeFileSync(path, 'six');
+    await clock.advance(100);
+    expect(got).toBe('one two three four five six');
+    closeSync(writer);
   });
 
   test('the file stays bounded and nothing is lost at it', async () => {

@@ -36,6 +36,10 @@ export function daemonVerb(program: Command, context: CliContext): void {
       process.umask(0o077);
       const { daemon } = await import('../supervisor/daemon.ts');
       const places = placesOf(context.env['LINUXKIT_BUILDER_TREE']);
+      const { notifier } = await import('./notify.ts');
+      const { readSettings } = await import('../supervisor/read-settings.ts');
+      const isWanted = () => readSettings(layout).config?.notifications ?? true;
+      const notify = notifier({ env: context.env, isWanted });
       let said = '';
       let troubled = false;
       const over = new AbortController();
@@ -48,7 +52,8 @@ export function daemonVerb(program: Command, context: CliContext): void {
           rootsKey: () => readRootKey(places),
           onStopSignal: (listener) => context.onStopSignal(listener),
           signal: context.signal,
-          onStatus: ({ sentence }, trouble) => {
+          onStatus: ({ phase, sentence }, trouble) => {
+            notify({ phase, sentence });
             if (sentence !== said) context.err(sentence);
             said = sentence;
             if (trouble !== undefined && !troubled)

@@ -14,6 +14,7 @@ const derived: ReadonlySet<string> = new Set(['coresPerJob']);
 const hostOnly = [
   'autostart',
   'verbose',
+  'notifications',
   'keepAwake',
   'holdSeconds',
   'idle',

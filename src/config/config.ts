@@ -78,6 +78,8 @@ const schema = v.strictObject({
     'notify',
   ),
   verbose: v.optional(v.boolean('must be true or false'), false),
+  /** Whether a desktop is told when the daemon gives up. */
+  notifications: v.optional(v.boolean('must be true or false'), true),
   /** Whether a Mac on AC power is kept from sleeping while somebody is in the guest; by default on macOS. */
   keepAwake: v.optional(v.boolean('must be true or false')),
   /** Whether launchd or systemd starts the daemon at login; by default on macOS. */

@@ -35,6 +35,7 @@ const config: Config = {
   start: 'login',
   idle: { after: '10 min', how: 'never', onBattery: 'same', onLowMemory: 'same' },
   verbose: false,
+  notifications: false,
   hostPorts: [],
   buildsReachLan: true,
   system: 'x86_64-linux',

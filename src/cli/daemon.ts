@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import type { Layout } from '../config/layout.ts';
 import { label } from '../host/launch-agent.ts';
 import { placesOf } from '../host/places.ts';
 import { readRootKey } from '../host/root-key.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { identify } from '../system/process.ts';
+import { loadAndWatch } from './daemon-rest.ts';
 import type { DryRunOptions } from './daemon-dry-run.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 
@@ -43,7 +43,7 @@ export function daemonVerb(program: Command, context: CliContext): void {
       let said = '';
       let troubled = false;
       const over = new AbortController();
-      void watchLater(layout, context, over.signal);
+      void loadAndWatch(layout, context, over.signal);
       try {
         const code = await daemon({
           layout,
@@ -71,18 +71,6 @@ export function daemonVerb(program: Command, context: CliContext): void {
         over.abort();
       }
     });
-}
-
-/** What looks for newer packages is loaded when the guest has long been there. */
-async function watchLater(layout: Layout, context: CliContext, over: AbortSignal): Promise<void> {
-  const signal = AbortSignal.any([over, context.signal]);
-  try {
-    await context.clock.sleep(60_000, signal);
-  } catch {
-    return; // The daemon is over.
-  }
-  const { watchImage, watchOf } = await import('./image-watch.ts');
-  await watchImage(watchOf(layout, context, signal));
 }
 
 const onlyDry: Failure = {

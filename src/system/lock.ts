@@ -104,6 +104,9 @@ export function isLocked(path: string): boolean {
 /** The kernel's lock of a section, made with the first one. */
 export const sectionLock = (path: string): string => `${path}.kernel`;
 
+/** Loaded with the first section; whoever lives long loads it before an upgrade takes the file away. */
+export const loadLockfile = () => import('proper-lockfile');
+
 export interface SectionOptions {
   readonly clock: Clock;
   readonly signal?: AbortSignal;
@@ -126,7 +129,7 @@ export async function inSection<T>(
   work: (lost: AbortSignal) => Promise<T>,
 ): Promise<T> {
   // Loaded with the first section, behind the opening of the daemon's door.
-  const { default: lockfile } = await import('proper-lockfile');
+  const { default: lockfile } = await loadLockfile();
   const kernel = await waitForKernelLock(sectionLock(path), options);
   try {
     rmSync(`${path}.lock`, { recursive: true, force: true });

@@ -36,6 +36,10 @@ test('a life: held at the door, ready, a real build, stopped in order', async (c
 
   expect((await rig.cli('ssh', '--', 'exit 7')).end).toBe(7);
   expect((await rig.cli('ssh', '--root', '--', 'id -u')).stdout).toBe('0\n');
+  // sshd was told for how long it may wait for a login.
+  const listener = 'for p in /proc/*; do read n <$p/comm && [ $n = sshd ] && cat $p/cmdline; done';
+  const { stdout: words } = await rig.cli('ssh', '--root', '--', `(${listener}) 2>/dev/null; true`);
+  expect(words).toContain(`LoginGraceTime=${status.accelerator === 'tcg' ? 60 : 20}`);
   expect((await rig.cli('console')).stdout).toContain('linuxkit-builder: stage=sshd');
   expect((await rig.cli('logs')).stdout).toContain('phase phase=ready');
 

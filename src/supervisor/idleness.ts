@@ -100,10 +100,10 @@ export class Idleness {
     else if (!this.#isAnybodyThere) this.#options.onIdle(why);
   }
 
-  /** Somebody comes who may log in. */
+  /** Somebody comes who may log in; not a stranger, who could have and has not. */
   get #isAnybodyThere(): boolean {
-    const { held, opening, open } = this.#options.counts();
-    return held + opening + open > 0;
+    const { held, opening, loggedIn, entering } = this.#options.counts();
+    return held + opening + loggedIn + entering > 0;
   }
 
   get #recentWakes(): readonly number[] {

@@ -61,7 +61,7 @@ describe('a guest that nobody uses', () => {
   // nobody is about to, and the guest itself says that it builds nothing.
   test.each([
     ['somebody who has logged in', { ...nobody, open: 1, loggedIn: 1 }],
-    ['somebody who is about to log in', { ...nobody, open: 1 }],
+    ['somebody who is about to log in', { ...nobody, open: 1, entering: 1 }],
     ['somebody who is let in', { ...nobody, opening: 1 }],
     ['somebody who waits', { ...nobody, held: 1 }],
   ])('stays for %s', async (_, counts) => {
@@ -70,6 +70,13 @@ describe('a guest that nobody uses', () => {
     await pass(11 * minute);
     expect(idle).toEqual([]);
     at.counts = nobody;
+    await pass(10 * minute);
+    expect(idle).toHaveLength(1);
+  });
+
+  test('does not stay for a stranger, who does not log in', async () => {
+    const { at, idle, pass } = rig();
+    at.counts = { ...nobody, open: 1 };
     await pass(10 * minute);
     expect(idle).toHaveLength(1);
   });

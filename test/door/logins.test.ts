@@ -9,7 +9,7 @@ async function come(port: number, count: number): Promise<Client[]> {
   return clients;
 }
 
-// Behaviour 124: Which connections have logged in is told by the guest: strangers' hold up no stop, keep no machine
+// Behaviour 125: Which connections have logged in is told by the guest: strangers' hold up no stop, keep no machine
 // awake and keep no place at the door. Where the guest does not tell, all that are through count.
 test('where the guest does not tell, all that are through count as logged in', async () => {
   const told: number[] = [];

@@ -23,7 +23,7 @@ function install(file: string, links: Readonly<Record<string, string>>): void {
   }
 }
 
-// Behaviour 123: An upgrade of Node, or of this program, that leaves the old one's directory empty leaves a login job that starts: by the name
+// Behaviour 124: An upgrade of Node, or of this program, that leaves the old one's directory empty leaves a login job that starts: by the name
 // that the package manager keeps, and else by the one that it had; `doctor` sees one whose names are all gone.
 test.each<
   [string, (version: string) => string, (version: string) => Record<string, string>, string]

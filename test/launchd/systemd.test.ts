@@ -138,7 +138,7 @@ describe('with systemd', { timeout: 60_000 }, () => {
     }
   });
 
-  // Behaviour 123: An upgrade of Node, or of this program, that leaves the old one's directory empty leaves a login job that starts: by the name
+  // Behaviour 124: An upgrade of Node, or of this program, that leaves the old one's directory empty leaves a login job that starts: by the name
   // that the package manager keeps, and else by the one that it had; `doctor` sees one whose names are all gone.
   test('an upgraded Node is started by the name that leads to it', async () => {
     using rig = await rigOf();

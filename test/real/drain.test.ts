@@ -12,7 +12,7 @@ import { BuilderRig } from './rig.ts';
 // so long, ends with the daemon however that ends, and costs an idle daemon nothing.
 // Behaviour 121: `drain` has new connections refused before they log in, whatever the guest does, until `undrain`, so that Nix takes
 // other builders; those that are through go on.
-// Behaviour 124: Which connections have logged in is told by the guest: strangers' hold up no stop, keep no machine
+// Behaviour 125: Which connections have logged in is told by the guest: strangers' hold up no stop, keep no machine
 // awake and keep no place at the door. Where the guest does not tell, all that are through count.
 test('a stop waits for what is running, lets nothing new in, and does not wait when told so', async (context) => {
   await using rig = await BuilderRig.create({ context, configure: ['--keep-awake'] });

@@ -68,7 +68,7 @@ test('the guest is asked at once, and then while not all that are through have l
   expect(told).toEqual([undefined, 0, 0, 1]);
 });
 
-// Behaviour 124: Which connections have logged in is told by the guest: strangers' hold up no stop, keep no machine awake and
+// Behaviour 125: Which connections have logged in is told by the guest: strangers' hold up no stop, keep no machine awake and
 // keep no place at the door. Where the guest does not tell, all that are through count.
 test('a guest that is silent is asked again, more and more seldom, and then only while somebody is there', async () => {
   begin();

@@ -29,7 +29,7 @@ let mirror: FakeMirror;
 let directory = '';
 beforeAll(async () => {
   program = await buildProgram();
-  mirror = await mirrorOf(program, '6.1.1');
+  mirror = await mirrorOf(program, '6.12.201');
   directory = mkdtempSync(join(tmpdir(), 'cut-'));
 });
 afterAll(async () => {
@@ -153,7 +153,7 @@ test('image build ended at any moment, and run again', { timeout: 120_000 }, asy
   const build = ['image', 'build', '--quiet', '--arch', 'amd64', '--mirror', mirror.url];
   const old = world('old');
   expect((await old.run([...build, '--update'])).said).toBe('');
-  await publishSmall(mirror, '6.1.2', { date: new Date() });
+  await publishSmall(mirror, '6.12.202', { date: new Date() });
   const renewed = world('renewed');
   expect((await renewed.run([...build, '--update'])).said).toBe('');
   // The image that was there, and no package of the new one.
@@ -181,7 +181,7 @@ test('image build ended at any moment, and run again', { timeout: 120_000 }, asy
   }
   expect([...ends]).toEqual(expect.arrayContaining([130, 'SIGKILL']));
   // Each moment of the replacing was met.
-  expect(left).toEqual(new Set(['6.1.1', 'image-missing', '6.1.2']));
+  expect(left).toEqual(new Set(['6.12.201', 'image-missing', '6.12.202']));
 });
 
 /** The version of the image that a start would take; an image of which anything is another's, or half, fails the test. */

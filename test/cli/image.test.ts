@@ -40,7 +40,7 @@ beforeEach(async () => {
   symlinkSync(join(import.meta.dirname, '../../src/image/rootfs'), join(image, 'rootfs'));
   // The sources are there: a checkout.
   writeFileSync(join(image, 'recipe.ts'), '');
-  await publishSmall(mirror, '6.1.1');
+  await publishSmall(mirror, '6.12.201');
 });
 afterEach(() => {
   env = beside;
@@ -81,17 +81,17 @@ describe('image build', () => {
   test('--update makes a lock and an image, which info and verify know', async () => {
     const made = await build('--update', '--arch', 'amd64', '-o', join(directory, 'out/x'));
     expect(made.failure).toBeUndefined();
-    expect(made.out).toMatch(/^Made .*out\/x \(Linux 6\.1\.1, Debian trixie, [\d.]+ MiB\)\.$/m);
+    expect(made.out).toMatch(/^Made .*out\/x \(Linux 6\.12\.201, Debian trixie, [\d.]+ MiB\)\.$/m);
     expect(made.err).toContain('The lock is of ');
     expect(made.err).toMatch(/^Fetching: .* of .* MiB, .* MiB\/s, /m);
     expect(readdirSync(join(directory, 'out'))).toHaveLength(4);
 
     const info = await image('info', join(directory, 'out/x'));
-    expect(info.out).toContain('Linux 6.1.1 for amd64');
+    expect(info.out).toContain('Linux 6.12.201 for amd64');
     const json = JSON.parse(
       (await image('info', '--json', join(directory, 'out/x'))).out,
     ) as object;
-    expect(json).toMatchObject({ manifest: { arch: 'amd64', kernelVersion: '6.1.1' } });
+    expect(json).toMatchObject({ manifest: { arch: 'amd64', kernelVersion: '6.12.201' } });
     expect((await image('verify', join(directory, 'out/x'))).out).toMatch(/ is whole: /);
   });
 
@@ -171,10 +171,10 @@ describe('image build', () => {
   test('--quiet says nothing but warnings', async () => {
     await build('--update', '--quiet');
     rmSync(state, { recursive: true });
-    await publishSmall(mirror, '6.1.2');
+    await publishSmall(mirror, '6.12.202');
     const quiet = await build('--quiet');
     expect(quiet.out).toBe('');
-    expect(quiet.err).toMatch(/^Warning: .*linux-image-6\.1\.2 6\.1\.2 \(new\).*\n$/);
+    expect(quiet.err).toMatch(/^Warning: .*linux-image-6\.12\.202 6\.12\.202 \(new\).*\n$/);
   });
 
   test('--update mends a broken lock and keeps a good one from an older index', async () => {
@@ -183,7 +183,7 @@ describe('image build', () => {
     expect((await build()).failure?.kind).toBe('lock-unusable');
     expect((await build('--update')).failure).toBeUndefined();
     const before = readFileSync(lock, 'utf8');
-    await publishSmall(mirror, '6.1.0', { date: new Date('2026-01-01') });
+    await publishSmall(mirror, '6.12.200', { date: new Date('2026-01-01') });
     expect((await build('--update')).failure?.kind).toBe('release-older');
     expect(readFileSync(lock, 'utf8')).toBe(before);
   });
@@ -214,19 +214,19 @@ describe('image update', () => {
   test('leaves the lock of the program, and counts from then on', async () => {
     await build('--update');
     const before = own();
-    await publishSmall(mirror, '6.1.2', later(-1_000));
+    await publishSmall(mirror, '6.12.202', later(-1_000));
     const updated = await update();
     expect(updated.failure).toBeUndefined();
-    expect(updated.out).toContain('Linux 6.1.2');
+    expect(updated.out).toContain('Linux 6.12.202');
     expect(own()).toBe(before);
     expect(existsSync(layoutOf(state).imageLock)).toBe(true);
-    expect((await build()).out).toContain('is up to date (Linux 6.1.2');
+    expect((await build()).out).toContain('is up to date (Linux 6.12.202');
 
     // A newer release of the program comes with a newer lock.
-    await publishSmall(mirror, '6.1.3', later(0));
+    await publishSmall(mirror, '6.12.203', later(0));
     await build('--update');
     expect(own()).not.toBe(before);
-    expect(await kernel()).toBe('6.1.3');
+    expect(await kernel()).toBe('6.12.203');
   });
 
   test.each([
@@ -235,20 +235,20 @@ describe('image update', () => {
     ['is below a floor', (text: string) => text.replaceAll('"9:1.0"', '"1.0"')],
   ])('counts for nothing where its lock %s', async (_, change) => {
     await build('--update');
-    await publishSmall(mirror, '6.1.2', later(-1_000));
+    await publishSmall(mirror, '6.12.202', later(-1_000));
     await update();
     const { imageLock } = layoutOf(state);
     writeFileSync(imageLock, change(readFileSync(imageLock, 'utf8')));
-    await publishSmall(mirror, '6.1.1');
-    expect((await build()).out).toContain('Linux 6.1.1');
+    await publishSmall(mirror, '6.12.201');
+    expect((await build()).out).toContain('Linux 6.12.201');
   });
 
   test('is what `image build --update` does where the sources are not', async () => {
     await build('--update');
     const before = own();
     rmSync(join(directory, 'src/image/recipe.ts'));
-    await publishSmall(mirror, '6.1.2', later(-1_000));
-    expect((await build('--update')).out).toContain('Linux 6.1.2');
+    await publishSmall(mirror, '6.12.202', later(-1_000));
+    expect((await build('--update')).out).toContain('Linux 6.12.202');
     expect(own()).toBe(before);
   });
 
@@ -293,12 +293,12 @@ describe('image update', () => {
 
   test('takes no list of packages that has expired, unless told to', async () => {
     await build('--update');
-    await publishSmall(mirror, '6.1.2', {
+    await publishSmall(mirror, '6.12.202', {
       ...later(-2_000),
       validUntil: new Date(Date.now() - 1_000),
     });
     expect((await update()).failure?.kind).toBe('release-expired');
-    expect((await update('--accept-expired-index')).out).toContain('Linux 6.1.2');
+    expect((await update('--accept-expired-index')).out).toContain('Linux 6.12.202');
     expect((await image('info')).out).toContain('which held until');
   });
 });
@@ -307,7 +307,7 @@ describe('image update', () => {
 // number of packages that the archive had newer at the last look.
 test('an old image is told of when it is made', async () => {
   const date = new Date(Date.now() - 46.5 * 24 * 60 * 60 * 1000);
-  await publishSmall(mirror, '6.1.1', { date });
+  await publishSmall(mirror, '6.12.201', { date });
   const made = await build('--update', '--quiet');
   expect(made.err).toBe(
     "Warning: The image is 46 days behind Debian's security archive. Make a new one: linuxkit-builder image update\n",

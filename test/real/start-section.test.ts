@@ -49,7 +49,7 @@ test('a start waits for whoever is at work, says so, and goes on', async (contex
 
 test('image build waits with putting its image in place, says so, and goes on', async (context) => {
   using program = await buildProgram();
-  await using mirror = await mirrorOf(program, '6.1.1');
+  await using mirror = await mirrorOf(program, '6.12.201');
   await using rig = await BuilderRig.create({ context, program: program.main });
   const release = await hold(rig);
   const { kernel } = bundleAt(builtImage(rig.layout, 'x86_64-linux'));

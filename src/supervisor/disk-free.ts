@@ -33,6 +33,6 @@ export async function untilDiskIsFree(
 const taken = (disk: string): Failure => ({
   kind: 'disk-locked',
   message: `Another process has had the disk ${disk} locked for ${patienceMs / 1000} s.`,
-  hint: 'It is tried again; if it stays, see who it is: lsof nix-disk.',
+  hint: `It is tried again; if it stays, see who it is: lsof ${disk}`,
   exit: Exit.temporary,
 });

@@ -23,9 +23,9 @@ export default defineConfig({
           exclude: ['test/real/**', 'test/hosts/**', ...leftOut],
           // Vitest's own choice is one less than the cores, which is one where there are two; half of these tests wait for processes.
           maxWorkers: Math.max(4, availableParallelism() - 1),
-          // For a machine that has much else to do; none of them takes a tenth of it.
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          // For a machine that has much else to do; none of them takes a tenth of it where there is nothing.
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
         },
       },
       {

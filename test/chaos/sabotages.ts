@@ -77,7 +77,7 @@ export const sabotages = {
     changes: [
       {
         file: 'supervisor/drain.ts',
-        from: "if (open === 0) return 'drained';",
+        from: "if (found?.loggedIn === 0 && found.entering === 0) return 'drained';",
         to: "return 'drained';",
       },
     ],

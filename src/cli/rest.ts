@@ -23,7 +23,11 @@ export function suspendVerb(program: Command, context: CliContext): void {
       await waitForBuilds(layout, options, context);
       const { ask } = await import('../supervisor/control.ts');
       const { clock, signal } = context;
-      const { goes } = await ask(layout, 'suspend', clock, signal);
+      const { goes } = await ask(layout, 'suspend', clock, signal).catch(async (error: unknown) => {
+        // Whoever waits at the door would wait for good.
+        await ask(layout, 'undrain', clock).catch(() => undefined);
+        throw error;
+      });
       if (goes !== true) throw new Failed(buildCame);
       const isAway = await saying('Waiting for the guest to shut down.', context, () =>
         untilGone(layout, context),

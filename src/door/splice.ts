@@ -39,6 +39,7 @@ export async function splice(
       ? carry(client, guest, 'client to guest')
       : carryLate(client, guest, { clock, silenceMs }).catch((error: unknown) => {
           why ??= `client to guest: ${(error as Error).message}`;
+          guest.destroy();
         });
   await carry(guest, client, 'guest to client');
   const cancel = clock.after(clientMs, () => client.destroy());

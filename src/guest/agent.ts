@@ -107,11 +107,13 @@ export class GuestAgent {
     timeoutMs = this.#options.timeoutMs ?? 5_000,
   ): Promise<unknown> {
     const before = this.#idle;
+    let hasBegun = false;
     const late = () => agentSilent(command, timeoutMs);
     const answered = within(
       async (inTime) => {
         await before;
         inTime.throwIfAborted();
+        hasBegun = true;
         if (this.#link?.isOpen !== true) this.#link = await openLink(this.#options.path, inTime);
         const link = this.#link;
         const given = typeof args === 'function' ? args() : args;
@@ -120,8 +122,9 @@ export class GuestAgent {
       { clock: this.#options.clock, timeoutMs, signal, late },
     );
     const over = answered.catch((error: unknown) => {
-      // A refusal is an answer; after anything else nobody knows what the next line would belong to.
-      if (!(error instanceof Failed && error.failure.kind === 'agent-refused')) this.close();
+      // A refusal is an answer; after anything else nobody knows what the next line would belong to. Who never had its turn said nothing.
+      const isRefusal = error instanceof Failed && error.failure.kind === 'agent-refused';
+      if (hasBegun && !isRefusal) this.close();
     });
     // Without values: a chain of results would grow for ever.
     this.#idle = Promise.all([before, over]).then(() => undefined);

@@ -1,20 +1,20 @@
 /** The long-running process: takes the one lock, reads the config, runs the supervisor, listens to signals. */
+import { existsSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { watchForSleep } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
 import { Exit, Failed, type ExitCode, type Failure } from '../system/failure.ts';
 import { makeDirectory, makePrivate } from '../system/files.ts';
+import { isLocked } from '../system/lock.ts';
 import { openLog, type OpenLog } from '../system/log.ts';
 import { removePid, writePid } from '../system/pidfile.ts';
 import { identify } from '../system/process.ts';
 import type { StopSignal } from '../system/signals.ts';
-import { driverFor } from '../vm/choose-vm.ts';
 import { defaultPolicy } from './backoff.ts';
 import { openControl } from './control.ts';
 import { DaemonLock, ownPidFiles } from './daemon-lock.ts';
 import { configInvalid } from './failure.ts';
-import { isAnyLeft } from './left-behind.ts';
 import { readSettings, type Settings } from './read-settings.ts';
 import type { Status } from './status.ts';
 import { Supervisor, type SupervisorOptions } from './supervisor.ts';
@@ -121,7 +121,7 @@ async function supervise(
 ): Promise<Failure | undefined> {
   log('info', 'daemon-started', { node: process.version, state: layout.root });
   // Before anybody can ask: who asks for the guest shall not be forgotten.
-  const isDeferred = await defers(layout, { clock, log, config: read().config });
+  const isDeferred = defers(layout, read().config);
   const control = await openControl(
     layout,
     {
@@ -183,13 +183,11 @@ async function supervise(
 }
 
 /** Whether the guest waits for the first build. What an earlier daemon left is ended by a start. */
-async function defers(
-  layout: Layout,
-  { clock, log, config }: { clock: Clock; log: OpenLog; config: Config | undefined },
-): Promise<boolean> {
+function defers(layout: Layout, config: Config | undefined): boolean {
   if (config?.start !== 'demand') return false;
-  const driver = driverFor({ config, layout });
-  return !(await isAnyLeft({ layout, driver, program: driver.program(config), clock, log }));
+  // By their locks alone: to look for more takes seconds on macOS (lsof), in which there would be no door.
+  const { vmLock, networkLock, trialLock } = layout;
+  return ![vmLock, networkLock, trialLock].some((lock) => existsSync(lock) && isLocked(lock));
 }
 
 /** The lock, or undefined when a stop was asked for while waiting for it. */

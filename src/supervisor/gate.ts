@@ -92,6 +92,8 @@ export class Gate {
       },
       onWaiting: () => this.#news.onWaiting?.(),
     });
+    // It begins by holding; who was drained stays so.
+    if (this.#turnsAway) this.#door.refuse('the builder is drained');
   }
 
   /** What needs no other door: it counts for whoever comes from now on. */

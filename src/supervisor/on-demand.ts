@@ -93,6 +93,8 @@ export class OnDemand {
     try {
       if (settings !== undefined) await gate().open(settings);
       onDoor();
+      // Who came while it was being opened has been told to nobody.
+      this.heed();
     } catch (error) {
       log('warn', 'door-not-open', { failure: failureOf(error) });
       dispatch({ type: 'wanted', why: 'the door cannot be opened' });

@@ -43,6 +43,7 @@ export class Supervisor {
   readonly #record: StatusRecord;
   readonly onDemand: OnDemand;
   #leave: (why: Failure | undefined) => void = () => undefined;
+  #isLeaving = false;
   /** Resolves when nothing more will happen, with the reason where nobody asked for it. */
   readonly left: Promise<Failure | undefined>;
 
@@ -69,6 +70,8 @@ export class Supervisor {
 
   /** Something happened or was asked: decides, tells, acts. */
   dispatch(news: Event): void {
+    // What comes while the door closes would begin what nobody ends.
+    if (this.#isLeaving) return;
     const { clock, log, policy } = this.#options;
     const before = this.#state;
     const event = takeLesson(news, before, this.#scope, this.#options);
@@ -228,6 +231,7 @@ export class Supervisor {
   }
 
   async #close(why: Failure | undefined): Promise<void> {
+    this.#isLeaving = true;
     await this.gate.close();
     this.#bootFiles.remove();
     this.#record.finish();

@@ -2,12 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { defaultStateDirectory } from '../config/layout.ts';
-import { knownName } from '../host/known-directory.ts';
-import { placesOf } from '../host/places.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { settingNamed, type ConfigureFlags } from './configure-flags.ts';
-import { directoryOption, type CliContext } from './context.ts';
+import { directoryMeant, directoryOption, type CliContext } from './context.ts';
 
 interface Options {
   readonly features?: string;
@@ -102,14 +99,10 @@ function refuseSudo({ directory }: Options, { env }: CliContext): void {
   });
 }
 
-function flagsOf(options: Options, { env, home }: CliContext): ConfigureFlags {
+function flagsOf(options: Options, context: CliContext): ConfigureFlags {
   const { features, vm, system, network, accelerator = options.accel, bundle } = options;
-  const directory = options.directory ?? env['LINUXKIT_BUILDER_DIR'];
   return {
-    root: knownName(
-      directory === undefined ? defaultStateDirectory(env, home) : resolve(directory),
-      placesOf(env['LINUXKIT_BUILDER_TREE']),
-    ),
+    root: directoryMeant(options, context),
     asked: {
       features: listed(features),
       mandatoryFeatures: listed(options.mandatoryFeatures),

@@ -82,7 +82,7 @@ function namedLayout(options: DirectoryOption, context: CliContext): Layout {
 }
 
 /** One builder has one name, the one that Nix knows; and where the default is none of a builder's, that of the user's is meant. */
-function directoryMeant({ directory }: DirectoryOption, context: CliContext): string {
+export function directoryMeant({ directory }: DirectoryOption, context: CliContext): string {
   const { env, home } = context;
   const places = placesOf(env['LINUXKIT_BUILDER_TREE']);
   const given = directory ?? env['LINUXKIT_BUILDER_DIR'];

@@ -36,10 +36,10 @@ export interface ReportInput {
 export async function writeReport(file: string, input: ReportInput): Promise<string> {
   const path = resolve(file);
   const parts = await partsOf(input);
-  const text = parts
-    .map(([title, lines]) => [`== ${title}`, ...lines.map(shortened), ''].join('\n'))
-    .join('\n');
-  writeWhole(path, terminalText(scrubbed(text, knownOf(input))), { mode: 0o600 });
+  const text = parts.map(([title, lines]) => [`== ${title}`, ...lines, ''].join('\n')).join('\n');
+  // Shortened last: of a secret that was cut through nobody would know the rest.
+  const safe = scrubbed(text, knownOf(input)).split('\n').map(shortened).join('\n');
+  writeWhole(path, terminalText(safe), { mode: 0o600 });
   return path;
 }
 
@@ -193,6 +193,7 @@ function knownOf({ layout, context: { env, home } }: ReportInput): Known {
       [home, '~'],
       [userInfo().username, '(user)'],
       [hostname(), '(host)'],
+      [hostname().split('.')[0] ?? '', '(host)'],
     ],
     texts: [
       ...variables.map(([, value]) => value ?? ''),

@@ -1,5 +1,8 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
+import { defaultStateDirectory } from '../config/layout.ts';
+import { isSame } from '../host/known-directory.ts';
+import { Exit, Failed } from '../system/failure.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 import { buildsOption, nowOption, type EndOptions } from './wait-for-builds.ts';
 
@@ -37,6 +40,15 @@ export function unconfigureVerb(program: Command, context: CliContext): void {
         directory === undefined ? {} : { directory: resolve(directory) },
         context,
       );
+      const usual = defaultStateDirectory(context.env, context.home);
+      const isNamed = directory !== undefined || context.env['LINUXKIT_BUILDER_DIR'] !== undefined;
+      if (options.purge === true && !isNamed && !isSame(layout.root, usual))
+        throw new Failed({
+          kind: 'directory-not-named',
+          message: `--purge would delete what is in ${layout.root}, which nobody named; nothing was changed.`,
+          hint: `If that is what you want, say so: -d '${layout.root}'.`,
+          exit: Exit.usage,
+        });
       const { runUnconfigure } = await import('./unconfigure-run.ts');
       await runUnconfigure(layout, context, {
         purge: options.purge === true,

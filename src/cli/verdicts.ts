@@ -67,7 +67,8 @@ async function clear(layout: Layout): Promise<void> {
 
 function sayCleared(verdicts: readonly Shown[], context: CliContext): void {
   const against = verdicts.filter(({ works }) => !works);
-  const names = against.map(({ subject, way }) => `${subject} ${way}`).join(', ');
+  // One way may have been tried with several builds of a program.
+  const names = [...new Set(against.map(({ subject, way }) => `${subject} ${way}`))].join(', ');
   context.out(
     against.length === 0
       ? 'Nothing was held against anything.'

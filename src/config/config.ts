@@ -169,7 +169,9 @@ export function checkConfig(json: unknown, host: HostFacts): Parsed {
 }
 
 function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
-  const cpus = file.cpus ?? Math.min(host.cpus, host.performanceCores ?? host.cpus, 8);
+  // As many as for `big-parallel`, where only two of them are fast: what has come here before still does.
+  const fast = Math.max(host.performanceCores ?? host.cpus, bigCpus);
+  const cpus = file.cpus ?? Math.min(host.cpus, fast, 8);
   const memoryMiB = file.memoryMiB ?? usualMemory(host.memoryMiB);
   const maxJobs = file.maxJobs ?? jobsFor(cpus, memoryMiB);
   const { idle, start } = idleDefaults(host.platform === 'darwin' || host.hasBattery === true);

@@ -39,8 +39,8 @@ function kept(real: string, { home, user }: NameWorld): string[] {
     [/\/versions\/node\/v[^/]+\//, ['/current/']],
     // mise.
     [/\/installs\/node\/(\d+)[^/]*\//, ['/installs/node/$1/', '/installs/node/latest/']],
-    // pnpm: node_modules/NAME is a link into its store.
-    [/\/\.pnpm\/[^/]+\/node_modules\//, ['/']],
+    // pnpm: node_modules/NAME is a link into its store, which is inside or beside it.
+    [/\/\.pnpm\/[^/]+\/node_modules\//, ['/', '/node_modules/']],
     [
       /^\/nix\/store\/[^/]+\//,
       [

@@ -1,5 +1,5 @@
 /** Where the files of others are that configure adds to. */
-import { userInfo } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { readIfThere } from '../system/files.ts';
 
@@ -42,7 +42,7 @@ export function rootLayout({ rootHome, etcNix }: Pick<Places, 'rootHome' | 'etcN
  * that directory stands for /.
  */
 export function placesOf(tree = ''): Places {
-  const places = { home: userInfo().homedir, rootHome: rootHome(), etcNix: '/etc/nix' };
+  const places = { home: ownHome(), rootHome: rootHome(), etcNix: '/etc/nix' };
   if (tree === '') return places;
   return {
     home: join(tree, places.home),
@@ -51,8 +51,17 @@ export function placesOf(tree = ''): Places {
   };
 }
 
+/** In a container nobody may have that number: then there is no ssh either. */
+function ownHome(): string {
+  try {
+    return userInfo().homedir;
+  } catch {
+    return homedir();
+  }
+}
+
 function rootHome(): string {
-  if (process.getuid?.() === 0) return userInfo().homedir;
+  if (process.getuid?.() === 0) return ownHome();
   if (process.platform === 'darwin') return '/var/root';
   return /^root:(?:[^:]*:){4}([^:]+):/m.exec(readIfThere('/etc/passwd') ?? '')?.[1] ?? '/root';
 }

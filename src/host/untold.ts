@@ -5,7 +5,7 @@ import { rootLayout } from './places.ts';
 import { isOld, readInstalled } from './installed.ts';
 import { bytesIn, needed, rootNeeds, type RootNeeds } from './root-files.ts';
 import type { RootRequest } from './root-part.ts';
-import { alias } from './ssh.ts';
+import { alias, leadSameWay } from './ssh.ts';
 
 /** One thing of which root was told something else; without values where those are keys. */
 export interface Difference {
@@ -33,9 +33,10 @@ export interface Untold {
 export function untoldOf(request: RootRequest): Untold | undefined {
   const needs = rootNeeds(request);
   const { changes } = needs;
-  const files = needed(needs).map(({ path }) => path);
-  if (files.length === 0) return undefined;
   const paths = rootLayout(request);
+  const reworded = changes.some((change) => isReworded(change, request)) ? paths.sshConfig : '';
+  const files = needed(needs).flatMap(({ path }) => (path === reworded ? [] : [path]));
+  if (files.length === 0) return undefined;
   if (isAsBefore(request, needs)) return undefined;
   const known = changes.flatMap(({ before, wanted }) => (before === undefined ? [] : [wanted]));
   const hasOtherKey = known.some(({ path }) => path === paths.knownHosts);
@@ -66,6 +67,14 @@ export function untoldWords({ differs, files }: Untold): string {
     ? `Root's files are not as they have to be: ${files.join(', ')}.`
     : `Root was told of another ${differs.map(word).join(', ')}.`;
 }
+
+/** Another release's words for the same: they lead to the same guest, with the same patience. */
+const isReworded = (change: FileChange, request: RootRequest): boolean =>
+  change.wanted.path === rootLayout(request).sshConfig &&
+  change.before !== undefined &&
+  !change.before.bytes.equals(change.after) &&
+  leadSameWay(change.before.bytes.toString('utf8'), change.after.toString('utf8')) &&
+  sshDifferences(change, request).length === 0;
 
 function sshDifferences({ before }: FileChange, request: RootRequest): Difference[] {
   const text = before?.bytes.toString('utf8') ?? '';

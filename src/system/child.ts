@@ -5,8 +5,10 @@
  * A child's end is its `exit` event. Children get files for output, never pipes; they lead a session of their own, so that a
  * signal to their group reaches all of them and nobody else.
  */
+import type { Readable } from 'node:stream';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import type { Result } from 'execa';
 import treeKill from 'tree-kill';
 import { AwakeClock } from './awake.ts';
 import type { Clock } from './clock.ts';
@@ -209,7 +211,7 @@ export async function run(
 ): Promise<Ran> {
   // Loaded with the first command: the largest part of the program, and the daemon's door should not wait for it.
   const { execa } = await import('execa');
-  const result = await execa(program, [...argv], {
+  const child = execa(program, [...argv], {
     reject: false,
     stripFinalNewline: false,
     maxBuffer: options.maxBytes ?? 1024 * 1024,
@@ -225,6 +227,13 @@ export async function run(
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: { ...options.env }, extendEnv: false }),
   });
+  // One that was ended may have left others that hold its output open for as long as they like.
+  // Without one where the terminal has it.
+  const outputs: readonly (Readable | null)[] = [child.stdout, child.stderr];
+  child.once('exit', () => {
+    if (child.killed) for (const output of outputs) output?.destroy();
+  });
+  const result = await child;
   return { ended: endOf(result), stdout: textOf(result.stdout), stderr: textOf(result.stderr) };
 }
 
@@ -234,14 +243,12 @@ export const succeeded = (ran: Ran): boolean => ran.ended.kind === 'exited' && r
 const textOf = (stream: unknown): string => (typeof stream === 'string' ? stream : '');
 
 /** execa's result as ours. */
-export function endOf(result: {
-  timedOut: boolean;
-  isCanceled: boolean;
-  exitCode?: number | undefined;
-  signal?: string | undefined;
-  originalMessage?: string | undefined;
-  code?: string | undefined;
-}): Ran['ended'] {
+export function endOf(
+  result: Pick<
+    Result,
+    'timedOut' | 'isCanceled' | 'exitCode' | 'signal' | 'originalMessage' | 'code'
+  >,
+): Ran['ended'] {
   if (result.timedOut) return { kind: 'timed-out' };
   if (result.isCanceled) return { kind: 'cancelled' };
   if (result.exitCode !== undefined) return { kind: 'exited', code: result.exitCode };

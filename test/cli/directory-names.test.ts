@@ -69,6 +69,20 @@ describe.runIf(asRoot)('a builder that is not where the default is now', () => {
     expect(existsSync(rig.root.installed)).toBe(false);
   });
 
+  test('is configured where it is, and deleted only by its name', async () => {
+    using rig = configureRig();
+    const env = { LINUXKIT_BUILDER_TREE: rig.tree, XDG_CACHE_HOME: join(rig.tree, 'other') };
+    await rig.run('-q');
+    expect((await rig.anyWith(env, 'configure', '-q')).failure).toBeUndefined();
+    expect(existsSync(join(rig.tree, 'other/nix-linuxkit-builder'))).toBe(false);
+    const { failure } = await rig.anyWith(env, 'unconfigure', '--purge', '--yes');
+    expect(failure?.kind).toBe('directory-not-named');
+    expect(existsSync(rig.layout.clientKey)).toBe(true);
+    const named = await rig.anyWith(env, 'unconfigure', '--purge', '--yes', '-d', rig.layout.root);
+    expect(named.failure).toBeUndefined();
+    expect(existsSync(rig.layout.clientKey)).toBe(false);
+  });
+
   test('is not taken where there is one in the default, or where it is gone', async () => {
     using rig = configureRig();
     const env = { LINUXKIT_BUILDER_TREE: rig.tree, XDG_CACHE_HOME: join(rig.tree, 'other') };

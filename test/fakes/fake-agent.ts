@@ -47,6 +47,11 @@ export class FakeAgent {
     }
   }
 
+  /** What it should have said before. */
+  say(answer: string): void {
+    this.#served?.write(answer);
+  }
+
   /** The VM is gone. */
   hangUp(): void {
     this.#served?.destroy();

@@ -234,3 +234,18 @@ test('the signal ends a request, and those that wait behind it', async () => {
   await first;
   expect(clock.pending).toBe(0);
 });
+
+test('a request that is given up before its turn leaves the one before it alone', async () => {
+  let answer = '';
+  server.odd = ({ execute }, usual) =>
+    execute === 'guest-ping' ? ((answer = usual), '') : undefined;
+  const stop = new AbortController();
+  const first = agent.ping();
+  const second = expect(agent.ping(stop.signal)).rejects.toThrow('enough');
+  await server.received('guest-ping');
+  stop.abort(new Error('enough'));
+  await second;
+  server.say(answer);
+  expect(await first).toBe(true);
+  expect(server.connections).toBe(1);
+});

@@ -23,13 +23,16 @@ const into = ({ tunnel }: FakeGuest) => ({
 });
 
 async function gateRig() {
-  const gate = new Gate(new FakeClock(), () => undefined);
+  let waited = 0;
+  const gate = new Gate(new FakeClock(), () => undefined, { onWaiting: () => waited++ });
   const parsed = checkConfig({}, host);
   if (!parsed.ok) throw new Error('the defaults are right');
   await gate.open({ ...parsed.config, port: 0 });
   gate.hold('the guest starts');
   return {
     gate,
+    waited: () => waited,
+    openAgain: () => gate.open({ ...parsed.config, port: 0 }),
     client: () => new Client(gate.port ?? 0),
     [Symbol.asyncDispose]: () => gate.close(),
   };
@@ -86,4 +89,13 @@ test('those that are through go on, and it comes back to what the guest is', asy
   const late = rig.client();
   await until(() => late.over);
   expect(late.text).toBe('');
+});
+
+test('so it stays where the door is opened anew, on another port say', async () => {
+  await using rig = await gateRig();
+  rig.gate.drain(true, 'refuse');
+  await rig.openAgain();
+  const client = rig.client();
+  await until(() => client.over);
+  expect([client.text, rig.waited()]).toEqual(['', 0]);
 });

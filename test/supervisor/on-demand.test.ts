@@ -1,5 +1,8 @@
 /** The whole supervisor, whose guest goes when nobody needs it and comes back for whoever does. */
 import { expect, test } from 'vitest';
+import type { Gate } from '../../src/supervisor/gate.ts';
+import { OnDemand } from '../../src/supervisor/on-demand.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
 import { freePort } from '../rig/free-port.ts';
 import { Client, until } from '../door/rig.ts';
 import { readyIn } from '../model/ready.ts';
@@ -126,4 +129,25 @@ test('may begin without a guest', async () => {
   client.socket.destroy();
   supervisor.dispatch({ type: 'stop' });
   await reaches('stopped');
+});
+
+test('wakes the guest for a client that came while the door was being opened', async () => {
+  await using world = await World.make();
+  const wanted: Event[] = [];
+  // Whoever asks before it is open finds no door: on macOS that takes a moment.
+  const gate = { isDraining: false, hasWaiting: false };
+  const open = () => {
+    onDemand.onWaiting();
+    return Promise.resolve().then(() => void (gate.hasWaiting = true));
+  };
+  const onDemand: OnDemand = new OnDemand({
+    ...{ clock: new FakeClock(), log: () => undefined, onDoor: () => undefined },
+    gate: () => Object.assign(gate, { open }) as unknown as Gate,
+    state: () => ({ phase: 'away', since: 0, why: { type: 'unused', forMs: 60_000 } }),
+    config: () => world.config,
+    lookInside: () => Promise.resolve(undefined),
+    dispatch: (event) => wanted.push(event),
+  });
+  await onDemand.awaitClients();
+  expect(wanted).toMatchObject([{ type: 'wanted' }]);
 });

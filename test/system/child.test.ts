@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   launch,
   lockRefused,
+  run,
   signalGroup,
   type Child,
   type Launch,
@@ -248,4 +249,14 @@ test('a session that forks faster than its tree could be walked is ended whole',
   await child.stop(0);
   await until(() => !isLocked(join(dir, 'lock')));
   expect(output().split('\n').length).toBeLessThan(generations);
+});
+
+test('a command that is over its time is not waited for because somebody else holds its output', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'held-'));
+  const file = join(dir, 'pid');
+  const ran = await run('sh', ['-c', `sleep 60 & echo $! >${file}; wait`], { timeoutMs: 1_000 });
+  expect(ran.ended).toEqual({ kind: 'timed-out' });
+  // It lives: whoever waited for the output would have waited for its end.
+  expect(process.kill(Number(readFileSync(file, 'utf8')), 'SIGKILL')).toBe(true);
+  rmSync(dir, { recursive: true });
 });

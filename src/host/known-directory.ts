@@ -1,8 +1,9 @@
 /** By which name a user's builder is known: a directory has as many names as there are links to it, and its default goes by the environment. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { layoutOf } from '../config/layout.ts';
 import { errorCode, Failed } from '../system/failure.ts';
+import { OthersFiles } from '../system/others-files.ts';
 import { readInstalled } from './installed.ts';
 import { blockLines } from './managed-block.ts';
 import { rootLayout, type Places } from './places.ts';
@@ -31,13 +32,8 @@ export function includedDirectory(lines: readonly string[]): string | undefined 
 
 /** The lines of our block in a file. */
 export function linesIn(path: string): readonly string[] {
-  try {
-    return blockLines(readFileSync(path)) ?? [];
-  } catch (error) {
-    // Missing, or not for us to read: who changes it says so.
-    if (errorCode(error) === undefined) throw error;
-    return [];
-  }
+  // Missing, a pipe, or not for us to read: who changes it says so.
+  return blockLines(Buffer.from(new OthersFiles().read(path) ?? '')) ?? [];
 }
 
 /** The name by which a directory is known already, if it is that one; else the name as given. */

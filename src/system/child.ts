@@ -5,7 +5,6 @@
  * A child's end is its `exit` event. Children get files for output, never pipes; they lead a session of their own, so that a
  * signal to their group reaches all of them and nobody else.
  */
-import type { Readable } from 'node:stream';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Result } from 'execa';
@@ -14,6 +13,7 @@ import { AwakeClock } from './awake.ts';
 import type { Clock } from './clock.ts';
 import { Failed, type Failure } from './failure.ts';
 import { writeWhole } from './files.ts';
+import { dropOutputs } from './outputs.ts';
 import { lockHeld, refusalIn } from './flock.ts';
 import { withSockets } from './listening.ts';
 import { whoLeft } from './process.ts';
@@ -227,12 +227,7 @@ export async function run(
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: { ...options.env }, extendEnv: false }),
   });
-  // One that was ended may have left others that hold its output open for as long as they like.
-  // Without one where the terminal has it.
-  const outputs: readonly (Readable | null)[] = [child.stdout, child.stderr];
-  child.once('exit', () => {
-    if (child.killed) for (const output of outputs) output?.destroy();
-  });
+  dropOutputs(child);
   const result = await child;
   return { ended: endOf(result), stdout: textOf(result.stdout), stderr: textOf(result.stderr) };
 }
@@ -243,12 +238,7 @@ export const succeeded = (ran: Ran): boolean => ran.ended.kind === 'exited' && r
 const textOf = (stream: unknown): string => (typeof stream === 'string' ? stream : '');
 
 /** execa's result as ours. */
-export function endOf(
-  result: Pick<
-    Result,
-    'timedOut' | 'isCanceled' | 'exitCode' | 'signal' | 'originalMessage' | 'code'
-  >,
-): Ran['ended'] {
+export function endOf(result: Omit<Result, 'all' | 'stdio'>): Ran['ended'] {
   if (result.timedOut) return { kind: 'timed-out' };
   if (result.isCanceled) return { kind: 'cancelled' };
   if (result.exitCode !== undefined) return { kind: 'exited', code: result.exitCode };

@@ -14,6 +14,9 @@ export interface Until {
   readonly orEnded?: Promise<unknown>;
 }
 
+/** In a look that took longer the machine slept: nobody is asked for so long. */
+const longestLookMs = 30_000;
+
 /** Looks at a fact until it holds. `ended` is only said when the fact does not hold either. */
 export async function until(
   fact: () => boolean | Promise<boolean>,
@@ -24,7 +27,11 @@ export async function until(
   const end = { seen: false };
   const ended = options.orEnded?.then(() => (end.seen = true));
   for (;;) {
+    const begun = clock.monotonic();
     if (await fact()) return 'held';
+    // A look takes time as well: one that asks somebody who does not answer, seconds.
+    const tookMs = clock.monotonic() - begun;
+    if (tookMs < longestLookMs) leftMs -= tookMs;
     if (end.seen) return 'ended';
     if (leftMs <= 0) return 'timed-out';
     const set = reading(clock);

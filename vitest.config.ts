@@ -9,6 +9,10 @@ import { defineConfig } from 'vitest/config';
 const once = JSON.parse(readFileSync('test/once.json', 'utf8')) as string[];
 const leftOut =
   process.env['LINUXKIT_TEST_ONCE'] === 'no' ? once.map((beginning) => `${beginning}**`) : [];
+/** How the names of those real tests begin that `scripts/test long` runs alone. */
+const long = JSON.parse(readFileSync('test/long.json', 'utf8')) as string[];
+const onlyLong =
+  process.env['LINUXKIT_TEST_LONG'] === 'no' ? long.map((beginning) => `${beginning}**`) : [];
 const shared = { environment: 'node' as const };
 
 /** unit: pure and fast, files in parallel. real: boots a guest, or a browser; one at a time. hosts: the same on other releases of Debian. */
@@ -42,6 +46,7 @@ export default defineConfig({
           ...shared,
           name: 'real',
           include: ['test/real/**/*.test.ts'],
+          exclude: onlyLong,
           globalSetup: 'test/real/known-verdicts.ts',
           fileParallelism: false,
           // Not beside the others, if both are asked for.

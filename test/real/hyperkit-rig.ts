@@ -3,6 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import type { TestContext } from 'vitest';
+import { fact } from './command.ts';
 import { fetchGvproxy } from '../rig/gvproxy.ts';
 import { makeProgram } from '../rig/stand-in.ts';
 import { BuilderRig, type RigOptions } from './rig.ts';
@@ -62,3 +63,20 @@ export class HyperkitRig implements Disposable {
     rmSync(this.#dir, { recursive: true, force: true });
   }
 }
+
+/** The first failure that the daemon told. */
+export const losses = (rig: BuilderRig) =>
+  rig.log('phase').filter((line) => line['failure'] !== undefined);
+
+/** The first one, or the first after so many: an emulated guest may have crashed on its way to be ready. */
+export const firstFailure = async (rig: BuilderRig, after = 0) =>
+  fact(
+    'a failure',
+    () =>
+      losses(rig)[after]?.['failure'] as
+        { kind: string; message: string; hint: string } | undefined,
+  );
+
+/** That its daemon has seen a stage of the boot. */
+export const booting = async (rig: BuilderRig, stage = 'init') =>
+  fact(`stage ${stage}`, () => rig.log('seen').some(({ name }) => name === stage));

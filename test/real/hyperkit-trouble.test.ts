@@ -1,33 +1,16 @@
-import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { identify, isAlive } from '../../src/system/process.ts';
 import { fact } from './command.ts';
-import { HyperkitRig } from './hyperkit-rig.ts';
-import { testImage, type BuilderRig } from './rig.ts';
+import { booting, firstFailure, HyperkitRig } from './hyperkit-rig.ts';
+import type { BuilderRig } from './rig.ts';
 
 let hyperkit: HyperkitRig;
 beforeAll(async () => {
   hyperkit = await HyperkitRig.create();
 });
 afterAll(() => hyperkit[Symbol.dispose]());
-
-/** The first failure that the daemon told. */
-const losses = (rig: BuilderRig) =>
-  rig.log('phase').filter((line) => line['failure'] !== undefined);
-
-/** The first one, or the first after so many: an emulated guest may have crashed on its way to be ready. */
-const firstFailure = async (rig: BuilderRig, after = 0) =>
-  fact(
-    'a failure',
-    () =>
-      losses(rig)[after]?.['failure'] as
-        { kind: string; message: string; hint: string } | undefined,
-  );
-
-const booting = async (rig: BuilderRig, stage = 'init') =>
-  fact(`stage ${stage}`, () => rig.log('seen').some(({ name }) => name === stage));
 
 describe('HyperKit ends', () => {
   test.each([
@@ -52,18 +35,6 @@ describe('HyperKit ends', () => {
     expect(performance.now() - told).toBeLessThan(4_000);
     if (then === 'gives up') await rig.untilStatus('failed', ({ phase }) => phase === 'failed');
     else await rig.untilStatus('another attempt', ({ attempt }) => (attempt ?? 0) >= 2);
-  });
-
-  test('2 with a panic on its console is a panic', async (context) => {
-    await using rig = await hyperkit.builder(context);
-    rig.begin('daemon');
-    await rig.reaches('ready');
-    const before = losses(rig).length;
-    void rig.cli('ssh', '--root', '--', 'echo c >/proc/sysrq-trigger');
-    const failure = await firstFailure(rig, before);
-    expect(failure.kind).toBe('guest-panicked');
-    expect(failure.message).toContain('sysrq');
-    await rig.untilStatus('another attempt', ({ attempt }) => (attempt ?? 0) >= 2);
   });
 
   test('because its disk is held by a process that is not ours', async (context) => {
@@ -124,19 +95,6 @@ describe('the network', () => {
     expect(rig.log('seen').some(({ name }) => name === 'vm-started')).toBe(false);
   });
 
-  test('refuses HyperKit what it had promised: HyperKit asks for ever, and is not waited for so long', async (context) => {
-    await using rig = await hyperkit.builder(context);
-    hyperkit.tell('vpnkit', { refuse: 'No IP addresses available.', refuseAfter: 1 });
-    rig.begin('daemon');
-    const failure = await firstFailure(rig);
-    expect(failure.kind).toBe('vm-stuck');
-    expect(failure.message).toContain('it hangs at its network or at its disk');
-    expect(rig.log('child-says').some(({ text }) => String(text).includes('No IP addresses'))).toBe(
-      true,
-    );
-    await rig.untilStatus('another attempt', ({ attempt }) => (attempt ?? 0) >= 2);
-  });
-
   test('shakes hands slowly, and that is all right', async (context) => {
     await using rig = await hyperkit.builder(context);
     hyperkit.tell('vpnkit', { slowMs: 800 });
@@ -154,70 +112,9 @@ describe('the network', () => {
     expect(failure.kind).toBe('network-exited');
     expect(failure.message).toContain('SIGKILL');
   });
-
-  test.each(['init', 'ready'])('dies after %s: both are begun anew', async (stage) => {
-    await using rig = await hyperkit.builder({ onTestFailed: () => undefined } as never);
-    rig.begin('daemon');
-    await booting(rig, stage);
-    const { networkPid, vmPid } = await rig.untilStatus(
-      'pids',
-      (status) => status.vmPid !== undefined,
-    );
-    const before = losses(rig).length;
-    const killed = Date.now();
-    process.kill(networkPid ?? 0, 'SIGKILL');
-    expect((await firstFailure(rig, before)).kind).toBe('network-exited');
-    const decided = losses(rig)[before]?.time ?? '';
-    // As soon as it is dead: a health that is looked at every 5 s would find it later.
-    expect(Date.parse(decided) - killed).toBeLessThan(2_000);
-    const next = await rig.untilStatus(
-      'another VM',
-      (status) => status.vmPid !== undefined && status.vmPid !== vmPid,
-    );
-    expect(next.networkPid).not.toBe(networkPid);
-    if (stage === 'ready') expect(rig.console()).toContain('stage=stopped');
-  });
-});
-
-test.each(['hyperkit', 'qemu'])('gvproxy dies under %s: both are begun anew', async (vm) => {
-  const silent = { onTestFailed: () => undefined } as never;
-  await using rig = await hyperkit.builder(silent, { vm, network: 'gvproxy' });
-  rig.begin('daemon');
-  const { networkPid, vmPid } = await rig.reaches('ready');
-  const before = losses(rig).length;
-  process.kill(networkPid ?? 0, 'SIGKILL');
-  const failure = await firstFailure(rig, before);
-  expect(failure.kind).toBe('network-exited');
-  expect(failure.message).toContain('gvproxy');
-  const next = await rig.untilStatus(
-    'another VM',
-    (status) => status.vmPid !== undefined && status.vmPid !== vmPid,
-  );
-  expect(next.networkPid).not.toBe(networkPid);
 });
 
 describe('what was left behind', () => {
-  test('files of a HyperKit that was killed stop nobody, and strangers are left alone', async (context) => {
-    await using rig = await hyperkit.builder(context);
-    await rig.cli('start');
-    await booting(rig);
-    const { daemon } = await rig.untilStatus('booting', ({ phase }) => phase === 'booting');
-    for (const { pid } of rig.processes()) killIfThere(pid);
-    await fact('all are gone', () => !isAlive(daemon) && rig.processes().length === 0);
-    expect(existsSync(rig.layout.vsock)).toBe(true);
-    expect(existsSync(rig.layout.vpnkitSocket)).toBe(true);
-    // The pid in the stale file is somebody else's now.
-    const stranger = rig.run(['sleep', '1000']);
-    for (const name of ['hyperkit', 'vpnkit']) {
-      writeFileSync(rig.layout.pid(name), `${stranger.pid}\n`);
-      const record = JSON.parse(readFileSync(rig.layout.pidRecord(name), 'utf8')) as object;
-      writeFileSync(rig.layout.pidRecord(name), JSON.stringify({ ...record, pid: stranger.pid }));
-    }
-    rig.begin('daemon');
-    await rig.reaches('ready');
-    expect(stranger.end).toBeUndefined();
-  });
-
   test('a HyperKit and a VPNKit that live are ended first, in order', async (context) => {
     await using rig = await hyperkit.builder(context);
     await rig.up();
@@ -237,23 +134,6 @@ describe('what was left behind', () => {
     ]);
     // The orphan's last words, which no daemon read, are in the log.
     expect(rig.console()).toContain('stage=stopped');
-  });
-
-  test('a HyperKit without a record is asked too, for as long as its guest takes', async (context) => {
-    await using rig = await hyperkit.builder(context);
-    await rig.up();
-    const { daemon } = await rig.reaches('ready');
-    process.kill(daemon.pid, 'SIGKILL');
-    await fact('the daemon is gone', () => !isAlive(daemon));
-    rmSync(rig.layout.pidRecord('hyperkit'));
-    rmSync(rig.layout.pid('hyperkit'));
-    rig.begin('daemon');
-    const [ended] = await fact('its end', () => {
-      const all = rig.log('leftover-ended');
-      return all.length > 0 ? all : undefined;
-    });
-    expect(ended).toMatchObject({ what: 'vm', by: 'asking' });
-    await fact('its last words', () => rig.console().includes('stage=stopped'));
   });
 
   test('`stop` without a daemon ends both', async (context) => {
@@ -276,50 +156,7 @@ describe('what was left behind', () => {
   });
 });
 
-test('a boot that wraps the ring several times: nothing is lost, nothing comes twice', async (context) => {
-  await using rig = await hyperkit.builder(context);
-  const bundle = join(rig.dir, 'noisy');
-  for (const part of ['kernel', 'initrd.img'])
-    symlinkSync(`${testImage()}-${part}`, `${bundle}-${part}`);
-  const quiet = readFileSync(`${testImage()}-cmdline`, 'utf8').trim().replace('quiet ', '');
-  writeFileSync(
-    `${bundle}-cmdline`,
-    `${quiet} ignore_loglevel initcall_debug dyndbg="file drivers/base/* +p"`,
-  );
-  const config = JSON.parse(readFileSync(rig.layout.config, 'utf8')) as object;
-  writeFileSync(rig.layout.config, JSON.stringify({ ...config, bundle }));
-  rig.begin('daemon');
-  await rig.reaches('ready');
-  const console = rig.console();
-  expect(console.length).toBeGreaterThan(3 * 65_536);
-  expect(console).not.toContain('bytes lost');
-  // What is called returns, once.
-  const called = [...console.matchAll(/\] calling {2}(\S+) @ 1\b/g)].map(([, name]) => name);
-  const returned = [...console.matchAll(/initcall (\S+) returned \S+ after/g)].map(
-    ([, name]) => name,
-  );
-  expect(called.length).toBeGreaterThan(500);
-  expect(returned.filter((name) => called.includes(name)).sort()).toEqual(called.sort());
-});
-
 describe('what is in the way', () => {
-  test('the state directory at the limit of length, and a byte over it', async (context) => {
-    const depth = 75 - '/tmp/lk-xxxxxx/'.length;
-    {
-      await using rig = await hyperkit.builder(context, {}, { name: 'd'.repeat(depth) });
-      expect(Buffer.byteLength(rig.layout.root)).toBe(75);
-      rig.begin('daemon');
-      await rig.reaches('ready');
-      expect((await rig.cli('ssh', '--', 'exit 7')).end).toBe(7);
-    }
-    await using rig = await hyperkit.builder(context, {}, { name: 'd'.repeat(depth + 1) });
-    rig.begin('daemon');
-    const failure = await firstFailure(rig);
-    expect(failure.kind).toBe('vm-would-refuse');
-    await rig.untilStatus('failed', ({ phase }) => phase === 'failed');
-    expect((await rig.cli('status')).stdout).toContain('1 bytes too long');
-  });
-
   test("the door's port is taken", async (context) => {
     await using rig = await hyperkit.builder(context);
     const other = createServer().listen(rig.port, '127.0.0.1');
@@ -344,12 +181,4 @@ describe('what is in the way', () => {
 function pidIn(rig: BuilderRig, name: string): number | undefined {
   const path = rig.layout.pid(name);
   return existsSync(path) ? Number(readFileSync(path, 'utf8')) : undefined;
-}
-
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended with another.
-  }
 }

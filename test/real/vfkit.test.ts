@@ -1,12 +1,10 @@
 import { readFileSync, readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/system/clock.ts';
 import { identify } from '../../src/system/process.ts';
 import { complaints } from '../fakes/vfkit/command-line.ts';
 import { nativeArch, versions } from '../fakes/vfkit/version.ts';
 import { builtText, nixBuild } from './nix-client.ts';
-import { testImage } from './rig.ts';
 import { VfkitRig } from './vfkit-rig.ts';
 
 let vfkit: VfkitRig;
@@ -54,28 +52,3 @@ test('vfkit and gvproxy: ready, a real build, a sleep, a reboot in place, stoppe
   await rig.leavesNothing();
   expect(readdirSync(rig.layout.state).filter((name) => name.endsWith('.sock'))).toEqual([]);
 });
-
-test('scripts/smoke-macos with vfkit: each part killed, where the framework keeps the disk for a while', async (context) => {
-  // The oldest vfkit, and the other answers to what nobody is sure of.
-  vfkit.switch({
-    ...{ version: '0.6.0', lockLingersMs: 1_000 },
-    ...{ reboot: 'ends', hardStopReply: 'sent', canRequestStop: false },
-  });
-  await using rig = await vfkit.builder(context);
-  const smoke = rig.run(
-    [join(resolve(import.meta.dirname, '../..'), 'scripts/smoke-macos'), 'vfkit'],
-    {
-      env: {
-        PATH: process.env['PATH'] ?? '',
-        // Below the rig's, which ends whatever runs there, also when the script is ended half-way.
-        SMOKE_DIR: join(rig.dir, 'm'),
-        LINUXKIT_TEST_IMAGE: testImage(),
-      },
-    },
-  );
-  expect(await smoke.ended, smoke.said).toBe(0);
-  expect(smoke.stdout.match(/^skipped/gm)).toHaveLength(9);
-  expect(smoke.stdout.match(/^ok {2}/gm)?.length).toBeGreaterThanOrEqual(20);
-  expect(smoke.stdout).toContain('All is well.');
-  expect(smoke.stdout).not.toContain(rig.dir);
-}, 420_000);

@@ -1,0 +1,40 @@
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { HyperkitRig } from './hyperkit-rig.ts';
+import { testImage, type BuilderRig } from './rig.ts';
+import { VfkitRig } from './vfkit-rig.ts';
+
+test('scripts/smoke-macos finds every step well, but for those that need macOS', async (context) => {
+  using hyperkit = await HyperkitRig.create();
+  await using rig = await hyperkit.builder(context);
+  await isWell(rig, 'vpnkit', 23);
+}, 240_000);
+
+test('so it does with vfkit: each part killed, where the framework keeps the disk for a while', async (context) => {
+  using vfkit = await VfkitRig.create();
+  // The oldest vfkit, and the other answers to what nobody is sure of.
+  vfkit.switch({
+    ...{ version: '0.6.0', lockLingersMs: 1_000 },
+    ...{ reboot: 'ends', hardStopReply: 'sent', canRequestStop: false },
+  });
+  await using rig = await vfkit.builder(context);
+  await isWell(rig, 'vfkit', 20);
+}, 420_000);
+
+/** Runs it, and expects so many steps at least to be well. */
+async function isWell(rig: BuilderRig, what: string, steps: number): Promise<void> {
+  const script = join(resolve(import.meta.dirname, '../..'), 'scripts/smoke-macos');
+  const smoke = rig.run([script, what], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      // Below the rig's, which ends whatever runs there, also when the script is ended half-way.
+      SMOKE_DIR: join(rig.dir, 'm'),
+      LINUXKIT_TEST_IMAGE: testImage(),
+    },
+  });
+  expect(await smoke.ended, smoke.said).toBe(0);
+  expect(smoke.stdout.match(/^skipped/gm)).toHaveLength(9);
+  expect(smoke.stdout.match(/^ok {2}/gm)?.length).toBeGreaterThanOrEqual(steps);
+  expect(smoke.stdout).toContain('All is well.');
+  expect(smoke.stdout).not.toContain(rig.dir);
+}

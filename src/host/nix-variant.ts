@@ -8,6 +8,8 @@ export interface NixVariant {
   readonly flavour: 'nix' | 'lix' | 'determinate';
   /** Who makes /etc/nix: a person, or a configuration that would undo what a person does there. */
   readonly keeper: 'person' | 'determinate' | 'nix-darwin' | 'nixos';
+  /** Whether a configuration that keeps this machine makes Nix's own settings too: with nix.enable = false nix-darwin does not. */
+  readonly declaresNix: boolean;
   /** Builds are made by a daemon that is root, or by whoever calls Nix. */
   readonly mode: 'multi-user' | 'single-user';
   /** Of Nix itself. */
@@ -40,6 +42,7 @@ export function detectNix(
   return {
     flavour,
     keeper,
+    declaresNix: keeper === 'nixos' || (keeper === 'nix-darwin' && isMade(at('/etc/nix/nix.conf'))),
     mode,
     release: /Determinate Nix (\d[\w.+-]*)/.exec(said ?? '')?.[1],
     version: /(\d+\.\d+[\w.+-]*)\s*$/m.exec(said ?? '')?.[1],
@@ -50,18 +53,28 @@ export function detectNix(
 }
 
 /** The variant in words: `Determinate Nix 3.8.4 (Nix 2.30), multi-user`. */
-export function describeNix({ flavour, keeper, mode, version, release }: NixVariant): string {
+export function describeNix(variant: NixVariant): string {
+  const { flavour, keeper, declaresNix, mode, version, release } = variant;
   const name = { nix: 'Nix', lix: 'Lix', determinate: 'Determinate Nix' }[flavour];
-  const by = { person: '', determinate: '', 'nix-darwin': ', by nix-darwin', nixos: ', by NixOS' };
+  const isAlone = !declaresNix && flavour !== 'determinate';
+  const darwin = isAlone
+    ? ', which nix-darwin leaves alone (nix.enable = false)'
+    : ', by nix-darwin';
+  const by = { person: '', determinate: '', 'nix-darwin': darwin, nixos: ', by NixOS' };
   const number = release === undefined ? version : `${release} (Nix ${version ?? 'unknown'})`;
   return `${name}${number === undefined ? '' : ` ${number}`}, ${mode}${by[keeper]}`;
 }
 
-/** Who makes Nix's list of builders: beside Determinate Nix, nix-darwin leaves Nix alone (nix.enable = false). */
+/**
+ * Who makes Nix's list of builders. With nix.enable = false nix-darwin leaves Nix alone, beside Determinate Nix and without it: then it
+ * ignores nix.buildMachines without a word, and the list is a person's (or that of Determinate's own module).
+ */
 export function machinesKeeper(variant: NixVariant | undefined): NixVariant['keeper'] {
   if (variant === undefined) return 'person';
-  const { flavour, keeper } = variant;
-  return flavour === 'determinate' && keeper === 'nix-darwin' ? 'determinate' : keeper;
+  const { flavour, keeper, declaresNix } = variant;
+  if (keeper !== 'nix-darwin') return keeper;
+  if (flavour === 'determinate') return 'determinate';
+  return declaresNix ? keeper : 'person';
 }
 
 type At = (path: string) => string;
@@ -106,5 +119,9 @@ function modeOf(at: At, keeper: NixVariant['keeper']): NixVariant['mode'] {
 }
 
 const isStored = (path: string): boolean => finalTarget(path).startsWith('/nix/store/');
+
+/** By a configuration: it leads there by /etc/static. */
+const isMade = (path: string): boolean =>
+  isStored(path) || finalTarget(path).startsWith('/etc/static/');
 
 const textOf = (path: string): string => new OthersFiles().read(path) ?? '';

@@ -422,6 +422,14 @@ describe.runIf(asRoot)('configure meets', () => {
       },
       /^This machine has Nix 2\.31\.2, multi-user, by nix-darwin\.$/m,
     ],
+    'nix-darwin with nix.enable = false': [
+      'nix (Nix) 2.31.2',
+      (rig) => {
+        symlinkSync(`${stored}-etc`, join(rig.tree, 'etc/static'));
+        put(rig, 'etc/nix/nix.conf', 'experimental-features = nix-command\n');
+      },
+      /^This machine has Nix 2\.31\.2, multi-user, which nix-darwin leaves alone \(nix\.enable = false\)\.$/m,
+    ],
     'Determinate Nix beside nix-darwin': [
       'nix (Determinate Nix 3.8.4) 2.30.1',
       (rig) => {
@@ -497,6 +505,7 @@ describe.runIf(asRoot)('a list of builders that a configuration makes', () => {
     await rig.run('-c', '1');
     const line = rig.list();
     symlinkSync(`${stored}-etc`, join(rig.tree, 'etc/static'));
+    symlinkSync('/etc/static/nix/nix.conf', rig.root.nixConf);
     writeFileSync(rig.root.machines, line.replace(/^#.*\n/gm, ''));
     const { out, err } = await rig.run('-c', '1');
     expect(err.join('\n')).not.toContain('buildMachines');

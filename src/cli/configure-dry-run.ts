@@ -7,6 +7,7 @@ import { directoryChanges } from '../host/directories.ts';
 import type { Owner } from '../host/installed.ts';
 import type { Places } from '../host/places.ts';
 import { rootNeeds } from '../host/root-files.ts';
+import type { RootRequest } from '../host/root-part.ts';
 
 export interface DryRun {
   readonly layout: Layout;
@@ -14,7 +15,8 @@ export interface DryRun {
   readonly owner: Owner;
   readonly service: Builder['service'];
   readonly keeper: Builder['keeper'];
-  readonly takenIn: Builder['takenIn'];
+  readonly userSsh: Pick<Builder, 'takenIn' | 'takenBack'>;
+  readonly rootSsh: Pick<RootRequest, 'takenIn' | 'takenBack'>;
   readonly settings: { readonly config: Config; readonly text: string };
   /** Undefined while there are none. */
   readonly keys: Pick<Builder, 'hostPublicKey'> | undefined;
@@ -28,7 +30,8 @@ export function showChanges({
   owner,
   service,
   keeper,
-  takenIn,
+  userSsh,
+  rootSsh,
   settings,
   keys,
   say,
@@ -38,10 +41,10 @@ export function showChanges({
     say(kind === 'make' ? `# would make the directory ${path}` : `# would make private: ${path}`);
   if (keys === undefined)
     say(`# would make keys in ${layout.keys}; until then the guest's key is not known`);
-  const rest = { owner, service, keeper, config, settingsText: text, takenIn };
+  const rest = { owner, service, keeper, config, settingsText: text, ...userSsh };
   const builder = { layout, places, ...rest, ...(keys ?? unknownKeys) };
   const user = userNeeds(builder);
-  const root = rootNeeds(rootRequest(builder));
+  const root = rootNeeds({ ...rootRequest(builder), ...rootSsh });
   for (const change of [...user.changes, ...root.changes])
     for (const line of changeDiff(change)) say(line);
   for (const { path, purpose } of root.unseen)

@@ -7,12 +7,14 @@ import { rootFiles, toldOf, type ByHand, type RootRequest } from '../host/root-p
 import type { ConfigureFlags } from './configure-flags.ts';
 import type { CliContext } from './context.ts';
 import { tellGuest } from './tell-guest.ts';
-import { rootTakesIn } from './user-ssh.ts';
+import { rootSsh } from './user-ssh.ts';
 
 interface RootRun {
   readonly flags: ConfigureFlags;
   readonly context: CliContext;
   readonly layout: Layout;
+  /** What stands for /; empty where that is / itself. */
+  readonly tree: string;
   readonly say: (line: string) => void;
 }
 
@@ -21,8 +23,8 @@ export async function rootPart(run: RootRun, builder: Builder): Promise<void> {
   const { layout, context, flags, say } = run;
   // The release before left a private key in it.
   rmSync(layout.rootRequest, { force: true });
-  const takenIn = await rootTakesIn({ places: builder.places, context });
-  const request = { ...rootRequest(builder), takenIn };
+  const ssh = await rootSsh({ ...run, places: builder.places, sudo: !flags.skipRoot });
+  const request = { ...rootRequest(builder), ...ssh };
   const needs = rootNeeds(request);
   if (flags.skipRoot) printScript(run, request, needs);
   else {

@@ -26,6 +26,8 @@ import { placesOf, rootLayout, type Places } from '../host/places.ts';
 import { logReceipt } from '../host/receipts.ts';
 import { describeNix, machinesKeeper, type NixVariant } from '../host/nix-variant.ts';
 import { sizeWarnings, sizeWords } from '../host/size-warnings.ts';
+import { whereSet } from '../host/ssh-places.ts';
+import { leftWords } from '../host/ssh-taken-back.ts';
 import { warningsOf } from '../host/warnings.ts';
 import { markDirectory } from '../host/state-directory.ts';
 import { readIfThere, sizeIfThere } from '../system/files.ts';
@@ -42,7 +44,7 @@ import { guestHasKvm } from './guest-kvm.ts';
 import { findNix } from './nix.ts';
 import { ownerOf } from './root-told.ts';
 import { serviceFiles, serviceLogs } from './service.ts';
-import { userTakesIn } from './user-ssh.ts';
+import { rootSsh, rootTakenBack, userSsh, userTakenBack } from './user-ssh.ts';
 
 /** One run: what was asked, where, and what was said of it. */
 interface Run {
@@ -90,7 +92,8 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
       owner: ownerOf(flags.root),
       service,
       keeper: keeperOf(run),
-      takenIn: await userTakesIn(run),
+      userSsh: await userSsh(run),
+      rootSsh: await rootSsh({ ...run, sudo: false }),
       settings,
       keys,
     });
@@ -110,10 +113,21 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
     ...featureWarnings(settings.config.features, kvm),
     ...sizeWarnings(settings.config, hostFacts(flags.root)),
     ...warningsOf(hindrances),
+    ...(await sshWarnings(run)),
   ];
   for (const warning of warnings) context.err(`Warning: ${warning}`);
   if (said > 0 && run.nix !== undefined) run.say(`This machine has ${describeNix(run.nix)}.`);
   if (said === 0) run.say('Nothing to change.');
+}
+
+/** Of options for every host that our lines do not take back. */
+async function sshWarnings(run: Run): Promise<readonly string[]> {
+  const user = await userTakenBack(run);
+  const root = await rootTakenBack({ ...run, sudo: !run.flags.skipRoot && !run.flags.dryRun });
+  return [
+    ...leftWords(user.left, (name) => whereSet(name, { ...run, who: 'user' })),
+    ...leftWords(root.left, (name) => whereSet(name, { ...run, who: 'root' })),
+  ].filter((sentence, index, all) => all.indexOf(sentence) === index);
 }
 
 /** What the builder is before this run; undefined where that is nothing, or nonsense. */
@@ -150,8 +164,8 @@ async function userPart(run: Run): Promise<Builder> {
     await dropService(layout, context, { wanted, say });
     const settingsText = text;
     const keeper = keeperOf(run);
-    const takenIn = await userTakesIn(run);
-    const rest = { owner, service, keeper, config, settingsText, takenIn };
+    const ssh = await userSsh(run);
+    const rest = { owner, service, keeper, config, settingsText, ...ssh };
     const builder = { layout, places, ...rest, ...keysOf(identity) };
     const { changes, right, byHand } = userNeeds(builder);
     const stop = AbortSignal.any([lost, signal]);

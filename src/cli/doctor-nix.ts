@@ -26,7 +26,7 @@ import { unlessAway, type DoctorFacts } from './doctor-facts.ts';
 import { sshAs } from './doctor-ssh.ts';
 import { guestHasKvm } from './guest-kvm.ts';
 import { findNix } from './nix.ts';
-import { rootTakesIn, userTakesIn } from './user-ssh.ts';
+import { rootSsh, userSsh } from './user-ssh.ts';
 import { ownerOf, toldBy } from './root-told.ts';
 
 export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
@@ -68,7 +68,7 @@ async function builderOf(facts: DoctorFacts): Promise<Builder> {
     owner: ownerOf(layout.root),
     service: [],
     keeper: machinesKeeper(await findNix(context)),
-    takenIn: await userTakesIn(facts),
+    ...(await userSsh(facts)),
   };
 }
 
@@ -94,7 +94,7 @@ async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
     return {
       kind: 'note',
       fact,
-      why: `${facts.layout.sshConfig} is of another version of this program: ${configure} writes it anew.`,
+      why: `${facts.layout.sshConfig} is of another version of this program, or of before an option that is set for every host: ${configure} writes it anew.`,
     };
   return {
     kind: 'bad',
@@ -119,7 +119,8 @@ const isOlderStanza = ({ wanted, before, after }: FileChange, { layout }: Doctor
   leadSameWay(before.bytes.toString('utf8'), after.toString('utf8'));
 
 async function rootsFiles(facts: DoctorFacts): Promise<Verdict> {
-  const request = { ...rootRequest(await builderOf(facts)), takenIn: await rootTakesIn(facts) };
+  const ssh = await rootSsh({ ...facts, sudo: true });
+  const request = { ...rootRequest(await builderOf(facts)), ...ssh };
   const untold = untoldOf(request);
   const [first] = rootNeeds(request).byHand;
   if (untold !== undefined) {

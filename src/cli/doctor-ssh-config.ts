@@ -1,13 +1,14 @@
 /** Why ssh does not reach the guest, where somebody else's configuration of ssh is the reason. */
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { rootLayout } from '../host/places.ts';
 import { alias } from '../host/ssh.ts';
-import { placesOfOption, strayOptions, type StrayOption } from '../host/ssh-effective.ts';
+import { strayOptions, type StrayOption } from '../host/ssh-effective.ts';
+import { whereSet } from '../host/ssh-places.ts';
+import { leftWords, type TakenBack } from '../host/ssh-taken-back.ts';
 import { run, succeeded } from '../system/child.ts';
 import { OthersFiles } from '../system/others-files.ts';
 import { quoted } from '../system/plain-text.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
+import { rootTakenBack, userTakenBack } from './user-ssh.ts';
 
 /** What is in the way, and what mends it. */
 export interface ConfigFault {
@@ -52,36 +53,43 @@ export async function configFault(
         'Take that line away; where another ssh needs it, put `IgnoreUnknown OPTION` above it.',
     };
   const strays = strayOptions(alone.stdout, all.stdout);
-  const [first] = strays;
-  if (first === undefined) return undefined;
+  if (strays.length === 0) return undefined;
+  const named = strays.map(
+    ({ name, value }) => `${name} ${value}${whereSet(name, { ...facts, who })}`,
+  );
   return {
-    what: `other lines of ssh's configuration reach our host: ${strays.map((each) => stray(each, facts, who)).join('; ')}`,
-    remedy: `Let those lines not count for our host: put them below a line \`Match !host ${alias}\`, or take them away.`,
+    what: `other lines of ssh's configuration reach our host: ${named.join('; ')}`,
+    remedy: await remedyFor(strays, { facts, who }),
   };
 }
 
-function stray({ name, value }: StrayOption, facts: DoctorFacts, who: Asker['who']): string {
-  const { places, tree } = facts;
-  const home = who === 'root' ? places.rootHome : places.home;
-  const at = (path: string) => join(tree === '' ? '/' : tree, path);
-  const files = [
-    join(home, '.ssh/config'),
-    at('etc/ssh/ssh_config'),
-    ...namesIn(at('etc/ssh/ssh_config.d')),
-  ];
-  const found = placesOfOption(name, files, { read: new OthersFiles().read, home });
-  const where = found.map(({ file, line }) => `${file}, line ${line}`).join(' and ');
-  return `${name} ${value}${where === '' ? '' : ` (${where})`}`;
+/** Those that our stanza can take back it takes back by configure. */
+async function remedyFor(
+  strays: readonly StrayOption[],
+  { facts, who }: { readonly facts: DoctorFacts; readonly who: Asker['who'] },
+): Promise<string> {
+  const { said } = await takenBackOf(facts, who);
+  const isSaid = ({ name }: StrayOption) => said.some((each) => each.name.toLowerCase() === name);
+  return strays.some(isSaid)
+    ? 'linuxkit-builder configure'
+    : `Let those lines not count for our host: put them below a line \`Match !host ${alias}\`, or take them away.`;
 }
 
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => name.endsWith('.conf'))
-      .sort()
-      .map((name) => join(folder, name));
-  } catch {
-    // None, or not for us to read.
-    return [];
-  }
+/** What stays in the way of builds although ssh gets through, such as a limit on silence; undefined where nothing does. */
+export async function leftFault(
+  facts: DoctorFacts,
+  who: Asker['who'],
+): Promise<string | undefined> {
+  const ours = who === 'root' ? rootLayout(facts.places).sshConfig : facts.layout.sshConfig;
+  const text = new OthersFiles().read(ours) ?? '';
+  const { said, left } = await takenBackOf(facts, who);
+  const unsaid = said.filter(({ name }) => !text.includes(`${name} `));
+  const [first] = leftWords(left, (name) => whereSet(name, { ...facts, who }));
+  if (first !== undefined) return first;
+  return unsaid[0] === undefined
+    ? undefined
+    : `${unsaid[0].name}${whereSet(unsaid[0].name, { ...facts, who })} counts for the guest too; linuxkit-builder configure takes it back.`;
 }
+
+const takenBackOf = (facts: DoctorFacts, who: Asker['who']): Promise<TakenBack> =>
+  who === 'root' ? rootTakenBack({ ...facts, sudo: true }) : userTakenBack(facts);

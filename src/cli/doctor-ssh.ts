@@ -16,7 +16,7 @@ import type { Clock } from '../system/clock.ts';
 import { OthersFiles } from '../system/others-files.ts';
 import { quoted } from '../system/plain-text.ts';
 import { stage } from '../system/stage.ts';
-import { configFault } from './doctor-ssh-config.ts';
+import { configFault, leftFault } from './doctor-ssh-config.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
 
 /** As root, or as whoever asks; as root without a password, or not at all. */
@@ -44,8 +44,11 @@ export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<V
     });
     const byHand = [...(needsSudo ? ['sudo'] : []), program('ssh'), ...words];
     const shown = byHand.map(shellWord).join(' ');
-    if (answer === 'nix')
-      return { kind: 'good', fact: "a nix daemon answers to nix-daemon's own command" };
+    if (answer === 'nix') {
+      const fact = "a nix daemon answers to nix-daemon's own command";
+      const why = await leftFault(facts, who);
+      return why === undefined ? { kind: 'good', fact } : { kind: 'note', fact, why };
+    }
     if (needsSudo && sudoRefused(answer))
       return { kind: 'not-asked', why: `only root can: ${shown}` };
     const said = lastWords(answer);

@@ -14,6 +14,7 @@ import { removalNeeds, removalScript } from '../host/root-removal.ts';
 import { run, succeeded } from '../system/child.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import type { CliContext } from './context.ts';
+import { rootTakenBack } from './user-ssh.ts';
 
 /** `configure --root-part`: the values are on the input. */
 export async function performRootPart(text: string, context: CliContext): Promise<void> {
@@ -24,7 +25,9 @@ export async function performRootPart(text: string, context: CliContext): Promis
   const owner = await askingUser(context);
   refuseSecondUser(readInstalled(rootLayout({ rootHome, etcNix }).installed), owner.uid);
   const keeper = machinesKeeper(detectNix(tree, ''));
-  const request = { ...told, rootHome, etcNix, owner, keeper };
+  const world = { places: placesOf(tree), tree, context, sudo: false };
+  const takenBack = (await rootTakenBack(world)).said;
+  const request = { ...told, rootHome, etcNix, owner, keeper, takenBack };
   const needs = rootNeeds(request);
   const said = await runScript(rootScript(request, needs), asRoot(context));
   said.forEach((line) => context.out(line));

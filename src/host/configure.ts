@@ -28,6 +28,7 @@ import { isLegacyInclude } from './legacy.ts';
 import { blockLines, withBlock } from './managed-block.ts';
 import { byHandOf, type ByHand, type RootRequest } from './root-part.ts';
 import { bareKey, includeLine, knownHostsLine, sshConfig } from './ssh.ts';
+import type { NewerOption } from './ssh-newer.ts';
 import { strayLines, withoutStrays } from './stray-lines.ts';
 import { OthersFiles } from '../system/others-files.ts';
 
@@ -46,6 +47,8 @@ export interface Builder {
   readonly keeper: NixVariant['keeper'];
   /** Whether the user's ssh leads to the guest already, as {@link isTakenIn} has it; undefined where that is not known. */
   readonly takenIn: boolean | undefined;
+  /** Options that the user's configuration of ssh has for every host, and our stanza takes back. */
+  readonly takenBack?: readonly NewerOption[];
 }
 
 /** The files of the user who owns the daemon, in the order in which they are written. */
@@ -64,6 +67,7 @@ export function userFiles(builder: Builder): readonly WantedFile[] {
     holdSeconds: config.holdSeconds,
     identityFile: layout.clientKey,
     knownHosts: layout.knownHosts,
+    takenBack: builder.takenBack ?? [],
   });
   const include = includeFile(
     join(places.home, '.ssh/config'),
@@ -124,7 +128,7 @@ export function rootRequest({
   places: { rootHome, etcNix },
   config,
   ...builder
-}: Omit<Builder, 'layout' | 'settingsText' | 'service' | 'takenIn'>): RootRequest {
+}: Omit<Builder, 'layout' | 'settingsText' | 'service' | 'takenIn' | 'takenBack'>): RootRequest {
   const { owner, keeper } = builder;
   const hostPublicKey = bareKey(builder.hostPublicKey);
   const { port, holdSeconds, system, maxJobs, features } = config;

@@ -14,6 +14,7 @@ import { rootLayout } from './places.ts';
 import { hasLine, withLine, type RootLine } from './root-lines.ts';
 import type { RootPlaces } from './root-shell.ts';
 import { alias, guestUser, includeLine, knownHostsLine, sshConfig } from './ssh.ts';
+import type { NewerOption } from './ssh-newer.ts';
 
 /** As the settings have it, all of them given; the key is the guest's own, without a comment. */
 const toldSchema = v.strictObject({
@@ -49,6 +50,8 @@ export interface RootRequest extends RootPlaces, Told {
   readonly keeper: NixVariant['keeper'];
   /** Whether root's ssh leads to the guest already, as {@link isTakenIn} has it; absent where that is not known. */
   readonly takenIn?: boolean | undefined;
+  /** Options that root's configuration of ssh has for every host, and our stanza takes back. */
+  readonly takenBack?: readonly NewerOption[];
 }
 
 /** What a person has to do, since the file is not ours to change. */
@@ -62,8 +65,9 @@ export interface ByHand {
 /** Files that are root's and ours whole, in our own directory. */
 export function ownFiles(request: RootRequest) {
   const paths = rootLayout(request);
-  const { port, holdSeconds } = request;
-  const stanza = { port, holdSeconds, identityFile: paths.clientKey, knownHosts: paths.knownHosts };
+  const { port, holdSeconds, takenBack = [] } = request;
+  const { clientKey: identityFile, knownHosts } = paths;
+  const stanza = { port, holdSeconds, identityFile, knownHosts, takenBack };
   return {
     knownHosts: whole(
       paths.knownHosts,

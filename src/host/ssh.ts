@@ -1,5 +1,7 @@
 /** Texts by which ssh finds the guest: the Host stanza, who includes it, and the guest's known key. Pure. */
 
+import type { NewerOption } from './ssh-newer.ts';
+
 /** The name that Nix's line, ssh and people use for the guest. */
 export const alias = 'nix-linuxkit';
 
@@ -12,14 +14,17 @@ export interface StanzaOptions {
   readonly knownHosts: string;
   /** How long the door may hold a connection: ssh has to be more patient. */
   readonly holdSeconds: number;
+  /** Options of others' that are newer than 7.6, and do not count for the guest. */
+  readonly takenBack: readonly NewerOption[];
 }
 
 /**
  * The whole ssh_config of ours. ssh takes the first value it meets, so everything that a user's own `Host *` could spoil is
- * said here: jumps, forwardings, agents, other keys, shared connections, questions. No word is newer than OpenSSH 7.6: one that an ssh
- * does not know keeps it from every other host, where our `IgnoreUnknown` does not hold (seen with 8.4).
+ * said here: jumps, forwardings, agents, other keys, shared connections, questions. Beside those that are taken back no word is newer than
+ * OpenSSH 7.6: one that an ssh does not know keeps it from every other host, where our `IgnoreUnknown` does not hold (seen with 8.4).
  */
-export function sshConfig({ port, identityFile, knownHosts, holdSeconds }: StanzaOptions): string {
+export function sshConfig(options: StanzaOptions): string {
+  const { port, identityFile, knownHosts, holdSeconds, takenBack } = options;
   const settings = [
     // One word of another's below that an ssh does not know would keep it from the guest: for this host it is passed over.
     'IgnoreUnknown *',
@@ -36,6 +41,8 @@ export function sshConfig({ port, identityFile, knownHosts, holdSeconds }: Stanz
     'HostKeyAlgorithms ssh-ed25519',
     'StrictHostKeyChecking yes',
     'UpdateHostKeys no',
+    // A name server knows nothing of the guest, and may be long in saying so.
+    'VerifyHostKeyDNS no',
     `UserKnownHostsFile ${quoted(knownHosts)}`,
     'GlobalKnownHostsFile /dev/null',
     // Who we are: this key and nothing else, no question asked.
@@ -71,6 +78,7 @@ export function sshConfig({ port, identityFile, knownHosts, holdSeconds }: Stanz
     // A terminal for a person's shell, none for a command, whatever Host * says.
     'RequestTTY auto',
     'LogLevel ERROR',
+    ...takenBack.map(({ name, neutral }) => `${name} ${neutral}`),
   ];
   return [`Host ${alias}`, ...settings.map((setting) => `    ${setting}`), ''].join('\n');
 }

@@ -15,6 +15,7 @@ const text = sshConfig({
   holdSeconds: 180,
   identityFile: join(directory, 'state dir', 'client_ed25519'),
   knownHosts: join(directory, 'state dir', 'known_hosts'),
+  takenBack: [],
 });
 
 /** What the real ssh makes of a configuration for our alias. */
@@ -38,7 +39,13 @@ async function parsed(config: string): Promise<Map<string, string>> {
 const oldWords = [
   ...['IgnoreUnknown', 'HostName', 'Port', 'User', 'AddressFamily', 'BindAddress', 'ProxyCommand'],
   ...['CanonicalizeHostname', 'HostKeyAlias', 'HostKeyAlgorithms', 'StrictHostKeyChecking'],
-  ...['UpdateHostKeys', 'UserKnownHostsFile', 'GlobalKnownHostsFile', 'IdentityFile'],
+  ...[
+    'UpdateHostKeys',
+    'VerifyHostKeyDNS',
+    'UserKnownHostsFile',
+    'GlobalKnownHostsFile',
+    'IdentityFile',
+  ],
   ...['IdentitiesOnly', 'IdentityAgent', 'CertificateFile', 'PKCS11Provider', 'AddKeysToAgent'],
   ...['PubkeyAuthentication', 'PubkeyAcceptedKeyTypes', 'PreferredAuthentications', 'BatchMode'],
   ...['KexAlgorithms', 'Ciphers', 'MACs', 'Compression', 'ControlMaster', 'ControlPath'],
@@ -101,6 +108,7 @@ describe('the ssh configuration, as ssh reads it', () => {
       '  Compression yes',
       '  CertificateFile ~/.ssh/other-cert.pub',
       '  PKCS11Provider /usr/lib/other.so',
+      '  VerifyHostKeyDNS yes',
       '  Tunnel yes',
       // A word of another ssh's, or of one to come.
       '  UseKeychainOfMacOS yes',

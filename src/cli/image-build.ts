@@ -1,5 +1,4 @@
 /** `image build`: puts mirror, lock, recipe and progress together. Loaded when it is called. */
-import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { buildImage, type Built } from '../image/build.ts';
@@ -128,10 +127,10 @@ async function tellNextStart(
   { quiet }: BuildVerbOptions,
   context: CliContext,
 ): Promise<void> {
-  const { readRejection } = await import('../supervisor/images.ts');
+  const { forgetRejection, readRejection } = await import('../supervisor/images.ts');
   const { findStatus } = await import('../supervisor/found.ts');
   const rejected = readRejection(layout);
-  rmSync(layout.imageRejected, { force: true });
+  forgetRejection(layout);
   const found = await findStatus(layout, context);
   if (quiet || (rejected === undefined && found.daemon === 'gone')) return;
   const before = rejected === undefined ? '' : ` It did not get ready before: ${rejected.message}`;

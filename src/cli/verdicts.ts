@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Layout } from '../config/layout.ts';
+import type { Subject, Verdict } from '../system/verdicts.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 
 interface VerdictsOptions extends DirectoryOption {
@@ -9,13 +10,13 @@ interface VerdictsOptions extends DirectoryOption {
 
 /** One thing that was tried, for people and programs; `holdsUntil` is what ends it by itself. */
 interface Shown {
-  readonly subject: 'accelerator' | 'network' | 'vm' | 'image';
+  readonly subject: Subject;
   readonly way: string;
   readonly works: boolean;
   readonly at: string;
   readonly why?: string | undefined;
   readonly remedy?: string | undefined;
-  readonly holdsUntil: 'host-boot' | 'image-build';
+  readonly holdsUntil: 'host-boot' | NonNullable<Verdict['holdsUntil']>;
 }
 
 /** `verdicts`: what was tried on this machine and whether it works. Cleared, the next start tries all of it again. */
@@ -43,17 +44,17 @@ export function verdictsVerb(program: Command, context: CliContext): void {
 async function verdictsIn(layout: Layout): Promise<Shown[]> {
   const { readVerdicts } = await import('../system/verdicts.ts');
   const { readRejection } = await import('../supervisor/images.ts');
+  const written = readVerdicts(layout.verdicts);
+  const shown = written.map(({ subject, way, at, why, remedy, holdsUntil }): Shown => {
+    const told = { subject, way, works: why === undefined, at, why, remedy };
+    return { ...told, holdsUntil: holdsUntil ?? 'host-boot' };
+  });
   const image = readRejection(layout);
-  const rest = { works: false, holdsUntil: 'image-build' } as const;
-  return [
-    ...readVerdicts(layout.verdicts).map(({ subject, way, at, why, remedy }) => ({
-      ...{ subject, way, works: why === undefined, at, why, remedy },
-      holdsUntil: 'host-boot' as const,
-    })),
-    ...(image === undefined
-      ? []
-      : [{ subject: 'image' as const, way: 'newest', at: image.at, why: image.message, ...rest }]),
-  ];
+  if (image === undefined || written.some(({ subject }) => subject === 'image')) return shown;
+  // As the release before this one has written it.
+  const { at, message: why } = image;
+  const before = { subject: 'image', way: 'newest', works: false, at, why } as const;
+  return [...shown, { ...before, holdsUntil: 'image-build' }];
 }
 
 async function clear(layout: Layout): Promise<void> {

@@ -15,13 +15,7 @@ import {
 import type { Failure } from '../system/failure.ts';
 import { versionOf } from '../system/files.ts';
 import { findProgram, tryProgram } from '../system/program.ts';
-import {
-  firstFit,
-  keepVerdict,
-  readVerdicts,
-  rejectionWords,
-  verdictOn,
-} from '../system/verdicts.ts';
+import { bestOf, readVerdicts, verdictOn, type Lesson, type Verdict } from '../system/verdicts.ts';
 import type { NetworkDriver } from './driver.ts';
 import { gvproxy, noNetworkProgram } from './gvproxy.ts';
 import { vpnkit } from './vpnkit.ts';
@@ -57,6 +51,8 @@ interface ChooseOptions {
   readonly layout: Layout;
   /** Default: ours. */
   readonly path?: string | undefined;
+  /** What is held against what; by default what is written. */
+  readonly known?: readonly Verdict[] | undefined;
 }
 
 /** Failed `program-missing` when what is wanted is not installed. */
@@ -70,35 +66,36 @@ export function chooseNetwork(options: ChooseOptions): Chosen {
   }
   // It makes its own.
   if (row.links.includes('own')) return undefined;
-  const installed = installedFor(options);
-  const known = readVerdicts(layout.verdicts);
-  const { fit, rejected } = firstFit(installed, (way) => verdictOn(triple(way), known));
-  // Where none serves each is tried again.
-  const chosen = fit ?? installed[0];
+  const { known = readVerdicts(layout.verdicts) } = options;
+  const chosen = bestOf(installedFor(options), (each) => verdictOn(wayOf(each), known));
   if (chosen === undefined) throw noNetworkProgram(row.title, networksOf(row));
-  return { ...chosen, rejected: fit === undefined ? [] : rejected.map(rejectionWords) };
+  return { ...chosen.way, rejected: chosen.rejected };
 }
 
 /** One build of that program: what is known of it says nothing of another. */
-const triple = ({ driver, program }: Omit<NetworkProgram, 'link'>) =>
+const wayOf = ({ driver, program }: Omit<NetworkProgram, 'link'>) =>
   ({ subject: 'network', way: driver.name, basis: versionOf(program) }) as const;
+
+/** A program that did not serve, by its own doing. */
+export type Unfit = Pick<NetworkProgram, 'driver' | 'program'>;
 
 /**
  * What a failure to serve teaches: a program that nobody has asked for by its name is not taken again in this boot of the host,
  * where another one is here. The failure then names that one.
  */
-export function learnUnfit(
+export function networkLesson(
   failure: Failure,
-  failed: Omit<NetworkProgram, 'link'>,
-  options: ChooseOptions,
-): Failure {
+  failed: Unfit,
+  { at, ...options }: ChooseOptions & Pick<Verdict, 'at'>,
+): Lesson {
+  const { known = readVerdicts(options.layout.verdicts) } = options;
   const others = installedFor(options).filter(({ program }) => program !== failed.program);
-  if (options.config.network !== 'auto' || others.length === 0) return failure;
-  const at = new Date().toISOString();
-  keepVerdict({ ...triple(failed), at, why: failure.message }, options.layout.verdicts);
-  const { driver } = chooseNetwork(options) ?? failed;
-  if (driver.name === failed.driver.name) return failure;
-  return { ...failure, hint: `The next attempt is made with ${driver.name}. ${failure.hint}` };
+  if (options.config.network !== 'auto' || others.length === 0) return { failure };
+  const verdict: Verdict = { ...wayOf(failed), at, why: failure.message };
+  const next = chooseNetwork({ ...options, known: [...known, verdict] });
+  if (next === undefined || next.driver.name === failed.driver.name) return { failure, verdict };
+  const hint = `The next attempt is made with ${next.driver.name}. ${failure.hint}`;
+  return { failure: { ...failure, hint }, verdict };
 }
 
 /** Best first. */

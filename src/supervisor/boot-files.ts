@@ -15,6 +15,7 @@ import { guestNixConf, writeInitrd } from '../guest/seed.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { discard, modeOf, putCopy, versionOf } from '../system/files.ts';
+import type { Verdict } from '../system/verdicts.ts';
 import { bundleAt, type Bundle } from '../vm/bundle.ts';
 import { chooseImage, type ChosenImage } from './images.ts';
 
@@ -26,6 +27,8 @@ export interface BootInput {
   readonly vm: string;
   readonly row: Pick<VmProgram, 'agent' | 'ssh'>;
   readonly guest: GuestNetwork;
+  /** What is held against an image; by default what is written. */
+  readonly known?: readonly Verdict[] | undefined;
 }
 
 /** They are there. */
@@ -67,7 +70,7 @@ export class BootFiles {
   again(input: BootInput): Laid | undefined {
     if (this.#laid === undefined || this.#are !== this.#own()) return undefined;
     // Which one is good may be another by now.
-    const image = chooseImage(input.config, input.layout);
+    const image = chooseImage(input.config, input.layout, input.known);
     return this.#from === this.#madeFrom(image, input) ? { ...this.#laid, image } : undefined;
   }
 

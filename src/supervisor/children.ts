@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { openConsole, type Console, type ConsoleLine } from '../guest/console.ts';
-import { learnUnfit, type Chosen } from '../net/networks.ts';
+import type { Chosen, Unfit } from '../net/networks.ts';
 import { cardUuid } from '../net/vpnkit.ts';
 import { launch, lockRefused, type Child, type Ended, type Launch } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
@@ -13,7 +13,7 @@ import { lockHeld } from '../system/flock.ts';
 import type { Log } from '../system/log.ts';
 import type { PidFiles } from '../system/pidfile.ts';
 import { identify } from '../system/process.ts';
-import { learn, type Used } from '../vm/accelerator.ts';
+import type { Used } from '../vm/accelerator.ts';
 import type { Machine, VmDriver } from '../vm/driver.ts';
 import { followOutput, type ChildOutput } from './child-output.ts';
 import { networkExited, vmExited, vmKilled } from './failure.ts';
@@ -35,6 +35,8 @@ export interface Running {
   /** Looks for what kills without a word, while the VM runs. */
   memory?: MemoryWatch;
   network?: RunningNetwork;
+  /** The network program that did not serve, by its own doing. */
+  unfit?: Unfit;
   /** What it boots. */
   image?: ChosenImage;
   /** Which way it runs the guest's code in, where there are several. */
@@ -81,7 +83,7 @@ export interface ChildContext {
   readonly onLost: (failure: Failure) => void;
 }
 
-/** Starts the network program and waits until it would serve our guest; what is learnt where it does not counts from the next start on. */
+/** Starts the network program and waits until it would serve our guest. */
 export async function launchNetwork(
   context: ChildContext,
   running: Running,
@@ -89,23 +91,26 @@ export async function launchNetwork(
   plan: Launch,
   signal: AbortSignal,
 ): Promise<void> {
-  const { config, driver, layout, clock, onLost } = context;
-  const { row } = driver;
-  const { child, output, keep } = (running.network = await beginNetwork(context, chosen, plan));
+  const { layout, clock, onLost } = context;
+  const { child, output, keep } = (running.network = await beginNetwork(
+    context,
+    running,
+    chosen,
+    plan,
+  ));
   keep();
   const life: { ended?: Ended; serves?: true } = {};
   // What served, or is being stopped, has nothing to teach.
-  const lesson = (failure: Failure) =>
-    life.serves === true || signal.aborted
-      ? failure
-      : learnUnfit(failure, chosen, { config, row, layout });
+  const blame = () => {
+    if (life.serves !== true && !signal.aborted) running.unfit = chosen;
+  };
   const meaning = (ended: Ended) => {
     const words = output.last();
     const noLock = lockRefused(ended, words, layout.networkLock);
     if (noLock !== undefined) return noLock;
     const failure = networkExited(chosen.driver.name, ended, words);
-    const known = withKnown(failure, { ended, output: words });
-    return isOwnEnd(ended) ? lesson(known) : known;
+    if (isOwnEnd(ended)) blame();
+    return withKnown(failure, { ended, output: words });
   };
   void child.ended.then((ended) => {
     life.ended = ended;
@@ -122,13 +127,14 @@ export async function launchNetwork(
     });
     life.serves = true;
   } catch (error) {
-    const isItsEnd = life.ended !== undefined;
-    throw error instanceof Failed && !isItsEnd ? new Failed(lesson(error.failure)) : error;
+    if (error instanceof Failed && life.ended === undefined) blame();
+    throw error;
   }
 }
 
 async function beginNetwork(
-  { config, driver: { row }, layout, clock, log }: ChildContext,
+  { layout, clock, log }: ChildContext,
+  running: Running,
   chosen: NonNullable<Chosen>,
   plan: Launch,
 ): Promise<RunningNetwork> {
@@ -145,7 +151,8 @@ async function beginNetwork(
   });
   if ('kind' in child) {
     await output.close();
-    throw new Failed(learnUnfit(networkExited(name, child, []), chosen, { config, row, layout }));
+    running.unfit = chosen;
+    throw new Failed(networkExited(name, child, []));
   }
   const pid = pidFiles(layout, name);
   const keep = keeper(pid, child.pid, { plan, sockets: stale });
@@ -197,9 +204,7 @@ export async function launchVm(
   if ('kind' in vm) throw new Failed(vmExited(basename(plan.program), vm, undefined, []));
   running.vm = vm;
   running.memory = new MemoryWatch();
-  void vm.ended.then((ended) =>
-    onLost(learn(vmFailure(context, running, ended), running.used, context)),
-  );
+  void vm.ended.then((ended) => onLost(vmFailure(context, running, ended)));
   const sockets = driver.stale(layout);
   running.keepVm = keeper(pidFiles(layout, driver.name), vm.pid, { plan, sockets });
   running.keepVm();

@@ -140,6 +140,7 @@ async function supervise(
       resume: () => ({ was: supervisor.onDemand.resume() ? 'away' : 'there' }),
       // Whoever drained first to restart wants the door open again; it holds until the next guest is ready.
       restart: () => {
+        supervisor.verdicts.forget();
         supervisor.dispatch({ type: 'restart', why: 'asked for' });
         supervisor.drain(false);
         return {};

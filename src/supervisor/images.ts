@@ -4,19 +4,24 @@
  */
 import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import * as v from 'valibot';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { builtImage, goodImage } from '../config/system.ts';
 import type { Clock } from '../system/clock.ts';
 import { failureOf, type Failure } from '../system/failure.ts';
-import { putCopy, readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
+import { discard, putCopy, readIfThere, sizeIfThere } from '../system/files.ts';
+import { fieldsOf } from '../system/json-lines.ts';
 import { inSection } from '../system/lock.ts';
 import type { Log } from '../system/log.ts';
+import {
+  clearVerdicts,
+  isRejection,
+  readVerdicts,
+  type Lesson,
+  type Verdict,
+} from '../system/verdicts.ts';
 import { bundleAt } from '../vm/bundle.ts';
 import { oldImageAt, type OldImage } from './image-floor.ts';
-import { traitsOf } from './phases.ts';
-import type { Event, Phase } from './state.ts';
 import type { Facts } from './status.ts';
 
 /** Images are told apart by what their manifests say; undefined where there is none that is whole. */
@@ -28,14 +33,13 @@ export interface Images {
   readonly rejected: Rejection | undefined;
 }
 
-const rejection = v.object({
-  image: v.string(),
-  /** Wall time, ISO 8601. */
-  at: v.string(),
-  message: v.string(),
-});
 /** An image that did not get ready, and why. */
-export type Rejection = Readonly<v.InferOutput<typeof rejection>>;
+export interface Rejection {
+  readonly image: string;
+  /** Wall time, ISO 8601. */
+  readonly at: string;
+  readonly message: string;
+}
 
 /** The image of one start. */
 export interface ChosenImage {
@@ -76,21 +80,25 @@ const blamesImage = ({ kind }: Failure): boolean =>
 export const newestPrefix = (config: Config, layout: Layout): string =>
   config.bundle ?? builtImage(layout, config.system);
 
-/** What the next start boots, from what lies there now. */
-export function chooseImage(config: Config, layout: Layout): ChosenImage {
+/** What the next start boots, from what lies there now and what is held against it. */
+export function chooseImage(
+  config: Config,
+  layout: Layout,
+  known: readonly Verdict[] = readVerdicts(layout.verdicts),
+): ChosenImage {
   const newest = newestPrefix(config, layout);
   if (config.bundle !== undefined) return { prefix: newest };
   const places = { newest, good: goodImage(layout, config.system) };
-  const images = imagesAt(places, layout);
+  const images = imagesAt(places, layout, known);
   const prefix = places[imageToBoot(images)];
   const old = oldImageAt(prefix);
   return { prefix, images, places, ...(old === undefined ? {} : { old }) };
 }
 
-const imagesAt = ({ newest, good }: Places, layout: Layout): Images => ({
+const imagesAt = ({ newest, good }: Places, layout: Layout, known: readonly Verdict[]): Images => ({
   newest: idOf(newest),
   good: oldImageAt(good) === undefined ? idOf(good) : undefined,
-  rejected: readRejection(layout),
+  rejected: readRejection(layout, known),
 });
 
 /** The kernel is the last to come and the first to go. */
@@ -100,12 +108,26 @@ function idOf(prefix: string): string | undefined {
   return text === undefined ? undefined : createHash('sha256').update(text).digest('hex');
 }
 
-export function readRejection({ imageRejected }: Layout): Rejection | undefined {
+/** What is held against an image. The release before this one wrote that into a file of its own. */
+export function readRejection(
+  { imageRejected, verdicts }: Layout,
+  known: readonly Verdict[] = readVerdicts(verdicts),
+): Rejection | undefined {
+  const verdict = known.findLast(({ subject }) => subject === 'image');
+  if (isRejection(verdict)) return { image: verdict.basis, at: verdict.at, message: verdict.why };
   try {
-    return v.parse(rejection, JSON.parse(readIfThere(imageRejected) ?? 'null'));
+    const { image, at, message } = fieldsOf(JSON.parse(readIfThere(imageRejected) ?? 'null'));
+    const isOne = [image, at, message].every((field) => typeof field === 'string');
+    return isOne ? ({ image, at, message } as Rejection) : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** It is tried again, whatever became of it before. */
+export function forgetRejection({ imageRejected, verdicts }: Layout): void {
+  clearVerdicts(verdicts, 'image');
+  discard(imageRejected);
 }
 
 /** What the status says of an image. */
@@ -120,32 +142,13 @@ export function imageFacts({ prefix, images, old }: ChosenImage): NonNullable<Fa
   };
 }
 
-/** An event as it is to be taken: a start that was lost before it was ready may have been lost to its image. */
-export function judge(
-  { event, phase, image }: Judged,
-  { layout, clock }: { readonly layout: Layout; readonly clock: Clock },
-): Event {
+/** What a start that was lost before it was ready teaches of its image: another one may be there. */
+export function imageLesson(failure: Failure, image: ChosenImage | undefined, at: string): Lesson {
   const images = image?.images;
-  const isEarly = traitsOf(phase).guest === 'comes';
-  if (event.type !== 'lost' || !isEarly || images === undefined) return event;
-  if (!speaksAgainst(event.failure, images)) return event;
-  const { message } = event.failure;
-  const at = new Date(clock.now()).toISOString();
-  const record = { image: images.newest, at, message };
-  try {
-    writeWhole(layout.imageRejected, `${JSON.stringify(record)}\n`, { durable: false });
-  } catch {
-    // No room, or no directory any more: what is not remembered would be tried for ever, so it is told as it is.
-    return event;
-  }
-  return { ...event, failure: rejected(event.failure) };
-}
-
-interface Judged {
-  readonly event: Event;
-  readonly phase: Phase;
-  /** What the current start boots, once that is decided. */
-  readonly image: ChosenImage | undefined;
+  if (images?.newest === undefined || !speaksAgainst(failure, images)) return { failure };
+  const way = { subject: 'image', way: 'newest', basis: images.newest } as const;
+  const verdict = { ...way, at, why: failure.message, holdsUntil: 'image-build' } as const;
+  return { failure: rejected(failure), verdict };
 }
 
 /** Not final, whatever it was: the other image is there. */

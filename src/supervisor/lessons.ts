@@ -1,51 +1,98 @@
-/** What a start that was lost before it was ready teaches: its image, or the program that ran it, may be to blame. */
+/** What a start that was lost teaches: a way in which it was made may be to blame, and is not taken again. Pure but for a look at what is here. */
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
+import { networkLesson } from '../net/networks.ts';
 import type { Clock } from '../system/clock.ts';
-import { chooseVm, learnVm } from '../vm/choose-vm.ts';
+import type { Failure } from '../system/failure.ts';
+import type { Lesson, Verdict, Verdicts } from '../system/verdicts.ts';
+import { acceleratorLesson } from '../vm/accelerator.ts';
+import { vmLesson } from '../vm/choose-vm.ts';
+import type { Policy } from './backoff.ts';
 import type { BootWatch } from './boot-watch.ts';
 import type { Running } from './children.ts';
-import type { VmDriver } from '../vm/driver.ts';
-import { judge } from './images.ts';
+import { imageLesson } from './images.ts';
+import { step } from './lifecycle.ts';
 import { traitsOf } from './phases.ts';
-import type { Scope } from './scope.ts';
-import type { Event, State } from './state.ts';
-
-/** Which program runs the guest of this start; what is said of it is noted. */
-export function chooseDriver(
-  scope: Pick<Scope, 'running' | 'note'>,
-  config: Config,
-  layout: Layout,
-): VmDriver {
-  const { driver, why, rejected } = chooseVm({ config, layout });
-  scope.running.driver = driver;
-  scope.note({ vmChoice: { vm: driver.name, why }, ...(rejected.length > 0 ? { rejected } : {}) });
-  return driver;
-}
+import type { Effect, Event, State } from './state.ts';
+import type { Step } from './steps.ts';
 
 /** The start, as far as it has come. */
-interface Begun {
-  readonly running: Running;
+export interface Begun {
+  readonly running: Pick<Running, 'driver' | 'image' | 'unfit' | 'used'>;
   readonly config: Config | undefined;
   readonly watch: Pick<BootWatch, 'has'>;
 }
 
-/** An event as it is to be taken. */
+/** An event as it is taken, what is true then, and what to do. */
+export function decide(
+  before: State,
+  news: Event,
+  from: Deciding,
+): Step & { readonly event: Event } {
+  const { clock, policy, layout, scope, verdicts } = from;
+  const now = clock.now();
+  const known = { layout, now, known: () => verdicts.all() };
+  const { event, effects: lessons } = takeLesson(news, before, scope, known);
+  const { state, effects } = step(before, event, now, policy);
+  return { event, state, effects: [...lessons, ...effects] };
+}
+
+interface Deciding {
+  readonly clock: Clock;
+  readonly policy: Policy;
+  readonly layout: Layout;
+  readonly scope: Begun | undefined;
+  readonly verdicts: Pick<Verdicts, 'all'>;
+}
+
+interface Known {
+  readonly layout: Layout;
+  /** When it was lost: wall time in ms. */
+  readonly now: number;
+  /** What is held against what so far. */
+  readonly known: () => readonly Verdict[];
+}
+
+/** An event as it is to be taken, and what is to be kept of it. */
 export function takeLesson(
   event: Event,
   state: State,
   scope: Begun | undefined,
-  { layout, clock }: { readonly layout: Layout; readonly clock: Clock },
-): Event {
-  const { phase } = state;
-  const { driver, image } = scope?.running ?? {};
-  if (event.type === 'lost' && driver !== undefined && scope?.config !== undefined)
-    if (traitsOf(phase).guest === 'comes') {
-      const attempt = 'attempt' in state ? state.attempt : 1;
-      const isMute = !scope.watch.has('init');
-      const lost = { layout, clock, driver, config: scope.config, attempt, isMute };
-      const failure = learnVm(event.failure, lost);
-      if (failure !== event.failure) return { ...event, failure };
-    }
-  return judge({ event, phase, image }, { layout, clock });
+  known: Known,
+): { readonly event: Event; readonly effects: readonly Effect[] } {
+  if (event.type !== 'lost' || scope?.config === undefined) return { event, effects: [] };
+  let { failure } = event;
+  const effects: Effect[] = [];
+  for (const teach of teachers({ ...scope, config: scope.config }, state, known)) {
+    const lesson = teach(failure);
+    failure = lesson.failure;
+    if (lesson.verdict !== undefined) effects.push({ type: 'reject', verdict: lesson.verdict });
+  }
+  return { event: failure === event.failure ? event : { ...event, failure }, effects };
+}
+
+/** In their order: a failure that was explained to one is another to the next. A guest that was ready has only its accelerator to blame. */
+function teachers(
+  { running, config, watch }: Begun & { readonly config: Config },
+  state: State,
+  { layout, now, known }: Known,
+): ((failure: Failure) => Lesson)[] {
+  const { driver, image, unfit, used } = running;
+  const { guest } = traitsOf(state.phase);
+  const at = new Date(now).toISOString();
+  const shared = { config, layout, known: known(), at };
+  const ofAccelerator = (failure: Failure) => acceleratorLesson(failure, used, shared);
+  if (guest === 'there') return [ofAccelerator];
+  if (guest !== 'comes' || driver === undefined) return [];
+  const attempt = 'attempt' in state ? state.attempt : 1;
+  const lost = { ...shared, driver, attempt, isMute: !watch.has('init') };
+  return [
+    (failure) =>
+      unfit === undefined
+        ? { failure }
+        : networkLesson(failure, unfit, { ...shared, row: driver.row }),
+    ofAccelerator,
+    (failure) => vmLesson(failure, lost),
+    (failure) => imageLesson(failure, image, at),
+  ];
 }

@@ -10,8 +10,8 @@ import type { Child, Ended } from '../system/child.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { inSection } from '../system/lock.ts';
 import { findProgram } from '../system/program.ts';
-import { tryAgain } from '../system/verdicts.ts';
-import { chooseAccelerator, learn, type Choice } from '../vm/accelerator.ts';
+import { tryAgain, type Verdicts } from '../system/verdicts.ts';
+import { chooseAccelerator, type Choice } from '../vm/accelerator.ts';
 import { bundleAt, checkBundle, type Bundle } from '../vm/bundle.ts';
 import { chooseVm } from '../vm/choose-vm.ts';
 import type { Machine, VmDriver } from '../vm/driver.ts';
@@ -35,6 +35,8 @@ export interface StartContext extends ChildContext {
   readonly isDoubtful: boolean;
   /** What the start before this one booted. */
   readonly bootFiles: BootFiles;
+  /** What is held against what. */
+  readonly verdicts: Verdicts;
   /** A step of ours is done: for the timeline. */
   readonly onStep: (name: string) => void;
   readonly onImage: (image: ChosenImage) => void;
@@ -53,7 +55,8 @@ export async function start(
 ): Promise<void> {
   const { config, layout, driver, log } = context;
   const program = findProgram(driver.program(config));
-  const network = chooseNetwork({ config, row: driver.row, layout });
+  const known = context.verdicts.all();
+  const network = chooseNetwork({ config, row: driver.row, layout, known });
   const laid = await bootFiles(context, running, { program, network }, signal);
   const disk = prepareDisk(layout.disk, config.diskGiB);
   if (disk === 'blank') recordBlank(layout);
@@ -92,7 +95,8 @@ async function bootFiles(
 ): Promise<Laid> {
   const { config, layout, driver, clock, log } = context;
   const { guest } = networkOf(network, context);
-  const input = { config, layout, vm: driver.name, row: driver.row, guest };
+  const known = context.verdicts.all();
+  const input = { config, layout, vm: driver.name, row: driver.row, guest, known };
   // Its guest is paused before its writes fail, so that room is no condition of a start.
   const wanted = { bytes: driver.row.pausesOnFullDisk ? 0 : room.start, inodes: startInodes };
   const hasEnough = () => lackOf(wanted, roomAt(layout.root)) === undefined;
@@ -103,7 +107,7 @@ async function bootFiles(
   };
   const lay = () =>
     inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
-      const image = chooseImage(config, layout);
+      const image = chooseImage(config, layout, context.verdicts.all());
       if (image.places !== undefined && dropOld(image.places.good))
         log('info', 'old-image-dropped');
       take(image);
@@ -125,14 +129,15 @@ async function bootFiles(
 
 /** Which of several ways works is found by trial; where there is one only, there is nothing to try. */
 async function acceleratorFor(
-  { config, layout, driver, clock, onAccelerator }: StartContext,
+  { config, layout, driver, clock, onAccelerator, verdicts }: StartContext,
   program: string,
   bundle: Bundle,
   signal: AbortSignal,
 ): Promise<Choice['accelerator']> {
   const [only] = driver.row.accelerators;
   if (only !== undefined && !hasChoice(driver.row)) return only;
-  const choice = await chooseAccelerator({ config, layout, program, bundle }, clock, signal);
+  const input = { config, layout, program, bundle, verdicts };
+  const choice = await chooseAccelerator(input, clock, signal);
   onAccelerator(choice);
   return choice.accelerator;
 }
@@ -145,12 +150,11 @@ async function attach(
   signal: AbortSignal,
 ): Promise<Machine> {
   const { driver, layout, clock, onPaused, onResumed } = context;
-  const meaning = (ended: Ended) =>
-    learn(vmFailure(context, running, ended), running.used, context);
+  const meaning = (ended: Ended) => vmFailure(context, running, ended);
   // It lives on and will not run its guest again: what it said is the reason.
   const onLost = (failure: Failure) => {
     const lines = running.output?.last() ?? [];
-    context.onLost(learn({ ...failure, lines }, running.used, context));
+    context.onLost({ ...failure, lines });
   };
   return orItsEnd(
     (inLife) =>
@@ -165,9 +169,12 @@ async function attach(
 }
 
 /** Software alone, where another program would run the guest by the processor: that one is taken in its place. */
-function refuseWorse({ config, layout, driver }: StartContext, accelerator: string): void {
+function refuseWorse(
+  { config, layout, driver, verdicts }: StartContext,
+  accelerator: string,
+): void {
   if (config.vm !== 'auto' || accelerator !== 'tcg') return;
-  const better = chooseVm({ config, layout }).driver;
+  const better = chooseVm({ config, layout, known: verdicts.all() }).driver;
   if (better.name !== driver.name) throw new Failed(insteadOf(driver, better));
 }
 

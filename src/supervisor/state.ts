@@ -1,5 +1,6 @@
 /** The vocabulary of the builder's life: what can be true, what can happen, what can be done about it. */
 import type { Failure } from '../system/failure.ts';
+import type { Verdict } from '../system/verdicts.ts';
 import type { Pause } from '../vm/driver.ts';
 
 /** Why the children are being ended. The first reason wins and is kept. */
@@ -108,6 +109,8 @@ export type Effect =
   /** End the current start: cancel its waits, then guest, VM and network in order; ends in `children-gone`. */
   | { readonly type: 'end-children' }
   | { readonly type: 'retry-after'; readonly ms: number }
+  /** Keep in mind that a way does not work. */
+  | { readonly type: 'reject'; readonly verdict: Verdict }
   /** Let held connections through. */
   | { readonly type: 'release-door' }
   /** Hold new connections; those that are through stay. */

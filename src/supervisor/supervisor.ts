@@ -3,14 +3,16 @@ import type { Inside } from '../guest/inside.ts';
 import { Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Identity } from '../system/process.ts';
+import { Verdicts } from '../system/verdicts.ts';
 import { keepVm } from '../vm/choose-vm.ts';
 import type { Policy } from './backoff.ts';
+import { beginWith, listeners } from './begin.ts';
 import { Ends } from './end-scope.ts';
 import { configInvalid, directoryLost } from './failure.ts';
 import { BootFiles, type BootFilesOptions } from './boot-files.ts';
 import { Gate, type KeepOut } from './gate.ts';
-import { chooseDriver, takeLesson } from './lessons.ts';
-import { initial, isResting, step } from './lifecycle.ts';
+import { decide } from './lessons.ts';
+import { initial, isResting } from './lifecycle.ts';
 import { OnDemand } from './on-demand.ts';
 import { traitsOf } from './phases.ts';
 import { reasonIn, type Effect, type Event, type State } from './state.ts';
@@ -39,6 +41,7 @@ export class Supervisor {
   #cancelRetry: () => void = () => undefined;
   #hurry = new AbortController();
   readonly #ends: Ends;
+  readonly verdicts: Verdicts;
   readonly #bootFiles: BootFiles;
   readonly #record: StatusRecord;
   readonly onDemand: OnDemand;
@@ -62,6 +65,7 @@ export class Supervisor {
       dispatch: (event) => this.dispatch(event),
     });
     this.gate = new Gate(clock, log, this.onDemand);
+    this.verdicts = new Verdicts(options.layout.verdicts);
     this.#ends = new Ends({ ...options, now: this.#hurry.signal });
     this.#bootFiles = new BootFiles(options);
     this.#record = new StatusRecord(options, () => this.status());
@@ -72,10 +76,10 @@ export class Supervisor {
   dispatch(news: Event): void {
     // What comes while the door closes would begin what nobody ends.
     if (this.#isLeaving) return;
-    const { clock, log, policy } = this.#options;
+    const { log } = this.#options;
     const before = this.#state;
-    const event = takeLesson(news, before, this.#scope, this.#options);
-    const { state, effects } = step(before, event, clock.now(), policy);
+    const known = { scope: this.#scope, verdicts: this.verdicts };
+    const { event, state, effects } = decide(before, news, { ...this.#options, ...known });
     const { phase } = (this.#state = state);
     if (phase !== before.phase) {
       this.#cancelRetry();
@@ -161,6 +165,8 @@ export class Supervisor {
         return this.#launch();
       case 'end-children':
         return void this.#endChildren();
+      case 'reject':
+        return this.verdicts.keep(effect.verdict);
       case 'retry-after':
         this.#cancelRetry = this.#options.clock.after(effect.ms, () =>
           this.dispatch({ type: 'retry-due' }),
@@ -198,14 +204,10 @@ export class Supervisor {
     scope.config = config;
     await this.gate.open(config);
     this.gate.hold('the guest starts');
-    const driver = chooseDriver(scope, config, this.#options.layout);
-    const { onLine, onStep, onImage, onAccelerator, onLost } = scope;
-    const { onPaused, onResumed, awaitRoom } = scope.standstill;
+    const begun = beginWith(scope, config, this.#options.layout, this.verdicts);
     const context = {
-      ...{ ...this.#options, config, driver, awaitRoom },
+      ...{ ...this.#options, ...begun, ...listeners(scope), bootFiles: this.#bootFiles },
       ...{ isClear: this.#ends.isClear, isDoubtful: this.#ends.isDoubtful },
-      bootFiles: this.#bootFiles,
-      ...{ onLine, onStep, onImage, onAccelerator, onPaused, onResumed, onLost },
     };
     await start(context, scope.running, scope.signal);
     scope.noteLaunch();
@@ -213,7 +215,7 @@ export class Supervisor {
     await scope.untilReady();
     this.dispatch({ type: 'guest-ready' });
     scope.keepVigil(() => this.gate.bytesFromGuest());
-    keepVm(this.#options.layout, driver.name);
+    keepVm(this.#options.layout, begun.driver.name);
     await scope.keepImage();
   }
 
@@ -242,9 +244,7 @@ export class Supervisor {
   status(): Status {
     return statusOf({
       ...{ state: this.#state, facts: this.#scope?.facts ?? {}, runs: this.#scope?.config },
-      daemon: this.#options.daemon,
-      door: this.gate.told,
-      ...this.#settings,
+      ...{ daemon: this.#options.daemon, door: this.gate.told, ...this.#settings },
     });
   }
 }

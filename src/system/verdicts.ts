@@ -1,29 +1,41 @@
 /**
  * What was tried on this machine, and whether it works: one file, one mechanism for whatever can be done in several ways. A verdict
- * holds for one boot of the host and for what it was found with; one of another boot is forgotten. Whoever has mended a cause
- * need not boot: `linuxkit-builder verdicts --clear`.
+ * holds for what it was found with, and for one boot of the host unless it says otherwise. Whoever has mended a cause need not boot:
+ * `linuxkit-builder verdicts --clear`.
  */
-import { errorCode, Failed } from './failure.ts';
+import { errorCode, Failed, type Failure } from './failure.ts';
 import { discard, readIfThere, writeWhole } from './files.ts';
 import { fieldsOf } from './json-lines.ts';
 import { bootId } from './process.ts';
 
 /** What is chosen among several ways. */
-export const subjects = ['accelerator', 'network', 'vm'] as const;
+export const subjects = ['accelerator', 'network', 'vm', 'image'] as const;
 export type Subject = (typeof subjects)[number];
 
-export interface Verdict {
+/** One of several ways, as it is here now. */
+export interface Way {
   readonly subject: Subject;
-  /** Name of the way: `kvm`, `gvproxy`. */
+  /** Its name: `kvm`, `gvproxy`. */
   readonly way: string;
-  /** What it was found with, such as one build of a program: it says nothing of another. */
+  /** What it is tried with, such as one build of a program: what is found says nothing of another. */
   readonly basis: string;
+}
+
+export interface Verdict extends Way {
   /** Why the way does not work, in a sentence; undefined where it does. */
   readonly why?: string | undefined;
   /** What mends that, where it is known. */
   readonly remedy?: string | undefined;
   /** Wall time, ISO 8601. */
   readonly at: string;
+  /** What ends it; the next boot of the host where absent. */
+  readonly holdsUntil?: 'image-build' | undefined;
+}
+
+/** What a failure teaches: how it is told, and what is to be kept of it. */
+export interface Lesson {
+  readonly failure: Failure;
+  readonly verdict?: Verdict;
 }
 
 /** A way that does not work. */
@@ -55,27 +67,45 @@ export function firstFit<W>(
   return { fit: index < 0 ? undefined : ways[index], rejected: before.filter(isRejection) };
 }
 
-/** Those of this boot of the host, oldest first; none where the file is not there, or not ours. */
+/**
+ * The way to take: the first that nothing is held against, with a sentence for each better one. Where none is left the best is tried
+ * again; undefined where there is none at all. Pure.
+ */
+export function bestOf<W>(
+  ways: readonly W[],
+  verdictOn: (way: W) => Verdict | undefined,
+): { readonly way: W; readonly rejected: readonly string[] } | undefined {
+  const { fit, rejected } = firstFit(ways, verdictOn);
+  const way = fit ?? ways[0];
+  if (way === undefined) return undefined;
+  return { way, rejected: fit === undefined ? [] : rejected.map(rejectionWords) };
+}
+
+/** Those that hold, oldest first; none where the file is not there, or not ours. */
 export function readVerdicts(path: string): readonly Verdict[] {
   const { boot, verdicts } = recorded(path);
-  return boot === bootId() && Array.isArray(verdicts) ? verdicts.flatMap(verdictIn) : [];
+  const all = Array.isArray(verdicts) ? verdicts.flatMap(verdictIn) : [];
+  return boot === bootId() ? all : all.filter(({ holdsUntil }) => holdsUntil !== undefined);
 }
 
 /** What is known of a way that was found with that. */
 export const verdictOn = (
-  { subject, way, basis }: Pick<Verdict, 'subject' | 'way' | 'basis'>,
+  { subject, way, basis }: Way,
   verdicts: readonly Verdict[],
 ): Verdict | undefined =>
   verdicts.findLast((each) => each.subject === subject && each.way === way && each.basis === basis);
 
+/** Whether they are on the same thing; of what is made anew the last one counts alone. */
+const areOnSame = (one: Verdict, other: Verdict): boolean =>
+  one.subject === other.subject &&
+  one.way === other.way &&
+  (one.basis === other.basis || other.holdsUntil !== undefined);
+
 /** Adds it, in place of an older one on the same. False where it cannot be kept: then it is found again by the next start. */
 export function keepVerdict(verdict: Verdict, path: string): boolean {
-  const same = ({ subject, way, basis }: Verdict) =>
-    subject === verdict.subject && way === verdict.way && basis === verdict.basis;
-  const verdicts = [...readVerdicts(path).filter((each) => !same(each)), verdict];
+  const others = readVerdicts(path).filter((each) => !areOnSame(each, verdict));
   try {
-    const text = JSON.stringify({ boot: bootId(), verdicts: verdicts.slice(-most) });
-    writeWhole(path, `${text}\n`, { durable: false });
+    writeVerdicts([...others, verdict].slice(-most), path);
     return true;
   } catch (error) {
     // No room, or no directory any more.
@@ -84,15 +114,50 @@ export function keepVerdict(verdict: Verdict, path: string): boolean {
   }
 }
 
+function writeVerdicts(verdicts: readonly Verdict[], path: string): void {
+  writeWhole(path, `${JSON.stringify({ boot: bootId(), verdicts })}\n`, { durable: false });
+}
+
+/**
+ * What one daemon knows: what is written, and what could not be. The latter it keeps in mind, since what nobody remembers would be tried
+ * for ever.
+ */
+export class Verdicts {
+  readonly #path: string;
+  #unwritten: readonly Verdict[] = [];
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  all(): readonly Verdict[] {
+    return [...readVerdicts(this.#path), ...this.#unwritten];
+  }
+
+  keep(verdict: Verdict): void {
+    const others = this.#unwritten.filter((each) => !areOnSame(each, verdict));
+    this.#unwritten = keepVerdict(verdict, this.#path) ? others : [...others, verdict];
+  }
+
+  /** What is only kept in mind is tried again: nobody else could clear it. */
+  forget(): void {
+    this.#unwritten = [];
+  }
+}
+
 /** Each image and each build of a program may add some. */
 const most = 100;
 
-/** Nothing is held against any way any more. */
-export const clearVerdicts = (path: string): void => discard(path);
+/** Nothing is held against any way any more; with `subject`, against none of that. */
+export function clearVerdicts(path: string, subject?: Subject): void {
+  const others = readVerdicts(path).filter((each) => each.subject !== subject);
+  if (subject === undefined || others.length === 0) discard(path);
+  else writeVerdicts(others, path);
+}
 
 function verdictIn(value: unknown): Verdict[] {
   const fields = fieldsOf(value);
-  const { way, basis, at, why, remedy } = fields;
+  const { way, basis, at, why, remedy, holdsUntil } = fields;
   const subject = subjects.find((name) => name === fields['subject']);
   if (subject === undefined) return [];
   if (typeof way !== 'string' || typeof basis !== 'string' || typeof at !== 'string') return [];
@@ -101,6 +166,7 @@ function verdictIn(value: unknown): Verdict[] {
       ...{ subject, way, basis, at },
       ...(typeof why === 'string' ? { why } : {}),
       ...(typeof remedy === 'string' ? { remedy } : {}),
+      ...(holdsUntil === 'image-build' ? { holdsUntil } : {}),
     },
   ];
 }

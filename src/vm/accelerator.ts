@@ -9,11 +9,12 @@ import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { versionOf } from '../system/files.ts';
 import {
   firstFit,
-  keepVerdict,
   readVerdicts,
   rejectionWords,
   tryAgain,
   verdictOn,
+  Verdicts,
+  type Lesson,
   type Verdict,
 } from '../system/verdicts.ts';
 import { tryAccelerator } from './qemu/trial.ts';
@@ -32,6 +33,8 @@ export interface Choice {
 interface Input extends Pick<PlanInput, 'config' | 'program' | 'bundle' | 'layout'> {
   /** KVM's device; default /dev/kvm. */
   readonly kvm?: string;
+  /** By default those that are written. */
+  readonly verdicts?: Verdicts | undefined;
 }
 
 /** The ways that a guest of this config can be run in: the processor helps only with its own code. tcg needs no trial. */
@@ -46,10 +49,11 @@ export async function chooseAccelerator(
 ): Promise<Choice> {
   const { config, layout, program, kvm } = input;
   if (config.accelerator !== 'auto') return forced(config.accelerator, kvm);
+  const { verdicts = new Verdicts(layout.verdicts) } = input;
   const found = new Map<Accelerator, Verdict>();
   let tried = false;
   for (;;) {
-    const known = readVerdicts(layout.verdicts);
+    const known = verdicts.all();
     const verdict = (way: Accelerator) => found.get(way) ?? knownOf(way, input, known);
     const { fit, rejected } = firstFit(waysFor(config), verdict);
     const sentences = rejected.map(rejectionWords);
@@ -62,7 +66,7 @@ export async function chooseAccelerator(
     const at = new Date(clock.now()).toISOString();
     const made: Verdict = { subject: 'accelerator', way: fit, basis, at, ...obstacle };
     found.set(fit, made);
-    if (obstacle?.isPassing !== true) keepVerdict(made, layout.verdicts);
+    if (obstacle?.isPassing !== true) verdicts.keep(made);
   }
 }
 
@@ -79,13 +83,20 @@ function forced(accelerator: Accelerator, kvm?: string): Choice {
 }
 
 /** What is held against a way, or for it; undefined where only a trial can tell. */
-function knownOf(way: Accelerator, input: Input, known: readonly Verdict[]): Verdict | undefined {
-  const same = { subject: 'accelerator', way } as const;
-  // Looked at each time: whoever is let in need not clear anything.
-  const obstacle = way === 'kvm' ? kvmObstacle(input.kvm) : undefined;
-  if (obstacle !== undefined) return { ...same, basis: '', at: '', ...obstacle };
-  const against = verdictOn({ ...same, basis: versionOf(input.program) }, known);
-  return against ?? verdictOn({ ...same, basis: worksBasis(way, input) }, known);
+const knownOf = (way: Accelerator, input: Input, known: readonly Verdict[]): Verdict | undefined =>
+  againstAccelerator(way, versionOf(input.program), input.kvm, known) ??
+  verdictOn({ subject: 'accelerator', way, basis: worksBasis(way, input) }, known);
+
+/** What is held against a way with that build of a program. KVM's device is looked at each time: whoever is let in need not clear anything. */
+export function againstAccelerator(
+  way: Accelerator,
+  basis: string,
+  kvm: string | undefined,
+  known: readonly Verdict[],
+): Verdict | undefined {
+  const same = { subject: 'accelerator', way, basis } as const;
+  const obstacle = way === 'kvm' ? kvmObstacle(kvm) : undefined;
+  return obstacle === undefined ? verdictOn(same, known) : { ...same, at: '', ...obstacle };
 }
 
 /** A trial's whole command line and what lies behind its words: whatever of it changes, it is made again. */
@@ -104,11 +115,7 @@ export function likelyAccelerator(
   if (config.accelerator !== 'auto') return config.accelerator;
   const known = readVerdicts(layout.verdicts);
   const basis = versionOf(program);
-  const { fit } = firstFit(waysFor(config), (way) => {
-    const same = { subject: 'accelerator', way, basis } as const;
-    const obstacle = way === 'kvm' ? kvmObstacle(kvm) : undefined;
-    return obstacle === undefined ? verdictOn(same, known) : { ...same, at: '', ...obstacle };
-  });
+  const { fit } = firstFit(waysFor(config), (way) => againstAccelerator(way, basis, kvm, known));
   return fit ?? 'tcg';
 }
 
@@ -122,28 +129,23 @@ export interface Used {
  * What an end teaches: a way that passed its trial and broke later is not taken again in this boot of the host, and the same start goes
  * on with the next one (`accelerator-rejected`). A way that was chosen by hand is not changed, and not tried again either.
  */
-export function learn(
+export function acceleratorLesson(
   failure: Failure,
   used: Used | undefined,
-  { layout, config, clock }: Pick<PlanInput, 'layout' | 'config'> & { readonly clock: Clock },
-): Failure {
-  if (failure.kind !== 'accelerator-broken' || used === undefined) return failure;
+  { config, at }: Pick<PlanInput, 'config'> & Pick<Verdict, 'at'>,
+): Lesson {
+  if (failure.kind !== 'accelerator-broken' || used === undefined) return { failure };
   if (config.accelerator !== 'auto')
-    return { ...failure, kind: 'accelerator-unusable', hint: chooseItself };
+    return { failure: { ...failure, kind: 'accelerator-unusable', hint: chooseItself } };
   const { accelerator: way, program } = used;
   const all = waysFor(config);
   const next = all[all.indexOf(way) + 1];
-  if (next === undefined) return failure;
-  const at = new Date(clock.now()).toISOString();
+  if (next === undefined) return { failure };
   const basis = versionOf(program);
-  const verdict = { subject: 'accelerator', way, basis, at, why: failure.message } as const;
-  // What is not remembered would be tried for ever, so it counts as it is.
-  if (!keepVerdict(verdict, layout.verdicts)) return failure;
+  const message = `${way} does not run the guest, so this start goes on with ${next}. ${failure.message}`;
   return {
-    ...failure,
-    kind: 'accelerator-rejected',
-    message: `${way} does not run the guest, so this start goes on with ${next}. ${failure.message}`,
-    hint: tryAgain,
+    failure: { ...failure, kind: 'accelerator-rejected', message, hint: tryAgain },
+    verdict: { subject: 'accelerator', way, basis, at, why: failure.message },
   };
 }
 

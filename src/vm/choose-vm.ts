@@ -5,24 +5,23 @@
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { networkNames, vmNames, type HostKind } from '../config/vm-programs.ts';
-import type { Clock } from '../system/clock.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { discard, readIfThere, sizeIfThere, versionOf, writeWhole } from '../system/files.ts';
 import { supported, systemVersion } from '../system/host.ts';
 import { fieldsOf } from '../system/json-lines.ts';
 import { tryProgram } from '../system/program.ts';
 import {
+  bestOf,
   firstFit,
-  keepVerdict,
   readVerdicts,
-  rejectionWords,
   tryAgain,
   verdictOn,
+  type Lesson,
   type Verdict,
 } from '../system/verdicts.ts';
+import { againstAccelerator } from './accelerator.ts';
 import type { VmDriver } from './driver.ts';
 import { vmDrivers } from './drivers.ts';
-import { kvmObstacle } from './kvm-device.ts';
 import { rankVms, type RankFacts, type VmPlan, type VmWay } from './vm-ranking.ts';
 
 export interface VmChoice {
@@ -42,6 +41,8 @@ export interface ChooseVm {
   readonly path?: string | undefined;
   /** KVM's device; default /dev/kvm. */
   readonly kvm?: string;
+  /** What is held against what; by default what is written. */
+  readonly known?: readonly Verdict[] | undefined;
 }
 
 /** Failed `program-missing` where none can be had. */
@@ -50,16 +51,11 @@ export function chooseVm(options: ChooseVm): VmChoice {
   if (config.vm !== 'auto')
     return { driver: vmDrivers[config.vm], why: 'The configuration names it.', rejected: [] };
   const plan = rankVms(factsOf(options));
-  const known = readVerdicts(options.layout.verdicts);
-  const { fit, rejected } = firstFit(plan.ways, (way) => heldAgainst(way, options, known));
-  // Where none serves the best is tried again.
-  const way = fit ?? plan.ways[0];
-  if (way === undefined) throw new Failed(nothingHere(plan));
-  return {
-    driver: driverOf(way.vm),
-    why: `${driverOf(way.vm).row.title} ${way.why}.`,
-    rejected: fit === undefined ? [] : rejected.map(rejectionWords),
-  };
+  const best = bestOf(plan.ways, (way) => heldAgainst(way, options));
+  if (best === undefined) throw new Failed(nothingHere(plan));
+  const { way, rejected } = best;
+  const driver = driverOf(way.vm);
+  return { driver, why: `${driver.row.title} ${way.why}.`, rejected };
 }
 
 /** The driver of the likely choice; where nothing can be had, QEMU's: its failure says what is missing. */
@@ -87,17 +83,13 @@ export function factsOf({ config, layout, path = process.env['PATH'] }: ChooseVm
 }
 
 /** What failed in this boot of the host, with this build of the program. */
-function heldAgainst(
-  { vm, accelerator }: VmWay,
-  { config, kvm, path = process.env['PATH'] }: ChooseVm,
-  known: readonly Verdict[],
-): Verdict | undefined {
+function heldAgainst({ vm, accelerator }: VmWay, options: ChooseVm): Verdict | undefined {
+  const { config, layout, kvm, path = process.env['PATH'] } = options;
+  const { known = readVerdicts(layout.verdicts) } = options;
   const basis = basisOf(vm, config, path);
-  const obstacle = accelerator === 'kvm' ? kvmObstacle(kvm) : undefined;
-  const same = { subject: 'accelerator', way: accelerator, basis } as const;
-  if (obstacle !== undefined) return { ...same, at: '', ...obstacle };
-  const others = driverOf(vm).row.accelerators.length > 1;
-  const ofWay = others ? verdictOn(same, known) : undefined;
+  // Where a program has one way only, nothing is tried of it that is not the program's.
+  const hasChoice = driverOf(vm).row.accelerators.length > 1;
+  const ofWay = hasChoice ? againstAccelerator(accelerator, basis, kvm, known) : undefined;
   return ofWay?.why === undefined ? verdictOn({ subject: 'vm', way: vm, basis }, known) : ofWay;
 }
 
@@ -113,7 +105,8 @@ function driverOf(vm: string): VmDriver {
 /** A start that was lost before its guest was ready. */
 export interface LostStart extends ChooseVm {
   readonly driver: VmDriver;
-  readonly clock: Clock;
+  /** When: wall time, ISO 8601. */
+  readonly at: string;
   /** How many starts in a row were lost. */
   readonly attempt: number;
   /** The guest has said nothing at all. */
@@ -136,30 +129,26 @@ const patientFor = 3;
  * What a lost start teaches: with `auto`, a program that cannot serve is not taken again in this boot of the host, where another one is
  * here (`vm-rejected`). One that was chosen by name is not changed.
  */
-export function learnVm(failure: Failure, lost: LostStart): Failure {
-  const { config, layout, driver, clock, attempt, isMute, path } = lost;
+export function vmLesson(failure: Failure, lost: LostStart): Lesson {
+  const { config, layout, driver, at, attempt, isMute, path = process.env['PATH'] } = lost;
   const { kind, message } = failure;
   const isBlamed =
     always.has(kind) ||
     (kind === 'boot-timed-out' && isMute) ||
     (often.has(kind) && attempt >= patientFor);
-  if (config.vm !== 'auto' || !isBlamed) return failure;
+  if (config.vm !== 'auto' || !isBlamed) return { failure };
   const basis = basisOf(driver.name, config, path);
-  const at = new Date(clock.now()).toISOString();
   const verdict: Verdict = { subject: 'vm', way: driver.name, basis, at, why: message };
-  const known = [...readVerdicts(layout.verdicts), verdict];
-  const plan = rankVms(factsOf(lost));
-  const { fit } = firstFit(plan.ways, (way) => heldAgainst(way, lost, known));
-  if (fit === undefined || fit.vm === driver.name) return failure;
-  // What is not remembered would be tried for ever, so it counts as it is.
-  if (!keepVerdict(verdict, layout.verdicts)) return failure;
+  const { known = readVerdicts(layout.verdicts) } = lost;
+  const { ways } = rankVms(factsOf(lost));
+  // Where none is left nothing is gained by going on at once.
+  const { fit } = firstFit(ways, (way) =>
+    heldAgainst(way, { ...lost, known: [...known, verdict] }),
+  );
+  if (fit === undefined || fit.vm === driver.name) return { failure };
   const { title } = driverOf(fit.vm).row;
-  return {
-    ...failure,
-    kind: 'vm-rejected',
-    message: `${driver.row.title} does not run the guest here, so this start goes on with ${title}. ${message}`,
-    hint: tryAgain,
-  };
+  const told = `${driver.row.title} does not run the guest here, so this start goes on with ${title}. ${message}`;
+  return { failure: { ...failure, kind: 'vm-rejected', message: told, hint: tryAgain }, verdict };
 }
 
 /** The program that the guest was ready with last. A disk without a record is of a release that knew QEMU for a default. */

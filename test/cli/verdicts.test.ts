@@ -35,14 +35,15 @@ function findSome(): void {
   const kept = [
     { subject: 'accelerator', way: 'kvm', basis, at, why: 'It aborts.', remedy: 'Mend it.' },
     { subject: 'accelerator', way: 'hvf', basis, at },
+    { subject: 'vm', way: 'vfkit', basis, at, why: 'It is not signed.' },
   ] as const;
   for (const verdict of kept) expect(keepVerdict(verdict, layout.verdicts)).toBe(true);
   const record = { image: 'i', at, message: 'It did not get ready.' };
   writeFileSync(layout.imageRejected, JSON.stringify(record));
 }
 
-// Behaviour 68: What is held against an accelerator, a network program or an image has a reason, says until when it holds, and is
-// forgotten with `verdicts --clear`.
+// Behaviour 68: What is held against an accelerator, a network program, a VM program or an image has a reason, says until when it
+// holds, and is forgotten with `verdicts --clear`.
 test('each is told with its reason and its end', async () => {
   findSome();
   expect(await verdicts()).toEqual([
@@ -50,19 +51,32 @@ test('each is told with its reason and its end', async () => {
     '  It aborts.',
     '  Mend it.',
     `accelerator hvf: works (found ${at}; holds until this machine boots again)`,
+    `vm vfkit: does not work (found ${at}; holds until this machine boots again)`,
+    '  It is not signed.',
     `image newest: does not work (found ${at}; holds until an image build)`,
     '  It did not get ready.',
   ]);
   const [json = ''] = await verdicts('--json');
   const shown = JSON.parse(json) as { verdicts: { works: boolean }[] };
   expect(shown).toMatchObject({ version: 1, cleared: false });
-  expect(shown.verdicts.map(({ works }) => works)).toEqual([false, true, false]);
+  expect(shown.verdicts.map(({ works }) => works)).toEqual([false, true, false, false]);
+});
+
+test('an image is told of once, whichever release has written it', async () => {
+  findSome();
+  const why = 'It panicked.';
+  const image = { subject: 'image', way: 'newest', basis: 'i', at, why } as const;
+  keepVerdict({ ...image, holdsUntil: 'image-build' }, layout.verdicts);
+  expect((await verdicts()).slice(-2)).toEqual([
+    `image newest: does not work (found ${at}; holds until an image build)`,
+    '  It panicked.',
+  ]);
 });
 
 test('all are forgotten, and what was held against which is said', async () => {
   findSome();
   expect(await verdicts('--clear')).toEqual([
-    'Forgotten: accelerator kvm, image newest. The next start tries it again; at once: linuxkit-builder restart.',
+    'Forgotten: accelerator kvm, vm vfkit, image newest. The next start tries it again; at once: linuxkit-builder restart.',
   ]);
   for (const path of [layout.verdicts, layout.imageRejected]) expect(existsSync(path)).toBe(false);
   expect(await verdicts()).toEqual(['Nothing was tried since this machine booted.']);

@@ -5,9 +5,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
 import { vmPrograms } from '../../src/config/vm-programs.ts';
 import { gvproxy } from '../../src/net/gvproxy.ts';
-import { chooseNetwork, learnUnfit, networkDrivers } from '../../src/net/networks.ts';
+import { chooseNetwork, networkDrivers, networkLesson } from '../../src/net/networks.ts';
 import { vpnkit } from '../../src/net/vpnkit.ts';
 import { Failed, type Failure } from '../../src/system/failure.ts';
+import { keepVerdict } from '../../src/system/verdicts.ts';
 import { bootId } from '../../src/system/process.ts';
 
 let dir = '';
@@ -55,11 +56,14 @@ describe('a network that does not serve', () => {
   const failure = { kind: 'network-silent', message: 'It says nothing.', hint: 'Look.', exit: 69 };
   const fail = (network: 'auto' | 'vpnkit' = 'auto', name = 'vpnkit') => {
     const driver = networkDrivers.find((each) => each.name === name) ?? vpnkit;
-    return learnUnfit(
+    const asked = options('hyperkit', network);
+    const { failure: told, verdict } = networkLesson(
       failure as Failure,
       { driver, program: join(dir, 'bin', name) },
-      options('hyperkit', network),
+      { ...asked, at: '2026-01-01T00:00:00.000Z' },
     );
+    if (verdict !== undefined) keepVerdict(verdict, asked.layout.verdicts);
+    return told;
   };
   beforeEach(() => mkdirSync(join(dir, 's/nix-state'), { recursive: true }));
 
@@ -112,10 +116,17 @@ describe('a network that does not serve', () => {
       expect(fail().hint).toContain('gvproxy');
     },
   );
-  test('a record that cannot be written breaks nothing', () => {
+  test('nothing is written while it is judged', () => {
     install('vpnkit', 'gvproxy');
-    mkdirSync(layoutOf(join(dir, 's')).verdicts);
-    expect(fail()).toEqual(failure);
+    const asked = options('hyperkit', 'auto');
+    const unfit = { driver: vpnkit, program: join(dir, 'bin', 'vpnkit') };
+    const at = '2026-01-01T00:00:00.000Z';
+    const { verdict } = networkLesson(failure as Failure, unfit, { ...asked, at });
+    expect(verdict).toMatchObject({ subject: 'network', way: 'vpnkit', why: failure.message, at });
+    expect(existsSync(asked.layout.verdicts)).toBe(false);
+    // What is only kept in mind counts as well.
+    const known = verdict === undefined ? [] : [verdict];
+    expect(chooseNetwork({ ...asked, known })?.driver).toBe(gvproxy);
   });
 });
 

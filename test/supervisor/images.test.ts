@@ -14,8 +14,9 @@ import { parseConfig, type Config } from '../../src/config/config.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import {
   chooseImage,
+  forgetRejection,
+  imageLesson,
   imageToBoot,
-  judge,
   keepAsGood,
   readRejection,
   speaksAgainst,
@@ -26,8 +27,11 @@ import { dropOld, refuseOld } from '../../src/supervisor/image-floor.ts';
 import { floorsFor } from '../../src/vm/floors.ts';
 import type { Failure } from '../../src/system/failure.ts';
 import { hostFacts } from '../../src/system/host.ts';
+import { bootId } from '../../src/system/process.ts';
+import { keepVerdict } from '../../src/system/verdicts.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
+const at = '2026-01-01T00:00:00.000Z';
 const failure = (kind: string): Failure => ({ kind, message: 'It did not.', hint: 'h', exit: 69 });
 const rejected = (image: string) => ({ image, at: '2026-01-01T00:00:00.000Z', message: 'no' });
 const images = (newest?: string, good?: string, bad?: string): Images => ({
@@ -103,8 +107,9 @@ describe('images on the disk', () => {
   };
   const booted = () => readFileSync(`${chooseImage(config, layout).prefix}-kernel`, 'utf8');
   const lose = (kind: string) => {
-    const event = { type: 'lost', failure: failure(kind) } as const;
-    return judge({ event, phase: 'booting', image: chooseImage(config, layout) }, where());
+    const lesson = imageLesson(failure(kind), chooseImage(config, layout), at);
+    if (lesson.verdict !== undefined) keepVerdict(lesson.verdict, layout.verdicts);
+    return lesson;
   };
   beforeEach(() => {
     layout = layoutOf(mkdtempSync(join(tmpdir(), 'images-')));
@@ -184,14 +189,21 @@ describe('images on the disk', () => {
     expect(dropOld(join(layout.images, 'builder'))).toBe(false);
   });
 
-  test('a verdict that cannot be written down is none: the start is lost as it was', async () => {
+  test('what is held against it survives a boot of the host, and the release before this one', async () => {
     install('one');
     await keeps(chooseImage(config, layout));
     install('two');
-    const image = chooseImage(config, layout);
-    rmSync(layout.state, { recursive: true });
-    const event = { type: 'lost', failure: failure('guest-panicked') } as const;
-    expect(judge({ event, phase: 'booting', image }, where())).toBe(event);
+    lose('guest-panicked');
+    const text = readFileSync(layout.verdicts, 'utf8');
+    writeFileSync(layout.verdicts, text.replace(bootId(), '00000000'));
+    expect(booted()).toBe('one');
+    const image = readRejection(layout)?.image;
+    forgetRejection(layout);
+    expect(booted()).toBe('two');
+    writeFileSync(layout.imageRejected, JSON.stringify({ image, at, message: 'It did not.' }));
+    expect(booted()).toBe('one');
+    forgetRejection(layout);
+    expect(booted()).toBe('two');
   });
 
   test('one that was made while another booted is not taken for good', async () => {

@@ -1,11 +1,13 @@
 /** What the supervisor makes of a start that was lost to its VM program, with `vm` `auto`. */
 import { expect, test } from 'vitest';
 import { defaultPolicy } from '../../src/supervisor/backoff.ts';
-import { chooseDriver, takeLesson } from '../../src/supervisor/lessons.ts';
+import { beginWith } from '../../src/supervisor/begin.ts';
+import { takeLesson } from '../../src/supervisor/lessons.ts';
 import { step } from '../../src/supervisor/lifecycle.ts';
 import type { Facts } from '../../src/supervisor/status.ts';
 import type { State } from '../../src/supervisor/state.ts';
 import { Exit } from '../../src/system/failure.ts';
+import { readVerdicts, Verdicts } from '../../src/system/verdicts.ts';
 import { vmDrivers } from '../../src/vm/drivers.ts';
 import { World } from '../model/world.ts';
 
@@ -20,6 +22,8 @@ const failure = {
 const lost = { type: 'lost', failure } as const;
 const starting: State = { phase: 'starting', since: 0, attempt: 1 };
 
+// Behaviour 128: Nothing is written while a failure is judged: that a way does not work is an effect, and where it cannot be written
+// the daemon keeps it in mind until a restart is asked for.
 // Behaviour 118: With `vm` `auto` a program that cannot serve is left for the next one within the same start, and a
 // program that was chosen by its name is never changed.
 test.each([
@@ -29,10 +33,15 @@ test.each([
   await using world = await World.make();
   const config = { ...world.config, vm, network: 'auto' as const };
   const scope = { running: { driver: vmDrivers.vfkit }, config, watch: { has: () => false } };
-  const event = takeLesson(lost, starting, scope, world);
+  const known = { layout: world.layout, now: 0, known: () => [] };
+  const { event, effects } = takeLesson(lost, starting, scope, known);
   expect(event).toMatchObject({ type: 'lost', failure: { kind } });
+  const verdict = { subject: 'vm', way: 'vfkit', why: failure.message };
+  expect(effects).toMatchObject(vm === 'auto' ? [{ type: 'reject', verdict }] : []);
+  expect(readVerdicts(world.layout.verdicts)).toEqual([]);
   // The guest that was ready has nothing to teach of its program.
-  expect(takeLesson(lost, { phase: 'ready', since: 0, attempt: 1 }, scope, world)).toEqual(lost);
+  const ready = { phase: 'ready', since: 0, attempt: 1 } as const;
+  expect(takeLesson(lost, ready, scope, known)).toEqual({ event: lost, effects: [] });
   const stopping = step(starting, event, 0, defaultPolicy).state;
   expect(stopping.phase).toBe('stopping');
   expect(step(stopping, { type: 'children-gone' }, 0, defaultPolicy).state.phase).toBe(phase);
@@ -42,11 +51,9 @@ test('which program was taken, and why, is said', async () => {
   await using world = await World.make();
   const notes: Facts[] = [];
   const scope = { running: {}, note: (facts: object) => void notes.push(facts) };
-  const driver = chooseDriver(
-    scope,
-    { ...world.config, vm: 'auto', network: 'auto' },
-    world.layout,
-  );
+  const config = { ...world.config, vm: 'auto', network: 'auto' } as const;
+  const { verdicts } = world.layout;
+  const { driver } = beginWith(scope, config, world.layout, new Verdicts(verdicts));
   expect(driver).toBe(vmDrivers.qemu);
   expect(scope.running).toEqual({ driver });
   expect(notes[0]?.vmChoice?.vm).toBe('qemu');

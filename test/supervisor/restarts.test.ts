@@ -191,7 +191,7 @@ test.each([
     }
     await failed;
     expect(await running.network.child.ended).toEqual({ kind: 'exited', code: 1 });
-    expect(existsSync(layout.verdicts)).toBe(!isStopped);
+    expect(running.unfit?.driver).toBe(isStopped ? undefined : gvproxy);
     await running.network.output.close();
   },
 );

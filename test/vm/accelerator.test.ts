@@ -17,8 +17,12 @@ import { nativeSystem, systemNames } from '../../src/config/system.ts';
 import { systemClock, type Clock } from '../../src/system/clock.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
 import { tryKernelLock } from '../../src/system/lock.ts';
-import { clearVerdicts, readVerdicts } from '../../src/system/verdicts.ts';
-import { chooseAccelerator, learn, likelyAccelerator } from '../../src/vm/accelerator.ts';
+import { clearVerdicts, keepVerdict, readVerdicts, Verdicts } from '../../src/system/verdicts.ts';
+import {
+  acceleratorLesson,
+  chooseAccelerator,
+  likelyAccelerator,
+} from '../../src/vm/accelerator.ts';
 import { bundleAt } from '../../src/vm/bundle.ts';
 import { trialLine } from '../../src/vm/qemu/trial-init.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -244,18 +248,23 @@ test('a forced one is not tried', async () =>
 // Behaviour 67: An accelerator that breaks later is not taken again in this boot of the host, and the same start goes on with the
 // next one.
 describe.runIf(process.platform === 'linux')('what an end teaches', () => {
-  const learnOf = (accelerator: 'kvm' | 'tcg', asked = 'auto', verdicts = layout.verdicts) =>
-    learn(
+  const at = '2026-01-01T00:00:00.000Z';
+  const lessonOf = (accelerator: 'kvm' | 'tcg', asked = 'auto') =>
+    acceleratorLesson(
       broken,
       { accelerator, program: program('exit 1') },
-      { layout: { ...layout, verdicts }, config: config(asked, native), clock: systemClock },
+      { config: config(asked, native), at },
     );
 
   test('one that broke is followed by the next, until that is cleared', async () => {
-    expect(learnOf('kvm')).toMatchObject({
+    const { failure, verdict } = lessonOf('kvm');
+    expect(failure).toMatchObject({
       kind: 'accelerator-rejected',
       message: 'kvm does not run the guest, so this start goes on with tcg. It aborts.',
     });
+    if (verdict === undefined) throw new Error('nothing was learnt');
+    expect(existsSync(layout.verdicts)).toBe(false);
+    keepVerdict(verdict, layout.verdicts);
     const choice = { accelerator: 'tcg', rejected: [`kvm: It aborts. ${holds}`], tried: false };
     expect(await choose('exit 1')).toEqual(choice);
     expect(likelyAccelerator(inputOf('exit 1', {}))).toBe('tcg');
@@ -264,19 +273,30 @@ describe.runIf(process.platform === 'linux')('what an end teaches', () => {
     expect(await choose('exit 1')).toMatchObject({ tried: true });
   });
 
-  test('what cannot be written is not learnt, and breaks nothing', () => {
-    expect(learnOf('kvm', 'auto', join(layout.state, 'no/where'))).toBe(broken);
+  // Behaviour 128: Nothing is written while a failure is judged: that a way does not work is an effect, and where it cannot be written
+  // the daemon keeps it in mind until a restart is asked for.
+  test('what cannot be written is kept in mind until a restart is asked for', async () => {
+    const verdicts = new Verdicts(join(layout.state, 'no/where'));
+    const { verdict } = lessonOf('kvm');
+    if (verdict !== undefined) verdicts.keep(verdict);
+    const input = { ...inputOf('exit 1', {}), verdicts };
+    const choice = { accelerator: 'tcg', rejected: [`kvm: It aborts. ${holds}`], tried: false };
+    expect(await chooseAccelerator(input, systemClock, never)).toEqual(choice);
+    verdicts.forget();
+    expect(await chooseAccelerator(input, systemClock, never)).toMatchObject({ tried: true });
   });
 
-  test('the last one has no other after it', () => expect(learnOf('tcg')).toBe(broken));
+  test('the last one has no other after it', () =>
+    expect(lessonOf('tcg')).toEqual({ failure: broken }));
 
   test('a forced one is not tried again', () =>
-    expect(learnOf('kvm', 'kvm').kind).toBe('accelerator-unusable'));
+    expect(lessonOf('kvm', 'kvm').failure.kind).toBe('accelerator-unusable'));
 
   test('any other failure is left as it is', () => {
     const other = { ...broken, kind: 'vm-exited' };
-    const where = { layout, config: config('auto'), clock: systemClock };
-    expect(learn(other, { accelerator: 'kvm', program: 'x' }, where)).toBe(other);
-    expect(learn(broken, undefined, where)).toBe(broken);
+    const where = { config: config('auto'), at };
+    const used = { accelerator: 'kvm', program: 'x' } as const;
+    expect(acceleratorLesson(other, used, where)).toEqual({ failure: other });
+    expect(acceleratorLesson(broken, undefined, where)).toEqual({ failure: broken });
   });
 });

@@ -5,10 +5,16 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { nativeSystem } from '../../src/config/system.ts';
-import { systemClock } from '../../src/system/clock.ts';
 import { Exit, failureOf, type Failure } from '../../src/system/failure.ts';
-import { readVerdicts } from '../../src/system/verdicts.ts';
-import { chooseVm, driverFor, factsOf, forgetVm, keepVm, learnVm } from '../../src/vm/choose-vm.ts';
+import { readVerdicts, type Verdict } from '../../src/system/verdicts.ts';
+import {
+  chooseVm,
+  driverFor,
+  factsOf,
+  forgetVm,
+  keepVm,
+  vmLesson,
+} from '../../src/vm/choose-vm.ts';
 import { vmDrivers } from '../../src/vm/drivers.ts';
 
 let dir = '';
@@ -33,17 +39,24 @@ const asked = (vm: 'auto' | 'qemu' | 'vfkit' = 'auto') =>
 const failure = (kind: string): Failure => ({
   ...{ kind, message: 'It cannot.', hint: 'Look.', exit: Exit.unavailable },
 });
-const lose = (kind: string, changes: object = {}) =>
-  learnVm(failure(kind), {
-    ...{ ...asked(), driver: vmDrivers.vfkit, clock: systemClock, attempt: 1, isMute: false },
+const at = '2026-01-01T00:00:00.000Z';
+let learnt: Verdict | undefined;
+const lose = (kind: string, changes: object = {}) => {
+  const lesson = vmLesson(failure(kind), {
+    ...{ ...asked(), driver: vmDrivers.vfkit, at, attempt: 1, isMute: false },
     ...changes,
   });
+  learnt = lesson.verdict;
+  // Nothing is written while it is judged.
+  expect(readVerdicts(layout.verdicts)).toEqual([]);
+  return lesson.failure;
+};
 
 test('a forced choice is never changed, and nothing is learnt of it', () => {
   expect(chooseVm(asked('vfkit'))).toMatchObject({ driver: vmDrivers.vfkit, rejected: [] });
   install(qemu);
   expect(lose('vm-forbidden', asked('vfkit'))).toEqual(failure('vm-forbidden'));
-  expect(readVerdicts(layout.verdicts)).toEqual([]);
+  expect(learnt).toBeUndefined();
 });
 
 test('where nothing can be had, each program has a reason', () => {
@@ -70,12 +83,12 @@ describe('what a lost start teaches', () => {
     '%s: another one goes on, and it is not taken again',
     (kind) => {
       install(qemu);
-      const learnt = lose(kind);
-      expect(learnt.kind).toBe('vm-rejected');
-      expect(learnt.message).toBe(
+      const told = lose(kind);
+      expect(told.kind).toBe('vm-rejected');
+      expect(told.message).toBe(
         'vfkit does not run the guest here, so this start goes on with QEMU. It cannot.',
       );
-      expect(readVerdicts(layout.verdicts)).toMatchObject([{ subject: 'vm', way: 'vfkit' }]);
+      expect(learnt).toMatchObject({ subject: 'vm', way: 'vfkit', why: 'It cannot.', at });
     },
   );
   test('what may pass is tried three times', () => {
@@ -100,11 +113,6 @@ describe('what a lost start teaches', () => {
     expect(lose('vm-forbidden').kind).toBe('vm-forbidden');
     install(qemu);
     expect(lose('vm-forbidden', { driver: vmDrivers.qemu }).kind).toBe('vm-forbidden');
-  });
-  test('what cannot be remembered counts as it is', () => {
-    install(qemu);
-    mkdirSync(layout.verdicts);
-    expect(lose('vm-forbidden').kind).toBe('vm-forbidden');
   });
 });
 

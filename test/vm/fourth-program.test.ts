@@ -12,6 +12,7 @@ import { start } from '../../src/supervisor/start.ts';
 import { stop } from '../../src/supervisor/stop.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { silent } from '../../src/system/log.ts';
+import { Verdicts } from '../../src/system/verdicts.ts';
 import { bundleAt } from '../../src/vm/bundle.ts';
 import { fourth, fourthRow } from '../fakes/fourth-vm.ts';
 import { World } from '../model/world.ts';
@@ -72,6 +73,7 @@ test('it runs a guest, which is told by channel where it is reached, and ends it
   await start(
     {
       ...{ config, layout, driver: fourth, clock: systemClock, log: silent, bootFiles },
+      verdicts: new Verdicts(layout.verdicts),
       ...{ isClear: false, isDoubtful: false, onStep: nothing, onImage: nothing },
       ...{ onAccelerator: nothing, onPaused: nothing, onResumed: nothing, onLost: nothing },
       onLine: ({ text }) => lines.push(text),

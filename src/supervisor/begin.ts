@@ -1,0 +1,26 @@
+/** What a start is made with: the program that is chosen for it, and whom it tells what it does. */
+import type { Config } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import type { Verdicts } from '../system/verdicts.ts';
+import { chooseVm } from '../vm/choose-vm.ts';
+import type { Scope } from './scope.ts';
+
+/** Which program runs the guest of this start is noted, with what is said of it. */
+export function beginWith(
+  scope: Pick<Scope, 'running' | 'note'>,
+  config: Config,
+  layout: Layout,
+  verdicts: Verdicts,
+) {
+  const { driver, why, rejected } = chooseVm({ config, layout, known: verdicts.all() });
+  scope.running.driver = driver;
+  scope.note({ vmChoice: { vm: driver.name, why }, ...(rejected.length > 0 ? { rejected } : {}) });
+  return { config, driver, verdicts };
+}
+
+/** Whom a start tells. */
+export function listeners(scope: Scope) {
+  const { onLine, onStep, onImage, onAccelerator, onLost } = scope;
+  const { onPaused, onResumed, awaitRoom } = scope.standstill;
+  return { onLine, onStep, onImage, onAccelerator, onLost, onPaused, onResumed, awaitRoom };
+}

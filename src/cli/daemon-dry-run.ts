@@ -11,7 +11,7 @@ import {
   type NetworkName,
   type VmName,
 } from '../config/vm-programs.ts';
-import { chooseNetwork, networkDrivers, type Chosen } from '../net/networks.ts';
+import { chooseNetwork, networkDrivers, type Chosen, type ChooseOptions } from '../net/networks.ts';
 import { chooseImage } from '../supervisor/images.ts';
 import { planOf, type Plan } from '../supervisor/plan.ts';
 import { firstSocketFd, type Launch } from '../system/child.ts';
@@ -21,7 +21,6 @@ import { hostFacts } from '../system/host.ts';
 import { tryProgram } from '../system/program.ts';
 import { likelyAccelerator } from '../vm/accelerator.ts';
 import { bundleAt } from '../vm/bundle.ts';
-import type { VmDriver } from '../vm/driver.ts';
 import { driverFor } from '../vm/choose-vm.ts';
 import type { CliContext } from './context.ts';
 
@@ -89,21 +88,17 @@ async function planFor(
   const plan = planOf({
     ...{ config, layout, driver, bundle, program, abilities },
     accelerator: likelyAccelerator({ config, layout, program }),
-    network: networkFor(config, driver, layout, path),
+    network: networkFor({ config, row: driver.row, layout, path, vmProgram: program }),
     cmdline: readIfThere(bundle.cmdline)?.trim() ?? '',
   });
   return { image: bundle.prefix, ...plan };
 }
 
 /** What a start would take; where it is not installed, by its name alone. */
-function networkFor(
-  config: Config,
-  { row }: VmDriver,
-  layout: Layout,
-  path: string | undefined,
-): Chosen {
+function networkFor(options: ChooseOptions): Chosen {
+  const { config, row } = options;
   try {
-    return chooseNetwork({ config, row, layout, path });
+    return chooseNetwork(options);
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
     const names = config.network === 'auto' ? networksOf(row) : [config.network];

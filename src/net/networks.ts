@@ -15,7 +15,16 @@ import {
 import type { Failure } from '../system/failure.ts';
 import { versionOf } from '../system/files.ts';
 import { findProgram, tryProgram } from '../system/program.ts';
-import { bestOf, readVerdicts, verdictOn, type Lesson, type Verdict } from '../system/verdicts.ts';
+import {
+  bestOf,
+  isRejection,
+  readVerdicts,
+  rejectionWords,
+  tryAgain,
+  verdictOn,
+  type Lesson,
+  type Verdict,
+} from '../system/verdicts.ts';
 import type { NetworkDriver } from './driver.ts';
 import { gvproxy, noNetworkProgram } from './gvproxy.ts';
 import { vpnkit } from './vpnkit.ts';
@@ -44,7 +53,7 @@ interface NetworkProgram {
 /** A network program and where it is, with a sentence for each better one that does not serve; undefined when the VM program needs none. */
 export type Chosen = (NetworkProgram & { readonly rejected: readonly string[] }) | undefined;
 
-interface ChooseOptions {
+export interface ChooseOptions {
   readonly config: Pick<Config, 'network'>;
   /** Of the VM program that is to be attached. */
   readonly row: Pick<VmProgram, 'title' | 'links'>;
@@ -53,6 +62,8 @@ interface ChooseOptions {
   readonly path?: string | undefined;
   /** What is held against what; by default what is written. */
   readonly known?: readonly Verdict[] | undefined;
+  /** Path of the VM program; where it is absent its own network counts as one that serves. */
+  readonly vmProgram?: string;
 }
 
 /** Failed `program-missing` when what is wanted is not installed. */
@@ -64,13 +75,21 @@ export function chooseNetwork(options: ChooseOptions): Chosen {
     if (driver === undefined || link === undefined) return undefined;
     return { driver, link, program: findProgram(driver.name, path), rejected: [] };
   }
+  const { vmProgram, known = readVerdicts(layout.verdicts) } = options;
+  const own = vmProgram === undefined ? undefined : verdictOn(ownNetwork(vmProgram), known);
+  const isOwn = row.links.includes('own');
   // It makes its own.
-  if (row.links.includes('own')) return undefined;
-  const { known = readVerdicts(layout.verdicts) } = options;
+  if (isOwn && !isRejection(own)) return undefined;
   const chosen = bestOf(installedFor(options), (each) => verdictOn(wayOf(each), known));
+  if (chosen === undefined && isOwn) return undefined;
   if (chosen === undefined) throw noNetworkProgram(row.title, networksOf(row));
-  return { ...chosen.way, rejected: chosen.rejected };
+  const before = isRejection(own) ? [rejectionWords(own)] : [];
+  return { ...chosen.way, rejected: [...before, ...chosen.rejected] };
 }
+
+/** The network that a VM program makes itself, if that build of it does. */
+const ownNetwork = (vmProgram: string) =>
+  ({ subject: 'network', way: 'user', basis: versionOf(vmProgram) }) as const;
 
 /** One build of that program: what is known of it says nothing of another. */
 const wayOf = ({ driver, program }: Omit<NetworkProgram, 'link'>) =>
@@ -96,6 +115,25 @@ export function networkLesson(
   if (next === undefined || next.driver.name === failed.driver.name) return { failure, verdict };
   const hint = `The next attempt is made with ${next.driver.name}. ${failure.hint}`;
   return { failure: { ...failure, hint }, verdict };
+}
+
+/**
+ * What a VM program teaches that was built without a network of its own: where nobody has asked for that one by its name and another is
+ * here, the same start goes on with it (`network-rejected`).
+ */
+export function ownNetworkLesson(
+  failure: Failure,
+  vmProgram: string,
+  { at, ...options }: ChooseOptions & Pick<Verdict, 'at'>,
+): Lesson {
+  const { config, row, layout, known = readVerdicts(layout.verdicts) } = options;
+  if (config.network !== 'auto') return { failure };
+  const why = failure.message;
+  const verdict: Verdict = { ...ownNetwork(vmProgram), at, why };
+  const next = chooseNetwork({ ...options, vmProgram, known: [...known, verdict] });
+  if (next === undefined) return { failure };
+  const message = `${row.title} has no network of its own here, so this start goes on with ${next.driver.name}. ${why}`;
+  return { failure: { ...failure, kind: 'network-rejected', message, hint: tryAgain }, verdict };
 }
 
 /** Best first. */

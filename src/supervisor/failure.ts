@@ -57,7 +57,7 @@ export const isPermanent = ({ kind, exit }: Failure): boolean =>
 
 /** A way that broke is not taken again, and the same start goes on with the next: there are few, and each is rejected once. */
 export const isOtherWay = ({ kind }: Failure): boolean =>
-  kind === 'accelerator-rejected' || kind === 'vm-rejected';
+  ['accelerator-rejected', 'vm-rejected', 'network-rejected'].includes(kind);
 
 /** How far the guest still hears us: a frozen or panicked one hardly, one that its VM program runs no more not at all. */
 export const deafnessOf = (failure: Failure | undefined) => ({

@@ -1,9 +1,10 @@
 /** What a start that was lost teaches: a way in which it was made may be to blame, and is not taken again. Pure but for a look at what is here. */
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import { networkLesson } from '../net/networks.ts';
+import { networkLesson, ownNetworkLesson } from '../net/networks.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Failure } from '../system/failure.ts';
+import { tryProgram } from '../system/program.ts';
 import type { Lesson, Verdict, Verdicts } from '../system/verdicts.ts';
 import { acceleratorLesson } from '../vm/accelerator.ts';
 import { vmLesson } from '../vm/choose-vm.ts';
@@ -92,6 +93,13 @@ function teachers(
         ? { failure }
         : networkLesson(failure, unfit, { ...shared, row: driver.row }),
     ofAccelerator,
+    // A VM program without a network of its own is blamed itself only where no other network is here.
+    (failure) => {
+      const program = tryProgram(driver.program(config));
+      return program === undefined || driver.lacksNetwork?.(failure.lines ?? []) !== true
+        ? { failure }
+        : ownNetworkLesson(failure, program, { ...shared, row: driver.row });
+    },
     (failure) => vmLesson(failure, lost),
     (failure) => imageLesson(failure, image, at),
   ];

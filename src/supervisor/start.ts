@@ -56,7 +56,7 @@ export async function start(
   const { config, layout, driver, log } = context;
   const program = findProgram(driver.program(config));
   const known = context.verdicts.all();
-  const network = chooseNetwork({ config, row: driver.row, layout, known });
+  const network = chooseNetwork({ config, row: driver.row, layout, known, vmProgram: program });
   const laid = await bootFiles(context, running, { program, network }, signal);
   const disk = prepareDisk(layout.disk, config.diskGiB);
   if (disk === 'blank') recordBlank(layout);

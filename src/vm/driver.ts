@@ -116,4 +116,6 @@ export interface VmDriver {
   readonly isNoise?: (line: string) => boolean;
   /** What an end means for this program; undefined where its exit says no more than that it ended. */
   readonly explain?: (end: VmEnd) => Failure | undefined;
+  /** Whether its last words say that it was built without a network of its own; absent where it has none anyway. */
+  readonly lacksNetwork?: (output: readonly string[]) => boolean;
 }

@@ -5,7 +5,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
 import { vmPrograms } from '../../src/config/vm-programs.ts';
 import { gvproxy } from '../../src/net/gvproxy.ts';
-import { chooseNetwork, networkDrivers, networkLesson } from '../../src/net/networks.ts';
+import {
+  chooseNetwork,
+  networkDrivers,
+  networkLesson,
+  ownNetworkLesson,
+} from '../../src/net/networks.ts';
 import { vpnkit } from '../../src/net/vpnkit.ts';
 import { Failed, type Failure } from '../../src/system/failure.ts';
 import { keepVerdict } from '../../src/system/verdicts.ts';
@@ -49,6 +54,48 @@ describe('which network a start gets', () => {
   test.each(['auto', 'vpnkit', 'gvproxy'] as const)('%s, and it is not installed', (network) => {
     install();
     expect(() => choose('hyperkit', network)).toThrow(Failed);
+  });
+});
+
+// Behaviour 129: A QEMU that was built without a network of its own is started once, and the same start goes on with gvproxy where that
+// is installed and nobody has asked for QEMU's own.
+describe('a VM program that was built without a network of its own', () => {
+  const failure: Failure = { kind: 'vm-lacks-part', message: 'No slirp.', hint: 'Get.', exit: 69 };
+  const vmProgram = () => join(dir, 'bin/qemu');
+  const learn = (network: 'auto' | 'user') => {
+    const asked = { ...options('qemu', network), at: '2026-01-01T00:00:00.000Z' };
+    const { failure: told, verdict } = ownNetworkLesson(failure, vmProgram(), asked);
+    if (verdict !== undefined) keepVerdict(verdict, asked.layout.verdicts);
+    return told;
+  };
+  const chosen = () => chooseNetwork({ ...options('qemu', 'auto'), vmProgram: vmProgram() });
+  beforeEach(() => mkdirSync(join(dir, 's/nix-state'), { recursive: true }));
+
+  test('gets one beside it in the same start, and says why', () => {
+    install('qemu', 'gvproxy');
+    expect(chosen()).toBeUndefined();
+    expect(learn('auto')).toMatchObject({
+      kind: 'network-rejected',
+      message: expect.stringMatching(/goes on with gvproxy\. No slirp\.$/) as string,
+    });
+    expect(chosen()).toMatchObject({
+      driver: gvproxy,
+      rejected: [expect.stringMatching(/^user: No slirp\. That holds until/)],
+    });
+  });
+  test('is asked again once it is another build', () => {
+    install('qemu', 'gvproxy');
+    learn('auto');
+    writeFileSync(vmProgram(), 'with slirp');
+    expect(chosen()).toBeUndefined();
+  });
+  test('is the failure itself where no other is installed, or its own was asked for by name', () => {
+    install('qemu', 'vpnkit');
+    expect(learn('auto')).toBe(failure);
+    expect(chosen()).toBeUndefined();
+    writeFileSync(join(dir, 'bin/gvproxy'), '', { mode: 0o755 });
+    expect(learn('user')).toBe(failure);
+    expect(existsSync(layoutOf(join(dir, 's')).verdicts)).toBe(false);
   });
 });
 

@@ -47,7 +47,7 @@ const table = {
     ...['host-disk-full', 'vm-limit'],
   ],
   /** The same start goes on in another way. */
-  otherWay: ['accelerator-rejected', 'vm-rejected'],
+  otherWay: ['accelerator-rejected', 'vm-rejected', 'network-rejected'],
   /** Tried again: it may have passed. An image that cannot be read may be so for want of descriptors. */
   retried: [
     ...['image-unreadable', 'image-rejected', 'cannot-write', 'socket-not-made', 'bug'],

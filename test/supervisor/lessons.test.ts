@@ -1,5 +1,7 @@
 /** What the supervisor makes of a start that was lost to its VM program, with `vm` `auto`. */
-import { expect, test } from 'vitest';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
 import { defaultPolicy } from '../../src/supervisor/backoff.ts';
 import { beginWith } from '../../src/supervisor/begin.ts';
 import { takeLesson } from '../../src/supervisor/lessons.ts';
@@ -46,6 +48,40 @@ test.each([
   expect(stopping.phase).toBe('stopping');
   expect(step(stopping, { type: 'children-gone' }, 0, defaultPolicy).state.phase).toBe(phase);
 });
+
+const noSlirp =
+  "qemu-system-x86_64: -netdev user,id=net: network backend 'user' is not compiled into this binary";
+test.each([
+  ['auto', 'network-rejected', 'starting'],
+  ['user', 'vm-lacks-part', 'failed'],
+] as const)(
+  'with network %s a QEMU without one of its own: %s, and it is %s then',
+  async (network, kind, phase) => {
+    await using world = await World.make();
+    process.env['PATH'] = programs(world, 'qemu-system-x86_64', 'qemu-system-aarch64', 'gvproxy');
+    const lacks = { ...failure, kind: 'vm-lacks-part', lines: [noSlirp] };
+    const config = { ...world.config, vm: 'auto' as const, network };
+    const scope = { running: { driver: vmDrivers.qemu }, config, watch: { has: () => false } };
+    const known = { layout: world.layout, now: 0, known: () => [] };
+    const { event, effects } = takeLesson({ ...lost, failure: lacks }, starting, scope, known);
+    const verdict = { subject: 'network', way: 'user' };
+    expect(effects).toMatchObject(network === 'auto' ? [{ type: 'reject', verdict }] : []);
+    expect(event).toMatchObject({ type: 'lost', failure: { kind } });
+    const stopping = step(starting, event, 0, defaultPolicy).state;
+    expect(step(stopping, { type: 'children-gone' }, 0, defaultPolicy).state.phase).toBe(phase);
+  },
+);
+
+const path = process.env['PATH'];
+afterEach(() => void (process.env['PATH'] = path));
+
+/** A PATH with these programs and no others. */
+function programs({ layout }: World, ...names: string[]): string {
+  const folder = join(layout.root, 'bin');
+  mkdirSync(folder);
+  for (const name of names) writeFileSync(join(folder, name), '', { mode: 0o755 });
+  return folder;
+}
 
 test('which program was taken, and why, is said', async () => {
   await using world = await World.make();

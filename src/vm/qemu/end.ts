@@ -54,6 +54,12 @@ const lacks = (what: string, hint: string, pattern: RegExp): Fault => ({
   hint,
   exit: Exit.unavailable,
 });
+const noSlirp =
+  /network backend '?user'? is not compiled into this binary|Parameter 'type' does not accept value 'user'/;
+
+/** It was built without user-mode networking. */
+export const lacksSlirp = (output: readonly string[]): boolean =>
+  output.some((line) => noSlirp.test(line));
 const anotherQemu =
   "Install another QEMU (Debian's qemu-system-x86 or qemu-system-arm, Homebrew's qemu), then: linuxkit-builder restart.";
 
@@ -99,8 +105,8 @@ const faults: readonly Fault[] = [
   },
   lacks(
     'user-mode networking (slirp)',
-    `Take gvproxy in its place: linuxkit-builder configure --network gvproxy. Or: ${anotherQemu}`,
-    /network backend '?user'? is not compiled into this binary|Parameter 'type' does not accept value 'user'/,
+    `Install gvproxy, and take it in its place: linuxkit-builder configure --network gvproxy. Or: ${anotherQemu}`,
+    noSlirp,
   ),
   lacks(
     'the machine that the guest needs',

@@ -8,7 +8,7 @@ import { fieldsOf } from '../../system/json-lines.ts';
 import { quoted } from '../../system/plain-text.ts';
 import type { AttachOptions, Machine, VmDriver } from '../driver.ts';
 import { qemuAbilities } from './abilities.ts';
-import { explainQemu } from './end.ts';
+import { explainQemu, lacksSlirp } from './end.ts';
 import { qemuPlan, qemuProgram } from './argv.ts';
 import { RunStateWatch } from './run-state-watch.ts';
 import { connectQmp, parseUsernet, type QmpEvent } from './qmp.ts';
@@ -23,6 +23,7 @@ export const qemu: VmDriver = {
   plan: qemuPlan,
   attach: attachQemu,
   explain: explainQemu,
+  lacksNetwork: lacksSlirp,
 };
 
 /** Connects when QEMU's socket appears and finds out which way it made to the guest's sshd. */

@@ -1,5 +1,5 @@
 #!/bin/sh
-# linuxkit-builder: what launchd runs at login. Written by `linuxkit-builder configure`.
+# linuxkit-builder: what launchd runs at login, or at boot. Written by `linuxkit-builder configure`.
 # launchd tells this process alone to end, by SIGTERM. The daemon is told, and when it is gone we leave with 0: launchd
 # starts again what ended otherwise. Between the daemon's first moment and its first handler a signal would kill it, and a
 # stopped builder would come back; that is why this stays instead of becoming the daemon.
@@ -14,6 +14,8 @@ named_main=@PROGRAM@
 main=@MAIN@
 state=@STATE@
 log=@LOG@
+# `system` where it is the system's own job; empty where it is of a user's session.
+domain=@DOMAIN@
 output=$state/nix-state/daemon.out
 wait4path=${LINUXKIT_BUILDER_WAIT4PATH:-/bin/wait4path}
 patience=${LINUXKIT_BUILDER_PATIENCE:-60}
@@ -101,8 +103,8 @@ done
 [ -z "$stopping" ] || exit 0
 if [ -n "$lack" ]; then
     why="The daemon was not started: $lack is not there. It was moved, upgraded or removed since configure was run. \
-Run: linuxkit-builder configure, then linuxkit-builder start. To be rid of this job: launchctl bootout \
-gui/$(id -u)/org.nix-community.linuxkit-builder"
+Run: linuxkit-builder configure, then linuxkit-builder start. To be rid of this job: ${domain:+sudo }launchctl bootout \
+${domain:-gui/$(id -u)}/org.nix-community.linuxkit-builder"
     say "$why"
     [ ! -d "$state/nix-state" ] || say "$why" >>"$output"
     # Anything but 0 would have launchd run this again every 10 s, for nothing.

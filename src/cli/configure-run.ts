@@ -37,7 +37,7 @@ import { Failed } from '../system/failure.ts';
 import { inSection } from '../system/lock.ts';
 import { check } from './configure-check.ts';
 import type { ConfigureFlags } from './configure-flags.ts';
-import { dropService } from './configure-service.ts';
+import { dropService, settleSystemJob } from './configure-service.ts';
 import type { CliContext } from './context.ts';
 import { jobPrograms } from './job-programs.ts';
 import { guestHasKvm } from './guest-kvm.ts';
@@ -104,6 +104,8 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
     const builder = await userPart(run);
     finishTakeOver(run.layout);
     await rootPart(run, builder);
+    const { skipRoot } = flags;
+    await settleSystemJob(builder.config, { ...run, owner: builder.owner, skipRoot });
     await adviseRestart(run, old, builder.config);
   }
   const { system } = settings.config;

@@ -3,7 +3,18 @@ import type { Layout } from '../config/layout.ts';
 import { readReceipts, writeReceipts } from '../host/receipts.ts';
 import { applyUndo, undoingsOf, undoWords } from '../host/undo.ts';
 import type { CliContext } from './context.ts';
-import { serviceFor, servicePaths } from './service.ts';
+import type { Config } from '../config/config.ts';
+import { restartCommand } from '../host/declared-job.ts';
+import type { Owner } from '../host/installed.ts';
+import { runScript } from '../host/root-files.ts';
+import { jobRemovalScript, jobScript, systemJobPath } from '../host/system-job.ts';
+import {
+  declaredJob,
+  presentSystemJob,
+  servicePaths,
+  userServiceFor,
+  wantedSystemJob,
+} from './service.ts';
 import { buildsOption, waitForBuilds } from './wait-for-builds.ts';
 
 /** Takes back what an earlier configure told the keeper, where that is not wanted any more. */
@@ -14,13 +25,15 @@ export async function dropService(
 ): Promise<void> {
   const paths = servicePaths(context).filter((path) => !wanted.includes(path));
   const receipts = readReceipts(layout.receipts);
+  const isIn = (file: string, path: string) => file === path || file.startsWith(`${path}/`);
+  // A directory goes with the last file in it that is wanted.
   const isDropped = (path: string) =>
-    paths.some((file) => file === path || file.startsWith(`${path}/`));
+    paths.some((file) => isIn(file, path)) && !wanted.some((file) => isIn(file, path));
   const dropped = receipts.filter(({ path }) => isDropped(path));
   if (!dropped.some(({ path }) => paths.includes(path))) return;
   // Its keeper ends the daemon with it.
   await waitForBuilds(layout, { timeout: buildsOption[2] }, context);
-  await serviceFor(layout, context)?.remove();
+  await userServiceFor(layout, context)?.remove();
   for (const undoing of undoingsOf(dropped)) {
     applyUndo(undoing);
     for (const line of undoWords(undoing, 'done')) say(line);
@@ -28,5 +41,88 @@ export async function dropService(
   writeReceipts(
     layout.receipts,
     receipts.filter((receipt) => !dropped.includes(receipt)),
+  );
+}
+
+interface JobRun {
+  readonly layout: Layout;
+  readonly context: CliContext;
+  readonly owner: Owner;
+  /** Print what an administrator runs, and run nothing as root. */
+  readonly skipRoot: boolean;
+  readonly say: (line: string) => void;
+}
+
+/** Root's part of the job at boot: its file is written, or taken away where the settings ask for none. */
+export async function settleSystemJob(config: Config, run: JobRun): Promise<void> {
+  const { layout, context, owner, skipRoot, say } = run;
+  sayDeclared(run);
+  const wanted = wantedSystemJob(layout, config, context);
+  const present = presentSystemJob(layout, context);
+  if (wanted?.text === present?.text) return;
+  const before = presentSystemJob(layout, context, 'any');
+  const script =
+    wanted !== undefined
+      ? jobScript(wanted, owner)
+      : before === undefined
+        ? ''
+        : jobRemovalScript(before.kind, before.tree);
+  if (skipRoot) {
+    context.err('Not done, as asked: the job at boot. An administrator runs as root, by /bin/sh:');
+    for (const line of script.trimEnd().split('\n')) context.out(line);
+    return;
+  }
+  if (wanted === undefined) await waitForBuilds(layout, { timeout: buildsOption[2] }, context);
+  for (const line of await runAsRoot(script, context)) say(line);
+  if (wanted !== undefined)
+    say('The daemon starts when this machine starts; now: linuxkit-builder start');
+}
+
+/** Takes the job at boot away where it is this builder's; prints the script for that with `print`. */
+export async function removeSystemJob(
+  layout: Layout,
+  context: CliContext,
+  { print, whose = 'ours' }: { print?: (line: string) => void; whose?: 'ours' | 'any' } = {},
+): Promise<void> {
+  const present = presentSystemJob(layout, context, whose);
+  if (present === undefined) return;
+  const script = jobRemovalScript(present.kind, present.tree);
+  if (print === undefined) {
+    for (const line of await runAsRoot(script, context)) context.out(line);
+    return;
+  }
+  context.err('Not done, as asked: the job at boot. An administrator runs as root, by /bin/sh:');
+  for (const line of script.trimEnd().split('\n')) print(line);
+}
+
+/** What would be done, in words. */
+export const plannedJobRemoval = (layout: Layout, context: CliContext): string[] => {
+  const present = presentSystemJob(layout, context);
+  return present === undefined
+    ? []
+    : [`Would delete ${systemJobPath(present.kind, present.tree)}, and end the daemon with it`];
+};
+
+const runAsRoot = (script: string, context: CliContext): Promise<readonly string[]> =>
+  runScript(script, {
+    isRoot: process.getuid?.() === 0,
+    sudo: 'sudo',
+    signal: context.signal,
+    err: (line) => context.err(line),
+    refused: {
+      so: 'the job at boot is as it was.',
+      hint: 'Run it again where you can become root; or an administrator runs, as root, what it prints with --no-root.',
+    },
+  });
+
+/** Who else starts it is named, and left alone. */
+function sayDeclared({ layout, context, say }: JobRun): void {
+  const declared = declaredJob(context);
+  if (declared === undefined) return;
+  const { by, path, directory = layout.root } = declared;
+  const its = directory === layout.root ? '' : ` (for the builder in ${directory})`;
+  const restart = restartCommand(declared, process.getuid?.() ?? 0);
+  say(
+    `${by} declares the job that starts the daemon${its}: ${path} is left alone. To restart it: ${restart}`,
   );
 }

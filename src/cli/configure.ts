@@ -18,14 +18,15 @@ interface Options {
   readonly port?: string;
   readonly maxJobs?: string;
   readonly vm?: string;
-  readonly system?: string;
+  /** True where it stands without a name. */
+  readonly system?: string | true;
   readonly network?: string;
   readonly accelerator?: string;
   readonly accel?: string;
   readonly bundle?: string;
   /** Undefined when neither flag is given. */
   readonly keepAwake?: boolean;
-  readonly autostart?: boolean;
+  readonly autostart?: boolean | string;
   readonly idle?: string;
   readonly idleAfter?: string;
   readonly start?: string;
@@ -55,13 +56,19 @@ export function configureVerb(program: Command, context: CliContext): void {
     .option('--speed-factor <number>', 'how much faster than other builders Nix may think it')
     .option('--protocol <name>', 'how Nix talks to it: ssh-ng or ssh')
     .option('--vm <name>', 'the program that runs the guest: qemu, hyperkit, vfkit, or auto')
-    .option('--system <name>', 'x86_64-linux or aarch64-linux; the foreign one is emulated')
+    .option(
+      '--system [name]',
+      'x86_64-linux or aarch64-linux; the foreign one is emulated (without a name: --autostart boot)',
+    )
     .option('--network <name>', 'what gives it its network: user, vpnkit or gvproxy')
     .option('--accelerator <name>', 'auto, kvm, hvf or tcg')
     .option('--bundle <prefix>', 'kernel, initrd and cmdline of another guest')
     .option('--keep-awake', 'while it is used, keep this Mac awake on AC power (default on macOS)')
     .option('--no-keep-awake', 'let it fall asleep')
-    .option('--autostart', 'start the daemon at login, by launchd or systemd (default on macOS)')
+    .option(
+      '--autostart [when]',
+      'start the daemon by launchd or systemd: at login (default on macOS), or at boot',
+    )
     .option('--no-autostart', 'leave starting it to you')
     .option('--idle <how>', 'when nobody uses the guest: auto, stop or never (leave it running)')
     .option('--idle-after <time>', 'how long nobody has used it then, such as 10 min')
@@ -100,7 +107,8 @@ function refuseSudo({ directory }: Options, { env }: CliContext): void {
 }
 
 function flagsOf(options: Options, context: CliContext): ConfigureFlags {
-  const { features, vm, system, network, accelerator = options.accel, bundle } = options;
+  const { features, vm, network, accelerator = options.accel, bundle } = options;
+  const { system, autostart = system === true ? 'boot' : undefined } = options;
   return {
     root: directoryMeant(options, context),
     asked: {
@@ -114,12 +122,12 @@ function flagsOf(options: Options, context: CliContext): ConfigureFlags {
       port: number(options.port),
       maxJobs: number(options.maxJobs),
       vm,
-      system,
+      system: system === true ? undefined : system,
       network,
       accelerator,
       bundle: bundle === undefined ? undefined : resolve(bundle),
       keepAwake: options.keepAwake,
-      autostart: options.autostart,
+      autostart,
       idle: given({ how: options.idle, after: options.idleAfter }),
       start: options.start,
     },

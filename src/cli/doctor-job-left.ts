@@ -9,7 +9,8 @@ import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { readIfThere, removeFile } from '../system/files.ts';
 import { inSection } from '../system/lock.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
-import { jobPaths, serviceFiles, serviceOf, type ServiceKind } from './service.ts';
+import type { ServiceKind } from '../host/declared-job.ts';
+import { jobPaths, serviceFiles, serviceOf } from './service.ts';
 
 export const leftJobCheck = 'old login job';
 

@@ -6,7 +6,9 @@ import { readReceipts, type Receipt } from '../host/receipts.ts';
 import type { Service } from '../host/service.ts';
 import { readIfThere } from '../system/files.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
-import { serviceFiles, serviceFor } from './service.ts';
+import { restartCommand } from '../host/declared-job.ts';
+import { systemJobPath } from '../host/system-job.ts';
+import { presentSystemJob, serviceFiles, serviceFor, wantedSystemJob } from './service.ts';
 
 /** A job that runs may still be one that comes to nothing at the next login: its files are looked at first. */
 export async function checkJob(facts: DoctorFacts): Promise<Verdict> {
@@ -16,6 +18,8 @@ export async function checkJob(facts: DoctorFacts): Promise<Verdict> {
   const spoilt = changes.filter((change) => !isAsPut(change, receipts));
   if (spoilt.length > 0) return spoiltVerdict(spoilt);
   const service = serviceFor(layout, context);
+  const atBoot = service?.declared === undefined ? systemVerdict(facts) : undefined;
+  if (atBoot !== undefined) return atBoot;
   if (service === undefined)
     return {
       kind: 'not-asked',
@@ -28,6 +32,23 @@ export async function checkJob(facts: DoctorFacts): Promise<Verdict> {
     fact: verdict.fact,
     why: `It was told of another Node, place or PATH than is here now: ${pathsOf(changes)}. linuxkit-builder configure tells it anew.`,
   };
+}
+
+/** What is wrong with the file of the job at boot, which is root's. */
+function systemVerdict({ layout, context, config }: DoctorFacts): Verdict | undefined {
+  const wanted = wantedSystemJob(layout, config(), context);
+  const present = presentSystemJob(layout, context);
+  if (wanted?.text === present?.text) return undefined;
+  const job = wanted ?? present;
+  const path = job === undefined ? '' : systemJobPath(job.kind, job.tree);
+  const what =
+    wanted === undefined
+      ? `${path} starts the daemon at boot, and the settings do not ask for that.`
+      : present === undefined
+        ? `The daemon is not started at boot: ${path} is not there, or not of this builder.`
+        : `${path} is of another Node, place or PATH than is here now.`;
+  const why = 'It is a file of root’s, which configure writes and takes away.';
+  return { kind: 'bad', what, why, remedy: 'linuxkit-builder configure' };
 }
 
 /** Of files that a configuration in the Nix store makes nothing can be said. */
@@ -69,6 +90,18 @@ const endSeen = (exitCode: number | undefined) => ({
 
 async function stateVerdict(service: Service, { layout }: DoctorFacts): Promise<Verdict> {
   const { loaded, running, ended, exitCode } = await service.state();
+  const { declared } = service;
+  const restart = declared && restartCommand(declared, process.getuid?.() ?? 0);
+  const whose =
+    declared && `declared by ${declared.by} in ${declared.path}; to restart it: ${restart ?? ''}`;
+  const told = whose === undefined ? '' : ` (${whose})`;
+  if (!loaded && declared !== undefined)
+    return {
+      kind: 'bad',
+      what: `${service.name} does not know the daemon, ${whose ?? ''}.`,
+      why: 'What declares it was not applied since, or somebody unloaded it.',
+      remedy: 'Apply that configuration again.',
+    };
   if (!loaded)
     return {
       kind: 'bad',
@@ -78,7 +111,10 @@ async function stateVerdict(service: Service, { layout }: DoctorFacts): Promise<
       fix: () => service.start(),
     };
   if (running || ended === undefined)
-    return { kind: 'good', fact: `${service.name}: ${running ? 'running' : 'loaded, stopped'}` };
+    return {
+      kind: 'good',
+      fact: `${service.name}: ${running ? 'running' : 'loaded, stopped'}${told}`,
+    };
   const words = readIfThere(layout.daemonOutput)?.trim().split('\n').slice(-3).join(' | ') ?? '';
   return {
     kind: 'bad',

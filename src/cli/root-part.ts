@@ -4,7 +4,7 @@
  */
 import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { defaultStateDirectory } from '../config/layout.ts';
+import { defaultStateDirectory, layoutOf } from '../config/layout.ts';
 import { readInstalled, refuseSecondUser, type Owner } from '../host/installed.ts';
 import { detectNix, machinesKeeper } from '../host/nix-variant.ts';
 import { placesOf, rootLayout } from '../host/places.ts';
@@ -46,6 +46,10 @@ export async function performRemoval(
   const { uid } = ownerGone ? { uid: undefined } : await askingUser(context);
   if (uid !== undefined) refuseSecondUser(known, uid);
   const removal = { rootHome, etcNix, of: undefined };
+  const { removeSystemJob } = await import('./configure-service.ts');
+  const directory = known?.owner.directory;
+  const whose = ownerGone || directory === undefined ? 'any' : 'ours';
+  await removeSystemJob(layoutOf(directory ?? '/'), context, { whose });
   if (removalNeeds(removal).kind !== 'undo') return context.out('Nothing to undo.');
   const script = removalScript(removal, known);
   for (const line of await runScript(script, asRoot(context))) context.out(line);

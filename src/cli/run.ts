@@ -1,7 +1,9 @@
 /** `start`, `stop`, `restart`, `wait`: the daemon's life from a terminal. */
 import type { Command } from 'commander';
 import type { Layout } from '../config/layout.ts';
+import type { Service } from '../host/service.ts';
 import { failureOf } from '../system/failure.ts';
+import { until } from '../system/wait.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 import { failureLines } from './say.ts';
 import { saying, waitingForEnd } from './patience.ts';
@@ -52,7 +54,9 @@ async function startBy(layout: Layout, context: CliContext) {
   if (service === undefined) return { ...(await startDaemon(layout, context)), by: '' };
   try {
     const started = await startDaemon(layout, context, () => service.start());
-    return { ...started, by: ` by ${service.name}` };
+    const { declared } = service;
+    const whose = declared === undefined ? '' : `, as ${declared.by} declares it,`;
+    return { ...started, by: ` by ${service.name}${whose}` };
   } catch (error) {
     const failure = failureOf(error);
     if (failure.kind !== 'no-login-session') throw error;
@@ -75,7 +79,8 @@ export function stopVerb(program: Command, context: CliContext): void {
       const { stopDaemon } = await import('../supervisor/background.ts');
       const service = serviceFor(layout, context);
       const ran = service !== undefined && (await service.state()).running;
-      if (ran)
+      if (ran && service.starts === 'boot') await endWithoutRoot(service, layout, context);
+      if (ran && (await service.state()).running)
         await saying(`Waiting for ${service.name} to end the daemon.`, context, () =>
           service.stop(),
         );
@@ -83,7 +88,7 @@ export function stopVerb(program: Command, context: CliContext): void {
       const stopped = await saying(waitingForEnd, context, () => stopDaemon(layout, context));
       if (ran)
         return context.out(
-          `Stopped; ${service.name} starts it again at your next login, or now: linuxkit-builder start`,
+          `Stopped; ${service.name} starts it again ${service.starts === 'boot' ? 'when this machine starts' : 'at your next login'}, or now: linuxkit-builder start`,
         );
       context.out(
         stopped === 'stopped'
@@ -93,6 +98,15 @@ export function stopVerb(program: Command, context: CliContext): void {
             : 'No daemon runs.',
       );
     });
+}
+
+/** Of a job that is root's the daemon is its owner's to end, and after an end in order it is not started again. */
+async function endWithoutRoot(service: Service, layout: Layout, context: CliContext) {
+  const { stopDaemon } = await import('../supervisor/background.ts');
+  await saying(waitingForEnd, context, () => stopDaemon(layout, context));
+  const { clock, signal } = context;
+  const isSeen = async () => !(await service.state()).running;
+  await until(isSeen, { clock, signal, everyMs: 100, timeoutMs: 5_000 });
 }
 
 /** What a guest that starts again will not be told, since config.json cannot be taken. */

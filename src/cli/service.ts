@@ -6,20 +6,34 @@ import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import type { WantedFile } from '../host/file-change.ts';
-import { agentFiles, agentPaths, daemonPath, type JobValues } from '../host/launch-agent.ts';
+import {
+  agentFiles,
+  agentPaths,
+  daemonPath,
+  xmlText,
+  type JobValues,
+} from '../host/launch-agent.ts';
 import { lastingName } from '../host/lasting-name.ts';
 import { launchdService } from '../host/launchd-service.ts';
 import { placesOf } from '../host/places.ts';
 import { readReceipts } from '../host/receipts.ts';
 import type { Service } from '../host/service.ts';
 import { systemdService } from '../host/systemd-service.ts';
-import { unitFile, unitPath } from '../host/systemd-unit.ts';
+import { unitFile, unitHead, unitPath } from '../host/systemd-unit.ts';
+import { shellWord } from '../host/root-shell.ts';
+import { OthersFiles } from '../system/others-files.ts';
+import { declaredIn, type DeclaredJob, type ServiceKind } from '../host/declared-job.ts';
+import {
+  jobMark,
+  systemJobPath,
+  systemPlist,
+  systemUnit,
+  type SystemJob,
+} from '../host/system-job.ts';
 import { makeDirectory, readIfThere, writeWhole } from '../system/files.ts';
 import { findProgram, namesOnPath } from '../system/program.ts';
 import type { CliContext } from './context.ts';
 import { jobPrograms } from './job-programs.ts';
-
-export type ServiceKind = 'launchd' | 'systemd';
 
 /** Every file by which the daemon may be started at login here, wanted or not. */
 export function servicePaths(context: CliContext): readonly string[] {
@@ -40,19 +54,104 @@ export function serviceFiles(
   context: CliContext,
 ): readonly WantedFile[] {
   const kind = serviceKind(context.env);
-  if (!(config.autostart ?? kind === 'launchd')) return [];
+  const when = startTime(config, kind);
+  if (when === undefined || declaredJob(context) !== undefined) return [];
   const { home, configHome } = homesOf(context);
   const values = jobValues(layout, config, context);
-  if (kind === 'systemd') return [unitFile(configHome, values)];
-  const template = (name: string) => readFileSync(join(context.assets, 'launchd', name), 'utf8');
-  return agentFiles(home, values, {
-    plist: template('org.nix-community.linuxkit-builder.plist'),
-    launcher: template('launcher.sh'),
-  });
+  if (kind === 'systemd') return when === 'boot' ? [] : [unitFile(configHome, values)];
+  const starts = when === 'boot' ? { starts: when } : {};
+  const files = agentFiles(home, { ...values, ...starts }, templatesOf(context));
+  // The launcher runs as the user in either case, so that it is the user's; at boot the plist is root's.
+  return when === 'boot' ? files.slice(0, 1) : files;
 }
 
-/** The keeper that configure has told of this state directory's daemon; undefined when the user starts it. */
+const templatesOf = ({ assets }: CliContext) => {
+  const template = (name: string) => readFileSync(join(assets, 'launchd', name), 'utf8');
+  return {
+    plist: template('org.nix-community.linuxkit-builder.plist'),
+    launcher: template('launcher.sh'),
+  };
+};
+
+/** When the daemon shall be started by itself, with these settings. */
+function startTime({ autostart }: Config, kind: ServiceKind): 'login' | 'boot' | undefined {
+  const wanted = autostart ?? kind === 'launchd';
+  if (wanted === true) return 'login';
+  return wanted === false ? undefined : wanted;
+}
+
+/** The system's own job that shall be there with these settings, for root to write. */
+export function wantedSystemJob(
+  layout: Layout,
+  config: Config,
+  context: CliContext,
+): SystemJob | undefined {
+  const kind = serviceKind(context.env);
+  if (startTime(config, kind) !== 'boot' || declaredJob(context) !== undefined) return undefined;
+  const values = jobValues(layout, config, context);
+  const { username: name, homedir: home } = userInfo();
+  const { launcher } = jobPaths(context);
+  const text =
+    kind === 'systemd'
+      ? systemUnit(values, name)
+      : systemPlist(templatesOf(context).plist, { ...values, launcher }, { name, home });
+  return { kind, tree: treeOf(context), text };
+}
+
+/** The system's own job that an earlier configure had root write for this state directory, or for any. */
+export function presentSystemJob(
+  { root }: Layout,
+  context: CliContext,
+  whose: 'ours' | 'any' = 'ours',
+): SystemJob | undefined {
+  const tree = treeOf(context);
+  return (['launchd', 'systemd'] as const).flatMap((kind) => {
+    const text = textAt(systemJobPath(kind, tree)) ?? '';
+    const isOf = whose === 'any' || text.includes(root) || text.includes(xmlText(root));
+    return text.includes(jobMark) && isOf ? [{ kind, tree, text }] : [];
+  })[0];
+}
+
+/** A job of our label that somebody else declared: the system's before the user's. */
+export function declaredJob(context: CliContext): DeclaredJob | undefined {
+  const { plist, launcher, unit } = jobPaths(context);
+  const tree = treeOf(context);
+  const places = [
+    { kind: 'launchd', scope: 'system', path: systemJobPath('launchd', tree) },
+    { kind: 'systemd', scope: 'system', path: systemJobPath('systemd', tree) },
+    { kind: 'launchd', scope: 'user', path: plist },
+    { kind: 'systemd', scope: 'user', path: unit },
+  ] as const;
+  return places.flatMap((place) => {
+    const text = textAt(place.path) ?? '';
+    const isOurs = [jobMark, xmlText(launcher), unitHead].some((mark) => text.includes(mark));
+    const job = isOurs ? undefined : declaredIn(text, place);
+    return job === undefined ? [] : [job];
+  })[0];
+}
+
+/** Undefined also where it cannot be read. */
+function textAt(path: string): string | undefined {
+  return new OthersFiles().read(path);
+}
+
+const treeOf = ({ env }: CliContext): string => env['LINUXKIT_BUILDER_TREE'] ?? '';
+
+/** Who keeps this state directory's daemon: as configure has told them, or as somebody else has declared it; undefined when the user starts it. */
 export function serviceFor(layout: Layout, context: CliContext): Service | undefined {
+  const system = presentSystemJob(layout, context);
+  if (system !== undefined) return serviceOf(system.kind, layout, context, { isSystem: true });
+  const declared = declaredJob(context);
+  if (declared !== undefined && (declared.directory ?? layout.root) === layout.root)
+    return serviceOf(declared.kind, layout, context, {
+      isSystem: declared.scope === 'system',
+      declared,
+    });
+  return userServiceFor(layout, context);
+}
+
+/** The same of the user's own jobs. */
+export function userServiceFor(layout: Layout, context: CliContext): Service | undefined {
   const { plist, launcher, unit } = jobPaths(context);
   // The state directory is in the launcher and in the unit; each is one for all of a user's.
   const isOurs = (path: string) => readIfThere(path)?.includes(layout.root) !== false;
@@ -63,23 +162,46 @@ export function serviceFor(layout: Layout, context: CliContext): Service | undef
 }
 
 /** That keeper, whether it was told of a daemon or not. */
-export function serviceOf(kind: ServiceKind, layout: Layout, context: CliContext): Service {
-  const { plist, launcher, unit } = jobPaths(context);
+export function serviceOf(
+  kind: ServiceKind,
+  layout: Layout,
+  context: CliContext,
+  { isSystem = false, declared }: { isSystem?: boolean; declared?: DeclaredJob } = {},
+): Service {
+  const own = jobPaths(context);
+  const system = systemJobPath(kind, treeOf(context));
+  const { launcher } = own;
+  const [plist, unit] = isSystem ? [system, system] : [own.plist, own.unit];
   const { clock, signal, env } = context;
   const seen = (...paths: readonly string[]) => ({
-    signal,
-    isChanged: () => digestOf(paths) !== readIfThere(layout.serviceLoaded),
+    ...{ signal, isSystem, asRoot: (argv: readonly string[]) => asRoot(argv, context) },
+    ...(declared && { declared }),
+    isChanged: () =>
+      declared === undefined && digestOf(paths) !== readIfThere(layout.serviceLoaded),
     onLoaded: () => {
       makeDirectory(layout.state);
       writeWhole(layout.serviceLoaded, digestOf(paths));
     },
   });
   if (kind === 'launchd') {
-    const launchctl = findProgram('launchctl', env['PATH']);
+    const launchctl = managerAt('launchctl', isSystem, env);
     const uid = process.getuid?.() ?? 0;
     return launchdService({ uid, plist, launchctl, clock, ...seen(plist, launcher) });
   }
-  return systemdService({ systemctl: findProgram('systemctl', env['PATH']), ...seen(unit) });
+  return systemdService({ systemctl: managerAt('systemctl', isSystem, env), ...seen(unit) });
+}
+
+/** Root runs nothing that a user's PATH leads to. */
+const managerAt = (name: 'launchctl' | 'systemctl', isSystem: boolean, env: NodeJS.ProcessEnv) =>
+  isSystem && env['LINUXKIT_BUILDER_TREE'] === undefined
+    ? findProgram(name, '/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin')
+    : findProgram(name, env['PATH']);
+
+/** Shown before it is run where a password may be asked for. */
+function asRoot(argv: readonly string[], context: CliContext): readonly string[] {
+  if (process.getuid?.() === 0) return argv;
+  context.err(`This is run as root, by sudo: ${argv.map(shellWord).join(' ')}`);
+  return ['sudo', ...argv];
 }
 
 /** Where the files of a job are; each is one for all builders of a user. */

@@ -16,7 +16,14 @@ export interface Screen {
   /** When the current start began, and how long one usually takes; for the bar. */
   readonly start?: { readonly begun: number; readonly usualMs: number | undefined } | undefined;
   readonly beside: Beside;
-  readonly job?: ({ readonly name: string } & ServiceState) | undefined;
+  readonly job?:
+    | ({
+        readonly name: string;
+        readonly starts: 'login' | 'boot';
+        /** Whose it is where it is not ours, and what restarts it. */
+        readonly whose?: { readonly by: string; readonly restart: string };
+      } & ServiceState)
+    | undefined;
   /** Why Nix will not come, where it does not know the builder. */
   readonly stranger?: string | undefined;
   /** What is known of the trouble, from others' reports. */
@@ -209,8 +216,11 @@ const ageIn = ({ imageAge }: Beside): string | undefined => imageAge && ageWords
 
 const jobWords = (job: Screen['job']): string => (job === undefined ? '' : `; ${knowsIt(job)}`);
 
-const knowsIt = ({ name, loaded }: NonNullable<Screen['job']>): string =>
-  `${name}: ${loaded ? 'starts it at login' : 'does not know it'}`;
+function knowsIt({ name, loaded, starts, whose }: NonNullable<Screen['job']>): string {
+  const by =
+    whose === undefined ? '' : `, as ${whose.by} declares it; to restart it: ${whose.restart}`;
+  return `${name}: ${loaded ? `starts it at ${starts}` : 'does not know it'}${by}`;
+}
 
 function timelineWords({ timeline = [] }: Status): string | undefined {
   const words = timeline.map(({ name, ms }) => `${name} ${(ms / 1000).toFixed(1)}`);

@@ -1,5 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Layout } from '../config/layout.ts';
+import { label } from '../host/launch-agent.ts';
+import { placesOf } from '../host/places.ts';
+import { unitName } from '../host/systemd-unit.ts';
 import { traitsOf, type PhaseTraits } from '../supervisor/phases.ts';
 import type { Found, Status } from '../supervisor/status.ts';
 import { Exit } from '../system/failure.ts';
@@ -134,15 +139,36 @@ async function screenLines(
 async function jobOf(layout: Layout, context: CliContext): Promise<Screen['job']> {
   // What talks to launchd and systemd is slow to load, and mostly there is no job: a receipt would say so.
   const receipts = readIfThere(layout.receipts) ?? '';
-  if (!/\/LaunchAgents\/|\/systemd\/user\//.test(receipts)) return undefined;
+  if (!/\/LaunchAgents\/|\/systemd\/user\//.test(receipts) && !mayHaveJob(context))
+    return undefined;
   try {
     const { serviceFor } = await import('./service.ts');
     const service = serviceFor(layout, context);
-    return service && { name: service.name, ...(await service.state()) };
+    if (service === undefined) return undefined;
+    const { name, starts, declared } = service;
+    const { restartCommand } = await import('../host/declared-job.ts');
+    const restart = declared && restartCommand(declared, process.getuid?.() ?? 0);
+    const whose = declared && { by: declared.by, restart: restart ?? '' };
+    return { name, starts, ...(whose && { whose }), ...(await service.state()) };
   } catch {
     // It is a fact beside the others: `doctor` says what is wrong with it.
     return undefined;
   }
+}
+
+/** A job of the system's, or one that somebody else declared, has no receipt. */
+function mayHaveJob({ env }: CliContext): boolean {
+  const tree = env['LINUXKIT_BUILDER_TREE'] ?? '';
+  const { home } = placesOf(tree);
+  const files =
+    process.platform === 'darwin' || env['LINUXKIT_BUILDER_SERVICE'] === 'launchd'
+      ? [join(tree, '/Library/LaunchDaemons'), join(home, 'Library/LaunchAgents')].map((folder) =>
+          join(folder, `${label}.plist`),
+        )
+      : [join(tree, '/etc/systemd/system'), join(home, '.config/systemd/user')].map((folder) =>
+          join(folder, unitName),
+        );
+  return files.some((path) => existsSync(path));
 }
 
 async function startOf({ phase }: Status, layout: Layout): Promise<Screen['start']> {

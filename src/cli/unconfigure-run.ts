@@ -27,7 +27,8 @@ import { refuseLegacy } from './configure-legacy.ts';
 import type { CliContext } from './context.ts';
 import { saying, waitingForEnd } from './patience.ts';
 import { ownerOf } from './root-told.ts';
-import { serviceFor, servicePaths } from './service.ts';
+import { plannedJobRemoval, removeSystemJob } from './configure-service.ts';
+import { presentSystemJob, serviceFor, servicePaths } from './service.ts';
 import { waitForBuilds, type EndOptions } from './wait-for-builds.ts';
 
 export interface UnconfigureFlags {
@@ -65,7 +66,9 @@ export async function runUnconfigure(
   if (!hasAnything(run)) return context.out('Nothing to undo.');
   if (flags.purge && !(await mayPurge(run))) return context.exit(Exit.general);
   await stopEverything(run);
-  await undoRoots(run, (line) => given.out(line));
+  const print = (line: string) => given.out(line);
+  await removeSystemJob(layout, context, flags.skipRoot ? { print } : {});
+  await undoRoots(run, print);
   sayOther(run);
   await undoOwn(run);
   if (!flags.purge && existsSync(layout.root)) sayKept(run);
@@ -99,6 +102,7 @@ const hasAnything = (run: Run): boolean =>
   existsSync(run.layout.config) ||
   existsSync(run.layout.state) ||
   receiptsOf(run).length > 0 ||
+  presentSystemJob(run.layout, run.context) !== undefined ||
   removalNeeds(run.removal).kind === 'undo';
 
 /** What was changed for the user: as recorded; or as found, where somebody deleted the whole state directory. */
@@ -127,7 +131,7 @@ function showUndoings(run: Run): void {
   const needs = removalNeeds(removal);
   const root = needs.kind === 'undo' ? plannedRemoval(removal, needs.known) : [];
   const own = ownUndoings(run).flatMap((undoing) => undoWords(undoing, 'planned'));
-  const lines = [...root, ...own];
+  const lines = [...plannedJobRemoval(layout, context), ...root, ...own];
   const loss = flags.purge ? lossOf(layout) : [];
   if (loss.length > 0) lines.push(`Would delete ${loss.join(', ')}, in ${layout.root}`);
   for (const line of lines.length === 0 ? ['Nothing to undo.'] : lines) context.out(line);
@@ -153,7 +157,10 @@ async function mayPurge({ layout, context, flags }: Run): Promise<boolean> {
 async function stopEverything({ layout, context, flags }: Run): Promise<void> {
   if (existsSync(layout.status)) await waitForBuilds(layout, flags.end, context);
   const service = serviceFor(layout, context);
-  if (service !== undefined)
+  if (service?.declared !== undefined)
+    context.out(`Left the job of ${service.declared.by}: ${service.declared.path}`);
+  // That at boot is root's to end, by the script that takes it away.
+  else if (service?.starts === 'login')
     await saying(`Waiting for ${service.name} to end the daemon.`, context, () => service.remove());
   if (!existsSync(layout.state)) return;
   const { stopDaemon } = await import('../supervisor/background.ts');

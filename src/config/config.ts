@@ -82,8 +82,10 @@ const schema = v.strictObject({
   notifications: v.optional(v.boolean('must be true or false'), true),
   /** Whether a Mac on AC power is kept from sleeping while somebody is in the guest; by default on macOS. */
   keepAwake: v.optional(v.boolean('must be true or false')),
-  /** Whether launchd or systemd starts the daemon at login; by default on macOS. */
-  autostart: v.optional(v.boolean('must be true or false')),
+  /** Whether launchd or systemd starts the daemon: at login (`true` says so too), by default on macOS; or at boot, without a login. */
+  autostart: v.optional(
+    v.union([v.boolean(), v.picklist(['login', 'boot'])], 'must be true, false, login or boot'),
+  ),
 });
 
 /** What each setting takes, by its name. */

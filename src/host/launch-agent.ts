@@ -15,6 +15,8 @@ export interface JobValues {
   readonly state: string;
   /** Where the daemon finds the VM and network programs, ssh and ps. */
   readonly path: string;
+  /** Absent for a job at login. */
+  readonly starts?: 'boot';
 }
 
 export interface Templates {
@@ -77,11 +79,22 @@ export const plistText = (
 /** The template with its `@NAMES@` replaced, as words of the shell. */
 export const launcherText = (
   template: string,
-  { named, node, namedMain, main, state, log }: Omit<JobValues, 'path'> & { readonly log: string },
+  {
+    named,
+    node,
+    namedMain,
+    main,
+    state,
+    log,
+    starts,
+  }: Omit<JobValues, 'path'> & { readonly log: string },
 ): string =>
   fill(
     template,
-    { NAMED: named, NODE: node, PROGRAM: namedMain, MAIN: main, STATE: state, LOG: log },
+    {
+      ...{ NAMED: named, NODE: node, PROGRAM: namedMain, MAIN: main, STATE: state, LOG: log },
+      DOMAIN: starts === 'boot' ? 'system' : '',
+    },
     shellText,
   );
 
@@ -102,7 +115,7 @@ function fill(
   });
 }
 
-const xmlText = (text: string): string =>
+export const xmlText = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 const shellText = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -3,14 +3,17 @@ import { lstatSync, type Stats } from 'node:fs';
 import { run, type Ran } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
+import type { DeclaredJob } from './declared-job.ts';
 import { label } from './launch-agent.ts';
 import type { JobState, Reply } from './launchctl.ts';
 import {
   findJob,
+  findSystemJob,
   findTarget,
   halt,
   kick,
   load,
+  systemDomain,
   unload,
   type Plan,
   type Trouble,
@@ -25,16 +28,25 @@ export interface LaunchdOptions {
   /** True when the plist is another than the one that was loaded. */
   readonly isChanged: () => boolean;
   readonly onLoaded: () => void;
+  /** The system's own job, at boot: what changes it is root's. Absent for one of a user's session. */
+  readonly isSystem?: boolean;
+  /** Puts before a command what makes it root's, and says so. */
+  readonly asRoot?: (argv: readonly string[]) => readonly string[];
+  /** Whose job it is where it is not ours. */
+  readonly declared?: DeclaredJob;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
 export function launchdService(options: LaunchdOptions): Service {
-  const { uid, plist, isChanged, onLoaded } = options;
+  const { uid, plist, isChanged, onLoaded, isSystem = false, declared } = options;
   const go = <T>(plan: Plan<T>): Promise<T> => perform(plan, options);
-  const find = () => go(findJob(uid));
+  const find = () => go(isSystem ? findSystemJob() : findJob(uid));
+  const place = isSystem ? ({ kind: 'modern', domain: systemDomain } as const) : undefined;
   return {
     name: 'launchd',
+    starts: isSystem ? 'boot' : 'login',
+    ...(declared && { declared }),
     isChanged,
     state: async () => stateOf(await find()),
     async start() {
@@ -43,9 +55,10 @@ export function launchdService(options: LaunchdOptions): Service {
         const trouble = await go(kick(job.target));
         if (trouble === undefined) return;
       }
+      if (declared !== undefined) throw new Failed(notLoaded(declared));
       const bad = fileFailure(plist, factsOf(plist));
       if (bad !== undefined) throw new Failed(bad);
-      const target = job?.target ?? (await go(findTarget(uid)));
+      const target = job?.target ?? place ?? (await go(findTarget(uid)));
       if (target === undefined) throw new Failed(noSession);
       const trouble = await go(load(target, plist));
       if (trouble !== undefined) throw new Failed(troubleFailure(trouble, plist));
@@ -58,6 +71,7 @@ export function launchdService(options: LaunchdOptions): Service {
       return true;
     },
     async remove() {
+      if (declared !== undefined) return;
       const job = await find();
       if (job !== undefined && !(await go(unload(job.target)))) throw new Failed(doesNotLeave);
     },
@@ -67,14 +81,30 @@ export function launchdService(options: LaunchdOptions): Service {
 /** Makes a plan's calls one after the other. */
 export async function perform<T>(
   plan: Plan<T>,
-  { launchctl, clock, signal }: Pick<LaunchdOptions, 'launchctl' | 'clock' | 'signal'>,
+  options: Pick<LaunchdOptions, 'launchctl' | 'clock' | 'signal' | 'isSystem' | 'asRoot'>,
 ): Promise<T> {
+  const {
+    launchctl,
+    clock,
+    signal,
+    isSystem = false,
+    asRoot = (argv: readonly string[]) => argv,
+  } = options;
   let reply: Reply = { code: 0, stdout: '', stderr: '' };
   for (;;) {
     const step = plan.next(reply);
     if (step.done === true) return step.value;
     if (step.value.type === 'sleep') await clock.sleep(step.value.ms, signal);
-    else reply = replyOf(await run(launchctl, step.value.argv, { timeoutMs: 30_000, signal }));
+    else {
+      const { argv } = step.value;
+      // Everybody may look.
+      const isLook = ['print', 'list'].includes(argv[0] ?? '');
+      const call = [launchctl, ...argv];
+      const [program = '', ...rest] = isSystem && !isLook ? asRoot(call) : call;
+      // A password may be asked for.
+      const timeoutMs = program === launchctl ? 30_000 : 300_000;
+      reply = replyOf(await run(program, rest, { timeoutMs, signal }));
+    }
     signal.throwIfAborted();
   }
 }
@@ -167,6 +197,13 @@ export function troubleFailure({ verb, meaning, reply }: Trouble, plist: string)
       return failure('job-refused', 'launchd did not load the job.', reload);
   }
 }
+
+const notLoaded = ({ by, path }: DeclaredJob): Failure => ({
+  kind: 'job-missing',
+  message: `launchd does not know the job that ${by} declares in ${path}.`,
+  hint: `Apply the configuration that declares it; or: sudo launchctl bootstrap ${systemDomain} '${path}'`,
+  exit: Exit.unavailable,
+});
 
 const noSession: Failure = {
   kind: 'no-login-session',

@@ -36,6 +36,18 @@ const pollMs = 100;
 /** Between attempts of a bootstrap that fails with 5: launchd may still be clearing away. */
 const retryMs = [1_000, 2_000, 4_000];
 
+/** Where the jobs of the system itself are: those that root alone may start and end. */
+export const systemDomain = 'system';
+
+/** Where the system's own job is loaded; an old launchctl has no name for that. */
+export function* findSystemJob(): Plan<
+  { readonly target: Target; readonly state: JobState } | undefined
+> {
+  const target = { kind: 'modern', domain: systemDomain } as const;
+  const state = yield* lookAt(target);
+  return state.loaded ? { target, state } : undefined;
+}
+
 /** The session to load into: that of the screen, else the one that any login has; undefined where there is none. */
 export function* findTarget(uid: number): Plan<Target | undefined> {
   for (const domain of [`gui/${uid}`, `user/${uid}`]) {

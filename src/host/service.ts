@@ -1,6 +1,12 @@
 /** The system's own keeper of our daemon, launchd or systemd: the few things that are asked of either. */
+import type { DeclaredJob, ServiceKind } from './declared-job.ts';
+
 export interface Service {
-  readonly name: 'launchd' | 'systemd';
+  readonly name: ServiceKind;
+  /** When it starts the daemon by itself; that at boot is root's to start and to end. */
+  readonly starts: 'login' | 'boot';
+  /** Whose job it is where it is not ours: then it is started and stopped, and neither loaded nor removed. */
+  readonly declared?: DeclaredJob;
   state(): Promise<ServiceState>;
   /** True when its files are others than those that it was last told. */
   isChanged(): boolean;

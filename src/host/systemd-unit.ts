@@ -15,7 +15,7 @@ export const unitFile = (configHome: string, values: JobValues): WantedFile => (
     kind: 'whole',
     text: unitText(values),
     secret: false,
-    isTheirs: (now) => !now.includes(head),
+    isTheirs: (now) => !now.includes(unitHead),
   },
   mode: 0o644,
   directoryMode: 0o755,
@@ -23,7 +23,7 @@ export const unitFile = (configHome: string, values: JobValues): WantedFile => (
 });
 
 /** How a unit that we wrote begins. */
-const head = `[Unit]
+export const unitHead = `[Unit]
 Description=A Linux machine that Nix can build on
 Documentation=man:linuxkit-builder(1)
 `;
@@ -31,7 +31,7 @@ Documentation=man:linuxkit-builder(1)
 /** The same promises as launchd's plist: again after a crash and only then, 60 s to leave, nobody else reads what it writes. */
 export const unitText = (
   values: JobValues,
-): string => `${head}# Where one of them is gone, systemd says so once and leaves it, instead of trying it every 10 s.
+): string => `${unitHead}# Where one of them is gone, systemd says so once and leaves it, instead of trying it every 10 s.
 ${conditions(values).join('\n')}
 
 [Service]

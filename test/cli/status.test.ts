@@ -98,7 +98,7 @@ describe('the screen of a builder that is ready', () => {
           folder: '/s/nix-state/incidents/i',
         },
       },
-      job: { name: 'launchd', loaded: true, running: true },
+      job: { name: 'launchd', starts: 'login', loaded: true, running: true },
     });
     expect(lines).toEqual([
       'Ready: it can build. (ready for 60 s)',
@@ -159,7 +159,8 @@ describe('trouble', () => {
 
   test('of a daemon that is gone', () => {
     const last = { ...status, phase: 'booting', because: failure } as const;
-    const job = { name: 'launchd', loaded: true, running: false, ended: 'with exit code 3' };
+    const ended = { running: false, ended: 'with exit code 3' };
+    const job = { name: 'launchd', starts: 'login', loaded: true, ...ended } as const;
     expect(goneLines(last, { ...screen, job })).toEqual([
       'No daemon runs.',
       "  It was 'booting' when it was last heard of, 2026-01-01T00:00:00.000Z.",

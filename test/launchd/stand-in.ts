@@ -96,7 +96,9 @@ export class StandInLaunchd {
     const [first = '', second = ''] = argv;
     switch (verb) {
       case 'print':
-        return first.split('/').length === 2 ? this.#printDomain(first) : this.#print(first);
+        return /^(system|(gui|user)\/\d+)$/.test(first)
+          ? this.#printDomain(first)
+          : this.#print(first);
       case 'enable':
       case 'disable':
         if (verb === 'enable') this.#disabled.delete(labelOf(first));

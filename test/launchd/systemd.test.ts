@@ -33,7 +33,8 @@ afterAll(() => program[Symbol.dispose]());
  */
 const systemctl = `#!/bin/sh
 echo "$*" >>"$0.calls"
-shift
+[ "$1" != --user ] || shift
+[ ! -e "$0.pid" ] || kill -0 "$(cat "$0.pid")" 2>/dev/null || rm "$0.pid"
 case $1 in
 start|restart)
     for path in ConditionFileIsExecutable ConditionPathExists; do
@@ -119,6 +120,87 @@ describe('with systemd', { timeout: 60_000 }, () => {
       '--user enable linuxkit-builder.service',
       '--user start linuxkit-builder.service',
       '--user disable --now linuxkit-builder.service',
+    ]);
+  });
+
+  // Behaviour 130: With `configure --system` launchd or systemd starts the daemon at boot, without a login and as its owner; only the file of that job is root's.
+  test.runIf(process.getuid?.() === 0)(
+    'a unit of the system, from configure to unconfigure',
+    async () => {
+      using rig = await rigOf();
+      const folder = join(rig.tree, 'etc/systemd/system');
+      mkdirSync(folder, { recursive: true });
+      mkdirSync(join(rig.tree, 'usr/bin'), { recursive: true });
+      const wrapper = join(rig.tree, 'usr/bin/systemctl');
+      writeFileSync(wrapper, `#!/bin/sh\nexec '${join(rig.bin, 'systemctl')}' "$@"\n`);
+      chmodSync(wrapper, 0o755);
+      const before = snapshot(rig.tree);
+      const UNIT = join(folder, 'linuxkit-builder.service');
+      const run = (verb: string, ...argv: string[]) => rig.runWith({ UNIT }, verb, ...argv);
+      const printed = run('configure', '--system', '--no-root');
+      expect(printed.stdout).toContain(
+        'The system starts the daemon at boot'.toLowerCase().slice(4),
+      );
+      expect(existsSync(UNIT)).toBe(false);
+      expect(run('configure').stdout).toContain(`Wrote ${UNIT}`);
+      expect(existsSync(rig.unit)).toBe(false);
+      const text = readFileSync(UNIT, 'utf8');
+      expect(text).toMatch(/^User=\S+$/m);
+      expect(text).toContain('WantedBy=multi-user.target');
+      expect(run('configure').stdout).toBe('Nothing to change.\n');
+      expect(run('start').stdout).toMatch(/^Started the daemon by systemd, with pid \d+\.\n$/);
+      expect(run('status').stdout).toContain('systemd: starts it at boot');
+      expect(run('stop').stdout).toMatch(
+        /^Stopped; systemd starts it again when this machine starts/,
+      );
+      expect(run('configure', '--autostart').stdout).toContain(`Deleted ${UNIT}`);
+      expect(existsSync(rig.unit)).toBe(true);
+      expect(run('configure', '--autostart', 'boot').stdout).toContain(`Wrote ${UNIT}`);
+      expect(existsSync(rig.unit)).toBe(false);
+      const removed = run('unconfigure', '--purge', '--yes');
+      expect(removed).toMatchObject({ status: 0, stderr: '' });
+      expect(snapshot(rig.tree)).toEqual(before);
+      expect(rig.calls().filter((call) => !/show|--user/.test(call))).toEqual([
+        ...['daemon-reload', 'enable linuxkit-builder.service'],
+        ...['daemon-reload', 'enable linuxkit-builder.service', 'restart linuxkit-builder.service'],
+        ...['disable --now linuxkit-builder.service', 'daemon-reload'],
+        ...['daemon-reload', 'enable linuxkit-builder.service'],
+        ...['disable --now linuxkit-builder.service', 'daemon-reload'],
+      ]);
+    },
+  );
+
+  // Behaviour 131: A job that somebody else declares is never rewritten: `start` and `stop` use it, and `status`, `doctor` and `configure` say whose it is and what restarts it.
+  test('a unit that a configuration declares', async () => {
+    using rig = await rigOf();
+    const state = join(rig.tree, 'state dir');
+    const folder = join(rig.tree, 'etc/systemd/system');
+    const UNIT = join(folder, 'linuxkit-builder.service');
+    mkdirSync(folder, { recursive: true });
+    const stored = join(rig.tree, 'stored.service');
+    const command = [process.execPath, program.main, 'daemon', '--managed', '--directory', state];
+    const text = `[Service]
+Environment="LINUXKIT_BUILDER_DIR=${state}"
+Environment="LINUXKIT_BUILDER_DECLARED_BY=NixOS"
+ExecStart=${command.map((each) => `"${each}"`).join(' ')}
+`;
+    writeFileSync(stored, text);
+    symlinkSync(stored, UNIT);
+    const run = (verb: string, ...argv: string[]) => rig.runWith({ UNIT }, verb, ...argv);
+    const told = run('configure', '--autostart', '-c', '1').stdout;
+    expect(told).toContain(`NixOS declares the job that starts the daemon: ${UNIT} is left alone.`);
+    expect(told).toContain('sudo systemctl restart linuxkit-builder');
+    expect(existsSync(rig.unit)).toBe(false);
+    expect(run('start').stdout).toMatch(/^Started the daemon by systemd, as NixOS declares it,/);
+    expect(run('status').stdout).toContain('systemd: starts it at boot, as NixOS declares it');
+    expect(run('doctor').stdout).toMatch(
+      /login job: systemd: running \(declared by NixOS in .*restart linuxkit-builder/,
+    );
+    expect(run('stop').stdout).toMatch(/^Stopped;/);
+    expect(run('unconfigure', '--purge', '--yes').stdout).toContain('Left the job of NixOS');
+    expect(readFileSync(UNIT, 'utf8')).toBe(text);
+    expect(rig.calls().filter((call) => !call.includes('show'))).toEqual([
+      'start linuxkit-builder.service',
     ]);
   });
 

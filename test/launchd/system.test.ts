@@ -1,0 +1,122 @@
+/** The job at boot under the stand-in of launchd: its file is root's, and the daemon its owner's. */
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'plist';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { declaredIn } from '../../src/host/declared-job.ts';
+import { label } from '../../src/host/launch-agent.ts';
+import { jobScript, systemJobPath } from '../../src/host/system-job.ts';
+import { run } from '../../src/system/child.ts';
+import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { launchdRig } from './rig.ts';
+
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await buildProgram();
+});
+afterAll(() => program[Symbol.dispose]());
+
+const asRoot = process.getuid?.() === 0;
+
+/** The tree's own launchctl, for root's script, is the stand-in's. */
+async function systemRig() {
+  const rig = await launchdRig(program, { domains: ['system', 'gui/0', 'user/0'] });
+  const plist = systemJobPath('launchd', rig.tree);
+  mkdirSync(join(rig.tree, 'Library/LaunchDaemons'), { recursive: true });
+  mkdirSync(join(rig.tree, 'usr/bin'), { recursive: true });
+  const wrapper = join(rig.tree, 'usr/bin/launchctl');
+  writeFileSync(wrapper, `#!/bin/sh\nexec '${join(rig.launchd.bin, 'launchctl')}' "$@"\n`);
+  chmodSync(wrapper, 0o755);
+  return { ...rig, plist };
+}
+
+describe.runIf(asRoot)('with launchd', { timeout: 120_000 }, () => {
+  // Behaviour 130: With `configure --system` launchd or systemd starts the daemon at boot, without a login and as its owner; only the file of that job is root's.
+  test('a job of the system, from configure to unconfigure', async () => {
+    await using rig = await systemRig();
+    const before = rig.snapshot();
+    expect((await rig.run('configure')).out).toContain(`Wrote ${rig.agent.plist}`);
+    const configured = await rig.run('configure', '--system');
+    expect(configured).toMatchObject({ code: 0 });
+    expect(configured.out).toContain(`Wrote ${rig.plist}`);
+    expect(configured.out).toContain('The daemon starts when this machine starts');
+    expect(existsSync(rig.agent.plist)).toBe(false);
+    expect(statSync(rig.plist)).toMatchObject({ uid: 0, mode: 0o100644 });
+    const keys = parse(readFileSync(rig.plist, 'utf8')) as Readonly<Record<string, unknown>>;
+    expect(keys).toMatchObject({
+      Label: label,
+      UserName: 'root',
+      ExitTimeOut: 60,
+      RunAtLoad: true,
+    });
+    expect(keys['LimitLoadToSessionType']).toBeUndefined();
+    expect(keys['ProgramArguments']).toEqual([rig.agent.launcher]);
+    expect((await rig.run('configure', '-v')).out).not.toContain(`Wrote`);
+    expect((await rig.run('doctor')).out).toMatch(/BAD +login job: launchd does not know/);
+
+    expect((await rig.run('start')).out).toMatch(/^Started the daemon by launchd, with pid/);
+    expect(rig.launchd.calls).toContain(`bootstrap system ${rig.plist}`);
+    expect((await rig.run('status')).out).toContain('launchd: starts it at boot');
+    expect((await rig.run('doctor')).out).toMatch(/ok +login job: launchd: running/);
+    const stopped = await rig.run('stop');
+    expect(stopped.out).toMatch(/^Stopped; launchd starts it again when this machine starts/);
+    expect(rig.launchd.job(label)).toMatchObject({ state: 'not running', lastExit: 0 });
+    expect((await rig.run('start')).out).toContain('by launchd');
+    expect((await rig.run('unconfigure', '--purge', '--yes')).code).toBe(0);
+    expect(rig.launchd.job(label)).toBeUndefined();
+    expect(rig.snapshot()).toEqual(before);
+  });
+
+  // Behaviour 131: A job that somebody else declares is never rewritten: `start` and `stop` use it, and `status`, `doctor` and `configure` say whose it is and what restarts it.
+  test('a job that nix-darwin declares', async () => {
+    await using rig = await systemRig();
+    const text = `<plist version="1.0"><dict><key>Label</key><string>${label}</string>
+<key>ProgramArguments</key><array>${[process.execPath, program.main, 'daemon', '--managed', '--directory', rig.layout.root].map((word) => `<string>${word}</string>`).join('')}</array>
+<key>KeepAlive</key><dict><key>SuccessfulExit</key><false/></dict>
+<key>EnvironmentVariables</key><dict>
+<key>LINUXKIT_BUILDER_DIR</key>
+<string>${rig.layout.root}</string>
+<key>LINUXKIT_BUILDER_DECLARED_BY</key>
+<string>nix-darwin</string>
+</dict></dict></plist>
+`;
+    writeFileSync(rig.plist, text);
+    const configured = await rig.run('configure');
+    expect(configured.out).toContain('nix-darwin declares the job that starts the daemon');
+    expect(configured.out).toContain(`sudo launchctl kickstart -k system/${label}`);
+    expect(existsSync(rig.agent.plist)).toBe(false);
+    const refused = await rig.run('start');
+    expect(refused.err).toContain('launchd does not know the job that nix-darwin declares');
+    await run(join(rig.launchd.bin, 'launchctl'), ['bootstrap', 'system', rig.plist], {});
+    expect((await rig.run('start')).code).toBe(0);
+    expect((await rig.run('status')).out).toContain('launchd: starts it at boot, as nix-darwin');
+    expect((await rig.run('unconfigure', '--purge', '--yes')).out).toContain(
+      `Left the job of nix-darwin: ${rig.plist}`,
+    );
+    expect(readFileSync(rig.plist, 'utf8')).toBe(text);
+  });
+
+  test("root's script leaves what is somebody else's", async () => {
+    await using rig = await systemRig();
+    const { tree, plist } = rig;
+    const owner = { name: 'jörg $(id)', uid: 501, directory: '/x' };
+    const script = jobScript({ kind: 'launchd', tree, text: 'ours' }, owner);
+    writeFileSync(plist, 'theirs');
+    const ran = await run('/bin/sh', ['-c', script], {});
+    expect(ran).toMatchObject({ ended: { kind: 'exited', code: 77 } });
+    expect(ran.stderr).toContain(`${plist} is somebody else's; nothing was changed.`);
+    expect(readFileSync(plist, 'utf8')).toBe('theirs');
+    chmodSync(join(tree, 'Library/LaunchDaemons'), 0o777);
+    const loose = await run('/bin/sh', ['-c', script], {});
+    expect(loose.stderr).toContain('has to be a directory that only root can write');
+  });
+});
+
+test('a job of linuxkit-nix is no job of ours', () => {
+  const place = { kind: 'launchd', scope: 'user', path: '/p' } as const;
+  expect(declaredIn('<string>/nix/store/x/bin/linuxkit-builder</string>', place)).toBeUndefined();
+  expect(declaredIn('exec linuxkit-builder daemon --managed', place)).toMatchObject({
+    by: 'somebody else',
+    directory: undefined,
+  });
+});

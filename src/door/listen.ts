@@ -26,12 +26,13 @@ async function cannotListen(port: number, error: Error): Promise<Failed> {
       message: `Port ${port} on ${host} is taken${owner === undefined ? ' by another process' : ` by ${owner}`}.`,
       hint: `End that process, or choose another port: linuxkit-builder configure --port NUMBER.`,
       exit: Exit.unavailable,
+      recovery: 'wait',
     });
   }
   const message = `Cannot listen on port ${port} of ${host}: ${error.message}.`;
-  const [kind, exit] = ['EACCES', 'EPERM'].includes(errorCode(error) ?? '')
-    ? (['door-port-forbidden', Exit.noPermission] as const)
-    : (['door-port-unusable', Exit.osError] as const);
+  const [kind, exit, recovery] = ['EACCES', 'EPERM'].includes(errorCode(error) ?? '')
+    ? (['door-port-forbidden', Exit.noPermission, 'give-up'] as const)
+    : (['door-port-unusable', Exit.osError, 'retry'] as const);
   const hint = `Ports below 1024 are root's. ${other}`;
-  return new Failed({ kind, message, hint, exit }, { cause: error });
+  return new Failed({ kind, message, hint, exit, recovery }, { cause: error });
 }

@@ -81,6 +81,9 @@ export function failureOfStage(
     message: `${known?.message ?? `The guest stopped its boot at '${name}'.`}${said}`,
     hint: known?.hint ?? 'Its last lines are in: linuxkit-builder console.',
     exit: Exit.unavailable,
+    recovery: known === undefined ? 'retry' : 'give-up',
+    // What is wrong with a disk is wrong for every image.
+    ...(name.startsWith('disk-') ? {} : { blames: 'image' }),
     lines,
   };
 }

@@ -141,6 +141,7 @@ const identityMissing = (path: string): Failure => ({
   message: `The key ${path} is not there.`,
   hint: 'Make it with: linuxkit-builder configure',
   exit: Exit.config,
+  recovery: 'give-up',
 });
 
 const identityBroken = (path: string, wrong: string): Failure => ({
@@ -148,6 +149,7 @@ const identityBroken = (path: string, wrong: string): Failure => ({
   message: `The key ${path} ${wrong}.`,
   hint: `Put back a good copy, or remove it and make a new one: rm '${path}' && linuxkit-builder configure`,
   exit: Exit.config,
+  recovery: 'give-up',
 });
 
 const looseMode = (path: string, mode: string): Failure => ({
@@ -155,6 +157,7 @@ const looseMode = (path: string, mode: string): Failure => ({
   message: `The key ${path} has mode ${mode}: others may use it, so ssh refuses to.`,
   hint: `Close it with: chmod 600 '${path}' (or make a new one, if it may have been copied).`,
   exit: Exit.config,
+  recovery: 'give-up',
 });
 
 const keygenFailed = (program: string, stderr: string): Failure => ({

@@ -142,5 +142,7 @@ function noInitrd(path: string) {
     message: `The guest's initrd ${path} is not there or empty.`,
     hint: 'Make the image with `linuxkit-builder image build`, or correct `bundle` in config.json.',
     exit: Exit.noInput,
+    recovery: 'give-up',
+    blames: 'image',
   } as const;
 }

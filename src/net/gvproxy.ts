@@ -144,4 +144,5 @@ export const noNetworkProgram = (title: string, names: readonly string[]): Faile
     message: `None of the programs that give ${title}'s guest a network is installed: ${names.join(', ')}.`,
     hint: programMissing('gvproxy').hint,
     exit: Exit.unavailable,
+    recovery: 'give-up',
   });

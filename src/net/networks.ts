@@ -133,7 +133,16 @@ export function ownNetworkLesson(
   const next = chooseNetwork({ ...options, vmProgram, known: [...known, verdict] });
   if (next === undefined) return { failure };
   const message = `${row.title} has no network of its own here, so this start goes on with ${next.driver.name}. ${why}`;
-  return { failure: { ...failure, kind: 'network-rejected', message, hint: tryAgain }, verdict };
+  return {
+    failure: {
+      ...failure,
+      kind: 'network-rejected',
+      message,
+      hint: tryAgain,
+      recovery: 'other-way',
+    },
+    verdict,
+  };
 }
 
 /** Best first. */

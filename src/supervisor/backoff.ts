@@ -1,6 +1,5 @@
 /** When to try again and when to give up: pure. */
 import type { Failure } from '../system/failure.ts';
-import { isElsewhere, isOtherWay, isPermanent } from './failure.ts';
 
 export interface Policy {
   /** Wait before the second attempt; doubles with each further one. After a stable life there is none. */
@@ -35,12 +34,14 @@ export type AfterLoss =
 
 /** attempt: the number of the start that was lost, 1 for the first; 0 for a start that had been stable. */
 export function afterLoss(failure: Failure, attempt: number, policy: Policy): AfterLoss {
-  if (isOtherWay(failure)) return { type: 'other-way' };
-  if (isPermanent(failure)) return { type: 'give-up', failure };
+  const { recovery } = failure;
+  // There are few ways, and each is rejected once.
+  if (recovery === 'other-way') return { type: 'other-way' };
+  if (recovery === 'give-up') return { type: 'give-up', failure };
   if (attempt >= policy.maxAttempts)
     return { type: 'give-up', failure: exhausted(failure, attempt) };
-  if (attempt === 0 && !isElsewhere(failure)) return { type: 'retry', ms: 0 };
-  const first = isElsewhere(failure) ? policy.firstDelayElsewhereMs : policy.firstDelayMs;
+  if (attempt === 0 && recovery !== 'wait') return { type: 'retry', ms: 0 };
+  const first = recovery === 'wait' ? policy.firstDelayElsewhereMs : policy.firstDelayMs;
   const ms = Math.min(policy.maxDelayMs, first * 2 ** Math.min(20, Math.max(0, attempt - 1)));
   return { type: 'retry', ms };
 }

@@ -35,4 +35,5 @@ const taken = (disk: string): Failure => ({
   message: `Another process has had the disk ${disk} locked for ${patienceMs / 1000} s.`,
   hint: `It is tried again; if it stays, see who it is: lsof ${disk}`,
   exit: Exit.temporary,
+  recovery: 'wait',
 });

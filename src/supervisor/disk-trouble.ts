@@ -101,4 +101,6 @@ const diskFailed = (path: string): Failure => ({
   message: `The host's disk fails: ${path} cannot be read or written, after three more attempts too.`,
   hint: 'See what the system says of that disk (dmesg, Disk Utility), and whether the directory is still there. Then: linuxkit-builder restart.',
   exit: Exit.ioError,
+  recovery: 'give-up',
+  deaf: 'dead',
 });

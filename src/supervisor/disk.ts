@@ -99,6 +99,7 @@ function tooLarge(directory: string, diskGiB: number): Failure {
     message: `${directory} takes no file of ${diskGiB} GiB: ${most === 0 ? 'not even one of 1 GiB' : `at most ${most} GiB`}, by its file system or a limit on the size of files (ulimit -f).`,
     hint: `${smaller} another directory, with -d.`,
     exit: Exit.cannotCreate,
+    recovery: 'give-up',
   };
 }
 
@@ -124,6 +125,7 @@ const notOurs = (path: string): Failure => ({
   message: `${path} holds something that linuxkit-builder did not make. It was left alone.`,
   hint: 'Move it away, or choose another state directory; a missing disk is made anew.',
   exit: Exit.dataError,
+  recovery: 'give-up',
 });
 
 const unreadable = (path: string, why: string): Failure => ({
@@ -131,4 +133,5 @@ const unreadable = (path: string, why: string): Failure => ({
   message: `The disk ${path} cannot be opened for reading and writing: ${why}. It was left alone.`,
   hint: 'Check its owner and mode; it must belong to the user who runs the daemon.',
   exit: Exit.noPermission,
+  recovery: 'give-up',
 });

@@ -3,7 +3,6 @@ import type { Layout } from '../config/layout.ts';
 import type { Clock } from '../system/clock.ts';
 import { failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
-import { deafnessOf, isIncident } from './failure.ts';
 import { keepIncident } from './incident.ts';
 import type { Scope } from './scope.ts';
 import { stop } from './stop.ts';
@@ -38,7 +37,7 @@ export class Ends {
     this.isClear = false;
     try {
       await endScope(scope, failure, this.#options);
-      this.isClear = isJudged && failure?.kind.endsWith('-lock-held') !== true;
+      this.isClear = isJudged && failure?.blames !== 'leftover';
     } catch (error) {
       this.#options.log('error', 'stop-failed', { failure: failureOf(error) });
     }
@@ -50,7 +49,7 @@ async function endScope(
   failure: Failure | undefined,
   { layout, clock, log, isOurs, now }: EndOptions,
 ): Promise<void> {
-  if (failure !== undefined && isIncident(failure) && isOurs()) {
+  if (failure?.isIncident === true && isOurs()) {
     const { facts, running } = scope;
     const incident = { failure, facts, lines: scope.lastLines(200), machine: running.machine };
     await keepIncident(incident, { layout, clock, log });
@@ -60,7 +59,8 @@ async function endScope(
     // Under its name there may be another guest's.
     agent: () => (scope.watch.has('agent') && isOurs() ? scope.agent : undefined),
     listens: () => scope.watch.has('sshd'),
-    ...deafnessOf(failure),
+    frozen: failure?.deaf === 'frozen',
+    dead: failure?.deaf === 'dead',
   });
   scope.agent.close();
 }

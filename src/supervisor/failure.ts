@@ -1,87 +1,10 @@
-/** What can go wrong with the children and the guest, in words; and which of it no second try can mend. */
+/** What can go wrong with the children and the guest, in words. */
 import { frozenMs } from './vital-signs.ts';
 import type { Ended } from '../system/child.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import { Exit, type Failure } from '../system/failure.ts';
 import { quoted } from '../system/plain-text.ts';
 import { lockHeld } from '../system/flock.ts';
-
-/**
- * Failures that stay until a person changes something. A retry that cannot help is not made. Kinds come from here and from
- * the lower floors; a test has the class of each.
- */
-const permanent: ReadonlySet<string> = new Set([
-  'config-invalid',
-  'identity-missing',
-  'identity-broken',
-  'program-missing',
-  'image-missing',
-  'image-below-floor',
-  'image-truncated',
-  'image-wrong-hash',
-  'image-manifest-broken',
-  'image-kernel-unknown',
-  'image-initrd-unknown',
-  'image-cmdline-bad',
-  'image-other-system',
-  'image-not-a-kernel',
-  'no-locks',
-  'node-unfit',
-  'disk-not-ours',
-  'disk-too-large',
-  'vm-lacks-part',
-  'disk-unreadable',
-  'host-disk-failed',
-  'no-accelerator',
-  'accelerator-unusable',
-  'vm-would-refuse',
-  'vm-usage',
-  'vm-aborted',
-  'vm-forbidden',
-  'vm-path-too-long',
-  'vm-kernel-refused',
-  'vm-no-forward',
-  'door-port-forbidden',
-  'guest-seed-missing',
-  'guest-root-broken',
-  'guest-disk-missing',
-  'guest-disk-foreign',
-  'guest-disk-broken',
-  'guest-network-missing',
-  'guest-fence-broken',
-]);
-
-/** What cannot be written may be so for want of room, which can come back; a read-only file system or a mode does not change by itself. */
-export const isPermanent = ({ kind, exit }: Failure): boolean =>
-  permanent.has(kind) || (kind === 'cannot-write' && exit === Exit.noPermission);
-
-/** A way that broke is not taken again, and the same start goes on with the next: there are few, and each is rejected once. */
-export const isOtherWay = ({ kind }: Failure): boolean =>
-  ['accelerator-rejected', 'vm-rejected', 'network-rejected'].includes(kind);
-
-/** How far the guest still hears us: a frozen or panicked one hardly, one that its VM program runs no more not at all. */
-export const deafnessOf = (failure: Failure | undefined) => ({
-  frozen: failure?.kind === 'guest-frozen' || failure?.kind === 'guest-panicked',
-  dead: failure !== undefined && isDead(failure),
-});
-
-const isDead = ({ kind }: Failure): boolean =>
-  kind.startsWith('accelerator-') ||
-  ['vm-watchdog', 'vm-error', 'guest-powered-off', 'guest-rebooted', 'host-disk-failed'].includes(
-    kind,
-  );
-
-/** What passes when another process ends, or gives back what it holds: that takes seconds at least. */
-const elsewhere: ReadonlySet<string> = new Set([
-  'door-port-taken',
-  'disk-locked',
-  'vm-disk-busy',
-  'host-out-of-memory',
-  'host-disk-full',
-  'vm-limit',
-]);
-
-export const isElsewhere = (failure: Failure): boolean => elsewhere.has(failure.kind);
 
 /** How a child ended, in words: "exited with code 1", "was killed by SIGKILL". */
 export function describeEnded(ended: Ended): string {
@@ -108,6 +31,7 @@ export function vmExited(
       message: `${program} was not started: another VM process of this builder still holds its lock.`,
       hint: 'It is looked for again at the next attempt.',
       exit: Exit.temporary,
+      blames: 'leftover',
     };
   const said = reason === undefined ? '' : ` It said why: ${reason}.`;
   return {
@@ -115,6 +39,7 @@ export function vmExited(
     message: `The VM process ${program} ${describeEnded(ended)}.${said}`,
     hint: 'The console and its own last words are in: linuxkit-builder logs, linuxkit-builder console.',
     exit: Exit.unavailable,
+    blames: 'image',
     lines,
   };
 }
@@ -132,6 +57,7 @@ export function vmKilled(
       message: `The VM process ${program} was killed by SIGKILL: the host, or a limit it sets, left it no memory.`,
       hint: `End something else, or ${giveLess}`,
       exit: Exit.osError,
+      recovery: 'wait',
       lines,
     };
   const who =
@@ -155,6 +81,7 @@ export function networkExited(program: string, ended: Ended, lines: readonly str
       message: `${program} was not started: another network process of this builder still holds its lock.`,
       hint: 'It is looked for again at the next attempt.',
       exit: Exit.temporary,
+      blames: 'leftover',
     };
   const last = lines.at(-1);
   return {
@@ -172,6 +99,9 @@ export const guestPanicked = (text: string, lines: readonly string[]): Failure =
   message: `The guest's kernel panicked; it says: "${quoted(text) ?? ''}".`,
   hint: 'The lines before it are in: linuxkit-builder console.',
   exit: Exit.unavailable,
+  blames: 'image',
+  deaf: 'frozen',
+  isIncident: true,
   lines,
 });
 
@@ -181,6 +111,8 @@ export const guestRebooted = (lines: readonly string[]): Failure => ({
   message: 'The guest rebooted by itself: its first stage came a second time.',
   hint: 'The lines before it are in: linuxkit-builder console.',
   exit: Exit.unavailable,
+  blames: 'image',
+  deaf: 'dead',
   lines,
 });
 
@@ -189,6 +121,7 @@ export const guestReadOnly = (text: string, lines: readonly string[]): Failure =
   message: `The guest's file system had an error and takes no more writes; its kernel says: "${quoted(text) ?? ''}".`,
   hint: 'It is checked and mended when the guest starts again. If this comes back, look at the disk of this machine.',
   exit: Exit.unavailable,
+  isIncident: true,
   lines,
 });
 
@@ -202,6 +135,7 @@ export const bootTimedOut = (
   message: `The guest was not ready after ${seconds} s: the stage '${missing}' did not come.`,
   hint: 'See what it did last: linuxkit-builder console.',
   exit: Exit.unavailable,
+  blames: 'image',
   lines,
 });
 
@@ -211,6 +145,7 @@ export const configInvalid = (problems: readonly Problem[]): Failure => ({
   message: `config.json has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}.`,
   hint: 'Mend the file (it is read again when it changes), or run: linuxkit-builder configure.',
   exit: Exit.config,
+  recovery: 'give-up',
   lines: problems.map(describeProblem),
 });
 
@@ -220,6 +155,9 @@ export const guestFrozen = (lines: readonly string[]): Failure => ({
   message: `The guest is frozen: for ${frozenMs / 1000} s neither its agent, nor sshd, console, disk or any connection gave a sign of life.`,
   hint: 'What was there is kept in nix-state/incidents.',
   exit: Exit.unavailable,
+  blames: 'image',
+  deaf: 'frozen',
+  isIncident: true,
   lines,
 });
 
@@ -230,7 +168,3 @@ export const directoryLost = (root: string): Failure => ({
   hint: 'Put it back, or make a new one: linuxkit-builder configure. Then: linuxkit-builder start.',
   exit: Exit.ioError,
 });
-
-/** Worth keeping the evidence of. */
-export const isIncident = ({ kind }: Failure): boolean =>
-  ['guest-frozen', 'guest-panicked', 'guest-read-only', 'image-rejected'].includes(kind);

@@ -44,6 +44,8 @@ export function refuseOld(old: OldImage | undefined, { acceptOldImage }: Config)
     message: `The image is not started: ${old.why}.`,
     hint: `Make a new one: linuxkit-builder image build. To start this one all the same, set "acceptOldImage": "${old.version}" in config.json.`,
     exit: Exit.config,
+    recovery: 'give-up',
+    blames: 'image',
   });
 }
 

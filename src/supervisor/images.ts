@@ -61,20 +61,16 @@ interface Places {
 export const imageToBoot = ({ newest, good, rejected }: Images): 'newest' | 'good' =>
   isOther({ newest, good }) && rejected?.image === newest ? 'good' : 'newest';
 
-/** Whether a lost start speaks against the image, so that the last good one shall be used again. Pure. */
+/**
+ * Whether a lost start speaks against the image, so that the last good one shall be used again: what the guest did, or did not do;
+ * whatever is the host's would hit the other image as well. What is wrong with the data disk is not the image's either: whoever once
+ * had root in a guest could leave a disk on which each new image fails, and have the old one back. Pure.
+ */
 export const speaksAgainst = (failure: Failure, images: Images): boolean =>
-  imageToBoot(images) === 'newest' && isOther(images) && blamesImage(failure);
+  imageToBoot(images) === 'newest' && isOther(images) && failure.blames === 'image';
 
 const isOther = ({ newest, good }: Pick<Images, 'newest' | 'good'>): boolean =>
   newest !== undefined && good !== undefined && newest !== good;
-
-/**
- * What the guest did, or did not do; whatever is the host's would hit the other image as well. What is wrong with the data disk is not
- * the image's either: whoever once had root in a guest could leave a disk on which each new image fails, and have the old one back.
- */
-const blamesImage = ({ kind }: Failure): boolean =>
-  (/^(image|guest)-/.test(kind) && !/^guest-(disk-|read-only$)/.test(kind)) ||
-  ['boot-timed-out', 'vm-exited', 'vm-kernel-refused'].includes(kind);
 
 /** PREFIX of what `image build` makes, or of the bundle that the config names. */
 export const newestPrefix = (config: Config, layout: Layout): string =>
@@ -155,6 +151,8 @@ export function imageLesson(failure: Failure, image: ChosenImage | undefined, at
 const rejected = (failure: Failure): Failure => ({
   ...failure,
   kind: 'image-rejected',
+  recovery: 'retry',
+  isIncident: true,
   message: `The new image did not get ready, so the one before it is used again. ${failure.message}`,
   hint: 'To make it anew, or to try it once more: linuxkit-builder image build.',
 });

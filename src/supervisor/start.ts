@@ -183,6 +183,7 @@ const insteadOf = ({ row }: VmDriver, better: VmDriver): Failure => ({
   message: `${row.title} could only translate the guest's code here, so this start goes on with ${better.row.title}.`,
   hint: tryAgain,
   exit: Exit.unavailable,
+  recovery: 'other-way',
 });
 
 const hasChoice = ({ accelerators }: VmProgram): boolean => accelerators.length > 1;
@@ -192,6 +193,7 @@ const vmWouldRefuse = (name: string, problems: readonly Problem[]): Failure => (
   message: `${name} would not take what it is to be started with.`,
   hint: 'Change what is named below; linuxkit-builder daemon --dry-run shows the whole command line.',
   exit: Exit.config,
+  recovery: 'give-up',
   lines: problems.map(describeProblem),
 });
 

@@ -21,6 +21,12 @@ export const Exit = {
 } as const;
 export type ExitCode = (typeof Exit)[keyof typeof Exit];
 
+/**
+ * What helps a start that was lost to a failure: another try; waiting for another process, which takes longer; the next of several ways;
+ * or nothing, until a person changes something.
+ */
+export type Recovery = 'retry' | 'wait' | 'other-way' | 'give-up';
+
 /** One expected way to go wrong. */
 export interface Failure {
   /** Stable name in kebab-case, for programs and tests: `image-truncated`. */
@@ -30,6 +36,17 @@ export interface Failure {
   /** What to do about it: a sentence or a command. */
   readonly hint: string;
   readonly exit: ExitCode;
+  /** Default: retry. */
+  readonly recovery?: Recovery;
+  /**
+   * What is at fault, where replacing it may help: the image that was booted. Or a process that an earlier life left behind, which must
+   * be looked for before anything else starts.
+   */
+  readonly blames?: 'image' | 'leftover';
+  /** How far the guest can still be asked to shut down: a frozen one hardly, one that its VM program runs no more not at all. */
+  readonly deaf?: 'frozen' | 'dead';
+  /** Worth keeping the evidence of. */
+  readonly isIncident?: boolean;
   /** Last words of the program concerned, oldest first. */
   readonly lines?: readonly string[];
   /** What others have reported of the same: its cause, what helps, and where. */

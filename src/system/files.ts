@@ -229,6 +229,8 @@ export function cannotWrite(path: string, error: unknown) {
         ? 'Free some space, or delete some files, and try again.'
         : 'Check the owner and the mode of that directory.',
     exit: permission ? Exit.noPermission : Exit.cannotCreate,
+    // Room can come back; a read-only file system or a mode does not change by itself.
+    recovery: permission ? 'give-up' : 'retry',
   } as const;
 }
 

@@ -56,6 +56,7 @@ export const nodeUnfit = (what: string): Failure => ({
   message: `This Node, ${process.version}, ${what}.`,
   hint: 'Use another version, such as the newest 24, and report this.',
   exit: Exit.unavailable,
+  recovery: 'give-up',
 });
 
 const notMade = (path: string, why: string): Failure => ({

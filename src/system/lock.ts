@@ -61,6 +61,7 @@ export const childLockHeld = (lock: string): Failure => ({
   message: `Nothing was started: another process of this builder still holds ${lock}.`,
   hint: 'It is looked for again at the next attempt.',
   exit: Exit.temporary,
+  blames: 'leftover',
 });
 
 /** Where a file cannot be locked by anybody, nothing of ours can be told from another's; `why` in a few words. */
@@ -69,6 +70,7 @@ export const noLocks = (path: string, why: string): Failure => ({
   message: `The file system that holds ${path} keeps no locks (${why}).`,
   hint: 'Put the state directory elsewhere, on a disk of this machine: -d DIRECTORY, or LINUXKIT_BUILDER_DIR.',
   exit: Exit.osError,
+  recovery: 'give-up',
 });
 
 /** open(2) of macOS with O_EXLOCK, where the file system has no locks: ENOTSUP mostly; an NFS server that does not answer, ENOLCK. */

@@ -71,6 +71,7 @@ export function programMissing(name: string) {
     message: `The program ${name} is not installed, or not on the PATH.`,
     hint: elsewhere[name] ?? `Get it with: ${get}`,
     exit: Exit.unavailable,
+    recovery: 'give-up',
   } as const;
 }
 

@@ -79,6 +79,8 @@ function forced(accelerator: Accelerator, kvm?: string): Choice {
     message: `This machine cannot run the guest with kvm, as it was told to: ${why}.`,
     hint: `${remedy} ${chooseItself}`.trim(),
     exit: Exit.unavailable,
+    recovery: 'give-up',
+    deaf: 'dead',
   });
 }
 
@@ -136,7 +138,14 @@ export function acceleratorLesson(
 ): Lesson {
   if (failure.kind !== 'accelerator-broken' || used === undefined) return { failure };
   if (config.accelerator !== 'auto')
-    return { failure: { ...failure, kind: 'accelerator-unusable', hint: chooseItself } };
+    return {
+      failure: {
+        ...failure,
+        kind: 'accelerator-unusable',
+        hint: chooseItself,
+        recovery: 'give-up',
+      },
+    };
   const { accelerator: way, program } = used;
   const all = waysFor(config);
   const next = all[all.indexOf(way) + 1];
@@ -144,7 +153,13 @@ export function acceleratorLesson(
   const basis = versionOf(program);
   const message = `${way} does not run the guest, so this start goes on with ${next}. ${failure.message}`;
   return {
-    failure: { ...failure, kind: 'accelerator-rejected', message, hint: tryAgain },
+    failure: {
+      ...failure,
+      kind: 'accelerator-rejected',
+      message,
+      hint: tryAgain,
+      recovery: 'other-way',
+    },
     verdict: { subject: 'accelerator', way, basis, at, why: failure.message },
   };
 }
@@ -156,4 +171,5 @@ const runsNothing = (program: string, rejected: readonly string[]): Failure => (
   message: `${program} runs no guest in any way: ${rejected.join(' ')}`,
   hint: 'Check that the program works by itself.',
   exit: Exit.unavailable,
+  recovery: 'give-up',
 });

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import * as v from 'valibot';
 import type { System } from '../config/system.ts';
-import { Exit, Failed, errorCode } from '../system/failure.ts';
+import { Exit, Failed, errorCode, type Recovery } from '../system/failure.ts';
 
 /** The files of a bundle; whether they are there is another question. */
 export interface Bundle {
@@ -92,7 +92,8 @@ export function checkBundle(
     // A file where a folder should be; Node 22 and later say that it is not there.
     if (errorCode(error) === 'ENOTDIR')
       throw bad('image-missing', `${bundle.kernel} is not there`, Exit.noInput);
-    throw bad('image-unreadable', (error as Error).message, Exit.noInput);
+    // It may be so for want of descriptors.
+    throw bad('image-unreadable', (error as Error).message, Exit.noInput, 'retry');
   }
 }
 
@@ -165,10 +166,12 @@ function contentOf(path: string): Buffer | undefined {
   return found === undefined ? undefined : readFileSync(path);
 }
 
-const bad = (kind: string, why: string, exit: 65 | 66): Failed =>
+const bad = (kind: string, why: string, exit: 65 | 66, recovery: Recovery = 'give-up'): Failed =>
   new Failed({
     kind,
     message: `The image cannot be started: ${why}.`,
     hint: 'Make it (again) with `linuxkit-builder image build`.',
     exit,
+    recovery,
+    blames: 'image',
   });

@@ -131,6 +131,8 @@ const patientFor = 3;
  */
 export function vmLesson(failure: Failure, lost: LostStart): Lesson {
   const { config, layout, driver, at, attempt, isMute, path = process.env['PATH'] } = lost;
+  // It is not the image's fault.
+  const { blames, ...rest } = failure;
   const { kind, message } = failure;
   const isBlamed =
     always.has(kind) ||
@@ -148,7 +150,10 @@ export function vmLesson(failure: Failure, lost: LostStart): Lesson {
   if (fit === undefined || fit.vm === driver.name) return { failure };
   const { title } = driverOf(fit.vm).row;
   const told = `${driver.row.title} does not run the guest here, so this start goes on with ${title}. ${message}`;
-  return { failure: { ...failure, kind: 'vm-rejected', message: told, hint: tryAgain }, verdict };
+  return {
+    failure: { ...rest, kind: 'vm-rejected', message: told, hint: tryAgain, recovery: 'other-way' },
+    verdict,
+  };
 }
 
 /** The program that the guest was ready with last. A disk without a record is of a release that knew QEMU for a default. */
@@ -186,4 +191,5 @@ const nothingHere = ({ without }: VmPlan): Failure => ({
       ? 'Get one: brew install qemu; or, on Apple silicon: brew install vfkit podman.'
       : 'Get one: apt-get install qemu-system-x86, or qemu-system-arm on arm64.',
   exit: Exit.unavailable,
+  recovery: 'give-up',
 });

@@ -49,24 +49,31 @@ export const runStates = {
     message: 'QEMU met an error of its own and cannot go on with the guest (internal-error).',
     hint: 'The next way to run it is tried; --accelerator chooses one.',
     exit: Exit.unavailable,
+    deaf: 'dead',
   }),
   'guest-panicked': lost({
     kind: 'guest-panicked',
     message: "The guest's kernel panicked, as it told QEMU.",
     hint: 'The lines before it are in: linuxkit-builder console.',
     exit: Exit.unavailable,
+    blames: 'image',
+    deaf: 'frozen',
+    isIncident: true,
   }),
   watchdog: lost({
     kind: 'vm-watchdog',
     message: 'A watchdog of the VM found that the guest hangs, and halted it.',
     hint: 'What the guest did last is in: linuxkit-builder console.',
     exit: Exit.unavailable,
+    deaf: 'dead',
   }),
   shutdown: lost({
     kind: 'guest-powered-off',
     message: 'The guest has shut down by itself, and the VM program stays.',
     hint: 'What the guest did last is in: linuxkit-builder console.',
     exit: Exit.unavailable,
+    blames: 'image',
+    deaf: 'dead',
   }),
 } as const satisfies Readonly<Record<string, Row>>;
 

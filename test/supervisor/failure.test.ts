@@ -1,146 +1,132 @@
-/** What each failure that a daemon can meet leads to. A kind that is new in the sources needs a place in this table. */
-import { readFileSync, readdirSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
-import { expect, test } from 'vitest';
-import { isElsewhere, isOtherWay, isPermanent } from '../../src/supervisor/failure.ts';
+/** What a start that was lost to a failure leads to: each failure by the code that makes it. */
+import { describe, expect, test } from 'vitest';
+import { failureOfStage } from '../../src/guest/boot.ts';
+import {
+  bootTimedOut,
+  configInvalid,
+  directoryLost,
+  guestFrozen,
+  guestPanicked,
+  guestReadOnly,
+  guestRebooted,
+  networkExited,
+  vmExited,
+  vmKilled,
+} from '../../src/supervisor/failure.ts';
+import { defaultPolicy, afterLoss } from '../../src/supervisor/backoff.ts';
+import { speaksAgainst } from '../../src/supervisor/images.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
 import { cannotWrite } from '../../src/system/files.ts';
+import { lockHeld } from '../../src/system/flock.ts';
+import { nodeUnfit } from '../../src/system/listening.ts';
+import { childLockHeld, noLocks } from '../../src/system/lock.ts';
+import { programMissing } from '../../src/system/program.ts';
+import { explainHyperkit } from '../../src/vm/hyperkit/end.ts';
+import { explainQemu } from '../../src/vm/qemu/end.ts';
+import { runStates } from '../../src/vm/run-states.ts';
+import { explainVfkit } from '../../src/vm/vfkit/end.ts';
 
-/** Kinds by what the daemon does when it loses a start, or its life, to them. */
-const table = {
-  /** It gives up: no second try can help. */
-  permanent: [
-    ...['config-invalid', 'identity-missing', 'identity-broken', 'program-missing'],
-    ...[
-      'image-missing',
-      'image-below-floor',
-      'image-truncated',
-      'image-wrong-hash',
-      'image-manifest-broken',
-    ],
-    ...['image-kernel-unknown', 'image-initrd-unknown', 'image-cmdline-bad'],
-    ...[
-      'image-other-system',
-      'image-not-a-kernel',
-      'disk-not-ours',
-      'disk-too-large',
-      'vm-lacks-part',
-      'disk-unreadable',
-      'host-disk-failed',
-    ],
-    ...[
-      'no-accelerator',
-      'no-locks',
-      'node-unfit',
-      'accelerator-unusable',
-      'vm-would-refuse',
-      'vm-usage',
-      'vm-aborted',
-    ],
-    ...['vm-forbidden', 'vm-path-too-long', 'vm-kernel-refused', 'vm-no-forward'],
-    ...['guest-seed-missing', 'guest-root-broken', 'guest-disk-missing', 'guest-disk-foreign'],
-    ...['guest-disk-broken', 'guest-network-missing', 'guest-fence-broken', 'door-port-forbidden'],
-  ],
-  /** Tried again, and waited for longer: it is up to another process. */
-  elsewhere: [
-    ...['door-port-taken', 'disk-locked', 'vm-disk-busy', 'host-out-of-memory'],
-    ...['host-disk-full', 'vm-limit'],
-  ],
-  /** The same start goes on in another way. */
-  otherWay: ['accelerator-rejected', 'vm-rejected', 'network-rejected'],
-  /** Tried again: it may have passed. An image that cannot be read may be so for want of descriptors. */
-  retried: [
-    ...['image-unreadable', 'image-rejected', 'cannot-write', 'socket-not-made', 'bug'],
-    ...['door-port-unusable', 'leftover-stays', 'child-lock-held', 'vm-lock-held'],
-    ...['network-lock-held', 'network-exited', 'network-refused', 'network-silent'],
-    ...['network-stranger', 'accelerator-broken', 'vm-exited', 'vm-killed', 'vm-refused'],
-    ...[
-      'vm-crashed',
-      'vm-error',
-      'vm-network-away',
-      'vm-slow-start',
-      'vm-socket-taken',
-      'vfkit-away',
-      'vfkit-refused',
-      'vfkit-silent',
-      'vm-terminated',
-      'vm-stuck',
-      'vm-no-console',
-      'qmp-closed',
-      'qmp-refused',
-      'qmp-silent',
-    ],
-    ...[
-      'boot-timed-out',
-      'guest-frozen',
-      'guest-panicked',
-      'guest-read-only',
-      'guest-powered-off',
-      'guest-rebooted',
-    ],
-    ...['guest-triple-fault', 'directory-lost', 'vm-watchdog'],
-  ],
-  /** No start is lost to them: they stay inside, are told by a verb, or come before there is a daemon. */
-  never: [
-    ...['agent-away', 'agent-refused', 'agent-silent', 'guest-silent', 'vm-mute'],
-    ...['leftover-silent', 'keygen-failed', 'host-unsupported', 'stopped', 'not-ready-in-time'],
-    ...['status-unreadable', 'daemon-already-runs', 'daemon-did-not-start'],
-    ...['daemon-does-not-stop', 'daemon-not-running', 'daemon-refused', 'daemon-silent'],
-  ],
-} as const;
+const exited = (code: number) => ({ kind: 'exited', code }) as const;
+const stage = (name: string) => failureOfStage({ name, reason: '' });
+const end = (said: string, code = 1) => ({ ended: exited(code), output: [said], console: [] });
+const qemu = (said: string) => explainQemu(end(said)) as Failure;
+const hyperkit = (said: string, code = 1) => explainHyperkit(end(said, code)) as Failure;
+const vfkit = (said: string) => explainVfkit(end(`Error: ${said}`)) as Failure;
+const unwritten = (code: string) => cannotWrite('/x', Object.assign(new Error(code), { code }));
 
-const failure = (kind: string): Failure => ({ kind, message: '', hint: '', exit: Exit.osError });
+const recoveries: readonly (readonly [NonNullable<Failure['recovery']>, readonly Failure[]])[] = [
+  [
+    'give-up',
+    [
+      configInvalid([]),
+      ...[programMissing('qemu-img'), nodeUnfit('is odd'), noLocks('/x', 'ENOLCK')],
+      ...[unwritten('EROFS'), unwritten('EACCES'), unwritten('EPERM')],
+      ...[stage('seed-missing'), stage('root-broken'), stage('fence-broken')],
+      ...[stage('disk-missing'), stage('disk-foreign'), stage('disk-broken')],
+      stage('network-missing'),
+      qemu("Could not open '/x': Permission denied"),
+      qemu("network backend 'user' is not compiled into this binary"),
+      qemu('qemu: could not load kernel'),
+      hyperkit('usage', 64),
+      hyperkit('kexec: failed to load kernel'),
+      hyperkit('hv_vm_create failed'),
+      vfkit('missing com.apple.security.virtualization'),
+      vfkit('unknown flag: --gui'),
+    ],
+  ],
+  [
+    'wait',
+    [
+      vmKilled('qemu', true, []),
+      qemu('Failed to get "write" lock'),
+      qemu('cannot set up guest memory'),
+      hyperkit('Could not lock backing file'),
+      vfkit('The storage device attachment is invalid.'),
+      vfkit('Domain=VZErrorDomain Code=6'),
+      vfkit('no space left on device'),
+    ],
+  ],
+  [
+    'retry',
+    [
+      ...[unwritten('ENOSPC'), unwritten('EIO'), unwritten('EMFILE'), childLockHeld('/x')],
+      ...[vmExited('qemu', exited(1), undefined, []), vmKilled('qemu', false, [])],
+      ...[networkExited('vpnkit', exited(0), []), directoryLost('/x')],
+      ...[guestFrozen([]), guestPanicked('', []), guestReadOnly('', []), guestRebooted([])],
+      ...[bootTimedOut(180, 'sshd', []), stage('of a newer image')],
+      ...[runStates.watchdog.failure, runStates['internal-error'].failure],
+      ...[hyperkit('', 0), hyperkit('', 3), hyperkit('', 100)],
+      vfkit('hypervisor virtualization error'),
+    ],
+  ],
+];
 
-test('each kind in the sources has its place, and each place its kind', () => {
-  expect(Object.values(table).flat().sort()).toEqual([...kindsInSources()].sort());
+describe.each(recoveries)('%s', (recovery, failures) => {
+  test.each(failures.map((failure) => [failure.message, failure] as const))('%s', (_, failure) => {
+    expect(failure.recovery ?? 'retry').toBe(recovery);
+    const after = afterLoss(failure, 1, defaultPolicy);
+    expect(after.type).toBe(recovery === 'wait' ? 'retry' : recovery);
+    const { firstDelayMs, firstDelayElsewhereMs } = defaultPolicy;
+    if (after.type === 'retry')
+      expect(after.ms).toBe(recovery === 'wait' ? firstDelayElsewhereMs : firstDelayMs);
+  });
 });
 
-test.each(Object.values(table).flat())('%s is what it is taken for', (kind) => {
-  const { permanent, elsewhere, otherWay } = table as Record<string, readonly string[]>;
-  expect(isPermanent(failure(kind))).toBe(permanent?.includes(kind));
-  expect(isElsewhere(failure(kind))).toBe(elsewhere?.includes(kind));
-  expect(isOtherWay(failure(kind))).toBe(otherWay?.includes(kind));
+test('another way is taken at once, and as the same attempt', () => {
+  const rejected = { ...guestFrozen([]), recovery: 'other-way' } as const;
+  expect(afterLoss(rejected, 5, defaultPolicy)).toEqual({ type: 'other-way' });
 });
 
+const images = { newest: 'new', good: 'good', rejected: undefined };
 test.each([
-  ...[
-    ['EROFS', true],
-    ['EACCES', true],
-    ['EPERM', true],
-  ],
-  ...[
-    ['ENOSPC', false],
-    ['EIO', false],
-    ['EMFILE', false],
-  ],
-] as [string, boolean][])('what cannot be written for %s stays so: %s', (code, stays) => {
-  const error = Object.assign(new Error(code), { code });
-  expect(isPermanent(cannotWrite('/x', error))).toBe(stays);
+  [true, [guestFrozen([]), guestPanicked('', []), guestRebooted([]), bootTimedOut(9, 'disk', [])]],
+  [true, [vmExited('qemu', exited(1), undefined, []), stage('root-broken'), stage('unheard-of')]],
+  [true, [hyperkit('kexec: failed to load kernel'), vfkit('kernel must be uncompressed')]],
+  [true, [qemu('invalid kernel header'), runStates['guest-panicked'].failure]],
+  [false, [guestReadOnly('', []), stage('disk-missing'), stage('disk-broken')]],
+  [false, [vmKilled('qemu', false, []), networkExited('gvproxy', exited(1), [])]],
+  [false, [qemu('Failed to get "write" lock'), runStates.watchdog.failure, configInvalid([])]],
+] as const)('whether these speak against the image: %s', (expected, failures) => {
+  for (const failure of failures)
+    expect(speaksAgainst(failure, images), failure.kind).toBe(expected);
 });
 
-/** All that is written as a Failure below the command line: `kind:` with its message, and the shorthands for it. */
-function kindsInSources(): Set<string> {
-  const kinds = new Set<string>();
-  const src = resolve(import.meta.dirname, '../../src');
-  for (const floor of ['system', 'config', 'vm', 'net', 'guest', 'door', 'supervisor'])
-    for (const path of filesIn(join(src, floor))) {
-      const name = basename(path);
-      const text = readFileSync(path, 'utf8');
-      const literal = /\bkind: '([a-z]+(?:-[a-z]+)+|bug|stopped)',\s*(?:message|hint)\b/g;
-      for (const [, kind = ''] of text.matchAll(literal)) kinds.add(kind);
-      if (name === 'bundle.ts')
-        for (const [, kind = ''] of text.matchAll(/\bbad\(\s*'([a-z-]+)'/g)) kinds.add(kind);
-      if (name === 'listen.ts')
-        for (const [, kind = ''] of text.matchAll(/\['(door-[a-z-]+)', Exit/g)) kinds.add(kind);
-      // A stage that the guest gave up at.
-      if (name === 'boot.ts')
-        for (const [, stage = ''] of text.matchAll(/^ {4}'([a-z-]+)': \{$/gm))
-          kinds.add(`guest-${stage}`);
-    }
-  return kinds;
-}
+test('a child whose lock another one holds was left behind', () => {
+  for (const failure of [
+    childLockHeld('/x'),
+    vmExited('qemu', exited(lockHeld), undefined, []),
+    networkExited('vpnkit', exited(lockHeld), []),
+  ])
+    expect(failure).toMatchObject({ blames: 'leftover', exit: Exit.temporary });
+});
 
-const filesIn = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
-    .map((name) => join(folder, name));
+test('a guest that is frozen hears hardly, one that its VM program runs no more not at all', () => {
+  expect([guestFrozen([]), guestPanicked('', [])].map(({ deaf }) => deaf)).toEqual([
+    'frozen',
+    'frozen',
+  ]);
+  const { watchdog, shutdown } = runStates;
+  for (const { deaf } of [watchdog.failure, shutdown.failure, hyperkit('', 0)])
+    expect(deaf).toBe('dead');
+  expect(vmExited('qemu', exited(1), undefined, []).deaf).toBeUndefined();
+});

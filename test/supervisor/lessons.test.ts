@@ -8,18 +8,17 @@ import { takeLesson } from '../../src/supervisor/lessons.ts';
 import { step } from '../../src/supervisor/lifecycle.ts';
 import type { Facts } from '../../src/supervisor/status.ts';
 import type { State } from '../../src/supervisor/state.ts';
-import { Exit } from '../../src/system/failure.ts';
+import { Exit, type Failure } from '../../src/system/failure.ts';
 import { readVerdicts, Verdicts } from '../../src/system/verdicts.ts';
 import { vmDrivers } from '../../src/vm/drivers.ts';
 import { World } from '../model/world.ts';
 
-const failure = {
-  ...{
-    kind: 'vm-forbidden',
-    message: 'It is not signed.',
-    hint: 'Sign it.',
-    exit: Exit.unavailable,
-  },
+const failure: Failure = {
+  kind: 'vm-forbidden',
+  message: 'It is not signed.',
+  hint: 'Sign it.',
+  exit: Exit.unavailable,
+  recovery: 'give-up',
 };
 const lost = { type: 'lost', failure } as const;
 const starting: State = { phase: 'starting', since: 0, attempt: 1 };

@@ -16,6 +16,7 @@ const lasting: Failure = {
   message: 'Not ours.',
   hint: 'Move it.',
   exit: Exit.dataError,
+  recovery: 'give-up',
 };
 
 const events: readonly Event[] = [
@@ -218,7 +219,7 @@ describe('a life', () => {
   // Behaviour 67: An accelerator that breaks later is not taken again in this boot of the host, and the same start goes on with the
   // next one.
   test('goes on in another way within the same attempt, and at once', () => {
-    const failure = { ...passing, kind: 'accelerator-rejected' };
+    const failure = { ...passing, kind: 'accelerator-rejected', recovery: 'other-way' } as const;
     const lost = [{ type: 'lost', failure }, { type: 'children-gone' }] as const;
     const started = live({ type: 'start' }, { type: 'vm-launched' }, ...lost);
     expect(started).toMatchObject({ phase: 'starting', attempt: 1, last: failure });
@@ -253,7 +254,7 @@ describe('a life', () => {
 
   // Behaviour 31: The door's port or a disk that another process holds is waited for 30 s in all: 2 s at first, doubling.
   test('what another process holds is waited for longer', () => {
-    const taken: Failure = { ...passing, kind: 'door-port-taken' };
+    const taken: Failure = { ...passing, kind: 'door-port-taken', recovery: 'wait' };
     const waits = [1, 2, 3, 4].map((attempt) => {
       const next = afterLoss(taken, attempt, defaultPolicy);
       return next.type === 'retry' ? next.ms : NaN;

@@ -26,11 +26,7 @@ export function explainHyperkit({ ended, output, console }: VmEnd): Failure | un
 /** What of the console goes with the failure: all of it is judged. */
 const told = (console: readonly string[]): readonly string[] => console.slice(-20);
 
-interface Words {
-  readonly kind: string;
-  readonly message: string;
-  readonly hint: string;
-}
+type Words = Omit<Failure, 'exit' | 'lines'>;
 
 const words = (known: Words | undefined, lines: readonly string[]): Failure | undefined =>
   known && { ...known, exit: Exit.unavailable, lines };
@@ -48,6 +44,8 @@ function powerOff(console: readonly string[]): Words {
       ? 'The guest switched itself off, in order (HyperKit exited with code 0).'
       : 'The guest was switched off without shutting down first (HyperKit exited with code 0).',
     hint: seeConsole,
+    blames: 'image',
+    deaf: 'dead',
   };
 }
 
@@ -62,16 +60,19 @@ const codes: Readonly<Record<number, Words>> = {
     kind: 'guest-triple-fault',
     message: "The guest's CPU gave up: a triple fault (HyperKit exited with code 3).",
     hint: seeConsole,
+    blames: 'image',
   },
   64: {
     kind: 'vm-usage',
     message: 'HyperKit does not take its command line (it exited with code 64).',
     hint: report,
+    recovery: 'give-up',
   },
   100: {
     kind: 'vm-exited',
     message: 'HyperKit ended for a reason that it does not know itself (it exited with code 100).',
     hint: seeConsole,
+    blames: 'image',
   },
 };
 
@@ -81,11 +82,13 @@ const signals: Readonly<Record<string, Words>> = {
     message:
       'HyperKit aborted: the host does not let it run a machine, or it met something it cannot do.',
     hint: 'It needs an Intel Mac whose Hypervisor.framework is free; VirtualBox before version 6 keeps it to itself.',
+    recovery: 'give-up',
   },
   SIGSEGV: {
     kind: 'vm-usage',
     message: 'HyperKit crashed (SIGSEGV), as it does at a network option that it does not know.',
     hint: report,
+    recovery: 'give-up',
   },
   SIGTERM: {
     kind: 'vm-terminated',
@@ -116,6 +119,8 @@ function reboot(console: readonly string[]): Failure {
         message: 'The guest rebooted, which ends HyperKit (exit code 2).',
         hint: seeConsole,
         exit: Exit.unavailable,
+        blames: 'image',
+        deaf: 'dead',
         lines: told(console),
       }
     : {
@@ -123,6 +128,9 @@ function reboot(console: readonly string[]): Failure {
         message: `The guest's kernel panicked; it says: "${quoted(panic) ?? ''}".`,
         hint: seeConsole,
         exit: Exit.unavailable,
+        blames: 'image',
+        deaf: 'frozen',
+        isIncident: true,
         lines: told(console),
       };
 }
@@ -135,6 +143,7 @@ const sentences: readonly (readonly [RegExp, Words])[] = [
       kind: 'vm-disk-busy',
       message: 'Another process has the disk open: HyperKit could not lock it.',
       hint: 'It is most likely a HyperKit that was left behind: see `ps -axo pid,comm | grep hyperkit`, and end it.',
+      recovery: 'wait',
     },
   ],
   [
@@ -143,6 +152,8 @@ const sentences: readonly (readonly [RegExp, Words])[] = [
       kind: 'vm-kernel-refused',
       message: 'HyperKit could not load the kernel or the initrd, and aborted.',
       hint: 'Make the image again: linuxkit-builder image build.',
+      recovery: 'give-up',
+      blames: 'image',
     },
   ],
   [
@@ -151,6 +162,7 @@ const sentences: readonly (readonly [RegExp, Words])[] = [
       kind: 'vm-forbidden',
       message: 'The host does not let HyperKit make a virtual machine.',
       hint: 'Its program must be signed with the entitlement com.apple.security.hypervisor, and the processor must have VT-x.',
+      recovery: 'give-up',
     },
   ],
   [
@@ -159,6 +171,7 @@ const sentences: readonly (readonly [RegExp, Words])[] = [
       kind: 'vm-path-too-long',
       message: 'The state directory is too long for the vsock sockets of HyperKit.',
       hint: 'Choose a shorter directory, with -d or XDG_CACHE_HOME.',
+      recovery: 'give-up',
     },
   ],
 ];

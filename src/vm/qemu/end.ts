@@ -39,6 +39,7 @@ const broken: Failure = {
   message: 'This machine cannot run the guest in that way.',
   hint: 'The next way is tried; --accelerator chooses one.',
   exit: Exit.unavailable,
+  deaf: 'dead',
 };
 
 interface Fault extends Failure {
@@ -53,6 +54,7 @@ const lacks = (what: string, hint: string, pattern: RegExp): Fault => ({
   message: `This QEMU was built without ${what}.`,
   hint,
   exit: Exit.unavailable,
+  recovery: 'give-up',
 });
 const noSlirp =
   /network backend '?user'? is not compiled into this binary|Parameter 'type' does not accept value 'user'/;
@@ -87,6 +89,7 @@ const faults: readonly Fault[] = [
     message: 'Another process has the disk open.',
     hint: 'It is tried again; if it stays, see who it is with: lsof nix-disk.',
     exit: Exit.temporary,
+    recovery: 'wait',
   },
   {
     pattern:
@@ -95,6 +98,7 @@ const faults: readonly Fault[] = [
     message: 'The disk cannot be opened for reading and writing. It was left alone.',
     hint: 'Check its owner and mode; it must belong to the user who runs the daemon.',
     exit: Exit.noPermission,
+    recovery: 'give-up',
   },
   {
     pattern: /cannot set up guest memory|Cannot allocate memory/,
@@ -102,6 +106,7 @@ const faults: readonly Fault[] = [
     message: 'The host has too little memory left for the guest.',
     hint: 'End something else, or give the guest less: linuxkit-builder configure -m MiB.',
     exit: Exit.osError,
+    recovery: 'wait',
   },
   lacks(
     'user-mode networking (slirp)',
@@ -131,5 +136,7 @@ const faults: readonly Fault[] = [
     message: 'The image cannot be booted.',
     hint: 'Make it again: linuxkit-builder image build.',
     exit: Exit.dataError,
+    recovery: 'give-up',
+    blames: 'image',
   },
 ];

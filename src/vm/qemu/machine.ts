@@ -3,7 +3,7 @@ import { lstatSync } from 'node:fs';
 import type { Layout } from '../../config/layout.ts';
 import type { Tunnel } from '../../config/tunnel.ts';
 import { vmPrograms } from '../../config/vm-programs.ts';
-import { Exit, Failed } from '../../system/failure.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { fieldsOf } from '../../system/json-lines.ts';
 import { quoted } from '../../system/plain-text.ts';
 import type { AttachOptions, Machine, VmDriver } from '../driver.ts';
@@ -120,9 +120,10 @@ export function countOperations(answer: unknown): number {
 const numberIn = (value: unknown): number =>
   typeof value === 'number' && Number.isFinite(value) ? value : 0;
 
-const noForward = (said: string) => ({
+const noForward = (said: string): Failure => ({
   kind: 'vm-no-forward',
   message: `QEMU does not say which host port leads to the guest's sshd; it said: ${quoted(said) ?? 'nothing'}`,
   hint: 'This version of QEMU may print its table in another form: please report it with that text.',
   exit: Exit.software,
+  recovery: 'give-up',
 });

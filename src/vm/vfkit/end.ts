@@ -8,7 +8,10 @@ export function explainVfkit({ ended, output, console }: VmEnd): Failure | undef
   if (ended.kind === 'not-started') return undefined;
   const text = errorIn(output);
   const known = text === undefined ? undefined : faults.find(({ pattern }) => pattern.test(text));
-  if (known !== undefined) return failureOf(known, text, output);
+  if (known !== undefined) {
+    const { pattern, ...fault } = known;
+    return failureOf(fault, text, output);
+  }
   if (ended.kind === 'signalled') return undefined;
   if (ended.code === 0) return failureOf(poweredOff(console), undefined, console.slice(-20));
   return text === undefined ? undefined : failureOf(unknown, text, output);
@@ -17,20 +20,17 @@ export function explainVfkit({ ended, output, console }: VmEnd): Failure | undef
 /** Lines of cobra's usage: flags, and the heads of their lists. */
 const usage = /^(Usage|Flags|Available Commands):|^ {2,}(-|vfkit |completion |help )|^Use "vfkit/;
 
-interface Fault {
-  readonly kind: string;
-  readonly message: string;
-  readonly hint: string;
-  /** Default: unavailable. */
-  readonly exit?: ExitCode;
-}
+/** Default exit code: unavailable. */
+type Fault = Omit<Failure, 'exit' | 'lines'> & { readonly exit?: ExitCode };
 
 const failureOf = (
-  { kind, message, hint, exit = Exit.unavailable }: Fault,
+  { message, exit = Exit.unavailable, ...fault }: Fault,
   said: string | undefined,
   lines: readonly string[],
 ): Failure => ({
-  ...{ kind, hint, exit, lines: lines.filter((line) => !usage.test(line)).slice(-20) },
+  ...fault,
+  exit,
+  lines: lines.filter((line) => !usage.test(line)).slice(-20),
   message: said === undefined ? message : `${message} It said: "${quoted(said) ?? ''}".`,
 });
 
@@ -65,13 +65,20 @@ function poweredOff(console: readonly string[]): Fault {
       ? 'The guest switched itself off, in order (vfkit exited with code 0).'
       : 'The guest was switched off without shutting down first (vfkit exited with code 0).',
     hint: 'The lines before it are in: linuxkit-builder console.',
+    blames: 'image',
+    deaf: 'dead',
   };
 }
 
 const seeLogs = 'Its own words are in: linuxkit-builder logs.';
 const report = 'Please report it, with the output of: linuxkit-builder daemon --dry-run.';
 
-const unknown: Fault = { kind: 'vm-exited', message: 'vfkit ended.', hint: seeLogs };
+const unknown: Fault = {
+  kind: 'vm-exited',
+  message: 'vfkit ended.',
+  hint: seeLogs,
+  blames: 'image',
+};
 
 /** The first that fits counts. The framework's codes are in Code-Hex/vz, vzerror.go. */
 const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
@@ -81,12 +88,14 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     message: 'macOS does not let this vfkit run virtual machines: it is not signed for that.',
     hint: 'Get it signed: brew install vfkit. Signing it again without its entitlements takes them away.',
     exit: Exit.noPermission,
+    recovery: 'give-up',
   },
   {
     pattern: /Virtualization is not available on this hardware/i,
     kind: 'vm-forbidden',
     message: 'This Mac has no virtualisation to give: it may be a virtual machine itself.',
     hint: 'Let another program run the guest: linuxkit-builder configure --vm qemu.',
+    recovery: 'give-up',
   },
   {
     pattern: /storage device attachment is invalid/i,
@@ -94,6 +103,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     message: 'Another process has the disk open: the framework could not lock it.',
     hint: 'A vfkit that was killed may hold it for a moment longer; it is tried again. Who has it: lsof nix-disk.',
     exit: Exit.temporary,
+    recovery: 'wait',
   },
   {
     pattern: /VZErrorDomain Code=6\b|maximum supported number of active virtual machines/i,
@@ -101,6 +111,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     message: 'macOS runs as many virtual machines as it allows already.',
     hint: 'End one of another program; after some updates of macOS ended ones count on until the Mac is booted again.',
     exit: Exit.temporary,
+    recovery: 'wait',
   },
   {
     pattern: /VZErrorDomain Code=8\b|no space left on device/i,
@@ -108,6 +119,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     message: "The host's disk has no room for the guest's writes.",
     hint: 'Free some space: nix-collect-garbage, here and in the guest (linuxkit-builder ssh).',
     exit: Exit.ioError,
+    recovery: 'wait',
   },
   {
     pattern: /VZErrorDomain Code=5\b|failed to (open file|read the header)|does not support qcow2/i,
@@ -115,6 +127,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     message: 'The disk cannot be used by vfkit. It was left alone.',
     hint: 'It must be a raw file that belongs to the user who runs the daemon.',
     exit: Exit.noPermission,
+    recovery: 'give-up',
   },
   {
     pattern: /no route to host|EHOSTUNREACH/i,
@@ -127,6 +140,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     kind: 'vm-path-too-long',
     message: 'The state directory is too long for the network socket of vfkit.',
     hint: 'Choose a shorter directory, with -d or XDG_CACHE_HOME.',
+    recovery: 'give-up',
   },
   {
     pattern: /unixgram .*(no such file or directory|connection refused)/i,
@@ -139,6 +153,8 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     kind: 'vm-kernel-refused',
     message: 'vfkit does not take the kernel or the initrd.',
     hint: 'Make the image again: linuxkit-builder image build.',
+    recovery: 'give-up',
+    blames: 'image',
   },
   {
     pattern: /address already in use/i,
@@ -160,12 +176,14 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     kind: 'vm-error',
     message: "vfkit's VM failed: Virtualization.framework gave it up.",
     hint: 'It says no reason to vfkit; Console.app has reports of com.apple.Virtualization.VirtualMachine.',
+    deaf: 'dead',
   },
   {
     pattern: /VZErrorDomain Code=(2|10)\b/,
     kind: 'vm-usage',
     message: 'Virtualization.framework does not take the configuration of the VM.',
     hint: 'Fewer CPUs or less memory may be taken: linuxkit-builder configure -c CPUS -m MiB. Otherwise please report it.',
+    recovery: 'give-up',
   },
   {
     pattern:
@@ -173,6 +191,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     kind: 'vm-usage',
     message: 'vfkit does not take its command line.',
     hint: report,
+    recovery: 'give-up',
   },
   {
     pattern: /^(panic|fatal error): /,

@@ -115,6 +115,7 @@ const failed: Failure = {
   message: "vfkit's VM failed: Virtualization.framework gave it up.",
   hint: 'It says no reason to vfkit; Console.app has reports of com.apple.Virtualization.VirtualMachine.',
   exit: Exit.unavailable,
+  deaf: 'dead',
 };
 
 const stopped: Failure = {
@@ -122,6 +123,8 @@ const stopped: Failure = {
   message: 'The guest has shut down by itself, and vfkit stays.',
   hint: 'What the guest did last is in: linuxkit-builder console.',
   exit: Exit.unavailable,
+  blames: 'image',
+  deaf: 'dead',
 };
 
 const stuck: Failure = {

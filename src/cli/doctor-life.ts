@@ -12,6 +12,7 @@ import { readIfThere } from '../system/files.ts';
 import { identify } from '../system/process.ts';
 import { isAway, unlessAway, type DoctorFacts } from './doctor-facts.ts';
 import { vmSays } from './doctor-machine.ts';
+import { namesAndCaches } from './doctor-caches.ts';
 import { checkJob } from './doctor-job.ts';
 import { leftJobCheck, leftJobChecks } from './doctor-job-left.ts';
 import { serviceFor } from './service.ts';
@@ -30,6 +31,11 @@ export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'guest', needs: ['console'], run: unlessAway(facts, () => guest(facts)) },
   { name: 'clock', needs: ['guest'], run: unlessAway(facts, () => clock(facts)) },
   { name: 'door', needs: ['guest'], run: () => door(facts) },
+  {
+    name: 'names and caches',
+    needs: ['door'],
+    run: unlessAway(facts, () => namesAndCaches(facts)),
+  },
 ];
 
 async function daemon({ layout, context, find }: DoctorFacts): Promise<Verdict> {

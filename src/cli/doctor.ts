@@ -98,5 +98,9 @@ const restLines = (names: readonly string[]): string[] =>
 
 function summary(findings: readonly Finding[]): string {
   const bad = findings.filter(({ kind }) => kind === 'bad').map(({ name }) => name);
-  return bad.length === 0 ? 'All is well.' : `To mend, in this order: ${bad.join(', ')}.`;
+  if (bad.length > 0) return `To mend, in this order: ${bad.join(', ')}.`;
+  const less = findings.flatMap((each) => ('isLess' in each ? [each.name] : []));
+  return less.length === 0
+    ? 'All is well.'
+    : `Nothing to mend here; but see the note on: ${less.join(', ')}.`;
 }

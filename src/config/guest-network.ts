@@ -32,6 +32,11 @@ export interface Network {
   readonly guest: GuestNetwork;
   /** Undefined for the VM program's own network. */
   readonly attachment?: Attachment;
+  /**
+   * It reads the host's name servers when it starts, and never again: where the guest reaches the host's 127.0.0.1, to ask others by
+   * itself. Undefined where it follows what the host does.
+   */
+  readonly namesOnce?: { readonly loopback: string };
   /** Where this network leads to the guest's sshd, if it does. */
   readonly tunnel?: Tunnel;
 }

@@ -27,36 +27,47 @@ const privateNetworks = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.6
 
 /** The rules in their order. */
 export function fenceRules({ address, nameservers, hostPorts, lan }: Fence): readonly Rule[] {
-  const allow = (to: string, protocol: 'tcp' | 'udp', number: number): Rule => ({
-    ...{ to, does: 'allow' },
-    port: { protocol, number },
-  });
   const closed = [address, linkLocal, ...(lan ? [] : privateNetworks)];
   return [
-    ...nameservers.flatMap((to) => [allow(`${to}/32`, 'udp', 53), allow(`${to}/32`, 'tcp', 53)]),
+    ...nameServerRules(nameservers),
     ...hostPorts.map((port) => allow(address, 'tcp', port)),
     ...closed.map((to): Rule => ({ to, does: 'prohibit' })),
   ];
 }
 
+/** What lets builds ask these for names. */
+export const nameServerRules = (servers: readonly string[]): readonly Rule[] =>
+  servers.flatMap((to) => [allow(`${to}/32`, 'udp', 53), allow(`${to}/32`, 'tcp', 53)]);
+
+const allow = (to: string, protocol: 'tcp' | 'udp', number: number): Rule => ({
+  ...{ to, does: 'allow' },
+  port: { protocol, number },
+});
+
 /** Numbers of Linux: linux/netlink.h, linux/rtnetlink.h, linux/fib_rules.h, netinet/in.h. */
-const newRule = 32;
-const requestCreateExclusive = 0x1 | 0x400 | 0x200;
+const kinds = { add: 32, 'add-first': 32, delete: 33 };
+/** Request; and for a new one, create and exclusive. */
+const flags = { add: 0x1 | 0x400 | 0x200, 'add-first': 0x1 | 0x400 | 0x200, delete: 0x1 };
 const inet = 2;
 const tables = { main: 254 };
 const actions = { allow: 1, prohibit: 8 };
 const attributes = { dst: 1, priority: 6, uidRange: 20, protocol: 22, dportRange: 24 };
 const protocols = { tcp: 6, udp: 17 };
 /** Behind the kernel's rule for what is the guest's own (0), before that for its routes (32766). */
-const firstPriority = 1000;
+const priorities = { add: 1000, 'add-first': 900, delete: 900 };
 /** The users of builds, whatever they are called; 1000 is `builder`, and below it are the guest's own. */
 const builds = { from: 1001, to: 0xffff_fffe };
 
-/** The requests (RTM_NEWRULE) with which a kernel takes the rules, in one datagram for a NETLINK_ROUTE socket. Little-endian, as all our guests are. */
-export const fenceMessages = (rules: readonly Rule[]): Buffer =>
-  Buffer.concat(rules.map((rule, index) => messageOf(rule, index)));
+/**
+ * The requests (RTM_NEWRULE, RTM_DELRULE) with which a kernel takes the rules, in one datagram for a NETLINK_ROUTE socket; `add-first`:
+ * before those that a guest has from its start, as which `delete` takes them back. Little-endian, as all our guests are.
+ */
+export const fenceMessages = (
+  rules: readonly Rule[],
+  how: 'add' | 'add-first' | 'delete' = 'add',
+): Buffer => Buffer.concat(rules.map((rule, index) => messageOf(rule, index, how)));
 
-function messageOf({ to, does, port }: Rule, index: number): Buffer {
+function messageOf({ to, does, port }: Rule, index: number, how: keyof typeof kinds): Buffer {
   const [address = '', length = '32'] = to.split('/');
   // Family, length of the destination, of the source, tos, table, two reserved bytes, action, flags (struct fib_rule_hdr).
   const table = does === 'allow' ? tables.main : 0;
@@ -64,7 +75,7 @@ function messageOf({ to, does, port }: Rule, index: number): Buffer {
   const body = Buffer.concat([
     Buffer.from(header),
     attribute(attributes.dst, network(address, Number(length))),
-    attribute(attributes.priority, words(firstPriority + index)),
+    attribute(attributes.priority, words(priorities[how] + index)),
     attribute(attributes.uidRange, words(builds.from, builds.to)),
     ...(port === undefined
       ? []
@@ -73,7 +84,7 @@ function messageOf({ to, does, port }: Rule, index: number): Buffer {
           attribute(attributes.dportRange, halves(port.number, port.number)),
         ]),
   ]);
-  const typeAndFlags = halves(newRule, requestCreateExclusive);
+  const typeAndFlags = halves(kinds[how], flags[how]);
   // Length, type and flags, number, sender (struct nlmsghdr).
   return Buffer.concat([words(16 + body.length), typeAndFlags, words(index + 1, 0), body]);
 }

@@ -5,8 +5,8 @@ import { failureOf } from '../system/failure.ts';
 /** What one check saw. */
 export type Verdict =
   | { readonly kind: 'good'; readonly fact: string }
-  /** It works, and is worth knowing. */
-  | { readonly kind: 'note'; readonly fact: string; readonly why: string }
+  /** It works, and is worth knowing; `isLess`: it works with less than usual, for a cause that is not the builder's. */
+  | { readonly kind: 'note'; readonly fact: string; readonly why: string; readonly isLess?: true }
   | {
       readonly kind: 'bad';
       readonly what: string;

@@ -33,6 +33,8 @@ export const gvproxy: NetworkDriver = {
         ...(link === 'vpnkit' ? {} : { mac }),
       },
       attachment: attachment(layout),
+      // 0.8.1 was seen to ask the first server of its start for ever; later ones are said to look again, and lose nothing by this.
+      namesOnce: { loopback: '192.168.127.254' },
       tunnel: tunnelTo(layout.gvproxy),
     };
   },

@@ -17,6 +17,7 @@ import type { Used } from '../vm/accelerator.ts';
 import type { Machine, VmDriver } from '../vm/driver.ts';
 import { followOutput, type ChildOutput } from './child-output.ts';
 import { networkExited, vmExited, vmKilled } from './failure.ts';
+import type { GuestNames } from './guest-names.ts';
 import type { ChosenImage } from './images.ts';
 import { withKnown } from './known.ts';
 import { orItsEnd } from './or-its-end.ts';
@@ -45,6 +46,8 @@ export interface Running {
   wasReady?: true;
   /** Of the keys that it boots with. */
   keys?: string;
+  /** Whom it asks for names. */
+  names?: GuestNames;
   /** Gives the VM's record and sockets their names again. */
   keepVm?: () => void;
 }

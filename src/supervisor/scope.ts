@@ -135,18 +135,17 @@ export class Scope {
 
   /** Adds to what is known of this start; undefined takes away. */
   note(facts: { readonly [K in keyof Facts]: Facts[K] | undefined }): void {
-    const known = Object.entries({ ...this.#facts, ...facts }).filter(
-      ([, value]) => value !== undefined,
-    );
-    this.#facts = Object.fromEntries(known);
+    const all = Object.entries({ ...this.#facts, ...facts });
+    this.#facts = Object.fromEntries(all.filter(([, value]) => value !== undefined));
     if (!this.signal.aborted) this.#news.onChange();
   }
 
   /** A moment's work every 5 s: reads what was written, looks after the guest, and shuts it down before its writes would fail. */
   tick(): void {
-    const { driver, vm } = this.running;
+    const { driver, vm, names } = this.running;
     tickChildren(this.running);
     this.#vigil?.tick();
+    if (this.gotReady) void names?.tell(this);
     if (vm === undefined || driver === undefined || driver.row.pausesOnFullDisk) return;
     if (!hasRoom(this.#layout.root, room.stop))
       this.#tell({ type: 'restart', why: "the host's disk is nearly full" });

@@ -21,6 +21,7 @@ import { prepareDisk } from './disk.ts';
 import { untilDiskIsFree } from './disk-free.ts';
 import { recordBlank } from './disk-record.ts';
 import { lackOf, room, roomAt, startInodes, type Room } from './disk-room.ts';
+import { GuestNames } from './guest-names.ts';
 import { chooseImage, type ChosenImage } from './images.ts';
 import { dropOld, refuseOld } from './image-floor.ts';
 import { endLeftovers } from './left-behind.ts';
@@ -74,6 +75,7 @@ export async function start(
   const plan = planOf({ ...options, abilities });
   if (plan.problems.length > 0) throw new Failed(vmWouldRefuse(driver.name, plan.problems));
   signal.throwIfAborted();
+  running.names = new GuestNames({ network: networkOf(network, context), log });
   if (network !== undefined && plan.network !== undefined) {
     await launchNetwork(context, running, network, plan.network, signal);
     context.onStep('network-serves');

@@ -1,5 +1,12 @@
 import { once } from 'node:events';
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,7 +14,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { identify } from '../../src/system/process.ts';
 import { fact } from './command.ts';
 import { HyperkitRig } from './hyperkit-rig.ts';
+import { NameServer } from './name-server.ts';
 import { builtText, nixBuild } from './nix-client.ts';
+import { worldsPossible } from './private-world.ts';
+import type { BuilderRig } from './rig.ts';
 
 let hyperkit: HyperkitRig;
 beforeAll(async () => {
@@ -123,9 +133,17 @@ test('HyperKit with gvproxy: its own address, and a way out', async (context) =>
   await rig.leavesNothing();
 });
 
-test('QEMU with gvproxy: the door goes through its socket, and no port is opened', async (context) => {
+// Behaviour 133: A guest that runs asks the name servers of the network that this machine is in now.
+test('QEMU with gvproxy: the door goes through its socket, no port is opened, and names are asked of the network of now', async (context) => {
   await using rig = await hyperkit.builder(context, { vm: 'qemu', network: 'gvproxy' });
-  await rig.up();
+  const resolvConf = join(rig.dir, 'resolv.conf');
+  writeFileSync(resolvConf, 'nameserver 127.0.0.11\n');
+  // In a namespace of its own the daemon has a resolv.conf of ours.
+  const mounting = ['sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolvConf];
+  const through = worldsPossible
+    ? ['unshare', '--mount', '--propagation', 'private', ...mounting]
+    : [];
+  await rig.program(['start', '-d', rig.layout.root], { through }).ended;
   const status = await rig.reaches('ready');
   expect(status.network).toBe('gvproxy');
   expect(status.tunnelPort).toBeUndefined();
@@ -135,9 +153,50 @@ test('QEMU with gvproxy: the door goes through its socket, and no port is opened
   expect(guest.stdout).toContain('1 packets received');
   const build = nixBuild(rig, rig.layout.example);
   expect(await build.ended).toBe(0);
+  if (worldsPossible) await asksTheNewServers(rig, resolvConf);
   expect((await rig.cli('stop')).stdout).toBe('Stopped.\n');
   await rig.leavesNothing();
 });
+
+/** gvproxy reads the host's name servers once; doctor's check goes by them. */
+async function asksTheNewServers(rig: BuilderRig, resolvConf: string): Promise<void> {
+  // Where the guest reaches this machine's 127.0.0.1.
+  const here = '192.168.127.254';
+  await using before = await NameServer.on('127.0.0.11', here);
+  await using after = await NameServer.on('127.0.0.1', here);
+  const cache = createHttpServer((_, answer) => answer.end('StoreDir: /nix/store\n'));
+  cache.listen(0, '127.0.0.1');
+  await once(cache, 'listening');
+  const inGuest = (script: string) => rig.cli('ssh', '--root', '--', script);
+  const { port } = cache.address() as AddressInfo;
+  const setting = `substituters = http://cache.test:${port}`;
+  await inGuest(
+    `sed -i '/^substituters/d' /etc/nix/nix.conf; echo '${setting}' >>/etc/nix/nix.conf`,
+  );
+  const found = async () => {
+    const { stdout } = await rig.cli('doctor', '--json');
+    const { findings } = JSON.parse(stdout) as { findings: { name: string }[] };
+    return findings.find(({ name }) => name === 'names and caches');
+  };
+
+  expect(await found()).toMatchObject({ kind: 'good' });
+  expect(before.asked).toContain('cache.test');
+  expect(after.asked).toEqual([]);
+  before.asked.length = 0;
+
+  writeFileSync(resolvConf, 'nameserver 127.0.0.1\n');
+  await rig.logged('name-servers-told');
+  expect(await found()).toMatchObject({ kind: 'good' });
+  // Builds as well, whose users reach nothing else of this machine.
+  const asBuild = `busybox su nobody -s /bin/sh -c 'busybox nslookup -type=a build.test ${here}'`;
+  expect((await inGuest(asBuild)).stdout).toContain('build.test');
+  expect(after.asked).toEqual(expect.arrayContaining(['cache.test', 'build.test']));
+  expect(before.asked).toEqual([]);
+
+  cache.closeAllConnections();
+  cache.close();
+  expect(await found()).toMatchObject({ kind: 'note', isLess: true });
+}
 
 describe('what a start would run', () => {
   test('is said as JSON that a program can run', async (context) => {

@@ -32,7 +32,7 @@ import { warningsOf } from '../host/warnings.ts';
 import { markDirectory } from '../host/state-directory.ts';
 import { readIfThere, sizeIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
-import { diskProblem } from '../supervisor/disk.ts';
+import { diskProblem } from '../supervisor/disk-size.ts';
 import { Failed } from '../system/failure.ts';
 import { inSection } from '../system/lock.ts';
 import { check } from './configure-check.ts';
@@ -153,7 +153,7 @@ async function userPart(run: Run): Promise<Builder> {
   return inSection(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
     // Again, since what was there may have changed before we were alone.
     const { config, text } = check(flags);
-    const tooLarge = diskProblem(layout.root, config.diskGiB);
+    const tooLarge = diskProblem(layout.disk, config.diskGiB);
     if (tooLarge !== undefined) throw new Failed(tooLarge);
     const hadKeys = sizeIfThere(layout.clientKey) !== undefined;
     if (flags.renewKeys === true) discardIdentity(layout);

@@ -15,7 +15,7 @@ import {
   userServiceFor,
   wantedSystemJob,
 } from './service.ts';
-import { buildsOption, waitForBuilds } from './wait-for-builds.ts';
+import { buildsOption, orLetIn, waitForBuilds } from './wait-for-builds.ts';
 
 /** Takes back what an earlier configure told the keeper, where that is not wanted any more. */
 export async function dropService(
@@ -33,7 +33,7 @@ export async function dropService(
   if (!dropped.some(({ path }) => paths.includes(path))) return;
   // Its keeper ends the daemon with it.
   await waitForBuilds(layout, { timeout: buildsOption[2] }, context);
-  await userServiceFor(layout, context)?.remove();
+  await orLetIn(layout, context, async () => userServiceFor(layout, context)?.remove());
   for (const undoing of undoingsOf(dropped)) {
     applyUndo(undoing);
     for (const line of undoWords(undoing, 'done')) say(line);

@@ -1,26 +1,38 @@
 /** The check of the room that the host's file system leaves for the guest's disk and our files. */
-import { statfsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
+import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import type { Verdict } from '../host/chain.ts';
 import { exposureOf, exposureWords } from '../supervisor/disk-record.ts';
-import { startInodes } from '../supervisor/disk-room.ts';
+import { roomAt, startInodes } from '../supervisor/disk-room.ts';
+import { diskProblem } from '../supervisor/disk-size.ts';
 
 /** Below this the guest's writes soon find no room. */
 const leastGiB = 2;
 
-export function diskSpace(layout: Layout): Verdict {
+export function diskSpace(layout: Layout, { diskGiB }: Pick<Config, 'diskGiB'>): Verdict {
   const { root, disk } = layout;
-  const { bavail, bsize, files, ffree } = statfsSync(root);
-  const free = (bavail * bsize) / 1024 ** 3;
+  const { bytes, inodes } = roomAt(root);
+  const free = bytes / 1024 ** 3;
   const used = ((statSync(disk, { throwIfNoEntry: false })?.blocks ?? 0) * 512) / 1024 ** 3;
-  if (files > 0 && ffree < startInodes)
+  if (inodes < startInodes)
     return {
       kind: 'bad',
-      what: `Only ${ffree} more files can be made where ${root} is: its inodes are used up.`,
+      what: `Only ${inodes} more files can be made where ${root} is: its inodes are used up.`,
       why: 'A start makes some, and each change of the status another.',
       remedy: 'Delete files there; df -i shows how many it can hold.',
     };
-  const fact = `${free.toFixed(1)} GiB free; the guest's disk takes ${used.toFixed(1)}`;
+  const tooLarge = diskProblem(disk, diskGiB);
+  if (tooLarge !== undefined)
+    return {
+      kind: 'bad',
+      what: tooLarge.message,
+      why: 'The guest has its disk in one file.',
+      remedy: tooLarge.hint,
+    };
+  const much =
+    free === Infinity ? 'its file system does not say what is free' : `${free.toFixed(1)} GiB free`;
+  const fact = `${much}; the guest's disk takes ${used.toFixed(1)}`;
   const exposed = exposureOf(layout);
   if (free >= leastGiB && exposed !== undefined)
     return { kind: 'note', fact, why: exposureWords(exposed) };

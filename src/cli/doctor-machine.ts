@@ -30,7 +30,11 @@ export const machineChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'node', needs: ['programs'], run: () => node() },
   { name: 'state directory', needs: ['settings'], run: () => stateDirectory(facts.layout) },
   { name: 'locks', needs: ['state directory'], run: () => locks(facts.layout) },
-  { name: 'disk space', needs: ['state directory'], run: () => diskSpace(facts.layout) },
+  {
+    name: 'disk space',
+    needs: ['state directory'],
+    run: () => diskSpace(facts.layout, facts.config()),
+  },
   { name: 'keys', needs: ['state directory'], run: () => keys(facts.layout) },
   { name: 'image', needs: ['settings'], run: () => image(facts) },
   { name: 'accelerator', needs: ['programs', 'image'], run: () => accelerator(facts) },

@@ -5,7 +5,13 @@ import type { Status } from '../supervisor/status.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 import { saying } from './patience.ts';
-import { buildsOption, nowOption, waitForBuilds, type EndOptions } from './wait-for-builds.ts';
+import {
+  buildsOption,
+  nowOption,
+  orLetIn,
+  waitForBuilds,
+  type EndOptions,
+} from './wait-for-builds.ts';
 
 export function suspendVerb(program: Command, context: CliContext): void {
   program
@@ -23,11 +29,7 @@ export function suspendVerb(program: Command, context: CliContext): void {
       await waitForBuilds(layout, options, context);
       const { ask } = await import('../supervisor/control.ts');
       const { clock, signal } = context;
-      const { goes } = await ask(layout, 'suspend', clock, signal).catch(async (error: unknown) => {
-        // Whoever waits at the door would wait for good.
-        await ask(layout, 'undrain', clock).catch(() => undefined);
-        throw error;
-      });
+      const { goes } = await orLetIn(layout, context, () => ask(layout, 'suspend', clock, signal));
       if (goes !== true) throw new Failed(buildCame);
       const isAway = await saying('Waiting for the guest to shut down.', context, () =>
         untilGone(layout, context),

@@ -10,6 +10,7 @@ import { saying, waitingForEnd } from './patience.ts';
 import {
   buildsOption,
   nowOption,
+  orLetIn,
   secondsIn,
   waitForBuilds,
   type EndOptions,
@@ -75,29 +76,28 @@ export function stopVerb(program: Command, context: CliContext): void {
     .action(async (options: DirectoryOption & EndOptions) => {
       const layout = layoutFor(options, context);
       await waitForBuilds(layout, options, context);
-      const { serviceFor } = await import('./service.ts');
-      const { stopDaemon } = await import('../supervisor/background.ts');
-      const service = serviceFor(layout, context);
-      const ran = service !== undefined && (await service.state()).running;
-      if (ran && service.starts === 'boot') await endWithoutRoot(service, layout, context);
-      if (ran && (await service.state()).running)
-        await saying(`Waiting for ${service.name} to end the daemon.`, context, () =>
-          service.stop(),
-        );
-      // Also one that was started by hand.
-      const stopped = await saying(waitingForEnd, context, () => stopDaemon(layout, context));
-      if (ran)
-        return context.out(
-          `Stopped; ${service.name} starts it again ${service.starts === 'boot' ? 'when this machine starts' : 'at your next login'}, or now: linuxkit-builder start`,
-        );
-      context.out(
-        stopped === 'stopped'
-          ? 'Stopped.'
-          : stopped === 'leftover-ended'
-            ? 'No daemon ran; a VM that was left behind was ended.'
-            : 'No daemon runs.',
-      );
+      context.out(await orLetIn(layout, context, () => stop(layout, context)));
     });
+}
+
+/** Ends the daemon, through its keeper where that runs it; what was done, for people. */
+async function stop(layout: Layout, context: CliContext): Promise<string> {
+  const { serviceFor } = await import('./service.ts');
+  const { stopDaemon } = await import('../supervisor/background.ts');
+  const service = serviceFor(layout, context);
+  const ran = service !== undefined && (await service.state()).running;
+  if (ran && service.starts === 'boot') await endWithoutRoot(service, layout, context);
+  if (ran && (await service.state()).running)
+    await saying(`Waiting for ${service.name} to end the daemon.`, context, () => service.stop());
+  // Also one that was started by hand.
+  const stopped = await saying(waitingForEnd, context, () => stopDaemon(layout, context));
+  if (ran)
+    return `Stopped; ${service.name} starts it again ${service.starts === 'boot' ? 'when this machine starts' : 'at your next login'}, or now: linuxkit-builder start`;
+  return {
+    stopped: 'Stopped.',
+    'leftover-ended': 'No daemon ran; a VM that was left behind was ended.',
+    'nothing-runs': 'No daemon runs.',
+  }[stopped];
 }
 
 /** Of a job that is root's the daemon is its owner's to end, and after an end in order it is not started again. */
@@ -131,25 +131,28 @@ export function restartVerb(program: Command, context: CliContext): void {
     .action(async (options: DirectoryOption & EndOptions) => {
       const layout = layoutFor(options, context, 'mend');
       await waitForBuilds(layout, options, context);
-      const { findStatus } = await import('../supervisor/found.ts');
-      const { serviceFor } = await import('./service.ts');
-      const service = serviceFor(layout, context);
-      if ((await findStatus(layout, context)).daemon === 'alive') {
-        // Its own file has changed: another Node, another version of ours.
-        if (service?.isChanged() === true && (await service.state()).loaded) {
-          await service.start();
-          return context.out(`${service.name} starts the daemon again.`);
-        }
-        const { ask } = await import('../supervisor/control.ts');
-        await ask(layout, 'restart', context.clock, context.signal);
-        await tellProblems(layout, context);
-        return context.out(
-          'The daemon starts the guest again; wait for it with: linuxkit-builder wait',
-        );
-      }
-      const { pid, by } = await startBy(layout, context);
-      context.out(`No daemon ran; started one${by}, with pid ${pid}.`);
+      context.out(await orLetIn(layout, context, () => restart(layout, context)));
     });
+}
+
+/** Begins it; what was done, for people. */
+async function restart(layout: Layout, context: CliContext): Promise<string> {
+  const { findStatus } = await import('../supervisor/found.ts');
+  const { serviceFor } = await import('./service.ts');
+  const service = serviceFor(layout, context);
+  if ((await findStatus(layout, context)).daemon === 'alive') {
+    // Its own file has changed: another Node, another version of ours.
+    if (service?.isChanged() === true && (await service.state()).loaded) {
+      await service.start();
+      return `${service.name} starts the daemon again.`;
+    }
+    const { ask } = await import('../supervisor/control.ts');
+    await ask(layout, 'restart', context.clock, context.signal);
+    await tellProblems(layout, context);
+    return 'The daemon starts the guest again; wait for it with: linuxkit-builder wait';
+  }
+  const { pid, by } = await startBy(layout, context);
+  return `No daemon ran; started one${by}, with pid ${pid}.`;
 }
 
 export function waitVerb(program: Command, context: CliContext): void {

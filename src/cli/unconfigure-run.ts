@@ -29,7 +29,7 @@ import { saying, waitingForEnd } from './patience.ts';
 import { ownerOf } from './root-told.ts';
 import { plannedJobRemoval, removeSystemJob } from './configure-service.ts';
 import { presentSystemJob, serviceFor, servicePaths } from './service.ts';
-import { waitForBuilds, type EndOptions } from './wait-for-builds.ts';
+import { orLetIn, waitForBuilds, type EndOptions } from './wait-for-builds.ts';
 
 export interface UnconfigureFlags {
   readonly purge: boolean;
@@ -156,6 +156,10 @@ async function mayPurge({ layout, context, flags }: Run): Promise<boolean> {
 
 async function stopEverything({ layout, context, flags }: Run): Promise<void> {
   if (existsSync(layout.status)) await waitForBuilds(layout, flags.end, context);
+  await orLetIn(layout, context, () => endDaemon({ layout, context }));
+}
+
+async function endDaemon({ layout, context }: Pick<Run, 'layout' | 'context'>): Promise<void> {
   const service = serviceFor(layout, context);
   if (service?.declared !== undefined)
     context.out(`Left the job of ${service.declared.by}: ${service.declared.path}`);

@@ -40,6 +40,21 @@ export async function waitForBuilds(
   if (end === 'limit') context.err('They are not done; stopping all the same.');
 }
 
+/** What a verb does after that wait. Where it fails the door is open again: whoever is held at it would be held for good. */
+export async function orLetIn<T>(
+  layout: Layout,
+  { clock }: Pick<CliContext, 'clock'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { ask } = await import('../supervisor/control.ts');
+    await ask(layout, 'undrain', clock).catch(() => undefined);
+    throw error;
+  }
+}
+
 /** What is waited for: builds, and connections that may be copies or shells. */
 export function busyWords({ builds, loggedIn }: Busy): string {
   const connections = `${loggedIn} connection${loggedIn === 1 ? ' is' : 's are'} in use`;

@@ -1,6 +1,6 @@
 /** Room on the host's disk: without it a VM program pauses its guest, or, where it cannot do that, lets its writes fail. */
 import { randomFillSync } from 'node:crypto';
-import { statfsSync } from 'node:fs';
+import { closeSync, openSync, statfsSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../system/clock.ts';
@@ -29,10 +29,15 @@ export interface Room {
   readonly inodes: number;
 }
 
-/** What is left for us where path is. Infinite where the file system does not say, or counts no inodes (btrfs): that alone ends no guest. */
+/**
+ * What is left for us where path is. Infinite where the file system does not say, or counts no inodes (btrfs): that alone ends no guest. A
+ * count that is too small for a start is not believed: some file systems make inodes as they need them, and count none that are free.
+ */
 export function roomAt(path: string): Room {
   try {
-    return roomIn(statfsSync(path));
+    const found = roomIn(statfsSync(path));
+    if (found.inodes >= startInodes) return found;
+    return { ...found, inodes: Math.max(found.inodes, filesIn(path, startInodes)) };
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
     return { bytes: Infinity, inodes: Infinity };
@@ -48,6 +53,24 @@ export const roomIn = (found: {
   bytes: found.bavail * found.bsize,
   inodes: found.files === 0 ? Infinity : found.ffree,
 });
+
+/** How many files can be made in a directory, of so many that are tried: none stays. A path that is no directory takes none. */
+export function filesIn(directory: string, most: number): number {
+  // The same names each time, so that the next look removes what one that was killed left.
+  const names = Array.from({ length: most }, (_, index) => join(directory, `.inode-${index}`));
+  let made = 0;
+  try {
+    for (const name of names) {
+      closeSync(openSync(name, 'w', 0o600));
+      made++;
+    }
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+  } finally {
+    for (const name of names) discard(name);
+  }
+  return made;
+}
 
 /** Of what there is too little. */
 export const lackOf = (wanted: Room, { bytes, inodes }: Room): Shortage | undefined =>

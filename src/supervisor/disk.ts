@@ -1,8 +1,8 @@
 /** The data disk as a file of the host: made sparse, grown, recognised; never formatted and never made smaller here. */
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
 import { cannotWrite } from '../system/files.ts';
+import { diskProblem } from './disk-size.ts';
 
 /** How the guest names the file system it makes, and how just before; docs/guest-contract.md. */
 const labels = { ours: 'linuxkit-nix', unfinished: 'linuxkit-new' };
@@ -55,52 +55,9 @@ function grow(fd: number, path: string, diskGiB: number): void {
     ftruncateSync(fd, diskGiB * GiB);
   } catch (error) {
     const code = errorCode(error);
-    if (code !== 'EFBIG') throw new Failed(cannotWrite(path, error), { cause: error });
-    throw new Failed(tooLarge(dirname(path), diskGiB), { cause: error });
+    const problem = code === 'EFBIG' ? diskProblem(path, diskGiB) : undefined;
+    throw new Failed(problem ?? cannotWrite(path, error), { cause: error });
   }
-}
-
-/**
- * Why a directory can hold no disk of that size, found by a file without a name and without bytes; undefined where it can. A file system
- * may take no file that large (FAT: 4 GiB), or a limit of the user's allow none (ulimit -f).
- */
-export function diskProblem(directory: string, diskGiB: number): Failure | undefined {
-  return takes(directory, diskGiB) ? undefined : tooLarge(directory, diskGiB);
-}
-
-/** Where nothing can be written at all, that is said by whoever writes there. */
-function takes(directory: string, sizeGiB: number): boolean {
-  // One name, so that the next who looks removes what one that was killed left.
-  const probe = join(directory, '.size');
-  let fd: number | undefined;
-  try {
-    fd = openSync(probe, 'w', 0o600);
-    rmSync(probe, { force: true });
-    ftruncateSync(fd, sizeGiB * GiB);
-    return true;
-  } catch (error) {
-    return errorCode(error) !== 'EFBIG';
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
-}
-
-function tooLarge(directory: string, diskGiB: number): Failure {
-  let [most, above] = [0, diskGiB];
-  while (above - most > 1) {
-    const middle = Math.floor((most + above) / 2);
-    if (takes(directory, middle)) most = middle;
-    else above = middle;
-  }
-  const smaller =
-    most >= 2 ? `Choose a smaller disk, linuxkit-builder configure -s ${most}, or` : 'Choose';
-  return {
-    kind: 'disk-too-large',
-    message: `${directory} takes no file of ${diskGiB} GiB: ${most === 0 ? 'not even one of 1 GiB' : `at most ${most} GiB`}, by its file system or a limit on the size of files (ulimit -f).`,
-    hint: `${smaller} another directory, with -d.`,
-    exit: Exit.cannotCreate,
-    recovery: 'give-up',
-  };
 }
 
 function startOf(fd: number, bytes: number): Buffer {

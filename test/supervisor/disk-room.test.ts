@@ -1,7 +1,10 @@
-import { statfsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { lackOf, roomAt, roomIn } from '../../src/supervisor/disk-room.ts';
+import { makeProgram } from '../rig/other-process.ts';
+import { filesIn, lackOf, roomAt, roomIn } from '../../src/supervisor/disk-room.ts';
 
 const wanted = { bytes: 1000, inodes: 64 };
 const plenty = { bavail: 1000, bsize: 1, files: 100, ffree: 64 };
@@ -13,6 +16,40 @@ test.each([
   ['too few inodes', { ...plenty, ffree: 63 }, 'disk-inodes'],
   ['a file system without inodes', { ...plenty, files: 0, ffree: 0 }, undefined],
 ])('%s', (_, found, lack) => expect(lackOf(wanted, roomIn(found))).toBe(lack));
+
+test('a count of none is not believed where files can be made, and none of those that were tried stays', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'inodes-'));
+  try {
+    expect(filesIn(directory, 64)).toBe(64);
+    expect(readdirSync(directory)).toEqual([]);
+    // What one that was killed left is no hindrance.
+    writeFileSync(join(directory, '.inode-3'), '');
+    expect(filesIn(directory, 5)).toBe(5);
+    expect(readdirSync(directory)).toEqual([]);
+    expect(filesIn(join(directory, 'none'), 5)).toBe(0);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+// Without such a file system at hand: one of 20 inodes, whose count is the truth.
+const canMount = process.platform === 'linux' && process.getuid?.() === 0;
+test.runIf(canMount)('a count that is true is a lack', async () => {
+  const source = `
+    import { roomAt } from '../../src/supervisor/disk-room.ts';
+    console.log(roomAt(process.argv[2]).inodes);`;
+  const directory = mkdtempSync(join(tmpdir(), 'inodes-'));
+  try {
+    const program = await makeProgram(directory, source);
+    const mounted = join(directory, 'small');
+    mkdirSync(mounted);
+    const script = `mount -t tmpfs -o nr_inodes=20 tmpfs '${mounted}' && exec '${process.execPath}' '${program}' '${mounted}'`;
+    const said = execFileSync('unshare', ['-m', 'sh', '-c', script], { encoding: 'utf8' });
+    expect(Number(said)).toBe(19);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
 
 test('what is left is what the file system says, and without end where it says nothing', () => {
   const { files } = statfsSync(tmpdir());

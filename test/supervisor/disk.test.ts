@@ -116,11 +116,13 @@ describe('the disk', () => {
 // takes.
 describe('a disk that is larger than files may be', () => {
   const source = `
-    import { diskProblem, prepareDisk } from '../../src/supervisor/disk.ts';
+    import { prepareDisk } from '../../src/supervisor/disk.ts';
+    import { diskProblem } from '../../src/supervisor/disk-size.ts';
     import { failureOf } from '../../src/system/failure.ts';
     import '../../src/system/signals.ts';
     const [directory, disk] = process.argv.slice(2);
-    const told = [diskProblem(directory, 8), diskProblem(directory, 2)];
+    const other = directory + '/other';
+    const told = [diskProblem(other, 8), diskProblem(other, 2)];
     try { prepareDisk(disk, 8); } catch (error) { told.push(failureOf(error)); }
     console.log(JSON.stringify(told.map((each) => each ?? null)));`;
 

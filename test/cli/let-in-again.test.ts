@@ -1,0 +1,67 @@
+/** A verb that waits for builds and then fails leaves a door that is open: its client would be held for good. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { CliContext } from '../../src/cli/context.ts';
+import { suspendVerb } from '../../src/cli/rest.ts';
+import { restartVerb, stopVerb } from '../../src/cli/run.ts';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { openControl, type Commands, type Control } from '../../src/supervisor/control.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { failureOf, type Failure } from '../../src/system/failure.ts';
+import { calm } from '../fakes/commands.ts';
+
+let layout: Layout;
+let control: Control;
+let asked: string[];
+beforeEach(async () => {
+  layout = layoutOf(mkdtempSync(join(tmpdir(), 'again-')));
+  mkdirSync(layout.state);
+  asked = [];
+  const heard = (command: 'drain' | 'undrain') => () => {
+    asked.push(command);
+    return calm[command]();
+  };
+  const cannot = () => {
+    throw new Error('not now');
+  };
+  const todo: Commands = {
+    ...{ ...calm, drain: heard('drain') as Commands['drain'], undrain: heard('undrain') as never },
+    ...{ suspend: cannot, restart: cannot },
+  };
+  control = await openControl(layout, todo, () => undefined);
+  // No lock, so that a stop cannot tell whether anything runs.
+  mkdirSync(layout.daemonLock);
+});
+afterEach(() => {
+  control.close();
+  rmSync(layout.root, { recursive: true });
+});
+
+async function failureIn(verb: string): Promise<Failure> {
+  const program = new Command().exitOverride();
+  const nothing = () => undefined;
+  const context: CliContext = {
+    ...{ env: {}, home: '/nonexistent', assets: '/nonexistent', isTTY: false, clock: systemClock },
+    ...{ out: nothing, err: nothing, onStopSignal: nothing, exit: nothing },
+    signal: new AbortController().signal,
+  };
+  for (const register of [stopVerb, restartVerb, suspendVerb]) register(program, context);
+  return program.parseAsync([verb, '-d', layout.root], { from: 'user' }).then(
+    () => expect.fail(`${verb} cannot succeed`),
+    (error: unknown) => failureOf(error),
+  );
+}
+
+// Behaviour 134: A `stop`, `restart` or `suspend` that fails after it has waited for the builds lets new ones in again.
+test.each([
+  ['suspend', 'daemon-refused'],
+  ['restart', 'daemon-refused'],
+  ['stop', undefined],
+])('%s', async (verb, kind) => {
+  const failure = await failureIn(verb);
+  if (kind !== undefined) expect(failure).toMatchObject({ kind });
+  expect(asked).toEqual(['drain', 'undrain']);
+});

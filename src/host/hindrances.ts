@@ -11,6 +11,8 @@ import type { NixVariant } from './nix-variant.ts';
 export interface Hindrance {
   /** `no-builds`: Nix never comes to us. `some-builds`: some go elsewhere. */
   readonly weight: 'no-builds' | 'some-builds';
+  /** No fault of anybody's settings: this machine builds for itself too. */
+  readonly isOrdinary?: boolean;
   readonly message: string;
   readonly hint: string;
 }
@@ -176,6 +178,7 @@ function maxJobs(find: Find, { system, ownSystem }: HindranceOptions): Hindrance
   return [
     {
       weight: 'some-builds',
+      isOrdinary: true,
       message: `This machine builds ${system} itself${setting === undefined ? '' : `, with max-jobs = ${setting.value} (${where(setting)})`}, so builds that need no feature of ours may stay here.`,
       hint: 'To send all of them: max-jobs = 0, or -j0 on a command line.',
     },

@@ -5,6 +5,9 @@ import type { NewerOption } from './ssh-newer.ts';
 /** The name that Nix's line, ssh and people use for the guest. */
 export const alias = 'nix-linuxkit';
 
+/** In seconds: how much longer ssh waits for a connection than the door holds it. */
+export const marginSeconds = 10;
+
 /** The guest's user that Nix logs in as (docs/guest-contract.md). */
 export const guestUser = 'builder';
 
@@ -69,7 +72,7 @@ export function sshConfig(options: StanzaOptions): string {
     // A day: a guest that stands still answers nothing, and its builds go on with it. Of one that is gone the door tells by hanging up.
     'ServerAliveInterval 60',
     'ServerAliveCountMax 1440',
-    `ConnectTimeout ${holdSeconds + 10}`,
+    `ConnectTimeout ${holdSeconds + marginSeconds}`,
     'ForwardAgent no',
     'ForwardX11 no',
     'ClearAllForwardings yes',

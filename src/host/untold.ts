@@ -5,7 +5,7 @@ import { rootLayout } from './places.ts';
 import { isOld, readInstalled } from './installed.ts';
 import { bytesIn, needed, rootNeeds, type RootNeeds } from './root-files.ts';
 import type { RootRequest } from './root-part.ts';
-import { alias, leadSameWay } from './ssh.ts';
+import { alias, leadSameWay, marginSeconds } from './ssh.ts';
 
 /** One thing of which root was told something else; without values where those are keys. */
 export interface Difference {
@@ -81,8 +81,7 @@ function sshDifferences({ before }: FileChange, request: RootRequest): Differenc
   const number = (name: string) => Number(new RegExp(`^\\s*${name} (\\d+)$`, 'm').exec(text)?.[1]);
   return [
     ...differing('port', number('Port'), request.port),
-    // The stanza is more patient than the door by 10 s.
-    ...differing('holdSeconds', number('ConnectTimeout') - 10, request.holdSeconds),
+    ...differing('holdSeconds', number('ConnectTimeout') - marginSeconds, request.holdSeconds),
   ];
 }
 

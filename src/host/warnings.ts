@@ -16,8 +16,7 @@ export function warningsOf(options: HindranceOptions): string[] {
       : [`There is no ${places.etcNix}: is Nix installed on this machine?`]),
     ...machinesWarnings(machines, new OthersFiles().read(machines) ?? ''),
     ...hindrancesOf(options)
-      // That a machine builds for itself too is no fault.
-      .filter(({ message }) => !message.startsWith('This machine builds'))
+      .filter(({ isOrdinary }) => isOrdinary !== true)
       .map(({ message, hint }) => `${message} ${hint}`),
     ...modeWarnings(join(places.home, '.ssh/config')),
   ];

@@ -13,7 +13,7 @@ import { loadOrder, numberedName, type LoadableModule } from './modules.ts';
 import { overlayEntries } from './overlay.ts';
 import type { Located } from './package-index.ts';
 import { collectParts, isPart, noParts, type Parts } from './parts.ts';
-import type { Arch, Recipe } from './recipe.ts';
+import { isKept, type Arch, type Recipe } from './recipe.ts';
 import { makeSquashfs } from './squashfs.ts';
 import { Tree, usrLinks, type Package } from './tree.ts';
 
@@ -69,7 +69,7 @@ async function* rootEntries(options: AssembleOptions, parts: Parts): AsyncGenera
   yield* tree.own(overlayEntries(rootfs, 'root'));
   for await (const each of unpacked(options)) {
     collectParts(each.entries, parts);
-    yield* tree.package(each, recipe.keep);
+    yield* tree.package(each, (path) => isKept(recipe, path));
   }
   yield* tree.own([certificateBundle(parts)]);
   for (const [folder, names] of [
@@ -106,7 +106,7 @@ async function unpack(located: Located, options: AssembleOptions): Promise<Packa
     await rm(path, { force: true });
     throw changed(name, path);
   }
-  const want = (file: string) => options.recipe.keep(file) || isPart(file);
+  const want = (file: string) => isKept(options.recipe, file) || isPart(file);
   const entries = await debEntries(deb, {
     name,
     want,

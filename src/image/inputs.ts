@@ -1,7 +1,5 @@
 /** What decides an image's bytes, as hashes: same inputs, same image, so that nothing is made twice. */
 import { createHash } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
-import { hashOfFile } from '../vm/bundle.ts';
 import { lockHash, type Lock } from './lock.ts';
 import { overlayEntries } from './overlay.ts';
 import type { Arch, Recipe } from './recipe.ts';
@@ -14,6 +12,12 @@ export interface Decisive {
   /** Folder with initrd/, root/ and modes.json. */
   readonly rootfs: string;
 }
+
+/**
+ * How the parts are put together. It goes up with every change of that which makes other bytes of the same inputs, so that images are
+ * made again then, and for no other change of the program.
+ */
+const format = 1;
 
 /** Hash of everything that decides the image's bytes. */
 export function inputsOf(options: Decisive, { tool, version, options: argv }: SquashfsTool) {
@@ -36,8 +40,7 @@ export function inputsOf(options: Decisive, { tool, version, options: argv }: Sq
     recipe: sha256(JSON.stringify([said, recipe.packages(arch)])),
     rootfs: sha256(JSON.stringify(parts)),
     squashfs: sha256(JSON.stringify([tool, version, argv])),
-    // What the recipe keeps is a function, and so is the making: the program's own text stands for both.
-    program: sha256(`${recipe.keep.toString()}${hashOfFile(fileURLToPath(import.meta.url))}`),
+    program: sha256(JSON.stringify([format, recipe.dropped.map(String)])),
   };
 }
 

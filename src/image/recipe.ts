@@ -18,8 +18,8 @@ export interface Recipe {
   readonly floors: (arch: Arch) => readonly Floor[];
   /** Packages of the closure that are left out whole; what only they depend on is not wanted either. */
   readonly without: readonly string[];
-  /** Whether a path of a package (no leading ./, after usr-merge, as usr/share/doc/x) is in the root. */
-  readonly keep: (path: string) => boolean;
+  /** Paths of packages (no leading ./, after usr-merge, as usr/share/doc/x) that are not in the root. */
+  readonly dropped: readonly RegExp[];
   /** Kernel modules that stage 1 inserts, in load order. */
   readonly stage1Modules: readonly string[];
   /** Kernel modules kept in the root, loaded after the start of the services. */
@@ -29,6 +29,16 @@ export interface Recipe {
   /** The kernel command line of the triple; the daemon adds what docs/guest-contract.md says. */
   readonly cmdline: (arch: Arch) => string;
 }
+
+const dropped: readonly RegExp[] = [
+  /^(boot|var|lib\/modules|usr\/lib\/modules)\//,
+  /^usr\/share\/(?!(zoneinfo|misc)\/)/,
+  /^usr\/(include|src|games|local)\//,
+  // Service files, hooks and defaults of the init systems and package tools that are not here.
+  /^usr\/lib\/(systemd|sysusers\.d|tmpfiles\.d|udev|pkgconfig|pcrlock\.d|initcpio|environment\.d)\//,
+  /^usr\/lib\/[^/]+\/(gconv|perl|perl-base|security|audit|engines-3|ossl-modules|e2initrd_helper)(\/|$)/,
+  /^etc\/(?!(protocols|services|rpc|ethertypes|mke2fs\.conf|bindresvport\.blacklist)$)/,
+];
 
 /** The guest that `image build` makes. */
 export const recipe: Recipe = {
@@ -65,7 +75,7 @@ export const recipe: Recipe = {
     ...['systemd', 'systemd-sysusers', 'udev', 'openssh-client', 'openssh-sftp-server', 'openssl'],
     ...['openssl-provider-legacy', 'readline-common', 'libaudit-common', 'libsasl2-modules-db'],
   ],
-  keep: (path) => !dropped.some((pattern) => pattern.test(path)),
+  dropped,
   // The console's first, of kernels that have it not inside: until then nobody hears of anything.
   stage1Modules: ['virtio_console', 'loop', 'squashfs', 'overlay', 'virtio_blk', 'virtio_net'],
   rootModules: ['virtio-rng', 'button', 'evdev'],
@@ -74,19 +84,13 @@ export const recipe: Recipe = {
   cmdline: () => commandLine.join(' '),
 };
 
+/** Whether a path of a package is in the root. */
+export const isKept = ({ dropped: patterns }: Pick<Recipe, 'dropped'>, path: string): boolean =>
+  !patterns.some((pattern) => pattern.test(path));
+
 const packages: readonly string[] = [
   ...['nix-bin', 'openssh-server', 'ca-certificates', 'e2fsprogs', 'qemu-guest-agent'],
   ...['busybox-static', 'bash-static', 'netbase', 'socat'],
-];
-
-const dropped: readonly RegExp[] = [
-  /^(boot|var|lib\/modules|usr\/lib\/modules)\//,
-  /^usr\/share\/(?!(zoneinfo|misc)\/)/,
-  /^usr\/(include|src|games|local)\//,
-  // Service files, hooks and defaults of the init systems and package tools that are not here.
-  /^usr\/lib\/(systemd|sysusers\.d|tmpfiles\.d|udev|pkgconfig|pcrlock\.d|initcpio|environment\.d)\//,
-  /^usr\/lib\/[^/]+\/(gconv|perl|perl-base|security|audit|engines-3|ossl-modules|e2initrd_helper)(\/|$)/,
-  /^etc\/(?!(protocols|services|rpc|ethertypes|mke2fs\.conf|bindresvport\.blacklist)$)/,
 ];
 
 const commandLine: readonly string[] = [

@@ -10,7 +10,7 @@ export const fakeRecipe: Recipe = {
   from: {},
   floors: () => [],
   without: ['debconf'],
-  keep: (path) => !/^(boot|usr\/share\/(doc|ca-certificates)|usr\/lib\/modules)(\/|$)/.test(path),
+  dropped: [/^(boot|usr\/share\/(doc|ca-certificates)|usr\/lib\/modules)(\/|$)/],
   stage1Modules: ['squashfs', 'virtio_net'],
   rootModules: ['button'],
   cmdline: (arch) => `quiet fake.arch=${arch}`,

@@ -207,7 +207,7 @@ describe('a second build', () => {
       'the command line',
       () => Promise.resolve({ recipe: { ...fakeRecipe, cmdline: () => 'other' } }),
     ],
-    ['what is kept', () => Promise.resolve({ recipe: { ...fakeRecipe, keep: () => true } })],
+    ['what is kept', () => Promise.resolve({ recipe: { ...fakeRecipe, dropped: [] } })],
     [
       'a file of ours',
       () => {
@@ -506,11 +506,7 @@ describe('leaves what was there, and nothing half, after', () => {
   });
 
   test.each([
-    [
-      'two packages that collide',
-      { keep: (path: string) => path !== 'usr/bin/tool' },
-      'packages-collide',
-    ],
+    ['two packages that collide', { dropped: [/^usr\/bin\/tool$/] }, 'packages-collide'],
     ['a module that is missing', { stage1Modules: ['nope'] }, 'module-missing'],
     ['a module of the root that is missing', { rootModules: ['nope'] }, 'module-missing'],
   ])('%s', async (_, change, kind) => {

@@ -37,6 +37,7 @@ import { Failed } from '../system/failure.ts';
 import { inSection } from '../system/lock.ts';
 import { check } from './configure-check.ts';
 import type { ConfigureFlags } from './configure-flags.ts';
+import { gainLines } from './configure-gain.ts';
 import { dropService, settleSystemJob } from './configure-service.ts';
 import type { CliContext } from './context.ts';
 import { jobPrograms } from './job-programs.ts';
@@ -118,6 +119,8 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
     ...(await sshWarnings(run)),
   ];
   for (const warning of warnings) context.err(`Warning: ${warning}`);
+  const { config } = settings;
+  gainLines({ config, layout: run.layout, path: context.env['PATH'] }).forEach(run.say);
   if (said > 0 && run.nix !== undefined) run.say(`This machine has ${describeNix(run.nix)}.`);
   if (said === 0) run.say('Nothing to change.');
 }
@@ -223,7 +226,8 @@ async function adviseRestart({ layout, context, say }: Run, old: Config | undefi
           ...base,
           ...builder,
           bundle: builder.bundle,
-          ...(now.vm === 'auto' ? { vm: now.vm } : {}),
+          ...(base.vm === 'auto' ? { vm: base.vm } : {}),
+          ...(base.network === 'auto' ? { network: base.network } : {}),
         };
   effectLines(effectsOf(runs, now)).forEach(say);
 }

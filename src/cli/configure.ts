@@ -55,7 +55,7 @@ export function configureVerb(program: Command, context: CliContext): void {
     .option('--mandatory-features <list>', 'only what requires all of these is built here')
     .option('--speed-factor <number>', 'how much faster than other builders Nix may think it')
     .option('--protocol <name>', 'how Nix talks to it: ssh-ng or ssh')
-    .option('--vm <name>', 'the program that runs the guest: qemu, hyperkit, vfkit, or auto')
+    .option('--vm <name>', 'the program that runs the guest: auto, qemu, hyperkit or vfkit')
     .option(
       '--system [name]',
       'x86_64-linux or aarch64-linux; the foreign one is emulated (without a name: --autostart boot)',

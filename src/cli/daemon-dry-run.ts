@@ -117,7 +117,10 @@ function configFor(layout: Layout, { vm, network }: DryRunOptions): Config {
     network === undefined ? undefined : named<NetworkName>('--network', network, networkNames);
   // Another VM has other networks: what the file says goes with its own.
   const { network: old, ...rest } = file;
-  const keep = vmName === undefined || vmName === (file['vm'] ?? 'qemu');
+  const keep =
+    vmName === undefined ||
+    vmName === (file['vm'] ?? 'auto') ||
+    (file['vm'] === undefined && goesWith(vmName, old));
   const json = {
     ...rest,
     ...(keep && old !== undefined ? { network: old } : {}),
@@ -129,6 +132,9 @@ function configFor(layout: Layout, { vm, network }: DryRunOptions): Config {
   if (parsed.ok) return parsed.config;
   throw new Failed(cannotBe(parsed.problems));
 }
+
+const goesWith = (vm: VmName | 'auto', network: unknown): boolean =>
+  vm === 'auto' || networksOf(vmPrograms[vm]).some((name) => name === network);
 
 /** On any host a plan can be shown: where the program is not made for this one's processor, for the one that it is made for. */
 function archFor(vm: VmName | 'auto' | undefined, own: 'x64' | 'arm64'): 'x64' | 'arm64' {

@@ -77,7 +77,7 @@ function network({ status }: DoctorFacts): Verdict {
 }
 
 async function vm(facts: DoctorFacts): Promise<Verdict> {
-  const { status, config } = facts;
+  const { status, driver } = facts;
   const { phase, because, sentence, vmPid, problems } = status();
   if (isAway(facts)) return { kind: 'note', fact: phase, why: sentence };
   if (traitsOf(phase).guest === 'none')
@@ -88,7 +88,7 @@ async function vm(facts: DoctorFacts): Promise<Verdict> {
         ' | ',
       ),
       remedy: because?.hint ?? 'linuxkit-builder start',
-      seen: { program: config().vm, ...(await vmVersion(facts)) },
+      seen: { program: driver().name, ...(await vmVersion(facts)) },
     };
   return vmPid === undefined
     ? { kind: 'note', fact: phase, why: 'It is about to be started.' }

@@ -2,13 +2,19 @@
 import type { Config } from '../config/config.ts';
 import { networksOf } from '../config/vm-programs.ts';
 import { tryProgram } from '../system/program.ts';
+import { hostHere } from '../vm/choose-vm.ts';
 import type { VmDriver } from '../vm/driver.ts';
 import { vmDrivers } from '../vm/drivers.ts';
 
 /** Absolute paths of those that are installed, as this PATH names them. */
-export function jobPrograms(config: Config, path: string | undefined): string[] {
+export function jobPrograms(
+  config: Config,
+  path: string | undefined,
+  { host } = hostHere(),
+): string[] {
   // Where it is left open, each start takes what serves.
-  const drivers = config.vm === 'auto' ? Object.values(vmDrivers) : [vmDrivers[config.vm]];
+  const here = Object.values(vmDrivers).filter(({ row }) => row.hosts.includes(host));
+  const drivers = config.vm === 'auto' ? here : [vmDrivers[config.vm]];
   const guests = drivers.flatMap((each) => [
     each.program(config),
     ...networkPrograms(each, config),

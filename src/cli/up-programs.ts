@@ -10,7 +10,9 @@ import {
   programMissing,
   tryProgram,
 } from '../system/program.ts';
+import { programsHere } from '../vm/choose-vm.ts';
 import { vmDrivers } from '../vm/drivers.ts';
+import { rankVms } from '../vm/vm-ranking.ts';
 import type { CliContext } from './context.ts';
 
 /** Their names; of a builder whose settings cannot be taken, those that every one needs. */
@@ -24,12 +26,11 @@ function neededPrograms(
   return [...vm, 'mksquashfs', 'ssh', 'ssh-keygen', 'nix-build', ...ofLinux];
 }
 
-/** The one that is named; where none is, any that is here will do, and QEMU runs everywhere. */
+/** The one that is named; where none is, any that can run the guest here will do, and QEMU runs everywhere. */
 function vmPrograms(config: Config, path: string | undefined): readonly string[] {
   if (config.vm !== 'auto') return [vmDrivers[config.vm].program(config)];
-  const names = Object.values(vmDrivers).map((driver) => driver.program(config));
-  const isHere = names.some((name) => tryProgram(name, path) !== undefined);
-  return isHere ? [] : [vmDrivers.qemu.program(config)];
+  const { ways } = rankVms(programsHere({ config, path }));
+  return ways.length > 0 ? [] : [vmDrivers.qemu.program(config)];
 }
 
 /** Failed `programs-missing` where there is one that is not here, and may not or cannot be installed. */

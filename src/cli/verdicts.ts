@@ -60,7 +60,7 @@ async function verdictsIn(layout: Layout): Promise<Shown[]> {
 async function clear(layout: Layout): Promise<void> {
   const { clearVerdicts } = await import('../system/verdicts.ts');
   const { discard, sizeIfThere } = await import('../system/files.ts');
-  const { forgetVm } = await import('../vm/choose-vm.ts');
+  const { forgetVm } = await import('../vm/kept-vm.ts');
   clearVerdicts(layout.verdicts);
   if (sizeIfThere(layout.vmRecord) !== undefined) forgetVm(layout);
   discard(layout.imageRejected);

@@ -25,9 +25,9 @@ const feature = v.pipe(
 /** The guest's own files and a little of a build. */
 
 const schema = v.strictObject({
-  /** Which program runs the guest. */
-  vm: v.optional(v.picklist([...vmNames, 'auto'], `must be auto, ${vmNames.join(', ')}`), 'qemu'),
-  /** Which program gives it its network; `user` is QEMU's own. Left out: QEMU's own, or for HyperKit what is installed. */
+  /** Which program runs the guest; `auto`: the best that this machine has, as each start finds. */
+  vm: v.optional(v.picklist([...vmNames, 'auto'], `must be auto, ${vmNames.join(', ')}`), 'auto'),
+  /** Which program gives it its network; `user` is QEMU's own. Left out: QEMU's own, or for the others what is installed. */
   network: v.optional(v.picklist(networkNames, `must be ${networkNames.join(', ')}`)),
   /** The guest's machine; another than the host's own is emulated. */
   system: v.optional(v.picklist(systemNames, `must be ${systemNames.join(' or ')}`)),

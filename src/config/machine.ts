@@ -13,11 +13,34 @@ import {
 /** The processors of its hosts, as people call them. */
 const processors = { x64: 'Intel processors', arm64: 'Apple silicon' } as const;
 
+interface Host {
+  readonly arch: 'x64' | 'arm64';
+  readonly platform: 'darwin' | 'linux';
+}
+
+type Programs = Readonly<Record<string, VmProgram>>;
+
 /** Looks only at fields that are what they should be; `programs`: the rows that there are. */
 export function vmProblems(
-  { vm = 'qemu', network, system, cpus }: Readonly<Record<string, unknown>>,
-  { arch }: { readonly arch: 'x64' | 'arm64' },
-  programs: Readonly<Record<string, VmProgram>> = vmPrograms,
+  file: Readonly<Record<string, unknown>>,
+  host: Host,
+  programs: Programs = vmPrograms,
+): Problem[] {
+  const { vm = 'auto' } = file;
+  if (vm !== 'auto') return problemsWith(vm, file, host, programs);
+  // One that goes with all of it is enough; where none does, those of the first are told.
+  const here = Object.keys(programs).filter((name) =>
+    programs[name]?.hosts.includes(`${host.platform}-${host.arch}`),
+  );
+  const all = here.map((name) => problemsWith(name, file, host, programs));
+  return all.every(({ length }) => length > 0) ? (all[0] ?? []) : [];
+}
+
+function problemsWith(
+  vm: unknown,
+  { network, system, cpus }: Readonly<Record<string, unknown>>,
+  { arch }: Host,
+  programs: Programs,
 ): Problem[] {
   const problems: Problem[] = [];
   const bad = (path: string, value: unknown, message: string, hint: string) =>
@@ -46,7 +69,7 @@ export function vmProblems(
 /** Where an accelerator that is asked for cannot be had. */
 export function acceleratorProblems(
   { accelerator, system }: Readonly<Record<string, unknown>>,
-  { arch, platform }: { readonly arch: 'x64' | 'arm64'; readonly platform: 'darwin' | 'linux' },
+  { arch, platform }: Host,
 ): Problem[] {
   const home = Object.hasOwn(homeOf, String(accelerator))
     ? homeOf[accelerator as Accelerator]

@@ -2,7 +2,7 @@
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import type { Verdicts } from '../system/verdicts.ts';
-import { chooseVm } from '../vm/choose-vm.ts';
+import { chooseVm, type VmChoice } from '../vm/choose-vm.ts';
 import type { Scope } from './scope.ts';
 
 /** Which program runs the guest of this start is noted, with what is said of it. */
@@ -12,15 +12,20 @@ export function beginWith(
   layout: Layout,
   verdicts: Verdicts,
 ) {
-  const { driver, why, rejected } = chooseVm({ config, layout, known: verdicts.all() });
+  const choice = chooseVm({ config, layout, known: verdicts.all() });
+  const { driver, rejected } = choice;
   scope.running.driver = driver;
-  scope.note({ vmChoice: { vm: driver.name, why }, ...(rejected.length > 0 ? { rejected } : {}) });
+  scope.note({ ...choiceFacts(choice), ...(rejected.length > 0 ? { rejected } : {}) });
   return { config, driver, verdicts };
 }
+
+const choiceFacts = ({ driver, why }: VmChoice) => ({ vmChoice: { vm: driver.name, why } });
 
 /** Whom a start tells. */
 export function listeners(scope: Scope) {
   const { onLine, onStep, onImage, onAccelerator, onLost } = scope;
   const { onPaused, onResumed, awaitRoom } = scope.standstill;
-  return { onLine, onStep, onImage, onAccelerator, onLost, onPaused, onResumed, awaitRoom };
+  const onChosen = (choice: VmChoice) => scope.note(choiceFacts(choice));
+  const own = { onLine, onStep, onImage, onAccelerator, onLost, onChosen };
+  return { ...own, onPaused, onResumed, awaitRoom };
 }

@@ -139,4 +139,5 @@ export class BootFiles {
   }
 }
 
-const versionsOf = (paths: readonly string[]): string => paths.map(versionOf).join();
+const versionsOf = (paths: readonly string[]): string =>
+  paths.map((path) => versionOf(path)).join();

@@ -123,7 +123,7 @@ export class Scope {
     const { accelerator, rejected, tried } = choice;
     this.#log(rejected.length > 0 ? 'warn' : 'info', 'accelerator', { ...choice });
     if (tried) this.#see('accelerator-tried');
-    const all = [...(this.#facts.rejected ?? []), ...rejected];
+    const all = [...new Set([...(this.#facts.rejected ?? []), ...rejected])];
     this.note({ accelerator, rejected: all.length > 0 ? all : undefined });
   };
 

@@ -13,7 +13,7 @@ import { findProgram } from '../system/program.ts';
 import { tryAgain, type Verdicts } from '../system/verdicts.ts';
 import { chooseAccelerator, type Choice } from '../vm/accelerator.ts';
 import { bundleAt, checkBundle, type Bundle } from '../vm/bundle.ts';
-import { chooseVm } from '../vm/choose-vm.ts';
+import { chooseVm, type VmChoice } from '../vm/choose-vm.ts';
 import type { Machine, VmDriver } from '../vm/driver.ts';
 import type { BootFiles, Laid } from './boot-files.ts';
 import { launchNetwork, launchVm, vmFailure, type ChildContext, type Running } from './children.ts';
@@ -42,6 +42,7 @@ export interface StartContext extends ChildContext {
   readonly onStep: (name: string) => void;
   readonly onImage: (image: ChosenImage) => void;
   readonly onAccelerator: (choice: Choice) => void;
+  readonly onChosen: (choice: VmChoice) => void;
   readonly onPaused: (why: PauseReason) => void;
   readonly onResumed: () => void;
   /** Waits until the host's disk has that much room, and tells of it. */
@@ -170,14 +171,15 @@ async function attach(
   );
 }
 
-/** Software alone, where another program would run the guest by the processor: that one is taken in its place. */
+/** Software alone, where another program would run the guest by the processor: that one is taken in its place. What is true by now is said. */
 function refuseWorse(
-  { config, layout, driver, verdicts }: StartContext,
+  { config, layout, driver, verdicts, onChosen }: StartContext,
   accelerator: string,
 ): void {
   if (config.vm !== 'auto' || accelerator !== 'tcg') return;
-  const better = chooseVm({ config, layout, known: verdicts.all() }).driver;
-  if (better.name !== driver.name) throw new Failed(insteadOf(driver, better));
+  const choice = chooseVm({ config, layout, known: verdicts.all() });
+  if (choice.driver.name !== driver.name) throw new Failed(insteadOf(driver, choice.driver));
+  onChosen(choice);
 }
 
 const insteadOf = ({ row }: VmDriver, better: VmDriver): Failure => ({

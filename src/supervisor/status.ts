@@ -2,7 +2,7 @@
 import { changesBetween, waitsForStart, type Change } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import { vmNames } from '../config/vm-programs.ts';
+import { hasOwnNetwork, networkNames, vmNames } from '../config/vm-programs.ts';
 import type { Problem } from '../config/problem.ts';
 import type { Complaint } from '../guest/complaints.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
@@ -120,7 +120,7 @@ export function statusOf(input: StatusInput): Status {
     ...facts,
     daemon,
     ...(door === undefined ? {} : { door }),
-    ...(builder === undefined ? {} : { builder: builderOf(builder, facts.vmChoice?.vm) }),
+    ...(builder === undefined ? {} : { builder: builderOf(builder, facts) }),
     ...(pending.length === 0 ? {} : { pending }),
     ...(problems.length === 0 ? {} : { problems }),
   };
@@ -187,12 +187,14 @@ export function failureIn(state: State): Failure | undefined {
 }
 
 /** The settings that the guest has, without those of this machine. */
-function builderOf(config: Config, chosen?: string) {
-  const vm = vmNames.find((name) => name === chosen) ?? config.vm;
-  const { network, cpus, memoryMiB, diskGiB, maxJobs, system, features } = config;
+function builderOf(config: Config, { vmChoice, network: chosen }: Facts) {
+  const vm = vmNames.find((name) => name === vmChoice?.vm) ?? config.vm;
+  const named = networkNames.find((name) => name === chosen);
+  const own = config.network === 'auto' && hasOwnNetwork(vm) ? 'user' : config.network;
+  const { cpus, memoryMiB, diskGiB, maxJobs, system, features } = config;
   const { port, accelerator, bundle, holdSeconds, keepAwake, start, idle } = config;
   return {
-    ...{ vm, network, cpus, memoryMiB, diskGiB, maxJobs, system, features },
+    ...{ vm, network: named ?? own, cpus, memoryMiB, diskGiB, maxJobs, system, features },
     ...{ port, accelerator, bundle, holdSeconds, keepAwake, start, idle },
   };
 }

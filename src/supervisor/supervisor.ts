@@ -4,7 +4,7 @@ import { Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Identity } from '../system/process.ts';
 import { Verdicts } from '../system/verdicts.ts';
-import { keepVm } from '../vm/choose-vm.ts';
+import { keepChoice } from '../vm/choose-vm.ts';
 import type { Policy } from './backoff.ts';
 import { beginWith, listeners } from './begin.ts';
 import { Ends } from './end-scope.ts';
@@ -215,7 +215,7 @@ export class Supervisor {
     await scope.untilReady();
     this.dispatch({ type: 'guest-ready' });
     scope.keepVigil(() => this.gate.bytesFromGuest());
-    keepVm(this.#options.layout, begun.driver.name);
+    keepChoice({ ...this.#options, config, known: this.verdicts.all() }, begun.driver.name);
     await scope.keepImage();
   }
 

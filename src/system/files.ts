@@ -168,13 +168,13 @@ export function readIfThere(path: string): string | undefined {
 
 /**
  * Which file it is, links and all, of which size and time: another for each file that is put there whole. Why there is none, where
- * there is none that can be looked at.
+ * there is none that can be looked at. `lasts`: to be compared after a boot of the host, which may number devices and files anew.
  */
-export function versionOf(path: string): string {
+export function versionOf(path: string, { lasts = false } = {}): string {
   try {
     const real = realpathSync.native(path);
     const { dev, ino, size, mtimeMs } = statSync(real);
-    return `${real} ${dev} ${ino} ${size} ${mtimeMs}`;
+    return [real, ...(lasts ? [] : [dev, ino]), size, mtimeMs].join(' ');
   } catch (error) {
     const code = errorCode(error);
     if (code === undefined) throw error;

@@ -2,13 +2,13 @@
  * Which program runs the guest: the one that the configuration names, or, with `auto`, the first of the ranking that nothing is held
  * against. What fails before its guest is ready is left for the next one within the same start, with the same disk and keys.
  */
+import { release } from 'node:os';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import { networkNames, vmNames, type HostKind } from '../config/vm-programs.ts';
+import { networkNames, vmNames } from '../config/vm-programs.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
-import { discard, readIfThere, sizeIfThere, versionOf, writeWhole } from '../system/files.ts';
+import { versionOf } from '../system/files.ts';
 import { supported, systemVersion } from '../system/host.ts';
-import { fieldsOf } from '../system/json-lines.ts';
 import { tryProgram } from '../system/program.ts';
 import {
   bestOf,
@@ -22,6 +22,7 @@ import {
 import { againstAccelerator } from './accelerator.ts';
 import type { VmDriver } from './driver.ts';
 import { vmDrivers } from './drivers.ts';
+import { keepVm, readKept } from './kept-vm.ts';
 import { rankVms, type RankFacts, type VmPlan, type VmWay } from './vm-ranking.ts';
 
 export interface VmChoice {
@@ -32,7 +33,7 @@ export interface VmChoice {
   readonly rejected: readonly string[];
 }
 
-type Asked = Pick<Config, 'vm' | 'system' | 'cpus' | 'network' | 'accelerator'>;
+export type Asked = Pick<Config, 'vm' | 'system' | 'cpus' | 'network' | 'accelerator'>;
 
 export interface ChooseVm {
   readonly config: Asked;
@@ -41,6 +42,8 @@ export interface ChooseVm {
   readonly path?: string | undefined;
   /** KVM's device; default /dev/kvm. */
   readonly kvm?: string;
+  /** Default: this one. */
+  readonly host?: Pick<RankFacts, 'host' | 'macos'>;
   /** What is held against what; by default what is written. */
   readonly known?: readonly Verdict[] | undefined;
 }
@@ -68,18 +71,37 @@ export function driverFor(options: ChooseVm): VmDriver {
   }
 }
 
-/** What this host has. */
-export function factsOf({ config, layout, path = process.env['PATH'] }: ChooseVm): RankFacts {
-  const { arch, platform } = supported(process.arch, process.platform);
-  const host: HostKind = `${platform}-${arch}`;
+/** What this host has, whatever the builder. */
+export function programsHere({
+  config,
+  path = process.env['PATH'],
+  host = hostHere(),
+}: Omit<ChooseVm, 'layout'>): RankFacts {
   const { system, cpus, network, accelerator } = config;
   const isHere = (name: string) => tryProgram(name, path) !== undefined;
   return {
-    ...{ host, system, cpus, network, accelerator, macos: systemVersion().macos },
+    ...{ ...host, system, cpus, network, accelerator },
     installed: vmNames.filter((name) => isHere(vmDrivers[name].program(config))),
     networks: networkNames.filter((name) => name !== 'user' && isHere(name)),
-    kept: keptVm(layout),
   };
+}
+
+/** The same, with what this builder has been through. */
+export function factsOf(options: ChooseVm): RankFacts {
+  const { config, layout, path = process.env['PATH'] } = options;
+  const { vm, failed } = readKept(layout);
+  return {
+    ...programsHere(options),
+    kept: vm,
+    changed: vmNames.filter(
+      (name) => failed[name] !== undefined && failed[name] !== buildOf(name, config, path),
+    ),
+  };
+}
+
+export function hostHere(): Pick<RankFacts, 'host' | 'macos'> {
+  const { arch, platform } = supported(process.arch, process.platform);
+  return { host: `${platform}-${arch}`, macos: systemVersion().macos };
 }
 
 /** What failed in this boot of the host, with this build of the program. */
@@ -156,32 +178,40 @@ export function vmLesson(failure: Failure, lost: LostStart): Lesson {
   };
 }
 
-/** The program that the guest was ready with last. A disk without a record is of a release that knew QEMU for a default. */
-function keptVm({ vmRecord, disk }: Layout): string | undefined {
-  try {
-    const text = readIfThere(vmRecord);
-    if (text === undefined) return sizeIfThere(disk) === undefined ? undefined : 'qemu';
-    const { vm } = fieldsOf(JSON.parse(text));
-    return typeof vm === 'string' ? vm : undefined;
-  } catch {
-    return undefined;
-  }
+/**
+ * Its guest is ready: the program is kept, and of each better one that could not run it the build, so that another build is tried once.
+ */
+export function keepChoice(options: ChooseVm, vm: string): void {
+  const { config, layout, path = process.env['PATH'] } = options;
+  const before = Object.entries(readKept(layout).failed).filter(([name]) => name !== vm);
+  if (config.vm !== 'auto') return keepVm(layout, vm, Object.fromEntries(before));
+  const { ways } = rankVms({ ...factsOf(options), kept: undefined });
+  const own = ways.findIndex((way) => way.vm === vm);
+  const failed = ways.filter(
+    (way, rank) => rank < own && heldAgainst(way, options)?.why !== undefined,
+  );
+  const builds = failed.map((way) => [way.vm, buildOf(way.vm, config, path)] as const);
+  keepVm(layout, vm, Object.fromEntries([...before, ...builds]));
 }
 
-/** Its guest is ready: it is kept. */
-export function keepVm({ vmRecord }: Pick<Layout, 'vmRecord'>, vm: string): void {
-  const text = `${JSON.stringify({ vm })}\n`;
-  try {
-    if (readIfThere(vmRecord) !== text) writeWhole(vmRecord, text, { durable: false });
-  } catch (error) {
-    // No room: the next start ranks anew.
-    if (!(error instanceof Failed)) throw error;
-    discard(vmRecord);
-  }
+/** A better program than the one that the builder keeps, where nothing is held against it. */
+export function betterThanKept(options: ChooseVm) {
+  const { kept, ...facts } = factsOf(options);
+  const row = vmNames.find((name) => name === kept);
+  if (options.config.vm !== 'auto' || row === undefined) return undefined;
+  const { ways } = rankVms(facts);
+  const own = ways.findIndex(({ vm }) => vm === kept);
+  const { fit } = firstFit(ways.slice(0, Math.max(0, own)), (way) => heldAgainst(way, options));
+  if (fit === undefined) return undefined;
+  const titles = { kept: driverOf(row).row.title, better: driverOf(fit.vm).row.title };
+  return { ...titles, name: fit.vm, why: fit.why };
 }
 
-/** The next start ranks all of them, whichever was used so far. */
-export const forgetVm = (layout: Pick<Layout, 'vmRecord'>): void => keepVm(layout, '');
+/** A program's build, and that of the system below it. */
+function buildOf(vm: string, config: Asked, path: string | undefined): string {
+  const program = tryProgram(driverOf(vm).program(config), path) ?? vm;
+  return `${versionOf(program, { lasts: true })} ${release()}`;
+}
 
 const nothingHere = ({ without }: VmPlan): Failure => ({
   kind: 'program-missing',

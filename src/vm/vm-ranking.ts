@@ -26,6 +26,8 @@ export interface RankFacts {
   readonly networks: readonly string[];
   /** The program that this builder's guest was run by last. */
   readonly kept?: string | undefined;
+  /** Better ones that could not run it before, and that are, or the system is, another build since. */
+  readonly changed?: readonly string[] | undefined;
 }
 
 /** One way: a program and how it runs the guest's code. */
@@ -100,13 +102,23 @@ function isPossible(way: Accelerator, { host, system, accelerator }: RankFacts):
   return way === 'tcg' || (homeOf[way] === platform && nativeSystem(arch) === system);
 }
 
-/** A builder stays with its program; but software alone is no reason to stay. */
-function keptFirst(ways: readonly VmWay[], { kept }: RankFacts): readonly VmWay[] {
+/**
+ * A builder stays with its program; but software alone is no reason to stay, and a better one that failed before is tried once more when
+ * it is another build.
+ */
+function keptFirst(ways: readonly VmWay[], { kept, changed = [] }: RankFacts): readonly VmWay[] {
   const isKept = ({ vm, accelerator }: VmWay) => vm === kept && accelerator !== 'tcg';
+  const first = ways.findIndex(isKept);
+  if (first < 0) return ways;
+  const again = ways
+    .slice(0, first)
+    .filter(({ vm }) => changed.includes(vm))
+    .map((way) => ({ ...way, why: `is another build than the one that failed, and ${way.why}` }));
   const stays = ways
     .filter(isKept)
     .map((way) => ({ ...way, why: `has run this builder's guest so far, and ${way.why}` }));
-  return [...stays, ...ways.filter((way) => !isKept(way))];
+  const rest = ways.filter((way, n) => !isKept(way) && !(n < first && changed.includes(way.vm)));
+  return [...again, ...stays, ...rest];
 }
 
 /** Why a program cannot be had here, in half a sentence; undefined where it can. */

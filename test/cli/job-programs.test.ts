@@ -22,9 +22,9 @@ const host: HostFacts = {
 };
 
 test.each([
-  [{}, ['qemu-system-x86_64']],
-  [{ system: 'aarch64-linux' }, ['qemu-system-aarch64']],
-  [{ network: 'gvproxy' }, ['qemu-system-x86_64', 'gvproxy']],
+  [{ vm: 'qemu' }, ['qemu-system-x86_64']],
+  [{ vm: 'qemu', system: 'aarch64-linux' }, ['qemu-system-aarch64']],
+  [{ vm: 'qemu', network: 'gvproxy' }, ['qemu-system-x86_64', 'gvproxy']],
   [{ vm: 'hyperkit' }, ['hyperkit', 'vpnkit', 'gvproxy']],
   [{ vm: 'hyperkit', network: 'vpnkit' }, ['hyperkit', 'vpnkit']],
 ])('a daemon with %j runs its own programs, and ssh, ps and flock', (settings, own) => {
@@ -32,6 +32,19 @@ test.each([
   if (!parsed.ok) throw new Error(parsed.problems.map(({ message }) => message).join());
   expect(jobPrograms(parsed.config, bin)).toEqual(
     [...own, 'ssh', 'ps', 'flock'].map((name) => join(bin, name)),
+  );
+});
+
+test('where it is left open: those that are made for this machine', () => {
+  const of = (platform: 'linux' | 'darwin') => {
+    const parsed = checkConfig({}, { ...host, platform });
+    if (!parsed.ok) throw new Error('it is right');
+    return jobPrograms(parsed.config, bin, { host: `${platform}-x64`, macos: undefined });
+  };
+  const named = (names: readonly string[]) => names.map((name) => join(bin, name));
+  expect(of('linux')).toEqual(named(['qemu-system-x86_64', 'ssh', 'ps', 'flock']));
+  expect(of('darwin')).toEqual(
+    named(['qemu-system-x86_64', 'hyperkit', 'vpnkit', 'gvproxy', 'ssh', 'ps', 'flock']),
   );
 });
 

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { builderFeature, parseConfig, type HostFacts } from '../../src/config/config.ts';
+import {
+  builderFeature,
+  checkConfig,
+  parseConfig,
+  type HostFacts,
+} from '../../src/config/config.ts';
 import { describeProblem } from '../../src/config/problem.ts';
 
 const host: HostFacts = {
@@ -119,6 +124,21 @@ describe('what is refused', () => {
     expect(problems.map((problem) => problem.path)).toContain(path);
     expect(problems.map(describeProblem).join('\n')).toContain(words);
     for (const problem of problems) expect(problem.hint).not.toBe('');
+  });
+
+  // Behaviour 137: Where nothing is said of the VM program each start takes the best that this machine has; on Linux that is QEMU, with
+  // its own network, and `status` shows both by their names.
+  test('the VM program is left open, and what goes with none that this machine can have is told', () => {
+    const parsed = checkConfig({}, host);
+    expect(parsed).toMatchObject({ ok: true, config: { vm: 'auto', network: 'auto' } });
+    expect(problemsOf({ network: 'vpnkit' })).toMatchObject([
+      { path: 'network', message: 'does not go with vm qemu' },
+    ]);
+    const mac = { ...host, arch: 'x64', platform: 'darwin' } as const;
+    expect(checkConfig({ network: 'vpnkit' }, mac)).toMatchObject({ ok: true });
+    const apple = { ...mac, arch: 'arm64' } as const;
+    expect(checkConfig({ network: 'vpnkit' }, apple)).toMatchObject({ ok: false });
+    expect(checkConfig({ system: 'x86_64-linux' }, apple)).toMatchObject({ ok: true });
   });
 
   test('every problem is told at once, those with the shape and those with the host', () =>

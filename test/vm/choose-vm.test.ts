@@ -7,15 +7,11 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { nativeSystem } from '../../src/config/system.ts';
 import { Exit, failureOf, type Failure } from '../../src/system/failure.ts';
 import { readVerdicts, type Verdict } from '../../src/system/verdicts.ts';
-import {
-  chooseVm,
-  driverFor,
-  factsOf,
-  forgetVm,
-  keepVm,
-  vmLesson,
-} from '../../src/vm/choose-vm.ts';
+import { gainLines } from '../../src/cli/configure-gain.ts';
+import { checkConfig } from '../../src/config/config.ts';
+import { chooseVm, driverFor, factsOf, keepChoice, vmLesson } from '../../src/vm/choose-vm.ts';
 import { vmDrivers } from '../../src/vm/drivers.ts';
+import { forgetVm, keepVm, readKept } from '../../src/vm/kept-vm.ts';
 
 let dir = '';
 let layout: Layout;
@@ -28,6 +24,7 @@ beforeEach(() => {
   mkdirSync(join(dir, 'bin'));
 });
 afterEach(() => rmSync(dir, { recursive: true }));
+const apple = { host: 'darwin-arm64', macos: '15.2' } as const;
 const install = (...names: string[]) => {
   for (const name of names) writeFileSync(join(dir, 'bin', name), '', { mode: 0o755 });
 };
@@ -138,6 +135,84 @@ describe('the program of a builder that is there', () => {
     rmSync(layout.state, { recursive: true });
     expect(() => keepVm(layout, 'vfkit')).not.toThrow();
   });
+  test('says with which build a better one failed, and another build is tried', () => {
+    keepVm(layout, 'qemu', { vfkit: 'an old build', hyperkit: 'ENOENT' });
+    expect(readKept(layout)).toEqual({
+      ...{ vm: 'qemu', failed: { vfkit: 'an old build', hyperkit: 'ENOENT' } },
+    });
+    install(qemu, 'vfkit', 'gvproxy');
+    expect(factsOf(asked()).changed).toEqual(['hyperkit', 'vfkit']);
+    // Its guest got ready with a program that was chosen by name: what failed before is not forgotten by that.
+    keepChoice(asked('qemu'), 'qemu');
+    expect(Object.keys(readKept(layout).failed)).toEqual(['vfkit', 'hyperkit']);
+    // One that got ready has failed no longer.
+    keepChoice(asked('vfkit'), 'vfkit');
+    expect(readKept(layout)).toEqual({ vm: 'vfkit', failed: { hyperkit: 'ENOENT' } });
+  });
+  test.each(['{"vm":"qemu","failed":3}', '{"vm":"qemu","failed":{"vfkit":3}}'])(
+    'a record of %s has no failed one',
+    (text) => {
+      writeFileSync(layout.vmRecord, text);
+      expect(readKept(layout)).toEqual({ vm: 'qemu', failed: {} });
+    },
+  );
+});
+
+// Behaviour 135: A better program that failed is tried once for each change of its build or of the system, by a start that comes anyway;
+// if it fails again the builder goes on with its own.
+test('never back and forth: a better one that fails again is left until it changes', () => {
+  install('qemu-system-aarch64', 'vfkit', 'gvproxy');
+  const arm64 = {
+    ...asked(),
+    config: { ...asked().config, system: 'aarch64-linux' } as const,
+    host: apple,
+  };
+  const taken = (known: readonly Verdict[] = []) => chooseVm({ ...arm64, known }).driver.name;
+  expect(taken()).toBe('vfkit');
+  const lost = { ...arm64, driver: vmDrivers.vfkit, at, attempt: 1, isMute: false };
+  const fails = () => {
+    const { failure: told, verdict } = vmLesson(failure('vm-forbidden'), lost);
+    expect(told.kind).toBe('vm-rejected');
+    return verdict === undefined ? [] : [verdict];
+  };
+  const known = fails();
+  expect(taken(known)).toBe('qemu');
+  keepChoice({ ...arm64, known }, 'qemu');
+  // The host boots again: its verdicts are gone, the program is the same.
+  expect(taken()).toBe('qemu');
+  writeFileSync(join(dir, 'bin/vfkit'), 'a newer one', { mode: 0o755 });
+  expect(taken()).toBe('vfkit');
+  const again = fails();
+  expect(taken(again)).toBe('qemu');
+  keepChoice({ ...arm64, known: again }, 'qemu');
+  expect(taken()).toBe('qemu');
+  // And when it serves it is kept.
+  writeFileSync(join(dir, 'bin/vfkit'), 'the newest one', { mode: 0o755 });
+  expect(taken()).toBe('vfkit');
+  keepChoice(arm64, 'vfkit');
+  expect(readKept(layout)).toEqual({ vm: 'vfkit', failed: {} });
+});
+
+// Behaviour 136: `configure` says what a builder that keeps its program would gain from a better one that is here, and changes nothing.
+test('what would be gained is said of a builder that keeps its program, and only then', () => {
+  const host = { arch: 'arm64', platform: 'darwin', cpus: 8, memoryMiB: 16_384 } as const;
+  const room = { diskGiB: 200, diskFreeGiB: 90 };
+  const gain = (json: object = {}) => {
+    const parsed = checkConfig(json, { ...host, ...room });
+    if (!parsed.ok) throw new Error('no config');
+    const { config } = parsed;
+    return gainLines({ config, layout, path: join(dir, 'bin'), host: apple }).join();
+  };
+  install('qemu-system-aarch64', 'vfkit', 'gvproxy');
+  // A new one has all of them before it.
+  expect(gain()).toBe('');
+  writeFileSync(layout.disk, 'data');
+  expect(gain()).toMatch(
+    /goes on with QEMU.*vfkit is here too.*Virtualization.framework.*--vm vfkit/,
+  );
+  expect(gain({ vm: 'qemu' })).toBe('');
+  keepVm(layout, 'vfkit');
+  expect(gain()).toBe('');
 });
 
 function thrownBy(work: () => unknown): unknown {

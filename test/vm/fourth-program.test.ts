@@ -55,7 +55,9 @@ test('a network goes with it by its link, and the plan says how', async () => {
 // a driver.
 test('it runs a guest, which is told by channel where it is reached, and ends it', async () => {
   await using world = await World.make();
-  const { layout, config } = world;
+  const { layout } = world;
+  // No setting can name it.
+  const config = { ...world.config, vm: 'qemu' } as const;
   const bin = join(dirname(layout.root), 'bin');
   writeFileSync(
     join(bin, 'fourth-vm'),
@@ -75,7 +77,13 @@ test('it runs a guest, which is told by channel where it is reached, and ends it
       ...{ config, layout, driver: fourth, clock: systemClock, log: silent, bootFiles },
       verdicts: new Verdicts(layout.verdicts),
       ...{ isClear: false, isDoubtful: false, onStep: nothing, onImage: nothing },
-      ...{ onAccelerator: nothing, onPaused: nothing, onResumed: nothing, onLost: nothing },
+      ...{
+        onAccelerator: nothing,
+        onChosen: nothing,
+        onPaused: nothing,
+        onResumed: nothing,
+        onLost: nothing,
+      },
       onLine: ({ text }) => lines.push(text),
       awaitRoom: () => Promise.reject(new Error('there is room')),
     },

@@ -80,6 +80,37 @@ const rows: readonly Row[] = [
     'vfkit/hvf qemu/hvf qemu/tcg',
     /Apple/,
   ],
+  // A better one that failed is tried once more when it is another build; a worse one is not.
+  [
+    arm,
+    { installed: all, networks: nets, kept: 'qemu', changed: ['vfkit'] },
+    'vfkit/hvf qemu/hvf qemu/tcg',
+    /another build than the one that failed/,
+  ],
+  [
+    arm,
+    { installed: all, networks: nets, kept: 'vfkit', changed: ['qemu'] },
+    'vfkit/hvf qemu/hvf qemu/tcg',
+    /so far/,
+  ],
+  [
+    intel,
+    { installed: all, networks: nets, kept: 'vfkit', changed: ['hyperkit'] },
+    'hyperkit/hvf vfkit/hvf qemu/hvf qemu/tcg',
+    /another build than the one that failed/,
+  ],
+  [
+    intel,
+    { installed: all, networks: nets, kept: 'hyperkit', changed: ['qemu'] },
+    'qemu/hvf hyperkit/hvf vfkit/hvf qemu/tcg',
+    /another build than the one that failed/,
+  ],
+  [
+    arm,
+    { installed: ['qemu'], networks: nets, kept: 'qemu', changed: ['vfkit'] },
+    'qemu/hvf qemu/tcg',
+    /so far/,
+  ],
   [arm, { installed: ['vfkit'], networks: nets, kept: 'qemu' }, 'vfkit/hvf', /Apple/],
   [arm, { installed: ['qemu'], kept: 'vfkit' }, 'qemu/hvf qemu/tcg', /itself/],
   [arm, { installed: all, networks: nets, kept: '' }, 'vfkit/hvf qemu/hvf qemu/tcg', /Apple/],

@@ -1,0 +1,28 @@
+/** What the record says of a builder whose settings leave the programs open. */
+import { expect, test } from 'vitest';
+import { checkConfig } from '../../src/config/config.ts';
+import { statusOf, type Facts } from '../../src/supervisor/status.ts';
+
+const host = { arch: 'x64', platform: 'linux', cpus: 4, memoryMiB: 8_192 } as const;
+
+function builder(facts: Facts, json: object = {}) {
+  const parsed = checkConfig(json, { ...host, diskGiB: 100, diskFreeGiB: 50 });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const { config } = parsed;
+  const state = { phase: 'ready', since: 0, attempt: 1 } as const;
+  const daemon = { pid: 1, program: 'node', started: '', boot: '' };
+  const about = { state, daemon, door: undefined, problems: [] };
+  return statusOf({ ...about, facts, config, runs: config }).builder;
+}
+const chosen = (vm: string) => ({ vmChoice: { vm, why: 'It is here.' } });
+
+// Behaviour 137: Where nothing is said of the VM program each start takes the best that this machine has; on Linux that is QEMU, with
+// its own network, and `status` shows both by their names.
+test('both are shown by the names of what was taken', () => {
+  expect(builder({})).toMatchObject({ vm: 'auto', network: 'auto' });
+  expect(builder(chosen('qemu'))).toMatchObject({ vm: 'qemu', network: 'user' });
+  expect(builder({ ...chosen('qemu'), network: 'gvproxy' })).toMatchObject({ network: 'gvproxy' });
+  expect(builder(chosen('hyperkit'))).toMatchObject({ vm: 'hyperkit', network: 'auto' });
+  const named = builder(chosen('qemu'), { network: 'gvproxy' });
+  expect(named).toMatchObject({ vm: 'qemu', network: 'gvproxy' });
+});

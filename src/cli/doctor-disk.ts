@@ -41,6 +41,6 @@ export function diskSpace(layout: Layout, { diskGiB }: Pick<Config, 'diskGiB'>):
     kind: 'bad',
     what: `Only ${free.toFixed(1)} GiB are free where ${root} is.`,
     why: 'The guest is paused when its disk cannot grow.',
-    remedy: 'Free some space: nix-collect-garbage, here and in the guest (linuxkit-builder ssh).',
+    remedy: 'Free some space: nix-collect-garbage here, and in the guest: linuxkit-builder gc.',
   };
 }

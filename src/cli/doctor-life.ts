@@ -10,6 +10,7 @@ import { dial, type Address } from '../system/dial.ts';
 import { errorCode } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
 import { identify } from '../system/process.ts';
+import { givesBack } from './doctor-give-back.ts';
 import { isAway, unlessAway, type DoctorFacts } from './doctor-facts.ts';
 import { vmSays } from './doctor-machine.ts';
 import { namesAndCaches } from './doctor-caches.ts';
@@ -30,6 +31,7 @@ export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'console', needs: ['vm'], run: unlessAway(facts, () => console_(facts)) },
   { name: 'guest', needs: ['console'], run: unlessAway(facts, () => guest(facts)) },
   { name: 'clock', needs: ['guest'], run: unlessAway(facts, () => clock(facts)) },
+  { name: 'gives back', needs: ['guest'], run: unlessAway(facts, () => givesBack(facts)) },
   { name: 'door', needs: ['guest'], run: () => door(facts) },
   {
     name: 'names and caches',

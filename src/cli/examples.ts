@@ -45,6 +45,8 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
   wait: [['wait -t 60', 'at most a minute']],
   drain: [['drain --wait', 'before you work on this machine']],
   undrain: [['undrain', 'builds may come again']],
+  gc: [['gc', 'when the disk has grown; builds wait meanwhile']],
+  trim: [['trim', 'after something was deleted inside']],
   status: [
     ['status --watch', 'go on until ^C'],
     ['status --json', 'for programs; docs/status.schema.json says what it prints'],
@@ -67,7 +69,7 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
   logs: [['logs -f', 'what the daemon does']],
   ssh: [
     ['ssh', 'a shell in the guest'],
-    ['ssh --root -- nix-collect-garbage', 'free space in its store'],
+    ['ssh --root -- df -h /nix', 'as root; --root is its whole administration'],
   ],
   verdicts: [
     ['verdicts', 'which accelerator or network is not used, and why'],

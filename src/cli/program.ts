@@ -13,6 +13,7 @@ import { daemonVerb } from './daemon.ts';
 import { diskVerbs } from './disk.ts';
 import { drainVerb, undrainVerb } from './drain.ts';
 import { keysVerbs } from './keys.ts';
+import { gcVerb, trimVerb } from './give-back.ts';
 import { listVerb } from './list.ts';
 import { doctorVerb } from './doctor.ts';
 import { imageVerbs } from './image.ts';
@@ -68,6 +69,8 @@ export async function run(argv: readonly string[], world: World, version: string
     waitVerb,
     drainVerb,
     undrainVerb,
+    gcVerb,
+    trimVerb,
     statusVerb,
     listVerb,
     machinesVerb,

@@ -75,7 +75,7 @@ export async function wakeIfAway(layout: Layout, context: CliContext): Promise<b
 }
 
 /** What the daemon says, unless there is none, or it has given up. */
-async function livingStatus(layout: Layout, context: CliContext): Promise<Status> {
+export async function livingStatus(layout: Layout, context: CliContext): Promise<Status> {
   const { findStatus } = await import('../supervisor/found.ts');
   const { traitsOf } = await import('../supervisor/phases.ts');
   const found = await findStatus(layout, context);

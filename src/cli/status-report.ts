@@ -9,6 +9,7 @@ import type { LastIncident } from '../supervisor/incident.ts';
 import { traitsOf } from '../supervisor/phases.ts';
 import type { Found, Status } from '../supervisor/status.ts';
 import type { CliContext } from './context.ts';
+import { residentOf } from '../system/memory.ts';
 import type { ImageAge } from '../vm/image-age.ts';
 import type { ToTell } from './root-told.ts';
 
@@ -20,6 +21,8 @@ export interface Beside {
   /** Other users' connections to the port that the VM program forwards to sshd, past the front door: of the one who has most. */
   readonly past?: Peers & { readonly user?: string };
   readonly guest?: Inside;
+  /** What the VM process takes. */
+  readonly memory?: { readonly residentBytes: number };
   readonly disk?: { readonly apparentBytes: number; readonly realBytes: number };
   readonly incident?: LastIncident;
   readonly untold?: ToTell;
@@ -59,8 +62,9 @@ export function besider(layout: Layout, context: CliContext): (found: Found) => 
     return guest;
   };
   return async (found) => {
-    const [guest, connections, past, { lastIncident }, untold] = await Promise.all([
+    const [guest, memory, connections, past, { lastIncident }, untold] = await Promise.all([
       guestIn(found),
+      memoryOf(found, context),
       connectionsOf(found, layout, context),
       pastOf(found, context),
       import('../supervisor/incident.ts'),
@@ -70,6 +74,7 @@ export function besider(layout: Layout, context: CliContext): (found: Found) => 
       connections,
       past,
       guest,
+      memory,
       disk: diskOf(layout),
       incident: lastIncident(layout),
       untold,
@@ -109,6 +114,12 @@ const answers = (found: Found): found is Extract<Found, { daemon: 'alive' }> =>
 function unheardSince(found: Found, { status }: Layout): string | undefined {
   if (found.daemon === 'gone' || found.heard) return undefined;
   return statSync(status, { throwIfNoEntry: false })?.mtime.toISOString();
+}
+
+async function memoryOf(found: Found, { signal }: CliContext): Promise<Beside['memory']> {
+  const pid = found.daemon === 'alive' ? found.status.vmPid : undefined;
+  const residentBytes = pid === undefined ? undefined : await residentOf(pid, signal);
+  return residentBytes === undefined ? undefined : { residentBytes };
 }
 
 function diskOf({ disk }: Layout): Beside['disk'] {

@@ -47,6 +47,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['features', builder?.features.join(', ')],
     ['nix', screen.stranger ?? untoldWords(screen.beside)],
     ['builds', buildWords(screen.beside)],
+    ['memory', memoryWords(screen.beside, builder)],
     ['disk', diskWords(screen.beside)],
     ['', status.diskExposed && exposureWords(status.diskExposed)],
     ['door', door && `127.0.0.1:${door.port}${doorWords(screen.beside)}${refusalWords(door)}`],
@@ -152,9 +153,23 @@ const untoldWords = ({ untold }: Beside): string | undefined =>
 const buildWords = ({ guest }: Beside): string | undefined =>
   guest && (guest.builds === 0 ? 'none runs' : `${guest.builds} running`);
 
-const diskWords = ({ disk, guest }: Beside): string | undefined =>
-  disk &&
-  `${gibibytes(disk.realBytes)} GiB taken of at most ${gibibytes(disk.apparentBytes)}${guest === undefined ? '' : `, ${gibibytes(guest.diskFreeBytes)} free inside`}`;
+/** Where freed memory does not go back, what ends that is said. */
+function memoryWords({ memory, guest }: Beside, builder: Status['builder']): string | undefined {
+  if (memory === undefined || builder === undefined) return undefined;
+  const keeps =
+    guest?.givesBack?.memory === false
+      ? '; kept until the guest goes: linuxkit-builder suspend, or idle in the settings'
+      : '';
+  return `${gibibytes(memory.residentBytes)} GiB taken by the VM${keeps}`;
+}
+
+function diskWords({ disk, guest }: Beside): string | undefined {
+  if (disk === undefined) return undefined;
+  const taken = `${gibibytes(disk.realBytes)} GiB taken of at most ${gibibytes(disk.apparentBytes)}`;
+  if (guest === undefined) return taken;
+  const keeps = guest.givesBack?.disk === false ? '; what is deleted inside stays taken' : '';
+  return `${taken}, ${gibibytes(guest.diskFreeBytes)} free inside${keeps}`;
+}
 
 const refusalWords = ({ refusing }: NonNullable<Status['door']>): string =>
   refusing === true ? '; new ones are refused until: linuxkit-builder undrain' : '';

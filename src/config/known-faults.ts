@@ -149,8 +149,7 @@ export const knownFaults: readonly KnownFault[] = [
     id: 'guest-disk-full',
     pattern: 'no space left on device',
     cause: "The guest's disk, or this machine's, is full.",
-    remedy:
-      'linuxkit-builder ssh --root -- nix-collect-garbage; or a larger disk: linuxkit-builder configure -s GiB',
+    remedy: 'linuxkit-builder gc; or a larger disk: linuxkit-builder configure -s GiB',
     report: 'nix-community/linuxkit-nix#34',
   },
   {

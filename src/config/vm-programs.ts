@@ -50,6 +50,13 @@ export interface VmProgram {
   readonly ssh: 'network' | 'vsock';
   /** Whether it pauses its guest when the host's disk is full; else the guest's writes fail. */
   readonly pausesOnFullDisk: boolean;
+  /** What the host gets back of what a running guest has freed; whether it does is seen in the guest, by its kernel's tables. */
+  readonly givesBack: {
+    /** The platforms where memory goes back. */
+    readonly memory: readonly ('darwin' | 'linux')[];
+    /** Whether blocks of the disk do: a discard makes a hole in its file. */
+    readonly disk: boolean;
+  };
   /** Whether the guest's state can be saved to a file and gone on from. */
   readonly suspends: boolean;
   /** Whether a guest that reboots, or panics with `panic=-1`, boots anew inside the same process. */
@@ -76,6 +83,7 @@ export const vmPrograms = {
     agent: 'virtio',
     ssh: 'network',
     pausesOnFullDisk: true,
+    givesBack: { memory: ['linux'], disk: true },
     suspends: false,
     rebootsInPlace: false,
     versionFlag: '--version',
@@ -90,6 +98,8 @@ export const vmPrograms = {
     agent: 'vsock',
     ssh: 'vsock',
     pausesOnFullDisk: false,
+    // From v0.20200908 on, by F_PUNCHHOLE (its src/lib/block_if.c).
+    givesBack: { memory: [], disk: true },
     suspends: false,
     rebootsInPlace: false,
     // It is compiled for so many (VM_MAXCPU in its vmm.h).
@@ -106,6 +116,8 @@ export const vmPrograms = {
     agent: 'vsock',
     ssh: 'network',
     pausesOnFullDisk: false,
+    // Virtualization.framework offers it for most raw disks: https://github.com/apple/containerization/issues/738.
+    givesBack: { memory: [], disk: true },
     // Not in 0.6.4: https://github.com/crc-org/vfkit/issues/449.
     suspends: false,
     rebootsInPlace: true,

@@ -11,9 +11,14 @@ export interface Inside {
   /** The file system of /nix. */
   readonly diskBytes: number;
   readonly diskFreeBytes: number;
+  /** What goes back to the host of what this guest has freed, as its kernel's tables say. A daemon of the release before does not tell. */
+  readonly givesBack?: { readonly memory: boolean; readonly disk: boolean };
   /** The guest's clock minus ours. */
   readonly clockOffsetMs: number;
 }
+
+/** The file system of /nix. */
+export type StoreRoom = Pick<Inside, 'diskBytes' | 'diskFreeBytes'>;
 
 /** A guest is not asked again for so long while nobody was in it: a look costs it processes. */
 const standsMs = 30_000;
@@ -51,8 +56,19 @@ export class Insight {
 
 type Agent = Pick<GuestAgent, 'exec' | 'time'>;
 
-/** The owners of all processes, then the file system of /nix in KiB. */
-const script = 'stat -c %U /proc/[0-9]* 2>/dev/null; df -Pk /nix';
+/**
+ * The owners of all processes; what the balloon's driver can do, and the disk of /nix, over which nothing is mounted (Linux,
+ * Documentation/ABI/stable/sysfs-block, queue/discard_max_bytes); the file system of /nix in KiB.
+ */
+const script = `
+stat -c %U /proc/[0-9]* 2>/dev/null
+for path in /sys/bus/virtio/drivers/virtio_balloon/virtio*/features; do
+  [ -e "$path" ] && read -r bits <"$path" && echo "balloon $bits"
+done
+while read -r device path _; do [ "$path" != /nix ] || disk=\${device##*/}; done </proc/mounts
+path=/sys/class/block/$disk/queue/discard_max_bytes
+[ -e "$path" ] && read -r most <"$path" && echo "discard $most"
+df -Pk /nix`;
 const timeoutMs = 3_000;
 
 /** Undefined when the guest gives no answer that can be read. */
@@ -82,9 +98,23 @@ const silent: Failure = { kind: 'guest-silent', message: '', hint: '', exit: Exi
 /** What the script said. Pure. */
 export function readInside(text: string): Omit<Inside, 'clockOffsetMs'> | undefined {
   const lines = text.trim().split('\n');
-  const [, total, free] =
-    /^.*\s(\d+)\s+\d+\s+(\d+)\s+\d+%\s+\/\S*$/.exec(lines.at(-1) ?? '')?.map(Number) ?? [];
-  if (total === undefined || free === undefined) return undefined;
+  const room = readRoom(text);
+  if (room === undefined) return undefined;
   const users = new Set(lines.filter((line) => /^nixbld\d+$/.test(line)));
-  return { builds: users.size, diskBytes: total * 1024, diskFreeBytes: free * 1024 };
+  const memory = lines.some((line) => reports.test(line));
+  const disk = lines.some((line) => /^discard 0*[1-9]\d*$/.test(line));
+  return { builds: users.size, ...room, givesBack: { memory, disk } };
+}
+
+/** VIRTIO_BALLOON_F_REPORTING is the bit 5 (linux/virtio_balloon.h); the driver lists them from the bit 0 on. */
+const reports = /^balloon [01]{5}1[01]*$/;
+
+/** The last line of what df said. Pure. */
+export function readRoom(text: string): StoreRoom | undefined {
+  const [, total, free] =
+    /^.*\s(\d+)\s+\d+\s+(\d+)\s+\d+%\s+\/\S*$/
+      .exec(text.trim().split('\n').at(-1) ?? '')
+      ?.map(Number) ?? [];
+  if (total === undefined || free === undefined) return undefined;
+  return { diskBytes: total * 1024, diskFreeBytes: free * 1024 };
 }

@@ -14,6 +14,7 @@ import { fieldsOf, JsonLines } from '../system/json-lines.ts';
 import type { Log } from '../system/log.ts';
 import { quoted } from '../system/plain-text.ts';
 import { dialUnix } from '../system/unix-socket.ts';
+import type { Collected } from './housekeeping.ts';
 import type { Status } from './status.ts';
 
 /** Each command, and the fields of its answer. What the front door and the guest say is of now. */
@@ -28,6 +29,10 @@ export interface Answers {
   /** Whether the guest goes: not while a client waits for it. */
   readonly suspend: { readonly goes: boolean };
   readonly resume: { readonly was: 'away' | 'there' };
+  /** How the collection of old store paths went; it takes as long as it takes. */
+  readonly gc: Collected;
+  /** Whether free blocks of the guest's disk went back to the host. */
+  readonly trim: { readonly goesBack: boolean };
   readonly door: Counts & { readonly crowd?: Crowd };
   /** No field where the guest does not answer. */
   readonly guest: Partial<Inside>;
@@ -46,6 +51,7 @@ export type Commands = {
 /** In the order in which a refusal names them. */
 export const commands = [
   ...(['drain', 'undrain', 'refuse', 'admit', 'restart', 'suspend', 'resume'] as const),
+  ...(['gc', 'trim'] as const),
   ...(['door', 'guest', 'status', 'keys'] as const),
 ] satisfies readonly Command[];
 

@@ -136,6 +136,8 @@ async function supervise(
       guest: async () => ({ ...(await supervisor.lookInside()) }),
       status: () => supervisor.status(),
       keys: async () => ({ told: await supervisor.tellKeys() }),
+      gc: () => supervisor.onDemand.housekeeping.collect(),
+      trim: async () => ({ goesBack: await supervisor.onDemand.housekeeping.trim() }),
       suspend: () => ({ goes: supervisor.suspend() }),
       resume: () => ({ was: supervisor.onDemand.resume() ? 'away' : 'there' }),
       // Whoever drained first to restart wants the door open again; it holds until the next guest is ready.

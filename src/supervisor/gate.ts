@@ -38,6 +38,7 @@ export class Gate {
   #refusal: string | undefined;
   #draining = false;
   #turnsAway = false;
+  #withheld = false;
   readonly #awake: KeepAwake;
   readonly #logins: LoginWatch;
   readonly #news: GateNews;
@@ -132,6 +133,14 @@ export class Gate {
     this.#letIn();
   }
 
+  /** Lets nobody in for a moment, of which nothing is told, or lets them in again; those that are through go on. */
+  withhold(isWanted: boolean): void {
+    this.#withheld = isWanted;
+    if (this.#wayIn === undefined || this.#draining) return;
+    if (isWanted) this.#keepOut('the store is being tidied');
+    else this.#letIn();
+  }
+
   #keepOut(why: string): void {
     if (this.#turnsAway) this.#door?.refuse('the builder is drained');
     else this.#door?.hold(why);
@@ -182,7 +191,7 @@ export class Gate {
   }
 
   #letIn(): void {
-    if (this.#wayIn === undefined || this.#draining || this.#turnsAway) return;
+    if (this.#wayIn === undefined || this.#draining || this.#turnsAway || this.#withheld) return;
     this.#door?.release(this.#wayIn.tunnel, this.#wayIn.loginMs);
   }
 

@@ -3,20 +3,15 @@ import type { Config } from '../config/config.ts';
 import { idleMs } from '../config/idle.ts';
 import type { Counts } from '../door/through.ts';
 import type { Inside } from '../guest/inside.ts';
-import type { Clock } from '../system/clock.ts';
 import { failureOf } from '../system/failure.ts';
-import type { Log } from '../system/log.ts';
-import type { Gate } from './gate.ts';
+import { Housekeeping, type HousekeepingOptions } from './housekeeping.ts';
 import { Idleness } from './idleness.ts';
 import { isResting } from './lifecycle.ts';
 import { traitsOf } from './phases.ts';
 import { pressureNow } from './pressure.ts';
 import type { Event, State } from './state.ts';
 
-export interface OnDemandOptions {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly gate: () => Gate;
+export interface OnDemandOptions extends Omit<HousekeepingOptions, 'signal'> {
   readonly state: () => State;
   readonly config: () => Config | undefined;
   /** A fresh look into the guest; undefined where it does not answer. */
@@ -29,11 +24,14 @@ export interface OnDemandOptions {
 export class OnDemand {
   readonly #options: OnDemandOptions;
   readonly #idleness: Idleness;
+  /** What is done with a guest before it goes. */
+  readonly housekeeping: Housekeeping;
   /** Ends what is asked of the machine. */
   readonly #over = new AbortController();
 
   constructor(options: OnDemandOptions) {
     this.#options = options;
+    this.housekeeping = new Housekeeping({ ...options, signal: this.#over.signal });
     this.#idleness = new Idleness({
       clock: options.clock,
       afterMs: () => idleMs(options.config()),
@@ -46,7 +44,10 @@ export class OnDemand {
 
   readonly onCounts = (counts: Counts): void => this.#idleness.note(counts);
 
-  readonly onWaiting = (): void => this.heed();
+  readonly onWaiting = (): void => {
+    this.housekeeping.onWaiting();
+    this.heed();
+  };
 
   /** Who waits at the door wants the guest, unless nobody is let in. */
   heed(): void {
@@ -103,6 +104,7 @@ export class OnDemand {
 
   /** A look, every 5 s. */
   tick(): void {
+    this.housekeeping.tick();
     this.#idleness.tick();
   }
 

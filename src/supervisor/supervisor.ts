@@ -22,7 +22,7 @@ import { start } from './start.ts';
 import { sentenceOf } from './sentences.ts';
 import { failureIn, statusOf, type Status } from './status.ts';
 import { StatusRecord } from './status-record.ts';
-import { wayInto } from './way-in.ts';
+import { announcedAgent, wayInto } from './way-in.ts';
 
 export interface SupervisorOptions extends BootFilesOptions {
   readonly log: Log;
@@ -54,17 +54,17 @@ export class Supervisor {
     this.#options = options;
     this.#settings = settings;
     this.#state = initial(options.clock.now());
-    const { clock, log } = options;
     this.onDemand = new OnDemand({
-      ...{ clock, log },
+      ...options,
       gate: () => this.gate,
       state: () => this.#state,
       config: () => this.#settings.config,
       lookInside: async () => this.#readyScope?.lookInside(undefined),
+      agent: () => announcedAgent(this.#readyScope),
       onDoor: () => this.#record.writeSoon(),
       dispatch: (event) => this.dispatch(event),
     });
-    this.gate = new Gate(clock, log, this.onDemand);
+    this.gate = new Gate(options.clock, options.log, this.onDemand);
     this.verdicts = new Verdicts(options.layout.verdicts);
     this.#ends = new Ends({ ...options, now: this.#hurry.signal });
     this.#bootFiles = new BootFiles(options);

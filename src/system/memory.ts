@@ -35,3 +35,26 @@ export function readFreeShare(text: string): number | undefined {
   const share = kibibytes('MemAvailable') / kibibytes('MemTotal');
   return Number.isFinite(share) ? share : undefined;
 }
+
+/** Bytes of memory that a process takes now; undefined where the system does not tell, or there is none. */
+export async function residentOf(pid: number, signal: AbortSignal): Promise<number | undefined> {
+  try {
+    return readResident(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    if (process.platform === 'linux') return undefined;
+  }
+  // Loaded only where it is needed: what shows the status has no other use for it.
+  const { run } = await import('./child.ts');
+  const argv = ['-o', 'rss=', '-p', String(pid)];
+  const kibibytes = Number.parseInt(
+    (await run('ps', argv, { signal, timeoutMs: 5_000 })).stdout,
+    10,
+  );
+  return Number.isNaN(kibibytes) ? undefined : kibibytes * 1024;
+}
+
+/** The same in the text of /proc/PID/status (proc(5)). */
+export function readResident(text: string): number | undefined {
+  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1];
+  return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+}

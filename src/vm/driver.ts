@@ -19,6 +19,8 @@ export interface Abilities {
   readonly sandbox: boolean;
   /** Its own network can forward a Unix socket to the guest, in place of a port that every user of the host can reach. */
   readonly forwardsUnix: boolean;
+  /** Memory that its guest has freed goes back to this host while the guest runs. Absent: it does not, or it was not asked. */
+  readonly reportsFreePages?: boolean;
   /** The first number of its version; absent where it does not say. */
   readonly major?: number;
   /** Its whole version, `0.6.4`; absent where it was not asked, or says none. */

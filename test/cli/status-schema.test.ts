@@ -49,7 +49,11 @@ const beside: Required<Beside> = {
     crowd: { uid: 1002, user: 'eve', waiting: 500, newcomers: 16 },
   },
   past: { uid: 1002, user: 'eve', connections: 3 },
-  guest: { builds: 1, diskBytes: 2, diskFreeBytes: 1, clockOffsetMs: 0 },
+  guest: {
+    ...{ builds: 1, diskBytes: 2, diskFreeBytes: 1, clockOffsetMs: 0 },
+    givesBack: { memory: true, disk: false },
+  },
+  memory: { residentBytes: 1 },
   disk: { apparentBytes: 2, realBytes: 1 },
   incident: { at: '2026-01-01T00:00:00.000Z', kind: 'guest-frozen', message: 'm', folder: '/f' },
   unheardSince: '2026-01-01T00:00:00.000Z',

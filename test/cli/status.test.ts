@@ -114,6 +114,33 @@ describe('the screen of a builder that is ready', () => {
     ]);
   });
 
+  // Behaviour 140: What goes back of memory and disk is what the guest's kernel says, not what its VM program is known for; where
+  // memory does not go back, `status` and `doctor` say what ends that.
+  test('says what a guest that runs takes, and where it gives nothing back, what ends that', () => {
+    const GiB = 1024 ** 3;
+    const guest = { builds: 0, diskBytes: 4 * GiB, diskFreeBytes: 3 * GiB, clockOffsetMs: 0 };
+    const linesOf = (givesBack?: { readonly memory: boolean; readonly disk: boolean }) =>
+      aliveLines(status, {
+        ...{ ...screen, width: 300 },
+        beside: {
+          memory: { residentBytes: 1.5 * GiB },
+          disk: { apparentBytes: 4 * GiB, realBytes: 2 * GiB },
+          guest: givesBack === undefined ? guest : { ...guest, givesBack },
+        },
+      }).filter((line) => /^ {2}(memory|disk) /.test(line));
+    const told = [
+      '  memory     1.5 GiB taken by the VM',
+      '  disk       2.0 GiB taken of at most 4.0, 3.0 free inside',
+    ] as const;
+    expect(linesOf({ memory: true, disk: true })).toEqual(told);
+    // A daemon of the release before does not tell.
+    expect(linesOf()).toEqual(told);
+    expect(linesOf({ memory: false, disk: false })).toEqual([
+      `${told[0]}; kept until the guest goes: linuxkit-builder suspend, or idle in the settings`,
+      `${told[1]}; what is deleted inside stays taken`,
+    ]);
+  });
+
   test('says which settings wait for a restart', () => {
     const pending = [{ name: 'cpus', from: 4, to: 8 }];
     expect(aliveLines({ ...status, pending }, screen)).toContain(

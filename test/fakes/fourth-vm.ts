@@ -12,6 +12,7 @@ export const fourthRow: VmProgram = {
   agent: 'vsock',
   ssh: 'network',
   pausesOnFullDisk: false,
+  givesBack: { memory: [], disk: false },
   suspends: false,
   rebootsInPlace: true,
   maxCpus: 3,

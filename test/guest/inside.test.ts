@@ -6,7 +6,8 @@ const df = [
   'Filesystem           1024-blocks    Used Available Capacity Mounted on',
   '/dev/vda               4046560    123456   3717568   4% /nix',
 ];
-const disk = { diskBytes: 4046560 * 1024, diskFreeBytes: 3717568 * 1024 };
+const keeps = { givesBack: { memory: false, disk: false } };
+const disk = { diskBytes: 4046560 * 1024, diskFreeBytes: 3717568 * 1024, ...keeps };
 
 describe('what the guest says of itself', () => {
   test.each([
@@ -16,6 +17,17 @@ describe('what the guest says of itself', () => {
     ['a user with a similar name', ['nixbld', 'nixblder1', 'xnixbld1'], 0],
   ])('%s', (_, users, builds) =>
     expect(readInside([...users, ...df].join('\n'))).toEqual({ builds, ...disk }),
+  );
+
+  // Behaviour 140: What goes back of memory and disk is what the guest's kernel says, not what its VM program is known for; where
+  // memory does not go back, `status` and `doctor` say what ends that.
+  test.each([
+    ['both', ['balloon 0100010000000000', 'discard 2147483136'], { memory: true, disk: true }],
+    ['a balloon that does not report', ['balloon 0100000000000000'], keeps.givesBack],
+    ['a disk that takes no blocks', ['discard 0'], keeps.givesBack],
+    ['a driver without a device, and a disk without a queue', [], keeps.givesBack],
+  ])('what goes back: %s', (_, lines, givesBack) =>
+    expect(readInside(['root', ...lines, ...df].join('\n'))).toMatchObject({ givesBack }),
   );
 
   test.each(['', 'nixbld1', 'root\ndf: /nix: not found', `${df[0] ?? ''}\n/dev/vda x y z 4% /nix`])(

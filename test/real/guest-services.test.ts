@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -11,6 +11,10 @@ import { BuilderRig } from './rig.ts';
 
 // Behaviour 17: A crowd is led to the guest one after the other, so that a network that takes two connections at a time loses
 // none of it.
+// Behaviour 140: What goes back of memory and disk is what the guest's kernel says, not what its VM program is known for; where
+// memory does not go back, `status` and `doctor` say what ends that.
+// Behaviour 141: `gc` and `trim` bring back a guest that is away and say so; `gc` waits for those who are in, and what it frees, the
+// host has again.
 test('the services of a guest: many clients, deaths, priorities, the sandbox, the clock, the button', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();
@@ -49,6 +53,8 @@ test('the services of a guest: many clients, deaths, priorities, the sandbox, th
     expect(build.stderr.includes('it has cmpxchg16b')).toBe(isWhole);
   }
 
+  await givesBack(rig, build.stdout.trim());
+
   await inGuest(rig, 'date -s @86400');
   await fact('the clock was set', () =>
     rig.log('clock-set').some(({ wasOffMs }) => Number(wasOffMs) < -1e9),
@@ -66,6 +72,48 @@ test('the services of a guest: many clients, deaths, priorities, the sandbox, th
   expect(rig.console()).toContain('linuxkit-builder: stage=stopped');
   await rig.leavesNothing();
 });
+
+/** Memory and disk that the guest has freed are the host's again while it runs, and `gc` deletes what nothing keeps. */
+async function givesBack(rig: BuilderRig, built: string): Promise<void> {
+  const seen = JSON.parse((await rig.cli('status', '--json')).stdout) as {
+    readonly guest?: { readonly givesBack?: object };
+    readonly memory?: { readonly residentBytes: number };
+  };
+  const isQemu = rig.status()?.builder?.vm === 'qemu';
+  const memory = isQemu && process.platform === 'linux';
+  expect(seen.guest?.givesBack).toEqual({ memory, disk: true });
+  const MiB = 1024 ** 2;
+  const resident = () => residentMiB(rig.status()?.vmPid ?? 0);
+  const taken = () => (statSync(rig.layout.disk).blocks * 512) / MiB;
+  const [memoryBefore, diskBefore] = [resident(), taken()];
+  expect((seen.memory?.residentBytes ?? 0) / MiB).toBeGreaterThan(memoryBefore / 2);
+  // What is zeros is no hole on the disk, nor a page that is not there.
+  const script =
+    'for path in /dev/shm /nix; do dd if=/dev/zero of=$path/much bs=1M count=200; done';
+  expect((await inGuest(rig, `${script} && sync`)).end).toBe(0);
+  expect(taken()).toBeGreaterThan(diskBefore + 190);
+  if (memory) expect(resident()).toBeGreaterThan(memoryBefore + 190);
+  const grown = resident();
+  await inGuest(rig, 'rm /dev/shm/much /nix/much && sync');
+  await fact('the host has the disk again', () => taken() < diskBefore + 20);
+  if (memory) await fact('the host has the memory again', () => resident() < grown - 150);
+  expect((await rig.cli('trim')).stdout).toMatch(/^The guest's disk takes /);
+
+  expect(await validPaths(rig)).toContain(built);
+  const collected = await rig.cli('gc');
+  expect([collected.end, collected.stdout]).toEqual([
+    0,
+    expect.stringMatching(/^The guest's store/),
+  ]);
+  expect(await validPaths(rig)).toEqual([]);
+  expect((await inGuest(rig, 'ls /nix/var/nix/gcroots')).stdout).not.toContain('recent');
+}
+
+/** What that process takes of memory (proc(5)). */
+function residentMiB(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1]) / 1024;
+}
 
 // Behaviour 34: A VM killed within a second of a build's success loses nothing that Nix calls valid.
 test.for([

@@ -142,6 +142,7 @@ test('wakes the guest for a client that came while the door was being opened', a
   };
   const onDemand: OnDemand = new OnDemand({
     ...{ clock: new FakeClock(), log: () => undefined, onDoor: () => undefined },
+    ...{ layout: world.layout, agent: () => undefined },
     gate: () => Object.assign(gate, { open }) as unknown as Gate,
     state: () => ({ phase: 'away', since: 0, why: { type: 'unused', forMs: 60_000 } }),
     config: () => world.config,

@@ -2,6 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { platform } from 'node:process';
+import { vmPrograms } from '../../config/vm-programs.ts';
 import { run } from '../../system/child.ts';
 import { errorCode } from '../../system/failure.ts';
 import { versionOf } from '../../system/files.ts';
@@ -31,22 +33,40 @@ async function askQemu(program: string, signal: AbortSignal): Promise<Abilities>
     const { return: options } = answerTo('sandbox');
     const sandbox =
       Array.isArray(options) && options.some((each) => fieldsOf(each)['option'] === 'sandbox');
-    return { sandbox, forwardsUnix: 'return' in answerTo('forward'), ...versionIn(answers) };
+    const forwardsUnix = 'return' in answerTo('forward');
+    const reportsFreePages = hostTakesPages && hasProperty(answerTo('balloon'), freePages);
+    return { sandbox, forwardsUnix, reportsFreePages, ...versionIn(answers) };
   } finally {
     if (room !== undefined) rmSync(room, { recursive: true, force: true });
   }
 }
 
+/** macOS keeps what QEMU gives back: MADV_DONTNEED frees nothing there (https://github.com/containers/libkrun/issues/703). */
+const hostTakesPages = vmPrograms.qemu.givesBack.memory.some((each) => each === platform);
+
+/** Since QEMU 5.1, where the balloon was not left out of the build. */
+const freePages = 'free-page-reporting';
+
+const hasProperty = ({ return: properties }: Answer, name: string): boolean =>
+  Array.isArray(properties) && properties.some((each) => fieldsOf(each)['name'] === name);
+
 /** Of an option that it does not know it says nothing but an error. */
 const questions = (room: string | undefined): readonly object[] => [
   { execute: 'qmp_capabilities' },
   { execute: 'query-command-line-options', arguments: { option: 'sandbox' }, id: 'sandbox' },
+  {
+    execute: 'device-list-properties',
+    arguments: { typename: 'virtio-balloon-pci' },
+    id: 'balloon',
+  },
   // Nothing else tells: QEMU 11.1 does it, 10.0 calls it a bad protocol name.
   ...(room === undefined
     ? []
     : [{ execute: 'netdev_add', arguments: forwarding(join(room, 's')), id: 'forward' }]),
   { execute: 'quit' },
 ];
+
+type Answer = Readonly<Record<string, unknown>>;
 
 const forwarding = (socket: string) => ({
   ...{ type: 'user', id: 'net' },
@@ -74,15 +94,13 @@ function makeRoom(): string | undefined {
 }
 
 /** The greeting has the version in numbers (QEMU's docs/interop/qmp-spec). */
-function versionIn(
-  answers: readonly Readonly<Record<string, unknown>>[],
-): Pick<Abilities, 'major'> {
+function versionIn(answers: readonly Answer[]): Pick<Abilities, 'major'> {
   const greeting = fieldsOf(answers.find((answer) => 'QMP' in answer)?.['QMP']);
   const { major } = fieldsOf(fieldsOf(greeting['version'])['qemu']);
   return typeof major === 'number' ? { major } : {};
 }
 
-function answerIn(line: string): Readonly<Record<string, unknown>> {
+function answerIn(line: string): Answer {
   try {
     return fieldsOf(JSON.parse(line));
   } catch {

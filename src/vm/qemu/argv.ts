@@ -37,6 +37,7 @@ export function qemuPlan({
       ...network(attached, layout, abilities),
       ...agent(layout),
       ...['-device', 'virtio-rng-pci'],
+      ...balloon(abilities),
       ...monitor(layout.qmp),
     ],
     // QEMU needs none of the user's environment; TMPDIR is where it may put its own.
@@ -164,6 +165,12 @@ const agent = (layout: Layout): string[] => [
     'virtserialport,chardev=agent,name=org.qemu.guest_agent.0',
   ],
 ];
+
+/** What the guest has freed QEMU gives back to the host, by madvise(2): no balloon is ever blown up. */
+const balloon = (abilities: PlanInput['abilities']): string[] =>
+  abilities?.reportsFreePages === true
+    ? ['-device', 'virtio-balloon-pci,free-page-reporting=on']
+    : [];
 
 /** In QEMU's option lists a comma ends a value; a doubled one is a comma (qemu(1), "-drive"). */
 const quote = (path: string): string => path.replaceAll(',', ',,');

@@ -117,7 +117,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     pattern: /VZErrorDomain Code=8\b|no space left on device/i,
     kind: 'host-disk-full',
     message: "The host's disk has no room for the guest's writes.",
-    hint: 'Free some space: nix-collect-garbage, here and in the guest (linuxkit-builder ssh).',
+    hint: 'Free some space: nix-collect-garbage here, and in the guest: linuxkit-builder gc.',
     exit: Exit.ioError,
     recovery: 'wait',
   },

@@ -44,6 +44,7 @@ describe.runIf(worldsPossible)(
           'daemon',
           'guest',
           'clock',
+          'gives back',
           'door',
           'build',
         ]),

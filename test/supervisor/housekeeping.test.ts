@@ -1,0 +1,176 @@
+import { describe, expect, test } from 'vitest';
+import type { GuestAgent, GuestExec } from '../../src/guest/agent.ts';
+import type { Gate } from '../../src/supervisor/gate.ts';
+import { bytesToFree, Housekeeping } from '../../src/supervisor/housekeeping.ts';
+import { nobody } from '../fakes/commands.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+
+const GiB = 1024 ** 3;
+/** What df says of a store of 40 GiB. */
+const df = (freeGiB: number) => `/dev/vda ${40 * 1024 ** 2} 1 ${freeGiB * 1024 ** 2} 1% /nix\n`;
+
+/** A ready guest behind a door, and what it was asked to do. */
+function rig() {
+  const clock = new FakeClock();
+  const asked: string[] = [];
+  const at = {
+    ...{ traffic: 0 as number | undefined, counts: nobody, hasWaiting: false, ready: true },
+    ...{ withheld: [] as boolean[], freeGiB: 30, code: 0 },
+    end: undefined as ((ended: GuestExec) => void) | undefined,
+  };
+  const answer = (code: number) => ({ code, stdout: df(at.freeGiB), stderr: '' });
+  const exec: GuestAgent['exec'] = (_, argv) => {
+    const [, script = '', name, ...more] = argv;
+    if (name === 'collect') {
+      asked.push(['collect', ...more].join(' ').trim());
+      return new Promise((resolve) => (at.end = resolve));
+    }
+    const what = script.includes('kill') ? 'stop' : script.includes('caches') ? 'tidy' : 'trim';
+    asked.push(what);
+    return Promise.resolve(answer(what === 'tidy' ? at.code : 0));
+  };
+  const gate = {
+    counts: () => at.counts,
+    withhold: (isWanted: boolean) => void at.withheld.push(isWanted),
+  };
+  Object.defineProperties(gate, {
+    traffic: { get: () => at.traffic },
+    hasWaiting: { get: () => at.hasWaiting },
+  });
+  const housekeeping = new Housekeeping({
+    ...{ clock, log: () => undefined, layout: { root: '/' } },
+    signal: new AbortController().signal,
+    agent: () => (at.ready ? { exec } : undefined),
+    gate: () => gate as unknown as Gate,
+  });
+  /** Time goes by, with a look every 5 s. */
+  const pass = async (ms: number) => {
+    for (let left = ms; left > 0; left -= 5_000) {
+      await clock.advance(Math.min(5_000, left));
+      housekeeping.tick();
+      await clock.advance(0);
+    }
+  };
+  /** The collection comes to its end. */
+  const finish = async (code = 0) => {
+    at.end?.(answer(code));
+    await clock.advance(0);
+  };
+  return { clock, at, asked, housekeeping, pass, finish };
+}
+
+// Behaviour 139: When nobody has used the guest for half a minute it gives back the memory that caches hold and the blocks that are
+// free, and lets old store paths go while its disk is not full yet; never while a build runs.
+describe('a guest that nobody uses', () => {
+  test('gives back what it has once after each use, half a minute later', async () => {
+    const { at, asked, pass } = rig();
+    await pass(30_000);
+    expect(asked).toEqual([]);
+    await pass(600_000);
+    expect(asked).toEqual(['tidy']);
+    // Somebody comes, and is there for a while.
+    at.traffic = undefined;
+    await pass(600_000);
+    at.traffic = 10;
+    await pass(30_000);
+    expect(asked).toEqual(['tidy']);
+    await pass(600_000);
+    expect(asked).toEqual(['tidy', 'tidy']);
+  });
+
+  test('is left alone while it is not ready, and asked again where a build runs that came another way', async () => {
+    const { at, asked, pass } = rig();
+    at.ready = false;
+    await pass(600_000);
+    expect(asked).toEqual([]);
+    at.ready = true;
+    at.code = 75;
+    await pass(40_000);
+    expect(asked).toEqual(['tidy']);
+    at.code = 0;
+    await pass(600_000);
+    expect(asked).toEqual(['tidy', 'tidy']);
+  });
+
+  test('lets old store paths go before its disk is full, and keeps those of the last hour', async () => {
+    const { at, asked, pass, finish } = rig();
+    at.freeGiB = 9;
+    await pass(40_000);
+    expect(asked).toEqual(['tidy', `collect 60 ${11 * GiB}`]);
+    expect(at.withheld).toEqual([true]);
+    await finish();
+    expect(at.withheld).toEqual([true, false]);
+  });
+});
+
+// Behaviour 138: A collection never takes what a build has just been given: nobody is let in while one runs, and it ends for a client
+// that comes.
+describe('a collection', () => {
+  test.each([
+    ['has logged in', { loggedIn: 1 }],
+    ['logs in', { entering: 1 }],
+    ['is let in', { opening: 1 }],
+  ])('does not begin while somebody %s', async (_, counts) => {
+    const { at, asked, housekeeping } = rig();
+    at.counts = { ...nobody, ...counts };
+    await expect(housekeeping.collect()).rejects.toMatchObject({
+      failure: { kind: 'guest-in-use' },
+    });
+    expect([asked, at.withheld]).toEqual([[], [true, false]]);
+  });
+
+  test('of our own ends as soon as a client comes', async () => {
+    const { at, asked, pass, housekeeping, finish, clock } = rig();
+    at.freeGiB = 1;
+    await pass(40_000);
+    housekeeping.onWaiting();
+    housekeeping.onWaiting();
+    await clock.advance(0);
+    expect(asked.slice(2)).toEqual(['stop']);
+    await finish(143);
+    expect(at.withheld).toEqual([true, false]);
+    housekeeping.onWaiting();
+    await clock.advance(60_000);
+    expect(asked.slice(2)).toEqual(['stop']);
+  });
+
+  test('that was asked for goes on for half a minute, deletes all, and says whether it came to its end', async () => {
+    const { at, asked, housekeeping, finish, clock } = rig();
+    at.hasWaiting = true;
+    const collected = housekeeping.collect();
+    await clock.advance(29_999);
+    expect(asked).toEqual(['collect 0']);
+    await clock.advance(1);
+    expect(asked).toEqual(['collect 0', 'stop']);
+    await expect(housekeeping.collect()).rejects.toMatchObject({
+      failure: { kind: 'guest-in-use' },
+    });
+    await finish(143);
+    expect(await collected).toEqual({
+      ...{ isDone: false, diskBytes: 40 * GiB, diskFreeBytes: 30 * GiB },
+    });
+    const again = housekeeping.collect();
+    await finish();
+    expect(await again).toMatchObject({ isDone: true });
+    expect(clock.due).toEqual([]);
+  });
+
+  test('needs a guest that is ready', async () => {
+    const { at, housekeeping } = rig();
+    at.ready = false;
+    const failed = { failure: { kind: 'guest-not-ready' } };
+    await expect(housekeeping.collect()).rejects.toMatchObject(failed);
+    await expect(housekeeping.trim()).rejects.toMatchObject(failed);
+  });
+});
+
+test.each([
+  ['a disk with a quarter free', 40, 10, 100, 0],
+  ['one with less: half of it is to be free', 40, 9, 100, 11],
+  ['a host that is short of room', 40, 30, 7, 10],
+  ['a host that is short of room, of which the guest has none', 40, 39.5, 7, 0],
+])('%s', (_, disk, free, host, bytes) =>
+  expect(bytesToFree({ diskBytes: disk * GiB, diskFreeBytes: free * GiB }, host * GiB)).toBe(
+    bytes * GiB,
+  ),
+);

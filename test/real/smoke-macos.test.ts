@@ -8,7 +8,7 @@ test('scripts/smoke-macos finds every step well, but for those that need macOS',
   using hyperkit = await HyperkitRig.create();
   await using rig = await hyperkit.builder(context);
   await isWell(rig, 'vpnkit', 23);
-}, 240_000);
+}, 420_000);
 
 test('so it does with vfkit: each part killed, where the framework keeps the disk for a while', async (context) => {
   using vfkit = await VfkitRig.create();

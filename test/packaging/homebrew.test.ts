@@ -1,0 +1,206 @@
+/** The formula: filled from what npm says of a published package, by the real npm and a registry of our own; and its steps, by hand. */
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { tryProgram } from '../../src/system/program.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const world = mkdtempSync(join(tmpdir(), 'brew-'));
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+const manifestIn = (folder: string) =>
+  JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
+const { version, dependencies = {} } = manifestIn(root);
+
+/** As npm's registry: what a package is, and its tarball. */
+const published = new Map<string, { manifest: Manifest; file: string }>();
+const registry = createServer((request, answer) => {
+  const path = decodeURIComponent(request.url ?? '').slice(1);
+  const found =
+    published.get(path) ??
+    [...published.values()].find(({ file }) => basename(file) === basename(path));
+  if (found === undefined) return answer.writeHead(404).end('{}');
+  const bytes = readFileSync(found.file);
+  if (path.endsWith('.tgz')) return answer.end(bytes);
+  const { name, version } = found.manifest;
+  const integrity = `sha512-${createHash('sha512').update(bytes).digest('base64')}`;
+  const dist = { tarball: `${address()}/${name}/-/${basename(found.file)}`, integrity };
+  const versions = { [version]: { ...found.manifest, dist } };
+  answer.setHeader('content-type', 'application/json');
+  return answer.end(JSON.stringify({ name, 'dist-tags': { latest: version }, versions }));
+});
+const address = () => `http://127.0.0.1:${(registry.address() as AddressInfo).port}`;
+
+const env = () => ({
+  ...process.env,
+  HOME: world,
+  npm_config_cache: join(world, 'cache'),
+  npm_config_registry: address(),
+  npm_config_update_notifier: 'false',
+});
+
+async function run(
+  program: string,
+  argv: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+) {
+  const ran = spawn(program, argv, {
+    cwd: world,
+    env: env(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...options,
+  });
+  const [code, out, err] = await Promise.all([
+    once(ran, 'close').then(([status]) => status as number | null),
+    text(ran.stdout),
+    text(ran.stderr),
+  ]);
+  return { code, out, err };
+}
+
+/** By npm's own hand, which builds the program. */
+async function publishOurs(folder: string): Promise<void> {
+  const ran = await run('npm', ['pack', '--silent', '--pack-destination', world], { cwd: folder });
+  expect(ran.code, ran.err).toBe(0);
+  const file = join(world, ran.out.trim().split('\n').at(-1) ?? '');
+  published.set('linuxkit-builder', { manifest: manifestIn(folder), file });
+}
+
+/** One that is installed here, as it is: npm would want the Node that its makers build it with. */
+function publishTheirs(name: string): void {
+  const folder = join(root, 'node_modules', name);
+  const manifest = manifestIn(folder);
+  const above = join(world, 'theirs', name);
+  cpSync(folder, join(above, 'package'), { recursive: true });
+  const file = join(world, `${name}-${manifest.version}.tgz`);
+  execFileSync('tar', ['-czf', file, '-C', above, 'package']);
+  published.set(name, { manifest, file });
+}
+
+beforeAll(async () => {
+  await new Promise<void>((done) => registry.listen(0, '127.0.0.1', done));
+  const clone = join(world, 'clone');
+  const names = execFileSync(
+    'git',
+    ['-c', 'safe.directory=*', 'ls-files', '-coz', '--exclude-standard'],
+    { cwd: root, encoding: 'utf8' },
+  );
+  for (const name of names
+    .split('\0')
+    .filter((each) => each !== '' && existsSync(join(root, each)))) {
+    mkdirSync(dirname(join(clone, name)), { recursive: true });
+    cpSync(join(root, name), join(clone, name), { verbatimSymlinks: true });
+  }
+  symlinkSync(join(root, 'node_modules'), join(clone, 'node_modules'));
+  await publishOurs(clone);
+  for (const name of Object.keys(dependencies)) publishTheirs(name);
+});
+afterAll(() => {
+  registry.close();
+  registry.closeAllConnections();
+  rmSync(world, { recursive: true });
+});
+
+let formula = '';
+
+// Behaviour 136: A formula for Homebrew is made of what npm says of the published package; by its steps the program is installed with two packages, and survives an upgrade by the name that Homebrew keeps.
+describe('the formula', () => {
+  test('is filled with what npm says', async () => {
+    const made = await run(join(root, 'scripts/release'), ['formula', version]);
+    expect(made).toMatchObject({ code: 0, err: '' });
+    formula = made.out;
+    const file = published.get('linuxkit-builder')?.file ?? '';
+    const sum = createHash('sha256').update(readFileSync(file)).digest('hex');
+    expect(formula).toContain(
+      `url "${address()}/linuxkit-builder/-/linuxkit-builder-${version}.tgz"`,
+    );
+    expect(formula).toContain(`sha256 "${sum}"`);
+    expect(formula).not.toMatch(/@[A-Z0-9]+@/);
+    expect(formula).not.toMatch(/^\s*service do/m);
+    expect(formula).toContain('linuxkit-builder up');
+    const none = await run(join(root, 'scripts/release'), ['formula', '99.0.0']);
+    expect(none.code).not.toBe(0);
+    expect(none.out).toBe('');
+  });
+
+  test.runIf(tryProgram('ruby') !== undefined)('is Ruby', () => {
+    execFileSync('ruby', ['-c'], { input: formula });
+  });
+
+  test('installs by its steps what runs, under names that last', async () => {
+    const keg = join(world, 'brew/Cellar/linuxkit-builder', version);
+    const libexec = join(keg, 'libexec');
+    const source = join(world, 'source');
+    mkdirSync(source);
+    execFileSync('tar', [
+      '-xzf',
+      published.get('linuxkit-builder')?.file ?? '',
+      '-C',
+      source,
+      '--strip-components=1',
+    ]);
+    // std_npm_args of Homebrew: it packs what it unpacked, without scripts, and installs that.
+    const packed = await run('npm', ['pack', '--silent', '--ignore-scripts'], { cwd: source });
+    const tarball = join(source, packed.out.trim());
+    const flags = [
+      '--global',
+      `--prefix=${libexec}`,
+      '--ignore-scripts',
+      '--build-from-source',
+      '--no-audit',
+      '--no-fund',
+    ];
+    const installed = await run('npm', ['install', ...flags, tarball], { cwd: source });
+    expect(installed.code, installed.err).toBe(0);
+    expect(readdirSync(join(libexec, 'lib/node_modules')).length).toBe(1);
+    for (const folder of ['brew/bin', 'brew/opt'])
+      mkdirSync(join(world, folder), { recursive: true });
+    symlinkSync(keg, join(world, 'brew/opt/linuxkit-builder'));
+    for (const name of readdirSync(join(libexec, 'bin')))
+      symlinkSync(join(keg, 'libexec/bin', name), join(world, 'brew/bin', name));
+    expect(
+      existsSync(join(libexec, 'lib/node_modules/linuxkit-builder/dist/linuxkit-builder.1')),
+    ).toBe(true);
+    // The two lines of its own test.
+    const program = join(world, 'brew/bin/linuxkit-builder');
+    expect((await run(program, ['--version'])).out.trim()).toBe(version);
+    expect((await run(program, ['list', '-d', join(world, 'state')])).out).toContain('No builder');
+
+    const tree = join(world, 'tree');
+    mkdirSync(join(tree, 'etc/nix'), { recursive: true });
+    const told = await run(
+      program,
+      ['configure', '--dry-run', '--autostart', '-d', join(world, 'state')],
+      {
+        env: {
+          ...env(),
+          PATH: `${join(world, 'brew/bin')}:${process.env['PATH'] ?? ''}`,
+          LINUXKIT_BUILDER_TREE: tree,
+          LINUXKIT_BUILDER_SERVICE: 'launchd',
+        },
+      },
+    );
+    expect(told.code, told.err).toBe(0);
+    expect(told.out).toMatch(/named_main='\S*brew\/(bin\/linuxkit-builder|opt\/\S*)'/);
+  });
+});

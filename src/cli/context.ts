@@ -1,4 +1,5 @@
 /** What a verb is given: the world as main found it. */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
   defaultStateDirectory,
@@ -7,7 +8,7 @@ import {
   type Layout,
 } from '../config/layout.ts';
 import { describeProblem } from '../config/problem.ts';
-import { elsewhereThan, knownName } from '../host/known-directory.ts';
+import { declaredBuilder, elsewhereThan, knownName } from '../host/known-directory.ts';
 import { placesOf } from '../host/places.ts';
 import { checkTrust, type Use } from '../host/state-directory.ts';
 import type { Clock } from '../system/clock.ts';
@@ -62,13 +63,23 @@ export function layoutFor(
   context: CliContext,
   use: Use = 'change',
 ): Layout {
-  const layout = namedLayout(options, context);
+  const layout = namedLayout(options, context, use);
+  const places = placesOf(context.env['LINUXKIT_BUILDER_TREE']);
+  // Root itself says whose that is; its group may ask.
+  const isDeclared = () => declaredBuilder(places)?.owner.directory === layout.root;
+  if ((use === 'look' || use === 'ask') && isDeclared()) return layout;
   checkTrust(layout, use, (line) => context.err(line));
   return layout;
 }
 
-function namedLayout(options: DirectoryOption, context: CliContext): Layout {
-  const root = directoryMeant(options, context);
+function namedLayout(options: DirectoryOption, context: CliContext, use: Use): Layout {
+  const meant = directoryMeant(options, context);
+  const isNamed = options.directory ?? context.env['LINUXKIT_BUILDER_DIR'];
+  // Without a builder of one's own that of the machine is meant, by what only looks and asks.
+  const hasOwn = isNamed !== undefined || existsSync(layoutOf(meant).config);
+  const places = placesOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const declared = hasOwn || use === 'change' ? undefined : declaredBuilder(places);
+  const root = declared?.owner.directory ?? meant;
   const problems = stateDirectoryProblems(root);
   const [first] = problems;
   if (first === undefined) return layoutOf(root);

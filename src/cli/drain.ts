@@ -19,7 +19,7 @@ export function drainVerb(program: Command, context: CliContext): void {
     .option('-w, --wait', 'return when nothing runs here any more')
     .option(...buildsOption)
     .action(async (options: DrainOptions) => {
-      const layout = layoutFor(options, context);
+      const layout = layoutFor(options, context, 'ask');
       const { clock, signal } = context;
       const { ask } = await import('../supervisor/control.ts');
       const { open = 0, loggedIn = open } = await ask(layout, 'refuse', clock, signal);
@@ -46,7 +46,7 @@ export function undrainVerb(program: Command, context: CliContext): void {
     .description('let new builds come again')
     .option(...directoryOption)
     .action(async (options: DirectoryOption) => {
-      const layout = layoutFor(options, context);
+      const layout = layoutFor(options, context, 'ask');
       const { ask } = await import('../supervisor/control.ts');
       await ask(layout, 'admit', context.clock, context.signal);
       context.out('New connections are let in again.');

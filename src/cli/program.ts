@@ -14,6 +14,7 @@ import { diskVerbs } from './disk.ts';
 import { drainVerb, undrainVerb } from './drain.ts';
 import { keysVerbs } from './keys.ts';
 import { gcVerb, trimVerb } from './give-back.ts';
+import { prepareVerb } from './prepare.ts';
 import { listVerb } from './list.ts';
 import { doctorVerb } from './doctor.ts';
 import { imageVerbs } from './image.ts';
@@ -58,6 +59,7 @@ export async function run(argv: readonly string[], world: World, version: string
   for (const add of [
     configureVerb,
     unconfigureVerb,
+    prepareVerb,
     imageVerbs,
     diskVerbs,
     keysVerbs,

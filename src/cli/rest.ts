@@ -21,7 +21,7 @@ export function suspendVerb(program: Command, context: CliContext): void {
     .option(...nowOption)
     .option(...buildsOption)
     .action(async (options: DirectoryOption & EndOptions) => {
-      const layout = layoutFor(options, context);
+      const layout = layoutFor(options, context, 'ask');
       const before = await livingStatus(layout, context);
       const { traitsOf } = await import('../supervisor/phases.ts');
       if (traitsOf(before.phase).builds === 'on-demand')
@@ -48,7 +48,7 @@ export function resumeVerb(program: Command, context: CliContext): void {
     .description('bring back a guest that is away, now')
     .option(...directoryOption)
     .action(async (options: DirectoryOption) => {
-      const layout = layoutFor(options, context, 'mend');
+      const layout = layoutFor(options, context, 'ask');
       await livingStatus(layout, context);
       context.out(
         (await wake(layout, context))

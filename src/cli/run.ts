@@ -129,7 +129,7 @@ export function restartVerb(program: Command, context: CliContext): void {
     .option(...nowOption)
     .option(...buildsOption)
     .action(async (options: DirectoryOption & EndOptions) => {
-      const layout = layoutFor(options, context, 'mend');
+      const layout = layoutFor(options, context, 'ask');
       await waitForBuilds(layout, options, context);
       context.out(await orLetIn(layout, context, () => restart(layout, context)));
     });

@@ -26,10 +26,15 @@ const linesSchema = v.optional(v.array(replacedSchema));
 const replacementsSchema = v.strictObject({ machines: linesSchema, ssh: linesSchema });
 export type Replacements = Readonly<v.InferOutput<typeof replacementsSchema>>;
 
+/** Of a builder that a configuration declares (`packaging/nix`): its name, and the command that restarts the daemon. */
+const declaredSchema = v.strictObject({ by: v.string(), restart: v.string() });
+export type Declared = Readonly<v.InferOutput<typeof declaredSchema>>;
+
 const installedSchema = v.variant('version', [
   v.strictObject({
     version: v.literal(2),
     owner: ownerSchema,
+    declared: v.optional(declaredSchema),
     replaced: v.optional(replacementsSchema),
   }),
   /** The release before kept here how everything was before it. */
@@ -38,6 +43,7 @@ const installedSchema = v.variant('version', [
 
 export interface Installed {
   readonly owner: Owner;
+  readonly declared?: Declared;
   readonly replaced: Replacements;
   /** Of the release before. */
   readonly receipts: readonly Receipt[];
@@ -50,9 +56,9 @@ export function readInstalled(path: string): Installed | undefined {
   try {
     const installed = v.parse(installedSchema, JSON.parse(text));
     const { owner } = installed;
-    return installed.version === 1
-      ? { owner, replaced: {}, receipts: installed.receipts }
-      : { owner, replaced: installed.replaced ?? {}, receipts: [] };
+    if (installed.version === 1) return { owner, replaced: {}, receipts: installed.receipts };
+    const { declared, replaced = {} } = installed;
+    return { owner, ...(declared && { declared }), replaced, receipts: [] };
   } catch (error) {
     const failure = {
       kind: 'installed-unreadable',
@@ -105,6 +111,14 @@ export function replacedIn(known: Installed | undefined, paths: RootPaths): Repl
 export function refuseSecondUser(installed: Installed | undefined, uid: number): void {
   if (installed === undefined || installed.owner.uid === uid) return;
   const { name } = installed.owner;
+  const { declared } = installed;
+  if (declared !== undefined)
+    throw new Failed({
+      kind: 'second-user',
+      message: `This machine's builder is declared by ${declared.by} and runs as ${name}; nothing was changed.`,
+      hint: `You can build on it already: nix-daemon uses it for every user. Its settings are ${declared.by}'s options; ${declared.restart} restarts it. To have your own instead, take it out of that configuration first.`,
+      exit: Exit.noPermission,
+    });
   throw new Failed({
     kind: 'second-user',
     message: `This machine's builder belongs to ${name} (uid ${installed.owner.uid}), and nothing was changed.`,

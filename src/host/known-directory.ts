@@ -1,16 +1,31 @@
 /** By which name a user's builder is known: a directory has as many names as there are links to it, and its default goes by the environment. */
-import { existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { layoutOf } from '../config/layout.ts';
 import { errorCode, Failed } from '../system/failure.ts';
 import { OthersFiles } from '../system/others-files.ts';
-import { readInstalled } from './installed.ts';
+import { readInstalled, type Installed } from './installed.ts';
 import { blockLines } from './managed-block.ts';
 import { rootLayout, type Places } from './places.ts';
 
 /** The state directory that root, or the user's ssh, knows as this user's; undefined where neither does. */
 export function knownDirectory(places: Places): string | undefined {
   return toldToRoot(places) ?? includedDirectory(linesIn(join(places.home, '.ssh/config')));
+}
+
+/** The builder of this machine that a configuration declares, where its daemon's directory lets us in to ask: as its group may. */
+export function declaredBuilder(places: Places): Installed | undefined {
+  try {
+    const installed = readInstalled(rootLayout(places).installed);
+    if (installed?.declared === undefined) return undefined;
+    const { directory, uid } = installed.owner;
+    const { state } = layoutOf(directory);
+    accessSync(state, constants.X_OK);
+    return statSync(directory).uid === uid && statSync(state).uid === uid ? installed : undefined;
+  } catch (error) {
+    if (!(error instanceof Failed) && errorCode(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 function toldToRoot(places: Places): string | undefined {

@@ -6,8 +6,8 @@ import type { Layout } from '../config/layout.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { makeDirectory, namesIfThere, readIfThere, writeWhole } from '../system/files.ts';
 
-/** What a verb does there: looks; makes it right first, or says what is wrong; or changes what is in it. */
-export type Use = 'look' | 'mend' | 'change';
+/** What a verb does there: looks; asks the daemon by its socket; makes it right first, or says what is wrong; or changes what is in it. */
+export type Use = 'look' | 'ask' | 'mend' | 'change';
 
 /** What speaks against working in a directory as who we are. */
 export type Distrust =
@@ -60,7 +60,7 @@ export function checkTrust(
   warn: (line: string) => void,
 ): void {
   const distrust = distrustOf(layout);
-  if (distrust === undefined || (use === 'mend' && distrust.kind === 'open')) return;
+  if (distrust === undefined || (['ask', 'mend'].includes(use) && distrust.kind === 'open')) return;
   if (use === 'look')
     return warn(`Warning: ${distrustWords(distrust)}: what is shown is their word.`);
   throw new Failed(distrusted(distrust, layout.root));

@@ -1,5 +1,6 @@
-/** control.sock: what a signal cannot say. One JSON a line each way; only the owner can connect (0600). */
-import { chmodSync, lstatSync, rmSync } from 'node:fs';
+/** control.sock: what a signal cannot say. One JSON a line each way; only the owner can connect (0600), and its group where the directory lets that pass. */
+import { chmodSync, lstatSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import type { Layout } from '../config/layout.ts';
@@ -99,7 +100,9 @@ async function listen(
     rmSync(control, { force: true });
     server.listen(control);
     await once(server, 'listening');
-    chmodSync(control, 0o600);
+    // A directory whose group may pass through it is one whose group may ask (`prepare --shared`).
+    const isShared = (statSync(dirname(control)).mode & 0o010) !== 0;
+    chmodSync(control, isShared ? 0o660 : 0o600);
     return server;
   } catch (error) {
     server.close();

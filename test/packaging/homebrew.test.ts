@@ -123,7 +123,7 @@ afterAll(() => {
 
 let formula = '';
 
-// Behaviour 136: A formula for Homebrew is made of what npm says of the published package; by its steps the program is installed with two packages, and survives an upgrade by the name that Homebrew keeps.
+// Behaviour 146: A formula for Homebrew is made of what npm says of the published package; by its steps the program is installed with two packages, and survives an upgrade by the name that Homebrew keeps.
 describe('the formula', () => {
   test('is filled with what npm says', async () => {
     const made = await run(join(root, 'scripts/release'), ['formula', version]);

@@ -1,0 +1,107 @@
+# What the modules make of the options: config.json, the builder's line for Nix, and the texts of ssh and of what is run.
+{ lib, pkgs, cfg, by, directory, shared ? true }:
+let
+  set = lib.filterAttrs (_: value: value != null);
+  settings = set {
+    system = builtins.head cfg.systems;
+    features = cfg.supportedFeatures;
+    inherit (cfg) mandatoryFeatures maxJobs protocol speedFactor port;
+    cpus = cfg.cores;
+    memoryMiB = cfg.memory;
+    diskGiB = cfg.disk;
+    start = if cfg.onDemand.enable then "demand" else "login";
+    idle = if cfg.onDemand.enable then { how = "stop"; inherit (cfg.onDemand) after; } else { how = "never"; };
+  } // cfg.settings;
+  program = "${cfg.package}/bin/linuxkit-builder";
+  ours = "/etc/nix/linuxkit-builder";
+in
+rec {
+  inherit program ours;
+  settingsFile = pkgs.writeText "linuxkit-builder.json" (builtins.toJSON settings);
+
+  # No key is in it: those are made at activation, and ssh knows where they are.
+  machine = {
+    hostName = "nix-linuxkit";
+    sshUser = "builder";
+    inherit (cfg) systems maxJobs speedFactor mandatoryFeatures protocol;
+    supportedFeatures = lib.unique (cfg.supportedFeatures ++ cfg.mandatoryFeatures ++ [ "linuxkit-builder" ]);
+  };
+  machinesLine = lib.concatStringsSep " " [
+    "${cfg.protocol}://${machine.sshUser}@${machine.hostName}"
+    (lib.concatStringsSep "," cfg.systems)
+    "-"
+    (toString cfg.maxJobs)
+    (toString cfg.speedFactor)
+    (lib.concatStringsSep "," machine.supportedFeatures)
+    (if cfg.mandatoryFeatures == [ ] then "-" else lib.concatStringsSep "," cfg.mandatoryFeatures)
+  ];
+
+  holdSeconds = settings.holdSeconds or 180;
+  sshConfig = builtins.replaceStrings
+    [ "@PORT@" "@TIMEOUT@" ]
+    [ (toString cfg.port) (toString (holdSeconds + 10)) ]
+    (builtins.readFile ./ssh_config);
+
+  # What the job runs: the image is made where there is none yet, which takes minutes and the network, so not at activation.
+  daemon = pkgs.writeShellScript "linuxkit-builder-daemon" ''
+    # Called as our program is: daemon --managed --directory DIRECTORY
+    [ -e ${lib.escapeShellArg directory}/image/builder-kernel ] || ${program} image build -d ${lib.escapeShellArg directory} || :
+    exec ${program} "$@"
+  '';
+  environment = {
+    LINUXKIT_BUILDER_DIR = directory;
+    LINUXKIT_BUILDER_DECLARED_BY = by;
+  };
+  # The same launcher as configure's, in which a shell stands for Node and the script above for the program.
+  launcher = log: builtins.replaceStrings
+    [ "@NAMED@" "@NODE@" "@PROGRAM@" "@MAIN@" "@STATE@" "@LOG@" "@DOMAIN@" ]
+    ((map lib.escapeShellArg [ pkgs.runtimeShell pkgs.runtimeShell "${daemon}" "${daemon}" directory ]) ++ [ log (if shared then "system" else "''") ])
+    (builtins.replaceStrings [ "Written by `linuxkit-builder configure`." ] [ "Written by ${by}." ] (builtins.readFile ../../launchd/launcher.sh));
+
+  prepare = "${program} prepare -d ${lib.escapeShellArg directory} --settings ${settingsFile}${lib.optionalString shared " --shared"}";
+
+  # As root, at each activation: root's own key, and what ssh and our program have to know. $hostKey is what `prepare` said; it is the
+  # word of another account, so that it is looked at.
+  rootFiles = { account, restart }: ''
+    case $hostKey in
+    "ssh-ed25519 "*[!A-Za-z0-9+/=\ -]*) hostKey= ;;
+    "ssh-ed25519 "*) ;;
+    *) hostKey= ;;
+    esac
+    if [ -z "$hostKey" ]; then echo "linuxkit-builder: the keys could not be made" >&2; exit 1; fi
+    linuxkitPut() {
+      [ "$(cat ${ours}/"$1" 2>/dev/null || :)" = "$2" ] && return
+      printf '%s\n' "$2" >${ours}/"$1.new"
+      chmod 644 ${ours}/"$1.new"
+      mv -f ${ours}/"$1.new" ${ours}/"$1"
+    }
+    mkdir -p ${ours}
+    chmod 755 ${ours}
+    # ssh-keygen of this system, on the PATH of the activation.
+    if ! ssh-keygen -y -P "" -f ${ours}/client_ed25519 >/dev/null 2>&1; then
+      rm -f ${ours}/client_ed25519
+      ssh-keygen -q -t ed25519 -N "" -C nix-daemon -f ${ours}/client_ed25519
+    fi
+    linuxkitPut client_ed25519.pub "$(ssh-keygen -y -P "" -f ${ours}/client_ed25519)"
+    linuxkitPut known_hosts "nix-linuxkit $hostKey"
+    linuxkitPut installed.json "{
+      \"version\": 2,
+      \"owner\": { \"name\": \"${account}\", \"uid\": $(id -u ${account}), \"directory\": \"${directory}\" },
+      \"declared\": { \"by\": \"${by}\", \"restart\": \"${restart}\" }
+    }"
+  '';
+
+  # Root's files of a builder that was declared once, and no other's.
+  removeRootFiles = ''
+    if grep -q '"by": "${by}"' ${ours}/installed.json 2>/dev/null; then
+      for name in client_ed25519 client_ed25519.pub known_hosts installed.json; do rm -f ${ours}/"$name"; done
+      rmdir ${ours} 2>/dev/null || :
+    fi
+  '';
+  # By the mark that our program puts there, and by whose it is.
+  removeDirectory = account: ''
+    if [ -e ${directory}/.linuxkit-builder ] && [ -n "$(find ${directory} -prune -user ${account} 2>/dev/null)" ]; then
+      rm -rf ${directory}
+    fi
+  '';
+}

@@ -1,0 +1,85 @@
+# The module for NixOS: a system service under an account of its own.
+self:
+{ config, lib, pkgs, ... }:
+let
+  cfg = config.services.linuxkit-builder;
+  account = "linuxkit-builder";
+  by = "NixOS";
+  directory = "/var/lib/linuxkit-builder";
+  restart = "sudo systemctl restart linuxkit-builder";
+  common = import ./common.nix { inherit lib pkgs cfg by directory; };
+in
+{
+  options.services.linuxkit-builder = import ./options.nix {
+    inherit lib pkgs self;
+    defaultSystem = pkgs.stdenv.hostPlatform.system;
+  };
+
+  config = lib.mkMerge [
+    (lib.mkIf cfg.enable {
+      assertions = [
+        {
+          assertion = builtins.length cfg.systems == 1;
+          message = "services.linuxkit-builder.systems has to name one system: a builder is one machine.";
+        }
+      ];
+      environment.systemPackages = [ cfg.package ];
+      programs.ssh.extraConfig = common.sshConfig;
+      nix.distributedBuilds = true;
+      nix.buildMachines = [ common.machine ];
+
+      # Its group may ask the daemon by its socket.
+      users.groups.${account} = { };
+      users.users.${account} = {
+        isSystemUser = true;
+        group = account;
+        # For /dev/kvm.
+        extraGroups = [ "kvm" ];
+        home = directory;
+        description = "linuxkit-builder";
+      };
+
+      systemd.services.linuxkit-builder = {
+        description = "A Linux machine that Nix can build on";
+        documentation = [ "man:linuxkit-builder(1)" ];
+        wantedBy = [ "multi-user.target" ];
+        wants = [ "network-online.target" ];
+        after = [ "network-online.target" ];
+        path = [ pkgs.openssh pkgs.coreutils pkgs.gnugrep pkgs.findutils ];
+        environment = common.environment // { HOME = directory; };
+        # A switch would end the builds in it: a daemon that runs goes on as it is.
+        restartIfChanged = false;
+        serviceConfig = {
+          Type = "exec";
+          User = account;
+          Group = account;
+          StateDirectory = "linuxkit-builder";
+          StateDirectoryMode = "0710";
+          # As root: root's own key, and what ssh has to know.
+          ExecStartPre = "+${pkgs.writeShellScript "linuxkit-builder-keys" ''
+            set -eu
+            hostKey=$(${pkgs.util-linux}/bin/runuser -u ${account} -- ${common.prepare})
+            ${common.rootFiles { inherit account restart; }}
+          ''}";
+          ExecStart = "${common.daemon} daemon --managed --directory ${directory}";
+          Restart = "on-failure";
+          RestartSec = 10;
+          RestartPreventExitStatus = 69;
+          KillMode = "mixed";
+          TimeoutStopSec = 60;
+          UMask = "0077";
+          WorkingDirectory = "/";
+        };
+      };
+    })
+    (lib.mkIf (!cfg.enable) {
+      system.activationScripts.linuxkit-builder-gone = ''
+        # linuxkit-builder is not declared: what an earlier configuration made of it goes
+        if [ -e ${directory}/.linuxkit-builder ] && grep -q '"by": "${by}"' ${common.ours}/installed.json 2>/dev/null; then
+          rm -rf ${directory}
+          ${common.removeRootFiles}
+        fi
+      '';
+    })
+  ];
+}

@@ -1,0 +1,124 @@
+/** What a configuration has done for a daemon that it declares, and who may ask that daemon. */
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Command } from 'commander';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { layoutFor, type CliContext } from '../../src/cli/context.ts';
+import { prepareVerb } from '../../src/cli/prepare.ts';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { placesOf, rootLayout } from '../../src/host/places.ts';
+import { openControl } from '../../src/supervisor/control.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { failureOf } from '../../src/system/failure.ts';
+
+let tree: string;
+let layout: Layout;
+const said: string[] = [];
+let context: CliContext;
+
+beforeEach(() => {
+  tree = mkdtempSync(join(tmpdir(), 'declared-'));
+  layout = layoutOf(join(tree, 'lib'));
+  said.length = 0;
+  context = {
+    env: { LINUXKIT_BUILDER_TREE: tree },
+    home: join(tree, 'home'),
+    assets: tree,
+    out: (line) => said.push(line),
+    err: (line) => said.push(line),
+    isTTY: false,
+    signal: new AbortController().signal,
+    clock: systemClock,
+    onStopSignal: () => undefined,
+    exit: () => undefined,
+  };
+});
+afterEach(() => rmSync(tree, { recursive: true }));
+
+async function prepare(settings: string, ...more: string[]) {
+  const file = join(tree, 'settings.json');
+  writeFileSync(file, settings);
+  const program = new Command().exitOverride();
+  prepareVerb(program, context);
+  const argv = ['prepare', '-d', layout.root, '--settings', file, ...more];
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return undefined;
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
+
+test('it makes settings and keys, and changes no key that is there', async () => {
+  expect(await prepare('{"cpus": 1}')).toBeUndefined();
+  const [key = ''] = said;
+  expect(key).toMatch(/^ssh-ed25519 [A-Za-z0-9+/]{68}$/);
+  expect(readFileSync(layout.config, 'utf8')).toBe('{"cpus": 1}');
+  expect([mode(layout.root), mode(layout.state), mode(layout.keys)]).toEqual(['700', '700', '700']);
+  expect(await prepare('{"cpus": 1, "maxJobs": 1}')).toBeUndefined();
+  expect(said).toEqual([key, key]);
+  expect(readFileSync(layout.config, 'utf8')).toContain('maxJobs');
+});
+
+test('settings that the daemon would not take change nothing', async () => {
+  const failure = await prepare('{"cpus": "many", "colour": 1}');
+  expect(failure).toMatchObject({ kind: 'bad-settings' });
+  expect(failure?.lines?.length).toBe(2);
+  expect(() => statSync(layout.root)).toThrow('ENOENT');
+});
+
+// Behaviour 145: The group of a declared builder's directory may ask its daemon and nothing else: the socket is the group's, and keys and disk are the daemon's own.
+test('with --shared the socket is the group’s, and nothing else', async () => {
+  await prepare('{"cpus": 1}', '--shared');
+  expect([mode(layout.root), mode(layout.state), mode(layout.keys)]).toEqual(['710', '710', '700']);
+  const listening = await openControl(layout, {} as never, () => undefined);
+  expect(mode(layout.control)).toBe('660');
+  listening.close();
+  chmodSync(layout.state, 0o700);
+  const alone = await openControl(layout, {} as never, () => undefined);
+  expect(mode(layout.control)).toBe('600');
+  alone.close();
+});
+
+test.runIf(process.getuid?.() === 0)(
+  'who has no builder means the declared one, to look and to ask',
+  async () => {
+    await prepare('{"cpus": 1}', '--shared');
+    for (const path of [layout.root, layout.state]) chownSync(path, 1234, 0);
+    const use = (how: 'look' | 'ask' | 'change') => {
+      try {
+        return layoutFor({}, context, how).root;
+      } catch (error) {
+        return failureOf(error).kind;
+      }
+    };
+    const usual = join(tree, 'home/.cache/nix-linuxkit-builder');
+    expect(use('look')).toBe(usual);
+    const { installed } = rootLayout(placesOf(tree));
+    mkdirSync(dirname(installed), { recursive: true });
+    const owner = { name: '_linuxkit-builder', uid: 1234, directory: layout.root };
+    const declared = { by: 'nix-darwin', restart: 'sudo restart' };
+    writeFileSync(installed, JSON.stringify({ version: 2, owner, declared }));
+    expect(use('look')).toBe(layout.root);
+    expect(use('ask')).toBe(layout.root);
+    expect(use('change')).not.toBe(layout.root);
+    expect(said.filter((line) => line.startsWith('Warning'))).toEqual([]);
+    // What root did not say is nobody's word.
+    writeFileSync(
+      installed,
+      JSON.stringify({ version: 2, owner: { ...owner, uid: 4321 }, declared }),
+    );
+    expect(use('look')).toBe(usual);
+  },
+);

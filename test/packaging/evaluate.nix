@@ -1,0 +1,37 @@
+# One of our modules, evaluated on lib.nix: what it sets, and the texts of the files that it makes, each under the path that stands for it.
+{ module, said, world, isDarwin, hasDeterminate ? false }:
+let
+  lib = import ./lib.nix;
+  said' = builtins.fromJSON said;
+  kept = name: text: "/nix/store/00000000000000000000000000000000-${name}";
+  pkgs = {
+    stdenv.hostPlatform = { inherit isDarwin; system = if isDarwin then "aarch64-darwin" else "x86_64-linux"; };
+    runtimeShell = "/bin/sh";
+    writeText = kept;
+    writeShellScript = kept;
+    openssh = "/openssh";
+    coreutils = "/coreutils";
+    gnugrep = "/gnugrep";
+    findutils = "/findutils";
+    util-linux = "/util-linux";
+  };
+  self.packages = { aarch64-darwin.linuxkit-builder = "/package"; x86_64-linux.linuxkit-builder = "/package"; };
+  made = import module self { inherit lib pkgs options config; };
+  options = if hasDeterminate then { determinateNix = { }; } else { };
+  config = builtins.fromJSON world // {
+    services.linuxkit-builder = lib.configured made.options.services.linuxkit-builder said';
+  };
+  common = import ../../packaging/nix/common.nix {
+    inherit lib pkgs;
+    cfg = config.services.linuxkit-builder;
+    by = "test";
+    directory = "/var/lib/linuxkit-builder";
+  };
+in
+{
+  sets = lib.decided made.config;
+  inherit (common) machinesLine sshConfig;
+  launcher = common.launcher "/log";
+  # Without their types, which lib.nix only names.
+  options = builtins.attrNames made.options.services.linuxkit-builder;
+}

@@ -1,0 +1,463 @@
+/** The flake and its modules, as far as a Nix without nixpkgs can tell; with the real nix-darwin where that is. */
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parse } from 'plist';
+import { afterAll, describe, expect, test } from 'vitest';
+import { machinesLine } from '../../src/host/machines.ts';
+import { readInstalled } from '../../src/host/installed.ts';
+import { sshConfig } from '../../src/host/ssh.ts';
+import { tryProgram } from '../../src/system/program.ts';
+import { snapshot } from '../cli/configure-rig.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const nix = join(root, 'packaging/nix');
+const conf = mkdtempSync(join(tmpdir(), 'nix-conf-'));
+afterAll(() => rmSync(conf, { recursive: true }));
+
+function instantiate(...argv: readonly string[]): {
+  status: number | null;
+  out: string;
+  err: string;
+} {
+  const env = { PATH: process.env['PATH'], HOME: conf, NIX_CONF_DIR: conf };
+  const ran = spawnSync('nix-instantiate', argv, { encoding: 'utf8', env });
+  return { status: ran.status, out: ran.stdout, err: ran.stderr };
+}
+
+function evaluate(expression: string): unknown {
+  const ran = instantiate('--eval', '--strict', '--json', '--store', 'dummy://', '-E', expression);
+  expect(ran.err.replace(/^warning:.*$/gm, '').trim()).toBe('');
+  return JSON.parse(ran.out);
+}
+
+type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
+type Set = Readonly<Record<string, Json>>;
+interface Module {
+  readonly sets: readonly Set[];
+  readonly options: readonly string[];
+  readonly machinesLine: string;
+  readonly sshConfig: string;
+  readonly launcher: string;
+}
+
+interface World {
+  readonly said?: Set;
+  readonly nixEnable?: boolean;
+  readonly determinate?: boolean;
+  readonly isDarwin?: boolean;
+}
+
+const text = (value: unknown) => JSON.stringify(JSON.stringify(value));
+function moduleOf(name: 'darwin' | 'nixos' | 'home', world: World = {}): Module {
+  const { said = { enable: true }, nixEnable = true, determinate = false } = world;
+  const { isDarwin = name !== 'nixos' } = world;
+  const config = {
+    nix: { enable: nixEnable },
+    xdg: { cacheHome: '/home/j/.cache' },
+    home: { homeDirectory: '/home/j' },
+    ...(determinate && { determinateNix: { enable: true } }),
+  };
+  return evaluate(
+    `import ${root}/test/packaging/evaluate.nix { module = ${nix}/${name}.nix; said = ${text(said)}; world = ${text(config)}; isDarwin = ${String(isDarwin)}; hasDeterminate = ${String(determinate)}; }`,
+  ) as Module;
+}
+
+/** A value at a path of names with dots between. */
+function at(sets: readonly Set[], path: string): Json | undefined {
+  const found = sets.flatMap((set) => {
+    let value: Json | undefined = set;
+    for (const name of path.split('/')) value = (value as Set | undefined)?.[name];
+    return value === undefined ? [] : [value];
+  });
+  return found[0];
+}
+
+const isHere = tryProgram('nix-instantiate') !== undefined;
+
+describe.runIf(isHere)('the files of Nix', () => {
+  const files = ['flake.nix', ...readdirSync(nix).map((name) => `packaging/nix/${name}`)];
+  test.each(files.filter((name) => name.endsWith('.nix')))('%s is Nix', (name) => {
+    expect(instantiate('--parse', join(root, name))).toMatchObject({ status: 0, err: '' });
+  });
+
+  // Behaviour 142: The flake builds what package-lock.json names: each entry has an address and a digest; where the file with the registry's address is missing, evaluation ends with a sentence that says how to get it.
+  test('each entry of the lock gets the address that npm would fetch', () => {
+    const registry = join(conf, 'registry');
+    writeFileSync(registry, 'https://registry.example/npm/\n');
+    const lock = evaluate(
+      `import ${nix}/lock.nix { lock = builtins.fromJSON (builtins.readFile ${root}/package-lock.json); registry = import ${nix}/registry.nix { file = ${registry}; }; }`,
+    ) as { packages: Record<string, { resolved?: string; integrity?: string; version: string }> };
+    const entries = Object.entries(lock.packages).filter(([key]) => key !== '');
+    expect(entries.length).toBeGreaterThan(100);
+    for (const [key, { resolved, integrity }] of entries) {
+      expect(resolved, key).toMatch(
+        /^https:\/\/registry\.example\/npm\/(@[\w.-]+\/)?[\w.-]+\/-\/[\w.+-]+\.tgz$/,
+      );
+      expect(integrity, key).toMatch(/^sha512-/);
+    }
+    const { version } = lock.packages['node_modules/@types/node'] ?? {};
+    expect(lock.packages['node_modules/@types/node']?.resolved).toBe(
+      `https://registry.example/npm/@types/node/-/node-${version ?? ''}.tgz`,
+    );
+    expect(lock.packages['']?.resolved).toBeUndefined();
+  });
+
+  test('the flake has what people ask of one', () => {
+    const found = evaluate(`
+      let
+        genAttrs = names: make: builtins.listToAttrs (map (name: { inherit name; value = make name; }) names);
+        systems = [ "aarch64-darwin" "x86_64-darwin" "aarch64-linux" "x86_64-linux" ];
+        nixpkgs = {
+          lib = { inherit genAttrs; };
+          legacyPackages = genAttrs systems (system: { stdenv.hostPlatform = { inherit system; }; callPackage = path: _: "/\${system}/\${baseNameOf path}"; });
+        };
+        out = (import ${root}/flake.nix).outputs { self = out; inherit nixpkgs; };
+      in {
+        names = builtins.attrNames out;
+        modules = map builtins.isFunction [ out.darwinModules.default out.nixosModules.default out.homeModules.default out.overlays.default ];
+        program = out.apps.aarch64-darwin.default.program;
+        packages = builtins.attrNames out.packages.x86_64-linux;
+      }`);
+    expect(found).toEqual({
+      names: ['apps', 'darwinModules', 'homeModules', 'nixosModules', 'overlays', 'packages'],
+      modules: [true, true, true, true],
+      program: '/aarch64-darwin/package.nix/bin/linuxkit-builder',
+      packages: ['default', 'linuxkit-builder'],
+    });
+  });
+
+  test('without the address evaluation says what is missing', () => {
+    const ran = instantiate('--eval', '-E', `import ${nix}/registry.nix { file = ${conf}/none; }`);
+    expect(ran.status).not.toBe(0);
+    expect(ran.err).toContain('npm config get registry >packaging/nix/registry');
+  });
+
+  test('no committed file says where the registry is', () => {
+    expect(
+      spawnSync('git', ['-C', root, 'ls-files', '--error-unmatch', 'packaging/nix/registry'])
+        .status,
+    ).not.toBe(0);
+  });
+});
+
+/** What each option takes, by the words of nix-darwin's own descriptions. */
+function takes(type: string, value: Json): boolean {
+  if (type.startsWith('null or '))
+    return value === null || takes(type.slice(8).replace(/^\((.*)\)$/, '$1'), value);
+  if (/^one of/.test(type)) return type.includes(JSON.stringify(value));
+  if (type.startsWith('boolean or (submodule)'))
+    return typeof value === 'boolean' || (typeof value === 'object' && value !== null);
+  if (type === 'boolean') return typeof value === 'boolean';
+  if (type === 'signed integer') return Number.isInteger(value);
+  if (/^(string|strings concatenated.*|absolute path)$/.test(type))
+    return typeof value === 'string';
+  const list = /^list of \(?(.*?)\)?$/.exec(type)?.[1];
+  if (list !== undefined)
+    return (
+      Array.isArray(value) &&
+      value.every((each) => list === 'package' || list === 'submodule' || takes(list, each as Json))
+    );
+  const attrs = /^\(?attribute set of (.*?)\)?$/.exec(type)?.[1];
+  return (
+    attrs !== undefined &&
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((each) => takes(attrs, each))
+  );
+}
+
+const options = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'nix-darwin-options.json'), 'utf8'),
+) as { readonly options: Readonly<Record<string, string>>; readonly fragments: readonly string[] };
+
+/** Each option that is set, with its value: the deepest that the data has. */
+function setOptions(value: Json, path: readonly string[] = []): [string, string, Json][] {
+  const names = Object.keys(options.options);
+  const pattern = (name: string) =>
+    new RegExp(
+      `^${name.replace(/[.]/g, '\\x00').replace('<name>', '[^\\x00]+').replace('*', '[^\\x00]+')}$`,
+    );
+  const joined = path.join('\0');
+  const name = names.find((each) => pattern(each).test(joined));
+  const type = name === undefined ? undefined : options.options[name];
+  const isLeaf = type !== undefined && (type.includes('boolean or') || !/submodule\)?$/.test(type));
+  if (isLeaf || typeof value !== 'object' || value === null || Array.isArray(value))
+    return [[path.join('.'), type ?? 'none', value]];
+  return Object.entries(value).flatMap(([key, each]) => setOptions(each, [...path, key]));
+}
+
+// Behaviour 143: The modules for nix-darwin, NixOS and home-manager set only options that are there; the job runs under an account of its own, its plist never changes, and no key is in the store.
+describe.runIf(isHere)('the module for nix-darwin', () => {
+  test.each([
+    ['with Nix by nix-darwin', {}],
+    ['with nix.enable = false', { nixEnable: false }],
+    ['switched off', { said: { enable: false } }],
+  ] as const)('sets only what nix-darwin has, %s', (_, world) => {
+    for (const set of moduleOf('darwin', world).sets)
+      for (const [name, type, value] of setOptions(set)) {
+        if (name.startsWith('assertions') || name === 'environment.systemPackages') continue;
+        expect(type, name).not.toBe('none');
+        expect(takes(type, value), `${name} is ${type}: ${JSON.stringify(value)}`).toBe(true);
+        const fragment = /^system\.activationScripts\.(\w+)/.exec(name)?.[1];
+        if (fragment !== undefined) expect(options.fragments).toContain(fragment);
+      }
+  });
+
+  test('tells the Nix that is there', () => {
+    const plain = moduleOf('darwin').sets;
+    expect(at(plain, 'nix/distributedBuilds')).toBe(true);
+    expect(at(plain, 'nix/buildMachines')).toMatchObject([
+      { hostName: 'nix-linuxkit', sshUser: 'builder', systems: ['aarch64-linux'] },
+    ]);
+    const alone = moduleOf('darwin', { nixEnable: false });
+    expect(at(alone.sets, 'nix/buildMachines')).toBeUndefined();
+    expect(at(alone.sets, 'environment/etc/nix/machines')).toBeUndefined();
+    expect(at(alone.sets, 'environment/etc')).toMatchObject({
+      'nix/machines': { text: `${alone.machinesLine}\n` },
+    });
+    const beside = moduleOf('darwin', { nixEnable: false, determinate: true }).sets;
+    expect(at(beside, 'determinateNix/distributedBuilds')).toBe(true);
+    expect(at(beside, 'nix/buildMachines')).toBeUndefined();
+    expect(Object.keys(at(beside, 'environment/etc') as Set)).not.toContain('nix/machines');
+  });
+
+  test('has a plist that no setting and no version changes', () => {
+    const plist = (said: Set) =>
+      at(moduleOf('darwin', { said: { enable: true, ...said } }).sets, 'launchd/daemons');
+    const one = plist({});
+    expect(plist({ cores: 3, maxJobs: 9, port: 24084, package: '/other' })).toEqual(one);
+    expect(JSON.stringify(one)).not.toContain('/nix/store');
+    const template = readFileSync(
+      join(root, 'launchd/org.nix-community.linuxkit-builder.plist'),
+      'utf8',
+    );
+    for (const key of Object.keys(
+      (one as { 'linuxkit-builder': { serviceConfig: Set } })['linuxkit-builder'].serviceConfig,
+    ))
+      if (key !== 'UserName') expect(template).toContain(`<key>${key}</key>`);
+  });
+
+  test('says the same of ssh and of the builder as configure', () => {
+    const { sshConfig: ssh, machinesLine: line } = moduleOf('darwin', {
+      said: { enable: true, port: 2, settings: { holdSeconds: 60 } },
+    });
+    const ours = '/etc/nix/linuxkit-builder';
+    const stanza = {
+      port: 2,
+      holdSeconds: 60,
+      identityFile: `${ours}/client_ed25519`,
+      knownHosts: `${ours}/known_hosts`,
+    };
+    expect(ssh).toBe(sshConfig({ ...stanza, takenBack: [] }));
+    const features = ['big-parallel', 'benchmark', 'linuxkit-builder'];
+    const whole = machinesLine({
+      system: 'aarch64-linux',
+      maxJobs: 4,
+      features,
+      hostPublicKey: 'k',
+    });
+    // Without the key, which is not known when a configuration is evaluated.
+    expect(line).toBe(whole.split(' ').slice(0, -1).join(' '));
+  });
+
+  test('makes a launcher that a shell takes', () => {
+    const { launcher } = moduleOf('darwin');
+    expect(launcher).not.toMatch(/@[A-Z]+@/);
+    expect(spawnSync('/bin/sh', ['-n'], { input: launcher }).status).toBe(0);
+  });
+});
+
+describe.runIf(isHere)('the other modules', () => {
+  test('NixOS: a service under an account of its own, and nothing when off', () => {
+    const { sets } = moduleOf('nixos');
+    const service = at(sets, 'systemd/services/linuxkit-builder/serviceConfig') as Set;
+    expect(service).toMatchObject({
+      User: 'linuxkit-builder',
+      StateDirectory: 'linuxkit-builder',
+      UMask: '0077',
+    });
+    expect(at(sets, 'nix/buildMachines')).toMatchObject([{ systems: ['x86_64-linux'] }]);
+    const off = moduleOf('nixos', { said: { enable: false } }).sets;
+    expect(off.map((set) => Object.keys(set))).toEqual([['system']]);
+  });
+
+  test.each([true, false])('home-manager: a job of the user’s (on a Mac: %s)', (isDarwin) => {
+    const { sets } = moduleOf('home', { isDarwin });
+    expect(
+      at(
+        sets,
+        isDarwin
+          ? 'launchd/agents/linuxkit-builder/config/Label'
+          : 'systemd/user/services/linuxkit-builder/Service/Type',
+      ),
+    ).toBeTypeOf('string');
+    expect(
+      at(
+        sets,
+        isDarwin ? 'systemd/user/services/linuxkit-builder' : 'launchd/agents/linuxkit-builder',
+      ),
+    ).toBeUndefined();
+    expect(moduleOf('home', { isDarwin, said: { enable: false } }).sets).toEqual([]);
+  });
+});
+
+/** Commands of macOS that keep what they are told in files, and a `prepare` that makes what ours does. */
+function fakeMac() {
+  const tree = mkdtempSync(join(tmpdir(), 'darwin-'));
+  const bin = join(tree, 'bin');
+  mkdirSync(join(tree, 'accounts'), { recursive: true });
+  for (const path of [bin, 'etc/nix', 'var', 'Library/Application Support', 'usr/bin'].map((each) =>
+    resolve(tree, each),
+  ))
+    mkdirSync(path, { recursive: true });
+  const put = (name: string, body: string) => {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${body}\n`);
+    chmodSync(join(bin, name), 0o755);
+  };
+  const accounts = join(tree, 'accounts');
+  put(
+    'dscl',
+    `shift
+record='${accounts}/'$(echo "$2" | tr / .)
+case $1 in
+-read) [ -e "$record" ] || exit 56; [ -z "$3" ] || sed -n "s/^$3 /$3: /p" "$record" ;;
+-create) echo "$3 $4" >>"$record" ;;
+-delete) rm "$record" ;;
+esac`,
+  );
+  put('id', `sed -n 's/^UniqueID //p' '${accounts}/.Users.'"$2" 2>/dev/null | grep .`);
+  put('install', `for last; do :; done; mkdir -p "$last"`);
+  put(
+    'sudo',
+    `[ -e '${tree}/var/lib/linuxkit-builder' ] || exit 1
+touch '${tree}/var/lib/linuxkit-builder/.linuxkit-builder'
+echo "ssh-ed25519 ${'A'.repeat(68)}"`,
+  );
+  put('find', `[ ! -e "$1" ] || echo "$1"`);
+  return {
+    tree,
+    bin,
+    /** A fragment with our tree in the place of /. */
+    run(fragment: string) {
+      const here = fragment
+        .replace(/\/usr\/bin\/(dscl|id|install|sudo)\b/g, `${bin}/$1`)
+        .replace(/(?<![\w.}])\/(etc\/nix|var\/lib|Library)\b/g, `${tree}/$1`)
+        .replace(/\/nix\/store\/0+-linuxkit-builder-launcher/g, join(tree, 'stored-launcher'));
+      // Nothing of this machine is named any more.
+      expect(here.replaceAll(tree, '@')).not.toMatch(
+        /(?<![@\w.])\/(etc|var|Library|Users|usr\/bin\/(dscl|sudo))\b(?!\/_)/,
+      );
+      writeFileSync(join(tree, 'stored-launcher'), 'the launcher\n');
+      const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}` };
+      const ran = spawnSync('/bin/sh', ['-euc', here], { encoding: 'utf8', env });
+      rmSync(join(tree, 'stored-launcher'));
+      return { status: ran.status, out: ran.stdout, err: ran.stderr };
+    },
+    [Symbol.dispose]: () => rmSync(tree, { recursive: true }),
+  };
+}
+
+// Behaviour 144: Activation of the nix-darwin module, done twice, changes nothing the second time; switched off, it leaves the machine as it was, and another's builder alone.
+test.runIf(isHere)('activation of nix-darwin, twice, and then off', () => {
+  using mac = fakeMac();
+  const fragment = (said: Set, name: string) =>
+    at(moduleOf('darwin', { said }).sets, `system/activationScripts/${name}/text`) as string;
+  const on = fragment({ enable: true }, 'extraActivation');
+  const off = fragment({ enable: false }, 'postActivation');
+  mkdirSync(join(mac.tree, 'var/lib'));
+  const before = snapshot(mac.tree);
+  expect(mac.run(off)).toEqual({ status: 0, out: '', err: '' });
+  expect(snapshot(mac.tree)).toEqual(before);
+
+  const first = mac.run(on);
+  expect(first).toMatchObject({ status: 0, err: '' });
+  expect(first.out).toContain(
+    'sudo launchctl kickstart -k system/org.nix-community.linuxkit-builder',
+  );
+  const ours = join(mac.tree, 'etc/nix/linuxkit-builder');
+  expect(readFileSync(join(ours, 'known_hosts'), 'utf8')).toBe(
+    `nix-linuxkit ssh-ed25519 ${'A'.repeat(68)}\n`,
+  );
+  expect(readInstalled(join(ours, 'installed.json'))).toMatchObject({
+    owner: { name: '_linuxkit-builder', uid: 347 },
+    declared: { by: 'nix-darwin' },
+  });
+  expect(
+    existsSync(join(mac.tree, 'Library/Application Support/linuxkit-builder/linuxkit-builder')),
+  ).toBe(true);
+  const made = snapshot(mac.tree);
+  expect(mac.run(on)).toEqual({ status: 0, out: '', err: '' });
+  expect(snapshot(mac.tree)).toEqual(made);
+  expect(mac.run(off)).toEqual({ status: 0, out: '', err: '' });
+  expect(snapshot(mac.tree)).toEqual(before);
+
+  // Somebody's own, by configure.
+  mkdirSync(ours);
+  writeFileSync(join(ours, 'installed.json'), '{"version": 2, "owner": {}}');
+  const theirs = snapshot(mac.tree);
+  mac.run(off);
+  expect(snapshot(mac.tree)).toEqual(theirs);
+});
+
+/** Folders with the real things: of a user's machine, or of a public CI. */
+const { NIX_DARWIN, NIXPKGS_LIB } = process.env;
+const areHere = NIX_DARWIN !== undefined && NIXPKGS_LIB !== undefined;
+
+describe.runIf(isHere && areHere)('on the real nix-darwin (NIX_DARWIN, NIXPKGS_LIB)', () => {
+  const real = (said: Set) =>
+    evaluate(
+      `import ${root}/test/packaging/real.nix { nixDarwin = ${NIX_DARWIN ?? ''}; nixpkgsLib = ${NIXPKGS_LIB ?? ''}; said = ${text(said)}; }`,
+    ) as Readonly<Record<'plist' | 'machines' | 'ssh' | 'activation', string | null>> & {
+      readonly failed: readonly string[];
+    };
+  const enabled = (more: Set = {}): Set => ({
+    services: { 'linuxkit-builder': { enable: true, ...more } },
+  });
+  const parses = (script: string | null) =>
+    spawnSync('bash', ['-n'], { input: script ?? 'x (', encoding: 'utf8' });
+
+  test('switched on, all that it makes is as it has to be', () => {
+    const { failed, plist, machines, ssh, activation } = real(enabled());
+    expect(failed).toEqual([]);
+    expect(machines).toContain('ssh-ng://builder@nix-linuxkit aarch64-linux - 4 1 ');
+    expect(ssh).toContain('HostKeyAlias nix-linuxkit');
+    expect(parse(plist ?? '')).toMatchObject({
+      UserName: '_linuxkit-builder',
+      KeepAlive: { SuccessfulExit: false },
+    });
+    expect(activation).toContain('_linuxkit-builder');
+    expect(parses(activation)).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  test('with nix.enable = false the list is written all the same', () => {
+    const { failed, machines } = real({ ...enabled(), nix: { enable: false } });
+    expect(failed).toEqual([]);
+    expect(machines).toContain('ssh-ng://builder@nix-linuxkit');
+  });
+
+  test('two systems are refused in words', () => {
+    const { failed } = real(enabled({ systems: ['aarch64-linux', 'x86_64-linux'] }));
+    expect(failed).toEqual([expect.stringContaining('has to name one system')]);
+  });
+
+  test('switched off, only the fragment that cleans up is left', () => {
+    const { plist, ssh, activation } = real({
+      services: { 'linuxkit-builder': { enable: false } },
+    });
+    expect([plist, ssh]).toEqual([null, null]);
+    expect(activation).toContain('linuxkit-builder is not declared');
+    expect(parses(activation)).toMatchObject({ status: 0, stderr: '' });
+  });
+});

@@ -15,6 +15,7 @@ import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { cpioArchive, S_IFDIR, S_IFREG } from '../src/system/cpio.ts';
 import { benchDoor } from './bench-door.ts';
+import { benchGiveBack } from './bench-give-back.ts';
 import { benchHyperkit } from './bench-hyperkit.ts';
 import { benchSupervision } from './bench-supervision.ts';
 
@@ -36,6 +37,10 @@ const benches = {
     const { tunnelPort } = JSON.parse(cli('status', '--json')) as { tunnelPort: number };
     const ports = { through: port, past: tunnelPort };
     return benchDoor({ state, dir: join(state, 'door'), env, ports, ratio });
+  },
+  'give-back': () => {
+    start();
+    return benchGiveBack({ state, cli, row });
   },
   supervision: () =>
     benchSupervision({ checkout, main, state, dir: join(state, 'supervision'), env, row }),
@@ -225,22 +230,33 @@ function busyboxOfImage(): Buffer {
 async function benchIdle(): Promise<void> {
   start();
   const pid = readFileSync(join(state, 'nix-state/daemon.pid'), 'utf8').trim();
+  const ready = await spentIn(pid);
+  absolute('idle daemon, ready guest: wake-ups of all threads', [ready.wakes], '/s', 0.5);
+  absolute('idle daemon, ready guest: all threads', [ready.cpu], '% of a core', 0.05);
+  const rssMiB =
+    Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+  absolute('idle daemon, ready guest: resident', [rssMiB], 'MiB', 60);
+  cli('suspend');
+  const away = await spentIn(pid);
+  absolute('idle daemon, guest away: wake-ups of all threads', [away.wakes], '/s', 0.2);
+  absolute('idle daemon, guest away: all threads', [away.cpu], '% of a core', 0.05);
+}
+
+/** What it takes in a minute after it has settled: wake-ups a second, % of a core. */
+async function spentIn(pid: string): Promise<{ readonly wakes: number; readonly cpu: number }> {
   await pause(45_000);
-  const before = threadsOf(pid);
+  const [before, begun] = [threadsOf(pid), performance.now()];
   await pause(60_000);
-  const after = threadsOf(pid);
-  const spent = [...after].map(([thread, { wakes, cpuMs }], n) => {
+  const seconds = (performance.now() - begun) / 1000;
+  const spent = [...threadsOf(pid)].map(([thread, { wakes, cpuMs }], n) => {
     const { wakes: wakesBefore, cpuMs: cpuMsBefore } = before.get(thread) ?? { wakes: 0, cpuMs: 0 };
-    const each = { wakes: (wakes - wakesBefore) / 60, cpu: ((cpuMs - cpuMsBefore) / 60_000) * 100 };
+    const cpu = (cpuMs - cpuMsBefore) / (10 * seconds);
+    const each = { wakes: (wakes - wakesBefore) / seconds, cpu };
     console.error(`thread ${n}: ${each.wakes.toFixed(3)} /s, ${each.cpu.toFixed(4)} %`);
     return each;
   });
   const sum = (of: 'wakes' | 'cpu') => spent.reduce((all, each) => all + each[of], 0);
-  absolute('idle daemon, ready guest: wake-ups of all threads', [sum('wakes')], '/s', 0.5);
-  absolute('idle daemon, ready guest: all threads', [sum('cpu')], '% of a core', 0.05);
-  const rssMiB =
-    Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-  absolute('idle daemon, ready guest: resident', [rssMiB], 'MiB', 60);
+  return { wakes: sum('wakes'), cpu: sum('cpu') };
 }
 
 /** What each thread has taken so far, the main one first. */

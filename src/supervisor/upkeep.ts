@@ -51,10 +51,22 @@ export class Upkeep {
   }
 }
 
+/** Files of a process in which all was well: those that have not changed since are not read again, every 5 s for days. */
+const wellIn = new Map<string, string>();
+
 /** Writes a process's record where it is not there, in part or whole, or is of another process: a killed daemon leaves that of its child. */
 export function keepPid(files: PidFiles, pid: number, program: string): void {
+  const version = `${pid} ${changeOf(files.record)} ${changeOf(files.plain)}`;
+  if (wellIn.get(files.record) === version) return;
   const isKept = readLive(files)?.pid === pid && readIfThere(files.plain) === `${pid}\n`;
-  if (!isKept) writePid(files, pid, program);
+  if (isKept) wellIn.set(files.record, version);
+  else writePid(files, pid, program);
+}
+
+/** Another for each change of the file, or of another in its place, by anybody. */
+function changeOf(path: string): string {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats === undefined ? 'none' : `${stats.ino} ${stats.size} ${stats.ctimeMs}`;
 }
 
 /** A second name of a socket: whoever listens on it could not give it its first one again. */

@@ -42,6 +42,26 @@ test('the record of a child that a killed daemon left behind gives way to that o
   expect(readFileSync(files.plain, 'utf8')).toBe(`${process.pid}\n`);
 });
 
+test('a record that was well is written again after whatever happens to it', () => {
+  const files = { plain: layout.pid('daemon'), record: layout.daemonPid };
+  const isWell = () =>
+    readLive(files)?.pid === process.pid &&
+    readFileSync(files.plain, 'utf8') === `${process.pid}\n`;
+  for (const damage of [
+    () => rmSync(files.plain),
+    () => rmSync(files.record),
+    () => writeFileSync(files.plain, `${process.pid + 1}\n`),
+    () => writeFileSync(files.record, ''),
+  ]) {
+    // Once to write it, and twice to see that it is well.
+    for (let look = 0; look < 3; look++) keepPid(files, process.pid, 'node');
+    expect(isWell()).toBe(true);
+    damage();
+    keepPid(files, process.pid, 'node');
+    expect(isWell()).toBe(true);
+  }
+});
+
 test('a socket that was taken leads to the same listener again, until it is discarded', async () => {
   const server = createServer((socket) => socket.end('here'));
   server.listen(layout.agent);

@@ -17,6 +17,7 @@ export interface DryRun {
   readonly keeper: Builder['keeper'];
   readonly userSsh: Pick<Builder, 'takenIn' | 'takenBack'>;
   readonly rootSsh: Pick<RootRequest, 'takenIn' | 'takenBack'>;
+  readonly proxy: Builder['proxy'];
   readonly settings: { readonly config: Config; readonly text: string };
   /** Undefined while there are none. */
   readonly keys: Pick<Builder, 'hostPublicKey'> | undefined;
@@ -32,6 +33,7 @@ export function showChanges({
   keeper,
   userSsh,
   rootSsh,
+  proxy,
   settings,
   keys,
   say,
@@ -41,7 +43,7 @@ export function showChanges({
     say(kind === 'make' ? `# would make the directory ${path}` : `# would make private: ${path}`);
   if (keys === undefined)
     say(`# would make keys in ${layout.keys}; until then the guest's key is not known`);
-  const rest = { owner, service, keeper, config, settingsText: text, ...userSsh };
+  const rest = { owner, service, keeper, config, settingsText: text, proxy, ...userSsh };
   const builder = { layout, places, ...rest, ...(keys ?? unknownKeys) };
   const user = userNeeds(builder);
   const root = rootNeeds({ ...rootRequest(builder), ...rootSsh });

@@ -30,6 +30,7 @@ const flags: { readonly [Setting in keyof ConfigFile]: string } = {
   diskGiB: '--disk',
   cpus: '--cpus',
   memoryMiB: '--memory',
+  door: '--door',
   port: '--port',
   maxJobs: '--max-jobs',
   vm: '--vm',

@@ -18,6 +18,7 @@ import { keepPrograms } from './configure-roots.ts';
 import { withLegacy } from './configure-legacy.ts';
 import { finishTakeOver, setAside } from '../host/legacy.ts';
 import { replacesTheirs, type FileChange } from '../host/file-change.ts';
+import { doorProxy } from '../host/door-helper.ts';
 import { effectLines, effectsOf } from '../host/effects.ts';
 import { featureWarnings } from '../host/features.ts';
 import { readInstalled, refuseSecondUser } from '../host/installed.ts';
@@ -95,6 +96,7 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
       keeper: keeperOf(run),
       userSsh: await userSsh(run),
       rootSsh: await rootSsh({ ...run, sudo: false }),
+      proxy: await doorProxy(settings.config, places, context.signal),
       settings,
       keys,
     });
@@ -169,8 +171,9 @@ async function userPart(run: Run): Promise<Builder> {
     await dropService(layout, context, { wanted, say });
     const settingsText = text;
     const keeper = keeperOf(run);
+    const proxy = await doorProxy(config, places, signal);
     const ssh = await userSsh(run);
-    const rest = { owner, service, keeper, config, settingsText, ...ssh };
+    const rest = { owner, service, keeper, config, settingsText, proxy, ...ssh };
     const builder = { layout, places, ...rest, ...keysOf(identity) };
     const { changes, right, byHand } = userNeeds(builder);
     const stop = AbortSignal.any([lost, signal]);

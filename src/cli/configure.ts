@@ -15,6 +15,7 @@ interface Options {
   readonly cpus?: string;
   readonly memory?: string;
   readonly directory?: string;
+  readonly door?: string;
   readonly port?: string;
   readonly maxJobs?: string;
   readonly vm?: string;
@@ -50,6 +51,7 @@ export function configureVerb(program: Command, context: CliContext): void {
     .option('-c, --cpus <count>', 'CPUs')
     .option('-m, --memory <MiB>', 'memory')
     .option(...directoryOption)
+    .option('--door <how>', 'tcp, or unix: a socket that no other user can reach')
     .option('--port <number>', 'where it is reached on 127.0.0.1')
     .option('--max-jobs <count>', 'builds at a time')
     .option('--mandatory-features <list>', 'only what requires all of these is built here')
@@ -119,6 +121,7 @@ function flagsOf(options: Options, context: CliContext): ConfigureFlags {
       diskGiB: number(options.disk),
       cpus: number(options.cpus),
       memoryMiB: number(options.memory),
+      door: options.door,
       port: number(options.port),
       maxJobs: number(options.maxJobs),
       vm,

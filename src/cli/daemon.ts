@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { label } from '../host/launch-agent.ts';
-import { placesOf } from '../host/places.ts';
+import { placesOf, rootLayout } from '../host/places.ts';
 import { readRootKey } from '../host/root-key.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { identify } from '../system/process.ts';
@@ -50,6 +50,7 @@ export function daemonVerb(program: Command, context: CliContext): void {
           clock: context.clock,
           managed: isManaged(options, context.env),
           rootsKey: () => readRootKey(places),
+          doorSocket: rootLayout(places).doorSocket,
           onStopSignal: (listener) => context.onStopSignal(listener),
           signal: context.signal,
           onStatus: ({ phase, sentence }, trouble) => {

@@ -1,19 +1,16 @@
 /** Checks of what lives: the job, the daemon, the VM, the guest, the door. */
-import { connect } from 'node:net';
 import type { Check, Verdict } from '../host/chain.ts';
 import { versionIn } from '../config/known-faults.ts';
-import { portOwner } from '../door/port-owner.ts';
 import { startDaemon, waitUntilReady } from '../supervisor/background.ts';
 import { traitsOf } from '../supervisor/phases.ts';
 import { slowWords } from '../supervisor/login.ts';
-import { dial, type Address } from '../system/dial.ts';
-import { errorCode } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
 import { identify } from '../system/process.ts';
 import { givesBack } from './doctor-give-back.ts';
 import { isAway, unlessAway, type DoctorFacts } from './doctor-facts.ts';
 import { vmSays } from './doctor-machine.ts';
 import { namesAndCaches } from './doctor-caches.ts';
+import { checkDoor } from './doctor-door.ts';
 import { checkJob } from './doctor-job.ts';
 import { leftJobCheck, leftJobChecks } from './doctor-job-left.ts';
 import { serviceFor } from './service.ts';
@@ -32,7 +29,7 @@ export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'guest', needs: ['console'], run: unlessAway(facts, () => guest(facts)) },
   { name: 'clock', needs: ['guest'], run: unlessAway(facts, () => clock(facts)) },
   { name: 'gives back', needs: ['guest'], run: unlessAway(facts, () => givesBack(facts)) },
-  { name: 'door', needs: ['guest'], run: () => door(facts) },
+  { name: 'door', needs: ['guest'], run: () => checkDoor(facts) },
   {
     name: 'names and caches',
     needs: ['door'],
@@ -158,55 +155,4 @@ function clock({ status }: DoctorFacts): Verdict {
         why: 'Files from the future break builds, and certificates are not valid yet.',
         remedy: 'linuxkit-builder restart',
       };
-}
-
-async function door(facts: DoctorFacts): Promise<Verdict> {
-  const { config, status, context } = facts;
-  const { port } = status().door ?? config();
-  // Who says nothing wakes nobody.
-  if (isAway(facts) && (await accepts({ kind: 'tcp', host: '127.0.0.1', port }, context.signal)))
-    return { kind: 'good', fact: `127.0.0.1:${port} is open: a build brings the guest back` };
-  const banner = await bannerOf(port, context.signal);
-  if (banner?.startsWith('SSH-') === true)
-    return { kind: 'good', fact: `127.0.0.1:${port} leads to ${banner}` };
-  const owner = await portOwner(port);
-  return {
-    kind: 'bad',
-    what:
-      banner === undefined
-        ? `Nothing answers on 127.0.0.1:${port}.`
-        : `What answers on 127.0.0.1:${port} is no ssh: ${JSON.stringify(banner)}.`,
-    why: owner === undefined ? '' : `The port is held by ${owner}.`,
-    remedy: `linuxkit-builder restart, or another port: linuxkit-builder configure --port ${port + 1}`,
-  };
-}
-
-/** Whether somebody listens there. */
-async function accepts(address: Address, signal: AbortSignal): Promise<boolean> {
-  try {
-    (await dial(address, signal)).destroy();
-    return true;
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    return false;
-  }
-}
-
-/** The first line that a listener says; undefined when nobody listens, or says nothing in 10 s. */
-function bannerOf(port: number, signal: AbortSignal): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1', timeout: 10_000 });
-    let text = '';
-    const end = () => {
-      socket.destroy();
-      signal.removeEventListener('abort', end);
-      resolve(text === '' ? undefined : text.split('\r')[0]?.split('\n')[0]);
-    };
-    signal.addEventListener('abort', end);
-    socket.on('data', (chunk) => {
-      text += chunk.toString('latin1');
-      if (text.includes('\n') || text.length > 255) end();
-    });
-    for (const event of ['timeout', 'end', 'error']) socket.on(event, end);
-  });
 }

@@ -57,7 +57,7 @@ function settings(layout: Layout): Verdict {
   if (config !== undefined)
     return {
       kind: 'good',
-      fact: `${config.system}, ${config.cpus} CPUs, ${config.memoryMiB} MiB of ${hostWords(layout)}, port ${config.port}`,
+      fact: `${config.system}, ${config.cpus} CPUs, ${config.memoryMiB} MiB of ${hostWords(layout)}, ${config.door === 'tcp' ? `port ${config.port}` : 'a Unix socket for a door'}`,
     };
   return {
     kind: 'bad',

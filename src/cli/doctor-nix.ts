@@ -7,27 +7,21 @@ import { builderFeature } from '../config/config.ts';
 import { nativeSystem } from '../config/system.ts';
 import type { Check, Verdict } from '../host/chain.ts';
 import { featureProblems } from '../host/features.ts';
-import { rootRequest, userNeeds, type Builder } from '../host/configure.ts';
 import { exampleNix } from '../host/example.ts';
-import type { FileChange } from '../host/file-change.ts';
 import { hindrancesOf } from '../host/hindrances.ts';
 import { parseMachines, withIncluded } from '../host/machines.ts';
-import { describeNix, machinesKeeper } from '../host/nix-variant.ts';
+import { describeNix } from '../host/nix-variant.ts';
 import { rootLayout } from '../host/places.ts';
-import { rootNeeds } from '../host/root-files.ts';
-import { alias, leadSameWay } from '../host/ssh.ts';
-import { isAsBefore, untoldOf } from '../host/untold.ts';
+import { alias } from '../host/ssh.ts';
 import { machinesWarnings } from '../host/warnings.ts';
-import { readIdentity } from '../guest/identity.ts';
 import { run, type Ran } from '../system/child.ts';
 import { readIfThere } from '../system/files.ts';
 import { OthersFiles } from '../system/others-files.ts';
 import { unlessAway, type DoctorFacts } from './doctor-facts.ts';
+import { rootsFiles, yourFiles } from './doctor-files.ts';
 import { sshAs } from './doctor-ssh.ts';
 import { guestHasKvm } from './guest-kvm.ts';
 import { findNix } from './nix.ts';
-import { rootSsh, userSsh } from './user-ssh.ts';
-import { ownerOf, toldBy } from './root-told.ts';
 
 export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'your files', needs: ['keys'], run: () => yourFiles(facts) },
@@ -54,92 +48,6 @@ export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
 ];
 
 const configure = 'linuxkit-builder configure';
-
-/** What configure would write. */
-async function builderOf(facts: DoctorFacts): Promise<Builder> {
-  const { layout, places, config, context } = facts;
-  const { host } = readIdentity(layout);
-  return {
-    layout,
-    places,
-    config: config(),
-    settingsText: readIfThere(layout.config) ?? '',
-    hostPublicKey: host.public,
-    owner: ownerOf(layout.root),
-    service: [],
-    keeper: machinesKeeper(await findNix(context)),
-    ...(await userSsh(facts)),
-  };
-}
-
-async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
-  const builder = await builderOf(facts);
-  const needs = userNeeds(builder);
-  // The release before made none, and nothing rests on it.
-  const isNew = ({ wanted, before }: FileChange) =>
-    wanted.path === facts.layout.machines && before === undefined;
-  const changes = needs.changes.filter((change) => !isNew(change));
-  const [first] = needs.byHand;
-  if (first !== undefined)
-    return {
-      kind: 'bad',
-      what: `${first.path} ${first.why}, and does not lead to the guest.`,
-      why: 'It is not ours to change.',
-      remedy: first.text,
-    };
-  const fact = `ssh ${alias} leads to the guest`;
-  if (changes.length === 0 && builder.takenIn === false) return notTakenIn(facts);
-  if (changes.length === 0) return { kind: 'good', fact };
-  if (changes.every((change) => isOlderStanza(change, facts)))
-    return {
-      kind: 'note',
-      fact,
-      why: `${facts.layout.sshConfig} is of another version of this program, or of before an option that is set for every host: ${configure} writes it anew.`,
-    };
-  return {
-    kind: 'bad',
-    what: `Not as configured: ${changes.map(({ wanted }) => wanted.path).join(', ')}.`,
-    why: 'The settings were changed since, or somebody else changed these files.',
-    remedy: configure,
-  };
-}
-
-const notTakenIn = ({ layout, program }: DoctorFacts): Verdict => ({
-  kind: 'bad',
-  what: `ssh does not go by ${layout.sshConfig}, although your configuration names it.`,
-  why: `What it makes of it: ${program('ssh')} -G ${alias}`,
-  remedy:
-    'Take away what stands in the way, or the whole block of linuxkit-builder, and run configure again.',
-});
-
-/** What another version of this program wrote for the same settings: it leads to the same place. */
-const isOlderStanza = ({ wanted, before, after }: FileChange, { layout }: DoctorFacts): boolean =>
-  wanted.path === layout.sshConfig &&
-  before !== undefined &&
-  leadSameWay(before.bytes.toString('utf8'), after.toString('utf8'));
-
-async function rootsFiles(facts: DoctorFacts): Promise<Verdict> {
-  const ssh = await rootSsh({ ...facts, sudo: true });
-  const request = { ...rootRequest(await builderOf(facts)), ...ssh };
-  const untold = untoldOf(request);
-  const [first] = rootNeeds(request).byHand;
-  if (untold !== undefined) {
-    const { sentence, remedy } = toldBy(untold);
-    const why = `nix-daemon runs as root, and goes by: ${untold.files.join(', ')}.`;
-    return { kind: 'bad', what: sentence, why, remedy };
-  }
-  if (first !== undefined)
-    return {
-      kind: 'bad',
-      what: `${first.path} ${first.why}, and does not name the builder.`,
-      why: 'It is not ours to change.',
-      remedy: first.text,
-    };
-  const why = `${configure} writes them anew, and root then has a key of its own.`;
-  return isAsBefore(request, rootNeeds(request))
-    ? { kind: 'note', fact: 'as the release before wrote them', why }
-    : { kind: 'good', fact: 'the same port, key and line as yours' };
-}
 
 const describe = ({ ended }: Ran): string =>
   ended.kind === 'exited' ? `exit code ${ended.code}` : ended.kind;

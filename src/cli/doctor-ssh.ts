@@ -11,12 +11,12 @@ import { daemonVariable } from '../host/daemon-environment.ts';
 import { rootLayout } from '../host/places.ts';
 import { shellWord } from '../host/root-shell.ts';
 import { alias, guestUser, knownHostsLine } from '../host/ssh.ts';
-import type { Ran } from '../system/child.ts';
+import { run, succeeded, type Ran } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import { OthersFiles } from '../system/others-files.ts';
 import { quoted } from '../system/plain-text.ts';
 import { stage } from '../system/stage.ts';
-import { configFault, leftFault } from './doctor-ssh-config.ts';
+import { configFault, leftFault, type ConfigFault } from './doctor-ssh-config.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
 
 /** As root, or as whoever asks; as root without a password, or not at all. */
@@ -63,7 +63,7 @@ export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<V
         seen,
       };
     const asker = { who, ssh: [...sudo, program('ssh')], file: configurationOf(facts, who) };
-    const fault = await configFault(facts, asker);
+    const fault = (await shellFault(facts, who)) ?? (await configFault(facts, asker));
     return {
       kind: 'bad',
       what: `${notReached}: ${said}.${fault === undefined ? '' : ` ${fault.what}.`}`,
@@ -108,14 +108,38 @@ const configurationOf = (
     ? []
     : ['-F', who === 'root' ? rootLayout(places).ssh : join(places.home, '.ssh/config')];
 
+/** ssh runs what leads to a door that is a socket by `$SHELL -c`: undefined where that shell runs what it is told, or nothing needs it. */
+async function shellFault(
+  { context, config, tree }: DoctorFacts,
+  who: 'user' | 'root',
+): Promise<ConfigFault | undefined> {
+  if (config().door === 'tcp') return undefined;
+  const [value = '', where] = variableOf({ context, tree }, who, 'SHELL');
+  if (value === '') return undefined;
+  const ran = await run(value, ['-c', 'exec true'], { timeoutMs: 10_000, signal: context.signal });
+  if (succeeded(ran)) return undefined;
+  return {
+    what: `SHELL=${quoted(value) ?? ''} in ${where} runs no command, and ssh needs one to reach a socket`,
+    remedy: `Set SHELL to /bin/sh there; or let the front door be a port: linuxkit-builder configure --door tcp.`,
+  };
+}
+
 /** What NIX_SSHOPTS adds to Nix's ssh, split at white space as Nix does it (ssh.cc); undefined where it is not set. */
 function sshOptionsOfNix({ context, tree }: DoctorFacts, who: 'user' | 'root') {
-  const own = context.env['NIX_SSHOPTS'];
-  const daemons = daemonVariable('NIX_SSHOPTS', tree, new OthersFiles().read);
-  const [value, where] =
-    who === 'user' ? [own, 'your environment'] : [daemons?.value, daemons?.file ?? ''];
+  const [value, where] = variableOf({ context, tree }, who, 'NIX_SSHOPTS');
   const words = (value ?? '').split(/[ \t\n]+/).filter((each) => each !== '');
   return value === undefined || words.length === 0 ? undefined : { value, where, words };
+}
+
+/** A variable of whose ssh it is, and where that is set. */
+function variableOf(
+  { context, tree }: Pick<DoctorFacts, 'context' | 'tree'>,
+  who: 'user' | 'root',
+  name: string,
+): readonly [value: string | undefined, where: string] {
+  if (who === 'user') return [context.env[name], 'your environment'];
+  const daemons = daemonVariable(name, tree, new OthersFiles().read);
+  return [daemons?.value, daemons?.file ?? ''];
 }
 
 const patienceMs = 30_000;

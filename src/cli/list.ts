@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { defaultStateDirectory, layoutOf, type Layout } from '../config/layout.ts';
+import { placesOf, rootLayout } from '../host/places.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 import { ownerOf } from './known-to-nix.ts';
 
@@ -14,7 +15,9 @@ interface Listed {
   readonly cpus?: number;
   readonly memoryMiB?: number;
   readonly diskGiB?: number;
+  /** Of 127.0.0.1, where the front door is one; else its Unix socket. */
   readonly port?: number;
+  readonly socket?: string;
   /** Whether it is the one that Nix's list of builders leads to. */
   readonly known: boolean;
 }
@@ -52,7 +55,9 @@ async function listed(layout: Layout, context: CliContext, known: boolean): Prom
     const { config } = readSettings(layout);
     if (config === undefined) return { ...base, phase };
     const { system, cpus, memoryMiB, diskGiB, port } = config;
-    return { ...base, phase, system, cpus, memoryMiB, diskGiB, port };
+    const socket = rootLayout(placesOf(context.env['LINUXKIT_BUILDER_TREE'])).doorSocket;
+    const door = config.door === 'tcp' ? { port } : { socket };
+    return { ...base, phase, system, cpus, memoryMiB, diskGiB, ...door };
   } catch {
     context.signal.throwIfAborted();
     // Another user's: we may know of it, and not look into it.
@@ -60,14 +65,18 @@ async function listed(layout: Layout, context: CliContext, known: boolean): Prom
   }
 }
 
-const heads = ['DIRECTORY', 'PHASE', 'SYSTEM', 'CPUS', 'MEMORY', 'DISK', 'PORT', 'NIX'];
+const heads = ['DIRECTORY', 'PHASE', 'SYSTEM', 'CPUS', 'MEMORY', 'DISK', 'DOOR', 'NIX'];
 
 function table(builders: readonly Listed[]): readonly string[] {
   const unit = (value: number | undefined, name: string) =>
     value === undefined ? '-' : `${value} ${name}`;
   const rows = builders.map((each) => [
     ...[each.directory, each.phase, each.system ?? '-', String(each.cpus ?? '-')],
-    ...[unit(each.memoryMiB, 'MiB'), unit(each.diskGiB, 'GiB'), String(each.port ?? '-')],
+    ...[
+      unit(each.memoryMiB, 'MiB'),
+      unit(each.diskGiB, 'GiB'),
+      String(each.port ?? each.socket ?? '-'),
+    ],
     each.known ? 'knows it' : 'does not know it',
   ]);
   const widths = heads.map((head, at) =>

@@ -2,9 +2,10 @@
  * Root's part run by this program itself, as root for another user: by a sudoers rule for a copy of it that is root's own. Of that user
  * it believes nothing: who it is says sudo, where things are says the system, and the values have to be such.
  */
-import { lstatSync, readdirSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { defaultStateDirectory, layoutOf } from '../config/layout.ts';
+import { doorProxy } from '../host/door-helper.ts';
 import { readInstalled, refuseSecondUser, type Owner } from '../host/installed.ts';
 import { detectNix, machinesKeeper } from '../host/nix-variant.ts';
 import { placesOf, rootLayout } from '../host/places.ts';
@@ -13,6 +14,7 @@ import { parseTold } from '../host/root-part.ts';
 import { removalNeeds, removalScript } from '../host/root-removal.ts';
 import { run, succeeded } from '../system/child.ts';
 import { Exit, Failed } from '../system/failure.ts';
+import { isLoose, pathsTo } from '../system/loose.ts';
 import type { CliContext } from './context.ts';
 import { rootTakenBack } from './user-ssh.ts';
 
@@ -27,7 +29,8 @@ export async function performRootPart(text: string, context: CliContext): Promis
   const keeper = machinesKeeper(detectNix(tree, ''));
   const world = { places: placesOf(tree), tree, context, sudo: false };
   const takenBack = (await rootTakenBack(world)).said;
-  const request = { ...told, rootHome, etcNix, owner, keeper, takenBack };
+  const proxy = await doorProxy(told, { rootHome, etcNix }, context.signal);
+  const request = { ...told, rootHome, etcNix, owner, keeper, takenBack, proxy };
   const needs = rootNeeds(request);
   const said = await runScript(rootScript(request, needs), asRoot(context));
   said.forEach((line) => context.out(line));
@@ -99,18 +102,4 @@ function refuseLooseProgram({ env, assets }: CliContext): void {
     hint: 'Install Node and this program where only root can write; or run configure without sudo, which runs nothing of its own as root.',
     exit: Exit.noPermission,
   });
-}
-
-/** A file, by both its names where a link leads to it, and all that it is in. */
-export function pathsTo(path: string): string[] {
-  const upFrom = (name: string): string[] =>
-    dirname(name) === name ? [name] : [name, ...upFrom(dirname(name))];
-  return [...upFrom(path), ...upFrom(realpathSync(path))];
-}
-
-/** Root is not its only owner, or others may write: not what a link says of itself, and in a sticky directory only their own. */
-export function isLoose(path: string): boolean {
-  const { uid, mode } = lstatSync(path);
-  const isSticky = (mode & 0o1000) !== 0;
-  return uid !== 0 || ((mode & 0o022) !== 0 && (mode & 0o170000) !== 0o120000 && !isSticky);
 }

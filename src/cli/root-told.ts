@@ -4,6 +4,7 @@ import { parseConfig } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { readIdentity } from '../guest/identity.ts';
 import { rootRequest } from '../host/configure.ts';
+import { knownProxy } from '../host/door-helper.ts';
 import { readInstalled, type Owner } from '../host/installed.ts';
 import { detectNix, machinesKeeper } from '../host/nix-variant.ts';
 import { placesOf, rootLayout } from '../host/places.ts';
@@ -53,9 +54,12 @@ function requestIn(layout: Layout, tree: string): RootRequest | undefined {
   const parsed = parseConfig(readIfThere(layout.config) ?? '', hostFacts(layout.root));
   if (!parsed.ok) return undefined;
   const { host } = readIdentity(layout);
+  const { config } = parsed;
+  const places = placesOf(tree);
   return rootRequest({
-    places: placesOf(tree),
-    config: parsed.config,
+    places,
+    config,
+    proxy: knownProxy(config, places, readIfThere(layout.sshConfig) ?? ''),
     hostPublicKey: host.public,
     owner: ownerOf(layout.root),
     keeper: machinesKeeper(detectNix(tree, '')),

@@ -50,8 +50,11 @@ export function sshVerb(program: Command, context: CliContext): void {
         'nix-linuxkit',
         ...(command.length > 0 ? ['--', ...command] : []),
       ];
+      // By it ssh runs what leads to a door that is no port; the user's own may run nothing, as /bin/false.
+      const env = { ...context.env, SHELL: '/bin/sh' };
       const { ended } = await run(findProgram('ssh', context.env['PATH']), argv, {
         terminal: true,
+        env,
       });
       context.exit(ended.kind === 'exited' ? ended.code : Exit.unavailable);
     });

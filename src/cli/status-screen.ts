@@ -5,6 +5,7 @@ import type { ServiceState } from '../host/service.ts';
 import { exposureWords } from '../supervisor/disk-record.ts';
 import { ageWords } from '../vm/image-age.ts';
 import { slowWords } from '../supervisor/login.ts';
+import { refusalWords, whereOf } from '../supervisor/gate.ts';
 import { traitsOf } from '../supervisor/phases.ts';
 import type { Status } from '../supervisor/status.ts';
 import type { Beside } from './status-report.ts';
@@ -50,7 +51,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['memory', memoryWords(screen.beside, builder)],
     ['disk', diskWords(screen.beside)],
     ['', status.diskExposed && exposureWords(status.diskExposed)],
-    ['door', door && `127.0.0.1:${door.port}${doorWords(screen.beside)}${refusalWords(door)}`],
+    ['door', door && `${whereOf(door)}${doorWords(screen.beside)}${refusalWords(door)}`],
     ['crowd', crowdWords(screen.beside)],
     ['past door', pastWords(screen.beside)],
     ['vm', vmWords(status)],
@@ -170,9 +171,6 @@ function diskWords({ disk, guest }: Beside): string | undefined {
   const keeps = guest.givesBack?.disk === false ? '; what is deleted inside stays taken' : '';
   return `${taken}, ${gibibytes(guest.diskFreeBytes)} free inside${keeps}`;
 }
-
-const refusalWords = ({ refusing }: NonNullable<Status['door']>): string =>
-  refusing === true ? '; new ones are refused until: linuxkit-builder undrain' : '';
 
 function doorWords({ connections }: Beside): string {
   if (connections === undefined) return '';

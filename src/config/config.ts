@@ -34,7 +34,9 @@ const schema = v.strictObject({
   cpus: v.optional(whole('CPUs', 1, 512)),
   memoryMiB: v.optional(whole('MiB', 512, 4 * 1024 * 1024)),
   diskGiB: v.optional(whole('GiB', leastDiskGiB, 64 * 1024)),
-  /** The front door on 127.0.0.1. */
+  /** What ssh connects to: a port of 127.0.0.1, or a Unix socket that only the owner and root can reach. */
+  door: v.optional(v.picklist(['tcp', 'unix'], 'must be tcp or unix'), 'tcp'),
+  /** The front door on 127.0.0.1, where it is one. */
   port: v.optional(whole('a port', 1, 65535), 24083),
   /** Builds at a time; by default one a CPU, and at least 1 GiB each. */
   maxJobs: v.optional(whole('jobs', 1, 1024)),

@@ -2,14 +2,14 @@
  * The front door: what Nix's ssh connects to. It listens for the daemon's whole life; whoever comes while the guest is
  * away waits, and goes through when it is ready. Nobody is sent off without a reason in the log.
  */
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Tunnel } from '../config/tunnel.ts';
 import type { Clock } from '../system/clock.ts';
 import { descriptorLimit } from '../system/descriptors.ts';
 import type { Log } from '../system/log.ts';
+import { Entrance, type DoorPlace } from './entrance.ts';
 import { reachGuest } from './guest-connection.ts';
 import { limitsFor, type DoorLimits } from './limits.ts';
-import { listen } from './listen.ts';
 import { usersOf } from './peers.ts';
 import { splice } from './splice.ts';
 import { Through, type Counts } from './through.ts';
@@ -17,8 +17,7 @@ import { Turnstile } from './turnstile.ts';
 import { WaitingRoom, type Client, type Crowd } from './waiting-room.ts';
 
 export interface DoorOptions {
-  /** 0 for any free one. */
-  readonly port: number;
+  readonly place: DoorPlace;
   /** Longest wait of a client that comes now, from its arrival to sshd's greeting. */
   readonly holdMs: () => number;
   readonly clock: Clock;
@@ -33,7 +32,7 @@ export interface DoorOptions {
 
 /** The open front door. It begins by holding everybody. */
 export interface Door {
-  readonly port: number;
+  readonly place: DoorPlace;
   /**
    * The guest is ready: whoever waits goes through, and whoever comes. After `loginMs` it cuts off whom it has greeted and who
    * has not logged in.
@@ -52,20 +51,22 @@ export interface Door {
   tellLoggedIn(count: number | undefined): void;
   /** Bytes that came from guests since the door was opened. A client's own do not count: ssh pings a dead guest as well. */
   bytesFromGuest(): number;
+  /** Listens again where its name was taken away. */
+  keep(): Promise<void>;
   /** Ends every connection and stops listening. */
   close(): Promise<void>;
 }
 
-/** Opens the door, or fails with `door-port-taken`, `door-port-forbidden`, `door-port-unusable`. */
+/** Opens the door, or fails as its {@link Entrance} does: `door-port-taken`, `door-directory-missing` and the like. */
 export async function openDoor(options: DoorOptions): Promise<Door> {
   const door = new FrontDoor(options);
-  await door.listen(options.port);
+  await door.open();
   return door;
 }
 
 class FrontDoor implements Door {
   readonly #options: DoorOptions;
-  readonly #server: Server;
+  readonly #entrance: Entrance;
   readonly #room: WaitingRoom;
   readonly #through: Through;
   readonly #turnstile: Turnstile;
@@ -83,25 +84,22 @@ class FrontDoor implements Door {
     this.#room = new WaitingRoom({
       ...options,
       limits: () => this.#limits,
-      users: () => usersOf(this.port),
+      users: () => (this.place.kind === 'tcp' ? usersOf(this.place.port) : undefined),
       onChange: () => this.#letInSoon(),
     });
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#onArrival(socket),
-    );
+    this.#entrance = new Entrance(options.place, options.log, (socket) => this.#onArrival(socket));
   }
 
-  get port(): number {
-    return (this.#server.address() as AddressInfo | null)?.port ?? this.#options.port;
+  get place(): DoorPlace {
+    return this.#entrance.place;
   }
 
-  async listen(port: number): Promise<void> {
-    await listen(this.#server, port);
-    // Later errors are of single accepts (no descriptor left): the door stays.
-    this.#server.on('error', (later) => this.#log('warn', 'door-accept', { why: later.message }));
+  async open(): Promise<void> {
+    await this.#entrance.open();
     this.#limits = { ...limitsFor(await descriptorLimit()), ...this.#options.limits };
-    this.#log('info', 'door-listening', { port: this.port });
   }
+
+  readonly keep = (): Promise<void> => this.#entrance.keep();
 
   release(tunnel: Tunnel, loginMs = usualLoginMs): void {
     if (this.#tunnel !== undefined) this.hold('it has another guest now');
@@ -148,7 +146,7 @@ class FrontDoor implements Door {
   readonly bytesFromGuest = (): number => this.#through.bytesFromGuest();
 
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const closed = this.#entrance.close();
     this.#room.dropAll('door-closed', 'the daemon ends');
     if (this.#through.count > 0) this.#log('info', 'door-cuts', { open: this.#through.count });
     this.#through.destroy();

@@ -41,6 +41,8 @@ export interface Builder {
   readonly settingsText: string;
   readonly hostPublicKey: string;
   readonly owner: Owner;
+  /** How ssh reaches a door that is no port (./door-helper.ts); undefined where it is one. */
+  readonly proxy: string | undefined;
   /** By which launchd or systemd starts the daemon; none where the user starts it. */
   readonly service: readonly WantedFile[];
   /** Who makes /etc/nix. */
@@ -64,6 +66,7 @@ export function userFiles(builder: Builder): readonly WantedFile[] {
   const machines = `${machinesLine({ ...config, hostPublicKey: builder.hostPublicKey })}\n`;
   const stanza = sshConfig({
     port: config.port,
+    proxy: builder.proxy,
     holdSeconds: config.holdSeconds,
     identityFile: layout.clientKey,
     knownHosts: layout.knownHosts,
@@ -129,13 +132,13 @@ export function rootRequest({
   config,
   ...builder
 }: Omit<Builder, 'layout' | 'settingsText' | 'service' | 'takenIn' | 'takenBack'>): RootRequest {
-  const { owner, keeper } = builder;
+  const { owner, keeper, proxy } = builder;
   const hostPublicKey = bareKey(builder.hostPublicKey);
-  const { port, holdSeconds, system, maxJobs, features } = config;
+  const { door, port, holdSeconds, system, maxJobs, features } = config;
   const { mandatoryFeatures, speedFactor, protocol } = config;
   const ofLine = { system, maxJobs, features, mandatoryFeatures, speedFactor, protocol };
-  const told = { port, holdSeconds, ...ofLine, hostPublicKey };
-  return { rootHome, etcNix, owner, keeper, ...told };
+  const told = { door, port, holdSeconds, ...ofLine, hostPublicKey };
+  return { rootHome, etcNix, owner, keeper, proxy, ...told };
 }
 
 /** Which of the user's files would change, which are ours already, and which cannot since the Nix store owns them. */

@@ -17,7 +17,7 @@ export function effectsOf(before: Config | undefined, after: Config): Effects {
   return {
     atOnce: changes.filter((change) => !waitsForStart(change)).map(changeWords),
     atStart: changes.filter(waitsForStart).map(changeWords),
-    isUrgent: changes.some(({ name }) => name === 'port'),
+    isUrgent: changes.some(({ name }) => name === 'port' || name === 'door'),
   };
 }
 

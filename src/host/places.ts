@@ -30,6 +30,9 @@ export function rootLayout({ rootHome, etcNix }: Pick<Places, 'rootHome' | 'etcN
     knownHosts: join(ours, 'known_hosts'),
     /** The builder's line, which Nix's list takes in. */
     list: join(ours, 'machines'),
+    /** The owner's alone, where the front door is a Unix socket; and that socket, made by the daemon. */
+    door: join(ours, 'door'),
+    doorSocket: join(ours, 'door/socket'),
     /** Whose builder it is. */
     installed: join(ours, 'installed.json'),
     /** What root's script made where nothing was, a path a line. */

@@ -1,5 +1,5 @@
 /** Getting root's part done: by ourselves when we are root, else by one sudo command, shown before it is run. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { run, succeeded, type Ran } from '../system/child.ts';
 import { Exit, Failed, errorCode } from '../system/failure.ts';
 import { examine, type FileChange } from './file-change.ts';
@@ -34,10 +34,10 @@ export function rootNeeds(request: RootRequest): RootNeeds {
     if (examined.kind === 'change') changes.push(examined.change);
     if (examined.kind === 'hidden') hidden.push(wanted);
   }
-  const key = rootKey(request);
+  const made = [...rootKey(request), ...doorDirectory(request)];
   // What comes after it is right, so it was made.
-  const isDone = changes.length === 0 && key.length === 0;
-  return { changes, unseen: isDone ? [] : [...key, ...hidden], byHand };
+  const isDone = changes.length === 0 && made.length === 0;
+  return { changes, unseen: isDone ? [] : [...made, ...hidden], byHand };
 }
 
 function rootKey(request: RootRequest): Named[] {
@@ -45,6 +45,18 @@ function rootKey(request: RootRequest): Named[] {
   return existsSync(path)
     ? []
     : [{ path, purpose: "root's own key for the guest, its public half" }];
+}
+
+/** Where it is not as the door has it. */
+function doorDirectory(request: RootRequest): Named[] {
+  const { door: path } = rootLayout(request);
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const isTheirs = stats?.uid === request.owner.uid && (stats.mode & 0o777) === 0o700;
+  if (request.door === 'tcp')
+    return stats === undefined ? [] : [{ path, purpose: 'no more needed: the door is a port' }];
+  return isTheirs
+    ? []
+    : [{ path, purpose: "the front door's directory, for nobody but you and root" }];
 }
 
 /** All that would be written, or looked at. */

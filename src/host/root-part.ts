@@ -18,6 +18,7 @@ import type { NewerOption } from './ssh-newer.ts';
 
 /** As the settings have it, all of them given; the key is the guest's own, without a comment. */
 const toldSchema = v.strictObject({
+  door: settingSchemas.door,
   port: v.unwrap(settingSchemas.port),
   holdSeconds: v.unwrap(settingSchemas.holdSeconds),
   system: v.unwrap(settingSchemas.system),
@@ -35,8 +36,9 @@ export type Told = Readonly<v.InferOutput<typeof toldSchema>>;
 /** Those values alone. What is as by default is left out: the program that is root's own may be older than ours. */
 export const toldOf = (request: RootRequest): v.InferInput<typeof toldSchema> => {
   const { port, holdSeconds, system, maxJobs, features, hostPublicKey } = request;
-  const { mandatoryFeatures, speedFactor, protocol } = request;
+  const { door, mandatoryFeatures, speedFactor, protocol } = request;
   return {
+    ...(door !== 'tcp' && { door }),
     ...{ port, holdSeconds, system, maxJobs, features, hostPublicKey },
     ...(mandatoryFeatures.length > 0 && { mandatoryFeatures }),
     ...(speedFactor !== 1 && { speedFactor }),
@@ -46,6 +48,8 @@ export const toldOf = (request: RootRequest): v.InferInput<typeof toldSchema> =>
 
 export interface RootRequest extends RootPlaces, Told {
   readonly owner: Owner;
+  /** How ssh reaches a door that is no port (./door-helper.ts). */
+  readonly proxy?: string | undefined;
   /** Who makes /etc/nix. */
   readonly keeper: NixVariant['keeper'];
   /** Whether root's ssh leads to the guest already, as {@link isTakenIn} has it; absent where that is not known. */
@@ -65,9 +69,9 @@ export interface ByHand {
 /** Files that are root's and ours whole, in our own directory. */
 export function ownFiles(request: RootRequest) {
   const paths = rootLayout(request);
-  const { port, holdSeconds, takenBack = [] } = request;
+  const { port, proxy, holdSeconds, takenBack = [] } = request;
   const { clientKey: identityFile, knownHosts } = paths;
-  const stanza = { port, holdSeconds, identityFile, knownHosts, takenBack };
+  const stanza = { port, proxy, holdSeconds, identityFile, knownHosts, takenBack };
   return {
     knownHosts: whole(
       paths.knownHosts,

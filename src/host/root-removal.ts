@@ -16,7 +16,7 @@ import { rootLayout } from './places.ts';
 import { bytesIn } from './root-files.ts';
 import { rootLines } from './root-part.ts';
 import { blockOf, cutsOf, oldIncludes, type Cut } from './root-lines.ts';
-import { bytesWord, cutting, opening, shellWord, type RootPlaces } from './root-shell.ts';
+import { bytesWord, closing, cutting, opening, shellWord, type RootPlaces } from './root-shell.ts';
 
 /** Whose installation is to be removed; none asked for: whoever's it is, for an administrator. */
 export interface RootRemoval extends RootPlaces {
@@ -103,7 +103,8 @@ fi
 for file in "$machines" "$ssh"; do
     ! grep -qsF '${beginMark}' "$file" || echo "Left in $file: our lines, which somebody has changed."
 done
-${leaving(directories.filter((path) => !isAboveOurs(path)))}for name in ${names.join(' ')} installed.json made; do drop "$ours/$name"; done
+${leaving(directories.filter((path) => !isAboveOurs(path)))}${closing}
+for name in ${names.join(' ')} installed.json made; do drop "$ours/$name"; done
 ${leaving([paths.directory, ...directories.filter(isAboveOurs)])}`;
 }
 
@@ -137,7 +138,9 @@ const insertion = `insert() { # COUNT LINE: LINE, which was there before, comes 
 /** What the script would do, in words. */
 export function plannedRemoval(removal: RootRemoval, known: Installed | undefined): string[] {
   const paths = rootLayout(removal);
-  const ours = [...names, 'installed.json', 'made'].map((name) => join(paths.directory, name));
+  const ours = [...names, 'installed.json', 'made', 'door'].map((name) =>
+    join(paths.directory, name),
+  );
   return [
     ...[paths.machines, paths.ssh].flatMap((path) => plannedEdit(path)),
     ...ours.filter((path) => existsSync(path)).map((path) => `Would delete ${path}`),

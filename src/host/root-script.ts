@@ -4,7 +4,7 @@ import { installedText, isOld, madeIn, replacedIn, type Installed } from './inst
 import { rootLayout } from './places.ts';
 import { ownFiles, rootLines, type RootRequest } from './root-part.ts';
 import { blockOf, cutsOf, leftoversIn, oldIncludes } from './root-lines.ts';
-import { bytesWord, cutting, opening, shellWord } from './root-shell.ts';
+import { bytesWord, closing, cutting, opening, shellWord } from './root-shell.ts';
 
 export interface ScriptOptions {
   /** What root's record says now. */
@@ -47,10 +47,12 @@ key=$ours/client_ed25519
 ${renewsKey ? 'rm -f "$key"\n' : ''}ssh-keygen -y -P '' -f "$key" >/dev/null 2>&1 || {
     rm -f "$key"
     ssh-keygen -q -t ed25519 -N '' -C nix-daemon -f "$key"
+    sync "$key" "$key.pub" 2>/dev/null || :
 }
 put "$key.pub" "$(ssh-keygen -y -P '' -f "$key")$nl"
 put "$ours/known_hosts" ${shellWord(files.knownHosts.content.text)}
 
+${door(request)}
 block=${bytesWord(blockOf(lines.ssh))}
 link "$ssh" ${shellWord(lines.ssh.line)} || {
     [ -d "\${ssh%/*}" ] || { made "\${ssh%/*}"; install -d -m 700 "\${ssh%/*}"; }
@@ -67,6 +69,17 @@ put "$ours/machines" ${shellWord(files.list.content.text)}
 ${list === undefined ? '' : listEdit(blockOf(lines.machines), cutting(cutsOf(list)))}touch "$ours/installed.json"
 `;
 }
+
+/** It is the owner's, in a directory that is root's: so it is what root made, whatever is put into it. */
+const door = ({ door, owner }: RootRequest): string =>
+  door === 'unix'
+    ? `# The front door listens in it: for nobody but the owner and root.
+[ -d "$ours/door" ] || echo "Made $ours/door"
+install -d -m 700 "$ours/door"
+chown ${owner.uid} "$ours/door"
+`
+    : `${closing}
+`;
 
 const listEdit = (block: string, cuts: string): string => `
 block=${bytesWord(block)}

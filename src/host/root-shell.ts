@@ -50,6 +50,7 @@ put() { # FILE TEXT: whole, with the mode and owner it has; a mount point cannot
     [ ! -e "$1" ] || cp -p "$1" "$1.linuxkit-builder"
     printf %s "$2" >"$1.linuxkit-builder"
     if cmp -s "$1.linuxkit-builder" "$1"; then rm "$1.linuxkit-builder"; return; fi
+    sync "$1.linuxkit-builder" 2>/dev/null || : # a power cut leaves the old bytes or the new ones, and no empty file
     mv -f "$1.linuxkit-builder" "$1" 2>/dev/null || cat "$1.linuxkit-builder" >"$1"
     rm -f "$1.linuxkit-builder"
     echo "${did} $1"
@@ -62,6 +63,12 @@ cut() { # LINES: go out of $text
     esac
 }`;
 }
+
+/** Takes away the front door's directory, with the socket that a daemon left in it. */
+export const closing = `[ ! -d "$ours/door" ] || {
+    rm -f "$ours/door/socket"
+    rmdir "$ours/door" 2>/dev/null && echo "Deleted $ours/door" || echo "Left $ours/door: it holds what is not ours" >&2
+}`;
 
 /** Takes such lines out of $text. */
 export const cutting = (cuts: readonly Cut[]): string =>

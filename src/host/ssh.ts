@@ -13,6 +13,8 @@ export const guestUser = 'builder';
 
 export interface StanzaOptions {
   readonly port: number;
+  /** How ssh reaches a door that is no port (./door-helper.ts). */
+  readonly proxy?: string | undefined;
   readonly identityFile: string;
   readonly knownHosts: string;
   /** How long the door may hold a connection: ssh has to be more patient. */
@@ -27,17 +29,19 @@ export interface StanzaOptions {
  * OpenSSH 7.6: one that an ssh does not know keeps it from every other host, where our `IgnoreUnknown` does not hold (seen with 8.4).
  */
 export function sshConfig(options: StanzaOptions): string {
-  const { port, identityFile, knownHosts, holdSeconds, takenBack } = options;
+  const { port, proxy, identityFile, knownHosts, holdSeconds, takenBack } = options;
   const settings = [
     // One word of another's below that an ssh does not know would keep it from the guest: for this host it is passed over.
     'IgnoreUnknown *',
     'HostName 127.0.0.1',
-    `Port ${port}`,
+    ...(proxy === undefined ? [`Port ${port}`] : []),
     `User ${guestUser}`,
     'AddressFamily inet',
     // An address of the company's network, say, reaches no loopback.
     'BindAddress 127.0.0.1',
-    'ProxyCommand none',
+    `ProxyCommand ${proxy ?? 'none'}`,
+    // It hands no connection over, and carries the bytes itself.
+    ...(proxy === undefined ? [] : ['ProxyUseFdpass no']),
     'CanonicalizeHostname no',
     // Who the guest is: looked up under the alias, since 127.0.0.1 is many machines.
     `HostKeyAlias ${alias}`,
@@ -89,6 +93,13 @@ export function sshConfig(options: StanzaOptions): string {
 /** What decides where a stanza of ours leads, and as whom; the rest keeps others' settings away. */
 const deciding = ['HostName', 'Port', 'User', 'HostKeyAlias', 'UserKnownHostsFile', 'IdentityFile'];
 
+/** The command by which a stanza of ours reaches the door; undefined where the door is a port. */
+export const proxyOf = (stanza: string): string | undefined =>
+  /^\s*ProxyCommand (?!none$)(.+)$/m.exec(stanza)?.[1];
+
+/** By whatever program: the socket is its last word. */
+const socketOf = (stanza: string): string => proxyOf(stanza)?.split(' ').at(-1) ?? '';
+
 /** True where two texts of ours, of one release or of two, lead ssh to the same guest with the same key. */
 export function leadSameWay(one: string, other: string): boolean {
   const way = (text: string) =>
@@ -96,6 +107,7 @@ export function leadSameWay(one: string, other: string): boolean {
       .split('\n')
       .map((line) => line.trim())
       .filter((line) => deciding.includes(line.split(' ', 1)[0] ?? ''))
+      .concat(socketOf(text))
       .sort()
       .join('\n');
   return way(one) === way(other);

@@ -5,11 +5,12 @@ import { rootLayout } from './places.ts';
 import { isOld, readInstalled } from './installed.ts';
 import { bytesIn, needed, rootNeeds, type RootNeeds } from './root-files.ts';
 import type { RootRequest } from './root-part.ts';
-import { alias, leadSameWay, marginSeconds } from './ssh.ts';
+import { alias, leadSameWay, marginSeconds, proxyOf } from './ssh.ts';
 
 /** One thing of which root was told something else; without values where those are keys. */
 export interface Difference {
   readonly name:
+    | 'door'
     | 'port'
     | 'holdSeconds'
     | 'key'
@@ -79,8 +80,10 @@ const isReworded = (change: FileChange, request: RootRequest): boolean =>
 function sshDifferences({ before }: FileChange, request: RootRequest): Difference[] {
   const text = before?.bytes.toString('utf8') ?? '';
   const number = (name: string) => Number(new RegExp(`^\\s*${name} (\\d+)$`, 'm').exec(text)?.[1]);
+  const door = proxyOf(text) === undefined ? 'tcp' : 'unix';
   return [
-    ...differing('port', number('Port'), request.port),
+    ...(before === undefined ? [] : differing('door', door, request.door)),
+    ...(request.door === 'unix' ? [] : differing('port', number('Port'), request.port)),
     ...differing('holdSeconds', number('ConnectTimeout') - marginSeconds, request.holdSeconds),
   ];
 }

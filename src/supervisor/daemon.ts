@@ -29,6 +29,7 @@ export interface DaemonOptions {
    */
   readonly managed: boolean;
   readonly rootsKey?: SupervisorOptions['rootsKey'];
+  readonly doorSocket: string;
   readonly onStopSignal: (listener: (name: StopSignal) => void) => void;
   /** Aborted when a stop signal came before anybody here listened to those. */
   readonly signal: AbortSignal;
@@ -66,7 +67,7 @@ export async function daemon(options: DaemonOptions): Promise<ExitCode> {
 
 /** One life. Failed `cannot-write` and `no-locks` come before it has begun: whatever cannot be written later ends no daemon. */
 async function live(
-  { layout, clock, managed, rootsKey, onStopSignal, onStatus, onStandby }: DaemonOptions,
+  { layout, clock, managed, doorSocket, onStopSignal, onStatus, onStandby, ...rest }: DaemonOptions,
   asked: AbortSignal,
 ): Promise<ExitCode> {
   makeDirectory(layout.state);
@@ -88,7 +89,9 @@ async function live(
       throw new Failed(configInvalid(settings.problems));
     const log = openLog({ path: layout.log, isVerbose: () => isVerbose });
     const isOurs = () => lock.isInPlace();
-    const world = { layout, clock, log, policy: defaultPolicy, daemon: me, onStatus, isOurs };
+    const { rootsKey } = rest;
+    const ours = { layout, clock, log, policy: defaultPolicy, doorSocket };
+    const world = { ...ours, daemon: me, onStatus, isOurs };
     const supervisor = new Supervisor({ ...world, ...(rootsKey && { rootsKey }) }, settings);
     const keepOwnPid = () => keepPid(ownPidFiles(layout), me.pid, me.program);
     const options = { layout, clock, log, read, onStopSignal, asked, isOurs, keepOwnPid };
@@ -152,7 +155,7 @@ async function supervise(
   );
   const upkeep = new Upkeep({
     ...{ layout, clock, log, isOurs },
-    keepers: [() => control.keep(), () => log.keep(), keepOwnPid],
+    keepers: [() => control.keep(), () => log.keep(), keepOwnPid, () => supervisor.gate.keep()],
   });
   let first: number | undefined;
   onStopSignal((name) => {

@@ -1,6 +1,8 @@
 /** The front door as the supervisor uses it: opened with the first config, kept for life, and drained on request. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
 import { openDoor, type Door } from '../door/door.ts';
+import type { DoorPlace } from '../door/entrance.ts';
 import type { Counts } from '../door/through.ts';
 import type { Crowd } from '../door/waiting-room.ts';
 import { AwakeClock } from '../system/awake.ts';
@@ -13,11 +15,27 @@ import { LoginWatch, type WayIn } from './login-watch.ts';
 export type KeepOut = 'hold' | 'refuse';
 
 export interface DoorStatus {
-  readonly port: number;
+  /** Of 127.0.0.1, where the door is one; else its Unix socket. */
+  readonly port?: number;
+  readonly socket?: string;
   /** Somebody waits for the connections to end, to stop it. */
   readonly draining: boolean;
   /** New connections are sent off, until told otherwise. */
   readonly refusing?: true;
+}
+
+/** For a sentence. */
+export const whereOf = ({ port, socket }: DoorStatus): string =>
+  socket ?? `127.0.0.1:${port ?? '?'}`;
+
+export const refusalWords = ({ refusing }: DoorStatus): string =>
+  refusing === true ? '; new ones are refused until: linuxkit-builder undrain' : '';
+
+export interface GateOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Where the door listens that is a Unix socket. */
+  readonly doorSocket: string;
 }
 
 export interface GateNews {
@@ -42,11 +60,13 @@ export class Gate {
   readonly #awake: KeepAwake;
   readonly #logins: LoginWatch;
   readonly #news: GateNews;
+  readonly #socket: string;
   /** Opening and closing come one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(clock: Clock, log: Log, news: GateNews = {}) {
+  constructor({ clock, log, doorSocket }: GateOptions, news: GateNews = {}) {
     this.#news = news;
+    this.#socket = doorSocket;
     this.#clock = clock;
     this.#log = log;
     this.#awake = new KeepAwake(clock, log);
@@ -57,8 +77,8 @@ export class Gate {
     });
   }
 
-  get port(): number | undefined {
-    return this.#door?.port;
+  get place(): DoorPlace | undefined {
+    return this.#door?.place;
   }
 
   get isDraining(): boolean {
@@ -67,9 +87,10 @@ export class Gate {
 
   /** What is told of the open door. */
   get told(): DoorStatus | undefined {
-    const { port } = this;
-    if (port === undefined) return undefined;
-    return { port, draining: this.#draining, ...(this.#turnsAway && { refusing: true }) };
+    const { place } = this;
+    if (place === undefined) return undefined;
+    const where = place.kind === 'tcp' ? { port: place.port } : { socket: place.path };
+    return { ...where, draining: this.#draining, ...(this.#turnsAway && { refusing: true }) };
   }
 
   /** Opens the door, or another one when the config says so now; those who wait there are sent off. */
@@ -78,12 +99,14 @@ export class Gate {
     return this.#inTurn(() => this.#open(config));
   }
 
-  async #open({ port }: Config): Promise<void> {
-    if (this.#door?.port === port) return;
+  async #open({ door, port }: Config): Promise<void> {
+    const place: DoorPlace =
+      door === 'tcp' ? { kind: 'tcp', port } : { kind: 'unix', path: this.#socket };
+    if (this.#door !== undefined && isDeepStrictEqual(this.#door.place, place)) return;
     await this.#close();
     const holdMs = () => this.#holdSeconds * 1000;
     this.#door = await openDoor({
-      ...{ port, holdMs, log: this.#log },
+      ...{ place, holdMs, log: this.#log },
       // Whoever came before a sleep is not sent off at the wake.
       clock: new AwakeClock(this.#clock),
       onChange: (counts) => {
@@ -170,6 +193,11 @@ export class Gate {
   /** Bytes that came from guests so far. */
   bytesFromGuest(): number {
     return this.#door?.bytesFromGuest() ?? 0;
+  }
+
+  /** Makes the door's name again where that is gone. */
+  keep(): Promise<void> {
+    return this.#inTurn(async () => this.#door?.keep());
   }
 
   close(): Promise<void> {

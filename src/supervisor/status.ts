@@ -192,10 +192,10 @@ function builderOf(config: Config, { vmChoice, network: chosen }: Facts) {
   const named = networkNames.find((name) => name === chosen);
   const own = config.network === 'auto' && hasOwnNetwork(vm) ? 'user' : config.network;
   const { cpus, memoryMiB, diskGiB, maxJobs, system, features } = config;
-  const { port, accelerator, bundle, holdSeconds, keepAwake, start, idle } = config;
+  const { door, port, accelerator, bundle, holdSeconds, keepAwake, start, idle } = config;
   return {
     ...{ vm, network: named ?? own, cpus, memoryMiB, diskGiB, maxJobs, system, features },
-    ...{ port, accelerator, bundle, holdSeconds, keepAwake, start, idle },
+    ...{ door, port, accelerator, bundle, holdSeconds, keepAwake, start, idle },
   };
 }
 const iso = (ms: number): string => new Date(ms).toISOString();

@@ -10,7 +10,7 @@ import { beginWith, listeners } from './begin.ts';
 import { Ends } from './end-scope.ts';
 import { configInvalid, directoryLost } from './failure.ts';
 import { BootFiles, type BootFilesOptions } from './boot-files.ts';
-import { Gate, type KeepOut } from './gate.ts';
+import { Gate, type GateOptions, type KeepOut } from './gate.ts';
 import { decide } from './lessons.ts';
 import { initial, isResting } from './lifecycle.ts';
 import { OnDemand } from './on-demand.ts';
@@ -24,7 +24,7 @@ import { failureIn, statusOf, type Status } from './status.ts';
 import { StatusRecord } from './status-record.ts';
 import { announcedAgent, wayInto } from './way-in.ts';
 
-export interface SupervisorOptions extends BootFilesOptions {
+export interface SupervisorOptions extends BootFilesOptions, GateOptions {
   readonly log: Log;
   readonly policy: Policy;
   readonly daemon: Identity;
@@ -64,7 +64,7 @@ export class Supervisor {
       onDoor: () => this.#record.writeSoon(),
       dispatch: (event) => this.dispatch(event),
     });
-    this.gate = new Gate(options.clock, options.log, this.onDemand);
+    this.gate = new Gate(options, this.onDemand);
     this.verdicts = new Verdicts(options.layout.verdicts);
     this.#ends = new Ends({ ...options, now: this.#hurry.signal });
     this.#bootFiles = new BootFiles(options);

@@ -19,6 +19,7 @@ import { readInstalled } from '../../src/host/installed.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import { statusOf } from '../../src/supervisor/status.ts';
 import { writeStatus } from '../../src/supervisor/status-file.ts';
+import { proxyOf } from '../../src/host/ssh.ts';
 import { hostFacts } from '../../src/system/host.ts';
 import { identify } from '../../src/system/process.ts';
 import { run as runProgram } from '../../src/system/child.ts';
@@ -82,6 +83,43 @@ describe.runIf(asRoot)('configure', () => {
     expect(parseMachines(rig.list(), 'old').machines).toMatchObject([
       { store: 'ssh-ng://builder@nix-linuxkit', speedFactor: 1, mandatory: [] },
     ]);
+  });
+
+  // Behaviour 147: With `door` `unix` ssh connects to a Unix socket in a directory that nobody but the owner and root can enter, and no port is open.
+  test('makes the front door a socket, and a port again, to the byte', async () => {
+    using rig = configureRig();
+    await rig.run('--port', '24099');
+    const port = rig.snapshot();
+    const { out, failure } = await rig.run('--door', 'unix');
+    expect(failure).toBeUndefined();
+    expect(out.join('\n')).toContain(`Made ${rig.root.door}`);
+    expect(rig.mode(rig.root.door)).toBe('700');
+    const proxies = [rig.layout.sshConfig, rig.root.sshConfig].map((path) =>
+      proxyOf(rig.read(path)),
+    );
+    expect(proxies[0]).toMatch(/^\/\S+ .*door\/socket'?$/);
+    expect(proxies[1]).toBe(proxies[0]);
+    const found = await rig.doctor();
+    for (const name of ['your files', "root's files"])
+      expect(found.find((finding) => finding.name === name)?.kind).toBe('good');
+    expect(await rig.run()).toMatchObject({ out: ['Nothing to change.'] });
+    expect(await rig.run('--dry-run')).toMatchObject({ out: ['Nothing to change.'] });
+    await rig.run('--reset', 'door');
+    expect(rig.snapshot()).toEqual(port);
+  });
+
+  test('says that root was told of a port, and takes a socket back', async () => {
+    using rig = configureRig();
+    const before = rig.snapshot();
+    await rig.run();
+    await rig.run('--door', 'unix', '--no-root');
+    const roots = (await rig.doctor()).find(({ name }) => name === "root's files");
+    expect(JSON.stringify(roots)).toContain('another door (tcp, and unix is set)');
+    await rig.run();
+    await rig.unconfigure('--purge', '--yes');
+    const ours = ([name]: [string, unknown]) => !name.startsWith('cache');
+    const after = Object.fromEntries(Object.entries(rig.snapshot()).filter(ours));
+    expect(after).toEqual(Object.fromEntries(Object.entries(before).filter(ours)));
   });
 
   test('says what it did, and the second time that there is nothing to do', async () => {

@@ -254,6 +254,29 @@ describe.runIf(asRoot)('doctor finds', () => {
     }
   });
 
+  // Behaviour 149: ssh comes through to a socket under every shell that runs what it is told; where that is not so, `doctor` says it.
+  test('a door that is a socket, and a shell by which ssh runs nothing', async () => {
+    using rig = await configured('--door', 'unix');
+    const socket = rig.root.doorSocket;
+    const server = createServer((peer) => peer.end('SSH-2.0-none\r\nnonsense\r\n'));
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    try {
+      living(rig, {
+        phase: 'ready',
+        vmPid: 1,
+        clockOffsetMs: 0,
+        door: { socket, draining: false },
+      });
+      const findings = await rig.doctor({ SHELL: '/bin/false' });
+      expect(wordsOf(findings, 'door')).toContain(`${socket} leads to SSH-2.0-none`);
+      expect(wordsOf(findings, 'ssh as you')).toContain('SHELL=/bin/false in your environment');
+      const others = await rig.doctor({ SHELL: '/bin/sh' });
+      expect(wordsOf(others, 'ssh as you')).not.toContain('SHELL');
+    } finally {
+      server.close();
+    }
+  });
+
   test('an ssh that does not get through, with the very command of nix-daemon', async () => {
     using rig = await configured();
     const server = await listening('SSH-2.0-none\r\nnonsense\r\n');

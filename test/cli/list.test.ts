@@ -30,7 +30,7 @@ describe.runIf(process.getuid?.() === 0)('of a machine', () => {
     expect(JSON.parse(out[0] ?? '')).toEqual({ version: 1, builders: [builder] });
     const [heads = '', line = '', ...more] = (await verb(rig, 'list')).out;
     expect(more).toEqual([]);
-    expect(heads).toMatch(/^DIRECTORY +PHASE +SYSTEM +CPUS +MEMORY +DISK +PORT +NIX$/);
+    expect(heads).toMatch(/^DIRECTORY +PHASE +SYSTEM +CPUS +MEMORY +DISK +DOOR +NIX$/);
     expect(line).toBe(
       `${rig.layout.root}  gone   x86_64-linux  1     1024 MiB  4 GiB  24999  knows it`,
     );

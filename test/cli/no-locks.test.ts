@@ -27,6 +27,7 @@ const verbs: Readonly<Record<string, (rig: Rig) => Promise<unknown>>> = {
     failureIn(
       daemon({
         ...{ layout, clock: systemClock, managed: false, signal },
+        doorSocket: '/nowhere',
         onStopSignal: () => undefined,
         onStatus: () => undefined,
         onStandby: () => undefined,

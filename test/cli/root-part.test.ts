@@ -1,12 +1,22 @@
 /** Root's part by a sudoers rule: whoever asks is believed in nothing. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { isLoose, pathsTo } from '../../src/cli/root-part.ts';
+import { isLoose, pathsTo } from '../../src/system/loose.ts';
 import { readInstalled } from '../../src/host/installed.ts';
 import { placesOf, rootLayout } from '../../src/host/places.ts';
+import { proxyOf } from '../../src/host/ssh.ts';
 import { toldOf } from '../../src/host/root-part.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { rootRequestIn } from '../host/root-request.ts';
@@ -49,7 +59,18 @@ describe.runIf(canAsk)('root’s part for another user', () => {
     expect(readFileSync(paths().list, 'utf8')).toMatch(/^ssh-ng:\/\/builder@nix-linuxkit x86_64-/);
   });
 
+  test('makes a door that is a socket, and finds by itself how ssh reaches it', () => {
+    expect(ask(ann, { ...told, door: 'unix' })).toMatchObject({ status: 0, stderr: '' });
+    expect(statSync(paths().door)).toMatchObject({ uid: Number(ann), mode: 0o40700 });
+    const stanza = readFileSync(paths().sshConfig, 'utf8');
+    expect(proxyOf(stanza)).toContain(paths().doorSocket);
+    expect(ask(ann, {}, 'unconfigure')).toMatchObject({ status: 0, stderr: '' });
+    expect(existsSync(paths().directory)).toBe(false);
+  });
+
   test.each<[string, object]>([
+    ['a way of his to the door', { ...told, door: 'unix', proxy: '/home/ann/evil' }],
+    ['a door of his', { ...told, door: '/home/ann' }],
     ['a directory of his', { ...told, etcNix: '/home/ann' }],
     ['another owner', { ...told, owner: { name: 'root', uid: 0, directory: '/' } }],
     ['a line of his', { ...told, machinesLine: 'ssh-ng://root@evil.example' }],

@@ -24,6 +24,7 @@ const status: Status = {
     maxJobs: 4,
     system: 'x86_64-linux',
     features: ['benchmark', 'big-parallel', 'linuxkit-builder'],
+    door: 'tcp',
     port: 24083,
     accelerator: 'auto',
     bundle: undefined,

@@ -55,14 +55,14 @@ describe.runIf(isRoot && process.platform === 'linux')('a crowd of another user'
     await using guest = await fakeGuest((socket) => socket.write(greetingLine));
     // The guest of this test cuts nobody off.
     rig.door.release(guest.tunnel, 3600_000);
-    await crowdOf(200, rig.door.port, says);
+    await crowdOf(200, rig.port, says);
     const { held, open, opening } = rig.door.counts();
     expect(held).toBeLessThanOrEqual(60);
     expect(open + opening).toBeLessThanOrEqual(says === '' ? 16 : 48);
     await until(() => rig.door.crowd()?.uid === stranger);
     expect(rig.door.crowd()?.waiting).toBeGreaterThan(0);
     for (let n = 0; n < 5; n++) {
-      const owner = new Client(rig.door.port);
+      const owner = new Client(rig.port);
       await until(() => owner.text === greetingLine);
       owner.socket.destroy();
     }
@@ -72,9 +72,9 @@ describe.runIf(isRoot && process.platform === 'linux')('a crowd of another user'
   test('that fills the door while the guest is away does not push out who waits there', async () => {
     await using rig = await doorRig({ clock: systemClock, limits: { waiting: 60 } });
     await using guest = await fakeGuest(echoing);
-    const owner = new Client(rig.door.port);
+    const owner = new Client(rig.port);
     await until(() => rig.door.counts().held === 1);
-    await crowdOf(200, rig.door.port, bannerLine);
+    await crowdOf(200, rig.port, bannerLine);
     const full = () => rig.entries.filter(({ event }) => event === 'door-full');
     await until(() => full().length > 0 && rig.door.counts().held === 60);
     rig.door.release(guest.tunnel);
@@ -102,10 +102,10 @@ test('whose a connection is, is read from the table of the system', async () => 
   ].join('\n');
   expect(usersIn(table, 0x5e13)).toEqual(new Map([[0x9c40, 1001]]));
   await using rig = await doorRig();
-  const { socket } = new Client(rig.door.port);
+  const { socket } = new Client(rig.port);
   await until(() => rig.door.counts().held === 1);
   if (process.platform === 'linux')
-    expect(usersOf(rig.door.port)).toEqual(new Map([[socket.localPort, process.getuid?.()]]));
+    expect(usersOf(rig.port)).toEqual(new Map([[socket.localPort, process.getuid?.()]]));
   socket.destroy();
 });
 
@@ -119,7 +119,7 @@ describe('a crowd that has left', () => {
     await using rig = await doorRig();
     const crowd = Array.from(
       { length: 50 },
-      () => new Client(rig.door.port, bannerLine.padEnd(earlyBytesLimit, 'x')),
+      () => new Client(rig.port, bannerLine.padEnd(earlyBytesLimit, 'x')),
     );
     await until(() => rig.door.counts().held === 50);
     await until(() => crowd.every(({ socket }) => socket.writableLength === 0));
@@ -133,7 +133,7 @@ describe('a crowd that has left', () => {
     await using guest = await fakeGuest(echoing);
     rig.door.release(guest.tunnel);
     for (let n = 0; n < 300; n++) {
-      const socket = connect(rig.door.port, '127.0.0.1');
+      const socket = connect(rig.port, '127.0.0.1');
       await once(socket, 'connect');
       if (n % 2 === 0) socket.write(bannerLine);
       socket.destroy();
@@ -149,7 +149,7 @@ describe('descriptors', () => {
   test('are kept in reserve: whoever is one too many is sent off', async () => {
     await using rig = await doorRig({ limits: { descriptors: 40 } });
     await using guest = await fakeGuest(echoing);
-    const crowd = Array.from({ length: 60 }, () => new Client(rig.door.port));
+    const crowd = Array.from({ length: 60 }, () => new Client(rig.port));
     await until(() => crowd.filter(({ over }) => over).length === 20);
     expect(rig.door.counts().held).toBe(40);
     rig.door.release(guest.tunnel);

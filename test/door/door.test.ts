@@ -11,7 +11,7 @@ describe('while the guest is away', () => {
   test('a client waits, and goes through with what it had said', async () => {
     await using rig = await doorRig();
     await using guest = await fakeGuest(echoing);
-    const client = new Client(rig.door.port);
+    const client = new Client(rig.port);
     client.socket.write('SSH-2.0-client\r\n');
     await until(() => rig.door.counts().held === 1);
     expect(client.text).toBe('');
@@ -27,7 +27,7 @@ describe('while the guest is away', () => {
     ['resets', (client: Client) => client.socket.resetAndDestroy()],
   ])('a client that %s is dropped', async (_, goAway) => {
     await using rig = await doorRig();
-    const client = new Client(rig.door.port);
+    const client = new Client(rig.port);
     await until(() => rig.door.counts().held === 1);
     goAway(client);
     await until(() => rig.door.counts().held === 0);
@@ -37,7 +37,7 @@ describe('while the guest is away', () => {
 
   test('a client is not held longer than the limit', async () => {
     await using rig = await doorRig({ holdMs: 30_000 });
-    const client = new Client(rig.door.port);
+    const client = new Client(rig.port);
     await until(() => rig.door.counts().held === 1);
     await rig.clock.advance(29_999);
     expect(rig.door.counts().held).toBe(1);
@@ -49,7 +49,7 @@ describe('while the guest is away', () => {
 
   test('a client that says more than ssh does before it is answered is sent off', async () => {
     await using rig = await doorRig();
-    const client = new Client(rig.door.port);
+    const client = new Client(rig.port);
     client.socket.write('x'.repeat(earlyBytesLimit - bannerLine.length));
     await until(() => client.socket.bytesWritten === earlyBytesLimit);
     for (let round = 0; round < 50; round++) await rig.clock.advance(1);
@@ -62,14 +62,14 @@ describe('while the guest is away', () => {
   test('tells of a client of ssh that waits, and not of one that says nothing or has gone with its first words', async () => {
     let told = 0;
     await using rig = await doorRig({ onWaiting: () => told++ });
-    const mute = new Client(rig.door.port, '');
-    const web = new Client(rig.door.port, 'GET / HTTP/1.1\r\n');
-    const hasty = new Client(rig.door.port);
+    const mute = new Client(rig.port, '');
+    const web = new Client(rig.port, 'GET / HTTP/1.1\r\n');
+    const hasty = new Client(rig.port);
     hasty.socket.end();
     await until(() => rig.door.counts().held === 2 && hasty.over);
     await rig.clock.advance(1_000);
     expect([told, rig.door.hasWaiting]).toEqual([0, false]);
-    const ssh = new Client(rig.door.port);
+    const ssh = new Client(rig.port);
     await until(() => told > 0);
     expect(rig.door.hasWaiting).toBe(true);
     for (const { socket } of [mute, web, ssh]) socket.destroy();
@@ -81,9 +81,9 @@ describe('while the guest is away', () => {
     await using rig = await doorRig();
     await using guest = await fakeGuest(echoing);
     rig.door.release(guest.tunnel);
-    const mute = new Client(rig.door.port, '');
+    const mute = new Client(rig.port, '');
     await until(() => rig.door.counts().held === 1);
-    const ssh = new Client(rig.door.port);
+    const ssh = new Client(rig.port);
     await until(() => ssh.text === greetingLine);
     await rig.clock.advance(249);
     expect(mute.text).toBe('');
@@ -97,7 +97,7 @@ describe('while the guest is away', () => {
     await using after = await fakeGuest(echoing);
     rig.door.release(before.tunnel);
     rig.door.hold('the VM ended');
-    const client = new Client(rig.door.port);
+    const client = new Client(rig.port);
     await until(() => rig.door.counts().held === 1);
     rig.door.release(after.tunnel);
     await until(() => client.text === greetingLine);
@@ -109,11 +109,11 @@ describe('while the guest is away', () => {
 describe('when no guest will come', () => {
   test('whoever waits and whoever comes is sent off with the reason in the log', async () => {
     await using rig = await doorRig();
-    const waiting = new Client(rig.door.port);
+    const waiting = new Client(rig.port);
     await until(() => rig.door.counts().held === 1);
     rig.door.refuse('the disk is not ours');
     await until(() => waiting.over);
-    const late = new Client(rig.door.port);
+    const late = new Client(rig.port);
     await until(() => late.over);
     const refused = rig.entries.filter(({ event }) => event === 'door-refused');
     expect(refused.map(({ fields }) => fields['why'])).toEqual(
@@ -125,7 +125,7 @@ describe('when no guest will come', () => {
     await using rig = await doorRig();
     rig.door.refuse('no');
     rig.door.hold('another try');
-    const client = new Client(rig.door.port);
+    const client = new Client(rig.port);
     await until(() => rig.door.counts().held === 1);
     expect(client.over).toBe(false);
   });
@@ -140,7 +140,7 @@ describe('while it is let in', () => {
       socket.on('data', (chunk) => (heard += chunk.toString()));
       socket.write('SSH-2');
     });
-    const client = new Client(rig.door.port);
+    const client = new Client(rig.port);
     client.socket.write('hello');
     rig.door.release(guest.tunnel);
     await until(() => rig.door.counts().opening === 1 && guest.sockets.length === 1);
@@ -158,7 +158,7 @@ describe('while it is let in', () => {
       if (number === 3) socket.write('HTTP/1.1 400 Bad Request\r\n');
       if (number === 5) echoing(socket);
     });
-    const client = new Client(rig.door.port);
+    const client = new Client(rig.port);
     rig.door.release(guest.tunnel);
     for (const [number, why] of [
       [2, 'closed without a greeting'],
@@ -177,7 +177,7 @@ describe('while it is let in', () => {
     await using rig = await doorRig({ holdMs: 10_000 });
     const gone = await fakeGuest(() => undefined);
     await gone[Symbol.asyncDispose]();
-    const client = new Client(rig.door.port);
+    const client = new Client(rig.port);
     rig.door.release(gone.tunnel);
     while (!client.over) await rig.clock.advance(250);
     expect(rig.entries.map(({ event }) => event)).toContain('door-hold-limit');
@@ -191,7 +191,7 @@ describe('while it is let in', () => {
     await using guest = await fakeGuest(() => undefined);
     const clients: Client[] = [];
     for (let n = 1; n <= 5; n++) {
-      clients.push(new Client(rig.door.port));
+      clients.push(new Client(rig.port));
       await until(() => rig.door.counts().held === n);
     }
     rig.door.release(guest.tunnel);
@@ -218,7 +218,7 @@ describe('while it is let in', () => {
   test('a crowd reaches the guest one after the other, each as soon as the one before was greeted', async () => {
     await using rig = await doorRig();
     await using guest = await fakeGuest(() => undefined);
-    const clients = Array.from({ length: 10 }, () => new Client(rig.door.port));
+    const clients = Array.from({ length: 10 }, () => new Client(rig.port));
     await until(() => rig.door.counts().held === 10);
     rig.door.release(guest.tunnel);
     for (let n = 1; n <= 10; n++) {
@@ -234,7 +234,7 @@ describe('while it is let in', () => {
     await using guest = await fakeGuest((socket, number) => {
       if (number === 2) echoing(socket);
     });
-    const [first, second] = [new Client(rig.door.port), new Client(rig.door.port)];
+    const [first, second] = [new Client(rig.port), new Client(rig.port)];
     await until(() => rig.door.counts().held === 2);
     rig.door.release(guest.tunnel);
     await until(() => guest.sockets.length === 1);
@@ -249,7 +249,7 @@ describe('while it is let in', () => {
     await using rig = await doorRig();
     await using silent = await fakeGuest(() => undefined);
     await using guest = await fakeGuest(echoing);
-    const client = new Client(rig.door.port);
+    const client = new Client(rig.port);
     client.socket.write('hello');
     rig.door.release(silent.tunnel);
     await until(() => silent.sockets.length === 1);
@@ -269,7 +269,7 @@ describe('when it is open', () => {
       socket.end(greetingLine);
     });
     rig.door.release(guest.tunnel);
-    const client = new Client(rig.door.port);
+    const client = new Client(rig.port);
     await until(() => client.ended);
     client.socket.end('still here');
     await until(() => heard === `${bannerLine}still here` && rig.door.counts().open === 0);
@@ -285,7 +285,7 @@ describe('when it is open', () => {
       socket.on('end', () => socket.end('late words'));
     });
     rig.door.release(guest.tunnel);
-    const client = new Client(rig.door.port);
+    const client = new Client(rig.port);
     await until(() => client.text === greetingLine);
     client.socket.end();
     await until(() => client.ended && rig.door.counts().open === 0);
@@ -298,7 +298,7 @@ describe('when it is open', () => {
       await using rig = await doorRig();
       await using guest = await fakeGuest(echoing);
       rig.door.release(guest.tunnel);
-      const client = new Client(rig.door.port);
+      const client = new Client(rig.port);
       await until(() => client.text === greetingLine);
       (end === 'client' ? client.socket : guest.sockets[0])?.resetAndDestroy();
       await until(() => client.over && guest.sockets[0]?.destroyed === true);
@@ -315,7 +315,7 @@ describe('when it is open', () => {
     await using rig = await doorRig();
     await using guest = await fakeGuest(echoing);
     rig.door.release(guest.tunnel);
-    const client = new Client(rig.door.port);
+    const client = new Client(rig.port);
     await until(() => client.text === greetingLine);
     rig.door.hold('draining');
     client.socket.write('more');
@@ -329,7 +329,7 @@ describe('when it is open', () => {
       socket.end(Buffer.alloc(32 * 1024 * 1024, 'x'));
     });
     rig.door.release(guest.tunnel);
-    const client = new Client(rig.door.port);
+    const client = new Client(rig.port);
     client.socket.pause();
     await until(() => guest.sockets.length === 1 && rig.door.counts().open === 1);
     for (let round = 0; round < 200; round++) await rig.clock.advance(1);
@@ -342,7 +342,7 @@ describe('when it is open', () => {
   test('many at once each get their own bytes', async () => {
     await using rig = await doorRig({ limits: { handshakes: 8, perUser: 60 } });
     await using guest = await fakeGuest(echoing);
-    const clients = Array.from({ length: 60 }, () => new Client(rig.door.port));
+    const clients = Array.from({ length: 60 }, () => new Client(rig.port));
     rig.door.release(guest.tunnel);
     await until(() => clients.every(({ text }) => text === greetingLine));
     clients.forEach((client, n) => client.socket.end(`${n};`.repeat(5000)));
@@ -356,7 +356,7 @@ describe('when it is open', () => {
 describe('the port', () => {
   test('that is taken is a failure that names who has it', async () => {
     await using rig = await doorRig();
-    const failed = await doorRig({ port: rig.door.port }).then(
+    const failed = await doorRig({ place: rig.door.place }).then(
       () => undefined,
       (error: unknown) => error,
     );
@@ -371,16 +371,16 @@ describe('the port', () => {
     const rig = await doorRig();
     await using guest = await fakeGuest(echoing);
     rig.door.release(guest.tunnel);
-    const open = new Client(rig.door.port);
+    const open = new Client(rig.port);
     await until(() => open.text === greetingLine);
     rig.door.hold('the end');
-    const held = new Client(rig.door.port);
+    const held = new Client(rig.port);
     await until(() => rig.door.counts().held === 1);
-    const { port } = rig.door;
+    const { place } = rig.door;
     await rig.door.close();
     await until(() => open.over && held.over);
     expect(rig.clock.pending).toBe(0);
-    await using again = await doorRig({ port });
-    expect(again.door.port).toBe(port);
+    await using again = await doorRig({ place });
+    expect(again.door.place).toEqual(place);
   });
 });

@@ -52,8 +52,8 @@ afterEach(async () => {
 });
 
 /** Ended with the test at the latest. */
-function come(door: Door, says?: string): Client {
-  const client = new Client(door.port, says);
+function come({ place }: Door, says?: string): Client {
+  const client = new Client(place.kind === 'tcp' ? place.port : place.path, says);
   clients.push(client);
   return client;
 }

@@ -16,7 +16,7 @@ test('where the guest does not tell, all that are through count as logged in', a
   await using rig = await doorRig({ onChange: ({ loggedIn }: Counts) => told.push(loggedIn) });
   await using guest = await fakeGuest(echoing);
   rig.door.release(guest.tunnel);
-  const [client] = await come(rig.door.port, 2);
+  const [client] = await come(rig.port, 2);
   expect(told).toEqual([1, 2]);
   client?.socket.end();
   await until(() => rig.door.counts().open === 1);
@@ -29,7 +29,7 @@ test('where it tells, a newcomer does not count until he is told of, and whoever
   await using guest = await fakeGuest(echoing);
   rig.door.release(guest.tunnel);
   rig.door.tellLoggedIn(0);
-  const [first, second] = await come(rig.door.port, 2);
+  const [first, second] = await come(rig.port, 2);
   expect(rig.door.counts()).toMatchObject({ open: 2, loggedIn: 0 });
   rig.door.tellLoggedIn(1);
   expect(told.at(-1)).toBe(1);
@@ -38,7 +38,7 @@ test('where it tells, a newcomer does not count until he is told of, and whoever
   first?.socket.end();
   await until(() => rig.door.counts().open === 1);
   expect(told.at(-1)).toBe(1);
-  await come(rig.door.port, 1);
+  await come(rig.port, 1);
   expect(rig.door.counts()).toMatchObject({ open: 2, loggedIn: 1 });
   // It knows of others too, that came another way.
   rig.door.tellLoggedIn(5);
@@ -56,12 +56,12 @@ test('a newcomer may be logging in for a third of his time', async () => {
   await using rig = await doorRig();
   await using guest = await fakeGuest(echoing);
   rig.door.release(guest.tunnel, 30_000);
-  await come(rig.door.port, 1);
+  await come(rig.port, 1);
   // Where the guest does not tell, he counts as one who has.
   expect(rig.door.counts()).toMatchObject({ loggedIn: 1, entering: 0 });
   rig.door.tellLoggedIn(0);
   await rig.clock.advance(9_999);
-  await come(rig.door.port, 1);
+  await come(rig.port, 1);
   expect(rig.door.counts()).toMatchObject({ loggedIn: 0, entering: 2 });
   await rig.clock.advance(1);
   expect(rig.door.counts()).toMatchObject({ loggedIn: 0, entering: 1 });

@@ -14,9 +14,13 @@ export interface Entry {
 
 export interface Rig extends AsyncDisposable {
   readonly door: Door;
+  /** Of the door, unless that is a socket. */
+  readonly port: number;
   readonly clock: FakeClock;
   readonly entries: Entry[];
 }
+
+const anyPort = { kind: 'tcp', port: 0 } as const;
 
 /** A door on any free port with a clock that stands still. */
 export async function doorRig({
@@ -27,8 +31,9 @@ export async function doorRig({
   const entries: Entry[] = [];
   const log = (level: Level, event: string, fields = {}) =>
     void entries.push({ level, event, fields });
-  const door = await openDoor({ port: 0, holdMs: () => holdMs, clock, log, ...options });
-  return { door, clock, entries, [Symbol.asyncDispose]: () => door.close() };
+  const door = await openDoor({ place: anyPort, holdMs: () => holdMs, clock, log, ...options });
+  const port = door.place.kind === 'tcp' ? door.place.port : 0;
+  return { door, port, clock, entries, [Symbol.asyncDispose]: () => door.close() };
 }
 
 export interface FakeGuest extends AsyncDisposable {
@@ -93,8 +98,10 @@ export class Client {
   /** Nothing more can come: ended, reset or closed. */
   over = false;
 
-  constructor(port: number, says = bannerLine) {
-    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  /** At a port of 127.0.0.1, or at a Unix socket. */
+  constructor(at: number | string, says = bannerLine) {
+    const where = typeof at === 'number' ? { port: at, host: '127.0.0.1' } : { path: at };
+    this.socket = connect({ ...where, allowHalfOpen: true });
     if (says !== '') this.socket.write(says);
     this.socket.setEncoding('utf8');
     this.socket.on('data', (chunk: string) => (this.text += chunk));

@@ -71,7 +71,7 @@ describe('through the door', () => {
           void speak(socket, ofGuest);
         });
         const level = descriptors();
-        const client = new Client(rig.door.port);
+        const client = new Client(rig.port);
         client.socket.setEncoding('latin1');
         // As ssh does: it wants the greeting. A guest that is asked again will never give one.
         const greeted = () => client.text !== '' || client.over || guest.sockets.length > 1;
@@ -119,7 +119,7 @@ describe('through the door', () => {
           socket.on('data', (chunk: Buffer) => (heard += chunk.length));
           socket.write(said);
         });
-        const client = new Client(rig.door.port);
+        const client = new Client(rig.port);
         client.socket.write(asked);
         rig.door.release(guest.tunnel);
         await until(() => guest.sockets.length > 0);

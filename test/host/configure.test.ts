@@ -38,6 +38,7 @@ beforeEach(() => {
     config: parsed.config,
     settingsText: '{}\n',
     hostPublicKey: 'ssh-ed25519 AAAA',
+    proxy: undefined,
     service: [],
     keeper: 'person',
     takenIn: undefined,

@@ -80,12 +80,12 @@ describe("root's part", () => {
 
 describe('what root may be told by others', () => {
   test('is a few values; what is left out is as by default', () => {
-    const rest = { mandatoryFeatures: [], speedFactor: 1, protocol: 'ssh-ng' };
+    const rest = { door: 'tcp', mandatoryFeatures: [], speedFactor: 1, protocol: 'ssh-ng' };
     expect(parseTold(JSON.stringify(toldOf(request)))).toEqual({ ...toldOf(request), ...rest });
     const more = { mandatoryFeatures: ['kvm'], speedFactor: 2, protocol: 'ssh' as const };
     const told = toldOf({ ...request, ...more });
     expect(told).toMatchObject(more);
-    expect(parseTold(JSON.stringify(told))).toEqual(told);
+    expect(parseTold(JSON.stringify(told))).toEqual({ ...told, door: 'tcp' });
   });
 
   test.each<[string, unknown]>([

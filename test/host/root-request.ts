@@ -6,6 +6,7 @@ export const rootRequestIn = (tree: string): RootRequest => ({
   rootHome: join(tree, 'root'),
   etcNix: join(tree, 'etc/nix'),
   owner: { name: 'jörg', uid: 1000, directory: '/home/Jörg/state' },
+  door: 'tcp',
   port: 24083,
   holdSeconds: 180,
   system: 'x86_64-linux',

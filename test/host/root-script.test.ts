@@ -137,6 +137,32 @@ describe.each(shells)('under %s', (shell) => {
     expect(perform(installing(), shell).status).toBe(0);
     expect(readFileSync(paths.clientKey, 'utf8')).not.toBe(first.slice(0, 200));
   });
+
+  test('the directory of a door that is a socket comes and goes, with what a daemon left in it', () => {
+    const before = snapshot(tree);
+    const uid = asRoot ? 1000 : (process.getuid?.() ?? 0);
+    const tcp = { ...request, owner: { ...request.owner, uid } };
+    const unix = { ...tcp, door: 'unix' as const, proxy: `/usr/bin/nc -U ${paths.doorSocket}` };
+    request = tcp;
+    perform(installing(), shell);
+    const port = snapshot(tree);
+    request = unix;
+    expect(needed(rootNeeds(request)).map(({ path }) => path)).toContain(paths.door);
+    expect(perform(installing(), shell)).toMatchObject({ status: 0, stderr: '' });
+    expect(needed(rootNeeds(request))).toEqual([]);
+    expect(statSync(paths.door)).toMatchObject({ uid, mode: 0o40700 });
+    expect(readFileSync(paths.sshConfig, 'utf8')).toContain(`ProxyCommand ${unix.proxy}\n`);
+    expect(perform(installing(), shell)).toEqual({ status: 0, stdout: '', stderr: '' });
+    writeFileSync(paths.doorSocket, '');
+    request = tcp;
+    expect(perform(installing(), shell)).toMatchObject({ status: 0, stderr: '' });
+    expect(snapshot(tree)).toEqual(port);
+    request = unix;
+    perform(installing(), shell);
+    writeFileSync(paths.doorSocket, '');
+    expect(perform(removing(), shell)).toMatchObject({ status: 0, stderr: '' });
+    expect(snapshot(tree)).toEqual(before);
+  });
 });
 
 /** The bytes and the record that the release before left, with a copy of the user's key. */
@@ -291,4 +317,38 @@ test('no private key is in what is shown, and none leaves the directory', () => 
   renameSync(paths.clientPublicKey, `${paths.clientPublicKey}.old`);
   expect(installing()).not.toContain(key.split('\n')[1]);
   expect(installing()).not.toContain('PRIVATE');
+});
+
+test('what others put into the directory of the door stays, and is told', () => {
+  request = { ...request, door: 'unix', proxy: 'x' };
+  if (!asRoot) request = { ...request, owner: { ...request.owner, uid: process.getuid?.() ?? 0 } };
+  perform(installing());
+  put(join(paths.door, 'theirs'), 'x');
+  request = { ...request, door: 'tcp', proxy: undefined };
+  expect(perform(installing()).stderr).toContain(`Left ${paths.door}`);
+  expect(readFileSync(join(paths.door, 'theirs'), 'utf8')).toBe('x');
+});
+
+// Behaviour 148: Root's script has each file on the disk before it gives it its name, where `sync` takes a file: a power cut leaves no empty one.
+test('each file is on the disk before it has its name', () => {
+  put(paths.machines, 'ssh://a\n');
+  // Its name is a word of the script.
+  const bin = mkdtempSync(join(tmpdir(), 'bin-'));
+  put(
+    join(bin, 'sync'),
+    `#!/bin/sh\nfor file; do cat "$file" >"$file.synced"; echo "$file" >>${bin}/list; done\n`,
+    0o755,
+  );
+  const script = installing().replace('PATH=/usr/bin', `PATH=${bin}:/usr/bin`);
+  expect(perform(script)).toMatchObject({ status: 0, stderr: '' });
+  const files = [paths.installed, paths.knownHosts, paths.sshConfig, paths.list];
+  const synced = readFileSync(join(bin, 'list'), 'utf8').trimEnd().split('\n');
+  expect(synced).toEqual(expect.arrayContaining([paths.clientKey, paths.clientPublicKey]));
+  for (const path of [...files, paths.ssh, paths.machines]) {
+    expect(synced).toContain(`${path}.linuxkit-builder`);
+    expect(readFileSync(`${path}.linuxkit-builder.synced`, 'utf8')).toBe(
+      readFileSync(path, 'utf8'),
+    );
+  }
+  rmSync(bin, { recursive: true });
 });

@@ -27,6 +27,7 @@ beforeEach(() => {
     config: configOf({}),
     settingsText: '{}\n',
     hostPublicKey: 'ssh-ed25519 AAAA',
+    proxy: undefined,
     service: [],
     keeper: 'person',
     owner: { name: 'jörg', uid: 1000, directory: layout.root },

@@ -25,8 +25,11 @@ export async function readyIn(
   const onStatus = ({ phase }: Status) => {
     if (phases.at(-1) !== phase) phases.push(phase);
   };
-  const options = { layout, clock, log, policy: defaultPolicy, daemon, isOurs, onStatus };
-  const supervisor = new Supervisor(options, { config, problems: [] });
+  const options = { layout, clock, log, policy: defaultPolicy, daemon, isOurs };
+  const supervisor = new Supervisor(
+    { ...options, onStatus, doorSocket: '/nowhere' },
+    { config, problems: [] },
+  );
   const until = async (phase: string) => {
     while (phases.at(-1) !== phase) {
       await clock.advance(5);

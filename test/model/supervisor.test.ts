@@ -89,8 +89,9 @@ class Life {
     const { layout, clock, config } = world;
     const onStatus = (status: Status) => this.#check(status);
     const isOurs = () => world.isThere;
-    const options = { layout, clock, log: silent, policy: defaultPolicy, daemon, isOurs, onStatus };
-    this.#supervisor = new Supervisor(options, { config, problems: [] });
+    const options = { layout, clock, log: silent, policy: defaultPolicy, daemon, isOurs };
+    const more = { onStatus, doorSocket: '/nowhere' };
+    this.#supervisor = new Supervisor({ ...options, ...more }, { config, problems: [] });
     void this.#supervisor.left.then(() => (this.isOver = true));
     this.#supervisor.dispatch({ type: 'start' });
   }
@@ -172,7 +173,7 @@ class Life {
 
   /** A client of ssh comes to the door, where there is one, and stays. */
   async #knock(): Promise<void> {
-    const { port } = this.#supervisor.gate;
+    const port = this.#supervisor.gate.told?.port;
     if (port === undefined) return;
     const socket = connect({ port, host: '127.0.0.1' }).on('error', () => undefined);
     this.#clients.push(socket);

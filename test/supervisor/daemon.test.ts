@@ -35,7 +35,7 @@ function begin(managed: boolean) {
   let failed: () => void = () => undefined;
   const gaveUp = new Promise<void>((resolve) => (failed = resolve));
   const left = daemon({
-    ...{ layout, clock, managed, signal: new AbortController().signal },
+    ...{ layout, clock, managed, signal: new AbortController().signal, doorSocket: '/nowhere' },
     onStopSignal: (listener) => void listeners.push(listener),
     onStatus: ({ phase }) => phase === 'failed' && failed(),
     onStandby: () => undefined,

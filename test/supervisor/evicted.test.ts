@@ -113,7 +113,8 @@ test('unwritable for a while: it stays, says so, and the record is true again af
   const onStatus = ({ phase }: Status, trouble: { kind: string } | undefined) =>
     void told.push([phase, trouble?.kind]);
   const options = { layout, clock, log: silent, policy: defaultPolicy, daemon, onStatus };
-  const supervisor = new Supervisor({ ...options, isOurs: () => true }, { config, problems: [] });
+  const more = { doorSocket: '/nowhere', isOurs: () => true };
+  const supervisor = new Supervisor({ ...options, ...more }, { config, problems: [] });
   // A directory in its way: as unwritable as on a read-only file system, for root too.
   mkdirSync(layout.status);
   supervisor.dispatch({ type: 'start' });

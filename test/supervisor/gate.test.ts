@@ -1,4 +1,7 @@
 /** The front door as the supervisor uses it, when somebody has the builder left alone. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Gate } from '../../src/supervisor/gate.ts';
 import { checkConfig, type HostFacts } from '../../src/config/config.ts';
@@ -24,7 +27,10 @@ const into = ({ tunnel }: FakeGuest) => ({
 
 async function gateRig() {
   let waited = 0;
-  const gate = new Gate(new FakeClock(), () => undefined, { onWaiting: () => waited++ });
+  const gate = new Gate(
+    { clock: new FakeClock(), log: () => undefined, doorSocket: '/nowhere/socket' },
+    { onWaiting: () => waited++ },
+  );
   const parsed = checkConfig({}, host);
   if (!parsed.ok) throw new Error('the defaults are right');
   await gate.open({ ...parsed.config, port: 0 });
@@ -33,7 +39,7 @@ async function gateRig() {
     gate,
     waited: () => waited,
     openAgain: () => gate.open({ ...parsed.config, port: 0 }),
-    client: () => new Client(gate.port ?? 0),
+    client: () => new Client(gate.told?.port ?? 0),
     [Symbol.asyncDispose]: () => gate.close(),
   };
 }
@@ -64,7 +70,7 @@ test('whoever waits and comes is sent off without a word, also when the guest go
   gate.drain(false, 'refuse');
   const held = later();
   await until(() => gate.counts().held === 1);
-  expect(gate.told).toEqual({ port: gate.port, draining: false });
+  expect(gate.told).toEqual({ port: expect.any(Number) as number, draining: false });
   gate.release(into(guest));
   await until(() => held.text === greetingLine);
 });
@@ -98,4 +104,23 @@ test('so it stays where the door is opened anew, on another port say', async () 
   const client = rig.client();
   await until(() => client.over);
   expect([client.text, rig.waited()]).toEqual(['', 0]);
+});
+
+test('it becomes a socket where the settings say so, and a port again', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'gate-'));
+  const doorSocket = join(directory, 'socket');
+  const gate = new Gate({ clock: new FakeClock(), log: () => undefined, doorSocket });
+  const parsed = checkConfig({}, host);
+  if (!parsed.ok) throw new Error('the defaults are right');
+  const config = { ...parsed.config, port: 0 };
+  await gate.open({ ...config, door: 'unix' });
+  expect(gate.told).toEqual({ socket: doorSocket, draining: false });
+  await gate.open({ ...config, door: 'unix' });
+  const client = new Client(doorSocket);
+  await until(() => gate.counts().held === 1);
+  await gate.open(config);
+  await until(() => client.over);
+  expect(gate.told).toEqual({ port: expect.any(Number) as number, draining: false });
+  await gate.close();
+  rmSync(directory, { recursive: true });
 });

@@ -53,7 +53,7 @@ async function live(
   const { layout, config } = world;
   const supervisor: Supervisor = new Supervisor(
     {
-      ...{ layout, log, daemon, onStatus },
+      ...{ layout, log, daemon, onStatus, doorSocket: '/nowhere' },
       clock: systemClock,
       policy: restless,
       isOurs: () => true,
@@ -207,7 +207,8 @@ test('an image with other bytes than it was made with is booted once, and named'
   const seen: Status[] = [];
   const onStatus = (status: Status) => void seen.push(status);
   const options = { layout, clock, daemon, onStatus, log: silent, policy: defaultPolicy };
-  const supervisor = new Supervisor({ ...options, isOurs: () => true }, { config, problems: [] });
+  const more = { doorSocket: '/nowhere', isOurs: () => true };
+  const supervisor = new Supervisor({ ...options, ...more }, { config, problems: [] });
   supervisor.dispatch({ type: 'start' });
   while (seen.at(-1)?.phase !== 'failed') await clock.advance(1);
   expect(seen.at(-1)?.because?.kind).toBe('image-wrong-hash');

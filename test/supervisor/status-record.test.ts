@@ -33,7 +33,7 @@ test('the last one is there when the daemon leaves, also without a door to close
   const onStatus = (status: Status) => void (phase = status.phase);
   const options = { layout, clock, log: silent, policy: defaultPolicy, daemon, onStatus };
   const supervisor = new Supervisor(
-    { ...options, isOurs: () => true },
+    { ...options, isOurs: () => true, doorSocket: '/nowhere' },
     { config: undefined, problems: [] },
   );
   supervisor.dispatch({ type: 'start' });

@@ -18,6 +18,7 @@ const config: Config = {
   cpus: 2,
   memoryMiB: 2048,
   diskGiB: 80,
+  door: 'tcp',
   port: 24083,
   maxJobs: 2,
   coresPerJob: 1,

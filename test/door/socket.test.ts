@@ -1,0 +1,125 @@
+/** The door as a Unix socket: for its owner and root alone, and in all else as a port. */
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { failureOf } from '../../src/system/failure.ts';
+import { Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
+
+let tree: string;
+let directory: string;
+let path: string;
+beforeEach(() => {
+  tree = mkdtempSync(join(tmpdir(), 'door-'));
+  directory = join(tree, 'door');
+  path = join(directory, 'socket');
+  mkdirSync(directory, { mode: 0o700 });
+});
+afterEach(() => rmSync(tree, { recursive: true }));
+
+const rigHere = () => doorRig({ place: { kind: 'unix', path } });
+const failure = () =>
+  rigHere().then(
+    () => undefined,
+    (error: unknown) => `${failureOf(error).kind}, ${failureOf(error).recovery ?? 'retry'}`,
+  );
+
+// Behaviour 147: With `door` `unix` ssh connects to a Unix socket in a directory that nobody but the owner and root can enter, and no port is open.
+describe('the door at a socket', () => {
+  test('holds whoever comes, and leads them to the guest; nobody is told apart', async () => {
+    await using rig = await rigHere();
+    await using guest = await fakeGuest(echoing);
+    const client = new Client(path);
+    await until(() => rig.door.counts().held === 1 && rig.door.hasWaiting);
+    rig.door.release(guest.tunnel);
+    await until(() => client.text === greetingLine);
+    client.socket.write('more');
+    await until(() => client.text === `${greetingLine}more`);
+    client.socket.end();
+    await until(() => client.over && rig.door.counts().open === 0);
+    const crowd = Array.from({ length: 20 }, () => new Client(path, ''));
+    await until(() => rig.door.counts().held === 20);
+    expect(rig.door.crowd()).toEqual({ waiting: 20, newcomers: 0 });
+    for (const { socket } of crowd) socket.destroy();
+  });
+
+  test('is gone with the door, and the next one takes what a killed one left', async () => {
+    const rig = await rigHere();
+    expect(statSync(path).isSocket()).toBe(true);
+    await rig.door.close();
+    expect(existsSync(path)).toBe(false);
+    writeFileSync(path, '');
+    await using again = await rigHere();
+    new Client(path);
+    await until(() => again.door.counts().held === 1);
+  });
+
+  test('listens again where its directory was taken away and made anew; connections stay', async () => {
+    await using rig = await rigHere();
+    await using guest = await fakeGuest(echoing);
+    rig.door.release(guest.tunnel);
+    const before = new Client(path);
+    await until(() => before.text === greetingLine);
+    rmSync(directory, { recursive: true });
+    await expect(rig.door.keep()).rejects.toMatchObject({
+      failure: { kind: 'door-directory-missing' },
+    });
+    mkdirSync(directory, { mode: 0o700 });
+    await rig.door.keep();
+    const { ino } = statSync(path);
+    await rig.door.keep();
+    expect(statSync(path).ino).toBe(ino);
+    const after = new Client(path);
+    await until(() => after.text === greetingLine);
+    before.socket.write('still');
+    await until(() => before.text === `${greetingLine}still`);
+  });
+});
+
+describe('where it cannot be', () => {
+  test('without its directory, which root makes', async () => {
+    rmSync(directory, { recursive: true });
+    expect(await failure()).toBe('door-directory-missing, give-up');
+  });
+
+  test('in a directory that others can enter, or that is a link', async () => {
+    chmodSync(directory, 0o710);
+    expect(await failure()).toBe('door-directory-unsafe, give-up');
+    rmSync(directory, { recursive: true });
+    mkdirSync(join(tree, 'elsewhere'), { mode: 0o700 });
+    symlinkSync(join(tree, 'elsewhere'), directory);
+    expect(await failure()).toBe('door-directory-unsafe, give-up');
+  });
+
+  test('where another builder of the same user listens, which goes on', async () => {
+    await using rig = await rigHere();
+    expect(await failure()).toBe('door-socket-taken, wait');
+    new Client(path);
+    await until(() => rig.door.counts().held === 1);
+  });
+
+  test('under a name that is no socket’s', async () => {
+    mkdirSync(path);
+    expect(await failure()).toMatch(/^door-socket-(taken, wait|unusable, retry)$/);
+    expect(existsSync(path)).toBe(true);
+  });
+});
+
+test('an unheard end of one that listens is no reason to wait', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  const closed = new Promise((resolve) => server.close(resolve));
+  await closed;
+  await using rig = await rigHere();
+  expect(rig.door.place).toEqual({ kind: 'unix', path });
+});

@@ -148,6 +148,8 @@ const lives = (): readonly (readonly [words: string, ...codes: readonly number[]
   ['undrain', 0],
   ['suspend', 0, 69, 66],
   ['resume', 0, 69, 66],
+  ['gc', 69, 66, 75],
+  ['trim', 69, 66, 75],
   ['restart', 0],
   ['stop', 0],
   ['disk keep', 0],

@@ -40,6 +40,8 @@ export interface Collected extends StoreRoom {
 const quietMs = 30_000;
 /** What came within an hour is what a build has just been given, or has just made. */
 const keepMinutes = 60;
+/** A collection that could not free what it was to free is not begun again before that. */
+const fruitlessMs = keepMinutes * 60_000;
 /** Somebody who asked for a collection wants it done; a client that comes meanwhile is held for less than any patience. */
 const patienceMs = 30_000;
 
@@ -65,6 +67,8 @@ export class Housekeeping {
   #quiet: { readonly traffic: number; readonly since: number } | undefined;
   #isTidy = false;
   #isBusy = false;
+  /** Monotonic; what is left of the store is kept by somebody, or has just come. */
+  #fruitlessUntil = -Infinity;
   /** Of the collection that is under way: has it end. */
   #interrupt: (() => void) | undefined;
 
@@ -107,14 +111,17 @@ export class Housekeeping {
   }
 
   async #tidy(agent: Pick<GuestAgent, 'exec'>): Promise<void> {
-    const { layout, log, signal } = this.#options;
+    const { clock, layout, log, signal } = this.#options;
     const room = await tidyGuest(agent, signal);
     log('info', 'guest-tidied', { room });
     if (room === undefined) return;
     // A build that came past the door, whose end nobody hears of.
     if (room === 'in-use') return void (this.#quiet = undefined);
-    const bytes = bytesToFree(room, roomAt(layout.root).bytes);
-    if (bytes > 0) await this.#collect(agent, { bytes, keepMinutes }, 0);
+    const wanted = (now: StoreRoom) => bytesToFree(now, roomAt(layout.root).bytes);
+    const bytes = wanted(room);
+    if (bytes === 0 || clock.monotonic() < this.#fruitlessUntil) return;
+    const found = await this.#collect(agent, { bytes, keepMinutes }, 0);
+    if (found.isDone && wanted(found) > 0) this.#fruitlessUntil = clock.monotonic() + fruitlessMs;
   }
 
   /** Nobody comes in meanwhile: who is told that a path is there shall find it. */

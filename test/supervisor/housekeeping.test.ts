@@ -101,6 +101,26 @@ describe('a guest that nobody uses', () => {
     await finish();
     expect(at.withheld).toEqual([true, false]);
   });
+
+  test('is not asked to delete again for an hour where what is left has to stay', async () => {
+    const { at, asked, pass, finish } = rig();
+    at.freeGiB = 9;
+    const collections = () => asked.filter((each) => each.startsWith('collect')).length;
+    await pass(40_000);
+    await finish();
+    for (let use = 1; use <= 10; use++) {
+      at.traffic = use;
+      await pass(300_000);
+    }
+    expect([collections(), asked.filter((each) => each === 'tidy').length]).toEqual([1, 11]);
+    at.traffic = 11;
+    await pass(600_000);
+    at.traffic = 12;
+    await pass(40_000);
+    expect(collections()).toBe(2);
+    at.freeGiB = 30;
+    await finish();
+  });
 });
 
 // Behaviour 138: A collection never takes what a build has just been given: nobody is let in while one runs, and it ends for a client

@@ -9,10 +9,11 @@ import {
 } from '../config/layout.ts';
 import { describeProblem } from '../config/problem.ts';
 import { declaredBuilder, elsewhereThan, knownName } from '../host/known-directory.ts';
+import type { Installed } from '../host/installed.ts';
 import { placesOf } from '../host/places.ts';
 import { checkTrust, type Use } from '../host/state-directory.ts';
 import type { Clock } from '../system/clock.ts';
-import { Exit, Failed } from '../system/failure.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
 import type { StopSignal } from '../system/signals.ts';
 import type { Look } from './terminal.ts';
 
@@ -78,7 +79,9 @@ function namedLayout(options: DirectoryOption, context: CliContext, use: Use): L
   // Without a builder of one's own that of the machine is meant, by what only looks and asks.
   const hasOwn = isNamed !== undefined || existsSync(layoutOf(meant).config);
   const places = placesOf(context.env['LINUXKIT_BUILDER_TREE']);
-  const declared = hasOwn || use === 'change' ? undefined : declaredBuilder(places);
+  const declared = hasOwn ? undefined : declaredBuilder(places);
+  if (declared !== undefined && use !== 'look' && use !== 'ask')
+    throw new Failed(isDeclaredElsewhere(declared));
   const root = declared?.owner.directory ?? meant;
   const problems = stateDirectoryProblems(root);
   const [first] = problems;
@@ -91,6 +94,13 @@ function namedLayout(options: DirectoryOption, context: CliContext, use: Use): L
     lines: problems.map(describeProblem),
   });
 }
+
+const isDeclaredElsewhere = ({ owner, declared }: Installed): Failure => ({
+  kind: 'builder-declared',
+  message: `This machine's builder is declared by ${declared?.by ?? 'somebody else'} and runs as ${owner.name}; nothing was changed.`,
+  hint: `As that account it goes: sudo -u ${owner.name} linuxkit-builder ... -d '${owner.directory}'. To restart the daemon: ${declared?.restart ?? ''}`,
+  exit: Exit.noPermission,
+});
 
 /** One builder has one name, the one that Nix knows; and where the default is none of a builder's, that of the user's is meant. */
 export function directoryMeant({ directory }: DirectoryOption, context: CliContext): string {

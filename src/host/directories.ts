@@ -3,7 +3,7 @@ import { chmodSync, existsSync, statSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import type { Problem } from '../config/problem.ts';
-import { makeDirectory } from '../system/files.ts';
+import { isPassage, makeDirectory } from '../system/files.ts';
 import { readLegacy } from './legacy.ts';
 import { distrustOf, mayBeOurs } from './state-directory.ts';
 
@@ -53,7 +53,8 @@ export function directoryChanges({ root, keys, state }: Layout): DirectoryChange
   return [root, keys, state].flatMap((path): DirectoryChange[] => {
     const stats = lookAt(path);
     if (stats === undefined) return [{ path, kind: 'make' }];
-    return (stats.mode & 0o077) === 0 ? [] : [{ path, kind: 'make-private' }];
+    const isMeant = path !== keys && isPassage(stats.mode);
+    return (stats.mode & 0o077) === 0 || isMeant ? [] : [{ path, kind: 'make-private' }];
   });
 }
 

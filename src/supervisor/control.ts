@@ -10,7 +10,7 @@ import type { Inside } from '../guest/inside.ts';
 import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
 import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
-import { cannotWrite } from '../system/files.ts';
+import { cannotWrite, isPassage } from '../system/files.ts';
 import { fieldsOf, JsonLines } from '../system/json-lines.ts';
 import type { Log } from '../system/log.ts';
 import { quoted } from '../system/plain-text.ts';
@@ -101,7 +101,7 @@ async function listen(
     server.listen(control);
     await once(server, 'listening');
     // A directory whose group may pass through it is one whose group may ask (`prepare --shared`).
-    const isShared = (statSync(dirname(control)).mode & 0o010) !== 0;
+    const isShared = isPassage(statSync(dirname(control)).mode);
     chmodSync(control, isShared ? 0o660 : 0o600);
     return server;
   } catch (error) {

@@ -95,11 +95,15 @@ export function makeDirectory(path: string, mode = 0o700): void {
   }
 }
 
-/** Takes from others what they may do in a directory of ours; one of another user is left as it is. */
+/** Of a directory that its group may pass through, and neither read nor write: to a socket in it (`prepare --shared`). */
+export const isPassage = (mode: number): boolean => (mode & 0o077) === 0o010;
+
+/** Takes from others what they may do in a directory of ours, but for a passage; one of another user is left as it is. */
 export function makePrivate(path: string): void {
   try {
     const { mode, uid } = statSync(path);
-    if ((mode & 0o077) !== 0 && uid === process.geteuid?.()) chmodSync(path, 0o700);
+    const isOpen = (mode & 0o077) !== 0 && !isPassage(mode);
+    if (isOpen && uid === process.geteuid?.()) chmodSync(path, 0o700);
   } catch (error) {
     throw new Failed(cannotWrite(path, error), { cause: error });
   }

@@ -16,10 +16,13 @@ import { join } from 'node:path';
 import { cpioArchive, S_IFDIR, S_IFREG } from '../src/system/cpio.ts';
 import { benchDoor } from './bench-door.ts';
 import { benchGiveBack } from './bench-give-back.ts';
+import { benchWays } from './bench-door-ways.ts';
 import { benchHyperkit } from './bench-hyperkit.ts';
 import { benchSupervision } from './bench-supervision.ts';
 
-const [checkout = '.', ...wanted] = process.argv.slice(2);
+const [checkout = '.', ...words] = process.argv.slice(2);
+const isLong = words.includes('--long');
+const wanted = words.filter((word) => word !== '--long');
 const main = join(checkout, 'dist/main.js');
 const image = process.env['LINUXKIT_TEST_IMAGE'] ?? join(checkout, '.cache/test-image/builder');
 const state = mkdtempSync(join(tmpdir(), 'b-'));
@@ -41,6 +44,12 @@ const benches = {
   'give-back': () => {
     start();
     return benchGiveBack({ state, cli, row });
+  },
+  'door-ways': () => {
+    start();
+    const { tunnelPort: past } = JSON.parse(cli('status', '--json')) as { tunnelPort: number };
+    const derivations = isLong ? 300 : 20;
+    return benchWays({ state, dir: join(state, 'ways'), env, past, derivations, ratio });
   },
   supervision: () =>
     benchSupervision({ checkout, main, state, dir: join(state, 'supervision'), env, row }),

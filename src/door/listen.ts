@@ -29,6 +29,14 @@ async function cannotListen(port: number, error: Error): Promise<Failed> {
       recovery: 'wait',
     });
   }
+  // With IPv6 alone: a network namespace, say, where somebody has taken the other away.
+  if (errorCode(error) === 'EADDRNOTAVAIL')
+    return new Failed({
+      kind: 'door-port-unusable',
+      message: `Cannot listen on ${host}: this machine has no such address now.`,
+      hint: 'Give its loopback interface that address; or let the front door be a socket: linuxkit-builder configure --door unix.',
+      exit: Exit.osError,
+    });
   const message = `Cannot listen on port ${port} of ${host}: ${error.message}.`;
   const [kind, exit, recovery] = ['EACCES', 'EPERM'].includes(errorCode(error) ?? '')
     ? (['door-port-forbidden', Exit.noPermission, 'give-up'] as const)

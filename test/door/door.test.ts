@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { earlyBytesLimit } from '../../src/door/held-client.ts';
-import { Failed } from '../../src/system/failure.ts';
+import { listen } from '../../src/door/listen.ts';
+import { Failed, failureOf } from '../../src/system/failure.ts';
 import { bannerLine, Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
 
 // Behaviour 15: The door listens as long as the daemon lives. A connection that comes before the guest is ready waits, and
@@ -383,4 +384,17 @@ describe('the port', () => {
     await using again = await doorRig({ place });
     expect(again.door.place).toEqual(place);
   });
+});
+
+// As a machine that has IPv6 alone says it (seen in a network namespace whose lo had only ::1).
+test('without 127.0.0.1 it says so, and names the socket', async () => {
+  const server = createServer();
+  server.listen = () => {
+    const error = Object.assign(new Error('listen EADDRNOTAVAIL'), { code: 'EADDRNOTAVAIL' });
+    setImmediate(() => server.emit('error', error));
+    return server;
+  };
+  const failed = await listen(server, 24083).catch(failureOf);
+  expect(failed).toMatchObject({ kind: 'door-port-unusable' });
+  expect(failed && failed.hint).toContain('--door unix');
 });

@@ -15,6 +15,10 @@ describe.runIf(worldsPossible)(
     test('root got one line in its list of builders', () =>
       expect(facts.get('machines'), all).toBe('1'));
     test("the daemon is the owner's", () => expect(facts.get('daemon-user'), all).toBe('owner'));
+    test("the door is a socket that no other user reaches, and root's ssh does", () => {
+      expect(facts.get('door'), all).toBe('owner 700 /etc/nix/linuxkit-builder/door/socket');
+      expect(facts.get('stranger'), all).toBe('1');
+    });
     test('a build that came while the guest booted was held, not refused', () => {
       expect(['starting', 'booting']).toContain(facts.get('phase-at-build'));
       expect(facts.get('phase-after')).toBe('ready');
@@ -62,7 +66,7 @@ describe.runIf(worldsPossible)(
       expect(facts.get('daemon-after')).toBe('false');
       expect(facts.get('disk-stays')).toBe('yes');
     });
-    test('nothing that root reads belongs to the owner', () =>
+    test('nothing that root reads belongs to the owner, but the directory of the door', () =>
       expect(facts.get('owner-leaves-root-alone')).toBe('0'));
   },
 );

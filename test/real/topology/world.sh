@@ -10,7 +10,7 @@ begin_machine
 builder="$world/node $world/app/dist/main.js"
 snapshot >"$world/before"
 
-as_owner $builder configure --no-root --bundle "$bundle" --port "$port" -c 2 -m 1024 -s 8 >"$world/root.sh"
+as_owner $builder configure --no-root --bundle "$bundle" --door unix --port "$port" -c 2 -m 1024 -s 8 >"$world/root.sh"
 # The administrator can read neither the program nor the state directory: it takes nothing but a shell.
 root_part() {
     unshare -m sh -euc 'mount -t tmpfs none "$1" && mount -t tmpfs none "$2" && cd / && exec env -i /bin/sh' sh "$world/app" "$state" <"$1"
@@ -27,6 +27,9 @@ trap finish EXIT
 as_owner $builder start
 fact "daemon-user $(stat -c %U "/proc/$(cat "$state/nix-state/daemon.pid")")"
 start_nix_daemon
+door=/etc/nix/linuxkit-builder/door
+fact "door $(stat -c '%U %a' "$door") $(as_owner $builder status --json | sed 's/.*"door":{"socket":"\([^"]*\)".*/\1/')"
+fact "stranger $(as_user stat "$door/socket" 2>&1 | grep -c 'Permission denied')"
 
 # The guest may still boot: the door holds the build until it is ready.
 fact "phase-at-build $(as_owner $builder status --json | sed 's/.*"phase":"\([a-z-]*\)".*/\1/')"
@@ -41,7 +44,7 @@ rm /etc/nix/linuxkit-builder/client_ed25519
 root_part "$world/root.sh" >/dev/null
 until ssh nix-linuxkit true 2>"$world/login"; do :; done
 fact "root-key-taken $(ssh nix-linuxkit id -un)"
-fact "owner-leaves-root-alone $(find /etc/nix /root/.ssh -user owner | wc -l)"
+fact "owner-leaves-root-alone $(find /etc/nix /root/.ssh -path $door -prune -o -user owner -print | wc -l)"
 
 # Who looks after it afterwards, and takes it away again.
 as_owner $builder doctor --json >"$world/doctor.json" || true

@@ -25,8 +25,10 @@ const isLong = words.includes('--long');
 const wanted = words.filter((word) => word !== '--long');
 const main = join(checkout, 'dist/main.js');
 const image = process.env['LINUXKIT_TEST_IMAGE'] ?? join(checkout, '.cache/test-image/builder');
-const state = mkdtempSync(join(tmpdir(), 'b-'));
-const home = join(state, 'home');
+const base = mkdtempSync(join(tmpdir(), 'b-'));
+// configure takes a directory that is not there yet.
+const state = join(base, 's');
+const home = join(base, 'home');
 // A machine's own settings, such as extra certificates, would cost every Node 40 ms.
 const env = { PATH: process.env['PATH'] ?? '', HOME: home, LINUXKIT_BUILDER_TREE: home };
 const rows: string[] = [];
@@ -86,7 +88,7 @@ try {
   }
 } finally {
   stop();
-  rmSync(state, { recursive: true, force: true });
+  rmSync(base, { recursive: true, force: true });
 }
 console.log(
   `${cpus().length} × ${cpus()[0]?.model ?? '?'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}\n`,

@@ -2,13 +2,13 @@
 // Before all else: a stop during start-up is remembered from here on.
 import { onStopSignal } from './system/signals.ts';
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { failureLines } from './cli/say.ts';
 import { openOutlets, type Outlets } from './leave.ts';
 import { systemClock } from './system/clock.ts';
 import { Exit, failureOf, type Failure } from './system/failure.ts';
+import { homeOf } from './system/user.ts';
 
 /** Leaves with the verb's exit code when it is over and what it said has been read. */
 export function begin(argv: readonly string[]): void {
@@ -42,7 +42,7 @@ async function perform(argv: readonly string[], outlets: Outlets): Promise<numbe
     argv,
     {
       env: process.env,
-      home: homedir(),
+      home: homeOf(process.env),
       assets,
       out: outlets.out,
       err: outlets.err,

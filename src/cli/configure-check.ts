@@ -6,9 +6,10 @@ import type { System } from '../config/system.ts';
 import { directoryProblems } from '../host/directories.ts';
 import { featureProblems } from '../host/features.ts';
 import { newSettings } from '../host/settings.ts';
-import { Exit, Failed, failureOf } from '../system/failure.ts';
+import { Exit, Failed, errorCode, failureOf } from '../system/failure.ts';
 import { readIfThere, sizeIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
+import { thisUser } from '../system/user.ts';
 import { bundleAt, checkBundle } from '../vm/bundle.ts';
 import { byFlag, type ConfigureFlags } from './configure-flags.ts';
 
@@ -20,12 +21,13 @@ export interface Settings {
 
 /** The new settings, or everything that is wrong with them and with their directory at once. */
 export function check({ root, asked, reset }: ConfigureFlags, kvm?: boolean): Settings {
+  refuseUnknownUser();
   const layout = layoutOf(root);
   const place = [...stateDirectoryProblems(root), ...directoryProblems(layout)];
   const settings = newSettings({
     asked,
     reset,
-    existing: place.length > 0 ? undefined : readIfThere(layout.config),
+    existing: place.length > 0 ? undefined : settingsNow(layout.config),
     host: hostFacts(root),
     diskBytes: place.length > 0 ? undefined : sizeIfThere(layout.disk),
   });
@@ -35,6 +37,35 @@ export function check({ root, asked, reset }: ConfigureFlags, kvm?: boolean): Se
   ];
   if (settings.ok && place.length === 0 && wrong.length === 0) return settings;
   throw new Failed(badSettings([...place, ...wrong].map((problem) => byFlag(problem, asked))));
+}
+
+/** Undefined where there are none. Failed `cannot-read` where something is there that cannot be read. */
+function settingsNow(path: string): string | undefined {
+  try {
+    return readIfThere(path);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    const failure = {
+      kind: 'cannot-read',
+      message: `Cannot read ${path}: ${code === 'EISDIR' ? 'it is a directory' : code}.`,
+      hint: 'Check its owner and mode, or move it away.',
+      exit: Exit.noPermission,
+    };
+    throw new Failed(failure, { cause: error });
+  }
+}
+
+/** ssh works for nobody whom the user database does not know, so the daemon would never find its guest. */
+function refuseUnknownUser(): void {
+  const { isKnown, uid } = thisUser();
+  if (isKnown) return;
+  throw new Failed({
+    kind: 'user-unknown',
+    message: `The system knows no user with number ${uid}, and ssh works for none such; nothing was changed.`,
+    hint: 'Run this as a user who has an entry in the user database (/etc/passwd).',
+    exit: Exit.noPermission,
+  });
 }
 
 /** A bundle that is named now is whole, as far as a look can tell. */

@@ -1,7 +1,6 @@
 /** Checks of the way from Nix to the guest: ssh as nix-daemon calls it, Nix's settings, a build. */
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { builderFeature } from '../config/config.ts';
 import { nativeSystem } from '../config/system.ts';
@@ -17,6 +16,7 @@ import { machinesWarnings } from '../host/warnings.ts';
 import { run, type Ran } from '../system/child.ts';
 import { readIfThere } from '../system/files.ts';
 import { OthersFiles } from '../system/others-files.ts';
+import { temporaryFolder } from '../system/temporary.ts';
 import { unlessAway, type DoctorFacts } from './doctor-facts.ts';
 import { rootsFiles, yourFiles } from './doctor-files.ts';
 import { sshAs } from './doctor-ssh.ts';
@@ -134,7 +134,7 @@ async function build({
   tryProgram: find,
 }: DoctorFacts): Promise<Verdict> {
   if (find('nix-build') === undefined) return { kind: 'not-asked', why: 'there is no nix-build' };
-  const directory = mkdtempSync(join(tmpdir(), 'nix-build-'));
+  const directory = temporaryFolder('nix-build-');
   try {
     const file = join(directory, 'example.nix');
     const { system, mandatoryFeatures } = config();

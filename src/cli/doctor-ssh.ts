@@ -1,6 +1,5 @@
 /** The very ssh command that Nix runs for a builder, and whether a nix daemon answers to it. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { readIdentity } from '../guest/identity.ts';
@@ -18,12 +17,13 @@ import { quoted } from '../system/plain-text.ts';
 import { stage } from '../system/stage.ts';
 import { configFault, leftFault, type ConfigFault } from './doctor-ssh-config.ts';
 import type { DoctorFacts } from './doctor-facts.ts';
+import { temporaryFolder } from '../system/temporary.ts';
 
 /** As root, or as whoever asks; as root without a password, or not at all. */
 export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<Verdict> {
   const { layout, context, program } = facts;
   const needsSudo = who === 'root' && process.getuid?.() !== 0;
-  const directory = mkdtempSync(join(tmpdir(), 'nix-ssh-'));
+  const directory = temporaryFolder('nix-ssh-');
   try {
     const known = join(directory, 'host-key');
     writeFileSync(known, knownHostsLine(readIdentity(layout).host.public));

@@ -1,6 +1,6 @@
 /** `doctor --report`: everything that a report of a fault needs, in one text, and nothing that is secret. */
 import { existsSync, readdirSync } from 'node:fs';
-import { hostname, release, userInfo } from 'node:os';
+import { hostname, release } from 'node:os';
 import { resolve } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { settingNames } from '../config/config.ts';
@@ -16,6 +16,7 @@ import { fieldsOf } from '../system/json-lines.ts';
 import { OthersFiles } from '../system/others-files.ts';
 import { terminalText } from '../system/plain-text.ts';
 import { tryProgram } from '../system/program.ts';
+import { thisUser } from '../system/user.ts';
 import { bundleAt, readManifest } from '../vm/bundle.ts';
 import { qemuProgram } from '../vm/qemu/argv.ts';
 import { nativeSystem } from '../config/system.ts';
@@ -191,7 +192,7 @@ function knownOf({ layout, context: { env, home } }: ReportInput): Known {
       [layout.root, '(state directory)'],
       [places.home, '~'],
       [home, '~'],
-      [userInfo().username, '(user)'],
+      [thisUser().name, '(user)'],
       [hostname(), '(host)'],
       [hostname().split('.')[0] ?? '', '(host)'],
     ],

@@ -1,5 +1,4 @@
 /** What of the settings root was not told, and the one command that tells it. */
-import { userInfo } from 'node:os';
 import { parseConfig } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { readIdentity } from '../guest/identity.ts';
@@ -12,6 +11,7 @@ import type { RootRequest } from '../host/root-part.ts';
 import { untoldOf, untoldWords, type Untold } from '../host/untold.ts';
 import { readIfThere } from '../system/files.ts';
 import { hostFacts } from '../system/host.ts';
+import { thisUser } from '../system/user.ts';
 import type { CliContext } from './context.ts';
 
 /** What root has still to be told of this builder, and how. */
@@ -45,7 +45,7 @@ export const toldBy = (untold: Untold): Pick<ToTell, 'sentence' | 'remedy'> => (
 
 /** Who runs this: the daemon's owner. */
 export function ownerOf(directory: string): Owner {
-  const { username: name, uid } = userInfo();
+  const { name, uid } = thisUser();
   return { name, uid, directory };
 }
 

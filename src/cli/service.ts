@@ -1,7 +1,6 @@
 /** Which keeper of this system starts our daemon at login, what it is told, and how it is reached. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
@@ -32,6 +31,7 @@ import {
 } from '../host/system-job.ts';
 import { makeDirectory, readIfThere, writeWhole } from '../system/files.ts';
 import { findProgram, namesOnPath } from '../system/program.ts';
+import { thisUser } from '../system/user.ts';
 import type { CliContext } from './context.ts';
 import { jobPrograms } from './job-programs.ts';
 
@@ -89,7 +89,7 @@ export function wantedSystemJob(
   const kind = serviceKind(context.env);
   if (startTime(config, kind) !== 'boot' || declaredJob(context) !== undefined) return undefined;
   const values = jobValues(layout, config, context);
-  const { username: name, homedir: home } = userInfo();
+  const { name, home } = thisUser();
   const { launcher } = jobPaths(context);
   const text =
     kind === 'systemd'
@@ -218,7 +218,7 @@ function serviceKind(env: NodeJS.ProcessEnv): ServiceKind {
 }
 
 function jobValues({ root }: Layout, config: Config, { assets, env }: CliContext): JobValues {
-  const { homedir: home, username: user } = userInfo();
+  const { home, name: user } = thisUser();
   const named = (file: string, program: string) =>
     lastingName(file, { home, user, onPath: namesOnPath(program, env['PATH']) });
   const node = process.execPath;

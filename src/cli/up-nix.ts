@@ -1,9 +1,9 @@
 /** Whether the Nix of this machine can be used by whoever asks. */
 import { accessSync, constants, statSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { nameOf } from '../system/name-of.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { thisUser } from '../system/user.ts';
 import type { CliContext } from './context.ts';
 
 /** Failed where its daemon lets nobody of this user's groups in, or does not run where it is needed. macOS installs it so that it does. */
@@ -31,7 +31,7 @@ function mayEnter(path: string, how: number): boolean {
 const notInGroup = (group: string): Failure => ({
   kind: 'nix-not-permitted',
   message: `You may not use Nix's daemon: only the group ${group} may.`,
-  hint: `Join it, and log in again: sudo usermod -aG ${group} ${userInfo().username}`,
+  hint: `Join it, and log in again: sudo usermod -aG ${group} ${thisUser().name}`,
   exit: Exit.noPermission,
 });
 

@@ -137,11 +137,14 @@ export type Parsed =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
+/** Some editors put a byte order mark before what they write. */
+export const withoutMark = (text: string): string => text.replace(/^\uFEFF/, '');
+
 /** Text of config.json + the host's limits -> a Config, or everything that is wrong with it. */
 export function parseConfig(text: string, host: HostFacts): Parsed {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(withoutMark(text));
   } catch (error) {
     const problem = {
       path: 'config.json',

@@ -11,8 +11,8 @@ import {
   type Stats,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { errorCode } from '../system/failure.ts';
-import { makeDirectory, writeWhole } from '../system/files.ts';
+import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
+import { cannotWrite, makeDirectory, writeWhole } from '../system/files.ts';
 
 /** A file as it should be. */
 export interface WantedFile {
@@ -102,16 +102,28 @@ export function examine(wanted: WantedFile): Examined {
   let before: FileChange['before'];
   try {
     const stats = statSync(wanted.path);
+    if (!stats.isFile()) throw new Failed(notOrdinary(wanted.path));
     before = { bytes: readFileSync(wanted.path), standing: standingOf(stats) };
   } catch (error) {
     if (errorCode(error) === 'EACCES') return { kind: 'hidden' };
-    if (errorCode(error) !== 'ENOENT') throw error;
+    // What is a part of its path is no directory, say, or a link that leads to itself.
+    if (errorCode(error) !== 'ENOENT') throw asFailed(wanted.path, error);
   }
   const change = changeOf(wanted, before);
   return before === undefined || differs(change, before)
     ? { kind: 'change', change }
     : { kind: 'right', standing: before.standing };
 }
+
+const notOrdinary = (path: string): Failure => ({
+  kind: 'not-a-file',
+  message: `${path} is a directory, or another thing that is no ordinary file, and was left alone.`,
+  hint: 'Move it away, then run this again.',
+  exit: Exit.cannotCreate,
+});
+
+const asFailed = (path: string, error: unknown): Error =>
+  error instanceof Failed ? error : new Failed(cannotWrite(path, error), { cause: error });
 
 /** True when a change takes away a file of somebody else's, which a removal puts back. */
 export const replacesTheirs = ({ wanted: { content }, before }: FileChange): boolean =>

@@ -1,7 +1,7 @@
 /** Where the files of others are that configure adds to. */
-import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { readIfThere } from '../system/files.ts';
+import { thisUser } from '../system/user.ts';
 
 /** Absolute paths; tests give a tree of their own. */
 export interface Places {
@@ -45,7 +45,7 @@ export function rootLayout({ rootHome, etcNix }: Pick<Places, 'rootHome' | 'etcN
  * that directory stands for /.
  */
 export function placesOf(tree = ''): Places {
-  const places = { home: ownHome(), rootHome: rootHome(), etcNix: '/etc/nix' };
+  const places = { home: thisUser().home, rootHome: rootHome(), etcNix: '/etc/nix' };
   if (tree === '') return places;
   return {
     home: join(tree, places.home),
@@ -54,17 +54,8 @@ export function placesOf(tree = ''): Places {
   };
 }
 
-/** In a container nobody may have that number: then there is no ssh either. */
-function ownHome(): string {
-  try {
-    return userInfo().homedir;
-  } catch {
-    return homedir();
-  }
-}
-
 function rootHome(): string {
-  if (process.getuid?.() === 0) return ownHome();
+  if (process.getuid?.() === 0) return thisUser().home;
   if (process.platform === 'darwin') return '/var/root';
   return /^root:(?:[^:]*:){4}([^:]+):/m.exec(readIfThere('/etc/passwd') ?? '')?.[1] ?? '/root';
 }

@@ -2,6 +2,7 @@
 import {
   checkConfig,
   settingNames,
+  withoutMark,
   type Config,
   type ConfigFile,
   type HostFacts,
@@ -79,7 +80,7 @@ function readObject(
     hint: 'Mend it, or move it away to begin anew.',
   });
   try {
-    const json: unknown = JSON.parse(text ?? '{}');
+    const json: unknown = JSON.parse(withoutMark(text ?? '{}'));
     return typeof json === 'object' && json !== null && !Array.isArray(json)
       ? { object: { ...json } }
       : problem('does not hold an object of settings');

@@ -2,8 +2,7 @@
  * Which options of others' our stanza takes back beyond those that it always says: those that reach our host, where each ssh at hand
  * knows the word. What cannot be taken back is told.
  */
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, succeeded } from '../system/child.ts';
 import { alias } from './ssh.ts';
@@ -15,6 +14,7 @@ import {
   type NewerOption,
   type SetOption,
 } from './ssh-newer.ts';
+import { temporaryFolder } from '../system/temporary.ts';
 
 /** One that stays as somebody else has it, and why, as the end of a sentence. */
 export interface LeftOption extends SetOption {
@@ -82,7 +82,7 @@ async function unknownTo(
   option: NewerOption,
   { programs, signal }: TakenBackOptions,
 ): Promise<string | undefined> {
-  const directory = mkdtempSync(join(tmpdir(), 'ssh-word-'));
+  const directory = temporaryFolder('ssh-word-');
   try {
     const file = join(directory, 'config');
     writeFileSync(file, `Host ${alias}\n    ${option.name} ${option.neutral}\n`);

@@ -1,6 +1,7 @@
 /** What is not ours to change, and would still keep Nix from the builder. */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '../system/failure.ts';
 import { OthersFiles } from '../system/others-files.ts';
 import { hindrancesOf, type HindranceOptions } from './hindrances.ts';
 import { parseMachines } from './machines.ts';
@@ -34,8 +35,17 @@ export function machinesWarnings(path: string, text: string): string[] {
 }
 
 function modeWarnings(path: string): string[] {
-  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0;
-  return (mode & 0o022) === 0
+  return (modeAt(path) & 0o022) === 0
     ? []
     : [`${path} can be written by others, so ssh refuses it. Run: chmod go-w ${path}`];
+}
+
+/** 0 where there is nothing that can be looked at. */
+function modeAt(path: string): number {
+  try {
+    return statSync(path).mode;
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return 0;
+  }
 }

@@ -1,6 +1,5 @@
 /** A tar stream -> a squashfs file, by squashfs-tools, which exist for Linux and for macOS. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { run, succeeded, type Ran } from '../system/child.ts';
@@ -11,6 +10,7 @@ import { stage } from '../system/stage.ts';
 import type { Entry } from './entry.ts';
 import { squashfsFault } from './squashfs-check.ts';
 import { tarOf } from './tar.ts';
+import { temporaryFolder } from '../system/temporary.ts';
 
 /** What decides the bytes of a squashfs beside its content; recorded in the lock. */
 export interface SquashfsTool {
@@ -42,7 +42,7 @@ export async function findSquashfsTool(
   const ran = await run('mksquashfs', ['-version'], { timeoutMs: 10_000 });
   const version = /version (\d[\w.-]*)/.exec(ran.stdout)?.[1];
   if (version === undefined) throw missing();
-  const scratch = mkdtempSync(join(tmpdir(), 'mksquashfs-'));
+  const scratch = temporaryFolder('mksquashfs-');
   try {
     await makeSquashfs(one(), join(scratch, 'trial'), new Date(0), { stallMs: 30_000, ...how });
   } catch (error) {

@@ -17,6 +17,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { Exit, Failed, errorCode } from './failure.ts';
+import { noDirectoryFor, noInodes, reasons } from './reasons.ts';
 
 export interface WriteOptions {
   /** Permission bits; default 0600: our files hold keys and paths. */
@@ -91,7 +92,8 @@ export function makeDirectory(path: string, mode = 0o700): void {
   try {
     mkdirSync(path, { recursive: true, mode });
   } catch (error) {
-    throw new Failed(cannotWrite(path, error), { cause: error });
+    const reason = errorCode(error) === 'ENOENT' ? noDirectoryFor(path, error) : error;
+    throw new Failed(cannotWrite(path, reason), { cause: error });
   }
 }
 
@@ -212,22 +214,10 @@ export function sizeIfThere(path: string): number | undefined {
 export function cannotWrite(path: string, error: unknown) {
   const code = errorCode(error);
   if (code === undefined) throw error;
-  const why: Record<string, string> = {
-    EACCES: 'permission denied',
-    EPERM: 'not permitted',
-    EROFS: 'the file system is read-only',
-    ENOSPC: lacksInodes(path)
-      ? 'its file system can hold no more files (df -i)'
-      : 'the disk is full',
-    ENOTDIR: 'a part of the path is not a directory',
-    EDQUOT: 'the quota of its owner is used up',
-    EIO: 'the disk has a fault (input/output error)',
-    EFBIG: 'files that large are not allowed there',
-  };
   const permission = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
   return {
     kind: 'cannot-write',
-    message: `Cannot write ${path}: ${why[code] ?? code}.`,
+    message: `Cannot write ${path}: ${code === 'ENOSPC' && lacksInodes(path) ? noInodes : (reasons[code] ?? code)}.`,
     hint:
       code === 'ENOSPC' || code === 'EDQUOT'
         ? 'Free some space, or delete some files, and try again.'

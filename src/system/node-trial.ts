@@ -1,16 +1,16 @@
 /**
  * What we take from Node and the system beyond what they document, tried. docs/decisions/beyond-documentation.md lists it.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeUnfit, withSockets } from './listening.ts';
 import { Failed } from './failure.ts';
 import { isLocked, tryKernelLock } from './lock.ts';
+import { temporaryFolder } from './temporary.ts';
 
 /** Failed `node-unfit` where one of these is not as it was when this was written; `no-locks` where a file cannot be locked. */
 export async function tryNode(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'lk-trial-'));
+  const folder = temporaryFolder('lk-trial-');
   try {
     // `_handle.fd`: the number is that of the socket, or this fails.
     await withSockets([join(folder, 'trial.sock')], () => undefined);

@@ -1,5 +1,6 @@
 /** The same life with a systemd that is not the system's: what it is told, in which order, by the real program. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   copyFileSync,
@@ -81,6 +82,9 @@ async function rigOf() {
       spawnSync(node, [program.main, verb, ...(verb === 'configure' ? port : []), ...argv], {
         ...{ encoding: 'utf8', env, timeout: 30_000 },
       }),
+    /** Any program, in the same environment. */
+    begin: (file: string, argv: readonly string[]) =>
+      spawn(file, argv, { env, stdio: ['ignore', 'ignore', 'pipe'] }),
     runWith: (more: NodeJS.ProcessEnv, verb: string, ...argv: string[]) =>
       spawnSync(
         process.execPath,
@@ -246,6 +250,53 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
       rmSync(manager, { recursive: true });
     }
   });
+
+  test('a Node that became too old for the program is passed over for the one that it had', async () => {
+    using rig = await rigOf();
+    const manager = mkdtempSync(join(tmpdir(), 'Cellar-'));
+    const opt = join(manager, 'opt/node');
+    const node = join(manager, 'Cellar/node/1/bin/node');
+    const old = join(manager, 'Cellar/node/0/bin/node');
+    try {
+      for (const path of [node, old, opt]) mkdirSync(dirname(path), { recursive: true });
+      copyFileSync(process.execPath, node);
+      symlinkSync(join(manager, 'Cellar/node/1'), opt);
+      expect(rig.runBy(node, 'configure', '--autostart').status).toBe(0);
+      rmSync(opt);
+      writeFileSync(old, '#!/bin/sh\nexit 69\n', { mode: 0o755 });
+      symlinkSync(join(manager, 'Cellar/node/0'), opt);
+      expect(rig.runBy(node, 'start').stdout).toMatch(/by systemd, with pid \d+/);
+    } finally {
+      rig.run('stop');
+      rmSync(manager, { recursive: true });
+    }
+  });
+
+  // The release before wrote units without the flag that says who starts the daemon.
+  test.runIf(process.platform === 'linux')(
+    'a daemon that an older unit starts lives on as one that systemd keeps',
+    async () => {
+      using rig = await rigOf();
+      expect(rig.run('configure').status).toBe(0);
+      writeFileSync(join(rig.tree, 'state dir/config.json'), '{"cpus":"many"}');
+      // The name of the program is what counts.
+      const systemd = join(rig.bin, 'systemd');
+      copyFileSync('/bin/sh', systemd);
+      const argv = ['-c', 'INVOCATION_ID=x "$0" "$@"; exit $?', process.execPath, program.main];
+      const keeper = rig.begin(systemd, [...argv, 'daemon']);
+      const ended = once(keeper, 'exit');
+      let said = '';
+      await new Promise<void>((resolve) =>
+        keeper.stderr.on('data', (chunk: Buffer) => {
+          said += chunk.toString();
+          if (said.includes('cpus')) resolve();
+        }),
+      );
+      // It answers, and is not about to end.
+      expect(rig.run('stop').stdout).toBe('Stopped.\n');
+      expect(await ended).toEqual([0, null]);
+    },
+  );
 
   // Behaviour 48: A daemon that somebody starts by hand ends with what is wrong, whatever variables a terminal gives it; the
   // one that launchd or systemd starts lives on and says it.

@@ -1,0 +1,156 @@
+/** Homes, users and files as machines have them that nobody tidies: each verb says what is in its way, and calls none of it a fault of its own. */
+import { spawnSync } from 'node:child_process';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseConfig } from '../../src/config/config.ts';
+import { hostFacts } from '../../src/system/host.ts';
+import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { configureRig } from './configure-rig.ts';
+
+const isRoot = process.getuid?.() === 0;
+
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await buildProgram();
+});
+afterAll(() => program[Symbol.dispose]());
+
+// Behaviour 150: What stands where a file or directory of ours, or of ssh, is to be is named; configure changes nothing then, and
+// calls it no fault of its own.
+describe('configure says what is in its way', () => {
+  test.each<[string, (file: string) => void, RegExp]>([
+    ['a file in place of ~/.ssh', (file) => writeFileSync(dirname(file), ''), /not a directory/],
+    [
+      'a directory in place of its config',
+      (file) => mkdirSync(file, { recursive: true }),
+      /no ordinary file/,
+    ],
+    [
+      'a fifo in place of its config',
+      (file) => {
+        mkdirSync(dirname(file));
+        expect(spawnSync('mkfifo', [file]).status).toBe(0);
+      },
+      /no ordinary file/,
+    ],
+    [
+      'a link that leads to itself',
+      (file) => {
+        mkdirSync(dirname(file));
+        symlinkSync('config', file);
+      },
+      /lead to each other|is a link/,
+    ],
+    [
+      'a ~/.ssh that leads nowhere',
+      (file) => symlinkSync('none', dirname(file)),
+      /leads nowhere|has to be a directory/,
+    ],
+  ])('%s', async (_, spoil, words) => {
+    using rig = configureRig();
+    spoil(join(rig.places.home, '.ssh/config'));
+    const { failure, err } = await rig.run();
+    // Where we are root, its part says it.
+    expect([failure?.message, ...(failure?.lines ?? []), ...err].join('\n')).toMatch(words);
+    expect(failure?.kind).not.toBe('bug');
+  });
+
+  test('a directory in place of config.json', async () => {
+    using rig = configureRig();
+    await rig.run('--no-root');
+    rmSync(rig.layout.config);
+    mkdirSync(rig.layout.config);
+    const { failure } = await rig.run('--no-root');
+    expect(failure).toMatchObject({ kind: 'cannot-read' });
+    expect(failure?.message).toContain(rig.layout.config);
+  });
+});
+
+test('a byte order mark before the settings is no fault', () => {
+  const host = hostFacts(tmpdir());
+  expect(parseConfig('\uFEFF{\r\n"port": 25000}\r\n', host)).toMatchObject({
+    ok: true,
+    config: { port: 25000 },
+  });
+});
+
+// Behaviour 151: A user whom the system does not know by name, or without a HOME, has every verb answered; configure says why such a
+// user can have no builder.
+describe.runIf(isRoot)('a user without an entry in the user database', () => {
+  const run = (env: NodeJS.ProcessEnv, ...argv: string[]) =>
+    spawnSync(process.execPath, [program.main, ...argv], {
+      ...{ encoding: 'utf8', uid: 54_321, gid: 54_321, timeout: 60_000 },
+      env: { PATH: process.env['PATH'], ...env },
+    });
+
+  test.each([['with a HOME'], ['without one']])('%s', (which) => {
+    const home = mkdtempSync(join(tmpdir(), 'nobody-'));
+    chownSync(home, 54_321, 54_321);
+    const env = which === 'with a HOME' ? { HOME: home } : {};
+    const directory = ['-d', join(home, 'state')];
+    try {
+      const configured = run(env, 'configure', '--no-root', ...directory);
+      expect(configured.stderr).toContain('no user with number 54321');
+      expect(configured.status).toBe(77);
+      expect(readdirSync(home)).toEqual([]);
+      for (const verb of [['status'], ['stop'], ['doctor'], ['unconfigure', '--purge', '--yes']]) {
+        const ran = run(env, ...verb, ...directory);
+        expect(`${ran.stdout}${ran.stderr}`).not.toContain('fault of linuxkit-builder');
+        expect(ran.status).not.toBe(70);
+      }
+    } finally {
+      rmSync(home, { recursive: true });
+    }
+  });
+});
+
+test.runIf(isRoot && process.platform === 'linux')(
+  'a home that is read-only is named as that, and not as one that is not there',
+  () => {
+    const mounted = mkdtempSync(join(tmpdir(), 'read-only-'));
+    try {
+      const command = `mount -t tmpfs -o ro tmpfs '${mounted}' && exec "$0" "$@"`;
+      const argv = [program.main, 'configure', '--no-root', '-d', join(mounted, 'a/b/state')];
+      const ran = spawnSync('unshare', ['-m', 'sh', '-c', command, process.execPath, ...argv], {
+        ...{ encoding: 'utf8', timeout: 60_000 },
+        env: { PATH: process.env['PATH'], HOME: mounted, LINUXKIT_BUILDER_TREE: mounted },
+      });
+      expect(ran.stderr).toContain('read-only');
+      expect(ran.status).toBe(77);
+    } finally {
+      rmSync(mounted, { recursive: true });
+    }
+  },
+);
+
+test('a folder for temporary files that is not there is named where one is needed', async () => {
+  using rig = configureRig();
+  const file = join(rig.places.home, '.ssh/config');
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, 'Host *\n  BindInterface none9\n', { mode: 0o600 });
+  const before = process.env['TMPDIR'];
+  process.env['TMPDIR'] = join(rig.tree, 'none');
+  try {
+    const { failure } = await rig.run('--no-root');
+    expect(failure).toMatchObject({ kind: 'no-temporary-files' });
+    expect(failure?.hint).toContain('TMPDIR');
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+  }
+  expect((await rig.run('--no-root')).failure).toBeUndefined();
+  expect(existsSync(rig.layout.sshConfig)).toBe(true);
+  expect(readFileSync(rig.layout.sshConfig, 'utf8')).toContain('BindInterface');
+});

@@ -21,6 +21,7 @@ import { rootTakenBack } from './user-ssh.ts';
 /** `configure --root-part`: the values are on the input. */
 export async function performRootPart(text: string, context: CliContext): Promise<void> {
   refuseLooseProgram(context);
+  takeRootsPath(context);
   const told = parseTold(text);
   const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
   const { rootHome, etcNix } = placesOf(tree);
@@ -45,6 +46,7 @@ export async function performRemoval(
 ): Promise<void> {
   const { rootHome, etcNix } = placesOf(context.env['LINUXKIT_BUILDER_TREE']);
   if (!ownerGone) refuseLooseProgram(context);
+  takeRootsPath(context);
   const known = readInstalled(rootLayout({ rootHome, etcNix }).installed);
   const { uid } = ownerGone ? { uid: undefined } : await askingUser(context);
   if (uid !== undefined) refuseSecondUser(known, uid);
@@ -86,6 +88,12 @@ async function askingUser({ env, signal }: CliContext): Promise<Owner> {
       exit: Exit.noPermission,
     });
   return { name, uid, directory: defaultStateDirectory({}, home) };
+}
+
+/** Programs are looked for where only root can put them: sudo may leave its user's PATH as it is. */
+function takeRootsPath({ env }: CliContext): void {
+  if (env['SUDO_UID'] === undefined || env['SUDO_UID'] === '0') return;
+  process.env['PATH'] = '/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin';
 }
 
 /** What runs as root for others must be nobody else's to change. */

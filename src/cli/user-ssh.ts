@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { daemonVariable } from '../host/daemon-environment.ts';
 import { rootLayout, type Places } from '../host/places.ts';
+import { loopbackOf, newerOptions, saidIn } from '../host/ssh-newer.ts';
 import { takenBack, type TakenBack } from '../host/ssh-taken-back.ts';
 import { isTakenIn } from '../host/ssh-taken-in.ts';
+import { isLoose, pathsTo } from '../system/loose.ts';
 import { OthersFiles } from '../system/others-files.ts';
 import { namesOnPath } from '../system/program.ts';
 import type { CliContext } from './context.ts';
@@ -69,18 +71,38 @@ export const userTakenBack = ({ places, tree, context }: World): Promise<TakenBa
     signal: context.signal,
   });
 
-/** The same of root's: asked as root where we are root, or `sudo` may be; else as far as its files can be read. */
-export function rootTakenBack(world: World & { readonly sudo: boolean }): Promise<TakenBack> {
+/**
+ * The same of root's: asked as root where we are root, or `sudo` may be without a question; else as far as its files can be read, and what
+ * was taken back before stays: whether sudo asks for a password decides nothing.
+ */
+export async function rootTakenBack(world: World & { readonly sudo: boolean }): Promise<TakenBack> {
   const { places, tree, context, sudo } = world;
-  const own = ['-F', rootLayout(places).ssh];
-  const isRoot = process.getuid?.() === 0;
-  const asRoot = tree === '' && (isRoot || sudo);
-  return takenBack({
-    ssh: asRoot && !isRoot ? ['sudo', '-n', 'ssh'] : ['ssh'],
-    configurations: tree === '' ? [...(asRoot ? [[]] : []), own, everybodys] : [own],
-    programs: sshAtHand(tree, context.env),
-    signal: context.signal,
-  });
+  const { ssh: file, sshConfig } = rootLayout(places);
+  const own = ['-F', file];
+  const programs = sshAtHand(tree, context.env);
+  const asked = { programs, signal: context.signal };
+  if (tree !== '') return takenBack({ ...asked, ssh: ['ssh'], configurations: [own] });
+  const asRoot = commandOfRoot(programs, sudo);
+  if (asRoot !== undefined) {
+    const found = await takenBack({
+      ...asked,
+      ssh: asRoot,
+      configurations: [[], own, everybodys],
+    });
+    if (found.isHeard) return found;
+  }
+  const found = await takenBack({ ...asked, ssh: ['ssh'], configurations: [own, everybodys] });
+  const before = new OthersFiles().read(sshConfig) ?? '';
+  const kept = saidIn(before, newerOptions(loopbackOf(process.platform)));
+  const names = new Set(found.said.map(({ name }) => name));
+  return { ...found, said: [...found.said, ...kept.filter(({ name }) => !names.has(name))] };
+}
+
+/** An ssh that is nobody's but root's to change, run as root; undefined where there is none, or sudo may not be asked. */
+function commandOfRoot(programs: readonly string[], sudo: boolean): readonly string[] | undefined {
+  const ssh = programs.find((path) => !pathsTo(path).some(isLoose));
+  if (ssh === undefined) return undefined;
+  return process.geteuid?.() === 0 ? [ssh] : sudo ? ['sudo', '-n', ssh] : undefined;
 }
 
 /** What ssh reads after the user's own file, where it is Debian's or Apple's. */
@@ -90,5 +112,8 @@ const everybodys = ['-F', '/etc/ssh/ssh_config'];
 const sshAtHand = (tree: string, env: NodeJS.ProcessEnv): readonly string[] => {
   const daemons = daemonVariable('PATH', tree, new OthersFiles().read)?.value;
   const path = [env['PATH'] ?? process.env['PATH'], daemons, '/usr/bin'];
-  return namesOnPath('ssh', path.filter((each) => each !== undefined).join(':'));
+  const names = namesOnPath('ssh', path.filter((each) => each !== undefined).join(':'));
+  // Root runs nothing that another user can change.
+  const isRoots = tree === '' && process.geteuid?.() === 0;
+  return isRoots ? names.filter((name) => !pathsTo(name).some(isLoose)) : names;
 };

@@ -41,6 +41,12 @@ export function setIn(listing: string, options: readonly NewerOption[]): readonl
   });
 }
 
+/** Those of options that a text of ours says. */
+export const saidIn = (text: string, options: readonly NewerOption[]): readonly NewerOption[] =>
+  options.filter(({ name, neutral }) =>
+    text.split('\n').some((line) => line.trim() === `${name} ${neutral}`),
+  );
+
 /** Whether the configuration that is listed says that an ssh which does not know the option shall pass over it. */
 export const isPassedOver = (listing: string, { name }: NewerOption): boolean =>
   (valueIn(listing, 'IgnoreUnknown') ?? '')

@@ -25,6 +25,8 @@ export interface TakenBack {
   /** The stanza says them. */
   readonly said: readonly NewerOption[];
   readonly left: readonly LeftOption[];
+  /** The first of the configurations could be asked for. */
+  readonly isHeard: boolean;
 }
 
 export interface TakenBackOptions {
@@ -51,8 +53,10 @@ export async function takenBack(options: TakenBackOptions): Promise<TakenBack> {
   };
   const known = newerOptions(loopbackOf(process.platform));
   const found = new Map<NewerOption, SetOption & { readonly listing: string }>();
+  let isHeard: boolean | undefined;
   for (const file of configurations) {
     const listing = await list(file, sibling);
+    isHeard ??= listing !== '';
     for (const each of setIn(listing, known)) found.set(each.option, { ...each, listing });
   }
   const said: NewerOption[] = [];
@@ -64,7 +68,7 @@ export async function takenBack(options: TakenBackOptions): Promise<TakenBack> {
     if (why === undefined) said.push(option);
     else left.push({ option, value, why });
   }
-  return { said, left };
+  return { said, left, isHeard: isHeard === true };
 }
 
 /** A sentence or two for each option that stays in the way; `where` is what follows its name, such as ` (FILE, line 3)`. */

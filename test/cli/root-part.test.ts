@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,15 +42,26 @@ afterEach(() => rmSync(tree, { recursive: true }));
 
 const told = toldOf(rootRequestIn('/'));
 /** What sudo runs for that user. */
-const ask = (uid: string, input: unknown, verb = 'configure') =>
+const ask = (uid: string, input: unknown, verb = 'configure', path = '/usr/bin:/bin') =>
   spawnSync(process.execPath, [program.main, verb, '--root-part'], {
     encoding: 'utf8',
     input: JSON.stringify(input),
-    env: { PATH: '/usr/bin:/bin', LINUXKIT_BUILDER_TREE: tree, SUDO_UID: uid },
+    env: { PATH: path, LINUXKIT_BUILDER_TREE: tree, SUDO_UID: uid },
   });
 const paths = () => rootLayout(placesOf(tree));
 
 describe.runIf(canAsk)('root’s part for another user', () => {
+  test('runs nothing that the user has put on the PATH, which sudo may leave as it is', () => {
+    const theirs = join(tree, 'theirs');
+    mkdirSync(theirs);
+    for (const name of ['ssh', 'id', 'sh', 'mv', 'nc', 'perl'])
+      writeFileSync(join(theirs, name), `#!/bin/sh\ntouch ${tree}/ran\nexit 1\n`, { mode: 0o755 });
+    const path = `${theirs}:/usr/bin:/bin`;
+    expect(ask(ann, told, 'configure', path)).toMatchObject({ status: 0 });
+    expect(ask(ann, '', 'unconfigure', path)).toMatchObject({ status: 0 });
+    expect(existsSync(join(tree, 'ran'))).toBe(false);
+  });
+
   // Behaviour 87: Where root's part is run for another user by a sudoers rule, paths, owner and home are root's own knowledge, the values that it is told are checked as settings are, and a program that others can change is not run.
   test('takes a few values, and knows by itself whose they are', () => {
     expect(ask(ann, told)).toMatchObject({ status: 0, stderr: '' });

@@ -4,6 +4,7 @@ import { layoutOf, stateDirectoryProblems } from '../config/layout.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import type { System } from '../config/system.ts';
 import { directoryProblems } from '../host/directories.ts';
+import { extraSystemProblems } from '../host/extra-systems.ts';
 import { featureProblems } from '../host/features.ts';
 import { newSettings } from '../host/settings.ts';
 import { Exit, Failed, errorCode, failureOf } from '../system/failure.ts';
@@ -20,7 +21,11 @@ export interface Settings {
 }
 
 /** The new settings, or everything that is wrong with them and with their directory at once. */
-export function check({ root, asked, reset }: ConfigureFlags, kvm?: boolean): Settings {
+export function check(
+  { root, asked, reset }: ConfigureFlags,
+  kvm?: boolean,
+  i686?: boolean,
+): Settings {
   refuseUnknownUser();
   const layout = layoutOf(root);
   const place = [...stateDirectoryProblems(root), ...directoryProblems(layout)];
@@ -32,7 +37,12 @@ export function check({ root, asked, reset }: ConfigureFlags, kvm?: boolean): Se
     diskBytes: place.length > 0 ? undefined : sizeIfThere(layout.disk),
   });
   const wrong = [
-    ...(settings.ok ? featureProblems(settings.config.features, kvm) : settings.problems),
+    ...(settings.ok
+      ? [
+          ...featureProblems(settings.config.features, kvm),
+          ...extraSystemProblems(settings.config, i686),
+        ]
+      : settings.problems),
     ...bundleProblems(asked.bundle, settings.ok ? settings.config.system : undefined),
   ];
   if (settings.ok && place.length === 0 && wrong.length === 0) return settings;

@@ -25,6 +25,7 @@ export interface ConfigureFlags {
 const flags: { readonly [Setting in keyof ConfigFile]: string } = {
   features: '--features',
   mandatoryFeatures: '--mandatory-features',
+  extraSystems: '--extra-systems',
   speedFactor: '--speed-factor',
   protocol: '--protocol',
   diskGiB: '--disk',

@@ -20,6 +20,7 @@ import { finishTakeOver, setAside } from '../host/legacy.ts';
 import { replacesTheirs, type FileChange } from '../host/file-change.ts';
 import { doorProxy } from '../host/door-helper.ts';
 import { effectLines, effectsOf } from '../host/effects.ts';
+import { extraSystemWarnings } from '../host/extra-systems.ts';
 import { featureWarnings } from '../host/features.ts';
 import { readInstalled, refuseSecondUser } from '../host/installed.ts';
 import { refuseSecondDirectory } from '../host/other-builder.ts';
@@ -42,7 +43,7 @@ import { gainLines } from './configure-gain.ts';
 import { dropService, settleSystemJob } from './configure-service.ts';
 import type { CliContext } from './context.ts';
 import { jobPrograms } from './job-programs.ts';
-import { guestHasKvm } from './guest-kvm.ts';
+import { guestHasKvm, guestRunsI686 } from './guest-can.ts';
 import { findNix } from './nix.ts';
 import { ownerOf } from './root-told.ts';
 import { serviceFiles, serviceLogs } from './service.ts';
@@ -63,7 +64,9 @@ interface Run {
 export async function runConfigure(given: ConfigureFlags, context: CliContext): Promise<void> {
   const { flags, legacy } = withLegacy(given);
   const kvm = await guestHasKvm(layoutOf(flags.root), context);
-  const settings = check(flags, kvm);
+  const wantsExtra = check(flags, kvm).config.extraSystems.length > 0;
+  const i686 = wantsExtra ? await guestRunsI686(layoutOf(flags.root), context) : undefined;
+  const settings = check(flags, kvm, i686);
   const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
   const places = placesOf(tree);
   refuseSecondUser(readInstalled(rootLayout(places).installed), ownerOf(flags.root).uid);
@@ -116,6 +119,7 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
   const hindrances = { ...run, variant: run.nix, system, ownSystem, env: context.env };
   const warnings = [
     ...featureWarnings(settings.config.features, kvm),
+    ...extraSystemWarnings(settings.config, i686),
     ...sizeWarnings(settings.config, hostFacts(flags.root)),
     ...warningsOf(hindrances),
     ...(await sshWarnings(run)),

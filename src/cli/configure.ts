@@ -9,6 +9,7 @@ import { directoryMeant, directoryOption, type CliContext } from './context.ts';
 interface Options {
   readonly features?: string;
   readonly mandatoryFeatures?: string;
+  readonly extraSystems?: string;
   readonly speedFactor?: string;
   readonly protocol?: string;
   readonly disk?: string;
@@ -62,6 +63,7 @@ export function configureVerb(program: Command, context: CliContext): void {
       '--system [name]',
       'x86_64-linux or aarch64-linux; the foreign one is emulated (without a name: --autostart boot)',
     )
+    .option('--extra-systems <list>', 'what else the guest runs, and is to build: i686-linux')
     .option('--network <name>', 'what gives it its network: user, vpnkit or gvproxy')
     .option('--accelerator <name>', 'auto, kvm, hvf or tcg')
     .option('--bundle <prefix>', 'kernel, initrd and cmdline of another guest')
@@ -116,6 +118,7 @@ function flagsOf(options: Options, context: CliContext): ConfigureFlags {
     asked: {
       features: listed(features),
       mandatoryFeatures: listed(options.mandatoryFeatures),
+      extraSystems: listed(options.extraSystems),
       speedFactor: number(options.speedFactor),
       protocol: options.protocol,
       diskGiB: number(options.disk),

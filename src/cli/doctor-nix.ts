@@ -2,10 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { builderFeature } from '../config/config.ts';
 import { nativeSystem } from '../config/system.ts';
 import type { Check, Verdict } from '../host/chain.ts';
-import { featureProblems } from '../host/features.ts';
 import { exampleNix } from '../host/example.ts';
 import { hindrancesOf } from '../host/hindrances.ts';
 import { parseMachines, withIncluded } from '../host/machines.ts';
@@ -18,9 +16,9 @@ import { readIfThere } from '../system/files.ts';
 import { OthersFiles } from '../system/others-files.ts';
 import { temporaryFolder } from '../system/temporary.ts';
 import { unlessAway, type DoctorFacts } from './doctor-facts.ts';
+import { features } from './doctor-features.ts';
 import { rootsFiles, yourFiles } from './doctor-files.ts';
 import { sshAs } from './doctor-ssh.ts';
-import { guestHasKvm } from './guest-kvm.ts';
 import { findNix } from './nix.ts';
 
 export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
@@ -51,23 +49,6 @@ const configure = 'linuxkit-builder configure';
 
 const describe = ({ ended }: Ran): string =>
   ended.kind === 'exited' ? `exit code ${ended.code}` : ended.kind;
-
-async function features({ layout, context, config }: DoctorFacts): Promise<Verdict> {
-  const kvm = await guestHasKvm(layout, context);
-  const offered = config().features;
-  const [wrong] = featureProblems(offered, kvm);
-  if (wrong !== undefined)
-    return {
-      kind: 'bad',
-      what: `The feature ${String(wrong.value)} ${wrong.message}.`,
-      why: wrong.hint,
-      remedy: `${configure} -f ${offered.filter((name) => name !== wrong.value && name !== builderFeature).join(',')}`,
-    };
-  const fact = offered.join(', ');
-  return kvm === true && !offered.includes('kvm')
-    ? { kind: 'note', fact, why: `The guest has /dev/kvm: ${configure} -f ${fact},kvm offers it.` }
-    : { kind: 'good', fact };
-}
 
 async function nix({ context, places }: DoctorFacts): Promise<Verdict> {
   const variant = await findNix(context);

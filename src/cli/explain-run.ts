@@ -61,6 +61,7 @@ export async function explain(
     isBuilt:
       drv.outputs.length > 0 &&
       succeeded(await nix('nix-store', '--check-validity', ...drv.outputs)),
+    lost: found.daemon === 'alive' ? (found.status.lostSystems ?? []) : [],
     builder: builderIn(found),
   });
   return { ...destination, notes: await notesOn(found, context) };

@@ -1,6 +1,7 @@
 /** The status for a person: one screen, one line a fact. Pure. */
 import { changeWords } from '../config/changes.ts';
 import { describeProblem } from '../config/problem.ts';
+import { lostWords } from '../host/extra-systems.ts';
 import type { ServiceState } from '../host/service.ts';
 import { exposureWords } from '../supervisor/disk-record.ts';
 import { ageWords } from '../vm/image-age.ts';
@@ -40,12 +41,9 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['hint', gaveUp ? undefined : because?.hint],
     ['last time', last?.message],
     ...(screen.known ?? []).map((words) => ['', words] as const),
-    [
-      'builder',
-      builder &&
-        `${builder.system}, ${builder.cpus} CPUs, ${builder.memoryMiB} MiB, ${builder.maxJobs} jobs`,
-    ],
+    ['builder', builderWords(status)],
     ['features', builder?.features.join(', ')],
+    ['lost', status.lostSystems && lostWords(status.lostSystems)],
     ['nix', screen.stranger ?? untoldWords(screen.beside)],
     ['builds', buildWords(screen.beside)],
     ['memory', memoryWords(screen.beside, builder)],
@@ -137,9 +135,13 @@ function factLines(name: string, text: string | undefined, width: number): strin
   return lines.map((line, index) => `  ${(index === 0 ? name : '').padEnd(10)} ${line}`);
 }
 
+const builderWords = ({ builder }: Status): string | undefined =>
+  builder &&
+  `${[builder.system, ...(builder.extraSystems ?? [])].join(', ')}, ${builder.cpus} CPUs, ${builder.memoryMiB} MiB, ${builder.maxJobs} jobs`;
+
 type Said = NonNullable<Status['complaints']>[number];
-const complaintWords = ({ text, at }: Said, now: number): string =>
-  `${duration(now - Date.parse(at))} ago its kernel said: ${text}`;
+const complaintWords = ({ what, text, at }: Said, now: number): string =>
+  `${duration(now - Date.parse(at))} ago ${what === 'restarted' ? '' : 'its kernel said: '}${text}`;
 
 const gibibytes = (bytes: number): string => (bytes / 1024 ** 3).toFixed(1);
 
@@ -224,9 +226,7 @@ const oldImageWords = (status: Status): string | undefined =>
 
 /** Then its sentence says all of it. */
 const hasGivenUp = ({ phase }: Status): boolean => traitsOf(phase).builds === 'never';
-
 const ageIn = ({ imageAge }: Beside): string | undefined => imageAge && ageWords(imageAge);
-
 const jobWords = (job: Screen['job']): string => (job === undefined ? '' : `; ${knowsIt(job)}`);
 
 function knowsIt({ name, loaded, starts, whose }: NonNullable<Screen['job']>): string {

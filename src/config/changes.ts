@@ -21,6 +21,7 @@ const hostOnly = [
   'start',
   'imageUpdates',
   'snapshots',
+  'extraSystems',
   'speedFactor',
   'protocol',
 ] as const;

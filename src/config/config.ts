@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { idleDefaults, idleOf, idleSchema, startTimes, type Idle, type StartTime } from './idle.ts';
 import { hostProblems, leastDiskGiB, noDiskFits, type HostFacts } from './host-limits.ts';
 import type { Problem } from './problem.ts';
-import { nativeSystem, systemNames, type System } from './system.ts';
+import { extraSystemNames, nativeSystem, systemNames, type System } from './system.ts';
 import { hasOwnNetwork, networkNames, vmNames, type NetworkName } from './vm-programs.ts';
 
 export type { HostFacts } from './host-limits.ts';
@@ -31,6 +31,11 @@ const schema = v.strictObject({
   network: v.optional(v.picklist(networkNames, `must be ${networkNames.join(', ')}`)),
   /** The guest's machine; another than the host's own is emulated. */
   system: v.optional(v.picklist(systemNames, `must be ${systemNames.join(' or ')}`)),
+  /** What else the guest runs by its own processor: offered to Nix beside its system. */
+  extraSystems: v.optional(
+    v.array(v.picklist(extraSystemNames, `must be ${extraSystemNames.join(' or ')}`)),
+    [],
+  ),
   cpus: v.optional(whole('CPUs', 1, 512)),
   memoryMiB: v.optional(whole('MiB', 512, 4 * 1024 * 1024)),
   diskGiB: v.optional(whole('GiB', leastDiskGiB, 64 * 1024)),

@@ -1,7 +1,15 @@
-/** What a guest's kernel says on the console when something is wrong and it lives on. Pure. */
+/** What a guest says on the console when something is wrong and it lives on: mostly its kernel. Pure. */
 
-/** `read-only`: the data disk's file system had an error, and takes no more writes. */
-export type Complaint = 'oops' | 'stall' | 'out-of-memory' | 'read-only';
+/** `read-only`: the data disk's file system had an error, and takes no more writes. `restarted`: a service ended, and was begun anew. */
+export type Complaint = 'oops' | 'stall' | 'out-of-memory' | 'read-only' | 'restarted';
+
+/** The service that a note says was begun anew, in words. */
+export function restartedIn(note: string): string | undefined {
+  const [, service] = /^restarted-(.+)$/.exec(note) ?? [];
+  return service === undefined
+    ? undefined
+    : `its service ${service} ended, and was started again a second later`;
+}
 
 /** Words of Linux 6: kernel/rcu/tree_stall.h, kernel/watchdog.c, kernel/hung_task.c, mm/oom_kill.c, fs/ext4/super.c, arch/… */
 const words: readonly (readonly [Complaint, RegExp])[] = [

@@ -135,8 +135,9 @@ export function rootRequest({
   const { owner, keeper, proxy } = builder;
   const hostPublicKey = bareKey(builder.hostPublicKey);
   const { door, port, holdSeconds, system, maxJobs, features } = config;
-  const { mandatoryFeatures, speedFactor, protocol } = config;
-  const ofLine = { system, maxJobs, features, mandatoryFeatures, speedFactor, protocol };
+  const { extraSystems, mandatoryFeatures, speedFactor, protocol } = config;
+  const systems = { system, extraSystems };
+  const ofLine = { ...systems, maxJobs, features, mandatoryFeatures, speedFactor, protocol };
   const told = { door, port, holdSeconds, ...ofLine, hostPublicKey };
   return { rootHome, etcNix, owner, keeper, proxy, ...told };
 }

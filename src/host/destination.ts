@@ -1,5 +1,7 @@
 /** Where Nix would build a derivation, and why: its own rules (build-remote.cc, derivation goals), on what is known. Pure. */
-import { missingInGuest } from './features.ts';
+import { extraSystemsOf } from '../config/system.ts';
+import { lostWords } from './extra-systems.ts';
+import { misspelt, missingInGuest } from './features.ts';
 import type { Machine } from './machines.ts';
 
 /** What Nix says of a derivation. */
@@ -37,6 +39,8 @@ export interface World {
   /** Systems that external-builders takes. */
   readonly external: readonly string[];
   readonly isBuilt: boolean;
+  /** Systems of the list that the guest was seen not to run. */
+  readonly lost?: readonly string[];
   /** Undefined without a daemon; `builds`: what becomes of one that comes. */
   readonly builder:
     { readonly phase: string; readonly builds: 'now' | 'later' | 'not' } | undefined;
@@ -110,7 +114,7 @@ function lineReasons({ ours, hidden, malformed, unread }: World): Reason[] {
   ];
 }
 
-function fitReasons({ system, features }: Derivation, { ours }: World): Reason[] {
+function fitReasons({ system, features }: Derivation, { ours, lost }: World): Reason[] {
   if (ours === undefined) return [];
   const reserved = ours.mandatory.filter((feature) => !features.includes(feature));
   return [
@@ -119,12 +123,29 @@ function fitReasons({ system, features }: Derivation, { ours }: World): Reason[]
       : {
           holds: false,
           text: `it is for ${system}, and the builder builds ${ours.systems.join(', ')}`,
-          remedy: `Ask for it by its system: --system ${ours.systems[0] ?? ''}, or --argstr system.`,
+          remedy: otherSystem(system, ours.systems),
         },
+    ...(lost?.includes(system) === true
+      ? [
+          {
+            holds: false,
+            text: `the guest runs no programs of ${system}`,
+            remedy: lostWords([system]),
+          },
+        ]
+      : []),
     featureReason(features, ours),
     ...(reserved.length === 0 ? [] : [reservedReason(reserved)]),
   ];
 }
+
+/** What its guest may run is offered where it does; anything else is another machine's. */
+const otherSystem = (system: string, ours: readonly string[]): string =>
+  Object.entries(extraSystemsOf).some(
+    ([own, more]) => ours.includes(own) && more.some((name) => name === system),
+  )
+    ? `Where the guest runs that, which is tried: ${configure} --extra-systems ${system}`
+    : `Ask for it by its system: --system ${ours[0] ?? ''}, or --argstr system.`;
 
 /** What the line offers, less what a guest cannot do whatever the line says. */
 function featureReason(features: readonly string[], ours: Machine): Reason {
@@ -145,10 +166,19 @@ function featureReason(features: readonly string[], ours: Machine): Reason {
   return {
     holds: false,
     text: `it requires ${lacking.join(', ')}, which the builder does not offer`,
-    remedy: lacking.includes('kvm')
-      ? 'The guest offers kvm only where it has it.'
-      : `If the guest can do that: ${configure} -f ${[...ours.features, ...lacking].join(',')}`,
+    remedy: offering(lacking, ours),
   };
+}
+
+function offering(lacking: readonly string[], ours: Machine): string {
+  if (lacking.includes('kvm')) return 'The guest offers kvm only where it has it.';
+  const meant = lacking.flatMap((name) => {
+    const known = misspelt(name);
+    return known === undefined ? [] : [`${name} is no feature of Nix's; ${known} is.`];
+  });
+  return meant.length > 0
+    ? `${meant.join(' ')} Mend the derivation.`
+    : `If the guest can do that: ${configure} -f ${[...ours.features, ...lacking].join(',')}`;
 }
 
 const reservedReason = (features: readonly string[]): Reason => ({

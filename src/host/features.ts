@@ -68,7 +68,7 @@ const missing: Readonly<Record<string, string>> = {
 const known = ['benchmark', 'big-parallel', 'kvm', 'nixos-test', ...Object.keys(missing)];
 
 /** The known feature that a word is meant to be, if it is nearly one: by case, `_`, a letter or two neighbours. */
-function misspelt(word: string): string | undefined {
+export function misspelt(word: string): string | undefined {
   if (known.includes(word)) return undefined;
   const plain = (text: string) => text.toLowerCase().replaceAll(/[-_]/g, '');
   return known.find((name) => plain(name) === plain(word) || isOneSlipFrom(name, word));

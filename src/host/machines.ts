@@ -58,6 +58,7 @@ export function withIncluded(
 
 export interface LineOptions {
   readonly system: string;
+  readonly extraSystems?: readonly string[];
   readonly maxJobs: number;
   readonly features: readonly string[];
   readonly hostPublicKey: string;
@@ -69,11 +70,12 @@ export interface LineOptions {
 /** Our line. No key field: a path in it could hold no space, and ssh has it from its own configuration. */
 export function machinesLine(options: LineOptions): string {
   const { system, maxJobs, features, hostPublicKey } = options;
-  const { mandatoryFeatures = [], speedFactor = 1, protocol = 'ssh-ng' } = options;
+  const { extraSystems = [], mandatoryFeatures = [], speedFactor = 1 } = options;
+  const { protocol = 'ssh-ng' } = options;
   const list = (words: readonly string[]) => (words.length === 0 ? '-' : words.join(','));
   return [
     `${protocol}://${guestUser}@${alias}`,
-    system,
+    list([system, ...extraSystems]),
     '-',
     String(maxJobs),
     String(speedFactor),

@@ -22,6 +22,7 @@ const toldSchema = v.strictObject({
   port: v.unwrap(settingSchemas.port),
   holdSeconds: v.unwrap(settingSchemas.holdSeconds),
   system: v.unwrap(settingSchemas.system),
+  extraSystems: settingSchemas.extraSystems,
   maxJobs: v.unwrap(settingSchemas.maxJobs),
   features: v.unwrap(settingSchemas.features),
   mandatoryFeatures: settingSchemas.mandatoryFeatures,
@@ -36,10 +37,11 @@ export type Told = Readonly<v.InferOutput<typeof toldSchema>>;
 /** Those values alone. What is as by default is left out: the program that is root's own may be older than ours. */
 export const toldOf = (request: RootRequest): v.InferInput<typeof toldSchema> => {
   const { port, holdSeconds, system, maxJobs, features, hostPublicKey } = request;
-  const { door, mandatoryFeatures, speedFactor, protocol } = request;
+  const { door, extraSystems, mandatoryFeatures, speedFactor, protocol } = request;
   return {
     ...(door !== 'tcp' && { door }),
     ...{ port, holdSeconds, system, maxJobs, features, hostPublicKey },
+    ...(extraSystems.length > 0 && { extraSystems }),
     ...(mandatoryFeatures.length > 0 && { mandatoryFeatures }),
     ...(speedFactor !== 1 && { speedFactor }),
     ...(protocol !== 'ssh-ng' && { protocol }),
@@ -172,7 +174,7 @@ export function parseTold(text: string): Told {
 
 function machineOption(request: RootRequest): string {
   const { keeper, features, system, maxJobs, hostPublicKey } = request;
-  const { mandatoryFeatures, speedFactor, protocol } = request;
+  const { extraSystems, mandatoryFeatures, speedFactor, protocol } = request;
   const list = (words: readonly string[]) => `[ ${words.map((word) => `"${word}"`).join(' ')} ]`;
   // Determinate's own module for nix-darwin, which turns nix.* off.
   const nix = keeper === 'determinate' ? 'determinateNix' : 'nix';
@@ -181,7 +183,7 @@ function machineOption(request: RootRequest): string {
     `  ${nix}.distributedBuilds = true;`,
     `  ${nix}.buildMachines = [ {`,
     `    hostName = "${alias}"; protocol = "${protocol}"; sshUser = "${guestUser}";`,
-    `    systems = [ "${system}" ]; maxJobs = ${maxJobs};`,
+    `    systems = ${list([system, ...extraSystems])}; maxJobs = ${maxJobs};`,
     `    supportedFeatures = ${list(features)};`,
     ...(mandatoryFeatures.length > 0
       ? [`    mandatoryFeatures = ${list(mandatoryFeatures)};`]

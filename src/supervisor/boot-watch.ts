@@ -3,7 +3,7 @@ import type { Layout } from '../config/layout.ts';
 import type { Tunnel } from '../config/tunnel.ts';
 import type { GuestAgent } from '../guest/agent.ts';
 import { failureOfStage, readLine, stages, type Milestone } from '../guest/boot.ts';
-import { complaintIn, type Complaint } from '../guest/complaints.ts';
+import { complaintIn, restartedIn, type Complaint } from '../guest/complaints.ts';
 import { probeGuest, type Probe } from '../guest/probe.ts';
 import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
@@ -84,6 +84,7 @@ export class BootWatch {
         return;
       case 'note':
         if (milestone.name === 'disk-check') this.#patience.pause();
+        this.#complainOf(restartedIn(milestone.name));
         return log('info', 'guest-notes', { name: milestone.name, uptimeS: milestone.uptimeS });
       case 'failed':
         // It gives up while it boots or not at all. Later it is only a line that somebody with root in the guest has written.
@@ -95,6 +96,10 @@ export class BootWatch {
       case 'kernel':
         return;
     }
+  }
+
+  #complainOf(restart: string | undefined): void {
+    if (restart !== undefined) this.#options.onComplaint('restarted', restart);
   }
 
   /** Resolves when the guest is ready. Rejects with `boot-timed-out`, or when signal aborts. */

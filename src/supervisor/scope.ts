@@ -14,6 +14,7 @@ import type { Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Choice } from '../vm/accelerator.ts';
 import { judgeNix } from './guest-nix.ts';
+import { GuestSystems } from './guest-systems.ts';
 import { BootWatch } from './boot-watch.ts';
 import { hasRoom, room } from './disk-room.ts';
 import { guestFrozen } from './failure.ts';
@@ -47,6 +48,7 @@ export class Scope {
   readonly agent: GuestAgent;
   readonly standstill: Standstill;
   readonly #insight: Insight;
+  readonly #systems = new GuestSystems((lostSystems) => this.note({ lostSystems }));
   /** Time in which the guest could have done something. */
   readonly #awake: AwakeClock;
   readonly #layout: Layout;
@@ -145,7 +147,7 @@ export class Scope {
     const { driver, vm, names } = this.running;
     tickChildren(this.running);
     this.#vigil?.tick();
-    if (this.gotReady) void names?.tell(this);
+    if (this.gotReady) void Promise.all([names?.tell(this), this.#systems.look(this)]);
     if (vm === undefined || driver === undefined || driver.row.pausesOnFullDisk) return;
     if (!hasRoom(this.#layout.root, room.stop))
       this.#tell({ type: 'restart', why: "the host's disk is nearly full" });
@@ -197,24 +199,22 @@ export class Scope {
     const tunnelPort = machine?.tunnel.kind === 'tcp' ? machine.tunnel.port : undefined;
     const rejected = [...(this.#facts.rejected ?? []), ...(network?.rejected ?? [])];
     this.note({
-      vmPid: vm?.pid,
-      tunnelPort,
-      network: network?.name,
-      networkPid: network?.child.pid,
+      ...{ vmPid: vm?.pid, tunnelPort },
+      ...{ network: network?.name, networkPid: network?.child.pid },
       rejected: rejected.length > 0 ? rejected : undefined,
     });
   }
 
   async untilReady(): Promise<void> {
-    const { machine, console } = this.running;
+    const { machine } = this.running;
     if (machine === undefined) throw new Error('no machine to wait for');
     const probe = await this.watch.ready(machine, this.signal);
     this.running.wasReady = true;
-    console?.settle();
+    this.running.console?.settle();
     this.#see('ready');
     const where = { layout: this.#layout, clock: this.#clock, log: this.#log };
-    const nix = judgeNix(probe.nixVersion, this.#facts.image, where);
-    this.note({ clockOffsetMs: Math.round(probe.clockOffsetMs), ...nix });
+    const clockOffsetMs = Math.round(probe.clockOffsetMs);
+    this.note({ clockOffsetMs, ...judgeNix(probe.nixVersion, this.#facts.image, where) });
   }
 
   /** It got ready: what it boots is good. */
@@ -227,8 +227,8 @@ export class Scope {
   /** The last few are enough to see what goes on. */
   #onComplaint(what: Complaint, text: string): void {
     this.#log('warn', 'guest-complains', { what, text });
-    const at = new Date(this.#clock.now()).toISOString();
-    this.note({ complaints: [...(this.#facts.complaints ?? []), { what, text, at }].slice(-5) });
+    const complaint = { what, text, at: new Date(this.#clock.now()).toISOString() };
+    this.note({ complaints: [...(this.#facts.complaints ?? []), complaint].slice(-5) });
   }
 
   #onStage(name: string, uptimeS: number): void {

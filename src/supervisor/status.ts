@@ -44,6 +44,8 @@ export interface Facts {
   readonly tunnelPort?: number;
   readonly timeline?: readonly Seen[];
   readonly clockOffsetMs?: number;
+  /** Nix is told that the builder builds these, and the guest ran no program of theirs. */
+  readonly lostSystems?: readonly string[];
   /** The guest's Nix, as it says itself. */
   readonly nixVersion?: string;
   /** A guest has had the disk whose Nix let builds become root: since when, and which where that is known. */
@@ -196,6 +198,7 @@ function builderOf(config: Config, { vmChoice, network: chosen }: Facts) {
   return {
     ...{ vm, network: named ?? own, cpus, memoryMiB, diskGiB, maxJobs, system, features },
     ...{ door, port, accelerator, bundle, holdSeconds, keepAwake, start, idle },
+    ...(config.extraSystems.length > 0 && { extraSystems: config.extraSystems }),
   };
 }
 const iso = (ms: number): string => new Date(ms).toISOString();

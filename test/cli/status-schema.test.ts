@@ -34,6 +34,7 @@ const facts: Required<Facts> = {
     old: { version: '20260101T000000Z', why: 'w' },
   },
   nixVersion: '2.34.8',
+  lostSystems: ['i686-linux'],
   diskExposed: { at: '2026-01-01T00:00:00.000Z', nix: '2.26.3' },
   tunnelPort: 3,
   timeline: [{ name: 'sshd', ms: 1, uptimeS: 0.5 }],

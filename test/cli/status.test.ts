@@ -37,6 +37,26 @@ const status: Status = {
 const failure = { kind: 'x', message: 'QEMU ended.', hint: 'Do this.', exit: 69 } as const;
 
 describe('the screen of a builder that is ready', () => {
+  test('says what its kernel, and what its services came through', () => {
+    const at = new Date(screen.now - 60_000).toISOString();
+    const complaints = [
+      { what: 'oops', text: 'Oops: int3', at },
+      { what: 'restarted', text: 'its service sshd ended', at },
+    ] as const;
+    const lines = aliveLines({ ...status, complaints }, { ...screen, width: 200 });
+    expect(lines).toContain('  guest      60 s ago its kernel said: Oops: int3');
+    expect(lines).toContain('  guest      60 s ago its service sshd ended');
+  });
+
+  test('says which systems Nix is told of, and which of them the guest does not run', () => {
+    const builder = { ...status.builder, extraSystems: ['i686-linux'] } as Status['builder'];
+    const lost = { ...status, ...(builder && { builder }), lostSystems: ['i686-linux'] };
+    const lines = aliveLines(lost, { ...screen, width: 400 }).join('\n');
+    expect(lines).toMatch(/builder +x86_64-linux, i686-linux, 4 CPUs/);
+    expect(lines).toMatch(/lost +The guest runs no programs of i686-linux, which Nix is told/);
+    expect(lines).toContain('linuxkit-builder configure --reset extra-systems');
+  });
+
   test.each([
     [undefined, 'Its agent does not answer in time.'],
     [

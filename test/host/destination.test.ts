@@ -69,6 +69,42 @@ describe('what Nix builds within itself', () => {
     expect(goes({ ...fetch, preferLocal: false }, mac)).toEqual(['may-stay', '']));
 });
 
+test('a feature that is misspelt is one to mend, and not to offer', () => {
+  const remedies = (feature: string) =>
+    destinationOf({ ...drv, features: [feature] }, mac).reasons.flatMap(
+      ({ remedy = '' }) => remedy,
+    );
+  expect(remedies('big_parallel').join()).toContain(
+    "big_parallel is no feature of Nix's; big-parallel is. Mend the derivation.",
+  );
+  expect(remedies('mine').join()).toContain('-f big-parallel,linuxkit-builder,mine');
+});
+
+describe('a build of a system beside that of the guest', () => {
+  const i686 = { system: 'i686-linux' };
+  const x86 = (...systems: string[]): World => ({
+    ...mac,
+    ours: { ...(mac.ours as NonNullable<World['ours']>), systems: ['x86_64-linux', ...systems] },
+  });
+  test('comes where the line offers it', () =>
+    expect(goes(i686, x86('i686-linux'))[0]).toBe('comes'));
+  test('is refused with what offers it', () => {
+    const { where, reasons } = destinationOf({ ...drv, ...i686 }, x86());
+    expect(where).toBe('nowhere');
+    expect(reasons.find(({ holds }) => !holds)?.remedy).toContain('--extra-systems i686-linux');
+    expect(
+      destinationOf({ ...drv, ...i686 }, mac)
+        .reasons.map(({ remedy }) => remedy)
+        .join(),
+    ).not.toContain('--extra-systems');
+  });
+  test('fails where the guest runs it no more', () =>
+    expect(goes(i686, { ...x86('i686-linux'), lost: ['i686-linux'] })).toEqual([
+      'nowhere',
+      'the guest runs no programs of i686-linux',
+    ]));
+});
+
 describe('a line that keeps the builder for some', () => {
   const ours = { ...mac.ours, mandatory: ['kvm'] } as NonNullable<World['ours']>;
   test('takes what requires it', () =>

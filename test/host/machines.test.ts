@@ -24,8 +24,12 @@ describe('our line', () => {
     const text = machinesLine({
       ...{ system: 'x86_64-linux', maxJobs: 1, features: ['kvm'], hostPublicKey: 'ssh-ed25519 A' },
       ...{ mandatoryFeatures: ['kvm'], speedFactor: 3, protocol: 'ssh' },
+      extraSystems: ['i686-linux'],
     });
-    expect(text).toMatch(/^ssh:\/\/builder@nix-linuxkit x86_64-linux - 1 3 kvm kvm /);
+    expect(text).toMatch(/^ssh:\/\/builder@nix-linuxkit x86_64-linux,i686-linux - 1 3 kvm kvm /);
+    expect(parseMachines(text, rules).machines).toMatchObject([
+      { systems: ['x86_64-linux', 'i686-linux'] },
+    ]);
     expect(parseMachines(text, rules).machines).toMatchObject([
       { store: 'ssh://builder@nix-linuxkit', speedFactor: 3, mandatory: ['kvm'] },
     ]);

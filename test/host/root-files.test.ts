@@ -80,9 +80,15 @@ describe("root's part", () => {
 
 describe('what root may be told by others', () => {
   test('is a few values; what is left out is as by default', () => {
-    const rest = { door: 'tcp', mandatoryFeatures: [], speedFactor: 1, protocol: 'ssh-ng' };
+    const rest = {
+      ...{ door: 'tcp', extraSystems: [], mandatoryFeatures: [] },
+      ...{ speedFactor: 1, protocol: 'ssh-ng' },
+    };
     expect(parseTold(JSON.stringify(toldOf(request)))).toEqual({ ...toldOf(request), ...rest });
-    const more = { mandatoryFeatures: ['kvm'], speedFactor: 2, protocol: 'ssh' as const };
+    const more = {
+      ...{ extraSystems: ['i686-linux' as const], mandatoryFeatures: ['kvm'] },
+      ...{ speedFactor: 2, protocol: 'ssh' as const },
+    };
     const told = toldOf({ ...request, ...more });
     expect(told).toMatchObject(more);
     expect(parseTold(JSON.stringify(told))).toEqual({ ...told, door: 'tcp' });

@@ -12,6 +12,7 @@ export const rootRequestIn = (tree: string): RootRequest => ({
   system: 'x86_64-linux',
   maxJobs: 2,
   features: ['linuxkit-builder'],
+  extraSystems: [],
   mandatoryFeatures: [],
   speedFactor: 1,
   protocol: 'ssh-ng',

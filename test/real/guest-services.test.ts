@@ -1,10 +1,11 @@
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Command, fact } from './command.ts';
-import { nixBuild } from './nix-client.ts';
+import { builtText, nixBuild } from './nix-client.ts';
+import { i686Program } from '../../src/guest/i686.ts';
 import { findProgram } from '../../src/system/program.ts';
 import { qemuAbilities } from '../../src/vm/qemu/abilities.ts';
 import { BuilderRig } from './rig.ts';
@@ -15,6 +16,7 @@ import { BuilderRig } from './rig.ts';
 // memory does not go back, `status` and `doctor` say what ends that.
 // Behaviour 141: `gc` and `trim` bring back a guest that is away and say so; `gc` waits for those who are in, and what it frees, the
 // host has again.
+// Behaviour 152: `configure` offers Nix i686-linux where a program of it was run in the guest, and `status`, `doctor` and `explain` say when that is lost.
 test('the services of a guest: many clients, deaths, priorities, the sandbox, the clock, the button', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();
@@ -54,6 +56,7 @@ test('the services of a guest: many clients, deaths, priorities, the sandbox, th
   }
 
   await givesBack(rig, build.stdout.trim());
+  if (process.arch === 'x64') await buildsForI686(rig);
 
   await inGuest(rig, 'date -s @86400');
   await fact('the clock was set', () =>
@@ -174,6 +177,48 @@ test('a substituter that refuses or is silent holds a build up for seconds only'
     await inGuest(rig, `nix-store --delete ${build.stdout}`);
   }
 });
+
+/** A program of 32 bits is run in the guest, then offered, then a derivation of that system is built by one; then the proof is lost. */
+async function buildsForI686(rig: BuilderRig): Promise<void> {
+  const configure = (...argv: string[]) => rig.cli('configure', '--no-root', ...argv);
+  const offered = await configure('--extra-systems', 'i686-linux');
+  expect(offered.end, offered.said).toBe(0);
+  expect(offered.said).not.toContain('is not known');
+  expect(readFileSync(rig.layout.machines, 'utf8')).toContain(' x86_64-linux,i686-linux ');
+  const folder = join(rig.dir, 'i686');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'program'), i686Program(), { mode: 0o755 });
+  writeFileSync(join(folder, 'default.nix'), forI686);
+  const build = nixBuild(rig, folder);
+  expect(await build.ended, build.said).toBe(0);
+  expect(builtText(rig, build)).toBe('i686\n');
+
+  // As with a kernel that takes none: it is a file that cannot be run.
+  await inGuest(rig, 'mount -t tmpfs -o noexec,mode=1777 files /tmp');
+  await configure('--reset', 'extra-systems');
+  await rig.untilStatus(
+    'it is offered no more',
+    ({ builder }) => builder?.extraSystems === undefined,
+  );
+  const refused = await configure('--extra-systems', 'i686-linux');
+  expect(refused.end, refused.said).toBe(64);
+  expect(refused.said).toContain('is not true: the guest ran no program of it');
+  const text = readFileSync(rig.layout.config, 'utf8');
+  writeFileSync(rig.layout.config, text.replace('{', '{"extraSystems": ["i686-linux"],'));
+  await rig.untilStatus('it is lost', ({ lostSystems }) => lostSystems?.[0] === 'i686-linux');
+  expect((await rig.cli('status')).stdout).toContain('The guest runs no programs of i686-linux');
+  writeFileSync(rig.layout.config, text);
+  await rig.untilStatus('all is well', ({ lostSystems }) => lostSystems === undefined);
+  await inGuest(rig, 'umount /tmp');
+}
+
+const forI686 = `derivation {
+  name = "i686-${String(Date.now())}";
+  system = "i686-linux";
+  builder = ./program;
+  args = [ (placeholder "out") ];
+}
+`;
 
 /** What Nix in the guest calls valid. */
 const validPaths = async (rig: BuilderRig): Promise<string[]> =>

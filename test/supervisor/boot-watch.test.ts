@@ -103,6 +103,13 @@ test('a guest that says more stages than any boot has fills no record, and says 
 });
 
 // Behaviour 45: Once a guest was ready no line on its console ends it for good: that it has given up is said while it boots, or not.
+test('a service that ended and was begun anew is told of', () => {
+  const { seen, says, stop } = boot();
+  for (const what of ['note=disk-format', 'note=restarted-sshd', 'note=restarted']) says(what);
+  expect(seen).toEqual(['restarted']);
+  stop.abort(new Error('enough'));
+});
+
 test('a guest that was ready gives up no more: the line is a note', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'boot-watch-'));
   const path = process.env['PATH'];

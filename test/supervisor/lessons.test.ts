@@ -48,6 +48,30 @@ test.each([
   expect(step(stopping, { type: 'children-gone' }, 0, defaultPolicy).state.phase).toBe(phase);
 });
 
+test.each([
+  ['one panic of several emulated processors', 'tcg', 2, 1, 'guest-panicked', false],
+  ['the second in a row', 'tcg', 2, 2, 'guest-panicked', true],
+  ['one of a single processor', 'tcg', 1, 1, 'guest-panicked', true],
+  ['one where nothing is emulated', 'kvm', 2, 1, 'guest-panicked', true],
+  ['anything else that the guest does', 'tcg', 2, 1, 'guest-root-broken', true],
+] as const)(
+  'whether a new image is set aside: %s',
+  async (_, accelerator, cpus, attempt, kind, isBlamed) => {
+    await using world = await World.make();
+    const panicked: Failure = { ...failure, kind, blames: 'image', recovery: 'retry' };
+    const images = { newest: 'new', good: 'old', rejected: undefined };
+    const running = {
+      ...{ driver: vmDrivers.qemu, used: { accelerator, program: '/qemu' } },
+      image: { prefix: '/p', images },
+    };
+    const scope = { running, config: { ...world.config, cpus }, watch: { has: () => true } };
+    const known = { layout: world.layout, now: 0, known: () => [] };
+    const state: State = { phase: 'booting', since: 0, attempt, stage: undefined };
+    const { event } = takeLesson({ ...lost, failure: panicked }, state, scope, known);
+    expect(event).toMatchObject({ failure: { kind: isBlamed ? 'image-rejected' : kind } });
+  },
+);
+
 const noSlirp =
   "qemu-system-x86_64: -netdev user,id=net: network backend 'user' is not compiled into this binary";
 test.each([

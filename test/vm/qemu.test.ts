@@ -23,6 +23,7 @@ const config: Config = {
   maxJobs: 2,
   coresPerJob: 1,
   features: [],
+  extraSystems: [],
   mandatoryFeatures: [],
   speedFactor: 1,
   protocol: 'ssh-ng',

@@ -8,7 +8,10 @@ export interface Emulated {
   readonly abilities?: Abilities | undefined;
 }
 
-/** The first QEMU that was measured to emulate cmpxchg16b; of 8 and 9 it is not known. */
+/**
+ * The first QEMU that was measured to emulate cmpxchg16b: 10.0.13 and 11.1.2 brought a Linux 6.12 with two processors to its first program in
+ * each of 118 and 54 boots. Of 8 and 9 it is not known.
+ */
 const firstGood = 10;
 
 /**

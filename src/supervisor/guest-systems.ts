@@ -1,0 +1,47 @@
+/** Whether a guest that is ready runs what the settings offer to Nix beside its own system. */
+import type { Config } from '../config/config.ts';
+import type { GuestAgent } from '../guest/agent.ts';
+import { i686Script, ranI686 } from '../guest/i686.ts';
+import { Failed } from '../system/failure.ts';
+
+interface Guest {
+  readonly config: Pick<Config, 'extraSystems'> | undefined;
+  readonly agent: Pick<GuestAgent, 'exec'>;
+  /** Whether it has reached that stage. */
+  readonly watch: { readonly has: (stage: string) => boolean };
+  readonly signal: AbortSignal;
+}
+
+/** One guest: each offer is tried once in its life. */
+export class GuestSystems {
+  readonly #onLost: (systems: readonly string[] | undefined) => void;
+  #tried = '';
+  #isTrying = false;
+
+  /** `onLost` hears of which no program ran, and undefined when that is over. */
+  constructor(onLost: (systems: readonly string[] | undefined) => void) {
+    this.#onLost = onLost;
+  }
+
+  /** To be called now and then: tries what it has not tried. */
+  async look({ config, agent, watch, signal }: Guest): Promise<void> {
+    const offered = config?.extraSystems ?? [];
+    if (offered.join() === this.#tried || this.#isTrying || !watch.has('agent')) return;
+    this.#isTrying = true;
+    try {
+      const ran = offered.length === 0 || (await runs(agent, signal));
+      this.#tried = offered.join();
+      if (ran !== undefined) this.#onLost(ran ? undefined : offered);
+    } catch (error) {
+      // It does not answer now: the next look tries again.
+      if (!(error instanceof Failed) && !signal.aborted) throw error;
+    } finally {
+      this.#isTrying = false;
+    }
+  }
+}
+
+async function runs(agent: Guest['agent'], signal: AbortSignal): Promise<boolean | undefined> {
+  const argv = ['-c', i686Script];
+  return ranI686((await agent.exec('/bin/sh', argv, { signal, timeoutMs: 10_000 })).stdout);
+}

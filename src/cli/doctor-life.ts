@@ -1,6 +1,6 @@
 /** Checks of what lives: the job, the daemon, the VM, the guest, the door. */
 import type { Check, Verdict } from '../host/chain.ts';
-import { versionIn } from '../config/known-faults.ts';
+import { versionIn } from '../config/recognise.ts';
 import { startDaemon, waitUntilReady } from '../supervisor/background.ts';
 import { traitsOf } from '../supervisor/phases.ts';
 import { slowWords } from '../supervisor/login.ts';

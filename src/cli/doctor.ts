@@ -1,7 +1,8 @@
 import { systemVersion } from '../system/host.ts';
 import type { Command } from 'commander';
 import type { Finding } from '../host/chain.ts';
-import { faultWords, knownFaults, recognise } from '../config/known-faults.ts';
+import { knownFaults } from '../config/known-faults.ts';
+import { faultWords, recognise } from '../config/recognise.ts';
 import { Exit } from '../system/failure.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 

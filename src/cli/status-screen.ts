@@ -63,6 +63,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
         ? undefined
         : `${status.network ?? ''} pid ${status.networkPid}`,
     ],
+    ['', status.networkTrouble],
     ...(gaveUp ? [] : (status.problems ?? [])).map(
       (problem) => ['not taken', describeProblem(problem)] as const,
     ),

@@ -192,7 +192,7 @@ async function knownOf(found: Found, job: Screen['job']): Promise<readonly strin
   if (trouble?.known !== undefined) return [trouble.known];
   const exitCode = found.daemon === 'gone' && job?.name === 'launchd' ? job.exitCode : undefined;
   if (trouble === undefined && exitCode === undefined) return [];
-  const { faultWords, recognise } = await import('../config/known-faults.ts');
+  const { faultWords, recognise } = await import('../config/recognise.ts');
   const { systemVersion } = await import('../system/host.ts');
   const said = trouble === undefined ? [] : [trouble.message, ...(trouble.lines ?? [])];
   const ofJob = exitCode === undefined ? {} : { program: 'launchctl' as const, exitCode };

@@ -2,7 +2,7 @@
 
 import type { VmName } from './vm-programs.ts';
 
-interface Versions {
+export interface Versions {
   readonly from?: string;
   readonly before?: string;
 }
@@ -80,6 +80,56 @@ export const knownFaults: readonly KnownFault[] = [
       'macOS keeps programs of users from the local network unless it is allowed; root is exempt.',
     remedy: 'Allow your terminal in System Settings, Privacy & Security, Local Network.',
     report: 'utmapp/UTM#6692',
+  },
+  {
+    id: 'gvproxy-local-network',
+    program: 'gvproxy',
+    platform: 'darwin',
+    macos: { from: '15' },
+    pattern: 'no route to host|EHOSTUNREACH',
+    cause:
+      "macOS keeps programs of users from the local network unless it is allowed, so the guest does not reach it either; the guest's way to the Internet is not concerned.",
+    remedy:
+      'Allow it in System Settings, Privacy & Security, Local Network, then: linuxkit-builder restart',
+    report: 'kubernetes/minikube#23691',
+  },
+  {
+    id: 'gvproxy-no-buffers',
+    program: 'gvproxy',
+    version: { before: '0.7.4' },
+    pattern: 'no buffer space available|ENOBUFS',
+    cause: 'gvproxy before 0.7.4 ends when the guest takes its packets too slowly.',
+    remedy: 'Get a newer gvproxy (brew install podman).',
+    report: 'containers/gvisor-tap-vsock#367',
+  },
+  {
+    id: 'vfkit-not-signed',
+    program: 'vfkit',
+    platform: 'darwin',
+    pattern: 'com\\.apple\\.security\\.virtualization',
+    cause:
+      'A vfkit that was downloaded unsigned, or signed again, has no right to run virtual machines.',
+    remedy: 'brew install vfkit',
+    report: 'crc-org/vfkit#91',
+  },
+  {
+    id: 'vfkit-disk-locked',
+    program: 'vfkit',
+    platform: 'darwin',
+    pattern: 'storage device attachment is invalid',
+    cause:
+      'Virtualization.framework locks the disk, and somebody else has it locked: another VM, or one that was killed a moment ago.',
+    remedy: 'Wait some seconds; who has it says: lsof nix-disk',
+    report: 'tinylabscom/mvm#549',
+  },
+  {
+    id: 'vfkit-compressed-kernel',
+    program: 'vfkit',
+    platform: 'darwin',
+    pattern: 'kernel must be uncompressed',
+    cause: 'Virtualization.framework boots an uncompressed kernel alone, on Apple silicon.',
+    remedy: 'linuxkit-builder image build, then linuxkit-builder restart',
+    report: 'crc-org/vfkit#11',
   },
   {
     id: 'root-knows-no-alias',
@@ -171,63 +221,3 @@ export const knownFaults: readonly KnownFault[] = [
     report: 'NixOS/nix#2925',
   },
 ];
-
-/** What was seen. */
-export interface Sighting {
-  readonly said: readonly string[];
-  readonly platform: NodeJS.Platform;
-  readonly program?: string;
-  readonly exitCode?: number;
-  readonly signal?: string;
-  /** Of macOS, where it is known. */
-  readonly macos?: string;
-  /** Of that program, where it is known: `10.0.11`. */
-  readonly version?: string;
-}
-
-/** The faults that it may be, the most particular first. Nothing is guessed: each needs its words, its signal or its code. */
-export function recognise(seen: Sighting): KnownFault[] {
-  const found = knownFaults.filter((fault) => fits(fault, seen));
-  const weight = ({ program, macos, pattern }: KnownFault) =>
-    [program, macos, pattern].filter((each) => each !== undefined).length;
-  return found.sort((a, b) => weight(b) - weight(a));
-}
-
-function fits(fault: KnownFault, seen: Sighting): boolean {
-  const { program, platform, exitCodes, signals, pattern } = fault;
-  if (platform !== undefined && platform !== seen.platform) return false;
-  if (program !== undefined && seen.program !== undefined && program !== seen.program) return false;
-  if (!within(seen.macos, fault.macos) || !within(seen.version, fault.version)) return false;
-  if (pattern !== undefined) return new RegExp(pattern, 'i').test(seen.said.join('\n'));
-  // Without words the program has to be known: codes and signals mean something else for each.
-  if (seen.program === undefined) return false;
-  return (
-    (seen.exitCode !== undefined && exitCodes?.includes(seen.exitCode) === true) ||
-    (seen.signal !== undefined && signals?.includes(seen.signal) === true)
-  );
-}
-
-/** What is not known speaks against nothing. */
-function within(version: string | undefined, bounds: Versions | undefined): boolean {
-  if (version === undefined || bounds === undefined) return true;
-  const { from, before } = bounds;
-  if (from !== undefined && compare(version, from) < 0) return false;
-  return before === undefined || compare(version, before) < 0;
-}
-
-/** -1, 0 or 1, number by number: 15.10 is after 15.2. */
-function compare(a: string, b: string): number {
-  const [left, right] = [a, b].map((text) => text.split('.').map(Number)) as [number[], number[]];
-  for (let index = 0; index < Math.max(left.length, right.length); index++) {
-    const difference = (left[index] ?? 0) - (right[index] ?? 0);
-    if (difference !== 0) return Math.sign(difference);
-  }
-  return 0;
-}
-
-/** The version in what a program says of itself: `QEMU emulator version 10.0.11 (...)`, `hyperkit: v0.20200908`. */
-export const versionIn = (said: string): string | undefined => /\d+(?:\.\d+)+/.exec(said)?.[0];
-
-/** A fault in a line. */
-export const faultWords = ({ cause, remedy, report }: KnownFault): string =>
-  `known: ${cause} ${remedy.endsWith('.') ? remedy : `${remedy}.`} (${report})`;

@@ -1,5 +1,5 @@
 /** Checks in the order in which things rest on each other: what rests on something broken is not blamed. */
-import type { Sighting } from '../config/known-faults.ts';
+import type { Sighting } from '../config/recognise.ts';
 import { failureOf } from '../system/failure.ts';
 
 /** What one check saw. */

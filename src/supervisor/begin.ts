@@ -26,6 +26,7 @@ export function listeners(scope: Scope) {
   const { onLine, onStep, onImage, onAccelerator, onLost } = scope;
   const { onPaused, onResumed, awaitRoom } = scope.standstill;
   const onChosen = (choice: VmChoice) => scope.note(choiceFacts(choice));
-  const own = { onLine, onStep, onImage, onAccelerator, onLost, onChosen };
+  const onNetworkTrouble = (networkTrouble: string) => scope.note({ networkTrouble });
+  const own = { onLine, onStep, onImage, onAccelerator, onLost, onChosen, onNetworkTrouble };
   return { ...own, onPaused, onResumed, awaitRoom };
 }

@@ -25,20 +25,25 @@ interface FollowOptions {
   readonly log: Log;
   /** What says nothing, and is said often. */
   readonly isNoise?: ((line: string) => boolean) | undefined;
+  /** Each of the others, as it comes. */
+  readonly onLine?: ((line: string) => void) | undefined;
 }
 
 /** Begins the file anew and follows it. It is emptied when it has grown to 1 MiB. */
 export function followOutput(
   path: string,
   child: string,
-  { clock, log, isNoise = () => false }: FollowOptions,
+  { clock, log, isNoise = () => false, onLine }: FollowOptions,
 ): ChildOutput {
   rmSync(path, { force: true });
   const splitter = new LineSplitter();
   let lines: string[] = [];
   const take = (said: readonly string[]) => {
     const more = said.filter((line) => !isNoise(line)).map(plainText);
-    for (const text of more) log('info', 'child-says', { child, text });
+    for (const text of more) {
+      log('info', 'child-says', { child, text });
+      onLine?.(text);
+    }
     lines = [...lines, ...more].slice(-kept);
   };
   const onBytes = (chunk: Buffer) => take(splitter.push(chunk));

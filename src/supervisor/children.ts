@@ -19,7 +19,7 @@ import { followOutput, type ChildOutput } from './child-output.ts';
 import { networkExited, vmExited, vmKilled } from './failure.ts';
 import type { GuestNames } from './guest-names.ts';
 import type { ChosenImage } from './images.ts';
-import { withKnown } from './known.ts';
+import { troubleIn, withKnown } from './known.ts';
 import { orItsEnd } from './or-its-end.ts';
 import { pidFiles } from './left-behind.ts';
 import { MemoryWatch } from './memory-watch.ts';
@@ -84,6 +84,8 @@ export interface ChildContext {
   readonly onLine: (line: ConsoleLine) => void;
   /** A child ended, or cannot do what it is for. */
   readonly onLost: (failure: Failure) => void;
+  /** The network program lives on and says something that others have reported: what that is, and what helps. */
+  readonly onNetworkTrouble: (words: string) => void;
 }
 
 /** Starts the network program and waits until it would serve our guest. */
@@ -113,7 +115,7 @@ export async function launchNetwork(
     if (noLock !== undefined) return noLock;
     const failure = networkExited(chosen.driver.name, ended, words);
     if (isOwnEnd(ended)) blame();
-    return withKnown(failure, { ended, output: words });
+    return withKnown(failure, { program: chosen.driver.name, ended, output: words });
   };
   void child.ended.then((ended) => {
     life.ended = ended;
@@ -136,7 +138,7 @@ export async function launchNetwork(
 }
 
 async function beginNetwork(
-  { layout, clock, log }: ChildContext,
+  { layout, clock, log, onNetworkTrouble }: ChildContext,
   running: Running,
   chosen: NonNullable<Chosen>,
   plan: Launch,
@@ -146,7 +148,11 @@ async function beginNetwork(
   writeWhole(layout.vpnkitUuid, cardUuid(layout), { durable: false });
   const stale = driver.stale(layout);
   for (const path of stale) discardSocket(path);
-  const output = followOutput(layout.networkOutput, name, { clock, log });
+  const onLine = (line: string) => {
+    const words = troubleIn(name, line);
+    if (words !== undefined) onNetworkTrouble(words);
+  };
+  const output = followOutput(layout.networkOutput, name, { clock, log, onLine });
   const files = { output: layout.networkOutput, lock: layout.networkLock };
   const child = await launch(plan, files, clock).catch(async (error: unknown) => {
     await output.close();

@@ -1,5 +1,5 @@
 /** What others have reported of a child's end, added to our own account of it. */
-import { faultWords, recognise } from '../config/known-faults.ts';
+import { faultWords, recognise } from '../config/recognise.ts';
 import type { Ended } from '../system/child.ts';
 import type { Failure } from '../system/failure.ts';
 import { systemVersion } from '../system/host.ts';
@@ -22,4 +22,10 @@ export function withKnown(failure: Failure, { program, ended, output }: ChildEnd
     ...(ended.kind === 'signalled' ? { signal: ended.signal } : {}),
   });
   return fault === undefined ? failure : { ...failure, known: faultWords(fault) };
+}
+
+/** What a line of a program that lives on tells of, where others have reported it. */
+export function troubleIn(program: string, line: string): string | undefined {
+  const [fault] = recognise({ said: [line], program, ...systemVersion() });
+  return fault === undefined ? undefined : faultWords(fault);
 }

@@ -29,6 +29,8 @@ export interface Facts {
   /** The network program of this start, where there is one. */
   readonly network?: string;
   readonly networkPid?: number;
+  /** What it said last that others have reported: the cause, and what helps. */
+  readonly networkTrouble?: string;
   readonly accelerator?: string;
   /** Which program runs the guest, and why that one. */
   readonly vmChoice?: { readonly vm: string; readonly why: string };

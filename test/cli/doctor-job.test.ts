@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findingLines } from '../../src/cli/doctor.ts';
-import { recognise } from '../../src/config/known-faults.ts';
+import { recognise } from '../../src/config/recognise.ts';
 import { programsIn } from '../../src/cli/doctor-job-left.ts';
 import { agentPaths, launcherText } from '../../src/host/launch-agent.ts';
 import { unitPath, unitText } from '../../src/host/systemd-unit.ts';

@@ -23,6 +23,7 @@ const states: { readonly [P in State['phase']]: Extract<State, { phase: P }> } =
 };
 const facts: Required<Facts> = {
   vmPid: 1,
+  networkTrouble: 'known: it is kept out. Let it in. (some/where#1)',
   vmChoice: { vm: 'qemu', why: 'The configuration names it.' },
   network: 'gvproxy',
   networkPid: 2,

@@ -1,11 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  faultWords,
-  knownFaults,
-  recognise,
-  versionIn,
-  type Sighting,
-} from '../../src/config/known-faults.ts';
+import { knownFaults } from '../../src/config/known-faults.ts';
+import { faultWords, recognise, versionIn, type Sighting } from '../../src/config/recognise.ts';
 import { withKnown } from '../../src/supervisor/known.ts';
 import { macosOf } from '../../src/system/host.ts';
 
@@ -37,6 +32,29 @@ describe('known faults', () => {
       { said: ['ssh: connect to host x port 22: No route to host'], macos: '15.0' },
       'local-network-privacy',
     ],
+    [
+      {
+        program: 'gvproxy',
+        said: ['dial udp 192.168.1.9:53: connect: no route to host'],
+        macos: '15.1',
+      },
+      'gvproxy-local-network',
+    ],
+    [
+      { program: 'gvproxy', said: ['sendto: no buffer space available'], version: '0.7.3' },
+      'gvproxy-no-buffers',
+    ],
+    [
+      {
+        program: 'vfkit',
+        said: ['The process doesn’t have the “com.apple.security.virtualization” entitlement.'],
+      },
+      'vfkit-not-signed',
+    ],
+    [
+      { program: 'vfkit', said: ['Description="The storage device attachment is invalid."'] },
+      'vfkit-disk-locked',
+    ],
     [{ said: ['Failed to find a machine for remote build!'] }, 'no-machine-fits'],
     [
       { said: ['error: bad machine specification: failed to convert column #3'] },
@@ -55,6 +73,9 @@ describe('known faults', () => {
 
   test.each([
     [{ said: hvf, macos: '15.1' }],
+    [{ program: 'gvproxy', said: ['connect: no route to host'], macos: '14.7' }],
+    [{ program: 'gvproxy', said: ['connect: no route to host'], platform: 'linux' }],
+    [{ program: 'gvproxy', said: ['no buffer space available'], version: '0.8.1' }],
     [{ said: hvf, platform: 'linux' }],
     [{ said: ['all is well'] }],
     [{ exitCode: 78 }],

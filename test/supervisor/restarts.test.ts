@@ -139,7 +139,15 @@ test.each([
   const clock = new FakeClock();
   const nothing = () => undefined;
   const context = {
-    ...{ config, clock, log: silent, driver: vmDrivers.qemu, onLine: nothing, onLost: nothing },
+    ...{
+      config,
+      clock,
+      log: silent,
+      driver: vmDrivers.qemu,
+      onLine: nothing,
+      onLost: nothing,
+      onNetworkTrouble: nothing,
+    },
     layout: { ...layout, networkOutput: join(layout.state, output) },
   };
   const plan = { program: 'sleep', argv: ['60'], env: {}, cwd };
@@ -173,7 +181,14 @@ test.each([
       });
     const nothing = () => undefined;
     const context = {
-      ...{ layout, log: silent, driver: vmDrivers.hyperkit, onLine: nothing, onLost: nothing },
+      ...{
+        layout,
+        log: silent,
+        driver: vmDrivers.hyperkit,
+        onLine: nothing,
+        onLost: nothing,
+        onNetworkTrouble: nothing,
+      },
       config: { ...config, vm: 'hyperkit', network: 'auto' } as const,
       clock: systemClock,
     };
@@ -195,6 +210,30 @@ test.each([
     await running.network.output.close();
   },
 );
+
+// Behaviour 138: What a network program that lives on says is looked up among the faults that others have reported, and `status` says what
+// helps.
+test('what the network says is known to others is told', async () => {
+  await using world = await World.make();
+  const { layout, config } = world;
+  const nothing = () => undefined;
+  const troubles: string[] = [];
+  const context = {
+    ...{ layout, config, clock: systemClock, log: silent, driver: vmDrivers.hyperkit },
+    ...{ onLine: nothing, onLost: nothing },
+    onNetworkTrouble: (words: string) => troubles.push(words),
+  };
+  const script = 'echo all is well; echo sendto: no buffer space available; exit 1';
+  const plan = { program: '/bin/sh', argv: ['-c', script], env: {}, cwd: '/' };
+  const chosen = { driver: gvproxy, program: '/bin/sh', link: 'vpnkit', rejected: [] } as const;
+  const running: Running = {};
+  const { signal } = new AbortController();
+  const launched = launchNetwork(context, running, chosen, plan, signal);
+  await expect(launched).rejects.toMatchObject({ failure: { kind: 'network-exited' } });
+  expect(troubles).toHaveLength(1);
+  expect(troubles[0]).toMatch(/gvproxy before 0\.7\.4.*gvisor-tap-vsock#367/);
+  await running.network?.output.close();
+});
 
 test('an image with other bytes than it was made with is booted once, and named', async () => {
   await using world = await World.make();

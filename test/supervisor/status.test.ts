@@ -1,7 +1,13 @@
 /** What the record says of a builder whose settings leave the programs open. */
 import { expect, test } from 'vitest';
 import { checkConfig } from '../../src/config/config.ts';
+import { layoutOf } from '../../src/config/layout.ts';
+import { listeners } from '../../src/supervisor/begin.ts';
+import { Scope } from '../../src/supervisor/scope.ts';
 import { statusOf, type Facts } from '../../src/supervisor/status.ts';
+import { silent } from '../../src/system/log.ts';
+import { vmDrivers } from '../../src/vm/drivers.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
 
 const host = { arch: 'x64', platform: 'linux', cpus: 4, memoryMiB: 8_192 } as const;
 
@@ -25,4 +31,21 @@ test('both are shown by the names of what was taken', () => {
   expect(builder(chosen('hyperkit'))).toMatchObject({ vm: 'hyperkit', network: 'auto' });
   const named = builder(chosen('qemu'), { network: 'gvproxy' });
   expect(named).toMatchObject({ vm: 'qemu', network: 'gvproxy' });
+});
+
+test('what is held against a way is told once, and why a program was taken is what is true by now', () => {
+  const news = { onEvent: () => undefined, onChange: () => undefined };
+  const scope = new Scope({ layout: layoutOf('/s'), clock: new FakeClock(), log: silent }, news);
+  const { onAccelerator, onChosen, onNetworkTrouble } = listeners(scope);
+  const rejected = ['kvm: there is no /dev/kvm.'];
+  scope.note({ ...chosen('qemu'), rejected });
+  onAccelerator({ accelerator: 'tcg', rejected, tried: false });
+  expect(scope.facts).toMatchObject({ accelerator: 'tcg', rejected });
+  onChosen({ driver: vmDrivers.qemu, why: 'It translates.', rejected });
+  onNetworkTrouble('It is kept out.');
+  expect(scope.facts).toMatchObject({
+    ...{ vmChoice: { vm: 'qemu', why: 'It translates.' }, rejected },
+    networkTrouble: 'It is kept out.',
+  });
+  scope.end();
 });

@@ -80,6 +80,7 @@ test('it runs a guest, which is told by channel where it is reached, and ends it
       ...{
         onAccelerator: nothing,
         onChosen: nothing,
+        onNetworkTrouble: nothing,
         onPaused: nothing,
         onResumed: nothing,
         onLost: nothing,

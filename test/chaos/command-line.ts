@@ -1,25 +1,34 @@
 /** The words after scripts/chaos. */
 import { parseArgs } from 'node:util';
+import { vms, type VmProgramName } from './plan.ts';
 import { sabotages, type SabotageName } from './sabotages.ts';
 
 export type Asked =
-  | { readonly kind: 'rounds'; readonly rounds: number; readonly seed: number }
+  | {
+      readonly kind: 'rounds';
+      readonly rounds: number;
+      readonly seed: number;
+      /** By this program alone. */
+      readonly vm?: VmProgramName;
+    }
   | { readonly kind: 'arrivals'; readonly count: number; readonly seed: number }
   | { readonly kind: 'sabotage'; readonly names: readonly SabotageName[] }
   | { readonly kind: 'help' }
   | { readonly kind: 'wrong'; readonly message: string };
 
-export const help = `usage: scripts/chaos [--rounds N] [--seed S]
+export const help = `usage: scripts/chaos [--rounds N] [--seed S] [--vm NAME]
        scripts/chaos --arrivals N [--seed S]
        scripts/chaos --sabotage NAME
 
-Breaks the real thing: kills (SIGKILL) the daemon, QEMU or gvproxy, some of them frozen (SIGSTOP), some with a full disk or
-without file descriptors, while a real nix builds in the real guest; then looks whether all is well.
+Breaks the real thing: kills (SIGKILL) the daemon, the VM program or gvproxy, some of them frozen (SIGSTOP), some with a full disk
+or without file descriptors, while a real nix builds in the real guest; then looks whether all is well. From round to round
+another program runs the guest of the same disk: QEMU, and the stand-ins for vfkit and HyperKit.
 Needs: scripts/test setup image.
 
   --rounds N       so many rounds that count (default 15: each phase meets each target). A round counts when something was
                    killed in the phase that was planned, with a build on its way.
   --seed S         the rounds that these were (default: drawn, and said)
+  --vm NAME        one program for all rounds: ${vms.join(', ')}
   --arrivals N     kills nothing: so many builds arrive while the guest goes away, is away and comes back, and none may fail
   --sabotage NAME  builds the program, or boots the guest, with one fault in it, and plays the round that must show it:
                    ${Object.keys(sabotages).join(', ')}, or all
@@ -44,7 +53,10 @@ export function readWords(argv: readonly string[], chosen: number): Asked {
         ? wrong('--arrivals takes a number above 0.')
         : { kind: 'arrivals', count, seed };
     }
-    return { kind: 'rounds', rounds, seed };
+    const vm = vms.find((name) => name === values.vm);
+    if (values.vm !== undefined && vm === undefined)
+      return wrong(`--vm takes one of: ${vms.join(', ')}.`);
+    return { kind: 'rounds', rounds, seed, ...(vm === undefined ? {} : { vm }) };
   } catch (error) {
     return wrong((error as Error).message);
   }
@@ -53,6 +65,7 @@ export function readWords(argv: readonly string[], chosen: number): Asked {
 const options = {
   rounds: { type: 'string' },
   seed: { type: 'string' },
+  vm: { type: 'string' },
   arrivals: { type: 'string' },
   sabotage: { type: 'string' },
   help: { type: 'boolean' },

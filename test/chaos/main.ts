@@ -3,9 +3,10 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BuilderRig, testImage, type RigOptions } from '../real/rig.ts';
 import { fetchGvproxy } from '../rig/gvproxy.ts';
+import { makeProgram } from '../rig/stand-in.ts';
 import { arrivals, arrivalsSummary, beginOnDemand, playArrival, type Came } from './arrivals.ts';
 import { help, readWords } from './command-line.ts';
-import { describe, plans, sooner, type Round } from './plan.ts';
+import { describe, plans, sooner, type Round, type VmProgramName } from './plan.ts';
 import { play } from './round.ts';
 import { sabotaged } from './sabotaged.ts';
 import { isFoundBy, sabotages, type Sabotage, type SabotageName } from './sabotages.ts';
@@ -35,7 +36,7 @@ async function main(): Promise<number> {
       console.error(`${asked.message}\n\n${help}`);
       return 64;
     case 'rounds':
-      return playRounds(asked.rounds, asked.seed);
+      return playRounds(asked.rounds, asked.seed, asked.vm);
     case 'arrivals':
       return playArrivals(asked.count, asked.seed);
     case 'sabotage':
@@ -43,13 +44,18 @@ async function main(): Promise<number> {
   }
 }
 
-async function playRounds(count: number, seed: number): Promise<number> {
-  console.log(`seed ${seed} (again: scripts/chaos --rounds ${count} --seed ${seed})`);
+async function playRounds(
+  count: number,
+  seed: number,
+  only: VmProgramName | undefined,
+): Promise<number> {
+  const words = only === undefined ? '' : ` --vm ${only}`;
+  console.log(`seed ${seed} (again: scripts/chaos --rounds ${count} --seed ${seed}${words})`);
   // scripts/chaos says so when it could make a file system for this alone.
   const canFillDisk = process.env['CHAOS_OWN_DISK'] === '1';
   if (!canFillDisk) console.log('no file system of our own: nothing is done with a full disk');
   const outcomes: Outcome[] = [];
-  const coming = plans(seed, { canFillDisk });
+  const coming = plans(seed, { canFillDisk, ...(only === undefined ? {} : { only }) });
   let plan = coming.next().value;
   let rig: BuilderRig | undefined;
   try {
@@ -79,7 +85,7 @@ async function playAndTell(rig: BuilderRig, round: Round): Promise<Outcome> {
   const begun = performance.now();
   const { layout } = rig;
   const config = JSON.parse(readFileSync(layout.config, 'utf8')) as Record<string, unknown>;
-  writeFileSync(layout.config, JSON.stringify({ ...config, network: round.network }));
+  writeFileSync(layout.config, JSON.stringify({ ...config, vm: round.vm, network: round.network }));
   const outcome = await play(rig, round);
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
   for (const { check, what } of outcome.violations) console.log(`  VIOLATED ${check}: ${what}`);
@@ -144,9 +150,24 @@ async function isFound(name: SabotageName, folder: string): Promise<boolean> {
 }
 
 async function createRig(options: RigOptions = {}): Promise<BuilderRig> {
-  const gvproxy = await fetchGvproxy();
+  const programs = await standIns();
   const rig = await BuilderRig.create(options);
   running = rig;
-  Object.assign(rig.env, { PATH: `${dirname(gvproxy)}:${rig.env['PATH'] ?? ''}` });
+  Object.assign(rig.env, { PATH: `${programs}:${rig.env['PATH'] ?? ''}` });
   return rig;
+}
+
+/** The folders of the VM programs of a Mac, and of a gvproxy that serves them all. */
+async function standIns(): Promise<string> {
+  const folder = join(checkout, '.cache/chaos/programs');
+  const gvproxy = await fetchGvproxy();
+  mkdirSync(folder, { recursive: true });
+  // They are no modules, as everything else below the checkout's own package.json would be.
+  writeFileSync(join(folder, 'package.json'), '{}\n');
+  await Promise.all([makeProgram(folder, 'vfkit'), makeProgram(folder, 'hyperkit')]);
+  // A process of its own stands before that one, so only vfkit has it: of another who is frozen is to be frozen whole.
+  const withVfkitMode = await makeProgram(join(folder, 'vfkit-mode'), 'gvproxy', gvproxy);
+  const script = `#!/bin/sh\ncase " $* " in *' -listen-vfkit '*) exec '${withVfkitMode}' "$@" ;; esac\nexec '${gvproxy}' "$@"\n`;
+  writeFileSync(join(folder, 'bin/gvproxy'), script, { mode: 0o755 });
+  return join(folder, 'bin');
 }

@@ -1,5 +1,14 @@
 import { describe as group, expect, test } from 'vitest';
-import { describe, isLeftToDaemon, phases, plans, sooner, targets, type Plan } from './plan.ts';
+import {
+  describe,
+  isLeftToDaemon,
+  phases,
+  plans,
+  sooner,
+  targets,
+  vms,
+  type Plan,
+} from './plan.ts';
 
 const many = (seed: number, count: number, canFillDisk = true): Plan[] => {
   const drawn = plans(seed, { canFillDisk });
@@ -13,21 +22,36 @@ group('the plans of a seed', () => {
     expect(many(7, 40)).not.toEqual(many(8, 40));
   });
 
-  test.each(seeds)('%i: have each phase, target and network in any five rounds', (seed) => {
+  test.each(seeds)('%i: have each phase, target and network in a few rounds', (seed) => {
     const drawn = many(seed, 40);
     for (let from = 0; from + 5 <= drawn.length; from++) {
       const five = drawn.slice(from, from + 5);
       expect(new Set(five.map(({ phase }) => phase))).toEqual(new Set(phases));
       expect(new Set(five.map(({ target }) => target))).toEqual(new Set(targets));
-      expect(new Set(five.map(({ network }) => network))).toEqual(new Set(['user', 'gvproxy']));
     }
+    for (let from = 0; from + 8 <= drawn.length; from++) {
+      const eight = drawn.slice(from, from + 8);
+      expect(new Set(eight.map(({ vm }) => vm))).toEqual(new Set(vms));
+      expect(new Set(eight.map(({ network }) => network)).size).toBeGreaterThan(0);
+    }
+    expect(new Set(drawn.map(({ network }) => network))).toEqual(new Set(['user', 'gvproxy']));
   });
 
-  test('bring phase, target and network together in each way in thirty', () => {
-    const ways = (count: number) =>
-      new Set(many(3, count).map((plan) => `${plan.phase} ${plan.target} ${plan.network}`));
+  test('change the program with each round, which has a network that goes with it; or never', () => {
+    const drawn = many(4, 200);
+    drawn.forEach(({ vm, network }, n) => {
+      expect(vm).not.toBe(drawn[n - 1]?.vm);
+      if (vm !== 'qemu') expect(network).toBe('gvproxy');
+    });
+    const one = plans(3, { canFillDisk: true, only: 'qemu' });
+    const same = Array.from({ length: 30 }, () => one.next().value);
+    expect(new Set(same.map(({ vm }) => vm))).toEqual(new Set(['qemu']));
     // A network that is killed is always gvproxy.
-    expect(ways(30).size).toBe(5 * 2 * 2 + 5);
+    const ways = new Set(same.map((plan) => `${plan.phase} ${plan.target} ${plan.network}`));
+    expect(ways.size).toBe(5 * 2 * 2 + 5);
+  });
+
+  test('bring phase and target together in each way in fifteen', () => {
     const pairs = new Set(many(3, 15).map(({ phase, target }) => `${phase} ${target}`));
     expect(pairs.size).toBe(15);
   });
@@ -51,7 +75,9 @@ group('the plans of a seed', () => {
       if (plan.freeze !== undefined && plan.freeze.ms === undefined)
         expect(plan.freeze.whom).not.toBe('daemon');
       if (isLeftToDaemon(plan))
-        expect([plan.target, ['ready', 'building'].includes(plan.phase)]).toEqual(['vm', true]);
+        expect([plan.target, plan.vm, ['ready', 'building'].includes(plan.phase)]).toEqual([
+          ...['vm', 'qemu', true],
+        ]);
     }
   });
 
@@ -68,7 +94,14 @@ group('the plans of a seed', () => {
 });
 
 const some: Plan = {
-  ...{ network: 'gvproxy', phase: 'booting', target: 'vm', afterMs: 13, reusedPid: false },
+  ...{
+    vm: 'qemu',
+    network: 'gvproxy',
+    phase: 'booting',
+    target: 'vm',
+    afterMs: 13,
+    reusedPid: false,
+  },
 };
 
 test('sooner is the same in half the time', () => {
@@ -77,6 +110,10 @@ test('sooner is the same in half the time', () => {
 
 test.each<[Partial<Plan>, string]>([
   [{}, 'round 3: kill the vm, 13 ms into booting, network gvproxy'],
+  [
+    { vm: 'vfkit' },
+    "round 3: kill the vm, 13 ms into booting, run by vfkit's stand-in, network gvproxy",
+  ],
   [
     { freeze: { whom: 'vm', ms: 900 }, shortage: { of: 'disk', ms: 80 }, reusedPid: true },
     "round 3: kill the vm, 13 ms into booting, frozen for 900 ms, network gvproxy, no room on the disk until 80 ms after, the daemon's pid is a stranger's later",

@@ -11,6 +11,10 @@ export type Target = (typeof targets)[number];
 
 const networks = ['user', 'gvproxy'] as const;
 
+/** Which program runs the guest: QEMU itself, or a stand-in for one of a Mac. Each round has another than the one before, on the same disk. */
+export const vms = ['qemu', 'vfkit', 'hyperkit'] as const;
+export type VmProgramName = (typeof vms)[number];
+
 /** Whom SIGSTOP halts: the target, some time before it is killed, or another, just before and for some time after. */
 export interface Freeze {
   readonly whom: Target;
@@ -25,6 +29,7 @@ export interface Shortage {
 }
 
 export interface Plan {
+  readonly vm: VmProgramName;
   readonly network: (typeof networks)[number];
   readonly phase: StruckPhase;
   readonly target: Target;
@@ -51,20 +56,25 @@ export const isLeftToDaemon = ({ target, freeze }: Plan): boolean =>
 export const sooner = (plan: Plan): Plan => ({ ...plan, afterMs: Math.floor(plan.afterMs / 2) });
 
 /**
- * The plans of a seed, without end. Phases, targets and networks go round, each at its own pace: five in a row have them all, and
- * in thirty each phase meets each target on each network.
+ * The plans of a seed, without end. Phases, targets and networks go round, each at its own pace: five in a row have all phases and
+ * targets, and in sixty each phase meets each target on each network. Every other round is QEMU's, the rest the stand-ins' in turn.
  */
 export function* plans(
   seed: number,
-  { canFillDisk }: { readonly canFillDisk: boolean },
+  { canFillDisk, only }: { readonly canFillDisk: boolean; readonly only?: VmProgramName },
 ): Generator<Plan, never> {
   const chance = new Chance(seed);
   const phase = inTurn(chance.shuffle(phases));
   const target = inTurn(chance.shuffle(targets));
   const network = inTurn(chance.shuffle(networks));
+  const vm = inTurn<VmProgramName>(['qemu', 'vfkit', 'qemu', 'hyperkit']);
   for (;;) {
     const step = { phase: phase.next().value, target: target.next().value };
-    yield draw({ ...step, network: network.next().value }, chance, canFillDisk);
+    const turn = vm.next().value;
+    const program = only ?? turn;
+    // The network goes on where it is QEMU's turn: the others have gvproxy alone.
+    const link = program === 'qemu' ? network.next().value : 'gvproxy';
+    yield draw({ ...step, vm: program, network: link }, chance, canFillDisk);
   }
 }
 
@@ -72,11 +82,12 @@ function* inTurn<T>(these: readonly T[]): Generator<T, never> {
   for (;;) yield* these;
 }
 
-type Step = Pick<Plan, 'phase' | 'target' | 'network'>;
+type Step = Pick<Plan, 'vm' | 'phase' | 'target' | 'network'>;
 
-function draw({ phase, target, network }: Step, chance: Chance, canFillDisk: boolean): Plan {
+function draw({ vm, phase, target, network }: Step, chance: Chance, canFillDisk: boolean): Plan {
   // QEMU's own network is no process that could be killed.
-  const step = { phase, target, network: target === 'network' ? 'gvproxy' : network } as const;
+  const link = target === 'network' ? 'gvproxy' : network;
+  const step = { vm, phase, target, network: link } as const;
   // Everything is drawn for each round, so that what is left out changes nothing in the rounds after it.
   const afterMs = chance.below(longestMs[phase]);
   const freeze = drawFreeze(step, chance);
@@ -104,10 +115,13 @@ function drawFreeze(step: Step, chance: Chance): Freeze | undefined {
   return isForGood && canStay(whom, step) ? { whom } : { whom, ms };
 }
 
-/** Nobody else lets a daemon go on. Of targets, only a guest that was ready is watched: another is given 180 s. */
-const canStay = (whom: Target, { target, phase }: Step): boolean =>
+/**
+ * Nobody else lets a daemon go on. Of targets, only a guest that was ready is watched: another is given 180 s. The guest of a stand-in is a
+ * process beside it, which goes on.
+ */
+const canStay = (whom: Target, { vm, target, phase }: Step): boolean =>
   whom === target
-    ? whom === 'vm' && (phase === 'ready' || phase === 'building')
+    ? whom === 'vm' && vm === 'qemu' && (phase === 'ready' || phase === 'building')
     : whom !== 'daemon';
 
 /** Without acceleration a boot takes five seconds, a build four, the way to it one; a VM answers 60 ms after its start. */
@@ -121,7 +135,8 @@ const longestMs: Readonly<Record<StruckPhase, number>> = {
 
 /** The round in a line. */
 export function describe(round: Round): string {
-  const { number, network, phase, target, afterMs, freeze, shortage, reusedPid, relapseMs } = round;
+  const { number, vm, network, phase, target, afterMs, freeze, shortage, reusedPid, relapseMs } =
+    round;
   const when = `${afterMs} ms into ${phase}`;
   const howLong = freeze?.ms === undefined ? 'for good' : `for ${freeze.ms} ms`;
   return [
@@ -131,6 +146,7 @@ export function describe(round: Round): string {
     ...(freeze === undefined || isLeftToDaemon(round)
       ? []
       : [freeze.whom === target ? `frozen ${howLong}` : `the ${freeze.whom} frozen ${howLong}`]),
+    ...(vm === 'qemu' ? [] : [`run by ${vm}'s stand-in`]),
     `network ${network}`,
     ...(shortage === undefined ? [] : [`no ${wordFor[shortage.of]} until ${shortage.ms} ms after`]),
     ...(relapseMs === undefined ? [] : [`the next one, too, after ${relapseMs} ms`]),

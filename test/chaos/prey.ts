@@ -2,12 +2,21 @@
 import { readLive } from '../../src/system/pidfile.ts';
 import { fact } from '../real/command.ts';
 import type { BuilderRig } from '../real/rig.ts';
-import type { Target } from './plan.ts';
+import { vms, type Target } from './plan.ts';
+
+/** By what names they are recorded: of the VM programs at most one lives. */
+const names: Readonly<Record<Target, readonly string[]>> = {
+  daemon: ['daemon'],
+  vm: vms,
+  network: ['gvproxy'],
+};
 
 /** The pid of that process of the builder, if it lives. */
 export function pidOf({ layout }: BuilderRig, target: Target): number | undefined {
-  const name = { daemon: 'daemon', vm: 'qemu', network: 'gvproxy' }[target];
-  return readLive({ plain: layout.pid(name), record: layout.pidRecord(name) })?.pid;
+  const live = names[target].flatMap(
+    (name) => readLive({ plain: layout.pid(name), record: layout.pidRecord(name) }) ?? [],
+  );
+  return live[0]?.pid;
 }
 
 /** Whether it is that process no more. */

@@ -20,7 +20,7 @@ export interface Sabotage {
   readonly found: { readonly check: Check; readonly says: RegExp };
 }
 
-const quiet = { network: 'user', afterMs: 0, reusedPid: false } as const;
+const quiet = { vm: 'qemu', network: 'user', afterMs: 0, reusedPid: false } as const;
 
 export const sabotages = {
   /** Kernel locks are opened, and not taken. */

@@ -3,7 +3,7 @@ import type { Round } from './plan.ts';
 import { summary, type Outcome } from './tally.ts';
 
 const some: Round = {
-  ...{ number: 1, phase: 'ready', target: 'daemon', network: 'user' },
+  ...{ number: 1, vm: 'qemu', phase: 'ready', target: 'daemon', network: 'user' },
   ...{ afterMs: 0, reusedPid: false },
 };
 const kill = { kind: 'kill', by: 'us', froze: false } as const;

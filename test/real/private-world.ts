@@ -27,13 +27,14 @@ const untilWeEnd = [
   ...['--pid', '--fork', '--kill-child', '--mount-proc'],
 ];
 
-/** Runs the script to its end with CHECKOUT NODE IMAGE_PREFIX PORT. */
+/** Runs the script to its end with CHECKOUT NODE IMAGE_PREFIX PORT, and more words behind them. */
 export async function inPrivateWorld(
   script: string,
   path = '/usr/bin:/bin:/usr/sbin:/sbin',
+  ...more: readonly string[]
 ): Promise<Found> {
   const argv = [checkout, process.execPath, testImage()];
-  return runWorld(script, (port) => [...argv, port], { PATH: path });
+  return runWorld(script, (port) => [...argv, port, ...more], { PATH: path });
 }
 
 /** Runs the script to its end with the words that are given for a free port. */

@@ -212,7 +212,7 @@ export class BuilderRig implements AsyncDisposable {
     await fact('no process left', () => this.processes().length === 0, stopLimitMs).catch(() =>
       assert.deepEqual(this.processes(), []),
     );
-    const programs = ['daemon', 'qemu', 'hyperkit', 'vpnkit', 'gvproxy'];
+    const programs = ['daemon', 'qemu', 'hyperkit', 'vfkit', 'vpnkit', 'gvproxy'];
     const stays = ['start.lock', ...programs.map((name) => `${name}.json`)];
     const isLeft = (name: string) => stays.includes(name) || /\.(pid|sock|soc~)$/.test(name);
     assert.deepEqual(readdirSync(this.layout.state).filter(isLeft), []);

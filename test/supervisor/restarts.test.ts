@@ -211,8 +211,6 @@ test.each([
   },
 );
 
-// Behaviour 138: What a network program that lives on says is looked up among the faults that others have reported, and `status` says what
-// helps.
 test('what the network says is known to others is told', async () => {
   await using world = await World.make();
   const { layout, config } = world;

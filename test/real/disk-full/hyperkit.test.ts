@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { HyperkitRig } from '../hyperkit-rig.ts';
 import { inPrivateWorld, worldsPossible } from '../private-world.ts';
 
-// Behaviour 27: HyperKit cannot pause: its guest is shut down in order when less than 512 MiB are free, that is shown as
+// Behaviour 27: HyperKit and vfkit cannot pause: their guest is shut down in order when less than 512 MiB are free, that is shown as
 // `paused`, and it begins again by itself when 1 GiB is.
 describe.runIf(worldsPossible)(
   "the host's disk becomes full under HyperKit, which cannot pause",
@@ -13,8 +13,9 @@ describe.runIf(worldsPossible)(
 
     beforeAll(async () => {
       const programs = await HyperkitRig.create();
-      const script = join(import.meta.dirname, 'hyperkit.sh');
-      ({ facts, all } = await inPrivateWorld(script, process.env['PATH']));
+      const script = join(import.meta.dirname, 'no-pause.sh');
+      const path = process.env['PATH'];
+      ({ facts, all } = await inPrivateWorld(script, path, 'hyperkit', 'vpnkit'));
       programs[Symbol.dispose]();
     });
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # A host whose disk becomes full under a VM program that cannot pause its guest, in a mount namespace of its own (unshare -m).
-# usage: hyperkit.sh CHECKOUT NODE IMAGE_PREFIX PORT
+# usage: no-pause.sh CHECKOUT NODE IMAGE_PREFIX PORT VM NETWORK
 set -eu
-checkout=$1 node=$2 image=$3 port=$4
+checkout=$1 node=$2 image=$3 port=$4 vm=$5 network=$6
 fact() { printf 'FACT %s\n' "$*"; }
 
 world=$(mktemp -d)
@@ -16,7 +16,7 @@ reaches() { until [ "$(phase)" = "$1" ]; do :; done; }
 events() { sed -n 's/.*"event":"phase","phase":"\([a-z-]*\)".*/\1/p' "$state/nix-state/daemon.log" | tr '\n' ' '; }
 
 builder configure -q --no-root --bundle "$image" --port "$port" -c 2 -m 1024 -s 2
-sed -i 's/^{/{"vm": "hyperkit", "network": "vpnkit",/' "$state/config.json"
+sed -i "s/^{/{\"vm\": \"$vm\", \"network\": \"$network\",/" "$state/config.json"
 trap 'builder stop --now >/dev/null || true' EXIT
 builder start >/dev/null
 builder wait >/dev/null 2>&1
@@ -26,7 +26,7 @@ fallocate -l 1600m "$world/filler"
 reaches paused
 fact "sentence $(builder status | head -1)"
 fact "stopped $(grep -c 'stage=stopped' "$state/nix-state/console.log")"
-fact "left $(ls "$state/nix-state" | grep -c 'hyperkit.pid\|vpnkit.pid\|initrd' || true)"
+fact "left $(ls "$state/nix-state" | grep -c "$vm.pid\|$network.pid\|initrd" || true)"
 # It stays so, however long it lasts, and is still there to be asked.
 sleep 10
 fact "phase-later $(phase)"

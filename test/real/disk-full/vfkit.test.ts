@@ -1,0 +1,26 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { inPrivateWorld, worldsPossible } from '../private-world.ts';
+import { VfkitRig } from '../vfkit-rig.ts';
+
+// Behaviour 27: HyperKit and vfkit cannot pause: their guest is shut down in order when less than 512 MiB are free, that is shown as
+// `paused`, and it begins again by itself when 1 GiB is.
+test.runIf(worldsPossible)(
+  "the host's disk becomes full under vfkit: the guest is shut down in order, and begins again when there is room",
+  async () => {
+    using programs = await VfkitRig.create();
+    programs.switch({});
+    const script = join(import.meta.dirname, 'no-pause.sh');
+    const path = process.env['PATH'];
+    const { facts, all } = await inPrivateWorld(script, path, 'vfkit', 'gvproxy');
+    expect(facts.get('sentence'), all).toContain("Paused: the host's disk is full");
+    expect(Object.fromEntries(facts), all).toMatchObject({
+      ...{ stopped: '1', left: '0', errors: '0', kept: 'kept', last: 'stopped' },
+      'phase-later': 'paused',
+    });
+    expect(facts.get('phases')?.trim().split(' ')).toEqual([
+      ...['starting', 'booting', 'ready', 'stopping'],
+      ...['starting', 'paused', 'starting', 'booting', 'ready'],
+    ]);
+  },
+);

@@ -19,6 +19,7 @@ import { benchGiveBack } from './bench-give-back.ts';
 import { benchWays } from './bench-door-ways.ts';
 import { benchHyperkit } from './bench-hyperkit.ts';
 import { benchSupervision } from './bench-supervision.ts';
+import { benchWake } from './bench-wake.ts';
 
 const [checkout = '.', ...words] = process.argv.slice(2);
 const isLong = words.includes('--long');
@@ -52,6 +53,10 @@ const benches = {
     const { tunnelPort: past } = JSON.parse(cli('status', '--json')) as { tunnelPort: number };
     const derivations = isLong ? 300 : 20;
     return benchWays({ state, dir: join(state, 'ways'), env, past, derivations, ratio });
+  },
+  wake: () => {
+    start();
+    return benchWake({ state, port, cli, ratio });
   },
   supervision: () =>
     benchSupervision({ checkout, main, state, dir: join(state, 'supervision'), env, row }),
@@ -290,8 +295,8 @@ function time(work: () => unknown): number {
 
 function ratio(
   what: string,
-  values: number[],
-  floor: number[],
+  values: readonly number[],
+  floor: readonly number[],
   unit: string,
   of: string,
   goal: number,
@@ -306,7 +311,7 @@ function absolute(what: string, values: number[], unit: string, goal: number): v
 function row(...cells: readonly string[]): void {
   rows.push(`| ${cells.join(' | ')} |`);
 }
-function median(values: number[]): number {
+function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }
 

@@ -34,6 +34,7 @@ async function reset(layout: Layout, { yes }: ResetOptions, context: CliContext)
   if (sizeIfThere(layout.disk) === undefined) return context.out('There is no disk.');
   const { diskLoss } = await import('../host/purge.ts');
   const { isLocked } = await import('../system/lock.ts');
+  const { discardSaved } = await import('../supervisor/saved-guest.ts');
   const inUse = () => isLocked(layout.vmLock) || isLocked(layout.daemonLock);
   if (inUse()) throw new Failed(runs);
   if (yes !== true && !(await mayDelete(diskLoss(layout) ?? '', layout, context))) return;
@@ -42,6 +43,7 @@ async function reset(layout: Layout, { yes }: ResetOptions, context: CliContext)
   await inSection(layout.startLock, { clock, signal, onWaiting }, () => {
     if (inUse()) throw new Failed(runs);
     // The record last: killed in between, an old record tells of a disk that is gone, and a blank one clears it.
+    discardSaved(layout);
     rmSync(layout.disk, { force: true });
     rmSync(layout.diskRecord, { force: true });
     return Promise.resolve();

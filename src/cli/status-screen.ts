@@ -54,6 +54,8 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['past door', pastWords(screen.beside)],
     ['vm', vmWords(status)],
     ['chosen', status.vmPid === undefined ? undefined : status.vmChoice?.why],
+    ['suspended', savedWords(status, screen.now)],
+    ['booted', status.notResumed],
     ['slow', status.health === 'slow' ? slowWords(status.login) : undefined],
     ['image', imageWords(status, screen.now)],
     ['old image', oldImageWords(status) ?? ageIn(screen.beside)],
@@ -139,6 +141,12 @@ function factLines(name: string, text: string | undefined, width: number): strin
 const builderWords = ({ builder }: Status): string | undefined =>
   builder &&
   `${[builder.system, ...(builder.extraSystems ?? [])].join(', ')}, ${builder.cpus} CPUs, ${builder.memoryMiB} MiB, ${builder.maxJobs} jobs`;
+
+function savedWords({ away }: Status, now: number): string | undefined {
+  if (away?.saved === undefined) return undefined;
+  const { at, bytes } = away.saved;
+  return `${duration(now - Date.parse(at))} ago; its memory takes ${Math.round(bytes / 1024 ** 2)} MiB of the disk`;
+}
 
 type Said = NonNullable<Status['complaints']>[number];
 const complaintWords = ({ what, text, at }: Said, now: number): string =>

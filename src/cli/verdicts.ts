@@ -64,6 +64,7 @@ async function clear(layout: Layout): Promise<void> {
   clearVerdicts(layout.verdicts);
   if (sizeIfThere(layout.vmRecord) !== undefined) forgetVm(layout);
   discard(layout.imageRejected);
+  discard(layout.suspendTrial);
 }
 
 function sayCleared(verdicts: readonly Shown[], context: CliContext): void {

@@ -44,7 +44,7 @@ export const applyNow = (runs: Config, config: Config): Config => ({
 });
 
 /** True for what a guest takes when it starts. */
-export const waitsForStart = ({ name }: Change): boolean => !isHostOnly.has(name);
+export const waitsForStart = ({ name }: Pick<Change, 'name'>): boolean => !isHostOnly.has(name);
 
 /** `cpus: 2 to 4`. */
 export const changeWords = ({ name, from, to }: Change): string =>

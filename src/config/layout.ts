@@ -127,6 +127,15 @@ export function layoutOf(root: string) {
     imageNews: join(state, 'image-news.json'),
     /** Which program the guest was ready with last; with `vm` `auto` it is kept. */
     vmRecord: join(state, 'vm.json'),
+    /** The guest that is away, as its VM program saved it; 0600, since it is all that was in its memory. `memory.new` while it is made. */
+    memory: join(state, 'memory'),
+    unfinishedMemory: join(state, 'memory.new'),
+    /** Says that `memory` and the disk belong together; whoever begins a guest removes it first. */
+    suspended: join(state, 'suspended.json'),
+    /** Whether a guest goes on from a file here, as it was tried. */
+    suspendTrial: join(state, 'suspend-trial.json'),
+    /** The way between the VM program and the daemon, which writes and reads that file for a QEMU older than 9.0. */
+    memorySocket: join(state, 'memory.sock'),
     /** What was tried in this boot of the host, and whether it works: accelerators, network programs, VM programs. */
     verdicts: join(state, 'verdicts.json'),
   };

@@ -57,8 +57,8 @@ export interface VmProgram {
     /** Whether blocks of the disk do: a discard makes a hole in its file. */
     readonly disk: boolean;
   };
-  /** Whether the guest's state can be saved to a file and gone on from. */
-  readonly suspends: boolean;
+  /** The ways to run guest code in which a guest can be put into a file and go on from there. */
+  readonly suspends: readonly Accelerator[];
   /** Whether a guest that reboots, or panics with `panic=-1`, boots anew inside the same process. */
   readonly rebootsInPlace: boolean;
   /** The oldest macOS that its programs start on. */
@@ -84,7 +84,7 @@ export const vmPrograms = {
     ssh: 'network',
     pausesOnFullDisk: true,
     givesBack: { memory: ['linux'], disk: true },
-    suspends: false,
+    suspends: ['kvm', 'hvf', 'tcg'],
     rebootsInPlace: false,
     versionFlag: '--version',
   },
@@ -100,7 +100,8 @@ export const vmPrograms = {
     pausesOnFullDisk: false,
     // From v0.20200908 on, by F_PUNCHHOLE (its src/lib/block_if.c).
     givesBack: { memory: [], disk: true },
-    suspends: false,
+    // Its source has nothing of the kind.
+    suspends: [],
     rebootsInPlace: false,
     // It is compiled for so many (VM_MAXCPU in its vmm.h).
     maxCpus: 64,
@@ -119,7 +120,7 @@ export const vmPrograms = {
     // Virtualization.framework offers it for most raw disks: https://github.com/apple/containerization/issues/738.
     givesBack: { memory: [], disk: true },
     // Not in 0.6.4: https://github.com/crc-org/vfkit/issues/449.
-    suspends: false,
+    suspends: [],
     rebootsInPlace: true,
     // Of 0.6.2 and later.
     leastMacos: '13',
@@ -161,6 +162,16 @@ export const waysOf = (
   accelerators.filter(
     (way) => way === 'tcg' || (homeOf[way] === platform && system === nativeSystem(arch)),
   );
+
+/**
+ * Whether a guest of that program may be put into a file. Under hvf on an Intel Mac its clock would jump: QEMU does not put the
+ * processor's counter back there (target/i386/hvf/x86hvf.c; UTM issue 6119).
+ */
+export const suspends = (
+  row: Pick<VmProgram, 'suspends'>,
+  accelerator: Accelerator,
+  arch: string,
+): boolean => row.suspends.includes(accelerator) && (accelerator !== 'hvf' || arch === 'arm64');
 
 /** The only platform that has it; `tcg` is plain computation. */
 export const homeOf: Readonly<Record<Accelerator, 'darwin' | 'linux' | undefined>> = {

@@ -15,6 +15,7 @@ import { tryProgram } from '../system/program.ts';
 import { until } from '../system/wait.ts';
 import { driverFor } from '../vm/choose-vm.ts';
 import { configInvalid } from './failure.ts';
+import { discardSaved } from './saved-guest.ts';
 import { readSettings } from './read-settings.ts';
 import { DaemonLock, otherDaemon, ownPidFiles } from './daemon-lock.ts';
 import { findStatus } from './found.ts';
@@ -152,6 +153,8 @@ async function endLeftBehind(
   { clock, signal }: Pick<Terminal, 'clock' | 'signal'>,
 ): Promise<'leftover-ended' | 'nothing-runs'> {
   try {
+    // Who ends the builder for good leaves nothing of what was in its guest's memory.
+    discardSaved(layout);
     const config = settingsOf(layout);
     const driver = driverFor({ config, layout });
     const program = tryProgram(driver.program(config)) ?? driver.program(config);

@@ -23,10 +23,10 @@ const choiceFacts = ({ driver, why }: VmChoice) => ({ vmChoice: { vm: driver.nam
 
 /** Whom a start tells. */
 export function listeners(scope: Scope) {
-  const { onLine, onStep, onImage, onAccelerator, onLost } = scope;
+  const { onLine, onStep, onImage, onAccelerator, onLost, onResumes, onUnfit } = scope;
   const { onPaused, onResumed, awaitRoom } = scope.standstill;
   const onChosen = (choice: VmChoice) => scope.note(choiceFacts(choice));
   const onNetworkTrouble = (networkTrouble: string) => scope.note({ networkTrouble });
-  const own = { onLine, onStep, onImage, onAccelerator, onLost, onChosen, onNetworkTrouble };
-  return { ...own, onPaused, onResumed, awaitRoom };
+  const ofGuest = { onLine, onPaused, onResumed, onResumes, onUnfit, onNetworkTrouble };
+  return { ...ofGuest, onStep, onImage, onAccelerator, onLost, onChosen, awaitRoom };
 }

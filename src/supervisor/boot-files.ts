@@ -4,6 +4,7 @@
  * again while the same would be made.
  */
 import { readFileSync } from 'node:fs';
+import { waitsForStart } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import type { GuestNetwork } from '../config/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
@@ -38,6 +39,8 @@ export interface Laid {
   readonly bundle: Bundle;
   /** The bundle's kernel command line. */
   readonly cmdline: string;
+  /** All that they were made from: the same for the same image, settings and keys. */
+  readonly madeFrom: string;
   /** Of the keys of those who may build, as {@link keysVersion} has it. */
   readonly keys: string;
 }
@@ -86,7 +89,7 @@ export class BootFiles {
     const cmdline = readFileSync(theirs.cmdline, 'utf8').trim();
     this.#from = from;
     this.#are = this.#own();
-    return (this.#laid = { image, bundle: { ...theirs, kernel }, cmdline, keys });
+    return (this.#laid = { image, bundle: { ...theirs, kernel }, cmdline, madeFrom: from, keys });
   }
 
   /** Takes them away where nothing follows by itself: the initrd holds keys, and is large. */
@@ -100,7 +103,9 @@ export class BootFiles {
     const { kernel, initrd, cmdline, manifest } = bundleAt(prefix);
     const { clientKey, rootKey, hostKey } = layout;
     const files = [kernel, initrd, cmdline, manifest, rootKey, hostKey];
-    const all = [prefix, config, vm, row.agent, row.ssh, guest, keysVersion(this.#options)];
+    // What no start takes makes no difference to what a guest boots.
+    const settings = Object.entries(config).filter(([name]) => waitsForStart({ name }));
+    const all = [prefix, settings, vm, row.agent, row.ssh, guest, keysVersion(this.#options)];
     // A key that others can read by now is not taken.
     const modes = [clientKey, rootKey, hostKey].map(modeOf).join();
     return `${JSON.stringify(all)} ${versionsOf(files)} ${modes}`;

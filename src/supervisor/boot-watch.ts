@@ -58,6 +58,12 @@ export class BootWatch {
     return this.#seen.has(stage);
   }
 
+  /** It goes on from a file: it has booted, and says nothing of that again. */
+  resumed(): void {
+    for (const stage of stages) this.#seen.add(stage);
+    this.#isReady = true;
+  }
+
   /** Takes the console's next line. */
   read(text: string): void {
     const milestone = readLine(text);

@@ -15,7 +15,9 @@ import { defaultPolicy } from './backoff.ts';
 import { openControl } from './control.ts';
 import { DaemonLock, ownPidFiles } from './daemon-lock.ts';
 import { configInvalid } from './failure.ts';
+import { readSaved } from './saved-guest.ts';
 import { readSettings, type Settings } from './read-settings.ts';
+import type { Saved } from './state.ts';
 import type { Status } from './status.ts';
 import { Supervisor, type SupervisorOptions } from './supervisor.ts';
 import { keepPid, Upkeep } from './upkeep.ts';
@@ -174,7 +176,8 @@ async function supervise(
     (sleptMs) => supervisor.woke(sleptMs),
   );
   if (asked.aborted) supervisor.dispatch({ type: 'stop' });
-  else if (isDeferred) supervisor.dispatch({ type: 'rest', why: { type: 'not-needed-yet' } });
+  else if (isDeferred)
+    supervisor.dispatch({ type: 'rest', why: { type: 'not-needed-yet' }, saved: savedIn(layout) });
   else supervisor.dispatch({ type: 'start' });
   // Loaded behind the start: the door is open sooner for it.
   const { watchFile } = await import('../system/watch.ts');
@@ -186,6 +189,12 @@ async function supervise(
   await unwatch();
   log('info', 'daemon-left');
   return evicted;
+}
+
+/** What an earlier daemon's guest left of itself. */
+function savedIn(layout: Layout): Saved | undefined {
+  const saved = readSaved(layout);
+  return saved && { bytes: saved.bytes, at: saved.at };
 }
 
 /** Whether the guest waits for the first build. What an earlier daemon left is ended by a start. */

@@ -32,7 +32,9 @@ export class Ends {
   /** `failure`: what the start was lost to, where it was. Never rejects: what is left is looked for by the next start. */
   async end(scope: Scope, failure: Failure | undefined): Promise<void> {
     const { vm } = scope.running;
-    if (vm !== undefined) this.isDoubtful = !scope.gotReady;
+    const { resumed } = scope.running;
+    // What did not go on from its file says nothing of what would boot.
+    if (vm !== undefined) this.isDoubtful = !scope.gotReady && resumed === undefined;
     const isJudged = this.isClear || vm !== undefined;
     this.isClear = false;
     try {

@@ -79,12 +79,12 @@ function teachers(
   { layout, now, known }: Known,
 ): ((failure: Failure) => Lesson)[] {
   const { driver, image, unfit, used } = running;
-  const { guest } = traitsOf(state.phase);
+  const { guest, lossTeaches } = traitsOf(state.phase);
   const at = new Date(now).toISOString();
   const shared = { config, layout, known: known(), at };
   const ofAccelerator = (failure: Failure) => acceleratorLesson(failure, used, shared);
   if (guest === 'there') return [ofAccelerator];
-  if (guest !== 'comes' || driver === undefined) return [];
+  if (!lossTeaches || driver === undefined) return [];
   const attempt = 'attempt' in state ? state.attempt : 1;
   const lost = { ...shared, driver, attempt, isMute: !watch.has('init') };
   return [

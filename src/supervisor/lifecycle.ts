@@ -10,21 +10,28 @@
  *       └── stop ── backing-off ◄──────────────────────────── lost: policy ──► failed, or at once starting
  *
  *    ready ── rest ──► stopping ── children-gone ──► away ── wanted ──► starting (wanted while it goes: starting again)
+ *      ▲ │ rest: keeps    ▲ suspended                                     │ resumes
+ *      │ └──► suspending ─┘   resuming ◄──────────────────────────────────┘
+ *      │ wanted, not-suspended │ guest-ready
+ *      └───────────────────────┘
  *
  * Nothing here waits, reads a clock or touches the world, so a test walks every reachable state.
  */
 import { afterLoss, type Policy } from './backoff.ts';
 import type { Event, In, Phase, State } from './state.ts';
+import { isResting, resting } from './resting.ts';
 import {
   again,
   away,
-  ending,
   enter,
   history,
   paused,
   starting,
+  startingAfresh,
   stay,
   stopped,
+  suspending,
+  up,
   type Step,
 } from './steps.ts';
 
@@ -49,10 +56,11 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
   stopped: (state, event, now) => {
     switch (event.type) {
       case 'start':
-      case 'restart':
         return starting(1, now);
+      case 'restart':
+        return startingAfresh(now);
       case 'rest':
-        return away(event.why, now);
+        return away(event.why, now, event.saved);
       case 'stop':
         return { state, effects: [{ type: 'leave' }] };
       default:
@@ -64,6 +72,8 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
     switch (event.type) {
       case 'vm-launched':
         return enter({ phase: 'booting', since: now, ...history(state), stage: undefined });
+      case 'resumes':
+        return enter({ phase: 'resuming', since: now, ...history(state) });
       case 'vm-paused':
         return paused(state, { phase: 'starting' }, event.why, now);
       default:
@@ -87,7 +97,9 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
   ready: (state, event, now, policy) => {
     if (event.type === 'vm-paused')
       return paused(state, { phase: 'ready', since: state.since }, event.why, now);
-    return up(forgiven(state, state.since, now, policy), event, now, state);
+    const before = forgiven(state, state.since, now, policy);
+    if (event.type === 'rest' && event.keeps === true) return suspending(before, event.why, now);
+    return up(before, event, now, state);
   },
 
   paused: (state, event, now, policy) => {
@@ -120,13 +132,15 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
       case 'evicted':
         return leaving(state) ? stay(state) : stay({ ...state, because: event });
       case 'rest':
-        return leaving(state) ? stay(state) : stay({ ...state, because: event });
-      case 'wanted':
-        return isResting(state) ? again(state, event.why) : stay(state);
-      case 'restart':
-        return leaving(state) || state.because.type === 'restart'
+        return leaving(state)
           ? stay(state)
-          : again(state, event.why);
+          : stay({ ...state, because: { type: 'rest', why: event.why } });
+      case 'wanted':
+        return isResting(state) ? again(state, event.why, event.type) : stay(state);
+      case 'restart':
+        return leaving(state) || (state.because.type === 'restart' && state.because.keeps !== true)
+          ? stay(state)
+          : again(state, event.why, event.type);
       case 'children-gone':
         return gone(state, now, policy);
       default:
@@ -134,20 +148,7 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
     }
   },
 
-  away: (state, event, now) => {
-    switch (event.type) {
-      case 'stop':
-        return stopped(now);
-      case 'evicted':
-        return stopped(now, event.failure);
-      case 'start':
-      case 'wanted':
-      case 'restart':
-        return starting(1, now);
-      default:
-        return stay(state);
-    }
-  },
+  ...resting,
 
   'backing-off': (state, event, now) => {
     switch (event.type) {
@@ -191,27 +192,6 @@ function forgiven<S extends { readonly attempt: number }>(
   return now - readySince >= policy.stableMs ? { ...state, attempt: 0 } : state;
 }
 
-/** What is the same in every phase that has children; `unchanged` is what an ignored event leaves. */
-function up(
-  state: In<'starting' | 'booting' | 'ready' | 'paused'>,
-  event: Event,
-  now: number,
-  unchanged: State = state,
-): Step {
-  switch (event.type) {
-    case 'stop':
-      return ending(state, { type: 'asked' }, now);
-    case 'restart':
-      return ending(state, { type: 'restart', why: event.why }, now);
-    case 'rest':
-    case 'lost':
-    case 'evicted':
-      return ending(state, event, now);
-    default:
-      return stay(unchanged);
-  }
-}
-
 function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy): Step {
   switch (because.type) {
     case 'asked':
@@ -219,9 +199,11 @@ function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy)
     case 'evicted':
       return stopped(now, because.failure);
     case 'restart':
-      return starting(1, now);
+      return because.keeps === true ? starting(1, now) : startingAfresh(now);
+    case 'unfit':
+      return startingAfresh(now, because.failure);
     case 'rest':
-      return away(because.why, now);
+      return away(because.why, now, because.saved);
     case 'lost': {
       const { failure } = because;
       const next = afterLoss(failure, attempt, policy);
@@ -240,10 +222,6 @@ function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy)
     }
   }
 }
-
-/** Whether somebody who wants the guest changes anything: it is away, or goes for no other reason than that nobody needs it. */
-export const isResting = (state: State): boolean =>
-  state.phase === 'away' || (state.phase === 'stopping' && state.because.type === 'rest');
 
 /** Whether nothing will come after this end. */
 const leaving = ({ because }: In<'stopping'>): boolean =>

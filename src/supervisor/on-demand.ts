@@ -1,24 +1,23 @@
 /** The guest goes when nobody needs it, and comes back for whoever does: what is seen of both, as events of the life. */
-import type { Config } from '../config/config.ts';
 import { idleMs } from '../config/idle.ts';
 import type { Counts } from '../door/through.ts';
 import type { Inside } from '../guest/inside.ts';
 import { failureOf } from '../system/failure.ts';
 import { Housekeeping, type HousekeepingOptions } from './housekeeping.ts';
 import { Idleness } from './idleness.ts';
-import { isResting } from './lifecycle.ts';
+import { isResting } from './resting.ts';
 import { traitsOf } from './phases.ts';
 import { pressureNow } from './pressure.ts';
-import type { Event, State } from './state.ts';
+import type { Scope } from './scope.ts';
+import type { Event, Rest, State } from './state.ts';
+import { Suspending, type SuspendingOptions } from './suspending.ts';
+import { announcedAgent } from './way-in.ts';
 
-export interface OnDemandOptions extends Omit<HousekeepingOptions, 'signal'> {
+export interface OnDemandOptions
+  extends SuspendingOptions, Omit<HousekeepingOptions, 'signal' | 'layout' | 'agent'> {
   readonly state: () => State;
-  readonly config: () => Config | undefined;
-  /** A fresh look into the guest; undefined where it does not answer. */
-  readonly lookInside: () => Promise<Inside | undefined>;
   /** The door may be another. */
   readonly onDoor: () => void;
-  readonly dispatch: (event: Event) => void;
 }
 
 export class OnDemand {
@@ -26,19 +25,24 @@ export class OnDemand {
   readonly #idleness: Idleness;
   /** What is done with a guest before it goes. */
   readonly housekeeping: Housekeeping;
+  readonly suspending: Suspending;
   /** Ends what is asked of the machine. */
   readonly #over = new AbortController();
 
   constructor(options: OnDemandOptions) {
     this.#options = options;
-    this.housekeeping = new Housekeeping({ ...options, signal: this.#over.signal });
+    this.housekeeping = new Housekeeping({
+      ...{ ...options, signal: this.#over.signal },
+      agent: () => announcedAgent(this.#readyScope),
+    });
+    this.suspending = new Suspending(options);
     this.#idleness = new Idleness({
       clock: options.clock,
       afterMs: () => idleMs(options.config()),
       counts: () => options.gate().counts(),
-      lookInside: options.lookInside,
+      lookInside: () => this.#lookInside(),
       pressure: () => pressureNow({ policy: () => options.config()?.idle }, this.#over.signal),
-      onIdle: (why) => options.dispatch({ type: 'rest', why }),
+      onIdle: (why) => this.#rest(why),
     });
   }
 
@@ -62,6 +66,7 @@ export class OnDemand {
     const now = this.#options.state();
     const { builds } = traitsOf(now.phase);
     this.#idleness.watch(builds === 'now');
+    if (event.type === 'lost') this.suspending.noteLoss(event.failure);
     if (builds === 'ended') this.#over.abort(new Error('the daemon ends'));
     if (event.type === 'wanted' && isResting(before) && !isResting(now)) {
       this.#options.log('info', 'wanted', { why: event.why });
@@ -72,16 +77,30 @@ export class OnDemand {
 
   /** Sends the guest away until it is wanted; false where somebody waits at the door who wants it now. */
   suspend(): boolean {
-    const { gate, dispatch } = this.#options;
-    if (gate().hasWaiting) return false;
-    dispatch({ type: 'rest', why: { type: 'asked' } });
+    if (this.#options.gate().hasWaiting) return false;
+    this.#rest({ type: 'asked' });
     return true;
+  }
+
+  /** A fresh look into the guest; undefined where it does not answer. */
+  async #lookInside(): Promise<Inside | undefined> {
+    return this.#readyScope?.lookInside(undefined);
+  }
+
+  get #readyScope(): Scope | undefined {
+    const { state, scope } = this.#options;
+    return traitsOf(state().phase).builds === 'now' ? scope() : undefined;
+  }
+
+  #rest(why: Rest): void {
+    this.#options.dispatch({ type: 'rest', why, keeps: this.suspending.keeps });
   }
 
   /** Brings it back where it is away or goes; whether it was so. */
   resume(): boolean {
     const { state, dispatch } = this.#options;
     const was = isResting(state());
+    this.suspending.stay();
     this.#idleness.note({ loggedIn: 1 });
     dispatch({ type: 'wanted', why: 'asked for' });
     return was;

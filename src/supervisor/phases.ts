@@ -9,24 +9,31 @@ export interface PhaseTraits {
    * has to mend, is sent off since the daemon has given up, or finds no door, since the daemon ends.
    */
   readonly builds: 'now' | 'soon' | 'on-demand' | 'held-up' | 'never' | 'ended';
+  /** That a guest is lost says something of its image, and of the program that runs it. */
+  readonly lossTeaches: boolean;
   /** A change of config.json is reason enough for another try. */
   readonly heedsConfig: boolean;
 }
 
 const traits: { readonly [P in Phase]: PhaseTraits } = {
-  stopped: { guest: 'none', builds: 'ended', heedsConfig: false },
-  starting: { guest: 'comes', builds: 'soon', heedsConfig: false },
-  booting: { guest: 'comes', builds: 'soon', heedsConfig: false },
-  ready: { guest: 'there', builds: 'now', heedsConfig: false },
-  paused: { guest: 'there', builds: 'held-up', heedsConfig: false },
-  stopping: { guest: 'goes', builds: 'soon', heedsConfig: true },
-  away: { guest: 'none', builds: 'on-demand', heedsConfig: false },
-  'backing-off': { guest: 'none', builds: 'soon', heedsConfig: false },
-  failed: { guest: 'none', builds: 'never', heedsConfig: true },
+  stopped: { guest: 'none', builds: 'ended', lossTeaches: false, heedsConfig: false },
+  starting: { guest: 'comes', builds: 'soon', lossTeaches: true, heedsConfig: false },
+  booting: { guest: 'comes', builds: 'soon', lossTeaches: true, heedsConfig: false },
+  ready: { guest: 'there', builds: 'now', lossTeaches: false, heedsConfig: false },
+  paused: { guest: 'there', builds: 'held-up', lossTeaches: false, heedsConfig: false },
+  suspending: { guest: 'goes', builds: 'soon', lossTeaches: false, heedsConfig: false },
+  resuming: { guest: 'comes', builds: 'soon', lossTeaches: false, heedsConfig: false },
+  stopping: { guest: 'goes', builds: 'soon', lossTeaches: false, heedsConfig: true },
+  away: { guest: 'none', builds: 'on-demand', lossTeaches: false, heedsConfig: false },
+  'backing-off': { guest: 'none', builds: 'soon', lossTeaches: false, heedsConfig: false },
+  failed: { guest: 'none', builds: 'never', lossTeaches: false, heedsConfig: true },
 };
 
 /** Of a phase that another release wrote nothing is known but that its daemon lives. */
-const unknown: PhaseTraits = { guest: 'comes', builds: 'soon', heedsConfig: false };
+const unknown: PhaseTraits = {
+  ...{ guest: 'comes', builds: 'soon' },
+  ...{ lossTeaches: false, heedsConfig: false },
+};
 
 export const traitsOf = (phase: Phase): PhaseTraits =>
   (traits as { readonly [name: string]: PhaseTraits | undefined })[phase] ?? unknown;

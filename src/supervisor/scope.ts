@@ -13,7 +13,6 @@ import type { Clock } from '../system/clock.ts';
 import type { Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Choice } from '../vm/accelerator.ts';
-import { judgeNix } from './guest-nix.ts';
 import { GuestSystems } from './guest-systems.ts';
 import { BootWatch } from './boot-watch.ts';
 import { hasRoom, room } from './disk-room.ts';
@@ -25,7 +24,8 @@ import { Vigil } from './vigil.ts';
 import type { Health } from './vital-signs.ts';
 import { imageFacts, keepAsGood, type ChosenImage } from './images.ts';
 import { tickChildren, type Running } from './children.ts';
-import type { Facts, Seen } from './status.ts';
+import { StartFacts } from './start-facts.ts';
+import type { Facts } from './status.ts';
 
 export interface ScopeNews {
   /** Something happened in this start. */
@@ -39,9 +39,7 @@ export class Scope {
   readonly #news: ScopeNews;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #begunAt: number;
-  readonly #timeline: Seen[] = [];
-  #facts: Facts = {};
+  readonly #facts: StartFacts;
   readonly running: Running = {};
   readonly watch: BootWatch;
   /** One a boot: its channel serves one client at a time. */
@@ -62,7 +60,10 @@ export class Scope {
     this.#news = news;
     this.#clock = clock;
     this.#log = log;
-    this.#begunAt = clock.monotonic();
+    const onChange = () => {
+      if (!this.signal.aborted) news.onChange();
+    };
+    this.#facts = new StartFacts({ clock, log, onChange });
     this.#layout = layout;
     this.#awake = new AwakeClock(clock);
     this.agent = new GuestAgent({ path: layout.agent, clock });
@@ -92,7 +93,7 @@ export class Scope {
   }
 
   get facts(): Facts {
-    return { ...this.#facts, timeline: [...this.#timeline] };
+    return this.#facts.all;
   }
 
   /** The console's last lines. */
@@ -119,13 +120,27 @@ export class Scope {
 
   readonly onLine = (line: ConsoleLine): void => this.watch.read(line.text);
 
-  readonly onStep = (name: string): void => this.#see(name);
+  readonly onStep = (name: string): void => this.#facts.see(name);
+
+  readonly onResumes = (): void => {
+    this.expectHalt(true);
+    this.#tell({ type: 'resumes' });
+  };
+
+  readonly onUnfit = (notResumed: string): void => this.note({ notResumed });
+
+  /** Whether it is we who halt the guest now, and have it go on. */
+  expectHalt(isExpected: boolean): void {
+    this.standstill.isOurs = isExpected;
+    if (isExpected) this.#vigil?.halt();
+    else this.#vigil?.resume();
+  }
 
   readonly onAccelerator = (choice: Choice): void => {
     const { accelerator, rejected, tried } = choice;
     this.#log(rejected.length > 0 ? 'warn' : 'info', 'accelerator', { ...choice });
-    if (tried) this.#see('accelerator-tried');
-    const all = [...new Set([...(this.#facts.rejected ?? []), ...rejected])];
+    if (tried) this.#facts.see('accelerator-tried');
+    const all = [...new Set([...(this.facts.rejected ?? []), ...rejected])];
     this.note({ accelerator, rejected: all.length > 0 ? all : undefined });
   };
 
@@ -136,11 +151,7 @@ export class Scope {
   };
 
   /** Adds to what is known of this start; undefined takes away. */
-  note(facts: { readonly [K in keyof Facts]: Facts[K] | undefined }): void {
-    const all = Object.entries({ ...this.#facts, ...facts });
-    this.#facts = Object.fromEntries(all.filter(([, value]) => value !== undefined));
-    if (!this.signal.aborted) this.#news.onChange();
-  }
+  readonly note: StartFacts['note'] = (facts) => this.#facts.note(facts);
 
   /** A moment's work every 5 s: reads what was written, looks after the guest, and shuts it down before its writes would fail. */
   tick(): void {
@@ -183,7 +194,7 @@ export class Scope {
 
   #onHealth(health: Health): void {
     if (health === 'frozen') return this.onLost(guestFrozen(this.lastLines()));
-    if (health === (this.#facts.health ?? 'well')) return;
+    if (health === (this.facts.health ?? 'well')) return;
     this.#log('info', 'health', { health });
     this.note({ health });
   }
@@ -191,30 +202,6 @@ export class Scope {
   /** What it shows; `traffic` as {@link Insight.look} takes it. */
   async lookInside(traffic: number | undefined): Promise<Inside | undefined> {
     return this.watch.has('agent') ? this.#insight.look(traffic, this.signal) : undefined;
-  }
-
-  /** Network and VM run, and the VM's control channel answers. */
-  noteLaunch(): void {
-    const { vm, machine, network } = this.running;
-    const tunnelPort = machine?.tunnel.kind === 'tcp' ? machine.tunnel.port : undefined;
-    const rejected = [...(this.#facts.rejected ?? []), ...(network?.rejected ?? [])];
-    this.note({
-      ...{ vmPid: vm?.pid, tunnelPort },
-      ...{ network: network?.name, networkPid: network?.child.pid },
-      rejected: rejected.length > 0 ? rejected : undefined,
-    });
-  }
-
-  async untilReady(): Promise<void> {
-    const { machine } = this.running;
-    if (machine === undefined) throw new Error('no machine to wait for');
-    const probe = await this.watch.ready(machine, this.signal);
-    this.running.wasReady = true;
-    this.running.console?.settle();
-    this.#see('ready');
-    const where = { layout: this.#layout, clock: this.#clock, log: this.#log };
-    const clockOffsetMs = Math.round(probe.clockOffsetMs);
-    this.note({ clockOffsetMs, ...judgeNix(probe.nixVersion, this.#facts.image, where) });
   }
 
   /** It got ready: what it boots is good. */
@@ -227,19 +214,13 @@ export class Scope {
   /** The last few are enough to see what goes on. */
   #onComplaint(what: Complaint, text: string): void {
     this.#log('warn', 'guest-complains', { what, text });
-    const complaint = { what, text, at: new Date(this.#clock.now()).toISOString() };
-    this.note({ complaints: [...(this.#facts.complaints ?? []), complaint].slice(-5) });
+    const at = new Date(this.#clock.now()).toISOString();
+    this.note({ complaints: [...(this.facts.complaints ?? []), { what, text, at }].slice(-5) });
   }
 
   #onStage(name: string, uptimeS: number): void {
-    this.#see(name, uptimeS);
+    this.#facts.see(name, uptimeS);
     this.#tell({ type: 'stage', name });
-  }
-
-  #see(name: string, uptimeS?: number): void {
-    const ms = Math.round(this.#clock.monotonic() - this.#begunAt);
-    this.#timeline.push({ name, ms, ...(uptimeS === undefined ? {} : { uptimeS }) });
-    this.#log('info', 'seen', { name, ms, uptimeS });
   }
 
   /** Late news of a start that was ended is nobody's. */

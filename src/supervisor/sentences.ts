@@ -20,8 +20,12 @@ export function sentenceOf(state: State, problems: readonly Problem[] = []): str
       return pauseWords(state.why);
     case 'stopping':
       return `Stopping ${why(state.because)}`;
+    case 'suspending':
+      return `Suspending the guest until it is needed again. ${restWords(state.why)}`;
+    case 'resuming':
+      return 'Resuming the guest.';
     case 'away':
-      return `Away: the guest is stopped; the next build starts it. ${restWords(state.why)}`;
+      return `Away: the guest is ${state.saved === undefined ? 'stopped; the next build starts it' : 'suspended; the next build resumes it'}. ${restWords(state.why)}`;
     case 'backing-off':
       return `Waiting before the next attempt. ${state.because.message}`;
     case 'failed':
@@ -55,6 +59,8 @@ function why(because: Because): string {
       return `to start again: ${because.why}.`;
     case 'rest':
       return `until it is needed again. ${restWords(because.why)}`;
+    case 'unfit':
+      return `a guest that could not be resumed, to boot it instead: ${because.failure.message}`;
     case 'lost':
       return `what is left of a start that failed: ${because.failure.message}`;
     case 'evicted':

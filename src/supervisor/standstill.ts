@@ -32,6 +32,8 @@ export class Standstill {
   readonly #trouble: DiskTrouble;
   /** Grows with each pause. */
   #pauses = 0;
+  /** It is we who halt it, and have it go on. */
+  isOurs = false;
 
   constructor(options: StandstillOptions) {
     this.#options = options;
@@ -53,6 +55,7 @@ export class Standstill {
 
   readonly onPaused = (why: PauseReason): void => {
     const { log, tell, awake, vigil } = this.#options;
+    if (this.isOurs) return;
     this.#pauses++;
     log('warn', 'vm-paused', { why });
     tell({ type: 'vm-paused', why });
@@ -65,6 +68,7 @@ export class Standstill {
 
   readonly onResumed = (): void => {
     const { log, tell, awake, vigil } = this.#options;
+    if (this.isOurs) return;
     log('info', 'vm-resumed');
     awake.resume();
     this.#trouble.resumed();

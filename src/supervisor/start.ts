@@ -14,9 +14,10 @@ import { tryAgain, type Verdicts } from '../system/verdicts.ts';
 import { chooseAccelerator, type Choice } from '../vm/accelerator.ts';
 import { bundleAt, checkBundle, type Bundle } from '../vm/bundle.ts';
 import { chooseVm, type VmChoice } from '../vm/choose-vm.ts';
-import type { Machine, VmDriver } from '../vm/driver.ts';
+import type { VmDriver } from '../vm/driver.ts';
 import type { BootFiles, Laid } from './boot-files.ts';
 import { launchNetwork, launchVm, vmFailure, type ChildContext, type Running } from './children.ts';
+import { chooseGuest, loadGuest, takeGuest } from './comeback.ts';
 import { prepareDisk } from './disk.ts';
 import { untilDiskIsFree } from './disk-free.ts';
 import { recordBlank } from './disk-record.ts';
@@ -27,13 +28,21 @@ import { dropOld, refuseOld } from './image-floor.ts';
 import { endLeftovers } from './left-behind.ts';
 import { orItsEnd } from './or-its-end.ts';
 import { networkOf, planOf } from './plan.ts';
+import { identityOf } from './saved-guest.ts';
 import type { PauseReason } from './state.ts';
+import { trialBasis } from './suspend-trial.ts';
 
 export interface StartContext extends ChildContext {
   /** The children before these were seen to end: there is nothing left of them to look for. */
   readonly isClear: boolean;
   /** The start before this one did not get ready: what it booted may be another than it looks, so its hashes are compared. */
   readonly isDoubtful: boolean;
+  /** Whatever was saved, the guest boots. */
+  readonly afresh: boolean;
+  /** It goes on from its file. */
+  readonly onResumes: () => void;
+  /** It was to go on, and boots. */
+  readonly onUnfit: (why: string) => void;
   /** What the start before this one booted. */
   readonly bootFiles: BootFiles;
   /** What is held against what. */
@@ -60,6 +69,7 @@ export async function start(
   const known = context.verdicts.all();
   const network = chooseNetwork({ config, row: driver.row, layout, known, vmProgram: program });
   const laid = await bootFiles(context, running, { program, network }, signal);
+  const taken = takeGuest(layout, context);
   const disk = prepareDisk(layout.disk, config.diskGiB);
   if (disk === 'blank') recordBlank(layout);
   log('debug', 'disk-prepared', { path: layout.disk, was: disk });
@@ -69,12 +79,24 @@ export async function start(
   // Our copy of the kernel is another file at each start.
   const named = bundleAt(laid.image.prefix);
   const accelerator = await acceleratorFor(context, program, named, signal);
-  if (hasChoice(driver.row)) running.used = { accelerator, program };
   refuseWorse(context, accelerator);
   const abilities = await driver.abilities?.(program, signal);
   const options = { config, layout, driver, program, network, bundle, cmdline, accelerator };
   const plan = planOf({ ...options, abilities });
   if (plan.problems.length > 0) throw new Failed(vmWouldRefuse(driver.name, plan.problems));
+  const identity = identityOf({ program, launch: plan.vm, accelerator, madeFrom: laid.madeFrom });
+  const saved = chooseGuest(taken, identity, context);
+  running.keeping = {
+    ...{ identity, basis: trialBasis(program, accelerator, network?.driver.name) },
+    bootedAt: saved?.bootedAt ?? new Date(context.clock.now()).toISOString(),
+    resumes: saved === undefined ? 0 : saved.resumes + 1,
+  };
+  if (saved === undefined) {
+    if (hasChoice(driver.row)) running.used = { accelerator, program };
+  } else {
+    running.resumed = saved;
+    context.onResumes();
+  }
   signal.throwIfAborted();
   running.names = new GuestNames({ network: networkOf(network, context), log });
   if (network !== undefined && plan.network !== undefined) {
@@ -83,10 +105,14 @@ export async function start(
   }
   signal.throwIfAborted();
   await untilDiskIsFree(layout.disk, { clock: context.clock, signal, log });
-  const vm = await launchVm(context, running, plan.vm);
+  const waits = saved === undefined ? [] : (driver.awaitsGuest ?? []);
+  const launch = { ...plan.vm, argv: [...plan.vm.argv, ...waits] };
+  const vm = await launchVm(context, running, launch);
   context.onStep('vm-started');
-  running.machine = await attach(context, running, { vm, network }, signal);
-  context.onStep('vm-answers');
+  await attach(context, running, { vm, network }, signal);
+  if (saved === undefined) return;
+  running.used = { accelerator, program };
+  context.onStep('memory-loaded');
 }
 
 /** Those of the start before where they can be taken again, else new ones, for which nobody may be changing what they are made from. */
@@ -145,13 +171,13 @@ async function acceleratorFor(
   return choice.accelerator;
 }
 
-/** The control channel, or the reason why there is none: a VM that died says more than a socket that did not come. */
+/** Connects to the control channel, and has a saved guest go on; or the reason why that cannot be: a VM that died says more than a socket that did not come. */
 async function attach(
   context: StartContext,
   running: Running,
   { vm, network }: { readonly vm: Child; readonly network: Chosen },
   signal: AbortSignal,
-): Promise<Machine> {
+): Promise<void> {
   const { driver, layout, clock, onPaused, onResumed } = context;
   const meaning = (ended: Ended) => vmFailure(context, running, ended);
   // It lives on and will not run its guest again: what it said is the reason.
@@ -159,16 +185,19 @@ async function attach(
     const lines = running.output?.last() ?? [];
     context.onLost({ ...failure, lines });
   };
-  return orItsEnd(
-    (inLife) =>
-      driver.attach({
-        ...{ layout, clock, onPaused, onResumed, onLost },
-        signal: inLife,
-        network: networkOf(network, context),
-        signalVm: (name) => vm.signal(name),
-      }),
-    { ended: vm.ended, meaning, clock, signal },
-  );
+  const { resumed } = running;
+  const connect = async (inLife: AbortSignal) => {
+    const machine = await driver.attach({
+      ...{ layout, clock, onPaused, onResumed, onLost },
+      signal: inLife,
+      network: networkOf(network, context),
+      signalVm: (name) => vm.signal(name),
+    });
+    running.machine = machine;
+    context.onStep('vm-answers');
+    if (resumed !== undefined) await loadGuest(machine, resumed, { layout, clock, signal: inLife });
+  };
+  await orItsEnd(connect, { ended: vm.ended, meaning, clock, signal });
 }
 
 /** Software alone, where another program would run the guest by the processor: that one is taken in its place. What is true by now is said. */

@@ -6,12 +6,23 @@ import type { Pause } from '../vm/driver.ts';
 /** Why the children are being ended. The first reason wins and is kept. */
 export type Because =
   | { readonly type: 'asked' }
-  | { readonly type: 'restart'; readonly why: string }
+  /** `keeps`: it comes back to whoever wants it as it was, where it was saved. */
+  | { readonly type: 'restart'; readonly why: string; readonly keeps?: true }
   /** Nobody needs it now. */
-  | { readonly type: 'rest'; readonly why: Rest }
+  | { readonly type: 'rest'; readonly why: Rest; readonly saved?: Saved }
+  /** It could not go on from its file. */
+  | { readonly type: 'unfit'; readonly failure: Failure }
   | { readonly type: 'lost'; readonly failure: Failure }
   /** There is no place to go on in. */
   | { readonly type: 'evicted'; readonly failure: Failure };
+
+/** What a guest left of itself that is away as a file. */
+export interface Saved {
+  /** What it takes on the host's disk. */
+  readonly bytes: number;
+  /** Wall time, ISO 8601. */
+  readonly at: string;
+}
 
 /** Why a guest is away, or goes. */
 export type Rest =
@@ -57,6 +68,22 @@ export type State =
       readonly why: PauseReason;
       readonly last?: Failure;
     }
+  /** It is being put into a file; until its VM process ends, who wants it (`wanted`: why) gets it back at once. */
+  | {
+      readonly phase: 'suspending';
+      readonly since: number;
+      readonly attempt: number;
+      readonly why: Rest;
+      readonly wanted?: string;
+      readonly last?: Failure;
+    }
+  /** It goes on from its file. */
+  | {
+      readonly phase: 'resuming';
+      readonly since: number;
+      readonly attempt: number;
+      readonly last?: Failure;
+    }
   | {
       readonly phase: 'stopping';
       readonly since: number;
@@ -64,7 +91,13 @@ export type State =
       readonly because: Because;
     }
   /** No guest, and none comes until somebody wants it; the daemon lives, and the door holds who comes. */
-  | { readonly phase: 'away'; readonly since: number; readonly why: Rest }
+  | {
+      readonly phase: 'away';
+      readonly since: number;
+      readonly why: Rest;
+      /** Undefined: it is stopped. */
+      readonly saved?: Saved;
+    }
   | {
       readonly phase: 'backing-off';
       readonly since: number;
@@ -87,8 +120,19 @@ export type In<P extends Phase> = Extract<State, { phase: P }>;
 
 export type Event =
   | { readonly type: 'start' }
-  /** Nobody needs the guest now: it goes away until it is wanted. */
-  | { readonly type: 'rest'; readonly why: Rest }
+  /** Nobody needs the guest now: it goes away until it is wanted. `keeps`: as a file; `saved`: it is one already. */
+  | {
+      readonly type: 'rest';
+      readonly why: Rest;
+      readonly keeps?: boolean;
+      readonly saved?: Saved | undefined;
+    }
+  /** Its VM process has ended; without `saved` there is no file to go on from. */
+  | { readonly type: 'suspended'; readonly saved: Saved | undefined }
+  /** It runs on. */
+  | { readonly type: 'not-suspended' }
+  /** This start found a guest that goes on from its file. */
+  | { readonly type: 'resumes' }
   /** Somebody needs the guest: a client of ssh waits at the door, or a person asks. */
   | { readonly type: 'wanted'; readonly why: string }
   | { readonly type: 'stop' }
@@ -104,8 +148,12 @@ export type Event =
   | { readonly type: 'retry-due' };
 
 export type Effect =
-  /** Begin a start: leftovers, disk, seed, network, VM; news comes back as events. */
-  | { readonly type: 'launch' }
+  /** Begin a start: leftovers, disk, seed, network, VM; news comes back as events. `afresh`: not from a file. */
+  | { readonly type: 'launch'; readonly afresh: boolean }
+  /** Hold new connections, and put the guest into a file; ends in `suspended` or `not-suspended`. */
+  | { readonly type: 'suspend'; readonly why: Rest }
+  /** Somebody wants it: have it run on, if that can be. */
+  | { readonly type: 'cancel-suspend' }
   /** End the current start: cancel its waits, then guest, VM and network in order; ends in `children-gone`. */
   | { readonly type: 'end-children' }
   | { readonly type: 'retry-after'; readonly ms: number }

@@ -12,7 +12,7 @@ import type { DiskRecord } from './disk-record.ts';
 import type { DoorStatus } from './gate.ts';
 import type { Login } from './login.ts';
 import { sentenceOf } from './sentences.ts';
-import type { Phase, Rest, State } from './state.ts';
+import type { In, Phase, Rest, Saved, State } from './state.ts';
 
 /** One thing that was seen during a start: a stage of the guest, or a step of ours. */
 export interface Seen {
@@ -63,6 +63,8 @@ export interface Facts {
     /** ISO 8601. */
     readonly at: string;
   }[];
+  /** Why a guest that was suspended has booted instead, in sentences. */
+  readonly notResumed?: string;
   /** How long the last sleep of this machine, or of the daemon, was. */
   readonly sleptMs?: number;
 }
@@ -79,7 +81,12 @@ export interface Status extends Facts {
   /** The last failure before the current start. */
   readonly last?: Failure;
   /** The guest is away, and why. */
-  readonly away?: { readonly guest: 'stopped'; readonly why: Rest['type'] };
+  readonly away?: {
+    readonly guest: 'stopped' | 'suspended';
+    readonly why: Rest['type'];
+    /** When it was suspended, and what it takes on the host's disk. */
+    readonly saved?: Saved;
+  };
   /** When the next attempt is due, ISO 8601. */
   readonly until?: string;
   readonly daemon: Identity;
@@ -119,7 +126,7 @@ export function statusOf(input: StatusInput): Status {
     ...('attempt' in state ? { attempt: state.attempt } : {}),
     ...(failureIn(state) === undefined ? {} : { because: failureIn(state) as Failure }),
     ...('last' in state ? { last: state.last } : {}),
-    ...(state.phase === 'away' ? { away: { guest: 'stopped', why: state.why.type } } : {}),
+    ...(state.phase === 'away' ? { away: awayOf(state) } : {}),
     ...('until' in state ? { until: iso(state.until) } : {}),
     ...facts,
     daemon,
@@ -129,6 +136,11 @@ export function statusOf(input: StatusInput): Status {
     ...(problems.length === 0 ? {} : { problems }),
   };
 }
+
+const awayOf = ({ why, saved }: In<'away'>): NonNullable<Status['away']> =>
+  saved === undefined
+    ? { guest: 'stopped', why: why.type }
+    : { guest: 'suspended', why: why.type, saved };
 
 /** What a reader finds: a living daemon's status, the last words of a dead one, or nothing. */
 export type Found =

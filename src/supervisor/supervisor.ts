@@ -12,9 +12,11 @@ import { configInvalid, directoryLost } from './failure.ts';
 import { BootFiles, type BootFilesOptions } from './boot-files.ts';
 import { Gate, type GateOptions, type KeepOut } from './gate.ts';
 import { decide } from './lessons.ts';
-import { initial, isResting } from './lifecycle.ts';
+import { initial } from './lifecycle.ts';
+import { isResting } from './resting.ts';
 import { OnDemand } from './on-demand.ts';
 import { traitsOf } from './phases.ts';
+import { noteLaunch, untilReady } from './ready.ts';
 import { reasonIn, type Effect, type Event, type State } from './state.ts';
 import type { Settings } from './read-settings.ts';
 import { Scope } from './scope.ts';
@@ -22,7 +24,7 @@ import { start } from './start.ts';
 import { sentenceOf } from './sentences.ts';
 import { failureIn, statusOf, type Status } from './status.ts';
 import { StatusRecord } from './status-record.ts';
-import { announcedAgent, wayInto } from './way-in.ts';
+import { wayInto } from './way-in.ts';
 
 export interface SupervisorOptions extends BootFilesOptions, GateOptions {
   readonly log: Log;
@@ -55,12 +57,8 @@ export class Supervisor {
     this.#settings = settings;
     this.#state = initial(options.clock.now());
     this.onDemand = new OnDemand({
-      ...options,
-      gate: () => this.gate,
-      state: () => this.#state,
-      config: () => this.#settings.config,
-      lookInside: async () => this.#readyScope?.lookInside(undefined),
-      agent: () => announcedAgent(this.#readyScope),
+      ...{ ...options, gate: () => this.gate, scope: () => this.#scope },
+      ...{ state: () => this.#state, config: () => this.#settings.config },
       onDoor: () => this.#record.writeSoon(),
       dispatch: (event) => this.dispatch(event),
     });
@@ -162,16 +160,15 @@ export class Supervisor {
   #perform(effect: Effect): void {
     switch (effect.type) {
       case 'launch':
-        return this.#launch();
+        return this.#launch(effect.afresh);
       case 'end-children':
         return void this.#endChildren();
       case 'reject':
         return this.verdicts.keep(effect.verdict);
-      case 'retry-after':
-        this.#cancelRetry = this.#options.clock.after(effect.ms, () =>
-          this.dispatch({ type: 'retry-due' }),
-        );
-        return;
+      case 'retry-after': {
+        const onDue = () => this.dispatch({ type: 'retry-due' });
+        return void (this.#cancelRetry = this.#options.clock.after(effect.ms, onDue));
+      }
       case 'release-door':
         return this.#scope && this.gate.release(wayInto(this.#scope));
       case 'await-clients':
@@ -183,22 +180,23 @@ export class Supervisor {
         return this.gate.refuse(sentenceOf(this.#state));
       case 'leave':
         return void this.#close(effect.why);
+      default:
+        return this.onDemand.suspending.perform(effect);
     }
   }
 
-  #launch(): void {
+  #launch(afresh: boolean): void {
     if (!this.#options.isOurs()) return this.#evict();
-    const scope = new Scope(this.#options, {
+    const scope = (this.#scope = new Scope(this.#options, {
       onChange: () => this.#record.writeSoon(),
       onEvent: (event) => this.dispatch(event),
-    });
-    this.#scope = scope;
-    scope.launched = this.#run(scope).catch((thrown: unknown) => {
+    }));
+    scope.launched = this.#run(scope, afresh).catch((thrown: unknown) => {
       if (!scope.signal.aborted) this.dispatch({ type: 'lost', failure: failureOf(thrown) });
     });
   }
 
-  async #run(scope: Scope): Promise<void> {
+  async #run(scope: Scope, afresh: boolean): Promise<void> {
     const { config, problems } = this.#settings;
     if (config === undefined) throw new Failed(configInvalid(problems));
     scope.config = config;
@@ -207,14 +205,15 @@ export class Supervisor {
     const begun = beginWith(scope, config, this.#options.layout, this.verdicts);
     const context = {
       ...{ ...this.#options, ...begun, ...listeners(scope), bootFiles: this.#bootFiles },
-      ...{ isClear: this.#ends.isClear, isDoubtful: this.#ends.isDoubtful },
+      ...{ isClear: this.#ends.isClear, isDoubtful: this.#ends.isDoubtful, afresh },
     };
     await start(context, scope.running, scope.signal);
-    scope.noteLaunch();
+    noteLaunch(scope);
     this.dispatch({ type: 'vm-launched' });
-    await scope.untilReady();
+    await untilReady(scope, this.#options);
     this.dispatch({ type: 'guest-ready' });
     scope.keepVigil(() => this.gate.bytesFromGuest());
+    this.onDemand.suspending.noteReady(scope);
     keepChoice({ ...this.#options, config, known: this.verdicts.all() }, begun.driver.name);
     await scope.keepImage();
   }
@@ -223,6 +222,7 @@ export class Supervisor {
     this.gate.hold('the guest is away');
     const scope = this.#scope;
     if (scope !== undefined) {
+      await this.onDemand.suspending.settle();
       scope.end();
       await scope.launched;
       await this.#ends.end(scope, failureIn(this.#state));

@@ -38,11 +38,7 @@ export function readFreeShare(text: string): number | undefined {
 
 /** Bytes of memory that a process takes now; undefined where the system does not tell, or there is none. */
 export async function residentOf(pid: number, signal: AbortSignal): Promise<number | undefined> {
-  try {
-    return readResident(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    if (process.platform === 'linux') return undefined;
-  }
+  if (process.platform === 'linux') return residentNow(pid);
   // Loaded only where it is needed: what shows the status has no other use for it.
   const { run } = await import('./child.ts');
   const argv = ['-o', 'rss=', '-p', String(pid)];
@@ -51,6 +47,15 @@ export async function residentOf(pid: number, signal: AbortSignal): Promise<numb
     10,
   );
   return Number.isNaN(kibibytes) ? undefined : kibibytes * 1024;
+}
+
+/** The same without a process of its own; undefined where that cannot be (macOS). */
+export function residentNow(pid: number): number | undefined {
+  try {
+    return readResident(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return undefined;
+  }
 }
 
 /** The same in the text of /proc/PID/status (proc(5)). */

@@ -56,11 +56,23 @@ export interface Machine {
   reason(): string | undefined;
   /** Lets a paused VM go on. */
   resume(): Promise<void>;
+  /** How its guest is put into a file, where its program can do that. */
+  readonly memory?: MachineMemory;
   /** A number that grows with the operations of the disk; of its writes only, where the program counts nothing. */
   diskOperations(): Promise<number>;
   /** What the program says of itself, for an incident report. */
   describe(): Promise<Readonly<Record<string, unknown>>>;
   close(): void;
+}
+
+/** A guest as a file: all that it has in its memory, and the state of each device. What is on its disk is not in it. */
+export interface MachineMemory {
+  /** Halts the guest and writes it to the file. Rejects where that fails, or signal aborts: then the guest goes on. */
+  save(path: string, signal: AbortSignal): Promise<void>;
+  /** Ends the program whose guest was saved. The guest does not go on: it would leave the file behind. */
+  leave(): Promise<void>;
+  /** Takes a guest from its file into a program that was launched to wait for one; it stands still until it is resumed. */
+  load(path: string, signal: AbortSignal): Promise<void>;
 }
 
 export interface AttachOptions {
@@ -110,6 +122,8 @@ export interface VmDriver {
   readonly problems: (input: PlanInput) => Problem[];
   /** The launch for one start: pure. */
   readonly plan: (input: PlanInput) => Launch;
+  /** The words that have a launch of {@link plan} wait for a guest from a file; absent where the program cannot do that. */
+  readonly awaitsGuest?: readonly string[];
   /** Files that a killed VM leaves behind and that the next one must not find. */
   readonly stale: (layout: Layout) => readonly string[];
   /** Connects to the control channel of a VM that was just launched, or left behind. */

@@ -12,12 +12,14 @@ export type Asked =
       readonly vm?: VmProgramName;
     }
   | { readonly kind: 'arrivals'; readonly count: number; readonly seed: number }
+  | { readonly kind: 'kills'; readonly each: number; readonly seed: number }
   | { readonly kind: 'sabotage'; readonly names: readonly SabotageName[] }
   | { readonly kind: 'help' }
   | { readonly kind: 'wrong'; readonly message: string };
 
 export const help = `usage: scripts/chaos [--rounds N] [--seed S] [--vm NAME]
        scripts/chaos --arrivals N [--seed S]
+       scripts/chaos --suspends N [--seed S]
        scripts/chaos --sabotage NAME
 
 Breaks the real thing: kills (SIGKILL) the daemon, the VM program or gvproxy, some of them frozen (SIGSTOP), some with a full disk
@@ -30,6 +32,8 @@ Needs: scripts/test setup image.
   --seed S         the rounds that these were (default: drawn, and said)
   --vm NAME        one program for all rounds: ${vms.join(', ')}
   --arrivals N     kills nothing: so many builds arrive while the guest goes away, is away and comes back, and none may fail
+  --suspends N     so many kills of the daemon, QEMU or both in each step of a suspend and of a resume: the next build is built, the
+                   store is what its database says, and a guest that is away as a file has left a disk that is whole
   --sabotage NAME  builds the program, or boots the guest, with one fault in it, and plays the round that must show it:
                    ${Object.keys(sabotages).join(', ')}, or all
 
@@ -53,6 +57,12 @@ export function readWords(argv: readonly string[], chosen: number): Asked {
         ? wrong('--arrivals takes a number above 0.')
         : { kind: 'arrivals', count, seed };
     }
+    if (values.suspends !== undefined) {
+      const each = whole(values.suspends);
+      return each === undefined || each === 0
+        ? wrong('--suspends takes a number above 0.')
+        : { kind: 'kills', each, seed };
+    }
     const vm = vms.find((name) => name === values.vm);
     if (values.vm !== undefined && vm === undefined)
       return wrong(`--vm takes one of: ${vms.join(', ')}.`);
@@ -67,6 +77,7 @@ const options = {
   seed: { type: 'string' },
   vm: { type: 'string' },
   arrivals: { type: 'string' },
+  suspends: { type: 'string' },
   sabotage: { type: 'string' },
   help: { type: 'boolean' },
 } as const;

@@ -10,6 +10,7 @@ import { describe, plans, sooner, type Round, type VmProgramName } from './plan.
 import { play } from './round.ts';
 import { sabotaged } from './sabotaged.ts';
 import { isFoundBy, sabotages, type Sabotage, type SabotageName } from './sabotages.ts';
+import { kills, killsSummary, playKill, type Struck } from './suspends.ts';
 import { counts, summary, type Outcome } from './tally.ts';
 
 const checkout = dirname(dirname(import.meta.dirname));
@@ -39,6 +40,8 @@ async function main(): Promise<number> {
       return playRounds(asked.rounds, asked.seed, asked.vm);
     case 'arrivals':
       return playArrivals(asked.count, asked.seed);
+    case 'kills':
+      return playKills(asked.each, asked.seed);
     case 'sabotage':
       return playSabotages(asked.names);
   }
@@ -119,6 +122,29 @@ async function playArrivals(count: number, seed: number): Promise<number> {
   if (all.some(({ end }) => end !== 0)) console.log(rig.report());
   console.log(arrivalsSummary(all, seed));
   return all.every(({ end }) => end === 0) ? 0 : 1;
+}
+
+/** Exit code 0 when nothing was wrong after any. */
+async function playKills(each: number, seed: number): Promise<number> {
+  console.log(`seed ${seed} (again: scripts/chaos --suspends ${each} --seed ${seed})`);
+  await using rig = await BuilderRig.create();
+  running = rig;
+  await beginOnDemand(rig);
+  const all: Struck[] = [];
+  for (const kill of kills(seed, each)) {
+    const struck = await playKill(rig, kill, all.length + 1).catch((error: unknown) => {
+      console.log(rig.report());
+      throw error;
+    });
+    all.push(struck);
+    const { isHit, back, wrong } = struck;
+    const words = `${kill.target} ${kill.afterMs} ms into '${kill.step}'`;
+    console.log(`${all.length}. ${words}${isHit ? '' : ' (nobody was there)'}; ${back}`);
+    for (const what of wrong) console.log(`  WRONG ${what}`);
+  }
+  if (all.some(({ wrong }) => wrong.length > 0)) console.log(rig.report());
+  console.log(killsSummary(all, seed));
+  return all.every(({ wrong }) => wrong.length === 0) ? 0 : 1;
 }
 
 /** Exit code 0 when each was found by the check that is for it. */

@@ -16,8 +16,13 @@ const states: { readonly [P in State['phase']]: Extract<State, { phase: P }> } =
   booting: { phase: 'booting', since, attempt: 1, stage: 'disk', last: failure },
   ready: { phase: 'ready', since, attempt: 0, last: failure },
   paused: { phase: 'paused', since, attempt: 1, was: { phase: 'ready', since }, why: 'disk-full' },
+  suspending: { phase: 'suspending', since, attempt: 1, why: { type: 'asked' }, last: failure },
+  resuming: { phase: 'resuming', since, attempt: 1, last: failure },
   stopping: { phase: 'stopping', since, attempt: 1, because: { type: 'lost', failure } },
-  away: { phase: 'away', since, why: { type: 'unused', forMs: 600_000 } },
+  away: {
+    ...{ phase: 'away', since, why: { type: 'unused', forMs: 600_000 } },
+    saved: { bytes: 1, at: '2026-01-01T00:00:00.000Z' },
+  },
   'backing-off': { phase: 'backing-off', since, attempt: 1, until: since + 1, because: failure },
   failed: { phase: 'failed', since, because: failure },
 };
@@ -43,6 +48,7 @@ const facts: Required<Facts> = {
   health: 'slow',
   login: { works: false, detail: 'd', hint: 'h' },
   complaints: [{ what: 'oops', text: 'Oops: 0002', at: '2026-01-01T00:00:00.000Z' }],
+  notResumed: 'w',
   sleptMs: 6000,
 };
 const beside: Required<Beside> = {

@@ -13,7 +13,7 @@ export const fourthRow: VmProgram = {
   ssh: 'network',
   pausesOnFullDisk: false,
   givesBack: { memory: [], disk: false },
-  suspends: false,
+  suspends: [],
   rebootsInPlace: true,
   maxCpus: 3,
   versionFlag: 'version',

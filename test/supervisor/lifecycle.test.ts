@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { afterLoss, defaultPolicy } from '../../src/supervisor/backoff.ts';
-import { initial, isResting, step } from '../../src/supervisor/lifecycle.ts';
+import { initial, step } from '../../src/supervisor/lifecycle.ts';
 import { traitsOf } from '../../src/supervisor/phases.ts';
+import { isResting } from '../../src/supervisor/resting.ts';
 import type { Effect, Event, State } from '../../src/supervisor/state.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
 
@@ -25,6 +26,11 @@ const events: readonly Event[] = [
   { type: 'restart', why: 'asked' },
   { type: 'rest', why: { type: 'unused', forMs: 600_000 } },
   { type: 'rest', why: { type: 'asked' } },
+  { type: 'rest', why: { type: 'asked' }, keeps: true },
+  { type: 'suspended', saved: { bytes: 1, at: '2026-01-01T00:00:00.000Z' } },
+  { type: 'suspended', saved: undefined },
+  { type: 'not-suspended' },
+  { type: 'resumes' },
   { type: 'wanted', why: 'a client waits' },
   { type: 'vm-launched' },
   { type: 'stage', name: 'sshd' },
@@ -42,15 +48,16 @@ const passes = [10, defaultPolicy.stableMs];
 
 /** All states reachable from the start, without their times. */
 const reachable = walk();
-const hasChildren = ({ phase }: State) => ['comes', 'there'].includes(traitsOf(phase).guest);
+const hasChildren = ({ phase }: State) =>
+  phase === 'suspending' || ['comes', 'there'].includes(traitsOf(phase).guest);
 const after = (state: State, event: Event, now = state.since + 10) =>
   step(state, event, now, defaultPolicy);
 
 describe('every reachable state', () => {
   test('they are few, and all phases are among them', () => {
-    expect(new Set(reachable.map(({ phase }) => phase)).size).toBe(9);
+    expect(new Set(reachable.map(({ phase }) => phase)).size).toBe(11);
     expect(reachable.length).toBeGreaterThan(20);
-    expect(reachable.length).toBeLessThan(200);
+    expect(reachable.length).toBeLessThan(300);
   });
 
   const end = (state: State, event: Event) => {
@@ -153,7 +160,8 @@ describe('every reachable state', () => {
 
 describe('a guest that nobody needs', () => {
   test('goes from each phase that may have it, and is away when it is gone', () => {
-    for (const state of reachable.filter(hasChildren)) {
+    const others = reachable.filter((state) => hasChildren(state) && state.phase !== 'suspending');
+    for (const state of others) {
       const going = after(state, { type: 'rest', why: { type: 'asked' } });
       expect(going.effects).toEqual([{ type: 'end-children' }]);
       expect(after(going.state, { type: 'children-gone' })).toEqual({
@@ -165,14 +173,81 @@ describe('a guest that nobody needs', () => {
 
   test('comes back for who wants it, at once where it is away, and as soon as it is gone where it goes', () => {
     const resting = reachable.filter(isResting);
-    expect(new Set(resting.map(({ phase }) => phase))).toEqual(new Set(['stopping', 'away']));
-    for (const state of resting) {
+    expect(new Set(resting.map(({ phase }) => phase))).toEqual(
+      new Set(['suspending', 'stopping', 'away']),
+    );
+    for (const state of resting.filter(({ phase }) => phase !== 'suspending')) {
       const wanted = after(state, { type: 'wanted', why: 'a client waits' });
       const started =
         state.phase === 'away' ? wanted : after(wanted.state, { type: 'children-gone' });
       expect(started.state).toMatchObject({ phase: 'starting', attempt: 1 });
-      expect(started.effects).toEqual([{ type: 'launch' }]);
+      expect(started.effects).toEqual([{ type: 'launch', afresh: false }]);
     }
+  });
+
+  const saved = { bytes: 1, at: '2026-01-01T00:00:00.000Z' };
+  const asked = { type: 'asked' } as const;
+  const ready: State = { phase: 'ready', since: 0, attempt: 1 };
+  const suspending = after(ready, { type: 'rest', why: asked, keeps: true });
+
+  test('goes as a file where it is ready, and is stopped from everywhere else', () => {
+    expect(suspending).toEqual({
+      state: { phase: 'suspending', since: 10, attempt: 1, why: asked },
+      effects: [{ type: 'suspend', why: asked }],
+    });
+    for (const [state, event, next] of steps())
+      if (next.effects.some(({ type }) => type === 'suspend'))
+        expect([state.phase, event.type]).toEqual(['ready', 'rest']);
+  });
+
+  test('is away as that file, or without one where there is none', () => {
+    const end = (event: Event) => after(after(suspending.state, event).state, childrenGone).state;
+    const childrenGone = { type: 'children-gone' } as const;
+    expect(end({ type: 'suspended', saved })).toEqual({
+      ...{ phase: 'away', since: 30, why: asked, saved },
+    });
+    for (const event of [
+      { type: 'suspended', saved: undefined },
+      { type: 'not-suspended' },
+      { type: 'lost', failure: passing },
+    ] as const)
+      expect(end(event)).toEqual({ phase: 'away', since: 30, why: asked });
+  });
+
+  test('who wants it while it is saved has it run on, or resumed at once', () => {
+    const wanted = after(suspending.state, { type: 'wanted', why: 'w' });
+    expect(wanted.effects).toEqual([{ type: 'cancel-suspend' }]);
+    expect(after(wanted.state, { type: 'not-suspended' })).toEqual({
+      state: { phase: 'ready', since: 20, attempt: 1 },
+      effects: [{ type: 'release-door' }],
+    });
+    const tooLate = after(wanted.state, { type: 'suspended', saved });
+    expect(after(tooLate.state, { type: 'children-gone' }).effects).toEqual([
+      { type: 'launch', afresh: false },
+    ]);
+  });
+
+  test('is resumed by whoever wants it, and boots afresh for a restart, or where it does not go on', () => {
+    const away: State = { phase: 'away', since: 0, why: asked, saved };
+    const launches = (...list: readonly Event[]) => {
+      const before = list
+        .slice(0, -1)
+        .reduce<State>((state, event) => after(state, event).state, away);
+      return after(before, list.at(-1) ?? { type: 'stop' }).effects;
+    };
+    expect(launches({ type: 'wanted', why: 'w' })).toEqual([{ type: 'launch', afresh: false }]);
+    expect(launches({ type: 'restart', why: 'asked' })).toEqual([{ type: 'launch', afresh: true }]);
+    const coming = [{ type: 'wanted', why: 'w' }, { type: 'resumes' }] as const;
+    expect(
+      launches(...coming, { type: 'lost', failure: lasting }, { type: 'children-gone' }),
+    ).toEqual([{ type: 'launch', afresh: true }]);
+    expect(launches(...coming, { type: 'guest-ready' })).toEqual([{ type: 'release-door' }]);
+    const going = after(suspending.state, { type: 'suspended', saved }).state;
+    const back = after(going, { type: 'wanted', why: 'w' }).state;
+    const changed = after(back, { type: 'restart', why: 'asked' }).state;
+    expect(after(changed, { type: 'children-gone' }).effects).toEqual([
+      { type: 'launch', afresh: true },
+    ]);
   });
 
   test('is wanted in vain, and in no way changed by it, in every other state', () => {
@@ -227,7 +302,7 @@ describe('a life', () => {
     const late = after({ phase: 'ready', since: 0, attempt: 3 }, lost[0], defaultPolicy.stableMs);
     const next = after(late.state, lost[1], defaultPolicy.stableMs);
     expect(next.state).toMatchObject({ phase: 'starting', attempt: 1 });
-    expect(next.effects).toEqual([{ type: 'launch' }]);
+    expect(next.effects).toEqual([{ type: 'launch', afresh: false }]);
   });
 
   // Behaviour 29: The wait before the next start is 0.25 s and doubles, up to 30 s, where the guest was not ready for a minute;

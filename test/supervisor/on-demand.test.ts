@@ -9,7 +9,7 @@ import { readyIn } from '../model/ready.ts';
 import { World } from '../model/world.ts';
 import type { Event } from '../../src/supervisor/state.ts';
 
-const idle = { after: '1 min', how: 'auto', onBattery: 'same', onLowMemory: 'same' } as const;
+const idle = { after: '1 min', how: 'stop', onBattery: 'same', onLowMemory: 'same' } as const;
 
 /** A supervisor with a guest that goes after a minute, and its door on a port that stays. */
 async function rig(world: World, first?: Event) {
@@ -142,11 +142,10 @@ test('wakes the guest for a client that came while the door was being opened', a
   };
   const onDemand: OnDemand = new OnDemand({
     ...{ clock: new FakeClock(), log: () => undefined, onDoor: () => undefined },
-    ...{ layout: world.layout, agent: () => undefined },
     gate: () => Object.assign(gate, { open }) as unknown as Gate,
     state: () => ({ phase: 'away', since: 0, why: { type: 'unused', forMs: 60_000 } }),
     config: () => world.config,
-    lookInside: () => Promise.resolve(undefined),
+    ...{ layout: world.layout, scope: () => undefined },
     dispatch: (event) => wanted.push(event),
   });
   await onDemand.awaitClients();

@@ -85,6 +85,7 @@ test('it runs a guest, which is told by channel where it is reached, and ends it
         onResumed: nothing,
         onLost: nothing,
       },
+      ...{ afresh: false, onResumes: nothing, onUnfit: nothing },
       onLine: ({ text }) => lines.push(text),
       awaitRoom: () => Promise.reject(new Error('there is room')),
     },

@@ -10,6 +10,7 @@ import type { AttachOptions, Machine, VmDriver } from '../driver.ts';
 import { qemuAbilities } from './abilities.ts';
 import { explainQemu, lacksSlirp } from './end.ts';
 import { qemuPlan, qemuProgram } from './argv.ts';
+import { QemuMemory } from './memory.ts';
 import { RunStateWatch } from './run-state-watch.ts';
 import { connectQmp, parseUsernet, type QmpEvent } from './qmp.ts';
 
@@ -17,7 +18,8 @@ export const qemu: VmDriver = {
   name: 'qemu',
   row: vmPrograms.qemu,
   problems: () => [],
-  stale: ({ qmp, agent, guestSsh }) => [qmp, agent, guestSsh],
+  stale: ({ qmp, agent, guestSsh, memorySocket }) => [qmp, agent, guestSsh, memorySocket],
+  awaitsGuest: ['-incoming', 'defer'],
   program: qemuProgram,
   abilities: qemuAbilities,
   plan: qemuPlan,
@@ -44,6 +46,12 @@ export async function attachQemu(options: AttachOptions): Promise<Machine> {
   return {
     tunnel,
     powerOff: async () => {
+      const { status } = fieldsOf(await qmp.execute('query-status'));
+      // It was saved, or is not there yet: it must not go on here, and there is nobody to hear a button.
+      if (status === 'postmigrate' || status === 'inmigrate') {
+        await qmp.execute('quit');
+        return;
+      }
       // A guest that is paused hears no button: one whose disk was full when its daemon was killed, for instance.
       await qmp.execute('cont').catch(() => undefined);
       await qmp.execute('system_powerdown');
@@ -51,6 +59,7 @@ export async function attachQemu(options: AttachOptions): Promise<Machine> {
     resume: async () => {
       await qmp.execute('cont');
     },
+    memory: new QemuMemory(qmp, { clock, socket: layout.memorySocket }),
     diskOperations: async () => countOperations(await qmp.execute('query-blockstats')),
     describe: async () => ({
       status: await qmp.execute('query-status'),

@@ -1,0 +1,121 @@
+/** A start of a guest that is away as a file: whether it goes on from there, and how. */
+import type { Layout } from '../config/layout.ts';
+import { greets } from '../door/guest-connection.ts';
+import { wakeGuest } from '../guest/freezer.ts';
+import { probeGuest } from '../guest/probe.ts';
+import type { GuestAgent } from '../guest/agent.ts';
+import type { Clock } from '../system/clock.ts';
+import { within } from '../system/deadline.ts';
+import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
+import type { Log } from '../system/log.ts';
+import type { Machine } from '../vm/driver.ts';
+import { loginTimeoutMs } from './login.ts';
+import {
+  differenceIn,
+  discardSaved,
+  forgetMemory,
+  takeSaved,
+  type GuestIdentity,
+  type SavedGuest,
+  type Taken,
+} from './saved-guest.ts';
+
+/** What a guest that boots or goes on now could be saved with. */
+export interface Keeping {
+  readonly identity: GuestIdentity;
+  /** As {@link trialBasis} has it. */
+  readonly basis: string;
+  /** Wall time, ISO 8601. */
+  readonly bootedAt: string;
+  readonly resumes: number;
+}
+
+/** To be called before anything of a start touches the disk: whatever was saved is consumed. */
+export function takeGuest(layout: Layout, { afresh }: { readonly afresh: boolean }): Taken {
+  if (!afresh) return takeSaved(layout);
+  discardSaved(layout);
+  return undefined;
+}
+
+/** The guest that was taken, where this start is as it was; else it boots, which is told once. */
+export function chooseGuest(
+  taken: Taken,
+  now: GuestIdentity,
+  { layout, log, onUnfit }: { layout: Layout; log: Log; onUnfit: (why: string) => void },
+): SavedGuest | undefined {
+  if (taken === undefined) return undefined;
+  const unfit = 'unfit' in taken ? taken.unfit : differenceIn(taken.identity, now);
+  if (unfit === undefined && !('unfit' in taken)) return taken;
+  forgetMemory(layout);
+  log('info', 'guest-not-resumed', { why: unfit });
+  onUnfit(`It was suspended, and could not be resumed: ${unfit}.`);
+  return undefined;
+}
+
+/** Loading takes a second for 200 MB where the disk is slow, and a moment otherwise. */
+const loadMs = (bytes: number): number => 10_000 + (bytes / 200e6) * 1_000;
+
+/** Into a program that waits for it. Its file is used up before it goes on. */
+export async function loadGuest(
+  machine: Machine,
+  { bytes }: SavedGuest,
+  { layout, clock, signal }: { layout: Layout; clock: Clock; signal: AbortSignal },
+): Promise<void> {
+  const load = async (inTime: AbortSignal) => {
+    await machine.memory?.load(layout.memory, inTime);
+    inTime.throwIfAborted();
+    forgetMemory(layout);
+    await machine.resume();
+  };
+  const timeoutMs = loadMs(bytes);
+  try {
+    await within(load, { clock, timeoutMs, signal, late: () => notResumed(late(timeoutMs)) });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new Failed(notResumed(failureOf(error).message), { cause: error });
+  }
+}
+
+/** It goes on within a second or two; on a busy machine later. One that has not by then will not. */
+const wakeMs = 20_000;
+
+export interface WakeOptions {
+  readonly machine: Machine;
+  readonly agent: GuestAgent;
+  readonly layout: Layout;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Nobody knows yet whether that works here: Nix's way in is tried, too. */
+  readonly isTrial: boolean;
+}
+
+/** Its clock is right, its disk goes on, and its sshd greets. Failed `guest-not-resumed`. */
+export async function untilAwake(options: WakeOptions): Promise<void> {
+  const { machine, agent, layout, clock, log, signal, isTrial } = options;
+  const { tunnel } = machine;
+  const wake = async (inTime: AbortSignal) => {
+    await Promise.all([wakeGuest(agent, inTime), greets(tunnel, { clock, signal: inTime })]);
+    if (!isTrial) return;
+    const timeoutMs = loginTimeoutMs;
+    const probe = await probeGuest({ tunnel, layout, clock, signal: inTime, timeoutMs });
+    if (!probe.ok) throw new Failed(notResumed(probe.detail));
+  };
+  try {
+    await within(wake, { clock, timeoutMs: wakeMs, signal, late: () => notResumed(late(wakeMs)) });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    log('warn', 'guest-not-resumed', { failure: failureOf(error) });
+    throw new Failed(notResumed(failureOf(error).message), { cause: error });
+  }
+}
+
+const late = (ms: number) => `it did not answer within ${Math.round(ms / 1000)} s`;
+
+const notResumed = (why: string): Failure => ({
+  kind: 'guest-not-resumed',
+  message: `The guest that was suspended did not go on: ${why}`,
+  hint: 'It boots instead.',
+  exit: Exit.temporary,
+  deaf: 'dead',
+});

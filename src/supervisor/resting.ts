@@ -1,0 +1,81 @@
+/** The phases of a guest that nobody needs: it goes as a file, is away, and comes back. Pure; a part of lifecycle.ts. */
+import type { Event, In, State } from './state.ts';
+import {
+  ending,
+  enter,
+  history,
+  starting,
+  startingAfresh,
+  stay,
+  stopped,
+  up,
+  type Step,
+} from './steps.ts';
+
+type Handler<P extends State['phase']> = (state: In<P>, event: Event, now: number) => Step;
+
+const suspending: Handler<'suspending'> = (state, event, now) => {
+  const { why, wanted } = state;
+  switch (event.type) {
+    case 'wanted':
+      return wanted === undefined
+        ? enter({ ...state, wanted: event.why }, { type: 'cancel-suspend' })
+        : stay(state);
+    case 'not-suspended':
+      return wanted === undefined
+        ? ending(state, { type: 'rest', why }, now)
+        : enter({ phase: 'ready', since: now, ...history(state) }, { type: 'release-door' });
+    // It was to go anyway.
+    case 'lost':
+      return gone(state, now, undefined);
+    case 'suspended':
+      return gone(state, now, event.saved);
+    case 'rest':
+      return stay(state);
+    default:
+      return up(state, event, now);
+  }
+};
+
+function gone(state: In<'suspending'>, now: number, saved: In<'away'>['saved']): Step {
+  const { why, wanted } = state;
+  return wanted === undefined
+    ? ending(state, { type: 'rest', why, ...(saved !== undefined && { saved }) }, now)
+    : ending(state, { type: 'restart', why: wanted, keeps: true }, now);
+}
+
+const resuming: Handler<'resuming'> = (state, event, now) => {
+  switch (event.type) {
+    case 'guest-ready':
+      return enter({ phase: 'ready', since: now, ...history(state) }, { type: 'release-door' });
+    // It says nothing of the image, or of the program: a guest that boots may do as well as ever.
+    case 'lost':
+      return ending(state, { type: 'unfit', failure: event.failure }, now);
+    default:
+      return up(state, event, now);
+  }
+};
+
+const isAway: Handler<'away'> = (state, event, now) => {
+  switch (event.type) {
+    case 'stop':
+      return stopped(now);
+    case 'evicted':
+      return stopped(now, event.failure);
+    case 'start':
+    case 'wanted':
+      return starting(1, now);
+    case 'restart':
+      return startingAfresh(now);
+    default:
+      return stay(state);
+  }
+};
+
+export const resting = { suspending, resuming, away: isAway };
+
+/** Whether somebody who wants the guest changes anything: it is away, or goes for no other reason than that nobody needs it. */
+export const isResting = (state: State): boolean =>
+  state.phase === 'away' ||
+  (state.phase === 'suspending' && state.wanted === undefined) ||
+  (state.phase === 'stopping' && state.because.type === 'rest');

@@ -1,0 +1,250 @@
+/**
+ * A guest goes as a file: it is made quiet, halted, written, and its VM process ended; then file and disk belong together, which
+ * saved-guest.ts writes down. Until that process ends all of it can be taken back.
+ */
+import { changesBetween, waitsForStart } from '../config/changes.ts';
+import type { Config } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import { suspends } from '../config/vm-programs.ts';
+import { freezeGuest, settleGuest, thawGuest } from '../guest/freezer.ts';
+import type { Clock } from '../system/clock.ts';
+import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
+import type { Log } from '../system/log.ts';
+import { residentNow } from '../system/memory.ts';
+import { hasRoom } from './disk-room.ts';
+import type { Gate } from './gate.ts';
+import { commitSaved, discardSaved, forgetMemory } from './saved-guest.ts';
+import type { Scope } from './scope.ts';
+import type { Effect, Event, Rest, Saved } from './state.ts';
+import { noteFailure, noteSuccess, trialOf } from './suspend-trial.ts';
+
+export interface SuspendingOptions {
+  readonly layout: Layout;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly gate: () => Gate;
+  readonly scope: () => Scope | undefined;
+  readonly config: () => Config | undefined;
+  readonly dispatch: (event: Event) => void;
+}
+
+const [MiB, GiB] = [1024 ** 2, 1024 ** 3];
+/** A guest that has gone on for so long, or so often, boots anew: what it has gathered goes. */
+const oldest = { ms: 7 * 24 * 3_600_000, resumes: 200 };
+/** QEMU ends within 0.1 s; then it is made to. */
+const leaveMs = 2_000;
+
+export class Suspending {
+  readonly #options: SuspendingOptions;
+  #job: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+  /** It goes again when its trial is over. */
+  #tries: Rest | undefined;
+
+  constructor(options: SuspendingOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the guest that is ready goes as a file; else it is stopped. */
+  get keeps(): boolean {
+    const obstacle = this.#obstacle();
+    this.#options.log('debug', 'suspends', { obstacle });
+    return obstacle === undefined;
+  }
+
+  /** Why it is stopped instead; undefined where it is not. */
+  #obstacle(): string | undefined {
+    const { layout, clock } = this.#options;
+    const scope = this.#options.scope();
+    const config = this.#options.config();
+    if (scope === undefined || config === undefined) return 'there is no guest';
+    const { driver, used, machine, vm, keeping } = scope.running;
+    if (config.idle.how === 'stop') return 'as the configuration says';
+    if (
+      driver === undefined ||
+      used === undefined ||
+      machine?.memory === undefined ||
+      vm === undefined
+    )
+      return 'its program does not do it';
+    if (keeping === undefined || !suspends(driver.row, used.accelerator, process.arch))
+      return 'its program does not do it';
+    const trial = trialOf(layout, keeping.basis);
+    if (typeof trial === 'object') return trial.why;
+    const { health = 'well', complaints = [] } = scope.facts;
+    if (health !== 'well' || complaints.length > 0) return 'it is not well';
+    if (clock.now() - Date.parse(keeping.bootedAt) > oldest.ms) return 'it has run for long';
+    if (keeping.resumes >= oldest.resumes) return 'it was resumed often';
+    if (scope.config === undefined || changesBetween(scope.config, config).some(waitsForStart))
+      return 'the next guest has other settings';
+    const bytes = residentNow(vm.pid) ?? config.memoryMiB * MiB;
+    return hasRoom(layout.state, bytes + GiB) ? undefined : "the host's disk has no room for it";
+  }
+
+  perform(effect: Extract<Effect, { type: 'suspend' | 'cancel-suspend' }>): void {
+    const scope = this.#options.scope();
+    if (effect.type === 'cancel-suspend') this.#cancel();
+    else if (scope !== undefined) this.#begin(scope, effect.why);
+  }
+
+  /** Begins; the end of it comes as an event. */
+  #begin(scope: Scope, why: Rest): void {
+    const abort = new AbortController();
+    const { gate, dispatch, layout, log } = this.#options;
+    gate().hold('the guest is suspended');
+    const done = this.#run(scope, abort.signal).then((event) => {
+      this.#job = undefined;
+      const basis = scope.running.keeping?.basis ?? '';
+      const isUntried = trialOf(layout, basis) === 'untried';
+      dispatch(event);
+      if (!isUntried || event.type !== 'suspended' || event.saved === undefined) return;
+      log('info', 'suspend-tried', { basis });
+      this.#tries = why;
+      dispatch({ type: 'wanted', why: 'the first suspend here is tried' });
+    });
+    this.#job = { abort, done };
+  }
+
+  /** It runs on, unless its VM process is at its end already. */
+  #cancel(): void {
+    this.#job?.abort.abort(new Error('the guest is wanted'));
+  }
+
+  /** The same, and waits until nothing of it goes on. */
+  async settle(): Promise<void> {
+    this.#cancel();
+    await this.#job?.done;
+  }
+
+  /** Somebody wants it for longer than a trial takes. */
+  stay(): void {
+    this.#tries = undefined;
+  }
+
+  /** The guest is ready: one that went on from its file has shown that this works. */
+  noteReady({ running }: Scope): void {
+    const { layout, gate, dispatch, log } = this.#options;
+    if (running.resumed !== undefined && running.keeping !== undefined) {
+      noteSuccess(layout, running.keeping.basis);
+      log('info', 'resumed', { resumes: running.keeping.resumes });
+    }
+    const why = this.#tries;
+    this.#tries = undefined;
+    const { held, opening, open } = gate().counts();
+    if (why !== undefined && held + opening + open === 0)
+      dispatch({ type: 'rest', why, keeps: this.keeps });
+  }
+
+  /** A guest was lost: one that was to go on from its file has not. */
+  noteLoss(failure: Failure): void {
+    const scope = this.#options.scope();
+    const { resumed, wasReady } = scope?.running ?? {};
+    if (scope !== undefined && resumed !== undefined && wasReady !== true)
+      this.#learn(scope, failure);
+  }
+
+  async #run(scope: Scope, signal: AbortSignal): Promise<Event> {
+    const { log, clock } = this.#options;
+    const begun = clock.monotonic();
+    try {
+      const saved = await this.#save(scope, signal);
+      const ms = Math.round(clock.monotonic() - begun);
+      log('info', 'guest-saved', { ...saved, ms });
+      return { type: 'suspended', saved };
+    } catch (error) {
+      if (!signal.aborted) this.#learn(scope, failureOf(error));
+      return scope.signal.aborted
+        ? { type: 'suspended', saved: undefined }
+        : { type: 'not-suspended' };
+    }
+  }
+
+  async #save(scope: Scope, signal: AbortSignal): Promise<Saved> {
+    const { layout, clock, gate } = this.#options;
+    const { machine, keeping } = scope.running;
+    if (machine?.memory === undefined || keeping === undefined) throw new Failed(inUse);
+    scope.expectHalt(true);
+    let isFrozen = false;
+    try {
+      const inside = await scope.lookInside(undefined);
+      const { opening, open } = gate().counts();
+      if (inside === undefined || inside.builds + opening + open > 0) throw new Failed(inUse);
+      await settleGuest(scope.agent, signal);
+      this.#step('settled');
+      signal.throwIfAborted();
+      isFrozen = true;
+      await freezeGuest(scope.agent);
+      this.#step('frozen');
+      discardSaved(layout);
+      this.#step('saving');
+      await machine.memory.save(layout.unfinishedMemory, signal);
+      this.#step('written');
+      if (signal.aborted || gate().hasWaiting) {
+        await machine.resume();
+        throw new Failed(wanted);
+      }
+    } catch (error) {
+      forgetMemory(layout);
+      if (isFrozen) await thawGuest(scope.agent).catch(() => undefined);
+      scope.expectHalt(false);
+      throw error;
+    }
+    await this.#leave(scope);
+    this.#step('vm-ended');
+    const at = new Date(clock.now()).toISOString();
+    const { nixVersion } = scope.facts;
+    try {
+      const { identity, bootedAt, resumes } = keeping;
+      const facts = {
+        identity,
+        at,
+        bootedAt,
+        resumes,
+        ...(nixVersion !== undefined && { nixVersion }),
+      };
+      const { bytes } = commitSaved(layout, facts);
+      return { bytes, at };
+    } catch (error) {
+      discardSaved(layout);
+      throw error;
+    }
+  }
+
+  #step(name: string): void {
+    this.#options.log('debug', 'suspend-step', { name });
+  }
+
+  /** The point of no return: what comes of this start from here on is no news. */
+  async #leave(scope: Scope): Promise<void> {
+    const { clock } = this.#options;
+    const { machine, vm } = scope.running;
+    scope.end();
+    void machine?.memory?.leave().catch(() => undefined);
+    const over = new AbortController();
+    await Promise.race([vm?.ended, clock.sleep(leaveMs, over.signal).catch(() => undefined)]);
+    over.abort();
+    await vm?.stop(leaveMs);
+  }
+
+  #learn({ running: { keeping } }: Scope, failure: Failure): void {
+    const { layout, log } = this.#options;
+    log('warn', 'not-suspended', { failure });
+    if (keeping === undefined || failure.kind === inUse.kind || failure.kind === wanted.kind)
+      return;
+    if (noteFailure(layout, keeping.basis, failure.message))
+      log('warn', 'suspends-no-more', { failure });
+  }
+}
+
+const inUse: Failure = {
+  kind: 'guest-in-use',
+  message: 'Somebody is in the guest, or it does not say.',
+  hint: 'It is stopped instead.',
+  exit: Exit.temporary,
+};
+
+const wanted: Failure = {
+  kind: 'guest-wanted',
+  message: 'Somebody wants the guest, so it stays.',
+  hint: 'It is suspended when nobody uses it any more.',
+  exit: Exit.temporary,
+};

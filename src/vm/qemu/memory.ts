@@ -1,0 +1,108 @@
+/**
+ * A QEMU's guest as a file, by migration. The sandbox forbids `exec:`, so QEMU writes and reads the file itself (`file:`, with each page
+ * in its place: `mapped-ram`, QEMU 9.0), or hands the stream to us (`unix:`). See QEMU's docs/devel/migration.
+ */
+import type { Clock } from '../../system/clock.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { fieldsOf } from '../../system/json-lines.ts';
+import { quoted } from '../../system/plain-text.ts';
+import type { MachineMemory } from '../driver.ts';
+import { MemoryStream } from './memory-stream.ts';
+import type { Qmp } from './qmp.ts';
+
+type Talk = Pick<Qmp, 'execute'>;
+
+/** The first QEMU that puts each page in its place in the file; `file:` alone came with 8.2, and takes no less time than `unix:`. */
+const mappedSince = 9;
+const everyMs = 10;
+/** 1 TiB/s: QEMU's own limit of 128 MiB/s counts for a guest that stands still, too. */
+const unlimited = 2 ** 40;
+
+export class QemuMemory implements MachineMemory {
+  readonly #qmp: Talk;
+  readonly #clock: Clock;
+  readonly #socket: string;
+
+  constructor(qmp: Talk, { clock, socket }: { readonly clock: Clock; readonly socket: string }) {
+    this.#qmp = qmp;
+    this.#clock = clock;
+    this.#socket = socket;
+  }
+
+  async save(path: string, signal: AbortSignal): Promise<void> {
+    const isMapped = await this.#setUp();
+    await this.#qmp.execute('migrate-set-parameters', { 'max-bandwidth': unlimited });
+    const stream = isMapped ? undefined : await MemoryStream.listen(this.#socket, path);
+    try {
+      signal.throwIfAborted();
+      await this.#qmp.execute('stop');
+      await this.#qmp.execute('migrate', { uri: stream?.uri ?? `file:${path}` });
+      await this.#untilSaved(signal);
+      await stream?.written;
+    } catch (error) {
+      await this.#takeBack();
+      throw error;
+    } finally {
+      stream?.close();
+    }
+  }
+
+  async leave(): Promise<void> {
+    await this.#qmp.execute('quit');
+  }
+
+  async load(path: string, signal: AbortSignal): Promise<void> {
+    const isMapped = await this.#setUp();
+    const uri = isMapped ? `file:${path}` : `unix:${this.#socket}`;
+    await this.#qmp.execute('migrate-incoming', { uri });
+    if (!isMapped) await MemoryStream.feed(path, this.#socket, { clock: this.#clock, signal });
+    for (;;) {
+      const { status } = fieldsOf(await this.#qmp.execute('query-status'));
+      // It was saved while it was halted, and so comes back.
+      if (status === 'paused') return;
+      if (status !== 'inmigrate') throw new Failed(notLoaded(status));
+      await this.#clock.sleep(everyMs, signal);
+    }
+  }
+
+  /** Whether this QEMU writes and reads the file itself; both ends have to be told. */
+  async #setUp(): Promise<boolean> {
+    const { major } = fieldsOf(fieldsOf(await this.#qmp.execute('query-version'))['qemu']);
+    const isMapped = typeof major === 'number' && major >= mappedSince;
+    const capabilities = [{ capability: 'mapped-ram', state: true }];
+    if (isMapped) await this.#qmp.execute('migrate-set-capabilities', { capabilities });
+    return isMapped;
+  }
+
+  async #untilSaved(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const found = fieldsOf(await this.#qmp.execute('query-migrate'));
+      if (found['status'] === 'completed') return;
+      if (ended.has(found['status'])) throw new Failed(notSaved(found['error-desc']));
+      await this.#clock.sleep(everyMs, signal);
+    }
+  }
+
+  /** The guest goes on, whatever has come of its file. One whose QEMU is gone is lost, and told as such. */
+  async #takeBack(): Promise<void> {
+    for (const command of ['migrate_cancel', 'cont'])
+      await this.#qmp.execute(command).catch(() => undefined);
+  }
+}
+
+/** States of a migration from which it does not go on (QEMU's qapi/migration.json, MigrationStatus). */
+const ended: ReadonlySet<unknown> = new Set(['failed', 'cancelled', 'cancelling']);
+
+const notSaved = (why: unknown): Failure => ({
+  kind: 'guest-not-saved',
+  message: `QEMU could not save the guest: ${quoted(why) ?? 'it gives no reason'}.`,
+  hint: 'See whether the disk of the state directory has room.',
+  exit: Exit.unavailable,
+});
+
+const notLoaded = (state: unknown): Failure => ({
+  kind: 'guest-not-loaded',
+  message: `QEMU has not taken the saved guest: it is in state ${quoted(state) ?? 'unknown'}.`,
+  hint: 'The guest boots instead.',
+  exit: Exit.unavailable,
+});

@@ -1,0 +1,124 @@
+/** Kills in each step of a suspend and of a resume: whatever is killed, file and disk never disagree, and the next build is built. */
+import { execFileSync } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fact } from '../real/command.ts';
+import type { BuilderRig, LogLine } from '../real/rig.ts';
+import { killed, pidOf, send } from './prey.ts';
+import { Chance } from './random.ts';
+import { beginPart } from './work.ts';
+
+/** A step by the line of the daemon's log that begins it; what follows the dot is its `name` or `phase`. */
+export const suspendSteps = [
+  ...['phase.suspending', 'suspend-step.settled', 'suspend-step.frozen', 'suspend-step.saving'],
+  ...['suspend-step.written', 'suspend-step.vm-ended', 'guest-saved', 'phase.away'],
+] as const;
+export const resumeSteps = [
+  ...['phase.starting', 'phase.resuming', 'seen.vm-started', 'seen.vm-answers'],
+  'seen.memory-loaded',
+] as const;
+
+const targets = ['daemon', 'vm', 'both'] as const;
+
+export interface Kill {
+  readonly step: string;
+  readonly target: (typeof targets)[number];
+  /** Into the step. */
+  readonly afterMs: number;
+}
+
+/** So many for each step, whose targets come by the seed. */
+export function kills(seed: number, each: number): readonly Kill[] {
+  const chance = new Chance(seed);
+  return [...suspendSteps, ...resumeSteps].flatMap((step) =>
+    Array.from({ length: each }, () => ({
+      step,
+      target: chance.shuffle(targets)[0] ?? 'both',
+      afterMs: chance.below(40),
+    })),
+  );
+}
+
+/** Whether a line of the log begins that step. */
+export const begins = (step: string, { event, ...fields }: LogLine): boolean => {
+  const [name, what] = step.split('.');
+  return event === name && (what === undefined || [fields['name'], fields['phase']].includes(what));
+};
+
+/** What came of one. */
+export interface Struck {
+  readonly kill: Kill;
+  /** Whether somebody was there to be killed: a VM process has no life in some steps. */
+  readonly isHit: boolean;
+  /** How the guest came back. */
+  readonly back: 'resumed' | 'booted' | 'there';
+  /** Empty where all was well. */
+  readonly wrong: readonly string[];
+}
+
+/** Plays one on a builder whose daemon lives. */
+export async function playKill(rig: BuilderRig, kill: Kill, number: number): Promise<Struck> {
+  const isSuspend = suspendSteps.some((step) => step === kill.step);
+  const wrong: string[] = [];
+  await rig.cli(isSuspend ? 'resume' : 'suspend');
+  await rig.reaches(isSuspend ? 'ready' : 'away');
+  if (!isSuspend && rig.status()?.away?.guest === 'suspended') wrong.push(...diskFaults(rig));
+  const before = rig.log().length;
+  const command = isSuspend ? rig.begin('suspend') : beginPart(rig, number);
+  await fact(`the step ${kill.step}`, () =>
+    rig
+      .log()
+      .slice(before)
+      .some((line) => begins(kill.step, line)),
+  );
+  await pause(kill.afterMs);
+  const isHit = await strike(rig, kill);
+  // A build whose daemon is killed has lost its door.
+  await command.ended;
+  if (kill.target !== 'vm') {
+    rig.begin('daemon');
+    await fact('a daemon', () => pidOf(rig, 'daemon') !== undefined);
+    await fact('its door', () => rig.status()?.door !== undefined);
+  }
+  const struck = rig.log().length;
+  const again = beginPart(rig, number);
+  if ((await again.ended) !== 0) wrong.push(`the build after it failed: ${again.said}`);
+  const store = await rig.cli('ssh', '--root', '--', 'nix-store --verify --check-contents');
+  if (store.end !== 0 || /modified|disappeared|error/.test(store.said)) wrong.push(store.said);
+  const phases = rig
+    .log()
+    .slice(struck)
+    .flatMap(({ event, phase }) => (event === 'phase' ? [phase] : []));
+  const back = phases.includes('booting')
+    ? 'booted'
+    : phases.includes('resuming')
+      ? 'resumed'
+      : 'there';
+  return { kill, isHit, back, wrong };
+}
+
+async function strike(rig: BuilderRig, { target }: Kill): Promise<boolean> {
+  const whom = (['daemon', 'vm'] as const).filter((each) => [each, 'both'].includes(target));
+  const pids = whom.map((each) => [each, pidOf(rig, each)] as const);
+  for (const [, pid] of pids) if (pid !== undefined) send(pid, 'SIGKILL');
+  for (const [each, pid] of pids) await killed(rig, each, pid);
+  return pids.some(([, pid]) => pid !== undefined);
+}
+
+/** A guest that is away as a file has left a disk that is whole. */
+function diskFaults({ layout }: BuilderRig): readonly string[] {
+  try {
+    execFileSync('e2fsck', ['-fn', layout.disk], { stdio: 'pipe', encoding: 'utf8' });
+    return [];
+  } catch (error) {
+    return [`the disk is not whole: ${String(error)}`];
+  }
+}
+
+/** The last line of a run. */
+export function killsSummary(all: readonly Struck[], seed: number): string {
+  const of = (back: Struck['back']) => all.filter((each) => each.back === back).length;
+  const wrong = all.filter((each) => each.wrong.length > 0).length;
+  const hits = all.filter(({ isHit }) => isHit).length;
+  const backs = `${of('resumed')} resumed, ${of('booted')} booted, ${of('there')} there still`;
+  return `chaos: ${all.length} kills in ${new Set(all.map(({ kill }) => kill.step)).size} steps, ${hits} hit; ${backs}; ${wrong} wrong; seed ${seed}`;
+}

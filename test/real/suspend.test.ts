@@ -1,0 +1,46 @@
+import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { nativeSystem } from '../../src/config/system.ts';
+import { exampleNix } from '../../src/host/example.ts';
+import { nixBuild } from './nix-client.ts';
+import { BuilderRig } from './rig.ts';
+
+// Behaviour 156: A build that comes while the guest is suspended, is a file, or is resumed, is built: the guest runs on, or is resumed with
+// the right time before the first byte goes through.
+test('a guest that goes as a file goes on from it, and builds', async (context) => {
+  await using rig = await BuilderRig.create({
+    context,
+    configure: ['--start', 'demand', '--idle', 'auto'],
+  });
+  const build = (name: string) => {
+    const file = join(rig.dir, `${name}.nix`);
+    writeFileSync(file, exampleNix(nativeSystem(process.arch), { name }));
+    return nixBuild(rig, file).ended;
+  };
+  const { layout } = rig;
+  const phases = () => rig.log('phase').map(({ phase }) => phase);
+
+  const daemon = rig.begin('daemon');
+  await rig.reaches('away');
+  expect(await build('first')).toBe(0);
+  const before = phases().length;
+  expect((await rig.cli('suspend')).said).toContain('The guest is away; the next build');
+  // The first here is tried.
+  expect(phases().slice(before)).toEqual([
+    ...['suspending', 'stopping', 'starting', 'resuming', 'ready'],
+    ...['suspending', 'stopping', 'away'],
+  ]);
+  expect(rig.processes().map(({ pid }) => pid)).toEqual([daemon.pid]);
+  expect(rig.status()?.away).toMatchObject({ guest: 'suspended', why: 'asked' });
+  expect(statSync(layout.memory).mode & 0o777).toBe(0o600);
+  expect((await rig.cli('status')).stdout).toContain('Away: the guest is suspended');
+
+  expect(await build('second')).toBe(0);
+  expect(phases().slice(-3)).toEqual(['starting', 'resuming', 'ready']);
+  expect(existsSync(layout.memory)).toBe(false);
+  expect(rig.log('resumed').map(({ resumes }) => resumes)).toEqual([1, 2]);
+  expect((await rig.cli('stop')).end).toBe(0);
+  expect(await daemon.ended).toBe(0);
+  await rig.leavesNothing();
+});

@@ -1,0 +1,121 @@
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import {
+  commitSaved,
+  differenceIn,
+  discardSaved,
+  identityOf,
+  readSaved,
+  takeSaved,
+  type IdentityInput,
+} from '../../src/supervisor/saved-guest.ts';
+
+let layout: Layout;
+beforeEach(() => {
+  layout = layoutOf(mkdtempSync(join(tmpdir(), 'saved-')));
+  mkdirSync(layout.state);
+  writeFileSync(layout.disk, 'the disk');
+  writeFileSync(layout.unfinishedMemory, Buffer.alloc(5_000_000, 7), { mode: 0o600 });
+});
+afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
+
+const launch = { program: '/bin/sh', argv: ['-m', '1024'], env: { PATH: '/bin' }, cwd: '/' };
+const input: IdentityInput = {
+  ...{ program: '/bin/sh', launch, accelerator: 'tcg', madeFrom: 'image and settings' },
+};
+const at = '2026-11-28T00:00:00.000Z';
+const commit = () =>
+  commitSaved(layout, { identity: identityOf(input), at, bootedAt: at, resumes: 3 });
+const names = () => [layout.suspended, layout.memory, layout.unfinishedMemory].map(existsSync);
+
+test('a guest that was saved is taken once', () => {
+  expect(takeSaved(layout)).toBeUndefined();
+  writeFileSync(layout.unfinishedMemory, Buffer.alloc(5_000_000, 7));
+  const saved = commit();
+  expect(names()).toEqual([true, true, false]);
+  expect(statSync(layout.suspended).mode & 0o777).toBe(0o600);
+  expect(saved.bytes).toBeGreaterThan(4_000_000);
+  expect(readSaved(layout)).toEqual(saved);
+  expect(takeSaved(layout)).toEqual(saved);
+  expect(names()).toEqual([false, true, false]);
+  expect(takeSaved(layout)).toBeUndefined();
+  // Nobody will go on with it.
+  expect(names()).toEqual([false, false, false]);
+});
+
+test('what a killed save left is no guest, and goes', () => {
+  expect(readSaved(layout)).toBeUndefined();
+  expect(takeSaved(layout)).toBeUndefined();
+  expect(names()).toEqual([false, false, false]);
+  writeFileSync(layout.unfinishedMemory, 'half');
+  renameSync(layout.unfinishedMemory, layout.memory);
+  expect(takeSaved(layout)).toBeUndefined();
+  expect(names()).toEqual([false, false, false]);
+});
+
+// Behaviour 154: A guest goes on from its file only where its disk is as it left it and the file as it was written, and at most once.
+test.each([
+  ['its disk', 'was written to', () => utimesSync(layout.disk, new Date(0), new Date(0))],
+  ['its disk', 'has grown', () => appendFileSync(layout.disk, 'more')],
+  [
+    'its disk',
+    'is another file',
+    () => {
+      const { atime, mtime } = statSync(layout.disk);
+      renameSync(layout.disk, `${layout.disk}.old`);
+      writeFileSync(layout.disk, 'the disk');
+      utimesSync(layout.disk, atime, mtime);
+    },
+  ],
+  ['its disk', 'is gone', () => rmSync(layout.disk)],
+  ['its file', 'lacks its last byte', () => truncateSync(layout.memory, 4_999_999)],
+  ['its file', 'is another', () => writeFileSync(layout.memory, Buffer.alloc(5_000_000, 8))],
+  ['its file', 'is gone', () => rmSync(layout.memory)],
+  ['its record', 'is of nobody', () => writeFileSync(layout.suspended, '{}')],
+])('%s %s: the guest boots', (what, _how, change) => {
+  commit();
+  change();
+  expect(takeSaved(layout)).toEqual({ unfit: expect.stringContaining(what) as string });
+  expect(names()).toEqual([false, false, false]);
+});
+
+test('nothing is committed where the disk is gone', () => {
+  rmSync(layout.disk);
+  expect(commit).toThrow('ENOENT');
+  expect(existsSync(layout.suspended)).toBe(false);
+});
+
+test('a record that cannot be removed lets no guest begin', () => {
+  mkdirSync(layout.suspended);
+  expect(() => takeSaved(layout)).toThrow();
+  expect(() => discardSaved(layout)).toThrow();
+});
+
+test('whatever of it is another is named', () => {
+  const same = identityOf(input);
+  expect(differenceIn(same, identityOf(input))).toBeUndefined();
+  const others: readonly (readonly [Partial<IdentityInput>, string])[] = [
+    [{ program: '/bin/ls' }, 'it is of another VM program'],
+    [{ launch: { ...launch, argv: ['-m', '2048'] } }, 'it is of another machine'],
+    [{ launch: { ...launch, env: {} } }, 'it is of another machine'],
+    [{ accelerator: 'kvm' }, 'it is of another machine'],
+    [{ madeFrom: 'another image' }, 'it is of another image, or of other settings'],
+  ];
+  for (const [other, words] of others)
+    expect(differenceIn(same, identityOf({ ...input, ...other }))).toBe(words);
+  expect(differenceIn(same, { ...same, host: '' })).toContain('kernel or processor');
+});

@@ -1,0 +1,101 @@
+/** A real QEMU, whose guest is its firmware: it takes no image to have a memory. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { userNetwork } from '../../src/net/networks.ts';
+import { fieldsOf } from '../../src/system/json-lines.ts';
+import { attachQemu } from '../../src/vm/qemu/machine.ts';
+import { QemuMemory } from '../../src/vm/qemu/memory.ts';
+import { connectQmp } from '../../src/vm/qemu/qmp.ts';
+
+let layout: Layout;
+beforeEach(() => {
+  layout = layoutOf(mkdtempSync(join(tmpdir(), 'memory-')));
+  mkdirSync(layout.state);
+});
+afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
+
+/** One that is ended with its scope. */
+async function boot(...more: readonly string[]) {
+  const process = spawn('qemu-system-x86_64', [
+    ...['-M', 'pc', '-nodefaults', '-display', 'none', '-accel', 'tcg', '-m', '64', ...more],
+    ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+    ...['-qmp', `unix:${layout.qmp},server=on,wait=off`],
+  ]);
+  const ended = once(process, 'exit');
+  const { signal } = new AbortController();
+  const qmp = await connectQmp({ path: layout.qmp, clock: systemClock, signal });
+  const memory = new QemuMemory(qmp, { clock: systemClock, socket: layout.memorySocket });
+  return {
+    ...{ qmp, memory, ended },
+    state: async () => fieldsOf(await qmp.execute('query-status'))['status'],
+    [Symbol.asyncDispose]: async () => {
+      qmp.close();
+      process.kill('SIGKILL');
+      await ended;
+      rmSync(layout.qmp, { force: true });
+    },
+  };
+}
+
+const { signal } = new AbortController();
+
+async function saved(): Promise<void> {
+  await using vm = await boot();
+  await vm.memory.save(layout.memory, signal);
+  expect(await vm.state()).toBe('postmigrate');
+  await vm.memory.leave();
+  expect(await vm.ended).toEqual([0, null]);
+}
+
+// Behaviour 153: A guest of QEMU is put into a file, and goes on from it, with QEMU's sandbox on.
+test('a guest goes to a file and comes from it, in the sandbox', async () => {
+  await saved();
+  expect(statSync(layout.memory).mode & 0o777).toBe(0o600);
+  await using vm = await boot('-incoming', 'defer');
+  expect(await vm.state()).toBe('inmigrate');
+  await vm.memory.load(layout.memory, signal);
+  expect(await vm.state()).toBe('paused');
+  await vm.qmp.execute('cont');
+  expect(await vm.state()).toBe('running');
+});
+
+test('a guest that cannot be saved, or is not to be, runs on', async () => {
+  await using vm = await boot();
+  await expect(vm.memory.save('/proc/no/such/place', signal)).rejects.toThrow();
+  expect(await vm.state()).toBe('running');
+  const wanted = AbortSignal.abort(new Error('it is wanted'));
+  await expect(vm.memory.save(layout.memory, wanted)).rejects.toThrow('it is wanted');
+  expect(await vm.state()).toBe('running');
+  // And can be saved as if nothing had been.
+  await vm.memory.save(layout.memory, signal);
+});
+
+test('a guest that was saved never goes on beside its file: who ends what is left of it ends the program', async () => {
+  await using vm = await boot();
+  await vm.memory.save(layout.memory, signal);
+  // QMP serves one client at a time.
+  vm.qmp.close();
+  const tunnel = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
+  const network = { ...userNetwork, tunnel };
+  const rest = { clock: systemClock, signal, network, signalVm: () => undefined };
+  const machine = await attachQemu({ layout, ...rest });
+  await machine.powerOff();
+  expect(await vm.ended).toEqual([0, null]);
+  machine.close();
+});
+
+test.each([
+  ['half of one', () => truncateSync(layout.memory, Math.floor(statSync(layout.memory).size / 2))],
+  ['something else', () => writeFileSync(layout.memory, 'something else')],
+])('%s is not taken for a guest', async (_what, spoil) => {
+  await saved();
+  spoil();
+  await using vm = await boot('-incoming', 'defer');
+  await expect(vm.memory.load(layout.memory, signal)).rejects.toThrow();
+});

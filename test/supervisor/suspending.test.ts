@@ -1,0 +1,132 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { vmPrograms } from '../../src/config/vm-programs.ts';
+import type { Gate } from '../../src/supervisor/gate.ts';
+import { readSaved } from '../../src/supervisor/saved-guest.ts';
+import type { Scope } from '../../src/supervisor/scope.ts';
+import type { Event } from '../../src/supervisor/state.ts';
+import { trialOf } from '../../src/supervisor/suspend-trial.ts';
+import { Suspending } from '../../src/supervisor/suspending.ts';
+import { systemClock } from '../../src/system/clock.ts';
+
+let layout: Layout;
+beforeEach(() => {
+  layout = layoutOf(mkdtempSync(join(tmpdir(), 'suspending-')));
+  mkdirSync(layout.state);
+  writeFileSync(layout.disk, 'the disk');
+});
+afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
+
+const why = { type: 'asked' } as const;
+const config = { idle: { how: 'auto' }, memoryMiB: 1 };
+
+/** What happens at each step, where it is not what is usual. */
+interface Odd {
+  readonly inside?: object;
+  readonly save?: (signal: AbortSignal) => Promise<void>;
+  /** Once the guest is in its file. */
+  readonly written?: () => void;
+}
+
+/** A guest whose every part does as it is told, and what was done with it. */
+function rig(odd: Odd = {}) {
+  const done: string[] = [];
+  const over = new AbortController();
+  const gate = { hasWaiting: false, counts: () => ({ held: 0, opening: 0, open: 0 }) };
+  const say = (what: string) => () => Promise.resolve(void done.push(what));
+  const save = async (path: string, signal: AbortSignal) => {
+    await say('save')();
+    await odd.save?.(signal);
+    writeFileSync(path, 'its memory');
+    odd.written?.();
+  };
+  const identity = { program: 'p', machine: 'm', guest: 'g', host: 'h' };
+  const bootedAt = new Date().toISOString();
+  const scope = {
+    running: {
+      driver: { row: vmPrograms.qemu },
+      used: { accelerator: 'tcg', program: '/q' },
+      machine: { memory: { save, leave: say('leave') }, resume: say('resume') },
+      vm: { pid: process.pid, ended: Promise.resolve(), stop: say('stop') },
+      keeping: { identity, basis: 'b', bootedAt, resumes: 0 },
+    },
+    ...{ facts: {}, config, signal: over.signal },
+    agent: {
+      exec: (_path: string, [, script = '']: readonly string[]) => {
+        done.push(/--\w+freeze|--freeze|fstrim/.exec(script.split('&\n').at(-1) ?? '')?.[0] ?? '');
+        return Promise.resolve({ code: 0, stdout: '', stderr: '' });
+      },
+    },
+    lookInside: () => Promise.resolve(odd.inside ?? { builds: 0 }),
+    expectHalt: (isOurs: boolean) => done.push(isOurs ? 'quiet' : 'watched'),
+    end: () => {
+      done.push('end');
+      over.abort();
+    },
+  } as unknown as Scope;
+  const events: Event[] = [];
+  const suspending = new Suspending({
+    ...{ layout, clock: systemClock, log: () => undefined, scope: () => scope },
+    gate: () => Object.assign(gate, { hold: () => undefined }) as unknown as Gate,
+    config: () => config as never,
+    dispatch: (event) => events.push(event),
+  });
+  const suspend = async () => {
+    suspending.perform({ type: 'suspend', why });
+    while (events.length === 0) await systemClock.sleep(1);
+    return events;
+  };
+  return { done, events, gate, suspending, suspend };
+}
+
+test('the guest is made quiet, written, and ended; then it is committed, and the first one is tried', async () => {
+  const { done, suspend, suspending } = rig();
+  expect(suspending.keeps).toBe(true);
+  const events = await suspend();
+  expect(done).toEqual(['quiet', 'fstrim', '--freeze', 'save', 'end', 'leave', 'stop']);
+  expect(readSaved(layout)).toMatchObject({ identity: { program: 'p' }, resumes: 0 });
+  expect(events.map(({ type }) => type)).toEqual(['suspended', 'wanted']);
+});
+
+test('who wants it while it is written has it run on, which is no fault of the suspend', async () => {
+  const wanted = (signal: AbortSignal) =>
+    new Promise<void>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+      suspending.perform({ type: 'cancel-suspend' });
+    });
+  const { done, suspending, suspend } = rig({ save: wanted });
+  expect(await suspend()).toEqual([{ type: 'not-suspended' }]);
+  expect(done).toEqual(['quiet', 'fstrim', '--freeze', 'save', '--unfreeze', 'watched']);
+  expect([trialOf(layout, 'b'), suspending.keeps]).toEqual(['untried', true]);
+});
+
+test('who comes when it is written has it run on, and its file is no guest any more', async () => {
+  const { done, gate, suspend } = rig({ written: () => (gate.hasWaiting = true) });
+  expect(await suspend()).toEqual([{ type: 'not-suspended' }]);
+  expect(done.slice(3)).toEqual(['save', 'resume', '--unfreeze', 'watched']);
+  expect([layout.memory, layout.unfinishedMemory, layout.suspended].some(existsSync)).toBe(false);
+});
+
+test('what fails twice is not done again: the guest is stopped from then on', async () => {
+  const broken = { save: () => Promise.reject(new Error('it breaks')) };
+  for (const keeps of [true, false]) {
+    const { suspending, suspend } = rig(broken);
+    expect(await suspend()).toEqual([{ type: 'not-suspended' }]);
+    expect(suspending.keeps).toBe(keeps);
+  }
+});
+
+test('a guest that somebody builds in is not frozen', async () => {
+  const { done, suspend } = rig({ inside: { builds: 1 } });
+  expect(await suspend()).toEqual([{ type: 'not-suspended' }]);
+  expect(done).toEqual(['quiet', 'watched']);
+});
+
+test('where file and disk cannot be committed the guest is gone, and there is nothing to go on from', async () => {
+  const { suspend } = rig({ written: () => rmSync(layout.disk) });
+  expect(await suspend()).toEqual([{ type: 'suspended', saved: undefined }]);
+  expect([layout.memory, layout.unfinishedMemory, layout.suspended].some(existsSync)).toBe(false);
+});

@@ -9,6 +9,7 @@ import { slowWords } from '../supervisor/login.ts';
 import { refusalWords, whereOf } from '../supervisor/gate.ts';
 import { traitsOf } from '../supervisor/phases.ts';
 import type { Status } from '../supervisor/status.ts';
+import { savedWords } from './saved-words.ts';
 import type { Beside } from './status-report.ts';
 
 export interface Screen {
@@ -35,7 +36,6 @@ export interface Screen {
 /** A living daemon. */
 export function aliveLines(status: Status, screen: Screen): string[] {
   const { builder, because, last, door } = status;
-  const since = duration(screen.now - Date.parse(status.since));
   const gaveUp = hasGivenUp(status);
   const facts: (readonly [string, string | undefined])[] = [
     ['hint', gaveUp ? undefined : because?.hint],
@@ -54,8 +54,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['past door', pastWords(screen.beside)],
     ['vm', vmWords(status)],
     ['chosen', status.vmPid === undefined ? undefined : status.vmChoice?.why],
-    ['suspended', savedWords(status, screen.now)],
-    ['booted', status.notResumed],
+    ['suspended', savedWords(status, (at) => duration(screen.now - Date.parse(at)))],
     ['slow', status.health === 'slow' ? slowWords(status.login) : undefined],
     ['image', imageWords(status, screen.now)],
     ['old image', oldImageWords(status) ?? ageIn(screen.beside)],
@@ -81,7 +80,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
   ];
   return [
     ...unheardLines(screen),
-    `${status.sentence} (${status.phase} for ${since})`,
+    `${status.sentence} (${status.phase} for ${duration(screen.now - Date.parse(status.since))})`,
     ...barLines(status, screen),
     ...(because?.lines ?? []).map((line) => `    | ${line}`),
     ...facts.flatMap(([name, text]) => factLines(name, text, screen.width)),
@@ -141,12 +140,6 @@ function factLines(name: string, text: string | undefined, width: number): strin
 const builderWords = ({ builder }: Status): string | undefined =>
   builder &&
   `${[builder.system, ...(builder.extraSystems ?? [])].join(', ')}, ${builder.cpus} CPUs, ${builder.memoryMiB} MiB, ${builder.maxJobs} jobs`;
-
-function savedWords({ away }: Status, now: number): string | undefined {
-  if (away?.saved === undefined) return undefined;
-  const { at, bytes } = away.saved;
-  return `${duration(now - Date.parse(at))} ago; its memory takes ${Math.round(bytes / 1024 ** 2)} MiB of the disk`;
-}
 
 type Said = NonNullable<Status['complaints']>[number];
 const complaintWords = ({ what, text, at }: Said, now: number): string =>

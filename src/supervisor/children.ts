@@ -16,7 +16,7 @@ import { identify } from '../system/process.ts';
 import type { Used } from '../vm/accelerator.ts';
 import type { Machine, VmDriver } from '../vm/driver.ts';
 import { followOutput, type ChildOutput } from './child-output.ts';
-import type { Keeping } from './comeback.ts';
+import type { Kept } from './comeback.ts';
 import { networkExited, vmExited, vmKilled } from './failure.ts';
 import type { GuestNames } from './guest-names.ts';
 import type { ChosenImage } from './images.ts';
@@ -24,11 +24,10 @@ import { troubleIn, withKnown } from './known.ts';
 import { orItsEnd } from './or-its-end.ts';
 import { pidFiles } from './left-behind.ts';
 import { MemoryWatch } from './memory-watch.ts';
-import type { SavedGuest } from './saved-guest.ts';
 import { discardSocket, keepPid, keepSocket } from './upkeep.ts';
 
 /** What a start has acquired so far. */
-export interface Running {
+export interface Running extends Kept {
   vm?: Child;
   driver?: VmDriver;
   /** Follows what the VM program says into our log. */
@@ -44,10 +43,6 @@ export interface Running {
   image?: ChosenImage;
   /** Which way it runs the guest's code in, where there are several. */
   used?: Used;
-  /** What its guest could be saved with. */
-  keeping?: Keeping;
-  /** The guest goes on from this file. */
-  resumed?: SavedGuest;
   /** The guest was ready. */
   wasReady?: true;
   /** Of the keys that it boots with. */

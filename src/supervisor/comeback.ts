@@ -30,6 +30,14 @@ export interface Keeping {
   readonly resumes: number;
 }
 
+/** What a start knows of it. */
+export interface Kept {
+  /** What its guest could be saved with. */
+  keeping?: Keeping;
+  /** The guest goes on from this file. */
+  resumed?: SavedGuest;
+}
+
 /** To be called before anything of a start touches the disk: whatever was saved is consumed. */
 export function takeGuest(layout: Layout, { afresh }: { readonly afresh: boolean }): Taken {
   if (!afresh) return takeSaved(layout);

@@ -64,9 +64,9 @@ cut() { # LINES: go out of $text
 }`;
 }
 
-/** Takes away the front door's directory, with the socket that a daemon left in it. */
+/** Takes away the front door's directory, with the socket that a daemon left in it; its owner may have put anything there. */
 export const closing = `[ ! -d "$ours/door" ] || {
-    rm -f "$ours/door/socket"
+    rm -f "$ours/door/socket" 2>/dev/null || :
     rmdir "$ours/door" 2>/dev/null && echo "Deleted $ours/door" || echo "Left $ours/door: it holds what is not ours" >&2
 }`;
 

@@ -21,6 +21,8 @@ export interface DryRun {
   readonly settings: { readonly config: Config; readonly text: string };
   /** Undefined while there are none. */
   readonly keys: Pick<Builder, 'hostPublicKey'> | undefined;
+  /** Lines of the system's own job. */
+  readonly job: readonly string[];
   readonly say: (line: string) => void;
 }
 
@@ -36,6 +38,7 @@ export function showChanges({
   proxy,
   settings,
   keys,
+  job,
   say,
 }: DryRun): void {
   const { config, text } = settings;
@@ -49,6 +52,7 @@ export function showChanges({
   const root = rootNeeds({ ...rootRequest(builder), ...rootSsh });
   for (const change of [...user.changes, ...root.changes])
     for (const line of changeDiff(change)) say(line);
+  job.forEach(say);
   for (const { path, purpose } of root.unseen)
     say(`# ${path}: ${purpose} (only root can see what is there, or make it)`);
   for (const { path, why, text: advice } of [...user.byHand, ...root.byHand]) {

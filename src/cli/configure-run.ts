@@ -40,7 +40,7 @@ import { inSection } from '../system/lock.ts';
 import { check } from './configure-check.ts';
 import type { ConfigureFlags } from './configure-flags.ts';
 import { gainLines } from './configure-gain.ts';
-import { dropService, settleSystemJob } from './configure-service.ts';
+import { dropService, plannedJob, settleSystemJob } from './configure-service.ts';
 import type { CliContext } from './context.ts';
 import { jobPrograms } from './job-programs.ts';
 import { guestHasKvm, guestRunsI686 } from './guest-can.ts';
@@ -102,6 +102,7 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
       proxy: await doorProxy(settings.config, places, context.signal),
       settings,
       keys,
+      job: plannedJob(settings.config, run),
     });
   } else {
     const old = currentConfig(flags);
@@ -110,8 +111,7 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
     const builder = await userPart(run);
     finishTakeOver(run.layout);
     await rootPart(run, builder);
-    const { skipRoot } = flags;
-    await settleSystemJob(builder.config, { ...run, owner: builder.owner, skipRoot });
+    await settleSystemJob(builder.config, { ...run, ...flags, owner: builder.owner });
     await adviseRestart(run, old, builder.config);
   }
   const { system } = settings.config;

@@ -1,13 +1,21 @@
 /** What configure does about the keeper of the daemon, beyond writing its files. */
-import type { Layout } from '../config/layout.ts';
+import { layoutOf, type Layout } from '../config/layout.ts';
+import { changeDiff } from '../host/change-diff.ts';
 import { readReceipts, writeReceipts } from '../host/receipts.ts';
 import { applyUndo, undoingsOf, undoWords } from '../host/undo.ts';
 import type { CliContext } from './context.ts';
 import type { Config } from '../config/config.ts';
 import { restartCommand } from '../host/declared-job.ts';
+import { examine } from '../host/file-change.ts';
 import type { Owner } from '../host/installed.ts';
 import { runScript } from '../host/root-files.ts';
-import { jobRemovalScript, jobScript, systemJobPath } from '../host/system-job.ts';
+import {
+  jobRemovalScript,
+  jobScript,
+  jobUser,
+  systemJobFile,
+  systemJobPath,
+} from '../host/system-job.ts';
 import {
   declaredJob,
   presentSystemJob,
@@ -50,49 +58,79 @@ interface JobRun {
   readonly owner: Owner;
   /** Print what an administrator runs, and run nothing as root. */
   readonly skipRoot: boolean;
+  /** On the output there is JSON, and nothing else. */
+  readonly json: boolean;
   readonly say: (line: string) => void;
 }
 
 /** Root's part of the job at boot: its file is written, or taken away where the settings ask for none. */
 export async function settleSystemJob(config: Config, run: JobRun): Promise<void> {
-  const { layout, context, owner, skipRoot, say } = run;
+  const { layout, context, owner, skipRoot, json, say } = run;
   sayDeclared(run);
   const wanted = wantedSystemJob(layout, config, context);
   const present = presentSystemJob(layout, context);
   if (wanted?.text === present?.text) return;
-  const before = presentSystemJob(layout, context, 'any');
   const script =
-    wanted !== undefined
-      ? jobScript(wanted, owner)
-      : before === undefined
-        ? ''
-        : jobRemovalScript(before.kind, before.tree);
+    wanted !== undefined ? jobScript(wanted, owner) : present && jobRemovalScript(present);
+  if (script === undefined) return;
   if (skipRoot) {
-    context.err('Not done, as asked: the job at boot. An administrator runs as root, by /bin/sh:');
-    for (const line of script.trimEnd().split('\n')) context.out(line);
-    return;
+    const print = (line: string) => context[json ? 'err' : 'out'](line);
+    return printScript(script, context, print);
   }
-  if (wanted === undefined) await waitForBuilds(layout, { timeout: buildsOption[2] }, context);
-  for (const line of await runAsRoot(script, context)) say(line);
-  if (wanted !== undefined)
-    say('The daemon starts when this machine starts; now: linuxkit-builder start');
+  if (wanted === undefined) {
+    await waitForBuilds(layout, { timeout: buildsOption[2] }, context);
+    const take = () => runAsRoot(script, context, gone);
+    return (await orLetIn(layout, context, take)).forEach(say);
+  }
+  (await runAsRoot(script, context)).forEach(say);
+  say('The daemon starts when this machine starts; now: linuxkit-builder start');
+}
+
+/** The same without making it, as a dry run shows it. */
+export function plannedJob(
+  config: Config,
+  { layout, context }: Pick<JobRun, 'layout' | 'context'>,
+): string[] {
+  const wanted = wantedSystemJob(layout, config, context);
+  if (wanted?.text === presentSystemJob(layout, context)?.text) return [];
+  if (wanted === undefined) return plannedJobRemoval(layout, context).map((line) => `# ${line}`);
+  const file = systemJobFile(wanted);
+  const examined = examine(file);
+  return examined.kind === 'change'
+    ? changeDiff(examined.change)
+    : [`# ${file.path}: ${file.purpose} (only root can see what is there)`];
 }
 
 /** Takes the job at boot away where it is this builder's; prints the script for that with `print`. */
 export async function removeSystemJob(
   layout: Layout,
   context: CliContext,
-  { print, whose = 'ours' }: { print?: (line: string) => void; whose?: 'ours' | 'any' } = {},
+  { print }: { print?: (line: string) => void } = {},
 ): Promise<void> {
-  const present = presentSystemJob(layout, context, whose);
+  const present = presentSystemJob(layout, context);
   if (present === undefined) return;
-  const script = jobRemovalScript(present.kind, present.tree);
-  if (print === undefined) {
-    for (const line of await runAsRoot(script, context)) context.out(line);
-    return;
-  }
+  const script = jobRemovalScript(present);
+  if (print === undefined)
+    (await runAsRoot(script, context, gone)).forEach((line) => context.out(line));
+  else printScript(script, context, print);
+}
+
+/** The same for whoever asks by root's own copy of this program: his own alone, or, with nobody named, anybody's. */
+export async function removeJobOf(user: string | undefined, context: CliContext): Promise<void> {
+  const present = presentSystemJob(layoutOf('/'), context, 'any');
+  if (present === undefined) return;
+  if (user !== undefined && jobUser(present) !== user)
+    return context.out(
+      `Left ${systemJobPath(present.kind, present.tree)}: it is the job of ${jobUser(present)}.`,
+    );
+  const said = await runAsRoot(jobRemovalScript(present, user), context, gone);
+  said.forEach((line) => context.out(line));
+}
+
+/** Alone where it goes, so that it can be kept or piped. */
+function printScript(script: string, context: CliContext, print: (line: string) => void): void {
   context.err('Not done, as asked: the job at boot. An administrator runs as root, by /bin/sh:');
-  for (const line of script.trimEnd().split('\n')) print(line);
+  script.trimEnd().split('\n').forEach(print);
 }
 
 /** What would be done, in words. */
@@ -103,14 +141,22 @@ export const plannedJobRemoval = (layout: Layout, context: CliContext): string[]
     : [`Would delete ${systemJobPath(present.kind, present.tree)}, and end the daemon with it`];
 };
 
-const runAsRoot = (script: string, context: CliContext): Promise<readonly string[]> =>
+const asItWas = 'the job at boot is as it was.';
+/** A removal goes on as far as it can, and says what it could not do. */
+const gone = 'see what it said.';
+
+const runAsRoot = (
+  script: string,
+  context: CliContext,
+  so: string = asItWas,
+): Promise<readonly string[]> =>
   runScript(script, {
     isRoot: process.getuid?.() === 0,
     sudo: 'sudo',
     signal: context.signal,
     err: (line) => context.err(line),
     refused: {
-      so: 'the job at boot is as it was.',
+      so,
       hint: 'Run it again where you can become root; or an administrator runs, as root, what it prints with --no-root.',
     },
   });

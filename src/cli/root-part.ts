@@ -4,7 +4,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { defaultStateDirectory, layoutOf } from '../config/layout.ts';
+import { defaultStateDirectory } from '../config/layout.ts';
 import { doorProxy } from '../host/door-helper.ts';
 import { readInstalled, refuseSecondUser, type Owner } from '../host/installed.ts';
 import { detectNix, machinesKeeper } from '../host/nix-variant.ts';
@@ -48,13 +48,11 @@ export async function performRemoval(
   if (!ownerGone) refuseLooseProgram(context);
   takeRootsPath(context);
   const known = readInstalled(rootLayout({ rootHome, etcNix }).installed);
-  const { uid } = ownerGone ? { uid: undefined } : await askingUser(context);
-  if (uid !== undefined) refuseSecondUser(known, uid);
+  const owner = ownerGone ? undefined : await askingUser(context);
+  if (owner !== undefined) refuseSecondUser(known, owner.uid);
   const removal = { rootHome, etcNix, of: undefined };
-  const { removeSystemJob } = await import('./configure-service.ts');
-  const directory = known?.owner.directory;
-  const whose = ownerGone || directory === undefined ? 'any' : 'ours';
-  await removeSystemJob(layoutOf(directory ?? '/'), context, { whose });
+  const { removeJobOf } = await import('./configure-service.ts');
+  await removeJobOf(owner?.name, context);
   if (removalNeeds(removal).kind !== 'undo') return context.out('Nothing to undo.');
   const script = removalScript(removal, known);
   for (const line of await runScript(script, asRoot(context))) context.out(line);

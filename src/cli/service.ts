@@ -9,6 +9,7 @@ import {
   agentFiles,
   agentPaths,
   daemonPath,
+  shellText,
   xmlText,
   type JobValues,
 } from '../host/launch-agent.ts';
@@ -18,11 +19,12 @@ import { placesOf } from '../host/places.ts';
 import { readReceipts } from '../host/receipts.ts';
 import type { Service } from '../host/service.ts';
 import { systemdService } from '../host/systemd-service.ts';
-import { unitFile, unitHead, unitPath } from '../host/systemd-unit.ts';
+import { unitFile, unitHead, unitPath, unitWord } from '../host/systemd-unit.ts';
 import { shellWord } from '../host/root-shell.ts';
 import { OthersFiles } from '../system/others-files.ts';
 import { declaredIn, type DeclaredJob, type ServiceKind } from '../host/declared-job.ts';
 import {
+  isJobOf,
   jobMark,
   systemJobPath,
   systemPlist,
@@ -107,8 +109,9 @@ export function presentSystemJob(
   const tree = treeOf(context);
   return (['launchd', 'systemd'] as const).flatMap((kind) => {
     const text = textAt(systemJobPath(kind, tree)) ?? '';
-    const isOf = whose === 'any' || text.includes(root) || text.includes(xmlText(root));
-    return text.includes(jobMark) && isOf ? [{ kind, tree, text }] : [];
+    const job = { kind, tree, text };
+    const isOf = whose === 'any' || isJobOf(job, root);
+    return text.includes(jobMark) && isOf ? [job] : [];
   })[0];
 }
 
@@ -154,11 +157,12 @@ export function serviceFor(layout: Layout, context: CliContext): Service | undef
 export function userServiceFor(layout: Layout, context: CliContext): Service | undefined {
   const { plist, launcher, unit } = jobPaths(context);
   // The state directory is in the launcher and in the unit; each is one for all of a user's.
-  const isOurs = (path: string) => readIfThere(path)?.includes(layout.root) !== false;
+  const says = (path: string, word: string) => readIfThere(path)?.includes(word) !== false;
   const recorded = readReceipts(layout.receipts).map(({ path }) => path);
-  const isTold = (path: string, named = path) => recorded.includes(path) && isOurs(named);
-  if (isTold(plist, launcher)) return serviceOf('launchd', layout, context);
-  return isTold(unit) ? serviceOf('systemd', layout, context) : undefined;
+  if (recorded.includes(plist) && says(launcher, shellText(layout.root)))
+    return serviceOf('launchd', layout, context);
+  const isUnit = recorded.includes(unit) && says(unit, unitWord(layout.root));
+  return isUnit ? serviceOf('systemd', layout, context) : undefined;
 }
 
 /** That keeper, whether it was told of a daemon or not. */

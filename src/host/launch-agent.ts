@@ -118,4 +118,5 @@ function fill(
 export const xmlText = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-const shellText = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+/** A word of the launcher. */
+export const shellText = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -37,9 +37,9 @@ ${conditions(values).join('\n')}
 [Service]
 Type=exec
 ExecStart=${command(values)
-  .map((each) => word(each))
+  .map((each) => unitWord(each))
   .join(' ')}
-Environment=${word(`PATH=${values.path}`, false)}
+Environment=${unitWord(`PATH=${values.path}`, false)}
 # It ends with 0 when it is told to stop; anything else is a crash.
 Restart=on-failure
 RestartSec=10
@@ -89,7 +89,7 @@ const choose = [
 const specifiers = (text: string): string => text.replaceAll('%', '%%');
 
 /** systemd.syntax(7): quotes, and % for specifiers; in ExecStart $ is a variable, in Environment it is not. */
-function word(text: string, isCommand = true): string {
+export function unitWord(text: string, isCommand = true): string {
   const escaped = specifiers(text.replaceAll('\\', '\\\\').replaceAll('"', '\\"'));
   return `"${isCommand ? escaped.replaceAll('$', '$$$$') : escaped}"`;
 }

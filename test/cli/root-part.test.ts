@@ -12,13 +12,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { isLoose, pathsTo } from '../../src/system/loose.ts';
 import { readInstalled } from '../../src/host/installed.ts';
 import { placesOf, rootLayout } from '../../src/host/places.ts';
 import { proxyOf } from '../../src/host/ssh.ts';
 import { toldOf } from '../../src/host/root-part.ts';
+import { jobMark, systemJobPath } from '../../src/host/system-job.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { rootRequestIn } from '../host/root-request.ts';
 import { snapshot } from './configure-rig.ts';
@@ -107,6 +108,36 @@ describe.runIf(canAsk)('root’s part for another user', () => {
     expect(snapshot(tree)).toEqual(done);
     expect(ask(ann, {}, 'unconfigure')).toMatchObject({ status: 0, stderr: '' });
     expect(snapshot(tree)).toEqual(before);
+  });
+
+  test('takes away the job at boot of nobody else, with and without a record of root’s', () => {
+    const job = systemJobPath('systemd', tree);
+    mkdirSync(dirname(job), { recursive: true });
+    writeFileSync(job, `# ${jobMark}\n[Service]\nUser=nobody\n`);
+    const refused = ask(ben, {}, 'unconfigure');
+    expect(refused).toMatchObject({ status: 0, stderr: '' });
+    expect(refused.stdout).toContain(`Left ${job}: it is the job of nobody.`);
+    ask(ben, told);
+    expect(ask(ben, {}, 'unconfigure').stdout).not.toContain(`Deleted ${job}`);
+    expect(existsSync(job)).toBe(true);
+    expect(ask(ann, {}, 'unconfigure').stdout).toContain(`Deleted ${job}`);
+    expect(existsSync(job)).toBe(false);
+  });
+
+  test('whatever the owner puts where the socket is, an administrator’s removal goes to its end', () => {
+    expect(ask(ann, { ...told, door: 'unix' }).status).toBe(0);
+    mkdirSync(paths().doorSocket);
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [program.main, 'unconfigure', '--owner-gone'],
+      { encoding: 'utf8', env: { PATH: '/usr/bin:/bin', LINUXKIT_BUILDER_TREE: tree } },
+    );
+    expect([status, stderr]).toEqual([
+      0,
+      expect.stringContaining(`Left ${paths().door}: it holds what is not ours`) as string,
+    ]);
+    for (const path of [paths().installed, join(paths().directory, 'client_ed25519')])
+      expect(existsSync(path), path).toBe(false);
   });
 
   test('follows no link that leads elsewhere', () => {

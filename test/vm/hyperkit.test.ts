@@ -177,7 +177,8 @@ describe('which programs go together', () => {
     return parsed.ok ? parsed.config.network : parsed.problems.map(({ path }) => path).join();
   };
   test.each([
-    [{}, 'user'],
+    [{}, 'auto'],
+    [{ vm: 'qemu' }, 'user'],
     [{ vm: 'qemu', network: 'gvproxy' }, 'gvproxy'],
     [{ vm: 'qemu', network: 'vpnkit' }, 'network'],
     [{ vm: 'hyperkit' }, 'auto'],

@@ -1,7 +1,9 @@
 /** The last steps of a start, when its VM runs: until Nix may come. */
 import type { Layout } from '../config/layout.ts';
 import type { Clock } from '../system/clock.ts';
+import { failureOf } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
+import { keepChoice, type ChooseVm } from '../vm/choose-vm.ts';
 import { untilAwake } from './comeback.ts';
 import { judgeNix } from './guest-nix.ts';
 import type { Scope } from './scope.ts';
@@ -35,6 +37,15 @@ export async function untilReady(scope: Scope, where: Where): Promise<void> {
   scope.onStep('ready');
   const nix = judgeNix(probe.nixVersion, facts.image, where);
   note({ clockOffsetMs: Math.round(probe.clockOffsetMs), ...nix });
+}
+
+/** What is written of a program cannot end the guest that runs by it. */
+export function keepProgram({ log, ...options }: ChooseVm & Pick<Where, 'log'>, vm: string): void {
+  try {
+    keepChoice(options, vm);
+  } catch (error) {
+    log('warn', 'vm-not-kept', { failure: failureOf(error) });
+  }
 }
 
 const booted = ({ running: { machine }, watch, signal }: Scope) => {

@@ -4,7 +4,6 @@ import { Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Identity } from '../system/process.ts';
 import { Verdicts } from '../system/verdicts.ts';
-import { keepChoice } from '../vm/choose-vm.ts';
 import type { Policy } from './backoff.ts';
 import { beginWith, listeners } from './begin.ts';
 import { Ends } from './end-scope.ts';
@@ -16,7 +15,7 @@ import { initial } from './lifecycle.ts';
 import { isResting } from './resting.ts';
 import { OnDemand } from './on-demand.ts';
 import { traitsOf } from './phases.ts';
-import { noteLaunch, untilReady } from './ready.ts';
+import { keepProgram, noteLaunch, untilReady } from './ready.ts';
 import { reasonIn, type Effect, type Event, type State } from './state.ts';
 import type { Settings } from './read-settings.ts';
 import { Scope } from './scope.ts';
@@ -214,7 +213,7 @@ export class Supervisor {
     this.dispatch({ type: 'guest-ready' });
     scope.keepVigil(() => this.gate.bytesFromGuest());
     this.onDemand.suspending.noteReady(scope);
-    keepChoice({ ...this.#options, config, known: this.verdicts.all() }, begun.driver.name);
+    keepProgram({ ...this.#options, config, known: this.verdicts.all() }, begun.driver.name);
     await scope.keepImage();
   }
 

@@ -30,6 +30,8 @@ export interface Verdict extends Way {
   readonly at: string;
   /** What ends it; the next boot of the host where absent. */
   readonly holdsUntil?: 'image-build' | undefined;
+  /** It may be gone with the next boot of the host: nothing else is to be concluded from it. */
+  readonly passes?: boolean | undefined;
 }
 
 /** What a failure teaches: how it is told, and what is to be kept of it. */
@@ -157,7 +159,7 @@ export function clearVerdicts(path: string, subject?: Subject): void {
 
 function verdictIn(value: unknown): Verdict[] {
   const fields = fieldsOf(value);
-  const { way, basis, at, why, remedy, holdsUntil } = fields;
+  const { way, basis, at, why, remedy, holdsUntil, passes } = fields;
   const subject = subjects.find((name) => name === fields['subject']);
   if (subject === undefined) return [];
   if (typeof way !== 'string' || typeof basis !== 'string' || typeof at !== 'string') return [];
@@ -167,6 +169,7 @@ function verdictIn(value: unknown): Verdict[] {
       ...(typeof why === 'string' ? { why } : {}),
       ...(typeof remedy === 'string' ? { remedy } : {}),
       ...(holdsUntil === 'image-build' ? { holdsUntil } : {}),
+      ...(passes === true ? { passes } : {}),
     },
   ];
 }

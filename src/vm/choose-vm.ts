@@ -22,7 +22,8 @@ import {
 import { againstAccelerator } from './accelerator.ts';
 import type { VmDriver } from './driver.ts';
 import { vmDrivers } from './drivers.ts';
-import { keepVm, readKept } from './kept-vm.ts';
+import { hasRecord, keepVm, readKept } from './kept-vm.ts';
+import { blameOf } from './vm-blame.ts';
 import { rankVms, type RankFacts, type VmPlan, type VmWay } from './vm-ranking.ts';
 
 export interface VmChoice {
@@ -135,18 +136,6 @@ export interface LostStart extends ChooseVm {
   readonly isMute: boolean;
 }
 
-/** These stay as they are with this program here, whatever is done again. */
-const always: ReadonlySet<string> = new Set([
-  ...['vm-forbidden', 'vm-usage', 'vm-aborted', 'vm-kernel-refused', 'vm-path-too-long'],
-  ...['vm-would-refuse', 'vm-lacks-part', 'vm-no-forward', 'no-accelerator', 'program-missing'],
-]);
-/** These may pass; not for ever. */
-const often: ReadonlySet<string> = new Set([
-  ...['vm-error', 'vm-stuck', 'vm-crashed', 'vm-refused', 'vm-no-console', 'vm-slow-start'],
-  ...['vm-limit', 'vm-exited', 'vm-network-away', 'network-exited', 'network-silent'],
-]);
-const patientFor = 3;
-
 /**
  * What a lost start teaches: with `auto`, a program that cannot serve is not taken again in this boot of the host, where another one is
  * here (`vm-rejected`). One that was chosen by name is not changed.
@@ -155,16 +144,19 @@ export function vmLesson(failure: Failure, lost: LostStart): Lesson {
   const { config, layout, driver, at, attempt, isMute, path = process.env['PATH'] } = lost;
   // It is not the image's fault.
   const { blames, ...rest } = failure;
-  const { kind, message } = failure;
-  const isBlamed =
-    always.has(kind) ||
-    (kind === 'boot-timed-out' && isMute) ||
-    (often.has(kind) && attempt >= patientFor);
-  if (config.vm !== 'auto' || !isBlamed) return { failure };
+  const { message } = failure;
+  if (config.vm !== 'auto') return { failure };
+  const facts = factsOf(lost);
+  const { ways } = rankVms(facts);
+  const hasKept = facts.kept !== driver.name && ways.some(({ vm }) => vm === facts.kept);
+  const blame = blameOf(failure, { attempt, isMute, hasKept });
+  if (blame === undefined) return { failure };
   const basis = basisOf(driver.name, config, path);
-  const verdict: Verdict = { subject: 'vm', way: driver.name, basis, at, why: message };
+  const verdict: Verdict = {
+    ...{ subject: 'vm', way: driver.name, basis, at, why: message },
+    ...(blame === 'passes' ? { passes: true } : {}),
+  };
   const { known = readVerdicts(layout.verdicts) } = lost;
-  const { ways } = rankVms(factsOf(lost));
   // Where none is left nothing is gained by going on at once.
   const { fit } = firstFit(ways, (way) =>
     heldAgainst(way, { ...lost, known: [...known, verdict] }),
@@ -180,18 +172,25 @@ export function vmLesson(failure: Failure, lost: LostStart): Lesson {
 
 /**
  * Its guest is ready: the program is kept, and of each better one that could not run it the build, so that another build is tried once.
+ * Where a better one had a trouble that may pass nothing is concluded: the next boot of the host tries it again.
  */
 export function keepChoice(options: ChooseVm, vm: string): void {
   const { config, layout, path = process.env['PATH'] } = options;
-  const before = Object.entries(readKept(layout).failed).filter(([name]) => name !== vm);
+  const { vm: kept, failed } = readKept(layout);
+  const before = Object.entries(failed).filter(([name]) => name !== vm);
   if (config.vm !== 'auto') return keepVm(layout, vm, Object.fromEntries(before));
   const { ways } = rankVms({ ...factsOf(options), kept: undefined });
   const own = ways.findIndex((way) => way.vm === vm);
-  const failed = ways.filter(
-    (way, rank) => rank < own && heldAgainst(way, options)?.why !== undefined,
-  );
-  const builds = failed.map((way) => [way.vm, buildOf(way.vm, config, path)] as const);
-  keepVm(layout, vm, Object.fromEntries([...before, ...builds]));
+  const better = ways.slice(0, Math.max(0, own)).flatMap((way) => {
+    const held = heldAgainst(way, options);
+    return held?.why === undefined ? [] : [{ name: way.vm, passes: held.passes === true }];
+  });
+  const lasting = better.filter(({ passes }) => !passes);
+  const builds = lasting.map(({ name }) => [name, buildOf(name, config, path)] as const);
+  const isOpen = better.some(({ passes }) => passes);
+  // A disk that has no record is a new one here: nothing was tried of an old one's that could fail.
+  const soFar = hasRecord(layout) && kept !== undefined ? kept : '';
+  keepVm(layout, isOpen ? soFar : vm, Object.fromEntries([...before, ...builds]));
 }
 
 /** A better program than the one that the builder keeps, where nothing is held against it. */

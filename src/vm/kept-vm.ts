@@ -1,6 +1,6 @@
 /** The program that a builder's guest was ready with last, and which build of each better one could not run it. */
 import type { Layout } from '../config/layout.ts';
-import { Failed } from '../system/failure.ts';
+import { errorCode, Failed } from '../system/failure.ts';
 import { discard, readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
 import { fieldsOf } from '../system/json-lines.ts';
 
@@ -28,6 +28,9 @@ export function readKept({ vmRecord, disk }: Pick<Layout, 'vmRecord' | 'disk'>):
   }
 }
 
+export const hasRecord = ({ vmRecord }: Pick<Layout, 'vmRecord'>): boolean =>
+  sizeIfThere(vmRecord) !== undefined;
+
 export function keepVm(
   { vmRecord }: Pick<Layout, 'vmRecord'>,
   vm: string,
@@ -38,8 +41,8 @@ export function keepVm(
   try {
     if (readIfThere(vmRecord) !== text) writeWhole(vmRecord, text, { durable: false });
   } catch (error) {
-    // No room: the next start ranks anew.
-    if (!(error instanceof Failed)) throw error;
+    // No room, or something else under its name: the next start ranks anew.
+    if (!(error instanceof Failed) && errorCode(error) === undefined) throw error;
     discard(vmRecord);
   }
 }

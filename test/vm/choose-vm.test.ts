@@ -98,7 +98,17 @@ describe('what a lost start teaches', () => {
     install(qemu);
     expect(lose('boot-timed-out').kind).toBe('boot-timed-out');
     expect(lose('boot-timed-out', { isMute: true }).kind).toBe('vm-rejected');
+    // Nor is it for ever the guest.
+    expect(lose('boot-timed-out', { attempt: 3 }).kind).toBe('vm-rejected');
   });
+  test.each(['guest-disk-missing', 'guest-network-missing'])(
+    '%s: the devices are the program’s',
+    (kind) => {
+      install(qemu);
+      expect(lose(kind).kind).toBe('vm-rejected');
+      expect(learnt?.passes).toBe(true);
+    },
+  );
   test.each(['guest-disk-broken', 'image-truncated', 'disk-not-ours', 'config-invalid'])(
     '%s says nothing of the program',
     (kind) => {
@@ -132,6 +142,9 @@ describe('the program of a builder that is there', () => {
   test('is written once, and a record that cannot be written breaks nothing', () => {
     keepVm(layout, 'qemu');
     expect(readFileSync(layout.vmRecord, 'utf8')).toBe('{"vm":"qemu"}\n');
+    rmSync(layout.vmRecord);
+    mkdirSync(layout.vmRecord);
+    expect(() => keepVm(layout, 'vfkit')).not.toThrow();
     rmSync(layout.state, { recursive: true });
     expect(() => keepVm(layout, 'vfkit')).not.toThrow();
   });
@@ -158,39 +171,84 @@ describe('the program of a builder that is there', () => {
   );
 });
 
-// Behaviour 135: A better program that failed is tried once for each change of its build or of the system, by a start that comes anyway;
-// if it fails again the builder goes on with its own.
-test('never back and forth: a better one that fails again is left until it changes', () => {
-  install('qemu-system-aarch64', 'vfkit', 'gvproxy');
-  const arm64 = {
+// Behaviour 135: A better program that failed is tried again once for each change of its build or of the system, and after a trouble that
+// may pass once for each boot of the host, by a start that comes anyway; if it fails again the builder goes on with its own.
+describe('never back and forth', () => {
+  const arm64 = () => ({
     ...asked(),
     config: { ...asked().config, system: 'aarch64-linux' } as const,
     host: apple,
-  };
-  const taken = (known: readonly Verdict[] = []) => chooseVm({ ...arm64, known }).driver.name;
-  expect(taken()).toBe('vfkit');
-  const lost = { ...arm64, driver: vmDrivers.vfkit, at, attempt: 1, isMute: false };
-  const fails = () => {
-    const { failure: told, verdict } = vmLesson(failure('vm-forbidden'), lost);
+  });
+  const taken = (known: readonly Verdict[] = []) => chooseVm({ ...arm64(), known }).driver.name;
+  const fails = (kind = 'vm-forbidden', attempt = 1, rest: Partial<Failure> = {}) => {
+    const lost = { ...arm64(), driver: vmDrivers.vfkit, at, attempt, isMute: false };
+    const { failure: told, verdict } = vmLesson({ ...failure(kind), ...rest }, lost);
     expect(told.kind).toBe('vm-rejected');
     return verdict === undefined ? [] : [verdict];
   };
-  const known = fails();
-  expect(taken(known)).toBe('qemu');
-  keepChoice({ ...arm64, known }, 'qemu');
-  // The host boots again: its verdicts are gone, the program is the same.
-  expect(taken()).toBe('qemu');
-  writeFileSync(join(dir, 'bin/vfkit'), 'a newer one', { mode: 0o755 });
-  expect(taken()).toBe('vfkit');
-  const again = fails();
-  expect(taken(again)).toBe('qemu');
-  keepChoice({ ...arm64, known: again }, 'qemu');
-  expect(taken()).toBe('qemu');
-  // And when it serves it is kept.
-  writeFileSync(join(dir, 'bin/vfkit'), 'the newest one', { mode: 0o755 });
-  expect(taken()).toBe('vfkit');
-  keepChoice(arm64, 'vfkit');
-  expect(readKept(layout)).toEqual({ vm: 'vfkit', failed: {} });
+  const upgrade = (text: string) => writeFileSync(join(dir, 'bin/vfkit'), text, { mode: 0o755 });
+  beforeEach(() => install('qemu-system-aarch64', 'vfkit', 'gvproxy'));
+
+  test.each([
+    ['vm-forbidden', 1],
+    ['boot-timed-out', 3],
+  ])('a better one that fails again is left until it changes: %s', (kind, attempt) => {
+    expect(taken()).toBe('vfkit');
+    const known = fails(kind, attempt);
+    expect(taken(known)).toBe('qemu');
+    keepChoice({ ...arm64(), known }, 'qemu');
+    // The host boots again: its verdicts are gone, the program is the same.
+    expect(taken()).toBe('qemu');
+    upgrade('a newer one');
+    expect(taken()).toBe('vfkit');
+    const again = fails(kind, attempt);
+    expect(taken(again)).toBe('qemu');
+    keepChoice({ ...arm64(), known: again }, 'qemu');
+    expect(taken()).toBe('qemu');
+    // And when it serves it is kept.
+    upgrade('the newest one');
+    expect(taken()).toBe('vfkit');
+    keepChoice(arm64(), 'vfkit');
+    expect(readKept(layout)).toEqual({ vm: 'vfkit', failed: {} });
+  });
+
+  test.each([
+    ['guest-panicked', 3, { blames: 'image' }],
+    ['qmp-silent', 3, {}],
+    ['what-nobody-knows', 1, { recovery: 'give-up' }],
+  ] as const)('whatever takes it down, the one that worked is taken: %s', (kind, attempt, rest) => {
+    // Nothing is known that works: then it is not the program's.
+    const lost = { ...arm64(), driver: vmDrivers.vfkit, at, attempt, isMute: false };
+    expect(vmLesson({ ...failure(kind), ...rest }, lost).verdict).toBeUndefined();
+    keepVm(layout, 'qemu', { vfkit: 'an old build' });
+    expect(taken()).toBe('vfkit');
+    expect(taken(fails(kind, attempt, rest))).toBe('qemu');
+  });
+
+  test.each([
+    ['config-invalid', { exit: Exit.config }],
+    ['disk-unreadable', {}],
+    ['seed-too-large', { blames: 'image' }],
+  ] as const)('but not for what no program changes: %s', (kind, rest) => {
+    keepVm(layout, 'qemu', { vfkit: 'an old build' });
+    const lost = { ...arm64(), driver: vmDrivers.vfkit, at, attempt: 1, isMute: false };
+    const lesson = vmLesson({ ...failure(kind), recovery: 'give-up', ...rest }, lost);
+    expect(lesson.failure.kind).toBe(kind);
+  });
+
+  test.each(['', 'vfkit', 'qemu'])('a trouble that may pass changes nothing kept: %s', (kept) => {
+    const old = kept === 'qemu' ? { vfkit: 'an old build' } : {};
+    if (kept !== '') keepVm(layout, kept, old);
+    expect(taken()).toBe('vfkit');
+    const known = fails('vm-limit', 3);
+    expect(taken(known)).toBe('qemu');
+    writeFileSync(layout.disk, 'data');
+    keepChoice({ ...arm64(), known }, 'qemu');
+    expect(readKept(layout)).toEqual({ vm: kept, failed: old });
+    expect(taken(known)).toBe('qemu');
+    // The host boots again.
+    expect(taken()).toBe('vfkit');
+  });
 });
 
 // Behaviour 136: `configure` says what a builder that keeps its program would gain from a better one that is here, and changes nothing.

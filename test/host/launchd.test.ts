@@ -1,7 +1,13 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { label } from '../../src/host/launch-agent.ts';
 import { meaningOf, parseList, parsePrint, type Reply } from '../../src/host/launchctl.ts';
-import { fileFailure, troubleFailure } from '../../src/host/launchd-service.ts';
+import { fileFailure, troubleFailure } from '../../src/host/launchd-failures.ts';
+import { launchdService } from '../../src/host/launchd-service.ts';
+import { systemClock } from '../../src/system/clock.ts';
+import { failureOf } from '../../src/system/failure.ts';
 import {
   findTarget,
   halt,
@@ -188,4 +194,51 @@ describe('each refusal has a sentence and a remedy', () => {
       expect(failure.hint).not.toBe('');
     },
   );
+});
+
+describe('a job of the system', () => {
+  test.each(['start', 'stop'] as const)(
+    '%s without root ends at the first refusal',
+    async (verb) => {
+      const folder = mkdtempSync(join(tmpdir(), 'refused-'));
+      const launchctl = join(folder, 'launchctl');
+      const asked = join(folder, 'asked');
+      const state = verb === 'start' ? 'not running' : 'running';
+      writeFileSync(launchctl, `#!/bin/sh\nprintf 'x = {\\n\\tstate = ${state}\\n}'\n`, {
+        mode: 0o755,
+      });
+      const sudo = `echo "$*" >>'${asked}'; echo 'a password is required' >&2; exit 1`;
+      const service = launchdService({
+        ...{ uid: 501, plist: '/p', launchctl, isSystem: true },
+        asRoot: (argv) => ['/bin/sh', '-c', sudo, 'sudo', ...argv],
+        ...{ isChanged: () => false, onLoaded: () => expect.fail('nothing was loaded') },
+        clock: { ...systemClock, sleep: () => Promise.reject(new Error('nothing to wait for')) },
+        signal: new AbortController().signal,
+      });
+      const failure = await service[verb]().then(
+        () => expect.fail('it cannot succeed'),
+        (error: unknown) => failureOf(error),
+      );
+      expect(failure).toMatchObject({
+        kind: 'root-refused',
+        exit: 77,
+        lines: ['a password is required'],
+      });
+      expect(failure.message).toContain(`system/${label}`);
+      const calls = readFileSync(asked, 'utf8').trim().split('\n');
+      expect(calls).toEqual([expect.stringMatching(verb === 'start' ? 'kickstart' : 'kill')]);
+      rmSync(folder, { recursive: true });
+    },
+  );
+
+  test('has remedies of the system’s', () => {
+    const trouble = { verb: 'bootstrap', reply: EIO } as const;
+    for (const meaning of ['io', 'already'] as const) {
+      const { hint } = troubleFailure({ ...trouble, meaning }, '/p', true);
+      expect(hint).toContain(`system/${label}`);
+      expect(hint).not.toContain('gui/');
+    }
+    const mine = { kind: 'file', mode: 0o644, uid: 4242 } as const;
+    expect(fileFailure('/p', mine, true)?.hint).toContain('sudo chown root');
+  });
 });

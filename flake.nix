@@ -13,7 +13,7 @@
         linuxkit-builder = pkgs.callPackage ./packaging/nix/package.nix { };
         default = linuxkit-builder;
       });
-      # nix run github:nix-community/linuxkit-builder -- up
+      # Of a release, since only that has the registry's address: nix run github:nix-community/linuxkit-builder/vVERSION -- up
       apps = each (pkgs: rec {
         linuxkit-builder = {
           type = "app";

@@ -42,11 +42,13 @@ rec {
     [ (toString cfg.port) (toString (holdSeconds + 10)) ]
     (builtins.readFile ./ssh_config);
 
-  # What the job runs: the image is made where there is none yet, which takes minutes and the network, so not at activation.
+  # What the job runs: the image is made where there is none yet, which takes minutes and the network, so not at activation. Its name
+  # depends on the guest's system, so that our program looks for it; one that is somebody's own is not for us to make.
   daemon = pkgs.writeShellScript "linuxkit-builder-daemon" ''
     # Called as our program is: daemon --managed --directory DIRECTORY
-    [ -e ${lib.escapeShellArg directory}/image/builder-kernel ] || ${program} image build -d ${lib.escapeShellArg directory} || :
-    exec ${program} "$@"
+    ${lib.optionalString (!(settings ? bundle)) ''
+    ${program} image info -d ${lib.escapeShellArg directory} >/dev/null 2>&1 || ${program} image build -d ${lib.escapeShellArg directory} || :
+    ''}exec ${program} "$@"
   '';
   environment = {
     LINUXKIT_BUILDER_DIR = directory;
@@ -59,6 +61,26 @@ rec {
     (builtins.replaceStrings [ "Written by `linuxkit-builder configure`." ] [ "Written by ${by}." ] (builtins.readFile ../../launchd/launcher.sh));
 
   prepare = "${program} prepare -d ${lib.escapeShellArg directory} --settings ${settingsFile}${lib.optionalString shared " --shared"}";
+
+  # Of the modules for a whole system.
+  assertions = [
+    {
+      assertion = builtins.length cfg.systems == 1;
+      message = "services.linuxkit-builder.systems has to name one system: a builder is one machine.";
+    }
+    {
+      assertion = (settings.door or "tcp") == "tcp";
+      message = "services.linuxkit-builder.settings.door cannot be \"unix\" here: the module tells ssh of a port. Leave it out, or declare the builder by home-manager, whose door `linuxkit-builder configure` tells root of.";
+    }
+  ];
+
+  # As root, before anything else: what root keeps of a builder that somebody has configured is not for an activation to write over.
+  refuseTheirs = ''
+    if [ -e ${ours}/installed.json ] && ! grep -q '"by": "${by}"' ${ours}/installed.json; then
+      echo "linuxkit-builder: this machine has a builder that ${by} does not declare: ${ours}/installed.json says whose. Nothing of it was changed. Its owner runs first: linuxkit-builder unconfigure. Where that user is gone: sudo linuxkit-builder unconfigure --owner-gone" >&2
+      exit 1
+    fi
+  '';
 
   # As root, at each activation: root's own key, and what ssh and our program have to know. $hostKey is what `prepare` said; it is the
   # word of another account, so that it is looked at.
@@ -101,7 +123,7 @@ rec {
   # By the mark that our program puts there, and by whose it is.
   removeDirectory = account: ''
     if [ -e ${directory}/.linuxkit-builder ] && [ -n "$(find ${directory} -prune -user ${account} 2>/dev/null)" ]; then
-      rm -rf ${directory}
+      rm -rf ${directory} || echo "linuxkit-builder: ${directory} was not deleted" >&2
     fi
   '';
 }

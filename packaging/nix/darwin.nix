@@ -35,12 +35,7 @@ in
 
   config = lib.mkMerge [
     (lib.mkIf cfg.enable ({
-      assertions = [
-        {
-          assertion = builtins.length cfg.systems == 1;
-          message = "services.linuxkit-builder.systems has to name one system: a builder is one machine.";
-        }
-      ];
+      inherit (common) assertions;
       environment.systemPackages = [ cfg.package ];
       environment.etc."ssh/ssh_config.d/100-linuxkit-builder.conf".text = common.sshConfig;
       # With nix.enable = false nix-darwin ignores nix.buildMachines without a word, and leaves the file to us.
@@ -70,6 +65,7 @@ in
 
       system.activationScripts.extraActivation.text = lib.mkAfter ''
         # linuxkit-builder: an account, its directory, keys, and what launchd runs
+        ${common.refuseTheirs}
         if ! /usr/bin/dscl . -read /Groups/${account} >/dev/null 2>&1; then
           /usr/bin/dscl . -create /Groups/${account} PrimaryGroupID ${id}
         fi

@@ -17,12 +17,7 @@ in
 
   config = lib.mkMerge [
     (lib.mkIf cfg.enable {
-      assertions = [
-        {
-          assertion = builtins.length cfg.systems == 1;
-          message = "services.linuxkit-builder.systems has to name one system: a builder is one machine.";
-        }
-      ];
+      inherit (common) assertions;
       environment.systemPackages = [ cfg.package ];
       programs.ssh.extraConfig = common.sshConfig;
       nix.distributedBuilds = true;
@@ -58,6 +53,7 @@ in
           # As root: root's own key, and what ssh has to know.
           ExecStartPre = "+${pkgs.writeShellScript "linuxkit-builder-keys" ''
             set -eu
+            ${common.refuseTheirs}
             hostKey=$(${pkgs.util-linux}/bin/runuser -u ${account} -- ${common.prepare})
             ${common.rootFiles { inherit account restart; }}
           ''}";
@@ -76,7 +72,7 @@ in
       system.activationScripts.linuxkit-builder-gone = ''
         # linuxkit-builder is not declared: what an earlier configuration made of it goes
         if [ -e ${directory}/.linuxkit-builder ] && grep -q '"by": "${by}"' ${common.ours}/installed.json 2>/dev/null; then
-          rm -rf ${directory}
+          rm -rf ${directory} || echo "linuxkit-builder: ${directory} was not deleted" >&2
           ${common.removeRootFiles}
         fi
       '';

@@ -27,8 +27,17 @@ let
     by = "test";
     directory = "/var/lib/linuxkit-builder";
   };
+  # The scripts themselves in the place of where they are.
+  written = import ../../packaging/nix/common.nix {
+    inherit lib;
+    pkgs = pkgs // { writeShellScript = _: text: text; };
+    cfg = config.services.linuxkit-builder;
+    by = "test";
+    directory = "/var/lib/linuxkit-builder";
+  };
 in
 {
+  daemon = written.daemon;
   sets = lib.decided made.config;
   inherit (common) machinesLine sshConfig;
   launcher = common.launcher "/log";

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  writeFileSync,
   readdirSync,
   rmSync,
   symlinkSync,
@@ -233,6 +234,23 @@ test('a release holds the address of the registry, and no commit after it does',
       version: string;
       packages: Record<string, { resolved?: string }>;
     };
+  const npm = join(world, 'npm of another release');
+  mkdirSync(npm);
+  const secret = 'https://ann:s3cret@registry.example/npm/';
+  writeFileSync(join(npm, 'npm'), `#!/bin/sh\necho ${secret}\n`, { mode: 0o755 });
+  for (const more of [
+    { npm_config_registry: secret },
+    { PATH: `${npm}:${process.env['PATH'] ?? ''}` },
+  ]) {
+    const refused = await run(join(folder, 'scripts/release'), ['9.8.7'], {
+      cwd: folder,
+      env: { ...env(), ...more },
+    });
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain('a name or a password');
+    expect(refused.err + refused.out).not.toContain('s3cret');
+  }
+  expect(git('status', '--porcelain')).toBe('');
   const made = await run(join(folder, 'scripts/release'), ['9.8.7'], { cwd: folder });
   expect(made.code, made.err).toBe(0);
   expect(git('show', 'v9.8.7:packaging/nix/registry').trim().replace(/\/$/, '')).toBe(address());

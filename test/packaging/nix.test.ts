@@ -49,6 +49,7 @@ interface Module {
   readonly machinesLine: string;
   readonly sshConfig: string;
   readonly launcher: string;
+  readonly daemon: string;
 }
 
 interface World {
@@ -313,6 +314,53 @@ describe.runIf(isHere)('the other modules', () => {
   });
 });
 
+describe.runIf(isHere)('what the job of a module runs', () => {
+  const ran = (settings: Set, hasImage: boolean): readonly string[] => {
+    const folder = mkdtempSync(join(tmpdir(), 'module-job-'));
+    const [program, calls] = [join(folder, 'bin/linuxkit-builder'), join(folder, 'calls')];
+    mkdirSync(join(folder, 'bin'));
+    writeFileSync(
+      program,
+      `#!/bin/sh\necho "$*" >>'${calls}'\n[ "$2" != info ] || exit ${hasImage ? 0 : 66}\n`,
+      { mode: 0o755 },
+    );
+    const { daemon } = moduleOf('nixos', { said: { enable: true, package: folder, settings } });
+    const { status } = spawnSync('/bin/sh', ['-c', daemon, 'sh', 'daemon', '--managed']);
+    const all = readFileSync(calls, 'utf8').trim().split('\n');
+    rmSync(folder, { recursive: true });
+    expect(status).toBe(0);
+    return all;
+  };
+  const of = '-d /var/lib/linuxkit-builder';
+
+  test('asks the program for the image, and makes one where there is none', () => {
+    expect(ran({}, true)).toEqual([`image info ${of}`, 'daemon --managed']);
+    expect(ran({}, false)).toEqual([`image info ${of}`, `image build ${of}`, 'daemon --managed']);
+  });
+
+  test('makes none where another is named', () => {
+    expect(ran({ bundle: '/srv/guest' }, false)).toEqual(['daemon --managed']);
+  });
+
+  test.each(['darwin', 'nixos'] as const)(
+    '%s refuses a door that it does not tell ssh of',
+    (name) => {
+      const failed = (settings: Set) =>
+        (
+          at(
+            moduleOf(name, { said: { enable: true, systems: ['x86_64-linux'], settings } }).sets,
+            'assertions',
+          ) as Set[]
+        )
+          .filter(({ assertion }) => assertion !== true)
+          .map(({ message }) => message);
+      expect(failed({ door: 'unix' })).toEqual([expect.stringContaining('settings.door')]);
+      expect(failed({ door: 'tcp' })).toEqual([]);
+      expect(failed({})).toEqual([]);
+    },
+  );
+});
+
 /** Commands of macOS that keep what they are told in files, and a `prepare` that makes what ours does. */
 function fakeMac() {
   const tree = mkdtempSync(join(tmpdir(), 'darwin-'));
@@ -408,6 +456,10 @@ test.runIf(isHere)('activation of nix-darwin, twice, and then off', () => {
   writeFileSync(join(ours, 'installed.json'), '{"version": 2, "owner": {}}');
   const theirs = snapshot(mac.tree);
   mac.run(off);
+  expect(snapshot(mac.tree)).toEqual(theirs);
+  const refused = mac.run(on);
+  expect(refused.status).toBe(1);
+  expect(refused.err).toContain('Its owner runs first: linuxkit-builder unconfigure.');
   expect(snapshot(mac.tree)).toEqual(theirs);
 });
 

@@ -172,7 +172,9 @@ function textOf(path: string): string | undefined {
 const unreadable = (path: string, why: string): Failure => ({
   kind: 'status-unreadable',
   message: `${path} cannot be read (${why}).`,
-  hint: 'It must be a file of the user who runs the daemon; what is there may be removed, the daemon writes it anew.',
+  hint: ['EACCES', 'EPERM'].includes(why)
+    ? 'No daemon answers, and what it wrote last only the user who runs it may read. Ask as that user, or as root; or start the daemon.'
+    : 'It must be a file of the user who runs the daemon; what is there may be removed, the daemon writes it anew.',
   exit: Exit.noPermission,
 });
 

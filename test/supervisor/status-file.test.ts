@@ -37,6 +37,9 @@ test.runIf(process.getuid?.() !== 0)('one that belongs to another user is told',
   writeFileSync(layout.status, '{}');
   chmodSync(layout.status, 0);
   expect(failure()).toMatchObject({ kind: 'status-unreadable' });
+  const { hint } = failure() as { hint: string };
+  expect(hint).toContain('No daemon answers');
+  expect(hint).not.toContain('removed');
 });
 
 test('a loop of links in its place is told', () => {

@@ -418,6 +418,7 @@ echo "ssh-ed25519 ${'A'.repeat(68)}"`,
 }
 
 // Behaviour 144: Activation of the nix-darwin module, done twice, changes nothing the second time; switched off, it leaves the machine as it was, and another's builder alone.
+// Behaviour 158: The modules for nix-darwin and NixOS change nothing where a builder is that they do not declare.
 test.runIf(isHere)('activation of nix-darwin, twice, and then off', () => {
   using mac = fakeMac();
   const fragment = (said: Set, name: string) =>

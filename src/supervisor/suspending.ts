@@ -2,20 +2,17 @@
  * A guest goes as a file: it is made quiet, halted, written, and its VM process ended; then file and disk belong together, which
  * saved-guest.ts writes down. Until that process ends all of it can be taken back.
  */
-import { changesBetween, waitsForStart } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import { suspends } from '../config/vm-programs.ts';
 import { freezeGuest, settleGuest, thawGuest } from '../guest/freezer.ts';
 import type { Clock } from '../system/clock.ts';
 import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
-import { residentNow } from '../system/memory.ts';
-import { hasRoom } from './disk-room.ts';
 import type { Gate } from './gate.ts';
 import { commitSaved, discardSaved, forgetMemory } from './saved-guest.ts';
 import type { Scope } from './scope.ts';
 import type { Effect, Event, Rest, Saved } from './state.ts';
+import { obstacleTo } from './suspend-obstacle.ts';
 import { noteFailure, noteSuccess, trialOf } from './suspend-trial.ts';
 
 export interface SuspendingOptions {
@@ -28,9 +25,6 @@ export interface SuspendingOptions {
   readonly dispatch: (event: Event) => void;
 }
 
-const [MiB, GiB] = [1024 ** 2, 1024 ** 3];
-/** A guest that has gone on for so long, or so often, boots anew: what it has gathered goes. */
-const oldest = { ms: 7 * 24 * 3_600_000, resumes: 200 };
 /** QEMU ends within 0.1 s; then it is made to. */
 const leaveMs = 2_000;
 
@@ -46,38 +40,10 @@ export class Suspending {
 
   /** Whether the guest that is ready goes as a file; else it is stopped. */
   get keeps(): boolean {
-    const obstacle = this.#obstacle();
+    const { layout, clock, scope, config } = this.#options;
+    const obstacle = obstacleTo(scope(), config(), { layout, clock });
     this.#options.log('debug', 'suspends', { obstacle });
     return obstacle === undefined;
-  }
-
-  /** Why it is stopped instead; undefined where it is not. */
-  #obstacle(): string | undefined {
-    const { layout, clock } = this.#options;
-    const scope = this.#options.scope();
-    const config = this.#options.config();
-    if (scope === undefined || config === undefined) return 'there is no guest';
-    const { driver, used, machine, vm, keeping } = scope.running;
-    if (config.idle.how === 'stop') return 'as the configuration says';
-    if (
-      driver === undefined ||
-      used === undefined ||
-      machine?.memory === undefined ||
-      vm === undefined
-    )
-      return 'its program does not do it';
-    if (keeping === undefined || !suspends(driver.row, used.accelerator, process.arch))
-      return 'its program does not do it';
-    const trial = trialOf(layout, keeping.basis);
-    if (typeof trial === 'object') return trial.why;
-    const { health = 'well', complaints = [] } = scope.facts;
-    if (health !== 'well' || complaints.length > 0) return 'it is not well';
-    if (clock.now() - Date.parse(keeping.bootedAt) > oldest.ms) return 'it has run for long';
-    if (keeping.resumes >= oldest.resumes) return 'it was resumed often';
-    if (scope.config === undefined || changesBetween(scope.config, config).some(waitsForStart))
-      return 'the next guest has other settings';
-    const bytes = residentNow(vm.pid) ?? config.memoryMiB * MiB;
-    return hasRoom(layout.state, bytes + GiB) ? undefined : "the host's disk has no room for it";
   }
 
   perform(effect: Extract<Effect, { type: 'suspend' | 'cancel-suspend' }>): void {
@@ -151,10 +117,11 @@ export class Suspending {
       log('info', 'guest-saved', { ...saved, ms });
       return { type: 'suspended', saved };
     } catch (error) {
-      if (!signal.aborted) this.#learn(scope, failureOf(error));
-      return scope.signal.aborted
-        ? { type: 'suspended', saved: undefined }
-        : { type: 'not-suspended' };
+      const failure = failureOf(error);
+      const isHalted = failure.kind === halted;
+      if (!signal.aborted || isHalted) this.#learn(scope, failure);
+      if (scope.signal.aborted) return { type: 'suspended', saved: undefined };
+      return isHalted ? { type: 'lost', failure } : { type: 'not-suspended' };
     }
   }
 
@@ -179,12 +146,13 @@ export class Suspending {
       await machine.memory.save(layout.unfinishedMemory, signal);
       this.#step('written');
       if (signal.aborted || gate().hasWaiting) {
-        await machine.resume();
+        await machine.memory.takeBack();
         throw new Failed(wanted);
       }
     } catch (error) {
       forgetMemory(layout);
-      if (isFrozen) await thawGuest(scope.agent).catch(() => undefined);
+      if (isFrozen && failureOf(error).kind !== halted)
+        await thawGuest(scope.agent).catch(() => undefined);
       scope.expectHalt(false);
       throw error;
     }
@@ -234,6 +202,9 @@ export class Suspending {
       log('warn', 'suspends-no-more', { failure });
   }
 }
+
+/** The kind of a guest that does not go on, as {@link MachineMemory.takeBack} has it. */
+const halted = 'guest-halted';
 
 const inUse: Failure = {
   kind: 'guest-in-use',

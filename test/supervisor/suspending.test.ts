@@ -11,6 +11,7 @@ import type { Event } from '../../src/supervisor/state.ts';
 import { trialOf } from '../../src/supervisor/suspend-trial.ts';
 import { Suspending } from '../../src/supervisor/suspending.ts';
 import { systemClock } from '../../src/system/clock.ts';
+import { Failed } from '../../src/system/failure.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -27,6 +28,7 @@ const config = { idle: { how: 'auto' }, memoryMiB: 1 };
 interface Odd {
   readonly inside?: object;
   readonly save?: (signal: AbortSignal) => Promise<void>;
+  readonly takeBack?: () => Promise<void>;
   /** Once the guest is in its file. */
   readonly written?: () => void;
 }
@@ -43,13 +45,17 @@ function rig(odd: Odd = {}) {
     writeFileSync(path, 'its memory');
     odd.written?.();
   };
+  const takeBack = async () => {
+    await say('take back')();
+    await odd.takeBack?.();
+  };
   const identity = { program: 'p', machine: 'm', guest: 'g', host: 'h' };
   const bootedAt = new Date().toISOString();
   const scope = {
     running: {
       driver: { row: vmPrograms.qemu },
       used: { accelerator: 'tcg', program: '/q' },
-      machine: { memory: { save, leave: say('leave') }, resume: say('resume') },
+      machine: { memory: { save, leave: say('leave'), takeBack } },
       vm: { pid: process.pid, ended: Promise.resolve(), stop: say('stop') },
       keeping: { identity, basis: 'b', bootedAt, resumes: 0 },
     },
@@ -106,8 +112,24 @@ test('who wants it while it is written has it run on, which is no fault of the s
 test('who comes when it is written has it run on, and its file is no guest any more', async () => {
   const { done, gate, suspend } = rig({ written: () => (gate.hasWaiting = true) });
   expect(await suspend()).toEqual([{ type: 'not-suspended' }]);
-  expect(done.slice(3)).toEqual(['save', 'resume', '--unfreeze', 'watched']);
+  expect(done.slice(3)).toEqual(['save', 'take back', '--unfreeze', 'watched']);
   expect([layout.memory, layout.unfinishedMemory, layout.suspended].some(existsSync)).toBe(false);
+});
+
+test('a guest that is not to be suspended and does not go on is lost: nobody is told that it is ready', async () => {
+  const failure = {
+    kind: 'guest-halted',
+    message: 'It does not go on.',
+    hint: '',
+    exit: 69,
+  } as const;
+  const { done, gate, suspend } = rig({
+    written: () => (gate.hasWaiting = true),
+    takeBack: () => Promise.reject(new Failed(failure)),
+  });
+  expect(await suspend()).toEqual([{ type: 'lost', failure }]);
+  // One that stands still hears nothing.
+  expect(done.slice(3)).toEqual(['save', 'take back', 'watched']);
 });
 
 test('what fails twice is not done again: the guest is stopped from then on', async () => {

@@ -12,6 +12,7 @@ import { fieldsOf } from '../../src/system/json-lines.ts';
 import { attachQemu } from '../../src/vm/qemu/machine.ts';
 import { QemuMemory } from '../../src/vm/qemu/memory.ts';
 import { connectQmp } from '../../src/vm/qemu/qmp.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -98,4 +99,54 @@ test.each([
   spoil();
   await using vm = await boot('-incoming', 'defer');
   await expect(vm.memory.load(layout.memory, signal)).rejects.toThrow();
+});
+
+/** QEMU in the moment after a cancel: it refuses to go on for so many times, and then does, or never. */
+function reluctant(times: number) {
+  const said: string[] = [];
+  let state = 'running';
+  const execute = (command: string): Promise<unknown> => {
+    said.push(command);
+    const refuse = (desc: string) => Promise.reject(new Error(desc));
+    switch (command) {
+      case 'query-version':
+        return Promise.resolve({ qemu: { major: 10 } });
+      case 'stop':
+        state = 'paused';
+        return Promise.resolve({});
+      case 'migrate':
+        state = 'finish-migrate';
+        return refuse('it breaks');
+      case 'cont':
+        if (times-- > 0) return refuse('Migration is not finalized yet');
+        state = 'running';
+        return Promise.resolve({});
+      case 'query-status':
+        return Promise.resolve({ status: state });
+      default:
+        return Promise.resolve({});
+    }
+  };
+  const clock = new FakeClock();
+  return { said, clock, memory: new QemuMemory({ execute }, { clock, socket: '/nowhere' }) };
+}
+
+test('a QEMU whose migration has not ended yet is asked again to go on', async () => {
+  const { said, clock, memory } = reluctant(3);
+  const saved = expect(memory.save('/f', signal)).rejects.toThrow('it breaks');
+  await clock.advance(100);
+  await saved;
+  expect(said.slice(said.indexOf('migrate_cancel'))).toEqual([
+    'migrate_cancel',
+    ...Array.from({ length: 4 }, () => ['cont', 'query-status']).flat(),
+  ]);
+});
+
+test('a guest that cannot be had to go on is told as halted', async () => {
+  const { clock, memory } = reluctant(Infinity);
+  const saved = expect(memory.save('/f', signal)).rejects.toMatchObject({
+    failure: { kind: 'guest-halted', deaf: 'dead' },
+  });
+  await clock.advance(6_000);
+  await saved;
 });

@@ -3,7 +3,8 @@
  * in its place: `mapped-ram`, QEMU 9.0), or hands the stream to us (`unix:`). See QEMU's docs/devel/migration.
  */
 import type { Clock } from '../../system/clock.ts';
-import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { within } from '../../system/deadline.ts';
+import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
 import { fieldsOf } from '../../system/json-lines.ts';
 import { quoted } from '../../system/plain-text.ts';
 import type { MachineMemory } from '../driver.ts';
@@ -15,6 +16,9 @@ type Talk = Pick<Qmp, 'execute'>;
 /** The first QEMU that puts each page in its place in the file; `file:` alone came with 8.2, and takes no less time than `unix:`. */
 const mappedSince = 9;
 const everyMs = 10;
+/** A migration that is cancelled has ended within 0.1 s, on a busy machine later. */
+const backMs = 5_000;
+const backEveryMs = 20;
 /** 1 TiB/s: QEMU's own limit of 128 MiB/s counts for a guest that stands still, too. */
 const unlimited = 2 ** 40;
 
@@ -40,7 +44,7 @@ export class QemuMemory implements MachineMemory {
       await this.#untilSaved(signal);
       await stream?.written;
     } catch (error) {
-      await this.#takeBack();
+      await this.takeBack();
       throw error;
     } finally {
       stream?.close();
@@ -83,10 +87,27 @@ export class QemuMemory implements MachineMemory {
     }
   }
 
-  /** The guest goes on, whatever has come of its file. One whose QEMU is gone is lost, and told as such. */
-  async #takeBack(): Promise<void> {
-    for (const command of ['migrate_cancel', 'cont'])
-      await this.#qmp.execute(command).catch(() => undefined);
+  /**
+   * QEMU only asks a migration to end, and refuses to have the guest go on until it has (`Migration is not finalized yet`, from the state
+   * `finish-migrate`; qmp_cont and migration_completion of its source): it is asked again.
+   */
+  async takeBack(): Promise<void> {
+    const ask = async (inTime: AbortSignal) => {
+      await this.#qmp.execute('migrate_cancel', undefined, inTime).catch(() => undefined);
+      for (;;) {
+        await this.#qmp.execute('cont', undefined, inTime).catch(() => undefined);
+        const { status } = fieldsOf(await this.#qmp.execute('query-status', undefined, inTime));
+        if (status === 'running') return;
+        await this.#clock.sleep(backEveryMs, inTime);
+      }
+    };
+    const late = () => halted(`QEMU has not let it within ${backMs / 1000} s.`);
+    try {
+      await within(ask, { clock: this.#clock, timeoutMs: backMs, late });
+    } catch (error) {
+      const { kind, message } = failureOf(error);
+      throw kind === 'guest-halted' ? error : new Failed(halted(message), { cause: error });
+    }
   }
 }
 
@@ -98,6 +119,14 @@ const notSaved = (why: unknown): Failure => ({
   message: `QEMU could not save the guest: ${quoted(why) ?? 'it gives no reason'}.`,
   hint: 'See whether the disk of the state directory has room.',
   exit: Exit.unavailable,
+});
+
+const halted = (why: string): Failure => ({
+  kind: 'guest-halted',
+  message: `The guest was halted to be saved, and does not go on: ${why}`,
+  hint: 'It is ended; the next one boots.',
+  exit: Exit.unavailable,
+  deaf: 'dead',
 });
 
 const notLoaded = (state: unknown): Failure => ({

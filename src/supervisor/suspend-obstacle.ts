@@ -1,0 +1,38 @@
+/** Why a guest that nobody needs is stopped, where it could go as a file. */
+import { changesBetween, waitsForStart } from '../config/changes.ts';
+import type { Config } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import { suspends } from '../config/vm-programs.ts';
+import type { Clock } from '../system/clock.ts';
+import { residentNow } from '../system/memory.ts';
+import { hasRoom } from './disk-room.ts';
+import type { Scope } from './scope.ts';
+import { trialOf } from './suspend-trial.ts';
+
+const [MiB, GiB] = [1024 ** 2, 1024 ** 3];
+/** A guest that has gone on for so long, or so often, boots anew: what it has gathered goes. */
+const oldest = { ms: 7 * 24 * 3_600_000, resumes: 200 };
+
+/** For a log; undefined where nothing is in the way. `config`: as it is now, which may be another than the guest's. */
+export function obstacleTo(
+  scope: Scope | undefined,
+  config: Config | undefined,
+  { layout, clock }: { readonly layout: Layout; readonly clock: Clock },
+): string | undefined {
+  if (scope === undefined || config === undefined) return 'there is no guest';
+  const { driver, used, machine, vm, keeping } = scope.running;
+  if (config.idle.how === 'stop') return 'as the configuration says';
+  const isAble = machine?.memory !== undefined && vm !== undefined && keeping !== undefined;
+  if (!isAble || driver === undefined || used === undefined) return 'its program does not do it';
+  if (!suspends(driver.row, used.accelerator, process.arch)) return 'its program does not do it';
+  const trial = trialOf(layout, keeping.basis);
+  if (typeof trial === 'object') return trial.why;
+  const { health = 'well', complaints = [] } = scope.facts;
+  if (health !== 'well' || complaints.length > 0) return 'it is not well';
+  if (clock.now() - Date.parse(keeping.bootedAt) > oldest.ms) return 'it has run for long';
+  if (keeping.resumes >= oldest.resumes) return 'it was resumed often';
+  if (scope.config === undefined || changesBetween(scope.config, config).some(waitsForStart))
+    return 'the next guest has other settings';
+  const bytes = residentNow(vm.pid) ?? config.memoryMiB * MiB;
+  return hasRoom(layout.state, bytes + GiB) ? undefined : "the host's disk has no room for it";
+}

@@ -16,7 +16,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 /** Runs the real QEMU into a fault and explains its end. */
 function kindOf(...argv: string[]): string | undefined {
-  const ran = spawnSync(qemu, argv, { encoding: 'utf8', timeout: 10_000 });
+  const ran = spawnSync(qemu, argv, { encoding: 'utf8', timeout: 120_000 });
   const ended =
     ran.status === null
       ? ({ kind: 'signalled', signal: ran.signal ?? '' } as const)

@@ -6,7 +6,7 @@ import type { ServiceState } from '../host/service.ts';
 import { exposureWords } from '../supervisor/disk-record.ts';
 import { ageWords } from '../vm/image-age.ts';
 import { slowWords } from '../supervisor/login.ts';
-import { refusalWords, whereOf } from '../supervisor/gate.ts';
+import { doorNotes, whereOf } from '../supervisor/door-status.ts';
 import { traitsOf } from '../supervisor/phases.ts';
 import type { Status } from '../supervisor/status.ts';
 import { savedWords } from './saved-words.ts';
@@ -49,7 +49,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['memory', memoryWords(screen.beside, builder)],
     ['disk', diskWords(screen.beside)],
     ['', status.diskExposed && exposureWords(status.diskExposed)],
-    ['door', door && `${whereOf(door)}${doorWords(screen.beside)}${refusalWords(door)}`],
+    ['door', door && `${whereOf(door)}${doorWords(screen.beside)}${doorNotes(door)}`],
     ['crowd', crowdWords(screen.beside)],
     ['past door', pastWords(screen.beside)],
     ['vm', vmWords(status)],

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Layout } from '../config/layout.ts';
 import type { Subject, Verdict } from '../system/verdicts.ts';
@@ -10,13 +11,13 @@ interface VerdictsOptions extends DirectoryOption {
 
 /** One thing that was tried, for people and programs; `holdsUntil` is what ends it by itself. */
 interface Shown {
-  readonly subject: Subject;
+  readonly subject: Subject | 'suspend';
   readonly way: string;
   readonly works: boolean;
   readonly at: string;
   readonly why?: string | undefined;
   readonly remedy?: string | undefined;
-  readonly holdsUntil: 'host-boot' | NonNullable<Verdict['holdsUntil']>;
+  readonly holdsUntil: 'host-boot' | 'vm-build' | NonNullable<Verdict['holdsUntil']>;
 }
 
 /** `verdicts`: what was tried on this machine and whether it works. Cleared, the next start tries all of it again. */
@@ -45,16 +46,28 @@ async function verdictsIn(layout: Layout): Promise<Shown[]> {
   const { readVerdicts } = await import('../system/verdicts.ts');
   const { readRejection } = await import('../supervisor/images.ts');
   const written = readVerdicts(layout.verdicts);
-  const shown = written.map(({ subject, way, at, why, remedy, holdsUntil }): Shown => {
+  const tried = written.map(({ subject, way, at, why, remedy, holdsUntil }): Shown => {
     const told = { subject, way, works: why === undefined, at, why, remedy };
     return { ...told, holdsUntil: holdsUntil ?? 'host-boot' };
   });
+  const shown = [...tried, ...(await suspendIn(layout))];
   const image = readRejection(layout);
   if (image === undefined || written.some(({ subject }) => subject === 'image')) return shown;
   // As the release before this one has written it.
   const { at, message: why } = image;
   const before = { subject: 'image', way: 'newest', works: false, at, why } as const;
   return [...shown, { ...before, holdsUntil: 'image-build' }];
+}
+
+/** Whether a guest goes on from a file, where that is known. */
+async function suspendIn(layout: Layout): Promise<Shown[]> {
+  const { readTrial, verdictOf } = await import('../supervisor/suspend-trial.ts');
+  const trial = readTrial(layout);
+  const verdict = trial === undefined ? 'untried' : verdictOf(trial);
+  if (verdict === 'untried') return [];
+  const at = statSync(layout.suspendTrial).mtime.toISOString();
+  const told = { subject: 'suspend', way: 'file', at, holdsUntil: 'vm-build' } as const;
+  return [verdict === 'works' ? { ...told, works: true } : { ...told, works: false, ...verdict }];
 }
 
 async function clear(layout: Layout): Promise<void> {
@@ -79,9 +92,15 @@ function sayCleared(verdicts: readonly Shown[], context: CliContext): void {
 }
 
 function lines({ subject, way, works, at, why, remedy, holdsUntil }: Shown): string[] {
-  const until = holdsUntil === 'host-boot' ? 'this machine boots again' : 'an image build';
+  const until = ends[holdsUntil];
   return [
     `${subject} ${way}: ${works ? 'works' : 'does not work'} (found ${at}; holds until ${until})`,
     ...[why, remedy].filter((text) => text !== undefined).map((text) => `  ${text}`),
   ];
 }
+
+const ends: Readonly<Record<Shown['holdsUntil'], string>> = {
+  'host-boot': 'this machine boots again',
+  'vm-build': 'the VM program is another build',
+  'image-build': 'an image build',
+};

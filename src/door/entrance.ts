@@ -1,9 +1,8 @@
 /** Where the front door listens: a port of this machine, or a Unix socket that only its owner and root can reach. */
-import { lstatSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Log } from '../system/log.ts';
 import { listen } from './listen.ts';
-import { listenAtSocket } from './listen-socket.ts';
+import { listenAtSocket, type OwnSocket } from './listen-socket.ts';
 
 export type DoorPlace =
   /** Of 127.0.0.1; 0 for any free one. */
@@ -19,6 +18,7 @@ export class Entrance {
   readonly #onArrival: (socket: Socket) => void;
   readonly #log: Log;
   #server: Server;
+  #socket: OwnSocket | undefined;
   #isOpen = false;
 
   constructor(wanted: DoorPlace, log: Log, onArrival: (socket: Socket) => void) {
@@ -38,9 +38,8 @@ export class Entrance {
   /** As {@link listen} and {@link listenAtSocket} fail. */
   async open(): Promise<void> {
     const [server, wanted] = [this.#server, this.#wanted];
-    await (wanted.kind === 'tcp'
-      ? listen(server, wanted.port)
-      : listenAtSocket(server, wanted.path));
+    if (wanted.kind === 'tcp') await listen(server, wanted.port);
+    else this.#socket = await listenAtSocket(server, wanted.path);
     // Later errors are of single accepts (no descriptor left): the door stays.
     server.on('error', (later) => this.#log('warn', 'door-accept', { why: later.message }));
     this.#isOpen = true;
@@ -49,10 +48,9 @@ export class Entrance {
 
   /** Listens again where root has taken the socket's directory away and made it anew. Connections stay. */
   async keep(): Promise<void> {
-    const wanted = this.#wanted;
-    if (!this.#isOpen || wanted.kind === 'tcp') return;
-    if (lstatSync(wanted.path, { throwIfNoEntry: false }) !== undefined) return;
-    // In this order: its end removes what is under its name.
+    if (!this.#isOpen || this.#wanted.kind === 'tcp') return;
+    if (this.#socket?.isInPlace() === true) return;
+    this.#leave();
     this.#server.close();
     this.#server = this.#makeServer();
     await this.open();
@@ -61,7 +59,13 @@ export class Entrance {
   /** Stops listening; resolves when the last connection has ended. */
   close(): Promise<void> {
     this.#isOpen = false;
+    this.#leave();
     return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #leave(): void {
+    this.#socket?.leave();
+    this.#socket = undefined;
   }
 
   get #port(): number | undefined {

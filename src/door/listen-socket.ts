@@ -1,42 +1,93 @@
 /** The door's Unix socket, and why it cannot be had. */
 import { once } from 'node:events';
-import { lstatSync, rmSync } from 'node:fs';
+import { lstatSync, renameSync, rmSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { dirname } from 'node:path';
 import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
+import { discard } from '../system/files.ts';
+import { tryKernelLock } from '../system/lock.ts';
 import { dialUnix } from '../system/unix-socket.ts';
+
+/** A name at which a server of ours listens. */
+export interface OwnSocket {
+  /** Whether the name still leads to our server, and nobody else may take it. */
+  isInPlace(): boolean;
+  /** Takes the name away where it is still ours, and lets others have it. */
+  leave(): void;
+}
 
 /**
  * Failed `door-directory-missing`, `door-directory-unsafe`, `door-socket-taken`, `door-socket-unusable`. The name that a killed
- * daemon left is taken; one behind which somebody listens is not.
+ * daemon left is taken; one behind which somebody listens is not. Of several that come at once the one with the lock beside it has it.
  */
-export async function listenAtSocket(server: Server, path: string): Promise<void> {
-  const fault = directoryFault(dirname(path)) ?? (await occupied(path));
+export async function listenAtSocket(server: Server, path: string): Promise<OwnSocket> {
+  const fault = directoryFault(dirname(path));
   if (fault !== undefined) throw new Failed(fault);
+  const lock = tryKernelLock(`${path}.lock`);
+  if (lock === undefined) throw new Failed(taken(path));
   try {
-    rmSync(path, { force: true });
-    server.listen(path);
-    await once(server, 'listening');
+    // A release before this one listens without a lock.
+    if (await isOccupied(path)) throw new Failed(taken(path));
+    const isOurs = await listenAs(server, path);
+    return {
+      isInPlace: () => lock.isInPlace() && isOurs(),
+      leave: () => {
+        if (isOurs()) discard(path);
+        lock.release();
+      },
+    };
   } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Resolves with a look whether the name is still its own. The end of a server removes the name that it was made with: that is another one. */
+async function listenAs(server: Server, path: string): Promise<() => boolean> {
+  const made = `${path}.new`;
+  try {
+    rmSync(made, { force: true });
+    server.listen(made);
+    await once(server, 'listening');
+    renameSync(made, path);
+  } catch (error) {
+    server.close();
     throw new Failed(unusable(path, errorCode(error) ?? String(error)), { cause: error });
+  }
+  const own = identityOf(path);
+  return () => own !== undefined && identityOf(path) === own;
+}
+
+function identityOf(path: string): string | undefined {
+  try {
+    const { dev, ino } = lstatSync(path);
+    return `${dev} ${ino}`;
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return undefined;
   }
 }
 
 /** It has to be ours alone: whoever else may enter it could connect, and whoever may write in it could take our place. */
 function directoryFault(directory: string): Failure | undefined {
-  const stats = lstatSync(directory, { throwIfNoEntry: false });
-  if (stats === undefined) return missing(directory);
-  const isOurs = stats.isDirectory() && stats.uid === process.geteuid?.();
-  return isOurs && (stats.mode & 0o077) === 0 ? undefined : unsafe(directory);
+  try {
+    const stats = lstatSync(directory, { throwIfNoEntry: false });
+    if (stats === undefined) return missing(directory);
+    const isOurs = stats.isDirectory() && stats.uid === process.geteuid?.();
+    return isOurs && (stats.mode & 0o077) === 0 ? undefined : unsafe(directory);
+  } catch (error) {
+    // What cannot be looked at, for want of a right above all.
+    if (errorCode(error) === undefined) throw error;
+    return unsafe(directory);
+  }
 }
 
-async function occupied(path: string): Promise<Failure | undefined> {
+async function isOccupied(path: string): Promise<boolean> {
   try {
     (await dialUnix(path, AbortSignal.timeout(5_000))).destroy();
-    return taken(path);
+    return true;
   } catch (error) {
-    const isFree = ['ENOENT', 'ECONNREFUSED', 'ENOTSOCK'].includes(errorCode(error) ?? '');
-    return isFree ? undefined : taken(path);
+    return !['ENOENT', 'ECONNREFUSED', 'ENOTSOCK'].includes(errorCode(error) ?? '');
   }
 }
 

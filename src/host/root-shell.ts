@@ -66,7 +66,7 @@ cut() { # LINES: go out of $text
 
 /** Takes away the front door's directory, with the socket that a daemon left in it; its owner may have put anything there. */
 export const closing = `[ ! -d "$ours/door" ] || {
-    rm -f "$ours/door/socket" 2>/dev/null || :
+    rm -f "$ours/door/socket" "$ours/door/socket.lock" "$ours/door/socket.new" 2>/dev/null || :
     rmdir "$ours/door" 2>/dev/null && echo "Deleted $ours/door" || echo "Left $ours/door: it holds what is not ours" >&2
 }`;
 

@@ -7,29 +7,14 @@ import type { Counts } from '../door/through.ts';
 import type { Crowd } from '../door/waiting-room.ts';
 import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
+import { Failed, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
+import type { DoorStatus } from './door-status.ts';
 import { KeepAwake } from './keep-awake.ts';
 import { LoginWatch, type WayIn } from './login-watch.ts';
 
 /** `hold`: they wait, as for a guest that starts. `refuse`: they are sent off, whatever the guest does. */
 export type KeepOut = 'hold' | 'refuse';
-
-export interface DoorStatus {
-  /** Of 127.0.0.1, where the door is one; else its Unix socket. */
-  readonly port?: number;
-  readonly socket?: string;
-  /** Somebody waits for the connections to end, to stop it. */
-  readonly draining: boolean;
-  /** New connections are sent off, until told otherwise. */
-  readonly refusing?: true;
-}
-
-/** For a sentence. */
-export const whereOf = ({ port, socket }: DoorStatus): string =>
-  socket ?? `127.0.0.1:${port ?? '?'}`;
-
-export const refusalWords = ({ refusing }: DoorStatus): string =>
-  refusing === true ? '; new ones are refused until: linuxkit-builder undrain' : '';
 
 export interface GateOptions {
   readonly clock: Clock;
@@ -43,6 +28,8 @@ export interface GateNews {
   readonly onCounts?: (counts: Counts) => void;
   /** A client of ssh has come to wait. */
   readonly onWaiting?: () => void;
+  /** The door can be reached no more, or can again. */
+  readonly onDoor?: () => void;
 }
 
 export class Gate {
@@ -57,6 +44,8 @@ export class Gate {
   #draining = false;
   #turnsAway = false;
   #withheld = false;
+  /** Why the door cannot be made again. */
+  #trouble: Failure | undefined;
   readonly #awake: KeepAwake;
   readonly #logins: LoginWatch;
   readonly #news: GateNews;
@@ -90,7 +79,9 @@ export class Gate {
     const { place } = this;
     if (place === undefined) return undefined;
     const where = place.kind === 'tcp' ? { port: place.port } : { socket: place.path };
-    return { ...where, draining: this.#draining, ...(this.#turnsAway && { refusing: true }) };
+    const told = { ...where, draining: this.#draining };
+    const trouble = this.#trouble && { trouble: `${this.#trouble.message} ${this.#trouble.hint}` };
+    return { ...told, ...(this.#turnsAway && { refusing: true }), ...trouble };
   }
 
   /** Opens the door, or another one when the config says so now; those who wait there are sent off. */
@@ -195,9 +186,24 @@ export class Gate {
     return this.#door?.bytesFromGuest() ?? 0;
   }
 
-  /** Makes the door's name again where that is gone. */
+  /** Makes the door's name again where that is gone; why it cannot be is told once. */
   keep(): Promise<void> {
-    return this.#inTurn(async () => this.#door?.keep());
+    return this.#inTurn(async () => {
+      try {
+        await this.#door?.keep();
+        this.#tellTrouble(undefined);
+      } catch (error) {
+        if (!(error instanceof Failed)) throw error;
+        this.#tellTrouble(error.failure);
+      }
+    });
+  }
+
+  #tellTrouble(trouble: Failure | undefined): void {
+    if (trouble?.kind === this.#trouble?.kind) return;
+    this.#trouble = trouble;
+    if (trouble !== undefined) this.#log('warn', 'door-lost', { failure: trouble });
+    this.#news.onDoor?.();
   }
 
   close(): Promise<void> {
@@ -213,7 +219,7 @@ export class Gate {
   async #close(): Promise<void> {
     this.#logins.end();
     const door = this.#door;
-    this.#door = undefined;
+    this.#door = this.#trouble = undefined;
     await door?.close();
     this.#awake.end();
   }

@@ -53,6 +53,8 @@ export class OnDemand {
     this.heed();
   };
 
+  readonly onDoor = (): void => this.#options.onDoor();
+
   /** Who waits at the door wants the guest, unless nobody is let in. */
   heed(): void {
     const { gate, state, dispatch } = this.#options;

@@ -9,7 +9,7 @@ import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
 import { isAlive, type Identity } from '../system/process.ts';
 import type { DiskRecord } from './disk-record.ts';
-import type { DoorStatus } from './gate.ts';
+import type { DoorStatus } from './door-status.ts';
 import type { Login } from './login.ts';
 import { sentenceOf } from './sentences.ts';
 import type { In, Phase, Rest, Saved, State } from './state.ts';

@@ -32,12 +32,14 @@ export const trialBasis = (
 ): string => [versionOf(program), release(), accelerator, network ?? 'user'].join(' ');
 
 /** `untried`, `works`, or why not. */
-export function trialOf(
-  layout: Place,
-  basis: string,
-): 'untried' | 'works' | { readonly why: string } {
+type Outcome = 'untried' | 'works' | { readonly why: string };
+
+export function trialOf(layout: Place, basis: string): Outcome {
   const trial = readTrial(layout);
-  if (trial?.basis !== basis) return 'untried';
+  return trial?.basis === basis ? verdictOf(trial) : 'untried';
+}
+
+export function verdictOf(trial: Trial): Outcome {
   if (trial.failures >= mostFailures) return { why: trial.why ?? '' };
   return trial.works ? 'works' : 'untried';
 }
@@ -54,7 +56,8 @@ export function noteFailure(layout: Place, basis: string, why: string): boolean 
   return failures + 1 === mostFailures;
 }
 
-function readTrial({ suspendTrial }: Place): Trial | undefined {
+/** What is known, whatever it was tried with; undefined where it was not tried, or is forgotten. */
+export function readTrial({ suspendTrial }: Place): Trial | undefined {
   try {
     return v.parse(schema, JSON.parse(readIfThere(suspendTrial) ?? 'null'));
   } catch {

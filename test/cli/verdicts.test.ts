@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { systemClock } from '../../src/system/clock.ts';
+import { noteFailure, noteSuccess } from '../../src/supervisor/suspend-trial.ts';
 import { keepVerdict } from '../../src/system/verdicts.ts';
 
 let layout: Layout;
@@ -81,4 +82,20 @@ test('all are forgotten, and what was held against which is said', async () => {
   for (const path of [layout.verdicts, layout.imageRejected]) expect(existsSync(path)).toBe(false);
   expect(await verdicts()).toEqual(['Nothing was tried since this machine booted.']);
   expect(await verdicts('--clear')).toEqual(['Nothing was held against anything.']);
+});
+
+test('whether a guest goes on from a file is told, and forgotten, with the rest', async () => {
+  const tells = async () => (await verdicts()).map((line) => line.replace(/found \S+;/, 'found;'));
+  noteFailure(layout, 'a build', 'It broke.');
+  expect(await verdicts()).toEqual(['Nothing was tried since this machine booted.']);
+  noteSuccess(layout, 'a build');
+  const until = 'holds until the VM program is another build';
+  expect(await tells()).toEqual([`suspend file: works (found; ${until})`]);
+  for (const why of ['It broke.', 'It broke again.']) noteFailure(layout, 'a build', why);
+  expect(await tells()).toEqual([
+    `suspend file: does not work (found; ${until})`,
+    '  It broke again.',
+  ]);
+  expect((await verdicts('--clear')).join()).toMatch(/^Forgotten: suspend file\./);
+  expect(await verdicts()).toEqual(['Nothing was tried since this machine booted.']);
 });

@@ -86,6 +86,50 @@ describe('the door at a socket', () => {
   });
 });
 
+// Behaviour 160: Of several builders that come to one socket one has it; the others take nothing of its away.
+describe('of two', () => {
+  test('that come at once, to what a killed one left, one listens', async () => {
+    writeFileSync(path, '');
+    const both = await Promise.allSettled([rigHere(), rigHere()]);
+    const rigs = both.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    try {
+      const kinds = both.map((each) =>
+        each.status === 'fulfilled' ? 'listens' : failureOf(each.reason).kind,
+      );
+      expect(kinds.sort()).toEqual(['door-socket-taken', 'listens']);
+      new Client(path);
+      await until(() => rigs[0]?.door.counts().held === 1);
+    } finally {
+      for (const { door } of rigs) await door.close();
+    }
+  });
+
+  test('the one whose name another has now leaves it to that, until it is free', async () => {
+    await using first = await rigHere();
+    rmSync(directory, { recursive: true });
+    mkdirSync(directory, { mode: 0o700 });
+    const second = await rigHere();
+    const { ino } = statSync(path);
+    await expect(first.door.keep()).rejects.toMatchObject({
+      failure: { kind: 'door-socket-taken' },
+    });
+    expect(statSync(path).ino).toBe(ino);
+    await second.door.close();
+    await first.door.keep();
+    new Client(path);
+    await until(() => first.door.counts().held === 1);
+  });
+
+  test('a name that leads elsewhere is taken back by whoever has the lock', async () => {
+    await using rig = await rigHere();
+    rmSync(path);
+    writeFileSync(path, '');
+    await rig.door.keep();
+    new Client(path);
+    await until(() => rig.door.counts().held === 1);
+  });
+});
+
 describe('where it cannot be', () => {
   test('without its directory, which root makes', async () => {
     rmSync(directory, { recursive: true });
@@ -98,6 +142,10 @@ describe('where it cannot be', () => {
     rmSync(directory, { recursive: true });
     mkdirSync(join(tree, 'elsewhere'), { mode: 0o700 });
     symlinkSync(join(tree, 'elsewhere'), directory);
+    expect(await failure()).toBe('door-directory-unsafe, give-up');
+    // One that cannot even be looked at.
+    symlinkSync('loop', join(tree, 'loop'));
+    path = join(tree, 'loop/door/socket');
     expect(await failure()).toBe('door-directory-unsafe, give-up');
   });
 

@@ -153,13 +153,16 @@ describe.each(shells)('under %s', (shell) => {
     expect(statSync(paths.door)).toMatchObject({ uid, mode: 0o40700 });
     expect(readFileSync(paths.sshConfig, 'utf8')).toContain(`ProxyCommand ${unix.proxy}\n`);
     expect(perform(installing(), shell)).toEqual({ status: 0, stdout: '', stderr: '' });
-    writeFileSync(paths.doorSocket, '');
+    const leave = () => {
+      for (const end of ['', '.lock', '.new']) writeFileSync(`${paths.doorSocket}${end}`, '');
+    };
+    leave();
     request = tcp;
     expect(perform(installing(), shell)).toMatchObject({ status: 0, stderr: '' });
     expect(snapshot(tree)).toEqual(port);
     request = unix;
     perform(installing(), shell);
-    writeFileSync(paths.doorSocket, '');
+    leave();
     expect(perform(removing(), shell)).toMatchObject({ status: 0, stderr: '' });
     expect(snapshot(tree)).toEqual(before);
   });

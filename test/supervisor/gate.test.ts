@@ -1,8 +1,9 @@
 /** The front door as the supervisor uses it, when somebody has the builder left alone. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { doorNotes } from '../../src/supervisor/door-status.ts';
 import { Gate } from '../../src/supervisor/gate.ts';
 import { checkConfig, type HostFacts } from '../../src/config/config.ts';
 import { Client, echoing, fakeGuest, greetingLine, until, type FakeGuest } from '../door/rig.ts';
@@ -123,4 +124,37 @@ test('it becomes a socket where the settings say so, and a port again', async ()
   expect(gate.told).toEqual({ port: expect.any(Number) as number, draining: false });
   await gate.close();
   rmSync(directory, { recursive: true });
+});
+
+// Behaviour 161: A door that has lost its directory says so in `status`, with what helps, and once in the log; it listens again when that is there.
+test('a socket that is lost is told of, once, until it is there again', async () => {
+  const tree = mkdtempSync(join(tmpdir(), 'gate-'));
+  const directory = join(tree, 'door');
+  mkdirSync(directory, { mode: 0o700 });
+  const warned: string[] = [];
+  let news = 0;
+  const log = (level: string, event: string) => {
+    if (level === 'warn') warned.push(event);
+  };
+  const doorSocket = join(directory, 'socket');
+  const gate = new Gate({ clock: new FakeClock(), log, doorSocket }, { onDoor: () => news++ });
+  const parsed = checkConfig({ door: 'unix' }, host);
+  if (!parsed.ok) throw new Error('it is right');
+  try {
+    await gate.open(parsed.config);
+    await gate.keep();
+    expect(gate.told).toEqual({ socket: doorSocket, draining: false });
+    rmSync(directory, { recursive: true });
+    for (let look = 0; look < 3; look++) await gate.keep();
+    expect(gate.told?.trouble).toMatch(/is not there\. Run linuxkit-builder configure/);
+    expect(gate.told && doorNotes(gate.told)).toMatch(/^; nobody gets to it: .* is not there/);
+    expect([warned, news]).toEqual([['door-lost'], 1]);
+    mkdirSync(directory, { mode: 0o700 });
+    await gate.keep();
+    expect(gate.told).toEqual({ socket: doorSocket, draining: false });
+    expect([warned, news]).toEqual([['door-lost'], 2]);
+  } finally {
+    await gate.close();
+    rmSync(tree, { recursive: true });
+  }
 });

@@ -211,6 +211,7 @@ test.each([
   },
 );
 
+// Behaviour 162: What a network program says that others have reported is shown by `status`, with its cause and what helps.
 test('what the network says is known to others is told', async () => {
   await using world = await World.make();
   const { layout, config } = world;

@@ -33,6 +33,7 @@ test('both are shown by the names of what was taken', () => {
   expect(named).toMatchObject({ vm: 'qemu', network: 'gvproxy' });
 });
 
+// Behaviour 162: What a network program says that others have reported is shown by `status`, with its cause and what helps.
 test('what is held against a way is told once, and why a program was taken is what is true by now', () => {
   const news = { onEvent: () => undefined, onChange: () => undefined };
   const scope = new Scope({ layout: layoutOf('/s'), clock: new FakeClock(), log: silent }, news);

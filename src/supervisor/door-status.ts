@@ -1,0 +1,20 @@
+/** What is told of the front door. */
+export interface DoorStatus {
+  /** Of 127.0.0.1, where the door is one; else its Unix socket. */
+  readonly port?: number;
+  readonly socket?: string;
+  /** Somebody waits for the connections to end, to stop it. */
+  readonly draining: boolean;
+  /** New connections are sent off, until told otherwise. */
+  readonly refusing?: true;
+  /** Why nobody gets to it, and what helps, in sentences. */
+  readonly trouble?: string;
+}
+
+/** For a sentence. */
+export const whereOf = ({ port, socket }: DoorStatus): string =>
+  socket ?? `127.0.0.1:${port ?? '?'}`;
+
+export const doorNotes = ({ refusing, trouble }: DoorStatus): string =>
+  (refusing === true ? '; new ones are refused until: linuxkit-builder undrain' : '') +
+  (trouble === undefined ? '' : `; nobody gets to it: ${trouble}`);

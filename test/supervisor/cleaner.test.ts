@@ -13,6 +13,9 @@ import { freePort } from '../rig/free-port.ts';
 
 const signal = new AbortController().signal;
 
+const isFile = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+
 /** The whole daemon, in this process, with a guest that is ready. */
 async function daemonIn(world: World) {
   const { layout, clock } = world;
@@ -62,9 +65,10 @@ test(
       .map((name) => join(layout.root, name))
       // The guest's disk is no file that a cleaner takes, and its images have their own story.
       .filter((path) => path !== layout.disk && !path.startsWith(layout.images))
-      .filter((path) => !statSync(path).isDirectory());
+      .filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory() === false);
     for (const path of names) {
-      rmSync(path);
+      // The lock of the start may just have been given up by the start itself.
+      rmSync(path, { force: true });
       await pass();
       expect([path, phases.at(-1), world.vms()]).toEqual([path, 'ready', [vm]]);
       const found = await findStatus(layout, { clock: systemClock, signal });
@@ -80,7 +84,7 @@ test(
     // All that are empty at once, as `find -type f -size 0 -delete` does.
     for (const name of readdirSync(layout.state)) {
       const path = join(layout.state, name);
-      if (statSync(path).isFile() && statSync(path).size === 0) rmSync(path);
+      if (isFile(path) && statSync(path).size === 0) rmSync(path);
     }
     await pass();
     expect(phases.at(-1)).toBe('ready');

@@ -4,6 +4,7 @@ import {
   ending,
   enter,
   history,
+  paused,
   starting,
   startingAfresh,
   stay,
@@ -25,6 +26,11 @@ const suspending: Handler<'suspending'> = (state, event, now) => {
       return wanted === undefined
         ? ending(state, { type: 'rest', why }, now)
         : enter({ phase: 'ready', since: now, ...history(state) }, { type: 'release-door' });
+    // Not by us: its disk failed, say, and what it was about to write waits in it.
+    case 'vm-paused': {
+      const { effects, ...step } = paused(state, { phase: 'ready', since: now }, event.why, now);
+      return { ...step, effects: [{ type: 'cancel-suspend' }, ...effects] };
+    }
     // It was to go anyway.
     case 'lost':
       return gone(state, now, undefined);

@@ -131,9 +131,7 @@ export class Scope {
 
   /** Whether it is we who halt the guest now, and have it go on. */
   expectHalt(isExpected: boolean): void {
-    this.standstill.isOurs = isExpected;
-    if (isExpected) this.#vigil?.halt();
-    else this.#vigil?.resume();
+    this.standstill.expect(isExpected);
   }
 
   readonly onAccelerator = (choice: Choice): void => {

@@ -32,8 +32,8 @@ export class Standstill {
   readonly #trouble: DiskTrouble;
   /** Grows with each pause. */
   #pauses = 0;
-  /** It is we who halt it, and have it go on. */
-  isOurs = false;
+  /** It is we who halt it, and have it go on; until something befalls it meanwhile. */
+  #isOurs = false;
 
   constructor(options: StandstillOptions) {
     this.#options = options;
@@ -53,9 +53,23 @@ export class Standstill {
     });
   }
 
+  /** Whether it is we who halt the guest from now on, and have it go on. What has befallen it meanwhile goes on until that ends. */
+  expect(isOurs: boolean): void {
+    if (isOurs === this.#isOurs) return;
+    this.#isOurs = isOurs;
+    if (isOurs) this.#options.vigil()?.halt();
+    else this.#options.vigil()?.resume();
+  }
+
+  /** It was halted, and not by us. */
+  get wasPaused(): boolean {
+    return this.#pauses > 0;
+  }
+
   readonly onPaused = (why: PauseReason): void => {
     const { log, tell, awake, vigil } = this.#options;
-    if (this.isOurs) return;
+    if (this.#isOurs && ofSuspends.has(why)) return;
+    if (this.#isOurs) this.expect(false);
     this.#pauses++;
     log('warn', 'vm-paused', { why });
     tell({ type: 'vm-paused', why });
@@ -68,7 +82,7 @@ export class Standstill {
 
   readonly onResumed = (): void => {
     const { log, tell, awake, vigil } = this.#options;
-    if (this.isOurs) return;
+    if (this.#isOurs) return;
     log('info', 'vm-resumed');
     awake.resume();
     this.#trouble.resumed();
@@ -103,6 +117,11 @@ export class Standstill {
       }
   }
 }
+
+/** States that QEMU goes through when its guest is put into a file, or taken from one. */
+const ofSuspends: ReadonlySet<PauseReason> = new Set([
+  ...(['paused', 'finish-migrate', 'postmigrate', 'inmigrate'] as const),
+]);
 
 /** A VM program that does not say why may hang. */
 const isWaitedFor = (why: PauseReason): boolean => why !== 'unknown';

@@ -43,7 +43,8 @@ export class Suspending {
     const { layout, clock, scope, config } = this.#options;
     const obstacle = obstacleTo(scope(), config(), { layout, clock });
     this.#options.log('debug', 'suspends', { obstacle });
-    return obstacle === undefined;
+    // What was taken back may still be thawing.
+    return obstacle === undefined && this.#job === undefined;
   }
 
   perform(effect: Extract<Effect, { type: 'suspend' | 'cancel-suspend' }>): void {

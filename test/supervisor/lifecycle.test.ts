@@ -227,6 +227,16 @@ describe('a guest that nobody needs', () => {
     ]);
   });
 
+  test('whose disk fails while it is saved stays, and goes on when its disk does', () => {
+    const halted = after(suspending.state, { type: 'vm-paused', why: 'io-error' });
+    expect(halted.state).toMatchObject({ phase: 'paused', why: 'io-error' });
+    expect(halted.effects).toEqual([{ type: 'cancel-suspend' }, { type: 'hold-door' }]);
+    const back = after(after(halted.state, { type: 'not-suspended' }).state, {
+      type: 'vm-resumed',
+    });
+    expect(back.state.phase).toBe('ready');
+  });
+
   test('is resumed by whoever wants it, and boots afresh for a restart, or where it does not go on', () => {
     const away: State = { phase: 'away', since: 0, why: asked, saved };
     const launches = (...list: readonly Event[]) => {

@@ -118,3 +118,19 @@ test('one that pauses again before its clock is set is not told of as back', asy
   await clock.advance(0);
   expect(told).not.toContain('vm-resumed');
 });
+
+test('a guest that we halt for a file is halted by nobody; what befalls it meanwhile is told, and so is its going on', async () => {
+  standstill.expect(true);
+  for (const why of ['paused', 'finish-migrate', 'postmigrate', 'inmigrate'] as const)
+    standstill.onPaused(why);
+  standstill.onResumed();
+  expect([told, standstill.wasPaused]).toEqual([['halt'], false]);
+  standstill.onPaused('io-error');
+  // It is given up meanwhile, and the guest still stands still.
+  standstill.expect(false);
+  expect(told).toEqual(['halt', 'resume', 'vm-paused: io-error', 'halt']);
+  expect(standstill.wasPaused).toBe(true);
+  standstill.onResumed();
+  await clock.advance(0);
+  expect(told.slice(4)).toEqual(['resume', 'vm-resumed']);
+});

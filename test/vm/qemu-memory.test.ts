@@ -102,7 +102,7 @@ test.each([
 });
 
 /** QEMU in the moment after a cancel: it refuses to go on for so many times, and then does, or never. */
-function reluctant(times: number) {
+function reluctant(times: number, halted = 'paused') {
   const said: string[] = [];
   let state = 'running';
   const execute = (command: string): Promise<unknown> => {
@@ -112,7 +112,7 @@ function reluctant(times: number) {
       case 'query-version':
         return Promise.resolve({ qemu: { major: 10 } });
       case 'stop':
-        state = 'paused';
+        state = halted;
         return Promise.resolve({});
       case 'migrate':
         state = 'finish-migrate';
@@ -149,4 +149,12 @@ test('a guest that cannot be had to go on is told as halted', async () => {
   });
   await clock.advance(6_000);
   await saved;
+});
+
+test("a guest whose disk fails as it is halted is not saved, and its disk is others' affair", async () => {
+  const { said, memory } = reluctant(Infinity, 'io-error');
+  const failure = { kind: 'guest-not-halted' };
+  await expect(memory.save('/f', signal)).rejects.toMatchObject({ failure });
+  expect(said).not.toContain('migrate');
+  expect(said.filter((command) => command === 'cont')).toHaveLength(1);
 });

@@ -39,7 +39,7 @@ export class QemuMemory implements MachineMemory {
     const stream = isMapped ? undefined : await MemoryStream.listen(this.#socket, path);
     try {
       signal.throwIfAborted();
-      await this.#qmp.execute('stop');
+      await this.#halt();
       await this.#qmp.execute('migrate', { uri: stream?.uri ?? `file:${path}` });
       await this.#untilSaved(signal);
       await stream?.written;
@@ -67,6 +67,13 @@ export class QemuMemory implements MachineMemory {
       if (status !== 'inmigrate') throw new Failed(notLoaded(status));
       await this.#clock.sleep(everyMs, signal);
     }
+  }
+
+  /** By us: a guest whose disk has failed in that moment has a write to repeat, which is in no file. */
+  async #halt(): Promise<void> {
+    await this.#qmp.execute('stop');
+    const { status } = fieldsOf(await this.#qmp.execute('query-status'));
+    if (status !== 'paused') throw new Failed(notHalted(status));
   }
 
   /** Whether this QEMU writes and reads the file itself; both ends have to be told. */
@@ -97,7 +104,8 @@ export class QemuMemory implements MachineMemory {
       for (;;) {
         await this.#qmp.execute('cont', undefined, inTime).catch(() => undefined);
         const { status } = fieldsOf(await this.#qmp.execute('query-status', undefined, inTime));
-        if (status === 'running') return;
+        // Of any other state that it is in by now whoever follows those is told.
+        if (!betweenFiles.has(status)) return;
         await this.#clock.sleep(backEveryMs, inTime);
       }
     };
@@ -114,6 +122,9 @@ export class QemuMemory implements MachineMemory {
 /** States of a migration from which it does not go on (QEMU's qapi/migration.json, MigrationStatus). */
 const ended: ReadonlySet<unknown> = new Set(['failed', 'cancelled', 'cancelling']);
 
+/** States in which it stands still for our sake. */
+const betweenFiles: ReadonlySet<unknown> = new Set(['paused', 'finish-migrate', 'postmigrate']);
+
 const notSaved = (why: unknown): Failure => ({
   kind: 'guest-not-saved',
   message: `QEMU could not save the guest: ${quoted(why) ?? 'it gives no reason'}.`,
@@ -127,6 +138,13 @@ const halted = (why: string): Failure => ({
   hint: 'It is ended; the next one boots.',
   exit: Exit.unavailable,
   deaf: 'dead',
+});
+
+const notHalted = (state: unknown): Failure => ({
+  kind: 'guest-not-halted',
+  message: `The guest could not be halted to be saved: QEMU is in state ${quoted(state) ?? 'unknown'}.`,
+  hint: 'See: linuxkit-builder status.',
+  exit: Exit.temporary,
 });
 
 const notLoaded = (state: unknown): Failure => ({

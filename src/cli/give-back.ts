@@ -6,7 +6,7 @@ import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 import { saying } from './patience.ts';
 import { livingStatus, wakeIfAway } from './rest.ts';
-import { buildsOption, busyWords, secondsIn } from './wait-for-builds.ts';
+import { buildsOption, busyWords, orLetIn, secondsIn } from './wait-for-builds.ts';
 
 interface GcOptions extends DirectoryOption {
   readonly timeout: string;
@@ -79,7 +79,6 @@ async function whileNobodyIsIn<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const { drain } = await import('../supervisor/drain.ts');
-  const { ask } = await import('../supervisor/control.ts');
   const { clock, signal } = context;
   const waiting = (why: string) => context.err(`${why}; waiting for up to ${timeout} s.`);
   const end = await drain(layout, {
@@ -87,12 +86,11 @@ async function whileNobodyIsIn<T>(
     onBusy: (busy) => waiting(busyWords(busy)),
     onSilent: () => waiting('The daemon does not say whether builds run'),
   });
-  try {
+  // A collection that has begun holds the door by itself, and lets in whoever waits when it is over.
+  return orLetIn(layout, context, () => {
     if (end === 'limit') throw new Failed(stillBusy);
-    return await work();
-  } finally {
-    await ask(layout, 'undrain', clock).catch(() => undefined);
-  }
+    return work();
+  });
 }
 
 async function askLong<C extends 'gc' | 'trim'>(

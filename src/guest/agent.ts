@@ -2,10 +2,10 @@
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../system/clock.ts';
 import { within } from '../system/deadline.ts';
-import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
+import { errorCode, Failed } from '../system/failure.ts';
 import { fieldsOf, JsonLines } from '../system/json-lines.ts';
-import { quoted } from '../system/plain-text.ts';
 import { dialUnix } from '../system/unix-socket.ts';
+import { agentAway, agentRefused, agentSilent } from './agent-failures.ts';
 
 export interface GuestAgentOptions {
   /** The Unix socket of the agent's channel, as the VM program makes it. */
@@ -13,6 +13,14 @@ export interface GuestAgentOptions {
   readonly clock: Clock;
   /** Longest wait for an answer, connecting included. Default 5 s. */
   readonly timeoutMs?: number;
+}
+
+export interface ExecOptions {
+  readonly signal?: AbortSignal;
+  /** Default 60 s. */
+  readonly timeoutMs?: number;
+  /** So many questions in a row whether it has ended may stay without an answer, as in a guest that is busy. Default 0. */
+  readonly silences?: number;
 }
 
 /** How a program in the guest ended. */
@@ -77,7 +85,7 @@ export class GuestAgent {
   async exec(
     path: string,
     args: readonly string[],
-    { signal, timeoutMs = 60_000 }: { signal?: AbortSignal; timeoutMs?: number } = {},
+    { signal, timeoutMs = 60_000, silences = 0 }: ExecOptions = {},
   ): Promise<GuestExec> {
     const { clock } = this.#options;
     const late = () => agentSilent(path, timeoutMs);
@@ -85,14 +93,27 @@ export class GuestAgent {
     return within(
       async (inTime) => {
         const { pid } = fieldsOf(await this.#request('guest-exec', run, inTime));
+        let left = silences;
         for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 1000)) {
-          const status = fieldsOf(await this.#request('guest-exec-status', { pid }, inTime));
-          if (status['exited'] === true) return ended(status);
+          const status = await this.#execStatus(pid, inTime, left > 0);
+          if (status?.['exited'] === true) return ended(status);
+          left = status === undefined ? left - 1 : silences;
           await clock.sleep(pauseMs, inTime);
         }
       },
       { clock, timeoutMs, signal, late },
     );
+  }
+
+  /** Undefined where a guest that may be silent is. */
+  async #execStatus(pid: unknown, signal: AbortSignal, mayBeSilent: boolean) {
+    try {
+      return fieldsOf(await this.#request('guest-exec-status', { pid }, signal));
+    } catch (error) {
+      const isSilent = error instanceof Failed && error.failure.kind === 'agent-silent';
+      if (!mayBeSilent || !isSilent) throw error;
+      return undefined;
+    }
   }
 
   close(): void {
@@ -214,24 +235,3 @@ function ended(status: Readonly<Record<string, unknown>>): GuestExec {
 
 /** What a guest that shuts down looks like: nothing, or the channel's end. */
 const obeyed: ReadonlySet<string> = new Set(['agent-silent', 'agent-away']);
-
-const agentSilent = (command: string, timeoutMs: number): Failure => ({
-  kind: 'agent-silent',
-  message: `The guest agent did not answer (${command}) within ${timeoutMs / 1000} s.`,
-  hint: 'The guest is busy or stuck: linuxkit-builder console shows what it did last.',
-  exit: Exit.unavailable,
-});
-
-const agentAway = (why: string): Failure => ({
-  kind: 'agent-away',
-  message: `The guest agent's channel is closed: ${why}.`,
-  hint: 'The VM is not running, or ends: linuxkit-builder status.',
-  exit: Exit.unavailable,
-});
-
-const agentRefused = (error: unknown): Failure => ({
-  kind: 'agent-refused',
-  message: `The guest agent refused: ${quoted(fieldsOf(error)['desc']) ?? 'it gives no reason'}.`,
-  hint: 'An image of your own must allow the commands of docs/guest-contract.md, "Agent".',
-  exit: Exit.unavailable,
-});

@@ -141,7 +141,7 @@ async function supervise(
       guest: async () => ({ ...(await supervisor.lookInside()) }),
       status: () => supervisor.status(),
       keys: async () => ({ told: await supervisor.tellKeys() }),
-      gc: () => supervisor.onDemand.housekeeping.collect(),
+      gc: () => supervisor.onDemand.collect(),
       trim: async () => ({ goesBack: await supervisor.onDemand.housekeeping.trim() }),
       suspend: () => ({ goes: supervisor.suspend() }),
       resume: () => ({ was: supervisor.onDemand.resume() ? 'away' : 'there' }),

@@ -1,21 +1,16 @@
 /**
  * What is done in a ready guest when nobody uses it: it gives memory and disk back to the host, and old store paths go while they are not
- * many yet. A
- * build that comes meanwhile is let in at once, and finds all that it was told of.
+ * many yet. A build that comes meanwhile is let in at once, and finds all that it was told of.
  */
 import type { Layout } from '../config/layout.ts';
 import type { GuestAgent } from '../guest/agent.ts';
-import {
-  collectGarbage,
-  stopCollecting,
-  tidyGuest,
-  trimGuest,
-  type Collection,
-} from '../guest/give-back.ts';
+import { tidyGuest, trimGuest, type Collection } from '../guest/give-back.ts';
 import type { StoreRoom } from '../guest/inside.ts';
 import type { Clock } from '../system/clock.ts';
+import { within } from '../system/deadline.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
+import { Collecting } from './collecting.ts';
 import { roomAt } from './disk-room.ts';
 import type { Gate } from './gate.ts';
 
@@ -44,6 +39,8 @@ const keepMinutes = 60;
 const fruitlessMs = keepMinutes * 60_000;
 /** Somebody who asked for a collection wants it done; a client that comes meanwhile is held for less than any patience. */
 const patienceMs = 30_000;
+/** A collection that is told to end needs less than 1 s. */
+const endMs = 20_000;
 
 const GiB = 1024 ** 3;
 /** Less than this on the host's disk, and the guest is told to keep no more than it must. */
@@ -69,8 +66,9 @@ export class Housekeeping {
   #isBusy = false;
   /** Monotonic; what is left of the store is kept by somebody, or has just come. */
   #fruitlessUntil = -Infinity;
-  /** Of the collection that is under way: has it end. */
-  #interrupt: (() => void) | undefined;
+  /** What is under way, and how long a client waits for it. */
+  #collection: { readonly collecting: Collecting; readonly patience: number } | undefined;
+  #asked = 0;
 
   constructor(options: HousekeepingOptions) {
     this.#options = options;
@@ -89,39 +87,83 @@ export class Housekeeping {
     }
     if (this.#isTidy || this.#isBusy || now - this.#quiet.since < quietMs) return;
     this.#isTidy = true;
-    void this.#alone(() => this.#tidy(agent)).catch((error: unknown) => {
-      // A guest that is busy, or goes: the next use is followed by another look.
-      if (!(error instanceof Failed) && !this.#options.signal.aborted) throw error;
+    void this.#orLog('guest-not-tidied', async () => {
+      if (await this.#alone(() => this.#tidy(agent))) await this.#giveBlocks(agent);
     });
   }
 
   /** A client of ssh waits at the door. */
   onWaiting(): void {
-    this.#interrupt?.();
+    this.#collection?.collecting.stop(this.#collection.patience);
   }
 
-  /** Deletes all that nothing keeps. Failed `guest-not-ready`, `guest-in-use`, or as the agent. */
+  /** Whether somebody waits for what he has asked for. */
+  get isAsked(): boolean {
+    return this.#asked > 0;
+  }
+
+  /** Has a collection end, whoever asked for it, since the guest goes. Failed `guest-in-use` where it does not. */
+  async end(): Promise<void> {
+    const { clock, signal } = this.#options;
+    const { collecting } = this.#collection ?? {};
+    collecting?.stop(0);
+    const late = () => inUse;
+    await within(async () => collecting?.over, { clock, signal, timeoutMs: endMs, late });
+  }
+
+  /**
+   * Deletes all that nothing keeps. Nobody is let in from the moment on at which it is asked. Failed `guest-not-ready`, `guest-in-use`, or
+   * as the agent.
+   */
   collect(): Promise<Collected> {
-    return this.#alone(() => this.#collect(this.#agent, { keepMinutes: 0 }, patienceMs));
+    const work = async () => {
+      const agent = this.#agent;
+      const collected = await this.#collect(agent, { keepMinutes: 0 }, patienceMs);
+      if (collected.isDone) await this.#giveBlocks(agent);
+      return collected;
+    };
+    return this.#asAsked(() => this.#alone(work));
   }
 
   /** Gives free blocks back to the host; whether the disk takes them. Failed `guest-not-ready`, or as the agent. */
-  async trim(): Promise<boolean> {
-    return trimGuest(this.#agent, this.#options.signal);
+  trim(): Promise<boolean> {
+    return this.#asAsked(() => trimGuest(this.#agent, this.#options.signal));
   }
 
-  async #tidy(agent: Pick<GuestAgent, 'exec'>): Promise<void> {
+  /** Whether it has blocks to give back now. */
+  async #tidy(agent: Pick<GuestAgent, 'exec'>): Promise<boolean> {
     const { clock, layout, log, signal } = this.#options;
     const room = await tidyGuest(agent, signal);
     log('info', 'guest-tidied', { room });
-    if (room === undefined) return;
-    // A build that came past the door, whose end nobody hears of.
-    if (room === 'in-use') return void (this.#quiet = undefined);
+    if (room === 'in-use') {
+      // A build that came past the door, whose end nobody hears of.
+      this.#quiet = undefined;
+      return false;
+    }
     const wanted = (now: StoreRoom) => bytesToFree(now, roomAt(layout.root).bytes);
-    const bytes = wanted(room);
-    if (bytes === 0 || clock.monotonic() < this.#fruitlessUntil) return;
+    const bytes = room === undefined ? 0 : wanted(room);
+    if (bytes === 0 || clock.monotonic() < this.#fruitlessUntil) return true;
     const found = await this.#collect(agent, { bytes, keepMinutes }, 0);
     if (found.isDone && wanted(found) > 0) this.#fruitlessUntil = clock.monotonic() + fruitlessMs;
+    return found.isDone;
+  }
+
+  /** Those who come meanwhile are let in: a disk that is far away takes its time. */
+  #giveBlocks(agent: Pick<GuestAgent, 'exec'>): Promise<void> {
+    const { log, signal } = this.#options;
+    return this.#orLog('guest-not-trimmed', async () => {
+      if (!(await trimGuest(agent, signal))) log('debug', 'disk-keeps-blocks');
+    });
+  }
+
+  /** A guest that is busy, or goes, does not do it: the next use is followed by another look. */
+  async #orLog(event: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof Failed) this.#options.log('warn', event, { failure: error.failure });
+      else if (!this.#options.signal.aborted) throw error;
+    }
   }
 
   /** Nobody comes in meanwhile: who is told that a path is there shall find it. */
@@ -130,27 +172,33 @@ export class Housekeeping {
     what: Collection,
     patience: number,
   ): Promise<Collected> {
-    const { clock, log, signal } = this.#options;
+    const { clock, log } = this.#options;
     const gate = this.#options.gate();
     gate.withhold(true);
-    let cancel: (() => void) | undefined;
-    this.#interrupt = () => {
-      const stop = () => void stopCollecting(agent, signal).catch(() => undefined);
-      cancel ??= clock.after(patience, stop);
-    };
+    const isThere = () => this.#options.agent() === agent;
+    const collecting = new Collecting({ ...this.#options, agent, isThere });
+    this.#collection = { collecting, patience };
     try {
       const { opening, entering, loggedIn } = gate.counts();
       if (opening + entering + loggedIn > 0) throw new Failed(inUse);
-      if (gate.hasWaiting) this.#interrupt();
+      if (gate.hasWaiting) this.onWaiting();
       const begun = clock.monotonic();
-      const found = await collectGarbage(agent, what, signal);
+      const found = await collecting.run(what);
       if (found === undefined) throw new Failed(notSaid);
       log('info', 'store-collected', { ...found, ms: Math.round(clock.monotonic() - begun) });
       return found;
     } finally {
-      cancel?.();
-      this.#interrupt = undefined;
+      this.#collection = undefined;
       gate.withhold(false);
+    }
+  }
+
+  async #asAsked<T>(work: () => Promise<T>): Promise<T> {
+    this.#asked++;
+    try {
+      return await work();
+    } finally {
+      this.#asked--;
     }
   }
 

@@ -15,6 +15,8 @@ export interface IdlenessOptions {
   readonly counts: () => Counts;
   /** A fresh look into the guest; undefined where it does not answer. */
   readonly lookInside: () => Promise<Inside | undefined>;
+  /** Whether somebody waits for what the guest does for him without a login: `gc`, `trim`. */
+  readonly isAsked: () => boolean;
   /** What has it go sooner, where anything does. */
   readonly pressure: () => Promise<Pressure | undefined>;
   /** Nobody has used it for so long that it goes, and nobody is about to. */
@@ -71,8 +73,8 @@ export class Idleness {
 
   /** A look, every 5 s. */
   tick(): void {
-    const { afterMs, counts } = this.#options;
-    this.note(counts());
+    const { afterMs, counts, isAsked } = this.#options;
+    this.note(isAsked() ? { loggedIn: 1 } : counts());
     const since = this.#unusedSince;
     if (since === undefined || this.#isAsking || this.#isAnybodyThere) return;
     this.#isAsking = true;
@@ -103,7 +105,7 @@ export class Idleness {
   /** Somebody comes who may log in; not a stranger, who could have and has not. */
   get #isAnybodyThere(): boolean {
     const { held, opening, loggedIn, entering } = this.#options.counts();
-    return held + opening + loggedIn + entering > 0;
+    return held + opening + loggedIn + entering > 0 || this.#options.isAsked();
   }
 
   get #recentWakes(): readonly number[] {

@@ -3,7 +3,7 @@ import { idleMs } from '../config/idle.ts';
 import type { Counts } from '../door/through.ts';
 import type { Inside } from '../guest/inside.ts';
 import { failureOf } from '../system/failure.ts';
-import { Housekeeping, type HousekeepingOptions } from './housekeeping.ts';
+import { Housekeeping, type Collected, type HousekeepingOptions } from './housekeeping.ts';
 import { Idleness } from './idleness.ts';
 import { isResting } from './resting.ts';
 import { traitsOf } from './phases.ts';
@@ -14,7 +14,9 @@ import { Suspending, type SuspendingOptions } from './suspending.ts';
 import { announcedAgent } from './way-in.ts';
 
 export interface OnDemandOptions
-  extends SuspendingOptions, Omit<HousekeepingOptions, 'signal' | 'layout' | 'agent'> {
+  extends
+    Omit<SuspendingOptions, 'endWork'>,
+    Omit<HousekeepingOptions, 'signal' | 'layout' | 'agent'> {
   readonly state: () => State;
   /** The door may be another. */
   readonly onDoor: () => void;
@@ -35,12 +37,13 @@ export class OnDemand {
       ...{ ...options, signal: this.#over.signal },
       agent: () => announcedAgent(this.#readyScope),
     });
-    this.suspending = new Suspending(options);
+    this.suspending = new Suspending({ ...options, endWork: () => this.housekeeping.end() });
     this.#idleness = new Idleness({
       clock: options.clock,
       afterMs: () => idleMs(options.config()),
       counts: () => options.gate().counts(),
       lookInside: () => this.#lookInside(),
+      isAsked: () => this.housekeeping.isAsked,
       pressure: () => pressureNow({ policy: () => options.config()?.idle }, this.#over.signal),
       onIdle: (why) => this.#rest(why),
     });
@@ -82,6 +85,17 @@ export class OnDemand {
     if (this.#options.gate().hasWaiting) return false;
     this.#rest({ type: 'asked' });
     return true;
+  }
+
+  /**
+   * As {@link Housekeeping.collect}. Whoever asked has drained the door for it. From here on it is held by the collection itself: he may be
+   * killed before that ends.
+   */
+  collect(): Promise<Collected> {
+    const collected = this.housekeeping.collect();
+    this.#options.gate().drain(false, 'hold');
+    this.#options.onDoor();
+    return collected;
   }
 
   /** A fresh look into the guest; undefined where it does not answer. */

@@ -23,6 +23,8 @@ export interface SuspendingOptions {
   readonly scope: () => Scope | undefined;
   readonly config: () => Config | undefined;
   readonly dispatch: (event: Event) => void;
+  /** Has end what we do in the guest. Failed `guest-in-use` where it does not. */
+  readonly endWork: () => Promise<void>;
 }
 
 /** QEMU ends within 0.1 s; then it is made to. */
@@ -133,6 +135,7 @@ export class Suspending {
     scope.expectHalt(true);
     let isFrozen = false;
     try {
+      await this.#options.endWork();
       const inside = await scope.lookInside(undefined);
       const { opening, open } = gate().counts();
       if (inside === undefined || inside.builds + opening + open > 0) throw new Failed(inUse);
@@ -163,14 +166,8 @@ export class Suspending {
     const { nixVersion } = scope.facts;
     try {
       const { identity, bootedAt, resumes } = keeping;
-      const facts = {
-        identity,
-        at,
-        bootedAt,
-        resumes,
-        ...(nixVersion !== undefined && { nixVersion }),
-      };
-      const { bytes } = commitSaved(layout, facts);
+      const version = nixVersion === undefined ? {} : { nixVersion };
+      const { bytes } = commitSaved(layout, { identity, at, bootedAt, resumes, ...version });
       return { bytes, at };
     } catch (error) {
       discardSaved(layout);

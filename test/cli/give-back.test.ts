@@ -63,7 +63,8 @@ describe('gc', () => {
     const gc = () => (punch(), collected);
     expect(await verb('gc', { gc })).toEqual({
       code: 0,
-      asked: ['resume', 'drain', 'gc', 'undrain'],
+      // The daemon lets in whoever waits: the verb may have been killed by then.
+      asked: ['resume', 'drain', 'gc'],
       said: ["The guest's store takes 1.00 GiB now; its disk takes 0.00 GiB here (0.06 before)."],
     });
   });

@@ -66,6 +66,16 @@ describe('a healthy guest', () => {
     expect(server.connections).toBe(1);
   });
 
+  test('hears of a program that ran long from a guest that was silent for a while, and no longer', async () => {
+    let silent = 3;
+    server.odd = ({ execute }) =>
+      execute === 'guest-exec-status' && silent-- > 0 ? '' : undefined;
+    const run = () => letTimePass(agent.exec('/bin/sh', [], { silences: 3, timeoutMs: 3_600_000 }));
+    expect(await run()).toMatchObject({ code: 3 });
+    silent = 4;
+    await expect(run()).rejects.toMatchObject(failing('agent-silent'));
+  });
+
   test('serves requests made at once, one after the other', async () => {
     const answers = await Promise.all([agent.ping(), agent.time(), agent.ping()]);
     expect(answers).toEqual([true, expect.closeTo(1_767_323_045_123.456, 1), true]);

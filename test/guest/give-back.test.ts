@@ -1,11 +1,24 @@
-import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import type { Readable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   collectGarbage,
+  collectScript,
   stopCollecting,
+  stopScript,
   tidyGuest,
   tidyScript,
   trimGuest,
@@ -38,29 +51,138 @@ function tidy(guest: { readonly owners: readonly string[]; readonly cachedMiB: n
   const { status, stdout } = spawnSync('/bin/sh', ['-c', tidyScript(root)], {
     ...{ env: { PATH: bin }, encoding: 'utf8' },
   });
-  const ran = readFileSync(says, 'utf8').trim().split('\n');
+  // stat and grep run at the same time.
+  const ran = readFileSync(says, 'utf8')
+    .trim()
+    .split('\n')
+    .filter((name) => name !== 'stat');
   return { status, stdout, ran, dropped: readFileSync(drop, 'utf8') };
 }
 
 // Behaviour 139: When nobody has used the guest for half a minute it gives back the memory that caches hold and the blocks that are
 // free, and lets old store paths go while its disk is not full yet; never while a build runs.
 describe('what a guest does when nobody uses it', () => {
-  test('writes out, drops what its caches hold, gives blocks back, and says what room there is', () =>
+  test('writes out, drops what its caches hold, and says what room there is', () =>
     expect(tidy({ owners: ['root', 'sshd'], cachedMiB: 64 })).toEqual({
       ...{ status: 0, stdout: '/dev/vda 100 10 90 10% /nix\n', dropped: '3\n' },
-      ran: ['stat', 'grep', 'sync', 'cat', 'nix-daemon', 'fstrim', 'df'],
+      ran: ['grep', 'sync', 'cat', 'nix-daemon', 'df'],
     }));
 
   test('keeps what the next login needs, where there is little else', () =>
     expect(tidy({ owners: ['root'], cachedMiB: 63 })).toMatchObject({
       ...{ status: 0, dropped: '' },
-      ran: ['stat', 'grep', 'sync', 'fstrim', 'df'],
+      ran: ['grep', 'sync', 'df'],
     }));
 
   test('is nothing while a build runs', () =>
     expect(tidy({ owners: ['root', 'nixbld3'], cachedMiB: 900 })).toEqual({
-      ...{ status: 75, stdout: '', dropped: '', ran: ['stat', 'grep'] },
+      ...{ status: 75, stdout: '', dropped: '', ran: ['grep'] },
     }));
+});
+
+// Behaviour 165: A collection is told to end until it has, from its first step on, and deletes nothing where it cannot keep what came last.
+describe('a collection', () => {
+  // A store of two paths, and programs that wait or fail where they are told to.
+  const bin = join(root, 'bin');
+  const roots = join(root, 'nix/var/nix/gcroots');
+  const says = join(root, 'says');
+  const program = (name: string, text: string) => {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
+    chmodSync(join(bin, name), 0o755);
+  };
+  beforeEach(() => {
+    for (const path of [bin, roots, join(root, 'nix/store/one'), join(root, 'nix/store/two')])
+      mkdirSync(path, { recursive: true });
+    mkdirSync(join(root, 'run'));
+    for (const name of ['sync', 'fstrim']) program(name, `echo ${name} >>${says}`);
+    program('renice', '');
+    program('df', "echo '/dev/vda 100 10 90 10% /nix'");
+    program('nix-store', `{ echo "$@"; ls ${roots}/*/; } >>${says} 2>/dev/null`);
+  });
+  const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}` };
+  const argvOf = (minutes: string, bytes: string) =>
+    ['-c', collectScript(root), 'collect', minutes, bytes] as const;
+  const collect = (minutes: string, bytes = '') => {
+    const done = spawnSync('/bin/sh', argvOf(minutes, bytes), { env, encoding: 'utf8' });
+    const said = existsSync(says) ? readFileSync(says, 'utf8').trim().split('\n') : [];
+    return { status: done.status, stdout: done.stdout, said };
+  };
+  const leftOver = () => [...readdirSync(roots), ...readdirSync(join(root, 'run'))];
+  const room = '/dev/vda 100 10 90 10% /nix\n';
+
+  test('keeps what came last by roots of its own, and leaves nothing', () => {
+    mkdirSync(join(roots, 'linuxkit-builder-recent'));
+    mkdirSync(join(roots, 'linuxkit-builder-recent.1'));
+    const said = ['--gc --max-freed 5', 'one', 'two'];
+    expect(collect('60', '5')).toEqual({ status: 0, stdout: room, said });
+    expect(leftOver()).toEqual([]);
+  });
+
+  test('keeps nothing where all is to go, and says how Nix ended', () => {
+    program('nix-store', `echo "$@" >>${says}; exit 3`);
+    expect(collect('0')).toEqual({ status: 3, stdout: room, said: ['--gc'] });
+    expect(leftOver()).toEqual([]);
+  });
+
+  test.each(['find', 'mkdir', 'ln'])('deletes nothing where %s cannot do its part', (name) => {
+    program(name, 'exit 1');
+    expect(collect('60', '5')).toEqual({ status: 74, stdout: room, said: [] });
+    expect(leftOver()).toEqual([]);
+  });
+
+  // To know a collector from another process of its number takes Linux's /proc.
+  describe.runIf(existsSync('/proc/self/cmdline'))('that is told to end', () => {
+    const stop = () => spawnSync('/bin/sh', ['-c', stopScript(root)], { env }).status;
+    const begin = async (name: string) => {
+      // Whoever is killed by a test that was killed ends soon.
+      const told = `trap 'kill $!; echo told >>${says}; exit 1' TERM`;
+      program(name, `${told}; sleep 20 & echo $$ >&3; wait $!`);
+      const child = spawn('/bin/sh', argvOf('60', '5'), {
+        env,
+        stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      });
+      const ended = once(child, 'exit');
+      const [pid] = (await once(child.stdio[3] as Readable, 'data')) as [Buffer];
+      return { pid: Number(String(pid)), ended, shell: child.pid };
+    };
+    const isAlive = (pid: number) => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
+      }
+    };
+
+    test.each(['find', 'nix-store', 'rm'])('ends while it runs %s', async (name) => {
+      if (name === 'rm') mkdirSync(join(roots, 'linuxkit-builder-recent'));
+      const { pid, ended } = await begin(name);
+      if (name === 'rm') rmSync(join(bin, 'rm'));
+      expect(stop()).toBe(0);
+      expect((await ended)[0]).toBe(143);
+      expect([isAlive(pid), stop(), readFileSync(says, 'utf8')]).toEqual([false, 1, 'told\n']);
+      expect(leftOver()).toEqual(name === 'rm' ? ['linuxkit-builder-recent'] : []);
+    });
+
+    test('has its own roots, which another takes nothing of', async () => {
+      const { ended, shell } = await begin('nix-store');
+      program('nix-store', `ls ${roots} >>${says}`);
+      const { status, said } = collect('60');
+      const first = `linuxkit-builder-recent.${shell}`;
+      expect([status, said.length]).toEqual([0, 2]);
+      expect([said.includes(first), leftOver()]).toEqual([
+        true,
+        [first, `linuxkit-builder.collector.${shell}`],
+      ]);
+      expect(stop()).toBe(0);
+      expect((await ended)[0]).toBe(143);
+      expect(leftOver()).toEqual([]);
+    });
+
+    test('is not taken for another process that has its number now', () => {
+      writeFileSync(join(root, `run/linuxkit-builder.collector.${process.ppid}`), '');
+      expect(stop()).toBe(1);
+    });
+  });
 });
 
 describe('what the agent is asked for', () => {
@@ -81,7 +203,18 @@ describe('what the agent is asked for', () => {
     expect(await collectGarbage(agent(0), all, signal)).toEqual({ ...room, isDone: true });
     expect(await collectGarbage(agent(143), all, signal)).toEqual({ ...room, isDone: false });
     expect(await collectGarbage(agent(0, 'odd'), all, signal)).toBeUndefined();
-    await stopCollecting(agent(1), signal);
+  });
+
+  test('tells what hindered a collection, and says nothing was told where nothing was', async () => {
+    const all = { keepMinutes: 60 };
+    await expect(collectGarbage(agent(74), all, signal)).rejects.toMatchObject({
+      failure: { kind: 'collection-not-begun' },
+    });
+    expect(await stopCollecting(agent(0), signal)).toBe('told');
+    expect(await stopCollecting(agent(1), signal)).toBe('none');
+    await expect(stopCollecting(agent(127), signal)).rejects.toMatchObject({
+      failure: { kind: 'collection-not-told' },
+    });
   });
 
   test('tells whether the disk takes blocks back', async () =>

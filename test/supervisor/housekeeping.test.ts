@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { GuestAgent, GuestExec } from '../../src/guest/agent.ts';
 import type { Gate } from '../../src/supervisor/gate.ts';
+import { Exit, Failed } from '../../src/system/failure.ts';
 import { bytesToFree, Housekeeping } from '../../src/supervisor/housekeeping.ts';
 import { nobody } from '../fakes/commands.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 const GiB = 1024 ** 3;
+const silence = { kind: 'agent-silent', message: 'm', hint: 'h', exit: Exit.unavailable };
 /** What df says of a store of 40 GiB. */
 const df = (freeGiB: number) => `/dev/vda ${40 * 1024 ** 2} 1 ${freeGiB * 1024 ** 2} 1% /nix\n`;
 
@@ -15,19 +17,24 @@ function rig() {
   const asked: string[] = [];
   const at = {
     ...{ traffic: 0 as number | undefined, counts: nobody, hasWaiting: false, ready: true },
-    ...{ withheld: [] as boolean[], freeGiB: 30, code: 0 },
+    ...{ withheld: [] as boolean[], freeGiB: 30, code: 0, logged: [] as string[] },
+    /** What it says to whoever tells a collection to end, and asks it to trim; the last one stands. */
+    ...{ stops: [0] as number[], trim: 0 as number | Promise<never> },
     end: undefined as ((ended: GuestExec) => void) | undefined,
+    lose: undefined as ((why: Error) => void) | undefined,
   };
   const answer = (code: number) => ({ code, stdout: df(at.freeGiB), stderr: '' });
   const exec: GuestAgent['exec'] = (_, argv) => {
     const [, script = '', name, ...more] = argv;
     if (name === 'collect') {
       asked.push(['collect', ...more].join(' ').trim());
-      return new Promise((resolve) => (at.end = resolve));
+      return new Promise((resolve, reject) => ((at.end = resolve), (at.lose = reject)));
     }
     const what = script.includes('kill') ? 'stop' : script.includes('caches') ? 'tidy' : 'trim';
     asked.push(what);
-    return Promise.resolve(answer(what === 'tidy' ? at.code : 0));
+    if (what === 'tidy') return Promise.resolve(answer(at.code));
+    if (what === 'trim') return Promise.resolve(at.trim).then(answer);
+    return Promise.resolve(answer((at.stops.length > 1 ? at.stops.shift() : at.stops[0]) ?? 0));
   };
   const gate = {
     counts: () => at.counts,
@@ -37,10 +44,12 @@ function rig() {
     traffic: { get: () => at.traffic },
     hasWaiting: { get: () => at.hasWaiting },
   });
+  const agent = { exec };
   const housekeeping = new Housekeeping({
-    ...{ clock, log: () => undefined, layout: { root: '/' } },
+    ...{ clock, layout: { root: '/' } },
+    log: (_, event) => void at.logged.push(event),
     signal: new AbortController().signal,
-    agent: () => (at.ready ? { exec } : undefined),
+    agent: () => (at.ready ? agent : undefined),
     gate: () => gate as unknown as Gate,
   });
   /** Time goes by, with a look every 5 s. */
@@ -67,15 +76,15 @@ describe('a guest that nobody uses', () => {
     await pass(30_000);
     expect(asked).toEqual([]);
     await pass(600_000);
-    expect(asked).toEqual(['tidy']);
+    expect(asked).toEqual(['tidy', 'trim']);
     // Somebody comes, and is there for a while.
     at.traffic = undefined;
     await pass(600_000);
     at.traffic = 10;
     await pass(30_000);
-    expect(asked).toEqual(['tidy']);
+    expect(asked).toHaveLength(2);
     await pass(600_000);
-    expect(asked).toEqual(['tidy', 'tidy']);
+    expect(asked).toEqual(['tidy', 'trim', 'tidy', 'trim']);
   });
 
   test('is left alone while it is not ready, and asked again where a build runs that came another way', async () => {
@@ -89,7 +98,7 @@ describe('a guest that nobody uses', () => {
     expect(asked).toEqual(['tidy']);
     at.code = 0;
     await pass(600_000);
-    expect(asked).toEqual(['tidy', 'tidy']);
+    expect(asked).toEqual(['tidy', 'tidy', 'trim']);
   });
 
   test('lets old store paths go before its disk is full, and keeps those of the last hour', async () => {
@@ -98,7 +107,33 @@ describe('a guest that nobody uses', () => {
     await pass(40_000);
     expect(asked).toEqual(['tidy', `collect 60 ${11 * GiB}`]);
     expect(at.withheld).toEqual([true]);
+    expect(asked).not.toContain('trim');
     await finish();
+    expect(at.withheld).toEqual([true, false]);
+    expect(asked.at(-1)).toBe('trim');
+  });
+
+  test('has what it did not do logged, and is asked again after the next use', async () => {
+    const { at, asked, pass } = rig();
+    const lost = Promise.reject(new Failed(silence));
+    lost.catch(() => undefined);
+    at.trim = lost;
+    await pass(40_000);
+    expect(at.logged).toEqual(['guest-tidied', 'guest-not-trimmed']);
+    at.trim = 0;
+    at.traffic = 1;
+    await pass(40_000);
+    expect(asked).toEqual(['tidy', 'trim', 'tidy', 'trim']);
+  });
+
+  test('keeps all where it cannot keep what came last, and says so', async () => {
+    const { at, pass, finish } = rig();
+    at.freeGiB = 9;
+    at.stops = [1];
+    await pass(40_000);
+    await finish(74);
+    await pass(5_000);
+    expect(at.logged.at(-1)).toBe('guest-not-tidied');
     expect(at.withheld).toEqual([true, false]);
   });
 
@@ -147,11 +182,16 @@ describe('a collection', () => {
     housekeeping.onWaiting();
     await clock.advance(0);
     expect(asked.slice(2)).toEqual(['stop']);
+    // It had not begun yet, so it is told again.
+    await clock.advance(2_000);
+    housekeeping.onWaiting();
+    await clock.advance(0);
+    expect(asked.slice(2)).toEqual(['stop', 'stop', 'stop']);
     await finish(143);
     expect(at.withheld).toEqual([true, false]);
     housekeeping.onWaiting();
     await clock.advance(60_000);
-    expect(asked.slice(2)).toEqual(['stop']);
+    expect(asked.slice(2)).toEqual(['stop', 'stop', 'stop']);
   });
 
   test('that was asked for goes on for half a minute, deletes all, and says whether it came to its end', async () => {
@@ -172,7 +212,81 @@ describe('a collection', () => {
     const again = housekeeping.collect();
     await finish();
     expect(await again).toMatchObject({ isDone: true });
+    expect(asked.at(-1)).toBe('trim');
     expect(clock.due).toEqual([]);
+  });
+
+  test('lets in whoever comes before the blocks go back', async () => {
+    const { at, asked, housekeeping, finish } = rig();
+    at.trim = new Promise(() => undefined);
+    void housekeeping.collect();
+    await finish();
+    expect([asked.at(-1), at.withheld]).toEqual(['trim', [true, false]]);
+  });
+
+  // Behaviour 165: A collection is told to end until it has, from its first step on, and deletes nothing where it cannot keep what came last.
+  test('of which nothing is heard is told to end, and nobody is let in before it has', async () => {
+    const { at, asked, housekeeping, clock } = rig();
+    at.stops = [0, 0, 127, 1, 0, 1];
+    const lost = expect(housekeeping.collect()).rejects.toMatchObject({ failure: silence });
+    at.lose?.(new Failed(silence));
+    await clock.advance(5_999);
+    expect([asked.filter((what) => what === 'stop').length, at.withheld]).toEqual([6, [true]]);
+    await clock.advance(1);
+    await lost;
+    expect([asked.filter((what) => what === 'stop').length, at.withheld]).toEqual([
+      7,
+      [true, false],
+    ]);
+  });
+
+  test.each([
+    ['for a minute at most', true, 60_000, 60],
+    ['not in a guest that is gone', false, 0, 0],
+  ])('of which nothing is heard is told to end, %s', async (_, ready, ms, stops) => {
+    const { at, asked, housekeeping, clock } = rig();
+    const lost = expect(housekeeping.collect()).rejects.toMatchObject({ failure: silence });
+    at.ready = ready;
+    at.lose?.(new Failed(silence));
+    await clock.advance(ms);
+    await lost;
+    expect(asked.filter((what) => what === 'stop')).toHaveLength(stops);
+    expect(at.withheld).toEqual([true, false]);
+  });
+
+  // Behaviour 163: A `gc` or `trim` that somebody asked for is a use of the guest, which does not go in the midst of it unless it is told to.
+  test('or a trim that was asked for is a use of the guest, and one of our own is none', async () => {
+    const { at, housekeeping, finish, pass } = rig();
+    const collected = housekeeping.collect();
+    expect(housekeeping.isAsked).toBe(true);
+    await finish();
+    await collected;
+    const trimmed = housekeeping.trim();
+    expect(housekeeping.isAsked).toBe(true);
+    await trimmed;
+    expect(housekeeping.isAsked).toBe(false);
+    at.freeGiB = 1;
+    await pass(40_000);
+    expect([at.withheld.at(-1), housekeeping.isAsked]).toEqual([true, false]);
+  });
+
+  test('ends before the guest goes, whoever asked for it', async () => {
+    const { at, asked, housekeeping, finish, clock } = rig();
+    await housekeeping.end();
+    at.hasWaiting = true;
+    void housekeeping.collect();
+    const ended = housekeeping.end();
+    await clock.advance(0);
+    expect(asked).toEqual(['collect 0', 'stop']);
+    await finish(143);
+    await ended;
+    void housekeeping.collect();
+    const late = expect(housekeeping.end()).rejects.toMatchObject({
+      failure: { kind: 'guest-in-use' },
+    });
+    await clock.advance(20_000);
+    await late;
+    await finish(143);
   });
 
   test('needs a guest that is ready', async () => {

@@ -10,8 +10,9 @@ const quiet = { builds: 0, diskBytes: 2, diskFreeBytes: 1, clockOffsetMs: 0 };
 function rig() {
   const clock = new FakeClock();
   const at = {
+    onLook: (): unknown => undefined,
     ...{ counts: nobody, inside: quiet as typeof quiet | undefined, looks: 0 },
-    pressure: undefined as 'battery' | 'memory' | undefined,
+    ...{ pressure: undefined as 'battery' | 'memory' | undefined, isAsked: false },
   };
   let afterMs: number | undefined = 10 * minute;
   const idle: (number | string)[] = [];
@@ -19,8 +20,10 @@ function rig() {
     clock,
     afterMs: () => afterMs,
     counts: () => at.counts,
+    isAsked: () => at.isAsked,
     lookInside: () => {
       at.looks++;
+      at.onLook();
       return Promise.resolve(at.inside);
     },
     pressure: () => Promise.resolve(at.pressure),
@@ -72,6 +75,30 @@ describe('a guest that nobody uses', () => {
     at.counts = nobody;
     await pass(10 * minute);
     expect(idle).toHaveLength(1);
+  });
+
+  // Behaviour 163: A `gc` or `trim` that somebody asked for is a use of the guest, which does not go in the midst of it unless it is told to.
+  test.each(['battery', 'memory', undefined] as const)(
+    'stays for what somebody has asked for, whatever presses (%s)',
+    async (pressure) => {
+      const { at, idle, pass } = rig();
+      Object.assign(at, { pressure, isAsked: true });
+      await pass(30 * minute);
+      expect([at.looks, idle]).toEqual([0, []]);
+      at.isAsked = false;
+      await pass(5_000);
+      expect([at.looks, idle]).toEqual([0, []]);
+      await pass(10 * minute);
+      expect(idle).toHaveLength(1);
+    },
+  );
+
+  test('stays where it was asked for during the look', async () => {
+    const { at, idle, pass } = rig();
+    await pass(10 * minute - 5_000);
+    at.onLook = () => (at.isAsked = true);
+    await pass(minute);
+    expect([at.looks, idle]).toEqual([1, []]);
   });
 
   test('does not stay for a stranger, who does not log in', async () => {

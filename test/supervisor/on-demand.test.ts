@@ -151,3 +151,32 @@ test('wakes the guest for a client that came while the door was being opened', a
   await onDemand.awaitClients();
   expect(wanted).toMatchObject([{ type: 'wanted' }]);
 });
+
+// Behaviour 164: Once a collection has begun it alone holds the door, so a `gc` that is killed keeps nobody out.
+test('a collection holds the door by itself, and lets go whatever was drained for it', async () => {
+  await using world = await World.make();
+  const door: string[] = [];
+  let end: (ended: object) => void = () => undefined;
+  const gate = {
+    counts: () => ({ opening: 0, entering: 0, loggedIn: 0 }),
+    withhold: (isWanted: boolean) => door.push(`withhold ${isWanted}`),
+    drain: (isWanted: boolean, how: string) => door.push(`drain ${isWanted} ${how}`),
+  };
+  const scope = {
+    watch: new Set(['agent']),
+    agent: { exec: () => new Promise((resolve) => (end = resolve)) },
+  };
+  const onDemand = new OnDemand({
+    ...{ clock: new FakeClock(), log: () => undefined, onDoor: () => door.push('told') },
+    gate: () => gate as unknown as Gate,
+    state: () => ({ phase: 'ready', since: 0, failures: [] }) as never,
+    config: () => world.config,
+    ...{ layout: world.layout, scope: () => scope as never },
+    dispatch: () => undefined,
+  });
+  const collected = onDemand.collect();
+  expect(door).toEqual(['withhold true', 'drain false hold', 'told']);
+  end({ code: 143, stdout: '/dev/vda 100 10 90 10% /nix', stderr: '' });
+  expect(await collected).toMatchObject({ isDone: false });
+  expect(door.at(-1)).toBe('withhold false');
+});

@@ -27,6 +27,7 @@ const config = { idle: { how: 'auto' }, memoryMiB: 1 };
 /** What happens at each step, where it is not what is usual. */
 interface Odd {
   readonly inside?: object;
+  readonly endWork?: (done: string[]) => Promise<void>;
   readonly save?: (signal: AbortSignal) => Promise<void>;
   readonly takeBack?: () => Promise<void>;
   /** Once the guest is in its file. */
@@ -79,6 +80,7 @@ function rig(odd: Odd = {}) {
     gate: () => Object.assign(gate, { hold: () => undefined }) as unknown as Gate,
     config: () => config as never,
     dispatch: (event) => events.push(event),
+    endWork: () => odd.endWork?.(done) ?? Promise.resolve(),
   });
   const suspend = async () => {
     suspending.perform({ type: 'suspend', why });
@@ -139,6 +141,16 @@ test('what fails twice is not done again: the guest is stopped from then on', as
     expect(await suspend()).toEqual([{ type: 'not-suspended' }]);
     expect(suspending.keeps).toBe(keeps);
   }
+});
+
+test('what we do in the guest is ended first, or it is not frozen', async () => {
+  const endWork = (done: string[]) => Promise.resolve(void done.push('ended'));
+  const { done, suspend } = rig({ endWork });
+  await suspend();
+  expect(done.slice(0, 3)).toEqual(['quiet', 'ended', 'fstrim']);
+  const busy = rig({ endWork: () => Promise.reject(new Error('it goes on')) });
+  expect(await busy.suspend()).toEqual([{ type: 'not-suspended' }]);
+  expect(busy.done).toEqual(['quiet', 'watched']);
 });
 
 test('a guest that somebody builds in is not frozen', async () => {

@@ -30,7 +30,7 @@ export function verdictsVerb(program: Command, context: CliContext): void {
     .option('--json', 'the verdicts, for programs')
     .action(async (options: VerdictsOptions) => {
       const layout = layoutFor(options, context);
-      const verdicts = await verdictsIn(layout);
+      const verdicts = await verdictsIn(layout, context.clock.now());
       if (options.clear === true) await clear(layout);
       if (options.json === true) {
         const cleared = options.clear === true;
@@ -42,7 +42,7 @@ export function verdictsVerb(program: Command, context: CliContext): void {
     });
 }
 
-async function verdictsIn(layout: Layout): Promise<Shown[]> {
+async function verdictsIn(layout: Layout, now: number): Promise<Shown[]> {
   const { readVerdicts } = await import('../system/verdicts.ts');
   const { readRejection } = await import('../supervisor/images.ts');
   const written = readVerdicts(layout.verdicts);
@@ -50,7 +50,7 @@ async function verdictsIn(layout: Layout): Promise<Shown[]> {
     const told = { subject, way, works: why === undefined, at, why, remedy };
     return { ...told, holdsUntil: holdsUntil ?? 'host-boot' };
   });
-  const shown = [...tried, ...(await suspendIn(layout))];
+  const shown = [...tried, ...(await suspendIn(layout, now))];
   const image = readRejection(layout);
   if (image === undefined || written.some(({ subject }) => subject === 'image')) return shown;
   // As the release before this one has written it.
@@ -60,10 +60,10 @@ async function verdictsIn(layout: Layout): Promise<Shown[]> {
 }
 
 /** Whether a guest goes on from a file, where that is known. */
-async function suspendIn(layout: Layout): Promise<Shown[]> {
+async function suspendIn(layout: Layout, now: number): Promise<Shown[]> {
   const { readTrial, verdictOf } = await import('../supervisor/suspend-trial.ts');
   const trial = readTrial(layout);
-  const verdict = trial === undefined ? 'untried' : verdictOf(trial);
+  const verdict = trial === undefined ? 'untried' : verdictOf(trial, now);
   if (verdict === 'untried') return [];
   const at = statSync(layout.suspendTrial).mtime.toISOString();
   const told = { subject: 'suspend', way: 'file', at, holdsUntil: 'vm-build' } as const;

@@ -1,5 +1,5 @@
 /** Has a guest hold its breath for the file that it is put into, and breathe again: its disk is whole in between. */
-import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { GuestAgent } from './agent.ts';
 
 type Agent = Pick<GuestAgent, 'exec' | 'setTime'>;
@@ -24,7 +24,11 @@ const freezeMs = 10_000;
 
 /** Has it write what it holds back. What it cannot do costs room, no more. */
 export async function settleGuest(agent: Agent, signal: AbortSignal): Promise<void> {
-  await agent.exec('/bin/sh', ['-c', settle], { signal, timeoutMs: settleMs });
+  try {
+    await agent.exec('/bin/sh', ['-c', settle], { signal, timeoutMs: settleMs });
+  } catch (error) {
+    if (signal.aborted || failureOf(error).kind !== 'agent-silent') throw error;
+  }
 }
 
 /** From now on nothing writes to its disk. Failed where it does not obey. */

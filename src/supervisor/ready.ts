@@ -57,7 +57,7 @@ async function awake(scope: Scope, where: Where) {
   const { running, agent, signal, watch } = scope;
   const { machine, resumed, keeping } = running;
   if (machine === undefined) throw new Error('no machine to wait for');
-  const isTrial = trialOf(where.layout, keeping?.basis ?? '') === 'untried';
+  const isTrial = trialOf(where.layout, keeping?.basis ?? '', where.clock.now()) === 'untried';
   watch.resumed();
   await untilAwake({ ...where, machine, agent, signal, isTrial });
   scope.expectHalt(false);

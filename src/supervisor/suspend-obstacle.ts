@@ -25,7 +25,7 @@ export function obstacleTo(
   const isAble = machine?.memory !== undefined && vm !== undefined && keeping !== undefined;
   if (!isAble || driver === undefined || used === undefined) return 'its program does not do it';
   if (!suspends(driver.row, used.accelerator, process.arch)) return 'its program does not do it';
-  const trial = trialOf(layout, keeping.basis);
+  const trial = trialOf(layout, keeping.basis, clock.now());
   if (typeof trial === 'object') return trial.why;
   const { health = 'well', complaints = [] } = scope.facts;
   if (health !== 'well' || complaints.length > 0) return 'it is not well';

@@ -12,6 +12,7 @@ import type { Gate } from './gate.ts';
 import { commitSaved, discardSaved, forgetMemory } from './saved-guest.ts';
 import type { Scope } from './scope.ts';
 import type { Effect, Event, Rest, Saved } from './state.ts';
+import { hasRoom } from './disk-room.ts';
 import { obstacleTo } from './suspend-obstacle.ts';
 import { noteFailure, noteSuccess, trialOf } from './suspend-trial.ts';
 
@@ -27,6 +28,8 @@ export interface SuspendingOptions {
   readonly endWork: () => Promise<void>;
 }
 
+/** With less than this in its place the file is what has no room: it was made sure of more before. */
+const leastRoom = 64 * 1024 ** 2;
 /** QEMU ends within 0.1 s; then it is made to. */
 const leaveMs = 2_000;
 
@@ -58,12 +61,12 @@ export class Suspending {
   /** Begins; the end of it comes as an event. */
   #begin(scope: Scope, why: Rest): void {
     const abort = new AbortController();
-    const { gate, dispatch, layout, log } = this.#options;
+    const { gate, dispatch, layout, log, clock } = this.#options;
     gate().hold('the guest is suspended');
     const done = this.#run(scope, abort.signal).then((event) => {
       this.#job = undefined;
       const basis = scope.running.keeping?.basis ?? '';
-      const isUntried = trialOf(layout, basis) === 'untried';
+      const isUntried = trialOf(layout, basis, clock.now()) === 'untried';
       dispatch(event);
       if (!isUntried || event.type !== 'suspended' || event.saved === undefined) return;
       log('info', 'suspend-tried', { basis });
@@ -107,7 +110,8 @@ export class Suspending {
   noteLoss(failure: Failure): void {
     const scope = this.#options.scope();
     const { resumed, wasReady } = scope?.running ?? {};
-    if (scope !== undefined && resumed !== undefined && wasReady !== true)
+    const isPassing = scope?.standstill.wasPaused === true;
+    if (scope !== undefined && resumed !== undefined && wasReady !== true && !isPassing)
       this.#learn(scope, failure);
   }
 
@@ -153,7 +157,9 @@ export class Suspending {
         await machine.memory.takeBack();
         throw new Failed(wanted);
       }
-    } catch (error) {
+    } catch (thrown) {
+      const isFull = !hasRoom(layout.state, leastRoom) && failureOf(thrown).kind !== halted;
+      const error = isFull ? new Failed(noRoom, { cause: thrown }) : thrown;
       forgetMemory(layout);
       if (isFrozen && failureOf(error).kind !== halted)
         await thawGuest(scope.agent).catch(() => undefined);
@@ -192,11 +198,9 @@ export class Suspending {
   }
 
   #learn({ running: { keeping } }: Scope, failure: Failure): void {
-    const { layout, log } = this.#options;
+    const { layout, log, clock } = this.#options;
     log('warn', 'not-suspended', { failure });
-    if (keeping === undefined || failure.kind === inUse.kind || failure.kind === wanted.kind)
-      return;
-    if (noteFailure(layout, keeping.basis, failure.message))
+    if (keeping !== undefined && noteFailure(layout, keeping.basis, failure, clock.now()))
       log('warn', 'suspends-no-more', { failure });
   }
 }
@@ -207,6 +211,13 @@ const halted = 'guest-halted';
 const inUse: Failure = {
   kind: 'guest-in-use',
   message: 'Somebody is in the guest, or it does not say.',
+  hint: 'It is stopped instead.',
+  exit: Exit.temporary,
+};
+
+const noRoom: Failure = {
+  kind: 'no-room',
+  message: "The host's disk has no room left for a guest as a file.",
   hint: 'It is stopped instead.',
   exit: Exit.temporary,
 };

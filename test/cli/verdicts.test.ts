@@ -86,12 +86,14 @@ test('all are forgotten, and what was held against which is said', async () => {
 
 test('whether a guest goes on from a file is told, and forgotten, with the rest', async () => {
   const tells = async () => (await verdicts()).map((line) => line.replace(/found \S+;/, 'found;'));
-  noteFailure(layout, 'a build', 'It broke.');
+  const fail = (message: string) =>
+    noteFailure(layout, 'a build', { kind: 'guest-not-saved', message }, Date.now());
+  fail('It broke.');
   expect(await verdicts()).toEqual(['Nothing was tried since this machine booted.']);
   noteSuccess(layout, 'a build');
   const until = 'holds until the VM program is another build';
   expect(await tells()).toEqual([`suspend file: works (found; ${until})`]);
-  for (const why of ['It broke.', 'It broke again.']) noteFailure(layout, 'a build', why);
+  for (const why of ['It broke.', 'It broke again.']) fail(why);
   expect(await tells()).toEqual([
     `suspend file: does not work (found; ${until})`,
     '  It broke again.',

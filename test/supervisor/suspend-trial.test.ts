@@ -12,26 +12,54 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
 
+const now = Date.parse('2026-01-02T03:04:05Z');
+const broken = (message: string) => ({ kind: 'guest-not-resumed', message });
+
 // Behaviour 155: Whether a guest goes on from a file here is tried once for each build of the VM program; what did not go well twice in a row
 // is not done again, and the guest is stopped instead.
 test('what did not go well twice in a row is not done again, which is told once', () => {
-  expect(trialOf(layout, 'a')).toBe('untried');
-  expect(noteFailure(layout, 'a', 'it broke')).toBe(false);
-  expect(trialOf(layout, 'a')).toBe('untried');
+  expect(trialOf(layout, 'a', now)).toBe('untried');
+  expect(noteFailure(layout, 'a', broken('it broke'), now)).toBe(false);
+  expect(trialOf(layout, 'a', now)).toBe('untried');
   noteSuccess(layout, 'a');
-  expect(trialOf(layout, 'a')).toBe('works');
-  expect(noteFailure(layout, 'a', 'it broke')).toBe(false);
-  expect(trialOf(layout, 'a')).toBe('works');
-  expect(noteFailure(layout, 'a', 'it broke again')).toBe(true);
-  expect(trialOf(layout, 'a')).toEqual({ why: 'it broke again' });
-  expect(noteFailure(layout, 'a', 'it broke again')).toBe(false);
+  expect(trialOf(layout, 'a', now)).toBe('works');
+  expect(noteFailure(layout, 'a', broken('it broke'), now)).toBe(false);
+  expect(trialOf(layout, 'a', now)).toBe('works');
+  expect(noteFailure(layout, 'a', broken('it broke again'), now)).toBe(true);
+  expect(trialOf(layout, 'a', now)).toEqual({ why: 'it broke again' });
+  expect(noteFailure(layout, 'a', broken('it broke again'), now)).toBe(false);
   // Another build of the program may do better.
-  expect(trialOf(layout, 'b')).toBe('untried');
-  expect(noteFailure(layout, 'b', 'w')).toBe(false);
+  expect(trialOf(layout, 'b', now)).toBe('untried');
+  expect(noteFailure(layout, 'b', broken('w'), now)).toBe(false);
 });
 
 test('what cannot be remembered is tried again', () => {
   rmSync(layout.state, { recursive: true });
   noteSuccess(layout, 'a');
-  expect(trialOf(layout, 'a')).toBe('untried');
+  expect(trialOf(layout, 'a', now)).toBe('untried');
+});
+
+test.each([
+  'no-room',
+  'agent-silent',
+  'guest-not-frozen',
+  'vm-killed',
+  'host-out-of-memory',
+  'bug',
+])('trouble that passes says nothing of the way: %s', (kind) => {
+  for (let n = 0; n < 3; n++)
+    expect(noteFailure(layout, 'a', { kind, message: 'w' }, now)).toBe(false);
+  expect(trialOf(layout, 'a', now)).toBe('untried');
+});
+
+test('what has worked once is tried again after a day; what never has is not', () => {
+  const day = 24 * 3_600_000;
+  for (const works of [true, false]) {
+    const basis = String(works);
+    if (works) noteSuccess(layout, basis);
+    noteFailure(layout, basis, broken('w'), now);
+    noteFailure(layout, basis, broken('w'), now);
+    expect(trialOf(layout, basis, now + day - 1)).toEqual({ why: 'w' });
+    expect(trialOf(layout, basis, now + day)).toEqual(works ? 'works' : { why: 'w' });
+  }
 });

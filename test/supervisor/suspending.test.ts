@@ -28,6 +28,7 @@ const config = { idle: { how: 'auto' }, memoryMiB: 1 };
 interface Odd {
   readonly inside?: object;
   readonly endWork?: (done: string[]) => Promise<void>;
+  readonly settle?: () => Promise<void>;
   readonly save?: (signal: AbortSignal) => Promise<void>;
   readonly takeBack?: () => Promise<void>;
   /** Once the guest is in its file. */
@@ -62,9 +63,12 @@ function rig(odd: Odd = {}) {
     },
     ...{ facts: {}, config, signal: over.signal },
     agent: {
-      exec: (_path: string, [, script = '']: readonly string[]) => {
-        done.push(/--\w+freeze|--freeze|fstrim/.exec(script.split('&\n').at(-1) ?? '')?.[0] ?? '');
-        return Promise.resolve({ code: 0, stdout: '', stderr: '' });
+      exec: async (_path: string, [, script = '']: readonly string[]) => {
+        const what =
+          /--\w+freeze|--freeze|fstrim/.exec(script.split('&\n').at(-1) ?? '')?.[0] ?? '';
+        done.push(what);
+        if (what === 'fstrim') await odd.settle?.();
+        return { code: 0, stdout: '', stderr: '' };
       },
     },
     lookInside: () => Promise.resolve(odd.inside ?? { builds: 0 }),
@@ -108,7 +112,7 @@ test('who wants it while it is written has it run on, which is no fault of the s
   const { done, suspending, suspend } = rig({ save: wanted });
   expect(await suspend()).toEqual([{ type: 'not-suspended' }]);
   expect(done).toEqual(['quiet', 'fstrim', '--freeze', 'save', '--unfreeze', 'watched']);
-  expect([trialOf(layout, 'b'), suspending.keeps]).toEqual(['untried', true]);
+  expect([trialOf(layout, 'b', Date.now()), suspending.keeps]).toEqual(['untried', true]);
 });
 
 test('who comes when it is written has it run on, and its file is no guest any more', async () => {
@@ -135,7 +139,8 @@ test('a guest that is not to be suspended and does not go on is lost: nobody is 
 });
 
 test('what fails twice is not done again: the guest is stopped from then on', async () => {
-  const broken = { save: () => Promise.reject(new Error('it breaks')) };
+  const failure = { kind: 'guest-not-saved', message: 'It breaks.', hint: '', exit: 69 } as const;
+  const broken = { save: () => Promise.reject(new Failed(failure)) };
   for (const keeps of [true, false]) {
     const { suspending, suspend } = rig(broken);
     expect(await suspend()).toEqual([{ type: 'not-suspended' }]);
@@ -151,6 +156,13 @@ test('what we do in the guest is ended first, or it is not frozen', async () => 
   const busy = rig({ endWork: () => Promise.reject(new Error('it goes on')) });
   expect(await busy.suspend()).toEqual([{ type: 'not-suspended' }]);
   expect(busy.done).toEqual(['quiet', 'watched']);
+});
+
+test('a guest that is slow to write out what it holds goes all the same', async () => {
+  const failure = { kind: 'agent-silent', message: 'Silent.', hint: '', exit: 69 } as const;
+  const { done, suspend } = rig({ settle: () => Promise.reject(new Failed(failure)) });
+  expect((await suspend())[0]).toMatchObject({ type: 'suspended', saved: {} });
+  expect(done).toContain('save');
 });
 
 test('a guest that somebody builds in is not frozen', async () => {

@@ -44,7 +44,7 @@ test('a VM that was killed is started again; a VM whose daemon was killed is end
 
   const started = await rig.cli('start');
   expect(started.end).toBe(0);
-  // Whenever somebody has the disk open, it is one process.
+  // Whenever VM programs have the disk open, it is one; the daemon and its flock look at it before they start one.
   const holders: number[] = [];
   await fact('ready again', () => {
     holders.push(holdersOf(rig.layout.disk).length);
@@ -134,12 +134,13 @@ const vmOf = (status: Status | undefined): number => {
 
 const textOf = (path: string) => readFileSync(path, 'utf8');
 
-/** Who has that file open, of the processes that we can look at. */
+/** The VM programs that have that file open. */
 function holdersOf(path: string): string[] {
   return readdirSync('/proc').filter((pid) => {
     try {
       return (
         /^\d+$/.test(pid) &&
+        readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('qemu') &&
         readdirSync(`/proc/${pid}/fd`).some(
           (fd) => readlinkSync(join('/proc', pid, 'fd', fd)) === path,
         )

@@ -23,9 +23,10 @@ const suspending: Handler<'suspending'> = (state, event, now) => {
         ? enter({ ...state, wanted: event.why }, { type: 'cancel-suspend' })
         : stay(state);
     case 'not-suspended':
-      return wanted === undefined
-        ? ending(state, { type: 'rest', why }, now)
-        : enter({ phase: 'ready', since: now, ...history(state) }, { type: 'release-door' });
+      // A build is never interrupted, but by whoever says so.
+      return wanted !== undefined || (event.inUse === true && why.type !== 'asked')
+        ? enter({ phase: 'ready', since: now, ...history(state) }, { type: 'release-door' })
+        : ending(state, { type: 'rest', why }, now);
     // Not by us: its disk failed, say, and what it was about to write waits in it.
     case 'vm-paused': {
       const { effects, ...step } = paused(state, { phase: 'ready', since: now }, event.why, now);

@@ -129,8 +129,8 @@ export type Event =
     }
   /** Its VM process has ended; without `saved` there is no file to go on from. */
   | { readonly type: 'suspended'; readonly saved: Saved | undefined }
-  /** It runs on. */
-  | { readonly type: 'not-suspended' }
+  /** It runs on. `inUse`: somebody is in it, or it does not say. */
+  | { readonly type: 'not-suspended'; readonly inUse?: true }
   /** This start found a guest that goes on from its file. */
   | { readonly type: 'resumes' }
   /** Somebody needs the guest: a client of ssh waits at the door, or a person asks. */

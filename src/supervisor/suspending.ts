@@ -128,7 +128,9 @@ export class Suspending {
       const isHalted = failure.kind === halted;
       if (!signal.aborted || isHalted) this.#learn(scope, failure);
       if (scope.signal.aborted) return { type: 'suspended', saved: undefined };
-      return isHalted ? { type: 'lost', failure } : { type: 'not-suspended' };
+      if (isHalted) return { type: 'lost', failure };
+      const isInUse = failure.kind === inUse.kind;
+      return { type: 'not-suspended', ...(isInUse && { inUse: true }) };
     }
   }
 
@@ -141,8 +143,9 @@ export class Suspending {
     try {
       await this.#options.endWork();
       const inside = await scope.lookInside(undefined);
-      const { opening, open } = gate().counts();
-      if (inside === undefined || inside.builds + opening + open > 0) throw new Failed(inUse);
+      // A stranger at the door, who has not logged in, is nobody in the guest.
+      const { loggedIn, entering } = gate().counts();
+      if (inside === undefined || inside.builds + loggedIn + entering > 0) throw new Failed(inUse);
       await settleGuest(scope.agent, signal);
       this.#step('settled');
       signal.throwIfAborted();
@@ -211,7 +214,7 @@ const halted = 'guest-halted';
 const inUse: Failure = {
   kind: 'guest-in-use',
   message: 'Somebody is in the guest, or it does not say.',
-  hint: 'It is stopped instead.',
+  hint: 'It stays; only where somebody has sent it away is it stopped instead.',
   exit: Exit.temporary,
 };
 

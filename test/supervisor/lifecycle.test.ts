@@ -30,6 +30,7 @@ const events: readonly Event[] = [
   { type: 'suspended', saved: { bytes: 1, at: '2026-01-01T00:00:00.000Z' } },
   { type: 'suspended', saved: undefined },
   { type: 'not-suspended' },
+  { type: 'not-suspended', inUse: true },
   { type: 'resumes' },
   { type: 'wanted', why: 'a client waits' },
   { type: 'vm-launched' },
@@ -225,6 +226,16 @@ describe('a guest that nobody needs', () => {
     expect(after(tooLate.state, { type: 'children-gone' }).effects).toEqual([
       { type: 'launch', afresh: false },
     ]);
+  });
+
+  test('stays with whoever is in it when it was to go by itself, and goes where somebody says so', () => {
+    const notSuspended = { type: 'not-suspended', inUse: true } as const;
+    const idle = after(ready, { type: 'rest', why: { type: 'unused', forMs: 1 }, keeps: true });
+    expect(after(idle.state, notSuspended).effects).toEqual([{ type: 'release-door' }]);
+    expect(after(idle.state, { type: 'not-suspended' }).effects).toEqual([
+      { type: 'end-children' },
+    ]);
+    expect(after(suspending.state, notSuspended).effects).toEqual([{ type: 'end-children' }]);
   });
 
   test('whose disk fails while it is saved stays, and goes on when its disk does', () => {

@@ -27,6 +27,7 @@ const config = { idle: { how: 'auto' }, memoryMiB: 1 };
 /** What happens at each step, where it is not what is usual. */
 interface Odd {
   readonly inside?: object;
+  readonly counts?: object;
   readonly endWork?: (done: string[]) => Promise<void>;
   readonly settle?: () => Promise<void>;
   readonly save?: (signal: AbortSignal) => Promise<void>;
@@ -39,7 +40,10 @@ interface Odd {
 function rig(odd: Odd = {}) {
   const done: string[] = [];
   const over = new AbortController();
-  const gate = { hasWaiting: false, counts: () => ({ held: 0, opening: 0, open: 0 }) };
+  const gate = {
+    hasWaiting: false,
+    counts: () => ({ held: 0, opening: 0, open: 0, loggedIn: 0, entering: 0, ...odd.counts }),
+  };
   const say = (what: string) => () => Promise.resolve(void done.push(what));
   const save = async (path: string, signal: AbortSignal) => {
     await say('save')();
@@ -165,10 +169,19 @@ test('a guest that is slow to write out what it holds goes all the same', async 
   expect(done).toContain('save');
 });
 
-test('a guest that somebody builds in is not frozen', async () => {
-  const { done, suspend } = rig({ inside: { builds: 1 } });
-  expect(await suspend()).toEqual([{ type: 'not-suspended' }]);
+test.each([
+  ['builds', { inside: { builds: 1 } }],
+  ['is logged in', { counts: { opening: 1, loggedIn: 1 } }],
+  ['logs in', { counts: { open: 1, entering: 1 } }],
+])('a guest that somebody %s in is not frozen, which is told', async (_what, odd) => {
+  const { done, suspend } = rig(odd);
+  expect(await suspend()).toEqual([{ type: 'not-suspended', inUse: true }]);
   expect(done).toEqual(['quiet', 'watched']);
+});
+
+test('a stranger at the door has no guest stay, or be stopped', async () => {
+  const { suspend } = rig({ counts: { opening: 1, open: 1 } });
+  expect((await suspend())[0]).toMatchObject({ type: 'suspended', saved: {} });
 });
 
 test('where file and disk cannot be committed the guest is gone, and there is nothing to go on from', async () => {

@@ -28,6 +28,8 @@ export interface Keeping {
   /** Wall time, ISO 8601. */
   readonly bootedAt: string;
   readonly resumes: number;
+  /** Of those who could log in when it booted, as {@link keysVersion} has it. */
+  readonly keys: string;
 }
 
 /** What a start knows of it. */

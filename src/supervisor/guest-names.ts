@@ -51,6 +51,11 @@ export class GuestNames {
     }
   }
 
+  /** Whether the guest asks others than its network program does, which begins anew with each start. */
+  get areOthers(): boolean {
+    return this.#told.length > 0;
+  }
+
   get #servers(): readonly string[] {
     return nameServersIn(new OthersFiles().read(this.#path) ?? '');
   }

@@ -4,6 +4,7 @@ import type { Clock } from '../system/clock.ts';
 import { failureOf } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import { keepChoice, type ChooseVm } from '../vm/choose-vm.ts';
+import type { GuestKeys } from './builder-keys.ts';
 import { untilAwake } from './comeback.ts';
 import { judgeNix } from './guest-nix.ts';
 import type { Scope } from './scope.ts';
@@ -13,6 +14,11 @@ interface Where {
   readonly layout: Layout;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+interface Resuming extends Where {
+  /** Nobody comes in by a key that is no good any more. */
+  readonly keys: Pick<GuestKeys, 'tell'>;
 }
 
 /** Network and VM run, and the VM's control channel answers. */
@@ -29,7 +35,7 @@ export function noteLaunch({ running: { vm, machine, network }, facts, note }: S
 }
 
 /** Resolves when the guest is ready: it has booted, or goes on from its file. */
-export async function untilReady(scope: Scope, where: Where): Promise<void> {
+export async function untilReady(scope: Scope, where: Resuming): Promise<void> {
   const { running, facts, note } = scope;
   const probe = await (running.resumed === undefined ? booted(scope) : awake(scope, where));
   running.wasReady = true;
@@ -53,13 +59,14 @@ const booted = ({ running: { machine }, watch, signal }: Scope) => {
   return watch.ready(machine, signal);
 };
 
-async function awake(scope: Scope, where: Where) {
+async function awake(scope: Scope, where: Resuming) {
   const { running, agent, signal, watch } = scope;
   const { machine, resumed, keeping } = running;
   if (machine === undefined) throw new Error('no machine to wait for');
   const isTrial = trialOf(where.layout, keeping?.basis ?? '', where.clock.now()) === 'untried';
   watch.resumed();
   await untilAwake({ ...where, machine, agent, signal, isTrial });
+  await where.keys.tell(scope);
   scope.expectHalt(false);
   return { nixVersion: resumed?.nixVersion, clockOffsetMs: 0 };
 }

@@ -75,7 +75,6 @@ export async function start(
   log('debug', 'disk-prepared', { path: layout.disk, was: disk });
   context.onStep('prepared');
   const { bundle, cmdline } = laid;
-  running.keys = laid.keys;
   // Our copy of the kernel is another file at each start.
   const named = bundleAt(laid.image.prefix);
   const accelerator = await acceleratorFor(context, program, named, signal);
@@ -90,8 +89,11 @@ export async function start(
     ...{ identity, basis: trialBasis(program, accelerator, network?.driver.name) },
     bootedAt: saved?.bootedAt ?? new Date(context.clock.now()).toISOString(),
     resumes: saved === undefined ? 0 : saved.resumes + 1,
+    keys: laid.keys,
   };
   if (saved === undefined) {
+    // One that goes on has those that it was told of last, and is told anew.
+    running.keys = laid.keys;
     if (hasChoice(driver.row)) running.used = { accelerator, program };
   } else {
     running.resumed = saved;

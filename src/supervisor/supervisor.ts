@@ -209,7 +209,7 @@ export class Supervisor {
     await start(context, scope.running, scope.signal);
     noteLaunch(scope);
     this.dispatch({ type: 'vm-launched' });
-    await untilReady(scope, this.#options);
+    await untilReady(scope, { ...this.#options, keys: this.#bootFiles.keys });
     this.dispatch({ type: 'guest-ready' });
     scope.keepVigil(() => this.gate.bytesFromGuest());
     this.onDemand.suspending.noteReady(scope);

@@ -20,7 +20,7 @@ export function obstacleTo(
   { layout, clock }: { readonly layout: Layout; readonly clock: Clock },
 ): string | undefined {
   if (scope === undefined || config === undefined) return 'there is no guest';
-  const { driver, used, machine, vm, keeping } = scope.running;
+  const { driver, used, machine, vm, keeping, keys, names } = scope.running;
   if (config.idle.how === 'stop') return 'as the configuration says';
   const isAble = machine?.memory !== undefined && vm !== undefined && keeping !== undefined;
   if (!isAble || driver === undefined || used === undefined) return 'its program does not do it';
@@ -33,6 +33,9 @@ export function obstacleTo(
   if (keeping.resumes >= oldest.resumes) return 'it was resumed often';
   if (scope.config === undefined || changesBetween(scope.config, config).some(waitsForStart))
     return 'the next guest has other settings';
+  // A key that is taken back meanwhile would let in again, and the name servers be those of a network that is left.
+  if (keys !== keeping.keys) return 'it was told of other keys than it booted with';
+  if (names?.areOthers === true) return 'it was told of other name servers than it booted with';
   const bytes = residentNow(vm.pid) ?? config.memoryMiB * MiB;
   return hasRoom(layout.state, bytes + GiB) ? undefined : "the host's disk has no room for it";
 }

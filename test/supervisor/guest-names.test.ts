@@ -56,6 +56,7 @@ test('a guest whose network asks the old ones is told of the new ones, once, and
   await Promise.all([start.tell(guest), start.tell(guest)]);
   await start.tell(guest);
   expect(calls.splice(0)).toEqual([['198.51.100.1', '198.51.100.2', '192.168.127.1']]);
+  expect(start.areOthers).toBe(true);
   // The same servers in another file.
   names('198.51.100.1', '198.51.100.2');
   await start.tell(guest);

@@ -1,6 +1,11 @@
 /** The last steps of a start: what is written of one that is ready. */
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { keepProgram } from '../../src/supervisor/ready.ts';
+import { keepProgram, untilReady } from '../../src/supervisor/ready.ts';
+import type { Scope } from '../../src/supervisor/scope.ts';
+import { noteSuccess } from '../../src/supervisor/suspend-trial.ts';
+import { systemClock } from '../../src/system/clock.ts';
 import { World } from '../model/world.ts';
 
 test('what cannot be written of the program is told, and ends no guest that is ready', async () => {
@@ -15,4 +20,34 @@ test('what cannot be written of the program is told, and ends no guest that is r
   const log = (_: unknown, event: string) => void told.push(event);
   keepProgram({ config: world.config, layout, log }, 'qemu');
   expect(told).toEqual(['vm-not-kept']);
+});
+
+test('a guest that goes on from its file is told of the keys before anybody is let in', async () => {
+  await using world = await World.make();
+  const { layout } = world;
+  noteSuccess(layout, 'b');
+  const sshd = createServer((socket) => socket.end('SSH-2.0-guest\r\n')).listen(0, '127.0.0.1');
+  await once(sshd, 'listening');
+  const { port } = sshd.address() as AddressInfo;
+  const done: string[] = [];
+  const say = (what: string) => () => void done.push(what);
+  const scope = {
+    running: {
+      machine: { tunnel: { kind: 'tcp', host: '127.0.0.1', port } },
+      ...{ resumed: {}, keeping: { basis: 'b' } },
+    },
+    agent: {
+      setTime: () => Promise.resolve(say('clock')()),
+      exec: () => Promise.resolve({ code: 0, stdout: '', stderr: '' }),
+    },
+    ...{ signal: new AbortController().signal, watch: { resumed: () => undefined }, facts: {} },
+    ...{ note: () => undefined, expectHalt: () => undefined, onStep: say('ready') },
+  } as unknown as Scope;
+  const keys = { tell: () => Promise.resolve(done.push('keys') > 0) };
+  try {
+    await untilReady(scope, { layout, clock: systemClock, log: () => undefined, keys });
+  } finally {
+    sshd.close();
+  }
+  expect(done).toEqual(['clock', 'keys', 'ready']);
 });

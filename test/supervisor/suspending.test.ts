@@ -28,6 +28,7 @@ const config = { idle: { how: 'auto' }, memoryMiB: 1 };
 interface Odd {
   readonly inside?: object;
   readonly counts?: object;
+  readonly running?: object;
   readonly endWork?: (done: string[]) => Promise<void>;
   readonly settle?: () => Promise<void>;
   readonly save?: (signal: AbortSignal) => Promise<void>;
@@ -63,7 +64,9 @@ function rig(odd: Odd = {}) {
       used: { accelerator: 'tcg', program: '/q' },
       machine: { memory: { save, leave: say('leave'), takeBack } },
       vm: { pid: process.pid, ended: Promise.resolve(), stop: say('stop') },
-      keeping: { identity, basis: 'b', bootedAt, resumes: 0 },
+      keeping: { identity, basis: 'b', bootedAt, resumes: 0, keys: 'k' },
+      keys: 'k',
+      ...odd.running,
     },
     ...{ facts: {}, config, signal: over.signal },
     agent: {
@@ -105,6 +108,14 @@ test('the guest is made quiet, written, and ended; then it is committed, and the
   expect(done).toEqual(['quiet', 'fstrim', '--freeze', 'save', 'end', 'leave', 'stop']);
   expect(readSaved(layout)).toMatchObject({ identity: { program: 'p' }, resumes: 0 });
   expect(events.map(({ type }) => type)).toEqual(['suspended', 'wanted']);
+});
+
+test.each([
+  ['keys', { keys: 'of somebody who is out again' }],
+  ['keys, maybe', { keys: undefined }],
+  ['name servers', { names: { areOthers: true } }],
+])('a guest that was told of other %s is stopped', (_what, running) => {
+  expect(rig({ running }).suspending.keeps).toBe(false);
 });
 
 test('who wants it while it is written has it run on, which is no fault of the suspend', async () => {

@@ -1,4 +1,5 @@
 /** Has a guest hold its breath for the file that it is put into, and breathe again: its disk is whole in between. */
+import type { Clock } from '../system/clock.ts';
 import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { GuestAgent } from './agent.ts';
 
@@ -14,11 +15,16 @@ const settle = 'sync; fstrim /nix; echo 3 > /proc/sys/vm/drop_caches';
  * The timer lets go of our channel first: the agent waits for whoever holds that. Not the agent's own freeze: an agent that froze
  * refuses to set the clock (qga/commands.c).
  */
-const freeze = `(sleep ${thawsAfterS}; fsfreeze --unfreeze /nix) </dev/null >/dev/null 2>&1 &
-echo $! >${timer}; fsfreeze --freeze /nix`;
-/** The timer of this freeze would end the next one. */
-const thaw = `read -r pid <${timer} && kill $pid; rm -f ${timer}; fsfreeze --unfreeze /nix`;
+const freeze = `(sleep ${thawsAfterS}; fsfreeze --unfreeze /nix; rm -f ${timer}) </dev/null >/dev/null 2>&1 &
+echo $! >${timer} && fsfreeze --freeze /nix`;
+/** The timer of this freeze would end the next one. Without one it has thawed: whoever asks may not have heard the answer. */
+const thaw = `[ -e ${timer} ] || exit 0
+fsfreeze --unfreeze /nix || [ ! -e ${timer} ] || exit 1
+read -r pid <${timer} && kill $pid; rm -f ${timer}`;
 
+/** What an agent says that has not heard, or is not there yet. */
+const unheard: ReadonlySet<string> = new Set(['agent-silent', 'agent-away']);
+const askAgainMs = 100;
 const settleMs = 30_000;
 const freezeMs = 10_000;
 
@@ -36,10 +42,23 @@ export async function freezeGuest(agent: Agent): Promise<void> {
   await obey(agent, freeze);
 }
 
-/** It goes on where it was, and knows what time it is. Rejects where it does not answer. */
-export async function wakeGuest(agent: Agent, signal: AbortSignal): Promise<void> {
-  await agent.setTime(undefined, signal);
-  await thawGuest(agent, signal);
+/**
+ * It goes on where it was, and knows what time it is. A guest that was just woken may be slow to answer, and is asked until it does or
+ * the signal aborts. Rejects where it refuses.
+ */
+export async function wakeGuest(agent: Agent, clock: Clock, signal: AbortSignal): Promise<void> {
+  await untilHeard(() => agent.setTime(undefined, signal), clock, signal);
+  await untilHeard(() => thawGuest(agent, signal), clock, signal);
+}
+
+async function untilHeard(ask: () => Promise<void>, clock: Clock, signal: AbortSignal) {
+  for (;;)
+    try {
+      return await ask();
+    } catch (error) {
+      if (signal.aborted || !unheard.has(failureOf(error).kind)) throw error;
+      await clock.sleep(askAgainMs, signal);
+    }
 }
 
 /** Its disk goes on. */

@@ -105,7 +105,7 @@ export async function untilAwake(options: WakeOptions): Promise<void> {
   const { machine, agent, layout, clock, log, signal, isTrial } = options;
   const { tunnel } = machine;
   const wake = async (inTime: AbortSignal) => {
-    await Promise.all([wakeGuest(agent, inTime), greets(tunnel, { clock, signal: inTime })]);
+    await Promise.all([wakeGuest(agent, clock, inTime), greets(tunnel, { clock, signal: inTime })]);
     if (!isTrial) return;
     const timeoutMs = loginTimeoutMs;
     const probe = await probeGuest({ tunnel, layout, clock, signal: inTime, timeoutMs });

@@ -1,0 +1,71 @@
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { thawGuest, wakeGuest } from '../../src/guest/freezer.ts';
+import { Exit, Failed } from '../../src/system/failure.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+
+const fails = (kind: string) =>
+  Promise.reject(new Failed({ kind, message: 'It does not.', hint: '', exit: Exit.unavailable }));
+const done = { code: 0, stdout: '', stderr: '' };
+const { signal } = new AbortController();
+
+test('a guest that is slow to answer after it was woken is asked again, until nobody waits any more', async () => {
+  const clock = new FakeClock();
+  const asked: string[] = [];
+  const agent = {
+    setTime: () => (asked.push('time') < 3 ? fails('agent-silent') : Promise.resolve()),
+    exec: () => (asked.push('thaw') < 6 ? fails('agent-away') : Promise.resolve(done)),
+  };
+  const awake = wakeGuest(agent, clock, signal);
+  await clock.advance(1_000);
+  await awake;
+  expect(asked).toEqual(['time', 'time', 'time', 'thaw', 'thaw', 'thaw']);
+  const over = new AbortController();
+  const never = { ...agent, setTime: () => fails('agent-silent') };
+  const waits = expect(wakeGuest(never, clock, over.signal)).rejects.toThrow('enough');
+  await clock.advance(1_000);
+  over.abort(new Error('enough'));
+  await waits;
+});
+
+test('a guest that refuses is not asked again', async () => {
+  const agent = { setTime: () => fails('agent-refused'), exec: () => Promise.resolve(done) };
+  const failure = { kind: 'agent-refused' };
+  await expect(wakeGuest(agent, new FakeClock(), signal)).rejects.toMatchObject({ failure });
+});
+
+test('a thaw that is asked for twice thaws once, and one that fails leaves the timer', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'thaw-'));
+  const timer = join(dir, 'timer');
+  const tool = join(dir, 'fsfreeze');
+  const agent = {
+    setTime: () => Promise.resolve(),
+    exec: (_: string, [, script = '']: readonly string[]) => {
+      const here = script.replaceAll('/run/linuxkit-builder.thaw', timer);
+      const env = { PATH: `${dir}:${process.env['PATH'] ?? ''}` };
+      const { status, stderr } = spawnSync('/bin/sh', ['-c', here], { env, encoding: 'utf8' });
+      return Promise.resolve({ code: status ?? 1, stdout: '', stderr });
+    },
+  };
+  const can = (code: number) => {
+    writeFileSync(tool, `#!/bin/sh\nexit ${code}\n`);
+    chmodSync(tool, 0o755);
+  };
+  try {
+    writeFileSync(timer, '999999999\n');
+    can(1);
+    await expect(thawGuest(agent)).rejects.toThrow();
+    expect(existsSync(timer)).toBe(true);
+    can(0);
+    await thawGuest(agent);
+    expect(existsSync(timer)).toBe(false);
+    // A disk that is not frozen is not thawed: the tool says no.
+    can(1);
+    await thawGuest(agent);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});

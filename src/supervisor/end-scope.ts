@@ -4,6 +4,7 @@ import type { Clock } from '../system/clock.ts';
 import { failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import { keepIncident } from './incident.ts';
+import { forgetUnclaimed } from './saved-guest.ts';
 import type { Scope } from './scope.ts';
 import { stop } from './stop.ts';
 
@@ -39,6 +40,7 @@ export class Ends {
     this.isClear = false;
     try {
       await endScope(scope, failure, this.#options);
+      if (this.#options.isOurs()) forgetUnclaimed(this.#options.layout);
       this.isClear = isJudged && failure?.blames !== 'leftover';
     } catch (error) {
       this.#options.log('error', 'stop-failed', { failure: failureOf(error) });

@@ -71,7 +71,7 @@ export class OnDemand {
     const now = this.#options.state();
     const { builds } = traitsOf(now.phase);
     this.#idleness.watch(builds === 'now');
-    if (event.type === 'lost') this.suspending.noteLoss(event.failure);
+    this.suspending.note(event);
     if (builds === 'ended') this.#over.abort(new Error('the daemon ends'));
     if (event.type === 'wanted' && isResting(before) && !isResting(now)) {
       this.#options.log('info', 'wanted', { why: event.why });

@@ -103,7 +103,14 @@ export type Taken = SavedGuest | { readonly unfit: string } | undefined;
  * its disk would go on and the file would not.
  */
 export function takeSaved(layout: Place): Taken {
-  if (lstatSync(layout.suspended, { throwIfNoEntry: false }) === undefined) {
+  if (!isRecorded(layout)) {
+    // Whoever removed it may have died before that was on the medium. Where a directory cannot be flushed there never was one.
+    try {
+      flush(layout.state);
+    } catch (error) {
+      if (!cannotFlush.has(errorCode(error) ?? ''))
+        throw new Failed(cannotWrite(layout.state, error), { cause: error });
+    }
     forgetMemory(layout);
     return undefined;
   }
@@ -125,6 +132,14 @@ export function discardSaved(layout: Place): void {
   removeRecord(layout);
   forgetMemory(layout);
 }
+
+/** What was taken, or not finished, when nothing is left that could go on with it: without a record a file is no guest. */
+export function forgetUnclaimed(layout: Place): void {
+  if (!isRecorded(layout)) forgetMemory(layout);
+}
+
+const isRecorded = ({ suspended }: Place): boolean =>
+  lstatSync(suspended, { throwIfNoEntry: false }) !== undefined;
 
 /** Nothing is left of what was in its memory. */
 export function forgetMemory({ memory, unfinishedMemory }: Place): void {
@@ -158,15 +173,19 @@ export function commitSaved(
   return saved;
 }
 
-function removeRecord({ suspended, state }: Place): void {
-  if (lstatSync(suspended, { throwIfNoEntry: false }) === undefined) return;
+function removeRecord(layout: Place): void {
+  const { suspended } = layout;
+  if (!isRecorded(layout)) return;
   try {
     rmSync(suspended);
-    flush(state);
+    flush(layout.state);
   } catch (error) {
     throw new Failed(cannotWrite(suspended, error), { cause: error });
   }
 }
+
+/** What fsync says that does not know directories. */
+const cannotFlush: ReadonlySet<string> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /** Which file it is, how long it is, and when somebody wrote to it last. */
 function stampOf(path: string): string {

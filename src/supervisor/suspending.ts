@@ -67,10 +67,11 @@ export class Suspending {
       this.#job = undefined;
       const basis = scope.running.keeping?.basis ?? '';
       const isUntried = trialOf(layout, basis, clock.now()) === 'untried';
+      const isFirst = isUntried && event.type === 'suspended' && event.saved !== undefined;
+      if (isFirst) this.#tries = why;
       dispatch(event);
-      if (!isUntried || event.type !== 'suspended' || event.saved === undefined) return;
+      if (!isFirst) return;
       log('info', 'suspend-tried', { basis });
-      this.#tries = why;
       dispatch({ type: 'wanted', why: 'the first suspend here is tried' });
     });
     this.#job = { abort, done };
@@ -106,8 +107,14 @@ export class Suspending {
       dispatch({ type: 'rest', why, keeps: this.keeps });
   }
 
+  /** What has happened: whoever ends the guest, or wants another, has asked for no trial. */
+  note(event: Event): void {
+    if (event.type === 'lost') this.#noteLoss(event.failure);
+    if (event.type === 'stop' || event.type === 'restart') this.stay();
+  }
+
   /** A guest was lost: one that was to go on from its file has not. */
-  noteLoss(failure: Failure): void {
+  #noteLoss(failure: Failure): void {
     const scope = this.#options.scope();
     const { resumed, wasReady } = scope?.running ?? {};
     const isPassing = scope?.standstill.wasPaused === true;

@@ -12,8 +12,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { Ends } from '../../src/supervisor/end-scope.ts';
+import type { Scope } from '../../src/supervisor/scope.ts';
+import { systemClock } from '../../src/system/clock.ts';
 import {
   commitSaved,
   differenceIn,
@@ -23,6 +26,17 @@ import {
   takeSaved,
   type IdentityInput,
 } from '../../src/supervisor/saved-guest.ts';
+
+/** Inodes of what was brought onto the medium. */
+const flushed = vi.hoisted(() => [] as number[]);
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>();
+  const fsyncSync = (fd: number) => {
+    flushed.push(fs.fstatSync(fd).ino);
+    fs.fsyncSync(fd);
+  };
+  return { ...fs, fsyncSync };
+});
 
 let layout: Layout;
 beforeEach(() => {
@@ -118,4 +132,32 @@ test('whatever of it is another is named', () => {
   for (const [other, words] of others)
     expect(differenceIn(same, identityOf({ ...input, ...other }))).toBe(words);
   expect(differenceIn(same, { ...same, host: '' })).toContain('kernel or processor');
+});
+
+test('that there is no record is on the medium before a guest boots', () => {
+  flushed.length = 0;
+  expect(takeSaved(layout)).toBeUndefined();
+  expect(flushed).toContain(statSync(layout.state).ino);
+});
+
+test('a file that nobody has gone on with goes when its start has ended; a guest that is away stays', async () => {
+  const { signal } = new AbortController();
+  const ends = new Ends({
+    layout,
+    clock: systemClock,
+    log: () => undefined,
+    isOurs: () => true,
+    now: signal,
+  });
+  const scope = {
+    ...{ running: {}, gotReady: false, watch: { has: () => false } },
+    agent: { close: () => undefined },
+  } as unknown as Scope;
+  commit();
+  await ends.end(scope, undefined);
+  expect(names()).toEqual([true, true, false]);
+  takeSaved(layout);
+  expect(names()).toEqual([false, true, false]);
+  await ends.end(scope, undefined);
+  expect(names()).toEqual([false, false, false]);
 });

@@ -28,6 +28,7 @@ const config = { idle: { how: 'auto' }, memoryMiB: 1 };
 interface Odd {
   readonly inside?: object;
   readonly counts?: object;
+  readonly onEvent?: (event: Event, suspending: Suspending) => void;
   readonly running?: object;
   readonly endWork?: (done: string[]) => Promise<void>;
   readonly settle?: () => Promise<void>;
@@ -90,7 +91,10 @@ function rig(odd: Odd = {}) {
     ...{ layout, clock: systemClock, log: () => undefined, scope: () => scope },
     gate: () => Object.assign(gate, { hold: () => undefined }) as unknown as Gate,
     config: () => config as never,
-    dispatch: (event) => events.push(event),
+    dispatch: (event) => {
+      events.push(event);
+      odd.onEvent?.(event, suspending);
+    },
     endWork: () => odd.endWork?.(done) ?? Promise.resolve(),
   });
   const suspend = async () => {
@@ -98,7 +102,7 @@ function rig(odd: Odd = {}) {
     while (events.length === 0) await systemClock.sleep(1);
     return events;
   };
-  return { done, events, gate, suspending, suspend };
+  return { done, events, gate, scope, suspending, suspend };
 }
 
 test('the guest is made quiet, written, and ended; then it is committed, and the first one is tried', async () => {
@@ -116,6 +120,26 @@ test.each([
   ['name servers', { names: { areOthers: true } }],
 ])('a guest that was told of other %s is stopped', (_what, running) => {
   expect(rig({ running }).suspending.keeps).toBe(false);
+});
+
+test('the first one goes again when it has come back', async () => {
+  const { events, scope, suspending, suspend } = rig();
+  await suspend();
+  suspending.noteReady(scope);
+  expect(events.slice(2)).toEqual([{ type: 'rest', why, keeps: true }]);
+});
+
+test.each([
+  ['wants it to stay', (suspending: Suspending) => suspending.stay()],
+  ['stops it', (suspending: Suspending) => suspending.note({ type: 'stop' })],
+  ['starts it anew', (suspending: Suspending) => suspending.note({ type: 'restart', why: 'w' })],
+])('who %s as it goes has it tried no more', async (_what, ask) => {
+  const { events, scope, suspending, suspend } = rig({
+    onEvent: ({ type }, of) => (type === 'suspended' ? ask(of) : undefined),
+  });
+  await suspend();
+  suspending.noteReady(scope);
+  expect(events.filter(({ type }) => type === 'rest')).toEqual([]);
 });
 
 test('who wants it while it is written has it run on, which is no fault of the suspend', async () => {

@@ -36,6 +36,13 @@ export function obstacleTo(
   // A key that is taken back meanwhile would let in again, and the name servers be those of a network that is left.
   if (keys !== keeping.keys) return 'it was told of other keys than it booted with';
   if (names?.areOthers === true) return 'it was told of other name servers than it booted with';
-  const bytes = residentNow(vm.pid) ?? config.memoryMiB * MiB;
-  return hasRoom(layout.state, bytes + GiB) ? undefined : "the host's disk has no room for it";
+  return hasRoom(layout.state, memoryOf(scope) + GiB)
+    ? undefined
+    : "the host's disk has no room for it";
+}
+
+/** How long its file may be, in bytes: what it has in memory; where that is not known, all that it may have. */
+export function memoryOf({ running: { vm }, config }: Pick<Scope, 'running' | 'config'>): number {
+  const resident = vm === undefined ? undefined : residentNow(vm.pid);
+  return resident ?? (config?.memoryMiB ?? 0) * MiB;
 }

@@ -13,7 +13,7 @@ import { commitSaved, discardSaved, forgetMemory } from './saved-guest.ts';
 import type { Scope } from './scope.ts';
 import type { Effect, Event, Rest, Saved } from './state.ts';
 import { hasRoom } from './disk-room.ts';
-import { obstacleTo } from './suspend-obstacle.ts';
+import { memoryOf, obstacleTo } from './suspend-obstacle.ts';
 import { noteFailure, noteSuccess, trialOf } from './suspend-trial.ts';
 
 export interface SuspendingOptions {
@@ -30,6 +30,8 @@ export interface SuspendingOptions {
 
 /** With less than this in its place the file is what has no room: it was made sure of more before. */
 const leastRoom = 64 * 1024 ** 2;
+/** Writing takes a second for 100 MB where the disk is slow, and a moment otherwise. */
+const saveMs = (bytes: number): number => 10_000 + (bytes / 100e6) * 1_000;
 /** QEMU ends within 0.1 s; then it is made to. */
 const leaveMs = 2_000;
 
@@ -161,7 +163,8 @@ export class Suspending {
       this.#step('frozen');
       discardSaved(layout);
       this.#step('saving');
-      await machine.memory.save(layout.unfinishedMemory, signal);
+      const timeoutMs = saveMs(memoryOf(scope));
+      await machine.memory.save(layout.unfinishedMemory, { signal, timeoutMs });
       this.#step('written');
       if (signal.aborted || gate().hasWaiting) {
         await machine.memory.takeBack();

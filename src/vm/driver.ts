@@ -65,10 +65,16 @@ export interface Machine {
   close(): void;
 }
 
+export interface SaveOptions {
+  readonly signal: AbortSignal;
+  /** Longest that it may take. */
+  readonly timeoutMs: number;
+}
+
 /** A guest as a file: all that it has in its memory, and the state of each device. What is on its disk is not in it. */
 export interface MachineMemory {
-  /** Halts the guest and writes it to the file. Rejects where that fails, or signal aborts: then the guest goes on, or it is Failed `guest-halted`. */
-  save(path: string, signal: AbortSignal): Promise<void>;
+  /** Halts the guest and writes it to the file. Rejects where that fails, takes longer, or signal aborts: then the guest goes on, or it is Failed `guest-halted`. */
+  save(path: string, options: SaveOptions): Promise<void>;
   /** Has a guest go on whose file nobody wants now. Failed `guest-halted` where it does not. */
   takeBack(): Promise<void>;
   /** Ends the program whose guest was saved. The guest does not go on: it would leave the file behind. */

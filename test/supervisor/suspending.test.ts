@@ -12,6 +12,7 @@ import { trialOf } from '../../src/supervisor/suspend-trial.ts';
 import { Suspending } from '../../src/supervisor/suspending.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
+import type { SaveOptions } from '../../src/vm/driver.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -47,7 +48,7 @@ function rig(odd: Odd = {}) {
     counts: () => ({ held: 0, opening: 0, open: 0, loggedIn: 0, entering: 0, ...odd.counts }),
   };
   const say = (what: string) => () => Promise.resolve(void done.push(what));
-  const save = async (path: string, signal: AbortSignal) => {
+  const save = async (path: string, { signal }: SaveOptions) => {
     await say('save')();
     await odd.save?.(signal);
     writeFileSync(path, 'its memory');

@@ -45,10 +45,11 @@ async function boot(...more: readonly string[]) {
 }
 
 const { signal } = new AbortController();
+const timeoutMs = 60_000;
 
 async function saved(): Promise<void> {
   await using vm = await boot();
-  await vm.memory.save(layout.memory, signal);
+  await vm.memory.save(layout.memory, { signal, timeoutMs });
   expect(await vm.state()).toBe('postmigrate');
   await vm.memory.leave();
   expect(await vm.ended).toEqual([0, null]);
@@ -68,18 +69,20 @@ test('a guest goes to a file and comes from it, in the sandbox', async () => {
 
 test('a guest that cannot be saved, or is not to be, runs on', async () => {
   await using vm = await boot();
-  await expect(vm.memory.save('/proc/no/such/place', signal)).rejects.toThrow();
+  await expect(vm.memory.save('/proc/no/such/place', { signal, timeoutMs })).rejects.toThrow();
   expect(await vm.state()).toBe('running');
   const wanted = AbortSignal.abort(new Error('it is wanted'));
-  await expect(vm.memory.save(layout.memory, wanted)).rejects.toThrow('it is wanted');
+  await expect(vm.memory.save(layout.memory, { signal: wanted, timeoutMs })).rejects.toThrow(
+    'it is wanted',
+  );
   expect(await vm.state()).toBe('running');
   // And can be saved as if nothing had been.
-  await vm.memory.save(layout.memory, signal);
+  await vm.memory.save(layout.memory, { signal, timeoutMs });
 });
 
 test('a guest that was saved never goes on beside its file: who ends what is left of it ends the program', async () => {
   await using vm = await boot();
-  await vm.memory.save(layout.memory, signal);
+  await vm.memory.save(layout.memory, { signal, timeoutMs });
   // QMP serves one client at a time.
   vm.qmp.close();
   const tunnel = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
@@ -102,7 +105,7 @@ test.each([
 });
 
 /** QEMU in the moment after a cancel: it refuses to go on for so many times, and then does, or never. */
-function reluctant(times: number, halted = 'paused') {
+function reluctant(times: number, halted = 'paused', migrates = false) {
   const said: string[] = [];
   let state = 'running';
   const execute = (command: string): Promise<unknown> => {
@@ -116,6 +119,7 @@ function reluctant(times: number, halted = 'paused') {
         return Promise.resolve({});
       case 'migrate':
         state = 'finish-migrate';
+        if (migrates) return Promise.resolve({});
         return refuse('it breaks');
       case 'cont':
         if (times-- > 0) return refuse('Migration is not finalized yet');
@@ -133,7 +137,7 @@ function reluctant(times: number, halted = 'paused') {
 
 test('a QEMU whose migration has not ended yet is asked again to go on', async () => {
   const { said, clock, memory } = reluctant(3);
-  const saved = expect(memory.save('/f', signal)).rejects.toThrow('it breaks');
+  const saved = expect(memory.save('/f', { signal, timeoutMs })).rejects.toThrow('it breaks');
   await clock.advance(100);
   await saved;
   expect(said.slice(said.indexOf('migrate_cancel'))).toEqual([
@@ -144,7 +148,7 @@ test('a QEMU whose migration has not ended yet is asked again to go on', async (
 
 test('a guest that cannot be had to go on is told as halted', async () => {
   const { clock, memory } = reluctant(Infinity);
-  const saved = expect(memory.save('/f', signal)).rejects.toMatchObject({
+  const saved = expect(memory.save('/f', { signal, timeoutMs })).rejects.toMatchObject({
     failure: { kind: 'guest-halted', deaf: 'dead' },
   });
   await clock.advance(6_000);
@@ -154,7 +158,20 @@ test('a guest that cannot be had to go on is told as halted', async () => {
 test("a guest whose disk fails as it is halted is not saved, and its disk is others' affair", async () => {
   const { said, memory } = reluctant(Infinity, 'io-error');
   const failure = { kind: 'guest-not-halted' };
-  await expect(memory.save('/f', signal)).rejects.toMatchObject({ failure });
+  await expect(memory.save('/f', { signal, timeoutMs })).rejects.toMatchObject({ failure });
   expect(said).not.toContain('migrate');
   expect(said.filter((command) => command === 'cont')).toHaveLength(1);
+});
+
+test('a guest whose file is not written in time goes on', async () => {
+  const { said, clock, memory } = reluctant(0, 'paused', true);
+  const failure = { kind: 'guest-not-saved' };
+  const saved = expect(memory.save('/f', { signal, timeoutMs: 12_000 })).rejects.toMatchObject({
+    failure,
+  });
+  await clock.advance(11_000);
+  expect(said).not.toContain('cont');
+  await clock.advance(1_000);
+  await saved;
+  expect(said.slice(-3)).toEqual(['migrate_cancel', 'cont', 'query-status']);
 });

@@ -7,7 +7,7 @@ import { within } from '../../system/deadline.ts';
 import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
 import { fieldsOf } from '../../system/json-lines.ts';
 import { quoted } from '../../system/plain-text.ts';
-import type { MachineMemory } from '../driver.ts';
+import type { MachineMemory, SaveOptions } from '../driver.ts';
 import { MemoryStream } from './memory-stream.ts';
 import type { Qmp } from './qmp.ts';
 
@@ -33,16 +33,21 @@ export class QemuMemory implements MachineMemory {
     this.#socket = socket;
   }
 
-  async save(path: string, signal: AbortSignal): Promise<void> {
+  async save(path: string, { signal, timeoutMs }: SaveOptions): Promise<void> {
     const isMapped = await this.#setUp();
     await this.#qmp.execute('migrate-set-parameters', { 'max-bandwidth': unlimited });
     const stream = isMapped ? undefined : await MemoryStream.listen(this.#socket, path);
     try {
-      signal.throwIfAborted();
-      await this.#halt();
-      await this.#qmp.execute('migrate', { uri: stream?.uri ?? `file:${path}` });
-      await this.#untilSaved(signal);
-      await stream?.written;
+      const write = async (inTime: AbortSignal) => {
+        await this.#halt();
+        // It may have been taken back meanwhile.
+        inTime.throwIfAborted();
+        await this.#qmp.execute('migrate', { uri: stream?.uri ?? `file:${path}` }, inTime);
+        await this.#untilSaved(inTime);
+        await stream?.written;
+      };
+      const late = () => notSaved(`it has not within ${Math.round(timeoutMs / 1000)} s`);
+      await within(write, { clock: this.#clock, timeoutMs, signal, late });
     } catch (error) {
       await this.takeBack();
       throw error;

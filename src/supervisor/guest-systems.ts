@@ -12,11 +12,12 @@ interface Guest {
   readonly signal: AbortSignal;
 }
 
-/** One guest: each offer is tried once in its life. */
+/** One guest: what is offered is tried once for each reading of the settings, so that an offer which was taken back for a moment is tried anew. */
 export class GuestSystems {
   readonly #onLost: (systems: readonly string[] | undefined) => void;
-  #tried = '';
+  #tried: Guest['config'];
   #isTrying = false;
+  #isLost = false;
 
   /** `onLost` hears of which no program ran, and undefined when that is over. */
   constructor(onLost: (systems: readonly string[] | undefined) => void) {
@@ -26,12 +27,13 @@ export class GuestSystems {
   /** To be called now and then: tries what it has not tried. */
   async look({ config, agent, watch, signal }: Guest): Promise<void> {
     const offered = config?.extraSystems ?? [];
-    if (offered.join() === this.#tried || this.#isTrying || !watch.has('agent')) return;
+    if (config === this.#tried || this.#isTrying || !watch.has('agent')) return;
     this.#isTrying = true;
     try {
       const ran = offered.length === 0 || (await runs(agent, signal));
-      this.#tried = offered.join();
-      if (ran !== undefined) this.#onLost(ran ? undefined : offered);
+      this.#tried = config;
+      if (ran !== undefined && ran === this.#isLost) this.#onLost(ran ? undefined : offered);
+      if (ran !== undefined) this.#isLost = !ran;
     } catch (error) {
       // It does not answer now: the next look tries again.
       if (!(error instanceof Failed) && !signal.aborted) throw error;

@@ -56,7 +56,7 @@ export function chooseVm(options: ChooseVm): VmChoice {
     return { driver: vmDrivers[config.vm], why: 'The configuration names it.', rejected: [] };
   const plan = rankVms(factsOf(options));
   const best = bestOf(plan.ways, (way) => heldAgainst(way, options));
-  if (best === undefined) throw new Failed(nothingHere(plan));
+  if (best === undefined) throw new Failed(nothingHere(plan, options.config));
   const { way, rejected } = best;
   const driver = driverOf(way.vm);
   return { driver, why: `${driver.row.title} ${way.why}.`, rejected };
@@ -212,9 +212,9 @@ function buildOf(vm: string, config: Asked, path: string | undefined): string {
   return `${versionOf(program, { lasts: true })} ${release()}`;
 }
 
-const nothingHere = ({ without }: VmPlan): Failure => ({
+const nothingHere = ({ without }: VmPlan, config: Asked): Failure => ({
   kind: 'program-missing',
-  message: `No program that runs the guest can be had here: ${without.map(({ vm, why }) => `${vm} ${why}`).join('; ')}.`,
+  message: `No program that runs the guest can be had here: ${without.map(({ vm, why }) => `${driverOf(vm).program(config)} ${why}`).join('; ')}.`,
   hint:
     process.platform === 'darwin'
       ? 'Get one: brew install qemu; or, on Apple silicon: brew install vfkit podman.'

@@ -33,7 +33,8 @@ test('a guest of which nothing more is offered is asked nothing', async () => {
 test('what it does not run is told once, and is over when it is offered no more', async () => {
   const systems = new GuestSystems((lost) => told.push(lost));
   said = 'no\n';
-  for (let look = 0; look < 3; look++) await systems.look(guest('i686-linux'));
+  const offering = guest('i686-linux');
+  for (let look = 0; look < 3; look++) await systems.look(offering);
   expect([asked, told]).toEqual([1, [['i686-linux']]]);
   await systems.look(guest());
   expect([asked, told.at(-1)]).toEqual([1, undefined]);
@@ -51,7 +52,17 @@ test('one that does not answer yet is asked again, and what it says without sens
   said = undefined;
   await systems.look(guest('i686-linux'));
   said = 'mktemp: not found\n';
-  await systems.look(guest('i686-linux'));
-  await systems.look(guest('i686-linux'));
+  const offering = guest('i686-linux');
+  await systems.look(offering);
+  await systems.look(offering);
   expect([asked, told]).toEqual([2, []]);
+});
+
+test('one that was taken back and offered again between two looks is tried again', async () => {
+  const systems = new GuestSystems((lost) => told.push(lost));
+  said = 'x86_64\n';
+  await systems.look(guest('i686-linux'));
+  said = 'no\n';
+  await systems.look(guest('i686-linux'));
+  expect([asked, told]).toEqual([2, [['i686-linux']]]);
 });

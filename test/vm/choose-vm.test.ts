@@ -59,7 +59,7 @@ test('a forced choice is never changed, and nothing is learnt of it', () => {
 test('where nothing can be had, each program has a reason', () => {
   const missing = failureOf(thrownBy(() => chooseVm(asked())));
   expect(missing.kind).toBe('program-missing');
-  expect(missing.message).toMatch(/qemu is not installed/);
+  expect(missing.message).toMatch(/qemu-system-\w+ is not installed/);
   expect(driverFor(asked()).name).toBe('qemu');
 });
 

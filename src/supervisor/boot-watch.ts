@@ -18,15 +18,18 @@ export interface BootWatchOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly agent: GuestAgent;
-  readonly onStage: (name: string, uptimeS: number) => void;
-  /** The kernel says that something is wrong; also long after the boot. */
-  readonly onComplaint: (what: Complaint, text: string) => void;
-  readonly onLost: (failure: Failure) => void;
   /** Whether a guest that reboots does so inside its VM process. */
-  readonly rebootsInPlace: () => boolean;
+  readonly rebootsInPlace: boolean;
   /** The console's last lines, for failures. */
   readonly lastLines: () => readonly string[];
 }
+
+/** What a line of the console means. */
+export type BootNews =
+  | { readonly type: 'stage'; readonly name: string; readonly uptimeS: number }
+  /** The kernel says that something is wrong; also long after the boot. */
+  | { readonly type: 'complaint'; readonly what: Complaint; readonly text: string }
+  | { readonly type: 'lost'; readonly failure: Failure };
 
 /** A whole boot takes 10 to 15 s where code is translated, 1 to 2 s otherwise. */
 const bootTimeoutMs = 180_000;
@@ -64,48 +67,52 @@ export class BootWatch {
     this.#isReady = true;
   }
 
-  /** Takes the console's next line. */
-  read(text: string): void {
+  /** Takes the console's next line; what it means, where it means something. */
+  read(text: string): readonly BootNews[] {
     const milestone = readLine(text);
     if (milestone !== undefined) return this.#note(milestone);
     const complaint = complaintIn(text);
-    if (complaint === undefined) return;
-    const { onComplaint, onLost, lastLines } = this.#options;
-    onComplaint(complaint.what, complaint.text);
-    if (complaint.what === 'read-only') onLost(guestReadOnly(complaint.text, lastLines()));
+    if (complaint === undefined) return [];
+    const news = { type: 'complaint', ...complaint } as const;
+    if (complaint.what !== 'read-only') return [news];
+    return [news, ...lost(guestReadOnly(complaint.text, this.#options.lastLines()))];
   }
 
-  #note(milestone: Milestone): void {
-    const { log, onStage, onLost, lastLines, rebootsInPlace } = this.#options;
+  #note(milestone: Milestone): readonly BootNews[] {
+    const { log, lastLines } = this.#options;
     switch (milestone.type) {
       case 'stage':
-        if (milestone.name === stages[0] && this.#seen.has(milestone.name) && rebootsInPlace())
-          return onLost(guestRebooted(lastLines()));
-        // A guest boots once, in some stages: who says more of them would fill the record of the start.
-        if (this.#seen.has(milestone.name) || this.#seen.size === mostStages) return;
-        this.#seen.add(milestone.name);
-        this.#patience.resume();
-        onStage(milestone.name, milestone.uptimeS);
-        if (milestone.name === 'sshd') this.#listens.abort();
-        return;
-      case 'note':
-        if (milestone.name === 'disk-check') this.#patience.pause();
-        this.#complainOf(restartedIn(milestone.name));
-        return log('info', 'guest-notes', { name: milestone.name, uptimeS: milestone.uptimeS });
+        return this.#enter(milestone);
+      case 'note': {
+        const { name, uptimeS } = milestone;
+        if (name === 'disk-check') this.#patience.pause();
+        log('info', 'guest-notes', { name, uptimeS });
+        const text = restartedIn(name);
+        return text === undefined ? [] : [{ type: 'complaint', what: 'restarted', text }];
+      }
       case 'failed':
         // It gives up while it boots or not at all. Later it is only a line that somebody with root in the guest has written.
-        if (this.#isReady)
-          return log('info', 'guest-notes', { name: milestone.name, uptimeS: milestone.uptimeS });
-        return onLost(failureOfStage(milestone, lastLines()));
+        if (!this.#isReady) return lost(failureOfStage(milestone, lastLines()));
+        log('info', 'guest-notes', { name: milestone.name, uptimeS: milestone.uptimeS });
+        return [];
       case 'panic':
-        return onLost(guestPanicked(milestone.text, lastLines()));
+        return lost(guestPanicked(milestone.text, lastLines()));
       case 'kernel':
-        return;
+        return [];
     }
   }
 
-  #complainOf(restart: string | undefined): void {
-    if (restart !== undefined) this.#options.onComplaint('restarted', restart);
+  #enter(stage: Extract<Milestone, { type: 'stage' }>): readonly BootNews[] {
+    const { lastLines, rebootsInPlace } = this.#options;
+    const { name } = stage;
+    if (name === stages[0] && this.#seen.has(name) && rebootsInPlace)
+      return lost(guestRebooted(lastLines()));
+    // A guest boots once, in some stages: who says more of them would fill the record of the start.
+    if (this.#seen.has(name) || this.#seen.size === mostStages) return [];
+    this.#seen.add(name);
+    this.#patience.resume();
+    if (name === 'sshd') this.#listens.abort();
+    return [stage];
   }
 
   /** Resolves when the guest is ready. Rejects with `boot-timed-out`, or when signal aborts. */
@@ -176,6 +183,8 @@ export class BootWatch {
     });
   }
 }
+
+const lost = (failure: Failure): readonly BootNews[] => [{ type: 'lost', failure }];
 
 const stopped: Failure = {
   kind: 'stopped',

@@ -27,7 +27,8 @@ export const keysVersion = ({ layout, rootsKey }: KeySources): string =>
 /** A guest that is ready, as far as its keys go. */
 interface Guest {
   readonly agent: Pick<GuestAgent, 'exec'>;
-  readonly running: { keys?: string };
+  /** The keys that it has, as {@link keysVersion} has them; undefined where nobody knows. */
+  readonly told: { keys: string | undefined };
   readonly signal: AbortSignal;
 }
 
@@ -42,15 +43,15 @@ export class GuestKeys {
 
   /** True when the guest has the keys as they are now. One that cannot take them has them when it starts again. */
   async tell(guest: Guest | undefined): Promise<boolean> {
-    if (guest === undefined || keysVersion(this.#sources) === guest.running.keys) return true;
+    if (guest === undefined || keysVersion(this.#sources) === guest.told.keys) return true;
     this.#telling ??= this.#put(guest).finally(() => (this.#telling = undefined));
     return this.#telling;
   }
 
-  async #put({ agent, running, signal }: Guest): Promise<boolean> {
+  async #put({ agent, told, signal }: Guest): Promise<boolean> {
     const { log } = this.#sources;
     // Once for each: a guest that cannot take them is not asked every 5 s.
-    running.keys = keysVersion(this.#sources);
+    told.keys = keysVersion(this.#sources);
     try {
       const keys = builderKeys(this.#sources);
       const args = ['-c', script, 'sh', ...keys];

@@ -1,8 +1,6 @@
 /** The two children of a start: launched, registered the moment they live, and their ends read for what they mean. */
 import { basename } from 'node:path';
-import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import { openConsole, type Console, type ConsoleLine } from '../guest/console.ts';
 import type { Chosen, Unfit } from '../net/networks.ts';
 import { cardUuid } from '../net/vpnkit.ts';
 import { launch, lockRefused, type Child, type Ended, type Launch } from '../system/child.ts';
@@ -12,53 +10,59 @@ import { writeWhole } from '../system/files.ts';
 import { lockHeld } from '../system/flock.ts';
 import type { Log } from '../system/log.ts';
 import type { PidFiles } from '../system/pidfile.ts';
-import { identify } from '../system/process.ts';
 import type { Used } from '../vm/accelerator.ts';
 import type { Machine, VmDriver } from '../vm/driver.ts';
 import { followOutput, type ChildOutput } from './child-output.ts';
-import type { Kept } from './comeback.ts';
+import type { PlannedGuest } from './comeback.ts';
 import { networkExited, vmExited, vmKilled } from './failure.ts';
-import type { GuestNames } from './guest-names.ts';
 import type { ChosenImage } from './images.ts';
 import { troubleIn, withKnown } from './known.ts';
 import { orItsEnd } from './or-its-end.ts';
+import type { StartFacts } from './start-facts.ts';
+import type { Event } from './state.ts';
 import { pidFiles } from './left-behind.ts';
 import { MemoryWatch } from './memory-watch.ts';
-import { discardSocket, keepPid, keepSocket } from './upkeep.ts';
+import { discardSocket, keeper } from './upkeep.ts';
 
-/** What a start has acquired so far. */
-export interface Running extends Kept {
-  vm?: Child;
-  driver?: VmDriver;
-  /** Follows what the VM program says into our log. */
-  output?: ChildOutput;
-  console?: Console;
-  machine?: Machine;
-  /** Looks for what kills without a word, while the VM runs. */
-  memory?: MemoryWatch;
+/** What a start has acquired so far: each as a whole, from the moment it is there. */
+export interface Running {
+  readonly tried: Tried;
+  guest?: PlannedGuest;
   network?: RunningNetwork;
-  /** The network program that did not serve, by its own doing. */
-  unfit?: Unfit;
+  vm?: RunningVm;
+}
+
+/** The ways that a start takes, as far as it has come: one of them may be to blame for its loss. */
+export interface Tried {
+  readonly driver: VmDriver;
   /** What it boots. */
   image?: ChosenImage;
   /** Which way it runs the guest's code in, where there are several. */
   used?: Used;
-  /** The guest was ready. */
-  wasReady?: true;
-  /** Of the keys that it boots with. */
-  keys?: string;
-  /** Whom it asks for names. */
-  names?: GuestNames;
-  /** Gives the VM's record and sockets their names again. */
-  keepVm?: () => void;
+  /** The network program that did not serve, by its own doing. */
+  unfit?: Unfit;
 }
 
 /** A moment's work, every 5 s: reads what the children wrote, and sees that what others find them by is there. */
-export function tickChildren({ memory, console, output, network, keepVm }: Running): void {
-  memory?.tick();
-  for (const told of [console, output, network?.output]) told?.poke();
-  keepVm?.();
-  network?.keep();
+export function tickChildren({ network, vm }: Running): void {
+  vm?.memory.tick();
+  for (const child of [vm, network]) {
+    child?.output.poke();
+    child?.keep();
+  }
+}
+
+/** The VM process of a start. */
+export interface RunningVm {
+  readonly child: Child;
+  /** Follows what the program says into our log. */
+  readonly output: ChildOutput;
+  /** Looks for what kills without a word. */
+  readonly memory: MemoryWatch;
+  /** Gives its record and sockets their names again. */
+  readonly keep: () => void;
+  /** Its control channel, once that answers. */
+  machine?: Machine;
 }
 
 export interface RunningNetwork {
@@ -77,38 +81,41 @@ export interface RunningNetwork {
 }
 
 export interface ChildContext {
-  readonly config: Config;
   readonly layout: Layout;
-  readonly driver: VmDriver;
   readonly clock: Clock;
   readonly log: Log;
-  readonly onLine: (line: ConsoleLine) => void;
-  /** A child ended, or cannot do what it is for. */
-  readonly onLost: (failure: Failure) => void;
-  /** The network program lives on and says something that others have reported: what that is, and what helps. */
-  readonly onNetworkTrouble: (words: string) => void;
+}
+
+/** The start that they are of. */
+export interface OfStart {
+  readonly running: Running;
+  readonly signal: AbortSignal;
+  readonly facts: Pick<StartFacts, 'note'>;
+  readonly guest: {
+    /** The console's last lines. */
+    lastLines(count: number): readonly string[];
+    /** Reads what a VM that has ended wrote last. */
+    readConsole(): void;
+  };
+  readonly tell: (event: Event) => void;
 }
 
 /** Starts the network program and waits until it would serve our guest. */
 export async function launchNetwork(
   context: ChildContext,
-  running: Running,
+  scope: OfStart,
   chosen: NonNullable<Chosen>,
   plan: Launch,
-  signal: AbortSignal,
 ): Promise<void> {
-  const { layout, clock, onLost } = context;
-  const { child, output, keep } = (running.network = await beginNetwork(
-    context,
-    running,
-    chosen,
-    plan,
-  ));
+  const { layout, clock } = context;
+  const { running, signal, tell } = scope;
+  running.network = await beginNetwork(context, scope, chosen, plan);
+  const { child, output, keep } = running.network;
   keep();
   const life: { ended?: Ended; serves?: true } = {};
   // What served, or is being stopped, has nothing to teach.
   const blame = () => {
-    if (life.serves !== true && !signal.aborted) running.unfit = chosen;
+    if (life.serves !== true && !signal.aborted) running.tried.unfit = chosen;
   };
   const meaning = (ended: Ended) => {
     const words = output.last();
@@ -120,7 +127,7 @@ export async function launchNetwork(
   };
   void child.ended.then((ended) => {
     life.ended = ended;
-    onLost(meaning(ended));
+    tell({ type: 'lost', failure: meaning(ended) });
   });
   const { link } = chosen;
   const uuid = cardUuid(layout);
@@ -139,8 +146,8 @@ export async function launchNetwork(
 }
 
 async function beginNetwork(
-  { layout, clock, log, onNetworkTrouble }: ChildContext,
-  running: Running,
+  { layout, clock, log }: ChildContext,
+  { running, facts }: OfStart,
   chosen: NonNullable<Chosen>,
   plan: Launch,
 ): Promise<RunningNetwork> {
@@ -150,8 +157,8 @@ async function beginNetwork(
   const stale = driver.stale(layout);
   for (const path of stale) discardSocket(path);
   const onLine = (line: string) => {
-    const words = troubleIn(name, line);
-    if (words !== undefined) onNetworkTrouble(words);
+    const networkTrouble = troubleIn(name, line);
+    if (networkTrouble !== undefined) facts.note({ networkTrouble });
   };
   const output = followOutput(layout.networkOutput, name, { clock, log, onLine });
   const files = { output: layout.networkOutput, lock: layout.networkLock };
@@ -161,30 +168,12 @@ async function beginNetwork(
   });
   if ('kind' in child) {
     await output.close();
-    running.unfit = chosen;
+    running.tried.unfit = chosen;
     throw new Failed(networkExited(name, child, []));
   }
   const pid = pidFiles(layout, name);
   const keep = keeper(pid, child.pid, { plan, sockets: stale });
   return { child, name, rejected, pid, output, graceMs, stale, keep };
-}
-
-/** What was written of it once is written again where it is gone, for as long as it lives. */
-function keeper(
-  files: PidFiles,
-  pid: number,
-  { plan, sockets }: { readonly plan: Launch; readonly sockets: readonly string[] },
-): () => void {
-  return () => {
-    if (identify(pid) === undefined) return;
-    try {
-      keepPid(files, pid, basename(plan.program));
-    } catch (error) {
-      // On a full disk, for instance: the next look will do.
-      if (!(error instanceof Failed)) throw error;
-    }
-    for (const socket of sockets) keepSocket(socket);
-  };
 }
 
 /** Not ended by somebody, and not for want of its lock. */
@@ -193,57 +182,60 @@ const isOwnEnd = (ended: Ended): boolean =>
     ? !['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP'].includes(ended.signal)
     : ended.kind !== 'exited' || ended.code !== lockHeld;
 
-/** Starts the VM program, with its console open before it writes. */
+/** Starts the VM program, whose console is followed already. */
 export async function launchVm(
   context: ChildContext,
-  running: Running,
+  scope: OfStart,
   plan: Launch,
-): Promise<Child> {
-  const { layout, driver, clock, log, onLine, onLost } = context;
-  running.driver = driver;
-  running.console = openConsole({
-    path: layout.consoleRing,
-    logPath: layout.consoleLog,
-    kind: driver.row.console.form,
-    clock,
-    onLine,
-  });
-  for (const path of driver.stale(layout)) discardSocket(path);
-  running.output = followOutput(layout.vmOutput, 'vm', { clock, log, isNoise: driver.isNoise });
-  const vm = await launch(plan, { output: layout.vmOutput, lock: layout.vmLock }, clock);
-  if ('kind' in vm) throw new Failed(vmExited(basename(plan.program), vm, undefined, []));
-  running.vm = vm;
-  running.memory = new MemoryWatch();
-  void vm.ended.then((ended) => onLost(vmFailure(context, running, ended)));
+): Promise<RunningVm> {
+  const { layout, clock, log } = context;
+  const { running, tell } = scope;
+  const { driver } = running.tried;
   const sockets = driver.stale(layout);
-  running.keepVm = keeper(pidFiles(layout, driver.name), vm.pid, { plan, sockets });
-  running.keepVm();
+  for (const path of sockets) discardSocket(path);
+  const output = followOutput(layout.vmOutput, 'vm', { clock, log, isNoise: driver.isNoise });
+  const files = { output: layout.vmOutput, lock: layout.vmLock };
+  const child = await launch(plan, files, clock).catch(async (error: unknown) => {
+    await output.close();
+    throw error;
+  });
+  if ('kind' in child) {
+    await output.close();
+    throw new Failed(vmExited(basename(plan.program), child, undefined, []));
+  }
+  const keep = keeper(pidFiles(layout, driver.name), child.pid, { plan, sockets });
+  const vm = (running.vm = { child, output, memory: new MemoryWatch(), keep });
+  void child.ended.then((ended) =>
+    tell({ type: 'lost', failure: vmFailure(layout, scope, vm, ended) }),
+  );
+  keep();
   return vm;
 }
 
 /** Why the VM ended, from everything that may know: its exit, its words, its control channel, the console. */
 export function vmFailure(
-  { driver, layout }: Pick<ChildContext, 'driver' | 'layout'>,
-  running: Running,
+  layout: Layout,
+  { running, guest }: Pick<OfStart, 'running' | 'guest'>,
+  { output, memory, machine }: Pick<RunningVm, 'output' | 'memory' | 'machine'>,
   ended: Ended,
 ): Failure {
+  const { driver, used } = running.tried;
   // The console's last lines may hold the true reason; the first reason wins.
-  running.console?.readToEnd();
-  const output = running.output?.last() ?? [];
-  const all = running.output?.last(Infinity) ?? [];
+  guest.readConsole();
+  const words = output.last();
   // A panic's call trace may have a hundred lines.
-  const console = running.console?.last(200) ?? [];
+  const console = guest.lastLines(200);
   const isKilled = ended.kind === 'signalled' && ended.signal === 'SIGKILL';
   const failure =
-    lockRefused(ended, output, layout.vmLock) ??
+    lockRefused(ended, words, layout.vmLock) ??
     driver.explain?.({
-      ...{ ended, output: all, console, accelerator: running.used?.accelerator },
-      wasReady: running.wasReady === true,
+      ...{ ended, output: output.last(Infinity), console, accelerator: used?.accelerator },
+      wasReady: running.guest?.wasReady === true,
     }) ??
     (isKilled
-      ? vmKilled(driver.name, running.memory?.ranOut(), output)
-      : vmExited(driver.name, ended, running.machine?.reason(), output));
+      ? vmKilled(driver.name, memory.ranOut(), words)
+      : vmExited(driver.name, ended, machine?.reason(), words));
   const { lines } = failure;
   const told = lines === undefined ? failure : { ...failure, lines: lines.slice(-40) };
-  return withKnown(told, { program: driver.name, ended, output });
+  return withKnown(told, { program: driver.name, ended, output: words });
 }

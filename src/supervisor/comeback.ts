@@ -9,6 +9,7 @@ import { within } from '../system/deadline.ts';
 import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Machine } from '../vm/driver.ts';
+import type { GuestNames } from './guest-names.ts';
 import { loginTimeoutMs } from './login.ts';
 import {
   differenceIn,
@@ -19,6 +20,7 @@ import {
   type SavedGuest,
   type Taken,
 } from './saved-guest.ts';
+import type { StartFacts } from './start-facts.ts';
 
 /** What a guest that boots or goes on now could be saved with. */
 export interface Keeping {
@@ -32,12 +34,17 @@ export interface Keeping {
   readonly keys: string;
 }
 
-/** What a start knows of it. */
-export interface Kept {
-  /** What its guest could be saved with. */
-  keeping?: Keeping;
-  /** The guest goes on from this file. */
-  resumed?: SavedGuest;
+/** The guest of a start, from its plan on. */
+export interface PlannedGuest {
+  /** What it could be saved with. */
+  readonly keeping: Keeping;
+  /** The file from which it goes on; else it boots. */
+  readonly resumed: SavedGuest | undefined;
+  /** Whom it asks for names. */
+  readonly names: GuestNames;
+  /** Of the keys that it has. One that goes on has those that it was told of last, and is told anew. */
+  keys: string | undefined;
+  wasReady: boolean;
 }
 
 /** To be called before anything of a start touches the disk: whatever was saved is consumed. */
@@ -51,14 +58,14 @@ export function takeGuest(layout: Layout, { afresh }: { readonly afresh: boolean
 export function chooseGuest(
   taken: Taken,
   now: GuestIdentity,
-  { layout, log, onUnfit }: { layout: Layout; log: Log; onUnfit: (why: string) => void },
+  { layout, log, facts }: { layout: Layout; log: Log; facts: Pick<StartFacts, 'note'> },
 ): SavedGuest | undefined {
   if (taken === undefined) return undefined;
   const unfit = 'unfit' in taken ? taken.unfit : differenceIn(taken.identity, now);
   if (unfit === undefined && !('unfit' in taken)) return taken;
   forgetMemory(layout);
   log('info', 'guest-not-resumed', { why: unfit });
-  onUnfit(`It was suspended, and could not be resumed: ${unfit}.`);
+  facts.note({ notResumed: `It was suspended, and could not be resumed: ${unfit}.` });
   return undefined;
 }
 

@@ -21,27 +21,33 @@ export interface EndOptions {
 /** The ends of starts, and what they mean for the next one. */
 export class Ends {
   readonly #options: EndOptions;
-  /** What was left before this daemon was judged, and all that it has started itself was seen to end. */
-  isClear = false;
-  /** The last VM that was started did not get ready. */
-  isDoubtful = false;
+  #isClear = false;
+  #isDoubtful = false;
 
   constructor(options: EndOptions) {
     this.#options = options;
   }
 
+  get known() {
+    return {
+      /** What was left before this daemon was judged, and all that it has started itself was seen to end. */
+      isClear: this.#isClear,
+      /** The last VM that was started did not get ready. */
+      isDoubtful: this.#isDoubtful,
+    };
+  }
+
   /** `failure`: what the start was lost to, where it was. Never rejects: what is left is looked for by the next start. */
   async end(scope: Scope, failure: Failure | undefined): Promise<void> {
-    const { vm } = scope.running;
-    const { resumed } = scope.running;
+    const { vm, guest } = scope.running;
     // What did not go on from its file says nothing of what would boot.
-    if (vm !== undefined) this.isDoubtful = !scope.gotReady && resumed === undefined;
-    const isJudged = this.isClear || vm !== undefined;
-    this.isClear = false;
+    if (vm !== undefined) this.#isDoubtful = !scope.guest.gotReady && guest?.resumed === undefined;
+    const isJudged = this.#isClear || vm !== undefined;
+    this.#isClear = false;
     try {
       await endScope(scope, failure, this.#options);
       if (this.#options.isOurs()) forgetUnclaimed(this.#options.layout);
-      this.isClear = isJudged && failure?.blames !== 'leftover';
+      this.#isClear = isJudged && failure?.blames !== 'leftover';
     } catch (error) {
       this.#options.log('error', 'stop-failed', { failure: failureOf(error) });
     }
@@ -54,17 +60,20 @@ async function endScope(
   { layout, clock, log, isOurs, now }: EndOptions,
 ): Promise<void> {
   if (failure?.isIncident === true && isOurs()) {
-    const { facts, running } = scope;
-    const incident = { failure, facts, lines: scope.lastLines(200), machine: running.machine };
+    const { facts, running, guest } = scope;
+    const lines = guest.lastLines(200);
+    const incident = { failure, facts: facts.all, lines, machine: running.vm?.machine };
     await keepIncident(incident, { layout, clock, log });
   }
+  const { guest } = scope;
   await stop(scope.running, {
     ...{ layout, clock, log, isOurs, now },
     // Under its name there may be another guest's.
-    agent: () => (scope.watch.has('agent') && isOurs() ? scope.agent : undefined),
-    listens: () => scope.watch.has('sshd'),
+    agent: () => (guest.has('agent') && isOurs() ? guest.agent : undefined),
+    listens: () => guest.has('sshd'),
+    closeConsole: () => guest.closeConsole(isOurs),
     frozen: failure?.deaf === 'frozen',
     dead: failure?.deaf === 'dead',
   });
-  scope.agent.close();
+  guest.agent.close();
 }

@@ -9,8 +9,8 @@ import type { Lesson, Verdict, Verdicts } from '../system/verdicts.ts';
 import { acceleratorLesson } from '../vm/accelerator.ts';
 import { vmLesson } from '../vm/choose-vm.ts';
 import type { Policy } from './backoff.ts';
-import type { BootWatch } from './boot-watch.ts';
-import type { Running } from './children.ts';
+import type { Tried } from './children.ts';
+import type { GuestWatch } from './guest-watch.ts';
 import { imageLesson } from './images.ts';
 import { step } from './lifecycle.ts';
 import { traitsOf } from './phases.ts';
@@ -19,9 +19,9 @@ import type { Step } from './steps.ts';
 
 /** The start, as far as it has come. */
 export interface Begun {
-  readonly running: Pick<Running, 'driver' | 'image' | 'unfit' | 'used'>;
-  readonly config: Config | undefined;
-  readonly watch: Pick<BootWatch, 'has'>;
+  readonly running: { readonly tried: Tried };
+  readonly config: Config;
+  readonly guest: Pick<GuestWatch, 'has'>;
 }
 
 /** An event as it is taken, what is true then, and what to do. */
@@ -61,10 +61,10 @@ export function takeLesson(
   scope: Begun | undefined,
   known: Known,
 ): { readonly event: Event; readonly effects: readonly Effect[] } {
-  if (event.type !== 'lost' || scope?.config === undefined) return { event, effects: [] };
+  if (event.type !== 'lost' || scope === undefined) return { event, effects: [] };
   let { failure } = event;
   const effects: Effect[] = [];
-  for (const teach of teachers({ ...scope, config: scope.config }, state, known)) {
+  for (const teach of teachers(scope, state, known)) {
     const lesson = teach(failure);
     failure = lesson.failure;
     if (lesson.verdict !== undefined) effects.push({ type: 'reject', verdict: lesson.verdict });
@@ -74,19 +74,19 @@ export function takeLesson(
 
 /** In their order: a failure that was explained to one is another to the next. A guest that was ready has only its accelerator to blame. */
 function teachers(
-  { running, config, watch }: Begun & { readonly config: Config },
+  { running, config, guest: seen }: Begun,
   state: State,
   { layout, now, known }: Known,
 ): ((failure: Failure) => Lesson)[] {
-  const { driver, image, unfit, used } = running;
+  const { driver, image, unfit, used } = running.tried;
   const { guest, lossTeaches } = traitsOf(state.phase);
   const at = new Date(now).toISOString();
   const shared = { config, layout, known: known(), at };
   const ofAccelerator = (failure: Failure) => acceleratorLesson(failure, used, shared);
   if (guest === 'there') return [ofAccelerator];
-  if (!lossTeaches || driver === undefined) return [];
+  if (!lossTeaches) return [];
   const attempt = 'attempt' in state ? state.attempt : 1;
-  const lost = { ...shared, driver, attempt, isMute: !watch.has('init') };
+  const lost = { ...shared, driver, attempt, isMute: !seen.has('init') };
   return [
     (failure) =>
       unfit === undefined

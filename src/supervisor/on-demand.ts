@@ -100,7 +100,7 @@ export class OnDemand {
 
   /** A fresh look into the guest; undefined where it does not answer. */
   async #lookInside(): Promise<Inside | undefined> {
-    return this.#readyScope?.lookInside(undefined);
+    return this.#readyScope?.guest.lookInside(undefined);
   }
 
   get #readyScope(): Scope | undefined {

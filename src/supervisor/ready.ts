@@ -4,6 +4,7 @@ import type { Clock } from '../system/clock.ts';
 import { failureOf } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import { keepChoice, type ChooseVm } from '../vm/choose-vm.ts';
+import type { AttachedVm } from './attach.ts';
 import type { GuestKeys } from './builder-keys.ts';
 import { untilAwake } from './comeback.ts';
 import { judgeNix } from './guest-nix.ts';
@@ -22,51 +23,50 @@ interface Resuming extends Where {
 }
 
 /** Network and VM run, and the VM's control channel answers. */
-export function noteLaunch({ running: { vm, machine, network }, facts, note }: Scope): void {
-  const tunnelPort = machine?.tunnel.kind === 'tcp' ? machine.tunnel.port : undefined;
-  const rejected = [...(facts.rejected ?? []), ...(network?.rejected ?? [])];
-  note({
-    vmPid: vm?.pid,
-    tunnelPort,
+export function noteLaunch({ facts, running: { network } }: Scope, vm: AttachedVm): void {
+  const { tunnel } = vm.machine;
+  facts.note({
+    vmPid: vm.child.pid,
+    tunnelPort: tunnel.kind === 'tcp' ? tunnel.port : undefined,
     network: network?.name,
     networkPid: network?.child.pid,
-    rejected: rejected.length > 0 ? rejected : undefined,
   });
+  facts.reject(network?.rejected ?? []);
 }
 
 /** Resolves when the guest is ready: it has booted, or goes on from its file. */
-export async function untilReady(scope: Scope, where: Resuming): Promise<void> {
-  const { running, facts, note } = scope;
-  const probe = await (running.resumed === undefined ? booted(scope) : awake(scope, where));
-  running.wasReady = true;
-  running.console?.settle();
-  scope.onStep('ready');
-  const nix = judgeNix(probe.nixVersion, facts.image, where);
-  note({ clockOffsetMs: Math.round(probe.clockOffsetMs), ...nix });
+export async function untilReady(scope: Scope, vm: AttachedVm, where: Resuming): Promise<void> {
+  const { guest, facts, signal } = scope;
+  const { planned, machine } = vm;
+  const probe = await (planned.resumed === undefined
+    ? guest.boot.ready(machine, signal)
+    : awake(scope, vm, where));
+  planned.wasReady = true;
+  guest.settle();
+  facts.see('ready');
+  const nix = judgeNix(probe.nixVersion, facts.all.image, where);
+  facts.note({ clockOffsetMs: Math.round(probe.clockOffsetMs), ...nix });
 }
 
 /** What is written of a program cannot end the guest that runs by it. */
-export function keepProgram({ log, ...options }: ChooseVm & Pick<Where, 'log'>, vm: string): void {
+export function keepProgram(
+  { config, running }: Pick<Scope, 'config' | 'running'>,
+  { layout, known, log }: Omit<ChooseVm, 'config'> & Pick<Where, 'log'>,
+): void {
   try {
-    keepChoice(options, vm);
+    keepChoice({ config, layout, known }, running.tried.driver.name);
   } catch (error) {
     log('warn', 'vm-not-kept', { failure: failureOf(error) });
   }
 }
 
-const booted = ({ running: { machine }, watch, signal }: Scope) => {
-  if (machine === undefined) throw new Error('no machine to wait for');
-  return watch.ready(machine, signal);
-};
-
-async function awake(scope: Scope, where: Resuming) {
-  const { running, agent, signal, watch } = scope;
-  const { machine, resumed, keeping } = running;
-  if (machine === undefined) throw new Error('no machine to wait for');
-  const isTrial = trialOf(where.layout, keeping?.basis ?? '', where.clock.now()) === 'untried';
-  watch.resumed();
+async function awake(scope: Scope, { machine, planned }: AttachedVm, where: Resuming) {
+  const { signal } = scope;
+  const { agent, boot, standstill } = scope.guest;
+  const isTrial = trialOf(where.layout, planned.keeping.basis, where.clock.now()) === 'untried';
+  boot.resumed();
   await untilAwake({ ...where, machine, agent, signal, isTrial });
-  await where.keys.tell(scope);
-  scope.expectHalt(false);
-  return { nixVersion: resumed?.nixVersion, clockOffsetMs: 0 };
+  await where.keys.tell({ agent, told: planned, signal });
+  standstill.expect(false);
+  return { nixVersion: planned.resumed?.nixVersion, clockOffsetMs: 0 };
 }

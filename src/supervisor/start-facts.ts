@@ -1,6 +1,7 @@
 /** What is known of one start: facts that come and go, and what was seen when. */
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
+import type { VmChoice } from '../vm/choose-vm.ts';
 import type { Facts, Seen } from './status.ts';
 
 export interface StartFactsOptions {
@@ -31,6 +32,17 @@ export class StartFacts {
     );
     this.#facts = Object.fromEntries(known);
     this.#options.onChange();
+  }
+
+  /** Which program runs the guest. */
+  noteChoice({ driver, why }: VmChoice): void {
+    this.note({ vmChoice: { vm: driver.name, why } });
+  }
+
+  /** A way that does not serve here, in a sentence each; beside those that are known. */
+  reject(sentences: readonly string[]): void {
+    if (sentences.length === 0) return;
+    this.note({ rejected: [...new Set([...(this.#facts.rejected ?? []), ...sentences])] });
   }
 
   /** `uptimeS`: the guest's, for its stages. */

@@ -6,30 +6,29 @@ import type { Config } from '../config/config.ts';
 import { describeProblem, type Problem } from '../config/problem.ts';
 import type { VmProgram } from '../config/vm-programs.ts';
 import { chooseNetwork, type Chosen } from '../net/networks.ts';
-import type { Child, Ended } from '../system/child.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { inSection } from '../system/lock.ts';
 import { findProgram } from '../system/program.ts';
 import { tryAgain, type Verdicts } from '../system/verdicts.ts';
 import { chooseAccelerator, type Choice } from '../vm/accelerator.ts';
 import { bundleAt, checkBundle, type Bundle } from '../vm/bundle.ts';
-import { chooseVm, type VmChoice } from '../vm/choose-vm.ts';
+import { chooseVm } from '../vm/choose-vm.ts';
 import type { VmDriver } from '../vm/driver.ts';
+import { attach, type AttachedVm } from './attach.ts';
 import type { BootFiles, Laid } from './boot-files.ts';
-import { launchNetwork, launchVm, vmFailure, type ChildContext, type Running } from './children.ts';
-import { chooseGuest, loadGuest, takeGuest } from './comeback.ts';
+import { launchNetwork, launchVm, type ChildContext } from './children.ts';
+import { chooseGuest, takeGuest } from './comeback.ts';
 import { prepareDisk } from './disk.ts';
 import { untilDiskIsFree } from './disk-free.ts';
 import { recordBlank } from './disk-record.ts';
-import { lackOf, room, roomAt, startInodes, type Room } from './disk-room.ts';
+import { lackOf, room, roomAt, startInodes } from './disk-room.ts';
 import { GuestNames } from './guest-names.ts';
-import { chooseImage, type ChosenImage } from './images.ts';
+import { chooseImage, imageFacts, type ChosenImage } from './images.ts';
 import { dropOld, refuseOld } from './image-floor.ts';
 import { endLeftovers } from './left-behind.ts';
-import { orItsEnd } from './or-its-end.ts';
 import { networkOf, planOf } from './plan.ts';
 import { identityOf } from './saved-guest.ts';
-import type { PauseReason } from './state.ts';
+import type { Scope } from './scope.ts';
 import { trialBasis } from './suspend-trial.ts';
 
 export interface StartContext extends ChildContext {
@@ -39,93 +38,85 @@ export interface StartContext extends ChildContext {
   readonly isDoubtful: boolean;
   /** Whatever was saved, the guest boots. */
   readonly afresh: boolean;
-  /** It goes on from its file. */
-  readonly onResumes: () => void;
-  /** It was to go on, and boots. */
-  readonly onUnfit: (why: string) => void;
   /** What the start before this one booted. */
   readonly bootFiles: BootFiles;
   /** What is held against what. */
   readonly verdicts: Verdicts;
-  /** A step of ours is done: for the timeline. */
-  readonly onStep: (name: string) => void;
-  readonly onImage: (image: ChosenImage) => void;
-  readonly onAccelerator: (choice: Choice) => void;
-  readonly onChosen: (choice: VmChoice) => void;
-  readonly onPaused: (why: PauseReason) => void;
-  readonly onResumed: () => void;
-  /** Waits until the host's disk has that much room, and tells of it. */
-  readonly awaitRoom: (wanted: Room) => Promise<void>;
 }
 
-/** Launches network and VM and connects to the VM's control channel. Rejects with Failed, or when signal aborts. */
-export async function start(
-  context: StartContext,
-  running: Running,
-  signal: AbortSignal,
-): Promise<void> {
-  const { config, layout, driver, log } = context;
+/** Launches network and VM and connects to the VM's control channel. Rejects with Failed, or when the scope ends. */
+export async function start(context: StartContext, scope: Scope): Promise<AttachedVm> {
+  const { layout, log, clock } = context;
+  const { config, running, facts, guest, signal } = scope;
+  const { tried } = running;
+  const { driver } = tried;
   const program = findProgram(driver.program(config));
   const known = context.verdicts.all();
   const network = chooseNetwork({ config, row: driver.row, layout, known, vmProgram: program });
-  const laid = await bootFiles(context, running, { program, network }, signal);
+  const laid = await bootFiles(context, scope, { program, network });
   const taken = takeGuest(layout, context);
   const disk = prepareDisk(layout.disk, config.diskGiB);
   if (disk === 'blank') recordBlank(layout);
   log('debug', 'disk-prepared', { path: layout.disk, was: disk });
-  context.onStep('prepared');
+  facts.see('prepared');
   const { bundle, cmdline } = laid;
   // Our copy of the kernel is another file at each start.
   const named = bundleAt(laid.image.prefix);
-  const accelerator = await acceleratorFor(context, program, named, signal);
-  refuseWorse(context, accelerator);
+  const accelerator = await acceleratorFor(context, scope, program, named);
+  refuseWorse(context, scope, accelerator);
   const abilities = await driver.abilities?.(program, signal);
   const options = { config, layout, driver, program, network, bundle, cmdline, accelerator };
   const plan = planOf({ ...options, abilities });
   if (plan.problems.length > 0) throw new Failed(vmWouldRefuse(driver.name, plan.problems));
   const identity = identityOf({ program, launch: plan.vm, accelerator, madeFrom: laid.madeFrom });
-  const saved = chooseGuest(taken, identity, context);
-  running.keeping = {
-    ...{ identity, basis: trialBasis(program, accelerator, network?.driver.name) },
-    bootedAt: saved?.bootedAt ?? new Date(context.clock.now()).toISOString(),
-    resumes: saved === undefined ? 0 : saved.resumes + 1,
-    keys: laid.keys,
-  };
-  if (saved === undefined) {
-    // One that goes on has those that it was told of last, and is told anew.
-    running.keys = laid.keys;
-    if (hasChoice(driver.row)) running.used = { accelerator, program };
-  } else {
-    running.resumed = saved;
-    context.onResumes();
+  const saved = chooseGuest(taken, identity, { layout, log, facts });
+  const wired = networkOf(network, { layout });
+  const planned = (running.guest = {
+    keeping: {
+      ...{ identity, basis: trialBasis(program, accelerator, network?.driver.name) },
+      bootedAt: saved?.bootedAt ?? new Date(clock.now()).toISOString(),
+      resumes: saved === undefined ? 0 : saved.resumes + 1,
+      keys: laid.keys,
+    },
+    resumed: saved,
+    names: new GuestNames({ network: wired, log }),
+    keys: saved === undefined ? laid.keys : undefined,
+    wasReady: false,
+  });
+  if (saved === undefined && hasChoice(driver.row)) tried.used = { accelerator, program };
+  if (saved !== undefined) {
+    guest.standstill.expect(true);
+    scope.tell({ type: 'resumes' });
   }
   signal.throwIfAborted();
-  running.names = new GuestNames({ network: networkOf(network, context), log });
   if (network !== undefined && plan.network !== undefined) {
-    await launchNetwork(context, running, network, plan.network, signal);
-    context.onStep('network-serves');
+    await launchNetwork(context, scope, network, plan.network);
+    facts.see('network-serves');
   }
   signal.throwIfAborted();
-  await untilDiskIsFree(layout.disk, { clock: context.clock, signal, log });
+  await untilDiskIsFree(layout.disk, { clock, signal, log });
   const waits = saved === undefined ? [] : (driver.awaitsGuest ?? []);
   const launch = { ...plan.vm, argv: [...plan.vm.argv, ...waits] };
-  const vm = await launchVm(context, running, launch);
-  context.onStep('vm-started');
-  await attach(context, running, { vm, network }, signal);
-  if (saved === undefined) return;
-  running.used = { accelerator, program };
-  context.onStep('memory-loaded');
+  guest.openConsole();
+  const vm = await launchVm(context, scope, launch);
+  facts.see('vm-started');
+  const machine = await attach(context, scope, { vm, network: wired, saved });
+  if (saved !== undefined) {
+    tried.used = { accelerator, program };
+    facts.see('memory-loaded');
+  }
+  return { child: vm.child, machine, planned };
 }
 
 /** Those of the start before where they can be taken again, else new ones, for which nobody may be changing what they are made from. */
 async function bootFiles(
   context: StartContext,
-  running: Running,
+  { config, running, facts, signal, guest: { standstill } }: Scope,
   { program, network }: { readonly program: string; readonly network: Chosen },
-  signal: AbortSignal,
 ): Promise<Laid> {
-  const { config, layout, driver, clock, log } = context;
-  const { guest } = networkOf(network, context);
+  const { layout, clock, log } = context;
+  const { driver } = running.tried;
+  const { guest } = networkOf(network, { layout });
   const known = context.verdicts.all();
   const input = { config, layout, vm: driver.name, row: driver.row, guest, known };
   // Its guest is paused before its writes fail, so that room is no condition of a start.
@@ -133,7 +124,10 @@ async function bootFiles(
   const hasEnough = () => lackOf(wanted, roomAt(layout.root)) === undefined;
   const onWaiting = () => log('info', 'waiting-for-section', { path: layout.startLock });
   const take = (image: ChosenImage) => {
-    context.onImage((running.image = image));
+    running.tried.image = image;
+    const told = imageFacts(image);
+    log('info', 'image', told);
+    facts.note({ image: told });
     refuseOld(image.old, config);
   };
   const lay = () =>
@@ -154,63 +148,41 @@ async function bootFiles(
     if (laid !== undefined) return laid;
     // They would only take some of the room that is waited for.
     context.bootFiles.remove();
-    await context.awaitRoom(wanted);
+    await standstill.awaitRoom(wanted);
   }
 }
 
 /** Which of several ways works is found by trial; where there is one only, there is nothing to try. */
 async function acceleratorFor(
-  { config, layout, driver, clock, onAccelerator, verdicts }: StartContext,
+  { layout, clock, log, verdicts }: StartContext,
+  { config, running, facts, signal }: Scope,
   program: string,
   bundle: Bundle,
-  signal: AbortSignal,
 ): Promise<Choice['accelerator']> {
-  const [only] = driver.row.accelerators;
-  if (only !== undefined && !hasChoice(driver.row)) return only;
+  const { row } = running.tried.driver;
+  const [only] = row.accelerators;
+  if (only !== undefined && !hasChoice(row)) return only;
   const input = { config, layout, program, bundle, verdicts };
   const choice = await chooseAccelerator(input, clock, signal);
-  onAccelerator(choice);
-  return choice.accelerator;
-}
-
-/** Connects to the control channel, and has a saved guest go on; or the reason why that cannot be: a VM that died says more than a socket that did not come. */
-async function attach(
-  context: StartContext,
-  running: Running,
-  { vm, network }: { readonly vm: Child; readonly network: Chosen },
-  signal: AbortSignal,
-): Promise<void> {
-  const { driver, layout, clock, onPaused, onResumed } = context;
-  const meaning = (ended: Ended) => vmFailure(context, running, ended);
-  // It lives on and will not run its guest again: what it said is the reason.
-  const onLost = (failure: Failure) => {
-    const lines = running.output?.last() ?? [];
-    context.onLost({ ...failure, lines });
-  };
-  const { resumed } = running;
-  const connect = async (inLife: AbortSignal) => {
-    const machine = await driver.attach({
-      ...{ layout, clock, onPaused, onResumed, onLost },
-      signal: inLife,
-      network: networkOf(network, context),
-      signalVm: (name) => vm.signal(name),
-    });
-    running.machine = machine;
-    context.onStep('vm-answers');
-    if (resumed !== undefined) await loadGuest(machine, resumed, { layout, clock, signal: inLife });
-  };
-  await orItsEnd(connect, { ended: vm.ended, meaning, clock, signal });
+  const { accelerator, rejected, tried } = choice;
+  log(rejected.length > 0 ? 'warn' : 'info', 'accelerator', { ...choice });
+  if (tried) facts.see('accelerator-tried');
+  facts.note({ accelerator });
+  facts.reject(rejected);
+  return accelerator;
 }
 
 /** Software alone, where another program would run the guest by the processor: that one is taken in its place. What is true by now is said. */
 function refuseWorse(
-  { config, layout, driver, verdicts, onChosen }: StartContext,
+  { layout, verdicts }: StartContext,
+  { config, running, facts }: Scope,
   accelerator: string,
 ): void {
   if (config.vm !== 'auto' || accelerator !== 'tcg') return;
+  const { driver } = running.tried;
   const choice = chooseVm({ config, layout, known: verdicts.all() });
   if (choice.driver.name !== driver.name) throw new Failed(insteadOf(driver, choice.driver));
-  onChosen(choice);
+  facts.noteChoice(choice);
 }
 
 const insteadOf = ({ row }: VmDriver, better: VmDriver): Failure => ({

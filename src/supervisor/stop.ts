@@ -2,14 +2,13 @@
 import type { Layout } from '../config/layout.ts';
 import type { GuestAgent } from '../guest/agent.ts';
 import { powerOffByLogin } from '../guest/power-off.ts';
-import type { Child } from '../system/child.ts';
 import { AwakeClock } from '../system/awake.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { removePid } from '../system/pidfile.ts';
 import { until } from '../system/wait.ts';
 import type { Machine, VmDriver } from '../vm/driver.ts';
-import type { Running, RunningNetwork } from './children.ts';
+import type { Running, RunningNetwork, RunningVm } from './children.ts';
 import { pidFiles } from './left-behind.ts';
 import { discardSocket } from './upkeep.ts';
 
@@ -32,6 +31,8 @@ export interface StopContext {
   readonly log: Log;
   /** The guest's agent, once it has announced itself. */
   readonly agent: () => Pick<GuestAgent, 'shutdown'> | undefined;
+  /** Nothing comes from the guest any more. */
+  readonly closeConsole: () => Promise<void>;
   /** Whether the guest's sshd has announced itself. */
   readonly listens: () => boolean;
   /** The guest is known to be frozen: it is not asked for long. */
@@ -46,15 +47,14 @@ export interface StopContext {
 
 /** Ends everything in running and forgets its traces. Never rejects for a child's reasons. */
 export async function stop(running: Running, context: StopContext): Promise<void> {
-  const { vm, driver, machine, console, output, network } = running;
-  if (vm !== undefined && driver !== undefined) {
-    await endVm(vm, running, context);
-    if (context.isOurs()) clearVm(driver, context);
+  const { tried, vm, network } = running;
+  if (vm !== undefined) {
+    await endVm(vm, context);
+    if (context.isOurs()) clearVm(tried.driver, context);
+    vm.machine?.close();
+    await vm.output.close();
   }
-  machine?.close();
-  await output?.close();
-  await console?.close();
-  if (context.isOurs()) console?.forget();
+  await context.closeConsole();
   if (network !== undefined) await endNetwork(network, context);
 }
 
@@ -73,10 +73,10 @@ async function endNetwork(network: RunningNetwork, { now, isOurs }: StopContext)
   for (const path of network.stale) discardSocket(path);
 }
 
-async function endVm(vm: Child, { machine }: Running, context: StopContext): Promise<void> {
+async function endVm({ child, machine }: RunningVm, context: StopContext): Promise<void> {
   const { clock, log, now } = context;
   const end = { seen: false };
-  const ended = vm.ended.then(() => (end.seen = true));
+  const ended = child.ended.then(() => (end.seen = true));
   // Who is dead already is asked for nothing.
   await Promise.resolve();
   const begun = clock.monotonic();
@@ -88,7 +88,7 @@ async function endVm(vm: Child, { machine }: Running, context: StopContext): Pro
   if (machine !== undefined && !context.dead && !isOver()) {
     asked = await askAgent(context);
     const asking = new AbortController();
-    void vm.ended.then(() => asking.abort());
+    void child.ended.then(() => asking.abort());
     if (!asked && !context.frozen)
       void askAgain(machine, context, AbortSignal.any([now, asking.signal])).then(
         (did) => (asked ||= did),
@@ -111,7 +111,7 @@ async function endVm(vm: Child, { machine }: Running, context: StopContext): Pro
     now: now.aborted,
   });
   if (!now.aborted) await hardStop(machine, ended, context);
-  await vm.stop(now.aborted ? 0 : patience.program);
+  await child.stop(now.aborted ? 0 : patience.program);
 }
 
 /** The guest is cut off where its program can do that better than by a signal. */

@@ -1,13 +1,13 @@
 /** The loop: event in, step, state out, effects performed. Decisions are in lifecycle.ts, deeds in start.ts and stop.ts. */
 import type { Inside } from '../guest/inside.ts';
-import { Failed, failureOf, type Failure } from '../system/failure.ts';
+import { failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
 import type { Identity } from '../system/process.ts';
 import { Verdicts } from '../system/verdicts.ts';
 import type { Policy } from './backoff.ts';
-import { beginWith, listeners } from './begin.ts';
+import { begin } from './begin.ts';
 import { Ends } from './end-scope.ts';
-import { configInvalid, directoryLost } from './failure.ts';
+import { directoryLost } from './failure.ts';
 import { BootFiles, type BootFilesOptions } from './boot-files.ts';
 import { Gate, type GateOptions, type KeepOut } from './gate.ts';
 import { decide } from './lessons.ts';
@@ -18,7 +18,7 @@ import { traitsOf } from './phases.ts';
 import { keepProgram, noteLaunch, untilReady } from './ready.ts';
 import { reasonIn, type Effect, type Event, type State } from './state.ts';
 import type { Settings } from './read-settings.ts';
-import { Scope } from './scope.ts';
+import type { Scope } from './scope.ts';
 import { start } from './start.ts';
 import { sentenceOf } from './sentences.ts';
 import { failureIn, statusOf, type Status } from './status.ts';
@@ -124,8 +124,8 @@ export class Supervisor {
   /** The machine, or this process, was asleep for so long. */
   woke(sleptMs: number): void {
     this.#options.log('info', 'woke', { sleptMs: Math.round(sleptMs) });
-    this.#scope?.note({ sleptMs: Math.round(sleptMs) });
-    this.#scope?.afterSleep();
+    this.#scope?.facts.note({ sleptMs: Math.round(sleptMs) });
+    this.#scope?.guest.afterSleep();
     this.onDemand.slept(sleptMs);
   }
 
@@ -145,11 +145,12 @@ export class Supervisor {
 
   /** What a look into the guest shows now; undefined unless it is ready and answers. */
   async lookInside(): Promise<Inside | undefined> {
-    return this.#readyScope?.lookInside(this.gate.traffic);
+    return this.#readyScope?.guest.lookInside(this.gate.traffic);
   }
 
   /** Tells a guest that is ready of keys that are others now; whether it has them. Every other gets them with its start. */
-  tellKeys = (): Promise<boolean> => this.#bootFiles.keys.tell(this.#readyScope);
+  tellKeys = async (): Promise<boolean> =>
+    (await this.#readyScope?.tellKeys(this.#bootFiles.keys)) ?? true;
 
   /** The start whose guest can be asked. */
   get #readyScope(): Scope | undefined {
@@ -186,47 +187,47 @@ export class Supervisor {
 
   #launch(afresh: boolean): void {
     if (!this.#options.isOurs()) return this.#evict();
-    const scope = (this.#scope = new Scope(this.#options, {
-      onChange: () => this.#record.writeSoon(),
-      onEvent: (event) => this.dispatch(event),
-    }));
-    scope.launched = this.#run(scope, afresh).catch((thrown: unknown) => {
-      if (!scope.signal.aborted) this.dispatch({ type: 'lost', failure: failureOf(thrown) });
-    });
+    const lose = (thrown: unknown) => this.dispatch({ type: 'lost', failure: failureOf(thrown) });
+    try {
+      const made = { ...this.#options, ...this.#settings, verdicts: this.verdicts };
+      const scope = (this.#scope = begin(made, {
+        onChange: () => this.#record.writeSoon(),
+        onEvent: (event) => this.dispatch(event),
+      }));
+      scope.launched = this.#run(scope, afresh).catch((thrown: unknown) => {
+        if (!scope.signal.aborted) lose(thrown);
+      });
+    } catch (thrown) {
+      // Nothing has begun that could be ended.
+      queueMicrotask(() => lose(thrown));
+    }
   }
 
   async #run(scope: Scope, afresh: boolean): Promise<void> {
-    const { config, problems } = this.#settings;
-    if (config === undefined) throw new Failed(configInvalid(problems));
-    scope.config = config;
-    await this.gate.open(config);
+    await this.gate.open(scope.config);
     this.gate.hold('the guest starts');
-    const begun = beginWith(scope, config, this.#options.layout, this.verdicts);
-    const context = {
-      ...{ ...this.#options, ...begun, ...listeners(scope), bootFiles: this.#bootFiles },
-      ...{ isClear: this.#ends.isClear, isDoubtful: this.#ends.isDoubtful, afresh },
-    };
-    await start(context, scope.running, scope.signal);
-    noteLaunch(scope);
+    const known = { ...this.#ends.known, afresh, verdicts: this.verdicts };
+    const vm = await start({ ...this.#options, ...known, bootFiles: this.#bootFiles }, scope);
+    noteLaunch(scope, vm);
     this.dispatch({ type: 'vm-launched' });
-    await untilReady(scope, { ...this.#options, keys: this.#bootFiles.keys });
+    await untilReady(scope, vm, { ...this.#options, keys: this.#bootFiles.keys });
     this.dispatch({ type: 'guest-ready' });
-    scope.keepVigil(() => this.gate.bytesFromGuest());
+    scope.guest.keepVigil(() => this.gate.bytesFromGuest());
     this.onDemand.suspending.noteReady(scope);
-    keepProgram({ ...this.#options, config, known: this.verdicts.all() }, begun.driver.name);
+    keepProgram(scope, { ...this.#options, known: this.verdicts.all() });
     await scope.keepImage();
   }
 
   async #endChildren(): Promise<void> {
     this.gate.hold('the guest is away');
     const scope = this.#scope;
+    await this.onDemand.suspending.settle();
     if (scope !== undefined) {
-      await this.onDemand.suspending.settle();
       scope.end();
       await scope.launched;
       await this.#ends.end(scope, failureIn(this.#state));
-      if (!scope.gotReady) this.#bootFiles.remove();
     }
+    if (scope?.guest.gotReady !== true) this.#bootFiles.remove();
     this.#scope = undefined;
     this.dispatch({ type: 'children-gone' });
   }
@@ -242,7 +243,7 @@ export class Supervisor {
   /** What is true now. */
   status(): Status {
     return statusOf({
-      ...{ state: this.#state, facts: this.#scope?.facts ?? {}, runs: this.#scope?.config },
+      ...{ state: this.#state, facts: this.#scope?.facts.all ?? {}, runs: this.#scope?.config },
       ...{ daemon: this.#options.daemon, door: this.gate.told, ...this.#settings },
     });
   }

@@ -20,22 +20,24 @@ export function obstacleTo(
   { layout, clock }: { readonly layout: Layout; readonly clock: Clock },
 ): string | undefined {
   if (scope === undefined || config === undefined) return 'there is no guest';
-  const { driver, used, machine, vm, keeping, keys, names } = scope.running;
+  const { tried, vm, guest } = scope.running;
+  const { driver, used } = tried;
   if (config.idle.how === 'stop') return 'as the configuration says';
-  const isAble = machine?.memory !== undefined && vm !== undefined && keeping !== undefined;
-  if (!isAble || driver === undefined || used === undefined) return 'its program does not do it';
+  if (vm?.machine?.memory === undefined || guest === undefined || used === undefined)
+    return 'its program does not do it';
+  const { keeping, keys, names } = guest;
   if (!suspends(driver.row, used.accelerator, process.arch)) return 'its program does not do it';
   const trial = trialOf(layout, keeping.basis, clock.now());
   if (typeof trial === 'object') return trial.why;
-  const { health = 'well', complaints = [] } = scope.facts;
+  const { health = 'well', complaints = [] } = scope.facts.all;
   if (health !== 'well' || complaints.length > 0) return 'it is not well';
   if (clock.now() - Date.parse(keeping.bootedAt) > oldest.ms) return 'it has run for long';
   if (keeping.resumes >= oldest.resumes) return 'it was resumed often';
-  if (scope.config === undefined || changesBetween(scope.config, config).some(waitsForStart))
+  if (changesBetween(scope.config, config).some(waitsForStart))
     return 'the next guest has other settings';
   // A key that is taken back meanwhile would let in again, and the name servers be those of a network that is left.
   if (keys !== keeping.keys) return 'it was told of other keys than it booted with';
-  if (names?.areOthers === true) return 'it was told of other name servers than it booted with';
+  if (names.areOthers) return 'it was told of other name servers than it booted with';
   return hasRoom(layout.state, memoryOf(scope) + GiB)
     ? undefined
     : "the host's disk has no room for it";
@@ -43,6 +45,6 @@ export function obstacleTo(
 
 /** How long its file may be, in bytes: what it has in memory; where that is not known, all that it may have. */
 export function memoryOf({ running: { vm }, config }: Pick<Scope, 'running' | 'config'>): number {
-  const resident = vm === undefined ? undefined : residentNow(vm.pid);
-  return resident ?? (config?.memoryMiB ?? 0) * MiB;
+  const resident = vm === undefined ? undefined : residentNow(vm.child.pid);
+  return resident ?? config.memoryMiB * MiB;
 }

@@ -8,6 +8,7 @@ import { freezeGuest, settleGuest, thawGuest } from '../guest/freezer.ts';
 import type { Clock } from '../system/clock.ts';
 import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
+import type { RunningVm } from './children.ts';
 import type { Gate } from './gate.ts';
 import { commitSaved, discardSaved, forgetMemory } from './saved-guest.ts';
 import type { Scope } from './scope.ts';
@@ -67,7 +68,7 @@ export class Suspending {
     gate().hold('the guest is suspended');
     const done = this.#run(scope, abort.signal).then((event) => {
       this.#job = undefined;
-      const basis = scope.running.keeping?.basis ?? '';
+      const basis = scope.running.guest?.keeping.basis ?? '';
       const isUntried = trialOf(layout, basis, clock.now()) === 'untried';
       const isFirst = isUntried && event.type === 'suspended' && event.saved !== undefined;
       if (isFirst) this.#tries = why;
@@ -98,9 +99,10 @@ export class Suspending {
   /** The guest is ready: one that went on from its file has shown that this works. */
   noteReady({ running }: Scope): void {
     const { layout, gate, dispatch, log } = this.#options;
-    if (running.resumed !== undefined && running.keeping !== undefined) {
-      noteSuccess(layout, running.keeping.basis);
-      log('info', 'resumed', { resumes: running.keeping.resumes });
+    const { guest } = running;
+    if (guest?.resumed !== undefined) {
+      noteSuccess(layout, guest.keeping.basis);
+      log('info', 'resumed', { resumes: guest.keeping.resumes });
     }
     const why = this.#tries;
     this.#tries = undefined;
@@ -118,10 +120,9 @@ export class Suspending {
   /** A guest was lost: one that was to go on from its file has not. */
   #noteLoss(failure: Failure): void {
     const scope = this.#options.scope();
-    const { resumed, wasReady } = scope?.running ?? {};
-    const isPassing = scope?.standstill.wasPaused === true;
-    if (scope !== undefined && resumed !== undefined && wasReady !== true && !isPassing)
-      this.#learn(scope, failure);
+    const guest = scope?.running.guest;
+    if (scope === undefined || guest?.resumed === undefined || guest.wasReady) return;
+    if (!scope.guest.standstill.wasPaused) this.#learn(scope, failure);
   }
 
   async #run(scope: Scope, signal: AbortSignal): Promise<Event> {
@@ -145,29 +146,31 @@ export class Suspending {
 
   async #save(scope: Scope, signal: AbortSignal): Promise<Saved> {
     const { layout, clock, gate } = this.#options;
-    const { machine, keeping } = scope.running;
-    if (machine?.memory === undefined || keeping === undefined) throw new Failed(inUse);
-    scope.expectHalt(true);
+    const { vm, guest: planned } = scope.running;
+    const memory = vm?.machine?.memory;
+    if (vm === undefined || memory === undefined || planned === undefined) throw new Failed(inUse);
+    const { agent, standstill } = scope.guest;
+    standstill.expect(true);
     let isFrozen = false;
     try {
       await this.#options.endWork();
-      const inside = await scope.lookInside(undefined);
+      const inside = await scope.guest.lookInside(undefined);
       // A stranger at the door, who has not logged in, is nobody in the guest.
       const { loggedIn, entering } = gate().counts();
       if (inside === undefined || inside.builds + loggedIn + entering > 0) throw new Failed(inUse);
-      await settleGuest(scope.agent, signal);
+      await settleGuest(agent, signal);
       this.#step('settled');
       signal.throwIfAborted();
       isFrozen = true;
-      await freezeGuest(scope.agent);
+      await freezeGuest(agent);
       this.#step('frozen');
       discardSaved(layout);
       this.#step('saving');
       const timeoutMs = saveMs(memoryOf(scope));
-      await machine.memory.save(layout.unfinishedMemory, { signal, timeoutMs });
+      await memory.save(layout.unfinishedMemory, { signal, timeoutMs });
       this.#step('written');
       if (signal.aborted || gate().hasWaiting) {
-        await machine.memory.takeBack();
+        await memory.takeBack();
         throw new Failed(wanted);
       }
     } catch (thrown) {
@@ -175,16 +178,16 @@ export class Suspending {
       const error = isFull ? new Failed(noRoom, { cause: thrown }) : thrown;
       forgetMemory(layout);
       if (isFrozen && failureOf(error).kind !== halted)
-        await thawGuest(scope.agent).catch(() => undefined);
-      scope.expectHalt(false);
+        await thawGuest(agent).catch(() => undefined);
+      standstill.expect(false);
       throw error;
     }
-    await this.#leave(scope);
+    await this.#leave(scope, vm);
     this.#step('vm-ended');
     const at = new Date(clock.now()).toISOString();
-    const { nixVersion } = scope.facts;
+    const { nixVersion } = scope.facts.all;
     try {
-      const { identity, bootedAt, resumes } = keeping;
+      const { identity, bootedAt, resumes } = planned.keeping;
       const version = nixVersion === undefined ? {} : { nixVersion };
       const { bytes } = commitSaved(layout, { identity, at, bootedAt, resumes, ...version });
       return { bytes, at };
@@ -199,21 +202,20 @@ export class Suspending {
   }
 
   /** The point of no return: what comes of this start from here on is no news. */
-  async #leave(scope: Scope): Promise<void> {
+  async #leave(scope: Scope, { child, machine }: RunningVm): Promise<void> {
     const { clock } = this.#options;
-    const { machine, vm } = scope.running;
     scope.end();
     void machine?.memory?.leave().catch(() => undefined);
     const over = new AbortController();
-    await Promise.race([vm?.ended, clock.sleep(leaveMs, over.signal).catch(() => undefined)]);
+    await Promise.race([child.ended, clock.sleep(leaveMs, over.signal).catch(() => undefined)]);
     over.abort();
-    await vm?.stop(leaveMs);
+    await child.stop(leaveMs);
   }
 
-  #learn({ running: { keeping } }: Scope, failure: Failure): void {
+  #learn({ running: { guest } }: Scope, failure: Failure): void {
     const { layout, log, clock } = this.#options;
     log('warn', 'not-suspended', { failure });
-    if (keeping !== undefined && noteFailure(layout, keeping.basis, failure, clock.now()))
+    if (guest !== undefined && noteFailure(layout, guest.keeping.basis, failure, clock.now()))
       log('warn', 'suspends-no-more', { failure });
   }
 }

@@ -3,13 +3,15 @@
  * look old is touched. docs/decisions/lost-directory.md says which loss ends the daemon all the same.
  */
 import { linkSync, lstatSync, lutimesSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
+import type { Launch } from '../system/child.ts';
 import type { Clock } from '../system/clock.ts';
 import { Failed, errorCode } from '../system/failure.ts';
 import { discard, readIfThere } from '../system/files.ts';
 import type { Log } from '../system/log.ts';
 import { readLive, writePid, type PidFiles } from '../system/pidfile.ts';
+import { identify } from '../system/process.ts';
 
 /** A cleaner that takes what is a day old finds nothing. */
 const touchEveryMs = 3_600_000;
@@ -115,4 +117,22 @@ function touch(path: string, nowMs: number): void {
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
   }
+}
+
+/** What was written of it once is written again where it is gone, for as long as it lives. */
+export function keeper(
+  files: PidFiles,
+  pid: number,
+  { plan, sockets }: { readonly plan: Launch; readonly sockets: readonly string[] },
+): () => void {
+  return () => {
+    if (identify(pid) === undefined) return;
+    try {
+      keepPid(files, pid, basename(plan.program));
+    } catch (error) {
+      // On a full disk, for instance: the next look will do.
+      if (!(error instanceof Failed)) throw error;
+    }
+    for (const socket of sockets) keepSocket(socket);
+  };
 }

@@ -7,15 +7,16 @@ import type { Scope } from './scope.ts';
 
 /** The agent of a start's guest, once that has announced itself. */
 export const announcedAgent = (scope: Scope | undefined): GuestAgent | undefined =>
-  scope?.watch.has('agent') === true ? scope.agent : undefined;
+  scope?.guest.has('agent') === true ? scope.guest.agent : undefined;
 
 /** Into the guest of a start; undefined where there is none. */
-export function wayInto({ running, facts, watch, agent }: Scope): WayIn | undefined {
-  if (running.machine === undefined) return undefined;
+export function wayInto({ running, facts, guest }: Scope): WayIn | undefined {
+  const machine = running.vm?.machine;
+  if (machine === undefined) return undefined;
   return {
-    tunnel: running.machine.tunnel,
-    loginMs: loginSeconds(facts.accelerator) * 1000,
+    tunnel: machine.tunnel,
+    loginMs: loginSeconds(facts.all.accelerator) * 1000,
     askLoggedIn: async (known, signal) =>
-      watch.has('agent') ? askLoggedIn(agent, { known, signal }) : undefined,
+      guest.has('agent') ? askLoggedIn(guest.agent, { known, signal }) : undefined,
   };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
 import { GuestAgent } from '../../src/guest/agent.ts';
-import { BootWatch } from '../../src/supervisor/boot-watch.ts';
+import { BootWatch, type BootNews } from '../../src/supervisor/boot-watch.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { silent } from '../../src/system/log.ts';
@@ -13,17 +13,17 @@ import { FakeClock } from '../fakes/fake-clock.ts';
 const layout = layoutOf(join(tmpdir(), 'nowhere'));
 const tunnel = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
 
+const nameOf = (news: BootNews): string =>
+  news.type === 'stage' ? news.name : news.type === 'complaint' ? news.what : news.failure.kind;
+
 /** A boot whose console says what a test says, and how it ended if it did. */
 function boot({ rebootsInPlace = false } = {}) {
   const clock = new FakeClock();
   const seen: string[] = [];
   const watch = new BootWatch({
     ...{ layout, clock, log: silent, agent: new GuestAgent({ path: layout.agent, clock }) },
-    onStage: (name) => seen.push(name),
-    onComplaint: (what) => seen.push(what),
-    onLost: ({ kind }) => seen.push(kind),
     lastLines: () => [],
-    rebootsInPlace: () => rebootsInPlace,
+    rebootsInPlace,
   });
   const stop = new AbortController();
   const end: { failure?: { readonly kind: string; readonly message: string } } = {};
@@ -35,7 +35,9 @@ function boot({ rebootsInPlace = false } = {}) {
   const over = watch.ready({ tunnel, look }, stop.signal).catch((error: unknown) => {
     end.failure = failureOf(error);
   });
-  const says = (what: string) => watch.read(`linuxkit-builder: ${what} uptime=2.5`);
+  const says = (what: string) => {
+    seen.push(...watch.read(`linuxkit-builder: ${what} uptime=2.5`).map(nameOf));
+  };
   return { clock, seen, end, over, stop, says, looks: () => looks };
 }
 
@@ -124,19 +126,16 @@ test('a guest that was ready gives up no more: the line is a note', async () => 
   put('nix-daemon', `printf '${daemon}\\12\\1${zero}${last}${last}${zero}\\0\\0'`);
   process.env['PATH'] = `${dir}:${path ?? ''}`;
   try {
-    const [said, lost]: string[][] = [[], []];
+    const said: string[] = [];
     const watch = new BootWatch({
-      ...{ layout, clock: systemClock, lastLines: () => [], rebootsInPlace: () => false },
+      ...{ layout, clock: systemClock, lastLines: () => [], rebootsInPlace: false },
       agent: new GuestAgent({ path: layout.agent, clock: systemClock }),
-      log: (_level, event, fields) => said?.push(`${event} ${String(fields?.['name'])}`),
-      onStage: () => undefined,
-      onComplaint: () => undefined,
-      onLost: ({ kind }) => lost?.push(kind),
+      log: (_level, event, fields) => said.push(`${event} ${String(fields?.['name'])}`),
     });
     watch.read('linuxkit-builder: stage=sshd uptime=2.5');
     await watch.ready({ tunnel }, new AbortController().signal);
-    watch.read('linuxkit-builder: failed=disk-foreign uptime=9 reason=x');
-    expect([said, lost]).toEqual([['guest-notes disk-foreign'], []]);
+    expect(watch.read('linuxkit-builder: failed=disk-foreign uptime=9 reason=x')).toEqual([]);
+    expect(said).toEqual(['guest-notes disk-foreign']);
   } finally {
     process.env['PATH'] = path;
     rmSync(dir, { recursive: true });

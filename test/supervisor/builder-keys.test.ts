@@ -30,7 +30,7 @@ const guest = (keys = keysVersion(sources())) => ({
       return answer();
     },
   },
-  running: { keys },
+  told: { keys },
   signal: new AbortController().signal,
 });
 const key = (letter: string) => `ssh-ed25519 ${letter.repeat(68)}`;

@@ -6,6 +6,7 @@ import { layoutOf } from '../../src/config/layout.ts';
 import { readLine } from '../../src/guest/boot.ts';
 import { openConsole } from '../../src/guest/console.ts';
 import { vmFailure } from '../../src/supervisor/children.ts';
+import { MemoryWatch } from '../../src/supervisor/memory-watch.ts';
 import { vmDrivers } from '../../src/vm/drivers.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
@@ -55,11 +56,14 @@ async function endOf(said: readonly string[]) {
   ring.write(Buffer.from(said.join('\r\n')));
   ring.close();
   const ended = { kind: 'exited', code: 2 } as const;
-  const failure = vmFailure(
-    { driver: vmDrivers.hyperkit, layout: layoutOf(dir) },
-    { console },
-    ended,
-  );
+  const guest = {
+    lastLines: (count: number) => console.last(count),
+    readConsole: () => console.readToEnd(),
+  };
+  const scope = { running: { tried: { driver: vmDrivers.hyperkit } }, guest };
+  const output = { last: () => [], poke: () => undefined, close: () => Promise.resolve() };
+  const vm = { output, memory: new MemoryWatch() };
+  const failure = vmFailure(layoutOf(dir), scope, vm, ended);
   // Before close(), and nothing comes twice.
   const seen = [...milestones];
   await console.close();

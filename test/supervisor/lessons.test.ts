@@ -3,13 +3,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { defaultPolicy } from '../../src/supervisor/backoff.ts';
-import { beginWith } from '../../src/supervisor/begin.ts';
 import { takeLesson } from '../../src/supervisor/lessons.ts';
 import { step } from '../../src/supervisor/lifecycle.ts';
-import type { Facts } from '../../src/supervisor/status.ts';
+import { Scope } from '../../src/supervisor/scope.ts';
 import type { State } from '../../src/supervisor/state.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
-import { readVerdicts, Verdicts } from '../../src/system/verdicts.ts';
+import { silent } from '../../src/system/log.ts';
+import { readVerdicts } from '../../src/system/verdicts.ts';
+import { chooseVm } from '../../src/vm/choose-vm.ts';
 import { vmDrivers } from '../../src/vm/drivers.ts';
 import { World } from '../model/world.ts';
 
@@ -33,7 +34,11 @@ test.each([
 ] as const)('with vm %s: %s, and it is %s then', async (vm, kind, phase) => {
   await using world = await World.make();
   const config = { ...world.config, vm, network: 'auto' as const };
-  const scope = { running: { driver: vmDrivers.vfkit }, config, watch: { has: () => false } };
+  const scope = {
+    running: { tried: { driver: vmDrivers.vfkit } },
+    config,
+    guest: { has: () => false },
+  };
   const known = { layout: world.layout, now: 0, known: () => [] };
   const { event, effects } = takeLesson(lost, starting, scope, known);
   expect(event).toMatchObject({ type: 'lost', failure: { kind } });
@@ -60,11 +65,12 @@ test.each([
     await using world = await World.make();
     const panicked: Failure = { ...failure, kind, blames: 'image', recovery: 'retry' };
     const images = { newest: 'new', good: 'old', rejected: undefined };
-    const running = {
+    const tried = {
       ...{ driver: vmDrivers.qemu, used: { accelerator, program: '/qemu' } },
       image: { prefix: '/p', images },
     };
-    const scope = { running, config: { ...world.config, cpus }, watch: { has: () => true } };
+    const guest = { has: () => true };
+    const scope = { running: { tried }, config: { ...world.config, cpus }, guest };
     const known = { layout: world.layout, now: 0, known: () => [] };
     const state: State = { phase: 'booting', since: 0, attempt, stage: undefined };
     const { event } = takeLesson({ ...lost, failure: panicked }, state, scope, known);
@@ -84,7 +90,11 @@ test.each([
     process.env['PATH'] = programs(world, 'qemu-system-x86_64', 'qemu-system-aarch64', 'gvproxy');
     const lacks = { ...failure, kind: 'vm-lacks-part', lines: [noSlirp] };
     const config = { ...world.config, vm: 'auto' as const, network };
-    const scope = { running: { driver: vmDrivers.qemu }, config, watch: { has: () => false } };
+    const scope = {
+      running: { tried: { driver: vmDrivers.qemu } },
+      config,
+      guest: { has: () => false },
+    };
     const known = { layout: world.layout, now: 0, known: () => [] };
     const { event, effects } = takeLesson({ ...lost, failure: lacks }, starting, scope, known);
     const verdict = { subject: 'network', way: 'user' };
@@ -108,13 +118,14 @@ function programs({ layout }: World, ...names: string[]): string {
 
 test('which program was taken, and why, is said', async () => {
   await using world = await World.make();
-  const notes: Facts[] = [];
-  const scope = { running: {}, note: (facts: object) => void notes.push(facts) };
   const config = { ...world.config, vm: 'auto', network: 'auto' } as const;
-  const { verdicts } = world.layout;
-  const { driver } = beginWith(scope, config, world.layout, new Verdicts(verdicts));
-  expect(driver).toBe(vmDrivers.qemu);
-  expect(scope.running).toEqual({ driver });
-  expect(notes[0]?.vmChoice?.vm).toBe('qemu');
-  expect(notes[0]?.vmChoice?.why).toMatch(/^QEMU /);
+  const { layout, clock } = world;
+  const choice = chooseVm({ config, layout, known: [] });
+  const news = { onEvent: () => undefined, onChange: () => undefined };
+  const scope = new Scope({ layout, clock, log: silent, config, choice }, news);
+  expect(scope.running.tried.driver).toBe(vmDrivers.qemu);
+  const { vmChoice } = scope.facts.all;
+  expect(vmChoice?.vm).toBe('qemu');
+  expect(vmChoice?.why).toMatch(/^QEMU /);
+  scope.end();
 });

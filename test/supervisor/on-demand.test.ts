@@ -163,8 +163,10 @@ test('a collection holds the door by itself, and lets go whatever was drained fo
     drain: (isWanted: boolean, how: string) => door.push(`drain ${isWanted} ${how}`),
   };
   const scope = {
-    watch: new Set(['agent']),
-    agent: { exec: () => new Promise((resolve) => (end = resolve)) },
+    guest: {
+      has: (stage: string) => stage === 'agent',
+      agent: { exec: () => new Promise((resolve) => (end = resolve)) },
+    },
   };
   const onDemand = new OnDemand({
     ...{ clock: new FakeClock(), log: () => undefined, onDoor: () => door.push('told') },

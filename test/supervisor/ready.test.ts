@@ -2,10 +2,12 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
+import type { AttachedVm } from '../../src/supervisor/attach.ts';
 import { keepProgram, untilReady } from '../../src/supervisor/ready.ts';
 import type { Scope } from '../../src/supervisor/scope.ts';
 import { noteSuccess } from '../../src/supervisor/suspend-trial.ts';
 import { systemClock } from '../../src/system/clock.ts';
+import { vmDrivers } from '../../src/vm/drivers.ts';
 import { World } from '../model/world.ts';
 
 test('what cannot be written of the program is told, and ends no guest that is ready', async () => {
@@ -18,7 +20,8 @@ test('what cannot be written of the program is told, and ends no guest that is r
     },
   };
   const log = (_: unknown, event: string) => void told.push(event);
-  keepProgram({ config: world.config, layout, log }, 'qemu');
+  const running = { tried: { driver: vmDrivers.qemu } };
+  keepProgram({ config: world.config, running }, { layout, log });
   expect(told).toEqual(['vm-not-kept']);
 });
 
@@ -31,21 +34,25 @@ test('a guest that goes on from its file is told of the keys before anybody is l
   const { port } = sshd.address() as AddressInfo;
   const done: string[] = [];
   const say = (what: string) => () => void done.push(what);
+  const vm = {
+    machine: { tunnel: { kind: 'tcp', host: '127.0.0.1', port } },
+    planned: { resumed: {}, keeping: { basis: 'b' } },
+  } as unknown as AttachedVm;
+  const nothing = () => undefined;
   const scope = {
-    running: {
-      machine: { tunnel: { kind: 'tcp', host: '127.0.0.1', port } },
-      ...{ resumed: {}, keeping: { basis: 'b' } },
+    guest: {
+      agent: {
+        setTime: () => Promise.resolve(say('clock')()),
+        exec: () => Promise.resolve({ code: 0, stdout: '', stderr: '' }),
+      },
+      ...{ boot: { resumed: nothing }, standstill: { expect: nothing }, settle: nothing },
     },
-    agent: {
-      setTime: () => Promise.resolve(say('clock')()),
-      exec: () => Promise.resolve({ code: 0, stdout: '', stderr: '' }),
-    },
-    ...{ signal: new AbortController().signal, watch: { resumed: () => undefined }, facts: {} },
-    ...{ note: () => undefined, expectHalt: () => undefined, onStep: say('ready') },
+    signal: new AbortController().signal,
+    facts: { all: {}, note: nothing, see: say('ready') },
   } as unknown as Scope;
   const keys = { tell: () => Promise.resolve(done.push('keys') > 0) };
   try {
-    await untilReady(scope, { layout, clock: systemClock, log: () => undefined, keys });
+    await untilReady(scope, vm, { layout, clock: systemClock, log: () => undefined, keys });
   } finally {
     sshd.close();
   }

@@ -2,14 +2,16 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Config } from '../../src/config/config.ts';
 import { defaultPolicy } from '../../src/supervisor/backoff.ts';
-import { launchNetwork, type Running } from '../../src/supervisor/children.ts';
+import { launchNetwork } from '../../src/supervisor/children.ts';
+import { Scope } from '../../src/supervisor/scope.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import type { Status } from '../../src/supervisor/status.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { silent, type Log } from '../../src/system/log.ts';
 import { gvproxy } from '../../src/net/gvproxy.ts';
-import { vmDrivers } from '../../src/vm/drivers.ts';
+import { chooseVm } from '../../src/vm/choose-vm.ts';
 import { kvmObstacle } from '../../src/vm/kvm-device.ts';
 import { trialLine } from '../../src/vm/qemu/trial-init.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -130,6 +132,12 @@ test.runIf(process.platform === 'linux' && kvmObstacle() === undefined)(
   },
 );
 
+function scopeOf({ layout }: World, config: Config): Scope {
+  const choice = chooseVm({ config, layout, known: [] });
+  const news = { onEvent: () => undefined, onChange: () => undefined };
+  return new Scope({ layout, clock: systemClock, log: silent, config, choice }, news);
+}
+
 test.each([
   { how: 'is not started', cwd: '/nowhere', output: 'network.out' },
   { how: 'cannot write what it says', cwd: '/', output: 'nowhere/network.out' },
@@ -137,25 +145,16 @@ test.each([
   await using world = await World.make();
   const { layout, config } = world;
   const clock = new FakeClock();
-  const nothing = () => undefined;
   const context = {
-    ...{
-      config,
-      clock,
-      log: silent,
-      driver: vmDrivers.qemu,
-      onLine: nothing,
-      onLost: nothing,
-      onNetworkTrouble: nothing,
-    },
+    ...{ clock, log: silent },
     layout: { ...layout, networkOutput: join(layout.state, output) },
   };
   const plan = { program: 'sleep', argv: ['60'], env: {}, cwd };
   const chosen = { driver: gvproxy, program: 'sleep', link: 'vpnkit', rejected: [] } as const;
-  const running: Running = {};
-  const { signal } = new AbortController();
-  await expect(launchNetwork(context, running, chosen, plan, signal)).rejects.toBeInstanceOf(Error);
-  expect(running.network).toBeUndefined();
+  const scope = scopeOf(world, config);
+  await expect(launchNetwork(context, scope, chosen, plan)).rejects.toBeInstanceOf(Error);
+  expect(scope.running.network).toBeUndefined();
+  scope.end();
   expect(clock.pending).toBe(0);
 });
 
@@ -179,35 +178,24 @@ test.each([
       writeFileSync(join(bin, name), `#!/bin/sh\n${first}\n: >'${begun}'\n${then}\n`, {
         mode: 0o755,
       });
-    const nothing = () => undefined;
-    const context = {
-      ...{
-        layout,
-        log: silent,
-        driver: vmDrivers.hyperkit,
-        onLine: nothing,
-        onLost: nothing,
-        onNetworkTrouble: nothing,
-      },
-      config: { ...config, vm: 'hyperkit', network: 'auto' } as const,
-      clock: systemClock,
-    };
+    const context = { layout, log: silent, clock: systemClock };
     const program = join(bin, 'gvproxy');
     const plan = { program, argv: [], env: { PATH: '/usr/bin:/bin' }, cwd: '/' };
-    const running: Running = {};
-    const stop = new AbortController();
+    const scope = scopeOf(world, { ...config, vm: 'hyperkit', network: 'auto' });
+    const { running } = scope;
     const chosen = { driver: gvproxy, program, link: 'vpnkit', rejected: [] } as const;
-    const launched = launchNetwork(context, running, chosen, plan, stop.signal);
+    const launched = launchNetwork(context, scope, chosen, plan);
     const failed = expect(launched).rejects.toBeInstanceOf(Error);
     while (!existsSync(begun) || running.network === undefined) await systemClock.sleep(2);
     if (isStopped) {
-      stop.abort(new Error('stopped'));
+      scope.end();
       running.network.child.signal('SIGTERM');
     }
     await failed;
     expect(await running.network.child.ended).toEqual({ kind: 'exited', code: 1 });
-    expect(running.unfit?.driver).toBe(isStopped ? undefined : gvproxy);
+    expect(running.tried.unfit?.driver).toBe(isStopped ? undefined : gvproxy);
     await running.network.output.close();
+    scope.end();
   },
 );
 
@@ -215,23 +203,16 @@ test.each([
 test('what the network says is known to others is told', async () => {
   await using world = await World.make();
   const { layout, config } = world;
-  const nothing = () => undefined;
-  const troubles: string[] = [];
-  const context = {
-    ...{ layout, config, clock: systemClock, log: silent, driver: vmDrivers.hyperkit },
-    ...{ onLine: nothing, onLost: nothing },
-    onNetworkTrouble: (words: string) => troubles.push(words),
-  };
+  const context = { layout, clock: systemClock, log: silent };
   const script = 'echo all is well; echo sendto: no buffer space available; exit 1';
   const plan = { program: '/bin/sh', argv: ['-c', script], env: {}, cwd: '/' };
   const chosen = { driver: gvproxy, program: '/bin/sh', link: 'vpnkit', rejected: [] } as const;
-  const running: Running = {};
-  const { signal } = new AbortController();
-  const launched = launchNetwork(context, running, chosen, plan, signal);
+  const scope = scopeOf(world, { ...config, vm: 'hyperkit', network: 'auto' });
+  const launched = launchNetwork(context, scope, chosen, plan);
   await expect(launched).rejects.toMatchObject({ failure: { kind: 'network-exited' } });
-  expect(troubles).toHaveLength(1);
-  expect(troubles[0]).toMatch(/gvproxy before 0\.7\.4.*gvisor-tap-vsock#367/);
-  await running.network?.output.close();
+  expect(scope.facts.all.networkTrouble).toMatch(/gvproxy before 0\.7\.4.*gvisor-tap-vsock#367/);
+  await scope.running.network?.output.close();
+  scope.end();
 });
 
 test('an image with other bytes than it was made with is booted once, and named', async () => {

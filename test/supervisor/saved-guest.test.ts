@@ -150,8 +150,11 @@ test('a file that nobody has gone on with goes when its start has ended; a guest
     now: signal,
   });
   const scope = {
-    ...{ running: {}, gotReady: false, watch: { has: () => false } },
-    agent: { close: () => undefined },
+    running: {},
+    guest: {
+      ...{ gotReady: false, has: () => false, closeConsole: () => Promise.resolve() },
+      agent: { close: () => undefined },
+    },
   } as unknown as Scope;
   commit();
   await ends.end(scope, undefined);

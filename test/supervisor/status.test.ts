@@ -1,9 +1,7 @@
 /** What the record says of a builder whose settings leave the programs open. */
 import { expect, test } from 'vitest';
 import { checkConfig } from '../../src/config/config.ts';
-import { layoutOf } from '../../src/config/layout.ts';
-import { listeners } from '../../src/supervisor/begin.ts';
-import { Scope } from '../../src/supervisor/scope.ts';
+import { StartFacts } from '../../src/supervisor/start-facts.ts';
 import { statusOf, type Facts } from '../../src/supervisor/status.ts';
 import { silent } from '../../src/system/log.ts';
 import { vmDrivers } from '../../src/vm/drivers.ts';
@@ -35,18 +33,17 @@ test('both are shown by the names of what was taken', () => {
 
 // Behaviour 162: What a network program says that others have reported is shown by `status`, with its cause and what helps.
 test('what is held against a way is told once, and why a program was taken is what is true by now', () => {
-  const news = { onEvent: () => undefined, onChange: () => undefined };
-  const scope = new Scope({ layout: layoutOf('/s'), clock: new FakeClock(), log: silent }, news);
-  const { onAccelerator, onChosen, onNetworkTrouble } = listeners(scope);
+  const facts = new StartFacts({ clock: new FakeClock(), log: silent, onChange: () => undefined });
   const rejected = ['kvm: there is no /dev/kvm.'];
-  scope.note({ ...chosen('qemu'), rejected });
-  onAccelerator({ accelerator: 'tcg', rejected, tried: false });
-  expect(scope.facts).toMatchObject({ accelerator: 'tcg', rejected });
-  onChosen({ driver: vmDrivers.qemu, why: 'It translates.', rejected });
-  onNetworkTrouble('It is kept out.');
-  expect(scope.facts).toMatchObject({
+  facts.noteChoice({ driver: vmDrivers.qemu, why: 'It is here.', rejected });
+  expect(facts.all).toMatchObject(chosen('qemu'));
+  facts.reject(rejected);
+  facts.note({ accelerator: 'tcg' });
+  facts.reject(rejected);
+  facts.reject([]);
+  expect(facts.all).toMatchObject({ accelerator: 'tcg', rejected });
+  facts.noteChoice({ driver: vmDrivers.qemu, why: 'It translates.', rejected });
+  expect(facts.all).toMatchObject({
     ...{ vmChoice: { vm: 'qemu', why: 'It translates.' }, rejected },
-    networkTrouble: 'It is kept out.',
   });
-  scope.end();
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
+import { MemoryWatch } from '../../src/supervisor/memory-watch.ts';
 import { stop } from '../../src/supervisor/stop.ts';
 import type { Child, Ended } from '../../src/system/child.ts';
 import type { Machine } from '../../src/vm/driver.ts';
@@ -18,13 +19,25 @@ function slowVm(clock: FakeClock) {
   };
   const child: Child = { pid: 1, ended, signal: () => undefined, stop: die };
   const machine = { powerOff: () => (seen.presses++, Promise.resolve()), close: () => undefined };
+  const output = { last: () => [], poke: () => undefined, close: () => Promise.resolve() };
+  const keep = () => undefined;
   const stopped = stop(
-    { vm: child, driver: qemu, machine: machine as unknown as Machine },
+    {
+      tried: { driver: qemu },
+      vm: {
+        child,
+        output,
+        memory: new MemoryWatch(),
+        keep,
+        machine: machine as unknown as Machine,
+      },
+    },
     {
       ...{ clock, layout: layoutOf('/nowhere'), frozen: false, dead: false, isOurs: () => false },
       log: (_level, event) => void seen.events.push(event),
       agent: () => undefined,
       listens: () => false,
+      closeConsole: () => Promise.resolve(),
       now: new AbortController().signal,
     },
   );

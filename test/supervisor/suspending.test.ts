@@ -30,7 +30,7 @@ interface Odd {
   readonly inside?: object;
   readonly counts?: object;
   readonly onEvent?: (event: Event, suspending: Suspending) => void;
-  readonly running?: object;
+  readonly planned?: object;
   readonly endWork?: (done: string[]) => Promise<void>;
   readonly settle?: () => Promise<void>;
   readonly save?: (signal: AbortSignal) => Promise<void>;
@@ -62,15 +62,27 @@ function rig(odd: Odd = {}) {
   const bootedAt = new Date().toISOString();
   const scope = {
     running: {
-      driver: { row: vmPrograms.qemu },
-      used: { accelerator: 'tcg', program: '/q' },
-      machine: { memory: { save, leave: say('leave'), takeBack } },
-      vm: { pid: process.pid, ended: Promise.resolve(), stop: say('stop') },
-      keeping: { identity, basis: 'b', bootedAt, resumes: 0, keys: 'k' },
-      keys: 'k',
-      ...odd.running,
+      tried: {
+        driver: { row: vmPrograms.qemu },
+        used: { accelerator: 'tcg', program: '/q' },
+      },
+      vm: {
+        child: { pid: process.pid, ended: Promise.resolve(), stop: say('stop') },
+        machine: { memory: { save, leave: say('leave'), takeBack } },
+      },
+      guest: {
+        keeping: { identity, basis: 'b', bootedAt, resumes: 0, keys: 'k' },
+        ...{ keys: 'k', names: { areOthers: false }, wasReady: true, resumed: undefined },
+        ...odd.planned,
+      },
     },
-    ...{ facts: {}, config, signal: over.signal },
+    ...{ facts: { all: {} }, config, signal: over.signal, guest: undefined as unknown },
+    end: () => {
+      done.push('end');
+      over.abort();
+    },
+  };
+  scope.guest = {
     agent: {
       exec: async (_path: string, [, script = '']: readonly string[]) => {
         const what =
@@ -81,15 +93,11 @@ function rig(odd: Odd = {}) {
       },
     },
     lookInside: () => Promise.resolve(odd.inside ?? { builds: 0 }),
-    expectHalt: (isOurs: boolean) => done.push(isOurs ? 'quiet' : 'watched'),
-    end: () => {
-      done.push('end');
-      over.abort();
-    },
-  } as unknown as Scope;
+    standstill: { expect: (isOurs: boolean) => done.push(isOurs ? 'quiet' : 'watched') },
+  };
   const events: Event[] = [];
   const suspending = new Suspending({
-    ...{ layout, clock: systemClock, log: () => undefined, scope: () => scope },
+    ...{ layout, clock: systemClock, log: () => undefined, scope: () => scope as unknown as Scope },
     gate: () => Object.assign(gate, { hold: () => undefined }) as unknown as Gate,
     config: () => config as never,
     dispatch: (event) => {
@@ -103,7 +111,7 @@ function rig(odd: Odd = {}) {
     while (events.length === 0) await systemClock.sleep(1);
     return events;
   };
-  return { done, events, gate, scope, suspending, suspend };
+  return { done, events, gate, scope: scope as unknown as Scope, suspending, suspend };
 }
 
 test('the guest is made quiet, written, and ended; then it is committed, and the first one is tried', async () => {
@@ -119,8 +127,8 @@ test.each([
   ['keys', { keys: 'of somebody who is out again' }],
   ['keys, maybe', { keys: undefined }],
   ['name servers', { names: { areOthers: true } }],
-])('a guest that was told of other %s is stopped', (_what, running) => {
-  expect(rig({ running }).suspending.keeps).toBe(false);
+])('a guest that was told of other %s is stopped', (_what, planned) => {
+  expect(rig({ planned }).suspending.keeps).toBe(false);
 });
 
 test('the first one goes again when it has come back', async () => {

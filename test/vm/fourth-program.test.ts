@@ -6,8 +6,8 @@ import { vmProblems } from '../../src/config/machine.ts';
 import { networksOf, vmPrograms } from '../../src/config/vm-programs.ts';
 import { chooseNetwork } from '../../src/net/networks.ts';
 import { BootFiles } from '../../src/supervisor/boot-files.ts';
-import type { Running } from '../../src/supervisor/children.ts';
 import { planOf } from '../../src/supervisor/plan.ts';
+import { Scope } from '../../src/supervisor/scope.ts';
 import { start } from '../../src/supervisor/start.ts';
 import { stop } from '../../src/supervisor/stop.ts';
 import { systemClock } from '../../src/system/clock.ts';
@@ -66,44 +66,36 @@ test('it runs a guest, which is told by channel where it is reached, and ends it
       mode: 0o755,
     },
   );
-  const lines: string[] = [];
-  const nothing = () => undefined;
   const isOurs = () => true;
-  const bootFiles = new BootFiles({ layout, clock: systemClock, isOurs });
-  const running: Running = {};
-  const signal = new AbortController().signal;
-  await start(
+  const shared = { layout, clock: systemClock, log: silent };
+  const choice = { driver: fourth, why: 'It is tried.', rejected: [] };
+  const scope = new Scope(
+    { ...shared, config, choice },
+    { onEvent: () => undefined, onChange: () => undefined },
+  );
+  const { running, guest } = scope;
+  const { child } = await start(
     {
-      ...{ config, layout, driver: fourth, clock: systemClock, log: silent, bootFiles },
+      ...{ ...shared, bootFiles: new BootFiles({ ...shared, isOurs }) },
       verdicts: new Verdicts(layout.verdicts),
-      ...{ isClear: false, isDoubtful: false, onStep: nothing, onImage: nothing },
-      ...{
-        onAccelerator: nothing,
-        onChosen: nothing,
-        onNetworkTrouble: nothing,
-        onPaused: nothing,
-        onResumed: nothing,
-        onLost: nothing,
-      },
-      ...{ afresh: false, onResumes: nothing, onUnfit: nothing },
-      onLine: ({ text }) => lines.push(text),
-      awaitRoom: () => Promise.reject(new Error('there is room')),
+      ...{ isClear: false, isDoubtful: false, afresh: false },
     },
-    running,
-    signal,
+    scope,
   );
   const seed = readFileSync(layout.initrd, 'latin1');
   expect(seed).toContain("AGENT='vsock'\nSSH='network'\n");
-  expect(readFileSync(layout.pid('fourth'), 'utf8')).toBe(`${running.vm?.pid}\n`);
-  while (lines.length === 0) {
-    running.console?.poke();
+  expect(readFileSync(layout.pid('fourth'), 'utf8')).toBe(`${child.pid}\n`);
+  while (guest.lastLines().length === 0) {
+    scope.tick();
     await systemClock.sleep(2);
   }
-  expect(lines).toEqual(['Linux version 6.1']);
+  expect(guest.lastLines()).toEqual(['Linux version 6.1']);
+  scope.end();
   await stop(running, {
-    ...{ layout, clock: systemClock, log: silent, isOurs },
-    ...{ agent: nothing, listens: () => false, frozen: false, dead: true },
+    ...{ ...shared, isOurs },
+    ...{ agent: () => undefined, listens: () => false, frozen: false, dead: true },
+    closeConsole: () => guest.closeConsole(isOurs),
     now: AbortSignal.abort(),
   });
-  expect(await running.vm?.ended).toMatchObject({ kind: 'signalled' });
+  expect(await child.ended).toMatchObject({ kind: 'signalled' });
 });

@@ -10,8 +10,22 @@ import { systemClock } from './system/clock.ts';
 import { Exit, failureOf, type Failure } from './system/failure.ts';
 import { homeOf } from './system/user.ts';
 
+/**
+ * What a shell hands down and no command can do with: a umask that takes our own files from us, and a directory that is not there any
+ * more, in which no program starts.
+ */
+function settleIn(): void {
+  process.umask(process.umask() & 0o077);
+  try {
+    process.cwd();
+  } catch {
+    process.chdir('/');
+  }
+}
+
 /** Leaves with the verb's exit code when it is over and what it said has been read. */
 export function begin(argv: readonly string[]): void {
+  settleIn();
   const outlets = openOutlets();
   let isOver = false;
   const leave = (code: number) => {

@@ -52,6 +52,8 @@ export function sshConfig(options: StanzaOptions): string {
     'VerifyHostKeyDNS no',
     `UserKnownHostsFile ${quoted(knownHosts)}`,
     'GlobalKnownHostsFile /dev/null',
+    // A list that cannot be read speaks against every key.
+    'RevokedHostKeys none',
     // Who we are: this key and nothing else, no question asked.
     `IdentityFile ${quoted(identityFile)}`,
     'IdentitiesOnly yes',
@@ -77,10 +79,14 @@ export function sshConfig(options: StanzaOptions): string {
     'ServerAliveInterval 60',
     'ServerAliveCountMax 1440',
     `ConnectTimeout ${holdSeconds + marginSeconds}`,
+    // The door waits by itself; where nobody listens Nix is to go on at once.
+    'ConnectionAttempts 1',
     'ForwardAgent no',
     'ForwardX11 no',
     'ClearAllForwardings yes',
     'RemoteCommand none',
+    // What it says would be read as the answer of the guest's Nix. Nix itself allows its own by ssh's command line, which counts first.
+    'PermitLocalCommand no',
     'Tunnel no',
     // A terminal for a person's shell, none for a command, whatever Host * says.
     'RequestTTY auto',

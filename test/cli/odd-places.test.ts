@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -153,4 +154,45 @@ test('a folder for temporary files that is not there is named where one is neede
   expect((await rig.run('--no-root')).failure).toBeUndefined();
   expect(existsSync(rig.layout.sshConfig)).toBe(true);
   expect(readFileSync(rig.layout.sshConfig, 'utf8')).toContain('BindInterface');
+});
+
+// Behaviour 166: A umask that takes files from their own owner, and a directory that is not there any more, keep no command from its work.
+describe('what a shell hands down', () => {
+  const inShell = (script: string) => {
+    const home = mkdtempSync(join(tmpdir(), 'handed-down-'));
+    const state = join(home, 'a/b/state');
+    const begun = (verb: string) => `"$NODE" "$MAIN" ${verb} -d "$STATE"`;
+    const text = script.replace(/\{(.*?)\}/g, (_, verb: string) => begun(verb));
+    const ran = spawnSync('/bin/sh', ['-ec', text], {
+      ...{ encoding: 'utf8', timeout: 60_000 },
+      env: {
+        ...{ PATH: process.env['PATH'], HOME: home, LINUXKIT_BUILDER_TREE: home, STATE: state },
+        ...{ NODE: process.execPath, MAIN: program.main },
+      },
+    });
+    const made = readdirSync(home, { recursive: true, encoding: 'utf8' });
+    const modes = new Map(
+      made.map((name) => [name, (statSync(join(home, name)).mode & 0o777).toString(8)]),
+    );
+    rmSync(home, { recursive: true });
+    return { ...ran, modes };
+  };
+
+  test.each(['777', '000', '027'])('a umask of %s', (umask) => {
+    const { status, stderr, modes } = inShell(
+      `umask ${umask}; {configure --no-root -q} >/dev/null; {machines}; {unconfigure --no-root} >/dev/null`,
+    );
+    expect(stderr).not.toContain('fault of linuxkit-builder');
+    expect(status).toBe(0);
+    for (const name of ['a/b/state', 'a/b/state/keys']) expect(modes.get(name)).toBe('700');
+  });
+
+  test('a current directory that is not there any more', () => {
+    const { status, stdout, stderr } = inShell(
+      'mkdir "$HOME/gone"; cd "$HOME/gone"; rmdir "$HOME/gone"; {configure --no-root -q} >/dev/null; {doctor} || true',
+    );
+    expect(`${stdout}${stderr}`).not.toMatch(/uv_cwd|fault of linuxkit-builder/);
+    expect(stdout).toContain('ok    versions');
+    expect(status).toBe(0);
+  });
 });

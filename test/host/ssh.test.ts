@@ -44,13 +44,15 @@ const oldWords = [
     'VerifyHostKeyDNS',
     'UserKnownHostsFile',
     'GlobalKnownHostsFile',
+    'RevokedHostKeys',
     'IdentityFile',
   ],
   ...['IdentitiesOnly', 'IdentityAgent', 'CertificateFile', 'PKCS11Provider', 'AddKeysToAgent'],
   ...['PubkeyAuthentication', 'PubkeyAcceptedKeyTypes', 'PreferredAuthentications', 'BatchMode'],
   ...['KexAlgorithms', 'Ciphers', 'MACs', 'Compression', 'ControlMaster', 'ControlPath'],
   ...['ServerAliveInterval', 'ServerAliveCountMax', 'ConnectTimeout', 'ForwardAgent', 'ForwardX11'],
-  ...['ClearAllForwardings', 'RemoteCommand', 'Tunnel', 'RequestTTY', 'LogLevel'],
+  ...['ConnectionAttempts', 'ClearAllForwardings', 'RemoteCommand', 'PermitLocalCommand', 'Tunnel'],
+  ...['RequestTTY', 'LogLevel'],
 ];
 
 const expected = {
@@ -110,6 +112,10 @@ describe('the ssh configuration, as ssh reads it', () => {
       '  PKCS11Provider /usr/lib/other.so',
       '  VerifyHostKeyDNS yes',
       '  Tunnel yes',
+      '  PermitLocalCommand yes',
+      '  LocalCommand echo connected',
+      '  RevokedHostKeys /none/revoked',
+      '  ConnectionAttempts 30',
       // A word of another ssh's, or of one to come.
       '  UseKeychainOfMacOS yes',
       'Host nix-linuxkit',
@@ -119,7 +125,8 @@ describe('the ssh configuration, as ssh reads it', () => {
     const clean = await parsed('');
     const spoilt = await parsed(spoilers);
     // ssh collects the keys of all blocks; with IdentitiesOnly the first that fits is ours.
-    for (const key of ['identityfile', 'localforward', 'certificatefile']) {
+    // A command of somebody's that is not permitted does nothing.
+    for (const key of ['identityfile', 'localforward', 'certificatefile', 'localcommand']) {
       clean.delete(key);
       spoilt.delete(key);
     }

@@ -15,7 +15,7 @@ import { homeOf } from './system/user.ts';
  * more, in which no program starts.
  */
 function settleIn(): void {
-  process.umask(process.umask() & 0o077);
+  process.umask(process.umask(0o077) & 0o077);
   try {
     process.cwd();
   } catch {

@@ -3,8 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fact } from '../real/command.ts';
 import type { BuilderRig, LogLine } from '../real/rig.ts';
+import type { HostDaemon } from './host-daemon.ts';
 import { Chance } from './random.ts';
-import { beginPart } from './work.ts';
+import type { WatchedLog } from './watched-log.ts';
 
 /** When a build is begun: beside a `suspend`, in the midst of an absence, or beside a `resume`; so much later than that. */
 export interface Arrival {
@@ -20,6 +21,14 @@ export interface Came {
   /** The exit code of nix-build. */
   readonly end: number | string;
   readonly tookMs: number;
+}
+
+/** How the guest went that is away. */
+export type Gone = 'suspend' | 'stop';
+
+/** Each as the one before: the guest is away. */
+export function* inAbsence(): Generator<Arrival, never> {
+  for (;;) yield { beside: 'absence', afterMs: 0 };
 }
 
 /** Without end: half of them beside a `suspend`, where the steps are short. */
@@ -41,51 +50,56 @@ export function stepAt(lines: readonly LogLine[]): string {
   return step;
 }
 
-/** A daemon whose guest goes when it is told to; its log has each arrival. */
-export async function beginOnDemand(rig: BuilderRig): Promise<void> {
+/** A daemon whose guest goes when it is told to, each time in that way; its log has each arrival. */
+export async function beginOnDemand(rig: BuilderRig, gone: Gone = 'suspend'): Promise<void> {
   const { config } = rig.layout;
   const settings = JSON.parse(readFileSync(config, 'utf8')) as object;
-  writeFileSync(config, JSON.stringify({ ...settings, verbose: true, start: 'demand' }));
+  const idle = gone === 'stop' ? { idle: { how: 'stop', after: '168 h' } } : {};
+  writeFileSync(config, JSON.stringify({ ...settings, ...idle, verbose: true, start: 'demand' }));
   rig.begin('daemon');
   await rig.reaches('away');
 }
 
+export interface ArrivalBuilder {
+  readonly rig: BuilderRig;
+  readonly log: WatchedLog;
+  readonly host: HostDaemon;
+}
+
 export async function playArrival(
-  rig: BuilderRig,
+  { rig, log, host }: ArrivalBuilder,
   { beside, afterMs }: Arrival,
-  number: number,
+  name: string,
 ): Promise<Came> {
   // What it begins from.
   await rig.cli(beside === 'suspend' ? 'resume' : 'suspend');
-  await rig.reaches(beside === 'suspend' ? 'ready' : 'away');
-  const before = rig.log().length;
+  const begun = await rig.reaches(beside === 'suspend' ? 'ready' : 'away');
+  const before = log.length;
   const verb = () => (beside === 'absence' ? undefined : rig.begin(beside));
   const first = afterMs < 0 ? undefined : verb();
   if (afterMs > 0) await pause(afterMs);
-  const begun = performance.now();
-  const build = beginPart(rig, number);
+  const from = performance.now();
+  const build = host.build(name);
   if (afterMs < 0) await pause(-afterMs);
   const told = first ?? verb();
   const end = await build.ended;
-  const tookMs = performance.now() - begun;
+  const tookMs = performance.now() - from;
   await told?.ended;
-  const lines = await fact('the arrival is in the log', () => {
-    const all = rig.log();
-    const at = all.findIndex(({ event }, n) => n >= before && event === 'door-arrival');
-    return at >= 0 && all.slice(0, at);
-  });
+  await log.until('the arrival', ({ event }) => event === 'door-arrival', before);
+  const at = log.lines.findIndex(({ event }, n) => n >= before && event === 'door-arrival');
   // The next one begins from a guest that has settled.
   await fact('the guest is there, or away', () =>
     ['ready', 'away'].includes(rig.status()?.phase ?? ''),
   );
-  return { step: stepAt(lines), end, tookMs };
+  const step = stepAt(log.lines.slice(0, at));
+  return { step: step === 'away' ? `away, ${begun.away?.guest ?? 'since'}` : step, end, tookMs };
 }
 
 /** The last line of a run. */
 export function arrivalsSummary(all: readonly Came[], seed: number): string {
   const steps = new Map<string, number>();
   for (const { step } of all) steps.set(step, (steps.get(step) ?? 0) + 1);
-  const words = [...steps].sort(([a], [b]) => a.localeCompare(b)).map((each) => each.join(' '));
+  const words = [...steps].sort(([a], [b]) => (a < b ? -1 : 1)).map((each) => each.join(' '));
   const failed = all.filter(({ end }) => end !== 0).length;
   const longest = Math.max(0, ...all.map(({ tookMs }) => tookMs)) / 1000;
   return `chaos: ${all.length} arrivals; in ${words.join('; ')}; ${failed} builds failed; the longest took ${longest.toFixed(1)} s; seed ${seed}`;

@@ -15,6 +15,15 @@ test('builds that arrive while the guest goes and comes', () => {
   });
 });
 
+test('builds that all come in an absence, or in each step', () => {
+  expect(readWords(['--arrivals', '20', '--after', 'stop'], 5)).toEqual({
+    ...{ kind: 'arrivals', count: 20, seed: 5, after: 'stop' },
+  });
+  expect(readWords(['--arrivals-each', '4', '--seed', '9'], 5)).toEqual({
+    ...{ kind: 'aims', each: 4, seed: 9 },
+  });
+});
+
 test('one sabotage, or all', () => {
   expect(readWords(['--sabotage', 'no-lock'], 5)).toEqual({ kind: 'sabotage', names: ['no-lock'] });
   const names = Object.keys(sabotages);
@@ -26,6 +35,8 @@ test.each([
   ['--rounds', '0'],
   ['--rounds', 'many'],
   ['--arrivals', '0'],
+  ['--arrivals', '1', '--after', 'lunch'],
+  ['--arrivals-each', '0'],
   ['--seed', '-1'],
   ['--seed', '1.5'],
   ['--sabotage', 'nothing'],

@@ -1,5 +1,6 @@
 /** The words after scripts/chaos. */
 import { parseArgs } from 'node:util';
+import type { Gone } from './arrivals.ts';
 import { vms, type VmProgramName } from './plan.ts';
 import { sabotages, type SabotageName } from './sabotages.ts';
 
@@ -11,14 +12,22 @@ export type Asked =
       /** By this program alone. */
       readonly vm?: VmProgramName;
     }
-  | { readonly kind: 'arrivals'; readonly count: number; readonly seed: number }
+  | {
+      readonly kind: 'arrivals';
+      readonly count: number;
+      readonly seed: number;
+      /** All of them come while the guest is away, which went so. */
+      readonly after?: Gone;
+    }
+  | { readonly kind: 'aims'; readonly each: number; readonly seed: number }
   | { readonly kind: 'kills'; readonly each: number; readonly seed: number }
   | { readonly kind: 'sabotage'; readonly names: readonly SabotageName[] }
   | { readonly kind: 'help' }
   | { readonly kind: 'wrong'; readonly message: string };
 
 export const help = `usage: scripts/chaos [--rounds N] [--seed S] [--vm NAME]
-       scripts/chaos --arrivals N [--seed S]
+       scripts/chaos --arrivals N [--after suspend|stop] [--seed S]
+       scripts/chaos --arrivals-each N [--seed S]
        scripts/chaos --suspends N [--seed S]
        scripts/chaos --sabotage NAME
 
@@ -32,6 +41,8 @@ Needs: scripts/test setup image.
   --seed S         the rounds that these were (default: drawn, and said)
   --vm NAME        one program for all rounds: ${vms.join(', ')}
   --arrivals N     kills nothing: so many builds arrive while the guest goes away, is away and comes back, and none may fail
+  --after HOW      all of them come while the guest is away, which went so: suspend, or stop
+  --arrivals-each N  as --arrivals: so many arrive in each step of a suspend and of a resume
   --suspends N     so many kills of the daemon, QEMU or both in each step of a suspend and of a resume: the next build is built, the
                    store is what its database says, and a guest that is away as a file has left a disk that is whole
   --sabotage NAME  builds the program, or boots the guest, with one fault in it, and plays the round that must show it:
@@ -55,7 +66,13 @@ export function readWords(argv: readonly string[], chosen: number): Asked {
       const count = whole(values.arrivals);
       return count === undefined || count === 0
         ? wrong('--arrivals takes a number above 0.')
-        : { kind: 'arrivals', count, seed };
+        : arrivalsAsked(values.after, { kind: 'arrivals', count, seed });
+    }
+    if (values['arrivals-each'] !== undefined) {
+      const each = whole(values['arrivals-each']);
+      return each === undefined || each === 0
+        ? wrong('--arrivals-each takes a number above 0.')
+        : { kind: 'aims', each, seed };
     }
     if (values.suspends !== undefined) {
       const each = whole(values.suspends);
@@ -77,10 +94,22 @@ const options = {
   seed: { type: 'string' },
   vm: { type: 'string' },
   arrivals: { type: 'string' },
+  after: { type: 'string' },
+  'arrivals-each': { type: 'string' },
   suspends: { type: 'string' },
   sabotage: { type: 'string' },
   help: { type: 'boolean' },
 } as const;
+
+function arrivalsAsked(
+  after: string | undefined,
+  asked: Extract<Asked, { kind: 'arrivals' }>,
+): Asked {
+  if (after === undefined) return asked;
+  return after === 'suspend' || after === 'stop'
+    ? { ...asked, after }
+    : wrong('--after takes one of: suspend, stop.');
+}
 
 function sabotageAsked(word: string): Asked {
   const known = Object.keys(sabotages) as SabotageName[];

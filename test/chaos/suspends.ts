@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fact } from '../real/command.ts';
 import type { BuilderRig, LogLine } from '../real/rig.ts';
+import type { WatchedLog } from './watched-log.ts';
 import { killed, pidOf, send } from './prey.ts';
 import { Chance } from './random.ts';
 import { beginPart } from './work.ts';
@@ -26,16 +27,17 @@ export interface Kill {
   readonly afterMs: number;
 }
 
-/** So many for each step, whose targets come by the seed. */
+/** So many for each step; three have all targets, which come in turn by the seed. */
 export function kills(seed: number, each: number): readonly Kill[] {
   const chance = new Chance(seed);
-  return [...suspendSteps, ...resumeSteps].flatMap((step) =>
-    Array.from({ length: each }, () => ({
+  return [...suspendSteps, ...resumeSteps].flatMap((step) => {
+    const inTurn = chance.shuffle(targets);
+    return Array.from({ length: each }, (_, n) => ({
       step,
-      target: chance.shuffle(targets)[0] ?? 'both',
+      target: inTurn[n % targets.length] ?? 'both',
       afterMs: chance.below(40),
-    })),
-  );
+    }));
+  });
 }
 
 /** Whether a line of the log begins that step. */
@@ -56,21 +58,20 @@ export interface Struck {
 }
 
 /** Plays one on a builder whose daemon lives. */
-export async function playKill(rig: BuilderRig, kill: Kill, number: number): Promise<Struck> {
+export async function playKill(
+  rig: BuilderRig,
+  kill: Kill,
+  { number, log }: { readonly number: number; readonly log: WatchedLog },
+): Promise<Struck> {
   const isSuspend = suspendSteps.some((step) => step === kill.step);
   const wrong: string[] = [];
   await rig.cli(isSuspend ? 'resume' : 'suspend');
   await rig.reaches(isSuspend ? 'ready' : 'away');
   if (!isSuspend && rig.status()?.away?.guest === 'suspended') wrong.push(...diskFaults(rig));
-  const before = rig.log().length;
+  const before = log.length;
   const command = isSuspend ? rig.begin('suspend') : beginPart(rig, number);
-  await fact(`the step ${kill.step}`, () =>
-    rig
-      .log()
-      .slice(before)
-      .some((line) => begins(kill.step, line)),
-  );
-  await pause(kill.afterMs);
+  const line = await log.until(`the step ${kill.step}`, (each) => begins(kill.step, each), before);
+  await pause(Math.max(0, Date.parse(line.time) + kill.afterMs - Date.now()));
   const isHit = await strike(rig, kill);
   // A build whose daemon is killed has lost its door.
   await command.ended;
@@ -79,13 +80,13 @@ export async function playKill(rig: BuilderRig, kill: Kill, number: number): Pro
     await fact('a daemon', () => pidOf(rig, 'daemon') !== undefined);
     await fact('its door', () => rig.status()?.door !== undefined);
   }
-  const struck = rig.log().length;
+  const struck = log.length;
   const again = beginPart(rig, number);
   if ((await again.ended) !== 0) wrong.push(`the build after it failed: ${again.said}`);
   const store = await rig.cli('ssh', '--root', '--', 'nix-store --verify --check-contents');
   if (store.end !== 0 || /modified|disappeared|error/.test(store.said)) wrong.push(store.said);
-  const phases = rig
-    .log()
+  log.read();
+  const phases = log.lines
     .slice(struck)
     .flatMap(({ event, phase }) => (event === 'phase' ? [phase] : []));
   const back = phases.includes('booting')

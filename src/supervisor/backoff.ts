@@ -39,15 +39,32 @@ export function afterLoss(failure: Failure, attempt: number, policy: Policy): Af
   if (recovery === 'other-way') return { type: 'other-way' };
   if (recovery === 'give-up') return { type: 'give-up', failure };
   if (attempt >= policy.maxAttempts)
-    return { type: 'give-up', failure: exhausted(failure, attempt) };
+    return { type: 'give-up', failure: exhausted(failure, attempt, policy) };
   if (attempt === 0 && recovery !== 'wait') return { type: 'retry', ms: 0 };
   const first = recovery === 'wait' ? policy.firstDelayElsewhereMs : policy.firstDelayMs;
   const ms = Math.min(policy.maxDelayMs, first * 2 ** Math.min(20, Math.max(0, attempt - 1)));
   return { type: 'retry', ms };
 }
 
-const exhausted = (failure: Failure, attempts: number): Failure => ({
+const minute = 60_000;
+
+/**
+ * After giving up clients are sent off for so long, in ms; the first that comes later brings another try: what was in the way may have
+ * gone. It is four times as long after each try in vain, so that a client is seldom held for nothing.
+ */
+export function refusedMs({ recovery }: Failure, attempt: number, policy: Policy): number {
+  const first = recovery === 'give-up' ? 1 : policy.maxAttempts;
+  return Math.min(60 * minute, minute * 4 ** Math.max(0, attempt - first));
+}
+
+/** The attempt that a client brings: counted on, until the wait grows no more. */
+export const laterAttempt = (attempt: number, { maxAttempts }: Policy): number =>
+  Math.min(attempt + 1, maxAttempts + growths);
+/** From a minute to an hour. */
+const growths = 3;
+
+const exhausted = (failure: Failure, attempts: number, { maxAttempts }: Policy): Failure => ({
   ...failure,
-  message: `Gave up after ${attempts} attempts in a row; the last one: ${failure.message}`,
+  message: `Gave up after ${attempts > maxAttempts ? `more than ${maxAttempts}` : attempts} attempts in a row; the last one: ${failure.message}`,
   hint: `${failure.hint} Then: linuxkit-builder restart.`,
 });

@@ -8,6 +8,7 @@
  *       ├───────────────────────────────────────────────────  stopping
  *       │                retry-due                              │ children-gone (restart: starting again)
  *       └── stop ── backing-off ◄──────────────────────────── lost: policy ──► failed, or at once starting
+ *                                                                              └── wanted, later ──► starting
  *
  *    ready ── rest ──► stopping ── children-gone ──► away ── wanted ──► starting (wanted while it goes: starting again)
  *      ▲ │ rest: keeps    ▲ suspended                                     │ resumes
@@ -17,7 +18,8 @@
  *
  * Nothing here waits, reads a clock or touches the world, so a test walks every reachable state.
  */
-import { afterLoss, type Policy } from './backoff.ts';
+import type { Failure } from '../system/failure.ts';
+import { afterLoss, laterAttempt, refusedMs, type Policy } from './backoff.ts';
 import type { Event, In, Phase, State } from './state.ts';
 import { isResting, resting } from './resting.ts';
 import {
@@ -167,7 +169,7 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
     }
   },
 
-  failed: (state, event, now) => {
+  failed: (state, event, now, policy) => {
     switch (event.type) {
       case 'stop':
         return stopped(now);
@@ -176,6 +178,14 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
       case 'start':
       case 'restart':
         return starting(1, now, state.because);
+      case 'retry-due': {
+        const { phase, since, attempt, because } = state;
+        return enter({ phase, since, attempt, because }, { type: 'await-clients' });
+      }
+      case 'wanted':
+        return state.until === undefined
+          ? starting(laterAttempt(state.attempt, policy), now, state.because)
+          : stay(state);
       default:
         return stay(state);
     }
@@ -207,11 +217,7 @@ function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy)
     case 'lost': {
       const { failure } = because;
       const next = afterLoss(failure, attempt, policy);
-      if (next.type === 'give-up')
-        return enter(
-          { phase: 'failed', since: now, because: next.failure },
-          { type: 'refuse-door' },
-        );
+      if (next.type === 'give-up') return failed(next.failure, attempt, now, policy);
       if (next.type === 'other-way') return starting(Math.max(1, attempt), now, failure);
       const { ms } = next;
       if (ms === 0) return starting(attempt + 1, now, failure);
@@ -221,6 +227,15 @@ function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy)
       );
     }
   }
+}
+
+function failed(because: Failure, attempt: number, now: number, policy: Policy): Step {
+  const ms = refusedMs(because, attempt, policy);
+  return enter(
+    { phase: 'failed', since: now, attempt, until: now + ms, because },
+    { type: 'refuse-door' },
+    { type: 'retry-after', ms },
+  );
 }
 
 /** Whether nothing will come after this end. */

@@ -5,7 +5,7 @@ import type { Inside } from '../guest/inside.ts';
 import { failureOf } from '../system/failure.ts';
 import { Housekeeping, type Collected, type HousekeepingOptions } from './housekeeping.ts';
 import { Idleness } from './idleness.ts';
-import { isResting } from './resting.ts';
+import { heedsClients, isResting } from './resting.ts';
 import { traitsOf } from './phases.ts';
 import { pressureNow } from './pressure.ts';
 import type { Scope } from './scope.ts';
@@ -62,7 +62,7 @@ export class OnDemand {
   heed(): void {
     const { gate, state, dispatch } = this.#options;
     const { hasWaiting, isDraining } = gate();
-    if (isResting(state()) && hasWaiting && !isDraining)
+    if (heedsClients(state()) && hasWaiting && !isDraining)
       dispatch({ type: 'wanted', why: 'a client waits at the door' });
   }
 
@@ -73,7 +73,7 @@ export class OnDemand {
     this.#idleness.watch(builds === 'now');
     this.suspending.note(event);
     if (builds === 'ended') this.#over.abort(new Error('the daemon ends'));
-    if (event.type === 'wanted' && isResting(before) && !isResting(now)) {
+    if (event.type === 'wanted' && heedsClients(before) && !heedsClients(now)) {
       this.#options.log('info', 'wanted', { why: event.why });
       this.#idleness.noteWake();
     }
@@ -128,6 +128,8 @@ export class OnDemand {
     const settings = config();
     try {
       if (settings !== undefined) await gate().open(settings);
+      // Where it had given up they were sent off.
+      gate().hold('the guest is away');
       onDoor();
       // Who came while it was being opened has been told to nobody.
       this.heed();

@@ -81,6 +81,10 @@ const isAway: Handler<'away'> = (state, event, now) => {
 
 export const resting = { suspending, resuming, away: isAway };
 
+/** Whether a client of ssh that waits at the door brings the guest: that rests, or a try, since the last ones were some time ago. */
+export const heedsClients = (state: State): boolean =>
+  isResting(state) || (state.phase === 'failed' && state.until === undefined);
+
 /** Whether somebody who wants the guest changes anything: it is away, or goes for no other reason than that nobody needs it. */
 export const isResting = (state: State): boolean =>
   state.phase === 'away' ||

@@ -30,11 +30,16 @@ export function sentenceOf(state: State, problems: readonly Problem[] = []): str
       return `Waiting before the next attempt. ${state.because.message}`;
     case 'failed':
       return [
-        `Failed, and will not try again by itself. ${state.because.message} ${state.because.hint}`,
+        `Failed, and will not try again by itself. ${state.because.message} ${state.because.hint} ${nextTry(state.until)}`,
         ...problems.map(describeProblem),
       ].join('\n  ');
   }
 }
+
+const nextTry = (until: number | undefined): string =>
+  until === undefined
+    ? 'The next build brings another try.'
+    : `Builds are sent off until ${new Date(until).toISOString().slice(0, 19)}Z; one that comes later brings another try.`;
 
 function pauseWords(why: PauseReason): string {
   switch (why) {

@@ -105,7 +105,14 @@ export type State =
       readonly until: number;
       readonly because: Failure;
     }
-  | { readonly phase: 'failed'; readonly since: number; readonly because: Failure };
+  /** Whoever comes before `until` is sent off; without it a client of ssh that comes brings another try. */
+  | {
+      readonly phase: 'failed';
+      readonly since: number;
+      readonly attempt: number;
+      readonly until?: number;
+      readonly because: Failure;
+    };
 
 /** What a paused guest was before, and will be again; a start waits where its guest could not be paused. */
 export type Was =

@@ -155,8 +155,10 @@ async function playAims(each: number, seed: number): Promise<number> {
   return endArrivals(rig, all, seed);
 }
 
-const toldOf = ({ step, end, tookMs }: Came): string =>
-  `came in '${step}', ended ${end === 0 ? 'well' : `with ${end}`} after ${(tookMs / 1000).toFixed(1)} s`;
+function toldOf({ step, end, tookMs }: Came): string {
+  const how = end === 0 ? 'well' : `with ${end}`;
+  return `came in '${step}', ended ${how} after ${(tookMs / 1000).toFixed(1)} s`;
+}
 
 function endArrivals(rig: BuilderRig, all: readonly Came[], seed: number): number {
   if (all.some(({ end }) => end !== 0)) console.log(rig.report());

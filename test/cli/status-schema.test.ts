@@ -24,7 +24,7 @@ const states: { readonly [P in State['phase']]: Extract<State, { phase: P }> } =
     saved: { bytes: 1, at: '2026-01-01T00:00:00.000Z' },
   },
   'backing-off': { phase: 'backing-off', since, attempt: 1, until: since + 1, because: failure },
-  failed: { phase: 'failed', since, because: failure },
+  failed: { phase: 'failed', since, attempt: 5, until: since + 1, because: failure },
 };
 const facts: Required<Facts> = {
   vmPid: 1,

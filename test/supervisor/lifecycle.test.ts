@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { afterLoss, defaultPolicy } from '../../src/supervisor/backoff.ts';
 import { initial, step } from '../../src/supervisor/lifecycle.ts';
 import { traitsOf } from '../../src/supervisor/phases.ts';
-import { isResting } from '../../src/supervisor/resting.ts';
+import { heedsClients, isResting } from '../../src/supervisor/resting.ts';
 import type { Effect, Event, State } from '../../src/supervisor/state.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
 
@@ -58,7 +58,7 @@ describe('every reachable state', () => {
   test('they are few, and all phases are among them', () => {
     expect(new Set(reachable.map(({ phase }) => phase)).size).toBe(11);
     expect(reachable.length).toBeGreaterThan(20);
-    expect(reachable.length).toBeLessThan(300);
+    expect(reachable.length).toBeLessThan(500);
   });
 
   const end = (state: State, event: Event) => {
@@ -133,12 +133,13 @@ describe('every reachable state', () => {
   test('a retry waits between the first delay and the cap, and attempts are bounded', () => {
     for (const [, , next] of steps()) {
       for (const effect of next.effects)
-        if (effect.type === 'retry-after') {
+        if (effect.type === 'retry-after' && next.state.phase === 'backing-off') {
           expect(effect.ms).toBeGreaterThanOrEqual(defaultPolicy.firstDelayMs);
           expect(effect.ms).toBeLessThanOrEqual(defaultPolicy.maxDelayMs);
         }
+      // Those that clients bring after it has given up are few, and each is a single one.
       if ('attempt' in next.state)
-        expect(next.state.attempt).toBeLessThanOrEqual(defaultPolicy.maxAttempts);
+        expect(next.state.attempt).toBeLessThanOrEqual(defaultPolicy.maxAttempts + 3);
     }
   });
 
@@ -272,16 +273,18 @@ describe('a guest that nobody needs', () => {
   });
 
   test('is wanted in vain, and in no way changed by it, in every other state', () => {
-    for (const state of reachable.filter((each) => !isResting(each)))
+    for (const state of reachable.filter((each) => !heedsClients(each)))
       for (const ms of passes)
         expect(
           step(state, { type: 'wanted', why: 'w' }, state.since + ms, defaultPolicy),
         ).toMatchObject({ state: { phase: state.phase }, effects: [] });
   });
 
-  test('listens and holds exactly when it is away', () => {
+  test('listens and holds exactly when it is away, or has given up some time ago', () => {
     for (const [state, , next] of steps()) {
-      const entered = next.state.phase === 'away' && state.phase !== 'away';
+      const entered =
+        (next.state.phase === 'away' && state.phase !== 'away') ||
+        (heedsClients(next.state) && next.state.phase === 'failed' && next.state !== state);
       expect(next.effects.some(({ type }) => type === 'await-clients')).toBe(entered);
     }
   });
@@ -310,6 +313,49 @@ describe('a life', () => {
     expect(live({ type: 'start' }, { type: 'vm-launched' }, { type: 'guest-ready' }).phase).toBe(
       'ready',
     );
+  });
+
+  // Behaviour 167: A daemon that has given up tries again for a build that comes a minute later, once; after each try in vain it has to
+  // come four times as late, up to an hour.
+  test('that has given up tries again for a client that comes later, and then seldom', () => {
+    const lasting = { ...passing, recovery: 'give-up' } as const;
+    const waits: number[] = [];
+    let failed = live({ type: 'start' }, { type: 'lost', failure: lasting });
+    for (let n = 0; n < 6; n++) {
+      const step = after(failed, { type: 'children-gone' });
+      expect(step.state).toMatchObject({ phase: 'failed', because: lasting });
+      expect(step.effects.map(({ type }) => type)).toEqual(['refuse-door', 'retry-after']);
+      waits.push(...step.effects.flatMap((e) => (e.type === 'retry-after' ? [e.ms] : [])));
+      // A client that was on its way as the door began to refuse.
+      const early = after(step.state, { type: 'wanted', why: 'w' });
+      expect(early.state).toEqual(step.state);
+      const open = after(step.state, { type: 'retry-due' });
+      expect(open.effects).toEqual([{ type: 'await-clients' }]);
+      expect(open.state).toMatchObject({ phase: 'failed', because: lasting });
+      // By itself it begins nothing.
+      expect(after(open.state, { type: 'retry-due' }).state.phase).toBe('failed');
+      const again = after(open.state, { type: 'wanted', why: 'w' });
+      expect(again.state).toMatchObject({ phase: 'starting', last: lasting });
+      failed = after(again.state, { type: 'lost', failure: lasting }).state;
+    }
+    const minutes = waits.map((ms) => ms / 60_000);
+    expect(minutes).toEqual([1, 4, 16, 60, 60, 60]);
+  });
+
+  test('that gave up after attempts in a row has one more for each such client', () => {
+    let state: State = { phase: 'failed', since: 0, attempt: 5, because: passing };
+    for (let n = 0; n < 10; n++) {
+      const again = after(state, { type: 'wanted', why: 'w' }).state;
+      const lost = after(again, { type: 'lost', failure: passing }).state;
+      const next = after(lost, { type: 'children-gone' });
+      expect(next.state).toMatchObject({
+        phase: 'failed',
+        because: {
+          message: 'Gave up after more than 5 attempts in a row; the last one: It ended.',
+        },
+      });
+      state = after(next.state, { type: 'retry-due' }).state;
+    }
   });
 
   // Behaviour 67: An accelerator that breaks later is not taken again in this boot of the host, and the same start goes on with the
@@ -341,7 +387,8 @@ describe('a life', () => {
       state =
         gone.state.phase === 'failed' ? gone.state : after(gone.state, { type: 'retry-due' }).state;
     }
-    expect(delays).toEqual([250, 500, 1000, 2000]);
+    // The last one: until a client brings another try.
+    expect(delays).toEqual([250, 500, 1000, 2000, 60_000]);
     expect(state).toMatchObject({
       phase: 'failed',
       because: { kind: 'vm-exited', message: expect.stringContaining('Gave up after 5') as string },

@@ -105,6 +105,47 @@ test('goes and comes when it is told to, and not while a client waits', async ()
   expect(await supervisor.left).toBeUndefined();
 });
 
+// Behaviour 167: A daemon that has given up tries again for a build that comes a minute later, once; after each try in vain it has to
+// come four times as late, up to an hour.
+test('a daemon that has given up tries again for a client that comes later', async () => {
+  await using world = await World.make();
+  world.spoil();
+  const first = { type: 'rest', why: { type: 'not-needed-yet' } } as const;
+  const {
+    supervisor,
+    phases,
+    pass,
+    getReady,
+    port,
+    seen,
+    until: reaches,
+  } = await rig(world, first);
+  await seen(() => supervisor.status().door !== undefined);
+  const held = new Client(port);
+  await reaches('failed');
+  await seen(() => held.over);
+  // The cause goes, of which the daemon hears nothing.
+  world.update();
+  const early = new Client(port);
+  await seen(() => early.over);
+  expect(supervisor.status()).toMatchObject({ phase: 'failed', attempt: 1 });
+  expect(supervisor.status().sentence).toMatch(
+    /Builds are sent off until .*Z; one that comes later/,
+  );
+  await pass(61_000);
+  expect(supervisor.status().sentence).toContain('The next build brings another try.');
+  // A port scan brings none.
+  const scan = new Client(port, '');
+  await seen(() => supervisor.gate.counts().held === 1);
+  await pass(5_000);
+  expect(phases.at(-1)).toBe('failed');
+  const client = new Client(port);
+  await getReady();
+  for (const { socket } of [scan, client]) socket.destroy();
+  supervisor.dispatch({ type: 'stop' });
+  await reaches('stopped');
+});
+
 // Behaviour 102: With `start` `demand` the daemon begins without a guest.
 test('may begin without a guest', async () => {
   await using world = await World.make();
@@ -142,7 +183,7 @@ test('wakes the guest for a client that came while the door was being opened', a
   };
   const onDemand: OnDemand = new OnDemand({
     ...{ clock: new FakeClock(), log: () => undefined, onDoor: () => undefined },
-    gate: () => Object.assign(gate, { open }) as unknown as Gate,
+    gate: () => Object.assign(gate, { open, hold: () => undefined }) as unknown as Gate,
     state: () => ({ phase: 'away', since: 0, why: { type: 'unused', forMs: 60_000 } }),
     config: () => world.config,
     ...{ layout: world.layout, scope: () => undefined },

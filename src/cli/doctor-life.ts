@@ -1,7 +1,8 @@
 /** Checks of what lives: the job, the daemon, the VM, the guest, the door. */
 import type { Check, Verdict } from '../host/chain.ts';
 import { versionIn } from '../config/recognise.ts';
-import { startDaemon, waitUntilReady } from '../supervisor/background.ts';
+import { startDaemon } from '../supervisor/background.ts';
+import { waitUntilReady } from '../supervisor/until-ready.ts';
 import { traitsOf } from '../supervisor/phases.ts';
 import { slowWords } from '../supervisor/login.ts';
 import { readIfThere } from '../system/files.ts';

@@ -1,8 +1,5 @@
-import { systemVersion } from '../system/host.ts';
 import type { Command } from 'commander';
 import type { Finding } from '../host/chain.ts';
-import { knownFaults } from '../config/known-faults.ts';
-import { faultWords, recognise } from '../config/recognise.ts';
 import { Exit } from '../system/failure.ts';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 
@@ -24,9 +21,13 @@ export function doctorVerb(program: Command, context: CliContext): void {
     .option('--report <file>', 'also write all that a report of a fault needs, and nothing secret')
     .option('--fix', 'mend what can be mended without losing anything')
     .action(async (options: DoctorOptions) => {
-      if (options.faults === true) return context.out(JSON.stringify(knownFaults, undefined, 2));
+      if (options.faults === true) {
+        const { knownFaults } = await import('../config/known-faults.ts');
+        return context.out(JSON.stringify(knownFaults, undefined, 2));
+      }
       const layout = layoutFor(options, context, 'mend');
       const { runChain } = await import('../host/chain.ts');
+      const { reportedOf } = await import('./doctor-known.ts');
       const { doctorFacts } = await import('./doctor-facts.ts');
       const { machineChecks } = await import('./doctor-machine.ts');
       const { lifeChecks } = await import('./doctor-life.ts');
@@ -49,7 +50,7 @@ export function doctorVerb(program: Command, context: CliContext): void {
           sayLines(restLines(skipped));
           skipped = [];
           sayLines(findingLines(finding));
-          sayLines(knownLines(finding));
+          sayLines(reportedOf(finding));
         },
       });
       sayLines(options.json === true ? [] : restLines(skipped));
@@ -84,14 +85,6 @@ export function findingLines(finding: Finding): string[] {
     case 'skipped':
       return [];
   }
-}
-
-/** What others have reported of it. */
-function knownLines(finding: Finding): string[] {
-  if (finding.kind !== 'bad') return [];
-  return recognise({ said: [finding.what, finding.why], ...finding.seen, ...systemVersion() })
-    .slice(0, 1)
-    .map((fault) => `        ${faultWords(fault)}`);
 }
 
 const restLines = (names: readonly string[]): string[] =>

@@ -62,7 +62,7 @@ async function wakeGuest(layout: Layout, context: CliContext): Promise<void> {
   if (traitsOf(phase).builds === 'on-demand')
     context.err('The guest is away; this brings it back.');
   await wakeIfAway(layout, context);
-  const { waitUntilReady } = await import('../supervisor/background.ts');
+  const { waitUntilReady } = await import('../supervisor/until-ready.ts');
   const onSentence = (line: string) => context.err(line);
   const ready = await waitUntilReady(layout, { ...context, timeoutMs: readyMs, onSentence });
   if (typeof ready !== 'string') throw new Failed(ready);

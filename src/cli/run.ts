@@ -83,7 +83,7 @@ export function stopVerb(program: Command, context: CliContext): void {
 /** Ends the daemon, through its keeper where that runs it; what was done, for people. */
 async function stop(layout: Layout, context: CliContext): Promise<string> {
   const { serviceFor } = await import('./service.ts');
-  const { stopDaemon } = await import('../supervisor/background.ts');
+  const { stopDaemon } = await import('../supervisor/stop-daemon.ts');
   const service = serviceFor(layout, context);
   const ran = service !== undefined && (await service.state()).running;
   if (ran && service.starts === 'boot') await endWithoutRoot(service, layout, context);
@@ -102,7 +102,7 @@ async function stop(layout: Layout, context: CliContext): Promise<string> {
 
 /** Of a job that is root's the daemon is its owner's to end, and after an end in order it is not started again. */
 async function endWithoutRoot(service: Service, layout: Layout, context: CliContext) {
-  const { stopDaemon } = await import('../supervisor/background.ts');
+  const { stopDaemon } = await import('../supervisor/stop-daemon.ts');
   await saying(waitingForEnd, context, () => stopDaemon(layout, context));
   const { clock, signal } = context;
   const isSeen = async () => !(await service.state()).running;
@@ -164,7 +164,7 @@ export function waitVerb(program: Command, context: CliContext): void {
     .action(async (options: WaitOptions) => {
       const layout = layoutFor(options, context, 'look');
       const timeoutMs = secondsIn(options.timeout) * 1000;
-      const { waitUntilReady } = await import('../supervisor/background.ts');
+      const { waitUntilReady } = await import('../supervisor/until-ready.ts');
       const outcome = await waitUntilReady(layout, {
         ...context,
         timeoutMs,

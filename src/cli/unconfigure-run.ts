@@ -167,7 +167,7 @@ async function endDaemon({ layout, context }: Pick<Run, 'layout' | 'context'>): 
   else if (service?.starts === 'login')
     await saying(`Waiting for ${service.name} to end the daemon.`, context, () => service.remove());
   if (!existsSync(layout.state)) return;
-  const { stopDaemon } = await import('../supervisor/background.ts');
+  const { stopDaemon } = await import('../supervisor/stop-daemon.ts');
   const stopped = await saying(waitingForEnd, context, () => stopDaemon(layout, context));
   if (stopped !== 'nothing-runs') context.out('Stopped the daemon.');
 }

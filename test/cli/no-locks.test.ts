@@ -1,7 +1,8 @@
 /** What each command says where the file system of the state directory keeps no locks. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { startDaemon, stopDaemon } from '../../src/supervisor/background.ts';
+import { startDaemon } from '../../src/supervisor/background.ts';
+import { stopDaemon } from '../../src/supervisor/stop-daemon.ts';
 import { daemon } from '../../src/supervisor/daemon.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';

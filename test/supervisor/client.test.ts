@@ -1,0 +1,56 @@
+/** What a verb that only asks the daemon loads: no daemon. */
+import { build } from 'esbuild';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+/** What a terminal loads of the supervisor, each with the most bytes that it may have, all that it imports with it: a tenth more than it has. */
+const most = {
+  control: 26_000,
+  drain: 50_000,
+  found: 62_500,
+  'stop-daemon': 43_000,
+  'until-ready': 64_500,
+} as const;
+type Client = keyof typeof most;
+const clients = Object.keys(most) as Client[];
+
+/** Source file -> bytes, for each. */
+const loads = new Map<string, ReadonlyMap<string, number>>();
+beforeAll(async () => {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: clients.map((name) => `src/supervisor/${name}.ts`),
+    ...{ outdir: 'dist', bundle: true, splitting: true, format: 'esm', platform: 'node' },
+    ...{ minifySyntax: true, minifyWhitespace: true, write: false, metafile: true },
+  });
+  const { outputs } = metafile;
+  /** What is loaded at once with a file; not what it imports when it comes to it. */
+  const closure = (path: string, seen: Set<string>): Set<string> => {
+    if (seen.has(path)) return seen;
+    seen.add(path);
+    for (const { path: next, kind, external } of outputs[path]?.imports ?? [])
+      if (kind === 'import-statement' && external !== true) closure(next, seen);
+    return seen;
+  };
+  for (const [path, { entryPoint }] of Object.entries(outputs)) {
+    if (entryPoint === undefined) continue;
+    const inputs = [...closure(path, new Set())].flatMap((file) =>
+      Object.entries(outputs[file]?.inputs ?? {}),
+    );
+    loads.set(
+      entryPoint,
+      new Map(inputs.map(([name, { bytesInOutput }]) => [name, bytesInOutput])),
+    );
+  }
+});
+
+// Behaviour 168: Who asks the daemon loads no daemon: neither the supervisor, nor a VM program's driver, nor the daemon's log.
+test.each(clients)('%s', (name) => {
+  const loaded = loads.get(`src/supervisor/${name}.ts`) ?? new Map<string, number>();
+  const daemons = /supervisor\/(supervisor|start|children|scope)\.ts|src\/vm\/.*\/|pino|valibot/;
+  expect([...loaded.keys()].filter((file) => daemons.test(file))).toEqual([]);
+  const bytes = [...loaded.values()].reduce((sum, size) => sum + size, 0);
+  expect(bytes).toBeGreaterThan(1_000);
+  expect(bytes).toBeLessThan(most[name]);
+});

@@ -27,7 +27,7 @@ export const defaultPolicy: Policy = {
 };
 
 export type AfterLoss =
-  /** At once, and as the same attempt. */
+  /** At once, and as a first attempt: that way has lost nothing yet. */
   | { readonly type: 'other-way' }
   | { readonly type: 'retry'; readonly ms: number }
   | { readonly type: 'give-up'; readonly failure: Failure };

@@ -218,7 +218,8 @@ function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy)
       const { failure } = because;
       const next = afterLoss(failure, attempt, policy);
       if (next.type === 'give-up') return failed(next.failure, attempt, now, policy);
-      if (next.type === 'other-way') return starting(Math.max(1, attempt), now, failure);
+      // What was lost on the way before says nothing of this one. There are few, and each is rejected once.
+      if (next.type === 'other-way') return starting(1, now, failure);
       const { ms } = next;
       if (ms === 0) return starting(attempt + 1, now, failure);
       return enter(

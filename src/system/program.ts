@@ -4,12 +4,20 @@ import { join } from 'node:path';
 import { Exit, Failed } from './failure.ts';
 import { installWords, managers, type Manager } from './packages.ts';
 
-/** Where package managers of macOS and Nix put programs that launchd's PATH does not name. */
+/**
+ * Where package managers of macOS and Nix put programs that launchd's PATH does not name; and where podman keeps its helpers, gvproxy and
+ * vfkit among them, which no PATH names: Homebrew's formula, podman's own package for macOS, Linux (containers/common, pkg/config/config_darwin.go).
+ */
 const beyondPath = [
   '/opt/homebrew/bin',
   '/usr/local/bin',
   '/run/current-system/sw/bin',
   '/nix/var/nix/profiles/default/bin',
+  '/opt/homebrew/opt/podman/libexec/podman',
+  '/usr/local/opt/podman/libexec/podman',
+  '/opt/podman/bin',
+  '/usr/libexec/podman',
+  '/usr/lib/podman',
 ];
 
 /** Programs that no package manager of theirs can be named for. */

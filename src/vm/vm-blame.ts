@@ -39,7 +39,9 @@ export function blameOf(failure: Failure, lost: LostWith): 'lasts' | 'passes' | 
   if (always.has(kind)) return 'lasts';
   // Each costs the whole time that a boot may take: not after every boot of the host again.
   if (kind === 'boot-timed-out' && (lost.isMute || isLate)) return 'lasts';
-  if (ofDevices.has(kind) || (often.has(kind) && isLate)) return 'passes';
+  if (ofDevices.has(kind)) return 'passes';
+  // What only a person can change is not tried thrice.
+  if (often.has(kind) && (isLate || recovery === 'give-up')) return 'passes';
   if (!lost.hasKept || isElsewhere(failure)) return undefined;
   return isLate || (recovery === 'give-up' && failure.blames !== 'image') ? 'passes' : undefined;
 }

@@ -105,8 +105,9 @@ const images: readonly (readonly [what: string, spoil: (prefix: string) => void,
 
 // Behaviour 10: Nothing is launched before image, keys and disk were looked at; each thing that is wrong has a name and a
 // remedy.
-test.each(images)('an image %s: named once, with how to make it', async (_what, spoil, kind) => {
-  await using rig = await BuilderRig.create();
+test.for(images)('an image %s: named once, with how to make it', async (image, context) => {
+  const [, spoil, kind] = image;
+  await using rig = await BuilderRig.create({ context });
   const prefix = join(rig.dir, 'image');
   spoil(prefix);
   settle(rig, { bundle: prefix });
@@ -252,13 +253,13 @@ test("a state directory that is not the user's: said, and nothing is written", a
   for (const path of [rig.layout.root, rig.layout.state]) chmodSync(path, 0o700);
 });
 
-test.each([
+test.for([
   ['too long', `/tmp/${'x'.repeat(90)}`, 'too long'],
   ['with a comma', '/tmp/a,b', '","'],
   ['with a line break', '/tmp/a\nb', '"\\n"'],
   ['with a quote', '/tmp/a"b', '\\"'],
-])('a state directory %s is refused by name', async (_what, directory, why) => {
-  await using rig = await BuilderRig.create();
+] as const)('a state directory %s is refused by name', async ([, directory, why], context) => {
+  await using rig = await BuilderRig.create({ context });
   for (const verb of ['daemon', 'start', 'configure', 'status']) {
     const refused = rig.program([verb, '-d', directory]);
     expect(await refused.ended).toBe(verb === 'configure' ? 64 : 78);

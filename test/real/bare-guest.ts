@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'vitest';
 import { writeInitrd, type Seed } from '../../src/guest/seed.ts';
+import { reapAfterUs } from '../rig/reaper.ts';
 import { Command, fact } from './command.ts';
 import { testImage } from './rig.ts';
 
@@ -12,11 +13,13 @@ export class BareGuests implements AsyncDisposable {
   readonly dir = mkdtempSync(join(tmpdir(), 'lk-bare-'));
   readonly #guests: BareGuest[] = [];
 
-  constructor(context: Pick<TestContext, 'onTestFailed'>) {
+  constructor(context: Pick<TestContext, 'onTestFailed' | 'onTestFinished'>) {
+    reapAfterUs(this.dir);
     context.onTestFailed(() => console.error(this.#report));
+    context.onTestFinished(() => this[Symbol.asyncDispose]());
   }
 
-  #report = '';
+  #report: string | undefined;
 
   boot(hardware: Hardware = {}): BareGuest {
     const guest = new BareGuest(join(this.dir, `${this.#guests.length}`), hardware);
@@ -25,7 +28,7 @@ export class BareGuests implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#report = this.#guests.map((guest) => guest.report()).join('\n');
+    this.#report ??= this.#guests.map((guest) => guest.report()).join('\n');
     for (const guest of this.#guests) await guest.kill();
     rmSync(this.dir, { recursive: true, force: true });
   }

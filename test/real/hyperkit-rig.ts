@@ -5,6 +5,7 @@ import { delimiter, dirname, join } from 'node:path';
 import type { TestContext } from 'vitest';
 import { fact } from './command.ts';
 import { fetchGvproxy } from '../rig/gvproxy.ts';
+import { reapAfterUs } from '../rig/reaper.ts';
 import { makeProgram } from '../rig/stand-in.ts';
 import { BuilderRig, type RigOptions } from './rig.ts';
 
@@ -24,6 +25,7 @@ export class HyperkitRig implements Disposable {
   /** Makes the programs and puts them before all others. */
   static async create(): Promise<HyperkitRig> {
     const dir = mkdtempSync(join(tmpdir(), 'hk-'));
+    reapAfterUs(dir);
     const gvproxy = await fetchGvproxy();
     const rig = new HyperkitRig(dir, {
       hyperkit: await makeProgram(dir, 'hyperkit'),

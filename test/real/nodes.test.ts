@@ -39,14 +39,14 @@ exec unshare --mount --propagation private sh -c '
   return wrapper;
 }
 
-test.each(nodes)('the main job on %s', async (node) => {
+test.for(nodes)('the main job on %s', async (node, context) => {
   const program = join(installed, 'dist/main.js');
   if (!existsSync(program)) throw new Error(`There is no ${program}. Make it: scripts/test setup`);
   const brought = readdirSync(join(installed, 'node_modules')).filter(
     (name) => !name.startsWith('.'),
   );
   expect(brought).toEqual(['openpgp', 'xz-decompress']);
-  await using rig = await BuilderRig.create({ node: withoutWriting(node), program });
+  await using rig = await BuilderRig.create({ context, node: withoutWriting(node), program });
   await rig.up();
   expect((await rig.cli('wait')).stdout).toBe('Ready.\n');
   const build = nixBuild(rig, rig.layout.example);

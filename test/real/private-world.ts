@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '../rig/free-port.ts';
+import { reapAfterUs } from '../rig/reaper.ts';
 import { testImage } from './rig.ts';
 
 const checkout = resolve(import.meta.dirname, '../..');
@@ -48,6 +49,7 @@ export async function runWorld(
   const words = wordsFor(String(await freePort()));
   const argv = [...untilWeEnd, 'sh', script, ...words];
   const world = mkdtempSync(join(tmpdir(), 'world-'));
+  reapAfterUs(world);
   const options = { env: { ...env, WORLD: world }, timeout };
   const { stdout, stderr } = await promisify(execFile)('setpriv', argv, options).catch(
     (error: unknown) => error as { stdout: string; stderr: string },

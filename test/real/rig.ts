@@ -16,6 +16,7 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { readStatus, type Status } from '../../src/supervisor/status.ts';
 import { isLocked } from '../../src/system/lock.ts';
 import { freePort } from '../rig/free-port.ts';
+import { reapAfterUs } from '../rig/reaper.ts';
 import { lockHash, readLock } from '../../src/image/lock.ts';
 import { bundleAt, readManifest } from '../../src/vm/bundle.ts';
 import { Command, fact, killProcess, processesNaming } from './command.ts';
@@ -25,7 +26,7 @@ const ourProgram = join(checkout, 'dist/main.js');
 const stopLimitMs = 25_000;
 
 export interface RigOptions {
-  /** For the report when it fails. */
+  /** The test that it is for: it ends with that, also where that does not come back in time, and adds its report to a failure. */
   readonly context?: TestContext;
   /** Name of the state directory. */
   readonly name?: string;
@@ -56,11 +57,13 @@ export class BuilderRig implements AsyncDisposable {
   readonly #program: string;
   readonly #commands: Command[] = [];
   #report: string | undefined;
+  #disposal: Promise<void> | undefined;
 
   private constructor(
     { name = 's', node = process.execPath, program = ourProgram }: RigOptions,
     port: number,
   ) {
+    reapAfterUs(this.dir);
     this.layout = layoutOf(join(this.dir, name));
     this.port = port;
     this.#node = node;
@@ -79,7 +82,7 @@ export class BuilderRig implements AsyncDisposable {
   /** A configured builder of a small guest; nothing runs yet. */
   static async create(options: RigOptions = {}): Promise<BuilderRig> {
     const rig = new BuilderRig(options, await freePort());
-    if (options.context !== undefined) rig.explain(options.context);
+    if (options.context !== undefined) rig.belongTo(options.context);
     await rig.#configure(options.configure ?? []).catch(async (error: unknown) => {
       await rig[Symbol.asyncDispose]();
       throw error;
@@ -104,6 +107,12 @@ export class BuilderRig implements AsyncDisposable {
     // See known-verdicts.ts.
     const known = process.env['LINUXKIT_TEST_VERDICTS'];
     if (known !== undefined) copyFileSync(known, this.layout.verdicts);
+  }
+
+  /** Has it end with that test, whatever ends the test, and a failure followed by its report. */
+  belongTo(context: Pick<TestContext, 'onTestFailed' | 'onTestFinished'>): void {
+    this.explain(context);
+    context.onTestFinished(() => this[Symbol.asyncDispose]());
   }
 
   /** Has a failure of that test followed by what daemon and guest said. */
@@ -140,6 +149,8 @@ export class BuilderRig implements AsyncDisposable {
     argv: readonly string[],
     { env = {}, input = false }: { env?: Environment; input?: boolean } = {},
   ): Command {
+    // A test that did not come back in time goes on behind its end.
+    if (this.#disposal !== undefined) throw new Error(`The rig ${this.dir} has ended.`);
     const command = new Command(argv, { env: { ...this.env, ...env }, input });
     this.#commands.push(command);
     return command;
@@ -234,7 +245,11 @@ export class BuilderRig implements AsyncDisposable {
   }
 
   /** Ends everything that was started for this builder, the daemon before its VM. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#disposal ??= this.#dispose());
+  }
+
+  async #dispose(): Promise<void> {
     this.#report = this.report();
     for (const command of this.#commands) await command.kill();
     await fact('everything ended', () => {

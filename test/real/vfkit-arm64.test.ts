@@ -17,57 +17,60 @@ import { layoutOf } from '../../src/config/layout.ts';
 import { ensureIdentity } from '../../src/guest/identity.ts';
 import { writeInitrd } from '../../src/guest/seed.ts';
 import { fetchGvproxy } from '../rig/gvproxy.ts';
+import { reapAfterUs } from '../rig/reaper.ts';
 import { makeProgram } from '../rig/stand-in.ts';
 import { Command, fact } from './command.ts';
 import { testImage } from './rig.ts';
 
 const image = process.arch === 'arm64' ? testImage() : join(dirname(testImage()), 'builder-arm64');
 
-test('an arm64 guest on hvc0: sshd by gvproxy, the agent by vsock, deaf to the button, off by the agent', async () => {
+test('an arm64 guest on hvc0: sshd by gvproxy, the agent by vsock, deaf to the button, off by the agent', async ({
+  onTestFinished,
+}) => {
   const dir = mkdtempSync(join(tmpdir(), 'va-'));
+  reapAfterUs(dir);
   const at = (name: string) => join(dir, name);
   const env = { PATH: process.env['PATH'] ?? '' };
   const programs: Command[] = [];
-  try {
-    const vfkit = await makeProgram(dir, 'vfkit');
-    const gvproxy = await makeProgram(dir, 'gvproxy', await fetchGvproxy());
-    writeFileSync(`${vfkit}.switches`, JSON.stringify({ arch: 'arm64' }));
-    writeFileSync(at('disk'), '');
-    truncateSync(at('disk'), 512 * 1024 ** 2);
-    await writeSeed(at);
-    const api = ['-listen', `unix://${at('api')}`, '-ssh-port', '-1'];
-    programs.push(
-      new Command([gvproxy, '-listen-vfkit', `unixgram://${at('net')}`, ...api], { env }),
-    );
-    await fact('gvproxy listens', () => existsSync(at('net')) && existsSync(at('api')));
-    const vm = new Command([vfkit, ...words(at)], { env });
-    programs.push(vm);
-    const console_ = () => (existsSync(at('log')) ? readFileSync(at('log'), 'utf8') : '');
-    for (const stage of ['init', 'disk', 'sshd', 'agent'])
-      await fact(stage, () => console_().includes(`linuxkit-builder: stage=${stage} `), 120_000);
-    // Nothing of firmware, and nothing before virtio-console.
-    expect(console_()).not.toContain('EFI');
-
-    expect(await answer(at('api'), tunnel, 'SSH-2.0-')).toContain('SSH-2.0-');
-    // The one connection that is kept: vfkit does not pass on that the host hung up.
-    const agent = connect(at('agent'));
-    let said = '';
-    agent.on('error', () => undefined).on('data', (chunk: Buffer) => (said += chunk.toString()));
-    agent.write('{"execute":"guest-ping"}\n');
-    await fact('the agent answers', () => said.includes('"return"'));
-
-    expect(await post(at('rest'), 'Stop')).toBe(202);
-    agent.write('{"execute":"guest-info"}\n');
-    await fact('it lives on', () => said.includes('"version"'));
-    expect(console_()).not.toContain('stage=stop');
-    agent.write('{"execute":"guest-shutdown"}\n');
-    expect(await vm.ended).toBe(0);
-    expect(console_()).toContain('linuxkit-builder: stage=stopped');
-    agent.destroy();
-  } finally {
+  onTestFinished(async () => {
     for (const program of programs.reverse()) await program.kill();
     rmSync(dir, { recursive: true, force: true });
-  }
+  });
+  const vfkit = await makeProgram(dir, 'vfkit');
+  const gvproxy = await makeProgram(dir, 'gvproxy', await fetchGvproxy());
+  writeFileSync(`${vfkit}.switches`, JSON.stringify({ arch: 'arm64' }));
+  writeFileSync(at('disk'), '');
+  truncateSync(at('disk'), 512 * 1024 ** 2);
+  await writeSeed(at);
+  const api = ['-listen', `unix://${at('api')}`, '-ssh-port', '-1'];
+  programs.push(
+    new Command([gvproxy, '-listen-vfkit', `unixgram://${at('net')}`, ...api], { env }),
+  );
+  await fact('gvproxy listens', () => existsSync(at('net')) && existsSync(at('api')));
+  const vm = new Command([vfkit, ...words(at)], { env });
+  programs.push(vm);
+  const console_ = () => (existsSync(at('log')) ? readFileSync(at('log'), 'utf8') : '');
+  for (const stage of ['init', 'disk', 'sshd', 'agent'])
+    await fact(stage, () => console_().includes(`linuxkit-builder: stage=${stage} `), 120_000);
+  // Nothing of firmware, and nothing before virtio-console.
+  expect(console_()).not.toContain('EFI');
+
+  expect(await answer(at('api'), tunnel, 'SSH-2.0-')).toContain('SSH-2.0-');
+  // The one connection that is kept: vfkit does not pass on that the host hung up.
+  const agent = connect(at('agent'));
+  let said = '';
+  agent.on('error', () => undefined).on('data', (chunk: Buffer) => (said += chunk.toString()));
+  agent.write('{"execute":"guest-ping"}\n');
+  await fact('the agent answers', () => said.includes('"return"'));
+
+  expect(await post(at('rest'), 'Stop')).toBe(202);
+  agent.write('{"execute":"guest-info"}\n');
+  await fact('it lives on', () => said.includes('"version"'));
+  expect(console_()).not.toContain('stage=stop');
+  agent.write('{"execute":"guest-shutdown"}\n');
+  expect(await vm.ended).toBe(0);
+  expect(console_()).toContain('linuxkit-builder: stage=stopped');
+  agent.destroy();
 }, 300_000);
 
 const mac = '5a:94:ef:e4:0c:ee';

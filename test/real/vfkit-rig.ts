@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 import type { TestContext } from 'vitest';
 import type { Switches } from '../fakes/vfkit/switches.ts';
 import { fetchGvproxy } from '../rig/gvproxy.ts';
+import { reapAfterUs } from '../rig/reaper.ts';
 import { makeProgram } from '../rig/stand-in.ts';
 import { BuilderRig, type RigOptions } from './rig.ts';
 
@@ -21,6 +22,7 @@ export class VfkitRig implements Disposable {
   /** Makes the programs and puts them before all others. */
   static async create(): Promise<VfkitRig> {
     const dir = mkdtempSync(join(tmpdir(), 'vf-'));
+    reapAfterUs(dir);
     const rig = new VfkitRig(dir, await makeProgram(dir, 'vfkit'));
     await makeProgram(dir, 'gvproxy', await fetchGvproxy());
     process.env['PATH'] = [join(dir, 'bin'), rig.#path].join(delimiter);

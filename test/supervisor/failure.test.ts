@@ -92,7 +92,7 @@ describe.each(recoveries)('%s', (recovery, failures) => {
   });
 });
 
-test('another way is taken at once, and as the same attempt', () => {
+test('another way is taken at once, after however many attempts', () => {
   const rejected = { ...guestFrozen([]), recovery: 'other-way' } as const;
   expect(afterLoss(rejected, 5, defaultPolicy)).toEqual({ type: 'other-way' });
 });

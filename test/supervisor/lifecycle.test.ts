@@ -360,7 +360,7 @@ describe('a life', () => {
 
   // Behaviour 67: An accelerator that breaks later is not taken again in this boot of the host, and the same start goes on with the
   // next one.
-  test('goes on in another way within the same attempt, and at once', () => {
+  test('goes on in another way at once, and as a first attempt', () => {
     const failure = { ...passing, kind: 'accelerator-rejected', recovery: 'other-way' } as const;
     const lost = [{ type: 'lost', failure }, { type: 'children-gone' }] as const;
     const started = live({ type: 'start' }, { type: 'vm-launched' }, ...lost);
@@ -370,6 +370,14 @@ describe('a life', () => {
     const next = after(late.state, lost[1], defaultPolicy.stableMs);
     expect(next.state).toMatchObject({ phase: 'starting', attempt: 1 });
     expect(next.effects).toEqual([{ type: 'launch', afresh: false }]);
+  });
+
+  // Behaviour 170: A program, an accelerator or a network that is taken for another has five starts of its own.
+  test('counts its own starts in another way', () => {
+    const failure = { ...passing, kind: 'vm-rejected', recovery: 'other-way' } as const;
+    const lost = [{ type: 'lost', failure }, { type: 'children-gone' }] as const;
+    const third = after({ phase: 'starting', since: 0, attempt: 3 }, lost[0], 10);
+    expect(after(third.state, lost[1], 10).state).toMatchObject({ phase: 'starting', attempt: 1 });
   });
 
   // Behaviour 29: The wait before the next start is 0.25 s and doubles, up to 30 s, where the guest was not ready for a minute;

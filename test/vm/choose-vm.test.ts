@@ -94,6 +94,16 @@ describe('what a lost start teaches', () => {
     expect(lose('vm-error', { attempt: 2 }).kind).toBe('vm-error');
     expect(lose('vm-error', { attempt: 3 }).kind).toBe('vm-rejected');
   });
+  // Of a new builder, too, which has no program yet to go back to.
+  test('what may pass and only a person can change is left at once, and where there is no other the daemon gives up', () => {
+    const away = { ...failure('vm-network-away'), recovery: 'give-up' } as const;
+    const lost = { ...asked(), driver: vmDrivers.vfkit, at, attempt: 1, isMute: false };
+    expect(vmLesson(away, lost)).toEqual({ failure: away });
+    install(qemu);
+    const { failure: told, verdict } = vmLesson(away, lost);
+    expect(told).toMatchObject({ kind: 'vm-rejected', recovery: 'other-way' });
+    expect(verdict?.passes).toBe(true);
+  });
   test('a boot that says nothing at all is the program; one that says something is not', () => {
     install(qemu);
     expect(lose('boot-timed-out').kind).toBe('boot-timed-out');

@@ -206,6 +206,11 @@ describe('what an end means', () => {
     expect(explain(late)?.kind).toBe(kind);
   });
 
+  test('macOS keeps it from its network: only a person can change that; a network program that was away is begun anew', () => {
+    expect(explain(says('connect: no route to host'))?.recovery).toBe('give-up');
+    const away = 'dial unixgram /s/a->/s/b: connect: connection refused';
+    expect(explain(says(away))?.recovery).toBeUndefined();
+  });
   test('a log line that is fatal tells of what happens beside the VM', () =>
     expect(
       explain(['time="x" level=fatal msg="listen unix /s: bind: address already in use"'])?.kind,

@@ -133,7 +133,9 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     pattern: /no route to host|EHOSTUNREACH/i,
     kind: 'vm-network-away',
     message: "macOS keeps the guest's network from its peer (no route to host).",
-    hint: 'Allow it in System Settings, Privacy & Security, Local Network.',
+    hint: 'Allow it in System Settings, Privacy & Security, Local Network. Then: linuxkit-builder restart.',
+    exit: Exit.noPermission,
+    recovery: 'give-up',
   },
   {
     pattern: /unixgram path .* is too long/i,
@@ -146,7 +148,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     pattern: /unixgram .*(no such file or directory|connection refused)/i,
     kind: 'vm-network-away',
     message: 'The network program was not there when vfkit came.',
-    hint: `Both are begun anew. ${seeLogs}`,
+    hint: `Each attempt begins both anew. ${seeLogs}`,
   },
   {
     pattern: /kernel must be uncompressed|invalid linux kernel path|invalid initial RAM disk path/i,

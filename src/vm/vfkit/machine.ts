@@ -72,12 +72,14 @@ async function untilRunning(
       if (state === 'Running') return;
       if (state === 'Error') throw new Failed(failed);
     } catch (error) {
-      // It does not listen yet. Who ended is its child's end to tell.
-      if (!(error instanceof Failed) || error.failure.kind !== 'vfkit-away') throw error;
+      // It does not listen yet, or this machine is slow. Who ended is its child's end to tell.
+      if (!(error instanceof Failed) || !isPatient(error.failure)) throw error;
     }
     await clock.sleep(lookEveryMs, signal);
   }
 }
+
+const isPatient = ({ kind }: Failure): boolean => kind === 'vfkit-away' || kind === 'vfkit-silent';
 
 /** What a VM that has run is now; each change is told once. */
 class States {

@@ -21,6 +21,7 @@ import { until } from '../../../src/system/wait.ts';
 import { makeProgram } from '../../rig/stand-in.ts';
 import { rows } from './rows.ts';
 import type { Switches } from './switches.ts';
+import { tinyKernels } from './tiny-kernel.ts';
 
 let dir = '';
 let program = '';
@@ -32,28 +33,13 @@ const hasPrograms = ['setpriv', 'python3', 'qemu-system-aarch64', 'flock'].every
   (name) => spawnSync('sh', ['-c', `command -v ${name}`]).status === 0,
 );
 
-/** An arm64 Image of a few instructions. */
-function kernel(...code: readonly number[]): Buffer {
-  const image = Buffer.alloc(4096);
-  // b 0x40: over the header (Documentation/arch/arm64/booting.rst).
-  image.writeUInt32LE(0x1400_0010, 0);
-  image.writeBigUInt64LE(4096n, 16);
-  image.write('ARMd', 0x38, 'latin1');
-  for (const [n, word] of code.entries()) image.writeUInt32LE(word, 0x40 + 4 * n);
-  return image;
-}
-/** wfi; b -1: for ever. */
-const waits = [0xd503_207f, 0x17ff_ffff];
-/** PSCI's SYSTEM_OFF (8) and SYSTEM_RESET (9), by hvc: mov w0, #0x8400; lsl; orr; hvc. */
-const psci = (call: number) => [0x52b0_8000, 0x1100_0000 | (call << 10), 0xd400_0002];
-
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'vf-'));
   if (!hasPrograms) return;
   program = await makeProgram(dir, 'vfkit');
-  writeFileSync(at('kernel'), kernel(...waits));
-  writeFileSync(at('off'), kernel(...psci(8)));
-  writeFileSync(at('reset'), kernel(...psci(9)));
+  writeFileSync(at('kernel'), tinyKernels.waits);
+  writeFileSync(at('off'), tinyKernels.off);
+  writeFileSync(at('reset'), tinyKernels.reset);
   writeFileSync(at('initrd'), Buffer.alloc(512));
   writeFileSync(at('disk'), Buffer.alloc(4096));
 });

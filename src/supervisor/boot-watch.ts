@@ -29,7 +29,9 @@ export type BootNews =
   | { readonly type: 'stage'; readonly name: string; readonly uptimeS: number }
   /** The kernel says that something is wrong; also long after the boot. */
   | { readonly type: 'complaint'; readonly what: Complaint; readonly text: string }
-  | { readonly type: 'lost'; readonly failure: Failure };
+  | { readonly type: 'lost'; readonly failure: Failure }
+  /** That a guest which was ready has ended, in a line that anybody in it can have written: with what it would mean. */
+  | { readonly type: 'claim'; readonly news: readonly BootNews[] };
 
 /** A whole boot takes 10 to 15 s where code is translated, 1 to 2 s otherwise. */
 const bootTimeoutMs = 180_000;
@@ -48,6 +50,7 @@ export class BootWatch {
   readonly #options: BootWatchOptions;
   readonly #seen = new Set<string>();
   #isReady = false;
+  #uptimeS = 0;
   readonly #listens = new AbortController();
   /** The time that the boot is given: it stands still while the guest checks its disk. */
   readonly #patience: AwakeClock;
@@ -61,6 +64,11 @@ export class BootWatch {
     return this.#seen.has(stage);
   }
 
+  /** The guest's at the last stage before it was ready, in s. */
+  get readyUptimeS(): number {
+    return this.#uptimeS;
+  }
+
   /** It goes on from a file: it has booted, and says nothing of that again. */
   resumed(): void {
     for (const stage of stages) this.#seen.add(stage);
@@ -69,6 +77,12 @@ export class BootWatch {
 
   /** Takes the console's next line; what it means, where it means something. */
   read(text: string): readonly BootNews[] {
+    const news = this.#read(text);
+    const isEnd = news.some(({ type }) => type === 'lost');
+    return isEnd && this.#isReady ? [{ type: 'claim', news }] : news;
+  }
+
+  #read(text: string): readonly BootNews[] {
     const milestone = readLine(text);
     if (milestone !== undefined) return this.#note(milestone);
     const complaint = complaintIn(text);
@@ -110,6 +124,7 @@ export class BootWatch {
     // A guest boots once, in some stages: who says more of them would fill the record of the start.
     if (this.#seen.has(name) || this.#seen.size === mostStages) return [];
     this.#seen.add(name);
+    if (!this.#isReady) this.#uptimeS = stage.uptimeS;
     this.#patience.resume();
     if (name === 'sshd') this.#listens.abort();
     return [stage];

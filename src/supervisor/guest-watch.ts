@@ -12,6 +12,7 @@ import type { Clock } from '../system/clock.ts';
 import type { Log } from '../system/log.ts';
 import { BootWatch, type BootNews } from './boot-watch.ts';
 import type { Running } from './children.ts';
+import { Claims } from './claims.ts';
 import { guestFrozen } from './failure.ts';
 import { GuestSystems } from './guest-systems.ts';
 import { Logins, loginTimeoutMs } from './login.ts';
@@ -42,6 +43,7 @@ export class GuestWatch {
   readonly standstill: Standstill;
   readonly #insight: Insight;
   readonly #systems: GuestSystems;
+  readonly #claims: Claims;
   #console: Console | undefined;
   #vigil: Vigil | undefined;
 
@@ -66,6 +68,11 @@ export class GuestWatch {
     const lastLines = () => this.lastLines();
     const { rebootsInPlace } = row;
     this.boot = new BootWatch({ ...shared, clock: awake, rebootsInPlace, lastLines });
+    this.#claims = new Claims({
+      ...{ ...shared, clock: awake, signal },
+      uptimeS: () => this.boot.readyUptimeS,
+      onTrue: (news) => this.#take(news),
+    });
   }
 
   /** Whether its boot has reached that stage. */
@@ -177,6 +184,8 @@ export class GuestWatch {
         return this.#noteComplaint(news);
       case 'lost':
         return tell(news);
+      case 'claim':
+        return this.#claims.take(news);
     }
   }
 

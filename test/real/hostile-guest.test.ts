@@ -65,7 +65,7 @@ done
 
 // Behaviour 46: Builds that have a network do not reach the host's loopback, by IPv4 or IPv6, but for the ports in `hostPorts`; nor
 // private networks where `buildsReachLan` is false. Root in the guest does.
-// Behaviour 45: Once a guest was ready no line on its console ends it for good: that it has given up is said while it boots, or not.
+// Behaviour 45: Once a guest was ready no line on its console ends it, whoever wrote it: that it has given up is said while it boots, or not; of what else would end it the guest itself is asked.
 test('neither a build nor root in the guest does more than it may', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const closed = await service('127.0.0.1');

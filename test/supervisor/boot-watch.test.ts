@@ -13,8 +13,18 @@ import { FakeClock } from '../fakes/fake-clock.ts';
 const layout = layoutOf(join(tmpdir(), 'nowhere'));
 const tunnel = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
 
-const nameOf = (news: BootNews): string =>
-  news.type === 'stage' ? news.name : news.type === 'complaint' ? news.what : news.failure.kind;
+function nameOf(news: BootNews): string {
+  switch (news.type) {
+    case 'stage':
+      return news.name;
+    case 'complaint':
+      return news.what;
+    case 'lost':
+      return news.failure.kind;
+    case 'claim':
+      return `claim: ${news.news.map(nameOf).join(', ')}`;
+  }
+}
 
 /** A boot whose console says what a test says, and how it ended if it did. */
 function boot({ rebootsInPlace = false } = {}) {
@@ -104,7 +114,7 @@ test('a guest that says more stages than any boot has fills no record, and says 
   expect(seen).toHaveLength(50);
 });
 
-// Behaviour 45: Once a guest was ready no line on its console ends it for good: that it has given up is said while it boots, or not.
+// Behaviour 45: Once a guest was ready no line on its console ends it, whoever wrote it: that it has given up is said while it boots, or not; of what else would end it the guest itself is asked.
 test('a service that ended and was begun anew is told of', () => {
   const { seen, says, stop } = boot();
   for (const what of ['note=disk-format', 'note=restarted-sshd', 'note=restarted']) says(what);
@@ -152,3 +162,22 @@ test.each([true, false])(
     stop.abort(new Error('over'));
   },
 );
+
+test.each([
+  ['[   69.253537] EXT4-fs error (vda): x: Remounting filesystem read-only', 'guest-read-only'],
+  ['[   69.454124] Kernel panic - not syncing: x', 'guest-panicked'],
+  ['linuxkit-builder: stage=init uptime=1.0', 'guest-rebooted'],
+])('of a guest that was ready the line %j is a claim, and before that an end', (line, end) => {
+  const [watch, booting] = [true, false].map((wasReady) => {
+    const clock = new FakeClock();
+    const agent = new GuestAgent({ path: layout.agent, clock });
+    const options = { layout, clock, log: silent, agent, lastLines: () => [] };
+    const each = new BootWatch({ ...options, rebootsInPlace: true });
+    for (const stage of ['init', 'sshd']) each.read(`linuxkit-builder: stage=${stage} uptime=30.0`);
+    if (wasReady) each.resumed();
+    return each;
+  });
+  expect(watch?.read(line).map(nameOf).join()).toMatch(new RegExp(`^claim: .*${end}$`));
+  expect(watch?.readyUptimeS).toBe(30);
+  expect(booting?.read(line).map(nameOf).at(-1)).toBe(end);
+});

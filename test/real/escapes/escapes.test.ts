@@ -10,10 +10,15 @@ const old = join(process.env['LINUXKIT_TEST_RELEASE'] ?? onlyRelease(), 'image/b
 
 // Behaviour 76: A build in the guest becomes neither root nor reaches another build, a user, or the daemon's socket: the ways out that Nix
 // has had are tried, and get nothing.
+// Behaviour 45: Once a guest was ready no line on its console ends it, whoever wrote it: that it has given up is said while it boots, or not; of what else would end it the guest itself is asked.
 test('out of a build of our image nothing gets', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();
+  const { vmPid } = await rig.reaches('ready');
   expect(await attack(rig)).toEqual(['tried: spoken']);
+  await rig.logged('guest-goes-on');
+  expect(rig.console()).toContain('] Kernel panic - not syncing: shout');
+  expect(await rig.reaches('ready')).toMatchObject({ vmPid });
   expect(rig.status()?.nixVersion).toMatch(/^2\.(3[4-9]|[4-9]\d)\./);
   expect(rig.status()?.diskExposed).toBeUndefined();
 });
@@ -40,7 +45,7 @@ test.runIf(existsSync(`${old}-kernel`))(
 
 /** What the attacks got, a line each. */
 async function attack(rig: BuilderRig): Promise<string[]> {
-  const files = ['root.nix', 'between.nix', 'outside.nix', 'attack.sh'];
+  const files = ['root.nix', 'between.nix', 'outside.nix', 'shout.nix', 'attack.sh'];
   const here = files.map(
     (name) =>
       `cat >/tmp/escapes/${name} <<'end of file'\n${readFileSync(join(import.meta.dirname, name), 'utf8')}end of file\n`,

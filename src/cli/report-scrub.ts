@@ -63,17 +63,30 @@ const forms: readonly (readonly [RegExp, string])[] = [
     /\b[a-z][a-z0-9+.-]*:\/\/(?!builder@nix-linuxkit\b|nixos\.org\/|github\.com\/NixOS\/)[^\s"'`<>]+/gi,
     leftOut,
   ],
+  // An address of somebody's network; this machine's own, and those that each guest has, tell nothing.
+  [
+    /(?<![\w.+~-])(?!127\.|0\.0\.0\.0|10\.0\.2\.|192\.168\.(?:65|127)\.|169\.254\.)\d{1,3}(?:\.\d{1,3}){3}(?![\w.+~-]*\w)/g,
+    leftOut,
+  ],
+  [
+    /(?<![\w:.])(?:(?:[\da-f]{1,4}:){3,7}[\da-f]{1,4}|(?:[\da-f]{1,4}:)+:[\da-f:]*)(?![\w:])/gi,
+    leftOut,
+  ],
   // A parser repeats, and cuts, what it could not read.
   [/is not JSON \(.*/g, `is not JSON ${leftOut}`],
   // Of what is built the hash is enough.
   [/\b([0-9abcdfghijklmnpqrsvwxyz]{32})-[\w+.?=-]+/g, `$1-${leftOut}`],
 ];
 
-/** Words of a text that may be secret: not those that every machine has in such files. */
+/** Words of a text that may be secret: not those that every machine has in such files. Of an address also the host alone. */
 const secretWords = (text: string): string[] =>
   text
     .split(/[\s"'`,;=]+/)
+    .flatMap((word) => [word, ...hostsIn(word)])
     .filter((word) => word.length >= shortestWord && !usual.some((each) => each.test(word)));
+
+const hostsIn = (word: string): string[] =>
+  [...word.matchAll(/:\/\/(?:[^/@]*@)?([\w.-]+)/g)].flatMap(([, host]) => host ?? []);
 
 const usual = [
   /^\w+-(linux|darwin)$/,
@@ -81,6 +94,7 @@ const usual = [
   /^[a-z-]+$/,
   /^[\d.]+$/,
   /^C\.UTF-8$/,
+  /^(cache\.)?nixos\.org$/,
 ];
 
 /** Not as a part of another word. */

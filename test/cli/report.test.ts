@@ -42,6 +42,28 @@ test('because it is known, the longest first, and names as whole words only', ()
   expect(scrubbed('/etc/nix/machines', known)).toBe('/etc/nix/machines');
 });
 
+test.each([
+  [
+    'servers 10.1.2.3 192.168.1.77:3128 and fd00:12:34::53, 2001:db8:0:0:0:0:0:1',
+    'servers [left out] [left out]:3128 and [left out], [left out]',
+  ],
+  ['eth0 52:54:00:12:34:56', 'eth0 [left out]'],
+  [
+    'Linux 6.12.118, QEMU 11.1.0, 127.0.0.1:24083, 10.0.2.2, [::1], at 00:44:29.123, v1.2.3.4-5',
+    'Linux 6.12.118, QEMU 11.1.0, 127.0.0.1:24083, 10.0.2.2, [::1], at 00:44:29.123, v1.2.3.4-5',
+  ],
+])('an address of a network is left out of %j, and nothing else', (text, left) =>
+  expect(scrubbed(text, { names: [], texts: [] })).toBe(left),
+);
+
+test('of an address that is known the host alone is left out, too', () => {
+  const texts = ['substituters = https://me:word@cache.corp.example/x https://cache.nixos.org'];
+  const said = 'Could not resolve host: cache.corp.example; cache.nixos.org';
+  expect(scrubbed(said, { names: [], texts })).toBe(
+    'Could not resolve host: [left out]; cache.nixos.org',
+  );
+});
+
 // Behaviour 122: `doctor --report` writes all that a report of a fault needs where only its owner can read it; no key, login, address, word of
 // a variable or of Nix's settings, and no name of what is built is in it.
 test.runIf(process.getuid?.() === 0)('nothing that was planted anywhere is in it', async () => {
@@ -49,7 +71,8 @@ test.runIf(process.getuid?.() === 0)('nothing that was planted anywhere is in it
   const { layout, places, root } = rig;
   expect((await rig.run('-c', '1', '--accelerator', 'tcg')).failure).toBeUndefined();
   let planted = 0;
-  const marks: string[] = [];
+  const cache = 'cache.corp.example';
+  const marks = [cache, '10.99.7.3', 'fd00:99::7'];
   /** Another secret each time, so that the one that gets through is known. */
   const secret = () => {
     const mark = `sEcReT${++planted}zQ7`;
@@ -87,7 +110,7 @@ test.runIf(process.getuid?.() === 0)('nothing that was planted anywhere is in it
   );
   add(
     join(places.home, '.config/nix/nix.conf'),
-    `substituters = https://me:${secret()}@cache.example\nbuilders = @/${secret()}\n`,
+    `substituters = https://me:${secret()}@${cache}\nbuilders = @/${secret()}\n`,
   );
   add(root.machines, `ssh://${secret()}@other x86_64-linux - x\n`);
   add(join(places.home, '.ssh/config'), `Host ${secret()}\n  IdentityFile ~/${secret()}\n`);
@@ -100,6 +123,8 @@ test.runIf(process.getuid?.() === 0)('nothing that was planted anywhere is in it
     layout.log,
     line('built', `building '${drv()}'`) +
       line('proxy', `by ${proxy}`) +
+      line('name-servers-told', `10.99.7.3 fd00:99::7`) +
+      line('unreached', `Could not resolve host: ${cache}`) +
       line('env', `it has ${variable}`),
   );
   add(

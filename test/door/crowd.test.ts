@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { earlyBytesLimit } from '../../src/door/held-client.ts';
+import { limitsFor, waitsAtMost } from '../../src/door/limits.ts';
 import { mostOf, usersIn, usersOf } from '../../src/door/peers.ts';
 import { descriptorLimit } from '../../src/system/descriptors.ts';
 import { systemClock } from '../../src/system/clock.ts';
@@ -162,6 +163,9 @@ describe('descriptors', () => {
     for (const { socket } of crowd) socket.destroy();
     await until(() => used() === 0);
   });
+
+  test('more than enough of them let no more than 1,024 wait', () =>
+    expect(waitsAtMost(limitsFor(1_000_000), { opening: 0, open: 0 })).toBe(1024));
 
   test('the limit is the one that this process has', async () => {
     expect(await descriptorLimit()).toBeGreaterThanOrEqual(256);

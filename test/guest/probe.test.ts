@@ -93,6 +93,12 @@ describe('what is missing is named', () => {
   test.each<[string, string, string, RegExp]>([
     ['no nix there', 'exec no-such-program', 'nix', /no-such-program|not found/],
     ['another program', 'echo hello world', 'nix', /it answered "hello wo/],
+    [
+      'one that answers what a terminal obeys',
+      `printf 'oh\\2338m\\302\\2332J\\r\\033[2J'; echo no`,
+      'nix',
+      /^it answered "oh[^\u0000-\u001f\u007f-\u009f]*$/,
+    ],
     ['a daemon that ends at once', 'exit 3', 'nix', /code 3/],
     ['one that greets and is mute then', `${greeting}; exec sleep 60`, 'nix', /no answer within/],
     [

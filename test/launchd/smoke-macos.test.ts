@@ -1,0 +1,88 @@
+/** scripts/smoke-macos on a Mac that is made of a few scripts: whom it asks, what its report gives away, and what it leaves. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+
+const smoke = resolve(import.meta.dirname, '../../scripts/smoke-macos');
+const hasTerminals = spawnSync('script', ['--version']).status === 0;
+const key = 'AAAAC3NzaC1lZDI1NTE5AAAAIJ0123456789012345678901234567890';
+const secrets = `jane at Janes-Mac.local, Jane Roe, "Jane's Mac", /Users/jane/x, /var/folders/ab/cd0001/T, ${key}`;
+
+let dir = '';
+const at = (name: string) => join(dir, name);
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'smoke-'));
+  for (const name of ['bin', 'home', 'place']) mkdirSync(at(name));
+  for (const [name, text] of Object.entries(programs()))
+    writeFileSync(at(`bin/${name}`), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  writeFileSync(at('sudo'), '');
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+/** The Mac. Its builder is found, and fails at the first step that would change something, with all that must not be told. */
+const programs = () => ({
+  uname: 'case $1 in -m) echo arm64 ;; *) echo Darwin ;; esac',
+  sysctl: 'echo 1',
+  sw_vers: 'echo 15.2',
+  scutil: `case $2 in ComputerName) echo "Jane's Mac" ;; *) echo janes-mac ;; esac`,
+  hostname: 'echo janes-mac.local',
+  id: 'case $1 in -un) echo jane ;; -F) echo Jane Roe ;; *) exec /usr/bin/id "$@" ;; esac',
+  codesign: 'echo com.apple.security.virtualization',
+  launchctl: 'exit 1',
+  sudo: `echo "$*" >>'${at('sudo')}'`,
+  vfkit: 'echo vfkit version: v0.6.4',
+  node: `case $1 in -*) exec '${process.execPath}' "$@" ;; esac
+case " $* " in
+*' --dry-run '*) echo '{"vm":{"file":"${at('bin/vfkit')}"},"network":{"file":"${at('bin/vfkit')}"}}' ;;
+*) cat <<'END'
+${secrets}
+END
+exit 1 ;;
+esac`,
+});
+
+/** What it prints; with an answer it has a terminal, at which somebody types that. */
+function run(answer?: string): string {
+  const env = {
+    ...{ PATH: `${at('bin')}:/usr/bin:/bin`, HOME: at('home'), SMOKE_DIR: at('place') },
+    LINUXKIT_TEST_IMAGE: at('image'),
+  };
+  const options = { env, encoding: 'utf8', input: `${answer ?? ''}\n` } as const;
+  const { stdout } =
+    answer === undefined
+      ? spawnSync('/bin/sh', [smoke, 'vfkit'], options)
+      : spawnSync('script', ['-qec', `sh '${smoke}' vfkit`, '/dev/null'], options);
+  return stdout;
+}
+const byRoot = () => readFileSync(at('sudo'), 'utf8').split('\n').filter(Boolean);
+
+// Behaviour 172: The smoke test for a Mac prints a report without names, keys or paths of its user, leaves nothing, and asks at the terminal before
+// it uses sudo.
+test('nobody at a terminal: no sudo', () => {
+  expect(run()).toContain("skipped  root's part by sudo, and back (nobody is asked)");
+  expect(byRoot()).toEqual([]);
+});
+
+test.runIf(hasTerminals)('it asks before sudo, and takes only a yes', () => {
+  const said = run('n');
+  expect(said).toContain('Do it? [y/N]');
+  expect(said).toContain("skipped  root's part by sudo, and back (not wanted)");
+  expect(byRoot()).toEqual([]);
+  expect(run('y')).toMatch(/(ok|FAILED) +root's part by sudo, and back/);
+  expect(byRoot().length).toBeGreaterThan(1);
+  // All of it below the directory that goes away.
+  for (const words of byRoot()) expect(words).toContain(`${at('place')}/lk.`);
+});
+
+test('its report gives nobody away, and nothing stays', () => {
+  const said = run();
+  expect(said).toMatch(/^FAILED +configure/m);
+  expect(said).toMatch(/^ok +vfkit is here/m);
+  expect(said).toContain('There is no guest, so nothing after this was tried.');
+  expect(said).not.toMatch(/jane|Roe|\/Users|\/var\/folders|AAAAC3/i);
+  expect(said).not.toContain(dir);
+  expect(readdirSync(at('place'))).toEqual([]);
+  expect(readdirSync(at('home'))).toEqual([]);
+});

@@ -11,6 +11,7 @@ import type { PlanInput } from '../../src/vm/driver.ts';
 import { versionIn } from '../../src/vm/vfkit/abilities.ts';
 import { vfkitPlan, vfkitProblems, vfkitStale } from '../../src/vm/vfkit/argv.ts';
 import { errorIn, explainVfkit } from '../../src/vm/vfkit/end.ts';
+import { vfkit } from '../../src/vm/vfkit/machine.ts';
 import { parse } from '../fakes/vfkit/command-line.ts';
 import { usage } from '../fakes/vfkit/flags.ts';
 import { realFiles } from '../fakes/vfkit/real-files.ts';
@@ -124,6 +125,14 @@ test('the version is read from what it says', () => {
   expect(versionIn('vfkit version: v0.6.4\n')).toBe('0.6.4');
   expect(versionIn('vfkit version v0.5.1')).toBe('0.5.1');
   expect(versionIn('vfkit version: unknown')).toBeUndefined();
+});
+
+test('a line for each of our questions is no news; all else that it says is', () => {
+  const gin =
+    '[GIN] 2026/01/01 - 00:00:00 | 200 |      35.125µs |                 | GET      "/vm/state"';
+  expect(vfkit.isNoise?.(gin)).toBe(true);
+  for (const line of ['time="x" level=info msg="VM is stopped"', 'Error: [GIN] is no more', ''])
+    expect(vfkit.isNoise?.(line)).toBe(false);
 });
 
 test('what a killed vfkit leaves is found by its name, whatever number it chose', () => {

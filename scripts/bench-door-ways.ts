@@ -1,5 +1,5 @@
 // What a door that is a socket costs beside one that is a port: two doors of the same code before the same guest, in turn.
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -86,13 +86,20 @@ async function inTurn(
 }
 
 /** Where there is no network, the guest's Nix would wait for its cache before each build; where there is, as long as that takes. */
-async function askNoCache({ state, dir, env }: WaysBench): Promise<void> {
-  const root = ['-o', 'User=root', '-o', `IdentityFile=${join(state, 'keys/root_ed25519')}`];
+async function askNoCache(bench: WaysBench): Promise<void> {
+  const root = ['-o', 'User=root', '-o', `IdentityFile=${join(bench.state, 'keys/root_ed25519')}`];
   const script = `echo 'substitute = false' >>/etc/nix/nix.conf; kill $(busybox pidof nix-daemon)`;
-  execFileSync('ssh', ['-F', join(dir, 'tcp'), ...root, 'nix-linuxkit', script], { env });
+  await runInGuest(bench, root, script);
   const ping = 'until nix store ping --store daemon >/dev/null 2>&1; do sleep 0.2; done';
-  const ssh = spawn('ssh', ['-F', join(dir, 'tcp'), 'nix-linuxkit', ping], { env });
-  await once(ssh, 'exit');
+  await runInGuest(bench, [], ping);
+}
+
+/** Not synchronously: the doors are in this process. */
+async function runInGuest({ dir, env }: WaysBench, as: string[], command: string): Promise<void> {
+  const argv = ['-F', join(dir, 'tcp'), ...as, 'nix-linuxkit', command];
+  const ssh = spawn('ssh', argv, { env, stdio: 'inherit' });
+  const [code] = (await once(ssh, 'exit')) as [number];
+  if (code !== 0) throw new Error(`ssh ended with ${code}`);
 }
 
 async function send({ dir, env }: WaysBench, way: Way): Promise<void> {

@@ -35,6 +35,7 @@ async function reset(layout: Layout, { yes }: ResetOptions, context: CliContext)
   const { diskLoss } = await import('../host/purge.ts');
   const { isLocked } = await import('../system/lock.ts');
   const { discardSaved } = await import('../supervisor/saved-guest.ts');
+  const { forgetRejection } = await import('../supervisor/images.ts');
   const inUse = () => isLocked(layout.vmLock) || isLocked(layout.daemonLock);
   if (inUse()) throw new Failed(runs);
   if (yes !== true && !(await mayDelete(diskLoss(layout) ?? '', layout, context))) return;
@@ -46,6 +47,8 @@ async function reset(layout: Layout, { yes }: ResetOptions, context: CliContext)
     discardSaved(layout);
     rmSync(layout.disk, { force: true });
     rmSync(layout.diskRecord, { force: true });
+    // What was on it may have kept a new image from getting ready.
+    forgetRejection(layout);
     return Promise.resolve();
   });
   context.out('The disk is deleted; the next start makes a new one: linuxkit-builder start');

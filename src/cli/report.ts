@@ -1,5 +1,5 @@
 /** `doctor --report`: everything that a report of a fault needs, in one text, and nothing that is secret. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import { resolve } from 'node:path';
 import type { Layout } from '../config/layout.ts';
@@ -9,7 +9,7 @@ import { describeNix } from '../host/nix-variant.ts';
 import { placesOf, rootLayout } from '../host/places.ts';
 import { findStatus } from '../supervisor/found.ts';
 import { run } from '../system/child.ts';
-import { failureOf } from '../system/failure.ts';
+import { Exit, Failed, failureOf } from '../system/failure.ts';
 import { readIfThere, writeWhole } from '../system/files.ts';
 import { hostFacts, systemVersion } from '../system/host.ts';
 import { fieldsOf } from '../system/json-lines.ts';
@@ -36,12 +36,25 @@ export interface ReportInput {
 /** Writes it where only its owner can read it; its absolute path. */
 export async function writeReport(file: string, input: ReportInput): Promise<string> {
   const path = resolve(file);
+  refuseOthersLink(path);
   const parts = await partsOf(input);
   const text = parts.map(([title, lines]) => [`== ${title}`, ...lines, ''].join('\n')).join('\n');
   // Shortened last: of a secret that was cut through nobody would know the rest.
   const safe = scrubbed(text, knownOf(input)).split('\n').map(shortened).join('\n');
   writeWhole(path, terminalText(safe), { mode: 0o600 });
   return path;
+}
+
+/** As a kernel that protects links would: in a directory where everybody may write, somebody may lead us to a file of our own. */
+function refuseOthersLink(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found?.isSymbolicLink() !== true || found.uid === process.geteuid?.()) return;
+  throw new Failed({
+    kind: 'report-misled',
+    message: `${path} is a link of another user's, and no report was written.`,
+    hint: 'Name a file in a directory of your own.',
+    exit: Exit.cannotCreate,
+  });
 }
 
 type Part = readonly [title: string, lines: readonly string[]];

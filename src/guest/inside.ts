@@ -109,10 +109,10 @@ export function readInside(text: string): Omit<Inside, 'clockOffsetMs'> | undefi
 /** VIRTIO_BALLOON_F_REPORTING is the bit 5 (linux/virtio_balloon.h); the driver lists them from the bit 0 on. */
 const reports = /^balloon [01]{5}1[01]*$/;
 
-/** The last line of what df said. Pure. */
+/** The last line of what df said; of a guest that has more than a million TiB nothing is believed. Pure. */
 export function readRoom(text: string): StoreRoom | undefined {
   const [, total, free] =
-    /^.*\s(\d+)\s+\d+\s+(\d+)\s+\d+%\s+\/\S*$/
+    /^.*\s(\d{1,12})\s+\d+\s+(\d{1,12})\s+\d+%\s+\/\S*$/
       .exec(text.trim().split('\n').at(-1) ?? '')
       ?.map(Number) ?? [];
   if (total === undefined || free === undefined) return undefined;

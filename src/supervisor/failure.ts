@@ -135,7 +135,8 @@ export const bootTimedOut = (
   message: `The guest was not ready after ${seconds} s: the stage '${missing}' did not come.`,
   hint: 'See what it did last: linuxkit-builder console.',
   exit: Exit.unavailable,
-  blames: 'image',
+  // A disk can be made so that a check or a mount of it never ends: that is wrong for every image.
+  ...(missing === 'disk' ? {} : { blames: 'image' as const }),
   lines,
 });
 

@@ -6,9 +6,11 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { diskVerbs } from '../../src/cli/disk.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { exposureOf, recordBlank, recordGuest } from '../../src/supervisor/disk-record.ts';
+import { readRejection } from '../../src/supervisor/images.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
 import { tryKernelLock } from '../../src/system/lock.ts';
+import { keepVerdict } from '../../src/system/verdicts.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -40,6 +42,15 @@ async function disk(...argv: string[]): Promise<{ out: string; failure: Failure 
     return { out, failure: failureOf(error) };
   }
 }
+
+test('reset gives an image that did not get ready on the old disk another chance', async () => {
+  writeFileSync(layout.imageRejected, JSON.stringify({ image: 'i', at: 'then', message: 'no' }));
+  const why = { subject: 'image', way: 'newest', basis: 'i', why: 'no' } as const;
+  keepVerdict({ ...why, at: 'then', holdsUntil: 'image-build' }, layout.verdicts);
+  expect(readRejection(layout)).toMatchObject({ image: 'i' });
+  expect((await disk('reset', '--yes')).out).toContain('The disk is deleted');
+  expect(readRejection(layout)).toBeUndefined();
+});
 
 // Behaviour 75: `disk reset` deletes the guest's disk after a yes, while nothing uses it, and keeps the keys.
 test('reset deletes the disk with what is recorded of it, and nothing else', async () => {

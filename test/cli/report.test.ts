@@ -1,5 +1,14 @@
 /** `doctor --report`: a secret in every input, and none in what is written. */
-import { appendFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  lchownSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { scrubbed } from '../../src/cli/report-scrub.ts';
@@ -153,6 +162,11 @@ test.runIf(process.getuid?.() === 0)('nothing that was planted anywhere is in it
     return { said: out.join('\n'), text };
   };
   expect(marks.length).toBeGreaterThan(20);
+  symlinkSync(layout.config, report);
+  lchownSync(report, 1234, 1234);
+  const misled = await rig.anyWith(env, 'doctor', '-d', layout.root, '--report', report);
+  expect(misled.failure).toMatchObject({ kind: 'report-misled' });
+  rmSync(report);
   const { text } = await doctor();
   writeFileSync(layout.config, `{ "cpus": 1, ${secret()}: 2 }`);
   expect((await doctor()).text).toContain('is not JSON [left out]');

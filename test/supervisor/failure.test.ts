@@ -99,11 +99,12 @@ test('another way is taken at once, after however many attempts', () => {
 
 const images = { newest: 'new', good: 'good', rejected: undefined };
 test.each([
-  [true, [guestFrozen([]), guestPanicked('', []), guestRebooted([]), bootTimedOut(9, 'disk', [])]],
+  [true, [guestFrozen([]), guestPanicked('', []), guestRebooted([]), bootTimedOut(9, 'agent', [])]],
   [true, [vmExited('qemu', exited(1), undefined, []), stage('root-broken'), stage('unheard-of')]],
   [true, [hyperkit('kexec: failed to load kernel'), vfkit('kernel must be uncompressed')]],
   [true, [qemu('invalid kernel header'), runStates['guest-panicked'].failure]],
   [false, [guestReadOnly('', []), stage('disk-missing'), stage('disk-broken')]],
+  [false, [bootTimedOut(9, 'disk', [])]],
   [false, [vmKilled('qemu', false, []), networkExited('gvproxy', exited(1), [])]],
   [false, [qemu('Failed to get "write" lock'), runStates.watchdog.failure, configInvalid([])]],
 ] as const)('whether these speak against the image: %s', (expected, failures) => {

@@ -1,9 +1,11 @@
 /** A daemon that cannot begin, because something that it writes first cannot be written. */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readdirSync,
   rmSync,
   statSync,
@@ -87,11 +89,22 @@ test('one that is started with no umask, in directories that are open to all, ha
   using program = await buildProgram();
   for (const path of [layout.root, layout.state]) chmodSync(path, 0o777);
   writeFileSync(layout.config, '{"cpus": 0}');
-  const begun = ['umask 000; exec "$@"', 'sh', process.execPath, program.main, 'daemon'];
-  const ran = spawnSync('/bin/sh', ['-c', ...begun, '-d', layout.root]);
-  expect(ran.status, ran.stderr.toString()).toBe(Exit.config);
-  const left = readdirSync(layout.state).map((name) => join(layout.state, name));
-  expect(left).not.toEqual([]);
-  for (const path of [layout.root, layout.state, ...left])
-    expect(statSync(path).mode & 0o077, path).toBe(0);
+  const argv = [process.execPath, program.main, 'daemon', '--managed', '-d', layout.root];
+  const ran = spawn('/bin/sh', ['-c', 'umask 000; exec "$@"', 'sh', ...argv]);
+  try {
+    await once(ran.stderr, 'data');
+    // What it makes itself has a mode; the sockets of its children have what it hands down.
+    if (process.platform === 'linux')
+      expect(readFileSync(`/proc/${ran.pid}/status`, 'utf8')).toMatch(/^Umask:\t0077$/m);
+    // Who it is may be read by all, as everywhere.
+    const names = readdirSync(layout.state).filter((name) => !name.endsWith('.pid'));
+    expect(names).toContain('control.sock');
+    const left = names.map((name) => join(layout.state, name));
+    for (const path of [layout.root, layout.state, ...left])
+      expect(statSync(path).mode & 0o077, path).toBe(0);
+    ran.kill('SIGTERM');
+    expect(await once(ran, 'exit')).toEqual([Exit.ok, null]);
+  } finally {
+    ran.kill('SIGKILL');
+  }
 });

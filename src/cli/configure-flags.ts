@@ -1,6 +1,9 @@
 /** What `configure` was asked for. */
-import type { ConfigFile } from '../config/config.ts';
+import { resolve } from 'node:path';
+import { Option } from 'commander';
 import type { Problem } from '../config/problem.ts';
+import type { Flag } from '../config/setting.ts';
+import { settingRows } from '../config/settings.ts';
 import type { Asked } from '../host/settings.ts';
 
 export interface ConfigureFlags {
@@ -21,43 +24,51 @@ export interface ConfigureFlags {
   readonly renewKeys?: boolean;
 }
 
-/** The flags that give settings their values. */
-const flags: { readonly [Setting in keyof ConfigFile]: string } = {
-  features: '--features',
-  mandatoryFeatures: '--mandatory-features',
-  extraSystems: '--extra-systems',
-  speedFactor: '--speed-factor',
-  protocol: '--protocol',
-  diskGiB: '--disk',
-  cpus: '--cpus',
-  memoryMiB: '--memory',
-  door: '--door',
-  port: '--port',
-  maxJobs: '--max-jobs',
-  vm: '--vm',
-  system: '--system',
-  network: '--network',
-  accelerator: '--accelerator',
-  bundle: '--bundle',
-  keepAwake: '--keep-awake',
-  autostart: '--autostart',
-  idle: '--idle',
-  start: '--start',
-};
-/** Those that give a part of a setting its value. */
-const partFlags: Readonly<Record<string, string>> = { 'idle.after': '--idle-after' };
+/** What was asked for, from commander's options by their names. */
+export function askedIn(options: Readonly<Record<string, unknown>>): Asked {
+  const entries = settingRows.flatMap(([name, { flags = [] }]) => {
+    const given = flags.flatMap((flag) => {
+      const value = valueOf(flag, options[nameOf(flag)]);
+      return value === undefined ? [] : [[flag.part ?? name, value] as const];
+    });
+    if (given.length === 0) return [];
+    const isWhole = flags.every(({ part }) => part === undefined);
+    return [[name, isWhole ? given[0]?.[1] : Object.fromEntries(given)] as const];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** What is none of its kind stays text: the check of the settings then names it with everything else. */
+function valueOf({ is }: Flag, given: unknown): unknown {
+  if (typeof given !== 'string') return is === 'switch' ? given : undefined;
+  if (is === 'number') return /^-?\d+(\.\d+)?$/.test(given) ? Number(given) : given;
+  if (is === 'list') return words(given);
+  return is === 'path' ? resolve(given) : given;
+}
+
+/** The words of a list, with commas between. */
+export const words = (list: string): string[] =>
+  list.split(',').flatMap((word) => (word.trim() === '' ? [] : [word.trim()]));
+
+const nameOf = ({ flags }: Flag): string => new Option(flags).attributeName();
+const longOf = ({ flags }: Flag): string => new Option(flags).long ?? flags;
 
 /** A problem as whoever gave a flag knows it: by the flag; what stands in the file is named as it is there. */
 export function byFlag(problem: Problem, asked: Asked): Problem {
-  const [setting = ''] = problem.path.split('.');
-  const flag =
-    partFlags[problem.path] ?? Object.entries(flags).find(([name]) => name === setting)?.[1];
+  const [setting = '', part] = problem.path.split('.');
   const isGiven = Object.entries(asked).some(
     ([name, value]) => name === setting && value !== undefined,
   );
-  return flag === undefined || !isGiven ? problem : { ...problem, path: flag };
+  const flags = flagsOf(setting);
+  const flag = flags.find((each) => each.part === part) ?? flags[0];
+  return flag === undefined || !isGiven ? problem : { ...problem, path: longOf(flag) };
 }
 
 /** The setting that a word after --reset means: its own name, or its flag's. */
 export const settingNamed = (word: string): string =>
-  Object.entries(flags).find(([, flag]) => flag === `--${word}`)?.[0] ?? word;
+  settingRows.find(([, { flags = [] }]) =>
+    flags.some((flag) => longOf(flag) === `--${word}`),
+  )?.[0] ?? word;
+
+const flagsOf = (setting: string): readonly Flag[] =>
+  settingRows.find(([name]) => name === setting)?.[1].flags ?? [];

@@ -3,7 +3,7 @@ import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import { resolve } from 'node:path';
 import type { Layout } from '../config/layout.ts';
-import { settingNames } from '../config/config.ts';
+import { settingNames } from '../config/settings.ts';
 import { bootTable } from '../host/boot-picture.ts';
 import { describeNix } from '../host/nix-variant.ts';
 import { placesOf, rootLayout } from '../host/places.ts';

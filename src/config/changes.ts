@@ -1,5 +1,6 @@
 /** What differs between two configurations, for people and programs. Pure. */
 import type { Config } from './config.ts';
+import { settingRows, waitsForGuest } from './settings.ts';
 
 /** One setting whose value is another. */
 export interface Change {
@@ -10,23 +11,6 @@ export interface Change {
 
 /** Made from the others. */
 const derived: ReadonlySet<string> = new Set(['coresPerJob']);
-/** They concern this machine alone: no start of the guest takes them. */
-const hostOnly = [
-  'autostart',
-  'verbose',
-  'notifications',
-  'keepAwake',
-  'holdSeconds',
-  'idle',
-  'start',
-  'imageUpdates',
-  'snapshots',
-  'extraSystems',
-  'speedFactor',
-  'protocol',
-] as const;
-const isHostOnly: ReadonlySet<string> = new Set(hostOnly);
-
 /** Every setting in which they differ. */
 export function changesBetween(before: Config, after: Config): Change[] {
   const old: Readonly<Record<string, unknown>> = before;
@@ -40,11 +24,13 @@ export function changesBetween(before: Config, after: Config): Change[] {
 /** What a guest was started with, and of the new settings those that need no start. */
 export const applyNow = (runs: Config, config: Config): Config => ({
   ...runs,
-  ...Object.fromEntries(hostOnly.map((name) => [name, config[name]])),
+  ...Object.fromEntries(
+    settingRows.filter(([name]) => !waitsForGuest(name)).map(([name]) => [name, config[name]]),
+  ),
 });
 
 /** True for what a guest takes when it starts. */
-export const waitsForStart = ({ name }: Pick<Change, 'name'>): boolean => !isHostOnly.has(name);
+export const waitsForStart = ({ name }: Pick<Change, 'name'>): boolean => waitsForGuest(name);
 
 /** `cpus: 2 to 4`. */
 export const changeWords = ({ name, from, to }: Change): string =>

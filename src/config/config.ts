@@ -1,135 +1,36 @@
 /** config.json: what a builder is, chosen once on the host. Parsed whole: a frozen Config, or every Problem. */
 import * as v from 'valibot';
-import { idleDefaults, idleOf, idleSchema, startTimes, type Idle, type StartTime } from './idle.ts';
+import { idleDefaults, idleOf, type Idle } from './idle.ts';
 import { hostProblems, leastDiskGiB, noDiskFits, type HostFacts } from './host-limits.ts';
 import type { Problem } from './problem.ts';
-import { extraSystemNames, nativeSystem, systemNames, type System } from './system.ts';
-import { hasOwnNetwork, networkNames, vmNames, type NetworkName } from './vm-programs.ts';
+import { settingNames, settingRows, type settings, type SettingName } from './settings.ts';
+import { nativeSystem } from './system.ts';
+import { hasOwnNetwork, type NetworkName } from './vm-programs.ts';
 
 export type { HostFacts } from './host-limits.ts';
 
-const whole = (name: string, low: number, high: number) =>
-  v.pipe(
-    v.number(`must be a number`),
-    v.integer(`must be a whole number of ${name}`),
-    v.minValue(low, `must be at least ${low}`),
-    v.maxValue(high, `must be at most ${high}`),
-  );
+type Schemas = { readonly [Name in SettingName]: (typeof settings)[Name]['schema'] };
+/** What each setting takes, by its name. One cast: `fromEntries` does not relate a value to its key. */
+export const settingSchemas = Object.fromEntries(
+  settingRows.map(([name, { schema }]) => [name, schema]),
+) as unknown as Schemas;
 
-/** A feature is one word: a comma or a space would become another field of the machines line. */
-const feature = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be one word of letters, digits, . _ -'),
-);
-
-/** The guest's own files and a little of a build. */
-
-const schema = v.strictObject({
-  /** Which program runs the guest; `auto`: the best that this machine has, as each start finds. */
-  vm: v.optional(v.picklist([...vmNames, 'auto'], `must be auto, ${vmNames.join(', ')}`), 'auto'),
-  /** Which program gives it its network; `user` is QEMU's own. Left out: QEMU's own, or for the others what is installed. */
-  network: v.optional(v.picklist(networkNames, `must be ${networkNames.join(', ')}`)),
-  /** The guest's machine; another than the host's own is emulated. */
-  system: v.optional(v.picklist(systemNames, `must be ${systemNames.join(' or ')}`)),
-  /** What else the guest runs by its own processor: offered to Nix beside its system. */
-  extraSystems: v.optional(
-    v.array(v.picklist(extraSystemNames, `must be ${extraSystemNames.join(' or ')}`)),
-    [],
-  ),
-  cpus: v.optional(whole('CPUs', 1, 512)),
-  memoryMiB: v.optional(whole('MiB', 512, 4 * 1024 * 1024)),
-  diskGiB: v.optional(whole('GiB', leastDiskGiB, 64 * 1024)),
-  /** What ssh connects to: a port of 127.0.0.1, or a Unix socket that only the owner and root can reach. */
-  door: v.optional(v.picklist(['tcp', 'unix'], 'must be tcp or unix'), 'tcp'),
-  /** The front door on 127.0.0.1, where it is one. */
-  port: v.optional(whole('a port', 1, 65535), 24083),
-  /** Builds at a time; by default one a CPU, and at least 1 GiB each. */
-  maxJobs: v.optional(whole('jobs', 1, 1024)),
-  /** What Nix may ask of the builder; by default benchmark, and big-parallel where it has the cores for it. */
-  features: v.optional(v.array(feature)),
-  /** Offered too, and only to what requires all of these: so a builder is kept for some builds. */
-  mandatoryFeatures: v.optional(v.array(feature), []),
-  /** Among several builders that can do a build, Nix takes the one where this, by its load, is largest. Older ones take whole numbers only. */
-  speedFactor: v.optional(whole('times', 1, 1000), 1),
-  /** How Nix talks to the builder. */
-  protocol: v.optional(v.picklist(['ssh-ng', 'ssh'], 'must be ssh-ng or ssh'), 'ssh-ng'),
-  accelerator: v.optional(
-    v.picklist(['auto', 'kvm', 'hvf', 'tcg'], 'must be auto, kvm, hvf or tcg'),
-    'auto',
-  ),
-  /** PREFIX of PREFIX-kernel, PREFIX-initrd.img, PREFIX-cmdline; by default the image that `image build` made. */
-  bundle: v.optional(v.pipe(v.string(), v.regex(/^\//, 'must be an absolute path'))),
-  /** The version of the one image that is started although it is below its floors. */
-  acceptOldImage: v.optional(v.string('must be the version of an image'), ''),
-  /** Where files of the image are that the mirrors have no longer; as `image build --snapshots` takes it. */
-  snapshots: v.optional(
-    v.pipe(v.string(), v.regex(/^(https?:\/\/\S+)?$/, 'must be an http or https address')),
-    '',
-  ),
-  /** How long the front door holds a connection for a guest that is not ready yet, in seconds. */
-  holdSeconds: v.optional(whole('seconds', 10, 3600), 180),
-  /** What becomes of a guest that nobody uses, and after how long; by default it goes on a Mac and on a laptop. */
-  idle: v.optional(idleSchema),
-  /** Whether the guest starts with the daemon, or with the first build; by default the latter on a Mac and on a laptop. */
-  start: v.optional(v.picklist(startTimes, `must be ${startTimes.join(' or ')}`)),
-  /** TCP ports of this machine's 127.0.0.1 that builds may reach, such as a proxy's or a cache's; no others. */
-  hostPorts: v.optional(
-    v.pipe(v.array(whole('a port', 1, 65535)), v.maxLength(32, 'must be at most 32 ports')),
-    [],
-  ),
-  /** Whether builds reach private networks, such as the one this machine is in. */
-  buildsReachLan: v.optional(v.boolean('must be true or false'), true),
-  /** Whether the daemon looks for newer packages once a day, and whether it makes an image of them. */
-  imageUpdates: v.optional(
-    v.picklist(['off', 'notify', 'auto'], 'must be off, notify or auto'),
-    'notify',
-  ),
-  verbose: v.optional(v.boolean('must be true or false'), false),
-  /** Whether a desktop is told when the daemon gives up. */
-  notifications: v.optional(v.boolean('must be true or false'), true),
-  /** Whether a Mac on AC power is kept from sleeping while somebody is in the guest; by default on macOS. */
-  keepAwake: v.optional(v.boolean('must be true or false')),
-  /** Whether launchd or systemd starts the daemon: at login (`true` says so too), by default on macOS; or at boot, without a login. */
-  autostart: v.optional(
-    v.union([v.boolean(), v.picklist(['login', 'boot'])], 'must be true, false, login or boot'),
-  ),
-});
-
-/** What each setting takes, by its name. */
-export const settingSchemas = schema.entries;
-export const settingNames: readonly string[] = Object.keys(settingSchemas);
+const schema = v.strictObject(settingSchemas);
 
 /** What stands in the file: every field may be absent. */
 export type ConfigFile = v.InferInput<typeof schema>;
+type Given = v.InferOutput<typeof schema>;
+/** Who has none has none by default either. */
+type Open = 'bundle' | 'autostart';
 
-/** A builder's settings, complete; nobody tests for undefined after this (`bundle` has no default to give). */
+/** A builder's settings, complete; nobody tests for undefined after this but of `bundle` and `autostart`, which have no default to give. */
 export type Config = Readonly<
-  Omit<
-    v.InferOutput<typeof schema>,
-    | 'bundle'
-    | 'network'
-    | 'system'
-    | 'cpus'
-    | 'memoryMiB'
-    | 'diskGiB'
-    | 'maxJobs'
-    | 'features'
-    | 'keepAwake'
-    | 'idle'
-    | 'start'
-  > & {
+  { [Name in Exclude<SettingName, Open | 'network' | 'idle'>]: Exclude<Given[Name], undefined> } & {
+    bundle: string | undefined;
+    autostart?: Given['autostart'];
     /** `auto`: what is installed, decided at each start. */
     network: NetworkName | 'auto';
-    cpus: number;
-    memoryMiB: number;
-    diskGiB: number;
-    maxJobs: number;
-    features: string[];
-    keepAwake: boolean;
     idle: Idle;
-    start: StartTime;
-    bundle: string | undefined;
-    system: System;
     /** Cores a build may use: NIX_BUILD_CORES in the guest. */
     coresPerJob: number;
   }
@@ -180,7 +81,7 @@ export function checkConfig(json: unknown, host: HostFacts): Parsed {
     : { ok: true, config: complete(shape.output, host) };
 }
 
-function complete(file: v.InferOutput<typeof schema>, host: HostFacts): Config {
+function complete(file: Given, host: HostFacts): Config {
   // As many as for `big-parallel`, where only two of them are fast: what has come here before still does.
   const fast = Math.max(host.performanceCores ?? host.cpus, bigCpus);
   const cpus = file.cpus ?? Math.min(host.cpus, fast, 8);

@@ -1,13 +1,13 @@
 /** config.json as configure writes it: the settings that were asked for, over those that stand there. */
 import {
   checkConfig,
-  settingNames,
   withoutMark,
   type Config,
   type ConfigFile,
   type HostFacts,
 } from '../config/config.ts';
 import type { Problem } from '../config/problem.ts';
+import { settingNames } from '../config/settings.ts';
 
 /** What was asked for on the command line; numbers that are none are left as text, so that the check names them. */
 export type Asked = { readonly [Setting in keyof ConfigFile]?: unknown };

@@ -1,7 +1,7 @@
 /** Whose a state directory is: whether a verb may work in it, and whether what is in it is ours. */
 import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { settingNames } from '../config/config.ts';
+import { settingNames } from '../config/settings.ts';
 import type { Layout } from '../config/layout.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { makeDirectory, namesIfThere, readIfThere, writeWhole } from '../system/files.ts';

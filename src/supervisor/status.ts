@@ -1,9 +1,9 @@
 /** The status record: what is true, written whole at each change by the daemon and read back by anybody. */
-import { changesBetween, waitsForStart, type Change } from '../config/changes.ts';
+import type { Change } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import { hasOwnNetwork, networkNames, vmNames } from '../config/vm-programs.ts';
 import type { Problem } from '../config/problem.ts';
+import type { SettingName, settings } from '../config/settings.ts';
 import type { Complaint } from '../guest/complaints.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { readIfThere } from '../system/files.ts';
@@ -11,8 +11,7 @@ import { isAlive, type Identity } from '../system/process.ts';
 import type { DiskRecord } from './disk-record.ts';
 import type { DoorStatus } from './door-status.ts';
 import type { Login } from './login.ts';
-import { sentenceOf } from './sentences.ts';
-import type { In, Phase, Rest, Saved, State } from './state.ts';
+import type { Phase, Rest, Saved } from './state.ts';
 
 /** One thing that was seen during a start: a stage of the guest, or a step of ours. */
 export interface Seen {
@@ -69,6 +68,13 @@ export interface Facts {
   readonly sleptMs?: number;
 }
 
+/** The settings that the guest has, as far as `status` tells them. */
+export type BuilderFacts = Omit<Pick<Config, Shown>, 'extraSystems'> &
+  Partial<Pick<Config, 'extraSystems'>>;
+type Shown = {
+  [Name in SettingName]: (typeof settings)[Name] extends { readonly isShown: true } ? Name : never;
+}[SettingName];
+
 export interface Status extends Facts {
   readonly version: 1;
   readonly phase: Phase;
@@ -92,55 +98,12 @@ export interface Status extends Facts {
   readonly daemon: Identity;
   readonly door?: DoorStatus;
   /** What the guest was started with; before a start, what it will be. */
-  readonly builder?: ReturnType<typeof builderOf>;
+  readonly builder?: BuilderFacts;
   /** Settings that have been changed since: a restart takes them. */
   readonly pending?: readonly Change[];
   /** What is wrong in config.json now; the daemon goes on with what it had. */
   readonly problems?: readonly Problem[];
 }
-
-export interface StatusInput {
-  readonly state: State;
-  readonly facts: Facts;
-  readonly daemon: Identity;
-  readonly door: DoorStatus | undefined;
-  readonly config: Config | undefined;
-  /** What the current start was made with; undefined when there is none. */
-  readonly runs: Config | undefined;
-  readonly problems: readonly Problem[];
-}
-
-/** State and facts -> the record. Pure. */
-export function statusOf(input: StatusInput): Status {
-  const { state, facts, daemon, door, config, runs, problems } = input;
-  const builder = runs ?? config;
-  const pending =
-    runs === undefined || config === undefined
-      ? []
-      : changesBetween(runs, config).filter(waitsForStart);
-  return {
-    version: 1,
-    phase: state.phase,
-    since: iso(state.since),
-    sentence: sentenceOf(state, problems),
-    ...('attempt' in state ? { attempt: state.attempt } : {}),
-    ...(failureIn(state) === undefined ? {} : { because: failureIn(state) as Failure }),
-    ...('last' in state ? { last: state.last } : {}),
-    ...(state.phase === 'away' ? { away: awayOf(state) } : {}),
-    ...('until' in state ? { until: iso(state.until) } : {}),
-    ...facts,
-    daemon,
-    ...(door === undefined ? {} : { door }),
-    ...(builder === undefined ? {} : { builder: builderOf(builder, facts) }),
-    ...(pending.length === 0 ? {} : { pending }),
-    ...(problems.length === 0 ? {} : { problems }),
-  };
-}
-
-const awayOf = ({ why, saved }: In<'away'>): NonNullable<Status['away']> =>
-  saved === undefined
-    ? { guest: 'stopped', why: why.type }
-    : { guest: 'suspended', why: why.type, saved };
 
 /** What a reader finds: a living daemon's status, the last words of a dead one, or nothing. */
 export type Found =
@@ -195,26 +158,3 @@ export function parseStatus(json: unknown): Status | undefined {
     ? (status as Status)
     : undefined;
 }
-
-/** The failure that a state is about, if it is about one. */
-export function failureIn(state: State): Failure | undefined {
-  if (!('because' in state)) return undefined;
-  const { because } = state;
-  if (!('type' in because)) return because;
-  return 'failure' in because ? because.failure : undefined;
-}
-
-/** The settings that the guest has, without those of this machine. */
-function builderOf(config: Config, { vmChoice, network: chosen }: Facts) {
-  const vm = vmNames.find((name) => name === vmChoice?.vm) ?? config.vm;
-  const named = networkNames.find((name) => name === chosen);
-  const own = config.network === 'auto' && hasOwnNetwork(vm) ? 'user' : config.network;
-  const { cpus, memoryMiB, diskGiB, maxJobs, system, features } = config;
-  const { door, port, accelerator, bundle, holdSeconds, keepAwake, start, idle } = config;
-  return {
-    ...{ vm, network: named ?? own, cpus, memoryMiB, diskGiB, maxJobs, system, features },
-    ...{ door, port, accelerator, bundle, holdSeconds, keepAwake, start, idle },
-    ...(config.extraSystems.length > 0 && { extraSystems: config.extraSystems }),
-  };
-}
-const iso = (ms: number): string => new Date(ms).toISOString();

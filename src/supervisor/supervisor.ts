@@ -21,7 +21,8 @@ import type { Settings } from './read-settings.ts';
 import type { Scope } from './scope.ts';
 import { start } from './start.ts';
 import { sentenceOf } from './sentences.ts';
-import { failureIn, statusOf, type Status } from './status.ts';
+import type { Status } from './status.ts';
+import { failureIn, statusOf } from './status-of.ts';
 import { StatusRecord } from './status-record.ts';
 import { wayInto } from './way-in.ts';
 
@@ -149,8 +150,7 @@ export class Supervisor {
   }
 
   /** Tells a guest that is ready of keys that are others now; whether it has them. Every other gets them with its start. */
-  tellKeys = async (): Promise<boolean> =>
-    (await this.#readyScope?.tellKeys(this.#bootFiles.keys)) ?? true;
+  tellKeys = async () => (await this.#readyScope?.tellKeys(this.#bootFiles.keys)) ?? true;
 
   /** The start whose guest can be asked. */
   get #readyScope(): Scope | undefined {

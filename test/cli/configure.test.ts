@@ -17,7 +17,7 @@ import { withoutBlock } from '../../src/host/managed-block.ts';
 import { parseMachines } from '../../src/host/machines.ts';
 import { readInstalled } from '../../src/host/installed.ts';
 import { parseConfig } from '../../src/config/config.ts';
-import { statusOf } from '../../src/supervisor/status.ts';
+import { statusOf } from '../../src/supervisor/status-of.ts';
 import { writeStatus } from '../../src/supervisor/status-file.ts';
 import { proxyOf } from '../../src/host/ssh.ts';
 import { hostFacts } from '../../src/system/host.ts';

@@ -5,7 +5,7 @@ import { reportOf } from '../../src/cli/status-report.ts';
 import { aliveLines, goneLines } from '../../src/cli/status-screen.ts';
 import { toTellRoot } from '../../src/cli/root-told.ts';
 import { withBlock } from '../../src/host/managed-block.ts';
-import { statusOf } from '../../src/supervisor/status.ts';
+import { statusOf } from '../../src/supervisor/status-of.ts';
 import { schemaProblems } from '../rig/status-schema.ts';
 import { configureRig } from './configure-rig.ts';
 

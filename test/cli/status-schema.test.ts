@@ -3,7 +3,8 @@ import { reportOf, type Beside } from '../../src/cli/status-report.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import type { State } from '../../src/supervisor/state.ts';
 import { sentenceOf } from '../../src/supervisor/sentences.ts';
-import { statusOf, type Facts, type Status } from '../../src/supervisor/status.ts';
+import type { Facts, Status } from '../../src/supervisor/status.ts';
+import { statusOf } from '../../src/supervisor/status-of.ts';
 import { hostFacts } from '../../src/system/host.ts';
 import { schemaProblems } from '../rig/status-schema.ts';
 

@@ -23,8 +23,8 @@ describe('a change of a running builder', () => {
     expect(effects).toEqual({
       atOnce: [],
       atStart: [
-        'cpus: 2 to 4',
         'diskGiB: 80 to 100',
+        'cpus: 2 to 4',
         'features: benchmark,linuxkit-builder to big-parallel,benchmark,linuxkit-builder',
       ],
       isUrgent: false,

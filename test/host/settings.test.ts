@@ -76,8 +76,8 @@ describe('config.json', () => {
     expect(make({ diskGiB: 100 }, undefined, 100 * GiB).ok).toBe(true);
     expect(make({ diskGiB: 120 }, '{"diskGiB": 100}', 100 * GiB).ok).toBe(true);
     expect(paths(make({ diskGiB: 1, cpus: 0 }, undefined, 80 * GiB))).toEqual([
-      'cpus',
       'diskGiB',
+      'cpus',
       'diskGiB',
     ]);
   });

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { openControl, type Commands, type Control } from '../../src/supervisor/control.ts';
 import { findStatus } from '../../src/supervisor/found.ts';
-import { statusOf } from '../../src/supervisor/status.ts';
+import { statusOf } from '../../src/supervisor/status-of.ts';
 import { writeStatus } from '../../src/supervisor/status-file.ts';
 import type { State } from '../../src/supervisor/state.ts';
 import { systemClock } from '../../src/system/clock.ts';

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { checkConfig } from '../../src/config/config.ts';
 import { StartFacts } from '../../src/supervisor/start-facts.ts';
-import { statusOf, type Facts } from '../../src/supervisor/status.ts';
+import type { Facts } from '../../src/supervisor/status.ts';
+import { statusOf } from '../../src/supervisor/status-of.ts';
 import { silent } from '../../src/system/log.ts';
 import { vmDrivers } from '../../src/vm/drivers.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';

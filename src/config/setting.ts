@@ -1,0 +1,47 @@
+/** A setting as a row: what it takes, the flags that give it its value, when a change of it acts, and what its page says. */
+import * as v from 'valibot';
+
+/** A flag of `configure`. */
+export interface Flag {
+  /** As commander takes it. */
+  readonly flags: string;
+  readonly help: string;
+  /** What its words are; by default text. What is not a number stays text: the check of the settings names it. */
+  readonly is?: 'number' | 'list' | 'path' | 'switch';
+  /** The part of the setting that it gives. */
+  readonly part?: string;
+}
+
+export interface Setting {
+  /** What the file takes. */
+  readonly schema: v.GenericSchema;
+  /** Absent: it stands in the file alone. */
+  readonly flags?: readonly Flag[];
+  /** `now`: it counts at once. `guest`: a guest has it when it starts again. `later`: another command, or the daemon's next start, takes it. */
+  readonly acts: 'now' | 'guest' | 'later';
+  /** What `status` says of the builder has it. */
+  readonly isShown?: true;
+  /** For the page, in Markdown: what it takes and what it is by default, for each flag that it has. */
+  readonly page: readonly (readonly [takes: string, usual: string])[];
+}
+
+/** A flag, in a line. */
+export const flag = (flags: string, help: string, more: Pick<Flag, 'is' | 'part'> = {}): Flag => ({
+  flags,
+  help,
+  ...more,
+});
+
+export const whole = (name: string, low: number, high: number) =>
+  v.pipe(
+    v.number(`must be a number`),
+    v.integer(`must be a whole number of ${name}`),
+    v.minValue(low, `must be at least ${low}`),
+    v.maxValue(high, `must be at most ${high}`),
+  );
+export const yesOrNo = v.boolean('must be true or false');
+/** A feature is one word: a comma or a space would become another field of the machines line. */
+export const feature = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be one word of letters, digits, . _ -'),
+);

@@ -1,3 +1,4 @@
+import { instance } from '../config/instance.ts';
 import type { Command } from 'commander';
 import { directoryOption, layoutFor, type CliContext, type DirectoryOption } from './context.ts';
 
@@ -47,7 +48,7 @@ export function sshVerb(program: Command, context: CliContext): void {
         '-F',
         layout.sshConfig,
         ...user,
-        'nix-linuxkit',
+        instance.sshAlias,
         ...(command.length > 0 ? ['--', ...command] : []),
       ];
       // By it ssh runs what leads to a door that is no port; the user's own may run nothing, as /bin/false.

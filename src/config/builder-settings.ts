@@ -1,6 +1,7 @@
 /** The settings that say what the builder is, in the order in which `configure --help` and docs/configuration.md name them. */
 import * as v from 'valibot';
 import { leastDiskGiB } from './host-limits.ts';
+import { instance } from './instance.ts';
 import { feature, flag, whole, type Setting } from './setting.ts';
 import { extraSystemNames, systemNames } from './system.ts';
 import { networkNames, vmNames } from './vm-programs.ts';
@@ -64,11 +65,11 @@ export const builderSettings = {
   },
   /** The front door on 127.0.0.1, where it is one. */
   port: {
-    schema: v.optional(whole('a port', 1, 65535), 24083),
+    schema: v.optional(whole('a port', 1, 65535), instance.port),
     flags: [flag('--port <number>', 'where it is reached on 127.0.0.1', { is: 'number' })],
     acts: 'guest',
     isShown: true,
-    page: [['1 to 65535', '24083']],
+    page: [['1 to 65535', String(instance.port)]],
   },
   maxJobs: {
     schema: v.optional(whole('jobs', 1, 1024)),

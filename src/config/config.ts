@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { idleDefaults, idleOf, type Idle } from './idle.ts';
 import { hostProblems, leastDiskGiB, noDiskFits, type HostFacts } from './host-limits.ts';
+import { instance } from './instance.ts';
 import type { Problem } from './problem.ts';
 import { settingNames, settingRows, type settings, type SettingName } from './settings.ts';
 import { nativeSystem } from './system.ts';
@@ -37,7 +38,7 @@ export type Config = Readonly<
 >;
 
 /** Always among the features: a derivation that requires it is built here and nowhere else. */
-export const builderFeature = 'linuxkit-builder';
+export const builderFeature = instance.feature;
 
 export type Parsed =
   | { readonly ok: true; readonly config: Config }

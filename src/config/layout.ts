@@ -1,5 +1,6 @@
 /** Every path in the state directory, with its writer and its readers. Nothing else joins these names. */
 import { join } from 'node:path';
+import { instance } from './instance.ts';
 import type { Problem } from './problem.ts';
 
 /**
@@ -167,6 +168,6 @@ export function defaultStateDirectory(env: NodeJS.ProcessEnv, home: string): str
   const cache = env['XDG_CACHE_HOME'];
   return join(
     cache !== undefined && cache.startsWith('/') ? cache : join(home, '.cache'),
-    'nix-linuxkit-builder',
+    instance.stateDirectory,
   );
 }

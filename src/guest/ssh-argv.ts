@@ -1,4 +1,5 @@
 /** ssh as the daemon runs it: nothing of the user's, so that it sees what the guest does and not what a config does. */
+import { instance } from '../config/instance.ts';
 import type { Layout } from '../config/layout.ts';
 import type { Wicket } from './wicket.ts';
 
@@ -26,7 +27,7 @@ export function sshArgv(
     `UserKnownHostsFile="${layout.knownHosts}"`,
     'GlobalKnownHostsFile=none',
     'UpdateHostKeys=no',
-    'HostKeyAlias=nix-linuxkit',
+    `HostKeyAlias=${instance.sshAlias}`,
     'ControlMaster=no',
     'ControlPath=none',
     'AddressFamily=inet',

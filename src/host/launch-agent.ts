@@ -1,9 +1,10 @@
 /** What launchd is given: the plist of our job, and the small program that it runs. Pure text, and where it goes. */
 import { join } from 'node:path';
+import { instance } from '../config/instance.ts';
 import type { WantedFile } from './file-change.ts';
 
 /** launchd's name for our job. */
-export const label = 'org.nix-community.linuxkit-builder';
+export const label = instance.jobLabel;
 
 export interface JobValues {
   /** Absolute paths: Node, our dist/main.js, the state directory. */
@@ -27,9 +28,9 @@ export interface Templates {
 /** Where the two files are. The launcher's own name is what a person reads in the list of Login Items. */
 export const agentPaths = (home: string) => ({
   plist: join(home, 'Library/LaunchAgents', `${label}.plist`),
-  launcher: join(home, 'Library/Application Support/linuxkit-builder/linuxkit-builder'),
+  launcher: join(home, 'Library', instance.launcher),
   /** What the launcher says: on the volume that is there at login, where a person looks for logs. */
-  log: join(home, 'Library/Logs/linuxkit-builder.log'),
+  log: join(home, 'Library', instance.launcherLog),
 });
 
 /** The files of the LaunchAgent; copies and no links, since /nix may not be there when launchd reads them. */
@@ -74,7 +75,8 @@ const agentByHand = (launcher: string): string =>
 export const plistText = (
   template: string,
   { launcher, state, path }: Pick<JobValues, 'state' | 'path'> & { readonly launcher: string },
-): string => fill(template, { LAUNCHER: launcher, STATE: state, PATH: path }, xmlText);
+): string =>
+  fill(template, { LABEL: label, LAUNCHER: launcher, STATE: state, PATH: path }, xmlText);
 
 /** The template with its `@NAMES@` replaced, as words of the shell. */
 export const launcherText = (

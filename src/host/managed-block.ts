@@ -3,13 +3,12 @@
  * without touching any other byte. Works on bytes, since such files need not be UTF-8.
  */
 
+import { instance } from '../config/instance.ts';
+
 /** Where a new block stands. Where order decides (ssh takes the first value it meets) it must be `first`. */
 export type Position = 'first' | 'last';
 
-// No semicolon: older Nix would take what follows it for a builder.
-export const beginMark =
-  '# >>> linuxkit-builder (written by its configure, which replaces changes in here)';
-export const endMark = '# <<< linuxkit-builder';
+export const { begin: beginMark, end: endMark } = instance.marks;
 
 /** The file with the block holding exactly these lines: replaced where it stands if that place is right, else moved there. */
 export function withBlock(file: Uint8Array, lines: readonly string[], position: Position): Buffer {

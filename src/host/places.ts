@@ -1,5 +1,6 @@
 /** Where the files of others are that configure adds to. */
 import { join } from 'node:path';
+import { instance } from '../config/instance.ts';
 import { readIfThere } from '../system/files.ts';
 import { thisUser } from '../system/user.ts';
 
@@ -15,7 +16,7 @@ export interface Places {
 
 /** The files that only root writes. */
 export function rootLayout({ rootHome, etcNix }: Pick<Places, 'rootHome' | 'etcNix'>) {
-  const ours = join(etcNix, 'linuxkit-builder');
+  const ours = join(etcNix, instance.rootDirectory);
   return {
     /** Root's own of ours: nobody else writes in it. */
     directory: ours,

@@ -1,9 +1,9 @@
 /** Texts by which ssh finds the guest: the Host stanza, who includes it, and the guest's known key. Pure. */
-
+import { instance } from '../config/instance.ts';
 import type { NewerOption } from './ssh-newer.ts';
 
 /** The name that Nix's line, ssh and people use for the guest. */
-export const alias = 'nix-linuxkit';
+export const alias = instance.sshAlias;
 
 /** In seconds: how much longer ssh waits for a connection than the door holds it. */
 export const marginSeconds = 10;

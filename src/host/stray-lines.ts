@@ -1,5 +1,9 @@
 /** Lines that an older tool of this name left in files of others: ours take their place, and they come back at a removal. Pure. */
+import { instance } from '../config/instance.ts';
 import type { ReplacedLine } from './file-change.ts';
+
+/** How our block begins, whatever is said behind it. */
+const [opening = ''] = instance.marks.begin.split(' (');
 
 /** Judges a line outside of our block, line break included; a character a byte. */
 export type IsStray = (line: string) => boolean;
@@ -23,8 +27,8 @@ function linesOf(
     .toString('latin1')
     .split(/(?<=\n)/);
   return lines.map((text) => {
-    if (text.startsWith('# >>> linuxkit-builder')) inBlock = true;
-    if (text.startsWith('# <<< linuxkit-builder')) inBlock = false;
+    if (text.startsWith(opening)) inBlock = true;
+    if (text.startsWith(instance.marks.end)) inBlock = false;
     return { text, isStray: !inBlock && isStray(text) };
   });
 }

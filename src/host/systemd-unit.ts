@@ -1,9 +1,10 @@
 /** What systemd is given: a unit of the user's. Pure text, and where it goes. */
 import { join } from 'node:path';
+import { instance } from '../config/instance.ts';
 import type { WantedFile } from './file-change.ts';
 import type { JobValues } from './launch-agent.ts';
 
-export const unitName = 'linuxkit-builder.service';
+export const { unitName } = instance;
 
 /** Where it is; `configHome` is XDG_CONFIG_HOME or ~/.config. */
 export const unitPath = (configHome: string): string => join(configHome, 'systemd/user', unitName);

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { waitsForStart } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import type { GuestNetwork } from '../config/guest-network.ts';
+import { instance } from '../config/instance.ts';
 import type { Layout } from '../config/layout.ts';
 import type { VmProgram } from '../config/vm-programs.ts';
 import { readIdentity } from '../guest/identity.ts';
@@ -124,7 +125,7 @@ export class BootFiles {
       base: initrd,
       target: layout.initrd,
       seed: {
-        hostName: 'linuxkit-builder',
+        hostName: instance.hostName,
         timeS: Math.floor(this.#options.clock.now() / 1000),
         ...{ address, gateway, nameservers },
         ...(mac === undefined ? {} : { mac }),

@@ -1,0 +1,88 @@
+/** Who a builder is on its host. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { builderFeature, parseConfig } from '../../src/config/config.ts';
+import { instance, instanceOf } from '../../src/config/instance.ts';
+import { defaultStateDirectory } from '../../src/config/layout.ts';
+import { agentPaths, label } from '../../src/host/launch-agent.ts';
+import { beginMark, endMark, withBlock } from '../../src/host/managed-block.ts';
+import { rootLayout } from '../../src/host/places.ts';
+import { alias, sshConfig } from '../../src/host/ssh.ts';
+import { unitPath } from '../../src/host/systemd-unit.ts';
+import { hostFacts } from '../../src/system/host.ts';
+
+test('the only builder of a host has the names that it always had', () => {
+  expect(instance).toEqual({
+    name: 'default',
+    stateDirectory: 'nix-linuxkit-builder',
+    sshAlias: 'nix-linuxkit',
+    port: 24083,
+    jobLabel: 'org.nix-community.linuxkit-builder',
+    unitName: 'linuxkit-builder.service',
+    launcher: 'Application Support/linuxkit-builder/linuxkit-builder',
+    launcherLog: 'Logs/linuxkit-builder.log',
+    marks: {
+      begin: '# >>> linuxkit-builder (written by its configure, which replaces changes in here)',
+      end: '# <<< linuxkit-builder',
+    },
+    rootDirectory: 'linuxkit-builder',
+    feature: 'linuxkit-builder',
+    hostName: 'linuxkit-builder',
+  });
+});
+
+test('every path, label and mark of it is to the byte what it was', () => {
+  expect(defaultStateDirectory({}, '/h')).toBe('/h/.cache/nix-linuxkit-builder');
+  expect(agentPaths('/h')).toEqual({
+    plist: '/h/Library/LaunchAgents/org.nix-community.linuxkit-builder.plist',
+    launcher: '/h/Library/Application Support/linuxkit-builder/linuxkit-builder',
+    log: '/h/Library/Logs/linuxkit-builder.log',
+  });
+  expect(unitPath('/h/.config')).toBe('/h/.config/systemd/user/linuxkit-builder.service');
+  const root = rootLayout({ rootHome: '/root', etcNix: '/etc/nix' });
+  expect([root.directory, root.installed]).toEqual([
+    '/etc/nix/linuxkit-builder',
+    '/etc/nix/linuxkit-builder/installed.json',
+  ]);
+  expect([alias, label, builderFeature]).toEqual([
+    ...['nix-linuxkit', 'org.nix-community.linuxkit-builder', 'linuxkit-builder'],
+  ]);
+  expect(withBlock(Buffer.from(''), ['x'], 'first').toString()).toBe(
+    '# >>> linuxkit-builder (written by its configure, which replaces changes in here)\nx\n# <<< linuxkit-builder\n',
+  );
+  const stanza = { port: 1, identityFile: '/i', knownHosts: '/k', holdSeconds: 1, takenBack: [] };
+  expect(sshConfig(stanza)).toContain('HostKeyAlias nix-linuxkit\n');
+  const parsed = parseConfig('{}', hostFacts('/'));
+  expect(parsed.ok && parsed.config.port).toBe(24083);
+  expect(parsed.ok && parsed.config.features.at(-1)).toBe('linuxkit-builder');
+});
+
+test('two builders of one host differ in everything', () => {
+  const flat = (of: ReturnType<typeof instanceOf>) => {
+    const { marks, ...rest } = of;
+    return Object.entries({ ...rest, ...marks });
+  };
+  const all = [undefined, { name: 'arm', nth: 1 }, { name: 'old', nth: 2 }]
+    .map(instanceOf)
+    .map(flat);
+  for (const n of all[0]?.keys() ?? []) {
+    const values = all.map((each) => each[n]?.[1]);
+    expect(new Set(values).size, String(all[0]?.[n]?.[0])).toBe(3);
+  }
+});
+
+test('nobody else has one of these names in its own words', () => {
+  const src = join(import.meta.dirname, '../../src');
+  const literal = new RegExp(
+    [instance.jobLabel, instance.sshAlias, instance.stateDirectory, instance.unitName]
+      .map((name) => `['"\`]${name.replaceAll('.', '\\.')}['"\`]`)
+      .join('|'),
+  );
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' });
+  const found = files.filter(
+    (name) => name.endsWith('.ts') && literal.test(readFileSync(join(src, name), 'utf8')),
+  );
+  expect(found).toEqual([]);
+  expect([beginMark, endMark]).toEqual(Object.values(instance.marks));
+});

@@ -1,4 +1,5 @@
 /** The door as a Unix socket: for its owner and root alone, and in all else as a port. */
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -154,6 +155,13 @@ describe('where it cannot be', () => {
     expect(await failure()).toBe('door-socket-taken, wait');
     new Client(path);
     await until(() => rig.door.counts().held === 1);
+  });
+
+  test('where one listens that knows no lock, as a release before this one does', async () => {
+    const server = createServer().listen(path);
+    await once(server, 'listening');
+    expect(await failure()).toBe('door-socket-taken, wait');
+    server.close();
   });
 
   test('under a name that is no socket’s', async () => {

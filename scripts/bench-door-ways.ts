@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDoor, type Door } from '../src/door/door.ts';
-import { findHelper, proxyCommand } from '../src/host/door-helper.ts';
-import { systemClock } from '../src/system/clock.ts';
+import { findHelper, proxyCommand } from '../src/nix/ssh/door-helper.ts';
+import { systemClock } from '../src/system/time/clock.ts';
 import { silent } from '../src/system/log.ts';
 
 export interface WaysBench {

@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import { mkdirSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { delimiter, join } from 'node:path';
-import { systemClock } from '../src/system/clock.ts';
-import { Ring } from '../src/system/ring.ts';
-import { LineSplitter } from '../src/system/line-splitter.ts';
+import { systemClock } from '../src/system/time/clock.ts';
+import { Ring } from '../src/guest/console/ring.ts';
+import { LineSplitter } from '../src/system/files/line-splitter.ts';
 import { RingFile } from '../test/rig/hyperkit/ring-file.ts';
 import { makeProgram } from '../test/rig/stand-in.ts';
 
@@ -22,7 +22,7 @@ export interface HyperkitBench {
   row(what: string, measured: string, floor: string, ratio: string, goal: string): void;
 }
 
-/** The console's own default: what src/guest/console.ts begins with. */
+/** The console's own default: what src/guest/console/console.ts begins with. */
 const pollMs = 100;
 const rounds = 5;
 

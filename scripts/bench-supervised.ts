@@ -3,12 +3,12 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { defaultPolicy } from '../src/supervisor/backoff.ts';
+import { defaultPolicy } from '../src/supervisor/lifecycle/backoff.ts';
 import { Supervisor } from '../src/supervisor/supervisor.ts';
-import { systemClock } from '../src/system/clock.ts';
-import { tryKernelLock } from '../src/system/lock.ts';
+import { systemClock } from '../src/system/time/clock.ts';
+import { tryKernelLock } from '../src/system/lock/lock.ts';
 import { openLog } from '../src/system/log.ts';
-import { identify } from '../src/system/process.ts';
+import { identify } from '../src/system/process/process.ts';
 import { World } from '../test/model/world.ts';
 
 const [file = '', restarts] = process.argv.slice(2);

@@ -1,14 +1,14 @@
 /** Builds the real world and runs one command line in it. */
 // Before all else: a stop during start-up is remembered from here on.
-import { onStopSignal } from './system/signals.ts';
+import { onStopSignal } from './system/process/signals.ts';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { failureLines } from './cli/say.ts';
+import { failureLines } from './command/say.ts';
 import { openOutlets, type Outlets } from './leave.ts';
-import { systemClock } from './system/clock.ts';
+import { systemClock } from './system/time/clock.ts';
 import { Exit, failureOf, type Failure } from './system/failure.ts';
-import { homeOf } from './system/user.ts';
+import { homeOf } from './system/host/user.ts';
 
 /**
  * What a shell hands down and no command can do with: a umask that takes our own files from us, and a directory that is not there any
@@ -38,7 +38,7 @@ export function begin(argv: readonly string[]): void {
   };
   // Node ends with 0 when nothing is left that could happen, whatever is still awaited.
   process.on('beforeExit', () => {
-    if (!isOver) fail(standstill);
+    if (!isOver) fail(vmPause);
   });
   perform(argv, outlets).then(leave, (thrown: unknown) => fail(failureOf(thrown)));
 }
@@ -70,7 +70,7 @@ async function perform(argv: readonly string[], outlets: Outlets): Promise<numbe
   );
 }
 
-const standstill: Failure = {
+const vmPause: Failure = {
   kind: 'bug',
   message: 'This command has not come to its end, and waits for nothing any more.',
   hint: 'This is a fault of linuxkit-builder itself: please report it with the command that you ran.',

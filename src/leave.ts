@@ -1,7 +1,7 @@
 /** What is shown to whoever called, and the one process.exit: after all of it has arrived. */
-import { shownLine, type Look } from './cli/terminal.ts';
+import { shownLine, type Look } from './command/terminal.ts';
 import { errorCode, Exit } from './system/failure.ts';
-import type { StopSignal } from './system/signals.ts';
+import type { StopSignal } from './system/process/signals.ts';
 
 /** 128 + SIGINT, as shells count. */
 const interruptedExit = 130;

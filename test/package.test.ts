@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { tryProgram } from '../src/system/program.ts';
+import { tryProgram } from '../src/system/process/find-program.ts';
 import { freePort } from './rig/free-port.ts';
 
 const checkout = resolve(import.meta.dirname, '..');

@@ -3,8 +3,8 @@ import * as v from 'valibot';
 import { leastDiskGiB } from './host-limits.ts';
 import { instance } from './instance.ts';
 import { feature, flag, whole, type Setting } from './setting.ts';
-import { extraSystemNames, systemNames } from './system.ts';
-import { networkNames, vmNames } from './vm-programs.ts';
+import { extraSystemNames, systemNames } from '../domain/guest-system.ts';
+import { networkNames, vmNames } from '../domain/vm-programs.ts';
 
 const protocols = ['ssh-ng', 'ssh'] as const;
 const accelerators = ['auto', 'kvm', 'hvf', 'tcg'] as const;

@@ -3,10 +3,10 @@ import * as v from 'valibot';
 import { idleDefaults, idleOf, type Idle } from './idle.ts';
 import { hostProblems, leastDiskGiB, noDiskFits, type HostFacts } from './host-limits.ts';
 import { instance } from './instance.ts';
-import type { Problem } from './problem.ts';
+import type { Problem } from '../domain/problem.ts';
 import { settingNames, settingRows, type settings, type SettingName } from './settings.ts';
-import { nativeSystem } from './system.ts';
-import { hasOwnNetwork, type NetworkName } from './vm-programs.ts';
+import { nativeSystem } from '../domain/guest-system.ts';
+import { hasOwnNetwork, type NetworkName } from '../domain/vm-programs.ts';
 
 export type { HostFacts } from './host-limits.ts';
 

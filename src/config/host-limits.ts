@@ -1,6 +1,6 @@
 /** What this host cannot give, whatever a configuration asks of it. */
-import { acceleratorProblems, vmProblems } from './machine.ts';
-import type { Problem } from './problem.ts';
+import { acceleratorProblems, vmProblems } from './combinations.ts';
+import type { Problem } from '../domain/problem.ts';
 
 /** What the host has, measured by system/host.ts; the limits of a config. */
 export interface HostFacts {

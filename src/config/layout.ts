@@ -1,7 +1,7 @@
 /** Every path in the state directory, with its writer and its readers. Nothing else joins these names. */
 import { join } from 'node:path';
 import { instance } from './instance.ts';
-import type { Problem } from './problem.ts';
+import type { Problem } from '../domain/problem.ts';
 
 /**
  * Longest path of a Unix socket in bytes: macOS has 104 with the final NUL (sys/un.h). Node truncates a longer one

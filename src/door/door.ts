@@ -3,17 +3,17 @@
  * away waits, and goes through when it is ready. Nobody is sent off without a reason in the log.
  */
 import type { Socket } from 'node:net';
-import type { Tunnel } from '../config/tunnel.ts';
-import type { Clock } from '../system/clock.ts';
-import { descriptorLimit } from '../system/descriptors.ts';
+import type { Tunnel } from '../domain/tunnel.ts';
+import type { Clock } from '../system/time/clock.ts';
+import { descriptorLimit } from '../system/socket/descriptors.ts';
 import type { Log } from '../system/log.ts';
 import { Entrance, type DoorPlace } from './entrance.ts';
 import { reachGuest } from './guest-connection.ts';
-import { limitsFor, type DoorLimits } from './limits.ts';
+import { limitsFor, type DoorLimits } from './door-limits.ts';
 import { usersOf } from './peers.ts';
 import { splice } from './splice.ts';
 import { Through, type Counts } from './through.ts';
-import { Turnstile } from './turnstile.ts';
+import { ConnectThrottle } from './connect-throttle.ts';
 import { WaitingRoom, type Client, type Crowd } from './waiting-room.ts';
 
 export interface DoorOptions {
@@ -69,7 +69,7 @@ class FrontDoor implements Door {
   readonly #entrance: Entrance;
   readonly #room: WaitingRoom;
   readonly #through: Through;
-  readonly #turnstile: Turnstile;
+  readonly #throttle: ConnectThrottle;
   #limits: DoorLimits;
   #tunnel: Tunnel | undefined;
   #refusal: string | undefined;
@@ -79,7 +79,7 @@ class FrontDoor implements Door {
   constructor(options: DoorOptions) {
     this.#options = options;
     this.#limits = { ...limitsFor(Infinity), ...options.limits };
-    this.#turnstile = new Turnstile(options.clock, turnMs);
+    this.#throttle = new ConnectThrottle(options.clock, turnMs);
     this.#through = new Through(options.clock);
     this.#room = new WaitingRoom({
       ...options,
@@ -205,7 +205,7 @@ class FrontDoor implements Door {
   async #letThrough(client: Client, tunnel: Tunnel): Promise<void> {
     const { clock, log } = this.#options;
     const { signal } = client.attempt;
-    const guest = await reachGuest(tunnel, { clock, log, signal, turnstile: this.#turnstile });
+    const guest = await reachGuest(tunnel, { clock, log, signal, throttle: this.#throttle });
     if (guest === undefined) return;
     if (signal.aborted) return void guest.destroy();
     const user = this.#room.forget(client);

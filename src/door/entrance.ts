@@ -10,7 +10,7 @@ export type DoorPlace =
   | { readonly kind: 'unix'; readonly path: string };
 
 /** For a sentence. */
-export const placeWords = (place: DoorPlace): string =>
+export const describePlace = (place: DoorPlace): string =>
   place.kind === 'tcp' ? `127.0.0.1:${place.port}` : place.path;
 
 export class Entrance {

@@ -3,11 +3,11 @@
  * down, then say nothing or close. So it counts only when sshd's own greeting was read from it.
  */
 import type { Socket } from 'node:net';
-import type { Tunnel } from '../config/tunnel.ts';
-import { reasonOf, type Clock } from '../system/clock.ts';
-import { dial } from '../system/dial.ts';
+import type { Tunnel } from '../domain/tunnel.ts';
+import { reasonOf, type Clock } from '../system/time/clock.ts';
+import { dial } from '../system/socket/dial.ts';
 import { silent, type Log } from '../system/log.ts';
-import type { Turnstile } from './turnstile.ts';
+import type { ConnectThrottle } from './connect-throttle.ts';
 
 const greeting = Buffer.from('SSH-2.0-');
 
@@ -17,17 +17,17 @@ export interface ReachOptions {
   /** Ends the attempts. */
   readonly signal: AbortSignal;
   /** Keeps the connections of many callers from coming at once. */
-  readonly turnstile?: Turnstile;
+  readonly throttle?: ConnectThrottle;
 }
 
 /** Tries until sshd greets, or undefined when the signal ends it. The greeting is the socket's next data. */
 export async function reachGuest(
   tunnel: Tunnel,
-  { clock, log, signal, turnstile }: ReachOptions,
+  { clock, log, signal, throttle }: ReachOptions,
 ): Promise<Socket | undefined> {
   for (let attempt = 0; !signal.aborted; attempt++) {
-    const { silenceMs, delayMs } = patience(attempt);
-    const dialled = await greet(tunnel, { clock, silenceMs, signal, turnstile });
+    const { silenceMs, delayMs } = backoffFor(attempt);
+    const dialled = await greet(tunnel, { clock, silenceMs, signal, throttle });
     if (dialled.greeted) return dialled.socket;
     log('debug', 'door-tunnel-not-yet', { attempt, why: dialled.why, againMs: delayMs });
     await clock.sleep(delayMs, signal).catch(() => undefined);
@@ -43,7 +43,7 @@ export async function greets(tunnel: Tunnel, options: Omit<ReachOptions, 'log'>)
 }
 
 /** How long an attempt may be silent, and the pause after it; both grow: a busy guest must not be asked more and more. */
-export function patience(attempt: number): {
+export function backoffFor(attempt: number): {
   readonly silenceMs: number;
   readonly delayMs: number;
 } {
@@ -61,14 +61,14 @@ interface DialOptions {
   readonly clock: Clock;
   readonly silenceMs: number;
   readonly signal: AbortSignal;
-  readonly turnstile: Turnstile | undefined;
+  readonly throttle: ConnectThrottle | undefined;
 }
 
 async function greet(tunnel: Tunnel, options: DialOptions): Promise<Dialled> {
-  const { signal, turnstile } = options;
+  const { signal, throttle } = options;
   let leave: (() => void) | undefined;
   try {
-    leave = await turnstile?.enter(signal);
+    leave = await throttle?.enter(signal);
     return await greetNow(tunnel, options);
   } catch (error) {
     return { greeted: false, why: (error as Error).message };

@@ -4,9 +4,9 @@ import { lstatSync, renameSync, rmSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { dirname } from 'node:path';
 import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
-import { discard } from '../system/files.ts';
-import { tryKernelLock } from '../system/lock.ts';
-import { dialUnix } from '../system/unix-socket.ts';
+import { discard } from '../system/files/files.ts';
+import { tryKernelLock } from '../system/lock/lock.ts';
+import { dialUnix } from '../system/socket/unix-socket.ts';
 
 /** A name at which a server of ours listens. */
 export interface OwnSocket {

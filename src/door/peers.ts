@@ -1,5 +1,5 @@
 /** Whose connections those are that come to a port of this host, where the system tells (Linux). */
-import { readIfThere } from '../system/files.ts';
+import { readIfThere } from '../system/files/files.ts';
 
 /**
  * Users of the connections to a port of 127.0.0.1, by the port that each comes from; from the text of /proc/net/tcp (proc(5)).

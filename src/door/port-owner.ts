@@ -1,7 +1,7 @@
 /** Which process listens on a port, where the system can tell. */
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
-import { run, succeeded } from '../system/child.ts';
-import { readIfThere } from '../system/files.ts';
+import { run, succeeded } from '../system/process/child.ts';
+import { readIfThere } from '../system/files/files.ts';
 import { quoted } from '../system/plain-text.ts';
 
 /** The listener in words: `node (pid 42)`; undefined when it belongs to somebody we cannot look at. */

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream';
 import { pipeline as pipelined } from 'node:stream/promises';
-import type { Clock } from '../system/clock.ts';
+import type { Clock } from '../system/time/clock.ts';
 
 /** How a spliced pair ended: `reset` names the first error of either end. */
 export type SpliceEnd =

@@ -1,6 +1,6 @@
 /** The connections that are through the door: a client's and its guest's, each. */
 import type { Socket } from 'node:net';
-import type { Clock } from '../system/clock.ts';
+import type { Clock } from '../system/time/clock.ts';
 import type { User } from './queue.ts';
 
 export interface Pair {

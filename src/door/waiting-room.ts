@@ -1,9 +1,9 @@
 /** The clients that wait at the door, and their turns: the queue with the sockets and the time that belong to it. */
 import type { Socket } from 'node:net';
-import type { Clock } from '../system/clock.ts';
+import type { Clock } from '../system/time/clock.ts';
 import type { Level, Log } from '../system/log.ts';
 import { holdClient, type HeldClient } from './held-client.ts';
-import { waitsAtMost, type DoorLimits } from './limits.ts';
+import { waitsAtMost, type DoorLimits } from './door-limits.ts';
 import {
   admit,
   arrive,

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
-import { cannotWrite, makeDirectory, writeWhole } from '../system/files.ts';
+import { cannotWrite, makeDirectory, writeWhole } from '../system/files/files.ts';
 
 /** A file as it should be. */
 export interface WantedFile {

@@ -5,8 +5,8 @@
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { Exit, Failed } from '../system/failure.ts';
-import { readIfThere } from '../system/files.ts';
-import { rootLayout } from './places.ts';
+import { readIfThere } from '../system/files/files.ts';
+import { rootPaths } from './system-paths.ts';
 import { receiptSchema, replacedSchema, type Receipt } from './receipts.ts';
 
 export const ownerSchema = v.strictObject({
@@ -77,7 +77,7 @@ export const installedText = (owner: Owner, replaced: Replacements): string =>
 /** Written by the release before. */
 export const isOld = (known: Installed | undefined): boolean => (known?.receipts ?? []).length > 0;
 
-type RootPaths = ReturnType<typeof rootLayout>;
+type RootPaths = ReturnType<typeof rootPaths>;
 
 /** What root's part made where nothing was before, so that a removal deletes it when it is empty again. */
 export function madeIn(known: Installed | undefined, paths: RootPaths): string[] {

@@ -3,20 +3,20 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { layoutOf } from '../config/layout.ts';
 import { errorCode, Failed } from '../system/failure.ts';
-import { OthersFiles } from '../system/others-files.ts';
+import { OthersFiles } from '../system/files/others-files.ts';
 import { readInstalled, type Installed } from './installed.ts';
 import { blockLines } from './managed-block.ts';
-import { rootLayout, type Places } from './places.ts';
+import { rootPaths, type SystemPaths } from './system-paths.ts';
 
 /** The state directory that root, or the user's ssh, knows as this user's; undefined where neither does. */
-export function knownDirectory(places: Places): string | undefined {
+export function knownDirectory(places: SystemPaths): string | undefined {
   return toldToRoot(places) ?? includedDirectory(linesIn(join(places.home, '.ssh/config')));
 }
 
 /** The builder of this machine that a configuration declares, where its daemon's directory lets us in to ask: as its group may. */
-export function declaredBuilder(places: Places): Installed | undefined {
+export function declaredBuilder(places: SystemPaths): Installed | undefined {
   try {
-    const installed = readInstalled(rootLayout(places).installed);
+    const installed = readInstalled(rootPaths(places).installed);
     if (installed?.declared === undefined) return undefined;
     const { directory, uid } = installed.owner;
     const { state } = layoutOf(directory);
@@ -28,9 +28,9 @@ export function declaredBuilder(places: Places): Installed | undefined {
   }
 }
 
-function toldToRoot(places: Places): string | undefined {
+function toldToRoot(places: SystemPaths): string | undefined {
   try {
-    const owner = readInstalled(rootLayout(places).installed)?.owner;
+    const owner = readInstalled(rootPaths(places).installed)?.owner;
     return owner?.uid === process.getuid?.() ? owner?.directory : undefined;
   } catch (error) {
     // What is wrong with that record is said by whoever needs it.
@@ -52,13 +52,13 @@ export function linesIn(path: string): readonly string[] {
 }
 
 /** The name by which a directory is known already, if it is that one; else the name as given. */
-export function knownName(directory: string, places: Places): string {
+export function knownName(directory: string, places: SystemPaths): string {
   const known = knownDirectory(places);
   return known !== undefined && isSame(known, directory) ? known : directory;
 }
 
 /** Where a directory that somebody meant without naming it is none of a builder's: the one that is. */
-export function elsewhereThan(directory: string, places: Places): string | undefined {
+export function elsewhereThan(directory: string, places: SystemPaths): string | undefined {
   const { config, state } = layoutOf(directory);
   if (existsSync(config) || existsSync(state)) return undefined;
   const known = knownDirectory(places);

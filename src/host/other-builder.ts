@@ -6,12 +6,12 @@ import { Exit, Failed } from '../system/failure.ts';
 import { finalTarget } from './file-change.ts';
 import { readInstalled } from './installed.ts';
 import { includedDirectory, isSame, linesIn } from './known-directory.ts';
-import { rootLayout, type Places } from './places.ts';
+import { rootPaths, type SystemPaths } from './system-paths.ts';
 
 /** Fails when the user's ssh, or root, knows the builder of another directory that is there still. */
-export function refuseSecondDirectory(places: Places, directory: string): void {
+export function refuseSecondDirectory(places: SystemPaths, directory: string): void {
   const lines = linesIn(join(places.home, '.ssh/config'));
-  const told = readInstalled(rootLayout(places).installed)?.owner.directory;
+  const told = readInstalled(rootPaths(places).installed)?.owner.directory;
   const other = otherIncluded(lines, directory) ?? otherBuilder(told, directory);
   if (other === undefined) return;
   throw new Failed({

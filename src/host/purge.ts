@@ -3,7 +3,7 @@ import { existsSync, lstatSync, readlinkSync, rmSync, rmdirSync, statSync } from
 import { basename, join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { errorCode } from '../system/failure.ts';
-import { fileOfUnfinished, namesIfThere } from '../system/files.ts';
+import { fileOfUnfinished, namesIfThere } from '../system/files/files.ts';
 import { mayBeOurs } from './state-directory.ts';
 
 /** What would be lost, in words. */

@@ -1,7 +1,7 @@
 /** What we changed outside the state directory, and how it was before: kept so that all of it can be undone. */
 import * as v from 'valibot';
 import { Exit, Failed } from '../system/failure.ts';
-import { readIfThere, writeWhole } from '../system/files.ts';
+import { readIfThere, writeWhole } from '../system/files/files.ts';
 import {
   digestOf,
   missingDirectories,

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { settingNames } from '../config/settings.ts';
 import type { Layout } from '../config/layout.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
-import { makeDirectory, namesIfThere, readIfThere, writeWhole } from '../system/files.ts';
+import { makeDirectory, namesIfThere, readIfThere, writeWhole } from '../system/files/files.ts';
 
 /** What a verb does there: looks; asks the daemon by its socket; makes it right first, or says what is wrong; or changes what is in it. */
 export type Use = 'look' | 'ask' | 'mend' | 'change';
@@ -46,7 +46,7 @@ function isOthers(path: string): boolean {
 }
 
 /** In a sentence. */
-export const distrustWords = (distrust: Distrust): string =>
+export const describeDistrust = (distrust: Distrust): string =>
   ({
     foreign: `${distrust.path} belongs to another user (uid ${'uid' in distrust ? distrust.uid : 0})`,
     open: `${distrust.path} can be written by others`,
@@ -62,7 +62,7 @@ export function checkTrust(
   const distrust = distrustOf(layout);
   if (distrust === undefined || (['ask', 'mend'].includes(use) && distrust.kind === 'open')) return;
   if (use === 'look')
-    return warn(`Warning: ${distrustWords(distrust)}: what is shown is their word.`);
+    return warn(`Warning: ${describeDistrust(distrust)}: what is shown is their word.`);
   throw new Failed(distrusted(distrust, layout.root));
 }
 
@@ -74,7 +74,7 @@ function distrusted(distrust: Distrust, root: string): Failure {
   };
   return {
     kind: 'directory-not-trusted',
-    message: `${distrustWords(distrust)}; nothing was changed.`,
+    message: `${describeDistrust(distrust)}; nothing was changed.`,
     hint: hints[distrust.kind],
     exit: Exit.noPermission,
   };

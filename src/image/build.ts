@@ -10,14 +10,14 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Exit, Failed } from '../system/failure.ts';
-import { makeDirectory } from '../system/files.ts';
-import { bundleAt, checkBundle, readManifest, type Manifest } from '../vm/bundle.ts';
+import { makeDirectory } from '../system/files/files.ts';
+import { bundleAt, checkBootImage, readManifest, type Manifest } from '../vm/boot-image.ts';
 import { describeShortfall, shortfalls } from '../vm/floors.ts';
-import { assemble } from './assemble.ts';
+import { assemble } from './tree/assemble.ts';
 import { inputsOf, sha256, type Inputs } from './inputs.ts';
-import { newestIndex, type Lock } from './lock.ts';
+import { newestIndex, type Lock } from './image-lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
-import { findSquashfsTool, type SquashfsTool } from './squashfs.ts';
+import { findSquashfsTool, type SquashfsTool } from './tree/squashfs.ts';
 import { supply, type Supply, type SupplyOptions } from './supply.ts';
 
 export interface BuildOptions extends SupplyOptions {
@@ -93,7 +93,7 @@ function upToDate(prefix: string, inputs: Inputs): Manifest | undefined {
   try {
     const manifest = readManifest(bundleAt(prefix));
     if (JSON.stringify(manifest?.inputs) !== JSON.stringify(inputs)) return undefined;
-    checkBundle(bundleAt(prefix), { full: true });
+    checkBootImage(bundleAt(prefix), { full: true });
     return manifest;
   } catch (error) {
     if (error instanceof Failed) return undefined;

@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failed } from '../system/failure.ts';
 import { isWithin } from '../vm/floors.ts';
-import { newestIndex, readLock, type Lock } from './lock.ts';
+import { newestIndex, readLock, type Lock } from './image-lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
 
-export interface LockPlaces {
+export interface LockPaths {
   /** The program's own, which is the same for everybody. */
   readonly own: string;
   /** In the state directory; there after an update. */
@@ -14,7 +14,7 @@ export interface LockPlaces {
 }
 
 /** The one with the newer indexes; an updated one only as long as it fits the recipe. */
-export function currentLock({ own, updated }: LockPlaces, recipe: Recipe): Lock {
+export function currentLock({ own, updated }: LockPaths, recipe: Recipe): Lock {
   const later = existsSync(updated) ? usable(updated) : undefined;
   if (later === undefined || !fits(later, recipe)) return readLock(own);
   const ours = usable(own);
@@ -22,7 +22,7 @@ export function currentLock({ own, updated }: LockPlaces, recipe: Recipe): Lock 
 }
 
 /** Where a new lock goes: only who has the sources of the program renews the lock that it comes with. */
-export const lockToRenew = ({ own, updated }: LockPlaces, assets: string): string =>
+export const lockToRenew = ({ own, updated }: LockPaths, assets: string): string =>
   existsSync(join(assets, 'src/image/recipe.ts')) ? own : updated;
 
 /** Whether a lock was made for a recipe: the same names are asked for, and nothing is below the floors or beyond a series. */

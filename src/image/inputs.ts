@@ -1,9 +1,9 @@
 /** What decides an image's bytes, as hashes: same inputs, same image, so that nothing is made twice. */
 import { createHash } from 'node:crypto';
-import { lockHash, type Lock } from './lock.ts';
-import { overlayEntries } from './overlay.ts';
+import { lockHash, type Lock } from './image-lock.ts';
+import { overlayEntries } from './tree/overlay.ts';
 import type { Arch, Recipe } from './recipe.ts';
-import type { SquashfsTool } from './squashfs.ts';
+import type { SquashfsTool } from './tree/squashfs.ts';
 
 export interface Decisive {
   readonly arch: Arch;

@@ -3,7 +3,7 @@
  * The guest's own files are beside it in rootfs/ (rootfs/modes.json says what a plain file cannot).
  */
 import { floorsFor, type Floor } from '../vm/floors.ts';
-import type { DebianRelease } from './suites.ts';
+import type { DebianRelease } from './debian/suites.ts';
 
 export type Arch = 'amd64' | 'arm64';
 

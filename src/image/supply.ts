@@ -1,20 +1,20 @@
 /** From a lock to the packages' bytes in the download directory; what the mirrors have no longer, by way of their signed indexes. */
 import { readFile } from 'node:fs/promises';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
-import type { Request } from './candidates.ts';
-import { changesBetween } from './changes.ts';
-import { debControl } from './deb.ts';
-import { cachedPath, downloadAll, type DownloadOptions, type Wanted } from './download.ts';
-import { cannotBeHad, fetchIndexes, type IndexOptions } from './indexes.ts';
-import type { Lock, LockedSuite } from './lock.ts';
+import type { Request } from './debian/candidates.ts';
+import { changesBetween } from './package-changes.ts';
+import { debControl } from './debian/deb.ts';
+import { cachedPath, downloadAll, type DownloadOptions, type Wanted } from './http/download.ts';
+import { cannotBeHad, fetchIndexes, type IndexOptions } from './debian/indexes.ts';
+import type { Lock, LockedSuite } from './image-lock.ts';
 import {
   packageOf,
   type IndexedPackage,
   type Located,
   type PackageIndex,
-} from './package-index.ts';
+} from './debian/package-index.ts';
 import type { Arch, Recipe } from './recipe.ts';
-import { resolve } from './resolve.ts';
+import { resolve } from './debian/resolve.ts';
 
 export interface SupplyOptions extends IndexOptions, Omit<DownloadOptions, 'onGone'> {
   /**

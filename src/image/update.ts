@@ -1,9 +1,9 @@
 /** `image build --update`: a new lock from what the mirrors' signed indexes have today, for both architectures. */
-import { changesBetween } from './changes.ts';
-import { fetchIndexes, type IndexOptions } from './indexes.ts';
-import type { Lock, LockedPackages } from './lock.ts';
+import { changesBetween } from './package-changes.ts';
+import { fetchIndexes, type IndexOptions } from './debian/indexes.ts';
+import type { Lock, LockedPackages } from './image-lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
-import type { SquashfsTool } from './squashfs.ts';
+import type { SquashfsTool } from './tree/squashfs.ts';
 import { askedFor, resolvedOrThrow } from './supply.ts';
 
 /** A lock for the recipe. `previous` is the one that it replaces: an index older than its own is refused. */

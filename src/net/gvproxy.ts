@@ -1,16 +1,16 @@
 /** gvproxy: the maintained user-mode network; it speaks a protocol for each way in which a VM program can be attached. */
 import { statSync } from 'node:fs';
 import { connect } from 'node:net';
-import type { Attachment } from '../config/guest-network.ts';
+import type { Attachment } from '../domain/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
-import type { Tunnel } from '../config/tunnel.ts';
-import type { Link } from '../config/vm-programs.ts';
-import type { Launch } from '../system/child.ts';
-import { within } from '../system/deadline.ts';
+import type { Tunnel } from '../domain/tunnel.ts';
+import type { Link } from '../domain/vm-programs.ts';
+import type { Launch } from '../system/process/child.ts';
+import { within } from '../system/time/deadline.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
-import { programMissing } from '../system/program.ts';
-import { awaitUnix } from '../system/unix-socket.ts';
-import type { NetworkDriver, ReadyOptions } from './driver.ts';
+import { programMissing } from '../system/process/find-program.ts';
+import { awaitUnix } from '../system/socket/unix-socket.ts';
+import type { NetworkDriver, ReadyOptions } from './network-driver.ts';
 import { shakeHands } from './handshake.ts';
 
 /** Its defaults; options that change them are younger (2026-03) than what distributions have. */

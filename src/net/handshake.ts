@@ -3,11 +3,11 @@
  * src/hostnet/vmnet.ml; hyperkit, src/lib/pci_virtio_net_vpnkit.c). HyperKit repeats a refused handshake for ever and
  * nearly silently, so we make the same one first and read the answer.
  */
-import type { Clock } from '../system/clock.ts';
-import { within } from '../system/deadline.ts';
+import type { Clock } from '../system/time/clock.ts';
+import { within } from '../system/time/deadline.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { plainText, quoted } from '../system/plain-text.ts';
-import { awaitUnix } from '../system/unix-socket.ts';
+import { awaitUnix } from '../system/socket/unix-socket.ts';
 
 export const initBytes = 49;
 const commandBytes = 41;

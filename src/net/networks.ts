@@ -3,7 +3,7 @@
  * found unfit.
  */
 import type { Config } from '../config/config.ts';
-import type { Network } from '../config/guest-network.ts';
+import type { Network } from '../domain/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
 import {
   linkTo,
@@ -11,21 +11,21 @@ import {
   type Link,
   type NetworkName,
   type VmProgram,
-} from '../config/vm-programs.ts';
+} from '../domain/vm-programs.ts';
 import type { Failure } from '../system/failure.ts';
-import { versionOf } from '../system/files.ts';
-import { findProgram, tryProgram } from '../system/program.ts';
+import { versionOf } from '../system/files/files.ts';
+import { findProgram, tryProgram } from '../system/process/find-program.ts';
 import {
   bestOf,
   isRejection,
   readVerdicts,
-  rejectionWords,
+  describeRejection,
   tryAgain,
   verdictOn,
   type Lesson,
   type Verdict,
-} from '../system/verdicts.ts';
-import type { NetworkDriver } from './driver.ts';
+} from '../domain/verdicts.ts';
+import type { NetworkDriver } from './network-driver.ts';
 import { gvproxy, noNetworkProgram } from './gvproxy.ts';
 import { vpnkit } from './vpnkit.ts';
 
@@ -83,7 +83,7 @@ export function chooseNetwork(options: ChooseOptions): Chosen {
   const chosen = bestOf(installedFor(options), (each) => verdictOn(wayOf(each), known));
   if (chosen === undefined && isOwn) return undefined;
   if (chosen === undefined) throw noNetworkProgram(row.title, networksOf(row));
-  const before = isRejection(own) ? [rejectionWords(own)] : [];
+  const before = isRejection(own) ? [describeRejection(own)] : [];
   return { ...chosen.way, rejected: [...before, ...chosen.rejected] };
 }
 

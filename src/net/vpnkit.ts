@@ -1,9 +1,9 @@
 /** VPNKit: the network that HyperKit was made with. Its readiness, its refusals and its end can be told only from outside. */
 import { createHash } from 'node:crypto';
 import type { Layout } from '../config/layout.ts';
-import { firstSocketFd } from '../system/child.ts';
-import { readIfThere } from '../system/files.ts';
-import type { NetworkDriver } from './driver.ts';
+import { firstSocketFd } from '../system/process/child.ts';
+import { readIfThere } from '../system/files/files.ts';
+import type { NetworkDriver } from './network-driver.ts';
 import { shakeHands } from './handshake.ts';
 
 /**

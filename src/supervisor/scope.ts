@@ -1,17 +1,17 @@
 /** One start and all that belongs to it. Ending it cancels its waits and drops its late news at the door. */
-import { applyNow } from '../config/changes.ts';
+import { applyNow } from '../config/config-changes.ts';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import type { Clock } from '../system/clock.ts';
+import type { Clock } from '../system/time/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { VmChoice } from '../vm/choose-vm.ts';
-import type { GuestKeys } from './builder-keys.ts';
-import { tickChildren, type Running } from './children.ts';
-import { hasRoom, room } from './disk-room.ts';
-import { GuestWatch } from './guest-watch.ts';
-import { keepAsGood } from './images.ts';
-import { StartFacts } from './start-facts.ts';
-import type { Event } from './state.ts';
+import type { GuestKeys } from './start/builder-keys.ts';
+import { tickChildren, type Running } from './start/children.ts';
+import { hasRoom, room } from './disk/disk-room.ts';
+import { GuestWatch } from './health/guest-watch.ts';
+import { keepAsGood } from './start/image-choice.ts';
+import { StartFacts } from './start/start-facts.ts';
+import type { Event } from './lifecycle/state.ts';
 
 export interface ScopeOptions {
   readonly layout: Layout;

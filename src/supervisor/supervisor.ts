@@ -1,36 +1,35 @@
 /** The loop: event in, step, state out, effects performed. Decisions are in lifecycle.ts, deeds in start.ts and stop.ts. */
-import type { Inside } from '../guest/inside.ts';
+import type { Inside } from '../guest/agent/inside.ts';
 import { failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
-import type { Identity } from '../system/process.ts';
-import { Verdicts } from '../system/verdicts.ts';
-import type { Policy } from './backoff.ts';
-import { begin } from './begin.ts';
-import { Ends } from './end-scope.ts';
-import { directoryLost } from './failure.ts';
-import { BootFiles, type BootFilesOptions } from './boot-files.ts';
-import { Gate, type GateOptions, type KeepOut } from './gate.ts';
-import { decide } from './lessons.ts';
-import { initial } from './lifecycle.ts';
-import { isResting } from './resting.ts';
-import { OnDemand } from './on-demand.ts';
-import { traitsOf } from './phases.ts';
-import { keepProgram, noteLaunch, untilReady } from './ready.ts';
-import { reasonIn, type Effect, type Event, type State } from './state.ts';
-import type { Settings } from './read-settings.ts';
+import type { Identity } from '../system/process/process.ts';
+import { Verdicts } from '../domain/verdicts.ts';
+import type { Policy } from './lifecycle/backoff.ts';
+import { begin } from './start/chosen-vm.ts';
+import { Ends } from './stop/end-scope.ts';
+import { directoryLost } from './health/child-failures.ts';
+import { Staging, type StagingOptions } from './start/staging.ts';
+import { DoorControl, type DoorControlOptions, type KeepOut } from './daemon/door-control.ts';
+import { decide } from './start/lessons.ts';
+import { initial } from './lifecycle/lifecycle.ts';
+import { isResting } from './lifecycle/resting.ts';
+import { OnDemand } from './idle/on-demand.ts';
+import { traitsOf } from './lifecycle/phases.ts';
+import { keepProgram, noteLaunch, untilReady } from './start/ready.ts';
+import { reasonIn, type Effect, type Event, type State } from './lifecycle/state.ts';
+import type { Settings } from '../config/read-settings.ts';
 import type { Scope } from './scope.ts';
-import { start } from './start.ts';
-import { sentenceOf } from './sentences.ts';
-import type { Status } from './status.ts';
-import { failureIn, statusOf } from './status-of.ts';
-import { StatusRecord } from './status-record.ts';
-import { wayInto } from './way-in.ts';
+import { start } from './start/start.ts';
+import { sentenceOf } from './lifecycle/sentences.ts';
+import type { Status } from './status/status.ts';
+import { failureIn, statusOf } from './status/status-of.ts';
+import { StatusRecord } from './status/status-record.ts';
+import { wayIntoGuest } from './daemon/way-in.ts';
 
-export interface SupervisorOptions extends BootFilesOptions, GateOptions {
+export interface SupervisorOptions extends StagingOptions, DoorControlOptions {
   readonly log: Log;
   readonly policy: Policy;
   readonly daemon: Identity;
-  /** As {@link StatusRecord} tells it. */
   readonly onStatus?: (status: Status, trouble: Failure | undefined) => void;
 }
 
@@ -38,13 +37,13 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   #settings: Settings;
   #state: State;
-  readonly gate: Gate;
+  readonly doorControl: DoorControl;
   #scope: Scope | undefined;
   #cancelRetry: () => void = () => undefined;
   #hurry = new AbortController();
   readonly #ends: Ends;
   readonly verdicts: Verdicts;
-  readonly #bootFiles: BootFiles;
+  readonly #bootFiles: Staging;
   readonly #record: StatusRecord;
   readonly onDemand: OnDemand;
   #leave: (why: Failure | undefined) => void = () => undefined;
@@ -57,15 +56,15 @@ export class Supervisor {
     this.#settings = settings;
     this.#state = initial(options.clock.now());
     this.onDemand = new OnDemand({
-      ...{ ...options, gate: () => this.gate, scope: () => this.#scope },
+      ...{ ...options, doorControl: () => this.doorControl, scope: () => this.#scope },
       ...{ state: () => this.#state, config: () => this.#settings.config },
       onDoor: () => this.#record.writeSoon(),
       dispatch: (event) => this.dispatch(event),
     });
-    this.gate = new Gate(options, this.onDemand);
+    this.doorControl = new DoorControl(options, this.onDemand);
     this.verdicts = new Verdicts(options.layout.verdicts);
     this.#ends = new Ends({ ...options, now: this.#hurry.signal });
-    this.#bootFiles = new BootFiles(options);
+    this.#bootFiles = new Staging(options);
     this.#record = new StatusRecord(options, () => this.status());
     this.left = new Promise((resolve) => (this.#leave = resolve));
   }
@@ -98,7 +97,8 @@ export class Supervisor {
     const { config, problems } = settings;
     this.#settings = { config: config ?? this.#settings.config, problems };
     this.#options.log(problems.length > 0 ? 'warn' : 'info', 'config-read', { problems });
-    if (config !== undefined) for (const user of [this.#scope, this.gate]) user?.adopt(config);
+    if (config !== undefined)
+      for (const user of [this.#scope, this.doorControl]) user?.adopt(config);
     const { heedsConfig, builds } = traitsOf(this.#state.phase);
     if (config !== undefined && heedsConfig && !isResting(this.#state))
       this.dispatch({ type: 'restart', why: 'the configuration changed' });
@@ -108,7 +108,7 @@ export class Supervisor {
 
   /** Lets no new connection in, or lets them in again. Those that are through go on. */
   drain(isWanted: boolean, how: KeepOut = 'hold'): void {
-    this.gate.drain(isWanted, how);
+    this.doorControl.drain(isWanted, how);
     this.onDemand.heed();
     this.#record.write();
     // Whoever asked may read it as soon as there is an answer.
@@ -146,7 +146,7 @@ export class Supervisor {
 
   /** What a look into the guest shows now; undefined unless it is ready and answers. */
   async lookInside(): Promise<Inside | undefined> {
-    return this.#readyScope?.guest.lookInside(this.gate.traffic);
+    return this.#readyScope?.guest.lookInside(this.doorControl.traffic);
   }
 
   /** Tells a guest that is ready of keys that are others now; whether it has them. Every other gets them with its start. */
@@ -170,14 +170,14 @@ export class Supervisor {
         return void (this.#cancelRetry = this.#options.clock.after(effect.ms, onDue));
       }
       case 'release-door':
-        return this.#scope && this.gate.release(wayInto(this.#scope));
+        return this.#scope && this.doorControl.release(wayIntoGuest(this.#scope));
       case 'await-clients':
         return void this.onDemand.awaitClients();
       case 'hold-door':
-        return this.gate.hold('the guest is paused');
+        return this.doorControl.hold('the guest is paused');
       case 'refuse-door':
         this.#bootFiles.remove();
-        return this.gate.refuse(sentenceOf(this.#state));
+        return this.doorControl.refuse(sentenceOf(this.#state));
       case 'leave':
         return void this.#close(effect.why);
       default:
@@ -204,22 +204,22 @@ export class Supervisor {
   }
 
   async #run(scope: Scope, afresh: boolean): Promise<void> {
-    await this.gate.open(scope.config);
-    this.gate.hold('the guest starts');
+    await this.doorControl.open(scope.config);
+    this.doorControl.hold('the guest starts');
     const known = { ...this.#ends.known, afresh, verdicts: this.verdicts };
     const vm = await start({ ...this.#options, ...known, bootFiles: this.#bootFiles }, scope);
     noteLaunch(scope, vm);
     this.dispatch({ type: 'vm-launched' });
     await untilReady(scope, vm, { ...this.#options, keys: this.#bootFiles.keys });
     this.dispatch({ type: 'guest-ready' });
-    scope.guest.keepVigil(() => this.gate.bytesFromGuest());
+    scope.guest.keepMonitoring(() => this.doorControl.bytesFromGuest());
     this.onDemand.suspending.noteReady(scope);
     keepProgram(scope, { ...this.#options, known: this.verdicts.all() });
     await scope.keepImage();
   }
 
   async #endChildren(): Promise<void> {
-    this.gate.hold('the guest is away');
+    this.doorControl.hold('the guest is away');
     const scope = this.#scope;
     await this.onDemand.suspending.settle();
     if (scope !== undefined) {
@@ -234,7 +234,7 @@ export class Supervisor {
 
   async #close(why: Failure | undefined): Promise<void> {
     this.#isLeaving = true;
-    await this.gate.close();
+    await this.doorControl.close();
     this.#bootFiles.remove();
     this.#record.finish();
     this.#leave(why);
@@ -244,7 +244,7 @@ export class Supervisor {
   status(): Status {
     return statusOf({
       ...{ state: this.#state, facts: this.#scope?.facts.all ?? {}, runs: this.#scope?.config },
-      ...{ daemon: this.#options.daemon, door: this.gate.told, ...this.#settings },
+      ...{ daemon: this.#options.daemon, door: this.doorControl.told, ...this.#settings },
     });
   }
 }

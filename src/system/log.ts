@@ -2,7 +2,7 @@
 import { readFileSync, renameSync, truncateSync } from 'node:fs';
 import pino from 'pino';
 import { Failed } from './failure.ts';
-import { cannotWrite, sizeIfThere } from './files.ts';
+import { cannotWrite, sizeIfThere } from './files/files.ts';
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 

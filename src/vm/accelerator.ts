@@ -3,24 +3,24 @@
  * run no kernel; hvf aborts on some combinations of QEMU, macOS and CPU). A verdict holds for one boot of the host and one build of
  * the program; that an accelerator works, also only for that kernel, memory and processor.
  */
-import { vmPrograms, waysOf } from '../config/vm-programs.ts';
-import type { Clock } from '../system/clock.ts';
+import { vmPrograms, waysOf } from '../domain/vm-programs.ts';
+import type { Clock } from '../system/time/clock.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
-import { versionOf } from '../system/files.ts';
+import { versionOf } from '../system/files/files.ts';
 import {
   firstFit,
   readVerdicts,
-  rejectionWords,
+  describeRejection,
   tryAgain,
   verdictOn,
   Verdicts,
   type Lesson,
   type Verdict,
-} from '../system/verdicts.ts';
+} from '../domain/verdicts.ts';
 import { tryAccelerator } from './qemu/trial.ts';
-import type { Accelerator, PlanInput } from './driver.ts';
+import type { Accelerator, PlanInput } from './vm-driver.ts';
 import { kvmObstacle } from './kvm-device.ts';
-import { trialPlan } from './qemu/argv.ts';
+import { trialPlan } from './qemu/qemu-argv.ts';
 
 export interface Choice {
   readonly accelerator: Accelerator;
@@ -56,7 +56,7 @@ export async function chooseAccelerator(
     const known = verdicts.all();
     const verdict = (way: Accelerator) => found.get(way) ?? knownOf(way, input, known);
     const { fit, rejected } = firstFit(waysFor(config), verdict);
-    const sentences = rejected.map(rejectionWords);
+    const sentences = rejected.map(describeRejection);
     if (fit === undefined) throw new Failed(runsNothing(program, sentences));
     if (fit === 'tcg' || verdict(fit) !== undefined)
       return { accelerator: fit, rejected: sentences, tried };

@@ -5,11 +5,11 @@
 import { release } from 'node:os';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import { networkNames, vmNames } from '../config/vm-programs.ts';
+import { networkNames, vmNames } from '../domain/vm-programs.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
-import { versionOf } from '../system/files.ts';
-import { supported, systemVersion } from '../system/host.ts';
-import { tryProgram } from '../system/program.ts';
+import { versionOf } from '../system/files/files.ts';
+import { supported, systemVersion } from '../system/host/host.ts';
+import { tryProgram } from '../system/process/find-program.ts';
 import {
   bestOf,
   firstFit,
@@ -18,10 +18,10 @@ import {
   verdictOn,
   type Lesson,
   type Verdict,
-} from '../system/verdicts.ts';
+} from '../domain/verdicts.ts';
 import { againstAccelerator } from './accelerator.ts';
-import type { VmDriver } from './driver.ts';
-import { vmDrivers } from './drivers.ts';
+import type { VmDriver } from './vm-driver.ts';
+import { vmDrivers } from './vm-drivers.ts';
 import { hasRecord, keepVm, readKept } from './kept-vm.ts';
 import { blameOf } from './vm-blame.ts';
 import { rankVms, type RankFacts, type VmPlan, type VmWay } from './vm-ranking.ts';

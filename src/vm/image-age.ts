@@ -3,7 +3,7 @@
  * week: the release file of a stable Debian is signed anew at its point releases only.
  */
 import * as v from 'valibot';
-import type { Manifest } from './bundle.ts';
+import type { Manifest } from './boot-image.ts';
 
 /** An image whose security index is older is told of. */
 export const oldAfterDays = 45;
@@ -57,7 +57,12 @@ export function ageOf(
 }
 
 /** For people; undefined where there is nothing to tell. */
-export function ageWords({ days, newer = 0, isOld, securityDate }: ImageAge): string | undefined {
+export function describeAge({
+  days,
+  newer = 0,
+  isOld,
+  securityDate,
+}: ImageAge): string | undefined {
   if (!isOld && newer === 0) return undefined;
   const since =
     securityDate === undefined

@@ -1,8 +1,8 @@
 /** The program that a builder's guest was ready with last, and which build of each better one could not run it. */
 import type { Layout } from '../config/layout.ts';
 import { errorCode, Failed } from '../system/failure.ts';
-import { discard, readIfThere, sizeIfThere, writeWhole } from '../system/files.ts';
-import { fieldsOf } from '../system/json-lines.ts';
+import { discard, readIfThere, sizeIfThere, writeWhole } from '../system/files/files.ts';
+import { fieldsOf } from '../system/socket/json-lines.ts';
 
 export interface KeptVm {
   /** Its name; an empty one is none, and undefined where nothing is known. */

@@ -1,5 +1,5 @@
 /** Which VM program runs a guest best here, from facts of the host: every way that can be had, best first, and why the others cannot. Pure. */
-import { nativeSystem, type System } from '../config/system.ts';
+import { nativeSystem, type System } from '../domain/guest-system.ts';
 import {
   homeOf,
   linkTo,
@@ -9,7 +9,7 @@ import {
   type HostKind,
   type NetworkName,
   type VmProgram,
-} from '../config/vm-programs.ts';
+} from '../domain/vm-programs.ts';
 
 export interface RankFacts {
   readonly host: HostKind;
@@ -69,9 +69,9 @@ const preference: readonly (Omit<VmWay, 'why'> & {
 ];
 
 export function rankVms(facts: RankFacts, rows: Rows = vmPrograms): VmPlan {
-  const hindrance = new Map(
+  const obstacles = new Map(
     Object.entries(rows).flatMap(([vm, row]) => {
-      const why = hindranceOf(vm, row, facts);
+      const why = obstacleOf(vm, row, facts);
       return why === undefined ? [] : [[vm, why] as const];
     }),
   );
@@ -87,11 +87,11 @@ export function rankVms(facts: RankFacts, rows: Rows = vmPrograms): VmPlan {
   ].map((all, n) => all.filter(({ accelerator }) => (accelerator === 'tcg') === (n === 1)));
   const all = [...(hardware ?? []), ...(software ?? [])].filter(
     ({ vm, accelerator }) =>
-      rows[vm] !== undefined && !hindrance.has(vm) && isPossible(accelerator, facts),
+      rows[vm] !== undefined && !obstacles.has(vm) && isPossible(accelerator, facts),
   );
   return {
     ways: keptFirst(all, facts).map(({ vm, accelerator, why }) => ({ vm, accelerator, why })),
-    without: [...hindrance].map(([vm, why]) => ({ vm, why })),
+    without: [...obstacles].map(([vm, why]) => ({ vm, why })),
   };
 }
 
@@ -122,7 +122,7 @@ function keptFirst(ways: readonly VmWay[], { kept, changed = [] }: RankFacts): r
 }
 
 /** Why a program cannot be had here, in half a sentence; undefined where it can. */
-function hindranceOf(vm: string, row: VmProgram, facts: RankFacts): string | undefined {
+function obstacleOf(vm: string, row: VmProgram, facts: RankFacts): string | undefined {
   const { host, macos, system, cpus, network, installed, networks } = facts;
   const arch = host.split('-')[1] ?? '';
   if (!row.hosts.includes(host)) return `is not made for ${hostWords[host]}`;

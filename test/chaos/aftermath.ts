@@ -1,7 +1,7 @@
 /** What must be so after every round, in the order in which it can be seen. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { readStatus } from '../../src/supervisor/status.ts';
+import { readStatus } from '../../src/supervisor/status/status.ts';
 import { fact, type Command } from '../real/command.ts';
 import type { BuilderRig } from '../real/rig.ts';
 import type { Round } from './plan.ts';

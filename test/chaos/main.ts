@@ -128,7 +128,7 @@ async function playArrivals(count: number, seed: number, after?: Gone): Promise<
     const came = await orReport(rig, playArrival({ rig, log, host }, arrival, name));
     all.push(came);
     console.log(
-      `${all.length}. beside a ${arrival.beside}, ${arrival.afterMs} ms after it; ${toldOf(came)}`,
+      `${all.length}. beside a ${arrival.beside}, ${arrival.afterMs} ms after it; ${rootValuesOf(came)}`,
     );
   }
   return endArrivals(rig, all, seed);
@@ -150,12 +150,12 @@ async function playAims(each: number, seed: number): Promise<number> {
     const name = `s${seed}-${n + 1}`;
     const came = await orReport(rig, playAim({ rig, log, host, relay }, aim, name));
     all.push(...came);
-    console.log(`${n + 1}. aimed at ${aim.step}: ${came.map(toldOf).join('; ')}`);
+    console.log(`${n + 1}. aimed at ${aim.step}: ${came.map(rootValuesOf).join('; ')}`);
   }
   return endArrivals(rig, all, seed);
 }
 
-function toldOf({ step, end, tookMs }: Came): string {
+function rootValuesOf({ step, end, tookMs }: Came): string {
   const how = end === 0 ? 'well' : `with ${end}`;
   return `came in '${step}', ended ${how} after ${(tookMs / 1000).toFixed(1)} s`;
 }

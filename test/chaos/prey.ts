@@ -1,5 +1,5 @@
 /** The processes that chaos strikes. */
-import { readLive } from '../../src/system/pidfile.ts';
+import { readLive } from '../../src/system/files/pidfile.ts';
 import { fact } from '../real/command.ts';
 import type { BuilderRig } from '../real/rig.ts';
 import { vms, type Target } from './plan.ts';

@@ -27,7 +27,7 @@ export const sabotages = {
   'no-lock': {
     changes: [
       {
-        file: 'system/flock.ts',
+        file: 'system/lock/flock.ts',
         from: "spawnSync(findProgram('flock'), argv, {",
         to: "spawnSync('true', [], {",
       },
@@ -42,12 +42,12 @@ export const sabotages = {
   'child-descriptor-kept': {
     changes: [
       {
-        file: 'system/lock.ts',
+        file: 'system/lock/lock.ts',
         from: 'return { release: () => closeSync(fd)',
         to: "if (path.endsWith('daemon.lock')) Object.assign(globalThis, { kept: [fd] }); return { release: () => closeSync(fd)",
       },
       {
-        file: 'system/child.ts',
+        file: 'system/process/child.ts',
         from: "stdio: ['ignore', fd, fd, ...extra]",
         to: "stdio: ['ignore', fd, fd, ...extra, ...((globalThis as { kept?: number[] }).kept ?? [])]",
       },
@@ -76,7 +76,7 @@ export const sabotages = {
   'no-drain': {
     changes: [
       {
-        file: 'supervisor/drain.ts',
+        file: 'client/drain.ts',
         from: "if (found?.loggedIn === 0 && found.entering === 0) return 'drained';",
         to: "return 'drained';",
       },
@@ -88,7 +88,7 @@ export const sabotages = {
   'stale-pid-trusted': {
     changes: [
       {
-        file: 'system/process.ts',
+        file: 'system/process/process.ts',
         from: 'now.started === identity.started &&',
         to: 'now.started !== undefined ||',
       },

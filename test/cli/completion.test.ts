@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { examples } from '../../src/cli/examples.ts';
+import { examples } from '../../src/cli/shell/examples.ts';
 import { run as runProgram } from '../../src/cli/program.ts';
 import { Exit } from '../../src/system/failure.ts';
-import { run, succeeded } from '../../src/system/child.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import { tryProgram } from '../../src/system/program.ts';
+import { run, succeeded } from '../../src/system/process/child.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { tryProgram } from '../../src/system/process/find-program.ts';
 
 const scripts: Record<string, string> = {};
 beforeAll(async () => {

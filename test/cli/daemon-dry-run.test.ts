@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import { bootId } from '../../src/system/process.ts';
-import { keepVerdict } from '../../src/system/verdicts.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { bootId } from '../../src/system/process/process.ts';
+import { keepVerdict } from '../../src/domain/verdicts.ts';
 import { kvmObstacle } from '../../src/vm/kvm-device.ts';
 
 let dir = '';

@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { layoutFor, type CliContext } from '../../src/cli/context.ts';
-import { strangerToNix } from '../../src/cli/known-to-nix.ts';
+import { layoutFor, type CliContext } from '../../src/command/context.ts';
+import { notRegistered } from '../../src/nix/registration.ts';
 import { isSame, knownDirectory } from '../../src/host/known-directory.ts';
-import { configureRig } from './configure-rig.ts';
+import { configureRig } from '../setup/configure-rig.ts';
 
 // Root's part needs root's rights.
 const asRoot = process.getuid?.() === 0;
@@ -25,7 +25,7 @@ describe.runIf(asRoot)('a builder by another name', () => {
       expect(failure).toBeUndefined();
       const layout = layoutFor({ directory: name }, contextOf(env));
       expect(layout.root).toBe(root);
-      expect(strangerToNix(layout, { env })).toBeUndefined();
+      expect(notRegistered(layout, { env })).toBeUndefined();
     }
     rmSync(link);
     expect(rig.snapshot()).toEqual(before);

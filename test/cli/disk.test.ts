@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { diskVerbs } from '../../src/cli/disk.ts';
+import { diskVerbs } from '../../src/cli/guest/disk-command.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { exposureOf, recordBlank, recordGuest } from '../../src/supervisor/disk-record.ts';
-import { readRejection } from '../../src/supervisor/images.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { exposureOf, recordBlank, recordGuest } from '../../src/supervisor/disk/disk-record.ts';
+import { readRejection } from '../../src/supervisor/start/image-choice.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
-import { tryKernelLock } from '../../src/system/lock.ts';
-import { keepVerdict } from '../../src/system/verdicts.ts';
+import { tryKernelLock } from '../../src/system/lock/lock.ts';
+import { keepVerdict } from '../../src/domain/verdicts.ts';
 
 let layout: Layout;
 beforeEach(() => {

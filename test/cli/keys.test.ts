@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
-import { placesOf, rootLayout } from '../../src/host/places.ts';
-import { tryKernelLock } from '../../src/system/lock.ts';
+import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
+import { tryKernelLock } from '../../src/system/lock/lock.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
-import { snapshot } from './configure-rig.ts';
+import { snapshot } from '../setup/configure-rig.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -19,7 +19,7 @@ afterAll(() => program[Symbol.dispose]());
 let tree: string;
 beforeEach(() => {
   tree = mkdtempSync(join(tmpdir(), 'keys '));
-  const { home, rootHome, etcNix } = placesOf(tree);
+  const { home, rootHome, etcNix } = systemPathsOf(tree);
   for (const path of [home, rootHome, etcNix]) mkdirSync(path, { recursive: true });
 });
 afterEach(() => rmSync(tree, { recursive: true }));
@@ -35,7 +35,7 @@ const run = (...argv: string[]) =>
 test.runIf(process.getuid?.() === 0)('are all others, and those who know them are told', () => {
   expect(run('configure', '-c', '1').status).toBe(0);
   const { clientKey, rootKey, hostKey, config } = layout();
-  const root = rootLayout(placesOf(tree));
+  const root = rootPaths(systemPathsOf(tree));
   const keys = [clientKey, rootKey, hostKey, root.clientKey];
   const read = () => keys.map((path) => readFileSync(path, 'utf8'));
   const [before, settings] = [read(), readFileSync(config, 'utf8')];

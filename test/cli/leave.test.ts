@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { examples } from '../../src/cli/examples.ts';
+import { examples } from '../../src/cli/shell/examples.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { outcome } from '../rig/other-process.ts';

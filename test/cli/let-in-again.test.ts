@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { CliContext } from '../../src/cli/context.ts';
-import { suspendVerb } from '../../src/cli/rest.ts';
-import { restartVerb, stopVerb } from '../../src/cli/run.ts';
+import type { CliContext } from '../../src/command/context.ts';
+import { suspendVerb } from '../../src/cli/guest/suspend-commands.ts';
+import { restartVerb, stopVerb } from '../../src/cli/daemon/run-commands.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { openControl, type Commands, type Control } from '../../src/supervisor/control.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { openControl, type Commands, type Control } from '../../src/supervisor/daemon/control.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
 import { calm } from '../fakes/commands.ts';
 

@@ -1,7 +1,7 @@
 /** `list`, `machines`, `ssh-config`: what there is, for people and for other programs. */
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { configureRig } from './configure-rig.ts';
+import { configureRig } from '../setup/configure-rig.ts';
 
 type Rig = ReturnType<typeof configureRig>;
 const verb = (rig: Rig, ...argv: string[]) =>

@@ -1,13 +1,13 @@
 /** What each command says where the file system of the state directory keeps no locks. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { startDaemon } from '../../src/supervisor/background.ts';
-import { stopDaemon } from '../../src/supervisor/stop-daemon.ts';
-import { daemon } from '../../src/supervisor/daemon.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { startDaemon } from '../../src/client/background.ts';
+import { stopDaemon } from '../../src/client/stop-daemon.ts';
+import { daemon } from '../../src/supervisor/daemon/daemon.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { lockless, locklessPath, type Lockless } from '../rig/lockless.ts';
-import { configureRig } from './configure-rig.ts';
+import { configureRig } from '../setup/configure-rig.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();

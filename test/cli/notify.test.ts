@@ -5,10 +5,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { noticeOf, notifier, type Notice } from '../../src/cli/notify.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import { readIfThere } from '../../src/system/files.ts';
-import { until } from '../../src/system/wait.ts';
+import { noticeOf, notifier, type Notice } from '../../src/cli/daemon/notify.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { readIfThere } from '../../src/system/files/files.ts';
+import { until } from '../../src/system/time/wait.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { freePort } from '../rig/free-port.ts';
 

@@ -16,9 +16,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
-import { hostFacts } from '../../src/system/host.ts';
+import { hostFacts } from '../../src/system/host/host.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
-import { configureRig } from './configure-rig.ts';
+import { configureRig } from '../setup/configure-rig.ts';
 
 const isRoot = process.getuid?.() === 0;
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { reportOf, type Beside } from '../../src/cli/status-report.ts';
+import { reportOf, type Beside } from '../../src/cli/status/live-facts.ts';
 import { parseConfig } from '../../src/config/config.ts';
-import type { State } from '../../src/supervisor/state.ts';
-import { sentenceOf } from '../../src/supervisor/sentences.ts';
-import type { Facts, Status } from '../../src/supervisor/status.ts';
-import { statusOf } from '../../src/supervisor/status-of.ts';
-import { hostFacts } from '../../src/system/host.ts';
+import type { State } from '../../src/supervisor/lifecycle/state.ts';
+import { sentenceOf } from '../../src/supervisor/lifecycle/sentences.ts';
+import type { Facts, Status } from '../../src/supervisor/status/status.ts';
+import { statusOf } from '../../src/supervisor/status/status-of.ts';
+import { hostFacts } from '../../src/system/host/host.ts';
 import { schemaProblems } from '../rig/status-schema.ts';
 
 const failure = { kind: 'x', message: 'm', hint: 'h', exit: 69, lines: ['l'] } as const;
@@ -67,7 +67,7 @@ const beside: Required<Beside> = {
   incident: { at: '2026-01-01T00:00:00.000Z', kind: 'guest-frozen', message: 'm', folder: '/f' },
   unheardSince: '2026-01-01T00:00:00.000Z',
   imageAge: { securityDate: '2026-01-01T00:00:00.000Z', days: 46, newer: 3, isOld: true },
-  untold: {
+  drift: {
     sentence: 's',
     remedy: 'r',
     differs: [{ name: 'port', told: 1, set: 2 }, { name: 'key' }],

@@ -11,14 +11,14 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { CliContext } from '../../src/cli/context.ts';
-import { bringUp } from '../../src/cli/up-run.ts';
+import type { CliContext } from '../../src/command/context.ts';
+import { bringUp } from '../../src/cli/up/up.ts';
 import { layoutOf } from '../../src/config/layout.ts';
-import { nativeSystem } from '../../src/config/system.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { nativeSystem } from '../../src/domain/guest-system.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
-import { tryProgram } from '../../src/system/program.ts';
-import { qemuProgram } from '../../src/vm/qemu/argv.ts';
+import { tryProgram } from '../../src/system/process/find-program.ts';
+import { qemuProgram } from '../../src/vm/qemu/qemu-argv.ts';
 
 const qemu = qemuProgram({ system: nativeSystem(process.arch) });
 const programs = [qemu, 'mksquashfs', 'ssh', 'ssh-keygen', 'flock', 'ps'];

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import { noteFailure, noteSuccess } from '../../src/supervisor/suspend-trial.ts';
-import { keepVerdict } from '../../src/system/verdicts.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { noteFailure, noteSuccess } from '../../src/supervisor/idle/suspend-trial.ts';
+import { keepVerdict } from '../../src/domain/verdicts.ts';
 
 let layout: Layout;
 beforeEach(() => {

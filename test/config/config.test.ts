@@ -5,7 +5,7 @@ import {
   parseConfig,
   type HostFacts,
 } from '../../src/config/config.ts';
-import { describeProblem } from '../../src/config/problem.ts';
+import { describeProblem } from '../../src/domain/problem.ts';
 
 const host: HostFacts = {
   arch: 'x64',

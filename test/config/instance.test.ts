@@ -5,12 +5,12 @@ import { expect, test } from 'vitest';
 import { builderFeature, parseConfig } from '../../src/config/config.ts';
 import { instance, instanceOf } from '../../src/config/instance.ts';
 import { defaultStateDirectory } from '../../src/config/layout.ts';
-import { agentPaths, label } from '../../src/host/launch-agent.ts';
+import { agentPaths, label } from '../../src/service/launchd/launch-agent.ts';
 import { beginMark, endMark, withBlock } from '../../src/host/managed-block.ts';
-import { rootLayout } from '../../src/host/places.ts';
-import { alias, sshConfig } from '../../src/host/ssh.ts';
-import { unitPath } from '../../src/host/systemd-unit.ts';
-import { hostFacts } from '../../src/system/host.ts';
+import { rootPaths } from '../../src/host/system-paths.ts';
+import { alias, sshConfig } from '../../src/nix/ssh/stanza.ts';
+import { unitPath } from '../../src/service/systemd/systemd-unit.ts';
+import { hostFacts } from '../../src/system/host/host.ts';
 
 test('the only builder of a host has the names that it always had', () => {
   expect(instance).toEqual({
@@ -40,7 +40,7 @@ test('every path, label and mark of it is to the byte what it was', () => {
     log: '/h/Library/Logs/linuxkit-builder.log',
   });
   expect(unitPath('/h/.config')).toBe('/h/.config/systemd/user/linuxkit-builder.service');
-  const root = rootLayout({ rootHome: '/root', etcNix: '/etc/nix' });
+  const root = rootPaths({ rootHome: '/root', etcNix: '/etc/nix' });
   expect([root.directory, root.installed]).toEqual([
     '/etc/nix/linuxkit-builder',
     '/etc/nix/linuxkit-builder/installed.json',

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { earlyBytesLimit } from '../../src/door/held-client.ts';
-import { limitsFor, waitsAtMost } from '../../src/door/limits.ts';
+import { limitsFor, waitsAtMost } from '../../src/door/door-limits.ts';
 import { mostOf, usersIn, usersOf } from '../../src/door/peers.ts';
-import { descriptorLimit } from '../../src/system/descriptors.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { descriptorLimit } from '../../src/system/socket/descriptors.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { bannerLine, Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
 
 /** A user of this host whom nobody knows. */

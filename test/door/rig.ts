@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { openDoor, type Door, type DoorOptions } from '../../src/door/door.ts';
-import type { Tunnel } from '../../src/config/tunnel.ts';
+import type { Tunnel } from '../../src/domain/tunnel.ts';
 import type { Level } from '../../src/system/log.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 

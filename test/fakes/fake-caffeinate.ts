@@ -1,7 +1,7 @@
 /** A stand-in for macOS's caffeinate(8), as strict as it: -s and -w PID are what we use. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { identify } from '../../src/system/process.ts';
+import { identify } from '../../src/system/process/process.ts';
 
 export interface FakeCaffeinate {
   /** The folder for the PATH. */

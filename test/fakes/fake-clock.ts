@@ -1,4 +1,4 @@
-import { reasonOf, type Clock } from '../../src/system/clock.ts';
+import { reasonOf, type Clock } from '../../src/system/time/clock.ts';
 
 interface Timer {
   readonly at: number;

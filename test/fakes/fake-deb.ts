@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-import { stage } from '../../src/system/stage.ts';
+import { spawnFilter } from '../../src/system/process/filter.ts';
 
 /** What a package of a test holds: by path, a file's content, or what else it is. */
 export type FakeFiles = Readonly<
@@ -33,7 +33,7 @@ export async function fakeDeb(
 
 /** Compressed by the system's xz. */
 export async function xz(data: Uint8Array): Promise<Buffer> {
-  const { output } = stage('xz', ['-c'], data);
+  const { output } = spawnFilter('xz', ['-c'], data);
   return Buffer.concat((await output.toArray()) as Buffer[]);
 }
 

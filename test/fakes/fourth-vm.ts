@@ -1,6 +1,6 @@
 /** A VM program that the project does not know: a row and a driver, and nothing else. Its program is a shell that says a line and waits. */
-import type { VmProgram } from '../../src/config/vm-programs.ts';
-import type { VmDriver } from '../../src/vm/driver.ts';
+import type { VmProgram } from '../../src/domain/vm-programs.ts';
+import type { VmDriver } from '../../src/vm/vm-driver.ts';
 
 export const fourthRow: VmProgram = {
   title: 'Fourth',

@@ -2,11 +2,11 @@
 import fc from './fast-check.ts';
 import { gzipSync } from 'node:zlib';
 import { describe, expect } from 'vitest';
-import { paragraphs } from '../../src/image/control.ts';
-import { debEntries, mergedPath } from '../../src/image/deb.ts';
-import { parsePackageIndex } from '../../src/image/package-index.ts';
-import { parseRelations, takesVersion } from '../../src/image/relation.ts';
-import { parseRelease } from '../../src/image/release.ts';
+import { paragraphs } from '../../src/image/debian/control-format.ts';
+import { debEntries, mergedPath } from '../../src/image/debian/deb.ts';
+import { parsePackageIndex } from '../../src/image/debian/package-index.ts';
+import { parseRelations, takesVersion } from '../../src/image/debian/relation.ts';
+import { parseRelease } from '../../src/image/debian/release.ts';
 import { compareVersions } from '../../src/vm/debian-version.ts';
 import { cpioArchive, S_IFREG } from '../../src/system/cpio.ts';
 import { Failed } from '../../src/system/failure.ts';

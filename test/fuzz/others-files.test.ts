@@ -1,14 +1,14 @@
 /** Files and answers of Nix, ssh and the system's own programs. */
 import fc from './fast-check.ts';
 import { describe, expect } from 'vitest';
-import { readOpensshKey } from '../../src/guest/openssh-key.ts';
-import { parseList, parsePrint } from '../../src/host/launchctl.ts';
-import { machinesLine, parseMachines, type Rules } from '../../src/host/machines.ts';
+import { readOpensshKey } from '../../src/guest/identity/openssh-key.ts';
+import { parseList, parsePrint } from '../../src/service/launchd/launchctl.ts';
+import { machinesLine, parseMachines, type Rules } from '../../src/nix/machines.ts';
 import { blockLines, withBlock, withoutBlock } from '../../src/host/managed-block.ts';
-import { cut, leftoversIn, withLine, blockOf } from '../../src/host/root-lines.ts';
-import { parseConfig, parseDerivation } from '../../src/host/nix-answers.ts';
-import { externalSystems, hides, settingOf } from '../../src/host/nix-conf.ts';
-import { parseShow } from '../../src/host/systemd-service.ts';
+import { cut, leftoversIn, withLine, blockOf } from '../../src/host/root/root-lines.ts';
+import { parseConfig, parseDerivation } from '../../src/nix/answers.ts';
+import { externalSystems, hides, settingOf } from '../../src/nix/conf.ts';
+import { parseShow } from '../../src/service/systemd/systemd-service.ts';
 import { anyBytes, garbled, holds } from './property.ts';
 
 const hostPublicKey =

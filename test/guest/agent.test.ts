@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { GuestAgent } from '../../src/guest/agent.ts';
+import { GuestAgent } from '../../src/guest/agent/agent.ts';
 import type { Failed } from '../../src/system/failure.ts';
 import { FakeAgent } from '../fakes/fake-agent.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';

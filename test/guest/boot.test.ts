@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from '../fuzz/fast-check.ts';
 import { describe, expect, test } from 'vitest';
-import { describeStage, failureOfStage, readLine, stages } from '../../src/guest/boot.ts';
+import { describeStage, failureOfStage, readLine, stages } from '../../src/guest/console/boot.ts';
 
 const contract = readFileSync(join(import.meta.dirname, '../../docs/guest-contract.md'), 'utf8');
 const table = (heading: string): string[] => {

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { cachesIn, cachesScript } from '../../src/guest/caches.ts';
+import { cachesIn, cachesScript } from '../../src/guest/login/caches.ts';
 
 describe('the script, in a shell whose nix and busybox are ours', () => {
   let directory: string;

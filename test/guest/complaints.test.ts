@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { complaintIn } from '../../src/guest/complaints.ts';
+import { complaintIn } from '../../src/guest/console/complaints.ts';
 
 // Behaviour 24: What the guest's kernel says of itself on the console (an oops, a stall, memory that ran out) is in `status`; a
 // data disk that takes no more writes is one that is mended by a start.

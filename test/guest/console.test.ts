@@ -14,8 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { consoleText } from '../../src/guest/console-log.ts';
-import { openConsole, type Console, type ConsoleOptions } from '../../src/guest/console.ts';
+import { consoleText } from '../../src/guest/console/console-log.ts';
+import { openConsole, type Console, type ConsoleOptions } from '../../src/guest/console/console.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fenceMessages, fenceRules, type Rule } from '../../src/guest/fence.ts';
+import { fenceMessages, fenceRules, type Rule } from '../../src/guest/agent/fence.ts';
 
 const usual = { address: '10.0.2.15/24', nameservers: ['10.0.2.3'], hostPorts: [], lan: true };
 const words = ({ to, does, port }: Rule) =>

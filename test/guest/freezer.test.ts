@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { thawGuest, wakeGuest } from '../../src/guest/freezer.ts';
+import { thawGuest, wakeGuest } from '../../src/guest/agent/freezer.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 

@@ -22,7 +22,7 @@ import {
   tidyGuest,
   tidyScript,
   trimGuest,
-} from '../../src/guest/give-back.ts';
+} from '../../src/guest/agent/give-back.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lk-give-'));
 afterEach(() => rmSync(root, { recursive: true, force: true }));

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { i686Program, i686Script, ranI686 } from '../../src/guest/i686.ts';
+import { i686Program, i686Script, ranI686 } from '../../src/guest/login/i686.ts';
 
 /** Kernels that run nothing of 32 bits are about. */
 const runsHere = (() => {

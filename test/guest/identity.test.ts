@@ -14,8 +14,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
-import { ensureIdentity, readIdentity } from '../../src/guest/identity.ts';
-import { readOpensshKey } from '../../src/guest/openssh-key.ts';
+import { ensureIdentity, readIdentity } from '../../src/guest/identity/identity.ts';
+import { readOpensshKey } from '../../src/guest/identity/openssh-key.ts';
 import { Failed, type Failure } from '../../src/system/failure.ts';
 
 let dir: string;

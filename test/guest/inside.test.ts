@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Insight, lookInside, readInside } from '../../src/guest/inside.ts';
+import { Insight, lookInside, readInside } from '../../src/guest/agent/inside.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 const df = [

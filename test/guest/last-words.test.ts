@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { unreadInRing } from '../../src/guest/last-words.ts';
-import { put, ringBytes } from '../../src/system/ring-bytes.ts';
+import { unreadInRing } from '../../src/guest/console/last-words.ts';
+import { put, ringBytes } from '../../src/guest/console/ring-bytes.ts';
 
 const lines = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, n) => `line ${from + n} `.padEnd(64, 'x'));

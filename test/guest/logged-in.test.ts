@@ -3,7 +3,7 @@ import { chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { askLoggedIn, loggedInScript } from '../../src/guest/logged-in.ts';
+import { askLoggedIn, loggedInScript } from '../../src/guest/agent/logged-in.ts';
 import { Failed } from '../../src/system/failure.ts';
 
 let proc: string;

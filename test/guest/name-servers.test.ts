@@ -1,5 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { askedByGuest, nameServersIn, tellNameServers } from '../../src/guest/name-servers.ts';
+import {
+  askedByGuest,
+  nameServersIn,
+  tellNameServers,
+} from '../../src/guest/agent/name-servers.ts';
 
 test("a resolv.conf's servers, in their order", () => {
   const text = [

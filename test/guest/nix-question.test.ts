@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { beginningIn, nixAnswer } from '../../src/guest/nix-question.ts';
+import { beginningIn, nixAnswer } from '../../src/guest/login/nix-question.ts';
 
 const word = (value: number) => {
   const bytes = Buffer.alloc(8);

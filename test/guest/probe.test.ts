@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
-import { ensureIdentity } from '../../src/guest/identity.ts';
-import { question } from '../../src/guest/nix-question.ts';
-import { Answer } from '../../src/guest/probe-answer.ts';
-import { probeGuest, type ProbeOptions } from '../../src/guest/probe.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import { tryProgram } from '../../src/system/program.ts';
+import { ensureIdentity } from '../../src/guest/identity/identity.ts';
+import { question } from '../../src/guest/login/nix-question.ts';
+import { Answer } from '../../src/guest/login/probe-answer.ts';
+import { probeGuest, type ProbeOptions } from '../../src/guest/login/probe.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { tryProgram } from '../../src/system/process/find-program.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 let dir: string;

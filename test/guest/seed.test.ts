@@ -12,8 +12,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { fenceMessages, fenceRules } from '../../src/guest/fence.ts';
-import { guestNixConf, seedArchive, writeInitrd, type Seed } from '../../src/guest/seed.ts';
+import { fenceMessages, fenceRules } from '../../src/guest/agent/fence.ts';
+import {
+  guestNixConf,
+  seedArchive,
+  writeInitrd,
+  type Seed,
+} from '../../src/guest/identity/seed.ts';
 import { cpioArchive, S_IFREG } from '../../src/system/cpio.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { readCpio, readInitrd } from '../fakes/kernel-initrd.ts';

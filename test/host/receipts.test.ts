@@ -13,7 +13,7 @@ import {
   writeReceipts,
   type Receipt,
 } from '../../src/host/receipts.ts';
-import { applyUndo, undoingsOf } from '../../src/host/undo.ts';
+import { applyUndo, undoStepsOf } from '../../src/setup/unconfigure/undo.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'receipts-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -68,7 +68,7 @@ describe('a receipt', () => {
       return receipts;
     };
     const undone = ([receipt]: readonly Receipt[]) => {
-      for (const undoing of undoingsOf(receipt === undefined ? [] : [receipt])) applyUndo(undoing);
+      for (const undoing of undoStepsOf(receipt === undefined ? [] : [receipt])) applyUndo(undoing);
       return readFileSync(wanted.path, 'latin1');
     };
     writeFileSync(wanted.path, 'caf\xe9 one', { encoding: 'latin1', mode: 0o664 });

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { debEntries, mergedPath } from '../../src/image/deb.ts';
+import { debEntries, mergedPath } from '../../src/image/debian/deb.ts';
 import { ar, fakeDeb, fakeTar } from '../fakes/fake-deb.ts';
 
 const files = {

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest';
-import { decompressWhole } from '../../src/image/decompress.ts';
+import { decompressWhole } from '../../src/image/tree/decompress.ts';
 import { xz } from '../fakes/fake-deb.ts';
 
 const plain = Buffer.from(Array.from({ length: 500_000 }, (_, i) => (i * i) & 0xff));

@@ -9,8 +9,8 @@ import {
   type DownloadOptions,
   type DownloadProgress,
   type Wanted,
-} from '../../src/image/download.ts';
-import { sizeIfThere } from '../../src/system/files.ts';
+} from '../../src/image/http/download.ts';
+import { sizeIfThere } from '../../src/system/files/files.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeMirror, fakeKey, sendRange, sha256 } from '../fakes/fake-mirror.ts';
 

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { fetchText, readUrl, type HttpOptions } from '../../src/image/http.ts';
-import { proxiesOf } from '../../src/image/proxy.ts';
-import { reachOfAddress, reachOfHost } from '../../src/image/reach.ts';
-import { Web } from '../../src/image/web.ts';
+import { fetchText, readUrl, type HttpOptions } from '../../src/image/http/http.ts';
+import { proxiesOf } from '../../src/image/http/proxy.ts';
+import { reachOfAddress, reachOfHost } from '../../src/image/http/reach.ts';
+import { Web } from '../../src/image/http/web.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeMirror, fakeKey, type Responder } from '../fakes/fake-mirror.ts';
 

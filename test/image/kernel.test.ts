@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { bootable } from '../../src/image/kernel.ts';
+import { bootable } from '../../src/image/tree/kernel.ts';
 
 const image = Buffer.alloc(4096, 'code');
 image.write('ARMd', 0x38, 'latin1');

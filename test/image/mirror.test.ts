@@ -2,9 +2,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { chooseMirror } from '../../src/image/choose-mirror.ts';
-import { defaultMirror, findMirror, mirrorsOfApt, plainMirror } from '../../src/image/mirror.ts';
-import { findSecurityMirror } from '../../src/image/security-mirror.ts';
+import { chooseMirror } from '../../src/image/mirror/choose-mirror.ts';
+import {
+  defaultMirror,
+  findMirror,
+  mirrorsOfApt,
+  plainMirror,
+} from '../../src/image/mirror/mirror.ts';
+import { findSecurityMirror } from '../../src/image/mirror/security-mirror.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
 
 let etc = '';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { dependsOf, loadOrder, numberedName } from '../../src/image/modules.ts';
-import { collectParts, noParts } from '../../src/image/parts.ts';
+import { dependsOf, loadOrder, numberedName } from '../../src/image/tree/modules.ts';
+import { collectParts, noParts } from '../../src/image/tree/parts.ts';
 import { xz } from '../fakes/fake-deb.ts';
 
 const module = (...depends: readonly string[]) =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { parseAptSettings } from '../../src/image/apt-settings.ts';
-import { proxiesOf } from '../../src/image/proxy.ts';
+import { parseAptSettings } from '../../src/image/mirror/apt-settings.ts';
+import { proxiesOf } from '../../src/image/http/proxy.ts';
 
 const url = new URL('http://m.test/debian');
 const secure = new URL('https://m.test/debian');

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { fetchIndex, fetchRelease, parseRelease } from '../../src/image/release.ts';
+import { fetchIndex, fetchRelease, parseRelease } from '../../src/image/debian/release.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeMirror, fakeKey, sha256 } from '../fakes/fake-mirror.ts';
 

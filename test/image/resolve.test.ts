@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Request } from '../../src/image/candidates.ts';
-import { parsePackageIndex, type PackageIndex } from '../../src/image/package-index.ts';
-import { parseRelations } from '../../src/image/relation.ts';
-import { resolve } from '../../src/image/resolve.ts';
+import type { Request } from '../../src/image/debian/candidates.ts';
+import { parsePackageIndex, type PackageIndex } from '../../src/image/debian/package-index.ts';
+import { parseRelations } from '../../src/image/debian/relation.ts';
+import { resolve } from '../../src/image/debian/resolve.ts';
 
 const hash = 'a'.repeat(64);
 

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as openpgp from 'openpgp';
 import { describe, expect, test } from 'vitest';
-import { readKeyring, signedText } from '../../src/image/signature.ts';
+import { readKeyring, signedText } from '../../src/image/debian/signature.ts';
 import { clearSign, fakeKey } from '../fakes/fake-mirror.ts';
 
 const text = 'Origin: Test\n- dashed\nDate: today';

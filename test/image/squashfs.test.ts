@@ -2,9 +2,9 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Entry } from '../../src/image/entry.ts';
-import { squashfsFault } from '../../src/image/squashfs-check.ts';
-import { findSquashfsTool, makeSquashfs } from '../../src/image/squashfs.ts';
+import type { Entry } from '../../src/image/tree/entry.ts';
+import { squashfsFault } from '../../src/image/tree/squashfs-check.ts';
+import { findSquashfsTool, makeSquashfs } from '../../src/image/tree/squashfs.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 let directory = '';

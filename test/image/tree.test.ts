@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Entry } from '../../src/image/entry.ts';
-import { Tree, usrLinks } from '../../src/image/tree.ts';
+import type { Entry } from '../../src/image/tree/entry.ts';
+import { Tree, usrLinks } from '../../src/image/tree/tree.ts';
 
 const file = (path: string): Entry => ({
   kind: 'file',

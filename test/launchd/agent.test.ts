@@ -13,10 +13,10 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { label } from '../../src/host/launch-agent.ts';
-import { run } from '../../src/system/child.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import { until } from '../../src/system/wait.ts';
+import { label } from '../../src/service/launchd/launch-agent.ts';
+import { run } from '../../src/system/process/child.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { until } from '../../src/system/time/wait.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { putNode } from '../rig/stand-in.ts';
 import { launchdRig } from './rig.ts';

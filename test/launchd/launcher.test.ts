@@ -4,10 +4,10 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { launcherText, type JobValues } from '../../src/host/launch-agent.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import { readIfThere } from '../../src/system/files.ts';
-import { until } from '../../src/system/wait.ts';
+import { launcherText, type JobValues } from '../../src/service/launchd/launch-agent.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { readIfThere } from '../../src/system/files/files.ts';
+import { until } from '../../src/system/time/wait.ts';
 
 const template = readFileSync(resolve(import.meta.dirname, '../../launchd/launcher.sh'), 'utf8');
 let tree: string;

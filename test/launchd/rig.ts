@@ -4,10 +4,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { layoutOf } from '../../src/config/layout.ts';
-import { agentPaths } from '../../src/host/launch-agent.ts';
-import { placesOf } from '../../src/host/places.ts';
-import { readStatus } from '../../src/supervisor/status.ts';
-import { snapshot } from '../cli/configure-rig.ts';
+import { agentPaths } from '../../src/service/launchd/launch-agent.ts';
+import { systemPathsOf } from '../../src/host/system-paths.ts';
+import { readStatus } from '../../src/supervisor/status/status.ts';
+import { snapshot } from '../setup/configure-rig.ts';
 import type { BuiltProgram } from '../fakes/program.ts';
 import { freePort } from '../rig/free-port.ts';
 import { StandInLaunchd, type StandInOptions } from './stand-in.ts';
@@ -27,7 +27,7 @@ interface RigOptions extends StandInOptions {
 
 export async function launchdRig(program: BuiltProgram, options: RigOptions = {}) {
   const tree = mkdtempSync(join(tmpdir(), 'Mac von Jörg-'));
-  const places = placesOf(tree);
+  const places = systemPathsOf(tree);
   for (const path of [places.home, places.etcNix]) mkdirSync(path, { recursive: true });
   const state = join(tree, 'state dir');
   const layout = layoutOf(state);

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../../src/system/clock.ts';
-import { until } from '../../src/system/wait.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { until } from '../../src/system/time/wait.ts';
 import { Job, type JobKeys } from './job.ts';
 
 let directory: string;

@@ -3,10 +3,10 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import { join } from 'node:path';
 import { parse } from 'plist';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { declaredIn } from '../../src/host/declared-job.ts';
-import { label } from '../../src/host/launch-agent.ts';
-import { jobScript, systemJobPath } from '../../src/host/system-job.ts';
-import { run } from '../../src/system/child.ts';
+import { declaredIn } from '../../src/service/declared-job.ts';
+import { label } from '../../src/service/launchd/launch-agent.ts';
+import { jobScript, systemJobPath } from '../../src/service/system-job.ts';
+import { run } from '../../src/system/process/child.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { launchdRig } from './rig.ts';
 

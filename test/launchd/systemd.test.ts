@@ -16,9 +16,9 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { placesOf } from '../../src/host/places.ts';
-import { unitPath } from '../../src/host/systemd-unit.ts';
-import { snapshot } from '../cli/configure-rig.ts';
+import { systemPathsOf } from '../../src/host/system-paths.ts';
+import { unitPath } from '../../src/service/systemd/systemd-unit.ts';
+import { snapshot } from '../setup/configure-rig.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { freePort } from '../rig/free-port.ts';
 
@@ -55,7 +55,7 @@ esac
 async function rigOf() {
   const tree = mkdtempSync(join(tmpdir(), 'Jörgs Linux-'));
   const bin = mkdtempSync(join(tmpdir(), 'systemctl-'));
-  const places = placesOf(tree);
+  const places = systemPathsOf(tree);
   for (const path of [places.home, places.etcNix]) mkdirSync(path, { recursive: true });
   const unit = unitPath(join(places.home, '.config'));
   writeFileSync(join(bin, 'systemctl'), systemctl);

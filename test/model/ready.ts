@@ -1,11 +1,11 @@
 /** A supervisor in a world, whose guest got ready. */
-import { defaultPolicy } from '../../src/supervisor/backoff.ts';
+import { defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
 import type { Config } from '../../src/config/config.ts';
-import type { Event } from '../../src/supervisor/state.ts';
-import type { Status } from '../../src/supervisor/status.ts';
+import type { Event } from '../../src/supervisor/lifecycle/state.ts';
+import type { Status } from '../../src/supervisor/status/status.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { silent, type Log } from '../../src/system/log.ts';
-import { identify } from '../../src/system/process.ts';
+import { identify } from '../../src/system/process/process.ts';
 import type { World } from './world.ts';
 
 /** Runs it until it is ready, unless another event is its first; the phases that it went through, and ways to others. */

@@ -7,11 +7,11 @@ import { connect, type Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import fc from '../fuzz/fast-check.ts';
 import { expect } from 'vitest';
-import { defaultPolicy } from '../../src/supervisor/backoff.ts';
-import { readStatus, type Status } from '../../src/supervisor/status.ts';
+import { defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
+import { readStatus, type Status } from '../../src/supervisor/status/status.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { silent } from '../../src/system/log.ts';
-import { identify } from '../../src/system/process.ts';
+import { identify } from '../../src/system/process/process.ts';
 import { holds } from '../fuzz/property.ts';
 import { schemaProblems } from '../rig/status-schema.ts';
 import { World } from './world.ts';
@@ -173,7 +173,7 @@ class Life {
 
   /** A client of ssh comes to the door, where there is one, and stays. */
   async #knock(): Promise<void> {
-    const port = this.#supervisor.gate.told?.port;
+    const port = this.#supervisor.doorControl.told?.port;
     if (port === undefined) return;
     const socket = connect({ port, host: '127.0.0.1' }).on('error', () => undefined);
     this.#clients.push(socket);

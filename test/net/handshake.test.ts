@@ -6,9 +6,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { decodeReply, encodeCommand, encodeInit, shakeHands } from '../../src/net/handshake.ts';
 import { cardUuid, vpnkit } from '../../src/net/vpnkit.ts';
 import { layoutOf } from '../../src/config/layout.ts';
-import { launch, type Child } from '../../src/system/child.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import { dialUnix } from '../../src/system/unix-socket.ts';
+import { launch, type Child } from '../../src/system/process/child.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { dialUnix } from '../../src/system/socket/unix-socket.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { makeProgram } from '../rig/stand-in.ts';
 

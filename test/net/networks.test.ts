@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
-import { vmPrograms } from '../../src/config/vm-programs.ts';
+import { vmPrograms } from '../../src/domain/vm-programs.ts';
 import { gvproxy } from '../../src/net/gvproxy.ts';
 import {
   chooseNetwork,
@@ -13,8 +13,8 @@ import {
 } from '../../src/net/networks.ts';
 import { vpnkit } from '../../src/net/vpnkit.ts';
 import { Failed, type Failure } from '../../src/system/failure.ts';
-import { keepVerdict } from '../../src/system/verdicts.ts';
-import { bootId } from '../../src/system/process.ts';
+import { keepVerdict } from '../../src/domain/verdicts.ts';
+import { bootId } from '../../src/system/process/process.ts';
 
 let dir = '';
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'net-'))));

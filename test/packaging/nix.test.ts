@@ -14,11 +14,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse } from 'plist';
 import { afterAll, describe, expect, test } from 'vitest';
-import { machinesLine } from '../../src/host/machines.ts';
+import { machinesLine } from '../../src/nix/machines.ts';
 import { readInstalled } from '../../src/host/installed.ts';
-import { sshConfig } from '../../src/host/ssh.ts';
-import { tryProgram } from '../../src/system/program.ts';
-import { snapshot } from '../cli/configure-rig.ts';
+import { sshConfig } from '../../src/nix/ssh/stanza.ts';
+import { tryProgram } from '../../src/system/process/find-program.ts';
+import { snapshot } from '../setup/configure-rig.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const nix = join(root, 'packaging/nix');

@@ -14,7 +14,7 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Manifest } from '../../src/vm/bundle.ts';
+import type { Manifest } from '../../src/vm/boot-image.ts';
 import { fact } from './command.ts';
 import { BuilderRig, testImage } from './rig.ts';
 import { stopAtOnce } from './stop-at-once.ts';

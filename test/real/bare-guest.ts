@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'vitest';
-import { writeInitrd, type Seed } from '../../src/guest/seed.ts';
+import { writeInitrd, type Seed } from '../../src/guest/identity/seed.ts';
 import { reapAfterUs } from '../rig/reaper.ts';
 import { Command, fact } from './command.ts';
 import { testImage } from './rig.ts';

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bootPage } from '../../src/host/boot-picture.ts';
-import type { Boot } from '../../src/host/boots.ts';
+import { bootPage } from '../../src/supervisor/status/boot-picture.ts';
+import type { Boot } from '../../src/supervisor/status/boots.ts';
 import { Browser, browserProgram, type Look } from './browser.ts';
 
 const program = browserProgram();

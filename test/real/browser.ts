@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { tryProgram } from '../../src/system/program.ts';
+import { tryProgram } from '../../src/system/process/find-program.ts';
 import { killProcess } from './command.ts';
 
 const names = [

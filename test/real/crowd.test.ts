@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { ask, type Command as ControlCommand } from '../../src/supervisor/control.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { ask, type Command as ControlCommand } from '../../src/supervisor/daemon/control.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { fact } from './command.ts';
 import { BuilderRig } from './rig.ts';
 

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
-import { ask } from '../../src/supervisor/control.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { ask } from '../../src/supervisor/daemon/control.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { fakeCaffeinate } from '../fakes/fake-caffeinate.ts';
 import { fact } from './command.ts';
 import { BuilderRig } from './rig.ts';

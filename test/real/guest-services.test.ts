@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Command, fact } from './command.ts';
 import { builtText, nixBuild } from './nix-client.ts';
-import { i686Program } from '../../src/guest/i686.ts';
-import { findProgram } from '../../src/system/program.ts';
-import { qemuAbilities } from '../../src/vm/qemu/abilities.ts';
+import { i686Program } from '../../src/guest/login/i686.ts';
+import { findProgram } from '../../src/system/process/find-program.ts';
+import { qemuAbilities } from '../../src/vm/qemu/qemu-abilities.ts';
 import { BuilderRig } from './rig.ts';
 
 // Behaviour 17: A crowd is led to the guest one after the other, so that a network that takes two connections at a time loses

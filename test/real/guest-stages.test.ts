@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { judgeDisk } from '../../src/supervisor/disk.ts';
+import { judgeDisk } from '../../src/supervisor/disk/disk.ts';
 import { cpioArchive, S_IFDIR, S_IFREG } from '../../src/system/cpio.ts';
 import { BareGuests, type Hardware } from './bare-guest.ts';
 import { fact } from './command.ts';

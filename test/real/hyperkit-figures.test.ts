@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openWicket } from '../../src/guest/wicket.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import { Ring } from '../../src/system/ring.ts';
-import { vsockTunnel } from '../../src/vm/hyperkit/machine.ts';
+import { openForward } from '../../src/guest/login/one-shot-forward.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { Ring } from '../../src/guest/console/ring.ts';
+import { vsockTunnel } from '../../src/vm/hyperkit/hyperkit-control.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
 import { HyperkitRig } from './hyperkit-rig.ts';
 import type { BuilderRig } from './rig.ts';
@@ -28,7 +28,7 @@ test('the door carries at least 0.8 of what a connection without it does', async
   const ratio = () => Math.min(...past) / Math.min(...through);
   for (let round = 0; round < 10 && !(round >= 2 && ratio() > 0.8); round++) {
     const closed = new AbortController();
-    past.push(await copy(rig, (await openWicket(tunnel, closed.signal)).port));
+    past.push(await copy(rig, (await openForward(tunnel, closed.signal)).port));
     closed.abort();
     through.push(await copy(rig, rig.port));
   }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { isAlive } from '../../src/system/process.ts';
+import { isAlive } from '../../src/system/process/process.ts';
 import { fact } from './command.ts';
 import { booting, firstFailure, HyperkitRig, losses } from './hyperkit-rig.ts';
 import { testImage } from './rig.ts';

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { identify, isAlive } from '../../src/system/process.ts';
+import { identify, isAlive } from '../../src/system/process/process.ts';
 import { fact } from './command.ts';
 import { booting, firstFailure, HyperkitRig } from './hyperkit-rig.ts';
 import type { BuilderRig } from './rig.ts';

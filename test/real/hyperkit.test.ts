@@ -11,7 +11,7 @@ import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { identify } from '../../src/system/process.ts';
+import { identify } from '../../src/system/process/process.ts';
 import { fact } from './command.ts';
 import { HyperkitRig } from './hyperkit-rig.ts';
 import { NameServer } from './name-server.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { bundleAt } from '../../src/vm/bundle.ts';
+import { bundleAt } from '../../src/vm/boot-image.ts';
 import { BuilderRig, testImage } from './rig.ts';
 
 // Behaviour 42: A new image is booted at the next start; one that does not get ready is set aside for the last that did,

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { buildImage } from '../../src/image/build.ts';
-import { readLock } from '../../src/image/lock.ts';
-import { findMirror } from '../../src/image/mirror.ts';
-import { findSecurityMirror } from '../../src/image/security-mirror.ts';
+import { readLock } from '../../src/image/image-lock.ts';
+import { findMirror } from '../../src/image/mirror/mirror.ts';
+import { findSecurityMirror } from '../../src/image/mirror/security-mirror.ts';
 import { recipe } from '../../src/image/recipe.ts';
-import { readKeyring } from '../../src/image/signature.ts';
-import { bundleAt, checkBundle } from '../../src/vm/bundle.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { readKeyring } from '../../src/image/debian/signature.ts';
+import { bundleAt, checkBootImage } from '../../src/vm/boot-image.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 
 const source = join(import.meta.dirname, '../../src/image');
 
@@ -35,7 +35,7 @@ test('two builds of the real image, in two directories, are the same to the byte
         prefix,
         alone: (work) => Promise.resolve(work()),
       });
-      checkBundle(bundleAt(prefix), { full: true });
+      checkBootImage(bundleAt(prefix), { full: true });
       return { ...built, seconds: (systemClock.monotonic() - started) / 1000 };
     };
     await build('one', Date.now());

@@ -2,7 +2,7 @@
 import { mkdtempSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { tryProgram } from '../../src/system/program.ts';
+import { tryProgram } from '../../src/system/process/find-program.ts';
 import { BuilderRig } from './rig.ts';
 
 test('QEMU that is not installed: named with how to get it', async (context) => {

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { tryProgram } from '../../src/system/program.ts';
+import { tryProgram } from '../../src/system/process/find-program.ts';
 import { fact } from './command.ts';
 import type { BuilderRig } from './rig.ts';
 

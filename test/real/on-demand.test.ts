@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
-import { nativeSystem } from '../../src/config/system.ts';
-import { exampleNix } from '../../src/host/example.ts';
+import { nativeSystem } from '../../src/domain/guest-system.ts';
+import { exampleNix } from '../../src/nix/example.ts';
 import { nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { identify } from '../../src/system/process.ts';
+import { identify } from '../../src/system/process/process.ts';
 import { fact } from './command.ts';
 import { builtText, nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { debianArch, nativeSystem, systemNames } from '../../src/config/system.ts';
+import { debianArch, nativeSystem, systemNames } from '../../src/domain/guest-system.ts';
 import { fact } from './command.ts';
 import { builtText, nixBuild } from './nix-client.ts';
 import { BuilderRig, testImage } from './rig.ts';

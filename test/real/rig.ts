@@ -13,12 +13,12 @@ import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { readStatus, type Status } from '../../src/supervisor/status.ts';
-import { isLocked } from '../../src/system/lock.ts';
+import { readStatus, type Status } from '../../src/supervisor/status/status.ts';
+import { isLocked } from '../../src/system/lock/lock.ts';
 import { freePort } from '../rig/free-port.ts';
 import { reapAfterUs } from '../rig/reaper.ts';
-import { lockHash, readLock } from '../../src/image/lock.ts';
-import { bundleAt, readManifest } from '../../src/vm/bundle.ts';
+import { lockHash, readLock } from '../../src/image/image-lock.ts';
+import { bundleAt, readManifest } from '../../src/vm/boot-image.ts';
 import { Command, fact, killProcess, processesNaming } from './command.ts';
 
 const checkout = dirname(dirname(import.meta.dirname));

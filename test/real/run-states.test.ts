@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { findProgram } from '../../src/system/program.ts';
+import { findProgram } from '../../src/system/process/find-program.ts';
 import { kvmObstacle } from '../../src/vm/kvm-device.ts';
 import { rowOf, runStates, type RunState } from '../../src/vm/run-states.ts';
 import { QmpRelay, wrapQemu } from '../rig/qmp-relay.ts';

@@ -1,10 +1,10 @@
 /** The section that start-up shares with configure, held by somebody else. */
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { builtImage } from '../../src/config/system.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import { inSection } from '../../src/system/lock.ts';
-import { bundleAt } from '../../src/vm/bundle.ts';
+import { builtImage } from '../../src/config/image-prefix.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { withOperationLock } from '../../src/system/lock/lock.ts';
+import { bundleAt } from '../../src/vm/boot-image.ts';
 import { buildProgram } from '../fakes/program.ts';
 import { mirrorOf } from '../fakes/small-mirror.ts';
 import { fact } from './command.ts';
@@ -15,7 +15,7 @@ import { stopAtOnce } from './stop-at-once.ts';
 async function hold({ layout }: BuilderRig): Promise<() => Promise<void>> {
   const end = new AbortController();
   return new Promise((resolve) => {
-    const held = inSection(layout.startLock, { clock: systemClock }, async () => {
+    const held = withOperationLock(layout.startLock, { clock: systemClock }, async () => {
       const over = new Promise<void>((done) => end.signal.addEventListener('abort', () => done()));
       resolve(async () => {
         end.abort();

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Report } from '../../src/cli/status-report.ts';
+import type { Report } from '../../src/cli/status/live-facts.ts';
 import { schemaProblems } from '../rig/status-schema.ts';
 import { fact } from './command.ts';
 import { addMonitor } from './monitor.ts';

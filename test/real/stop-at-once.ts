@@ -1,4 +1,4 @@
-import { readLive } from '../../src/system/pidfile.ts';
+import { readLive } from '../../src/system/files/pidfile.ts';
 import { fact } from './command.ts';
 import type { BuilderRig } from './rig.ts';
 

@@ -1,7 +1,7 @@
 /** Processes that stand still for longer than any lock stays fresh, as in a host's sleep, and go on while others have tried. */
 import { existsSync, statSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { identify } from '../../src/system/process.ts';
+import { identify } from '../../src/system/process/process.ts';
 import { fact } from './command.ts';
 import { BuilderRig } from './rig.ts';
 import { stopAtOnce } from './stop-at-once.ts';

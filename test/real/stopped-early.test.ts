@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { readLive } from '../../src/system/pidfile.ts';
+import { readLive } from '../../src/system/files/pidfile.ts';
 import { fact, type Command } from './command.ts';
 import { BuilderRig } from './rig.ts';
 

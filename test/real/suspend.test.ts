@@ -1,8 +1,8 @@
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { nativeSystem } from '../../src/config/system.ts';
-import { exampleNix } from '../../src/host/example.ts';
+import { nativeSystem } from '../../src/domain/guest-system.ts';
+import { exampleNix } from '../../src/nix/example.ts';
 import { nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 

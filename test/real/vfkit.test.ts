@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { systemClock } from '../../src/system/clock.ts';
-import { identify } from '../../src/system/process.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { identify } from '../../src/system/process/process.ts';
 import { complaints } from '../fakes/vfkit/command-line.ts';
 import { nativeArch, versions } from '../fakes/vfkit/version.ts';
 import { builtText, nixBuild } from './nix-client.ts';

@@ -1,12 +1,12 @@
 /** A real server of VPNKit's protocol: gvproxy from Debian 13, fetched and verified as the guest's packages are. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { debEntries } from '../../src/image/deb.ts';
-import { cachedPath, downloadAll } from '../../src/image/download.ts';
-import { findMirror } from '../../src/image/mirror.ts';
-import { fetchIndex, fetchRelease } from '../../src/image/release.ts';
-import { readKeyring } from '../../src/image/signature.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { debEntries } from '../../src/image/debian/deb.ts';
+import { cachedPath, downloadAll } from '../../src/image/http/download.ts';
+import { findMirror } from '../../src/image/mirror/mirror.ts';
+import { fetchIndex, fetchRelease } from '../../src/image/debian/release.ts';
+import { readKeyring } from '../../src/image/debian/signature.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 
 const checkout = resolve(import.meta.dirname, '../..');
 const cache = join(checkout, '.cache/gvproxy');

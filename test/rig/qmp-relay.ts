@@ -7,8 +7,8 @@ import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Layout } from '../../src/config/layout.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import { fieldsOf, JsonLines } from '../../src/system/json-lines.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { fieldsOf, JsonLines } from '../../src/system/socket/json-lines.ts';
 
 /** What QEMU says before its STOP. */
 const events: Readonly<Record<string, string>> = {

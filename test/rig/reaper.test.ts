@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { expect, test } from 'vitest';
-import { systemClock } from '../../src/system/clock.ts';
-import { until } from '../../src/system/wait.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { until } from '../../src/system/time/wait.ts';
 import { processesNaming } from '../real/command.ts';
 
 const checkout = resolve(import.meta.dirname, '../..');

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { ensureIdentity, readIdentity } from '../../src/guest/identity.ts';
-import { builderKeys, GuestKeys, keysVersion } from '../../src/supervisor/builder-keys.ts';
+import { ensureIdentity, readIdentity } from '../../src/guest/identity/identity.ts';
+import { builderKeys, GuestKeys, keysVersion } from '../../src/supervisor/start/builder-keys.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
 
 let layout: Layout;

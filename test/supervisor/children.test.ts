@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
-import { readLine } from '../../src/guest/boot.ts';
-import { openConsole } from '../../src/guest/console.ts';
-import { vmFailure } from '../../src/supervisor/children.ts';
-import { MemoryWatch } from '../../src/supervisor/memory-watch.ts';
-import { vmDrivers } from '../../src/vm/drivers.ts';
+import { readLine } from '../../src/guest/console/boot.ts';
+import { openConsole } from '../../src/guest/console/console.ts';
+import { vmFailure } from '../../src/supervisor/start/children.ts';
+import { MemoryWatch } from '../../src/supervisor/health/memory-watch.ts';
+import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
 

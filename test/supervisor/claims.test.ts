@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { GuestAgent } from '../../src/guest/agent.ts';
-import type { BootNews } from '../../src/supervisor/boot-watch.ts';
-import { Claims } from '../../src/supervisor/claims.ts';
-import { guestPanicked } from '../../src/supervisor/failure.ts';
+import { GuestAgent } from '../../src/guest/agent/agent.ts';
+import type { BootNews } from '../../src/supervisor/health/boot-watch.ts';
+import { Claims } from '../../src/supervisor/health/claims.ts';
+import { guestPanicked } from '../../src/supervisor/health/child-failures.ts';
 import { FakeAgent } from '../fakes/fake-agent.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 

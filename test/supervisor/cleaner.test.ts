@@ -2,12 +2,12 @@
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ask } from '../../src/supervisor/control.ts';
-import { daemon } from '../../src/supervisor/daemon.ts';
-import { findStatus } from '../../src/supervisor/found.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { ask } from '../../src/supervisor/daemon/control.ts';
+import { daemon } from '../../src/supervisor/daemon/daemon.ts';
+import { findStatus } from '../../src/client/found.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { Exit } from '../../src/system/failure.ts';
-import { isLocked } from '../../src/system/lock.ts';
+import { isLocked } from '../../src/system/lock/lock.ts';
 import { World } from '../model/world.ts';
 import { freePort } from '../rig/free-port.ts';
 

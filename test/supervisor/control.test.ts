@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { ask, openControl, type Commands } from '../../src/supervisor/control.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { ask, openControl, type Commands } from '../../src/supervisor/daemon/control.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { silent } from '../../src/system/log.ts';
 import { calm, nobody } from '../fakes/commands.ts';
 

@@ -15,10 +15,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { daemon } from '../../src/supervisor/daemon.ts';
+import { daemon } from '../../src/supervisor/daemon/daemon.ts';
 import { Exit } from '../../src/system/failure.ts';
-import { isLocked } from '../../src/system/lock.ts';
-import type { StopSignal } from '../../src/system/signals.ts';
+import { isLocked } from '../../src/system/lock/lock.ts';
+import type { StopSignal } from '../../src/system/process/signals.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { buildProgram } from '../fakes/program.ts';
 

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { untilDiskIsFree } from '../../src/supervisor/disk-free.ts';
+import { untilDiskIsFree } from '../../src/supervisor/disk/disk-free.ts';
 import { failureOf } from '../../src/system/failure.ts';
-import { isLocked, tryKernelLock } from '../../src/system/lock.ts';
+import { isLocked, tryKernelLock } from '../../src/system/lock/lock.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 let dir = '';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeProgram } from '../rig/other-process.ts';
-import { filesIn, lackOf, roomAt, roomIn } from '../../src/supervisor/disk-room.ts';
+import { filesIn, lackOf, roomAt, roomIn } from '../../src/supervisor/disk/disk-room.ts';
 
 const wanted = { bytes: 1000, inodes: 64 };
 const plenty = { bavail: 1000, bsize: 1, files: 100, ffree: 64 };
@@ -36,7 +36,7 @@ test('a count of none is not believed where files can be made, and none of those
 const canMount = process.platform === 'linux' && process.getuid?.() === 0;
 test.runIf(canMount)('a count that is true is a lack', async () => {
   const source = `
-    import { roomAt } from '../../src/supervisor/disk-room.ts';
+    import { roomAt } from '../../src/supervisor/disk/disk-room.ts';
     console.log(roomAt(process.argv[2]).inodes);`;
   const directory = mkdtempSync(join(tmpdir(), 'inodes-'));
   try {

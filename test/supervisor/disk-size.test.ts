@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mostGiB, type Place } from '../../src/supervisor/disk-size.ts';
+import { mostGiB, type Place } from '../../src/supervisor/disk/disk-size.ts';
 
 /** As ext4 on a desk: whatever is asked for. */
 const roomy: Place = { keepsHoles: true, freeGiB: 10, hasGiB: 0, takes: () => true };

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
-import { shortageAt, type Shortage } from '../../src/supervisor/disk-room.ts';
-import { DiskTrouble } from '../../src/supervisor/disk-trouble.ts';
+import { shortageAt, type Shortage } from '../../src/supervisor/disk/disk-room.ts';
+import { DiskTrouble } from '../../src/supervisor/disk/disk-trouble.ts';
 import type { Failure } from '../../src/system/failure.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 

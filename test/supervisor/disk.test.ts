@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { judgeDisk, prepareDisk } from '../../src/supervisor/disk.ts';
+import { judgeDisk, prepareDisk } from '../../src/supervisor/disk/disk.ts';
 import { Failed, type Failure } from '../../src/system/failure.ts';
 import { makeProgram } from '../rig/other-process.ts';
 
@@ -116,10 +116,10 @@ describe('the disk', () => {
 // takes.
 describe('a disk that is larger than files may be', () => {
   const source = `
-    import { prepareDisk } from '../../src/supervisor/disk.ts';
-    import { diskProblem } from '../../src/supervisor/disk-size.ts';
+    import { prepareDisk } from '../../src/supervisor/disk/disk.ts';
+    import { diskProblem } from '../../src/supervisor/disk/disk-size.ts';
     import { failureOf } from '../../src/system/failure.ts';
-    import '../../src/system/signals.ts';
+    import '../../src/system/process/signals.ts';
     const [directory, disk] = process.argv.slice(2);
     const other = directory + '/other';
     const told = [diskProblem(other, 8), diskProblem(other, 2)];

@@ -10,15 +10,15 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { defaultPolicy } from '../../src/supervisor/backoff.ts';
-import type { Status } from '../../src/supervisor/status.ts';
+import { defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
+import type { Status } from '../../src/supervisor/status/status.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
-import { tryKernelLock } from '../../src/system/lock.ts';
+import { tryKernelLock } from '../../src/system/lock/lock.ts';
 import { silent } from '../../src/system/log.ts';
-import { identify } from '../../src/system/process.ts';
+import { identify } from '../../src/system/process/process.ts';
 import { readyIn } from '../model/ready.ts';
-import { vmPrograms } from '../../src/config/vm-programs.ts';
-import { vmDrivers } from '../../src/vm/drivers.ts';
+import { vmPrograms } from '../../src/domain/vm-programs.ts';
+import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { World } from '../model/world.ts';
 
 /** A builder that is ready, with a lock on its directory as the daemon has it. */

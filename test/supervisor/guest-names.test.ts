@@ -3,7 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { GuestNames } from '../../src/supervisor/guest-names.ts';
+import { GuestNames } from '../../src/supervisor/health/guest-names.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
 
 let directory: string;

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { GuestSystems } from '../../src/supervisor/guest-systems.ts';
+import { GuestSystems } from '../../src/supervisor/health/guest-systems.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
 
 let said: string | undefined;

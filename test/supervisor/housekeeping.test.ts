@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { GuestAgent, GuestExec } from '../../src/guest/agent.ts';
-import type { Gate } from '../../src/supervisor/gate.ts';
+import type { GuestAgent, GuestExec } from '../../src/guest/agent/agent.ts';
+import type { DoorControl } from '../../src/supervisor/daemon/door-control.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
-import { bytesToFree, Housekeeping } from '../../src/supervisor/housekeeping.ts';
+import { bytesToFree, Housekeeping } from '../../src/supervisor/idle/housekeeping.ts';
 import { nobody } from '../fakes/commands.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
@@ -36,11 +36,11 @@ function rig() {
     if (what === 'trim') return Promise.resolve(at.trim).then(answer);
     return Promise.resolve(answer((at.stops.length > 1 ? at.stops.shift() : at.stops[0]) ?? 0));
   };
-  const gate = {
+  const doorControl = {
     counts: () => at.counts,
     withhold: (isWanted: boolean) => void at.withheld.push(isWanted),
   };
-  Object.defineProperties(gate, {
+  Object.defineProperties(doorControl, {
     traffic: { get: () => at.traffic },
     hasWaiting: { get: () => at.hasWaiting },
   });
@@ -50,7 +50,7 @@ function rig() {
     log: (_, event) => void at.logged.push(event),
     signal: new AbortController().signal,
     agent: () => (at.ready ? agent : undefined),
-    gate: () => gate as unknown as Gate,
+    doorControl: () => doorControl as unknown as DoorControl,
   });
   /** Time goes by, with a look every 5 s. */
   const pass = async (ms: number) => {

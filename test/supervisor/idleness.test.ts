@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Idleness, pauseMs } from '../../src/supervisor/idleness.ts';
+import { Idleness, pauseMs } from '../../src/supervisor/idle/idleness.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 const minute = 60_000;

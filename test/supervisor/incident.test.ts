@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { guestPanicked } from '../../src/supervisor/failure.ts';
-import { keepIncident, lastIncident, type Incident } from '../../src/supervisor/incident.ts';
+import { guestPanicked } from '../../src/supervisor/health/child-failures.ts';
+import { keepIncident, lastIncident, type Incident } from '../../src/supervisor/health/incident.ts';
 import { silent, type Log } from '../../src/system/log.ts';
-import type { Machine } from '../../src/vm/driver.ts';
+import type { VmControl } from '../../src/vm/vm-driver.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { readyIn } from '../model/ready.ts';
 import { World } from '../model/world.ts';
@@ -42,7 +42,7 @@ test('nothing is kept in a directory that is not ours any more', async () => {
 });
 
 /** A machine that says this of itself. */
-const saying = (said: string): Machine => ({
+const saying = (said: string): VmControl => ({
   tunnel: { kind: 'tcp', host: '127.0.0.1', port: 1 },
   powerOff: () => Promise.resolve(),
   reason: () => undefined,

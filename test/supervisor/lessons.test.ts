@@ -2,16 +2,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { defaultPolicy } from '../../src/supervisor/backoff.ts';
-import { takeLesson } from '../../src/supervisor/lessons.ts';
-import { step } from '../../src/supervisor/lifecycle.ts';
+import { defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
+import { takeLesson } from '../../src/supervisor/start/lessons.ts';
+import { step } from '../../src/supervisor/lifecycle/lifecycle.ts';
 import { Scope } from '../../src/supervisor/scope.ts';
-import type { State } from '../../src/supervisor/state.ts';
+import type { State } from '../../src/supervisor/lifecycle/state.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
 import { silent } from '../../src/system/log.ts';
-import { readVerdicts } from '../../src/system/verdicts.ts';
+import { readVerdicts } from '../../src/domain/verdicts.ts';
 import { chooseVm } from '../../src/vm/choose-vm.ts';
-import { vmDrivers } from '../../src/vm/drivers.ts';
+import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { World } from '../model/world.ts';
 
 const failure: Failure = {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { afterLoss, defaultPolicy } from '../../src/supervisor/backoff.ts';
-import { initial, step } from '../../src/supervisor/lifecycle.ts';
-import { traitsOf } from '../../src/supervisor/phases.ts';
-import { heedsClients, isResting } from '../../src/supervisor/resting.ts';
-import type { Effect, Event, State } from '../../src/supervisor/state.ts';
+import { afterLoss, defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
+import { initial, step } from '../../src/supervisor/lifecycle/lifecycle.ts';
+import { traitsOf } from '../../src/supervisor/lifecycle/phases.ts';
+import { heedsClients, isResting } from '../../src/supervisor/lifecycle/resting.ts';
+import type { Effect, Event, State } from '../../src/supervisor/lifecycle/state.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
 
 const passing: Failure = {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Counts } from '../../src/door/through.ts';
-import { LoginWatch } from '../../src/supervisor/login-watch.ts';
+import { LoginWatch } from '../../src/supervisor/health/login-watch.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 let clock: FakeClock;

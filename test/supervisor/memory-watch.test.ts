@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { afterLoss, defaultPolicy } from '../../src/supervisor/backoff.ts';
-import { vmKilled } from '../../src/supervisor/failure.ts';
-import { MemoryWatch } from '../../src/supervisor/memory-watch.ts';
-import { oomKills, readOomKills } from '../../src/system/memory.ts';
+import { afterLoss, defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
+import { vmKilled } from '../../src/supervisor/health/child-failures.ts';
+import { MemoryWatch } from '../../src/supervisor/health/memory-watch.ts';
+import { oomKills, readOomKills } from '../../src/system/host/host-memory.ts';
 import { canLimitMemory, MemoryGroup } from '../rig/memory-group.ts';
 
 describe('the count of the system', () => {

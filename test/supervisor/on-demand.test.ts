@@ -1,13 +1,13 @@
 /** The whole supervisor, whose guest goes when nobody needs it and comes back for whoever does. */
 import { expect, test } from 'vitest';
-import type { Gate } from '../../src/supervisor/gate.ts';
-import { OnDemand } from '../../src/supervisor/on-demand.ts';
+import type { DoorControl } from '../../src/supervisor/daemon/door-control.ts';
+import { OnDemand } from '../../src/supervisor/idle/on-demand.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { freePort } from '../rig/free-port.ts';
 import { Client, until } from '../door/rig.ts';
 import { readyIn } from '../model/ready.ts';
 import { World } from '../model/world.ts';
-import type { Event } from '../../src/supervisor/state.ts';
+import type { Event } from '../../src/supervisor/lifecycle/state.ts';
 
 const idle = { after: '1 min', how: 'stop', onBattery: 'same', onLowMemory: 'same' } as const;
 
@@ -18,14 +18,23 @@ async function rig(world: World, first?: Event) {
   const ready = await readyIn(world, { config, ...(first && { first }) });
   /** Turns of the real event loop, until it is so. */
   const seen = (isSo: () => boolean) => until(() => (void world.clock.advance(0), isSo()));
-  return { ...ready, port, seen, gate: ready.supervisor.gate };
+  return { ...ready, port, seen, doorControl: ready.supervisor.doorControl };
 }
 
 // Behaviour 99: A guest that is away has no process, and its door listens: a client of ssh that comes is held and brings it back; one
 // that says nothing of ssh, such as a port scan, does not.
 test('goes when nobody uses it, and comes back for a client of ssh and for nobody else', async () => {
   await using world = await World.make();
-  const { supervisor, phases, until: reaches, pass, getReady, port, seen, gate } = await rig(world);
+  const {
+    supervisor,
+    phases,
+    until: reaches,
+    pass,
+    getReady,
+    port,
+    seen,
+    doorControl,
+  } = await rig(world);
   await pass(50_000);
   expect(phases.at(-1)).toBe('ready');
   await pass(15_000);
@@ -40,12 +49,12 @@ test('goes when nobody uses it, and comes back for a client of ssh and for nobod
   });
   const scan = new Client(port, '');
   const web = new Client(port, 'GET / HTTP/1.1\r\n');
-  await seen(() => gate.counts().held === 2);
+  await seen(() => doorControl.counts().held === 2);
   await pass(20_000);
   expect([phases.at(-1), world.starts]).toEqual(['away', 1]);
 
   const client = new Client(port);
-  await seen(() => gate.counts().held === 3);
+  await seen(() => doorControl.counts().held === 3);
   await reaches('booting');
   expect(supervisor.status()).toMatchObject({ attempt: 1 });
   await getReady();
@@ -62,11 +71,19 @@ test('goes when nobody uses it, and comes back for a client of ssh and for nobod
 // Behaviour 100: A client that comes while the guest goes is held, and the guest comes back as soon as it is gone.
 test('comes back at once for a client that comes while it goes', async () => {
   await using world = await World.make();
-  const { supervisor, phases, until: reaches, getReady, port, seen, gate } = await rig(world);
+  const {
+    supervisor,
+    phases,
+    until: reaches,
+    getReady,
+    port,
+    seen,
+    doorControl,
+  } = await rig(world);
   expect(supervisor.suspend()).toBe(true);
   expect(phases.at(-1)).toBe('stopping');
   const client = new Client(port);
-  await seen(() => gate.counts().held === 1);
+  await seen(() => doorControl.counts().held === 1);
   await seen(() => supervisor.status().sentence.includes('a client waits at the door'));
   await getReady();
   expect(phases).toEqual([
@@ -82,15 +99,23 @@ test('comes back at once for a client that comes while it goes', async () => {
 // daemon whose guest is away at once.
 test('goes and comes when it is told to, and not while a client waits', async () => {
   await using world = await World.make();
-  const { supervisor, phases, until: reaches, getReady, port, seen, gate } = await rig(world);
+  const {
+    supervisor,
+    phases,
+    until: reaches,
+    getReady,
+    port,
+    seen,
+    doorControl,
+  } = await rig(world);
   supervisor.drain(true);
   const client = new Client(port);
-  await seen(() => gate.hasWaiting);
+  await seen(() => doorControl.hasWaiting);
   expect(supervisor.suspend()).toBe(false);
   expect(phases.at(-1)).toBe('ready');
-  expect(gate.isDraining).toBe(false);
+  expect(doorControl.isDraining).toBe(false);
   client.socket.destroy();
-  await seen(() => gate.counts().held + gate.counts().opening === 0);
+  await seen(() => doorControl.counts().held + doorControl.counts().opening === 0);
 
   expect(supervisor.suspend()).toBe(true);
   await reaches('away');
@@ -136,7 +161,7 @@ test('a daemon that has given up tries again for a client that comes later', asy
   expect(supervisor.status().sentence).toContain('The next build brings another try.');
   // A port scan brings none.
   const scan = new Client(port, '');
-  await seen(() => supervisor.gate.counts().held === 1);
+  await seen(() => supervisor.doorControl.counts().held === 1);
   await pass(5_000);
   expect(phases.at(-1)).toBe('failed');
   const client = new Client(port);
@@ -157,7 +182,7 @@ test('may begin without a guest', async () => {
     getReady,
     port,
     seen,
-    gate,
+    doorControl,
   } = await rig(world, {
     ...{ type: 'rest', why },
   });
@@ -165,7 +190,7 @@ test('may begin without a guest', async () => {
   expect([phases, world.starts]).toEqual([['away'], 0]);
   expect(supervisor.status()).toMatchObject({ away: { why: why.type }, door: { port } });
   const client = new Client(port);
-  await seen(() => gate.hasWaiting);
+  await seen(() => doorControl.hasWaiting);
   await getReady();
   client.socket.destroy();
   supervisor.dispatch({ type: 'stop' });
@@ -176,14 +201,15 @@ test('wakes the guest for a client that came while the door was being opened', a
   await using world = await World.make();
   const wanted: Event[] = [];
   // Whoever asks before it is open finds no door: on macOS that takes a moment.
-  const gate = { isDraining: false, hasWaiting: false };
+  const doorControl = { isDraining: false, hasWaiting: false };
   const open = () => {
     onDemand.onWaiting();
-    return Promise.resolve().then(() => void (gate.hasWaiting = true));
+    return Promise.resolve().then(() => void (doorControl.hasWaiting = true));
   };
   const onDemand: OnDemand = new OnDemand({
     ...{ clock: new FakeClock(), log: () => undefined, onDoor: () => undefined },
-    gate: () => Object.assign(gate, { open, hold: () => undefined }) as unknown as Gate,
+    doorControl: () =>
+      Object.assign(doorControl, { open, hold: () => undefined }) as unknown as DoorControl,
     state: () => ({ phase: 'away', since: 0, why: { type: 'unused', forMs: 60_000 } }),
     config: () => world.config,
     ...{ layout: world.layout, scope: () => undefined },
@@ -198,7 +224,7 @@ test('a collection holds the door by itself, and lets go whatever was drained fo
   await using world = await World.make();
   const door: string[] = [];
   let end: (ended: object) => void = () => undefined;
-  const gate = {
+  const doorControl = {
     counts: () => ({ opening: 0, entering: 0, loggedIn: 0 }),
     withhold: (isWanted: boolean) => door.push(`withhold ${isWanted}`),
     drain: (isWanted: boolean, how: string) => door.push(`drain ${isWanted} ${how}`),
@@ -211,7 +237,7 @@ test('a collection holds the door by itself, and lets go whatever was drained fo
   };
   const onDemand = new OnDemand({
     ...{ clock: new FakeClock(), log: () => undefined, onDoor: () => door.push('told') },
-    gate: () => gate as unknown as Gate,
+    doorControl: () => doorControl as unknown as DoorControl,
     state: () => ({ phase: 'ready', since: 0, failures: [] }) as never,
     config: () => world.config,
     ...{ layout: world.layout, scope: () => scope as never },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { pressureNow } from '../../src/supervisor/pressure.ts';
-import { freeMemoryShare, readFreeShare } from '../../src/system/memory.ts';
+import { pressureNow } from '../../src/supervisor/idle/pressure.ts';
+import { freeMemoryShare, readFreeShare } from '../../src/system/host/host-memory.ts';
 
 const { signal } = new AbortController();
 

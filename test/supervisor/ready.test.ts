@@ -2,12 +2,12 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import type { AttachedVm } from '../../src/supervisor/attach.ts';
-import { keepProgram, untilReady } from '../../src/supervisor/ready.ts';
+import type { AttachedVm } from '../../src/supervisor/start/attach.ts';
+import { keepProgram, untilReady } from '../../src/supervisor/start/ready.ts';
 import type { Scope } from '../../src/supervisor/scope.ts';
-import { noteSuccess } from '../../src/supervisor/suspend-trial.ts';
-import { systemClock } from '../../src/system/clock.ts';
-import { vmDrivers } from '../../src/vm/drivers.ts';
+import { noteSuccess } from '../../src/supervisor/idle/suspend-trial.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { World } from '../model/world.ts';
 
 test('what cannot be written of the program is told, and ends no guest that is ready', async () => {
@@ -45,7 +45,7 @@ test('a guest that goes on from its file is told of the keys before anybody is l
         setTime: () => Promise.resolve(say('clock')()),
         exec: () => Promise.resolve({ code: 0, stdout: '', stderr: '' }),
       },
-      ...{ boot: { resumed: nothing }, standstill: { expect: nothing }, settle: nothing },
+      ...{ boot: { resumed: nothing }, vmPause: { expect: nothing }, settle: nothing },
     },
     signal: new AbortController().signal,
     facts: { all: {}, note: nothing, see: say('ready') },

@@ -14,9 +14,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { Ends } from '../../src/supervisor/end-scope.ts';
+import { Ends } from '../../src/supervisor/stop/end-scope.ts';
 import type { Scope } from '../../src/supervisor/scope.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import {
   commitSaved,
   differenceIn,
@@ -25,7 +25,7 @@ import {
   readSaved,
   takeSaved,
   type IdentityInput,
-} from '../../src/supervisor/saved-guest.ts';
+} from '../../src/supervisor/idle/saved-guest.ts';
 
 /** Inodes of what was brought onto the medium. */
 const flushed = vi.hoisted(() => [] as number[]);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { readStatus } from '../../src/supervisor/status.ts';
+import { readStatus } from '../../src/supervisor/status/status.ts';
 import { Failed } from '../../src/system/failure.ts';
 
 let layout: Layout;

@@ -1,11 +1,11 @@
 /** When the record is in the file: after those who act on a change have acted, and before anybody is told that it is so. */
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { defaultPolicy } from '../../src/supervisor/backoff.ts';
-import type { Status } from '../../src/supervisor/status.ts';
+import { defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
+import type { Status } from '../../src/supervisor/status/status.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { silent } from '../../src/system/log.ts';
-import { identify } from '../../src/system/process.ts';
+import { identify } from '../../src/system/process/process.ts';
 import { readyIn } from '../model/ready.ts';
 import { World } from '../model/world.ts';
 

@@ -1,11 +1,11 @@
 /** What the record says of a builder whose settings leave the programs open. */
 import { expect, test } from 'vitest';
 import { checkConfig } from '../../src/config/config.ts';
-import { StartFacts } from '../../src/supervisor/start-facts.ts';
-import type { Facts } from '../../src/supervisor/status.ts';
-import { statusOf } from '../../src/supervisor/status-of.ts';
+import { StartFacts } from '../../src/supervisor/start/start-facts.ts';
+import type { Facts } from '../../src/supervisor/status/status.ts';
+import { statusOf } from '../../src/supervisor/status/status-of.ts';
 import { silent } from '../../src/system/log.ts';
-import { vmDrivers } from '../../src/vm/drivers.ts';
+import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 const host = { arch: 'x64', platform: 'linux', cpus: 4, memoryMiB: 8_192 } as const;

@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
-import { MemoryWatch } from '../../src/supervisor/memory-watch.ts';
-import { stop } from '../../src/supervisor/stop.ts';
-import type { Child, Ended } from '../../src/system/child.ts';
-import type { Machine } from '../../src/vm/driver.ts';
-import { qemu } from '../../src/vm/qemu/machine.ts';
+import { MemoryWatch } from '../../src/supervisor/health/memory-watch.ts';
+import { stop } from '../../src/supervisor/stop/stop.ts';
+import type { Child, ExitStatus } from '../../src/system/process/child.ts';
+import type { VmControl } from '../../src/vm/vm-driver.ts';
+import { qemu } from '../../src/vm/qemu/qemu-control.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 /** A VM that hears its button and does nothing by itself. */
 function slowVm(clock: FakeClock) {
-  let settle: (ended: Ended) => void = () => undefined;
-  const ended = new Promise<Ended>((resolve) => (settle = resolve));
+  let settle: (ended: ExitStatus) => void = () => undefined;
+  const ended = new Promise<ExitStatus>((resolve) => (settle = resolve));
   const seen = { presses: 0, killed: false, events: [] as string[] };
-  const die = (): Promise<Ended> => {
+  const die = (): Promise<ExitStatus> => {
     seen.killed = true;
     settle({ kind: 'signalled', signal: 'SIGTERM' });
     return ended;
@@ -29,7 +29,7 @@ function slowVm(clock: FakeClock) {
         output,
         memory: new MemoryWatch(),
         keep,
-        machine: machine as unknown as Machine,
+        machine: machine as unknown as VmControl,
       },
     },
     {

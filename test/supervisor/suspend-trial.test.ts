@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { noteFailure, noteSuccess, trialOf } from '../../src/supervisor/suspend-trial.ts';
+import { noteFailure, noteSuccess, trialOf } from '../../src/supervisor/idle/suspend-trial.ts';
 
 let layout: Layout;
 beforeEach(() => {

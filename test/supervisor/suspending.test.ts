@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { vmPrograms } from '../../src/config/vm-programs.ts';
-import type { Gate } from '../../src/supervisor/gate.ts';
-import { readSaved } from '../../src/supervisor/saved-guest.ts';
+import { vmPrograms } from '../../src/domain/vm-programs.ts';
+import type { DoorControl } from '../../src/supervisor/daemon/door-control.ts';
+import { readSaved } from '../../src/supervisor/idle/saved-guest.ts';
 import type { Scope } from '../../src/supervisor/scope.ts';
-import type { Event } from '../../src/supervisor/state.ts';
-import { trialOf } from '../../src/supervisor/suspend-trial.ts';
-import { Suspending } from '../../src/supervisor/suspending.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import type { Event } from '../../src/supervisor/lifecycle/state.ts';
+import { trialOf } from '../../src/supervisor/idle/suspend-trial.ts';
+import { Suspending } from '../../src/supervisor/idle/suspending.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
-import type { SaveOptions } from '../../src/vm/driver.ts';
+import type { SaveOptions } from '../../src/vm/vm-driver.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -43,7 +43,7 @@ interface Odd {
 function rig(odd: Odd = {}) {
   const done: string[] = [];
   const over = new AbortController();
-  const gate = {
+  const doorControl = {
     hasWaiting: false,
     counts: () => ({ held: 0, opening: 0, open: 0, loggedIn: 0, entering: 0, ...odd.counts }),
   };
@@ -93,12 +93,13 @@ function rig(odd: Odd = {}) {
       },
     },
     lookInside: () => Promise.resolve(odd.inside ?? { builds: 0 }),
-    standstill: { expect: (isOurs: boolean) => done.push(isOurs ? 'quiet' : 'watched') },
+    vmPause: { expect: (isOurs: boolean) => done.push(isOurs ? 'quiet' : 'watched') },
   };
   const events: Event[] = [];
   const suspending = new Suspending({
     ...{ layout, clock: systemClock, log: () => undefined, scope: () => scope as unknown as Scope },
-    gate: () => Object.assign(gate, { hold: () => undefined }) as unknown as Gate,
+    doorControl: () =>
+      Object.assign(doorControl, { hold: () => undefined }) as unknown as DoorControl,
     config: () => config as never,
     dispatch: (event) => {
       events.push(event);
@@ -111,7 +112,7 @@ function rig(odd: Odd = {}) {
     while (events.length === 0) await systemClock.sleep(1);
     return events;
   };
-  return { done, events, gate, scope: scope as unknown as Scope, suspending, suspend };
+  return { done, events, doorControl, scope: scope as unknown as Scope, suspending, suspend };
 }
 
 test('the guest is made quiet, written, and ended; then it is committed, and the first one is tried', async () => {
@@ -164,7 +165,7 @@ test('who wants it while it is written has it run on, which is no fault of the s
 });
 
 test('who comes when it is written has it run on, and its file is no guest any more', async () => {
-  const { done, gate, suspend } = rig({ written: () => (gate.hasWaiting = true) });
+  const { done, doorControl, suspend } = rig({ written: () => (doorControl.hasWaiting = true) });
   expect(await suspend()).toEqual([{ type: 'not-suspended' }]);
   expect(done.slice(3)).toEqual(['save', 'take back', '--unfreeze', 'watched']);
   expect([layout.memory, layout.unfinishedMemory, layout.suspended].some(existsSync)).toBe(false);
@@ -177,8 +178,8 @@ test('a guest that is not to be suspended and does not go on is lost: nobody is 
     hint: '',
     exit: 69,
   } as const;
-  const { done, gate, suspend } = rig({
-    written: () => (gate.hasWaiting = true),
+  const { done, doorControl, suspend } = rig({
+    written: () => (doorControl.hasWaiting = true),
     takeBack: () => Promise.reject(new Failed(failure)),
   });
   expect(await suspend()).toEqual([{ type: 'lost', failure }]);

@@ -16,11 +16,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { DaemonLock } from '../../src/supervisor/daemon-lock.ts';
-import { discardSocket, keepPid, keepSocket, Upkeep } from '../../src/supervisor/upkeep.ts';
+import { DaemonLock } from '../../src/supervisor/daemon/daemon-lock.ts';
+import { discardSocket, keepPid, keepSocket, Upkeep } from '../../src/supervisor/stop/upkeep.ts';
 import { silent } from '../../src/system/log.ts';
-import { readLive } from '../../src/system/pidfile.ts';
-import { dialUnix } from '../../src/system/unix-socket.ts';
+import { readLive } from '../../src/system/files/pidfile.ts';
+import { dialUnix } from '../../src/system/socket/unix-socket.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { makeProgram, runProgram } from '../rig/other-process.ts';
 
@@ -117,7 +117,7 @@ test.runIf(process.platform === 'linux')(
   'no second daemon begins where only the lock’s file is gone',
   async () => {
     const source = `
-    import { DaemonLock } from '../../src/supervisor/daemon-lock.ts';
+    import { DaemonLock } from '../../src/supervisor/daemon/daemon-lock.ts';
     import { layoutOf } from '../../src/config/layout.ts';
     const lock = DaemonLock.take(layoutOf(process.argv[2]));
     console.log(lock instanceof DaemonLock);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { AwakeClock, watchForSleep } from '../../src/system/awake.ts';
-import { within } from '../../src/system/deadline.ts';
-import { until } from '../../src/system/wait.ts';
+import { AwakeClock, watchForSleep } from '../../src/system/time/awake.ts';
+import { within } from '../../src/system/time/deadline.ts';
+import { until } from '../../src/system/time/wait.ts';
 import { Exit } from '../../src/system/failure.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 

@@ -11,12 +11,12 @@ import {
   signalGroup,
   type Child,
   type Launch,
-} from '../../src/system/child.ts';
-import { lockHeld } from '../../src/system/flock.ts';
-import { systemClock } from '../../src/system/clock.ts';
+} from '../../src/system/process/child.ts';
+import { lockHeld } from '../../src/system/lock/flock.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { Exit } from '../../src/system/failure.ts';
-import { isLocked } from '../../src/system/lock.ts';
-import { identify } from '../../src/system/process.ts';
+import { isLocked } from '../../src/system/lock/lock.ts';
+import { identify } from '../../src/system/process/process.ts';
 import { makeProgram, outcome, runProgram } from '../rig/other-process.ts';
 
 let dir = '';
@@ -162,8 +162,8 @@ describe('a child', () => {
     const program = await makeProgram(
       dir,
       `
-      import { launch } from '../../src/system/child.ts';
-      import { systemClock } from '../../src/system/clock.ts';
+      import { launch } from '../../src/system/process/child.ts';
+      import { systemClock } from '../../src/system/time/clock.ts';
       const dir = process.argv[2];
       process.env.PATH = dir;
       const what = { program: 'sleep', argv: ['60'], env: { PATH: '/usr/bin:/bin' }, cwd: dir };
@@ -200,8 +200,8 @@ describe('a child', () => {
 /** Its death is all that differs; each would end a child that a library looks after, or leave one that nobody can find. */
 describe('a child outlives us, and is found by its lock, when we end by', () => {
   const parent = `
-    import { launch } from '../../src/system/child.ts';
-    import { systemClock } from '../../src/system/clock.ts';
+    import { launch } from '../../src/system/process/child.ts';
+    import { systemClock } from '../../src/system/time/clock.ts';
     const [dir, how] = process.argv.slice(2);
     const what = { program: 'sleep', argv: ['60'], env: { PATH: '/usr/bin:/bin' }, cwd: dir };
     const { pid } = await launch(what, { output: dir + '/out', lock: dir + '/lock' }, systemClock);

@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { dial } from '../../src/system/dial.ts';
+import { dial } from '../../src/system/socket/dial.ts';
 
 let dir = '';
 let server: Server | undefined;

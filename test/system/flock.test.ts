@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { systemClock } from '../../src/system/clock.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
-import { inSection, isLocked, tryKernelLock } from '../../src/system/lock.ts';
+import { withOperationLock, isLocked, tryKernelLock } from '../../src/system/lock/lock.ts';
 import { lockless, locklessPath, type Lockless } from '../rig/lockless.ts';
 
 let dir = '';
@@ -35,7 +35,7 @@ describe.runIf(process.platform === 'linux')('a file system that keeps no locks'
     };
     expect(await failing(() => tryKernelLock(path))).toMatchObject(failure);
     expect(await failing(() => isLocked(path))).toMatchObject(failure);
-    const section = () => inSection(path, { clock: systemClock }, () => Promise.resolve());
+    const section = () => withOperationLock(path, { clock: systemClock }, () => Promise.resolve());
     expect(await failing(section)).toMatchObject({ kind: 'no-locks' });
   });
 });

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Failed } from '../../src/system/failure.ts';
-import { hostFacts, supported } from '../../src/system/host.ts';
+import { hostFacts, supported } from '../../src/system/host/host.ts';
 
 describe('the host', () => {
   test('is measured, for a directory that need not exist yet', () => {

@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { JsonLines, type JsonLinesOptions } from '../../src/system/json-lines.ts';
+import { JsonLines, type JsonLinesOptions } from '../../src/system/socket/json-lines.ts';
 
 let dir: string;
 let server: Server;

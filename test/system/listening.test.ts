@@ -13,11 +13,11 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { firstSocketFd, launch, type Child, type Launch } from '../../src/system/child.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { firstSocketFd, launch, type Child, type Launch } from '../../src/system/process/child.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
-import { tryNode } from '../../src/system/node-trial.ts';
-import { fdOf, withSockets } from '../../src/system/listening.ts';
+import { tryNode } from '../../src/system/process/node-trial.ts';
+import { fdOf, withSockets } from '../../src/system/socket/listening.ts';
 
 let dir = '';
 let child: Child | undefined;

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../../src/system/clock.ts';
-import { inSection, isLocked, tryKernelLock } from '../../src/system/lock.ts';
-import { lockHolders } from '../../src/system/lock-holder.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { withOperationLock, isLocked, tryKernelLock } from '../../src/system/lock/lock.ts';
+import { lockHolders } from '../../src/system/lock/lock-holder.ts';
 import { makeProgram, outcome, runProgram } from '../rig/other-process.ts';
 
 let dir = '';
@@ -73,8 +73,8 @@ describe('the section', () => {
   // Reads and writes apart: without the section, sums get lost.
   const addOne = `
     import { readFileSync, writeFileSync } from 'node:fs';
-    import { inSection } from '../../src/system/lock.ts';
-    import { systemClock } from '../../src/system/clock.ts';
+    import { inSection } from '../../src/system/lock/lock.ts';
+    import { systemClock } from '../../src/system/time/clock.ts';
     const [section, sum] = process.argv.slice(2);
     await inSection(section, { clock: systemClock }, async () => {
       let n = 0;
@@ -100,19 +100,23 @@ describe('the section', () => {
   });
 
   test('tells a holder that lost it, and does not crash', async () => {
-    const told = await inSection(file, { clock: systemClock, refreshMs: 1000 }, async (lost) => {
-      rmSync(`${file}.lock`, { recursive: true });
-      while (!lost.aborted) await systemClock.sleep(20);
-      return 'told';
-    });
+    const told = await withOperationLock(
+      file,
+      { clock: systemClock, refreshMs: 1000 },
+      async (lost) => {
+        rmSync(`${file}.lock`, { recursive: true });
+        while (!lost.aborted) await systemClock.sleep(20);
+        return 'told';
+      },
+    );
     expect(told).toBe('told');
   });
 
   test('says once that it waits, and can be left while waiting', async () => {
     const stop = new AbortController();
     let waits = 0;
-    await inSection(file, { clock: systemClock }, async () => {
-      const second = inSection(
+    await withOperationLock(file, { clock: systemClock }, async () => {
+      const second = withOperationLock(
         file,
         {
           clock: systemClock,
@@ -128,13 +132,17 @@ describe('the section', () => {
 
   test('is free after work that failed', async () => {
     await expect(
-      inSection(file, { clock: systemClock }, () => Promise.reject(new Error('no'))),
+      withOperationLock(file, { clock: systemClock }, () => Promise.reject(new Error('no'))),
     ).rejects.toThrow('no');
-    expect(await inSection(file, { clock: systemClock }, () => Promise.resolve('in'))).toBe('in');
+    expect(await withOperationLock(file, { clock: systemClock }, () => Promise.resolve('in'))).toBe(
+      'in',
+    );
   });
 
   test('one whose holder was killed is free at once', async () => {
     mkdirSync(`${file}.lock`);
-    expect(await inSection(file, { clock: systemClock }, () => Promise.resolve('in'))).toBe('in');
+    expect(await withOperationLock(file, { clock: systemClock }, () => Promise.resolve('in'))).toBe(
+      'in',
+    );
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nameOf } from '../../src/system/name-of.ts';
+import { nameOf } from '../../src/system/host/name-of.ts';
 
 const { signal } = new AbortController();
 

@@ -4,9 +4,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { systemClock } from '../../src/system/clock.ts';
-import { readLive, removePid, writePid } from '../../src/system/pidfile.ts';
-import { identify } from '../../src/system/process.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { readLive, removePid, writePid } from '../../src/system/files/pidfile.ts';
+import { identify } from '../../src/system/process/process.ts';
 
 let dir = '';
 const files = () => ({ plain: join(dir, 'vm.pid'), record: join(dir, 'vm.json') });

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
-import { systemClock } from '../../src/system/clock.ts';
-import { identify, identifyPs, isProgram } from '../../src/system/process.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { identify, identifyPs, isProgram } from '../../src/system/process/process.ts';
 
 // As macOS is asked; Linux has the same ps(1).
 const names = ['TZ', 'LC_ALL', 'LC_TIME', 'LANG'];

@@ -1,8 +1,12 @@
 /** What macOS says of its fast processors, and what is made of it. */
 import { expect, test } from 'vitest';
 import { checkConfig, type HostFacts } from '../../src/config/config.ts';
-import { sizeWords } from '../../src/host/size-warnings.ts';
-import { coresIn, ownPerformanceCores, performanceCores } from '../../src/system/processors.ts';
+import { describeSizes } from '../../src/setup/configure/size-warnings.ts';
+import {
+  coresIn,
+  ownPerformanceCores,
+  performanceCores,
+} from '../../src/system/host/processors.ts';
 
 test.each([
   ['4\n', 4],
@@ -43,8 +47,8 @@ test('the guest has as many CPUs as there are fast ones, at most 8; all where th
 
 test('the sizes of a new builder are said in a sentence', () => {
   const fast = { ...host, performanceCores: 4 };
-  expect(sizeWords(configOf({}, fast), fast)).toBe(
+  expect(describeSizes(configOf({}, fast), fast)).toBe(
     'The guest has 4 of 10 CPUs (as many as are fast), 4096 of 16384 MiB and a disk of up to 80 GiB; others: -c, -m, -s.',
   );
-  expect(sizeWords(configOf({ cpus: 3 }, host), host)).toContain('3 of 10 CPUs, 4096');
+  expect(describeSizes(configOf({ cpus: 3 }, host), host)).toContain('3 of 10 CPUs, 4096');
 });

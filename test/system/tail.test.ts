@@ -15,8 +15,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from '../fuzz/fast-check.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { cutMark, LineSplitter } from '../../src/system/line-splitter.ts';
-import { Tail, type TailOptions } from '../../src/system/tail.ts';
+import { cutMark, LineSplitter } from '../../src/system/files/line-splitter.ts';
+import { Tail, type TailOptions } from '../../src/system/files/tail.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 describe('Tail', () => {

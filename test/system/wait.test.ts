@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { until } from '../../src/system/wait.ts';
+import { until } from '../../src/system/time/wait.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 test('the time that a look takes counts', async () => {

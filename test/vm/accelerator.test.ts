@@ -13,17 +13,17 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkConfig, type Config } from '../../src/config/config.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { nativeSystem, systemNames } from '../../src/config/system.ts';
-import { systemClock, type Clock } from '../../src/system/clock.ts';
+import { nativeSystem, systemNames } from '../../src/domain/guest-system.ts';
+import { systemClock, type Clock } from '../../src/system/time/clock.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
-import { tryKernelLock } from '../../src/system/lock.ts';
-import { clearVerdicts, keepVerdict, readVerdicts, Verdicts } from '../../src/system/verdicts.ts';
+import { tryKernelLock } from '../../src/system/lock/lock.ts';
+import { clearVerdicts, keepVerdict, readVerdicts, Verdicts } from '../../src/domain/verdicts.ts';
 import {
   acceleratorLesson,
   chooseAccelerator,
   likelyAccelerator,
 } from '../../src/vm/accelerator.ts';
-import { bundleAt } from '../../src/vm/bundle.ts';
+import { bundleAt } from '../../src/vm/boot-image.ts';
 import { trialLine } from '../../src/vm/qemu/trial-init.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { nativeSystem } from '../../src/config/system.ts';
+import { nativeSystem } from '../../src/domain/guest-system.ts';
 import { Exit, failureOf, type Failure } from '../../src/system/failure.ts';
-import { readVerdicts, type Verdict } from '../../src/system/verdicts.ts';
-import { gainLines } from '../../src/cli/configure-gain.ts';
+import { readVerdicts, type Verdict } from '../../src/domain/verdicts.ts';
+import { gainLines } from '../../src/setup/configure/gain.ts';
 import { checkConfig } from '../../src/config/config.ts';
 import { chooseVm, driverFor, factsOf, keepChoice, vmLesson } from '../../src/vm/choose-vm.ts';
-import { vmDrivers } from '../../src/vm/drivers.ts';
+import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { forgetVm, keepVm, readKept } from '../../src/vm/kept-vm.ts';
 
 let dir = '';

@@ -2,18 +2,18 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { vmProblems } from '../../src/config/machine.ts';
-import { networksOf, vmPrograms } from '../../src/config/vm-programs.ts';
+import { vmProblems } from '../../src/config/combinations.ts';
+import { networksOf, vmPrograms } from '../../src/domain/vm-programs.ts';
 import { chooseNetwork } from '../../src/net/networks.ts';
-import { BootFiles } from '../../src/supervisor/boot-files.ts';
-import { planOf } from '../../src/supervisor/plan.ts';
+import { Staging } from '../../src/supervisor/start/staging.ts';
+import { planOf } from '../../src/supervisor/start/launch-plan.ts';
 import { Scope } from '../../src/supervisor/scope.ts';
-import { start } from '../../src/supervisor/start.ts';
-import { stop } from '../../src/supervisor/stop.ts';
-import { systemClock } from '../../src/system/clock.ts';
+import { start } from '../../src/supervisor/start/start.ts';
+import { stop } from '../../src/supervisor/stop/stop.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { silent } from '../../src/system/log.ts';
-import { Verdicts } from '../../src/system/verdicts.ts';
-import { bundleAt } from '../../src/vm/bundle.ts';
+import { Verdicts } from '../../src/domain/verdicts.ts';
+import { bundleAt } from '../../src/vm/boot-image.ts';
 import { fourth, fourthRow } from '../fakes/fourth-vm.ts';
 import { World } from '../model/world.ts';
 
@@ -76,7 +76,7 @@ test('it runs a guest, which is told by channel where it is reached, and ends it
   const { running, guest } = scope;
   const { child } = await start(
     {
-      ...{ ...shared, bootFiles: new BootFiles({ ...shared, isOurs }) },
+      ...{ ...shared, bootFiles: new Staging({ ...shared, isOurs }) },
       verdicts: new Verdicts(layout.verdicts),
       ...{ isClear: false, isDoubtful: false, afresh: false },
     },

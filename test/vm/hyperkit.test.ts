@@ -7,9 +7,9 @@ import { checkConfig, type Config, type HostFacts } from '../../src/config/confi
 import { layoutOf, stateDirectoryProblems } from '../../src/config/layout.ts';
 import { gvproxy } from '../../src/net/gvproxy.ts';
 import { cardUuid, vpnkit } from '../../src/net/vpnkit.ts';
-import { bundleAt } from '../../src/vm/bundle.ts';
-import type { PlanInput } from '../../src/vm/driver.ts';
-import { hyperkitPlan, hyperkitProblems, vsockHello } from '../../src/vm/hyperkit/argv.ts';
+import { bundleAt } from '../../src/vm/boot-image.ts';
+import type { PlanInput } from '../../src/vm/vm-driver.ts';
+import { hyperkitPlan, hyperkitProblems, vsockHello } from '../../src/vm/hyperkit/hyperkit-argv.ts';
 import { parse, type Machine } from '../rig/hyperkit/command-line.ts';
 
 let dir = '';

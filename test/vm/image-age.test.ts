@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ageOf, ageWords, readNews, type ImageNews } from '../../src/vm/image-age.ts';
+import { ageOf, describeAge, readNews, type ImageNews } from '../../src/vm/image-age.ts';
 
 const now = Date.parse('2026-12-01T00:00:00Z');
 const daysAgo = (days: number) => new Date(now - days * 24 * 60 * 60 * 1000).toISOString();
@@ -16,7 +16,7 @@ const news = (securityDays: number, newer: number): ImageNews => ({
   ...{ version: 1, lookedAt: daysAgo(0), securityDate: daysAgo(securityDays), newer },
 });
 const words = (...[manifest, found]: [ReturnType<typeof made>, ImageNews?]) =>
-  ageWords(ageOf(manifest, found, now));
+  describeAge(ageOf(manifest, found, now));
 
 // Behaviour 78: An image that is more than 45 days behind Debian's security archive is told of by `image build`, `status` and `doctor`, with the
 // number of packages that the archive had newer at the last look.
@@ -30,7 +30,7 @@ describe('an image', () => {
   test('made without the security archive is as old as its newest index', () => {
     expect(words(made(undefined, 45))).toBeUndefined();
     expect(words(made(undefined, 50))).toContain('made without');
-    expect(ageWords(ageOf({ indexDate: daysAgo(90) }, undefined, now))).toContain('90 days');
+    expect(describeAge(ageOf({ indexDate: daysAgo(90) }, undefined, now))).toContain('90 days');
   });
 
   test('that is young is told of when something is newer', () => {

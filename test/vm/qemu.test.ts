@@ -6,11 +6,11 @@ import { describe, expect, test } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { userNetwork } from '../../src/net/networks.ts';
-import { bundleAt } from '../../src/vm/bundle.ts';
-import { findProgram } from '../../src/system/program.ts';
-import type { Abilities, Accelerator } from '../../src/vm/driver.ts';
-import { qemuAbilities } from '../../src/vm/qemu/abilities.ts';
-import { qemuPlan, qemuProgram, trialPlan } from '../../src/vm/qemu/argv.ts';
+import { bundleAt } from '../../src/vm/boot-image.ts';
+import { findProgram } from '../../src/system/process/find-program.ts';
+import type { Abilities, Accelerator } from '../../src/vm/vm-driver.ts';
+import { qemuAbilities } from '../../src/vm/qemu/qemu-abilities.ts';
+import { qemuPlan, qemuProgram, trialPlan } from '../../src/vm/qemu/qemu-argv.ts';
 
 const config: Config = {
   vm: 'qemu',

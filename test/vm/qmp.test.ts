@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../../src/system/clock.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { connectQmp, parseUsernet, type Qmp, type QmpEvent } from '../../src/vm/qemu/qmp.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 

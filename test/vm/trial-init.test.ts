@@ -2,8 +2,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { systemNames } from '../../src/config/system.ts';
-import { run } from '../../src/system/child.ts';
+import { systemNames } from '../../src/domain/guest-system.ts';
+import { run } from '../../src/system/process/child.ts';
 import { trialInit, trialInitrd, trialLine } from '../../src/vm/qemu/trial-init.ts';
 import { unpackCpio } from '../fakes/unpack-cpio.ts';
 

@@ -19,18 +19,18 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { checkConfig } from '../../src/config/config.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { gvproxy } from '../../src/net/gvproxy.ts';
-import { vmFailure } from '../../src/supervisor/children.ts';
-import { untilDiskIsFree } from '../../src/supervisor/disk-free.ts';
-import { MemoryWatch } from '../../src/supervisor/memory-watch.ts';
-import { stop } from '../../src/supervisor/stop.ts';
-import { launch, type Child } from '../../src/system/child.ts';
-import { systemClock, type Clock } from '../../src/system/clock.ts';
+import { vmFailure } from '../../src/supervisor/start/children.ts';
+import { untilDiskIsFree } from '../../src/supervisor/disk/disk-free.ts';
+import { MemoryWatch } from '../../src/supervisor/health/memory-watch.ts';
+import { stop } from '../../src/supervisor/stop/stop.ts';
+import { launch, type Child } from '../../src/system/process/child.ts';
+import { systemClock, type Clock } from '../../src/system/time/clock.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
-import { isLocked } from '../../src/system/lock.ts';
-import { bundleAt } from '../../src/vm/bundle.ts';
-import type { Machine } from '../../src/vm/driver.ts';
-import { vfkitAbilities } from '../../src/vm/vfkit/abilities.ts';
-import { vfkit } from '../../src/vm/vfkit/machine.ts';
+import { isLocked } from '../../src/system/lock/lock.ts';
+import { bundleAt } from '../../src/vm/boot-image.ts';
+import type { VmControl } from '../../src/vm/vm-driver.ts';
+import { vfkitAbilities } from '../../src/vm/vfkit/vfkit-abilities.ts';
+import { vfkit } from '../../src/vm/vfkit/vfkit-control.ts';
 import type { Switches } from '../fakes/vfkit/switches.ts';
 import { tinyKernels } from '../fakes/vfkit/tiny-kernel.ts';
 import { versions } from '../fakes/vfkit/version.ts';
@@ -93,7 +93,7 @@ ${isAlive ? 'sys.stdin.read()' : ''}`;
 
 interface Life {
   readonly vm: Child;
-  readonly machine: Machine | undefined;
+  readonly machine: VmControl | undefined;
   /** Why there is no machine. */
   readonly failure: Failure | undefined;
   readonly news: readonly string[];

@@ -1,8 +1,8 @@
 /** Facts of a host, and the ways in which a guest can be run there, best first, with a reason that a person can read. */
 import { describe, expect, test } from 'vitest';
-import type { HostKind } from '../../src/config/vm-programs.ts';
-import { vmPrograms } from '../../src/config/vm-programs.ts';
-import { nativeSystem } from '../../src/config/system.ts';
+import type { HostKind } from '../../src/domain/vm-programs.ts';
+import { vmPrograms } from '../../src/domain/vm-programs.ts';
+import { nativeSystem } from '../../src/domain/guest-system.ts';
 import { rankVms, type RankFacts } from '../../src/vm/vm-ranking.ts';
 import { fourthRow } from '../fakes/fourth-vm.ts';
 

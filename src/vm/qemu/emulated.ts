@@ -1,6 +1,6 @@
 /** What an emulated guest has to do without, by which QEMU it is. */
 import type { Config } from '../../config/config.ts';
-import type { Abilities, Accelerator } from '../driver.ts';
+import type { Abilities, Accelerator } from '../vm-driver.ts';
 
 export interface Emulated {
   readonly config: Pick<Config, 'system'>;

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import type { Clock } from '../../system/clock.ts';
-import { discard, sizeIfThere } from '../../system/files.ts';
-import { awaitUnix } from '../../system/unix-socket.ts';
+import type { Clock } from '../../system/time/clock.ts';
+import { discard, sizeIfThere } from '../../system/files/files.ts';
+import { awaitUnix } from '../../system/socket/unix-socket.ts';
 
 /** Fewer, larger writes: QEMU sends pages of 4 KiB. */
 const chunkBytes = 1024 * 1024;

@@ -1,11 +1,11 @@
 /** QEMU's machine protocol: commands to a running VM, and what it says by itself. See QEMU's docs/interop/qmp-spec. */
 import type { Socket } from 'node:net';
-import type { Clock } from '../../system/clock.ts';
-import { within } from '../../system/deadline.ts';
+import type { Clock } from '../../system/time/clock.ts';
+import { within } from '../../system/time/deadline.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
-import { fieldsOf, JsonLines } from '../../system/json-lines.ts';
+import { fieldsOf, JsonLines } from '../../system/socket/json-lines.ts';
 import { quoted } from '../../system/plain-text.ts';
-import { awaitUnix } from '../../system/unix-socket.ts';
+import { awaitUnix } from '../../system/socket/unix-socket.ts';
 
 /** What QEMU says by itself. */
 export type QmpEvent =

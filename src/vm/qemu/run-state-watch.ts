@@ -1,7 +1,7 @@
 /** Asks a QEMU for the state that it is in and sees to it that what the table says is done, once for each change. */
 import { Failed } from '../../system/failure.ts';
-import { fieldsOf } from '../../system/json-lines.ts';
-import type { AttachOptions } from '../driver.ts';
+import { fieldsOf } from '../../system/socket/json-lines.ts';
+import type { AttachOptions } from '../vm-driver.ts';
 import type { Qmp } from './qmp.ts';
 import { rowOf, runStateOf, type RunState } from '../run-states.ts';
 

@@ -3,17 +3,17 @@
  * userspace. First bytes prove nothing: there are KVMs that run the kernel's real-mode setup and nothing after it.
  */
 import { statSync } from 'node:fs';
-import { childLockHeld, isLocked } from '../../system/lock.ts';
-import { launch, lockRefused, type Child, type Ended } from '../../system/child.ts';
-import { lockHeld } from '../../system/flock.ts';
-import type { Clock } from '../../system/clock.ts';
+import { childLockHeld, isLocked } from '../../system/lock/lock.ts';
+import { launch, lockRefused, type Child, type ExitStatus } from '../../system/process/child.ts';
+import { lockHeld } from '../../system/lock/flock.ts';
+import type { Clock } from '../../system/time/clock.ts';
 import { Failed, failureOf, type Failure } from '../../system/failure.ts';
-import { discard, readIfThere, writeWhole } from '../../system/files.ts';
-import { until } from '../../system/wait.ts';
-import type { Accelerator, PlanInput } from '../driver.ts';
+import { discard, readIfThere, writeWhole } from '../../system/files/files.ts';
+import { until } from '../../system/time/wait.ts';
+import type { Accelerator, PlanInput } from '../vm-driver.ts';
 import type { Obstacle } from '../kvm-device.ts';
-import { qemuFault } from './end.ts';
-import { trialPlan } from './argv.ts';
+import { qemuFault } from './qemu-exit.ts';
+import { trialPlan } from './qemu-argv.ts';
 import { connectQmp, type Qmp } from './qmp.ts';
 import { RunStateWatch } from './run-state-watch.ts';
 import { trialInitrd, trialLine } from './trial-init.ts';
@@ -139,7 +139,7 @@ class Trial {
 }
 
 function whyEnded(
-  ended: Ended,
+  ended: ExitStatus,
   said: readonly string[],
   line: string,
   { layout, accelerator }: TrialInput,

@@ -2,7 +2,7 @@
 import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { identify } from '../../../src/system/process.ts';
+import { identify } from '../../../src/system/process/process.ts';
 import { fact } from '../command.ts';
 import { BuilderRig } from '../rig.ts';
 

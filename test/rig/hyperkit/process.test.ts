@@ -15,8 +15,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { systemClock } from '../../../src/system/clock.ts';
-import { until } from '../../../src/system/wait.ts';
+import { systemClock } from '../../../src/system/time/clock.ts';
+import { until } from '../../../src/system/time/wait.ts';
 import { makeProgram } from '../stand-in.ts';
 
 let dir = '';

@@ -1,6 +1,6 @@
 /**
  * HyperKit's `log=`: 64 KiB that are written round and round, with no mark of where. As a mapping leaves them: its size and its
- * times tell nothing. (Only a real mapping raises no event either: test/system/ring.test.ts has one.)
+ * times tell nothing. (Only a real mapping raises no event either: test/guest/ring.test.ts has one.)
  */
 import { closeSync, ftruncateSync, futimesSync, openSync, writeSync } from 'node:fs';
 

@@ -1,0 +1,96 @@
+import type { Command } from 'commander';
+import { label } from '../../service/launchd/launch-agent.ts';
+import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
+import { readRootKey } from '../../host/root/root-key.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { identify } from '../../system/process/process.ts';
+import { loadAndWatch } from './background-tasks.ts';
+import type { DryRunOptions } from './daemon-dry-run.ts';
+import {
+  directoryOption,
+  layoutFor,
+  type CliContext,
+  type DirectoryOption,
+} from '../../command/context.ts';
+
+interface DaemonOptions extends DirectoryOption, DryRunOptions {
+  readonly dryRun?: true;
+  readonly managed?: true;
+}
+
+/** `daemon`: the supervisor in the foreground; what launchd, systemd and `start` run. */
+export function daemonVerb(program: Command, context: CliContext): void {
+  program
+    .command('daemon')
+    .description('run the supervisor in the foreground')
+    .option(...directoryOption)
+    .option('--managed', 'launchd or systemd keeps it: it lives on where it would fail')
+    .option('--dry-run', 'say what would be run, and run nothing')
+    .option('--vm <name>', 'with --dry-run: this program in place of the configured one')
+    .option('--network <name>', 'with --dry-run: this network in place of the configured one')
+    .option('--json', 'with --dry-run: as JSON')
+    .action(async (options: DaemonOptions) => {
+      const layout = layoutFor(options, context, options.dryRun === true ? 'look' : 'mend');
+      if (options.dryRun === true) {
+        const { showPlan } = await import('./daemon-dry-run.ts');
+        return showPlan(layout, options, context);
+      }
+      if ([options.vm, options.network, options.json].some((given) => given !== undefined))
+        throw new Failed(onlyDry);
+      // Whoever starts it, with whatever they have: its sockets are root in the guest, and code as its owner.
+      process.umask(0o077);
+      const { daemon } = await import('../../supervisor/daemon/daemon.ts');
+      const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+      const { notifier } = await import('./notify.ts');
+      const { readSettings } = await import('../../config/read-settings.ts');
+      const isWanted = () => readSettings(layout).config?.notifications ?? true;
+      const notify = notifier({ env: context.env, isWanted });
+      let said = '';
+      let troubled = false;
+      const over = new AbortController();
+      void loadAndWatch(layout, context, over.signal);
+      try {
+        const code = await daemon({
+          layout,
+          clock: context.clock,
+          managed: isManaged(options, context.env),
+          rootsKey: () => readRootKey(places),
+          doorSocket: rootPaths(places).doorSocket,
+          onStopSignal: (listener) => context.onStopSignal(listener),
+          signal: context.signal,
+          onStatus: ({ phase, sentence }, trouble) => {
+            notify({ phase, sentence });
+            if (sentence !== said) context.err(sentence);
+            said = sentence;
+            if (trouble !== undefined && !troubled)
+              context.err(`This is not in the status file. ${trouble.message} ${trouble.hint}`);
+            troubled = trouble !== undefined;
+          },
+          onBlocked: ({ message, hint }) => context.err(`${message} ${hint} It is tried again.`),
+          onStandby: (pid) =>
+            context.err(
+              `Another daemon runs here${pid === undefined ? '' : `, with pid ${pid}`}; waiting for its end.`,
+            ),
+        });
+        context.exit(code);
+      } finally {
+        over.abort();
+      }
+    });
+}
+
+const onlyDry: Failure = {
+  kind: 'bad-option',
+  message: '--vm, --network and --json go with --dry-run only.',
+  hint: 'What the daemon runs is chosen by: linuxkit-builder configure.',
+  exit: Exit.usage,
+};
+
+/**
+ * Whether a keeper (launchd, systemd) starts it, which would start a daemon again that fails. Its launcher and its unit say so. Those of
+ * earlier releases do not, and their variables alone prove nothing: whoever opens a terminal under a keeper inherits them.
+ */
+const isManaged = ({ managed }: DaemonOptions, env: NodeJS.ProcessEnv): boolean =>
+  managed === true ||
+  env['XPC_SERVICE_NAME'] === label ||
+  (env['INVOCATION_ID'] !== undefined && identify(process.ppid)?.program === 'systemd');

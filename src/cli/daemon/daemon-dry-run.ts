@@ -1,0 +1,198 @@
+/** `daemon --dry-run`: what a start would run, to the last word, on any host; nothing is written and nothing has to be there. */
+import { checkConfig, parseConfig, type Config } from '../../config/config.ts';
+import type { Layout } from '../../config/layout.ts';
+import { describeProblem, type Problem } from '../../domain/problem.ts';
+import {
+  linkTo,
+  networkNames,
+  networksOf,
+  vmNames,
+  vmPrograms,
+  type NetworkName,
+  type VmName,
+} from '../../domain/vm-programs.ts';
+import {
+  chooseNetwork,
+  networkDrivers,
+  type Chosen,
+  type ChooseOptions,
+} from '../../net/networks.ts';
+import { chooseImage } from '../../supervisor/start/image-choice.ts';
+import { planOf, type Plan } from '../../supervisor/start/launch-plan.ts';
+import { firstSocketFd, type Launch } from '../../system/process/child.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { readIfThere } from '../../system/files/files.ts';
+import { hostFacts } from '../../system/host/host.ts';
+import { tryProgram } from '../../system/process/find-program.ts';
+import { likelyAccelerator } from '../../vm/accelerator.ts';
+import { bundleAt } from '../../vm/boot-image.ts';
+import { driverFor } from '../../vm/choose-vm.ts';
+import type { CliContext } from '../../command/context.ts';
+
+export interface DryRunOptions {
+  readonly vm?: string;
+  readonly network?: string;
+  readonly json?: true;
+}
+
+/** One child as a caller would run it. */
+interface Shown {
+  readonly file: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** Unix sockets that it inherits listening, from descriptor 3 on. */
+  readonly sockets?: readonly string[];
+}
+
+interface DryRun {
+  /** PREFIX of the image that the VM's kernel and initrd are made of. */
+  readonly image: string;
+  readonly vm: Shown;
+  readonly network: Shown | null;
+  /** What the VM program would not take. */
+  readonly problems: readonly Problem[];
+}
+
+/** Says what would be run. Failed when the config, or what was asked for, cannot be. */
+export async function showPlan(
+  layout: Layout,
+  options: DryRunOptions,
+  context: CliContext,
+): Promise<void> {
+  const { image, vm, network, problems } = await planFor(layout, options, context);
+  const shown: DryRun = {
+    image,
+    vm: show(vm),
+    network: network === undefined ? null : show(network),
+    problems,
+  };
+  if (options.json === true) return context.out(JSON.stringify(shown, null, 2));
+  context.out(`# boots ${image}`);
+  for (const [what, child] of [
+    ['network', shown.network],
+    ['vm', shown.vm],
+  ] as const)
+    if (child !== null) for (const line of lines(what, child)) context.out(line);
+  for (const problem of problems) context.err(describeProblem(problem));
+}
+
+async function planFor(
+  layout: Layout,
+  options: DryRunOptions,
+  { env, signal }: CliContext,
+): Promise<Plan & Pick<DryRun, 'image'>> {
+  const config = configFor(layout, options);
+  const path = env['PATH'];
+  const driver = driverFor({ config, layout, path });
+  const name = driver.program(config);
+  const program = tryProgram(name, path) ?? name;
+  const bundle = bundleAt(chooseImage(config, layout).prefix);
+  const isHere = tryProgram(name, path) !== undefined;
+  const abilities = isHere ? await driver.abilities?.(program, signal) : undefined;
+  const plan = planOf({
+    ...{ config, layout, driver, bundle, program, abilities },
+    accelerator: likelyAccelerator({ config, layout, program }),
+    network: networkFor({ config, row: driver.row, layout, path, vmProgram: program }),
+    cmdline: readIfThere(bundle.cmdline)?.trim() ?? '',
+  });
+  return { image: bundle.prefix, ...plan };
+}
+
+/** What a start would take; where it is not installed, by its name alone. */
+function networkFor(options: ChooseOptions): Chosen {
+  const { config, row } = options;
+  try {
+    return chooseNetwork(options);
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    const names = config.network === 'auto' ? networksOf(row) : [config.network];
+    const driver = networkDrivers.find(({ name }) => names.includes(name));
+    const link = driver && linkTo(row, driver.name);
+    return driver && link && { driver, link, program: driver.name, rejected: [] };
+  }
+}
+
+/** config.json, or the defaults; with --vm and --network in place of what it says. */
+function configFor(layout: Layout, { vm, network }: DryRunOptions): Config {
+  const file = settingsIn(layout);
+  const vmName =
+    vm === undefined ? undefined : named<VmName | 'auto'>('--vm', vm, [...vmNames, 'auto']);
+  const networkName =
+    network === undefined ? undefined : named<NetworkName>('--network', network, networkNames);
+  // Another VM has other networks: what the file says goes with its own.
+  const { network: old, ...rest } = file;
+  const keep =
+    vmName === undefined ||
+    vmName === (file['vm'] ?? 'auto') ||
+    (file['vm'] === undefined && goesWith(vmName, old));
+  const json = {
+    ...rest,
+    ...(keep && old !== undefined ? { network: old } : {}),
+    ...(vmName === undefined ? {} : { vm: vmName }),
+    ...(networkName === undefined ? {} : { network: networkName }),
+  };
+  const host = hostFacts(layout.root);
+  const parsed = checkConfig(json, { ...host, arch: archFor(vmName, host.arch) });
+  if (parsed.ok) return parsed.config;
+  throw new Failed(cannotBe(parsed.problems));
+}
+
+const goesWith = (vm: VmName | 'auto', network: unknown): boolean =>
+  vm === 'auto' || networksOf(vmPrograms[vm]).some((name) => name === network);
+
+/** On any host a plan can be shown: where the program is not made for this one's processor, for the one that it is made for. */
+function archFor(vm: VmName | 'auto' | undefined, own: 'x64' | 'arm64'): 'x64' | 'arm64' {
+  const hosts = vm === undefined || vm === 'auto' ? [] : vmPrograms[vm].hosts;
+  if (hosts.length === 0 || hosts.some((host) => host.endsWith(own))) return own;
+  return own === 'x64' ? 'arm64' : 'x64';
+}
+
+/** What stands in config.json, as far as it is a list of settings; what is wrong with those is told by the check. */
+function settingsIn(layout: Layout): Record<string, unknown> {
+  const text = readIfThere(layout.config) ?? '{}';
+  try {
+    const json: unknown = JSON.parse(text);
+    const isList = typeof json === 'object' && json !== null && !Array.isArray(json);
+    return isList ? { ...json } : { 'config.json': json };
+  } catch {
+    const parsed = parseConfig(text, hostFacts(layout.root));
+    throw new Failed(cannotBe(parsed.ok ? [] : parsed.problems));
+  }
+}
+
+const cannotBe = (problems: readonly Problem[]): Failure => ({
+  kind: 'config-invalid',
+  message: 'This configuration cannot be.',
+  hint: 'Change what is named below.',
+  exit: Exit.config,
+  lines: problems.map(describeProblem),
+});
+
+function named<T extends string>(option: string, value: string, names: readonly T[]): T {
+  const found = names.find((name) => name === value);
+  if (found !== undefined) return found;
+  throw new Failed({
+    kind: 'bad-option',
+    message: `${option} takes ${names.join(', ')}, not ${JSON.stringify(value)}.`,
+    hint: `For example: ${option} ${names[0] ?? ''}.`,
+    exit: Exit.usage,
+  });
+}
+
+const show = ({ program, argv, env, cwd, sockets }: Launch): Shown => ({
+  ...{ file: program, argv, env, cwd },
+  ...(sockets === undefined ? {} : { sockets }),
+});
+
+/** One word a line, quoted for sh where it must be. */
+const lines = (what: string, { file, argv, env, cwd, sockets = [] }: Shown): string[] => [
+  `# ${what}, in ${cwd}`,
+  ...sockets.map((path, n) => `# descriptor ${firstSocketFd + n} listens at ${path}`),
+  ...Object.entries(env).map(([name, value]) => `${name}=${quote(value)} \\`),
+  quote(file),
+  ...argv.map((word) => `  ${quote(word)}`),
+];
+
+const quote = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

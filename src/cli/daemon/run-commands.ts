@@ -1,0 +1,185 @@
+/** `start`, `stop`, `restart`, `wait`: the daemon's life from a terminal. */
+import type { Command } from 'commander';
+import type { Layout } from '../../config/layout.ts';
+import type { Service } from '../../service/keeper.ts';
+import { failureOf } from '../../system/failure.ts';
+import { until } from '../../system/time/wait.ts';
+import {
+  directoryOption,
+  layoutFor,
+  type CliContext,
+  type DirectoryOption,
+} from '../../command/context.ts';
+import { failureLines } from '../../command/say.ts';
+import { saying, waitingForEnd } from '../../command/announce-slow.ts';
+import {
+  buildsOption,
+  nowOption,
+  orLetIn,
+  secondsIn,
+  waitForBuilds,
+  type EndOptions,
+} from '../../client/wait-for-builds.ts';
+
+interface WaitOptions extends DirectoryOption {
+  readonly timeout: string;
+}
+
+export function startVerb(program: Command, context: CliContext): void {
+  program
+    .command('start')
+    .description('start the daemon in the background; it starts the VM')
+    .option(...directoryOption)
+    .action(async (options: DirectoryOption) => {
+      const layout = layoutFor(options, context, 'mend');
+      const started = await startBy(layout, context);
+      context.out(
+        started.already
+          ? `The daemon runs already, with pid ${started.pid}.`
+          : `Started the daemon${started.by}, with pid ${started.pid}.`,
+      );
+      // Whoever says start means now, whatever `start` in the settings says of the login.
+      const { wakeIfAway } = await import('../guest/suspend-commands.ts');
+      if ((await wakeIfAway(layout, context)) && started.already)
+        context.out('The guest was away; it starts.');
+      await tellStranger(layout, context);
+    });
+}
+
+async function tellStranger(layout: Layout, context: CliContext): Promise<void> {
+  const { notRegistered } = await import('../../nix/registration.ts');
+  const why = notRegistered(layout, context);
+  if (why !== undefined) context.err(why);
+}
+
+/** Starts the daemon through its keeper where configure has told one of it; by ourselves where that has no session for us. */
+async function startBy(layout: Layout, context: CliContext) {
+  const { startDaemon } = await import('../../client/background.ts');
+  const { serviceFor } = await import('../../service/service.ts');
+  const service = serviceFor(layout, context);
+  if (service === undefined) return { ...(await startDaemon(layout, context)), by: '' };
+  try {
+    const started = await startDaemon(layout, context, () => service.start());
+    const { declared } = service;
+    const whose = declared === undefined ? '' : `, as ${declared.by} declares it,`;
+    return { ...started, by: ` by ${service.name}${whose}` };
+  } catch (error) {
+    const failure = failureOf(error);
+    if (failure.kind !== 'no-login-session') throw error;
+    context.err(`${failure.message} The daemon runs without ${service.name} until you log out.`);
+    return { ...(await startDaemon(layout, context)), by: '' };
+  }
+}
+
+export function stopVerb(program: Command, context: CliContext): void {
+  program
+    .command('stop')
+    .description('shut the guest down in order and end the daemon')
+    .option(...directoryOption)
+    .option(...nowOption)
+    .option(...buildsOption)
+    .action(async (options: DirectoryOption & EndOptions) => {
+      const layout = layoutFor(options, context);
+      await waitForBuilds(layout, options, context);
+      context.out(await orLetIn(layout, context, () => stop(layout, context)));
+    });
+}
+
+/** Ends the daemon, through its keeper where that runs it; what was done, for people. */
+async function stop(layout: Layout, context: CliContext): Promise<string> {
+  const { serviceFor } = await import('../../service/service.ts');
+  const { stopDaemon } = await import('../../client/stop-daemon.ts');
+  const service = serviceFor(layout, context);
+  const ran = service !== undefined && (await service.state()).running;
+  if (ran && service.starts === 'boot') await endWithoutRoot(service, layout, context);
+  if (ran && (await service.state()).running)
+    await saying(`Waiting for ${service.name} to end the daemon.`, context, () => service.stop());
+  // Also one that was started by hand.
+  const stopped = await saying(waitingForEnd, context, () => stopDaemon(layout, context));
+  if (ran)
+    return `Stopped; ${service.name} starts it again ${service.starts === 'boot' ? 'when this machine starts' : 'at your next login'}, or now: linuxkit-builder start`;
+  return {
+    stopped: 'Stopped.',
+    'leftover-ended': 'No daemon ran; a VM that was left behind was ended.',
+    'nothing-runs': 'No daemon runs.',
+  }[stopped];
+}
+
+/** Of a job that is root's the daemon is its owner's to end, and after an end in order it is not started again. */
+async function endWithoutRoot(service: Service, layout: Layout, context: CliContext) {
+  const { stopDaemon } = await import('../../client/stop-daemon.ts');
+  await saying(waitingForEnd, context, () => stopDaemon(layout, context));
+  const { clock, signal } = context;
+  const isSeen = async () => !(await service.state()).running;
+  await until(isSeen, { clock, signal, everyMs: 100, timeoutMs: 5_000 });
+}
+
+/** What a guest that starts again will not be told, since config.json cannot be taken. */
+async function tellProblems(layout: Layout, context: CliContext): Promise<void> {
+  const { readSettings } = await import('../../config/read-settings.ts');
+  const { describeProblem } = await import('../../domain/problem.ts');
+  const { problems } = readSettings(layout);
+  if (problems.length === 0) return;
+  context.err('config.json cannot be taken, so the guest starts with the settings it had:');
+  for (const problem of problems) context.err(`  ${describeProblem(problem)}`);
+}
+
+export function restartVerb(program: Command, context: CliContext): void {
+  program
+    .command('restart')
+    .description(
+      'shut the guest down in order and begin to start it again, with the current configuration',
+    )
+    .option(...directoryOption)
+    .option(...nowOption)
+    .option(...buildsOption)
+    .action(async (options: DirectoryOption & EndOptions) => {
+      const layout = layoutFor(options, context, 'ask');
+      await waitForBuilds(layout, options, context);
+      context.out(await orLetIn(layout, context, () => restart(layout, context)));
+    });
+}
+
+/** Begins it; what was done, for people. */
+async function restart(layout: Layout, context: CliContext): Promise<string> {
+  const { findStatus } = await import('../../client/found.ts');
+  const { serviceFor } = await import('../../service/service.ts');
+  const service = serviceFor(layout, context);
+  if ((await findStatus(layout, context)).daemon === 'alive') {
+    // Its own file has changed: another Node, another version of ours.
+    if (service?.isChanged() === true && (await service.state()).loaded) {
+      await service.start();
+      return `${service.name} starts the daemon again.`;
+    }
+    const { ask } = await import('../../supervisor/daemon/control.ts');
+    await ask(layout, 'restart', context.clock, context.signal);
+    await tellProblems(layout, context);
+    return 'The daemon starts the guest again; wait for it with: linuxkit-builder wait';
+  }
+  const { pid, by } = await startBy(layout, context);
+  return `No daemon ran; started one${by}, with pid ${pid}.`;
+}
+
+export function waitVerb(program: Command, context: CliContext): void {
+  program
+    .command('wait')
+    .description('wait until Nix can build here')
+    .option(...directoryOption)
+    .option('-t, --timeout <seconds>', 'give up after so long', '300')
+    .action(async (options: WaitOptions) => {
+      const layout = layoutFor(options, context, 'look');
+      const timeoutMs = secondsIn(options.timeout) * 1000;
+      const { waitUntilReady } = await import('../../client/until-ready.ts');
+      const outcome = await waitUntilReady(layout, {
+        ...context,
+        timeoutMs,
+        onSentence: (line) => context.err(line),
+      });
+      if (typeof outcome === 'string') {
+        context.out(outcome === 'ready' ? 'Ready.' : 'Ready: the next build starts the guest.');
+        return tellStranger(layout, context);
+      }
+      for (const line of failureLines(outcome)) context.err(line);
+      context.exit(outcome.exit);
+    });
+}

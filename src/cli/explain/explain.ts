@@ -1,0 +1,156 @@
+/** Asks Nix what a derivation is and what it is set to, and our own files for the rest. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Layout } from '../../config/layout.ts';
+import {
+  routingOf,
+  type Derivation,
+  type Routing,
+  type NixConfig,
+  type RoutingFacts,
+} from '../../nix/build-routing.ts';
+import { hasBuilder, parseMachines, withIncluded } from '../../nix/machines.ts';
+import { parseConfig, parseDerivation } from '../../nix/answers.ts';
+import { externalSystems, settingOf } from '../../nix/conf.ts';
+import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
+import { alias } from '../../nix/ssh/stanza.ts';
+import { machinesWarnings } from '../../nix/warnings.ts';
+import { findStatus } from '../../client/found.ts';
+import { traitsOf, type PhaseTraits } from '../../supervisor/lifecycle/phases.ts';
+import type { Found } from '../../supervisor/status/status.ts';
+import { run, succeeded, type CommandResult } from '../../system/process/child.ts';
+import { Exit, Failed } from '../../system/failure.ts';
+import { OthersFiles } from '../../system/files/others-files.ts';
+import { findProgram, tryProgram } from '../../system/process/find-program.ts';
+import { masksCx16, noV2 } from '../../vm/qemu/emulated.ts';
+import { qemuAbilities } from '../../vm/qemu/qemu-abilities.ts';
+import { qemuProgram } from '../../vm/qemu/qemu-argv.ts';
+import type { CliContext } from '../../command/context.ts';
+import { saying } from '../../command/announce-slow.ts';
+
+/** Where that would be built, and why. */
+export async function explain(
+  installable: string,
+  layout: Layout,
+  context: CliContext,
+): Promise<Routing & Notes> {
+  const nix = (program: string, ...argv: readonly string[]): Promise<CommandResult> =>
+    saying(`Waiting for Nix: ${[program, ...argv].join(' ')}`, context, () =>
+      run(findProgram(program, context.env['PATH']), argv, {
+        timeoutMs: 300_000,
+        signal: context.signal,
+        maxBytes: 64 * 1024 * 1024,
+      }),
+    );
+  const drv = await derivationOf(installable, nix);
+  const config = await configOf(nix);
+  const { machines, nixConf } = rootPaths(systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']));
+  const others = new OthersFiles();
+  const list = others.read(machines) ?? '';
+  const external = settingOf('external-builders', nixConf, others.read)?.value ?? '';
+  const found = await findStatus(layout, context);
+  const destination = routingOf(drv, {
+    config,
+    ours: parseMachines(withIncluded(list, others.read), 'new').machines.find(({ store }) =>
+      store.endsWith(alias),
+    ),
+    hidden: leadsToUs(config.builders, others) ? undefined : config.builders,
+    malformed: machinesWarnings(machines, list)[0],
+    unread: others.unread,
+    external: externalSystems(external) ?? [],
+    isBuilt:
+      drv.outputs.length > 0 &&
+      succeeded(await nix('nix-store', '--check-validity', ...drv.outputs)),
+    lost: found.daemon === 'alive' ? (found.status.lostSystems ?? []) : [],
+    builder: builderIn(found),
+  });
+  return { ...destination, notes: await notesOn(found, context) };
+}
+
+function builderIn(found: Found): RoutingFacts['builder'] {
+  if (found.daemon === 'gone') return undefined;
+  const { phase } = found.status;
+  return { phase, builds: comes[traitsOf(phase).builds] };
+}
+
+const comes = {
+  now: 'now',
+  soon: 'later',
+  'on-demand': 'later',
+  'held-up': 'not',
+  never: 'not',
+  ended: 'not',
+} as const satisfies Record<PhaseTraits['builds'], string>;
+
+/** What a build may miss that comes. */
+export interface Notes {
+  readonly notes: readonly string[];
+}
+
+async function notesOn(found: Found, { env, signal }: CliContext): Promise<readonly string[]> {
+  if (found.daemon !== 'alive' || found.status.builder === undefined) return [];
+  const { accelerator, builder } = found.status;
+  const program = tryProgram(qemuProgram(builder), env['PATH']);
+  if (builder.vm !== 'qemu' || accelerator !== 'tcg' || program === undefined) return [];
+  const abilities = await qemuAbilities(program, signal);
+  return masksCx16({ config: builder, accelerator, abilities }) ? [`In the guest ${noV2}.`] : [];
+}
+
+/** True when what `builders` says, or a file that it names, has our line. */
+const leadsToUs = (builders: string, { read }: OthersFiles): boolean =>
+  builders
+    .split(/[\n;]/)
+    .some((entry) => hasBuilder(Buffer.from(withIncluded(entry.trim(), read))));
+
+type RunNix = (program: string, ...argv: readonly string[]) => Promise<CommandResult>;
+
+/** A file is instantiated first, which needs no flakes; the newer spelling of a command is tried before the older. */
+async function derivationOf(installable: string, nix: RunNix): Promise<Derivation> {
+  let what = installable;
+  if (!installable.endsWith('.drv') && !installable.includes('#') && existsSync(installable)) {
+    const ran = await nix('nix-instantiate', resolve(installable));
+    if (!succeeded(ran)) throw new Failed(unreadable(installable, ran));
+    what = ran.stdout.trim().split('\n')[0]?.split('!')[0] ?? '';
+  }
+  const ran = await eitherWay(nix, ['derivation', 'show', what], ['show-derivation', what]);
+  const drv = succeeded(ran) ? parseDerivation(ran.stdout) : undefined;
+  if (drv === undefined) throw new Failed(unreadable(installable, ran));
+  return drv;
+}
+
+async function configOf(nix: RunNix): Promise<NixConfig> {
+  const ran = await eitherWay(nix, ['config', 'show', '--json'], ['show-config', '--json']);
+  const config = succeeded(ran) ? parseConfig(ran.stdout) : undefined;
+  if (config === undefined) throw new Failed(unreadable("Nix's own settings", ran));
+  return config;
+}
+
+async function eitherWay(
+  nix: RunNix,
+  newer: readonly string[],
+  older: readonly string[],
+): Promise<CommandResult> {
+  const features = ['--extra-experimental-features', 'nix-command flakes'];
+  const ran = await nix('nix', ...features, ...newer);
+  if (succeeded(ran) || ran.ended.kind !== 'exited') return ran;
+  // Whether it knows the command or not, nothing but its words would tell, and they change.
+  const again = await nix('nix', ...features, ...older);
+  return succeeded(again) ? again : { ...again, stderr: `${ran.stderr}${again.stderr}` };
+}
+
+function unreadable(what: string, { stderr, ended }: CommandResult) {
+  const words = stderr.trim();
+  return {
+    kind: 'nix-does-not-say',
+    message:
+      ended.kind === 'signalled'
+        ? `Nix itself crashed (${ended.signal}) when it was asked what ${what} is.`
+        : `Nix does not say what ${what} is.`,
+    hint:
+      ended.kind === 'signalled'
+        ? 'See whether `nix-instantiate --version` works; a nix.conf that includes itself does that.'
+        : "Give a .drv, a .nix file, or what `nix build` takes; the lines above are Nix's own words.",
+    exit: Exit.dataError,
+    lines: words === '' ? [] : words.split('\n').slice(-5),
+  };
+}

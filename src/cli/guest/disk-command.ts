@@ -1,0 +1,81 @@
+/** `disk reset`, `disk keep`: what becomes of the guest's store. */
+import { rmSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { Layout } from '../../config/layout.ts';
+import { Exit, Failed } from '../../system/failure.ts';
+import { sizeIfThere } from '../../system/files/files.ts';
+import { withOperationLock } from '../../system/lock/lock.ts';
+import {
+  directoryOption,
+  layoutFor,
+  type CliContext,
+  type DirectoryOption,
+} from '../../command/context.ts';
+
+interface ResetOptions extends DirectoryOption {
+  readonly yes?: boolean;
+}
+
+export function diskVerbs(program: Command, context: CliContext): void {
+  const disk = program.command('disk').description("begin the guest's disk anew, or keep it");
+  disk
+    .command('reset')
+    .description("delete the guest's disk, and nothing else; the next start makes a new one")
+    .option('-y, --yes', 'do not ask')
+    .option(...directoryOption)
+    .action((options: ResetOptions) => reset(layoutFor(options, context), options, context));
+  disk
+    .command('keep')
+    .description('say no more of a disk that a guest has had whose Nix let builds become root')
+    .option(...directoryOption)
+    .action(async (options: DirectoryOption) => {
+      const { recordKept } = await import('../../supervisor/disk/disk-record.ts');
+      recordKept(layoutFor(options, context));
+      context.out('The disk is kept as it is.');
+    });
+}
+
+async function reset(layout: Layout, { yes }: ResetOptions, context: CliContext): Promise<void> {
+  if (sizeIfThere(layout.disk) === undefined) return context.out('There is no disk.');
+  const { diskLoss } = await import('../../host/purge.ts');
+  const { isLocked } = await import('../../system/lock/lock.ts');
+  const { discardSaved } = await import('../../supervisor/idle/saved-guest.ts');
+  const { forgetRejection } = await import('../../supervisor/start/image-choice.ts');
+  const inUse = () => isLocked(layout.vmLock) || isLocked(layout.daemonLock);
+  if (inUse()) throw new Failed(runs);
+  if (yes !== true && !(await mayDelete(diskLoss(layout) ?? '', layout, context))) return;
+  const { clock, signal } = context;
+  const onWaiting = () => context.err('Another command is at work in this directory; waiting.');
+  await withOperationLock(layout.startLock, { clock, signal, onWaiting }, () => {
+    if (inUse()) throw new Failed(runs);
+    // The record last: killed in between, an old record tells of a disk that is gone, and a blank one clears it.
+    discardSaved(layout);
+    rmSync(layout.disk, { force: true });
+    rmSync(layout.diskRecord, { force: true });
+    // What was on it may have kept a new image from getting ready.
+    forgetRejection(layout);
+    return Promise.resolve();
+  });
+  context.out('The disk is deleted; the next start makes a new one: linuxkit-builder start');
+}
+
+async function mayDelete(what: string, { root }: Layout, context: CliContext): Promise<boolean> {
+  if (!process.stdin.isTTY || !context.isTTY)
+    throw new Failed({
+      kind: 'needs-yes',
+      message: `disk reset would delete ${what}, in ${root}; nothing was changed.`,
+      hint: 'There is nobody to ask here. If that is what you want, add --yes.',
+      exit: Exit.usage,
+    });
+  const { isYes } = await import('../../command/ask.ts');
+  if (await isYes(`Delete ${what}, in ${root}?`, context)) return true;
+  context.err('Nothing was changed.');
+  return false;
+}
+
+const runs = {
+  kind: 'disk-in-use',
+  message: 'A daemon runs, and its guest has the disk; nothing was changed.',
+  hint: 'Stop it first: linuxkit-builder stop.',
+  exit: Exit.temporary,
+};

@@ -1,0 +1,60 @@
+/** `drain` and `undrain`: whether Nix may take this builder for new builds. */
+import type { Command } from 'commander';
+import { Exit } from '../../system/failure.ts';
+import {
+  directoryOption,
+  layoutFor,
+  type CliContext,
+  type DirectoryOption,
+} from '../../command/context.ts';
+import { describeBusy, buildsOption, secondsIn } from '../../client/wait-for-builds.ts';
+
+interface DrainOptions extends DirectoryOption {
+  readonly wait?: boolean;
+  readonly timeout: string;
+}
+
+export function drainVerb(program: Command, context: CliContext): void {
+  program
+    .command('drain')
+    .description(
+      'send new builds to other builders, until undrain or the end of the daemon; those that run go on',
+    )
+    .option(...directoryOption)
+    .option('-w, --wait', 'return when nothing runs here any more')
+    .option(...buildsOption)
+    .action(async (options: DrainOptions) => {
+      const layout = layoutFor(options, context, 'ask');
+      const { clock, signal } = context;
+      const { ask } = await import('../../supervisor/daemon/control.ts');
+      const { open = 0, loggedIn = open } = await ask(layout, 'refuse', clock, signal);
+      context.out('New connections are refused: Nix takes other builders.');
+      if (options.wait !== true) {
+        const busy = describeBusy({ loggedIn, builds: undefined });
+        return context.out(loggedIn === 0 ? 'Nothing runs here any more.' : `${busy}; they go on.`);
+      }
+      const { drain } = await import('../../client/drain.ts');
+      const end = await drain(layout, {
+        ...{ clock, signal, how: 'refuse', limitMs: secondsIn(options.timeout) * 1000 },
+        onBusy: (now) =>
+          context.err(`${describeBusy(now)}; waiting for up to ${options.timeout} s.`),
+        onSilent: () => context.err('The daemon does not say whether builds run; waiting.'),
+      });
+      if (end === 'drained') return context.out('Nothing runs here any more.');
+      context.err('They are not done; new ones are still refused.');
+      context.exit(Exit.temporary);
+    });
+}
+
+export function undrainVerb(program: Command, context: CliContext): void {
+  program
+    .command('undrain')
+    .description('let new builds come again')
+    .option(...directoryOption)
+    .action(async (options: DirectoryOption) => {
+      const layout = layoutFor(options, context, 'ask');
+      const { ask } = await import('../../supervisor/daemon/control.ts');
+      await ask(layout, 'admit', context.clock, context.signal);
+      context.out('New connections are let in again.');
+    });
+}

@@ -1,0 +1,131 @@
+/** `gc`, `trim`: what the guest's disk holds and nobody needs goes, and the host has its room again. */
+import { statSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { Layout } from '../../config/layout.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import {
+  directoryOption,
+  layoutFor,
+  type CliContext,
+  type DirectoryOption,
+} from '../../command/context.ts';
+import { saying } from '../../command/announce-slow.ts';
+import { livingStatus, wakeIfAway } from './suspend-commands.ts';
+import { buildsOption, describeBusy, orLetIn, secondsIn } from '../../client/wait-for-builds.ts';
+
+interface GcOptions extends DirectoryOption {
+  readonly timeout: string;
+}
+
+/** Collections and trims take as long as the store and the disk are large. */
+const workMs = 3_600_000;
+
+export function gcVerb(program: Command, context: CliContext): void {
+  program
+    .command('gc')
+    .description("delete from the guest's store what nothing keeps, and give its room back")
+    .option(...directoryOption)
+    .option(...buildsOption)
+    .action(async (options: GcOptions) => {
+      const layout = layoutFor(options, context);
+      await wakeGuest(layout, context);
+      const before = sizeOf(layout);
+      const collected = await whileNobodyIsIn(layout, options, context, () =>
+        saying('Deleting what nothing keeps.', context, () => askLong(layout, 'gc', context)),
+      );
+      const { isDone, diskBytes = NaN, diskFreeBytes = NaN } = collected;
+      const store = `The guest's store takes ${gibibytes(diskBytes - diskFreeBytes)} GiB now`;
+      const words = `${store}; its disk takes ${sizeWords(before, sizeOf(layout))}.`;
+      if (isDone === true) return context.out(words);
+      context.out(words);
+      context.err('A build came, so not all was deleted. Go on with: linuxkit-builder gc');
+      context.exit(Exit.temporary);
+    });
+}
+
+export function trimVerb(program: Command, context: CliContext): void {
+  program
+    .command('trim')
+    .description("give the free blocks of the guest's disk back; builds go on")
+    .option(...directoryOption)
+    .action(async (options: DirectoryOption) => {
+      const layout = layoutFor(options, context);
+      await wakeGuest(layout, context);
+      const before = sizeOf(layout);
+      const { goesBack } = await saying('Giving free blocks back.', context, () =>
+        askLong(layout, 'trim', context),
+      );
+      if (goesBack !== true) throw new Failed(takesNothing);
+      context.out(`The guest's disk takes ${sizeWords(before, sizeOf(layout))}.`);
+    });
+}
+
+/** The guest is ready: one that is away, or comes, is waited for. */
+async function wakeGuest(layout: Layout, context: CliContext): Promise<void> {
+  const { phase } = await livingStatus(layout, context);
+  const { traitsOf } = await import('../../supervisor/lifecycle/phases.ts');
+  if (traitsOf(phase).builds === 'on-demand')
+    context.err('The guest is away; this brings it back.');
+  await wakeIfAway(layout, context);
+  const { waitUntilReady } = await import('../../client/until-ready.ts');
+  const onSentence = (line: string) => context.err(line);
+  const ready = await waitUntilReady(layout, { ...context, timeoutMs: readyMs, onSentence });
+  if (typeof ready !== 'string') throw new Failed(ready);
+}
+
+/** Longer than any start that is going to succeed. */
+const readyMs = 300_000;
+
+/** New connections wait meanwhile, those that are through come to their end first. */
+async function whileNobodyIsIn<T>(
+  layout: Layout,
+  { timeout }: GcOptions,
+  context: CliContext,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { drain } = await import('../../client/drain.ts');
+  const { clock, signal } = context;
+  const waiting = (why: string) => context.err(`${why}; waiting for up to ${timeout} s.`);
+  const end = await drain(layout, {
+    ...{ clock, signal, limitMs: secondsIn(timeout) * 1000 },
+    onBusy: (busy) => waiting(describeBusy(busy)),
+    onSilent: () => waiting('The daemon does not say whether builds run'),
+  });
+  // A collection that has begun holds the door by itself, and lets in whoever waits when it is over.
+  return orLetIn(layout, context, () => {
+    if (end === 'limit') throw new Failed(stillBusy);
+    return work();
+  });
+}
+
+async function askLong<C extends 'gc' | 'trim'>(
+  layout: Layout,
+  command: C,
+  { clock, signal }: CliContext,
+) {
+  const { ask } = await import('../../supervisor/daemon/control.ts');
+  return ask(layout, command, clock, signal, workMs);
+}
+
+/** Bytes that it takes of the host's disk. */
+const sizeOf = ({ disk }: Layout): number =>
+  (statSync(disk, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+
+const sizeWords = (before: number, after: number): string =>
+  `${gibibytes(after)} GiB here (${gibibytes(before)} before)`;
+
+const gibibytes = (bytes: number): string => (bytes / 1024 ** 3).toFixed(2);
+
+const stillBusy: Failure = {
+  kind: 'guest-in-use',
+  message: 'Builds, copies or shells are in the guest, so nothing was deleted.',
+  hint: 'Try again when they are over, or have new ones go elsewhere first: linuxkit-builder drain --wait.',
+  exit: Exit.temporary,
+};
+
+const takesNothing: Failure = {
+  kind: 'disk-keeps-blocks',
+  message: 'The guest cannot give blocks of its disk back.',
+  hint: 'Its VM program, or the file system of the state directory, takes none: linuxkit-builder doctor.',
+  exit: Exit.unavailable,
+};

@@ -1,0 +1,115 @@
+/** `console` and `logs`: what the guest and the daemon have written, and what they write on. */
+import type { Command } from 'commander';
+import { Exit, Failed } from '../../system/failure.ts';
+import { plainText } from '../../system/plain-text.ts';
+import type { RotatedLog } from '../../system/files/rotated-log.ts';
+import {
+  directoryOption,
+  layoutFor,
+  untilUnread,
+  type CliContext,
+  type DirectoryOption,
+} from '../../command/context.ts';
+
+/** A line of the file as it is shown. */
+type Render = (line: string) => string;
+
+interface FollowOptions extends DirectoryOption {
+  readonly follow?: boolean;
+  readonly lines: string;
+  readonly json?: boolean;
+}
+
+export function consoleVerb(program: Command, context: CliContext): void {
+  follower(program, context, 'console', "the guest's console, also of earlier boots").action(
+    async (options: FollowOptions) => {
+      const layout = layoutFor(options, context, 'look');
+      await show(layout.consoleLog, options, context, (line) => line);
+    },
+  );
+}
+
+export function logsVerb(program: Command, context: CliContext): void {
+  follower(program, context, 'logs', "the daemon's log")
+    .option('--json', 'the lines as they are in the file')
+    .action(async (options: FollowOptions) => {
+      const layout = layoutFor(options, context, 'look');
+      await show(layout.log, options, context, options.json === true ? (line) => line : readable);
+    });
+}
+
+const follower = (program: Command, _context: CliContext, name: string, what: string): Command =>
+  program
+    .command(name)
+    .description(`show ${what}`)
+    .option(...directoryOption)
+    .option('-f, --follow', 'go on as it grows, until interrupted')
+    .option('-n, --lines <count>', 'begin with so many of the last lines', '200');
+
+async function show(
+  path: string,
+  options: FollowOptions,
+  context: CliContext,
+  render: Render,
+): Promise<void> {
+  const count = Number(options.lines);
+  if (!Number.isSafeInteger(count) || count < 0) throw new Failed(badCount(options.lines));
+  const { RotatedLog } = await import('../../system/files/rotated-log.ts');
+  const log = new RotatedLog(path);
+  const first = log.lines();
+  if (!log.isThere) throw new Failed(nothingWritten(path));
+  // Without -f the last line is shown as it is; with it, when it is whole.
+  if (options.follow !== true) first.push(...log.end());
+  for (const line of count === 0 ? [] : first.slice(-count)) context.out(render(line));
+  if (options.follow === true) await goOn(log, context, render);
+}
+
+const pollMs = 200;
+
+/** Shows what comes, until interrupted or until nobody reads it. */
+async function goOn(log: RotatedLog, context: CliContext, render: Render): Promise<void> {
+  const { clock } = context;
+  const signal = untilUnread(context);
+  while (!signal.aborted) {
+    await clock.sleep(pollMs, signal).catch(() => undefined);
+    for (const line of log.lines()) context.out(render(line));
+  }
+  for (const line of log.end()) context.out(render(line));
+}
+
+const badCount = (value: string) => ({
+  kind: 'bad-option',
+  message: `--lines takes a whole number from 0 on, not ${JSON.stringify(value)}.`,
+  hint: 'For example: --lines 50.',
+  exit: Exit.usage,
+});
+
+const nothingWritten = (path: string) => ({
+  kind: 'nothing-written',
+  message: `There is no ${path}: nothing has run here so far.`,
+  hint: 'Start it: linuxkit-builder start.',
+  exit: Exit.noInput,
+});
+
+/** A line of the log for a person: time, event, its fields. */
+function readable(line: string): string {
+  try {
+    const { time, level, event, ...rest } = JSON.parse(line) as Record<string, unknown>;
+    const shown = Object.entries(rest)
+      .filter(([key]) => key !== 'pid')
+      // Others' words among them: of these none shall look like a line of its own.
+      .map(
+        ([key, value]) =>
+          `${key}=${plainText(typeof value === 'string' ? value : JSON.stringify(value))}`,
+      );
+    const words = [
+      String(time).slice(11, 23),
+      level === 'info' ? '' : String(level).toUpperCase(),
+      String(event),
+      ...shown,
+    ];
+    return words.filter((word) => word !== '').join(' ');
+  } catch {
+    return line;
+  }
+}

@@ -1,0 +1,96 @@
+/** `list`: the builders of this machine that we know of, a line each. */
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import { defaultStateDirectory, layoutOf, type Layout } from '../../config/layout.ts';
+import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
+import {
+  directoryOption,
+  layoutFor,
+  type CliContext,
+  type DirectoryOption,
+} from '../../command/context.ts';
+import { ownerOf } from '../../nix/registration.ts';
+
+/** One builder, as `list --json` tells it. */
+interface Listed {
+  readonly directory: string;
+  /** The phase of its daemon; `gone` without one, `unknown` where that cannot be told. */
+  readonly phase: string;
+  readonly system?: string;
+  readonly cpus?: number;
+  readonly memoryMiB?: number;
+  readonly diskGiB?: number;
+  /** Of 127.0.0.1, where the front door is one; else its Unix socket. */
+  readonly port?: number;
+  readonly socket?: string;
+  /** Whether it is the one that Nix's list of builders leads to. */
+  readonly known: boolean;
+}
+
+export function listVerb(program: Command, context: CliContext): void {
+  program
+    .command('list')
+    .alias('ls')
+    .description('show the builders of this machine')
+    .option(...directoryOption)
+    .option('--json', 'for programs')
+    .action(async (options: DirectoryOption & { readonly json?: boolean }) => {
+      const named = layoutFor(options, context, 'look');
+      const known = ownerOf(context.env);
+      const directory = known === 'unreadable' ? undefined : known?.directory;
+      const usual = defaultStateDirectory(context.env, context.home);
+      const roots = new Set([named.root, usual, ...(directory === undefined ? [] : [directory])]);
+      const layouts = [...roots].map(layoutOf).filter(({ config }) => existsSync(config));
+      const builders = await Promise.all(
+        layouts.map((layout) => listed(layout, context, layout.root === directory)),
+      );
+      if (options.json === true) return context.out(JSON.stringify({ version: 1, builders }));
+      if (builders.length === 0) return context.out('No builder: linuxkit-builder up makes one.');
+      for (const line of table(builders)) context.out(line);
+    });
+}
+
+async function listed(layout: Layout, context: CliContext, known: boolean): Promise<Listed> {
+  const { findStatus } = await import('../../client/found.ts');
+  const { readSettings } = await import('../../config/read-settings.ts');
+  const base = { directory: layout.root, known };
+  try {
+    const found = await findStatus(layout, context);
+    const phase = found.daemon === 'alive' ? found.status.phase : 'gone';
+    const { config } = readSettings(layout);
+    if (config === undefined) return { ...base, phase };
+    const { system, cpus, memoryMiB, diskGiB, port } = config;
+    const socket = rootPaths(systemPathsOf(context.env['LINUXKIT_BUILDER_TREE'])).doorSocket;
+    const door = config.door === 'tcp' ? { port } : { socket };
+    return { ...base, phase, system, cpus, memoryMiB, diskGiB, ...door };
+  } catch {
+    context.signal.throwIfAborted();
+    // Another user's: we may know of it, and not look into it.
+    return { ...base, phase: 'unknown' };
+  }
+}
+
+const heads = ['DIRECTORY', 'PHASE', 'SYSTEM', 'CPUS', 'MEMORY', 'DISK', 'DOOR', 'NIX'];
+
+function table(builders: readonly Listed[]): readonly string[] {
+  const unit = (value: number | undefined, name: string) =>
+    value === undefined ? '-' : `${value} ${name}`;
+  const rows = builders.map((each) => [
+    ...[each.directory, each.phase, each.system ?? '-', String(each.cpus ?? '-')],
+    ...[
+      unit(each.memoryMiB, 'MiB'),
+      unit(each.diskGiB, 'GiB'),
+      String(each.port ?? each.socket ?? '-'),
+    ],
+    each.known ? 'knows it' : 'does not know it',
+  ]);
+  const widths = heads.map((head, at) =>
+    Math.max(head.length, ...rows.map((row) => row[at]?.length ?? 0)),
+  );
+  return [heads, ...rows].map((row) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

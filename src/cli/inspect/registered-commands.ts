@@ -1,0 +1,45 @@
+/** `machines` and `ssh-config`: what `configure` has told Nix and ssh of the builder, for other programs. */
+import type { Command } from 'commander';
+import { Exit, Failed } from '../../system/failure.ts';
+import {
+  directoryOption,
+  layoutFor,
+  type CliContext,
+  type DirectoryOption,
+} from '../../command/context.ts';
+
+export function machinesVerb(program: Command, context: CliContext): void {
+  shower(program, context, 'machines', "print the builder's line for Nix's list of builders");
+}
+
+export function sshConfigVerb(program: Command, context: CliContext): void {
+  shower(program, context, 'ssh-config', 'print where ssh finds the guest: an ssh_config');
+}
+
+/** The file as it is; it names files that only the owner can read, and no secret is in it. */
+function shower(
+  program: Command,
+  context: CliContext,
+  name: 'machines' | 'ssh-config',
+  what: string,
+): void {
+  program
+    .command(name)
+    .description(what)
+    .option(...directoryOption)
+    .action(async (options: DirectoryOption) => {
+      const { machines, sshConfig } = layoutFor(options, context, 'look');
+      const path = name === 'machines' ? machines : sshConfig;
+      const { readIfThere } = await import('../../system/files/files.ts');
+      const text = readIfThere(path);
+      if (text === undefined) throw new Failed(notConfigured(path));
+      context.out(text.trimEnd());
+    });
+}
+
+const notConfigured = (path: string) => ({
+  kind: 'not-configured',
+  message: `There is no ${path}.`,
+  hint: 'Run: linuxkit-builder configure.',
+  exit: Exit.config,
+});

@@ -1,0 +1,111 @@
+import { statSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { Layout } from '../../config/layout.ts';
+import type { Subject, Verdict } from '../../domain/verdicts.ts';
+import {
+  directoryOption,
+  layoutFor,
+  type CliContext,
+  type DirectoryOption,
+} from '../../command/context.ts';
+
+interface VerdictsOptions extends DirectoryOption {
+  readonly json?: boolean;
+  readonly clear?: boolean;
+}
+
+/** One thing that was tried, for people and programs; `holdsUntil` is what ends it by itself. */
+interface Shown {
+  readonly subject: Subject | 'suspend';
+  readonly way: string;
+  readonly works: boolean;
+  readonly at: string;
+  readonly why?: string | undefined;
+  readonly remedy?: string | undefined;
+  readonly holdsUntil: 'host-boot' | 'vm-build' | NonNullable<Verdict['holdsUntil']>;
+}
+
+/** `verdicts`: what was tried on this machine and whether it works. Cleared, the next start tries all of it again. */
+export function verdictsVerb(program: Command, context: CliContext): void {
+  program
+    .command('verdicts')
+    .description('say what was tried on this machine and does not work, or forget it')
+    .option(...directoryOption)
+    .option('--clear', 'forget it: the next start tries everything again')
+    .option('--json', 'the verdicts, for programs')
+    .action(async (options: VerdictsOptions) => {
+      const layout = layoutFor(options, context);
+      const verdicts = await verdictsIn(layout, context.clock.now());
+      if (options.clear === true) await clear(layout);
+      if (options.json === true) {
+        const cleared = options.clear === true;
+        return context.out(JSON.stringify({ version: 1, cleared, verdicts }));
+      }
+      if (options.clear === true) return sayCleared(verdicts, context);
+      for (const verdict of verdicts) for (const line of lines(verdict)) context.out(line);
+      if (verdicts.length === 0) context.out('Nothing was tried since this machine booted.');
+    });
+}
+
+async function verdictsIn(layout: Layout, now: number): Promise<Shown[]> {
+  const { readVerdicts } = await import('../../domain/verdicts.ts');
+  const { readRejection } = await import('../../supervisor/start/image-choice.ts');
+  const written = readVerdicts(layout.verdicts);
+  const tried = written.map(({ subject, way, at, why, remedy, holdsUntil }): Shown => {
+    const told = { subject, way, works: why === undefined, at, why, remedy };
+    return { ...told, holdsUntil: holdsUntil ?? 'host-boot' };
+  });
+  const shown = [...tried, ...(await suspendIn(layout, now))];
+  const image = readRejection(layout);
+  if (image === undefined || written.some(({ subject }) => subject === 'image')) return shown;
+  // As the release before this one has written it.
+  const { at, message: why } = image;
+  const before = { subject: 'image', way: 'newest', works: false, at, why } as const;
+  return [...shown, { ...before, holdsUntil: 'image-build' }];
+}
+
+/** Whether a guest goes on from a file, where that is known. */
+async function suspendIn(layout: Layout, now: number): Promise<Shown[]> {
+  const { readTrial, verdictOf } = await import('../../supervisor/idle/suspend-trial.ts');
+  const trial = readTrial(layout);
+  const verdict = trial === undefined ? 'untried' : verdictOf(trial, now);
+  if (verdict === 'untried') return [];
+  const at = statSync(layout.suspendTrial).mtime.toISOString();
+  const told = { subject: 'suspend', way: 'file', at, holdsUntil: 'vm-build' } as const;
+  return [verdict === 'works' ? { ...told, works: true } : { ...told, works: false, ...verdict }];
+}
+
+async function clear(layout: Layout): Promise<void> {
+  const { clearVerdicts } = await import('../../domain/verdicts.ts');
+  const { discard, sizeIfThere } = await import('../../system/files/files.ts');
+  const { forgetVm } = await import('../../vm/kept-vm.ts');
+  clearVerdicts(layout.verdicts);
+  if (sizeIfThere(layout.vmRecord) !== undefined) forgetVm(layout);
+  discard(layout.imageRejected);
+  discard(layout.suspendTrial);
+}
+
+function sayCleared(verdicts: readonly Shown[], context: CliContext): void {
+  const against = verdicts.filter(({ works }) => !works);
+  // One way may have been tried with several builds of a program.
+  const names = [...new Set(against.map(({ subject, way }) => `${subject} ${way}`))].join(', ');
+  context.out(
+    against.length === 0
+      ? 'Nothing was held against anything.'
+      : `Forgotten: ${names}. The next start tries it again; at once: linuxkit-builder restart.`,
+  );
+}
+
+function lines({ subject, way, works, at, why, remedy, holdsUntil }: Shown): string[] {
+  const until = ends[holdsUntil];
+  return [
+    `${subject} ${way}: ${works ? 'works' : 'does not work'} (found ${at}; holds until ${until})`,
+    ...[why, remedy].filter((text) => text !== undefined).map((text) => `  ${text}`),
+  ];
+}
+
+const ends: Readonly<Record<Shown['holdsUntil'], string>> = {
+  'host-boot': 'this machine boots again',
+  'vm-build': 'the VM program is another build',
+  'image-build': 'an image build',
+};

@@ -1,0 +1,51 @@
+/** `keys renew`: for whoever fears that a key was copied. */
+import type { Command } from 'commander';
+import { Exit, Failed } from '../../system/failure.ts';
+import { sizeIfThere } from '../../system/files/files.ts';
+import {
+  directoryOption,
+  layoutFor,
+  type CliContext,
+  type DirectoryOption,
+} from '../../command/context.ts';
+
+interface RenewOptions extends DirectoryOption {
+  /** False with --no-root. */
+  readonly root: boolean;
+}
+
+export function keysVerbs(program: Command, context: CliContext): void {
+  program
+    .command('keys')
+    .description('make the keys anew')
+    .command('renew')
+    .description("make every key anew: yours, root's, and the guest's; the disk stays")
+    .option('--no-root', "leave root's files, and print the script that writes them")
+    .option(...directoryOption)
+    .action(async (options: RenewOptions) => {
+      const layout = layoutFor(options, context);
+      if (sizeIfThere(layout.config) === undefined) throw new Failed(noKeys);
+      const { isLocked } = await import('../../system/lock/lock.ts');
+      // Who runs with the old ones would be refused by everybody who has the new.
+      if ([layout.vmLock, layout.daemonLock].some(isLocked)) throw new Failed(runs);
+      const { runConfigure } = await import('../../setup/configure/configure.ts');
+      const { root } = layout;
+      const nothing = { asked: {}, reset: [], takeOver: false, dryRun: false, json: false };
+      const flags = { ...nothing, root, verbose: false, quiet: false, skipRoot: !options.root };
+      await runConfigure({ ...flags, renewKeys: true }, context);
+    });
+}
+
+const noKeys = {
+  kind: 'not-configured',
+  message: 'There are no keys here yet.',
+  hint: 'Make them: linuxkit-builder configure.',
+  exit: Exit.config,
+};
+
+const runs = {
+  kind: 'keys-in-use',
+  message: 'A daemon runs, and its guest has the keys; nothing was changed.',
+  hint: 'Stop it first: linuxkit-builder stop.',
+  exit: Exit.temporary,
+};

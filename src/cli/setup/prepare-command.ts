@@ -1,0 +1,28 @@
+/** `prepare`: what a configuration that declares the daemon (NixOS, nix-darwin, home-manager) has done before it is started. */
+import type { Command } from 'commander';
+import { layoutOf } from '../../config/layout.ts';
+import { checkTrust } from '../../host/state-directory.ts';
+import {
+  directoryMeant,
+  directoryOption,
+  type CliContext,
+  type DirectoryOption,
+} from '../../command/context.ts';
+import type { PrepareOptions } from '../../setup/prepare.ts';
+
+type Options = DirectoryOption & PrepareOptions;
+
+export function prepareVerb(program: Command, context: CliContext): void {
+  program
+    .command('prepare', { hidden: true })
+    .description('for modules: make the state directory, its settings and its keys')
+    .option(...directoryOption)
+    .requiredOption('--settings <file>', 'what config.json holds from now on')
+    .option('--shared', 'let the group of the state directory ask the daemon by its socket')
+    .action(async (options: Options) => {
+      const layout = layoutOf(directoryMeant(options, context));
+      checkTrust(layout, 'change', (line) => context.err(line));
+      const { prepare } = await import('../../setup/prepare.ts');
+      context.out(await prepare(layout, options, context));
+    });
+}

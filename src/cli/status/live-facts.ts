@@ -1,0 +1,184 @@
+/** The whole of what `status` knows: the daemon's record, and what lies on the disk or is asked for at this moment. */
+import { statSync } from 'node:fs';
+import type { Layout } from '../../config/layout.ts';
+import type { Counts } from '../../door/through.ts';
+import { mostOf, usersOf, type Peers } from '../../door/peers.ts';
+import type { Crowd } from '../../door/waiting-room.ts';
+import type { Inside } from '../../guest/agent/inside.ts';
+import type { LastIncident } from '../../supervisor/health/incident.ts';
+import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
+import type { Found, Status } from '../../supervisor/status/status.ts';
+import type { CliContext } from '../../command/context.ts';
+import { residentOf } from '../../system/host/host-memory.ts';
+import type { ImageAge } from '../../vm/image-age.ts';
+import type { RootUpdate } from '../../setup/root/report-drift.ts';
+
+/** Facts beside the record; each is absent where it is not known. docs/status.schema.json says what each means. */
+export interface Beside {
+  /** A daemon of the release before does not tell who has logged in. */
+  readonly connections?: Pick<Counts, 'held' | 'opening' | 'open'> &
+    Partial<Counts> & { readonly crowd?: Crowd & { readonly user?: string } };
+  /** Other users' connections to the port that the VM program forwards to sshd, past the front door: of the one who has most. */
+  readonly past?: Peers & { readonly user?: string };
+  readonly guest?: Inside;
+  /** What the VM process takes. */
+  readonly memory?: { readonly residentBytes: number };
+  readonly disk?: { readonly apparentBytes: number; readonly realBytes: number };
+  readonly incident?: LastIncident;
+  readonly drift?: RootUpdate;
+  /** Of the image that the guest runs. */
+  readonly imageAge?: ImageAge;
+  /** The daemon does not answer: when it wrote what is shown, ISO 8601. */
+  readonly unheardSince?: string;
+}
+
+/** What `status --json` prints. */
+export type Report = { readonly running: boolean } & Partial<Status> & Beside;
+
+export const reportOf = (found: Found, beside: Beside): Report => ({
+  running: found.daemon === 'alive',
+  ...statusIn(found),
+  ...beside,
+});
+
+/** A living daemon's record, or the last one of one that is gone. */
+export const statusIn = (found: Found): Status | undefined =>
+  found.daemon === 'alive' ? found.status : found.last;
+
+/** A look into the guest costs it a process: one that is no older than this will do. */
+const freshMs = 5_000;
+
+/** Finds those facts, again and again; the guest is asked now and then. */
+export function besider(layout: Layout, context: CliContext): (found: Found) => Promise<Beside> {
+  let looked = { at: -Infinity, since: '', guest: undefined as Inside | undefined };
+  const { clock } = context;
+  const guestIn = async (found: Found) => {
+    const since = answers(found) ? found.status.since : '';
+    const at = clock.monotonic();
+    if (since === looked.since && at - looked.at < freshMs) return looked.guest;
+    const guest =
+      since === '' ? undefined : await askFor<Inside>('guest', 'builds', layout, context);
+    looked = { at, since, guest };
+    return guest;
+  };
+  return async (found) => {
+    const [guest, memory, connections, past, { lastIncident }, drift] = await Promise.all([
+      guestIn(found),
+      memoryOf(found, context),
+      connectionsOf(found, layout, context),
+      pastOf(found, context),
+      import('../../supervisor/health/incident.ts'),
+      driftIn(layout, context),
+    ]);
+    return defined({
+      connections,
+      past,
+      guest,
+      memory,
+      disk: diskOf(layout),
+      incident: lastIncident(layout),
+      drift,
+      imageAge: await ageIn(found, layout, context),
+      unheardSince: unheardSince(found, layout),
+    });
+  };
+}
+
+async function ageIn(
+  found: Found,
+  layout: Layout,
+  { clock }: CliContext,
+): Promise<ImageAge | undefined> {
+  const prefix = statusIn(found)?.image?.prefix;
+  if (prefix === undefined) return undefined;
+  const { imageAgeAt } = await import('../../image/image-news.ts');
+  return imageAgeAt(prefix, layout, clock.now());
+}
+
+/** What compares root's files is loaded only where root was told of something, and something has changed since. */
+async function driftIn(layout: Layout, context: CliContext): Promise<RootUpdate | undefined> {
+  const { mayBeUnregistered, ownerOf } = await import('../../nix/registration.ts');
+  const owner = ownerOf(context.env);
+  if (owner === 'unreadable' || owner?.directory !== layout.root) return undefined;
+  if (!mayBeUnregistered(layout, context)) return undefined;
+  const { rootUpdate } = await import('../../setup/root/report-drift.ts');
+  return rootUpdate(layout, context);
+}
+
+/** One that is slow would keep us waiting. */
+const answers = (found: Found): found is Extract<Found, { daemon: 'alive' }> =>
+  found.daemon === 'alive' &&
+  traitsOf(found.status.phase).builds === 'now' &&
+  (found.status.health ?? 'well') === 'well';
+
+function unheardSince(found: Found, { status }: Layout): string | undefined {
+  if (found.daemon === 'gone' || found.heard) return undefined;
+  return statSync(status, { throwIfNoEntry: false })?.mtime.toISOString();
+}
+
+async function memoryOf(found: Found, { signal }: CliContext): Promise<Beside['memory']> {
+  const pid = found.daemon === 'alive' ? found.status.vmPid : undefined;
+  const residentBytes = pid === undefined ? undefined : await residentOf(pid, signal);
+  return residentBytes === undefined ? undefined : { residentBytes };
+}
+
+function diskOf({ disk }: Layout): Beside['disk'] {
+  const stats = statSync(disk, { throwIfNoEntry: false });
+  return stats && { apparentBytes: stats.size, realBytes: stats.blocks * 512 };
+}
+
+async function connectionsOf(
+  found: Found,
+  layout: Layout,
+  context: CliContext,
+): Promise<Beside['connections']> {
+  if (found.daemon === 'gone') return undefined;
+  const { builds } = traitsOf(found.status.phase);
+  if (builds === 'never' || builds === 'ended') return undefined;
+  const connections = await askFor<Connections>('door', 'open', layout, context);
+  if (connections?.crowd === undefined) return connections;
+  const { crowd } = connections;
+  return { ...connections, crowd: await named(crowd, context) };
+}
+
+type Connections = NonNullable<Beside['connections']>;
+
+async function pastOf(found: Found, context: CliContext): Promise<Beside['past']> {
+  const port = found.daemon === 'alive' ? found.status.tunnelPort : undefined;
+  const users = port === undefined ? undefined : usersOf(port);
+  const peers = users && mostOf(users, process.getuid?.());
+  return peers && named(peers, context);
+}
+
+/** With the user's name, where the system tells it. */
+async function named<T extends { readonly uid?: number }>(
+  whose: T,
+  { signal }: CliContext,
+): Promise<T & { readonly user?: string }> {
+  if (whose.uid === undefined) return whose;
+  const { nameOf } = await import('../../system/host/name-of.ts');
+  const user = await nameOf('passwd', whose.uid, signal);
+  return user === undefined ? whose : { ...whose, user };
+}
+
+/** The daemon's answer, if it has that field. */
+async function askFor<T>(
+  command: 'door' | 'guest',
+  field: keyof T & string,
+  layout: Layout,
+  { clock, signal }: CliContext,
+): Promise<T | undefined> {
+  try {
+    const { ask } = await import('../../supervisor/daemon/control.ts');
+    const fields: Readonly<Record<string, unknown>> = await ask(layout, command, clock, signal);
+    // One cast: with that field it is the whole answer.
+    return typeof fields[field] === 'number' ? (fields as T) : undefined;
+  } catch {
+    // A daemon that is about to end does not answer any more.
+    return undefined;
+  }
+}
+
+/** Without the fields that are not known. */
+const defined = (facts: { readonly [K in keyof Beside]: Beside[K] | undefined }): Beside =>
+  Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));

@@ -1,0 +1,250 @@
+/** The status for a person: one screen, one line a fact. Pure. */
+import { describeChange } from '../../config/config-changes.ts';
+import { describeProblem } from '../../domain/problem.ts';
+import { describeLost } from '../../nix/extra-systems.ts';
+import type { ServiceState } from '../../service/keeper.ts';
+import { describeExposure } from '../../supervisor/disk/disk-record.ts';
+import { describeAge } from '../../vm/image-age.ts';
+import { describeSlow } from '../../supervisor/health/login.ts';
+import { doorNotes, whereOf } from '../../supervisor/status/door-status.ts';
+import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
+import type { Status } from '../../supervisor/status/status.ts';
+import { describeSaved } from './saved-words.ts';
+import type { Beside } from './live-facts.ts';
+
+export interface Screen {
+  readonly now: number;
+  /** Columns of the terminal. */
+  readonly width: number;
+  /** When the current start began, and how long one usually takes; for the bar. */
+  readonly start?: { readonly begun: number; readonly usualMs: number | undefined } | undefined;
+  readonly beside: Beside;
+  readonly job?:
+    | ({
+        readonly name: string;
+        readonly starts: 'login' | 'boot';
+        /** Whose it is where it is not ours, and what restarts it. */
+        readonly whose?: { readonly by: string; readonly restart: string };
+      } & ServiceState)
+    | undefined;
+  /** Why Nix will not come, where it does not know the builder. */
+  readonly stranger?: string | undefined;
+  /** What is known of the trouble, from others' reports. */
+  readonly known?: readonly string[] | undefined;
+}
+
+/** A living daemon. */
+export function aliveLines(status: Status, screen: Screen): string[] {
+  const { builder, because, last, door } = status;
+  const gaveUp = hasGivenUp(status);
+  const facts: (readonly [string, string | undefined])[] = [
+    ['hint', gaveUp ? undefined : because?.hint],
+    ['last time', last?.message],
+    ...(screen.known ?? []).map((words) => ['', words] as const),
+    ['builder', builderWords(status)],
+    ['features', builder?.features.join(', ')],
+    ['lost', status.lostSystems && describeLost(status.lostSystems)],
+    ['nix', screen.stranger ?? driftWords(screen.beside)],
+    ['builds', buildWords(screen.beside)],
+    ['memory', memoryWords(screen.beside, builder)],
+    ['disk', diskWords(screen.beside)],
+    ['', status.diskExposed && describeExposure(status.diskExposed)],
+    ['door', door && `${whereOf(door)}${doorWords(screen.beside)}${doorNotes(door)}`],
+    ['crowd', crowdWords(screen.beside)],
+    ['past door', pastWords(screen.beside)],
+    ['vm', vmWords(status)],
+    ['chosen', status.vmPid === undefined ? undefined : status.vmChoice?.why],
+    ['suspended', describeSaved(status, (at) => duration(screen.now - Date.parse(at)))],
+    ['slow', status.health === 'slow' ? describeSlow(status.login) : undefined],
+    ['image', imageWords(status, screen.now)],
+    ['old image', oldImageWords(status) ?? ageIn(screen.beside)],
+    [
+      'network',
+      status.networkPid === undefined
+        ? undefined
+        : `${status.network ?? ''} pid ${status.networkPid}`,
+    ],
+    ['', status.networkTrouble],
+    ...(gaveUp ? [] : (status.problems ?? [])).map(
+      (problem) => ['not taken', describeProblem(problem)] as const,
+    ),
+    ['to come', pendingWords(status)],
+    ...(status.rejected ?? []).map((line) => ['not used', line] as const),
+    ...(status.complaints ?? []).map(
+      (each) => ['guest', complaintWords(each, screen.now)] as const,
+    ),
+    ['clock', clockWords(screen.beside.guest?.clockOffsetMs ?? status.clockOffsetMs)],
+    ['daemon', `pid ${status.daemon.pid}${jobWords(screen.job)}`],
+    ['start', timelineWords(status)],
+    ['incident', incidentWords(screen)],
+  ];
+  return [
+    ...unheardLines(screen),
+    `${status.sentence} (${status.phase} for ${duration(screen.now - Date.parse(status.since))})`,
+    ...barLines(status, screen),
+    ...(because?.lines ?? []).map((line) => `    | ${line}`),
+    ...facts.flatMap(([name, text]) => factLines(name, text, screen.width)),
+  ];
+}
+
+/** What a daemon that does not answer wrote last may be true no more. */
+function unheardLines({ now, beside: { unheardSince } }: Screen): string[] {
+  if (unheardSince === undefined) return [];
+  const ago = duration(now - Date.parse(unheardSince));
+  return [`The daemon does not answer. What it wrote last, ${ago} ago:`];
+}
+
+/** No daemon: what was heard of it last. */
+export function goneLines(last: Status | undefined, screen: Screen): string[] {
+  const isOver = last === undefined || traitsOf(last.phase).builds === 'ended';
+  const job = screen.job;
+  return [
+    'No daemon runs.',
+    ...(isOver ? [] : [`  It was '${last.phase}' when it was last heard of, ${last.since}.`]),
+    ...(last?.because === undefined ? [] : [`  ${last.because.message}`, `  ${last.because.hint}`]),
+    ...(screen.known ?? []).map((words) => `  ${words}`),
+    ...factLines('nix', driftWords(screen.beside), screen.width),
+    ...factLines('incident', incidentWords(screen), screen.width),
+    ...(job === undefined ? [] : [`  ${knowsIt(job)}.`]),
+    ...(job?.ended === undefined ? [] : [`  Its last run under ${job.name} ended ${job.ended}.`]),
+    '  Start it: linuxkit-builder start.',
+  ];
+}
+
+/** How far a start is, against the usual time of the last ones. */
+function barLines({ phase }: Status, { now, width, start }: Screen): string[] {
+  if (traitsOf(phase).guest !== 'comes' || start === undefined) return [];
+  const doneMs = Math.max(0, now - start.begun);
+  const seconds = (ms: number) => (ms / 1000).toFixed(1);
+  if (start.usualMs === undefined) return [`  ${seconds(doneMs)} s so far`];
+  const words = ` ${seconds(doneMs)} of usually ${seconds(start.usualMs)} s`;
+  const cells = Math.max(5, Math.min(30, width - words.length - 5));
+  // The last cell is for being ready.
+  const filled = Math.min(cells - 1, Math.floor((doneMs / start.usualMs) * cells));
+  return [`  [${'#'.repeat(filled)}${'-'.repeat(cells - filled)}]${words}`];
+}
+
+/** A fact in a line, or in several where the terminal is narrow; words are not broken. */
+function factLines(name: string, text: string | undefined, width: number): string[] {
+  if (text === undefined || text === '') return [];
+  const room = Math.max(20, width - 13);
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1);
+    if (line === undefined || line.length + 1 + word.length > room) lines.push(word);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines.map((line, index) => `  ${(index === 0 ? name : '').padEnd(10)} ${line}`);
+}
+
+const builderWords = ({ builder }: Status): string | undefined =>
+  builder &&
+  `${[builder.system, ...(builder.extraSystems ?? [])].join(', ')}, ${builder.cpus} CPUs, ${builder.memoryMiB} MiB, ${builder.maxJobs} jobs`;
+
+type Said = NonNullable<Status['complaints']>[number];
+const complaintWords = ({ what, text, at }: Said, now: number): string =>
+  `${duration(now - Date.parse(at))} ago ${what === 'restarted' ? '' : 'its kernel said: '}${text}`;
+
+const gibibytes = (bytes: number): string => (bytes / 1024 ** 3).toFixed(1);
+
+const pendingWords = ({ pending = [] }: Status): string | undefined =>
+  pending.length === 0
+    ? undefined
+    : `${pending.map(describeChange).join('; ')} (linuxkit-builder restart)`;
+
+const driftWords = ({ drift }: Beside): string | undefined =>
+  drift && `${drift.sentence} Tell it: ${drift.remedy}`;
+
+const buildWords = ({ guest }: Beside): string | undefined =>
+  guest && (guest.builds === 0 ? 'none runs' : `${guest.builds} running`);
+
+/** Where freed memory does not go back, what ends that is said. */
+function memoryWords({ memory, guest }: Beside, builder: Status['builder']): string | undefined {
+  if (memory === undefined || builder === undefined) return undefined;
+  const keeps =
+    guest?.givesBack?.memory === false
+      ? '; kept until the guest goes: linuxkit-builder suspend, or idle in the settings'
+      : '';
+  return `${gibibytes(memory.residentBytes)} GiB taken by the VM${keeps}`;
+}
+
+function diskWords({ disk, guest }: Beside): string | undefined {
+  if (disk === undefined) return undefined;
+  const taken = `${gibibytes(disk.realBytes)} GiB taken of at most ${gibibytes(disk.apparentBytes)}`;
+  if (guest === undefined) return taken;
+  const keeps = guest.givesBack?.disk === false ? '; what is deleted inside stays taken' : '';
+  return `${taken}, ${gibibytes(guest.diskFreeBytes)} free inside${keeps}`;
+}
+
+function doorWords({ connections }: Beside): string {
+  if (connections === undefined) return '';
+  const { open, held, loggedIn = open } = connections;
+  const through = `, ${open} connection${open === 1 ? '' : 's'}`;
+  const strangers = loggedIn < open ? `, ${open - loggedIn} of them not logged in` : '';
+  return `${through}${strangers}${held === 0 ? '' : `, ${held} waiting for the guest`}`;
+}
+
+function crowdWords({ connections }: Beside): string | undefined {
+  const crowd = connections?.crowd;
+  if (crowd === undefined) return undefined;
+  return `${crowd.waiting + crowd.newcomers} connections ${whose(crowd)} have not logged in: ${crowd.waiting} wait, ${crowd.newcomers} are with the guest; others are let in all the same`;
+}
+
+const pastWords = ({ past }: Beside): string | undefined =>
+  past &&
+  `${past.connections} connection${past.connections === 1 ? '' : 's'} ${whose(past)} at the port that QEMU forwards past the door, which takes one at a time: they may keep logins out. A newer QEMU, or --network gvproxy, has no such port`;
+
+function whose({ uid, user }: { readonly uid?: number; readonly user?: string }): string {
+  if (uid === undefined) return 'of users unknown';
+  return user === undefined ? `of the user with number ${uid}` : `of ${user}`;
+}
+
+const clockWords = (offsetMs: number | undefined): string | undefined =>
+  offsetMs === undefined ? undefined : `${offsetMs} ms from this machine's`;
+
+const incidentWords = ({ now, beside: { incident } }: Screen): string | undefined =>
+  incident &&
+  `${duration(now - Date.parse(incident.at))} ago: ${incident.message} (${incident.folder})`;
+
+function vmWords({ vmPid, builder, accelerator, health }: Status): string | undefined {
+  if (vmPid === undefined) return undefined;
+  const words = [
+    `${builder?.vm ?? ''} pid ${vmPid}`,
+    accelerator,
+    health === 'well' ? undefined : health,
+  ];
+  return words.filter((each) => each !== undefined).join(', ');
+}
+
+const imageWords = ({ image }: Status, now: number): string | undefined =>
+  image?.instead &&
+  `${image.prefix}, since the newest did not get ready ${duration(now - Date.parse(image.instead.at))} ago: ${image.instead.message} (linuxkit-builder image build makes it anew, or tries it once more)`;
+
+/** One that does not start says so as its failure. */
+const oldImageWords = (status: Status): string | undefined =>
+  status.image?.old && !hasGivenUp(status)
+    ? `${status.image.old.why}${status.image.old.version === undefined ? '' : '; it is started since acceptOldImage says so'} (linuxkit-builder image build makes a new one)`
+    : undefined;
+
+/** Then its sentence says all of it. */
+const hasGivenUp = ({ phase }: Status): boolean => traitsOf(phase).builds === 'never';
+const ageIn = ({ imageAge }: Beside): string | undefined => imageAge && describeAge(imageAge);
+const jobWords = (job: Screen['job']): string => (job === undefined ? '' : `; ${knowsIt(job)}`);
+
+function knowsIt({ name, loaded, starts, whose }: NonNullable<Screen['job']>): string {
+  const by =
+    whose === undefined ? '' : `, as ${whose.by} declares it; to restart it: ${whose.restart}`;
+  return `${name}: ${loaded ? `starts it at ${starts}` : 'does not know it'}${by}`;
+}
+
+function timelineWords({ timeline = [] }: Status): string | undefined {
+  const words = timeline.map(({ name, ms }) => `${name} ${(ms / 1000).toFixed(1)}`);
+  return words.length === 0 ? undefined : `${words.join(', ')} s`;
+}
+
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+}

@@ -1,0 +1,43 @@
+/** Whether the Nix of this machine can be used by whoever asks. */
+import { accessSync, constants, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { nameOf } from '../../system/host/name-of.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { thisUser } from '../../system/host/user.ts';
+import type { CliContext } from '../../command/context.ts';
+
+/** Failed where its daemon lets nobody of this user's groups in, or does not run where it is needed. macOS installs it so that it does. */
+export async function mayUseNix({ env, signal }: CliContext): Promise<void> {
+  if (process.platform !== 'linux') return;
+  const nix = join(env['LINUXKIT_BUILDER_TREE'] ?? '', '/nix/var/nix');
+  const sockets = join(nix, 'daemon-socket');
+  const folder = statSync(sockets, { throwIfNoEntry: false });
+  if (folder !== undefined && !mayEnter(sockets, constants.X_OK))
+    throw new Failed(notInGroup((await nameOf('group', folder.gid, signal)) ?? String(folder.gid)));
+  const isThere = statSync(join(sockets, 'socket'), { throwIfNoEntry: false })?.isSocket() === true;
+  const isOurs = mayEnter(nix, constants.W_OK) || process.getuid?.() === 0;
+  if (!isThere && !isOurs) throw new Failed(noDaemon);
+}
+
+function mayEnter(path: string, how: number): boolean {
+  try {
+    accessSync(path, how);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const notInGroup = (group: string): Failure => ({
+  kind: 'nix-not-permitted',
+  message: `You may not use Nix's daemon: only the group ${group} may.`,
+  hint: `Join it, and log in again: sudo usermod -aG ${group} ${thisUser().name}`,
+  exit: Exit.noPermission,
+});
+
+const noDaemon: Failure = {
+  kind: 'nix-daemon-not-running',
+  message: "Nix's daemon does not run, and /nix is not yours.",
+  hint: 'Start it: sudo systemctl start nix-daemon.socket (on Debian after: sudo apt-get install nix-setup-systemd).',
+  exit: Exit.unavailable,
+};

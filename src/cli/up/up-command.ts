@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import {
+  directoryOption,
+  layoutFor,
+  type CliContext,
+  type DirectoryOption,
+  type Perform,
+} from '../../command/context.ts';
+
+interface UpOptions extends DirectoryOption {
+  readonly install?: boolean;
+}
+
+/** `up`: the main job, from nothing to a derivation that was built in the guest. What is done is not done twice. */
+export function upVerb(program: Command, context: CliContext, perform: Perform): void {
+  program
+    .command('up')
+    .description('do everything, from nothing to a derivation that was built in the guest')
+    .option(...directoryOption)
+    .option('--install', 'install the programs that are missing', false)
+    .action(async (options: UpOptions) => {
+      const layout = layoutFor(options, context);
+      const { bringUp } = await import('./up.ts');
+      const where = options.directory === undefined ? [] : ['--directory', layout.root];
+      context.exit(
+        await bringUp(layout, context, {
+          install: options.install === true,
+          perform: (words) => perform([...words, ...where]),
+        }),
+      );
+    });
+}

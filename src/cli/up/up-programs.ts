@@ -1,0 +1,117 @@
+/** The programs without which there is no builder: found, installed, or named with the command that installs them. */
+import type { Config } from '../../config/config.ts';
+import { run, succeeded } from '../../system/process/child.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import {
+  installCommand,
+  needsRoot,
+  packagesOf,
+  type Manager,
+} from '../../system/process/packages.ts';
+import {
+  findProgram,
+  isOfNix,
+  managerHere,
+  programMissing,
+  tryProgram,
+} from '../../system/process/find-program.ts';
+import { programsHere } from '../../vm/choose-vm.ts';
+import { vmDrivers } from '../../vm/vm-drivers.ts';
+import { rankVms } from '../../vm/vm-ranking.ts';
+import type { CliContext } from '../../command/context.ts';
+
+/** Their names; of a builder whose settings cannot be taken, those that every one needs. */
+function neededPrograms(
+  config: Config | undefined,
+  platform: NodeJS.Platform,
+  path: string | undefined,
+): readonly string[] {
+  const vm = config === undefined ? [] : vmPrograms(config, path);
+  const ofLinux = platform === 'linux' ? ['flock', 'ps'] : [];
+  return [...vm, 'mksquashfs', 'ssh', 'ssh-keygen', 'nix-build', ...ofLinux];
+}
+
+/** The one that is named; where none is, any that can run the guest here will do, and QEMU runs everywhere. */
+function vmPrograms(config: Config, path: string | undefined): readonly string[] {
+  if (config.vm !== 'auto') return [vmDrivers[config.vm].program(config)];
+  const { ways } = rankVms(programsHere({ config, path }));
+  return ways.length > 0 ? [] : [vmDrivers.qemu.program(config)];
+}
+
+/** Failed `programs-missing` where there is one that is not here, and may not or cannot be installed. */
+export async function findOrInstall(
+  config: Config | undefined,
+  context: CliContext,
+  install: boolean,
+): Promise<void> {
+  const path = context.env['PATH'];
+  const find = () =>
+    neededPrograms(config, process.platform, path).filter(
+      (name) => tryProgram(name, path) === undefined,
+    );
+  const missing = find();
+  if (missing.length === 0) return;
+  const manager = managerHere(path);
+  const known = missing.filter((name) => canInstall(name, manager));
+  if (!install || manager === undefined || known.length === 0)
+    throw new Failed(programsMissing(missing, manager));
+  await installPrograms(known, manager, context);
+  const left = find();
+  if (left.length > 0) throw new Failed(programsMissing(left, manager));
+}
+
+/** Not Nix by Homebrew, and not what no package has. */
+const canInstall = (name: string, manager: Manager | undefined): boolean =>
+  manager !== undefined &&
+  !(manager === 'brew' && isOfNix(name)) &&
+  packagesOf([name], manager)[0] !== name;
+
+async function installPrograms(
+  names: readonly string[],
+  manager: Manager,
+  { env, signal, ...context }: CliContext,
+): Promise<void> {
+  const path = env['PATH'];
+  const isRoot = process.getuid?.() === 0;
+  const before = needsRoot(manager) && !isRoot ? [findProgram('sudo', path)] : [];
+  const asked = manager === 'apt-get' ? ['env', 'DEBIAN_FRONTEND=noninteractive'] : [];
+  const perform = (words: readonly string[]) => {
+    const [program = '', ...argv] = [...before, ...asked, findProgram(manager, path), ...words];
+    context.out(`==> ${[...before, manager, ...words].join(' ')}`);
+    return run(findProgram(program, path), argv, { terminal: true, signal });
+  };
+  // The lists may be missing or old on a fresh machine; one of somebody else's sources may be out of reach.
+  if (manager === 'apt-get') await perform(['update', '-q']);
+  const words = installCommand(manager, names, 'quietly');
+  if (!succeeded(await perform(words))) throw new Failed(notInstalled(manager));
+}
+
+/** One command for all that this system's manager knows; of the others, how each is had. */
+function programsMissing(missing: readonly string[], manager: Manager | undefined): Failure {
+  const known = missing.filter((name) => canInstall(name, manager));
+  const sudo = manager !== undefined && needsRoot(manager) ? ['sudo'] : [];
+  const command =
+    manager === undefined || known.length === 0
+      ? []
+      : [[...sudo, manager, ...installCommand(manager, known)].join(' ')];
+  const others = missing
+    .filter((name) => !known.includes(name))
+    .map((name) => `${name}: ${programMissing(name).hint}`);
+  return {
+    kind: 'programs-missing',
+    message: `${missing.length === 1 ? 'This program is' : 'These programs are'} missing, or not on the PATH: ${missing.join(', ')}.`,
+    hint:
+      command.length > 0
+        ? 'Install what is missing, or let it be done: linuxkit-builder up --install'
+        : 'Install what is missing, and run the same command again.',
+    exit: Exit.unavailable,
+    lines: [...command, ...others],
+  };
+}
+
+const notInstalled = (manager: Manager): Failure => ({
+  kind: 'programs-not-installed',
+  message: `${manager} has not installed what is missing.`,
+  hint: 'Its own words are above; when that is mended, run the same command again.',
+  exit: Exit.unavailable,
+});

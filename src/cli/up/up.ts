@@ -1,0 +1,72 @@
+/** What `up` does, one thing after the other; each is a verb of its own. */
+import { readFileSync } from 'node:fs';
+import { checkConfig, type Config } from '../../config/config.ts';
+import type { Layout } from '../../config/layout.ts';
+import { readSettings } from '../../config/read-settings.ts';
+import { run, succeeded } from '../../system/process/child.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { hostFacts } from '../../system/host/host.ts';
+import { findProgram } from '../../system/process/find-program.ts';
+import type { CliContext, Perform } from '../../command/context.ts';
+import { mayUseNix } from './nix-access.ts';
+import { findOrInstall } from './up-programs.ts';
+
+export interface UpRun {
+  /** Whether programs that are missing are installed. */
+  readonly install: boolean;
+  readonly perform: Perform;
+}
+
+/** The exit code: that of the first step which did not succeed. */
+export async function bringUp(
+  layout: Layout,
+  context: CliContext,
+  { install, perform }: UpRun,
+): Promise<number> {
+  const config = settingsOrDefaults(layout);
+  await findOrInstall(config, context, install);
+  await mayUseNix(context);
+  const steps: readonly (readonly [what: string, words: readonly string[]])[] = [
+    // One that the settings name is not ours to make.
+    ...(config?.bundle === undefined ? [imageStep] : []),
+    ['configuring', ['configure']],
+    ['starting', ['start']],
+    ['waiting for the guest', ['wait']],
+  ];
+  for (const [what, words] of steps) {
+    context.out(`==> ${what}`);
+    const code = await perform(words);
+    if (code !== Exit.ok) return code;
+  }
+  await buildExample(layout, context);
+  return Exit.ok;
+}
+
+const imageStep = ["making the guest's image", ['image', 'build']] as const;
+
+/** Undefined where config.json cannot be taken, which `configure` tells best. */
+function settingsOrDefaults(layout: Layout): Config | undefined {
+  const settings = readSettings(layout);
+  if (settings.isMissing !== true) return settings.config;
+  const parsed = checkConfig({}, hostFacts(layout.root));
+  return parsed.ok ? parsed.config : undefined;
+}
+
+/** As anybody builds: by Nix's own list of builders. */
+async function buildExample({ example }: Layout, context: CliContext): Promise<void> {
+  const { env, signal } = context;
+  context.out(`==> building ${example} in the guest`);
+  const nixBuild = findProgram('nix-build', env['PATH']);
+  const ran = await run(nixBuild, ['--no-out-link', example], { terminal: 'errors', signal });
+  if (!succeeded(ran)) throw new Failed(notBuilt);
+  const built = ran.stdout.trim();
+  context.out(`==> built: ${built}`);
+  context.out(readFileSync(built, 'utf8').trimEnd());
+}
+
+const notBuilt: Failure = {
+  kind: 'example-not-built',
+  message: 'The guest is ready, and Nix has not built the example in it.',
+  hint: "Nix's own words are above. What is between you and a build: linuxkit-builder doctor.",
+  exit: Exit.unavailable,
+};

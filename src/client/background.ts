@@ -1,0 +1,87 @@
+/** The daemon as a terminal starts it: in a session of its own, or by its keeper. */
+import { join } from 'node:path';
+import type { Layout } from '../config/layout.ts';
+import { spawnDetached } from '../system/process/child.ts';
+import type { Clock } from '../system/time/clock.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { makeDirectory, readIfThere } from '../system/files/files.ts';
+import { isLocked } from '../system/lock/lock.ts';
+import { until } from '../system/time/wait.ts';
+import { configInvalid } from '../supervisor/health/child-failures.ts';
+import { readSettings } from '../config/read-settings.ts';
+import { findStatus } from './found.ts';
+
+export interface Terminal {
+  readonly env: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** The package's folder: its dist/main.js is the daemon. */
+  readonly assets: string;
+}
+
+/** A daemon writes its status within 0.2 s; this is for a machine that is very busy. */
+const startMs = 20_000;
+
+/**
+ * Starts the daemon unless one runs, in a session of its own or by asking its keeper (launchd, systemd). Resolves when it has
+ * said its first status.
+ */
+export async function startDaemon(
+  layout: Layout,
+  terminal: Terminal,
+  keeper?: () => Promise<void>,
+): Promise<{ pid: number; already: boolean }> {
+  const { clock, signal } = terminal;
+  const running = await findStatus(layout, terminal);
+  if (running.daemon === 'alive') return { pid: running.status.daemon.pid, already: true };
+  const { problems } = readSettings(layout);
+  if (problems.length > 0) throw new Failed(configInvalid(problems));
+  makeDirectory(layout.state);
+  // What would end the daemon at once is said here, and not only in its log.
+  isLocked(layout.daemonLock);
+  const child = await (keeper === undefined ? startDetached(layout, terminal) : keeper());
+  const isUp = async () => (await findStatus(layout, terminal)).daemon === 'alive';
+  const came = await until(isUp, {
+    clock,
+    signal,
+    everyMs: 20,
+    timeoutMs: startMs,
+    ...(child === undefined ? {} : { orEnded: child.ended }),
+  });
+  const status = await findStatus(layout, terminal);
+  if (came === 'held' && status.daemon === 'alive')
+    return { pid: status.status.daemon.pid, already: false };
+  throw new Failed(didNotStart(layout));
+}
+
+function startDetached(layout: Layout, { env, assets }: Terminal) {
+  return spawnDetached(
+    {
+      program: process.execPath,
+      argv: [join(assets, 'dist/main.js'), 'daemon', '--directory', layout.root],
+      env: daemonEnvironment(env),
+      cwd: '/',
+    },
+    layout.daemonOutput,
+  );
+}
+
+/** What the daemon may know of the terminal's environment: where programs and the user's files are. */
+function daemonEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
+  const names = [
+    ...['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'TMPDIR', 'XDG_CACHE_HOME'],
+    // The user's message bus: a desktop's notifications.
+    ...['XDG_RUNTIME_DIR', 'DBUS_SESSION_BUS_ADDRESS'],
+  ];
+  return Object.fromEntries(
+    names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+  );
+}
+
+const didNotStart = (layout: Layout): Failure => ({
+  kind: 'daemon-did-not-start',
+  message: 'The daemon did not start.',
+  hint: `More may be in ${layout.log}.`,
+  exit: Exit.unavailable,
+  lines: (readIfThere(layout.daemonOutput) ?? '').split('\n').filter(Boolean).slice(-10),
+});

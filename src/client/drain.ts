@@ -1,0 +1,96 @@
+/** Before a stop: no new connection comes in, and those that are through may finish. */
+import type { Layout } from '../config/layout.ts';
+import type { Counts } from '../door/through.ts';
+import { AwakeClock } from '../system/time/awake.ts';
+import type { Clock } from '../system/time/clock.ts';
+import { failureOf } from '../system/failure.ts';
+import { readLive } from '../system/files/pidfile.ts';
+import { ask } from '../supervisor/daemon/control.ts';
+import { ownPidFiles } from '../supervisor/daemon/daemon-lock.ts';
+
+export interface DrainOptions {
+  readonly clock: Clock;
+  /** Ends the wait, and lets new connections in again: the stop is called off. */
+  readonly signal: AbortSignal;
+  /** `refuse`: new connections are sent off, and stay so when the wait is called off; `hold`, the default, is what a stop does. */
+  readonly how?: 'hold' | 'refuse';
+  /** Sleep of the machine does not count. */
+  readonly limitMs: number;
+  /** What is still through. Called when it changes. */
+  readonly onBusy: (busy: Busy) => void;
+  /** The daemon lives and does not answer: what is through is not known. Called once each time. */
+  readonly onSilent: () => void;
+}
+
+/** What a stop waits for. */
+export interface Busy {
+  /** Connections that have logged in: builds, copies, shells. */
+  readonly loggedIn: number;
+  /** Builds that run in the guest; undefined where it does not say. */
+  readonly builds: number | undefined;
+}
+
+const everyMs = 500;
+/** A look into the guest costs it a process: it is made when a connection came or went, and now and then. */
+const looksEvery = 10;
+
+/** `drained` when nothing is through any more (or no daemon runs), `limit` when time was up. */
+export async function drain(layout: Layout, options: DrainOptions): Promise<'drained' | 'limit'> {
+  const { clock, signal, limitMs, onBusy, onSilent, how = 'hold' } = options;
+  const begin = how === 'hold' ? 'drain' : 'refuse';
+  const limit = new AbortController();
+  const cancelLimit = new AwakeClock(clock).after(limitMs, () => limit.abort());
+  let told: Busy | undefined;
+  let isSilent = false;
+  try {
+    for (let turn = 0; ; turn++) {
+      // One that did not answer may not have heard, or be another.
+      const command = turn === 0 || isSilent ? begin : 'door';
+      const found = await connections(layout, command, options);
+      if (found?.loggedIn === 0 && found.entering === 0) return 'drained';
+      if (limit.signal.aborted) return 'limit';
+      if (found === undefined && !isSilent) onSilent();
+      isSilent = found === undefined;
+      if (found !== undefined && found.loggedIn > 0) {
+        const { loggedIn } = found;
+        const isLook = loggedIn !== told?.loggedIn || turn % looksEvery === 0;
+        const builds = isLook ? await buildsIn(layout, clock, signal) : told?.builds;
+        if (loggedIn !== told?.loggedIn || builds !== told.builds)
+          onBusy((told = { loggedIn, builds }));
+      }
+      await clock.sleep(everyMs, signal);
+    }
+  } catch (error) {
+    if (how === 'hold') await ask(layout, 'undrain', clock).catch(() => undefined);
+    throw error;
+  } finally {
+    cancelLimit();
+  }
+}
+
+/** Those that are through, but not strangers, who never log in. */
+type Connections = Pick<Counts, 'loggedIn' | 'entering'>;
+
+/** None where no daemon lives. Undefined when one lives that does not say. */
+async function connections(
+  layout: Layout,
+  command: 'drain' | 'refuse' | 'door',
+  { clock, signal }: DrainOptions,
+): Promise<Connections | undefined> {
+  try {
+    const said = await ask(layout, command, clock, signal);
+    // A daemon of the release before does not tell them apart.
+    const { open = 0, loggedIn = open, entering = 0 } = said;
+    return { loggedIn, entering };
+  } catch (error) {
+    const { kind } = failureOf(error);
+    if (kind !== 'daemon-silent' && kind !== 'daemon-not-running') throw error;
+    return readLive(ownPidFiles(layout)) === undefined ? { loggedIn: 0, entering: 0 } : undefined;
+  }
+}
+
+/** What is not known does not end the wait: whether the daemon lives is asked at the door. */
+async function buildsIn(layout: Layout, clock: Clock, signal: AbortSignal) {
+  const { builds } = await ask(layout, 'guest', clock, signal).catch(() => ({ builds: undefined }));
+  return typeof builds === 'number' ? builds : undefined;
+}

@@ -1,0 +1,80 @@
+/** What is true now, for whoever asks from outside: the daemon's own word where it answers, else as much as its file proves. */
+import type { Layout } from '../config/layout.ts';
+import type { Clock } from '../system/time/clock.ts';
+import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
+import { sizeIfThere } from '../system/files/files.ts';
+import { isLocked } from '../system/lock/lock.ts';
+import { harmless } from '../system/plain-text.ts';
+import { until } from '../system/time/wait.ts';
+import { ask } from '../supervisor/daemon/control.ts';
+import { otherDaemon } from '../supervisor/daemon/daemon-lock.ts';
+import { parseStatus, readStatus, type Found } from '../supervisor/status/status.ts';
+
+export interface Asker {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** A daemon answers at once, unless it stands still. */
+const answerMs = 2_000;
+/** One that begins has its lock before it can say anything, for milliseconds; fifty at once need longer. */
+const namelessMs = 5_000;
+
+/**
+ * Asks the daemon; where it does not answer, its file, which is believed only of a daemon that lives. Failed `daemon-silent` where one
+ * lives of which there is neither, `status-unreadable`, `no-locks`.
+ */
+export async function findStatus(layout: Layout, asker: Asker): Promise<Found> {
+  let found = await look(layout, asker);
+  if (found.daemon === 'alive' || !isHeld(layout)) return found;
+  const isDecided = async () => {
+    found = await look(layout, asker);
+    return found.daemon === 'alive' || !isHeld(layout);
+  };
+  const outcome = await until(isDecided, { ...asker, everyMs: 50, timeoutMs: namelessMs });
+  if (outcome !== 'held') throw new Failed(nameless(layout));
+  return found;
+}
+
+async function look(layout: Layout, { clock, signal }: Asker): Promise<Found> {
+  try {
+    const fields = await ask(layout, 'status', clock, signal, answerMs);
+    // What a guest says of itself is in it, as in the file.
+    const status = parseStatus(JSON.parse(JSON.stringify(fields, harmless)));
+    if (status !== undefined) return { daemon: 'alive', status, heard: true };
+  } catch (error) {
+    signal.throwIfAborted();
+    const { kind } = failureOf(error);
+    if (!notHeard.has(kind)) throw error;
+    const found = readStatus(layout);
+    // One of an earlier release answers that it does not know the question: what it wrote is all that it says.
+    return kind === 'daemon-refused' && found.daemon === 'alive'
+      ? { ...found, heard: true }
+      : found;
+  }
+  return readStatus(layout);
+}
+
+const notHeard: ReadonlySet<string> = new Set([
+  ...['daemon-not-running', 'daemon-silent', 'daemon-refused'],
+]);
+
+/** Whether somebody has the daemon's lock, also where a cleaner took its file. Nothing is made for the question. */
+function isHeld(layout: Layout): boolean {
+  const { daemonLock } = layout;
+  if (otherDaemon(layout) !== undefined) return true;
+  try {
+    return sizeIfThere(daemonLock) !== undefined && isLocked(daemonLock);
+  } catch (error) {
+    // Who may not open it is told nothing by it.
+    if (error instanceof Failed && error.failure.kind === 'cannot-write') return false;
+    throw error;
+  }
+}
+
+const nameless = ({ root, daemonLock }: Layout): Failure => ({
+  kind: 'daemon-silent',
+  message: `A daemon runs for ${root} that does not say what is true, or a stop ends what an earlier one left: ${daemonLock} is held.`,
+  hint: 'Try again in a moment; who holds it says: lsof, or fuser.',
+  exit: Exit.temporary,
+});

@@ -1,0 +1,53 @@
+/** The wait for a guest, as a terminal does it. */
+import type { Layout } from '../config/layout.ts';
+import type { Clock } from '../system/time/clock.ts';
+import { Exit, type Failure } from '../system/failure.ts';
+import { until } from '../system/time/wait.ts';
+import { findStatus } from './found.ts';
+import { traitsOf } from '../supervisor/lifecycle/phases.ts';
+
+export interface WaitOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  /** Each new sentence of the status. */
+  readonly onSentence: (sentence: string) => void;
+}
+
+/** The guest is ready, or comes with the next build; else why it will not be ready, or not in time. */
+export async function waitUntilReady(
+  layout: Layout,
+  { clock, signal, timeoutMs, onSentence }: WaitOptions,
+): Promise<'ready' | 'on-demand' | Failure> {
+  let said = '';
+  let decided: 'ready' | 'on-demand' | Failure | undefined;
+  const isDecided = async () => {
+    const found = await findStatus(layout, { clock, signal });
+    if (found.daemon === 'gone') decided = found.last?.because ?? noDaemon;
+    else {
+      const { phase, because, sentence } = found.status;
+      const { builds } = traitsOf(phase);
+      if (builds === 'now') decided = 'ready';
+      else if (builds === 'on-demand') decided = builds;
+      else if (builds === 'never') decided = because;
+      else if (sentence !== said) onSentence((said = sentence));
+    }
+    return decided !== undefined;
+  };
+  await until(isDecided, { clock, signal, everyMs: 50, timeoutMs });
+  return decided ?? notInTime(timeoutMs / 1000, said);
+}
+
+const noDaemon: Failure = {
+  kind: 'daemon-not-running',
+  message: 'No daemon runs.',
+  hint: 'Start it: linuxkit-builder start.',
+  exit: Exit.unavailable,
+};
+
+const notInTime = (seconds: number, said: string): Failure => ({
+  kind: 'not-ready-in-time',
+  message: `Not ready after ${seconds} s. ${said}`,
+  hint: 'See: linuxkit-builder status, linuxkit-builder console.',
+  exit: Exit.temporary,
+});

@@ -1,0 +1,79 @@
+/** What every verb does that ends the guest: waits for the builds that run in it. */
+import type { Layout } from '../config/layout.ts';
+import type { Busy } from './drain.ts';
+import { Exit, Failed } from '../system/failure.ts';
+import type { CliContext } from '../command/context.ts';
+
+export const nowOption = ['--now', 'do not wait for builds that run'] as const;
+export const buildsOption = [
+  '-t, --timeout <seconds>',
+  'wait for them so long at most',
+  '600',
+] as const;
+
+export interface EndOptions {
+  readonly now?: boolean;
+  readonly timeout: string;
+}
+
+/** Unless it is to be now: lets no new connection in and waits for those that are through. */
+export async function waitForBuilds(
+  layout: Layout,
+  options: EndOptions,
+  context: CliContext,
+): Promise<void> {
+  if (options.now === true) return;
+  const limitMs = secondsIn(options.timeout) * 1000;
+  const { findStatus } = await import('./found.ts');
+  const found = await findStatus(layout, context);
+  // Builds in a guest that is paused go on when it does.
+  if (found.daemon === 'gone') return;
+  const { traitsOf } = await import('../supervisor/lifecycle/phases.ts');
+  if (traitsOf(found.status.phase).guest !== 'there') return;
+  const { drain } = await import('./drain.ts');
+  const waiting = (why: string) =>
+    context.err(`${why}; waiting for up to ${options.timeout} s (--now does not wait).`);
+  const onBusy = (busy: Busy) => waiting(describeBusy(busy));
+  const onSilent = () => waiting('The daemon does not say whether builds run');
+  const { clock, signal } = context;
+  const end = await drain(layout, { clock, signal, limitMs, onBusy, onSilent });
+  if (end === 'limit') context.err('They are not done; stopping all the same.');
+}
+
+/** What a verb does after that wait. Where it fails the door is open again: whoever is held at it would be held for good. */
+export async function orLetIn<T>(
+  layout: Layout,
+  { clock }: Pick<CliContext, 'clock'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { ask } = await import('../supervisor/daemon/control.ts');
+    await ask(layout, 'undrain', clock).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** What is waited for: builds, and connections that may be copies or shells. */
+export function describeBusy({ builds, loggedIn }: Busy): string {
+  const connections = `${loggedIn} connection${loggedIn === 1 ? ' is' : 's are'} in use`;
+  if (builds === undefined) return `${connections}, by builds or shells`;
+  const what =
+    builds === 0 ? 'No build runs' : builds === 1 ? '1 build runs' : `${builds} builds run`;
+  return `${what}, and ${connections}`;
+}
+
+/** A number of seconds above 0, as somebody typed it. */
+export function secondsIn(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds > 0)) throw new Failed(badTimeout(text));
+  return seconds;
+}
+
+const badTimeout = (value: string) => ({
+  kind: 'bad-option',
+  message: `--timeout takes a number of seconds above 0, not ${JSON.stringify(value)}.`,
+  hint: 'For example: --timeout 60.',
+  exit: Exit.usage,
+});

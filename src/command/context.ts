@@ -1,0 +1,124 @@
+/** What a verb is given: the world as main found it. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import {
+  defaultStateDirectory,
+  layoutOf,
+  stateDirectoryProblems,
+  type Layout,
+} from '../config/layout.ts';
+import { describeProblem } from '../domain/problem.ts';
+import { declaredBuilder, elsewhereThan, knownName } from '../host/known-directory.ts';
+import type { Installed } from '../host/installed.ts';
+import { systemPathsOf } from '../host/system-paths.ts';
+import { checkTrust, type Use } from '../host/state-directory.ts';
+import type { Clock } from '../system/time/clock.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
+import type { StopSignal } from '../system/process/signals.ts';
+import type { Look } from './terminal.ts';
+
+export interface CliContext {
+  readonly env: NodeJS.ProcessEnv;
+  readonly home: string;
+  /** The package's own folder: holds src/image, launchd and dist. */
+  readonly assets: string;
+  /** One line for the person or program that asked. Of foreign words in it nothing reaches the terminal that it would obey. */
+  out(line: string, look?: Look): void;
+  /** One line beside the answer: progress, warnings. As harmless. */
+  err(line: string): void;
+  readonly isTTY: boolean;
+  /** Aborts at the first SIGINT, SIGTERM or SIGHUP, unless a verb listens to those itself. */
+  readonly signal: AbortSignal;
+  /** Aborts when nobody reads what is shown any more: for what shows something without end. */
+  readonly unread?: AbortSignal;
+  readonly clock: Clock;
+  /** Takes the stop signals over from `signal`. */
+  onStopSignal(listener: (name: StopSignal) => void): void;
+  /** The exit code to leave with when the verb is over. */
+  exit(code: number): void;
+}
+
+/** Runs another verb with these words; its exit code. It tells what it does, and its failures, itself. */
+export type Perform = (words: readonly string[]) => Promise<number>;
+
+/** True where a terminal shows what we say and can be drawn on. */
+export const movesCursor = ({ isTTY, env }: Pick<CliContext, 'isTTY' | 'env'>): boolean =>
+  isTTY && env['TERM'] !== 'dumb';
+
+export interface DirectoryOption {
+  readonly directory?: string;
+}
+
+/** The option that every verb has. */
+export const directoryOption = [
+  '-d, --directory <dir>',
+  'state directory (default: ~/.cache/nix-linuxkit-builder)',
+] as const;
+
+/**
+ * The state directory that a verb works on: -d, else LINUXKIT_BUILDER_DIR, else the default. Failed when its name is unfit, or when it
+ * is another's, who would have us do as he likes.
+ */
+export function layoutFor(
+  options: DirectoryOption,
+  context: CliContext,
+  use: Use = 'change',
+): Layout {
+  const layout = namedLayout(options, context, use);
+  const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  // Root itself says whose that is; its group may ask.
+  const isDeclared = () => declaredBuilder(places)?.owner.directory === layout.root;
+  if ((use === 'look' || use === 'ask') && isDeclared()) return layout;
+  checkTrust(layout, use, (line) => context.err(line));
+  return layout;
+}
+
+function namedLayout(options: DirectoryOption, context: CliContext, use: Use): Layout {
+  const meant = directoryMeant(options, context);
+  const isNamed = options.directory ?? context.env['LINUXKIT_BUILDER_DIR'];
+  // Without a builder of one's own that of the machine is meant, by what only looks and asks.
+  const hasOwn = isNamed !== undefined || existsSync(layoutOf(meant).config);
+  const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const declared = hasOwn ? undefined : declaredBuilder(places);
+  if (declared !== undefined && use !== 'look' && use !== 'ask')
+    throw new Failed(isDeclaredElsewhere(declared));
+  const root = declared?.owner.directory ?? meant;
+  const problems = stateDirectoryProblems(root);
+  const [first] = problems;
+  if (first === undefined) return layoutOf(root);
+  throw new Failed({
+    kind: 'state-directory-unfit',
+    message: `The state directory cannot be used.`,
+    hint: first.hint,
+    exit: Exit.config,
+    lines: problems.map(describeProblem),
+  });
+}
+
+const isDeclaredElsewhere = ({ owner, declared }: Installed): Failure => ({
+  kind: 'builder-declared',
+  message: `This machine's builder is declared by ${declared?.by ?? 'somebody else'} and runs as ${owner.name}; nothing was changed.`,
+  hint: `As that account it goes: sudo -u ${owner.name} linuxkit-builder ... -d '${owner.directory}'. To restart the daemon: ${declared?.restart ?? ''}`,
+  exit: Exit.noPermission,
+});
+
+/** One builder has one name, the one that Nix knows; and where the default is none of a builder's, that of the user's is meant. */
+export function directoryMeant({ directory }: DirectoryOption, context: CliContext): string {
+  const { env, home } = context;
+  const places = systemPathsOf(env['LINUXKIT_BUILDER_TREE']);
+  const given = directory ?? env['LINUXKIT_BUILDER_DIR'];
+  // A directory given in a terminal is meant from where that terminal is.
+  if (given !== undefined) return knownName(resolve(given), places);
+  const usual = defaultStateDirectory(env, home);
+  const other = elsewhereThan(usual, places);
+  if (other === undefined) return knownName(usual, places);
+  context.err(`There is no builder in ${usual}; yours is in ${other}.`);
+  return other;
+}
+
+/** Aborts when the user interrupts, or when nobody reads what is shown. */
+export const untilUnread = ({
+  signal,
+  unread,
+}: Pick<CliContext, 'signal' | 'unread'>): AbortSignal =>
+  unread === undefined ? signal : AbortSignal.any([signal, unread]);

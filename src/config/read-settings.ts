@@ -1,0 +1,47 @@
+/** config.json as a daemon takes it. */
+import { parseConfig, type Config } from './config.ts';
+import type { Layout } from './layout.ts';
+import type { Problem } from '../domain/problem.ts';
+import { errorCode, failureOf } from '../system/failure.ts';
+import { readIfThere } from '../system/files/files.ts';
+import { hostFacts } from '../system/host/host.ts';
+
+/** What was read from config.json: a Config, or nothing yet and the reasons. */
+export interface Settings {
+  readonly config: Config | undefined;
+  readonly problems: readonly Problem[];
+  /** There is no config.json. */
+  readonly isMissing?: true;
+}
+
+/** config.json as it is now. */
+export function readSettings(layout: Layout): Settings {
+  try {
+    const text = readIfThere(layout.config);
+    if (text === undefined)
+      return { config: undefined, problems: [missing(layout)], isMissing: true };
+    const parsed = parseConfig(text, hostFacts(layout.root));
+    return parsed.ok
+      ? { config: parsed.config, problems: [] }
+      : { config: undefined, problems: parsed.problems };
+  } catch (error) {
+    return { config: undefined, problems: [unreadable(layout, error)] };
+  }
+}
+
+function unreadable({ config: path }: Layout, error: unknown): Problem {
+  const code = errorCode(error);
+  const { message, hint } = failureOf(error);
+  const why =
+    code === undefined ? { message, hint } : { message: `cannot be read (${code})`, hint: theirs };
+  return { path, value: undefined, ...why };
+}
+
+const theirs = 'Check its owner and mode: it must belong to the user who runs the daemon.';
+
+const missing = (layout: Layout) => ({
+  path: layout.config,
+  value: undefined,
+  message: 'does not exist',
+  hint: 'Run: linuxkit-builder configure.',
+});

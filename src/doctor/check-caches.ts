@@ -1,0 +1,107 @@
+/** The check of the guest's way out: names and caches, as its own Nix finds them, beside what this machine finds. */
+import { connect } from 'node:net';
+import type { Verdict } from './check-runner.ts';
+import { alias } from '../nix/ssh/stanza.ts';
+import { cachesIn, cachesScript, type Cache } from '../guest/login/caches.ts';
+import { nameServersIn } from '../guest/agent/name-servers.ts';
+import { run } from '../system/process/child.ts';
+import { OthersFiles } from '../system/files/others-files.ts';
+import type { DoctorFacts } from './facts.ts';
+
+/** Longer than all of the script's own limits. */
+const timeoutMs = 90_000;
+const hostTimeoutMs = 5_000;
+
+export async function namesAndCaches(facts: DoctorFacts): Promise<Verdict> {
+  const { layout, context, program, status } = facts;
+  const { signal } = context;
+  const argv = ['-F', layout.sshConfig, alias, '--', 'sh'];
+  const { stdout } = await run(program('ssh'), argv, { input: cachesScript, timeoutMs, signal });
+  const caches = cachesIn(stdout);
+  if (caches === undefined)
+    return { kind: 'not-asked', why: 'the guest has not what is needed to ask: sh, mktemp, nix' };
+  const lacking = caches.filter(({ state }) => state !== 'reached');
+  const found = await Promise.all(lacking.map(({ url }) => reachedFromHere(url, signal)));
+  return judgeCaches(caches, {
+    reachedFromHere: lacking.filter((_, index) => found[index] === true).map(({ url }) => url),
+    network: status().network ?? 'user',
+    nameServers: nameServersIn(new OthersFiles().read('/etc/resolv.conf') ?? ''),
+  });
+}
+
+export interface Surroundings {
+  /** Of those that the guest does not reach. */
+  readonly reachedFromHere: readonly string[];
+  /** What gives the guest its network. */
+  readonly network: string;
+  /** This machine's. */
+  readonly nameServers: readonly string[];
+}
+
+/** Pure. What this machine does not reach either is no fault of the guest, and less than builds usually have. */
+export function judgeCaches(caches: readonly Cache[], around: Surroundings): Verdict {
+  const lacking = caches.filter(({ state }) => state !== 'reached');
+  const isTheGuests = ({ url }: Cache) => around.reachedFromHere.includes(url);
+  const worst = lacking.find(isTheGuests) ?? lacking[0];
+  if (worst === undefined)
+    return {
+      kind: 'good',
+      fact:
+        caches.length === 0
+          ? 'the guest is set to ask no cache'
+          : `${caches.map(({ url }) => url).join(', ')}: reached from inside`,
+    };
+  const { url, state, said } = worst;
+  const nixSays = said === undefined ? '' : `Nix in the guest says: ${said}. `;
+  const what =
+    state === 'unnamed'
+      ? `The guest does not resolve the name in ${url}`
+      : `The guest does not reach ${url}`;
+  if (isTheGuests(worst))
+    return {
+      kind: 'bad',
+      what: `${what}, and this machine reaches it.`,
+      ...wayOut(around, nixSays),
+    };
+  return {
+    kind: 'note',
+    fact: `${what}, nor does this machine reach it by itself`,
+    why: `${nixSays}Builds get nothing from there until this machine has a network that does. A proxy that is set here the guest does not use.`,
+    isLess: true,
+  };
+}
+
+/** What mends it, by who passes names and connections on. */
+function wayOut({ network, nameServers }: Surroundings, said: string) {
+  const restart = 'linuxkit-builder restart';
+  if (network !== 'user')
+    return { why: `${said}${network} passes its connections on.`, remedy: restart };
+  const asked = nameServers.find((server) => /^\d+(\.\d+){3}$/.test(server));
+  const names =
+    asked === undefined
+      ? "QEMU's own network passes names on to an IPv4 server alone, and /etc/resolv.conf names none."
+      : `QEMU's own network passes names on to ${asked} alone.`;
+  return {
+    why: `${said}${names}`,
+    remedy: `linuxkit-builder configure --network gvproxy, then ${restart}`,
+  };
+}
+
+/** Whether a connection can be made from this machine, without any proxy. */
+function reachedFromHere(url: string, signal: AbortSignal): Promise<boolean> {
+  const { hostname, port, protocol } = new URL(url);
+  const usual = protocol === 'https:' ? 443 : 80;
+  const where = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || usual) };
+  return new Promise((resolve) => {
+    const socket = connect({ ...where, timeout: hostTimeoutMs });
+    const settle = (isReached: boolean) => {
+      signal.removeEventListener('abort', onAbort);
+      socket.destroy();
+      resolve(isReached);
+    };
+    const onAbort = () => settle(false);
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.once('connect', () => settle(true));
+    for (const event of ['timeout', 'error']) socket.on(event, () => settle(false));
+  });
+}

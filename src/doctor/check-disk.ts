@@ -1,0 +1,71 @@
+/** The check of the room that the host's file system leaves for the guest's disk and our files. */
+import { realpathSync, statSync } from 'node:fs';
+import type { Config } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import type { Verdict } from './check-runner.ts';
+import { exposureOf, describeExposure } from '../supervisor/disk/disk-record.ts';
+import { roomAt, startInodes } from '../supervisor/disk/disk-room.ts';
+import { diskProblem } from '../supervisor/disk/disk-size.ts';
+
+/** Below this the guest's writes soon find no room. */
+const leastGiB = 2;
+
+export function diskSpace(
+  layout: Layout,
+  { diskGiB }: Pick<Config, 'diskGiB'>,
+  where: { readonly platform: NodeJS.Platform; readonly place: string } = {
+    platform: process.platform,
+    place: placeOf(layout.root),
+  },
+): Verdict {
+  const { root, disk } = layout;
+  const { bytes, inodes } = roomAt(root);
+  const free = bytes / 1024 ** 3;
+  const used = ((statSync(disk, { throwIfNoEntry: false })?.blocks ?? 0) * 512) / 1024 ** 3;
+  if (inodes < startInodes)
+    return {
+      kind: 'bad',
+      what: `Only ${inodes} more files can be made where ${root} is: its inodes are used up.`,
+      why: 'A start makes some, and each change of the status another.',
+      remedy: 'Delete files there; df -i shows how many it can hold.',
+    };
+  const tooLarge = diskProblem(disk, diskGiB);
+  if (tooLarge !== undefined)
+    return {
+      kind: 'bad',
+      what: tooLarge.message,
+      why: 'The guest has its disk in one file.',
+      remedy: tooLarge.hint,
+    };
+  const much =
+    free === Infinity ? 'its file system does not say what is free' : `${free.toFixed(1)} GiB free`;
+  const fact = `${much}; the guest's disk takes ${used.toFixed(1)}`;
+  if (free >= leastGiB && isExternal(where))
+    return {
+      kind: 'note',
+      fact: `${fact}; it is on another volume than the Mac's own`,
+      why: "There guests' file systems were damaged more often, and the volume may be taken away: https://github.com/utmapp/UTM/issues/4840.",
+    };
+  const exposed = exposureOf(layout);
+  if (free >= leastGiB && exposed !== undefined)
+    return { kind: 'note', fact, why: describeExposure(exposed) };
+  if (free >= leastGiB) return { kind: 'good', fact };
+  return {
+    kind: 'bad',
+    what: `Only ${free.toFixed(1)} GiB are free where ${root} is.`,
+    why: 'The guest is paused when its disk cannot grow.',
+    remedy: 'Free some space: nix-collect-garbage here, and in the guest: linuxkit-builder gc.',
+  };
+}
+
+/** macOS has all but its own volume there; its own name in it is a link to the root. */
+const isExternal = ({ platform, place }: { platform: NodeJS.Platform; place: string }): boolean =>
+  platform === 'darwin' && place.startsWith('/Volumes/');
+
+function placeOf(root: string): string {
+  try {
+    return realpathSync(root);
+  } catch {
+    return root;
+  }
+}

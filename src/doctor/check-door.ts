@@ -1,0 +1,84 @@
+/** The front door: whether it is open, and leads to an ssh. */
+import { connect } from 'node:net';
+import { describePlace, type DoorPlace } from '../door/entrance.ts';
+import { portOwner } from '../door/port-owner.ts';
+import type { Verdict } from './check-runner.ts';
+import { rootPaths } from '../host/system-paths.ts';
+import { isAway, type DoctorFacts } from './facts.ts';
+
+export async function checkDoor(facts: DoctorFacts): Promise<Verdict> {
+  const { signal } = facts.context;
+  const place = placeOf(facts);
+  const where = describePlace(place);
+  // Who says nothing wakes nobody.
+  if (isAway(facts) && (await accepts(place, signal)))
+    return { kind: 'good', fact: `${where} is open: a build brings the guest back` };
+  const banner = await bannerOf(place, signal);
+  if (banner?.startsWith('SSH-') === true)
+    return { kind: 'good', fact: `${where} leads to ${banner}` };
+  const owner = place.kind === 'tcp' ? await portOwner(place.port) : undefined;
+  return {
+    kind: 'bad',
+    what:
+      banner === undefined
+        ? `Nothing answers on ${where}.`
+        : `What answers on ${where} is no ssh: ${JSON.stringify(banner)}.`,
+    why: owner === undefined ? '' : `The port is held by ${owner}.`,
+    remedy:
+      place.kind === 'tcp'
+        ? `linuxkit-builder restart, or another port: linuxkit-builder configure --port ${place.port + 1}`
+        : 'linuxkit-builder restart',
+  };
+}
+
+/** Where the daemon says that it listens; before it does, where it is to. */
+function placeOf({ status, config, places }: DoctorFacts): DoorPlace {
+  const { door: told } = status();
+  if (told?.socket !== undefined) return { kind: 'unix', path: told.socket };
+  if (told?.port !== undefined) return { kind: 'tcp', port: told.port };
+  const { door, port } = config();
+  return door === 'tcp'
+    ? { kind: 'tcp', port }
+    : { kind: 'unix', path: rootPaths(places).doorSocket };
+}
+
+const dialled = (place: DoorPlace) =>
+  connect({
+    ...(place.kind === 'tcp' ? { port: place.port, host: '127.0.0.1' } : { path: place.path }),
+    timeout: 10_000,
+  });
+
+/** Whether somebody listens there. */
+function accepts(place: DoorPlace, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = dialled(place);
+    const end = (isOpen: boolean) => {
+      socket.destroy();
+      signal.removeEventListener('abort', onAbort);
+      resolve(isOpen);
+    };
+    const onAbort = () => end(false);
+    signal.addEventListener('abort', onAbort);
+    socket.on('connect', () => end(true));
+    for (const event of ['timeout', 'error']) socket.on(event, () => end(false));
+  });
+}
+
+/** The first line that a listener says; undefined when nobody listens, or says nothing in 10 s. */
+function bannerOf(place: DoorPlace, signal: AbortSignal): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = dialled(place);
+    let text = '';
+    const end = () => {
+      socket.destroy();
+      signal.removeEventListener('abort', end);
+      resolve(text === '' ? undefined : text.split('\r')[0]?.split('\n')[0]);
+    };
+    signal.addEventListener('abort', end);
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1');
+      if (text.includes('\n') || text.length > 255) end();
+    });
+    for (const event of ['timeout', 'end', 'error']) socket.on(event, end);
+  });
+}

@@ -1,0 +1,39 @@
+/** The check of what Nix is told that the builder can do: the guest is asked. */
+import { builderFeature } from '../config/config.ts';
+import type { Verdict } from './check-runner.ts';
+import { extraSystemProblems } from '../nix/extra-systems.ts';
+import { featureProblems } from '../nix/features.ts';
+import type { DoctorFacts } from './facts.ts';
+import { guestHasKvm, guestRunsI686 } from '../setup/guest-can.ts';
+
+const configure = 'linuxkit-builder configure';
+
+export async function features({ layout, context, config }: DoctorFacts): Promise<Verdict> {
+  const kvm = await guestHasKvm(layout, context);
+  const { features: offered, extraSystems } = config();
+  const [wrong] = featureProblems(offered, kvm);
+  if (wrong !== undefined)
+    return {
+      kind: 'bad',
+      what: `The feature ${String(wrong.value)} ${wrong.message}.`,
+      why: wrong.hint,
+      remedy: `${configure} -f ${offered.filter((name) => name !== wrong.value && name !== builderFeature).join(',')}`,
+    };
+  const runs = extraSystems.length > 0 ? await guestRunsI686(layout, context) : undefined;
+  const [lost] = extraSystemProblems(config(), runs);
+  if (lost !== undefined)
+    return {
+      kind: 'bad',
+      what: `${String(lost.value)} ${lost.message}.`,
+      why: lost.hint,
+      remedy: `linuxkit-builder image build, then restart; or ${configure} --reset extra-systems`,
+    };
+  const fact = [...offered, ...extraSystems].join(', ');
+  return kvm === true && !offered.includes('kvm')
+    ? {
+        kind: 'note',
+        fact,
+        why: `The guest has /dev/kvm: ${configure} -f ${offered.join(', ')},kvm offers it.`,
+      }
+    : { kind: 'good', fact };
+}

@@ -1,0 +1,39 @@
+/** The check of what goes back to this machine of what the guest has freed, while it runs. */
+import type { Inside } from '../guest/agent/inside.ts';
+import type { Verdict } from './check-runner.ts';
+import { ask } from '../supervisor/daemon/control.ts';
+import { Failed } from '../system/failure.ts';
+import type { DoctorFacts } from './facts.ts';
+
+export async function givesBack({ layout, context, driver }: DoctorFacts): Promise<Verdict> {
+  const { clock, signal } = context;
+  const found = await ask(layout, 'guest', clock, signal).catch((error: unknown) => {
+    if (!(error instanceof Failed)) throw error;
+    const nothing: Partial<Inside> = {};
+    return nothing;
+  });
+  const { row } = driver();
+  return found.givesBack === undefined
+    ? { kind: 'not-asked', why: 'the guest does not say' }
+    : givenBack(found.givesBack, row);
+}
+
+/** What the guest's kernel says, beside what its VM program can do. Pure. */
+export function givenBack(
+  { memory, disk }: NonNullable<Inside['givesBack']>,
+  row: { readonly title: string; readonly givesBack: { readonly disk: boolean } },
+): Verdict {
+  if (memory && disk) return { kind: 'good', fact: 'memory and disk, while the guest runs' };
+  const why = [
+    ...(memory ? [] : [memoryStays]),
+    ...(disk ? [] : [row.givesBack.disk ? diskShould(row.title) : diskStays]),
+  ];
+  const fact = memory ? 'memory only' : disk ? 'disk only' : 'neither memory nor disk';
+  return { kind: 'note', fact, why: why.join(' ') };
+}
+
+const memoryStays =
+  'Memory that the guest has used stays with the VM until it goes: by itself with idle.how stop, or with linuxkit-builder suspend.';
+const diskStays = 'Room that the guest has used on this disk stays taken.';
+const diskShould = (title: string): string =>
+  `${diskStays} ${title} can give it back: this one is too old, or the file system of the state directory takes no holes.`;

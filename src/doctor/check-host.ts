@@ -1,0 +1,231 @@
+/** Checks of what lies on this machine: programs, settings, files, the image. */
+import { chmodSync, existsSync, statSync } from 'node:fs';
+import type { Layout } from '../config/layout.ts';
+import { describeProblem } from '../domain/problem.ts';
+import { readIdentity } from '../guest/identity/identity.ts';
+import type { Check, Verdict } from './check-runner.ts';
+import { directoryChanges, directoryProblems } from '../setup/directories.ts';
+import { oldImageAt } from '../supervisor/start/image-floor.ts';
+import { chooseImage, newestPrefix } from '../supervisor/start/image-choice.ts';
+import { readSettings } from '../config/read-settings.ts';
+import { run } from '../system/process/child.ts';
+import { failureOf } from '../system/failure.ts';
+import { isLocked, sectionLock } from '../system/lock/lock.ts';
+import { tryNode } from '../system/process/node-trial.ts';
+import { hostFacts } from '../system/host/host.ts';
+import { programMissing } from '../system/process/find-program.ts';
+import { chooseAccelerator } from '../vm/accelerator.ts';
+import { bundleAt, checkBootImage, readManifest } from '../vm/boot-image.ts';
+import { masksCx16, noV2 } from '../vm/qemu/emulated.ts';
+import { qemuAbilities } from '../vm/qemu/qemu-abilities.ts';
+import { describeAge } from '../vm/image-age.ts';
+import { diskSpace } from './check-disk.ts';
+import type { DoctorFacts } from './facts.ts';
+import { imageAgeAt } from '../image/image-news.ts';
+
+export const machineChecks = (facts: DoctorFacts): readonly Check[] => [
+  { name: 'settings', dependsOn: [], run: () => settings(facts.layout) },
+  { name: 'programs', dependsOn: ['settings'], run: () => programs(facts) },
+  { name: 'versions', dependsOn: ['programs'], run: () => versions(facts) },
+  { name: 'node', dependsOn: ['programs'], run: () => node() },
+  { name: 'state directory', dependsOn: ['settings'], run: () => stateDirectory(facts.layout) },
+  { name: 'locks', dependsOn: ['state directory'], run: () => locks(facts.layout) },
+  {
+    name: 'disk space',
+    dependsOn: ['state directory'],
+    run: () => diskSpace(facts.layout, facts.config()),
+  },
+  { name: 'keys', dependsOn: ['state directory'], run: () => keys(facts.layout) },
+  { name: 'image', dependsOn: ['settings'], run: () => image(facts) },
+  { name: 'accelerator', dependsOn: ['programs', 'image'], run: () => accelerator(facts) },
+];
+
+async function node(): Promise<Verdict> {
+  try {
+    await tryNode();
+    return { kind: 'good', fact: `${process.version}, ${process.execPath}` };
+  } catch (error) {
+    const { kind, message } = failureOf(error);
+    if (kind === 'node-unfit') throw error;
+    // A full or read-only folder for temporary files is no fault of Node.
+    return { kind: 'not-asked', why: message };
+  }
+}
+
+function settings(layout: Layout): Verdict {
+  const { config, problems, isMissing } = readSettings(layout);
+  if (config !== undefined)
+    return {
+      kind: 'good',
+      fact: `${config.system}, ${config.cpus} CPUs, ${config.memoryMiB} MiB of ${hostWords(layout)}, ${config.door === 'tcp' ? `port ${config.port}` : 'a Unix socket for a door'}`,
+    };
+  return {
+    kind: 'bad',
+    what: `${layout.config} does not say what the builder is.`,
+    why: problems.map(describeProblem).join(' '),
+    remedy: isMissing === true ? 'linuxkit-builder configure' : 'Mend that file.',
+  };
+}
+
+/** How much memory there is to be had, and where a limit says so. */
+function hostWords({ root }: Layout): string {
+  const { memoryMiB, isLimited } = hostFacts(root);
+  return `${memoryMiB}${isLimited ? ' (to which a container or slice limits this machine)' : ''}`;
+}
+
+function programs({ config, driver, tryProgram: find }: DoctorFacts): Verdict {
+  const wanted = [
+    driver().program(config()),
+    'ssh',
+    'ssh-keygen',
+    'ps',
+    ...(process.platform === 'linux' ? ['flock'] : []),
+  ];
+  const missing = wanted.filter((name) => find(name) === undefined);
+  const [first] = missing;
+  if (first === undefined) return { kind: 'good', fact: wanted.join(', ') };
+  const { hint } = programMissing(first);
+  const why = 'They are on no PATH that the daemon has.';
+  return { kind: 'bad', what: `Not installed: ${missing.join(', ')}.`, why, remedy: hint };
+}
+
+async function versions(facts: DoctorFacts): Promise<Verdict> {
+  const ssh = await firstLine(facts, 'ssh', '-V');
+  const fact = [`Node ${process.versions.node}`, await vmSays(facts), ssh].join('; ');
+  const [, major, minor] = /OpenSSH_(\d+)\.(\d+)/.exec(ssh) ?? [];
+  return Number(major) * 100 + Number(minor) < 706
+    ? {
+        kind: 'bad',
+        what: `This ssh is too old: ${ssh}.`,
+        why: 'OpenSSH 7.6 is the first that knows RemoteCommand.',
+        remedy: programMissing('ssh').hint,
+      }
+    : { kind: 'good', fact };
+}
+
+/** What the VM program says of its version. */
+export function vmSays(facts: DoctorFacts): Promise<string> {
+  const { program, row } = facts.driver();
+  return firstLine(facts, program(facts.config()), row.versionFlag);
+}
+
+async function firstLine(
+  { program, context: { signal } }: DoctorFacts,
+  name: string,
+  flag: string,
+): Promise<string> {
+  const { stdout, stderr } = await run(program(name), [flag], { timeoutMs: 10_000, signal });
+  return `${stdout}${stderr}`.trim().split('\n')[0] ?? '';
+}
+
+function stateDirectory(layout: Layout): Verdict {
+  const [problem] = directoryProblems(layout);
+  if (problem !== undefined)
+    return {
+      kind: 'bad',
+      what: `${layout.root} ${problem.message}.`,
+      why: '',
+      remedy: problem.hint,
+    };
+  const open = directoryChanges(layout).filter(({ kind }) => kind === 'make-private');
+  if (open.length === 0) return { kind: 'good', fact: layout.root };
+  const paths = open.map(({ path }) => path);
+  return {
+    kind: 'bad',
+    what: `Others can look into ${paths.join(', ')}.`,
+    why: 'Keys are in there.',
+    remedy: `chmod 700 ${paths.map((path) => `'${path}'`).join(' ')}`,
+    fix: () => {
+      for (const path of paths) chmodSync(path, 0o700);
+    },
+  };
+}
+
+/** Who runs, and who may write, is told by locks that the kernel keeps. */
+function locks({ root, state, startLock }: Layout): Verdict {
+  if (!existsSync(state)) return { kind: 'not-asked', why: 'nothing has run in there yet' };
+  isLocked(sectionLock(startLock));
+  return { kind: 'good', fact: `files in ${root} can be locked` };
+}
+
+function keys(layout: Layout): Verdict {
+  const names = [layout.clientKey, layout.rootKey, layout.hostKey];
+  const open = names.filter(
+    (path) => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0,
+  );
+  if (open.length > 0)
+    return {
+      kind: 'bad',
+      what: `Others can read ${open.join(', ')}.`,
+      why: 'ssh refuses such a key.',
+      remedy: `chmod 600 ${open.map((path) => `'${path}'`).join(' ')}`,
+      fix: () => {
+        for (const path of open) chmodSync(path, 0o600);
+      },
+    };
+  readIdentity(layout);
+  return { kind: 'good', fact: 'three pairs, 0600, private halves match public ones' };
+}
+
+function image({ config, layout, context }: DoctorFacts): Verdict {
+  const prefix = newestPrefix(config(), layout);
+  const bundle = bundleAt(prefix);
+  checkBootImage(bundle, { full: true, system: config().system });
+  const manifest = readManifest(bundle);
+  const { images, prefix: booted } = chooseImage(config(), layout);
+  const old = oldImageAt(prefix);
+  if (old !== undefined)
+    return config().acceptOldImage === old.version || config().bundle !== undefined
+      ? { kind: 'note', fact: prefix, why: `${old.why}. A new one: linuxkit-builder image build.` }
+      : {
+          kind: 'bad',
+          what: `The image ${prefix} is not started.`,
+          why: `${old.why}.`,
+          remedy: 'linuxkit-builder image build',
+        };
+  if (booted !== prefix && images?.rejected !== undefined)
+    return {
+      kind: 'note',
+      fact: `the newest one did not get ready (${images.rejected.at}), and the one before it is used`,
+      why: `${images.rejected.message} To make it anew, or try it once more: linuxkit-builder image build.`,
+    };
+  const age = imageAgeAt(booted, layout, context.clock.now());
+  const words = age && describeAge(age);
+  if (manifest !== undefined && words !== undefined)
+    return { kind: 'note', fact: `Linux ${manifest.kernelVersion}`, why: `${words}.` };
+  return manifest === undefined
+    ? { kind: 'note', fact: prefix, why: 'There is no manifest to compare its files with.' }
+    : { kind: 'good', fact: `Linux ${manifest.kernelVersion}, every file as it was made` };
+}
+
+async function accelerator(facts: DoctorFacts): Promise<Verdict> {
+  const { config, layout, context, program } = facts;
+  const { name, row } = facts.driver();
+  const [, another] = row.accelerators;
+  if (another === undefined) return { kind: 'good', fact: `${name} always uses the hardware` };
+  const found = await facts.find();
+  const known = found.daemon === 'alive' ? found.status : undefined;
+  const choice =
+    known?.accelerator === undefined
+      ? await chooseAccelerator(
+          {
+            config: config(),
+            layout,
+            program: program(facts.driver().program(config())),
+            bundle: bundleAt(chooseImage(config(), layout).prefix),
+          },
+          context.clock,
+          context.signal,
+        )
+      : { accelerator: known.accelerator, rejected: known.rejected ?? [] };
+  if (choice.accelerator !== 'tcg') return { kind: 'good', fact: choice.accelerator };
+  const emulator = program(facts.driver().program(config()));
+  const abilities = await qemuAbilities(emulator, context.signal);
+  const isMasked = masksCx16({ config: config(), accelerator: 'tcg', abilities });
+  const lost = isMasked ? [`Also, ${noV2}.`] : [];
+  return {
+    kind: 'note',
+    fact: 'tcg: every instruction is translated',
+    why: ['Builds are some ten times slower.', ...lost, ...choice.rejected].join(' '),
+  };
+}

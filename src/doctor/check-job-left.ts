@@ -1,0 +1,120 @@
+/** A login job whose program is gone: an installation that was removed, or moved, without `unconfigure` leaves one. */
+import { existsSync, rmdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Check, Verdict } from './check-runner.ts';
+import { applyUserChanges } from '../setup/builder-files.ts';
+import { examine } from '../host/file-change.ts';
+import { readSettings } from '../config/read-settings.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { readIfThere, removeFile } from '../system/files/files.ts';
+import { withOperationLock } from '../system/lock/lock.ts';
+import type { DoctorFacts } from './facts.ts';
+import type { ServiceKind } from '../service/declared-job.ts';
+import { jobPaths, serviceFiles, serviceOf } from '../service/service.ts';
+
+export const leftJobCheck = 'old login job';
+
+interface LeftJob {
+  readonly kind: ServiceKind;
+  /** The file that names the program. */
+  readonly path: string;
+  /** All files of the job. */
+  readonly files: readonly string[];
+  /** The program that is not there. */
+  readonly main: string;
+}
+
+/** One where there is such a job, else none: it needs no settings, which may be gone as well. */
+export function leftJobChecks(facts: DoctorFacts): readonly Check[] {
+  const left = findLeftJob(facts);
+  return left === undefined
+    ? []
+    : [{ name: leftJobCheck, dependsOn: [], run: () => verdictOf(facts) }];
+}
+
+function findLeftJob({ context }: DoctorFacts): LeftJob | undefined {
+  const { launcher, plist, unit } = jobPaths(context);
+  const jobs = [
+    { kind: 'launchd', path: launcher, files: [plist, launcher] },
+    { kind: 'systemd', path: unit, files: [unit] },
+  ] as const;
+  return jobs.flatMap((job) => {
+    const mains = programsIn(readIfThere(job.path) ?? '');
+    const [main] = mains;
+    return main === undefined || mains.some((path) => existsSync(path)) ? [] : [{ ...job, main }];
+  })[0];
+}
+
+/** The programs of ours that a launcher or a unit names, in the quotes of either. */
+export function programsIn(text: string): readonly string[] {
+  const ours = String.raw`\/(?:dist\/main\.js|bin\/linuxkit-builder)`;
+  const ofShell = new RegExp(`'(\\/(?:[^'\\n]|'\\\\'')*${ours})'`, 'g');
+  const ofSystemd = new RegExp(`"(\\/(?:[^"\\\\\\n]|\\\\.)*${ours})"`, 'g');
+  const all = [
+    ...[...text.matchAll(ofShell)].map(([, path = '']) => path.replaceAll(`'\\''`, `'`)),
+    ...[...text.matchAll(ofSystemd)].map(([, path = '']) =>
+      path.replace(/\\(.)/g, '$1').replaceAll('%%', '%').replaceAll('$$', '$'),
+    ),
+  ];
+  return [...new Set(all)];
+}
+
+function verdictOf(facts: DoctorFacts): Verdict {
+  const left = findLeftJob(facts);
+  if (left === undefined) return { kind: 'good', fact: 'none that starts a program which is gone' };
+  const wanted = wantedFiles(facts);
+  const isWanted = wanted.some(({ path }) => path === left.path);
+  return {
+    kind: 'bad',
+    what: `${left.path} starts a program that is not there: ${left.main}.`,
+    why: 'It was uninstalled or moved without `linuxkit-builder unconfigure`. Nothing starts at your login by it.',
+    remedy: isWanted
+      ? 'linuxkit-builder configure, then linuxkit-builder start'
+      : 'linuxkit-builder doctor --fix, which takes that job away',
+    fix: () => (isWanted ? tellAnew(facts) : takeAway(left, facts)),
+  };
+}
+
+/** The files that the settings ask for; none where there are no settings. */
+const wantedFiles = ({ layout, context }: DoctorFacts) => {
+  const { config } = readSettings(layout);
+  return config === undefined ? [] : serviceFiles(layout, config, context);
+};
+
+/** As configure writes them. */
+async function tellAnew(facts: DoctorFacts): Promise<void> {
+  const { layout, context } = facts;
+  const { clock, signal } = context;
+  const onWaiting = () => context.err('Another command is at work in this directory; waiting.');
+  await withOperationLock(layout.startLock, { clock, signal, onWaiting }, (lost) => {
+    const changes = wantedFiles(facts)
+      .map(examine)
+      .flatMap((examined) => (examined.kind === 'change' ? [examined.change] : []));
+    applyUserChanges(changes, { layout, now: clock.now(), stop: AbortSignal.any([lost, signal]) });
+    return Promise.resolve();
+  });
+}
+
+async function takeAway({ kind, files }: LeftJob, { layout, context }: DoctorFacts): Promise<void> {
+  const service = serviceOf(kind, layout, context);
+  if ((await service.state()).running) throw new Failed(stillRuns);
+  await service.remove();
+  for (const path of files) removeFile(path);
+  // Of launchd's two files one has a folder of its own.
+  if (kind === 'launchd') removeIfEmpty(dirname(files.at(-1) ?? ''));
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Somebody has something in it.
+  }
+}
+
+const stillRuns: Failure = {
+  kind: 'job-runs',
+  message: 'The daemon that it started still runs.',
+  hint: 'Stop it first: linuxkit-builder stop.',
+  exit: Exit.temporary,
+};

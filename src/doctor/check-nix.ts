@@ -1,0 +1,139 @@
+/** Checks of the way from Nix to the guest: ssh as nix-daemon calls it, Nix's settings, a build. */
+import { randomUUID } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { nativeSystem } from '../domain/guest-system.ts';
+import type { Check, Verdict } from './check-runner.ts';
+import { exampleNix } from '../nix/example.ts';
+import { nixConflicts } from '../nix/conflicts.ts';
+import { parseMachines, withIncluded } from '../nix/machines.ts';
+import { describeNix } from '../nix/variant.ts';
+import { rootPaths } from '../host/system-paths.ts';
+import { alias } from '../nix/ssh/stanza.ts';
+import { machinesWarnings } from '../nix/warnings.ts';
+import { run, type CommandResult } from '../system/process/child.ts';
+import { readIfThere } from '../system/files/files.ts';
+import { OthersFiles } from '../system/files/others-files.ts';
+import { temporaryFolder } from '../system/files/temporary.ts';
+import { unlessAway, type DoctorFacts } from './facts.ts';
+import { features } from './check-features.ts';
+import { rootsFiles, yourFiles } from './check-files.ts';
+import { sshAs } from './ssh/check-ssh.ts';
+import { findNix } from '../nix/this-nix.ts';
+
+export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
+  { name: 'your files', dependsOn: ['keys'], run: () => yourFiles(facts) },
+  { name: "root's files", dependsOn: ['keys'], run: () => rootsFiles(facts) },
+  {
+    name: 'ssh as you',
+    dependsOn: ['door', 'your files'],
+    run: unlessAway(facts, () => sshAs(facts, 'user')),
+  },
+  {
+    name: 'ssh as root',
+    dependsOn: ['door', "root's files"],
+    run: unlessAway(facts, () => sshAs(facts, 'root')),
+  },
+  { name: 'features', dependsOn: ['ssh as you'], run: () => features(facts) },
+  { name: 'nix', dependsOn: [], run: () => nix(facts) },
+  { name: 'nix settings', dependsOn: ['nix', 'settings'], run: () => nixSettings(facts) },
+  { name: 'machines line', dependsOn: ["root's files"], run: () => machinesLine(facts) },
+  {
+    name: 'build',
+    dependsOn: ['ssh as you', 'ssh as root', 'nix settings', 'machines line'],
+    run: unlessAway(facts, () => build(facts)),
+  },
+];
+
+const configure = 'linuxkit-builder configure';
+
+const describe = ({ ended }: CommandResult): string =>
+  ended.kind === 'exited' ? `exit code ${ended.code}` : ended.kind;
+
+async function nix({ context, places }: DoctorFacts): Promise<Verdict> {
+  const variant = await findNix(context);
+  if (variant === undefined)
+    return {
+      kind: 'bad',
+      what: 'There is no Nix on this machine.',
+      why: `Neither the program nor /nix; ${places.etcNix} is where its settings would be.`,
+      remedy: 'Install it: https://nixos.org/download',
+    };
+  return { kind: 'good', fact: describeNix(variant) };
+}
+
+async function nixSettings(facts: DoctorFacts): Promise<Verdict> {
+  const { context, places, tree, config } = facts;
+  const { system } = config();
+  const [worst, ...others] = nixConflicts({
+    places,
+    tree,
+    variant: await findNix(context),
+    system,
+    ownSystem: process.platform === 'linux' ? nativeSystem(process.arch) : undefined,
+    env: context.env,
+  });
+  if (worst === undefined) return { kind: 'good', fact: 'nothing takes the builds elsewhere' };
+  const why = [worst.hint, ...others.map(({ message, hint }) => `${message} ${hint}`)].join(' ');
+  return worst.weight === 'no-builds'
+    ? {
+        kind: 'bad',
+        what: worst.message,
+        why: others.map(({ message }) => message).join(' '),
+        remedy: worst.hint,
+      }
+    : { kind: 'note', fact: worst.message, why };
+}
+
+function machinesLine({ places }: DoctorFacts): Verdict {
+  const { machines: path } = rootPaths(places);
+  const others = new OthersFiles();
+  const text = others.read(path) ?? '';
+  const why = others.unread.get(path);
+  if (why !== undefined)
+    return { kind: 'not-asked', why: `${path} could not be read (${why}); root can` };
+  const [bad] = machinesWarnings(path, text);
+  if (bad !== undefined)
+    return {
+      kind: 'bad',
+      what: bad,
+      why: 'Nix reads all of the file or nothing.',
+      remedy: `sudo $EDITOR ${path}`,
+    };
+  const { machines } = parseMachines(withIncluded(text, readIfThere), 'new');
+  const ours = machines.find(({ store }) => store.endsWith(alias));
+  return ours === undefined
+    ? { kind: 'bad', what: `${path} has no line for ${alias}.`, why: '', remedy: configure }
+    : { kind: 'good', fact: `${ours.maxJobs} jobs; ${ours.features.join(', ')}` };
+}
+
+/** A build that is not in the store, and is not put there for who tries example.nix in the same second. */
+async function build({
+  context,
+  program,
+  config,
+  tryProgram: find,
+}: DoctorFacts): Promise<Verdict> {
+  if (find('nix-build') === undefined) return { kind: 'not-asked', why: 'there is no nix-build' };
+  const directory = temporaryFolder('nix-build-');
+  try {
+    const file = join(directory, 'example.nix');
+    const { system, mandatoryFeatures } = config();
+    writeFileSync(file, exampleNix(system, { name: `doctor-${randomUUID()}`, mandatoryFeatures }));
+    const { clock, signal } = context;
+    const begun = clock.monotonic();
+    const argv = ['--no-out-link', file];
+    const ran = await run(program('nix-build'), argv, { timeoutMs: 180_000, signal });
+    const tookS = ((clock.monotonic() - begun) / 1000).toFixed(1);
+    if (ran.ended.kind === 'exited' && ran.ended.code === 0)
+      return { kind: 'good', fact: `a derivation made for this was built in ${tookS} s` };
+    return {
+      kind: 'bad',
+      what: `A build did not succeed (${describe(ran)}, after ${tookS} s).`,
+      why: ran.stderr.trim().split('\n').slice(-5).join(' | '),
+      remedy: 'linuxkit-builder explain example.nix',
+    };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}

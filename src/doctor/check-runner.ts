@@ -1,0 +1,91 @@
+/** Checks in the order in which things rest on each other: what rests on something broken is not blamed. */
+import type { Sighting } from '../domain/recognise.ts';
+import { failureOf } from '../system/failure.ts';
+
+/** What one check saw. */
+export type Verdict =
+  | { readonly kind: 'good'; readonly fact: string }
+  /** It works, and is worth knowing; `isLess`: it works with less than usual, for a cause that is not the builder's. */
+  | { readonly kind: 'note'; readonly fact: string; readonly why: string; readonly isLess?: true }
+  | {
+      readonly kind: 'bad';
+      readonly what: string;
+      readonly why: string;
+      /** The command, or the sentence, that mends it. */
+      readonly remedy: string;
+      /** Whose words or end it is, as the catalogue of known faults asks for it. */
+      readonly seen?: Pick<Sighting, 'program' | 'version' | 'exitCode' | 'signal'>;
+      /** The same done by us, where nothing can be lost by it. */
+      readonly fix?: () => Promise<void> | void;
+    }
+  /** It does not concern this machine, or only somebody else can see it. */
+  | { readonly kind: 'not-asked'; readonly why: string };
+
+export interface Check {
+  readonly name: string;
+  /** Names of checks before this one. */
+  readonly dependsOn: readonly string[];
+  readonly run: () => Promise<Verdict> | Verdict;
+}
+
+/** A verdict, or that the check rests on one that is broken. `fixed` says that it was bad before. */
+export type Finding = { readonly name: string } & (
+  (Verdict & { readonly fixed?: boolean }) | { readonly kind: 'skipped'; readonly because: string }
+);
+
+export interface CheckRunOptions {
+  readonly fix: boolean;
+  readonly signal: AbortSignal;
+  readonly onBegin: (name: string) => void;
+  readonly onFinding: (finding: Finding) => void;
+}
+
+/** Runs them one after the other. A check that throws is a bad one with what it threw. */
+export async function runChecks(
+  checks: readonly Check[],
+  options: CheckRunOptions,
+): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  /** From a broken check's name, or that of one that rests on it, to the broken one's. */
+  const roots = new Map<string, string>();
+  for (const check of checks) {
+    options.signal.throwIfAborted();
+    const root = check.dependsOn.map((name) => roots.get(name)).find((name) => name !== undefined);
+    if (root !== undefined) roots.set(check.name, root);
+    else options.onBegin(check.name);
+    const finding: Finding =
+      root === undefined
+        ? { name: check.name, ...(await settle(check, options)) }
+        : { name: check.name, kind: 'skipped', because: root };
+    if (finding.kind === 'bad') roots.set(check.name, check.name);
+    findings.push(finding);
+    options.onFinding(finding);
+  }
+  return findings;
+}
+
+async function settle(
+  check: Check,
+  { fix, signal }: CheckRunOptions,
+): Promise<Verdict & { readonly fixed?: boolean }> {
+  const first = await look(check, signal);
+  if (!fix || first.kind !== 'bad' || first.fix === undefined) return first;
+  try {
+    await first.fix();
+  } catch (error) {
+    const { message, hint } = failureOf(error);
+    return { ...first, why: `${first.why} Mending it failed: ${message}`, remedy: hint };
+  }
+  const second = await look(check, signal);
+  return second.kind === 'bad' ? second : { ...second, fixed: true };
+}
+
+async function look({ run }: Check, signal: AbortSignal): Promise<Verdict> {
+  try {
+    return await run();
+  } catch (error) {
+    signal.throwIfAborted();
+    const { message, hint, lines } = failureOf(error);
+    return { kind: 'bad', what: message, why: (lines ?? []).join(' | '), remedy: hint };
+  }
+}

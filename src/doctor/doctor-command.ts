@@ -1,0 +1,105 @@
+import type { Command } from 'commander';
+import type { Finding } from './check-runner.ts';
+import { Exit } from '../system/failure.ts';
+import {
+  directoryOption,
+  layoutFor,
+  type CliContext,
+  type DirectoryOption,
+} from '../command/context.ts';
+
+interface DoctorOptions extends DirectoryOption {
+  readonly json?: boolean;
+  readonly fix?: boolean;
+  readonly faults?: boolean;
+  readonly report?: string;
+}
+
+/** `doctor`: everything between you and a finished build, in the order in which it rests on each other. */
+export function doctorVerb(program: Command, context: CliContext): void {
+  program
+    .command('doctor')
+    .description('check everything between you and a finished build, and say what mends it')
+    .option(...directoryOption)
+    .option('--json', 'the findings, for programs')
+    .option('--faults', 'the faults that are known from reports, as JSON')
+    .option('--report <file>', 'also write all that a report of a fault needs, and nothing secret')
+    .option('--fix', 'mend what can be mended without losing anything')
+    .action(async (options: DoctorOptions) => {
+      if (options.faults === true) {
+        const { knownFaults } = await import('../domain/known-faults.ts');
+        return context.out(JSON.stringify(knownFaults, undefined, 2));
+      }
+      const layout = layoutFor(options, context, 'mend');
+      const { runChecks } = await import('./check-runner.ts');
+      const { reportedOf } = await import('./reported.ts');
+      const { doctorFacts } = await import('./facts.ts');
+      const { machineChecks } = await import('./check-host.ts');
+      const { lifeChecks } = await import('./check-life.ts');
+      const { nixChecks } = await import('./check-nix.ts');
+      const facts = doctorFacts(layout, context);
+      const sayLines = (lines: readonly string[]) => {
+        for (const line of lines) context.out(line);
+      };
+      const checks = [...machineChecks(facts), ...lifeChecks(facts), ...nixChecks(facts)];
+      let skipped: string[] = [];
+      const findings = await runChecks(checks, {
+        fix: options.fix === true,
+        signal: context.signal,
+        onBegin: (name) => {
+          if (context.isTTY && options.json !== true) context.err(`... ${name}`);
+        },
+        onFinding: (finding) => {
+          if (options.json === true) return;
+          if (finding.kind === 'skipped') return void skipped.push(finding.name);
+          sayLines(restLines(skipped));
+          skipped = [];
+          sayLines(findingLines(finding));
+          sayLines(reportedOf(finding));
+        },
+      });
+      sayLines(options.json === true ? [] : restLines(skipped));
+      if (options.json === true) context.out(JSON.stringify({ version: 1, findings }));
+      else context.out(summary(findings));
+      if (options.report !== undefined) {
+        const { writeReport } = await import('./report/report.ts');
+        const found = findings.flatMap(findingLines);
+        const input = { layout, context, version: program.version() ?? 'unknown', found };
+        context.err(
+          `Wrote ${await writeReport(options.report, input)}: read it before you send it.`,
+        );
+      }
+      if (findings.some(({ kind }) => kind === 'bad')) context.exit(Exit.general);
+    });
+}
+
+/** One finding for a person. */
+export function findingLines(finding: Finding): string[] {
+  const head = (word: string, text: string) => `${word.padEnd(5)} ${finding.name}: ${text}`;
+  const more = (label: string, text: string) =>
+    text === '' ? [] : text.split('\n').map((line) => `        ${label}${line}`);
+  switch (finding.kind) {
+    case 'good':
+      return [head(finding.fixed === true ? 'fixed' : 'ok', finding.fact)];
+    case 'note':
+      return [head('note', finding.fact), ...more('', finding.why)];
+    case 'bad':
+      return [head('BAD', finding.what), ...more('', finding.why), ...more('-> ', finding.remedy)];
+    case 'not-asked':
+      return [head('-', finding.why)];
+    case 'skipped':
+      return [];
+  }
+}
+
+const restLines = (names: readonly string[]): string[] =>
+  names.length === 0 ? [] : [`-     not looked at, as they rest on that: ${names.join(', ')}`];
+
+function summary(findings: readonly Finding[]): string {
+  const bad = findings.filter(({ kind }) => kind === 'bad').map(({ name }) => name);
+  if (bad.length > 0) return `To mend, in this order: ${bad.join(', ')}.`;
+  const less = findings.flatMap((each) => ('isLess' in each ? [each.name] : []));
+  return less.length === 0
+    ? 'All is well.'
+    : `Nothing to mend here; but see the note on: ${less.join(', ')}.`;
+}

@@ -1,0 +1,73 @@
+/** What the checks of `doctor` look at, gathered once. */
+import type { Config } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import type { Check, Verdict } from './check-runner.ts';
+import { systemPathsOf, type SystemPaths } from '../host/system-paths.ts';
+import { readSettings } from '../config/read-settings.ts';
+import { findStatus } from '../client/found.ts';
+import { traitsOf } from '../supervisor/lifecycle/phases.ts';
+import type { Found, Status } from '../supervisor/status/status.ts';
+import { findProgram, tryProgram } from '../system/process/find-program.ts';
+import { driverFor } from '../vm/choose-vm.ts';
+import type { VmDriver } from '../vm/vm-driver.ts';
+import type { CliContext } from '../command/context.ts';
+
+export interface DoctorFacts {
+  readonly layout: Layout;
+  readonly context: CliContext;
+  readonly tree: string;
+  readonly places: SystemPaths;
+  /** The settings; fails where they cannot be read. */
+  readonly config: () => Config;
+  /** The program that runs the guest, or will. */
+  readonly driver: () => VmDriver;
+  /** Asks what is true now. */
+  readonly find: () => Promise<Found>;
+  /** What the living daemon said when it was asked last; fails where there is none. */
+  readonly status: () => Status;
+  readonly program: (name: string) => string;
+  readonly tryProgram: (name: string) => string | undefined;
+}
+
+export function doctorFacts(layout: Layout, context: CliContext): DoctorFacts {
+  const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
+  let found: Found | undefined;
+  const path = context.env['PATH'];
+  const config = () => {
+    const { config: read } = readSettings(layout);
+    if (read === undefined) throw new Error('the settings were checked before');
+    return read;
+  };
+  return {
+    layout,
+    context,
+    tree,
+    places: systemPathsOf(tree),
+    config,
+    driver: () => driverFor({ config: config(), layout, path }),
+    async find() {
+      return (found = await findStatus(layout, context));
+    },
+    status() {
+      if (found?.daemon !== 'alive') throw new Error('the daemon was looked for before');
+      return found.status;
+    },
+    program: (name) => findProgram(name, path),
+    tryProgram: (name) => tryProgram(name, path),
+  };
+}
+
+/** Whether there is no guest because nobody needs one. */
+export const isAway = ({ status }: DoctorFacts): boolean =>
+  traitsOf(status().phase).builds === 'on-demand';
+
+/** A check that asks the guest itself, or passes through the door to it: one that is away is not woken for it. */
+export const unlessAway =
+  (facts: DoctorFacts, run: Check['run']): Check['run'] =>
+  () =>
+    isAway(facts) ? notWoken : run();
+
+const notWoken: Verdict = {
+  kind: 'not-asked',
+  why: 'the guest is away, and is not woken for this: linuxkit-builder resume',
+};

@@ -1,0 +1,218 @@
+/** `doctor --report`: everything that a report of a fault needs, in one text, and nothing that is secret. */
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
+import { hostname, release } from 'node:os';
+import { resolve } from 'node:path';
+import type { Layout } from '../../config/layout.ts';
+import { settingNames } from '../../config/settings.ts';
+import { bootTable } from '../../supervisor/status/boot-picture.ts';
+import { describeNix } from '../../nix/variant.ts';
+import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
+import { findStatus } from '../../client/found.ts';
+import { run } from '../../system/process/child.ts';
+import { Exit, Failed, failureOf } from '../../system/failure.ts';
+import { readIfThere, writeWhole } from '../../system/files/files.ts';
+import { hostFacts, systemVersion } from '../../system/host/host.ts';
+import { fieldsOf } from '../../system/socket/json-lines.ts';
+import { OthersFiles } from '../../system/files/others-files.ts';
+import { terminalText } from '../../system/plain-text.ts';
+import { tryProgram } from '../../system/process/find-program.ts';
+import { thisUser } from '../../system/host/user.ts';
+import { bundleAt, readManifest } from '../../vm/boot-image.ts';
+import { qemuProgram } from '../../vm/qemu/qemu-argv.ts';
+import { nativeSystem } from '../../domain/guest-system.ts';
+import { bootsOf } from '../../command/boot-logs.ts';
+import type { CliContext } from '../../command/context.ts';
+import { findNix } from '../../nix/this-nix.ts';
+import { scrubbed, type Known } from './report-scrub.ts';
+
+export interface ReportInput {
+  readonly layout: Layout;
+  readonly context: CliContext;
+  readonly version: string;
+  /** What doctor has found, as it says it. */
+  readonly found: readonly string[];
+}
+
+/** Writes it where only its owner can read it; its absolute path. */
+export async function writeReport(file: string, input: ReportInput): Promise<string> {
+  const path = resolve(file);
+  refuseOthersLink(path);
+  const parts = await partsOf(input);
+  const text = parts.map(([title, lines]) => [`== ${title}`, ...lines, ''].join('\n')).join('\n');
+  // Shortened last: of a secret that was cut through nobody would know the rest.
+  const safe = scrubbed(text, knownOf(input)).split('\n').map(shortened).join('\n');
+  writeWhole(path, terminalText(safe), { mode: 0o600 });
+  return path;
+}
+
+/** As a kernel that protects links would: in a directory where everybody may write, somebody may lead us to a file of our own. */
+function refuseOthersLink(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found?.isSymbolicLink() !== true || found.uid === process.geteuid?.()) return;
+  throw new Failed({
+    kind: 'report-misled',
+    message: `${path} is a link of another user's, and no report was written.`,
+    hint: 'Name a file in a directory of your own.',
+    exit: Exit.cannotCreate,
+  });
+}
+
+type Part = readonly [title: string, lines: readonly string[]];
+
+async function partsOf({ layout, context, version, found }: ReportInput): Promise<Part[]> {
+  const part = async (title: string, lines: () => readonly string[] | Promise<readonly string[]>) =>
+    [title, await orWhy(lines)] as const;
+  const tail = (title: string, path: string, count: number) =>
+    part(title, () => lastLines(readIfThere(path), count));
+  return [
+    await part('machine', () => machineLines(layout, context, version)),
+    await part('doctor', () => found),
+    await part('settings', () => settingLines(readIfThere(layout.config))),
+    await part('status', async () => jsonLines(await findStatus(layout, context))),
+    await part('starts', () => bootTable(bootsOf(layout).slice(-10))),
+    await part('verdicts', () => jsonLines(JSON.parse(readIfThere(layout.verdicts) ?? 'null'))),
+    await part('image', () => imageLines(layout)),
+    await part('incidents', () => namesIn(layout.incidents)),
+    await tail("daemon's log", layout.log, 300),
+    await tail("daemon's output", layout.daemonOutput, 50),
+    await tail("VM's output", layout.vmOutput, 50),
+    await tail("network's output", layout.networkOutput, 50),
+    await tail("guest's console", layout.consoleLog, 300),
+  ];
+}
+
+/** A part that cannot be had says why. */
+async function orWhy(lines: () => readonly string[] | Promise<readonly string[]>) {
+  try {
+    return await lines();
+  } catch (error) {
+    return [`(${failureOf(error).message})`];
+  }
+}
+
+async function machineLines(
+  { root }: Layout,
+  context: CliContext,
+  version: string,
+): Promise<readonly string[]> {
+  const { cpus, memoryMiB, isLimited, diskGiB, diskFreeGiB } = hostFacts(root);
+  const { platform, macos = release() } = systemVersion();
+  const nix = await findNix(context);
+  const names = Object.keys(context.env).filter((name) => telling.test(name));
+  return [
+    `linuxkit-builder ${version}, Node ${process.versions.node}`,
+    `${platform} ${macos}, ${process.arch}, ${cpus} CPUs, ${memoryMiB} MiB${isLimited ? ' by a limit' : ''}, disk ${diskGiB} GiB, ${diskFreeGiB} GiB free`,
+    nix === undefined ? 'no Nix' : describeNix(nix),
+    ...(await Promise.all(programs().map((program) => programLine(program, context)))),
+    `variables that are set: ${names.sort().join(', ')}`,
+  ];
+}
+
+/** Variables that change what we or Nix do; told by name. */
+const telling = /^(NIX_|LINUXKIT_BUILDER_|XDG_|SSH_|(https?|all|no|ftp)_proxy$|LANG$|LC_|TMPDIR$)/i;
+
+const programs = (): readonly (readonly [name: string, flag: string])[] => [
+  [qemuProgram({ system: nativeSystem(process.arch) }), '--version'],
+  ['ssh', '-V'],
+  ['mksquashfs', '-version'],
+];
+
+async function programLine(
+  [name, flag]: readonly [string, string],
+  { env, signal }: CliContext,
+): Promise<string> {
+  const path = tryProgram(name, env['PATH']);
+  if (path === undefined) return `${name}: none`;
+  const { stdout, stderr } = await run(path, [flag], { timeoutMs: 10_000, signal });
+  return `${name}: ${`${stdout}${stderr}`.trim().split('\n')[0] ?? ''}`;
+}
+
+/** Those that we know. An address may have a login in it, and a path somebody's name: that they are set is told. */
+function settingLines(text: string | undefined): readonly string[] {
+  if (text === undefined) return ['(none)'];
+  return Object.entries(fieldsOf(JSON.parse(text))).map(([name, value]) => {
+    if (!settingNames.includes(name)) return '(a setting that is none)';
+    const isText = typeof value === 'string' && /[/:@]/.test(value);
+    return `${name}: ${isText ? '(set)' : JSON.stringify(value)}`;
+  });
+}
+
+function imageLines({ images }: Layout): readonly string[] {
+  return namesIn(images)
+    .filter((name) => name.endsWith('-manifest.json'))
+    .flatMap((name) => {
+      const prefix = `${images}/${name.slice(0, -'-manifest.json'.length)}`;
+      const manifest = readManifest(bundleAt(prefix));
+      if (manifest === undefined) return [];
+      const { arch, kernelVersion, indexDate, inputs, packages } = manifest;
+      const nix = packages['nix-bin'] ?? 'none';
+      return [
+        `${name}: ${arch}, Linux ${kernelVersion}, Nix ${nix}, ${indexDate}`,
+        ...jsonLines(inputs),
+      ];
+    });
+}
+
+/** What somebody has put into the settings that no setting takes: doctor repeats it. */
+function wordsIn(config: string): readonly string[] {
+  try {
+    return Object.entries(fieldsOf(JSON.parse(config))).flatMap(([name, value]) => [
+      ...(settingNames.includes(name) ? [] : [name]),
+      ...(typeof value === 'number' ? [] : [JSON.stringify(value)]),
+    ]);
+  } catch {
+    return [config];
+  }
+}
+
+const namesIn = (folder: string): readonly string[] =>
+  existsSync(folder) ? readdirSync(folder).sort() : ['(none)'];
+
+const jsonLines = (value: unknown): readonly string[] => JSON.stringify(value, null, 1).split('\n');
+
+const lastLines = (text: string | undefined, count: number): readonly string[] =>
+  text === undefined ? ['(none)'] : text.trimEnd().split('\n').slice(-count);
+
+const longestLine = 2000;
+const shortened = (line: string): string =>
+  line.length > longestLine ? `${line.slice(0, longestLine)}...` : line;
+
+/** What is not to be told, from where it is: our own variables and keys, and the files of Nix and ssh whose words doctor may repeat. */
+function knownOf({ layout, context: { env, home } }: ReportInput): Known {
+  const { places, others } = {
+    places: systemPathsOf(env['LINUXKIT_BUILDER_TREE']),
+    others: new OthersFiles(),
+  };
+  const { nixConf, machines, ssh } = rootPaths(places);
+  const config = env['XDG_CONFIG_HOME'] ?? `${places.home}/.config`;
+  const files = [
+    ...[nixConf, machines, ssh, `${config}/nix/nix.conf`, `${places.home}/.ssh/config`],
+    ...[`${places.etcNix}/nix.custom.conf`, `${places.home}/.netrc`, `${places.etcNix}/netrc`],
+    ...[layout.clientKey, layout.rootKey, layout.hostKey],
+  ];
+  const ours = new Set([
+    'PATH',
+    'HOME',
+    'PWD',
+    'OLDPWD',
+    'SHELL',
+    'LINUXKIT_BUILDER_TREE',
+    'LINUXKIT_BUILDER_DIR',
+  ]);
+  const variables = Object.entries(env).filter(([name]) => !ours.has(name));
+  return {
+    names: [
+      [layout.root, '(state directory)'],
+      [places.home, '~'],
+      [home, '~'],
+      [thisUser().name, '(user)'],
+      [hostname(), '(host)'],
+      [hostname().split('.')[0] ?? '', '(host)'],
+    ],
+    texts: [
+      ...variables.map(([, value]) => value ?? ''),
+      ...wordsIn(readIfThere(layout.config) ?? ''),
+      ...files.map((path) => others.read(path) ?? ''),
+    ],
+  };
+}

@@ -1,0 +1,95 @@
+/** Why ssh does not reach the guest, where somebody else's configuration of ssh is the reason. */
+import { rootPaths } from '../../host/system-paths.ts';
+import { alias } from '../../nix/ssh/stanza.ts';
+import { strayOptions, type StrayOption } from '../../nix/ssh/effective.ts';
+import { whereSet } from '../../nix/ssh/where-set.ts';
+import { describeLeft, type TakenBack } from '../../nix/ssh/taken-back.ts';
+import { run, succeeded } from '../../system/process/child.ts';
+import { OthersFiles } from '../../system/files/others-files.ts';
+import { quoted } from '../../system/plain-text.ts';
+import type { DoctorFacts } from '../facts.ts';
+import { rootTakenBack, userTakenBack } from '../../nix/ssh/user-ssh.ts';
+
+/** What is in the way, and what mends it. */
+export interface ConfigFault {
+  readonly what: string;
+  readonly remedy: string;
+}
+
+/** Whose ssh is asked, and how it is called. */
+export interface Asker {
+  readonly who: 'user' | 'root';
+  /** The command up to ssh itself, `sudo` included. */
+  readonly ssh: readonly string[];
+  /** `-F FILE` where ssh would not find the configuration by itself. */
+  readonly file: readonly string[];
+}
+
+/** Asks ssh twice what it makes of the host: by all of its configuration, and by our file alone. Undefined where they agree. */
+export async function configFault(
+  facts: DoctorFacts,
+  { who, ssh, file }: Asker,
+): Promise<ConfigFault | undefined> {
+  const { layout, places, context } = facts;
+  const ours = who === 'root' ? rootPaths(places).sshConfig : layout.sshConfig;
+  const [program = 'ssh', ...before] = ssh;
+  const list = (...argv: readonly string[]) =>
+    run(program, [...before, '-G', ...argv, alias], {
+      timeoutMs: 10_000,
+      signal: context.signal,
+    });
+  const alone = await list('-F', ours);
+  if (!succeeded(alone)) return undefined;
+  const all = await list(...file);
+  if (!succeeded(all))
+    return {
+      what: all.stderr
+        .trim()
+        .split('\n')
+        .slice(-3)
+        .map((line) => quoted(line) ?? '')
+        .join(' | '),
+      remedy:
+        'Take that line away; where another ssh needs it, put `IgnoreUnknown OPTION` above it.',
+    };
+  const strays = strayOptions(alone.stdout, all.stdout);
+  if (strays.length === 0) return undefined;
+  const named = strays.map(
+    ({ name, value }) => `${name} ${value}${whereSet(name, { ...facts, who })}`,
+  );
+  return {
+    what: `other lines of ssh's configuration reach our host: ${named.join('; ')}`,
+    remedy: await remedyFor(strays, { facts, who }),
+  };
+}
+
+/** Those that our stanza can take back it takes back by configure. */
+async function remedyFor(
+  strays: readonly StrayOption[],
+  { facts, who }: { readonly facts: DoctorFacts; readonly who: Asker['who'] },
+): Promise<string> {
+  const { said } = await takenBackOf(facts, who);
+  const isSaid = ({ name }: StrayOption) => said.some((each) => each.name.toLowerCase() === name);
+  return strays.some(isSaid)
+    ? 'linuxkit-builder configure'
+    : `Let those lines not count for our host: put them below a line \`Match !host ${alias}\`, or take them away.`;
+}
+
+/** What stays in the way of builds although ssh gets through, such as a limit on silence; undefined where nothing does. */
+export async function leftFault(
+  facts: DoctorFacts,
+  who: Asker['who'],
+): Promise<string | undefined> {
+  const ours = who === 'root' ? rootPaths(facts.places).sshConfig : facts.layout.sshConfig;
+  const text = new OthersFiles().read(ours) ?? '';
+  const { said, left } = await takenBackOf(facts, who);
+  const unsaid = said.filter(({ name }) => !text.includes(`${name} `));
+  const [first] = describeLeft(left, (name) => whereSet(name, { ...facts, who }));
+  if (first !== undefined) return first;
+  return unsaid[0] === undefined
+    ? undefined
+    : `${unsaid[0].name}${whereSet(unsaid[0].name, { ...facts, who })} counts for the guest too; linuxkit-builder configure takes it back.`;
+}
+
+const takenBackOf = (facts: DoctorFacts, who: Asker['who']): Promise<TakenBack> =>
+  who === 'root' ? rootTakenBack({ ...facts, sudo: true }) : userTakenBack(facts);

@@ -1,0 +1,4 @@
+/** How the guest's sshd is reached from this host: data that the drivers give, and door and probe dial. */
+import type { Address } from '../system/socket/dial.ts';
+
+export type Tunnel = Address;

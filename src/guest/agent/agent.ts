@@ -1,0 +1,237 @@
+/** The guest agent: small requests to the guest that need neither network nor login. See QEMU's docs/interop/qemu-ga-ref. */
+import { randomInt } from 'node:crypto';
+import type { Clock } from '../../system/time/clock.ts';
+import { within } from '../../system/time/deadline.ts';
+import { errorCode, Failed } from '../../system/failure.ts';
+import { fieldsOf, JsonLines } from '../../system/socket/json-lines.ts';
+import { dialUnix } from '../../system/socket/unix-socket.ts';
+import { agentAway, agentRefused, agentSilent } from './agent-failures.ts';
+
+export interface GuestAgentOptions {
+  /** The Unix socket of the agent's channel, as the VM program makes it. */
+  readonly path: string;
+  readonly clock: Clock;
+  /** Longest wait for an answer, connecting included. Default 5 s. */
+  readonly timeoutMs?: number;
+}
+
+export interface ExecOptions {
+  readonly signal?: AbortSignal;
+  /** Default 60 s. */
+  readonly timeoutMs?: number;
+  /** So many questions in a row whether it has ended may stay without an answer, as in a guest that is busy. Default 0. */
+  readonly silences?: number;
+}
+
+/** How a program in the guest ended. */
+export interface GuestExec {
+  /** Exit code; 128 and the signal's number where it was killed, as a shell says it. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * The agent of one guest. It connects at the first request, keeps the connection, and begins anew after any trouble; the
+ * channel serves one client at a time, so there should be one of these a boot. Requests are made one after the other.
+ */
+export class GuestAgent {
+  readonly #options: GuestAgentOptions;
+  #link: Link | undefined;
+  #idle: Promise<unknown> = Promise.resolve();
+
+  constructor(options: GuestAgentOptions) {
+    this.#options = options;
+  }
+
+  /** True when the agent answers. Rejects only when the signal aborts. */
+  async ping(signal?: AbortSignal): Promise<boolean> {
+    try {
+      await this.#request('guest-ping', {}, signal);
+      return true;
+    } catch (error) {
+      if (error instanceof Failed && signal?.aborted !== true) return false;
+      throw error;
+    }
+  }
+
+  /** The guest's wall time in ms since 1970. */
+  async time(signal?: AbortSignal): Promise<number> {
+    const ns = await this.#request('guest-get-time', {}, signal);
+    if (typeof ns !== 'number' || !Number.isFinite(ns))
+      throw new Failed(agentRefused({ desc: 'it gives something else than a time' }));
+    return ns / 1e6;
+  }
+
+  /** Sets the guest's clock, by default to the host's. */
+  async setTime(ms?: number, signal?: AbortSignal): Promise<void> {
+    const args = () => ({ time: Math.round(ms ?? this.#options.clock.now()) * 1e6 });
+    await this.#request('guest-set-time', args, signal);
+  }
+
+  /** Asks the guest to power off, and returns when it did not refuse: it gives no answer when it obeys. */
+  async shutdown(signal?: AbortSignal): Promise<void> {
+    await this.#request('guest-ping', {}, signal);
+    const refusalMs = 1_000;
+    try {
+      await this.#request('guest-shutdown', { mode: 'powerdown' }, signal, refusalMs);
+    } catch (error) {
+      const silent = error instanceof Failed && obeyed.has(error.failure.kind);
+      if (!silent) throw error;
+    }
+  }
+
+  /** Runs a program in the guest as root, to its end. */
+  async exec(
+    path: string,
+    args: readonly string[],
+    { signal, timeoutMs = 60_000, silences = 0 }: ExecOptions = {},
+  ): Promise<GuestExec> {
+    const { clock } = this.#options;
+    const late = () => agentSilent(path, timeoutMs);
+    const run = { path, arg: args, 'capture-output': true };
+    return within(
+      async (inTime) => {
+        const { pid } = fieldsOf(await this.#request('guest-exec', run, inTime));
+        let left = silences;
+        for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 1000)) {
+          const status = await this.#execStatus(pid, inTime, left > 0);
+          if (status?.['exited'] === true) return ended(status);
+          left = status === undefined ? left - 1 : silences;
+          await clock.sleep(pauseMs, inTime);
+        }
+      },
+      { clock, timeoutMs, signal, late },
+    );
+  }
+
+  /** Undefined where a guest that may be silent is. */
+  async #execStatus(pid: unknown, signal: AbortSignal, mayBeSilent: boolean) {
+    try {
+      return fieldsOf(await this.#request('guest-exec-status', { pid }, signal));
+    } catch (error) {
+      const isSilent = error instanceof Failed && error.failure.kind === 'agent-silent';
+      if (!mayBeSilent || !isSilent) throw error;
+      return undefined;
+    }
+  }
+
+  close(): void {
+    this.#link?.close();
+    this.#link = undefined;
+  }
+
+  async #request(
+    command: string,
+    args: Arguments | (() => Arguments),
+    signal: AbortSignal | undefined,
+    timeoutMs = this.#options.timeoutMs ?? 5_000,
+  ): Promise<unknown> {
+    const before = this.#idle;
+    let hasBegun = false;
+    const late = () => agentSilent(command, timeoutMs);
+    const answered = within(
+      async (inTime) => {
+        await before;
+        inTime.throwIfAborted();
+        hasBegun = true;
+        if (this.#link?.isOpen !== true) this.#link = await openLink(this.#options.path, inTime);
+        const link = this.#link;
+        const given = typeof args === 'function' ? args() : args;
+        return link.ask({ execute: command, arguments: given });
+      },
+      { clock: this.#options.clock, timeoutMs, signal, late },
+    );
+    const over = answered.catch((error: unknown) => {
+      // A refusal is an answer; after anything else nobody knows what the next line would belong to. Who never had its turn said nothing.
+      const isRefusal = error instanceof Failed && error.failure.kind === 'agent-refused';
+      if (hasBegun && !isRefusal) this.close();
+    });
+    // Without values: a chain of results would grow for ever.
+    this.#idle = Promise.all([before, over]).then(() => undefined);
+    return answered;
+  }
+}
+
+type Arguments = Readonly<Record<string, unknown>>;
+type Reply = Readonly<Record<string, unknown>> | { readonly closed: string };
+
+/** One connection, in step with the agent: the next line is the answer to the last request. */
+class Link {
+  readonly #lines: JsonLines;
+  #onReply: (reply: Reply) => void = () => undefined;
+  isOpen = true;
+
+  constructor(socket: ConstructorParameters<typeof JsonLines>[0]) {
+    this.#lines = new JsonLines(socket, {
+      onValue: (value) => this.#onReply(fieldsOf(value)),
+      onClosed: (closed) => {
+        this.isOpen = false;
+        this.#onReply({ closed });
+      },
+      // The output of a program comes in one line, in base64; those that we run say some kilobytes.
+      maxLineBytes: 1024 * 1024,
+    });
+  }
+
+  /**
+   * Gets in step: a 0xff byte makes the agent forget half a request, and a number that nobody else uses tells its answer
+   * from those that were meant for others.
+   */
+  sync(): Promise<void> {
+    const id = randomInt(1, 2 ** 31);
+    return new Promise((resolve, reject) => {
+      this.#onReply = (reply) => {
+        if ('closed' in reply) reject(new Failed(agentAway(String(reply.closed))));
+        else if (reply['return'] === id) resolve();
+      };
+      this.#lines.write(Buffer.of(0xff));
+      this.#lines.send({ execute: 'guest-sync-delimited', arguments: { id } });
+    });
+  }
+
+  ask(request: unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#onReply = (reply) => {
+        if ('closed' in reply) reject(new Failed(agentAway(String(reply.closed))));
+        else if ('error' in reply) reject(new Failed(agentRefused(reply['error'])));
+        else if ('return' in reply) resolve(reply['return']);
+      };
+      if (!this.#lines.send(request)) reject(new Failed(agentAway('the connection is gone')));
+    });
+  }
+
+  close(): void {
+    this.isOpen = false;
+    this.#lines.close();
+  }
+}
+
+async function openLink(path: string, signal: AbortSignal): Promise<Link> {
+  const socket = await dialUnix(path, signal).catch((error: unknown) => {
+    if (errorCode(error) === undefined) throw error;
+    throw new Failed(agentAway((error as Error).message), { cause: error });
+  });
+  const link = new Link(socket);
+  signal.addEventListener('abort', onAbort, { once: true });
+  function onAbort() {
+    link.close();
+  }
+  await link.sync();
+  signal.removeEventListener('abort', onAbort);
+  return link;
+}
+
+function ended(status: Readonly<Record<string, unknown>>): GuestExec {
+  const text = (field: string) => {
+    const data = status[field];
+    return typeof data === 'string' ? Buffer.from(data, 'base64').toString() : '';
+  };
+  const { exitcode, signal } = status;
+  const code =
+    typeof exitcode === 'number' ? exitcode : 128 + (typeof signal === 'number' ? signal : 0);
+  return { code, stdout: text('out-data'), stderr: text('err-data') };
+}
+
+/** What a guest that shuts down looks like: nothing, or the channel's end. */
+const obeyed: ReadonlySet<string> = new Set(['agent-silent', 'agent-away']);

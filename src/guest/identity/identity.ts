@@ -1,0 +1,174 @@
+/** The keys of one installation: who may log in to the guest, and how the guest proves that it is ours. */
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { Layout } from '../../config/layout.ts';
+import { run, succeeded } from '../../system/process/child.ts';
+import { errorCode, Exit, Failed, type Failure } from '../../system/failure.ts';
+import {
+  cannotWrite,
+  discard,
+  makeDirectory,
+  readIfThere,
+  writeWhole,
+} from '../../system/files/files.ts';
+import { findProgram } from '../../system/process/find-program.ts';
+import { readOpensshKey } from './openssh-key.ts';
+
+/** An ssh key: the private file's text, and the public half as one line. */
+export interface KeyPair {
+  readonly private: string;
+  readonly public: string;
+}
+
+export interface Identity {
+  /** Logs in as `builder`. */
+  readonly client: KeyPair;
+  /** Logs in as `root`. */
+  readonly root: KeyPair;
+  /** The guest's own. */
+  readonly host: KeyPair;
+}
+
+type KeyPaths = Pick<Layout, 'keys' | 'clientKey' | 'rootKey' | 'hostKey'>;
+
+/** The keys as they are. Failed `identity-missing` before configure, `identity-broken` for a key that ssh would not take. */
+export function readIdentity(layout: KeyPaths): Identity {
+  return mapKeys(layout, (path) => {
+    const pair = readPair(path);
+    if (pair === undefined) throw new Failed(identityMissing(path));
+    return pair;
+  });
+}
+
+/**
+ * Makes the keys that are missing, whole or not at all, and changes none that is there. To be called within the section
+ * that serialises configure (layout.startLock): it clears away what a killed one left.
+ */
+export async function ensureIdentity(layout: KeyPaths, signal?: AbortSignal): Promise<Identity> {
+  makeDirectory(layout.keys);
+  clearUnfinished(layout.keys);
+  // All that are there are judged before the first is made.
+  const missing = mapKeys(layout, (path) => readPair(path) === undefined);
+  for (const name of names) if (missing[name]) await makeKey(layout, name, signal);
+  const identity = readIdentity(layout);
+  // ssh offers the public half beside a key and fails where it is another's; it can always be had from the private one.
+  mapKeys(layout, (path, name) => {
+    const line = `${identity[name].public}\n`;
+    if (readIfThere(`${path}.pub`) !== line)
+      writeWhole(`${path}.pub`, line, { mode: 0o644, alone: true });
+  });
+  return identity;
+}
+
+/** Deletes all of them: whoever has a copy has nothing. {@link ensureIdentity} makes others. */
+export function discardIdentity(layout: KeyPaths): void {
+  mapKeys(layout, (path) => [path, `${path}.pub`].forEach(discard));
+}
+
+type Name = keyof Identity;
+const names: readonly Name[] = ['client', 'root', 'host'];
+
+const mapKeys = <T>(layout: KeyPaths, read: (path: string, name: Name) => T): Record<Name, T> => ({
+  client: read(layout.clientKey, 'client'),
+  root: read(layout.rootKey, 'root'),
+  host: read(layout.hostKey, 'host'),
+});
+
+/** The pair of a private key file; undefined where there is none. Only what ssh would take is given. */
+function readPair(path: string): KeyPair | undefined {
+  try {
+    const { mode } = statSync(path);
+    const text = readFileSync(path, 'utf8');
+    if ((mode & 0o077) !== 0)
+      throw new Failed(looseMode(path, (mode & 0o777).toString(8).padStart(4, '0')));
+    const key = readOpensshKey(text);
+    if ('wrong' in key) throw new Failed(identityBroken(path, key.wrong));
+    return { private: text, public: key.public };
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    if (error instanceof Failed || errorCode(error) === undefined) throw error;
+    throw new Failed(identityBroken(path, `cannot be read (${errorCode(error) ?? ''})`));
+  }
+}
+
+/** In a folder of its own, then linked to its name: link(2) never replaces what is there. */
+async function makeKey(layout: KeyPaths, name: Name, signal?: AbortSignal): Promise<void> {
+  const program = findProgram('ssh-keygen');
+  const path = mapKeys(layout, (key) => key)[name];
+  const folder = mkdtempSync(join(layout.keys, unfinished));
+  try {
+    const made = join(folder, 'key');
+    const words = ['-q', '-t', 'ed25519', '-N', '', '-C', `linuxkit-builder-${name}`];
+    const options = signal === undefined ? {} : { signal };
+    const ran = await run(program, [...words, '-f', made], { timeoutMs: 30_000, ...options });
+    signal?.throwIfAborted();
+    if (!succeeded(ran)) throw new Failed(keygenFailed(program, ran.stderr));
+    flush(made);
+    linkSync(made, path);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    if (errorCode(error) !== 'EEXIST') throw new Failed(cannotWrite(path, error), { cause: error });
+    throw new Failed(identityBroken(path, 'is a link to a file that is not there'));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Beginning of the names of folders that a configure leaves when it is killed. */
+const unfinished = '.unfinished-';
+
+function clearUnfinished(keys: string): void {
+  for (const name of readdirSync(keys))
+    if (name.startsWith(unfinished)) rmSync(join(keys, name), { recursive: true, force: true });
+}
+
+/** A key that is lost in a power cut after it was handed out would be an empty file for ever. */
+function flush(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const identityMissing = (path: string): Failure => ({
+  kind: 'identity-missing',
+  message: `The key ${path} is not there.`,
+  hint: 'Make it with: linuxkit-builder configure',
+  exit: Exit.config,
+  recovery: 'give-up',
+});
+
+const identityBroken = (path: string, wrong: string): Failure => ({
+  kind: 'identity-broken',
+  message: `The key ${path} ${wrong}.`,
+  hint: `Put back a good copy, or remove it and make a new one: rm '${path}' && linuxkit-builder configure`,
+  exit: Exit.config,
+  recovery: 'give-up',
+});
+
+const looseMode = (path: string, mode: string): Failure => ({
+  kind: 'identity-broken',
+  message: `The key ${path} has mode ${mode}: others may use it, so ssh refuses to.`,
+  hint: `Close it with: chmod 600 '${path}' (or make a new one, if it may have been copied).`,
+  exit: Exit.config,
+  recovery: 'give-up',
+});
+
+const keygenFailed = (program: string, stderr: string): Failure => ({
+  kind: 'keygen-failed',
+  message: `${program} could not make a key: ${stderr.trim() === '' ? 'it gave no reason' : stderr.trim()}.`,
+  hint: 'Check that there is space on the disk and that ssh-keygen knows ed25519: ssh-keygen -t ed25519 -f /tmp/try',
+  exit: Exit.unavailable,
+});

@@ -1,0 +1,31 @@
+/** Shutting a guest down by a login as root: what is left where its agent is silent and it has no power button. */
+import type { Layout } from '../../config/layout.ts';
+import type { Tunnel } from '../../domain/tunnel.ts';
+import { run, succeeded } from '../../system/process/child.ts';
+import { tryProgram } from '../../system/process/find-program.ts';
+import { sshArgv } from './ssh-argv.ts';
+import { openForward } from './one-shot-forward.ts';
+
+export interface PowerOffOptions {
+  readonly tunnel: Tunnel;
+  readonly layout: Pick<Layout, 'knownHosts' | 'rootKey'>;
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+}
+
+/** True when the guest took the order; never rejects. */
+export async function powerOffByLogin(options: PowerOffOptions): Promise<boolean> {
+  const { tunnel, layout, signal, timeoutMs } = options;
+  const ssh = tryProgram('ssh');
+  if (ssh === undefined || signal.aborted) return false;
+  const scope = new AbortController();
+  try {
+    const forward = await openForward(tunnel, AbortSignal.any([signal, scope.signal]));
+    const login = { layout, user: 'root', key: layout.rootKey, timeoutMs } as const;
+    return succeeded(await run(ssh, sshArgv(login, forward, 'poweroff'), { signal, timeoutMs }));
+  } catch {
+    return false;
+  } finally {
+    scope.abort();
+  }
+}

@@ -1,0 +1,158 @@
+/** Whether Nix can build on the guest: one ssh login as Nix makes it, that must reach a nix daemon that answers. */
+import { PassThrough } from 'node:stream';
+import type { Layout } from '../../config/layout.ts';
+import type { Tunnel } from '../../domain/tunnel.ts';
+import type { CommandResult } from '../../system/process/child.ts';
+import type { Clock } from '../../system/time/clock.ts';
+import type { Failure } from '../../system/failure.ts';
+import { quoted } from '../../system/plain-text.ts';
+import { programMissing, tryProgram } from '../../system/process/find-program.ts';
+import { question } from './nix-question.ts';
+import { Answer, maxClockOffsetMs } from './probe-answer.ts';
+import { sshArgv } from './ssh-argv.ts';
+import { sshHint } from './ssh-words.ts';
+import { openForward } from './one-shot-forward.ts';
+
+/** What must hold for a guest to be ready. */
+export type Requirement = 'ssh-missing' | 'ssh' | 'nix' | 'clock';
+
+interface NotReady {
+  readonly ok: false;
+  /** What to do about it, or what it probably is. */
+  readonly hint: string;
+  /** What was seen, in one line. */
+  readonly detail: string;
+}
+
+/** What a probe found: ready, or the first requirement that does not hold. */
+export type Probe =
+  | {
+      readonly ok: true;
+      /** How far the guest's clock is ahead of ours. */
+      readonly clockOffsetMs: number;
+      readonly tookMs: number;
+      /** The guest's Nix, as it says itself. */
+      readonly nixVersion?: string;
+    }
+  | (NotReady & { readonly requirement: 'ssh' | 'nix' })
+  | (NotReady & { readonly requirement: 'clock'; readonly clockOffsetMs: number })
+  /** This host has no ssh: no second try can help. */
+  | (NotReady & { readonly requirement: 'ssh-missing'; readonly failure: Failure });
+
+export interface ProbeOptions {
+  readonly tunnel: Tunnel;
+  readonly layout: Pick<Layout, 'clientKey' | 'knownHosts'>;
+  readonly clock: Clock;
+  /** Ends the probe by rejecting with the signal's reason. */
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+}
+
+/** Asks once. Every answer and every silence is in the result. */
+export async function probeGuest(options: ProbeOptions): Promise<Probe> {
+  const { clock, signal, timeoutMs } = options;
+  signal.throwIfAborted();
+  const ssh = tryProgram('ssh');
+  if (ssh === undefined) return sshMissing();
+  const begun = clock.monotonic();
+  const answer = new Answer(clock);
+  const scope = new AbortController();
+  const inTime = AbortSignal.any([signal, scope.signal]);
+  const late = clock.sleep(timeoutMs, inTime).then(() => 'late' as const);
+  try {
+    const end = await Promise.race([converse(ssh, options, answer, inTime), late]);
+    signal.throwIfAborted();
+    return judge(answer, end, { timeoutMs, tookMs: clock.monotonic() - begun });
+  } finally {
+    scope.abort(new Error('the probe is over'));
+  }
+}
+
+/** The time first, then what Nix runs. */
+const remoteCommand = 'date +%s.%N; exec nix-daemon --stdio';
+
+type End = 'answered' | 'late' | CommandResult;
+
+async function converse(
+  ssh: string,
+  options: ProbeOptions,
+  answer: Answer,
+  signal: AbortSignal,
+): Promise<End> {
+  const input = new PassThrough();
+  // ssh may end before it has read this.
+  input.on('error', () => undefined);
+  input.write(question);
+  const { layout, timeoutMs } = options;
+  const login = { layout, user: 'builder', key: layout.clientKey, timeoutMs } as const;
+  const argv = sshArgv(login, await openForward(options.tunnel, signal), remoteCommand);
+  // Loaded with the first question: it brings what runs programs, and the daemon's door should not wait for that.
+  const { spawnFilter } = await import('../../system/process/filter.ts');
+  const { output, ended } = spawnFilter(ssh, argv, input, { signal });
+  const answered = new Promise<'answered'>((resolve) =>
+    output.on('data', (chunk: Buffer) => {
+      if (answer.take(chunk)) resolve('answered');
+    }),
+  );
+  return Promise.race([answered, ended]);
+}
+
+function judge(
+  answer: Answer,
+  end: End,
+  { timeoutMs, tookMs }: { readonly timeoutMs: number; readonly tookMs: number },
+): Probe {
+  const offset = answer.clockOffsetMs();
+  const said = end === 'answered' ? answer.describe() : wordsOf(end, timeoutMs);
+  if (offset === undefined) {
+    const { detail, hint } = answer.isGarbled
+      ? {
+          detail: answer.describe(),
+          hint: 'A login there prints something by itself, which Nix cannot take.',
+        }
+      : { detail: said, hint: sshHint(said) };
+    return { ok: false, requirement: 'ssh', detail, hint };
+  }
+  const { nix } = answer;
+  if (nix.kind !== 'answered')
+    return {
+      ok: false,
+      requirement: 'nix',
+      detail: nix.kind === 'refused' ? nix.why : said,
+      hint: 'The login works but no nix daemon answers: see its lines in linuxkit-builder console.',
+    };
+  if (Math.abs(offset) > maxClockOffsetMs)
+    return {
+      ok: false,
+      requirement: 'clock',
+      clockOffsetMs: offset,
+      detail: `the guest's clock is ${(Math.abs(offset) / 1000).toFixed(1)} s ${offset > 0 ? 'ahead' : 'behind'}`,
+      hint: 'It is set through the guest agent; a restart sets it too: linuxkit-builder restart.',
+    };
+  const nixVersion = nix.version === undefined ? {} : { nixVersion: nix.version };
+  return { ok: true, clockOffsetMs: offset, tookMs, ...nixVersion };
+}
+
+function wordsOf(end: 'late' | CommandResult, timeoutMs: number): string {
+  if (end === 'late') return `no answer within ${timeoutMs / 1000} s`;
+  // They may be the guest's: what its login says on its stderr comes here too.
+  const last = quoted(end.stderr.trim().split(/\r?\n/).at(-1));
+  if (last !== undefined) return last;
+  switch (end.ended.kind) {
+    case 'exited':
+      return `ssh ended with code ${end.ended.code} and without a word`;
+    case 'signalled':
+      return `ssh was killed by ${end.ended.signal}`;
+    case 'not-started':
+      return `ssh could not be started (${end.ended.reason})`;
+    case 'timed-out':
+    case 'cancelled':
+      return 'ssh was ended';
+  }
+}
+
+function sshMissing(): Probe {
+  const failure = programMissing('ssh');
+  const { message: detail, hint } = failure;
+  return { ok: false, requirement: 'ssh-missing', detail, hint, failure };
+}

@@ -1,0 +1,19 @@
+/** The public half of the key that root made for itself: whoever has the other half is root of this machine. */
+import { readFileSync, statSync } from 'node:fs';
+import { rootPaths } from '../system-paths.ts';
+import type { RootDirectories } from './root-shell.ts';
+
+/** As a line of authorized_keys; undefined where there is none, or nothing that only root can have written. */
+export function readRootKey(places: RootDirectories): string | undefined {
+  const { clientPublicKey } = rootPaths(places);
+  try {
+    const { uid, mode } = statSync(clientPublicKey);
+    const isRoots = uid === 0 || uid === process.geteuid?.();
+    if (!isRoots || (mode & 0o022) !== 0) return undefined;
+    const text = readFileSync(clientPublicKey, 'utf8');
+    return /^(ssh-ed25519 [A-Za-z0-9+/]{68})( [ -~]*)?\n?$/.exec(text)?.[1];
+  } catch {
+    // No such file, or none that can be read: then root has no key.
+    return undefined;
+  }
+}

@@ -1,0 +1,152 @@
+/** Reading from a mirror: an answer is a stream of bytes, or a failure that says what is the matter with the mirror. */
+import { reasonOf, type Clock } from '../../system/time/clock.ts';
+import { Failed } from '../../system/failure.ts';
+import { answered, isPage, refused, stalled, unreachable } from '../mirror/mirror-failure.ts';
+import { patiently, type RetryOptions } from './retry.ts';
+import { straight, type Reply, type Web } from './web.ts';
+
+export interface HttpOptions extends RetryOptions {
+  /** How long no byte may come, in ms. Default 30 s. */
+  readonly stallMs?: number;
+  /** The way there, which knows of proxies and certificates. Straight when left out. */
+  readonly web?: Web;
+}
+
+/** What came: the bytes from `from` on, or from 0 when the server does not continue. */
+export interface Answer {
+  readonly from: number;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Asks for a URL's bytes from an offset on, and has them read by `use`; when that is over so is the connection. Throws
+ * `download-stalled` when nothing comes for too long.
+ */
+export async function readUrl<T>(
+  url: string,
+  from: number,
+  options: HttpOptions,
+  use: (answer: Answer) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  const { signal, clock } = options;
+  const onAbort = () => stop.abort(reasonOf(signal));
+  if (signal?.aborted === true) onAbort();
+  signal?.addEventListener('abort', onAbort);
+  const patience = patient(url, stop, options);
+  const failureFrom = (error: unknown): Error => {
+    if (stop.signal.aborted) return reasonOf(stop.signal);
+    return error instanceof Failed ? error : unreachable(url, error, clock.now());
+  };
+  let reply: Reply | undefined;
+  try {
+    reply = await replyTo(url, from, options.web ?? straight, stop.signal).catch(
+      (error: unknown) => {
+        throw failureFrom(error);
+      },
+    );
+    patience.rest();
+    checkStatus(url, reply, clock);
+    const start = reply.status === 206 ? rangeStart(reply) : 0;
+    return await use({ from: start, body: watched(url, start, reply, patience, failureFrom) });
+  } finally {
+    patience.rest();
+    signal?.removeEventListener('abort', onAbort);
+    reply?.body.on('error', () => undefined).destroy();
+  }
+}
+
+/** A small text that no hash is known for. */
+export function fetchText(url: string, maxBytes: number, options: HttpOptions): Promise<string> {
+  return patiently(options, () =>
+    readUrl(url, 0, options, async ({ body }) => {
+      const chunks: Uint8Array[] = [];
+      let length = 0;
+      for await (const chunk of body) {
+        length += chunk.length;
+        if (length > maxBytes) throw refused(url, 'has more bytes than such a file can have');
+        chunks.push(chunk);
+      }
+      return Buffer.concat(chunks).toString('utf8');
+    }),
+  );
+}
+
+/** Continued from there, or from the beginning: a server that continues elsewhere is asked once more, for all of it. */
+async function replyTo(url: string, from: number, web: Web, signal: AbortSignal): Promise<Reply> {
+  // identity: a transparent encoding would change the bytes that the size and the offset count.
+  const headers = {
+    'accept-encoding': 'identity',
+    ...(from > 0 ? { range: `bytes=${from}-` } : {}),
+  };
+  const reply = await web.get(url, headers, signal);
+  const isPart = reply.status === 206;
+  if (reply.status !== 416 && !(isPart && (from === 0 || rangeStart(reply) !== from))) return reply;
+  reply.body.on('error', () => undefined).destroy();
+  if (from > 0) return replyTo(url, 0, web, signal);
+  throw refused(url, isPart ? 'sends a part when all is asked for' : 'answers 416');
+}
+
+function checkStatus(url: string, { status, headers }: Reply, clock: Clock): void {
+  if (status !== 200 && status !== 206)
+    throw answered(url, status, retryAfterMs(headers['retry-after'], clock.now()));
+}
+
+/** Seconds, or a date (RFC 9110, 10.2.3). */
+function retryAfterMs(value: string | string[] | undefined, nowMs: number): number {
+  if (typeof value !== 'string') return 0;
+  if (/^\d+$/.test(value.trim())) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? 0 : Math.max(0, date - nowMs);
+}
+
+async function* watched(
+  url: string,
+  start: number,
+  { body }: Reply,
+  patience: Patience,
+  failureFrom: (error: unknown) => Error,
+): AsyncGenerator<Uint8Array> {
+  let isFirst = start === 0;
+  try {
+    patience.start();
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      patience.rest();
+      // No file of an archive begins like that: neither a package nor an index, packed or signed.
+      if (isFirst && /^\s*</.test(Buffer.from(chunk).toString('latin1', 0, 64))) throw isPage(url);
+      isFirst = false;
+      yield chunk;
+      patience.start();
+    }
+  } catch (error) {
+    throw failureFrom(error);
+  } finally {
+    patience.rest();
+  }
+}
+
+interface Patience {
+  start(): void;
+  rest(): void;
+}
+
+/** Counts only the time in which we wait for the server; begun at once. */
+function patient(
+  url: string,
+  stop: AbortController,
+  { clock, stallMs = 30_000 }: HttpOptions,
+): Patience {
+  let cancel: () => void = () => undefined;
+  const patience = {
+    rest: () => cancel(),
+    start: () => {
+      cancel();
+      cancel = clock.after(stallMs, () => stop.abort(stalled(url, stallMs)));
+    },
+  };
+  patience.start();
+  return patience;
+}
+
+const rangeStart = ({ headers }: Reply): number =>
+  Number(/^bytes (\d+)-/.exec(String(headers['content-range'] ?? ''))?.[1] ?? -1);

@@ -1,0 +1,60 @@
+/** A proxy between us and a host: its login, its tunnel for https, and what can be the matter with it. Knows undici. */
+import { Client, buildConnector } from 'undici';
+import { Exit, Failed } from '../../system/failure.ts';
+import { reason } from '../mirror/mirror-failure.ts';
+import type { Proxy } from './proxy.ts';
+import { Passing } from './retry.ts';
+
+export const loginOf = ({ login }: Proxy): Record<string, string> =>
+  login === undefined ? {} : { 'proxy-authorization': login };
+
+/** Connects by CONNECT (RFC 9110, 9.3.6), and speaks TLS with the host through that. */
+export function tunnelThrough(
+  proxy: Proxy,
+  connection: buildConnector.BuildOptions,
+): buildConnector.connector {
+  const secure = buildConnector(connection);
+  return (options, callback) => {
+    const client = new Client(proxy.url, { connect: connection, headersTimeout: 0 });
+    const host = options.host ?? options.hostname;
+    const path = options.port === '' ? `${host}:443` : host;
+    client
+      .connect({ path, headers: { host: path, ...loginOf(proxy) } })
+      .then(({ statusCode, socket }) => {
+        if (statusCode >= 200 && statusCode < 300)
+          // It is a TCP connection, which undici calls by what it can do.
+          return secure({ ...options, httpSocket: socket as never }, callback);
+        socket.on('error', () => undefined).destroy();
+        callback(proxyRefused(proxy, statusCode), null);
+      })
+      .catch((error: unknown) => callback(proxyUnreachable(proxy, error), null));
+  };
+}
+
+export function proxyRefused(proxy: Proxy, status: number): Failed {
+  const what = `The proxy ${proxy.url.origin}, which ${proxy.from} names,`;
+  const failure = {
+    kind: 'proxy-refused',
+    message:
+      status === 407 ? `${what} wants a login (407).` : `${what} answers ${status} to CONNECT.`,
+    hint:
+      status === 407
+        ? `Put it into the address: http://USER:PASSWORD@${proxy.url.host}`
+        : 'Use another mirror with --mirror URL, or another proxy.',
+    exit: Exit.unavailable,
+  };
+  return status >= 500 ? new Passing(failure) : new Failed(failure);
+}
+
+export const proxyUnreachable = (proxy: Proxy, error: unknown): Failed =>
+  error instanceof Failed
+    ? error
+    : new Passing(
+        {
+          kind: 'proxy-unreachable',
+          message: `The proxy ${proxy.url.origin}, which ${proxy.from} names, cannot be reached: ${reason(error)}.`,
+          hint: `Correct or unset it, or name this mirror in no_proxy.`,
+          exit: Exit.unavailable,
+        },
+        { cause: error },
+      );

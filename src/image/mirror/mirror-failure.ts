@@ -1,0 +1,121 @@
+/** What can be the matter with a mirror, or with the way to it, in words. No secret is in any of them: no address here has a login. */
+import { Exit, Failed, errorCode, type Failure } from '../../system/failure.ts';
+import { Passing } from '../http/retry.ts';
+
+const anotherMirror = 'Use another mirror with --mirror URL.';
+const keptSoFar =
+  'What was fetched is kept: run the same command again, or use another mirror with --mirror URL.';
+
+const unavailable = (kind: string, message: string, hint: string): Failure => ({
+  kind,
+  message,
+  hint,
+  exit: Exit.unavailable,
+});
+
+/** Of HTTP (RFC 9110, 6585): the server says that it is not for good. */
+const passing = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/** An answer that is no file. `waitMs`: what its Retry-After says. */
+export function answered(url: string, status: number, waitMs = 0): Failed {
+  if (status === 404 || status === 410)
+    return new Failed(
+      unavailable('not-on-mirror', `${url} does not exist (any more).`, anotherMirror),
+    );
+  const asked = waitMs > 0 ? ` and asks for a pause of ${Math.ceil(waitMs / 1000)} s` : '';
+  const failure = unavailable('mirror-refused', `${url} answers ${status}${asked}.`, anotherMirror);
+  if (!passing.has(status)) return new Failed(failure);
+  return new Passing({ ...failure, hint: keptSoFar }, { waitMs });
+}
+
+export const refused = (url: string, why: string): Failed =>
+  new Failed(unavailable('mirror-refused', `${url} ${why}.`, anotherMirror));
+
+/** A page for people where a file was asked for. */
+export const isPage = (url: string): Failed =>
+  new Failed(
+    unavailable(
+      'mirror-refused',
+      `${url} is a web page and not the file that was asked for.`,
+      'Networks of hotels and offices answer so until one has logged in: open any page in a browser. Or use another mirror with --mirror URL.',
+    ),
+  );
+
+export const sentTooNear = (from: string, to: string): Failed =>
+  new Failed(
+    unavailable(
+      'mirror-refused',
+      `${from} sends us on to ${to}, which is in a private network or on this machine, and the mirror itself is not.`,
+      'A network that wants a login first does this: open any page in a browser. Or use another mirror with --mirror URL.',
+    ),
+  );
+
+export const stalled = (url: string, ms: number): Passing =>
+  new Passing(
+    unavailable(
+      'download-stalled',
+      `${url} stopped: no byte came for ${Math.round(ms / 1000)} s.`,
+      keptSoFar,
+    ),
+  );
+
+/** What ended a connection, or kept it from being made. */
+export function unreachable(url: string, error: unknown, nowMs: number): Failed {
+  const certificate = certificateFault(new URL(url).host, errorCode(error), nowMs);
+  if (certificate !== undefined)
+    return new Failed(unavailable('mirror-unreachable', ...certificate), { cause: error });
+  return new Passing(
+    unavailable(
+      'mirror-unreachable',
+      `Nothing came from ${url}: ${reason(error)}.`,
+      'Check the network, or use another mirror with --mirror URL. What was fetched is kept: run the same command again.',
+    ),
+    { cause: error },
+  );
+}
+
+/** A connection that was tried to several addresses fails with several reasons and no message of its own. */
+export function reason(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return reason(error.errors[0]);
+  return error instanceof Error ? error.message || (errorCode(error) ?? error.name) : String(error);
+}
+
+/** Codes of Node's documentation of tls, "X509 certificate error codes". */
+const unknownIssuer = new Set([
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'CERT_UNTRUSTED',
+  'INVALID_CA',
+]);
+const wrongName = new Set(['ERR_TLS_CERT_ALTNAME_INVALID', 'HOSTNAME_MISMATCH']);
+
+function certificateFault(
+  host: string,
+  code: string | undefined,
+  nowMs: number,
+): [message: string, hint: string] | undefined {
+  if (code === undefined) return undefined;
+  const now = new Date(nowMs).toISOString().slice(0, 16).replace('T', ' ');
+  const clock = `the clock of this machine (${now} UTC)`;
+  if (code === 'CERT_HAS_EXPIRED')
+    return [
+      `The certificate of ${host} has expired, or ${clock} is wrong.`,
+      `Look at the clock; if it is right: ${anotherMirror}`,
+    ];
+  if (code === 'CERT_NOT_YET_VALID')
+    return [`The certificate of ${host} is not valid yet: ${clock} is wrong.`, 'Set the clock.'];
+  if (wrongName.has(code))
+    return [
+      `The certificate of ${host} is for another host: somebody else answers there, or the mirror has another name.`,
+      anotherMirror,
+    ];
+  if (unknownIssuer.has(code))
+    return [
+      `The certificate of ${host} is from an issuer that this machine does not know.`,
+      "If it is your network's own: add the issuer's certificate to the system's (update-ca-certificates on Debian, the System keychain on macOS), or name its file in SSL_CERT_FILE.",
+    ];
+  return undefined;
+}

@@ -1,0 +1,149 @@
+/** Packages + our own files -> kernel and initrd. Two packages are unpacked at a time while a third is being packed. */
+import { createHash } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../system/time/clock.ts';
+import { Exit, Failed } from '../../system/failure.ts';
+import { debEntries } from '../debian/deb.ts';
+import { cachedPath } from '../http/download.ts';
+import type { Entry } from './entry.ts';
+import { makeInitrd } from './initrd.ts';
+import { bootable } from './kernel.ts';
+import { loadOrder, numberedName, type LoadableModule } from './modules.ts';
+import { overlayEntries } from './overlay.ts';
+import type { Located } from '../debian/package-index.ts';
+import { collectParts, isPart, noParts, type Parts } from './parts.ts';
+import { isKept, type Arch, type Recipe } from '../recipe.ts';
+import { makeSquashfs } from './squashfs.ts';
+import { Tree, usrLinks, type Package } from './tree.ts';
+
+export interface AssembleOptions {
+  readonly arch: Arch;
+  readonly recipe: Recipe;
+  /** Folder with initrd/, root/ and modes.json. */
+  readonly rootfs: string;
+  readonly packages: readonly Located[];
+  /** Where the packages are, by hash. */
+  readonly downloads: string;
+  /** The time of every file in the image. */
+  readonly time: Date;
+  /** An empty directory for what is only needed on the way. */
+  readonly scratch: string;
+  readonly clock: Clock;
+  readonly signal?: AbortSignal;
+}
+
+export interface Assembled {
+  readonly kernel: Uint8Array;
+  readonly kernelVersion: string;
+  readonly initrd: Uint8Array;
+}
+
+/** Makes the image in memory, its root by way of a squashfs file in the scratch directory. */
+export async function assemble(options: AssembleOptions): Promise<Assembled> {
+  const { recipe, rootfs, scratch, signal } = options;
+  const parts = noParts();
+  const squashfs = join(scratch, 'root.squashfs');
+  await makeSquashfs(rootEntries(options, parts), squashfs, options.time, options);
+  const { kernel, busybox } = parts;
+  if (kernel === undefined) throw incomplete('boot/vmlinuz-VERSION');
+  if (busybox === undefined) throw incomplete('usr/bin/busybox');
+  const initrd = makeInitrd({
+    overlay: overlayEntries(rootfs, 'initrd'),
+    busybox,
+    modules: await loadOrder(recipe.stage1Modules, parts, signal),
+    squashfs: await readFile(squashfs),
+  });
+  return {
+    kernel: await bootable(kernel.data, options.arch, signal),
+    kernelVersion: kernel.release,
+    initrd,
+  };
+}
+
+/** Everything in the root, in an order that only the inputs decide; fills parts on the way. */
+async function* rootEntries(options: AssembleOptions, parts: Parts): AsyncGenerator<Entry> {
+  const { recipe, rootfs, signal } = options;
+  const tree = new Tree();
+  yield* tree.own(usrLinks(['bin', 'sbin', 'lib', ...(options.arch === 'amd64' ? ['lib64'] : [])]));
+  yield* tree.own(overlayEntries(rootfs, 'root'));
+  for await (const each of unpacked(options)) {
+    collectParts(each.entries, parts);
+    yield* tree.package(each, (path) => isKept(recipe, path));
+  }
+  yield* tree.own([certificateBundle(parts)]);
+  for (const [folder, names] of [
+    ['modules', recipe.rootModules],
+    ['vsock', recipe.vsockModules ?? []],
+  ] as const) {
+    const modules = await loadOrder(names, parts, signal);
+    yield* tree.own(modules.map((module, index) => moduleEntry(folder, module, index)));
+  }
+}
+
+/** The packages in their order, each unpacked while the one before is being used. */
+async function* unpacked(options: AssembleOptions): AsyncGenerator<Package> {
+  const ahead: Promise<Package>[] = [];
+  for (const next of [...options.packages, ...lookAhead]) {
+    if (next !== undefined) ahead.push(unpack(next, options));
+    // Awaited in its turn; a failure before that is no unhandled one.
+    ahead.at(-1)?.catch(() => undefined);
+    if (next === undefined || ahead.length > lookAhead.length) {
+      const first = ahead.shift();
+      if (first !== undefined) yield await first;
+    }
+  }
+}
+
+const lookAhead = [undefined, undefined];
+
+/** One package's entries; its bytes are checked once more, as they are used. */
+async function unpack(located: Located, options: AssembleOptions): Promise<Package> {
+  const { name, sha256 } = located;
+  const path = cachedPath(options.downloads, sha256);
+  const deb = await readFile(path);
+  if (createHash('sha256').update(deb).digest('hex') !== sha256) {
+    await rm(path, { force: true });
+    throw changed(name, path);
+  }
+  const want = (file: string) => isKept(options.recipe, file) || isPart(file);
+  const entries = await debEntries(deb, {
+    name,
+    want,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  return { name, entries };
+}
+
+/** What update-ca-certificates would have made. */
+const certificateBundle = ({ certificates }: Parts): Entry => ({
+  kind: 'file',
+  path: 'etc/ssl/certs/ca-certificates.crt',
+  mode: 0o644,
+  data: Buffer.concat(
+    [...certificates].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, data]) => data),
+  ),
+});
+
+const moduleEntry = (folder: string, { name, data }: LoadableModule, index: number): Entry => ({
+  kind: 'file',
+  path: `usr/lib/linuxkit-builder/${folder}/${numberedName(index, name)}`,
+  mode: 0o644,
+  data,
+});
+
+const incomplete = (path: string): Failed =>
+  new Failed({
+    kind: 'package-set-incomplete',
+    message: `No package of the set has ${path}.`,
+    hint: 'The lock does not fit the recipe: make a new one with `linuxkit-builder image build --update`.',
+    exit: Exit.dataError,
+  });
+
+const changed = (name: string, path: string): Failed =>
+  new Failed({
+    kind: 'download-wrong-hash',
+    message: `The package ${name} changed on the disk after it was fetched (${path}); it was deleted.`,
+    hint: 'Run the same command again.',
+    exit: Exit.dataError,
+  });

@@ -1,0 +1,196 @@
+/** Settings of Nix that would take builds elsewhere, or nowhere: found where they stand, and named. */
+import { join } from 'node:path';
+import { daemonVariable } from './daemon-environment.ts';
+import { OthersFiles } from '../system/files/others-files.ts';
+import { finalTarget } from '../host/file-change.ts';
+import { externalSystems, hides, settingOf, type Setting } from './conf.ts';
+import { rootPaths, type SystemPaths } from '../host/system-paths.ts';
+import type { NixVariant } from './variant.ts';
+
+/** One thing in the way. */
+export interface NixConflict {
+  /** `no-builds`: Nix never comes to us. `some-builds`: some go elsewhere. */
+  readonly weight: 'no-builds' | 'some-builds';
+  /** No fault of anybody's settings: this machine builds for itself too. */
+  readonly isOrdinary?: boolean;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export interface NixConflictOptions {
+  readonly places: SystemPaths;
+  readonly tree: string;
+  readonly variant: NixVariant | undefined;
+  /** What we build. */
+  readonly system: string;
+  /** What this machine is, where that is a system of ours; what else it builds its settings say. */
+  readonly ownSystem: string | undefined;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** All of them, worst first. */
+export function nixConflicts(options: NixConflictOptions): NixConflict[] {
+  const { variant } = options;
+  const { machines } = rootPaths(options.places);
+  const files = settingFiles(options);
+  const others = new OthersFiles();
+  const isSingle = variant?.mode === 'single-user';
+  const find = finder(
+    isSingle ? [...files.daemons, ...files.yours] : files.daemons,
+    options.env,
+    others,
+  );
+  const mends = variant?.restart;
+  const then = mends === undefined ? '' : ` Then: ${mends}`;
+  const daemons = [
+    ...buildersConflict(find('builders'), machines),
+    ...daemonsRemoteSystems(options, machines, others),
+    ...external(find('external-builders'), options),
+    ...maxJobs(find, options),
+  ].map((each) => ({ ...each, hint: `${each.hint}${then}` }));
+  const yours = [
+    ...yourRemoteSystems(options, machines),
+    ...(isSingle
+      ? []
+      : buildersConflict(finder(files.yours, options.env, others)('builders'), machines, 'yours')),
+  ];
+  const all = [...daemons, ...yours, ...unreadConflicts(others)];
+  return [
+    ...all.filter(({ weight }) => weight === 'no-builds'),
+    ...all.filter(({ weight }) => weight === 'some-builds'),
+  ];
+}
+
+type Find = (name: string) => Setting | undefined;
+
+/** In which NIX_CONFIG stands for what that variable says. */
+function finder(paths: readonly string[], env: NodeJS.ProcessEnv, others: OthersFiles): Find {
+  const read = (path: string) => (path === 'NIX_CONFIG' ? env[path] : others.read(path));
+  return (name) =>
+    paths.map((path) => settingOf(name, path, read)).findLast((setting) => setting !== undefined);
+}
+
+/**
+ * Where Nix looks (loadConfFile): nix.conf, then files of whoever runs it, then NIX_CONFIG; what is read later counts. The daemon is root;
+ * without one it is you, and then yours count for every build.
+ */
+function settingFiles({ places, tree, env }: NixConflictOptions) {
+  const { home, rootHome } = places;
+  const at = (path: string) => join(tree === '' ? '/' : tree, path);
+  const conf = (folder: string) => join(folder, 'nix/nix.conf');
+  const own = env['XDG_CONFIG_HOME'];
+  const named = env['NIX_USER_CONF_FILES'];
+  const shared = (env['XDG_CONFIG_DIRS'] ?? '/etc/xdg').split(':');
+  const yours =
+    named === undefined
+      ? [conf(own === undefined ? join(home, '.config') : at(own)), ...shared.map(at).map(conf)]
+      : named.split(':').filter(Boolean).map(at);
+  const daemons = [rootPaths(places).nixConf, conf(join(rootHome, '.config'))];
+  return {
+    daemons,
+    // Of several the first goes before the others, so that it is read last.
+    yours: [...yours.filter((path) => !daemons.includes(path)).reverse(), 'NIX_CONFIG'],
+  };
+}
+
+function buildersConflict(
+  setting: Setting | undefined,
+  machines: string,
+  whose: 'all' | 'yours' = 'all',
+): NixConflict[] {
+  if (setting === undefined || !hides(setting.value, machines)) return [];
+  const effect = {
+    all: `so Nix does not read ${machines}`,
+    // The daemon takes it from those whom it trusts.
+    yours: `which takes the place of ${machines} for your own builds, where nix-daemon trusts you`,
+  }[whose];
+  return [
+    {
+      weight: whose === 'all' ? 'no-builds' : 'some-builds',
+      message: `${where(setting)} says builders = ${setting.value}, ${effect}.`,
+      hint: finalTarget(setting.file).startsWith('/nix/store/')
+        ? 'A configuration of NixOS or nix-darwin makes that file: set nix.distributedBuilds = true in it (determinateNix.distributedBuilds beside Determinate Nix).'
+        : `Take that line away, or add @${machines} to it.`,
+    },
+  ];
+}
+
+/** globals.cc: replaces `builders`. */
+function yourRemoteSystems({ env, variant }: NixConflictOptions, machines: string): NixConflict[] {
+  const own = env['NIX_REMOTE_SYSTEMS'];
+  if (own === undefined || own.split(':').includes(machines)) return [];
+  return [
+    {
+      weight: variant?.mode === 'single-user' ? 'no-builds' : 'some-builds',
+      message: `NIX_REMOTE_SYSTEMS=${own} in your environment takes the place of Nix's list of builders.`,
+      hint: `Take it out of your environment, or name ${machines} in it.`,
+    },
+  ];
+}
+
+/** For builds through the daemon it counts in the daemon's environment. */
+function daemonsRemoteSystems(
+  { tree }: NixConflictOptions,
+  machines: string,
+  { read }: OthersFiles,
+): NixConflict[] {
+  const found = daemonVariable('NIX_REMOTE_SYSTEMS', tree, read);
+  if (found === undefined || found.value.split(':').includes(machines)) return [];
+  return [
+    {
+      weight: 'no-builds',
+      message: `${found.file} sets NIX_REMOTE_SYSTEMS=${found.value} for nix-daemon, which takes the place of Nix's list of builders.`,
+      hint: `Take it out of that file, or name ${machines} in it.`,
+    },
+  ];
+}
+
+function external(setting: Setting | undefined, { system }: NixConflictOptions): NixConflict[] {
+  if (setting === undefined) return [];
+  const systems = externalSystems(setting.value);
+  if (systems === undefined)
+    return [
+      {
+        weight: 'no-builds',
+        message: `${where(setting)}: external-builders is not the JSON that Nix expects.`,
+        hint: 'Mend it or take it away.',
+      },
+    ];
+  if (!systems.includes(system)) return [];
+  return [
+    {
+      weight: 'some-builds',
+      message: `${where(setting)}: external-builders takes ${system} builds when this builder is busy or down, and those that prefer to be local.`,
+      hint: 'Take that entry away if such builds fail or stall there.',
+    },
+  ];
+}
+
+function maxJobs(find: Find, { system, ownSystem }: NixConflictOptions): NixConflict[] {
+  const setting = find('max-jobs');
+  const words = (name: string) => find(name)?.value.split(/\s+/) ?? [];
+  const built = [
+    find('system')?.value ?? ownSystem,
+    ...words('extra-platforms'),
+    ...words('extra-extra-platforms'),
+  ];
+  if (!built.includes(system) || setting?.value === '0') return [];
+  return [
+    {
+      weight: 'some-builds',
+      isOrdinary: true,
+      message: `This machine builds ${system} itself${setting === undefined ? '' : `, with max-jobs = ${setting.value} (${where(setting)})`}, so builds that need no feature of ours may stay here.`,
+      hint: 'To send all of them: max-jobs = 0, or -j0 on a command line.',
+    },
+  ];
+}
+
+/** What may be in them is not known. */
+const unreadConflicts = ({ unread }: OthersFiles): NixConflict[] =>
+  [...unread].map(([path, why]) => ({
+    weight: 'some-builds',
+    message: `${path} could not be read (${why}), so its settings were not looked at.`,
+    hint: 'See there yourself whether it sets builders, external-builders or NIX_REMOTE_SYSTEMS.',
+  }));
+
+const where = ({ file, line }: Setting): string => `${file}, line ${line}`;

@@ -1,0 +1,137 @@
+/**
+ * Nix's list of builders, /etc/nix/machines: read by the rules of Nix's own parser (machines.cc), since one malformed line
+ * disables every builder, and our line in it.
+ */
+import { alias, bareKey, guestUser } from './ssh/stanza.ts';
+
+/** `old`: splits at `;` before it takes comments away, whole speed factors only. `new`: the other way round, floats too. */
+export type Rules = 'old' | 'new';
+
+export interface MachinesEntry {
+  readonly store: string;
+  readonly systems: readonly string[];
+  readonly maxJobs: number;
+  readonly features: readonly string[];
+  /** Offered too, and only to what requires all of these. */
+  readonly mandatory: readonly string[];
+  readonly speedFactor: number;
+}
+
+/** What makes Nix refuse the file. */
+export interface BadMachinesLine {
+  /** From 1. */
+  readonly line: number;
+  readonly message: string;
+}
+
+/** What Nix makes of the text. `@file` entries are left out: what they lead to is another file. */
+export function parseMachines(
+  text: string,
+  rules: Rules,
+): { readonly machines: readonly MachinesEntry[]; readonly bad: readonly BadMachinesLine[] } {
+  const machines: MachinesEntry[] = [];
+  const bad: BadMachinesLine[] = [];
+  for (const { line, entry } of entriesOf(text, rules)) {
+    const fields = entry.split(/[ \t\r]+/).filter((field) => field !== '');
+    const message = faultOf(fields, rules);
+    if (message !== undefined) bad.push({ line, message });
+    else machines.push(machineOf(fields));
+  }
+  return { machines, bad };
+}
+
+/** The text with what each `@file` in it names in its place, as Nix reads it; a file that is not there is nothing. */
+export function withIncluded(
+  text: string,
+  read: (path: string) => string | undefined,
+  depth = 8,
+): string {
+  return text
+    .split('\n')
+    .map((line) => {
+      const path = /^\s*@([^#;]+)/.exec(line)?.[1]?.trim();
+      if (path === undefined) return line;
+      return depth > 0 ? withIncluded(read(path) ?? '', read, depth - 1) : '';
+    })
+    .join('\n');
+}
+
+export interface LineOptions {
+  readonly system: string;
+  readonly extraSystems?: readonly string[];
+  readonly maxJobs: number;
+  readonly features: readonly string[];
+  readonly hostPublicKey: string;
+  readonly mandatoryFeatures?: readonly string[];
+  readonly speedFactor?: number;
+  readonly protocol?: 'ssh-ng' | 'ssh';
+}
+
+/** Our line. No key field: a path in it could hold no space, and ssh has it from its own configuration. */
+export function machinesLine(options: LineOptions): string {
+  const { system, maxJobs, features, hostPublicKey } = options;
+  const { extraSystems = [], mandatoryFeatures = [], speedFactor = 1 } = options;
+  const { protocol = 'ssh-ng' } = options;
+  const list = (words: readonly string[]) => (words.length === 0 ? '-' : words.join(','));
+  return [
+    `${protocol}://${guestUser}@${alias}`,
+    list([system, ...extraSystems]),
+    '-',
+    String(maxJobs),
+    String(speedFactor),
+    list(features),
+    list(mandatoryFeatures),
+    Buffer.from(bareKey(hostPublicKey)).toString('base64'),
+  ].join(' ');
+}
+
+/** True when the builder is in the list, in whoever's words. */
+export const hasBuilder = (file: Uint8Array): boolean =>
+  parseMachines(Buffer.from(file).toString('latin1'), 'new').machines.some(({ store }) =>
+    new RegExp(`(^|[/@])${alias}$`).test(store),
+  );
+
+/** Entries with the lines they stand in. */
+function entriesOf(text: string, rules: Rules): { line: number; entry: string }[] {
+  const uncommented = (part: string) => part.replace(/#.*/s, '');
+  return text
+    .split('\n')
+    .flatMap((whole, index) => {
+      const parts =
+        rules === 'old' ? whole.split(';').map(uncommented) : uncommented(whole).split(';');
+      return parts.map((part) => ({ line: index + 1, entry: part.trim() }));
+    })
+    .filter(({ entry }) => entry !== '' && !entry.startsWith('@'));
+}
+
+function faultOf(fields: readonly string[], rules: Rules): string | undefined {
+  const field = (index: number) => {
+    const value = fields[index];
+    return value === undefined || value === '-' ? undefined : value;
+  };
+  const [store, jobs, speed, key] = [field(0), field(3), field(4), field(7)];
+  if (store === undefined) return 'column 1 must be the address of a store';
+  if (jobs !== undefined && !isUnsigned(jobs))
+    return `column 4 (jobs) must be a whole number, and is ${jobs}`;
+  if (speed !== undefined && !(rules === 'old' ? isUnsigned(speed) : isPositive(speed)))
+    return `column 5 (speed factor) must be a ${rules === 'old' ? 'whole number' : 'number'}, and is ${speed}`;
+  if (key !== undefined && !/^[A-Za-z0-9+/]*=*$/.test(key))
+    return 'column 8 (host key) must be base64';
+  return undefined;
+}
+
+function machineOf(fields: readonly string[]): MachinesEntry {
+  const list = (index: number) => (fields[index] ?? '-').split(',').filter((word) => word !== '-');
+  return {
+    store: fields[0] ?? '',
+    systems: list(1),
+    maxJobs: Number(fields[3] === undefined || fields[3] === '-' ? 1 : fields[3]),
+    features: list(5),
+    mandatory: list(6),
+    speedFactor: Number(fields[4] === undefined || fields[4] === '-' ? 1 : fields[4]),
+  };
+}
+
+const isUnsigned = (text: string): boolean => /^\+?\d+$/.test(text) && Number(text) < 2 ** 32;
+const isPositive = (text: string): boolean =>
+  /^\+?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) && Number.isFinite(Number(text));

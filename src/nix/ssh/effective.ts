@@ -1,0 +1,102 @@
+/** What a configuration of ssh comes to, as `ssh -G` lists it (ssh(1)): one `keyword value` a line, keywords in small letters. Pure. */
+import { dirname, join, resolve } from 'node:path';
+import type { ReadText } from '../conf.ts';
+
+/** An option that comes from somebody else's lines, and not from ours. */
+export interface StrayOption {
+  /** In small letters, as ssh lists it. */
+  readonly name: string;
+  readonly value: string;
+}
+
+/** What all of the configuration says for a host beyond what our own file alone says; both are listings. */
+export function strayOptions(ours: string, all: string): readonly StrayOption[] {
+  const known = new Set(lines(ours));
+  return lines(all)
+    .filter((line) => !known.has(line))
+    .map((line) => {
+      const space = line.indexOf(' ');
+      return space < 0
+        ? { name: line, value: '' }
+        : { name: line.slice(0, space), value: line.slice(space + 1) };
+    });
+}
+
+/**
+ * Whether all of a configuration says what one file of it sets, first and in the same order: `text` is that file, `alone` and `all` are
+ * listings by it and by all. What others add behind that is theirs.
+ */
+export function saysAllOf({
+  text,
+  alone,
+  all,
+}: {
+  readonly text: string;
+  readonly alone: string;
+  readonly all: string;
+}): boolean {
+  const newer = new Map(Object.entries(olderNames).map(([name, older]) => [older, name]));
+  const names = new Set(
+    lines(text).map((line) => {
+      const name = (line.split(/[\s=]/, 1)[0] ?? '').toLowerCase();
+      return newer.get(name) ?? name;
+    }),
+  );
+  const valuesOf = (listing: string, name: string) =>
+    lines(listing).filter((line) => line.split(' ', 1)[0] === name);
+  // Somebody may have emptied it.
+  if (!names.has('hostkeyalias')) return false;
+  return [...names].every((name) => {
+    const values = valuesOf(all, name);
+    return valuesOf(alone, name).every((line, index) => values[index] === line);
+  });
+}
+
+const lines = (text: string): string[] =>
+  text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+
+/** Where an option is set. */
+export interface OptionPlace {
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+}
+
+/** An option's older name, which ssh takes as well. */
+const olderNames: Readonly<Record<string, string>> = {
+  pubkeyacceptedalgorithms: 'pubkeyacceptedkeytypes',
+  hostbasedacceptedalgorithms: 'hostbasedkeytypes',
+};
+
+/**
+ * The places in which files set an option, whether or not they do so for our host; files that those include are looked at where their
+ * names stand without wildcards. `home` is what `~` means.
+ */
+export function placesOfOption(
+  name: string,
+  files: readonly string[],
+  { read, home }: { readonly read: ReadText; readonly home: string },
+): readonly OptionPlace[] {
+  const names = [name, olderNames[name]];
+  const seen = new Set<string>();
+  const look = (file: string): OptionPlace[] => {
+    if (seen.has(file)) return [];
+    seen.add(file);
+    return (read(file) ?? '').split('\n').flatMap((text, index): OptionPlace[] => {
+      const [, keyword = '', rest = ''] = /^\s*([A-Za-z0-9]+)[\s=]+(.*?)\s*$/.exec(text) ?? [];
+      if (keyword.toLowerCase() === 'include')
+        return includedFiles(rest, dirname(file), home).flatMap(look);
+      return names.includes(keyword.toLowerCase()) ? [{ file, line: index + 1 }] : [];
+    });
+  };
+  return files.flatMap(look);
+}
+
+const includedFiles = (words: string, folder: string, home: string): string[] =>
+  [...words.matchAll(/"([^"]*)"|(\S+)/g)]
+    .map(([, quoted, bare]) => quoted ?? bare ?? '')
+    .filter((path) => !/[*?[]/.test(path))
+    .map((path) => (path.startsWith('~/') ? join(home, path.slice(2)) : resolve(folder, path)));

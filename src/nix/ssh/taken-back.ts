@@ -1,0 +1,113 @@
+/**
+ * Which options of others' our stanza takes back beyond those that it always says: those that reach our host, where each ssh at hand
+ * knows the word. What cannot be taken back is told.
+ */
+import { realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run, succeeded } from '../../system/process/child.ts';
+import { alias } from './stanza.ts';
+import {
+  isPassedOver,
+  loopbackOf,
+  newerOptions,
+  setIn,
+  type NewerOption,
+  type SetOption,
+} from './newer.ts';
+import { temporaryFolder } from '../../system/files/temporary.ts';
+
+/** One that stays as somebody else has it, and why, as the end of a sentence. */
+export interface LeftOption extends SetOption {
+  readonly why: string;
+}
+
+export interface TakenBack {
+  /** The stanza says them. */
+  readonly said: readonly NewerOption[];
+  readonly left: readonly LeftOption[];
+  /** The first of the configurations could be asked for. */
+  readonly isHeard: boolean;
+}
+
+export interface TakenBackOptions {
+  /** The command whose configuration it is, `sudo` included. */
+  readonly ssh: readonly string[];
+  /** What names that configuration, for each that is looked at: `-F FILE`, or nothing for the one that ssh finds by itself. */
+  readonly configurations: readonly (readonly string[])[];
+  /** Every ssh at hand, by its path: one that does not know a word would stop at it for every host. */
+  readonly programs: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+/** A name that a `Host *` is meant for too, and nothing of ours. */
+const sibling = `${alias}-sibling`;
+
+export async function takenBack(options: TakenBackOptions): Promise<TakenBack> {
+  const { ssh, configurations } = options;
+  const [program = 'ssh', ...before] = ssh;
+  const list = async (file: readonly string[], host: string): Promise<string> => {
+    // Nobody's name server is asked for a name that is nobody's.
+    const argv = [...before, ...file, '-oCanonicalizeHostname=no', '-G', host];
+    const ran = await run(program, argv, { timeoutMs: 10_000, signal: options.signal });
+    return succeeded(ran) ? ran.stdout : '';
+  };
+  const known = newerOptions(loopbackOf(process.platform));
+  const found = new Map<NewerOption, SetOption & { readonly listing: string }>();
+  let isHeard: boolean | undefined;
+  for (const file of configurations) {
+    const listing = await list(file, sibling);
+    isHeard ??= listing !== '';
+    for (const each of setIn(listing, known)) found.set(each.option, { ...each, listing });
+  }
+  const said: NewerOption[] = [];
+  const left: LeftOption[] = [];
+  for (const { option, value, listing } of found.values()) {
+    const why = isPassedOver(listing, option)
+      ? 'IgnoreUnknown there says that an ssh which does not know it reads these files too'
+      : await unknownTo(option, options);
+    if (why === undefined) said.push(option);
+    else left.push({ option, value, why });
+  }
+  return { said, left, isHeard: isHeard === true };
+}
+
+/** A sentence or two for each option that stays in the way; `where` is what follows its name, such as ` (FILE, line 3)`. */
+export const describeLeft = (
+  left: readonly LeftOption[],
+  where: (name: string) => string,
+): readonly string[] =>
+  left.map(
+    ({ option: { name }, value, why }) =>
+      `${name} ${value}${where(name)} counts for the guest too, and our lines do not take it back: ${why}. Put those lines below a line \`Match !host ${alias}\`, or take them away.`,
+  );
+
+/** Tried with each ssh, for a host that is not ours; undefined where all know the word. */
+async function unknownTo(
+  option: NewerOption,
+  { programs, signal }: TakenBackOptions,
+): Promise<string | undefined> {
+  const directory = temporaryFolder('ssh-word-');
+  try {
+    const file = join(directory, 'config');
+    writeFileSync(file, `Host ${alias}\n    ${option.name} ${option.neutral}\n`);
+    for (const program of oneOfEach(programs)) {
+      const ran = await run(program, ['-F', file, '-G', sibling], { timeoutMs: 10_000, signal });
+      if (!succeeded(ran)) return `${program} does not know it and would stop for every host`;
+    }
+    return undefined;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function oneOfEach(programs: readonly string[]): readonly string[] {
+  const real = (path: string): string => {
+    try {
+      return realpathSync(path);
+    } catch {
+      // It has just gone.
+      return path;
+    }
+  };
+  return [...new Map(programs.map((path) => [real(path), path])).values()];
+}

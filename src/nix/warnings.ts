@@ -1,0 +1,51 @@
+/** What is not ours to change, and would still keep Nix from the builder. */
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { errorCode } from '../system/failure.ts';
+import { OthersFiles } from '../system/files/others-files.ts';
+import { nixConflicts, type NixConflictOptions } from './conflicts.ts';
+import { parseMachines } from './machines.ts';
+import { rootPaths } from '../host/system-paths.ts';
+
+/** One sentence or two for each, with what to do. */
+export function warningsOf(options: NixConflictOptions): string[] {
+  const { places } = options;
+  const { machines } = rootPaths(places);
+  return [
+    ...(existsSync(places.etcNix)
+      ? []
+      : [`There is no ${places.etcNix}: is Nix installed on this machine?`]),
+    ...machinesWarnings(machines, new OthersFiles().read(machines) ?? ''),
+    ...nixConflicts(options)
+      .filter(({ isOrdinary }) => isOrdinary !== true)
+      .map(({ message, hint }) => `${message} ${hint}`),
+    ...modeWarnings(join(places.home, '.ssh/config')),
+  ];
+}
+
+/** Lines that make Nix refuse the whole list, ours with it. */
+export function machinesWarnings(path: string, text: string): string[] {
+  const now = parseMachines(text, 'new').bad.map((bad) => ({ ...bad, whose: 'Nix' }));
+  const before = parseMachines(text, 'old').bad.map((bad) => ({ ...bad, whose: 'older Nix' }));
+  const known = new Set(now.map(({ line }) => line));
+  return [...now, ...before.filter(({ line }) => !known.has(line))].map(
+    ({ line, message, whose }) =>
+      `${path}, line ${line}: ${message}. Until it is mended ${whose} uses none of the builders in that file.`,
+  );
+}
+
+function modeWarnings(path: string): string[] {
+  return (modeAt(path) & 0o022) === 0
+    ? []
+    : [`${path} can be written by others, so ssh refuses it. Run: chmod go-w ${path}`];
+}
+
+/** 0 where there is nothing that can be looked at. */
+function modeAt(path: string): number {
+  try {
+    return statSync(path).mode;
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return 0;
+  }
+}

@@ -1,0 +1,124 @@
+/** What launchd is given: the plist of our job, and the small program that it runs. Pure text, and where it goes. */
+import { join } from 'node:path';
+import { instance } from '../../config/instance.ts';
+import type { WantedFile } from '../../host/file-change.ts';
+
+/** launchd's name for our job. */
+export const label = instance.jobLabel;
+
+export interface JobValues {
+  /** Absolute paths: Node, our dist/main.js, the state directory. */
+  readonly node: string;
+  readonly main: string;
+  /** Names of these two that lead to the next ones after an upgrade; themselves where there are none. */
+  readonly named: string;
+  readonly namedMain: string;
+  readonly state: string;
+  /** Where the daemon finds the VM and network programs, ssh and ps. */
+  readonly path: string;
+  /** Absent for a job at login. */
+  readonly starts?: 'boot';
+}
+
+export interface Templates {
+  readonly plist: string;
+  readonly launcher: string;
+}
+
+/** Where the two files are. The launcher's own name is what a person reads in the list of Login Items. */
+export const agentPaths = (home: string) => ({
+  plist: join(home, 'Library/LaunchAgents', `${label}.plist`),
+  launcher: join(home, 'Library', instance.launcher),
+  /** What the launcher says: on the volume that is there at login, where a person looks for logs. */
+  log: join(home, 'Library', instance.launcherLog),
+});
+
+/** The files of the LaunchAgent; copies and no links, since /nix may not be there when launchd reads them. */
+export function agentFiles(home: string, values: JobValues, templates: Templates): WantedFile[] {
+  const { plist, launcher, log } = agentPaths(home);
+  const whole = (text: string, mark: string) => ({
+    kind: 'whole' as const,
+    text,
+    secret: false,
+    // linuxkit-nix has a plist of that name.
+    isTheirs: (now: Buffer) => !now.includes(mark),
+  });
+  return [
+    {
+      path: launcher,
+      purpose: 'what launchd runs: it starts the daemon',
+      content: whole(
+        launcherText(templates.launcher, { ...values, log }),
+        '\n# linuxkit-builder: ',
+      ),
+      mode: 0o755,
+      directoryMode: 0o755,
+      byHand: '',
+    },
+    {
+      path: plist,
+      purpose: 'launchd starts the daemon at your login, and again after a crash',
+      content: whole(plistText(templates.plist, { ...values, launcher }), xmlText(launcher)),
+      // launchd refuses what others could write (launchctl.c, path_goodness_check).
+      mode: 0o644,
+      directoryMode: 0o755,
+      byHand: agentByHand(launcher),
+    },
+  ];
+}
+
+/** Where the directory of agents is Nix's: launchd is told there, of a program that outlives a garbage collection. */
+const agentByHand = (launcher: string): string =>
+  `launchd does not learn of the daemon by us then. Declare an agent that runs '${launcher}', with RunAtLoad and KeepAlive.SuccessfulExit = false (nix-darwin: launchd.user.agents; home-manager: launchd.agents); or start it yourself, and say so: linuxkit-builder configure --no-autostart.`;
+
+/** The template with its `@NAMES@` replaced, as XML text. */
+export const plistText = (
+  template: string,
+  { launcher, state, path }: Pick<JobValues, 'state' | 'path'> & { readonly launcher: string },
+): string =>
+  fill(template, { LABEL: label, LAUNCHER: launcher, STATE: state, PATH: path }, xmlText);
+
+/** The template with its `@NAMES@` replaced, as words of the shell. */
+export const launcherText = (
+  template: string,
+  {
+    named,
+    node,
+    namedMain,
+    main,
+    state,
+    log,
+    starts,
+  }: Omit<JobValues, 'path'> & { readonly log: string },
+): string =>
+  fill(
+    template,
+    {
+      ...{ NAMED: named, NODE: node, PROGRAM: namedMain, MAIN: main, STATE: state, LOG: log },
+      DOMAIN: starts === 'boot' ? 'system' : '',
+    },
+    shellText,
+  );
+
+/** The PATH of a daemon that has no shell: the directories of these programs, and the system's. */
+export function daemonPath(programs: readonly string[]): string {
+  const folders = programs.map((program) => program.slice(0, program.lastIndexOf('/')));
+  return [...new Set([...folders, '/usr/bin', '/bin', '/usr/sbin', '/sbin'])].join(':');
+}
+
+function fill(
+  template: string,
+  values: Readonly<Record<string, string>>,
+  quote: (text: string) => string,
+): string {
+  return template.replace(/@([A-Z]+)@/g, (whole, name: string) => {
+    const value = values[name];
+    return value === undefined ? whole : quote(value);
+  });
+}
+
+export const xmlText = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+/** A word of the launcher. */
+export const shellText = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -1,0 +1,118 @@
+/** What keeps launchd from doing as asked, each with a sentence and a remedy. Pure. */
+import { Exit, type Failure } from '../../system/failure.ts';
+import type { DeclaredJob } from '../declared-job.ts';
+import { label } from './launch-agent.ts';
+import type { Reply } from './launchctl.ts';
+import { systemDomain, type Trouble } from './launchd.ts';
+import { shellWord } from '../../host/root/root-shell.ts';
+
+/** What launchd looks at before it takes a file (launchctl.c, path_goodness_check). */
+export interface PlistFacts {
+  readonly kind: 'missing' | 'file' | 'other';
+  readonly mode: number;
+  readonly uid: number;
+}
+
+const reload = 'Run: linuxkit-builder configure, then linuxkit-builder start.';
+
+/** Why launchd will refuse a file, as it would not say itself. Pure. */
+export function fileFailure(
+  plist: string,
+  { kind, mode, uid }: PlistFacts,
+  isSystem = false,
+): Failure | undefined {
+  const sudo = isSystem ? 'sudo ' : '';
+  const refused = (why: string, hint: string): Failure => ({
+    kind: 'job-file-refused',
+    message: `${plist} ${why}, so launchd refuses it.`,
+    hint,
+    exit: Exit.unavailable,
+  });
+  if (kind === 'missing')
+    return {
+      kind: 'job-missing',
+      message: `There is no ${plist}.`,
+      hint: reload,
+      exit: Exit.unavailable,
+    };
+  if (kind === 'other') return refused('is not a regular file', `Move it away. ${reload}`);
+  if ((mode & 0o022) !== 0)
+    return refused('can be written by others', `Run: ${sudo}chmod 644 '${plist}'`);
+  if (uid !== 0 && (isSystem || uid !== process.getuid?.()))
+    return refused(
+      `belongs to another user (uid ${uid})`,
+      `Run: sudo chown ${isSystem ? 'root' : '"$USER"'} '${plist}'`,
+    );
+  return undefined;
+}
+
+/** Sentence and remedy for each other way in which launchd refuses. Pure. */
+export function troubleFailure(
+  { verb, meaning, reply }: Trouble,
+  plist: string,
+  isSystem = false,
+): Failure {
+  const said = (reply.stderr || reply.stdout).trim();
+  const failure = (kind: string, message: string, hint: string): Failure => ({
+    kind,
+    message,
+    hint,
+    exit: Exit.unavailable,
+    lines: [`launchctl ${verb}: ${said === '' ? `exit code ${reply.code ?? '?'}` : said}`],
+  });
+  switch (meaning) {
+    case 'no-domain':
+      return noSession;
+    case 'disabled':
+    case 'io':
+      return failure(
+        'job-disabled',
+        'launchd refuses to load the job: it may be switched off in the Login Items.',
+        `Allow linuxkit-builder in System Settings, General, Login Items; or run: ${isSystem ? 'sudo ' : ''}launchctl enable ${named(isSystem)}`,
+      );
+    case 'already':
+      return doesNotLeave(isSystem);
+    case 'bad-file':
+      return failure(
+        'job-file-refused',
+        `launchd does not accept ${plist}.`,
+        `Delete it. ${reload}`,
+      );
+    default:
+      return failure('job-refused', 'launchd did not load the job.', reload);
+  }
+}
+
+export const notLoaded = ({ by, path }: DeclaredJob): Failure => ({
+  kind: 'job-missing',
+  message: `launchd does not know the job that ${by} declares in ${path}.`,
+  hint: `Apply the configuration that declares it; or: sudo launchctl bootstrap ${systemDomain} '${path}'`,
+  exit: Exit.unavailable,
+});
+
+export const noSession: Failure = {
+  kind: 'no-login-session',
+  message:
+    'launchd has no session of yours that a job could run in: nobody is logged in on the screen.',
+  hint: 'Log in there once, or run the daemon without launchd: linuxkit-builder daemon.',
+  exit: Exit.unavailable,
+};
+
+/** The job, in a command for a shell. */
+const named = (isSystem: boolean): string => `${isSystem ? systemDomain : 'gui/$(id -u)'}/${label}`;
+
+export const doesNotLeave = (isSystem: boolean): Failure => ({
+  kind: 'job-does-not-leave',
+  message: 'launchd has been told to end the job, and it is still there after 65 s.',
+  hint: `See: launchctl print ${named(isSystem)}`,
+  exit: Exit.temporary,
+});
+
+/** Where a call of root's was not made, or failed in a way that launchd has no code for. */
+export const rootRefused = (argv: readonly string[], { stderr }: Reply): Failure => ({
+  kind: 'root-refused',
+  message: `The job at boot is root's, and this did not succeed: ${argv.map(shellWord).join(' ')}`,
+  hint: 'Run it again where you can become root, or have an administrator run that command.',
+  exit: Exit.noPermission,
+  lines: stderr.trim().split('\n').slice(-5),
+});

@@ -1,0 +1,96 @@
+/** Our daemon as a user's unit of systemd. */
+import { run, succeeded, type CommandResult } from '../../system/process/child.ts';
+import { Exit, Failed } from '../../system/failure.ts';
+import type { DeclaredJob } from '../declared-job.ts';
+import type { Service, ServiceState } from '../keeper.ts';
+import { unitName } from './systemd-unit.ts';
+
+export interface SystemdOptions {
+  /** Absolute path of systemctl. */
+  readonly systemctl: string;
+  readonly isChanged: () => boolean;
+  /** The system's own unit, at boot: what changes it is root's. Absent for a user's. */
+  readonly isSystem?: boolean;
+  /** Puts before a command what makes it root's, and says so. */
+  readonly asRoot?: (argv: readonly string[]) => readonly string[];
+  /** Whose unit it is where it is not ours. */
+  readonly declared?: DeclaredJob;
+  readonly onLoaded: () => void;
+  readonly signal: AbortSignal;
+}
+
+export function systemdService(options: SystemdOptions): Service {
+  const { systemctl, isChanged, onLoaded, isSystem = false, declared, signal } = options;
+  const { asRoot = (argv: readonly string[]) => argv } = options;
+  const call = (...argv: readonly string[]): Promise<CommandResult> => {
+    const words = [systemctl, ...(isSystem ? [] : ['--user']), ...argv];
+    const [program = '', ...rest] = isSystem && argv[0] !== 'show' ? asRoot(words) : words;
+    // A password may be asked for.
+    return run(program, rest, { timeoutMs: program === systemctl ? 90_000 : 300_000, signal });
+  };
+  const must = async (...argv: readonly string[]): Promise<void> => {
+    const ran = await call(...argv);
+    signal.throwIfAborted();
+    if (!succeeded(ran)) throw new Failed(refused(argv, ran, isSystem));
+  };
+  const state = async (): Promise<ServiceState> => {
+    const fields = 'LoadState,ActiveState,MainPID,Result,UnitFileState';
+    return parseShow((await call('show', unitName, `--property=${fields}`)).stdout);
+  };
+  return {
+    name: 'systemd',
+    starts: isSystem ? 'boot' : 'login',
+    ...(declared && { declared }),
+    isChanged,
+    state,
+    async start() {
+      if (declared !== undefined) return must('start', unitName);
+      await must('daemon-reload');
+      await must('enable', unitName);
+      await must(isChanged() ? 'restart' : 'start', unitName);
+      onLoaded();
+    },
+    async stop() {
+      const { loaded, running } = await state();
+      if (running) await must('stop', unitName);
+      return loaded;
+    },
+    async remove() {
+      if (declared !== undefined || !(await state()).loaded) return;
+      await must('disable', '--now', unitName);
+    },
+  };
+}
+
+/** `show`: a unit that is not enabled or running is one that systemd merely knows of. */
+export function parseShow(text: string): ServiceState {
+  const field = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1] ?? '';
+  const running = ['active', 'activating', 'reloading', 'deactivating'].includes(
+    field('ActiveState'),
+  );
+  const pid = Number(field('MainPID'));
+  const result = field('Result');
+  const enabled = field('UnitFileState') === 'enabled';
+  return {
+    loaded: field('LoadState') === 'loaded' && (running || enabled),
+    running,
+    ...(pid > 0 ? { pid } : {}),
+    ...(result === '' || result === 'success' ? {} : { ended: `with result '${result}'` }),
+  };
+}
+
+function refused(argv: readonly string[], { ended, stderr }: CommandResult, isSystem: boolean) {
+  const user = isSystem ? '' : '--user ';
+  const noBus = !isSystem && /Failed to connect to (user scope )?bus|No medium found/i.test(stderr);
+  return {
+    kind: noBus ? 'no-login-session' : 'unit-refused',
+    message: noBus
+      ? 'There is no systemd of yours to talk to: this login has no user session.'
+      : `systemctl ${user}${argv.join(' ')} did not succeed${ended.kind === 'exited' ? '' : ` (${ended.kind})`}.`,
+    hint: noBus
+      ? 'Log in anew, or as root: loginctl enable-linger USER. Without systemd: linuxkit-builder configure --no-autostart, then linuxkit-builder start.'
+      : `See: systemctl ${user}status ${unitName}; journalctl ${user}-u ${unitName}`,
+    exit: Exit.unavailable,
+    lines: stderr.trim().split('\n').slice(-5),
+  };
+}

@@ -1,0 +1,105 @@
+/** Everything that can be wrong with what `configure` was asked for, found before anything is written. */
+import type { Config } from '../../config/config.ts';
+import { layoutOf, stateDirectoryProblems } from '../../config/layout.ts';
+import { describeProblem, type Problem } from '../../domain/problem.ts';
+import type { System } from '../../domain/guest-system.ts';
+import { directoryProblems } from '../directories.ts';
+import { extraSystemProblems } from '../../nix/extra-systems.ts';
+import { featureProblems } from '../../nix/features.ts';
+import { newSettings } from './new-settings.ts';
+import { Exit, Failed, errorCode, failureOf } from '../../system/failure.ts';
+import { readIfThere, sizeIfThere } from '../../system/files/files.ts';
+import { hostFacts } from '../../system/host/host.ts';
+import { thisUser } from '../../system/host/user.ts';
+import { bundleAt, checkBootImage } from '../../vm/boot-image.ts';
+import { byFlag, type ConfigureFlags } from './request.ts';
+
+/** What config.json shall be. */
+export interface Settings {
+  readonly config: Config;
+  readonly text: string;
+}
+
+/** The new settings, or everything that is wrong with them and with their directory at once. */
+export function check(
+  { root, asked, reset }: ConfigureFlags,
+  kvm?: boolean,
+  i686?: boolean,
+): Settings {
+  refuseUnknownUser();
+  const layout = layoutOf(root);
+  const place = [...stateDirectoryProblems(root), ...directoryProblems(layout)];
+  const settings = newSettings({
+    asked,
+    reset,
+    existing: place.length > 0 ? undefined : settingsNow(layout.config),
+    host: hostFacts(root),
+    diskBytes: place.length > 0 ? undefined : sizeIfThere(layout.disk),
+  });
+  const wrong = [
+    ...(settings.ok
+      ? [
+          ...featureProblems(settings.config.features, kvm),
+          ...extraSystemProblems(settings.config, i686),
+        ]
+      : settings.problems),
+    ...bundleProblems(asked.bundle, settings.ok ? settings.config.system : undefined),
+  ];
+  if (settings.ok && place.length === 0 && wrong.length === 0) return settings;
+  throw new Failed(badSettings([...place, ...wrong].map((problem) => byFlag(problem, asked))));
+}
+
+/** Undefined where there are none. Failed `cannot-read` where something is there that cannot be read. */
+function settingsNow(path: string): string | undefined {
+  try {
+    return readIfThere(path);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    const failure = {
+      kind: 'cannot-read',
+      message: `Cannot read ${path}: ${code === 'EISDIR' ? 'it is a directory' : code}.`,
+      hint: 'Check its owner and mode, or move it away.',
+      exit: Exit.noPermission,
+    };
+    throw new Failed(failure, { cause: error });
+  }
+}
+
+/** ssh works for nobody whom the user database does not know, so the daemon would never find its guest. */
+function refuseUnknownUser(): void {
+  const { isKnown, uid } = thisUser();
+  if (isKnown) return;
+  throw new Failed({
+    kind: 'user-unknown',
+    message: `The system knows no user with number ${uid}, and ssh works for none such; nothing was changed.`,
+    hint: 'Run this as a user who has an entry in the user database (/etc/passwd).',
+    exit: Exit.noPermission,
+  });
+}
+
+/** A bundle that is named now is whole, as far as a look can tell. */
+function bundleProblems(prefix: unknown, system: System | undefined): Problem[] {
+  if (typeof prefix !== 'string') return [];
+  try {
+    checkBootImage(bundleAt(prefix), { full: false, ...(system && { system }) });
+    return [];
+  } catch (error) {
+    const { message } = failureOf(error);
+    const hint = 'Name PREFIX where PREFIX-kernel, PREFIX-initrd.img and PREFIX-cmdline are.';
+    return [{ path: 'bundle', value: prefix, message: message.replace(/\.$/, ''), hint }];
+  }
+}
+
+function badSettings(problems: readonly Problem[]) {
+  return {
+    kind: 'bad-settings',
+    message:
+      problems.length === 1
+        ? 'One thing is wrong, and nothing was changed:'
+        : `${problems.length} things are wrong, and nothing was changed:`,
+    hint: 'docs/configuration.md says what each setting takes.',
+    exit: Exit.usage,
+    lines: problems.map(describeProblem),
+  };
+}

@@ -1,0 +1,66 @@
+/** The state directory and what is in it: whether it can be ours, and making it so. */
+import { chmodSync, existsSync, statSync, type Stats } from 'node:fs';
+import { join } from 'node:path';
+import type { Layout } from '../config/layout.ts';
+import type { Problem } from '../domain/problem.ts';
+import { isPassage, makeDirectory } from '../system/files/files.ts';
+import { readLegacy } from './legacy.ts';
+import { distrustOf, mayBeOurs } from '../host/state-directory.ts';
+
+/** What stands in the way on the disk, as opposed to in the name (config/layout.ts). */
+export function directoryProblems(layout: Layout): Problem[] {
+  const { root } = layout;
+  const stats = lookAt(root);
+  const problem = (message: string, hint: string): Problem[] => [
+    { path: 'state directory', value: root, message, hint },
+  ];
+  if (stats === undefined) return [];
+  if (!stats.isDirectory())
+    return problem('is a file, not a directory', 'Move it away, or choose another with -d.');
+  const distrust = distrustOf(layout);
+  if (distrust?.kind === 'foreign')
+    return problem(
+      `belongs to another user (uid ${distrust.uid})`,
+      'Run configure as the user who owns the daemon, or choose another directory with -d.',
+    );
+  if (distrust?.kind === 'below-others')
+    return problem(
+      `is in ${distrust.path}, which others than root can change`,
+      'Choose a directory that only root can put another in the place of, with -d.',
+    );
+  return isTaken(layout)
+    ? problem(
+        'holds files that this program did not make',
+        'Name an empty directory with -d, or one that is not there yet.',
+      )
+    : [];
+}
+
+/** By somebody's files; linuxkit-nix's are taken over when that is asked for. */
+const isTaken = (layout: Layout): boolean =>
+  !mayBeOurs(layout) &&
+  readLegacy(layout) === undefined &&
+  !existsSync(join(layout.root, 'linuxkit-nix'));
+
+/** A directory that has to be made, or made private. */
+export interface DirectoryChange {
+  readonly path: string;
+  readonly kind: 'make' | 'make-private';
+}
+
+/** What is to be done so that ours exist and nobody else can look into them. */
+export function directoryChanges({ root, keys, state }: Layout): DirectoryChange[] {
+  return [root, keys, state].flatMap((path): DirectoryChange[] => {
+    const stats = lookAt(path);
+    if (stats === undefined) return [{ path, kind: 'make' }];
+    const isMeant = path !== keys && isPassage(stats.mode);
+    return (stats.mode & 0o077) === 0 || isMeant ? [] : [{ path, kind: 'make-private' }];
+  });
+}
+
+export function applyDirectoryChange({ path, kind }: DirectoryChange): void {
+  if (kind === 'make') makeDirectory(path);
+  else chmodSync(path, 0o700);
+}
+
+const lookAt = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false });

@@ -1,0 +1,95 @@
+/** A state directory of linuxkit-nix, from which this program comes: its settings, and what of it stands in our way. */
+import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Layout } from '../config/layout.ts';
+import { readIfThere } from '../system/files/files.ts';
+import { identify } from '../system/process/process.ts';
+import type { Asked } from './configure/new-settings.ts';
+
+export interface LegacyState {
+  /** Its settings as ours. CPUs it did not keep. */
+  readonly asked: Asked;
+  /** Files of its own that mean nothing to us, and its disk, which our guest would not mount. */
+  readonly files: readonly string[];
+  /** Its VM, if that lives: two on one disk would spoil it. */
+  readonly vmPid: number | undefined;
+}
+
+/** Undefined where the directory is none of linuxkit-nix, or was taken over before. */
+export function readLegacy({ root, config }: Layout): LegacyState | undefined {
+  const text = settingsOf(root);
+  if (text === undefined || readIfThere(config) !== undefined) return undefined;
+  const files = names.filter(
+    (name) => statSync(join(root, name), { throwIfNoEntry: false }) !== undefined,
+  );
+  return { asked: settingsIn(text), files, vmPid: vmPidIn(root) };
+}
+
+/**
+ * Moves its files into a folder beside ours; nothing is deleted. The folder's path. Its settings stay until ours are
+ * written: a take-over that was cut short is taken up again by them.
+ */
+export function setAside({ root }: Layout, { files }: LegacyState): string {
+  const folder = asideIn(root);
+  mkdirSync(join(folder, 'keys'), { recursive: true, mode: 0o700 });
+  for (const name of files.filter((each) => each !== settingsName))
+    renameSync(join(root, name), join(folder, name));
+  return folder;
+}
+
+/** Its settings too, once ours are written; also after a take-over that was cut short between the two. */
+export function finishTakeOver({ root }: Layout): void {
+  if (existsSync(asideIn(root)) && settingsOf(root) !== undefined)
+    renameSync(join(root, settingsName), join(asideIn(root), settingsName));
+}
+
+const asideIn = (root: string): string => join(root, 'linuxkit-nix');
+const settingsName = 'configure';
+
+const names = [
+  settingsName,
+  'server-config.tar',
+  'gcroot',
+  'nix-disk',
+  'nix-state',
+  'keys/client',
+  'keys/client.pub',
+  'keys/ssh_host_ecdsa_key',
+  'keys/ssh_host_ecdsa_key.pub',
+  'keys/known_host',
+];
+
+function settingsOf(root: string): string | undefined {
+  const text = readIfThere(join(root, settingsName));
+  return text !== undefined && /^SIZE=\d+$/m.test(text) ? text : undefined;
+}
+
+function vmPidIn(root: string): number | undefined {
+  const pid = Number(readIfThere(join(root, 'nix-state/hyperkit.pid')));
+  const isVm = pid > 1 && identify(pid)?.program.includes('hyperkit') === true;
+  return isVm ? pid : undefined;
+}
+
+/** A script of assignments, read and not run. */
+function settingsIn(text: string): Asked {
+  const value = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1]?.trim() ?? '';
+  const number = (name: string) => {
+    const found = Number(value(name));
+    return found > 0 ? found : undefined;
+  };
+  // It offered kvm whether the guest had it or not.
+  const features = value('FEATURES')
+    .split(',')
+    .filter((word) => word !== '' && word !== 'kvm');
+  return {
+    diskGiB: number('SIZE'),
+    memoryMiB: number('MEM'),
+    features: features.length === 0 ? undefined : features,
+  };
+}
+
+/** Its line in an ssh configuration: the file that it names sends ssh elsewhere. Not one that names other files too. */
+export function isLegacyInclude(line: string): boolean {
+  const path = /^\s*Include\s+"?([~/].*\/nix-linuxkit-ssh-config)"?\s*$/i.exec(line)?.[1];
+  return path !== undefined && !/\s[~/]|"/.test(path);
+}

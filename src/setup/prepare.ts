@@ -1,0 +1,52 @@
+/** The work of `prepare`. */
+import { chmodSync, readFileSync } from 'node:fs';
+import { parseConfig } from '../config/config.ts';
+import type { Layout } from '../config/layout.ts';
+import { describeProblem } from '../domain/problem.ts';
+import { ensureIdentity } from '../guest/identity/identity.ts';
+import { bareKey } from '../nix/ssh/stanza.ts';
+import { claimDirectory } from '../host/state-directory.ts';
+import { Exit, Failed } from '../system/failure.ts';
+import { makeDirectory, readIfThere, writeWhole } from '../system/files/files.ts';
+import { hostFacts } from '../system/host/host.ts';
+import { withOperationLock } from '../system/lock/lock.ts';
+import type { CliContext } from '../command/context.ts';
+
+export interface PrepareOptions {
+  readonly settings: string;
+  readonly shared?: boolean;
+}
+
+/** The guest's public key, for whoever tells ssh of it. Run again it changes what differs, and no key. */
+export async function prepare(
+  layout: Layout,
+  { settings, shared = false }: PrepareOptions,
+  context: CliContext,
+): Promise<string> {
+  const text = readFileSync(settings, 'utf8');
+  const parsed = parseConfig(text, hostFacts(layout.root));
+  if (!parsed.ok)
+    throw new Failed({
+      kind: 'bad-settings',
+      message: `${settings} cannot be taken, and nothing was changed:`,
+      hint: 'Mend the options of the configuration that made it.',
+      exit: Exit.config,
+      lines: parsed.problems.map(describeProblem),
+    });
+  claimDirectory(layout);
+  makeDirectory(layout.state);
+  // Passed through and not read: the socket in it is the group's, and nothing else.
+  if (shared) for (const path of [layout.root, layout.state]) chmodSync(path, 0o710);
+  const { clock, signal } = context;
+  return withOperationLock(
+    layout.startLock,
+    { clock, signal, onWaiting: () => undefined },
+    async () => {
+      const mode = shared ? 0o640 : 0o600;
+      if (readIfThere(layout.config) !== text)
+        writeWhole(layout.config, text, { mode, alone: true });
+      const { host } = await ensureIdentity(layout, signal);
+      return bareKey(host.public);
+    },
+  );
+}

@@ -1,0 +1,111 @@
+/**
+ * Root's part run by this program itself, as root for another user: by a sudoers rule for a copy of it that is root's own. Of that user
+ * it believes nothing: who it is says sudo, where things are says the system, and the values have to be such.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { defaultStateDirectory } from '../../config/layout.ts';
+import { doorProxy } from '../../nix/ssh/door-helper.ts';
+import { readInstalled, refuseSecondUser, type Owner } from '../../host/installed.ts';
+import { detectNix, machinesKeeper } from '../../nix/variant.ts';
+import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
+import { rootNeeds, rootScript, runScript, type ScriptRun } from './root-files.ts';
+import { parseRootValues } from './root-plan.ts';
+import { removalNeeds, removalScript } from './root-removal.ts';
+import { run, succeeded } from '../../system/process/child.ts';
+import { Exit, Failed } from '../../system/failure.ts';
+import { isLoose, pathsTo } from '../../system/files/loose.ts';
+import type { CliContext } from '../../command/context.ts';
+import { rootTakenBack } from '../../nix/ssh/user-ssh.ts';
+
+/** `configure --root-part`: the values are on the input. */
+export async function performRootPart(text: string, context: CliContext): Promise<void> {
+  refuseLooseProgram(context);
+  takeRootsPath(context);
+  const told = parseRootValues(text);
+  const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
+  const { rootHome, etcNix } = systemPathsOf(tree);
+  const owner = await askingUser(context);
+  refuseSecondUser(readInstalled(rootPaths({ rootHome, etcNix }).installed), owner.uid);
+  const keeper = machinesKeeper(detectNix(tree, ''));
+  const world = { places: systemPathsOf(tree), tree, context, sudo: false };
+  const takenBack = (await rootTakenBack(world)).said;
+  const proxy = await doorProxy(told, { rootHome, etcNix }, context.signal);
+  const request = { ...told, rootHome, etcNix, owner, keeper, takenBack, proxy };
+  const needs = rootNeeds(request);
+  const said = await runScript(rootScript(request, needs), asRoot(context));
+  said.forEach((line) => context.out(line));
+  for (const { path, why, text } of needs.byHand)
+    context.err(`${path} ${why}, so it is left alone.\n${text}`);
+}
+
+/** `unconfigure --root-part`, for the builder of whoever asks; `--owner-gone`, for anybody's. */
+export async function performRemoval(
+  context: CliContext,
+  { ownerGone }: { readonly ownerGone: boolean },
+): Promise<void> {
+  const { rootHome, etcNix } = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  if (!ownerGone) refuseLooseProgram(context);
+  takeRootsPath(context);
+  const known = readInstalled(rootPaths({ rootHome, etcNix }).installed);
+  const owner = ownerGone ? undefined : await askingUser(context);
+  if (owner !== undefined) refuseSecondUser(known, owner.uid);
+  const removal = { rootHome, etcNix, of: undefined };
+  const { removeJobOf } = await import('../configure/login-job.ts');
+  await removeJobOf(owner?.name, context);
+  if (removalNeeds(removal).kind !== 'undo') return context.out('Nothing to undo.');
+  const script = removalScript(removal, known);
+  for (const line of await runScript(script, asRoot(context))) context.out(line);
+}
+
+const asRoot = (context: CliContext): ScriptRun => ({
+  ...{ isRoot: isRoot(context.env), sudo: 'sudo', signal: context.signal },
+  err: (line) => context.err(line),
+  refused: { so: 'see what it said.', hint: 'Mend that, and run this again.' },
+});
+
+/** In a tree whoever runs it is its root. */
+const isRoot = (env: NodeJS.ProcessEnv): boolean =>
+  process.geteuid?.() === 0 || env['LINUXKIT_BUILDER_TREE'] !== undefined;
+
+/** As sudo knows the user; the name and the home as the system does. */
+async function askingUser({ env, signal }: CliContext): Promise<Owner> {
+  const uid = Number(env['SUDO_UID'] ?? process.getuid?.() ?? 0);
+  const ask = async (script: string, word: string): Promise<string> => {
+    const ran = await run('/bin/sh', ['-c', script, 'sh', word], { signal });
+    return succeeded(ran) ? ran.stdout.trimEnd() : '';
+  };
+  const name = Number.isInteger(uid) ? await ask('id -un "$1"', String(uid)) : '';
+  const isName = /^[A-Za-z_][\w.@-]*$/.test(name);
+  const home = isName ? await ask('eval "printf %s ~$1"', name) : '';
+  if (!home.startsWith('/'))
+    throw new Failed({
+      kind: 'user-unknown',
+      message: `The system knows no user with uid ${uid}.`,
+      hint: 'Root’s part is run by sudo, which says whose it is.',
+      exit: Exit.noPermission,
+    });
+  return { name, uid, directory: defaultStateDirectory({}, home) };
+}
+
+/** Programs are looked for where only root can put them: sudo may leave its user's PATH as it is. */
+function takeRootsPath({ env }: CliContext): void {
+  if (env['SUDO_UID'] === undefined || env['SUDO_UID'] === '0') return;
+  process.env['PATH'] = '/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin';
+}
+
+/** What runs as root for others must be nobody else's to change. */
+function refuseLooseProgram({ env, assets }: CliContext): void {
+  if (env['SUDO_UID'] === undefined || env['SUDO_UID'] === '0') return;
+  const dist = join(assets, 'dist');
+  const parts = readdirSync(dist).map((name) => join(dist, name));
+  const programs = [process.execPath, join(assets, 'package.json'), ...parts];
+  const loose = [...new Set(programs.flatMap(pathsTo))].find(isLoose);
+  if (loose === undefined) return;
+  throw new Failed({
+    kind: 'program-loose',
+    message: `${loose} can be changed by others than root, so it is not run as root; nothing was changed.`,
+    hint: 'Install Node and this program where only root can write; or run configure without sudo, which runs nothing of its own as root.',
+    exit: Exit.noPermission,
+  });
+}

@@ -1,0 +1,159 @@
+/** Getting root's part done: by ourselves when we are root, else by one sudo command, shown before it is run. */
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { run, succeeded, type CommandResult } from '../../system/process/child.ts';
+import { Exit, Failed, errorCode } from '../../system/failure.ts';
+import { examine, type FileChange } from '../../host/file-change.ts';
+import { readInstalled } from '../../host/installed.ts';
+import { rootPaths } from '../../host/system-paths.ts';
+import { byHandOf, rootFiles, type ByHand, type RootRequest } from './root-plan.ts';
+import { installScript } from './root-script.ts';
+
+/** A file, and what it is for. */
+interface Named {
+  readonly path: string;
+  readonly purpose: string;
+}
+
+/** How root's files stand, as far as we can see. */
+export interface RootNeeds {
+  readonly changes: readonly FileChange[];
+  /** What root has to look at, or to make, itself. */
+  readonly unseen: readonly Named[];
+  readonly byHand: readonly ByHand[];
+}
+
+/** What is to be done, found out without being root. */
+export function rootNeeds(request: RootRequest): RootNeeds {
+  const changes: FileChange[] = [];
+  const hidden: Named[] = [];
+  const byHand: ByHand[] = [];
+  for (const wanted of rootFiles(request)) {
+    const examined = examine(wanted);
+    const theirs = byHandOf(wanted, examined);
+    if (theirs !== undefined) byHand.push(theirs);
+    if (examined.kind === 'change') changes.push(examined.change);
+    if (examined.kind === 'hidden') hidden.push(wanted);
+  }
+  const made = [...rootKey(request), ...doorDirectory(request)];
+  // What comes after it is right, so it was made.
+  const isDone = changes.length === 0 && made.length === 0;
+  return { changes, unseen: isDone ? [] : [...made, ...hidden], byHand };
+}
+
+function rootKey(request: RootRequest): Named[] {
+  const { clientPublicKey: path } = rootPaths(request);
+  return existsSync(path)
+    ? []
+    : [{ path, purpose: "root's own key for the guest, its public half" }];
+}
+
+/** Where it is not as the door has it. */
+function doorDirectory(request: RootRequest): Named[] {
+  const { door: path } = rootPaths(request);
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const isTheirs = stats?.uid === request.owner.uid && (stats.mode & 0o777) === 0o700;
+  if (request.door === 'tcp')
+    return stats === undefined ? [] : [{ path, purpose: 'no more needed: the door is a port' }];
+  return isTheirs
+    ? []
+    : [{ path, purpose: "the front door's directory, for nobody but you and root" }];
+}
+
+/** All that would be written, or looked at. */
+export const needed = ({ changes, unseen }: RootNeeds): readonly Named[] => [
+  ...unseen,
+  ...changes.map(({ wanted }) => wanted),
+];
+
+/** The script that does it. */
+export function rootScript(
+  request: RootRequest,
+  { byHand, renewsKey = false }: Pick<RootNeeds, 'byHand'> & { readonly renewsKey?: boolean },
+): string {
+  const { installed, machines } = rootPaths(request);
+  const theirs = rootFiles(request).filter((wanted) => examine(wanted).kind === 'declared');
+  const isLeft = [...byHand, ...theirs].some(({ path }) => path === machines);
+  const list = isLeft ? undefined : bytesIn(machines);
+  return installScript(request, { known: readInstalled(installed), list, renewsKey });
+}
+
+/** As far as we may see it; what we may not is taken as it is. */
+export function bytesIn(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return '';
+  }
+}
+
+export interface ScriptRun {
+  readonly isRoot: boolean;
+  /** The program that asks for root: `sudo`. */
+  readonly sudo: string;
+  readonly signal: AbortSignal;
+  /** A line beside the answer, said also when quiet: a password may be asked for. */
+  readonly err: (line: string) => void;
+  /** What is true where it fails. */
+  readonly refused: { readonly so: string; readonly hint: string };
+}
+
+/** Runs a script as root, as an argument: nobody can change it in between. Shows it first where a password may be asked for. What it said. */
+export async function runScript(script: string, options: ScriptRun): Promise<readonly string[]> {
+  const { isRoot, sudo, signal, err } = options;
+  const shell = ['/bin/sh', '-c', script];
+  if (!isRoot) {
+    err(`This is run as root, by ${sudo} /bin/sh -c:`);
+    for (const line of script.trimEnd().split('\n')) err(`    ${line}`.trimEnd());
+  }
+  const [program = '', ...argv] = isRoot ? shell : [sudo, ...shell];
+  const ran = await run(program, argv, { input: '', signal });
+  if (!succeeded(ran)) throw new Failed(refused(ran, options));
+  linesOf(ran.stderr).forEach(err);
+  return linesOf(ran.stdout);
+}
+
+const linesOf = (text: string): string[] =>
+  text
+    .trimEnd()
+    .split('\n')
+    .filter((line) => line !== '');
+
+function refused(
+  { ended, stderr }: CommandResult,
+  { isRoot, sudo, refused: { so, hint } }: ScriptRun,
+) {
+  const why =
+    ended.kind === 'not-started' ? `could not be run (${ended.reason})` : 'did not succeed';
+  return {
+    kind: 'root-part-failed',
+    message: `${isRoot ? "Root's part" : sudo} ${why}: ${so}`,
+    hint,
+    exit: Exit.noPermission,
+    lines: stderr.trim().split('\n').slice(-10),
+  };
+}
+
+export interface RootOptions extends Omit<ScriptRun, 'refused'> {
+  readonly request: RootRequest;
+  readonly needs: RootNeeds;
+  /** Root's own key is made anew. */
+  readonly renewsKey?: boolean;
+}
+
+/** Does root's part; what it said of it. */
+export async function settleRoot(options: RootOptions): Promise<readonly string[]> {
+  const { request, needs, isRoot, err } = options;
+  const files = needed(needs);
+  if (files.length === 0) return [];
+  if (!isRoot) {
+    err("nix-daemon runs as root, so these files have to be root's:");
+    for (const { path, purpose } of files) err(`  ${path}: ${purpose}`);
+  }
+  const refused = {
+    so: 'your own files are written, and Nix does not know of all that was changed.',
+    hint: 'Run configure again where you can become root; or an administrator runs, as root, what linuxkit-builder configure --no-root prints.',
+  };
+  const { renewsKey = false } = options;
+  return runScript(rootScript(request, { ...needs, renewsKey }), { ...options, refused });
+}

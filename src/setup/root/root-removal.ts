@@ -1,0 +1,166 @@
+/** Undoing root's part, as a script that is shown before it is run; what it would do, for whoever asks before. */
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ReplacedLine } from '../../host/file-change.ts';
+import { beginMark } from '../../host/managed-block.ts';
+import { errorCode } from '../../system/failure.ts';
+import {
+  isOld,
+  madeIn,
+  readInstalled,
+  replacedIn,
+  type Installed,
+  type Owner,
+} from '../../host/installed.ts';
+import { rootPaths } from '../../host/system-paths.ts';
+import { bytesIn } from './root-files.ts';
+import { rootLines } from './root-plan.ts';
+import { blockOf, cutsOf, oldIncludes, type Cut } from '../../host/root/root-lines.ts';
+import {
+  bytesWord,
+  closing,
+  cutting,
+  opening,
+  shellWord,
+  type RootDirectories,
+} from '../../host/root/root-shell.ts';
+
+/** Whose installation is to be removed; none asked for: whoever's it is, for an administrator. */
+export interface RootRemoval extends RootDirectories {
+  readonly of: { readonly uid: number; readonly directory: string } | undefined;
+}
+
+/** What there is for root to undo; `other` when the builder of this machine is not that of our state directory. */
+export type RemovalNeeds =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'other'; readonly owner: Owner }
+  | {
+      readonly kind: 'undo';
+      readonly owner: Owner | undefined;
+      readonly known: Installed | undefined;
+    };
+
+/** As far as we can see. */
+export function removalNeeds(removal: RootRemoval): RemovalNeeds {
+  const { installed, directory } = rootPaths(removal);
+  const known = readInstalled(installed);
+  // What a script left that was cut short before its first file.
+  if (known === undefined && !isEmpty(directory)) return { kind: 'nothing' };
+  const { of } = removal;
+  const isTheirs =
+    known !== undefined &&
+    of !== undefined &&
+    (known.owner.directory !== of.directory || known.owner.uid !== of.uid);
+  return isTheirs
+    ? { kind: 'other', owner: known.owner }
+    : { kind: 'undo', owner: known?.owner, known };
+}
+
+function isEmpty(directory: string): boolean {
+  try {
+    return readdirSync(directory).every((name) => name === 'made');
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return false;
+  }
+}
+
+/** The names of ours in our directory; with `.new`, what a script that was killed was about to write. */
+const names = ['client_ed25519', 'client_ed25519.pub', 'known_hosts', 'ssh_config', 'machines'];
+
+/** The script. Run again after an end in between it goes on; it says what it did. */
+export function removalScript(
+  { of, ...places }: RootRemoval,
+  known: Installed | undefined,
+): string {
+  const paths = rootPaths(places);
+  const lines = rootLines(places);
+  const made = madeIn(known, paths);
+  const replaced = replacedIn(known, paths);
+  const includes = [{ lines: blockOf(lines.ssh) }, ...oldIncludes(lines.ssh, isOld(known))];
+  const listed = [
+    ...cutsOf(bytesIn(paths.machines)).filter(isBlock),
+    { lines: blockOf(lines.machines) },
+  ];
+  // The innermost first.
+  const directories = made
+    .filter((path) => path !== paths.ssh && path !== paths.machines)
+    .sort((a, b) => b.length - a.length);
+  // What is known of it goes with our directory, so the others go before.
+  const isAboveOurs = (path: string) => paths.directory.startsWith(`${path}/`);
+  const isMade = (path: string) => (made.includes(path) ? 'made' : "''");
+  return `# Root's part of linuxkit-builder is taken back, and nothing else.
+${opening(places, { uid: of?.uid, did: 'Took our lines out of' })}
+${replaced.machines === undefined && replaced.ssh === undefined ? '' : insertion}undo() { # FILE MADE: $text takes its place; a file that was made for ours goes when it is empty
+    [ "$text" != "$old" ] || return 0
+    if [ -z "$text" ] && [ "$2" ]; then rm "$1"; echo "Deleted $1"; else put "$1" "$text"; fi
+}
+drop() { rm -f "$1.linuxkit-builder"; [ ! -e "$1" ] || { rm "$1"; echo "Deleted $1"; }; } # FILE
+leave() { # DIRECTORY
+    [ ! -d "$1" ] || { rmdir "$1" 2>/dev/null && echo "Deleted $1/, which is empty"; } ||
+        echo "Left $1/: it holds what is not ours: $(ls -A "$1" | tr '\\n' ' ')"
+}
+
+if [ -L "$machines" ]; then echo "Left $machines: it is a link."; else
+${cuttingOut('machines', listed, replaced.machines)}undo "$machines" ${isMade(paths.machines)}
+fi
+if [ -L "$ssh" ]; then echo "Left $ssh: it is a link. Take this line out of it: ${lines.ssh.line.replaceAll('"', '\\"')}"; else
+${cuttingOut('ssh', includes, replaced.ssh)}undo "$ssh" ${isMade(paths.ssh)}
+fi
+for file in "$machines" "$ssh"; do
+    ! grep -qsF '${beginMark}' "$file" || echo "Left in $file: our lines, which somebody has changed."
+done
+${leaving(directories.filter((path) => !isAboveOurs(path)))}${closing}
+for name in ${names.join(' ')} installed.json made; do drop "$ours/$name"; done
+${leaving([paths.directory, ...directories.filter(isAboveOurs)])}`;
+}
+
+const leaving = (directories: readonly string[]): string =>
+  directories.map((path) => `leave ${shellWord(path)}\n`).join('');
+
+/** The release before's, not what it left alone. */
+const isBlock = ({ lines }: Cut): boolean => lines.startsWith(beginMark);
+
+const cuttingOut = (
+  name: 'machines' | 'ssh',
+  cuts: readonly Cut[],
+  replaced: readonly ReplacedLine[] = [],
+): string => `get "$${name}"
+old=$text
+${cutting(cuts)}${replaced.length === 0 ? '' : `[ "$text" = "$old" ] || {\n${replaced.map(inserting).join('')}}\n`}`;
+
+const inserting = ({ line, text }: ReplacedLine): string =>
+  `    insert ${line} ${bytesWord(text)}\n`;
+
+const insertion = `insert() { # COUNT LINE: LINE, which was there before, comes after COUNT lines of $text
+    rest=$text text='' count=$1
+    while [ "$count" -gt 0 ]; do
+        case $rest in *"$nl"*) ;; *) break ;; esac
+        text=$text\${rest%%"$nl"*}$nl rest=\${rest#*"$nl"} count=$((count - 1))
+    done
+    text=$text$2$rest
+}
+`;
+
+/** What the script would do, in words. */
+export function plannedRemoval(removal: RootRemoval, known: Installed | undefined): string[] {
+  const paths = rootPaths(removal);
+  const ours = [...names, 'installed.json', 'made', 'door'].map((name) =>
+    join(paths.directory, name),
+  );
+  return [
+    ...[paths.machines, paths.ssh].flatMap((path) => plannedEdit(path)),
+    ...ours.filter((path) => existsSync(path)).map((path) => `Would delete ${path}`),
+    ...[paths.directory, ...madeIn(known, paths)].map(
+      (path) => `Would delete ${path}, if nothing else is in it`,
+    ),
+  ];
+}
+
+function plannedEdit(path: string): string[] {
+  try {
+    return lstatSync(path).isFile() ? [`Would take our lines out of ${path}`] : [];
+  } catch (error) {
+    return errorCode(error) === 'EACCES' ? [`Would look at ${path}, which only root can read`] : [];
+  }
+}

@@ -1,0 +1,185 @@
+/** control.sock: what a signal cannot say. One JSON a line each way; only the owner can connect (0600), and its group where the directory lets that pass. */
+import { chmodSync, lstatSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { createServer, type Server, type Socket } from 'node:net';
+import { once } from 'node:events';
+import type { Layout } from '../../config/layout.ts';
+import type { Crowd } from '../../door/waiting-room.ts';
+import type { Counts } from '../../door/through.ts';
+import type { Inside } from '../../guest/agent/inside.ts';
+import type { Clock } from '../../system/time/clock.ts';
+import { within } from '../../system/time/deadline.ts';
+import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
+import { cannotWrite, isPassage } from '../../system/files/files.ts';
+import { fieldsOf, JsonLines } from '../../system/socket/json-lines.ts';
+import type { Log } from '../../system/log.ts';
+import { quoted } from '../../system/plain-text.ts';
+import { dialUnix } from '../../system/socket/unix-socket.ts';
+import type { Collected } from '../idle/housekeeping.ts';
+import type { Status } from '../status/status.ts';
+
+/** Each command, and the fields of its answer. What the front door and the guest say is of now. */
+export interface Answers {
+  /** Lets no new connection in; how many there are. */
+  readonly drain: Counts;
+  readonly undrain: Nothing;
+  /** Sends new connections off, whatever the guest does; how many there are. */
+  readonly refuse: Counts;
+  readonly admit: Nothing;
+  readonly restart: Nothing;
+  /** Whether the guest goes: not while a client waits for it. */
+  readonly suspend: { readonly goes: boolean };
+  readonly resume: { readonly was: 'away' | 'there' };
+  /** How the collection of old store paths went; it takes as long as it takes. */
+  readonly gc: Collected;
+  /** Whether free blocks of the guest's disk went back to the host. */
+  readonly trim: { readonly goesBack: boolean };
+  readonly door: Counts & { readonly crowd?: Crowd };
+  /** No field where the guest does not answer. */
+  readonly guest: Partial<Inside>;
+  readonly status: Status;
+  /** Tells the guest which keys are good now; whether it was told. */
+  readonly keys: { readonly told: boolean };
+}
+type Nothing = Readonly<Record<string, never>>;
+export type Command = keyof Answers;
+
+/** What each command does; its answer is sent back as fields. */
+export type Commands = {
+  readonly [C in Command]: () => Answers[C] | Promise<Answers[C]>;
+};
+
+/** In the order in which a refusal names them. */
+export const commands = [
+  ...(['drain', 'undrain', 'refuse', 'admit', 'restart', 'suspend', 'resume'] as const),
+  ...(['gc', 'trim'] as const),
+  ...(['door', 'guest', 'status', 'keys'] as const),
+] satisfies readonly Command[];
+
+export interface Control {
+  /** Listens under its name again where the socket is gone. */
+  keep(): Promise<void>;
+  close(): void;
+}
+
+/** Listens until closed. Unknown or broken requests get an answer that says what is known. Failed `cannot-write` without its socket. */
+export async function openControl(layout: Layout, todo: Commands, log: Log): Promise<Control> {
+  const connections = new Set<Socket>();
+  const onConnection = (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+    const lines: JsonLines = new JsonLines(socket, {
+      onValue: (value) => void answer(value, todo, log).then((fields) => lines.send(fields)),
+      onBroken: (problem) => void lines.send({ ok: false, error: problem }),
+      maxLineBytes: 4096,
+    });
+  };
+  let server = await listen(layout, onConnection);
+  return {
+    keep: async () => {
+      if (lstatSync(layout.control, { throwIfNoEntry: false }) !== undefined) return;
+      log('info', 'socket-made-again', { path: layout.control });
+      // In this order: its end removes what is under its name. Connections stay.
+      server.close();
+      server = await listen(layout, onConnection);
+    },
+    close: () => {
+      server.close();
+      for (const socket of connections) socket.destroy();
+    },
+  };
+}
+
+async function listen(
+  { control }: Layout,
+  onConnection: (socket: Socket) => void,
+): Promise<Server> {
+  const server = createServer(onConnection);
+  try {
+    // We hold the daemon's lock: whatever socket is there belongs to nobody.
+    rmSync(control, { force: true });
+    server.listen(control);
+    await once(server, 'listening');
+    // A directory whose group may pass through it is one whose group may ask (`prepare --shared`).
+    const isShared = isPassage(statSync(dirname(control)).mode);
+    chmodSync(control, isShared ? 0o660 : 0o600);
+    return server;
+  } catch (error) {
+    server.close();
+    throw new Failed(cannotWrite(control, error), { cause: error });
+  }
+}
+
+async function answer(value: unknown, todo: Commands, log: Log): Promise<object> {
+  const { command } = fieldsOf(value);
+  const known = commands.find((name) => name === command);
+  if (known === undefined)
+    return { ok: false, error: `unknown command; known are: ${commands.join(', ')}` };
+  // Asked twice a second by whoever waits for the connections to end.
+  const isQuestion = ['door', 'guest', 'status'].includes(known);
+  log(isQuestion ? 'debug' : 'info', 'asked', { command: known });
+  try {
+    return { ok: true, ...(await todo[known]()) };
+  } catch (error) {
+    const failure = failureOf(error);
+    log('error', 'not-answered', { command: known, failure });
+    return { ok: false, error: failure.message };
+  }
+}
+
+/**
+ * Asks a running daemon; its answer's fields, of which one of another version may leave some out. Failed `daemon-not-running` when nobody listens, `daemon-silent` when somebody
+ * does and says nothing in time or hangs up, `daemon-refused` when the answer is a refusal.
+ */
+export async function ask<C extends Command>(
+  layout: Layout,
+  command: C,
+  clock: Clock,
+  signal?: AbortSignal,
+  timeoutMs = 5_000,
+): Promise<Partial<Answers[C]>> {
+  return within(
+    async (inTime) => {
+      const socket = await dialUnix(layout.control, inTime).catch(() => {
+        throw new Failed(nobody(layout));
+      });
+      const answered = new Promise<unknown>((resolve, reject) => {
+        const lines = new JsonLines(socket, {
+          onValue: resolve,
+          onClosed: () => reject(new Failed(silent(layout))),
+        });
+        lines.send({ command });
+      });
+      try {
+        const { ok, error, ...fields } = fieldsOf(await answered);
+        if (ok !== true) throw new Failed(refused(command, quoted(error) ?? 'no reason is given'));
+        // One cast: what our own daemon answers is what its command gives.
+        return fields as Partial<Answers[C]>;
+      } finally {
+        socket.destroy();
+      }
+    },
+    { clock, timeoutMs, signal, late: () => silent(layout) },
+  );
+}
+
+const nobody = (layout: Layout): Failure => ({
+  kind: 'daemon-not-running',
+  message: `No daemon answers on ${layout.control}.`,
+  hint: 'Start it: linuxkit-builder start.',
+  exit: Exit.unavailable,
+});
+
+const silent = (layout: Layout): Failure => ({
+  kind: 'daemon-silent',
+  message: `The daemon does not answer on ${layout.control}.`,
+  hint: 'It may be very busy, or at its end: linuxkit-builder status.',
+  exit: Exit.temporary,
+});
+
+const refused = (command: string, why: string): Failure => ({
+  kind: 'daemon-refused',
+  message: `The daemon refused '${command}': ${why}.`,
+  hint: 'It may be of another version: linuxkit-builder restart.',
+  exit: Exit.unavailable,
+});

@@ -1,0 +1,39 @@
+/**
+ * Whether somebody has the disk locked: HyperKit and Virtualization.framework lock it themselves (flock), the latter in a helper that is
+ * no child of ours and may outlive a vfkit that was killed. A framework that finds it locked refuses with few words, or hangs.
+ */
+import type { Clock } from '../../system/time/clock.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { isLocked } from '../../system/lock/lock.ts';
+import type { Log } from '../../system/log.ts';
+import { until } from '../../system/time/wait.ts';
+
+/** A killed vfkit's helper goes by itself; whoever has it for longer means to. */
+const patienceMs = 20_000;
+
+interface FreeOptions {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+/** Tries the disk's lock and lets it go at once: the VM program wants it. Failed `disk-locked` when it stays taken. */
+export async function untilDiskIsFree(
+  disk: string,
+  { clock, signal, log }: FreeOptions,
+): Promise<void> {
+  if (!isLocked(disk)) return;
+  log('warn', 'disk-locked', { path: disk });
+  const isFree = () => !isLocked(disk);
+  const came = await until(isFree, { clock, signal, everyMs: 200, timeoutMs: patienceMs });
+  signal.throwIfAborted();
+  if (came !== 'held') throw new Failed(taken(disk));
+}
+
+const taken = (disk: string): Failure => ({
+  kind: 'disk-locked',
+  message: `Another process has had the disk ${disk} locked for ${patienceMs / 1000} s.`,
+  hint: `It is tried again; if it stays, see who it is: lsof ${disk}`,
+  exit: Exit.temporary,
+  recovery: 'wait',
+});

@@ -1,0 +1,209 @@
+/** Follows a boot: console lines become milestones, and when sshd listens the guest is asked whether Nix can use it. */
+import type { Layout } from '../../config/layout.ts';
+import type { Tunnel } from '../../domain/tunnel.ts';
+import type { GuestAgent } from '../../guest/agent/agent.ts';
+import { failureOfStage, readLine, stages, type Milestone } from '../../guest/console/boot.ts';
+import { complaintIn, restartedIn, type Complaint } from '../../guest/console/complaints.ts';
+import { probeGuest, type Probe } from '../../guest/login/probe.ts';
+import { AwakeClock } from '../../system/time/awake.ts';
+import type { Clock } from '../../system/time/clock.ts';
+import { within } from '../../system/time/deadline.ts';
+import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
+import type { Log } from '../../system/log.ts';
+import type { VmControl } from '../../vm/vm-driver.ts';
+import { bootTimedOut, guestPanicked, guestReadOnly, guestRebooted } from './child-failures.ts';
+
+export interface BootWatchOptions {
+  readonly layout: Layout;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly agent: GuestAgent;
+  /** Whether a guest that reboots does so inside its VM process. */
+  readonly rebootsInPlace: boolean;
+  /** The console's last lines, for failures. */
+  readonly lastLines: () => readonly string[];
+}
+
+/** What a line of the console means. */
+export type BootNews =
+  | { readonly type: 'stage'; readonly name: string; readonly uptimeS: number }
+  /** The kernel says that something is wrong; also long after the boot. */
+  | { readonly type: 'complaint'; readonly what: Complaint; readonly text: string }
+  | { readonly type: 'lost'; readonly failure: Failure }
+  /** That a guest which was ready has ended, in a line that anybody in it can have written: with what it would mean. */
+  | { readonly type: 'claim'; readonly news: readonly BootNews[] };
+
+/** A whole boot takes 10 to 15 s where code is translated, 1 to 2 s otherwise. */
+const bootTimeoutMs = 180_000;
+/** A check of a full disk takes minutes, which do not count; one that takes longer than this hangs. */
+const diskCheckMs = 3_600_000;
+/** Ours has ten, those at its end among them. */
+const mostStages = 50;
+const stateEveryMs = 2_000;
+const probeTimeoutMs = 20_000;
+const probeEveryMs = 200;
+
+type Booting = Pick<VmControl, 'tunnel' | 'look'>;
+
+/** What one boot has shown so far. */
+export class BootWatch {
+  readonly #options: BootWatchOptions;
+  readonly #seen = new Set<string>();
+  #isReady = false;
+  #uptimeS = 0;
+  readonly #listens = new AbortController();
+  /** The time that the boot is given: it stands still while the guest checks its disk. */
+  readonly #patience: AwakeClock;
+
+  constructor(options: BootWatchOptions) {
+    this.#options = options;
+    this.#patience = new AwakeClock(options.clock);
+  }
+
+  has(stage: string): boolean {
+    return this.#seen.has(stage);
+  }
+
+  /** The guest's at the last stage before it was ready, in s. */
+  get readyUptimeS(): number {
+    return this.#uptimeS;
+  }
+
+  /** It goes on from a file: it has booted, and says nothing of that again. */
+  resumed(): void {
+    for (const stage of stages) this.#seen.add(stage);
+    this.#isReady = true;
+  }
+
+  /** Takes the console's next line; what it means, where it means something. */
+  read(text: string): readonly BootNews[] {
+    const news = this.#read(text);
+    const isEnd = news.some(({ type }) => type === 'lost');
+    return isEnd && this.#isReady ? [{ type: 'claim', news }] : news;
+  }
+
+  #read(text: string): readonly BootNews[] {
+    const milestone = readLine(text);
+    if (milestone !== undefined) return this.#note(milestone);
+    const complaint = complaintIn(text);
+    if (complaint === undefined) return [];
+    const news = { type: 'complaint', ...complaint } as const;
+    if (complaint.what !== 'read-only') return [news];
+    return [news, ...lost(guestReadOnly(complaint.text, this.#options.lastLines()))];
+  }
+
+  #note(milestone: Milestone): readonly BootNews[] {
+    const { log, lastLines } = this.#options;
+    switch (milestone.type) {
+      case 'stage':
+        return this.#enter(milestone);
+      case 'note': {
+        const { name, uptimeS } = milestone;
+        if (name === 'disk-check') this.#patience.pause();
+        log('info', 'guest-notes', { name, uptimeS });
+        const text = restartedIn(name);
+        return text === undefined ? [] : [{ type: 'complaint', what: 'restarted', text }];
+      }
+      case 'failed':
+        // It gives up while it boots or not at all. Later it is only a line that somebody with root in the guest has written.
+        if (!this.#isReady) return lost(failureOfStage(milestone, lastLines()));
+        log('info', 'guest-notes', { name: milestone.name, uptimeS: milestone.uptimeS });
+        return [];
+      case 'panic':
+        return lost(guestPanicked(milestone.text, lastLines()));
+      case 'kernel':
+        return [];
+    }
+  }
+
+  #enter(stage: Extract<Milestone, { type: 'stage' }>): readonly BootNews[] {
+    const { lastLines, rebootsInPlace } = this.#options;
+    const { name } = stage;
+    if (name === stages[0] && this.#seen.has(name) && rebootsInPlace)
+      return lost(guestRebooted(lastLines()));
+    // A guest boots once, in some stages: who says more of them would fill the record of the start.
+    if (this.#seen.has(name) || this.#seen.size === mostStages) return [];
+    this.#seen.add(name);
+    if (!this.#isReady) this.#uptimeS = stage.uptimeS;
+    this.#patience.resume();
+    if (name === 'sshd') this.#listens.abort();
+    return [stage];
+  }
+
+  /** Resolves when the guest is ready. Rejects with `boot-timed-out`, or when signal aborts. */
+  async ready(machine: Booting, signal: AbortSignal): Promise<Extract<Probe, { ok: true }>> {
+    const over = new AbortController();
+    void this.#lookOftenAt(machine, AbortSignal.any([signal, over.signal]));
+    return this.#ready(machine.tunnel, signal).finally(() => over.abort());
+  }
+
+  /** Nobody misses the guest yet: the state of its VM is asked for, beside what is told of it. */
+  async #lookOftenAt(machine: Booting, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    try {
+      for (;;) {
+        await clock.sleep(stateEveryMs, signal);
+        await machine.look?.();
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #ready(tunnel: Tunnel, signal: AbortSignal): Promise<Extract<Probe, { ok: true }>> {
+    const { clock, lastLines } = this.#options;
+    let last: Probe | undefined;
+    const late = () => bootTimedOut(bootTimeoutMs / 1000, this.#missing(last), lastLines());
+    const work = async (inTime: AbortSignal) => {
+      await this.#untilListens(inTime);
+      for (;;) {
+        const { layout, log } = this.#options;
+        const timeoutMs = probeTimeoutMs;
+        last = await probeGuest({ tunnel, layout, clock, signal: inTime, timeoutMs });
+        if (last.ok) {
+          this.#isReady = true;
+          return last;
+        }
+        if (last.requirement === 'ssh-missing') throw new Failed(last.failure);
+        log('debug', 'not-ready-yet', { requirement: last.requirement, detail: last.detail });
+        if (last.requirement === 'clock') await this.#setClock(inTime);
+        await clock.sleep(probeEveryMs, inTime);
+      }
+    };
+    const boot = { clock: this.#patience, timeoutMs: bootTimeoutMs, late };
+    const atMost = { clock, timeoutMs: bootTimeoutMs + diskCheckMs, late, signal };
+    return within((outer) => within(work, { ...boot, signal: outer }), atMost);
+  }
+
+  /** The guest's clock from the host's: after a long pause of the VM it is behind. */
+  async #setClock(signal: AbortSignal): Promise<void> {
+    const { agent, log } = this.#options;
+    try {
+      await agent.setTime(undefined, signal);
+    } catch (error) {
+      log('warn', 'clock-not-set', { failure: failureOf(error) });
+    }
+  }
+
+  #missing(last: Probe | undefined): string {
+    if (last?.ok === false) return `${last.requirement}: ${last.hint}`;
+    return stages.find((stage) => !this.#seen.has(stage)) ?? 'ready';
+  }
+
+  async #untilListens(signal: AbortSignal): Promise<void> {
+    if (this.#seen.has('sshd')) return;
+    await new Promise<void>((resolve, reject) => {
+      this.#listens.signal.addEventListener('abort', () => resolve(), { once: true, signal });
+      signal.addEventListener('abort', () => reject(new Failed(stopped)), { once: true });
+    });
+  }
+}
+
+const lost = (failure: Failure): readonly BootNews[] => [{ type: 'lost', failure }];
+
+const stopped: Failure = {
+  kind: 'stopped',
+  message: 'The start was ended.',
+  hint: '',
+  exit: Exit.temporary,
+};

@@ -1,0 +1,175 @@
+/** What can go wrong with the children and the guest, in words. */
+import { frozenMs } from './liveness.ts';
+import type { ExitStatus } from '../../system/process/child.ts';
+import { describeProblem, type Problem } from '../../domain/problem.ts';
+import { Exit, type Failure } from '../../system/failure.ts';
+import { quoted } from '../../system/plain-text.ts';
+import { lockHeld } from '../../system/lock/flock.ts';
+
+/** How a child ended, in words: "exited with code 1", "was killed by SIGKILL". */
+export function describeExit(ended: ExitStatus): string {
+  switch (ended.kind) {
+    case 'exited':
+      return `exited with code ${ended.code}`;
+    case 'signalled':
+      return `was killed by ${ended.signal}`;
+    case 'not-started':
+      return `could not be started (${ended.reason})`;
+  }
+}
+
+/** The VM process ended although nobody asked it to. reason: what it said itself, such as QMP's "guest-shutdown". */
+export function vmExited(
+  program: string,
+  ended: ExitStatus,
+  reason: string | undefined,
+  lines: readonly string[],
+): Failure {
+  if (ended.kind === 'exited' && ended.code === lockHeld)
+    return {
+      kind: 'vm-lock-held',
+      message: `${program} was not started: another VM process of this builder still holds its lock.`,
+      hint: 'It is looked for again at the next attempt.',
+      exit: Exit.temporary,
+      blames: 'leftover',
+    };
+  const said = reason === undefined ? '' : ` It said why: ${reason}.`;
+  return {
+    kind: 'vm-exited',
+    message: `The VM process ${program} ${describeExit(ended)}.${said}`,
+    hint: 'The console and its own last words are in: linuxkit-builder logs, linuxkit-builder console.',
+    exit: Exit.unavailable,
+    blames: 'image',
+    lines,
+  };
+}
+
+/** SIGKILL says nothing of who sent it. hostRanOut: whether the host ran out of memory just then, where that can be known. */
+export function vmKilled(
+  program: string,
+  hostRanOut: boolean | undefined,
+  lines: readonly string[],
+): Failure {
+  const giveLess = 'give the guest less memory: linuxkit-builder configure -m MiB.';
+  if (hostRanOut === true)
+    return {
+      kind: 'host-out-of-memory',
+      message: `The VM process ${program} was killed by SIGKILL: the host, or a limit it sets, left it no memory.`,
+      hint: `End something else, or ${giveLess}`,
+      exit: Exit.osError,
+      recovery: 'wait',
+      lines,
+    };
+  const who =
+    hostRanOut === false
+      ? 'by somebody; the host had memory'
+      : 'by somebody, or by the host for want of memory, which it does not tell';
+  return {
+    kind: 'vm-killed',
+    message: `The VM process ${program} was killed by SIGKILL: ${who}.`,
+    hint: hostRanOut === false ? 'It is started again.' : `If it happens again, ${giveLess}`,
+    exit: Exit.unavailable,
+    lines,
+  };
+}
+
+/** The network program ended: its exit code says nothing, since 0 is also its code for what it could not do. */
+export function networkExited(
+  program: string,
+  ended: ExitStatus,
+  lines: readonly string[],
+): Failure {
+  if (ended.kind === 'exited' && ended.code === lockHeld)
+    return {
+      kind: 'network-lock-held',
+      message: `${program} was not started: another network process of this builder still holds its lock.`,
+      hint: 'It is looked for again at the next attempt.',
+      exit: Exit.temporary,
+      blames: 'leftover',
+    };
+  const last = lines.at(-1);
+  return {
+    kind: 'network-exited',
+    message: `The network program ${program} ${describeExit(ended)}.${last === undefined ? '' : ` It said last: ${last}`}`,
+    hint: 'The guest has no network without it. Its own words are in: linuxkit-builder logs.',
+    exit: Exit.unavailable,
+    lines,
+  };
+}
+
+/** The kernel said that it cannot go on. */
+export const guestPanicked = (text: string, lines: readonly string[]): Failure => ({
+  kind: 'guest-panicked',
+  message: `The guest's kernel panicked; it says: "${quoted(text) ?? ''}".`,
+  hint: 'The lines before it are in: linuxkit-builder console.',
+  exit: Exit.unavailable,
+  blames: 'image',
+  deaf: 'frozen',
+  isIncident: true,
+  lines,
+});
+
+/** It boots again by itself: what it was doing is lost, and its VM process goes on as if nothing had happened. */
+export const guestRebooted = (lines: readonly string[]): Failure => ({
+  kind: 'guest-rebooted',
+  message: 'The guest rebooted by itself: its first stage came a second time.',
+  hint: 'The lines before it are in: linuxkit-builder console.',
+  exit: Exit.unavailable,
+  blames: 'image',
+  deaf: 'dead',
+  lines,
+});
+
+export const guestReadOnly = (text: string, lines: readonly string[]): Failure => ({
+  kind: 'guest-read-only',
+  message: `The guest's file system had an error and takes no more writes; its kernel says: "${quoted(text) ?? ''}".`,
+  hint: 'It is checked and mended when the guest starts again. If this comes back, look at the disk of this machine.',
+  exit: Exit.unavailable,
+  isIncident: true,
+  lines,
+});
+
+/** The boot took too long; names the first stage that did not come. */
+export const bootTimedOut = (
+  seconds: number,
+  missing: string,
+  lines: readonly string[],
+): Failure => ({
+  kind: 'boot-timed-out',
+  message: `The guest was not ready after ${seconds} s: the stage '${missing}' did not come.`,
+  hint: 'See what it did last: linuxkit-builder console.',
+  exit: Exit.unavailable,
+  // A disk can be made so that a check or a mount of it never ends: that is wrong for every image.
+  ...(missing === 'disk' ? {} : { blames: 'image' as const }),
+  lines,
+});
+
+/** config.json cannot be used; every problem is a line. */
+export const configInvalid = (problems: readonly Problem[]): Failure => ({
+  kind: 'config-invalid',
+  message: `config.json has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}.`,
+  hint: 'Mend the file (it is read again when it changes), or run: linuxkit-builder configure.',
+  exit: Exit.config,
+  recovery: 'give-up',
+  lines: problems.map(describeProblem),
+});
+
+/** Nothing in the guest has moved for too long. */
+export const guestFrozen = (lines: readonly string[]): Failure => ({
+  kind: 'guest-frozen',
+  message: `The guest is frozen: for ${frozenMs / 1000} s neither its agent, nor sshd, console, disk or any connection gave a sign of life.`,
+  hint: 'What was there is kept in nix-state/incidents.',
+  exit: Exit.unavailable,
+  blames: 'image',
+  deaf: 'frozen',
+  isIncident: true,
+  lines,
+});
+
+/** Under that name there is another directory now, or none. */
+export const directoryLost = (root: string): Failure => ({
+  kind: 'directory-lost',
+  message: `The state directory ${root} was moved, deleted or replaced while the daemon ran.`,
+  hint: 'Put it back, or make a new one: linuxkit-builder configure. Then: linuxkit-builder start.',
+  exit: Exit.ioError,
+});

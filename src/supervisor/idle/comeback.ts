@@ -1,0 +1,138 @@
+/** A start of a guest that is away as a file: whether it goes on from there, and how. */
+import type { Layout } from '../../config/layout.ts';
+import { greets } from '../../door/guest-connection.ts';
+import { wakeGuest } from '../../guest/agent/freezer.ts';
+import { probeGuest } from '../../guest/login/probe.ts';
+import type { GuestAgent } from '../../guest/agent/agent.ts';
+import type { Clock } from '../../system/time/clock.ts';
+import { within } from '../../system/time/deadline.ts';
+import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
+import type { Log } from '../../system/log.ts';
+import type { VmControl } from '../../vm/vm-driver.ts';
+import type { GuestNames } from '../health/guest-names.ts';
+import { loginTimeoutMs } from '../health/login.ts';
+import {
+  differenceIn,
+  discardSaved,
+  forgetMemory,
+  takeSaved,
+  type GuestIdentity,
+  type SavedGuest,
+  type Taken,
+} from './saved-guest.ts';
+import type { StartFacts } from '../start/start-facts.ts';
+
+/** What a guest that boots or goes on now could be saved with. */
+export interface Keeping {
+  readonly identity: GuestIdentity;
+  /** As {@link trialBasis} has it. */
+  readonly basis: string;
+  /** Wall time, ISO 8601. */
+  readonly bootedAt: string;
+  readonly resumes: number;
+  /** Of those who could log in when it booted, as {@link keysVersion} has it. */
+  readonly keys: string;
+}
+
+/** The guest of a start, from its plan on. */
+export interface PlannedGuest {
+  /** What it could be saved with. */
+  readonly keeping: Keeping;
+  /** The file from which it goes on; else it boots. */
+  readonly resumed: SavedGuest | undefined;
+  /** Whom it asks for names. */
+  readonly names: GuestNames;
+  /** Of the keys that it has. One that goes on has those that it was told of last, and is told anew. */
+  keys: string | undefined;
+  wasReady: boolean;
+}
+
+/** To be called before anything of a start touches the disk: whatever was saved is consumed. */
+export function takeGuest(layout: Layout, { afresh }: { readonly afresh: boolean }): Taken {
+  if (!afresh) return takeSaved(layout);
+  discardSaved(layout);
+  return undefined;
+}
+
+/** The guest that was taken, where this start is as it was; else it boots, which is told once. */
+export function chooseGuest(
+  taken: Taken,
+  now: GuestIdentity,
+  { layout, log, facts }: { layout: Layout; log: Log; facts: Pick<StartFacts, 'note'> },
+): SavedGuest | undefined {
+  if (taken === undefined) return undefined;
+  const unfit = 'unfit' in taken ? taken.unfit : differenceIn(taken.identity, now);
+  if (unfit === undefined && !('unfit' in taken)) return taken;
+  forgetMemory(layout);
+  log('info', 'guest-not-resumed', { why: unfit });
+  facts.note({ notResumed: `It was suspended, and could not be resumed: ${unfit}.` });
+  return undefined;
+}
+
+/** Loading takes a second for 200 MB where the disk is slow, and a moment otherwise. */
+const loadMs = (bytes: number): number => 10_000 + (bytes / 200e6) * 1_000;
+
+/** Into a program that waits for it. Its file is used up before it goes on. */
+export async function loadGuest(
+  machine: VmControl,
+  { bytes }: SavedGuest,
+  { layout, clock, signal }: { layout: Layout; clock: Clock; signal: AbortSignal },
+): Promise<void> {
+  const load = async (inTime: AbortSignal) => {
+    await machine.memory?.load(layout.memory, inTime);
+    inTime.throwIfAborted();
+    forgetMemory(layout);
+    await machine.resume();
+  };
+  const timeoutMs = loadMs(bytes);
+  try {
+    await within(load, { clock, timeoutMs, signal, late: () => notResumed(late(timeoutMs)) });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new Failed(notResumed(failureOf(error).message), { cause: error });
+  }
+}
+
+/** It goes on within a second or two; on a busy machine later. One that has not by then will not. */
+const wakeMs = 20_000;
+
+export interface WakeOptions {
+  readonly machine: VmControl;
+  readonly agent: GuestAgent;
+  readonly layout: Layout;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Nobody knows yet whether that works here: Nix's way in is tried, too. */
+  readonly isTrial: boolean;
+}
+
+/** Its clock is right, its disk goes on, and its sshd greets. Failed `guest-not-resumed`. */
+export async function untilAwake(options: WakeOptions): Promise<void> {
+  const { machine, agent, layout, clock, log, signal, isTrial } = options;
+  const { tunnel } = machine;
+  const wake = async (inTime: AbortSignal) => {
+    await Promise.all([wakeGuest(agent, clock, inTime), greets(tunnel, { clock, signal: inTime })]);
+    if (!isTrial) return;
+    const timeoutMs = loginTimeoutMs;
+    const probe = await probeGuest({ tunnel, layout, clock, signal: inTime, timeoutMs });
+    if (!probe.ok) throw new Failed(notResumed(probe.detail));
+  };
+  try {
+    await within(wake, { clock, timeoutMs: wakeMs, signal, late: () => notResumed(late(wakeMs)) });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    log('warn', 'guest-not-resumed', { failure: failureOf(error) });
+    throw new Failed(notResumed(failureOf(error).message), { cause: error });
+  }
+}
+
+const late = (ms: number) => `it did not answer within ${Math.round(ms / 1000)} s`;
+
+const notResumed = (why: string): Failure => ({
+  kind: 'guest-not-resumed',
+  message: `The guest that was suspended did not go on: ${why}`,
+  hint: 'It boots instead.',
+  exit: Exit.temporary,
+  deaf: 'dead',
+});

@@ -1,0 +1,242 @@
+/**
+ * What is done in a ready guest when nobody uses it: it gives memory and disk back to the host, and old store paths go while they are not
+ * many yet. A build that comes meanwhile is let in at once, and finds all that it was told of.
+ */
+import type { Layout } from '../../config/layout.ts';
+import type { GuestAgent } from '../../guest/agent/agent.ts';
+import { tidyGuest, trimGuest, type Collection } from '../../guest/agent/give-back.ts';
+import type { StoreRoom } from '../../guest/agent/inside.ts';
+import type { Clock } from '../../system/time/clock.ts';
+import { within } from '../../system/time/deadline.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import type { Log } from '../../system/log.ts';
+import { Collecting } from './collecting.ts';
+import { roomAt } from '../disk/disk-room.ts';
+import type { DoorControl } from '../daemon/door-control.ts';
+
+export interface HousekeepingOptions {
+  readonly layout: Pick<Layout, 'root'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly doorControl: () => DoorControl;
+  /** Of a guest that is ready and whose agent has announced itself. */
+  readonly agent: () => Pick<GuestAgent, 'exec'> | undefined;
+  /** Aborts when nothing more is asked of a guest. */
+  readonly signal: AbortSignal;
+}
+
+/** How a collection went. */
+export interface Collected extends StoreRoom {
+  /** All that was to go is gone; else a build came. */
+  readonly isDone: boolean;
+}
+
+/** Nix comes and goes between two builds: after so long nobody is in the midst of some. */
+const quietMs = 30_000;
+/** What came within an hour is what a build has just been given, or has just made. */
+const keepMinutes = 60;
+/** A collection that could not free what it was to free is not begun again before that. */
+const fruitlessMs = keepMinutes * 60_000;
+/** Somebody who asked for a collection wants it done; a client that comes meanwhile is held for less than any patience. */
+const patienceMs = 30_000;
+/** A collection that is told to end needs less than 1 s. */
+const endMs = 20_000;
+
+const GiB = 1024 ** 3;
+/** Less than this on the host's disk, and the guest is told to keep no more than it must. */
+const hostShort = 8 * GiB;
+/** Not worth the reading of all of a store's roots. */
+const leastUsed = GiB;
+
+/**
+ * How much is to go: below a quarter of a disk that is free, as much as makes it half; where the host is short of room, all. Long before
+ * Nix itself begins in the midst of a build (`min-free`), which it does when a tenth is left. 0: nothing.
+ */
+export function bytesToFree({ diskBytes, diskFreeBytes }: StoreRoom, hostRoom: number): number {
+  if (diskFreeBytes < diskBytes / 4) return Math.ceil(diskBytes / 2 - diskFreeBytes);
+  const used = diskBytes - diskFreeBytes;
+  return hostRoom < hostShort && used > leastUsed ? used : 0;
+}
+
+export class Housekeeping {
+  readonly #options: HousekeepingOptions;
+  /** What had come through the door when nobody was there any more, and since when. */
+  #quiet: { readonly traffic: number; readonly since: number } | undefined;
+  #isTidy = false;
+  #isBusy = false;
+  /** Monotonic; what is left of the store is kept by somebody, or has just come. */
+  #fruitlessUntil = -Infinity;
+  /** What is under way, and how long a client waits for it. */
+  #collection: { readonly collecting: Collecting; readonly patience: number } | undefined;
+  #asked = 0;
+
+  constructor(options: HousekeepingOptions) {
+    this.#options = options;
+  }
+
+  /** A look, every 5 s. */
+  tick(): void {
+    const { clock, doorControl, agent: find } = this.#options;
+    const agent = find();
+    const traffic = agent && doorControl().traffic;
+    if (agent === undefined || traffic === undefined) return void (this.#quiet = undefined);
+    const now = clock.monotonic();
+    if (this.#quiet?.traffic !== traffic) {
+      this.#quiet = { traffic, since: now };
+      this.#isTidy = false;
+    }
+    if (this.#isTidy || this.#isBusy || now - this.#quiet.since < quietMs) return;
+    this.#isTidy = true;
+    void this.#orLog('guest-not-tidied', async () => {
+      if (await this.#alone(() => this.#tidy(agent))) await this.#giveBlocks(agent);
+    });
+  }
+
+  /** A client of ssh waits at the door. */
+  onWaiting(): void {
+    this.#collection?.collecting.stop(this.#collection.patience);
+  }
+
+  /** Whether somebody waits for what he has asked for. */
+  get isAsked(): boolean {
+    return this.#asked > 0;
+  }
+
+  /** Has a collection end, whoever asked for it, since the guest goes. Failed `guest-in-use` where it does not. */
+  async end(): Promise<void> {
+    const { clock, signal } = this.#options;
+    const { collecting } = this.#collection ?? {};
+    collecting?.stop(0);
+    const late = () => inUse;
+    await within(async () => collecting?.over, { clock, signal, timeoutMs: endMs, late });
+  }
+
+  /**
+   * Deletes all that nothing keeps. Nobody is let in from the moment on at which it is asked. Failed `guest-not-ready`, `guest-in-use`, or
+   * as the agent.
+   */
+  collect(): Promise<Collected> {
+    const work = async () => {
+      const agent = this.#agent;
+      const collected = await this.#collect(agent, { keepMinutes: 0 }, patienceMs);
+      if (collected.isDone) await this.#giveBlocks(agent);
+      return collected;
+    };
+    return this.#asAsked(() => this.#alone(work));
+  }
+
+  /** Gives free blocks back to the host; whether the disk takes them. Failed `guest-not-ready`, or as the agent. */
+  trim(): Promise<boolean> {
+    return this.#asAsked(() => trimGuest(this.#agent, this.#options.signal));
+  }
+
+  /** Whether it has blocks to give back now. */
+  async #tidy(agent: Pick<GuestAgent, 'exec'>): Promise<boolean> {
+    const { clock, layout, log, signal } = this.#options;
+    const room = await tidyGuest(agent, signal);
+    log('info', 'guest-tidied', { room });
+    if (room === 'in-use') {
+      // A build that came past the door, whose end nobody hears of.
+      this.#quiet = undefined;
+      return false;
+    }
+    const wanted = (now: StoreRoom) => bytesToFree(now, roomAt(layout.root).bytes);
+    const bytes = room === undefined ? 0 : wanted(room);
+    if (bytes === 0 || clock.monotonic() < this.#fruitlessUntil) return true;
+    const found = await this.#collect(agent, { bytes, keepMinutes }, 0);
+    if (found.isDone && wanted(found) > 0) this.#fruitlessUntil = clock.monotonic() + fruitlessMs;
+    return found.isDone;
+  }
+
+  /** Those who come meanwhile are let in: a disk that is far away takes its time. */
+  #giveBlocks(agent: Pick<GuestAgent, 'exec'>): Promise<void> {
+    const { log, signal } = this.#options;
+    return this.#orLog('guest-not-trimmed', async () => {
+      if (!(await trimGuest(agent, signal))) log('debug', 'disk-keeps-blocks');
+    });
+  }
+
+  /** A guest that is busy, or goes, does not do it: the next use is followed by another look. */
+  async #orLog(event: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof Failed) this.#options.log('warn', event, { failure: error.failure });
+      else if (!this.#options.signal.aborted) throw error;
+    }
+  }
+
+  /** Nobody comes in meanwhile: who is told that a path is there shall find it. */
+  async #collect(
+    agent: Pick<GuestAgent, 'exec'>,
+    what: Collection,
+    patience: number,
+  ): Promise<Collected> {
+    const { clock, log } = this.#options;
+    const doorControl = this.#options.doorControl();
+    doorControl.withhold(true);
+    const isThere = () => this.#options.agent() === agent;
+    const collecting = new Collecting({ ...this.#options, agent, isThere });
+    this.#collection = { collecting, patience };
+    try {
+      const { opening, entering, loggedIn } = doorControl.counts();
+      if (opening + entering + loggedIn > 0) throw new Failed(inUse);
+      if (doorControl.hasWaiting) this.onWaiting();
+      const begun = clock.monotonic();
+      const found = await collecting.run(what);
+      if (found === undefined) throw new Failed(notSaid);
+      log('info', 'store-collected', { ...found, ms: Math.round(clock.monotonic() - begun) });
+      return found;
+    } finally {
+      this.#collection = undefined;
+      doorControl.withhold(false);
+    }
+  }
+
+  async #asAsked<T>(work: () => Promise<T>): Promise<T> {
+    this.#asked++;
+    try {
+      return await work();
+    } finally {
+      this.#asked--;
+    }
+  }
+
+  /** One at a time. */
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#isBusy) throw new Failed(inUse);
+    this.#isBusy = true;
+    try {
+      return await work();
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  get #agent(): Pick<GuestAgent, 'exec'> {
+    const agent = this.#options.agent();
+    if (agent === undefined) throw new Failed(notReady);
+    return agent;
+  }
+}
+
+const notReady: Failure = {
+  kind: 'guest-not-ready',
+  message: 'The guest is not ready, or its agent is not there.',
+  hint: 'Try again when it is: linuxkit-builder wait.',
+  exit: Exit.temporary,
+};
+
+const inUse: Failure = {
+  kind: 'guest-in-use',
+  message: 'Somebody is in the guest, or its store is being tidied already.',
+  hint: 'Try again when that is over: linuxkit-builder status says who is there.',
+  exit: Exit.temporary,
+};
+
+const notSaid: Failure = {
+  kind: 'guest-silent',
+  message: 'The guest did not say what became of its store.',
+  hint: 'See: linuxkit-builder status, linuxkit-builder console.',
+  exit: Exit.temporary,
+};

@@ -1,0 +1,152 @@
+/** The guest goes when nobody needs it, and comes back for whoever does: what is seen of both, as events of the life. */
+import { idleMs } from '../../config/idle.ts';
+import type { Counts } from '../../door/through.ts';
+import type { Inside } from '../../guest/agent/inside.ts';
+import { failureOf } from '../../system/failure.ts';
+import { Housekeeping, type Collected, type HousekeepingOptions } from './housekeeping.ts';
+import { Idleness } from './idleness.ts';
+import { heedsClients, isResting } from '../lifecycle/resting.ts';
+import { traitsOf } from '../lifecycle/phases.ts';
+import { pressureNow } from './pressure.ts';
+import type { Scope } from '../scope.ts';
+import type { Event, Rest, State } from '../lifecycle/state.ts';
+import { Suspending, type SuspendingOptions } from './suspending.ts';
+import { announcedAgent } from '../daemon/way-in.ts';
+
+export interface OnDemandOptions
+  extends
+    Omit<SuspendingOptions, 'endWork'>,
+    Omit<HousekeepingOptions, 'signal' | 'layout' | 'agent'> {
+  readonly state: () => State;
+  /** The door may be another. */
+  readonly onDoor: () => void;
+}
+
+export class OnDemand {
+  readonly #options: OnDemandOptions;
+  readonly #idleness: Idleness;
+  /** What is done with a guest before it goes. */
+  readonly housekeeping: Housekeeping;
+  readonly suspending: Suspending;
+  /** Ends what is asked of the machine. */
+  readonly #over = new AbortController();
+
+  constructor(options: OnDemandOptions) {
+    this.#options = options;
+    this.housekeeping = new Housekeeping({
+      ...{ ...options, signal: this.#over.signal },
+      agent: () => announcedAgent(this.#readyScope),
+    });
+    this.suspending = new Suspending({ ...options, endWork: () => this.housekeeping.end() });
+    this.#idleness = new Idleness({
+      clock: options.clock,
+      afterMs: () => idleMs(options.config()),
+      counts: () => options.doorControl().counts(),
+      lookInside: () => this.#lookInside(),
+      isAsked: () => this.housekeeping.isAsked,
+      pressure: () => pressureNow({ policy: () => options.config()?.idle }, this.#over.signal),
+      onIdle: (why) => this.#rest(why),
+    });
+  }
+
+  readonly onCounts = (counts: Counts): void => this.#idleness.note(counts);
+
+  readonly onWaiting = (): void => {
+    this.housekeeping.onWaiting();
+    this.heed();
+  };
+
+  readonly onDoor = (): void => this.#options.onDoor();
+
+  /** Who waits at the door wants the guest, unless nobody is let in. */
+  heed(): void {
+    const { doorControl, state, dispatch } = this.#options;
+    const { hasWaiting, isDraining } = doorControl();
+    if (heedsClients(state()) && hasWaiting && !isDraining)
+      dispatch({ type: 'wanted', why: 'a client waits at the door' });
+  }
+
+  /** What became of an event. */
+  noteStep(before: State, event: Event): void {
+    const now = this.#options.state();
+    const { builds } = traitsOf(now.phase);
+    this.#idleness.watch(builds === 'now');
+    this.suspending.note(event);
+    if (builds === 'ended') this.#over.abort(new Error('the daemon ends'));
+    if (event.type === 'wanted' && heedsClients(before) && !heedsClients(now)) {
+      this.#options.log('info', 'wanted', { why: event.why });
+      this.#idleness.noteWake();
+    }
+    this.heed();
+  }
+
+  /** Sends the guest away until it is wanted; false where somebody waits at the door who wants it now. */
+  suspend(): boolean {
+    if (this.#options.doorControl().hasWaiting) return false;
+    this.#rest({ type: 'asked' });
+    return true;
+  }
+
+  /**
+   * As {@link Housekeeping.collect}. Whoever asked has drained the door for it. From here on it is held by the collection itself: he may be
+   * killed before that ends.
+   */
+  collect(): Promise<Collected> {
+    const collected = this.housekeeping.collect();
+    this.#options.doorControl().drain(false, 'hold');
+    this.#options.onDoor();
+    return collected;
+  }
+
+  /** A fresh look into the guest; undefined where it does not answer. */
+  async #lookInside(): Promise<Inside | undefined> {
+    return this.#readyScope?.guest.lookInside(undefined);
+  }
+
+  get #readyScope(): Scope | undefined {
+    const { state, scope } = this.#options;
+    return traitsOf(state().phase).builds === 'now' ? scope() : undefined;
+  }
+
+  #rest(why: Rest): void {
+    this.#options.dispatch({ type: 'rest', why, keeps: this.suspending.keeps });
+  }
+
+  /** Brings it back where it is away or goes; whether it was so. */
+  resume(): boolean {
+    const { state, dispatch } = this.#options;
+    const was = isResting(state());
+    this.suspending.stay();
+    this.#idleness.note({ loggedIn: 1 });
+    dispatch({ type: 'wanted', why: 'asked for' });
+    return was;
+  }
+
+  /** Has the door open while there is no guest. Where it cannot be had, a start meets the same and tells it. */
+  async awaitClients(): Promise<void> {
+    const { doorControl, config, log, onDoor, dispatch } = this.#options;
+    const settings = config();
+    try {
+      if (settings !== undefined) await doorControl().open(settings);
+      // Where it had given up they were sent off.
+      doorControl().hold('the guest is away');
+      onDoor();
+      // Who came while it was being opened has been told to nobody.
+      this.heed();
+    } catch (error) {
+      log('warn', 'door-not-open', { failure: failureOf(error) });
+      dispatch({ type: 'wanted', why: 'the door cannot be opened' });
+    }
+  }
+
+  /** A look, every 5 s. */
+  tick(): void {
+    this.housekeeping.tick();
+    this.#idleness.tick();
+  }
+
+  /** The machine was asleep for so long. */
+  slept(ms: number): void {
+    this.#idleness.slept(ms);
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * A guest that is away as a file, and the record that says so. While the record is there nobody has written to the disk since: it is made
+ * when the last process that could has ended and both are on the medium, and every start removes it before there is a VM process.
+ */
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { cpus, release } from 'node:os';
+import * as v from 'valibot';
+import type { Layout } from '../../config/layout.ts';
+import type { Accelerator } from '../../domain/vm-programs.ts';
+import type { Launch } from '../../system/process/child.ts';
+import { errorCode, Failed } from '../../system/failure.ts';
+import {
+  cannotWrite,
+  discard,
+  readIfThere,
+  versionOf,
+  writeWhole,
+} from '../../system/files/files.ts';
+import { bootId } from '../../system/process/process.ts';
+
+/** What a guest can go on with, and nothing else: each part named for whoever asks why it cannot. */
+const identity = v.object({
+  /** The VM program: another build of it reads another format, or gives the guest another machine. */
+  program: v.string(),
+  /** Its command line and environment: the machine. */
+  machine: v.string(),
+  /** Image, settings and keys that the guest booted with. */
+  guest: v.string(),
+  /** The host's kernel and processor; its boot too, where the guest sees the processor's own counter. */
+  host: v.string(),
+});
+export type GuestIdentity = Readonly<v.InferOutput<typeof identity>>;
+
+const schema = v.object({
+  version: v.literal(1),
+  identity,
+  disk: v.string(),
+  memory: v.string(),
+  /** What it takes on the host's disk. */
+  bytes: v.number(),
+  /** Wall time, ISO 8601. */
+  at: v.string(),
+  /** When this guest booted, and how often it has gone on from a file since. */
+  bootedAt: v.string(),
+  resumes: v.number(),
+  nixVersion: v.optional(v.string()),
+});
+export type SavedGuest = Readonly<v.InferOutput<typeof schema>>;
+
+type Place = Pick<Layout, 'disk' | 'memory' | 'unfinishedMemory' | 'suspended' | 'state'>;
+
+export interface IdentityInput {
+  /** Absolute path of the VM program, and what is launched for a guest that boots. */
+  readonly program: string;
+  readonly launch: Launch;
+  readonly accelerator: Accelerator;
+  /** What its boot files were made from. */
+  readonly madeFrom: string;
+}
+
+export function identityOf({
+  program,
+  launch,
+  accelerator,
+  madeFrom,
+}: IdentityInput): GuestIdentity {
+  const host = [release(), cpus()[0]?.model, accelerator === 'tcg' ? undefined : bootId()];
+  return {
+    program: digestOf(versionOf(program)),
+    machine: digestOf([launch.argv, launch.env, accelerator]),
+    guest: digestOf(madeFrom),
+    host: digestOf(host),
+  };
+}
+
+/** What differs, for a person; undefined where nothing does. Pure. */
+export function differenceIn(saved: GuestIdentity, now: GuestIdentity): string | undefined {
+  const parts = { program: 'VM program', machine: 'machine', guest: 'image, or of other settings' };
+  for (const part of ['program', 'machine', 'guest', 'host'] as const)
+    if (saved[part] !== now[part])
+      return `it is of another ${part === 'host' ? 'kernel or processor of this machine' : parts[part]}`;
+  return undefined;
+}
+
+/** The guest that is away as a file; undefined where there is none. It is only looked at. */
+export function readSaved({ suspended }: Place): SavedGuest | undefined {
+  try {
+    return v.parse(schema, JSON.parse(readIfThere(suspended) ?? 'null'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A guest that was taken to go on with, or why it cannot. */
+export type Taken = SavedGuest | { readonly unfit: string } | undefined;
+
+/**
+ * Takes the guest: from here on the record is gone for good, whatever comes. Throws where that cannot be: then no guest may begin, since
+ * its disk would go on and the file would not.
+ */
+export function takeSaved(layout: Place): Taken {
+  if (!isRecorded(layout)) {
+    // Whoever removed it may have died before that was on the medium. Where a directory cannot be flushed there never was one.
+    try {
+      flush(layout.state);
+    } catch (error) {
+      if (!cannotFlush.has(errorCode(error) ?? ''))
+        throw new Failed(cannotWrite(layout.state, error), { cause: error });
+    }
+    forgetMemory(layout);
+    return undefined;
+  }
+  const saved = readSaved(layout);
+  const unfit = saved === undefined ? 'its record cannot be read' : unfitness(saved, layout);
+  removeRecord(layout);
+  if (saved !== undefined && unfit === undefined) return saved;
+  forgetMemory(layout);
+  return { unfit: unfit ?? '' };
+}
+
+function unfitness(saved: SavedGuest, { disk, memory }: Place): string | undefined {
+  if (stampOf(disk) !== saved.disk) return 'its disk is not as it left it';
+  return payloadOf(memory) === saved.memory ? undefined : 'its file is not as it was written';
+}
+
+/** Nobody goes on with it: what is left of it goes. */
+export function discardSaved(layout: Place): void {
+  removeRecord(layout);
+  forgetMemory(layout);
+}
+
+/** What was taken, or not finished, when nothing is left that could go on with it: without a record a file is no guest. */
+export function forgetUnclaimed(layout: Place): void {
+  if (!isRecorded(layout)) forgetMemory(layout);
+}
+
+const isRecorded = ({ suspended }: Place): boolean =>
+  lstatSync(suspended, { throwIfNoEntry: false }) !== undefined;
+
+/** Nothing is left of what was in its memory. */
+export function forgetMemory({ memory, unfinishedMemory }: Place): void {
+  for (const path of [memory, unfinishedMemory]) discard(path);
+}
+
+/**
+ * The point from which it can go on. Its VM process has ended. Throws where the file, the disk or the record cannot be written: then there
+ * is no record.
+ */
+export function commitSaved(
+  layout: Place,
+  facts: Omit<SavedGuest, 'version' | 'disk' | 'memory' | 'bytes'>,
+): SavedGuest {
+  const { disk, memory, unfinishedMemory, suspended, state } = layout;
+  flush(unfinishedMemory);
+  renameSync(unfinishedMemory, memory);
+  flush(disk);
+  flush(state);
+  // Holes take no room.
+  const bytes = statSync(memory).blocks * 512;
+  const saved = {
+    version: 1,
+    ...facts,
+    disk: stampOf(disk),
+    memory: payloadOf(memory),
+    bytes,
+  } as const;
+  writeWhole(suspended, `${JSON.stringify(saved)}\n`);
+  flush(state);
+  return saved;
+}
+
+function removeRecord(layout: Place): void {
+  const { suspended } = layout;
+  if (!isRecorded(layout)) return;
+  try {
+    rmSync(suspended);
+    flush(layout.state);
+  } catch (error) {
+    throw new Failed(cannotWrite(suspended, error), { cause: error });
+  }
+}
+
+/** What fsync says that does not know directories. */
+const cannotFlush: ReadonlySet<string> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/** Which file it is, how long it is, and when somebody wrote to it last. */
+function stampOf(path: string): string {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? 'none' : `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs}`;
+}
+
+/** So many pieces of a file are compared, evenly spread, and its end: that it is the one, and whole. */
+const samples = 256;
+const sampleBytes = 4096;
+
+/** Length and digest of a saved guest; `none` where it cannot be read. */
+function payloadOf(path: string): string {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'r');
+    const { size } = statSync(path);
+    const hash = createHash('sha256');
+    const piece = Buffer.alloc(sampleBytes);
+    for (let n = 0; n <= samples; n++) {
+      const at = Math.floor((Math.max(0, size - sampleBytes) / samples) * n);
+      hash.update(piece.subarray(0, readSync(fd, piece, 0, sampleBytes, at)));
+    }
+    return `${size} ${hash.digest('hex')}`;
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return 'none';
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** Onto the medium; on macOS Node does that past the disk's own cache (F_FULLFSYNC). */
+function flush(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const digestOf = (value: unknown): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('hex');

@@ -1,0 +1,85 @@
+/** The steps into each phase, with what has to be done for it. Pure. */
+import type { Failure } from '../../system/failure.ts';
+import type { Because, Effect, Event, In, PauseReason, Rest, Saved, State, Was } from './state.ts';
+
+export interface Step {
+  readonly state: State;
+  readonly effects: readonly Effect[];
+}
+
+/** `last`: what the start before it was lost to. */
+export const starting = (attempt: number, now: number, last?: Failure): Step =>
+  enter(
+    { phase: 'starting', since: now, ...history({ attempt, last }) },
+    { type: 'launch', afresh: false },
+  );
+
+/** From nothing, whatever was saved: somebody wants another guest. */
+export const startingAfresh = (now: number, last?: Failure): Step =>
+  enter(
+    { phase: 'starting', since: now, ...history({ attempt: 1, last }) },
+    { type: 'launch', afresh: true },
+  );
+
+/** What goes with a start from phase to phase. */
+export const history = ({ attempt, last }: History) =>
+  last === undefined ? { attempt } : { attempt, last };
+
+interface History {
+  readonly attempt: number;
+  readonly last?: Failure | undefined;
+}
+
+/** The first reason is kept; who wants something else says so by an event of its own. */
+export const ending = ({ attempt }: { attempt: number }, because: Because, now: number): Step =>
+  enter({ phase: 'stopping', since: now, attempt, because }, { type: 'end-children' });
+
+/** It goes as a file. */
+export const suspending = (before: History, why: Rest, now: number): Step =>
+  enter({ phase: 'suspending', since: now, ...history(before), why }, { type: 'suspend', why });
+
+export const paused = (before: History, was: Was, why: PauseReason, now: number): Step =>
+  enter({ phase: 'paused', since: now, ...history(before), was, why }, { type: 'hold-door' });
+
+/** What ends is begun again when it has ended: as it was, for whoever `wanted` it. */
+export const again = (state: In<'stopping'>, why: string, on: 'wanted' | 'restart'): Step =>
+  stay({
+    ...state,
+    because: { type: 'restart', why, ...(on === 'wanted' && { keeps: true as const }) },
+  });
+
+export const away = (why: Rest, now: number, saved?: Saved): Step =>
+  enter(
+    { phase: 'away', since: now, why, ...(saved !== undefined && { saved }) },
+    { type: 'await-clients' },
+  );
+
+/** `why`: where nobody asked for it. */
+export const stopped = (now: number, why?: Failure): Step =>
+  enter({ phase: 'stopped', since: now }, { type: 'leave', ...(why === undefined ? {} : { why }) });
+
+export const enter = (state: State, ...effects: Effect[]): Step => ({ state, effects });
+
+export const stay = (state: State): Step => ({ state, effects: [] });
+
+/** What is the same in every phase that has children; `unchanged` is what an ignored event leaves. */
+export function up(
+  state: In<'starting' | 'booting' | 'ready' | 'paused' | 'suspending' | 'resuming'>,
+  event: Event,
+  now: number,
+  unchanged: State = state,
+): Step {
+  switch (event.type) {
+    case 'stop':
+      return ending(state, { type: 'asked' }, now);
+    case 'restart':
+      return ending(state, { type: 'restart', why: event.why }, now);
+    case 'rest':
+      return ending(state, { type: 'rest', why: event.why }, now);
+    case 'lost':
+    case 'evicted':
+      return ending(state, event, now);
+    default:
+      return stay(unchanged);
+  }
+}

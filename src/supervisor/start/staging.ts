@@ -1,0 +1,149 @@
+/**
+ * What a guest boots, as files of the daemon's own: the image's kernel under another name, and the image's initrd with the seed
+ * behind it. Nobody else writes them, so it boots what was looked at, whoever makes an image meanwhile. The next start takes them
+ * again while the same would be made.
+ */
+import { readFileSync } from 'node:fs';
+import { waitsForStart } from '../../config/config-changes.ts';
+import type { Config } from '../../config/config.ts';
+import type { GuestNetwork } from '../../domain/guest-network.ts';
+import { instance } from '../../config/instance.ts';
+import type { Layout } from '../../config/layout.ts';
+import type { VmProgram } from '../../domain/vm-programs.ts';
+import { readIdentity } from '../../guest/identity/identity.ts';
+import { fenceRules } from '../../guest/agent/fence.ts';
+import { builderKeys, GuestKeys, keysVersion } from './builder-keys.ts';
+import { guestNixConf, writeInitrd } from '../../guest/identity/seed.ts';
+import type { Clock } from '../../system/time/clock.ts';
+import type { Log } from '../../system/log.ts';
+import { discard, modeOf, putCopy, versionOf } from '../../system/files/files.ts';
+import type { Verdict } from '../../domain/verdicts.ts';
+import { bundleAt, type BootImage } from '../../vm/boot-image.ts';
+import { chooseImage, type ChosenImage } from './image-choice.ts';
+
+/** Everything that they depend on, beside the image and the keys. */
+export interface BootInput {
+  readonly config: Config;
+  readonly layout: Layout;
+  /** Name of the VM program, and where its guest is reached. */
+  readonly vm: string;
+  readonly row: Pick<VmProgram, 'agent' | 'ssh'>;
+  readonly guest: GuestNetwork;
+  /** What is held against an image; by default what is written. */
+  readonly known?: readonly Verdict[] | undefined;
+}
+
+/** They are there. */
+export interface StagedImage {
+  readonly image: ChosenImage;
+  /** The image's, but for the kernel: that is ours. */
+  readonly bundle: BootImage;
+  /** The bundle's kernel command line. */
+  readonly cmdline: string;
+  /** All that they were made from: the same for the same image, settings and keys. */
+  readonly madeFrom: string;
+  /** Of the keys of those who may build, as {@link keysVersion} has it. */
+  readonly keys: string;
+}
+
+export interface StagingOptions {
+  readonly layout: Layout;
+  readonly clock: Clock;
+  /** Whether the state directory is still the one that we have locked: it may be moved or deleted under us. */
+  readonly isOurs: () => boolean;
+  readonly log?: Log;
+  /** As {@link KeySources} has it. */
+  readonly rootsKey?: () => string | undefined;
+}
+
+export class Staging {
+  readonly #options: StagingOptions;
+  /** For a guest that runs: who may build, as it is now. */
+  readonly keys: GuestKeys;
+  #laid: StagedImage | undefined;
+  /** What they were made from, and what they were then. */
+  #from = '';
+  #are = '';
+
+  constructor(options: StagingOptions) {
+    this.#options = options;
+    this.keys = new GuestKeys(options);
+  }
+
+  /** Those of the start before, if the same would be made now; undefined otherwise. */
+  reuse(input: BootInput): StagedImage | undefined {
+    if (this.#laid === undefined || this.#are !== this.#own()) return undefined;
+    // Which one is good may be another by now.
+    const image = chooseImage(input.config, input.layout, input.known);
+    return this.#from === this.#madeFrom(image, input) ? { ...this.#laid, image } : undefined;
+  }
+
+  /** Makes them from an image that was looked at. To be called within the section that serialises a start (layout.startLock). */
+  stage(image: ChosenImage, input: BootInput): StagedImage {
+    const { kernel } = this.#options.layout;
+    const from = this.#madeFrom(image, input);
+    const keys = keysVersion(this.#options);
+    const theirs = bundleAt(image.prefix);
+    // Who names a bundle may write into its files; those of `image build` are only ever replaced.
+    putCopy(theirs.kernel, kernel, { canLink: image.places !== undefined });
+    this.#writeInitrd(theirs, input);
+    const cmdline = readFileSync(theirs.cmdline, 'utf8').trim();
+    this.#from = from;
+    this.#are = this.#own();
+    return (this.#laid = { image, bundle: { ...theirs, kernel }, cmdline, madeFrom: from, keys });
+  }
+
+  /** Takes them away where nothing follows by itself: the initrd holds keys, and is large. */
+  remove(): void {
+    this.#laid = undefined;
+    const { layout, isOurs } = this.#options;
+    if (isOurs()) for (const path of [layout.initrd, layout.kernel]) discard(path);
+  }
+
+  #madeFrom({ prefix }: ChosenImage, { config, layout, vm, row, guest }: BootInput): string {
+    const { kernel, initrd, cmdline, manifest } = bundleAt(prefix);
+    const { clientKey, rootKey, hostKey } = layout;
+    const files = [kernel, initrd, cmdline, manifest, rootKey, hostKey];
+    // What no start takes makes no difference to what a guest boots.
+    const settings = Object.entries(config).filter(([name]) => waitsForStart({ name }));
+    const all = [prefix, settings, vm, row.agent, row.ssh, guest, keysVersion(this.#options)];
+    // A key that others can read by now is not taken.
+    const modes = [clientKey, rootKey, hostKey].map(modeOf).join();
+    return `${JSON.stringify(all)} ${versionsOf(files)} ${modes}`;
+  }
+
+  #own(): string {
+    const { kernel, initrd } = this.#options.layout;
+    return versionsOf([kernel, initrd]);
+  }
+
+  /** The settings behind the image's initrd: the image itself never changes with a setting. */
+  #writeInitrd({ initrd }: BootImage, { config, layout, vm, row, guest }: BootInput): void {
+    const { address, gateway, nameservers, mac } = guest;
+    const keys = readIdentity(layout);
+    writeInitrd({
+      base: initrd,
+      target: layout.initrd,
+      seed: {
+        hostName: instance.hostName,
+        timeS: Math.floor(this.#options.clock.now() / 1000),
+        ...{ address, gateway, nameservers },
+        ...(mac === undefined ? {} : { mac }),
+        ...{ vm, agent: row.agent, ssh: row.ssh },
+        builderKeys: builderKeys(this.#options),
+        rootKeys: [keys.root.public],
+        hostKey: keys.host,
+        nixConf: guestNixConf(config),
+        fence: fenceRules({
+          address,
+          nameservers,
+          hostPorts: config.hostPorts,
+          lan: config.buildsReachLan,
+        }),
+      },
+    });
+  }
+}
+
+const versionsOf = (paths: readonly string[]): string =>
+  paths.map((path) => versionOf(path)).join();

@@ -1,0 +1,240 @@
+/** Files that are read back by others: written whole or not at all. */
+import {
+  constants,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  statfsSync,
+  chmodSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import writeFileAtomic from 'write-file-atomic';
+import { Exit, Failed, errorCode } from '../failure.ts';
+import { noDirectoryFor, noInodes, reasons } from './reasons.ts';
+
+export interface WriteOptions {
+  /** Permission bits; default 0600: our files hold keys and paths. */
+  readonly mode?: number;
+  /** Flush to the medium before the rename; default true. False for what is rewritten all the time. */
+  readonly durable?: boolean;
+  /** It is ours, and nobody else writes it now: what a killed writer left beside it is removed. Default false. */
+  readonly alone?: boolean;
+}
+
+/** Replaces path by a complete file: a temporary file beside it, then rename. A reader sees old or new, never half. */
+export function writeWhole(
+  path: string,
+  data: string | Uint8Array,
+  options: WriteOptions = {},
+): void {
+  try {
+    if (options.alone === true) removeUnfinished(path);
+    replace(path, data, options);
+  } catch (error) {
+    throw new Failed(cannotWrite(path, error), { cause: error });
+  }
+}
+
+function replace(path: string, data: string | Uint8Array, options: WriteOptions): void {
+  const { mode = 0o600, durable = true } = options;
+  try {
+    writeFileAtomic.sync(path, data as string | Buffer, { mode, fsync: durable });
+  } catch (error) {
+    // A mount point cannot be replaced, and is somebody's arrangement: its file is written as it is.
+    if (errorCode(error) !== 'EBUSY') throw error;
+    overwrite(path, data);
+  }
+}
+
+/** In place; with what was there before where the new does not go in whole. */
+function overwrite(path: string, data: string | Uint8Array): void {
+  const before = readFileSync(path);
+  try {
+    writeFileSync(path, data, { flush: true });
+  } catch (error) {
+    writeFileSync(path, before, { flush: true });
+    throw error;
+  }
+}
+
+/** Removes a file; one that is a mount point stays, empty. */
+export function removeFile(path: string): void {
+  try {
+    rmSync(path);
+  } catch (error) {
+    if (errorCode(error) !== 'EBUSY') throw error;
+    overwrite(path, '');
+  }
+}
+
+function removeUnfinished(path: string): void {
+  const folder = dirname(path);
+  for (const name of readdirSync(folder))
+    if (fileOfUnfinished(name) === basename(path)) rmSync(join(folder, name), { force: true });
+}
+
+/**
+ * The name of the file which a killed `writeWhole` had not yet given its name; undefined for any other. write-file-atomic adds 32 bits
+ * in decimal; where they are few the file stays, since somebody's copy may have the date there.
+ */
+export const fileOfUnfinished = (name: string): string | undefined =>
+  /^(.+)\.\d{9,10}$/.exec(name)?.[1];
+
+/** Makes a directory of ours with its parents, private to the user. */
+export function makeDirectory(path: string, mode = 0o700): void {
+  try {
+    mkdirSync(path, { recursive: true, mode });
+  } catch (error) {
+    const reason = errorCode(error) === 'ENOENT' ? noDirectoryFor(path, error) : error;
+    throw new Failed(cannotWrite(path, reason), { cause: error });
+  }
+}
+
+/** Of a directory that its group may pass through, and neither read nor write: to a socket in it (`prepare --shared`). */
+export const isPassage = (mode: number): boolean => (mode & 0o077) === 0o010;
+
+/** Takes from others what they may do in a directory of ours, but for a passage; one of another user is left as it is. */
+export function makePrivate(path: string): void {
+  try {
+    const { mode, uid } = statSync(path);
+    const isOpen = (mode & 0o077) !== 0 && !isPassage(mode);
+    if (isOpen && uid === process.geteuid?.()) chmodSync(path, 0o700);
+  } catch (error) {
+    throw new Failed(cannotWrite(path, error), { cause: error });
+  }
+}
+
+/**
+ * Puts a file's bytes under another name, whole or not at all. `canLink`: as a second name of the same file, which costs nothing,
+ * where the file system has such; only for files that nobody writes into.
+ */
+export function putCopy(
+  from: string,
+  to: string,
+  { canLink }: { readonly canLink: boolean },
+): void {
+  const unfinished = `${to}.new`;
+  discard(unfinished);
+  try {
+    if (!canLink || !isLinked(from, unfinished))
+      copyFileSync(from, unfinished, constants.COPYFILE_FICLONE);
+    renameSync(unfinished, to);
+  } catch (error) {
+    throw new Failed(cannotWrite(to, error), { cause: error });
+  } finally {
+    // rename(2) leaves it where both are names of one file already.
+    discard(unfinished);
+  }
+}
+
+function isLinked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Removes what may be there. What cannot be removed stays: whoever needs its place will find it there, and say so. */
+export function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+  }
+}
+
+/** Names of what is in a directory; none where it is not there, or is no directory. */
+export function namesIfThere(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return [];
+    throw error;
+  }
+}
+
+/** The text of a file, or undefined if there is none. Other errors are thrown as they are. */
+export function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Which file it is, links and all, of which size and time: another for each file that is put there whole. Why there is none, where
+ * there is none that can be looked at. `lasts`: to be compared after a boot of the host, which may number devices and files anew.
+ */
+export function versionOf(path: string, { lasts = false } = {}): string {
+  try {
+    const real = realpathSync.native(path);
+    const { dev, ino, size, mtimeMs } = statSync(real);
+    return [real, ...(lasts ? [] : [dev, ino]), size, mtimeMs].join(' ');
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    return code;
+  }
+}
+
+/** Who may do what with a file, in octal; an error's code where that cannot be seen. */
+export function modeOf(path: string): string {
+  try {
+    return (statSync(path).mode & 0o7777).toString(8);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    return code;
+  }
+}
+
+/** The size of a file in bytes, or undefined if there is none. */
+export function sizeIfThere(path: string): number | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.size;
+  } catch (error) {
+    // A part of the path is a file.
+    if (errorCode(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** A system error from writing, in words. */
+export function cannotWrite(path: string, error: unknown) {
+  const code = errorCode(error);
+  if (code === undefined) throw error;
+  const permission = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
+  return {
+    kind: 'cannot-write',
+    message: `Cannot write ${path}: ${code === 'ENOSPC' && lacksInodes(path) ? noInodes : (reasons[code] ?? code)}.`,
+    hint:
+      code === 'ENOSPC' || code === 'EDQUOT'
+        ? 'Free some space, or delete some files, and try again.'
+        : 'Check the owner and the mode of that directory.',
+    exit: permission ? Exit.noPermission : Exit.cannotCreate,
+    // Room can come back; a read-only file system or a mode does not change by itself.
+    recovery: permission ? 'give-up' : 'retry',
+  } as const;
+}
+
+/** Whether a file system has room and no inode left, where it counts them; ENOSPC says the same of both. */
+export function lacksInodes(path: string): boolean {
+  for (let place = path; ; place = dirname(place))
+    try {
+      const { files, ffree } = statfsSync(place);
+      return files > 0 && ffree === 0;
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT' || place === dirname(place)) return false;
+    }
+}

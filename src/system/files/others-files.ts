@@ -1,0 +1,54 @@
+/** Files that somebody else keeps: read without believing that they are files, that they end, or that we may read them. */
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { errorCode } from '../failure.ts';
+
+/** Settings are small; what is larger is something else. */
+const mostBytes = 16 * 1024 * 1024;
+
+/** One look at files of others, which remembers what it could not read. */
+export class OthersFiles {
+  /** From the path to the reason, in words. */
+  readonly unread = new Map<string, string>();
+
+  /** The text of a file; undefined where there is none, or where it cannot be read, which `unread` then tells. */
+  readonly read = (path: string): string | undefined => {
+    const answer = readOrdinary(path);
+    if (answer.kind === 'unreadable') this.unread.set(path, answer.why);
+    return answer.kind === 'text' ? answer.text : undefined;
+  };
+}
+
+type Answer =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'unreadable'; readonly why: string };
+
+/** Opened without waiting: a fifo would keep us, past any signal, until somebody writes into it (fifo(7)). */
+function readOrdinary(path: string): Answer {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = fstatSync(fd);
+    if (stats.isDirectory()) return { kind: 'unreadable', why: 'it is a directory' };
+    if (!stats.isFile()) return { kind: 'unreadable', why: 'it is no ordinary file' };
+    if (stats.size > mostBytes)
+      return { kind: 'unreadable', why: `it is larger than ${mostBytes >> 20} MiB` };
+    return { kind: 'text', text: readFileSync(fd, 'utf8') };
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'none' };
+    return { kind: 'unreadable', why: reasons[code] ?? code };
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  ELOOP: 'its links lead round in a circle',
+  // A socket, or a device without a driver: open(2).
+  ENXIO: 'it is no ordinary file',
+  ENODEV: 'it is no ordinary file',
+};

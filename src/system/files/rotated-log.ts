@@ -1,0 +1,108 @@
+/** A log of ours as one text, whatever the number of files that it was rotated into: PATH is the newest, PATH.1 to PATH.N the older ones. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { StringDecoder } from 'node:string_decoder';
+import { errorCode } from '../failure.ts';
+
+/** One of its files, held open: so its inode is nobody else's, and its last lines are read when it has another name. */
+interface Part {
+  readonly name: string;
+  readonly fd: number;
+  readonly inode: number;
+}
+
+/** Reads a log from its oldest line on, and on as it grows and is rotated. */
+export class RotatedLog {
+  readonly #path: string;
+  readonly #keep: number;
+  #part: Part | undefined;
+  #cursor = 0;
+  #decoder = new StringDecoder('utf8');
+  #half = '';
+
+  /** keep: how many older files there may be. */
+  constructor(path: string, keep = 3) {
+    this.#path = path;
+    this.#keep = keep;
+  }
+
+  /** Whether there was any file so far. */
+  get isThere(): boolean {
+    return this.#part !== undefined;
+  }
+
+  /** The lines that have become complete since the last look, oldest first; at the first look all that are there. */
+  lines(): string[] {
+    // Asked before the present file is read: what was rotated away gets no more lines.
+    const newer = this.#newerParts();
+    const lines = this.#rest();
+    for (const part of newer) {
+      lines.push(...this.end());
+      this.#part = part;
+      this.#cursor = 0;
+      lines.push(...this.#rest());
+    }
+    return lines;
+  }
+
+  /** Closes it; the last line, if it has no end. */
+  end(): string[] {
+    const last = this.#half + this.#decoder.end();
+    this.#half = '';
+    close(this.#part);
+    this.#part = undefined;
+    return last === '' ? [] : [last];
+  }
+
+  /** What the present file has behind the cursor. */
+  #rest(): string[] {
+    if (this.#part === undefined) return [];
+    const { fd } = this.#part;
+    const { size } = fstatSync(fd);
+    // Somebody emptied it.
+    if (size < this.#cursor) this.#cursor = 0;
+    const bytes = Buffer.allocUnsafe(size - this.#cursor);
+    const length = readSync(fd, bytes, 0, bytes.length, this.#cursor);
+    this.#cursor += length;
+    const lines = (this.#half + this.#decoder.write(bytes.subarray(0, length))).split('\n');
+    this.#half = lines.pop() ?? '';
+    return lines;
+  }
+
+  /** The files that are newer than the present one, oldest first. */
+  #newerParts(): Part[] {
+    const parts: Part[] = [];
+    for (const part of this.#files()) {
+      const isKnown = part.inode === this.#part?.inode;
+      // A file met twice was rotated between the two looks.
+      if (isKnown || part.inode === parts.at(-1)?.inode) close(part);
+      else parts.push(part);
+      if (isKnown) return parts.reverse();
+    }
+    if (this.#part === undefined) return parts.reverse();
+    // The present file was removed; only the one in its place is surely newer.
+    const isNewer = ({ name }: Part) => name === this.#path;
+    for (const part of parts) if (!isNewer(part)) close(part);
+    return parts.filter(isNewer);
+  }
+
+  *#files(): Generator<Part> {
+    for (let n = 0; n <= this.#keep; n++) {
+      const part = openIfThere(n === 0 ? this.#path : `${this.#path}.${n}`);
+      if (part !== undefined) yield part;
+    }
+  }
+}
+
+function openIfThere(name: string): Part | undefined {
+  try {
+    const fd = openSync(name, 'r');
+    return { name, fd, inode: fstatSync(fd).ino };
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+function close(part: Part | undefined): void {
+  if (part !== undefined) closeSync(part.fd);
+}

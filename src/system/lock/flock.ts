@@ -1,0 +1,64 @@
+/** flock(1) of util-linux, which locks for us on Linux: what it did, and whether it does anything at all. */
+import { spawnSync } from 'node:child_process';
+import { Failed, errorCode } from '../failure.ts';
+import { findProgram, programMissing } from '../process/find-program.ts';
+
+/** Exit code that says a lock is held by somebody else, and nothing but that: EX_TEMPFAIL, given to flock(1) with -E. */
+export const lockHeld = 75;
+
+/** What came of an attempt to lock; `refused`: nobody can have it, with the reason in a few words. */
+export type Attempt =
+  | { readonly kind: 'had' }
+  | { readonly kind: 'held' }
+  | { readonly kind: 'refused'; readonly why: string };
+
+/** A lock that is not had at once is never waited for (-n): who takes longer than this hangs, or the machine is slow. In ms. */
+const answerMs = 400;
+/** The second time it gets as many times what a program takes that does nothing; a wake from sleep falls into one of them only. */
+const patience = 20;
+
+/** Locks an open file, without waiting. The lock belongs to the open file description, and so stays ours when flock(1) ends. */
+export function tryFlock(fd: number): Attempt {
+  return (
+    attempt(fd, answerMs) ??
+    attempt(fd, Math.max(answerMs, Math.round(nothingMs() * patience))) ?? {
+      kind: 'refused',
+      why: 'flock does not answer',
+    }
+  );
+}
+
+/** What it takes now to run a program. */
+function nothingMs(): number {
+  const begun = performance.now();
+  spawnSync('/bin/sh', ['-c', ':'], { stdio: 'ignore', timeout: answerMs * patience });
+  return performance.now() - begun;
+}
+
+/** Undefined when it did not answer in time. */
+function attempt(fd: number, timeout: number): Attempt | undefined {
+  const argv = ['-n', '-x', '-E', String(lockHeld), '3'];
+  const { status, signal, error, stderr } = spawnSync(findProgram('flock'), argv, {
+    stdio: ['ignore', 'ignore', 'pipe', fd],
+    env: { ...process.env, LC_ALL: 'C' },
+    encoding: 'utf8',
+    timeout,
+    killSignal: 'SIGKILL',
+  });
+  if (errorCode(error) === 'ETIMEDOUT') return undefined;
+  if (errorCode(error) === 'ENOENT') throw new Failed(programMissing('flock'), { cause: error });
+  if (error !== undefined) throw error;
+  if (status === 0) return { kind: 'had' };
+  if (status === lockHeld) return { kind: 'held' };
+  const ended = signal === null ? `exited with code ${status}` : `was killed by ${signal}`;
+  return { kind: 'refused', why: refusalIn(stderr.split('\n')) ?? `flock ${ended}` };
+}
+
+/**
+ * Why flock(1) says that it could not lock: "flock: No locks available". It names itself, then the file or descriptor, then the reason.
+ * Its own ends, to be seen as wrapper of a child, are these too: that it cannot open the file, or not become the program.
+ */
+export function refusalIn(lines: readonly string[]): string | undefined {
+  const own = lines.findLast((line) => /^flock: (?!cannot open|failed to execute)/.test(line));
+  return own === undefined ? undefined : `flock: ${own.trim().split(': ').at(-1)}`;
+}

@@ -1,0 +1,250 @@
+/**
+ * Processes: short commands that are waited for, by execa (filter.ts has those in pipes), and children that live on, by Node itself.
+ *
+ * A child's end is its `exit` event. Children get files for output, never pipes; they lead a session of their own, so that a
+ * signal to their group reaches all of them and nobody else.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import type { Result } from 'execa';
+import treeKill from 'tree-kill';
+import { AwakeClock } from '../time/awake.ts';
+import type { Clock } from '../time/clock.ts';
+import { Failed, type Failure } from '../failure.ts';
+import { writeWhole } from '../files/files.ts';
+import { dropOutputs } from './outputs.ts';
+import { lockHeld, refusalIn } from '../lock/flock.ts';
+import { withSockets } from '../socket/listening.ts';
+import { whoLeft } from './process.ts';
+import { childLockHeld, noLocks, openLocked } from '../lock/lock.ts';
+import { tryProgram } from './find-program.ts';
+
+/** A program to run, as data: nothing has run. */
+export interface Launch {
+  /** Absolute path, or a name to be found on PATH. */
+  readonly program: string;
+  readonly argv: readonly string[];
+  /** The whole environment: nothing of ours is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  /** Unix sockets that are made for it: it inherits them listening, from descriptor {@link firstSocketFd} on. */
+  readonly sockets?: readonly string[];
+}
+
+/** After stdin, stdout and stderr. */
+export const firstSocketFd = 3;
+
+/** How a process ended. `not-started`: the system could not run it at all. */
+export type ExitStatus =
+  | { readonly kind: 'exited'; readonly code: number }
+  | { readonly kind: 'signalled'; readonly signal: string }
+  | { readonly kind: 'not-started'; readonly reason: string };
+
+/** A running child: three facts and a way to end it. */
+export interface Child {
+  readonly pid: number;
+  /** Settles once, never rejects. */
+  readonly ended: Promise<ExitStatus>;
+  signal(name: NodeJS.Signals): void;
+  /** SIGTERM to its session, then SIGKILL when graceMs have passed. */
+  stop(graceMs: number): Promise<ExitStatus>;
+}
+
+export interface LaunchFiles {
+  /** Gets stdout and stderr, appended. */
+  readonly output: string;
+  /** Locked by the child for its life; we keep no descriptor of it. */
+  readonly lock: string;
+}
+
+/** Starts a child that outlives us unless it is stopped. Resolves when it has a pid, or with `not-started`; Failed without its sockets or its lock. */
+export async function launch(
+  what: Launch,
+  files: LaunchFiles,
+  clock: Clock,
+): Promise<Child | NotStarted> {
+  const locked = (fds: readonly number[]) => spawnLocked(what, files, fds);
+  const { pid, ended } = await withSockets(what.sockets ?? [], locked);
+  return pid === undefined ? ((await ended) as NotStarted) : childOf(pid, ended, clock);
+}
+
+function spawnLocked(what: Launch, files: LaunchFiles, fds: readonly number[]) {
+  const locked = withLock(what, files.lock);
+  try {
+    return spawnSession({ ...what, ...locked }, files.output, [...fds, ...locked.extra]);
+  } finally {
+    for (const fd of locked.extra) closeSync(fd);
+  }
+}
+
+type NotStarted = Extract<ExitStatus, { kind: 'not-started' }>;
+
+/** Starts a program in a session of its own, to be left alone: it keeps its own lock. `output` begins anew. */
+export function spawnDetached(
+  what: Launch,
+  output: string,
+): { readonly ended: Promise<ExitStatus> } {
+  writeWhole(output, '', { durable: false });
+  const { ended, unref } = spawnSession(what, output, []);
+  unref();
+  return { ended };
+}
+
+function spawnSession(what: Launch, output: string, extra: readonly number[]) {
+  const fd = openSync(output, 'a', 0o600);
+  try {
+    const process = spawn(what.program, what.argv, {
+      cwd: what.cwd,
+      env: what.env,
+      stdio: ['ignore', fd, fd, ...extra],
+      detached: true,
+    });
+    return { pid: process.pid, ended: endOfChild(process), unref: () => process.unref() };
+  } catch (error) {
+    // Some of what the system refuses is thrown, and the rest is told by an event.
+    const ended = Promise.resolve<ExitStatus>({ kind: 'not-started', reason: reasonIn(error) });
+    return { pid: undefined, ended, unref: () => undefined };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const endOfChild = (process: ChildProcess): Promise<ExitStatus> =>
+  new Promise((resolve) => {
+    process.once('exit', (code, signal) =>
+      resolve(
+        signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signalled', signal },
+      ),
+    );
+    process.once('error', (error) => resolve({ kind: 'not-started', reason: reasonIn(error) }));
+  });
+
+const reasonIn = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
+/** The launch, made to hold a lock file: on Linux by flock(1) as exec wrapper, on macOS by an inherited descriptor. */
+function withLock(
+  what: Launch,
+  lock: string,
+): { program: string; argv: readonly string[]; extra: number[] } {
+  if (process.platform === 'darwin') {
+    const fd = openLocked(lock);
+    if (fd === undefined) throw new Failed(childLockHeld(lock));
+    return { ...what, extra: [fd] };
+  }
+  return {
+    // By its path: the child's own PATH need not lead to it.
+    program: tryProgram('flock') ?? 'flock',
+    argv: ['-n', '-F', '-E', String(lockHeld), lock, what.program, ...what.argv],
+    extra: [],
+  };
+}
+
+/** A child that ended before it became its program, since nobody can lock that file; `lines`: what it said last. */
+export function lockRefused(
+  ended: ExitStatus,
+  lines: readonly string[],
+  lock: string,
+): Failure | undefined {
+  if (ended.kind !== 'exited' || ended.code === 0) return undefined;
+  const why = refusalIn(lines.slice(-1));
+  return why === undefined ? undefined : noLocks(lock, why);
+}
+
+function childOf(pid: number, ended: Promise<ExitStatus>, clock: Clock): Child {
+  let gone = false;
+  void ended.then(() => (gone = true));
+  const signal = (name: NodeJS.Signals) => {
+    // Only while the pid is certainly ours, and looked for before: whose parent is dead is nobody's. Found by ps, so there is
+    // one: tree-kill starts it without listening for its failure, which would end us.
+    const away = name === 'SIGKILL' && !gone ? whoLeft(pid) : [];
+    signalGroup(pid, name);
+    for (const each of away) treeKill(each, name, () => undefined);
+  };
+  return {
+    pid,
+    ended,
+    signal,
+    async stop(graceMs) {
+      signal('SIGTERM');
+      const cancel = new AwakeClock(clock).after(graceMs, () => signal('SIGKILL'));
+      try {
+        return await ended;
+      } finally {
+        cancel();
+      }
+    },
+  };
+}
+
+/** Signals a whole session of ours by its leader's pid; no error if it is gone. */
+export function signalGroup(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, name);
+  } catch {
+    // ESRCH: nobody is left, which is what was wanted.
+  }
+}
+
+export interface RunOptions {
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  readonly input?: string | Uint8Array;
+  readonly cwd?: string;
+  /** The whole environment when given; otherwise ours is inherited. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Most bytes kept of each stream; the command is ended beyond it. Default 1 MiB. */
+  readonly maxBytes?: number;
+  /** Give the terminal to the command: nothing is captured; of `errors`, its output is. */
+  readonly terminal?: boolean | 'errors';
+}
+
+export interface CommandResult {
+  readonly ended: ExitStatus | { readonly kind: 'timed-out' } | { readonly kind: 'cancelled' };
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a short command to its end. Never rejects: every way to end is in the result. */
+export async function run(
+  program: string,
+  argv: readonly string[],
+  options: RunOptions = {},
+): Promise<CommandResult> {
+  // Loaded with the first command: the largest part of the program, and the daemon's door should not wait for it.
+  const { execa } = await import('execa');
+  const child = execa(program, [...argv], {
+    reject: false,
+    stripFinalNewline: false,
+    maxBuffer: options.maxBytes ?? 1024 * 1024,
+    ...(options.terminal === true
+      ? { stdio: 'inherit' as const }
+      : options.terminal === 'errors'
+        ? { stdout: 'pipe' as const, stdin: 'inherit' as const, stderr: 'inherit' as const }
+        : options.input === undefined
+          ? { stdin: 'ignore' as const }
+          : { input: options.input }),
+    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: { ...options.env }, extendEnv: false }),
+  });
+  dropOutputs(child);
+  const result = await child;
+  return { ended: endOf(result), stdout: textOf(result.stdout), stderr: textOf(result.stderr) };
+}
+
+/** True when a command ran and exited 0. */
+export const succeeded = (ran: CommandResult): boolean =>
+  ran.ended.kind === 'exited' && ran.ended.code === 0;
+
+const textOf = (stream: unknown): string => (typeof stream === 'string' ? stream : '');
+
+/** execa's result as ours. */
+export function endOf(result: Omit<Result, 'all' | 'stdio'>): CommandResult['ended'] {
+  if (result.timedOut) return { kind: 'timed-out' };
+  if (result.isCanceled) return { kind: 'cancelled' };
+  if (result.exitCode !== undefined) return { kind: 'exited', code: result.exitCode };
+  if (result.signal !== undefined) return { kind: 'signalled', signal: result.signal };
+  return { kind: 'not-started', reason: result.code ?? result.originalMessage ?? 'unknown' };
+}

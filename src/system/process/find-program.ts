@@ -1,0 +1,93 @@
+/** Finding other people's programs, and saying how to get one that is missing. */
+import { accessSync, constants, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Exit, Failed } from '../failure.ts';
+import { installCommand, managers, type Manager } from './packages.ts';
+
+/**
+ * Where package managers of macOS and Nix put programs that launchd's PATH does not name; and where podman keeps its helpers, gvproxy and
+ * vfkit among them, which no PATH names: Homebrew's formula, podman's own package for macOS, Linux (containers/common, pkg/config/config_darwin.go).
+ */
+const beyondPath = [
+  '/opt/homebrew/bin',
+  '/usr/local/bin',
+  '/run/current-system/sw/bin',
+  '/nix/var/nix/profiles/default/bin',
+  '/opt/homebrew/opt/podman/libexec/podman',
+  '/usr/local/opt/podman/libexec/podman',
+  '/opt/podman/bin',
+  '/usr/libexec/podman',
+  '/usr/lib/podman',
+];
+
+/** Programs that no package manager of theirs can be named for. */
+const elsewhere: Readonly<Record<string, string>> = {
+  hyperkit:
+    'HyperKit runs on Intel Macs only: brew install hyperkit, or Docker Desktop for Mac. Or set `vm` to qemu in config.json.',
+  vfkit: 'vfkit runs on macOS only: brew install vfkit. Or set `vm` to qemu in config.json.',
+  vpnkit:
+    'VPNKit comes with Docker Desktop for Mac, or from github.com/moby/vpnkit. Or set `network` to gvproxy in config.json.',
+  gvproxy:
+    'gvproxy comes with podman (brew install podman; apt-get install gvproxy), or from github.com/containers/gvisor-tap-vsock.',
+};
+
+/** The absolute path of a program, or Failed `program-missing` with the command that installs it. */
+export function findProgram(name: string, path: string | undefined = process.env['PATH']): string {
+  const found = tryProgram(name, path);
+  if (found === undefined) throw new Failed(programMissing(name));
+  return found;
+}
+
+export function tryProgram(
+  name: string,
+  path: string | undefined = process.env['PATH'],
+): string | undefined {
+  if (name.includes('/')) return isProgram(name) ? name : undefined;
+  return placesFor(name, path).find(isProgram);
+}
+
+/** The names by which the PATH leads to programs called so, in its order. */
+export const namesOnPath = (
+  name: string,
+  path: string | undefined = process.env['PATH'],
+): readonly string[] => placesFor(name, path).filter(isProgram);
+
+const placesFor = (name: string, path: string | undefined): string[] =>
+  [...(path ?? '').split(':').filter((folder) => folder.startsWith('/')), ...beyondPath].map(
+    (folder) => join(folder, name),
+  );
+
+/** What installs packages here: Homebrew on macOS; elsewhere what is found first, as the system's own is the only one. */
+export const managerHere = (path: string | undefined = process.env['PATH']): Manager | undefined =>
+  process.platform === 'darwin'
+    ? 'brew'
+    : managers.find((name) => name !== 'brew' && tryProgram(name, path) !== undefined);
+
+/** No package manager of macOS has Nix. */
+const nixInstaller = 'the installer of https://nixos.org/download';
+
+export const isOfNix = (name: string): boolean => /^nix(-|$)/.test(name);
+
+export function programMissing(name: string) {
+  const manager = managerHere() ?? 'apt-get';
+  const get =
+    manager === 'brew' && isOfNix(name)
+      ? nixInstaller
+      : [manager, ...installCommand(manager, [isOfNix(name) ? 'nix-build' : name])].join(' ');
+  return {
+    kind: 'program-missing',
+    message: `The program ${name} is not installed, or not on the PATH.`,
+    hint: elsewhere[name] ?? `Get it with: ${get}`,
+    exit: Exit.unavailable,
+    recovery: 'give-up',
+  } as const;
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * Addresses of streams: a TCP port, or a Unix socket that wants to be told where to lead before it carries bytes. That one
+ * connects proves nothing about what stands behind it.
+ */
+import { connect, type Socket } from 'node:net';
+import { reasonOf } from '../time/clock.ts';
+import { plainText } from '../plain-text.ts';
+
+export type Address =
+  | { readonly kind: 'tcp'; readonly host: '127.0.0.1'; readonly port: number }
+  | {
+      readonly kind: 'unix';
+      readonly path: string;
+      /** Written first, at once and in one piece. */
+      readonly hello: string;
+      /** What the socket says before the stream begins; empty where it says nothing. */
+      readonly answer: string;
+      /**
+       * After we end our half, the other half is cut off some time later (HyperKit: 30 s, SHUTDOWN_RST_DELAY): so ours is ended
+       * only when the other has been silent.
+       */
+      readonly endsTogether?: boolean;
+      /** So many streams go through at a time; what is more would break what stands there. */
+      readonly atMost?: number;
+    };
+
+/**
+ * Connects and says hello. The socket is paused, half-open, and its next data is the stream's first. Rejects with the
+ * system's error, when the answer is another one, or with the signal's reason.
+ */
+export function dial(address: Address, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(reasonOf(signal));
+    const { hello, answer } = address.kind === 'unix' ? address : noGreeting;
+    const where = address.kind === 'unix' ? { path: address.path } : withoutKind(address);
+    const socket = connect({ ...where, allowHalfOpen: true, noDelay: true });
+    let got = Buffer.alloc(0);
+    const settle = (error?: Error) => {
+      signal.removeEventListener('abort', onAbort);
+      socket.off('connect', onConnect).off('data', onData).off('end', onEnd).off('error', settle);
+      if (error === undefined) {
+        socket.pause();
+        return resolve(socket);
+      }
+      socket.on('error', () => undefined);
+      socket.destroy();
+      reject(error);
+    };
+    const onAbort = () => settle(reasonOf(signal));
+    const onEnd = () => settle(new Error('it was closed at once'));
+    const onConnect = () => {
+      if (hello === '') return said();
+      // Who stands there may have closed already: then writing fails, which must not come when nobody listens any more.
+      socket.write(hello, (error) => (error ? settle(error) : said()));
+    };
+    const said = () => {
+      if (answer === '') settle();
+    };
+    const onData = (chunk: Buffer) => {
+      got = Buffer.concat([got, chunk]);
+      const head = got.subarray(0, answer.length).toString('latin1');
+      if (!answer.startsWith(head))
+        return settle(new Error(`it answers ${plainText(JSON.stringify(head))}`));
+      if (got.length < answer.length) return;
+      settle();
+      if (got.length > answer.length) socket.unshift(got.subarray(answer.length));
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.on('connect', onConnect).on('end', onEnd).on('error', settle);
+    // Only to read the answer: a listener would start the flow.
+    if (answer !== '') socket.on('data', onData);
+  });
+}
+
+const noGreeting = { hello: '', answer: '' };
+const withoutKind = ({ host, port }: Extract<Address, { kind: 'tcp' }>) => ({ host, port });

@@ -1,0 +1,177 @@
+/** What a VM boots: LinuxKit's triple PREFIX-kernel, PREFIX-initrd.img, PREFIX-cmdline, and our manifest when we made it. */
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import * as v from 'valibot';
+import type { System } from '../domain/guest-system.ts';
+import { Exit, Failed, errorCode, type Recovery } from '../system/failure.ts';
+
+/** The files of a bundle; whether they are there is another question. */
+export interface BootImage {
+  readonly prefix: string;
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly cmdline: string;
+  /** Only beside an image of ours. */
+  readonly manifest: string;
+}
+
+/** Where the files of a prefix are. */
+export const bundleAt = (prefix: string): BootImage => ({
+  prefix,
+  kernel: `${prefix}-kernel`,
+  initrd: `${prefix}-initrd.img`,
+  cmdline: `${prefix}-cmdline`,
+  manifest: `${prefix}-manifest.json`,
+});
+
+const file = v.object({ sha256: v.string(), size: v.number() });
+
+const manifestSchema = v.object({
+  arch: v.picklist(['amd64', 'arm64']),
+  /** Release of the kernel, as uname -r says it. */
+  kernelVersion: v.string(),
+  /** Hash of each thing that decided the bytes; same inputs, same image. */
+  inputs: v.record(v.string(), v.string()),
+  /** The suite that is preferred, and the date of the newest index: that of every file in the image. */
+  suite: v.string(),
+  indexDate: v.string(),
+  /** Every suite that packages come from; images of before have none. */
+  suites: v.optional(
+    v.array(
+      v.object({
+        codename: v.string(),
+        archive: v.string(),
+        indexDate: v.string(),
+        /** The date until which its index held, which was past. */
+        expired: v.optional(v.string()),
+      }),
+    ),
+  ),
+  squashfs: v.object({ tool: v.string(), version: v.string(), options: v.array(v.string()) }),
+  packages: v.record(v.string(), v.string()),
+  files: v.object({ kernel: file, initrd: file, cmdline: file }),
+});
+
+/** What an image is made of and what its files are to the byte. */
+export type Manifest = v.InferOutput<typeof manifestSchema>;
+
+/** The manifest of a bundle, or undefined if it has none: a triple made by others. */
+export function readManifest(bundle: BootImage): Manifest | undefined {
+  const text = contentOf(bundle.manifest);
+  if (text === undefined) return undefined;
+  try {
+    return v.parse(manifestSchema, JSON.parse(text.toString('utf8')));
+  } catch (error) {
+    const why = `its manifest ${bundle.manifest} cannot be read (${(error as Error).message})`;
+    throw bad('image-manifest-broken', why, Exit.dataError);
+  }
+}
+
+const parts = ['kernel', 'initrd', 'cmdline'] as const;
+
+/**
+ * Throws the first thing that is wrong with a bundle, as far as it can be seen before a start. `full` compares hashes
+ * as well, which takes a while; without it sizes and first bytes are looked at. With `system` the kernel must be for that.
+ */
+export function checkBootImage(
+  bundle: BootImage,
+  { full, system }: { readonly full: boolean; readonly system?: System },
+): void {
+  try {
+    for (const part of parts) checkThere(bundle[part]);
+    const manifest = readManifest(bundle);
+    for (const part of parts) {
+      const expected = manifest?.files[part];
+      if (expected !== undefined) checkSame(bundle[part], expected, full);
+    }
+    checkKernel(bundle.kernel, system);
+    checkInitrd(bundle.initrd);
+    checkCmdline(bundle.cmdline);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    // A file where a folder should be; Node 22 and later say that it is not there.
+    if (errorCode(error) === 'ENOTDIR')
+      throw bad('image-missing', `${bundle.kernel} is not there`, Exit.noInput);
+    // It may be so for want of descriptors.
+    throw bad('image-unreadable', (error as Error).message, Exit.noInput, 'retry');
+  }
+}
+
+function checkThere(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) throw bad('image-missing', `${path} is not there`, Exit.noInput);
+  if (!found.isFile()) throw bad('image-missing', `${path} is not a file`, Exit.noInput);
+  if (found.size === 0) throw bad('image-truncated', `${path} is empty`, Exit.dataError);
+}
+
+function checkSame(path: string, { sha256, size }: v.InferOutput<typeof file>, full: boolean) {
+  const found = statSync(path).size;
+  const sizes = `${path} has ${found} bytes, not ${size}`;
+  if (found < size) throw bad('image-truncated', sizes, Exit.dataError);
+  if (found > size) throw bad('image-wrong-hash', sizes, Exit.dataError);
+  if (full && hashOfFile(path) !== sha256)
+    throw bad('image-wrong-hash', `the content of ${path} was changed`, Exit.dataError);
+}
+
+/** SHA-256 of a whole file. */
+export const hashOfFile = (path: string): string =>
+  createHash('sha256').update(readFileSync(path)).digest('hex');
+
+/** x86: Documentation/arch/x86/boot.rst; arm64: Documentation/arch/arm64/booting.rst; `MZ...zimg`: an EFI zboot image. */
+function checkKernel(path: string, wanted: System | undefined): void {
+  const head = startOf(path, 0x206);
+  const text = (from: number, to: number) => head.toString('latin1', from, to);
+  const isX86 = text(0x202, 0x206) === 'HdrS';
+  const isArm = text(56, 60) === 'ARM\x64';
+  if (!isX86 && !isArm && text(4, 8) !== 'zimg' && !isCompressed(head))
+    throw bad('image-kernel-unknown', `${path} is no Linux kernel`, Exit.dataError);
+  const is: System | undefined = isX86 ? 'x86_64-linux' : isArm ? 'aarch64-linux' : undefined;
+  if (is === undefined || wanted === undefined || is === wanted) return;
+  throw bad('image-other-system', `${path} is for ${is}, not for ${wanted}`, Exit.dataError);
+}
+
+function checkInitrd(path: string): void {
+  const head = startOf(path, 8);
+  if (!isCompressed(head) && !/^07070[12]/.test(head.toString('latin1')))
+    throw bad('image-initrd-unknown', `${path} is no initrd`, Exit.dataError);
+}
+
+const isCompressed = (head: Buffer): boolean =>
+  ['1f8b', '28b52ffd', 'fd377a585a00', '02214c18', '5d0000'].some((magic) =>
+    head.subarray(0, 8).toString('hex').startsWith(magic),
+  );
+
+/** A kernel takes one line; 2048 bytes on x86 and arm64 (COMMAND_LINE_SIZE). */
+function checkCmdline(path: string): void {
+  const text = readFileSync(path, 'utf8').replace(/\n$/, '');
+  if (/[\n\0]/.test(text))
+    throw bad('image-cmdline-bad', `${path} has more than one line`, Exit.dataError);
+  if (Buffer.byteLength(text) > 2000)
+    throw bad('image-cmdline-bad', `${path} is longer than a kernel takes`, Exit.dataError);
+}
+
+function startOf(path: string, bytes: number): Buffer {
+  const fd = openSync(path, 'r');
+  try {
+    const head = Buffer.alloc(bytes);
+    readSync(fd, head, 0, bytes, 0);
+    return head;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function contentOf(path: string): Buffer | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? undefined : readFileSync(path);
+}
+
+const bad = (kind: string, why: string, exit: 65 | 66, recovery: Recovery = 'give-up'): Failed =>
+  new Failed({
+    kind,
+    message: `The image cannot be started: ${why}.`,
+    hint: 'Make it (again) with `linuxkit-builder image build`.',
+    exit,
+    recovery,
+    blames: 'image',
+  });

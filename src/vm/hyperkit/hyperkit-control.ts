@@ -1,0 +1,150 @@
+/** A running HyperKit: signals for its power button, and its vsock sockets for sshd and the guest agent. */
+import { existsSync, rmSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Layout } from '../../config/layout.ts';
+import type { Tunnel } from '../../domain/tunnel.ts';
+import { vmPrograms } from '../../domain/vm-programs.ts';
+import type { Clock } from '../../system/time/clock.ts';
+import { within } from '../../system/time/deadline.ts';
+import { dial } from '../../system/socket/dial.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { awaitUnix } from '../../system/socket/unix-socket.ts';
+import { until } from '../../system/time/wait.ts';
+import type { AttachOptions, VmControl, VmDriver } from '../vm-driver.ts';
+import { explainHyperkit } from './hyperkit-exit.ts';
+import {
+  hyperkitPlan,
+  hyperkitProblems,
+  hyperkitStale,
+  vsockHello,
+  vsockPorts,
+} from './hyperkit-argv.ts';
+
+export const hyperkit: VmDriver = {
+  name: 'hyperkit',
+  row: vmPrograms.hyperkit,
+  program: () => 'hyperkit',
+  problems: hyperkitProblems,
+  plan: hyperkitPlan,
+  stale: hyperkitStale,
+  attach: attachHyperkit,
+  explain: explainHyperkit,
+};
+
+/** Devices are made in the order of their slots: the vsock socket comes when network and disk are connected. */
+const devicesMs = 20_000;
+
+/** Between the vsock socket and the console there is nothing that is waited for. */
+const consoleMs = 5_000;
+
+/** HyperKit's virtio-sock uses select(), which takes descriptors below 1024; there are others than those of streams. */
+const vsockStreams = 500;
+
+/** The vsock port as an address; `endsTogether` because HyperKit resets a half-closed stream after 30 s. */
+export const vsockTunnel = ({ vsock }: Pick<Layout, 'vsock'>, port: number): Tunnel => ({
+  kind: 'unix',
+  path: vsock,
+  hello: vsockHello(port),
+  answer: '',
+  endsTogether: true,
+  atMost: vsockStreams,
+});
+
+/** Waits for HyperKit's devices and puts the agent's vsock port where everybody looks for the agent. */
+export async function attachHyperkit(options: AttachOptions): Promise<VmControl> {
+  const { layout, clock, signal, signalVm, isNew = false } = options;
+  await within(
+    async (inTime) => {
+      // A look without words: HyperKit closes what does not say its 18 bytes.
+      (await awaitUnix(layout.vsock, clock, inTime)).destroy();
+    },
+    { clock, timeoutMs: devicesMs, signal, late: () => stuck(layout) },
+  );
+  if (isNew) await awaitConsole(layout, clock, signal);
+  const relay = await relayAgent(layout);
+  return {
+    tunnel: vsockTunnel(layout, vsockPorts.ssh),
+    /**
+     * SIGTERM is the power button from the moment in which the guest enables ACPI, before its first instruction of ours.
+     * Before that it ends HyperKit at once: nothing is mounted then. Repeats are swallowed until the guest has seen one.
+     */
+    powerOff: () => Promise.resolve(signalVm('SIGTERM')),
+    resume: () => Promise.resolve(signalVm('SIGUSR2')),
+    // It counts nothing; but each write of the guest is a write of this file, and nobody else writes it.
+    diskOperations: async () => (await stat(layout.disk)).mtimeMs,
+    describe: () => Promise.resolve({ tty: existsSync(layout.tty) }),
+    reason: () => undefined,
+    close: () => {
+      relay.close();
+    },
+  };
+}
+
+/**
+ * The serial port is made right behind the vsock socket, at the last slot. A HyperKit that cannot make its terminal or its ring
+ * says so on stderr ("creating autopty file", "open console-ring") and runs on without a console, by which a boot is followed.
+ */
+async function awaitConsole(layout: Layout, clock: Clock, signal: AbortSignal): Promise<void> {
+  const isThere = () => existsSync(layout.consoleRing);
+  const came = await until(isThere, { clock, signal, everyMs: 50, timeoutMs: consoleMs });
+  if (came === 'held') return;
+  signal.throwIfAborted();
+  throw new Failed(noConsole(layout));
+}
+
+/** The agent's socket, as QEMU makes it, in front of the guest's vsock port. */
+async function relayAgent(layout: Layout): Promise<{ close(): void }> {
+  const ended = new AbortController();
+  const open = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: false, pauseOnConnect: true }, (client) => {
+    const join = (socket: Socket) => {
+      open.add(socket);
+      socket.on('error', () => undefined).once('close', () => open.delete(socket));
+    };
+    join(client);
+    dial(vsockTunnel(layout, vsockPorts.agent), ended.signal).then(
+      (guest) => {
+        join(guest);
+        client.once('close', () => guest.destroy());
+        guest.once('close', () => client.destroy());
+        guest.once('end', () => guest.destroy());
+        client.pipe(guest, { end: false });
+        guest.pipe(client);
+      },
+      () => client.destroy(),
+    );
+  });
+  rmSync(layout.agent, { force: true });
+  await listen(server, layout.agent);
+  return {
+    close: () => {
+      ended.abort(new Error('the VM is gone'));
+      server.close();
+      for (const socket of open) socket.destroy();
+    },
+  };
+}
+
+const listen = (server: Server, path: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      server.off('error', reject).on('error', () => undefined);
+      resolve();
+    });
+  });
+
+const stuck = ({ vsock }: Layout): Failure => ({
+  kind: 'vm-stuck',
+  message: `HyperKit did not come so far as to make ${vsock} within ${devicesMs / 1000} s: it hangs at its network or at its disk.`,
+  hint: 'It repeats a failing connection to the network without a word: linuxkit-builder logs has the words of both programs.',
+  exit: Exit.unavailable,
+});
+
+const noConsole = ({ consoleRing, tty, state }: Layout): Failure => ({
+  kind: 'vm-no-console',
+  message: `HyperKit runs without a console: it could not make ${consoleRing} or ${tty}.`,
+  hint: `Look at the owner and the mode of ${state} and whether the disk is full; its own words are in: linuxkit-builder logs.`,
+  exit: Exit.cannotCreate,
+});

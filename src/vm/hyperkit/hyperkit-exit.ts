@@ -1,0 +1,190 @@
+/** What HyperKit's end means: its exit codes and signals are facts about the guest, about its command line, or about the host. */
+import { Exit, type Failure } from '../../system/failure.ts';
+import type { VmEnd } from '../vm-driver.ts';
+import { quoted } from '../../system/plain-text.ts';
+
+/** The end of a HyperKit that nobody asked to end, in words; undefined where there is nothing to add. */
+export function explainHyperkit({ ended, output, console }: VmEnd): Failure | undefined {
+  switch (ended.kind) {
+    case 'exited':
+      return (
+        said(output) ??
+        (ended.code === 2
+          ? reboot(console)
+          : words(ended.code === 0 ? powerOff(console) : codes[ended.code], [
+              ...told(console),
+              ...output,
+            ]))
+      );
+    case 'signalled':
+      return said(output) ?? killed(ended.signal, console, output);
+    case 'not-started':
+      return undefined;
+  }
+}
+
+/** What of the console goes with the failure: all of it is judged. */
+const told = (console: readonly string[]): readonly string[] => console.slice(-20);
+
+type Words = Omit<Failure, 'exit' | 'lines'>;
+
+const words = (known: Words | undefined, lines: readonly string[]): Failure | undefined =>
+  known && { ...known, exit: Exit.unavailable, lines };
+
+const seeLogs = 'Its own words are in: linuxkit-builder logs.';
+const seeConsole = 'The lines before it are in: linuxkit-builder console.';
+const report = 'Please report it, with the output of: linuxkit-builder daemon --dry-run.';
+
+/** Code 0: a guest's `poweroff`. It may have ended its services first, and then has said so. */
+function powerOff(console: readonly string[]): Words {
+  const inOrder = console.some((line) => line.includes('linuxkit-builder: stage=stopped'));
+  return {
+    kind: 'guest-powered-off',
+    message: inOrder
+      ? 'The guest switched itself off, in order (HyperKit exited with code 0).'
+      : 'The guest was switched off without shutting down first (HyperKit exited with code 0).',
+    hint: seeConsole,
+    blames: 'image',
+    deaf: 'dead',
+  };
+}
+
+/** hyperkit.c, vmexit_suspend and errx. 0 and 2 are told apart by the console. */
+const codes: Readonly<Record<number, Words>> = {
+  1: {
+    kind: 'vm-refused',
+    message: 'HyperKit could not make the machine (it exited with code 1).',
+    hint: seeLogs,
+  },
+  3: {
+    kind: 'guest-triple-fault',
+    message: "The guest's CPU gave up: a triple fault (HyperKit exited with code 3).",
+    hint: seeConsole,
+    blames: 'image',
+  },
+  64: {
+    kind: 'vm-usage',
+    message: 'HyperKit does not take its command line (it exited with code 64).',
+    hint: report,
+    recovery: 'give-up',
+  },
+  100: {
+    kind: 'vm-exited',
+    message: 'HyperKit ended for a reason that it does not know itself (it exited with code 100).',
+    hint: seeConsole,
+    blames: 'image',
+  },
+};
+
+const signals: Readonly<Record<string, Words>> = {
+  SIGABRT: {
+    kind: 'vm-aborted',
+    message:
+      'HyperKit aborted: the host does not let it run a machine, or it met something it cannot do.',
+    hint: 'It needs an Intel Mac whose Hypervisor.framework is free; VirtualBox before version 6 keeps it to itself.',
+    recovery: 'give-up',
+  },
+  SIGSEGV: {
+    kind: 'vm-usage',
+    message: 'HyperKit crashed (SIGSEGV), as it does at a network option that it does not know.',
+    hint: report,
+    recovery: 'give-up',
+  },
+  SIGTERM: {
+    kind: 'vm-terminated',
+    message: 'HyperKit was ended by SIGTERM before its guest could listen to the power button.',
+    hint: 'Somebody else ended it.',
+  },
+};
+
+/** A crash before the guest's first word is the host's or the command line's, and comes again; a later one need not. */
+function killed(
+  signal: string,
+  console: readonly string[],
+  output: readonly string[],
+): Failure | undefined {
+  const lines = [...told(console), ...output];
+  const isCrash = signal === 'SIGABRT' || signal === 'SIGSEGV';
+  return isCrash && console.length > 0
+    ? words({ kind: 'vm-crashed', message: `HyperKit crashed (${signal}).`, hint: seeLogs }, lines)
+    : words(signals[signal], lines);
+}
+
+/** HyperKit never restarts a guest: a reboot is exit code 2, and with panic=-1 a panic is a reboot. */
+function reboot(console: readonly string[]): Failure {
+  const panic = console.find((line) => line.includes('Kernel panic'));
+  return panic === undefined
+    ? {
+        kind: 'guest-rebooted',
+        message: 'The guest rebooted, which ends HyperKit (exit code 2).',
+        hint: seeConsole,
+        exit: Exit.unavailable,
+        blames: 'image',
+        deaf: 'dead',
+        lines: told(console),
+      }
+    : {
+        kind: 'guest-panicked',
+        message: `The guest's kernel panicked; it says: "${quoted(panic) ?? ''}".`,
+        hint: seeConsole,
+        exit: Exit.unavailable,
+        blames: 'image',
+        deaf: 'frozen',
+        isIncident: true,
+        lines: told(console),
+      };
+}
+
+/** Sentences of HyperKit that say more than its exit code. */
+const sentences: readonly (readonly [RegExp, Words])[] = [
+  [
+    /Could not lock backing file/,
+    {
+      kind: 'vm-disk-busy',
+      message: 'Another process has the disk open: HyperKit could not lock it.',
+      hint: 'It is most likely a HyperKit that was left behind: see `ps -axo pid,comm | grep hyperkit`, and end it.',
+      recovery: 'wait',
+    },
+  ],
+  [
+    /kexec: failed to load/,
+    {
+      kind: 'vm-kernel-refused',
+      message: 'HyperKit could not load the kernel or the initrd, and aborted.',
+      hint: 'Make the image again: linuxkit-builder image build.',
+      recovery: 'give-up',
+      blames: 'image',
+    },
+  ],
+  [
+    /hv_vm_create|Unable to create VM/,
+    {
+      kind: 'vm-forbidden',
+      message: 'The host does not let HyperKit make a virtual machine.',
+      hint: 'Its program must be signed with the entitlement com.apple.security.hypervisor, and the processor must have VT-x.',
+      recovery: 'give-up',
+    },
+  ],
+  [
+    /path too long/,
+    {
+      kind: 'vm-path-too-long',
+      message: 'The state directory is too long for the vsock sockets of HyperKit.',
+      hint: 'Choose a shorter directory, with -d or XDG_CACHE_HOME.',
+      recovery: 'give-up',
+    },
+  ],
+];
+
+function said(output: readonly string[]): Failure | undefined {
+  for (const line of output.toReversed())
+    for (const [pattern, known] of sentences)
+      if (pattern.test(line))
+        return {
+          ...known,
+          message: `${known.message} It said: ${line.trim()}`,
+          exit: Exit.unavailable,
+          lines: output,
+        };
+  return undefined;
+}

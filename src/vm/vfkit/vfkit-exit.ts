@@ -1,0 +1,204 @@
+/** What vfkit's end means: its exit code is 0 or 1 for nearly everything, so what it said between `Error:` and its usage tells. */
+import { Exit, type ExitCode, type Failure } from '../../system/failure.ts';
+import { quoted } from '../../system/plain-text.ts';
+import type { VmEnd } from '../vm-driver.ts';
+
+/** The end of a vfkit that nobody asked to end, in words; undefined where there is nothing to add. */
+export function explainVfkit({ ended, output, console }: VmEnd): Failure | undefined {
+  if (ended.kind === 'not-started') return undefined;
+  const text = errorIn(output);
+  const known = text === undefined ? undefined : faults.find(({ pattern }) => pattern.test(text));
+  if (known !== undefined) {
+    const { pattern, ...fault } = known;
+    return failureOf(fault, text, output);
+  }
+  if (ended.kind === 'signalled') return undefined;
+  if (ended.code === 0) return failureOf(poweredOff(console), undefined, console.slice(-20));
+  return text === undefined ? undefined : failureOf(unknown, text, output);
+}
+
+/** Lines of cobra's usage: flags, and the heads of their lists. */
+const usage = /^(Usage|Flags|Available Commands):|^ {2,}(-|vfkit |completion |help )|^Use "vfkit/;
+
+/** Default exit code: unavailable. */
+type Fault = Omit<Failure, 'exit' | 'lines'> & { readonly exit?: ExitCode };
+
+const failureOf = (
+  { message, exit = Exit.unavailable, ...fault }: Fault,
+  said: string | undefined,
+  lines: readonly string[],
+): Failure => ({
+  ...fault,
+  exit,
+  lines: lines.filter((line) => !usage.test(line)).slice(-20),
+  message: said === undefined ? message : `${message} It said: "${quoted(said) ?? ''}".`,
+});
+
+/**
+ * The text of its error. Each comes as `Error: TEXT`, then 20 lines of usage, whatever it is about, then TEXT once more; the framework's
+ * have several lines. Where the listening of its REST interface fails there is a line of its log instead.
+ */
+export function errorIn(lines: readonly string[]): string | undefined {
+  const at = lines.findLastIndex((line) => line.startsWith('Error: '));
+  if (at >= 0) {
+    const rest = lines.slice(at);
+    const end = rest.findIndex((line) => line.startsWith('Usage:'));
+    return rest
+      .slice(0, end < 0 ? undefined : end)
+      .join(' ')
+      .replace(/^Error: /, '')
+      .trim();
+  }
+  const fatal = lines.findLast((line) => /level=fatal|^(panic|fatal error): /.test(line));
+  if (fatal !== undefined) return /msg="?(.*?)"?$/.exec(fatal)?.[1] ?? fatal;
+  // The beginning is lost behind the usage: what it says last is the text again.
+  const end = lines.findLastIndex((line) => usage.test(line));
+  const last = end < 0 ? [] : lines.slice(end + 1).filter((line) => line.trim() !== '');
+  return last.length === 0 ? undefined : last.join(' ').trim();
+}
+
+function poweredOff(console: readonly string[]): Fault {
+  const inOrder = console.some((line) => line.includes('linuxkit-builder: stage=stopped'));
+  return {
+    kind: 'guest-powered-off',
+    message: inOrder
+      ? 'The guest switched itself off, in order (vfkit exited with code 0).'
+      : 'The guest was switched off without shutting down first (vfkit exited with code 0).',
+    hint: 'The lines before it are in: linuxkit-builder console.',
+    blames: 'image',
+    deaf: 'dead',
+  };
+}
+
+const seeLogs = 'Its own words are in: linuxkit-builder logs.';
+const report = 'Please report it, with the output of: linuxkit-builder daemon --dry-run.';
+
+const unknown: Fault = {
+  kind: 'vm-exited',
+  message: 'vfkit ended.',
+  hint: seeLogs,
+  blames: 'image',
+};
+
+/** The first that fits counts. The framework's codes are in Code-Hex/vz, vzerror.go. */
+const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
+  {
+    pattern: /com\.apple\.security\.virtualization/,
+    kind: 'vm-forbidden',
+    message: 'macOS does not let this vfkit run virtual machines: it is not signed for that.',
+    hint: 'Get it signed: brew install vfkit. Signing it again without its entitlements takes them away.',
+    exit: Exit.noPermission,
+    recovery: 'give-up',
+  },
+  {
+    pattern: /Virtualization is not available on this hardware/i,
+    kind: 'vm-forbidden',
+    message: 'This Mac has no virtualisation to give: it may be a virtual machine itself.',
+    hint: 'Let another program run the guest: linuxkit-builder configure --vm qemu.',
+    recovery: 'give-up',
+  },
+  {
+    pattern: /storage device attachment is invalid/i,
+    kind: 'vm-disk-busy',
+    message: 'Another process has the disk open: the framework could not lock it.',
+    hint: 'A vfkit that was killed may hold it for a moment longer; it is tried again. Who has it: lsof nix-disk.',
+    exit: Exit.temporary,
+    recovery: 'wait',
+  },
+  {
+    pattern: /VZErrorDomain Code=6\b|maximum supported number of active virtual machines/i,
+    kind: 'vm-limit',
+    message: 'macOS runs as many virtual machines as it allows already.',
+    hint: 'End one of another program; after some updates of macOS ended ones count on until the Mac is booted again.',
+    exit: Exit.temporary,
+    recovery: 'wait',
+  },
+  {
+    pattern: /VZErrorDomain Code=8\b|no space left on device/i,
+    kind: 'host-disk-full',
+    message: "The host's disk has no room for the guest's writes.",
+    hint: 'Free some space: nix-collect-garbage here, and in the guest: linuxkit-builder gc.',
+    exit: Exit.ioError,
+    recovery: 'wait',
+  },
+  {
+    pattern: /VZErrorDomain Code=5\b|failed to (open file|read the header)|does not support qcow2/i,
+    kind: 'disk-unreadable',
+    message: 'The disk cannot be used by vfkit. It was left alone.',
+    hint: 'It must be a raw file that belongs to the user who runs the daemon.',
+    exit: Exit.noPermission,
+    recovery: 'give-up',
+  },
+  {
+    pattern: /no route to host|EHOSTUNREACH/i,
+    kind: 'vm-network-away',
+    message: "macOS keeps the guest's network from its peer (no route to host).",
+    hint: 'Allow it in System Settings, Privacy & Security, Local Network. Then: linuxkit-builder restart.',
+    exit: Exit.noPermission,
+    recovery: 'give-up',
+  },
+  {
+    pattern: /unixgram path .* is too long/i,
+    kind: 'vm-path-too-long',
+    message: 'The state directory is too long for the network socket of vfkit.',
+    hint: 'Choose a shorter directory, with -d or XDG_CACHE_HOME.',
+    recovery: 'give-up',
+  },
+  {
+    pattern: /unixgram .*(no such file or directory|connection refused)/i,
+    kind: 'vm-network-away',
+    message: 'The network program was not there when vfkit came.',
+    hint: `Each attempt begins both anew. ${seeLogs}`,
+  },
+  {
+    pattern: /kernel must be uncompressed|invalid linux kernel path|invalid initial RAM disk path/i,
+    kind: 'vm-kernel-refused',
+    message: 'vfkit does not take the kernel or the initrd.',
+    hint: 'Make the image again: linuxkit-builder image build.',
+    recovery: 'give-up',
+    blames: 'image',
+  },
+  {
+    pattern: /address already in use/i,
+    kind: 'vm-socket-taken',
+    message: 'The name of the socket for its orders was taken.',
+    hint: 'It is removed before the next attempt.',
+    exit: Exit.temporary,
+  },
+  {
+    pattern: /timeout waiting for VM state/i,
+    kind: 'vm-slow-start',
+    message:
+      'The VM did not run within the 5 s that vfkit gives it: the host was busy, or fell asleep.',
+    hint: 'It is tried again.',
+    exit: Exit.temporary,
+  },
+  {
+    pattern: /hypervisor virtualization error|VZErrorDomain Code=1\b/i,
+    kind: 'vm-error',
+    message: "vfkit's VM failed: Virtualization.framework gave it up.",
+    hint: 'It says no reason to vfkit; Console.app has reports of com.apple.Virtualization.VirtualMachine.',
+    deaf: 'dead',
+  },
+  {
+    pattern: /VZErrorDomain Code=(2|10)\b/,
+    kind: 'vm-usage',
+    message: 'Virtualization.framework does not take the configuration of the VM.',
+    hint: 'Fewer CPUs or less memory may be taken: linuxkit-builder configure -c CPUS -m MiB. Otherwise please report it.',
+    recovery: 'give-up',
+  },
+  {
+    pattern:
+      /^unknown (flag|shorthand|option|device|bootloader)|invalid argument|flag needs an argument|mismatched "|empty option list|must all be set|unexpected value|unsupported virtio/i,
+    kind: 'vm-usage',
+    message: 'vfkit does not take its command line.',
+    hint: report,
+    recovery: 'give-up',
+  },
+  {
+    pattern: /^(panic|fatal error): /,
+    kind: 'vm-crashed',
+    message: 'vfkit crashed.',
+    hint: seeLogs,
+  },
+];

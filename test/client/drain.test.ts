@@ -1,0 +1,152 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { CliContext } from '../../src/command/context.ts';
+import { waitForBuilds } from '../../src/client/wait-for-builds.ts';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { openControl } from '../../src/supervisor/daemon/control.ts';
+import { ownPidFiles } from '../../src/supervisor/daemon/daemon-lock.ts';
+import { drain, type Busy } from '../../src/client/drain.ts';
+import { systemClock, type Clock } from '../../src/system/time/clock.ts';
+import { silent } from '../../src/system/log.ts';
+import { removePid, writePid } from '../../src/system/files/pidfile.ts';
+import { identify } from '../../src/system/process/process.ts';
+import { calm, nobody } from '../fakes/commands.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
+
+/** Five seconds are one. */
+const speed = 5;
+const hasty: Clock = {
+  now: () => systemClock.now(),
+  monotonic: () => systemClock.monotonic() * speed,
+  sleep: (ms, signal) => systemClock.sleep(ms / speed, signal),
+  after: (ms, fn) => systemClock.after(ms / speed, fn),
+};
+const never = new Promise<never>(() => undefined);
+const signal = new AbortController().signal;
+const me = identify(process.pid);
+
+let layout: Layout;
+let control: { close(): void };
+/** What is through, as the daemon would say it, or its silence; the last one stands. */
+let says: (
+  number | { open: number; loggedIn: number; entering: number } | 'silence' | 'hangs-up'
+)[] = [];
+const asked: string[] = [];
+
+beforeEach(async () => {
+  layout = layoutOf(mkdtempSync(join(tmpdir(), 'drain-')));
+  mkdirSync(layout.state);
+  writePid(ownPidFiles(layout), process.pid, me?.program ?? '');
+  asked.length = 0;
+  await listen();
+});
+afterEach(() => {
+  control.close();
+  rmSync(layout.root, { recursive: true, force: true });
+});
+
+async function listen(): Promise<void> {
+  const answer = (command: string) => {
+    asked.push(command);
+    const open = (says.length > 1 ? says.shift() : says[0]) ?? 0;
+    if (open === 'silence') return never;
+    if (open === 'hangs-up') return hangUp();
+    return typeof open === 'number' ? { ...nobody, open, loggedIn: open } : { ...nobody, ...open };
+  };
+  const hangUp = () => {
+    control.close();
+    // Whoever asks again finds a socket.
+    return listen().then(() => nobody);
+  };
+  control = await openControl(
+    layout,
+    {
+      ...calm,
+      drain: () => answer('drain'),
+      door: () => answer('door'),
+      guest: () => ({ builds: 1 }),
+      // What is in its file counts.
+      status: () => Promise.reject(new Error('not now')),
+    },
+    silent,
+  );
+}
+
+async function drained(limitMs = 600_000) {
+  const told: (Busy | 'silent')[] = [];
+  const end = await drain(layout, {
+    ...{ clock: hasty, signal, limitMs },
+    onBusy: (busy) => told.push(busy),
+    onSilent: () => told.push('silent'),
+  });
+  return { end, told };
+}
+
+// Behaviour 36: `stop` lets no new connection in, says how many builds run, and waits for the connections that have
+// logged in, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
+test.each(['silence', 'hangs-up'] as const)(
+  'a daemon that lives is asked again after %s, and to let nobody in',
+  async (how) => {
+    says = [1, how, 1, 0];
+    const { end, told } = await drained();
+    expect(end).toBe('drained');
+    expect(told).toEqual([{ loggedIn: 1, builds: 1 }, 'silent']);
+    expect(asked).toEqual(['drain', 'door', 'drain', 'door']);
+  },
+);
+
+// Behaviour 36: `stop` lets no new connection in, says how many builds run, and waits for the connections that have
+// logged in, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
+test('strangers are not waited for, but for as long as they may be logging in', async () => {
+  const strangers = { open: 2, loggedIn: 0, entering: 0 };
+  const oneIn = { open: 3, loggedIn: 1, entering: 0 };
+  says = [{ ...strangers, entering: 1 }, oneIn, oneIn, strangers];
+  expect(await drained()).toEqual({ end: 'drained', told: [{ loggedIn: 1, builds: 1 }] });
+  expect(asked).toEqual(['drain', 'door', 'door', 'door']);
+});
+
+test('one that stays silent is waited for up to the limit, and that is told once', async () => {
+  says = ['silence'];
+  expect(await drained(12_000)).toEqual({ end: 'limit', told: ['silent'] });
+});
+
+test('one that has ended has nothing through', async () => {
+  says = [1, 'silence'];
+  removePid(ownPidFiles(layout));
+  expect((await drained()).end).toBe('drained');
+});
+
+test.each([
+  ['ready', ['drain', 'door']],
+  ['paused', ['drain', 'door']],
+  ['booting', []],
+])('before a stop in phase %s the daemon is asked %j', async (phase, commands) => {
+  says = [1, 0];
+  writeFileSync(layout.status, JSON.stringify({ version: 1, phase, daemon: me }));
+  const said: string[] = [];
+  const context = { clock: hasty, signal, err: (line: string) => said.push(line) };
+  await waitForBuilds(layout, { timeout: '600' }, context as unknown as CliContext);
+  expect(asked).toEqual(commands);
+  expect(said.length).toBe(commands.length === 0 ? 0 : 1);
+});
+
+test('a sleep in the midst of it takes nothing of the limit', async () => {
+  says = [1];
+  const clock = new FakeClock();
+  const told = { onBusy: () => undefined, onSilent: () => undefined };
+  const end = drain(layout, { clock, signal, limitMs: 60_000, ...told });
+  const turns = async (count: number) => {
+    while (asked.length < count)
+      if (clock.due.includes(500)) await clock.advance(500);
+      else await new Promise((resolve) => setImmediate(resolve));
+  };
+  await turns(2);
+  await clock.jump(3600_000);
+  await turns(5);
+  says = [0];
+  await turns(6);
+  expect(await end).toBe('drained');
+  expect(clock.pending).toBe(0);
+});

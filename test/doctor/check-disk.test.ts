@@ -1,0 +1,23 @@
+/** What doctor says of the place of the guest's disk. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { diskSpace } from '../../src/doctor/check-disk.ts';
+import { layoutOf } from '../../src/config/layout.ts';
+
+let dir = '';
+beforeAll(() => void (dir = mkdtempSync(join(tmpdir(), 'disk-'))));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+test.each([
+  ['darwin', '/Volumes/Stick/builder', true],
+  ['darwin', '/Users/a/.cache/nix-linuxkit-builder', false],
+  ['linux', '/Volumes/builder', false],
+] as const)(
+  "on %s at %s: whether it is another volume than the Mac's own",
+  (platform, place, is) => {
+    const verdict = diskSpace(layoutOf(dir), { diskGiB: 1 }, { platform, place });
+    expect(JSON.stringify(verdict).includes('another volume')).toBe(is);
+  },
+);

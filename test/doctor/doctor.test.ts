@@ -1,0 +1,391 @@
+import { appendFileSync, chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { findingLines } from '../../src/doctor/doctor-command.ts';
+import { sshArgv } from '../../src/doctor/ssh/check-ssh.ts';
+import type { Status } from '../../src/supervisor/status/status.ts';
+import { statusOf } from '../../src/supervisor/status/status-of.ts';
+import { writeStatus } from '../../src/supervisor/status/status-file.ts';
+import { identify } from '../../src/system/process/process.ts';
+import { bundleAt } from '../../src/vm/boot-image.ts';
+import { fakeKernel } from '../fakes/fake-image.ts';
+import { configureRig } from '../setup/configure-rig.ts';
+
+type Rig = ReturnType<typeof configureRig>;
+// Root's part needs root's rights.
+const asRoot = process.getuid?.() === 0;
+
+/** Configured, with an image that passes for one, and with no trial of accelerators. */
+async function configured(...argv: string[]): Promise<Rig> {
+  const rig = configureRig();
+  const bundle = bundleAt(join(rig.tree, 'image'));
+  writeFileSync(bundle.kernel, fakeKernel('6.1'));
+  writeFileSync(bundle.initrd, gzipSync('initrd'));
+  writeFileSync(bundle.cmdline, 'quiet\n');
+  mkdirSync(join(rig.tree, 'nix/store'), { recursive: true });
+  const settings = ['--bundle', join(rig.tree, 'image'), '--accelerator', 'tcg', '-c', '1'];
+  expect((await rig.run(...settings, ...argv)).failure).toBeUndefined();
+  return rig;
+}
+
+/** As if a daemon lived, with that in its record. */
+function living(rig: Rig, record: Partial<Status>): void {
+  const daemon = identify(process.pid);
+  if (daemon === undefined) throw new Error('we live');
+  const state = { phase: 'stopped', since: 0 } as const;
+  const input = {
+    state,
+    facts: {},
+    daemon,
+    door: undefined,
+    config: undefined,
+    runs: undefined,
+    problems: [],
+  };
+  writeStatus(rig.layout, { ...statusOf(input), ...record });
+}
+
+const verdicts = (findings: Awaited<ReturnType<Rig['doctor']>>) =>
+  Object.fromEntries(findings.map(({ name, kind }) => [name, kind]));
+const wordsOf = (findings: Awaited<ReturnType<Rig['doctor']>>, name: string) =>
+  findings
+    .filter((each) => each.name === name)
+    .flatMap(findingLines)
+    .join('\n');
+
+describe('doctor, before anything is configured', () => {
+  test('blames the settings alone', async () => {
+    using rig = configureRig();
+    const findings = await rig.doctor();
+    expect(verdicts(findings)).toMatchObject({
+      settings: 'bad',
+      daemon: 'skipped',
+      build: 'skipped',
+    });
+    expect(findings.filter(({ kind }) => kind === 'bad')).toHaveLength(1);
+    expect(wordsOf(findings, 'settings')).toContain('-> linuxkit-builder configure');
+  });
+});
+
+describe.runIf(asRoot)('doctor finds', () => {
+  test('nothing wrong but the daemon that was not started', async () => {
+    using rig = await configured();
+    const findings = await rig.doctor();
+    expect(verdicts(findings)).toMatchObject({
+      'state directory': 'good',
+      node: 'good',
+      keys: 'good',
+      image: 'note',
+      accelerator: 'note',
+      daemon: 'bad',
+      vm: 'skipped',
+      'your files': 'good',
+      "root's files": 'good',
+      'machines line': 'good',
+      build: 'skipped',
+    });
+    expect(wordsOf(findings, 'daemon')).toContain('-> linuxkit-builder start');
+  });
+
+  test('settings that are no JSON, or wrong', async () => {
+    using rig = await configured();
+    writeFileSync(rig.layout.config, '{"cpus": 0, "port": "x"}');
+    const words = wordsOf(await rig.doctor(), 'settings');
+    expect(words).toContain('cpus = 0');
+    expect(words).toContain('port = "x"');
+  });
+
+  test('open keys and directories, and mends them when asked', async () => {
+    using rig = await configured();
+    chmodSync(rig.layout.clientKey, 0o644);
+    chmodSync(rig.layout.root, 0o755);
+    const before = verdicts(await rig.doctor());
+    expect(before).toMatchObject({ 'state directory': 'bad', keys: 'skipped' });
+    expect(rig.mode(rig.layout.clientKey)).toBe('644');
+    // The image is no system, so the daemon that --fix starts could come to nothing: there is none.
+    rmSync(join(rig.tree, 'image-kernel'));
+    const findings = await rig.doctor({}, '--fix');
+    expect(findings.filter((each) => 'fixed' in each).map(({ name }) => name)).toEqual([
+      'state directory',
+      'keys',
+    ]);
+    expect([rig.mode(rig.layout.clientKey), rig.mode(rig.layout.root)]).toEqual(['600', '700']);
+  });
+
+  test.each([
+    ['missing', (path: string) => rmSync(path)],
+    ['cut off', (path: string) => writeFileSync(path, '')],
+    ['something else', (path: string) => writeFileSync(path, 'x'.repeat(4096))],
+  ])('a kernel that is %s', async (_, spoil) => {
+    using rig = await configured();
+    spoil(join(rig.tree, 'image-kernel'));
+    const findings = await rig.doctor();
+    expect(verdicts(findings)).toMatchObject({ image: 'bad', daemon: 'skipped' });
+    expect(wordsOf(findings, 'image')).toContain('image build');
+  });
+
+  test("root's files that were never written, or are older than the settings", async () => {
+    using rig = await configured('--no-root');
+    expect(wordsOf(await rig.doctor(), "root's files")).toMatch(
+      / -> linuxkit-builder configure \(/,
+    );
+    await rig.run();
+    expect(verdicts(await rig.doctor())).toMatchObject({ "root's files": 'good' });
+    writeFileSync(rig.layout.config, rig.read(rig.layout.config).replace('{', '{"port": 24998,'));
+    const findings = await rig.doctor();
+    const words = wordsOf(findings, "root's files");
+    expect(words).toContain(rig.root.sshConfig);
+    expect(words).toContain('Root was told of another port (24083, and 24998 is set).');
+    expect(words).toMatch(/-> linuxkit-builder configure \(which asks for root;.*--no-root/);
+    expect(wordsOf(findings, 'your files')).toContain(rig.layout.sshConfig);
+  });
+
+  test('an ssh_config of another version, which leads to the same guest, is worth a note only', async () => {
+    using rig = await configured();
+    const text = rig.read(rig.layout.sshConfig);
+    writeFileSync(rig.layout.sshConfig, text.replace(/ *BindAddress .*\n/, ''));
+    expect(verdicts(await rig.doctor())).toMatchObject({ 'your files': 'note' });
+    writeFileSync(rig.layout.sshConfig, text.replace(/Port \d+/, 'Port 1'));
+    expect(verdicts(await rig.doctor())).toMatchObject({ 'your files': 'bad' });
+  });
+
+  test("somebody's malformed line, and settings that hide the file", async () => {
+    using rig = await configured();
+    writeFileSync(rig.root.machines, `${rig.read(rig.root.machines)}ssh://b - - many\n`);
+    writeFileSync(rig.root.nixConf, 'builders = ssh://b\n');
+    const findings = await rig.doctor({ NIX_REMOTE_SYSTEMS: '/x' });
+    expect(wordsOf(findings, 'machines line')).toMatch(/line 4: column 4/);
+    expect(wordsOf(findings, 'nix settings')).toContain('line 1 says builders = ssh://b');
+    expect(wordsOf(findings, 'nix settings')).toContain('NIX_REMOTE_SYSTEMS=/x');
+  });
+
+  test('a daemon that has given up, with its reason and remedy', async () => {
+    using rig = await configured();
+    const because = { kind: 'x', message: 'QEMU ended: no.', hint: 'Do this.', exit: 69 } as const;
+    living(rig, { phase: 'failed', because: { ...because, lines: ['last words'] } });
+    const findings = await rig.doctor();
+    expect(verdicts(findings)).toMatchObject({ daemon: 'note', vm: 'bad', guest: 'skipped' });
+    expect(wordsOf(findings, 'vm')).toBe(
+      'BAD   vm: QEMU ended: no.\n        last words\n        -> Do this.',
+    );
+    expect(findings.find(({ name }) => name === 'vm')).toMatchObject({
+      seen: { program: 'qemu', version: expect.stringMatching(/^\d+\.\d+/) as string },
+    });
+  });
+
+  test('a network program that is gone, and a guest that has written nothing', async () => {
+    using rig = await configured();
+    living(rig, { phase: 'booting', vmPid: 1, network: 'gvproxy', networkPid: 2 ** 22 + 1 });
+    const gone = await rig.doctor();
+    expect(wordsOf(gone, 'network')).toMatch(/^BAD .*gvproxy \(pid \d+\) is gone\./);
+    expect(wordsOf(gone, 'network')).toContain('-> linuxkit-builder restart');
+    living(rig, { phase: 'booting', vmPid: 1, timeline: [] });
+    const silent = await rig.doctor();
+    expect(wordsOf(silent, 'console')).toMatch(/^BAD .*The guest has written nothing\./);
+    expect(verdicts(silent)).toMatchObject({ guest: 'skipped' });
+  });
+
+  test('an ssh that is too old', async () => {
+    using rig = await configured();
+    const folder = join(rig.tree, 'bin');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'ssh'), '#!/bin/sh\necho OpenSSH_7.5p1, LibreSSL 2.5 >&2\n');
+    chmodSync(join(folder, 'ssh'), 0o755);
+    const findings = await rig.doctor({ PATH: `${folder}:${process.env['PATH'] ?? ''}` });
+    expect(wordsOf(findings, 'versions')).toMatch(/^BAD .*too old: OpenSSH_7\.5p1/);
+  });
+
+  test('a guest whose clock is off, and a door behind which is something else', async () => {
+    using rig = await configured();
+    const server = await listening('HTTP/1.0 400\r\n');
+    try {
+      const { port } = server.address() as { port: number };
+      living(rig, {
+        phase: 'ready',
+        vmPid: 1,
+        clockOffsetMs: -90_000,
+        door: { port, draining: false },
+      });
+      const findings = await rig.doctor();
+      expect(wordsOf(findings, 'clock')).toContain('-90000 ms off');
+      expect(wordsOf(findings, 'door')).toContain('is no ssh: "HTTP/1.0 400"');
+      expect(wordsOf(findings, 'door')).toContain(`pid ${process.pid}`);
+      expect(verdicts(findings)).toMatchObject({ 'ssh as you': 'skipped', build: 'skipped' });
+    } finally {
+      server.close();
+    }
+  });
+
+  test('a feature that the guest does not have', async () => {
+    using rig = await configured();
+    const folder = fakeSsh(rig);
+    const server = await listening('SSH-2.0-none\r\n');
+    try {
+      const { port } = server.address() as { port: number };
+      await rig.run('--port', String(port), '-f', 'benchmark,kvm');
+      living(rig, { phase: 'ready', vmPid: 1, clockOffsetMs: 0, door: { port, draining: false } });
+      const findings = await rig.doctor({ PATH: `${folder}:${process.env['PATH'] ?? ''}` });
+      expect(verdicts(findings)).toMatchObject({ 'ssh as you': 'good', features: 'bad' });
+      expect(wordsOf(findings, 'features')).toContain('The feature kvm is not true');
+      expect(wordsOf(findings, 'features')).toContain('configure -f benchmark');
+    } finally {
+      server.close();
+    }
+  });
+
+  test('what NIX_SSHOPTS adds to the ssh of Nix, in the environment and in that of nix-daemon', async () => {
+    using rig = await configured();
+    const path = `${fakeSsh(rig)}:${process.env['PATH'] ?? ''}`;
+    const unit = join(rig.tree, 'etc/systemd/system/nix-daemon.service');
+    mkdirSync(dirname(unit), { recursive: true });
+    writeFileSync(unit, '[Service]\nEnvironment="NIX_SSHOPTS=-v -p 2222"\n');
+    const server = await listening('SSH-2.0-none\r\n');
+    try {
+      const { port } = server.address() as { port: number };
+      await rig.run('--port', String(port));
+      living(rig, { phase: 'ready', vmPid: 1, clockOffsetMs: 0, door: { port, draining: false } });
+      const findings = await rig.doctor({ PATH: path, NIX_SSHOPTS: '-p 2222' });
+      expect(wordsOf(findings, 'ssh as you')).toContain('NIX_SSHOPTS=-p 2222 in your environment');
+      if (asRoot)
+        expect(wordsOf(findings, 'ssh as root')).toContain(`NIX_SSHOPTS=-v -p 2222 in ${unit}`);
+    } finally {
+      server.close();
+    }
+  });
+
+  // Behaviour 149: ssh comes through to a socket under every shell that runs what it is told; where that is not so, `doctor` says it.
+  test('a door that is a socket, and a shell by which ssh runs nothing', async () => {
+    using rig = await configured('--door', 'unix');
+    const socket = rig.root.doorSocket;
+    const server = createServer((peer) => peer.end('SSH-2.0-none\r\nnonsense\r\n'));
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    try {
+      living(rig, {
+        phase: 'ready',
+        vmPid: 1,
+        clockOffsetMs: 0,
+        door: { socket, draining: false },
+      });
+      const findings = await rig.doctor({ SHELL: '/bin/false' });
+      expect(wordsOf(findings, 'door')).toContain(`${socket} leads to SSH-2.0-none`);
+      expect(wordsOf(findings, 'ssh as you')).toContain('SHELL=/bin/false in your environment');
+      const others = await rig.doctor({ SHELL: '/bin/sh' });
+      expect(wordsOf(others, 'ssh as you')).not.toContain('SHELL');
+    } finally {
+      server.close();
+    }
+  });
+
+  test('an ssh that does not get through, with the very command of nix-daemon', async () => {
+    using rig = await configured();
+    const server = await listening('SSH-2.0-none\r\nnonsense\r\n');
+    try {
+      const { port } = server.address() as { port: number };
+      await rig.run('--port', String(port));
+      living(rig, { phase: 'ready', vmPid: 1, clockOffsetMs: 0, door: { port, draining: false } });
+      const findings = await rig.doctor();
+      expect(verdicts(findings)).toMatchObject({
+        door: 'good',
+        'ssh as root': 'bad',
+        build: 'skipped',
+      });
+      expect(wordsOf(findings, 'ssh as root')).toMatch(
+        /builder@nix-linuxkit -x -T '-oUserKnownHostsFile="[^'"]+linuxkit-builder\/known_hosts"' .* -- nix-daemon --stdio/,
+      );
+    } finally {
+      server.close();
+    }
+  });
+});
+
+test.runIf(asRoot)("a line above ours in root's configuration of ssh is no fault", async () => {
+  using rig = await configured();
+  const path = join(rig.places.rootHome, '.ssh/config');
+  const verdicts = async (text: string) => {
+    writeFileSync(path, text);
+    const found = await rig.doctor();
+    return ['your files', "root's files"].map(
+      (name) => found.find((each) => each.name === name)?.kind,
+    );
+  };
+  const ours = readFileSync(path, 'utf8');
+  expect(await verdicts(`# mine\n\nHost other\n  Port 2\nHost *\n${ours}`)).toEqual([
+    'good',
+    'good',
+  ]);
+  expect(await verdicts(`Host *\n  Port 99\n${ours}`)).toContain('bad');
+});
+
+describe.runIf(asRoot)('an ssh that does not get through, since others have configured it', () => {
+  const asked = async (env: NodeJS.ProcessEnv, change: (rig: Rig) => void) => {
+    using rig = await configured();
+    const server = await listening('SSH-2.0-none\r\nnonsense\r\n');
+    try {
+      const { port } = server.address() as { port: number };
+      await rig.run('--port', String(port));
+      living(rig, { phase: 'ready', vmPid: 1, clockOffsetMs: 0, door: { port, draining: false } });
+      change(rig);
+      return wordsOf(await rig.doctor(env), 'ssh as root');
+    } finally {
+      server.close();
+    }
+  };
+  const append = (text: string) => (rig: Rig) =>
+    appendFileSync(join(rig.places.rootHome, '.ssh/config'), text);
+  const prepend = (text: string) => (rig: Rig) => {
+    const path = join(rig.places.rootHome, '.ssh/config');
+    writeFileSync(path, `${text}${readFileSync(path, 'utf8')}`);
+  };
+
+  test('by an option that this ssh does not know: named, with file and line', async () => {
+    // Above our block: below it such a word is passed over.
+    const words = await asked({}, prepend('Host *\n  UseKeychainOfMacOS yes\n'));
+    expect(words).toMatch(/\.ssh\/config.*line \d+.*usekeychainofmacos/is);
+    expect(words).toContain('IgnoreUnknown OPTION');
+  });
+
+  test('by an option that reaches our host: named, with file and line', async () => {
+    const words = await asked({}, append('Host *\n  GatewayPorts yes\n'));
+    expect(words).toMatch(/gatewayports yes \(.*\.ssh\/config, line \d+\)/);
+    expect(words).toContain('Match !host nix-linuxkit');
+  });
+});
+
+test('on the real machine ssh is left to find its own configuration', () => {
+  const places = { home: '/home/a', rootHome: '/root', etcNix: '/etc/nix' };
+  expect(sshArgv({ tree: '', places }, 'root', { known: '/k', more: [] }).slice(0, 3)).toEqual([
+    'builder@nix-linuxkit',
+    '-x',
+    '-T',
+  ]);
+});
+
+/** A folder with what takes the place of ssh and of the guest: without /dev/kvm, with a nix daemon, and only on our own port. */
+function fakeSsh(rig: Rig): string {
+  const folder = join(rig.tree, 'bin');
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, 'ssh'),
+    `#!/bin/sh
+case "$*" in
+    -V) echo OpenSSH_10.0p2 >&2 ;;
+    *'-p 2222'*) echo 'connect to host 127.0.0.1 port 2222: Connection refused' >&2; exit 255 ;;
+    *'test -c /dev/kvm') exit 1 ;;
+    *'nix-daemon --stdio') printf 'oixd\\0\\0\\0\\0\\12\\1\\0\\0\\0\\0\\0\\0stla\\0\\0\\0\\0stla\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60 ;;
+    *) exit 255 ;;
+esac
+`,
+  );
+  chmodSync(join(folder, 'ssh'), 0o755);
+  return folder;
+}
+
+function listening(banner: string): Promise<Server> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.end(banner);
+  });
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+}

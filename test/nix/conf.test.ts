@@ -1,0 +1,29 @@
+import { describe, expect, test } from 'vitest';
+import { buildersSetting, hides } from '../../src/nix/conf.ts';
+
+const setting = (files: Record<string, string>) =>
+  buildersSetting('/etc/nix/nix.conf', (path) => files[path]);
+const machines = '/etc/nix/machines';
+
+describe('builders in nix.conf', () => {
+  test.each([
+    ['', undefined, false],
+    ['cores = 4\n# builders = x\n', undefined, false],
+    ['builders = @/etc/nix/machines\n', '@/etc/nix/machines', false],
+    ['builders = ssh://a ; @/etc/nix/machines\n', 'ssh://a ; @/etc/nix/machines', false],
+    ['builders =\n', '', true],
+    ['builders = ssh://a\n', 'ssh://a', true],
+    ['builders = @/etc/nix/machines\nbuilders = ssh://b # last wins\n', 'ssh://b', true],
+  ])('%j', (text, value, hidden) => {
+    expect(setting({ '/etc/nix/nix.conf': text })).toBe(value);
+    expect(hides(value, machines)).toBe(hidden);
+  });
+
+  test('is followed into included files, where they stand', () => {
+    const files = {
+      '/etc/nix/nix.conf': 'builders = a\n!include nix.custom.conf\n!include missing\n',
+      '/etc/nix/nix.custom.conf': 'include nix.conf\nbuilders = b\n',
+    };
+    expect(setting(files)).toBe('b');
+  });
+});

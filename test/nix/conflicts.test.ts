@@ -1,0 +1,172 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { nixConflicts } from '../../src/nix/conflicts.ts';
+import { detectNix } from '../../src/nix/variant.ts';
+
+let tree: string;
+beforeEach(() => {
+  tree = mkdtempSync(join(tmpdir(), 'nix settings-'));
+});
+afterEach(() => rmSync(tree, { recursive: true }));
+
+const put = (path: string, text: string) => {
+  mkdirSync(dirname(join(tree, path)), { recursive: true });
+  writeFileSync(join(tree, path), text);
+};
+const found = (
+  env: NodeJS.ProcessEnv = {},
+  ownSystem?: string,
+  platform: NodeJS.Platform = 'darwin',
+) =>
+  nixConflicts({
+    places: {
+      home: join(tree, 'home'),
+      rootHome: join(tree, 'root'),
+      etcNix: join(tree, 'etc/nix'),
+    },
+    tree,
+    variant: detectNix(tree, 'nix (Nix) 2.31.0', platform),
+    system: 'aarch64-linux',
+    ownSystem,
+    env,
+  }).map(({ weight, message, hint }) => `${weight} ${message} ${hint}`);
+
+describe('settings that keep builds from us', () => {
+  test('none in a plain file', () => {
+    put('etc/nix/nix.conf', 'experimental-features = nix-command\n');
+    expect(found()).toEqual([]);
+  });
+
+  test.each([
+    ['a directory', (path: string) => mkdirSync(path), 'it is a directory'],
+    ['a fifo', (path: string) => execFileSync('mkfifo', [path]), 'it is no ordinary file'],
+  ])('none are known of %s that is included, and it is named', (_, make, why) => {
+    put('etc/nix/nix.conf', '!include odd\n');
+    make(join(tree, 'etc/nix/odd'));
+    expect(found()).toEqual([
+      expect.stringContaining(`etc/nix/odd could not be read (${why}), so its settings`),
+    ]);
+  });
+
+  test('builders, with file and line, and how the daemon hears of the change', () => {
+    put('etc/nix/nix.conf', 'cores = 1\n!include more.conf\n');
+    put('etc/nix/more.conf', '\nbuilders = ssh://other\n');
+    expect(found()).toEqual([
+      expect.stringMatching(
+        /^no-builds .*more\.conf, line 2 says builders = ssh:\/\/other, .* kickstart -k system\/org\.nixos\.nix-daemon$/,
+      ),
+    ]);
+  });
+
+  test('NIX_REMOTE_SYSTEMS, of the caller and of the daemon', () => {
+    expect(found({ NIX_REMOTE_SYSTEMS: '/a:/b' })[0]).toMatch(/^some-builds NIX_REMOTE_SYSTEMS=/);
+    expect(found({ NIX_REMOTE_SYSTEMS: `/a:${join(tree, 'etc/nix/machines')}` })).toEqual([]);
+  });
+
+  test.each([
+    ['plist', (value: string) => `<key>NIX_REMOTE_SYSTEMS</key>\n<string>${value}</string>`],
+    ['unit', (value: string) => `[Service]\nEnvironment=A=b "NIX_REMOTE_SYSTEMS=${value}"\n`],
+    ['any drop-in', (value: string) => `[Service]\nEnvironment='NIX_REMOTE_SYSTEMS=${value}'\n`],
+    ['EnvironmentFile', (value: string) => `NIX_REMOTE_SYSTEMS='${value}'\n`],
+  ])("NIX_REMOTE_SYSTEMS of nix-daemon's %s, unless it names our list", (kind, text) => {
+    put('etc/systemd/system/nix-daemon.service', '[Service]\nEnvironmentFile=-/etc/default/nix\n');
+    const path = {
+      plist: 'Library/LaunchDaemons/org.nixos.nix-daemon.plist',
+      unit: 'etc/systemd/system/nix-daemon.service',
+      'any drop-in': 'etc/systemd/system/nix-daemon.service.d/10-proxy.conf',
+      EnvironmentFile: 'etc/default/nix',
+    }[kind];
+    if (path === undefined) throw new Error(kind);
+    put(path, text('/x:/y'));
+    expect(found()[0]).toMatch(/^no-builds .* sets NIX_REMOTE_SYSTEMS=\/x:\/y for nix-daemon/);
+    expect(found()[0]).toContain(path);
+    put(path, text(`/x:${join(tree, 'etc/nix/machines')}`));
+    expect(found()).toEqual([]);
+  });
+
+  test('a comment about NIX_REMOTE_SYSTEMS, and a line that a later one takes back, are none', () => {
+    const folder = 'usr/lib/systemd/system/nix-daemon.service';
+    put(folder, '# Environment=NIX_REMOTE_SYSTEMS=/x\n');
+    put('Library/LaunchDaemons/org.nixos.nix-daemon.plist', '<!-- NIX_REMOTE_SYSTEMS -->');
+    expect(found()).toEqual([]);
+    put(`${folder}.d/a.conf`, 'Environment=NIX_REMOTE_SYSTEMS=/x\n');
+    put('etc/systemd/system/nix-daemon.service.d/b.conf', 'Environment=\n');
+    expect(found()).toEqual([]);
+    put('etc/systemd/system/nix-daemon.service.d/c.conf.off', 'Environment=NIX_REMOTE_SYSTEMS=/x');
+    expect(found()).toEqual([]);
+  });
+
+  test('builders of yours: of all builds without a daemon, else of your own', () => {
+    put('home/.config/nix/nix.conf', 'builders = ssh://mine\n');
+    put('etc/nix/nix.conf', `builders = @${join(tree, 'etc/nix/machines')}\n`);
+    expect(found()).toEqual([
+      expect.stringMatching(
+        /^some-builds .*\.config\/nix\/nix\.conf, line 1 says builders = ssh:\/\/mine, .* where nix-daemon trusts you/,
+      ),
+    ]);
+    expect(found({ XDG_CONFIG_HOME: '/none' })).toEqual([]);
+    put('u.conf', 'builders = ssh://u\n');
+    const named = { NIX_USER_CONF_FILES: '/u.conf:/none' };
+    expect(found(named)[0]).toContain('u.conf, line 1 says builders = ssh://u');
+    expect(found({ ...named, NIX_CONFIG: 'cores = 1\nbuilders =' })[0]).toMatch(
+      /^some-builds NIX_CONFIG, line 2 says builders = ,/,
+    );
+    put('nix/store/x', '');
+    expect(found(named, undefined, 'linux')[0]).toMatch(/^no-builds .*u\.conf, line 1 says/);
+    expect(found({ NIX_USER_CONF_FILES: '' }, undefined, 'linux')).toEqual([]);
+  });
+
+  test('builders of root, who is the daemon', () => {
+    put('root/.config/nix/nix.conf', 'builders =\n');
+    expect(found()[0]).toMatch(/^no-builds .*root\/\.config\/nix\/nix\.conf, line 1/);
+  });
+
+  test.each([
+    [
+      '[{"systems":["aarch64-linux"],"program":"/x","args":[]}]',
+      /^some-builds .*external-builders takes/,
+    ],
+    ['[{"systems":["x86_64-linux"],"program":"/x"}]', undefined],
+    ['[{', /^no-builds .*not the JSON/],
+  ])('external-builders = %s', (value, said) => {
+    put('etc/nix/nix.conf', `external-builders = ${value}\n`);
+    if (said === undefined) expect(found()).toEqual([]);
+    else expect(found()[0]).toMatch(said);
+  });
+
+  test('a machine that builds the same itself', () => {
+    expect(found({}, 'aarch64-linux')[0]).toMatch(/^some-builds This machine builds/);
+    expect(found({}, 'x86_64-linux')).toEqual([]);
+    put('etc/nix/nix.conf', 'extra-platforms = i686-linux aarch64-linux\n');
+    expect(found({}, 'x86_64-linux')[0]).toMatch(/^some-builds This machine builds aarch64-linux/);
+    put('etc/nix/nix.conf', 'max-jobs = 0\n');
+    expect(found({}, 'aarch64-linux')).toEqual([]);
+  });
+});
+
+describe('the kind of Nix', () => {
+  test('is none without /nix and without a program', () =>
+    expect(detectNix(tree, undefined)).toBeUndefined());
+
+  test.each([
+    ['nix/determinate/x', 'darwin', 'systems.determinate.nix-daemon', '/etc/nix/nix.custom.conf'],
+    ['nix/var/nix/daemon-socket/socket', 'darwin', 'org.nixos.nix-daemon', '/etc/nix/nix.conf'],
+    ['nix/var/nix/daemon-socket/socket', 'linux', 'systemctl restart', '/etc/nix/nix.conf'],
+  ] as const)(
+    'with %s on %s tells the right daemon and the right file',
+    (path, os, label, file) => {
+      put(path, '');
+      const nix = detectNix(tree, undefined, os);
+      expect(nix?.restart).toContain(label);
+      expect(nix?.settingsFile).toBe(file);
+    },
+  );
+
+  test('without a daemon has none to tell', () => {
+    put('nix/store/x', '');
+    expect(detectNix(tree, undefined)).toMatchObject({ mode: 'single-user', restart: undefined });
+  });
+});

@@ -1,0 +1,117 @@
+import { describe, expect, test } from 'vitest';
+import { machinesLine, parseMachines, withIncluded } from '../../src/nix/machines.ts';
+import { withoutBlock } from '../../src/host/managed-block.ts';
+import { withLine } from '../../src/host/root/root-lines.ts';
+
+const line = machinesLine({
+  system: 'x86_64-linux',
+  maxJobs: 4,
+  features: ['big-parallel', 'linuxkit-builder'],
+  hostPublicKey: 'ssh-ed25519 AAAAC3Nz some host\n',
+});
+const wanted = { line: '@/etc/nix/linuxkit-builder/machines', position: 'last' } as const;
+const put = (text: string) => withLine(text, wanted);
+const edited = (text: string) => withIncluded(put(text), () => `${line}\n`);
+
+describe('our line', () => {
+  test('is what Nix wants', () => {
+    expect(line).toBe(
+      'ssh-ng://builder@nix-linuxkit x86_64-linux - 4 1 big-parallel,linuxkit-builder - c3NoLWVkMjU1MTkgQUFBQUMzTno=',
+    );
+  });
+
+  test.each(['old', 'new'] as const)('says what else Nix may be told, by the %s rules', (rules) => {
+    const text = machinesLine({
+      ...{ system: 'x86_64-linux', maxJobs: 1, features: ['kvm'], hostPublicKey: 'ssh-ed25519 A' },
+      ...{ mandatoryFeatures: ['kvm'], speedFactor: 3, protocol: 'ssh' },
+      extraSystems: ['i686-linux'],
+    });
+    expect(text).toMatch(/^ssh:\/\/builder@nix-linuxkit x86_64-linux,i686-linux - 1 3 kvm kvm /);
+    expect(parseMachines(text, rules).machines).toMatchObject([
+      { systems: ['x86_64-linux', 'i686-linux'] },
+    ]);
+    expect(parseMachines(text, rules).machines).toMatchObject([
+      { store: 'ssh://builder@nix-linuxkit', speedFactor: 3, mandatory: ['kvm'] },
+    ]);
+  });
+
+  test.each(['old', 'new'] as const)('is read back by the %s rules', (rules) => {
+    expect(parseMachines(edited('ssh://a x86_64-linux\n'), rules)).toEqual({
+      machines: [
+        {
+          store: 'ssh://a',
+          systems: ['x86_64-linux'],
+          maxJobs: 1,
+          features: [],
+          mandatory: [],
+          speedFactor: 1,
+        },
+        {
+          store: 'ssh-ng://builder@nix-linuxkit',
+          systems: ['x86_64-linux'],
+          maxJobs: 4,
+          features: ['big-parallel', 'linuxkit-builder'],
+          mandatory: [],
+          speedFactor: 1,
+        },
+      ],
+      bad: [],
+    });
+  });
+});
+
+describe('the file', () => {
+  test.each([
+    ['', ''],
+    ['ssh://other x86_64-linux\n', 'other\n'],
+    ['ssh://other\r\nssh://more\r\n', 'CRLF'],
+    ['ssh://other', 'no newline at the end'],
+  ])('keeps what others wrote, byte for byte: %j', (text) => {
+    const file = put(text);
+    expect(put(file)).toBe(file);
+    expect(withoutBlock(Buffer.from(file)).toString()).toBe(text);
+  });
+
+  test.each([
+    'ssh://nix-linuxkit x86_64-linux /etc/nix/key 2 1 kvm',
+    'nix-linuxkit x86_64-linux',
+    '  ssh-ng://root@nix-linuxkit',
+  ])('loses a line of ours from before: %j', (old) => {
+    expect(edited(`a\n${old}\nb\n`)).toBe(edited('a\nb\n'));
+  });
+
+  test.each(['# ssh://nix-linuxkit', 'ssh://nix-linuxkit2 x', 'ssh://a; ssh://nix-linuxkit'])(
+    'keeps what only looks like ours: %j',
+    (other) => expect(put(`${other}\n`).startsWith(`${other}\n`)).toBe(true),
+  );
+});
+
+describe("Nix's rules", () => {
+  test.each([
+    ['ssh://a - - x', 'column 4'],
+    ['ssh://a - - 1 -1', 'column 5'],
+    ['ssh://a - - 1 1 - - ***', 'column 8'],
+    ['- x86_64-linux', 'column 1'],
+    ['ssh://a x86_64-linux /Library/My Keys/id 4 1', 'column 4'],
+  ])('refuse %j', (text, message) => {
+    for (const rules of ['old', 'new'] as const) {
+      const { bad } = parseMachines(`\nssh://b\n${text}\n`, rules);
+      expect(bad).toEqual([{ line: 3, message: expect.stringContaining(message) as string }]);
+    }
+  });
+
+  test('differ on speed factors and on ; in comments', () => {
+    expect(parseMachines('a - - 1 1.5', 'new').bad).toEqual([]);
+    expect(parseMachines('a - - 1 1.5', 'old').bad).toHaveLength(1);
+    const stores = (rules: 'old' | 'new') =>
+      parseMachines('# one; ssh://two', rules).machines.map(({ store }) => store);
+    expect(stores('new')).toEqual([]);
+    expect(stores('old')).toEqual(['ssh://two']);
+  });
+
+  test('take several on a line, comments at the end, and included files apart', () => {
+    const { machines, bad } = parseMachines('a;b x # c\n@/other\n\n  # d\n', 'new');
+    expect(machines.map(({ store }) => store)).toEqual(['a', 'b']);
+    expect(bad).toEqual([]);
+  });
+});

@@ -1,0 +1,49 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { placesOfOption, strayOptions } from '../../src/nix/ssh/effective.ts';
+import { run } from '../../src/system/process/child.ts';
+import { OthersFiles } from '../../src/system/files/others-files.ts';
+
+let dir: string;
+beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'effective-'))));
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const put = (name: string, text: string) => {
+  writeFileSync(join(dir, name), text);
+  return join(dir, name);
+};
+const listing = async (file: string) =>
+  (await run('ssh', ['-G', '-F', file, 'nix-linuxkit'], { timeoutMs: 10_000 })).stdout;
+
+test("somebody else's options are told from ours, by what ssh itself makes of both", async () => {
+  const ours = 'Host nix-linuxkit\n  Port 1\n';
+  const alone = await listing(put('ours', ours));
+  const all = await listing(put('all', `${ours}Host *\n  Port 2\n  GatewayPorts yes\n`));
+  expect(strayOptions(alone, all)).toEqual([{ name: 'gatewayports', value: 'yes' }]);
+  expect(strayOptions(alone, alone)).toEqual([]);
+});
+
+describe('an option is found where it stands', () => {
+  const find = (name: string, file: string) =>
+    placesOfOption(name, [file], { read: new OthersFiles().read, home: dir });
+
+  test('in any case, with = or blanks, and by its older name', () => {
+    const file = put('config', 'Host *\n  BINDADDRESS=1.2.3.4\n  PubkeyAcceptedKeyTypes a\n');
+    expect(find('bindaddress', file)).toEqual([{ file, line: 2 }]);
+    expect(find('pubkeyacceptedalgorithms', file)).toEqual([{ file, line: 3 }]);
+    expect(find('port', file)).toEqual([]);
+  });
+
+  test('in files that are included, however that is written, and once round a circle', () => {
+    mkdirSync(join(dir, 'a b'));
+    const one = put('a b/one', 'SendEnv A\n');
+    const two = put('two', `Include config\nsendenv B\n`);
+    const file = put('config', `Include "${one}" ~/two none *.conf\n`);
+    expect(find('sendenv', file)).toEqual([
+      { file: one, line: 1 },
+      { file: two, line: 2 },
+    ]);
+  });
+});

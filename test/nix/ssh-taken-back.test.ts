@@ -1,0 +1,113 @@
+/** What configure makes of options that others set for every host, and that not every ssh knows. */
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { newerOptions } from '../../src/nix/ssh/newer.ts';
+import { run, succeeded } from '../../src/system/process/child.ts';
+import { findProgram } from '../../src/system/process/find-program.ts';
+import { configureRig } from '../setup/configure-rig.ts';
+
+type Rig = ReturnType<typeof configureRig>;
+
+/** In the order in which a person may have written them; ChannelTimeout is too new for many. */
+const options = ['SessionType none', 'StdinNull yes', 'ForkAfterAuthentication yes'];
+const others = ['Host *', ...options, 'KnownHostsCommand /bin/false', 'BindInterface none9', ''];
+
+/** The ssh of this machine knows all of those (since 8.7). */
+const isNew = await (async () => {
+  const ran = await run('ssh', ['-oSessionType=default', '-F', '/dev/null', '-G', 'x']);
+  return succeeded(ran);
+})();
+
+/** Both, where they are one: the tests of this project are run as root and as a user. */
+const stanzas = ({ layout, root, places }: Rig) =>
+  places.home === places.rootHome ? [layout.sshConfig, root.sshConfig] : [layout.sshConfig];
+
+function writeConfig({ places }: Rig, text: string): string {
+  const file = join(places.home, '.ssh/config');
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(file, text, { mode: 0o600 });
+  return file;
+}
+
+const newerWords = newerOptions('lo').map(({ name }) => name);
+const newerIn = (text: string) => newerWords.filter((word) => text.includes(`${word} `));
+
+async function listing(file: string, host = 'nix-linuxkit'): Promise<string> {
+  const ran = await run('ssh', ['-F', file, '-G', host]);
+  expect(succeeded(ran), ran.stderr).toBe(true);
+  return ran.stdout;
+}
+
+// Behaviour 127: An option that is newer than the oldest ssh and that somebody sets for every host does not reach the guest: our lines
+// take it back where each ssh of this machine knows it; else configure and doctor name the option, file and line.
+describe.runIf(isNew)('an option for every host that is newer than our oldest ssh', () => {
+  test('is taken back where each ssh knows it, and not said where nobody else says it', async () => {
+    using rig = configureRig();
+    const file = writeConfig(rig, others.join('\n'));
+    expect((await rig.run('--no-root')).failure).toBeUndefined();
+    expect(newerIn(rig.read(rig.layout.sshConfig)).sort()).toEqual(
+      newerWords.filter((word) => word !== 'ChannelTimeout').sort(),
+    );
+    writeFileSync(file, `Include "${rig.layout.sshConfig}"\n${others.join('\n')}`);
+    const found = await listing(file);
+    expect(found).toMatch(/^sessiontype default$/m);
+    expect(found).toMatch(/^stdinnull no$/m);
+    expect(found).toMatch(/^forkafterauthentication no$/m);
+    expect(found).not.toMatch(/^knownhostscommand/m);
+    expect(found).not.toContain('none9');
+    expect(await listing(file, 'other.example')).toMatch(/^sessiontype none$/m);
+    const again = rig.read(rig.layout.sshConfig);
+    await rig.run('--no-root');
+    expect(rig.read(rig.layout.sshConfig)).toBe(again);
+    writeConfig(rig, 'Host *\n  Compression yes\n');
+    await rig.run('--no-root');
+    expect(newerIn(rig.read(rig.layout.sshConfig))).toEqual([]);
+  });
+
+  test.runIf(process.getuid?.() === 0)('is taken back for nix-daemon too', async () => {
+    using rig = configureRig();
+    const file = writeConfig(rig, others.join('\n'));
+    await rig.run();
+    for (const stanza of stanzas(rig)) expect(newerIn(rig.read(stanza))).toHaveLength(5);
+    expect(await listing(file)).toMatch(/^sessiontype default$/m);
+    expect((await rig.run()).out).toEqual(['Nothing to change.']);
+  });
+
+  test('is left, and named with file and line, where an ssh of this machine does not know it', async () => {
+    using rig = configureRig();
+    const file = writeConfig(rig, others.join('\n'));
+    const older = olderSsh(rig, 'SessionType');
+    const env = { PATH: `${process.env['PATH']}:${dirname(older)}` };
+    const { err } = await rig.runWith(env, '-d', rig.layout.root, '--no-root');
+    for (const stanza of [rig.layout.sshConfig])
+      expect(newerIn(rig.read(stanza))).not.toContain('SessionType');
+    expect(newerIn(rig.read(rig.layout.sshConfig))).toContain('StdinNull');
+    const said = err.find((line) => line.includes('SessionType'));
+    expect(said).toContain(`${file}, line 2`);
+    expect(said).toContain(older);
+  });
+
+  test('is left, and named, where its owner tells ssh to pass over it: other machines read the file', async () => {
+    using rig = configureRig();
+    writeConfig(rig, ['IgnoreUnknown Foo,Session*', ...others].join('\n'));
+    const { err } = await rig.run('--no-root');
+    const words = newerIn(rig.read(rig.layout.sshConfig));
+    expect(words).toContain('StdinNull');
+    expect(words).not.toContain('SessionType');
+    expect(err.find((line) => line.includes('SessionType'))).toContain('IgnoreUnknown');
+  });
+});
+
+/** One that stops at a word, as one that is older than the word does. */
+function olderSsh({ tree }: Rig, word: string): string {
+  const path = join(tree, 'older/ssh');
+  mkdirSync(dirname(path));
+  const stop = `echo "$2: line 2: Bad configuration option: ${word.toLowerCase()}" >&2; exit 255`;
+  writeFileSync(
+    path,
+    `#!/bin/sh\nif grep -q ${word} "$2"; then ${stop}; fi\nexec ${findProgram('ssh')} "$@"\n`,
+  );
+  chmodSync(path, 0o755);
+  return path;
+}

@@ -1,0 +1,128 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { checkConfig, type Config } from '../../src/config/config.ts';
+import { layoutOf } from '../../src/config/layout.ts';
+import {
+  applyUserChanges,
+  foundReceipts,
+  userNeeds,
+  type Builder,
+} from '../../src/setup/builder-files.ts';
+import { blockLines } from '../../src/host/managed-block.ts';
+import { isTakenIn } from '../../src/nix/ssh/taken-in.ts';
+
+const { signal } = new AbortController();
+let tree: string;
+let builder: Builder;
+/** The user's configuration of ssh. */
+let file: string;
+beforeEach(() => {
+  tree = mkdtempSync(join(tmpdir(), 'taken Jörg-'));
+  const layout = layoutOf(join(tree, 'state'));
+  builder = {
+    layout,
+    places: { home: join(tree, 'home'), rootHome: join(tree, 'root'), etcNix: join(tree, 'nix') },
+    config: configOf({}),
+    settingsText: '{}\n',
+    hostPublicKey: 'ssh-ed25519 AAAA',
+    proxy: undefined,
+    service: [],
+    keeper: 'person',
+    owner: { name: 'jörg', uid: 1000, directory: layout.root },
+    takenIn: undefined,
+  };
+  file = join(builder.places.home, '.ssh/config');
+  apply();
+});
+afterEach(() => rmSync(tree, { recursive: true }));
+
+function configOf(settings: object): Config {
+  const host = { arch: 'x64', platform: 'linux', cpus: 8, memoryMiB: 16384 } as const;
+  const parsed = checkConfig(settings, { ...host, diskGiB: 500, diskFreeGiB: 200 });
+  if (!parsed.ok) throw new Error('the settings are right');
+  return parsed.config;
+}
+
+function apply(): void {
+  const { layout } = builder;
+  applyUserChanges(userNeeds(builder).changes, { layout, now: 0, stop: signal });
+}
+
+/** What configure finds, and does about it. */
+async function configure(): Promise<boolean | undefined> {
+  const takenIn = await isTakenIn({ ours: builder.layout.sshConfig, file, signal });
+  builder = { ...builder, takenIn };
+  apply();
+  return takenIn;
+}
+
+const others = 'Host *.example\n  User me\n';
+type Words = (ours: string, now: string) => string;
+
+// Behaviour 108: Whether the user's ssh leads to the guest is asked of ssh itself: what stands above our lines, and how others write
+// them, is theirs; our text in a comment, or for another host, is none of it.
+describe('the configuration of ssh leads to the guest, and is left as it is', () => {
+  test.each<[string, Words]>([
+    ['a blank line above our block', (_, now) => `\n${now}`],
+    ['a comment above it', (_, now) => `# mine\n${now}`],
+    ['other hosts above it', (_, now) => `${others}\nHost *\n${now}`],
+    ["another program's Include above it", (_, now) => `Include ~/.orbstack/ssh/config\n${now}`],
+    ['ours among others', (ours) => `Include /none "${ours}"\n${others}`],
+    ['another way to write it', (ours) => `include="${ours}"\n`],
+    ['our lines themselves', (ours) => `${readFileSync(ours, 'utf8')}\n${others}`],
+    [
+      'a file by wildcards',
+      (ours) => {
+        const folder = join(dirname(file), 'conf.d');
+        mkdirSync(folder);
+        writeFileSync(join(folder, 'builder'), `Include "${ours}"\n`);
+        return `Include "${folder}/*"\n`;
+      },
+    ],
+  ])('%s', async (_, words) => {
+    const text = words(builder.layout.sshConfig, readFileSync(file, 'utf8'));
+    writeFileSync(file, text);
+    expect(await configure()).toBe(true);
+    expect(readFileSync(file, 'utf8')).toBe(text);
+    expect(userNeeds(builder).changes).toEqual([]);
+    // What is taken in may change.
+    builder = { ...builder, config: configOf({ port: 24999 }) };
+    await configure();
+    expect(readFileSync(file, 'utf8')).toBe(text);
+  });
+});
+
+describe('it does not, whatever it holds', () => {
+  test.each<[string, Words]>([
+    ['our line in a comment', (ours) => `# Include "${ours}"\n`],
+    ['our line for another host', (ours) => `Host foo\n  Include "${ours}"\n`],
+    ['a Host * above that says another port', (_, now) => `Host *\n  Port 99\n${now}`],
+  ])('%s', async (_, words) => {
+    const { sshConfig } = builder.layout;
+    writeFileSync(file, words(sshConfig, readFileSync(file, 'utf8')));
+    expect(await configure()).toBe(false);
+    expect(await configure()).toBe(true);
+    expect(blockLines(readFileSync(file))).toEqual([`Include "${sshConfig}"`]);
+  });
+
+  test('a file of ours that somebody has emptied', async () => {
+    writeFileSync(builder.layout.sshConfig, '');
+    expect(await configure()).toBe(false);
+  });
+});
+
+test('nothing is known where ssh stumbles over a line, or ours is not there yet', async () => {
+  const { sshConfig: ours } = builder.layout;
+  writeFileSync(file, `NoSuchOption yes\n${readFileSync(file, 'utf8')}`);
+  expect(await isTakenIn({ ours, file, signal })).toBeUndefined();
+  expect(await isTakenIn({ ours: `${ours}.none`, file, signal })).toBeUndefined();
+});
+
+test('a removal without receipts finds our block wherever it stands', () => {
+  writeFileSync(file, `# mine\n${readFileSync(file, 'utf8')}`);
+  expect(foundReceipts(builder.layout, builder.places).map(({ path }) => path)).toEqual([file]);
+  writeFileSync(file, others);
+  expect(foundReceipts(builder.layout, builder.places)).toEqual([]);
+});

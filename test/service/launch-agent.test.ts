@@ -1,0 +1,157 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parse, parseBinary } from 'plist';
+import { describe, expect, test } from 'vitest';
+import {
+  agentFiles,
+  daemonPath,
+  label,
+  launcherText,
+} from '../../src/service/launchd/launch-agent.ts';
+import { unitFile, unitText } from '../../src/service/systemd/systemd-unit.ts';
+import { run, succeeded } from '../../src/system/process/child.ts';
+import { tryProgram } from '../../src/system/process/find-program.ts';
+
+const folder = resolve(import.meta.dirname, '../../launchd');
+const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+const templates = { plist: read(`${label}.plist`), launcher: read('launcher.sh') };
+const values = {
+  node: "/opt/it's/node",
+  named: "/opt/it's the name/node",
+  main: '/Users/Jörg & <Söhne>/dist/main.js',
+  namedMain: '/Users/Jörg & <Söhne>/dist/main.js',
+  state: '/Users/Jörg & <Söhne>/state dir',
+  path: '/opt/a&b/bin:/usr/bin',
+};
+const [launcher, plist] = agentFiles('/Users/Jörg & <Söhne>', values, templates);
+const textOf = (file: typeof plist) => (file?.content.kind === 'whole' ? file.content.text : '');
+
+async function withFile(text: string, work: (path: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'plist-'));
+  try {
+    const path = join(directory, 'job.plist');
+    writeFileSync(path, text);
+    await work(path);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** What a plist shall say, each with its reason in launchd/README.md. */
+const wanted = {
+  Label: 'org.nix-community.linuxkit-builder',
+  ProgramArguments: [
+    '/Users/Jörg & <Söhne>/Library/Application Support/linuxkit-builder/linuxkit-builder',
+  ],
+  RunAtLoad: true,
+  KeepAlive: { SuccessfulExit: false },
+  ThrottleInterval: 10,
+  ExitTimeOut: 60,
+  ProcessType: 'Interactive',
+  LimitLoadToSessionType: ['Aqua', 'Background'],
+  Umask: 63,
+  WorkingDirectory: '/',
+  // No StandardOutPath: launchd runs nothing where it cannot open that.
+  EnvironmentVariables: {
+    PATH: '/opt/a&b/bin:/usr/bin',
+    LINUXKIT_BUILDER_DIR: '/Users/Jörg & <Söhne>/state dir',
+  },
+};
+
+describe('the plist', () => {
+  test('is read back by one parser', () => expect(parse(textOf(plist))).toEqual(wanted));
+
+  test.runIf(tryProgram('plistutil') !== undefined)('and by libplist', () =>
+    withFile(textOf(plist), async (path) => {
+      const binary = `${path}.bin`;
+      const ran = await run('plistutil', ['-i', path, '-f', 'bin', '-o', binary]);
+      expect(ran.stderr).toBe('');
+      expect(parseBinary(readFileSync(binary))).toEqual(wanted);
+    }),
+  );
+
+  test.runIf(tryProgram('python3') !== undefined)('and by Python', () =>
+    withFile(textOf(plist), async (path) => {
+      const script =
+        'import json,plistlib,sys;json.dump(plistlib.load(open(sys.argv[1],"rb")),sys.stdout)';
+      const ran = await run('python3', ['-c', script, path]);
+      expect(JSON.parse(ran.stdout)).toEqual(wanted);
+    }),
+  );
+
+  test('is what launchd accepts: 0644 in a directory that only its owner writes', () =>
+    expect([plist?.mode, plist?.directoryMode]).toEqual([0o644, 0o755]));
+
+  test('gives launchd more time than a stop takes', () =>
+    expect(wanted.ExitTimeOut).toBeGreaterThan(30));
+});
+
+describe('the launcher', () => {
+  test('carries the name that a person reads in the Login Items', () =>
+    expect(launcher?.path).toMatch(/\/linuxkit-builder$/));
+
+  test.each(['sh', 'dash', 'bash'])('is a script for %s', async (shell) => {
+    if (tryProgram(shell) === undefined) return;
+    const text = launcherText(templates.launcher, { ...values, log: '/nonexistent/log' });
+    const ran = await run(shell, ['-n'], { input: text });
+    expect([ran.ended, ran.stderr]).toEqual([{ kind: 'exited', code: 0 }, '']);
+    const names = await run(shell, [
+      '-c',
+      `${text.slice(0, text.indexOf('output='))}echo "$named|$node|$main|$state"`,
+    ]);
+    expect(names.stdout).toBe(`${values.named}|${values.node}|${values.main}|${values.state}\n`);
+  });
+
+  test('leaves nothing of the templates', () => {
+    for (const file of [launcher, plist]) expect(textOf(file)).not.toMatch(/@[A-Z]+@/);
+  });
+});
+
+test('the PATH finds the programs and the system, and no more', () => {
+  expect(daemonPath(['/opt/homebrew/bin/qemu-system-aarch64', '/usr/bin/ssh'])).toBe(
+    '/opt/homebrew/bin:/usr/bin:/bin:/usr/sbin:/sbin',
+  );
+});
+
+describe('the systemd unit', () => {
+  test('says the same as the plist', () => {
+    const node = '/a b/100%/no"de$';
+    const text = unitText({ ...values, node, named: node });
+    expect(text).toContain(
+      'ExecStart="/a b/100%%/no\\"de$$" "/Users/Jörg & <Söhne>/dist/main.js" "daemon" "--managed" "--directory" "/Users/Jörg & <Söhne>/state dir"\n',
+    );
+    for (const line of [
+      'Restart=on-failure',
+      'TimeoutStopSec=60',
+      'UMask=0077',
+      'RestartSec=10',
+      'RestartPreventExitStatus=69',
+      'ConditionFileIsExecutable=/a b/100%%/no"de$',
+      'ConditionPathExists=/Users/Jörg & <Söhne>/dist/main.js',
+    ])
+      expect(text).toContain(`${line}\n`);
+  });
+
+  test.runIf(tryProgram('systemd-analyze') !== undefined)('is accepted by systemd', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'Jörgs unit-'));
+    try {
+      const file = unitFile(directory, {
+        ...values,
+        ...{ node: process.execPath, named: join(directory, 'node$') },
+        ...{ main: join(directory, 'main 100%.js'), namedMain: join(directory, 'main') },
+      });
+      const path = join(directory, 'linuxkit-builder.service');
+      writeFileSync(path, textOf(file));
+      const ran = await run('systemd-analyze', ['verify', '--man=no', path], {
+        env: { PATH: process.env['PATH'] ?? '', HOME: directory, SYSTEMD_LOG_LEVEL: 'warning' },
+      });
+      expect(ran.stderr.split('\n').filter((line) => line.includes('linuxkit-builder'))).toEqual(
+        [],
+      );
+      expect(succeeded(ran)).toBe(true);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,160 @@
+/** Root's part by a sudoers rule: whoever asks is believed in nothing. */
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { isLoose, pathsTo } from '../../src/system/files/loose.ts';
+import { readInstalled } from '../../src/host/installed.ts';
+import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
+import { proxyOf } from '../../src/nix/ssh/stanza.ts';
+import { rootValuesOf } from '../../src/setup/root/root-plan.ts';
+import { jobMark, systemJobPath } from '../../src/service/system-job.ts';
+import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { rootRequestIn } from './root-request.ts';
+import { snapshot } from './configure-rig.ts';
+
+/** Node where only root can write, as an administrator installs it. */
+const canAsk = process.getuid?.() === 0 && !pathsTo(process.execPath).some(isLoose);
+const [ann, ben] = ['65534', '1'];
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await buildProgram();
+});
+afterAll(() => program[Symbol.dispose]());
+
+let tree: string;
+beforeEach(() => {
+  tree = mkdtempSync(join(tmpdir(), 'sudoers-'));
+  const { rootHome, etcNix } = systemPathsOf(tree);
+  for (const path of [rootHome, etcNix]) mkdirSync(path, { recursive: true });
+});
+afterEach(() => rmSync(tree, { recursive: true }));
+
+const told = rootValuesOf(rootRequestIn('/'));
+/** What sudo runs for that user. */
+const ask = (uid: string, input: unknown, verb = 'configure', path = '/usr/bin:/bin') =>
+  spawnSync(process.execPath, [program.main, verb, '--root-part'], {
+    encoding: 'utf8',
+    input: JSON.stringify(input),
+    env: { PATH: path, LINUXKIT_BUILDER_TREE: tree, SUDO_UID: uid },
+  });
+const paths = () => rootPaths(systemPathsOf(tree));
+
+describe.runIf(canAsk)('root’s part for another user', () => {
+  test('runs nothing that the user has put on the PATH, which sudo may leave as it is', () => {
+    const theirs = join(tree, 'theirs');
+    mkdirSync(theirs);
+    for (const name of ['ssh', 'id', 'sh', 'mv', 'nc', 'perl'])
+      writeFileSync(join(theirs, name), `#!/bin/sh\ntouch ${tree}/ran\nexit 1\n`, { mode: 0o755 });
+    const path = `${theirs}:/usr/bin:/bin`;
+    expect(ask(ann, told, 'configure', path)).toMatchObject({ status: 0 });
+    expect(ask(ann, '', 'unconfigure', path)).toMatchObject({ status: 0 });
+    expect(existsSync(join(tree, 'ran'))).toBe(false);
+  });
+
+  // Behaviour 87: Where root's part is run for another user by a sudoers rule, paths, owner and home are root's own knowledge, the values that it is told are checked as settings are, and a program that others can change is not run.
+  test('takes a few values, and knows by itself whose they are', () => {
+    expect(ask(ann, told)).toMatchObject({ status: 0, stderr: '' });
+    const owner = readInstalled(paths().installed)?.owner;
+    expect(owner).toMatchObject({ uid: Number(ann), name: 'nobody' });
+    expect(owner?.directory).toMatch(/\/\.cache\/nix-linuxkit-builder$/);
+    expect(readFileSync(paths().list, 'utf8')).toMatch(/^ssh-ng:\/\/builder@nix-linuxkit x86_64-/);
+  });
+
+  test('makes a door that is a socket, and finds by itself how ssh reaches it', () => {
+    expect(ask(ann, { ...told, door: 'unix' })).toMatchObject({ status: 0, stderr: '' });
+    expect(statSync(paths().door)).toMatchObject({ uid: Number(ann), mode: 0o40700 });
+    const stanza = readFileSync(paths().sshConfig, 'utf8');
+    expect(proxyOf(stanza)).toContain(paths().doorSocket);
+    expect(ask(ann, {}, 'unconfigure')).toMatchObject({ status: 0, stderr: '' });
+    expect(existsSync(paths().directory)).toBe(false);
+  });
+
+  test.each<[string, object]>([
+    ['a way of his to the door', { ...told, door: 'unix', proxy: '/home/ann/evil' }],
+    ['a door of his', { ...told, door: '/home/ann' }],
+    ['a directory of his', { ...told, etcNix: '/home/ann' }],
+    ['another owner', { ...told, owner: { name: 'root', uid: 0, directory: '/' } }],
+    ['a line of his', { ...told, machinesLine: 'ssh-ng://root@evil.example' }],
+    ['a second builder', { ...told, features: ['kvm ; ssh-ng://root@evil.example'] }],
+    ['a second builder as what it is kept for', { ...told, mandatoryFeatures: ['a\nb'] }],
+    ['a protocol of his', { ...told, protocol: 'ssh://evil.example ' }],
+    ['a factor that is none', { ...told, speedFactor: '1 - - ;' }],
+    ['a line of cron in the place of a key', { ...told, hostPublicKey: '* * * * * root id' }],
+    ['what the release before took', { ...told, clientKey: 'PRIVATE' }],
+  ])('refuses %s', (_, value) => {
+    const before = snapshot(tree);
+    expect(ask(ann, value).status).toBe(65);
+    expect(snapshot(tree)).toEqual(before);
+  });
+
+  test('is done for one user, and taken back by nobody else', () => {
+    const before = snapshot(tree);
+    ask(ann, told);
+    const done = snapshot(tree);
+    expect(ask(ben, told).status).toBe(77);
+    expect(ask(ben, {}, 'unconfigure').status).toBe(77);
+    expect(snapshot(tree)).toEqual(done);
+    expect(ask(ann, {}, 'unconfigure')).toMatchObject({ status: 0, stderr: '' });
+    expect(snapshot(tree)).toEqual(before);
+  });
+
+  test('takes away the job at boot of nobody else, with and without a record of root’s', () => {
+    const job = systemJobPath('systemd', tree);
+    mkdirSync(dirname(job), { recursive: true });
+    writeFileSync(job, `# ${jobMark}\n[Service]\nUser=nobody\n`);
+    const refused = ask(ben, {}, 'unconfigure');
+    expect(refused).toMatchObject({ status: 0, stderr: '' });
+    expect(refused.stdout).toContain(`Left ${job}: it is the job of nobody.`);
+    ask(ben, told);
+    expect(ask(ben, {}, 'unconfigure').stdout).not.toContain(`Deleted ${job}`);
+    expect(existsSync(job)).toBe(true);
+    expect(ask(ann, {}, 'unconfigure').stdout).toContain(`Deleted ${job}`);
+    expect(existsSync(job)).toBe(false);
+  });
+
+  test('whatever the owner puts where the socket is, an administrator’s removal goes to its end', () => {
+    expect(ask(ann, { ...told, door: 'unix' }).status).toBe(0);
+    mkdirSync(paths().doorSocket);
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [program.main, 'unconfigure', '--owner-gone'],
+      { encoding: 'utf8', env: { PATH: '/usr/bin:/bin', LINUXKIT_BUILDER_TREE: tree } },
+    );
+    expect([status, stderr]).toEqual([
+      0,
+      expect.stringContaining(`Left ${paths().door}: it holds what is not ours`) as string,
+    ]);
+    for (const path of [paths().installed, join(paths().directory, 'client_ed25519')])
+      expect(existsSync(path), path).toBe(false);
+  });
+
+  test('follows no link that leads elsewhere', () => {
+    const elsewhere = join(tree, 'cron.d');
+    mkdirSync(elsewhere);
+    symlinkSync(elsewhere, paths().directory);
+    const before = snapshot(tree);
+    expect(ask(ann, told).status).toBe(77);
+    expect(snapshot(tree)).toEqual(before);
+  });
+
+  test('is not run by a program that others can change', () => {
+    chmodSync(program.main, 0o666);
+    const before = snapshot(tree);
+    const { status, stderr } = ask(ann, told);
+    chmodSync(program.main, 0o644);
+    expect([status, stderr]).toEqual([77, expect.stringContaining(program.main) as string]);
+    expect(snapshot(tree)).toEqual(before);
+  });
+});

@@ -1,0 +1,178 @@
+/** A state directory of somebody else's, who would have root do as he likes; and a directory that is none. */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
+import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { configureRig, snapshot } from './configure-rig.ts';
+
+const asRoot = process.getuid?.() === 0;
+const nobody = 65534;
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await buildProgram();
+});
+afterAll(() => program[Symbol.dispose]());
+
+let tree: string;
+let layout: Layout;
+const put = (path: string, text: string) => {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+};
+/** As root. */
+const run = (...argv: string[]) =>
+  spawnSync(process.execPath, [program.main, ...argv], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'] ?? '', HOME: tree, LINUXKIT_BUILDER_TREE: tree },
+  });
+
+beforeEach(() => {
+  tree = mkdtempSync(join(tmpdir(), 'foreign-'));
+  layout = layoutOf(join(tree, 'mallory'));
+});
+afterEach(() => rmSync(tree, { recursive: true }));
+
+/** What undoes anything at all, if it is believed. */
+function lay(): void {
+  const passwd = join(tree, 'passwd');
+  put(passwd, 'root:x:0:0');
+  put(join(tree, 'important'), 'x');
+  const digest = createHash('sha256').update('root:x:0:0').digest('hex');
+  const before = { mode: 0o644, uid: 0, gid: 0, bytes: Buffer.from('toor').toString('base64') };
+  put(
+    layout.receipts,
+    JSON.stringify([
+      { path: join(tree, 'important'), put: 'log', before: null, digest: '', at: '' },
+      { path: passwd, put: 'whole', before, digest, at: '' },
+    ]),
+  );
+  put(layout.config, '{}');
+  put(join(layout.state, 'daemon.log'), '{}\n');
+}
+
+// Behaviour 84: No verb works in a state directory that is another user's, that others can write, or, for root, that others can put another in the place of; those that show something warn. `unconfigure --owner-gone` goes by root's own record.
+describe.runIf(asRoot)('a directory of another user', () => {
+  const changing: readonly (readonly string[])[] = [
+    ['configure'],
+    ['start'],
+    ['stop'],
+    ['restart'],
+    ['unconfigure', '--purge', '--yes'],
+    ['daemon'],
+    ['ssh'],
+    ['image', 'build'],
+    ['disk', 'reset', '--yes'],
+    ['verdicts', '--clear'],
+    ['doctor', '--fix'],
+  ];
+  test.each(changing)('is changed by no verb of root’s: %s', (...argv) => {
+    lay();
+    chownSync(layout.root, nobody, nobody);
+    const before = snapshot(tree);
+    const { status, stderr } = run(argv[0] ?? '', ...rest(argv), '-d', layout.root);
+    expect(stderr).toContain(`belongs to another user (uid ${nobody})`);
+    expect(status).toBe(argv[0] === 'configure' ? 64 : 77);
+    expect(snapshot(tree)).toEqual(before);
+  });
+  const rest = (argv: readonly string[]) => argv.slice(1);
+
+  test('is shown to root, as his word', () => {
+    lay();
+    chownSync(layout.root, nobody, nobody);
+    const { status, stderr } = run('status', '-d', layout.root);
+    expect(stderr).toMatch(/^Warning: .* belongs to another user \(uid 65534\)/);
+    expect(status).toBe(69);
+    expect(run('logs', '-d', layout.root).status).toBe(0);
+  });
+
+  test('is not reached by a directory of root’s that he can put another in the place of', () => {
+    lay();
+    const above = join(tree, 'home');
+    mkdirSync(above);
+    renameSync(layout.root, join(above, 'mallory'));
+    chownSync(above, nobody, nobody);
+    const { status, stderr } = run('unconfigure', '-d', join(above, 'mallory'), '-y', '--purge');
+    expect([status, stderr]).toEqual([77, expect.stringContaining(`${above}, in which`) as string]);
+  });
+
+  test('that others can write is refused, and made private by those who can', () => {
+    lay();
+    chmodSync(layout.root, 0o777);
+    const { status, stderr } = run('unconfigure', '-d', layout.root);
+    expect([status, stderr]).toEqual([77, expect.stringContaining('chmod go-w') as string]);
+    expect(run('configure', '-d', layout.root, '-q').status).toBe(0);
+    expect(run('unconfigure', '-d', layout.root).status).toBe(0);
+  });
+
+  test('and a receipt that names what configure never writes does nothing', () => {
+    lay();
+    run('unconfigure', '-d', layout.root, '--purge', '-y');
+    expect(readFileSync(join(tree, 'passwd'), 'utf8')).toBe('root:x:0:0');
+    expect(existsSync(join(tree, 'important'))).toBe(true);
+  });
+
+  test('whose owner is gone: an administrator takes back root’s part by root’s own record', () => {
+    const places = systemPathsOf(tree);
+    for (const path of [places.home, places.rootHome, places.etcNix])
+      mkdirSync(path, { recursive: true });
+    put(rootPaths(places).machines, 'ssh://a\n');
+    const before = snapshot(tree);
+    expect(run('configure', '-d', layout.root, '-q').status).toBe(0);
+    const { installed } = rootPaths(places);
+    const theirs = readFileSync(installed, 'utf8').replace('"uid": 0', `"uid": ${nobody}`);
+    writeFileSync(installed, theirs);
+    lay();
+    chownSync(layout.root, nobody, nobody);
+    const his = snapshot(layout.root);
+    expect(run('configure', '-d', join(tree, 'mine')).stderr).toContain('--owner-gone');
+    expect(run('unconfigure', '--owner-gone')).toMatchObject({ status: 0, stderr: '' });
+    expect(snapshot(layout.root)).toEqual(his);
+    for (const path of [layout.root, join(tree, 'passwd'), join(tree, 'important')])
+      rmSync(path, { recursive: true });
+    expect(snapshot(tree)).toEqual(before);
+    expect(run('unconfigure', '--owner-gone').stdout).toBe('Nothing to undo.\n');
+  });
+});
+
+// Behaviour 85: `configure -d` takes a directory that is empty, is marked as ours, or is of the release before; `--purge` deletes what is ours in such a one, follows no link, and receipts name files of a fixed list only.
+describe('configure -d', () => {
+  test('takes no directory with files of somebody’s', async () => {
+    using rig = configureRig();
+    for (const name of ['example.nix', 'ssh_config', 'keys/known_hosts', 'config.json'])
+      put(join(rig.layout.root, name), '{"name": "mine"}');
+    const before = rig.snapshot();
+    const { failure } = await rig.run();
+    expect(failure?.lines?.join('')).toContain('holds files that this program did not make');
+    expect(rig.snapshot()).toEqual(before);
+    const { failure: second } = await rig.run('--take-over');
+    expect(second?.lines?.join('')).toContain('holds files');
+    await rig.unconfigure('--purge', '-y');
+    expect(rig.snapshot()).toEqual(before);
+  });
+
+  test.runIf(asRoot)('takes an empty one, ours, and that of the release before', async () => {
+    using rig = configureRig();
+    mkdirSync(rig.layout.root, { recursive: true });
+    expect((await rig.run()).failure).toBeUndefined();
+    put(join(rig.layout.root, 'notes'), 'mine');
+    expect((await rig.run()).failure).toBeUndefined();
+    rmSync(rig.layout.mark);
+    expect((await rig.run()).failure).toBeUndefined();
+    expect(existsSync(rig.layout.mark)).toBe(true);
+  });
+});

@@ -1,0 +1,60 @@
+/** Files that are mount points, as in a container: none can be replaced, and all can be written. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { layoutOf } from '../../src/config/layout.ts';
+import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
+import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { snapshot } from './configure-rig.ts';
+
+const canMount = process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).status === 0;
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await buildProgram();
+});
+afterAll(() => program[Symbol.dispose]());
+
+const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
+
+// Behaviour 86: A file that is a mount point is written in place, and given back.
+describe.runIf(canMount)('a file that is a mount point', () => {
+  const tree = mkdtempSync(join(tmpdir(), 'mounted '));
+  afterAll(() => rmSync(tree, { recursive: true }));
+  const root = rootPaths(systemPathsOf(tree));
+  const layout = layoutOf(join(tree, 'state'));
+
+  /** Runs a verb where those files are mount points. */
+  function run(mounted: readonly string[], ...argv: string[]) {
+    const mounts = mounted.map((path) => `mount --bind ${quoted(path)} ${quoted(path)}`);
+    const verb = [process.execPath, program.main, ...argv].map(quoted).join(' ');
+    const script = [...mounts, `exec ${verb}`].join(' && ');
+    const env = { PATH: process.env['PATH'] ?? '', HOME: tree, LINUXKIT_BUILDER_TREE: tree };
+    return spawnSync('unshare', ['-m', 'sh', '-c', script], { encoding: 'utf8', env });
+  }
+
+  test('is written in place by configure, and given back by unconfigure', () => {
+    for (const path of [root.ssh, root.machines])
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(root.ssh, 'Host *\n', { mode: 0o600 });
+    writeFileSync(root.machines, 'ssh://a\n');
+    const before = snapshot(tree);
+    const others = [root.ssh, root.machines];
+    const first = run(others, 'configure', '-d', layout.root, '-c', '1');
+    expect([first.status, first.stderr]).toEqual([0, '']);
+    const changed = run(
+      [...others, layout.config],
+      'configure',
+      '-d',
+      layout.root,
+      '--port',
+      '24999',
+    );
+    expect([changed.status, changed.stderr]).toEqual([0, '']);
+    expect(JSON.parse(readFileSync(layout.config, 'utf8'))).toEqual({ cpus: 1, port: 24999 });
+    const undone = run(others, 'unconfigure', '-d', layout.root, '--purge', '-y');
+    expect([undone.status, undone.stderr]).toEqual([0, '']);
+    expect(snapshot(tree)).toEqual(before);
+  });
+});

@@ -1,0 +1,357 @@
+/** Root's two scripts, run by every kind of shell that is /bin/sh somewhere and is here. */
+import { createHash } from 'node:crypto';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readInstalled } from '../../src/host/installed.ts';
+import { withBlock } from '../../src/host/managed-block.ts';
+import { rootPaths } from '../../src/host/system-paths.ts';
+import { needed, rootNeeds, rootScript } from '../../src/setup/root/root-files.ts';
+import { rootLines, type RootRequest } from '../../src/setup/root/root-plan.ts';
+import { removalScript } from '../../src/setup/root/root-removal.ts';
+import { withLine } from '../../src/host/root/root-lines.ts';
+import { tryProgram } from '../../src/system/process/find-program.ts';
+import { snapshot } from './configure-rig.ts';
+import { rootRequestIn } from './root-request.ts';
+
+const shells = ['sh', 'dash', 'bash', 'busybox'].filter((name) => tryProgram(name) !== undefined);
+const asRoot = process.getuid?.() === 0;
+const canMount = asRoot && spawnSync('unshare', ['-m', 'true']).status === 0;
+
+let tree: string;
+let request: RootRequest;
+let paths: ReturnType<typeof rootPaths>;
+
+beforeEach(() => {
+  tree = mkdtempSync(join(tmpdir(), "root's Skript-"));
+  request = rootRequestIn(join(tree, '/'));
+  paths = rootPaths(request);
+  mkdirSync(request.rootHome, { recursive: true });
+});
+afterEach(() => rmSync(tree, { recursive: true }));
+
+function put(path: string, bytes: string, mode = 0o644): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, Buffer.from(bytes, 'latin1'));
+  chmodSync(path, mode);
+}
+
+const environment = { encoding: 'utf8', argv0: 'sh', env: {} } as const;
+function perform(script: string, shell = '/bin/sh') {
+  const program = tryProgram(shell) ?? '';
+  const { status, stdout, stderr } = spawnSync(program, ['-c', script], environment);
+  return { status, stdout, stderr };
+}
+const installing = () => rootScript(request, rootNeeds(request));
+const removing = () => {
+  const { rootHome, etcNix, owner } = request;
+  return removalScript({ rootHome, etcNix, of: owner }, readInstalled(paths.installed));
+};
+
+/** What people have. */
+const trees: Readonly<Record<string, () => void>> = {
+  'nothing at all': () => undefined,
+  'builders and hosts of others': () => {
+    put(paths.machines, 'ssh://a x86_64-linux\n# b\n', 0o640);
+    put(paths.ssh, 'Host *\n  User me\n', 0o600);
+  },
+  'CRLF, no end of the last line, bytes that are no UTF-8, words that a shell would take': () => {
+    put(paths.machines, 'ssh://a\r\n# caf\xe9 $(id) `id` %s \\n\r\nssh://b');
+    put(paths.ssh, "Host *\r\n  User '*\\");
+  },
+  'empty files, and blank lines at the end': () => {
+    put(paths.machines, '\n\n\n');
+    put(paths.ssh, '', 0o400);
+  },
+  'lines of linuxkit-nix': () => {
+    put(paths.machines, 'ssh://nix-linuxkit - /k 1\nssh://a\n\troot@nix-linuxkit - - 2\r\n# c');
+    put(paths.ssh, `Include /root/.ssh/nix-linuxkit-ssh-config\nHost a\n`);
+  },
+  'a line of linuxkit-nix at the end, unfinished': () =>
+    put(
+      paths.machines,
+      '# ssh://nix-linuxkit x86_64-linux /k 1\nssh://nix-linuxkit x86_64-linux /k 1',
+    ),
+};
+
+// Behaviour 81: Root's script, and its removal, do the same under every shell that is `/bin/sh` somewhere; what they take back is as it was to the byte, also where the release before wrote it, or an end came in between.
+describe.each(shells)('under %s', (shell) => {
+  test.each(Object.keys(trees))('all is written, then nothing, and all taken back: %s', (name) => {
+    trees[name]?.();
+    const before = snapshot(tree);
+    const bytes = (path: string) => (existsSync(path) ? readFileSync(path, 'latin1') : '');
+    const expected = Object.entries(rootLines(request)).map(([file, line]) =>
+      withLine(bytes(paths[file as 'ssh' | 'machines']), line),
+    );
+    expect(perform(installing(), shell)).toMatchObject({ status: 0, stderr: '' });
+    expect([bytes(paths.ssh), bytes(paths.machines)]).toEqual(expected);
+    expect(needed(rootNeeds(request))).toEqual([]);
+    const installed = snapshot(tree);
+    expect(perform(installing(), shell)).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(snapshot(tree)).toEqual(installed);
+    expect(perform(removing(), shell)).toMatchObject({ status: 0, stderr: '' });
+    expect(snapshot(tree)).toEqual(before);
+  });
+
+  test('what the release before wrote becomes this, and is taken back to the byte', () => {
+    for (const upgraded of [true, false])
+      for (const lay of Object.values(trees)) {
+        rmSync(tree, { recursive: true });
+        mkdirSync(request.rootHome, { recursive: true });
+        lay();
+        const before = snapshot(tree);
+        writeAsBefore();
+        if (upgraded) {
+          expect(needed(rootNeeds(request)).map(({ path }) => path)).toContain(paths.machines);
+          expect(perform(installing(), shell)).toMatchObject({ status: 0, stderr: '' });
+          expect(needed(rootNeeds(request))).toEqual([]);
+          expect(readFileSync(paths.machines, 'latin1')).not.toContain('ssh-ng://builder');
+        }
+        expect(perform(removing(), shell)).toMatchObject({ status: 0, stderr: '' });
+        expect(snapshot(tree)).toEqual(before);
+      }
+  });
+
+  test('a key that is whole stays, one that is not is made anew', () => {
+    perform(installing(), shell);
+    const first = readFileSync(paths.clientKey, 'utf8');
+    expect(statSync(paths.clientKey).mode & 0o777).toBe(0o600);
+    expect(readFileSync(paths.clientPublicKey, 'utf8')).toMatch(/^ssh-ed25519 \S+ nix-daemon\n$/);
+    perform(installing(), shell);
+    expect(readFileSync(paths.clientKey, 'utf8')).toBe(first);
+    writeFileSync(paths.clientKey, first.slice(0, 200));
+    expect(perform(installing(), shell).status).toBe(0);
+    expect(readFileSync(paths.clientKey, 'utf8')).not.toBe(first.slice(0, 200));
+  });
+
+  test('the directory of a door that is a socket comes and goes, with what a daemon left in it', () => {
+    const before = snapshot(tree);
+    const uid = asRoot ? 1000 : (process.getuid?.() ?? 0);
+    const tcp = { ...request, owner: { ...request.owner, uid } };
+    const unix = { ...tcp, door: 'unix' as const, proxy: `/usr/bin/nc -U ${paths.doorSocket}` };
+    request = tcp;
+    perform(installing(), shell);
+    const port = snapshot(tree);
+    request = unix;
+    expect(needed(rootNeeds(request)).map(({ path }) => path)).toContain(paths.door);
+    expect(perform(installing(), shell)).toMatchObject({ status: 0, stderr: '' });
+    expect(needed(rootNeeds(request))).toEqual([]);
+    expect(statSync(paths.door)).toMatchObject({ uid, mode: 0o40700 });
+    expect(readFileSync(paths.sshConfig, 'utf8')).toContain(`ProxyCommand ${unix.proxy}\n`);
+    expect(perform(installing(), shell)).toEqual({ status: 0, stdout: '', stderr: '' });
+    const leave = () => {
+      for (const end of ['', '.lock', '.new']) writeFileSync(`${paths.doorSocket}${end}`, '');
+    };
+    leave();
+    request = tcp;
+    expect(perform(installing(), shell)).toMatchObject({ status: 0, stderr: '' });
+    expect(snapshot(tree)).toEqual(port);
+    request = unix;
+    perform(installing(), shell);
+    leave();
+    expect(perform(removing(), shell)).toMatchObject({ status: 0, stderr: '' });
+    expect(snapshot(tree)).toEqual(before);
+  });
+});
+
+/** The bytes and the record that the release before left, with a copy of the user's key. */
+function writeAsBefore(): void {
+  const at = new Date(0).toISOString();
+  const receipts: unknown[] = [];
+  const record = (path: string, rest: object) =>
+    receipts.push({ path, before: null, digest: '', replaced: [], at, ...rest });
+  for (const path of [join(tree, 'etc'), request.etcNix, paths.directory, dirname(paths.ssh)])
+    if (!existsSync(path)) record(path, { put: 'directory' });
+  const block = (path: string, line: string, where: 'first' | 'last', stray: RegExp) => {
+    const now = existsSync(path) ? readFileSync(path, 'latin1') : undefined;
+    const lines = (now ?? '').split(/(?<=\n)/);
+    const replaced = lines.flatMap((text, line) => (stray.test(text) ? [{ line, text }] : []));
+    const kept = lines.filter((text) => !stray.test(text)).join('');
+    const before = now === undefined ? null : { mode: statSync(path).mode & 0o777, uid: 0, gid: 0 };
+    const digest = createHash('sha256').update(line).digest('hex');
+    record(path, { put: 'block', before, digest, replaced });
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const mode = now === undefined && where === 'first' ? 0o600 : undefined;
+    writeFileSync(path, withBlock(Buffer.from(kept, 'latin1'), [line], where), { mode });
+  };
+  mkdirSync(paths.directory, { recursive: true });
+  const { ssh } = rootLines(request);
+  block(paths.ssh, ssh.line, 'first', /nix-linuxkit-ssh-config/);
+  const line = 'ssh-ng://builder@nix-linuxkit x86_64-linux - 2 1 linuxkit-builder - c3No';
+  block(paths.machines, line, 'last', /^(?!#).*nix-linuxkit/);
+  spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', paths.clientKey]);
+  rmSync(paths.clientPublicKey);
+  const installed = { version: 1, owner: request.owner, receipts };
+  writeFileSync(paths.installed, `${JSON.stringify(installed, null, 2)}\n`);
+}
+
+// Behaviour 82: Root's script changes nothing where a directory that it writes in is a link, another's, or can be written by others, where a file cannot be written, or where the builder is another user's.
+describe("root's script refuses, and changes nothing", () => {
+  const refused = (why: string) => {
+    const before = snapshot(tree);
+    const ran = perform(installing());
+    expect(ran).toMatchObject({ status: 77, stdout: '' });
+    expect(ran.stderr).toContain(why);
+    expect(ran.stderr).toContain('nothing was changed');
+    expect(snapshot(tree)).toEqual(before);
+  };
+
+  test('a directory of its own that is a link', () => {
+    const elsewhere = join(tree, 'elsewhere');
+    mkdirSync(elsewhere);
+    mkdirSync(request.etcNix, { recursive: true });
+    symlinkSync(elsewhere, paths.directory);
+    refused(`${paths.directory} has to be a directory that only root can write`);
+  });
+
+  test.each(['/etc/nix', '/root/.ssh'])('that others can write: %s', (path) => {
+    mkdirSync(join(tree, path), { recursive: true });
+    chmodSync(join(tree, path), 0o775);
+    refused(`${join(tree, path)} has to be`);
+    chmodSync(join(tree, path), 0o757);
+    refused(`${join(tree, path)} has to be`);
+  });
+
+  test.runIf(asRoot)('that is another user’s', () => {
+    mkdirSync(paths.directory, { recursive: true });
+    chownSync(paths.directory, 65534, 65534);
+    refused(paths.directory);
+  });
+
+  test('the builder of another user', () => {
+    perform(installing());
+    request = { ...request, owner: { name: 'ann', uid: 1001, directory: '/other' } };
+    refused("another user's");
+    expect(perform(removing())).toMatchObject({ status: 77 });
+  });
+});
+
+test('a link in the place of a file is left, and what to do is told', () => {
+  const theirs = join(tree, 'dotfiles');
+  put(theirs, 'Host *\n');
+  mkdirSync(dirname(paths.ssh), { mode: 0o700 });
+  symlinkSync(theirs, paths.ssh);
+  const ran = perform(installing());
+  expect(ran).toMatchObject({ status: 0 });
+  expect(ran.stderr).toContain(`${paths.ssh} is a link, and was left alone.`);
+  expect(readFileSync(theirs, 'utf8')).toBe('Host *\n');
+  expect(rootNeeds(request).byHand[0]?.text).toContain(rootLines(request).ssh.line);
+  put(theirs, `${rootLines(request).ssh.line}\nHost *\n`);
+  expect(perform(installing()).stderr).toBe('');
+  expect(rootNeeds(request).byHand).toEqual([]);
+  expect(perform(removing()).stdout).toContain('it is a link. Take this line out of it');
+});
+
+test('links that a user put where root writes whole files are replaced, and not followed', () => {
+  perform(installing());
+  const victim = join(tree, 'victim');
+  put(victim, 'theirs');
+  for (const path of [paths.sshConfig, paths.clientPublicKey, paths.list]) {
+    rmSync(path);
+    symlinkSync(victim, path);
+  }
+  perform(installing());
+  expect(readFileSync(victim, 'utf8')).toBe('theirs');
+});
+
+// Behaviour 86: A file that is a mount point is written in place, and given back.
+describe.runIf(canMount)('a file that is a mount point', () => {
+  const mounted = (script: string, flags = '') => {
+    const mounts = [paths.ssh, paths.machines].map(
+      (path) =>
+        `mount --bind ${quoted(path)} ${quoted(path)}${flags && ` && mount -o remount,bind${flags} ${quoted(path)}`}`,
+    );
+    const all = `${mounts.join(' && ')} && exec /bin/sh -c ${quoted(script)}`;
+    const { status, stderr } = spawnSync('unshare', ['-m', 'sh', '-c', all], { encoding: 'utf8' });
+    return { status, stderr };
+  };
+  const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
+
+  test('is written in place, and given back', () => {
+    put(paths.ssh, 'Host *\n', 0o600);
+    put(paths.machines, 'ssh://a\n');
+    const before = snapshot(tree);
+    expect(mounted(installing())).toEqual({ status: 0, stderr: '' });
+    expect(needed(rootNeeds(request))).toEqual([]);
+    expect(mounted(removing())).toEqual({ status: 0, stderr: '' });
+    expect(snapshot(tree)).toEqual(before);
+  });
+
+  test('and cannot be written, is named before anything is done', () => {
+    put(paths.ssh, 'Host *\n', 0o600);
+    put(paths.machines, 'ssh://a\n');
+    const before = snapshot(tree);
+    const { status, stderr } = mounted(installing(), ',ro');
+    expect(status).toBe(77);
+    expect(stderr).toContain(`${paths.machines} cannot be written; nothing was changed.`);
+    expect(snapshot(tree)).toEqual(before);
+  });
+});
+
+test('a removal that was cut short is finished by the next', () => {
+  put(paths.machines, 'ssh://nix-linuxkit - - 1\nssh://a\n');
+  const before = snapshot(tree);
+  perform(installing());
+  const script = removing();
+  for (const next of ['undo "$machines"', 'if [ -L "$ssh"', 'for name in', 'leave '])
+    expect(perform(script.replace(`\n${next}`, `\nexit 1\n${next}`)).status).toBe(1);
+  perform(removing());
+  expect(snapshot(tree)).toEqual(before);
+});
+
+// Behaviour 80: Root runs no program of ours and reads no file of the user's: `configure` and `unconfigure` show a script, and run what they showed; no private key is in it or on its input.
+test('no private key is in what is shown, and none leaves the directory', () => {
+  perform(installing());
+  const key = readFileSync(paths.clientKey, 'utf8');
+  renameSync(paths.clientPublicKey, `${paths.clientPublicKey}.old`);
+  expect(installing()).not.toContain(key.split('\n')[1]);
+  expect(installing()).not.toContain('PRIVATE');
+});
+
+test('what others put into the directory of the door stays, and is told', () => {
+  request = { ...request, door: 'unix', proxy: 'x' };
+  if (!asRoot) request = { ...request, owner: { ...request.owner, uid: process.getuid?.() ?? 0 } };
+  perform(installing());
+  put(join(paths.door, 'theirs'), 'x');
+  request = { ...request, door: 'tcp', proxy: undefined };
+  expect(perform(installing()).stderr).toContain(`Left ${paths.door}`);
+  expect(readFileSync(join(paths.door, 'theirs'), 'utf8')).toBe('x');
+});
+
+// Behaviour 148: Root's script has each file on the disk before it gives it its name, where `sync` takes a file: a power cut leaves no empty one.
+test('each file is on the disk before it has its name', () => {
+  put(paths.machines, 'ssh://a\n');
+  // Its name is a word of the script.
+  const bin = mkdtempSync(join(tmpdir(), 'bin-'));
+  put(
+    join(bin, 'sync'),
+    `#!/bin/sh\nfor file; do cat "$file" >"$file.synced"; echo "$file" >>${bin}/list; done\n`,
+    0o755,
+  );
+  const script = installing().replace('PATH=/usr/bin', `PATH=${bin}:/usr/bin`);
+  expect(perform(script)).toMatchObject({ status: 0, stderr: '' });
+  const files = [paths.installed, paths.knownHosts, paths.sshConfig, paths.list];
+  const synced = readFileSync(join(bin, 'list'), 'utf8').trimEnd().split('\n');
+  expect(synced).toEqual(expect.arrayContaining([paths.clientKey, paths.clientPublicKey]));
+  for (const path of [...files, paths.ssh, paths.machines]) {
+    expect(synced).toContain(`${path}.linuxkit-builder`);
+    expect(readFileSync(`${path}.linuxkit-builder.synced`, 'utf8')).toBe(
+      readFileSync(path, 'utf8'),
+    );
+  }
+  rmSync(bin, { recursive: true });
+});

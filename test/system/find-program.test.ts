@@ -1,0 +1,42 @@
+/** Where programs are found that no PATH names, in a world whose /opt and /usr/local are its own. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const checkout = resolve(import.meta.dirname, '../..');
+const unshare = ['--map-root-user', '--mount'];
+const canMount = spawnSync('unshare', [...unshare, 'true']).status === 0;
+
+let dir = '';
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'program-'));
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `import { tryProgram } from './src/system/process/find-program.ts'; console.log(tryProgram('gvproxy', '/nowhere'));`,
+      resolveDir: checkout,
+    },
+    ...{ bundle: true, write: false, platform: 'node', format: 'cjs' },
+  });
+  writeFileSync(join(dir, 'look.js'), outputFiles[0]?.contents ?? '');
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+// Behaviour 169: gvproxy and vfkit are found where podman keeps its own, which no PATH names.
+test
+  .runIf(canMount)
+  .each([
+    '/opt/homebrew/opt/podman/libexec/podman/gvproxy',
+    '/usr/local/opt/podman/libexec/podman/gvproxy',
+    '/opt/podman/bin/gvproxy',
+  ])("podman's gvproxy at %s", (path) => {
+  const script = `
+    # Node itself may be in one of them.
+    exec 9<"$2" && mount -t tmpfs none /opt && mount -t tmpfs none /usr/local && mkdir -p "\${1%/*}" || exit 1
+    printf '#!/bin/sh\n' >"$1" && chmod 755 "$1" && exec "/proc/$$/fd/9" "$3"`;
+  const node = ['sh', '-c', script, 'sh', path, process.execPath, join(dir, 'look.js')];
+  const { stdout, stderr } = spawnSync('unshare', [...unshare, ...node], { encoding: 'utf8' });
+  expect(stdout.trim(), stderr).toBe(path);
+});

@@ -12,6 +12,7 @@ import { BuilderRig } from './rig.ts';
 
 // Behaviour 17: A crowd is led to the guest one after the other, so that a network that takes two connections at a time loses
 // none of it.
+// Behaviour 173: A login of Nix's is led to the guest's daemon without a start of Nix, as the user who it is, and trusted as such.
 // Behaviour 140: What goes back of memory and disk is what the guest's kernel says, not what its VM program is known for; where
 // memory does not go back, `status` and `doctor` say what ends that.
 // Behaviour 141: `gc` and `trim` bring back a guest that is away and say so; `gc` waits for those who are in, and what it frees, the
@@ -35,6 +36,11 @@ test('the services of a guest: many clients, deaths, priorities, the sandbox, th
     'qemu-ga -1000 0',
     'sshd -1000 0',
   ]);
+
+  const login = await rig.cli('ssh', '--', loginScript);
+  expect(login.stdout, login.said).toMatch(
+    /^begun by \/usr\/bin\/socat\nended with 0\n.*"trusted":(1|true)\W/,
+  );
 
   // It has a mount namespace of its own from its start on, and it may start before the disk is mounted.
   expect((await inGuest(rig, mountedLaterScript)).stdout).toBe('seen\n');
@@ -243,6 +249,22 @@ const prioritiesScript = `for name in sshd nix-daemon qemu-ga; do
   set -- $(cat /proc/$oldest/stat)
   echo "$name $score \${19}"
 done`;
+
+/** What runs for a login of Nix's, how it ends, and what the daemon says of whoever comes that way. */
+const loginScript = `cd /tmp && mkfifo held
+nix-daemon --stdio <held >/dev/null &
+exec 3>held
+for try in $(seq 100); do
+  program=$(readlink /proc/$!/exe)
+  case $program in *socat | */nix) break ;; esac
+  usleep 50000
+done
+echo "begun by $program"
+exec 3>&-
+wait $!
+echo "ended with $?"
+nix store info --json --store unix:///nix/var/nix/daemon-socket/socket
+rm held`;
 
 /** Whether nix-daemon sees what is mounted below /nix after it has started. */
 const mountedLaterScript = `mkdir /nix/var/later

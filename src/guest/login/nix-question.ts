@@ -1,6 +1,7 @@
 /**
- * One question over Nix's worker protocol: is a path in the store? `nix-daemon --stdio` greets by itself, whatever becomes of the
- * daemon behind its socket; only what it is asked then is passed on to that one, which does all builds (Nix 2.26, daemon.cc).
+ * One question over Nix's worker protocol: is a path in the store? Nix's own `nix-daemon --stdio` greets by itself, whatever becomes of
+ * the daemon behind its socket; only what it is asked then is passed on to that one, which does all builds (Nix 2.34, daemon.cc). Our
+ * image leads a login to that one from its first word on; another's may not.
  */
 import { quoted } from '../../system/plain-text.ts';
 

@@ -1,19 +1,11 @@
 // The benchmark: each figure is a median of interleaved runs, set against a floor that was measured beside it.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { cpioArchive, S_IFDIR, S_IFREG } from '../src/system/cpio.ts';
+import { benchBoot } from './bench-boot.ts';
 import { benchDoor } from './bench-door.ts';
 import { benchGiveBack } from './bench-give-back.ts';
 import { benchWays } from './bench-door-ways.ts';
@@ -36,7 +28,7 @@ const rows: string[] = [];
 const benches = {
   cli: benchCli,
   image: benchImage,
-  boot: benchBoot,
+  boot: () => benchBoot({ state, image, before: process.env['LINUXKIT_BENCH_BEFORE'], cli, ratio }),
   idle: benchIdle,
   door: () => {
     start();
@@ -177,80 +169,6 @@ function benchImage(): void {
     return ms / 1000;
   });
   absolute('`image build`, packages in the cache', times, 's', 10);
-}
-
-/** Uptimes of our guest against the moment at which a bare kernel runs its first instruction of userspace. */
-function benchBoot(): void {
-  const floor: number[] = [];
-  const sshd: number[] = [];
-  const ready: number[] = [];
-  for (let n = 0; n < 7; n++) {
-    start();
-    floor.push(bareKernel());
-    const { timeline } = JSON.parse(cli('status', '--json')) as {
-      timeline: { name: string; ms: number; uptimeS?: number }[];
-    };
-    const at = (name: string) =>
-      timeline.find((seen) => seen.name === name) ?? { ms: NaN, uptimeS: NaN };
-    sshd.push(at('sshd').uptimeS ?? NaN);
-    // From when the host read that line: at most one look at the console (100 ms) after it was written.
-    ready.push((at('sshd').uptimeS ?? NaN) + (at('ready').ms - at('sshd').ms) / 1000);
-    stop();
-  }
-  ratio('kernel start to `stage=sshd`', sshd, floor, 's', 'a bare kernel’s first userspace', 2.2);
-  ratio('kernel start to `ready`', ready, floor, 's', 'a bare kernel’s first userspace', 3);
-}
-
-/** The same program, CPU and memory as the guest's, while that is idle; an initrd of busybox and a script. */
-function bareKernel(): number {
-  const plan = readFileSync(
-    `/proc/${readFileSync(join(state, 'nix-state/qemu.pid'), 'utf8').trim()}/cmdline`,
-    'utf8',
-  ).split('\0');
-  const option = (name: string) => [name, plan[plan.indexOf(name) + 1] ?? ''];
-  const initrd = join(state, 'bare.img');
-  if (!existsSync(initrd)) writeFileSync(initrd, bareInitrd());
-  const output = execFileSync(
-    plan[0] ?? '',
-    [
-      ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-serial', 'stdio'],
-      ...['-machine', '-accel', '-cpu', '-smp', '-m', '-kernel', '-append'].flatMap(option),
-      ...['-initrd', initrd],
-    ],
-    { encoding: 'utf8' },
-  );
-  return Number(/UPTIME ([\d.]+)/.exec(output)?.[1]);
-}
-
-function bareInitrd(): Uint8Array {
-  const init = [
-    '#!/busybox sh',
-    '/busybox mount -t proc proc /proc',
-    'read -r up rest < /proc/uptime',
-    'echo "UPTIME $up"',
-    '/busybox reboot -f',
-    '',
-  ].join('\n');
-  return cpioArchive([
-    { path: 'proc', mode: S_IFDIR | 0o755 },
-    { path: 'dev', mode: S_IFDIR | 0o755 },
-    { path: 'busybox', mode: S_IFREG | 0o755, data: busyboxOfImage() },
-    { path: 'init', mode: S_IFREG | 0o755, data: Buffer.from(init) },
-  ]);
-}
-
-/** Out of the image's own initrd: a newc archive (110-byte headers in hex, everything padded to 4). */
-function busyboxOfImage(): Buffer {
-  const initrd = readFileSync(`${image}-initrd.img`);
-  for (let at = 0; ;) {
-    const field = (n: number) =>
-      parseInt(initrd.toString('latin1', at + 6 + 8 * n, at + 14 + 8 * n), 16);
-    const [size, nameSize] = [field(6), field(11)];
-    const data = (at + 110 + nameSize + 3) & ~3;
-    if (initrd.toString('latin1', at + 110, at + 109 + nameSize) === 'bin/busybox')
-      return initrd.subarray(data, data + size);
-    at = (data + size + 3) & ~3;
-  }
 }
 
 /** A ready guest with nothing to do, for a minute after it has settled. */

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 /** The only source of time. Everything that waits takes a Clock, so that tests move time themselves. */
 export interface Clock {
   /** Wall time in ms since 1970. */
@@ -13,19 +15,14 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  sleep: (ms, signal) =>
-    new Promise((resolve, reject) => {
-      if (signal?.aborted === true) return reject(reasonOf(signal));
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      }, ms);
-      const onAbort = () => {
-        clearTimeout(timer);
-        reject(reasonOf(signal));
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-    }),
+  sleep: async (ms, signal) => {
+    try {
+      await delay(ms, undefined, signal && { signal });
+    } catch (error) {
+      // Node's own AbortError has the reason as its cause.
+      throw signal?.aborted === true ? reasonOf(signal) : error;
+    }
+  },
   after: (ms, fn) => {
     // A timer takes a millisecond at least.
     if (ms <= 0) {

@@ -5,7 +5,7 @@ import { AwakeClock } from '../system/time/awake.ts';
 import type { Clock } from '../system/time/clock.ts';
 import { failureOf } from '../system/failure.ts';
 import { readLive } from '../system/files/pidfile.ts';
-import { ask } from '../supervisor/daemon/control.ts';
+import { ask, holdDoor, type Busy } from '../supervisor/daemon/control.ts';
 import { ownPidFiles } from '../supervisor/daemon/daemon-lock.ts';
 
 export interface DrainOptions {
@@ -22,14 +22,6 @@ export interface DrainOptions {
   readonly onSilent: () => void;
 }
 
-/** What a stop waits for. */
-export interface Busy {
-  /** Connections that have logged in: builds, copies, shells. */
-  readonly loggedIn: number;
-  /** Builds that run in the guest; undefined where it does not say. */
-  readonly builds: number | undefined;
-}
-
 const everyMs = 500;
 /** A look into the guest costs it a process: it is made when a connection came or went, and now and then. */
 const looksEvery = 10;
@@ -38,6 +30,7 @@ const looksEvery = 10;
 export async function drain(layout: Layout, options: DrainOptions): Promise<'drained' | 'limit'> {
   const { clock, signal, limitMs, onBusy, onSilent, how = 'hold' } = options;
   const begin = how === 'hold' ? 'drain' : 'refuse';
+  const held: Held = {};
   const limit = new AbortController();
   const cancelLimit = new AwakeClock(clock).after(limitMs, () => limit.abort());
   let told: Busy | undefined;
@@ -46,7 +39,7 @@ export async function drain(layout: Layout, options: DrainOptions): Promise<'dra
     for (let turn = 0; ; turn++) {
       // One that did not answer may not have heard, or be another.
       const command = turn === 0 || isSilent ? begin : 'door';
-      const found = await connections(layout, command, options);
+      const found = await connections(layout, command, options, held);
       if (found?.loggedIn === 0 && found.entering === 0) return 'drained';
       if (limit.signal.aborted) return 'limit';
       if (found === undefined && !isSilent) onSilent();
@@ -61,6 +54,7 @@ export async function drain(layout: Layout, options: DrainOptions): Promise<'dra
       await clock.sleep(everyMs, signal);
     }
   } catch (error) {
+    held.door?.[Symbol.dispose]();
     if (how === 'hold') await ask(layout, 'undrain', clock).catch(() => undefined);
     throw error;
   } finally {
@@ -76,9 +70,10 @@ async function connections(
   layout: Layout,
   command: 'drain' | 'refuse' | 'door',
   { clock, signal }: DrainOptions,
+  held: Held,
 ): Promise<Connections | undefined> {
   try {
-    const said = await ask(layout, command, clock, signal);
+    const said = await (command === 'drain' ? hold() : ask(layout, command, clock, signal));
     // A daemon of the release before does not tell them apart.
     const { open = 0, loggedIn = open, entering = 0 } = said;
     return { loggedIn, entering };
@@ -87,6 +82,17 @@ async function connections(
     if (kind !== 'daemon-silent' && kind !== 'daemon-not-running') throw error;
     return readLive(ownPidFiles(layout)) === undefined ? { loggedIn: 0, entering: 0 } : undefined;
   }
+
+  async function hold(): Promise<Partial<Counts>> {
+    const door = await holdDoor(layout, clock, signal);
+    held.door?.[Symbol.dispose]();
+    return (held.door = door);
+  }
+}
+
+/** The door is held until this process ends: who is killed in the midst of the wait keeps nobody out. */
+interface Held {
+  door?: Awaited<ReturnType<typeof holdDoor>>;
 }
 
 /** What is not known does not end the wait: whether the daemon lives is asked at the door. */

@@ -38,7 +38,7 @@ export async function findStatus(layout: Layout, asker: Asker): Promise<Found> {
 
 async function look(layout: Layout, { clock, signal }: Asker): Promise<Found> {
   try {
-    const fields = await ask(layout, 'status', clock, signal, answerMs);
+    const fields = await ask(layout, 'status', clock, signal, { timeoutMs: answerMs });
     // What a guest says of itself is in it, as in the file.
     const status = parseStatus(JSON.parse(JSON.stringify(fields, harmless)));
     if (status !== undefined) return { daemon: 'alive', status, heard: true };

@@ -1,6 +1,6 @@
 /** What every verb does that ends the guest: waits for the builds that run in it. */
 import type { Layout } from '../config/layout.ts';
-import type { Busy } from './drain.ts';
+import type { Busy } from '../supervisor/daemon/control.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import type { CliContext } from '../command/context.ts';
 
@@ -16,11 +16,15 @@ export interface EndOptions {
   readonly timeout: string;
 }
 
-/** Unless it is to be now: lets no new connection in and waits for those that are through. */
+/**
+ * Unless it is to be now: lets no new connection in and waits for those that are through. `atLimit`: what becomes of those that are not
+ * done in time.
+ */
 export async function waitForBuilds(
   layout: Layout,
   options: EndOptions,
   context: CliContext,
+  atLimit = 'stopping all the same',
 ): Promise<void> {
   if (options.now === true) return;
   const limitMs = secondsIn(options.timeout) * 1000;
@@ -37,7 +41,7 @@ export async function waitForBuilds(
   const onSilent = () => waiting('The daemon does not say whether builds run');
   const { clock, signal } = context;
   const end = await drain(layout, { clock, signal, limitMs, onBusy, onSilent });
-  if (end === 'limit') context.err('They are not done; stopping all the same.');
+  if (end === 'limit') context.err(`They are not done; ${atLimit}.`);
 }
 
 /** What a verb does after that wait. Where it fails the door is open again: whoever is held at it would be held for good. */

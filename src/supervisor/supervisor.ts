@@ -9,6 +9,7 @@ import { begin } from './start/chosen-vm.ts';
 import { Ends } from './stop/end-scope.ts';
 import { directoryLost } from './health/child-failures.ts';
 import { Staging, type StagingOptions } from './start/staging.ts';
+import type { Answers } from './daemon/control.ts';
 import { DoorControl, type DoorControlOptions, type KeepOut } from './daemon/door-control.ts';
 import { decide } from './start/lessons.ts';
 import { initial } from './lifecycle/lifecycle.ts';
@@ -115,11 +116,9 @@ export class Supervisor {
     this.#record.finish();
   }
 
-  /** Sends the guest away, and lets new connections in again; false where a client waits at the door that wants it now. */
-  suspend(): boolean {
-    const goes = this.onDemand.suspend();
-    this.drain(false);
-    return goes;
+  /** As {@link OnDemand.suspend}; new connections are let in again. */
+  suspend(isForced = false): Promise<Answers['suspend']> {
+    return this.onDemand.suspend(isForced).finally(() => this.drain(false));
   }
 
   /** The machine, or this process, was asleep for so long. */

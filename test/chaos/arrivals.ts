@@ -55,7 +55,9 @@ export async function beginOnDemand(rig: BuilderRig, gone: Gone = 'suspend'): Pr
   const { config } = rig.layout;
   const settings = JSON.parse(readFileSync(config, 'utf8')) as object;
   const idle = gone === 'stop' ? { idle: { how: 'stop', after: '168 h' } } : {};
-  writeFileSync(config, JSON.stringify({ ...settings, ...idle, verbose: true, start: 'demand' }));
+  // On a machine that much else runs on a boot takes longer than a build is held for by default.
+  const ours = { ...idle, holdSeconds: 900, verbose: true, start: 'demand' };
+  writeFileSync(config, JSON.stringify({ ...settings, ...ours }));
   rig.begin('daemon');
   await rig.reaches('away');
 }

@@ -8,7 +8,7 @@ import { openControl, type Commands, type Control } from '../../src/supervisor/d
 import { systemClock } from '../../src/system/time/clock.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
 import { silent } from '../../src/system/log.ts';
-import { calm, nobody } from '../fakes/commands.ts';
+import { asker, calm, nobody } from '../fakes/commands.ts';
 
 const GiB = 1024 ** 3;
 let layout: Layout;
@@ -117,7 +117,7 @@ describe('trim', () => {
 });
 
 const statusOf = (phase: 'away' | 'ready') => {
-  const status = calm.status();
+  const status = calm.status(asker);
   if (status instanceof Promise) throw new Error('it is said at once');
   return { ...status, phase };
 };

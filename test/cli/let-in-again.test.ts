@@ -11,7 +11,7 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { openControl, type Commands, type Control } from '../../src/supervisor/daemon/control.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
-import { calm } from '../fakes/commands.ts';
+import { asker, calm } from '../fakes/commands.ts';
 
 let layout: Layout;
 let control: Control;
@@ -22,7 +22,7 @@ beforeEach(async () => {
   asked = [];
   const heard = (command: 'drain' | 'undrain') => () => {
     asked.push(command);
-    return calm[command]();
+    return calm[command](asker);
   };
   const cannot = () => {
     throw new Error('not now');

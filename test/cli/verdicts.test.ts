@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
-import { noteFailure, noteSuccess } from '../../src/supervisor/idle/suspend-trial.ts';
+import { noteFailure, noteSuccess, readTrial } from '../../src/supervisor/idle/suspend-trial.ts';
 import { keepVerdict } from '../../src/domain/verdicts.ts';
 
 let layout: Layout;
@@ -95,9 +95,15 @@ test('whether a guest goes on from a file is told, and forgotten, with the rest'
   expect(await tells()).toEqual([`suspend file: works (found; ${until})`]);
   for (const why of ['It broke.', 'It broke again.']) fail(why);
   expect(await tells()).toEqual([
-    `suspend file: does not work (found; ${until})`,
+    'suspend file: does not work (found; holds until a day has passed since)',
     '  It broke again.',
   ]);
+  // By then it is not held against it any more.
+  const { at: then, ...trial } = readTrial(layout) ?? {};
+  const dayBefore = new Date(Date.parse(then ?? '') - 25 * 3_600_000).toISOString();
+  writeFileSync(layout.suspendTrial, JSON.stringify({ ...trial, at: dayBefore }));
+  expect(await tells()).toEqual([`suspend file: works (found; ${until})`]);
+  for (const why of ['It broke.', 'It broke again.']) fail(why);
   expect((await verdicts('--clear')).join()).toMatch(/^Forgotten: suspend file\./);
   expect(await verdicts()).toEqual(['Nothing was tried since this machine booted.']);
 });

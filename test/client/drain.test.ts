@@ -5,9 +5,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { CliContext } from '../../src/command/context.ts';
 import { waitForBuilds } from '../../src/client/wait-for-builds.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { openControl } from '../../src/supervisor/daemon/control.ts';
+import { ask, holdDoor, openControl, type Busy } from '../../src/supervisor/daemon/control.ts';
 import { ownPidFiles } from '../../src/supervisor/daemon/daemon-lock.ts';
-import { drain, type Busy } from '../../src/client/drain.ts';
+import { DoorHold } from '../../src/supervisor/daemon/door-hold.ts';
+import { drain } from '../../src/client/drain.ts';
 import { systemClock, type Clock } from '../../src/system/time/clock.ts';
 import { silent } from '../../src/system/log.ts';
 import { removePid, writePid } from '../../src/system/files/pidfile.ts';
@@ -110,6 +111,34 @@ test('strangers are not waited for, but for as long as they may be logging in', 
 test('one that stays silent is waited for up to the limit, and that is told once', async () => {
   says = ['silence'];
   expect(await drained(12_000)).toEqual({ end: 'limit', told: ['silent'] });
+});
+
+// Behaviour 175: The door is held for whoever waits to end the guest, and no longer than he is there: one that is killed keeps nobody out.
+test('who waits holds the door by a connection that stays, and his end lets it go', async () => {
+  control.close();
+  const held: boolean[] = [];
+  const hold = new DoorHold((isHeld) => held.push(isHeld));
+  control = await openControl(
+    layout,
+    { ...calm, drain: ({ gone }) => (hold.take(gone), nobody) },
+    silent,
+  );
+  const first = await holdDoor(layout, systemClock);
+  const second = await holdDoor(layout, systemClock);
+  expect(held).toEqual([true, true]);
+  first[Symbol.dispose]();
+  await ask(layout, 'door', systemClock);
+  expect(held).toEqual([true, true]);
+  // As the kernel does for one that is killed.
+  second[Symbol.dispose]();
+  while (held.length < 3) await new Promise((done) => setImmediate(done));
+  expect(held).toEqual([true, true, false]);
+  // One of an earlier release hangs up as soon as it has its answer.
+  await ask(layout, 'drain', systemClock);
+  await ask(layout, 'door', systemClock);
+  expect(held).toEqual([true, true, false, true]);
+  hold.letGo();
+  expect(held.at(-1)).toBe(false);
 });
 
 test('one that has ended has nothing through', async () => {

@@ -1,8 +1,11 @@
 /** A daemon's answers to every command, of one that has nothing to do: for tests that say some of them themselves. */
-import type { Commands } from '../../src/supervisor/daemon/control.ts';
+import type { Asker, Commands } from '../../src/supervisor/daemon/control.ts';
 import { identify } from '../../src/system/process/process.ts';
 
 export const nobody = { held: 0, opening: 0, open: 0, loggedIn: 0, entering: 0 };
+
+/** One who asks for nothing beyond the command. */
+export const asker: Asker = { gone: undefined, isForced: false };
 
 export const calm: Commands = {
   drain: () => nobody,

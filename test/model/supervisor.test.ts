@@ -151,7 +151,7 @@ class Life {
       case 'restart':
         return this.#supervisor.dispatch({ type: 'restart', why: 'a test' });
       case 'rest':
-        this.#supervisor.suspend();
+        await this.#supervisor.suspend();
         return;
       case 'want':
         this.#supervisor.onDemand.resume();

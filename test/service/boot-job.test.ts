@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseRootValues } from '../../src/setup/root/root-plan.ts';
 import { systemJobPath } from '../../src/service/system-job.ts';
 import { openControl } from '../../src/supervisor/daemon/control.ts';
-import { calm } from '../fakes/commands.ts';
+import { asker, calm } from '../fakes/commands.ts';
 import { configureRig } from '../setup/configure-rig.ts';
 
 let rig: ReturnType<typeof configureRig>;
@@ -58,7 +58,7 @@ test('where it cannot be taken away after that wait, new builds are let in again
   const asked: string[] = [];
   const heard = (command: 'drain' | 'undrain') => () => {
     asked.push(command);
-    return calm[command]() as never;
+    return calm[command](asker) as never;
   };
   mkdirSync(rig.layout.state, { recursive: true });
   const commands = { ...calm, drain: heard('drain'), undrain: heard('undrain') };

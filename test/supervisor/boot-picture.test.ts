@@ -35,7 +35,7 @@ describe('the report of the starts', () => {
       [190, 380],
     ]);
     // The same step has the same colour in every start.
-    const colors = [...svg.matchAll(/fill="(hsl[^"]+)"/g)].map(([, color]) => color);
+    const colors = [...svg.matchAll(/fill="(#[^"]+)"/g)].map(([, color]) => color);
     expect(colors[0]).toBe(colors[3]);
     expect(new Set(colors).size).toBe(3);
   });

@@ -229,14 +229,21 @@ describe('a guest that nobody needs', () => {
     ]);
   });
 
-  test('stays with whoever is in it when it was to go by itself, and goes where somebody says so', () => {
+  // Behaviour 174: `suspend` sends no guest away that somebody is in, and says who; only with `--force` it does.
+  test('stays with whoever is in it when it was to go by itself, and goes where somebody forces it to', () => {
     const notSuspended = { type: 'not-suspended', inUse: true } as const;
     const idle = after(ready, { type: 'rest', why: { type: 'unused', forMs: 1 }, keeps: true });
     expect(after(idle.state, notSuspended).effects).toEqual([{ type: 'release-door' }]);
     expect(after(idle.state, { type: 'not-suspended' }).effects).toEqual([
       { type: 'end-children' },
     ]);
-    expect(after(suspending.state, notSuspended).effects).toEqual([{ type: 'end-children' }]);
+    // By hand too, unless that is forced.
+    expect(after(suspending.state, notSuspended).state.phase).toBe('ready');
+    const forced = after(
+      { phase: 'ready', since: 0, attempt: 1 },
+      { type: 'rest', why: { type: 'asked', isForced: true }, keeps: true },
+    );
+    expect(after(forced.state, notSuspended).effects).toEqual([{ type: 'end-children' }]);
   });
 
   test('whose disk fails while it is saved stays, and goes on when its disk does', () => {

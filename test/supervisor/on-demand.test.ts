@@ -4,6 +4,7 @@ import type { DoorControl } from '../../src/supervisor/daemon/door-control.ts';
 import { OnDemand } from '../../src/supervisor/idle/on-demand.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { freePort } from '../rig/free-port.ts';
+import { nobody } from '../fakes/commands.ts';
 import { Client, until } from '../door/rig.ts';
 import { readyIn } from '../model/ready.ts';
 import { World } from '../model/world.ts';
@@ -80,7 +81,7 @@ test('comes back at once for a client that comes while it goes', async () => {
     seen,
     doorControl,
   } = await rig(world);
-  expect(supervisor.suspend()).toBe(true);
+  expect(await supervisor.suspend()).toEqual({ goes: true });
   expect(phases.at(-1)).toBe('stopping');
   const client = new Client(port);
   await seen(() => doorControl.counts().held === 1);
@@ -111,19 +112,19 @@ test('goes and comes when it is told to, and not while a client waits', async ()
   supervisor.drain(true);
   const client = new Client(port);
   await seen(() => doorControl.hasWaiting);
-  expect(supervisor.suspend()).toBe(false);
+  expect(await supervisor.suspend()).toEqual({ goes: false });
   expect(phases.at(-1)).toBe('ready');
   expect(doorControl.isDraining).toBe(false);
   client.socket.destroy();
   await seen(() => doorControl.counts().held + doorControl.counts().opening === 0);
 
-  expect(supervisor.suspend()).toBe(true);
+  expect(await supervisor.suspend()).toEqual({ goes: true });
   await reaches('away');
   expect(supervisor.status().sentence).toContain('It was sent away by hand.');
   expect(supervisor.onDemand.resume()).toBe(true);
   expect(supervisor.onDemand.resume()).toBe(false);
   await getReady();
-  expect(supervisor.suspend()).toBe(true);
+  expect(await supervisor.suspend()).toEqual({ goes: true });
   await reaches('away');
   supervisor.dispatch({ type: 'stop' });
   expect(supervisor.status().phase).toBe('stopped');
@@ -167,6 +168,24 @@ test('a daemon that has given up tries again for a client that comes later', asy
   const client = new Client(port);
   await getReady();
   for (const { socket } of [scan, client]) socket.destroy();
+  supervisor.dispatch({ type: 'stop' });
+  await reaches('stopped');
+});
+
+// Behaviour 174: `suspend` sends no guest away that somebody is in, and says who; only with `--force` it does.
+test('stays for whoever is in it, unless it is sent away by force', async () => {
+  await using world = await World.make();
+  const { supervisor, phases, until: reaches, doorControl } = await rig(world);
+  // As of an ssh session that has logged in.
+  Object.assign(doorControl, { counts: () => ({ ...nobody, open: 2, loggedIn: 1, entering: 1 }) });
+  supervisor.drain(true);
+  const inUse = { loggedIn: 2, builds: 0 };
+  expect(await supervisor.suspend()).toEqual({ goes: false, inUse });
+  expect(doorControl.isDraining).toBe(false);
+  expect(phases.at(-1)).toBe('ready');
+  expect(await supervisor.suspend(true)).toEqual({ goes: true });
+  expect(phases.at(-1)).toBe('stopping');
+  await reaches('away');
   supervisor.dispatch({ type: 'stop' });
   await reaches('stopped');
 });

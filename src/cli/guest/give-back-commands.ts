@@ -104,7 +104,7 @@ async function askLong<C extends 'gc' | 'trim'>(
   { clock, signal }: CliContext,
 ) {
   const { ask } = await import('../../supervisor/daemon/control.ts');
-  return ask(layout, command, clock, signal, workMs);
+  return ask(layout, command, clock, signal, { timeoutMs: workMs });
 }
 
 /** Bytes that it takes of the host's disk. */

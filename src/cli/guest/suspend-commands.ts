@@ -12,6 +12,7 @@ import {
 import { saying } from '../../command/announce-slow.ts';
 import {
   buildsOption,
+  describeBusy,
   nowOption,
   orLetIn,
   waitForBuilds,
@@ -25,26 +26,48 @@ export function suspendVerb(program: Command, context: CliContext): void {
     .option(...directoryOption)
     .option(...nowOption)
     .option(...buildsOption)
-    .action(async (options: DirectoryOption & EndOptions) => {
+    .option('--force', 'send it away whoever is in it: builds that run fail')
+    .action(async (options: SuspendOptions) => {
       const layout = layoutFor(options, context, 'ask');
       const before = await livingStatus(layout, context);
       const { traitsOf } = await import('../../supervisor/lifecycle/phases.ts');
       if (traitsOf(before.phase).builds === 'on-demand')
         return context.out('The guest is away already; the next build brings it back.');
-      await waitForBuilds(layout, options, context);
-      const { ask } = await import('../../supervisor/daemon/control.ts');
-      const { clock, signal } = context;
-      const { goes } = await orLetIn(layout, context, () => ask(layout, 'suspend', clock, signal));
-      if (goes !== true) throw new Failed(buildCame);
+      const atLimit = options.force === true ? 'sending it away all the same' : 'the guest stays';
+      await waitForBuilds(layout, options, context, atLimit);
+      await orLetIn(layout, context, () => send(layout, options, context));
       const isAway = await saying('Waiting for the guest to shut down.', context, () =>
         untilGone(layout, context),
       );
       context.out(
         isAway
           ? 'The guest is away; the next build brings it back.'
-          : 'The guest went, and a build has brought it back since.',
+          : 'The guest is there again: somebody has come for it meanwhile.',
       );
     });
+}
+
+interface SuspendOptions extends DirectoryOption, EndOptions {
+  readonly force?: boolean;
+}
+
+/** Has the daemon send the guest away; where somebody is in it, a person is asked first. Failed where it stays. */
+async function send(
+  layout: Layout,
+  { force = false }: Pick<SuspendOptions, 'force'>,
+  context: CliContext,
+): Promise<void> {
+  const { ask, forced } = await import('../../supervisor/daemon/control.ts');
+  const { clock, signal } = context;
+  const more = force ? forced : {};
+  const { goes, inUse } = await ask(layout, 'suspend', clock, signal, more);
+  if (goes === true) return;
+  if (inUse === undefined) throw new Failed(buildCame);
+  const isAsked = process.stdin.isTTY && context.isTTY;
+  const { isYes } = await import('../../command/ask.ts');
+  if (!isAsked || !(await isYes(`${describeBusy(inUse)}. Break them off?`, context)))
+    throw new Failed(somebodyIsIn(describeBusy(inUse)));
+  await send(layout, { force: true }, context);
 }
 
 export function resumeVerb(program: Command, context: CliContext): void {
@@ -117,6 +140,13 @@ const noDaemon: Failure = {
   hint: 'Start it: linuxkit-builder start.',
   exit: Exit.unavailable,
 };
+
+const somebodyIsIn = (who: string): Failure => ({
+  kind: 'guest-in-use',
+  message: `${who}, so the guest stays.`,
+  hint: 'To wait for their end: linuxkit-builder suspend. To break them off: linuxkit-builder suspend --now --force.',
+  exit: Exit.temporary,
+});
 
 const buildCame: Failure = {
   kind: 'guest-wanted',

@@ -21,19 +21,19 @@ export function bootReportVerb(program: Command, context: CliContext): void {
     .description('say where the seconds of the last starts went')
     .option(...directoryOption)
     .option('-n, --last <count>', 'so many starts', '10')
-    .option('--html <file>', 'a picture of them, in one file')
+    .option('--html <file>', 'a picture of them, and of the last day, in one file')
     .option('--json', 'the starts, for programs')
     .action(async (options: BootReportOptions) => {
       const layout = layoutFor(options, context, 'look');
       const count = Number(options.last);
       if (!Number.isInteger(count) || count < 1) throw new Failed(badCount(options.last));
-      const { bootsOf } = await import('../../command/boot-logs.ts');
+      const { bootsOf, dayOf } = await import('../../command/boot-logs.ts');
       const { bootPage, bootTable } = await import('../../supervisor/status/boot-picture.ts');
       const boots = bootsOf(layout).slice(-count);
       if (options.html !== undefined) {
         const { writeWhole } = await import('../../system/files/files.ts');
         const path = resolve(options.html);
-        writeWhole(path, bootPage(boots), { mode: 0o644 });
+        writeWhole(path, bootPage(boots, dayOf(layout, context.clock.now())), { mode: 0o644 });
         return context.out(`Wrote ${path}`);
       }
       if (options.json === true) return context.out(JSON.stringify({ version: 1, boots }));

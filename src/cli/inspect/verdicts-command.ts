@@ -22,7 +22,7 @@ interface Shown {
   readonly at: string;
   readonly why?: string | undefined;
   readonly remedy?: string | undefined;
-  readonly holdsUntil: 'host-boot' | 'vm-build' | NonNullable<Verdict['holdsUntil']>;
+  readonly holdsUntil: 'host-boot' | 'vm-build' | 'day' | NonNullable<Verdict['holdsUntil']>;
 }
 
 /** `verdicts`: what was tried on this machine and whether it works. Cleared, the next start tries all of it again. */
@@ -71,8 +71,11 @@ async function suspendIn(layout: Layout, now: number): Promise<Shown[]> {
   const verdict = trial === undefined ? 'untried' : verdictOf(trial, now);
   if (verdict === 'untried') return [];
   const at = statSync(layout.suspendTrial).mtime.toISOString();
-  const told = { subject: 'suspend', way: 'file', at, holdsUntil: 'vm-build' } as const;
-  return [verdict === 'works' ? { ...told, works: true } : { ...told, works: false, ...verdict }];
+  const told = { subject: 'suspend', way: 'file' } as const;
+  if (verdict === 'works') return [{ ...told, at, works: true, holdsUntil: 'vm-build' }];
+  // What has worked here once is tried again by itself.
+  const holdsUntil = trial?.works === true ? 'day' : 'vm-build';
+  return [{ ...told, at: trial?.at ?? at, works: false, ...verdict, holdsUntil }];
 }
 
 async function clear(layout: Layout): Promise<void> {
@@ -107,5 +110,6 @@ function lines({ subject, way, works, at, why, remedy, holdsUntil }: Shown): str
 const ends: Readonly<Record<Shown['holdsUntil'], string>> = {
   'host-boot': 'this machine boots again',
   'vm-build': 'the VM program is another build',
+  day: 'a day has passed since',
   'image-build': 'an image build',
 };

@@ -39,7 +39,7 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
   restart: [['restart', 'take new settings']],
   suspend: [
     ['suspend', 'its memory is free; the next build brings it back'],
-    ['suspend --now', 'without waiting for builds'],
+    ['suspend --now --force', 'also where builds run, which fail then'],
   ],
   resume: [['resume && linuxkit-builder wait', 'before a build has to wait for it']],
   wait: [['wait -t 60', 'at most a minute']],

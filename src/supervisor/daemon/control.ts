@@ -18,17 +18,25 @@ import { dialUnix } from '../../system/socket/unix-socket.ts';
 import type { Collected } from '../idle/housekeeping.ts';
 import type { Status } from '../status/status.ts';
 
+/** Who is in the guest: what a stop waits for. */
+export interface Busy {
+  /** Connections that have logged in: builds, copies, shells. */
+  readonly loggedIn: number;
+  /** Builds that run in the guest; undefined where it does not say. */
+  readonly builds: number | undefined;
+}
+
 /** Each command, and the fields of its answer. What the front door and the guest say is of now. */
 export interface Answers {
-  /** Lets no new connection in; how many there are. */
+  /** Lets no new connection in, with {@link untilGone} for as long as whoever asks is connected; how many there are. */
   readonly drain: Counts;
   readonly undrain: Nothing;
   /** Sends new connections off, whatever the guest does; how many there are. */
   readonly refuse: Counts;
   readonly admit: Nothing;
   readonly restart: Nothing;
-  /** Whether the guest goes: not while a client waits for it. */
-  readonly suspend: { readonly goes: boolean };
+  /** Whether the guest goes: not while a client waits for it, nor, unless that is {@link forced}, while somebody is in it. */
+  readonly suspend: { readonly goes: boolean; readonly inUse?: Busy };
   readonly resume: { readonly was: 'away' | 'there' };
   /** How the collection of old store paths went; it takes as long as it takes. */
   readonly gc: Collected;
@@ -44,9 +52,20 @@ export interface Answers {
 type Nothing = Readonly<Record<string, never>>;
 export type Command = keyof Answers;
 
+/** What goes with a command; a daemon of another version does not know it. */
+export const untilGone = { until: 'gone' } as const;
+export const forced = { force: true } as const;
+
+/** Whoever asks. */
+export interface Asker {
+  /** His connection must stay for what he asks, as with {@link untilGone}: aborts when it is over. */
+  readonly gone: AbortSignal | undefined;
+  readonly isForced: boolean;
+}
+
 /** What each command does; its answer is sent back as fields. */
 export type Commands = {
-  readonly [C in Command]: () => Answers[C] | Promise<Answers[C]>;
+  readonly [C in Command]: (asker: Asker) => Answers[C] | Promise<Answers[C]>;
 };
 
 /** In the order in which a refusal names them. */
@@ -55,6 +74,9 @@ export const commands = [
   ...(['gc', 'trim'] as const),
   ...(['door', 'guest', 'status', 'keys'] as const),
 ] satisfies readonly Command[];
+
+/** A daemon that is busy answers within this. */
+const usualMs = 5_000;
 
 export interface Control {
   /** Listens under its name again where the socket is gone. */
@@ -66,10 +88,17 @@ export interface Control {
 export async function openControl(layout: Layout, todo: Commands, log: Log): Promise<Control> {
   const connections = new Set<Socket>();
   const onConnection = (socket: Socket) => {
+    const gone = new AbortController();
     connections.add(socket);
-    socket.once('close', () => connections.delete(socket));
+    socket.once('close', () => {
+      connections.delete(socket);
+      gone.abort(new Error('whoever asked is gone'));
+    });
     const lines: JsonLines = new JsonLines(socket, {
-      onValue: (value) => void answer(value, todo, log).then((fields) => lines.send(fields)),
+      onValue: (value) => {
+        const answered = answer(value, { gone: gone.signal, todo, log });
+        void answered.then((fields) => lines.send(fields));
+      },
       onBroken: (problem) => void lines.send({ ok: false, error: problem }),
       maxLineBytes: 4096,
     });
@@ -110,8 +139,11 @@ async function listen(
   }
 }
 
-async function answer(value: unknown, todo: Commands, log: Log): Promise<object> {
-  const { command } = fieldsOf(value);
+async function answer(
+  value: unknown,
+  { gone, todo, log }: { gone: AbortSignal; todo: Commands; log: Log },
+): Promise<object> {
+  const { command, until, force } = fieldsOf(value);
   const known = commands.find((name) => name === command);
   if (known === undefined)
     return { ok: false, error: `unknown command; known are: ${commands.join(', ')}` };
@@ -119,7 +151,8 @@ async function answer(value: unknown, todo: Commands, log: Log): Promise<object>
   const isQuestion = ['door', 'guest', 'status'].includes(known);
   log(isQuestion ? 'debug' : 'info', 'asked', { command: known });
   try {
-    return { ok: true, ...(await todo[known]()) };
+    const asker = { gone: until === untilGone.until ? gone : undefined, isForced: force === true };
+    return { ok: true, ...(await todo[known](asker)) };
   } catch (error) {
     const failure = failureOf(error);
     log('error', 'not-answered', { command: known, failure });
@@ -136,31 +169,58 @@ export async function ask<C extends Command>(
   command: C,
   clock: Clock,
   signal?: AbortSignal,
-  timeoutMs = 5_000,
+  { timeoutMs = usualMs, ...more }: Partial<typeof forced> & { timeoutMs?: number } = {},
 ): Promise<Partial<Answers[C]>> {
-  return within(
-    async (inTime) => {
-      const socket = await dialUnix(layout.control, inTime).catch(() => {
-        throw new Failed(nobody(layout));
-      });
-      const answered = new Promise<unknown>((resolve, reject) => {
-        const lines = new JsonLines(socket, {
-          onValue: resolve,
-          onClosed: () => reject(new Failed(silent(layout))),
+  const { fields, socket } = await exchange(layout, { command, ...more }, clock, signal, timeoutMs);
+  socket.destroy();
+  // One cast: what our own daemon answers is what its command gives.
+  return fields;
+}
+/** The same, and stays connected: a hold on the door that lasts as long as this process, or until it is let go. */
+export async function holdDoor(
+  layout: Layout,
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<Partial<Counts> & Disposable> {
+  const request = { command: 'drain', ...untilGone } as const;
+  const { fields, socket } = await exchange(layout, request, clock, signal);
+  // The end of this process is not to wait for it.
+  socket.unref();
+  return { ...(fields as Partial<Counts>), [Symbol.dispose]: () => socket.destroy() };
+}
+
+/** One question and its answer; the connection stays. */
+async function exchange(
+  layout: Layout,
+  request: { readonly command: Command },
+  clock: Clock,
+  signal?: AbortSignal,
+  timeoutMs = usualMs,
+): Promise<{ readonly fields: object; readonly socket: Socket }> {
+  let socket: Socket | undefined;
+  try {
+    return await within(
+      async (inTime) => {
+        const opened = (socket = await dialUnix(layout.control, inTime).catch(() => {
+          throw new Failed(nobody(layout));
+        }));
+        const answered = new Promise<unknown>((resolve, reject) => {
+          const lines = new JsonLines(opened, {
+            onValue: resolve,
+            onClosed: () => reject(new Failed(silent(layout))),
+          });
+          lines.send(request);
         });
-        lines.send({ command });
-      });
-      try {
         const { ok, error, ...fields } = fieldsOf(await answered);
-        if (ok !== true) throw new Failed(refused(command, quoted(error) ?? 'no reason is given'));
-        // One cast: what our own daemon answers is what its command gives.
-        return fields as Partial<Answers[C]>;
-      } finally {
-        socket.destroy();
-      }
-    },
-    { clock, timeoutMs, signal, late: () => silent(layout) },
-  );
+        if (ok === true) return { fields, socket: opened };
+        throw new Failed(refused(request.command, quoted(error) ?? 'no reason is given'));
+      },
+      { clock, timeoutMs, signal, late: () => silent(layout) },
+    );
+  } catch (thrown) {
+    socket?.destroy();
+    throw thrown;
+  }
 }
 
 const nobody = (layout: Layout): Failure => ({

@@ -14,6 +14,7 @@ import type { StopSignal } from '../../system/process/signals.ts';
 import { defaultPolicy } from '../lifecycle/backoff.ts';
 import { openControl } from './control.ts';
 import { DaemonLock, ownPidFiles } from './daemon-lock.ts';
+import { DoorHold } from './door-hold.ts';
 import { configInvalid } from '../health/child-failures.ts';
 import { readSaved } from '../idle/saved-guest.ts';
 import { readSettings, type Settings } from '../../config/read-settings.ts';
@@ -127,11 +128,12 @@ async function supervise(
   log('info', 'daemon-started', { node: process.version, state: layout.root });
   // Before anybody can ask: who asks for the guest shall not be forgotten.
   const isDeferred = defers(layout, read().config);
+  const hold = new DoorHold((isHeld) => supervisor.drain(isHeld));
   const control = await openControl(
     layout,
     {
-      drain: () => (supervisor.drain(true), supervisor.doorControl.counts()),
-      undrain: () => (supervisor.drain(false), {}),
+      drain: ({ gone }) => (hold.take(gone), supervisor.doorControl.counts()),
+      undrain: () => (hold.letGo(), {}),
       refuse: () => (supervisor.drain(true, 'refuse'), supervisor.doorControl.counts()),
       admit: () => (supervisor.drain(false, 'refuse'), {}),
       door: () => {
@@ -143,7 +145,7 @@ async function supervise(
       keys: async () => ({ told: await supervisor.tellKeys() }),
       gc: () => supervisor.onDemand.collect(),
       trim: async () => ({ goesBack: await supervisor.onDemand.housekeeping.trim() }),
-      suspend: () => ({ goes: supervisor.suspend() }),
+      suspend: ({ isForced }) => supervisor.suspend(isForced),
       resume: () => ({ was: supervisor.onDemand.resume() ? 'away' : 'there' }),
       // Whoever drained first to restart wants the door open again; it holds until the next guest is ready.
       restart: () => {

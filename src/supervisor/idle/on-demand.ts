@@ -3,6 +3,8 @@ import { idleMs } from '../../config/idle.ts';
 import type { Counts } from '../../door/through.ts';
 import type { Inside } from '../../guest/agent/inside.ts';
 import { failureOf } from '../../system/failure.ts';
+import type { Answers } from '../daemon/control.ts';
+import { DayNotes } from './day-notes.ts';
 import { Housekeeping, type Collected, type HousekeepingOptions } from './housekeeping.ts';
 import { Idleness } from './idleness.ts';
 import { heedsClients, isResting } from '../lifecycle/resting.ts';
@@ -10,6 +12,7 @@ import { traitsOf } from '../lifecycle/phases.ts';
 import { pressureNow } from './pressure.ts';
 import type { Scope } from '../scope.ts';
 import type { Event, Rest, State } from '../lifecycle/state.ts';
+import { residentIn } from './suspend-obstacle.ts';
 import { Suspending, type SuspendingOptions } from './suspending.ts';
 import { announcedAgent } from '../daemon/way-in.ts';
 
@@ -25,6 +28,7 @@ export interface OnDemandOptions
 export class OnDemand {
   readonly #options: OnDemandOptions;
   readonly #idleness: Idleness;
+  readonly #notes: DayNotes;
   /** What is done with a guest before it goes. */
   readonly housekeeping: Housekeeping;
   readonly suspending: Suspending;
@@ -38,6 +42,7 @@ export class OnDemand {
       agent: () => announcedAgent(this.#readyScope),
     });
     this.suspending = new Suspending({ ...options, endWork: () => this.housekeeping.end() });
+    this.#notes = new DayNotes({ ...options, residentBytes: () => residentIn(options.scope()) });
     this.#idleness = new Idleness({
       clock: options.clock,
       afterMs: () => idleMs(options.config()),
@@ -49,7 +54,10 @@ export class OnDemand {
     });
   }
 
-  readonly onCounts = (counts: Counts): void => this.#idleness.note(counts);
+  readonly onCounts = (counts: Counts): void => {
+    this.#idleness.note(counts);
+    this.#notes.note(counts.loggedIn);
+  };
 
   readonly onWaiting = (): void => {
     this.housekeeping.onWaiting();
@@ -80,11 +88,19 @@ export class OnDemand {
     this.heed();
   }
 
-  /** Sends the guest away until it is wanted; false where somebody waits at the door who wants it now. */
-  suspend(): boolean {
-    if (this.#options.doorControl().hasWaiting) return false;
-    this.#rest({ type: 'asked' });
-    return true;
+  /**
+   * Sends the guest away until it is wanted: not where somebody waits at the door who wants it now, nor, unless that is forced, where
+   * somebody is in it.
+   */
+  async suspend(isForced: boolean): Promise<Answers['suspend']> {
+    const { doorControl } = this.#options;
+    const builds = isForced ? 0 : (await this.#lookInside())?.builds;
+    const { loggedIn, entering } = doorControl().counts();
+    if (doorControl().hasWaiting) return { goes: false };
+    const inUse = { loggedIn: loggedIn + entering, builds };
+    if (!isForced && inUse.loggedIn + (builds ?? 0) > 0) return { goes: false, inUse };
+    this.#rest({ type: 'asked', ...(isForced && { isForced: true as const }) });
+    return { goes: true };
   }
 
   /**
@@ -142,6 +158,7 @@ export class OnDemand {
   /** A look, every 5 s. */
   tick(): void {
     this.housekeeping.tick();
+    this.#notes.tick(this.#options.doorControl().counts().loggedIn);
     this.#idleness.tick();
   }
 

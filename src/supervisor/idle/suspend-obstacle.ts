@@ -44,7 +44,11 @@ export function obstacleTo(
 }
 
 /** How long its file may be, in bytes: what it has in memory; where that is not known, all that it may have. */
-export function memoryOf({ running: { vm }, config }: Pick<Scope, 'running' | 'config'>): number {
-  const resident = vm === undefined ? undefined : residentNow(vm.child.pid);
-  return resident ?? config.memoryMiB * MiB;
+export const memoryOf = (scope: Pick<Scope, 'running' | 'config'>): number =>
+  residentIn(scope) ?? scope.config.memoryMiB * MiB;
+
+/** What its VM process has resident, in bytes; undefined where there is none, or that is not known. */
+export function residentIn(scope: Pick<Scope, 'running'> | undefined): number | undefined {
+  const vm = scope?.running.vm;
+  return vm && residentNow(vm.child.pid);
 }

@@ -226,7 +226,7 @@ const halted = 'guest-halted';
 const inUse: Failure = {
   kind: 'guest-in-use',
   message: 'Somebody is in the guest, or it does not say.',
-  hint: 'It stays; only where somebody has sent it away is it stopped instead.',
+  hint: 'It stays; only where somebody has sent it away by force is it stopped instead.',
   exit: Exit.temporary,
 };
 

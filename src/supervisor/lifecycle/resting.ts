@@ -1,5 +1,5 @@
 /** The phases of a guest that nobody needs: it goes as a file, is away, and comes back. Pure; a part of lifecycle.ts. */
-import type { Event, In, State } from './state.ts';
+import type { Event, In, Rest, State } from './state.ts';
 import {
   ending,
   enter,
@@ -24,7 +24,7 @@ const suspending: Handler<'suspending'> = (state, event, now) => {
         : stay(state);
     case 'not-suspended':
       // A build is never interrupted, but by whoever says so.
-      return wanted !== undefined || (event.inUse === true && why.type !== 'asked')
+      return wanted !== undefined || (event.inUse === true && !isForced(why))
         ? enter({ phase: 'ready', since: now, ...history(state) }, { type: 'release-door' })
         : ending(state, { type: 'rest', why }, now);
     // Not by us: its disk failed, say, and what it was about to write waits in it.
@@ -43,6 +43,8 @@ const suspending: Handler<'suspending'> = (state, event, now) => {
       return up(state, event, now);
   }
 };
+
+const isForced = (why: Rest): boolean => why.type === 'asked' && why.isForced === true;
 
 function gone(state: In<'suspending'>, now: number, saved: In<'away'>['saved']): Step {
   const { why, wanted } = state;

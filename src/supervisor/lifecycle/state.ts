@@ -30,8 +30,8 @@ export type Rest =
   | { readonly type: 'unused'; readonly forMs: number }
   /** Nobody uses it, and this machine runs on its battery, or is short of memory. */
   | { readonly type: 'battery' | 'memory' }
-  /** Somebody sent it away. */
-  | { readonly type: 'asked' }
+  /** Somebody sent it away; `isForced`: whoever is in it. */
+  | { readonly type: 'asked'; readonly isForced?: true }
   /** Since the daemon began nobody has needed it. */
   | { readonly type: 'not-needed-yet' };
 

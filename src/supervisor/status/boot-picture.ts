@@ -1,5 +1,8 @@
 /** Where the seconds of the last starts went: as a table, and as one picture in one file. Pure. */
 import { usualMs, type Boot } from './boots.ts';
+import type { Day } from './day.ts';
+import { daySection } from './day-picture.ts';
+import { stepColour } from './step-colours.ts';
 
 const none = 'There was no start yet, as far back as the log goes.';
 
@@ -19,11 +22,11 @@ export function bootTable(boots: readonly Boot[]): string[] {
 }
 
 /** One page that needs nothing else: no script, no font, no network. */
-export const bootPage = (boots: readonly Boot[]): string => `<!doctype html>
+export const bootPage = (boots: readonly Boot[], day?: Day): string => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<title>linuxkit-builder: where the seconds of the last starts went</title>
+<title>linuxkit-builder: its last starts, and its last day</title>
 <style>
 body { font: 14px/1.4 system-ui, sans-serif; margin: 2em; color: #222; background: #fff; }
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #1b1b1b; } svg text { fill: #ddd; } }
@@ -41,6 +44,7 @@ ul { padding: 0; }
   .map((name) => `<li><span style="background:${colorOf(name, boots)}"></span>${xml(name)}</li>`)
   .join('')}</ul>
 ${boots.length === 0 ? `<p>${none}</p>` : `<div class="chart">${bootSvg(boots)}</div>`}
+${day === undefined ? '' : daySection(day)}
 </body>
 </html>
 `;
@@ -91,11 +95,7 @@ const namesIn = (boots: readonly Boot[]): string[] => [
   ...new Set(boots.flatMap(({ steps }) => steps.map(({ name }) => name))),
 ];
 
-/** Told apart by those who do not see all colours, too: hues go round, lightness alternates. */
-function colorOf(name: string, boots: readonly Boot[]): string {
-  const index = namesIn(boots).indexOf(name);
-  return `hsl(${(index * 47 + 200) % 360} 60% ${index % 2 === 0 ? 45 : 65}%)`;
-}
+const colorOf = (name: string, boots: readonly Boot[]): string => stepColour(name, namesIn(boots));
 
 const xml = (text: string): string =>
   text

@@ -1,0 +1,141 @@
+/** What the builder did while nobody looked, read back from the daemon's log: where the guest was, who used it, what it kept. Pure. */
+
+/** Where a guest is, as somebody sees it who does not know our phases. */
+export const places = [
+  'there',
+  'comes',
+  'goes',
+  'suspended',
+  'stopped',
+  'trouble',
+  'no-daemon',
+] as const;
+export type Place = (typeof places)[number];
+
+/** Wall time in ms. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface Day extends Span {
+  readonly spans: readonly (Span & { readonly place: Place })[];
+  /** While somebody had logged in: builds, copies, shells. */
+  readonly uses: readonly Span[];
+  /** What the VM process had resident, from then on, in bytes; 0 while there is none. */
+  readonly memory: readonly { readonly at: number; readonly bytes: number }[];
+  readonly counts: Readonly<Record<'suspends' | 'stops' | 'wakes' | 'uses', number>>;
+}
+
+const dayMs = 24 * 3_600_000;
+
+const placeOf: Readonly<Record<string, Place>> = {
+  ...{ stopped: 'no-daemon', starting: 'comes', booting: 'comes', resuming: 'comes' },
+  ...{ ready: 'there', suspending: 'goes', stopping: 'goes', away: 'stopped' },
+  ...{ paused: 'trouble', 'backing-off': 'trouble', failed: 'trouble' },
+};
+
+/** The last 24 hours before `now`, as far as the log goes back; undefined where it says nothing of them. */
+export function dayIn(text: string, now: number): Day | undefined {
+  const day = new Reading();
+  for (const line of text.split('\n')) day.take(line);
+  return day.until(now);
+}
+
+type Fields = Readonly<Partial<Record<string, unknown>>>;
+
+class Reading {
+  readonly #spans: { from: number; to: number; place: Place }[] = [];
+  readonly #uses: { from: number; to: number }[] = [];
+  readonly #memory: { at: number; bytes: number }[] = [];
+  readonly #happened: { at: number; what: keyof Day['counts'] }[] = [];
+  #isSaved = false;
+  #isUsed = false;
+  #last = 0;
+
+  /** Lines that are none of ours, or torn, are passed over. */
+  take(line: string): void {
+    const fields = parse(line);
+    const at = Date.parse(String(fields['time']));
+    if (Number.isNaN(at)) return;
+    // A daemon that was killed has said nothing of its end.
+    if (fields['event'] === 'daemon-started') this.#goTo('no-daemon', this.#last || at);
+    this.#last = at;
+    this.#follow(fields, at);
+  }
+
+  #follow({ event, phase, residentBytes: bytes }: Fields, at: number): void {
+    if (event === 'phase') this.#enter(String(phase), at);
+    if (event === 'wanted') this.#happened.push({ at, what: 'wakes' });
+    if (event === 'guest-saved') {
+      this.#isSaved = true;
+      this.#happened.push({ at, what: 'suspends' });
+    }
+    if (event === 'guest-used' && !this.#isUsed) {
+      this.#isUsed = true;
+      this.#uses.push({ from: at, to: at });
+      this.#happened.push({ at, what: 'uses' });
+    }
+    if (event === 'guest-unused') this.#endUse(at);
+    if (typeof bytes === 'number') this.#memory.push({ at, bytes });
+  }
+
+  #enter(phase: string, at: number): void {
+    const place = placeOf[phase] ?? 'trouble';
+    const wasThere = ['there', 'goes'].includes(this.#spans.at(-1)?.place ?? '');
+    if (phase === 'starting') this.#isSaved = false;
+    if (['stopped', 'away', 'backing-off', 'failed'].includes(phase)) {
+      this.#memory.push({ at, bytes: 0 });
+      if (wasThere && !this.#isSaved) this.#happened.push({ at, what: 'stops' });
+    }
+    if (place !== 'there') this.#endUse(at);
+    this.#goTo(phase === 'away' && this.#isSaved ? 'suspended' : place, at);
+  }
+
+  #goTo(place: Place, at: number): void {
+    const last = this.#spans.at(-1);
+    if (last !== undefined) last.to = at;
+    if (place === 'no-daemon') {
+      this.#endUse(at);
+      if (last !== undefined) this.#memory.push({ at, bytes: 0 });
+    }
+    if (last?.place !== place) this.#spans.push({ from: at, to: at, place });
+  }
+
+  #endUse(at: number): void {
+    const last = this.#uses.at(-1);
+    if (this.#isUsed && last !== undefined) last.to = at;
+    this.#isUsed = false;
+  }
+
+  until(now: number): Day | undefined {
+    const last = this.#spans.at(-1);
+    if (last === undefined) return undefined;
+    last.to = now;
+    this.#endUse(now);
+    const from = Math.max(now - dayMs, this.#spans[0]?.from ?? now);
+    const inDay = <S extends Span>(spans: readonly S[]) =>
+      spans.filter(({ to }) => to > from).map((s) => ({ ...s, from: Math.max(from, s.from) }));
+    const before = this.#memory.filter(({ at }) => at <= from).at(-1);
+    const memory = this.#memory.filter(({ at }) => at > from && at <= now);
+    const count = (wanted: string) =>
+      this.#happened.filter(({ at, what }) => what === wanted && at >= from).length;
+    return {
+      ...{ from, to: now, spans: inDay(this.#spans), uses: inDay(this.#uses) },
+      memory: before === undefined ? memory : [{ ...before, at: from }, ...memory],
+      counts: {
+        ...{ suspends: count('suspends'), stops: count('stops') },
+        ...{ wakes: count('wakes'), uses: count('uses') },
+      },
+    };
+  }
+}
+
+function parse(line: string): Fields {
+  try {
+    const json: unknown = JSON.parse(line);
+    return typeof json === 'object' && json !== null ? (json as Fields) : {};
+  } catch {
+    return {};
+  }
+}

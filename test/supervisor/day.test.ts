@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest';
+import { dayIn } from '../../src/supervisor/status/day.ts';
+import { daySection, daySvg } from '../../src/supervisor/status/day-picture.ts';
+import { stepColour, usualSteps } from '../../src/supervisor/status/step-colours.ts';
+import { DayNotes } from '../../src/supervisor/idle/day-notes.ts';
+
+const minute = 60_000;
+const begun = Date.parse('2026-01-02T00:00:00.000Z');
+const at = (minutes: number) => begun + minutes * minute;
+const line = (minutes: number, event: string, fields: object = {}) =>
+  JSON.stringify({ event, time: new Date(at(minutes)).toISOString(), ...fields });
+const phase = (minutes: number, name: string) => line(minutes, 'phase', { phase: name });
+
+/** A build, a suspend, a wake, a stop, and a daemon that is killed. */
+const log = [
+  line(0, 'daemon-started'),
+  phase(0, 'away'),
+  line(10, 'wanted'),
+  phase(10, 'starting'),
+  phase(11, 'ready'),
+  line(11, 'guest-used', { residentBytes: 400e6 }),
+  line(20, 'guest-memory', { residentBytes: 900e6 }),
+  line(25, 'guest-unused', { residentBytes: 500e6 }),
+  phase(35, 'suspending'),
+  line(35, 'guest-saved'),
+  phase(35, 'stopping'),
+  phase(36, 'away'),
+  line(60, 'wanted'),
+  phase(60, 'starting'),
+  phase(60, 'resuming'),
+  phase(61, 'ready'),
+  line(62, 'guest-used'),
+  '{"torn": ',
+  phase(70, 'stopping'),
+  phase(71, 'away'),
+  line(80, 'guest-tidied'),
+  line(100, 'daemon-started'),
+  phase(100, 'failed'),
+].join('\n');
+
+// Behaviour 176: `boot-report --html` shows the last day: where the guest was, when somebody was in it, and what memory it kept.
+describe('a day in the log', () => {
+  test('is where the guest was, who used it, and what it kept', () => {
+    const day = dayIn(log, at(120));
+    const places = day?.spans.map(({ place, from }) => [(from - begun) / minute, place]);
+    expect(places).toEqual([
+      ...[
+        [0, 'stopped'],
+        [10, 'comes'],
+        [11, 'there'],
+        [35, 'goes'],
+        [36, 'suspended'],
+      ],
+      ...[
+        [60, 'comes'],
+        [61, 'there'],
+        [70, 'goes'],
+        [71, 'stopped'],
+      ],
+      ...[
+        [80, 'no-daemon'],
+        [100, 'trouble'],
+      ],
+    ]);
+    expect(day?.counts).toEqual({ suspends: 1, stops: 1, wakes: 2, uses: 2 });
+    expect(day?.uses.map(({ from, to }) => [from, to])).toEqual([
+      [at(11), at(25)],
+      // Nobody was in a guest that went.
+      [at(62), at(70)],
+    ]);
+    const memory = day?.memory.map(({ at: when, bytes }) => [(when - begun) / minute, bytes / 1e6]);
+    expect(memory?.filter(([, bytes]) => bytes !== 0)).toEqual([
+      ...[
+        [11, 400],
+        [20, 900],
+        [25, 500],
+      ],
+    ]);
+    expect(memory?.some(([when, bytes]) => when === 36 && bytes === 0)).toBe(true);
+  });
+
+  test('goes back for 24 hours, and begins with what was so then', () => {
+    const day = dayIn(log, at(24 * 60 + 30));
+    expect(day?.from).toBe(at(30));
+    expect(day?.spans[0]).toMatchObject({ place: 'there', from: at(30), to: at(35) });
+    expect(day?.memory[0]).toEqual({ at: at(30), bytes: 500e6 });
+    expect(day?.counts).toEqual({ suspends: 1, stops: 1, wakes: 1, uses: 1 });
+    expect(dayIn('no log', at(1))).toBeUndefined();
+  });
+
+  test('is a picture in which each lies where its time was, and that takes nothing for markup', () => {
+    const day = dayIn(log, at(120));
+    if (day === undefined) throw new Error('there is a day');
+    const section = daySection(day);
+    expect(section).toContain('1 suspend, 1 stop, 2 wakes; in use 2 times');
+    const bars = [...daySvg(day).matchAll(/<rect x="([\d.]+)"[^>]* width="([\d.]+)"/g)];
+    expect(bars).toHaveLength(day.spans.length + day.uses.length);
+    // From 36 to 60 of 120 minutes.
+    expect(bars[4]?.slice(1).map(Number)).toEqual([190 + 760 * 0.3, 760 * 0.2]);
+    expect(daySvg({ ...day, memory: [] })).not.toContain('polyline');
+  });
+});
+
+test('each step of a start has a colour of its own, whatever else is in the picture', () => {
+  const colours = usualSteps.map((name) => stepColour(name, usualSteps));
+  expect(new Set(colours).size).toBe(usualSteps.length);
+  expect(usualSteps.map((name) => stepColour(name, [name]))).toEqual(colours);
+  expect(colours).not.toContain(stepColour('odd', ['init', 'odd']));
+});
+
+test('the log is told when somebody comes into the guest, when nobody is, and of memory that changes', () => {
+  const told: unknown[] = [];
+  let residentBytes: number | undefined = 100e6;
+  const notes = new DayNotes({
+    log: (_, event, fields) => told.push([event, fields?.['residentBytes']]),
+    residentBytes: () => residentBytes,
+  });
+  notes.tick(0);
+  notes.note(1);
+  notes.note(2);
+  // Between two builds of one build.
+  notes.note(0);
+  notes.note(1);
+  residentBytes = 150e6;
+  notes.tick(1);
+  residentBytes = 500e6;
+  notes.tick(1);
+  notes.note(0);
+  notes.tick(0);
+  residentBytes = undefined;
+  notes.tick(0);
+  expect(told).toEqual([
+    ...[
+      ['guest-memory', 100e6],
+      ['guest-used', 100e6],
+      ['guest-memory', 500e6],
+    ],
+    ['guest-unused', 500e6],
+  ]);
+});

@@ -106,7 +106,10 @@ async function stateVerdict(service: Service, { layout }: DoctorFacts): Promise<
     return {
       kind: 'bad',
       what: `${service.name} does not know the daemon.`,
-      why: 'It was not loaded, or was switched off in the Login Items.',
+      why:
+        service.name === 'launchd'
+          ? 'It was not loaded, or was switched off in the Login Items.'
+          : 'It was not enabled, or this system was not started by systemd.',
       remedy: 'linuxkit-builder start',
       fix: () => service.start(),
     };

@@ -74,7 +74,9 @@ async function nixSettings(facts: DoctorFacts): Promise<Verdict> {
     env: context.env,
   });
   if (worst === undefined) return { kind: 'good', fact: 'nothing takes the builds elsewhere' };
-  const why = [worst.hint, ...others.map(({ message, hint }) => `${message} ${hint}`)].join(' ');
+  const why = [worst.hint, ...others.flatMap(({ message, hint }) => [message, hint])]
+    .map((words) => (/[.!?)]$/.test(words) ? words : `${words}.`))
+    .join(' ');
   return worst.weight === 'no-builds'
     ? {
         kind: 'bad',

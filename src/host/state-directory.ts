@@ -1,9 +1,11 @@
 /** Whose a state directory is: whether a verb may work in it, and whether what is in it is ours. */
-import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, realpathSync, statSync, type Stats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { settingNames } from '../config/settings.ts';
 import type { Layout } from '../config/layout.ts';
-import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { barrierWords } from '../system/files/barrier.ts';
+import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
+import { reasons } from '../system/files/reasons.ts';
 import { makeDirectory, namesIfThere, readIfThere, writeWhole } from '../system/files/files.ts';
 
 /** What a verb does there: looks; asks the daemon by its socket; makes it right first, or says what is wrong; or changes what is in it. */
@@ -21,7 +23,7 @@ export type Distrust =
 export function distrustOf({ root, state }: Pick<Layout, 'root' | 'state'>): Distrust | undefined {
   const me = process.geteuid?.();
   for (const path of [root, state]) {
-    const stats = statSync(path, { throwIfNoEntry: false });
+    const stats = lookAt(path);
     if (stats === undefined) continue;
     if (stats.uid !== me) return { kind: 'foreign', path, uid: stats.uid };
     if ((stats.mode & 0o022) !== 0) return { kind: 'open', path };
@@ -29,6 +31,24 @@ export function distrustOf({ root, state }: Pick<Layout, 'root' | 'state'>): Dis
   const above = me === 0 ? aboveOf(root).find(isOthers) : undefined;
   return above === undefined ? undefined : { kind: 'below-others', path: above };
 }
+
+/** Failed `cannot-read` where even that is not for us. */
+function lookAt(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    throw new Failed(cannotLook(path, reasons[code] ?? code), { cause: error });
+  }
+}
+
+const cannotLook = (path: string, why: string): Failure => ({
+  kind: 'cannot-read',
+  message: `Cannot look at ${path}: ${why}.`,
+  hint: barrierWords(path),
+  exit: Exit.noPermission,
+});
 
 /** The directories that it is in, by both its names where a link leads to it. */
 function aboveOf(path: string): string[] {

@@ -1,21 +1,12 @@
 /** Settings of Nix that would take builds elsewhere, or nowhere: found where they stand, and named. */
 import { join } from 'node:path';
-import { daemonVariable } from './daemon-environment.ts';
+import { daemonVariable, type Variable } from './daemon-environment.ts';
+import { elsewhere, type NixConflict } from './elsewhere.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
 import { finalTarget } from '../host/file-change.ts';
 import { externalSystems, hides, settingOf, type Setting } from './conf.ts';
 import { rootPaths, type SystemPaths } from '../host/system-paths.ts';
 import type { NixVariant } from './variant.ts';
-
-/** One thing in the way. */
-export interface NixConflict {
-  /** `no-builds`: Nix never comes to us. `some-builds`: some go elsewhere. */
-  readonly weight: 'no-builds' | 'some-builds';
-  /** No fault of anybody's settings: this machine builds for itself too. */
-  readonly isOrdinary?: boolean;
-  readonly message: string;
-  readonly hint: string;
-}
 
 export interface NixConflictOptions {
   readonly places: SystemPaths;
@@ -35,11 +26,16 @@ export function nixConflicts(options: NixConflictOptions): NixConflict[] {
   const files = settingFiles(options);
   const others = new OthersFiles();
   const isSingle = variant?.mode === 'single-user';
-  const find = finder(
-    isSingle ? [...files.daemons, ...files.yours] : files.daemons,
-    options.env,
-    others,
-  );
+  const ofDaemon = (name: string) => daemonVariable(name, options.tree, others.read);
+  const ofYou = (name: string) => {
+    const value = options.env[name];
+    return value === undefined ? undefined : { file: 'your environment', value };
+  };
+  const inDaemon = finder([...files.daemons, variable], ofDaemon('NIX_CONFIG'), others);
+  const inAll = finder([...files.daemons, ...files.yours], ofYou('NIX_CONFIG'), others);
+  const inYours = finder(files.yours, ofYou('NIX_CONFIG'), others);
+  const find = isSingle ? inAll : inDaemon;
+  const nix = { etcNix: options.places.etcNix, isSingle, isRoot: process.geteuid?.() === 0 };
   const mends = variant?.restart;
   const then = mends === undefined ? '' : ` Then: ${mends}`;
   const daemons = [
@@ -47,27 +43,37 @@ export function nixConflicts(options: NixConflictOptions): NixConflict[] {
     ...daemonsRemoteSystems(options, machines, others),
     ...external(find('external-builders'), options),
     ...maxJobs(find, options),
+    ...(isSingle ? [] : elsewhere({ ...nix, whose: 'all', find, variable: ofDaemon })),
   ].map((each) => ({ ...each, hint: `${each.hint}${then}` }));
   const yours = [
     ...yourRemoteSystems(options, machines),
-    ...(isSingle
-      ? []
-      : buildersConflict(finder(files.yours, options.env, others)('builders'), machines, 'yours')),
+    ...elsewhere({ ...nix, whose: 'yours', find: isSingle ? inAll : inYours, variable: ofYou }),
+    ...(isSingle ? [] : buildersConflict(inYours('builders'), machines, 'yours')),
   ];
   const all = [...daemons, ...yours, ...unreadConflicts(others)];
   return [
     ...all.filter(({ weight }) => weight === 'no-builds'),
-    ...all.filter(({ weight }) => weight === 'some-builds'),
+    ...all.filter(({ weight, isOrdinary }) => weight === 'some-builds' && isOrdinary !== true),
+    ...all.filter(({ isOrdinary }) => isOrdinary === true),
   ];
 }
 
 type Find = (name: string) => Setting | undefined;
 
-/** In which NIX_CONFIG stands for what that variable says. */
-function finder(paths: readonly string[], env: NodeJS.ProcessEnv, others: OthersFiles): Find {
-  const read = (path: string) => (path === 'NIX_CONFIG' ? env[path] : others.read(path));
-  return (name) =>
-    paths.map((path) => settingOf(name, path, read)).findLast((setting) => setting !== undefined);
+/** Stands among files for what the variable says; systemd writes its line breaks as `\\n`. */
+const variable = 'NIX_CONFIG';
+
+function finder(paths: readonly string[], said: Variable | undefined, others: OthersFiles): Find {
+  const read = (path: string) =>
+    path === variable ? said?.value.replaceAll('\\n', '\n') : others.read(path);
+  const named = (setting: Setting) =>
+    setting.file === variable && said !== undefined
+      ? { ...setting, file: `${variable} in ${said.file}` }
+      : setting;
+  return (name) => {
+    const found = paths.map((path) => settingOf(name, path, read)).findLast(Boolean);
+    return found && named(found);
+  };
 }
 
 /**
@@ -89,7 +95,7 @@ function settingFiles({ places, tree, env }: NixConflictOptions) {
   return {
     daemons,
     // Of several the first goes before the others, so that it is read last.
-    yours: [...yours.filter((path) => !daemons.includes(path)).reverse(), 'NIX_CONFIG'],
+    yours: [...yours.filter((path) => !daemons.includes(path)).reverse(), variable],
   };
 }
 

@@ -32,7 +32,7 @@ import {
   type SystemJob,
 } from './system-job.ts';
 import { makeDirectory, readIfThere, writeWhole } from '../system/files/files.ts';
-import { findProgram, namesOnPath } from '../system/process/find-program.ts';
+import { findProgram, namesOnPath, tryProgram } from '../system/process/find-program.ts';
 import { thisUser } from '../system/host/user.ts';
 import type { CliContext } from '../command/context.ts';
 import { jobPrograms } from './job-programs.ts';
@@ -172,11 +172,11 @@ export function serviceOf(
   context: CliContext,
   { isSystem = false, declared }: { isSystem?: boolean; declared?: DeclaredJob } = {},
 ): Service {
-  const own = jobPaths(context);
+  const { launcher, ...own } = jobPaths(context);
   const system = systemJobPath(kind, treeOf(context));
-  const { launcher } = own;
   const [plist, unit] = isSystem ? [system, system] : [own.plist, own.unit];
   const { clock, signal, env } = context;
+  const path = managersPath(isSystem, env);
   const seen = (...paths: readonly string[]) => ({
     ...{ signal, isSystem, asRoot: (argv: readonly string[]) => asRoot(argv, context) },
     ...(declared && { declared }),
@@ -188,18 +188,18 @@ export function serviceOf(
     },
   });
   if (kind === 'launchd') {
-    const launchctl = managerAt('launchctl', isSystem, env);
+    const launchctl = findProgram('launchctl', path);
     const uid = process.getuid?.() ?? 0;
     return launchdService({ uid, plist, launchctl, clock, ...seen(plist, launcher) });
   }
-  return systemdService({ systemctl: managerAt('systemctl', isSystem, env), ...seen(unit) });
+  return systemdService({ systemctl: tryProgram('systemctl', path), ...seen(unit) });
 }
 
 /** Root runs nothing that a user's PATH leads to. */
-const managerAt = (name: 'launchctl' | 'systemctl', isSystem: boolean, env: NodeJS.ProcessEnv) =>
+const managersPath = (isSystem: boolean, env: NodeJS.ProcessEnv): string | undefined =>
   isSystem && env['LINUXKIT_BUILDER_TREE'] === undefined
-    ? findProgram(name, '/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin')
-    : findProgram(name, env['PATH']);
+    ? '/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin'
+    : env['PATH'];
 
 /** Shown before it is run where a password may be asked for. */
 function asRoot(argv: readonly string[], context: CliContext): readonly string[] {

@@ -82,9 +82,9 @@ export class Scope {
   };
 
   /** A moment's work every 5 s: reads what was written, looks after the guest, and shuts it down before its writes would fail. */
-  tick(): void {
+  tick(namesToo: boolean): void {
     const { tried, vm } = this.running;
-    tickChildren(this.running);
+    tickChildren(this.running, namesToo);
     this.guest.tick(this.#config);
     if (vm === undefined || tried.driver.row.pausesOnFullDisk) return;
     if (!hasRoom(this.#options.layout.root, room.stop))

@@ -129,13 +129,13 @@ export class Supervisor {
     this.onDemand.slept(sleptMs);
   }
 
-  /** A moment's work, to be called every 5 s: looks whether we are still at home, reads what was written, looks after the guest. */
-  tick(): void {
+  /** A moment's work, every 5 s: looks whether we are still at home, and after the guest. `namesToo`: files of ours may be gone. */
+  tick(namesToo = true): void {
     if (!this.#options.isOurs()) return this.#evict();
-    this.#scope?.tick();
+    this.#scope?.tick(namesToo);
     this.onDemand.tick();
     void this.tellKeys();
-    this.#record.keep();
+    this.#record.keep(namesToo);
   }
 
   /** Without the directory that we have locked, another daemon may begin beside us. */

@@ -88,7 +88,8 @@ export class World implements AsyncDisposable {
     // A free port for the door.
     this.config = { ...parsed.config, port: 0 };
     agent.odd = ({ execute }) => {
-      if (execute === 'guest-get-time') agent.timeNs = BigInt(this.#now()) * 1_000_000n;
+      if (execute === 'guest-get-time' && !this.isMute)
+        return `{"return": ${BigInt(Math.round(this.#now())) * 1_000_000n}}\n`;
       if (execute === 'guest-exec-status' && !this.isMute) return this.#inside();
       if (execute !== 'guest-shutdown') return this.isMute ? '' : undefined;
       this.asked++;

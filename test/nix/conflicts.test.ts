@@ -34,6 +34,8 @@ const found = (
     env,
   }).map(({ weight, message, hint }) => `${weight} ${message} ${hint}`);
 
+// Behaviour 178: A variable or a setting that has Nix use another store, other settings or no builder, yours or nix-daemon's, is named
+// with where it stands.
 describe('settings that keep builds from us', () => {
   test('none in a plain file', () => {
     put('etc/nix/nix.conf', 'experimental-features = nix-command\n');
@@ -112,11 +114,53 @@ describe('settings that keep builds from us', () => {
     const named = { NIX_USER_CONF_FILES: '/u.conf:/none' };
     expect(found(named)[0]).toContain('u.conf, line 1 says builders = ssh://u');
     expect(found({ ...named, NIX_CONFIG: 'cores = 1\nbuilders =' })[0]).toMatch(
-      /^some-builds NIX_CONFIG, line 2 says builders = ,/,
+      /^some-builds NIX_CONFIG in your environment, line 2 says builders = ,/,
     );
     put('nix/store/x', '');
     expect(found(named, undefined, 'linux')[0]).toMatch(/^no-builds .*u\.conf, line 1 says/);
     expect(found({ NIX_USER_CONF_FILES: '' }, undefined, 'linux')).toEqual([]);
+  });
+
+  test.each([
+    [{ NIX_REMOTE: 'ssh://else' }, /^some-builds NIX_REMOTE=ssh:\/\/else in your environment/],
+    [
+      { NIX_CONFIG: 'store = ssh-ng://else' },
+      /^some-builds NIX_CONFIG in your .* says store = ssh/,
+    ],
+    [{ NIX_CONF_DIR: '/elsewhere' }, /^some-builds NIX_CONF_DIR=\/elsewhere in your environment/],
+  ])('a store or a folder of yours: %j', (env, said) => {
+    expect(found(env)[0]).toMatch(said);
+    // Without a daemon it counts for every build.
+    put('nix/store/x', '');
+    expect(found(env, undefined, 'linux')[0]).toMatch(/^no-builds/);
+  });
+
+  test('what leads to the daemon after all is none', () => {
+    for (const NIX_REMOTE of ['', 'auto', 'daemon', 'unix:///nix/var/socket'])
+      expect(found({ NIX_REMOTE })).toEqual([]);
+    expect(found({ NIX_CONF_DIR: `${join(tree, 'etc/nix')}/` })).toEqual([]);
+    put('etc/nix/nix.conf', 'store = daemon\nbuild-hook = /nix/x/libexec/nix/build-remote\n');
+    expect(found()).toEqual([]);
+  });
+
+  test("nix-daemon's own environment, and its settings", () => {
+    const unit = (line: string) =>
+      put('etc/systemd/system/nix-daemon.service', `[Service]\nEnvironment="${line}"\n`);
+    unit('NIX_CONF_DIR=/elsewhere');
+    expect(found()[0]).toMatch(/^no-builds NIX_CONF_DIR=\/elsewhere in .*nix-daemon\.service/);
+    unit('NIX_CONFIG=cores = 1\\nbuilders =');
+    expect(found()[0]).toMatch(/^no-builds NIX_CONFIG in .*service, line 2 says builders = ,/);
+    unit('A=b');
+    put('etc/nix/nix.conf', 'build-hook =\n');
+    expect(found()[0]).toMatch(/^no-builds .*nix\.conf, line 1 says build-hook = , so Nix asks no/);
+    put('etc/nix/nix.conf', 'store = ssh://else\n');
+    expect(found()[0]).toMatch(/^no-builds .*nix\.conf, line 1 says store = ssh/);
+  });
+
+  test('what is no fault of settings stands last', () => {
+    const all = found({ NIX_REMOTE: 'ssh://else' }, 'aarch64-linux');
+    expect(all[0]).toContain('NIX_REMOTE');
+    expect(all[1]).toContain('This machine builds');
   });
 
   test('builders of root, who is the daemon', () => {

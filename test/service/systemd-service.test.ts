@@ -40,6 +40,20 @@ describe('systemd', () => {
     ]);
   });
 
+  // A container, or another init: what systemd was told of is taken back all the same, and the daemon runs without it.
+  test('that is not there has nothing loaded, and keeps nobody from a removal', async () => {
+    const none = systemdService({
+      systemctl: undefined,
+      isChanged: () => false,
+      onLoaded: () => undefined,
+      signal: new AbortController().signal,
+    });
+    expect(await none.state()).toEqual({ loaded: false, running: false });
+    await none.remove();
+    expect(await none.stop()).toBe(false);
+    await expect(none.start()).rejects.toMatchObject({ failure: { kind: 'no-login-session' } });
+  });
+
   test('restarts what has changed', async () => {
     stands('exit 0');
     await service(true).start();

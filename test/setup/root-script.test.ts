@@ -201,9 +201,9 @@ function writeAsBefore(): void {
 
 // Behaviour 82: Root's script changes nothing where a directory that it writes in is a link, another's, or can be written by others, where a file cannot be written, or where the builder is another user's.
 describe("root's script refuses, and changes nothing", () => {
-  const refused = (why: string) => {
+  const refused = (why: string, script = installing()) => {
     const before = snapshot(tree);
-    const ran = perform(installing());
+    const ran = perform(script);
     expect(ran).toMatchObject({ status: 77, stdout: '' });
     expect(ran.stderr).toContain(why);
     expect(ran.stderr).toContain('nothing was changed');
@@ -230,6 +230,25 @@ describe("root's script refuses, and changes nothing", () => {
     mkdirSync(paths.directory, { recursive: true });
     chownSync(paths.directory, 65534, 65534);
     refused(paths.directory);
+  });
+
+  test.each(['ssh', 'machines'] as const)('what is no file in the place of %s', (name) => {
+    // Where who runs configure may not look.
+    const script = installing();
+    mkdirSync(paths[name], { recursive: true });
+    chmodSync(dirname(paths[name]), 0o700);
+    refused(`${paths[name]} is no ordinary file`, script);
+  });
+
+  test.runIf(canMount)('a folder that is read-only', () => {
+    mkdirSync(request.etcNix, { recursive: true });
+    const before = snapshot(tree);
+    const mount = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec /bin/sh -c "$2"';
+    const argv = ['-m', 'sh', '-c', mount, 'sh', request.etcNix, installing()];
+    const { status, stderr } = spawnSync('unshare', argv, { encoding: 'utf8' });
+    expect(status).toBe(77);
+    expect(stderr).toBe(`${request.etcNix} cannot be written; nothing was changed.\n`);
+    expect(snapshot(tree)).toEqual(before);
   });
 
   test('the builder of another user', () => {

@@ -1,55 +1,19 @@
 /** A cleaner takes single files of a builder that runs. */
-import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ask } from '../../src/supervisor/daemon/control.ts';
-import { daemon } from '../../src/supervisor/daemon/daemon.ts';
 import { findStatus } from '../../src/client/found.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { Exit } from '../../src/system/failure.ts';
 import { isLocked } from '../../src/system/lock/lock.ts';
+import { daemonIn } from '../model/daemon-in.ts';
 import { World } from '../model/world.ts';
-import { freePort } from '../rig/free-port.ts';
 
 const signal = new AbortController().signal;
 
 const isFile = (path: string): boolean =>
   statSync(path, { throwIfNoEntry: false })?.isFile() === true;
-
-/** The whole daemon, in this process, with a guest that is ready. */
-async function daemonIn(world: World) {
-  const { layout, clock } = world;
-  const settings = { accelerator: 'tcg', diskGiB: 2, port: await freePort(), start: 'login' };
-  writeFileSync(layout.config, JSON.stringify(settings));
-  const phases: string[] = [];
-  let stop: () => void = () => undefined;
-  const left = daemon({
-    ...{ layout, clock, managed: false, signal, doorSocket: '/nowhere' },
-    onStopSignal: (listener) => void (stop = () => listener('SIGTERM')),
-    onStatus: ({ phase }) => {
-      if (phases.at(-1) !== phase) phases.push(phase);
-    },
-    onStandby: () => undefined,
-    onBlocked: () => undefined,
-  });
-  const until = async (phase: string) => {
-    while (phases.at(-1) !== phase) {
-      await clock.advance(5);
-      world.tick();
-    }
-  };
-  /** Two looks of the daemon, at least. */
-  const pass = async () => {
-    for (let n = 0; n < 12; n++) {
-      await clock.advance(1_000);
-      world.tick();
-    }
-  };
-  await until('booting');
-  world.boot();
-  await until('ready');
-  return { phases, pass, left, until, stop: () => stop() };
-}
 
 // Behaviour 49: Every single file of a running builder that a cleaner takes is made again or not needed: daemon and VM go on,
 // and `status` says what is true.

@@ -251,6 +251,29 @@ test('a session that forks faster than its tree could be walked is ended whole',
   expect(output().split('\n').length).toBeLessThan(generations);
 });
 
+// Execa meets a child without streams there, and Node an event without a listener, which would end us.
+// Behaviour 180: A command for which no file can be opened is one that was not started; who ran it goes on.
+test('a command for which no file can be opened is one that was not started', async () => {
+  const program = await makeProgram(
+    dir,
+    `import { closeSync, openSync } from 'node:fs';
+    import { run } from '../../src/system/process/child.ts';
+    await run('/bin/true', []);
+    const open = [];
+    try { for (;;) open.push(openSync('/dev/null', 'r')); } catch {}
+    for (const left of [2, 6]) {
+      for (let n = 0; n < left; n++) closeSync(open.pop());
+      const { ended } = await run('/bin/true', []);
+      console.log(ended.kind, ended.reason);
+    }
+    open.forEach(closeSync);
+    console.log((await run('/bin/true', [])).ended.kind);`,
+  );
+  const limited = ['-c', 'ulimit -n 200 && exec "$0" "$1"', process.execPath, program];
+  const { code, said } = await outcome(spawn('/bin/sh', limited));
+  expect([code, said]).toEqual([0, 'not-started EMFILE\nnot-started EMFILE\nexited\n']);
+});
+
 test('a command that is over its time is not waited for because somebody else holds its output', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'held-'));
   const file = join(dir, 'pid');

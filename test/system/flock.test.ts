@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -24,6 +24,29 @@ const failing = async (work: () => unknown) => {
   }
   return undefined;
 };
+
+/** BusyBox's, where it has one and where it was built without; and somebody's that is not meant to lock for others. */
+const others = [
+  ['echo "flock: unrecognized option: E" >&2; exit 1', 'unrecognized option: E'],
+  [
+    'echo "flock: invalid option -- E" >&2; echo "Usage: flock [-sxun] FD" >&2; exit 1',
+    'invalid option',
+  ],
+  ['echo "flock: applet not found" >&2; exit 127', 'applet not found'],
+] as const;
+
+// Behaviour 179: A `flock` that is not util-linux's is named as that, and no file system is blamed.
+test.runIf(process.platform === 'linux').each(others)(
+  'a flock that cannot do what is needed is named, and no file system: %s',
+  async (script, why) => {
+    writeFileSync(join(dir, 'flock'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    vi.stubEnv('PATH', `${dir}:${process.env['PATH'] ?? ''}`);
+    const failure = await failing(() => tryKernelLock(join(dir, 'x')));
+    expect(failure).toMatchObject({ kind: 'flock-unfit', exit: 69 });
+    expect(failure?.message).toContain(join(dir, 'flock'));
+    expect(failure?.message).toContain(why);
+  },
+);
 
 describe.runIf(process.platform === 'linux')('a file system that keeps no locks', () => {
   test.each(Object.keys(lockless) as Lockless[])('is told and not waited for: %s', async (kind) => {

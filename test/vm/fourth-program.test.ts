@@ -86,7 +86,7 @@ test('it runs a guest, which is told by channel where it is reached, and ends it
   expect(seed).toContain("AGENT='vsock'\nSSH='network'\n");
   expect(readFileSync(layout.pid('fourth'), 'utf8')).toBe(`${child.pid}\n`);
   while (guest.lastLines().length === 0) {
-    scope.tick();
+    scope.tick(true);
     await systemClock.sleep(2);
   }
   expect(guest.lastLines()).toEqual(['Linux version 6.1']);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { label } from '../../service/launchd/launch-agent.ts';
 import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
-import { readRootKey } from '../../host/root/root-key.ts';
+import { rootKeyReader } from '../../host/root/root-key.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { identify } from '../../system/process/process.ts';
 import { loadAndWatch } from './background-tasks.ts';
@@ -54,7 +54,7 @@ export function daemonVerb(program: Command, context: CliContext): void {
           layout,
           clock: context.clock,
           managed: isManaged(options, context.env),
-          rootsKey: () => readRootKey(places),
+          rootsKey: rootKeyReader(places),
           doorSocket: rootPaths(places).doorSocket,
           onStopSignal: (listener) => context.onStopSignal(listener),
           signal: context.signal,

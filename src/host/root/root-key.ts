@@ -1,7 +1,19 @@
 /** The public half of the key that root made for itself: whoever has the other half is root of this machine. */
 import { readFileSync, statSync } from 'node:fs';
+import { stampOf } from '../../system/files/stamp.ts';
 import { rootPaths } from '../system-paths.ts';
 import type { RootDirectories } from './root-shell.ts';
+
+/** The same again and again, as often as one likes: read when the file is another. */
+export function rootKeyReader(places: RootDirectories): () => string | undefined {
+  const { clientPublicKey } = rootPaths(places);
+  let known: { readonly version: string; readonly key: string | undefined } | undefined;
+  return () => {
+    const version = stampOf(clientPublicKey);
+    if (known?.version !== version) known = { version, key: readRootKey(places) };
+    return known.key;
+  };
+}
 
 /** As a line of authorized_keys; undefined where there is none, or nothing that only root can have written. */
 export function readRootKey(places: RootDirectories): string | undefined {

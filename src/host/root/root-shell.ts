@@ -40,8 +40,10 @@ for dir in "$nix" "$ours" "\${ssh%/*}"; do
     [ -e "$dir" ] || [ -L "$dir" ] || continue
     [ "$(find "$dir" -prune -type d -user "$(id -u)" ! -perm -020 ! -perm -002)" ] ||
         refuse "$dir has to be a directory that only root can write"
+    [ -w "$dir" ] || refuse "$dir cannot be written" # a read-only file system
 done
 for file in "$machines" "$ssh"; do
+    [ ! -e "$file" ] || [ -f "$file" ] || [ -L "$file" ] || refuse "$file is no ordinary file"
     [ ! -f "$file" ] || [ -L "$file" ] || { true >>"$file"; } 2>/dev/null || refuse "$file cannot be written"
 done${uid === undefined ? '' : whose}
 

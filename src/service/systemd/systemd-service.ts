@@ -1,13 +1,13 @@
 /** Our daemon as a user's unit of systemd. */
 import { run, succeeded, type CommandResult } from '../../system/process/child.ts';
-import { Exit, Failed } from '../../system/failure.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import type { DeclaredJob } from '../declared-job.ts';
 import type { Service, ServiceState } from '../keeper.ts';
 import { unitName } from './systemd-unit.ts';
 
 export interface SystemdOptions {
-  /** Absolute path of systemctl. */
-  readonly systemctl: string;
+  /** Absolute path of systemctl; undefined where there is none: then nothing is loaded. */
+  readonly systemctl: string | undefined;
   readonly isChanged: () => boolean;
   /** The system's own unit, at boot: what changes it is root's. Absent for a user's. */
   readonly isSystem?: boolean;
@@ -23,6 +23,7 @@ export function systemdService(options: SystemdOptions): Service {
   const { systemctl, isChanged, onLoaded, isSystem = false, declared, signal } = options;
   const { asRoot = (argv: readonly string[]) => argv } = options;
   const call = (...argv: readonly string[]): Promise<CommandResult> => {
+    if (systemctl === undefined) throw new Failed(noSystemd);
     const words = [systemctl, ...(isSystem ? [] : ['--user']), ...argv];
     const [program = '', ...rest] = isSystem && argv[0] !== 'show' ? asRoot(words) : words;
     // A password may be asked for.
@@ -34,6 +35,7 @@ export function systemdService(options: SystemdOptions): Service {
     if (!succeeded(ran)) throw new Failed(refused(argv, ran, isSystem));
   };
   const state = async (): Promise<ServiceState> => {
+    if (systemctl === undefined) return { loaded: false, running: false };
     const fields = 'LoadState,ActiveState,MainPID,Result,UnitFileState';
     return parseShow((await call('show', unitName, `--property=${fields}`)).stdout);
   };
@@ -79,6 +81,16 @@ export function parseShow(text: string): ServiceState {
   };
 }
 
+const without =
+  'Without systemd: linuxkit-builder configure --no-autostart, then linuxkit-builder start.';
+
+const noSystemd: Failure = {
+  kind: 'no-login-session',
+  message: 'There is no systemd here: the program systemctl is not installed.',
+  hint: without,
+  exit: Exit.unavailable,
+};
+
 function refused(argv: readonly string[], { ended, stderr }: CommandResult, isSystem: boolean) {
   const user = isSystem ? '' : '--user ';
   const noBus = !isSystem && /Failed to connect to (user scope )?bus|No medium found/i.test(stderr);
@@ -88,7 +100,7 @@ function refused(argv: readonly string[], { ended, stderr }: CommandResult, isSy
       ? 'There is no systemd of yours to talk to: this login has no user session.'
       : `systemctl ${user}${argv.join(' ')} did not succeed${ended.kind === 'exited' ? '' : ` (${ended.kind})`}.`,
     hint: noBus
-      ? 'Log in anew, or as root: loginctl enable-linger USER. Without systemd: linuxkit-builder configure --no-autostart, then linuxkit-builder start.'
+      ? `Log in anew, or as root: loginctl enable-linger USER. ${without}`
       : `See: systemctl ${user}status ${unitName}; journalctl ${user}-u ${unitName}`,
     exit: Exit.unavailable,
     lines: stderr.trim().split('\n').slice(-5),

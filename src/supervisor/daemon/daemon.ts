@@ -16,6 +16,7 @@ import { openControl } from './control.ts';
 import { DaemonLock, ownPidFiles } from './daemon-lock.ts';
 import { DoorHold } from './door-hold.ts';
 import { configInvalid } from '../health/child-failures.ts';
+import { NamesWatch } from './names-watch.ts';
 import { readSaved } from '../idle/saved-guest.ts';
 import { readSettings, type Settings } from '../../config/read-settings.ts';
 import type { Saved } from '../lifecycle/state.ts';
@@ -159,13 +160,10 @@ async function supervise(
   );
   const upkeep = new Upkeep({
     ...{ layout, clock, log, isOurs },
-    keepers: [
-      () => control.keep(),
-      () => log.keep(),
-      keepOwnPid,
-      () => supervisor.doorControl.keep(),
-    ],
+    keepers: [() => control.keep(), () => log.keep(), keepOwnPid],
+    keepElsewhere: () => supervisor.doorControl.keep(),
   });
+  const names = new NamesWatch(layout.state);
   let first: number | undefined;
   onStopSignal((name) => {
     log('info', 'signal', { name });
@@ -177,8 +175,9 @@ async function supervise(
   const unwatchSleep = watchForSleep(
     clock,
     () => {
-      supervisor.tick();
-      void upkeep.tick();
+      const namesToo = names.isDue();
+      supervisor.tick(namesToo);
+      void upkeep.tick(namesToo);
     },
     (sleptMs) => supervisor.woke(sleptMs),
   );

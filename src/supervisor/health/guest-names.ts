@@ -3,7 +3,7 @@ import type { Network } from '../../domain/guest-network.ts';
 import type { GuestAgent } from '../../guest/agent/agent.ts';
 import { askedByGuest, nameServersIn, tellNameServers } from '../../guest/agent/name-servers.ts';
 import { failureOf } from '../../system/failure.ts';
-import { versionOf } from '../../system/files/files.ts';
+import { stampOf } from '../../system/files/stamp.ts';
 import type { Log } from '../../system/log.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 
@@ -35,13 +35,13 @@ export class GuestNames {
   constructor(options: GuestNamesOptions) {
     this.#options = options;
     this.#path = options.resolvConf ?? '/etc/resolv.conf';
-    this.#version = versionOf(this.#path);
+    this.#version = stampOf(this.#path);
     this.#first = this.#servers.join();
   }
 
   /** Looks whether they are others now, and tells the guest; to be called now and then. Costs no more than a look at a file. */
   async tell(guest: Guest): Promise<void> {
-    const version = versionOf(this.#path);
+    const version = stampOf(this.#path);
     if (version === this.#version || this.#isTelling) return;
     this.#isTelling = true;
     try {

@@ -3,7 +3,7 @@ import type { Layout } from '../../config/layout.ts';
 import type { GuestAgent } from '../../guest/agent/agent.ts';
 import { readIdentity } from '../../guest/identity/identity.ts';
 import { failureOf } from '../../system/failure.ts';
-import { versionOf } from '../../system/files/files.ts';
+import { stampOf } from '../../system/files/stamp.ts';
 import type { Log } from '../../system/log.ts';
 
 export interface KeySources {
@@ -22,7 +22,7 @@ export function builderKeys({ layout, rootsKey }: KeySources): readonly string[]
 
 /** Another for each set of keys; costs no more than a look at two files. */
 export const keysVersion = ({ layout, rootsKey }: KeySources): string =>
-  `${versionOf(layout.clientKey)} ${rootsKey?.() ?? ''}`;
+  `${stampOf(layout.clientKey)} ${rootsKey?.() ?? ''}`;
 
 /** A guest that is ready, as far as its keys go. */
 interface Guest {

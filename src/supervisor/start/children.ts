@@ -49,12 +49,12 @@ export interface Tried {
   unfit?: Unfit;
 }
 
-/** A moment's work, every 5 s: reads what the children wrote, and sees that what others find them by is there. */
-export function tickChildren({ network, vm }: Running): void {
+/** A moment's work, every 5 s: reads what the children wrote. `namesToo`: sees that what others find them by is there. */
+export function tickChildren({ network, vm }: Running, namesToo: boolean): void {
   vm?.memory.tick();
   for (const child of [vm, network]) {
     child?.output.poke();
-    child?.keep();
+    if (namesToo) child?.keep();
   }
 }
 

@@ -50,9 +50,9 @@ export class StatusRecord {
     this.#finishSoon();
   }
 
-  /** Writes what is not written, or not there any more: to be called now and then. */
-  keep(): void {
-    if (this.#isTold && sizeIfThere(this.#options.layout.status) === undefined)
+  /** Writes what is not written, or, with `namesToo`, is not there any more: to be called now and then. */
+  keep(namesToo: boolean): void {
+    if (namesToo && this.#isTold && sizeIfThere(this.#options.layout.status) === undefined)
       this.#isStale = true;
     this.finish();
   }

@@ -22,8 +22,10 @@ export interface UpkeepOptions {
   readonly log: Log;
   /** Whether the state directory is still the one that we have locked. */
   readonly isOurs: () => boolean;
-  /** Make again what only their owners can; nothing where all is there. */
+  /** Make again what only their owners can, in the state directory; nothing where all is there. */
   readonly keepers: readonly (() => Promise<void> | void)[];
+  /** The same elsewhere. */
+  readonly keepElsewhere?: () => Promise<void>;
 }
 
 export class Upkeep {
@@ -35,11 +37,12 @@ export class Upkeep {
     this.#touched = options.clock.monotonic();
   }
 
-  /** A look, every 5 s. */
-  async tick(): Promise<void> {
-    const { layout, clock, log, isOurs, keepers } = this.#options;
-    if (!isOurs()) return;
-    for (const keep of keepers)
+  /** A look, every 5 s. `namesToo`: files in the state directory may be gone. */
+  async tick(namesToo = true): Promise<void> {
+    const { layout, clock, log, isOurs, keepers, keepElsewhere } = this.#options;
+    const isOld = clock.monotonic() - this.#touched >= touchEveryMs;
+    if ((namesToo || isOld) && !isOurs()) return;
+    for (const keep of [...(keepElsewhere ? [keepElsewhere] : []), ...(namesToo ? keepers : [])])
       try {
         await keep();
       } catch (error) {
@@ -47,7 +50,7 @@ export class Upkeep {
         if (!(error instanceof Failed) && errorCode(error) === undefined) throw error;
         log('debug', 'not-kept', { why: String(error) });
       }
-    if (clock.monotonic() - this.#touched < touchEveryMs || !isOurs()) return;
+    if (!isOld || !isOurs()) return;
     this.#touched = clock.monotonic();
     for (const path of aging(layout)) touch(path, clock.now());
   }
@@ -58,11 +61,12 @@ const wellIn = new Map<string, string>();
 
 /** Writes a process's record where it is not there, in part or whole, or is of another process: a killed daemon leaves that of its child. */
 export function keepPid(files: PidFiles, pid: number, program: string): void {
-  const version = `${pid} ${changeOf(files.record)} ${changeOf(files.plain)}`;
-  if (wellIn.get(files.record) === version) return;
+  const version = () => `${pid} ${changeOf(files.record)} ${changeOf(files.plain)}`;
+  if (wellIn.get(files.record) === version()) return;
   const isKept = readLive(files)?.pid === pid && readIfThere(files.plain) === `${pid}\n`;
-  if (isKept) wellIn.set(files.record, version);
-  else writePid(files, pid, program);
+  // What was just written is well: a program that is a script has the name of its shell, and would be written of again and again.
+  if (!isKept) writePid(files, pid, program);
+  wellIn.set(files.record, version());
 }
 
 /** Another for each change of the file, or of another in its place, by anybody. */

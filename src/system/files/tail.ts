@@ -2,7 +2,15 @@
  * Following a file that another process appends to. It is polled, by content and with a cursor of our own: change
  * events come late, twice or never (a network file system, a busy host), so they may only wake us early.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  statSync,
+  type Stats,
+} from 'node:fs';
 import type { Clock } from '../time/clock.ts';
 import { errorCode } from '../failure.ts';
 
@@ -26,6 +34,8 @@ export interface TailOptions {
   readonly maxBacklogBytes?: number;
 }
 
+const defaultMaxBytes = 8 * 1024 * 1024;
+
 /**
  * Follows one file, which may not be there yet, and may be emptied or replaced; then it is read from its start. One whose name is gone is
  * read on: its writer has it open as we have.
@@ -39,6 +49,7 @@ export class Tail {
   /** The file that is read, whatever is under its name now. */
   #fd: number | undefined;
   #inode: number | undefined;
+  #device: number | undefined;
   /** Where we emptied it, until something was written again. */
   #emptiedAt: number | undefined;
   /** Where a hole ends: nothing stands before it. */
@@ -89,6 +100,7 @@ export class Tail {
   #read(): void {
     this.#reading = true;
     try {
+      if (this.#isAsRead()) return;
       this.#open();
       if (this.#fd !== undefined) this.#readFrom(this.#fd);
     } catch (error) {
@@ -97,6 +109,15 @@ export class Tail {
     } finally {
       this.#reading = false;
     }
+  }
+
+  /** Whether all of it was read, and nothing has been put into its place: one look, for a file to which nobody writes. */
+  #isAsRead(): boolean {
+    if (this.#fd === undefined) return false;
+    const { maxBytes = defaultMaxBytes } = this.#options;
+    const stats = tryStat(this.#options.path);
+    const isSame = stats?.ino === this.#inode && stats?.dev === this.#device;
+    return isSame && stats?.size === this.#cursor && this.#cursor - this.#base < maxBytes;
   }
 
   /** What is under the name now, where that is another file than is read; of that one the rest is read first. */
@@ -117,8 +138,9 @@ export class Tail {
   }
 
   #readFrom(fd: number): void {
-    const { onTruncated, maxBytes = 8 * 1024 * 1024 } = this.#options;
-    const { size, ino } = fstatSync(fd);
+    const { onTruncated, maxBytes = defaultMaxBytes } = this.#options;
+    const { size, ino, dev } = fstatSync(fd);
+    this.#device = dev;
     this.#findPlace(fd, size, ino);
     this.#deliver(fd, size);
     if (this.#cursor - this.#base < maxBytes || fstatSync(fd).size > this.#cursor) return;
@@ -182,6 +204,16 @@ export class Tail {
 function readAt(fd: number, position: number, length: number): Buffer {
   const buffer = Buffer.allocUnsafe(length);
   return buffer.subarray(0, readSync(fd, buffer, 0, length, position));
+}
+
+/** Undefined where there is none, or none that we can look at. */
+function tryStat(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 /** To be emptied, where we may. Not there, or not ours to read just now: the next look will tell. */

@@ -1,7 +1,7 @@
 /** flock(1) of util-linux, which locks for us on Linux: what it did, and whether it does anything at all. */
 import { spawnSync } from 'node:child_process';
-import { Failed, errorCode } from '../failure.ts';
-import { findProgram, programMissing } from '../process/find-program.ts';
+import { Exit, Failed, errorCode } from '../failure.ts';
+import { findProgram, programMissing, tryProgram } from '../process/find-program.ts';
 
 /** Exit code that says a lock is held by somebody else, and nothing but that: EX_TEMPFAIL, given to flock(1) with -E. */
 export const lockHeld = 75;
@@ -50,9 +50,27 @@ function attempt(fd: number, timeout: number): Attempt | undefined {
   if (error !== undefined) throw error;
   if (status === 0) return { kind: 'had' };
   if (status === lockHeld) return { kind: 'held' };
+  if (status === noSuchCommand || isMisunderstood(stderr)) throw new Failed(flockUnfit(stderr));
   const ended = signal === null ? `exited with code ${status}` : `was killed by ${signal}`;
   return { kind: 'refused', why: refusalIn(stderr.split('\n')) ?? `flock ${ended}` };
 }
+
+/** As shells have it: BusyBox without this applet, for one. */
+const noSuchCommand = 127;
+
+/** Words by which a program refuses what it was told; it was not even asked for a lock. */
+const isMisunderstood = (stderr: string): boolean =>
+  /(unrecognized|invalid|unknown|illegal) option|^usage:/im.test(stderr);
+
+/** BusyBox has a `flock` that knows neither -E nor -F (its docs; 1.36). */
+const flockUnfit = (stderr: string) =>
+  ({
+    kind: 'flock-unfit',
+    message: `The program ${tryProgram('flock') ?? 'flock'} is not the one of util-linux, and cannot do what is needed: ${stderr.trim().split('\n')[0] ?? ''}`,
+    hint: `${programMissing('flock').hint}. It has to come first on the PATH.`,
+    exit: Exit.unavailable,
+    recovery: 'give-up',
+  }) as const;
 
 /**
  * Why flock(1) says that it could not lock: "flock: No locks available". It names itself, then the file or descriptor, then the reason.

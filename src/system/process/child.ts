@@ -1,6 +1,5 @@
 /**
  * Processes: short commands that are waited for, by execa (filter.ts has those in pipes), and children that live on, by Node itself.
- *
  * A child's end is its `exit` event. Children get files for output, never pipes; they lead a session of their own, so that a
  * signal to their group reaches all of them and nobody else.
  */
@@ -18,6 +17,7 @@ import { withSockets } from '../socket/listening.ts';
 import { whoLeft } from './process.ts';
 import { childLockHeld, noLocks, openLocked } from '../lock/lock.ts';
 import { tryProgram } from './find-program.ts';
+import { descriptorsLack } from './spawn-room.ts';
 
 /** A program to run, as data: nothing has run. */
 export interface Launch {
@@ -190,12 +190,11 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly input?: string | Uint8Array;
-  readonly cwd?: string;
   /** The whole environment when given; otherwise ours is inherited. */
   readonly env?: Readonly<Record<string, string>>;
   /** Most bytes kept of each stream; the command is ended beyond it. Default 1 MiB. */
   readonly maxBytes?: number;
-  /** Give the terminal to the command: nothing is captured; of `errors`, its output is. */
+  /** Give it the terminal: nothing is captured; of `errors`, its output is. */
   readonly terminal?: boolean | 'errors';
 }
 
@@ -213,6 +212,8 @@ export async function run(
 ): Promise<CommandResult> {
   // Loaded with the first command: the largest part of the program, and the daemon's door should not wait for it.
   const { execa } = await import('execa');
+  const lack = descriptorsLack();
+  if (lack !== undefined) return { ended: lack, stdout: '', stderr: '' };
   const child = execa(program, [...argv], {
     reject: false,
     stripFinalNewline: false,
@@ -226,7 +227,6 @@ export async function run(
           : { input: options.input }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: { ...options.env }, extendEnv: false }),
   });
   dropOutputs(child);

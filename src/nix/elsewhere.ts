@@ -1,0 +1,93 @@
+/** What has Nix read other settings than this machine's, build in another store, or ask no builder at all. */
+import type { Variable } from './daemon-environment.ts';
+import type { Setting } from './conf.ts';
+
+/** One thing in the way. */
+export interface NixConflict {
+  /** `no-builds`: Nix never comes to us. `some-builds`: some go elsewhere. */
+  readonly weight: 'no-builds' | 'some-builds';
+  /** No fault of anybody's settings: this machine builds for itself too. */
+  readonly isOrdinary?: boolean;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** What is known of one Nix: nix-daemon's, or your own. */
+export interface OneNix {
+  readonly whose: 'all' | 'yours';
+  /** The definition of a setting that counts. */
+  readonly find: (name: string) => Setting | undefined;
+  /** A variable of its environment. */
+  readonly variable: (name: string) => Variable | undefined;
+  /** The folder of this machine's nix.conf. */
+  readonly etcNix: string;
+  /** Without a daemon it builds itself, wherever it is told to. */
+  readonly isSingle: boolean;
+  /** Root may build without the daemon, and finds the builder all the same. */
+  readonly isRoot: boolean;
+}
+
+/** All of it, with file and line, or the variable. */
+export const elsewhere = (nix: OneNix): readonly NixConflict[] => [
+  ...otherStore(nix),
+  ...otherFolder(nix),
+  ...noHook(nix),
+];
+
+/** Stores in which somebody else builds, or nobody (nix3-help-stores(1)). */
+const isRemote = (store: string): boolean =>
+  /^(ssh|ssh-ng|https?|s3|file|dummy):\/\//.test(store.trim());
+
+function otherStore({ whose, find, variable, isSingle, isRoot }: OneNix): NixConflict[] {
+  const remote = variable('NIX_REMOTE');
+  const store = find('store');
+  const isOwnStore = remote?.value === 'local' && !isSingle && !isRoot;
+  const weight = whose === 'all' || isSingle ? 'no-builds' : 'some-builds';
+  const passes = 'so builds do not pass nix-daemon, which knows the builder';
+  return [
+    ...(remote !== undefined && (isRemote(remote.value) || isOwnStore)
+      ? [
+          {
+            weight,
+            message: `NIX_REMOTE=${remote.value} in ${remote.file} names another store, ${passes}.`,
+            hint: 'Take it away, or say NIX_REMOTE=daemon.',
+          } as const,
+        ]
+      : []),
+    ...(store !== undefined && isRemote(store.value)
+      ? [
+          {
+            weight,
+            message: `${store.file}, line ${store.line} says store = ${store.value}, ${passes}.`,
+            hint: 'Take that line away.',
+          } as const,
+        ]
+      : []),
+  ];
+}
+
+function otherFolder({ whose, variable, etcNix, isSingle }: OneNix): NixConflict[] {
+  const found = variable('NIX_CONF_DIR');
+  if (found === undefined || found.value.replace(/\/+$/, '') === etcNix) return [];
+  return [
+    {
+      weight: whose === 'all' || isSingle ? 'no-builds' : 'some-builds',
+      message: `NIX_CONF_DIR=${found.value} in ${found.file} has Nix read its settings and its list of builders there, and not in ${etcNix}.`,
+      hint: 'Take it away.',
+    },
+  ];
+}
+
+/** Whoever builds asks a program for builders: Nix's own, by its default (worker.cc; `build-hook` of nix.conf(5)). */
+function noHook({ whose, find, isSingle }: OneNix): NixConflict[] {
+  const hook = find('build-hook');
+  if (hook === undefined || hook.value.includes('build-remote')) return [];
+  if (whose === 'yours' && !isSingle) return [];
+  return [
+    {
+      weight: 'no-builds',
+      message: `${hook.file}, line ${hook.line} says build-hook = ${hook.value}, so Nix asks no builder.`,
+      hint: 'Take that line away.',
+    },
+  ];
+}

@@ -73,10 +73,10 @@ describe('the section', () => {
   // Reads and writes apart: without the section, sums get lost.
   const addOne = `
     import { readFileSync, writeFileSync } from 'node:fs';
-    import { inSection } from '../../src/system/lock/lock.ts';
+    import { withOperationLock } from '../../src/system/lock/lock.ts';
     import { systemClock } from '../../src/system/time/clock.ts';
     const [section, sum] = process.argv.slice(2);
-    await inSection(section, { clock: systemClock }, async () => {
+    await withOperationLock(section, { clock: systemClock }, async () => {
       let n = 0;
       try { n = Number(readFileSync(sum, 'utf8')); } catch {}
       await systemClock.sleep(20);

@@ -137,11 +137,11 @@ function configured(layout: Layout): {
 async function info(prefix: string, { json }: InfoOptions, context: CliContext): Promise<void> {
   const {
     bundleAt,
-    checkBootImage: checkBundle,
+    checkBootImage,
     readManifest,
   } = await import('../../vm/boot-image.ts');
   const bundle = bundleAt(prefix);
-  checkBundle(bundle, { full: false });
+  checkBootImage(bundle, { full: false });
   const manifest = readManifest(bundle);
   if (json === true)
     return context.out(JSON.stringify({ prefix, manifest: manifest ?? null }, null, 2));
@@ -164,11 +164,11 @@ async function info(prefix: string, { json }: InfoOptions, context: CliContext):
 async function verify(prefix: string, context: CliContext): Promise<void> {
   const {
     bundleAt,
-    checkBootImage: checkBundle,
+    checkBootImage,
     readManifest,
   } = await import('../../vm/boot-image.ts');
   const bundle = bundleAt(prefix);
-  checkBundle(bundle, { full: true });
+  checkBootImage(bundle, { full: true });
   const known = readManifest(bundle) !== undefined;
   context.out(
     known

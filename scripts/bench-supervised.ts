@@ -46,7 +46,7 @@ const supervisor = new Supervisor(
 );
 process.on('SIGTERM', () => {
   supervisor.dispatch({ type: 'stop' });
-  supervisor.hurry();
+  supervisor.forceStop();
 });
 supervisor.dispatch({ type: 'start' });
 writeFileSync(file, root);

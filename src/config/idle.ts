@@ -12,13 +12,13 @@ export interface Idle {
   readonly after: string;
   readonly how: IdleWay;
   /** Whether a guest goes sooner that nobody uses while this machine runs on its battery, or is short of memory. */
-  readonly onBattery: Hurry;
-  readonly onLowMemory: Hurry;
+  readonly onBattery: Urgency;
+  readonly onLowMemory: Urgency;
 }
 
 /** The same as ever, or as soon as nobody uses it. */
-export const hurries = ['same', 'now'] as const;
-export type Hurry = (typeof hurries)[number];
+export const urgencies = ['same', 'now'] as const;
+export type Urgency = (typeof urgencies)[number];
 
 const units = { s: 1_000, min: 60_000, h: 3_600_000 } as const;
 /** Shorter ones would keep a guest coming and going; longer ones are `never`. */
@@ -68,6 +68,6 @@ export const idleSchema = v.strictObject({
     ),
   ),
   how: v.optional(v.picklist(idleWays, `must be ${idleWays.join(', ')}`)),
-  onBattery: v.optional(v.picklist(hurries, `must be ${hurries.join(' or ')}`)),
-  onLowMemory: v.optional(v.picklist(hurries, `must be ${hurries.join(' or ')}`)),
+  onBattery: v.optional(v.picklist(urgencies, `must be ${urgencies.join(' or ')}`)),
+  onLowMemory: v.optional(v.picklist(urgencies, `must be ${urgencies.join(' or ')}`)),
 });

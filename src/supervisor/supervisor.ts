@@ -41,7 +41,7 @@ export class Supervisor {
   readonly doorControl: DoorControl;
   #scope: Scope | undefined;
   #cancelRetry: () => void = () => undefined;
-  #hurry = new AbortController();
+  #force = new AbortController();
   readonly #ends: Ends;
   readonly verdicts: Verdicts;
   readonly #bootFiles: Staging;
@@ -64,7 +64,7 @@ export class Supervisor {
     });
     this.doorControl = new DoorControl(options, this.onDemand);
     this.verdicts = new Verdicts(options.layout.verdicts);
-    this.#ends = new Ends({ ...options, now: this.#hurry.signal });
+    this.#ends = new Ends({ ...options, now: this.#force.signal });
     this.#bootFiles = new Staging(options);
     this.#record = new StatusRecord(options, () => this.status());
     this.left = new Promise((resolve) => (this.#leave = resolve));
@@ -89,8 +89,8 @@ export class Supervisor {
   }
 
   /** Ends without waiting for the guest any longer. */
-  hurry(): void {
-    this.#hurry.abort(new Error('there is no time for an orderly end'));
+  forceStop(): void {
+    this.#force.abort(new Error('there is no time for an orderly end'));
   }
 
   /** config.json was read again. What is wrong is told; what is right counts at once, or from the next start of the guest on. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { reportOf, type Beside } from '../../src/cli/status/live-facts.ts';
+import { reportOf, type LiveFacts } from '../../src/cli/status/live-facts.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import type { State } from '../../src/supervisor/lifecycle/state.ts';
 import { sentenceOf } from '../../src/supervisor/lifecycle/sentences.ts';
@@ -52,7 +52,7 @@ const facts: Required<Facts> = {
   notResumed: 'w',
   sleptMs: 6000,
 };
-const beside: Required<Beside> = {
+const beside: Required<LiveFacts> = {
   connections: {
     ...{ held: 0, opening: 0, open: 2, loggedIn: 1, entering: 1 },
     crowd: { uid: 1002, user: 'eve', waiting: 500, newcomers: 16 },

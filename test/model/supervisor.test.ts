@@ -147,7 +147,7 @@ class Life {
       case 'hurry':
       case 'stop':
         this.#supervisor.dispatch({ type: 'stop' });
-        return what.do === 'hurry' ? this.#supervisor.hurry() : undefined;
+        return what.do === 'hurry' ? this.#supervisor.forceStop() : undefined;
       case 'restart':
         return this.#supervisor.dispatch({ type: 'restart', why: 'a test' });
       case 'rest':

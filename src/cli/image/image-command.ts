@@ -135,11 +135,7 @@ function configured(layout: Layout): {
 }
 
 async function info(prefix: string, { json }: InfoOptions, context: CliContext): Promise<void> {
-  const {
-    bundleAt,
-    checkBootImage,
-    readManifest,
-  } = await import('../../vm/boot-image.ts');
+  const { bundleAt, checkBootImage, readManifest } = await import('../../vm/boot-image.ts');
   const bundle = bundleAt(prefix);
   checkBootImage(bundle, { full: false });
   const manifest = readManifest(bundle);
@@ -162,11 +158,7 @@ async function info(prefix: string, { json }: InfoOptions, context: CliContext):
 }
 
 async function verify(prefix: string, context: CliContext): Promise<void> {
-  const {
-    bundleAt,
-    checkBootImage,
-    readManifest,
-  } = await import('../../vm/boot-image.ts');
+  const { bundleAt, checkBootImage, readManifest } = await import('../../vm/boot-image.ts');
   const bundle = bundleAt(prefix);
   checkBootImage(bundle, { full: true });
   const known = readManifest(bundle) !== undefined;

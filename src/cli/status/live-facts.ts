@@ -14,7 +14,7 @@ import type { ImageAge } from '../../vm/image-age.ts';
 import type { RootUpdate } from '../../setup/root/report-drift.ts';
 
 /** Facts beside the record; each is absent where it is not known. docs/status.schema.json says what each means. */
-export interface Beside {
+export interface LiveFacts {
   /** A daemon of the release before does not tell who has logged in. */
   readonly connections?: Pick<Counts, 'held' | 'opening' | 'open'> &
     Partial<Counts> & { readonly crowd?: Crowd & { readonly user?: string } };
@@ -33,9 +33,9 @@ export interface Beside {
 }
 
 /** What `status --json` prints. */
-export type Report = { readonly running: boolean } & Partial<Status> & Beside;
+export type Report = { readonly running: boolean } & Partial<Status> & LiveFacts;
 
-export const reportOf = (found: Found, beside: Beside): Report => ({
+export const reportOf = (found: Found, beside: LiveFacts): Report => ({
   running: found.daemon === 'alive',
   ...statusIn(found),
   ...beside,
@@ -49,7 +49,10 @@ export const statusIn = (found: Found): Status | undefined =>
 const freshMs = 5_000;
 
 /** Finds those facts, again and again; the guest is asked now and then. */
-export function besider(layout: Layout, context: CliContext): (found: Found) => Promise<Beside> {
+export function liveFactsOf(
+  layout: Layout,
+  context: CliContext,
+): (found: Found) => Promise<LiveFacts> {
   let looked = { at: -Infinity, since: '', guest: undefined as Inside | undefined };
   const { clock } = context;
   const guestIn = async (found: Found) => {
@@ -116,13 +119,13 @@ function unheardSince(found: Found, { status }: Layout): string | undefined {
   return statSync(status, { throwIfNoEntry: false })?.mtime.toISOString();
 }
 
-async function memoryOf(found: Found, { signal }: CliContext): Promise<Beside['memory']> {
+async function memoryOf(found: Found, { signal }: CliContext): Promise<LiveFacts['memory']> {
   const pid = found.daemon === 'alive' ? found.status.vmPid : undefined;
   const residentBytes = pid === undefined ? undefined : await residentOf(pid, signal);
   return residentBytes === undefined ? undefined : { residentBytes };
 }
 
-function diskOf({ disk }: Layout): Beside['disk'] {
+function diskOf({ disk }: Layout): LiveFacts['disk'] {
   const stats = statSync(disk, { throwIfNoEntry: false });
   return stats && { apparentBytes: stats.size, realBytes: stats.blocks * 512 };
 }
@@ -131,7 +134,7 @@ async function connectionsOf(
   found: Found,
   layout: Layout,
   context: CliContext,
-): Promise<Beside['connections']> {
+): Promise<LiveFacts['connections']> {
   if (found.daemon === 'gone') return undefined;
   const { builds } = traitsOf(found.status.phase);
   if (builds === 'never' || builds === 'ended') return undefined;
@@ -141,9 +144,9 @@ async function connectionsOf(
   return { ...connections, crowd: await named(crowd, context) };
 }
 
-type Connections = NonNullable<Beside['connections']>;
+type Connections = NonNullable<LiveFacts['connections']>;
 
-async function pastOf(found: Found, context: CliContext): Promise<Beside['past']> {
+async function pastOf(found: Found, context: CliContext): Promise<LiveFacts['past']> {
   const port = found.daemon === 'alive' ? found.status.tunnelPort : undefined;
   const users = port === undefined ? undefined : usersOf(port);
   const peers = users && mostOf(users, process.getuid?.());
@@ -180,5 +183,5 @@ async function askFor<T>(
 }
 
 /** Without the fields that are not known. */
-const defined = (facts: { readonly [K in keyof Beside]: Beside[K] | undefined }): Beside =>
+const defined = (facts: { readonly [K in keyof LiveFacts]: LiveFacts[K] | undefined }): LiveFacts =>
   Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));

@@ -17,7 +17,7 @@ import {
   type DirectoryOption,
   untilUnread,
 } from '../../command/context.ts';
-import { besider, reportOf, statusIn, type Beside } from './live-facts.ts';
+import { liveFactsOf, reportOf, statusIn, type LiveFacts } from './live-facts.ts';
 import type { Screen } from './status-screen.ts';
 import type { Look } from '../../command/terminal.ts';
 
@@ -40,11 +40,11 @@ export function statusVerb(program: Command, context: CliContext): void {
     .action(async (options: StatusOptions) => {
       const layout = layoutFor(options, context, 'look');
       const { findStatus } = await import('../../client/found.ts');
-      const findBeside = besider(layout, context);
+      const findLiveFacts = liveFactsOf(layout, context);
       const show = async (): Promise<Found> => {
         const found = await findStatus(layout, context);
         // While the guest thinks about it, the rest is found.
-        const asked = findBeside(found);
+        const asked = findLiveFacts(found);
         const lines =
           options.json === true
             ? [JSON.stringify(reportOf(found, await asked))]
@@ -116,7 +116,7 @@ const colors = {
 
 async function screenLines(
   found: Found,
-  asked: Promise<Beside>,
+  asked: Promise<LiveFacts>,
   layout: Layout,
   context: CliContext,
 ): Promise<string[]> {

@@ -10,7 +10,7 @@ import { doorNotes, whereOf } from '../../supervisor/status/door-status.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
 import type { Status } from '../../supervisor/status/status.ts';
 import { describeSaved } from './saved-words.ts';
-import type { Beside } from './live-facts.ts';
+import type { LiveFacts } from './live-facts.ts';
 
 export interface Screen {
   readonly now: number;
@@ -18,7 +18,7 @@ export interface Screen {
   readonly width: number;
   /** When the current start began, and how long one usually takes; for the bar. */
   readonly start?: { readonly begun: number; readonly usualMs: number | undefined } | undefined;
-  readonly beside: Beside;
+  readonly beside: LiveFacts;
   readonly job?:
     | ({
         readonly name: string;
@@ -152,14 +152,14 @@ const pendingWords = ({ pending = [] }: Status): string | undefined =>
     ? undefined
     : `${pending.map(describeChange).join('; ')} (linuxkit-builder restart)`;
 
-const driftWords = ({ drift }: Beside): string | undefined =>
+const driftWords = ({ drift }: LiveFacts): string | undefined =>
   drift && `${drift.sentence} Tell it: ${drift.remedy}`;
 
-const buildWords = ({ guest }: Beside): string | undefined =>
+const buildWords = ({ guest }: LiveFacts): string | undefined =>
   guest && (guest.builds === 0 ? 'none runs' : `${guest.builds} running`);
 
 /** Where freed memory does not go back, what ends that is said. */
-function memoryWords({ memory, guest }: Beside, builder: Status['builder']): string | undefined {
+function memoryWords({ memory, guest }: LiveFacts, builder: Status['builder']): string | undefined {
   if (memory === undefined || builder === undefined) return undefined;
   const keeps =
     guest?.givesBack?.memory === false
@@ -168,7 +168,7 @@ function memoryWords({ memory, guest }: Beside, builder: Status['builder']): str
   return `${gibibytes(memory.residentBytes)} GiB taken by the VM${keeps}`;
 }
 
-function diskWords({ disk, guest }: Beside): string | undefined {
+function diskWords({ disk, guest }: LiveFacts): string | undefined {
   if (disk === undefined) return undefined;
   const taken = `${gibibytes(disk.realBytes)} GiB taken of at most ${gibibytes(disk.apparentBytes)}`;
   if (guest === undefined) return taken;
@@ -176,7 +176,7 @@ function diskWords({ disk, guest }: Beside): string | undefined {
   return `${taken}, ${gibibytes(guest.diskFreeBytes)} free inside${keeps}`;
 }
 
-function doorWords({ connections }: Beside): string {
+function doorWords({ connections }: LiveFacts): string {
   if (connections === undefined) return '';
   const { open, held, loggedIn = open } = connections;
   const through = `, ${open} connection${open === 1 ? '' : 's'}`;
@@ -184,13 +184,13 @@ function doorWords({ connections }: Beside): string {
   return `${through}${strangers}${held === 0 ? '' : `, ${held} waiting for the guest`}`;
 }
 
-function crowdWords({ connections }: Beside): string | undefined {
+function crowdWords({ connections }: LiveFacts): string | undefined {
   const crowd = connections?.crowd;
   if (crowd === undefined) return undefined;
   return `${crowd.waiting + crowd.newcomers} connections ${whose(crowd)} have not logged in: ${crowd.waiting} wait, ${crowd.newcomers} are with the guest; others are let in all the same`;
 }
 
-const pastWords = ({ past }: Beside): string | undefined =>
+const pastWords = ({ past }: LiveFacts): string | undefined =>
   past &&
   `${past.connections} connection${past.connections === 1 ? '' : 's'} ${whose(past)} at the port that QEMU forwards past the door, which takes one at a time: they may keep logins out. A newer QEMU, or --network gvproxy, has no such port`;
 
@@ -228,7 +228,7 @@ const oldImageWords = (status: Status): string | undefined =>
 
 /** Then its sentence says all of it. */
 const hasGivenUp = ({ phase }: Status): boolean => traitsOf(phase).builds === 'never';
-const ageIn = ({ imageAge }: Beside): string | undefined => imageAge && describeAge(imageAge);
+const ageIn = ({ imageAge }: LiveFacts): string | undefined => imageAge && describeAge(imageAge);
 const jobWords = (job: Screen['job']): string => (job === undefined ? '' : `; ${knowsIt(job)}`);
 
 function knowsIt({ name, loaded, starts, whose }: NonNullable<Screen['job']>): string {

@@ -169,7 +169,7 @@ async function supervise(
     log('info', 'signal', { name });
     const now = clock.monotonic();
     if (first === undefined) supervisor.dispatch({ type: 'stop' });
-    else if (now - first >= sameSignalMs) supervisor.hurry();
+    else if (now - first >= sameSignalMs) supervisor.forceStop();
     first ??= now;
   });
   const unwatchSleep = watchForSleep(

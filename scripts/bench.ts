@@ -9,6 +9,7 @@ import { benchBoot } from './bench-boot.ts';
 import { benchDoor } from './bench-door.ts';
 import { benchGiveBack } from './bench-give-back.ts';
 import { benchWays } from './bench-door-ways.ts';
+import { benchLogin } from './bench-login.ts';
 import { benchHyperkit } from './bench-hyperkit.ts';
 import { benchSupervision } from './bench-supervision.ts';
 import { benchWake } from './bench-wake.ts';
@@ -35,6 +36,11 @@ const benches = {
     const { tunnelPort } = JSON.parse(cli('status', '--json')) as { tunnelPort: number };
     const ports = { through: port, past: tunnelPort };
     return benchDoor({ state, dir: join(state, 'door'), env, ports, ratio });
+  },
+  login: () => {
+    start();
+    const { tunnelPort } = JSON.parse(cli('status', '--json')) as { tunnelPort: number };
+    benchLogin({ state, env, ports: { through: port, past: tunnelPort }, ratio });
   },
   'give-back': () => {
     start();

@@ -142,6 +142,7 @@ const lives = (): readonly (readonly [words: string, ...codes: readonly number[]
   ['console', 66],
   ['logs', 0],
   ['ssh -- true', 66],
+  ['debug hello.drv', 64],
   ['verdicts', 0],
   ['boot-report', 0],
   ['drain', 0],

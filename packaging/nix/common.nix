@@ -10,25 +10,30 @@ let
     memoryMiB = cfg.memory;
     diskGiB = cfg.disk;
     start = if cfg.onDemand.enable then "demand" else "login";
+    extraSystems = if cfg.extraSystems == [ ] then null else cfg.extraSystems;
     idle = if cfg.onDemand.enable then { how = "stop"; inherit (cfg.onDemand) after; } else { how = "never"; };
   } // cfg.settings;
   program = "${cfg.package}/bin/linuxkit-builder";
   ours = "/etc/nix/linuxkit-builder";
+  systems = cfg.systems ++ (settings.extraSystems or [ ]);
 in
 rec {
   inherit program ours;
+  label = "org.nix-community.linuxkit-builder";
+  description = "A Linux machine that Nix can build on";
   settingsFile = pkgs.writeText "linuxkit-builder.json" (builtins.toJSON settings);
 
   # No key is in it: those are made at activation, and ssh knows where they are.
   machine = {
     hostName = "nix-linuxkit";
     sshUser = "builder";
-    inherit (cfg) systems maxJobs speedFactor mandatoryFeatures protocol;
+    inherit systems;
+    inherit (cfg) maxJobs speedFactor mandatoryFeatures protocol;
     supportedFeatures = lib.unique (cfg.supportedFeatures ++ cfg.mandatoryFeatures ++ [ "linuxkit-builder" ]);
   };
   machinesLine = lib.concatStringsSep " " [
     "${cfg.protocol}://${machine.sshUser}@${machine.hostName}"
-    (lib.concatStringsSep "," cfg.systems)
+    (lib.concatStringsSep "," systems)
     "-"
     (toString cfg.maxJobs)
     (toString cfg.speedFactor)
@@ -54,6 +59,32 @@ rec {
     LINUXKIT_BUILDER_DIR = directory;
     LINUXKIT_BUILDER_DECLARED_BY = by;
   };
+
+  # No setting and no version is in it: who loads it anew ends the daemon, and the builds in it.
+  launchdJob = launcher: {
+    Label = label;
+    ProgramArguments = [ launcher ];
+    RunAtLoad = true;
+    KeepAlive.SuccessfulExit = false;
+    ThrottleInterval = 10;
+    ExitTimeOut = 60;
+    ProcessType = "Interactive";
+    Umask = 63;
+    WorkingDirectory = "/";
+    EnvironmentVariables = environment // { PATH = "/usr/bin:/bin:/usr/sbin:/sbin"; }
+      // lib.optionalAttrs shared { HOME = directory; };
+  };
+  systemdService = {
+    Type = "exec";
+    ExecStart = ''"${daemon}" daemon --managed --directory "${directory}"'';
+    Restart = "on-failure";
+    RestartSec = 10;
+    RestartPreventExitStatus = 69;
+    KillMode = "mixed";
+    TimeoutStopSec = 60;
+    UMask = "0077";
+    WorkingDirectory = "/";
+  };
   # The same launcher as configure's, in which a shell stands for Node and the script above for the program.
   launcher = log: builtins.replaceStrings
     [ "@NAMED@" "@NODE@" "@PROGRAM@" "@MAIN@" "@STATE@" "@LOG@" "@DOMAIN@" ]
@@ -62,12 +93,18 @@ rec {
 
   prepare = "${program} prepare -d ${lib.escapeShellArg directory} --settings ${settingsFile}${lib.optionalString shared " --shared"}";
 
-  # Of the modules for a whole system.
-  assertions = [
+  systemAssertions = [
     {
       assertion = builtins.length cfg.systems == 1;
       message = "services.linuxkit-builder.systems has to name one system: a builder is one machine.";
     }
+    {
+      assertion = !(settings ? extraSystems) || cfg.systems == [ "x86_64-linux" ];
+      message = "services.linuxkit-builder.extraSystems: only a guest of x86_64-linux runs programs of another system.";
+    }
+  ];
+  # Of the modules for a whole system.
+  assertions = systemAssertions ++ [
     {
       assertion = (settings.door or "tcp") == "tcp";
       message = "services.linuxkit-builder.settings.door cannot be \"unix\" here: the module tells ssh of a port. Leave it out, or declare the builder by home-manager, whose door `linuxkit-builder configure` tells root of.";

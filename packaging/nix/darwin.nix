@@ -4,23 +4,19 @@ self:
 { config, lib, options, pkgs, ... }:
 let
   cfg = config.services.linuxkit-builder;
-  label = "org.nix-community.linuxkit-builder";
   account = "_linuxkit-builder";
   id = toString cfg.uid;
   by = "nix-darwin";
   directory = "/var/lib/linuxkit-builder";
   support = "/Library/Application Support/linuxkit-builder";
-  restart = "sudo launchctl kickstart -k system/${label}";
+  restart = "sudo launchctl kickstart -k system/${common.label}";
   common = import ./common.nix { inherit lib pkgs cfg by directory; };
   hasDeterminate = options ? determinateNix;
   usesDeterminate = hasDeterminate && (config.determinateNix.enable or true);
   launcherFile = pkgs.writeText "linuxkit-builder-launcher" (common.launcher "${directory}/launchd.log");
 in
 {
-  options.services.linuxkit-builder = (import ./options.nix {
-    inherit lib pkgs self;
-    defaultSystem = builtins.replaceStrings [ "darwin" ] [ "linux" ] pkgs.stdenv.hostPlatform.system;
-  }) // {
+  options.services.linuxkit-builder = import ./options.nix { inherit lib pkgs self; } // {
     uid = lib.mkOption {
       type = lib.types.int;
       default = 347;
@@ -46,22 +42,7 @@ in
       };
 
       # It never changes: nix-darwin would end the daemon, and the builds in it, to load another. The launcher is what changes.
-      launchd.daemons.linuxkit-builder.serviceConfig = {
-        Label = label;
-        ProgramArguments = [ "${support}/linuxkit-builder" ];
-        UserName = account;
-        RunAtLoad = true;
-        KeepAlive.SuccessfulExit = false;
-        ThrottleInterval = 10;
-        ExitTimeOut = 60;
-        ProcessType = "Interactive";
-        Umask = 63;
-        WorkingDirectory = "/";
-        EnvironmentVariables = common.environment // {
-          HOME = directory;
-          PATH = "/usr/bin:/bin:/usr/sbin:/sbin";
-        };
-      };
+      launchd.daemons.linuxkit-builder.serviceConfig = common.launchdJob "${support}/linuxkit-builder" // { UserName = account; };
 
       system.activationScripts.extraActivation.text = lib.mkAfter ''
         # linuxkit-builder: an account, its directory, keys, and what launchd runs

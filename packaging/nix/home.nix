@@ -4,7 +4,6 @@ self:
 let
   cfg = config.services.linuxkit-builder;
   by = "home-manager";
-  label = "org.nix-community.linuxkit-builder";
   directory = "${config.xdg.cacheHome}/nix-linuxkit-builder";
   home = config.home.homeDirectory;
   # Beside the one that configure writes, which is another's.
@@ -17,18 +16,10 @@ let
   isDarwin = pkgs.stdenv.hostPlatform.isDarwin;
 in
 {
-  options.services.linuxkit-builder = import ./options.nix {
-    inherit lib pkgs self;
-    defaultSystem = builtins.replaceStrings [ "darwin" ] [ "linux" ] pkgs.stdenv.hostPlatform.system;
-  };
+  options.services.linuxkit-builder = import ./options.nix { inherit lib pkgs self; };
 
   config = lib.mkIf cfg.enable {
-    assertions = [
-      {
-        assertion = builtins.length cfg.systems == 1;
-        message = "services.linuxkit-builder.systems has to name one system: a builder is one machine.";
-      }
-    ];
+    assertions = common.systemAssertions;
     home.packages = [ cfg.package ];
     home.activation.linuxkit-builder = lib.hm.dag.entryBetween [ "setupLaunchAgents" "reloadSystemd" ] [ "writeBoundary" ] ''
       run --quiet ${common.prepare}
@@ -44,37 +35,17 @@ in
     launchd.agents.linuxkit-builder = lib.mkIf isDarwin {
       enable = true;
       waitForNixStore = false;
-      config = {
-        Label = label;
-        ProgramArguments = [ launcher ];
-        RunAtLoad = true;
-        KeepAlive.SuccessfulExit = false;
-        ThrottleInterval = 10;
-        ExitTimeOut = 60;
-        ProcessType = "Interactive";
-        Umask = 63;
-        WorkingDirectory = "/";
-        EnvironmentVariables = common.environment // { PATH = "/usr/bin:/bin:/usr/sbin:/sbin"; };
-      };
+      config = common.launchdJob launcher;
     };
 
     systemd.user.services.linuxkit-builder = lib.mkIf (!isDarwin) {
       Unit = {
-        Description = "A Linux machine that Nix can build on";
+        Description = common.description;
         X-SwitchMethod = "keep-old";
       };
       Install.WantedBy = [ "default.target" ];
-      Service = {
-        Type = "exec";
-        ExecStart = ''"${common.daemon}" daemon --managed --directory "${directory}"'';
+      Service = common.systemdService // {
         Environment = lib.mapAttrsToList (name: value: "${name}=${value}") common.environment;
-        Restart = "on-failure";
-        RestartSec = 10;
-        RestartPreventExitStatus = 69;
-        KillMode = "mixed";
-        TimeoutStopSec = 60;
-        UMask = "0077";
-        WorkingDirectory = "/";
       };
     };
   };

@@ -10,10 +10,7 @@ let
   common = import ./common.nix { inherit lib pkgs cfg by directory; };
 in
 {
-  options.services.linuxkit-builder = import ./options.nix {
-    inherit lib pkgs self;
-    defaultSystem = pkgs.stdenv.hostPlatform.system;
-  };
+  options.services.linuxkit-builder = import ./options.nix { inherit lib pkgs self; };
 
   config = lib.mkMerge [
     (lib.mkIf cfg.enable {
@@ -35,7 +32,7 @@ in
       };
 
       systemd.services.linuxkit-builder = {
-        description = "A Linux machine that Nix can build on";
+        inherit (common) description;
         documentation = [ "man:linuxkit-builder(1)" ];
         wantedBy = [ "multi-user.target" ];
         wants = [ "network-online.target" ];
@@ -44,8 +41,7 @@ in
         environment = common.environment // { HOME = directory; };
         # A switch would end the builds in it: a daemon that runs goes on as it is.
         restartIfChanged = false;
-        serviceConfig = {
-          Type = "exec";
+        serviceConfig = common.systemdService // {
           User = account;
           Group = account;
           StateDirectory = "linuxkit-builder";
@@ -57,14 +53,6 @@ in
             hostKey=$(${pkgs.util-linux}/bin/runuser -u ${account} -- ${common.prepare})
             ${common.rootFiles { inherit account restart; }}
           ''}";
-          ExecStart = "${common.daemon} daemon --managed --directory ${directory}";
-          Restart = "on-failure";
-          RestartSec = 10;
-          RestartPreventExitStatus = 69;
-          KillMode = "mixed";
-          TimeoutStopSec = 60;
-          UMask = "0077";
-          WorkingDirectory = "/";
         };
       };
     })

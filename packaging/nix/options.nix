@@ -1,5 +1,5 @@
 # The options that the modules share. Those that nix.linux-builder (nix-darwin) has too are named and typed as there.
-{ lib, pkgs, self, defaultSystem }:
+{ lib, pkgs, self }:
 let
   inherit (lib) mkOption types;
   nullOr = type: description: mkOption {
@@ -21,8 +21,13 @@ in
   };
   systems = mkOption {
     type = types.listOf types.str;
-    default = [ defaultSystem ];
+    default = [ (builtins.replaceStrings [ "darwin" ] [ "linux" ] pkgs.stdenv.hostPlatform.system) ];
     description = "What it builds: one system. Another than this machine's own is emulated, several times slower.";
+  };
+  extraSystems = mkOption {
+    type = types.listOf (types.enum [ "i686-linux" ]);
+    default = [ ];
+    description = "What an x86_64-linux guest builds besides, where its processor runs such programs: i686-linux. Nix is told so at once; `linuxkit-builder status` says where the guest does not run them.";
   };
   maxJobs = mkOption {
     type = types.ints.positive;

@@ -10,6 +10,7 @@ import { exampleHelp } from './shell/examples.ts';
 import { explainVerb } from './explain/explain-command.ts';
 import { consoleVerb, logsVerb } from './inspect/follow-commands.ts';
 import { daemonVerb } from './daemon/daemon-command.ts';
+import { debugVerb } from './guest/debug-command.ts';
 import { diskVerbs } from './guest/disk-command.ts';
 import { drainVerb, undrainVerb } from './guest/drain-commands.ts';
 import { keysVerbs } from './setup/keys-command.ts';
@@ -30,7 +31,7 @@ import { upgradeVerb } from './image/upgrade-command.ts';
 import { verdictsVerb } from './inspect/verdicts-command.ts';
 
 /** Everything main knows; the exit code is kept here. */
-export type World = Omit<CliContext, 'exit'>;
+export type World = Omit<CliContext, 'exit' | 'version'>;
 
 /** Runs one command line (without node and script); the exit code. Tells failures itself. */
 export async function run(argv: readonly string[], world: World, version: string): Promise<number> {
@@ -42,7 +43,7 @@ export async function run(argv: readonly string[], world: World, version: string
     out: (line, look) => world.out(isVerbatim || line.startsWith('{') ? line : mend(line), look),
     err: (line) => world.err(mend(line)),
   };
-  const context: CliContext = { ...told, exit: (next) => (code = next) };
+  const context: CliContext = { ...told, version, exit: (next) => (code = next) };
   const program = new Command('linuxkit-builder')
     .description('A Linux machine that Nix can build on.')
     .version(version)
@@ -82,6 +83,7 @@ export async function run(argv: readonly string[], world: World, version: string
     consoleVerb,
     logsVerb,
     sshVerb,
+    debugVerb,
     bootReportVerb,
     verdictsVerb,
     completionVerb,

@@ -4,6 +4,7 @@ import type { Clock } from '../system/time/clock.ts';
 import { Exit, type Failure } from '../system/failure.ts';
 import { until } from '../system/time/wait.ts';
 import { findStatus } from './found.ts';
+import { noDaemon } from '../supervisor/daemon/no-daemon.ts';
 import { traitsOf } from '../supervisor/lifecycle/phases.ts';
 
 export interface WaitOptions {
@@ -37,13 +38,6 @@ export async function waitUntilReady(
   await until(isDecided, { clock, signal, everyMs: 50, timeoutMs });
   return decided ?? notInTime(timeoutMs / 1000, said);
 }
-
-const noDaemon: Failure = {
-  kind: 'daemon-not-running',
-  message: 'No daemon runs.',
-  hint: 'Start it: linuxkit-builder start.',
-  exit: Exit.unavailable,
-};
 
 const notInTime = (seconds: number, said: string): Failure => ({
   kind: 'not-ready-in-time',

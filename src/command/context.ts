@@ -20,6 +20,8 @@ import type { Look } from './terminal.ts';
 export interface CliContext {
   readonly env: NodeJS.ProcessEnv;
   readonly home: string;
+  /** Of this program, as its package says. */
+  readonly version?: string;
   /** The package's own folder: holds src/image, launchd and dist. */
   readonly assets: string;
   /** One line for the person or program that asked. Of foreign words in it nothing reaches the terminal that it would obey. */

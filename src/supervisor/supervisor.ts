@@ -2,7 +2,6 @@
 import type { Inside } from '../guest/agent/inside.ts';
 import { failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
-import type { Identity } from '../system/process/process.ts';
 import { Verdicts } from '../domain/verdicts.ts';
 import type { Policy } from './lifecycle/backoff.ts';
 import { begin } from './start/chosen-vm.ts';
@@ -27,10 +26,11 @@ import { failureIn, statusOf } from './status/status-of.ts';
 import { StatusRecord } from './status/status-record.ts';
 import { wayIntoGuest } from './daemon/way-in.ts';
 
-export interface SupervisorOptions extends StagingOptions, DoorControlOptions {
+export interface SupervisorOptions
+  extends StagingOptions, DoorControlOptions, Pick<Status, 'daemon' | 'release'> {
   readonly log: Log;
   readonly policy: Policy;
-  readonly daemon: Identity;
+  /** As {@link StatusRecord} tells it. */
   readonly onStatus?: (status: Status, trouble: Failure | undefined) => void;
 }
 
@@ -243,7 +243,7 @@ export class Supervisor {
   status(): Status {
     return statusOf({
       ...{ state: this.#state, facts: this.#scope?.facts.all ?? {}, runs: this.#scope?.config },
-      ...{ daemon: this.#options.daemon, door: this.doorControl.told, ...this.#settings },
+      ...{ ...this.#options, ...this.#settings, door: this.doorControl.told },
     });
   }
 }

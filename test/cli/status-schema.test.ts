@@ -61,6 +61,7 @@ const beside: Required<LiveFacts> = {
   guest: {
     ...{ builds: 1, diskBytes: 2, diskFreeBytes: 1, clockOffsetMs: 0 },
     givesBack: { memory: true, disk: false },
+    kept: { directories: 1, bytes: 2 },
   },
   memory: { residentBytes: 1 },
   disk: { apparentBytes: 2, realBytes: 1 },
@@ -80,7 +81,7 @@ const problems = [{ path: 'cpus', value: 0, message: 'must be at least 1', hint:
 const daemon = { pid: 7, started: '1', boot: 'b', program: 'node' };
 const statusIn = (state: State): Status =>
   statusOf({
-    ...{ state, facts, daemon, problems, config: parsed.config },
+    ...{ state, facts, daemon, release: '0.1.0', problems, config: parsed.config },
     // Changed since the start.
     runs: { ...parsed.config, cpus: 1, port: 24100, bundle: '/b' },
     door: { port: 24083, draining: false },

@@ -104,6 +104,21 @@ describe('the screen of a builder that is ready', () => {
     expect(lines.join('\n')).toContain('  past door  3 connections of eve at the port that QEMU');
   });
 
+  // Behaviour 58: After an upgrade builds go on, or `status` says the one command that is needed; the disk stays as it was.
+  test('says that the daemon runs the program of before an upgrade, and what ends that', () => {
+    const told = (release: string, job?: Screen['job']) =>
+      aliveLines({ ...status, release }, { ...screen, width: 300, version: '0.2.0', job }).filter(
+        (line) => line.startsWith('  upgraded'),
+      );
+    expect(told('0.2.0')).toEqual([]);
+    expect(told('0.1.0')).toEqual([
+      '  upgraded   the daemon runs 0.1.0, and this is 0.2.0. To have it run this: linuxkit-builder restart',
+    ]);
+    const whose = { by: 'NixOS', restart: 'sudo systemctl restart linuxkit-builder' };
+    const job = { name: 'systemd', starts: 'boot', loaded: true, running: true, whose } as const;
+    expect(told('0.1.0', job)[0]).toMatch(/: sudo systemctl restart linuxkit-builder$/);
+  });
+
   test('says each thing in a line', () => {
     const GiB = 1024 ** 3;
     const lines = aliveLines(status, {
@@ -111,7 +126,10 @@ describe('the screen of a builder that is ready', () => {
       beside: {
         disk: { apparentBytes: 80 * GiB, realBytes: 2.5 * GiB },
         connections: { ...nobody, open: 3, loggedIn: 3, held: 1 },
-        guest: { builds: 2, diskBytes: 78 * GiB, diskFreeBytes: 74.1 * GiB, clockOffsetMs: -5 },
+        guest: {
+          ...{ builds: 2, diskBytes: 78 * GiB, diskFreeBytes: 74.1 * GiB, clockOffsetMs: -5 },
+          kept: { directories: 2, bytes: 3 * GiB },
+        },
         incident: {
           at: '2026-01-01T00:00:30.000Z',
           kind: 'guest-frozen',
@@ -126,6 +144,7 @@ describe('the screen of a builder that is ready', () => {
       '  builder    x86_64-linux, 4 CPUs, 4096 MiB, 4 jobs',
       '  features   benchmark, big-parallel, linuxkit-builder',
       '  builds     2 running',
+      '  kept       directories of 2 failed builds, 3.0 GiB (linuxkit-builder gc)',
       '  disk       2.5 GiB taken of at most 80.0, 74.1 free inside',
       '  door       127.0.0.1:24083, 3 connections, 1 waiting for the guest',
       '  vm         qemu pid 8, kvm',

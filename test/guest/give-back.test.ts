@@ -8,6 +8,8 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,12 +25,17 @@ import {
   tidyScript,
   trimGuest,
 } from '../../src/guest/agent/give-back.ts';
+import { keptBuilds } from '../../src/guest/debug/kept-builds.ts';
+import { findProgram } from '../../src/system/process/find-program.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lk-give-'));
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 /** Runs the script in a guest of a few files, whose programs say what they were asked; the names of those that ran. */
-function tidy(guest: { readonly owners: readonly string[]; readonly cachedMiB: number }) {
+function tidy(
+  guest: { readonly owners: readonly string[]; readonly cachedMiB: number },
+  real: readonly string[] = [],
+) {
   const bin = join(root, 'bin');
   for (const path of [bin, join(root, 'proc/sys/vm'), join(root, 'proc/1')])
     mkdirSync(path, { recursive: true });
@@ -41,6 +48,7 @@ function tidy(guest: { readonly owners: readonly string[]; readonly cachedMiB: n
   for (const name of ['sync', 'fstrim', 'nix-daemon', 'cat']) program(name, '');
   program('df', "echo '/dev/vda 100 10 90 10% /nix'");
   program('grep', 'exec /usr/bin/env -i PATH=/usr/bin:/bin grep "$@"');
+  for (const name of real) symlinkSync(findProgram(name), join(bin, name));
   const drop = join(root, 'proc/sys/vm/drop_caches');
   writeFileSync(drop, '');
   const kib = guest.cachedMiB * 1024 + 5;
@@ -73,6 +81,23 @@ describe('what a guest does when nobody uses it', () => {
       ...{ status: 0, dropped: '' },
       ran: ['grep', 'sync', 'df'],
     }));
+
+  // Behaviour 183: What `debug` leaves is opened again without a build, and counted in `status`; it goes with `gc`, or when nobody has opened
+  // it for 7 days.
+  test('deletes directories of failed builds that are older than 7 days', () => {
+    const day = 86_400;
+    for (const [name, days] of [
+      ['old', 7.01],
+      ['new', 6.99],
+    ] as const) {
+      mkdirSync(join(root, keptBuilds, name, 'build'), { recursive: true });
+      const at = Date.now() / 1000 - days * day;
+      utimesSync(join(root, keptBuilds, name), at, at);
+    }
+    const ran = tidy({ owners: ['root'], cachedMiB: 0 }, ['find', 'rm']).ran;
+    expect(readdirSync(join(root, keptBuilds))).toEqual(['new']);
+    expect(ran).toEqual(['grep', 'sync', 'df']);
+  });
 
   test('is nothing while a build runs', () =>
     expect(tidy({ owners: ['root', 'nixbld3'], cachedMiB: 900 })).toEqual({
@@ -122,6 +147,25 @@ describe('a collection', () => {
     program('nix-store', `echo "$@" >>${says}; exit 3`);
     expect(collect('0')).toEqual({ status: 3, stdout: room, said: ['--gc'] });
     expect(leftOver()).toEqual([]);
+  });
+
+  // Behaviour 183: What `debug` leaves is opened again without a build, and counted in `status`; it goes with `gc`, or when nobody has opened
+  // it for 7 days.
+  test('deletes the directories of failed builds where all is to go, and no build runs', () => {
+    const builds = join(root, 'nix/var/nix/builds/nix-1-2/build');
+    const make = () => {
+      for (const path of [join(root, keptBuilds, 'a.drv/build'), builds])
+        mkdirSync(path, { recursive: true });
+      return () => [existsSync(join(root, keptBuilds, 'a.drv')), existsSync(builds)];
+    };
+    const areThere = make();
+    program('nix-store', '');
+    program('stat', 'echo root; echo nixbld1');
+    mkdirSync(join(root, 'proc/1'), { recursive: true });
+    expect([collect('0').status, areThere()]).toEqual([0, [true, true]]);
+    program('stat', 'echo root');
+    expect([collect('60', '5').status, areThere()]).toEqual([0, [true, true]]);
+    expect([collect('0').status, areThere()]).toEqual([0, [false, false]]);
   });
 
   test.each(['find', 'mkdir', 'ln'])('deletes nothing where %s cannot do its part', (name) => {

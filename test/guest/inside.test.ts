@@ -7,7 +7,8 @@ const df = [
   '/dev/vda               4046560    123456   3717568   4% /nix',
 ];
 const keeps = { givesBack: { memory: false, disk: false } };
-const disk = { diskBytes: 4046560 * 1024, diskFreeBytes: 3717568 * 1024, ...keeps };
+const kept = { directories: 0, bytes: 0 };
+const disk = { diskBytes: 4046560 * 1024, diskFreeBytes: 3717568 * 1024, ...keeps, kept };
 
 describe('what the guest says of itself', () => {
   test.each([
@@ -29,6 +30,14 @@ describe('what the guest says of itself', () => {
   ])('what goes back: %s', (_, lines, givesBack) =>
     expect(readInside(['root', ...lines, ...df].join('\n'))).toMatchObject({ givesBack }),
   );
+
+  // Behaviour 183: What `debug` leaves is opened again without a build, and counted in `status`; it goes with `gc`, or when nobody has opened
+  // it for 7 days.
+  test('directories of failed builds, of which the size is known', () =>
+    expect(readInside(['kept 4', 'kept 1024', 'kept ', 'kept x', ...df].join('\n'))?.kept).toEqual({
+      directories: 2,
+      bytes: 1028 * 1024,
+    }));
 
   test.each([
     ...['', 'nixbld1', 'root\ndf: /nix: not found', `${df[0] ?? ''}\n/dev/vda x y z 4% /nix`],

@@ -30,7 +30,7 @@ let
   # The scripts themselves in the place of where they are.
   written = import ../../packaging/nix/common.nix {
     inherit lib;
-    pkgs = pkgs // { writeShellScript = _: text: text; };
+    pkgs = pkgs // { writeShellScript = _: text: text; writeText = _: text: text; };
     cfg = config.services.linuxkit-builder;
     by = "test";
     directory = "/var/lib/linuxkit-builder";
@@ -38,6 +38,7 @@ let
 in
 {
   daemon = written.daemon;
+  settings = written.settingsFile;
   sets = lib.decided made.config;
   inherit (common) machinesLine sshConfig;
   launcher = common.launcher "/log";

@@ -16,7 +16,9 @@ import { parse } from 'plist';
 import { afterAll, describe, expect, test } from 'vitest';
 import { machinesLine } from '../../src/nix/machines.ts';
 import { readInstalled } from '../../src/host/installed.ts';
+import { parseConfig } from '../../src/config/config.ts';
 import { sshConfig } from '../../src/nix/ssh/stanza.ts';
+import { hostFacts } from '../../src/system/host/host.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
 import { snapshot } from '../setup/configure-rig.ts';
 
@@ -50,6 +52,8 @@ interface Module {
   readonly sshConfig: string;
   readonly launcher: string;
   readonly daemon: string;
+  /** config.json. */
+  readonly settings: string;
 }
 
 interface World {
@@ -293,6 +297,24 @@ describe.runIf(isHere)('the other modules', () => {
     const off = moduleOf('nixos', { said: { enable: false } }).sets;
     expect(off.map((set) => Object.keys(set))).toEqual([['system']]);
   });
+
+  test.each(['darwin', 'nixos', 'home'] as const)(
+    '%s: Nix is told of every system that the daemon is',
+    (name) => {
+      const said = { enable: true, systems: ['x86_64-linux'], extraSystems: ['i686-linux'] };
+      const module = moduleOf(name, { said });
+      expect(module.machinesLine).toContain(' x86_64-linux,i686-linux - ');
+      const parsed = parseConfig(module.settings, hostFacts('/'));
+      expect(parsed).toMatchObject({ ok: true, config: { extraSystems: ['i686-linux'] } });
+      const wrong = (extra: Set) => {
+        const found = moduleOf(name, { said: { ...said, ...extra } });
+        const all = at(found.sets, 'assertions') as readonly Set[];
+        return all.filter(({ assertion }) => assertion !== true).length;
+      };
+      expect([wrong({}), wrong({ systems: ['aarch64-linux'] })]).toEqual([0, 1]);
+      expect(wrong({ systems: ['aarch64-linux', 'x86_64-linux'], extraSystems: [] })).toBe(1);
+    },
+  );
 
   test.each([true, false])('home-manager: a job of the user’s (on a Mac: %s)', (isDarwin) => {
     const { sets } = moduleOf('home', { isDarwin });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Command, fact } from './command.ts';
+import { debugsFailed, keptIn } from './debugs-failed.ts';
 import { builtText, nixBuild } from './nix-client.ts';
 import { i686Program } from '../../src/guest/login/i686.ts';
 import { findProgram } from '../../src/system/process/find-program.ts';
@@ -17,6 +18,10 @@ import { BuilderRig } from './rig.ts';
 // memory does not go back, `status` and `doctor` say what ends that.
 // Behaviour 141: `gc` and `trim` bring back a guest that is away and say so; `gc` waits for those who are in, and what it frees, the
 // host has again.
+// Behaviour 182: `debug` opens a shell in a build that failed where Nix runs that: in its directory, by its user, with its environment and
+// network, and with no more of the store than it sees; nothing that is built so comes into the store.
+// Behaviour 183: What `debug` leaves is opened again without a build, and counted in `status`; it goes with `gc`, or when nobody has opened
+// it for 7 days.
 // Behaviour 152: `configure` offers Nix i686-linux where a program of it was run in the guest, and `status`, `doctor` and `explain` say when that is lost.
 test('the services of a guest: many clients, deaths, priorities, the sandbox, the clock, the button', async (context) => {
   await using rig = await BuilderRig.create({ context });
@@ -61,7 +66,9 @@ test('the services of a guest: many clients, deaths, priorities, the sandbox, th
     expect(build.stderr.includes('it has cmpxchg16b')).toBe(isWhole);
   }
 
+  await debugsFailed(rig);
   await givesBack(rig, build.stdout.trim());
+  expect((await keptIn(rig))?.directories).toBe(0);
   if (process.arch === 'x64') await buildsForI686(rig);
 
   await inGuest(rig, 'date -s @86400');

@@ -22,19 +22,22 @@ export function nixBuild(rig: BuilderRig, file: string): Command {
       ...['--option', 'build-users-group', '', '--option', 'substitute', 'false'],
       ...['--builders', `@${rig.layout.machines}`, file],
     ],
-    {
-      env: {
-        NIX_CONF_DIR: join(nix, 'conf'),
-        NIX_STATE_DIR: join(nix, 'state'),
-        NIX_LOG_DIR: join(nix, 'log'),
-        NIX_SSHOPTS: `-F ${config}`,
-      },
-    },
+    { env: { ...nixEnv(rig), NIX_SSHOPTS: `-F ${config}` } },
   );
 }
 
+/** What its programs need to be of that state and configuration. */
+export function nixEnv(rig: BuilderRig) {
+  const nix = join(rig.dir, 'nix');
+  return {
+    NIX_CONF_DIR: join(nix, 'conf'),
+    NIX_STATE_DIR: join(nix, 'state'),
+    NIX_LOG_DIR: join(nix, 'log'),
+  };
+}
+
 /** Where the files of /nix/store are on this host. */
-const nixStore = (rig: BuilderRig): string => join(rig.dir, 'nix/root');
+export const nixStore = (rig: BuilderRig): string => join(rig.dir, 'nix/root');
 
 /** The content of what a build made. */
 export const builtText = (rig: BuilderRig, { stdout }: Command): string =>

@@ -87,6 +87,19 @@ describe('a guest that nobody uses', () => {
     expect(asked).toEqual(['tidy', 'trim', 'tidy', 'trim']);
   });
 
+  // Behaviour 183: What `debug` leaves is opened again without a build, and counted in `status`; it goes with `gc`, or when nobody has opened
+  // it for 7 days.
+  test('is tidied every day where nobody comes: what is in it grows old', async () => {
+    const { asked, clock, pass } = rig();
+    await pass(40_000);
+    expect(asked).toEqual(['tidy', 'trim']);
+    await clock.advance(86_300_000);
+    await pass(60_000);
+    expect(asked).toEqual(['tidy', 'trim']);
+    await pass(60_000);
+    expect(asked).toEqual(['tidy', 'trim', 'tidy', 'trim']);
+  });
+
   test('is left alone while it is not ready, and asked again where a build runs that came another way', async () => {
     const { at, asked, pass } = rig();
     at.ready = false;

@@ -53,6 +53,7 @@ export function daemonVerb(program: Command, context: CliContext): void {
         const code = await daemon({
           layout,
           clock: context.clock,
+          release: context.version,
           managed: isManaged(options, context.env),
           rootsKey: rootKeyReader(places),
           doorSocket: rootPaths(places).doorSocket,

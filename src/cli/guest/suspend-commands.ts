@@ -1,6 +1,7 @@
 /** `suspend`, `resume`: the guest goes until it is needed, and comes back before that. */
 import type { Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
+import { noDaemon } from '../../supervisor/daemon/no-daemon.ts';
 import type { Status } from '../../supervisor/status/status.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import {
@@ -133,13 +134,6 @@ async function untilGone(layout: Layout, { clock, signal }: CliContext): Promise
   if (end !== 'held' && !isComing) throw new Failed(doesNotGo);
   return isAway;
 }
-
-const noDaemon: Failure = {
-  kind: 'daemon-not-running',
-  message: 'No daemon runs, so there is no guest.',
-  hint: 'Start it: linuxkit-builder start.',
-  exit: Exit.unavailable,
-};
 
 const somebodyIsIn = (who: string): Failure => ({
   kind: 'guest-in-use',

@@ -55,6 +55,10 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
   machines: [
     ['machines', 'for a list of builders on another machine, or nix-build --builders "$(...)"'],
   ],
+  debug: [
+    ['debug /nix/store/...-hello.drv', 'Nix names it when the build fails'],
+    ['debug /nix/store/...-hello.drv -- make check', 'one command, in its directory'],
+  ],
   'ssh-config': [['ssh-config > config && ssh -F config nix-linuxkit', 'for another ssh']],
   doctor: [
     ['doctor', 'what is wrong, and what mends it'],

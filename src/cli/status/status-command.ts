@@ -124,6 +124,7 @@ async function screenLines(
   const job = await jobOf(layout, context);
   const screen: Omit<Screen, 'beside'> = {
     now: context.clock.now(),
+    version: context.version,
     // Lines in a pipe are not broken.
     width: process.stdout.isTTY ? process.stdout.columns : Infinity,
     job,

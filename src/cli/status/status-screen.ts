@@ -10,10 +10,13 @@ import { doorNotes, whereOf } from '../../supervisor/status/door-status.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
 import type { Status } from '../../supervisor/status/status.ts';
 import { describeSaved } from './saved-words.ts';
+import { buildWords, diskWords, keptWords, memoryWords } from './guest-words.ts';
 import type { LiveFacts } from './live-facts.ts';
 
 export interface Screen {
   readonly now: number;
+  /** Version of the program that shows it. */
+  readonly version?: string | undefined;
   /** Columns of the terminal. */
   readonly width: number;
   /** When the current start began, and how long one usually takes; for the bar. */
@@ -46,6 +49,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['lost', status.lostSystems && describeLost(status.lostSystems)],
     ['nix', screen.stranger ?? driftWords(screen.beside)],
     ['builds', buildWords(screen.beside)],
+    ['kept', keptWords(screen.beside)],
     ['memory', memoryWords(screen.beside, builder)],
     ['disk', diskWords(screen.beside)],
     ['', status.diskExposed && describeExposure(status.diskExposed)],
@@ -75,6 +79,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ),
     ['clock', clockWords(screen.beside.guest?.clockOffsetMs ?? status.clockOffsetMs)],
     ['daemon', `pid ${status.daemon.pid}${jobWords(screen.job)}`],
+    ['upgraded', releaseWords(status, screen)],
     ['start', timelineWords(status)],
     ['incident', incidentWords(screen)],
   ];
@@ -145,8 +150,6 @@ type Said = NonNullable<Status['complaints']>[number];
 const complaintWords = ({ what, text, at }: Said, now: number): string =>
   `${duration(now - Date.parse(at))} ago ${what === 'restarted' ? '' : 'its kernel said: '}${text}`;
 
-const gibibytes = (bytes: number): string => (bytes / 1024 ** 3).toFixed(1);
-
 const pendingWords = ({ pending = [] }: Status): string | undefined =>
   pending.length === 0
     ? undefined
@@ -154,27 +157,6 @@ const pendingWords = ({ pending = [] }: Status): string | undefined =>
 
 const driftWords = ({ drift }: LiveFacts): string | undefined =>
   drift && `${drift.sentence} Tell it: ${drift.remedy}`;
-
-const buildWords = ({ guest }: LiveFacts): string | undefined =>
-  guest && (guest.builds === 0 ? 'none runs' : `${guest.builds} running`);
-
-/** Where freed memory does not go back, what ends that is said. */
-function memoryWords({ memory, guest }: LiveFacts, builder: Status['builder']): string | undefined {
-  if (memory === undefined || builder === undefined) return undefined;
-  const keeps =
-    guest?.givesBack?.memory === false
-      ? '; kept until the guest goes: linuxkit-builder suspend, or idle in the settings'
-      : '';
-  return `${gibibytes(memory.residentBytes)} GiB taken by the VM${keeps}`;
-}
-
-function diskWords({ disk, guest }: LiveFacts): string | undefined {
-  if (disk === undefined) return undefined;
-  const taken = `${gibibytes(disk.realBytes)} GiB taken of at most ${gibibytes(disk.apparentBytes)}`;
-  if (guest === undefined) return taken;
-  const keeps = guest.givesBack?.disk === false ? '; what is deleted inside stays taken' : '';
-  return `${taken}, ${gibibytes(guest.diskFreeBytes)} free inside${keeps}`;
-}
 
 function doorWords({ connections }: LiveFacts): string {
   if (connections === undefined) return '';
@@ -235,6 +217,12 @@ function knowsIt({ name, loaded, starts, whose }: NonNullable<Screen['job']>): s
   const by =
     whose === undefined ? '' : `, as ${whose.by} declares it; to restart it: ${whose.restart}`;
   return `${name}: ${loaded ? `starts it at ${starts}` : 'does not know it'}${by}`;
+}
+
+function releaseWords({ release }: Status, { version, job }: Screen): string | undefined {
+  if (release === undefined || version === undefined || release === version) return undefined;
+  const restart = job?.whose?.restart ?? 'linuxkit-builder restart';
+  return `the daemon runs ${release}, and this is ${version}. To have it run this: ${restart}`;
 }
 
 function timelineWords({ timeline = [] }: Status): string | undefined {

@@ -4,6 +4,7 @@
  */
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import type { GuestAgent } from './agent.ts';
+import { keptBuilds, keptMinutes } from '../debug/kept-builds.ts';
 import { readRoom, type StoreRoom } from './inside.ts';
 
 type Agent = Pick<GuestAgent, 'exec'>;
@@ -82,6 +83,8 @@ const worthKiB = 65_536;
  */
 export const tidyScript = (root: string): string => `
 stat -c %U ${root}/proc/[0-9]* 2>/dev/null | grep -q '^nixbld[0-9]' && exit ${inUse}
+kept=${root}${keptBuilds}
+[ ! -d "$kept" ] || find "$kept" -mindepth 1 -maxdepth 1 -mmin +${keptMinutes} -exec rm -rf {} +
 sync
 caches=0
 while read -r name kib _; do
@@ -138,6 +141,10 @@ if [ "$1" -gt 0 ]; then
   mkdir -p "$recent" || leave ${notBegun}
   run find ${root}/nix/store -mindepth 1 -maxdepth 1 -cmin -"$1" -exec sh -c 'ln -s "$@" "$0"' "$recent" {} + ||
     leave ${notBegun}
+fi
+if [ -z "$2" ]; then
+  stat -c %U ${root}/proc/[0-9]* 2>/dev/null | grep -q '^nixbld[0-9]' ||
+    run rm -rf ${root}${keptBuilds} ${root}/nix/var/nix/builds/*
 fi
 run collect "$2"
 leave $?

@@ -3,6 +3,7 @@ import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
 import { Exit, type Failure } from '../../system/failure.ts';
 import type { GuestAgent } from './agent.ts';
+import { keptBuilds } from '../debug/kept-builds.ts';
 
 /** Facts that only the guest knows. */
 export interface Inside {
@@ -13,6 +14,8 @@ export interface Inside {
   readonly diskFreeBytes: number;
   /** What goes back to the host of what this guest has freed, as its kernel's tables say. A daemon of the release before does not tell. */
   readonly givesBack?: { readonly memory: boolean; readonly disk: boolean };
+  /** What `debug` has kept of builds that failed. A daemon of the release before does not tell. */
+  readonly kept?: { readonly directories: number; readonly bytes: number };
   /** The guest's clock minus ours. */
   readonly clockOffsetMs: number;
 }
@@ -68,6 +71,7 @@ done
 while read -r device path _; do [ "$path" != /nix ] || disk=\${device##*/}; done </proc/mounts
 path=/sys/class/block/$disk/queue/discard_max_bytes
 [ -e "$path" ] && read -r most <"$path" && echo "discard $most"
+for path in ${keptBuilds}/*/kib; do [ -e "$path" ] && read -r kib <"$path" && echo "kept $kib"; done
 df -Pk /nix`;
 const timeoutMs = 3_000;
 
@@ -103,7 +107,12 @@ export function readInside(text: string): Omit<Inside, 'clockOffsetMs'> | undefi
   const users = new Set(lines.filter((line) => /^nixbld\d+$/.test(line)));
   const memory = lines.some((line) => reports.test(line));
   const disk = lines.some((line) => /^discard 0*[1-9]\d*$/.test(line));
-  return { builds: users.size, ...room, givesBack: { memory, disk } };
+  const kept = lines.flatMap((line) => /^kept (\d{1,12})$/.exec(line)?.[1] ?? []);
+  const bytes = kept.reduce((sum, kib) => sum + Number(kib) * 1024, 0);
+  return {
+    ...{ builds: users.size, ...room, givesBack: { memory, disk } },
+    kept: { directories: kept.length, bytes },
+  };
 }
 
 /** VIRTIO_BALLOON_F_REPORTING is the bit 5 (linux/virtio_balloon.h); the driver lists them from the bit 0 on. */

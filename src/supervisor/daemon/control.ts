@@ -16,6 +16,7 @@ import type { Log } from '../../system/log.ts';
 import { quoted } from '../../system/plain-text.ts';
 import { dialUnix } from '../../system/socket/unix-socket.ts';
 import type { Collected } from '../idle/housekeeping.ts';
+import { noDaemon } from './no-daemon.ts';
 import type { Status } from '../status/status.ts';
 
 /** Who is in the guest: what a stop waits for. */
@@ -202,7 +203,7 @@ async function exchange(
     return await within(
       async (inTime) => {
         const opened = (socket = await dialUnix(layout.control, inTime).catch(() => {
-          throw new Failed(nobody(layout));
+          throw new Failed(noDaemon);
         }));
         const answered = new Promise<unknown>((resolve, reject) => {
           const lines = new JsonLines(opened, {
@@ -222,13 +223,6 @@ async function exchange(
     throw thrown;
   }
 }
-
-const nobody = (layout: Layout): Failure => ({
-  kind: 'daemon-not-running',
-  message: `No daemon answers on ${layout.control}.`,
-  hint: 'Start it: linuxkit-builder start.',
-  exit: Exit.unavailable,
-});
 
 const silent = (layout: Layout): Failure => ({
   kind: 'daemon-silent',

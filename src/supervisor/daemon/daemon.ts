@@ -32,6 +32,8 @@ export interface DaemonOptions {
    * for a lock that another holds and for files that cannot be written. Otherwise each of these ends it at once.
    */
   readonly managed: boolean;
+  /** As {@link Status} has it. */
+  readonly release?: string | undefined;
   readonly rootsKey?: SupervisorOptions['rootsKey'];
   readonly doorSocket: string;
   readonly onStopSignal: (listener: (name: StopSignal) => void) => void;
@@ -93,9 +95,9 @@ async function live(
       throw new Failed(configInvalid(settings.problems));
     const log = openLog({ path: layout.log, isVerbose: () => isVerbose });
     const isOurs = () => lock.isInPlace();
-    const { rootsKey } = rest;
+    const { rootsKey, release } = rest;
     const ours = { layout, clock, log, policy: defaultPolicy, doorSocket };
-    const world = { ...ours, daemon: me, onStatus, isOurs };
+    const world = { ...ours, daemon: me, release, onStatus, isOurs };
     const supervisor = new Supervisor({ ...world, ...(rootsKey && { rootsKey }) }, settings);
     const keepOwnPid = () => keepPid(ownPidFiles(layout), me.pid, me.program);
     const options = { layout, clock, log, read, onStopSignal, asked, isOurs, keepOwnPid };

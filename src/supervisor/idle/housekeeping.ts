@@ -33,6 +33,8 @@ export interface Collected extends StoreRoom {
 
 /** Nix comes and goes between two builds: after so long nobody is in the midst of some. */
 const quietMs = 30_000;
+/** In a guest that nobody uses, what grows old does so by the day. */
+const dayMs = 86_400_000;
 /** What came within an hour is what a build has just been given, or has just made. */
 const keepMinutes = 60;
 /** A collection that could not free what it was to free is not begun again before that. */
@@ -62,7 +64,8 @@ export class Housekeeping {
   readonly #options: HousekeepingOptions;
   /** What had come through the door when nobody was there any more, and since when. */
   #quiet: { readonly traffic: number; readonly since: number } | undefined;
-  #isTidy = false;
+  /** Monotonic; undefined: not since somebody was there. */
+  #tidiedAt: number | undefined;
   #isBusy = false;
   /** Monotonic; what is left of the store is kept by somebody, or has just come. */
   #fruitlessUntil = -Infinity;
@@ -83,10 +86,11 @@ export class Housekeeping {
     const now = clock.monotonic();
     if (this.#quiet?.traffic !== traffic) {
       this.#quiet = { traffic, since: now };
-      this.#isTidy = false;
+      this.#tidiedAt = undefined;
     }
-    if (this.#isTidy || this.#isBusy || now - this.#quiet.since < quietMs) return;
-    this.#isTidy = true;
+    const isTidy = this.#tidiedAt !== undefined && now - this.#tidiedAt < dayMs;
+    if (isTidy || this.#isBusy || now - this.#quiet.since < quietMs) return;
+    this.#tidiedAt = now;
     void this.#orLog('guest-not-tidied', async () => {
       if (await this.#alone(() => this.#tidy(agent))) await this.#giveBlocks(agent);
     });

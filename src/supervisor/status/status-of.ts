@@ -14,6 +14,7 @@ export interface StatusInput {
   readonly state: State;
   readonly facts: Facts;
   readonly daemon: Identity;
+  readonly release?: string | undefined;
   readonly door: DoorStatus | undefined;
   readonly config: Config | undefined;
   /** What the current start was made with; undefined when there is none. */
@@ -23,7 +24,7 @@ export interface StatusInput {
 
 /** State and facts -> the record. Pure. */
 export function statusOf(input: StatusInput): Status {
-  const { state, facts, daemon, door, config, runs, problems } = input;
+  const { state, facts, daemon, release, door, config, runs, problems } = input;
   const builder = runs ?? config;
   const pending =
     runs === undefined || config === undefined
@@ -41,6 +42,7 @@ export function statusOf(input: StatusInput): Status {
     ...('until' in state ? { until: iso(state.until) } : {}),
     ...facts,
     daemon,
+    ...(release === undefined ? {} : { release }),
     ...(door === undefined ? {} : { door }),
     ...(builder === undefined ? {} : { builder: builderOf(builder, facts) }),
     ...(pending.length === 0 ? {} : { pending }),

@@ -96,6 +96,8 @@ export interface Status extends Facts {
   /** When the next attempt is due, ISO 8601. */
   readonly until?: string;
   readonly daemon: Identity;
+  /** Version of the program that the daemon runs, which an upgrade does not change. */
+  readonly release?: string | undefined;
   readonly door?: DoorStatus;
   /** What the guest was started with; before a start, what it will be. */
   readonly builder?: BuilderFacts;

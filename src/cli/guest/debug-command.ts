@@ -1,0 +1,25 @@
+import type { Command } from 'commander';
+import {
+  directoryOption,
+  layoutFor,
+  type CliContext,
+  type DirectoryOption,
+} from '../../command/context.ts';
+
+/** `debug DRV [-- COMMAND]`: a shell, or one command, in the sandbox of a build that failed. */
+export function debugVerb(program: Command, context: CliContext): void {
+  program
+    .command('debug')
+    .description(
+      'open a shell in a failed build: in its directory, its sandbox and its environment',
+    )
+    .argument('<derivation>', 'the .drv that Nix names when a build fails')
+    .argument('[command...]', 'after --; run there instead of a shell')
+    .option(...directoryOption)
+    .passThroughOptions()
+    .action(async (derivation: string, command: string[], options: DirectoryOption) => {
+      const layout = layoutFor(options, context);
+      const { debug } = await import('./debug.ts');
+      context.exit(await debug(derivation, command, layout, context));
+    });
+}

@@ -1,0 +1,129 @@
+/** Brings what a derivation's build sees into the guest, has it built there, and is in the build when it has failed. */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { instance } from '../../config/instance.ts';
+import type { Layout } from '../../config/layout.ts';
+import { debugScript, requestScript, staying } from '../../guest/debug/debug-script.ts';
+import { buildRequest } from '../../nix/derivation/build-request.ts';
+import { toDebug, type ToDebug } from '../../nix/derivation/to-debug.ts';
+import { run, succeeded, type CommandResult } from '../../system/process/child.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { findProgram } from '../../system/process/find-program.ts';
+import type { CliContext } from '../../command/context.ts';
+import { intoGuest, type IntoGuest } from './into-guest.ts';
+
+/** The exit code of what ran there. Failed where there was nothing to run it in. */
+export async function debug(
+  path: string,
+  command: readonly string[],
+  layout: Layout,
+  context: CliContext,
+): Promise<number> {
+  const drv = toDebug(path, context.env['LINUXKIT_BUILDER_TREE'] ?? '');
+  const guest = await intoGuest(layout, context);
+  const { builder } = guest.status;
+  const systems: readonly string[] =
+    builder === undefined ? [] : [builder.system, ...(builder.extraSystems ?? [])];
+  const { system } = drv.derivation;
+  // A daemon that begins does not say yet.
+  if (systems.length > 0 && !systems.includes(system)) throw new Failed(notOurs(system, systems));
+  await bringInputs(drv, guest, layout, context);
+  const token = `.linuxkit-builder-${randomBytes(12).toString('hex')}`;
+  const dir = await sendRequest({ ...drv, command, token }, guest, context);
+  const terminal = command.length === 0 && process.stdin.isTTY && context.isTTY;
+  const words = [dir, token, drv.name, terminal ? 'terminal' : 'pipes'];
+  const script = `set -- ${words.map(quoted).join(' ')}\n${debugScript}`;
+  const argv = [terminal ? '-t' : '-T', ...guest.argv('root'), '--', script];
+  const { ended } = await run(guest.ssh, argv, { terminal: true, env: guest.env });
+  return ended.kind === 'exited' ? ended.code : Exit.unavailable;
+}
+
+/** Names that we have made or checked ourselves have nothing in them that sh reads otherwise. */
+const quoted = (word: string): string => `'${word}'`;
+
+interface Request extends ToDebug {
+  readonly command: readonly string[];
+  readonly token: string;
+}
+
+/** Where in the guest it is. */
+async function sendRequest(
+  { path, derivation, inputs, command, token }: Request,
+  { ssh, argv, env }: IntoGuest,
+  { signal }: CliContext,
+): Promise<string> {
+  const { builder, args } = derivation;
+  const words = command.map((word) => Buffer.from(word).toString('latin1'));
+  const stays = { ...derivation, ...staying({ builder, args, command: words, token }) };
+  const input = buildRequest({ path, derivation: stays, inputs });
+  const sent = await run(ssh, [...argv('root'), '--', requestScript], { input, env, signal });
+  const dir = sent.stdout.trim();
+  if (!succeeded(sent) || !/^\/run\/linuxkit-builder\.debug\.\w+$/.test(dir))
+    throw new Failed(notSent(sent));
+  return dir;
+}
+
+/** What is in the guest already is not copied again. Their signatures do not matter: the guest trusts whoever may build in it. */
+async function bringInputs(
+  { inputs }: ToDebug,
+  guest: IntoGuest,
+  layout: Layout,
+  { env, signal }: CliContext,
+): Promise<void> {
+  if (inputs.length === 0) return;
+  const find = (name: string) => findProgram(name, env['PATH']);
+  const asked = ['--check-validity', '--print-invalid', ...inputs];
+  const checked = await run(find('nix-store'), asked, { signal });
+  const missing = checked.stdout.split('\n').filter(Boolean);
+  if (!succeeded(checked) || missing.length > 0) throw new Failed(inputsMissing(missing, checked));
+  // Nix splits NIX_SSHOPTS at spaces, which a state directory's name may have.
+  const folder = mkdtempSync(join(tmpdir(), 'linuxkit-builder-'));
+  try {
+    const config = join(folder, 'ssh_config');
+    symlinkSync(layout.sshConfig, config);
+    const copied = await run(find('nix-copy-closure'), ['--to', instance.sshAlias, ...inputs], {
+      ...{ signal, terminal: 'errors' },
+      env: { ...guest.env, NIX_SSHOPTS: `-F ${config}` },
+    });
+    if (!succeeded(copied)) throw new Failed(notCopied);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const said = ({ stderr }: CommandResult) => stderr.trim().split('\n').filter(Boolean).slice(-5);
+
+const notOurs = (system: string, systems: readonly string[]): Failure => ({
+  kind: 'system-not-built',
+  message: `That derivation is built on ${system}, and this builder builds for ${systems.join(', ')}.`,
+  hint: 'What else is wrong with it says: linuxkit-builder explain DERIVATION.',
+  exit: Exit.dataError,
+});
+
+const notSent = (ran: CommandResult): Failure => ({
+  kind: 'guest-not-entered',
+  message: 'root could not log in to the guest, or could not write there.',
+  hint: 'See: linuxkit-builder ssh --root, linuxkit-builder doctor.',
+  exit: Exit.unavailable,
+  lines: said(ran),
+});
+
+const inputsMissing = (missing: readonly string[], ran: CommandResult): Failure => ({
+  kind: 'inputs-missing',
+  message:
+    missing.length === 0
+      ? 'Nix does not say whether the inputs of the derivation are in its store.'
+      : `${missing.length === 1 ? 'An input' : `${missing.length} inputs`} of the derivation ${missing.length === 1 ? 'is' : 'are'} not in this machine's store any more.`,
+  hint: 'Have Nix make them, by the build that failed: nix-store --realise DERIVATION.',
+  exit: Exit.dataError,
+  lines: missing.length === 0 ? said(ran) : missing.slice(0, 5),
+});
+
+const notCopied: Failure = {
+  kind: 'inputs-not-copied',
+  message: 'nix-copy-closure could not bring the inputs of the derivation into the guest.',
+  hint: "The lines above are Nix's own words; whether the guest answers says: linuxkit-builder status.",
+  exit: Exit.unavailable,
+};

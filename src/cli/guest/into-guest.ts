@@ -1,0 +1,52 @@
+/** ssh into the guest as people and Nix come: through the front door. */
+import { instance } from '../../config/instance.ts';
+import type { Layout } from '../../config/layout.ts';
+import { findStatus } from '../../client/found.ts';
+import { noDaemon } from '../../supervisor/daemon/no-daemon.ts';
+import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
+import type { Status } from '../../supervisor/status/status.ts';
+import { Exit, Failed } from '../../system/failure.ts';
+import { readIfThere } from '../../system/files/files.ts';
+import { findProgram } from '../../system/process/find-program.ts';
+import type { CliContext } from '../../command/context.ts';
+
+export interface IntoGuest {
+  readonly ssh: string;
+  /** Options of ssh up to the name of the guest. */
+  readonly argv: (user: 'builder' | 'root') => readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly status: Status;
+}
+
+/**
+ * A way in, of a guest that is there or comes. Failed where none can come, in better words than ssh's, which would only say that a connection
+ * was refused or closed.
+ */
+export async function intoGuest(layout: Layout, context: CliContext): Promise<IntoGuest> {
+  if (readIfThere(layout.sshConfig) === undefined)
+    throw new Failed({
+      kind: 'not-configured',
+      message: `There is no ${layout.sshConfig}.`,
+      hint: 'Run: linuxkit-builder configure.',
+      exit: Exit.config,
+    });
+  const found = await findStatus(layout, context);
+  if (found.daemon === 'gone') throw new Failed(noDaemon);
+  const { phase, because } = found.status;
+  const { builds } = traitsOf(phase);
+  if (builds === 'never' && because !== undefined) throw new Failed(because);
+  if (builds === 'on-demand') context.err('The guest is away; this brings it back.');
+  const asRoot = ['-l', 'root', '-i', layout.rootKey];
+  return {
+    ssh: findProgram('ssh', context.env['PATH']),
+    argv: (user) => ['-F', layout.sshConfig, ...(user === 'root' ? asRoot : []), instance.sshAlias],
+    // By it ssh runs what leads to a door that is no port; the user's own may run nothing, as /bin/false.
+    env: { ...definedIn(context.env), SHELL: '/bin/sh' },
+    status: found.status,
+  };
+}
+
+const definedIn = (env: NodeJS.ProcessEnv): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );

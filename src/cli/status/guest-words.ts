@@ -1,0 +1,39 @@
+/** What a look into the guest, and at its VM and its disk, shows: each in a line. Pure. */
+import type { Status } from '../../supervisor/status/status.ts';
+import type { LiveFacts } from './live-facts.ts';
+
+export const buildWords = ({ guest }: LiveFacts): string | undefined =>
+  guest && (guest.builds === 0 ? 'none runs' : `${guest.builds} running`);
+
+export const keptWords = ({ guest }: LiveFacts): string | undefined => {
+  const { directories = 0, bytes = 0 } = guest?.kept ?? {};
+  if (directories === 0) return undefined;
+  const what =
+    directories === 1
+      ? 'the directory of a failed build'
+      : `directories of ${directories} failed builds`;
+  return `${what}, ${gibibytes(bytes)} GiB (linuxkit-builder gc)`;
+};
+
+/** Where freed memory does not go back, what ends that is said. */
+export function memoryWords(
+  { memory, guest }: LiveFacts,
+  builder: Status['builder'],
+): string | undefined {
+  if (memory === undefined || builder === undefined) return undefined;
+  const keeps =
+    guest?.givesBack?.memory === false
+      ? '; kept until the guest goes: linuxkit-builder suspend, or idle in the settings'
+      : '';
+  return `${gibibytes(memory.residentBytes)} GiB taken by the VM${keeps}`;
+}
+
+export function diskWords({ disk, guest }: LiveFacts): string | undefined {
+  if (disk === undefined) return undefined;
+  const taken = `${gibibytes(disk.realBytes)} GiB taken of at most ${gibibytes(disk.apparentBytes)}`;
+  if (guest === undefined) return taken;
+  const keeps = guest.givesBack?.disk === false ? '; what is deleted inside stays taken' : '';
+  return `${taken}, ${gibibytes(guest.diskFreeBytes)} free inside${keeps}`;
+}
+
+const gibibytes = (bytes: number): string => (bytes / 1024 ** 3).toFixed(1);

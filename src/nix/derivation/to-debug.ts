@@ -1,0 +1,83 @@
+/** A derivation in the store of this machine, with all that its build sees. */
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { errorCode, Exit, Failed, type Failure } from '../../system/failure.ts';
+import { parseStored, type StoredDerivation } from './stored-derivation.ts';
+
+export interface ToDebug {
+  /** As it was asked for. */
+  readonly path: string;
+  /** Name of its file, which is a name for a file anywhere. */
+  readonly name: string;
+  readonly derivation: StoredDerivation;
+  /** Store paths, each once: sources, and the outputs of other derivations that it wants. */
+  readonly inputs: readonly string[];
+}
+
+/** Nix's store-path.cc and path.cc: a hash in Nix's base 32, and a name of at most 211 characters that does not begin with a dot. */
+const derivationPath = /^\/nix\/store\/([0-9a-df-np-sv-z]{32}-[\w+?=-][\w+.?=-]*\.drv)$/;
+
+/** `tree`: the directory in which to find /nix, for tests. Failed where it is none that can be built in a guest, and be debugged there. */
+export function toDebug(path: string, tree = ''): ToDebug {
+  const name = derivationPath.exec(path)?.[1];
+  if (name === undefined || name.length > 211) throw new Failed(noPath(path));
+  const derivation = stored(path, tree);
+  const { builder, outputs } = derivation;
+  if (builder.startsWith('builtin:')) throw new Failed(withinNix(path, builder));
+  if (outputs.some((output) => output.path === '')) throw new Failed(byContent(path));
+  const made = derivation.inputs.flatMap(([input, wanted]) => {
+    const all = stored(input, tree).outputs;
+    return wanted.map((each) => all.find((output) => output.name === each)?.path ?? '');
+  });
+  if (made.includes('')) throw new Failed(byContent(path));
+  const inputs = [...new Set([...derivation.sources, ...made])].sort();
+  return { path, name, derivation, inputs };
+}
+
+function stored(path: string, tree: string): StoredDerivation {
+  let text: string;
+  try {
+    text = readFileSync(`${tree}${path}`, 'latin1');
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    throw new Failed(notRead(path, errorCode(error) ?? ''), { cause: error });
+  }
+  const derivation = parseStored(text);
+  if (derivation === undefined) throw new Failed(notUnderstood(path));
+  return derivation;
+}
+
+const noPath = (path: string): Failure => ({
+  kind: 'no-derivation',
+  message: `${JSON.stringify(path)} is no path of a derivation.`,
+  hint: 'Nix names it when a build fails: /nix/store/...-NAME.drv. That of a file says: nix-instantiate FILE.nix.',
+  exit: Exit.usage,
+});
+
+const notRead = (path: string, code: string): Failure => ({
+  kind: 'derivation-not-read',
+  message: `${path} cannot be read in this machine's store (${code}).`,
+  hint: 'Where a collection of garbage has deleted it, evaluate once more what it is of: nix-instantiate FILE.nix.',
+  exit: Exit.noInput,
+});
+
+const notUnderstood = (path: string): Failure => ({
+  kind: 'derivation-not-understood',
+  message: `${basename(path)} is not written as derivations are that can be debugged here.`,
+  hint: 'Derivations of experimental kinds cannot.',
+  exit: Exit.dataError,
+});
+
+const withinNix = (path: string, builder: string): Failure => ({
+  kind: 'derivation-not-understood',
+  message: `${basename(path)} has no build to be in: Nix does it within itself (${builder}).`,
+  hint: 'See what Nix says of it: nix-store --realise, with -v.',
+  exit: Exit.dataError,
+});
+
+const byContent = (path: string): Failure => ({
+  kind: 'derivation-not-understood',
+  message: `${basename(path)}, or an input of it, has a place in the store that is known only after it was built.`,
+  hint: 'Derivations that are content-addressed cannot be debugged here.',
+  exit: Exit.dataError,
+});

@@ -68,7 +68,7 @@ const beside: Required<LiveFacts> = {
   incident: { at: '2026-01-01T00:00:00.000Z', kind: 'guest-frozen', message: 'm', folder: '/f' },
   unheardSince: '2026-01-01T00:00:00.000Z',
   imageAge: { securityDate: '2026-01-01T00:00:00.000Z', days: 46, newer: 3, isOld: true },
-  drift: {
+  untold: {
     sentence: 's',
     remedy: 'r',
     differs: [{ name: 'port', told: 1, set: 2 }, { name: 'key' }],

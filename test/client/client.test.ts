@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '../..');
-/** What a terminal loads of the supervisor, each with the most bytes that it may have, all that it imports with it: a tenth more than it has. */
+/** What a terminal loads of the daemon, each with the most bytes that it may have, all that it imports with it: a tenth more than it has. */
 const most = {
-  control: 26_000,
-  drain: 50_000,
-  found: 62_500,
-  'stop-daemon': 43_000,
-  'until-ready': 64_500,
+  'supervisor/daemon/control': 26_000,
+  'client/drain': 50_000,
+  'client/found': 62_500,
+  'client/stop-daemon': 43_000,
+  'client/until-ready': 64_500,
 } as const;
 type Client = keyof typeof most;
 const clients = Object.keys(most) as Client[];
@@ -20,7 +20,7 @@ const loads = new Map<string, ReadonlyMap<string, number>>();
 beforeAll(async () => {
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: clients.map((name) => `src/supervisor/${name}.ts`),
+    entryPoints: clients.map((name) => `src/${name}.ts`),
     ...{ outdir: 'dist', bundle: true, splitting: true, format: 'esm', platform: 'node' },
     ...{ minifySyntax: true, minifyWhitespace: true, write: false, metafile: true },
   });
@@ -47,8 +47,9 @@ beforeAll(async () => {
 
 // Behaviour 168: Who asks the daemon loads no daemon: neither the supervisor, nor a VM program's driver, nor the daemon's log.
 test.each(clients)('%s', (name) => {
-  const loaded = loads.get(`src/supervisor/${name}.ts`) ?? new Map<string, number>();
-  const daemons = /supervisor\/(supervisor|start|children|scope)\.ts|src\/vm\/.*\/|pino|valibot/;
+  const loaded = loads.get(`src/${name}.ts`) ?? new Map<string, number>();
+  const daemons =
+    /supervisor\/(?:supervisor|scope|start\/start|start\/children)\.ts|src\/vm\/.*\/|pino|valibot/;
   expect([...loaded.keys()].filter((file) => daemons.test(file))).toEqual([]);
   const bytes = [...loaded.values()].reduce((sum, size) => sum + size, 0);
   expect(bytes).toBeGreaterThan(1_000);

@@ -35,12 +35,14 @@ describe.runIf(process.getuid?.() === 0)('settings that are others than root was
       ...{ daemon: { pid: 1, started: '1', boot: 'b', program: 'node' }, door: undefined },
       ...{ config: undefined, runs: undefined },
     });
-    const screen = { now: 0, width: Infinity, beside: { drift } };
+    const screen = { now: 0, width: Infinity, beside: { untold: drift } };
     const words =
       /nix +Root was told of another port \(24999, and 25000 is set\), maxJobs .*configure/;
     expect(aliveLines(status, screen).join('\n')).toMatch(words);
     expect(goneLines(undefined, screen).join('\n')).toMatch(words);
-    expect(schemaProblems(reportOf({ daemon: 'gone', last: undefined }, { drift }))).toEqual([]);
+    expect(
+      schemaProblems(reportOf({ daemon: 'gone', last: undefined }, { untold: drift })),
+    ).toEqual([]);
   });
 
   test('are looked for only where a file is younger than what root was told, or a link, or gone', async () => {

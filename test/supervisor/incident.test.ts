@@ -28,11 +28,16 @@ test('one that cannot be kept is told, and its guest is ended all the same', asy
 
 test('nothing is kept in a directory that is not ours any more', async () => {
   await using world = await World.make();
-  let isOurs = true;
-  const { supervisor, phases, until } = await readyIn(world, { isOurs: () => isOurs });
+  // It is lost as soon as the end of the guest begins.
+  let phases: readonly string[] = [];
+  let isLost = false;
+  const isOurs = () => !(isLost ||= phases.at(-1) === 'stopping');
+  const ready = await readyIn(world, { isOurs });
+  const { supervisor, until } = ready;
+  phases = ready.phases;
   world.say('Kernel panic - not syncing: odd');
   supervisor.tick();
-  isOurs = false;
+  await until('stopping');
   while (phases.at(-1) === 'stopping') await world.clock.advance(1);
   expect(phases.at(-1)).toBe('backing-off');
   await until('stopped');

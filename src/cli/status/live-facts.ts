@@ -25,7 +25,7 @@ export interface LiveFacts {
   readonly memory?: { readonly residentBytes: number };
   readonly disk?: { readonly apparentBytes: number; readonly realBytes: number };
   readonly incident?: LastIncident;
-  readonly drift?: RootUpdate;
+  readonly untold?: RootUpdate;
   /** Of the image that the guest runs. */
   readonly imageAge?: ImageAge;
   /** The daemon does not answer: when it wrote what is shown, ISO 8601. */
@@ -65,7 +65,7 @@ export function liveFactsOf(
     return guest;
   };
   return async (found) => {
-    const [guest, memory, connections, past, { lastIncident }, drift] = await Promise.all([
+    const [guest, memory, connections, past, { lastIncident }, untold] = await Promise.all([
       guestIn(found),
       memoryOf(found, context),
       connectionsOf(found, layout, context),
@@ -80,7 +80,7 @@ export function liveFactsOf(
       memory,
       disk: diskOf(layout),
       incident: lastIncident(layout),
-      drift,
+      untold,
       imageAge: await ageIn(found, layout, context),
       unheardSince: unheardSince(found, layout),
     });

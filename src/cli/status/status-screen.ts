@@ -155,8 +155,8 @@ const pendingWords = ({ pending = [] }: Status): string | undefined =>
     ? undefined
     : `${pending.map(describeChange).join('; ')} (linuxkit-builder restart)`;
 
-const driftWords = ({ drift }: LiveFacts): string | undefined =>
-  drift && `${drift.sentence} Tell it: ${drift.remedy}`;
+const driftWords = ({ untold }: LiveFacts): string | undefined =>
+  untold && `${untold.sentence} Tell it: ${untold.remedy}`;
 
 function doorWords({ connections }: LiveFacts): string {
   if (connections === undefined) return '';

@@ -16,7 +16,6 @@ export function debugVerb(program: Command, context: CliContext): void {
     .argument('<derivation>', 'the .drv that Nix names when a build fails')
     .argument('[command...]', 'after --; run there instead of a shell')
     .option(...directoryOption)
-    .passThroughOptions()
     .action(async (derivation: string, command: string[], options: DirectoryOption) => {
       const layout = layoutFor(options, context);
       const { debug } = await import('./debug.ts');

@@ -64,8 +64,8 @@ else
     [ ! -e env-vars ] || . ./env-vars
     cd "$NIX_BUILD_TOP"
     [ $# != 0 ] || set -- sh
-    [ "$1" != sh ] || set -- /bin/sh "\${@:2}"
-    exec "$@" 9>&-
+    [ "$1" != sh ] || type -P sh >/dev/null || set -- /bin/sh "\${@:2}"
+    exec -- "$@" 9>&-
   )
 fi
 _debug_code=$?

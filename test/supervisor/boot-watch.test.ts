@@ -178,6 +178,20 @@ test.each([
     return each;
   });
   expect(watch?.read(line).map(nameOf).join()).toMatch(new RegExp(`^claim: .*${end}$`));
-  expect(watch?.readyUptimeS).toBe(30);
   expect(booting?.read(line).map(nameOf).at(-1)).toBe(end);
+});
+
+test('a guest that got ready is known by its uptime, whose clock may be slow or stand still for long', async () => {
+  const clock = new FakeClock();
+  const agent = new GuestAgent({ path: layout.agent, clock });
+  const options = { layout, clock, log: silent, agent, lastLines: () => [] };
+  const watch = new BootWatch({ ...options, rebootsInPlace: true });
+  watch.read('linuxkit-builder: stage=sshd uptime=2.0');
+  await clock.advance(100_000);
+  watch.resumed();
+  expect(watch.leastUptimeS).toBe(2);
+  await clock.advance(40_000);
+  expect(watch.leastUptimeS).toBe(22);
+  await clock.advance(86_400_000);
+  expect(watch.leastUptimeS).toBe(60);
 });

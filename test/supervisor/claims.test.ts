@@ -78,6 +78,31 @@ test('one that answers nothing for 20 s is lost; thousands of lines are one ques
   expect(asked).toBeLessThanOrEqual(4);
 });
 
+test('what is not answered when the VM ends was so, once; what was answered, or never said, was not', async () => {
+  await using it = await guest(undefined);
+  it.claims.believe();
+  expect(it.told).toEqual([]);
+  it.claims.take(claim);
+  it.claims.believe();
+  it.claims.believe();
+  expect(it.told).toEqual(['lost']);
+  for (let n = 0; n < 4; n++) {
+    await it.clock.waiting();
+    await it.clock.advance(5_000);
+    await it.clock.advance(250);
+  }
+  expect(it.told).toEqual(['lost']);
+});
+
+test('an answer is the end of a claim', async () => {
+  await using it = await guest({ code: 0, uptimeS: 69.5 });
+  const heard = it.news();
+  it.claims.take(claim);
+  await heard;
+  it.claims.believe();
+  expect(it.told).toEqual(['guest-goes-on']);
+});
+
 test('a claim that comes while it is asked is asked about as well, a second later', async () => {
   const answers = { code: 0, uptimeS: 69.5 };
   await using it = await guest(answers);

@@ -14,17 +14,17 @@ const timeoutMs = 5_000;
 const betweenMs = 250;
 
 /**
- * True where it writes to its disk and has run for at least `uptimeS`, so that it was not booted anew. Rejects when the signal aborts.
+ * True where it writes to its disk and has run for at least `uptimeS` by then, so that it was not booted anew. Rejects when the signal aborts.
  */
 export async function goesOn(
   agent: Pick<GuestAgent, 'exec'>,
   clock: Clock,
-  { uptimeS, signal }: { readonly uptimeS: number; readonly signal: AbortSignal },
+  { uptimeS, signal }: { readonly uptimeS: () => number; readonly signal: AbortSignal },
 ): Promise<boolean> {
   for (let n = 0; n < tries; n++)
     try {
       const { code, stdout } = await agent.exec('/bin/sh', ['-c', script], { signal, timeoutMs });
-      return code === 0 && Number(stdout) >= uptimeS;
+      return code === 0 && Number(stdout) >= uptimeS();
     } catch (error) {
       if (signal.aborted) throw error;
       await clock.sleep(betweenMs, signal);

@@ -39,6 +39,8 @@ const bootTimeoutMs = 180_000;
 const diskCheckMs = 3_600_000;
 /** Ours has ten, those at its end among them. */
 const mostStages = 50;
+/** Within this a line was read, and the guest that it is about was asked. */
+const oldEnoughS = 60;
 const stateEveryMs = 2_000;
 const probeTimeoutMs = 20_000;
 const probeEveryMs = 200;
@@ -51,6 +53,7 @@ export class BootWatch {
   readonly #seen = new Set<string>();
   #isReady = false;
   #uptimeS = 0;
+  #readyAt = 0;
   readonly #listens = new AbortController();
   /** The time that the boot is given: it stands still while the guest checks its disk. */
   readonly #patience: AwakeClock;
@@ -64,15 +67,24 @@ export class BootWatch {
     return this.#seen.has(stage);
   }
 
-  /** The guest's at the last stage before it was ready, in s. */
-  get readyUptimeS(): number {
-    return this.#uptimeS;
+  /**
+   * The least uptime, in s, of a guest that is still the one which got ready: what it had then and half of the time since, as its clock may
+   * be slow. One that booted anew has that soon as well, so that it is not enough to be as old as a guest that has just got ready.
+   */
+  get leastUptimeS(): number {
+    const sinceS = (this.#options.clock.monotonic() - this.#readyAt) / 1000;
+    return Math.max(this.#uptimeS, Math.min(oldEnoughS, this.#uptimeS + sinceS / 2));
   }
 
   /** It goes on from a file: it has booted, and says nothing of that again. */
   resumed(): void {
     for (const stage of stages) this.#seen.add(stage);
+    this.#noteReady();
+  }
+
+  #noteReady(): void {
     this.#isReady = true;
+    this.#readyAt = this.#options.clock.monotonic();
   }
 
   /** Takes the console's next line; what it means, where it means something. */
@@ -161,7 +173,7 @@ export class BootWatch {
         const timeoutMs = probeTimeoutMs;
         last = await probeGuest({ tunnel, layout, clock, signal: inTime, timeoutMs });
         if (last.ok) {
-          this.#isReady = true;
+          this.#noteReady();
           return last;
         }
         if (last.requirement === 'ssh-missing') throw new Failed(last.failure);

@@ -11,7 +11,7 @@ export interface ClaimsOptions {
   readonly log: Log;
   /** Aborts when the guest is over. */
   readonly signal: AbortSignal;
-  /** The guest's, when it got ready, in s. */
+  /** The least that a guest which was not booted anew has now, in s. */
   readonly uptimeS: () => number;
   readonly onTrue: (news: BootNews) => void;
 }
@@ -24,6 +24,8 @@ export class Claims {
   readonly #options: ClaimsOptions;
   #last: Claim | undefined;
   #isAsking = false;
+  /** That which is asked about now. */
+  #asked: Claim | undefined;
 
   constructor(options: ClaimsOptions) {
     this.#options = options;
@@ -35,13 +37,23 @@ export class Claims {
     if (!this.#isAsking) void this.#ask();
   }
 
+  /** Its VM has ended: nobody answers any more, and what is not yet answered was so. */
+  believe(): void {
+    const claim = this.#last ?? this.#asked;
+    this.#last = this.#asked = undefined;
+    claim?.news.forEach(this.#options.onTrue);
+  }
+
   async #ask(): Promise<void> {
     const { agent, clock, log, signal, uptimeS, onTrue } = this.#options;
     this.#isAsking = true;
     try {
       for (let claim; (claim = this.#last) !== undefined;) {
         this.#last = undefined;
-        const isFalse = await goesOn(agent, clock, { uptimeS: uptimeS(), signal });
+        this.#asked = claim;
+        const isFalse = await goesOn(agent, clock, { uptimeS, signal });
+        if (this.#asked !== claim) return;
+        this.#asked = undefined;
         if (!isFalse) return claim.news.forEach(onTrue);
         log('warn', 'guest-goes-on', { lines: claim.news.map(wordsOf) });
         await clock.sleep(askAgainMs, signal);

@@ -70,7 +70,7 @@ export class GuestWatch {
     this.boot = new BootWatch({ ...shared, clock: awake, rebootsInPlace, lastLines });
     this.#claims = new Claims({
       ...{ ...shared, clock: awake, signal },
-      uptimeS: () => this.boot.readyUptimeS,
+      uptimeS: () => this.boot.leastUptimeS,
       onTrue: (news) => this.#take(news),
     });
   }
@@ -104,9 +104,10 @@ export class GuestWatch {
     return this.#console?.last(count) ?? [];
   }
 
-  /** Takes all that a VM wrote to the console which has ended. */
+  /** Takes all that a VM wrote to the console which has ended: its last words are believed. */
   readConsole(): void {
     this.#console?.readToEnd();
+    this.#claims.believe();
   }
 
   /** Nothing comes from the console any more. `isOurs`: the file that it was read from may be removed. */

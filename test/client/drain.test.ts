@@ -141,6 +141,17 @@ test('who waits holds the door by a connection that stays, and his end lets it g
   expect(held.at(-1)).toBe(false);
 });
 
+test('a hold that a restart or a suspend has ended does not make a later one last', () => {
+  const held: boolean[] = [];
+  const hold = new DoorHold((isHeld) => held.push(isHeld));
+  hold.take();
+  hold.forget();
+  const killed = new AbortController();
+  hold.take(killed.signal);
+  killed.abort();
+  expect(held).toEqual([true, true, false]);
+});
+
 test('one that has ended has nothing through', async () => {
   says = [1, 'silence'];
   removePid(ownPidFiles(layout));

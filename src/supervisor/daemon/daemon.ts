@@ -146,15 +146,15 @@ async function supervise(
       guest: async () => ({ ...(await supervisor.lookInside()) }),
       status: () => supervisor.status(),
       keys: async () => ({ told: await supervisor.tellKeys() }),
-      gc: () => supervisor.onDemand.collect(),
+      gc: () => (hold.forget(), supervisor.onDemand.collect()),
       trim: async () => ({ goesBack: await supervisor.onDemand.housekeeping.trim() }),
-      suspend: ({ isForced }) => supervisor.suspend(isForced),
+      suspend: ({ isForced }) => supervisor.suspend(isForced).finally(() => hold.forget()),
       resume: () => ({ was: supervisor.onDemand.resume() ? 'away' : 'there' }),
       // Whoever drained first to restart wants the door open again; it holds until the next guest is ready.
       restart: () => {
         supervisor.verdicts.forget();
         supervisor.dispatch({ type: 'restart', why: 'asked for' });
-        supervisor.drain(false);
+        hold.letGo();
         return {};
       },
     },

@@ -20,8 +20,13 @@ export class DoorHold {
 
   /** Whoever held it: it is let go. */
   letGo(): void {
-    this.#holders.clear();
+    this.forget();
     this.#set(false);
+  }
+
+  /** It was opened otherwise: nobody holds it any more. Who held it for ever would have the next one's hold outlive him. */
+  forget(): void {
+    this.#holders.clear();
   }
 
   #leave(gone: AbortSignal): void {

@@ -238,6 +238,27 @@ test('wakes the guest for a client that came while the door was being opened', a
   expect(wanted).toMatchObject([{ type: 'wanted' }]);
 });
 
+test('holds nobody for a guest that has been given up again while the door was being opened', async () => {
+  await using world = await World.make();
+  const told: string[] = [];
+  const failed = { phase: 'failed', since: 0, attempt: 1, because: { kind: 'x' } };
+  const states = [failed, { ...failed, until: 60_000 }];
+  const doorControl = {
+    ...{ isDraining: false, hasWaiting: false, hold: () => told.push('held') },
+    open: () => Promise.resolve().then(() => void states.shift()),
+  };
+  const onDemand = new OnDemand({
+    ...{ clock: new FakeClock(), log: () => undefined, onDoor: () => told.push('told') },
+    doorControl: () => doorControl as unknown as DoorControl,
+    state: () => states[0] as never,
+    config: () => world.config,
+    ...{ layout: world.layout, scope: () => undefined },
+    dispatch: ({ type }) => told.push(type),
+  });
+  await onDemand.awaitClients();
+  expect(told).toEqual(['told']);
+});
+
 // Behaviour 164: Once a collection has begun it alone holds the door, so a `gc` that is killed keeps nobody out.
 test('a collection holds the door by itself, and lets go whatever was drained for it', async () => {
   await using world = await World.make();

@@ -140,12 +140,12 @@ export class OnDemand {
 
   /** Has the door open while there is no guest. Where it cannot be had, a start meets the same and tells it. */
   async awaitClients(): Promise<void> {
-    const { doorControl, config, log, onDoor, dispatch } = this.#options;
+    const { doorControl, config, log, onDoor, dispatch, state } = this.#options;
     const settings = config();
     try {
       if (settings !== undefined) await doorControl().open(settings);
-      // Where it had given up they were sent off.
-      doorControl().hold('the guest is away');
+      // Where it had given up they were sent off; it may have been asked to try again meanwhile, and be ready or have given up anew.
+      if (heedsClients(state())) doorControl().hold('the guest is away');
       onDoor();
       // Who came while it was being opened has been told to nobody.
       this.heed();

@@ -127,7 +127,14 @@ test.runIf(process.platform === 'linux')('what cannot be written is no success',
 // Behaviour 56: A command that waits for nothing any more and is not at its end says that this is a fault of the program: exit code
 // 70, never 0.
 test('nothing left to wait for, and not at its end', async () => {
-  const timers = `const { setTimeout } = globalThis; globalThis.setTimeout = (...all) => setTimeout(...all).unref();`;
+  const timers = `
+    const { setTimeout } = globalThis;
+    globalThis.setTimeout = (...all) => setTimeout(...all).unref();
+    const promises = require('node:timers/promises');
+    const { setTimeout: sleep } = promises;
+    promises.setTimeout = (ms, value, options) => sleep(ms, value, { ...options, ref: false });
+    require('node:module').syncBuiltinESMExports();
+  `;
   const child = start(['console', '-f', '-d', directory], preloaded('timers', timers));
   child.stdout.resume();
   const { code, said } = await outcome(child);

@@ -50,7 +50,7 @@ test('a guest that comes and goes: no build ever fails for it', async (context) 
   const late = build('third');
   expect(await suspended.ended).toBe(0);
   expect(suspended.said).toMatch(
-    /^The guest (is away; the next build brings it|went, and a build)/,
+    /^The guest is (away; the next build brings it|there again: somebody has come)/,
   );
   expect(await late.ended).toBe(0);
   expect(wakes()).toHaveLength(3);

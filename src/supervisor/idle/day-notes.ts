@@ -9,11 +9,14 @@ export interface DayNotesOptions {
 
 /** Less than this, and less than a fifth, is no news. */
 const leastBytes = 64 * 1024 ** 2;
+/** A look at memory reads a file; once a minute is fine enough for a day. */
+const looksBetween = 12;
 
 export class DayNotes {
   readonly #options: DayNotesOptions;
   #isUsed = false;
   #told = 0;
+  #looks = 0;
 
   constructor(options: DayNotesOptions) {
     this.#options = options;
@@ -31,6 +34,7 @@ export class DayNotes {
       this.#isUsed = false;
       this.#tell('guest-unused');
     }
+    if (this.#looks++ % looksBetween !== 0) return;
     const bytes = this.#options.residentBytes();
     if (bytes !== undefined && Math.abs(bytes - this.#told) > Math.max(leastBytes, bytes / 5))
       this.#tell('guest-memory');

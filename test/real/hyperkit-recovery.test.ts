@@ -37,8 +37,8 @@ test('refuses HyperKit what it had promised: HyperKit asks for ever, and is not 
   await rig.untilStatus('another attempt', ({ attempt }) => (attempt ?? 0) >= 2);
 });
 
-test.each(['init', 'ready'])('dies after %s: both are begun anew', async (stage) => {
-  await using rig = await hyperkit.builder({ onTestFailed: () => undefined } as never);
+test.for(['init', 'ready'])('dies after %s: both are begun anew', async (stage, context) => {
+  await using rig = await hyperkit.builder(context);
   rig.begin('daemon');
   await booting(rig, stage);
   const { networkPid, vmPid } = await rig.untilStatus(
@@ -60,22 +60,24 @@ test.each(['init', 'ready'])('dies after %s: both are begun anew', async (stage)
   if (stage === 'ready') expect(rig.console()).toContain('stage=stopped');
 });
 
-test.each(['hyperkit', 'qemu'])('gvproxy dies under %s: both are begun anew', async (vm) => {
-  const silent = { onTestFailed: () => undefined } as never;
-  await using rig = await hyperkit.builder(silent, { vm, network: 'gvproxy' });
-  rig.begin('daemon');
-  const { networkPid, vmPid } = await rig.reaches('ready');
-  const before = losses(rig).length;
-  process.kill(networkPid ?? 0, 'SIGKILL');
-  const failure = await firstFailure(rig, before);
-  expect(failure.kind).toBe('network-exited');
-  expect(failure.message).toContain('gvproxy');
-  const next = await rig.untilStatus(
-    'another VM',
-    (status) => status.vmPid !== undefined && status.vmPid !== vmPid,
-  );
-  expect(next.networkPid).not.toBe(networkPid);
-});
+test.for(['hyperkit', 'qemu'])(
+  'gvproxy dies under %s: both are begun anew',
+  async (vm, context) => {
+    await using rig = await hyperkit.builder(context, { vm, network: 'gvproxy' });
+    rig.begin('daemon');
+    const { networkPid, vmPid } = await rig.reaches('ready');
+    const before = losses(rig).length;
+    process.kill(networkPid ?? 0, 'SIGKILL');
+    const failure = await firstFailure(rig, before);
+    expect(failure.kind).toBe('network-exited');
+    expect(failure.message).toContain('gvproxy');
+    const next = await rig.untilStatus(
+      'another VM',
+      (status) => status.vmPid !== undefined && status.vmPid !== vmPid,
+    );
+    expect(next.networkPid).not.toBe(networkPid);
+  },
+);
 
 test('files of a HyperKit that was killed stop nobody, and strangers are left alone', async (context) => {
   await using rig = await hyperkit.builder(context);

@@ -49,8 +49,8 @@ const moments: readonly (readonly [name: string, get: (rig: BuilderRig) => Promi
   ],
 ];
 
-test.each(moments)('SIGTERM in %s: over in time, nothing is left', async (_, get) => {
-  await using rig = await hyperkit.builder({ onTestFailed: () => undefined } as never);
+test.for(moments)('SIGTERM in %s: over in time, nothing is left', async ([, get], context) => {
+  await using rig = await hyperkit.builder(context);
   const arrived = get(rig);
   const daemon = rig.begin('daemon');
   await arrived;

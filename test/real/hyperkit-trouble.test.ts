@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => hyperkit[Symbol.dispose]());
 
 describe('HyperKit ends', () => {
-  test.each([
+  test.for([
     [0, 'guest-powered-off', 'retries'],
     [1, 'vm-refused', 'retries'],
     [2, 'guest-rebooted', 'retries'],
@@ -24,8 +24,8 @@ describe('HyperKit ends', () => {
     ['SIGSEGV', 'vm-usage', 'gives up'],
     ['SIGTERM', 'vm-terminated', 'retries'],
     ['SIGKILL', 'vm-killed', 'retries'],
-  ] as const)('%s: %s, and the daemon %s', async (end, kind, then) => {
-    await using rig = await hyperkit.builder({ onTestFailed: () => undefined } as never);
+  ] as const)('%s: %s, and the daemon %s', async ([end, kind, then], context) => {
+    await using rig = await hyperkit.builder(context);
     rig.begin('daemon');
     await fact('the VM', () => rig.log('seen').some(({ name }) => name === 'vm-answers'));
     const told = performance.now();

@@ -34,7 +34,7 @@ export async function debug(
   const dir = await sendRequest({ ...drv, command, token }, guest, context);
   const terminal = command.length === 0 && process.stdin.isTTY && context.isTTY;
   const words = [dir, token, drv.name, terminal ? 'terminal' : 'pipes'];
-  const script = `set -- ${words.map(quoted).join(' ')}\n${debugScript}`;
+  const script = `set -- ${words.map(quoted).join(' ')}\n${debugScript('')}`;
   const argv = [terminal ? '-t' : '-T', ...guest.argv('root'), '--', script];
   const { ended } = await run(guest.ssh, argv, { terminal: true, env: guest.env });
   return ended.kind === 'exited' ? ended.code : Exit.unavailable;

@@ -17,20 +17,21 @@ export interface StayingBuild {
 /** A builder and its arguments, with which the build stays. */
 export const staying = ({ builder, args, command, token }: StayingBuild) => ({
   builder: '/bin/sh',
-  args: ['-c', stayer, 'debug', token, String(command.length), ...command, builder, ...args],
+  args: ['-p', '-c', stayer, 'debug', token, String(command.length), ...command, builder, ...args],
 });
 
 /**
  * Run by bash, as the build. At each step it waits in /dev/debug for a word of `debugScript`; the first step is over before anything of
- * the derivation has run. It never ends well, so that nothing of it comes into the store. What it is called with and its variables are
+ * the derivation has run: with -p bash takes neither functions nor its own options from the environment, which may hold commands, and TMOUT
+ * ends no wait. It never ends well, so that nothing of it comes into the store. What it is called with and its variables are
  * not in the environment of the builder, and have names that no derivation's have.
  */
 const stayer = `
-set +o posix
+set +p +o posix
 unset SHLVL OLDPWD
 _debug_words=("$@")
 _debug_next() {
-  echo "$1" >/dev/debug/state && read -r _debug_word </dev/debug/go || exit 1
+  echo "$1" >/dev/debug/state && TMOUT=0 read -r _debug_word </dev/debug/go || exit 1
 }
 : >"$1" || exit 1
 _debug_next begun
@@ -74,37 +75,40 @@ echo "over $_debug_code" >/dev/debug/state
 exit 1
 `;
 
-/** Takes the request of a build from its input into a directory of its own, whose name it says. */
+/** Takes the request of a build from its input into a directory of its own, whose name it says. Requests that nobody came for go first. */
 export const requestScript = `
 umask 077
+find /run -maxdepth 1 -name 'linuxkit-builder.debug.*' -mmin +60 -exec sh -c '[ -e "$0/state" ] || rm -rf "$0"' {} \\;
 dir=$(mktemp -d /run/linuxkit-builder.debug.XXXXXX) && cat >"$dir/request" && echo "$dir"
 `;
 
 /**
  * Run by root in the guest, by its own shell (busybox). It prepares what the build cannot: a terminal or pipes that are the build's, and
  * the directory of an earlier session. What it knows of the build it learns before the builder runs; nothing that comes later from there
- * is believed to be a path. Arguments: the request's directory, the token, the name of the derivation's file, `terminal` or `pipes`.
+ * is believed to be a path, or the build's end: that is when `nix` has gone, which only root can delete. `root`: the directory in which to
+ * find /nix, for tests. Arguments: the request's directory, the token, the name of the derivation's file, `terminal` or `pipes`.
  *
  * Exit code: that of the shell; 69 where there was no build to be in, with Nix's own words before.
  */
-export const debugScript = `
+export const debugScript = (root: string): string => `
 dir=$1 token=$2 name=$3 mode=$4
-kept=${keptBuilds} builds=/nix/var/nix/builds
+kept=${root}${keptBuilds} builds=${root}/nix/var/nix/builds
 mine=$kept/$name
 word= code= ended= build= pumps= log=
 say() { echo "linuxkit-builder: $*" >&2; }
-end_build() { kill "$(cat "$dir/nix")" 2>/dev/null; }
+end_build() { { read -r nix <"$dir/nix" && kill "$nix"; } 2>/dev/null; }
 # A signal ends the build, and what is waited for is its end.
 trap end_build INT TERM HUP
-next() { until read -r word code <&3; do :; done; }
+next() {
+  until read -r word code <&3 && [ -n "$word" ] && { [ "$word" != gone ] || [ ! -e "$dir/nix" ]; }; do :; done
+}
 
 leave() {
-  trap '' INT TERM HUP
   [ "$word" = over ] || end_build
   until [ "$word" = gone ]; do next; done
+  trap '' INT TERM HUP
   [ -z "$pumps" ] || kill $pumps 2>/dev/null
   [ -z "$build" ] || keep
-  rm -rf "$dir"
   exit "$1"
 }
 keep() {
@@ -113,16 +117,18 @@ keep() {
     mkdir "$mine.new" && mv "$build" "$mine.new/build" && chmod 700 "$mine.new/build" && du -sk "$mine.new/build" |
       { read -r kib _ && echo "$kib" >"$mine.new/kib"; } && mv "$mine.new" "$mine"
   fi
-  rm -rf "$top" "$mine.new"
+  rm -rf "$top" "$mine.new" "$mine.old"
 }
 fit() {
   set -- $(stty size <&5 2>/dev/null)
   [ $# != 2 ] || stty -F "$terminal" rows "$1" cols "$2"
 }
 
+trap 'rm -rf "$dir"' EXIT
 umask 022
 mkdir -p "$kept" && chmod 700 "$kept" && chmod 711 "$dir" && cd "$dir" || exit 69
-mkfifo state go in out err log && chmod 666 state go in out err || exit 69
+umask 077
+mkfifo state go in out err log && chmod 622 state out err && chmod 644 go in || exit 69
 # Both ends are here, so that nobody waits for another to come.
 exec 3<>state 4<>go 5<&0 6<>log
 paths=/dev/debug=$dir
@@ -136,23 +142,32 @@ awk -v "end=$token" 'index($0, end) { exit } { print; fflush() }' <log >&2 3>&- 
 log=$!
 (
   trap '' INT HUP
-  NIX_REMOTE=daemon nix-store --serve --write --option extra-sandbox-paths "$paths" <request >reply 2>log 3>&- 4>&- 6>&- &
+  NIX_REMOTE=daemon nix-store --serve --write --option substitute false --option extra-sandbox-paths "$paths" <request >reply 2>log 3>&- 4>&- 6>&- &
   echo $! >nix
   wait $!
-  echo gone >&3
+  rm nix
+  # The build may have begun a line there.
+  printf '\\ngone\\n' >&3
+  echo "$token" >&6
 ) &
 # Without a terminal nobody says that the client has gone: then this is a child of process 1.
 (
-  while read -r _ _ _ parent _ <"/proc/$$/stat" && [ "$parent" != 1 ]; do sleep 1; done
-  end_build
+  while read -r _ _ _ parent _ <"/proc/$$/stat"; do
+    [ "$parent" != 1 ] || end_build
+    sleep 1
+  done
 ) 3>&- 4>&- 6>&- >/dev/null 2>&1 <&- &
 
 next
 if [ "$word" != begun ]; then
-  exec 6>&-
   wait $log
-  # What it answered is in no text, but has its words.
-  tr -d '\\033' <reply | sed 's/\\[[0-9;]*m//g' | strings -n 8 >&2
+  # Its answer: a word, its version, how it ended, and why. 2 is AlreadyValid (build-result.hh).
+  if [ "$(od -An -tu1 -j16 -N1 reply | tr -d ' ')" = 2 ]; then
+    say 'nothing was built: the guest has all that this derivation makes'
+    say 'what nothing keeps there, this deletes: linuxkit-builder gc'
+  else
+    tr -d '\\033' <reply | sed 's/\\[[0-9;]*m//g' | strings -n 8 >&2
+  fi
   leave 69
 fi
 for found in $builds/*/build/$token $builds/*/$token; do [ ! -e "$found" ] || break; done
@@ -164,18 +179,20 @@ build=\${found%/$token}
 top=\${build%/build}
 owner=$(stat -c %u:%g "$build")
 rm "$build/$token"
-if mv "$mine" "$mine.$$" 2>/dev/null; then
+rm -rf "$mine.old"
+if mv "$mine" "$mine.old" 2>/dev/null; then
   ended=kept
   find "$build" -mindepth 1 -maxdepth 1 -exec rm -rf {} +
-  find "$mine.$$/build" -mindepth 1 -maxdepth 1 -exec mv -t "$build" {} +
+  find "$mine.old/build" -mindepth 1 -maxdepth 1 -exec mv -t "$build" {} +
   chown -hR "$owner" "$build"
-  rm -rf "$mine.$$"
+  rm -rf "$mine.old"
   echo enter >&4
 else
   echo build >&4
 fi
 
 next
+case $word in ended | kept) ;; *) end_build ;; esac
 wait $log
 cat log >/dev/null 3>&- 4>&- 6>&- &
 pumps="$pumps $!"

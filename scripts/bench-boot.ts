@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cpioArchive, S_IFDIR, S_IFREG } from '../src/system/cpio.ts';
+import type { Ratio } from './bench-ratio.ts';
 
 export interface BootBench {
   readonly state: string;
@@ -12,14 +13,7 @@ export interface BootBench {
   /** PREFIX of one to compare it with, booted by turns. */
   readonly before?: string | undefined;
   readonly cli: (...argv: string[]) => string;
-  readonly ratio: (
-    what: string,
-    measured: readonly number[],
-    floor: readonly number[],
-    unit: 's',
-    floorName: string,
-    goal: number,
-  ) => void;
+  readonly ratio: Ratio;
 }
 
 const rounds = 7;

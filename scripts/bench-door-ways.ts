@@ -8,6 +8,7 @@ import { openDoor, type Door } from '../src/door/door.ts';
 import { findHelper, proxyCommand } from '../src/nix/ssh/door-helper.ts';
 import { systemClock } from '../src/system/time/clock.ts';
 import { silent } from '../src/system/log.ts';
+import type { Ratio } from './bench-ratio.ts';
 
 export interface WaysBench {
   /** The state directory of a builder whose guest is ready. */
@@ -19,14 +20,7 @@ export interface WaysBench {
   readonly past: number;
   /** So many times 25 derivations, each way. */
   readonly pieces: number;
-  ratio(
-    what: string,
-    values: number[],
-    floor: number[],
-    unit: string,
-    of: string,
-    goal: number,
-  ): void;
+  readonly ratio: Ratio;
 }
 
 const size = 256 * 1024 ** 2;

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Ratio } from './bench-ratio.ts';
 
 export interface DoorBench {
   /** The state directory of a builder whose guest is ready. */
@@ -13,14 +14,7 @@ export interface DoorBench {
   readonly env: Readonly<Record<string, string>>;
   /** Where the door listens, and where QEMU does. */
   readonly ports: { readonly through: number; readonly past: number };
-  ratio(
-    what: string,
-    values: number[],
-    floor: number[],
-    unit: string,
-    of: string,
-    goal: number,
-  ): void;
+  readonly ratio: Ratio;
 }
 
 const MiB = 1024 ** 2;

@@ -1,29 +1,14 @@
 // What a build pays before it begins: one login that asks nix-daemon, by ours and by the old way in the same guest, past the door and through it.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-
-export interface LoginBench {
-  /** The state directory of a builder whose guest is ready. */
-  readonly state: string;
-  readonly env: Readonly<Record<string, string>>;
-  /** Where the door listens, and where QEMU does. */
-  readonly ports: { readonly through: number; readonly past: number };
-  ratio(
-    what: string,
-    values: number[],
-    floor: number[],
-    unit: string,
-    of: string,
-    goal: number,
-  ): void;
-}
+import type { DoorBench } from './bench-door.ts';
 
 const rounds = 11;
 
 /** The program by its path is Nix's own; the name alone is what our image leads to the daemon. */
 const oldWay = '?remote-program=/usr/bin/nix-daemon';
 
-export function benchLogin({ state, env, ports, ratio }: LoginBench): void {
+export function benchLogin({ state, env, ports, ratio }: Omit<DoorBench, 'dir'>): void {
   const config = join(state, 'ssh_config');
   const run = (program: string, argv: readonly string[], more = {}) => {
     const begun = performance.now();

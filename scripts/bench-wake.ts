@@ -2,19 +2,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import type { Ratio } from './bench-ratio.ts';
 
 export interface WakeBench {
   readonly state: string;
   readonly port: number;
   readonly cli: (...argv: string[]) => string;
-  readonly ratio: (
-    what: string,
-    measured: readonly number[],
-    floor: readonly number[],
-    unit: 's',
-    floorName: string,
-    goal: number,
-  ) => void;
+  readonly ratio: Ratio;
 }
 
 const rounds = 5;

@@ -7,7 +7,7 @@ import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { makeDirectory, readIfThere } from '../system/files/files.ts';
 import { isLocked } from '../system/lock/lock.ts';
 import { until } from '../system/time/wait.ts';
-import { configInvalid } from '../supervisor/health/child-failures.ts';
+import { noSettings } from '../supervisor/health/child-failures.ts';
 import { readSettings } from '../config/read-settings.ts';
 import { findStatus } from './found.ts';
 
@@ -34,8 +34,8 @@ export async function startDaemon(
   const { clock, signal } = terminal;
   const running = await findStatus(layout, terminal);
   if (running.daemon === 'alive') return { pid: running.status.daemon.pid, already: true };
-  const { problems } = readSettings(layout);
-  if (problems.length > 0) throw new Failed(configInvalid(problems));
+  const settings = readSettings(layout);
+  if (settings.config === undefined) throw new Failed(noSettings(layout, settings));
   makeDirectory(layout.state);
   // What would end the daemon at once is said here, and not only in its log.
   isLocked(layout.daemonLock);

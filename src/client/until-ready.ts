@@ -24,7 +24,7 @@ export async function waitUntilReady(
   let decided: 'ready' | 'on-demand' | Failure | undefined;
   const isDecided = async () => {
     const found = await findStatus(layout, { clock, signal });
-    if (found.daemon === 'gone') decided = found.last?.because ?? noDaemon;
+    if (found.daemon === 'gone') decided = found.last?.because ?? noDaemon(layout);
     else {
       const { phase, because, sentence } = found.status;
       const { builds } = traitsOf(phase);

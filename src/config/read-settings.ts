@@ -1,5 +1,6 @@
 /** config.json as a daemon takes it. */
 import { parseConfig, type Config } from './config.ts';
+import { setUpHint } from './not-set-up.ts';
 import type { Layout } from './layout.ts';
 import type { Problem } from '../domain/problem.ts';
 import { errorCode, failureOf } from '../system/failure.ts';
@@ -43,5 +44,5 @@ const missing = (layout: Layout) => ({
   path: layout.config,
   value: undefined,
   message: 'does not exist',
-  hint: 'Run: linuxkit-builder configure.',
+  hint: setUpHint,
 });

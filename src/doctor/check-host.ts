@@ -7,6 +7,7 @@ import type { Check, Verdict } from './check-runner.ts';
 import { directoryChanges, directoryProblems } from '../setup/directories.ts';
 import { oldImageAt } from '../supervisor/start/image-floor.ts';
 import { chooseImage, newestPrefix } from '../supervisor/start/image-choice.ts';
+import { notSetUp } from '../config/not-set-up.ts';
 import { readSettings } from '../config/read-settings.ts';
 import { run } from '../system/process/child.ts';
 import { failureOf } from '../system/failure.ts';
@@ -59,11 +60,15 @@ function settings(layout: Layout): Verdict {
       kind: 'good',
       fact: `${config.system}, ${config.cpus} CPUs, ${config.memoryMiB} MiB of ${hostWords(layout)}, ${config.door === 'tcp' ? `port ${config.port}` : 'a Unix socket for a door'}`,
     };
+  if (isMissing === true) {
+    const { message, hint } = notSetUp(layout);
+    return { kind: 'bad', what: message, why: `${layout.config} does not exist.`, remedy: hint };
+  }
   return {
     kind: 'bad',
-    what: `${layout.config} does not say what the builder is.`,
+    what: 'config.json cannot be used.',
     why: problems.map(describeProblem).join(' '),
-    remedy: isMissing === true ? 'linuxkit-builder configure' : 'Mend that file.',
+    remedy: `Correct ${layout.config}`,
   };
 }
 

@@ -39,6 +39,8 @@ export interface RoutingFacts {
   /** Systems that external-builders takes. */
   readonly external: readonly string[];
   readonly isBuilt: boolean;
+  /** False where nothing has been set up on this machine: then one command does all of it. */
+  readonly isSetUp: boolean;
   /** Systems of the list that the guest was seen not to run. */
   readonly lost?: readonly string[];
   /** Undefined without a daemon; `builds`: what becomes of one that comes. */
@@ -84,7 +86,8 @@ export function routingOf(drv: Derivation, world: RoutingFacts): Routing {
     : say('comes', 'It comes to the builder.');
 }
 
-function lineReasons({ ours, hidden, malformed, unread }: RoutingFacts): Reason[] {
+function lineReasons(world: RoutingFacts): Reason[] {
+  const { ours, hidden, malformed, unread } = world;
   if (ours === undefined && unread.size > 0)
     return [...unread].map(([path, why]) => ({
       holds: false,
@@ -103,7 +106,7 @@ function lineReasons({ ours, hidden, malformed, unread }: RoutingFacts): Reason[
           remedy: 'linuxkit-builder doctor names the file and the line.',
         },
     ours === undefined
-      ? { holds: false, text: 'the list does not name the builder', remedy: configure }
+      ? { holds: false, text: 'the list does not name the builder', remedy: registering(world) }
       : ours.maxJobs > 0
         ? { holds: true, text: `the list names the builder, with ${ours.maxJobs} jobs` }
         : {
@@ -189,9 +192,17 @@ const reservedReason = (features: readonly string[]): Reason => ({
 
 const configure = 'linuxkit-builder configure';
 
-function daemonReason({ builder }: RoutingFacts): Reason {
+/** Of a machine on which nothing has been set up, one command does all of it. */
+const registering = ({ isSetUp }: RoutingFacts): string => (isSetUp ? configure : up);
+const up = 'linuxkit-builder up';
+
+function daemonReason({ builder, isSetUp }: RoutingFacts): Reason {
   if (builder === undefined)
-    return { holds: false, text: 'no daemon runs', remedy: 'linuxkit-builder start' };
+    return {
+      holds: false,
+      text: 'no daemon runs',
+      remedy: isSetUp ? 'linuxkit-builder start' : up,
+    };
   const text = `the builder is '${builder.phase}'`;
   switch (builder.builds) {
     case 'now':

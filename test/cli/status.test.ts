@@ -229,13 +229,13 @@ describe('trouble', () => {
     const ended = { running: false, ended: 'with exit code 3' };
     const job = { name: 'launchd', starts: 'login', loaded: true, ...ended } as const;
     expect(goneLines(last, { ...screen, job })).toEqual([
-      'No daemon runs.',
+      'The daemon is not running.',
       "  It was 'booting' when it was last heard of, 2026-01-01T00:00:00.000Z.",
       '  QEMU ended.',
       '  Do this.',
       '  launchd: starts it at login.',
       '  Its last run under launchd ended with exit code 3.',
-      '  Start it: linuxkit-builder start.',
+      '  Start it: linuxkit-builder start',
     ]);
     expect(goneLines(undefined, screen)).toHaveLength(2);
   });

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -46,18 +46,20 @@ describe('a remedy for a builder in a place of its own', () => {
       err: (line: string) => void said.push(line),
     };
     const state = join(dir, 's');
+    mkdirSync(state, { mode: 0o700 });
+    writeFileSync(join(state, 'config.json'), '{}');
     await run(['status', '-d', state], world, '0');
     await run(['logs', '-d', state], world, '0');
     await run(['status'], world, '0');
     await run(['status', '-d', state, '--json'], world, '0');
     rmSync(dir, { recursive: true });
     expect(said).toEqual([
-      'No daemon runs.',
-      `  Start it: linuxkit-builder start -d ${state}.`,
-      `linuxkit-builder: There is no ${state}/nix-state/daemon.log: nothing has run here so far.`,
-      `  Start it: linuxkit-builder start -d ${state}.`,
-      'No daemon runs.',
-      '  Start it: linuxkit-builder start.',
+      'The daemon is not running.',
+      `  Start it: linuxkit-builder start -d ${state}`,
+      expect.stringContaining(`linuxkit-builder: ${state}/nix-state/daemon.log `),
+      `  Start it: linuxkit-builder start -d ${state}`,
+      expect.stringContaining('No builder has been set up'),
+      '  Set it up: linuxkit-builder up',
       '{"running":false}',
     ]);
   });

@@ -65,7 +65,7 @@ describe('doctor, before anything is configured', () => {
       build: 'skipped',
     });
     expect(findings.filter(({ kind }) => kind === 'bad')).toHaveLength(1);
-    expect(wordsOf(findings, 'settings')).toContain('-> linuxkit-builder configure');
+    expect(wordsOf(findings, 'settings')).toContain('linuxkit-builder up');
   });
 });
 

@@ -31,6 +31,7 @@ const mac: RoutingFacts = {
   unread: new Map(),
   external: [],
   isBuilt: false,
+  isSetUp: true,
   builder: { phase: 'ready', builds: 'now' },
 };
 const linux: RoutingFacts = { ...mac, config: { ...mac.config, system: 'aarch64-linux' } };

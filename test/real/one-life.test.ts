@@ -57,5 +57,5 @@ test('a life: held at the door, ready, a real build, stopped in order', async (c
 
   const gone = await rig.cli('status');
   expect(gone.end).toBe(69);
-  expect(gone.stdout).toContain('No daemon runs.');
+  expect(gone.stdout).toContain('not running');
 });

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
+import { isSetUp } from '../../config/not-set-up.ts';
 import {
   routingOf,
   type Derivation,
@@ -58,6 +59,7 @@ export async function explain(
     malformed: machinesWarnings(machines, list)[0],
     unread: others.unread,
     external: externalSystems(external) ?? [],
+    isSetUp: isSetUp(layout),
     isBuilt:
       drv.outputs.length > 0 &&
       succeeded(await nix('nix-store', '--check-validity', ...drv.outputs)),

@@ -5,7 +5,8 @@ import { findStatus } from '../../client/found.ts';
 import { noDaemon } from '../../supervisor/daemon/no-daemon.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
 import type { Status } from '../../supervisor/status/status.ts';
-import { Exit, Failed } from '../../system/failure.ts';
+import { Failed } from '../../system/failure.ts';
+import { notConfigured } from '../../client/not-configured.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { findProgram } from '../../system/process/find-program.ts';
 import type { CliContext } from '../../command/context.ts';
@@ -24,14 +25,9 @@ export interface IntoGuest {
  */
 export async function intoGuest(layout: Layout, context: CliContext): Promise<IntoGuest> {
   if (readIfThere(layout.sshConfig) === undefined)
-    throw new Failed({
-      kind: 'not-configured',
-      message: `There is no ${layout.sshConfig}.`,
-      hint: 'Run: linuxkit-builder configure.',
-      exit: Exit.config,
-    });
+    throw new Failed(notConfigured(layout, layout.sshConfig));
   const found = await findStatus(layout, context);
-  if (found.daemon === 'gone') throw new Failed(noDaemon);
+  if (found.daemon === 'gone') throw new Failed(noDaemon(layout));
   const { phase, because } = found.status;
   const { builds } = traitsOf(phase);
   if (builds === 'never' && because !== undefined) throw new Failed(because);

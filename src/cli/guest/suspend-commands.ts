@@ -108,7 +108,7 @@ export async function livingStatus(layout: Layout, context: CliContext): Promise
   const { findStatus } = await import('../../client/found.ts');
   const { traitsOf } = await import('../../supervisor/lifecycle/phases.ts');
   const found = await findStatus(layout, context);
-  if (found.daemon === 'gone') throw new Failed(noDaemon);
+  if (found.daemon === 'gone') throw new Failed(noDaemon(layout));
   const { phase, because } = found.status;
   if (traitsOf(phase).builds === 'never' && because !== undefined) throw new Failed(because);
   return found.status;
@@ -122,7 +122,7 @@ async function untilGone(layout: Layout, { clock, signal }: CliContext): Promise
   let [isAway, isComing] = [false, false];
   const isOver = async () => {
     const found = await findStatus(layout, { clock, signal });
-    if (found.daemon === 'gone') throw new Failed(noDaemon);
+    if (found.daemon === 'gone') throw new Failed(noDaemon(layout));
     const { builds } = traitsOf(found.status.phase);
     isAway = builds === 'on-demand';
     isComing = traitsOf(found.status.phase).guest === 'comes';

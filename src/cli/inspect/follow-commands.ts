@@ -1,6 +1,8 @@
 /** `console` and `logs`: what the guest and the daemon have written, and what they write on. */
 import type { Command } from 'commander';
-import { Exit, Failed } from '../../system/failure.ts';
+import type { Layout } from '../../config/layout.ts';
+import { isSetUp, setUpHint } from '../../config/not-set-up.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { plainText } from '../../system/plain-text.ts';
 import type { RotatedLog } from '../../system/files/rotated-log.ts';
 import {
@@ -24,7 +26,7 @@ export function consoleVerb(program: Command, context: CliContext): void {
   follower(program, context, 'console', "the guest's console, also of earlier boots").action(
     async (options: FollowOptions) => {
       const layout = layoutFor(options, context, 'look');
-      await show(layout.consoleLog, options, context, (line) => line);
+      await show(layout, layout.consoleLog, { options, context, render: (line) => line });
     },
   );
 }
@@ -34,7 +36,8 @@ export function logsVerb(program: Command, context: CliContext): void {
     .option('--json', 'the lines as they are in the file')
     .action(async (options: FollowOptions) => {
       const layout = layoutFor(options, context, 'look');
-      await show(layout.log, options, context, options.json === true ? (line) => line : readable);
+      const render = options.json === true ? (line: string) => line : readable;
+      await show(layout, layout.log, { options, context, render });
     });
 }
 
@@ -46,18 +49,19 @@ const follower = (program: Command, _context: CliContext, name: string, what: st
     .option('-f, --follow', 'go on as it grows, until interrupted')
     .option('-n, --lines <count>', 'begin with so many of the last lines', '200');
 
-async function show(
-  path: string,
-  options: FollowOptions,
-  context: CliContext,
-  render: Render,
-): Promise<void> {
+interface Shown {
+  readonly options: FollowOptions;
+  readonly context: CliContext;
+  readonly render: Render;
+}
+
+async function show(layout: Layout, path: string, { options, context, render }: Shown) {
   const count = Number(options.lines);
   if (!Number.isSafeInteger(count) || count < 0) throw new Failed(badCount(options.lines));
   const { RotatedLog } = await import('../../system/files/rotated-log.ts');
   const log = new RotatedLog(path);
   const first = log.lines();
-  if (!log.isThere) throw new Failed(nothingWritten(path));
+  if (!log.isThere) throw new Failed(nothingWritten(layout, path));
   // Without -f the last line is shown as it is; with it, when it is whole.
   if (options.follow !== true) first.push(...log.end());
   for (const line of count === 0 ? [] : first.slice(-count)) context.out(render(line));
@@ -84,10 +88,10 @@ const badCount = (value: string) => ({
   exit: Exit.usage,
 });
 
-const nothingWritten = (path: string) => ({
+const nothingWritten = (layout: Layout, path: string): Failure => ({
   kind: 'nothing-written',
-  message: `There is no ${path}: nothing has run here so far.`,
-  hint: 'Start it: linuxkit-builder start.',
+  message: `${path} does not exist: the builder has not been started yet.`,
+  hint: isSetUp(layout) ? 'Start it: linuxkit-builder start' : setUpHint,
   exit: Exit.noInput,
 });
 

@@ -9,6 +9,7 @@ import {
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
+import { setUpHint } from '../../config/not-set-up.ts';
 import { ownerOf } from '../../nix/registration.ts';
 
 /** One builder, as `list --json` tells it. */
@@ -45,7 +46,7 @@ export function listVerb(program: Command, context: CliContext): void {
         layouts.map((layout) => listed(layout, context, layout.root === directory)),
       );
       if (options.json === true) return context.out(JSON.stringify({ version: 1, builders }));
-      if (builders.length === 0) return context.out('No builder: linuxkit-builder up makes one.');
+      if (builders.length === 0) return context.out(`There is no builder yet. ${setUpHint}`);
       for (const line of table(builders)) context.out(line);
     });
 }

@@ -1,6 +1,7 @@
 /** `machines` and `ssh-config`: what `configure` has told Nix and ssh of the builder, for other programs. */
 import type { Command } from 'commander';
-import { Exit, Failed } from '../../system/failure.ts';
+import { notConfigured } from '../../client/not-configured.ts';
+import { Failed } from '../../system/failure.ts';
 import {
   directoryOption,
   layoutFor,
@@ -28,18 +29,11 @@ function shower(
     .description(what)
     .option(...directoryOption)
     .action(async (options: DirectoryOption) => {
-      const { machines, sshConfig } = layoutFor(options, context, 'look');
-      const path = name === 'machines' ? machines : sshConfig;
+      const layout = layoutFor(options, context, 'look');
+      const path = name === 'machines' ? layout.machines : layout.sshConfig;
       const { readIfThere } = await import('../../system/files/files.ts');
       const text = readIfThere(path);
-      if (text === undefined) throw new Failed(notConfigured(path));
+      if (text === undefined) throw new Failed(notConfigured(layout, path));
       context.out(text.trimEnd());
     });
 }
-
-const notConfigured = (path: string) => ({
-  kind: 'not-configured',
-  message: `There is no ${path}.`,
-  hint: 'Run: linuxkit-builder configure.',
-  exit: Exit.config,
-});

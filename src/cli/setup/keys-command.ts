@@ -1,7 +1,7 @@
 /** `keys renew`: for whoever fears that a key was copied. */
 import type { Command } from 'commander';
 import { Exit, Failed } from '../../system/failure.ts';
-import { sizeIfThere } from '../../system/files/files.ts';
+import { isSetUp, notSetUp } from '../../config/not-set-up.ts';
 import {
   directoryOption,
   layoutFor,
@@ -24,7 +24,7 @@ export function keysVerbs(program: Command, context: CliContext): void {
     .option(...directoryOption)
     .action(async (options: RenewOptions) => {
       const layout = layoutFor(options, context);
-      if (sizeIfThere(layout.config) === undefined) throw new Failed(noKeys);
+      if (!isSetUp(layout)) throw new Failed(notSetUp(layout));
       const { isLocked } = await import('../../system/lock/lock.ts');
       // Who runs with the old ones would be refused by everybody who has the new.
       if ([layout.vmLock, layout.daemonLock].some(isLocked)) throw new Failed(runs);
@@ -35,13 +35,6 @@ export function keysVerbs(program: Command, context: CliContext): void {
       await runConfigure({ ...flags, renewKeys: true }, context);
     });
 }
-
-const noKeys = {
-  kind: 'not-configured',
-  message: 'There are no keys here yet.',
-  hint: 'Make them: linuxkit-builder configure.',
-  exit: Exit.config,
-};
 
 const runs = {
   kind: 'keys-in-use',

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
+import { isSetUp, notSetUp } from '../../config/not-set-up.ts';
 import { label } from '../../service/launchd/launch-agent.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
 import { unitName } from '../../service/systemd/systemd-unit.ts';
@@ -130,6 +131,7 @@ async function screenLines(
     job,
     known: await knownOf(found, job),
     stranger: await strangerIn(layout, context),
+    notSetUp: isSetUp(layout) ? undefined : notSetUp(layout),
   };
   if (found.daemon === 'gone') return goneLines(found.last, { ...screen, beside: await asked });
   const start = await startOf(found.status, layout);

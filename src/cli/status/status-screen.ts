@@ -7,6 +7,7 @@ import { describeExposure } from '../../supervisor/disk/disk-record.ts';
 import { describeAge } from '../../vm/image-age.ts';
 import { describeSlow } from '../../supervisor/health/login.ts';
 import { doorNotes, whereOf } from '../../supervisor/status/door-status.ts';
+import type { Failure } from '../../system/failure.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
 import type { Status } from '../../supervisor/status/status.ts';
 import { describeSaved } from './saved-words.ts';
@@ -32,6 +33,8 @@ export interface Screen {
     | undefined;
   /** Why Nix will not come, where it does not know the builder. */
   readonly stranger?: string | undefined;
+  /** Where nothing has been set up: what to do. */
+  readonly notSetUp?: Pick<Failure, 'message' | 'hint'> | undefined;
   /** What is known of the trouble, from others' reports. */
   readonly known?: readonly string[] | undefined;
 }
@@ -102,9 +105,9 @@ function unheardLines({ now, beside: { unheardSince } }: Screen): string[] {
 /** No daemon: what was heard of it last. */
 export function goneLines(last: Status | undefined, screen: Screen): string[] {
   const isOver = last === undefined || traitsOf(last.phase).builds === 'ended';
-  const job = screen.job;
+  const { job, notSetUp } = screen;
   return [
-    'No daemon runs.',
+    notSetUp?.message ?? 'The daemon is not running.',
     ...(isOver ? [] : [`  It was '${last.phase}' when it was last heard of, ${last.since}.`]),
     ...(last?.because === undefined ? [] : [`  ${last.because.message}`, `  ${last.because.hint}`]),
     ...(screen.known ?? []).map((words) => `  ${words}`),
@@ -112,7 +115,7 @@ export function goneLines(last: Status | undefined, screen: Screen): string[] {
     ...factLines('incident', incidentWords(screen), screen.width),
     ...(job === undefined ? [] : [`  ${knowsIt(job)}.`]),
     ...(job?.ended === undefined ? [] : [`  Its last run under ${job.name} ended ${job.ended}.`]),
-    '  Start it: linuxkit-builder start.',
+    `  ${notSetUp?.hint ?? 'Start it: linuxkit-builder start'}`,
   ];
 }
 

@@ -203,7 +203,7 @@ async function exchange(
     return await within(
       async (inTime) => {
         const opened = (socket = await dialUnix(layout.control, inTime).catch(() => {
-          throw new Failed(noDaemon);
+          throw new Failed(noDaemon(layout));
         }));
         const answered = new Promise<unknown>((resolve, reject) => {
           const lines = new JsonLines(opened, {

@@ -15,7 +15,7 @@ import { defaultPolicy } from '../lifecycle/backoff.ts';
 import { openControl } from './control.ts';
 import { DaemonLock, ownPidFiles } from './daemon-lock.ts';
 import { DoorHold } from './door-hold.ts';
-import { configInvalid } from '../health/child-failures.ts';
+import { noSettings } from '../health/child-failures.ts';
 import { NamesWatch } from './names-watch.ts';
 import { readSaved } from '../idle/saved-guest.ts';
 import { readSettings, type Settings } from '../../config/read-settings.ts';
@@ -91,8 +91,7 @@ async function live(
       return found;
     };
     const settings = read();
-    if (settings.config === undefined && !managed)
-      throw new Failed(configInvalid(settings.problems));
+    if (settings.config === undefined && !managed) throw new Failed(noSettings(layout, settings));
     const log = openLog({ path: layout.log, isVerbose: () => isVerbose });
     const isOurs = () => lock.isInPlace();
     const { rootsKey, release } = rest;

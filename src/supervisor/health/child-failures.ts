@@ -1,4 +1,7 @@
 /** What can go wrong with the children and the guest, in words. */
+import type { Layout } from '../../config/layout.ts';
+import { notSetUp } from '../../config/not-set-up.ts';
+import type { Settings } from '../../config/read-settings.ts';
 import { frozenMs } from './liveness.ts';
 import type { ExitStatus } from '../../system/process/child.ts';
 import { describeProblem, type Problem } from '../../domain/problem.ts';
@@ -154,6 +157,16 @@ export const configInvalid = (problems: readonly Problem[]): Failure => ({
   lines: problems.map(describeProblem),
 });
 
+/** Why there are no settings: config.json cannot be used, or nothing has been set up. */
+export function noSettings(
+  layout: Pick<Layout, 'root'>,
+  { problems, isMissing }: Settings,
+): Failure {
+  if (isMissing !== true) return configInvalid(problems);
+  const { message, hint } = notSetUp(layout);
+  return { ...configInvalid(problems), message, hint, lines: [] };
+}
+
 /** Nothing in the guest has moved for too long. */
 export const guestFrozen = (lines: readonly string[]): Failure => ({
   kind: 'guest-frozen',
@@ -170,6 +183,6 @@ export const guestFrozen = (lines: readonly string[]): Failure => ({
 export const directoryLost = (root: string): Failure => ({
   kind: 'directory-lost',
   message: `The state directory ${root} was moved, deleted or replaced while the daemon ran.`,
-  hint: 'Put it back, or make a new one: linuxkit-builder configure. Then: linuxkit-builder start.',
+  hint: 'Put it back and run: linuxkit-builder start. Or set up a new builder: linuxkit-builder up',
   exit: Exit.ioError,
 });

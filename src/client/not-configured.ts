@@ -1,0 +1,14 @@
+import type { Layout } from '../config/layout.ts';
+import { isSetUp, notSetUp } from '../config/not-set-up.ts';
+import { Exit, type Failure } from '../system/failure.ts';
+
+/** A file that `configure` writes is missing; `up` writes it too, where nothing has been set up. */
+export const notConfigured = (layout: Layout, path: string): Failure =>
+  isSetUp(layout)
+    ? {
+        kind: 'not-configured',
+        message: `${path} does not exist.`,
+        hint: 'Write it again: linuxkit-builder configure',
+        exit: Exit.config,
+      }
+    : notSetUp(layout);

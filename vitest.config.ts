@@ -18,6 +18,8 @@ const shared = { environment: 'node' as const };
 /** unit: pure and fast, files in parallel. real: boots a guest, or a browser; one at a time. hosts: the same on other releases of Debian. */
 export default defineConfig({
   test: {
+    // Nothing writes a snapshot, not even one that is missing, but whoever asks for it: `npm run unit -- test/messages -u`.
+    update: 'none',
     projects: [
       {
         test: {

@@ -102,7 +102,7 @@ class FrontDoor implements Door {
   readonly keep = (): Promise<void> => this.#entrance.keep();
 
   release(tunnel: Tunnel, loginMs = usualLoginMs): void {
-    if (this.#tunnel !== undefined) this.hold('it has another guest now');
+    if (this.#tunnel !== undefined) this.hold('another guest took its place');
     this.#tunnel = tunnel;
     this.#refusal = undefined;
     this.#through.loginMs = loginMs;
@@ -147,7 +147,7 @@ class FrontDoor implements Door {
 
   async close(): Promise<void> {
     const closed = this.#entrance.close();
-    this.#room.dropAll('door-closed', 'the daemon ends');
+    this.#room.dropAll('door-closed', 'the daemon is exiting');
     if (this.#through.count > 0) this.#log('info', 'door-cuts', { open: this.#through.count });
     this.#through.destroy();
     await closed;

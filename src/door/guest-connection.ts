@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import type { Tunnel } from '../domain/tunnel.ts';
 import { reasonOf, type Clock } from '../system/time/clock.ts';
+import { refusal } from '../system/files/reasons.ts';
 import { dial } from '../system/socket/dial.ts';
 import { silent, type Log } from '../system/log.ts';
 import type { ConnectThrottle } from './connect-throttle.ts';
@@ -71,7 +72,7 @@ async function greet(tunnel: Tunnel, options: DialOptions): Promise<Dialled> {
     leave = await throttle?.enter(signal);
     return await greetNow(tunnel, options);
   } catch (error) {
-    return { greeted: false, why: (error as Error).message };
+    return { greeted: false, why: refusal(error) };
   } finally {
     leave?.();
   }
@@ -80,8 +81,8 @@ async function greet(tunnel: Tunnel, options: DialOptions): Promise<Dialled> {
 async function greetNow(tunnel: Tunnel, options: DialOptions): Promise<Dialled> {
   const { clock, silenceMs, signal } = options;
   const scope = new AbortController();
-  const onAbort = () => scope.abort(new Error('nobody waits for it any more'));
-  const onSilence = () => scope.abort(new Error(`it was silent for ${silenceMs} ms`));
+  const onAbort = () => scope.abort(new Error('the connection is no longer needed'));
+  const onSilence = () => scope.abort(new Error(`no answer within ${silenceMs} ms`));
   const cancel = clock.after(silenceMs, onSilence);
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
@@ -105,10 +106,10 @@ function untilGreeted(socket: Socket, signal: AbortSignal): Promise<string | und
       got.push(chunk);
       const verdict = judge(Buffer.concat(got));
       if (verdict === 'greeted') settle();
-      if (verdict === 'other') settle('it is answered by something that is not sshd');
+      if (verdict === 'other') settle('something that is not sshd answers there');
     };
-    const onEnd = () => settle('it was closed without a greeting');
-    const onError = (error: Error) => settle(error.message);
+    const onEnd = () => settle('closed before sshd answered');
+    const onError = (error: Error) => settle(refusal(error));
     const onAbort = () => settle(reasonOf(signal).message);
     const settle = (why?: string) => {
       signal.removeEventListener('abort', onAbort);

@@ -1,5 +1,6 @@
 /** A connection that waits at the door. */
 import type { Socket } from 'node:net';
+import { refusal } from '../system/files/reasons.ts';
 
 /**
  * Most bytes taken from a client that waits. Before ssh has read our banner it sends its own (at most 255 bytes) and, if it
@@ -45,13 +46,12 @@ export function holdClient(socket: Socket, { onGone, onSsh, onNoise }: HeldNews)
     stop();
     onGone(why);
   };
-  const onEnd = () => gone('it ended the connection');
-  const onError = (error: Error) => gone(error.message);
-  const onClose = () => gone('it closed the connection');
+  const onEnd = () => gone('the client closed the connection');
+  const onError = (error: Error) => gone(refusal(error));
   const stop = () => {
-    socket.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose);
+    socket.off('data', onData).off('end', onEnd).off('error', onError).off('close', onEnd);
   };
-  socket.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
+  socket.on('data', onData).on('end', onEnd).on('error', onError).on('close', onEnd);
   return {
     giveBack() {
       stop();

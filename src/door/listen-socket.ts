@@ -5,6 +5,7 @@ import type { Server } from 'node:net';
 import { dirname } from 'node:path';
 import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
 import { discard } from '../system/files/files.ts';
+import { refusal } from '../system/files/reasons.ts';
 import { tryKernelLock } from '../system/lock/lock.ts';
 import { dialUnix } from '../system/socket/unix-socket.ts';
 
@@ -52,7 +53,7 @@ async function listenAs(server: Server, path: string): Promise<() => boolean> {
     renameSync(made, path);
   } catch (error) {
     server.close();
-    throw new Failed(unusable(path, errorCode(error) ?? String(error)), { cause: error });
+    throw new Failed(unusable(path, refusal(error)), { cause: error });
   }
   const own = identityOf(path);
   return () => own !== undefined && identityOf(path) === own;
@@ -93,11 +94,11 @@ async function isOccupied(path: string): Promise<boolean> {
 
 /** Root's part makes it. */
 const again =
-  'Run linuxkit-builder configure, which asks for root, and then linuxkit-builder restart.';
+  'Run linuxkit-builder configure, which creates it as root, then linuxkit-builder restart.';
 
 const missing = (directory: string): Failure => ({
   kind: 'door-directory-missing',
-  message: `${directory}, in which the front door shall listen, is not there.`,
+  message: `The front door's directory ${directory} does not exist.`,
   hint: again,
   exit: Exit.config,
   recovery: 'give-up',
@@ -105,7 +106,7 @@ const missing = (directory: string): Failure => ({
 
 const unsafe = (directory: string): Failure => ({
   kind: 'door-directory-unsafe',
-  message: `${directory}, in which the front door shall listen, is not a directory of the daemon's user alone.`,
+  message: `The front door's directory ${directory} is not a directory that only the daemon's user can open.`,
   hint: again,
   exit: Exit.noPermission,
   recovery: 'give-up',
@@ -113,8 +114,8 @@ const unsafe = (directory: string): Failure => ({
 
 const taken = (path: string): Failure => ({
   kind: 'door-socket-taken',
-  message: `At ${path} another process listens already.`,
-  hint: 'It is another builder of yours: end that with linuxkit-builder stop -d ITS-DIRECTORY.',
+  message: `Another process is already listening at ${path}.`,
+  hint: 'It is another builder of yours. Stop it: linuxkit-builder stop -d ITS-DIRECTORY',
   exit: Exit.unavailable,
   recovery: 'wait',
 });
@@ -122,6 +123,6 @@ const taken = (path: string): Failure => ({
 const unusable = (path: string, why: string): Failure => ({
   kind: 'door-socket-unusable',
   message: `Cannot listen at ${path}: ${why}.`,
-  hint: `Or let the front door be a port: linuxkit-builder configure --door tcp.`,
+  hint: 'Use a port instead: linuxkit-builder configure --door tcp',
   exit: Exit.osError,
 });

@@ -1,6 +1,7 @@
 /** The door's own port, and why it cannot be had. */
 import type { Server } from 'node:net';
-import { Exit, Failed, errorCode } from '../system/failure.ts';
+import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
+import { refusal } from '../system/files/reasons.ts';
 import { portOwner } from './port-owner.ts';
 
 const host = '127.0.0.1';
@@ -14,33 +15,39 @@ export async function listen(server: Server, port: number): Promise<void> {
       resolve(undefined);
     });
   });
-  if (error !== undefined) throw await cannotListen(port, error);
+  if (error === undefined) return;
+  const owner = errorCode(error) === 'EADDRINUSE' ? await portOwner(port) : undefined;
+  throw new Failed(portFailure(port, error, owner), { cause: error });
 }
 
-async function cannotListen(port: number, error: Error): Promise<Failed> {
-  const other = 'Choose another port: linuxkit-builder configure --port NUMBER.';
-  if (errorCode(error) === 'EADDRINUSE') {
-    const owner = await portOwner(port);
-    return new Failed({
+/** What a system error of listen(2) means. owner: the process that has the port, where it is known. */
+export function portFailure(port: number, error: Error, owner?: string): Failure {
+  const other = 'another port: linuxkit-builder configure --port NUMBER';
+  const code = errorCode(error) ?? '';
+  if (code === 'EADDRINUSE')
+    return {
       kind: 'door-port-taken',
-      message: `Port ${port} on ${host} is taken${owner === undefined ? ' by another process' : ` by ${owner}`}.`,
-      hint: `End that process, or choose another port: linuxkit-builder configure --port NUMBER.`,
+      message: `Port ${port} on ${host} is already in use by ${owner ?? 'another process'}.`,
+      hint: `Stop that process, or choose ${other}`,
       exit: Exit.unavailable,
       recovery: 'wait',
-    });
-  }
+    };
   // With IPv6 alone: a network namespace, say, where somebody has taken the other away.
-  if (errorCode(error) === 'EADDRNOTAVAIL')
-    return new Failed({
+  if (code === 'EADDRNOTAVAIL')
+    return {
       kind: 'door-port-unusable',
-      message: `Cannot listen on ${host}: this machine has no such address now.`,
-      hint: 'Give its loopback interface that address; or let the front door be a socket: linuxkit-builder configure --door unix.',
+      message: `Cannot listen on ${host}: this machine does not have that address.`,
+      hint: 'Add the address to the loopback interface, or use a socket instead: linuxkit-builder configure --door unix',
       exit: Exit.osError,
-    });
-  const message = `Cannot listen on port ${port} of ${host}: ${error.message}.`;
-  const [kind, exit, recovery] = ['EACCES', 'EPERM'].includes(errorCode(error) ?? '')
-    ? (['door-port-forbidden', Exit.noPermission, 'give-up'] as const)
-    : (['door-port-unusable', Exit.osError, 'retry'] as const);
-  const hint = `Ports below 1024 are root's. ${other}`;
-  return new Failed({ kind, message, hint, exit, recovery }, { cause: error });
+    };
+  const message = `Cannot listen on port ${port} of ${host}: ${refusal(error)}.`;
+  if (code !== 'EACCES' && code !== 'EPERM')
+    return { kind: 'door-port-unusable', message, hint: `Choose ${other}`, exit: Exit.osError };
+  return {
+    kind: 'door-port-forbidden',
+    message,
+    hint: `Only root can use ports below 1024. Choose ${other}`,
+    exit: Exit.noPermission,
+    recovery: 'give-up',
+  };
 }

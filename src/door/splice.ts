@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { pipeline } from 'node:stream';
 import { pipeline as pipelined } from 'node:stream/promises';
+import { refusal } from '../system/files/reasons.ts';
 import type { Clock } from '../system/time/clock.ts';
 
 /** How a spliced pair ended: `reset` names the first error of either end. */
@@ -16,6 +17,7 @@ export interface SpliceOptions {
 
 /** After the guest's end a client has so long for its own: ssh ends at once, and one that never does would be there for ever. */
 const clientMs = 10_000;
+const toGuest = 'client to guest';
 
 /**
  * Carries bytes both ways until both ends have ended. Each half closes by itself (both sockets must be allowHalfOpen), a
@@ -30,15 +32,15 @@ export async function splice(
   const carry = (from: Socket, to: Socket, name: string) =>
     new Promise<void>((resolve) => {
       pipeline(from, to, (error) => {
-        if (error) why ??= `${name}: ${error.message}`;
+        if (error) why ??= `${name}: ${refusal(error)}`;
         resolve();
       });
     });
   const there =
     silenceMs === undefined
-      ? carry(client, guest, 'client to guest')
+      ? carry(client, guest, toGuest)
       : carryLate(client, guest, { clock, silenceMs }).catch((error: unknown) => {
-          why ??= `client to guest: ${(error as Error).message}`;
+          why ??= `${toGuest}: ${refusal(error)}`;
           guest.destroy();
         });
   await carry(guest, client, 'guest to client');

@@ -83,7 +83,7 @@ export class WaitingRoom {
       held: holdClient(socket, {
         onGone: (why) => this.drop(client, 'debug', 'door-client-gone', why),
         onSsh: () => this.#onSsh(number),
-        onNoise: () => this.drop(client, 'info', 'door-noise', 'it does not speak ssh'),
+        onNoise: () => this.drop(client, 'info', 'door-noise', 'the client does not speak ssh'),
       }),
       cancelWaits: this.#beginWaits(number),
       attempt: new AbortController(),
@@ -143,7 +143,8 @@ export class WaitingRoom {
     if (!this.#isFull) log('warn', 'door-full', { waiting: held });
     this.#isFull = true;
     const client = this.#clients.get(tooMany(this.#queue, Math.random) ?? 0);
-    if (client !== undefined) this.drop(client, 'debug', 'door-too-many', 'too many wait');
+    if (client !== undefined)
+      this.drop(client, 'debug', 'door-too-many', 'too many clients are waiting');
   }
 
   crowd(through: Through): Crowd | undefined {
@@ -189,7 +190,7 @@ export class WaitingRoom {
       if (client !== undefined) this.drop(client, 'warn', 'door-hold-limit', why);
     };
     const cancels = [
-      clock.after(limitMs, () => drop(`no guest for ${limitMs} ms`)),
+      clock.after(limitMs, () => drop(`no guest was ready within ${limitMs} ms`)),
       clock.after(limits().muteMs, () => this.#letCome(number)),
     ];
     return () => {

@@ -162,10 +162,10 @@ describe('while it is let in', () => {
     const client = new Client(rig.port);
     rig.door.release(guest.tunnel);
     for (const [number, why] of [
-      [2, 'closed without a greeting'],
-      [3, 'ECONNRESET'],
+      [2, 'closed before sshd answered'],
+      [3, 'connection reset'],
       [4, 'not sshd'],
-      [5, 'silent'],
+      [5, 'no answer within'],
     ] as const) {
       while (guest.sockets.length < number) await rig.clock.advance(500);
       expect(JSON.stringify(rig.entries)).toContain(why);
@@ -307,7 +307,7 @@ describe('when it is open', () => {
       expect(rig.entries.at(-1)).toMatchObject({
         level: 'info',
         event: 'door-ended',
-        fields: { kind: 'reset', why: expect.stringContaining('ECONNRESET') as string },
+        fields: { kind: 'reset', why: expect.stringMatching(/reset/) as string },
       });
     },
   );

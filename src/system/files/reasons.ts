@@ -1,25 +1,52 @@
-/** Why the system refuses to write somewhere, in words. */
+/** Why the system refuses something, in words. */
 import { lstatSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode } from '../failure.ts';
 
-/** By the code of Node's error. */
-export const reasons: Readonly<Record<string, string>> = {
+/** Whatever was asked for, by the code of Node's error. */
+const usual: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
-  EPERM: 'not permitted',
+  EPERM: 'operation not permitted',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
+  ENOENT: 'no such file or directory',
   ENOTDIR: 'a part of the path is not a directory',
-  ENOENT: 'a part of the path is not there, or a link that leads nowhere',
-  EEXIST: 'a link that leads nowhere, or a file, is in its place',
-  ELOOP: 'its links lead to each other',
-  EISDIR: 'a directory is in its place',
-  EDQUOT: 'the quota of its owner is used up',
-  EIO: 'the disk has a fault (input/output error)',
-  EFBIG: 'files that large are not allowed there',
+  EISDIR: 'it is a directory',
+  ERR_FS_EISDIR: 'it is a directory',
+  ELOOP: 'its symbolic links form a loop',
+  ENAMETOOLONG: 'its name is too long',
+  EDQUOT: "the owner's disk quota is used up",
+  EIO: 'input/output error of the disk',
+  EFBIG: 'the file system does not allow files that large',
+  EMFILE: 'too many open files',
+  ENOMEM: 'out of memory',
+  EAGAIN: 'too many processes',
+  ETIMEDOUT: 'timed out',
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  EPIPE: 'connection closed',
+  EHOSTUNREACH: 'no route to the host',
+  ENETUNREACH: 'network unreachable',
+  ENOTFOUND: 'unknown host name',
+  EAI_AGAIN: 'the name server does not answer',
 };
 
-export const noInodes = 'its file system can hold no more files (df -i)';
+/** Why something could not be written, by the code of Node's error. */
+export const reasons: Readonly<Record<string, string>> = {
+  ...usual,
+  ENOENT: 'a part of the path does not exist, or is a symbolic link to nothing',
+  EEXIST: 'a file or a broken symbolic link is in its place',
+  EISDIR: 'a directory is in its place',
+};
+
+export const noInodes = 'the file system has no inodes left (df -i)';
+
+/** Why the system refused, in words; the code where there are none for it, and the message of an error without one. */
+export function refusal(error: unknown): string {
+  const code = errorCode(error);
+  if (code !== undefined) return usual[code] ?? code;
+  return error instanceof Error ? error.message : String(error);
+}
 
 /** Node says ENOENT whatever keeps it from making several directories: a read-only file system, say. The outermost says what it is. */
 export function noDirectoryFor(path: string, otherwise: unknown): unknown {

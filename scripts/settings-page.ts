@@ -2,23 +2,25 @@
 import { settingRows } from '../src/config/settings.ts';
 import type { Flag } from '../src/config/setting.ts';
 
-/** Markdown: a row for each setting, or for each part of one that has a flag of its own; and when a change of each acts. */
+/** Markdown: an entry for each setting, or for each part of one that has a flag of its own; and when a change takes effect. */
 export function settingsPage(): string {
-  const lines = settingRows.flatMap(([name, { flags = [], page }]) =>
-    page.map(([takes, usual], n) => {
+  const entries = settingRows.flatMap(([name, { flags = [], page }]) =>
+    page.map(([meaning, takes, usual], n) => {
       const own = page.length > 1 ? flags.slice(n, n + 1) : flags;
       const [part] = own.map((flag) => flag.part);
       const setting = part === undefined ? name : `${name}.${part}`;
-      return `| ${own.flatMap(namesOf).join(', ')} | \`${setting}\` | ${takes} | ${usual} |`;
+      const names = [`**\`${setting}\`**`, ...own.flatMap(namesOf)].join(', ');
+      return `- ${names}: ${meaning}\n  Values: ${takes}. Default: ${usual}.`;
     }),
   );
   return [
-    '| flag | setting | takes | default |',
-    '| --- | --- | --- | --- |',
-    ...lines,
+    entries.join('\n'),
     '',
-    `A change of ${named('now')} counts at once where a daemon runs. ${named('later')} are read when they are needed: by the`,
-    'next start of the daemon, by `configure`, by `image build`. A guest that runs has all the others when it starts again.',
+    'A change takes effect:',
+    '',
+    `- at once, while a daemon is running: ${named('now')}`,
+    `- when the daemon, \`configure\` or \`image build\` next runs: ${named('later')}`,
+    '- when the guest next starts (`linuxkit-builder restart`): all others',
     '',
   ].join('\n');
 }

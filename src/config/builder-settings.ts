@@ -20,14 +20,26 @@ export const builderSettings = {
     ],
     acts: 'guest',
     isShown: true,
-    page: [['words, with commas between', '`benchmark`, and `big-parallel` from 4 CPUs on']],
+    page: [
+      [
+        'System features that the builder offers to Nix.',
+        'words, separated by commas',
+        '`benchmark`, and `big-parallel` with 4 or more CPUs',
+      ],
+    ],
   },
   diskGiB: {
     schema: v.optional(whole('GiB', leastDiskGiB, 64 * 1024)),
     flags: [flag('-s, --disk <GiB>', 'size of its disk; never made smaller', { is: 'number' })],
     acts: 'guest',
     isShown: true,
-    page: [["GiB, 2 to the size of the host's file system", '80, or that size where it is less']],
+    page: [
+      [
+        "Size of the guest's disk. It never becomes smaller.",
+        "GiB, from 2 to the size of the host's file system",
+        '80, or that size if it is smaller',
+      ],
+    ],
   },
   cpus: {
     schema: v.optional(whole('CPUs', 1, 512)),
@@ -35,7 +47,11 @@ export const builderSettings = {
     acts: 'guest',
     isShown: true,
     page: [
-      ["1 to the host's", "the host's, at most 8; of a Mac with fast and slow ones the fast ones"],
+      [
+        'CPUs of the guest.',
+        '1 to the number that the host has',
+        "the host's number, at most 8; on a Mac with fast and slow cores, the number of fast cores",
+      ],
     ],
   },
   memoryMiB: {
@@ -45,8 +61,9 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
-        "MiB, 512 to the host's",
-        "a quarter of the host's, from 2048 to 8192, and at most half; the host's is what a container or slice leaves of it",
+        'Memory of the guest.',
+        "MiB, from 512 to the host's memory",
+        "a quarter of the host's memory, between 2048 and 8192, and at most half of it. A container's or slice's limit counts as the host's memory",
       ],
     ],
   },
@@ -58,8 +75,9 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
+        'What ssh connects to: a port of 127.0.0.1 (`tcp`), or a socket that no other user can reach (`unix`).',
         '`tcp`, `unix`',
-        '`tcp`: ssh connects to a port of 127.0.0.1; `unix`: to a socket that no other user can reach',
+        '`tcp`',
       ],
     ],
   },
@@ -69,7 +87,7 @@ export const builderSettings = {
     flags: [flag('--port <number>', 'where it is reached on 127.0.0.1', { is: 'number' })],
     acts: 'guest',
     isShown: true,
-    page: [['1 to 65535', String(instance.port)]],
+    page: [['The port, with `door` `tcp`.', '1 to 65535', String(instance.port)]],
   },
   maxJobs: {
     schema: v.optional(whole('jobs', 1, 1024)),
@@ -78,8 +96,9 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
-        'builds at a time',
-        'one a CPU, with at least 1 GiB each; each build has an even share of the cores',
+        'How many builds Nix sends at a time. Each gets an even share of the cores.',
+        '1 to 1024',
+        'one per CPU, with at least 1 GiB of memory each',
       ],
     ],
   },
@@ -94,8 +113,9 @@ export const builderSettings = {
     acts: 'guest',
     page: [
       [
-        'words, with commas between',
-        'none: Nix builds here only what requires all of these; they are offered, too',
+        'Nix sends only builds that require all of these. They are offered, too.',
+        'words, separated by commas',
+        'none',
       ],
     ],
   },
@@ -108,14 +128,18 @@ export const builderSettings = {
       }),
     ],
     acts: 'now',
-    page: [['1 to 1000', '1: among several builders Nix prefers the one where it is larger']],
+    page: [
+      ['Among several builders, Nix prefers the one with the larger factor.', '1 to 1000', '1'],
+    ],
   },
   /** How Nix talks to the builder. */
   protocol: {
     schema: v.optional(v.picklist(protocols, 'must be ssh-ng or ssh'), 'ssh-ng'),
     flags: [flag('--protocol <name>', 'how Nix talks to it: ssh-ng or ssh')],
     acts: 'now',
-    page: [['`ssh-ng`, `ssh`', '`ssh-ng`: how Nix talks to the builder; `ssh` is the older one']],
+    page: [
+      ['How Nix talks to the builder. `ssh` is the older protocol.', '`ssh-ng`, `ssh`', '`ssh-ng`'],
+    ],
   },
   /** Which program runs the guest; `auto`: the best that this machine has, as each start finds. */
   vm: {
@@ -128,8 +152,9 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
+        'The [program that runs the guest](backends.md).',
         '`auto`, `qemu`, `hyperkit` (Intel Macs), `vfkit` (Macs)',
-        '`auto`: the best that this machine has; see [backends.md](backends.md)',
+        '`auto`, the best one on this machine',
       ],
     ],
   },
@@ -144,7 +169,13 @@ export const builderSettings = {
     ],
     acts: 'guest',
     isShown: true,
-    page: [['`x86_64-linux`, `aarch64-linux`', "the host's own"]],
+    page: [
+      [
+        "The guest's system. A system other than the host's is emulated.",
+        '`x86_64-linux`, `aarch64-linux`',
+        "the host's own",
+      ],
+    ],
   },
   /** What else the guest runs by its own processor: offered to Nix beside its system. */
   extraSystems: {
@@ -161,8 +192,9 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
+        "Other systems that the guest's processor runs, offered to Nix as well.",
         '`i686-linux`',
-        'none: what else the guest runs by its own processor, offered to Nix beside its system',
+        'none',
       ],
     ],
   },
@@ -174,8 +206,9 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
+        'The program that gives the guest its network. `user` is built into QEMU.',
         '`user`, `vpnkit`, `gvproxy`',
-        "`user` (QEMU's own; gvproxy where that QEMU has none); with the others what is installed",
+        '`user` with QEMU (gvproxy if that QEMU has no `user`); otherwise whichever is installed',
       ],
     ],
   },
@@ -184,7 +217,13 @@ export const builderSettings = {
     flags: [flag('--accelerator <name>', 'auto, kvm, hvf or tcg')],
     acts: 'guest',
     isShown: true,
-    page: [['`auto`, `kvm`, `hvf`, `tcg`', '`auto`: the first that a trial shows to work']],
+    page: [
+      [
+        "How the guest's code is run.",
+        '`auto`, `kvm`, `hvf`, `tcg`',
+        '`auto`, the first that works in a trial',
+      ],
+    ],
   },
   /** PREFIX of PREFIX-kernel, PREFIX-initrd.img, PREFIX-cmdline. */
   bundle: {
@@ -194,6 +233,12 @@ export const builderSettings = {
     ],
     acts: 'guest',
     isShown: true,
-    page: [["PREFIX of another guest's three files", 'the image that `image build` made']],
+    page: [
+      [
+        'Another guest: the PREFIX of its kernel, initrd and command line.',
+        'an absolute path',
+        'the image that `image build` made',
+      ],
+    ],
   },
 } as const satisfies Readonly<Record<string, Setting>>;

@@ -17,8 +17,9 @@ export const hostSettings = {
     isShown: true,
     page: [
       [
+        'On AC power, the machine stays awake while a client is logged in to the guest.',
         '`true`, `false`',
-        '`true` on macOS: on AC power this machine does not sleep while somebody is in the guest',
+        '`true` on macOS',
       ],
     ],
   },
@@ -38,8 +39,9 @@ export const hostSettings = {
     acts: 'later',
     page: [
       [
+        'When launchd or systemd [starts the daemon](launchd.md). `--system` without a name means `boot`.',
         '`login` (or `true`), `boot`, `false`',
-        '`login` on macOS: whether launchd or systemd starts the daemon, and when; `--system` alone says `boot`; see launchd.md',
+        '`login` on macOS, `false` elsewhere',
       ],
     ],
   },
@@ -58,10 +60,11 @@ export const hostSettings = {
     isShown: true,
     page: [
       [
+        'What happens to an [unused guest](on-demand.md).',
         '`auto`, `stop`, `never`',
-        '`auto` on macOS and on a laptop, `never` elsewhere: what becomes of a guest that nobody uses; see [On demand](#on-demand)',
+        '`auto` on macOS and on laptops, `never` elsewhere',
       ],
-      ['a time from `10 s` to `168 h`', '`10 min`: how long nobody has used it then'],
+      ['How long the guest must be unused.', 'a time from `10 s` to `168 h`', '`10 min`'],
     ],
   },
   /** Whether the guest starts with the daemon, or with the first build. */
@@ -72,8 +75,9 @@ export const hostSettings = {
     isShown: true,
     page: [
       [
+        'Whether the guest starts with the daemon, or with the first build.',
         '`login`, `demand`',
-        '`demand` on macOS and on a laptop, `login` elsewhere: whether the guest starts with the daemon or with the first build',
+        '`demand` on macOS and on laptops, `login` elsewhere',
       ],
     ],
   },
@@ -82,7 +86,7 @@ export const hostSettings = {
     schema: v.optional(whole('seconds', 10, 3600), 180),
     acts: 'now',
     isShown: true,
-    page: [['10 to 3600', '180: how long a connection waits for the guest']],
+    page: [['How long a connection waits for the guest.', '10 to 3600', '180']],
   },
   /** TCP ports of this machine's 127.0.0.1 that builds may reach, such as a proxy's or a cache's; no others. */
   hostPorts: {
@@ -93,8 +97,9 @@ export const hostSettings = {
     acts: 'guest',
     page: [
       [
-        'a list of ports, at most 32',
-        "none: TCP ports of this machine's 127.0.0.1 that builds may reach",
+        "TCP ports of the host's 127.0.0.1 that builds may reach.",
+        'a list of at most 32 ports',
+        'none',
       ],
     ],
   },
@@ -104,8 +109,9 @@ export const hostSettings = {
     acts: 'guest',
     page: [
       [
+        "Whether builds may reach private networks, such as the host's.",
         '`true`, `false`',
-        '`true`: whether builds reach private networks, such as the one this machine is in',
+        '`true`',
       ],
     ],
   },
@@ -115,8 +121,9 @@ export const hostSettings = {
     acts: 'guest',
     page: [
       [
+        'The one image that may start below the [lowest acceptable versions](image.md#lowest-acceptable-versions).',
         'the version of an image',
-        'none: an image below the lowest acceptable versions is not started; see image.md',
+        'none',
       ],
     ],
   },
@@ -129,8 +136,9 @@ export const hostSettings = {
     acts: 'now',
     page: [
       [
+        'Whether the daemon looks once a day for [newer packages](image.md#updating), and whether it makes an image of them.',
         '`off`, `notify`, `auto`',
-        '`notify`: the daemon looks for newer packages once a day; see image.md',
+        '`notify`',
       ],
     ],
   },
@@ -143,8 +151,9 @@ export const hostSettings = {
     acts: 'later',
     page: [
       [
+        'Where to fetch [packages that the mirrors no longer have](image.md#packages-that-a-mirror-no-longer-has).',
         'an http or https address',
-        'none: where files of the image are that the mirrors have no longer; see image.md',
+        'none',
       ],
     ],
   },
@@ -154,14 +163,15 @@ export const hostSettings = {
     acts: 'now',
     page: [
       [
+        'One desktop notification when the daemon gives up: on macOS, and on Linux with `notify-send`.',
         '`true`, `false`',
-        '`true`: a desktop (of macOS, or of Linux where `notify-send` is) is told once when the daemon gives up',
+        '`true`',
       ],
     ],
   },
   verbose: {
     schema: v.optional(yesOrNo, false),
     acts: 'now',
-    page: [['`true`, `false`', "`false`: debug lines in the daemon's log"]],
+    page: [["Debug lines in the daemon's log.", '`true`, `false`', '`false`']],
   },
 } as const satisfies Readonly<Record<string, Setting>>;

@@ -21,8 +21,8 @@ export interface Setting {
   readonly acts: 'now' | 'guest' | 'later';
   /** What `status` says of the builder has it. */
   readonly isShown?: true;
-  /** For the page, in Markdown: what it takes and what it is by default, for each flag that it has. */
-  readonly page: readonly (readonly [takes: string, usual: string])[];
+  /** For the page, in Markdown, for each flag that it has: what it means, the values that it takes, and its default. */
+  readonly page: readonly (readonly [meaning: string, takes: string, usual: string])[];
 }
 
 /** A flag, in a line. */

@@ -7,6 +7,9 @@ const pages = [
   'README.md',
   'CHANGELOG.md',
   'CONTRIBUTING.md',
+  'SECURITY.md',
+  'launchd/README.md',
+  'packaging/homebrew/README.md',
   ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
@@ -17,6 +20,13 @@ describe.each(pages)('%s', (page) => {
   test('links to pages that exist', () => {
     for (const [, target = ''] of textOf(page).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g))
       expect(existsSync(join(root, dirname(page), target)), target).toBe(true);
+  });
+
+  test('links to headings that exist', () => {
+    for (const [, target = '', anchor = ''] of textOf(page).matchAll(/\]\(([^)#:]*)#([^)]*)\)/g))
+      expect(anchorsOf(target === '' ? page : join(dirname(page), target)), target).toContain(
+        anchor,
+      );
   });
 
   test('names files of this project that exist', () => {
@@ -65,6 +75,16 @@ describe('docs/behaviour.md', () => {
     for (const quote of quotes) expect(meant).toContainEqual(quote);
   });
 });
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(page: string): readonly string[] {
+  return [...textOf(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replace(/ /g, '-'),
+  );
+}
 
 /** Comments that begin with `Behaviour N:`, and whether a test stands below. */
 function quotesIn(file: string, text: string) {

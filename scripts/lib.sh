@@ -42,11 +42,11 @@ install_missing() {
 
 need_node() {
     if ! command -v node >/dev/null 2>&1; then
-        echo "linuxkit-builder: Node 20.19 or newer is needed, with npm, and there is none on the PATH." >&2
+        echo "linuxkit-builder: Node 20.19 or newer is required, with npm, and there is none on the PATH." >&2
         exit 69
     fi
     if ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'; then
-        echo "linuxkit-builder: Node 20.19 or newer is needed, with npm, and this is Node $(node -p process.versions.node), $(command -v node)." >&2
+        echo "linuxkit-builder: Node 20.19 or newer is required, with npm; this is Node $(node -p process.versions.node) ($(command -v node))." >&2
         exit 69
     fi
 }

@@ -5,9 +5,9 @@ import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { failureLines } from './command/say.ts';
-import { openOutlets, type Outlets } from './leave.ts';
+import { openOutlets, unfinished, type Outlets } from './leave.ts';
 import { systemClock } from './system/time/clock.ts';
-import { Exit, failureOf, type Failure } from './system/failure.ts';
+import { failureOf, type Failure } from './system/failure.ts';
 import { homeOf } from './system/host/user.ts';
 
 /**
@@ -38,7 +38,7 @@ export function begin(argv: readonly string[]): void {
   };
   // Node ends with 0 when nothing is left that could happen, whatever is still awaited.
   process.on('beforeExit', () => {
-    if (!isOver) fail(vmPause);
+    if (!isOver) fail(unfinished);
   });
   perform(argv, outlets).then(leave, (thrown: unknown) => fail(failureOf(thrown)));
 }
@@ -69,10 +69,3 @@ async function perform(argv: readonly string[], outlets: Outlets): Promise<numbe
     version,
   );
 }
-
-const vmPause: Failure = {
-  kind: 'bug',
-  message: 'This command has not come to its end, and waits for nothing any more.',
-  hint: 'This is a fault of linuxkit-builder itself: please report it with the command that you ran.',
-  exit: Exit.software,
-};

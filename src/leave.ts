@@ -1,6 +1,7 @@
 /** What is shown to whoever called, and the one process.exit: after all of it has arrived. */
 import { shownLine, type Look } from './command/terminal.ts';
-import { errorCode, Exit } from './system/failure.ts';
+import { errorCode, Exit, type Failure } from './system/failure.ts';
+import { refusal } from './system/files/reasons.ts';
 import type { StopSignal } from './system/process/signals.ts';
 
 /** 128 + SIGINT, as shells count. */
@@ -37,8 +38,7 @@ export function openOutlets(): Outlets {
       onStopSignal(() => process.exit(process.stdout.writableLength > 0 ? interruptedExit : code));
       void drained(process.stdout)
         .then(() => {
-          if (unwritten !== undefined)
-            err(`linuxkit-builder: What was to be shown could not be written: ${unwritten}.`);
+          if (unwritten !== undefined) err(unwrittenWords(unwritten));
           return drained(process.stderr);
         })
         .then(() =>
@@ -47,6 +47,18 @@ export function openOutlets(): Outlets {
     },
   };
 }
+
+/** Of a command that waits for nothing any more and is not at its end. */
+export const unfinished: Failure = {
+  kind: 'bug',
+  message: 'This command stopped before it was finished.',
+  hint: 'This is a bug in linuxkit-builder. Please report it, with the command that you ran.',
+  exit: Exit.software,
+};
+
+/** What is said where standard output takes no more. */
+export const unwrittenWords = (code: string): string =>
+  `linuxkit-builder: Cannot write to standard output: ${refusal(code)}.`;
 
 /** Resolves when all that was written has gone, or can go nowhere. */
 const drained = (stream: NodeJS.WriteStream): Promise<void> =>

@@ -10,5 +10,5 @@ export const unfitExit = 69;
 export function unfitNode(version: string, program: string): string | undefined {
   const [major = 0, minor = 0] = version.split('.').map((part) => parseInt(part, 10));
   if (major > needed[0] || (major === needed[0] && minor >= needed[1])) return undefined;
-  return `linuxkit-builder: Node ${needed.join('.')} or newer is needed, and this is Node ${version}, ${program}.`;
+  return `linuxkit-builder: Node ${needed.join('.')} or newer is required; this is Node ${version} (${program}).`;
 }

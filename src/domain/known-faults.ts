@@ -36,9 +36,10 @@ export const knownFaults: readonly KnownFault[] = [
     platform: 'darwin',
     macos: { from: '15.2' },
     pattern: 'hvf_arch_init_vcpu|Assertion failed.*hvf',
-    cause: 'QEMU 11 built with an older SDK aborts on every Apple Silicon Mac from macOS 15.2 on.',
+    cause:
+      'QEMU 11 aborts on Apple silicon with macOS 15.2 or newer if it was built with an older SDK.',
     remedy:
-      'Use another build of QEMU (brew install qemu), or: linuxkit-builder configure --accelerator tcg',
+      'Install another build of QEMU (brew install qemu), or run: linuxkit-builder configure --accelerator tcg',
     report: 'NixOS/nixpkgs#532038',
   },
   {
@@ -47,16 +48,17 @@ export const knownFaults: readonly KnownFault[] = [
     platform: 'darwin',
     version: { before: '9.2' },
     pattern: '\\bsme\\b.*(property|isv|assert)|isv.*assert',
-    cause: 'QEMU before 9.2 does not know the SME of an M4.',
-    remedy: 'Get a newer QEMU.',
+    cause: 'QEMU before 9.2 does not support the SME instructions of the M4.',
+    remedy: 'Install QEMU 9.2 or newer.',
     report: 'nix-darwin/nix-darwin#1292',
   },
   {
     id: 'disk-open-twice',
     pattern:
       'failed to get "?(write|shared "?write"?|consistent read)"? lock|could not lock .*disk',
-    cause: 'Two programs have the disk open: a VM that was left behind, or one of another tool.',
-    remedy: 'linuxkit-builder stop, then see who is left: lsof nix-disk',
+    cause:
+      'Two programs have the disk open: perhaps a leftover VM, or one that another tool started.',
+    remedy: 'Run linuxkit-builder stop, then see which process still has it open: lsof nix-disk',
     report: 'lima-vm/lima#357',
   },
   {
@@ -66,8 +68,8 @@ export const knownFaults: readonly KnownFault[] = [
     macos: { from: '10.15' },
     version: { before: '0.20200224' },
     signals: ['SIGABRT', 'SIGSEGV', 'SIGILL'],
-    cause: 'HyperKit before 0.20200224 crashes from macOS 10.15 on.',
-    remedy: 'Get a newer HyperKit, or use QEMU.',
+    cause: 'HyperKit before 0.20200224 crashes on macOS 10.15 and newer.',
+    remedy: 'Install a newer HyperKit, or use QEMU instead.',
     report: 'kubernetes/minikube#6149',
   },
   {
@@ -77,8 +79,8 @@ export const knownFaults: readonly KnownFault[] = [
     macos: { from: '15' },
     pattern: 'no route to host',
     cause:
-      'macOS keeps programs of users from the local network unless it is allowed; root is exempt.',
-    remedy: 'Allow your terminal in System Settings, Privacy & Security, Local Network.',
+      'macOS blocks access to the local network until you allow it for the program; root is exempt.',
+    remedy: 'Allow it for your terminal: System Settings > Privacy & Security > Local Network.',
     report: 'utmapp/UTM#6692',
   },
   {
@@ -88,9 +90,9 @@ export const knownFaults: readonly KnownFault[] = [
     macos: { from: '15' },
     pattern: 'no route to host|EHOSTUNREACH',
     cause:
-      "macOS keeps programs of users from the local network unless it is allowed, so the guest does not reach it either; the guest's way to the Internet is not concerned.",
+      "macOS blocks gvproxy's access to the local network until you allow it, so the guest cannot reach the local network either; its internet access is not affected.",
     remedy:
-      'Allow it in System Settings, Privacy & Security, Local Network, then: linuxkit-builder restart',
+      'Allow it in System Settings > Privacy & Security > Local Network, then run: linuxkit-builder restart',
     report: 'kubernetes/minikube#23691',
   },
   {
@@ -98,8 +100,8 @@ export const knownFaults: readonly KnownFault[] = [
     program: 'gvproxy',
     version: { before: '0.7.4' },
     pattern: 'no buffer space available|ENOBUFS',
-    cause: 'gvproxy before 0.7.4 ends when the guest takes its packets too slowly.',
-    remedy: 'Get a newer gvproxy (brew install podman).',
+    cause: 'gvproxy before 0.7.4 exits if the guest reads its packets too slowly.',
+    remedy: 'Install a newer gvproxy: brew install podman',
     report: 'containers/gvisor-tap-vsock#367',
   },
   {
@@ -108,8 +110,8 @@ export const knownFaults: readonly KnownFault[] = [
     platform: 'darwin',
     pattern: 'com\\.apple\\.security\\.virtualization',
     cause:
-      'A vfkit that was downloaded unsigned, or signed again, has no right to run virtual machines.',
-    remedy: 'brew install vfkit',
+      'This vfkit is unsigned, or was signed again without its entitlements, so macOS does not let it run virtual machines.',
+    remedy: 'Install a signed one: brew install vfkit',
     report: 'crc-org/vfkit#91',
   },
   {
@@ -118,8 +120,8 @@ export const knownFaults: readonly KnownFault[] = [
     platform: 'darwin',
     pattern: 'storage device attachment is invalid',
     cause:
-      'Virtualization.framework locks the disk, and somebody else has it locked: another VM, or one that was killed a moment ago.',
-    remedy: 'Wait some seconds; who has it says: lsof nix-disk',
+      'Virtualization.framework cannot lock the disk: another VM has it locked, or one that was killed a moment ago.',
+    remedy: 'Wait a few seconds, then see which process has it open: lsof nix-disk',
     report: 'tinylabscom/mvm#549',
   },
   {
@@ -127,40 +129,41 @@ export const knownFaults: readonly KnownFault[] = [
     program: 'vfkit',
     platform: 'darwin',
     pattern: 'kernel must be uncompressed',
-    cause: 'Virtualization.framework boots an uncompressed kernel alone, on Apple silicon.',
-    remedy: 'linuxkit-builder image build, then linuxkit-builder restart',
+    cause: 'On Apple silicon, Virtualization.framework can only boot an uncompressed kernel.',
+    remedy: 'Run linuxkit-builder image build, then linuxkit-builder restart',
     report: 'crc-org/vfkit#11',
   },
   {
     id: 'root-knows-no-alias',
     program: 'ssh',
     pattern: 'could not resolve hostname nix-linuxkit',
-    cause: "nix-daemon runs as root, and root's ssh does not read your configuration.",
-    remedy: 'linuxkit-builder configure',
+    cause: "nix-daemon runs as root, and root's ssh does not read your ~/.ssh/config.",
+    remedy: 'Run: linuxkit-builder configure',
     report: 'nix-community/linuxkit-nix#7',
   },
   {
     id: 'ssh-bad-owner',
     program: 'ssh',
     pattern: 'bad owner or permissions on',
-    cause: 'ssh reads no configuration that others could write, and then reads none at all.',
-    remedy: 'chmod 600 that file, and chown it to its user.',
+    cause: 'ssh refuses to run if others can write to its configuration file.',
+    remedy: 'Run chmod 600 on that file, and make sure that its user owns it.',
     report: 'nix-community/home-manager#322',
   },
   {
     id: 'too-many-keys',
     program: 'ssh',
     pattern: 'too many authentication failures',
-    cause: 'An agent offers all of its keys before ours.',
-    remedy: 'linuxkit-builder configure: its stanza has to be the first in ~/.ssh/config.',
+    cause: "The ssh agent offers all of its keys before the builder's key.",
+    remedy:
+      "Run linuxkit-builder configure; the builder's section must come first in ~/.ssh/config.",
     report: 'trailofbits/coop#68',
   },
   {
     id: 'bad-machines-line',
     program: 'nix',
     pattern: 'bad machine specification|error: stoull',
-    cause: 'One malformed line disables every builder in the list.',
-    remedy: 'linuxkit-builder doctor names the line.',
+    cause: 'One malformed line in the list of machines disables all of them.',
+    remedy: 'See which line it is: linuxkit-builder doctor',
     report: 'nix-darwin/nix-darwin#1060',
   },
   {
@@ -168,46 +171,48 @@ export const knownFaults: readonly KnownFault[] = [
     program: 'nix',
     pattern: 'failed to find a machine for remote build|required to build .* is a .* with features',
     cause:
-      'No builder in the list has the system and the features, or the first connection to it failed.',
-    remedy: 'linuxkit-builder explain names the condition that does not hold.',
+      'No builder in the list supports the system and all required features, or the first connection to it failed.',
+    remedy: 'See which condition is not met: linuxkit-builder explain',
     report: 'NixOS/nix#10451',
   },
   {
     id: 'not-trusted-in-guest',
     program: 'nix',
     pattern: 'not privileged to build input-addressed',
-    cause: "The guest's Nix does not trust the user that logs in: the image is not one of ours.",
-    remedy: 'linuxkit-builder image build, then linuxkit-builder restart',
+    cause:
+      'Nix in the guest does not trust the user that logs in, so the image was not made by linuxkit-builder.',
+    remedy: 'Run linuxkit-builder image build, then linuxkit-builder restart',
     report: 'NixOS/nix#2789',
   },
   {
     id: 'unsigned-path',
     program: 'nix',
     pattern: 'lacks a (valid )?signature by a trusted key',
-    cause: 'Paths are copied by somebody whom the receiving Nix does not trust.',
-    remedy: 'Build through nix-daemon, without --store and --builders on the command line.',
+    cause: 'The paths were copied by a user whom the receiving Nix does not trust.',
+    remedy: 'Build through nix-daemon, without --store or --builders on the command line.',
     report: 'nix-community/infra#961',
   },
   {
     id: 'clock-behind',
     pattern: 'certificate (is )?not (yet )?valid|not yet valid|modification time .* in the future',
-    cause: "The guest's clock stood still while the host slept.",
-    remedy: 'linuxkit-builder doctor; then linuxkit-builder restart',
+    cause: "The guest's clock stopped while the host was asleep.",
+    remedy: 'Run linuxkit-builder doctor, then linuxkit-builder restart',
     report: 'lima-vm/lima#850',
   },
   {
     id: 'guest-disk-full',
     pattern: 'no space left on device',
-    cause: "The guest's disk, or this machine's, is full.",
-    remedy: 'linuxkit-builder gc; or a larger disk: linuxkit-builder configure -s GiB',
+    cause: 'The disk of the guest or of this machine is full.',
+    remedy: 'Run linuxkit-builder gc, or enlarge the disk: linuxkit-builder configure -s GiB',
     report: 'nix-community/linuxkit-nix#34',
   },
   {
     id: 'upload-lock',
     program: 'nix',
     pattern: 'waiting for the upload lock',
-    cause: 'Nix copies to one builder for one build at a time; another build is copying much.',
-    remedy: 'Wait, or set builders-use-substitutes = true, so that the guest fetches by itself.',
+    cause: 'Nix copies to a builder for one build at a time, and another build is copying a lot.',
+    remedy:
+      'Wait, or set builders-use-substitutes = true, so that the guest downloads dependencies itself.',
     report: 'NixOS/nix#11083',
   },
   {
@@ -216,8 +221,8 @@ export const knownFaults: readonly KnownFault[] = [
     platform: 'darwin',
     exitCodes: [78],
     cause:
-      'launchd could not run the program or open its output: a volume was not mounted, or a file is gone.',
-    remedy: 'linuxkit-builder configure, then linuxkit-builder start',
+      'launchd could not run the program or open its output file: a volume is not mounted, or a file was removed.',
+    remedy: 'Run linuxkit-builder configure, then linuxkit-builder start',
     report: 'NixOS/nix#2925',
   },
 ];

@@ -1,4 +1,4 @@
-/** One thing wrong in what a person wrote. All of them are told at once. */
+/** One thing wrong in what a person wrote. All of them are reported at once. */
 export interface Problem {
   /** Where: `memoryMiB`, `qemu.program`, `state directory`. */
   readonly path: string;

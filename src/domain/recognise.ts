@@ -59,4 +59,4 @@ export const versionIn = (said: string): string | undefined => /\d+(?:\.\d+)+/.e
 
 /** A fault in a line. */
 export const describeFault = ({ cause, remedy, report }: KnownFault): string =>
-  `known: ${cause} ${remedy.endsWith('.') ? remedy : `${remedy}.`} (${report})`;
+  `Known issue: ${cause} ${remedy} (${report})`;

@@ -69,8 +69,8 @@ export function failureOf(thrown: unknown): Failure {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   return {
     kind: 'bug',
-    message: `Unexpected: ${error.message}.`,
-    hint: 'This is a fault of linuxkit-builder itself: please report it with the lines below.',
+    message: `Unexpected error: ${error.message}.`,
+    hint: 'This is a bug in linuxkit-builder. Please report it, with the lines above.',
     exit: Exit.software,
     lines: (error.stack ?? '').split('\n'),
   };

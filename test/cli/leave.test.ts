@@ -120,7 +120,7 @@ test.runIf(process.platform === 'linux')('what cannot be written is no success',
   const child = spawn(process.execPath, argv, { stdio: ['ignore', full, 'pipe'] });
   closeSync(full);
   const { code, said } = await outcome(child);
-  const why = 'linuxkit-builder: What was to be shown could not be written: ENOSPC.\n';
+  const why = 'linuxkit-builder: Cannot write to standard output: the disk is full.\n';
   expect({ code, said }).toEqual({ code: 74, said: why });
 });
 
@@ -139,6 +139,6 @@ test('nothing left to wait for, and not at its end', async () => {
   child.stdout.resume();
   const { code, said } = await outcome(child);
   expect(code).toBe(70);
-  expect(said).toContain('has not come to its end');
-  expect(said).toContain('a fault of linuxkit-builder itself');
+  expect(said).toContain('stopped before it was finished');
+  expect(said).toContain('a bug in linuxkit-builder');
 });

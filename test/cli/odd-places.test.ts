@@ -36,7 +36,7 @@ describe('configure says what is in its way', () => {
     [
       'a directory in place of its config',
       (file) => mkdirSync(file, { recursive: true }),
-      /no ordinary file/,
+      /(no ordinary|not a regular) file/,
     ],
     [
       'a fifo in place of its config',
@@ -44,7 +44,7 @@ describe('configure says what is in its way', () => {
         mkdirSync(dirname(file));
         expect(spawnSync('mkfifo', [file]).status).toBe(0);
       },
-      /no ordinary file/,
+      /(no ordinary|not a regular) file/,
     ],
     [
       'a link that leads to itself',

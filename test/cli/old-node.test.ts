@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => program[Symbol.dispose]());
 
 const sentence = (version: string, node: string) =>
-  `linuxkit-builder: Node 20.19 or newer is needed, and this is Node ${version}, ${node}.\n`;
+  `linuxkit-builder: Node 20.19 or newer is required; this is Node ${version} (${node}).\n`;
 
 const commands = [['main'], ['main', 'status'], ['main', 'daemon'], ['nix-linuxkit-configure']];
 

@@ -108,7 +108,7 @@ describe('the end of a child', () => {
     const output = ['qemu: Failed to get "write" lock'];
     const { known, ...rest } = withKnownFaults(failure, { program: 'qemu', ended, output });
     expect(rest).toEqual(failure);
-    expect(known).toMatch(/^known: Two programs .*lsof nix-disk\. \(lima-vm\/lima#357\)$/);
+    expect(known).toMatch(/^Known issue: Two programs .*lsof nix-disk \(lima-vm\/lima#357\)$/);
   });
 
   test('that is not known stays as it is', () =>

@@ -1,6 +1,6 @@
 /** Tables of what the program says: a state in words, and the code of the product that speaks in it. One page of them for each folder of src. */
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { describeProblem, type Problem } from '../../src/domain/problem.ts';
@@ -57,12 +57,8 @@ const isProblem = (said: unknown): said is Problem =>
 const isFailure = (said: unknown): said is Failure =>
   typeof said === 'object' && said !== null && 'kind' in said && 'message' in said;
 
-/** What differs between machines, and what stands for it in the pages; the longest first. */
-const standIns = new Map<string, string>([
-  [homedir(), '~'],
-  [process.cwd(), '/CHECKOUT'],
-  [process.execPath, '/NODE'],
-]);
+/** What differs between machines, and what stands for it in the pages. */
+const standIns = new Map<string, string>();
 
 /** Has `shown` stand for a value of this run, such as a port, wherever a text has it. Choose values that nothing else has in it. */
 export function shownAs<T extends string | number>(value: T, shown: string): T {

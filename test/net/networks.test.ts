@@ -80,7 +80,7 @@ describe('a VM program that was built without a network of its own', () => {
     });
     expect(chosen()).toMatchObject({
       driver: gvproxy,
-      rejected: [expect.stringMatching(/^user: No slirp\. That holds until/)],
+      rejected: [expect.stringMatching(/^user: No slirp\. This is remembered until/)],
     });
   });
   test('is asked again once it is another build', () => {
@@ -121,7 +121,7 @@ describe('a network that does not serve', () => {
     expect(fail().hint).toBe('The next attempt is made with gvproxy. Look.');
     expect(choose('hyperkit', 'auto')).toMatchObject({
       driver: gvproxy,
-      rejected: [expect.stringMatching(/^vpnkit: It says nothing\. That holds until/)],
+      rejected: [expect.stringMatching(/^vpnkit: It says nothing\. This is remembered until/)],
     });
   });
   test('is taken again where it is another build of the program', () => {

@@ -44,7 +44,7 @@ describe('settings that keep builds from us', () => {
 
   test.each([
     ['a directory', (path: string) => mkdirSync(path), 'it is a directory'],
-    ['a fifo', (path: string) => execFileSync('mkfifo', [path]), 'it is no ordinary file'],
+    ['a fifo', (path: string) => execFileSync('mkfifo', [path]), 'it is not a regular file'],
   ])('none are known of %s that is included, and it is named', (_, make, why) => {
     put('etc/nix/nix.conf', '!include odd\n');
     make(join(tree, 'etc/nix/odd'));

@@ -15,11 +15,11 @@ export const lockless = {
   'one that says no more than 1': { script: 'exit 1', why: 'flock exited with code 1' },
   'a server that does not answer': {
     script: 'exec sleep 1000',
-    why: 'flock does not answer',
+    why: 'flock does not respond',
   },
   'a script that hangs in a child': {
     script: 'sleep 1000; exit 0',
-    why: 'flock does not answer',
+    why: 'flock does not respond',
   },
 } as const;
 export type Lockless = keyof typeof lockless;

@@ -32,7 +32,7 @@ test('a directory of somebody else is named with its owner, however much is miss
   if (!isRoot) chmodSync(folder, 0o555);
   const words = asNobody(join(folder, 'a/b/c'));
   expect(words).toContain(folder);
-  expect(words).toMatch(isRoot ? /belongs to root/ : /Check the mode/);
+  expect(words).toMatch(isRoot ? /belongs to root/ : /Check the permissions/);
 });
 
 test('one that may not even be entered, too', () => {
@@ -45,6 +45,6 @@ test('one that may not even be entered, too', () => {
 
 test('where nothing is in the way there, the file itself may be', () => {
   expect(barrierWords(join(dir, 'file'))).toBe(
-    'Check its owner and its mode, and those of its directory.',
+    'Check the owner and permissions of the file and of its directory.',
   );
 });

@@ -82,7 +82,8 @@ describe('a child', () => {
       lockRefused({ kind: 'exited', code }, lines, '/d/lock');
     expect(refused(71, 'flock: /d/lock: No locks available')).toMatchObject({
       kind: 'no-locks',
-      message: 'The file system that holds /d/lock keeps no locks (flock: No locks available).',
+      message:
+        'Cannot lock /d/lock: its file system does not support locks (flock: No locks available).',
     });
     expect(refused(1, 'flock: x: Operation not supported')?.kind).toBe('no-locks');
     // What the program says after it had its lock is its own, and so is what it says of others' locks.

@@ -54,7 +54,7 @@ describe.runIf(process.platform === 'linux')('a file system that keeps no locks'
     vi.stubEnv('PATH', locklessPath(dir, kind));
     const failure = {
       kind: 'no-locks',
-      message: `The file system that holds ${path} keeps no locks (${lockless[kind].why}).`,
+      message: `Cannot lock ${path}: its file system does not support locks (${lockless[kind].why}).`,
     };
     expect(await failing(() => tryKernelLock(path))).toMatchObject(failure);
     expect(await failing(() => isLocked(path))).toMatchObject(failure);

@@ -43,7 +43,7 @@ const listen = (options: Partial<JsonLinesOptions> = {}) => {
   });
   return { lines, ended };
 };
-const closed = 'closed: the other side closed the connection';
+const closed = 'closed: the other end closed the connection';
 
 describe('JsonLines', () => {
   test('gives values whatever the chunks, with \\r\\n, empty lines and a last line without end', async () => {
@@ -61,8 +61,8 @@ describe('JsonLines', () => {
     const { ended } = listen();
     theirs.end('{"half":\n\0\x01\n{"ok":true}\n');
     expect(await ended).toEqual([
-      'broken: no JSON: "{\\"half\\":"',
-      'broken: no JSON: "\\u0000\\u0001"',
+      'broken: not JSON: "{\\"half\\":"',
+      'broken: not JSON: "\\u0000\\u0001"',
       { ok: true },
       closed,
     ]);
@@ -96,14 +96,14 @@ describe('JsonLines', () => {
     expect(await ended).toEqual([
       1,
       2,
-      'closed: what the other side said could not be taken (RangeError: too much)',
+      'closed: the message of the other end could not be handled (RangeError: too much)',
     ]);
   });
 
   test('quotes garbage without what a terminal obeys', async () => {
     const { ended } = listen();
     theirs.end('\u009b2Jx\u202ey\u200b\n');
-    expect(await ended).toEqual(['broken: no JSON: "2Jxy"', closed]);
+    expect(await ended).toEqual(['broken: not JSON: "2Jxy"', closed]);
   });
 
   test('drops a line that is too long, keeps nothing of it, and goes on', async () => {
@@ -133,7 +133,7 @@ describe('JsonLines', () => {
     let sent = 0;
     while (lines.send('y'.repeat(10_000))) sent += 1;
     expect(sent).toBeLessThan(1000);
-    expect(await ended).toEqual(['closed: the other side does not read what is sent']);
+    expect(await ended).toEqual(['closed: the other end does not read what is sent']);
     expect(lines.send(1)).toBe(false);
   });
 });

@@ -34,17 +34,17 @@ describe('a file that somebody else keeps', () => {
   test('may be a fifo that nobody writes into, which keeps nobody', () =>
     expect(look((path) => execFileSync('mkfifo', [path]))).toEqual([
       undefined,
-      'it is no ordinary file',
+      'it is not a regular file',
     ]));
   test('may be a device without end', () =>
     expect(look((path) => symlinkSync('/dev/zero', path))).toEqual([
       undefined,
-      'it is no ordinary file',
+      'it is not a regular file',
     ]));
   test('may be a link to itself', () =>
     expect(look((path) => symlinkSync(path, path))).toEqual([
       undefined,
-      'its links lead round in a circle',
+      'its symbolic links form a loop',
     ]));
   test('may be larger than any settings', () =>
     expect(

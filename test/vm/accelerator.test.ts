@@ -94,7 +94,7 @@ const sentenceOf = async (script: string): Promise<string> => {
   return String(rejected[0]);
 };
 const holds =
-  'That holds until this machine boots again; once its cause is mended: linuxkit-builder verdicts --clear.';
+  'This is remembered until the next reboot; once you have fixed the cause, run: linuxkit-builder verdicts --clear';
 
 // Behaviour 11: An accelerator is chosen by trial: it has to bring the guest's own kernel, with the memory and the processors of the
 // start, to the first line of userspace. Slow is not broken: it is given up after 5 s without a new byte, at the latest after 60 s.

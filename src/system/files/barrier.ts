@@ -36,11 +36,26 @@ export function barrierOf(path: string): { folder: string; owner?: number } | un
 }
 
 /** What helps where a path cannot be written. */
-export function barrierWords(path: string): string {
-  const barrier = barrierOf(path);
-  if (barrier === undefined) return 'Check its owner and its mode, and those of its directory.';
+export const barrierWords = (path: string): string => wordsFor(barrierOf(path));
+
+/** What helps against a barrier; where there is none, the file itself is in the way. */
+export function wordsFor(barrier: ReturnType<typeof barrierOf>): string {
+  if (barrier === undefined)
+    return 'Check the owner and permissions of the file and of its directory.';
   const { folder, owner } = barrier;
   return owner === undefined
-    ? `Check the mode of ${folder}.`
-    : `${folder} belongs to ${owner === 0 ? 'root' : `the user with number ${owner}`}. Give it back to yourself, as with sudo chown, or choose another place.`;
+    ? `Check the permissions of ${folder}.`
+    : `${folder} belongs to ${owner === 0 ? 'root' : `user ${owner}`}. Make it yours again (sudo chown), or choose another directory.`;
+}
+
+/** A part of the path is not what it has to be. */
+const inTheWay = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EEXIST', 'ELOOP', 'ENAMETOOLONG']);
+
+/** What helps where writing to a path ended with that code of the system. */
+export function whatHelps(code: string, path: string): string {
+  if (code === 'ENOSPC' || code === 'EDQUOT') return 'Free some space, then try again.';
+  if (code === 'EROFS') return 'Choose another directory, or mount the file system for writing.';
+  if (code === 'EIO') return 'Check the disk for errors.';
+  if (inTheWay.has(code)) return 'Check the path, and remove whatever is in the way.';
+  return barrierWords(path);
 }

@@ -17,7 +17,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { Exit, Failed, errorCode } from '../failure.ts';
-import { barrierWords } from './barrier.ts';
+import { whatHelps } from './barrier.ts';
 import { noDirectoryFor, noInodes, reasons } from './reasons.ts';
 
 export interface WriteOptions {
@@ -211,20 +211,14 @@ export function sizeIfThere(path: string): number | undefined {
   }
 }
 
-function whatHelps(code: string, path: string): string {
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return 'Free some space, or delete some files, and try again.';
-  return code === 'EROFS' ? 'Choose another place, or mount it for writing.' : barrierWords(path);
-}
-
 /** A system error from writing, in words. */
-export function cannotWrite(path: string, error: unknown) {
+export function cannotWrite(path: string, error: unknown, isOutOfInodes = lacksInodes) {
   const code = errorCode(error);
   if (code === undefined) throw error;
   const permission = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
   return {
     kind: 'cannot-write',
-    message: `Cannot write ${path}: ${code === 'ENOSPC' && lacksInodes(path) ? noInodes : (reasons[code] ?? code)}.`,
+    message: `Cannot write ${path}: ${code === 'ENOSPC' && isOutOfInodes(path) ? noInodes : (reasons[code] ?? code)}.`,
     hint: whatHelps(code, path),
     exit: permission ? Exit.noPermission : Exit.cannotCreate,
     // Room can come back; a read-only file system or a mode does not change by itself.

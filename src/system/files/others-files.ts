@@ -1,6 +1,7 @@
 /** Files that somebody else keeps: read without believing that they are files, that they end, or that we may read them. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { errorCode } from '../failure.ts';
+import { refusal } from './reasons.ts';
 
 /** Settings are small; what is larger is something else. */
 const mostBytes = 16 * 1024 * 1024;
@@ -30,7 +31,7 @@ function readOrdinary(path: string): Answer {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = fstatSync(fd);
     if (stats.isDirectory()) return { kind: 'unreadable', why: 'it is a directory' };
-    if (!stats.isFile()) return { kind: 'unreadable', why: 'it is no ordinary file' };
+    if (!stats.isFile()) return { kind: 'unreadable', why: notRegular };
     if (stats.size > mostBytes)
       return { kind: 'unreadable', why: `it is larger than ${mostBytes >> 20} MiB` };
     return { kind: 'text', text: readFileSync(fd, 'utf8') };
@@ -38,17 +39,12 @@ function readOrdinary(path: string): Answer {
     const code = errorCode(error);
     if (code === undefined) throw error;
     if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'none' };
-    return { kind: 'unreadable', why: reasons[code] ?? code };
+    return { kind: 'unreadable', why: strange.has(code) ? notRegular : refusal(error) };
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  ELOOP: 'its links lead round in a circle',
-  // A socket, or a device without a driver: open(2).
-  ENXIO: 'it is no ordinary file',
-  ENODEV: 'it is no ordinary file',
-};
+const notRegular = 'it is not a regular file';
+/** What open(2) says of a socket, and of a device without a driver. */
+const strange: ReadonlySet<string> = new Set(['ENXIO', 'ENODEV']);

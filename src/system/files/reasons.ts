@@ -3,21 +3,27 @@ import { lstatSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode } from '../failure.ts';
 
-/** Whatever was asked for, by the code of Node's error. */
-const usual: Readonly<Record<string, string>> = {
+/** Of files, by the code of Node's error. */
+const ofFiles = {
   EACCES: 'permission denied',
   EPERM: 'operation not permitted',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
-  ENOENT: 'no such file or directory',
-  ENOTDIR: 'a part of the path is not a directory',
-  EISDIR: 'it is a directory',
-  ERR_FS_EISDIR: 'it is a directory',
-  ELOOP: 'its symbolic links form a loop',
-  ENAMETOOLONG: 'its name is too long',
   EDQUOT: "the owner's disk quota is used up",
   EIO: 'input/output error of the disk',
   EFBIG: 'the file system does not allow files that large',
+  ENOENT: 'no such file or directory',
+  ENOTDIR: 'a part of the path is not a directory',
+  EISDIR: 'it is a directory',
+  EEXIST: 'it already exists',
+  ELOOP: 'its symbolic links form a loop',
+  ENAMETOOLONG: 'its name is too long',
+};
+
+/** Whatever was asked for, by the code of Node's error. */
+export const usualReasons: Readonly<Record<string, string>> = {
+  ...ofFiles,
+  ERR_FS_EISDIR: ofFiles.EISDIR,
   EMFILE: 'too many open files',
   ENOMEM: 'out of memory',
   EAGAIN: 'too many processes',
@@ -25,15 +31,15 @@ const usual: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'connection reset',
   EPIPE: 'connection closed',
-  EHOSTUNREACH: 'no route to the host',
+  EHOSTUNREACH: 'no route to host',
   ENETUNREACH: 'network unreachable',
-  ENOTFOUND: 'unknown host name',
-  EAI_AGAIN: 'the name server does not answer',
+  ENOTFOUND: 'unknown host',
+  EAI_AGAIN: 'the name server does not respond',
 };
 
 /** Why something could not be written, by the code of Node's error. */
 export const reasons: Readonly<Record<string, string>> = {
-  ...usual,
+  ...ofFiles,
   ENOENT: 'a part of the path does not exist, or is a symbolic link to nothing',
   EEXIST: 'a file or a broken symbolic link is in its place',
   EISDIR: 'a directory is in its place',
@@ -41,10 +47,10 @@ export const reasons: Readonly<Record<string, string>> = {
 
 export const noInodes = 'the file system has no inodes left (df -i)';
 
-/** Why the system refused, in words; the code where there are none for it, and the message of an error without one. */
+/** Why the system refused, in words, by an error or its code; the code where there are none for it, and the message of an error without one. */
 export function refusal(error: unknown): string {
-  const code = errorCode(error);
-  if (code !== undefined) return usual[code] ?? code;
+  const code = typeof error === 'string' ? error : errorCode(error);
+  if (code !== undefined) return usualReasons[code] ?? code;
   return error instanceof Error ? error.message : String(error);
 }
 

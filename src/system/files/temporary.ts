@@ -3,6 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Exit, Failed, errorCode } from '../failure.ts';
+import { refusal } from './reasons.ts';
 
 /** Makes a folder whose name begins so; the caller removes it. Failed `no-temporary-files`, such as where /tmp is full or another's. */
 export function temporaryFolder(prefix: string): string {
@@ -10,12 +11,11 @@ export function temporaryFolder(prefix: string): string {
   try {
     return mkdtempSync(join(parent, prefix));
   } catch (error) {
-    const code = errorCode(error);
-    if (code === undefined) throw error;
+    if (errorCode(error) === undefined) throw error;
     const failure = {
       kind: 'no-temporary-files',
-      message: `No temporary files can be made in ${parent} (${code}).`,
-      hint: 'Make room there, mend its mode (1777), or name another folder in TMPDIR.',
+      message: `Cannot create temporary files in ${parent}: ${refusal(error)}.`,
+      hint: 'Free some space there, set its mode to 1777, or set TMPDIR to another directory.',
       exit: Exit.cannotCreate,
     };
     throw new Failed(failure, { cause: error });

@@ -39,7 +39,7 @@ export function supported(
   throw new Failed({
     kind: 'host-unsupported',
     message: `linuxkit-builder does not run on ${platform} (${arch}).`,
-    hint: 'It needs macOS or Linux on x86_64 or arm64.',
+    hint: 'It runs on macOS and Linux, on x86_64 and arm64.',
     exit: Exit.unavailable,
   });
 }

@@ -23,10 +23,12 @@ export function tryFlock(fd: number): Attempt {
     attempt(fd, answerMs) ??
     attempt(fd, Math.max(answerMs, Math.round(nothingMs() * patience))) ?? {
       kind: 'refused',
-      why: 'flock does not answer',
+      why: unresponsive,
     }
   );
 }
+
+export const unresponsive = 'flock does not respond';
 
 /** What it takes now to run a program. */
 function nothingMs(): number {
@@ -51,9 +53,13 @@ function attempt(fd: number, timeout: number): Attempt | undefined {
   if (status === 0) return { kind: 'had' };
   if (status === lockHeld) return { kind: 'held' };
   if (status === noSuchCommand || isMisunderstood(stderr)) throw new Failed(flockUnfit(stderr));
-  const ended = signal === null ? `exited with code ${status}` : `was killed by ${signal}`;
-  return { kind: 'refused', why: refusalIn(stderr.split('\n')) ?? `flock ${ended}` };
+  const why = refusalIn(stderr.split('\n')) ?? endOf(status, signal);
+  return { kind: 'refused', why };
 }
+
+/** How flock(1) ended that said nothing. */
+export const endOf = (code: number | null, signal: string | null): string =>
+  signal === null ? `flock exited with code ${code}` : `flock was killed by ${signal}`;
 
 /** As shells have it: BusyBox without this applet, for one. */
 const noSuchCommand = 127;
@@ -63,11 +69,11 @@ const isMisunderstood = (stderr: string): boolean =>
   /(unrecognized|invalid|unknown|illegal) option|^usage:/im.test(stderr);
 
 /** BusyBox has a `flock` that knows neither -E nor -F (its docs; 1.36). */
-const flockUnfit = (stderr: string) =>
+export const flockUnfit = (stderr: string, program = tryProgram('flock') ?? 'flock') =>
   ({
     kind: 'flock-unfit',
-    message: `The program ${tryProgram('flock') ?? 'flock'} is not the one of util-linux, and cannot do what is needed: ${stderr.trim().split('\n')[0] ?? ''}`,
-    hint: `${programMissing('flock').hint}. It has to come first on the PATH.`,
+    message: `The program ${program} is not the flock of util-linux, which is required: ${stderr.trim().split('\n')[0] ?? ''}`,
+    hint: `${programMissing('flock').hint}, and see that it comes first on the PATH.`,
     exit: Exit.unavailable,
     recovery: 'give-up',
   }) as const;

@@ -58,8 +58,8 @@ export function openLocked(path: string): number | undefined {
 /** A child that cannot have its lock. */
 export const childLockHeld = (lock: string): Failure => ({
   kind: 'child-lock-held',
-  message: `Nothing was started: another process of this builder still holds ${lock}.`,
-  hint: 'It is looked for again at the next attempt.',
+  message: `Did not start the program: another process of this builder still holds ${lock}.`,
+  hint: 'The next attempt looks for that process again.',
   exit: Exit.temporary,
   blames: 'leftover',
 });
@@ -67,10 +67,18 @@ export const childLockHeld = (lock: string): Failure => ({
 /** Where a file cannot be locked by anybody, nothing of ours can be told from another's; `why` in a few words. */
 export const noLocks = (path: string, why: string): Failure => ({
   kind: 'no-locks',
-  message: `The file system that holds ${path} keeps no locks (${why}).`,
-  hint: 'Put the state directory elsewhere, on a disk of this machine: -d DIRECTORY, or LINUXKIT_BUILDER_DIR.',
+  message: `Cannot lock ${path}: its file system does not support locks (${why}).`,
+  hint: 'Put the state directory on a local disk: -d DIRECTORY, or LINUXKIT_BUILDER_DIR.',
   exit: Exit.osError,
   recovery: 'give-up',
+});
+
+/** Whoever worked alone does so no more. */
+export const lockLost = (path: string): Failure => ({
+  kind: 'lock-lost',
+  message: `Lost the lock ${path}: another process removed it, or this machine was asleep.`,
+  hint: 'Try again.',
+  exit: Exit.temporary,
 });
 
 /** open(2) of macOS with O_EXLOCK, where the file system has no locks: ENOTSUP mostly; an NFS server that does not answer, ENOLCK. */
@@ -138,7 +146,7 @@ export async function withOperationLock<T>(
     const lost = new AbortController();
     const release = await lockfile.lock(path, {
       realpath: false,
-      onCompromised: () => lost.abort(new Error(`the lock ${path} was lost`)),
+      onCompromised: () => lost.abort(new Failed(lockLost(path))),
       update: options.refreshMs ?? 5_000,
     });
     try {

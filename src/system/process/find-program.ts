@@ -23,12 +23,13 @@ const beyondPath = [
 /** Programs that no package manager of theirs can be named for. */
 const elsewhere: Readonly<Record<string, string>> = {
   hyperkit:
-    'HyperKit runs on Intel Macs only: brew install hyperkit, or Docker Desktop for Mac. Or set `vm` to qemu in config.json.',
-  vfkit: 'vfkit runs on macOS only: brew install vfkit. Or set `vm` to qemu in config.json.',
+    'Install it (Intel Macs only): brew install hyperkit, or Docker Desktop for Mac. Or use QEMU: linuxkit-builder configure --vm qemu',
+  vfkit:
+    'Install it (macOS only): brew install vfkit. Or use QEMU: linuxkit-builder configure --vm qemu',
   vpnkit:
-    'VPNKit comes with Docker Desktop for Mac, or from github.com/moby/vpnkit. Or set `network` to gvproxy in config.json.',
+    'Install Docker Desktop for Mac, or VPNKit from github.com/moby/vpnkit. Or use gvproxy: linuxkit-builder configure --network gvproxy',
   gvproxy:
-    'gvproxy comes with podman (brew install podman; apt-get install gvproxy), or from github.com/containers/gvisor-tap-vsock.',
+    'Install it: brew install podman, apt-get install gvproxy, or from github.com/containers/gvisor-tap-vsock',
 };
 
 /** The absolute path of a program, or Failed `program-missing` with the command that installs it. */
@@ -68,16 +69,16 @@ const nixInstaller = 'the installer of https://nixos.org/download';
 
 export const isOfNix = (name: string): boolean => /^nix(-|$)/.test(name);
 
-export function programMissing(name: string) {
-  const manager = managerHere() ?? 'apt-get';
+/** manager: what installs packages here. */
+export function programMissing(name: string, manager = managerHere() ?? 'apt-get') {
   const get =
     manager === 'brew' && isOfNix(name)
       ? nixInstaller
       : [manager, ...installCommand(manager, [isOfNix(name) ? 'nix-build' : name])].join(' ');
   return {
     kind: 'program-missing',
-    message: `The program ${name} is not installed, or not on the PATH.`,
-    hint: elsewhere[name] ?? `Get it with: ${get}`,
+    message: `The program ${name} is not installed or not on the PATH.`,
+    hint: elsewhere[name] ?? `Install it: ${get}`,
     exit: Exit.unavailable,
     recovery: 'give-up',
   } as const;

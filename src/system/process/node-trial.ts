@@ -8,6 +8,8 @@ import { Failed } from '../failure.ts';
 import { isLocked, tryKernelLock } from '../lock/lock.ts';
 import { temporaryFolder } from '../files/temporary.ts';
 
+export const locksNothing = () => nodeUnfit('cannot lock files');
+
 /** Failed `node-unfit` where one of these is not as it was when this was written; `no-locks` where a file cannot be locked. */
 export async function tryNode(): Promise<void> {
   const folder = temporaryFolder('lk-trial-');
@@ -19,7 +21,7 @@ export async function tryNode(): Promise<void> {
     const lock = tryKernelLock(path);
     const isHeld = isLocked(path);
     lock?.release();
-    if (lock === undefined || !isHeld) throw new Failed(nodeUnfit('locks no files'));
+    if (lock === undefined || !isHeld) throw new Failed(locksNothing());
   } finally {
     rmSync(folder, { recursive: true });
   }

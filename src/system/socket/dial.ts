@@ -47,7 +47,7 @@ export function dial(address: Address, signal: AbortSignal): Promise<Socket> {
       reject(error);
     };
     const onAbort = () => settle(reasonOf(signal));
-    const onEnd = () => settle(new Error('it was closed at once'));
+    const onEnd = () => settle(new Error('the connection was closed at once'));
     const onConnect = () => {
       if (hello === '') return said();
       // Who stands there may have closed already: then writing fails, which must not come when nobody listens any more.

@@ -1,5 +1,6 @@
 /** One JSON value a line over a socket: how QMP, the guest agent and our control socket all talk. */
 import type { Socket } from 'node:net';
+import { refusal } from '../files/reasons.ts';
 import { plainText } from '../plain-text.ts';
 
 export interface JsonLinesOptions {
@@ -38,11 +39,11 @@ export class JsonLines {
     let problem: string | undefined;
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
     socket.on('end', () => this.#endLine());
-    socket.on('error', (error) => (problem = error.message));
+    socket.on('error', (error) => (problem = refusal(error)));
     socket.on('close', () => {
       if (this.#closed) return;
       this.#closed = true;
-      options.onClosed?.(problem ?? 'the other side closed the connection');
+      options.onClosed?.(problem ?? 'the other end closed the connection');
     });
   }
 
@@ -57,7 +58,7 @@ export class JsonLines {
     this.#socket.write(data);
     if (this.#socket.writableLength <= (this.#options.maxUnreadBytes ?? 4 * 1024 * 1024))
       return true;
-    this.#socket.destroy(new Error('the other side does not read what is sent'));
+    this.#socket.destroy(new Error('the other end does not read what is sent'));
     return false;
   }
 
@@ -100,7 +101,7 @@ export class JsonLines {
     if (isDeep) return this.#options.onBroken?.('a value that is nested too deeply');
     const parsed = parse(text);
     if (parsed.ok) this.#give(parsed.value);
-    else this.#options.onBroken?.(`no JSON: ${plainText(JSON.stringify(text.slice(0, 80)))}`);
+    else this.#options.onBroken?.(`not JSON: ${plainText(JSON.stringify(text.slice(0, 80)))}`);
   }
 
   #give(value: unknown): void {
@@ -109,7 +110,7 @@ export class JsonLines {
     } catch (error) {
       this.#isRefused = true;
       this.#socket.destroy(
-        new Error(`what the other side said could not be taken (${String(error)})`),
+        new Error(`the message of the other end could not be handled (${String(error)})`),
       );
     }
   }

@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { fstatSync, renameSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { errorCode, Exit, Failed, type Failure } from '../failure.ts';
+import { Exit, Failed, type Failure } from '../failure.ts';
+import { refusal } from '../files/reasons.ts';
 
 /**
  * Makes a socket at each path, in place of what is there, and lends their descriptors to `start`, which gives them to a process.
@@ -34,7 +35,7 @@ async function listenAt(path: string): Promise<Server> {
     return server;
   } catch (error) {
     server.close();
-    throw new Failed(notMade(path, errorCode(error) ?? String(error)), { cause: error });
+    throw new Failed(notMade(path, refusal(error)), { cause: error });
   }
 }
 
@@ -46,22 +47,22 @@ export function fdOf(server: Server): number {
   const { _handle: handle } = server as unknown as { readonly _handle?: { readonly fd?: number } };
   const fd = handle?.fd;
   if (fd === undefined || fd < 0 || !fstatSync(fd).isSocket())
-    throw new Failed(nodeUnfit('tells no descriptor of a socket that it listens at'));
+    throw new Failed(nodeUnfit('does not give the file descriptor of a listening socket'));
   return fd;
 }
 
-/** A Node that does something else than all that were tried; `what` is read after "This Node". */
+/** A Node that does something else than all that were tried; `what` is read after "This version of Node". */
 export const nodeUnfit = (what: string): Failure => ({
   kind: 'node-unfit',
-  message: `This Node, ${process.version}, ${what}.`,
-  hint: 'Use another version, such as the newest 24, and report this.',
+  message: `This version of Node (${process.version}) ${what}.`,
+  hint: 'Use another version of Node, such as the newest 24, and please report this.',
   exit: Exit.unavailable,
   recovery: 'give-up',
 });
 
 const notMade = (path: string, why: string): Failure => ({
   kind: 'socket-not-made',
-  message: `The socket ${path} cannot be made: ${why}.`,
-  hint: 'Check owner and mode of its directory, and that it is on a file system that has sockets.',
+  message: `Cannot create the socket ${path}: ${why}.`,
+  hint: 'Check the owner and permissions of its directory, and that its file system supports sockets.',
   exit: Exit.cannotCreate,
 });

@@ -1,0 +1,143 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { Duplex } from 'node:stream';
+import { failureOf } from '../../src/system/failure.ts';
+import { wordsFor } from '../../src/system/files/barrier.ts';
+import { cannotWrite } from '../../src/system/files/files.ts';
+import { OthersFiles } from '../../src/system/files/others-files.ts';
+import { reasons, refusal, usualReasons } from '../../src/system/files/reasons.ts';
+import { temporaryFolder } from '../../src/system/files/temporary.ts';
+import { supported } from '../../src/system/host/host.ts';
+import { endOf, flockUnfit, unresponsive } from '../../src/system/lock/flock.ts';
+import { childLockHeld, lockLost, noLocks } from '../../src/system/lock/lock.ts';
+import { programMissing } from '../../src/system/process/find-program.ts';
+import { locksNothing } from '../../src/system/process/node-trial.ts';
+import { dial } from '../../src/system/socket/dial.ts';
+import { JsonLines } from '../../src/system/socket/json-lines.ts';
+import { fdOf, withSockets } from '../../src/system/socket/listening.ts';
+import { directoryShownAs, shownAs, tells } from './tell.ts';
+
+const tree = directoryShownAs('/there');
+shownAs(process.version, 'v24.0.0');
+const errorOf = (code: string) => Object.assign(new Error(code), { code });
+const written = (code: string) => cannotWrite('/there/file', errorOf(code), () => false);
+
+/** Why a file of others cannot be read. */
+function unread(name: string, make: (path: string) => unknown): string | undefined {
+  const path = join(tree, name);
+  make(path);
+  const files = new OthersFiles();
+  files.read(path);
+  return files.unread.get(path);
+}
+
+/** What is said of a connection over which this comes, or on which that is sent. */
+function lineTold(comes: string | undefined, options: { readonly maxUnreadBytes?: number } = {}) {
+  return new Promise<string>((resolve, reject) => {
+    const socket = new Duplex({ read: () => undefined, write: () => undefined });
+    const lines = new JsonLines(socket as unknown as Socket, {
+      ...{ maxLineBytes: 20, maxDepth: 1, onBroken: resolve, onClosed: resolve, ...options },
+      onValue: (value) => {
+        if (value === 7) throw new RangeError('too much');
+        reject(new Error(String(value)));
+      },
+    });
+    if (comes === undefined) lines.send('not read');
+    else socket.push(comes);
+    if (comes === '') socket.destroy();
+  });
+}
+
+/** Why a connection with a greeting fails, where this is answered. */
+async function dialled(answer: string): Promise<unknown> {
+  const path = join(tree, 'dial');
+  const server = createServer((socket) => socket.end(answer)).listen(path);
+  await once(server, 'listening');
+  try {
+    const address = { kind: 'unix', path, hello: 'CONNECT 22\n', answer: 'OK' } as const;
+    await dial(address, new AbortController().signal);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    server.close();
+  }
+}
+
+const words = (table: Readonly<Record<string, string>>, told: (code: string) => unknown) =>
+  Object.fromEntries(Object.keys(table).map((code) => [code, () => told(code)]));
+
+tells('system', {
+  'A bug': { 'an exception that nobody expects': () => failureOf(new Error('x is undefined')) },
+  'A file cannot be written': {
+    ...words(reasons, written),
+    'ENOSPC, and there is room but no inode': () =>
+      cannotWrite('/there/file', errorOf('ENOSPC'), () => true),
+    'its directory is root’s': () => wordsFor({ folder: '/there', owner: 0 }),
+    'its directory is another user’s': () => wordsFor({ folder: '/there', owner: 501 }),
+    'its directory is closed': () => wordsFor({ folder: '/there' }),
+    'in the directory for temporary files': () => {
+      const before = process.env['TMPDIR'];
+      process.env['TMPDIR'] = join(tree, 'no-such');
+      try {
+        return temporaryFolder('x-');
+      } finally {
+        if (before === undefined) delete process.env['TMPDIR'];
+        else process.env['TMPDIR'] = before;
+      }
+    },
+  },
+  'Anything else that the system refuses': words(usualReasons, refusal),
+  'A file of others cannot be read': {
+    'it is a directory': () => unread('directory', mkdirSync),
+    'it is a fifo': () => unread('fifo', (path) => execFileSync('mkfifo', [path])),
+    'it is larger than any settings': () =>
+      unread('large', (path) => {
+        writeFileSync(path, '');
+        truncateSync(path, 17 * 1024 ** 2);
+      }),
+    'its links lead round in a circle': () => unread('loop', (path) => symlinkSync('loop', path)),
+  },
+  'The host': { 'is of no kind that we run on': () => supported('ppc64', 'aix') },
+  Locks: {
+    'the file system has none': () => noLocks('/there/lock', 'flock: No locks available'),
+    'flock hangs': () => noLocks('/there/lock', unresponsive),
+    'flock exits without a word': () => noLocks('/there/lock', endOf(1, null)),
+    'flock is killed': () => noLocks('/there/lock', endOf(null, 'SIGKILL')),
+    'flock is another program': () =>
+      flockUnfit('flock: invalid option: E\nmore\n', '/usr/local/bin/flock').message,
+    'flock is another program: what to do': () =>
+      flockUnfit('', '/usr/local/bin/flock').hint.replace(/: .*,/, ': apt-get install util-linux,'),
+    'of a child is held by another one': () => childLockHeld('/builder/nix-state/vm.lock'),
+    'of a section was taken away': () => lockLost('/builder/nix-state/start'),
+  },
+  'A program is missing': Object.fromEntries(
+    ['qemu-system-x86_64', 'ssh', 'nix-build', 'hyperkit', 'vfkit', 'vpnkit', 'gvproxy'].flatMap(
+      (name) => [
+        [`${name}, on Debian`, () => programMissing(name, 'apt-get')],
+        [`${name}, on a Mac`, () => programMissing(name, 'brew')],
+      ],
+    ),
+  ),
+  'Node has changed': {
+    'the descriptor of a socket is hidden': () => fdOf(JSON.parse('{}') as Server),
+    'a file is not locked': locksNothing,
+  },
+  'A connection to another program': {
+    'its socket cannot be made': () => {
+      mkdirSync(join(tree, 'socket'));
+      return withSockets([join(tree, 'socket')], () => undefined);
+    },
+    'is closed at once': () => dialled(''),
+    'is answered in another way': () => dialled('NO'),
+    'brings a line that is too long': () => lineTold(`"${'x'.repeat(30)}"\n`),
+    'brings a value that is nested too deeply': () => lineTold('[[1]]\n'),
+    'brings something else': () => lineTold('SSH-2.0\n'),
+    'brings what we cannot take': () => lineTold('7\n'),
+    'is not read at the other end': () => lineTold(undefined, { maxUnreadBytes: 1 }),
+    'is closed': () => lineTold(''),
+  },
+});

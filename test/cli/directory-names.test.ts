@@ -9,8 +9,8 @@ import { configureRig } from '../setup/configure-rig.ts';
 // Root's part needs root's rights.
 const asRoot = process.getuid?.() === 0;
 
-// Behaviour 110: A state directory is one builder whatever name leads to it: a link, another case, a slash at its end; each verb calls it
-// as Nix does.
+// Behaviour 16: A state directory is one builder under any name: a link, another case, a trailing slash. Each command uses
+// the name that Nix uses.
 describe.runIf(asRoot)('a builder by another name', () => {
   test('is the same to every verb', async () => {
     using rig = configureRig();
@@ -50,8 +50,8 @@ describe.runIf(asRoot)('a builder by another name', () => {
   });
 });
 
-// Behaviour 111: Where the environment has its default elsewhere than when the builder was configured, each verb takes the one that Nix
-// knows, and says so; one that was named is taken as it was named.
+// Behaviour 17: If the environment's default directory has changed since the builder was configured, each command uses the
+// one that Nix knows, and says so. A directory named on the command line is used as it is.
 describe.runIf(asRoot)('a builder that is not where the default is now', () => {
   test('is found, and undone', async () => {
     using rig = configureRig();

@@ -203,8 +203,8 @@ describe('image build', () => {
     }));
 });
 
-// Behaviour 77: `image update` makes the image of the newest packages by a lock in the state directory, which counts as long as its indexes are
-// the newer ones; the program's own lock is renewed in a checkout alone, by `image build --update`.
+// Behaviour 121: `image update` makes an image of the newest packages, from a lock in the state directory that counts as
+// long as its indexes are newer. Only `image build --update` in a checkout renews the program's own lock.
 describe('image update', () => {
   const update = (...argv: string[]) => image('update', '--mirror', mirror.url, ...argv);
   const own = () => readFileSync(join(directory, 'src/image/lock.json'), 'utf8');
@@ -252,8 +252,9 @@ describe('image update', () => {
     expect(own()).toBe(before);
   });
 
-  // Behaviour 79: Unless `imageUpdates` is off the daemon looks once a day, not on battery, whether Debian's security archive has newer
-  // packages; with `auto` it makes an image of them when nobody is in the guest, which the next start takes.
+  // Behaviour 123: Unless `imageUpdates` is `off`, the daemon checks Debian's security archive for newer packages once a
+  // day, but not on battery. With `auto` it also makes an image while no client is in the guest, and the next start uses
+  // it.
   test('--check says how much is newer in the security archive, and makes nothing', async () => {
     await build('--update');
     expect((await update('--check')).out).toMatch(/has nothing newer\.$/m);
@@ -303,8 +304,8 @@ describe('image update', () => {
   });
 });
 
-// Behaviour 78: An image that is more than 45 days behind Debian's security archive is told of by `image build`, `status` and `doctor`, with the
-// number of packages that the archive had newer at the last look.
+// Behaviour 122: `image build`, `status` and `doctor` report an image more than 45 days behind Debian's security archive,
+// and how many packages were newer at the last check.
 test('an old image is told of when it is made', async () => {
   const date = new Date(Date.now() - 46.5 * 24 * 60 * 60 * 1000);
   await publishSmall(mirror, '6.12.201', { date });

@@ -39,8 +39,8 @@ const verbs: Readonly<Record<string, (rig: Rig) => Promise<unknown>>> = {
 
 const kinds = ['NFS without a lock daemon', 'a server that does not answer'] as const;
 
-// Behaviour 47: On a file system that keeps no locks, or does not answer when one is asked for, each command says so at once
-// and waits for nobody; `doctor` has a check for it.
+// Behaviour 14: On a file system without locks, or one that does not answer a request for a lock, each command says so at
+// once and waits for nothing. `doctor` checks for it.
 describe.runIf(process.platform === 'linux')('without locks', () => {
   const rows = Object.keys(verbs).flatMap((verb) => kinds.map((kind) => [verb, kind] as const));
   test.each(rows)('%s says so, and waits for nobody: %s', async (verb, kind) => {

@@ -74,8 +74,8 @@ describe('the screen of a builder that is ready', () => {
     expect(aliveLines({ ...slow, health: 'well' }, screen).join()).not.toContain('slow');
   });
 
-  // Behaviour 65: However many connections other users of this host hold, a user who comes with ssh is let in: at most 1,024
-  // wait, those without a word of ssh go first and then those of the user who has most; a few at a time reach the guest, and
+  // Behaviour 48: A user's ssh is let in however many connections other users hold. At most 1,024 wait; those that have
+  // sent nothing of ssh are dropped first, then those of the user with the most. A few at a time reach the guest, and
   // `status` says whose they are.
   test.each([
     [{ uid: 1002 }, 'of the user with number 1002'],
@@ -104,7 +104,8 @@ describe('the screen of a builder that is ready', () => {
     expect(lines.join('\n')).toContain('  past door  3 connections of eve at the port that QEMU');
   });
 
-  // Behaviour 58: After an upgrade builds go on, or `status` says the one command that is needed; the disk stays as it was.
+  // Behaviour 158: After an upgrade, builds go on, or `status` names the one command that is needed. The disk stays as it
+  // was.
   test('says that the daemon runs the program of before an upgrade, and what ends that', () => {
     const told = (release: string, job?: Screen['job']) =>
       aliveLines({ ...status, release }, { ...screen, width: 300, version: '0.2.0', job }).filter(
@@ -154,8 +155,8 @@ describe('the screen of a builder that is ready', () => {
     ]);
   });
 
-  // Behaviour 140: What goes back of memory and disk is what the guest's kernel says, not what its VM program is known for; where
-  // memory does not go back, `status` and `doctor` say what ends that.
+  // Behaviour 99: The guest's kernel, not the VM program's name, says which memory and disk return to the host. If memory
+  // does not return, `status` and `doctor` say what frees it.
   test('says what a guest that runs takes, and where it gives nothing back, what ends that', () => {
     const GiB = 1024 ** 3;
     const guest = { builds: 0, diskBytes: 4 * GiB, diskFreeBytes: 3 * GiB, clockOffsetMs: 0 };

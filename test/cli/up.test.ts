@@ -82,8 +82,8 @@ function machine(...installed: readonly string[]) {
 const everything = [...programs, 'nix-build'];
 const steps = ['image build', 'configure', 'start', 'wait'];
 
-// Behaviour 93: `up` does all from nothing to a derivation that was built in the guest, and nothing twice; programs that are missing
-// are named with the command that installs them, or installed with `--install`.
+// Behaviour 157: `up` does everything from nothing to a build in the guest, and nothing twice. It names missing programs
+// with the command that installs them, or installs them with `--install`.
 test('goes all the way, and shows what was built', async () => {
   using here = machine(...everything);
   expect(await here.up()).toEqual({ code: 0, failure: undefined });

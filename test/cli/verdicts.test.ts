@@ -43,8 +43,8 @@ function findSome(): void {
   writeFileSync(layout.imageRejected, JSON.stringify(record));
 }
 
-// Behaviour 68: What is held against an accelerator, a network program, a VM program or an image has a reason, says until when it
-// holds, and is forgotten with `verdicts --clear`.
+// Behaviour 39: A failure recorded against an accelerator, network program, VM program or image has a reason and an end,
+// and `verdicts --clear` forgets it.
 test('each is told with its reason and its end', async () => {
   findSome();
   expect(await verdicts()).toEqual([

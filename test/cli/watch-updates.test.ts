@@ -46,8 +46,8 @@ const watch = (options: Partial<WatchOptions> = {}) =>
 const look = () => `image update --check --quiet --directory ${layout.root}`;
 const update = () => `image update --quiet --directory ${layout.root}`;
 
-// Behaviour 79: Unless `imageUpdates` is off the daemon looks once a day, not on battery, whether Debian's security archive has newer packages;
-// with `auto` it makes an image of them when nobody is in the guest, which the next start takes.
+// Behaviour 123: Unless `imageUpdates` is `off`, the daemon checks Debian's security archive for newer packages once a day,
+// but not on battery. With `auto` it also makes an image while no client is in the guest, and the next start uses it.
 describe('the daemon looks for newer packages', () => {
   test('once a day, whoever has looked, and whatever came of it', async () => {
     const one = watch();

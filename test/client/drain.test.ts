@@ -85,8 +85,8 @@ async function drained(limitMs = 600_000) {
   return { end, told };
 }
 
-// Behaviour 36: `stop` lets no new connection in, says how many builds run, and waits for the connections that have
-// logged in, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
+// Behaviour 77: `stop` admits no new connection, says how many builds are running, and waits for logged-in connections up
+// to a limit, also while the guest is paused or the daemon does not answer. `--now` does not wait.
 test.each(['silence', 'hangs-up'] as const)(
   'a daemon that lives is asked again after %s, and to let nobody in',
   async (how) => {
@@ -98,8 +98,8 @@ test.each(['silence', 'hangs-up'] as const)(
   },
 );
 
-// Behaviour 36: `stop` lets no new connection in, says how many builds run, and waits for the connections that have
-// logged in, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
+// Behaviour 77: `stop` admits no new connection, says how many builds are running, and waits for logged-in connections up
+// to a limit, also while the guest is paused or the daemon does not answer. `--now` does not wait.
 test('strangers are not waited for, but for as long as they may be logging in', async () => {
   const strangers = { open: 2, loggedIn: 0, entering: 0 };
   const oneIn = { open: 3, loggedIn: 1, entering: 0 };
@@ -113,7 +113,8 @@ test('one that stays silent is waited for up to the limit, and that is told once
   expect(await drained(12_000)).toEqual({ end: 'limit', told: ['silent'] });
 });
 
-// Behaviour 175: The door is held for whoever waits to end the guest, and no longer than he is there: one that is killed keeps nobody out.
+// Behaviour 81: The door is held for whoever waits to end the guest, and only as long as that process lives. If it is
+// killed, the door opens.
 test('who waits holds the door by a connection that stays, and his end lets it go', async () => {
   control.close();
   const held: boolean[] = [];

@@ -48,8 +48,8 @@ async function says(status: Commands['status']): Promise<void> {
   control = await openControl(layout, { ...calm, status }, silent);
 }
 
-// Behaviour 51: `status` is the daemon's own word. Where it does not answer, what it wrote last is shown with the time of
-// that; where it lives and wrote nothing, that is said.
+// Behaviour 106: `status` shows what the daemon answers. If it does not answer, `status` shows what it last wrote, with the
+// time; if it runs and has written nothing, `status` says that.
 describe('what is true', () => {
   test('is what the daemon says, whatever it could not write on a full disk', async () => {
     writeStatus(layout, ready());

@@ -126,8 +126,8 @@ describe('what is refused', () => {
     for (const problem of problems) expect(problem.hint).not.toBe('');
   });
 
-  // Behaviour 137: Where nothing is said of the VM program each start takes the best that this machine has; on Linux that is QEMU, with
-  // its own network, and `status` shows both by their names.
+  // Behaviour 33: Without a setting, each start uses the best VM program on this machine. On Linux that is QEMU, with its
+  // own network. `status` names both.
   test('the VM program is left open, and what goes with none that this machine can have is told', () => {
     const parsed = checkConfig({}, host);
     expect(parsed).toMatchObject({ ok: true, config: { vm: 'auto', network: 'auto' } });

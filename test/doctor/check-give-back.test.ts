@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { givenBack } from '../../src/doctor/check-give-back.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
 
-// Behaviour 140: What goes back of memory and disk is what the guest's kernel says, not what its VM program is known for; where memory
-// does not go back, `status` and `doctor` say what ends that.
+// Behaviour 99: The guest's kernel, not the VM program's name, says which memory and disk return to the host. If memory
+// does not return, `status` and `doctor` say what frees it.
 test('doctor says what goes back, and what ends it where memory does not', () => {
   const { qemu, hyperkit } = vmPrograms;
   expect(givenBack({ memory: true, disk: true }, qemu)).toEqual({

@@ -137,8 +137,8 @@ describe.runIf(process.getuid?.() === 0)('a job whose program is gone', () => {
     expect(await findings(rig, rig.env)).toMatchObject([{ name: 'login job', kind: 'good' }]);
   });
 
-  // Behaviour 95: A login job whose program was uninstalled without `unconfigure` says so once at each login and ends; `doctor` of
-  // the next installation finds it, and with `--fix` tells it anew or takes it away.
+  // Behaviour 151: A login job whose program was uninstalled without `unconfigure` says so once at each login and ends.
+  // `doctor` of the next installation finds it, and `--fix` repairs or removes it.
   test.each(['launchd', 'systemd'] as const)(
     'is taken away where nobody wants one, also without settings: %s',
     async (keeper) => {

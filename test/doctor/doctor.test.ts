@@ -255,7 +255,7 @@ describe.runIf(asRoot)('doctor finds', () => {
     }
   });
 
-  // Behaviour 149: ssh comes through to a socket under every shell that runs what it is told; where that is not so, `doctor` says it.
+  // Behaviour 52: ssh reaches the socket under every shell that runs what it is given. Otherwise `doctor` says so.
   test('a door that is a socket, and a shell by which ssh runs nothing', async () => {
     using rig = await configured('--door', 'unix');
     const socket = rig.root.doorSocket;

@@ -73,8 +73,8 @@ test('of an address that is known the host alone is left out, too', () => {
   );
 });
 
-// Behaviour 122: `doctor --report` writes all that a report of a fault needs where only its owner can read it; no key, login, address, word of
-// a variable or of Nix's settings, and no name of what is built is in it.
+// Behaviour 113: `doctor --report` writes everything that a bug report needs into a file that only its owner can read. It
+// contains no key, login, address, value of a variable or of Nix's settings, and no name of a build.
 test.runIf(process.getuid?.() === 0)('nothing that was planted anywhere is in it', async () => {
   using rig = configureRig();
   const { layout, places, root } = rig;

@@ -44,9 +44,9 @@ async function crowdOf(count: number, port: number, says: string): Promise<void>
   await once(child.stdout, 'data');
 }
 
-// Behaviour 65: However many connections other users of this host hold, a user who comes with ssh is let in: at most 1,024
-// wait, those without a word of ssh go first and then those of the user who has most; a few at a time reach the guest, and
-// `status` says whose they are.
+// Behaviour 48: A user's ssh is let in however many connections other users hold. At most 1,024 wait; those that have sent
+// nothing of ssh are dropped first, then those of the user with the most. A few at a time reach the guest, and `status`
+// says whose they are.
 describe.runIf(isRoot && process.platform === 'linux')('a crowd of another user', () => {
   test.each([
     ['without a word', ''],
@@ -110,8 +110,8 @@ test('whose a connection is, is read from the table of the system', async () => 
   socket.destroy();
 });
 
-// Behaviour 66: A client that goes away while it is held is forgotten at once, also one that has said all it may, and the
-// guest never hears of it.
+// Behaviour 46: A client that leaves while it waits is forgotten at once, even one that has sent all it may, and the guest
+// never sees it.
 describe('a crowd that has left', () => {
   test.each([
     ['ended', (client: Client) => client.socket.end()],

@@ -107,8 +107,8 @@ async function comeAndGo(rig: Rig, guest: FakeGuest, size: number) {
   await until(isEmpty(door));
 }
 
-// Behaviour 19: A thousand connections that wait, hundreds that never speak, never read or are reset: a build beside them
-// goes on, and memory and descriptors are as before when they are gone.
+// Behaviour 47: A build goes on beside a thousand waiting connections and hundreds that never speak, never read or are
+// reset. Memory and descriptors return to their previous level afterwards.
 test('a thousand are held, let in and gone; again and again, and nothing is kept of them', async () => {
   await using rig = await doorRig();
   await using guest = await fakeGuest(echoing);
@@ -229,7 +229,7 @@ describe.each(['ended', 'reset'] as const)('a connection that is %s', (how) => {
     expect(rig.clock.pending).toBe(0);
   });
 
-  // Behaviour 16: No byte is passed on before the guest's sshd has greeted, wherever the way to it is cut off.
+  // Behaviour 43: No byte is passed on before the guest's sshd has greeted, wherever the connection to it breaks.
   test('by the guest, at each byte of its greeting: asked again until it has greeted, then passed on', async () => {
     for (let length = 0; length <= greetingLine.length; length++) {
       await using rig = await doorRig();

@@ -9,8 +9,8 @@ async function come(port: number, count: number): Promise<Client[]> {
   return clients;
 }
 
-// Behaviour 125: Which connections have logged in is told by the guest: strangers' hold up no stop, keep no machine
-// awake and keep no place at the door. Where the guest does not tell, all that are through count.
+// Behaviour 49: The guest says which connections have logged in. Those that have not delay no stop, keep no machine awake
+// and keep no place at the door. If the guest cannot tell, all connections that are through count.
 test('where the guest does not tell, all that are through count as logged in', async () => {
   const told: number[] = [];
   await using rig = await doorRig({ onChange: ({ loggedIn }: Counts) => told.push(loggedIn) });

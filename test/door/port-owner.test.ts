@@ -18,8 +18,8 @@ describe('who listens on a port', () => {
     expect(listeningInodes(table, 80)).toEqual([]);
   });
 
-  // Behaviour 44: Nothing that the guest, another user's process or a mirror says reaches a terminal, `status.json` or an incident with
-  // what a terminal obeys, or with what hides or turns what is seen.
+  // Behaviour 133: No control sequence, and nothing that hides or reorders text, reaches a terminal, `status.json` or an
+  // incident from the guest, another user's process or a mirror.
   test.runIf(process.platform === 'linux')('whatever that calls itself', async () => {
     const script = `require('fs').writeFileSync('/proc/self/comm', '\\x1b[31m\\x9bp\\n\\u202e');
       const server = require('net').createServer().listen(0, '127.0.0.1', () => console.log(server.address().port));`;

@@ -35,7 +35,8 @@ const failure = () =>
     (error: unknown) => `${failureOf(error).kind}, ${failureOf(error).recovery ?? 'retry'}`,
   );
 
-// Behaviour 147: With `door` `unix` ssh connects to a Unix socket in a directory that nobody but the owner and root can enter, and no port is open.
+// Behaviour 51: With `door` `unix`, ssh connects to a Unix socket in a directory that only the owner and root can enter,
+// and no port is open.
 describe('the door at a socket', () => {
   test('holds whoever comes, and leads them to the guest; nobody is told apart', async () => {
     await using rig = await rigHere();
@@ -87,7 +88,7 @@ describe('the door at a socket', () => {
   });
 });
 
-// Behaviour 160: Of several builders that come to one socket one has it; the others take nothing of its away.
+// Behaviour 53: Of several builders that use one socket, one has it, and the others remove nothing of its.
 describe('of two', () => {
   test('that come at once, to what a killed one left, one listens', async () => {
     writeFileSync(path, '');

@@ -67,8 +67,8 @@ function tidy(
   return { status, stdout, ran, dropped: readFileSync(drop, 'utf8') };
 }
 
-// Behaviour 139: When nobody has used the guest for half a minute it gives back the memory that caches hold and the blocks that are
-// free, and lets old store paths go while its disk is not full yet; never while a build runs.
+// Behaviour 97: When the guest has been unused for half a minute, it gives back the memory of its caches and its free
+// blocks, and deletes old store paths before its disk is full. It never does so during a build.
 describe('what a guest does when nobody uses it', () => {
   test('writes out, drops what its caches hold, and says what room there is', () =>
     expect(tidy({ owners: ['root', 'sshd'], cachedMiB: 64 })).toEqual({
@@ -82,8 +82,8 @@ describe('what a guest does when nobody uses it', () => {
       ran: ['grep', 'sync', 'df'],
     }));
 
-  // Behaviour 183: What `debug` leaves is opened again without a build, and counted in `status`; it goes with `gc`, or when nobody has opened
-  // it for 7 days.
+  // Behaviour 184: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
+  // after nobody has opened it for 7 days.
   test('deletes directories of failed builds that are older than 7 days', () => {
     const day = 86_400;
     for (const [name, days] of [
@@ -105,7 +105,8 @@ describe('what a guest does when nobody uses it', () => {
     }));
 });
 
-// Behaviour 165: A collection is told to end until it has, from its first step on, and deletes nothing where it cannot keep what came last.
+// Behaviour 103: A collection is told to end until it has, from its first step on. It deletes nothing if it cannot keep the
+// newest paths.
 describe('a collection', () => {
   // A store of two paths, and programs that wait or fail where they are told to.
   const bin = join(root, 'bin');
@@ -149,8 +150,8 @@ describe('a collection', () => {
     expect(leftOver()).toEqual([]);
   });
 
-  // Behaviour 183: What `debug` leaves is opened again without a build, and counted in `status`; it goes with `gc`, or when nobody has opened
-  // it for 7 days.
+  // Behaviour 184: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
+  // after nobody has opened it for 7 days.
   test('deletes the directories of failed builds where all is to go, and no build runs', () => {
     const builds = join(root, 'nix/var/nix/builds/nix-1-2/build');
     const make = () => {

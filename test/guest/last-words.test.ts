@@ -19,8 +19,8 @@ function ringOf(texts: readonly string[]): Buffer {
 const unread = (written: readonly string[], known: readonly string[]) =>
   unreadInRing(ringOf(written), known);
 
-// Behaviour 89: Of a ring no line is told twice, and what was lost is said: after more than 64 KiB of one byte, and after a daemon that was
-// killed, too.
+// Behaviour 174: No line of a console ring is shown twice, and lost lines are reported, also after more than 64 KiB of one
+// byte and after a daemon that was killed.
 describe('lines of a ring that are not in the log', () => {
   test('of one that was never full: all behind what is known', () =>
     expect(unread(lines(0, 10), lines(0, 6))).toEqual({ lines: lines(6, 10), isLost: false }));

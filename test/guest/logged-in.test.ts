@@ -68,8 +68,8 @@ const strangers: readonly Process[] = [
 ];
 
 // What is whose can be told here only by root, who alone may give files away.
-// Behaviour 125: Which connections have logged in is told by the guest: strangers' hold up no stop, keep no machine
-// awake and keep no place at the door. Where the guest does not tell, all that are through count.
+// Behaviour 49: The guest says which connections have logged in. Those that have not delay no stop, keep no machine awake
+// and keep no place at the door. If the guest cannot tell, all connections that are through count.
 describe.runIf(process.getuid?.() === 0).each(shells)('%s counts', (shell) => {
   test.each([
     ['nobody', init([]), '0\n'],

@@ -87,8 +87,8 @@ describe('a guest that Nix can use', () => {
   });
 });
 
-// Behaviour 13: `ready` means: an ssh login as Nix makes it has reached a nix daemon that answered, and the guest's clock
-// is within 2 s.
+// Behaviour 24: `ready` means that an ssh login like Nix's has reached a nix-daemon that answered, and that the guest's
+// clock is within 2 s.
 describe('what is missing is named', () => {
   test.each<[string, string, string, RegExp]>([
     ['no nix there', 'exec no-such-program', 'nix', /no-such-program|not found/],

@@ -229,8 +229,8 @@ describe('a writer that was faster', () => {
   });
 });
 
-// Behaviour 89: Of a ring no line is told twice, and what was lost is said: after more than 64 KiB of one byte, and after a daemon that was
-// killed, too.
+// Behaviour 174: No line of a console ring is shown twice, and lost lines are reported, also after more than 64 KiB of one
+// byte and after a daemon that was killed.
 describe('more than a ring of one byte', () => {
   test.each(['=', ' ', '\n', '\0', 'x'])(
     'repeats no line, before or after it, however it is read: %j',

@@ -85,7 +85,8 @@ describe('seedArchive', () => {
   });
 });
 
-// Behaviour 107: The guest's Nix deletes old store paths in time on a disk of any size: below a tenth of it, at most 2 GiB.
+// Behaviour 104: The guest's Nix deletes old store paths in time on a disk of any size: when less than a tenth of it is
+// free, at most 2 GiB.
 test.each([
   [80, 2, 8],
   [16, 1.6, 4],

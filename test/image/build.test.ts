@@ -253,8 +253,8 @@ describe('a second build', () => {
   });
 });
 
-// Behaviour 72: What the lock names is fetched by its hash, however old its index is; only what the mirrors have no longer, and
-// what needs just that, is resolved again, which one sentence says.
+// Behaviour 126: A package in the lock is fetched by its hash, however old the index. Only what the mirrors no longer have,
+// and what needs exactly that, is resolved again, and a message says so.
 describe('a package that the mirror has no longer', () => {
   test('is resolved anew through the signed index, with a warning that names it', async () => {
     const lock = await newLock();
@@ -370,8 +370,8 @@ describe('a package that the mirror has no longer', () => {
   });
 });
 
-// Behaviour 71: Each relation of a package is met by the release that the recipe names, and by another one only where that cannot
-// meet it; nothing below the lowest acceptable versions makes an image.
+// Behaviour 118: The release that the recipe names meets each dependency of a package; another one does only if that
+// cannot. Nothing below the lowest acceptable versions enters an image.
 describe('several suites', () => {
   const suites: Recipe = {
     ...fakeRecipe,
@@ -532,8 +532,8 @@ describe('leaves what was there, and nothing half, after', () => {
     }
   });
 
-  // Behaviour 63: A `mksquashfs` that cannot make what is needed is refused before anything is fetched, and an image is made only of a root
-  // file system that is whole, whatever that program says of it.
+  // Behaviour 130: A `mksquashfs` that lacks what is needed is refused before anything is fetched. An image is made only
+  // from a complete root file system, whatever that program reports.
   test('a mksquashfs that cannot make it, before anything is fetched', async () => {
     const lock = await newLock();
     await build(lock);

@@ -126,8 +126,9 @@ test.each(['http://u:s3cret@m.test/debian', 'ftp://u:s3cret@m.test/x', 'http://u
   },
 );
 
-// Behaviour 62: The mirror of this machine's apt sources is a guess: one that is dead, is another's, wants a login or lacks the suite is left
-// for the next, and in the end for the default, and `image build` says which it takes and why; no login is shown or kept.
+// Behaviour 129: A mirror from this machine's apt sources that is dead, belongs to others, wants a login or lacks the suite
+// is skipped for the next, and finally for the default. `image build` says which it uses and why. No login is shown or
+// kept.
 describe('among those of apt the first that serves is taken', () => {
   const serves =
     (...good: string[]) =>

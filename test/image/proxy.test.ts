@@ -9,8 +9,8 @@ const through = (env: Record<string, string>, apt = '', to = url) => {
   return proxy === undefined ? 'straight' : `${proxy.url.host} ${proxy.from}`;
 };
 
-// Behaviour 64: Proxies of the environment and of apt are used, with what is exempt from them; an https mirror is known by the system's
-// certificates and by those that the environment names; what is wrong with a proxy or a certificate is named.
+// Behaviour 131: Proxies of the environment and of apt are used, with their exceptions. An https mirror's certificate is
+// checked against the system's and those that the environment names. A wrong proxy or certificate is named.
 test.each([
   [{}, url, 'straight'],
   [{ http_proxy: 'http://p:1' }, url, 'p:1 http_proxy'],

@@ -98,8 +98,8 @@ describe('resolve', () => {
   });
 });
 
-// Behaviour 71: Each relation of a package is met by the release that the recipe names, and by another one only where that cannot
-// meet it; nothing below the lowest acceptable versions makes an image.
+// Behaviour 118: The release that the recipe names meets each dependency of a package; another one does only if that
+// cannot. Nothing below the lowest acceptable versions enters an image.
 describe('of two releases', () => {
   const of = (stable: string[], testing: string[], more: Partial<Request> = {}) =>
     namesOf(
@@ -203,8 +203,8 @@ describe('of two releases', () => {
       'a 1',
       'b 2.9',
     ]));
-  // Behaviour 104: No image is made of a kernel beyond the series with which Rosetta works on macOS 14 and 15, and an update that
-  // could have none else is refused with that reason; an arm64 kernel is unpacked.
+  // Behaviour 120: No image contains a kernel newer than the series with which Rosetta works on macOS 14 and 15. An update
+  // that could only have one is refused with that reason. An arm64 kernel is unpacked.
   test('names the series that nothing is of any more, and why it is kept', () =>
     expect(of(['a 1; Depends: b', 'b 3'], ['b 4'], series('b', '3'))).toMatchObject({
       missing: ['b, at least 2 and below 3, since from that on it is another one (for a)'],

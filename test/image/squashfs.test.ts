@@ -60,8 +60,8 @@ test("this machine's tool has been tried", async () => {
   expect(await findSquashfsTool()).toMatchObject({ tool: 'mksquashfs' });
 });
 
-// Behaviour 63: A `mksquashfs` that cannot make what is needed is refused before anything is fetched, and an image is made only of a root
-// file system that is whole, whatever that program says of it.
+// Behaviour 130: A `mksquashfs` that lacks what is needed is refused before anything is fetched. An image is made only from
+// a complete root file system, whatever that program reports.
 describe('a tool is unfit', () => {
   test.each([
     [

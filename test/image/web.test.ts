@@ -47,8 +47,8 @@ const failsAs = (kind: string, message: RegExp) => ({
   failure: { kind, message: expect.stringMatching(message) as string },
 });
 
-// Behaviour 64: Proxies of the environment and of apt are used, with what is exempt from them; an https mirror is known by the system's
-// certificates and by those that the environment names; what is wrong with a proxy or a certificate is named.
+// Behaviour 131: Proxies of the environment and of apt are used, with their exceptions. An https mirror's certificate is
+// checked against the system's and those that the environment names. A wrong proxy or certificate is named.
 describe("an https mirror of one's own", () => {
   test.each(['SSL_CERT_FILE', 'NIX_SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS'])(
     'is known by %s',

@@ -31,7 +31,8 @@ async function systemRig() {
 }
 
 describe.runIf(asRoot)('with launchd', { timeout: 120_000 }, () => {
-  // Behaviour 130: With `configure --system` launchd or systemd starts the daemon at boot, without a login and as its owner; only the file of that job is root's.
+  // Behaviour 152: With `configure --system`, launchd or systemd starts the daemon at boot, without a login and as its
+  // owner. Only the job's file belongs to root.
   test('a job of the system, from configure to unconfigure', async () => {
     await using rig = await systemRig();
     const before = rig.snapshot();
@@ -67,7 +68,8 @@ describe.runIf(asRoot)('with launchd', { timeout: 120_000 }, () => {
     expect(rig.snapshot()).toEqual(before);
   });
 
-  // Behaviour 131: A job that somebody else declares is never rewritten: `start` and `stop` use it, and `status`, `doctor` and `configure` say whose it is and what restarts it.
+  // Behaviour 153: A job that something else declares is never rewritten. `start` and `stop` use it, and `status`, `doctor`
+  // and `configure` say who declared it and how to restart it.
   test('a job that nix-darwin declares', async () => {
     await using rig = await systemRig();
     const text = `<plist version="1.0"><dict><key>Label</key><string>${label}</string>

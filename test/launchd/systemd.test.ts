@@ -127,7 +127,8 @@ describe('with systemd', { timeout: 60_000 }, () => {
     ]);
   });
 
-  // Behaviour 130: With `configure --system` launchd or systemd starts the daemon at boot, without a login and as its owner; only the file of that job is root's.
+  // Behaviour 152: With `configure --system`, launchd or systemd starts the daemon at boot, without a login and as its
+  // owner. Only the job's file belongs to root.
   test.runIf(process.getuid?.() === 0)(
     'a unit of the system, from configure to unconfigure',
     async () => {
@@ -174,7 +175,8 @@ describe('with systemd', { timeout: 60_000 }, () => {
     },
   );
 
-  // Behaviour 131: A job that somebody else declares is never rewritten: `start` and `stop` use it, and `status`, `doctor` and `configure` say whose it is and what restarts it.
+  // Behaviour 153: A job that something else declares is never rewritten. `start` and `stop` use it, and `status`, `doctor`
+  // and `configure` say who declared it and how to restart it.
   test('a unit that a configuration declares', async () => {
     using rig = await rigOf();
     const state = join(rig.tree, 'state dir');
@@ -208,8 +210,8 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     ]);
   });
 
-  // Behaviour 95: A login job whose program was uninstalled without `unconfigure` says so once at each login and ends; `doctor` of
-  // the next installation finds it, and with `--fix` tells it anew or takes it away.
+  // Behaviour 151: A login job whose program was uninstalled without `unconfigure` says so once at each login and ends.
+  // `doctor` of the next installation finds it, and `--fix` repairs or removes it.
   test('a program that is gone is not tried again and again', async () => {
     using rig = await rigOf();
     expect(rig.run('configure', '--autostart').status).toBe(0);
@@ -224,8 +226,9 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     }
   });
 
-  // Behaviour 124: An upgrade of Node, or of this program, that leaves the old one's directory empty leaves a login job that starts: by the name
-  // that the package manager keeps, and else by the one that it had; `doctor` sees one whose names are all gone.
+  // Behaviour 150: A login job still starts after an upgrade of Node or of this program that leaves the old one's directory
+  // empty: by the name that the package manager keeps, or else by its old name. `doctor` finds a job whose names are all
+  // gone.
   test('an upgraded Node is started by the name that leads to it', async () => {
     using rig = await rigOf();
     const manager = mkdtempSync(join(tmpdir(), 'Cellar of $HOME-'));
@@ -298,8 +301,8 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     },
   );
 
-  // Behaviour 48: A daemon that somebody starts by hand ends with what is wrong, whatever variables a terminal gives it; the
-  // one that launchd or systemd starts lives on and says it.
+  // Behaviour 149: A daemon started by hand exits if something is wrong, whatever variables the terminal sets. One started
+  // by launchd or systemd stays and reports it.
   test('a daemon by hand is none of systemd’s, in a terminal that is', async () => {
     using rig = await rigOf();
     expect(rig.run('configure').status).toBe(0);

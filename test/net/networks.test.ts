@@ -57,8 +57,8 @@ describe('which network a start gets', () => {
   });
 });
 
-// Behaviour 129: A QEMU that was built without a network of its own is started once, and the same start goes on with gvproxy where that
-// is installed and nobody has asked for QEMU's own.
+// Behaviour 30: A QEMU that was built without its own network is started once. The same start goes on with gvproxy if that
+// is installed and QEMU's own network was not chosen.
 describe('a VM program that was built without a network of its own', () => {
   const failure: Failure = { kind: 'vm-lacks-part', message: 'No slirp.', hint: 'Get.', exit: 69 };
   const vmProgram = () => join(dir, 'bin/qemu');
@@ -114,8 +114,8 @@ describe('a network that does not serve', () => {
   };
   beforeEach(() => mkdirSync(join(dir, 's/nix-state'), { recursive: true }));
 
-  // Behaviour 12: A network program that does not serve, and that nobody has asked for by its name, is followed by another one that
-  // is installed, for one boot of the host and one build of the program.
+  // Behaviour 29: A network program that does not work, and that was not chosen by name, is replaced by another installed
+  // one until the host reboots or the program is upgraded.
   test('is not taken again where another one is here, and the failure says which', () => {
     install('vpnkit', 'gvproxy');
     expect(fail().hint).toBe('The next attempt is made with gvproxy. Look.');

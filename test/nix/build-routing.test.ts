@@ -184,8 +184,8 @@ describe('what Nix says', () => {
     expect(parseDerivation(JSON.stringify(fetch))).toEqual({ ...wanted, builtin: true });
   });
 
-  // Behaviour 91: A feature that the guest's Nix cannot do, or that is one of Nix's misspelt, is not offered, and `explain` knows the features
-  // that a derivation or this machine has by itself.
+  // Behaviour 112: A feature that the guest's Nix does not have, or that is a misspelt one of Nix's, is not offered.
+  // `explain` knows the features that a derivation or the host implies.
   test.each([
     ['a floating output', { out: { hashAlgo: 'r:sha256' } }, ['kvm', 'ca-derivations']],
     [

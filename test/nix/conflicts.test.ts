@@ -34,8 +34,8 @@ const found = (
     env,
   }).map(({ weight, message, hint }) => `${weight} ${message} ${hint}`);
 
-// Behaviour 178: A variable or a setting that has Nix use another store, other settings or no builder, yours or nix-daemon's, is named
-// with where it stands.
+// Behaviour 110: A variable or setting that makes your Nix, or nix-daemon, use another store, other settings or no builder
+// is named, with its place.
 describe('settings that keep builds from us', () => {
   test('none in a plain file', () => {
     put('etc/nix/nix.conf', 'experimental-features = nix-command\n');

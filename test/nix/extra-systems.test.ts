@@ -8,7 +8,8 @@ const settings = ({ system, extraSystems }: typeof asked | typeof none) => ({
   extraSystems: [...extraSystems],
 });
 
-// Behaviour 152: `configure` offers Nix i686-linux where a program of it was run in the guest, and `status`, `doctor` and `explain` say when that is lost.
+// Behaviour 111: `configure` offers i686-linux to Nix if a program of that system ran in the guest. `status`, `doctor` and
+// `explain` say if that stops working.
 describe('i686-linux', () => {
   test.each([
     ['is offered where a program ran', true, 0],

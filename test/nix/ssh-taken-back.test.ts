@@ -39,8 +39,8 @@ async function listing(file: string, host = 'nix-linuxkit'): Promise<string> {
   return ran.stdout;
 }
 
-// Behaviour 127: An option that is newer than the oldest ssh and that somebody sets for every host does not reach the guest: our lines
-// take it back where each ssh of this machine knows it; else configure and doctor name the option, file and line.
+// Behaviour 148: A newer ssh option that is set for every host does not affect the guest: our lines reset it if each ssh on
+// this machine knows it. Otherwise `configure` and `doctor` name the option, file and line.
 describe.runIf(isNew)('an option for every host that is newer than our oldest ssh', () => {
   test('is taken back where each ssh knows it, and not said where nobody else says it', async () => {
     using rig = configureRig();

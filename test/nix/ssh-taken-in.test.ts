@@ -61,8 +61,8 @@ async function configure(): Promise<boolean | undefined> {
 const others = 'Host *.example\n  User me\n';
 type Words = (ours: string, now: string) => string;
 
-// Behaviour 108: Whether the user's ssh leads to the guest is asked of ssh itself: what stands above our lines, and how others write
-// them, is theirs; our text in a comment, or for another host, is none of it.
+// Behaviour 146: ssh itself is asked whether the user's ssh reaches the guest. Other text in its configuration, above our
+// lines or in another form, stays as it is. Our text in a comment, or for another host, does not count.
 describe('the configuration of ssh leads to the guest, and is left as it is', () => {
   test.each<[string, Words]>([
     ['a blank line above our block', (_, now) => `\n${now}`],

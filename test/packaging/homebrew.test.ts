@@ -124,7 +124,8 @@ afterAll(() => {
 
 let formula = '';
 
-// Behaviour 146: A formula for Homebrew is made of what npm says of the published package; by its steps the program is installed with two packages, and survives an upgrade by the name that Homebrew keeps.
+// Behaviour 165: The Homebrew formula is made from what npm says about the published package. Its steps install the program
+// with two packages, and the program survives an upgrade by the name that Homebrew keeps.
 describe('the formula', () => {
   test('is filled with what npm says', async () => {
     const made = await run(join(root, 'scripts/release'), ['formula', version]);

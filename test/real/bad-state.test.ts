@@ -38,7 +38,8 @@ test('a config with several mistakes is refused with all of them', async (contex
   expect((await rig.cli('daemon')).stderr).toContain('is not JSON');
 });
 
-// Behaviour 32: What no second try can mend is not tried again; a changed `config.json` is read and tried at once.
+// Behaviour 74: A failure that a second attempt cannot fix is not retried. A changed `config.json` is read and tried at
+// once.
 test('under launchd the daemon lives on in `failed`, and begins when the file is mended', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const good = settings(rig);
@@ -103,8 +104,7 @@ const images: readonly (readonly [what: string, spoil: (prefix: string) => void,
     ],
   ];
 
-// Behaviour 10: Nothing is launched before image, keys and disk were looked at; each thing that is wrong has a name and a
-// remedy.
+// Behaviour 22: Nothing is launched before image, keys and disk have been checked. Each problem has a name and a remedy.
 test.for(images)('an image %s: named once, with how to make it', async (image, context) => {
   const [, spoil, kind] = image;
   await using rig = await BuilderRig.create({ context });
@@ -125,8 +125,8 @@ test.for(images)('an image %s: named once, with how to make it', async (image, c
   await rig.leavesNothing();
 });
 
-// Behaviour 73: An image below the lowest acceptable versions is not started, and nothing falls back to one; only the very image that
-// `acceptOldImage` names is, and `status` says so.
+// Behaviour 119: An image below the lowest acceptable versions is not started, and nothing falls back to one. Only the
+// image that `acceptOldImage` names is started, and `status` says so.
 test('an image with a Nix that lets builds out is not started, unless it is the one that is accepted', async (context) => {
   await using rig = await BuilderRig.create({ context });
   expect((await rig.cli('configure', '--no-root', '--reset', 'bundle')).end).toBe(0);

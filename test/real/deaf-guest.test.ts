@@ -3,8 +3,8 @@ import { fact } from './command.ts';
 import { deafen } from './deafen.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 37: SIGTERM ends the guest in order, then the VM, then the network, and the daemon exits 0 within 25 s, from
-// every phase, also during start-up.
+// Behaviour 78: SIGTERM ends the guest cleanly, then the VM, then the network. The daemon exits with 0 within 25 s, from
+// every phase, also while starting.
 test('a guest that listens to nobody is ended in time all the same', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const daemon = rig.begin('daemon');
@@ -23,7 +23,7 @@ test('a guest that listens to nobody is ended in time all the same', async (cont
   expect(rig.log('vm-does-not-end')).toHaveLength(1);
 });
 
-// Behaviour 38: A second SIGTERM within a second is the same one; a later one ends everything at once.
+// Behaviour 79: A second SIGTERM within a second counts as the same one. A later one ends everything at once.
 test('a second SIGTERM, more than a second after the first, does not wait for the guest', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const daemon = rig.begin('daemon');

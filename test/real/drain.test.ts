@@ -6,14 +6,14 @@ import { fakeCaffeinate } from '../fakes/fake-caffeinate.ts';
 import { fact } from './command.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 36: `stop` lets no new connection in, says how many builds run, and waits for the connections that have
-// logged in, up to a limit, also while the guest is paused or the daemon does not answer; `--now` does not.
-// Behaviour 41: While a connection has logged in, on AC power, the Mac does not fall asleep: `caffeinate` runs for
-// so long, ends with the daemon however that ends, and costs an idle daemon nothing.
-// Behaviour 121: `drain` has new connections refused before they log in, whatever the guest does, until `undrain`, so that Nix takes
-// other builders; those that are through go on.
-// Behaviour 125: Which connections have logged in is told by the guest: strangers' hold up no stop, keep no machine
-// awake and keep no place at the door. Where the guest does not tell, all that are through count.
+// Behaviour 77: `stop` admits no new connection, says how many builds are running, and waits for logged-in connections up
+// to a limit, also while the guest is paused or the daemon does not answer. `--now` does not wait.
+// Behaviour 92: On AC power, a Mac stays awake while a connection is logged in. `caffeinate` runs only then, ends with the
+// daemon however that ends, and costs an idle daemon nothing.
+// Behaviour 82: Until `undrain`, `drain` refuses new connections before they log in, in every phase, so that Nix uses other
+// builders. Connections that are through go on.
+// Behaviour 49: The guest says which connections have logged in. Those that have not delay no stop, keep no machine awake
+// and keep no place at the door. If the guest cannot tell, all connections that are through count.
 test('a stop waits for what is running, lets nothing new in, and does not wait when told so', async (context) => {
   await using rig = await BuilderRig.create({ context, configure: ['--keep-awake'] });
   const caffeinate = fakeCaffeinate(rig.dir);

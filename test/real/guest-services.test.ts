@@ -11,18 +11,19 @@ import { findProgram } from '../../src/system/process/find-program.ts';
 import { qemuAbilities } from '../../src/vm/qemu/qemu-abilities.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 17: A crowd is led to the guest one after the other, so that a network that takes two connections at a time loses
-// none of it.
-// Behaviour 173: A login of Nix's is led to the guest's daemon without a start of Nix, as the user who it is, and trusted as such.
-// Behaviour 140: What goes back of memory and disk is what the guest's kernel says, not what its VM program is known for; where
-// memory does not go back, `status` and `doctor` say what ends that.
-// Behaviour 141: `gc` and `trim` bring back a guest that is away and say so; `gc` waits for those who are in, and what it frees, the
-// host has again.
-// Behaviour 182: `debug` opens a shell in a build that failed where Nix runs that: in its directory, by its user, with its environment and
-// network, and with no more of the store than it sees; nothing that is built so comes into the store.
-// Behaviour 183: What `debug` leaves is opened again without a build, and counted in `status`; it goes with `gc`, or when nobody has opened
-// it for 7 days.
-// Behaviour 152: `configure` offers Nix i686-linux where a program of it was run in the guest, and `status`, `doctor` and `explain` say when that is lost.
+// Behaviour 44: Connections are led to the guest one after the other, so that a network that accepts two at a time loses
+// none.
+// Behaviour 182: Nix's login reaches the guest's daemon without starting Nix, as its own user and with that user's trust.
+// Behaviour 99: The guest's kernel, not the VM program's name, says which memory and disk return to the host. If memory
+// does not return, `status` and `doctor` say what frees it.
+// Behaviour 100: `gc` and `trim` bring back a guest that is away, and say so. `gc` waits for the clients in it, and what it
+// frees returns to the host.
+// Behaviour 183: `debug` opens a shell in a failed build as Nix runs it: in its directory, as its user, with its
+// environment, network and view of the store. Nothing that it builds enters the store.
+// Behaviour 184: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
+// after nobody has opened it for 7 days.
+// Behaviour 111: `configure` offers i686-linux to Nix if a program of that system ran in the guest. `status`, `doctor` and
+// `explain` say if that stops working.
 test('the services of a guest: many clients, deaths, priorities, the sandbox, the clock, the button', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();
@@ -131,7 +132,7 @@ function residentMiB(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1]) / 1024;
 }
 
-// Behaviour 34: A VM killed within a second of a build's success loses nothing that Nix calls valid.
+// Behaviour 75: A VM killed within a second of a build's success loses nothing that Nix calls valid.
 test.for([
   ['at once', false],
   ["after Nix's database was closed", true],

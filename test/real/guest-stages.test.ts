@@ -59,8 +59,8 @@ onX64('a disk that is neither blank nor ours is left alone, to the byte', async 
   }
 });
 
-// Behaviour 103: The guest's disk is the one with our label, whichever the VM program puts first, and where the named console is
-// not there the guest is heard on one that is.
+// Behaviour 32: The guest's disk is the one with our label, in whatever order the VM program lists them. If the named
+// console does not exist, the guest uses one that does.
 onX64(
   'a blank disk is formatted, a killed guest’s is mended, a larger one grown, a broken one left',
   async (context) => {
@@ -93,8 +93,8 @@ onX64(
   },
 );
 
-// Behaviour 35: A disk is formatted when it is blank, and again when the formatting was cut short; any other that is not ours
-// is left alone, to the byte.
+// Behaviour 76: A blank disk is formatted, and formatted again if the formatting was interrupted. Any other disk that is
+// not ours is left byte-identical.
 onX64.for<[string, (head: Buffer) => boolean]>([
   ['nothing is there but the mark', (head) => isMarked(head) && isZero(head.subarray(512))],
   // mkfs clears it first, and writes it last.

@@ -62,8 +62,8 @@ describe('the network', () => {
     expect(rig.log('seen').some(({ name }) => name === 'vm-started')).toBe(false);
   });
 
-  // Behaviour 12: A network program that does not serve, and that nobody has asked for by its name, is followed by another one that
-  // is installed, for one boot of the host and one build of the program.
+  // Behaviour 29: A network program that does not work, and that was not chosen by name, is replaced by another installed
+  // one until the host reboots or the program is upgraded.
   test('does not serve, and was not asked for by its name: the next attempt has the other one', async (context) => {
     await using rig = await hyperkit.builder(context, { network: undefined });
     hyperkit.tell('vpnkit', { bindFails: true });

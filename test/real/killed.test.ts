@@ -8,8 +8,8 @@ import { addMonitor } from './monitor.ts';
 import { BuilderRig } from './rig.ts';
 import { stopAtOnce } from './stop-at-once.ts';
 
-// Behaviour 4: What a killed daemon left is found by its lock at the next start, asked to end, ended, and told in the log;
-// never do two processes have the disk open.
+// Behaviour 4: The next start finds by its lock what a killed daemon left, asks it to end, ends it, and logs that. Two
+// processes never have the disk open.
 test('a VM that was killed is started again; a VM whose daemon was killed is ended first', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();

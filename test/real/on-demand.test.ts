@@ -7,8 +7,8 @@ import { exampleNix } from '../../src/nix/example.ts';
 import { nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 96: The first build after a pause does not fail because of it: one that comes while the guest is away, or goes, is held and
-// built.
+// Behaviour 85: No build fails because the guest was away: one that arrives while the guest is away, or leaving, waits and
+// is built.
 test('a guest that comes and goes: no build ever fails for it', async (context) => {
   await using rig = await BuilderRig.create({
     context,

@@ -13,12 +13,12 @@ const still = names.filter((name) => 'sentence' in rowOf(name));
 /** Elsewhere the translator is all that there is, and has none after it. */
 const hasOther = process.platform === 'linux' && kvmObstacle() === undefined;
 
-// Behaviour 67: An accelerator that breaks later is not taken again in this boot of the host, and the same start goes on with the next
-// one.
-// Behaviour 69: Each state that QEMU can be in has its sentence and its treatment: one that is held, halted or being saved is waited for,
-// one that cannot go on is begun anew.
-// Behaviour 105: A fault of the host's disk, or a quota that is used up, pauses the guest as a full disk does: it says which it is, and goes
-// on when that is over. A fault that comes again at the third attempt ends the guest, names the file and is not tried again.
+// Behaviour 27: An accelerator that fails later is not used again until the host reboots, and the same start goes on with
+// the next one.
+// Behaviour 69: Each run state of QEMU has its message and its treatment. A VM that is held, halted or being saved is
+// waited for; one that cannot continue is restarted.
+// Behaviour 65: A fault of the host's disk, or a used-up quota, pauses the guest as a full disk does, with its reason. A
+// fault that returns at the third attempt ends the guest, names the file, and is not retried.
 test('each state of QEMU is met with its sentence and its treatment', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const qemu = findProgram(process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64');

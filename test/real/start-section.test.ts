@@ -26,8 +26,8 @@ async function hold({ layout }: BuilderRig): Promise<() => Promise<void>> {
   });
 }
 
-// Behaviour 5: A start, `configure`, `unconfigure --purge` and `image build` do not touch the same files at the same time; a
-// holder that was killed blocks nobody.
+// Behaviour 7: A start, `configure`, `unconfigure --purge` and `image build` never use the same files at the same time. A
+// process that was killed while it held them blocks nothing.
 test('a start waits for whoever is at work, says so, and goes on', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const release = await hold(rig);
@@ -110,8 +110,8 @@ test('what a killed command left of the section keeps nobody waiting', async (co
   expect(rig.log('waiting-for-section')).toEqual([]);
 });
 
-// Behaviour 1: A state directory has one daemon: a kernel lock says who; a second one in a terminal exits with 75 and
-// names the first one's pid. None begins while a `stop` ends what an earlier one left.
+// Behaviour 1: A state directory has one daemon, which a kernel lock ensures. A second one in a terminal exits with 75 and
+// names the first one's pid. None starts while `stop` is still cleaning up after an earlier one.
 test('fifty daemons at once: one of them is the daemon, and the others name it', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const daemons = Array.from({ length: 50 }, () => rig.begin('daemon'));

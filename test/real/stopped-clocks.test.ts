@@ -20,8 +20,8 @@ async function beyondStale(rig: BuilderRig, since: number, tryAgain: () => Promi
   expect(vms(rig).length).toBeLessThanOrEqual(1);
 }
 
-// Behaviour 7: A daemon that stood still for longer than any lock stays fresh, alone or with its VM, has its builder as
-// before; nobody has taken its place, or its part in a start, meanwhile.
+// Behaviour 9: A daemon that was suspended longer than any lock's staleness limit, alone or with its VM, resumes normally.
+// No other process has taken over its role or its place in a start.
 test('a daemon, and a daemon with its VM, that stood still have their builder as before', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const daemon = rig.begin('daemon');

@@ -26,8 +26,8 @@ const moments: readonly (readonly [name: string, came: (daemon: Command) => bool
   ['the guest starts its services', sees('disk')],
 ];
 
-// Behaviour 37: SIGTERM ends the guest in order, then the VM, then the network, and the daemon exits 0 within 25 s, from
-// every phase, also during start-up.
+// Behaviour 78: SIGTERM ends the guest cleanly, then the VM, then the network. The daemon exits with 0 within 25 s, from
+// every phase, also while starting.
 test.each(moments)('SIGTERM when %s: exit 0, and nothing is left', async (name, came) => {
   const daemon = rig.begin('daemon');
   await fact(name, () => came(daemon));

@@ -23,8 +23,9 @@ function install(file: string, links: Readonly<Record<string, string>>): void {
   }
 }
 
-// Behaviour 124: An upgrade of Node, or of this program, that leaves the old one's directory empty leaves a login job that starts: by the name
-// that the package manager keeps, and else by the one that it had; `doctor` sees one whose names are all gone.
+// Behaviour 150: A login job still starts after an upgrade of Node or of this program that leaves the old one's directory
+// empty: by the name that the package manager keeps, or else by its old name. `doctor` finds a job whose names are all
+// gone.
 test.each<
   [string, (version: string) => string, (version: string) => Record<string, string>, string]
 >([

@@ -65,7 +65,9 @@ function lay(): void {
   put(join(layout.state, 'daemon.log'), '{}\n');
 }
 
-// Behaviour 84: No verb works in a state directory that is another user's, that others can write, or, for root, that others can put another in the place of; those that show something warn. `unconfigure --owner-gone` goes by root's own record.
+// Behaviour 18: No command works in a state directory that belongs to another user or that others can write, nor, as root,
+// in one that others can replace. Commands that only show something warn. `unconfigure --owner-gone` uses root's own
+// record.
 describe.runIf(asRoot)('a directory of another user', () => {
   const changing: readonly (readonly string[])[] = [
     ['configure'],
@@ -149,7 +151,8 @@ describe.runIf(asRoot)('a directory of another user', () => {
   });
 });
 
-// Behaviour 85: `configure -d` takes a directory that is empty, is marked as ours, or is of the release before; `--purge` deletes what is ours in such a one, follows no link, and receipts name files of a fixed list only.
+// Behaviour 19: `configure -d` accepts a directory that is empty, is marked as ours, or comes from the previous release.
+// `--purge` deletes only our files there, follows no link, and accepts only a fixed list of files from receipts.
 describe('configure -d', () => {
   test('takes no directory with files of somebody’s', async () => {
     using rig = configureRig();

@@ -38,7 +38,8 @@ const options = (over: Partial<RootOptions>): RootOptions => ({
   ...over,
 });
 
-// Behaviour 80: Root runs no program of ours and reads no file of the user's: `configure` and `unconfigure` show a script, and run what they showed; no private key is in it or on its input.
+// Behaviour 137: Root runs no program of ours and reads no file of the user's. `configure` and `unconfigure` show a script
+// and run exactly that; it contains no private key and reads none.
 describe("root's part", () => {
   test('is one script, given to sudo as an argument, and shown first with what it is for', async () => {
     const paths = rootPaths(request);

@@ -88,7 +88,8 @@ const trees: Readonly<Record<string, () => void>> = {
     ),
 };
 
-// Behaviour 81: Root's script, and its removal, do the same under every shell that is `/bin/sh` somewhere; what they take back is as it was to the byte, also where the release before wrote it, or an end came in between.
+// Behaviour 138: Root's script and its removal work under every shell that is used as `/bin/sh`. What they undo is
+// byte-identical to before, also after an interruption or if the previous release wrote it.
 describe.each(shells)('under %s', (shell) => {
   test.each(Object.keys(trees))('all is written, then nothing, and all taken back: %s', (name) => {
     trees[name]?.();
@@ -199,7 +200,8 @@ function writeAsBefore(): void {
   writeFileSync(paths.installed, `${JSON.stringify(installed, null, 2)}\n`);
 }
 
-// Behaviour 82: Root's script changes nothing where a directory that it writes in is a link, another's, or can be written by others, where a file cannot be written, or where the builder is another user's.
+// Behaviour 139: Root's script changes nothing if a directory that it writes in is a link, belongs to others or is writable
+// by others, if a file cannot be written, or if the builder belongs to another user.
 describe("root's script refuses, and changes nothing", () => {
   const refused = (why: string, script = installing()) => {
     const before = snapshot(tree);
@@ -287,7 +289,7 @@ test('links that a user put where root writes whole files are replaced, and not 
   expect(readFileSync(victim, 'utf8')).toBe('theirs');
 });
 
-// Behaviour 86: A file that is a mount point is written in place, and given back.
+// Behaviour 144: A file that is a mount point is written in place, and restored.
 describe.runIf(canMount)('a file that is a mount point', () => {
   const mounted = (script: string, flags = '') => {
     const mounts = [paths.ssh, paths.machines].map(
@@ -332,7 +334,8 @@ test('a removal that was cut short is finished by the next', () => {
   expect(snapshot(tree)).toEqual(before);
 });
 
-// Behaviour 80: Root runs no program of ours and reads no file of the user's: `configure` and `unconfigure` show a script, and run what they showed; no private key is in it or on its input.
+// Behaviour 137: Root runs no program of ours and reads no file of the user's. `configure` and `unconfigure` show a script
+// and run exactly that; it contains no private key and reads none.
 test('no private key is in what is shown, and none leaves the directory', () => {
   perform(installing());
   const key = readFileSync(paths.clientKey, 'utf8');
@@ -351,7 +354,8 @@ test('what others put into the directory of the door stays, and is told', () => 
   expect(readFileSync(join(paths.door, 'theirs'), 'utf8')).toBe('x');
 });
 
-// Behaviour 148: Root's script has each file on the disk before it gives it its name, where `sync` takes a file: a power cut leaves no empty one.
+// Behaviour 140: Root's script writes each file to the disk before it renames it, if `sync` accepts a file, so that a power
+// cut leaves no empty one.
 test('each file is on the disk before it has its name', () => {
   put(paths.machines, 'ssh://a\n');
   // Its name is a word of the script.

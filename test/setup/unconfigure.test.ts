@@ -182,7 +182,8 @@ describe.runIf(asRoot)('unconfigure', () => {
     expect(existsSync(rig.layout.root)).toBe(false);
   });
 
-  // Behaviour 85: `configure -d` takes a directory that is empty, is marked as ours, or is of the release before; `--purge` deletes what is ours in such a one, follows no link, and receipts name files of a fixed list only.
+  // Behaviour 19: `configure -d` accepts a directory that is empty, is marked as ours, or comes from the previous release.
+  // `--purge` deletes only our files there, follows no link, and accepts only a fixed list of files from receipts.
   test('follows no link, and deletes nothing that only looks like ours', async () => {
     using rig = configureRig();
     await rig.run();

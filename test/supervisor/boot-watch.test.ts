@@ -51,8 +51,8 @@ function boot({ rebootsInPlace = false } = {}) {
   return { clock, seen, end, over, stop, says, looks: () => looks };
 }
 
-// Behaviour 14: A boot that does not get ready in 180 s of waking time is ended, and the first stage that is missing is
-// named; up to an hour of a disk check does not count.
+// Behaviour 25: A boot that is not ready after 180 s of waking time is ended, and the first missing stage is named. Up to
+// an hour of a disk check does not count.
 test('a boot that stays away is ended after 180 s, naming what is missing', async () => {
   const { clock, end, says } = boot();
   says('stage=init');
@@ -114,7 +114,8 @@ test('a guest that says more stages than any boot has fills no record, and says 
   expect(seen).toHaveLength(50);
 });
 
-// Behaviour 45: Once a guest was ready no line on its console ends it, whoever wrote it: that it has given up is said while it boots, or not; of what else would end it the guest itself is asked.
+// Behaviour 134: No line on the console ends a guest that was ready, whoever wrote it. The guest can give up only while it
+// boots; anything else that would end it is checked with the guest itself.
 test('a service that ended and was begun anew is told of', () => {
   const { seen, says, stop } = boot();
   for (const what of ['note=disk-format', 'note=restarted-sshd', 'note=restarted']) says(what);
@@ -152,7 +153,7 @@ test('a guest that was ready gives up no more: the line is a note', async () => 
   }
 });
 
-// Behaviour 117: A guest that reboots inside its VM process is a lost guest.
+// Behaviour 61: A guest that reboots inside its VM process is a lost guest.
 test.each([true, false])(
   'a first stage that comes again is a reboot where the VM process goes on with it (%s)',
   (rebootsInPlace) => {

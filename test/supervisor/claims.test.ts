@@ -50,7 +50,8 @@ async function guest(says: { readonly code: number; readonly uptimeS: number } |
   };
 }
 
-// Behaviour 45: Once a guest was ready no line on its console ends it, whoever wrote it: that it has given up is said while it boots, or not; of what else would end it the guest itself is asked.
+// Behaviour 134: No line on the console ends a guest that was ready, whoever wrote it. The guest can give up only while it
+// boots; anything else that would end it is checked with the guest itself.
 test.each([
   ['goes on', { code: 0, uptimeS: 69.5 }, 'guest-goes-on'],
   ['takes no more writes', { code: 1, uptimeS: 0 }, 'lost'],

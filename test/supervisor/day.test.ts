@@ -38,7 +38,7 @@ const log = [
   phase(100, 'failed'),
 ].join('\n');
 
-// Behaviour 176: `boot-report --html` shows the last day: where the guest was, when somebody was in it, and what memory it kept.
+// Behaviour 115: `boot-report --html` shows the last day: what the guest did, when a client was in it, and its memory.
 describe('a day in the log', () => {
   test('is where the guest was, who used it, and what it kept', () => {
     const day = dayIn(log, at(120));

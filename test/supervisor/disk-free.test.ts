@@ -36,7 +36,7 @@ test('a disk that nobody has is free at once, and stays so', async () => {
   expect(isLocked(disk)).toBe(false);
 });
 
-// Behaviour 113: No VM program is given a disk that another process has locked: it is waited for 20 s.
+// Behaviour 6: No VM program gets a disk that another process has locked: a start waits up to 20 s for it.
 test('one whose holder goes is waited for', async () => {
   const lock = tryKernelLock(disk);
   const { over, said, done } = free();

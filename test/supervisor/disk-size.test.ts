@@ -12,8 +12,8 @@ const filling = (limitGiB: number): Place => ({
   },
 });
 
-// Behaviour 52: A place that takes no file of the disk's size is told at `configure`, and at a start, with the size that it
-// takes.
+// Behaviour 15: `configure` and a start report a file system that allows no file of the disk's size, and the size that it
+// allows.
 test.each<[string, Place, number, ReturnType<typeof mostGiB>]>([
   ['a file system that keeps holes', roomy, 80, { most: 80, by: 'length' }],
   [

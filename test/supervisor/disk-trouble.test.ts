@@ -45,8 +45,8 @@ async function pausedFor(why: 'disk-full' | 'io-error', ms: number): Promise<voi
   await clock.advance(ms);
 }
 
-// Behaviour 105: A fault of the host's disk, or a quota that is used up, pauses the guest as a full disk does: it says which it is, and goes
-// on when that is over. A fault that comes again at the third attempt ends the guest, names the file and is not tried again.
+// Behaviour 65: A fault of the host's disk, or a used-up quota, pauses the guest as a full disk does, with its reason. A
+// fault that returns at the third attempt ends the guest, names the file, and is not retried.
 describe('a VM that was paused for its disk', () => {
   test('goes on by itself where the fault has passed', async () => {
     await pausedFor('io-error', 2_500);

@@ -112,8 +112,8 @@ describe('the disk', () => {
     expect(judgeDisk(Buffer.alloc(65_536, 1))).toBe('foreign'));
 });
 
-// Behaviour 52: A place that takes no file of the disk's size is told at `configure`, and at a start, with the size that it
-// takes.
+// Behaviour 15: `configure` and a start report a file system that allows no file of the disk's size, and the size that it
+// allows.
 describe('a disk that is larger than files may be', () => {
   const source = `
     import { prepareDisk } from '../../src/supervisor/disk/disk.ts';

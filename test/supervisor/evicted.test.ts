@@ -33,9 +33,8 @@ const driverPauses = (pausesOnFullDisk: boolean) =>
   Object.assign(vmDrivers.qemu, { row: { ...vmPrograms.qemu, pausesOnFullDisk } });
 afterEach(() => driverPauses(true));
 
-// Behaviour 8: A state directory that is moved, deleted or replaced under its daemon is noticed within 5 s, and before
-// every start: the daemon ends its children in order, says so, exits with 74, and touches nothing that lies under the old
-// name.
+// Behaviour 10: A daemon notices within 5 s, and before every start, that its state directory was moved, deleted or
+// replaced. It ends its children cleanly, says so, exits with 74, and touches nothing under the old name.
 test('deleted, with another daemon in its place: ends in order, and touches nothing of theirs', async () => {
   await using world = await World.make();
   const { layout } = world;
@@ -102,8 +101,8 @@ test('whether there is room cannot be told: nothing is ended for that', async ()
   await until('stopped');
 });
 
-// Behaviour 9: A state directory that becomes read-only ends no guest: what the status file cannot say is said where the
-// daemon prints, and the file is true again within 5 s of its being writable.
+// Behaviour 11: A state directory that becomes read-only ends no guest. The daemon prints what it cannot write to the
+// status file, which is correct again within 5 s of becoming writable.
 test('unwritable for a while: it stays, says so, and the record is true again afterwards', async () => {
   await using world = await World.make();
   const { layout, clock, config } = world;

@@ -68,8 +68,8 @@ function rig() {
   return { clock, at, asked, housekeeping, pass, finish };
 }
 
-// Behaviour 139: When nobody has used the guest for half a minute it gives back the memory that caches hold and the blocks that are
-// free, and lets old store paths go while its disk is not full yet; never while a build runs.
+// Behaviour 97: When the guest has been unused for half a minute, it gives back the memory of its caches and its free
+// blocks, and deletes old store paths before its disk is full. It never does so during a build.
 describe('a guest that nobody uses', () => {
   test('gives back what it has once after each use, half a minute later', async () => {
     const { at, asked, pass } = rig();
@@ -87,8 +87,8 @@ describe('a guest that nobody uses', () => {
     expect(asked).toEqual(['tidy', 'trim', 'tidy', 'trim']);
   });
 
-  // Behaviour 183: What `debug` leaves is opened again without a build, and counted in `status`; it goes with `gc`, or when nobody has opened
-  // it for 7 days.
+  // Behaviour 184: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
+  // after nobody has opened it for 7 days.
   test('is tidied every day where nobody comes: what is in it grows old', async () => {
     const { asked, clock, pass } = rig();
     await pass(40_000);
@@ -171,8 +171,8 @@ describe('a guest that nobody uses', () => {
   });
 });
 
-// Behaviour 138: A collection never takes what a build has just been given: nobody is let in while one runs, and it ends for a client
-// that comes.
+// Behaviour 98: A collection never deletes what a build has just received: no client is admitted while one runs, and it
+// ends for a client that arrives.
 describe('a collection', () => {
   test.each([
     ['has logged in', { loggedIn: 1 }],
@@ -237,7 +237,8 @@ describe('a collection', () => {
     expect([asked.at(-1), at.withheld]).toEqual(['trim', [true, false]]);
   });
 
-  // Behaviour 165: A collection is told to end until it has, from its first step on, and deletes nothing where it cannot keep what came last.
+  // Behaviour 103: A collection is told to end until it has, from its first step on. It deletes nothing if it cannot keep
+  // the newest paths.
   test('of which nothing is heard is told to end, and nobody is let in before it has', async () => {
     const { at, asked, housekeeping, clock } = rig();
     at.stops = [0, 0, 127, 1, 0, 1];
@@ -267,7 +268,8 @@ describe('a collection', () => {
     expect(at.withheld).toEqual([true, false]);
   });
 
-  // Behaviour 163: A `gc` or `trim` that somebody asked for is a use of the guest, which does not go in the midst of it unless it is told to.
+  // Behaviour 101: A requested `gc` or `trim` counts as a use of the guest, which is not sent away meanwhile unless that is
+  // forced.
   test('or a trim that was asked for is a use of the guest, and one of our own is none', async () => {
     const { at, housekeeping, finish, pass } = rig();
     const collected = housekeeping.collect();

@@ -32,8 +32,9 @@ function counted() {
   return count;
 }
 
-// Behaviour 177: A daemon that nobody asks, whose guest is ready, looks every 5 s and at no other time: at some ten files, of which it opens
-// none, and with one question to its guest. Names in the state directory are looked at where that has changed, and once a minute.
+// Behaviour 116: An idle daemon with a ready guest wakes every 5 s and at no other time. It checks some ten files without
+// opening any, and asks its guest one question. It checks the names in the state directory when that has changed, and once
+// a minute.
 test('a minute with a ready guest and nobody in it', { timeout: 60_000 }, async () => {
   await using world = await World.make();
   const { clock } = world;

@@ -60,8 +60,8 @@ describe('a guest that nobody uses', () => {
     expect([at.looks, idle]).toEqual([0, []]);
   });
 
-  // Behaviour 97: A guest goes only when nobody has used it for as long as `idle.after` says: nobody has logged in through the door,
-  // nobody is about to, and the guest itself says that it builds nothing.
+  // Behaviour 83: A guest is sent away only if it has been unused for `idle.after`: nobody is logged in through the door or
+  // about to be, and the guest itself says that it builds nothing.
   test.each([
     ['somebody who has logged in', { ...nobody, open: 1, loggedIn: 1 }],
     ['somebody who is about to log in', { ...nobody, open: 1, entering: 1 }],
@@ -77,7 +77,8 @@ describe('a guest that nobody uses', () => {
     expect(idle).toHaveLength(1);
   });
 
-  // Behaviour 163: A `gc` or `trim` that somebody asked for is a use of the guest, which does not go in the midst of it unless it is told to.
+  // Behaviour 101: A requested `gc` or `trim` counts as a use of the guest, which is not sent away meanwhile unless that is
+  // forced.
   test.each(['battery', 'memory', undefined] as const)(
     'stays for what somebody has asked for, whatever presses (%s)',
     async (pressure) => {
@@ -108,8 +109,8 @@ describe('a guest that nobody uses', () => {
     expect(idle).toHaveLength(1);
   });
 
-  // Behaviour 120: With `idle.onBattery` or `idle.onLowMemory` `now` a guest that nobody uses goes within a minute while this machine runs on its
-  // battery, or has less than a tenth of its memory left.
+  // Behaviour 91: With `idle.onBattery` or `idle.onLowMemory` `now`, an unused guest is sent away within a minute while the
+  // host runs on battery, or has less than a tenth of its memory left.
   test('goes within a minute where this machine wants its power or memory back, and never from a build', async () => {
     const { at, idle, pass, never } = rig();
     never();
@@ -209,8 +210,8 @@ describe('a guest that is wanted again and again', () => {
 
   test('never stays shorter for it', () => expect(pauseMs(120 * minute, 20)).toBe(120 * minute));
 
-  // Behaviour 98: A guest that is wanted again more than 12 times within an hour stays longer: the time for which nobody has to use it
-  // doubles with each further one, up to an hour.
+  // Behaviour 87: A guest that is needed again more than 12 times within an hour stays longer: the time for which it must
+  // be unused doubles each time, up to an hour.
   test('stays longer, and as before when the hour is over', async () => {
     const { clock, idle, idleness, pass } = rig();
     for (let n = 0; n < 13; n++) idleness.noteWake();

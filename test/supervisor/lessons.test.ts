@@ -24,10 +24,10 @@ const failure: Failure = {
 const lost = { type: 'lost', failure } as const;
 const starting: State = { phase: 'starting', since: 0, attempt: 1 };
 
-// Behaviour 128: Nothing is written while a failure is judged: that a way does not work is an effect, and where it cannot be written
-// the daemon keeps it in mind until a restart is asked for.
-// Behaviour 118: With `vm` `auto` a program that cannot serve is left for the next one within the same start, and a
-// program that was chosen by its name is never changed.
+// Behaviour 40: Judging a failure writes nothing: recording it is an effect. If it cannot be recorded, the daemon remembers
+// it until a restart is requested.
+// Behaviour 35: With `vm` `auto`, a program that does not work is replaced by the next one within the same start. A program
+// that was chosen by name is never changed.
 test.each([
   ['auto', 'vm-rejected', 'starting'],
   ['vfkit', 'vm-forbidden', 'failed'],

@@ -96,7 +96,7 @@ describe('every reachable state', () => {
     }
   });
 
-  // Behaviour 28: Whatever child ends unasked, with whatever code, is a failure; VM and network end together and start
+  // Behaviour 70: Any child that ends unasked, with any exit code, is a failure. VM and network end together and start
   // together.
   test('children are ended exactly when a phase that has them is left for one that has none', () => {
     for (const [state, event, next] of steps()) {
@@ -229,7 +229,7 @@ describe('a guest that nobody needs', () => {
     ]);
   });
 
-  // Behaviour 174: `suspend` sends no guest away that somebody is in, and says who; only with `--force` it does.
+  // Behaviour 89: `suspend` does not send away a guest with clients in it, and names them; `--force` does.
   test('stays with whoever is in it when it was to go by itself, and goes where somebody forces it to', () => {
     const notSuspended = { type: 'not-suspended', inUse: true } as const;
     const idle = after(ready, { type: 'rest', why: { type: 'unused', forMs: 1 }, keeps: true });
@@ -322,8 +322,8 @@ describe('a life', () => {
     );
   });
 
-  // Behaviour 167: A daemon that has given up tries again for a build that comes a minute later, once; after each try in vain it has to
-  // come four times as late, up to an hour.
+  // Behaviour 72: A daemon that has given up tries again for a build that arrives a minute later. After each further
+  // failure the wait is four times as long, up to an hour.
   test('that has given up tries again for a client that comes later, and then seldom', () => {
     const lasting = { ...passing, recovery: 'give-up' } as const;
     const waits: number[] = [];
@@ -365,8 +365,8 @@ describe('a life', () => {
     }
   });
 
-  // Behaviour 67: An accelerator that breaks later is not taken again in this boot of the host, and the same start goes on with the
-  // next one.
+  // Behaviour 27: An accelerator that fails later is not used again until the host reboots, and the same start goes on with
+  // the next one.
   test('goes on in another way at once, and as a first attempt', () => {
     const failure = { ...passing, kind: 'accelerator-rejected', recovery: 'other-way' } as const;
     const lost = [{ type: 'lost', failure }, { type: 'children-gone' }] as const;
@@ -379,7 +379,7 @@ describe('a life', () => {
     expect(next.effects).toEqual([{ type: 'launch', afresh: false }]);
   });
 
-  // Behaviour 170: A program, an accelerator or a network that is taken for another has five starts of its own.
+  // Behaviour 38: A replacement program, accelerator or network has five attempts of its own.
   test('counts its own starts in another way', () => {
     const failure = { ...passing, kind: 'vm-rejected', recovery: 'other-way' } as const;
     const lost = [{ type: 'lost', failure }, { type: 'children-gone' }] as const;
@@ -387,8 +387,8 @@ describe('a life', () => {
     expect(after(third.state, lost[1], 10).state).toMatchObject({ phase: 'starting', attempt: 1 });
   });
 
-  // Behaviour 29: The wait before the next start is 0.25 s and doubles, up to 30 s, where the guest was not ready for a minute;
-  // after 5 starts in a row without a minute of `ready` the daemon gives up, lives on in `failed`, and says why.
+  // Behaviour 71: The wait before the next start is 0.25 s, and doubles up to 30 s if the guest was not ready for a minute.
+  // After 5 starts in a row without a minute of `ready` the daemon gives up, stays in `failed`, and says why.
   test('gives up after repeated fast failures, with the last reason', () => {
     let state = live({ type: 'start' });
     let delays: number[] = [];
@@ -410,7 +410,8 @@ describe('a life', () => {
     });
   });
 
-  // Behaviour 31: The door's port or a disk that another process holds is waited for 30 s in all: 2 s at first, doubling.
+  // Behaviour 73: A start waits 30 s in all for the door's port or a disk that another process holds: 2 s at first,
+  // doubling.
   test('what another process holds is waited for longer', () => {
     const taken: Failure = { ...passing, kind: 'door-port-taken', recovery: 'wait' };
     const waits = [1, 2, 3, 4].map((attempt) => {
@@ -445,7 +446,8 @@ describe('a life', () => {
     expect(after(early, { type: 'children-gone' }).state.phase).toBe('failed');
   });
 
-  // Behaviour 32: What no second try can mend is not tried again; a changed `config.json` is read and tried at once.
+  // Behaviour 74: A failure that a second attempt cannot fix is not retried. A changed `config.json` is read and tried at
+  // once.
   test('what no retry can mend is not tried again', () => {
     const lost = live(
       { type: 'start' },

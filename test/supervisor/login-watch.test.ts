@@ -68,8 +68,8 @@ test('the guest is asked at once, and then while not all that are through have l
   expect(told).toEqual([undefined, 0, 0, 1]);
 });
 
-// Behaviour 125: Which connections have logged in is told by the guest: strangers' hold up no stop, keep no machine awake and
-// keep no place at the door. Where the guest does not tell, all that are through count.
+// Behaviour 49: The guest says which connections have logged in. Those that have not delay no stop, keep no machine awake
+// and keep no place at the door. If the guest cannot tell, all connections that are through count.
 test('a guest that is silent is asked again, more and more seldom, and then only while somebody is there', async () => {
   begin();
   for (const ms of [1_000, 2_000, 4_000, 8_000, 16_000, 16_000]) {

@@ -25,8 +25,8 @@ describe('the count of the system', () => {
   });
 });
 
-// Behaviour 33: A VM that is killed because the host's memory ran out is told from one that somebody killed, where the
-// system counts such kills (Linux; macOS does not), and is started again after 2 s and not at once.
+// Behaviour 67: A VM killed because the host ran out of memory is told from one that a user killed, if the system counts
+// such kills (Linux; not macOS). It is restarted after 2 s instead of at once.
 describe('a VM that was killed', () => {
   const watched = (...counts: readonly (number | undefined)[]) => {
     const left = [...counts];

@@ -190,8 +190,8 @@ describe("somebody's own bundle", () => {
   });
 });
 
-// Behaviour 30: The guest that follows one that was ready for a minute is started at once, and of the same files where nothing has
-// changed them: nobody else's work is waited for. After a change it takes what is there then.
+// Behaviour 23: A guest that was ready for a minute and died is restarted at once, from the same files if nothing has
+// changed them, without waiting for other work in the directory. After a change it uses the new files.
 test('a guest that was ready is followed at once, whoever is at work in the directory', async () => {
   const told: string[] = [];
   const log: Log = (_level, event) => void told.push(event);

@@ -21,8 +21,8 @@ function builder(facts: Facts, json: object = {}) {
 }
 const chosen = (vm: string) => ({ vmChoice: { vm, why: 'It is here.' } });
 
-// Behaviour 137: Where nothing is said of the VM program each start takes the best that this machine has; on Linux that is QEMU, with
-// its own network, and `status` shows both by their names.
+// Behaviour 33: Without a setting, each start uses the best VM program on this machine. On Linux that is QEMU, with its own
+// network. `status` names both.
 test('both are shown by the names of what was taken', () => {
   expect(builder({})).toMatchObject({ vm: 'auto', network: 'auto' });
   expect(builder(chosen('qemu'))).toMatchObject({ vm: 'qemu', network: 'user' });
@@ -32,7 +32,7 @@ test('both are shown by the names of what was taken', () => {
   expect(named).toMatchObject({ vm: 'qemu', network: 'gvproxy' });
 });
 
-// Behaviour 162: What a network program says that others have reported is shown by `status`, with its cause and what helps.
+// Behaviour 108: `status` shows known faults in a network program's output, with cause and remedy.
 test('what is held against a way is told once, and why a program was taken is what is true by now', () => {
   const facts = new StartFacts({ clock: new FakeClock(), log: silent, onChange: () => undefined });
   const rejected = ['kvm: there is no /dev/kvm.'];

@@ -60,8 +60,8 @@ test('one that does not say why uses up the time that it has', async () => {
   expect(await passes()).toBe(true);
 });
 
-// Behaviour 69: Each state that QEMU can be in has its sentence and its treatment: one that is held, halted or being saved is waited
-// for, one that cannot go on is begun anew.
+// Behaviour 69: Each run state of QEMU has its message and its treatment. A VM that is held, halted or being saved is
+// waited for; one that cannot continue is restarted.
 test.each(['debug', 'paused', 'prelaunch', 'preconfig', 'finish-migrate'] as const)(
   '%s has all the time, and is left alone',
   async (why) => {

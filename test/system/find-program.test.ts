@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
-// Behaviour 169: gvproxy and vfkit are found where podman keeps its own, which no PATH names.
+// Behaviour 180: gvproxy and vfkit are found where podman keeps its own, which is on no PATH.
 test
   .runIf(canMount)
   .each([

@@ -67,8 +67,8 @@ describe('the kernel lock', () => {
   });
 });
 
-// Behaviour 5: A start, `configure`, `unconfigure --purge` and `image build` do not touch the same files at the same time; a
-// holder that was killed blocks nobody.
+// Behaviour 7: A start, `configure`, `unconfigure --purge` and `image build` never use the same files at the same time. A
+// process that was killed while it held them blocks nothing.
 describe('the section', () => {
   // Reads and writes apart: without the section, sums get lost.
   const addOne = `

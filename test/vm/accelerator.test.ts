@@ -96,8 +96,8 @@ const sentenceOf = async (script: string): Promise<string> => {
 const holds =
   'This is remembered until the next reboot; once you have fixed the cause, run: linuxkit-builder verdicts --clear';
 
-// Behaviour 11: An accelerator is chosen by trial: it has to bring the guest's own kernel, with the memory and the processors of the
-// start, to the first line of userspace. Slow is not broken: it is given up after 5 s without a new byte, at the latest after 60 s.
+// Behaviour 26: An accelerator is chosen by trial: it must bring the guest's own kernel, with the memory and CPUs of the
+// start, to its first line of userspace. A slow one is not broken: it fails after 5 s without output, or after 60 s.
 describe.runIf(process.platform === 'linux')('a trial', () => {
   test('takes an accelerator whose guest gets to its first program, and remembers it', async () => {
     const choice = { accelerator: 'kvm', rejected: [] };
@@ -245,8 +245,8 @@ test('a forced one is not tried', async () =>
     ...{ accelerator: 'tcg', rejected: [], tried: false },
   }));
 
-// Behaviour 67: An accelerator that breaks later is not taken again in this boot of the host, and the same start goes on with the
-// next one.
+// Behaviour 27: An accelerator that fails later is not used again until the host reboots, and the same start goes on with
+// the next one.
 describe.runIf(process.platform === 'linux')('what an end teaches', () => {
   const at = '2026-01-01T00:00:00.000Z';
   const lessonOf = (accelerator: 'kvm' | 'tcg', asked = 'auto') =>
@@ -273,8 +273,8 @@ describe.runIf(process.platform === 'linux')('what an end teaches', () => {
     expect(await choose('exit 1')).toMatchObject({ tried: true });
   });
 
-  // Behaviour 128: Nothing is written while a failure is judged: that a way does not work is an effect, and where it cannot be written
-  // the daemon keeps it in mind until a restart is asked for.
+  // Behaviour 40: Judging a failure writes nothing: recording it is an effect. If it cannot be recorded, the daemon
+  // remembers it until a restart is requested.
   test('what cannot be written is kept in mind until a restart is asked for', async () => {
     const verdicts = new Verdicts(join(layout.state, 'no/where'));
     const { verdict } = lessonOf('kvm');

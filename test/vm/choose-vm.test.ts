@@ -73,8 +73,8 @@ test.runIf(process.platform === 'linux')('on Linux it is QEMU, and says why', ()
   expect(chooseVm(asked()).why).toContain('by the processor itself');
 });
 
-// Behaviour 118: With `vm` `auto` a program that cannot serve is left for the next one within the same start, and a
-// program that was chosen by its name is never changed.
+// Behaviour 35: With `vm` `auto`, a program that does not work is replaced by the next one within the same start. A program
+// that was chosen by name is never changed.
 describe('what a lost start teaches', () => {
   test.each(['vm-forbidden', 'vm-usage', 'vm-would-refuse', 'program-missing'])(
     '%s: another one goes on, and it is not taken again',
@@ -181,8 +181,8 @@ describe('the program of a builder that is there', () => {
   );
 });
 
-// Behaviour 135: A better program that failed is tried again once for each change of its build or of the system, and after a trouble that
-// may pass once for each boot of the host, by a start that comes anyway; if it fails again the builder goes on with its own.
+// Behaviour 36: A better program that failed is tried once after each upgrade of it or of the system, and after a temporary
+// failure once after each reboot, by a start that happens anyway. If it fails again, the builder goes on with its own.
 describe('never back and forth', () => {
   const arm64 = () => ({
     ...asked(),
@@ -261,7 +261,8 @@ describe('never back and forth', () => {
   });
 });
 
-// Behaviour 136: `configure` says what a builder that keeps its program would gain from a better one that is here, and changes nothing.
+// Behaviour 37: `configure` says what a builder that keeps its program would gain from a better one that is installed, and
+// changes nothing.
 test('what would be gained is said of a builder that keeps its program, and only then', () => {
   const host = { arch: 'arm64', platform: 'darwin', cpus: 8, memoryMiB: 16_384 } as const;
   const room = { diskGiB: 200, diskFreeGiB: 90 };

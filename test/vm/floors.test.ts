@@ -32,8 +32,8 @@ describe('the floors', () => {
       'there is no linux-image-cloud-arm64 in it',
     ]));
 
-  // Behaviour 104: No image is made of a kernel beyond the series with which Rosetta works on macOS 14 and 15, and an update that
-  // could have none else is refused with that reason; an arm64 kernel is unpacked.
+  // Behaviour 120: No image contains a kernel newer than the series with which Rosetta works on macOS 14 and 15. An update
+  // that could only have one is refused with that reason. An arm64 kernel is unpacked.
   test('keep the kernel in its series, for a reason', () => {
     const floor = floorsFor('arm64').find(({ what }) => what === 'Linux');
     if (floor === undefined) return expect.unreachable();

@@ -18,8 +18,8 @@ const news = (securityDays: number, newer: number): ImageNews => ({
 const words = (...[manifest, found]: [ReturnType<typeof made>, ImageNews?]) =>
   describeAge(ageOf(manifest, found, now));
 
-// Behaviour 78: An image that is more than 45 days behind Debian's security archive is told of by `image build`, `status` and `doctor`, with the
-// number of packages that the archive had newer at the last look.
+// Behaviour 122: `image build`, `status` and `doctor` report an image more than 45 days behind Debian's security archive,
+// and how many packages were newer at the last check.
 describe('an image', () => {
   test('is as old as its index of the security archive, whatever the age of the others', () => {
     expect(words(made(45))).toBeUndefined();

@@ -81,7 +81,7 @@ describe('the command line', () => {
     expect(argv[argv.indexOf('-cpu') + 1]).toBe(cpu);
   });
 
-  // Behaviour 70: x86-64-v2 is kept from an emulated guest only where QEMU cannot emulate it: before QEMU 10.
+  // Behaviour 28: An emulated guest lacks x86-64-v2 only if QEMU cannot emulate it: before QEMU 10.
   test.each([
     [7, 2, 'max,-cx16'],
     [7, 1, 'max,-cx16'],
@@ -122,8 +122,8 @@ describe('the command line', () => {
   });
 });
 
-// Behaviour 94: Where QEMU's own network can forward a Unix socket, which a trial finds at each start, the guest's sshd is
-// reached by one that only the owner can use, and else by a port of 127.0.0.1.
+// Behaviour 50: If QEMU's own network can forward a Unix socket, which each start tries, the guest's sshd is reached
+// through one that only the owner can use; otherwise through a port of 127.0.0.1.
 test('a QEMU is kept in its sandbox and forwards a socket, where it can', async () => {
   const { signal } = new AbortController();
   const program = findProgram(qemuProgram(config));

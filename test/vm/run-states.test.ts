@@ -41,8 +41,8 @@ const outcome: Readonly<Record<string, string>> = {
   shutdown: 'lost: guest-powered-off',
 };
 
-// Behaviour 69: Each state that QEMU can be in has its sentence and its treatment: one that is held, halted
-// or being saved is waited for, one that cannot go on is begun anew.
+// Behaviour 69: Each run state of QEMU has its message and its treatment. A VM that is held, halted or being saved is
+// waited for; one that cannot continue is restarted.
 test.each(all.filter((state) => state !== 'running'))('%s is told once', async (state) => {
   const { told, watch, follow } = watchOf(state, state, 'running');
   await follow();

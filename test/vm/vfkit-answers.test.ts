@@ -175,8 +175,8 @@ async function ends({ vm, machine }: Life): Promise<void> {
   expect(left).toEqual([]);
 }
 
-// Behaviour 171: Whatever vfkit does where nobody is sure of it, the daemon comes to a guest that runs or to a reason for why not, and its process
-// ends.
+// Behaviour 179: Where vfkit's behaviour is uncertain, each possibility leads to a running guest or to a reason why not,
+// and its process ends.
 describe.runIf(hasPrograms)('the driver survives', () => {
   test.each(versions)('vfkit %s: its version, a start, and an end', async (version) => {
     await network();

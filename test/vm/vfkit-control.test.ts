@@ -126,8 +126,7 @@ describe('the VM', () => {
   });
 });
 
-// Behaviour 116: The guest's agent behind vfkit has one connection for the VM's life, whoever comes and goes on this
-// side.
+// Behaviour 178: vfkit's guest agent has one connection for the VM's life, whichever of our clients come and go.
 describe("the agent's seat", () => {
   let agent: ReturnType<typeof createServer>;
   let seat: AgentSeat;

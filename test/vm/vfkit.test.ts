@@ -48,8 +48,8 @@ function inputOf(root = '/s', changes: Partial<PlanInput> = {}): PlanInput {
   };
 }
 
-// Behaviour 114: vfkit is given a command line that its parser takes, and none at all where it is older than 0.6.0 or
-// the state directory's name would not come through.
+// Behaviour 176: vfkit gets a command line that its parser accepts, and is not started if it is older than 0.6.0 or would
+// misread the state directory's name.
 describe('the command line', () => {
   test('is all there is', () =>
     expect(vfkitPlan(inputOf()).argv).toEqual([
@@ -168,7 +168,7 @@ const vz = (code: number, description: string, reason = '') =>
 const explain = (output: readonly string[], code = 1) =>
   explainVfkit({ ended: { kind: 'exited', code }, output, console: [] });
 
-// Behaviour 115: An end of vfkit is told by what it says, never by the usage that stands behind every error.
+// Behaviour 177: vfkit's exit is explained by its error, never by the usage text that follows every error.
 describe('what an end means', () => {
   test.each([
     [

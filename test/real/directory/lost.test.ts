@@ -9,9 +9,8 @@ import { BuilderRig } from '../rig.ts';
 const vms = (rig: BuilderRig) =>
   rig.processes().filter(({ command }) => /qemu-system-\S+ .*nix-disk/.test(command));
 
-// Behaviour 8: A state directory that is moved, deleted or replaced under its daemon is noticed within 5 s, and before
-// every start: the daemon ends its children in order, says so, exits with 74, and touches nothing that lies under the old
-// name.
+// Behaviour 10: A daemon notices within 5 s, and before every start, that its state directory was moved, deleted or
+// replaced. It ends its children cleanly, says so, exits with 74, and touches nothing under the old name.
 test('deleted beside its disk: the guest is shut down in order, and the next daemon begins after it', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const first = rig.begin('daemon');

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { inPrivateWorld, worldsPossible } from '../private-world.ts';
 
-// Behaviour 9: A state directory that becomes read-only ends no guest: what the status file cannot say is said where the
-// daemon prints, and the file is true again within 5 s of its being writable.
+// Behaviour 11: A state directory that becomes read-only ends no guest. The daemon prints what it cannot write to the
+// status file, which is correct again within 5 s of becoming writable.
 describe.runIf(worldsPossible)('the state directory becomes read-only under the daemon', () => {
   let facts: ReadonlyMap<string, string> = new Map();
   let all = '';

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { inPrivateWorld, worldsPossible } from '../private-world.ts';
 import { VfkitRig } from '../vfkit-rig.ts';
 
-// Behaviour 27: HyperKit and vfkit cannot pause: their guest is shut down in order when less than 512 MiB are free, that is shown as
-// `paused`, and it begins again by itself when 1 GiB is.
+// Behaviour 64: HyperKit and vfkit cannot pause. Their guest is shut down cleanly when less than 512 MiB are free, which is
+// shown as `paused`, and restarted once 1 GiB is free.
 test.runIf(worldsPossible)(
   "the host's disk becomes full under vfkit: the guest is shut down in order, and begins again when there is room",
   async () => {

@@ -35,8 +35,8 @@ describe.runIf(possible)('scripts/up, killed three times and run again', () => {
     expect(facts.get('killed-packing'), all).toMatch(/making the guest's image|packing the root/);
     expect(facts.get('killed-starting'), all).toMatch(/starting|Start|waiting|boots/);
   });
-  // Behaviour 93: `up` does all from nothing to a derivation that was built in the guest, and nothing twice; programs that are missing
-  // are named with the command that installs them, or installed with `--install`.
+  // Behaviour 157: `up` does everything from nothing to a build in the guest, and nothing twice. It names missing programs
+  // with the command that installs them, or installs them with `--install`.
   test('is taken up, to the derivation that was built in the guest', () =>
     expect(facts.get('built'), all).toMatch(/^Linux version .*Debian/));
   test('does nothing again that was done', () => {

@@ -121,7 +121,7 @@ export const hostSettings = {
     acts: 'guest',
     page: [
       [
-        'The one image that may start below the [lowest acceptable versions](image.md#lowest-acceptable-versions).',
+        'One image that may start although it is below the [lowest acceptable versions](image.md#lowest-acceptable-versions).',
         'the version of an image',
         'none',
       ],

@@ -30,7 +30,7 @@ async function builderOf(facts: DoctorFacts): Promise<Builder> {
     owner: ownerOf(layout.root),
     service: [],
     keeper: machinesKeeper(await findNix(context)),
-    ...(await userSsh(facts)),
+    ...(await userSsh(facts)).known,
   };
 }
 
@@ -82,9 +82,9 @@ const isOlderStanza = ({ wanted, before, after }: FileChange, { layout }: Doctor
 
 export async function rootsFiles(facts: DoctorFacts): Promise<Verdict> {
   const ssh = await rootSsh({ ...facts, sudo: true });
-  const request = { ...rootRequest(await builderOf(facts)), ...ssh };
-  const drift = rootDriftOf(request);
-  const [first] = rootNeeds(request).byHand;
+  const needs = rootNeeds({ ...rootRequest(await builderOf(facts)), ...ssh.known });
+  const drift = rootDriftOf(needs);
+  const [first] = needs.byHand;
   if (drift !== undefined) {
     const { sentence, remedy } = toldBy(drift);
     const why = `nix-daemon runs as root, and goes by: ${drift.files.join(', ')}.`;
@@ -98,10 +98,10 @@ export async function rootsFiles(facts: DoctorFacts): Promise<Verdict> {
       remedy: first.text,
     };
   const why = `${configure} writes them anew, and root then has a key of its own.`;
-  return isAsBefore(request, rootNeeds(request))
+  return isAsBefore(needs)
     ? { kind: 'note', fact: 'as the release before wrote them', why }
     : {
         kind: 'good',
-        fact: `the same ${request.door === 'tcp' ? 'port' : 'socket'}, key and line as yours`,
+        fact: `the same ${needs.request.door === 'tcp' ? 'port' : 'socket'}, key and line as yours`,
       };
 }

@@ -2,8 +2,8 @@
 import { existsSync, rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Check, Verdict } from './check-runner.ts';
-import { applyUserChanges } from '../setup/builder-files.ts';
-import { examine } from '../host/file-change.ts';
+import { applyJournalled } from '../setup/journal.ts';
+import { survey } from '../setup/survey.ts';
 import { readSettings } from '../config/read-settings.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { readIfThere, removeFile } from '../system/files/files.ts';
@@ -87,10 +87,8 @@ async function tellAnew(facts: DoctorFacts): Promise<void> {
   const { clock, signal } = context;
   const onWaiting = () => context.err('Another command is at work in this directory; waiting.');
   await withOperationLock(layout.startLock, { clock, signal, onWaiting }, (lost) => {
-    const changes = wantedFiles(facts)
-      .map(examine)
-      .flatMap((examined) => (examined.kind === 'change' ? [examined.change] : []));
-    applyUserChanges(changes, { layout, now: clock.now(), stop: AbortSignal.any([lost, signal]) });
+    const stop = AbortSignal.any([lost, signal]);
+    applyJournalled(survey(wantedFiles(facts)), { layout, now: clock.now(), stop });
     return Promise.resolve();
   });
 }

@@ -129,3 +129,10 @@ export function readReceipts(path: string): readonly Receipt[] {
 export function writeReceipts(path: string, receipts: readonly Receipt[]): void {
   writeWhole(path, `${JSON.stringify(receipts, null, 2)}\n`, { alone: true });
 }
+
+/** Keeps receipts, old and new. */
+export function recordReceipts(path: string, news: readonly Receipt[]): void {
+  const known = readReceipts(path);
+  const all = news.reduce(withReceipt, known);
+  if (JSON.stringify(all) !== JSON.stringify(known)) writeReceipts(path, all);
+}

@@ -1,7 +1,6 @@
 /** Keeps the guest's disk out of Time Machine: large, always changing, and made again by building. */
 import type { Layout } from '../config/layout.ts';
-import { recordReceipts } from './builder-files.ts';
-import { readReceipts } from '../host/receipts.ts';
+import { readReceipts, recordReceipts } from '../host/receipts.ts';
 import { run, succeeded } from '../system/process/child.ts';
 import { tryProgram } from '../system/process/find-program.ts';
 import type { CliContext } from '../command/context.ts';
@@ -23,7 +22,7 @@ export async function keepOutOfBackups(
     );
   const at = new Date(clock.now()).toISOString();
   const receipt = { path: layout.root, put: 'backup-exclusion', before: null, digest: '' } as const;
-  recordReceipts(layout, [{ ...receipt, replaced: [], at }]);
+  recordReceipts(layout.receipts, [{ ...receipt, replaced: [], at }]);
   say(`Told Time Machine to leave out ${layout.root}`);
 }
 

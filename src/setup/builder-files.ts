@@ -4,29 +4,16 @@ import type { Layout } from '../config/layout.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import type { NixVariant } from '../nix/variant.ts';
 import { exampleNix } from '../nix/example.ts';
-import {
-  applyChange,
-  examine,
-  standingAt,
-  type FileChange,
-  type Standing,
-  type WantedFile,
-} from '../host/file-change.ts';
+import { standingAt, type WantedFile } from '../host/file-change.ts';
 import { machinesLine } from '../nix/machines.ts';
 import type { SystemPaths } from '../host/system-paths.ts';
 import { join } from 'node:path';
 import type { Owner } from '../host/installed.ts';
-import {
-  readReceipts,
-  receiptOf,
-  receiptsOf,
-  withReceipt,
-  writeReceipts,
-  type Receipt,
-} from '../host/receipts.ts';
+import { receiptOf, type Receipt } from '../host/receipts.ts';
 import { isLegacyInclude } from './legacy.ts';
 import { blockLines, withBlock } from '../host/managed-block.ts';
-import { byHandOf, type ByHand, type RootRequest } from './root/root-plan.ts';
+import type { RootRequest } from './root/root-plan.ts';
+import { survey, type Survey } from './survey.ts';
 import { bareKey, includeLine, knownHostsLine, sshConfig } from '../nix/ssh/stanza.ts';
 import type { NewerOption } from '../nix/ssh/newer.ts';
 import { legacyLines, withoutLegacyLines } from '../host/legacy-lines.ts';
@@ -142,64 +129,12 @@ export function rootRequest({
   return { rootHome, etcNix, owner, keeper, proxy, ...told };
 }
 
-/** Which of the user's files would change, which are ours already, and which cannot since the Nix store owns them. */
-export function userNeeds(builder: Builder): {
-  readonly changes: readonly FileChange[];
-  readonly right: readonly Right[];
-  readonly byHand: readonly ByHand[];
-} {
-  const changes: FileChange[] = [];
-  const right: Right[] = [];
-  const byHand: ByHand[] = [];
-  for (const wanted of userFiles(builder)) {
-    const examined = examine(wanted);
-    if (examined.kind === 'hidden') throw new Failed(unreadable(wanted.path));
-    const theirs = byHandOf(wanted, examined);
-    if (theirs !== undefined) byHand.push(theirs);
-    if (examined.kind === 'change') changes.push(examined.change);
-    if (examined.kind === 'right') right.push({ wanted, standing: examined.standing });
-  }
-  return { changes, right, byHand };
-}
-
-/** A file that is as it should be. */
-interface Right {
-  readonly wanted: WantedFile;
-  readonly standing: Standing;
-}
-
-/** Keeps receipts of what is there already: somebody may have deleted the state directory, and our receipts with it. */
-export function recordRight(
-  right: readonly Right[],
-  { layout, now }: { layout: Layout; now: number },
-): void {
-  const others = right.filter(({ wanted }) => !isWithin(layout, wanted.path));
-  recordReceipts(
-    layout,
-    others.map(({ wanted, standing }) => receiptOf(wanted, { standing }, now)),
-  );
-}
-
-/** Makes the user's changes. A receipt is written before the change that it is for, so that none is without. */
-export function applyUserChanges(
-  changes: readonly FileChange[],
-  { layout, now, stop }: { layout: Layout; now: number; stop: AbortSignal },
-): void {
-  for (const change of changes) {
-    stop.throwIfAborted();
-    const { path } = change.wanted;
-    if (!isWithin(layout, path)) recordReceipts(layout, receiptsOf(change, now));
-    applyChange(change);
-  }
-}
-
-const isWithin = ({ root }: Layout, path: string): boolean => path.startsWith(`${root}/`);
-
-/** Keeps receipts, old and new. */
-export function recordReceipts({ receipts: path }: Layout, news: readonly Receipt[]): void {
-  const known = readReceipts(path);
-  const all = news.reduce(withReceipt, known);
-  if (JSON.stringify(all) !== JSON.stringify(known)) writeReceipts(path, all);
+/** How the user's files stand. Failed `cannot-read` where one of them cannot be seen. */
+export function userNeeds(builder: Builder): Survey {
+  const needs = survey(userFiles(builder));
+  const [hidden] = needs.hidden;
+  if (hidden !== undefined) throw new Failed(unreadable(hidden.path));
+  return needs;
 }
 
 /** Without receipts: what is certainly ours among the user's files, as if it had been recorded. */

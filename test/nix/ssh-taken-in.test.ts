@@ -4,12 +4,8 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkConfig, type Config } from '../../src/config/config.ts';
 import { layoutOf } from '../../src/config/layout.ts';
-import {
-  applyUserChanges,
-  foundReceipts,
-  userNeeds,
-  type Builder,
-} from '../../src/setup/builder-files.ts';
+import { foundReceipts, userNeeds, type Builder } from '../../src/setup/builder-files.ts';
+import { applyJournalled } from '../../src/setup/journal.ts';
 import { blockLines } from '../../src/host/managed-block.ts';
 import { isTakenIn } from '../../src/nix/ssh/taken-in.ts';
 
@@ -47,7 +43,7 @@ function configOf(settings: object): Config {
 
 function apply(): void {
   const { layout } = builder;
-  applyUserChanges(userNeeds(builder).changes, { layout, now: 0, stop: signal });
+  applyJournalled(userNeeds(builder), { layout, now: 0, stop: signal });
 }
 
 /** What configure finds, and does about it. */

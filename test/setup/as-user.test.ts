@@ -126,6 +126,18 @@ describe('as an ordinary user', () => {
     expect(configured.stderr).toContain(`Cannot read ${rig.ssh}.`);
   });
 
+  // Behaviour 186: `configure` plans everything before it writes the first file, and changes nothing if any file that it would write cannot be read or written.
+  test.runIf(asRoot)('where ~/.ssh is not for them to write, nothing is changed', () => {
+    using rig = userRig('exec "$@"');
+    const folder = dirname(rig.ssh);
+    chownSync(folder, 0, 0);
+    const before = snapshot(rig.tree);
+    const { status, stdout, stderr } = rig.run('configure', '--no-root');
+    expect(stderr).toContain(`${folder} belongs to root.`);
+    expect({ status, stdout }).toEqual({ status: 77, stdout: '' });
+    expect(snapshot(rig.tree)).toEqual(before);
+  });
+
   test("what leads to a builder in the same user's other directory is left", () => {
     using rig = userRig('exec "$@"');
     const other = join(rig.tree, home, 'other');

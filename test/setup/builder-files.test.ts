@@ -4,12 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkConfig } from '../../src/config/config.ts';
 import { layoutOf } from '../../src/config/layout.ts';
-import {
-  applyUserChanges,
-  rootRequest,
-  userNeeds,
-  type Builder,
-} from '../../src/setup/builder-files.ts';
+import { rootRequest, userNeeds, type Builder } from '../../src/setup/builder-files.ts';
+import { applyJournalled } from '../../src/setup/journal.ts';
 import { readReceipts } from '../../src/host/receipts.ts';
 import { ownFiles, rootFiles, rootValuesOf } from '../../src/setup/root/root-plan.ts';
 import { run } from '../../src/system/process/child.ts';
@@ -49,7 +45,7 @@ beforeEach(() => {
 afterEach(() => rmSync(tree, { recursive: true }));
 
 const apply = (stop = new AbortController().signal) =>
-  applyUserChanges(userNeeds(builder).changes, { layout: builder.layout, now: 0, stop });
+  applyJournalled(userNeeds(builder), { layout: builder.layout, now: 0, stop });
 
 describe("the user's part", () => {
   test('includes our configuration in that of the user, once', async () => {

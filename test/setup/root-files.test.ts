@@ -29,7 +29,6 @@ function fakeSudo(body: string): string {
 }
 
 const options = (over: Partial<RootOptions>): RootOptions => ({
-  request,
   needs: rootNeeds(request),
   isRoot: false,
   sudo: '/nonexistent/sudo',

@@ -56,10 +56,11 @@ function perform(script: string, shell = '/bin/sh') {
   const { status, stdout, stderr } = spawnSync(program, ['-c', script], environment);
   return { status, stdout, stderr };
 }
-const installing = () => rootScript(request, rootNeeds(request));
+const installing = () => rootScript(rootNeeds(request));
 const removing = () => {
   const { rootHome, etcNix, owner } = request;
-  return removalScript({ rootHome, etcNix, of: owner }, readInstalled(paths.installed));
+  const removal = { rootHome, etcNix, of: owner };
+  return removalScript({ removal, known: readInstalled(paths.installed) });
 };
 
 /** What people have. */

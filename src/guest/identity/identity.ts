@@ -50,6 +50,10 @@ export function readIdentity(layout: KeyPaths): Identity {
   });
 }
 
+/** Those that are there: what {@link ensureIdentity} would keep. Failed `identity-broken` for a key that ssh would not take. */
+export const presentKeys = (layout: KeyPaths): Record<Name, KeyPair | undefined> =>
+  mapKeys(layout, readPair);
+
 /**
  * Makes the keys that are missing, whole or not at all, and changes none that is there. To be called within the section
  * that serialises configure (layout.startLock): it clears away what a killed one left.
@@ -58,8 +62,8 @@ export async function ensureIdentity(layout: KeyPaths, signal?: AbortSignal): Pr
   makeDirectory(layout.keys);
   clearUnfinished(layout.keys);
   // All that are there are judged before the first is made.
-  const missing = mapKeys(layout, (path) => readPair(path) === undefined);
-  for (const name of names) if (missing[name]) await makeKey(layout, name, signal);
+  const present = presentKeys(layout);
+  for (const name of names) if (present[name] === undefined) await makeKey(layout, name, signal);
   const identity = readIdentity(layout);
   // ssh offers the public half beside a key and fails where it is another's; it can always be had from the private one.
   mapKeys(layout, (path, name) => {

@@ -50,16 +50,28 @@ interface World {
   readonly context: Pick<CliContext, 'env' | 'signal'>;
 }
 
+/** What a configuration of ssh says of our host, before we write. */
+export interface SshFound {
+  /** What our files for it go by. */
+  readonly known: {
+    readonly takenIn: boolean | undefined;
+    readonly takenBack: TakenBack['said'];
+  };
+  /** What counts for the guest too, and is not taken back. */
+  readonly left: TakenBack['left'];
+}
+
 /** What configure goes by of the user's ssh. */
-export const userSsh = async (world: World & { readonly layout: Layout }) => ({
-  takenIn: await userTakesIn(world),
-  takenBack: (await userTakenBack(world)).said,
-});
+export const userSsh = async (world: World & { readonly layout: Layout }): Promise<SshFound> =>
+  foundIn(await userTakesIn(world), await userTakenBack(world));
 
 /** And of root's. */
-export const rootSsh = async (world: World & { readonly sudo: boolean }) => ({
-  takenIn: await rootTakesIn(world),
-  takenBack: (await rootTakenBack(world)).said,
+export const rootSsh = async (world: World & { readonly sudo: boolean }): Promise<SshFound> =>
+  foundIn(await rootTakesIn(world), await rootTakenBack(world));
+
+const foundIn = (takenIn: boolean | undefined, { said, left }: TakenBack): SshFound => ({
+  known: { takenIn, takenBack: said },
+  left,
 });
 
 /** What the user's stanza takes back of others' options. */

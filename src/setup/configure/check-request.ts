@@ -20,11 +20,16 @@ export interface Settings {
   readonly text: string;
 }
 
+/** What a guest that runs can do; undefined where that is not known. */
+export interface GuestCan {
+  readonly kvm?: boolean | undefined;
+  readonly i686?: boolean | undefined;
+}
+
 /** The new settings, or everything that is wrong with them and with their directory at once. */
 export function check(
   { root, asked, reset }: ConfigureFlags,
-  kvm?: boolean,
-  i686?: boolean,
+  { kvm, i686 }: GuestCan = {},
 ): Settings {
   refuseUnknownUser();
   const layout = layoutOf(root);

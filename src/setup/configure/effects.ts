@@ -1,6 +1,8 @@
-/** What a change of settings means for a builder that runs: what acts at once, what waits for a start of the guest. Pure. */
+/** What a change of settings means for a builder that runs: what acts at once, what waits for a start of the guest. */
 import { changesBetween, describeChange, waitsForStart } from '../../config/config-changes.ts';
 import type { Config } from '../../config/config.ts';
+import { sizeIfThere } from '../../system/files/files.ts';
+import type { Run } from './configure-facts.ts';
 
 export interface SettingEffects {
   /** Settings in words: `cpus: 2 to 4`. */
@@ -31,3 +33,33 @@ export const effectLines = ({ atOnce, atStart, isUrgent }: SettingEffects): stri
       ]),
   ...(isUrgent ? ['Until then Nix looks for the builder where it does not listen.'] : []),
 ];
+
+/** Nothing is restarted by us: somebody's build may be running. What runs may be other than what the file said before. */
+export async function adviseRestart(
+  { layout, context, say }: Run,
+  old: Config | undefined,
+  now: Config,
+): Promise<void> {
+  // Where no daemon ever was, nothing is loaded to ask it.
+  if ([layout.log, layout.status].every((path) => sizeIfThere(path) === undefined)) return;
+  const { findStatus } = await import('../../client/found.ts');
+  const found = await findStatus(layout, context);
+  if (found.daemon === 'gone') return;
+  const { phase, builder } = found.status;
+  // Without a guest the daemon takes them by itself.
+  const { traitsOf } = await import('../../supervisor/lifecycle/phases.ts');
+  if (traitsOf(phase).guest === 'none') return;
+  const base = old ?? now;
+  const runs =
+    builder === undefined
+      ? old
+      : // Which program `auto` has taken is no other setting.
+        {
+          ...base,
+          ...builder,
+          bundle: builder.bundle,
+          ...(base.vm === 'auto' ? { vm: base.vm } : {}),
+          ...(base.network === 'auto' ? { network: base.network } : {}),
+        };
+  effectLines(effectsOf(runs, now)).forEach(say);
+}

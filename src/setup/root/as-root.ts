@@ -33,7 +33,7 @@ export async function performRootPart(text: string, context: CliContext): Promis
   const proxy = await doorProxy(told, { rootHome, etcNix }, context.signal);
   const request = { ...told, rootHome, etcNix, owner, keeper, takenBack, proxy };
   const needs = rootNeeds(request);
-  const said = await runScript(rootScript(request, needs), asRoot(context));
+  const said = await runScript(rootScript(needs), asRoot(context));
   said.forEach((line) => context.out(line));
   for (const { path, why, text } of needs.byHand)
     context.err(`${path} ${why}, so it is left alone.\n${text}`);
@@ -51,10 +51,11 @@ export async function performRemoval(
   const owner = ownerGone ? undefined : await askingUser(context);
   if (owner !== undefined) refuseSecondUser(known, owner.uid);
   const removal = { rootHome, etcNix, of: undefined };
-  const { removeJobOf } = await import('../configure/login-job.ts');
+  const { removeJobOf } = await import('../boot-job.ts');
   await removeJobOf(owner?.name, context);
-  if (removalNeeds(removal).kind !== 'undo') return context.out('Nothing to undo.');
-  const script = removalScript(removal, known);
+  const needs = removalNeeds(removal);
+  if (needs.kind !== 'undo') return context.out('Nothing to undo.');
+  const script = removalScript(needs);
   for (const line of await runScript(script, asRoot(context))) context.out(line);
 }
 

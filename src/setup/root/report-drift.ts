@@ -8,6 +8,7 @@ import { readInstalled, type Owner } from '../../host/installed.ts';
 import { detectNix, machinesKeeper } from '../../nix/variant.ts';
 import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
 import type { RootRequest } from './root-plan.ts';
+import { rootNeeds } from './root-files.ts';
 import { rootDriftOf, describeDrift, type RootDrift } from './root-drift.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { hostFacts } from '../../system/host/host.ts';
@@ -29,7 +30,7 @@ export function rootUpdate(layout: Layout, world: World): RootUpdate | undefined
     const installed = readInstalled(rootPaths(systemPathsOf(tree)).installed);
     if (installed?.owner.directory !== layout.root) return undefined;
     const request = requestIn(layout, tree);
-    const drift = request && rootDriftOf(request);
+    const drift = request && rootDriftOf(rootNeeds(request));
     return drift && { ...drift, ...toldBy(drift) };
   } catch {
     return undefined;

@@ -3,7 +3,7 @@ import type { FileChange } from '../../host/file-change.ts';
 import { machinesLine, parseMachines, type MachinesEntry } from '../../nix/machines.ts';
 import { rootPaths } from '../../host/system-paths.ts';
 import { isOld, readInstalled } from '../../host/installed.ts';
-import { bytesIn, needed, rootNeeds, type RootNeeds } from './root-files.ts';
+import { bytesIn, needed, type RootNeeds } from './root-files.ts';
 import type { RootRequest } from './root-plan.ts';
 import { alias, leadSameWay, marginSeconds, proxyOf } from '../../nix/ssh/stanza.ts';
 
@@ -31,14 +31,13 @@ export interface RootDrift {
 }
 
 /** Undefined where root's files say the same, as far as we may read them. */
-export function rootDriftOf(request: RootRequest): RootDrift | undefined {
-  const needs = rootNeeds(request);
-  const { changes } = needs;
+export function rootDriftOf(needs: RootNeeds): RootDrift | undefined {
+  const { request, changes } = needs;
   const paths = rootPaths(request);
   const reworded = changes.some((change) => isReworded(change, request)) ? paths.sshConfig : '';
   const files = needed(needs).flatMap(({ path }) => (path === reworded ? [] : [path]));
   if (files.length === 0) return undefined;
-  if (isAsBefore(request, needs)) return undefined;
+  if (isAsBefore(needs)) return undefined;
   const known = changes.flatMap(({ before, wanted }) => (before === undefined ? [] : [wanted]));
   const hasOtherKey = known.some(({ path }) => path === paths.knownHosts);
   const differs = changes.flatMap((change) => {
@@ -49,7 +48,7 @@ export function rootDriftOf(request: RootRequest): RootDrift | undefined {
 }
 
 /** True where the release before has told root the same, in its own way: builds go on as they are. */
-export function isAsBefore(request: RootRequest, { changes }: RootNeeds): boolean {
+export function isAsBefore({ request, changes }: RootNeeds): boolean {
   const paths = rootPaths(request);
   if (!isOld(readInstalled(paths.installed))) return false;
   const changed = (path: string) => changes.find(({ wanted }) => wanted.path === path);

@@ -2,10 +2,10 @@
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { run, succeeded, type CommandResult } from '../../system/process/child.ts';
 import { Exit, Failed, errorCode } from '../../system/failure.ts';
-import { examine, type FileChange } from '../../host/file-change.ts';
 import { readInstalled } from '../../host/installed.ts';
 import { rootPaths } from '../../host/system-paths.ts';
-import { byHandOf, rootFiles, type ByHand, type RootRequest } from './root-plan.ts';
+import { survey, type Survey } from '../survey.ts';
+import { rootFiles, type RootRequest } from './root-plan.ts';
 import { installScript } from './root-script.ts';
 
 /** A file, and what it is for. */
@@ -15,29 +15,19 @@ interface Named {
 }
 
 /** How root's files stand, as far as we can see. */
-export interface RootNeeds {
-  readonly changes: readonly FileChange[];
+export interface RootNeeds extends Survey {
+  readonly request: RootRequest;
   /** What root has to look at, or to make, itself. */
   readonly unseen: readonly Named[];
-  readonly byHand: readonly ByHand[];
 }
 
 /** What is to be done, found out without being root. */
 export function rootNeeds(request: RootRequest): RootNeeds {
-  const changes: FileChange[] = [];
-  const hidden: Named[] = [];
-  const byHand: ByHand[] = [];
-  for (const wanted of rootFiles(request)) {
-    const examined = examine(wanted);
-    const theirs = byHandOf(wanted, examined);
-    if (theirs !== undefined) byHand.push(theirs);
-    if (examined.kind === 'change') changes.push(examined.change);
-    if (examined.kind === 'hidden') hidden.push(wanted);
-  }
+  const found = survey(rootFiles(request));
   const made = [...rootKey(request), ...doorDirectory(request)];
   // What comes after it is right, so it was made.
-  const isDone = changes.length === 0 && made.length === 0;
-  return { changes, unseen: isDone ? [] : [...made, ...hidden], byHand };
+  const isDone = found.changes.length === 0 && made.length === 0;
+  return { ...found, request, unseen: isDone ? [] : [...made, ...found.hidden] };
 }
 
 function rootKey(request: RootRequest): Named[] {
@@ -65,14 +55,13 @@ export const needed = ({ changes, unseen }: RootNeeds): readonly Named[] => [
   ...changes.map(({ wanted }) => wanted),
 ];
 
-/** The script that does it. */
+/** The script that does it. `renewsKey`: root's own key is made anew. */
 export function rootScript(
-  request: RootRequest,
-  { byHand, renewsKey = false }: Pick<RootNeeds, 'byHand'> & { readonly renewsKey?: boolean },
+  { request, byHand, declared }: RootNeeds,
+  { renewsKey = false }: { readonly renewsKey?: boolean } = {},
 ): string {
   const { installed, machines } = rootPaths(request);
-  const theirs = rootFiles(request).filter((wanted) => examine(wanted).kind === 'declared');
-  const isLeft = [...byHand, ...theirs].some(({ path }) => path === machines);
+  const isLeft = [...byHand, ...declared].some(({ path }) => path === machines);
   const list = isLeft ? undefined : bytesIn(machines);
   return installScript(request, { known: readInstalled(installed), list, renewsKey });
 }
@@ -135,7 +124,6 @@ function refused(
 }
 
 export interface RootOptions extends Omit<ScriptRun, 'refused'> {
-  readonly request: RootRequest;
   readonly needs: RootNeeds;
   /** Root's own key is made anew. */
   readonly renewsKey?: boolean;
@@ -143,7 +131,7 @@ export interface RootOptions extends Omit<ScriptRun, 'refused'> {
 
 /** Does root's part; what it said of it. */
 export async function settleRoot(options: RootOptions): Promise<readonly string[]> {
-  const { request, needs, isRoot, err } = options;
+  const { needs, isRoot, err } = options;
   const files = needed(needs);
   if (files.length === 0) return [];
   if (!isRoot) {
@@ -154,6 +142,5 @@ export async function settleRoot(options: RootOptions): Promise<readonly string[
     so: 'your own files are written, and Nix does not know of all that was changed.',
     hint: 'Run configure again where you can become root; or an administrator runs, as root, what linuxkit-builder configure --no-root prints.',
   };
-  const { renewsKey = false } = options;
-  return runScript(rootScript(request, { ...needs, renewsKey }), { ...options, refused });
+  return runScript(rootScript(needs, options), { ...options, refused });
 }

@@ -5,7 +5,7 @@
 import * as v from 'valibot';
 import { settingSchemas } from '../../config/config.ts';
 import { Exit, Failed } from '../../system/failure.ts';
-import type { Examined, WantedFile } from '../../host/file-change.ts';
+import type { WantedFile } from '../../host/file-change.ts';
 import { installedText, readInstalled, replacedIn, type Owner } from '../../host/installed.ts';
 import { hasBuilder, machinesLine } from '../../nix/machines.ts';
 import { blockLines } from '../../host/managed-block.ts';
@@ -58,14 +58,6 @@ export interface RootRequest extends RootDirectories, RootValues {
   readonly takenIn?: boolean | undefined;
   /** Options that root's configuration of ssh has for every host, and our stanza takes back. */
   readonly takenBack?: readonly NewerOption[];
-}
-
-/** What a person has to do, since the file is not ours to change. */
-export interface ByHand {
-  readonly path: string;
-  /** Why, after the path: `is made by Nix (/nix/store/...)`. */
-  readonly why: string;
-  readonly text: string;
 }
 
 /** Files that are root's and ours whole, in our own directory. */
@@ -148,15 +140,6 @@ function lineContent(line: RootLine, isThere: (now: string) => boolean) {
     replaces: () => [],
     isThere: (now: Uint8Array) => isThere(textOf(now)),
   };
-}
-
-/** Undefined where the file is ours to change. */
-export function byHandOf({ path, byHand }: WantedFile, examined: Examined): ByHand | undefined {
-  if (examined.kind === 'in-store')
-    return { path, why: `is made by Nix (${examined.target})`, text: byHand };
-  return examined.kind === 'link'
-    ? { path, why: `is a link to ${examined.target}`, text: byHand }
-    : undefined;
 }
 
 /** What somebody whom root does not know to be true may say of a builder: each value as the settings take it, and no other. */

@@ -34,11 +34,13 @@ export interface RootRemoval extends RootDirectories {
 export type RemovalNeeds =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'other'; readonly owner: Owner }
-  | {
-      readonly kind: 'undo';
-      readonly owner: Owner | undefined;
-      readonly known: Installed | undefined;
-    };
+  | ({ readonly kind: 'undo' } & Removal);
+
+/** `known`: root's record of it, where there is one. */
+interface Removal {
+  readonly removal: RootRemoval;
+  readonly known: Installed | undefined;
+}
 
 /** As far as we can see. */
 export function removalNeeds(removal: RootRemoval): RemovalNeeds {
@@ -51,9 +53,7 @@ export function removalNeeds(removal: RootRemoval): RemovalNeeds {
     known !== undefined &&
     of !== undefined &&
     (known.owner.directory !== of.directory || known.owner.uid !== of.uid);
-  return isTheirs
-    ? { kind: 'other', owner: known.owner }
-    : { kind: 'undo', owner: known?.owner, known };
+  return isTheirs ? { kind: 'other', owner: known.owner } : { kind: 'undo', removal, known };
 }
 
 function isEmpty(directory: string): boolean {
@@ -69,10 +69,7 @@ function isEmpty(directory: string): boolean {
 const names = ['client_ed25519', 'client_ed25519.pub', 'known_hosts', 'ssh_config', 'machines'];
 
 /** The script. Run again after an end in between it goes on; it says what it did. */
-export function removalScript(
-  { of, ...places }: RootRemoval,
-  known: Installed | undefined,
-): string {
+export function removalScript({ removal: { of, ...places }, known }: Removal): string {
   const paths = rootPaths(places);
   const lines = rootLines(places);
   const made = madeIn(known, paths);
@@ -143,7 +140,7 @@ const insertion = `insert() { # COUNT LINE: LINE, which was there before, comes 
 `;
 
 /** What the script would do, in words. */
-export function plannedRemoval(removal: RootRemoval, known: Installed | undefined): string[] {
+export function plannedRemoval({ removal, known }: Removal): string[] {
   const paths = rootPaths(removal);
   const ours = [...names, 'installed.json', 'made', 'door'].map((name) =>
     join(paths.directory, name),

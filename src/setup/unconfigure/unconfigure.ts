@@ -1,23 +1,11 @@
 /** What `unconfigure` does, in order: asks, stops the daemon, root's part, the user's part, and last the state directory. */
 import { existsSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
-import { readInstalled } from '../../host/installed.ts';
-import { otherIncluded } from '../../host/other-builder.ts';
-import { systemPathsOf, rootPaths, type SystemPaths } from '../../host/system-paths.ts';
 import { lossOf, purge } from '../../host/purge.ts';
 import { mayBeOurs } from '../../host/state-directory.ts';
-import { foundReceipts } from '../builder-files.ts';
-import { readReceipts, type Receipt } from '../../host/receipts.ts';
 import { runScript } from '../root/root-files.ts';
-import {
-  plannedRemoval,
-  removalNeeds,
-  removalScript,
-  type RootRemoval,
-} from '../root/root-removal.ts';
-import { unitName } from '../../service/systemd/systemd-unit.ts';
-import { applyUndo, undoStepsOf, describeUndo } from './undo.ts';
+import { removalScript } from '../root/root-removal.ts';
+import { applyUndo, describeUndo } from './undo.ts';
 import { Exit, Failed } from '../../system/failure.ts';
 import { makeDirectory } from '../../system/files/files.ts';
 import { withOperationLock } from '../../system/lock/lock.ts';
@@ -26,10 +14,10 @@ import { isYes } from '../../command/ask.ts';
 import { refuseLegacy } from '../configure/take-over.ts';
 import type { CliContext } from '../../command/context.ts';
 import { saying, waitingForEnd } from '../../command/announce-slow.ts';
-import { ownerOf } from '../root/report-drift.ts';
-import { plannedJobRemoval, removeSystemJob } from '../configure/login-job.ts';
-import { presentSystemJob, serviceFor, servicePaths } from '../../service/service.ts';
+import { settleJob } from '../boot-job.ts';
+import { serviceFor } from '../../service/service.ts';
 import { orLetIn, waitForBuilds, type EndOptions } from '../../client/wait-for-builds.ts';
+import { describeRemoval, ownSteps, removalPlan, type RemovalPlan } from './removal-plan.ts';
 
 export interface UnconfigureFlags {
   readonly purge: boolean;
@@ -44,8 +32,8 @@ interface Run {
   readonly layout: Layout;
   readonly context: CliContext;
   readonly flags: UnconfigureFlags;
-  readonly places: SystemPaths;
-  readonly removal: RootRemoval;
+  /** For what an administrator is to run, alone on the output. */
+  readonly print: (line: string) => void;
 }
 
 /** Undoes what the receipts say, and nothing else. Done again after an interruption it goes on where it was. */
@@ -56,32 +44,35 @@ export async function runUnconfigure(
 ): Promise<void> {
   // What is on the output with --no-root is for an administrator to run.
   const context = flags.skipRoot ? { ...given, out: (line: string) => given.err(line) } : given;
-  const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
-  const { rootHome, etcNix } = places;
-  const { uid } = ownerOf(layout.root);
-  const removal = { rootHome, etcNix, of: { uid, directory: layout.root } };
-  const run = { layout, context, flags, places, removal };
+  const run = { layout, context, flags, print: (line: string) => given.out(line) };
   refuseLegacy(layout);
-  if (flags.dryRun) return showUndoings(run);
-  if (!hasAnything(run)) return context.out('Nothing to undo.');
-  if (flags.purge && !(await mayPurge(run))) return context.exit(Exit.general);
+  const plan = removalPlan(layout, context, flags);
+  if (flags.dryRun) return describeRemoval(plan).forEach((line) => context.out(line));
+  if (plan.isEmpty) return context.out('Nothing to undo.');
+  if (!(await mayPurge(plan, run))) return context.exit(Exit.general);
   await stopEverything(run);
-  const print = (line: string) => given.out(line);
-  await removeSystemJob(layout, context, flags.skipRoot ? { print } : {});
-  await undoRoots(run, print);
-  sayOther(run);
-  await undoOwn(run);
+  // That may have taken long: what is undone is what is there now.
+  const now = removalPlan(layout, context, flags);
+  await undoRoots(now, run);
+  await undoOwn(now, run);
   if (!flags.purge && existsSync(layout.root)) sayKept(run);
 }
 
-/** Root's part, or what an administrator runs for it, alone on the output. */
+/** Root's part, or what an administrator runs for it. */
 async function undoRoots(
-  { removal, flags, context }: Run,
-  print: (line: string) => void,
+  { job, root }: RemovalPlan,
+  { flags, context, print }: Run,
 ): Promise<void> {
-  const needs = removalNeeds(removal);
-  if (needs.kind !== 'undo') return;
-  const script = removalScript(removal, needs.known);
+  if (job.kind !== 'right') {
+    const said = await settleJob(job, context, flags.skipRoot ? print : undefined);
+    said.forEach((line) => context.out(line));
+  }
+  if (root.kind === 'other') {
+    const { name, directory } = root.owner;
+    context.out(`Left what root knows: it is the builder of ${name} in ${directory}.`);
+  }
+  if (root.kind !== 'undo') return;
+  const script = removalScript(root);
   if (flags.skipRoot) {
     context.err("Not done, as asked: root's part. An administrator runs as root, by /bin/sh:");
     for (const line of script.trimEnd().split('\n')) print(line);
@@ -98,48 +89,8 @@ async function undoRoots(
   said.forEach((line) => context.out(line));
 }
 
-const hasAnything = (run: Run): boolean =>
-  existsSync(run.layout.config) ||
-  existsSync(run.layout.state) ||
-  receiptsOf(run).length > 0 ||
-  presentSystemJob(run.layout, run.context) !== undefined ||
-  removalNeeds(run.removal).kind === 'undo';
-
-/** What was changed for the user: as recorded; or as found, where somebody deleted the whole state directory. */
-const receiptsOf = (run: Run): readonly Receipt[] =>
-  existsSync(run.layout.receipts)
-    ? readReceipts(run.layout.receipts).filter((receipt) => isConfigures(receipt, run))
-    : foundReceipts(run.layout, run.places);
-
-/** Whatever a receipt says, configure writes these files and no other, and makes the directories that they are in. */
-function isConfigures({ path, put }: Receipt, { layout, places, context }: Run): boolean {
-  if (put === 'backup-exclusion') return path === layout.root;
-  const ssh = join(places.home, '.ssh/config');
-  const files = [ssh, ...servicePaths(context)];
-  // Its directory goes by the environment, which may have been another.
-  const isUnit = path.startsWith(`${places.home}/`) && basename(path) === unitName;
-  if (put === 'directory')
-    return files.some((file) => file.startsWith(`${path}/`)) || path.startsWith(`${places.home}/`);
-  return (files.includes(path) || isUnit) && (path === ssh) === (put === 'block');
-}
-
-const ownUndoings = (run: Run) =>
-  undoStepsOf(receiptsOf(run), { otherIn: (lines) => otherIncluded(lines, run.layout.root) });
-
-function showUndoings(run: Run): void {
-  const { layout, context, flags, removal } = run;
-  const needs = removalNeeds(removal);
-  const root = needs.kind === 'undo' ? plannedRemoval(removal, needs.known) : [];
-  const own = ownUndoings(run).flatMap((undoing) => describeUndo(undoing, 'planned'));
-  const lines = [...plannedJobRemoval(layout, context), ...root, ...own];
-  const loss = flags.purge ? lossOf(layout) : [];
-  if (loss.length > 0) lines.push(`Would delete ${loss.join(', ')}, in ${layout.root}`);
-  for (const line of lines.length === 0 ? ['Nothing to undo.'] : lines) context.out(line);
-}
-
 /** Asks before what cannot be had again is deleted; before anything is done. */
-async function mayPurge({ layout, context, flags }: Run): Promise<boolean> {
-  const loss = lossOf(layout);
+async function mayPurge({ loss }: RemovalPlan, { layout, context, flags }: Run): Promise<boolean> {
   if (flags.yes || loss.length === 0) return true;
   const what = `${loss.join(', ')}, in ${layout.root}`;
   if (!process.stdin.isTTY || !context.isTTY)
@@ -173,22 +124,22 @@ async function endDaemon({ layout, context }: Pick<Run, 'layout' | 'context'>): 
 }
 
 /** The user's part, and with --purge the directory, while nobody else is at work there. */
-async function undoOwn(run: Run): Promise<void> {
+async function undoOwn(plan: RemovalPlan, run: Run): Promise<void> {
   const { layout, context, flags } = run;
   const { clock, signal } = context;
   const isPurged = flags.purge && existsSync(layout.root) && mayBeOurs(layout);
   if (flags.purge && !isPurged && existsSync(layout.root))
     context.out(`Left ${layout.root}: it holds files that this program did not make.`);
-  if (receiptsOf(run).length === 0 && !isPurged) return;
+  if (plan.receipts.length === 0 && !isPurged) return;
   makeDirectory(layout.state);
   const onWaiting = () => context.err('Another command is at work in this directory; waiting.');
   await withOperationLock(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
     const stop = AbortSignal.any([lost, signal]);
     for (const line of await letIntoBackups(layout, context)) context.out(line);
-    for (const undoing of ownUndoings(run)) {
+    for (const step of ownSteps(layout, context)) {
       stop.throwIfAborted();
-      applyUndo(undoing);
-      for (const line of describeUndo(undoing, 'done')) context.out(line);
+      applyUndo(step);
+      for (const line of describeUndo(step, 'done')) context.out(line);
     }
     rmSync(layout.receipts, { force: true });
     stop.throwIfAborted();
@@ -210,12 +161,4 @@ function sayKept({ layout, context }: Run): void {
   if (loss.length === 0) return;
   context.out(`Kept ${loss.join(', ')}, in ${layout.root}`);
   context.out('To delete that as well: linuxkit-builder unconfigure --purge');
-}
-
-function sayOther({ removal, context }: Run): void {
-  const needs = removalNeeds(removal);
-  if (needs.kind !== 'other') return;
-  const { installed } = rootPaths(removal);
-  const owner = readInstalled(installed)?.owner ?? needs.owner;
-  context.out(`Left what root knows: it is the builder of ${owner.name} in ${owner.directory}.`);
 }

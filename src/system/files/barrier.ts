@@ -16,21 +16,27 @@ function folderAbove(path: string): { readonly folder: string; readonly stats: S
     }
 }
 
-/** True where nothing can be made in a directory. */
-function isBarred(folder: string): boolean {
+/** Why nothing can be made in a directory, as the system says it; undefined where something can. */
+function whyBarred(folder: string): Error | undefined {
   try {
     accessSync(folder, constants.W_OK | constants.X_OK);
-    return false;
+    return undefined;
   } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    return true;
+    if (!(error instanceof Error) || errorCode(error) === undefined) throw error;
+    return error;
   }
+}
+
+/** The error that a write of that path would meet in the directory above it that is there; found without writing. */
+export function writeError(path: string): Error | undefined {
+  const above = folderAbove(path);
+  return above && whyBarred(above.folder);
 }
 
 /** The directory that has to let us in before a path can be written, with its owner where that is another; undefined where it is none. */
 export function barrierOf(path: string): { folder: string; owner?: number } | undefined {
   const above = folderAbove(path);
-  if (above === undefined || !isBarred(above.folder)) return undefined;
+  if (above === undefined || whyBarred(above.folder) === undefined) return undefined;
   const { uid } = above.stats;
   return { folder: above.folder, ...(uid !== process.geteuid?.() && { owner: uid }) };
 }

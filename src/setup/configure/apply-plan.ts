@@ -1,0 +1,91 @@
+/** Carrying out what configure has planned: the user's part under the lock of the state directory, then root's. */
+import { discardIdentity, ensureIdentity } from '../../guest/identity/identity.ts';
+import { replacesTheirs, type FileChange } from '../../host/file-change.ts';
+import { markDirectory } from '../../host/state-directory.ts';
+import { jobPrograms } from '../../service/job-programs.ts';
+import { diskProblem } from '../../supervisor/disk/disk-size.ts';
+import { Failed } from '../../system/failure.ts';
+import { withOperationLock } from '../../system/lock/lock.ts';
+import { keepOutOfBackups } from '../backups.ts';
+import { applyDirectoryChange } from '../directories.ts';
+import { applyJournalled } from '../journal.ts';
+import { finishTakeOver, setAside, type LegacyState } from '../legacy.ts';
+import type { ConfigureFacts, Run } from './configure-facts.ts';
+import { planOf, type ConfigurePlan } from './configure-plan.ts';
+import { keepPrograms } from './gc-roots.ts';
+import { dropService, settleBootJob } from './login-job.ts';
+import { rootPart, sayByHand, sayUnchanged } from './root-part.ts';
+
+/** What was done: what was planned, as it stood when nobody else was at work there. */
+export async function applyPlan(
+  planned: ConfigurePlan,
+  { run, facts, legacy }: { run: Run; facts: ConfigureFacts; legacy: LegacyState | undefined },
+): Promise<ConfigurePlan> {
+  const { layout, say } = run;
+  refuseDisk(planned, run);
+  if (legacy !== undefined) say(`Set aside what was linuxkit-nix's: ${setAside(layout, legacy)}`);
+  makeDirectories(legacy === undefined ? planned : await planOf(run, facts), run);
+  const plan = await userPart(run, facts);
+  finishTakeOver(layout);
+  await rootPart(run, plan.root);
+  await settleBootJob(plan.job, run);
+  return plan;
+}
+
+function refuseDisk({ config }: ConfigurePlan, { layout }: Run): void {
+  const tooLarge = diskProblem(layout.disk, config.diskGiB);
+  if (tooLarge !== undefined) throw new Failed(tooLarge);
+}
+
+function makeDirectories({ directories }: ConfigurePlan, { layout, say }: Run): void {
+  markDirectory(layout);
+  for (const change of directories) {
+    applyDirectoryChange(change);
+    say(`${change.kind === 'make' ? 'Made' : 'Made private:'} ${change.path}`);
+  }
+}
+
+/** Keys and the user's files. What was written is whole at every moment, so an end in between harms nothing. */
+async function userPart(run: Run, facts: ConfigureFacts): Promise<ConfigurePlan> {
+  const { layout, context, say } = run;
+  const { clock, signal } = context;
+  const onWaiting = () => context.err('Another command is at work in this directory; waiting.');
+  return withOperationLock(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
+    const plan = await planAlone(run, facts);
+    const { user, service, logs } = plan;
+    await dropService(plan.dropped, run);
+    const stop = AbortSignal.any([lost, signal]);
+    applyJournalled(user, { layout, now: clock.now(), stop, logs });
+    user.changes.flatMap(describeChange).forEach(say);
+    sayUnchanged(run, user);
+    sayByHand(run, user.byHand);
+    await keepOutOfBackups(layout, context, say);
+    const programs = service.length > 0 ? jobPrograms(plan.config, context.env['PATH']) : undefined;
+    await keepPrograms(layout, context, { programs, say });
+    const isService = ({ path }: { path: string }) => service.some((file) => file.path === path);
+    if (!user.byHand.some(isService) && user.changes.some(({ wanted }) => isService(wanted)))
+      say('The daemon starts at your next login; now: linuxkit-builder start');
+    return plan;
+  });
+}
+
+/** Planned again, since what was there may have changed before we were alone; and with the keys, which are made now. */
+async function planAlone(run: Run, facts: ConfigureFacts): Promise<ConfigurePlan> {
+  const { layout, context, flags, say } = run;
+  const plan = await planOf(run, facts);
+  refuseDisk(plan, run);
+  if (flags.renewKeys === true) discardIdentity(layout);
+  // Also where none is missing: a public half that is not its key's is written anew.
+  const { host } = await ensureIdentity(layout, context.signal);
+  if (!plan.keys.areMissing) return plan;
+  say(`Made keys in ${layout.keys}`);
+  return planOf(run, facts, { host: host.public, areMissing: false });
+}
+
+function describeChange(change: FileChange): string[] {
+  const { path, purpose } = change.wanted;
+  const wrote = `Wrote ${path}: ${purpose}`;
+  return replacesTheirs(change)
+    ? [wrote, `  It replaces a file of yours, which unconfigure puts back.`]
+    : [wrote];
+}

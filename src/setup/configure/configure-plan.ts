@@ -1,0 +1,103 @@
+/** All that a run of configure would do, as one value: it is shown by a dry run, and carried out by any other. Nothing is changed yet. */
+import type { Config } from '../../config/config.ts';
+import { presentKeys } from '../../guest/identity/identity.ts';
+import { finalTarget } from '../../host/file-change.ts';
+import { readReceipts, type Receipt } from '../../host/receipts.ts';
+import { machinesKeeper } from '../../nix/variant.ts';
+import { serviceFiles, serviceLogs } from '../../service/service.ts';
+import { Failed } from '../../system/failure.ts';
+import { findProgram } from '../../system/process/find-program.ts';
+import { cannotWrite } from '../../system/files/files.ts';
+import { writeError } from '../../system/files/barrier.ts';
+import { jobPlan, type JobPlan } from '../boot-job.ts';
+import { rootRequest, userNeeds, type Builder } from '../builder-files.ts';
+import { directoryChanges, type DirectoryChange } from '../directories.ts';
+import { ownerOf } from '../root/report-drift.ts';
+import { rootNeeds, type RootNeeds } from '../root/root-files.ts';
+import type { Survey } from '../survey.ts';
+import { check } from './check-request.ts';
+import type { ConfigureFacts, Run } from './configure-facts.ts';
+import { droppedBy } from './login-job.ts';
+
+interface Keys {
+  /** The guest's public key; undefined until it is made. */
+  readonly host: string | undefined;
+  /** Some have to be made. */
+  readonly areMissing: boolean;
+}
+
+export interface ConfigurePlan {
+  readonly config: Config;
+  readonly directories: readonly DirectoryChange[];
+  readonly keys: Keys;
+  /** The user's files, as they shall be and as they are. */
+  readonly user: Survey;
+  /** Those of them by which the daemon is started at login. */
+  readonly service: Builder['service'];
+  /** What the login job will write by itself. */
+  readonly logs: readonly string[];
+  /** What an earlier configure told the keeper of the daemon, and is not wanted any more. */
+  readonly dropped: readonly Receipt[];
+  readonly root: RootNeeds;
+  /** The job by which the system starts the daemon at boot. */
+  readonly job: JobPlan;
+}
+
+/** Fails, before anything is changed, where something of it can be seen not to succeed. `keys`: as they are, or have just been made. */
+export async function planOf(
+  run: Run,
+  { guest, nix, userSsh, rootSsh, proxy }: ConfigureFacts,
+  keys: Keys = keysNow(run),
+): Promise<ConfigurePlan> {
+  const { flags, layout, places, context } = run;
+  const { config, text: settingsText } = check(flags, guest);
+  const owner = ownerOf(flags.root);
+  const service = serviceFiles(layout, config, context);
+  const builder = {
+    ...{ layout, places, owner, config, settingsText, service },
+    hostPublicKey: keys.host ?? unknownKey,
+    keeper: machinesKeeper(nix),
+    proxy: await proxy(config),
+    ...userSsh.known,
+  };
+  const logs = serviceLogs(service, context);
+  const wanted = [...service.map(({ path }) => path), ...logs];
+  const plan = {
+    ...{ config, service, logs },
+    directories: directoryChanges(layout),
+    keys,
+    user: userNeeds(builder),
+    dropped: droppedBy(wanted, readReceipts(layout.receipts), context),
+    root: rootNeeds({ ...rootRequest(builder), ...rootSsh.known }),
+    job: jobPlan(config, { layout, context, owner }),
+  };
+  refuseUndoable(plan, run);
+  return plan;
+}
+
+/** Stands for the guest's key until there is one. */
+const unknownKey = 'ssh-ed25519 (made-by-configure)';
+
+function keysNow({ flags, layout }: Run): Keys {
+  if (flags.renewKeys === true) return { host: undefined, areMissing: true };
+  const keys = presentKeys(layout);
+  return { host: keys.host?.public, areMissing: Object.values(keys).includes(undefined) };
+}
+
+/** What can be seen not to succeed, before the first of it is done. */
+function refuseUndoable(
+  { user, root, keys }: Pick<ConfigurePlan, 'user' | 'root' | 'keys'>,
+  { layout, flags }: Run,
+): void {
+  const isRoots = process.geteuid?.() === 0 && !flags.skipRoot;
+  const changes = [...user.changes, ...(isRoots ? root.changes : [])];
+  if (keys.areMissing) findProgram('ssh-keygen');
+  const paths = [
+    ...(keys.areMissing ? [layout.clientKey] : []),
+    ...changes.map(({ wanted }) => finalTarget(wanted.path)),
+  ];
+  for (const path of paths) {
+    const error = writeError(path);
+    if (error !== undefined) throw new Failed(cannotWrite(path, error), { cause: error });
+  }
+}

@@ -1,0 +1,87 @@
+/** All that a run of unconfigure would undo, as one value: it is shown by a dry run, and carried out by any other. Nothing is changed yet. */
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { CliContext } from '../../command/context.ts';
+import type { Layout } from '../../config/layout.ts';
+import { otherIncluded } from '../../host/other-builder.ts';
+import { lossOf } from '../../host/purge.ts';
+import { readReceipts, type Receipt } from '../../host/receipts.ts';
+import { systemPathsOf } from '../../host/system-paths.ts';
+import { servicePaths } from '../../service/service.ts';
+import { unitName } from '../../service/systemd/systemd-unit.ts';
+import { describeJob, jobRemoval, type JobPlan } from '../boot-job.ts';
+import { foundReceipts } from '../builder-files.ts';
+import { ownerOf } from '../root/report-drift.ts';
+import { plannedRemoval, removalNeeds, type RemovalNeeds } from '../root/root-removal.ts';
+import { describeUndo, undoStepsOf, type UndoStep } from './undo.ts';
+
+export interface RemovalPlan {
+  readonly job: JobPlan;
+  readonly root: RemovalNeeds;
+  /** Of what was changed for the user. */
+  readonly receipts: readonly Receipt[];
+  readonly steps: readonly UndoStep[];
+  /** With --purge: what cannot be had again, in words, and where it is. */
+  readonly loss: readonly string[];
+  readonly directory: string;
+  /** Nothing was ever made here. */
+  readonly isEmpty: boolean;
+}
+
+export function removalPlan(
+  layout: Layout,
+  context: CliContext,
+  { purge }: { readonly purge: boolean },
+): RemovalPlan {
+  const { rootHome, etcNix } = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const of = { uid: ownerOf(layout.root).uid, directory: layout.root };
+  const job = jobRemoval(layout, context);
+  const root = removalNeeds({ rootHome, etcNix, of });
+  const receipts = receiptsIn(layout, context);
+  const isMade = [layout.config, layout.state].some((path) => existsSync(path));
+  const isKnown = receipts.length > 0 || job.kind !== 'right' || root.kind === 'undo';
+  return {
+    ...{ job, root, receipts, directory: layout.root, isEmpty: !isMade && !isKnown },
+    steps: stepsOf(receipts, layout),
+    loss: purge ? lossOf(layout) : [],
+  };
+}
+
+/** What would be done, in words. */
+export function describeRemoval({ job, root, steps, loss, directory }: RemovalPlan): string[] {
+  const lines = [
+    ...describeJob(job),
+    ...(root.kind === 'undo' ? plannedRemoval(root) : []),
+    ...steps.flatMap((step) => describeUndo(step, 'planned')),
+    ...(loss.length > 0 ? [`Would delete ${loss.join(', ')}, in ${directory}`] : []),
+  ];
+  return lines.length === 0 ? ['Nothing to undo.'] : lines;
+}
+
+/** How the user's part is undone, as the files are now. */
+export const ownSteps = (layout: Layout, context: CliContext): readonly UndoStep[] =>
+  stepsOf(receiptsIn(layout, context), layout);
+
+const stepsOf = (receipts: readonly Receipt[], { root }: Layout): readonly UndoStep[] =>
+  undoStepsOf(receipts, { otherIn: (lines) => otherIncluded(lines, root) });
+
+/** As recorded; or as found, where somebody deleted the whole state directory. */
+function receiptsIn(layout: Layout, context: CliContext): readonly Receipt[] {
+  const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  return existsSync(layout.receipts)
+    ? readReceipts(layout.receipts).filter((each) => isConfigures(each, layout, context))
+    : foundReceipts(layout, places);
+}
+
+/** Whatever a receipt says, configure writes these files and no other, and makes the directories that they are in. */
+function isConfigures({ path, put }: Receipt, layout: Layout, context: CliContext): boolean {
+  if (put === 'backup-exclusion') return path === layout.root;
+  const { home } = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const ssh = join(home, '.ssh/config');
+  const files = [ssh, ...servicePaths(context)];
+  // Its directory goes by the environment, which may have been another.
+  const isUnit = path.startsWith(`${home}/`) && basename(path) === unitName;
+  if (put === 'directory')
+    return files.some((file) => file.startsWith(`${path}/`)) || path.startsWith(`${home}/`);
+  return (files.includes(path) || isUnit) && (path === ssh) === (put === 'block');
+}

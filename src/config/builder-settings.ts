@@ -87,7 +87,7 @@ export const builderSettings = {
     flags: [flag('--port <number>', 'where it is reached on 127.0.0.1', { is: 'number' })],
     acts: 'guest',
     isShown: true,
-    page: [['The port, with `door` `tcp`.', '1 to 65535', String(instance.port)]],
+    page: [['The port, with `door` set to `tcp`.', '1 to 65535', String(instance.port)]],
   },
   maxJobs: {
     schema: v.optional(whole('jobs', 1, 1024)),

@@ -45,61 +45,34 @@ export async function run(argv: readonly string[], world: World, version: string
   };
   const context: CliContext = { ...told, version, exit: (next) => (code = next) };
   const program = new Command('linuxkit-builder')
-    .description('A Linux machine that Nix can build on.')
-    .version(version)
+    .description('A Linux remote builder for Nix.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
     .enablePositionalOptions()
-    .showHelpAfterError('(linuxkit-builder --help lists the verbs)')
+    .showHelpAfterError('(run linuxkit-builder --help for a list of commands)')
     .configureOutput({
       writeOut: (text) => world.out(text.trimEnd()),
       writeErr: (text) => world.err(text.trimEnd()),
     })
     .exitOverride();
   const perform: Perform = (words) => run(words, world, version);
-  upVerb(program, context, perform);
-  upgradeVerb(program, context, perform);
-  for (const add of [
-    configureVerb,
-    unconfigureVerb,
-    prepareVerb,
-    imageVerbs,
-    diskVerbs,
-    keysVerbs,
-    startVerb,
-    stopVerb,
-    restartVerb,
-    suspendVerb,
-    resumeVerb,
-    waitVerb,
-    drainVerb,
-    undrainVerb,
-    gcVerb,
-    trimVerb,
-    statusVerb,
-    listVerb,
-    machinesVerb,
-    sshConfigVerb,
-    doctorVerb,
-    explainVerb,
-    consoleVerb,
-    logsVerb,
-    sshVerb,
-    debugVerb,
-    bootReportVerb,
-    verdictsVerb,
-    completionVerb,
-    manVerb,
-    daemonVerb,
-  ])
-    add(program, context);
+  for (const [heading, verbs] of Object.entries(groups)) {
+    program.commandsGroup(heading);
+    for (const add of verbs) add(program, context, perform);
+  }
+  program.commandsGroup('Use:').helpCommand(...helpOfCommand);
   for (const command of program.commands)
     command
       .exitOverride()
       .copyInheritedSettings(program)
-      .showHelpAfterError(`(see: linuxkit-builder ${command.name()} --help)`)
+      .showHelpAfterError(`(run linuxkit-builder ${command.name()} --help for usage)`)
       .addHelpText('after', exampleHelp(program.name(), command.name()));
-  for (const command of program.commands)
+  showDefaults(program);
+  for (const command of program.commands) {
+    if (command.commands.length > 0) command.helpCommand(...helpOfCommand);
     for (const below of command.commands)
       below.addHelpText('after', exampleHelp(program.name(), `${command.name()} ${below.name()}`));
+  }
   const verbs = verbsWithDirectory(program);
   program.hook('preAction', (_, verb) => {
     const { directory, dryRun } = verb.opts<DirectoryOption & { dryRun?: boolean }>();
@@ -115,6 +88,59 @@ export async function run(argv: readonly string[], world: World, version: string
   }
   return code;
 }
+
+/** In the help as one types them: commander would put those that are words into quotes. */
+function showDefaults(command: Command): void {
+  for (const option of command.options)
+    if (typeof option.defaultValue === 'string')
+      option.defaultValueDescription = option.defaultValue;
+  command.commands.forEach(showDefaults);
+}
+
+const helpOfCommand = ['help [command]', 'show the help of a command'] as const;
+
+type AddVerb = (program: Command, context: CliContext, perform: Perform) => void;
+
+/** In the order in which the help shows them. */
+const groups: Readonly<Record<string, readonly AddVerb[]>> = {
+  'Set up:': [
+    upVerb,
+    configureVerb,
+    unconfigureVerb,
+    prepareVerb,
+    imageVerbs,
+    upgradeVerb,
+    keysVerbs,
+  ],
+  'Use:': [
+    statusVerb,
+    startVerb,
+    stopVerb,
+    restartVerb,
+    suspendVerb,
+    resumeVerb,
+    waitVerb,
+    sshVerb,
+    debugVerb,
+  ],
+  'Builds and disk space:': [drainVerb, undrainVerb, gcVerb, trimVerb, diskVerbs],
+  'Find out what is wrong:': [
+    doctorVerb,
+    explainVerb,
+    logsVerb,
+    consoleVerb,
+    bootReportVerb,
+    verdictsVerb,
+  ],
+  'For other programs:': [
+    listVerb,
+    machinesVerb,
+    sshConfigVerb,
+    completionVerb,
+    manVerb,
+    daemonVerb,
+  ],
+};
 
 /** They show what others wrote. */
 const verbatim: ReadonlySet<string> = new Set([

@@ -4,10 +4,10 @@ import type { Busy } from '../supervisor/daemon/control.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import type { CliContext } from '../command/context.ts';
 
-export const nowOption = ['--now', 'do not wait for builds that run'] as const;
+export const nowOption = ['--now', 'do not wait for running builds'] as const;
 export const buildsOption = [
   '-t, --timeout <seconds>',
-  'wait for them so long at most',
+  'how long to wait for running builds',
   '600',
 ] as const;
 

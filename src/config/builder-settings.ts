@@ -14,7 +14,7 @@ export const builderSettings = {
   features: {
     schema: v.optional(v.array(feature)),
     flags: [
-      flag('-f, --features <list>', 'system features it offers, with commas between', {
+      flag('-f, --features <list>', 'system features it offers to Nix, separated by commas', {
         is: 'list',
       }),
     ],
@@ -30,7 +30,7 @@ export const builderSettings = {
   },
   diskGiB: {
     schema: v.optional(whole('GiB', leastDiskGiB, 64 * 1024)),
-    flags: [flag('-s, --disk <GiB>', 'size of its disk; never made smaller', { is: 'number' })],
+    flags: [flag('-s, --disk <GiB>', 'size of the disk; it never shrinks', { is: 'number' })],
     acts: 'guest',
     isShown: true,
     page: [
@@ -43,7 +43,7 @@ export const builderSettings = {
   },
   cpus: {
     schema: v.optional(whole('CPUs', 1, 512)),
-    flags: [flag('-c, --cpus <count>', 'CPUs', { is: 'number' })],
+    flags: [flag('-c, --cpus <count>', 'number of CPUs', { is: 'number' })],
     acts: 'guest',
     isShown: true,
     page: [
@@ -56,7 +56,7 @@ export const builderSettings = {
   },
   memoryMiB: {
     schema: v.optional(whole('MiB', 512, 4 * 1024 * 1024)),
-    flags: [flag('-m, --memory <MiB>', 'memory', { is: 'number' })],
+    flags: [flag('-m, --memory <MiB>', 'amount of memory', { is: 'number' })],
     acts: 'guest',
     isShown: true,
     page: [
@@ -84,14 +84,14 @@ export const builderSettings = {
   /** The front door on 127.0.0.1, where it is one. */
   port: {
     schema: v.optional(whole('a port', 1, 65535), instance.port),
-    flags: [flag('--port <number>', 'where it is reached on 127.0.0.1', { is: 'number' })],
+    flags: [flag('--port <number>', 'port of the builder on 127.0.0.1', { is: 'number' })],
     acts: 'guest',
     isShown: true,
     page: [['The port, with `door` set to `tcp`.', '1 to 65535', String(instance.port)]],
   },
   maxJobs: {
     schema: v.optional(whole('jobs', 1, 1024)),
-    flags: [flag('--max-jobs <count>', 'builds at a time', { is: 'number' })],
+    flags: [flag('--max-jobs <count>', 'builds that may run at a time', { is: 'number' })],
     acts: 'guest',
     isShown: true,
     page: [
@@ -106,7 +106,7 @@ export const builderSettings = {
   mandatoryFeatures: {
     schema: v.optional(v.array(feature), []),
     flags: [
-      flag('--mandatory-features <list>', 'only what requires all of these is built here', {
+      flag('--mandatory-features <list>', 'build only what requires all of these', {
         is: 'list',
       }),
     ],
@@ -123,7 +123,7 @@ export const builderSettings = {
   speedFactor: {
     schema: v.optional(whole('times', 1, 1000), 1),
     flags: [
-      flag('--speed-factor <number>', 'how much faster than other builders Nix may think it', {
+      flag('--speed-factor <number>', 'its speed relative to other builders', {
         is: 'number',
       }),
     ],
@@ -135,7 +135,7 @@ export const builderSettings = {
   /** How Nix talks to the builder. */
   protocol: {
     schema: v.optional(v.picklist(protocols, 'must be ssh-ng or ssh'), 'ssh-ng'),
-    flags: [flag('--protocol <name>', 'how Nix talks to it: ssh-ng or ssh')],
+    flags: [flag('--protocol <name>', 'protocol that Nix uses: ssh-ng or ssh')],
     acts: 'now',
     page: [
       ['How Nix talks to the builder. `ssh` is the older protocol.', '`ssh-ng`, `ssh`', '`ssh-ng`'],
@@ -147,7 +147,7 @@ export const builderSettings = {
       v.picklist([...vmNames, 'auto'], `must be auto, ${vmNames.join(', ')}`),
       'auto',
     ),
-    flags: [flag('--vm <name>', 'the program that runs the guest: auto, qemu, hyperkit or vfkit')],
+    flags: [flag('--vm <name>', 'program that runs the guest: auto, qemu, hyperkit or vfkit')],
     acts: 'guest',
     isShown: true,
     page: [
@@ -164,7 +164,7 @@ export const builderSettings = {
     flags: [
       flag(
         '--system [name]',
-        'x86_64-linux or aarch64-linux; the foreign one is emulated (without a name: --autostart boot)',
+        "x86_64-linux or aarch64-linux; emulated if it is not this machine's own (without a name: --autostart boot)",
       ),
     ],
     acts: 'guest',
@@ -184,7 +184,7 @@ export const builderSettings = {
       [],
     ),
     flags: [
-      flag('--extra-systems <list>', 'what else the guest runs, and is to build: i686-linux', {
+      flag('--extra-systems <list>', 'other systems it builds for: i686-linux', {
         is: 'list',
       }),
     ],
@@ -201,7 +201,7 @@ export const builderSettings = {
   /** Which program gives it its network; `user` is QEMU's own. Left out: QEMU's own, or for the others what is installed. */
   network: {
     schema: v.optional(v.picklist(networkNames, `must be ${networkNames.join(', ')}`)),
-    flags: [flag('--network <name>', 'what gives it its network: user, vpnkit or gvproxy')],
+    flags: [flag('--network <name>', 'network of the guest: user, vpnkit or gvproxy')],
     acts: 'guest',
     isShown: true,
     page: [
@@ -229,7 +229,9 @@ export const builderSettings = {
   bundle: {
     schema: v.optional(v.pipe(v.string(), v.regex(/^\//, 'must be an absolute path'))),
     flags: [
-      flag('--bundle <prefix>', 'kernel, initrd and cmdline of another guest', { is: 'path' }),
+      flag('--bundle <prefix>', 'path prefix of another image', {
+        is: 'path',
+      }),
     ],
     acts: 'guest',
     isShown: true,

@@ -8,10 +8,14 @@ export const hostSettings = {
   keepAwake: {
     schema: v.optional(yesOrNo),
     flags: [
-      flag('--keep-awake', 'while it is used, keep this Mac awake on AC power (default on macOS)', {
-        is: 'switch',
-      }),
-      flag('--no-keep-awake', 'let it fall asleep', { is: 'switch' }),
+      flag(
+        '--keep-awake',
+        'keep this Mac awake while the builder is in use, on AC power (default on macOS)',
+        {
+          is: 'switch',
+        },
+      ),
+      flag('--no-keep-awake', 'let this Mac sleep while the builder is in use', { is: 'switch' }),
     ],
     acts: 'now',
     isShown: true,
@@ -31,10 +35,10 @@ export const hostSettings = {
     flags: [
       flag(
         '--autostart [when]',
-        'start the daemon by launchd or systemd: at login (default on macOS), or at boot',
+        'have launchd or systemd start the daemon: at login (default on macOS) or boot',
         { is: 'switch' },
       ),
-      flag('--no-autostart', 'leave starting it to you', { is: 'switch' }),
+      flag('--no-autostart', 'do not start the daemon automatically', { is: 'switch' }),
     ],
     acts: 'later',
     page: [
@@ -49,12 +53,20 @@ export const hostSettings = {
   idle: {
     schema: v.optional(idleSchema),
     flags: [
-      flag('--idle <how>', 'when nobody uses the guest: auto, stop or never (leave it running)', {
-        part: 'how',
-      }),
-      flag('--idle-after <time>', 'how long nobody has used it then, such as 10 min', {
-        part: 'after',
-      }),
+      flag(
+        '--idle <how>',
+        'what to do with an unused guest: auto (suspend or stop), stop, or never (keep it running)',
+        {
+          part: 'how',
+        },
+      ),
+      flag(
+        '--idle-after <time>',
+        'how long the guest must be unused for that, for example 10 min',
+        {
+          part: 'after',
+        },
+      ),
     ],
     acts: 'now',
     isShown: true,
@@ -70,7 +82,9 @@ export const hostSettings = {
   /** Whether the guest starts with the daemon, or with the first build. */
   start: {
     schema: v.optional(v.picklist(startTimes, `must be ${startTimes.join(' or ')}`)),
-    flags: [flag('--start <when>', 'start the guest at login, or on demand: with the first build')],
+    flags: [
+      flag('--start <when>', 'when to start the guest: login, or demand (at the first build)'),
+    ],
     acts: 'later',
     isShown: true,
     page: [

@@ -19,12 +19,15 @@ interface DoctorOptions extends DirectoryOption {
 export function doctorVerb(program: Command, context: CliContext): void {
   program
     .command('doctor')
-    .description('check everything between you and a finished build, and say what mends it')
+    .description('check the whole path from Nix to a finished build, and suggest fixes')
     .option(...directoryOption)
-    .option('--json', 'the findings, for programs')
-    .option('--faults', 'the faults that are known from reports, as JSON')
-    .option('--report <file>', 'also write all that a report of a fault needs, and nothing secret')
-    .option('--fix', 'mend what can be mended without losing anything')
+    .option('--json', 'print the findings as JSON')
+    .option('--faults', 'print the list of known problems as JSON')
+    .option(
+      '--report <file>',
+      'also write everything that a bug report needs, without secrets, to this file',
+    )
+    .option('--fix', 'fix what can be fixed without losing anything')
     .action(async (options: DoctorOptions) => {
       if (options.faults === true) {
         const { knownFaults } = await import('../domain/known-faults.ts');

@@ -44,7 +44,7 @@ _linuxkit_builder; printf '%s\\n' "\${COMPREPLY[@]}"`;
 
 describe.runIf(tryProgram('bash') !== undefined)('bash completes', () => {
   test('verbs', async () => {
-    expect(await offered('st')).toEqual(['start', 'stop', 'status']);
+    expect(await offered('st')).toEqual(['status', 'start', 'stop']);
     expect(await offered('')).toContain('unconfigure');
   });
   test('options of a verb', async () => {
@@ -119,7 +119,7 @@ describe('the manual page', () => {
 test('each verb, and each verb below one, has an example in its help', async () => {
   const below = async (words: readonly string[]): Promise<string[][]> => {
     const help = await printed(...words, '--help');
-    const list = /^Commands:\n((?: .*\n|\n)*)/m.exec(help)?.[1] ?? '';
+    const list = help.replace(/^Arguments:\n( .*\n)*/m, '');
     const names = [...list.matchAll(/^ {2}([a-z][a-z-]*)/gm)].map(([, name]) => name ?? '');
     const found = names.filter((name) => name !== 'help').map((name) => [...words, name]);
     return [...found, ...(await Promise.all(found.map(below))).flat()];

@@ -22,13 +22,13 @@ interface DaemonOptions extends DirectoryOption, DryRunOptions {
 export function daemonVerb(program: Command, context: CliContext): void {
   program
     .command('daemon')
-    .description('run the supervisor in the foreground')
+    .description('run the daemon in the foreground')
     .option(...directoryOption)
-    .option('--managed', 'launchd or systemd keeps it: it lives on where it would fail')
-    .option('--dry-run', 'say what would be run, and run nothing')
-    .option('--vm <name>', 'with --dry-run: this program in place of the configured one')
-    .option('--network <name>', 'with --dry-run: this network in place of the configured one')
-    .option('--json', 'with --dry-run: as JSON')
+    .option('--managed', 'for launchd and systemd: keep running after errors that would end it')
+    .option('--dry-run', 'show the commands that would be run, without running them')
+    .option('--vm <name>', 'with --dry-run: use this VM program instead of the configured one')
+    .option('--network <name>', 'with --dry-run: use this network instead of the configured one')
+    .option('--json', 'with --dry-run: print JSON')
     .action(async (options: DaemonOptions) => {
       const layout = layoutFor(options, context, options.dryRun === true ? 'look' : 'mend');
       if (options.dryRun === true) {

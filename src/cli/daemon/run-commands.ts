@@ -28,7 +28,7 @@ interface WaitOptions extends DirectoryOption {
 export function startVerb(program: Command, context: CliContext): void {
   program
     .command('start')
-    .description('start the daemon in the background; it starts the VM')
+    .description('start the daemon in the background, and the guest with it')
     .option(...directoryOption)
     .action(async (options: DirectoryOption) => {
       const layout = layoutFor(options, context, 'mend');
@@ -74,7 +74,7 @@ async function startBy(layout: Layout, context: CliContext) {
 export function stopVerb(program: Command, context: CliContext): void {
   program
     .command('stop')
-    .description('shut the guest down in order and end the daemon')
+    .description('shut the guest down cleanly and stop the daemon')
     .option(...directoryOption)
     .option(...nowOption)
     .option(...buildsOption)
@@ -127,9 +127,7 @@ async function tellProblems(layout: Layout, context: CliContext): Promise<void> 
 export function restartVerb(program: Command, context: CliContext): void {
   program
     .command('restart')
-    .description(
-      'shut the guest down in order and begin to start it again, with the current configuration',
-    )
+    .description('restart the guest with the current settings')
     .option(...directoryOption)
     .option(...nowOption)
     .option(...buildsOption)
@@ -165,7 +163,7 @@ export function waitVerb(program: Command, context: CliContext): void {
     .command('wait')
     .description('wait until Nix can build here')
     .option(...directoryOption)
-    .option('-t, --timeout <seconds>', 'give up after so long', '300')
+    .option('-t, --timeout <seconds>', 'give up after this many seconds', '300')
     .action(async (options: WaitOptions) => {
       const layout = layoutFor(options, context, 'look');
       const timeoutMs = secondsIn(options.timeout) * 1000;

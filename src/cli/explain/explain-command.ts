@@ -17,10 +17,13 @@ interface ExplainOptions extends DirectoryOption {
 export function explainVerb(program: Command, context: CliContext): void {
   program
     .command('explain')
-    .description('say why a build would or would not come to the builder')
-    .argument('<installable>', 'a .drv, a .nix file, or what `nix build` takes (nixpkgs#hello)')
+    .description('explain why a build would or would not run on this builder')
+    .argument(
+      '<installable>',
+      'a .drv file, a .nix file, or any installable of nix build (nixpkgs#hello)',
+    )
     .option(...directoryOption)
-    .option('--json', 'the reasons, for programs')
+    .option('--json', 'print JSON')
     .action(async (installable: string, options: ExplainOptions) => {
       const layout = layoutFor(options, context, 'look');
       const { explain } = await import('./explain.ts');

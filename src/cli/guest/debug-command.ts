@@ -10,11 +10,9 @@ import {
 export function debugVerb(program: Command, context: CliContext): void {
   program
     .command('debug')
-    .description(
-      'open a shell in a failed build: in its directory, its sandbox and its environment',
-    )
-    .argument('<derivation>', 'the .drv that Nix names when a build fails')
-    .argument('[command...]', 'after --; run there instead of a shell')
+    .description('open a shell in the sandbox of a failed build')
+    .argument('<derivation>', 'the .drv file that Nix names when a build fails')
+    .argument('[command...]', 'after --: a command to run there instead of a shell')
     .option(...directoryOption)
     .action(async (derivation: string, command: string[], options: DirectoryOption) => {
       const layout = layoutFor(options, context);

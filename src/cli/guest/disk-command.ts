@@ -17,16 +17,20 @@ interface ResetOptions extends DirectoryOption {
 }
 
 export function diskVerbs(program: Command, context: CliContext): void {
-  const disk = program.command('disk').description("begin the guest's disk anew, or keep it");
+  const disk = program
+    .command('disk')
+    .description("reset the guest's disk, or keep it despite a warning");
   disk
     .command('reset')
-    .description("delete the guest's disk, and nothing else; the next start makes a new one")
-    .option('-y, --yes', 'do not ask')
+    .description("delete the guest's disk and nothing else; the next start creates a new one")
+    .option('-y, --yes', 'do not ask for confirmation')
     .option(...directoryOption)
     .action((options: ResetOptions) => reset(layoutFor(options, context), options, context));
   disk
     .command('keep')
-    .description('say no more of a disk that a guest has had whose Nix let builds become root')
+    .description(
+      'keep a disk whose guest had a Nix that let builds become root, and stop warning about it',
+    )
     .option(...directoryOption)
     .action(async (options: DirectoryOption) => {
       const { recordKept } = await import('../../supervisor/disk/disk-record.ts');

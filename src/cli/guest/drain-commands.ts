@@ -17,11 +17,9 @@ interface DrainOptions extends DirectoryOption {
 export function drainVerb(program: Command, context: CliContext): void {
   program
     .command('drain')
-    .description(
-      'send new builds to other builders, until undrain or the end of the daemon; those that run go on',
-    )
+    .description('send new builds to other builders, until undrain or a restart of the daemon')
     .option(...directoryOption)
-    .option('-w, --wait', 'return when nothing runs here any more')
+    .option('-w, --wait', 'wait until all builds and connections have ended')
     .option(...buildsOption)
     .action(async (options: DrainOptions) => {
       const layout = layoutFor(options, context, 'ask');
@@ -49,7 +47,7 @@ export function drainVerb(program: Command, context: CliContext): void {
 export function undrainVerb(program: Command, context: CliContext): void {
   program
     .command('undrain')
-    .description('let new builds come again')
+    .description('accept new builds again')
     .option(...directoryOption)
     .action(async (options: DirectoryOption) => {
       const layout = layoutFor(options, context, 'ask');

@@ -23,7 +23,7 @@ const workMs = 3_600_000;
 export function gcVerb(program: Command, context: CliContext): void {
   program
     .command('gc')
-    .description("delete from the guest's store what nothing keeps, and give its room back")
+    .description("delete unused paths from the guest's store, and return the space to this machine")
     .option(...directoryOption)
     .option(...buildsOption)
     .action(async (options: GcOptions) => {
@@ -46,7 +46,7 @@ export function gcVerb(program: Command, context: CliContext): void {
 export function trimVerb(program: Command, context: CliContext): void {
   program
     .command('trim')
-    .description("give the free blocks of the guest's disk back; builds go on")
+    .description("return the free space on the guest's disk to this machine")
     .option(...directoryOption)
     .action(async (options: DirectoryOption) => {
       const layout = layoutFor(options, context);

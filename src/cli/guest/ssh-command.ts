@@ -15,10 +15,10 @@ interface SshOptions extends DirectoryOption {
 export function sshVerb(program: Command, context: CliContext): void {
   program
     .command('ssh')
-    .description('log in to the guest, or run a command in it')
-    .argument('[command...]', "after --; run by the guest's shell")
+    .description('open a shell in the guest, or run a command there')
+    .argument('[command...]', "after --: a command for the guest's shell")
     .option(...directoryOption)
-    .option('--root', "as the guest's root instead of builder")
+    .option('--root', 'log in as root instead of builder')
     .passThroughOptions()
     .action(async (command: string[], options: SshOptions) => {
       const layout = layoutFor(options, context);

@@ -23,11 +23,13 @@ import {
 export function suspendVerb(program: Command, context: CliContext): void {
   program
     .command('suspend')
-    .description('send the guest away until it is needed; the next build brings it back')
+    .description(
+      'suspend the guest (or stop it, where it cannot be suspended) until the next build',
+    )
     .option(...directoryOption)
     .option(...nowOption)
     .option(...buildsOption)
-    .option('--force', 'send it away whoever is in it: builds that run fail')
+    .option('--force', 'even if the guest is in use: running builds fail')
     .action(async (options: SuspendOptions) => {
       const layout = layoutFor(options, context, 'ask');
       const before = await livingStatus(layout, context);
@@ -74,7 +76,7 @@ async function send(
 export function resumeVerb(program: Command, context: CliContext): void {
   program
     .command('resume')
-    .description('bring back a guest that is away, now')
+    .description('resume or start a suspended guest, without waiting for a build')
     .option(...directoryOption)
     .action(async (options: DirectoryOption) => {
       const layout = layoutFor(options, context, 'ask');

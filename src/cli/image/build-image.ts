@@ -37,7 +37,7 @@ export interface BuildVerbOptions extends DirectoryOption {
   readonly check?: boolean;
   readonly arch: Arch;
   readonly output?: string;
-  readonly quiet: boolean;
+  readonly quiet?: boolean;
 }
 
 /** Makes the image at the given or the usual prefix and says where it is. */
@@ -48,10 +48,10 @@ export async function buildVerb(
   context: CliContext,
 ): Promise<void> {
   const { assets, clock, signal } = context;
-  const view = options.quiet ? noView : await progressView(context);
+  const view = options.quiet === true ? noView : await progressView(context);
   const say = (line: string) => {
     view.end();
-    if (!options.quiet) context.err(line);
+    if (options.quiet !== true) context.err(line);
   };
   try {
     const onWaiting = () => say('Another command is at work in this directory; waiting.');
@@ -65,7 +65,7 @@ export async function buildVerb(
       const { checkForNews } = await import('./check-updates.ts');
       const found = await checkForNews(layout, places, { ...guess, arch: options.arch });
       view.end();
-      if (!options.quiet) context.out(found);
+      if (options.quiet !== true) context.out(found);
       return;
     }
     const supplies = await withMirror(guess, places, options, say);
@@ -89,7 +89,7 @@ export async function buildVerb(
         ),
     });
     view.end();
-    if (!options.quiet) context.out(describeBuilt(prefix, built));
+    if (options.quiet !== true) context.out(describeBuilt(prefix, built));
     const age = describeAge(ageOf(built.manifest, newsIn(layout), clock.now()));
     if (age !== undefined) context.err(`Warning: ${age}`);
     if (options.output === undefined) await tellNextStart(layout, options, context);

@@ -23,19 +23,19 @@ interface InfoOptions extends DirectoryOption {
 export function imageVerbs(program: Command, context: CliContext): void {
   const image = program
     .command('image')
-    .description('make the image that the guest boots, or look at it');
+    .description('build, update or inspect the image that the guest boots');
   addBuild(image, context);
   image
     .command('info [prefix]')
-    .description('say what an image is made of')
-    .option('--json', 'as JSON', false)
+    .description('show what an image was built from')
+    .option('--json', 'print JSON')
     .option(...directoryOption)
     .action((prefix: string | undefined, options: InfoOptions) =>
       info(prefixFor(prefix, options, context), options, context),
     );
   image
     .command('verify [prefix]')
-    .description('check what can be checked of an image before it is started')
+    .description('check that the files of an image are complete and unchanged')
     .option(...directoryOption)
     .action((prefix: string | undefined, options: DirectoryOption) =>
       verify(prefixFor(prefix, options, context), context),
@@ -45,27 +45,26 @@ export function imageVerbs(program: Command, context: CliContext): void {
 /** What has to do with where packages come from. */
 const sourceOptions = (command: Command): Command =>
   command
-    .option('--mirror <url>', "Debian mirror (default: this machine's own, else an official one)")
+    .option(
+      '--mirror <url>',
+      "Debian mirror (default: this machine's own, otherwise an official one)",
+    )
     .option(
       '--security-mirror <url>',
-      "mirror of Debian's security archive (default: this machine's own, else beside the other, as URL-security)",
+      "mirror of Debian's security archive (default: this machine's own, otherwise the Debian mirror with -security appended)",
     )
     .option(
       '--snapshots <url>',
-      'where files are that the mirror has no longer; {path} and {sha256} in it stand for theirs',
+      'where to get files that the mirror no longer has; {path} and {sha256} are replaced by those of the file',
     )
-    .option(
-      '--accept-expired-index',
-      "take the mirror's lists of packages although the time for which they hold is over",
-      false,
-    )
+    .option('--accept-expired-index', 'accept package indexes whose validity period has ended')
     .addOption(
       new Option(
         '--arch <arch>',
-        "the guest's architecture (default: as configured, else this machine's)",
+        "architecture of the guest (default: as configured, otherwise this machine's)",
       ).choices(['amd64', 'arm64']),
     )
-    .option('-q, --quiet', 'say nothing but warnings and failures', false)
+    .option('-q, --quiet', 'print only warnings and errors')
     .option(...directoryOption);
 
 type Sources = Omit<BuildVerbOptions, 'arch' | 'update'> & { readonly arch?: Arch };
@@ -83,21 +82,21 @@ function addBuild(image: Command, context: CliContext): void {
   sourceOptions(
     image
       .command('build')
-      .description(
-        'make the image from signed Debian packages; does nothing when it is up to date',
-      ),
+      .description('build the image from signed Debian packages, unless it is up to date'),
   )
-    .option('--update', "renew the lock from the mirrors' signed indexes first", false)
-    .option('-o, --output <prefix>', 'PREFIX of the files (default: in the state directory)')
-    .action((options: Sources & { readonly update: boolean }) =>
-      build(options, options.update && 'own'),
+    .option('--update', "first update the package lock from the mirrors' signed indexes")
+    .option('-o, --output <prefix>', 'path prefix of the files (default: in the state directory)')
+    .action((options: Sources & { readonly update?: boolean }) =>
+      build(options, options.update === true && 'own'),
     );
   sourceOptions(
     image
       .command('update')
-      .description('make the image of the newest packages; the guest takes it at its next start'),
+      .description(
+        'build the image from the newest packages; the guest uses it from its next start on',
+      ),
   )
-    .option('--check', 'only look whether there is anything newer', false)
+    .option('--check', 'only check whether newer packages are available')
     .action((options: Sources) => build(options, 'state'));
 }
 

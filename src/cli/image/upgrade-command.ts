@@ -5,8 +5,8 @@ import type { CliContext, Perform } from '../../command/context.ts';
 export function upgradeVerb(program: Command, context: CliContext, perform: Perform): void {
   program
     .command('upgrade')
-    .description('the same as image update: make the image of the newest packages')
-    .argument('[options...]', 'those of image update')
+    .description('update the image to the newest packages (same as: image update)')
+    .argument('[options...]', 'options of image update')
     .allowUnknownOption()
     .action(async (options: string[]) =>
       context.exit(await perform(['image', 'update', ...options])),

@@ -18,11 +18,14 @@ interface BootReportOptions extends DirectoryOption {
 export function bootReportVerb(program: Command, context: CliContext): void {
   program
     .command('boot-report')
-    .description('say where the seconds of the last starts went')
+    .description('show how long each step of the last starts took')
     .option(...directoryOption)
-    .option('-n, --last <count>', 'so many starts', '10')
-    .option('--html <file>', 'a picture of them, and of the last day, in one file')
-    .option('--json', 'the starts, for programs')
+    .option('-n, --last <count>', 'number of starts', '10')
+    .option(
+      '--html <file>',
+      'also write a chart of these starts, and of the last 24 hours, to this file',
+    )
+    .option('--json', 'print JSON')
     .action(async (options: BootReportOptions) => {
       const layout = layoutFor(options, context, 'look');
       const count = Number(options.last);

@@ -23,7 +23,7 @@ interface FollowOptions extends DirectoryOption {
 }
 
 export function consoleVerb(program: Command, context: CliContext): void {
-  follower(program, context, 'console', "the guest's console, also of earlier boots").action(
+  follower(program, context, 'console', "the guest's console, including earlier boots").action(
     async (options: FollowOptions) => {
       const layout = layoutFor(options, context, 'look');
       await show(layout, layout.consoleLog, { options, context, render: (line) => line });
@@ -33,7 +33,7 @@ export function consoleVerb(program: Command, context: CliContext): void {
 
 export function logsVerb(program: Command, context: CliContext): void {
   follower(program, context, 'logs', "the daemon's log")
-    .option('--json', 'the lines as they are in the file')
+    .option('--json', 'print the lines as they are in the file')
     .action(async (options: FollowOptions) => {
       const layout = layoutFor(options, context, 'look');
       const render = options.json === true ? (line: string) => line : readable;
@@ -46,8 +46,8 @@ const follower = (program: Command, _context: CliContext, name: string, what: st
     .command(name)
     .description(`show ${what}`)
     .option(...directoryOption)
-    .option('-f, --follow', 'go on as it grows, until interrupted')
-    .option('-n, --lines <count>', 'begin with so many of the last lines', '200');
+    .option('-f, --follow', 'keep printing new lines until interrupted')
+    .option('-n, --lines <count>', 'number of lines to start with', '200');
 
 interface Shown {
   readonly options: FollowOptions;

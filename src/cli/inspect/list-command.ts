@@ -32,9 +32,9 @@ export function listVerb(program: Command, context: CliContext): void {
   program
     .command('list')
     .alias('ls')
-    .description('show the builders of this machine')
+    .description('list the builders on this machine')
     .option(...directoryOption)
-    .option('--json', 'for programs')
+    .option('--json', 'print JSON')
     .action(async (options: DirectoryOption & { readonly json?: boolean }) => {
       const named = layoutFor(options, context, 'look');
       const known = ownerOf(context.env);

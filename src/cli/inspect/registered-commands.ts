@@ -10,11 +10,11 @@ import {
 } from '../../command/context.ts';
 
 export function machinesVerb(program: Command, context: CliContext): void {
-  shower(program, context, 'machines', "print the builder's line for Nix's list of builders");
+  shower(program, context, 'machines', "print the builder's line for /etc/nix/machines");
 }
 
 export function sshConfigVerb(program: Command, context: CliContext): void {
-  shower(program, context, 'ssh-config', 'print where ssh finds the guest: an ssh_config');
+  shower(program, context, 'ssh-config', 'print the ssh_config that leads to the guest');
 }
 
 /** The file as it is; it names files that only the owner can read, and no secret is in it. */

@@ -29,10 +29,10 @@ interface Shown {
 export function verdictsVerb(program: Command, context: CliContext): void {
   program
     .command('verdicts')
-    .description('say what was tried on this machine and does not work, or forget it')
+    .description('show what was found to work, or not, on this machine')
     .option(...directoryOption)
-    .option('--clear', 'forget it: the next start tries everything again')
-    .option('--json', 'the verdicts, for programs')
+    .option('--clear', 'forget all of it: the next start tries everything again')
+    .option('--json', 'print JSON')
     .action(async (options: VerdictsOptions) => {
       const layout = layoutFor(options, context);
       const verdicts = await verdictsIn(layout, context.clock.now());

@@ -17,10 +17,13 @@ interface RenewOptions extends DirectoryOption {
 export function keysVerbs(program: Command, context: CliContext): void {
   program
     .command('keys')
-    .description('make the keys anew')
+    .description('replace the keys')
     .command('renew')
-    .description("make every key anew: yours, root's, and the guest's; the disk stays")
-    .option('--no-root', "leave root's files, and print the script that writes them")
+    .description("replace all keys: yours, root's and the guest's; the disk is kept")
+    .option(
+      '--no-root',
+      'do not change files that belong to root; print the script that does it instead',
+    )
     .option(...directoryOption)
     .action(async (options: RenewOptions) => {
       const layout = layoutFor(options, context);

@@ -15,10 +15,10 @@ type Options = DirectoryOption & PrepareOptions;
 export function prepareVerb(program: Command, context: CliContext): void {
   program
     .command('prepare', { hidden: true })
-    .description('for modules: make the state directory, its settings and its keys')
+    .description('for the Nix modules: create the state directory with its settings and keys')
     .option(...directoryOption)
-    .requiredOption('--settings <file>', 'what config.json holds from now on')
-    .option('--shared', 'let the group of the state directory ask the daemon by its socket')
+    .requiredOption('--settings <file>', 'the new config.json')
+    .option('--shared', "let the group of the state directory use the daemon's control socket")
     .action(async (options: Options) => {
       const layout = layoutOf(directoryMeant(options, context));
       checkTrust(layout, 'change', (line) => context.err(line));

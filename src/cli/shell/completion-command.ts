@@ -5,7 +5,7 @@ import type { CliContext } from '../../command/context.ts';
 export function completionVerb(program: Command, context: CliContext): void {
   program
     .command('completion')
-    .description('print the completion script of a shell')
+    .description('print the completion script for a shell')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .action(async (shell: string) => {
       const { completionScript, shells } = await import('./completion-scripts.ts');

@@ -10,9 +10,9 @@ export function manPage(program: Command, version: string): string {
     `${name} \\- ${roff(program.description().replace(/\.$/, '').toLowerCase())}`,
     '.SH SYNOPSIS',
     `.B ${name}`,
-    '.I verb',
+    '.I command',
     '[options]',
-    '.SH VERBS',
+    '.SH COMMANDS',
     ...shown(program).flatMap((verb) => verbLines(verb, name, verb.name())),
     '.SH EXIT STATUS',
     ...exitCodes.flatMap(([code, what]) => ['.TP', `.B ${code}`, roff(what)]),
@@ -24,7 +24,7 @@ export function manPage(program: Command, version: string): string {
     'the state directory; only its owner can read it',
     '.TP',
     '.I /etc/nix/linuxkit-builder/',
-    "what root's ssh needs, and what unconfigure undoes",
+    "what root's ssh needs, and a record of what unconfigure has to undo",
     '.SH SEE ALSO',
     '.BR nix (1),',
     '.BR ssh_config (5),',
@@ -35,9 +35,9 @@ export function manPage(program: Command, version: string): string {
 }
 
 const environment: readonly (readonly [string, string])[] = [
-  ['LINUXKIT_BUILDER_DIR', 'the state directory, where -d is not given'],
-  ['XDG_CACHE_HOME', 'where the state directory is, where neither is given'],
-  ['NO_COLOR', 'no colours'],
+  ['LINUXKIT_BUILDER_DIR', 'the state directory, if -d is not given'],
+  ['XDG_CACHE_HOME', 'the parent of the state directory (default: ~/.cache)'],
+  ['NO_COLOR', 'if set and not empty, do not use colors'],
 ];
 
 function verbLines(verb: Command, program: string, words: string): string[] {

@@ -34,10 +34,10 @@ interface StatusOptions extends DirectoryOption {
 export function statusVerb(program: Command, context: CliContext): void {
   program
     .command('status')
-    .description('say what is true now, and why')
+    .description('show the current state, and the reason for it')
     .option(...directoryOption)
-    .option('--json', 'the whole record, for programs')
-    .option('-w, --watch', 'go on until you press ^C')
+    .option('--json', 'print the complete status as JSON')
+    .option('-w, --watch', 'keep updating until interrupted')
     .action(async (options: StatusOptions) => {
       const layout = layoutFor(options, context, 'look');
       const { findStatus } = await import('../../client/found.ts');

@@ -15,9 +15,9 @@ interface UpOptions extends DirectoryOption {
 export function upVerb(program: Command, context: CliContext, perform: Perform): void {
   program
     .command('up')
-    .description('do everything, from nothing to a derivation that was built in the guest')
+    .description('set up everything, and build a first derivation in the guest')
     .option(...directoryOption)
-    .option('--install', 'install the programs that are missing', false)
+    .option('--install', 'install missing programs')
     .action(async (options: UpOptions) => {
       const layout = layoutFor(options, context);
       const { bringUp } = await import('./up.ts');

@@ -109,8 +109,8 @@ describe('a guest that nobody uses', () => {
     expect(idle).toHaveLength(1);
   });
 
-  // Behaviour 91: With `idle.onBattery` or `idle.onLowMemory` `now`, an unused guest is sent away within a minute while the
-  // host runs on battery, or has less than a tenth of its memory left.
+  // Behaviour 91: With `idle.onBattery` or `idle.onLowMemory` set to `now`, an unused guest is sent away within a minute
+  // while the host runs on battery, or has less than a tenth of its memory left.
   test('goes within a minute where this machine wants its power or memory back, and never from a build', async () => {
     const { at, idle, pass, never } = rig();
     never();

@@ -190,7 +190,7 @@ test('stays for whoever is in it, unless it is sent away by force', async () => 
   await reaches('stopped');
 });
 
-// Behaviour 90: With `start` `demand` the daemon starts without a guest.
+// Behaviour 90: With `start` set to `demand` the daemon starts without a guest.
 test('may begin without a guest', async () => {
   await using world = await World.make();
   const why = { type: 'not-needed-yet' } as const;

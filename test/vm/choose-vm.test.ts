@@ -73,8 +73,8 @@ test.runIf(process.platform === 'linux')('on Linux it is QEMU, and says why', ()
   expect(chooseVm(asked()).why).toContain('by the processor itself');
 });
 
-// Behaviour 35: With `vm` `auto`, a program that does not work is replaced by the next one within the same start. A program
-// that was chosen by name is never changed.
+// Behaviour 35: With `vm` set to `auto`, a program that does not work is replaced by the next one within the same start. A
+// program that was chosen by name is never changed.
 describe('what a lost start teaches', () => {
   test.each(['vm-forbidden', 'vm-usage', 'vm-would-refuse', 'program-missing'])(
     '%s: another one goes on, and it is not taken again',

@@ -9,16 +9,31 @@ export class Control {
   readonly #onEvent: (event: string) => void;
   /** What the guest did at its end, as QEMU's event SHUTDOWN has it. */
   end: 'powered-off' | 'reset' | undefined;
+  /** QEMU's end of it is closed, and all that it said was read; whatever is asked for from here on has an empty answer. */
+  readonly closed: Promise<void>;
+  #isClosed = false;
 
   constructor(stream: Duplex, onEvent: (event: string) => void = () => undefined) {
     this.#stream = stream;
     this.#onEvent = onEvent;
     stream.on('data', (chunk: Buffer) => this.#take(chunk.toString('utf8')));
-    stream.on('error', () => undefined).on('close', () => this.#settleAll());
+    stream.on('error', () => undefined);
+    this.closed = new Promise((resolve) =>
+      stream.once('close', () => {
+        this.#isClosed = true;
+        for (const settle of this.#waiting.splice(0)) settle('');
+        resolve();
+      }),
+    );
     void this.ask('qmp_capabilities', {});
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   ask(execute: string, args: Readonly<Record<string, unknown>>): Promise<string> {
+    if (this.#isClosed) return Promise.resolve('');
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
       this.#stream.write(`${JSON.stringify({ execute, arguments: args })}\n`);
@@ -41,9 +56,5 @@ export class Control {
       if ('return' in message || 'error' in message)
         this.#waiting.shift()?.(typeof message.return === 'string' ? message.return : '');
     }
-  }
-
-  #settleAll(): void {
-    for (const settle of this.#waiting.splice(0)) settle('');
   }
 }

@@ -301,6 +301,12 @@ describe.runIf(hasPrograms)('in a process', () => {
     expect(child.exitCode).toBeNull();
   });
 
+  test('a VM that never runs: no instruction of its guest is run', async () => {
+    // This one would be off at once.
+    expect(await ends(boot('off'), { neverRuns: true, patienceMs: 1_000 })).toBe(1);
+    expect(said).toContain('timeout waiting for VM state VirtualMachineStateRunning');
+  });
+
   test('a vsock port without a listener: a connection that ends, and a line of the proxy', async () => {
     const vsock = `virtio-vsock,port=22,socketURL=${at('ssh')},connect`;
     begin(boot('kernel', '-d', vsock));

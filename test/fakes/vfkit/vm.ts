@@ -98,7 +98,10 @@ export class Vm {
       await new Promise<void>((resolve) => this.#changed.push(() => resolve()));
   }
 
-  /** Running, or an end of QEMU before that. */
+  /**
+   * Running, or an end of QEMU before that. QEMU begins halted: a guest that is off after three instructions would else end QEMU before
+   * that has said a word.
+   */
   async start(): Promise<boolean> {
     const { launcher, switches } = this.#options;
     this.#set('Starting');
@@ -111,9 +114,13 @@ export class Vm {
       }),
     );
     launcher.become(qemuArgv(this.#options));
-    await Promise.race([control.ask('query-status', {}), ended]);
+    await control.ask('query-status', {});
+    // A channel that has ended is the end of QEMU, which may be heard of later.
+    if (control.isClosed) await ended;
     if (this.#state !== 'Starting') return false;
-    if (switches.neverRuns !== true) this.#set('Running');
+    if (switches.neverRuns === true) return true;
+    this.#set('Running');
+    void control.ask('cont', {});
     return true;
   }
 
@@ -186,7 +193,7 @@ function qemuArgv({ machine, switches, initrd, isConnected }: VmOptions): string
   );
   return [
     isArm ? 'qemu-system-aarch64' : 'qemu-system-x86_64',
-    ...['-nodefaults', '-no-user-config', '-display', 'none'],
+    ...['-S', '-nodefaults', '-no-user-config', '-display', 'none'],
     ...(switches.reboot === 'ends' ? ['-no-reboot'] : []),
     ...['-machine', isArm ? 'virt,gic-version=max' : 'pc', '-accel', 'tcg'],
     ...['-cpu', isArm ? 'max,pauth-impdef=on' : 'max,-cx16', '-smp', '1'],

@@ -92,7 +92,8 @@ export function startGuest({ machine, disk, initrd, mac, relayPorts }: GuestOpti
     serial: console.stream,
     frames,
     ended: new Promise((resolve) => {
-      qemu.once('exit', () => resolve(control.end));
+      // Its last word may still be unread when its end is heard of.
+      qemu.once('exit', () => void control.closed.then(() => resolve(control.end)));
       qemu.once('error', () => resolve(undefined));
     }),
     hmp: (line) => control.ask('human-monitor-command', { 'command-line': line }),

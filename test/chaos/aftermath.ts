@@ -4,7 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { readStatus } from '../../src/supervisor/status/status.ts';
 import { fact, type Command } from '../real/command.ts';
 import type { BuilderRig } from '../real/rig.ts';
-import type { Round } from './plan.ts';
+import type { Judge } from './judge.ts';
+import type { Plan, Round } from './plan.ts';
 import { killed, pidOf } from './prey.ts';
 import type { Check } from './tally.ts';
 import { Violated } from './violated.ts';
@@ -15,6 +16,8 @@ export interface Scene {
   readonly build: Command;
   /** The stop in which the blow fell. */
   readonly stop: Command | undefined;
+  /** Of what is looked at all the while. */
+  readonly judge: Judge;
 }
 
 /** A guest that is frozen for good is found within 30 s; with a boot before and after it this is ample. */
@@ -22,8 +25,11 @@ const limitMs = 120_000;
 
 /** Goes on from the blow to a stopped builder. Throws Violated at the first thing that is not as it must be. */
 export async function isWellAgain(rig: BuilderRig, round: Round, scene: Scene): Promise<void> {
-  const { build, stop } = scene;
-  await must('clean-end', 'the build that was struck ends by itself', () => over(build));
+  const { build, stop, judge } = scene;
+  await must('clean-end', 'the build that was struck ends by itself', () =>
+    fact('the end of nix', () => build.end !== undefined || judge.verdict !== undefined, limitMs),
+  );
+  judge.throwIfSpoken();
   if (stop !== undefined)
     await must(
       'clean-end',
@@ -34,12 +40,13 @@ export async function isWellAgain(rig: BuilderRig, round: Round, scene: Scene): 
   if (round.target !== 'daemon' && stop === undefined && readStatus(rig.layout).daemon === 'gone')
     throw new Violated('daemon-lives', `the daemon ended, and only the ${round.target} was hit`);
   const stranger = round.reusedPid ? reusePid(rig) : undefined;
+  if (round.next !== undefined) choose(rig, round.next);
   if (round.relapseMs !== undefined) {
     await start(rig);
     await pause(round.relapseMs);
     await killed(rig, 'daemon', pidOf(rig, 'daemon'));
   }
-  await startsAgain(rig);
+  await startsAgain(rig, judge);
   await must('store', 'the store is what its database says', () => verifies(rig));
   await worksAndDrains(rig, round.number);
   await must('leftovers', 'nothing is left', async () => (await rig.leavesNothing(), true));
@@ -48,6 +55,15 @@ export async function isWellAgain(rig: BuilderRig, round: Round, scene: Scene): 
       throw new Violated('strangers', `a stranger was ended by ${stranger.end}`);
     await stranger.kill();
   }
+}
+
+/** Has the settings name that program and its network, for the next start. */
+export function choose(
+  { layout }: BuilderRig,
+  { vm, network }: Pick<Plan, 'vm' | 'network'>,
+): void {
+  const config = JSON.parse(readFileSync(layout.config, 'utf8')) as Record<string, unknown>;
+  writeFileSync(layout.config, JSON.stringify({ ...config, vm, network }));
 }
 
 const over = (command: Command) =>
@@ -71,11 +87,12 @@ function reusePid(rig: BuilderRig): Command | undefined {
   return stranger;
 }
 
-async function startsAgain(rig: BuilderRig): Promise<void> {
+async function startsAgain(rig: BuilderRig, judge: Judge): Promise<void> {
   await start(rig);
   await must('next-start', 'the builder gets ready', () =>
-    fact('ready', () => isReady(rig), limitMs),
+    fact('ready', () => isReady(rig) || judge.verdict !== undefined, limitMs),
   );
+  judge.throwIfSpoken();
 }
 
 async function start(rig: BuilderRig): Promise<void> {

@@ -1,17 +1,21 @@
-/** How many processes have the guest's disk open at a time: looked at all the while, on Linux. */
+/** Looks at the processes of a round all the while, on Linux, and has the judge see them. */
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import type { BuilderRig } from '../real/rig.ts';
+import { Judge } from './judge.ts';
+import { pidOf } from './prey.ts';
 
 const everyMs = 50;
 
 export class Census implements Disposable {
+  readonly judge = new Judge();
   readonly #timer: NodeJS.Timeout;
-  /** The most that were ever seen together. */
-  most = 0;
 
-  /** disk: the file as /proc names it. */
-  constructor(disk: string) {
+  constructor(rig: BuilderRig) {
+    // As /proc names it.
+    const { disk } = rig.layout;
     this.#timer = setInterval(() => {
-      this.most = Math.max(this.most, vmsOn(disk).length);
+      const pair = pairOf(rig);
+      this.judge.see({ onDisk: vmsOn(disk), ...(pair === undefined ? {} : { pair }) });
     }, everyMs);
     this.#timer.unref();
   }
@@ -19,6 +23,15 @@ export class Census implements Disposable {
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
   }
+}
+
+/** The VM that was there before and after the network was looked for: of others nobody knows that they met. */
+function pairOf(rig: BuilderRig): { readonly vm: number; readonly network: number } | undefined {
+  const vm = pidOf(rig, 'vm');
+  const network = pidOf(rig, 'network');
+  return vm === undefined || network === undefined || pidOf(rig, 'vm') !== vm
+    ? undefined
+    : { vm, network };
 }
 
 /** The VM processes that have that disk open. */

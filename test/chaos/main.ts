@@ -1,9 +1,10 @@
 /** scripts/chaos. Runs bundled, as .cache/chaos/main.mjs: as deep in the checkout as the rig's own folder, which looks for it there. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BuilderRig, testImage, type RigOptions } from '../real/rig.ts';
 import { fetchGvproxy } from '../rig/gvproxy.ts';
 import { makeProgram } from '../rig/stand-in.ts';
+import { choose } from './aftermath.ts';
 import { aims, playAim } from './aimed.ts';
 import {
   arrivals,
@@ -100,9 +101,7 @@ async function playRounds(
 async function playAndTell(rig: BuilderRig, round: Round): Promise<Outcome> {
   console.log(describe(round));
   const begun = performance.now();
-  const { layout } = rig;
-  const config = JSON.parse(readFileSync(layout.config, 'utf8')) as Record<string, unknown>;
-  writeFileSync(layout.config, JSON.stringify({ ...config, vm: round.vm, network: round.network }));
+  choose(rig, round);
   const outcome = await play(rig, round);
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
   for (const { check, what } of outcome.violations) console.log(`  VIOLATED ${check}: ${what}`);

@@ -68,6 +68,20 @@ group('the plans of a seed', () => {
     expect(new Set(relapses.map(({ target }) => target))).toEqual(new Set(['daemon']));
   });
 
+  test('choose another program behind a daemon that is killed, now and then, where there are several', () => {
+    const drawn = many(1, 600);
+    const followed = drawn.filter(({ next }) => next !== undefined);
+    expect(new Set(followed.map(({ target }) => target))).toEqual(new Set(['daemon']));
+    for (const { vm, next } of followed) expect(next?.vm).not.toBe(vm);
+    const changes = new Set(followed.map(({ vm, next }) => `${vm} ${next?.vm ?? ''}`));
+    expect(changes.size).toBeGreaterThanOrEqual(4);
+    expect(
+      drawn.filter(({ target, next }) => target === 'daemon' && next === undefined),
+    ).not.toEqual([]);
+    const one = plans(1, { canFillDisk: true, only: 'qemu' });
+    for (let n = 0; n < 100; n++) expect(one.next().value.next).toBeUndefined();
+  });
+
   test('hit a network only where there is one, and leave frozen only what somebody ends', () => {
     for (const plan of many(2, 600)) {
       if (plan.target === 'network' || plan.freeze?.whom === 'network')
@@ -125,6 +139,10 @@ test.each<[Partial<Plan>, string]>([
   [
     { target: 'daemon', relapseMs: 70 },
     'round 3: kill the daemon, 13 ms into booting, network gvproxy, the next one, too, after 70 ms',
+  ],
+  [
+    { target: 'daemon', next: { vm: 'vfkit', network: 'gvproxy' } },
+    'round 3: kill the daemon, 13 ms into booting, network gvproxy, vfkit is chosen after it',
   ],
   [
     { freeze: { whom: 'vm' } },

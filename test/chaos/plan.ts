@@ -41,6 +41,8 @@ export interface Plan {
   readonly reusedPid: boolean;
   /** The next daemon is killed too, so long after it began: it may still be ending what the first one left. */
   readonly relapseMs?: number;
+  /** Behind a killed daemon another program is chosen, while the guest may still run in the first one. */
+  readonly next?: Pick<Plan, 'vm' | 'network'>;
 }
 
 /** A plan that is played; the number is in the names of what it builds. */
@@ -68,13 +70,17 @@ export function* plans(
   const target = inTurn(chance.shuffle(targets));
   const network = inTurn(chance.shuffle(networks));
   const vm = inTurn<VmProgramName>(['qemu', 'vfkit', 'qemu', 'hyperkit']);
+  const other = inTurn<VmProgramName>(['hyperkit', 'qemu', 'vfkit', 'qemu']);
   for (;;) {
     const step = { phase: phase.next().value, target: target.next().value };
     const turn = vm.next().value;
     const program = only ?? turn;
     // The network goes on where it is QEMU's turn: the others have gvproxy alone.
     const link = program === 'qemu' ? network.next().value : 'gvproxy';
-    yield draw({ ...step, vm: program, network: link }, chance, canFillDisk);
+    const plan = draw({ ...step, vm: program, network: link }, chance, canFillDisk);
+    const next = other.next().value;
+    const isNext = only === undefined && chance.percent(50) && step.target === 'daemon';
+    yield isNext ? { ...plan, next: { vm: next, network: 'gvproxy' } } : plan;
   }
 }
 
@@ -135,8 +141,8 @@ const longestMs: Readonly<Record<StruckPhase, number>> = {
 
 /** The round in a line. */
 export function describe(round: Round): string {
-  const { number, vm, network, phase, target, afterMs, freeze, shortage, reusedPid, relapseMs } =
-    round;
+  const { number, vm, network, phase, target, afterMs } = round;
+  const { freeze, shortage, reusedPid, relapseMs, next } = round;
   const when = `${afterMs} ms into ${phase}`;
   const howLong = freeze?.ms === undefined ? 'for good' : `for ${freeze.ms} ms`;
   return [
@@ -150,6 +156,7 @@ export function describe(round: Round): string {
     `network ${network}`,
     ...(shortage === undefined ? [] : [`no ${wordFor[shortage.of]} until ${shortage.ms} ms after`]),
     ...(relapseMs === undefined ? [] : [`the next one, too, after ${relapseMs} ms`]),
+    ...(next === undefined ? [] : [`${next.vm} is chosen after it`]),
     ...(reusedPid ? ["the daemon's pid is a stranger's later"] : []),
   ].join(', ');
 }

@@ -5,6 +5,7 @@ import type { BuilderRig } from '../real/rig.ts';
 import { Census } from './census.ts';
 import { isWellAgain, type Scene } from './aftermath.ts';
 import { diskMark } from './disk-mark.ts';
+import type { Judge } from './judge.ts';
 import type { Round } from './plan.ts';
 import { takeAway } from './shortage.ts';
 import { phaseBegins, strike } from './strike.ts';
@@ -14,12 +15,12 @@ import { beginPart, beginWork } from './work.ts';
 
 /** Plays a round on a stopped builder, and leaves it stopped if all was well. */
 export async function play(rig: BuilderRig, round: Round): Promise<Outcome> {
-  using census = new Census(rig.layout.disk);
+  using census = new Census(rig);
   const violations: Violation[] = [];
   let blow: Blow = { kind: 'miss', why: 'something was wrong before' };
   try {
     const formatted = diskMark(rig.layout.disk);
-    const scene = await setUp(rig, round).catch((error: unknown) => {
+    const scene = await setUp(rig, round, census.judge).catch((error: unknown) => {
       throw error instanceof Violated ? error : new Violated('undisturbed', String(error));
     });
     const mark = formatted ?? (isBooted(round) ? diskMark(rig.layout.disk) : undefined);
@@ -35,13 +36,14 @@ export async function play(rig: BuilderRig, round: Round): Promise<Outcome> {
     }
     await isWellAgain(rig, round, scene);
     isSameDisk(mark, diskMark(rig.layout.disk));
-    if (census.most === 0) throw new Error('The census never saw the VM: it is blind.');
+    if (!census.judge.sawVm) throw new Error('The census never saw the VM: it is blind.');
   } catch (error) {
     if (!(error instanceof Violated)) throw error;
     violations.push({ check: error.check, what: error.message });
   }
-  if (census.most > 1)
-    violations.push({ check: 'one-vm', what: `${census.most} VMs had the disk open at once` });
+  const seen = census.judge.verdict;
+  if (seen !== undefined && !violations.some(({ check }) => check === seen.check))
+    violations.push(seen);
   return { round, blow, violations };
 }
 
@@ -57,7 +59,7 @@ function isSameDisk(before: string | undefined, after: string | undefined): void
     );
 }
 
-async function setUp(rig: BuilderRig, round: Round): Promise<Scene> {
+async function setUp(rig: BuilderRig, round: Round, judge: Judge): Promise<Scene> {
   const { phase, number } = round;
   const daemon = rig.begin('daemon');
   // Until then the door would refuse the build.
@@ -68,7 +70,7 @@ async function setUp(rig: BuilderRig, round: Round): Promise<Scene> {
   if (phase === 'stopping') await phaseBegins(rig, { ...round, phase: 'building' }, build);
   const stop = phase === 'stopping' ? rig.begin('stop', '--now') : undefined;
   await phaseBegins(rig, round, build);
-  return { build, stop };
+  return { build, stop, judge };
 }
 
 /**

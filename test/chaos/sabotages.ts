@@ -96,6 +96,43 @@ export const sabotages = {
     round: { ...quiet, reusedPid: true, phase: 'starting', target: 'daemon' },
     found: { check: 'next-start', says: /The daemon runs already, with pid/ },
   },
+  /** The network program outlives the VM, and the next VM gets it. */
+  'network-kept': {
+    changes: [
+      {
+        file: 'supervisor/stop/stop.ts',
+        from: 'if (network !== undefined) await endNetwork(network, context);',
+        to: 'if (network !== undefined) Object.assign(globalThis, { kept: network }); void endNetwork;',
+      },
+      {
+        file: 'supervisor/start/children.ts',
+        from: 'running.network = await beginNetwork(',
+        to: 'running.network = (globalThis as { kept?: RunningNetwork }).kept ?? await beginNetwork(',
+      },
+    ],
+    round: { ...quiet, vm: 'vfkit', network: 'gvproxy', phase: 'booting', target: 'vm' },
+    found: { check: 'own-network', says: /network process \d+ outlived VM process/ },
+  },
+  /** What a killed daemon left is not ended, and a VM takes no lock that another program's VM has. */
+  'second-vm': {
+    changes: [
+      {
+        file: 'supervisor/stop/leftovers.ts',
+        from: 'await endLeftover(vmLeftover(what), clock, signal, log);',
+        to: '',
+      },
+      {
+        file: 'system/process/child.ts',
+        from: 'String(lockHeld), lock, what.program',
+        to: 'String(lockHeld), `${lock}.${process.pid}`, what.program',
+      },
+    ],
+    round: {
+      ...{ ...quiet, phase: 'booting', target: 'daemon' },
+      next: { vm: 'vfkit', network: 'gvproxy' },
+    },
+    found: { check: 'one-vm', says: /2 VMs had the disk open at once/ },
+  },
 } as const satisfies Readonly<Record<string, Sabotage>>;
 
 export type SabotageName = keyof typeof sabotages;

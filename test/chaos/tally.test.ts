@@ -20,7 +20,10 @@ test('the last line has kills by target and phase, what did not count and why, v
       outcome({ target: 'vm' }, { blow: { ...kill, froze: true } }),
       outcome({ target: 'vm', shortage: { of: 'disk', ms: 1 } }),
       outcome(
-        { shortage: { of: 'descriptors', ms: 1 }, relapseMs: 1 },
+        {
+          ...{ shortage: { of: 'descriptors', ms: 1 }, relapseMs: 1 },
+          next: { vm: 'vfkit', network: 'gvproxy' },
+        },
         { blow: { ...kill, froze: true } },
       ),
       outcome(
@@ -40,7 +43,7 @@ test('the last line has kills by target and phase, what did not count and why, v
     99,
   );
   expect(line).toMatchInlineSnapshot(
-    `"chaos: 4 rounds; kills: daemon ready 1, vm building by the daemon 1, vm ready 2; of these frozen 3, killed twice 1, without descriptors 1, without disk 1; 3 did not count (nobody was there 1, the build was over 2); 1 violations; seed 99"`,
+    `"chaos: 4 rounds; kills: daemon ready 1, vm building by the daemon 1, vm ready 2; of these followed by another program 1, frozen 3, killed twice 1, without descriptors 1, without disk 1; 3 did not count (nobody was there 1, the build was over 2); 1 violations; seed 99"`,
   );
 });
 

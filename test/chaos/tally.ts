@@ -4,6 +4,7 @@ import type { Round } from './plan.ts';
 /** What must hold after each round, by a name of its own. */
 export const checks = [
   'one-vm',
+  'own-network',
   'one-daemon',
   'undisturbed',
   'frozen-found',
@@ -53,6 +54,7 @@ export function summary(outcomes: readonly Outcome[], seed: number): string {
   const hardships = counted.flatMap(({ round, blow }) => [
     ...(blow.kind === 'kill' && blow.froze ? ['frozen'] : []),
     ...(round.relapseMs === undefined ? [] : ['killed twice']),
+    ...(round.next === undefined ? [] : ['followed by another program']),
     ...(round.shortage === undefined ? [] : [`without ${round.shortage.of}`]),
   ]);
   const missed = outcomes.flatMap(({ blow }) => (blow.kind === 'miss' ? [blow.why] : []));

@@ -244,7 +244,11 @@ function deviceArgv(device: Device, n: number, isConnected: boolean): string[] {
       };
       const serial = device.type === 'nvme' ? `,serial=nvme${n}` : name;
       return [
-        ...['-drive', `file=${quote(device.path)},if=none,id=disk${n},format=raw${readOnly}`],
+        // The lock is the framework's (flock), which a QEMU on a Mac does not heed; this one's would keep others out that vfkit lets in.
+        ...[
+          '-drive',
+          `file=${quote(device.path)},file.locking=off,if=none,id=disk${n},format=raw${readOnly}`,
+        ],
         ...['-device', `${type[device.type]},drive=disk${n}${serial}`],
       ];
     }

@@ -60,7 +60,8 @@ export function startGuest({ machine, disk, initrd, mac, relayPorts }: GuestOpti
     ...['-device', virtio('virtio-net-pci', 4, `,netdev=net,mac=${mac},romfile=`)],
     ...[
       '-drive',
-      `file=${disk.path},if=none,id=disk,format=raw${disk.isReadOnly ? ',readonly=on' : ''}`,
+      // The lock is HyperKit's own (flock): QEMU's would keep others out that HyperKit lets in.
+      `file=${disk.path},file.locking=off,if=none,id=disk,format=raw${disk.isReadOnly ? ',readonly=on' : ''}`,
     ],
     ...['-device', virtio('virtio-blk-pci', 5, ',drive=disk')],
     ...['-device', virtio('virtio-rng-pci', 6)],

@@ -210,13 +210,16 @@ async function accelerator(facts: DoctorFacts): Promise<Verdict> {
   if (another === undefined) return { kind: 'good', fact: `${name} always uses the hardware` };
   const found = await facts.find();
   const known = found.daemon === 'alive' ? found.status : undefined;
+  const emulator = program(facts.driver().program(config()));
+  const abilities = await qemuAbilities(emulator, context.signal);
   const choice =
     known?.accelerator === undefined
       ? await chooseAccelerator(
           {
             config: config(),
             layout,
-            program: program(facts.driver().program(config())),
+            program: emulator,
+            abilities,
             bundle: bundleAt(chooseImage(config(), layout).prefix),
           },
           context.clock,
@@ -224,8 +227,6 @@ async function accelerator(facts: DoctorFacts): Promise<Verdict> {
         )
       : { accelerator: known.accelerator, rejected: known.rejected ?? [] };
   if (choice.accelerator !== 'tcg') return { kind: 'good', fact: choice.accelerator };
-  const emulator = program(facts.driver().program(config()));
-  const abilities = await qemuAbilities(emulator, context.signal);
   const isMasked = masksCx16({ config: config(), accelerator: 'tcg', abilities });
   const lost = isMasked ? [`Also, ${noV2}.`] : [];
   return {

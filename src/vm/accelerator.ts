@@ -30,7 +30,7 @@ export interface Choice {
   readonly tried: boolean;
 }
 
-interface Input extends Pick<PlanInput, 'config' | 'program' | 'bundle' | 'layout'> {
+interface Input extends Pick<PlanInput, 'config' | 'program' | 'bundle' | 'layout' | 'abilities'> {
   /** KVM's device; default /dev/kvm. */
   readonly kvm?: string;
   /** By default those that are written. */

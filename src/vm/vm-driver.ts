@@ -21,6 +21,8 @@ export interface Abilities {
   readonly forwardsUnix: boolean;
   /** Memory that its guest has freed goes back to this host while the guest runs. Absent: it does not, or it was not asked. */
   readonly reportsFreePages?: boolean;
+  /** The machine to take in the place of the usual one, which this build has not. */
+  readonly machine?: 'q35';
   /** The first number of its version; absent where it does not say. */
   readonly major?: number;
   /** Its whole version, `0.6.4`; absent where it was not asked, or says none. */

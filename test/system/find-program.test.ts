@@ -15,7 +15,7 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'program-'));
   const { outputFiles } = await build({
     stdin: {
-      contents: `import { tryProgram } from './src/system/process/find-program.ts'; console.log(tryProgram('gvproxy', '/nowhere'));`,
+      contents: `import { tryProgram } from './src/system/process/find-program.ts'; console.log(tryProgram(process.argv[2], '/nowhere'));`,
       resolveDir: checkout,
     },
     ...{ bundle: true, write: false, platform: 'node', format: 'cjs' },
@@ -32,11 +32,29 @@ test
     '/usr/local/opt/podman/libexec/podman/gvproxy',
     '/opt/podman/bin/gvproxy',
   ])("podman's gvproxy at %s", (path) => {
+  expect(foundWith(path, 'gvproxy')).toBe(path);
+});
+
+// Behaviour 187: Red Hat's QEMU, which is on no PATH, is found for a guest of the host's own architecture. If it has only the
+// newer PC machine, the guest gets that one.
+test.runIf(canMount)("Red Hat's QEMU, for a guest of the host's own kind", () => {
+  const [own, other] =
+    process.arch === 'arm64'
+      ? ['qemu-system-aarch64', 'qemu-system-x86_64']
+      : ['qemu-system-x86_64', 'qemu-system-aarch64'];
+  const path = '/usr/libexec/qemu-kvm';
+  expect(foundWith(path, own)).toBe(path);
+  expect(foundWith(path, other)).toBe('undefined');
+});
+
+/** What is found by that name where the only programs beside those of the system's /usr/bin are at that path. */
+function foundWith(path: string, name: string): string {
   const script = `
     # Node itself may be in one of them.
-    exec 9<"$2" && mount -t tmpfs none /opt && mount -t tmpfs none /usr/local && mkdir -p "\${1%/*}" || exit 1
-    printf '#!/bin/sh\n' >"$1" && chmod 755 "$1" && exec "/proc/$$/fd/9" "$3"`;
-  const node = ['sh', '-c', script, 'sh', path, process.execPath, join(dir, 'look.js')];
+    exec 9<"$2" && for place in /opt /usr/local /usr/libexec; do mount -t tmpfs none "$place" || exit 1; done
+    mkdir -p "\${1%/*}" && printf '#!/bin/sh\n' >"$1" && chmod 755 "$1" && exec "/proc/$$/fd/9" "$3" "$4"`;
+  const node = ['sh', '-c', script, 'sh', path, process.execPath, join(dir, 'look.js'), name];
   const { stdout, stderr } = spawnSync('unshare', [...unshare, ...node], { encoding: 'utf8' });
-  expect(stdout.trim(), stderr).toBe(path);
-});
+  expect(stderr).toBe('');
+  return stdout.trim();
+}

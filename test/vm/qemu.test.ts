@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -153,6 +153,38 @@ test('a QEMU is kept in its sandbox and forwards a socket, where it can', async 
   expect(await qemuAbilities(program, signal)).toEqual({ ...can, major });
   const found = await qemuAbilities('/bin/false', signal);
   expect(found).toEqual({ ...unable, reportsFreePages: false });
+});
+
+// Behaviour 187: Red Hat's QEMU, which is on no PATH, is found for a guest of the host's own architecture. If it has only the
+// newer PC machine, the guest gets that one.
+test("a QEMU without the older PC, as Red Hat's, has the newer one, in a trial too", async () => {
+  const { signal } = new AbortController();
+  const dir = mkdtempSync(join(tmpdir(), 'kvm-'));
+  try {
+    const program = join(dir, 'qemu-kvm');
+    const real = findProgram('qemu-system-x86_64');
+    // What has to do with the older one is taken out of what the real one says, and refused.
+    const script = `#!/bin/sh
+case " $* " in *' -machine pc '*) echo "qemu-kvm: unsupported machine type 'pc'" >&2; exit 1 ;; esac
+case " $* " in *' -qmp stdio '*) '${real}' "$@" | sed -u 's/"alias": "pc"/"alias": "no-pc"/' ;; *) exec '${real}' "$@" ;; esac
+`;
+    writeFileSync(program, script, { mode: 0o755 });
+    const abilities = await qemuAbilities(program, signal);
+    expect(abilities.machine).toBe('q35');
+    const input = {
+      ...{ config, layout: layoutOf(dir), bundle: bundleAt(join(dir, 'b')), cmdline: 'quiet' },
+      ...{ program, accelerator: 'tcg' as const, network: userNetwork, uuid: '', abilities },
+    };
+    for (const { argv } of [qemuPlan(input), trialPlan(input)]) {
+      const at = argv.indexOf('-machine');
+      expect(argv[at + 1]).toBe('q35');
+    }
+    // Guests of arm64 have one machine everywhere.
+    const arm = qemuPlan({ ...input, config: { ...config, system: 'aarch64-linux' } }).argv;
+    expect(arm[arm.indexOf('-machine') + 1]).toMatch(/^virt,/);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
 });
 
 /** Whether a QEMU begins with a socket forwarded, as it would for a guest. */

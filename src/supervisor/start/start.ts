@@ -13,7 +13,7 @@ import { tryAgain, type Verdicts } from '../../domain/verdicts.ts';
 import { chooseAccelerator, type Choice } from '../../vm/accelerator.ts';
 import { bundleAt, checkBootImage, type BootImage } from '../../vm/boot-image.ts';
 import { chooseVm } from '../../vm/choose-vm.ts';
-import type { VmDriver } from '../../vm/vm-driver.ts';
+import type { PlanInput, VmDriver } from '../../vm/vm-driver.ts';
 import { attach, type AttachedVm } from './attach.ts';
 import type { Staging, StagedImage } from './staging.ts';
 import { launchNetwork, launchVm, type ChildContext } from './children.ts';
@@ -62,9 +62,9 @@ export async function start(context: StartContext, scope: Scope): Promise<Attach
   const { bundle, cmdline } = laid;
   // Our copy of the kernel is another file at each start.
   const named = bundleAt(laid.image.prefix);
-  const accelerator = await acceleratorFor(context, scope, program, named);
-  refuseWorse(context, scope, accelerator);
   const abilities = await driver.abilities?.(program, signal);
+  const accelerator = await acceleratorFor(context, scope, { program, bundle: named, abilities });
+  refuseWorse(context, scope, accelerator);
   const options = { config, layout, driver, program, network, bundle, cmdline, accelerator };
   const plan = planOf({ ...options, abilities });
   if (plan.problems.length > 0) throw new Failed(vmWouldRefuse(driver.name, plan.problems));
@@ -156,13 +156,12 @@ async function bootFiles(
 async function acceleratorFor(
   { layout, clock, log, verdicts }: StartContext,
   { config, running, facts, signal }: Scope,
-  program: string,
-  bundle: BootImage,
+  what: Pick<PlanInput, 'program' | 'bundle' | 'abilities'>,
 ): Promise<Choice['accelerator']> {
   const { row } = running.tried.driver;
   const [only] = row.accelerators;
   if (only !== undefined && !hasChoice(row)) return only;
-  const input = { config, layout, program, bundle, verdicts };
+  const input = { config, layout, verdicts, ...what };
   const choice = await chooseAccelerator(input, clock, signal);
   const { accelerator, rejected, tried } = choice;
   log(rejected.length > 0 ? 'warn' : 'info', 'accelerator', { ...choice });

@@ -6,6 +6,7 @@ import { vmNames } from '../../domain/vm-programs.ts';
 import { systemNames } from '../../domain/guest-system.ts';
 import { networkDrivers, userNetwork } from '../../net/networks.ts';
 import { signalGroup } from '../../system/process/child.ts';
+import { processNames } from '../../system/process/find-program.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
 import { Exit } from '../../system/failure.ts';
@@ -60,7 +61,7 @@ function vmLeftover({ layout, driver, program, clock }: LeftBehind): Leftover {
     opens: [layout.disk],
     program: theirs === driver ? basename(program) : (live?.program ?? theirs.name),
     orPrograms: Object.values(vmDrivers).flatMap((each) =>
-      systemNames.map((system) => each.program({ system })),
+      systemNames.flatMap((system) => processNames(each.program({ system }))),
     ),
     // Not the console: what an earlier guest wrote last goes to the log when it is opened.
     stale: Object.values(vmDrivers).flatMap((each) => each.stale(layout)),
@@ -104,7 +105,7 @@ const trialLeftover = ({ layout }: LeftBehind): Leftover => ({
   lock: layout.trialLock,
   pid: pidFiles(layout, 'trial'),
   program: qemuProgram({ system: 'x86_64-linux' }),
-  orPrograms: systemNames.map((system) => qemuProgram({ system })),
+  orPrograms: systemNames.flatMap((system) => processNames(qemuProgram({ system }))),
   stale: [layout.trialConsole, layout.trialOutput],
   askToEnd: () => Promise.reject(new Error('a trial cannot be asked')),
 });

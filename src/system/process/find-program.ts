@@ -1,6 +1,6 @@
 /** Finding other people's programs, and saying how to get one that is missing. */
 import { accessSync, constants, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Exit, Failed } from '../failure.ts';
 import { installCommand, managers, type Manager } from './packages.ts';
 
@@ -19,6 +19,20 @@ const beyondPath = [
   '/usr/libexec/podman',
   '/usr/lib/podman',
 ];
+
+/** Where a program stands under another name. Red Hat's QEMU runs guests of the host's own kind alone, and is meant for libvirt. */
+const otherwise: Readonly<Record<string, string>> =
+  process.platform === 'linux'
+    ? {
+        [`qemu-system-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}`]: '/usr/libexec/qemu-kvm',
+      }
+    : {};
+
+/** What a process of that program may be called. */
+export const processNames = (name: string): readonly string[] => {
+  const other = otherwise[name];
+  return other === undefined ? [name] : [name, basename(other)];
+};
 
 /** Programs that no package manager of theirs can be named for. */
 const elsewhere: Readonly<Record<string, string>> = {
@@ -53,10 +67,12 @@ export const namesOnPath = (
   path: string | undefined = process.env['PATH'],
 ): readonly string[] => placesFor(name, path).filter(isProgram);
 
-const placesFor = (name: string, path: string | undefined): string[] =>
-  [...(path ?? '').split(':').filter((folder) => folder.startsWith('/')), ...beyondPath].map(
-    (folder) => join(folder, name),
-  );
+function placesFor(name: string, path: string | undefined): string[] {
+  const folders = (path ?? '').split(':').filter((folder) => folder.startsWith('/'));
+  const places = [...folders, ...beyondPath].map((folder) => join(folder, name));
+  const other = otherwise[name];
+  return other === undefined ? places : [...places, other];
+}
 
 /** What installs packages here: Homebrew on macOS; elsewhere what is found first, as the system's own is the only one. */
 export const managerHere = (path: string | undefined = process.env['PATH']): Manager | undefined =>

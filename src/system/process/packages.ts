@@ -6,11 +6,16 @@ export type Manager = (typeof managers)[number];
 
 /** A space between two packages: both are needed. */
 const packages: Readonly<Record<string, Readonly<Record<Manager, string>>>> = {
-  'qemu-system-x86_64': row('qemu-system-x86', 'qemu', 'qemu-system-x86', 'qemu-system-x86'),
+  'qemu-system-x86_64': row(
+    'qemu-system-x86',
+    'qemu',
+    ofRedHat('x64', 'qemu-system-x86'),
+    'qemu-system-x86',
+  ),
   'qemu-system-aarch64': row(
     'qemu-system-arm',
     'qemu',
-    'qemu-system-aarch64',
+    ofRedHat('arm64', 'qemu-system-aarch64'),
     'qemu-system-aarch64',
   ),
   ssh: row('openssh-client', 'openssh', 'openssh-clients', 'openssh'),
@@ -21,6 +26,11 @@ const packages: Readonly<Record<string, Readonly<Record<Manager, string>>>> = {
   // Debian's daemon is a package of its own. Homebrew has no Nix.
   'nix-build': row('nix-bin nix-setup-systemd', 'nix', 'nix', 'nix'),
 };
+
+/** The host's own kind is a package of Fedora and of Red Hat; the other kinds are Fedora's alone. */
+function ofRedHat(arch: string, fedora: string): string {
+  return process.arch === arch ? 'qemu-kvm' : fedora;
+}
 
 function row(debian: string, brew: string, fedora: string, arch: string) {
   return { 'apt-get': debian, brew, dnf: fedora, pacman: arch };

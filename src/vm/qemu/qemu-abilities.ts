@@ -35,7 +35,8 @@ async function askQemu(program: string, signal: AbortSignal): Promise<Abilities>
       Array.isArray(options) && options.some((each) => fieldsOf(each)['option'] === 'sandbox');
     const forwardsUnix = 'return' in answerTo('forward');
     const reportsFreePages = hostTakesPages && hasProperty(answerTo('balloon'), freePages);
-    return { sandbox, forwardsUnix, reportsFreePages, ...versionIn(answers) };
+    const machine = machineIn(answerTo('machines'));
+    return { sandbox, forwardsUnix, reportsFreePages, ...machine, ...versionIn(answers) };
   } finally {
     if (room !== undefined) rmSync(room, { recursive: true, force: true });
   }
@@ -50,10 +51,19 @@ const freePages = 'free-page-reporting';
 const hasProperty = ({ return: properties }: Answer, name: string): boolean =>
   Array.isArray(properties) && properties.some((each) => fieldsOf(each)['name'] === name);
 
+/** Red Hat's QEMU goes without the older PC; names and aliases count alike for -machine. */
+function machineIn({ return: machines }: Answer): Pick<Abilities, 'machine'> {
+  const names = Array.isArray(machines)
+    ? machines.flatMap((each) => [fieldsOf(each)['name'], fieldsOf(each)['alias']])
+    : [];
+  return names.includes('q35') && !names.includes('pc') ? { machine: 'q35' } : {};
+}
+
 /** Of an option that it does not know it says nothing but an error. */
 const questions = (room: string | undefined): readonly object[] => [
   { execute: 'qmp_capabilities' },
   { execute: 'query-command-line-options', arguments: { option: 'sandbox' }, id: 'sandbox' },
+  { execute: 'query-machines', id: 'machines' },
   {
     execute: 'device-list-properties',
     arguments: { typename: 'virtio-balloon-pci' },

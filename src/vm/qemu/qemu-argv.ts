@@ -48,13 +48,13 @@ export function qemuPlan({
 
 /** What a trial needs to decide whether an accelerator runs a guest: the real start's processors and memory, and a kernel that talks. */
 export function trialPlan(
-  input: Pick<PlanInput, 'config' | 'program' | 'accelerator' | 'bundle' | 'layout'>,
+  input: Pick<PlanInput, 'config' | 'program' | 'accelerator' | 'bundle' | 'layout' | 'abilities'>,
 ): Launch {
-  const { config, program, accelerator, bundle, layout } = input;
+  const { config, program, accelerator, bundle, layout, abilities } = input;
   return {
     program,
     argv: [
-      ...machineOf({ config, accelerator }),
+      ...machineOf({ config, accelerator, abilities }),
       ...['-smp', String(config.cpus), '-m', String(config.memoryMiB)],
       ...['-kernel', bundle.kernel, '-initrd', layout.trialInitrd],
       ...['-append', `console=${consoleDevice(config)} ${earlyConsole(config)} panic=-1`],
@@ -73,9 +73,10 @@ export function trialPlan(
 
 /** Nothing that was not asked for (-nodefaults), no window, and a guest's reboot (also panic=) is an exit. */
 function machineOf(emulated: MachineOptions): string[] {
-  const { accelerator, config } = emulated;
+  const { accelerator, config, abilities } = emulated;
   const { system } = config;
-  const machine = system === 'aarch64-linux' ? 'virt,gic-version=max' : 'pc';
+  const machine =
+    system === 'aarch64-linux' ? 'virt,gic-version=max' : (abilities?.machine ?? 'pc');
   return [
     ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
     ...['-machine', machine],

@@ -1,4 +1,12 @@
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -58,6 +66,18 @@ test.each(['with', 'without'])(
     }
   },
 );
+
+test('of programs that another daemon had chosen, and that have ended, no record stays', async () => {
+  const gone = { pid: 4_000_000, started: 'once', program: 'qemu-system-x86_64', boot: 'another' };
+  for (const name of ['qemu', 'vfkit', 'gvproxy', 'vpnkit']) {
+    writeFileSync(layout.pidRecord(name), JSON.stringify(gone));
+    writeFileSync(layout.pid(name), '4000000\n');
+  }
+  const { signal } = new AbortController();
+  const start = { driver: vmDrivers.hyperkit, program: 'hyperkit' };
+  await endLeftovers({ layout, ...start, clock: quick, log: () => undefined }, signal);
+  expect(readdirSync(layout.state).filter((name) => /\.(pid|json)$/.test(name))).toEqual([]);
+});
 
 test('a trial of an accelerator that its daemon did not outlive is ended', async () => {
   const program = join(layout.root, 'qemu-system-x86_64');

@@ -15,6 +15,8 @@ export interface Leftover {
   /** Held by the child for its life: busy means that it lives, whoever started it. */
   readonly lock: string;
   readonly pid: PidFiles;
+  /** Records of other programs that had its part before: as stale as its own, once nobody is left. */
+  readonly otherPids?: readonly PidFiles[];
   /** Base name of the program that we would have started; a holder that runs anything else is not touched. */
   readonly program: string;
   /** Others of ours that may hold the same lock. */
@@ -47,7 +49,7 @@ export async function endLeftover(
 ): Promise<void> {
   for (let found = await whoIsLeft(left); found !== undefined; found = await whoIsLeft(left))
     await endHolder(left, found, { clock, signal, log });
-  removePid(left.pid);
+  for (const files of [left.pid, ...(left.otherPids ?? [])]) removePid(files);
   for (const path of left.stale) discardSocket(path);
 }
 

@@ -58,6 +58,7 @@ function vmLeftover({ layout, driver, program, clock }: LeftBehind): Leftover {
     what: 'vm',
     lock: layout.vmLock,
     pid,
+    otherPids: vmNames.map((name) => pidFiles(layout, name)),
     opens: [layout.disk],
     program: theirs === driver ? basename(program) : (live?.program ?? theirs.name),
     orPrograms: Object.values(vmDrivers).flatMap((each) =>
@@ -91,6 +92,7 @@ function networkLeftover({ layout }: LeftBehind): Leftover {
     what: 'network',
     lock: layout.networkLock,
     pid: pidFiles(layout, driver?.name ?? 'vpnkit'),
+    otherPids: networkDrivers.map(({ name }) => pidFiles(layout, name)),
     program: driver?.name ?? 'vpnkit',
     orPrograms: networkDrivers.map(({ name }) => name),
     ...(live === undefined ? {} : { graceMs: live.graceMs }),

@@ -1,5 +1,5 @@
 {
-  description = "A Linux machine that Nix can build on, on a Mac and on any desk";
+  description = "A Linux remote builder for Nix, on macOS and Linux";
 
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixpkgs-unstable";
 

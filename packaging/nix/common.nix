@@ -20,7 +20,7 @@ in
 rec {
   inherit program ours;
   label = "org.nix-community.linuxkit-builder";
-  description = "A Linux machine that Nix can build on";
+  description = "Linux builder for Nix";
   settingsFile = pkgs.writeText "linuxkit-builder.json" (builtins.toJSON settings);
 
   # No key is in it: those are made at activation, and ssh knows where they are.
@@ -96,25 +96,25 @@ rec {
   systemAssertions = [
     {
       assertion = builtins.length cfg.systems == 1;
-      message = "services.linuxkit-builder.systems has to name one system: a builder is one machine.";
+      message = "services.linuxkit-builder.systems must name exactly one system: a builder is one machine.";
     }
     {
       assertion = !(settings ? extraSystems) || cfg.systems == [ "x86_64-linux" ];
-      message = "services.linuxkit-builder.extraSystems: only a guest of x86_64-linux runs programs of another system.";
+      message = "services.linuxkit-builder.extraSystems: only an x86_64-linux guest runs programs of another system.";
     }
   ];
   # Of the modules for a whole system.
   assertions = systemAssertions ++ [
     {
       assertion = (settings.door or "tcp") == "tcp";
-      message = "services.linuxkit-builder.settings.door cannot be \"unix\" here: the module tells ssh of a port. Leave it out, or declare the builder by home-manager, whose door `linuxkit-builder configure` tells root of.";
+      message = "services.linuxkit-builder.settings.door cannot be \"unix\" here, because the module tells ssh a port. Leave it out, or declare the builder with home-manager and run `linuxkit-builder configure`.";
     }
   ];
 
   # As root, before anything else: what root keeps of a builder that somebody has configured is not for an activation to write over.
   refuseTheirs = ''
     if [ -e ${ours}/installed.json ] && ! grep -q '"by": "${by}"' ${ours}/installed.json; then
-      echo "linuxkit-builder: this machine has a builder that ${by} does not declare: ${ours}/installed.json says whose. Nothing of it was changed. Its owner runs first: linuxkit-builder unconfigure. Where that user is gone: sudo linuxkit-builder unconfigure --owner-gone" >&2
+      echo "linuxkit-builder: this machine has a builder that ${by} does not declare: ${ours}/installed.json says whose it is. Nothing was changed. Its owner must run this first: linuxkit-builder unconfigure. If that user is gone: sudo linuxkit-builder unconfigure --owner-gone" >&2
       exit 1
     fi
   '';

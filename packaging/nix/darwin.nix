@@ -20,12 +20,12 @@ in
     uid = lib.mkOption {
       type = lib.types.int;
       default = 347;
-      description = "Number of the account and of the group that the daemon runs as.";
+      description = "The uid and gid of the account that the daemon runs as.";
     };
     group = lib.mkOption {
       type = lib.types.str;
       default = "admin";
-      description = "Who may ask the daemon by its socket: see it, and have its guest suspended, resumed, drained and restarted.";
+      description = "The group that may control the daemon through its socket: see its status, suspend, resume, drain and restart it.";
     };
   };
 
@@ -59,7 +59,7 @@ in
           /usr/bin/dscl . -create /Users/${account} IsHidden 1
         fi
         if [ "$(/usr/bin/id -u ${account})" != ${id} ]; then
-          echo "linuxkit-builder: the account ${account} has another number than ${id}: set services.linuxkit-builder.uid" >&2
+          echo "linuxkit-builder: the account ${account} exists and its uid is not ${id}: set services.linuxkit-builder.uid to its uid" >&2
           exit 1
         fi
         mkdir -p /var/lib
@@ -71,7 +71,7 @@ in
           cp ${launcherFile} "${support}/linuxkit-builder.new"
           chmod 755 "${support}/linuxkit-builder.new"
           mv -f "${support}/linuxkit-builder.new" "${support}/linuxkit-builder"
-          echo "linuxkit-builder: a daemon that runs goes on as it is, with its builds, until: ${restart}"
+          echo "linuxkit-builder: a running daemon keeps its version and its builds until you run: ${restart}"
         fi
       '';
     } // lib.optionalAttrs hasDeterminate {

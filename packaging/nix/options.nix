@@ -12,22 +12,22 @@ in
   enable = mkOption {
     type = types.bool;
     default = false;
-    description = "Whether to run a Linux machine that Nix can build on.";
+    description = "Whether to run a Linux builder for Nix.";
   };
   package = mkOption {
     type = types.package;
     default = self.packages.${pkgs.stdenv.hostPlatform.system}.linuxkit-builder;
-    description = "The program.";
+    description = "The linuxkit-builder package.";
   };
   systems = mkOption {
     type = types.listOf types.str;
     default = [ (builtins.replaceStrings [ "darwin" ] [ "linux" ] pkgs.stdenv.hostPlatform.system) ];
-    description = "What it builds: one system. Another than this machine's own is emulated, several times slower.";
+    description = "The system that it builds for; one only. A system other than this machine's is emulated, several times slower.";
   };
   extraSystems = mkOption {
     type = types.listOf (types.enum [ "i686-linux" ]);
     default = [ ];
-    description = "What an x86_64-linux guest builds besides, where its processor runs such programs: i686-linux. Nix is told so at once; `linuxkit-builder status` says where the guest does not run them.";
+    description = "Other systems that an x86_64-linux guest builds for: i686-linux. `linuxkit-builder status` reports if the guest cannot run such programs.";
   };
   maxJobs = mkOption {
     type = types.ints.positive;
@@ -37,46 +37,46 @@ in
   supportedFeatures = mkOption {
     type = types.listOf types.str;
     default = [ "big-parallel" "benchmark" ];
-    description = "System features that it offers; `linuxkit-builder` is always among them.";
+    description = "System features that it offers. `linuxkit-builder` is always one of them.";
   };
   mandatoryFeatures = mkOption {
     type = types.listOf types.str;
     default = [ ];
-    description = "Only what requires all of these is built there.";
+    description = "Nix sends only builds that require all of these.";
   };
   protocol = mkOption {
     type = types.enum [ "ssh-ng" "ssh" ];
     default = "ssh-ng";
-    description = "How Nix talks to it.";
+    description = "How Nix talks to the builder.";
   };
   speedFactor = mkOption {
     type = types.ints.positive;
     default = 1;
-    description = "How much faster than other builders Nix may think it.";
+    description = "Among several builders, Nix prefers the one with the larger factor.";
   };
-  cores = nullOr types.ints.positive "CPUs of the guest; by default the host's, at most 8.";
-  memory = nullOr types.ints.positive "Memory of the guest in MiB; by default a quarter of the host's.";
-  disk = nullOr types.ints.positive "Size of the guest's disk in GiB, which takes only what is used; by default 80.";
+  cores = nullOr types.ints.positive "CPUs of the guest. Default: the host's number, at most 8.";
+  memory = nullOr types.ints.positive "Memory of the guest in MiB. Default: a quarter of the host's.";
+  disk = nullOr types.ints.positive "Size of the guest's disk in GiB. The disk takes only the space that is used. Default: 80.";
   port = mkOption {
     type = types.port;
     default = 24083;
-    description = "Where it is reached on 127.0.0.1.";
+    description = "The front door's port on 127.0.0.1.";
   };
   onDemand = {
     enable = mkOption {
       type = types.bool;
       default = true;
-      description = "Whether the guest starts with the first build, and goes when nobody uses it.";
+      description = "Whether the guest starts with the first build, and is stopped when it is unused.";
     };
     after = mkOption {
       type = types.str;
       default = "10 min";
-      description = "How long nobody has used it then.";
+      description = "How long the guest must be unused.";
     };
   };
   settings = mkOption {
     type = types.attrsOf types.anything;
     default = { };
-    description = "Further settings of config.json, by their names there (docs/configuration.md).";
+    description = "Other settings of config.json, by their names there (docs/configuration.md).";
   };
 }

@@ -4,4 +4,4 @@
 if builtins.pathExists file then
   builtins.head (builtins.match "[[:space:]]*([^[:space:]]*[^[:space:]/])/?[[:space:]]*" (builtins.readFile file))
 else
-  throw "linuxkit-builder: ${toString file} is not there, so Nix does not know where npm's packages are. A release has that file; in a checkout run: npm config get registry >packaging/nix/registry, and git add -f packaging/nix/registry"
+  throw "linuxkit-builder: ${toString file} is missing, so Nix does not know where npm's packages are. Releases contain this file. In a checkout, run: npm config get registry >packaging/nix/registry, and git add -f packaging/nix/registry"

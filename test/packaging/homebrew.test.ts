@@ -186,7 +186,8 @@ describe('the formula', () => {
     // The two lines of its own test.
     const program = join(world, 'brew/bin/linuxkit-builder');
     expect((await run(program, ['--version'])).out.trim()).toBe(version);
-    expect((await run(program, ['list', '-d', join(world, 'state')])).out).toContain('No builder');
+    const listed = await run(program, ['list', '--json', '-d', join(world, 'state')]);
+    expect(listed.out).toContain('"builders":[]');
 
     const tree = join(world, 'tree');
     mkdirSync(join(tree, 'etc/nix'), { recursive: true });

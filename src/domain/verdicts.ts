@@ -48,7 +48,7 @@ export const isRejection = (verdict: Verdict | undefined): verdict is Rejection 
 
 /** How long a verdict holds, and what ends it. */
 export const tryAgain =
-  'This is remembered until the next reboot; once you have fixed the cause, run: linuxkit-builder verdicts --clear';
+  'This is remembered until the next reboot. Once you have fixed the cause, run linuxkit-builder verdicts --clear.';
 
 /** A rejection for a person; one without a time was only looked at, and holds for no longer than its cause. */
 export const describeRejection = ({ way, why, remedy, at }: Rejection): string =>

@@ -76,7 +76,7 @@ function forced(accelerator: Accelerator, kvm?: string): Choice {
   const { why, remedy = '' } = obstacle;
   throw new Failed({
     kind: 'accelerator-unusable',
-    message: `This machine cannot run the guest with kvm, as it was told to: ${why}.`,
+    message: `Cannot run the guest with kvm, as configured: ${why}.`,
     hint: `${remedy} ${chooseItself}`.trim(),
     exit: Exit.unavailable,
     recovery: 'give-up',
@@ -151,7 +151,7 @@ export function acceleratorLesson(
   const next = all[all.indexOf(way) + 1];
   if (next === undefined) return { failure };
   const basis = versionOf(program);
-  const message = `${way} does not run the guest, so this start goes on with ${next}. ${failure.message}`;
+  const message = `${way} failed to run the guest, so this start continues with ${next}. ${failure.message}`;
   return {
     failure: {
       ...failure,
@@ -164,12 +164,12 @@ export function acceleratorLesson(
   };
 }
 
-const chooseItself = 'Let it be chosen: linuxkit-builder configure --accelerator auto.';
+const chooseItself = 'Choose automatically: linuxkit-builder configure --accelerator auto';
 
 const runsNothing = (program: string, rejected: readonly string[]): Failure => ({
   kind: 'no-accelerator',
-  message: `${program} runs no guest in any way: ${rejected.join(' ')}`,
-  hint: 'Check that the program works by itself.',
+  message: `${program} cannot run the guest with any accelerator: ${rejected.join(' ')}`,
+  hint: 'Check that the program works on its own.',
   exit: Exit.unavailable,
   recovery: 'give-up',
 });

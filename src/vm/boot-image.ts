@@ -1,4 +1,5 @@
 /** What a VM boots: LinuxKit's triple PREFIX-kernel, PREFIX-initrd.img, PREFIX-cmdline, and our manifest when we made it. */
+import { refusal } from '../system/files/reasons.ts';
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import * as v from 'valibot';
@@ -62,7 +63,7 @@ export function readManifest(bundle: BootImage): Manifest | undefined {
   try {
     return v.parse(manifestSchema, JSON.parse(text.toString('utf8')));
   } catch (error) {
-    const why = `its manifest ${bundle.manifest} cannot be read (${(error as Error).message})`;
+    const why = `cannot read its manifest ${bundle.manifest} (${refusal(error)})`;
     throw bad('image-manifest-broken', why, Exit.dataError);
   }
 }
@@ -91,26 +92,31 @@ export function checkBootImage(
     if (errorCode(error) === undefined) throw error;
     // A file where a folder should be; Node 22 and later say that it is not there.
     if (errorCode(error) === 'ENOTDIR')
-      throw bad('image-missing', `${bundle.kernel} is not there`, Exit.noInput);
+      throw bad('image-missing', `${bundle.kernel} does not exist`, Exit.noInput);
     // It may be so for want of descriptors.
-    throw bad('image-unreadable', (error as Error).message, Exit.noInput, 'retry');
+    throw bad('image-unreadable', unreadable(error), Exit.noInput, 'retry');
   }
+}
+
+function unreadable(error: unknown): string {
+  const { path = 'a file' } = error as NodeJS.ErrnoException;
+  return `cannot read ${path} (${refusal(error)})`;
 }
 
 function checkThere(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) throw bad('image-missing', `${path} is not there`, Exit.noInput);
+  if (found === undefined) throw bad('image-missing', `${path} does not exist`, Exit.noInput);
   if (!found.isFile()) throw bad('image-missing', `${path} is not a file`, Exit.noInput);
   if (found.size === 0) throw bad('image-truncated', `${path} is empty`, Exit.dataError);
 }
 
 function checkSame(path: string, { sha256, size }: v.InferOutput<typeof file>, full: boolean) {
   const found = statSync(path).size;
-  const sizes = `${path} has ${found} bytes, not ${size}`;
+  const sizes = `${path} has ${found} bytes instead of ${size}`;
   if (found < size) throw bad('image-truncated', sizes, Exit.dataError);
   if (found > size) throw bad('image-wrong-hash', sizes, Exit.dataError);
   if (full && hashOfFile(path) !== sha256)
-    throw bad('image-wrong-hash', `the content of ${path} was changed`, Exit.dataError);
+    throw bad('image-wrong-hash', `the content of ${path} has changed`, Exit.dataError);
 }
 
 /** SHA-256 of a whole file. */
@@ -124,16 +130,16 @@ function checkKernel(path: string, wanted: System | undefined): void {
   const isX86 = text(0x202, 0x206) === 'HdrS';
   const isArm = text(56, 60) === 'ARM\x64';
   if (!isX86 && !isArm && text(4, 8) !== 'zimg' && !isCompressed(head))
-    throw bad('image-kernel-unknown', `${path} is no Linux kernel`, Exit.dataError);
+    throw bad('image-kernel-unknown', `${path} is not a Linux kernel`, Exit.dataError);
   const is: System | undefined = isX86 ? 'x86_64-linux' : isArm ? 'aarch64-linux' : undefined;
   if (is === undefined || wanted === undefined || is === wanted) return;
-  throw bad('image-other-system', `${path} is for ${is}, not for ${wanted}`, Exit.dataError);
+  throw bad('image-other-system', `${path} is for ${is}, not ${wanted}`, Exit.dataError);
 }
 
 function checkInitrd(path: string): void {
   const head = startOf(path, 8);
   if (!isCompressed(head) && !/^07070[12]/.test(head.toString('latin1')))
-    throw bad('image-initrd-unknown', `${path} is no initrd`, Exit.dataError);
+    throw bad('image-initrd-unknown', `${path} is not an initrd`, Exit.dataError);
 }
 
 const isCompressed = (head: Buffer): boolean =>
@@ -147,7 +153,11 @@ function checkCmdline(path: string): void {
   if (/[\n\0]/.test(text))
     throw bad('image-cmdline-bad', `${path} has more than one line`, Exit.dataError);
   if (Buffer.byteLength(text) > 2000)
-    throw bad('image-cmdline-bad', `${path} is longer than a kernel takes`, Exit.dataError);
+    throw bad(
+      'image-cmdline-bad',
+      `${path} is longer than a kernel command line can be`,
+      Exit.dataError,
+    );
 }
 
 function startOf(path: string, bytes: number): Buffer {
@@ -169,8 +179,8 @@ function contentOf(path: string): Buffer | undefined {
 const bad = (kind: string, why: string, exit: 65 | 66, recovery: Recovery = 'give-up'): Failed =>
   new Failed({
     kind,
-    message: `The image cannot be started: ${why}.`,
-    hint: 'Make it (again) with `linuxkit-builder image build`.',
+    message: `Cannot use the image: ${why}.`,
+    hint: 'Build the image: linuxkit-builder image build',
     exit,
     recovery,
     blames: 'image',

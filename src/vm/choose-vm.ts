@@ -53,7 +53,7 @@ export interface ChooseVm {
 export function chooseVm(options: ChooseVm): VmChoice {
   const { config } = options;
   if (config.vm !== 'auto')
-    return { driver: vmDrivers[config.vm], why: 'The configuration names it.', rejected: [] };
+    return { driver: vmDrivers[config.vm], why: 'It is set in the configuration.', rejected: [] };
   const plan = rankVms(factsOf(options));
   const best = bestOf(plan.ways, (way) => heldAgainst(way, options));
   if (best === undefined) throw new Failed(nothingHere(plan, options.config));
@@ -163,7 +163,7 @@ export function vmLesson(failure: Failure, lost: LostStart): Lesson {
   );
   if (fit === undefined || fit.vm === driver.name) return { failure };
   const { title } = driverOf(fit.vm).row;
-  const told = `${driver.row.title} does not run the guest here, so this start goes on with ${title}. ${message}`;
+  const told = `${driver.row.title} failed to run the guest here, so this start continues with ${title}. ${message}`;
   return {
     failure: { ...rest, kind: 'vm-rejected', message: told, hint: tryAgain, recovery: 'other-way' },
     verdict,
@@ -212,13 +212,17 @@ function buildOf(vm: string, config: Asked, path: string | undefined): string {
   return `${versionOf(program, { lasts: true })} ${release()}`;
 }
 
-const nothingHere = ({ without }: VmPlan, config: Asked): Failure => ({
+export const nothingHere = (
+  { without }: VmPlan,
+  config: Asked,
+  platform: string = process.platform,
+): Failure => ({
   kind: 'program-missing',
-  message: `No program that runs the guest can be had here: ${without.map(({ vm, why }) => `${driverOf(vm).program(config)} ${why}`).join('; ')}.`,
+  message: `No program here can run the guest: ${without.map(({ vm, why }) => `${driverOf(vm).program(config)} ${why}`).join('; ')}.`,
   hint:
-    process.platform === 'darwin'
-      ? 'Get one: brew install qemu; or, on Apple silicon: brew install vfkit podman.'
-      : 'Get one: apt-get install qemu-system-x86, or qemu-system-arm on arm64.',
+    platform === 'darwin'
+      ? 'Install one: brew install qemu, or on Apple silicon: brew install vfkit podman'
+      : 'Install one: apt-get install qemu-system-x86, or qemu-system-arm on arm64',
   exit: Exit.unavailable,
   recovery: 'give-up',
 });

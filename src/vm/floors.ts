@@ -10,9 +10,9 @@ export interface Floor {
   /** The package by which its version is told, as Debian calls it. */
   readonly package: string;
   readonly version: string;
-  /** A sentence's end: "below it ...". */
+  /** A sentence's end: "before that ...". */
   readonly why: string;
-  /** The series that is kept: the first version beyond it, and a sentence's end: "from it on ...". */
+  /** The series that is kept: the first version beyond it, and a sentence's end: "from that version on ...". */
   readonly below?: { readonly version: string; readonly why: string };
 }
 
@@ -31,11 +31,11 @@ export function floorsFor(arch: 'amd64' | 'arm64'): readonly Floor[] {
       package: `linux-image-cloud-${arch}`,
       // The oldest that Debian 13 itself still offers beside its security archive; its changelog names what each release closes.
       version: '6.12.117',
-      why: 'the kernel has known holes that a build can reach through its namespaces',
+      why: 'the kernel has known vulnerabilities that a build can exploit through namespaces',
       below: {
         // AT_HWCAP3, type 29, came with 6.13: https://github.com/containers/podman-machine-os/issues/98, lima-vm/lima issue 3592.
         version: '6.13',
-        why: 'the kernel gives programs an auxiliary vector that ends Rosetta on macOS 14 and 15',
+        why: 'the kernel passes programs an auxiliary vector that crashes Rosetta on macOS 14 and 15',
       },
     },
     {
@@ -43,14 +43,14 @@ export function floorsFor(arch: 'amd64' | 'arm64'): readonly Floor[] {
       package: 'openssh-server',
       // changelog.Debian of 1:10.0p1-7+deb13u4.
       version: '1:10.0p1-7+deb13u4',
-      why: 'sshd has known holes',
+      why: 'sshd has known vulnerabilities',
     },
     {
       what: 'libc',
       package: 'libc6',
       // Nix's libraries are built against this one; a lower one cannot load them.
       version: '2.43',
-      why: 'the libraries of Nix cannot be loaded',
+      why: "Nix's libraries cannot be loaded",
     },
   ];
 }
@@ -60,11 +60,11 @@ export const isWithin = (version: string, { version: lowest, below }: Floor): bo
   compareVersions(version, lowest) >= 0 &&
   (below === undefined || compareVersions(version, below.version) < 0);
 
-/** `at least 6.12.117 and below 6.13, since from that on the kernel ...` */
+/** `at least 6.12.117 and below 6.13: from that version on the kernel ...` */
 export const describeFloor = ({ version, below }: Floor): string =>
   below === undefined
     ? `at least ${version}`
-    : `at least ${version} and below ${below.version}, since from that on ${below.why}`;
+    : `at least ${version} and below ${below.version}: from that version on ${below.why}`;
 
 /** A floor that an image does not reach, and what it has instead. */
 export interface Shortfall {
@@ -85,11 +85,11 @@ export const shortfalls = (
       : [{ floor, version }];
   });
 
-/** `Nix 2.26.3+dfsg-1 is older than 2.34.5: below that a build can ...` */
+/** `its Nix 2.26.3+dfsg-1 is older than 2.34.5; before that a build can ...` */
 export const describeShortfall = ({ floor, version }: Shortfall): string =>
   version === undefined
-    ? `there is no ${floor.package} in it`
-    : `its ${floor.what} ${version} is older than ${floor.version}, and below that ${floor.why}`;
+    ? `it does not contain ${floor.package}`
+    : `its ${floor.what} ${version} is older than ${floor.version}; before that, ${floor.why}`;
 
 /** The first version of each series with the fix of CVE-2026-39860, by the advisory; 2.21 to 2.27 have none. */
 const fixedIn: Readonly<Record<number, number>> = {

@@ -66,9 +66,9 @@ export function describeAge({
   if (!isOld && newer === 0) return undefined;
   const since =
     securityDate === undefined
-      ? `made without Debian's security archive, ${days} days ago`
-      : `${days} days behind Debian's security archive`;
+      ? `${days} ${days === 1 ? 'day' : 'days'} old and does not include Debian's security updates`
+      : `${days} ${days === 1 ? 'day' : 'days'} behind Debian's security updates`;
   const packages = newer === 1 ? '1 package is' : `${newer} packages are`;
   const known = newer === 0 ? '' : `; ${packages} newer there`;
-  return `The image is ${since}${known}. Make a new one: linuxkit-builder image update`;
+  return `The image is ${since}${known}. Update it: linuxkit-builder image update`;
 }

@@ -1,4 +1,5 @@
 /** KVM's device, looked at: it is not there, not for this user, or held; each has a sentence and a remedy of its own. */
+import { refusal } from '../system/files/reasons.ts';
 import { closeSync, openSync } from 'node:fs';
 import { errorCode } from '../system/failure.ts';
 
@@ -13,14 +14,14 @@ export interface Obstacle {
 export const kvmDevice = '/dev/kvm';
 
 const missing =
-  'Load its module: sudo modprobe kvm_intel, or kvm_amd. Where that is refused, switch virtualisation on in the firmware (VT-x, AMD-V), or nested virtualisation at the host, if this machine is itself a VM.';
+  'Load the kernel module: sudo modprobe kvm_intel, or kvm_amd. If that fails, enable virtualisation in the firmware (VT-x, AMD-V); if this machine is itself a VM, enable nested virtualisation on its host.';
 
 /** KVM_CREATE_VM says so too: VirtualBox and VMware keep the processor's virtualisation for themselves while a VM of theirs runs. */
 export const kvmBusy: Obstacle = {
   isPassing: true,
-  why: 'KVM is busy: another hypervisor holds the processor for itself',
+  why: 'KVM is busy: another hypervisor is using the CPU',
   remedy:
-    'End the virtual machines of VirtualBox, VMware or another hypervisor; who has the device open says: sudo lsof /dev/kvm.',
+    'Stop the virtual machines of VirtualBox, VMware or another hypervisor. To see what has the device open, run sudo lsof /dev/kvm.',
 };
 
 /** What keeps this user from KVM; undefined when the device can be opened, which does not prove that it works. */
@@ -34,26 +35,26 @@ export function kvmObstacle(device = kvmDevice): Obstacle | undefined {
 }
 
 /** `code`: of open(2). */
-function obstacleOf(code: string, device: string): Obstacle {
+export function obstacleOf(code: string, device: string): Obstacle {
   switch (code) {
     case 'ENOENT':
-      return { why: `there is no ${device}`, remedy: missing };
+      return { why: `${device} does not exist`, remedy: missing };
     case 'ENODEV':
     case 'ENXIO':
-      return { why: `there is no driver behind ${device}`, remedy: missing };
+      return { why: `${device} has no driver`, remedy: missing };
     case 'EACCES':
       return {
-        why: `this user may not open ${device}`,
-        remedy: `Let the user in: sudo usermod -aG kvm USER (the group that ${device} belongs to), then log in again.`,
+        why: `this user is not allowed to open ${device}`,
+        remedy: `Add the user to the group that owns ${device}: sudo usermod -aG kvm USER. Then log in again.`,
       };
     case 'EPERM':
       return {
-        why: `this container, or a policy of the system, does not allow ${device}`,
-        remedy: `Give it to the container: --device ${device}; or let the daemon run outside.`,
+        why: `this container or a security policy does not allow ${device}`,
+        remedy: `Start the container with --device ${device}, or run the daemon outside of it.`,
       };
     case 'EBUSY':
       return kvmBusy;
     default:
-      return { why: `${device} cannot be opened (${code})` };
+      return { why: `cannot open ${device} (${refusal(code)})` };
   }
 }

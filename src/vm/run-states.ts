@@ -16,45 +16,48 @@ type Row =
 const left = (sentence: string) => ({ treatment: 'left', sentence }) as const;
 const lost = (failure: Failure) => ({ treatment: 'lost', failure }) as const;
 
-const goOn =
-  'It goes on with `cont` on a monitor of QEMU, or begins anew with: linuxkit-builder restart.';
+const goOn = 'Enter `cont` in a QEMU monitor to resume it, or run linuxkit-builder restart.';
 
 export const runStates = {
   running: { treatment: 'runs' },
-  paused: left(`Paused: somebody has halted the VM. ${goOn}`),
-  debug: left(`Paused: a debugger holds the VM. It goes on when the debugger lets it.`),
-  prelaunch: left(`Paused: the VM program was told to wait before it begins (-S). ${goOn}`),
+  paused: left(`Paused: a user paused the VM. ${goOn}`),
+  debug: left('Paused: a debugger stopped the VM. It resumes when the debugger continues.'),
+  prelaunch: left(`Paused: QEMU was started with -S. ${goOn}`),
   preconfig: left(
-    'Paused: the VM program was told to wait for its configuration (--preconfig). It goes on with `x-exit-preconfig` on a monitor of QEMU, or begins anew with: linuxkit-builder restart.',
+    'Paused: QEMU was started with --preconfig. Enter `x-exit-preconfig` in a QEMU monitor to resume it, or run linuxkit-builder restart.',
   ),
-  inmigrate: left('Paused: the VM waits for a state that it is to go on from (-incoming).'),
-  'finish-migrate': left("Paused: the VM's state is being saved or moved. It goes on by itself."),
+  inmigrate: left('Paused: the VM waits for a saved state to load (-incoming).'),
+  'finish-migrate': left(
+    "Paused: the VM's state is being saved or migrated. It resumes by itself.",
+  ),
   postmigrate: left(
-    "Paused: the VM's state was saved or moved by somebody, and may go on elsewhere. To begin anew here: linuxkit-builder restart.",
+    "Paused: a user saved or migrated the VM's state, so it may be running elsewhere. To restart it here, run linuxkit-builder restart.",
   ),
-  'save-vm': left("Paused: the VM's state is being saved. It goes on by itself."),
-  'restore-vm': left('Paused: an earlier state of the VM is being read. It goes on by itself.'),
-  colo: left('Paused: the VM is copied to another one at a checkpoint. It goes on by itself.'),
+  'save-vm': left("Paused: the VM's state is being saved. It resumes by itself."),
+  'restore-vm': left('Paused: a saved state of the VM is being loaded. It resumes by itself.'),
+  colo: left(
+    'Paused: the VM is being copied to another one at a checkpoint. It resumes by itself.',
+  ),
   suspended: {
     treatment: 'woken',
-    sentence: 'Paused: the guest has put itself to sleep. It is being woken.',
+    sentence: 'Paused: the guest went to sleep. It is being woken up.',
   },
   'io-error': {
     treatment: 'disk',
     sentence:
-      "Paused: the host's disk failed at a read or a write, which is tried again, three times in all. No write is lost so far.",
+      "Paused: a read or write on the host's disk failed. It is retried up to three times; no data is lost so far.",
   },
   'internal-error': lost({
     kind: 'accelerator-broken',
-    message: 'QEMU met an error of its own and cannot go on with the guest (internal-error).',
-    hint: 'The next way to run it is tried; --accelerator chooses one.',
+    message: 'QEMU stopped the guest because of an internal error.',
+    hint: 'The next accelerator is tried; to choose one, use --accelerator.',
     exit: Exit.unavailable,
     deaf: 'dead',
   }),
   'guest-panicked': lost({
     kind: 'guest-panicked',
-    message: "The guest's kernel panicked, as it told QEMU.",
-    hint: 'The lines before it are in: linuxkit-builder console.',
+    message: "The guest's kernel panicked.",
+    hint: "See the guest's last lines: linuxkit-builder console",
     exit: Exit.unavailable,
     blames: 'image',
     deaf: 'frozen',
@@ -62,15 +65,15 @@ export const runStates = {
   }),
   watchdog: lost({
     kind: 'vm-watchdog',
-    message: 'A watchdog of the VM found that the guest hangs, and halted it.',
-    hint: 'What the guest did last is in: linuxkit-builder console.',
+    message: "The VM's watchdog stopped the guest because it was hung.",
+    hint: "See the guest's last lines: linuxkit-builder console",
     exit: Exit.unavailable,
     deaf: 'dead',
   }),
   shutdown: lost({
     kind: 'guest-powered-off',
-    message: 'The guest has shut down by itself, and the VM program stays.',
-    hint: 'What the guest did last is in: linuxkit-builder console.',
+    message: 'The guest shut down by itself, but QEMU is still running.',
+    hint: "See the guest's last lines: linuxkit-builder console",
     exit: Exit.unavailable,
     blames: 'image',
     deaf: 'dead',

@@ -47,7 +47,7 @@ export interface VmPlan {
 
 type Rows = Readonly<Record<string, VmProgram>>;
 
-const speed = "runs the guest's code by the processor itself";
+const speed = 'runs the guest directly on the CPU';
 
 /** Best first, for the kinds of hosts; a program that is not named here comes behind those of its kind. */
 const preference: readonly (Omit<VmWay, 'why'> & {
@@ -56,16 +56,16 @@ const preference: readonly (Omit<VmWay, 'why'> & {
 })[] = [
   {
     ...{ vm: 'vfkit', accelerator: 'hvf', on: 'darwin-arm64' },
-    why: `${speed}, through Apple's own Virtualization.framework`,
+    why: `${speed}, with Apple's Virtualization.framework`,
   },
   { vm: 'qemu', accelerator: 'hvf', why: `${speed}, and pauses it when the disk is full` },
   { vm: 'hyperkit', accelerator: 'hvf', why: speed },
   {
     ...{ vm: 'vfkit', accelerator: 'hvf', on: 'darwin-x64' },
-    why: `${speed}; on Intel Macs nobody has shown that its console works`,
+    why: `${speed}; its console is untested on Intel Macs`,
   },
   { vm: 'qemu', accelerator: 'kvm', why: speed },
-  { vm: 'qemu', accelerator: 'tcg', why: 'translates every instruction: some ten times slower' },
+  { vm: 'qemu', accelerator: 'tcg', why: 'emulates the CPU, about ten times slower' },
 ];
 
 export function rankVms(facts: RankFacts, rows: Rows = vmPrograms): VmPlan {
@@ -113,10 +113,13 @@ function keptFirst(ways: readonly VmWay[], { kept, changed = [] }: RankFacts): r
   const again = ways
     .slice(0, first)
     .filter(({ vm }) => changed.includes(vm))
-    .map((way) => ({ ...way, why: `is another build than the one that failed, and ${way.why}` }));
+    .map((way) => ({
+      ...way,
+      why: `is a different build from the one that failed; it ${way.why}`,
+    }));
   const stays = ways
     .filter(isKept)
-    .map((way) => ({ ...way, why: `has run this builder's guest so far, and ${way.why}` }));
+    .map((way) => ({ ...way, why: `already runs this builder's guest; it ${way.why}` }));
   const rest = ways.filter((way, n) => !isKept(way) && !(n < first && changed.includes(way.vm)));
   return [...again, ...stays, ...rest];
 }
@@ -125,14 +128,15 @@ function keptFirst(ways: readonly VmWay[], { kept, changed = [] }: RankFacts): r
 function obstacleOf(vm: string, row: VmProgram, facts: RankFacts): string | undefined {
   const { host, macos, system, cpus, network, installed, networks } = facts;
   const arch = host.split('-')[1] ?? '';
-  if (!row.hosts.includes(host)) return `is not made for ${hostWords[host]}`;
+  if (!row.hosts.includes(host)) return `does not support ${hostWords[host]}`;
   if (!installed.includes(vm)) return 'is not installed';
   if (row.leastMacos !== undefined && macos !== undefined && isBefore(macos, row.leastMacos))
-    return `needs macOS ${row.leastMacos}, and this is ${macos}`;
-  if (row.guests === 'native' && system !== nativeSystem(arch)) return `runs no ${system} here`;
-  if (row.maxCpus !== undefined && cpus > row.maxCpus) return `takes at most ${row.maxCpus} CPUs`;
+    return `needs macOS ${row.leastMacos} or newer; this is ${macos}`;
+  if (row.guests === 'native' && system !== nativeSystem(arch)) return `cannot run ${system} here`;
+  if (row.maxCpus !== undefined && cpus > row.maxCpus)
+    return `supports at most ${row.maxCpus} CPUs`;
   if (network !== 'auto' && linkTo(row, network) === undefined)
-    return `does not go with the network ${network}`;
+    return `does not support the network ${network}`;
   const wanted = network === 'auto' ? networksOf(row) : [network];
   if (wanted.some((name) => name === 'user' || networks.includes(name))) return undefined;
   return `needs ${wanted.join(' or ')}, which is not installed`;

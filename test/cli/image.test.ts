@@ -276,7 +276,7 @@ describe('image update', () => {
     // It is known from then on, and until there is an image of it.
     const rebuilt = await build();
     expect(rebuilt.err).toContain(
-      "Warning: The image is 0 days behind Debian's security archive; 1 package is newer there.",
+      "Warning: The image is 0 days behind Debian's security updates; 1 package is newer there.",
     );
     expect((await update()).err).not.toContain('Warning');
     // What was looked at is not fetched again.
@@ -311,7 +311,7 @@ test('an old image is told of when it is made', async () => {
   await publishSmall(mirror, '6.12.201', { date });
   const made = await build('--update', '--quiet');
   expect(made.err).toBe(
-    "Warning: The image is 46 days behind Debian's security archive. Make a new one: linuxkit-builder image update\n",
+    "Warning: The image is 46 days behind Debian's security updates. Update it: linuxkit-builder image update\n",
   );
 });
 
@@ -320,14 +320,14 @@ describe('image verify and image info', () => {
     mkdirSync(state);
     writeFileSync(join(state, 'config.json'), JSON.stringify({ bundle: '/nonexistent/linux' }));
     const { failure } = await image('verify');
-    expect(failure?.message).toContain('/nonexistent/linux-kernel is not there');
+    expect(failure?.message).toContain('/nonexistent/linux-kernel does not exist');
   });
 
   test('say what is missing and how to make it', async () => {
     for (const verb of ['verify', 'info'])
       expect((await image(verb)).failure).toMatchObject({
         kind: 'image-missing',
-        hint: 'Make it (again) with `linuxkit-builder image build`.',
+        hint: 'Build the image: linuxkit-builder image build',
       });
   });
 

@@ -30,7 +30,7 @@ const states: { readonly [P in State['phase']]: Extract<State, { phase: P }> } =
 const facts: Required<Facts> = {
   vmPid: 1,
   networkTrouble: 'known: it is kept out. Let it in. (some/where#1)',
-  vmChoice: { vm: 'qemu', why: 'The configuration names it.' },
+  vmChoice: { vm: 'qemu', why: 'It is set in the configuration.' },
   network: 'gvproxy',
   networkPid: 2,
   accelerator: 'tcg',

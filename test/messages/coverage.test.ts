@@ -23,7 +23,6 @@ const toDo: readonly string[] = [
   'service',
   'setup',
   'supervisor',
-  'vm',
 ];
 
 const root = resolve(import.meta.dirname, '../../src');

@@ -30,7 +30,6 @@ test('refuses HyperKit what it had promised: HyperKit asks for ever, and is not 
   rig.begin('daemon');
   const failure = await firstFailure(rig);
   expect(failure.kind).toBe('vm-stuck');
-  expect(failure.message).toContain('it hangs at its network or at its disk');
   expect(rig.log('child-says').some(({ text }) => String(text).includes('No IP addresses'))).toBe(
     true,
   );

@@ -16,7 +16,7 @@ test('a guest of the other system builds for it, emulated, and is killed and sto
   });
   const wrong = await rig.cli('configure', '--no-root', '--bundle', testImage());
   expect(wrong.end).toBe(64);
-  expect(wrong.said).toContain(`is for ${nativeSystem(process.arch)}, not for ${foreign}`);
+  expect(wrong.said).toContain(`is for ${nativeSystem(process.arch)}, not ${foreign}`);
   await rig.up();
   expect(rig.status()).toMatchObject({ accelerator: 'tcg', builder: { system: foreign } });
   expect(rig.status()).not.toHaveProperty('rejected');

@@ -94,7 +94,7 @@ const sentenceOf = async (script: string): Promise<string> => {
   return String(rejected[0]);
 };
 const holds =
-  'This is remembered until the next reboot; once you have fixed the cause, run: linuxkit-builder verdicts --clear';
+  'This is remembered until the next reboot. Once you have fixed the cause, run linuxkit-builder verdicts --clear.';
 
 // Behaviour 26: An accelerator is chosen by trial: it must bring the guest's own kernel, with the memory and CPUs of the
 // start, to its first line of userspace. A slow one is not broken: it fails after 5 s without output, or after 60 s.
@@ -143,7 +143,7 @@ describe.runIf(process.platform === 'linux')('a trial', () => {
   test('rejects one that aborts, with its words', async () => {
     const words = 'error: failed to set MSR 0x10a to 0x2a08ad9c5';
     expect(await sentenceOf(`echo '${words}' >&2; kill -ABRT $$`)).toBe(
-      `kvm: it ended at once: ${words}. ${holds}`,
+      `kvm: QEMU exited at once: ${words}. ${holds}`,
     );
   });
 
@@ -184,7 +184,7 @@ describe.runIf(process.platform === 'linux')('the patience of a trial', () => {
       new QuickClock(),
     );
     expect(rejected).toEqual([
-      `kvm: the guest fell silent in its start, for 5 s, after: Probing EDD (edd=off to disable)... ok. ${holds}`,
+      `kvm: the guest hung for 5 s while booting, after: Probing EDD (edd=off to disable)... ok. ${holds}`,
     ]);
   });
 
@@ -194,7 +194,9 @@ describe.runIf(process.platform === 'linux')('the patience of a trial', () => {
       if (existsSync(layout.trialConsole)) appendFileSync(layout.trialConsole, 'more\n');
     };
     const { rejected } = await choose(says('Linux'), {}, clock);
-    expect(rejected).toEqual([`kvm: the guest did not get to its first program in 60 s. ${holds}`]);
+    expect(rejected).toEqual([
+      `kvm: the guest did not reach its first program within 60 s. ${holds}`,
+    ]);
     expect(clock.looks).toBeGreaterThan(5_000 / 50);
   });
 
@@ -215,10 +217,10 @@ describe.runIf(process.platform === 'linux')("KVM's device", () => {
     const { rejected, ...rest } = await take();
     expect(rest).toEqual({ accelerator: 'tcg', tried: false });
     expect(rejected).toEqual([
-      expect.stringMatching(/^kvm: there is no .*\/nothing\. Load its module/),
+      expect.stringMatching(/^kvm: .*\/nothing does not exist\. Load the kernel module/),
     ]);
     writeFileSync(kvm, '');
-    const tried = { accelerator: 'tcg', rejected: [`kvm: it ended at once: . ${holds}`] };
+    const tried = { accelerator: 'tcg', rejected: [`kvm: QEMU exited at once. ${holds}`] };
     expect(await take()).toEqual({ ...tried, tried: true });
     expect(await take()).toEqual({ ...tried, tried: false });
   });
@@ -260,7 +262,7 @@ describe.runIf(process.platform === 'linux')('what an end teaches', () => {
     const { failure, verdict } = lessonOf('kvm');
     expect(failure).toMatchObject({
       kind: 'accelerator-rejected',
-      message: 'kvm does not run the guest, so this start goes on with tcg. It aborts.',
+      message: 'kvm failed to run the guest, so this start continues with tcg. It aborts.',
     });
     if (verdict === undefined) throw new Error('nothing was learnt');
     expect(existsSync(layout.verdicts)).toBe(false);

@@ -70,7 +70,7 @@ test.runIf(process.platform === 'linux')('on Linux it is QEMU, and says why', ()
   expect(why).toMatch(/^QEMU .*\.$/);
   // KVM's device is not there.
   writeFileSync(join(dir, 'kvm'), '');
-  expect(chooseVm(asked()).why).toContain('by the processor itself');
+  expect(chooseVm(asked()).why).toContain('directly on the CPU');
 });
 
 // Behaviour 35: With `vm` set to `auto`, a program that does not work is replaced by the next one within the same start. A
@@ -83,7 +83,7 @@ describe('what a lost start teaches', () => {
       const told = lose(kind);
       expect(told.kind).toBe('vm-rejected');
       expect(told.message).toBe(
-        'vfkit does not run the guest here, so this start goes on with QEMU. It cannot.',
+        'vfkit failed to run the guest here, so this start continues with QEMU. It cannot.',
       );
       expect(learnt).toMatchObject({ subject: 'vm', way: 'vfkit', why: 'It cannot.', at });
     },

@@ -29,7 +29,7 @@ describe('the floors', () => {
 
   test('are not reached by what is not there', () =>
     expect(shortfalls(good, floorsFor('arm64')).map(describeShortfall)).toEqual([
-      'there is no linux-image-cloud-arm64 in it',
+      'it does not contain linux-image-cloud-arm64',
     ]));
 
   // Behaviour 120: No image contains a kernel newer than the series with which Rosetta works on macOS 14 and 15. An update
@@ -41,7 +41,7 @@ describe('the floors', () => {
     expect(
       ['6.12.117-1', '6.12.999-1', '6.13-1', '6.17.8-1~bpo13+1', '6.1.5-1'].map(within),
     ).toEqual([...[true, true, false, false, false]]);
-    expect(describeFloor(floor)).toMatch(/ and below 6\.13, since from that on .*Rosetta/);
+    expect(describeFloor(floor)).toMatch(/ and below 6\.13: from that version on .*Rosetta/);
   });
 
   test('each have a reason', () => {

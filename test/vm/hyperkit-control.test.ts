@@ -98,7 +98,7 @@ describe('one that was launched just now', () => {
     expect((await attached) as Failed).toMatchObject({
       failure: {
         kind: 'vm-no-console',
-        message: expect.stringContaining('runs without a console') as string,
+        message: expect.stringContaining('running without a console') as string,
       },
     });
   });
@@ -113,6 +113,6 @@ test('one that hangs at its network or its disk is a failure that says so', asyn
   expect(failed).toBeInstanceOf(Failed);
   expect((failed as Failed).failure).toMatchObject({
     kind: 'vm-stuck',
-    message: expect.stringContaining('it hangs at its network or at its disk') as string,
+    message: expect.stringContaining('it is stuck at its network or its disk') as string,
   });
 });

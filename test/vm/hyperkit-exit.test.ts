@@ -24,7 +24,10 @@ describe('what an end means', () => {
   ])('%j', (ended, kind) => expect(kindOf(ended)).toBe(kind));
 
   test.each([
-    ['in order', ['linuxkit-builder: stage=stopped uptime=9.1', '[ 9.2] reboot: Power down']],
+    [
+      'shut down by itself',
+      ['linuxkit-builder: stage=stopped uptime=9.1', '[ 9.2] reboot: Power down'],
+    ],
     ['without shutting down first', ['linuxkit-builder: stage=sshd uptime=2.1']],
   ])('0 is told as a power-off %s', (how, console) =>
     expect(explainHyperkit({ ended: code(0), output: [], console })?.message).toContain(how),

@@ -158,7 +158,7 @@ describe('what HyperKit would not say', () => {
   test.each([
     ['nothing', 'cannot be read'],
     ['old', 'too old'],
-    ['other', 'no x86 kernel'],
+    ['other', 'not an x86 kernel'],
   ])('a kernel that is %s', (name, message) =>
     expect(problems({ bundle: bundleAt(at(name)) })[0]).toContain(message),
   );

@@ -112,12 +112,14 @@ describe('what is refused before anything is launched', () => {
   });
   test.each(['/a b', '/é', '/a#b', '/a!b'])(
     'the directory %s, of which vfkit makes another',
-    (root) => expect(refused(root)).toEqual([expect.stringContaining('writes in another way')]),
+    (root) => expect(refused(root)).toEqual([expect.stringContaining('encodes differently')]),
   );
   test('a kernel that the framework would hang at', () => {
     const bundle = (name: string) => ({ bundle: bundleAt(join(dir, name)) });
-    expect(refused('/s', bundle('zboot'))).toEqual(['bundle is no uncompressed kernel for arm64']);
-    expect(refused('/s', bundle('none'))).toEqual(['bundle cannot be read']);
+    expect(refused('/s', bundle('zboot'))).toEqual(['bundle is not an uncompressed arm64 kernel']);
+    expect(refused('/s', bundle('none'))).toEqual([
+      'bundle cannot be read (no such file or directory)',
+    ]);
   });
 });
 

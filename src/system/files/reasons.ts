@@ -10,7 +10,7 @@ const ofFiles = {
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
   EDQUOT: "the owner's disk quota is used up",
-  EIO: 'input/output error of the disk',
+  EIO: 'input/output error',
   EFBIG: 'the file system does not allow files that large',
   ENOENT: 'no such file or directory',
   ENOTDIR: 'a part of the path is not a directory',

@@ -1,4 +1,5 @@
 /** HyperKit's command line: data in, argv out, as HyperKit's own parser takes it (moby/hyperkit, src/hyperkit.c). */
+import { refusal } from '../../system/files/reasons.ts';
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Layout } from '../../config/layout.ts';
 import { maxSocketPath } from '../../config/layout.ts';
@@ -83,7 +84,7 @@ export function hyperkitProblems({ layout, bundle }: PlanInput): Problem[] {
   const problems: Problem[] = [];
   const bad = (path: string, value: unknown, message: string, hint: string) =>
     problems.push({ path, value, message, hint });
-  const shorter = 'Choose a shorter directory, with -d or XDG_CACHE_HOME.';
+  const shorter = 'Choose a shorter path, with -d or XDG_CACHE_HOME.';
   const over = Buffer.byteLength(layout.state) - maxVsockDirectory;
   if (over > 0)
     bad('state directory', layout.root, `is ${over} bytes too long for HyperKit's vsock`, shorter);
@@ -94,12 +95,12 @@ export function hyperkitProblems({ layout, bundle }: PlanInput): Problem[] {
     bad(
       'state directory',
       layout.root,
-      'has a comma, which ends a path for HyperKit',
-      'Use a path without one.',
+      'contains a comma, which HyperKit does not support in paths',
+      'Choose a path without one, with -d.',
     );
   const kernel = kernelProblem(bundle.kernel);
   if (kernel !== undefined)
-    bad('bundle', bundle.kernel, kernel, 'Make it with: linuxkit-builder image build.');
+    bad('bundle', bundle.kernel, kernel, 'Build it: linuxkit-builder image build');
   return problems;
 }
 
@@ -113,9 +114,9 @@ function kernelProblem(path: string): string | undefined {
     } finally {
       closeSync(fd);
     }
-  } catch {
-    return 'cannot be read';
+  } catch (error) {
+    return `cannot be read (${refusal(error)})`;
   }
-  if (head.toString('latin1', 0x202, 0x206) !== 'HdrS') return 'is no x86 kernel image (bzImage)';
+  if (head.toString('latin1', 0x202, 0x206) !== 'HdrS') return 'is not an x86 kernel (bzImage)';
   return head.readUInt16LE(0x206) < 0x020a ? 'is too old for HyperKit' : undefined;
 }

@@ -59,7 +59,7 @@ export async function attachHyperkit(options: AttachOptions): Promise<VmControl>
       // A look without words: HyperKit closes what does not say its 18 bytes.
       (await awaitUnix(layout.vsock, clock, inTime)).destroy();
     },
-    { clock, timeoutMs: devicesMs, signal, late: () => stuck(layout) },
+    { clock, timeoutMs: devicesMs, signal, late: () => hyperkitStuck(layout) },
   );
   if (isNew) await awaitConsole(layout, clock, signal);
   const relay = await relayAgent(layout);
@@ -119,7 +119,7 @@ async function relayAgent(layout: Layout): Promise<{ close(): void }> {
   await listen(server, layout.agent);
   return {
     close: () => {
-      ended.abort(new Error('the VM is gone'));
+      ended.abort();
       server.close();
       for (const socket of open) socket.destroy();
     },
@@ -135,16 +135,16 @@ const listen = (server: Server, path: string): Promise<void> =>
     });
   });
 
-const stuck = ({ vsock }: Layout): Failure => ({
+export const hyperkitStuck = ({ vsock }: Layout): Failure => ({
   kind: 'vm-stuck',
-  message: `HyperKit did not come so far as to make ${vsock} within ${devicesMs / 1000} s: it hangs at its network or at its disk.`,
-  hint: 'It repeats a failing connection to the network without a word: linuxkit-builder logs has the words of both programs.',
+  message: `HyperKit did not create ${vsock} within ${devicesMs / 1000} s: it is stuck at its network or its disk.`,
+  hint: 'It retries a failing network connection silently. See the output of HyperKit and of the network program: linuxkit-builder logs',
   exit: Exit.unavailable,
 });
 
-const noConsole = ({ consoleRing, tty, state }: Layout): Failure => ({
+export const noConsole = ({ consoleRing, tty, state }: Layout): Failure => ({
   kind: 'vm-no-console',
-  message: `HyperKit runs without a console: it could not make ${consoleRing} or ${tty}.`,
-  hint: `Look at the owner and the mode of ${state} and whether the disk is full; its own words are in: linuxkit-builder logs.`,
+  message: `HyperKit is running without a console: it could not create ${consoleRing} or ${tty}.`,
+  hint: `Check the owner and permissions of ${state}, and whether the disk is full. See its output: linuxkit-builder logs`,
   exit: Exit.cannotCreate,
 });

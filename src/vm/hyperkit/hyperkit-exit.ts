@@ -31,9 +31,9 @@ type Words = Omit<Failure, 'exit' | 'lines'>;
 const words = (known: Words | undefined, lines: readonly string[]): Failure | undefined =>
   known && { ...known, exit: Exit.unavailable, lines };
 
-const seeLogs = 'Its own words are in: linuxkit-builder logs.';
-const seeConsole = 'The lines before it are in: linuxkit-builder console.';
-const report = 'Please report it, with the output of: linuxkit-builder daemon --dry-run.';
+const seeLogs = 'See its output: linuxkit-builder logs';
+const seeConsole = "See the guest's last lines: linuxkit-builder console";
+const report = 'Please report this, with the output of: linuxkit-builder daemon --dry-run';
 
 /** Code 0: a guest's `poweroff`. It may have ended its services first, and then has said so. */
 function powerOff(console: readonly string[]): Words {
@@ -41,8 +41,8 @@ function powerOff(console: readonly string[]): Words {
   return {
     kind: 'guest-powered-off',
     message: inOrder
-      ? 'The guest switched itself off, in order (HyperKit exited with code 0).'
-      : 'The guest was switched off without shutting down first (HyperKit exited with code 0).',
+      ? 'The guest shut down by itself (HyperKit exited with code 0).'
+      : 'The guest powered off without shutting down first (HyperKit exited with code 0).',
     hint: seeConsole,
     blames: 'image',
     deaf: 'dead',
@@ -53,24 +53,24 @@ function powerOff(console: readonly string[]): Words {
 const codes: Readonly<Record<number, Words>> = {
   1: {
     kind: 'vm-refused',
-    message: 'HyperKit could not make the machine (it exited with code 1).',
+    message: 'HyperKit could not create the VM (it exited with code 1).',
     hint: seeLogs,
   },
   3: {
     kind: 'guest-triple-fault',
-    message: "The guest's CPU gave up: a triple fault (HyperKit exited with code 3).",
+    message: "The guest's CPU crashed with a triple fault (HyperKit exited with code 3).",
     hint: seeConsole,
     blames: 'image',
   },
   64: {
     kind: 'vm-usage',
-    message: 'HyperKit does not take its command line (it exited with code 64).',
+    message: 'HyperKit rejected its command line (it exited with code 64).',
     hint: report,
     recovery: 'give-up',
   },
   100: {
     kind: 'vm-exited',
-    message: 'HyperKit ended for a reason that it does not know itself (it exited with code 100).',
+    message: 'HyperKit exited for an unknown reason (with code 100).',
     hint: seeConsole,
     blames: 'image',
   },
@@ -80,20 +80,20 @@ const signals: Readonly<Record<string, Words>> = {
   SIGABRT: {
     kind: 'vm-aborted',
     message:
-      'HyperKit aborted: the host does not let it run a machine, or it met something it cannot do.',
-    hint: 'It needs an Intel Mac whose Hypervisor.framework is free; VirtualBox before version 6 keeps it to itself.',
+      'HyperKit aborted: the host does not let it run a VM, or it met something that it does not support.',
+    hint: 'It needs an Intel Mac on which nothing else blocks Hypervisor.framework, as VirtualBox before version 6 does.',
     recovery: 'give-up',
   },
   SIGSEGV: {
     kind: 'vm-usage',
-    message: 'HyperKit crashed (SIGSEGV), as it does at a network option that it does not know.',
+    message: 'HyperKit crashed (SIGSEGV), as it does when it does not know a network option.',
     hint: report,
     recovery: 'give-up',
   },
   SIGTERM: {
     kind: 'vm-terminated',
-    message: 'HyperKit was ended by SIGTERM before its guest could listen to the power button.',
-    hint: 'Somebody else ended it.',
+    message: 'HyperKit was terminated (SIGTERM) before its guest could react to the power button.',
+    hint: 'Find out which process terminated it; linuxkit-builder did not.',
   },
 };
 
@@ -116,7 +116,7 @@ function reboot(console: readonly string[]): Failure {
   return panic === undefined
     ? {
         kind: 'guest-rebooted',
-        message: 'The guest rebooted, which ends HyperKit (exit code 2).',
+        message: 'The guest rebooted, at which HyperKit exits (code 2).',
         hint: seeConsole,
         exit: Exit.unavailable,
         blames: 'image',
@@ -125,7 +125,7 @@ function reboot(console: readonly string[]): Failure {
       }
     : {
         kind: 'guest-panicked',
-        message: `The guest's kernel panicked; it says: "${quoted(panic) ?? ''}".`,
+        message: `The guest's kernel panicked: "${quoted(panic) ?? ''}".`,
         hint: seeConsole,
         exit: Exit.unavailable,
         blames: 'image',
@@ -141,8 +141,8 @@ const sentences: readonly (readonly [RegExp, Words])[] = [
     /Could not lock backing file/,
     {
       kind: 'vm-disk-busy',
-      message: 'Another process has the disk open: HyperKit could not lock it.',
-      hint: 'It is most likely a HyperKit that was left behind: see `ps -axo pid,comm | grep hyperkit`, and end it.',
+      message: 'Another process has the disk open, so HyperKit could not lock it.',
+      hint: 'It is probably a leftover HyperKit. Find it and stop it: ps -axo pid,comm | grep hyperkit',
       recovery: 'wait',
     },
   ],
@@ -150,8 +150,8 @@ const sentences: readonly (readonly [RegExp, Words])[] = [
     /kexec: failed to load/,
     {
       kind: 'vm-kernel-refused',
-      message: 'HyperKit could not load the kernel or the initrd, and aborted.',
-      hint: 'Make the image again: linuxkit-builder image build.',
+      message: 'HyperKit could not load the kernel or the initrd.',
+      hint: 'Rebuild the image: linuxkit-builder image build',
       recovery: 'give-up',
       blames: 'image',
     },
@@ -160,8 +160,8 @@ const sentences: readonly (readonly [RegExp, Words])[] = [
     /hv_vm_create|Unable to create VM/,
     {
       kind: 'vm-forbidden',
-      message: 'The host does not let HyperKit make a virtual machine.',
-      hint: 'Its program must be signed with the entitlement com.apple.security.hypervisor, and the processor must have VT-x.',
+      message: 'The host does not let HyperKit create a VM.',
+      hint: 'HyperKit must be signed with the entitlement com.apple.security.hypervisor, and the CPU must support VT-x.',
       recovery: 'give-up',
     },
   ],
@@ -169,8 +169,8 @@ const sentences: readonly (readonly [RegExp, Words])[] = [
     /path too long/,
     {
       kind: 'vm-path-too-long',
-      message: 'The state directory is too long for the vsock sockets of HyperKit.',
-      hint: 'Choose a shorter directory, with -d or XDG_CACHE_HOME.',
+      message: "The path of the state directory is too long for HyperKit's vsock sockets.",
+      hint: 'Choose a shorter path, with -d or XDG_CACHE_HOME.',
       recovery: 'give-up',
     },
   ],
@@ -182,7 +182,7 @@ function said(output: readonly string[]): Failure | undefined {
       if (pattern.test(line))
         return {
           ...known,
-          message: `${known.message} It said: ${line.trim()}`,
+          message: `${known.message} HyperKit said: ${line.trim()}`,
           exit: Exit.unavailable,
           lines: output,
         };

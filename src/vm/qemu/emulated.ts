@@ -21,5 +21,5 @@ const firstGood = 10;
 export const masksCx16 = ({ config, accelerator, abilities }: Emulated): boolean =>
   accelerator === 'tcg' && config.system === 'x86_64-linux' && (abilities?.major ?? 0) < firstGood;
 
-/** Why programs for x86-64-v2 do not start there, and what ends that. */
-export const noV2 = `programs for x86-64-v2 will not start: this QEMU cannot emulate cmpxchg16b. QEMU ${firstGood} or newer ends that`;
+/** Why programs for x86-64-v2 do not start there, and with which QEMU they do. */
+export const noV2 = `programs for x86-64-v2 do not run, as this QEMU cannot emulate cmpxchg16b; QEMU ${firstGood} and newer can`;

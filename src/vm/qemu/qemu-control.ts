@@ -129,10 +129,10 @@ export function countOperations(answer: unknown): number {
 const numberIn = (value: unknown): number =>
   typeof value === 'number' && Number.isFinite(value) ? value : 0;
 
-const noForward = (said: string): Failure => ({
+export const noForward = (said: string): Failure => ({
   kind: 'vm-no-forward',
-  message: `QEMU does not say which host port leads to the guest's sshd; it said: ${quoted(said) ?? 'nothing'}`,
-  hint: 'This version of QEMU may print its table in another form: please report it with that text.',
+  message: `QEMU did not say which host port leads to the guest's sshd. It said: ${quoted(said) ?? 'nothing'}`,
+  hint: 'This version of QEMU may use another format. Please report this, with that text.',
   exit: Exit.software,
   recovery: 'give-up',
 });

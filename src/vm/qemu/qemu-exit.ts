@@ -36,8 +36,8 @@ function abortsUnder({ ended, output, accelerator, wasReady }: VmEnd) {
 
 const broken: Failure = {
   kind: 'accelerator-broken',
-  message: 'This machine cannot run the guest in that way.',
-  hint: 'The next way is tried; --accelerator chooses one.',
+  message: 'This accelerator cannot run the guest on this machine.',
+  hint: 'The next accelerator is tried; to choose one, use --accelerator.',
   exit: Exit.unavailable,
   deaf: 'dead',
 };
@@ -51,7 +51,7 @@ interface Fault extends Failure {
 const lacks = (what: string, hint: string, pattern: RegExp): Fault => ({
   pattern,
   kind: 'vm-lacks-part',
-  message: `This QEMU was built without ${what}.`,
+  message: `This QEMU does not support ${what}.`,
   hint,
   exit: Exit.unavailable,
   recovery: 'give-up',
@@ -63,7 +63,7 @@ const noSlirp =
 export const lacksSlirp = (output: readonly string[]): boolean =>
   output.some((line) => noSlirp.test(line));
 const anotherQemu =
-  "Install another QEMU (Debian's qemu-system-x86 or qemu-system-arm, Homebrew's qemu), then: linuxkit-builder restart.";
+  "Install another QEMU (Debian's qemu-system-x86 or qemu-system-arm, Homebrew's qemu), then run: linuxkit-builder restart";
 
 /**
  * The one place where QEMU's words decide: where neither a state nor an exit tells. Seen with QEMU 7.2; the hvf lines are from reports
@@ -87,7 +87,7 @@ const faults: readonly Fault[] = [
       /Failed to get "?(write|shared "?write"?|consistent read)"? lock|Is another process using the image/,
     kind: 'disk-locked',
     message: 'Another process has the disk open.',
-    hint: 'It is tried again; if it stays, see who it is with: lsof nix-disk.',
+    hint: 'The start is retried. If this persists, see which process it is: lsof nix-disk',
     exit: Exit.temporary,
     recovery: 'wait',
   },
@@ -95,37 +95,37 @@ const faults: readonly Fault[] = [
     pattern:
       /Could not open '[^']*': (Permission denied|Read-only file system|Input\/output error)/,
     kind: 'disk-unreadable',
-    message: 'The disk cannot be opened for reading and writing. It was left alone.',
-    hint: 'Check its owner and mode; it must belong to the user who runs the daemon.',
+    message: 'Cannot open the disk for reading and writing. It was not changed.',
+    hint: 'Check its owner and permissions: it must belong to the user that runs the daemon.',
     exit: Exit.noPermission,
     recovery: 'give-up',
   },
   {
     pattern: /cannot set up guest memory|Cannot allocate memory/,
     kind: 'host-out-of-memory',
-    message: 'The host has too little memory left for the guest.',
-    hint: 'End something else, or give the guest less: linuxkit-builder configure -m MiB.',
+    message: 'The host does not have enough free memory for the guest.',
+    hint: 'Close other programs, or give the guest less memory: linuxkit-builder configure -m MiB',
     exit: Exit.osError,
     recovery: 'wait',
   },
   lacks(
     'user-mode networking (slirp)',
-    `Install gvproxy, and take it in its place: linuxkit-builder configure --network gvproxy. Or: ${anotherQemu}`,
+    `${anotherQemu}. Or install gvproxy, then run: linuxkit-builder configure --network gvproxy`,
     noSlirp,
   ),
   lacks(
-    'the machine that the guest needs',
+    'the machine type that the guest needs',
     anotherQemu,
     /unsupported machine type|Use -machine help to list supported machines/i,
   ),
-  lacks('the processor that the guest needs', anotherQemu, /unable to find CPU model/),
+  lacks('the CPU model that the guest needs', anotherQemu, /unable to find CPU model/),
   lacks(
     'a device that the guest needs',
     anotherQemu,
     /is not a valid device model name|Device '[^']*' not found|Unknown device '/,
   ),
   lacks(
-    'an option that we need; it may be too old',
+    'an option that linuxkit-builder needs; it may be too old',
     anotherQemu,
     /: invalid option$|: Invalid parameter '|: Property '[^']*' not found|Parameter '[^']*' does not accept value '/m,
   ),
@@ -133,8 +133,8 @@ const faults: readonly Fault[] = [
     pattern:
       /could not load kernel|invalid kernel header|could not load initrd|error reading initrd|linux kernel too old/i,
     kind: 'image-not-a-kernel',
-    message: 'The image cannot be booted.',
-    hint: 'Make it again: linuxkit-builder image build.',
+    message: 'Cannot boot the image.',
+    hint: 'Rebuild the image: linuxkit-builder image build',
     exit: Exit.dataError,
     recovery: 'give-up',
     blames: 'image',

@@ -147,7 +147,7 @@ export class Qmp {
 
   #end(why: string | undefined): void {
     if (this.#closed !== undefined) return;
-    this.#closed = qmpClosed(why ?? 'we closed the connection');
+    this.#closed = qmpClosed(why);
     for (const settle of this.#waiting.values()) settle({ ok: false, failure: this.#closed });
     this.#waiting.clear();
     if (why !== undefined) this.#options.onClosed?.(why);
@@ -198,23 +198,23 @@ export function parseUsernet(text: string, guestPort = 22): { readonly port: num
   return undefined;
 }
 
-const qmpRefused = (error: unknown): Failure => ({
+export const qmpRefused = (error: unknown): Failure => ({
   kind: 'qmp-refused',
-  message: `QEMU refused a command: ${quoted(fieldsOf(error)['desc']) ?? 'it gives no reason'}.`,
-  hint: 'This QEMU may be too old: version 7.2 or newer is known to work.',
+  message: `QEMU refused a command: ${quoted(fieldsOf(error)['desc']) ?? 'no reason given'}.`,
+  hint: 'This QEMU may be too old: 7.2 and newer are known to work.',
   exit: Exit.unavailable,
 });
 
-const qmpSilent = (command: string, timeoutMs: number): Failure => ({
+export const qmpSilent = (command: string, timeoutMs: number): Failure => ({
   kind: 'qmp-silent',
-  message: `QEMU did not answer (${command}) within ${timeoutMs / 1000} s.`,
-  hint: 'It is stopped or stuck, or another program holds its control channel: linuxkit-builder restart.',
+  message: `QEMU did not answer ${command} within ${timeoutMs / 1000} s.`,
+  hint: 'It is paused or hung, or another program uses its control socket. Run: linuxkit-builder restart',
   exit: Exit.unavailable,
 });
 
-const qmpClosed = (why: string): Failure => ({
+export const qmpClosed = (why = 'linuxkit-builder closed it'): Failure => ({
   kind: 'qmp-closed',
   message: `The connection to QEMU is closed: ${why}.`,
-  hint: 'Its last words are in: linuxkit-builder logs.',
+  hint: 'See its output: linuxkit-builder logs',
   exit: Exit.unavailable,
 });

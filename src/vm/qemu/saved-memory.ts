@@ -46,7 +46,7 @@ export class QemuMemory implements VmMemory {
         await this.#untilSaved(inTime);
         await stream?.written;
       };
-      const late = () => notSaved(`it has not within ${Math.round(timeoutMs / 1000)} s`);
+      const late = () => notSavedWithin(timeoutMs);
       await within(write, { clock: this.#clock, timeoutMs, signal, late });
     } catch (error) {
       await this.takeBack();
@@ -114,7 +114,7 @@ export class QemuMemory implements VmMemory {
         await this.#clock.sleep(backEveryMs, inTime);
       }
     };
-    const late = () => halted(`QEMU has not let it within ${backMs / 1000} s.`);
+    const late = notResumed;
     try {
       await within(ask, { clock: this.#clock, timeoutMs: backMs, late });
     } catch (error) {
@@ -130,31 +130,37 @@ const ended: ReadonlySet<unknown> = new Set(['failed', 'cancelled', 'cancelling'
 /** States in which it stands still for our sake. */
 const betweenFiles: ReadonlySet<unknown> = new Set(['paused', 'finish-migrate', 'postmigrate']);
 
-const notSaved = (why: unknown): Failure => ({
+export const notSaved = (why: unknown): Failure => ({
   kind: 'guest-not-saved',
-  message: `QEMU could not save the guest: ${quoted(why) ?? 'it gives no reason'}.`,
-  hint: 'See whether the disk of the state directory has room.',
+  message: `QEMU could not suspend the guest: ${quoted(why) ?? 'no reason given'}.`,
+  hint: 'Check that the disk of the state directory has enough free space.',
   exit: Exit.unavailable,
 });
 
+export const notSavedWithin = (ms: number): Failure =>
+  notSaved(`it took longer than ${Math.round(ms / 1000)} s`);
+
+export const notResumed = (): Failure =>
+  halted(`QEMU did not resume it within ${backMs / 1000} s.`);
+
 const halted = (why: string): Failure => ({
   kind: 'guest-halted',
-  message: `The guest was halted to be saved, and does not go on: ${why}`,
-  hint: 'It is ended; the next one boots.',
+  message: `The guest was paused to be suspended and cannot be resumed: ${why}`,
+  hint: 'It is stopped and booted again.',
   exit: Exit.unavailable,
   deaf: 'dead',
 });
 
-const notHalted = (state: unknown): Failure => ({
+export const notHalted = (state: unknown): Failure => ({
   kind: 'guest-not-halted',
-  message: `The guest could not be halted to be saved: QEMU is in state ${quoted(state) ?? 'unknown'}.`,
-  hint: 'See: linuxkit-builder status.',
+  message: `Cannot pause the guest to suspend it: QEMU is in state ${quoted(state) ?? 'unknown'}.`,
+  hint: 'See: linuxkit-builder status',
   exit: Exit.temporary,
 });
 
-const notLoaded = (state: unknown): Failure => ({
+export const notLoaded = (state: unknown): Failure => ({
   kind: 'guest-not-loaded',
-  message: `QEMU has not taken the saved guest: it is in state ${quoted(state) ?? 'unknown'}.`,
-  hint: 'The guest boots instead.',
+  message: `QEMU could not load the suspended guest: it is in state ${quoted(state) ?? 'unknown'}.`,
+  hint: 'The guest is booted instead.',
   exit: Exit.unavailable,
 });

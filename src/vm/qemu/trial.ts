@@ -2,6 +2,7 @@
  * The trial of an accelerator: the guest's own kernel, with the memory and the processors of the real start, up to the first line of
  * userspace. First bytes prove nothing: there are KVMs that run the kernel's real-mode setup and nothing after it.
  */
+import { refusal } from '../../system/files/reasons.ts';
 import { statSync } from 'node:fs';
 import { childLockHeld, isLocked } from '../../system/lock/lock.ts';
 import { launch, lockRefused, type Child, type ExitStatus } from '../../system/process/child.ts';
@@ -48,7 +49,7 @@ export async function tryAccelerator(
   try {
     writeWhole(initrd, trialInitrd(input.config.system), { durable: false });
     const child = await launch(trialPlan(input), { output: trialOutput, lock: trialLock }, clock);
-    if ('kind' in child) return { why: `it could not be started (${child.reason})` };
+    if ('kind' in child) return { why: notStarted(child.reason) };
     return await watchTrial(child, input, clock, signal);
   } finally {
     removeFiles();
@@ -132,16 +133,22 @@ class Trial {
   whyNot(said: readonly string[]): string {
     const [first] = said;
     if (this.#lost !== undefined)
-      return first === undefined || first === '' ? this.#lost : `${this.#lost} It said: ${first}`;
-    if (!this.#isSilent) return `the guest did not get to its first program in ${mostMs / 1000} s`;
-    const last = this.lastLine;
-    return last === ''
-      ? `the guest gave no sign of life in ${silentMs / 1000} s`
-      : `the guest fell silent in its start, for ${silentMs / 1000} s, after: ${last}`;
+      return first === undefined || first === '' ? this.#lost : `${this.#lost} QEMU said: ${first}`;
+    return this.#isSilent ? fellSilent(this.lastLine) : tooSlow;
   }
 }
 
-function whyEnded(
+export const notStarted = (reason: string): string => `cannot start it (${refusal(reason)})`;
+
+export const tooSlow = `the guest did not reach its first program within ${mostMs / 1000} s`;
+
+/** last: what its guest said last. */
+export const fellSilent = (last: string): string =>
+  last === ''
+    ? `the guest printed nothing for ${silentMs / 1000} s`
+    : `the guest hung for ${silentMs / 1000} s while booting, after: ${last}`;
+
+export function whyEnded(
   ended: ExitStatus,
   said: readonly string[],
   line: string,
@@ -156,8 +163,9 @@ function whyEnded(
   if (fault !== undefined && isOfAnyStart(fault.failure)) throw new Failed(fault.failure);
   // With `panic=-1` and -no-reboot.
   if (ended.kind === 'exited' && ended.code === 0)
-    return { why: `the guest's kernel gave up in its start, after: ${line}` };
-  return { why: `it ended at once: ${said.at(-1) ?? ''}` };
+    return { why: `the guest's kernel panicked while booting, after: ${line}` };
+  const reason = said.at(-1) ?? '';
+  return { why: `QEMU exited at once${reason === '' ? '' : `: ${reason}`}` };
 }
 
 /** The accelerator has no part in it. */

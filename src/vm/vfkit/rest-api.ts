@@ -1,8 +1,9 @@
 /** vfkit's REST interface on a Unix socket: the state of its VM, and wishes for another one (pkg/rest/vf/vm_config.go). */
+import { refusal } from '../../system/files/reasons.ts';
 import { request } from 'node:http';
 import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
-import { errorCode, Exit, Failed, type Failure } from '../../system/failure.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import { quoted } from '../../system/plain-text.ts';
 
@@ -48,15 +49,15 @@ export class Rest {
     signal = this.#options.signal,
   ): Promise<unknown> {
     const { path: socketPath, clock } = this.#options;
-    const late = () => silent(path);
+    const late = () => vfkitSilent(path);
     const work = (inTime: AbortSignal) => exchange({ socketPath, method, path }, body, inTime);
     const { status, text } = await within(work, { clock, timeoutMs, signal, late });
     // 202 where its documentation says 200.
-    if (status < 200 || status > 299) throw new Failed(refused(status, text));
+    if (status < 200 || status > 299) throw new Failed(vfkitRefused(status, text));
     try {
       return text === '' ? {} : (JSON.parse(text) as unknown);
     } catch {
-      throw new Failed(refused(status, text));
+      throw new Failed(vfkitRefused(status, text));
     }
   }
 }
@@ -82,7 +83,7 @@ function exchange(
       answer.setEncoding('utf8');
       answer.on('data', (chunk: string) => {
         text += chunk;
-        if (text.length > mostBytes) answer.destroy(new Failed(refused(0, 'it does not end')));
+        if (text.length > mostBytes) answer.destroy(new Failed(vfkitRefused(undefined, endless)));
       });
       answer.once('end', () => resolve({ status: answer.statusCode ?? 0, text }));
       answer.once('error', fail);
@@ -90,30 +91,29 @@ function exchange(
     asked.once('error', fail).end(body === undefined ? undefined : JSON.stringify(body));
     function fail(error: Error): void {
       const isOurs = error instanceof Failed || signal.aborted;
-      reject(
-        isOurs ? error : new Failed(away(errorCode(error) ?? error.message), { cause: error }),
-      );
+      reject(isOurs ? error : new Failed(vfkitAway(refusal(error)), { cause: error }));
     }
   });
 }
 
-const seeLogs = 'Its own words are in: linuxkit-builder logs.';
+export const endless = 'its answer does not end';
+const seeLogs = 'See its output: linuxkit-builder logs';
 
-const silent = (path: string): Failure => ({
+export const vfkitSilent = (path: string): Failure => ({
   kind: 'vfkit-silent',
-  message: `vfkit did not answer (${path}) within ${timeoutMs / 1000} s.`,
-  hint: 'It is stopped or stuck: linuxkit-builder restart.',
+  message: `vfkit did not answer ${path} within ${timeoutMs / 1000} s.`,
+  hint: 'It is paused or hung. Run: linuxkit-builder restart',
   exit: Exit.unavailable,
 });
 
-const refused = (status: number, text: string): Failure => ({
+export const vfkitRefused = (status: number | undefined, text: string): Failure => ({
   kind: 'vfkit-refused',
-  message: `vfkit refused a request (${status}): ${quoted(text.trim()) ?? 'it gives no reason'}.`,
+  message: `vfkit refused a request${status === undefined ? '' : ` (${status})`}: ${quoted(text.trim()) ?? 'no reason given'}.`,
   hint: seeLogs,
   exit: Exit.unavailable,
 });
 
-const away = (why: string): Failure => ({
+export const vfkitAway = (why: string): Failure => ({
   kind: 'vfkit-away',
   message: `The connection to vfkit failed: ${quoted(why) ?? 'it was closed'}.`,
   hint: seeLogs,

@@ -1,4 +1,5 @@
 /** vfkit's command line: data in, argv out, as vfkit's own parser takes it (crc-org/vfkit, pkg/cmdline and pkg/config). */
+import { refusal } from '../../system/files/reasons.ts';
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { maxSocketPath, type Layout } from '../../config/layout.ts';
@@ -85,10 +86,10 @@ export function vfkitProblems({ config, layout, bundle, abilities }: PlanInput):
     bad(
       'vm',
       `vfkit ${version}`,
-      'is too old: before 0.5.1 it spoils the disk, and before 0.6.0 it keeps its network socket in the home',
-      'Get 0.6.0 or newer: brew install vfkit.',
+      'is too old: before 0.5.1 it can corrupt the disk, and before 0.6.0 it puts its network socket in the home directory',
+      'Install 0.6.0 or newer: brew install vfkit',
     );
-  const shorter = 'Choose a shorter directory, with -d or XDG_CACHE_HOME.';
+  const shorter = 'Choose a shorter path, with -d or XDG_CACHE_HOME.';
   const sockets = [layout.gramSocket, layout.vfkitRest, layout.vfkitAgent].map((path) =>
     Buffer.byteLength(path),
   );
@@ -104,12 +105,12 @@ export function vfkitProblems({ config, layout, bundle, abilities }: PlanInput):
     bad(
       'state directory',
       layout.root,
-      `has ${JSON.stringify(odd)}, which vfkit writes in another way in the name of a socket`,
-      'Choose a directory of plain letters, digits and . _ ~ @ : = + -, with -d.',
+      `contains ${JSON.stringify(odd)}, which vfkit encodes differently in the path of a socket`,
+      'Choose a path of ASCII letters, digits and . _ ~ @ : = + - with -d.',
     );
   const wrong = config.system === 'aarch64-linux' ? kernelProblem(bundle.kernel) : undefined;
   if (wrong !== undefined)
-    bad('bundle', bundle.kernel, wrong, 'Make it with: linuxkit-builder image build.');
+    bad('bundle', bundle.kernel, wrong, 'Build it: linuxkit-builder image build');
   return problems;
 }
 
@@ -134,8 +135,8 @@ function kernelProblem(path: string): string | undefined {
     } finally {
       closeSync(fd);
     }
-  } catch {
-    return 'cannot be read';
+  } catch (error) {
+    return `cannot be read (${refusal(error)})`;
   }
-  return magic.toString('latin1') === 'ARMd' ? undefined : 'is no uncompressed kernel for arm64';
+  return magic.toString('latin1') === 'ARMd' ? undefined : 'is not an uncompressed arm64 kernel';
 }

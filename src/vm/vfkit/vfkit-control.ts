@@ -35,7 +35,7 @@ export async function attachVfkit(options: AttachOptions): Promise<VmControl> {
   if (tunnel === undefined) throw new Error(`${network.name} does not lead to the guest`);
   const rest = new Rest({ path: layout.vfkitRest, clock });
   await within((inTime) => untilRunning(rest, options, inTime), {
-    ...{ clock, timeoutMs: runningMs, signal, late: () => stuck },
+    ...{ clock, timeoutMs: runningMs, signal, late: () => vfkitStuck },
   });
   const seat = await keepAgent({ path: layout.agent, vsock: layout.vfkitAgent });
   const states = new States(options);
@@ -70,7 +70,7 @@ async function untilRunning(
     try {
       const state = await rest.state(signal);
       if (state === 'Running') return;
-      if (state === 'Error') throw new Failed(failed);
+      if (state === 'Error') throw new Failed(vfkitFailed);
     } catch (error) {
       // It does not listen yet, or this machine is slow. Who ended is its child's end to tell.
       if (!(error instanceof Failed) || !isPatient(error.failure)) throw error;
@@ -102,36 +102,36 @@ class States {
       case 'Paused':
         return onPaused?.('unknown');
       case 'Error':
-        return onLost?.(failed);
+        return onLost?.(vfkitFailed);
       // Its process may stay with a VM that is stopped (two readers of one channel, cmd/vfkit/main.go).
       case 'Stopped':
-        return onLost?.(stopped);
+        return onLost?.(vfkitStopped);
       default:
         return;
     }
   }
 }
 
-const failed: Failure = {
+export const vfkitFailed: Failure = {
   kind: 'vm-error',
-  message: "vfkit's VM failed: Virtualization.framework gave it up.",
-  hint: 'It says no reason to vfkit; Console.app has reports of com.apple.Virtualization.VirtualMachine.',
+  message: 'Virtualization.framework stopped the VM because of an error.',
+  hint: 'vfkit is not told the reason; look in Console.app for reports of com.apple.Virtualization.VirtualMachine.',
   exit: Exit.unavailable,
   deaf: 'dead',
 };
 
-const stopped: Failure = {
+export const vfkitStopped: Failure = {
   kind: 'guest-powered-off',
-  message: 'The guest has shut down by itself, and vfkit stays.',
-  hint: 'What the guest did last is in: linuxkit-builder console.',
+  message: 'The guest shut down by itself, but vfkit is still running.',
+  hint: "See the guest's last lines: linuxkit-builder console",
   exit: Exit.unavailable,
   blames: 'image',
   deaf: 'dead',
 };
 
-const stuck: Failure = {
+export const vfkitStuck: Failure = {
   kind: 'vm-stuck',
-  message: `vfkit's VM did not run within ${runningMs / 1000} s.`,
-  hint: 'Another program may hold the disk, or the host be asleep or overloaded; its own words are in: linuxkit-builder logs.',
+  message: `vfkit did not start the VM within ${runningMs / 1000} s.`,
+  hint: 'Another program may have the disk open, or the host may be asleep or overloaded. See its output: linuxkit-builder logs',
   exit: Exit.unavailable,
 };

@@ -31,7 +31,7 @@ const failureOf = (
   ...fault,
   exit,
   lines: lines.filter((line) => !usage.test(line)).slice(-20),
-  message: said === undefined ? message : `${message} It said: "${quoted(said) ?? ''}".`,
+  message: said === undefined ? message : `${message} vfkit said: "${quoted(said) ?? ''}".`,
 });
 
 /**
@@ -62,20 +62,20 @@ function poweredOff(console: readonly string[]): Fault {
   return {
     kind: 'guest-powered-off',
     message: inOrder
-      ? 'The guest switched itself off, in order (vfkit exited with code 0).'
-      : 'The guest was switched off without shutting down first (vfkit exited with code 0).',
-    hint: 'The lines before it are in: linuxkit-builder console.',
+      ? 'The guest shut down by itself (vfkit exited with code 0).'
+      : 'The guest powered off without shutting down first (vfkit exited with code 0).',
+    hint: "See the guest's last lines: linuxkit-builder console",
     blames: 'image',
     deaf: 'dead',
   };
 }
 
-const seeLogs = 'Its own words are in: linuxkit-builder logs.';
-const report = 'Please report it, with the output of: linuxkit-builder daemon --dry-run.';
+const seeLogs = 'See its output: linuxkit-builder logs';
+const report = 'Please report this, with the output of: linuxkit-builder daemon --dry-run';
 
 const unknown: Fault = {
   kind: 'vm-exited',
-  message: 'vfkit ended.',
+  message: 'vfkit exited.',
   hint: seeLogs,
   blames: 'image',
 };
@@ -85,113 +85,114 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
   {
     pattern: /com\.apple\.security\.virtualization/,
     kind: 'vm-forbidden',
-    message: 'macOS does not let this vfkit run virtual machines: it is not signed for that.',
-    hint: 'Get it signed: brew install vfkit. Signing it again without its entitlements takes them away.',
+    message:
+      'macOS does not let this vfkit run virtual machines: it is not signed with the entitlement for that.',
+    hint: 'Install a signed one: brew install vfkit. Do not sign it again without its entitlements.',
     exit: Exit.noPermission,
     recovery: 'give-up',
   },
   {
     pattern: /Virtualization is not available on this hardware/i,
     kind: 'vm-forbidden',
-    message: 'This Mac has no virtualisation to give: it may be a virtual machine itself.',
-    hint: 'Let another program run the guest: linuxkit-builder configure --vm qemu.',
+    message: 'Virtualisation is not available on this Mac; it may be a virtual machine itself.',
+    hint: 'Use QEMU instead: linuxkit-builder configure --vm qemu',
     recovery: 'give-up',
   },
   {
     pattern: /storage device attachment is invalid/i,
     kind: 'vm-disk-busy',
-    message: 'Another process has the disk open: the framework could not lock it.',
-    hint: 'A vfkit that was killed may hold it for a moment longer; it is tried again. Who has it: lsof nix-disk.',
+    message: 'Another process has the disk open, so Virtualization.framework could not lock it.',
+    hint: 'The start is retried, as a killed vfkit can hold the disk for a moment. If this persists, see which process it is: lsof nix-disk',
     exit: Exit.temporary,
     recovery: 'wait',
   },
   {
     pattern: /VZErrorDomain Code=6\b|maximum supported number of active virtual machines/i,
     kind: 'vm-limit',
-    message: 'macOS runs as many virtual machines as it allows already.',
-    hint: 'End one of another program; after some updates of macOS ended ones count on until the Mac is booted again.',
+    message: 'macOS already runs as many virtual machines as it allows.',
+    hint: 'Stop one of another program. After some macOS updates, stopped ones count until the Mac is restarted.',
     exit: Exit.temporary,
     recovery: 'wait',
   },
   {
     pattern: /VZErrorDomain Code=8\b|no space left on device/i,
     kind: 'host-disk-full',
-    message: "The host's disk has no room for the guest's writes.",
-    hint: 'Free some space: nix-collect-garbage here, and in the guest: linuxkit-builder gc.',
+    message: "The host's disk is full, so the guest cannot write.",
+    hint: 'Free some space: nix-collect-garbage on this machine, and linuxkit-builder gc for the guest',
     exit: Exit.ioError,
     recovery: 'wait',
   },
   {
     pattern: /VZErrorDomain Code=5\b|failed to (open file|read the header)|does not support qcow2/i,
     kind: 'disk-unreadable',
-    message: 'The disk cannot be used by vfkit. It was left alone.',
-    hint: 'It must be a raw file that belongs to the user who runs the daemon.',
+    message: 'vfkit cannot use the disk. It was not changed.',
+    hint: 'It must be a raw disk image that belongs to the user that runs the daemon.',
     exit: Exit.noPermission,
     recovery: 'give-up',
   },
   {
     pattern: /no route to host|EHOSTUNREACH/i,
     kind: 'vm-network-away',
-    message: "macOS keeps the guest's network from its peer (no route to host).",
-    hint: 'Allow it in System Settings, Privacy & Security, Local Network. Then: linuxkit-builder restart.',
+    message:
+      'macOS blocks the connection between vfkit and the network program (no route to host).',
+    hint: 'Allow it in System Settings > Privacy & Security > Local Network, then run: linuxkit-builder restart',
     exit: Exit.noPermission,
     recovery: 'give-up',
   },
   {
     pattern: /unixgram path .* is too long/i,
     kind: 'vm-path-too-long',
-    message: 'The state directory is too long for the network socket of vfkit.',
-    hint: 'Choose a shorter directory, with -d or XDG_CACHE_HOME.',
+    message: "The path of the state directory is too long for vfkit's network socket.",
+    hint: 'Choose a shorter path, with -d or XDG_CACHE_HOME.',
     recovery: 'give-up',
   },
   {
     pattern: /unixgram .*(no such file or directory|connection refused)/i,
     kind: 'vm-network-away',
-    message: 'The network program was not there when vfkit came.',
-    hint: `Each attempt begins both anew. ${seeLogs}`,
+    message: 'The network program was not running when vfkit started.',
+    hint: `The next attempt starts both again. ${seeLogs}`,
   },
   {
     pattern: /kernel must be uncompressed|invalid linux kernel path|invalid initial RAM disk path/i,
     kind: 'vm-kernel-refused',
-    message: 'vfkit does not take the kernel or the initrd.',
-    hint: 'Make the image again: linuxkit-builder image build.',
+    message: 'vfkit rejected the kernel or the initrd.',
+    hint: 'Rebuild the image: linuxkit-builder image build',
     recovery: 'give-up',
     blames: 'image',
   },
   {
     pattern: /address already in use/i,
     kind: 'vm-socket-taken',
-    message: 'The name of the socket for its orders was taken.',
-    hint: 'It is removed before the next attempt.',
+    message: "The name of vfkit's control socket was already in use.",
+    hint: 'The next attempt removes it first.',
     exit: Exit.temporary,
   },
   {
     pattern: /timeout waiting for VM state/i,
     kind: 'vm-slow-start',
-    message:
-      'The VM did not run within the 5 s that vfkit gives it: the host was busy, or fell asleep.',
-    hint: 'It is tried again.',
+    message: 'The VM did not start within the 5 s that vfkit allows: the host was busy or asleep.',
+    hint: 'The start is retried.',
     exit: Exit.temporary,
   },
   {
     pattern: /hypervisor virtualization error|VZErrorDomain Code=1\b/i,
     kind: 'vm-error',
-    message: "vfkit's VM failed: Virtualization.framework gave it up.",
-    hint: 'It says no reason to vfkit; Console.app has reports of com.apple.Virtualization.VirtualMachine.',
+    message: 'Virtualization.framework stopped the VM because of an error.',
+    hint: 'vfkit is not told the reason; look in Console.app for reports of com.apple.Virtualization.VirtualMachine.',
     deaf: 'dead',
   },
   {
     pattern: /VZErrorDomain Code=(2|10)\b/,
     kind: 'vm-usage',
-    message: 'Virtualization.framework does not take the configuration of the VM.',
-    hint: 'Fewer CPUs or less memory may be taken: linuxkit-builder configure -c CPUS -m MiB. Otherwise please report it.',
+    message: "Virtualization.framework rejected the VM's configuration.",
+    hint: 'Try fewer CPUs or less memory: linuxkit-builder configure -c CPUS -m MiB. If that does not help, please report this.',
     recovery: 'give-up',
   },
   {
     pattern:
       /^unknown (flag|shorthand|option|device|bootloader)|invalid argument|flag needs an argument|mismatched "|empty option list|must all be set|unexpected value|unsupported virtio/i,
     kind: 'vm-usage',
-    message: 'vfkit does not take its command line.',
+    message: 'vfkit rejected its command line.',
     hint: report,
     recovery: 'give-up',
   },

@@ -28,8 +28,8 @@ beforeAll(async () => {
 });
 afterAll(() => program[Symbol.dispose]());
 
-// Behaviour 20: Something else in the place of a file or directory of ours, or of ssh's, is named. `configure` then changes
-// nothing, and does not call it a bug.
+// Behaviour 20: If there is something else in the place of a file or directory of ours, or of ssh's, `configure` names it
+// and changes nothing. It does not call it a bug.
 describe('configure says what is in its way', () => {
   test.each<[string, (file: string) => void, RegExp]>([
     ['a file in place of ~/.ssh', (file) => writeFileSync(dirname(file), ''), /not a directory/],
@@ -87,7 +87,7 @@ test('a byte order mark before the settings is no fault', () => {
   });
 });
 
-// Behaviour 170: Every command answers a user without a name in the system or without a HOME. `configure` says why such a
+// Behaviour 172: Every command answers a user without a name in the system or without a HOME. `configure` says why such a
 // user can have no builder.
 describe.runIf(isRoot)('a user without an entry in the user database', () => {
   const run = (env: NodeJS.ProcessEnv, ...argv: string[]) =>
@@ -156,7 +156,7 @@ test('a folder for temporary files that is not there is named where one is neede
   expect(readFileSync(rig.layout.sshConfig, 'utf8')).toContain('BindInterface');
 });
 
-// Behaviour 169: A umask that denies the owner its own files, or a working directory that no longer exists, stops no
+// Behaviour 171: A umask that denies the owner its own files, or a working directory that no longer exists, stops no
 // command.
 describe('what a shell hands down', () => {
   const inShell = (script: string) => {

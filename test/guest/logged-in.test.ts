@@ -68,8 +68,9 @@ const strangers: readonly Process[] = [
 ];
 
 // What is whose can be told here only by root, who alone may give files away.
-// Behaviour 49: The guest says which connections have logged in. Those that have not delay no stop, keep no machine awake
-// and keep no place at the door. If the guest cannot tell, all connections that are through count.
+// Behaviour 50: The guest says which connections have logged in. Connections that have not logged in neither delay a stop,
+// nor keep the machine awake, nor keep their place at the door. If the guest cannot tell, all connections that reached it
+// count as logged in.
 describe.runIf(process.getuid?.() === 0).each(shells)('%s counts', (shell) => {
   test.each([
     ['nobody', init([]), '0\n'],

@@ -83,8 +83,8 @@ describe('the ssh configuration, as ssh reads it', () => {
     );
   });
 
-  // Behaviour 147: An option of others that some ssh does not know keeps that ssh from no build. None of our options keeps
-  // an older ssh from any host.
+  // Behaviour 148: An option of others that some ssh does not know does not prevent a build. None of our options prevents
+  // an older ssh from reaching any host.
   test("is not spoilt by other people's settings, above all by Host *", async () => {
     const spoilers = [
       'ProxyJump elsewhere.example',

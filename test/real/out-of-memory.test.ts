@@ -3,8 +3,8 @@ import { canLimitMemory, MemoryGroup } from '../rig/memory-group.ts';
 import { BuilderRig } from './rig.ts';
 
 describe.runIf(canLimitMemory)('the host runs out of memory', () => {
-  // Behaviour 67: A VM killed because the host ran out of memory is told from one that a user killed, if the system counts
-  // such kills (Linux; not macOS). It is restarted after 2 s instead of at once.
+  // Behaviour 68: If the system counts such kills (Linux; not macOS), a VM killed because the host ran out of memory is
+  // distinguished from one that a user killed. It is restarted after 2 s instead of at once.
   test('that is told apart from a kill by somebody, and the guest is started again later', async (context) => {
     await using rig = await BuilderRig.create({ context });
     await rig.up();

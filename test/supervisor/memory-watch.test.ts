@@ -25,8 +25,8 @@ describe('the count of the system', () => {
   });
 });
 
-// Behaviour 67: A VM killed because the host ran out of memory is told from one that a user killed, if the system counts
-// such kills (Linux; not macOS). It is restarted after 2 s instead of at once.
+// Behaviour 68: If the system counts such kills (Linux; not macOS), a VM killed because the host ran out of memory is
+// distinguished from one that a user killed. It is restarted after 2 s instead of at once.
 describe('a VM that was killed', () => {
   const watched = (...counts: readonly (number | undefined)[]) => {
     const left = [...counts];

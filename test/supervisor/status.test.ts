@@ -32,7 +32,7 @@ test('both are shown by the names of what was taken', () => {
   expect(named).toMatchObject({ vm: 'qemu', network: 'gvproxy' });
 });
 
-// Behaviour 108: `status` shows known faults in a network program's output, with cause and remedy.
+// Behaviour 109: `status` shows known faults in a network program's output, with cause and remedy.
 test('what is held against a way is told once, and why a program was taken is what is true by now', () => {
   const facts = new StartFacts({ clock: new FakeClock(), log: silent, onChange: () => undefined });
   const rejected = ['kvm: there is no /dev/kvm.'];

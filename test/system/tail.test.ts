@@ -138,8 +138,8 @@ describe('Tail', () => {
     expect(got).toBe('samesame and moreagain');
   });
 
-  // Behaviour 13: The output of a running guest and its programs is still read after somebody has deleted the file that
-  // they write it to.
+  // Behaviour 13: The output of a running guest and its programs is still read after the file that they write to has been
+  // deleted.
   test('one whose name is gone is read on, and emptied, and another of that name from its start', async () => {
     const writer = openSync(path, 'a');
     follow({ maxBytes: 10 });

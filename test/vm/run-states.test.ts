@@ -41,8 +41,8 @@ const outcome: Readonly<Record<string, string>> = {
   shutdown: 'lost: guest-powered-off',
 };
 
-// Behaviour 69: Each run state of QEMU has its message and its treatment. A VM that is held, halted or being saved is
-// waited for; one that cannot continue is restarted.
+// Behaviour 70: Each run state of QEMU has its own message and response. The daemon waits for a VM that is held, halted or
+// being saved, and restarts one that cannot continue.
 test.each(all.filter((state) => state !== 'running'))('%s is told once', async (state) => {
   const { told, watch, follow } = watchOf(state, state, 'running');
   await follow();

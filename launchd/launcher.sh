@@ -83,7 +83,7 @@ await_volume() {
     *) return 0 ;;
     esac
     [ ! -e "$volume" ] && [ -x "$wait4path" ] || return 0
-    say "Waiting for $volume to be mounted: $1 is there."
+    say "Waiting for $volume to be mounted: $1 is on it."
     follow "$wait4path" "$volume"
 }
 
@@ -102,8 +102,8 @@ while [ -n "$lack" ] && [ -z "$stopping" ] && [ "$waited" -lt "$patience" ]; do
 done
 [ -z "$stopping" ] || exit 0
 if [ -n "$lack" ]; then
-    why="The daemon was not started: $lack is not there. It was moved, upgraded or removed since configure was run. \
-Run: linuxkit-builder configure, then linuxkit-builder start. To be rid of this job: ${domain:+sudo }launchctl bootout \
+    why="The daemon was not started: $lack does not exist. It was moved, upgraded or removed since configure last ran. \
+Run linuxkit-builder configure, then linuxkit-builder start. To remove this job, run: ${domain:+sudo }launchctl bootout \
 ${domain:-gui/$(id -u)}/org.nix-community.linuxkit-builder"
     say "$why"
     [ ! -d "$state/nix-state" ] || say "$why" >>"$output"
@@ -127,7 +127,7 @@ if [ "$code" = 69 ] && [ "$found" != "$node" ] && [ -f "$node" ] && [ -x "$node"
 fi
 [ -z "$stopping" ] || exit 0
 if [ "$code" = 69 ]; then
-    say "The daemon was not started: $found is too old. Put a newer Node on the PATH. Run: linuxkit-builder configure, then \
+    say "The daemon was not started: $found is too old. Put a newer Node on the PATH, run linuxkit-builder configure, then \
 linuxkit-builder start."
     # As above: launchd would run this again every 10 s, for nothing.
     exit 0

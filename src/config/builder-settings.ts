@@ -2,17 +2,18 @@
 import * as v from 'valibot';
 import { leastDiskGiB } from './host-limits.ts';
 import { instance } from './instance.ts';
-import { feature, flag, whole, type Setting } from './setting.ts';
+import { feature, flag, listOf, whole, type Setting } from './setting.ts';
 import { extraSystemNames, systemNames } from '../domain/guest-system.ts';
 import { networkNames, vmNames } from '../domain/vm-programs.ts';
 
+const absolute = 'must be an absolute path';
 const protocols = ['ssh-ng', 'ssh'] as const;
 const accelerators = ['auto', 'kvm', 'hvf', 'tcg'] as const;
 
 export const builderSettings = {
   /** What Nix may ask of the builder. */
   features: {
-    schema: v.optional(v.array(feature)),
+    schema: v.optional(listOf(feature)),
     flags: [
       flag('-f, --features <list>', 'system features it offers to Nix, separated by commas', {
         is: 'list',
@@ -29,7 +30,7 @@ export const builderSettings = {
     ],
   },
   diskGiB: {
-    schema: v.optional(whole('GiB', leastDiskGiB, 64 * 1024)),
+    schema: v.optional(whole(leastDiskGiB, 64 * 1024)),
     flags: [flag('-s, --disk <GiB>', 'size of the disk; it never shrinks', { is: 'number' })],
     acts: 'guest',
     isShown: true,
@@ -42,7 +43,7 @@ export const builderSettings = {
     ],
   },
   cpus: {
-    schema: v.optional(whole('CPUs', 1, 512)),
+    schema: v.optional(whole(1, 512)),
     flags: [flag('-c, --cpus <count>', 'number of CPUs', { is: 'number' })],
     acts: 'guest',
     isShown: true,
@@ -55,7 +56,7 @@ export const builderSettings = {
     ],
   },
   memoryMiB: {
-    schema: v.optional(whole('MiB', 512, 4 * 1024 * 1024)),
+    schema: v.optional(whole(512, 4 * 1024 * 1024)),
     flags: [flag('-m, --memory <MiB>', 'amount of memory', { is: 'number' })],
     acts: 'guest',
     isShown: true,
@@ -83,14 +84,14 @@ export const builderSettings = {
   },
   /** The front door on 127.0.0.1, where it is one. */
   port: {
-    schema: v.optional(whole('a port', 1, 65535), instance.port),
+    schema: v.optional(whole(1, 65535), instance.port),
     flags: [flag('--port <number>', 'port of the builder on 127.0.0.1', { is: 'number' })],
     acts: 'guest',
     isShown: true,
     page: [['The port, with `door` set to `tcp`.', '1 to 65535', String(instance.port)]],
   },
   maxJobs: {
-    schema: v.optional(whole('jobs', 1, 1024)),
+    schema: v.optional(whole(1, 1024)),
     flags: [flag('--max-jobs <count>', 'builds that may run at a time', { is: 'number' })],
     acts: 'guest',
     isShown: true,
@@ -104,7 +105,7 @@ export const builderSettings = {
   },
   /** Offered too, and only to what requires all of these: so a builder is kept for some builds. */
   mandatoryFeatures: {
-    schema: v.optional(v.array(feature), []),
+    schema: v.optional(listOf(feature), []),
     flags: [
       flag('--mandatory-features <list>', 'build only what requires all of these', {
         is: 'list',
@@ -121,7 +122,7 @@ export const builderSettings = {
   },
   /** Among several builders that can do a build, Nix takes the one where this, by its load, is largest. Older ones take whole numbers only. */
   speedFactor: {
-    schema: v.optional(whole('times', 1, 1000), 1),
+    schema: v.optional(whole(1, 1000), 1),
     flags: [
       flag('--speed-factor <number>', 'its speed relative to other builders', {
         is: 'number',
@@ -164,7 +165,7 @@ export const builderSettings = {
     flags: [
       flag(
         '--system [name]',
-        "x86_64-linux or aarch64-linux; emulated if it is not this machine's own (without a name: --autostart boot)",
+        "x86_64-linux or aarch64-linux; emulated if it is not this machine's own (without a name: same as --autostart boot)",
       ),
     ],
     acts: 'guest',
@@ -180,7 +181,7 @@ export const builderSettings = {
   /** What else the guest runs by its own processor: offered to Nix beside its system. */
   extraSystems: {
     schema: v.optional(
-      v.array(v.picklist(extraSystemNames, `must be ${extraSystemNames.join(' or ')}`)),
+      listOf(v.picklist(extraSystemNames, `must be ${extraSystemNames.join(' or ')}`)),
       [],
     ),
     flags: [
@@ -227,7 +228,7 @@ export const builderSettings = {
   },
   /** PREFIX of PREFIX-kernel, PREFIX-initrd.img, PREFIX-cmdline. */
   bundle: {
-    schema: v.optional(v.pipe(v.string(), v.regex(/^\//, 'must be an absolute path'))),
+    schema: v.optional(v.pipe(v.string(absolute), v.regex(/^\//, absolute))),
     flags: [
       flag('--bundle <prefix>', 'path prefix of another image', {
         is: 'path',

@@ -52,17 +52,22 @@ function problemsWith(
     bad(
       'network',
       network,
-      `does not go with vm ${vm}`,
+      `cannot be used with vm ${vm}`,
       `Use ${networks.join(' or ')}, or leave it out.`,
     );
   const another = 'Use qemu, or leave it out.';
   const fits = row.hosts.some((host) => host.endsWith(arch));
-  if (!fits) bad('vm', vm, `runs on ${processors[arch === 'x64' ? 'arm64' : 'x64']} only`, another);
+  if (!fits) bad('vm', vm, `runs only on ${processors[arch === 'x64' ? 'arm64' : 'x64']}`, another);
   if (row.guests === 'native' && typeof system === 'string' && system !== nativeSystem(arch))
-    bad('system', system, `does not go with vm ${vm}`, another);
+    bad('system', system, `cannot be used with vm ${vm}`, another);
   const { maxCpus, title } = row;
   if (maxCpus !== undefined && typeof cpus === 'number' && cpus > maxCpus)
-    bad('cpus', cpus, `is above ${title}'s ${maxCpus}`, `Choose at most ${maxCpus}.`);
+    bad(
+      'cpus',
+      cpus,
+      `is more than ${title}'s maximum of ${maxCpus}`,
+      `Choose at most ${maxCpus}.`,
+    );
   return problems;
 }
 
@@ -78,8 +83,9 @@ export function acceleratorProblems(
   const bad = (message: string) => [
     { path: 'accelerator', value: accelerator, message, hint: 'Use auto.' },
   ];
-  if (home !== platform) return bad(`exists on ${home === 'darwin' ? 'macOS' : 'Linux'} only`);
+  if (home !== platform)
+    return bad(`is available only on ${home === 'darwin' ? 'macOS' : 'Linux'}`);
   const own = nativeSystem(arch);
   const isForeign = (system ?? own) !== own;
-  return isForeign ? bad(`runs ${own} here, and no ${String(system)}`) : [];
+  return isForeign ? bad(`can run only ${own} guests on this machine, not ${String(system)}`) : [];
 }

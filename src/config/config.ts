@@ -16,7 +16,7 @@ export const settingSchemas = Object.fromEntries(
   settingRows.map(([name, { schema }]) => [name, schema]),
 ) as unknown as Schemas;
 
-const schema = v.strictObject(settingSchemas);
+const schema = v.strictObject(settingSchemas, 'must be a JSON object');
 
 /** What stands in the file: every field may be absent. */
 export type ConfigFile = v.InferInput<typeof schema>;
@@ -56,8 +56,8 @@ export function parseConfig(text: string, host: HostFacts): Parsed {
     const problem = {
       path: 'config.json',
       value: undefined,
-      message: `is not JSON (${(error as Error).message})`,
-      hint: 'Mend the syntax, or run configure again.',
+      message: `is not valid JSON (${(error as Error).message})`,
+      hint: 'Fix the syntax, or run: linuxkit-builder configure',
     };
     return { ok: false, problems: [problem] };
   }
@@ -69,7 +69,10 @@ export function checkConfig(json: unknown, host: HostFacts): Parsed {
   // An array is an object to the schema.
   const shape = v.safeParse(schema, Array.isArray(json) ? null : json);
   if (!shape.success) {
-    const wrong = shape.issues.map(problemOf).map((problem) => noDiskFits(problem, host));
+    const wrong = shape.issues
+      .map(problemOf)
+      .map(sayOnce)
+      .map((problem) => noDiskFits(problem, host));
     // One thing is told once: what no machine could have is above this one's, too.
     const above = hostProblems(json, host).filter(({ path }) =>
       wrong.every((problem) => problem.path !== path),
@@ -129,6 +132,14 @@ const bigCpus = 4;
 const usualFeatures = (cpus: number): readonly string[] =>
   cpus >= bigCpus ? ['big-parallel', 'benchmark'] : ['benchmark'];
 
+/** Where to read more is said once, after the last of several problems. */
+const sayOnce = (problem: Problem, index: number, all: readonly Problem[]): Problem =>
+  problem.hint === readMore && all.slice(index + 1).some(({ hint }) => hint === readMore)
+    ? { ...problem, hint: '' }
+    : problem;
+
+const readMore = 'See docs/configuration.md for the values of each setting.';
+
 function problemOf(issue: v.InferIssue<typeof schema>): Problem {
   const name = v.getDotPath(issue) ?? 'config.json';
   const path = name.trim() === '' ? JSON.stringify(name) : name;
@@ -137,12 +148,12 @@ function problemOf(issue: v.InferIssue<typeof schema>): Problem {
       path,
       value: issue.input,
       message: 'is not a setting',
-      hint: `Settings are: ${settingNames.join(', ')}.`,
+      hint: `The settings are: ${settingNames.join(', ')}.`,
     };
   return {
     path,
     value: issue.input,
     message: issue.message,
-    hint: 'docs/configuration.md lists what each setting takes.',
+    hint: readMore,
   };
 }

@@ -28,7 +28,7 @@ export const noDiskFits = (problem: Problem, { diskGiB }: HostFacts): Problem =>
     ? problem
     : {
         ...problem,
-        hint: `No value is right here: the least is ${leastDiskGiB}, and the whole file system has ${diskGiB} GiB. Choose another directory, with -d.`,
+        hint: `No size fits here: the minimum is ${leastDiskGiB} GiB, and the whole file system has only ${diskGiB} GiB. Choose another directory with -d.`,
       };
 
 /** What no host of this size can give. Looks only at fields that are numbers, so it can run beside the shape's own problems. */
@@ -37,22 +37,22 @@ export function hostProblems(json: unknown, host: HostFacts): Problem[] {
   const above = (path: string, limit: number, unit: string, hint: string): Problem[] => {
     const value = file[path];
     return typeof value === 'number' && value > limit
-      ? [{ path, value, message: `is above the host's ${limit} ${unit}`, hint }]
+      ? [{ path, value, message: `is more than this machine has: ${limit} ${unit}`, hint }]
       : [];
   };
   return [
-    ...above('cpus', host.cpus, 'CPUs', `Choose at most ${host.cpus}.`),
+    ...above('cpus', host.cpus, host.cpus === 1 ? 'CPU' : 'CPUs', `Choose at most ${host.cpus}.`),
     ...above(
       'memoryMiB',
       host.memoryMiB,
-      `MiB of memory${host.isLimited === true ? ', to which a container or slice limits it' : ''}`,
-      `Choose at most ${host.memoryMiB}; a quarter of it is a good start.`,
+      `MiB of memory${host.isLimited === true ? ' (the limit of a container or slice)' : ''}`,
+      `Choose at most ${host.memoryMiB}; a quarter of that is a good start.`,
     ),
     ...above(
       'diskGiB',
       host.diskGiB,
       'GiB of disk',
-      `Choose at most ${host.diskGiB}; ${host.diskFreeGiB} GiB of it are free now.`,
+      `Choose at most ${host.diskGiB}; ${host.diskFreeGiB} GiB are free now.`,
     ),
     ...vmProblems(file, host),
     ...acceleratorProblems(file, host),

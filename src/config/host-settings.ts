@@ -1,7 +1,9 @@
 /** The settings that say how the builder lives on this machine, in the order of `configure --help` and docs/configuration.md. */
 import * as v from 'valibot';
 import { idleSchema, startTimes } from './idle.ts';
-import { flag, whole, yesOrNo, type Setting } from './setting.ts';
+import { flag, listOf, whole, yesOrNo, type Setting } from './setting.ts';
+
+const url = 'must be an http or https URL';
 
 export const hostSettings = {
   /** Whether a Mac on AC power is kept from sleeping while somebody is in the guest. */
@@ -76,7 +78,7 @@ export const hostSettings = {
         '`auto`, `stop`, `never`',
         '`auto` on macOS and on laptops, `never` elsewhere',
       ],
-      ['How long the guest must be unused.', 'a time from `10 s` to `168 h`', '`10 min`'],
+      ['How long the guest must be unused.', 'a duration from `10 s` to `168 h`', '`10 min`'],
     ],
   },
   /** Whether the guest starts with the daemon, or with the first build. */
@@ -97,7 +99,7 @@ export const hostSettings = {
   },
   /** How long the front door holds a connection for a guest that is not ready yet, in seconds. */
   holdSeconds: {
-    schema: v.optional(whole('seconds', 10, 3600), 180),
+    schema: v.optional(whole(10, 3600), 180),
     acts: 'now',
     isShown: true,
     page: [['How long a connection waits for the guest.', '10 to 3600', '180']],
@@ -105,7 +107,7 @@ export const hostSettings = {
   /** TCP ports of this machine's 127.0.0.1 that builds may reach, such as a proxy's or a cache's; no others. */
   hostPorts: {
     schema: v.optional(
-      v.pipe(v.array(whole('a port', 1, 65535)), v.maxLength(32, 'must be at most 32 ports')),
+      v.pipe(listOf(whole(1, 65535)), v.maxLength(32, 'must have at most 32 ports')),
       [],
     ),
     acts: 'guest',
@@ -158,15 +160,12 @@ export const hostSettings = {
   },
   /** Where files of the image are that the mirrors have no longer; as `image build --snapshots` takes it. */
   snapshots: {
-    schema: v.optional(
-      v.pipe(v.string(), v.regex(/^(https?:\/\/\S+)?$/, 'must be an http or https address')),
-      '',
-    ),
+    schema: v.optional(v.pipe(v.string(url), v.regex(/^(https?:\/\/\S+)?$/, url)), ''),
     acts: 'later',
     page: [
       [
         'Where to fetch [packages that the mirrors no longer have](image.md#packages-that-a-mirror-no-longer-has).',
-        'an http or https address',
+        'an http or https URL',
         'none',
       ],
     ],

@@ -57,17 +57,20 @@ export const idleOf = (
 });
 
 /** What the file takes. */
-export const idleSchema = v.strictObject({
-  after: v.optional(
-    v.pipe(
-      v.string('must be a span of time, such as 10 min'),
-      v.check(
-        (text) => spanMs(text) !== undefined,
-        'must be a span of time from 10 s to 168 h, such as 10 min',
+export const idleSchema = v.strictObject(
+  {
+    after: v.optional(
+      v.pipe(
+        v.string('must be a duration, such as 10 min'),
+        v.check(
+          (text) => spanMs(text) !== undefined,
+          'must be a duration from 10 s to 168 h, such as 10 min',
+        ),
       ),
     ),
-  ),
-  how: v.optional(v.picklist(idleWays, `must be ${idleWays.join(', ')}`)),
-  onBattery: v.optional(v.picklist(urgencies, `must be ${urgencies.join(' or ')}`)),
-  onLowMemory: v.optional(v.picklist(urgencies, `must be ${urgencies.join(' or ')}`)),
-});
+    how: v.optional(v.picklist(idleWays, `must be ${idleWays.join(', ')}`)),
+    onBattery: v.optional(v.picklist(urgencies, `must be ${urgencies.join(' or ')}`)),
+    onLowMemory: v.optional(v.picklist(urgencies, `must be ${urgencies.join(' or ')}`)),
+  },
+  'must be an object, such as {"how": "stop", "after": "10 min"}',
+);

@@ -147,18 +147,18 @@ export function stateDirectoryProblems(root: string): Problem[] {
   const problems: Problem[] = [];
   const bad = (message: string, hint: string) =>
     problems.push({ path: 'state directory', value: root, message, hint });
-  if (!root.startsWith('/')) bad('is not an absolute path', 'Give the whole path, from /.');
+  if (!root.startsWith('/')) bad('is not an absolute path', 'Give the full path, starting with /.');
   const character = /[\p{Cc}",'\\%$;*?[\]]/u.exec(root)?.[0];
   if (character !== undefined)
     bad(
-      `contains ${JSON.stringify(character)}, which ssh configuration or a VM program would take for something else`,
-      'Choose a directory without control characters and without any of " \' , ; \\ % $ * ? [ ]',
+      `contains ${JSON.stringify(character)}, which has another meaning to ssh or to a VM program`,
+      'Choose a path without control characters and without any of " \' , ; \\ % $ * ? [ ]',
     );
   const longest = Buffer.byteLength(layoutOf(root).control);
   if (longest > maxSocketPath)
     bad(
-      `is ${longest - maxSocketPath} bytes too long: sockets inside it would need ${longest} bytes and the system takes ${maxSocketPath}`,
-      'Choose a shorter directory, with -d or XDG_CACHE_HOME.',
+      `is too long: the path of a socket in it would have ${longest} bytes, and the system allows ${maxSocketPath}`,
+      'Choose a directory with a shorter path, with -d or XDG_CACHE_HOME.',
     );
   return problems;
 }

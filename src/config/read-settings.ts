@@ -5,6 +5,7 @@ import type { Layout } from './layout.ts';
 import type { Problem } from '../domain/problem.ts';
 import { errorCode, failureOf } from '../system/failure.ts';
 import { readIfThere } from '../system/files/files.ts';
+import { reasons } from '../system/files/reasons.ts';
 import { hostFacts } from '../system/host/host.ts';
 
 /** What was read from config.json: a Config, or nothing yet and the reasons. */
@@ -34,7 +35,9 @@ function unreadable({ config: path }: Layout, error: unknown): Problem {
   const code = errorCode(error);
   const { message, hint } = failureOf(error);
   const why =
-    code === undefined ? { message, hint } : { message: `cannot be read (${code})`, hint: theirs };
+    code === undefined
+      ? { message, hint }
+      : { message: `cannot be read: ${reasons[code] ?? code}`, hint: theirs };
   return { path, value: undefined, ...why };
 }
 

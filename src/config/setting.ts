@@ -32,16 +32,16 @@ export const flag = (flags: string, help: string, more: Pick<Flag, 'is' | 'part'
   ...more,
 });
 
-export const whole = (name: string, low: number, high: number) =>
+export const whole = (low: number, high: number) =>
   v.pipe(
-    v.number(`must be a number`),
-    v.integer(`must be a whole number of ${name}`),
+    v.number('must be a whole number'),
+    v.integer('must be a whole number'),
     v.minValue(low, `must be at least ${low}`),
     v.maxValue(high, `must be at most ${high}`),
   );
+export const listOf = <T extends v.GenericSchema>(of: T) =>
+  v.array(of, 'must be a list in brackets');
 export const yesOrNo = v.boolean('must be true or false');
+const oneWord = 'must be one word of letters, digits and . _ -';
 /** A feature is one word: a comma or a space would become another field of the machines line. */
-export const feature = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'must be one word of letters, digits, . _ -'),
-);
+export const feature = v.pipe(v.string(oneWord), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, oneWord));

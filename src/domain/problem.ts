@@ -1,15 +1,18 @@
+import { asSentence } from '../system/failure.ts';
+
 /** One thing wrong in what a person wrote. All of them are reported at once. */
 export interface Problem {
   /** Where: `memoryMiB`, `qemu.program`, `state directory`. */
   readonly path: string;
   readonly value: unknown;
-  /** What is wrong, to be read after the path: "is above the host's 8192 MiB". */
+  /** What is wrong, to be read after the path: "must be at least 512". */
   readonly message: string;
+  /** Empty where the hint of a later problem says it. */
   readonly hint: string;
 }
 
 /** A problem in one line, value included. */
 export function describeProblem({ path, value, message, hint }: Problem): string {
   const shown = value === undefined ? '' : ` = ${JSON.stringify(value)}`;
-  return `${path}${shown}: ${message}. ${hint}`;
+  return `${path}${shown}: ${asSentence(message)} ${hint}`.trimEnd();
 }

@@ -3,7 +3,7 @@
  * holds for what it was found with, and for one boot of the host unless it says otherwise. Whoever has mended a cause need not boot:
  * `linuxkit-builder verdicts --clear`.
  */
-import { errorCode, Failed, type Failure } from '../system/failure.ts';
+import { asSentence, errorCode, Failed, type Failure } from '../system/failure.ts';
 import { discard, readIfThere, writeWhole } from '../system/files/files.ts';
 import { fieldsOf } from '../system/socket/json-lines.ts';
 import { bootId } from '../system/process/process.ts';
@@ -52,11 +52,9 @@ export const tryAgain =
 
 /** A rejection for a person; one without a time was only looked at, and holds for no longer than its cause. */
 export const describeRejection = ({ way, why, remedy, at }: Rejection): string =>
-  [`${way}: ${sentence(why)}`, remedy, at === '' ? undefined : tryAgain]
+  [`${way}: ${asSentence(why)}`, remedy, at === '' ? undefined : tryAgain]
     .filter((part) => part !== undefined)
     .join(' ');
-
-const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 /** The first way that nothing is held against, and what is held against those before it. Pure. */
 export function firstFit<W>(

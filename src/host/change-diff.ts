@@ -6,7 +6,7 @@ import type { FileChange } from './file-change.ts';
 export function changeDiff({ wanted, before, after, mode }: FileChange): string[] {
   const head = [`# ${wanted.path}: ${wanted.purpose}${modeWords(before?.standing.mode, mode)}`];
   if (wanted.content.kind === 'whole' && wanted.content.secret)
-    return [...head, '# a private key: its content is not shown'];
+    return [...head, '# a private key; its content is not shown'];
   const old = before?.bytes.toString('utf8') ?? '';
   const from = before === undefined ? '/dev/null' : wanted.path;
   const patch = createTwoFilesPatch(from, wanted.path, old, after.toString('utf8'));

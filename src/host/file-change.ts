@@ -117,8 +117,8 @@ export function examine(wanted: WantedFile): Examined {
 
 const notOrdinary = (path: string): Failure => ({
   kind: 'not-a-file',
-  message: `${path} is a directory, or another thing that is no ordinary file, and was left alone.`,
-  hint: 'Move it away, then run this again.',
+  message: `${path} is not a regular file. It was left alone.`,
+  hint: 'Move it away, then try again.',
   exit: Exit.cannotCreate,
 });
 

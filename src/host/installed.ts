@@ -62,8 +62,8 @@ export function readInstalled(path: string): Installed | undefined {
   } catch (error) {
     const failure = {
       kind: 'installed-unreadable',
-      message: `${path} is not what was written there: ${(error as Error).message}.`,
-      hint: `It says whose builder this machine has. To go on without it: sudo rm '${path}'`,
+      message: `${path} is damaged: ${(error as Error).message}.`,
+      hint: `It records whose builder this machine has. To continue without it: sudo rm '${path}'`,
       exit: Exit.dataError,
     };
     throw new Failed(failure, { cause: error });
@@ -115,14 +115,14 @@ export function refuseSecondUser(installed: Installed | undefined, uid: number):
   if (declared !== undefined)
     throw new Failed({
       kind: 'second-user',
-      message: `This machine's builder is declared by ${declared.by} and runs as ${name}; nothing was changed.`,
-      hint: `You can build on it already: nix-daemon uses it for every user. Its settings are ${declared.by}'s options; ${declared.restart} restarts it. To have your own instead, take it out of that configuration first.`,
+      message: `This machine's builder is declared by ${declared.by} and runs as ${name}. Nothing was changed.`,
+      hint: `You can already use it: nix-daemon sends every user's builds to it. Change its settings in ${declared.by}; ${declared.restart} restarts it. To set up your own builder instead, first remove it from that configuration.`,
       exit: Exit.noPermission,
     });
   throw new Failed({
     kind: 'second-user',
-    message: `This machine's builder belongs to ${name} (uid ${installed.owner.uid}), and nothing was changed.`,
-    hint: `You can build on it already: nix-daemon uses it for every user. To have your own instead, ${name} runs first: linuxkit-builder unconfigure. Where ${name} is gone, an administrator does: sudo linuxkit-builder unconfigure --owner-gone.`,
+    message: `This machine's builder belongs to ${name} (uid ${installed.owner.uid}). Nothing was changed.`,
+    hint: `You can already use it: nix-daemon sends every user's builds to it. To set up your own builder instead, ${name} must first run: linuxkit-builder unconfigure. If ${name} is gone, an administrator can run: sudo linuxkit-builder unconfigure --owner-gone`,
     exit: Exit.noPermission,
   });
 }

@@ -16,8 +16,8 @@ export function refuseSecondDirectory(places: SystemPaths, directory: string): v
   if (other === undefined) return;
   throw new Failed({
     kind: 'second-directory',
-    message: `You have a builder in ${other} already, and nothing was changed.`,
-    hint: `A machine has one. To change that one: linuxkit-builder configure -d '${other}'. To have one in ${directory} instead, run first: linuxkit-builder unconfigure -d '${other}', which keeps its disk and its keys.`,
+    message: `You already have a builder in ${other}. Nothing was changed.`,
+    hint: `A machine can have only one. To change that one, run: linuxkit-builder configure -d '${other}'. To have one in ${directory} instead, first run linuxkit-builder unconfigure -d '${other}', which keeps its disk and keys.`,
     exit: Exit.usage,
   });
 }

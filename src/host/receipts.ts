@@ -118,8 +118,8 @@ export function readReceipts(path: string): readonly Receipt[] {
     const why = (error as Error).message;
     const failure = {
       kind: 'receipts-unreadable',
-      message: `${path} is not what was written there: ${why}.`,
-      hint: 'It says what to undo at a removal. Move it away to go on without it.',
+      message: `${path} is damaged: ${why}.`,
+      hint: 'It records what linuxkit-builder unconfigure has to undo. To continue without it, move it away.',
       exit: Exit.dataError,
     };
     throw new Failed(failure, { cause: error });

@@ -45,7 +45,7 @@ function lookAt(path: string): Stats | undefined {
 
 const cannotLook = (path: string, why: string): Failure => ({
   kind: 'cannot-read',
-  message: `Cannot look at ${path}: ${why}.`,
+  message: `Cannot access ${path}: ${why}.`,
   hint: barrierWords(path),
   exit: Exit.noPermission,
 });
@@ -69,8 +69,8 @@ function isOthers(path: string): boolean {
 export const describeDistrust = (distrust: Distrust): string =>
   ({
     foreign: `${distrust.path} belongs to another user (uid ${'uid' in distrust ? distrust.uid : 0})`,
-    open: `${distrust.path} can be written by others`,
-    'below-others': `${distrust.path}, in which the state directory is, can be changed by others than root`,
+    open: `${distrust.path} is writable by other users`,
+    'below-others': `${distrust.path}, which contains the state directory, can be changed by users other than root`,
   })[distrust.kind];
 
 /** Fails where a verb would obey what others have put there. What a look shows is said to be theirs. */
@@ -82,25 +82,28 @@ export function checkTrust(
   const distrust = distrustOf(layout);
   if (distrust === undefined || (['ask', 'mend'].includes(use) && distrust.kind === 'open')) return;
   if (use === 'look')
-    return warn(`Warning: ${describeDistrust(distrust)}: what is shown is their word.`);
+    return warn(
+      `Warning: ${describeDistrust(distrust)}. They may have changed what is shown here.`,
+    );
   throw new Failed(distrusted(distrust, layout.root));
 }
 
 function distrusted(distrust: Distrust, root: string): Failure {
   const hints = {
-    foreign: `Run it as its owner: sudo -u '#${'uid' in distrust ? distrust.uid : 0}' linuxkit-builder ... -d '${root}'. Where the owner is gone: linuxkit-builder unconfigure --owner-gone takes back what root knows of the builder.`,
-    open: `If you have put there all that is in it: chmod go-w '${distrust.path}'`,
-    'below-others': 'Choose a directory that is below root’s own ones alone, with -d.',
+    foreign: `Run this as its owner: sudo -u '#${'uid' in distrust ? distrust.uid : 0}' linuxkit-builder ... -d '${root}'. If the owner is gone, remove what root has of the builder: linuxkit-builder unconfigure --owner-gone`,
+    open: `If everything in it is yours, run: chmod go-w '${distrust.path}'`,
+    'below-others': 'Use -d to choose a directory whose parent directories only root can change.',
   };
   return {
     kind: 'directory-not-trusted',
-    message: `${describeDistrust(distrust)}; nothing was changed.`,
+    message: `${describeDistrust(distrust)}. Nothing was changed.`,
     hint: hints[distrust.kind],
     exit: Exit.noPermission,
   };
 }
 
-const markText = "linuxkit-builder's state directory: what it makes here it may delete again.\n";
+const markText =
+  "This is linuxkit-builder's state directory. It may delete everything that it has created here.\n";
 
 /** Makes the directory, and marks it as ours. Fails where somebody's files are in it. */
 export function claimDirectory(layout: Pick<Layout, 'root' | 'mark' | 'config'>): void {
@@ -142,7 +145,7 @@ function hasSettings(path: string): boolean {
 
 const notOurs = (root: string): Failure => ({
   kind: 'directory-not-ours',
-  message: `${root} holds files that this program did not make, and nothing was changed.`,
-  hint: 'Name an empty directory with -d, or one that is not there yet.',
+  message: `${root} contains files that linuxkit-builder did not create. Nothing was changed.`,
+  hint: 'Use -d to name a directory that is empty or does not exist yet.',
   exit: Exit.usage,
 });

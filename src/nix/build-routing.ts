@@ -1,7 +1,5 @@
 /** Where Nix would build a derivation, and why: its own rules (build-remote.cc, derivation goals), on what is known. Pure. */
-import { extraSystemsOf } from '../domain/guest-system.ts';
-import { describeLost } from './extra-systems.ts';
-import { misspelt, missingInGuest } from './features.ts';
+import { configure, fitReasons, type Reason } from './fit-reasons.ts';
 import type { MachinesEntry } from './machines.ts';
 
 /** What Nix says of a derivation. */
@@ -48,13 +46,6 @@ export interface RoutingFacts {
     { readonly phase: string; readonly builds: 'now' | 'later' | 'not' } | undefined;
 }
 
-/** One condition, held or not, with what helps. */
-export interface Reason {
-  readonly holds: boolean;
-  readonly text: string;
-  readonly remedy?: string;
-}
-
 export interface Routing {
   readonly where: 'here-already' | 'comes' | 'may-stay' | 'stays' | 'nowhere' | 'unknown';
   /** The answer in a sentence. */
@@ -69,21 +60,28 @@ export function routingOf(drv: Derivation, world: RoutingFacts): Routing {
   const local = locals.every(({ holds }) => holds);
   const reasons = [...comes, ...locals, ...externalReasons(drv, world)];
   const say = (where: Routing['where'], answer: string) => ({ where, answer, reasons });
-  if (world.isBuilt) return say('here-already', 'Nothing is built: its outputs are here already.');
+  if (world.isBuilt)
+    return say(
+      'here-already',
+      'Nothing has to be built: its outputs already exist on this machine.',
+    );
   if (world.ours === undefined && world.unread.size > 0)
     return say(
       'unknown',
-      'Whether it comes to the builder cannot be told, since a file could not be read.',
+      'It is not known whether it goes to the builder: a file could not be read.',
     );
   if (failing.length > 0)
     return local
-      ? say('stays', 'It is built on this machine itself, since it cannot come to the builder.')
-      : say('nowhere', 'It does not come to the builder, and this machine cannot build it itself.');
+      ? say('stays', 'It is built on this machine: it cannot go to the builder.')
+      : say('nowhere', 'It cannot go to the builder, and this machine cannot build it either.');
   if (local && drv.preferLocal)
-    return say('stays', 'It is built on this machine itself: it prefers to be local.');
+    return say('stays', 'It is built on this machine: it prefers to be built locally.');
   return local
-    ? say('may-stay', 'This machine may build it itself; what it has no free job for comes here.')
-    : say('comes', 'It comes to the builder.');
+    ? say(
+        'may-stay',
+        'This machine can build it, too; it goes to the builder if this machine has no free job.',
+      )
+    : say('comes', 'It goes to the builder.');
 }
 
 function lineReasons(world: RoutingFacts): Reason[] {
@@ -92,105 +90,34 @@ function lineReasons(world: RoutingFacts): Reason[] {
     return [...unread].map(([path, why]) => ({
       holds: false,
       text: `${path} could not be read (${why})`,
-      remedy: 'Ask as somebody who may read it.',
+      remedy: 'Run this as a user who can read it.',
     }));
   return [
     malformed === undefined
       ? { holds: true, text: 'Nix can read its list of builders' }
-      : { holds: false, text: malformed, remedy: 'Mend that line: Nix reads all or nothing.' },
-    hidden === undefined
-      ? { holds: true, text: '`builders` leads to that list' }
       : {
           holds: false,
-          text: `\`builders\` is ${JSON.stringify(hidden)}, which leads elsewhere`,
-          remedy: 'linuxkit-builder doctor names the file and the line.',
+          text: malformed,
+          remedy: 'Fix that line: because of it, Nix ignores the whole list.',
+        },
+    hidden === undefined
+      ? { holds: true, text: 'the setting `builders` refers to that list' }
+      : {
+          holds: false,
+          text: `the setting \`builders\` is ${JSON.stringify(hidden)}, which does not refer to that list`,
+          remedy: 'To see the file and the line, run: linuxkit-builder doctor',
         },
     ours === undefined
-      ? { holds: false, text: 'the list does not name the builder', remedy: registering(world) }
+      ? { holds: false, text: 'the builder is not in the list', remedy: registering(world) }
       : ours.maxJobs > 0
-        ? { holds: true, text: `the list names the builder, with ${ours.maxJobs} jobs` }
+        ? { holds: true, text: `the builder is in the list, with max-jobs ${ours.maxJobs}` }
         : {
             holds: false,
-            text: 'the list names the builder with 0 jobs, and Nix waits for one to be free',
+            text: 'the builder is in the list with max-jobs 0, so Nix would wait forever',
             remedy: configure,
           },
   ];
 }
-
-function fitReasons({ system, features }: Derivation, { ours, lost }: RoutingFacts): Reason[] {
-  if (ours === undefined) return [];
-  const reserved = ours.mandatory.filter((feature) => !features.includes(feature));
-  return [
-    ours.systems.includes(system) || system === 'builtin'
-      ? { holds: true, text: `it is for ${system}, which the builder builds` }
-      : {
-          holds: false,
-          text: `it is for ${system}, and the builder builds ${ours.systems.join(', ')}`,
-          remedy: otherSystem(system, ours.systems),
-        },
-    ...(lost?.includes(system) === true
-      ? [
-          {
-            holds: false,
-            text: `the guest runs no programs of ${system}`,
-            remedy: describeLost([system]),
-          },
-        ]
-      : []),
-    featureReason(features, ours),
-    ...(reserved.length === 0 ? [] : [reservedReason(reserved)]),
-  ];
-}
-
-/** What its guest may run is offered where it does; anything else is another machine's. */
-const otherSystem = (system: string, ours: readonly string[]): string =>
-  Object.entries(extraSystemsOf).some(
-    ([own, more]) => ours.includes(own) && more.some((name) => name === system),
-  )
-    ? `Where the guest runs that, which is tried: ${configure} --extra-systems ${system}`
-    : `Ask for it by its system: --system ${ours[0] ?? ''}, or --argstr system.`;
-
-/** What the line offers, less what a guest cannot do whatever the line says. */
-function featureReason(features: readonly string[], ours: MachinesEntry): Reason {
-  const impossible = features.filter((feature) => missingInGuest(feature) !== undefined);
-  if (impossible.length > 0)
-    return {
-      holds: false,
-      text: `it requires ${impossible.join(', ')}, which the builder cannot do`,
-      remedy: impossible.map((name) => `${name} ${missingInGuest(name)}.`).join(' '),
-    };
-  const offered = [...ours.features, ...ours.mandatory];
-  const lacking = features.filter((feature) => !offered.includes(feature));
-  if (lacking.length === 0)
-    return {
-      holds: true,
-      text: `it requires ${features.length === 0 ? 'no features' : features.join(', ')}`,
-    };
-  return {
-    holds: false,
-    text: `it requires ${lacking.join(', ')}, which the builder does not offer`,
-    remedy: offering(lacking, ours),
-  };
-}
-
-function offering(lacking: readonly string[], ours: MachinesEntry): string {
-  if (lacking.includes('kvm')) return 'The guest offers kvm only where it has it.';
-  const meant = lacking.flatMap((name) => {
-    const known = misspelt(name);
-    return known === undefined ? [] : [`${name} is no feature of Nix's; ${known} is.`];
-  });
-  return meant.length > 0
-    ? `${meant.join(' ')} Mend the derivation.`
-    : `If the guest can do that: ${configure} -f ${[...ours.features, ...lacking].join(',')}`;
-}
-
-const reservedReason = (features: readonly string[]): Reason => ({
-  holds: false,
-  text: `the list keeps the builder for what requires ${features.join(', ')}`,
-  remedy: `Put - into the 7th field of its line, or: ${configure}`,
-});
-
-const configure = 'linuxkit-builder configure';
 
 /** Of a machine on which nothing has been set up, one command does all of it. */
 const registering = ({ isSetUp }: RoutingFacts): string => (isSetUp ? configure : up);
@@ -200,7 +127,7 @@ function daemonReason({ builder, isSetUp }: RoutingFacts): Reason {
   if (builder === undefined)
     return {
       holds: false,
-      text: 'no daemon runs',
+      text: 'the daemon is not running',
       remedy: isSetUp ? 'linuxkit-builder start' : up,
     };
   const text = `the builder is '${builder.phase}'`;
@@ -221,7 +148,10 @@ function localReasons(
 ): Reason[] {
   const systems = [config.system, ...config.extraPlatforms];
   const lacking = features.filter((feature) => !config.features.includes(feature));
-  const within = { holds: true, text: 'Nix itself builds it, on any machine and without a job' };
+  const within = {
+    holds: true,
+    text: 'Nix builds it internally, on any machine and without a job',
+  };
   return [
     ...(builtin
       ? [within]
@@ -238,5 +168,10 @@ function localReasons(
 
 const externalReasons = ({ system }: Derivation, { external }: RoutingFacts): Reason[] =>
   external.includes(system)
-    ? [{ holds: true, text: `external-builders takes ${system} when the builder does not` }]
+    ? [
+        {
+          holds: true,
+          text: `external-builders takes ${system} builds that the builder does not take`,
+        },
+      ]
     : [];

@@ -106,17 +106,17 @@ function buildersConflict(
 ): NixConflict[] {
   if (setting === undefined || !hides(setting.value, machines)) return [];
   const effect = {
-    all: `so Nix does not read ${machines}`,
+    all: `so Nix ignores ${machines}`,
     // The daemon takes it from those whom it trusts.
-    yours: `which takes the place of ${machines} for your own builds, where nix-daemon trusts you`,
+    yours: `which replaces ${machines} for your own builds if nix-daemon trusts you`,
   }[whose];
   return [
     {
       weight: whose === 'all' ? 'no-builds' : 'some-builds',
-      message: `${where(setting)} says builders = ${setting.value}, ${effect}.`,
+      message: `${where(setting)} sets builders = ${setting.value}, ${effect}.`,
       hint: finalTarget(setting.file).startsWith('/nix/store/')
-        ? 'A configuration of NixOS or nix-darwin makes that file: set nix.distributedBuilds = true in it (determinateNix.distributedBuilds beside Determinate Nix).'
-        : `Take that line away, or add @${machines} to it.`,
+        ? 'NixOS or nix-darwin generates that file: set nix.distributedBuilds = true in its configuration (determinateNix.distributedBuilds with Determinate Nix).'
+        : `Remove that line, or add @${machines} to it.`,
     },
   ];
 }
@@ -128,8 +128,8 @@ function yourRemoteSystems({ env, variant }: NixConflictOptions, machines: strin
   return [
     {
       weight: variant?.mode === 'single-user' ? 'no-builds' : 'some-builds',
-      message: `NIX_REMOTE_SYSTEMS=${own} in your environment takes the place of Nix's list of builders.`,
-      hint: `Take it out of your environment, or name ${machines} in it.`,
+      message: `NIX_REMOTE_SYSTEMS=${own} in your environment replaces Nix's list of builders.`,
+      hint: `Unset it, or add ${machines} to it.`,
     },
   ];
 }
@@ -145,8 +145,8 @@ function daemonsRemoteSystems(
   return [
     {
       weight: 'no-builds',
-      message: `${found.file} sets NIX_REMOTE_SYSTEMS=${found.value} for nix-daemon, which takes the place of Nix's list of builders.`,
-      hint: `Take it out of that file, or name ${machines} in it.`,
+      message: `${found.file} sets NIX_REMOTE_SYSTEMS=${found.value} for nix-daemon, which replaces Nix's list of builders.`,
+      hint: `Remove it from that file, or add ${machines} to it.`,
     },
   ];
 }
@@ -159,15 +159,15 @@ function external(setting: Setting | undefined, { system }: NixConflictOptions):
       {
         weight: 'no-builds',
         message: `${where(setting)}: external-builders is not the JSON that Nix expects.`,
-        hint: 'Mend it or take it away.',
+        hint: 'Fix it or remove it.',
       },
     ];
   if (!systems.includes(system)) return [];
   return [
     {
       weight: 'some-builds',
-      message: `${where(setting)}: external-builders takes ${system} builds when this builder is busy or down, and those that prefer to be local.`,
-      hint: 'Take that entry away if such builds fail or stall there.',
+      message: `${where(setting)}: external-builders takes ${system} builds that prefer to be built locally, and all others while this builder is busy or down.`,
+      hint: 'Remove that entry if such builds fail or hang there.',
     },
   ];
 }
@@ -185,8 +185,8 @@ function maxJobs(find: Find, { system, ownSystem }: NixConflictOptions): NixConf
     {
       weight: 'some-builds',
       isOrdinary: true,
-      message: `This machine builds ${system} itself${setting === undefined ? '' : `, with max-jobs = ${setting.value} (${where(setting)})`}, so builds that need no feature of ours may stay here.`,
-      hint: 'To send all of them: max-jobs = 0, or -j0 on a command line.',
+      message: `This machine also builds for ${system}${setting === undefined ? '' : `, with max-jobs = ${setting.value} (${where(setting)})`}, so builds that need no feature of the builder may stay here.`,
+      hint: 'To send all of them to the builder, set max-jobs = 0, or use -j0 on the command line.',
     },
   ];
 }
@@ -195,8 +195,8 @@ function maxJobs(find: Find, { system, ownSystem }: NixConflictOptions): NixConf
 const unreadConflicts = ({ unread }: OthersFiles): NixConflict[] =>
   [...unread].map(([path, why]) => ({
     weight: 'some-builds',
-    message: `${path} could not be read (${why}), so its settings were not looked at.`,
-    hint: 'See there yourself whether it sets builders, external-builders or NIX_REMOTE_SYSTEMS.',
+    message: `${path} could not be read (${why}), so its settings were not checked.`,
+    hint: 'Check yourself whether it sets builders, external-builders or NIX_REMOTE_SYSTEMS.',
   }));
 
 const where = ({ file, line }: Setting): string => `${file}, line ${line}`;

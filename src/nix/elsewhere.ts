@@ -43,14 +43,14 @@ function otherStore({ whose, find, variable, isSingle, isRoot }: OneNix): NixCon
   const store = find('store');
   const isOwnStore = remote?.value === 'local' && !isSingle && !isRoot;
   const weight = whose === 'all' || isSingle ? 'no-builds' : 'some-builds';
-  const passes = 'so builds do not pass nix-daemon, which knows the builder';
+  const passes = 'so builds bypass nix-daemon, which knows the builder';
   return [
     ...(remote !== undefined && (isRemote(remote.value) || isOwnStore)
       ? [
           {
             weight,
             message: `NIX_REMOTE=${remote.value} in ${remote.file} names another store, ${passes}.`,
-            hint: 'Take it away, or say NIX_REMOTE=daemon.',
+            hint: 'Remove it, or set NIX_REMOTE=daemon.',
           } as const,
         ]
       : []),
@@ -58,8 +58,8 @@ function otherStore({ whose, find, variable, isSingle, isRoot }: OneNix): NixCon
       ? [
           {
             weight,
-            message: `${store.file}, line ${store.line} says store = ${store.value}, ${passes}.`,
-            hint: 'Take that line away.',
+            message: `${store.file}, line ${store.line} sets store = ${store.value}, ${passes}.`,
+            hint: 'Remove that line.',
           } as const,
         ]
       : []),
@@ -72,8 +72,8 @@ function otherFolder({ whose, variable, etcNix, isSingle }: OneNix): NixConflict
   return [
     {
       weight: whose === 'all' || isSingle ? 'no-builds' : 'some-builds',
-      message: `NIX_CONF_DIR=${found.value} in ${found.file} has Nix read its settings and its list of builders there, and not in ${etcNix}.`,
-      hint: 'Take it away.',
+      message: `NIX_CONF_DIR=${found.value} in ${found.file} makes Nix read its settings and its list of builders there instead of in ${etcNix}.`,
+      hint: 'Remove it.',
     },
   ];
 }
@@ -86,8 +86,8 @@ function noHook({ whose, find, isSingle }: OneNix): NixConflict[] {
   return [
     {
       weight: 'no-builds',
-      message: `${hook.file}, line ${hook.line} says build-hook = ${hook.value}, so Nix asks no builder.`,
-      hint: 'Take that line away.',
+      message: `${hook.file}, line ${hook.line} sets build-hook = ${hook.value}, so Nix never asks a builder.`,
+      hint: 'Remove that line.',
     },
   ];
 }

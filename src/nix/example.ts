@@ -15,15 +15,15 @@ export function exampleNix(
 ): string {
   const required = [...new Set([builderFeature, ...mandatoryFeatures])];
   return `# Built by the Linux builder and nowhere else: nix-build example.nix && cat result
-# In it there is a shell and nothing besides, not even cat or uname: a build of yours names the packages that it needs.
+# Its environment has a shell and nothing else, not even cat or uname: a build of your own names the packages that it needs.
 derivation {
   name = "linuxkit-builder-${name}-\${toString builtins.currentTime}";
   system = "${system}";
-  # Never looked for in a cache, so no network is asked.
+  # Never fetched from a binary cache, so it needs no network.
   allowSubstitutes = false;
   requiredSystemFeatures = [ ${required.map((each) => `"${each}"`).join(' ')} ];
   builder = "/bin/sh";
-  # The kernel that it was built under, by words of the shell alone.
+  # Writes the version of the kernel that it was built under, with what the shell itself can do.
   args = [ "-c" "read -r kernel < /proc/version; echo \\"$kernel\\" > \\"$out\\"" ];
 }
 `;

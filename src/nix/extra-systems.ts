@@ -15,11 +15,11 @@ export const extraSystemProblems = (
       { path: 'extraSystems', value, message, hint },
     ];
     if (!extraSystemsOf[system].includes(value))
-      return problem(`is nothing that a guest of ${system} runs`, 'Leave it out.');
+      return problem(`cannot be run by a guest of ${system}`, 'Leave it out.');
     return runs === false
       ? problem(
-          'is not true: the guest ran no program of it',
-          'Leave it out: builds for it would come here and fail. Its kernel needs CONFIG_IA32_EMULATION.',
+          'does not work: the guest could not run a program of that system',
+          'Leave it out: builds for it would be sent here and fail. It needs a guest kernel with CONFIG_IA32_EMULATION.',
         )
       : [];
   });
@@ -31,10 +31,10 @@ export const extraSystemWarnings = (
 ): readonly string[] =>
   extraSystems.length > 0 && runs === undefined
     ? [
-        `Whether the guest runs programs of ${extraSystems.join(', ')} is not known while it is not ready. When it is, status says so if it does not.`,
+        `It is not known yet whether the guest can run ${extraSystems.join(', ')} programs. Once the guest is ready, linuxkit-builder status reports it if it cannot.`,
       ]
     : [];
 
 /** In a sentence: builds would come and fail. */
 export const describeLost = (systems: readonly string[]): string =>
-  `The guest runs no programs of ${systems.join(', ')}, which Nix is told it builds: such builds fail. Another image may (linuxkit-builder image build); else: linuxkit-builder configure --reset extra-systems`;
+  `The guest cannot run ${systems.join(', ')} programs, but it is registered with Nix for them, so such builds fail. A new image may be able to (linuxkit-builder image build). Otherwise run: linuxkit-builder configure --reset extra-systems`;

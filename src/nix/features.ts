@@ -13,7 +13,7 @@ export function featureProblems(
     hint,
   });
   const asks = (name: string) => features.includes(name);
-  const leaveOut = 'Leave it out: builds that need it would come here and fail.';
+  const leaveOut = 'Leave it out: builds that need it would be sent here and fail.';
   return [
     ...features.flatMap((name) => {
       const why = missingInGuest(name);
@@ -21,19 +21,19 @@ export function featureProblems(
       const meant = misspelt(name);
       return meant === undefined
         ? []
-        : [problem(name, `is no feature of Nix's; ${meant} is`, `Say ${meant}.`)];
+        : [problem(name, `is not a feature that Nix knows; ${meant} is`, `Use ${meant}.`)];
     }),
     ...(asks('nixos-test') && !asks('kvm')
       ? [
           problem(
             'nixos-test',
             'needs kvm',
-            'NixOS tests run virtual machines: offer kvm too, where the guest has it.',
+            'NixOS tests run virtual machines. Offer kvm too, if the guest has it.',
           ),
         ]
       : []),
     ...(asks('kvm') && kvm === false
-      ? [problem('kvm', 'is not true: the guest has no /dev/kvm', leaveOut)]
+      ? [problem('kvm', 'does not work: the guest has no /dev/kvm', leaveOut)]
       : []),
   ];
 }
@@ -42,7 +42,7 @@ export function featureProblems(
 export const featureWarnings = (features: readonly string[], kvm: boolean | undefined): string[] =>
   features.includes('kvm') && kvm === undefined
     ? [
-        'Whether the guest has /dev/kvm is not known while it is not ready. When it is, run: linuxkit-builder doctor',
+        'It is not known yet whether the guest has /dev/kvm. Once the guest is ready, run: linuxkit-builder doctor',
       ]
     : [];
 
@@ -54,14 +54,14 @@ export const missingInGuest = (name: string): string | undefined =>
   Object.hasOwn(missing, name) ? missing[name] : undefined;
 
 const experimental = (name: string) =>
-  `needs the experimental feature ${name}, which the guest's Nix has not turned on`;
+  `needs the experimental feature ${name}, which is not enabled in the guest's Nix`;
 
 /** Nix, libstore: derivation-options.cc, unix/build, store-api.cc (getDefaultSystemFeatures). */
 const missing: Readonly<Record<string, string>> = {
   'ca-derivations': experimental('ca-derivations'),
   'recursive-nix': experimental('recursive-nix'),
-  'uid-range': 'needs auto-allocate-uids, which the guest does not have',
-  'apple-virt': "is a Mac's, and the guest is Linux",
+  'uid-range': "needs auto-allocate-uids, which is not enabled in the guest's Nix",
+  'apple-virt': 'exists only on macOS, but the guest runs Linux',
 };
 
 /** Features that Nix and Nixpkgs know. Any other word is somebody's own. */

@@ -110,11 +110,11 @@ function faultOf(fields: readonly string[], rules: Rules): string | undefined {
     return value === undefined || value === '-' ? undefined : value;
   };
   const [store, jobs, speed, key] = [field(0), field(3), field(4), field(7)];
-  if (store === undefined) return 'column 1 must be the address of a store';
+  if (store === undefined) return 'column 1 must be a store URL';
   if (jobs !== undefined && !isUnsigned(jobs))
-    return `column 4 (jobs) must be a whole number, and is ${jobs}`;
+    return `column 4 (jobs) must be a whole number, but is ${jobs}`;
   if (speed !== undefined && !(rules === 'old' ? isUnsigned(speed) : isPositive(speed)))
-    return `column 5 (speed factor) must be a ${rules === 'old' ? 'whole number' : 'number'}, and is ${speed}`;
+    return `column 5 (speed factor) must be a ${rules === 'old' ? 'whole number' : 'number'}, but is ${speed}`;
   if (key !== undefined && !/^[A-Za-z0-9+/]*=*$/.test(key))
     return 'column 8 (host key) must be base64';
   return undefined;

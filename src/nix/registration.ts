@@ -14,8 +14,10 @@ export function notRegistered(
   const owner = ownerOf(env);
   if (owner === 'unreadable' || owner?.directory === root) return undefined;
   const whom =
-    owner === undefined ? '' : ` It knows the one of ${owner.name}, in ${owner.directory}.`;
-  return `Nix does not know of this builder, so no build comes.${whom} Tell it: linuxkit-builder configure.`;
+    owner === undefined
+      ? ''
+      : ` The registered one belongs to ${owner.name}, in ${owner.directory}.`;
+  return `This builder is not registered with Nix, so no builds are sent to it.${whom} Register it: linuxkit-builder configure`;
 }
 
 /** Whose builder root knows. Read without a check of the whole record, which is `doctor`'s affair: `status` is to be quick. */

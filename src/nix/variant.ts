@@ -58,9 +58,9 @@ export function describeNix(variant: NixVariant): string {
   const name = { nix: 'Nix', lix: 'Lix', determinate: 'Determinate Nix' }[flavour];
   const isAlone = !declaresNix && flavour !== 'determinate';
   const darwin = isAlone
-    ? ', which nix-darwin leaves alone (nix.enable = false)'
-    : ', by nix-darwin';
-  const by = { person: '', determinate: '', 'nix-darwin': darwin, nixos: ', by NixOS' };
+    ? ', not managed by nix-darwin (nix.enable = false)'
+    : ', managed by nix-darwin';
+  const by = { person: '', determinate: '', 'nix-darwin': darwin, nixos: ', managed by NixOS' };
   const number = release === undefined ? version : `${release} (Nix ${version ?? 'unknown'})`;
   return `${name}${number === undefined ? '' : ` ${number}`}, ${mode}${by[keeper]}`;
 }

@@ -14,7 +14,7 @@ export function warningsOf(options: NixConflictOptions): string[] {
   return [
     ...(existsSync(places.etcNix)
       ? []
-      : [`There is no ${places.etcNix}: is Nix installed on this machine?`]),
+      : [`${places.etcNix} does not exist. Is Nix installed on this machine?`]),
     ...machinesWarnings(machines, new OthersFiles().read(machines) ?? ''),
     ...nixConflicts(options)
       .filter(({ isOrdinary }) => isOrdinary !== true)
@@ -25,19 +25,22 @@ export function warningsOf(options: NixConflictOptions): string[] {
 
 /** Lines that make Nix refuse the whole list, ours with it. */
 export function machinesWarnings(path: string, text: string): string[] {
-  const now = parseMachines(text, 'new').bad.map((bad) => ({ ...bad, whose: 'Nix' }));
-  const before = parseMachines(text, 'old').bad.map((bad) => ({ ...bad, whose: 'older Nix' }));
+  const now = parseMachines(text, 'new').bad.map((bad) => ({ ...bad, whose: 'Nix ignores' }));
+  const before = parseMachines(text, 'old').bad.map((bad) => ({
+    ...bad,
+    whose: 'older versions of Nix ignore',
+  }));
   const known = new Set(now.map(({ line }) => line));
   return [...now, ...before.filter(({ line }) => !known.has(line))].map(
     ({ line, message, whose }) =>
-      `${path}, line ${line}: ${message}. Until it is mended ${whose} uses none of the builders in that file.`,
+      `${path}, line ${line}: ${message}. Until this is fixed, ${whose} all builders in that file.`,
   );
 }
 
 function modeWarnings(path: string): string[] {
   return (modeAt(path) & 0o022) === 0
     ? []
-    : [`${path} can be written by others, so ssh refuses it. Run: chmod go-w ${path}`];
+    : [`${path} is writable by other users, so ssh refuses to use it. Run: chmod go-w ${path}`];
 }
 
 /** 0 where there is nothing that can be looked at. */

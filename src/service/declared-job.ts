@@ -30,7 +30,7 @@ export function declaredIn(
     kind === 'launchd'
       ? new RegExp(`<key>${name}</key>\\s*<string>([^<]*)</string>`).exec(text)?.[1]
       : new RegExp(`^Environment="?${name}=([^"\\n]*)"?$`, 'm').exec(text)?.[1];
-  const stored = text.includes('/nix/store/') ? 'a Nix configuration' : 'somebody else';
+  const stored = text.includes('/nix/store/') ? 'a Nix configuration' : 'someone else';
   const by = valueOf('LINUXKIT_BUILDER_DECLARED_BY') ?? stored;
   return { kind, scope, path, by, directory: valueOf('LINUXKIT_BUILDER_DIR') };
 }

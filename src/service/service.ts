@@ -204,7 +204,7 @@ const managersPath = (isSystem: boolean, env: NodeJS.ProcessEnv): string | undef
 /** Shown before it is run where a password may be asked for. */
 function asRoot(argv: readonly string[], context: CliContext): readonly string[] {
   if (process.getuid?.() === 0) return argv;
-  context.err(`This is run as root, by sudo: ${argv.map(shellWord).join(' ')}`);
+  context.err(`Running as root, with sudo: ${argv.map(shellWord).join(' ')}`);
   return ['sudo', ...argv];
 }
 

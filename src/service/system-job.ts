@@ -29,7 +29,7 @@ export interface SystemJob {
 /** The file, for whoever is shown what root would write. */
 export const systemJobFile = ({ kind, tree, text }: SystemJob): WantedFile => ({
   path: systemJobPath(kind, tree),
-  purpose: 'the system starts the daemon when this machine starts',
+  purpose: 'the system starts the daemon at boot',
   content: { kind: 'whole', text, secret: false },
   mode: 0o644,
   directoryMode: 0o755,
@@ -79,9 +79,9 @@ export const systemUnit = (values: JobValues, name: string): string =>
  * is there again. launchd reads it then by itself.
  */
 export function jobScript({ kind, tree, text }: SystemJob, { name, uid }: Owner): string {
-  return `# Root's part of linuxkit-builder's job: the system starts the daemon at boot, as ${shellWord(name)} (uid ${uid}) and not as root.
+  return `# Root's part of linuxkit-builder: the job that starts the daemon at boot, as ${shellWord(name)} (uid ${uid})${uid === 0 ? '' : ', not as root'}.
 ${opening(kind, tree, name)}
-[ -d "\${job%/*}" ] || refuse "There is no \${job%/*}"
+[ -d "\${job%/*}" ] || refuse "\${job%/*} does not exist"
 write() { # TEXT
     printf %s "$1" >"$job.linuxkit-builder"
     chmod 644 "$job.linuxkit-builder"
@@ -98,7 +98,7 @@ const keeping = `old=''
 putBack() {
     if [ "$old" ]; then write "$old$nl"; else tell disable ${unitName} || :; rm -f "$job"; fi
     tell daemon-reload || :
-    refuse "systemd did not take $job"
+    refuse "systemd rejected $job"
 }
 `;
 
@@ -107,10 +107,10 @@ export const jobRemovalScript = (
   { kind, tree }: Pick<SystemJob, 'kind' | 'tree'>,
   user?: string,
 ): string =>
-  `# The job by which the system starts linuxkit-builder's daemon at boot is taken away.
+  `# Removes the job that starts linuxkit-builder's daemon at boot.
 ${opening(kind, tree, user)}
 if [ -e "$job" ]; then
-    ${kind === 'systemd' ? `tell disable --now ${unitName}` : `tell bootout system/${label} 2>/dev/null`} || : # it ends the daemon
+    ${kind === 'systemd' ? `tell disable --now ${unitName}` : `tell bootout system/${label} 2>/dev/null`} || : # this stops the daemon
     rm "$job"
     echo "Deleted $job"
 ${kind === 'systemd' ? '    tell daemon-reload || :\n' : ''}fi
@@ -128,14 +128,14 @@ nl='
 '
 tool=${shellWord(tree === '' ? program : join(tree, 'usr/bin', program))}
 
-refuse() { echo "$1; nothing was changed." >&2; exit 77; }
-tell() { # what it says is of interest where it fails
+refuse() { echo "$1. Nothing was changed." >&2; exit 77; }
+tell() { # its output matters only if it fails
     command -v "$tool" >/dev/null || return 0
-    said=$("$tool" "$@" 2>&1) || { echo "$tool $* did not succeed: $said" >&2; return 1; }
+    said=$("$tool" "$@" 2>&1) || { echo "$tool $* failed: $said" >&2; return 1; }
 }
 [ ! -e "\${job%/*}" ] || [ "$(find "\${job%/*}" -prune -type d -user "$(id -u)" ! -perm -020 ! -perm -002)" ] ||
-    refuse "\${job%/*} has to be a directory that only root can write"
-[ ! -L "$job" ] && { [ ! -e "$job" ] || grep -qF ${shellWord(jobMark)} "$job"; } || refuse "$job is somebody else's"${user === undefined ? '' : `\n${ofUser(kind, user)}`}`;
+    refuse "\${job%/*} must be a directory that only root can write to"
+[ ! -L "$job" ] && { [ ! -e "$job" ] || grep -qF ${shellWord(jobMark)} "$job"; } || refuse "$job was not written by linuxkit-builder"${user === undefined ? '' : `\n${ofUser(kind, user)}`}`;
 }
 
 const ofUser = (kind: ServiceKind, user: string): string => `user=$([ ! -e "$job" ] || ${
@@ -143,4 +143,4 @@ const ofUser = (kind: ServiceKind, user: string): string => `user=$([ ! -e "$job
     ? `sed -n 's/^User=//p' "$job"`
     : `sed -n '/<key>UserName<\\/key>/{n;s/^ *<string>\\(.*\\)<\\/string>$/\\1/p;}' "$job"`
 })
-[ ! -e "$job" ] || [ "$user" = ${shellWord(kind === 'systemd' ? user : xmlText(user))} ] || refuse "$job is the job of $user"`;
+[ ! -e "$job" ] || [ "$user" = ${shellWord(kind === 'systemd' ? user : xmlText(user))} ] || refuse "$job belongs to $user"`;

@@ -63,6 +63,9 @@ export class Failed extends Error {
   }
 }
 
+/** Text that something else follows: with a full stop, where it has none. A hint that ends with a command has none. */
+export const asSentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
+
 /** What was thrown, as a Failure; a bug becomes `bug` with its stack in the lines. */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof Failed) return thrown.failure;

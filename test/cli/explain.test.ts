@@ -56,8 +56,8 @@ describe.runIf(tryProgram('nix-instantiate') !== undefined)('explain, with the r
     const { where, reasons } = await explained(exampleNix(system));
     expect(where).toBe('nowhere');
     const failing = reasons.filter(({ holds }) => !holds).map(({ text }) => text);
-    expect(failing).toContain('the list does not name the builder');
-    expect(failing).toContain('no daemon runs');
+    expect(failing).toContain('the builder is not in the list');
+    expect(failing).toContain('the daemon is not running');
     expect(failing).toContain('and lacks linuxkit-builder');
   });
 
@@ -67,7 +67,7 @@ describe.runIf(tryProgram('nix-instantiate') !== undefined)('explain, with the r
     writeFileSync(join(tree, 'etc/nix/machines'), `${line}\n`);
     const { reasons } = await explained(exampleNix(system));
     const failing = reasons.filter(({ holds }) => !holds).map(({ text }) => text);
-    expect(failing).toEqual(['no daemon runs', 'and lacks linuxkit-builder']);
+    expect(failing).toEqual(['the daemon is not running', 'and lacks linuxkit-builder']);
     writeFileSync(join(tree, 'etc/nix/nix.conf'), 'builders =\n');
     const hidden = await explained(exampleNix(system));
     expect(hidden.reasons[1]).toMatchObject({ holds: false });

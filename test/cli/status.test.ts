@@ -53,7 +53,9 @@ describe('the screen of a builder that is ready', () => {
     const lost = { ...status, ...(builder && { builder }), lostSystems: ['i686-linux'] };
     const lines = aliveLines(lost, { ...screen, width: 400 }).join('\n');
     expect(lines).toMatch(/builder +x86_64-linux, i686-linux, 4 CPUs/);
-    expect(lines).toMatch(/lost +The guest runs no programs of i686-linux, which Nix is told/);
+    expect(lines).toMatch(
+      /lost +The guest cannot run i686-linux programs, but it is registered with Nix/,
+    );
     expect(lines).toContain('linuxkit-builder configure --reset extra-systems');
   });
 

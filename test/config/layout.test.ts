@@ -32,7 +32,7 @@ describe('a state directory', () => {
     const fits = `/${'x'.repeat(maxSocketPath - longest - 2)}`;
     expect(Buffer.byteLength(layoutOf(fits).control)).toBe(maxSocketPath);
     expect(stateDirectoryProblems(fits)).toEqual([]);
-    expect(stateDirectoryProblems(`${fits}x`)[0]?.message).toContain('1 bytes too long');
+    expect(stateDirectoryProblems(`${fits}x`)[0]?.message).toContain(`${maxSocketPath + 1} bytes`);
     expect(stateDirectoryProblems(`${fits.slice(0, -1)}ü`)).toHaveLength(1);
   });
 

@@ -157,7 +157,7 @@ describe.runIf(asRoot)('doctor finds', () => {
     writeFileSync(rig.root.nixConf, 'builders = ssh://b\n');
     const findings = await rig.doctor({ NIX_REMOTE_SYSTEMS: '/x' });
     expect(wordsOf(findings, 'machines line')).toMatch(/line 4: column 4/);
-    expect(wordsOf(findings, 'nix settings')).toContain('line 1 says builders = ssh://b');
+    expect(wordsOf(findings, 'nix settings')).toContain('line 1 sets builders = ssh://b');
     expect(wordsOf(findings, 'nix settings')).toContain('NIX_REMOTE_SYSTEMS=/x');
   });
 
@@ -228,7 +228,7 @@ describe.runIf(asRoot)('doctor finds', () => {
       living(rig, { phase: 'ready', vmPid: 1, clockOffsetMs: 0, door: { port, draining: false } });
       const findings = await rig.doctor({ PATH: `${folder}:${process.env['PATH'] ?? ''}` });
       expect(verdicts(findings)).toMatchObject({ 'ssh as you': 'good', features: 'bad' });
-      expect(wordsOf(findings, 'features')).toContain('The feature kvm is not true');
+      expect(wordsOf(findings, 'features')).toContain('The feature kvm does not work');
       expect(wordsOf(findings, 'features')).toContain('configure -f benchmark');
     } finally {
       server.close();

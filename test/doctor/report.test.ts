@@ -169,7 +169,7 @@ test.runIf(process.getuid?.() === 0)('nothing that was planted anywhere is in it
   rmSync(report);
   const { text } = await doctor();
   writeFileSync(layout.config, `{ "cpus": 1, ${secret()}: 2 }`);
-  expect((await doctor()).text).toContain('is not JSON [left out]');
+  expect((await doctor()).text).toContain('is not valid JSON [left out]');
   // With settings that are right it looks further, into what Nix is told. What it says to its user may have secrets.
   writeFileSync(layout.config, JSON.stringify(settings));
   const further = await doctor();

@@ -90,7 +90,7 @@ describe('a receipt', () => {
     writeReceipts(path, receipts);
     expect(readReceipts(path)).toEqual(receipts);
     writeFileSync(path, '{');
-    expect(() => readReceipts(path)).toThrow('Move it away');
+    expect(() => readReceipts(path)).toThrow('move it away');
   });
 });
 

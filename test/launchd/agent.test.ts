@@ -327,7 +327,7 @@ describe('launchd in odd moods', { timeout: 120_000 }, () => {
     await using bare = await launchdRig(program, { domains: [] });
     await bare.run('configure');
     const started = await bare.run('start');
-    expect(started.err).toContain('no session of yours');
+    expect(started.err).toContain('no session to run the job in');
     expect(started.out).toMatch(/^Started the daemon, with pid/);
     expect((await bare.run('stop')).out).toBe('Stopped.\n');
   });
@@ -338,13 +338,13 @@ describe('launchd in odd moods', { timeout: 120_000 }, () => {
     chmodSync(rig.agent.plist, 0o666);
     const refused = await rig.run('start');
     expect(refused.code).toBe(69);
-    expect(refused.err).toContain('can be written by others');
+    expect(refused.err).toContain('is writable by other users');
     expect(refused.err).toContain(`chmod 644 '${rig.agent.plist}'`);
     expect((await rig.run('status')).out).toContain('launchd: does not know it.\n');
     rmSync(rig.agent.plist);
     mkdirSync(dirname(rig.agent.plist), { recursive: true });
     const missing = await rig.run('start');
-    expect(missing.err).toContain(`There is no ${rig.agent.plist}`);
+    expect(missing.err).toContain(`${rig.agent.plist} does not exist`);
     expect(missing.err).toContain('linuxkit-builder configure');
   });
 });

@@ -1,4 +1,4 @@
-/** The launcher alone: what it does about what is not there, with a wait4path of ours. */
+/** The launcher alone: what it does about what does not exist, with a wait4path of ours. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -91,8 +91,8 @@ describe('the launcher', { timeout: 60_000 }, () => {
   test('leaves with 0 when there is neither, and says why and what to do', async () => {
     const run = launch(0);
     expect(await run.ended).toBe(0);
-    expect(run.said()).toContain(`Node.js, ${values.named} or ${values.node} is not there.`);
-    expect(run.said()).toContain('Run: linuxkit-builder configure, then linuxkit-builder start.');
+    expect(run.said()).toContain(`Node.js, ${values.named} or ${values.node} does not exist.`);
+    expect(run.said()).toContain('Run linuxkit-builder configure, then linuxkit-builder start.');
     expect(output()).toBeUndefined();
   });
 
@@ -126,7 +126,7 @@ describe('the launcher', { timeout: 60_000 }, () => {
     script(values.node, teller);
     rmSync(values.main);
     expect(await launch(0).ended).toBe(0);
-    expect(output()).toContain(`the program, ${values.main} is not there`);
+    expect(output()).toContain(`the program, ${values.main} does not exist`);
   });
 
   test('makes no state directory where there is none', async () => {
@@ -134,7 +134,7 @@ describe('the launcher', { timeout: 60_000 }, () => {
     rmSync(values.state, { recursive: true });
     const run = launch(0);
     expect(await run.ended).toBe(0);
-    expect(run.said()).toContain(`the state directory ${values.state} is not there`);
+    expect(run.said()).toContain(`the state directory ${values.state} does not exist`);
     expect(readIfThere(values.state)).toBeUndefined();
   });
 

@@ -88,7 +88,7 @@ describe.runIf(asRoot)('with launchd', { timeout: 120_000 }, () => {
     expect(configured.out).toContain(`sudo launchctl kickstart -k system/${label}`);
     expect(existsSync(rig.agent.plist)).toBe(false);
     const refused = await rig.run('start');
-    expect(refused.err).toContain('launchd does not know the job that nix-darwin declares');
+    expect(refused.err).toContain('launchd has not loaded the job that nix-darwin declares');
     await run(join(rig.launchd.bin, 'launchctl'), ['bootstrap', 'system', rig.plist], {});
     expect((await rig.run('start')).code).toBe(0);
     expect((await rig.run('status')).out).toContain('launchd: starts it at boot, as nix-darwin');
@@ -106,11 +106,13 @@ describe.runIf(asRoot)('with launchd', { timeout: 120_000 }, () => {
     writeFileSync(plist, 'theirs');
     const ran = await run('/bin/sh', ['-c', script], {});
     expect(ran).toMatchObject({ ended: { kind: 'exited', code: 77 } });
-    expect(ran.stderr).toContain(`${plist} is somebody else's; nothing was changed.`);
+    expect(ran.stderr).toContain(
+      `${plist} was not written by linuxkit-builder. Nothing was changed.`,
+    );
     expect(readFileSync(plist, 'utf8')).toBe('theirs');
     chmodSync(join(tree, 'Library/LaunchDaemons'), 0o777);
     const loose = await run('/bin/sh', ['-c', script], {});
-    expect(loose.stderr).toContain('has to be a directory that only root can write');
+    expect(loose.stderr).toContain('must be a directory that only root can write to');
   });
 });
 
@@ -118,7 +120,7 @@ test('a job of linuxkit-nix is no job of ours', () => {
   const place = { kind: 'launchd', scope: 'user', path: '/p' } as const;
   expect(declaredIn('<string>/nix/store/x/bin/linuxkit-builder</string>', place)).toBeUndefined();
   expect(declaredIn('exec linuxkit-builder daemon --managed', place)).toMatchObject({
-    by: 'somebody else',
+    by: 'someone else',
     directory: undefined,
   });
 });

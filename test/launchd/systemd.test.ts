@@ -143,9 +143,7 @@ describe('with systemd', { timeout: 60_000 }, () => {
       const UNIT = join(folder, 'linuxkit-builder.service');
       const run = (verb: string, ...argv: string[]) => rig.runWith({ UNIT }, verb, ...argv);
       const printed = run('configure', '--system', '--no-root');
-      expect(printed.stdout).toContain(
-        'The system starts the daemon at boot'.toLowerCase().slice(4),
-      );
+      expect(printed.stdout).toContain('The that starts the daemon at boot'.toLowerCase().slice(4));
       expect(existsSync(UNIT)).toBe(false);
       expect(run('configure').stdout).toContain(`Wrote ${UNIT}`);
       expect(existsSync(rig.unit)).toBe(false);

@@ -74,7 +74,7 @@ test('a feature that is misspelt is one to mend, and not to offer', () => {
   const remedies = (feature: string) =>
     routingOf({ ...drv, features: [feature] }, mac).reasons.flatMap(({ remedy = '' }) => remedy);
   expect(remedies('big_parallel').join()).toContain(
-    "big_parallel is no feature of Nix's; big-parallel is. Mend the derivation.",
+    'Nix has no feature big_parallel; did you mean big-parallel? If so, fix the derivation.',
   );
   expect(remedies('mine').join()).toContain('-f big-parallel,linuxkit-builder,mine');
 });
@@ -103,7 +103,7 @@ describe('a build of a system beside that of the guest', () => {
   test('fails where the guest runs it no more', () =>
     expect(goes(i686, { ...x86('i686-linux'), lost: ['i686-linux'] })).toEqual([
       'nowhere',
-      'the guest runs no programs of i686-linux',
+      'the guest cannot run i686-linux programs',
     ]));
 });
 
@@ -114,25 +114,25 @@ describe('a line that keeps the builder for some', () => {
   test('takes nothing else', () =>
     expect(goes({}, { ...mac, ours })).toEqual([
       'nowhere',
-      'the list keeps the builder for what requires kvm',
+      'the list reserves the builder for builds that require kvm',
     ]));
 });
 
 describe('a build that does not come says why', () => {
   test.each([
-    ['the system', { system: 'x86_64-linux' }, {}, 'the builder builds aarch64-linux'],
+    ['the system', { system: 'x86_64-linux' }, {}, 'supports only aarch64-linux'],
     ['a feature', { features: ['kvm', 'big-parallel'] }, {}, 'it requires kvm, which'],
     [
       'what no guest of ours does',
       { features: ['uid-range'] },
       { ours: { ...mac.ours, features: ['uid-range'] } as RoutingFacts['ours'] },
-      'it requires uid-range, which the builder cannot do',
+      'it requires uid-range, which the builder cannot provide',
     ],
-    ['the list', {}, { ours: undefined }, 'does not name the builder'],
+    ['the list', {}, { ours: undefined }, 'the builder is not in the list'],
     ['builders', {}, { hidden: '' }, '`builders` is ""'],
     ['a malformed line', {}, { malformed: 'line 3: x' }, 'line 3: x'],
-    ['no jobs', {}, { ours: { ...mac.ours, maxJobs: 0 } as RoutingFacts['ours'] }, 'with 0 jobs'],
-    ['no daemon', {}, { builder: undefined }, 'no daemon runs'],
+    ['no jobs', {}, { ours: { ...mac.ours, maxJobs: 0 } as RoutingFacts['ours'] }, 'max-jobs 0'],
+    ['no daemon', {}, { builder: undefined }, 'the daemon is not running'],
     [
       'a failed daemon',
       {},

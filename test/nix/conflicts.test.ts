@@ -58,7 +58,7 @@ describe('settings that keep builds from us', () => {
     put('etc/nix/more.conf', '\nbuilders = ssh://other\n');
     expect(found()).toEqual([
       expect.stringMatching(
-        /^no-builds .*more\.conf, line 2 says builders = ssh:\/\/other, .* kickstart -k system\/org\.nixos\.nix-daemon$/,
+        /^no-builds .*more\.conf, line 2 sets builders = ssh:\/\/other, .* kickstart -k system\/org\.nixos\.nix-daemon$/,
       ),
     ]);
   });
@@ -106,18 +106,18 @@ describe('settings that keep builds from us', () => {
     put('etc/nix/nix.conf', `builders = @${join(tree, 'etc/nix/machines')}\n`);
     expect(found()).toEqual([
       expect.stringMatching(
-        /^some-builds .*\.config\/nix\/nix\.conf, line 1 says builders = ssh:\/\/mine, .* where nix-daemon trusts you/,
+        /^some-builds .*\.config\/nix\/nix\.conf, line 1 sets builders = ssh:\/\/mine, .* if nix-daemon trusts you/,
       ),
     ]);
     expect(found({ XDG_CONFIG_HOME: '/none' })).toEqual([]);
     put('u.conf', 'builders = ssh://u\n');
     const named = { NIX_USER_CONF_FILES: '/u.conf:/none' };
-    expect(found(named)[0]).toContain('u.conf, line 1 says builders = ssh://u');
+    expect(found(named)[0]).toContain('u.conf, line 1 sets builders = ssh://u');
     expect(found({ ...named, NIX_CONFIG: 'cores = 1\nbuilders =' })[0]).toMatch(
-      /^some-builds NIX_CONFIG in your environment, line 2 says builders = ,/,
+      /^some-builds NIX_CONFIG in your environment, line 2 sets builders = ,/,
     );
     put('nix/store/x', '');
-    expect(found(named, undefined, 'linux')[0]).toMatch(/^no-builds .*u\.conf, line 1 says/);
+    expect(found(named, undefined, 'linux')[0]).toMatch(/^no-builds .*u\.conf, line 1 sets/);
     expect(found({ NIX_USER_CONF_FILES: '' }, undefined, 'linux')).toEqual([]);
   });
 
@@ -125,7 +125,7 @@ describe('settings that keep builds from us', () => {
     [{ NIX_REMOTE: 'ssh://else' }, /^some-builds NIX_REMOTE=ssh:\/\/else in your environment/],
     [
       { NIX_CONFIG: 'store = ssh-ng://else' },
-      /^some-builds NIX_CONFIG in your .* says store = ssh/,
+      /^some-builds NIX_CONFIG in your .* sets store = ssh/,
     ],
     [{ NIX_CONF_DIR: '/elsewhere' }, /^some-builds NIX_CONF_DIR=\/elsewhere in your environment/],
   ])('a store or a folder of yours: %j', (env, said) => {
@@ -149,18 +149,20 @@ describe('settings that keep builds from us', () => {
     unit('NIX_CONF_DIR=/elsewhere');
     expect(found()[0]).toMatch(/^no-builds NIX_CONF_DIR=\/elsewhere in .*nix-daemon\.service/);
     unit('NIX_CONFIG=cores = 1\\nbuilders =');
-    expect(found()[0]).toMatch(/^no-builds NIX_CONFIG in .*service, line 2 says builders = ,/);
+    expect(found()[0]).toMatch(/^no-builds NIX_CONFIG in .*service, line 2 sets builders = ,/);
     unit('A=b');
     put('etc/nix/nix.conf', 'build-hook =\n');
-    expect(found()[0]).toMatch(/^no-builds .*nix\.conf, line 1 says build-hook = , so Nix asks no/);
+    expect(found()[0]).toMatch(
+      /^no-builds .*nix\.conf, line 1 sets build-hook = , so Nix never asks/,
+    );
     put('etc/nix/nix.conf', 'store = ssh://else\n');
-    expect(found()[0]).toMatch(/^no-builds .*nix\.conf, line 1 says store = ssh/);
+    expect(found()[0]).toMatch(/^no-builds .*nix\.conf, line 1 sets store = ssh/);
   });
 
   test('what is no fault of settings stands last', () => {
     const all = found({ NIX_REMOTE: 'ssh://else' }, 'aarch64-linux');
     expect(all[0]).toContain('NIX_REMOTE');
-    expect(all[1]).toContain('This machine builds');
+    expect(all[1]).toContain('This machine also builds');
   });
 
   test('builders of root, who is the daemon', () => {
@@ -182,10 +184,12 @@ describe('settings that keep builds from us', () => {
   });
 
   test('a machine that builds the same itself', () => {
-    expect(found({}, 'aarch64-linux')[0]).toMatch(/^some-builds This machine builds/);
+    expect(found({}, 'aarch64-linux')[0]).toMatch(/^some-builds This machine also builds/);
     expect(found({}, 'x86_64-linux')).toEqual([]);
     put('etc/nix/nix.conf', 'extra-platforms = i686-linux aarch64-linux\n');
-    expect(found({}, 'x86_64-linux')[0]).toMatch(/^some-builds This machine builds aarch64-linux/);
+    expect(found({}, 'x86_64-linux')[0]).toMatch(
+      /^some-builds This machine also builds for aarch64-linux/,
+    );
     put('etc/nix/nix.conf', 'max-jobs = 0\n');
     expect(found({}, 'aarch64-linux')).toEqual([]);
   });

@@ -6,9 +6,9 @@ describe('features are the truth', () => {
     [['big-parallel'], false, []],
     [['kvm', 'nixos-test'], true, []],
     [['kvm'], undefined, []],
-    [['kvm'], false, ['is not true: the guest has no /dev/kvm']],
+    [['kvm'], false, ['does not work: the guest has no /dev/kvm']],
     [['nixos-test'], true, ['needs kvm']],
-    [['nixos-test', 'kvm'], false, ['is not true: the guest has no /dev/kvm']],
+    [['nixos-test', 'kvm'], false, ['does not work: the guest has no /dev/kvm']],
   ] as const)('%j with kvm %s', (features, kvm, messages) =>
     expect(featureProblems(features, kvm).map(({ message }) => message)).toEqual(messages),
   );
@@ -39,7 +39,7 @@ describe('features are the truth', () => {
     ['recursive_nix', 'recursive-nix'],
   ])('%s is refused: %s is meant', (word, meant) =>
     expect(featureProblems([word], true)).toEqual([
-      expect.objectContaining({ value: word, hint: `Say ${meant}.` }),
+      expect.objectContaining({ value: word, hint: `Use ${meant}.` }),
     ]),
   );
 

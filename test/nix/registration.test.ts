@@ -13,11 +13,11 @@ test('whether Nix knows of a builder is what root keeps of it', () => {
   };
   const owner = (directory: string) =>
     JSON.stringify({ owner: { name: 'ann', uid: 1, directory } });
-  expect(why()).toMatch(/^Nix does not know of this builder.*linuxkit-builder configure\.$/);
+  expect(why()).toMatch(/^This builder is not registered with Nix.*linuxkit-builder configure$/);
   keep(owner(rig.layout.root));
   expect(why()).toBeUndefined();
   keep(owner('/elsewhere'));
-  expect(why()).toContain('It knows the one of ann, in /elsewhere.');
+  expect(why()).toContain('The registered one belongs to ann, in /elsewhere.');
   // What cannot be read says nothing: doctor looks closer.
   for (const text of ['', '{', '[]', '{"owner": 7}']) {
     keep(text);

@@ -35,7 +35,7 @@ test('a config with several mistakes is refused with all of them', async (contex
     await rig.leavesNothing();
   }
   writeFileSync(rig.layout.config, '{ "cpus": 2,');
-  expect((await rig.cli('daemon')).stderr).toContain('is not JSON');
+  expect((await rig.cli('daemon')).stderr).toContain('is not valid JSON');
 });
 
 // Behaviour 75: A failure that a second attempt cannot fix is not retried. A changed `config.json` is read and tried at

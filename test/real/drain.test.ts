@@ -110,7 +110,7 @@ test('a stop waits for what is running, lets nothing new in, and does not wait w
   // The daemon still works; but nobody sends it anything.
   const again = await rig.cli('start');
   expect(again.said).toContain(
-    `Nix does not know of this builder, so no build comes. Tell it: linuxkit-builder configure -d ${rig.layout.root}.`,
+    `This builder is not registered with Nix, so no builds are sent to it. Register it: linuxkit-builder configure -d ${rig.layout.root}`,
   );
   expect((await rig.cli('stop', '--now')).end).toBe(0);
 });

@@ -38,9 +38,7 @@ test('with --json the output is values for root’s part, and nothing else', asy
 
 test('a dry run shows it, written and taken away', async () => {
   const { out } = await configure('--system', '--dry-run');
-  expect(out).toContain(
-    `# ${unit}: the system starts the daemon when this machine starts (new, mode 0644)`,
-  );
+  expect(out).toContain(`# ${unit}: the system starts the daemon at boot (new, mode 0644)`);
   expect(out).toContain('+WantedBy=multi-user.target');
   expect(existsSync(rig.layout.root)).toBe(false);
   writeFileSync(unit, await present());

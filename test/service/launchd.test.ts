@@ -180,7 +180,7 @@ describe('what launchctl says', () => {
 describe('each refusal has a sentence and a remedy', () => {
   const mine = process.getuid?.() ?? 0;
   test.each([
-    [{ kind: 'missing', mode: 0, uid: 0 }, 'There is no /p'],
+    [{ kind: 'missing', mode: 0, uid: 0 }, '/p does not exist'],
     [{ kind: 'other', mode: 0o755, uid: mine }, 'is not a regular file'],
     [{ kind: 'file', mode: 0o664, uid: mine }, "chmod 644 '/p'"],
     [{ kind: 'file', mode: 0o644, uid: 4242 }, 'sudo chown'],

@@ -71,7 +71,7 @@ describe.each(kinds)('with %s', (kind) => {
     for (const ran of [install(kind, 'bob'), run(jobRemovalScript({ kind, tree }, 'bob'))])
       expect(ran).toMatchObject({
         status: 77,
-        stderr: `${path} is the job of alice; nothing was changed.\n`,
+        stderr: `${path} belongs to alice. Nothing was changed.\n`,
       });
     expect(readFileSync(path, 'utf8')).toBe(theirs);
     expect(install(kind, 'alice').status).toBe(0);
@@ -89,7 +89,7 @@ describe('where systemd refuses', () => {
     const first = install('systemd', 'alice');
     expect(first.status).toBe(77);
     expect(first.stderr).toContain(`no bus for ${verb}`);
-    expect(first.stderr).toContain(`systemd did not take ${path()}; nothing was changed.`);
+    expect(first.stderr).toContain(`systemd rejected ${path()}. Nothing was changed.`);
     expect(readdirSync(dirname(path()))).toEqual([]);
 
     systemctl('exit 0');

@@ -135,7 +135,7 @@ describe.runIf(canAsk)('root’s part for another user', () => {
     );
     expect([status, stderr]).toEqual([
       0,
-      expect.stringContaining(`Left ${paths().door}: it holds what is not ours`) as string,
+      expect.stringContaining(`Left ${paths().door} alone`) as string,
     ]);
     for (const path of [paths().installed, join(paths().directory, 'client_ed25519')])
       expect(existsSync(path), path).toBe(false);

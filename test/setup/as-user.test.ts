@@ -109,7 +109,7 @@ describe('as an ordinary user', () => {
     for (const argv of [[], ['--dry-run'], ['--no-root']]) {
       const refused = rig.run('configure', '-d', other, ...argv);
       expect(refused.status).toBe(64);
-      expect(refused.stderr).toContain(`You have a builder in ${rig.directory} already`);
+      expect(refused.stderr).toContain(`You already have a builder in ${rig.directory}`);
       expect(refused.stderr).toContain(`linuxkit-builder unconfigure -d '${rig.directory}'`);
     }
     expect(snapshot(rig.tree)).toEqual(before);

@@ -36,7 +36,7 @@ describe.runIf(asRoot)('configure', () => {
     const outcome = await rig.run('-f', 'big-parallel,kvm', '-c', '1', '--max-jobs', '3');
     expect(outcome.failure).toBeUndefined();
     expect(outcome.err).toEqual([
-      expect.stringContaining('/dev/kvm is not known'),
+      expect.stringContaining('whether the guest has /dev/kvm'),
       expect.stringContaining('3 builds at a time are many for 1 CPUs'),
     ]);
     expect(rig.read(layout.config)).toBe(
@@ -385,7 +385,7 @@ describe.runIf(asRoot)('configure leaves alone and says', () => {
   test('a builders setting that hides the file', async () => {
     using rig = configureRig();
     writeFileSync(rig.root.nixConf, 'builders =\n');
-    expect((await rig.run()).err.join('\n')).toContain('Nix does not read');
+    expect((await rig.run()).err.join('\n')).toContain('so Nix ignores');
   });
 
   test('a machine without Nix', async () => {
@@ -397,7 +397,7 @@ describe.runIf(asRoot)('configure leaves alone and says', () => {
       join(bare, 's'),
       '--dry-run',
     );
-    expect(err.join('\n')).toContain('is Nix installed');
+    expect(err.join('\n')).toContain('Is Nix installed');
   });
 });
 
@@ -459,7 +459,7 @@ describe.runIf(asRoot)('configure meets', () => {
         symlinkSync(`${stored}-etc`, join(rig.tree, 'etc/static'));
         symlinkSync('/etc/static/nix/nix.conf', rig.root.nixConf);
       },
-      /^This machine has Nix 2\.31\.2, multi-user, by nix-darwin\.$/m,
+      /^This machine has Nix 2\.31\.2, multi-user, managed by nix-darwin\.$/m,
     ],
     'nix-darwin with nix.enable = false': [
       'nix (Nix) 2.31.2',
@@ -467,7 +467,7 @@ describe.runIf(asRoot)('configure meets', () => {
         symlinkSync(`${stored}-etc`, join(rig.tree, 'etc/static'));
         put(rig, 'etc/nix/nix.conf', 'experimental-features = nix-command\n');
       },
-      /^This machine has Nix 2\.31\.2, multi-user, which nix-darwin leaves alone \(nix\.enable = false\)\.$/m,
+      /^This machine has Nix 2\.31\.2, multi-user, not managed by nix-darwin \(nix\.enable = false\)\.$/m,
     ],
     'Determinate Nix beside nix-darwin': [
       'nix (Determinate Nix 3.8.4) 2.30.1',
@@ -476,7 +476,7 @@ describe.runIf(asRoot)('configure meets', () => {
         put(rig, 'etc/nix/nix.conf', '!include nix.custom.conf\n');
         put(rig, 'usr/local/bin/determinate-nixd');
       },
-      /^This machine has Determinate Nix 3\.8\.4 \(Nix 2\.30\.1\), multi-user, by nix-darwin\.$/m,
+      /^This machine has Determinate Nix 3\.8\.4 \(Nix 2\.30\.1\), multi-user, managed by nix-darwin\.$/m,
     ],
     NixOS: [
       'nix (Nix) 2.31.2',
@@ -485,7 +485,7 @@ describe.runIf(asRoot)('configure meets', () => {
         symlinkSync(`${stored}-etc`, join(rig.tree, 'etc/static'));
         symlinkSync('/etc/static/nix/nix.conf', rig.root.nixConf);
       },
-      /^This machine has Nix 2\.31\.2, multi-user, by NixOS\.$/m,
+      /^This machine has Nix 2\.31\.2, multi-user, managed by NixOS\.$/m,
     ],
   };
 

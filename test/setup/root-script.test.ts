@@ -209,7 +209,7 @@ describe("root's script refuses, and changes nothing", () => {
     const ran = perform(script);
     expect(ran).toMatchObject({ status: 77, stdout: '' });
     expect(ran.stderr).toContain(why);
-    expect(ran.stderr).toContain('nothing was changed');
+    expect(ran.stderr).toContain('Nothing was changed.');
     expect(snapshot(tree)).toEqual(before);
   };
 
@@ -218,15 +218,15 @@ describe("root's script refuses, and changes nothing", () => {
     mkdirSync(elsewhere);
     mkdirSync(request.etcNix, { recursive: true });
     symlinkSync(elsewhere, paths.directory);
-    refused(`${paths.directory} has to be a directory that only root can write`);
+    refused(`${paths.directory} must be a directory that only root can write to`);
   });
 
   test.each(['/etc/nix', '/root/.ssh'])('that others can write: %s', (path) => {
     mkdirSync(join(tree, path), { recursive: true });
     chmodSync(join(tree, path), 0o775);
-    refused(`${join(tree, path)} has to be`);
+    refused(`${join(tree, path)} must be`);
     chmodSync(join(tree, path), 0o757);
-    refused(`${join(tree, path)} has to be`);
+    refused(`${join(tree, path)} must be`);
   });
 
   test.runIf(asRoot)('that is another user’s', () => {
@@ -240,7 +240,7 @@ describe("root's script refuses, and changes nothing", () => {
     const script = installing();
     mkdirSync(paths[name], { recursive: true });
     chmodSync(dirname(paths[name]), 0o700);
-    refused(`${paths[name]} is no ordinary file`, script);
+    refused(`${paths[name]} is not a regular file`, script);
   });
 
   test.runIf(canMount)('a folder that is read-only', () => {
@@ -250,14 +250,14 @@ describe("root's script refuses, and changes nothing", () => {
     const argv = ['-m', 'sh', '-c', mount, 'sh', request.etcNix, installing()];
     const { status, stderr } = spawnSync('unshare', argv, { encoding: 'utf8' });
     expect(status).toBe(77);
-    expect(stderr).toBe(`${request.etcNix} cannot be written; nothing was changed.\n`);
+    expect(stderr).toBe(`${request.etcNix} is not writable. Nothing was changed.\n`);
     expect(snapshot(tree)).toEqual(before);
   });
 
   test('the builder of another user', () => {
     perform(installing());
     request = { ...request, owner: { name: 'ann', uid: 1001, directory: '/other' } };
-    refused("another user's");
+    refused('another user');
     expect(perform(removing())).toMatchObject({ status: 77 });
   });
 });
@@ -319,7 +319,7 @@ describe.runIf(canMount)('a file that is a mount point', () => {
     const before = snapshot(tree);
     const { status, stderr } = mounted(installing(), ',ro');
     expect(status).toBe(77);
-    expect(stderr).toContain(`${paths.machines} cannot be written; nothing was changed.`);
+    expect(stderr).toContain(`${paths.machines} is not writable. Nothing was changed.`);
     expect(snapshot(tree)).toEqual(before);
   });
 });

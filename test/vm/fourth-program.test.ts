@@ -25,9 +25,11 @@ test('the settings are judged by its row', () => {
     vmProblems({ vm: 'fourth', ...json }, host, rows).map(({ path, message }) => [path, message]);
   expect(problems({})).toEqual([]);
   expect(problems({ network: 'gvproxy' })).toEqual([]);
-  expect(problems({ network: 'vpnkit' })).toEqual([['network', 'does not go with vm fourth']]);
-  expect(problems({ cpus: 4 })).toEqual([['cpus', "is above Fourth's 3"]]);
-  expect(problems({ system: 'aarch64-linux' })).toEqual([['system', 'does not go with vm fourth']]);
+  expect(problems({ network: 'vpnkit' })).toEqual([['network', 'cannot be used with vm fourth']]);
+  expect(problems({ cpus: 4 })).toEqual([['cpus', "is more than Fourth's maximum of 3"]]);
+  expect(problems({ system: 'aarch64-linux' })).toEqual([
+    ['system', 'cannot be used with vm fourth'],
+  ]);
 });
 
 test('a network goes with it by its link, and the plan says how', async () => {

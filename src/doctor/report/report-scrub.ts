@@ -73,7 +73,7 @@ const forms: readonly (readonly [RegExp, string])[] = [
     leftOut,
   ],
   // A parser repeats, and cuts, what it could not read.
-  [/is not JSON \(.*/g, `is not JSON ${leftOut}`],
+  [/is (not valid JSON|damaged)[ :].*/g, `is $1 ${leftOut}`],
   // Of what is built the hash is enough.
   [/\b([0-9abcdfghijklmnpqrsvwxyz]{32})-[\w+.?=-]+/g, `$1-${leftOut}`],
 ];

@@ -23,7 +23,7 @@ export function opening(
   const { machines, ssh, directory, installed } = rootPaths(places);
   const whose = `
 [ ! -e "$ours/installed.json" ] || grep -q '^    "uid": ${uid ?? 0},$' "$ours/installed.json" ||
-    refuse ${shellWord(`${installed} says that this machine's builder is another user's`)}`;
+    refuse ${shellWord(`This machine's builder belongs to another user, as ${installed} says`)}`;
   return `set -euf
 umask 022
 LC_ALL=C PATH=/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin
@@ -35,16 +35,16 @@ ssh=${shellWord(ssh)}
 cr=$(printf '\\r') nl='
 '
 
-refuse() { echo "$1; nothing was changed." >&2; exit 77; }
+refuse() { echo "$1. Nothing was changed." >&2; exit 77; }
 for dir in "$nix" "$ours" "\${ssh%/*}"; do
     [ -e "$dir" ] || [ -L "$dir" ] || continue
     [ "$(find "$dir" -prune -type d -user "$(id -u)" ! -perm -020 ! -perm -002)" ] ||
-        refuse "$dir has to be a directory that only root can write"
-    [ -w "$dir" ] || refuse "$dir cannot be written" # a read-only file system
+        refuse "$dir must be a directory that only root can write to"
+    [ -w "$dir" ] || refuse "$dir is not writable" # a read-only file system
 done
 for file in "$machines" "$ssh"; do
-    [ ! -e "$file" ] || [ -f "$file" ] || [ -L "$file" ] || refuse "$file is no ordinary file"
-    [ ! -f "$file" ] || [ -L "$file" ] || { true >>"$file"; } 2>/dev/null || refuse "$file cannot be written"
+    [ ! -e "$file" ] || [ -f "$file" ] || [ -L "$file" ] || refuse "$file is not a regular file"
+    [ ! -f "$file" ] || [ -L "$file" ] || { true >>"$file"; } 2>/dev/null || refuse "$file is not writable"
 done${uid === undefined ? '' : whose}
 
 get() { text=''; [ ! -e "$1" ] || text=$(cat "$1" && echo .); text=\${text%.}; } # FILE
@@ -69,7 +69,7 @@ cut() { # LINES: go out of $text
 /** Takes away the front door's directory, with the socket that a daemon left in it; its owner may have put anything there. */
 export const closing = `[ ! -d "$ours/door" ] || {
     rm -f "$ours/door/socket" "$ours/door/socket.lock" "$ours/door/socket.new" 2>/dev/null || :
-    rmdir "$ours/door" 2>/dev/null && echo "Deleted $ours/door" || echo "Left $ours/door: it holds what is not ours" >&2
+    rmdir "$ours/door" 2>/dev/null && echo "Deleted $ours/door" || echo "Left $ours/door alone: it contains other files" >&2
 }`;
 
 /** Takes such lines out of $text. */

@@ -1,6 +1,7 @@
 /** A derivation in the store of this machine, with all that its build sees. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { reasons } from '../../system/files/reasons.ts';
 import { errorCode, Exit, Failed, type Failure } from '../../system/failure.ts';
 import { parseStored, type StoredDerivation } from './stored-derivation.ts';
 
@@ -39,8 +40,10 @@ function stored(path: string, tree: string): StoredDerivation {
   try {
     text = readFileSync(`${tree}${path}`, 'latin1');
   } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    throw new Failed(notRead(path, errorCode(error) ?? ''), { cause: error });
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    const why = code === 'ENOENT' ? 'it does not exist' : (reasons[code] ?? code);
+    throw new Failed(notRead(path, why), { cause: error });
   }
   const derivation = parseStored(text);
   if (derivation === undefined) throw new Failed(notUnderstood(path));
@@ -49,35 +52,35 @@ function stored(path: string, tree: string): StoredDerivation {
 
 const noPath = (path: string): Failure => ({
   kind: 'no-derivation',
-  message: `${JSON.stringify(path)} is no path of a derivation.`,
-  hint: 'Nix names it when a build fails: /nix/store/...-NAME.drv. That of a file says: nix-instantiate FILE.nix.',
+  message: `${JSON.stringify(path)} is not the path of a derivation.`,
+  hint: 'Nix prints the path when a build fails: /nix/store/...-NAME.drv. For a Nix file, run: nix-instantiate FILE.nix',
   exit: Exit.usage,
 });
 
-const notRead = (path: string, code: string): Failure => ({
+const notRead = (path: string, why: string): Failure => ({
   kind: 'derivation-not-read',
-  message: `${path} cannot be read in this machine's store (${code}).`,
-  hint: 'Where a collection of garbage has deleted it, evaluate once more what it is of: nix-instantiate FILE.nix.',
+  message: `Cannot read ${path} in this machine's store: ${why}.`,
+  hint: 'If garbage collection has deleted it, evaluate its Nix file again: nix-instantiate FILE.nix',
   exit: Exit.noInput,
 });
 
 const notUnderstood = (path: string): Failure => ({
   kind: 'derivation-not-understood',
-  message: `${basename(path)} is not written as derivations are that can be debugged here.`,
-  hint: 'Derivations of experimental kinds cannot.',
+  message: `${basename(path)} is in a format that cannot be debugged here.`,
+  hint: 'Derivations that use experimental features are not supported.',
   exit: Exit.dataError,
 });
 
 const withinNix = (path: string, builder: string): Failure => ({
   kind: 'derivation-not-understood',
-  message: `${basename(path)} has no build to be in: Nix does it within itself (${builder}).`,
-  hint: 'See what Nix says of it: nix-store --realise, with -v.',
+  message: `${basename(path)} has no build to enter: Nix does it internally (${builder}).`,
+  hint: `To see what Nix reports, run: nix-store --realise -v ${path}`,
   exit: Exit.dataError,
 });
 
 const byContent = (path: string): Failure => ({
   kind: 'derivation-not-understood',
-  message: `${basename(path)}, or an input of it, has a place in the store that is known only after it was built.`,
-  hint: 'Derivations that are content-addressed cannot be debugged here.',
+  message: `The store path of an output of ${basename(path)}, or of one of its inputs, is known only after the build.`,
+  hint: 'Content-addressed derivations cannot be debugged here.',
   exit: Exit.dataError,
 });

@@ -91,8 +91,8 @@ export async function findHelper({
   for (const helper of helpers) if (await carries(helper, signal)) return helper;
   throw new Failed({
     kind: 'door-helper-missing',
-    message: `ssh reaches a Unix socket by another program, and none of these that can is here as root's own: ${[...new Set(helpers.map(([program = '']) => program))].join(', ')}.`,
-    hint: 'Install perl, or netcat-openbsd; or leave the front door a port: linuxkit-builder configure --door tcp.',
+    message: `ssh needs another program to connect to a Unix socket, and none of these is installed so that only root can change it: ${[...new Set(helpers.map(([program = '']) => program))].join(', ')}.`,
+    hint: 'Install perl or netcat-openbsd, or use a port instead: linuxkit-builder configure --door tcp',
     exit: Exit.unavailable,
   });
 }

@@ -63,7 +63,7 @@ export async function takenBack(options: TakenBackOptions): Promise<TakenBack> {
   const left: LeftOption[] = [];
   for (const { option, value, listing } of found.values()) {
     const why = isPassedOver(listing, option)
-      ? 'IgnoreUnknown there says that an ssh which does not know it reads these files too'
+      ? 'IgnoreUnknown there shows that an ssh that does not support it also reads these files'
       : await unknownTo(option, options);
     if (why === undefined) said.push(option);
     else left.push({ option, value, why });
@@ -78,7 +78,7 @@ export const describeLeft = (
 ): readonly string[] =>
   left.map(
     ({ option: { name }, value, why }) =>
-      `${name} ${value}${where(name)} counts for the guest too, and our lines do not take it back: ${why}. Put those lines below a line \`Match !host ${alias}\`, or take them away.`,
+      `${name} ${value}${where(name)} also applies to the guest, and linuxkit-builder cannot override it: ${why}. Move it below a line \`Match !host ${alias}\`, or remove it.`,
   );
 
 /** Tried with each ssh, for a host that is not ours; undefined where all know the word. */
@@ -92,7 +92,7 @@ async function unknownTo(
     writeFileSync(file, `Host ${alias}\n    ${option.name} ${option.neutral}\n`);
     for (const program of oneOfEach(programs)) {
       const ran = await run(program, ['-F', file, '-G', sibling], { timeoutMs: 10_000, signal });
-      if (!succeeded(ran)) return `${program} does not know it and would stop for every host`;
+      if (!succeeded(ran)) return `${program} does not support it and would fail for every host`;
     }
     return undefined;
   } finally {

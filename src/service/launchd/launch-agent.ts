@@ -46,7 +46,7 @@ export function agentFiles(home: string, values: JobValues, templates: Templates
   return [
     {
       path: launcher,
-      purpose: 'what launchd runs: it starts the daemon',
+      purpose: 'the program with which launchd starts the daemon',
       content: whole(
         launcherText(templates.launcher, { ...values, log }),
         '\n# linuxkit-builder: ',
@@ -57,7 +57,7 @@ export function agentFiles(home: string, values: JobValues, templates: Templates
     },
     {
       path: plist,
-      purpose: 'launchd starts the daemon at your login, and again after a crash',
+      purpose: 'launchd starts the daemon when you log in, and restarts it after a crash',
       content: whole(plistText(templates.plist, { ...values, launcher }), xmlText(launcher)),
       // launchd refuses what others could write (launchctl.c, path_goodness_check).
       mode: 0o644,
@@ -69,7 +69,7 @@ export function agentFiles(home: string, values: JobValues, templates: Templates
 
 /** Where the directory of agents is Nix's: launchd is told there, of a program that outlives a garbage collection. */
 const agentByHand = (launcher: string): string =>
-  `launchd does not learn of the daemon by us then. Declare an agent that runs '${launcher}', with RunAtLoad and KeepAlive.SuccessfulExit = false (nix-darwin: launchd.user.agents; home-manager: launchd.agents); or start it yourself, and say so: linuxkit-builder configure --no-autostart.`;
+  `In that case configure cannot register the daemon with launchd. Declare an agent that runs '${launcher}', with RunAtLoad and KeepAlive.SuccessfulExit = false (nix-darwin: launchd.user.agents; home-manager: launchd.agents). Or start the daemon yourself, and run: linuxkit-builder configure --no-autostart`;
 
 /** The template with its `@NAMES@` replaced, as XML text. */
 export const plistText = (

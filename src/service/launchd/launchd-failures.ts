@@ -13,7 +13,7 @@ export interface PlistFacts {
   readonly uid: number;
 }
 
-const reload = 'Run: linuxkit-builder configure, then linuxkit-builder start.';
+const reload = 'Run linuxkit-builder configure, then linuxkit-builder start.';
 
 /** Why launchd will refuse a file, as it would not say itself. Pure. */
 export function fileFailure(
@@ -24,20 +24,20 @@ export function fileFailure(
   const sudo = isSystem ? 'sudo ' : '';
   const refused = (why: string, hint: string): Failure => ({
     kind: 'job-file-refused',
-    message: `${plist} ${why}, so launchd refuses it.`,
+    message: `${plist} ${why}, so launchd refuses to load it.`,
     hint,
     exit: Exit.unavailable,
   });
   if (kind === 'missing')
     return {
       kind: 'job-missing',
-      message: `There is no ${plist}.`,
+      message: `${plist} does not exist.`,
       hint: reload,
       exit: Exit.unavailable,
     };
   if (kind === 'other') return refused('is not a regular file', `Move it away. ${reload}`);
   if ((mode & 0o022) !== 0)
-    return refused('can be written by others', `Run: ${sudo}chmod 644 '${plist}'`);
+    return refused('is writable by other users', `Run: ${sudo}chmod 644 '${plist}'`);
   if (uid !== 0 && (isSystem || uid !== process.getuid?.()))
     return refused(
       `belongs to another user (uid ${uid})`,
@@ -67,17 +67,13 @@ export function troubleFailure(
     case 'io':
       return failure(
         'job-disabled',
-        'launchd refuses to load the job: it may be switched off in the Login Items.',
-        `Allow linuxkit-builder in System Settings, General, Login Items; or run: ${isSystem ? 'sudo ' : ''}launchctl enable ${named(isSystem)}`,
+        'launchd refuses to load the job. It may be disabled in Login Items.',
+        `Allow linuxkit-builder in System Settings > General > Login Items, or run: ${isSystem ? 'sudo ' : ''}launchctl enable ${named(isSystem)}`,
       );
     case 'already':
       return doesNotLeave(isSystem);
     case 'bad-file':
-      return failure(
-        'job-file-refused',
-        `launchd does not accept ${plist}.`,
-        `Delete it. ${reload}`,
-      );
+      return failure('job-file-refused', `launchd rejected ${plist}.`, `Delete it. ${reload}`);
     default:
       return failure('job-refused', 'launchd did not load the job.', reload);
   }
@@ -85,16 +81,15 @@ export function troubleFailure(
 
 export const notLoaded = ({ by, path }: DeclaredJob): Failure => ({
   kind: 'job-missing',
-  message: `launchd does not know the job that ${by} declares in ${path}.`,
-  hint: `Apply the configuration that declares it; or: sudo launchctl bootstrap ${systemDomain} '${path}'`,
+  message: `launchd has not loaded the job that ${by} declares in ${path}.`,
+  hint: `Apply the configuration that declares it, or run: sudo launchctl bootstrap ${systemDomain} '${path}'`,
   exit: Exit.unavailable,
 });
 
 export const noSession: Failure = {
   kind: 'no-login-session',
-  message:
-    'launchd has no session of yours that a job could run in: nobody is logged in on the screen.',
-  hint: 'Log in there once, or run the daemon without launchd: linuxkit-builder daemon.',
+  message: 'launchd has no session to run the job in: you are not logged in at the screen.',
+  hint: 'Log in at the screen once, or run the daemon without launchd: linuxkit-builder daemon',
   exit: Exit.unavailable,
 };
 
@@ -103,7 +98,7 @@ const named = (isSystem: boolean): string => `${isSystem ? systemDomain : 'gui/$
 
 export const doesNotLeave = (isSystem: boolean): Failure => ({
   kind: 'job-does-not-leave',
-  message: 'launchd has been told to end the job, and it is still there after 65 s.',
+  message: 'launchd was asked to end the job, but the job is still there after 65 s.',
   hint: `See: launchctl print ${named(isSystem)}`,
   exit: Exit.temporary,
 });
@@ -111,8 +106,8 @@ export const doesNotLeave = (isSystem: boolean): Failure => ({
 /** Where a call of root's was not made, or failed in a way that launchd has no code for. */
 export const rootRefused = (argv: readonly string[], { stderr }: Reply): Failure => ({
   kind: 'root-refused',
-  message: `The job at boot is root's, and this did not succeed: ${argv.map(shellWord).join(' ')}`,
-  hint: 'Run it again where you can become root, or have an administrator run that command.',
+  message: `Only root can change the job at boot, and this command failed: ${argv.map(shellWord).join(' ')}`,
+  hint: 'Try again where you can use sudo, or ask an administrator to run that command.',
   exit: Exit.noPermission,
   lines: stderr.trim().split('\n').slice(-5),
 });

@@ -82,11 +82,11 @@ export function parseShow(text: string): ServiceState {
 }
 
 const without =
-  'Without systemd: linuxkit-builder configure --no-autostart, then linuxkit-builder start.';
+  'To do without systemd, run linuxkit-builder configure --no-autostart, then linuxkit-builder start.';
 
 const noSystemd: Failure = {
   kind: 'no-login-session',
-  message: 'There is no systemd here: the program systemctl is not installed.',
+  message: 'systemd is not available: systemctl is not installed.',
   hint: without,
   exit: Exit.unavailable,
 };
@@ -97,11 +97,11 @@ function refused(argv: readonly string[], { ended, stderr }: CommandResult, isSy
   return {
     kind: noBus ? 'no-login-session' : 'unit-refused',
     message: noBus
-      ? 'There is no systemd of yours to talk to: this login has no user session.'
-      : `systemctl ${user}${argv.join(' ')} did not succeed${ended.kind === 'exited' ? '' : ` (${ended.kind})`}.`,
+      ? 'Cannot reach your systemd: this login has no user session.'
+      : `systemctl ${user}${argv.join(' ')} failed${ended.kind === 'exited' ? '' : ` (${ended.kind})`}.`,
     hint: noBus
-      ? `Log in anew, or as root: loginctl enable-linger USER. ${without}`
-      : `See: systemctl ${user}status ${unitName}; journalctl ${user}-u ${unitName}`,
+      ? `Log in again, or run as root: loginctl enable-linger USER. ${without}`
+      : `Find the cause with: systemctl ${user}status ${unitName}; journalctl ${user}-u ${unitName}`,
     exit: Exit.unavailable,
     lines: stderr.trim().split('\n').slice(-5),
   };

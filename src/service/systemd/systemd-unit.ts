@@ -11,7 +11,7 @@ export const unitPath = (configHome: string): string => join(configHome, 'system
 
 export const unitFile = (configHome: string, values: JobValues): WantedFile => ({
   path: unitPath(configHome),
-  purpose: 'systemd starts the daemon at your login, and again after a crash',
+  purpose: 'systemd starts the daemon when you log in, and restarts it after a crash',
   content: {
     kind: 'whole',
     text: unitText(values),

@@ -59,7 +59,7 @@ test('a log is read on as it grows, also when another takes its place', async ()
   }
 });
 
-test('who comes to the relay arrives at the door when he is let go, with all that he has said', async () => {
+test('who comes to the relay arrives at the door when it is let go, with all that was said', async () => {
   const arrived: string[] = [];
   const door = createServer((socket) =>
     socket.once('data', (said: Buffer) => {
@@ -70,6 +70,7 @@ test('who comes to the relay arrives at the door when he is let go, with all tha
   door.listen(0, '127.0.0.1');
   await once(door, 'listening');
   using relay = await Relay.begin((door.address() as AddressInfo).port);
+  relay.hold();
   const client = connect(relay.port, '127.0.0.1');
   client.write('SSH-2.0-x\r\n');
   const heard = once(client, 'data') as Promise<[Buffer]>;
@@ -79,6 +80,18 @@ test('who comes to the relay arrives at the door when he is let go, with all tha
   expect(String((await heard)[0])).toBe('greeting');
   expect(arrived).toEqual(['SSH-2.0-x\r\n']);
   await expect(relay.release()).rejects.toThrow('Nobody');
+  client.destroy();
+  door.close();
+});
+
+test('a relay that holds nobody lets each through', async () => {
+  const door = createServer((socket) => socket.end('greeting'));
+  door.listen(0, '127.0.0.1');
+  await once(door, 'listening');
+  using relay = await Relay.begin((door.address() as AddressInfo).port);
+  const client = connect(relay.port, '127.0.0.1');
+  const [heard] = (await once(client, 'data')) as [Buffer];
+  expect(String(heard)).toBe('greeting');
   client.destroy();
   door.close();
 });

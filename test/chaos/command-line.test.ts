@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { help, readWords } from './command-line.ts';
+import { help, readWords, wordsFor } from './command-line.ts';
 import { sabotages } from './sabotages.ts';
 
 test('rounds and seed, each with a default', () => {
@@ -9,19 +9,25 @@ test('rounds and seed, each with a default', () => {
   });
 });
 
-test('builds that arrive while the guest goes and comes', () => {
+const none = { kind: 'on-demand', seed: 5, arrivals: 0, arrivalsEach: 0, suspends: 0 };
+
+test('builds that arrive while the guest goes and comes, in an absence, or in each step, and kills there', () => {
   expect(readWords(['--arrivals', '20', '--seed', '9'], 5)).toEqual({
-    ...{ kind: 'arrivals', count: 20, seed: 9 },
+    ...{ ...none, seed: 9, arrivals: 20 },
+  });
+  expect(readWords(['--arrivals', '20', '--after', 'stop'], 5)).toEqual({
+    ...{ ...none, arrivals: 20, after: 'stop' },
+  });
+  expect(readWords(['--arrivals-each', '4'], 5)).toEqual({ ...none, arrivalsEach: 4 });
+  expect(readWords(['--suspends', '2', '--arrivals-each', '4'], 5)).toEqual({
+    ...{ ...none, arrivalsEach: 4, suspends: 2 },
   });
 });
 
-test('builds that all come in an absence, or in each step', () => {
-  expect(readWords(['--arrivals', '20', '--after', 'stop'], 5)).toEqual({
-    ...{ kind: 'arrivals', count: 20, seed: 5, after: 'stop' },
-  });
-  expect(readWords(['--arrivals-each', '4', '--seed', '9'], 5)).toEqual({
-    ...{ kind: 'aims', each: 4, seed: 9 },
-  });
+test('the words that ask for a run again', () => {
+  const words = '--arrivals 8 --after suspend --arrivals-each 1 --suspends 1 --seed 7'.split(' ');
+  const asked = readWords(words, 5);
+  expect(asked.kind === 'on-demand' && wordsFor(asked)).toBe(words.join(' '));
 });
 
 test('one sabotage, or all', () => {
@@ -37,6 +43,8 @@ test.each([
   ['--arrivals', '0'],
   ['--arrivals', '1', '--after', 'lunch'],
   ['--arrivals-each', '0'],
+  ['--suspends', 'all'],
+  ['--arrivals', '1', '--after', 'stop', '--suspends', '1'],
   ['--seed', '-1'],
   ['--seed', '1.5'],
   ['--sabotage', 'nothing'],

@@ -1,6 +1,6 @@
 /** The words after scripts/chaos. */
 import { parseArgs } from 'node:util';
-import type { Gone } from './arrivals.ts';
+import type { OnDemand } from './on-demand.ts';
 import { vms, type VmProgramName } from './plan.ts';
 import { sabotages, type SabotageName } from './sabotages.ts';
 
@@ -12,23 +12,13 @@ export type Asked =
       /** By this program alone. */
       readonly vm?: VmProgramName;
     }
-  | {
-      readonly kind: 'arrivals';
-      readonly count: number;
-      readonly seed: number;
-      /** All of them come while the guest is away, which went so. */
-      readonly after?: Gone;
-    }
-  | { readonly kind: 'aims'; readonly each: number; readonly seed: number }
-  | { readonly kind: 'kills'; readonly each: number; readonly seed: number }
+  | ({ readonly kind: 'on-demand' } & OnDemand)
   | { readonly kind: 'sabotage'; readonly names: readonly SabotageName[] }
   | { readonly kind: 'help' }
   | { readonly kind: 'wrong'; readonly message: string };
 
 export const help = `usage: scripts/chaos [--rounds N] [--seed S] [--vm NAME]
-       scripts/chaos --arrivals N [--after suspend|stop] [--seed S]
-       scripts/chaos --arrivals-each N [--seed S]
-       scripts/chaos --suspends N [--seed S]
+       scripts/chaos [--arrivals N [--after suspend|stop]] [--arrivals-each N] [--suspends N] [--seed S]
        scripts/chaos --sabotage NAME
 
 Breaks the real thing: kills (SIGKILL) the daemon, the VM program or gvproxy, some of them frozen (SIGSTOP), some with a full disk
@@ -45,6 +35,7 @@ Needs: scripts/test setup image.
   --arrivals-each N  as --arrivals: so many arrive in each step of a suspend and of a resume
   --suspends N     so many kills of the daemon, QEMU or both in each step of a suspend and of a resume: the next build is built, the
                    store is what its database says, and a guest that is away as a file has left a disk that is whole
+                   These three may be given together: one builder plays all of them.
   --sabotage NAME  builds the program, or boots the guest, with one fault in it, and plays the round that must show it:
                    ${Object.keys(sabotages).join(', ')}, or all
 
@@ -62,24 +53,8 @@ export function readWords(argv: readonly string[], chosen: number): Asked {
     const seed = whole(values.seed ?? String(chosen));
     if (rounds === undefined || rounds === 0) return wrong('--rounds takes a number above 0.');
     if (seed === undefined) return wrong('--seed takes a whole number.');
-    if (values.arrivals !== undefined) {
-      const count = whole(values.arrivals);
-      return count === undefined || count === 0
-        ? wrong('--arrivals takes a number above 0.')
-        : arrivalsAsked(values.after, { kind: 'arrivals', count, seed });
-    }
-    if (values['arrivals-each'] !== undefined) {
-      const each = whole(values['arrivals-each']);
-      return each === undefined || each === 0
-        ? wrong('--arrivals-each takes a number above 0.')
-        : { kind: 'aims', each, seed };
-    }
-    if (values.suspends !== undefined) {
-      const each = whole(values.suspends);
-      return each === undefined || each === 0
-        ? wrong('--suspends takes a number above 0.')
-        : { kind: 'kills', each, seed };
-    }
+    if (onDemandCounts.some((name) => values[name] !== undefined))
+      return onDemandAsked(values, seed);
     const vm = vms.find((name) => name === values.vm);
     if (values.vm !== undefined && vm === undefined)
       return wrong(`--vm takes one of: ${vms.join(', ')}.`);
@@ -101,14 +76,34 @@ const options = {
   help: { type: 'boolean' },
 } as const;
 
-function arrivalsAsked(
-  after: string | undefined,
-  asked: Extract<Asked, { kind: 'arrivals' }>,
+const onDemandCounts = ['arrivals', 'arrivals-each', 'suspends'] as const;
+
+function onDemandAsked(
+  values: Partial<Record<(typeof onDemandCounts)[number] | 'after', string>>,
+  seed: number,
 ): Asked {
-  if (after === undefined) return asked;
-  return after === 'suspend' || after === 'stop'
-    ? { ...asked, after }
-    : wrong('--after takes one of: suspend, stop.');
+  const counts = onDemandCounts.map((name) => whole(values[name] ?? '0'));
+  const wrongAt = onDemandCounts.find((name, n) => values[name] !== undefined && !counts[n]);
+  if (wrongAt !== undefined) return wrong(`--${wrongAt} takes a number above 0.`);
+  const [arrivals = 0, arrivalsEach = 0, suspends = 0] = counts;
+  const { after } = values;
+  if (after !== undefined && after !== 'suspend' && after !== 'stop')
+    return wrong('--after takes one of: suspend, stop.');
+  if (after === 'stop' && arrivalsEach + suspends > 0)
+    return wrong('--after stop goes with --arrivals alone: a guest that is stopped has no steps.');
+  const common = { kind: 'on-demand', seed, arrivals, arrivalsEach, suspends } as const;
+  return after === undefined ? common : { ...common, after };
+}
+
+/** The words that ask for the same again. */
+export function wordsFor({ seed, arrivals, after, arrivalsEach, suspends }: OnDemand): string {
+  return [
+    ...(arrivals > 0 ? ['--arrivals', arrivals] : []),
+    ...(after === undefined ? [] : ['--after', after]),
+    ...(arrivalsEach > 0 ? ['--arrivals-each', arrivalsEach] : []),
+    ...(suspends > 0 ? ['--suspends', suspends] : []),
+    ...['--seed', seed],
+  ].join(' ');
 }
 
 function sabotageAsked(word: string): Asked {

@@ -5,26 +5,13 @@ import { BuilderRig, testImage, type RigOptions } from '../real/rig.ts';
 import { fetchGvproxy } from '../rig/gvproxy.ts';
 import { makeProgram } from '../rig/stand-in.ts';
 import { choose } from './aftermath.ts';
-import { aims, playAim } from './aimed.ts';
-import {
-  arrivals,
-  arrivalsSummary,
-  beginOnDemand,
-  inAbsence,
-  playArrival,
-  type Came,
-  type Gone,
-} from './arrivals.ts';
-import { help, readWords } from './command-line.ts';
+import { help, readWords, wordsFor } from './command-line.ts';
 import { describe, plans, sooner, type Round, type VmProgramName } from './plan.ts';
-import { HostDaemon } from './host-daemon.ts';
-import { Relay } from './relay.ts';
+import { playOnDemand, type OnDemand } from './on-demand.ts';
 import { play } from './round.ts';
 import { sabotaged } from './sabotaged.ts';
 import { isFoundBy, sabotages, type Sabotage, type SabotageName } from './sabotages.ts';
-import { kills, killsSummary, playKill, type Struck } from './suspends.ts';
 import { counts, summary, type Outcome } from './tally.ts';
-import { WatchedLog } from './watched-log.ts';
 
 const checkout = dirname(dirname(import.meta.dirname));
 /** Rounds that did not count are played again, so often in a run. */
@@ -51,12 +38,8 @@ async function main(): Promise<number> {
       return 64;
     case 'rounds':
       return playRounds(asked.rounds, asked.seed, asked.vm);
-    case 'arrivals':
-      return playArrivals(asked.count, asked.seed, asked.after);
-    case 'aims':
-      return playAims(asked.each, asked.seed);
-    case 'kills':
-      return playKills(asked.each, asked.seed);
+    case 'on-demand':
+      return beginOnDemand(asked);
     case 'sabotage':
       return playSabotages(asked.names);
   }
@@ -111,98 +94,19 @@ async function playAndTell(rig: BuilderRig, round: Round): Promise<Outcome> {
   return outcome;
 }
 
-/** Exit code 0 when no build failed. */
-async function playArrivals(count: number, seed: number, after?: Gone): Promise<number> {
-  const words = after === undefined ? '' : ` --after ${after}`;
-  console.log(`seed ${seed} (again: scripts/chaos --arrivals ${count}${words} --seed ${seed})`);
-  await using rig = await createSmall();
-  const log = new WatchedLog(rig.layout.log);
-  const host = await HostDaemon.begin(rig);
-  await orReport(rig, beginOnDemand(rig, after));
-  const coming = after === undefined ? arrivals(seed) : inAbsence();
-  const all: Came[] = [];
-  while (all.length < count) {
-    const arrival = coming.next().value;
-    const name = `s${seed}-${all.length + 1}`;
-    const came = await orReport(rig, playArrival({ rig, log, host }, arrival, name));
-    all.push(came);
-    console.log(
-      `${all.length}. beside a ${arrival.beside}, ${arrival.afterMs} ms after it; ${rootValuesOf(came)}`,
-    );
-  }
-  return endArrivals(rig, all, seed);
-}
-
-/** Exit code 0 when no build failed. */
-async function playAims(each: number, seed: number): Promise<number> {
-  console.log(`seed ${seed} (again: scripts/chaos --arrivals-each ${each} --seed ${seed})`);
-  await using rig = await createSmall();
-  const log = new WatchedLog(rig.layout.log);
-  using relay = await Relay.begin(rig.port);
-  const host = await HostDaemon.begin(rig, relay.port);
-  await orReport(rig, beginOnDemand(rig));
-  // The first start formats the disk, and the first suspend is tried, which is over when the guest is away.
-  await orReport(rig, getReady(rig));
-  await rig.cli('suspend');
-  const all: Came[] = [];
-  for (const [n, aim] of aims(seed, each).entries()) {
-    const name = `s${seed}-${n + 1}`;
-    const came = await orReport(rig, playAim({ rig, log, host, relay }, aim, name));
-    all.push(...came);
-    console.log(`${n + 1}. aimed at ${aim.step}: ${came.map(rootValuesOf).join('; ')}`);
-  }
-  return endArrivals(rig, all, seed);
-}
-
-function rootValuesOf({ step, end, tookMs }: Came): string {
-  const how = end === 0 ? 'well' : `with ${end}`;
-  return `came in '${step}', ended ${how} after ${(tookMs / 1000).toFixed(1)} s`;
-}
-
-function endArrivals(rig: BuilderRig, all: readonly Came[], seed: number): number {
-  if (all.some(({ end }) => end !== 0)) console.log(rig.report());
-  console.log(arrivalsSummary(all, seed));
-  return all.every(({ end }) => end === 0) ? 0 : 1;
-}
-
-async function getReady(rig: BuilderRig): Promise<void> {
-  await rig.cli('resume');
-  await rig.reaches('ready');
-}
-
-/** A builder whose guest is quickly there, and which several builds at a time go to. */
-async function createSmall(): Promise<BuilderRig> {
-  running = await BuilderRig.create({ configure: ['-m', '512', '--max-jobs', '4'] });
-  return running;
-}
-
-async function orReport<T>(rig: BuilderRig, work: Promise<T>): Promise<T> {
+/** Exit code 0 when no build failed, and nothing was wrong after any kill. */
+async function beginOnDemand(asked: OnDemand): Promise<number> {
+  console.log(`seed ${asked.seed} (again: scripts/chaos ${wordsFor(asked)})`);
+  // A builder whose guest is quickly there, and which several builds at a time go to.
+  await using rig = await BuilderRig.create({ configure: ['-m', '512', '--max-jobs', '4'] });
+  running = rig;
+  let isWell = false;
   try {
-    return await work;
-  } catch (error) {
-    console.log(rig.report());
-    throw error;
+    isWell = await playOnDemand(rig, asked);
+  } finally {
+    if (!isWell) console.log(rig.report());
   }
-}
-
-/** Exit code 0 when nothing was wrong after any. */
-async function playKills(each: number, seed: number): Promise<number> {
-  console.log(`seed ${seed} (again: scripts/chaos --suspends ${each} --seed ${seed})`);
-  await using rig = await createSmall();
-  const log = new WatchedLog(rig.layout.log);
-  await orReport(rig, beginOnDemand(rig));
-  const all: Struck[] = [];
-  for (const kill of kills(seed, each)) {
-    const struck = await orReport(rig, playKill(rig, kill, { number: all.length + 1, log }));
-    all.push(struck);
-    const { isHit, back, wrong } = struck;
-    const words = `${kill.target} ${kill.afterMs} ms into '${kill.step}'`;
-    console.log(`${all.length}. ${words}${isHit ? '' : ' (nobody was there)'}; ${back}`);
-    for (const what of wrong) console.log(`  WRONG ${what}`);
-  }
-  if (all.some(({ wrong }) => wrong.length > 0)) console.log(rig.report());
-  console.log(killsSummary(all, seed));
-  return all.every(({ wrong }) => wrong.length === 0) ? 0 : 1;
+  return isWell ? 0 : 1;
 }
 
 /** Exit code 0 when each was found by the check that is for it. */

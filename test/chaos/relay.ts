@@ -1,12 +1,16 @@
-/** Holds connections on their way to the door, and lets them arrive there to the millisecond: a build needs a second to its ssh. */
+/**
+ * On the way to the door: lets connections through, or holds them, and then lets each arrive to the millisecond. A build needs a second to
+ * its ssh.
+ */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 export class Relay implements Disposable {
   readonly #door: number;
-  readonly #server = createServer((socket) => this.#hold(socket));
+  readonly #server = createServer((socket) => this.#arrive(socket));
   readonly #waiting: Socket[] = [];
   readonly #sockets = new Set<Socket>();
+  #isHolding = false;
 
   private constructor(door: number) {
     this.#door = door;
@@ -24,6 +28,11 @@ export class Relay implements Disposable {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** From now on who comes waits here until it is released. */
+  hold(): void {
+    this.#isHolding = true;
+  }
+
   /** How many wait here. */
   get waiting(): number {
     return this.#waiting.length;
@@ -33,6 +42,10 @@ export class Relay implements Disposable {
   async release(): Promise<number> {
     const client = this.#waiting.shift();
     if (client === undefined) throw new Error('Nobody waits here.');
+    return this.#lead(client);
+  }
+
+  async #lead(client: Socket): Promise<number> {
     const door = this.#keep(connect(this.#door, '127.0.0.1'));
     await once(door, 'connect');
     const at = Date.now();
@@ -47,8 +60,11 @@ export class Relay implements Disposable {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  #hold(socket: Socket): void {
-    this.#waiting.push(this.#keep(socket));
+  #arrive(socket: Socket): void {
+    this.#keep(socket);
+    // A door that is closed ends the client too.
+    if (!this.#isHolding) return void this.#lead(socket).catch(() => socket.destroy());
+    this.#waiting.push(socket);
     socket.once('close', () => {
       const at = this.#waiting.indexOf(socket);
       if (at >= 0) this.#waiting.splice(at, 1);

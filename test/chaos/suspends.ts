@@ -19,6 +19,10 @@ export const resumeSteps = [
 ] as const;
 
 const targets = ['daemon', 'vm', 'both'] as const;
+/** The steps in which the VM program has ended, or is not yet begun. */
+const withoutVm: readonly string[] = [
+  ...['suspend-step.vm-ended', 'guest-saved', 'phase.away', 'phase.starting'],
+];
 
 export interface Kill {
   readonly step: string;
@@ -27,14 +31,14 @@ export interface Kill {
   readonly afterMs: number;
 }
 
-/** So many for each step; three have all targets, which come in turn by the seed. */
+/** So many for each step; three have all targets that are there in that step, which come in turn by the seed. */
 export function kills(seed: number, each: number): readonly Kill[] {
   const chance = new Chance(seed);
   return [...suspendSteps, ...resumeSteps].flatMap((step) => {
-    const inTurn = chance.shuffle(targets);
+    const inTurn = withoutVm.includes(step) ? (['daemon'] as const) : chance.shuffle(targets);
     return Array.from({ length: each }, (_, n) => ({
       step,
-      target: inTurn[n % targets.length] ?? 'both',
+      target: inTurn[n % inTurn.length] ?? 'both',
       afterMs: chance.below(40),
     }));
   });

@@ -11,7 +11,11 @@ const root = join(import.meta.dirname, '..');
 /** What each generated part of a page is, by the name in its marks. */
 const parts = [['docs/configuration.md', 'settings', 'scripts/settings-page.ts', 'settingsPage']];
 
+/** Files that are made whole. */
+const files = [['docs/status.schema.json', 'scripts/status-schema.ts', 'statusSchemaFile']];
+
 const stale = [];
+for (const [file, source, make] of files) await put(file, (await sourceOf(source))[make]());
 for (const [page, name, source, make] of parts) {
   const path = join(root, page);
   const before = readFileSync(path, 'utf8');
@@ -20,13 +24,18 @@ for (const [page, name, source, make] of parts) {
   const [, tail] = rest?.split(end) ?? [];
   if (tail === undefined) throw new Error(`${page} has no marks of ${name}`);
   const made = (await sourceOf(source))[make]();
-  const text = await formatted(path, `${head}${begin}\n\n${made}\n${end}${tail}`);
-  if (text === before) continue;
-  stale.push(page);
-  if (!process.argv.includes('--check')) writeFileSync(path, text);
+  await put(page, `${head}${begin}\n\n${made}\n${end}${tail}`);
 }
 for (const page of stale) console.log(page);
 if (process.argv.includes('--check') && stale.length > 0) process.exitCode = 1;
+
+async function put(file, made) {
+  const path = join(root, file);
+  const text = await formatted(path, made);
+  if (text === readFileSync(path, 'utf8')) return;
+  stale.push(file);
+  if (!process.argv.includes('--check')) writeFileSync(path, text);
+}
 
 /** A source file as a module. */
 async function sourceOf(path) {

@@ -8,7 +8,8 @@ import { harmless } from '../system/plain-text.ts';
 import { until } from '../system/time/wait.ts';
 import { ask } from '../supervisor/daemon/control.ts';
 import { otherDaemon } from '../supervisor/daemon/daemon-lock.ts';
-import { parseStatus, readStatus, type Found } from '../supervisor/status/status.ts';
+import { readStatus, type Found } from '../supervisor/status/status.ts';
+import { parseStatus } from '../supervisor/status/status-schema.ts';
 
 export interface Asker {
   readonly clock: Clock;

@@ -11,8 +11,12 @@ export interface Change {
 
 /** Made from the others. */
 const derived: ReadonlySet<string> = new Set(['coresPerJob']);
+
+/** Settings as another release may have them. */
+export type Settings = Readonly<Record<Exclude<keyof Config, 'autostart'>, unknown>>;
+
 /** Every setting in which they differ. */
-export function changesBetween(before: Config, after: Config): Change[] {
+export function changesBetween(before: Settings, after: Config): Change[] {
   const old: Readonly<Record<string, unknown>> = before;
   return Object.entries({ ...after, bundle: after.bundle })
     .filter(

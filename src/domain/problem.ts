@@ -4,7 +4,7 @@ import { asSentence } from '../system/failure.ts';
 export interface Problem {
   /** Where: `memoryMiB`, `qemu.program`, `state directory`. */
   readonly path: string;
-  readonly value: unknown;
+  readonly value?: unknown;
   /** What is wrong, to be read after the path: "must be at least 512". */
   readonly message: string;
   /** Empty where the hint of a later problem says it. */

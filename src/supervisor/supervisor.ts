@@ -21,13 +21,13 @@ import type { Settings } from '../config/read-settings.ts';
 import type { Scope } from './scope.ts';
 import { start } from './start/start.ts';
 import { sentenceOf } from './lifecycle/sentences.ts';
-import type { Status } from './status/status.ts';
-import { failureIn, statusOf } from './status/status-of.ts';
+import type { Status } from './status/status-schema.ts';
+import { failureIn, statusOf, type StatusInput } from './status/status-of.ts';
 import { StatusRecord } from './status/status-record.ts';
 import { wayIntoGuest } from './daemon/way-in.ts';
 
 export interface SupervisorOptions
-  extends StagingOptions, DoorControlOptions, Pick<Status, 'daemon' | 'release'> {
+  extends StagingOptions, DoorControlOptions, Pick<StatusInput, 'daemon' | 'release'> {
   readonly log: Log;
   readonly policy: Policy;
   /** As {@link StatusRecord} tells it. */

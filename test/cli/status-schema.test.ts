@@ -1,9 +1,11 @@
+import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
-import { reportOf, type LiveFacts } from '../../src/cli/status/live-facts.ts';
+import { reportOf } from '../../src/cli/status/live-facts.ts';
+import { reportSchema, type LiveFacts } from '../../src/cli/status/report-schema.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import type { State } from '../../src/supervisor/lifecycle/state.ts';
 import { sentenceOf } from '../../src/supervisor/lifecycle/sentences.ts';
-import type { Facts, Status } from '../../src/supervisor/status/status.ts';
+import { parseStatus, type Facts, type Status } from '../../src/supervisor/status/status-schema.ts';
 import { statusOf } from '../../src/supervisor/status/status-of.ts';
 import { hostFacts } from '../../src/system/host/host.ts';
 import { schemaProblems } from '../rig/status-schema.ts';
@@ -100,7 +102,50 @@ describe.each(Object.values(states))('what is printed in phase $phase', (state) 
         : ({ daemon: 'gone', last: status } as const);
     expect(schemaProblems(reportOf(found, beside))).toEqual([]);
     expect(schemaProblems(reportOf(found, {}))).toEqual([]);
+    expect(v.safeParse(reportSchema, printed(reportOf(found, beside))).issues).toBeUndefined();
   });
+
+  test('is read back as it was written', () => {
+    const status = printed(statusIn(state));
+    expect(parseStatus(status)).toEqual(status);
+  });
+});
+
+/** As it goes through a file, without what is undefined. */
+const printed = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+describe('a record of another release', () => {
+  test('that knows less', () => {
+    // Of 0.1.0 before there were a door that is a socket, times to start and idle guests.
+    const old = {
+      ...{ version: 1, phase: 'ready', since: '2026-01-01T00:00:00.000Z', sentence: 's' },
+      ...{ attempt: 0, vmPid: 5, network: 'user', accelerator: 'kvm', tunnelPort: 40000 },
+      ...{ timeline: [{ name: 'init', ms: 1 }], clockOffsetMs: 2, health: 'well' },
+      daemon,
+      door: { port: 24083, draining: false },
+      builder: {
+        ...{ vm: 'qemu', network: 'user', cpus: 2, memoryMiB: 2048, diskGiB: 80, maxJobs: 2 },
+        ...{ system: 'x86_64-linux', features: ['kvm'], port: 24083, accelerator: 'auto' },
+        ...{ holdSeconds: 180, keepAwake: false },
+      },
+    };
+    expect(parseStatus(old)).toEqual(old);
+  });
+
+  test('that knows more', () => {
+    const status = printed(statusIn(states.ready)) as Status;
+    const more = { ...status, colour: 'red', door: { ...status.door, height: 2 } };
+    expect(parseStatus(more)).toEqual(more);
+    const odd = { ...status, phase: 'hovering', health: 'odd', timeline: 'none' };
+    const { timeline, health, ...rest } = odd;
+    expect(parseStatus(odd)).toEqual(rest);
+    expect([timeline, health]).toEqual(['none', 'odd']);
+  });
+
+  test.each([null, [], 'x', {}, { version: 2, phase: 'ready', daemon }, { version: 1, daemon }])(
+    'that is none: %j',
+    (json) => expect(parseStatus(json)).toBeUndefined(),
+  );
 });
 
 test('where there never was a daemon, little is printed', () =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { aliveLines, goneLines, type Screen } from '../../src/cli/status/status-screen.ts';
-import type { Status } from '../../src/supervisor/status/status.ts';
+import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { nobody } from '../fakes/commands.ts';
 
 const now = Date.parse('2026-01-01T00:01:00Z');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { shownLine } from '../../src/command/terminal.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import type { Status } from '../../src/supervisor/status/status.ts';
+import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { writeStatus } from '../../src/supervisor/status/status-file.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 

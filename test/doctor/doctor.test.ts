@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { findingLines } from '../../src/doctor/doctor-command.ts';
 import { sshArgv } from '../../src/doctor/ssh/check-ssh.ts';
-import type { Status } from '../../src/supervisor/status/status.ts';
+import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { statusOf } from '../../src/supervisor/status/status-of.ts';
 import { writeStatus } from '../../src/supervisor/status/status-file.ts';
 import { identify } from '../../src/system/process/process.ts';

@@ -2,7 +2,7 @@
 import { defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
 import type { Config } from '../../src/config/config.ts';
 import type { Event } from '../../src/supervisor/lifecycle/state.ts';
-import type { Status } from '../../src/supervisor/status/status.ts';
+import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { silent, type Log } from '../../src/system/log.ts';
 import { identify } from '../../src/system/process/process.ts';

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { identify, isAlive } from '../../src/system/process/process.ts';
-import type { Status } from '../../src/supervisor/status/status.ts';
+import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { fact } from './command.ts';
 import { addMonitor } from './monitor.ts';
 import { BuilderRig } from './rig.ts';

@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
-import type { Status } from '../../src/supervisor/status/status.ts';
+import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { tryKernelLock } from '../../src/system/lock/lock.ts';
 import { silent } from '../../src/system/log.ts';

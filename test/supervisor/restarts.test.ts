@@ -7,7 +7,7 @@ import { defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
 import { launchNetwork } from '../../src/supervisor/start/children.ts';
 import { Scope } from '../../src/supervisor/scope.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
-import type { Status } from '../../src/supervisor/status/status.ts';
+import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { silent, type Log } from '../../src/system/log.ts';
 import { gvproxy } from '../../src/net/gvproxy.ts';

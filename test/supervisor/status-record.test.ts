@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
-import type { Status } from '../../src/supervisor/status/status.ts';
+import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import { silent } from '../../src/system/log.ts';
 import { identify } from '../../src/system/process/process.ts';

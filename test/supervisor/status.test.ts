@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { checkConfig } from '../../src/config/config.ts';
 import { StartFacts } from '../../src/supervisor/start/start-facts.ts';
-import type { Facts } from '../../src/supervisor/status/status.ts';
+import type { Facts } from '../../src/supervisor/status/status-schema.ts';
 import { statusOf } from '../../src/supervisor/status/status-of.ts';
 import { silent } from '../../src/system/log.ts';
 import { vmDrivers } from '../../src/vm/vm-drivers.ts';

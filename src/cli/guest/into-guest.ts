@@ -4,7 +4,7 @@ import type { Layout } from '../../config/layout.ts';
 import { findStatus } from '../../client/found.ts';
 import { noDaemon } from '../../supervisor/daemon/no-daemon.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
-import type { Status } from '../../supervisor/status/status.ts';
+import type { Status } from '../../supervisor/status/status-schema.ts';
 import { Failed } from '../../system/failure.ts';
 import { notConfigured } from '../../client/not-configured.ts';
 import { readIfThere } from '../../system/files/files.ts';

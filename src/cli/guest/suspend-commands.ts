@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
 import { noDaemon } from '../../supervisor/daemon/no-daemon.ts';
-import type { Status } from '../../supervisor/status/status.ts';
+import type { Status } from '../../supervisor/status/status-schema.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import {
   directoryOption,

@@ -1,6 +1,6 @@
 /** What a look into the guest, and at its VM and its disk, shows: each in a line. Pure. */
-import type { Status } from '../../supervisor/status/status.ts';
-import type { LiveFacts } from './live-facts.ts';
+import type { Status } from '../../supervisor/status/status-schema.ts';
+import type { LiveFacts } from './report-schema.ts';
 
 export const buildWords = ({ guest }: LiveFacts): string | undefined =>
   guest && (guest.builds === 0 ? 'none runs' : `${guest.builds} running`);

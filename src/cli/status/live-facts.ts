@@ -1,36 +1,16 @@
 /** The whole of what `status` knows: the daemon's record, and what lies on the disk or is asked for at this moment. */
 import { statSync } from 'node:fs';
 import type { Layout } from '../../config/layout.ts';
-import type { Counts } from '../../door/through.ts';
-import { mostOf, usersOf, type Peers } from '../../door/peers.ts';
-import type { Crowd } from '../../door/waiting-room.ts';
+import { mostOf, usersOf } from '../../door/peers.ts';
 import type { Inside } from '../../guest/agent/inside.ts';
-import type { LastIncident } from '../../supervisor/health/incident.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
-import type { Found, Status } from '../../supervisor/status/status.ts';
+import type { Found } from '../../supervisor/status/status.ts';
+import type { Status } from '../../supervisor/status/status-schema.ts';
+import type { LiveFacts } from './report-schema.ts';
 import type { CliContext } from '../../command/context.ts';
 import { residentOf } from '../../system/host/host-memory.ts';
 import type { ImageAge } from '../../vm/image-age.ts';
 import type { RootUpdate } from '../../setup/root/report-drift.ts';
-
-/** Facts beside the record; each is absent where it is not known. docs/status.schema.json says what each means. */
-export interface LiveFacts {
-  /** A daemon of the release before does not tell who has logged in. */
-  readonly connections?: Pick<Counts, 'held' | 'opening' | 'open'> &
-    Partial<Counts> & { readonly crowd?: Crowd & { readonly user?: string } };
-  /** Other users' connections to the port that the VM program forwards to sshd, past the front door: of the one who has most. */
-  readonly past?: Peers & { readonly user?: string };
-  readonly guest?: Inside;
-  /** What the VM process takes. */
-  readonly memory?: { readonly residentBytes: number };
-  readonly disk?: { readonly apparentBytes: number; readonly realBytes: number };
-  readonly incident?: LastIncident;
-  readonly untold?: RootUpdate;
-  /** Of the image that the guest runs. */
-  readonly imageAge?: ImageAge;
-  /** The daemon does not answer: when it wrote what is shown, ISO 8601. */
-  readonly unheardSince?: string;
-}
 
 /** What `status --json` prints. */
 export type Report = { readonly running: boolean } & Partial<Status> & LiveFacts;

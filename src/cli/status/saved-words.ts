@@ -1,5 +1,5 @@
 /** A guest that is suspended, or was. */
-import type { Status } from '../../supervisor/status/status.ts';
+import type { Status } from '../../supervisor/status/status-schema.ts';
 
 /** Since when it is suspended (`ago` puts a time in words), and what that takes; or why it has booted; undefined where it was not. */
 export function describeSaved(

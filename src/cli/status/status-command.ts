@@ -7,7 +7,8 @@ import { label } from '../../service/launchd/launch-agent.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
 import { unitName } from '../../service/systemd/systemd-unit.ts';
 import { traitsOf, type PhaseTraits } from '../../supervisor/lifecycle/phases.ts';
-import type { Found, Status } from '../../supervisor/status/status.ts';
+import type { Found } from '../../supervisor/status/status.ts';
+import type { Status } from '../../supervisor/status/status-schema.ts';
 import { Exit } from '../../system/failure.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import {
@@ -18,7 +19,8 @@ import {
   type DirectoryOption,
   untilUnread,
 } from '../../command/context.ts';
-import { liveFactsOf, reportOf, statusIn, type LiveFacts } from './live-facts.ts';
+import { liveFactsOf, reportOf, statusIn } from './live-facts.ts';
+import type { LiveFacts } from './report-schema.ts';
 import type { Screen } from './status-screen.ts';
 import type { Look } from '../../command/terminal.ts';
 

@@ -9,10 +9,10 @@ import { describeSlow } from '../../supervisor/health/login.ts';
 import { doorNotes, whereOf } from '../../supervisor/status/door-status.ts';
 import type { Failure } from '../../system/failure.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
-import type { Status } from '../../supervisor/status/status.ts';
+import type { Status } from '../../supervisor/status/status-schema.ts';
 import { describeSaved } from './saved-words.ts';
 import { buildWords, diskWords, keptWords, memoryWords } from './guest-words.ts';
-import type { LiveFacts } from './live-facts.ts';
+import type { LiveFacts } from './report-schema.ts';
 
 export interface Screen {
   readonly now: number;

@@ -1,5 +1,10 @@
 /** What a change of settings means for a builder that runs: what acts at once, what waits for a start of the guest. */
-import { changesBetween, describeChange, waitsForStart } from '../../config/config-changes.ts';
+import {
+  changesBetween,
+  describeChange,
+  waitsForStart,
+  type Settings,
+} from '../../config/config-changes.ts';
 import type { Config } from '../../config/config.ts';
 import { sizeIfThere } from '../../system/files/files.ts';
 import type { Run } from './configure-facts.ts';
@@ -14,7 +19,7 @@ export interface SettingEffects {
 }
 
 /** From what runs to what is configured. Nothing in a configuration destroys data: a disk only grows. */
-export function effectsOf(before: Config | undefined, after: Config): SettingEffects {
+export function effectsOf(before: Settings | undefined, after: Config): SettingEffects {
   const changes = before === undefined ? [] : changesBetween(before, after);
   return {
     atOnce: changes.filter((change) => !waitsForStart(change)).map(describeChange),

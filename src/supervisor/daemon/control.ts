@@ -17,7 +17,7 @@ import { quoted } from '../../system/plain-text.ts';
 import { dialUnix } from '../../system/socket/unix-socket.ts';
 import type { Collected } from '../idle/housekeeping.ts';
 import { noDaemon } from './no-daemon.ts';
-import type { Status } from '../status/status.ts';
+import type { Status } from '../status/status-schema.ts';
 
 /** Who is in the guest: what a stop waits for. */
 export interface Busy {

@@ -20,7 +20,7 @@ import { NamesWatch } from './names-watch.ts';
 import { readSaved } from '../idle/saved-guest.ts';
 import { readSettings, type Settings } from '../../config/read-settings.ts';
 import type { Saved } from '../lifecycle/state.ts';
-import type { Status } from '../status/status.ts';
+import type { Status } from '../status/status-schema.ts';
 import { Supervisor, type SupervisorOptions } from '../supervisor.ts';
 import { keepPid, Upkeep } from '../stop/upkeep.ts';
 

@@ -9,7 +9,7 @@ import { makeDirectory, readIfThere, writeWhole } from '../../system/files/files
 import type { Log } from '../../system/log.ts';
 import { harmless } from '../../system/plain-text.ts';
 import type { VmControl } from '../../vm/vm-driver.ts';
-import type { Facts } from '../status/status.ts';
+import type { Facts } from '../status/status-schema.ts';
 
 /** Incidents kept; the oldest go. */
 const kept = 10;

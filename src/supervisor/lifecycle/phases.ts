@@ -29,6 +29,9 @@ const traits: { readonly [P in Phase]: PhaseTraits } = {
   failed: { guest: 'none', builds: 'never', lossTeaches: false, heedsConfig: true },
 };
 
+/** Every phase there is. One cast: `keys` does not know that an object has no others. */
+export const phaseNames = Object.keys(traits) as readonly Phase[];
+
 /** Of a phase that another release wrote nothing is known but that its daemon lives. */
 const unknown: PhaseTraits = {
   ...{ guest: 'comes', builds: 'soon' },

@@ -4,7 +4,7 @@ import type { Clock } from '../../system/time/clock.ts';
 import type { Log } from '../../system/log.ts';
 import { letsBuildsOut } from '../../vm/floors.ts';
 import { exposureOf, recordGuest } from '../disk/disk-record.ts';
-import type { Facts } from '../status/status.ts';
+import type { Facts } from '../status/status-schema.ts';
 
 /** Facts to be noted. A bundle of somebody's own is judged here for the first time: one of ours would not have been started. */
 export function judgeNix(

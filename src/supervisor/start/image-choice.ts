@@ -22,7 +22,7 @@ import {
 } from '../../domain/verdicts.ts';
 import { bundleAt } from '../../vm/boot-image.ts';
 import { oldImageAt, type OldImage } from './image-floor.ts';
-import type { Facts } from '../status/status.ts';
+import type { Facts } from '../status/status-schema.ts';
 
 /** Images are told apart by what their manifests say; undefined where there is none that is whole. */
 export interface Images {

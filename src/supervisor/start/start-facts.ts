@@ -2,7 +2,7 @@
 import type { Clock } from '../../system/time/clock.ts';
 import type { Log } from '../../system/log.ts';
 import type { VmChoice } from '../../vm/choose-vm.ts';
-import type { Facts, Seen } from '../status/status.ts';
+import type { Facts, Seen } from '../status/status-schema.ts';
 
 export interface StartFactsOptions {
   readonly clock: Clock;

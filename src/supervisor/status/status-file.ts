@@ -2,7 +2,7 @@
 import type { Layout } from '../../config/layout.ts';
 import { harmless } from '../../system/plain-text.ts';
 import { discard, sizeIfThere, writeWhole } from '../../system/files/files.ts';
-import type { Status } from './status.ts';
+import type { Status } from './status-schema.ts';
 
 /** Replaces the record. On a full disk the reserve that was laid by makes room: then above all it must be told. */
 export function writeStatus(layout: Layout, status: Status): void {

@@ -8,7 +8,7 @@ import type { Identity } from '../../system/process/process.ts';
 import type { DoorStatus } from './door-status.ts';
 import { sentenceOf } from '../lifecycle/sentences.ts';
 import type { In, State } from '../lifecycle/state.ts';
-import type { BuilderFacts, Facts, Status } from './status.ts';
+import type { Facts, Status } from './status-schema.ts';
 
 export interface StatusInput {
   readonly state: State;
@@ -64,7 +64,10 @@ export function failureIn(state: State): Failure | undefined {
 }
 
 /** The settings that the guest has, without those of this machine. */
-function builderOf(config: Config, { vmChoice, network: chosen }: Facts): BuilderFacts {
+function builderOf(
+  config: Config,
+  { vmChoice, network: chosen }: Facts,
+): NonNullable<Status['builder']> {
   const vm = vmNames.find((name) => name === vmChoice?.vm) ?? config.vm;
   const named = networkNames.find((name) => name === chosen);
   const own = config.network === 'auto' && hasOwnNetwork(vm) ? 'user' : config.network;

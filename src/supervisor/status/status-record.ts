@@ -6,7 +6,7 @@ import type { Layout } from '../../config/layout.ts';
 import { failureOf, type Failure } from '../../system/failure.ts';
 import { sizeIfThere } from '../../system/files/files.ts';
 import type { Log } from '../../system/log.ts';
-import type { Status } from './status.ts';
+import type { Status } from './status-schema.ts';
 import { writeStatus } from './status-file.ts';
 
 export interface StatusRecordOptions {

@@ -1,0 +1,52 @@
+/** What schemas of records are put together from. */
+import * as v from 'valibot';
+import { Exit } from '../../system/failure.ts';
+
+/** A schema with what it means, in words. */
+export const told = <S extends v.GenericSchema>(schema: S, description: string) =>
+  v.pipe(schema, v.description(description));
+
+/** Of a value that is as its type says, all the way down. */
+export type Told<T> = T extends readonly (infer E)[]
+  ? readonly Told<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Told<T[K]> }
+    : T;
+
+export const maybe = v.exactOptional;
+export const text = v.string();
+export const whole = v.pipe(v.number(), v.integer());
+export const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const positive = v.pipe(v.number(), v.integer(), v.minValue(1));
+/** Wall time, ISO 8601. */
+export const time = v.pipe(text, v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/));
+export const pid = positive;
+export const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535));
+
+export const failure = v.object({
+  kind: told(text, 'Its stable name.'),
+  message: text,
+  hint: told(text, 'What to do.'),
+  exit: told(v.picklist(Object.values(Exit)), 'As in sysexits(3).'),
+  recovery: maybe(
+    told(
+      v.picklist(['retry', 'wait', 'other-way', 'give-up']),
+      'What helps a start that ends with it: another attempt (also if absent), waiting for another process, the next of several ways, or nothing until a user changes something.',
+    ),
+  ),
+  blames: maybe(
+    told(
+      v.picklist(['image', 'leftover']),
+      'What is at fault: the image that was booted, or a process that an earlier run left behind.',
+    ),
+  ),
+  deaf: maybe(
+    told(
+      v.picklist(['frozen', 'dead']),
+      'The guest can hardly be asked to shut down, or no longer.',
+    ),
+  ),
+  isIncident: maybe(told(v.boolean(), 'The evidence is kept.')),
+  lines: maybe(told(v.array(text), 'The last output.')),
+  known: maybe(told(text, 'A known fault reported by others: its cause, remedy, and report.')),
+});

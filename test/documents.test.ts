@@ -10,10 +10,13 @@ const pages = [
   'SECURITY.md',
   'launchd/README.md',
   'packaging/homebrew/README.md',
-  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
+  ...filesUnder('docs').filter((name) => name.endsWith('.md')),
 ];
+function filesUnder(folder: string): readonly string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(
+    (name) => `${folder}/${name}`,
+  );
+}
 const textOf = (page: string) => readFileSync(join(root, page), 'utf8');
 
 describe.each(pages)('%s', (page) => {
@@ -37,6 +40,23 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
+describe('docs/troubleshooting.md', () => {
+  const program = filesUnder('src')
+    .filter((file) => file.endsWith('.ts'))
+    .map(textOf)
+    .join('\n')
+    .replaceAll("\\'", "'");
+  // At the start of an entry, in bold: what a user reads, with dots for what differs. What others say has their name before it.
+  const quotes = [...textOf('docs/troubleshooting.md').matchAll(/^- \*\*(?:`([^`]+)`|"([^"]+)")/gm)]
+    .map(([, code, text]) => (code ?? text ?? '').replace(/\s+/g, ' '))
+    .filter((quote) => quote.includes(' '));
+
+  test.each(quotes)('quotes what the program says: %s', (quote) => {
+    const isSaid = quote.split('...').every((part) => program.includes(part.trim()));
+    expect(isSaid, 'The program says it in other words now: quote those.').toBe(true);
+  });
+});
+
 describe('docs/behaviour.md', () => {
   const sentences = [...textOf('docs/behaviour.md').matchAll(/^(\d+)\. +(.*)$/gm)].map(
     ([, number = '', line = '']) => {
@@ -45,9 +65,7 @@ describe('docs/behaviour.md', () => {
       return { number: Number(number), words, tests };
     },
   );
-  const tests = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.ts'))
-    .map((name) => `test/${name}`);
+  const tests = filesUnder('test').filter((name) => name.endsWith('.test.ts'));
   const quotes = tests.flatMap((file) => quotesIn(file, textOf(file)));
 
   test('is numbered without a gap, each sentence with its tests', () => {

@@ -103,7 +103,7 @@ async function listens(socket: string, { layout, clock, signal }: ReadyOptions):
       (await awaitUnix(layout.gvproxy, clock, inTime)).destroy();
       while (!isThere() || !(await answers(layout.gvproxy, inTime))) await clock.sleep(20, inTime);
     },
-    { clock, timeoutMs: readyMs, signal, late: () => silent },
+    { clock, timeoutMs: readyMs, signal, late: () => gvproxySilent },
   );
 }
 
@@ -132,10 +132,10 @@ const tunnelTo = (path: string): Tunnel => ({
   answer: 'OK',
 });
 
-const silent: Failure = {
+export const gvproxySilent: Failure = {
   kind: 'network-silent',
-  message: `gvproxy gives the guest no network: it did not listen, or not answer, for ${readyMs / 1000} s.`,
-  hint: 'Its own words are in: linuxkit-builder logs.',
+  message: `gvproxy does not provide a network: it did not answer within ${readyMs / 1000} s.`,
+  hint: 'See its output: linuxkit-builder logs',
   exit: Exit.unavailable,
 };
 
@@ -143,7 +143,7 @@ const silent: Failure = {
 export const noNetworkProgram = (title: string, names: readonly string[]): Failed =>
   new Failed({
     kind: 'program-missing',
-    message: `None of the programs that give ${title}'s guest a network is installed: ${names.join(', ')}.`,
+    message: `${title} needs a network program, and none is installed: ${names.join(', ')}.`,
     hint: programMissing('gvproxy').hint,
     exit: Exit.unavailable,
     recovery: 'give-up',

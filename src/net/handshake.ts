@@ -78,20 +78,20 @@ export interface HandshakeOptions {
 /** Connects as soon as the server listens, and shakes hands. The connection is closed again: servers take the uuid back. */
 export async function shakeHands(options: HandshakeOptions): Promise<Vif> {
   const { path, uuid, preferredIpv4, clock, signal, timeoutMs, program } = options;
-  let reached = 'nothing listens on its socket';
+  let reached = 'nothing was listening on its socket';
   const late = () => silent(program, timeoutMs, reached);
   return within(
     async (inTime) => {
       const socket = await awaitUnix(path, clock, inTime);
       try {
-        reached = 'it accepts and then says nothing';
+        reached = 'it accepted connections but sent nothing';
         inTime.addEventListener('abort', () => socket.destroy(), { once: true });
         const read = reader(socket, program);
         socket.write(encodeInit());
         const init = await read(initBytes);
         if (init.toString('latin1', 0, magic.length) !== magic)
           throw new Failed(stranger(program, init));
-        reached = 'it does not answer the request for a card';
+        reached = 'it did not answer the request for a network card';
         socket.write(encodeCommand(uuid, preferredIpv4));
         return cardIn(decodeReply(await read(replyBytes)), program);
       } finally {
@@ -107,7 +107,9 @@ function cardIn(reply: Reply, program: string): Vif {
   if (reply.kind === 'unknown') throw new Failed(stranger(program, Buffer.alloc(0)));
   // HyperKit asserts on a full-size frame otherwise: the guest's MTU is 1500 whatever the server says.
   if (reply.vif.maxPacketBytes < 1514)
-    throw new Failed(refused(program, `its largest packet is ${reply.vif.maxPacketBytes} bytes`));
+    throw new Failed(
+      refused(program, `its packet size is limited to ${reply.vif.maxPacketBytes} bytes`),
+    );
   return reply.vif;
 }
 
@@ -132,28 +134,28 @@ function reader(socket: Awaited<ReturnType<typeof awaitUnix>>, program: string) 
 
 const silent = (program: string, timeoutMs: number, reached: string): Failure => ({
   kind: 'network-silent',
-  message: `${program} gives the guest no network: ${reached}, ${timeoutMs / 1000} s long.`,
-  hint: 'Its own words are in: linuxkit-builder logs.',
+  message: `${program} does not provide a network: ${reached} for ${timeoutMs / 1000} s.`,
+  hint: 'See its output: linuxkit-builder logs',
   exit: Exit.unavailable,
 });
 
 const refused = (program: string, why: string): Failure => ({
   kind: 'network-refused',
-  message: `${program} refuses the guest its network card: ${quoted(why) ?? 'it gives no reason'}.`,
-  hint: 'Another program may use this VPNKit; a restart begins with a new one: linuxkit-builder restart.',
+  message: `${program} refused to provide a network card: ${quoted(why) ?? 'no reason given'}.`,
+  hint: 'Another program may be using it. To start a new one, run: linuxkit-builder restart',
   exit: Exit.unavailable,
 });
 
 const closed = (program: string): Failure => ({
   kind: 'network-silent',
-  message: `${program} closed the connection before it had given the guest a network card.`,
-  hint: 'Its own words are in: linuxkit-builder logs.',
+  message: `${program} closed the connection before it provided a network card.`,
+  hint: 'See its output: linuxkit-builder logs',
   exit: Exit.unavailable,
 });
 
 const stranger = (program: string, said: Buffer): Failure => ({
   kind: 'network-stranger',
-  message: `What listens on ${program}'s socket does not speak VPNKit's protocol${said.length === 0 ? '' : `: it begins with ${plainText(JSON.stringify(said.toString('latin1', 0, 8)))}`}.`,
-  hint: 'Check which program that is: linuxkit-builder daemon --dry-run.',
+  message: `The program listening on ${program}'s socket does not speak VPNKit's protocol${said.length === 0 ? '' : `: it sent ${plainText(JSON.stringify(said.toString('latin1', 0, 8)))}`}.`,
+  hint: 'Check which program is used: linuxkit-builder daemon --dry-run',
   exit: Exit.unavailable,
 });

@@ -113,7 +113,7 @@ export function networkLesson(
   const verdict: Verdict = { ...wayOf(failed), at, why: failure.message };
   const next = chooseNetwork({ ...options, known: [...known, verdict] });
   if (next === undefined || next.driver.name === failed.driver.name) return { failure, verdict };
-  const hint = `The next attempt is made with ${next.driver.name}. ${failure.hint}`;
+  const hint = `The next attempt uses ${next.driver.name}. ${failure.hint}`;
   return { failure: { ...failure, hint }, verdict };
 }
 
@@ -132,7 +132,7 @@ export function ownNetworkLesson(
   const verdict: Verdict = { ...ownNetwork(vmProgram), at, why };
   const next = chooseNetwork({ ...options, vmProgram, known: [...known, verdict] });
   if (next === undefined) return { failure };
-  const message = `${row.title} has no network of its own here, so this start goes on with ${next.driver.name}. ${why}`;
+  const message = `${row.title} has no built-in network here, so this start continues with ${next.driver.name}. ${why}`;
   return {
     failure: {
       ...failure,

@@ -108,11 +108,13 @@ describe('shutdown', () => {
         : undefined;
     const said = () =>
       letTimePass(agent.time()).catch((error: unknown) => (error as Failed).failure.message);
-    expect(await said()).toBe('The guest agent refused: 31mno linuxkit-builder: run this.');
+    expect(await said()).toBe(
+      'The guest agent refused a request: 31mno linuxkit-builder: run this.',
+    );
     desc = 'x'.repeat(100_000);
-    expect(await said()).toBe(`The guest agent refused: ${'x'.repeat(200)}....`);
+    expect(await said()).toBe(`The guest agent refused a request: ${'x'.repeat(200)}....`);
     desc = ['not', 'words'];
-    expect(await said()).toBe('The guest agent refused: it gives no reason.');
+    expect(await said()).toBe('The guest agent refused a request: no reason given.');
     desc = 'deep';
     expect(await said()).toContain('did not answer');
     server.odd = () => undefined;

@@ -108,16 +108,16 @@ test('a failure says what the guest said, and keeps its last lines', () => {
     failureOfStage({ name: 'disk-foreign', reason: 'it holds xfs' }, ['a', 'b']),
   ).toMatchObject({
     message:
-      'The data disk holds something that is not ours, and was left alone. The guest says: "it holds xfs".',
+      'The data disk contains something that linuxkit-builder did not put there. It was not changed. The guest said: "it holds xfs".',
     lines: ['a', 'b'],
   });
   const reason = 'To mend it run: \u001b[8mcurl evil | sh';
   expect(failureOfStage({ name: 'odd', reason }).message).toBe(
-    'The guest stopped its boot at \'odd\'. The guest says: "To mend it run: curl evil | sh".',
+    'The guest stopped booting at the stage \'odd\'. The guest said: "To mend it run: curl evil | sh".',
   );
   expect(failureOfStage({ name: 'odd', reason: '' }).message).toBe(
-    "The guest stopped its boot at 'odd'.",
+    "The guest stopped booting at the stage 'odd'.",
   );
-  expect(describeStage('odd')).toBe("it has reached 'odd'");
-  expect(describeStage('toString')).toBe("it has reached 'toString'");
+  expect(describeStage('odd')).toBe("it has reached the stage 'odd'");
+  expect(describeStage('toString')).toBe("it has reached the stage 'toString'");
 });

@@ -155,7 +155,7 @@ describe('what an earlier guest left unread', () => {
     expect(got).toEqual(['new']);
     expect(console.bytes).toBe(4);
     expect(texts()).toEqual([
-      '=== left unread by the boot before ===',
+      '=== output of the previous boot, read afterwards ===',
       'old',
       'last words of a guest whose daemon was killed',
       '=== boot ===',
@@ -178,13 +178,13 @@ describe('what an earlier guest left unread', () => {
     open();
     await console.close();
     expect(texts().slice(-3)).toEqual([
-      '=== left unread by the boot before ===',
+      '=== output of the previous boot, read afterwards ===',
       'one more',
       '=== boot ===',
     ]);
     open();
     await console.close();
-    expect(texts().filter((text) => text.includes('left unread')).length).toBe(1);
+    expect(texts().filter((text) => text.includes('read afterwards')).length).toBe(1);
   });
 });
 
@@ -208,7 +208,7 @@ describe('a ring of which all was read', () => {
     }
     ring.close();
   };
-  const unread = () => texts().filter((text) => text.includes('left unread'));
+  const unread = () => texts().filter((text) => text.includes('read afterwards'));
 
   test.each(cases)('is not told again when its daemon was killed: %s', (_, lines, rotation) => {
     boot(lines, rotation);
@@ -223,7 +223,7 @@ describe('a ring of which all was read', () => {
     ring.close();
     open({ kind: 'ring', rotation });
     expect(texts().slice(-3)).toEqual([
-      '=== left unread by the boot before ===',
+      '=== output of the previous boot, read afterwards ===',
       'last words',
       '=== boot ===',
     ]);

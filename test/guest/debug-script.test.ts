@@ -95,7 +95,7 @@ describe.runIf(process.platform === 'linux')("root's part of a shell in a failed
       `printf 'magicmagversion.\\002\\0\\0\\0\\0\\0\\0\\0a realisation' >&1; exit 0`,
     );
     expect(code).toBe(69);
-    expect(said).toMatch(/^linuxkit-builder: nothing was built: .*\n.* gc\n$/);
+    expect(said).toMatch(/^linuxkit-builder: nothing to build: .*\n.* gc\n$/);
   });
 
   test('says why Nix builds nothing, in its words', async () => {

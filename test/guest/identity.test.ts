@@ -133,8 +133,12 @@ describe('readIdentity', () => {
 
   test.each<[string, (path: string, text: string) => void, string]>([
     ['empty', (path) => writeFileSync(path, ''), 'is empty'],
-    ['cut', (path, text) => writeFileSync(path, text.slice(0, 200)), 'not a whole private key'],
-    ['text', (path) => writeFileSync(path, 'hello'), 'not a whole private key'],
+    [
+      'cut',
+      (path, text) => writeFileSync(path, text.slice(0, 200)),
+      'not a complete OpenSSH private key',
+    ],
+    ['text', (path) => writeFileSync(path, 'hello'), 'not a complete OpenSSH private key'],
     ['open to others', (path) => chmodSync(path, 0o640), 'has mode 0640'],
     [
       'shortened inside',
@@ -147,7 +151,7 @@ describe('readIdentity', () => {
         rmSync(path);
         mkdirSync(path, { mode: 0o700 });
       },
-      'cannot be read (EISDIR)',
+      'cannot be read (it is a directory)',
     ],
     [
       'a loop',
@@ -155,7 +159,7 @@ describe('readIdentity', () => {
         rmSync(path);
         symlinkSync(path, path);
       },
-      'cannot be read (ELOOP)',
+      'cannot be read (its symbolic links form a loop)',
     ],
   ])('a key that is %s is a named failure', async (_, spoil, words) => {
     const { client } = await ensureIdentity(layout);

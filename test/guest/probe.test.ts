@@ -126,10 +126,10 @@ describe('what is missing is named', () => {
       /restart/,
     ],
     ['host', 'echo "Host key verification failed." >&2; exit 255', /verification/, /configure/],
-    ['nothing', 'exit 255', /code 255 and without a word/, /by hand/],
+    ['nothing', 'exit 255', /code 255 without a message/, /by hand/],
     ['killed', 'kill -9 $$', /SIGKILL/, /by hand/],
-    ['a talking shell', 'echo "Welcome to Linux"; exec sh -c "$command"', /Welcome/, /by itself/],
-    ['a talker without end', 'yes y | tr -d "\\n"', /yyyy/, /by itself/],
+    ['a talking shell', 'echo "Welcome to Linux"; exec sh -c "$command"', /Welcome/, /login shell/],
+    ['a talker without end', 'yes y | tr -d "\\n"', /yyyy/, /login shell/],
   ])('an ssh that does not get in: %s', async (_, body, detail, hint) => {
     fakeSsh(body);
     expect(await probeGuest(options())).toMatchObject({
@@ -232,7 +232,7 @@ describe('the real ssh', () => {
     const tunnel = { kind: 'tcp', host: '127.0.0.1', port } as const;
     expect(await probeGuest(options({ tunnel }))).toMatchObject({
       requirement: 'ssh',
-      hint: expect.stringContaining('Nothing listens') as string,
+      hint: expect.stringContaining('Nothing is listening') as string,
     });
   });
 });

@@ -1,20 +1,30 @@
-/** Literals of src that are no text for people, each with its reason: a file, or one name that is declared in it. */
-export const notText: readonly (readonly [where: string, why: string])[] = [
-  ['guest/agent/freezer.ts#freeze', 'a script of the guest'],
-  [
+/** Literals of src that are no text for people: for each reason files, or names that are declared in one (`file#name`). */
+export const notText: Readonly<Record<string, readonly string[]>> = {
+  'a script of the guest': [
+    'guest/agent/freezer.ts#settle',
+    'guest/agent/freezer.ts#freeze',
+    'guest/agent/freezer.ts#thaw',
+    'guest/agent/give-back.ts#trimGuest',
+    'guest/agent/give-back.ts#tidyScript',
+    'guest/agent/give-back.ts#collectScript',
+    'guest/agent/give-back.ts#stopScript',
+    'guest/agent/goes-on.ts#script',
+    'guest/agent/inside.ts#script',
+    'guest/agent/logged-in.ts#loggedInScript',
+    'guest/agent/name-servers.ts#script',
+    'guest/login/caches.ts#cachesScript',
+    'guest/login/i686.ts#i686Script',
+    'guest/login/probe.ts#remoteCommand',
+    // What a debug shell says is in the page all the same.
+    'guest/debug/debug-script.ts',
+  ],
+
+  'a request of HTTP': ['net/gvproxy.ts#tunnelTo'],
+
+  'what docs/status.schema.json says of the fields, in which it is read': [
     'cli/status/report-schema.ts',
-    'what docs/status.schema.json says of the fields, in which it is read',
-  ],
-  [
     'supervisor/status/builder-schema.ts',
-    'what docs/status.schema.json says of the fields, in which it is read',
-  ],
-  [
     'supervisor/status/schema-parts.ts',
-    'what docs/status.schema.json says of the fields, in which it is read',
-  ],
-  [
     'supervisor/status/status-schema.ts',
-    'what docs/status.schema.json says of the fields, in which it is read',
   ],
-];
+};

@@ -125,7 +125,7 @@ describe('with a server', () => {
     await child?.stop(0);
     expect(await waiting).toMatchObject({ kind: 'network-silent' });
     expect(await kindOf(shake({ timeoutMs: 200 }))).toMatchObject({
-      message: expect.stringContaining('nothing listens') as string,
+      message: expect.stringContaining('nothing was listening') as string,
     });
   });
   test.each([
@@ -157,8 +157,8 @@ describe('with a server', () => {
     });
   });
   test.each([
-    ['accept', 'it accepts and then says nothing'],
-    ['init', 'it accepts and then says nothing'],
+    ['accept', 'it accepted connections but sent nothing'],
+    ['init', 'it accepted connections but sent nothing'],
   ])('silence after %s', async (silentAfter, words) => {
     await serve({ silentAfter });
     expect(await kindOf(shake({ timeoutMs: 300 }))).toMatchObject({
@@ -172,7 +172,7 @@ describe('with a server', () => {
   });
   test('nobody', async () =>
     expect(await kindOf(shake({ timeoutMs: 200 }))).toMatchObject({
-      message: expect.stringContaining('nothing listens') as string,
+      message: expect.stringContaining('nothing was listening') as string,
     }));
   test('a server that closes', async () => {
     const server: Server = createServer((socket) => socket.end().resume()).listen(path());

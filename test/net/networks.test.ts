@@ -76,7 +76,7 @@ describe('a VM program that was built without a network of its own', () => {
     expect(chosen()).toBeUndefined();
     expect(learn('auto')).toMatchObject({
       kind: 'network-rejected',
-      message: expect.stringMatching(/goes on with gvproxy\. No slirp\.$/) as string,
+      message: expect.stringMatching(/continues with gvproxy\. No slirp\.$/) as string,
     });
     expect(chosen()).toMatchObject({
       driver: gvproxy,
@@ -118,7 +118,7 @@ describe('a network that does not serve', () => {
   // one until the host reboots or the program is upgraded.
   test('is not taken again where another one is here, and the failure says which', () => {
     install('vpnkit', 'gvproxy');
-    expect(fail().hint).toBe('The next attempt is made with gvproxy. Look.');
+    expect(fail().hint).toBe('The next attempt uses gvproxy. Look.');
     expect(choose('hyperkit', 'auto')).toMatchObject({
       driver: gvproxy,
       rejected: [expect.stringMatching(/^vpnkit: It says nothing\. This is remembered until/)],
@@ -143,7 +143,7 @@ describe('a network that does not serve', () => {
   test('is tried again where none serves', () => {
     install('vpnkit', 'gvproxy');
     fail();
-    expect(fail('auto', 'gvproxy').hint).toContain('with vpnkit');
+    expect(fail('auto', 'gvproxy').hint).toContain('uses vpnkit');
     expect(choose('hyperkit', 'auto')).toMatchObject({ driver: vpnkit, rejected: [] });
     expect(fail()).toEqual(failure);
   });

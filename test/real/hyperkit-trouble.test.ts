@@ -68,7 +68,7 @@ describe('the network', () => {
     await using rig = await hyperkit.builder(context, { network: undefined });
     hyperkit.tell('vpnkit', { bindFails: true });
     rig.begin('daemon');
-    expect((await firstFailure(rig)).hint).toContain('The next attempt is made with gvproxy.');
+    expect((await firstFailure(rig)).hint).toContain('The next attempt uses gvproxy.');
     const ready = await rig.reaches('ready');
     expect(ready).toMatchObject({ attempt: 2, network: 'gvproxy' });
     expect(ready.rejected).toEqual([expect.stringContaining('vpnkit: ')]);
@@ -91,7 +91,7 @@ describe('the network', () => {
     rig.begin('daemon');
     const failure = await firstFailure(rig);
     expect(failure.kind).toBe('network-silent');
-    expect(failure.message).toContain('it accepts and then says nothing');
+    expect(failure.message).toContain('it accepted connections but sent nothing');
     expect(rig.log('seen').some(({ name }) => name === 'vm-started')).toBe(false);
   });
 

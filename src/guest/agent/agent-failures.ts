@@ -5,21 +5,26 @@ import { quoted } from '../../system/plain-text.ts';
 
 export const agentSilent = (command: string, timeoutMs: number): Failure => ({
   kind: 'agent-silent',
-  message: `The guest agent did not answer (${command}) within ${timeoutMs / 1000} s.`,
-  hint: 'The guest is busy or stuck: linuxkit-builder console shows what it did last.',
+  message: `The guest agent did not answer ${command} within ${timeoutMs / 1000} s.`,
+  hint: "The guest is busy or hung. See the guest's last lines: linuxkit-builder console",
   exit: Exit.unavailable,
 });
 
 export const agentAway = (why: string): Failure => ({
   kind: 'agent-away',
-  message: `The guest agent's channel is closed: ${why}.`,
-  hint: 'The VM is not running, or ends: linuxkit-builder status.',
+  message: `The connection to the guest agent is closed: ${why}.`,
+  hint: 'The VM is not running or is stopping. See: linuxkit-builder status',
   exit: Exit.unavailable,
 });
 
 export const agentRefused = (error: unknown): Failure => ({
   kind: 'agent-refused',
-  message: `The guest agent refused: ${quoted(fieldsOf(error)['desc']) ?? 'it gives no reason'}.`,
-  hint: 'An image of your own must allow the commands of docs/guest-contract.md, "Agent".',
+  message: `The guest agent refused a request: ${quoted(fieldsOf(error)['desc']) ?? 'no reason given'}.`,
+  hint: 'If this is an image of your own, it must allow the commands listed in docs/guest-contract.md, "Agent".',
   exit: Exit.unavailable,
 });
+
+/** A guest that tells its time does so in nanoseconds. */
+export const agentNoTime = (): Failure => agentRefused({ desc: 'its answer is not a time' });
+
+export const connectionGone = (): Failure => agentAway('the connection was lost');

@@ -1,11 +1,18 @@
 /** The guest agent: small requests to the guest that need neither network nor login. See QEMU's docs/interop/qemu-ga-ref. */
+import { refusal } from '../../system/files/reasons.ts';
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
 import { errorCode, Failed } from '../../system/failure.ts';
 import { fieldsOf, JsonLines } from '../../system/socket/json-lines.ts';
 import { dialUnix } from '../../system/socket/unix-socket.ts';
-import { agentAway, agentRefused, agentSilent } from './agent-failures.ts';
+import {
+  agentNoTime,
+  connectionGone,
+  agentAway,
+  agentRefused,
+  agentSilent,
+} from './agent-failures.ts';
 
 export interface GuestAgentOptions {
   /** The Unix socket of the agent's channel, as the VM program makes it. */
@@ -58,8 +65,7 @@ export class GuestAgent {
   /** The guest's wall time in ms since 1970. */
   async time(signal?: AbortSignal): Promise<number> {
     const ns = await this.#request('guest-get-time', {}, signal);
-    if (typeof ns !== 'number' || !Number.isFinite(ns))
-      throw new Failed(agentRefused({ desc: 'it gives something else than a time' }));
+    if (typeof ns !== 'number' || !Number.isFinite(ns)) throw new Failed(agentNoTime());
     return ns / 1e6;
   }
 
@@ -197,7 +203,7 @@ class Link {
         else if ('error' in reply) reject(new Failed(agentRefused(reply['error'])));
         else if ('return' in reply) resolve(reply['return']);
       };
-      if (!this.#lines.send(request)) reject(new Failed(agentAway('the connection is gone')));
+      if (!this.#lines.send(request)) reject(new Failed(connectionGone()));
     });
   }
 
@@ -210,7 +216,7 @@ class Link {
 async function openLink(path: string, signal: AbortSignal): Promise<Link> {
   const socket = await dialUnix(path, signal).catch((error: unknown) => {
     if (errorCode(error) === undefined) throw error;
-    throw new Failed(agentAway((error as Error).message), { cause: error });
+    throw new Failed(agentAway(refusal(error)), { cause: error });
   });
   const link = new Link(socket);
   signal.addEventListener('abort', onAbort, { once: true });

@@ -69,12 +69,12 @@ async function obey(agent: Agent, script: string, signal?: AbortSignal): Promise
   const timeoutMs = freezeMs;
   const options = signal === undefined ? { timeoutMs } : { signal, timeoutMs };
   const { code, stderr } = await agent.exec('/bin/sh', ['-c', script], options);
-  if (code !== 0) throw new Failed(refused(stderr));
+  if (code !== 0) throw new Failed(notFrozen(stderr));
 }
 
-const refused = (why: string): Failure => ({
+export const notFrozen = (why: string): Failure => ({
   kind: 'guest-not-frozen',
-  message: `The guest could not halt its disk, or let it go on: ${why.trim() || 'it gives no reason'}.`,
-  hint: 'It is stopped instead.',
+  message: `The guest could not freeze or unfreeze its disk: ${why.trim() || 'no reason given'}.`,
+  hint: 'The guest is shut down instead.',
   exit: Exit.unavailable,
 });

@@ -160,16 +160,16 @@ done
 exit $found
 `;
 
-const cannotKeep = (why: string): Failure => ({
+export const cannotKeep = (why: string): Failure => ({
   kind: 'collection-not-begun',
-  message: `The guest could not keep what is to stay in its store, so nothing was deleted: ${why.trim() || 'it gives no reason'}.`,
-  hint: 'Its disk may be full, or cannot be written: linuxkit-builder console.',
+  message: `The guest could not protect the store paths to keep, so nothing was deleted: ${why.trim() || 'no reason given'}.`,
+  hint: 'Its disk may be full or read-only. See: linuxkit-builder console',
   exit: Exit.temporary,
 });
 
-const notTold = (why: string): Failure => ({
+export const notTold = (why: string): Failure => ({
   kind: 'collection-not-told',
-  message: `The guest could not tell a collection to end: ${why.trim() || 'it gives no reason'}.`,
-  hint: 'See: linuxkit-builder console.',
+  message: `Cannot stop the garbage collection in the guest: ${why.trim() || 'no reason given'}.`,
+  hint: 'See: linuxkit-builder console',
   exit: Exit.temporary,
 });

@@ -19,14 +19,14 @@ export type Milestone =
 
 /** Every stage of a boot in its order (the last three may swap), and what it means that it came. */
 const sentences: ReadonlyMap<string, string> = new Map([
-  ['init', 'the kernel runs and has started the image'],
+  ['init', 'the kernel is running and has started the image'],
   ['seed', 'the guest has read its keys and settings'],
   ['root', 'the root file system is mounted'],
   ['disk', 'the data disk is checked and mounted'],
   ['network', 'the network is up'],
-  ['agent', 'the guest agent listens'],
-  ['nix', 'nix-daemon listens'],
-  ['sshd', 'sshd listens'],
+  ['agent', 'the guest agent is listening'],
+  ['nix', 'nix-daemon is listening'],
+  ['sshd', 'sshd is listening'],
 ]);
 
 /** The names of the stages that every boot shows, in their order. */
@@ -34,7 +34,7 @@ export const stages: readonly string[] = [...sentences.keys()];
 
 /** What it means that a stage came: half a sentence, to be read after "The guest boots:". */
 export const describeStage = (name: string): string =>
-  sentences.get(name) ?? `it has reached '${name}'`;
+  sentences.get(name) ?? `it has reached the stage '${name}'`;
 
 /** The milestone in a line, if there is one. A kernel's time stamp may stand before it. */
 export function readLine(text: string): Milestone | undefined {
@@ -75,11 +75,11 @@ export function failureOfStage(
   const known = failures.get(name);
   // Whoever is root in the guest chose these words: they are told as the guest's, not as ours.
   const words = quoted(reason);
-  const said = words === undefined ? '' : ` The guest says: "${words}".`;
+  const said = words === undefined ? '' : ` The guest said: "${words}".`;
   return {
     kind: `guest-${name}`,
-    message: `${known?.message ?? `The guest stopped its boot at '${name}'.`}${said}`,
-    hint: known?.hint ?? 'Its last lines are in: linuxkit-builder console.',
+    message: `${known?.message ?? `The guest stopped booting at the stage '${name}'.`}${said}`,
+    hint: known?.hint ?? "See the guest's last lines: linuxkit-builder console",
     exit: Exit.unavailable,
     recovery: known === undefined ? 'retry' : 'give-up',
     // What is wrong with a disk is wrong for every image.
@@ -88,15 +88,15 @@ export function failureOfStage(
   };
 }
 
-const makeImage = 'Make the image again: linuxkit-builder image build.';
+const makeImage = 'Rebuild the image: linuxkit-builder image build';
 const diskHint =
-  'To begin with an empty disk, move the file nix-disk out of the state directory; a new one is made at the next start.';
+  'To start with an empty disk, move the file nix-disk out of the state directory; the next start creates a new one.';
 
 const failures: ReadonlyMap<string, Pick<Failure, 'message' | 'hint'>> = new Map(
   Object.entries({
     'seed-missing': {
-      message: 'The guest found no keys and settings behind its initrd.',
-      hint: `${makeImage} For an image of your own see docs/guest-contract.md, "The seed".`,
+      message: 'The guest found no keys and settings after its initrd.',
+      hint: `${makeImage}. For an image of your own, see docs/guest-contract.md, "The seed".`,
     },
     'root-broken': {
       message: "The guest could not mount its image's root file system.",
@@ -104,25 +104,26 @@ const failures: ReadonlyMap<string, Pick<Failure, 'message' | 'hint'>> = new Map
     },
     'disk-missing': {
       message: 'The guest found no data disk.',
-      hint: 'An image of your own needs the drivers virtio_pci and virtio_blk; ours has them: linuxkit-builder image build.',
+      hint: 'An image of your own needs the drivers virtio_pci and virtio_blk. To use the standard image, which has them: linuxkit-builder image build',
     },
     'disk-foreign': {
-      message: 'The data disk holds something that is not ours, and was left alone.',
+      message:
+        'The data disk contains something that linuxkit-builder did not put there. It was not changed.',
       hint: diskHint,
     },
     'disk-broken': {
       message:
-        'The file system of the data disk has errors that are not safe to repair unseen; it was left alone.',
-      hint: `Keep a copy of the file nix-disk and run e2fsck on it by hand. ${diskHint}`,
+        'The file system of the data disk has errors that cannot be repaired safely without you. It was not changed.',
+      hint: `Make a copy of the file nix-disk, then run e2fsck on it. ${diskHint}`,
     },
     'fence-broken': {
       message:
-        "The guest could not keep its builds from this machine's own network, and did not go on without.",
+        "The guest could not block its builds' access to this machine's own network, so it stopped booting.",
       hint: makeImage,
     },
     'network-missing': {
       message: 'The guest found no network card.',
-      hint: 'An image of your own needs the driver virtio_net; ours has it: linuxkit-builder image build.',
+      hint: 'An image of your own needs the driver virtio_net. To use the standard image, which has it: linuxkit-builder image build',
     },
   }),
 );

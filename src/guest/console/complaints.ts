@@ -8,7 +8,7 @@ export function restartedIn(note: string): string | undefined {
   const [, service] = /^restarted-(.+)$/.exec(note) ?? [];
   return service === undefined
     ? undefined
-    : `its service ${service} ended, and was started again a second later`;
+    : `its service ${service} exited and was restarted a second later`;
 }
 
 /** Words of Linux 6: kernel/rcu/tree_stall.h, kernel/watchdog.c, kernel/hung_task.c, mm/oom_kill.c, fs/ext4/super.c, arch/… */

@@ -81,3 +81,10 @@ export function consoleText(line: string): string {
   const text = plainText(line);
   return markPattern.test(text) ? ` ${text}` : text;
 }
+
+/** The mark where the console had more than was read; undefined: nobody knows how much. */
+export const lostWords = (atLeastBytes?: number): string =>
+  atLeastBytes === undefined ? 'some bytes lost' : `at least ${atLeastBytes} bytes lost`;
+
+/** The mark before what an earlier daemon did not live to read. */
+export const leftUnread = 'output of the previous boot, read afterwards';

@@ -4,6 +4,7 @@ import { Ring } from './ring.ts';
 import { LineSplitter } from '../../system/files/line-splitter.ts';
 import { Tail } from '../../system/files/tail.ts';
 import {
+  lostWords,
   ConsoleLog,
   consoleText,
   type ConsoleLine,
@@ -125,11 +126,7 @@ class OpenConsole implements Console {
 
   #lose(atLeastBytes: number | undefined): void {
     this.#take(this.#splitter.end());
-    const words =
-      atLeastBytes === undefined
-        ? 'bytes lost, nobody knows how many'
-        : `at least ${atLeastBytes} bytes lost`;
-    this.#log.mark(this.#options.clock.now(), words);
+    this.#log.mark(this.#options.clock.now(), lostWords(atLeastBytes));
     this.#options.onLost?.(atLeastBytes);
   }
 }

@@ -4,7 +4,7 @@ import { errorCode } from '../../system/failure.ts';
 import { discard } from '../../system/files/files.ts';
 import { ringBytes } from './ring-bytes.ts';
 import { LineSplitter } from '../../system/files/line-splitter.ts';
-import { consoleText, type ConsoleLog } from './console-log.ts';
+import { consoleText, leftUnread, lostWords, type ConsoleLog } from './console-log.ts';
 
 /**
  * Reads what an earlier guest left, by what the file is: the config may have named another VM program then. Nothing is left
@@ -20,8 +20,8 @@ export function rescue(path: string, log: ConsoleLog, at: number): void {
       ? unreadInRing(bytes, lastBytes(known, ringBytes))
       : { isLost: false, lines: unreadInFile(linesOf(bytes), known) };
   if (unread.lines.length === 0) return;
-  log.mark(at, 'left unread by the boot before');
-  if (unread.isLost) log.mark(at, 'bytes lost, nobody knows how many');
+  log.mark(at, leftUnread);
+  if (unread.isLost) log.mark(at, lostWords());
   log.append(unread.lines.map((text) => ({ at, text })));
 }
 

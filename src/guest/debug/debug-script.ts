@@ -163,8 +163,8 @@ if [ "$word" != begun ]; then
   wait $log
   # Its answer: a word, its version, how it ended, and why. 2 is AlreadyValid (build-result.hh).
   if [ "$(od -An -tu1 -j16 -N1 reply | tr -d ' ')" = 2 ]; then
-    say 'nothing was built: the guest has all that this derivation makes'
-    say 'what nothing keeps there, this deletes: linuxkit-builder gc'
+    say 'nothing to build: the guest already has all outputs of this derivation'
+    say 'to delete what is not in use there, run: linuxkit-builder gc'
   else
     tr -d '\\033' <reply | sed 's/\\[[0-9;]*m//g' | strings -n 8 >&2
   fi
@@ -172,7 +172,7 @@ if [ "$word" != begun ]; then
 fi
 for found in $builds/*/build/$token $builds/*/$token; do [ ! -e "$found" ] || break; done
 if [ ! -e "$found" ]; then
-  say "the directory of the build is not in $builds"
+  say "the build directory is not in $builds"
   leave 69
 fi
 build=\${found%/$token}
@@ -197,8 +197,8 @@ wait $log
 cat log >/dev/null 3>&- 4>&- 6>&- &
 pumps="$pumps $!"
 case $word-$code in
-kept-) say 'this is the directory that was kept when it failed' ;;
-ended-0) ended=0 && say 'it was built this time; nothing of that comes into the store' ;;
+kept-) say 'this is the directory that was kept when the build failed' ;;
+ended-0) ended=0 && say 'the build succeeded this time; its outputs are not added to the store' ;;
 ended-*) ended=\${code:-1} && say "the builder failed with exit code $code" ;;
 *) leave 69 ;;
 esac

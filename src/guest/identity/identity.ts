@@ -1,4 +1,5 @@
 /** The keys of one installation: who may log in to the guest, and how the guest proves that it is ours. */
+import { refusal } from '../../system/files/reasons.ts';
 import {
   closeSync,
   fsyncSync,
@@ -101,7 +102,7 @@ function readPair(path: string): KeyPair | undefined {
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     if (error instanceof Failed || errorCode(error) === undefined) throw error;
-    throw new Failed(identityBroken(path, `cannot be read (${errorCode(error) ?? ''})`));
+    throw new Failed(identityBroken(path, `cannot be read (${refusal(error)})`));
   }
 }
 
@@ -122,7 +123,7 @@ async function makeKey(layout: KeyPaths, name: Name, signal?: AbortSignal): Prom
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
     if (errorCode(error) !== 'EEXIST') throw new Failed(cannotWrite(path, error), { cause: error });
-    throw new Failed(identityBroken(path, 'is a link to a file that is not there'));
+    throw new Failed(identityBroken(path, brokenLink));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -146,33 +147,35 @@ function flush(path: string): void {
   }
 }
 
-const identityMissing = (path: string): Failure => ({
+export const brokenLink = 'is a symbolic link to a file that does not exist';
+
+export const identityMissing = (path: string): Failure => ({
   kind: 'identity-missing',
-  message: `The key ${path} is not there.`,
-  hint: 'Make it with: linuxkit-builder configure',
+  message: `The key ${path} does not exist.`,
+  hint: 'Create it: linuxkit-builder configure',
   exit: Exit.config,
   recovery: 'give-up',
 });
 
-const identityBroken = (path: string, wrong: string): Failure => ({
+export const identityBroken = (path: string, wrong: string): Failure => ({
   kind: 'identity-broken',
   message: `The key ${path} ${wrong}.`,
-  hint: `Put back a good copy, or remove it and make a new one: rm '${path}' && linuxkit-builder configure`,
+  hint: `Restore a good copy, or replace it: rm '${path}' && linuxkit-builder configure`,
   exit: Exit.config,
   recovery: 'give-up',
 });
 
-const looseMode = (path: string, mode: string): Failure => ({
+export const looseMode = (path: string, mode: string): Failure => ({
   kind: 'identity-broken',
-  message: `The key ${path} has mode ${mode}: others may use it, so ssh refuses to.`,
-  hint: `Close it with: chmod 600 '${path}' (or make a new one, if it may have been copied).`,
+  message: `The key ${path} has mode ${mode}. Others can read it, so ssh refuses to use it.`,
+  hint: `Run: chmod 600 '${path}'. If somebody may have copied it, replace it instead: rm '${path}' && linuxkit-builder configure`,
   exit: Exit.config,
   recovery: 'give-up',
 });
 
-const keygenFailed = (program: string, stderr: string): Failure => ({
+export const keygenFailed = (program: string, stderr: string): Failure => ({
   kind: 'keygen-failed',
-  message: `${program} could not make a key: ${stderr.trim() === '' ? 'it gave no reason' : stderr.trim()}.`,
-  hint: 'Check that there is space on the disk and that ssh-keygen knows ed25519: ssh-keygen -t ed25519 -f /tmp/try',
+  message: `${program} could not create a key: ${stderr.trim() === '' ? 'no reason given' : stderr.trim()}.`,
+  hint: 'Check that the disk has free space and that ssh-keygen supports ed25519: ssh-keygen -t ed25519 -f /tmp/try',
   exit: Exit.unavailable,
 });

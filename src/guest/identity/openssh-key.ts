@@ -13,7 +13,7 @@ export function readOpensshKey(text: string): OpensshKey | { readonly wrong: str
     /^-----BEGIN OPENSSH PRIVATE KEY-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END OPENSSH PRIVATE KEY-----\s*$/.exec(
       text,
     );
-  if (armoured === null) return { wrong: 'is not a whole private key of OpenSSH' };
+  if (armoured === null) return { wrong: 'is not a complete OpenSSH private key' };
   try {
     return readBlob(Buffer.from(armoured[1] ?? '', 'base64'));
   } catch {
@@ -25,14 +25,14 @@ function readBlob(blob: Buffer): OpensshKey | { readonly wrong: string } {
   const outer = new Fields(blob);
   if (outer.bytes(magic.length).toString() !== magic) return { wrong: 'is damaged' };
   const cipher = outer.string().toString();
-  if (cipher !== 'none') return { wrong: 'has a passphrase, which nobody is there to type' };
+  if (cipher !== 'none') return { wrong: 'has a passphrase, which nobody could enter' };
   outer.string();
   outer.string();
-  if (outer.number() !== 1) return { wrong: 'holds several keys' };
+  if (outer.number() !== 1) return { wrong: 'contains several keys' };
   const publicBlob = outer.string();
   const outside = new Fields(publicBlob);
   const type = outside.string().toString();
-  if (type !== 'ssh-ed25519') return { wrong: `is of the type ${type}, not ssh-ed25519` };
+  if (type !== 'ssh-ed25519') return { wrong: `is of type ${type}, not ssh-ed25519` };
   const inner = new Fields(outer.string());
   const isWhole = inner.number() === inner.number() && inner.string().toString() === type;
   const claimed = inner.string();

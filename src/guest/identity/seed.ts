@@ -136,11 +136,11 @@ function lines(all: readonly string[]): string {
 
 const withNewline = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`);
 
-function noInitrd(path: string) {
+export function noInitrd(path: string) {
   return {
     kind: 'image-missing',
-    message: `The guest's initrd ${path} is not there or empty.`,
-    hint: 'Make the image with `linuxkit-builder image build`, or correct `bundle` in config.json.',
+    message: `The guest's initrd ${path} does not exist or is empty.`,
+    hint: 'Run linuxkit-builder image build, or correct `bundle` in config.json.',
     exit: Exit.noInput,
     recovery: 'give-up',
     blames: 'image',

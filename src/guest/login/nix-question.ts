@@ -69,7 +69,7 @@ function readLog(cursor: Cursor, minor: number): string | undefined {
   }
 }
 
-const noReason = 'it gives no reason';
+const noReason = 'no reason given';
 
 /** Reads on; a RangeError where there is no more yet. */
 class Cursor {

@@ -1,4 +1,5 @@
 /** Whether Nix can build on the guest: one ssh login as Nix makes it, that must reach a nix daemon that answers. */
+import { refusal } from '../../system/files/reasons.ts';
 import { PassThrough } from 'node:stream';
 import type { Layout } from '../../config/layout.ts';
 import type { Tunnel } from '../../domain/tunnel.ts';
@@ -10,7 +11,7 @@ import { programMissing, tryProgram } from '../../system/process/find-program.ts
 import { question } from './nix-question.ts';
 import { Answer, maxClockOffsetMs } from './probe-answer.ts';
 import { sshArgv } from './ssh-argv.ts';
-import { sshHint } from './ssh-words.ts';
+import { notYet, sshHint } from './ssh-words.ts';
 import { openForward } from './one-shot-forward.ts';
 
 /** What must hold for a guest to be ready. */
@@ -64,7 +65,7 @@ export async function probeGuest(options: ProbeOptions): Promise<Probe> {
     signal.throwIfAborted();
     return judge(answer, end, { timeoutMs, tookMs: clock.monotonic() - begun });
   } finally {
-    scope.abort(new Error('the probe is over'));
+    scope.abort();
   }
 }
 
@@ -97,20 +98,21 @@ async function converse(
   return Promise.race([answered, ended]);
 }
 
-function judge(
+export function judge(
   answer: Answer,
   end: End,
   { timeoutMs, tookMs }: { readonly timeoutMs: number; readonly tookMs: number },
 ): Probe {
   const offset = answer.clockOffsetMs();
-  const said = end === 'answered' ? answer.describe() : wordsOf(end, timeoutMs);
+  const said =
+    end === 'answered' ? { detail: answer.describe(), hint: sshHint('') } : wordsOf(end, timeoutMs);
   if (offset === undefined) {
     const { detail, hint } = answer.isGarbled
       ? {
           detail: answer.describe(),
-          hint: 'A login there prints something by itself, which Nix cannot take.',
+          hint: "The guest's login shell prints something of its own, which Nix cannot handle.",
         }
-      : { detail: said, hint: sshHint(said) };
+      : said;
     return { ok: false, requirement: 'ssh', detail, hint };
   }
   const { nix } = answer;
@@ -118,8 +120,8 @@ function judge(
     return {
       ok: false,
       requirement: 'nix',
-      detail: nix.kind === 'refused' ? nix.why : said,
-      hint: 'The login works but no nix daemon answers: see its lines in linuxkit-builder console.',
+      detail: nix.kind === 'refused' ? nix.why : said.detail,
+      hint: 'The login works, but nix-daemon does not answer. See its output: linuxkit-builder console',
     };
   if (Math.abs(offset) > maxClockOffsetMs)
     return {
@@ -127,27 +129,34 @@ function judge(
       requirement: 'clock',
       clockOffsetMs: offset,
       detail: `the guest's clock is ${(Math.abs(offset) / 1000).toFixed(1)} s ${offset > 0 ? 'ahead' : 'behind'}`,
-      hint: 'It is set through the guest agent; a restart sets it too: linuxkit-builder restart.',
+      hint: 'The guest agent sets it. A restart sets it too: linuxkit-builder restart',
     };
   const nixVersion = nix.version === undefined ? {} : { nixVersion: nix.version };
   return { ok: true, clockOffsetMs: offset, tookMs, ...nixVersion };
 }
 
-function wordsOf(end: 'late' | CommandResult, timeoutMs: number): string {
-  if (end === 'late') return `no answer within ${timeoutMs / 1000} s`;
+/** What became of an ssh that brought no answer. Only its own words say more than that. */
+function wordsOf(
+  end: 'late' | CommandResult,
+  timeoutMs: number,
+): { readonly detail: string; readonly hint: string } {
+  if (end === 'late') return { detail: `no answer within ${timeoutMs / 1000} s`, hint: notYet };
   // They may be the guest's: what its login says on its stderr comes here too.
   const last = quoted(end.stderr.trim().split(/\r?\n/).at(-1));
-  if (last !== undefined) return last;
-  switch (end.ended.kind) {
+  return { detail: last ?? endOf(end), hint: sshHint(last ?? '') };
+}
+
+function endOf({ ended }: CommandResult): string {
+  switch (ended.kind) {
     case 'exited':
-      return `ssh ended with code ${end.ended.code} and without a word`;
+      return `ssh exited with code ${ended.code} without a message`;
     case 'signalled':
-      return `ssh was killed by ${end.ended.signal}`;
+      return `ssh was killed by ${ended.signal}`;
     case 'not-started':
-      return `ssh could not be started (${end.ended.reason})`;
+      return `cannot start ssh (${refusal(ended.reason)})`;
     case 'timed-out':
     case 'cancelled':
-      return 'ssh was ended';
+      return 'ssh was stopped';
   }
 }
 

@@ -1,28 +1,28 @@
 /** What ssh's complaints mean here. Pure. */
 
+export const notYet =
+  'sshd in the guest does not answer yet, or the guest is hung. See: linuxkit-builder console';
+
 const meanings: readonly (readonly [RegExp, string])[] = [
   [
     /permission denied|too many authentication/i,
-    'The guest does not know our key; it learns it at each start: linuxkit-builder restart.',
+    "The guest does not know the builder's key. It gets the key at each start: linuxkit-builder restart",
   ],
   [
     /host key|identification has changed|no .* key is known/i,
-    "Something else than our guest answers, or known_hosts is not this guest's: linuxkit-builder configure, then restart.",
+    'Another machine answers, or known_hosts is out of date. Run linuxkit-builder configure, then linuxkit-builder restart.',
   ],
   [
     /unprotected private key|bad permissions|invalid format|error in libcrypto|load key/i,
-    'ssh does not take our key: linuxkit-builder configure says what is wrong with it.',
+    "ssh rejects the builder's key. To see why, run: linuxkit-builder configure",
   ],
   [
     /identity file .* not accessible|no such identity/i,
-    'Make the keys: linuxkit-builder configure.',
+    'Create the keys: linuxkit-builder configure',
   ],
-  [/refused/i, 'Nothing listens there: the VM is not running, or ends.'],
-  [
-    /banner|reset|closed|broken pipe|timed out|no route|unreachable|no answer/i,
-    'sshd in the guest does not answer yet, or the guest is stuck: linuxkit-builder console.',
-  ],
-  [/bad configuration option/i, 'This ssh is too old: OpenSSH 7.6 or newer is needed.'],
+  [/refused/i, 'Nothing is listening there: the VM is not running or is stopping.'],
+  [/banner|reset|closed|broken pipe|timed out|no route|unreachable|no answer/i, notYet],
+  [/bad configuration option/i, 'This ssh is too old: OpenSSH 7.6 or newer is required.'],
 ];
 
 /** A hint for the last words of an ssh that did not get in. */

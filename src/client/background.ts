@@ -81,7 +81,7 @@ function daemonEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
 const didNotStart = (layout: Layout): Failure => ({
   kind: 'daemon-did-not-start',
   message: 'The daemon did not start.',
-  hint: `More may be in ${layout.log}.`,
+  hint: 'To see its log: linuxkit-builder logs',
   exit: Exit.unavailable,
   lines: (readIfThere(layout.daemonOutput) ?? '').split('\n').filter(Boolean).slice(-10),
 });

@@ -1,7 +1,8 @@
 /** What is true now, for whoever asks from outside: the daemon's own word where it answers, else as much as its file proves. */
 import type { Layout } from '../config/layout.ts';
 import type { Clock } from '../system/time/clock.ts';
-import { Exit, Failed, failureOf, type Failure } from '../system/failure.ts';
+import { unidentifiedDaemon } from './unidentified-daemon.ts';
+import { Failed, failureOf } from '../system/failure.ts';
 import { sizeIfThere } from '../system/files/files.ts';
 import { isLocked } from '../system/lock/lock.ts';
 import { harmless } from '../system/plain-text.ts';
@@ -33,7 +34,7 @@ export async function findStatus(layout: Layout, asker: Asker): Promise<Found> {
     return found.daemon === 'alive' || !isHeld(layout);
   };
   const outcome = await until(isDecided, { ...asker, everyMs: 50, timeoutMs: namelessMs });
-  if (outcome !== 'held') throw new Failed(nameless(layout));
+  if (outcome !== 'held') throw new Failed(unidentifiedDaemon(layout, 'daemon-silent'));
   return found;
 }
 
@@ -72,10 +73,3 @@ function isHeld(layout: Layout): boolean {
     throw error;
   }
 }
-
-const nameless = ({ root, daemonLock }: Layout): Failure => ({
-  kind: 'daemon-silent',
-  message: `A daemon runs for ${root} that does not say what is true, or a stop ends what an earlier one left: ${daemonLock} is held.`,
-  hint: 'Try again in a moment; who holds it says: lsof, or fuser.',
-  exit: Exit.temporary,
-});

@@ -6,6 +6,7 @@ import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { makeDirectory } from '../system/files/files.ts';
 import { isLocked, sectionLock } from '../system/lock/lock.ts';
 import { readLive } from '../system/files/pidfile.ts';
+import { unidentifiedDaemon } from './unidentified-daemon.ts';
 import { until } from '../system/time/wait.ts';
 import { DaemonLock, otherDaemon, ownPidFiles } from '../supervisor/daemon/daemon-lock.ts';
 
@@ -57,7 +58,7 @@ async function daemonOrLock(
   const look = () => isNamed() || ((found = DaemonLock.take(layout)), isNamed());
   await until(look, { clock, signal, everyMs: 50, timeoutMs: namelessMs });
   if (found instanceof DaemonLock) return found;
-  if (found.pid === undefined) throw new Failed(isNameless(layout));
+  if (found.pid === undefined) throw new Failed(unidentifiedDaemon(layout, 'daemon-does-not-stop'));
   return { pid: found.pid };
 }
 
@@ -85,14 +86,7 @@ async function endLeftBehind(layout: Layout, lock: DaemonLock, terminal: Termina
 
 const doesNotStop = (pid: number): Failure => ({
   kind: 'daemon-does-not-stop',
-  message: `The daemon (pid ${pid}) did not end within ${stopMs / 1000} s.`,
-  hint: `A second 'linuxkit-builder stop' ends the guest without waiting for it.`,
-  exit: Exit.temporary,
-});
-
-const isNameless = (layout: Layout): Failure => ({
-  kind: 'daemon-does-not-stop',
-  message: `A daemon runs that does not say who it is, or another stop is not done: ${layout.daemonLock} is held.`,
-  hint: 'Try again in a moment; who holds it says: lsof, or fuser.',
+  message: `The daemon (pid ${pid}) did not stop within ${stopMs / 1000} s.`,
+  hint: 'To stop the guest without waiting for it, run again: linuxkit-builder stop',
   exit: Exit.temporary,
 });

@@ -22,5 +22,5 @@ export async function tellGuest(
     // One of the release before, or at its end.
     if (!(error instanceof Failed)) throw error;
   }
-  say('The guest takes new keys when it starts again: linuxkit-builder restart');
+  say('The guest uses the new keys after a restart: linuxkit-builder restart');
 }

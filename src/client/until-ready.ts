@@ -41,7 +41,7 @@ export async function waitUntilReady(
 
 const notInTime = (seconds: number, said: string): Failure => ({
   kind: 'not-ready-in-time',
-  message: `Not ready after ${seconds} s. ${said}`,
-  hint: 'See: linuxkit-builder status, linuxkit-builder console.',
+  message: `The builder was not ready after ${seconds} s.${said === '' ? '' : ` ${said}`}`,
+  hint: 'To see why: linuxkit-builder status, or linuxkit-builder console',
   exit: Exit.temporary,
 });

@@ -1,6 +1,7 @@
 /** What every verb does that ends the guest: waits for the builds that run in it. */
 import type { Layout } from '../config/layout.ts';
 import type { Busy } from '../supervisor/daemon/control.ts';
+import { counted } from '../domain/counted.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import type { CliContext } from '../command/context.ts';
 
@@ -24,7 +25,7 @@ export async function waitForBuilds(
   layout: Layout,
   options: EndOptions,
   context: CliContext,
-  atLimit = 'stopping all the same',
+  atLimit = 'stopping anyway',
 ): Promise<void> {
   if (options.now === true) return;
   const limitMs = secondsIn(options.timeout) * 1000;
@@ -36,12 +37,12 @@ export async function waitForBuilds(
   if (traitsOf(found.status.phase).guest !== 'there') return;
   const { drain } = await import('./drain.ts');
   const waiting = (why: string) =>
-    context.err(`${why}; waiting for up to ${options.timeout} s (--now does not wait).`);
+    context.err(`${why}; waiting up to ${options.timeout} s (--now skips the wait).`);
   const onBusy = (busy: Busy) => waiting(describeBusy(busy));
-  const onSilent = () => waiting('The daemon does not say whether builds run');
+  const onSilent = () => waiting(buildsUnknown);
   const { clock, signal } = context;
   const end = await drain(layout, { clock, signal, limitMs, onBusy, onSilent });
-  if (end === 'limit') context.err(`They are not done; ${atLimit}.`);
+  if (end === 'limit') context.err(`Timed out; ${atLimit}.`);
 }
 
 /** What a verb does after that wait. Where it fails the door is open again: whoever is held at it would be held for good. */
@@ -59,12 +60,17 @@ export async function orLetIn<T>(
   }
 }
 
+/** A daemon that does not answer. */
+export const buildsUnknown = 'The daemon does not say whether builds are running';
+
 /** What is waited for: builds, and connections that may be copies or shells. */
 export function describeBusy({ builds, loggedIn }: Busy): string {
-  const connections = `${loggedIn} connection${loggedIn === 1 ? ' is' : 's are'} in use`;
+  const connections = `${counted(loggedIn, 'connection')} ${loggedIn === 1 ? 'is' : 'are'} in use`;
   if (builds === undefined) return `${connections}, by builds or shells`;
   const what =
-    builds === 0 ? 'No build runs' : builds === 1 ? '1 build runs' : `${builds} builds run`;
+    builds === 0
+      ? 'No builds are running'
+      : `${counted(builds, 'build')} ${builds === 1 ? 'is' : 'are'} running`;
   return `${what}, and ${connections}`;
 }
 
@@ -77,7 +83,7 @@ export function secondsIn(text: string): number {
 
 const badTimeout = (value: string) => ({
   kind: 'bad-option',
-  message: `--timeout takes a number of seconds above 0, not ${JSON.stringify(value)}.`,
-  hint: 'For example: --timeout 60.',
+  message: `--timeout must be a number of seconds above 0, not ${JSON.stringify(value)}.`,
+  hint: 'For example: --timeout 60',
   exit: Exit.usage,
 });

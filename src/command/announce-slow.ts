@@ -23,4 +23,11 @@ export async function saying<T>(
 }
 
 /** Of every verb that ends the daemon. */
-export const waitingForEnd = 'Waiting for the guest to shut down, and for the daemon to end.';
+export const waitingForEnd = 'Waiting for the guest to shut down and the daemon to stop.';
+
+/** Of every command that another one has to wait for. */
+export const waitingForOther =
+  'Another command is changing this state directory; waiting for it to finish.';
+
+/** Of every command that needs a guest where none is running because nobody needed one. */
+export const startingGuest = 'The guest is not running; starting it.';

@@ -7,7 +7,7 @@ import {
   stateDirectoryProblems,
   type Layout,
 } from '../config/layout.ts';
-import { describeProblem } from '../domain/problem.ts';
+import type { Problem } from '../domain/problem.ts';
 import { declaredBuilder, elsewhereThan, knownName } from '../host/known-directory.ts';
 import type { Installed } from '../host/installed.ts';
 import { systemPathsOf } from '../host/system-paths.ts';
@@ -86,21 +86,29 @@ function namedLayout(options: DirectoryOption, context: CliContext, use: Use): L
     throw new Failed(isDeclaredElsewhere(declared));
   const root = declared?.owner.directory ?? meant;
   const problems = stateDirectoryProblems(root);
-  const [first] = problems;
-  if (first === undefined) return layoutOf(root);
-  throw new Failed({
-    kind: 'state-directory-unfit',
-    message: `The state directory cannot be used.`,
-    hint: first.hint,
-    exit: Exit.config,
-    lines: problems.map(describeProblem),
-  });
+  if (problems.length === 0) return layoutOf(root);
+  throw new Failed(isUnfit(root, problems));
+}
+
+/** One problem is the message; of several each says what to do. */
+function isUnfit(root: string, problems: readonly Problem[]): Failure {
+  const unfit = { kind: 'state-directory-unfit', exit: Exit.config } as const;
+  const [first, ...others] = problems;
+  if (first !== undefined && others.length === 0)
+    return { ...unfit, message: `The state directory ${root} ${first.message}.`, hint: first.hint };
+  const message = `The state directory ${root} cannot be used.`;
+  return {
+    ...unfit,
+    message,
+    hint: '',
+    lines: problems.map((each) => `It ${each.message}. ${each.hint}`),
+  };
 }
 
 const isDeclaredElsewhere = ({ owner, declared }: Installed): Failure => ({
   kind: 'builder-declared',
-  message: `This machine's builder is declared by ${declared?.by ?? 'somebody else'} and runs as ${owner.name}; nothing was changed.`,
-  hint: `As that account it goes: sudo -u ${owner.name} linuxkit-builder ... -d '${owner.directory}'. To restart the daemon: ${declared?.restart ?? ''}`,
+  message: `This machine's builder is declared by ${declared?.by ?? 'another program'} and runs as ${owner.name}; nothing was changed.`,
+  hint: `Run the command as that user: sudo -u ${owner.name} linuxkit-builder ... -d '${owner.directory}'. To restart the daemon: ${declared?.restart ?? ''}`,
   exit: Exit.noPermission,
 });
 
@@ -114,7 +122,7 @@ export function directoryMeant({ directory }: DirectoryOption, context: CliConte
   const usual = defaultStateDirectory(env, home);
   const other = elsewhereThan(usual, places);
   if (other === undefined) return knownName(usual, places);
-  context.err(`There is no builder in ${usual}; yours is in ${other}.`);
+  context.err(`There is no builder in ${usual}; using yours in ${other}.`);
   return other;
 }
 

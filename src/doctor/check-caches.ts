@@ -19,7 +19,7 @@ export async function namesAndCaches(facts: DoctorFacts): Promise<Verdict> {
   const { stdout } = await run(program('ssh'), argv, { input: cachesScript, timeoutMs, signal });
   const caches = cachesIn(stdout);
   if (caches === undefined)
-    return { kind: 'not-asked', why: 'the guest has not what is needed to ask: sh, mktemp, nix' };
+    return { kind: 'not-asked', why: 'the guest lacks sh, mktemp or nix, which this check needs' };
   const lacking = caches.filter(({ state }) => state !== 'reached');
   const found = await Promise.all(lacking.map(({ url }) => reachedFromHere(url, signal)));
   return judgeCaches(caches, {
@@ -48,25 +48,25 @@ export function judgeCaches(caches: readonly Cache[], around: Surroundings): Ver
       kind: 'good',
       fact:
         caches.length === 0
-          ? 'the guest is set to ask no cache'
-          : `${caches.map(({ url }) => url).join(', ')}: reached from inside`,
+          ? 'the guest uses no caches'
+          : `the guest reaches ${caches.map(({ url }) => url).join(', ')}`,
     };
   const { url, state, said } = worst;
   const nixSays = said === undefined ? '' : `Nix in the guest says: ${said}. `;
   const what =
     state === 'unnamed'
-      ? `The guest does not resolve the name in ${url}`
-      : `The guest does not reach ${url}`;
+      ? `The guest cannot resolve the host name in ${url}`
+      : `The guest cannot reach ${url}`;
   if (isTheGuests(worst))
     return {
       kind: 'bad',
-      what: `${what}, and this machine reaches it.`,
+      what: `${what}, although this machine can.`,
       ...wayOut(around, nixSays),
     };
   return {
     kind: 'note',
-    fact: `${what}, nor does this machine reach it by itself`,
-    why: `${nixSays}Builds get nothing from there until this machine has a network that does. A proxy that is set here the guest does not use.`,
+    fact: `${what}, and neither can this machine`,
+    why: `${nixSays}Builds cannot download anything from there until this machine can. The guest does not use this machine's proxy settings.`,
     isLess: true,
   };
 }
@@ -75,12 +75,12 @@ export function judgeCaches(caches: readonly Cache[], around: Surroundings): Ver
 function wayOut({ network, nameServers }: Surroundings, said: string) {
   const restart = 'linuxkit-builder restart';
   if (network !== 'user')
-    return { why: `${said}${network} passes its connections on.`, remedy: restart };
+    return { why: `${said}${network} forwards the guest's connections.`, remedy: restart };
   const asked = nameServers.find((server) => /^\d+(\.\d+){3}$/.test(server));
   const names =
     asked === undefined
-      ? "QEMU's own network passes names on to an IPv4 server alone, and /etc/resolv.conf names none."
-      : `QEMU's own network passes names on to ${asked} alone.`;
+      ? "QEMU's own network forwards name lookups only to an IPv4 server, and /etc/resolv.conf lists none."
+      : `QEMU's own network forwards name lookups only to ${asked}.`;
   return {
     why: `${said}${names}`,
     remedy: `linuxkit-builder configure --network gvproxy, then ${restart}`,

@@ -2,6 +2,7 @@
 import { realpathSync, statSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
+import { counted } from '../domain/counted.ts';
 import type { Verdict } from './check-runner.ts';
 import { exposureOf, describeExposure } from '../supervisor/disk/disk-record.ts';
 import { roomAt, startInodes } from '../supervisor/disk/disk-room.ts';
@@ -25,26 +26,25 @@ export function diskSpace(
   if (inodes < startInodes)
     return {
       kind: 'bad',
-      what: `Only ${inodes} more files can be made where ${root} is: its inodes are used up.`,
-      why: 'A start makes some, and each change of the status another.',
-      remedy: 'Delete files there; df -i shows how many it can hold.',
+      what: `Only ${counted(inodes, 'more file')} can be created in ${root}: its file system is out of inodes.`,
+      why: 'Each start creates files, and so does each change of the status.',
+      remedy: 'Delete files on that file system. df -i shows how many it can hold.',
     };
   const tooLarge = diskProblem(disk, diskGiB);
   if (tooLarge !== undefined)
     return {
       kind: 'bad',
       what: tooLarge.message,
-      why: 'The guest has its disk in one file.',
+      why: "The guest's disk is a single file.",
       remedy: tooLarge.hint,
     };
-  const much =
-    free === Infinity ? 'its file system does not say what is free' : `${free.toFixed(1)} GiB free`;
-  const fact = `${much}; the guest's disk takes ${used.toFixed(1)}`;
+  const much = free === Infinity ? 'free space unknown' : `${free.toFixed(1)} GiB free`;
+  const fact = `${much}; the guest's disk uses ${used.toFixed(1)} GiB`;
   if (free >= leastGiB && isExternal(where))
     return {
       kind: 'note',
-      fact: `${fact}; it is on another volume than the Mac's own`,
-      why: "There guests' file systems were damaged more often, and the volume may be taken away: https://github.com/utmapp/UTM/issues/4840.",
+      fact: `${fact}; not on the Mac's own volume`,
+      why: 'On other volumes, file systems of guests have been damaged more often, and the volume may be disconnected: https://github.com/utmapp/UTM/issues/4840',
     };
   const exposed = exposureOf(layout);
   if (free >= leastGiB && exposed !== undefined)
@@ -52,9 +52,10 @@ export function diskSpace(
   if (free >= leastGiB) return { kind: 'good', fact };
   return {
     kind: 'bad',
-    what: `Only ${free.toFixed(1)} GiB are free where ${root} is.`,
+    what: `Only ${free.toFixed(1)} GiB of disk space are free in ${root}.`,
     why: 'The guest is paused when its disk cannot grow.',
-    remedy: 'Free some space: nix-collect-garbage here, and in the guest: linuxkit-builder gc.',
+    remedy:
+      'Free some space: nix-collect-garbage on this machine, linuxkit-builder gc in the guest',
   };
 }
 

@@ -12,7 +12,7 @@ export async function checkDoor(facts: DoctorFacts): Promise<Verdict> {
   const where = describePlace(place);
   // Who says nothing wakes nobody.
   if (isAway(facts) && (await accepts(place, signal)))
-    return { kind: 'good', fact: `${where} is open: a build brings the guest back` };
+    return { kind: 'good', fact: `${where} is open; the next build will start the guest` };
   const banner = await bannerOf(place, signal);
   if (banner?.startsWith('SSH-') === true)
     return { kind: 'good', fact: `${where} leads to ${banner}` };
@@ -22,11 +22,11 @@ export async function checkDoor(facts: DoctorFacts): Promise<Verdict> {
     what:
       banner === undefined
         ? `Nothing answers on ${where}.`
-        : `What answers on ${where} is no ssh: ${JSON.stringify(banner)}.`,
+        : `Something other than ssh answers on ${where}: ${JSON.stringify(banner)}.`,
     why: owner === undefined ? '' : `The port is held by ${owner}.`,
     remedy:
       place.kind === 'tcp'
-        ? `linuxkit-builder restart, or another port: linuxkit-builder configure --port ${place.port + 1}`
+        ? `linuxkit-builder restart, or another port: linuxkit-builder configure --port ${place.port < 65535 ? place.port + 1 : place.port - 1}`
         : 'linuxkit-builder restart',
   };
 }

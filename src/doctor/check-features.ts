@@ -17,7 +17,9 @@ export async function features({ layout, context, config }: DoctorFacts): Promis
       kind: 'bad',
       what: `The feature ${String(wrong.value)} ${wrong.message}.`,
       why: wrong.hint,
-      remedy: `${configure} -f ${offered.filter((name) => name !== wrong.value && name !== builderFeature).join(',')}`,
+      remedy: `${configure} -f ${own(offered)
+        .filter((name) => name !== wrong.value)
+        .join(',')}`,
     };
   const runs = extraSystems.length > 0 ? await guestRunsI686(layout, context) : undefined;
   const [lost] = extraSystemProblems(config(), runs);
@@ -26,14 +28,18 @@ export async function features({ layout, context, config }: DoctorFacts): Promis
       kind: 'bad',
       what: `${String(lost.value)} ${lost.message}.`,
       why: lost.hint,
-      remedy: `linuxkit-builder image build, then restart; or ${configure} --reset extra-systems`,
+      remedy: `linuxkit-builder image build, then linuxkit-builder restart; or ${configure} --reset extra-systems`,
     };
   const fact = [...offered, ...extraSystems].join(', ');
   return kvm === true && !offered.includes('kvm')
     ? {
         kind: 'note',
         fact,
-        why: `The guest has /dev/kvm: ${configure} -f ${offered.join(', ')},kvm offers it.`,
+        why: `The guest has /dev/kvm. To offer it to Nix: ${configure} -f ${[...own(offered), 'kvm'].join(',')}`,
       }
     : { kind: 'good', fact };
 }
+
+/** Those that a flag names: ours is offered by itself. */
+const own = (offered: readonly string[]): readonly string[] =>
+  offered.filter((name) => name !== builderFeature);

@@ -45,8 +45,8 @@ export async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
   if (first !== undefined)
     return {
       kind: 'bad',
-      what: `${first.path} ${first.why}, and does not lead to the guest.`,
-      why: 'It is not ours to change.',
+      what: `${first.path} ${first.why}, and does not include the builder.`,
+      why: 'configure does not change such a file.',
       remedy: first.text,
     };
   const fact = `ssh ${alias} leads to the guest`;
@@ -56,22 +56,22 @@ export async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
     return {
       kind: 'note',
       fact,
-      why: `${facts.layout.sshConfig} is of another version of this program, or of before an option that is set for every host: ${configure} writes it anew.`,
+      why: `${facts.layout.sshConfig} was written by another version of this program, or before your ssh configuration changed. To update it: ${configure}`,
     };
   return {
     kind: 'bad',
-    what: `Not as configured: ${changes.map(({ wanted }) => wanted.path).join(', ')}.`,
-    why: 'The settings were changed since, or somebody else changed these files.',
+    what: `Not as configure would write ${changes.length === 1 ? 'it' : 'them'}: ${changes.map(({ wanted }) => wanted.path).join(', ')}.`,
+    why: 'The settings have changed since, or somebody has edited these files.',
     remedy: configure,
   };
 }
 
 const notTakenIn = ({ layout, program }: DoctorFacts): Verdict => ({
   kind: 'bad',
-  what: `ssh does not go by ${layout.sshConfig}, although your configuration names it.`,
-  why: `What it makes of it: ${program('ssh')} -G ${alias}`,
+  what: `ssh does not use ${layout.sshConfig}, although your ssh configuration includes it.`,
+  why: `To see what ssh uses: ${program('ssh')} -G ${alias}`,
   remedy:
-    'Take away what stands in the way, or the whole block of linuxkit-builder, and run configure again.',
+    'Remove the lines that override it, or the whole linuxkit-builder block, then run: linuxkit-builder configure',
 });
 
 /** What another version of this program wrote for the same settings: it leads to the same place. */
@@ -87,21 +87,21 @@ export async function rootsFiles(facts: DoctorFacts): Promise<Verdict> {
   const [first] = needs.byHand;
   if (drift !== undefined) {
     const { sentence, remedy } = toldBy(drift);
-    const why = `nix-daemon runs as root, and goes by: ${drift.files.join(', ')}.`;
+    const why = `nix-daemon runs as root and uses ${drift.files.join(', ')}.`;
     return { kind: 'bad', what: sentence, why, remedy };
   }
   if (first !== undefined)
     return {
       kind: 'bad',
-      what: `${first.path} ${first.why}, and does not name the builder.`,
-      why: 'It is not ours to change.',
+      what: `${first.path} ${first.why}, and does not include the builder.`,
+      why: 'configure does not change such a file.',
       remedy: first.text,
     };
-  const why = `${configure} writes them anew, and root then has a key of its own.`;
+  const why = `To update them, and to give root a key of its own: ${configure}`;
   return isAsBefore(needs)
-    ? { kind: 'note', fact: 'as the release before wrote them', why }
+    ? { kind: 'note', fact: 'as written by the previous release', why }
     : {
         kind: 'good',
-        fact: `the same ${needs.request.door === 'tcp' ? 'port' : 'socket'}, key and line as yours`,
+        fact: `same ${needs.request.door === 'tcp' ? 'port' : 'socket'}, key and machines line as yours`,
       };
 }

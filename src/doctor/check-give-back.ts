@@ -14,7 +14,7 @@ export async function givesBack({ layout, context, driver }: DoctorFacts): Promi
   });
   const { row } = driver();
   return found.givesBack === undefined
-    ? { kind: 'not-asked', why: 'the guest does not say' }
+    ? { kind: 'not-asked', why: 'the guest does not report it' }
     : givenBack(found.givesBack, row);
 }
 
@@ -33,7 +33,7 @@ export function givenBack(
 }
 
 const memoryStays =
-  'Memory that the guest has used stays with the VM until it goes: by itself with idle.how stop, or with linuxkit-builder suspend.';
-const diskStays = 'Room that the guest has used on this disk stays taken.';
+  'Memory that the guest has used is returned only when the VM stops: when it is unused, if idle.how is stop, or by linuxkit-builder suspend.';
+const diskStays = 'Disk space that the guest has used is not returned.';
 const diskShould = (title: string): string =>
-  `${diskStays} ${title} can give it back: this one is too old, or the file system of the state directory takes no holes.`;
+  `${diskStays} ${title} can return it, but this version is too old, or the file system of the state directory does not support holes.`;

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, statSync } from 'node:fs';
 import type { Layout } from '../config/layout.ts';
 import { describeProblem } from '../domain/problem.ts';
 import { readIdentity } from '../guest/identity/identity.ts';
+import { counted } from '../domain/counted.ts';
 import type { Check, Verdict } from './check-runner.ts';
 import { directoryChanges, directoryProblems } from '../setup/directories.ts';
 import { oldImageAt } from '../supervisor/start/image-floor.ts';
@@ -58,7 +59,7 @@ function settings(layout: Layout): Verdict {
   if (config !== undefined)
     return {
       kind: 'good',
-      fact: `${config.system}, ${config.cpus} CPUs, ${config.memoryMiB} MiB of ${hostWords(layout)}, ${config.door === 'tcp' ? `port ${config.port}` : 'a Unix socket for a door'}`,
+      fact: `${config.system}, ${counted(config.cpus, 'CPU')}, ${config.memoryMiB} MiB of ${hostWords(layout)}, ${config.door === 'tcp' ? `port ${config.port}` : 'a Unix socket'}`,
     };
   if (isMissing === true) {
     const { message, hint } = notSetUp(layout);
@@ -75,7 +76,7 @@ function settings(layout: Layout): Verdict {
 /** How much memory there is to be had, and where a limit says so. */
 function hostWords({ root }: Layout): string {
   const { memoryMiB, isLimited } = hostFacts(root);
-  return `${memoryMiB}${isLimited ? ' (to which a container or slice limits this machine)' : ''}`;
+  return `${memoryMiB}${isLimited ? ' (limited by a container or slice)' : ''}`;
 }
 
 function programs({ config, driver, tryProgram: find }: DoctorFacts): Verdict {
@@ -90,8 +91,8 @@ function programs({ config, driver, tryProgram: find }: DoctorFacts): Verdict {
   const [first] = missing;
   if (first === undefined) return { kind: 'good', fact: wanted.join(', ') };
   const { hint } = programMissing(first);
-  const why = 'They are on no PATH that the daemon has.';
-  return { kind: 'bad', what: `Not installed: ${missing.join(', ')}.`, why, remedy: hint };
+  const why = `${missing.length === 1 ? 'It is' : 'They are'} not on the daemon's PATH.`;
+  return { kind: 'bad', what: `Not found: ${missing.join(', ')}.`, why, remedy: hint };
 }
 
 async function versions(facts: DoctorFacts): Promise<Verdict> {
@@ -102,7 +103,7 @@ async function versions(facts: DoctorFacts): Promise<Verdict> {
     ? {
         kind: 'bad',
         what: `This ssh is too old: ${ssh}.`,
-        why: 'OpenSSH 7.6 is the first that knows RemoteCommand.',
+        why: 'The builder needs RemoteCommand, which OpenSSH has had since 7.6.',
         remedy: programMissing('ssh').hint,
       }
     : { kind: 'good', fact };
@@ -137,8 +138,8 @@ function stateDirectory(layout: Layout): Verdict {
   const paths = open.map(({ path }) => path);
   return {
     kind: 'bad',
-    what: `Others can look into ${paths.join(', ')}.`,
-    why: 'Keys are in there.',
+    what: `Other users can access ${paths.join(', ')}.`,
+    why: 'Private keys are kept there.',
     remedy: `chmod 700 ${paths.map((path) => `'${path}'`).join(' ')}`,
     fix: () => {
       for (const path of paths) chmodSync(path, 0o700);
@@ -148,7 +149,7 @@ function stateDirectory(layout: Layout): Verdict {
 
 /** Who runs, and who may write, is told by locks that the kernel keeps. */
 function locks({ root, state, startLock }: Layout): Verdict {
-  if (!existsSync(state)) return { kind: 'not-asked', why: 'nothing has run in there yet' };
+  if (!existsSync(state)) return { kind: 'not-asked', why: 'the builder has not been started yet' };
   isLocked(sectionLock(startLock));
   return { kind: 'good', fact: `files in ${root} can be locked` };
 }
@@ -161,15 +162,15 @@ function keys(layout: Layout): Verdict {
   if (open.length > 0)
     return {
       kind: 'bad',
-      what: `Others can read ${open.join(', ')}.`,
-      why: 'ssh refuses such a key.',
+      what: `Other users can read ${open.join(', ')}.`,
+      why: 'ssh refuses to use such a key.',
       remedy: `chmod 600 ${open.map((path) => `'${path}'`).join(' ')}`,
       fix: () => {
         for (const path of open) chmodSync(path, 0o600);
       },
     };
   readIdentity(layout);
-  return { kind: 'good', fact: 'three pairs, 0600, private halves match public ones' };
+  return { kind: 'good', fact: 'three key pairs, private and readable by their owner only' };
 }
 
 function image({ config, layout, context }: DoctorFacts): Verdict {
@@ -181,33 +182,38 @@ function image({ config, layout, context }: DoctorFacts): Verdict {
   const old = oldImageAt(prefix);
   if (old !== undefined)
     return config().acceptOldImage === old.version || config().bundle !== undefined
-      ? { kind: 'note', fact: prefix, why: `${old.why}. A new one: linuxkit-builder image build.` }
+      ? {
+          kind: 'note',
+          fact: prefix,
+          why: `${old.why}. To build a new one: linuxkit-builder image build`,
+        }
       : {
           kind: 'bad',
-          what: `The image ${prefix} is not started.`,
+          what: `The image ${prefix} is too old to be started.`,
           why: `${old.why}.`,
           remedy: 'linuxkit-builder image build',
         };
   if (booted !== prefix && images?.rejected !== undefined)
     return {
       kind: 'note',
-      fact: `the newest one did not get ready (${images.rejected.at}), and the one before it is used`,
-      why: `${images.rejected.message} To make it anew, or try it once more: linuxkit-builder image build.`,
+      fact: `the newest image failed to boot (${images.rejected.at}), so the previous one is used`,
+      why: `${images.rejected.message} To rebuild it or try it again: linuxkit-builder image build`,
     };
   const age = imageAgeAt(booted, layout, context.clock.now());
   const words = age && describeAge(age);
   if (manifest !== undefined && words !== undefined)
     return { kind: 'note', fact: `Linux ${manifest.kernelVersion}`, why: `${words}.` };
   return manifest === undefined
-    ? { kind: 'note', fact: prefix, why: 'There is no manifest to compare its files with.' }
-    : { kind: 'good', fact: `Linux ${manifest.kernelVersion}, every file as it was made` };
+    ? { kind: 'note', fact: prefix, why: 'It has no manifest to compare its files with.' }
+    : { kind: 'good', fact: `Linux ${manifest.kernelVersion}, all files unchanged` };
 }
 
 async function accelerator(facts: DoctorFacts): Promise<Verdict> {
   const { config, layout, context, program } = facts;
   const { name, row } = facts.driver();
   const [, another] = row.accelerators;
-  if (another === undefined) return { kind: 'good', fact: `${name} always uses the hardware` };
+  if (another === undefined)
+    return { kind: 'good', fact: `${name} always uses hardware acceleration` };
   const found = await facts.find();
   const known = found.daemon === 'alive' ? found.status : undefined;
   const emulator = program(facts.driver().program(config()));
@@ -231,7 +237,7 @@ async function accelerator(facts: DoctorFacts): Promise<Verdict> {
   const lost = isMasked ? [`Also, ${noV2}.`] : [];
   return {
     kind: 'note',
-    fact: 'tcg: every instruction is translated',
-    why: ['Builds are some ten times slower.', ...lost, ...choice.rejected].join(' '),
+    fact: 'tcg: software emulation',
+    why: ['Builds are about ten times slower.', ...lost, ...choice.rejected].join(' '),
   };
 }

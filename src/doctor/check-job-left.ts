@@ -1,6 +1,7 @@
 /** A login job whose program is gone: an installation that was removed, or moved, without `unconfigure` leaves one. */
 import { existsSync, rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { waitingForOther } from '../command/announce-slow.ts';
 import type { Check, Verdict } from './check-runner.ts';
 import { applyJournalled } from '../setup/journal.ts';
 import { survey } from '../setup/survey.ts';
@@ -61,16 +62,16 @@ export function programsIn(text: string): readonly string[] {
 
 function verdictOf(facts: DoctorFacts): Verdict {
   const left = findLeftJob(facts);
-  if (left === undefined) return { kind: 'good', fact: 'none that starts a program which is gone' };
+  if (left === undefined) return { kind: 'good', fact: 'no leftover job' };
   const wanted = wantedFiles(facts);
   const isWanted = wanted.some(({ path }) => path === left.path);
   return {
     kind: 'bad',
-    what: `${left.path} starts a program that is not there: ${left.main}.`,
-    why: 'It was uninstalled or moved without `linuxkit-builder unconfigure`. Nothing starts at your login by it.',
+    what: `${left.path} starts a program that does not exist: ${left.main}.`,
+    why: 'It was uninstalled or moved without `linuxkit-builder unconfigure`, so nothing starts at your login.',
     remedy: isWanted
       ? 'linuxkit-builder configure, then linuxkit-builder start'
-      : 'linuxkit-builder doctor --fix, which takes that job away',
+      : 'linuxkit-builder doctor --fix, which removes that job',
     fix: () => (isWanted ? tellAnew(facts) : takeAway(left, facts)),
   };
 }
@@ -85,7 +86,7 @@ const wantedFiles = ({ layout, context }: DoctorFacts) => {
 async function tellAnew(facts: DoctorFacts): Promise<void> {
   const { layout, context } = facts;
   const { clock, signal } = context;
-  const onWaiting = () => context.err('Another command is at work in this directory; waiting.');
+  const onWaiting = () => context.err(waitingForOther);
   await withOperationLock(layout.startLock, { clock, signal, onWaiting }, (lost) => {
     const stop = AbortSignal.any([lost, signal]);
     applyJournalled(survey(wantedFiles(facts)), { layout, now: clock.now(), stop });
@@ -112,7 +113,7 @@ function removeIfEmpty(folder: string): void {
 
 const stillRuns: Failure = {
   kind: 'job-runs',
-  message: 'The daemon that it started still runs.',
-  hint: 'Stop it first: linuxkit-builder stop.',
+  message: 'The daemon that it started is still running.',
+  hint: 'Stop it first: linuxkit-builder stop',
   exit: Exit.temporary,
 };

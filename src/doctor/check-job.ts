@@ -23,14 +23,14 @@ export async function checkJob(facts: DoctorFacts): Promise<Verdict> {
   if (service === undefined)
     return {
       kind: 'not-asked',
-      why: 'the daemon is started by hand (configure --autostart changes that)',
+      why: 'the daemon is started by hand (to change that: linuxkit-builder configure --autostart)',
     };
   const verdict = await stateVerdict(service, facts);
   if (verdict.kind !== 'good' || changes.length === 0) return verdict;
   return {
     kind: 'note',
     fact: verdict.fact,
-    why: `It was told of another Node, place or PATH than is here now: ${pathsOf(changes)}. linuxkit-builder configure tells it anew.`,
+    why: `Node, the location of this program or the PATH has changed since ${pathsOf(changes)} was written. To update it: linuxkit-builder configure`,
   };
 }
 
@@ -43,11 +43,11 @@ function systemVerdict({ layout, context, config }: DoctorFacts): Verdict | unde
   const path = job === undefined ? '' : systemJobPath(job.kind, job.tree);
   const what =
     wanted === undefined
-      ? `${path} starts the daemon at boot, and the settings do not ask for that.`
+      ? `${path} starts the daemon at boot, but the settings do not ask for that.`
       : present === undefined
-        ? `The daemon is not started at boot: ${path} is not there, or not of this builder.`
-        : `${path} is of another Node, place or PATH than is here now.`;
-  const why = 'It is a file of root’s, which configure writes and takes away.';
+        ? `The daemon is not started at boot: ${path} does not exist, or belongs to another builder.`
+        : `Node, the location of this program or the PATH has changed since ${path} was written.`;
+  const why = 'The file belongs to root; configure writes and removes it.';
   return { kind: 'bad', what, why, remedy: 'linuxkit-builder configure' };
 }
 
@@ -69,17 +69,17 @@ const pathsOf = (changes: readonly FileChange[]): string =>
 
 const spoiltVerdict = (changes: readonly FileChange[]): Verdict => ({
   kind: 'bad',
-  what: `Not as configure writes it: ${changes.map(spoiltWords).join(', ')}.`,
+  what: `Not as configure would write ${changes.length === 1 ? 'it' : 'them'}: ${changes.map(spoiltWords).join(', ')}.`,
   why: 'The daemon may not start at your next login.',
   remedy: 'linuxkit-builder configure, then linuxkit-builder start',
 });
 
 function spoiltWords({ wanted, before }: FileChange): string {
-  if (before === undefined) return `${wanted.path} (it is gone)`;
+  if (before === undefined) return `${wanted.path} (missing)`;
   const { mode } = before.standing;
   return mode === wanted.mode
-    ? `${wanted.path} (somebody changed it)`
-    : `${wanted.path} (its mode is ${mode.toString(8)})`;
+    ? `${wanted.path} (edited)`
+    : `${wanted.path} (mode ${mode.toString(8)})`;
 }
 
 /** How launchd saw it end. */
@@ -98,25 +98,25 @@ async function stateVerdict(service: Service, { layout }: DoctorFacts): Promise<
   if (!loaded && declared !== undefined)
     return {
       kind: 'bad',
-      what: `${service.name} does not know the daemon, ${whose ?? ''}.`,
-      why: 'What declares it was not applied since, or somebody unloaded it.',
+      what: `${service.name} has not loaded the daemon's job, ${whose ?? ''}.`,
+      why: 'The configuration that declares it has not been applied, or the job was unloaded.',
       remedy: 'Apply that configuration again.',
     };
   if (!loaded)
     return {
       kind: 'bad',
-      what: `${service.name} does not know the daemon.`,
+      what: `${service.name} has not loaded the daemon's job.`,
       why:
         service.name === 'launchd'
-          ? 'It was not loaded, or was switched off in the Login Items.'
-          : 'It was not enabled, or this system was not started by systemd.',
+          ? 'It was never loaded, or it was switched off in Login Items.'
+          : 'It was never enabled, or this system does not run systemd.',
       remedy: 'linuxkit-builder start',
       fix: () => service.start(),
     };
   if (running || ended === undefined)
     return {
       kind: 'good',
-      fact: `${service.name}: ${running ? 'running' : 'loaded, stopped'}${told}`,
+      fact: `${service.name}: ${running ? 'running' : 'loaded, not running'}${told}`,
     };
   const words = readIfThere(layout.daemonOutput)?.trim().split('\n').slice(-3).join(' | ') ?? '';
   return {

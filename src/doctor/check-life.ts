@@ -45,7 +45,7 @@ async function daemon({ layout, context, find }: DoctorFacts): Promise<Verdict> 
     return { kind: 'good', fact: `pid ${found.status.daemon.pid}, ${found.status.phase}` };
   return {
     kind: 'bad',
-    what: 'The daemon does not run.',
+    what: 'The daemon is not running.',
     why: found.last?.because?.message ?? '',
     remedy: 'linuxkit-builder start',
     fix: async () => {
@@ -58,18 +58,18 @@ async function daemon({ layout, context, find }: DoctorFacts): Promise<Verdict> 
 /** Stopped, or very busy: what it wrote last may be true no more. */
 const notHeard = (pid: number): Verdict => ({
   kind: 'note',
-  fact: `pid ${pid}, which does not answer`,
-  why: 'What follows is what it wrote last.',
+  fact: `pid ${pid} does not respond`,
+  why: 'The checks that follow use the last status that it wrote.',
 });
 
 function network({ status }: DoctorFacts): Verdict {
   const { network: name, networkPid } = status();
   if (networkPid === undefined)
-    return { kind: 'not-asked', why: 'the VM program makes the network itself' };
+    return { kind: 'not-asked', why: 'the VM program provides the network itself' };
   return identify(networkPid) === undefined
     ? {
         kind: 'bad',
-        what: `${name ?? 'The network program'} (pid ${networkPid}) is gone.`,
+        what: `${name ?? 'The network program'} (pid ${networkPid}) has exited.`,
         why: '',
         remedy: 'linuxkit-builder restart',
       }
@@ -91,7 +91,7 @@ async function vm(facts: DoctorFacts): Promise<Verdict> {
       seen: { program: driver().name, ...(await vmVersion(facts)) },
     };
   return vmPid === undefined
-    ? { kind: 'note', fact: phase, why: 'It is about to be started.' }
+    ? { kind: 'note', fact: phase, why: 'The VM is about to start.' }
     : { kind: 'good', fact: `pid ${vmPid}` };
 }
 
@@ -104,16 +104,16 @@ function console_({ status, layout }: DoctorFacts): Verdict {
   const { phase, timeline, vmPid } = status();
   const last = timeline?.at(-1)?.name;
   if (traitsOf(phase).builds === 'now' || last !== undefined)
-    return { kind: 'good', fact: last === undefined ? phase : `reached '${last}'` };
+    return { kind: 'good', fact: last === undefined ? phase : `boot stage '${last}' reached` };
   if (vmPid === undefined)
-    return { kind: 'note', fact: 'not begun', why: 'The VM is about to start.' };
+    return { kind: 'note', fact: 'nothing yet', why: 'The VM is about to start.' };
   const size = readIfThere(layout.consoleRing)?.replaceAll('\0', '').trim().length ?? 0;
   return size > 0
-    ? { kind: 'good', fact: 'the guest writes' }
+    ? { kind: 'good', fact: 'the guest writes to it' }
     : {
         kind: 'bad',
-        what: 'The guest has written nothing.',
-        why: 'Its kernel did not begin.',
+        what: 'The guest has not written anything to its console.',
+        why: 'Its kernel did not start.',
         remedy: 'linuxkit-builder console, then linuxkit-builder restart',
       };
 }
@@ -131,7 +131,7 @@ async function guest({ status, find, layout, context }: DoctorFacts): Promise<Ve
   if (builds === 'now')
     return health === 'slow' || health === 'frozen'
       ? { kind: 'note', fact: health, why: describeSlow(login) }
-      : { kind: 'good', fact: 'a login of ours reached a nix daemon that answered' };
+      : { kind: 'good', fact: 'login works, and nix-daemon in the guest answers' };
   return {
     kind: 'bad',
     what: `The guest is not ready. ${sentence}`,
@@ -147,13 +147,13 @@ const mostMs = 2_000;
 function clock({ status }: DoctorFacts): Verdict {
   const { clockOffsetMs } = status();
   if (clockOffsetMs === undefined)
-    return { kind: 'not-asked', why: 'the daemon has not measured it' };
+    return { kind: 'not-asked', why: 'the daemon has not measured it yet' };
   return Math.abs(clockOffsetMs) <= mostMs
-    ? { kind: 'good', fact: `${clockOffsetMs} ms from ours` }
+    ? { kind: 'good', fact: `${clockOffsetMs} ms off this machine's` }
     : {
         kind: 'bad',
         what: `The guest's clock is ${clockOffsetMs} ms off.`,
-        why: 'Files from the future break builds, and certificates are not valid yet.',
+        why: 'Files with times in the future break builds, and certificates may not be valid yet.',
         remedy: 'linuxkit-builder restart',
       };
 }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nativeSystem } from '../domain/guest-system.ts';
+import { counted } from '../domain/counted.ts';
 import type { Check, Verdict } from './check-runner.ts';
 import { exampleNix } from '../nix/example.ts';
 import { nixConflicts } from '../nix/conflicts.ts';
@@ -55,8 +56,8 @@ async function nix({ context, places }: DoctorFacts): Promise<Verdict> {
   if (variant === undefined)
     return {
       kind: 'bad',
-      what: 'There is no Nix on this machine.',
-      why: `Neither the program nor /nix; ${places.etcNix} is where its settings would be.`,
+      what: 'Nix is not installed on this machine.',
+      why: `Neither a nix program nor /nix was found; its settings would be in ${places.etcNix}.`,
       remedy: 'Install it: https://nixos.org/download',
     };
   return { kind: 'good', fact: describeNix(variant) };
@@ -73,7 +74,7 @@ async function nixSettings(facts: DoctorFacts): Promise<Verdict> {
     ownSystem: process.platform === 'linux' ? nativeSystem(process.arch) : undefined,
     env: context.env,
   });
-  if (worst === undefined) return { kind: 'good', fact: 'nothing takes the builds elsewhere' };
+  if (worst === undefined) return { kind: 'good', fact: 'no setting sends builds elsewhere' };
   const why = [worst.hint, ...others.flatMap(({ message, hint }) => [message, hint])]
     .map((words) => (/[.!?)]$/.test(words) ? words : `${words}.`))
     .join(' ');
@@ -93,20 +94,20 @@ function machinesLine({ places }: DoctorFacts): Verdict {
   const text = others.read(path) ?? '';
   const why = others.unread.get(path);
   if (why !== undefined)
-    return { kind: 'not-asked', why: `${path} could not be read (${why}); root can` };
+    return { kind: 'not-asked', why: `${path} cannot be read (${why}), except by root` };
   const [bad] = machinesWarnings(path, text);
   if (bad !== undefined)
     return {
       kind: 'bad',
       what: bad,
-      why: 'Nix reads all of the file or nothing.',
+      why: 'Because of one malformed line, Nix ignores the whole file.',
       remedy: `sudo $EDITOR ${path}`,
     };
   const { machines } = parseMachines(withIncluded(text, readIfThere), 'new');
   const ours = machines.find(({ store }) => store.endsWith(alias));
   return ours === undefined
     ? { kind: 'bad', what: `${path} has no line for ${alias}.`, why: '', remedy: configure }
-    : { kind: 'good', fact: `${ours.maxJobs} jobs; ${ours.features.join(', ')}` };
+    : { kind: 'good', fact: `${counted(ours.maxJobs, 'job')}; ${ours.features.join(', ')}` };
 }
 
 /** A build that is not in the store, and is not put there for who tries example.nix in the same second. */
@@ -116,7 +117,7 @@ async function build({
   config,
   tryProgram: find,
 }: DoctorFacts): Promise<Verdict> {
-  if (find('nix-build') === undefined) return { kind: 'not-asked', why: 'there is no nix-build' };
+  if (find('nix-build') === undefined) return { kind: 'not-asked', why: 'nix-build was not found' };
   const directory = temporaryFolder('nix-build-');
   try {
     const file = join(directory, 'example.nix');
@@ -128,10 +129,10 @@ async function build({
     const ran = await run(program('nix-build'), argv, { timeoutMs: 180_000, signal });
     const tookS = ((clock.monotonic() - begun) / 1000).toFixed(1);
     if (ran.ended.kind === 'exited' && ran.ended.code === 0)
-      return { kind: 'good', fact: `a derivation made for this was built in ${tookS} s` };
+      return { kind: 'good', fact: `a test derivation was built in ${tookS} s` };
     return {
       kind: 'bad',
-      what: `A build did not succeed (${describe(ran)}, after ${tookS} s).`,
+      what: `A test build failed (${describe(ran)}, after ${tookS} s).`,
       why: ran.stderr.trim().split('\n').slice(-5).join(' | '),
       remedy: 'linuxkit-builder explain example.nix',
     };

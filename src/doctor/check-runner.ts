@@ -74,7 +74,7 @@ async function settle(
     await first.fix();
   } catch (error) {
     const { message, hint } = failureOf(error);
-    return { ...first, why: `${first.why} Mending it failed: ${message}`, remedy: hint };
+    return { ...first, why: `${first.why} The fix failed: ${message}`.trim(), remedy: hint };
   }
   const second = await look(check, signal);
   return second.kind === 'bad' ? second : { ...second, fixed: true };

@@ -45,7 +45,7 @@ export function doctorVerb(program: Command, context: CliContext): void {
         for (const line of lines) context.out(line);
       };
       const checks = [...machineChecks(facts), ...lifeChecks(facts), ...nixChecks(facts)];
-      let skipped: string[] = [];
+      let skipped: Skipped[] = [];
       const findings = await runChecks(checks, {
         fix: options.fix === true,
         signal: context.signal,
@@ -54,14 +54,14 @@ export function doctorVerb(program: Command, context: CliContext): void {
         },
         onFinding: (finding) => {
           if (options.json === true) return;
-          if (finding.kind === 'skipped') return void skipped.push(finding.name);
-          sayLines(restLines(skipped));
+          if (finding.kind === 'skipped') return void skipped.push(finding);
+          sayLines(skippedLines(skipped));
           skipped = [];
           sayLines(findingLines(finding));
           sayLines(reportedOf(finding));
         },
       });
-      sayLines(options.json === true ? [] : restLines(skipped));
+      sayLines(options.json === true ? [] : skippedLines(skipped));
       if (options.json === true) context.out(JSON.stringify({ version: 1, findings }));
       else context.out(summary(findings));
       if (options.report !== undefined) {
@@ -69,7 +69,7 @@ export function doctorVerb(program: Command, context: CliContext): void {
         const found = findings.flatMap(findingLines);
         const input = { layout, context, version: program.version() ?? 'unknown', found };
         context.err(
-          `Wrote ${await writeReport(options.report, input)}: read it before you send it.`,
+          `Wrote ${await writeReport(options.report, input)}. Read it before you send it.`,
         );
       }
       if (findings.some(({ kind }) => kind === 'bad')) context.exit(Exit.general);
@@ -95,14 +95,22 @@ export function findingLines(finding: Finding): string[] {
   }
 }
 
-const restLines = (names: readonly string[]): string[] =>
-  names.length === 0 ? [] : [`-     not looked at, as they rest on that: ${names.join(', ')}`];
+/** Those that depend on one that failed, a line for each that did. */
+function skippedLines(skipped: readonly Skipped[]): string[] {
+  const causes = [...new Set(skipped.map(({ because }) => because))];
+  return causes.map((cause) => {
+    const names = skipped.filter(({ because }) => because === cause).map(({ name }) => name);
+    return `skip  ${names.join(', ')} (depends on: ${cause})`;
+  });
+}
+
+type Skipped = Extract<Finding, { readonly kind: 'skipped' }>;
 
 function summary(findings: readonly Finding[]): string {
   const bad = findings.filter(({ kind }) => kind === 'bad').map(({ name }) => name);
-  if (bad.length > 0) return `To mend, in this order: ${bad.join(', ')}.`;
+  if (bad.length > 0) return `Fix these, in this order: ${bad.join(', ')}.`;
   const less = findings.flatMap((each) => ('isLess' in each ? [each.name] : []));
   return less.length === 0
-    ? 'All is well.'
-    : `Nothing to mend here; but see the note on: ${less.join(', ')}.`;
+    ? 'No problems found.'
+    : `Nothing to fix on this machine, but see the note on: ${less.join(', ')}.`;
 }

@@ -70,5 +70,5 @@ export const unlessAway =
 
 const notWoken: Verdict = {
   kind: 'not-asked',
-  why: 'the guest is away, and is not woken for this: linuxkit-builder resume',
+  why: 'the guest is not running, and is not started for this check; to start it: linuxkit-builder resume',
 };

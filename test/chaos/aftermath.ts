@@ -98,7 +98,7 @@ async function startsAgain(rig: BuilderRig, judge: Judge): Promise<void> {
 async function start(rig: BuilderRig): Promise<void> {
   const lives = readStatus(rig.layout).daemon === 'alive';
   const start = await rig.cli('start');
-  const says = lives ? /^(Started|The daemon runs already)/ : /^Started/;
+  const says = lives ? /^(Started|The daemon is already running)/ : /^Started/;
   if (start.end !== 0 || !says.test(start.stdout))
     throw new Violated(
       'next-start',

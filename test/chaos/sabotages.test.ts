@@ -25,7 +25,7 @@ test('what does not stand there, or stands there twice, is refused', () => {
 test('a sabotage is found by its own violation in its own words, of a round that counts, and nothing beside it', () => {
   const sabotage = sabotages['stale-pid-trusted'];
   const round = { number: 1, ...sabotage.round };
-  const own: Violation = { check: 'next-start', what: 'The daemon runs already, with pid 7.' };
+  const own: Violation = { check: 'next-start', what: 'The daemon is already running (pid 7).' };
   const kill = { kind: 'kill', by: 'us', froze: false } as const;
   const found = (violations: Violation[], blow: Outcome['blow'] = kill) =>
     isFoundBy(sabotage, { round, blow, violations });

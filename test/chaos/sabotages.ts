@@ -94,7 +94,7 @@ export const sabotages = {
       },
     ],
     round: { ...quiet, reusedPid: true, phase: 'starting', target: 'daemon' },
-    found: { check: 'next-start', says: /The daemon runs already, with pid/ },
+    found: { check: 'next-start', says: /The daemon is already running/ },
   },
   /** The network program outlives the VM, and the next VM gets it. */
   'network-kept': {

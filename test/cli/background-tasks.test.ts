@@ -25,9 +25,7 @@ test('a part that an upgrade has taken away is told, and ends nothing', async ()
   const done = loadAndWatch(layout, context, over.signal, gone);
   await clock.advance(5_000);
   await done;
-  expect(said).toEqual([
-    "A part of the program cannot be loaded: Cannot find module './image-watch.js'. Restart the daemon after an upgrade.",
-  ]);
+  expect(said).toEqual([expect.stringContaining("Cannot find module './image-watch.js'")]);
 });
 
 test('all of it is loaded 5 s after the start, and used later', async () => {

@@ -92,10 +92,12 @@ test('an accelerator that a trial has found to work, or not, is not guessed agai
 
 test('for people: one word a line, quoted where sh needs it, and a kernel that is not there is told', async () => {
   const { text, said } = await dryRun('--vm', 'hyperkit');
-  expect(text.split('\n')[0]).toBe(`# boots ${dir}/s/image/builder`);
-  expect(text).toContain(`\n  2:0,virtio-blk,${dir}/s/nix-disk\n`);
+  expect(text.split('\n')[0]).toBe(`# boots the image ${dir}/s/image/builder`);
+  expect(text).toContain(`\n  2:0,virtio-blk,${dir}/s/nix-disk \\\n`);
   expect(text).toMatch(/\n {2}'kexec,\S+ linuxkit-builder\.vm=hyperkit'$/);
-  expect(text).toContain(`\n# descriptor 3 listens at ${dir}/s/nix-state/vpnkit_eth.sock\n`);
+  expect(text).toContain(
+    `\n# file descriptor 3 is a socket that listens at ${dir}/s/nix-state/vpnkit_eth.sock\n`,
+  );
   expect(said).toContain('cannot be read');
 });
 

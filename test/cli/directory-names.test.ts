@@ -60,7 +60,7 @@ describe.runIf(asRoot)('a builder that is not where the default is now', () => {
     const said: string[] = [];
     const context = contextOf(env, said);
     expect(layoutFor({}, context).root).toBe(rig.layout.root);
-    expect(said).toEqual([expect.stringContaining(`yours is in ${rig.layout.root}`)]);
+    expect(said).toEqual([expect.stringContaining(`yours in ${rig.layout.root}`)]);
     const named = join(rig.tree, 'named');
     expect(layoutFor({ directory: named }, context).root).toBe(named);
     const { out, err } = await rig.anyWith(env, 'unconfigure', '--yes');

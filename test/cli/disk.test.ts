@@ -48,7 +48,7 @@ test('reset gives an image that did not get ready on the old disk another chance
   const why = { subject: 'image', way: 'newest', basis: 'i', why: 'no' } as const;
   keepVerdict({ ...why, at: 'then', holdsUntil: 'image-build' }, layout.verdicts);
   expect(readRejection(layout)).toMatchObject({ image: 'i' });
-  expect((await disk('reset', '--yes')).out).toContain('The disk is deleted');
+  expect((await disk('reset', '--yes')).out).toContain('Deleted the disk');
   expect(readRejection(layout)).toBeUndefined();
 });
 
@@ -58,11 +58,11 @@ test('reset deletes the disk with what is recorded of it, and nothing else', asy
   expect(failure).toMatchObject({ kind: 'needs-yes', exit: 64 });
   expect(failure?.message).toMatch(/would delete the guest's disk, 0\.0 GiB of builds, in /);
   expect(existsSync(layout.disk)).toBe(true);
-  expect((await disk('reset', '--yes')).out).toContain('The disk is deleted');
+  expect((await disk('reset', '--yes')).out).toContain('Deleted the disk');
   expect(existsSync(layout.disk)).toBe(false);
   expect(existsSync(layout.diskRecord)).toBe(false);
   expect(existsSync(layout.clientKey)).toBe(true);
-  expect((await disk('reset', '--yes')).out).toBe('There is no disk.\n');
+  expect((await disk('reset', '--yes')).out).toBe('There is no disk to delete.\n');
 });
 
 test.each([

@@ -81,7 +81,7 @@ describe('image build', () => {
   test('--update makes a lock and an image, which info and verify know', async () => {
     const made = await build('--update', '--arch', 'amd64', '-o', join(directory, 'out/x'));
     expect(made.failure).toBeUndefined();
-    expect(made.out).toMatch(/^Made .*out\/x \(Linux 6\.12\.201, Debian trixie, [\d.]+ MiB\)\.$/m);
+    expect(made.out).toMatch(/^Built .*out\/x \(Linux 6\.12\.201, Debian trixie, [\d.]+ MiB\)\.$/m);
     expect(made.err).toContain('The lock is of ');
     expect(made.err).toMatch(/^Fetching: .* of .* MiB, .* MiB\/s, /m);
     expect(readdirSync(join(directory, 'out'))).toHaveLength(4);
@@ -92,20 +92,20 @@ describe('image build', () => {
       (await image('info', '--json', join(directory, 'out/x'))).out,
     ) as object;
     expect(json).toMatchObject({ manifest: { arch: 'amd64', kernelVersion: '6.12.201' } });
-    expect((await image('verify', join(directory, 'out/x'))).out).toMatch(/ is whole: /);
+    expect((await image('verify', join(directory, 'out/x'))).out).toMatch(
+      / is complete and unchanged: /,
+    );
   });
 
   test('goes to the state directory, where the others look; the second one says so', async () => {
-    expect((await build('--update')).out).toMatch(/^Made .*state\/image\/builder /);
+    expect((await build('--update')).out).toMatch(/^Built .*state\/image\/builder /);
     expect((await build()).out).toMatch(/state\/image\/builder is up to date/);
-    expect((await image('verify')).out).toMatch(/state\/image\/builder is whole/);
+    expect((await image('verify')).out).toMatch(/state\/image\/builder is complete/);
     // Whatever became of it: who makes it again has it tried again.
     const { imageRejected } = layoutOf(state);
     const record = { image: 'x', at: '2026-01-01T00:00:00.000Z', message: 'It panicked.' };
     writeFileSync(imageRejected, JSON.stringify(record));
-    expect((await build()).out).toMatch(
-      /starts the next time.*It did not get ready before: It panicked\./,
-    );
+    expect((await build()).out).toMatch(/next start.*failed to boot before: It panicked\./);
     expect(existsSync(imageRejected)).toBe(false);
     expect((await image('info')).out).toContain('state/image/builder');
   });
@@ -135,7 +135,7 @@ describe('image build', () => {
     try {
       const made = await build('--update');
       expect(made.failure).toBeUndefined();
-      expect(made.out).toMatch(/^Made /);
+      expect(made.out).toMatch(/^Built /);
       expect(seen.size).toBeGreaterThan(5);
     } finally {
       mirror.answers.clear();
@@ -257,7 +257,7 @@ describe('image update', () => {
   // it.
   test('--check says how much is newer in the security archive, and makes nothing', async () => {
     await build('--update');
-    expect((await update('--check')).out).toMatch(/has nothing newer\.$/m);
+    expect((await update('--check')).out).toMatch(/has no newer packages\.$/m);
     const fixed = [
       { name: 'openssh-server', version: '9:1.1' },
       { name: 'unrelated', version: '9' },
@@ -269,7 +269,7 @@ describe('image update', () => {
     const before = await image('info');
     const found = await update('--check');
     expect(found.out).toContain(
-      'has a newer version of 1 package. Make an image of them: linuxkit-builder image update',
+      'has a newer version of 1 package. Build an image from them: linuxkit-builder image update',
     );
     expect((await image('info')).out).toBe(before.out);
     expect(existsSync(layoutOf(state).imageLock)).toBe(false);
@@ -300,7 +300,7 @@ describe('image update', () => {
     });
     expect((await update()).failure?.kind).toBe('release-expired');
     expect((await update('--accept-expired-index')).out).toContain('Linux 6.12.202');
-    expect((await image('info')).out).toContain('which held until');
+    expect((await image('info')).out).toContain('expired on');
   });
 });
 
@@ -336,7 +336,7 @@ describe('image verify and image info', () => {
     writeFileSync(`${prefix}-kernel`, fakeKernel('x'));
     writeFileSync(`${prefix}-initrd.img`, '070701');
     writeFileSync(`${prefix}-cmdline`, 'quiet');
-    expect((await image('verify', prefix)).out).toContain('there is no manifest');
-    expect((await image('info', prefix)).out).toContain('has no manifest');
+    expect((await image('verify', prefix)).out).toContain('no manifest');
+    expect((await image('info', prefix)).out).toContain('no manifest');
   });
 });

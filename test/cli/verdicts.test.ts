@@ -48,13 +48,13 @@ function findSome(): void {
 test('each is told with its reason and its end', async () => {
   findSome();
   expect(await verdicts()).toEqual([
-    `accelerator kvm: does not work (found ${at}; holds until this machine boots again)`,
+    `accelerator kvm: does not work (found ${at}; valid until this machine reboots)`,
     '  It aborts.',
     '  Mend it.',
-    `accelerator hvf: works (found ${at}; holds until this machine boots again)`,
-    `vm vfkit: does not work (found ${at}; holds until this machine boots again)`,
+    `accelerator hvf: works (found ${at}; valid until this machine reboots)`,
+    `vm vfkit: does not work (found ${at}; valid until this machine reboots)`,
     '  It is not signed.',
-    `image newest: does not work (found ${at}; holds until an image build)`,
+    `image newest: does not work (found ${at}; valid until the next image build)`,
     '  It did not get ready.',
   ]);
   const [json = ''] = await verdicts('--json');
@@ -69,7 +69,7 @@ test('an image is told of once, whichever release has written it', async () => {
   const image = { subject: 'image', way: 'newest', basis: 'i', at, why } as const;
   keepVerdict({ ...image, holdsUntil: 'image-build' }, layout.verdicts);
   expect((await verdicts()).slice(-2)).toEqual([
-    `image newest: does not work (found ${at}; holds until an image build)`,
+    `image newest: does not work (found ${at}; valid until the next image build)`,
     '  It panicked.',
   ]);
 });
@@ -77,11 +77,11 @@ test('an image is told of once, whichever release has written it', async () => {
 test('all are forgotten, and what was held against which is said', async () => {
   findSome();
   expect(await verdicts('--clear')).toEqual([
-    'Forgotten: accelerator kvm, vm vfkit, image newest. The next start tries it again; at once: linuxkit-builder restart.',
+    'Forgotten: accelerator kvm, vm vfkit, image newest. The next start will try again. To try now: linuxkit-builder restart',
   ]);
   for (const path of [layout.verdicts, layout.imageRejected]) expect(existsSync(path)).toBe(false);
-  expect(await verdicts()).toEqual(['Nothing was tried since this machine booted.']);
-  expect(await verdicts('--clear')).toEqual(['Nothing was held against anything.']);
+  expect(await verdicts()).toEqual(['Nothing has been tried since this machine booted.']);
+  expect(await verdicts('--clear')).toEqual(['There was nothing to forget.']);
 });
 
 test('whether a guest goes on from a file is told, and forgotten, with the rest', async () => {
@@ -89,13 +89,13 @@ test('whether a guest goes on from a file is told, and forgotten, with the rest'
   const fail = (message: string) =>
     noteFailure(layout, 'a build', { kind: 'guest-not-saved', message }, Date.now());
   fail('It broke.');
-  expect(await verdicts()).toEqual(['Nothing was tried since this machine booted.']);
+  expect(await verdicts()).toEqual(['Nothing has been tried since this machine booted.']);
   noteSuccess(layout, 'a build');
-  const until = 'holds until the VM program is another build';
+  const until = 'valid until the VM program is updated';
   expect(await tells()).toEqual([`suspend file: works (found; ${until})`]);
   for (const why of ['It broke.', 'It broke again.']) fail(why);
   expect(await tells()).toEqual([
-    'suspend file: does not work (found; holds until a day has passed since)',
+    'suspend file: does not work (found; valid for a day)',
     '  It broke again.',
   ]);
   // By then it is not held against it any more.
@@ -105,5 +105,5 @@ test('whether a guest goes on from a file is told, and forgotten, with the rest'
   expect(await tells()).toEqual([`suspend file: works (found; ${until})`]);
   for (const why of ['It broke.', 'It broke again.']) fail(why);
   expect((await verdicts('--clear')).join()).toMatch(/^Forgotten: suspend file\./);
-  expect(await verdicts()).toEqual(['Nothing was tried since this machine booted.']);
+  expect(await verdicts()).toEqual(['Nothing has been tried since this machine booted.']);
 });

@@ -18,8 +18,8 @@ describe('names and caches', () => {
   });
 
   test.each([
-    ['an IPv4 name server', { nameServers: ['::1', '192.0.2.1'] }, 'on to 192.0.2.1 alone'],
-    ['none but of IPv6', { nameServers: ['::1'] }, 'names none'],
+    ['an IPv4 name server', { nameServers: ['::1', '192.0.2.1'] }, '192.0.2.1'],
+    ['none but of IPv6', { nameServers: ['::1'] }, '/etc/resolv.conf'],
   ])("by QEMU's own network need gvproxy: with %s", (_, more, why) => {
     const verdict = judgeCaches(
       [{ url: 'http://b.test', state: 'reached' }, unnamed],
@@ -27,7 +27,7 @@ describe('names and caches', () => {
     );
     expect(verdict).toMatchObject({
       kind: 'bad',
-      what: `The guest does not resolve the name in ${url}, and this machine reaches it.`,
+      what: expect.stringContaining(url) as string,
       remedy: 'linuxkit-builder configure --network gvproxy, then linuxkit-builder restart',
     });
     expect(verdict).toHaveProperty('why', expect.stringContaining(why));
@@ -36,7 +36,7 @@ describe('names and caches', () => {
   test('by another program need a start', () =>
     expect(judgeCaches([unreached], around({ network: 'gvproxy' }))).toMatchObject({
       kind: 'bad',
-      why: 'Nix in the guest says: no way. gvproxy passes its connections on.',
+      why: expect.stringMatching(/no way\. gvproxy /) as string,
       remedy: 'linuxkit-builder restart',
     }));
 

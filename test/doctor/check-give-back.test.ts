@@ -8,21 +8,23 @@ test('doctor says what goes back, and what ends it where memory does not', () =>
   const { qemu, hyperkit } = vmPrograms;
   expect(givenBack({ memory: true, disk: true }, qemu)).toEqual({
     kind: 'good',
-    fact: 'memory and disk, while the guest runs',
+    fact: expect.stringContaining('memory and disk') as string,
   });
   const wordsOf = (memory: boolean, disk: boolean, row: Parameters<typeof givenBack>[1]) => {
     const verdict = givenBack({ memory, disk }, row);
     if (verdict.kind !== 'note') throw new Error('it is worth knowing');
     return [verdict.fact, verdict.why] as const;
   };
-  const stays = 'Room that the guest has used on this disk stays taken.';
   const [fact, why] = wordsOf(false, true, hyperkit);
   expect(fact).toBe('disk only');
-  expect(why).toMatch(/stays with the VM until it goes: .*linuxkit-builder suspend\.$/);
+  expect(why).toMatch(/linuxkit-builder suspend\.$/);
   expect(wordsOf(true, false, hyperkit)).toEqual([
     'memory only',
-    `${stays} HyperKit can give it back: this one is too old, or the file system of the state directory takes no holes.`,
+    expect.stringMatching(/HyperKit .*too old/),
   ]);
   const never = { title: 'Another', givesBack: { disk: false } };
-  expect(wordsOf(false, false, never)).toEqual(['neither memory nor disk', `${why} ${stays}`]);
+  expect(wordsOf(false, false, never)).toEqual([
+    'neither memory nor disk',
+    expect.stringContaining(why),
+  ]);
 });

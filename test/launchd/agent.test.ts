@@ -50,18 +50,18 @@ describe('with launchd', { timeout: 120_000 }, () => {
     expect(rig.launchd.job(label)).toBeUndefined();
 
     const started = await rig.run('start');
-    expect(started.out).toMatch(/^Started the daemon by launchd, with pid \d+\.\n$/);
+    expect(started.out).toMatch(/^Started the daemon through launchd \(pid \d+\)\.\n$/);
     expect(rig.status().daemon).toBe('alive');
-    expect((await rig.run('start')).out).toContain('runs already');
+    expect((await rig.run('start')).out).toContain('is already running');
     expect((await rig.run('status', '--json')).out).toContain('"running":true');
 
     const stopped = await rig.run('stop');
     expect(stopped).toMatchObject({ code: 0 });
-    expect(stopped.out).toMatch(/^Stopped; launchd starts it again at your next login/);
+    expect(stopped.out).toMatch(/^Stopped\. launchd will start it again at your next login/);
     expect(rig.launchd.job(label)).toMatchObject({ state: 'not running', lastExit: 0, runs: 1 });
 
     expect((await rig.run('start')).out).toContain('by launchd');
-    expect((await rig.run('restart')).out).toMatch(/^The daemon starts the guest again/);
+    expect((await rig.run('restart')).out).toMatch(/^Restarting the guest/);
     expect((await rig.run('unconfigure', '--purge', '--yes')).code).toBe(0);
     expect(rig.launchd.job(label)).toBeUndefined();
     expect(rig.snapshot()).toEqual(before);
@@ -287,7 +287,7 @@ describe('with launchd', { timeout: 120_000 }, () => {
     expect(existsSync(rig.agent.launcher)).toBe(false);
     await rig.run('configure');
     expect(existsSync(rig.agent.plist)).toBe(false);
-    expect((await rig.run('start')).out).toMatch(/^Started the daemon, with pid/);
+    expect((await rig.run('start')).out).toMatch(/^Started the daemon \(pid/);
     expect((await rig.run('stop')).out).toBe('Stopped.\n');
   });
 });
@@ -328,7 +328,7 @@ describe('launchd in odd moods', { timeout: 120_000 }, () => {
     await bare.run('configure');
     const started = await bare.run('start');
     expect(started.err).toContain('no session to run the job in');
-    expect(started.out).toMatch(/^Started the daemon, with pid/);
+    expect(started.out).toMatch(/^Started the daemon \(pid/);
     expect((await bare.run('stop')).out).toBe('Stopped.\n');
   });
 
@@ -340,7 +340,7 @@ describe('launchd in odd moods', { timeout: 120_000 }, () => {
     expect(refused.code).toBe(69);
     expect(refused.err).toContain('is writable by other users');
     expect(refused.err).toContain(`chmod 644 '${rig.agent.plist}'`);
-    expect((await rig.run('status')).out).toContain('launchd: does not know it.\n');
+    expect((await rig.run('status')).out).toContain("launchd has not loaded the daemon's job.\n");
     rmSync(rig.agent.plist);
     mkdirSync(dirname(rig.agent.plist), { recursive: true });
     const missing = await rig.run('start');

@@ -109,7 +109,7 @@ describe('a VM of the daemon', { timeout: 120_000 }, () => {
         },
       });
       expect(await configure(rig)).toMatchObject({ code: 0 });
-      expect((await rig.run('start')).out).toMatch(/^Started the daemon, with pid/);
+      expect((await rig.run('start')).out).toMatch(/^Started the daemon \(pid/);
       for (const pid of [daemonOf(rig), await vmOf(rig)]) {
         const env = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
         expect(env.filter((each) => each.includes('of-the-terminal'))).toEqual([]);

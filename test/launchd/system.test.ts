@@ -55,12 +55,12 @@ describe.runIf(asRoot)('with launchd', { timeout: 120_000 }, () => {
     expect((await rig.run('configure', '-v')).out).not.toContain(`Wrote`);
     expect((await rig.run('doctor')).out).toMatch(/BAD +login job: launchd does not know/);
 
-    expect((await rig.run('start')).out).toMatch(/^Started the daemon by launchd, with pid/);
+    expect((await rig.run('start')).out).toMatch(/^Started the daemon through launchd \(pid/);
     expect(rig.launchd.calls).toContain(`bootstrap system ${rig.plist}`);
     expect((await rig.run('status')).out).toContain('launchd: starts it at boot');
     expect((await rig.run('doctor')).out).toMatch(/ok +login job: launchd: running/);
     const stopped = await rig.run('stop');
-    expect(stopped.out).toMatch(/^Stopped; launchd starts it again when this machine starts/);
+    expect(stopped.out).toMatch(/^Stopped\. launchd will start it again when this machine boots/);
     expect(rig.launchd.job(label)).toMatchObject({ state: 'not running', lastExit: 0 });
     expect((await rig.run('start')).out).toContain('by launchd');
     expect((await rig.run('unconfigure', '--purge', '--yes')).code).toBe(0);

@@ -106,9 +106,9 @@ describe('with systemd', { timeout: 60_000 }, () => {
     expect(rig.run('configure').status).toBe(0);
     expect(existsSync(rig.unit)).toBe(false);
     expect(rig.run('configure', '--autostart').stdout).toContain(`Wrote ${rig.unit}`);
-    expect(rig.run('start').stdout).toMatch(/^Started the daemon by systemd, with pid \d+\.\n$/);
+    expect(rig.run('start').stdout).toMatch(/^Started the daemon through systemd \(pid \d+\)\.\n$/);
     expect(rig.run('status').stdout).toContain('systemd: starts it at login');
-    expect(rig.run('stop').stdout).toMatch(/^Stopped; systemd starts it again/);
+    expect(rig.run('stop').stdout).toMatch(/^Stopped\. systemd will start it again/);
     const gone = rig.run('status');
     expect(gone.status).toBe(69);
     expect(gone.stdout).toContain('systemd: starts it at login.\n');
@@ -151,10 +151,10 @@ describe('with systemd', { timeout: 60_000 }, () => {
       expect(text).toMatch(/^User=\S+$/m);
       expect(text).toContain('WantedBy=multi-user.target');
       expect(run('configure').stdout).toBe('Nothing to change.\n');
-      expect(run('start').stdout).toMatch(/^Started the daemon by systemd, with pid \d+\.\n$/);
+      expect(run('start').stdout).toMatch(/^Started the daemon through systemd \(pid \d+\)\.\n$/);
       expect(run('status').stdout).toContain('systemd: starts it at boot');
       expect(run('stop').stdout).toMatch(
-        /^Stopped; systemd starts it again when this machine starts/,
+        /^Stopped\. systemd will start it again when this machine boots/,
       );
       expect(run('configure', '--autostart').stdout).toContain(`Deleted ${UNIT}`);
       expect(existsSync(rig.unit)).toBe(true);
@@ -245,7 +245,7 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
       expect(readFileSync(rig.unit, 'utf8')).toContain('/opt/node/bin/node');
       use('2');
       rmSync(dirname(node('1')), { recursive: true });
-      expect(rig.runBy(node('2'), 'start').stdout).toMatch(/by systemd, with pid \d+/);
+      expect(rig.runBy(node('2'), 'start').stdout).toMatch(/through systemd \(pid \d+/);
     } finally {
       rig.run('stop');
       rmSync(manager, { recursive: true });
@@ -266,7 +266,7 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
       rmSync(opt);
       writeFileSync(old, '#!/bin/sh\nexit 69\n', { mode: 0o755 });
       symlinkSync(join(manager, 'Cellar/node/0'), opt);
-      expect(rig.runBy(node, 'start').stdout).toMatch(/by systemd, with pid \d+/);
+      expect(rig.runBy(node, 'start').stdout).toMatch(/through systemd \(pid \d+/);
     } finally {
       rig.run('stop');
       rmSync(manager, { recursive: true });

@@ -35,7 +35,7 @@ test('a guest that comes and goes: no build ever fails for it', async (context) 
   const { stdout, end } = await rig.cli('status');
   expect(end).toBe(0);
   expect(stdout).toContain('Away: the guest is stopped; the next build starts it. Nobody has used');
-  expect((await rig.cli('wait')).stdout).toContain('Ready: the next build starts the guest.');
+  expect((await rig.cli('wait')).stdout).toContain('The next build will start the guest.');
   // Neither our own questions nor a port scan bring it back.
   await new Promise<void>((resolve) => {
     const scan = connect({ port: rig.port, host: '127.0.0.1' }, () => scan.end(() => resolve()));
@@ -55,7 +55,7 @@ test('a guest that comes and goes: no build ever fails for it', async (context) 
   expect(await late.ended).toBe(0);
   expect(wakes()).toHaveLength(3);
 
-  expect((await rig.cli('suspend')).said).toContain('The guest is away; the next build');
+  expect((await rig.cli('suspend')).said).toContain('The next build will');
   const again = await rig.cli('ssh', '--', 'echo here');
   expect([again.stdout, again.stderr]).toEqual([
     'here\n',

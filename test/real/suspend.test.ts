@@ -25,7 +25,7 @@ test('a guest that goes as a file goes on from it, and builds', async (context) 
   await rig.reaches('away');
   expect(await build('first')).toBe(0);
   const before = phases().length;
-  expect((await rig.cli('suspend')).said).toContain('The guest is away; the next build');
+  expect((await rig.cli('suspend')).said).toContain('The next build will');
   // The first here is tried.
   expect(phases().slice(before)).toEqual([
     ...['suspending', 'stopping', 'starting', 'resuming', 'ready'],

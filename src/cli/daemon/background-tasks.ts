@@ -35,7 +35,7 @@ export async function loadAndWatch(
     if (signal.aborted) return;
     const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
     context.err(
-      `A part of the program cannot be loaded: ${why}. Restart the daemon after an upgrade.`,
+      `Cannot load a part of the program: ${why}. If it was upgraded, restart the daemon.`,
     );
   }
 }

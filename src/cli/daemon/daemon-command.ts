@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { standbyWords, statusOutOfDate, triedAgain } from './daemon-words.ts';
 import { label } from '../../service/launchd/launch-agent.ts';
 import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
 import { rootKeyReader } from '../../host/root/root-key.ts';
@@ -63,15 +64,11 @@ export function daemonVerb(program: Command, context: CliContext): void {
             notify({ phase, sentence });
             if (sentence !== said) context.err(sentence);
             said = sentence;
-            if (trouble !== undefined && !troubled)
-              context.err(`This is not in the status file. ${trouble.message} ${trouble.hint}`);
+            if (trouble !== undefined && !troubled) context.err(statusOutOfDate(trouble));
             troubled = trouble !== undefined;
           },
-          onBlocked: ({ message, hint }) => context.err(`${message} ${hint} It is tried again.`),
-          onStandby: (pid) =>
-            context.err(
-              `Another daemon runs here${pid === undefined ? '' : `, with pid ${pid}`}; waiting for its end.`,
-            ),
+          onBlocked: (failure) => context.err(triedAgain(failure)),
+          onStandby: (pid) => context.err(standbyWords(pid)),
         });
         context.exit(code);
       } finally {
@@ -82,8 +79,8 @@ export function daemonVerb(program: Command, context: CliContext): void {
 
 const onlyDry: Failure = {
   kind: 'bad-option',
-  message: '--vm, --network and --json go with --dry-run only.',
-  hint: 'What the daemon runs is chosen by: linuxkit-builder configure.',
+  message: '--vm, --network and --json can only be used with --dry-run.',
+  hint: 'To choose what the daemon runs: linuxkit-builder configure',
   exit: Exit.usage,
 };
 

@@ -68,7 +68,7 @@ export async function showPlan(
     problems,
   };
   if (options.json === true) return context.out(JSON.stringify(shown, null, 2));
-  context.out(`# boots ${image}`);
+  context.out(`# boots the image ${image}`);
   for (const [what, child] of [
     ['network', shown.network],
     ['vm', shown.vm],
@@ -163,8 +163,8 @@ function settingsIn(layout: Layout): Record<string, unknown> {
 
 const cannotBe = (problems: readonly Problem[]): Failure => ({
   kind: 'config-invalid',
-  message: 'This configuration cannot be.',
-  hint: 'Change what is named below.',
+  message: 'This configuration is not possible.',
+  hint: 'Correct these settings.',
   exit: Exit.config,
   lines: problems.map(describeProblem),
 });
@@ -174,8 +174,8 @@ function named<T extends string>(option: string, value: string, names: readonly 
   if (found !== undefined) return found;
   throw new Failed({
     kind: 'bad-option',
-    message: `${option} takes ${names.join(', ')}, not ${JSON.stringify(value)}.`,
-    hint: `For example: ${option} ${names[0] ?? ''}.`,
+    message: `${option} must be one of ${names.join(', ')}, not ${JSON.stringify(value)}.`,
+    hint: `For example: ${option} ${names[0] ?? ''}`,
     exit: Exit.usage,
   });
 }
@@ -185,14 +185,22 @@ const show = ({ program, argv, env, cwd, sockets }: Launch): Shown => ({
   ...(sockets === undefined ? {} : { sockets }),
 });
 
-/** One word a line, quoted for sh where it must be. */
+/** One word a line, quoted for sh where it must be: one command that a shell takes as it is. */
 const lines = (what: string, { file, argv, env, cwd, sockets = [] }: Shown): string[] => [
-  `# ${what}, in ${cwd}`,
-  ...sockets.map((path, n) => `# descriptor ${firstSocketFd + n} listens at ${path}`),
-  ...Object.entries(env).map(([name, value]) => `${name}=${quote(value)} \\`),
-  quote(file),
-  ...argv.map((word) => `  ${quote(word)}`),
+  `# ${what}`,
+  ...sockets.map(
+    (path, n) => `# file descriptor ${firstSocketFd + n} is a socket that listens at ${path}`,
+  ),
+  ...continued([
+    `cd ${quote(cwd)} &&`,
+    ...Object.entries(env).map(([name, value]) => `${name}=${quote(value)}`),
+    quote(file),
+    ...argv.map((word) => `  ${quote(word)}`),
+  ]),
 ];
+
+const continued = (words: readonly string[]): string[] =>
+  words.map((word, index) => (index < words.length - 1 ? `${word} \\` : word));
 
 const quote = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

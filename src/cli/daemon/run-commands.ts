@@ -10,6 +10,19 @@ import {
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
+import {
+  alreadyWords,
+  guestRestarts,
+  guestStarts,
+  keeperRestarts,
+  keeperStops,
+  previousSettings,
+  startedInstead,
+  startedWords,
+  stoppedWords,
+  throughWords,
+  withoutKeeper,
+} from './daemon-words.ts';
 import { failureLines } from '../../command/say.ts';
 import { saying, waitingForEnd } from '../../command/announce-slow.ts';
 import {
@@ -34,14 +47,11 @@ export function startVerb(program: Command, context: CliContext): void {
       const layout = layoutFor(options, context, 'mend');
       const started = await startBy(layout, context);
       context.out(
-        started.already
-          ? `The daemon runs already, with pid ${started.pid}.`
-          : `Started the daemon${started.by}, with pid ${started.pid}.`,
+        started.already ? alreadyWords(started.pid) : startedWords(started.pid, started.through),
       );
       // Whoever says start means now, whatever `start` in the settings says of the login.
       const { wakeIfAway } = await import('../guest/suspend-commands.ts');
-      if ((await wakeIfAway(layout, context)) && started.already)
-        context.out('The guest was away; it starts.');
+      if ((await wakeIfAway(layout, context)) && started.already) context.out(guestStarts);
       await tellStranger(layout, context);
     });
 }
@@ -57,17 +67,15 @@ async function startBy(layout: Layout, context: CliContext) {
   const { startDaemon } = await import('../../client/background.ts');
   const { serviceFor } = await import('../../service/service.ts');
   const service = serviceFor(layout, context);
-  if (service === undefined) return { ...(await startDaemon(layout, context)), by: '' };
+  if (service === undefined) return { ...(await startDaemon(layout, context)), through: '' };
   try {
     const started = await startDaemon(layout, context, () => service.start());
-    const { declared } = service;
-    const whose = declared === undefined ? '' : `, as ${declared.by} declares it,`;
-    return { ...started, by: ` by ${service.name}${whose}` };
+    return { ...started, through: throughWords(service) };
   } catch (error) {
     const failure = failureOf(error);
     if (failure.kind !== 'no-login-session') throw error;
-    context.err(`${failure.message} The daemon runs without ${service.name} until you log out.`);
-    return { ...(await startDaemon(layout, context)), by: '' };
+    context.err(withoutKeeper(failure, service.name));
+    return { ...(await startDaemon(layout, context)), through: '' };
   }
 }
 
@@ -93,16 +101,10 @@ async function stop(layout: Layout, context: CliContext): Promise<string> {
   const ran = service !== undefined && (await service.state()).running;
   if (ran && service.starts === 'boot') await endWithoutRoot(service, layout, context);
   if (ran && (await service.state()).running)
-    await saying(`Waiting for ${service.name} to end the daemon.`, context, () => service.stop());
+    await saying(keeperStops(service.name), context, () => service.stop());
   // Also one that was started by hand.
   const stopped = await saying(waitingForEnd, context, () => stopDaemon(layout, context));
-  if (ran)
-    return `Stopped; ${service.name} starts it again ${service.starts === 'boot' ? 'when this machine starts' : 'at your next login'}, or now: linuxkit-builder start`;
-  return {
-    stopped: 'Stopped.',
-    'leftover-ended': 'No daemon ran; a VM that was left behind was ended.',
-    'nothing-runs': 'No daemon runs.',
-  }[stopped];
+  return stoppedWords(stopped, ran ? service : undefined);
 }
 
 /** Of a job that is root's the daemon is its owner's to end, and after an end in order it is not started again. */
@@ -120,7 +122,7 @@ async function tellProblems(layout: Layout, context: CliContext): Promise<void> 
   const { describeProblem } = await import('../../domain/problem.ts');
   const { problems } = readSettings(layout);
   if (problems.length === 0) return;
-  context.err('config.json cannot be taken, so the guest starts with the settings it had:');
+  context.err(previousSettings);
   for (const problem of problems) context.err(`  ${describeProblem(problem)}`);
 }
 
@@ -147,15 +149,15 @@ async function restart(layout: Layout, context: CliContext): Promise<string> {
     // Its own file has changed: another Node, another version of ours.
     if (service?.isChanged() === true && (await service.state()).loaded) {
       await service.start();
-      return `${service.name} starts the daemon again.`;
+      return keeperRestarts(service.name);
     }
     const { ask } = await import('../../supervisor/daemon/control.ts');
     await ask(layout, 'restart', context.clock, context.signal);
     await tellProblems(layout, context);
-    return 'The daemon starts the guest again; wait for it with: linuxkit-builder wait';
+    return guestRestarts;
   }
-  const { pid, by } = await startBy(layout, context);
-  return `No daemon ran; started one${by}, with pid ${pid}.`;
+  const { pid, through } = await startBy(layout, context);
+  return startedInstead(pid, through);
 }
 
 export function waitVerb(program: Command, context: CliContext): void {
@@ -174,7 +176,7 @@ export function waitVerb(program: Command, context: CliContext): void {
         onSentence: (line) => context.err(line),
       });
       if (typeof outcome === 'string') {
-        context.out(outcome === 'ready' ? 'Ready.' : 'Ready: the next build starts the guest.');
+        context.out(outcome === 'ready' ? 'Ready.' : 'Ready. The next build will start the guest.');
         return tellStranger(layout, context);
       }
       for (const line of failureLines(outcome)) context.err(line);

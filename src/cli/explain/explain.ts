@@ -123,7 +123,7 @@ async function derivationOf(installable: string, nix: RunNix): Promise<Derivatio
 async function configOf(nix: RunNix): Promise<NixConfig> {
   const ran = await eitherWay(nix, ['config', 'show', '--json'], ['show-config', '--json']);
   const config = succeeded(ran) ? parseConfig(ran.stdout) : undefined;
-  if (config === undefined) throw new Failed(unreadable("Nix's own settings", ran));
+  if (config === undefined) throw new Failed(unreadable('its own settings', ran));
   return config;
 }
 
@@ -146,12 +146,12 @@ function unreadable(what: string, { stderr, ended }: CommandResult) {
     kind: 'nix-does-not-say',
     message:
       ended.kind === 'signalled'
-        ? `Nix itself crashed (${ended.signal}) when it was asked what ${what} is.`
-        : `Nix does not say what ${what} is.`,
+        ? `Nix crashed (${ended.signal}) while reading ${what}.`
+        : `Nix cannot read ${what}.`,
     hint:
       ended.kind === 'signalled'
-        ? 'See whether `nix-instantiate --version` works; a nix.conf that includes itself does that.'
-        : "Give a .drv, a .nix file, or what `nix build` takes; the lines above are Nix's own words.",
+        ? 'Check that `nix-instantiate --version` works. A nix.conf that includes itself causes such crashes.'
+        : "Nix's own messages are above. Give a .drv file, a .nix file or an installable of nix build.",
     exit: Exit.dataError,
     lines: words === '' ? [] : words.split('\n').slice(-5),
   };

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { instance } from '../../config/instance.ts';
 import type { Layout } from '../../config/layout.ts';
+import { counted } from '../../domain/counted.ts';
 import { debugScript, requestScript, staying } from '../../guest/debug/debug-script.ts';
 import { buildRequest } from '../../nix/derivation/build-request.ts';
 import { toDebug, type ToDebug } from '../../nix/derivation/to-debug.ts';
@@ -97,15 +98,15 @@ const said = ({ stderr }: CommandResult) => stderr.trim().split('\n').filter(Boo
 
 const notOurs = (system: string, systems: readonly string[]): Failure => ({
   kind: 'system-not-built',
-  message: `That derivation is built on ${system}, and this builder builds for ${systems.join(', ')}.`,
-  hint: 'What else is wrong with it says: linuxkit-builder explain DERIVATION.',
+  message: `This derivation is for ${system}, but this builder builds for ${systems.join(', ')}.`,
+  hint: 'To see what else keeps it from being built here: linuxkit-builder explain DERIVATION',
   exit: Exit.dataError,
 });
 
 const notSent = (ran: CommandResult): Failure => ({
   kind: 'guest-not-entered',
-  message: 'root could not log in to the guest, or could not write there.',
-  hint: 'See: linuxkit-builder ssh --root, linuxkit-builder doctor.',
+  message: 'Cannot log in to the guest as root, or cannot write there.',
+  hint: 'Try linuxkit-builder ssh --root. To find out what is wrong: linuxkit-builder doctor',
   exit: Exit.unavailable,
   lines: said(ran),
 });
@@ -114,16 +115,16 @@ const inputsMissing = (missing: readonly string[], ran: CommandResult): Failure 
   kind: 'inputs-missing',
   message:
     missing.length === 0
-      ? 'Nix does not say whether the inputs of the derivation are in its store.'
-      : `${missing.length === 1 ? 'An input' : `${missing.length} inputs`} of the derivation ${missing.length === 1 ? 'is' : 'are'} not in this machine's store any more.`,
-  hint: 'Have Nix make them, by the build that failed: nix-store --realise DERIVATION.',
+      ? "Nix cannot tell whether the inputs of the derivation are in this machine's store."
+      : `${counted(missing.length, 'input')} of the derivation ${missing.length === 1 ? 'is' : 'are'} no longer in this machine's store.`,
+  hint: 'Run the failed build again, which restores them: nix-store --realise DERIVATION',
   exit: Exit.dataError,
   lines: missing.length === 0 ? said(ran) : missing.slice(0, 5),
 });
 
 const notCopied: Failure = {
   kind: 'inputs-not-copied',
-  message: 'nix-copy-closure could not bring the inputs of the derivation into the guest.',
-  hint: "The lines above are Nix's own words; whether the guest answers says: linuxkit-builder status.",
+  message: 'nix-copy-closure could not copy the inputs of the derivation to the guest.',
+  hint: "See Nix's messages above. To check the guest: linuxkit-builder status",
   exit: Exit.unavailable,
 };

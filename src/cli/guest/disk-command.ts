@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
 import { Exit, Failed } from '../../system/failure.ts';
 import { sizeIfThere } from '../../system/files/files.ts';
+import { waitingForOther } from '../../command/announce-slow.ts';
 import { withOperationLock } from '../../system/lock/lock.ts';
 import {
   directoryOption,
@@ -35,12 +36,12 @@ export function diskVerbs(program: Command, context: CliContext): void {
     .action(async (options: DirectoryOption) => {
       const { recordKept } = await import('../../supervisor/disk/disk-record.ts');
       recordKept(layoutFor(options, context));
-      context.out('The disk is kept as it is.');
+      context.out('Keeping the disk. There will be no more warnings about it.');
     });
 }
 
 async function reset(layout: Layout, { yes }: ResetOptions, context: CliContext): Promise<void> {
-  if (sizeIfThere(layout.disk) === undefined) return context.out('There is no disk.');
+  if (sizeIfThere(layout.disk) === undefined) return context.out('There is no disk to delete.');
   const { diskLoss } = await import('../../host/purge.ts');
   const { isLocked } = await import('../../system/lock/lock.ts');
   const { discardSaved } = await import('../../supervisor/idle/saved-guest.ts');
@@ -49,7 +50,7 @@ async function reset(layout: Layout, { yes }: ResetOptions, context: CliContext)
   if (inUse()) throw new Failed(runs);
   if (yes !== true && !(await mayDelete(diskLoss(layout) ?? '', layout, context))) return;
   const { clock, signal } = context;
-  const onWaiting = () => context.err('Another command is at work in this directory; waiting.');
+  const onWaiting = () => context.err(waitingForOther);
   await withOperationLock(layout.startLock, { clock, signal, onWaiting }, () => {
     if (inUse()) throw new Failed(runs);
     // The record last: killed in between, an old record tells of a disk that is gone, and a blank one clears it.
@@ -60,7 +61,7 @@ async function reset(layout: Layout, { yes }: ResetOptions, context: CliContext)
     forgetRejection(layout);
     return Promise.resolve();
   });
-  context.out('The disk is deleted; the next start makes a new one: linuxkit-builder start');
+  context.out('Deleted the disk. The next start creates a new one: linuxkit-builder start');
 }
 
 async function mayDelete(what: string, { root }: Layout, context: CliContext): Promise<boolean> {
@@ -68,7 +69,7 @@ async function mayDelete(what: string, { root }: Layout, context: CliContext): P
     throw new Failed({
       kind: 'needs-yes',
       message: `disk reset would delete ${what}, in ${root}; nothing was changed.`,
-      hint: 'There is nobody to ask here. If that is what you want, add --yes.',
+      hint: 'This is not a terminal, so there is nobody to ask. To delete it anyway, add --yes.',
       exit: Exit.usage,
     });
   const { isYes } = await import('../../command/ask.ts');
@@ -79,7 +80,7 @@ async function mayDelete(what: string, { root }: Layout, context: CliContext): P
 
 const runs = {
   kind: 'disk-in-use',
-  message: 'A daemon runs, and its guest has the disk; nothing was changed.',
-  hint: 'Stop it first: linuxkit-builder stop.',
+  message: 'The daemon is running, and its guest uses the disk; nothing was changed.',
+  hint: 'Stop it first: linuxkit-builder stop',
   exit: Exit.temporary,
 };

@@ -7,7 +7,12 @@ import {
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
-import { describeBusy, buildsOption, secondsIn } from '../../client/wait-for-builds.ts';
+import {
+  describeBusy,
+  buildsOption,
+  secondsIn,
+  buildsUnknown,
+} from '../../client/wait-for-builds.ts';
 
 interface DrainOptions extends DirectoryOption {
   readonly wait?: boolean;
@@ -26,20 +31,21 @@ export function drainVerb(program: Command, context: CliContext): void {
       const { clock, signal } = context;
       const { ask } = await import('../../supervisor/daemon/control.ts');
       const { open = 0, loggedIn = open } = await ask(layout, 'refuse', clock, signal);
-      context.out('New connections are refused: Nix takes other builders.');
+      context.out('New connections are refused; Nix will use other builders.');
       if (options.wait !== true) {
         const busy = describeBusy({ loggedIn, builds: undefined });
-        return context.out(loggedIn === 0 ? 'Nothing runs here any more.' : `${busy}; they go on.`);
+        return context.out(
+          loggedIn === 0 ? 'All builds and connections have ended.' : `${busy}; they continue.`,
+        );
       }
       const { drain } = await import('../../client/drain.ts');
       const end = await drain(layout, {
         ...{ clock, signal, how: 'refuse', limitMs: secondsIn(options.timeout) * 1000 },
-        onBusy: (now) =>
-          context.err(`${describeBusy(now)}; waiting for up to ${options.timeout} s.`),
-        onSilent: () => context.err('The daemon does not say whether builds run; waiting.'),
+        onBusy: (now) => context.err(`${describeBusy(now)}; waiting up to ${options.timeout} s.`),
+        onSilent: () => context.err(`${buildsUnknown}; waiting.`),
       });
-      if (end === 'drained') return context.out('Nothing runs here any more.');
-      context.err('They are not done; new ones are still refused.');
+      if (end === 'drained') return context.out('All builds and connections have ended.');
+      context.err('Timed out. New connections are still refused.');
       context.exit(Exit.temporary);
     });
 }
@@ -53,6 +59,6 @@ export function undrainVerb(program: Command, context: CliContext): void {
       const layout = layoutFor(options, context, 'ask');
       const { ask } = await import('../../supervisor/daemon/control.ts');
       await ask(layout, 'admit', context.clock, context.signal);
-      context.out('New connections are let in again.');
+      context.out('New connections are accepted again.');
     });
 }

@@ -9,9 +9,15 @@ import {
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
-import { saying } from '../../command/announce-slow.ts';
+import { saying, startingGuest } from '../../command/announce-slow.ts';
 import { livingStatus, wakeIfAway } from './suspend-commands.ts';
-import { buildsOption, describeBusy, orLetIn, secondsIn } from '../../client/wait-for-builds.ts';
+import {
+  buildsOption,
+  describeBusy,
+  orLetIn,
+  secondsIn,
+  buildsUnknown,
+} from '../../client/wait-for-builds.ts';
 
 interface GcOptions extends DirectoryOption {
   readonly timeout: string;
@@ -31,14 +37,16 @@ export function gcVerb(program: Command, context: CliContext): void {
       await wakeGuest(layout, context);
       const before = sizeOf(layout);
       const collected = await whileNobodyIsIn(layout, options, context, () =>
-        saying('Deleting what nothing keeps.', context, () => askLong(layout, 'gc', context)),
+        saying('Collecting garbage in the guest.', context, () => askLong(layout, 'gc', context)),
       );
       const { isDone, diskBytes = NaN, diskFreeBytes = NaN } = collected;
-      const store = `The guest's store takes ${gibibytes(diskBytes - diskFreeBytes)} GiB now`;
-      const words = `${store}; its disk takes ${sizeWords(before, sizeOf(layout))}.`;
+      const store = `The guest's store now uses ${gibibytes(diskBytes - diskFreeBytes)} GiB`;
+      const words = `${store}; its disk uses ${sizeWords(before, sizeOf(layout))}.`;
       if (isDone === true) return context.out(words);
       context.out(words);
-      context.err('A build came, so not all was deleted. Go on with: linuxkit-builder gc');
+      context.err(
+        'A build arrived, so garbage collection stopped early. To continue: linuxkit-builder gc',
+      );
       context.exit(Exit.temporary);
     });
 }
@@ -52,11 +60,11 @@ export function trimVerb(program: Command, context: CliContext): void {
       const layout = layoutFor(options, context);
       await wakeGuest(layout, context);
       const before = sizeOf(layout);
-      const { goesBack } = await saying('Giving free blocks back.', context, () =>
+      const { goesBack } = await saying('Returning free space to this machine.', context, () =>
         askLong(layout, 'trim', context),
       );
       if (goesBack !== true) throw new Failed(takesNothing);
-      context.out(`The guest's disk takes ${sizeWords(before, sizeOf(layout))}.`);
+      context.out(`The guest's disk uses ${sizeWords(before, sizeOf(layout))}.`);
     });
 }
 
@@ -64,8 +72,7 @@ export function trimVerb(program: Command, context: CliContext): void {
 async function wakeGuest(layout: Layout, context: CliContext): Promise<void> {
   const { phase } = await livingStatus(layout, context);
   const { traitsOf } = await import('../../supervisor/lifecycle/phases.ts');
-  if (traitsOf(phase).builds === 'on-demand')
-    context.err('The guest is away; this brings it back.');
+  if (traitsOf(phase).builds === 'on-demand') context.err(startingGuest);
   await wakeIfAway(layout, context);
   const { waitUntilReady } = await import('../../client/until-ready.ts');
   const onSentence = (line: string) => context.err(line);
@@ -85,11 +92,11 @@ async function whileNobodyIsIn<T>(
 ): Promise<T> {
   const { drain } = await import('../../client/drain.ts');
   const { clock, signal } = context;
-  const waiting = (why: string) => context.err(`${why}; waiting for up to ${timeout} s.`);
+  const waiting = (why: string) => context.err(`${why}; waiting up to ${timeout} s.`);
   const end = await drain(layout, {
     ...{ clock, signal, limitMs: secondsIn(timeout) * 1000 },
     onBusy: (busy) => waiting(describeBusy(busy)),
-    onSilent: () => waiting('The daemon does not say whether builds run'),
+    onSilent: () => waiting(buildsUnknown),
   });
   // A collection that has begun holds the door by itself, and lets in whoever waits when it is over.
   return orLetIn(layout, context, () => {
@@ -112,20 +119,20 @@ const sizeOf = ({ disk }: Layout): number =>
   (statSync(disk, { throwIfNoEntry: false })?.blocks ?? 0) * 512;
 
 const sizeWords = (before: number, after: number): string =>
-  `${gibibytes(after)} GiB here (${gibibytes(before)} before)`;
+  `${gibibytes(after)} GiB of this machine's disk (${gibibytes(before)} GiB before)`;
 
 const gibibytes = (bytes: number): string => (bytes / 1024 ** 3).toFixed(2);
 
 const stillBusy: Failure = {
   kind: 'guest-in-use',
-  message: 'Builds, copies or shells are in the guest, so nothing was deleted.',
-  hint: 'Try again when they are over, or have new ones go elsewhere first: linuxkit-builder drain --wait.',
+  message: 'Builds, copies or shells are using the guest, so nothing was deleted.',
+  hint: 'Try again later, or first send new builds elsewhere: linuxkit-builder drain --wait',
   exit: Exit.temporary,
 };
 
 const takesNothing: Failure = {
   kind: 'disk-keeps-blocks',
-  message: 'The guest cannot give blocks of its disk back.',
-  hint: 'Its VM program, or the file system of the state directory, takes none: linuxkit-builder doctor.',
+  message: 'The guest cannot return free disk space to this machine.',
+  hint: 'Its VM program, or the file system of the state directory, does not support that. For details: linuxkit-builder doctor',
   exit: Exit.unavailable,
 };

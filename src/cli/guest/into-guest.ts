@@ -1,4 +1,5 @@
 /** ssh into the guest as people and Nix come: through the front door. */
+import { startingGuest } from '../../command/announce-slow.ts';
 import { instance } from '../../config/instance.ts';
 import type { Layout } from '../../config/layout.ts';
 import { findStatus } from '../../client/found.ts';
@@ -31,7 +32,7 @@ export async function intoGuest(layout: Layout, context: CliContext): Promise<In
   const { phase, because } = found.status;
   const { builds } = traitsOf(phase);
   if (builds === 'never' && because !== undefined) throw new Failed(because);
-  if (builds === 'on-demand') context.err('The guest is away; this brings it back.');
+  if (builds === 'on-demand') context.err(startingGuest);
   const asRoot = ['-l', 'root', '-i', layout.rootKey];
   return {
     ssh: findProgram('ssh', context.env['PATH']),

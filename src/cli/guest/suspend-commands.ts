@@ -29,26 +29,33 @@ export function suspendVerb(program: Command, context: CliContext): void {
     .option(...directoryOption)
     .option(...nowOption)
     .option(...buildsOption)
-    .option('--force', 'even if the guest is in use: running builds fail')
+    .option('--force', 'even if the guest is in use: running builds will fail')
     .action(async (options: SuspendOptions) => {
       const layout = layoutFor(options, context, 'ask');
       const before = await livingStatus(layout, context);
       const { traitsOf } = await import('../../supervisor/lifecycle/phases.ts');
       if (traitsOf(before.phase).builds === 'on-demand')
-        return context.out('The guest is away already; the next build brings it back.');
-      const atLimit = options.force === true ? 'sending it away all the same' : 'the guest stays';
+        return context.out(awayWords(before, 'already'));
+      const atLimit =
+        options.force === true ? 'suspending the guest anyway' : 'the guest keeps running';
       await waitForBuilds(layout, options, context, atLimit);
       await orLetIn(layout, context, () => send(layout, options, context));
-      const isAway = await saying('Waiting for the guest to shut down.', context, () =>
+      const after = await saying('Waiting for the guest to be suspended or to stop.', context, () =>
         untilGone(layout, context),
       );
-      context.out(
-        isAway
-          ? 'The guest is away; the next build brings it back.'
-          : 'The guest is there again: somebody has come for it meanwhile.',
-      );
+      context.out(after === undefined ? cameBack : awayWords(after));
     });
 }
+
+/** How a guest is away, and what brings it back. */
+const awayWords = ({ away }: Pick<Status, 'away'>, already?: 'already'): string => {
+  const is = already === undefined ? 'is' : 'is already';
+  return away?.saved === undefined
+    ? `The guest ${is} stopped. The next build will start it.`
+    : `The guest ${is} suspended. The next build will resume it.`;
+};
+
+const cameBack = 'The guest is running again, because a new connection needed it.';
 
 interface SuspendOptions extends DirectoryOption, EndOptions {
   readonly force?: boolean;
@@ -68,7 +75,7 @@ async function send(
   if (inUse === undefined) throw new Failed(buildCame);
   const isAsked = process.stdin.isTTY && context.isTTY;
   const { isYes } = await import('../../command/ask.ts');
-  if (!isAsked || !(await isYes(`${describeBusy(inUse)}. Break them off?`, context)))
+  if (!isAsked || !(await isYes(`${describeBusy(inUse)}. Suspend the guest anyway?`, context)))
     throw new Failed(somebodyIsIn(describeBusy(inUse)));
   await send(layout, { force: true }, context);
 }
@@ -83,8 +90,8 @@ export function resumeVerb(program: Command, context: CliContext): void {
       await livingStatus(layout, context);
       context.out(
         (await wake(layout, context))
-          ? 'The guest starts; wait for it with: linuxkit-builder wait'
-          : 'The guest is not away.',
+          ? 'Starting the guest. To wait until it is ready: linuxkit-builder wait'
+          : 'The guest is already running or starting.',
       );
     });
 }
@@ -116,44 +123,47 @@ export async function livingStatus(layout: Layout, context: CliContext): Promise
   return found.status;
 }
 
-/** True when it is away, false when it comes back already. Failed where its end takes longer than any. */
-async function untilGone(layout: Layout, { clock, signal }: CliContext): Promise<boolean> {
+/** The status when it is away, undefined when it comes back already. Failed where its end takes longer than any. */
+async function untilGone(
+  layout: Layout,
+  { clock, signal }: CliContext,
+): Promise<Status | undefined> {
   const { until } = await import('../../system/time/wait.ts');
   const { findStatus } = await import('../../client/found.ts');
   const { traitsOf } = await import('../../supervisor/lifecycle/phases.ts');
-  let [isAway, isComing] = [false, false];
+  let seen: { away?: Status; isComing: boolean } = { isComing: false };
   const isOver = async () => {
     const found = await findStatus(layout, { clock, signal });
     if (found.daemon === 'gone') throw new Failed(noDaemon(layout));
     const { builds } = traitsOf(found.status.phase);
-    isAway = builds === 'on-demand';
-    isComing = traitsOf(found.status.phase).guest === 'comes';
+    const isComing = traitsOf(found.status.phase).guest === 'comes';
+    seen = { isComing, ...(builds === 'on-demand' && { away: found.status }) };
     // One that comes back at once may be on trial, and goes again.
     return builds !== 'soon';
   };
   const timeoutMs = 60_000;
   const end = await until(isOver, { clock, signal, everyMs: 100, timeoutMs });
-  if (end !== 'held' && !isComing) throw new Failed(doesNotGo);
-  return isAway;
+  if (end !== 'held' && !seen.isComing) throw new Failed(doesNotGo);
+  return seen.away;
 }
 
 const somebodyIsIn = (who: string): Failure => ({
   kind: 'guest-in-use',
-  message: `${who}, so the guest stays.`,
-  hint: 'To wait for their end: linuxkit-builder suspend. To break them off: linuxkit-builder suspend --now --force.',
+  message: `${who}, so the guest keeps running.`,
+  hint: 'To wait until they are done: linuxkit-builder suspend. To interrupt them: linuxkit-builder suspend --now --force',
   exit: Exit.temporary,
 });
 
 const buildCame: Failure = {
   kind: 'guest-wanted',
-  message: 'A build waits for the guest, so it stays.',
-  hint: 'Try again when the build is over: linuxkit-builder suspend.',
+  message: 'A build is waiting for the guest, so it keeps running.',
+  hint: 'Try again when the build is done: linuxkit-builder suspend',
   exit: Exit.temporary,
 };
 
 const doesNotGo: Failure = {
   kind: 'guest-does-not-go',
-  message: 'The guest has not shut down within 60 s.',
-  hint: 'See: linuxkit-builder status, linuxkit-builder console.',
+  message: 'The guest did not shut down within 60 s.',
+  hint: 'To see why: linuxkit-builder status, or linuxkit-builder console',
   exit: Exit.temporary,
 };

@@ -24,6 +24,7 @@ import { claimDirectory } from '../../host/state-directory.ts';
 import { makeDirectory } from '../../system/files/files.ts';
 import { withOperationLock } from '../../system/lock/lock.ts';
 import type { CliContext, DirectoryOption } from '../../command/context.ts';
+import { waitingForOther } from '../../command/announce-slow.ts';
 import { mebibytes, noView, progressView, type ProgressView } from '../../command/progress.ts';
 
 export interface BuildVerbOptions extends DirectoryOption {
@@ -54,7 +55,7 @@ export async function buildVerb(
     if (options.quiet !== true) context.err(line);
   };
   try {
-    const onWaiting = () => say('Another command is at work in this directory; waiting.');
+    const onWaiting = () => say(waitingForOther);
     const web = await webOf(context);
     const guess = suppliesFor({ options, layout, context, web, view, say });
     // Before anything of ours: by it unconfigure knows that there is something.
@@ -135,9 +136,9 @@ async function tellNextStart(
   forgetRejection(layout);
   const found = await findStatus(layout, context);
   if (quiet || (rejected === undefined && found.daemon === 'gone')) return;
-  const before = rejected === undefined ? '' : ` It did not get ready before: ${rejected.message}`;
+  const before = rejected === undefined ? '' : ` It failed to boot before: ${rejected.message}`;
   context.out(
-    `The guest takes it when it starts the next time (linuxkit-builder restart).${before}`,
+    `The guest will use this image from its next start on (linuxkit-builder restart).${before}`,
   );
 }
 
@@ -173,7 +174,7 @@ function suppliesFor(from: {
       view.end();
       context.err(`Warning: ${line}`);
     },
-    onWaiting: () => say('Another `image build` fetches packages: waiting for it.'),
+    onWaiting: () => say('Another `image build` is fetching packages; waiting for it.'),
   };
 }
 
@@ -181,7 +182,7 @@ function describeBuilt(prefix: string, { manifest, fresh }: Built): string {
   const { kernel, initrd } = manifest.files;
   const size = mebibytes(kernel.size + initrd.size);
   const what = `Linux ${manifest.kernelVersion}, Debian ${manifest.suite}, ${size} MiB`;
-  return fresh ? `Made ${prefix} (${what}).` : `${prefix} is up to date (${what}).`;
+  return fresh ? `Built ${prefix} (${what}).` : `${prefix} is up to date (${what}).`;
 }
 
 async function renew(

@@ -14,11 +14,11 @@ export async function checkForNews(
 ): Promise<string> {
   const lock = currentLock(places, recipe);
   const news = await lookForNews({ ...options, lock, recipe, before: newsIn(layout) });
-  if (news === undefined) return 'The recipe takes nothing from a security archive.';
+  if (news === undefined) return 'The image has no packages from a security archive.';
   keepNews(layout, news);
   if (news.newer === 0)
-    return `Debian's security archive of ${news.securityDate} has nothing newer.`;
+    return `Debian's security archive of ${news.securityDate} has no newer packages.`;
   const what =
     news.newer === 1 ? 'a newer version of 1 package' : `newer versions of ${news.newer} packages`;
-  return `Debian's security archive of ${news.securityDate} has ${what}. Make an image of them: linuxkit-builder image update`;
+  return `Debian's security archive of ${news.securityDate} has ${what}. Build an image from them: linuxkit-builder image update`;
 }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
 import { builtImage } from '../../config/image-prefix.ts';
+import { counted } from '../../domain/counted.ts';
 import { debianArch, nativeSystem, systemNames, type System } from '../../domain/guest-system.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
@@ -142,16 +143,16 @@ async function info(prefix: string, { json }: InfoOptions, context: CliContext):
     return context.out(JSON.stringify({ prefix, manifest: manifest ?? null }, null, 2));
   context.out(prefix);
   if (manifest === undefined)
-    return context.out('  has no manifest: it was not made by `image build`');
+    return context.out('  no manifest: this image was not made by `image build`');
   const { arch, kernelVersion, suite, indexDate, squashfs, packages, files } = manifest;
   const suites = manifest.suites ?? [{ codename: suite, indexDate, expired: undefined }];
   context.out(`  Linux ${kernelVersion} for ${arch}`);
-  context.out(`  ${Object.keys(packages).length} packages of Debian`);
+  context.out(`  ${counted(Object.keys(packages).length, 'Debian package')}`);
   for (const { codename, indexDate: date, expired } of suites)
     context.out(
-      `    ${codename.padEnd(16)} ${date}${expired === undefined ? '' : `, which held until ${expired}`}`,
+      `    ${codename.padEnd(16)} ${date}${expired === undefined ? '' : `, expired on ${expired}`}`,
     );
-  context.out(`  root file system by ${squashfs.tool} ${squashfs.version}`);
+  context.out(`  root file system made by ${squashfs.tool} ${squashfs.version}`);
   for (const [name, { size, sha256 }] of Object.entries(files))
     context.out(`  ${name.padEnd(7)} ${mebibytes(size).padStart(6)} MiB  ${sha256}`);
 }
@@ -163,7 +164,7 @@ async function verify(prefix: string, context: CliContext): Promise<void> {
   const known = readManifest(bundle) !== undefined;
   context.out(
     known
-      ? `${prefix} is whole: kernel, initrd and command line are what the manifest says.`
-      : `${prefix} can be started, as far as its first bytes tell; there is no manifest to compare with.`,
+      ? `${prefix} is complete and unchanged: kernel, initrd and command line match the manifest.`
+      : `${prefix} looks bootable, but has no manifest to compare it with.`,
   );
 }

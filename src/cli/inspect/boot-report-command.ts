@@ -46,7 +46,7 @@ export function bootReportVerb(program: Command, context: CliContext): void {
 
 const badCount = (value: string) => ({
   kind: 'bad-option',
-  message: `--last takes a number of starts, not ${JSON.stringify(value)}.`,
-  hint: 'For example: --last 5.',
+  message: `--last must be a whole number, 1 or more, not ${JSON.stringify(value)}.`,
+  hint: 'For example: --last 5',
   exit: Exit.usage,
 });

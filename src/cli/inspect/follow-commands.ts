@@ -83,8 +83,8 @@ async function goOn(log: RotatedLog, context: CliContext, render: Render): Promi
 
 const badCount = (value: string) => ({
   kind: 'bad-option',
-  message: `--lines takes a whole number from 0 on, not ${JSON.stringify(value)}.`,
-  hint: 'For example: --lines 50.',
+  message: `--lines must be a whole number, 0 or more, not ${JSON.stringify(value)}.`,
+  hint: 'For example: --lines 50',
   exit: Exit.usage,
 });
 

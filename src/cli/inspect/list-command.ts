@@ -83,7 +83,7 @@ function table(builders: readonly Listed[]): readonly string[] {
       unit(each.diskGiB, 'GiB'),
       String(each.port ?? each.socket ?? '-'),
     ],
-    each.known ? 'knows it' : 'does not know it',
+    each.known ? 'registered' : 'not registered',
   ]);
   const widths = heads.map((head, at) =>
     Math.max(head.length, ...rows.map((row) => row[at]?.length ?? 0)),

@@ -43,7 +43,7 @@ export function verdictsVerb(program: Command, context: CliContext): void {
       }
       if (options.clear === true) return sayCleared(verdicts, context);
       for (const verdict of verdicts) for (const line of lines(verdict)) context.out(line);
-      if (verdicts.length === 0) context.out('Nothing was tried since this machine booted.');
+      if (verdicts.length === 0) context.out('Nothing has been tried since this machine booted.');
     });
 }
 
@@ -94,22 +94,22 @@ function sayCleared(verdicts: readonly Shown[], context: CliContext): void {
   const names = [...new Set(against.map(({ subject, way }) => `${subject} ${way}`))].join(', ');
   context.out(
     against.length === 0
-      ? 'Nothing was held against anything.'
-      : `Forgotten: ${names}. The next start tries it again; at once: linuxkit-builder restart.`,
+      ? 'There was nothing to forget.'
+      : `Forgotten: ${names}. The next start will try again. To try now: linuxkit-builder restart`,
   );
 }
 
 function lines({ subject, way, works, at, why, remedy, holdsUntil }: Shown): string[] {
   const until = ends[holdsUntil];
   return [
-    `${subject} ${way}: ${works ? 'works' : 'does not work'} (found ${at}; holds until ${until})`,
+    `${subject} ${way}: ${works ? 'works' : 'does not work'} (found ${at}; valid ${until})`,
     ...[why, remedy].filter((text) => text !== undefined).map((text) => `  ${text}`),
   ];
 }
 
 const ends: Readonly<Record<Shown['holdsUntil'], string>> = {
-  'host-boot': 'this machine boots again',
-  'vm-build': 'the VM program is another build',
-  day: 'a day has passed since',
-  'image-build': 'an image build',
+  'host-boot': 'until this machine reboots',
+  'vm-build': 'until the VM program is updated',
+  day: 'for a day',
+  'image-build': 'until the next image build',
 };

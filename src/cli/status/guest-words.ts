@@ -3,16 +3,16 @@ import type { Status } from '../../supervisor/status/status-schema.ts';
 import type { LiveFacts } from './report-schema.ts';
 
 export const buildWords = ({ guest }: LiveFacts): string | undefined =>
-  guest && (guest.builds === 0 ? 'none runs' : `${guest.builds} running`);
+  guest && (guest.builds === 0 ? 'none running' : `${guest.builds} running`);
 
 export const keptWords = ({ guest }: LiveFacts): string | undefined => {
   const { directories = 0, bytes = 0 } = guest?.kept ?? {};
   if (directories === 0) return undefined;
   const what =
     directories === 1
-      ? 'the directory of a failed build'
-      : `directories of ${directories} failed builds`;
-  return `${what}, ${gibibytes(bytes)} GiB (linuxkit-builder gc)`;
+      ? 'the directory of 1 failed build'
+      : `the directories of ${directories} failed builds`;
+  return `${what}, ${gibibytes(bytes)} GiB (to delete: linuxkit-builder gc)`;
 };
 
 /** Where freed memory does not go back, what ends that is said. */
@@ -23,17 +23,18 @@ export function memoryWords(
   if (memory === undefined || builder === undefined) return undefined;
   const keeps =
     guest?.givesBack?.memory === false
-      ? '; kept until the guest goes: linuxkit-builder suspend, or idle in the settings'
+      ? '; returned only when the guest stops: linuxkit-builder suspend, or the setting idle'
       : '';
-  return `${gibibytes(memory.residentBytes)} GiB taken by the VM${keeps}`;
+  return `${gibibytes(memory.residentBytes)} GiB used by the VM${keeps}`;
 }
 
 export function diskWords({ disk, guest }: LiveFacts): string | undefined {
   if (disk === undefined) return undefined;
-  const taken = `${gibibytes(disk.realBytes)} GiB taken of at most ${gibibytes(disk.apparentBytes)}`;
+  const taken = `${gibibytes(disk.realBytes)} GiB used of at most ${gibibytes(disk.apparentBytes)} GiB`;
   if (guest === undefined) return taken;
-  const keeps = guest.givesBack?.disk === false ? '; what is deleted inside stays taken' : '';
-  return `${taken}, ${gibibytes(guest.diskFreeBytes)} free inside${keeps}`;
+  const keeps =
+    guest.givesBack?.disk === false ? '; space that is freed inside is not returned' : '';
+  return `${taken}, ${gibibytes(guest.diskFreeBytes)} GiB free inside${keeps}`;
 }
 
 const gibibytes = (bytes: number): string => (bytes / 1024 ** 3).toFixed(1);

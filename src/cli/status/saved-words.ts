@@ -8,5 +8,5 @@ export function describeSaved(
 ): string | undefined {
   if (away?.saved === undefined) return notResumed;
   const { at, bytes } = away.saved;
-  return `${ago(at)} ago; its memory takes ${Math.round(bytes / 1024 ** 2)} MiB of the disk`;
+  return `${ago(at)} ago; its memory takes up ${Math.round(bytes / 1024 ** 2)} MiB on disk`;
 }

@@ -1,5 +1,6 @@
 /** The status for a person: one screen, one line a fact. Pure. */
 import { describeChange } from '../../config/config-changes.ts';
+import { counted } from '../../domain/counted.ts';
 import { describeProblem } from '../../domain/problem.ts';
 import { describeLost } from '../../nix/extra-systems.ts';
 import type { ServiceState } from '../../service/keeper.ts';
@@ -45,11 +46,11 @@ export function aliveLines(status: Status, screen: Screen): string[] {
   const gaveUp = hasGivenUp(status);
   const facts: (readonly [string, string | undefined])[] = [
     ['hint', gaveUp ? undefined : because?.hint],
-    ['last time', last?.message],
+    ['last error', last?.message],
     ...(screen.known ?? []).map((words) => ['', words] as const),
     ['builder', builderWords(status)],
     ['features', builder?.features.join(', ')],
-    ['lost', status.lostSystems && describeLost(status.lostSystems)],
+    ['systems', status.lostSystems && describeLost(status.lostSystems)],
     ['nix', screen.stranger ?? driftWords(screen.beside)],
     ['builds', buildWords(screen.beside)],
     ['kept', keptWords(screen.beside)],
@@ -57,8 +58,8 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ['disk', diskWords(screen.beside)],
     ['', status.diskExposed && describeExposure(status.diskExposed)],
     ['door', door && `${whereOf(door)}${doorWords(screen.beside)}${doorNotes(door)}`],
-    ['crowd', crowdWords(screen.beside)],
-    ['past door', pastWords(screen.beside)],
+    ['waiting', crowdWords(screen.beside)],
+    ['bypass', pastWords(screen.beside)],
     ['vm', vmWords(status)],
     ['chosen', status.vmPid === undefined ? undefined : status.vmChoice?.why],
     ['suspended', describeSaved(status, (at) => duration(screen.now - Date.parse(at)))],
@@ -73,16 +74,16 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ],
     ['', status.networkTrouble],
     ...(gaveUp ? [] : (status.problems ?? [])).map(
-      (problem) => ['not taken', describeProblem(problem)] as const,
+      (problem) => ['invalid', describeProblem(problem)] as const,
     ),
-    ['to come', pendingWords(status)],
+    ['pending', pendingWords(status)],
     ...(status.rejected ?? []).map((line) => ['not used', line] as const),
     ...(status.complaints ?? []).map(
       (each) => ['guest', complaintWords(each, screen.now)] as const,
     ),
     ['clock', clockWords(screen.beside.guest?.clockOffsetMs ?? status.clockOffsetMs)],
     ['daemon', `pid ${status.daemon.pid}${jobWords(screen.job)}`],
-    ['upgraded', releaseWords(status, screen)],
+    ['version', releaseWords(status, screen)],
     ['start', timelineWords(status)],
     ['incident', incidentWords(screen)],
   ];
@@ -99,7 +100,7 @@ export function aliveLines(status: Status, screen: Screen): string[] {
 function unheardLines({ now, beside: { unheardSince } }: Screen): string[] {
   if (unheardSince === undefined) return [];
   const ago = duration(now - Date.parse(unheardSince));
-  return [`The daemon does not answer. What it wrote last, ${ago} ago:`];
+  return [`The daemon does not respond. Its last status, from ${ago} ago:`];
 }
 
 /** No daemon: what was heard of it last. */
@@ -108,7 +109,7 @@ export function goneLines(last: Status | undefined, screen: Screen): string[] {
   const { job, notSetUp } = screen;
   return [
     notSetUp?.message ?? 'The daemon is not running.',
-    ...(isOver ? [] : [`  It was '${last.phase}' when it was last heard of, ${last.since}.`]),
+    ...(isOver ? [] : [`  Its last known phase was '${last.phase}', since ${last.since}.`]),
     ...(last?.because === undefined ? [] : [`  ${last.because.message}`, `  ${last.because.hint}`]),
     ...(screen.known ?? []).map((words) => `  ${words}`),
     ...factLines('nix', driftWords(screen.beside), screen.width),
@@ -125,7 +126,7 @@ function barLines({ phase }: Status, { now, width, start }: Screen): string[] {
   const doneMs = Math.max(0, now - start.begun);
   const seconds = (ms: number) => (ms / 1000).toFixed(1);
   if (start.usualMs === undefined) return [`  ${seconds(doneMs)} s so far`];
-  const words = ` ${seconds(doneMs)} of usually ${seconds(start.usualMs)} s`;
+  const words = ` ${seconds(doneMs)} s, usually ${seconds(start.usualMs)} s`;
   const cells = Math.max(5, Math.min(30, width - words.length - 5));
   // The last cell is for being ready.
   const filled = Math.min(cells - 1, Math.floor((doneMs / start.usualMs) * cells));
@@ -147,24 +148,24 @@ function factLines(name: string, text: string | undefined, width: number): strin
 
 const builderWords = ({ builder }: Status): string | undefined =>
   builder &&
-  `${[builder.system, ...(builder.extraSystems ?? [])].join(', ')}, ${builder.cpus} CPUs, ${builder.memoryMiB} MiB, ${builder.maxJobs} jobs`;
+  `${[builder.system, ...(builder.extraSystems ?? [])].join(', ')}, ${counted(builder.cpus, 'CPU')}, ${builder.memoryMiB} MiB, ${counted(builder.maxJobs, 'job')}`;
 
 type Said = NonNullable<Status['complaints']>[number];
 const complaintWords = ({ what, text, at }: Said, now: number): string =>
-  `${duration(now - Date.parse(at))} ago ${what === 'restarted' ? '' : 'its kernel said: '}${text}`;
+  `${duration(now - Date.parse(at))} ago${what === 'restarted' ? '' : ', from the kernel'}: ${text}`;
 
 const pendingWords = ({ pending = [] }: Status): string | undefined =>
   pending.length === 0
     ? undefined
-    : `${pending.map(describeChange).join('; ')} (linuxkit-builder restart)`;
+    : `${pending.map(describeChange).join('; ')} (to apply: linuxkit-builder restart)`;
 
 const driftWords = ({ untold }: LiveFacts): string | undefined =>
-  untold && `${untold.sentence} Tell it: ${untold.remedy}`;
+  untold && `${untold.sentence} To update them: ${untold.remedy}`;
 
 function doorWords({ connections }: LiveFacts): string {
   if (connections === undefined) return '';
   const { open, held, loggedIn = open } = connections;
-  const through = `, ${open} connection${open === 1 ? '' : 's'}`;
+  const through = `, ${counted(open, 'connection')}`;
   const strangers = loggedIn < open ? `, ${open - loggedIn} of them not logged in` : '';
   return `${through}${strangers}${held === 0 ? '' : `, ${held} waiting for the guest`}`;
 }
@@ -172,20 +173,20 @@ function doorWords({ connections }: LiveFacts): string {
 function crowdWords({ connections }: LiveFacts): string | undefined {
   const crowd = connections?.crowd;
   if (crowd === undefined) return undefined;
-  return `${crowd.waiting + crowd.newcomers} connections ${whose(crowd)} have not logged in: ${crowd.waiting} wait, ${crowd.newcomers} are with the guest; others are let in all the same`;
+  return `${crowd.waiting + crowd.newcomers} connections ${whose(crowd)} have not logged in: ${crowd.waiting} waiting, ${crowd.newcomers} at the guest; other users are not affected`;
 }
 
 const pastWords = ({ past }: LiveFacts): string | undefined =>
   past &&
-  `${past.connections} connection${past.connections === 1 ? '' : 's'} ${whose(past)} at the port that QEMU forwards past the door, which takes one at a time: they may keep logins out. A newer QEMU, or --network gvproxy, has no such port`;
+  `${counted(past.connections, 'connection')} ${whose(past)} to the port that QEMU forwards past the front door. It accepts one at a time, so logins may be blocked. A newer QEMU, or --network gvproxy, has no such port`;
 
 function whose({ uid, user }: { readonly uid?: number; readonly user?: string }): string {
-  if (uid === undefined) return 'of users unknown';
-  return user === undefined ? `of the user with number ${uid}` : `of ${user}`;
+  if (uid === undefined) return 'from unknown users';
+  return user === undefined ? `from the user with ID ${uid}` : `from ${user}`;
 }
 
 const clockWords = (offsetMs: number | undefined): string | undefined =>
-  offsetMs === undefined ? undefined : `${offsetMs} ms from this machine's`;
+  offsetMs === undefined ? undefined : `${offsetMs} ms off this machine's`;
 
 const incidentWords = ({ now, beside: { incident } }: Screen): string | undefined =>
   incident &&
@@ -203,12 +204,12 @@ function vmWords({ vmPid, builder, accelerator, health }: Status): string | unde
 
 const imageWords = ({ image }: Status, now: number): string | undefined =>
   image?.instead &&
-  `${image.prefix}, since the newest did not get ready ${duration(now - Date.parse(image.instead.at))} ago: ${image.instead.message} (linuxkit-builder image build makes it anew, or tries it once more)`;
+  `${image.prefix}, because the newest image failed to boot ${duration(now - Date.parse(image.instead.at))} ago: ${image.instead.message} (to rebuild it or try it again: linuxkit-builder image build)`;
 
 /** One that does not start says so as its failure. */
 const oldImageWords = (status: Status): string | undefined =>
   status.image?.old && !hasGivenUp(status)
-    ? `${status.image.old.why}${status.image.old.version === undefined ? '' : '; it is started since acceptOldImage says so'} (linuxkit-builder image build makes a new one)`
+    ? `${status.image.old.why}${status.image.old.version === undefined ? '' : '; it is used because acceptOldImage allows it'} (to build a new one: linuxkit-builder image build)`
     : undefined;
 
 /** Then its sentence says all of it. */
@@ -218,14 +219,14 @@ const jobWords = (job: Screen['job']): string => (job === undefined ? '' : `; ${
 
 function knowsIt({ name, loaded, starts, whose }: NonNullable<Screen['job']>): string {
   const by =
-    whose === undefined ? '' : `, as ${whose.by} declares it; to restart it: ${whose.restart}`;
-  return `${name}: ${loaded ? `starts it at ${starts}` : 'does not know it'}${by}`;
+    whose === undefined ? '' : `, as declared by ${whose.by} (to restart it: ${whose.restart})`;
+  return `${loaded ? `${name} starts it at ${starts}` : `${name} has not loaded the daemon's job`}${by}`;
 }
 
 function releaseWords({ release }: Status, { version, job }: Screen): string | undefined {
   if (release === undefined || version === undefined || release === version) return undefined;
   const restart = job?.whose?.restart ?? 'linuxkit-builder restart';
-  return `the daemon runs ${release}, and this is ${version}. To have it run this: ${restart}`;
+  return `the daemon still runs ${release}; this program is ${version}. To upgrade the daemon: ${restart}`;
 }
 
 function timelineWords({ timeline = [] }: Status): string | undefined {

@@ -30,14 +30,14 @@ function mayEnter(path: string, how: number): boolean {
 
 const notInGroup = (group: string): Failure => ({
   kind: 'nix-not-permitted',
-  message: `You may not use Nix's daemon: only the group ${group} may.`,
-  hint: `Join it, and log in again: sudo usermod -aG ${group} ${thisUser().name}`,
+  message: `You are not allowed to use nix-daemon: only members of the group ${group} are.`,
+  hint: `Join the group, then log in again: sudo usermod -aG ${group} ${thisUser().name}`,
   exit: Exit.noPermission,
 });
 
 const noDaemon: Failure = {
   kind: 'nix-daemon-not-running',
-  message: "Nix's daemon does not run, and /nix is not yours.",
-  hint: 'Start it: sudo systemctl start nix-daemon.socket (on Debian after: sudo apt-get install nix-setup-systemd).',
+  message: 'nix-daemon is not running, and you do not own /nix.',
+  hint: 'Start it: sudo systemctl start nix-daemon.socket (on Debian, first: sudo apt-get install nix-setup-systemd)',
   exit: Exit.unavailable,
 };

@@ -99,11 +99,11 @@ function programsMissing(missing: readonly string[], manager: Manager | undefine
     .map((name) => `${name}: ${programMissing(name).hint}`);
   return {
     kind: 'programs-missing',
-    message: `${missing.length === 1 ? 'This program is' : 'These programs are'} missing, or not on the PATH: ${missing.join(', ')}.`,
+    message: `Required ${missing.length === 1 ? 'program' : 'programs'} not found on the PATH: ${missing.join(', ')}.`,
     hint:
       command.length > 0
-        ? 'Install what is missing, or let it be done: linuxkit-builder up --install'
-        : 'Install what is missing, and run the same command again.',
+        ? 'Install what is missing, or have it installed: linuxkit-builder up --install'
+        : 'Install what is missing, then run the same command again.',
     exit: Exit.unavailable,
     lines: [...command, ...others],
   };
@@ -111,7 +111,7 @@ function programsMissing(missing: readonly string[], manager: Manager | undefine
 
 const notInstalled = (manager: Manager): Failure => ({
   kind: 'programs-not-installed',
-  message: `${manager} has not installed what is missing.`,
-  hint: 'Its own words are above; when that is mended, run the same command again.',
+  message: `${manager} failed to install the missing programs.`,
+  hint: 'See its messages above. Once that is fixed, run the same command again.',
   exit: Exit.unavailable,
 });

@@ -42,7 +42,7 @@ export async function bringUp(
   return Exit.ok;
 }
 
-const imageStep = ["making the guest's image", ['image', 'build']] as const;
+const imageStep = ["building the guest's image", ['image', 'build']] as const;
 
 /** Undefined where config.json cannot be taken, which `configure` tells best. */
 function settingsOrDefaults(layout: Layout): Config | undefined {
@@ -66,7 +66,7 @@ async function buildExample({ example }: Layout, context: CliContext): Promise<v
 
 const notBuilt: Failure = {
   kind: 'example-not-built',
-  message: 'The guest is ready, and Nix has not built the example in it.',
-  hint: "Nix's own words are above. What is between you and a build: linuxkit-builder doctor.",
+  message: 'The guest is ready, but Nix did not build the example in it.',
+  hint: "See Nix's messages above. To find out what is wrong: linuxkit-builder doctor",
   exit: Exit.unavailable,
 };

@@ -13,6 +13,7 @@ import { Exit, Failed, failureOf } from '../../system/failure.ts';
 import { readIfThere, writeWhole } from '../../system/files/files.ts';
 import { hostFacts, systemVersion } from '../../system/host/host.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
+import { counted } from '../../domain/counted.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { terminalText } from '../../system/plain-text.ts';
 import { tryProgram } from '../../system/process/find-program.ts';
@@ -51,8 +52,8 @@ function refuseOthersLink(path: string): void {
   if (found?.isSymbolicLink() !== true || found.uid === process.geteuid?.()) return;
   throw new Failed({
     kind: 'report-misled',
-    message: `${path} is a link of another user's, and no report was written.`,
-    hint: 'Name a file in a directory of your own.',
+    message: `${path} is a symbolic link that belongs to another user; no report was written.`,
+    hint: 'Choose a file in a directory of your own.',
     exit: Exit.cannotCreate,
   });
 }
@@ -101,10 +102,10 @@ async function machineLines(
   const names = Object.keys(context.env).filter((name) => telling.test(name));
   return [
     `linuxkit-builder ${version}, Node ${process.versions.node}`,
-    `${platform} ${macos}, ${process.arch}, ${cpus} CPUs, ${memoryMiB} MiB${isLimited ? ' by a limit' : ''}, disk ${diskGiB} GiB, ${diskFreeGiB} GiB free`,
-    nix === undefined ? 'no Nix' : describeNix(nix),
+    `${platform} ${macos}, ${process.arch}, ${counted(cpus, 'CPU')}, ${memoryMiB} MiB${isLimited ? ' (limited)' : ''}, disk ${diskGiB} GiB, ${diskFreeGiB} GiB free`,
+    nix === undefined ? 'Nix: not found' : describeNix(nix),
     ...(await Promise.all(programs().map((program) => programLine(program, context)))),
-    `variables that are set: ${names.sort().join(', ')}`,
+    `environment variables that are set: ${names.sort().join(', ')}`,
   ];
 }
 
@@ -122,7 +123,7 @@ async function programLine(
   { env, signal }: CliContext,
 ): Promise<string> {
   const path = tryProgram(name, env['PATH']);
-  if (path === undefined) return `${name}: none`;
+  if (path === undefined) return `${name}: not found`;
   const { stdout, stderr } = await run(path, [flag], { timeoutMs: 10_000, signal });
   return `${name}: ${`${stdout}${stderr}`.trim().split('\n')[0] ?? ''}`;
 }
@@ -131,7 +132,7 @@ async function programLine(
 function settingLines(text: string | undefined): readonly string[] {
   if (text === undefined) return ['(none)'];
   return Object.entries(fieldsOf(JSON.parse(text))).map(([name, value]) => {
-    if (!settingNames.includes(name)) return '(a setting that is none)';
+    if (!settingNames.includes(name)) return '(unknown setting)';
     const isText = typeof value === 'string' && /[/:@]/.test(value);
     return `${name}: ${isText ? '(set)' : JSON.stringify(value)}`;
   });

@@ -49,8 +49,7 @@ export async function configFault(
         .slice(-3)
         .map((line) => quoted(line) ?? '')
         .join(' | '),
-      remedy:
-        'Take that line away; where another ssh needs it, put `IgnoreUnknown OPTION` above it.',
+      remedy: 'Remove that line. If another ssh needs it, put `IgnoreUnknown OPTION` above it.',
     };
   const strays = strayOptions(alone.stdout, all.stdout);
   if (strays.length === 0) return undefined;
@@ -58,7 +57,7 @@ export async function configFault(
     ({ name, value }) => `${name} ${value}${whereSet(name, { ...facts, who })}`,
   );
   return {
-    what: `other lines of ssh's configuration reach our host: ${named.join('; ')}`,
+    what: `Other lines of the ssh configuration also apply to ${alias}: ${named.join('; ')}`,
     remedy: await remedyFor(strays, { facts, who }),
   };
 }
@@ -72,7 +71,7 @@ async function remedyFor(
   const isSaid = ({ name }: StrayOption) => said.some((each) => each.name.toLowerCase() === name);
   return strays.some(isSaid)
     ? 'linuxkit-builder configure'
-    : `Let those lines not count for our host: put them below a line \`Match !host ${alias}\`, or take them away.`;
+    : `Exclude ${alias} from those lines by putting them below \`Match !host ${alias}\`, or remove them.`;
 }
 
 /** What stays in the way of builds although ssh gets through, such as a limit on silence; undefined where nothing does. */
@@ -88,7 +87,7 @@ export async function leftFault(
   if (first !== undefined) return first;
   return unsaid[0] === undefined
     ? undefined
-    : `${unsaid[0].name}${whereSet(unsaid[0].name, { ...facts, who })} counts for the guest too; linuxkit-builder configure takes it back.`;
+    : `${unsaid[0].name}${whereSet(unsaid[0].name, { ...facts, who })} also applies to the guest. To override it: linuxkit-builder configure`;
 }
 
 const takenBackOf = (facts: DoctorFacts, who: Asker['who']): Promise<TakenBack> =>

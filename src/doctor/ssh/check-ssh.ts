@@ -45,21 +45,21 @@ export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<V
     const byHand = [...(needsSudo ? ['sudo'] : []), program('ssh'), ...words];
     const shown = byHand.map(shellWord).join(' ');
     if (answer === 'nix') {
-      const fact = "a nix daemon answers to nix-daemon's own command";
+      const fact = 'nix-daemon in the guest answers the ssh command that Nix runs';
       const why = await leftFault(facts, who);
       return why === undefined ? { kind: 'good', fact } : { kind: 'note', fact, why };
     }
     if (needsSudo && sudoRefused(answer))
-      return { kind: 'not-asked', why: `only root can: ${shown}` };
+      return { kind: 'not-asked', why: `this needs root; to check it by hand: ${shown}` };
     const said = lastWords(answer);
-    const notReached = `ssh does not reach the guest's Nix as ${who === 'root' ? 'root' : 'you'}`;
+    const notReached = `ssh cannot reach nix-daemon in the guest as ${who === 'root' ? 'root' : 'you'}`;
     const seen = { program: 'ssh' } as const;
     if (options !== undefined && (await greet(command([]), context)) === 'nix')
       return {
         kind: 'bad',
-        what: `${notReached}: NIX_SSHOPTS=${options.value} in ${options.where} is in the way (${said}).`,
+        what: `${notReached}, because of NIX_SSHOPTS=${options.value} in ${options.where} (${said}).`,
         why: shown,
-        remedy: 'Take NIX_SSHOPTS out of there.',
+        remedy: `Remove NIX_SSHOPTS from ${options.where}.`,
         seen,
       };
     const asker = { who, ssh: [...sudo, program('ssh')], file: configurationOf(facts, who) };
@@ -119,8 +119,9 @@ async function shellFault(
   const ran = await run(value, ['-c', 'exec true'], { timeoutMs: 10_000, signal: context.signal });
   if (succeeded(ran)) return undefined;
   return {
-    what: `SHELL=${quoted(value) ?? ''} in ${where} runs no command, and ssh needs one to reach a socket`,
-    remedy: `Set SHELL to /bin/sh there; or let the front door be a port: linuxkit-builder configure --door tcp.`,
+    what: `SHELL=${quoted(value) ?? ''} in ${where} cannot run commands, which ssh needs to reach a socket`,
+    remedy:
+      'Set SHELL to /bin/sh there, or use a port instead of a socket: linuxkit-builder configure --door tcp',
   };
 }
 

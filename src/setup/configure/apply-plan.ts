@@ -1,5 +1,6 @@
 /** Carrying out what configure has planned: the user's part under the lock of the state directory, then root's. */
 import { discardIdentity, ensureIdentity } from '../../guest/identity/identity.ts';
+import { waitingForOther } from '../../command/announce-slow.ts';
 import { replacesTheirs, type FileChange } from '../../host/file-change.ts';
 import { markDirectory } from '../../host/state-directory.ts';
 import { jobPrograms } from '../../service/job-programs.ts';
@@ -49,7 +50,7 @@ function makeDirectories({ directories }: ConfigurePlan, { layout, say }: Run): 
 async function userPart(run: Run, facts: ConfigureFacts): Promise<ConfigurePlan> {
   const { layout, context, say } = run;
   const { clock, signal } = context;
-  const onWaiting = () => context.err('Another command is at work in this directory; waiting.');
+  const onWaiting = () => context.err(waitingForOther);
   return withOperationLock(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
     const plan = await planAlone(run, facts);
     const { user, service, logs } = plan;

@@ -13,7 +13,7 @@ import { letIntoBackups } from '../backups.ts';
 import { isYes } from '../../command/ask.ts';
 import { refuseLegacy } from '../configure/take-over.ts';
 import type { CliContext } from '../../command/context.ts';
-import { saying, waitingForEnd } from '../../command/announce-slow.ts';
+import { saying, waitingForEnd, waitingForOther } from '../../command/announce-slow.ts';
 import { settleJob } from '../boot-job.ts';
 import { serviceFor } from '../../service/service.ts';
 import { orLetIn, waitForBuilds, type EndOptions } from '../../client/wait-for-builds.ts';
@@ -132,7 +132,7 @@ async function undoOwn(plan: RemovalPlan, run: Run): Promise<void> {
     context.out(`Left ${layout.root}: it holds files that this program did not make.`);
   if (plan.receipts.length === 0 && !isPurged) return;
   makeDirectory(layout.state);
-  const onWaiting = () => context.err('Another command is at work in this directory; waiting.');
+  const onWaiting = () => context.err(waitingForOther);
   await withOperationLock(layout.startLock, { clock, signal, onWaiting }, async (lost) => {
     const stop = AbortSignal.any([lost, signal]);
     for (const line of await letIntoBackups(layout, context)) context.out(line);

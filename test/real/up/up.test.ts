@@ -43,7 +43,7 @@ describe.runIf(possible)('scripts/up, killed three times and run again', () => {
     expect(facts.get('builds-program'), all).toBe('0');
     expect(facts.get('image'), all).toContain('is up to date');
     expect(facts.get('configure'), all).toBe('Nothing to change.');
-    expect(facts.get('start'), all).toContain('The daemon runs already');
+    expect(facts.get('start'), all).toContain('The daemon is already running');
     expect(facts.get('same-vm'), all).toBe('yes');
   });
 });

@@ -1,0 +1,59 @@
+/** What `start`, `stop`, `restart` and the daemon itself say. Pure. */
+import type { Service } from '../../service/keeper.ts';
+import type { Failure } from '../../system/failure.ts';
+
+type Keeper = Pick<Service, 'name' | 'starts' | 'declared'>;
+
+/** ` through launchd`, and by what its job is declared; nothing without one. */
+export function throughWords(keeper: Keeper | undefined): string {
+  if (keeper === undefined) return '';
+  const { name, declared } = keeper;
+  return ` through ${name}${declared === undefined ? '' : `, as declared by ${declared.by}`}`;
+}
+
+export const startedWords = (pid: number, through: string): string =>
+  `Started the daemon${through} (pid ${pid}).`;
+export const alreadyWords = (pid: number): string => `The daemon is already running (pid ${pid}).`;
+export const guestStarts = 'The guest was not running; starting it.';
+
+/** A session that the keeper needs is missing. */
+export const withoutKeeper = ({ message }: Failure, name: string): string =>
+  `${message} The daemon runs without ${name} until you log out.`;
+
+export const keeperStops = (name: string): string => `Waiting for ${name} to stop the daemon.`;
+
+/** What a stop has done; a keeper that ran the daemon starts it again some time. */
+export function stoppedWords(
+  stopped: 'stopped' | 'leftover-ended' | 'nothing-runs',
+  keeper?: Keeper,
+): string {
+  if (keeper !== undefined) {
+    const when = keeper.starts === 'boot' ? 'when this machine boots' : 'at your next login';
+    return `Stopped. ${keeper.name} will start it again ${when}. To start it now: linuxkit-builder start`;
+  }
+  return {
+    stopped: 'Stopped.',
+    'leftover-ended':
+      'The daemon was not running. Stopped a VM that an earlier daemon had left behind.',
+    'nothing-runs': 'The daemon is not running.',
+  }[stopped];
+}
+
+export const keeperRestarts = (name: string): string => `Restarting the daemon through ${name}.`;
+export const guestRestarts =
+  'Restarting the guest. To wait until it is ready: linuxkit-builder wait';
+export const startedInstead = (pid: number, through: string): string =>
+  `The daemon was not running. Started it${through} (pid ${pid}).`;
+
+/** Above what is wrong with the settings, where a guest starts all the same. */
+export const previousSettings = 'config.json has errors, so the guest keeps its previous settings:';
+
+/** The daemon, to whoever looks at its output: the status could not be written. */
+export const statusOutOfDate = ({ message, hint }: Pick<Failure, 'message' | 'hint'>): string =>
+  `The status file is out of date. ${message} ${hint}`;
+export const triedAgain = ({ message, hint }: Pick<Failure, 'message' | 'hint'>): string =>
+  `${message} ${hint} Trying again.`;
+
+/** Two daemons for one builder: the second waits. */
+export const standbyWords = (pid: number | undefined): string =>
+  `Another daemon is running for this state directory${pid === undefined ? '' : ` (pid ${pid})`}; waiting for it to stop.`;

@@ -1,0 +1,3 @@
+/** `1 CPU`, `2 CPUs`: a number with the noun that it counts. */
+export const counted = (count: number, noun: string): string =>
+  `${count} ${noun}${count === 1 ? '' : 's'}`;

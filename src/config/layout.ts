@@ -81,6 +81,8 @@ export function layoutOf(root: string) {
     serviceLoaded: join(state, 'service.sha256'),
     /** The daemon's log: one JSON a line; rotated by size. */
     log: join(state, 'daemon.log'),
+    /** The last starts and their steps: one JSON a line; cut by size. */
+    boots: join(state, 'boots.jsonl'),
     /** What a daemon in the background prints: its sentences, and the stack of a bug. Begun anew by `start`. */
     daemonOutput: join(state, 'daemon.out'),
     /** What the VM program itself says; followed into the daemon's log. */

@@ -12,6 +12,8 @@ import { GuestWatch } from './health/guest-watch.ts';
 import { keepAsGood } from './start/image-choice.ts';
 import { StartFacts } from './start/start-facts.ts';
 import type { Event } from './lifecycle/state.ts';
+import { BootRecord } from './status/boot-record.ts';
+import type { Step } from './status/boots.ts';
 
 export interface ScopeOptions {
   readonly layout: Layout;
@@ -21,6 +23,8 @@ export interface ScopeOptions {
   readonly config: Config;
   /** The program that runs its guest. */
   readonly choice: VmChoice;
+  /** When the guest's boot began, wall time in ms; absent for one that is resumed, of which boots.jsonl has nothing. */
+  readonly bootsSince?: number | undefined;
 }
 
 export interface ScopeNews {
@@ -49,7 +53,12 @@ export class Scope {
     const onChange = () => {
       if (!this.signal.aborted) news.onChange();
     };
-    this.facts = new StartFacts({ clock, log, onChange });
+    const { bootsSince } = options;
+    const record = bootsSince === undefined ? undefined : new BootRecord(layout.boots, bootsSince);
+    const onStep = (step: Step) => {
+      if (!this.signal.aborted) record?.step(step);
+    };
+    this.facts = new StartFacts({ clock, log, onChange, onStep });
     this.running = { tried: { driver: choice.driver } };
     const { signal, facts, running, tell } = this;
     const { row } = choice.driver;

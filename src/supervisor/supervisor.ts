@@ -188,7 +188,8 @@ export class Supervisor {
     if (!this.#options.isOurs()) return this.#evict();
     const lose = (thrown: unknown) => this.dispatch({ type: 'lost', failure: failureOf(thrown) });
     try {
-      const made = { ...this.#options, ...this.#settings, verdicts: this.verdicts };
+      const bootsSince = this.#state.phase === 'starting' ? this.#state.since : undefined;
+      const made = { ...this.#options, ...this.#settings, verdicts: this.verdicts, bootsSince };
       const scope = (this.#scope = begin(made, {
         onChange: () => this.#record.writeSoon(),
         onEvent: (event) => this.dispatch(event),

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
+import { bootsIn } from '../../src/supervisor/status/boots.ts';
 import { defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
 import { launchNetwork } from '../../src/supervisor/start/children.ts';
 import { Scope } from '../../src/supervisor/scope.ts';
@@ -100,6 +101,10 @@ test('what an earlier daemon left is looked for once; again when somebody holds 
     ...['leftovers-judged', 'accelerator', 'accelerator'],
   ]);
   expect(readFileSync(count, 'utf8')).toHaveLength(5);
+  // Each start has its record, and is not taken from the log.
+  expect(bootsIn(readFileSync(world.layout.boots, 'utf8')).map(({ steps }) => steps[0])).toEqual(
+    Array(5).fill({ name: 'prepared', ms: expect.any(Number) as number }),
+  );
 });
 
 // Our own copy of the kernel is another file at each start.

@@ -2,12 +2,14 @@
 import type { Clock } from '../../system/time/clock.ts';
 import type { Log } from '../../system/log.ts';
 import type { VmChoice } from '../../vm/choose-vm.ts';
+import type { Step } from '../status/boots.ts';
 import type { Facts, Seen } from '../status/status-schema.ts';
 
 export interface StartFactsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly onChange: () => void;
+  readonly onStep?: (step: Step) => void;
 }
 
 export class StartFacts {
@@ -50,5 +52,6 @@ export class StartFacts {
     const ms = Math.round(this.#options.clock.monotonic() - this.#begunAt);
     this.#timeline.push({ name, ms, ...(uptimeS === undefined ? {} : { uptimeS }) });
     this.#options.log('info', 'seen', { name, ms, uptimeS });
+    this.#options.onStep?.({ name, ms });
   }
 }

@@ -1,4 +1,4 @@
-/** The starts of the past, read back from the daemon's log: where their seconds went, and how long one usually takes. Pure. */
+/** The starts of the past, read back from what the daemon has recorded of them: where their seconds went, and how long one usually takes. Pure. */
 
 /** One thing that was seen during a start. */
 export interface Step {
@@ -15,18 +15,42 @@ export interface Boot {
   readonly readyMs: number | undefined;
 }
 
-/** The starts in the log's text, oldest first. Lines that are none of ours, or torn, are passed over. */
-export function bootsIn(text: string): Boot[] {
+/** The starts in the text of boots.jsonl, oldest first. Lines that are none of ours, or torn, are passed over. */
+export const bootsIn = (text: string): Boot[] =>
+  collect(text.split('\n'), ({ begun, name, ms }) => {
+    if (typeof begun === 'string') return { begun };
+    return typeof name === 'string' && typeof ms === 'number' ? { name, ms } : undefined;
+  });
+
+/** The same from the daemon's log: a release before there was boots.jsonl has left its starts there alone. */
+export const bootsInLog = (text: string): Boot[] =>
+  collect(text.split('\n').filter(isOfStart), ({ event, time, phase, name, ms }) => {
+    if (event === 'phase' && phase === 'starting' && typeof time === 'string')
+      return { begun: time };
+    return event === 'seen' && typeof name === 'string' && typeof ms === 'number'
+      ? { name, ms }
+      : undefined;
+  });
+
+/** Most lines of a log are something else. */
+const isOfStart = (line: string): boolean =>
+  line.includes('"event":"phase"') || line.includes('"event":"seen"');
+
+type Fields = Readonly<Partial<Record<string, unknown>>>;
+
+function collect(
+  lines: readonly string[],
+  read: (fields: Fields) => { readonly begun: string } | Step | undefined,
+): Boot[] {
   const boots: { begun: string; steps: Step[]; readyMs: number | undefined }[] = [];
-  for (const line of text.split('\n')) {
-    const record = parse(line);
-    if (record === undefined) continue;
-    if (record.event === 'phase' && record.phase === 'starting')
-      boots.push({ begun: record.time, steps: [], readyMs: undefined });
+  for (const line of lines) {
+    const news = read(fieldsIn(line));
+    if (news === undefined) continue;
+    if ('begun' in news) boots.push({ begun: news.begun, steps: [], readyMs: undefined });
     const boot = boots.at(-1);
-    if (record.event !== 'seen' || boot === undefined || isOver(boot, record.name)) continue;
-    boot.steps.push({ name: record.name, ms: record.ms });
-    if (record.name === 'ready') boot.readyMs = record.ms;
+    if ('begun' in news || boot === undefined || isOver(boot, news.name)) continue;
+    boot.steps.push(news);
+    if (news.name === 'ready') boot.readyMs = news.ms;
   }
   return boots;
 }
@@ -44,22 +68,11 @@ export function usualMs(boots: readonly Boot[]): number | undefined {
   return times[Math.floor((times.length - 1) / 2)];
 }
 
-type Line =
-  | { readonly event: 'phase'; readonly time: string; readonly phase: string }
-  | { readonly event: 'seen'; readonly name: string; readonly ms: number };
-
-function parse(line: string): Line | undefined {
-  // Most lines are something else.
-  if (!line.includes('"event":"phase"') && !line.includes('"event":"seen"')) return undefined;
+function fieldsIn(line: string): Fields {
   try {
-    const json = JSON.parse(line) as Partial<Record<string, unknown>>;
-    const { event, time, phase, name, ms } = json;
-    if (event === 'phase' && typeof time === 'string' && typeof phase === 'string')
-      return { event, time, phase };
-    if (event === 'seen' && typeof name === 'string' && typeof ms === 'number')
-      return { event, name, ms };
-    return undefined;
+    const json: unknown = JSON.parse(line);
+    return typeof json === 'object' && json !== null ? (json as Fields) : {};
   } catch {
-    return undefined;
+    return {};
   }
 }

@@ -82,7 +82,7 @@ export class Scope {
   }
 
   end(): void {
-    this.#controller.abort(new Error('this start was ended'));
+    this.#controller.abort(new Error('this start is over'));
   }
 
   /** Late news of a start that was ended is nobody's. */

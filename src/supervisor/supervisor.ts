@@ -90,7 +90,7 @@ export class Supervisor {
 
   /** Ends without waiting for the guest any longer. */
   forceStop(): void {
-    this.#force.abort(new Error('there is no time for an orderly end'));
+    this.#force.abort(new Error('there is no time for a clean shutdown'));
   }
 
   /** config.json was read again. What is wrong is told; what is right counts at once, or from the next start of the guest on. */
@@ -205,7 +205,7 @@ export class Supervisor {
 
   async #run(scope: Scope, afresh: boolean): Promise<void> {
     await this.doorControl.open(scope.config);
-    this.doorControl.hold('the guest starts');
+    this.doorControl.hold('the guest is starting');
     const known = { ...this.#ends.known, afresh, verdicts: this.verdicts };
     const vm = await start({ ...this.#options, ...known, bootFiles: this.#bootFiles }, scope);
     noteLaunch(scope, vm);

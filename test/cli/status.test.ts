@@ -9,7 +9,7 @@ const status: Status = {
   version: 1,
   phase: 'ready',
   since: '2026-01-01T00:00:00.000Z',
-  sentence: 'Ready: it can build.',
+  sentence: 'Ready to build.',
   daemon: { pid: 7, started: '1', boot: 'b', program: 'node' },
   door: { port: 24083, draining: false },
   vmPid: 8,
@@ -62,14 +62,14 @@ describe('the screen of a builder that is ready', () => {
   });
 
   test.each([
-    [undefined, 'Its agent does not answer in time.'],
+    [undefined, 'The guest agent does not answer in time.'],
     [
       { works: true } as const,
-      'Its agent does not answer in time, but a login reaches its nix daemon: builds get through.',
+      'The guest agent does not answer in time, but a login reaches the Nix daemon in the guest, so builds work.',
     ],
     [
       { works: false, detail: 'no answer within 15 s', hint: 'Look there.' } as const,
-      'Its agent does not answer in time, and a login as Nix makes it fails: no answer within 15 s. Look there.',
+      'The guest agent does not answer in time, and logging in the way Nix does fails: no answer within 15 s. Look there.',
     ],
   ])('says of a slow guest what a login found: %j', (login, words) => {
     const slow: Status = { ...status, health: 'slow', ...(login === undefined ? {} : { login }) };
@@ -143,7 +143,7 @@ describe('the screen of a builder that is ready', () => {
       job: { name: 'launchd', starts: 'login', loaded: true, running: true },
     });
     expect(lines).toEqual([
-      'Ready: it can build. (ready for 60 s)',
+      'Ready to build. (ready for 60 s)',
       '  builder    x86_64-linux, 4 CPUs, 4096 MiB, 4 jobs',
       '  features   benchmark, big-parallel, linuxkit-builder',
       '  builds     2 running',
@@ -198,7 +198,7 @@ describe('the screen of a builder that is ready', () => {
 });
 
 describe('the bar of a start', () => {
-  const booting = { ...status, phase: 'booting', sentence: 'The guest boots.' } as const;
+  const booting = { ...status, phase: 'booting', sentence: 'The guest is booting.' } as const;
   const bar = (doneMs: number, usualMs: number | undefined) =>
     aliveLines(booting, { ...screen, start: { begun: now - doneMs, usualMs } })[1];
 

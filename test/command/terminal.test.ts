@@ -10,11 +10,11 @@ import { writeStatus } from '../../src/supervisor/status/status-file.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 
 const hostile =
-  '\u001b]0;TITLE\u0007\u001b[2J\u001b[HReady: it can build.\u001b[0m\r\u009b8m\u202e\u200b\u2028';
+  '\u001b]0;TITLE\u0007\u001b[2J\u001b[HReady to build.\u001b[0m\r\u009b8m\u202e\u200b\u2028';
 
 describe('a line', () => {
   test('is shown without what a terminal would obey, and with what was asked for beside it', () => {
-    expect(shownLine(`a ${hostile}`)).toBe('a Ready: it can build.8m');
+    expect(shownLine(`a ${hostile}`)).toBe('a Ready to build.8m');
     const sentence = `Ready\u001b[31m.`;
     expect(shownLine(`${sentence} (x)`, { color: 'green', length: sentence.length })).toBe(
       '\u001b[32mReady.\u001b[0m (x)',
@@ -71,7 +71,7 @@ describe('the program', () => {
       ['status', '--json'],
     ]) {
       const text = shown(...verb);
-      expect(text, verb.join(' ')).toContain('Ready: it can build.');
+      expect(text, verb.join(' ')).toContain('Ready to build.');
       expect(text, verb.join(' ')).not.toMatch(obeyed);
     }
     // One line of the file is one line on the screen.

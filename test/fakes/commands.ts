@@ -24,7 +24,7 @@ export const calm: Commands = {
     version: 1,
     phase: 'ready',
     since: '2026-01-01T00:00:00.000Z',
-    sentence: 'Ready: it can build.',
+    sentence: 'Ready to build.',
     daemon: identify(process.pid) ?? { pid: process.pid, started: '', boot: '', program: 'node' },
   }),
 };

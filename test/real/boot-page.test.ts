@@ -153,7 +153,7 @@ describe.runIf(program !== undefined)('the picture of the last starts, in a real
       look,
       'document.body.innerText',
     );
-    expect(text).toContain('There was no start yet');
+    expect(text).toContain('The log has no starts.');
   });
 
   test('complains of nothing, and what complains is noticed', async () => {

@@ -37,7 +37,7 @@ const fetcher = (found: readonly string[]) => `derivation {
 
 /** What a terminal obeys. */
 const obeyed = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200b\u202e]/;
-const hostile = String.raw`\033]0;OWNED\007\033[2J\033[H\033[32mReady: it can build.\302\2332J`;
+const hostile = String.raw`\033]0;OWNED\007\033[2J\033[H\033[32mReady to build.\302\2332J`;
 
 /** A nix-daemon that greets as 1.38 and refuses the question, in words that are meant for a terminal. */
 const falseNix = `#!/bin/sh
@@ -124,7 +124,7 @@ test('neither a build nor root in the guest does more than it may', async (conte
   await rig.untilStatus('the agent is of no use', ({ health }) => health === 'slow');
   await put('$(which nix-daemon)', falseNix);
   const { login: last } = await rig.untilStatus('Nix refuses', (now) =>
-    JSON.stringify(now.login ?? '').includes('Ready: it can build.'),
+    JSON.stringify(now.login ?? '').includes('Ready to build.'),
   );
   expect(JSON.stringify(last)).not.toMatch(obeyed);
   for (const verb of ['status', 'doctor', 'logs', 'console']) {

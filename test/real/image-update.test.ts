@@ -30,7 +30,9 @@ test('a new image is taken at the next start; one that does not get ready is set
   expect(fallen.last?.kind).toBe('image-rejected');
   const screen = (await rig.cli('status')).stdout.replaceAll(/\s+/g, ' ');
   expect(screen).toContain('because the newest image failed to boot');
-  expect(screen).toContain('The new image did not get ready, so the one before it is used again.');
+  expect(screen).toContain(
+    'The new image did not become ready, so the previous one is used again.',
+  );
   const dry = await rig.cli('daemon', '--dry-run');
   expect(dry.stdout).toContain(`# boots ${rig.layout.images}/good\n`);
 

@@ -19,8 +19,8 @@ test('a VM that was killed is started again; a VM whose daemon was killed is end
   const meanwhile = await rig.untilStatus('another VM', ({ vmPid }) => (vmPid ?? first) !== first);
   expect(meanwhile.phase).toBe('booting');
   expect(meanwhile.attempt).toBe(2);
-  expect(meanwhile.last?.message).toContain('was killed by SIGKILL');
-  expect((await rig.cli('status')).stdout).toContain('was killed by SIGKILL');
+  expect(meanwhile.last?.message).toContain('killed (SIGKILL)');
+  expect((await rig.cli('status')).stdout).toContain('killed (SIGKILL)');
   await rig.reaches('ready');
   expect(rig.phases().slice(3)).toEqual([
     'stopping',

@@ -21,7 +21,7 @@ test('a guest that comes and goes: no build ever fails for it', async (context) 
     return nixBuild(rig, file);
   };
   const wakes = () => rig.log('wanted').map(({ why }) => why);
-  const atTheDoor = 'a client waits at the door';
+  const atTheDoor = 'a client is waiting';
 
   const daemon = rig.begin('daemon');
   const begun = await rig.reaches('away');
@@ -34,7 +34,9 @@ test('a guest that comes and goes: no build ever fails for it', async (context) 
   expect(rig.processes().map(({ pid }) => pid)).toEqual([daemon.pid]);
   const { stdout, end } = await rig.cli('status');
   expect(end).toBe(0);
-  expect(stdout).toContain('Away: the guest is stopped; the next build starts it. Nobody has used');
+  expect(stdout).toContain(
+    'Away: the guest is stopped; the next build starts it. It has been idle',
+  );
   expect((await rig.cli('wait')).stdout).toContain('The next build will start the guest.');
   // Neither our own questions nor a port scan bring it back.
   await new Promise<void>((resolve) => {

@@ -121,7 +121,9 @@ test('fifty daemons at once: one of them is the daemon, and the others name it',
   expect(more).toEqual([]);
   expect(rig.status()?.daemon.pid).toBe(one?.pid);
   for (const { stderr } of daemons.filter((each) => each !== one))
-    expect(stderr).toContain(`Another daemon runs for this state directory, with pid ${one?.pid}.`);
+    expect(stderr).toContain(
+      `Another daemon is running for this state directory, with pid ${one?.pid}.`,
+    );
   expect(rig.processes().filter(({ command }) => /qemu-system-/.test(command))).toHaveLength(1);
   expect(rig.log('daemon-started')).toHaveLength(1);
   await stopAtOnce(rig);

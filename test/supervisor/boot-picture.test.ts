@@ -40,11 +40,16 @@ describe('the report of the starts', () => {
     expect(new Set(colors).size).toBe(3);
   });
 
+  test('a start that was lost before its first step ends its line with that', () => {
+    const lost = { begun: '2026-11-29T04:00:00.000Z', steps: [], readyMs: undefined };
+    expect(bootTable([lost])).toEqual(['2026-11-29T04:00:00.000Z  did not become ready']);
+  });
+
   test('on a page that needs nothing else, and takes no name for markup', () => {
     const page = bootPage(boots);
     expect(page).toContain('a &lt;step&gt;');
     expect(page).not.toContain('<step>');
     expect(page).not.toMatch(/<script|src=|href=|url\(|@import/);
-    expect(bootPage([])).toContain('There was no start yet');
+    expect(bootPage([])).toContain('The log has no starts.');
   });
 });

@@ -79,5 +79,5 @@ test('where there is none, that is told', () => {
   awake.want(true);
   awake.note(1);
   awake.note(2);
-  expect(said).toEqual([['warn', { is: false, why: 'there is no caffeinate here' }]]);
+  expect(said).toEqual([['warn', { is: false, why: 'caffeinate is not installed' }]]);
 });

@@ -358,7 +358,7 @@ describe('a life', () => {
       expect(next.state).toMatchObject({
         phase: 'failed',
         because: {
-          message: 'Gave up after more than 5 attempts in a row; the last one: It ended.',
+          message: 'Gave up after more than 5 failed attempts. The last one: It ended.',
         },
       });
       state = after(next.state, { type: 'retry-due' }).state;

@@ -44,7 +44,7 @@ test('goes when nobody uses it, and comes back for a client of ssh and for nobod
   expect(world.isVmLocked).toBe(false);
   expect(supervisor.status()).toMatchObject({
     phase: 'away',
-    sentence: 'Away: the guest is stopped; the next build starts it. Nobody has used it for 1 min.',
+    sentence: 'Away: the guest is stopped; the next build starts it. It has been idle for 1 min.',
     away: { guest: 'stopped', why: 'unused' },
     door: { port },
   });
@@ -85,7 +85,7 @@ test('comes back at once for a client that comes while it goes', async () => {
   expect(phases.at(-1)).toBe('stopping');
   const client = new Client(port);
   await seen(() => doorControl.counts().held === 1);
-  await seen(() => supervisor.status().sentence.includes('a client waits at the door'));
+  await seen(() => supervisor.status().sentence.includes('a client is waiting'));
   await getReady();
   expect(phases).toEqual([
     ...['starting', 'booting', 'ready', 'stopping'],
@@ -120,7 +120,7 @@ test('goes and comes when it is told to, and not while a client waits', async ()
 
   expect(await supervisor.suspend()).toEqual({ goes: true });
   await reaches('away');
-  expect(supervisor.status().sentence).toContain('It was sent away by hand.');
+  expect(supervisor.status().sentence).toContain('This was requested.');
   expect(supervisor.onDemand.resume()).toBe(true);
   expect(supervisor.onDemand.resume()).toBe(false);
   await getReady();
@@ -155,11 +155,9 @@ test('a daemon that has given up tries again for a client that comes later', asy
   const early = new Client(port);
   await seen(() => early.over);
   expect(supervisor.status()).toMatchObject({ phase: 'failed', attempt: 1 });
-  expect(supervisor.status().sentence).toMatch(
-    /Builds are sent off until .*Z; one that comes later/,
-  );
+  expect(supervisor.status().sentence).toMatch(/Builds are refused until .*Z/);
   await pass(61_000);
-  expect(supervisor.status().sentence).toContain('The next build brings another try.');
+  expect(supervisor.status().sentence).toContain('The next build triggers another attempt.');
   // A port scan brings none.
   const scan = new Client(port, '');
   await seen(() => supervisor.doorControl.counts().held === 1);

@@ -123,15 +123,15 @@ test('whatever of it is another is named', () => {
   const same = identityOf(input);
   expect(differenceIn(same, identityOf(input))).toBeUndefined();
   const others: readonly (readonly [Partial<IdentityInput>, string])[] = [
-    [{ program: '/bin/ls' }, 'it is of another VM program'],
-    [{ launch: { ...launch, argv: ['-m', '2048'] } }, 'it is of another machine'],
-    [{ launch: { ...launch, env: {} } }, 'it is of another machine'],
-    [{ accelerator: 'kvm' }, 'it is of another machine'],
-    [{ madeFrom: 'another image' }, 'it is of another image, or of other settings'],
+    [{ program: '/bin/ls' }, 'the VM program has changed'],
+    [{ launch: { ...launch, argv: ['-m', '2048'] } }, 'the VM has changed'],
+    [{ launch: { ...launch, env: {} } }, 'the VM has changed'],
+    [{ accelerator: 'kvm' }, 'the VM has changed'],
+    [{ madeFrom: 'another image' }, 'the image or the settings have changed'],
   ];
   for (const [other, words] of others)
     expect(differenceIn(same, identityOf({ ...input, ...other }))).toBe(words);
-  expect(differenceIn(same, { ...same, host: '' })).toContain('kernel or processor');
+  expect(differenceIn(same, { ...same, host: '' })).toContain('another kernel or processor');
 });
 
 test('that there is no record is on the medium before a guest boots', () => {

@@ -30,7 +30,6 @@ test.each(['', '{', 'null', '[]', '{"version":2}', '\0'])('%j is nobody’s stat
 test('a directory in its place is told, with what to do', () => {
   mkdirSync(layout.status);
   expect(failure()).toMatchObject({ kind: 'status-unreadable', exit: 77 });
-  expect(failure()).toMatchObject({ message: `${layout.status} cannot be read (EISDIR).` });
 });
 
 test.runIf(process.getuid?.() !== 0)('one that belongs to another user is told', () => {

@@ -18,7 +18,7 @@ test('who asked for something finds it there with the answer', async () => {
   const { supervisor, until } = await readyIn(world);
   supervisor.drain(true);
   expect(written()).toMatchObject({ phase: 'ready', door: { draining: true } });
-  supervisor.dispatch({ type: 'restart', why: 'asked for' });
+  supervisor.dispatch({ type: 'restart', why: 'as requested' });
   supervisor.drain(false);
   expect(written()).toMatchObject({ phase: 'stopping', door: { draining: false } });
   supervisor.dispatch({ type: 'stop' });

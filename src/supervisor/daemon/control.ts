@@ -93,7 +93,7 @@ export async function openControl(layout: Layout, todo: Commands, log: Log): Pro
     connections.add(socket);
     socket.once('close', () => {
       connections.delete(socket);
-      gone.abort(new Error('whoever asked is gone'));
+      gone.abort(new Error('the client is gone'));
     });
     const lines: JsonLines = new JsonLines(socket, {
       onValue: (value) => {
@@ -147,7 +147,7 @@ async function answer(
   const { command, until, force } = fieldsOf(value);
   const known = commands.find((name) => name === command);
   if (known === undefined)
-    return { ok: false, error: `unknown command; known are: ${commands.join(', ')}` };
+    return { ok: false, error: `unknown command (known are: ${commands.join(', ')})` };
   // Asked twice a second by whoever waits for the connections to end.
   const isQuestion = ['door', 'guest', 'status'].includes(known);
   log(isQuestion ? 'debug' : 'info', 'asked', { command: known });
@@ -214,7 +214,7 @@ async function exchange(
         });
         const { ok, error, ...fields } = fieldsOf(await answered);
         if (ok === true) return { fields, socket: opened };
-        throw new Failed(refused(request.command, quoted(error) ?? 'no reason is given'));
+        throw new Failed(refused(request.command, quoted(error) ?? 'it gave no reason'));
       },
       { clock, timeoutMs, signal, late: () => silent(layout) },
     );
@@ -227,13 +227,13 @@ async function exchange(
 const silent = (layout: Layout): Failure => ({
   kind: 'daemon-silent',
   message: `The daemon does not answer on ${layout.control}.`,
-  hint: 'It may be very busy, or at its end: linuxkit-builder status.',
+  hint: 'It may be very busy, or exiting. See: linuxkit-builder status',
   exit: Exit.temporary,
 });
 
 const refused = (command: string, why: string): Failure => ({
   kind: 'daemon-refused',
   message: `The daemon refused '${command}': ${why}.`,
-  hint: 'It may be of another version: linuxkit-builder restart.',
+  hint: 'It may be a different version. Run: linuxkit-builder restart',
   exit: Exit.unavailable,
 });

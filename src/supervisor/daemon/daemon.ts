@@ -152,7 +152,7 @@ async function supervise(
       // Whoever drained first to restart wants the door open again; it holds until the next guest is ready.
       restart: () => {
         supervisor.verdicts.forget();
-        supervisor.dispatch({ type: 'restart', why: 'asked for' });
+        supervisor.dispatch({ type: 'restart', why: 'as requested' });
         hold.letGo();
         return {};
       },
@@ -241,7 +241,7 @@ async function takeLock(
 
 const alreadyRuns = (pid: number | undefined): Failure => ({
   kind: 'daemon-already-runs',
-  message: `Another daemon runs for this state directory${pid === undefined ? ', or a stop ends what an earlier one left' : `, with pid ${pid}`}.`,
-  hint: 'See it with: linuxkit-builder status.',
+  message: `Another daemon is running for this state directory${pid === undefined ? ' (or `stop` is still cleaning up after an earlier one)' : `, with pid ${pid}`}.`,
+  hint: 'See: linuxkit-builder status',
   exit: Exit.temporary,
 });

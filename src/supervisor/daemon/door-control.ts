@@ -143,7 +143,7 @@ export class DoorControl {
     if (how === 'hold') this.#draining = isWanted;
     else this.#turnsAway = isWanted;
     if (this.#refusal !== undefined) return this.#door?.refuse(this.#refusal);
-    this.#keepOut(isWanted ? 'draining' : 'drained no longer');
+    this.#keepOut(isWanted ? 'draining' : 'no longer draining');
     this.#letIn();
   }
 
@@ -151,7 +151,7 @@ export class DoorControl {
   withhold(isWanted: boolean): void {
     this.#withheld = isWanted;
     if (this.#wayIn === undefined || this.#draining) return;
-    if (isWanted) this.#keepOut('the store is being tidied');
+    if (isWanted) this.#keepOut("the guest's store is being collected");
     else this.#letIn();
   }
 

@@ -53,7 +53,7 @@ export class KeepAwake {
     const child = (this.#child = new AbortController());
     const program = tryProgram('caffeinate');
     if (program === undefined)
-      return this.#log('warn', 'keep-awake', { is: false, why: 'there is no caffeinate here' });
+      return this.#log('warn', 'keep-awake', { is: false, why: 'caffeinate is not installed' });
     this.#log('info', 'keep-awake', { is: true });
     // -s: on AC power only. -w: it ends with us, however we end.
     const argv = ['-s', '-w', String(process.pid)];

@@ -32,8 +32,8 @@ export async function untilDiskIsFree(
 
 const taken = (disk: string): Failure => ({
   kind: 'disk-locked',
-  message: `Another process has had the disk ${disk} locked for ${patienceMs / 1000} s.`,
-  hint: `It is tried again; if it stays, see who it is: lsof ${disk}`,
+  message: `Another process has kept the disk ${disk} locked for ${patienceMs / 1000} s.`,
+  hint: `The start is retried. If this persists, find the process with: lsof ${disk}`,
   exit: Exit.temporary,
   recovery: 'wait',
 });

@@ -55,7 +55,7 @@ export const exposureOf = (layout: Place): DiskRecord['exposed'] => {
 
 /** For its owner, in a sentence. */
 export const describeExposure = ({ nix }: NonNullable<DiskRecord['exposed']>): string =>
-  `The guest's disk has been in the hands of ${nix === undefined ? 'an older guest, whose Nix' : `Nix ${nix}, which`} let builds become root, and what such a build left there stays. Begin a new one: linuxkit-builder disk reset (the keys stay). To keep this one and hear no more of it: linuxkit-builder disk keep.`;
+  `The guest's disk was used by ${nix === undefined ? 'an older guest, whose Nix' : `Nix ${nix}, which`} let builds become root, and whatever such a build left there is still on it. Start with a new disk: linuxkit-builder disk reset (the keys stay). To keep this disk and hide this warning: linuxkit-builder disk keep`;
 
 const write = ({ diskRecord }: Place, record: DiskRecord): void =>
   writeWhole(diskRecord, `${JSON.stringify(record)}\n`);

@@ -52,16 +52,16 @@ export function diskProblem(disk: string, diskGiB: number): Failure | undefined 
   const { most, by } = mostGiB(placeAt(disk), diskGiB);
   if (most >= diskGiB) return undefined;
   const smaller =
-    most >= 2 ? `Choose a smaller disk, linuxkit-builder configure -s ${most}, or` : 'Choose';
+    most >= 2 ? `Choose a smaller disk (linuxkit-builder configure -s ${most}), or` : 'Choose';
   const why = {
     length:
-      'by its file system (FAT takes none of 4 GiB) or a limit on the size of files (ulimit -f)',
-    room: 'since its file system keeps no holes in files, and no more is free',
+      'its file system does not allow larger files (FAT: below 4 GiB), or a limit does not (ulimit -f)',
+    room: 'its file system does not support sparse files, and no more space is free',
   }[by];
   return {
     kind: 'disk-too-large',
-    message: `${directory} takes no file of ${diskGiB} GiB: ${most === 0 ? 'not even one of 1 GiB' : `at most ${most} GiB`}, ${why}.`,
-    hint: `${smaller} another directory, with -d.`,
+    message: `${directory} cannot hold a disk of ${diskGiB} GiB, ${most === 0 ? 'not even one of 1 GiB' : `only one of at most ${most} GiB`}: ${why}.`,
+    hint: `${smaller} another directory (-d).`,
     exit: Exit.cannotCreate,
     recovery: 'give-up',
   };

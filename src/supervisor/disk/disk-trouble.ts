@@ -98,8 +98,8 @@ export class DiskTrouble {
 
 const diskFailed = (path: string): Failure => ({
   kind: 'host-disk-failed',
-  message: `The host's disk fails: ${path} cannot be read or written, after three more attempts too.`,
-  hint: 'See what the system says of that disk (dmesg, Disk Utility), and whether the directory is still there. Then: linuxkit-builder restart.',
+  message: `The host's disk is failing: ${path} cannot be read or written, even after three more attempts.`,
+  hint: 'Check what the system reports about that disk (dmesg, Disk Utility), and whether the directory still exists. Then run: linuxkit-builder restart',
   exit: Exit.ioError,
   recovery: 'give-up',
   deaf: 'dead',

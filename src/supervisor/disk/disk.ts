@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { Exit, Failed, errorCode, type Failure } from '../../system/failure.ts';
 import { cannotWrite } from '../../system/files/files.ts';
+import { reasons } from '../../system/files/reasons.ts';
 import { diskProblem } from './disk-size.ts';
 
 /** How the guest names the file system it makes, and how just before; docs/guest-contract.md. */
@@ -72,23 +73,26 @@ function openDisk(path: string): number {
   } catch (error) {
     const code = errorCode(error);
     if (code === 'EROFS') throw new Failed(cannotWrite(path, error), { cause: error });
-    if (code !== 'ENOENT') throw new Failed(unreadable(path, code ?? String(error)));
+    if (code !== 'ENOENT')
+      throw new Failed(
+        unreadable(path, code === undefined ? String(error) : (reasons[code] ?? code)),
+      );
   }
   return openSync(path, 'wx+', 0o600);
 }
 
 const notOurs = (path: string): Failure => ({
   kind: 'disk-not-ours',
-  message: `${path} holds something that linuxkit-builder did not make. It was left alone.`,
-  hint: 'Move it away, or choose another state directory; a missing disk is made anew.',
+  message: `${path} contains something that linuxkit-builder did not create. It was left alone.`,
+  hint: 'Move it away, or choose another state directory. If the disk is missing, a new one is created.',
   exit: Exit.dataError,
   recovery: 'give-up',
 });
 
 const unreadable = (path: string, why: string): Failure => ({
   kind: 'disk-unreadable',
-  message: `The disk ${path} cannot be opened for reading and writing: ${why}. It was left alone.`,
-  hint: 'Check its owner and mode; it must belong to the user who runs the daemon.',
+  message: `Cannot open the disk ${path} for reading and writing: ${why}. It was left alone.`,
+  hint: 'Check its owner and mode: it must belong to the user who runs the daemon.',
   exit: Exit.noPermission,
   recovery: 'give-up',
 });

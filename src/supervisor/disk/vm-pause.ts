@@ -3,7 +3,7 @@ import type { Layout } from '../../config/layout.ts';
 import type { GuestAgent } from '../../guest/agent/agent.ts';
 import type { AwakeClock } from '../../system/time/awake.ts';
 import type { Clock } from '../../system/time/clock.ts';
-import { failureOf } from '../../system/failure.ts';
+import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 import type { VmControl } from '../../vm/vm-driver.ts';
 import { lackOf, roomAt, untilEnough, type Room } from './disk-room.ts';
@@ -42,7 +42,7 @@ export class VmPause {
       ...options,
       resume: async () => {
         const found = machine();
-        if (found === undefined) throw new Error('its control channel is not open yet');
+        if (found === undefined) throw new Failed(notConnected);
         await found.resume();
       },
       onCause: (why) => {
@@ -117,6 +117,13 @@ export class VmPause {
       }
   }
 }
+
+const notConnected: Failure = {
+  kind: 'vm-not-connected',
+  message: 'The control channel of the VM program is not open yet.',
+  hint: 'This is tried again.',
+  exit: Exit.temporary,
+};
 
 /** States that QEMU goes through when its guest is put into a file, or taken from one. */
 const ofSuspends: ReadonlySet<PauseReason> = new Set([

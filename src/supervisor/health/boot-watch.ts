@@ -11,7 +11,13 @@ import { within } from '../../system/time/deadline.ts';
 import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 import type { VmControl } from '../../vm/vm-driver.ts';
-import { bootTimedOut, guestPanicked, guestReadOnly, guestRebooted } from './child-failures.ts';
+import {
+  bootTimedOut,
+  guestPanicked,
+  guestReadOnly,
+  guestRebooted,
+  type Missing,
+} from './child-failures.ts';
 
 export interface BootWatchOptions {
   readonly layout: Layout;
@@ -197,8 +203,8 @@ export class BootWatch {
     }
   }
 
-  #missing(last: Probe | undefined): string {
-    if (last?.ok === false) return `${last.requirement}: ${last.hint}`;
+  #missing(last: Probe | undefined): Missing {
+    if (last?.ok === false) return last;
     return stages.find((stage) => !this.#seen.has(stage)) ?? 'ready';
   }
 
@@ -215,7 +221,7 @@ const lost = (failure: Failure): readonly BootNews[] => [{ type: 'lost', failure
 
 const stopped: Failure = {
   kind: 'stopped',
-  message: 'The start was ended.',
+  message: 'The start was cancelled.',
   hint: '',
   exit: Exit.temporary,
 };

@@ -5,7 +5,7 @@ import type { Settings } from '../../config/read-settings.ts';
 import { frozenMs } from './liveness.ts';
 import type { ExitStatus } from '../../system/process/child.ts';
 import { describeProblem, type Problem } from '../../domain/problem.ts';
-import { Exit, type Failure } from '../../system/failure.ts';
+import { asSentence, Exit, type Failure } from '../../system/failure.ts';
 import { quoted } from '../../system/plain-text.ts';
 import { lockHeld } from '../../system/lock/flock.ts';
 
@@ -32,15 +32,15 @@ export function vmExited(
     return {
       kind: 'vm-lock-held',
       message: `${program} was not started: another VM process of this builder still holds its lock.`,
-      hint: 'It is looked for again at the next attempt.',
+      hint: 'The next attempt looks for that process again.',
       exit: Exit.temporary,
       blames: 'leftover',
     };
-  const said = reason === undefined ? '' : ` It said why: ${reason}.`;
+  const said = reason === undefined ? '' : ` Reason: ${reason}.`;
   return {
     kind: 'vm-exited',
     message: `The VM process ${program} ${describeExit(ended)}.${said}`,
-    hint: 'The console and its own last words are in: linuxkit-builder logs, linuxkit-builder console.',
+    hint: 'See its output with linuxkit-builder logs, and the console with linuxkit-builder console.',
     exit: Exit.unavailable,
     blames: 'image',
     lines,
@@ -53,24 +53,24 @@ export function vmKilled(
   hostRanOut: boolean | undefined,
   lines: readonly string[],
 ): Failure {
-  const giveLess = 'give the guest less memory: linuxkit-builder configure -m MiB.';
+  const giveLess = 'give the guest less memory: linuxkit-builder configure -m MiB';
   if (hostRanOut === true)
     return {
       kind: 'host-out-of-memory',
-      message: `The VM process ${program} was killed by SIGKILL: the host, or a limit it sets, left it no memory.`,
-      hint: `End something else, or ${giveLess}`,
+      message: `The VM process ${program} was killed (SIGKILL): the host, or a limit on it, ran out of memory.`,
+      hint: `Quit other programs, or ${giveLess}`,
       exit: Exit.osError,
       recovery: 'wait',
       lines,
     };
   const who =
     hostRanOut === false
-      ? 'by somebody; the host had memory'
-      : 'by somebody, or by the host for want of memory, which it does not tell';
+      ? 'by a user or a program; the host was not out of memory'
+      : 'either by a user or by the out-of-memory killer; this system does not say which';
   return {
     kind: 'vm-killed',
-    message: `The VM process ${program} was killed by SIGKILL: ${who}.`,
-    hint: hostRanOut === false ? 'It is started again.' : `If it happens again, ${giveLess}`,
+    message: `The VM process ${program} was killed (SIGKILL), ${who}.`,
+    hint: hostRanOut === false ? 'It is restarted.' : `If it happens again, ${giveLess}`,
     exit: Exit.unavailable,
     lines,
   };
@@ -86,15 +86,15 @@ export function networkExited(
     return {
       kind: 'network-lock-held',
       message: `${program} was not started: another network process of this builder still holds its lock.`,
-      hint: 'It is looked for again at the next attempt.',
+      hint: 'The next attempt looks for that process again.',
       exit: Exit.temporary,
       blames: 'leftover',
     };
   const last = lines.at(-1);
   return {
     kind: 'network-exited',
-    message: `The network program ${program} ${describeExit(ended)}.${last === undefined ? '' : ` It said last: ${last}`}`,
-    hint: 'The guest has no network without it. Its own words are in: linuxkit-builder logs.',
+    message: `The network program ${program} ${describeExit(ended)}.${last === undefined ? '' : ` Its last output: ${last}`}`,
+    hint: 'Without it the guest has no network. See its output: linuxkit-builder logs',
     exit: Exit.unavailable,
     lines,
   };
@@ -103,8 +103,8 @@ export function networkExited(
 /** The kernel said that it cannot go on. */
 export const guestPanicked = (text: string, lines: readonly string[]): Failure => ({
   kind: 'guest-panicked',
-  message: `The guest's kernel panicked; it says: "${quoted(text) ?? ''}".`,
-  hint: 'The lines before it are in: linuxkit-builder console.',
+  message: `The guest's kernel panicked: "${quoted(text) ?? ''}".`,
+  hint: 'See the lines before it: linuxkit-builder console',
   exit: Exit.unavailable,
   blames: 'image',
   deaf: 'frozen',
@@ -115,8 +115,8 @@ export const guestPanicked = (text: string, lines: readonly string[]): Failure =
 /** It boots again by itself: what it was doing is lost, and its VM process goes on as if nothing had happened. */
 export const guestRebooted = (lines: readonly string[]): Failure => ({
   kind: 'guest-rebooted',
-  message: 'The guest rebooted by itself: its first stage came a second time.',
-  hint: 'The lines before it are in: linuxkit-builder console.',
+  message: 'The guest rebooted by itself: it reached the first stage of its boot a second time.',
+  hint: 'See the lines before it: linuxkit-builder console',
   exit: Exit.unavailable,
   blames: 'image',
   deaf: 'dead',
@@ -125,22 +125,32 @@ export const guestRebooted = (lines: readonly string[]): Failure => ({
 
 export const guestReadOnly = (text: string, lines: readonly string[]): Failure => ({
   kind: 'guest-read-only',
-  message: `The guest's file system had an error and takes no more writes; its kernel says: "${quoted(text) ?? ''}".`,
-  hint: 'It is checked and mended when the guest starts again. If this comes back, look at the disk of this machine.',
+  message: `The guest's file system had an error and became read-only. The kernel reported: "${quoted(text) ?? ''}".`,
+  hint: "The guest is restarted, which checks and repairs it. If it happens again, check this machine's disk.",
   exit: Exit.unavailable,
   isIncident: true,
   lines,
 });
 
+/** What a guest that is not ready lacks: a stage of its boot, or what a login found. */
+export type Missing = string | { readonly detail: string; readonly hint: string };
+
 /** The boot took too long; names the first stage that did not come. */
 export const bootTimedOut = (
   seconds: number,
-  missing: string,
+  missing: Missing,
   lines: readonly string[],
 ): Failure => ({
   kind: 'boot-timed-out',
-  message: `The guest was not ready after ${seconds} s: the stage '${missing}' did not come.`,
-  hint: 'See what it did last: linuxkit-builder console.',
+  ...(typeof missing === 'string'
+    ? {
+        message: `The guest was not ready after ${seconds} s: it did not reach the stage '${missing}'.`,
+        hint: 'See what it did last: linuxkit-builder console',
+      }
+    : {
+        message: `The guest was not ready after ${seconds} s. Its last login: ${asSentence(missing.detail)}`,
+        hint: missing.hint,
+      }),
   exit: Exit.unavailable,
   // A disk can be made so that a check or a mount of it never ends: that is wrong for every image.
   ...(missing === 'disk' ? {} : { blames: 'image' as const }),
@@ -151,7 +161,7 @@ export const bootTimedOut = (
 export const configInvalid = (problems: readonly Problem[]): Failure => ({
   kind: 'config-invalid',
   message: `config.json has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}.`,
-  hint: 'Mend the file (it is read again when it changes), or run: linuxkit-builder configure.',
+  hint: 'Correct the file (it is read again when it changes), or run: linuxkit-builder configure',
   exit: Exit.config,
   recovery: 'give-up',
   lines: problems.map(describeProblem),
@@ -170,8 +180,8 @@ export function noSettings(
 /** Nothing in the guest has moved for too long. */
 export const guestFrozen = (lines: readonly string[]): Failure => ({
   kind: 'guest-frozen',
-  message: `The guest is frozen: for ${frozenMs / 1000} s neither its agent, nor sshd, console, disk or any connection gave a sign of life.`,
-  hint: 'What was there is kept in nix-state/incidents.',
+  message: `The guest is frozen: its agent, sshd, console, disk and connections have shown no activity for ${frozenMs / 1000} s.`,
+  hint: 'Its console and the state of its VM are kept in nix-state/incidents.',
   exit: Exit.unavailable,
   blames: 'image',
   deaf: 'frozen',
@@ -182,7 +192,7 @@ export const guestFrozen = (lines: readonly string[]): Failure => ({
 /** Under that name there is another directory now, or none. */
 export const directoryLost = (root: string): Failure => ({
   kind: 'directory-lost',
-  message: `The state directory ${root} was moved, deleted or replaced while the daemon ran.`,
+  message: `The state directory ${root} was moved, deleted or replaced while the daemon was running.`,
   hint: 'Put it back and run: linuxkit-builder start. Or set up a new builder: linuxkit-builder up',
   exit: Exit.ioError,
 });

@@ -43,7 +43,7 @@ async function save(layout: Layout, incident: Incident, clock: Clock): Promise<s
   const folder = join(layout.incidents, new Date(clock.now()).toISOString().replaceAll(':', '-'));
   makeDirectory(folder);
   writeWhole(join(folder, 'console.txt'), newest(lines), { durable: false });
-  const vm = machine === undefined ? 'not there' : await describe(machine, clock);
+  const vm = machine === undefined ? 'not running' : await describe(machine, clock);
   writeWhole(join(folder, 'state.json'), stateOf(failure, facts, vm), { durable: false });
   for (const old of readdirSync(layout.incidents).sort().slice(0, -kept))
     rmSync(join(layout.incidents, old), { recursive: true, force: true });
@@ -106,7 +106,7 @@ async function describe(machine: VmControl, clock: Clock): Promise<unknown> {
       late: () => mute,
     });
   } catch (error) {
-    return `it does not say: ${failureOf(error).message}`;
+    return `not known: ${failureOf(error).message}`;
   }
 }
 

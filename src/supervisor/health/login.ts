@@ -1,7 +1,7 @@
 /** Nix's way into a guest whose agent is silent: one login at a time is tried, as Nix would make it. */
 import type { Probe } from '../../guest/login/probe.ts';
 import type { Clock } from '../../system/time/clock.ts';
-import { failureOf } from '../../system/failure.ts';
+import { asSentence, failureOf } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 
 /** What the last login found: builds get through, or what stands in their way. */
@@ -56,7 +56,7 @@ export class Logins {
   }
 
   #cancel(): void {
-    this.#trial?.abort(new Error('nobody waits for this login any more'));
+    this.#trial?.abort(new Error('this login is no longer needed'));
     this.#trial = undefined;
   }
 
@@ -97,8 +97,9 @@ const insiders: ReadonlySet<string> = new Set(['nix', 'clock']);
 
 /** What `slow` means for builds, in a sentence. */
 export function describeSlow(login: Login | undefined): string {
-  const silent = 'Its agent does not answer in time';
+  const silent = 'The guest agent does not answer in time';
   if (login === undefined) return `${silent}.`;
-  if (login.works) return `${silent}, but a login reaches its nix daemon: builds get through.`;
-  return `${silent}, and a login as Nix makes it fails: ${login.detail}. ${login.hint}`;
+  if (login.works)
+    return `${silent}, but a login reaches the Nix daemon in the guest, so builds work.`;
+  return `${silent}, and logging in the way Nix does fails: ${asSentence(login.detail)} ${login.hint}`;
 }

@@ -6,7 +6,7 @@ import { probeGuest } from '../../guest/login/probe.ts';
 import type { GuestAgent } from '../../guest/agent/agent.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
-import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
+import { asSentence, Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 import type { VmControl } from '../../vm/vm-driver.ts';
 import type { GuestNames } from '../health/guest-names.ts';
@@ -65,7 +65,7 @@ export function chooseGuest(
   if (unfit === undefined && !('unfit' in taken)) return taken;
   forgetMemory(layout);
   log('info', 'guest-not-resumed', { why: unfit });
-  facts.note({ notResumed: `It was suspended, and could not be resumed: ${unfit}.` });
+  facts.note({ notResumed: `It was suspended but could not be resumed: ${unfit}.` });
   return undefined;
 }
 
@@ -89,7 +89,7 @@ export async function loadGuest(
     await within(load, { clock, timeoutMs, signal, late: () => notResumed(late(timeoutMs)) });
   } catch (error) {
     signal.throwIfAborted();
-    throw new Failed(notResumed(failureOf(error).message), { cause: error });
+    throw asNotResumed(error);
   }
 }
 
@@ -123,15 +123,22 @@ export async function untilAwake(options: WakeOptions): Promise<void> {
   } catch (error) {
     if (signal.aborted) throw error;
     log('warn', 'guest-not-resumed', { failure: failureOf(error) });
-    throw new Failed(notResumed(failureOf(error).message), { cause: error });
+    throw asNotResumed(error);
   }
 }
 
 const late = (ms: number) => `it did not answer within ${Math.round(ms / 1000)} s`;
 
+/** What is one already says so once. */
+function asNotResumed(error: unknown): unknown {
+  const { kind, message } = failureOf(error);
+  return kind === notResumedKind ? error : new Failed(notResumed(message), { cause: error });
+}
+
+const notResumedKind = 'guest-not-resumed';
 const notResumed = (why: string): Failure => ({
-  kind: 'guest-not-resumed',
-  message: `The guest that was suspended did not go on: ${why}`,
+  kind: notResumedKind,
+  message: `The suspended guest could not be resumed: ${asSentence(why)}`,
   hint: 'It boots instead.',
   exit: Exit.temporary,
   deaf: 'dead',

@@ -226,21 +226,21 @@ export class Housekeeping {
 
 const notReady: Failure = {
   kind: 'guest-not-ready',
-  message: 'The guest is not ready, or its agent is not there.',
-  hint: 'Try again when it is: linuxkit-builder wait.',
+  message: 'The guest is not ready, or its agent is not running.',
+  hint: 'Wait until it is ready, then try again: linuxkit-builder wait',
   exit: Exit.temporary,
 };
 
 const inUse: Failure = {
   kind: 'guest-in-use',
-  message: 'Somebody is in the guest, or its store is being tidied already.',
-  hint: 'Try again when that is over: linuxkit-builder status says who is there.',
+  message: 'The guest is in use, or garbage collection is already running in it.',
+  hint: 'Try again later. To see who is using it: linuxkit-builder status',
   exit: Exit.temporary,
 };
 
 const notSaid: Failure = {
   kind: 'guest-silent',
-  message: 'The guest did not say what became of its store.',
-  hint: 'See: linuxkit-builder status, linuxkit-builder console.',
+  message: 'The guest did not report the result of the garbage collection.',
+  hint: 'See linuxkit-builder status and linuxkit-builder console.',
   exit: Exit.temporary,
 };

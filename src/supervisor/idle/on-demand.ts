@@ -71,7 +71,7 @@ export class OnDemand {
     const { doorControl, state, dispatch } = this.#options;
     const { hasWaiting, isDraining } = doorControl();
     if (heedsClients(state()) && hasWaiting && !isDraining)
-      dispatch({ type: 'wanted', why: 'a client waits at the door' });
+      dispatch({ type: 'wanted', why: 'a client is waiting' });
   }
 
   /** What became of an event. */
@@ -80,7 +80,7 @@ export class OnDemand {
     const { builds } = traitsOf(now.phase);
     this.#idleness.watch(builds === 'now');
     this.suspending.note(event);
-    if (builds === 'ended') this.#over.abort(new Error('the daemon ends'));
+    if (builds === 'ended') this.#over.abort(new Error('the daemon is exiting'));
     if (event.type === 'wanted' && heedsClients(before) && !heedsClients(now)) {
       this.#options.log('info', 'wanted', { why: event.why });
       this.#idleness.noteWake();
@@ -134,7 +134,7 @@ export class OnDemand {
     const was = isResting(state());
     this.suspending.stay();
     this.#idleness.note({ loggedIn: 1 });
-    dispatch({ type: 'wanted', why: 'asked for' });
+    dispatch({ type: 'wanted', why: 'as requested' });
     return was;
   }
 
@@ -151,7 +151,7 @@ export class OnDemand {
       this.heed();
     } catch (error) {
       log('warn', 'door-not-open', { failure: failureOf(error) });
-      dispatch({ type: 'wanted', why: 'the door cannot be opened' });
+      dispatch({ type: 'wanted', why: 'the front door could not be opened' });
     }
   }
 

@@ -85,10 +85,14 @@ export function identityOf({
 
 /** What differs, for a person; undefined where nothing does. Pure. */
 export function differenceIn(saved: GuestIdentity, now: GuestIdentity): string | undefined {
-  const parts = { program: 'VM program', machine: 'machine', guest: 'image, or of other settings' };
+  const changes = {
+    program: 'the VM program has changed',
+    machine: 'the VM has changed',
+    guest: 'the image or the settings have changed',
+    host: 'this machine was rebooted, or has another kernel or processor',
+  };
   for (const part of ['program', 'machine', 'guest', 'host'] as const)
-    if (saved[part] !== now[part])
-      return `it is of another ${part === 'host' ? 'kernel or processor of this machine' : parts[part]}`;
+    if (saved[part] !== now[part]) return changes[part];
   return undefined;
 }
 
@@ -121,7 +125,7 @@ export function takeSaved(layout: Place): Taken {
     return undefined;
   }
   const saved = readSaved(layout);
-  const unfit = saved === undefined ? 'its record cannot be read' : unfitness(saved, layout);
+  const unfit = saved === undefined ? 'its record is unreadable' : unfitness(saved, layout);
   removeRecord(layout);
   if (saved !== undefined && unfit === undefined) return saved;
   forgetMemory(layout);
@@ -129,8 +133,8 @@ export function takeSaved(layout: Place): Taken {
 }
 
 function unfitness(saved: SavedGuest, { disk, memory }: Place): string | undefined {
-  if (stampOf(disk) !== saved.disk) return 'its disk is not as it left it';
-  return payloadOf(memory) === saved.memory ? undefined : 'its file is not as it was written';
+  if (stampOf(disk) !== saved.disk) return 'its disk has changed since then';
+  return payloadOf(memory) === saved.memory ? undefined : 'its file is damaged';
 }
 
 /** Nobody goes on with it: what is left of it goes. */

@@ -22,25 +22,27 @@ export function obstacleTo(
   if (scope === undefined || config === undefined) return 'there is no guest';
   const { tried, vm, guest } = scope.running;
   const { driver, used } = tried;
-  if (config.idle.how === 'stop') return 'as the configuration says';
+  if (config.idle.how === 'stop') return 'the settings say so';
   if (vm?.machine?.memory === undefined || guest === undefined || used === undefined)
-    return 'its program does not do it';
+    return 'its VM program cannot suspend it';
   const { keeping, keys, names } = guest;
-  if (!suspends(driver.row, used.accelerator, process.arch)) return 'its program does not do it';
+  if (!suspends(driver.row, used.accelerator, process.arch))
+    return 'its VM program cannot suspend it';
   const trial = trialOf(layout, keeping.basis, clock.now());
   if (typeof trial === 'object') return trial.why;
   const { health = 'well', complaints = [] } = scope.facts.all;
-  if (health !== 'well' || complaints.length > 0) return 'it is not well';
-  if (clock.now() - Date.parse(keeping.bootedAt) > oldest.ms) return 'it has run for long';
-  if (keeping.resumes >= oldest.resumes) return 'it was resumed often';
+  if (health !== 'well' || complaints.length > 0) return 'it is not healthy';
+  if (clock.now() - Date.parse(keeping.bootedAt) > oldest.ms)
+    return 'it has been running for more than a week';
+  if (keeping.resumes >= oldest.resumes) return 'it has been resumed too often';
   if (changesBetween(scope.config, config).some(waitsForStart))
-    return 'the next guest has other settings';
+    return 'settings have changed that need a restart';
   // A key that is taken back meanwhile would let in again, and the name servers be those of a network that is left.
-  if (keys !== keeping.keys) return 'it was told of other keys than it booted with';
-  if (names.areOthers) return 'it was told of other name servers than it booted with';
+  if (keys !== keeping.keys) return 'its keys have changed since it booted';
+  if (names.areOthers) return 'its name servers have changed since it booted';
   return hasRoom(layout.state, memoryOf(scope) + GiB)
     ? undefined
-    : "the host's disk has no room for it";
+    : "there is not enough space on the host's disk";
 }
 
 /** How long its file may be, in bytes: what it has in memory; where that is not known, all that it may have. */

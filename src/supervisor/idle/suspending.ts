@@ -65,7 +65,7 @@ export class Suspending {
   #begin(scope: Scope, why: Rest): void {
     const abort = new AbortController();
     const { doorControl, dispatch, layout, log, clock } = this.#options;
-    doorControl().hold('the guest is suspended');
+    doorControl().hold('the guest is being suspended');
     const done = this.#run(scope, abort.signal).then((event) => {
       this.#job = undefined;
       const basis = scope.running.guest?.keeping.basis ?? '';
@@ -75,7 +75,10 @@ export class Suspending {
       dispatch(event);
       if (!isFirst) return;
       log('info', 'suspend-tried', { basis });
-      dispatch({ type: 'wanted', why: 'the first suspend here is tried' });
+      dispatch({
+        type: 'wanted',
+        why: 'the first suspend on this machine is tested by resuming at once',
+      });
     });
     this.#job = { abort, done };
   }
@@ -225,21 +228,21 @@ const halted = 'guest-halted';
 
 const inUse: Failure = {
   kind: 'guest-in-use',
-  message: 'Somebody is in the guest, or it does not say.',
-  hint: 'It stays; only where somebody has sent it away by force is it stopped instead.',
+  message: 'The guest is in use, or does not say whether it is.',
+  hint: 'It keeps running. If it was suspended by force, it is stopped instead.',
   exit: Exit.temporary,
 };
 
 const noRoom: Failure = {
   kind: 'no-room',
-  message: "The host's disk has no room left for a guest as a file.",
+  message: "The host's disk has no space for the suspended guest's file.",
   hint: 'It is stopped instead.',
   exit: Exit.temporary,
 };
 
 const wanted: Failure = {
   kind: 'guest-wanted',
-  message: 'Somebody wants the guest, so it stays.',
-  hint: 'It is suspended when nobody uses it any more.',
+  message: 'The guest is needed again, so it keeps running.',
+  hint: 'It is suspended when it is idle again.',
   exit: Exit.temporary,
 };

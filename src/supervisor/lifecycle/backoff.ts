@@ -1,5 +1,5 @@
 /** When to try again and when to give up: pure. */
-import type { Failure } from '../../system/failure.ts';
+import { asSentence, type Failure } from '../../system/failure.ts';
 
 export interface Policy {
   /** Wait before the second attempt; doubles with each further one. After a stable life there is none. */
@@ -65,6 +65,6 @@ const growths = 3;
 
 const exhausted = (failure: Failure, attempts: number, { maxAttempts }: Policy): Failure => ({
   ...failure,
-  message: `Gave up after ${attempts > maxAttempts ? `more than ${maxAttempts}` : attempts} attempts in a row; the last one: ${failure.message}`,
-  hint: `${failure.hint} Then: linuxkit-builder restart.`,
+  message: `Gave up after ${attempts > maxAttempts ? `more than ${maxAttempts}` : attempts} failed attempts. The last one: ${failure.message}`,
+  hint: `${asSentence(failure.hint)} Then run: linuxkit-builder restart`,
 });

@@ -1,4 +1,5 @@
 /** Each state in a sentence, with its reason where there is one: the daemon is never silent. Pure. */
+import { asSentence } from '../../system/failure.ts';
 import { describeProblem, type Problem } from '../../domain/problem.ts';
 import { runStates } from '../../vm/run-states.ts';
 import type { Because, PauseReason, Rest, State } from './state.ts';
@@ -9,17 +10,17 @@ export function sentenceOf(state: State, problems: readonly Problem[] = []): str
     case 'stopped':
       return 'Stopped.';
     case 'starting':
-      return state.attempt > 1 ? `Starting, attempt ${state.attempt}.` : 'Starting.';
+      return state.attempt > 1 ? `Starting (attempt ${state.attempt}).` : 'Starting.';
     case 'booting':
       return state.stage === undefined
-        ? 'The guest boots.'
-        : `The guest boots; it has reached '${state.stage}'.`;
+        ? 'The guest is booting.'
+        : `The guest is booting; it has reached '${state.stage}'.`;
     case 'ready':
-      return 'Ready: it can build.';
+      return 'Ready to build.';
     case 'paused':
       return pauseWords(state.why);
     case 'stopping':
-      return `Stopping ${why(state.because)}`;
+      return endingWords(state.because);
     case 'suspending':
       return `Suspending the guest until it is needed again. ${restWords(state.why)}`;
     case 'resuming':
@@ -30,7 +31,7 @@ export function sentenceOf(state: State, problems: readonly Problem[] = []): str
       return `Waiting before the next attempt. ${state.because.message}`;
     case 'failed':
       return [
-        `Failed, and will not try again by itself. ${state.because.message} ${state.because.hint} ${nextTry(state.until)}`,
+        `Failed; it will not try again on its own. ${state.because.message} ${asSentence(state.because.hint)} ${nextTry(state.until)}`,
         ...problems.map(describeProblem),
       ].join('\n  ');
   }
@@ -38,53 +39,53 @@ export function sentenceOf(state: State, problems: readonly Problem[] = []): str
 
 const nextTry = (until: number | undefined): string =>
   until === undefined
-    ? 'The next build brings another try.'
-    : `Builds are sent off until ${new Date(until).toISOString().slice(0, 19)}Z; one that comes later brings another try.`;
+    ? 'The next build triggers another attempt.'
+    : `Builds are refused until ${new Date(until).toISOString().slice(0, 19)}Z; the first one after that triggers another attempt.`;
 
 function pauseWords(why: PauseReason): string {
   switch (why) {
     case 'disk-full':
-      return "Paused: the host's disk is full. It goes on by itself when there is room again; no write is lost.";
+      return "Paused: the host's disk is full. The guest continues on its own once there is space again; no write is lost.";
     case 'disk-inodes':
-      return "Paused: the host's file system can hold no more files (df -i). It goes on by itself when it can; no write is lost.";
+      return "Paused: the host's file system has no free inodes (df -i). The guest continues on its own once it has some again; no write is lost.";
     case 'disk-quota':
-      return "Paused: a quota on the host's disk is used up. It goes on by itself when there is room again; no write is lost.";
+      return "Paused: a quota on the host's disk is used up. The guest continues on its own once there is space again; no write is lost.";
     case 'unknown':
-      return 'Paused: the VM program has halted the guest, and does not say why.';
+      return 'Paused: the VM program has halted the guest without giving a reason.';
     default:
       return runStates[why].sentence;
   }
 }
 
-function why(because: Because): string {
+function endingWords(because: Because): string {
   switch (because.type) {
     case 'asked':
-      return 'as asked.';
+      return 'Stopping, as requested.';
     case 'restart':
-      return `to start again: ${because.why}.`;
+      return `Stopping the guest to restart it (${because.why}).`;
     case 'rest':
-      return `until it is needed again. ${restWords(because.why)}`;
+      return `Stopping the guest until it is needed again. ${restWords(because.why)}`;
     case 'unfit':
-      return `a guest that could not be resumed, to boot it instead: ${because.failure.message}`;
+      return `Stopping the guest, to boot it instead. ${because.failure.message}`;
     case 'lost':
-      return `what is left of a start that failed: ${because.failure.message}`;
+      return `Cleaning up after a failed start. ${because.failure.message}`;
     case 'evicted':
-      return `for good: ${because.failure.message}`;
+      return `The daemon is exiting. ${because.failure.message}`;
   }
 }
 
 function restWords(why: Rest): string {
   switch (why.type) {
     case 'unused':
-      return `Nobody has used it for ${spanWords(why.forMs)}.`;
+      return `It has been idle for ${spanWords(why.forMs)}.`;
     case 'battery':
-      return 'This machine runs on its battery, and nobody uses it.';
+      return 'It is idle, and this machine is running on battery.';
     case 'memory':
-      return 'This machine is short of memory, and nobody uses it.';
+      return 'It is idle, and this machine is low on memory.';
     case 'asked':
-      return 'It was sent away by hand.';
+      return 'This was requested.';
     case 'not-needed-yet':
-      return 'Nobody has needed it since the daemon began.';
+      return 'It has not been needed since the daemon started.';
   }
 }
 

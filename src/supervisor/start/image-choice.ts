@@ -153,8 +153,8 @@ const rejected = (failure: Failure): Failure => ({
   kind: 'image-rejected',
   recovery: 'retry',
   isIncident: true,
-  message: `The new image did not get ready, so the one before it is used again. ${failure.message}`,
-  hint: 'To make it anew, or to try it once more: linuxkit-builder image build.',
+  message: `The new image did not become ready, so the previous one is used again. ${failure.message}`,
+  hint: 'To rebuild the new one, or to try it once more: linuxkit-builder image build',
 });
 
 interface KeepOptions {

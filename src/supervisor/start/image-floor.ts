@@ -41,8 +41,8 @@ export function refuseOld(old: OldImage | undefined, { acceptOldImage }: Config)
   if (old === undefined || old.version === acceptOldImage) return;
   throw new Failed({
     kind: 'image-below-floor',
-    message: `The image is not started: ${old.why}.`,
-    hint: `Make a new one: linuxkit-builder image build. To start this one all the same, set "acceptOldImage": "${old.version}" in config.json.`,
+    message: `The image is too old to be started: ${old.why}.`,
+    hint: `Make a new one: linuxkit-builder image build. To start this one anyway, set "acceptOldImage": "${old.version}" in config.json.`,
     exit: Exit.config,
     recovery: 'give-up',
     blames: 'image',

@@ -186,7 +186,7 @@ function refuseWorse(
 
 const insteadOf = ({ row }: VmDriver, better: VmDriver): Failure => ({
   kind: 'vm-rejected',
-  message: `${row.title} could only translate the guest's code here, so this start goes on with ${better.row.title}.`,
+  message: `${row.title} could only emulate the guest here, so this start continues with ${better.row.title}.`,
   hint: tryAgain,
   exit: Exit.unavailable,
   recovery: 'other-way',
@@ -196,8 +196,8 @@ const hasChoice = ({ accelerators }: VmProgram): boolean => accelerators.length 
 
 const vmWouldRefuse = (name: string, problems: readonly Problem[]): Failure => ({
   kind: 'vm-would-refuse',
-  message: `${name} would not take what it is to be started with.`,
-  hint: 'Change what is named below; linuxkit-builder daemon --dry-run shows the whole command line.',
+  message: `${name} would reject this command line.`,
+  hint: 'Change the settings that are named. To see the whole command line: linuxkit-builder daemon --dry-run',
   exit: Exit.config,
   recovery: 'give-up',
   lines: problems.map(describeProblem),
@@ -209,7 +209,7 @@ function checkNamed(bundle: BootImage, { bundle: named, system }: Config, full: 
     checkBootImage(bundle, { full, system });
   } catch (error) {
     if (named === undefined || !(error instanceof Failed)) throw error;
-    const hint = `config.json names it as the bundle ${named}: mend that, or take the line out and make the image: linuxkit-builder image build.`;
+    const hint = `config.json names it as the bundle ${named}. Correct that, or remove the line and make an image: linuxkit-builder image build`;
     throw new Failed({ ...error.failure, hint }, { cause: error });
   }
 }

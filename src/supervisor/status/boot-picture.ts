@@ -4,7 +4,7 @@ import type { Day } from './day.ts';
 import { daySection } from './day-picture.ts';
 import { stepColour } from './step-colours.ts';
 
-const none = 'There was no start yet, as far back as the log goes.';
+const none = 'The log has no starts.';
 
 const seconds = (ms: number): string => (ms / 1000).toFixed(1);
 
@@ -15,7 +15,7 @@ export function bootTable(boots: readonly Boot[]): string[] {
     const parts = partsOf(steps).map(({ name, ms }) => `${name} ${seconds(ms)}`);
     const end =
       readyMs === undefined ? 'did not become ready' : `ready after ${seconds(readyMs)} s`;
-    return `${begun}  ${end}: ${parts.join(', ')}`;
+    return `${begun}  ${end}${parts.length === 0 ? '' : `: ${parts.join(', ')}`}`;
   });
   const usual = usualMs(boots);
   return usual === undefined ? lines : [...lines, `Usually ready after ${seconds(usual)} s.`];
@@ -26,7 +26,7 @@ export const bootPage = (boots: readonly Boot[], day?: Day): string => `<!doctyp
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<title>linuxkit-builder: its last starts, and its last day</title>
+<title>linuxkit-builder: recent starts and the last day</title>
 <style>
 body { font: 14px/1.4 system-ui, sans-serif; margin: 2em; color: #222; background: #fff; }
 @media (prefers-color-scheme: dark) { body { color: #ddd; background: #1b1b1b; } svg text { fill: #ddd; } }
@@ -39,7 +39,7 @@ ul { padding: 0; }
 </style>
 </head>
 <body>
-<h1>Where the seconds of the last starts went</h1>
+<h1>How long each step of recent starts took</h1>
 <ul>${namesIn(boots)
   .map((name) => `<li><span style="background:${colorOf(name, boots)}"></span>${xml(name)}</li>`)
   .join('')}</ul>
@@ -62,7 +62,7 @@ export function bootSvg(boots: readonly Boot[]): string {
     const at = x(index * every * 1000).toFixed(1);
     return `<line x1="${at}" x2="${at}" y1="5" y2="${height - 25}" stroke="#8884"/><text x="${at}" y="${height - 8}" text-anchor="middle">${index * every} s</text>`;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${left + chartWidth + 70} ${height}" width="${left + chartWidth + 70}" height="${height}" font-family="system-ui, sans-serif" font-size="12" role="img" aria-label="A bar for each of the last starts">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${left + chartWidth + 70} ${height}" width="${left + chartWidth + 70}" height="${height}" font-family="system-ui, sans-serif" font-size="12" role="img" aria-label="One bar for each recent start">
 ${[...marks, ...bars].join('\n')}
 </svg>`;
 }

@@ -2,13 +2,13 @@
 import { places, type Day, type Place } from './day.ts';
 
 const words: Readonly<Record<Place, string>> = {
-  there: 'the guest is there',
-  comes: 'it starts, or is resumed',
-  goes: 'it goes',
-  suspended: 'suspended to a file',
-  stopped: 'stopped, until it is needed',
-  trouble: 'it is paused, or could not start',
-  'no-daemon': 'no daemon',
+  there: 'the guest is running',
+  comes: 'it is starting or resuming',
+  goes: 'it is stopping or being suspended',
+  suspended: 'it is suspended to disk',
+  stopped: 'it is stopped until needed',
+  trouble: 'it is paused or could not start',
+  'no-daemon': 'the daemon is not running',
 };
 /** Read from both grounds; each is also told apart by its height. */
 const looks: Readonly<Record<Place, { readonly colour: string; readonly share: number }>> = {
@@ -32,10 +32,10 @@ export function daySection(day: Day): string {
   const shown = places.filter((place) => day.spans.some((span) => span.place === place));
   const legend = [
     ...shown.map((place) => [looks[place].colour, words[place]] as const),
-    [useColour, 'somebody has logged in'] as const,
+    [useColour, 'a client is logged in'] as const,
     ...(day.memory.length > 0 ? [[memoryColour, 'memory of the VM'] as const] : []),
   ];
-  return `<h1>The last day of the builder</h1>
+  return `<h1>The builder in the last day</h1>
 <p>${count(suspends, 'suspend')}, ${count(stops, 'stop')}, ${count(wakes, 'wake')}; in use ${count(uses, 'time')}. Times are UTC.</p>
 <ul>${legend.map(([colour, what]) => `<li><span style="background:${colour}"></span>${what}</li>`).join('')}</ul>
 <div class="chart">${daySvg(day)}</div>`;
@@ -65,7 +65,7 @@ export function daySvg(day: Day): string {
     ...(day.memory.length > 0 ? ([[78 + memoryHeight / 2, 'memory']] as const) : []),
   ] as const;
   const names = rows.map(([y, name]) => `<text x="0" y="${y}">${name}</text>`);
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${left + chartWidth + 70} ${height}" width="${left + chartWidth + 70}" height="${height}" font-family="system-ui, sans-serif" font-size="12" role="img" aria-label="Where the guest was in the last day">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${left + chartWidth + 70} ${height}" width="${left + chartWidth + 70}" height="${height}" font-family="system-ui, sans-serif" font-size="12" role="img" aria-label="The state of the guest in the last day">
 ${[...hours(day, x, height), ...names, ...guest, ...uses, ...memoryLine(day, x)].join('\n')}
 </svg>`;
 }

@@ -16,5 +16,6 @@ export const whereOf = ({ port, socket }: DoorStatus): string =>
   socket ?? `127.0.0.1:${port ?? '?'}`;
 
 export const doorNotes = ({ refusing, trouble }: DoorStatus): string =>
-  (refusing === true ? '; new ones are refused until: linuxkit-builder undrain' : '') +
-  (trouble === undefined ? '' : `; nobody gets to it: ${trouble}`);
+  (refusing === true
+    ? '; new connections are refused until you run linuxkit-builder undrain'
+    : '') + (trouble === undefined ? '' : `; no client can reach it: ${trouble}`);

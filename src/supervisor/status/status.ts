@@ -2,6 +2,7 @@
 import type { Layout } from '../../config/layout.ts';
 import { errorCode, Exit, Failed, type Failure } from '../../system/failure.ts';
 import { readIfThere } from '../../system/files/files.ts';
+import { reasons } from '../../system/files/reasons.ts';
 import { isAlive } from '../../system/process/process.ts';
 import { parseStatus, type Status } from './status-schema.ts';
 
@@ -34,10 +35,10 @@ function textOf(path: string): string | undefined {
 
 const unreadable = (path: string, why: string): Failure => ({
   kind: 'status-unreadable',
-  message: `${path} cannot be read (${why}).`,
+  message: `Cannot read ${path}: ${reasons[why] ?? why}.`,
   hint: ['EACCES', 'EPERM'].includes(why)
-    ? 'No daemon answers, and what it wrote last only the user who runs it may read. Ask as that user, or as root; or start the daemon.'
-    : 'It must be a file of the user who runs the daemon; what is there may be removed, the daemon writes it anew.',
+    ? 'No daemon answers, and only the user who runs it can read its last status. Run this as that user or as root, or start the daemon.'
+    : 'It must be a regular file of the user who runs the daemon. You can delete it; the daemon writes it again.',
   exit: Exit.noPermission,
 });
 

@@ -161,7 +161,7 @@ async function endsWhenAsked(
 
 const stays = (left: Leftover, pid: number | undefined, program: string | undefined) => ({
   kind: 'leftover-stays',
-  message: `${left.lock} is held by ${pid === undefined ? 'a process that cannot be told' : `process ${pid} (${program ?? 'unknown'})`}, which did not end or is not ours to end.`,
-  hint: 'If it is a VM of this builder, end it; if not, choose another state directory.',
+  message: `${left.lock} is held by ${pid === undefined ? 'an unidentified process' : `process ${pid} (${program ?? 'unknown'})`}, which could not be stopped or is not the builder's.`,
+  hint: 'If it is a VM of this builder, stop it. Otherwise choose another state directory.',
   exit: Exit.temporary,
 });

@@ -72,7 +72,7 @@ function vmLeftover({ layout, driver, program, clock }: LeftBehind): Leftover {
 
   async function pressButton(signal: AbortSignal, asked: number | undefined): Promise<void> {
     const signalVm = (name: NodeJS.Signals) => {
-      if (asked === undefined) throw new Error('nobody knows which process it is');
+      if (asked === undefined) throw new Error('it is not known which process it is');
       signalGroup(asked, name);
     };
     const machine = await theirs.attach({ layout, clock, signal, signalVm, network: unused });
@@ -120,8 +120,8 @@ const deadline = {
   late: () =>
     ({
       kind: 'leftover-silent',
-      message: 'A VM process that was left behind does not answer.',
-      hint: 'It is ended without being asked.',
+      message: 'A VM process of an earlier daemon does not answer.',
+      hint: 'It is terminated.',
       exit: Exit.temporary,
     }) as const,
 };

@@ -35,7 +35,20 @@ const programs = () => ({
   vfkit: 'echo vfkit version: v0.6.4',
   node: `case $1 in -*) exec '${process.execPath}' "$@" ;; esac
 case " $* " in
-*' --dry-run '*) echo '{"vm":{"file":"${at('bin/vfkit')}"},"network":{"file":"${at('bin/vfkit')}"}}' ;;
+*' --dry-run '*)
+    program=vfkit
+    case " $* " in *' --vm auto '*) [ ! -e '${at('taken')}' ] || program=$(cat '${at('taken')}') ;; esac
+    cat <<END
+{
+  "vm": {
+    "file": "${at('bin')}/$program"
+  },
+  "network": {
+    "file": "${at('bin/vfkit')}"
+  }
+}
+END
+    ;;
 *) cat <<'END'
 ${secrets}
 END
@@ -74,6 +87,16 @@ test.runIf(hasTerminals)('it asks before sudo, and takes only a yes', () => {
   expect(byRoot().length).toBeGreaterThan(1);
   // All of it below the directory that goes away.
   for (const words of byRoot()) expect(words).toContain(`${at('place')}/lk.`);
+});
+
+test('`vm` auto takes the best program that this Mac has', () => {
+  const sentence = 'with `vm` auto the best program of this Mac would be taken';
+  expect(run()).toMatch(new RegExp(`^ok +${sentence}`, 'm'));
+  // QEMU is there, and vfkit, which comes first on Apple silicon.
+  writeFileSync(at('taken'), 'qemu-system-aarch64');
+  const said = run();
+  expect(said).toMatch(new RegExp(`^FAILED +${sentence}`, 'm'));
+  expect(said).toContain('auto: qemu; the best that is here: vfkit');
 });
 
 test('its report gives nobody away, and nothing stays', () => {

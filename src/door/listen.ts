@@ -2,11 +2,10 @@
 import type { Server } from 'node:net';
 import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
 import { refusal } from '../system/files/reasons.ts';
+import { loopback as host, loopbackFault } from '../system/host/loopback.ts';
 import { portOwner } from './port-owner.ts';
 
-const host = '127.0.0.1';
-
-/** Failed `door-port-taken`, `door-port-forbidden`, `door-port-unusable`. */
+/** Failed `door-port-taken`, `door-port-forbidden`, `door-port-unusable`; `loopback-down` where nobody could come to it. */
 export async function listen(server: Server, port: number): Promise<void> {
   const error = await new Promise<Error | undefined>((resolve) => {
     server.once('error', resolve);
@@ -15,7 +14,12 @@ export async function listen(server: Server, port: number): Promise<void> {
       resolve(undefined);
     });
   });
-  if (error === undefined) return;
+  if (error === undefined) {
+    const fault = await loopbackFault();
+    if (fault === undefined) return;
+    server.close();
+    throw new Failed(fault);
+  }
   const owner = errorCode(error) === 'EADDRINUSE' ? await portOwner(port) : undefined;
   throw new Failed(portFailure(port, error, owner), { cause: error });
 }

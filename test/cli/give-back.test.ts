@@ -56,7 +56,7 @@ const punch = () => {
   truncateSync(layout.disk, 64 * 1024 ** 2);
 };
 
-// Behaviour 101: `gc` and `trim` bring back a guest that is away, and say so. `gc` waits for the clients in it, and what it
+// Behaviour 102: `gc` and `trim` bring back a guest that is away, and say so. `gc` waits for the clients in it, and what it
 // frees returns to the host.
 describe('gc', () => {
   test('holds new connections, deletes, and says what store and disk take then', async () => {

@@ -203,7 +203,7 @@ describe('image build', () => {
     }));
 });
 
-// Behaviour 122: `image update` makes an image of the newest packages, from a lock in the state directory that counts as
+// Behaviour 123: `image update` makes an image of the newest packages, from a lock in the state directory that counts as
 // long as its indexes are newer. Only `image build --update` in a checkout renews the program's own lock.
 describe('image update', () => {
   const update = (...argv: string[]) => image('update', '--mirror', mirror.url, ...argv);
@@ -252,7 +252,7 @@ describe('image update', () => {
     expect(own()).toBe(before);
   });
 
-  // Behaviour 124: Unless `imageUpdates` is `off`, the daemon checks Debian's security archive for newer packages once a
+  // Behaviour 125: Unless `imageUpdates` is `off`, the daemon checks Debian's security archive for newer packages once a
   // day, but not on battery. With `auto` it also makes an image while no client is in the guest, and the next start uses
   // it.
   test('--check says how much is newer in the security archive, and makes nothing', async () => {
@@ -304,7 +304,7 @@ describe('image update', () => {
   });
 });
 
-// Behaviour 123: `image build`, `status` and `doctor` report an image more than 45 days behind Debian's security archive,
+// Behaviour 124: `image build`, `status` and `doctor` report an image more than 45 days behind Debian's security archive,
 // and how many packages were newer at the last check.
 test('an old image is told of when it is made', async () => {
   const date = new Date(Date.now() - 46.5 * 24 * 60 * 60 * 1000);

@@ -31,7 +31,7 @@ const run = (...argv: string[]) =>
     env: { PATH: process.env['PATH'] ?? '', HOME: tree, LINUXKIT_BUILDER_TREE: tree },
   });
 
-// Behaviour 144: `keys renew` replaces every key while no daemon runs, and nothing else.
+// Behaviour 145: `keys renew` replaces every key while no daemon runs, and nothing else.
 test.runIf(process.getuid?.() === 0)('are all others, and those who know them are told', () => {
   expect(run('configure', '-c', '1').status).toBe(0);
   const { clientKey, rootKey, hostKey, config } = layout();

@@ -55,7 +55,7 @@ async function failureIn(verb: string): Promise<Failure> {
   );
 }
 
-// Behaviour 81: A `stop`, `restart` or `suspend` that fails after it has waited for builds admits new ones again.
+// Behaviour 82: A `stop`, `restart` or `suspend` that fails after it has waited for builds admits new ones again.
 test.each([
   ['suspend', 'daemon-refused'],
   ['restart', 'daemon-refused'],

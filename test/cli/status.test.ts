@@ -78,7 +78,7 @@ describe('the screen of a builder that is ready', () => {
     expect(aliveLines({ ...slow, health: 'well' }, screen).join()).not.toContain('slow');
   });
 
-  // Behaviour 49: A user's ssh is let in however many connections other users hold. At most 1,024 wait; those that have
+  // Behaviour 50: A user's ssh is let in however many connections other users hold. At most 1,024 wait; those that have
   // sent nothing of ssh are dropped first, then those of the user with the most. A few at a time reach the guest, and
   // `status` says whose they are.
   test.each([
@@ -108,7 +108,7 @@ describe('the screen of a builder that is ready', () => {
     expect(lines.join('\n')).toContain('  bypass     3 connections from eve');
   });
 
-  // Behaviour 160: After an upgrade, builds go on, or `status` names the one command that is needed. The disk stays as it
+  // Behaviour 161: After an upgrade, builds go on, or `status` names the one command that is needed. The disk stays as it
   // was.
   test('says that the daemon runs the program of before an upgrade, and what ends that', () => {
     const told = (release: string, job?: Screen['job']) =>
@@ -158,7 +158,7 @@ describe('the screen of a builder that is ready', () => {
     ]);
   });
 
-  // Behaviour 100: The guest's kernel, not the VM program's name, says which memory and disk return to the host. If memory
+  // Behaviour 101: The guest's kernel, not the VM program's name, says which memory and disk return to the host. If memory
   // does not return, `status` and `doctor` say what frees it.
   test('says what a guest that runs takes, and where it gives nothing back, what ends that', () => {
     const GiB = 1024 ** 3;

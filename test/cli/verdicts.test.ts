@@ -43,7 +43,7 @@ function findSome(): void {
   writeFileSync(layout.imageRejected, JSON.stringify(record));
 }
 
-// Behaviour 39: A failure recorded against an accelerator, network program, VM program or image has a reason and an end,
+// Behaviour 40: A failure recorded against an accelerator, network program, VM program or image has a reason and an end,
 // and `verdicts --clear` forgets it.
 test('each is told with its reason and its end', async () => {
   findSome();

@@ -85,7 +85,7 @@ async function drained(limitMs = 600_000) {
   return { end, told };
 }
 
-// Behaviour 78: `stop` admits no new connection, says how many builds are running, and waits for logged-in connections up
+// Behaviour 79: `stop` admits no new connection, says how many builds are running, and waits for logged-in connections up
 // to a limit, also while the guest is paused or the daemon does not answer. `--now` does not wait.
 test.each(['silence', 'hangs-up'] as const)(
   'a daemon that lives is asked again after %s, and to let nobody in',
@@ -98,7 +98,7 @@ test.each(['silence', 'hangs-up'] as const)(
   },
 );
 
-// Behaviour 78: `stop` admits no new connection, says how many builds are running, and waits for logged-in connections up
+// Behaviour 79: `stop` admits no new connection, says how many builds are running, and waits for logged-in connections up
 // to a limit, also while the guest is paused or the daemon does not answer. `--now` does not wait.
 test('strangers are not waited for, but for as long as they may be logging in', async () => {
   const strangers = { open: 2, loggedIn: 0, entering: 0 };
@@ -113,7 +113,7 @@ test('one that stays silent is waited for up to the limit, and that is told once
   expect(await drained(12_000)).toEqual({ end: 'limit', told: ['silent'] });
 });
 
-// Behaviour 82: The door is held for a command that waits to end the guest only as long as that command runs. If it is
+// Behaviour 83: The door is held for a command that waits to end the guest only as long as that command runs. If it is
 // killed, the door opens.
 test('who waits holds the door by a connection that stays, and his end lets it go', async () => {
   control.close();

@@ -48,7 +48,7 @@ async function says(status: Commands['status']): Promise<void> {
   control = await openControl(layout, { ...calm, status }, silent);
 }
 
-// Behaviour 107: `status` shows what the daemon answers. If it does not answer, `status` shows what it last wrote, with the
+// Behaviour 108: `status` shows what the daemon answers. If it does not answer, `status` shows what it last wrote, with the
 // time; if it runs and has written nothing, `status` says that.
 describe('what is true', () => {
   test('is what the daemon says, whatever it could not write on a full disk', async () => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { givenBack } from '../../src/doctor/check-give-back.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
 
-// Behaviour 100: The guest's kernel, not the VM program's name, says which memory and disk return to the host. If memory
+// Behaviour 101: The guest's kernel, not the VM program's name, says which memory and disk return to the host. If memory
 // does not return, `status` and `doctor` say what frees it.
 test('doctor says what goes back, and what ends it where memory does not', () => {
   const { qemu, hyperkit } = vmPrograms;

@@ -255,7 +255,7 @@ describe.runIf(asRoot)('doctor finds', () => {
     }
   });
 
-  // Behaviour 53: ssh reaches the socket under every shell that runs what it is given. Otherwise `doctor` says so.
+  // Behaviour 54: ssh reaches the socket under every shell that runs what it is given. Otherwise `doctor` says so.
   test('a door that is a socket, and a shell by which ssh runs nothing', async () => {
     using rig = await configured('--door', 'unix');
     const socket = rig.root.doorSocket;

@@ -73,7 +73,7 @@ test('of an address that is known the host alone is left out, too', () => {
   );
 });
 
-// Behaviour 114: `doctor --report` writes everything that a bug report needs into a file that only its owner can read. It
+// Behaviour 115: `doctor --report` writes everything that a bug report needs into a file that only its owner can read. It
 // contains no key, login, address, value of a variable or of Nix's settings, and no name of a build.
 test.runIf(process.getuid?.() === 0)('nothing that was planted anywhere is in it', async () => {
   using rig = configureRig();

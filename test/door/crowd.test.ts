@@ -44,7 +44,7 @@ async function crowdOf(count: number, port: number, says: string): Promise<void>
   await once(child.stdout, 'data');
 }
 
-// Behaviour 49: A user's ssh is let in however many connections other users hold. At most 1,024 wait; those that have sent
+// Behaviour 50: A user's ssh is let in however many connections other users hold. At most 1,024 wait; those that have sent
 // nothing of ssh are dropped first, then those of the user with the most. A few at a time reach the guest, and `status`
 // says whose they are.
 describe.runIf(isRoot && process.platform === 'linux')('a crowd of another user', () => {
@@ -110,7 +110,7 @@ test('whose a connection is, is read from the table of the system', async () => 
   socket.destroy();
 });
 
-// Behaviour 47: A client that leaves while it waits is forgotten at once, even one that has sent all it may, and the guest
+// Behaviour 48: A client that leaves while it waits is forgotten at once, even one that has sent all it may, and the guest
 // never sees it.
 describe('a crowd that has left', () => {
   test.each([

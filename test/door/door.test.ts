@@ -6,7 +6,7 @@ import { listen } from '../../src/door/listen.ts';
 import { Failed, failureOf } from '../../src/system/failure.ts';
 import { bannerLine, Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
 
-// Behaviour 43: The door listens as long as the daemon runs. A connection that arrives before the guest is ready waits, and
+// Behaviour 44: The door listens as long as the daemon runs. A connection that arrives before the guest is ready waits, and
 // goes through once it is.
 describe('while the guest is away', () => {
   test('a client waits, and goes through with what it had said', async () => {
@@ -106,7 +106,7 @@ describe('while the guest is away', () => {
   });
 });
 
-// Behaviour 46: Once the daemon has given up, connections are closed at once, and the log has the reason.
+// Behaviour 47: Once the daemon has given up, connections are closed at once, and the log has the reason.
 describe('when no guest will come', () => {
   test('whoever waits and whoever comes is sent off with the reason in the log', async () => {
     await using rig = await doorRig();
@@ -133,7 +133,7 @@ describe('when no guest will come', () => {
 });
 
 describe('while it is let in', () => {
-  // Behaviour 44: No byte is passed on before the guest's sshd has greeted, wherever the connection to it breaks.
+  // Behaviour 45: No byte is passed on before the guest's sshd has greeted, wherever the connection to it breaks.
   test('nothing is carried before sshd has greeted', async () => {
     await using rig = await doorRig();
     let heard = '';
@@ -214,7 +214,7 @@ describe('while it is let in', () => {
     }
   });
 
-  // Behaviour 45: Connections are led to the guest one after the other, so that a network that accepts two at a time loses
+  // Behaviour 46: Connections are led to the guest one after the other, so that a network that accepts two at a time loses
   // none.
   test('a crowd reaches the guest one after the other, each as soon as the one before was greeted', async () => {
     await using rig = await doorRig();

@@ -107,7 +107,7 @@ async function comeAndGo(rig: Rig, guest: FakeGuest, size: number) {
   await until(isEmpty(door));
 }
 
-// Behaviour 48: A build continues despite a thousand waiting connections and hundreds that never speak, never read or are
+// Behaviour 49: A build continues despite a thousand waiting connections and hundreds that never speak, never read or are
 // reset. Memory and descriptors return to their previous level afterwards.
 test('a thousand are held, let in and gone; again and again, and nothing is kept of them', async () => {
   await using rig = await doorRig();
@@ -229,7 +229,7 @@ describe.each(['ended', 'reset'] as const)('a connection that is %s', (how) => {
     expect(rig.clock.pending).toBe(0);
   });
 
-  // Behaviour 44: No byte is passed on before the guest's sshd has greeted, wherever the connection to it breaks.
+  // Behaviour 45: No byte is passed on before the guest's sshd has greeted, wherever the connection to it breaks.
   test('by the guest, at each byte of its greeting: asked again until it has greeted, then passed on', async () => {
     for (let length = 0; length <= greetingLine.length; length++) {
       await using rig = await doorRig();

@@ -18,7 +18,7 @@ describe('who listens on a port', () => {
     expect(listeningInodes(table, 80)).toEqual([]);
   });
 
-  // Behaviour 134: No control sequence, and nothing that hides or reorders text, reaches a terminal, `status.json` or an
+  // Behaviour 135: No control sequence, and nothing that hides or reorders text, reaches a terminal, `status.json` or an
   // incident from the guest, another user's process or a mirror.
   test.runIf(process.platform === 'linux')('whatever that calls itself', async () => {
     const script = `require('fs').writeFileSync('/proc/self/comm', '\\x1b[31m\\x9bp\\n\\u202e');

@@ -35,7 +35,7 @@ const failure = () =>
     (error: unknown) => `${failureOf(error).kind}, ${failureOf(error).recovery ?? 'retry'}`,
   );
 
-// Behaviour 52: With `door` set to `unix`, ssh connects to a Unix socket in a directory that only the owner and root can
+// Behaviour 53: With `door` set to `unix`, ssh connects to a Unix socket in a directory that only the owner and root can
 // enter, and no port is open.
 describe('the door at a socket', () => {
   test('holds whoever comes, and leads them to the guest; nobody is told apart', async () => {
@@ -88,7 +88,7 @@ describe('the door at a socket', () => {
   });
 });
 
-// Behaviour 54: If several builders use one socket, one of them owns it, and the others remove nothing.
+// Behaviour 55: If several builders use one socket, one of them owns it, and the others remove nothing.
 describe('of two', () => {
   test('that come at once, to what a killed one left, one listens', async () => {
     writeFileSync(path, '');

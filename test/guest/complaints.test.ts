@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { complaintIn } from '../../src/guest/console/complaints.ts';
 
-// Behaviour 60: `status` shows what the guest's kernel reports about itself on the console: an oops, a stall, lack of
+// Behaviour 61: `status` shows what the guest's kernel reports about itself on the console: an oops, a stall, lack of
 // memory. If the data disk becomes read-only, the guest is restarted, which repairs it.
 test.each([
   ['EXT4-fs (vda): Remounting filesystem read-only', 'read-only'],

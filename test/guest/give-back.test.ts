@@ -67,7 +67,7 @@ function tidy(
   return { status, stdout, ran, dropped: readFileSync(drop, 'utf8') };
 }
 
-// Behaviour 98: When the guest has been unused for half a minute, it gives back the memory of its caches and its free
+// Behaviour 99: When the guest has been unused for half a minute, it gives back the memory of its caches and its free
 // blocks, and deletes old store paths before its disk is full. It never does so during a build.
 describe('what a guest does when nobody uses it', () => {
   test('writes out, drops what its caches hold, and says what room there is', () =>
@@ -82,7 +82,7 @@ describe('what a guest does when nobody uses it', () => {
       ran: ['grep', 'sync', 'df'],
     }));
 
-  // Behaviour 186: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
+  // Behaviour 187: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
   // after nobody has opened it for 7 days.
   test('deletes directories of failed builds that are older than 7 days', () => {
     const day = 86_400;
@@ -105,7 +105,7 @@ describe('what a guest does when nobody uses it', () => {
     }));
 });
 
-// Behaviour 104: A collection can be ended from its first step on, and the request is repeated until it has ended. It
+// Behaviour 105: A collection can be ended from its first step on, and the request is repeated until it has ended. It
 // deletes nothing if it cannot keep the newest paths.
 describe('a collection', () => {
   // A store of two paths, and programs that wait or fail where they are told to.
@@ -150,7 +150,7 @@ describe('a collection', () => {
     expect(leftOver()).toEqual([]);
   });
 
-  // Behaviour 186: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
+  // Behaviour 187: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
   // after nobody has opened it for 7 days.
   test('deletes the directories of failed builds where all is to go, and no build runs', () => {
     const builds = join(root, 'nix/var/nix/builds/nix-1-2/build');

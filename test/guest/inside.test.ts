@@ -20,7 +20,7 @@ describe('what the guest says of itself', () => {
     expect(readInside([...users, ...df].join('\n'))).toEqual({ builds, ...disk }),
   );
 
-  // Behaviour 100: The guest's kernel, not the VM program's name, says which memory and disk return to the host. If memory
+  // Behaviour 101: The guest's kernel, not the VM program's name, says which memory and disk return to the host. If memory
   // does not return, `status` and `doctor` say what frees it.
   test.each([
     ['both', ['balloon 0100010000000000', 'discard 2147483136'], { memory: true, disk: true }],
@@ -31,7 +31,7 @@ describe('what the guest says of itself', () => {
     expect(readInside(['root', ...lines, ...df].join('\n'))).toMatchObject({ givesBack }),
   );
 
-  // Behaviour 186: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
+  // Behaviour 187: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
   // after nobody has opened it for 7 days.
   test('directories of failed builds, of which the size is known', () =>
     expect(readInside(['kept 4', 'kept 1024', 'kept ', 'kept x', ...df].join('\n'))?.kept).toEqual({

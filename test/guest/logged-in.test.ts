@@ -68,7 +68,7 @@ const strangers: readonly Process[] = [
 ];
 
 // What is whose can be told here only by root, who alone may give files away.
-// Behaviour 50: The guest says which connections have logged in. Connections that have not logged in neither delay a stop,
+// Behaviour 51: The guest says which connections have logged in. Connections that have not logged in neither delay a stop,
 // nor keep the machine awake, nor keep their place at the door. If the guest cannot tell, all connections that reached it
 // count as logged in.
 describe.runIf(process.getuid?.() === 0).each(shells)('%s counts', (shell) => {

@@ -85,7 +85,7 @@ describe('seedArchive', () => {
   });
 });
 
-// Behaviour 105: The guest's Nix deletes old store paths in time on a disk of any size: when less than a tenth of it is
+// Behaviour 106: The guest's Nix deletes old store paths in time on a disk of any size: when less than a tenth of it is
 // free, at most 2 GiB.
 test.each([
   [80, 2, 8],

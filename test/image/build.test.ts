@@ -253,7 +253,7 @@ describe('a second build', () => {
   });
 });
 
-// Behaviour 127: A package in the lock is fetched by its hash, however old the index. Only what the mirrors no longer have,
+// Behaviour 128: A package in the lock is fetched by its hash, however old the index. Only what the mirrors no longer have,
 // and what needs exactly that, is resolved again, and a message says so.
 describe('a package that the mirror has no longer', () => {
   test('is resolved anew through the signed index, with a warning that names it', async () => {
@@ -370,7 +370,7 @@ describe('a package that the mirror has no longer', () => {
   });
 });
 
-// Behaviour 119: The release that the recipe names meets each dependency of a package; another one does only if that
+// Behaviour 120: The release that the recipe names meets each dependency of a package; another one does only if that
 // cannot. Nothing below the lowest acceptable versions enters an image.
 describe('several suites', () => {
   const suites: Recipe = {
@@ -532,7 +532,7 @@ describe('leaves what was there, and nothing half, after', () => {
     }
   });
 
-  // Behaviour 131: A `mksquashfs` that lacks what is needed is refused before anything is fetched. An image is made only
+  // Behaviour 132: A `mksquashfs` that lacks what is needed is refused before anything is fetched. An image is made only
   // from a complete root file system, whatever that program reports.
   test('a mksquashfs that cannot make it, before anything is fetched', async () => {
     const lock = await newLock();

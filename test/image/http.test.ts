@@ -45,7 +45,7 @@ const refusedAs = (message: RegExp) => ({
   failure: { kind: 'mirror-refused', message: expect.stringMatching(message) as string },
 });
 
-// Behaviour 128: A mirror that is busy or breaks off is retried, as late as it asks. A final refusal, or a web page in
+// Behaviour 129: A mirror that is busy or breaks off is retried, as late as it asks. A final refusal, or a web page in
 // place of a file, is reported at once.
 describe('a mirror that is busy', () => {
   test.each([408, 425, 429, 500, 502, 503, 504])('with %i is asked again', async (code) => {
@@ -121,7 +121,7 @@ test('a text that is too long is not read to its end', async () => {
   await expect(get('file')).rejects.toMatchObject(refusedAs(/more bytes/));
 });
 
-// Behaviour 129: A mirror can neither keep the program busy forever nor fill the disk. It can redirect to this machine or a
+// Behaviour 130: A mirror can neither keep the program busy forever nor fill the disk. It can redirect to this machine or a
 // private network only if it is there itself.
 describe('a part', () => {
   const part = (range: string) => status(206, { 'content-range': range });

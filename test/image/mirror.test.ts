@@ -126,7 +126,7 @@ test.each(['http://u:s3cret@m.test/debian', 'ftp://u:s3cret@m.test/x', 'http://u
   },
 );
 
-// Behaviour 130: A mirror from this machine's apt sources that is dead, belongs to others, wants a login or lacks the suite
+// Behaviour 131: A mirror from this machine's apt sources that is dead, belongs to others, wants a login or lacks the suite
 // is skipped for the next, and finally for the default. `image build` says which it uses and why. No login is shown or
 // kept.
 describe('among those of apt the first that serves is taken', () => {

@@ -9,7 +9,7 @@ const through = (env: Record<string, string>, apt = '', to = url) => {
   return proxy === undefined ? 'straight' : `${proxy.url.host} ${proxy.from}`;
 };
 
-// Behaviour 132: Proxies of the environment and of apt are used, with their exceptions. An https mirror's certificate is
+// Behaviour 133: Proxies of the environment and of apt are used, with their exceptions. An https mirror's certificate is
 // checked against the system's and those that the environment names. A wrong proxy or certificate is named.
 test.each([
   [{}, url, 'straight'],

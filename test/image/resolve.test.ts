@@ -98,7 +98,7 @@ describe('resolve', () => {
   });
 });
 
-// Behaviour 119: The release that the recipe names meets each dependency of a package; another one does only if that
+// Behaviour 120: The release that the recipe names meets each dependency of a package; another one does only if that
 // cannot. Nothing below the lowest acceptable versions enters an image.
 describe('of two releases', () => {
   const of = (stable: string[], testing: string[], more: Partial<Request> = {}) =>
@@ -203,7 +203,7 @@ describe('of two releases', () => {
       'a 1',
       'b 2.9',
     ]));
-  // Behaviour 121: No image contains a kernel newer than the series with which Rosetta works on macOS 14 and 15. An update
+  // Behaviour 122: No image contains a kernel newer than the series with which Rosetta works on macOS 14 and 15. An update
   // that could only have one is refused with that reason. An arm64 kernel is unpacked.
   test('names the series that nothing is of any more, and why it is kept', () =>
     expect(of(['a 1; Depends: b', 'b 3'], ['b 4'], series('b', '3'))).toMatchObject({

@@ -60,7 +60,7 @@ test("this machine's tool has been tried", async () => {
   expect(await findSquashfsTool()).toMatchObject({ tool: 'mksquashfs' });
 });
 
-// Behaviour 131: A `mksquashfs` that lacks what is needed is refused before anything is fetched. An image is made only from
+// Behaviour 132: A `mksquashfs` that lacks what is needed is refused before anything is fetched. An image is made only from
 // a complete root file system, whatever that program reports.
 describe('a tool is unfit', () => {
   test.each([

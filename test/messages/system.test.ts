@@ -11,6 +11,7 @@ import { OthersFiles } from '../../src/system/files/others-files.ts';
 import { reasons, refusal, usualReasons } from '../../src/system/files/reasons.ts';
 import { temporaryFolder } from '../../src/system/files/temporary.ts';
 import { supported } from '../../src/system/host/host.ts';
+import { loopbackDown } from '../../src/system/host/loopback.ts';
 import { endOf, flockUnfit, unresponsive } from '../../src/system/lock/flock.ts';
 import { childLockHeld, lockLost, noLocks } from '../../src/system/lock/lock.ts';
 import { programMissing } from '../../src/system/process/find-program.ts';
@@ -101,7 +102,11 @@ tells('system', {
       }),
     'its links lead round in a circle': () => unread('loop', (path) => symlinkSync('loop', path)),
   },
-  'The host': { 'is of no kind that we run on': () => supported('ppc64', 'aix') },
+  'The host': {
+    'is of no kind that we run on': () => supported('ppc64', 'aix'),
+    'cannot connect to itself': () => loopbackDown('linux'),
+    'cannot connect to itself, on a Mac': () => loopbackDown('darwin'),
+  },
   Locks: {
     'the file system has none': () => noLocks('/there/lock', 'flock: No locks available'),
     'flock hangs': () => noLocks('/there/lock', unresponsive),

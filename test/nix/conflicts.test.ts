@@ -34,7 +34,7 @@ const found = (
     env,
   }).map(({ weight, message, hint }) => `${weight} ${message} ${hint}`);
 
-// Behaviour 111: A variable or setting that makes your Nix, or nix-daemon, use another store, other settings or no builder
+// Behaviour 112: A variable or setting that makes your Nix, or nix-daemon, use another store, other settings or no builder
 // is named, with its place.
 describe('settings that keep builds from us', () => {
   test('none in a plain file', () => {

@@ -125,7 +125,7 @@ const shells = ['sh', 'dash', 'bash', 'zsh', 'ksh', 'csh', 'tcsh', 'fish', 'busy
 );
 const deaf = ['/bin/false', '/usr/sbin/nologin', '/nonexistent'];
 
-// Behaviour 53: ssh reaches the socket under every shell that runs what it is given. Otherwise `doctor` says so.
+// Behaviour 54: ssh reaches the socket under every shell that runs what it is given. Otherwise `doctor` says so.
 describe.each(here)('ssh by %s', (_, helper) => {
   test.each([undefined, '', ...shells])('comes through with the shell %j', async (shell) => {
     const ssh = sshUnder(shell, helper);

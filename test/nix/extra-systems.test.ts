@@ -8,7 +8,7 @@ const settings = ({ system, extraSystems }: typeof asked | typeof none) => ({
   extraSystems: [...extraSystems],
 });
 
-// Behaviour 112: `configure` offers i686-linux to Nix if a program of that system ran in the guest. `status`, `doctor` and
+// Behaviour 113: `configure` offers i686-linux to Nix if a program of that system ran in the guest. `status`, `doctor` and
 // `explain` say if that stops working.
 describe('i686-linux', () => {
   test.each([

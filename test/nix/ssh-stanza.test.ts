@@ -83,7 +83,7 @@ describe('the ssh configuration, as ssh reads it', () => {
     );
   });
 
-  // Behaviour 148: An option of others that some ssh does not know does not prevent a build. None of our options prevents
+  // Behaviour 149: An option of others that some ssh does not know does not prevent a build. None of our options prevents
   // an older ssh from reaching any host.
   test("is not spoilt by other people's settings, above all by Host *", async () => {
     const spoilers = [

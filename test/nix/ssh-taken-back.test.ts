@@ -39,7 +39,7 @@ async function listing(file: string, host = 'nix-linuxkit'): Promise<string> {
   return ran.stdout;
 }
 
-// Behaviour 149: A newer ssh option that is set for every host does not affect the guest: our lines reset it if each ssh on
+// Behaviour 150: A newer ssh option that is set for every host does not affect the guest: our lines reset it if each ssh on
 // this machine knows it. Otherwise `configure` and `doctor` name the option, file and line.
 describe.runIf(isNew)('an option for every host that is newer than our oldest ssh', () => {
   test('is taken back where each ssh knows it, and not said where nobody else says it', async () => {

@@ -57,7 +57,7 @@ async function configure(): Promise<boolean | undefined> {
 const others = 'Host *.example\n  User me\n';
 type Words = (ours: string, now: string) => string;
 
-// Behaviour 147: ssh itself is asked whether the user's ssh reaches the guest. Other text in its configuration, above our
+// Behaviour 148: ssh itself is asked whether the user's ssh reaches the guest. Other text in its configuration, above our
 // lines or in another form, stays as it is. Our text in a comment, or for another host, does not count.
 describe('the configuration of ssh leads to the guest, and is left as it is', () => {
   test.each<[string, Words]>([

@@ -38,7 +38,7 @@ test('a config with several mistakes is refused with all of them', async (contex
   expect((await rig.cli('daemon')).stderr).toContain('is not valid JSON');
 });
 
-// Behaviour 75: A failure that a second attempt cannot fix is not retried. A changed `config.json` is read and tried at
+// Behaviour 76: A failure that a second attempt cannot fix is not retried. A changed `config.json` is read and tried at
 // once.
 test('under launchd the daemon lives on in `failed`, and begins when the file is mended', async (context) => {
   await using rig = await BuilderRig.create({ context });
@@ -125,7 +125,7 @@ test.for(images)('an image %s: named once, with how to make it', async (image, c
   await rig.leavesNothing();
 });
 
-// Behaviour 120: An image below the lowest acceptable versions is not started, and nothing falls back to one. Only the
+// Behaviour 121: An image below the lowest acceptable versions is not started, and nothing falls back to one. Only the
 // image that `acceptOldImage` names is started, and `status` says so.
 test('an image with a Nix that lets builds out is not started, unless it is the one that is accepted', async (context) => {
   await using rig = await BuilderRig.create({ context });

@@ -127,7 +127,7 @@ describe.runIf(program !== undefined)('the picture of the last starts, in a real
     }
   });
 
-  // Behaviour 116: `boot-report --html` shows the last day: what the guest did, when a client was in it, and its memory.
+  // Behaviour 117: `boot-report --html` shows the last day: what the guest did, when a client was in it, and its memory.
   test.each(looks)('the last day: $scheme, $width wide', async (look) => {
     const file = join(dir, 'day.html');
     const page = bootPage([], day);

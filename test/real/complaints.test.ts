@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 60: `status` shows what the guest's kernel reports about itself on the console: an oops, a stall, lack of
+// Behaviour 61: `status` shows what the guest's kernel reports about itself on the console: an oops, a stall, lack of
 // memory. If the data disk becomes read-only, the guest is restarted, which repairs it.
 test('what the kernel complains of is shown; a disk that takes no more writes is mended', async (context) => {
   await using rig = await BuilderRig.create({ context });

@@ -11,18 +11,18 @@ import { findProgram } from '../../src/system/process/find-program.ts';
 import { qemuAbilities } from '../../src/vm/qemu/qemu-abilities.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 45: Connections are led to the guest one after the other, so that a network that accepts two at a time loses
+// Behaviour 46: Connections are led to the guest one after the other, so that a network that accepts two at a time loses
 // none.
-// Behaviour 184: Nix's login reaches the guest's daemon without starting Nix, as its own user and with that user's trust.
-// Behaviour 100: The guest's kernel, not the VM program's name, says which memory and disk return to the host. If memory
+// Behaviour 185: Nix's login reaches the guest's daemon without starting Nix, as its own user and with that user's trust.
+// Behaviour 101: The guest's kernel, not the VM program's name, says which memory and disk return to the host. If memory
 // does not return, `status` and `doctor` say what frees it.
-// Behaviour 101: `gc` and `trim` bring back a guest that is away, and say so. `gc` waits for the clients in it, and what it
+// Behaviour 102: `gc` and `trim` bring back a guest that is away, and say so. `gc` waits for the clients in it, and what it
 // frees returns to the host.
-// Behaviour 185: `debug` opens a shell in a failed build as Nix runs it: in its directory, as its user, with its
+// Behaviour 186: `debug` opens a shell in a failed build as Nix runs it: in its directory, as its user, with its
 // environment, network and view of the store. Nothing that it builds enters the store.
-// Behaviour 186: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
+// Behaviour 187: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
 // after nobody has opened it for 7 days.
-// Behaviour 112: `configure` offers i686-linux to Nix if a program of that system ran in the guest. `status`, `doctor` and
+// Behaviour 113: `configure` offers i686-linux to Nix if a program of that system ran in the guest. `status`, `doctor` and
 // `explain` say if that stops working.
 test('the services of a guest: many clients, deaths, priorities, the sandbox, the clock, the button', async (context) => {
   await using rig = await BuilderRig.create({ context });
@@ -132,7 +132,7 @@ function residentMiB(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1]) / 1024;
 }
 
-// Behaviour 76: A VM killed within a second of a build's success loses nothing that Nix calls valid.
+// Behaviour 77: A VM killed within a second of a build's success loses nothing that Nix calls valid.
 test.for([
   ['at once', false],
   ["after Nix's database was closed", true],

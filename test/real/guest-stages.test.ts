@@ -93,7 +93,7 @@ onX64(
   },
 );
 
-// Behaviour 77: A blank disk is formatted, and formatted again if the formatting was interrupted. Any other disk that is
+// Behaviour 78: A blank disk is formatted, and formatted again if the formatting was interrupted. Any other disk that is
 // not ours is left byte-identical.
 onX64.for<[string, (head: Buffer) => boolean]>([
   ['nothing is there but the mark', (head) => isMarked(head) && isZero(head.subarray(512))],

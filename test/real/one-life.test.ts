@@ -6,7 +6,7 @@ import { BuilderRig } from './rig.ts';
 
 // Behaviour 1: A state directory has one daemon, which a kernel lock ensures. A second one in a terminal exits with 75 and
 // names the first one's pid. None starts while `stop` is still cleaning up after an earlier one.
-// Behaviour 43: The door listens as long as the daemon runs. A connection that arrives before the guest is ready waits, and
+// Behaviour 44: The door listens as long as the daemon runs. A connection that arrives before the guest is ready waits, and
 // goes through once it is.
 test('a life: held at the door, ready, a real build, stopped in order', async (context) => {
   await using rig = await BuilderRig.create({ context, name: 'my büilder' });

@@ -15,9 +15,9 @@ const hasOther = process.platform === 'linux' && kvmObstacle() === undefined;
 
 // Behaviour 27: An accelerator that fails later is not used again until the host reboots, and the same start goes on with
 // the next one.
-// Behaviour 70: Each run state of QEMU has its own message and response. The daemon waits for a VM that is held, halted or
+// Behaviour 71: Each run state of QEMU has its own message and response. The daemon waits for a VM that is held, halted or
 // being saved, and restarts one that cannot continue.
-// Behaviour 66: A fault of the host's disk, or a used-up quota, pauses the guest as a full disk does, with its reason. A
+// Behaviour 67: A fault of the host's disk, or a used-up quota, pauses the guest as a full disk does, with its reason. A
 // fault that returns at the third attempt ends the guest, names the file, and is not retried.
 test('each state of QEMU is met with its sentence and its treatment', async (context) => {
   await using rig = await BuilderRig.create({ context });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 59: While the agent is silent, logins like Nix's are tried, one at a time, and `status` says whether builds get
+// Behaviour 60: While the agent is silent, logins like Nix's are tried, one at a time, and `status` says whether builds get
 // through. An answered login is a sign of life.
 test('a guest whose agent is silent is slow, and what builds find there is told', async (context) => {
   await using rig = await BuilderRig.create({ context });

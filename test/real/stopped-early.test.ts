@@ -26,7 +26,7 @@ const moments: readonly (readonly [name: string, came: (daemon: Command) => bool
   ['the guest starts its services', sees('disk')],
 ];
 
-// Behaviour 79: SIGTERM ends the guest cleanly, then the VM, then the network. The daemon exits with 0 within 25 s, from
+// Behaviour 80: SIGTERM ends the guest cleanly, then the VM, then the network. The daemon exits with 0 within 25 s, from
 // every phase, also while starting.
 test.each(moments)('SIGTERM when %s: exit 0, and nothing is left', async (name, came) => {
   const daemon = rig.begin('daemon');

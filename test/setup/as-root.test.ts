@@ -63,7 +63,7 @@ describe.runIf(canAsk)('root’s part for another user', () => {
     expect(existsSync(join(tree, 'ran'))).toBe(false);
   });
 
-  // Behaviour 143: If a sudoers rule lets a user run root's part, root itself determines paths, owner and home. Its input
+  // Behaviour 144: If a sudoers rule lets a user run root's part, root itself determines paths, owner and home. Its input
   // is checked like settings, and a program that others can change is not run.
   test('takes a few values, and knows by itself whose they are', () => {
     expect(ask(ann, told)).toMatchObject({ status: 0, stderr: '' });

@@ -126,7 +126,7 @@ describe('as an ordinary user', () => {
     expect(configured.stderr).toContain(`Cannot read ${rig.ssh}.`);
   });
 
-  // Behaviour 150: `configure` plans everything before it writes the first file, and changes nothing if any file that it would write cannot be read or written.
+  // Behaviour 151: `configure` plans everything before it writes the first file, and changes nothing if any file that it would write cannot be read or written.
   test.runIf(asRoot)('where ~/.ssh is not for them to write, nothing is changed', () => {
     using rig = userRig('exec "$@"');
     const folder = dirname(rig.ssh);

@@ -85,7 +85,7 @@ describe.runIf(asRoot)('configure', () => {
     ]);
   });
 
-  // Behaviour 52: With `door` set to `unix`, ssh connects to a Unix socket in a directory that only the owner and root can
+  // Behaviour 53: With `door` set to `unix`, ssh connects to a Unix socket in a directory that only the owner and root can
   // enter, and no port is open.
   test('makes the front door a socket, and a port again, to the byte', async () => {
     using rig = configureRig();

@@ -28,7 +28,7 @@ function inPlaceOf(path: string): void {
   mkdirSync(path, { recursive: true });
 }
 
-// Behaviour 150: `configure` plans everything before it writes the first file, and changes nothing if any file that it would write cannot be read or written.
+// Behaviour 151: `configure` plans everything before it writes the first file, and changes nothing if any file that it would write cannot be read or written.
 describe.runIf(asRoot)('a configure that is refused has changed nothing', () => {
   test.each(obstacles)('%s', async (_, kind, put) => {
     using rig = configureRig();

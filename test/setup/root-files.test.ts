@@ -37,7 +37,7 @@ const options = (over: Partial<RootOptions>): RootOptions => ({
   ...over,
 });
 
-// Behaviour 138: Root runs no program of ours and reads no file of the user's. `configure` and `unconfigure` show a script
+// Behaviour 139: Root runs no program of ours and reads no file of the user's. `configure` and `unconfigure` show a script
 // and run exactly that; it contains no private key and reads none.
 describe("root's part", () => {
   test('is one script, given to sudo as an argument, and shown first with what it is for', async () => {

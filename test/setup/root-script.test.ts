@@ -89,7 +89,7 @@ const trees: Readonly<Record<string, () => void>> = {
     ),
 };
 
-// Behaviour 139: Root's script and its removal work under every shell that is used as `/bin/sh`. What they undo is
+// Behaviour 140: Root's script and its removal work under every shell that is used as `/bin/sh`. What they undo is
 // byte-identical to before, also after an interruption or if the previous release wrote it.
 describe.each(shells)('under %s', (shell) => {
   test.each(Object.keys(trees))('all is written, then nothing, and all taken back: %s', (name) => {
@@ -201,7 +201,7 @@ function writeAsBefore(): void {
   writeFileSync(paths.installed, `${JSON.stringify(installed, null, 2)}\n`);
 }
 
-// Behaviour 140: Root's script changes nothing if a directory that it writes in is a link, belongs to others or is writable
+// Behaviour 141: Root's script changes nothing if a directory that it writes in is a link, belongs to others or is writable
 // by others, if a file cannot be written, or if the builder belongs to another user.
 describe("root's script refuses, and changes nothing", () => {
   const refused = (why: string, script = installing()) => {
@@ -290,7 +290,7 @@ test('links that a user put where root writes whole files are replaced, and not 
   expect(readFileSync(victim, 'utf8')).toBe('theirs');
 });
 
-// Behaviour 145: A file that is a mount point is written in place, and restored.
+// Behaviour 146: A file that is a mount point is written in place, and restored.
 describe.runIf(canMount)('a file that is a mount point', () => {
   const mounted = (script: string, flags = '') => {
     const mounts = [paths.ssh, paths.machines].map(
@@ -335,7 +335,7 @@ test('a removal that was cut short is finished by the next', () => {
   expect(snapshot(tree)).toEqual(before);
 });
 
-// Behaviour 138: Root runs no program of ours and reads no file of the user's. `configure` and `unconfigure` show a script
+// Behaviour 139: Root runs no program of ours and reads no file of the user's. `configure` and `unconfigure` show a script
 // and run exactly that; it contains no private key and reads none.
 test('no private key is in what is shown, and none leaves the directory', () => {
   perform(installing());
@@ -355,7 +355,7 @@ test('what others put into the directory of the door stays, and is told', () => 
   expect(readFileSync(join(paths.door, 'theirs'), 'utf8')).toBe('x');
 });
 
-// Behaviour 141: Root's script writes each file to the disk before it renames it, if `sync` accepts a file, so that a power
+// Behaviour 142: Root's script writes each file to the disk before it renames it, if `sync` accepts a file, so that a power
 // cut leaves no empty one.
 test('each file is on the disk before it has its name', () => {
   put(paths.machines, 'ssh://a\n');

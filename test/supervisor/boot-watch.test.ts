@@ -114,7 +114,7 @@ test('a guest that says more stages than any boot has fills no record, and says 
   expect(seen).toHaveLength(50);
 });
 
-// Behaviour 135: No line on the console ends a guest that was ready, whoever wrote it. The guest can give up only while it
+// Behaviour 136: No line on the console ends a guest that was ready, whoever wrote it. The guest can give up only while it
 // boots; anything else that would end it is checked with the guest itself.
 test('a service that ended and was begun anew is told of', () => {
   const { seen, says, stop } = boot();
@@ -153,7 +153,7 @@ test('a guest that was ready gives up no more: the line is a note', async () => 
   }
 });
 
-// Behaviour 62: A guest that reboots inside its VM process is a lost guest.
+// Behaviour 63: A guest that reboots inside its VM process is a lost guest.
 test.each([true, false])(
   'a first stage that comes again is a reboot where the VM process goes on with it (%s)',
   (rebootsInPlace) => {

@@ -28,7 +28,7 @@ const guest = (nix: string) => {
   return { facts, said };
 };
 
-// Behaviour 125: If a guest whose Nix lets builds become root has used the disk, its owner is told, until `disk reset`
+// Behaviour 126: If a guest whose Nix lets builds become root has used the disk, its owner is told, until `disk reset`
 // starts a new disk or `disk keep` accepts this one. The guest is asked for its version of Nix each time it becomes ready.
 test('a disk that was blank and has had no such guest is nothing to tell of', () => {
   recordBlank(layout);

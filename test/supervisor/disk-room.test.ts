@@ -9,7 +9,7 @@ import { filesIn, lackOf, roomAt, roomIn } from '../../src/supervisor/disk/disk-
 const wanted = { bytes: 1000, inodes: 64 };
 const plenty = { bavail: 1000, bsize: 1, files: 100, ffree: 64 };
 
-// Behaviour 67: A start waits for free inodes on the host's file system as it waits for free space, and `status` and
+// Behaviour 68: A start waits for free inodes on the host's file system as it waits for free space, and `status` and
 // `doctor` say so.
 test.each([
   ['enough', plenty, undefined],

@@ -45,7 +45,7 @@ async function pausedFor(why: 'disk-full' | 'io-error', ms: number): Promise<voi
   await clock.advance(ms);
 }
 
-// Behaviour 66: A fault of the host's disk, or a used-up quota, pauses the guest as a full disk does, with its reason. A
+// Behaviour 67: A fault of the host's disk, or a used-up quota, pauses the guest as a full disk does, with its reason. A
 // fault that returns at the third attempt ends the guest, names the file, and is not retried.
 describe('a VM that was paused for its disk', () => {
   test('goes on by itself where the fault has passed', async () => {

@@ -45,7 +45,7 @@ async function gateRig() {
   };
 }
 
-// Behaviour 83: Until `undrain`, `drain` refuses new connections before they log in, in every phase, so that Nix uses other
+// Behaviour 84: Until `undrain`, `drain` refuses new connections before they log in, in every phase, so that Nix uses other
 // builders. Connections that have reached the guest go on.
 test('whoever waits and comes is sent off without a word, also when the guest goes and comes', async () => {
   await using rig = await gateRig();
@@ -126,7 +126,7 @@ test('it becomes a socket where the settings say so, and a port again', async ()
   rmSync(directory, { recursive: true });
 });
 
-// Behaviour 55: A door that has lost its directory says so in `status`, with a remedy, and once in the log. It listens
+// Behaviour 56: A door that has lost its directory says so in `status`, with a remedy, and once in the log. It listens
 // again when the directory is back.
 test('a socket that is lost is told of, once, until it is there again', async () => {
   const tree = mkdtempSync(join(tmpdir(), 'gate-'));

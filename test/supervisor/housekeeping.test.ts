@@ -68,7 +68,7 @@ function rig() {
   return { clock, at, asked, housekeeping, pass, finish };
 }
 
-// Behaviour 98: When the guest has been unused for half a minute, it gives back the memory of its caches and its free
+// Behaviour 99: When the guest has been unused for half a minute, it gives back the memory of its caches and its free
 // blocks, and deletes old store paths before its disk is full. It never does so during a build.
 describe('a guest that nobody uses', () => {
   test('gives back what it has once after each use, half a minute later', async () => {
@@ -87,7 +87,7 @@ describe('a guest that nobody uses', () => {
     expect(asked).toEqual(['tidy', 'trim', 'tidy', 'trim']);
   });
 
-  // Behaviour 186: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
+  // Behaviour 187: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
   // after nobody has opened it for 7 days.
   test('is tidied every day where nobody comes: what is in it grows old', async () => {
     const { asked, clock, pass } = rig();
@@ -171,7 +171,7 @@ describe('a guest that nobody uses', () => {
   });
 });
 
-// Behaviour 99: A collection never deletes what a build has just received: no client is admitted while one runs, and it
+// Behaviour 100: A collection never deletes what a build has just received: no client is admitted while one runs, and it
 // ends for a client that arrives.
 describe('a collection', () => {
   test.each([
@@ -237,7 +237,7 @@ describe('a collection', () => {
     expect([asked.at(-1), at.withheld]).toEqual(['trim', [true, false]]);
   });
 
-  // Behaviour 104: A collection can be ended from its first step on, and the request is repeated until it has ended. It
+  // Behaviour 105: A collection can be ended from its first step on, and the request is repeated until it has ended. It
   // deletes nothing if it cannot keep the newest paths.
   test('of which nothing is heard is told to end, and nobody is let in before it has', async () => {
     const { at, asked, housekeeping, clock } = rig();
@@ -268,7 +268,7 @@ describe('a collection', () => {
     expect(at.withheld).toEqual([true, false]);
   });
 
-  // Behaviour 102: A requested `gc` or `trim` counts as a use of the guest, which is not sent away meanwhile unless that is
+  // Behaviour 103: A requested `gc` or `trim` counts as a use of the guest, which is not sent away meanwhile unless that is
   // forced.
   test('or a trim that was asked for is a use of the guest, and one of our own is none', async () => {
     const { at, housekeeping, finish, pass } = rig();

@@ -60,7 +60,7 @@ describe('a guest that nobody uses', () => {
     expect([at.looks, idle]).toEqual([0, []]);
   });
 
-  // Behaviour 84: A guest is sent away only if it has been unused for `idle.after`: nobody is logged in through the door or
+  // Behaviour 85: A guest is sent away only if it has been unused for `idle.after`: nobody is logged in through the door or
   // about to be, and the guest itself says that it builds nothing.
   test.each([
     ['somebody who has logged in', { ...nobody, open: 1, loggedIn: 1 }],
@@ -77,7 +77,7 @@ describe('a guest that nobody uses', () => {
     expect(idle).toHaveLength(1);
   });
 
-  // Behaviour 102: A requested `gc` or `trim` counts as a use of the guest, which is not sent away meanwhile unless that is
+  // Behaviour 103: A requested `gc` or `trim` counts as a use of the guest, which is not sent away meanwhile unless that is
   // forced.
   test.each(['battery', 'memory', undefined] as const)(
     'stays for what somebody has asked for, whatever presses (%s)',
@@ -109,7 +109,7 @@ describe('a guest that nobody uses', () => {
     expect(idle).toHaveLength(1);
   });
 
-  // Behaviour 92: With `idle.onBattery` or `idle.onLowMemory` set to `now`, an unused guest is sent away within a minute
+  // Behaviour 93: With `idle.onBattery` or `idle.onLowMemory` set to `now`, an unused guest is sent away within a minute
   // while the host runs on battery, or has less than a tenth of its memory left.
   test('goes within a minute where this machine wants its power or memory back, and never from a build', async () => {
     const { at, idle, pass, never } = rig();
@@ -210,7 +210,7 @@ describe('a guest that is wanted again and again', () => {
 
   test('never stays shorter for it', () => expect(pauseMs(120 * minute, 20)).toBe(120 * minute));
 
-  // Behaviour 88: A guest that is needed again more than 12 times within an hour stays longer: the time for which it must
+  // Behaviour 89: A guest that is needed again more than 12 times within an hour stays longer: the time for which it must
   // be unused doubles each time, up to an hour.
   test('stays longer, and as before when the hour is over', async () => {
     const { clock, idle, idleness, pass } = rig();

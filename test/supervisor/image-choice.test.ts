@@ -105,7 +105,7 @@ describe('images on the disk', () => {
   });
   afterEach(() => rmSync(layout.root, { recursive: true }));
 
-  // Behaviour 118: A new image is booted at the next start. If it does not become ready, the last one that did is used, and
+  // Behaviour 119: A new image is booted at the next start. If it does not become ready, the last one that did is used, and
   // `status` says why, until `image build` makes another.
   test('the last good one is kept, used when a new one fails, and left for the next', async () => {
     install('one');
@@ -133,7 +133,7 @@ describe('images on the disk', () => {
     expect(readFileSync(join(layout.images, 'good-kernel'), 'utf8')).toBe('three');
   });
 
-  // Behaviour 120: An image below the lowest acceptable versions is not started, and nothing falls back to one. Only the
+  // Behaviour 121: An image below the lowest acceptable versions is not started, and nothing falls back to one. Only the
   // image that `acceptOldImage` names is started, and `status` says so.
   test('one below its floors is neither booted, kept, nor fallen back to', async () => {
     const packages = Object.fromEntries(

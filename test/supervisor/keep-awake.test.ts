@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 const runs = (count: number) => fact(`${count} run`, () => caffeinate.living().length === count);
 
-// Behaviour 93: On AC power, a Mac stays awake while a connection is logged in. `caffeinate` runs only then, ends with the
+// Behaviour 94: On AC power, a Mac stays awake while a connection is logged in. `caffeinate` runs only then, ends with the
 // daemon however that ends, and costs an idle daemon nothing.
 test('one runs while somebody is in, through pauses that are short, and a moment longer', async () => {
   awake.want(true);

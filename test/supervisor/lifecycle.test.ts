@@ -96,7 +96,7 @@ describe('every reachable state', () => {
     }
   });
 
-  // Behaviour 71: Any child that ends unexpectedly, with any exit code, is a failure. VM and network end together and start
+  // Behaviour 72: Any child that ends unexpectedly, with any exit code, is a failure. VM and network end together and start
   // together.
   test('children are ended exactly when a phase that has them is left for one that has none', () => {
     for (const [state, event, next] of steps()) {
@@ -229,7 +229,7 @@ describe('a guest that nobody needs', () => {
     ]);
   });
 
-  // Behaviour 90: `suspend` does not send away a guest with clients in it, and names them; `--force` does.
+  // Behaviour 91: `suspend` does not send away a guest with clients in it, and names them; `--force` does.
   test('stays with whoever is in it when it was to go by itself, and goes where somebody forces it to', () => {
     const notSuspended = { type: 'not-suspended', inUse: true } as const;
     const idle = after(ready, { type: 'rest', why: { type: 'unused', forMs: 1 }, keeps: true });
@@ -322,7 +322,7 @@ describe('a life', () => {
     );
   });
 
-  // Behaviour 73: A daemon that has given up tries again for a build that arrives a minute later. After each further
+  // Behaviour 74: A daemon that has given up tries again for a build that arrives a minute later. After each further
   // failure the wait is four times as long, up to an hour.
   test('that has given up tries again for a client that comes later, and then seldom', () => {
     const lasting = { ...passing, recovery: 'give-up' } as const;
@@ -379,7 +379,7 @@ describe('a life', () => {
     expect(next.effects).toEqual([{ type: 'launch', afresh: false }]);
   });
 
-  // Behaviour 38: A replacement program, accelerator or network has five attempts of its own.
+  // Behaviour 39: A replacement program, accelerator or network has five attempts of its own.
   test('counts its own starts in another way', () => {
     const failure = { ...passing, kind: 'vm-rejected', recovery: 'other-way' } as const;
     const lost = [{ type: 'lost', failure }, { type: 'children-gone' }] as const;
@@ -387,7 +387,7 @@ describe('a life', () => {
     expect(after(third.state, lost[1], 10).state).toMatchObject({ phase: 'starting', attempt: 1 });
   });
 
-  // Behaviour 72: The wait before the next start is 0.25 s, and doubles up to 30 s if the guest was not ready for a minute.
+  // Behaviour 73: The wait before the next start is 0.25 s, and doubles up to 30 s if the guest was not ready for a minute.
   // After 5 starts in a row without a minute of `ready` the daemon gives up, stays in `failed`, and says why.
   test('gives up after repeated fast failures, with the last reason', () => {
     let state = live({ type: 'start' });
@@ -410,7 +410,7 @@ describe('a life', () => {
     });
   });
 
-  // Behaviour 74: A start waits 30 s in all for the door's port or a disk that another process holds: 2 s at first,
+  // Behaviour 75: A start waits 30 s in all for the door's port or a disk that another process holds: 2 s at first,
   // doubling.
   test('what another process holds is waited for longer', () => {
     const taken: Failure = { ...passing, kind: 'door-port-taken', recovery: 'wait' };
@@ -446,7 +446,7 @@ describe('a life', () => {
     expect(after(early, { type: 'children-gone' }).state.phase).toBe('failed');
   });
 
-  // Behaviour 75: A failure that a second attempt cannot fix is not retried. A changed `config.json` is read and tried at
+  // Behaviour 76: A failure that a second attempt cannot fix is not retried. A changed `config.json` is read and tried at
   // once.
   test('what no retry can mend is not tried again', () => {
     const lost = live(

@@ -25,7 +25,7 @@ describe('the count of the system', () => {
   });
 });
 
-// Behaviour 68: If the system counts such kills (Linux; not macOS), a VM killed because the host ran out of memory is
+// Behaviour 69: If the system counts such kills (Linux; not macOS), a VM killed because the host ran out of memory is
 // distinguished from one that a user killed. It is restarted after 2 s instead of at once.
 describe('a VM that was killed', () => {
   const watched = (...counts: readonly (number | undefined)[]) => {

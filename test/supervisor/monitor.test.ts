@@ -139,7 +139,7 @@ describe('the watch', () => {
     }
   });
 
-  // Behaviour 58: A busy guest is at worst `slow`, and is never restarted for that.
+  // Behaviour 59: A busy guest is at worst `slow`, and is never restarted for that.
   test('never calls a busy guest frozen', async () => {
     guest.watch();
     guest.answers = false;
@@ -161,7 +161,7 @@ describe('the watch', () => {
     expect(new Set(guest.health)).toEqual(new Set(['slow']));
   });
 
-  // Behaviour 59: While the agent is silent, logins like Nix's are tried, one at a time, and `status` says whether builds
+  // Behaviour 60: While the agent is silent, logins like Nix's are tried, one at a time, and `status` says whether builds
   // get through. An answered login is a sign of life.
   test('while the agent is silent it logs in as Nix would, one login at a time and not too often', async () => {
     guest.watch();
@@ -222,7 +222,7 @@ describe('the watch', () => {
     expect(guest.found).toEqual([]);
   });
 
-  // Behaviour 56: Every 5 s the guest's agent is asked for its time. A clock that is off by more than half a second is set.
+  // Behaviour 57: Every 5 s the guest's agent is asked for its time. A clock that is off by more than half a second is set.
   test('sets a clock that is off, at once and ever after, and leaves a right one', async () => {
     guest.offsetMs = -900;
     guest.watch();
@@ -235,7 +235,7 @@ describe('the watch', () => {
     expect(guest.sets).toEqual([-900, 32 * 3600_000]);
   });
 
-  // Behaviour 61: A sleep of the host is noticed within 6 s of the wake. Deadlines move by its length, it does not count
+  // Behaviour 62: A sleep of the host is noticed within 6 s of the wake. Deadlines move by its length, it does not count
   // against the guest, and the guest's clock and health are checked at once.
   test('a sleep is not held against the guest, and ends in a look at once', async () => {
     guest.watch();

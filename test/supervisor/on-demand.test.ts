@@ -22,7 +22,7 @@ async function rig(world: World, first?: Event) {
   return { ...ready, port, seen, doorControl: ready.supervisor.doorControl };
 }
 
-// Behaviour 85: A guest that is away has no process, and its door listens. An ssh client waits and brings it back. A
+// Behaviour 86: A guest that is away has no process, and its door listens. An ssh client waits and brings it back. A
 // connection that says nothing of ssh, such as a port scan, does not.
 test('goes when nobody uses it, and comes back for a client of ssh and for nobody else', async () => {
   await using world = await World.make();
@@ -69,7 +69,7 @@ test('goes when nobody uses it, and comes back for a client of ssh and for nobod
   ]);
 });
 
-// Behaviour 87: A client that arrives while the guest is leaving waits, and the guest comes back as soon as it is gone.
+// Behaviour 88: A client that arrives while the guest is leaving waits, and the guest comes back as soon as it is gone.
 test('comes back at once for a client that comes while it goes', async () => {
   await using world = await World.make();
   const {
@@ -96,7 +96,7 @@ test('comes back at once for a client that comes while it goes', async () => {
   await reaches('stopped');
 });
 
-// Behaviour 89: `suspend` sends the guest away, unless a client waits for it. `resume` brings it back. `stop` ends a daemon
+// Behaviour 90: `suspend` sends the guest away, unless a client waits for it. `resume` brings it back. `stop` ends a daemon
 // whose guest is away at once.
 test('goes and comes when it is told to, and not while a client waits', async () => {
   await using world = await World.make();
@@ -131,7 +131,7 @@ test('goes and comes when it is told to, and not while a client waits', async ()
   expect(await supervisor.left).toBeUndefined();
 });
 
-// Behaviour 73: A daemon that has given up tries again for a build that arrives a minute later. After each further failure
+// Behaviour 74: A daemon that has given up tries again for a build that arrives a minute later. After each further failure
 // the wait is four times as long, up to an hour.
 test('a daemon that has given up tries again for a client that comes later', async () => {
   await using world = await World.make();
@@ -170,7 +170,7 @@ test('a daemon that has given up tries again for a client that comes later', asy
   await reaches('stopped');
 });
 
-// Behaviour 90: `suspend` does not send away a guest with clients in it, and names them; `--force` does.
+// Behaviour 91: `suspend` does not send away a guest with clients in it, and names them; `--force` does.
 test('stays for whoever is in it, unless it is sent away by force', async () => {
   await using world = await World.make();
   const { supervisor, phases, until: reaches, doorControl } = await rig(world);
@@ -188,7 +188,7 @@ test('stays for whoever is in it, unless it is sent away by force', async () => 
   await reaches('stopped');
 });
 
-// Behaviour 91: With `start` set to `demand` the daemon starts without a guest.
+// Behaviour 92: With `start` set to `demand` the daemon starts without a guest.
 test('may begin without a guest', async () => {
   await using world = await World.make();
   const why = { type: 'not-needed-yet' } as const;
@@ -257,7 +257,7 @@ test('holds nobody for a guest that has been given up again while the door was b
   expect(told).toEqual(['told']);
 });
 
-// Behaviour 103: Once a collection has started it holds the door by itself, so killing `gc` locks no client out.
+// Behaviour 104: Once a collection has started it holds the door by itself, so killing `gc` locks no client out.
 test('a collection holds the door by itself, and lets go whatever was drained for it', async () => {
   await using world = await World.make();
   const door: string[] = [];

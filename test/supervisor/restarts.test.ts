@@ -204,7 +204,7 @@ test.each([
   },
 );
 
-// Behaviour 109: `status` shows known faults in a network program's output, with cause and remedy.
+// Behaviour 110: `status` shows known faults in a network program's output, with cause and remedy.
 test('what the network says is known to others is told', async () => {
   await using world = await World.make();
   const { layout, config } = world;

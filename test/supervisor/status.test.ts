@@ -21,7 +21,7 @@ function builder(facts: Facts, json: object = {}) {
 }
 const chosen = (vm: string) => ({ vmChoice: { vm, why: 'It is here.' } });
 
-// Behaviour 33: Without a setting, each start uses the best VM program on this machine. On Linux that is QEMU, with its own
+// Behaviour 34: Without a setting, each start uses the best VM program on this machine. On Linux that is QEMU, with its own
 // network. `status` names both.
 test('both are shown by the names of what was taken', () => {
   expect(builder({})).toMatchObject({ vm: 'auto', network: 'auto' });
@@ -32,7 +32,7 @@ test('both are shown by the names of what was taken', () => {
   expect(named).toMatchObject({ vm: 'qemu', network: 'gvproxy' });
 });
 
-// Behaviour 109: `status` shows known faults in a network program's output, with cause and remedy.
+// Behaviour 110: `status` shows known faults in a network program's output, with cause and remedy.
 test('what is held against a way is told once, and why a program was taken is what is true by now', () => {
   const facts = new StartFacts({ clock: new FakeClock(), log: silent, onChange: () => undefined });
   const rejected = ['kvm: there is no /dev/kvm.'];

@@ -15,7 +15,7 @@ afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
 const now = Date.parse('2026-01-02T03:04:05Z');
 const broken = (message: string) => ({ kind: 'guest-not-resumed', message });
 
-// Behaviour 96: Resuming is tried once for each build of the VM program. After two failures in a row, the guest is stopped
+// Behaviour 97: Resuming is tried once for each build of the VM program. After two failures in a row, the guest is stopped
 // instead of suspended.
 test('what did not go well twice in a row is not done again, which is told once', () => {
   expect(trialOf(layout, 'a', now)).toBe('untried');

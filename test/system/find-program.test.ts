@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
-// Behaviour 182: gvproxy and vfkit are found where podman keeps its own, which is on no PATH.
+// Behaviour 183: gvproxy and vfkit are found where podman keeps its own, which is on no PATH.
 test
   .runIf(canMount)
   .each([
@@ -35,7 +35,7 @@ test
   expect(foundWith(path, 'gvproxy')).toBe(path);
 });
 
-// Behaviour 42: Red Hat's QEMU, which is on no PATH, is found for a guest of the host's own architecture. If it has only the
+// Behaviour 43: Red Hat's QEMU, which is on no PATH, is found for a guest of the host's own architecture. If it has only the
 // newer PC machine, the guest gets that one.
 test.runIf(canMount)("Red Hat's QEMU, for a guest of the host's own kind", () => {
   const [own, other] =

@@ -5,7 +5,7 @@ const MiB = 1024 ** 2;
 const limitsOf = (files: Readonly<Record<string, string>>) => groupLimits((path) => files[path]);
 const v2 = '/sys/fs/cgroup';
 
-// Behaviour 69: Memory and CPUs are what a container, a slice or a quota allows, counting all control groups up to the
+// Behaviour 70: Memory and CPUs are what a container, a slice or a quota allows, counting all control groups up to the
 // root.
 describe('the limits of our control groups', () => {
   test('are none where nothing says so', () => {

@@ -275,7 +275,7 @@ describe.runIf(process.platform === 'linux')('what an end teaches', () => {
     expect(await choose('exit 1')).toMatchObject({ tried: true });
   });
 
-  // Behaviour 40: Judging a failure writes nothing; recording it is a separate effect. If it cannot be recorded, the daemon
+  // Behaviour 41: Judging a failure writes nothing; recording it is a separate effect. If it cannot be recorded, the daemon
   // remembers it until a restart is requested.
   test('what cannot be written is kept in mind until a restart is asked for', async () => {
     const verdicts = new Verdicts(join(layout.state, 'no/where'));

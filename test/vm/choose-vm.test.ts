@@ -73,7 +73,7 @@ test.runIf(process.platform === 'linux')('on Linux it is QEMU, and says why', ()
   expect(chooseVm(asked()).why).toContain('directly on the CPU');
 });
 
-// Behaviour 35: With `vm` set to `auto`, a program that does not work is replaced by the next one within the same start. A
+// Behaviour 36: With `vm` set to `auto`, a program that does not work is replaced by the next one within the same start. A
 // program that was chosen by name is never changed.
 describe('what a lost start teaches', () => {
   test.each(['vm-forbidden', 'vm-usage', 'vm-would-refuse', 'program-missing'])(
@@ -181,7 +181,7 @@ describe('the program of a builder that is there', () => {
   );
 });
 
-// Behaviour 36: A better program that failed is tried once after each upgrade of it or of the system, and after a temporary
+// Behaviour 37: A better program that failed is tried once after each upgrade of it or of the system, and after a temporary
 // failure once after each reboot, by a start that happens anyway. If it fails again, the builder goes on with its own.
 describe('never back and forth', () => {
   const arm64 = () => ({
@@ -261,7 +261,7 @@ describe('never back and forth', () => {
   });
 });
 
-// Behaviour 37: `configure` says what a builder that keeps its program would gain from a better one that is installed, and
+// Behaviour 38: `configure` says what a builder that keeps its program would gain from a better one that is installed, and
 // changes nothing.
 test('what would be gained is said of a builder that keeps its program, and only then', () => {
   const host = { arch: 'arm64', platform: 'darwin', cpus: 8, memoryMiB: 16_384 } as const;

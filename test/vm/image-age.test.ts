@@ -18,7 +18,7 @@ const news = (securityDays: number, newer: number): ImageNews => ({
 const words = (...[manifest, found]: [ReturnType<typeof made>, ImageNews?]) =>
   describeAge(ageOf(manifest, found, now));
 
-// Behaviour 123: `image build`, `status` and `doctor` report an image more than 45 days behind Debian's security archive,
+// Behaviour 124: `image build`, `status` and `doctor` report an image more than 45 days behind Debian's security archive,
 // and how many packages were newer at the last check.
 describe('an image', () => {
   test('is as old as its index of the security archive, whatever the age of the others', () => {

@@ -41,7 +41,7 @@ const outcome: Readonly<Record<string, string>> = {
   shutdown: 'lost: guest-powered-off',
 };
 
-// Behaviour 70: Each run state of QEMU has its own message and response. The daemon waits for a VM that is held, halted or
+// Behaviour 71: Each run state of QEMU has its own message and response. The daemon waits for a VM that is held, halted or
 // being saved, and restarts one that cannot continue.
 test.each(all.filter((state) => state !== 'running'))('%s is told once', async (state) => {
   const { told, watch, follow } = watchOf(state, state, 'running');

@@ -11,6 +11,7 @@ import { describeNix } from '../../nix/variant.ts';
 import { warningsOf } from '../../nix/warnings.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { hostFacts } from '../../system/host/host.ts';
+import { loopbackFault } from '../../system/host/loopback.ts';
 import { configureFacts, runOf, type ConfigureFacts, type Run } from './configure-facts.ts';
 import { planOf } from './configure-plan.ts';
 import { adviseRestart } from './effects.ts';
@@ -36,7 +37,8 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
     const done = await applyPlan(plan, { run, facts, legacy });
     await adviseRestart(run, old, done.config);
   }
-  for (const warning of warningsFor(config, run, facts)) context.err(`Warning: ${warning}`);
+  for (const warning of [...warningsFor(config, run, facts), ...(await loopbackWarnings(config))])
+    context.err(`Warning: ${warning}`);
   gainLines({ config, layout: run.layout, path: context.env['PATH'] }).forEach(run.say);
   if (run.said() > 0 && facts.nix !== undefined)
     run.say(`This machine has ${describeNix(facts.nix)}.`);
@@ -48,6 +50,11 @@ function currentConfig({ root }: ConfigureFlags): Config | undefined {
   const text = readIfThere(layoutOf(root).config);
   const parsed = text === undefined ? undefined : parseConfig(text, hostFacts(root));
   return parsed?.ok === true ? parsed.config : undefined;
+}
+
+async function loopbackWarnings({ door }: Config): Promise<readonly string[]> {
+  const fault = door === 'tcp' ? await loopbackFault() : undefined;
+  return fault === undefined ? [] : [`${fault.message} ${fault.hint}`];
 }
 
 function warningsFor(

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { inPrivateWorld, worldsPossible } from '../private-world.ts';
 
-// Behaviour 64: A full host disk pauses the guest. The guest is never restarted for that, and continues by itself once 512
+// Behaviour 65: A full host disk pauses the guest. The guest is never restarted for that, and continues by itself once 512
 // MiB are free.
 describe.runIf(worldsPossible)("the host's disk is full while the guest writes", () => {
   let facts: ReadonlyMap<string, string> = new Map();

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { HyperkitRig } from '../hyperkit-rig.ts';
 import { inPrivateWorld, worldsPossible } from '../private-world.ts';
 
-// Behaviour 65: HyperKit and vfkit cannot pause. Their guest is shut down cleanly when less than 512 MiB are free, which is
+// Behaviour 66: HyperKit and vfkit cannot pause. Their guest is shut down cleanly when less than 512 MiB are free, which is
 // shown as `paused`, and restarted once 1 GiB is free.
 describe.runIf(worldsPossible)(
   "the host's disk becomes full under HyperKit, which cannot pause",

@@ -8,9 +8,9 @@ const checkout = resolve(import.meta.dirname, '../../..');
 /** The image of the release before, which scripts/test makes: its Nix is 2.26.3. */
 const old = join(process.env['LINUXKIT_TEST_RELEASE'] ?? onlyRelease(), 'image/builder');
 
-// Behaviour 137: A build in the guest does not become root, and does not reach another build, a user or the daemon's
+// Behaviour 138: A build in the guest does not become root, and does not reach another build, a user or the daemon's
 // socket. Nix's known escapes are tried, and gain nothing.
-// Behaviour 135: No line on the console ends a guest that was ready, whoever wrote it. The guest can give up only while it
+// Behaviour 136: No line on the console ends a guest that was ready, whoever wrote it. The guest can give up only while it
 // boots; anything else that would end it is checked with the guest itself.
 test('out of a build of our image nothing gets', async (context) => {
   await using rig = await BuilderRig.create({ context });

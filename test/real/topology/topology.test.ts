@@ -23,7 +23,7 @@ describe.runIf(worldsPossible)(
       expect(['starting', 'booting']).toContain(facts.get('phase-at-build'));
       expect(facts.get('phase-after')).toBe('ready');
     });
-    // Behaviour 142: A running guest accepts a key of root's that arrives while it runs.
+    // Behaviour 143: A running guest accepts a key of root's that arrives while it runs.
     test("a guest that runs takes root's new key", () =>
       expect(facts.get('root-key-taken'), all).toBe('builder'));
     test("the derivation was built under the guest's kernel", () => {

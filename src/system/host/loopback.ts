@@ -1,0 +1,55 @@
+/** Whether connections of this machine to itself come through: in a network namespace of its own the interface for it begins as down. */
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { errorCode, Exit, type Failure } from '../failure.ts';
+
+export const loopback = '127.0.0.1';
+
+/** A connection takes a moment where it works; one that is neither made nor refused says nothing. */
+const timeoutMs = 2_000;
+
+/** What a connection to oneself is refused with where no interface leads there (connect(2)). */
+const noWay: ReadonlySet<string | undefined> = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'ENETDOWN']);
+
+/** Tries it, with a listener of its own; undefined where it works, or where that cannot be told. */
+export async function loopbackFault(): Promise<Failure | undefined> {
+  const server = createServer((socket) => socket.destroy());
+  try {
+    server.listen(0, loopback);
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    return noWay.has(await errorOf(port)) ? loopbackDown() : undefined;
+  } catch {
+    // It cannot be listened there: whoever has to says so in its own words.
+    return undefined;
+  } finally {
+    server.close();
+  }
+}
+
+function errorOf(port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: loopback, port, timeout: timeoutMs });
+    const settle = (code?: string) => {
+      socket.destroy();
+      resolve(code);
+    };
+    socket.once('connect', () => settle()).once('timeout', () => settle());
+    socket.once('error', (error) => settle(errorCode(error)));
+  });
+}
+
+/** Pure. */
+export function loopbackDown(platform: NodeJS.Platform = process.platform): Failure {
+  const [name, up] =
+    platform === 'darwin'
+      ? ['lo0', 'sudo ifconfig lo0 up']
+      : ['lo', 'sudo ip link set lo up; or give the container a network'];
+  return {
+    kind: 'loopback-down',
+    message: `Cannot connect to ${loopback}: the loopback interface (${name}) is down, so neither Nix nor the daemon can reach the guest.`,
+    hint: `Bring it up: ${up}. Then: linuxkit-builder restart`,
+    exit: Exit.unavailable,
+    recovery: 'wait',
+  };
+}

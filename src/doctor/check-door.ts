@@ -3,8 +3,17 @@ import { connect } from 'node:net';
 import { describePlace, type DoorPlace } from '../door/entrance.ts';
 import { portOwner } from '../door/port-owner.ts';
 import type { Verdict } from './check-runner.ts';
+import { loopbackFault } from '../system/host/loopback.ts';
 import { rootPaths } from '../host/system-paths.ts';
 import { isAway, type DoctorFacts } from './facts.ts';
+
+/** Whether a door that is a port can be reached at all. */
+export async function checkLoopback({ config }: DoctorFacts): Promise<Verdict> {
+  if (config().door === 'unix') return { kind: 'not-asked', why: 'the door is a Unix socket' };
+  const fault = await loopbackFault();
+  if (fault === undefined) return { kind: 'good', fact: '127.0.0.1 can be connected to' };
+  return { kind: 'bad', what: fault.message, why: '', remedy: fault.hint };
+}
 
 export async function checkDoor(facts: DoctorFacts): Promise<Verdict> {
   const { signal } = facts.context;

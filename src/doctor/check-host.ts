@@ -15,7 +15,6 @@ import { failureOf } from '../system/failure.ts';
 import { isLocked, sectionLock } from '../system/lock/lock.ts';
 import { tryNode } from '../system/process/node-trial.ts';
 import { hostFacts } from '../system/host/host.ts';
-import { loopbackFault } from '../system/host/loopback.ts';
 import { programMissing } from '../system/process/find-program.ts';
 import { chooseAccelerator } from '../vm/accelerator.ts';
 import { bundleAt, checkBootImage, readManifest } from '../vm/boot-image.ts';
@@ -23,6 +22,7 @@ import { masksCx16, noV2 } from '../vm/qemu/emulated.ts';
 import { qemuAbilities } from '../vm/qemu/qemu-abilities.ts';
 import { describeAge } from '../vm/image-age.ts';
 import { diskSpace } from './check-disk.ts';
+import { checkLoopback } from './check-door.ts';
 import type { DoctorFacts } from './facts.ts';
 import { imageAgeAt } from '../image/image-news.ts';
 
@@ -32,7 +32,7 @@ export const machineChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'versions', dependsOn: ['programs'], run: () => versions(facts) },
   { name: 'node', dependsOn: ['programs'], run: () => node() },
   { name: 'state directory', dependsOn: ['settings'], run: () => stateDirectory(facts.layout) },
-  { name: 'loopback', dependsOn: ['settings'], run: () => loopback(facts) },
+  { name: 'loopback', dependsOn: ['settings'], run: () => checkLoopback(facts) },
   { name: 'locks', dependsOn: ['state directory'], run: () => locks(facts.layout) },
   {
     name: 'disk space',
@@ -54,13 +54,6 @@ async function node(): Promise<Verdict> {
     // A full or read-only folder for temporary files is no fault of Node.
     return { kind: 'not-asked', why: message };
   }
-}
-
-async function loopback({ config }: DoctorFacts): Promise<Verdict> {
-  if (config().door === 'unix') return { kind: 'not-asked', why: 'the door is a Unix socket' };
-  const fault = await loopbackFault();
-  if (fault === undefined) return { kind: 'good', fact: '127.0.0.1 can be connected to' };
-  return { kind: 'bad', what: fault.message, why: '', remedy: fault.hint };
 }
 
 function settings(layout: Layout): Verdict {

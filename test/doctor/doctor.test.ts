@@ -255,6 +255,38 @@ describe.runIf(asRoot)('doctor finds', () => {
     }
   });
 
+  // Behaviour 152: Something that prints before Nix's own answer is found by `doctor`, with who prints it: a script in the place of ssh, or a
+  // shell that ssh runs on this machine.
+  test.each([
+    [
+      'a script in the place of ssh',
+      'echo Hello; ',
+      '',
+      'Find what prints it: a script in the place of ssh',
+    ],
+    [
+      'the shell of Nix’s own word',
+      '',
+      'Hello',
+      'It comes from /bin/loud (SHELL in your environment)',
+    ],
+  ])('what prints before the answer: %s', async (_, before, byShell, words) => {
+    using rig = await configured();
+    const path = `${fakeSsh(rig, { before, byShell })}:${process.env['PATH'] ?? ''}`;
+    const server = await listening('SSH-2.0-none\r\n');
+    try {
+      const { port } = server.address() as { port: number };
+      await rig.run('--port', String(port));
+      living(rig, { phase: 'ready', vmPid: 1, clockOffsetMs: 0, door: { port, draining: false } });
+      const findings = await rig.doctor({ PATH: path, SHELL: '/bin/loud' });
+      expect(verdicts(findings)).toMatchObject({ 'ssh as you': 'bad' });
+      expect(wordsOf(findings, 'ssh as you')).toContain('something prints Hello before the answer');
+      expect(wordsOf(findings, 'ssh as you')).toContain(words);
+    } finally {
+      server.close();
+    }
+  });
+
   // Behaviour 54: ssh reaches the socket under every shell that runs what it is given. Otherwise `doctor` says so.
   test('a door that is a socket, and a shell by which ssh runs nothing', async () => {
     using rig = await configured('--door', 'unix');
@@ -362,8 +394,11 @@ test('on the real machine ssh is left to find its own configuration', () => {
   ]);
 });
 
-/** A folder with what takes the place of ssh and of the guest: without /dev/kvm, with a nix daemon, and only on our own port. */
-function fakeSsh(rig: Rig): string {
+/**
+ * A folder with what takes the place of ssh and of the guest: without /dev/kvm, with a nix daemon, and only on our own port. It runs that
+ * before it answers, and its local shell prints that beside its word.
+ */
+function fakeSsh(rig: Rig, { before = '', byShell = '' } = {}): string {
   const folder = join(rig.tree, 'bin');
   mkdirSync(folder);
   writeFileSync(
@@ -373,7 +408,9 @@ case "$*" in
     -V) echo OpenSSH_10.0p2 >&2 ;;
     *'-p 2222'*) echo 'connect to host 127.0.0.1 port 2222: Connection refused' >&2; exit 255 ;;
     *'test -c /dev/kvm') exit 1 ;;
-    *'nix-daemon --stdio') printf 'oixd\\0\\0\\0\\0\\12\\1\\0\\0\\0\\0\\0\\0stla\\0\\0\\0\\0stla\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60 ;;
+    *'nix-daemon --stdio')
+        case "$*" in *LocalCommand*) ${byShell === '' ? '' : `echo ${byShell};`} echo started ;; esac
+        ${before}printf 'oixd\\0\\0\\0\\0\\12\\1\\0\\0\\0\\0\\0\\0stla\\0\\0\\0\\0stla\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0'; exec sleep 60 ;;
     *) exit 255 ;;
 esac
 `,

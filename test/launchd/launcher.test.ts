@@ -105,7 +105,7 @@ describe('the launcher', { timeout: 60_000 }, () => {
     expect(run.said()).toContain(`${values.named} is too old; trying ${values.node}.`);
   });
 
-  // Behaviour 162: A Node that is too old is refused with one sentence that says what is needed, and exit code 69. launchd
+  // Behaviour 163: A Node that is too old is refused with one sentence that says what is needed, and exit code 69. launchd
   // and systemd do not retry.
   test('leaves with 0 when both are too old, so that launchd does not try again for ever', async () => {
     for (const node of [values.named, values.node]) script(node, 'exit 69');
@@ -119,7 +119,7 @@ describe('the launcher', { timeout: 60_000 }, () => {
     expect(await launch(0).ended).toBe(70);
   });
 
-  // Behaviour 154: A login job whose program was uninstalled without `unconfigure` says so once at each login and ends.
+  // Behaviour 155: A login job whose program was uninstalled without `unconfigure` says so once at each login and ends.
   // `doctor` of the next installation finds it, and `--fix` repairs or removes it.
   test('says so where `start` looks, too', async () => {
     mkdirSync(join(values.state, 'nix-state'));

@@ -31,7 +31,7 @@ async function systemRig() {
 }
 
 describe.runIf(asRoot)('with launchd', { timeout: 120_000 }, () => {
-  // Behaviour 155: With `configure --system`, launchd or systemd starts the daemon at boot, without a login and as its
+  // Behaviour 156: With `configure --system`, launchd or systemd starts the daemon at boot, without a login and as its
   // owner. Only the job's file belongs to root.
   test('a job of the system, from configure to unconfigure', async () => {
     await using rig = await systemRig();
@@ -68,7 +68,7 @@ describe.runIf(asRoot)('with launchd', { timeout: 120_000 }, () => {
     expect(rig.snapshot()).toEqual(before);
   });
 
-  // Behaviour 156: A job that something else declares is never rewritten. `start` and `stop` use it, and `status`, `doctor`
+  // Behaviour 157: A job that something else declares is never rewritten. `start` and `stop` use it, and `status`, `doctor`
   // and `configure` say who declared it and how to restart it.
   test('a job that nix-darwin declares', async () => {
     await using rig = await systemRig();

@@ -127,7 +127,7 @@ describe('with systemd', { timeout: 60_000 }, () => {
     ]);
   });
 
-  // Behaviour 155: With `configure --system`, launchd or systemd starts the daemon at boot, without a login and as its
+  // Behaviour 156: With `configure --system`, launchd or systemd starts the daemon at boot, without a login and as its
   // owner. Only the job's file belongs to root.
   test.runIf(process.getuid?.() === 0)(
     'a unit of the system, from configure to unconfigure',
@@ -173,7 +173,7 @@ describe('with systemd', { timeout: 60_000 }, () => {
     },
   );
 
-  // Behaviour 156: A job that something else declares is never rewritten. `start` and `stop` use it, and `status`, `doctor`
+  // Behaviour 157: A job that something else declares is never rewritten. `start` and `stop` use it, and `status`, `doctor`
   // and `configure` say who declared it and how to restart it.
   test('a unit that a configuration declares', async () => {
     using rig = await rigOf();
@@ -208,7 +208,7 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     ]);
   });
 
-  // Behaviour 154: A login job whose program was uninstalled without `unconfigure` says so once at each login and ends.
+  // Behaviour 155: A login job whose program was uninstalled without `unconfigure` says so once at each login and ends.
   // `doctor` of the next installation finds it, and `--fix` repairs or removes it.
   test('a program that is gone is not tried again and again', async () => {
     using rig = await rigOf();
@@ -224,7 +224,7 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     }
   });
 
-  // Behaviour 153: A login job still starts after an upgrade of Node or of this program that leaves the old one's directory
+  // Behaviour 154: A login job still starts after an upgrade of Node or of this program that leaves the old one's directory
   // empty: by the name that the package manager keeps, or else by its old name. `doctor` finds a job whose names are all
   // gone.
   test('an upgraded Node is started by the name that leads to it', async () => {
@@ -299,7 +299,7 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     },
   );
 
-  // Behaviour 152: A daemon started by hand exits if something is wrong, whatever variables the terminal sets. One started
+  // Behaviour 153: A daemon started by hand exits if something is wrong, whatever variables the terminal sets. One started
   // by launchd or systemd stays and reports it.
   test('a daemon by hand is none of systemd’s, in a terminal that is', async () => {
     using rig = await rigOf();

@@ -23,7 +23,7 @@ function install(file: string, links: Readonly<Record<string, string>>): void {
   }
 }
 
-// Behaviour 153: A login job still starts after an upgrade of Node or of this program that leaves the old one's directory
+// Behaviour 154: A login job still starts after an upgrade of Node or of this program that leaves the old one's directory
 // empty: by the name that the package manager keeps, or else by its old name. `doctor` finds a job whose names are all
 // gone.
 test.each<

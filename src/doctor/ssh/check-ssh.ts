@@ -29,10 +29,10 @@ export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<V
     writeFileSync(known, knownHostsLine(readIdentity(layout).host.public));
     const sudo = needsSudo ? ['sudo', '-n'] : [];
     const options = sshOptionsOfNix(facts, who);
-    const command = (more: readonly string[]) => [
+    const command = (more: readonly string[], started?: boolean) => [
       ...sudo,
       program('ssh'),
-      ...sshArgv(facts, who, { known, more }),
+      ...sshArgv(facts, who, { known, more, ...(started === undefined ? {} : { started }) }),
     ];
     const answer = await greet(command(options?.words ?? []), context);
     // The same key lies there for good, so that the command can be tried by hand.
@@ -63,7 +63,9 @@ export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<V
         seen,
       };
     const asker = { who, ssh: [...sudo, program('ssh')], file: configurationOf(facts, who) };
-    const fault = (await shellFault(facts, who)) ?? (await configFault(facts, asker));
+    const fault = isPrinted(answer)
+      ? printedFault(facts, who, await greet(command(options?.words ?? [], false), context))
+      : ((await shellFault(facts, who)) ?? (await configFault(facts, asker)));
     return {
       kind: 'bad',
       what: `${notReached}: ${said}.${fault === undefined ? '' : ` ${fault.what}.`}`,
@@ -78,12 +80,16 @@ export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<V
 
 /**
  * The words with which Nix calls ssh for ssh-ng (ssh.cc); `known` holds the guest's key as Nix writes it, `more` are those of
- * NIX_SSHOPTS. In a tree the configuration that ssh would find by itself is named.
+ * NIX_SSHOPTS. `started` false leaves out what ssh has a shell of this machine say when it has logged in. In a tree the configuration that ssh would find by itself is named.
  */
 export const sshArgv = (
   { tree, places }: Pick<DoctorFacts, 'tree' | 'places'>,
   who: 'user' | 'root',
-  { known, more }: { readonly known: string; readonly more: readonly string[] },
+  {
+    known,
+    more,
+    started = true,
+  }: { readonly known: string; readonly more: readonly string[]; readonly started?: boolean },
 ): readonly string[] => [
   ...configurationOf({ tree, places }, who),
   `${guestUser}@${alias}`,
@@ -91,8 +97,7 @@ export const sshArgv = (
   '-T',
   ...more,
   `-oUserKnownHostsFile=${known}`,
-  '-oPermitLocalCommand=yes',
-  '-oLocalCommand=echo started',
+  ...(started ? ['-oPermitLocalCommand=yes', '-oLocalCommand=echo started'] : []),
   '-S',
   'none',
   '--',
@@ -125,6 +130,23 @@ async function shellFault(
   };
 }
 
+/** Who it is that prints where Nix's own words belong. `quiet`: what came without the shell by which ssh says that it has logged in. */
+function printedFault(facts: DoctorFacts, who: 'user' | 'root', quiet: Greeted): ConfigFault {
+  const { program } = facts;
+  if (quiet !== 'nix')
+    return {
+      what: 'Nix takes every byte of it for its own protocol',
+      remedy: `Find what prints it: a script in the place of ssh (${program('ssh')}), or a ProxyCommand. What it has to say belongs on its stderr.`,
+    };
+  const [shell = 'the login shell', where] = variableOf(facts, who, 'SHELL');
+  const named = `${quoted(shell) ?? ''}${where === '' ? '' : ` (SHELL in ${where})`}`;
+  return {
+    what: `It comes from ${named}, by which ssh runs a word of Nix's; Nix since 2.9 waits for that word alone`,
+    remedy:
+      'Have its start-up files (such as ~/.zshenv, or what BASH_ENV names) print nothing where nobody sits at a terminal.',
+  };
+}
+
 /** What NIX_SSHOPTS adds to Nix's ssh, split at white space as Nix does it (ssh.cc); undefined where it is not set. */
 function sshOptionsOfNix({ context, tree }: DoctorFacts, who: 'user' | 'root') {
   const [value, where] = variableOf({ context, tree }, who, 'NIX_SSHOPTS');
@@ -146,8 +168,21 @@ function variableOf(
 const patienceMs = 30_000;
 const mostBytes = 64 * 1024;
 
-/** A nix daemon answers; or why none did. */
-type Greeted = 'nix' | 'late' | { readonly refused: string } | CommandResult;
+/** A nix daemon answers; or why none did, or what is printed before its answer. */
+type Greeted = 'nix' | 'late' | Printed | { readonly refused: string } | CommandResult;
+interface Printed {
+  readonly printed: string;
+}
+const isPrinted = (answer: Greeted): answer is Printed =>
+  typeof answer === 'object' && 'printed' in answer;
+
+/** Before the daemon's answer there is nothing, or the one word that Nix has ssh say on this machine. */
+function beforeIt(bytes: Buffer): Printed | undefined {
+  const text = bytes.toString('utf8').replace(/^started\n/m, '');
+  return text === ''
+    ? undefined
+    : { printed: quoted(text.trim().split('\n')[0]) ?? 'a blank line' };
+}
 
 /** Asks, and keeps the line open until an answer comes: a daemon whose input ends says nothing. */
 async function greet(
@@ -169,7 +204,7 @@ async function greet(
         const begins = beginningIn(bytes);
         if (begins < 0) return;
         const answer = nixAnswer(bytes.subarray(begins));
-        if (answer.kind === 'answered') resolve('nix');
+        if (answer.kind === 'answered') resolve(beforeIt(bytes.subarray(0, begins)) ?? 'nix');
         if (answer.kind === 'refused') resolve({ refused: answer.why });
       });
     });
@@ -192,6 +227,7 @@ const sudoRefused = (answer: Greeted): boolean =>
 
 function lastWords(answer: Exclude<Greeted, 'nix'>): string {
   if (answer === 'late') return `no answer in ${patienceMs / 1000} s`;
+  if ('printed' in answer) return `something prints ${answer.printed} before the answer`;
   if ('refused' in answer) return answer.refused.replace(/\.$/, '');
   const { ended, stderr } = answer;
   // They may be the guest's: what its login says on its stderr comes here too.

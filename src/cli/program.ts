@@ -31,7 +31,7 @@ import { upgradeVerb } from './image/upgrade-command.ts';
 import { verdictsVerb } from './inspect/verdicts-command.ts';
 
 /** Everything main knows; the exit code is kept here. */
-export type World = Omit<CliContext, 'exit' | 'version'>;
+type World = Omit<CliContext, 'exit' | 'version'>;
 
 /** Runs one command line (without node and script); the exit code. Tells failures itself. */
 export async function run(argv: readonly string[], world: World, version: string): Promise<number> {

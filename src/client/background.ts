@@ -11,7 +11,7 @@ import { noSettings } from '../supervisor/health/child-failures.ts';
 import { readSettings } from '../config/read-settings.ts';
 import { findStatus } from './found.ts';
 
-export interface Terminal {
+interface Terminal {
   readonly env: NodeJS.ProcessEnv;
   readonly clock: Clock;
   readonly signal: AbortSignal;

@@ -8,7 +8,7 @@ import { readLive } from '../system/files/pidfile.ts';
 import { ask, holdDoor, type Busy } from '../supervisor/daemon/control.ts';
 import { ownPidFiles } from '../supervisor/daemon/daemon-lock.ts';
 
-export interface DrainOptions {
+interface DrainOptions {
   readonly clock: Clock;
   /** Ends the wait, and lets new connections in again: the stop is called off. */
   readonly signal: AbortSignal;

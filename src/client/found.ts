@@ -12,7 +12,7 @@ import { otherDaemon } from '../supervisor/daemon/daemon-lock.ts';
 import { readStatus, type Found } from '../supervisor/status/status.ts';
 import { parseStatus } from '../supervisor/status/status-schema.ts';
 
-export interface Asker {
+interface Asker {
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }

@@ -7,7 +7,7 @@ import { findStatus } from './found.ts';
 import { noDaemon } from '../supervisor/daemon/no-daemon.ts';
 import { traitsOf } from '../supervisor/lifecycle/phases.ts';
 
-export interface WaitOptions {
+interface WaitOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly timeoutMs: number;

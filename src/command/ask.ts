@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
 import { terminalText } from '../system/plain-text.ts';
 
-export interface AskOptions {
+interface AskOptions {
   readonly signal: AbortSignal;
   readonly input?: Readable;
   readonly output?: Writable;

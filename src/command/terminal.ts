@@ -1,7 +1,7 @@
 /** How a line of ours reaches a terminal: first without what a terminal would obey, then with what we want it to obey. Pure. */
 import { terminalText } from '../system/plain-text.ts';
 
-export type Color = 'green' | 'yellow' | 'red';
+type Color = 'green' | 'yellow' | 'red';
 const codes: Readonly<Record<Color, number>> = { red: 31, green: 32, yellow: 33 };
 
 /** How a line is shown. Colours and movements come from here alone: in the line itself they would be dropped. */

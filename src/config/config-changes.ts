@@ -3,7 +3,7 @@ import type { Config } from './config.ts';
 import { settingRows, waitsForGuest } from './settings.ts';
 
 /** One setting whose value is another. */
-export interface Change {
+interface Change {
   readonly name: string;
   readonly from: unknown;
   readonly to: unknown;

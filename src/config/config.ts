@@ -40,7 +40,7 @@ export type Config = Readonly<
 /** Always among the features: a derivation that requires it is built here and nowhere else. */
 export const builderFeature = instance.feature;
 
-export type Parsed =
+type Parsed =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 

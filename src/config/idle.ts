@@ -2,10 +2,10 @@
 import * as v from 'valibot';
 /** What becomes of a guest that nobody uses: the best that its VM program can do, a stop, or nothing. */
 export const idleWays = ['auto', 'stop', 'never'] as const;
-export type IdleWay = (typeof idleWays)[number];
+type IdleWay = (typeof idleWays)[number];
 
 export const startTimes = ['login', 'demand'] as const;
-export type StartTime = (typeof startTimes)[number];
+type StartTime = (typeof startTimes)[number];
 
 export interface Idle {
   /** A span of time, `10 min`. */
@@ -18,7 +18,7 @@ export interface Idle {
 
 /** The same as ever, or as soon as nobody uses it. */
 export const urgencies = ['same', 'now'] as const;
-export type Urgency = (typeof urgencies)[number];
+type Urgency = (typeof urgencies)[number];
 
 const units = { s: 1_000, min: 60_000, h: 3_600_000 } as const;
 /** Shorter ones would keep a guest coming and going; longer ones are `never`. */

@@ -2,7 +2,7 @@
  * Who a builder is on its host: everything in which two builders of one host must differ, made once from its name. Whatever names a
  * path, a label, a mark or a host takes it from here.
  */
-export interface Instance {
+interface Instance {
   /** `default` for the only one. */
   readonly name: string;
   /** The state directory's own name, in the user's cache. */
@@ -30,7 +30,7 @@ export interface Instance {
 }
 
 /** Each with a name of its own has a port of its own, so far from the first. */
-export interface Named {
+interface Named {
   readonly name: string;
   readonly nth: number;
 }

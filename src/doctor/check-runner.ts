@@ -33,7 +33,7 @@ export type Finding = { readonly name: string } & (
   (Verdict & { readonly fixed?: boolean }) | { readonly kind: 'skipped'; readonly because: string }
 );
 
-export interface CheckRunOptions {
+interface CheckRunOptions {
   readonly fix: boolean;
   readonly signal: AbortSignal;
   readonly onBegin: (name: string) => void;

@@ -9,11 +9,11 @@ import { fieldsOf } from '../system/socket/json-lines.ts';
 import { bootId } from '../system/process/process.ts';
 
 /** What is chosen among several ways. */
-export const subjects = ['accelerator', 'network', 'vm', 'image'] as const;
+const subjects = ['accelerator', 'network', 'vm', 'image'] as const;
 export type Subject = (typeof subjects)[number];
 
 /** One of several ways, as it is here now. */
-export interface Way {
+interface Way {
   readonly subject: Subject;
   /** Its name: `kvm`, `gvproxy`. */
   readonly way: string;

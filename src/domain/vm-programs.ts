@@ -21,7 +21,7 @@ export const networkNames = ['user', 'vpnkit', 'gvproxy'] as const;
 export type NetworkName = (typeof networkNames)[number];
 
 /** What each network can be attached by. */
-export const networkLinks: Readonly<Record<NetworkName, readonly Link[]>> = {
+const networkLinks: Readonly<Record<NetworkName, readonly Link[]>> = {
   user: ['own'],
   vpnkit: ['vpnkit'],
   gvproxy: ['vpnkit', 'qemu-stream', 'vfkit-dgram'],

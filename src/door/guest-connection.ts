@@ -12,7 +12,7 @@ import type { ConnectThrottle } from './connect-throttle.ts';
 
 const greeting = Buffer.from('SSH-2.0-');
 
-export interface ReachOptions {
+interface ReachOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Ends the attempts. */
@@ -44,7 +44,7 @@ export async function greets(tunnel: Tunnel, options: Omit<ReachOptions, 'log'>)
 }
 
 /** How long an attempt may be silent, and the pause after it; both grow: a busy guest must not be asked more and more. */
-export function backoffFor(attempt: number): {
+function backoffFor(attempt: number): {
   readonly silenceMs: number;
   readonly delayMs: number;
 } {

@@ -11,7 +11,7 @@ export const earlyBytesLimit = 16 * 1024;
 /** How a client's first words begin (RFC 4253, 4.2). */
 const banner = Buffer.from('SSH-');
 
-export interface HeldNews {
+interface HeldNews {
   /** It has ended or lost its connection. At most once, and never after the wait has ended. */
   readonly onGone: (why: string) => void;
   /** It has said the beginning of an ssh banner. At most once. */

@@ -25,7 +25,7 @@ export function usersOf(port: number): ReadonlyMap<number, number> | undefined {
 }
 
 /** Those of one user. */
-export interface Peers {
+interface Peers {
   readonly uid: number;
   readonly connections: number;
 }

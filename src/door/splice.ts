@@ -9,7 +9,7 @@ import type { Clock } from '../system/time/clock.ts';
 export type SpliceEnd =
   { readonly kind: 'finished' } | { readonly kind: 'reset'; readonly why: string };
 
-export interface SpliceOptions {
+interface SpliceOptions {
   readonly clock: Clock;
   /** For a guest's end that is cut off some time after our half was ended: that half is ended when the guest has been silent for so long. */
   readonly silenceMs?: number | undefined;

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../system/time/clock.ts';
 import type { User } from './queue.ts';
 
-export interface Pair {
+interface Pair {
   readonly number: number;
   readonly client: Socket;
   readonly guest: Socket;

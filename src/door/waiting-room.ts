@@ -38,7 +38,7 @@ export interface Crowd {
   readonly newcomers: number;
 }
 
-export interface WaitingRoomOptions {
+interface WaitingRoomOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly holdMs: () => number;

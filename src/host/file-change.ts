@@ -32,7 +32,7 @@ export interface WantedFile {
   readonly leavesLinks?: boolean;
 }
 
-export type Content =
+type Content =
   /** Nobody else writes it. A secret is never shown. */
   | {
       readonly kind: 'whole';
@@ -136,7 +136,7 @@ export function missingDirectories(path: string): string[] {
 }
 
 /** Makes them, each with that mode whatever the umask. */
-export function makeDirectories(file: string, mode: number): void {
+function makeDirectories(file: string, mode: number): void {
   for (const directory of missingDirectories(file)) {
     makeDirectory(directory, mode);
     chmodSync(directory, mode);

@@ -9,7 +9,7 @@ import { readIfThere } from '../system/files/files.ts';
 import { rootPaths } from './system-paths.ts';
 import { receiptSchema, replacedSchema, type Receipt } from './receipts.ts';
 
-export const ownerSchema = v.strictObject({
+const ownerSchema = v.strictObject({
   /** Login name, for sentences. */
   name: v.string(),
   uid: v.number(),
@@ -24,11 +24,11 @@ const linesSchema = v.optional(v.array(replacedSchema));
 
 /** Lines of others that ours took the place of: in Nix's list, and, for the release before, in root's ssh configuration. */
 const replacementsSchema = v.strictObject({ machines: linesSchema, ssh: linesSchema });
-export type Replacements = Readonly<v.InferOutput<typeof replacementsSchema>>;
+type Replacements = Readonly<v.InferOutput<typeof replacementsSchema>>;
 
 /** Of a builder that a configuration declares (`packaging/nix`): its name, and the command that restarts the daemon. */
 const declaredSchema = v.strictObject({ by: v.string(), restart: v.string() });
-export type Declared = Readonly<v.InferOutput<typeof declaredSchema>>;
+type Declared = Readonly<v.InferOutput<typeof declaredSchema>>;
 
 const installedSchema = v.variant('version', [
   v.strictObject({

@@ -6,7 +6,7 @@ import type { ReplacedLine } from './file-change.ts';
 const [opening = ''] = instance.marks.begin.split(' (');
 
 /** Judges a line outside of our block, line break included; a character a byte. */
-export type IsLegacyLine = (line: string) => boolean;
+type IsLegacyLine = (line: string) => boolean;
 
 /** The file without them. */
 export function withoutLegacyLines(file: Uint8Array, isStray: IsLegacyLine): Buffer {

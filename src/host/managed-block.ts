@@ -6,7 +6,7 @@
 import { instance } from '../config/instance.ts';
 
 /** Where a new block stands. Where order decides (ssh takes the first value it meets) it must be `first`. */
-export type Position = 'first' | 'last';
+type Position = 'first' | 'last';
 
 export const { begin: beginMark, end: endMark } = instance.marks;
 

@@ -66,11 +66,11 @@ export function receiptsOf(change: FileChange, now: number): Receipt[] {
 }
 
 /** The receipts of the directories that have to be made for a file. */
-export const directoryReceipts = (file: string, now: number): Receipt[] =>
+const directoryReceipts = (file: string, now: number): Receipt[] =>
   missingDirectories(file).map((path) => directoryReceipt(path, now));
 
 /** The receipt of a directory that is ours as long as nobody else has something in it. */
-export const directoryReceipt = (path: string, now: number): Receipt => ({
+const directoryReceipt = (path: string, now: number): Receipt => ({
   path,
   put: 'directory',
   before: null,
@@ -101,11 +101,6 @@ export function withReceipt(receipts: readonly Receipt[], receipt: Receipt): rea
   const before = receipt.before?.bytes === undefined ? first.before : receipt.before;
   const kept = { ...receipt, at, before, replaced };
   return receipts.map((each) => (each === first ? kept : each));
-}
-
-/** True when the last thing we put there is what should be there: all that can be known of a file we may not read. */
-export function isRecorded(receipts: readonly Receipt[], wanted: WantedFile): boolean {
-  return receipts.some(({ path, digest }) => path === wanted.path && digest === digestOf(wanted));
 }
 
 /** The receipts in a file; none if there is no file. */

@@ -12,7 +12,7 @@ import { makeDirectory, namesIfThere, readIfThere, writeWhole } from '../system/
 export type Use = 'look' | 'ask' | 'mend' | 'change';
 
 /** What speaks against working in a directory as who we are. */
-export type Distrust =
+type Distrust =
   | { readonly kind: 'foreign'; readonly path: string; readonly uid: number }
   /** Others can put what they like there. */
   | { readonly kind: 'open'; readonly path: string }
@@ -66,7 +66,7 @@ function isOthers(path: string): boolean {
 }
 
 /** In a sentence. */
-export const describeDistrust = (distrust: Distrust): string =>
+const describeDistrust = (distrust: Distrust): string =>
   ({
     foreign: `${distrust.path} belongs to another user (uid ${'uid' in distrust ? distrust.uid : 0})`,
     open: `${distrust.path} is writable by other users`,

@@ -26,7 +26,7 @@ export const lockToRenew = ({ own, updated }: LockPaths, assets: string): string
   existsSync(join(assets, 'src/image/recipe.ts')) ? own : updated;
 
 /** Whether a lock was made for a recipe: the same names are asked for, and nothing is below the floors or beyond a series. */
-export const fits = (lock: Lock, recipe: Recipe): boolean =>
+const fits = (lock: Lock, recipe: Recipe): boolean =>
   sorted(lock.without) === sorted(recipe.without) &&
   (['amd64', 'arm64'] satisfies Arch[]).every((arch) => {
     const { requested, packages } = lock.architectures[arch];

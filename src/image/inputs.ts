@@ -5,7 +5,7 @@ import { overlayEntries } from './tree/overlay.ts';
 import type { Arch, Recipe } from './recipe.ts';
 import type { SquashfsTool } from './tree/squashfs.ts';
 
-export interface Decisive {
+interface Decisive {
   readonly arch: Arch;
   readonly lock: Lock;
   readonly recipe: Recipe;

@@ -9,21 +9,21 @@ import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { plainText, quoted } from '../system/plain-text.ts';
 import { awaitUnix } from '../system/socket/unix-socket.ts';
 
-export const initBytes = 49;
+const initBytes = 49;
 const commandBytes = 41;
 const replyBytes = 258;
 const magic = 'VMN3T';
 const protocolVersion = 22;
 
 /** The guest's card as the server sees it. */
-export interface Vif {
+interface Vif {
   readonly mtu: number;
   readonly maxPacketBytes: number;
   readonly mac: string;
 }
 
 /** What the server says: a card, or why there is none. */
-export type Reply =
+type Reply =
   | { readonly kind: 'vif'; readonly vif: Vif }
   | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'unknown' };
@@ -63,7 +63,7 @@ export function decodeReply(reply: Buffer): Reply {
   return { kind: 'refused', why: reply.toString('latin1', 2, 2 + length) };
 }
 
-export interface HandshakeOptions {
+interface HandshakeOptions {
   readonly path: string;
   readonly uuid: string;
   readonly preferredIpv4?: string;

@@ -5,7 +5,7 @@ import type { Link, NetworkName } from '../domain/vm-programs.ts';
 import type { Launch } from '../system/process/child.ts';
 import type { Clock } from '../system/time/clock.ts';
 
-export interface NetworkInput {
+interface NetworkInput {
   readonly layout: Layout;
   /** How the VM program is attached to it: one of the network's own. */
   readonly link: Link;

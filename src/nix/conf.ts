@@ -17,14 +17,7 @@ export interface Setting {
 export const settingOf = (name: string, path: string, read: ReadText): Setting | undefined =>
   settingsOf(path, read, []).findLast((setting) => setting.name === name);
 
-/**
- * The value of `builders` that counts, or undefined where nothing is said and Nix's own default (`@` and its machines file)
- * holds.
- */
-export const buildersSetting = (path: string, read: ReadText): string | undefined =>
-  settingOf('builders', path, read)?.value;
-
-/** True when that value keeps Nix from reading the machines file. */
+/** True when that value of `builders` keeps Nix from reading the machines file. */
 export function hides(builders: string | undefined, machinesFile: string): boolean {
   if (builders === undefined) return false;
   return !builders.split(/[\n;]/).some((entry) => entry.trim() === `@${machinesFile}`);

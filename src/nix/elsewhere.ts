@@ -13,7 +13,7 @@ export interface NixConflict {
 }
 
 /** What is known of one Nix: nix-daemon's, or your own. */
-export interface OneNix {
+interface OneNix {
   readonly whose: 'all' | 'yours';
   /** The definition of a setting that counts. */
   readonly find: (name: string) => Setting | undefined;

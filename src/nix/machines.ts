@@ -18,7 +18,7 @@ export interface MachinesEntry {
 }
 
 /** What makes Nix refuse the file. */
-export interface BadMachinesLine {
+interface BadMachinesLine {
   /** From 1. */
   readonly line: number;
   readonly message: string;
@@ -56,7 +56,7 @@ export function withIncluded(
     .join('\n');
 }
 
-export interface LineOptions {
+interface LineOptions {
   readonly system: string;
   readonly extraSystems?: readonly string[];
   readonly maxJobs: number;

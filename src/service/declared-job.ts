@@ -5,7 +5,7 @@ import { unitName } from './systemd/systemd-unit.ts';
 export type ServiceKind = 'launchd' | 'systemd';
 
 /** Whether the system starts it at boot, or a user's session at the login. */
-export type Scope = 'system' | 'user';
+type Scope = 'system' | 'user';
 
 export interface DeclaredJob {
   readonly kind: ServiceKind;

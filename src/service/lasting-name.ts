@@ -5,7 +5,7 @@
 import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 
-export interface NameWorld {
+interface NameWorld {
   readonly home: string;
   /** Names by which a PATH leads to a file called so, in its order. */
   readonly onPath: readonly string[];

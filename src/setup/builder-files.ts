@@ -41,7 +41,7 @@ export interface Builder {
 }
 
 /** The files of the user who owns the daemon, in the order in which they are written. */
-export function userFiles(builder: Builder): readonly WantedFile[] {
+function userFiles(builder: Builder): readonly WantedFile[] {
   const { layout, config, places } = builder;
   const ours = { mode: 0o600, directoryMode: 0o700, byHand: '' };
   const whole = (path: string, purpose: string, text: string): WantedFile => ({

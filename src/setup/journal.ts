@@ -4,7 +4,7 @@ import { applyChange, type WantedFile } from '../host/file-change.ts';
 import { logReceipt, receiptOf, receiptsOf, recordReceipts } from '../host/receipts.ts';
 import type { Survey } from './survey.ts';
 
-export interface JournalOptions {
+interface JournalOptions {
   readonly layout: Layout;
   readonly now: number;
   /** Nothing more is changed after it. */

@@ -16,7 +16,7 @@ export interface ByHand {
 }
 
 /** A file that is as it should be. */
-export interface Right {
+interface Right {
   readonly wanted: WantedFile;
   readonly standing: Standing;
 }

@@ -15,7 +15,7 @@ export type OpenLog = Log & {
   readonly keep: () => void;
 };
 
-export interface LogOptions {
+interface LogOptions {
   readonly path: string;
   /** Whether debug lines are wanted, asked at each. Default: they are not. */
   readonly isVerbose?: () => boolean;

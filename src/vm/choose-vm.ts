@@ -34,7 +34,7 @@ export interface VmChoice {
   readonly rejected: readonly string[];
 }
 
-export type Asked = Pick<Config, 'vm' | 'system' | 'cpus' | 'network' | 'accelerator'>;
+type Asked = Pick<Config, 'vm' | 'system' | 'cpus' | 'network' | 'accelerator'>;
 
 export interface ChooseVm {
   readonly config: Asked;
@@ -126,7 +126,7 @@ function driverOf(vm: string): VmDriver {
 }
 
 /** A start that was lost before its guest was ready. */
-export interface LostStart extends ChooseVm {
+interface LostStart extends ChooseVm {
   readonly driver: VmDriver;
   /** When: wall time, ISO 8601. */
   readonly at: string;

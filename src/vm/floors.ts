@@ -67,7 +67,7 @@ export const describeFloor = ({ version, below }: Floor): string =>
     : `at least ${version} and below ${below.version}: from that version on ${below.why}`;
 
 /** A floor that an image does not reach, and what it has instead. */
-export interface Shortfall {
+interface Shortfall {
   readonly floor: Floor;
   /** Undefined where the image does not have the package at all. */
   readonly version: string | undefined;

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import type { Manifest } from './boot-image.ts';
 
 /** An image whose security index is older is told of. */
-export const oldAfterDays = 45;
+const oldAfterDays = 45;
 
 const newsSchema = v.object({
   version: v.literal(1),

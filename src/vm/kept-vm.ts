@@ -4,7 +4,7 @@ import { errorCode, Failed } from '../system/failure.ts';
 import { discard, readIfThere, sizeIfThere, writeWhole } from '../system/files/files.ts';
 import { fieldsOf } from '../system/socket/json-lines.ts';
 
-export interface KeptVm {
+interface KeptVm {
   /** Its name; an empty one is none, and undefined where nothing is known. */
   readonly vm: string | undefined;
   /** By the name of a better program: its build, and the system's, with which it failed. */

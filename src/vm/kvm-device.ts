@@ -11,7 +11,7 @@ export interface Obstacle {
   readonly isPassing?: boolean;
 }
 
-export const kvmDevice = '/dev/kvm';
+const kvmDevice = '/dev/kvm';
 
 const missing =
   'Load the kernel module: sudo modprobe kvm_intel, or kvm_amd. If that fails, enable virtualisation in the firmware (VT-x, AMD-V); if this machine is itself a VM, enable nested virtualisation on its host.';

@@ -20,7 +20,7 @@ const ofDisk: ReadonlySet<string> = new Set([
 ]);
 const patientFor = 3;
 
-export interface LostWith {
+interface LostWith {
   /** How many starts in a row were lost. */
   readonly attempt: number;
   /** The guest has said nothing at all. */

@@ -7,7 +7,7 @@ import fc from '../fuzz/fast-check.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock, type Clock } from '../../src/system/time/clock.ts';
 import { Ring } from '../../src/guest/console/ring.ts';
-import { readRing, ringBytes } from '../../src/guest/console/ring-bytes.ts';
+import { RingReader, ringBytes } from '../../src/guest/console/ring-bytes.ts';
 import { LineSplitter } from '../../src/system/files/line-splitter.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
@@ -25,6 +25,16 @@ afterEach(() => {
   writer.close();
   rmSync(dir, { recursive: true });
 });
+
+/** The whole ring, by one who reads it once. */
+function readRing(path: string): Buffer | undefined {
+  const reader = new RingReader(path);
+  try {
+    return reader.whole();
+  } finally {
+    reader.close();
+  }
+}
 
 /** A reader whose looks are made by hand, and what came of them. */
 function readerOf(clock: Clock = new FakeClock(), read = readRing) {

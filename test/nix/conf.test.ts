@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { buildersSetting, hides } from '../../src/nix/conf.ts';
+import { hides, settingOf } from '../../src/nix/conf.ts';
 
 const setting = (files: Record<string, string>) =>
-  buildersSetting('/etc/nix/nix.conf', (path) => files[path]);
+  settingOf('builders', '/etc/nix/nix.conf', (path) => files[path])?.value;
 const machines = '/etc/nix/machines';
 
 describe('builders in nix.conf', () => {

@@ -35,7 +35,7 @@ const hasDesktop = (env: Env): boolean =>
   env['DBUS_SESSION_BUS_ADDRESS'] !== undefined ||
   (env['XDG_RUNTIME_DIR'] !== undefined && existsSync(join(env['XDG_RUNTIME_DIR'], 'bus')));
 
-export interface NotifierOptions {
+interface NotifierOptions {
   readonly env: Env;
   /** As the settings say now. */
   readonly isWanted: () => boolean;

@@ -35,11 +35,7 @@ export function explainVerb(program: Command, context: CliContext): void {
 }
 
 /** The answer first, then each condition. */
-export const destinationLines = ({
-  answer,
-  reasons,
-  notes = [],
-}: Routing & Partial<Notes>): string[] => [
+const destinationLines = ({ answer, reasons, notes = [] }: Routing & Partial<Notes>): string[] => [
   answer,
   ...reasons.flatMap(({ holds, text, remedy }) => [
     `  ${holds ? 'yes' : 'no '}  ${text}`,

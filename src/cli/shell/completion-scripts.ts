@@ -2,7 +2,7 @@
 import type { Command, Option } from 'commander';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
-export type Shell = (typeof shells)[number];
+type Shell = (typeof shells)[number];
 
 /** The script that a shell reads. */
 export function completionScript(program: Command, shell: Shell): string {

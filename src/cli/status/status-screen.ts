@@ -234,7 +234,7 @@ function timelineWords({ timeline = [] }: Status): string | undefined {
   return words.length === 0 ? undefined : `${words.join(', ')} s`;
 }
 
-export function duration(ms: number): string {
+function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 120) return `${seconds} s`;
   const minutes = Math.round(seconds / 60);

@@ -11,7 +11,7 @@ import type { CliContext, Perform } from '../../command/context.ts';
 import { mayUseNix } from './nix-access.ts';
 import { findOrInstall } from './up-programs.ts';
 
-export interface UpRun {
+interface UpRun {
   /** Whether programs that are missing are installed. */
   readonly install: boolean;
   readonly perform: Perform;

@@ -26,7 +26,7 @@ import type { CliContext } from '../../command/context.ts';
 import { findNix } from '../../nix/this-nix.ts';
 import { scrubbed, type Known } from './report-scrub.ts';
 
-export interface ReportInput {
+interface ReportInput {
   readonly layout: Layout;
   readonly context: CliContext;
   readonly version: string;

@@ -17,7 +17,7 @@ export interface ConfigFault {
 }
 
 /** Whose ssh is asked, and how it is called. */
-export interface Asker {
+interface Asker {
   readonly who: 'user' | 'root';
   /** The command up to ssh itself, `sudo` included. */
   readonly ssh: readonly string[];

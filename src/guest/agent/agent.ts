@@ -14,7 +14,7 @@ import {
   agentSilent,
 } from './agent-failures.ts';
 
-export interface GuestAgentOptions {
+interface GuestAgentOptions {
   /** The Unix socket of the agent's channel, as the VM program makes it. */
   readonly path: string;
   readonly clock: Clock;
@@ -22,7 +22,7 @@ export interface GuestAgentOptions {
   readonly timeoutMs?: number;
 }
 
-export interface ExecOptions {
+interface ExecOptions {
   readonly signal?: AbortSignal;
   /** Default 60 s. */
   readonly timeoutMs?: number;

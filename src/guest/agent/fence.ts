@@ -3,7 +3,7 @@
  * where the settings say so its LAN. As policy rules of the guest's kernel, which know who sends. Pure.
  */
 
-export interface Fence {
+interface Fence {
   /** The guest's own address with its prefix length. In its network everything but the name servers is the host. */
   readonly address: string;
   readonly nameservers: readonly string[];

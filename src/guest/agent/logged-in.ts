@@ -2,7 +2,7 @@
 import { Failed } from '../../system/failure.ts';
 import type { GuestAgent } from './agent.ts';
 
-export interface LoggedInQuestion {
+interface LoggedInQuestion {
   /** What was true at the last answer: it is waited for another, for a while. Undefined: the answer comes at once. */
   readonly known: number | undefined;
   readonly signal: AbortSignal;

@@ -22,7 +22,7 @@ export function askedByGuest(servers: readonly string[], loopback: string): read
   return [...new Set(reached)].slice(0, most);
 }
 
-export interface Telling {
+interface Telling {
   /** What the guest asks from now on, and before it the network's own. */
   readonly servers: readonly string[];
   readonly own: readonly string[];

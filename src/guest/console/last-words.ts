@@ -45,7 +45,7 @@ function unreadInFile(texts: readonly string[], known: readonly string[]): reado
   return texts.slice(endOfKnown(texts, known).end);
 }
 
-export interface Unread {
+interface Unread {
   /** Oldest first; where nothing shows where the ring begins, as they stand in it. */
   readonly lines: readonly string[];
   /** There was more before them, which was overwritten. */

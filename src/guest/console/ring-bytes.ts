@@ -74,16 +74,6 @@ function openRing(path: string): number | undefined {
   return undefined;
 }
 
-/** The whole ring, by one who reads it once. */
-export function readRing(path: string): Buffer | undefined {
-  const reader = new RingReader(path);
-  try {
-    return reader.whole();
-  } finally {
-    reader.close();
-  }
-}
-
 /** Where the zeros begin that nothing follows. */
 export function endOfText(ring: Buffer): number {
   let end = ring.length;

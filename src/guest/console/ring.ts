@@ -18,7 +18,7 @@ import {
   whereInstead,
 } from './ring-bytes.ts';
 
-export interface RingOptions {
+interface RingOptions {
   readonly path: string;
   readonly clock: Clock;
   /** How often it is looked at; at most {@link slowestMs} apart, and {@link busyMs} while much comes. */

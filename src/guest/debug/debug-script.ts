@@ -5,7 +5,7 @@
  */
 import { keptBuilds } from './kept-builds.ts';
 
-export interface StayingBuild {
+interface StayingBuild {
   readonly builder: string;
   readonly args: readonly string[];
   /** What is run there; nothing: a shell. */

@@ -26,12 +26,12 @@ import { findProgram } from '../../system/process/find-program.ts';
 import { readOpensshKey } from './openssh-key.ts';
 
 /** An ssh key: the private file's text, and the public half as one line. */
-export interface KeyPair {
+interface KeyPair {
   readonly private: string;
   readonly public: string;
 }
 
-export interface Identity {
+interface Identity {
   /** Logs in as `builder`. */
   readonly client: KeyPair;
   /** Logs in as `root`. */

@@ -1,7 +1,7 @@
 /** Reads an unencrypted ed25519 private key in OpenSSH's own form (openssh's PROTOCOL.key), and proves it whole. */
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 
-export interface OpensshKey {
+interface OpensshKey {
   /** The public half as a line of authorized_keys, comment included. */
   readonly public: string;
 }

@@ -57,7 +57,7 @@ export function seedArchive(seed: Seed): Uint8Array {
   ]);
 }
 
-export interface InitrdFiles {
+interface InitrdFiles {
   /** The image's initrd; only read. */
   readonly base: string;
   /** Replaced whole; 0600, since it holds keys. */

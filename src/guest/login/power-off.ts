@@ -6,7 +6,7 @@ import { tryProgram } from '../../system/process/find-program.ts';
 import { sshArgv } from './ssh-argv.ts';
 import { openForward } from './one-shot-forward.ts';
 
-export interface PowerOffOptions {
+interface PowerOffOptions {
   readonly tunnel: Tunnel;
   readonly layout: Pick<Layout, 'knownHosts' | 'rootKey'>;
   readonly signal: AbortSignal;

@@ -14,9 +14,6 @@ import { sshArgv } from './ssh-argv.ts';
 import { notYet, sshHint } from './ssh-words.ts';
 import { openForward } from './one-shot-forward.ts';
 
-/** What must hold for a guest to be ready. */
-export type Requirement = 'ssh-missing' | 'ssh' | 'nix' | 'clock';
-
 interface NotReady {
   readonly ok: false;
   /** What to do about it, or what it probably is. */

@@ -3,7 +3,7 @@ import { instance } from '../../config/instance.ts';
 import type { Layout } from '../../config/layout.ts';
 import type { OneShotForward } from './one-shot-forward.ts';
 
-export interface SshLogin {
+interface SshLogin {
   readonly layout: Pick<Layout, 'knownHosts'>;
   readonly user: 'builder' | 'root';
   /** The private key's file. */

@@ -16,7 +16,7 @@ export function rootKeyReader(places: RootDirectories): () => string | undefined
 }
 
 /** As a line of authorized_keys; undefined where there is none, or nothing that only root can have written. */
-export function readRootKey(places: RootDirectories): string | undefined {
+function readRootKey(places: RootDirectories): string | undefined {
   const { clientPublicKey } = rootPaths(places);
   try {
     const { uid, mode } = statSync(clientPublicKey);

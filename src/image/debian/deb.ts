@@ -6,7 +6,7 @@ import { paragraphs, type Paragraph } from './control-format.ts';
 import { compressionOf, decompressed } from '../tree/decompress.ts';
 import type { Entry } from '../tree/entry.ts';
 
-export interface DebOptions {
+interface DebOptions {
   /** For messages. */
   readonly name: string;
   /** Whether a path is wanted: what is not is never held. */

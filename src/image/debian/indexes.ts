@@ -20,7 +20,7 @@ export interface IndexOptions extends Omit<ReleaseOptions, 'notBefore'> {
 }
 
 /** Verified release files, and the way from them to the packages. */
-export interface Indexes {
+interface Indexes {
   /** What a lock says of them. */
   readonly suites: readonly LockedSuite[];
   readonly releasesFor: (arch: Arch) => Promise<{ name: string; index: PackageIndex }[]>;

@@ -6,7 +6,7 @@ import type { Lock } from '../image-lock.ts';
 import type { Arch, Recipe } from '../recipe.ts';
 import { fetchIndex, fetchRelease } from './release.ts';
 
-export interface LookOptions extends IndexOptions {
+interface LookOptions extends IndexOptions {
   readonly lock: Lock;
   readonly arch: Arch;
   readonly recipe: Recipe;

@@ -7,7 +7,7 @@ import { Candidates, matches, type Request } from './candidates.ts';
 import type { IndexedPackage, Located } from './package-index.ts';
 import { describeRelation, takesVersion, type Relation } from './relation.ts';
 
-export type Resolved =
+type Resolved =
   | { readonly ok: true; readonly packages: readonly Located[] }
   /** What nothing meets, each with the package that has the relation; and packages that cannot be there together. */
   | {

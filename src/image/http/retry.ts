@@ -26,7 +26,7 @@ export interface RetryOptions {
 }
 
 /** Nobody waits longer than this for a mirror that asks for it. */
-export const longestWaitMs = 120_000;
+const longestWaitMs = 120_000;
 
 /** From here on a wait is told. */
 const noticedMs = 3_000;

@@ -7,7 +7,7 @@ import type { Proxy, ProxyFor } from './proxy.ts';
 import { reachOfAddress, reachOfHost, type Reach } from './reach.ts';
 import { loginOf, proxyRefused, proxyUnreachable, tunnelThrough } from './proxy-tunnel.ts';
 
-export interface WebOptions {
+interface WebOptions {
   readonly proxyFor?: ProxyFor;
   /** Certificates in PEM that an https host is known by; Node's own when left out. Asked once, and only for https. */
   readonly roots?: () => Promise<readonly string[]>;

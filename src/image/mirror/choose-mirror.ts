@@ -2,12 +2,12 @@
 import { Failed } from '../../system/failure.ts';
 import { defaultMirror, findMirror, mirrorsOfApt, plainMirror, type Mirror } from './mirror.ts';
 
-export interface ChosenMirror extends Mirror {
+interface ChosenMirror extends Mirror {
   /** For people: which it is, and why, with what was passed over. */
   readonly because: string;
 }
 
-export interface ChooseOptions {
+interface ChooseOptions {
   /** Throws Failed where a mirror does not serve what is needed. */
   readonly ask: (url: string) => Promise<void>;
   readonly etc?: string;

@@ -24,7 +24,7 @@ export function findMirror(chosen: string | undefined, etc = '/etc/apt'): Mirror
     : { url: withoutSlash(url), from: 'apt sources' };
 }
 
-export interface OfApt {
+interface OfApt {
   /** In the order in which they are worth asking, without a final slash. */
   readonly urls: readonly string[];
   /** Archives that cannot be asked, each with the reason; without a login. */
@@ -78,13 +78,13 @@ function filesIn(directory: string): string[] {
 }
 
 /** One line or paragraph: where, and which parts of it. */
-export interface Source {
+interface Source {
   readonly url: string;
   readonly components: readonly string[];
 }
 
 /** `deb [options] URL suite component...` */
-export function listSources(text: string): Source[] {
+function listSources(text: string): Source[] {
   return text.split('\n').flatMap((line) => {
     const match = /^\s*deb\s+(?:\[[^\]]*\]\s*)?(\S+)\s+\S+\s+([^#]*)/.exec(line);
     const [, url, components] = match ?? [];
@@ -96,7 +96,7 @@ export function listSources(text: string): Source[] {
 const no = new Set(['no', 'false', 'without', 'off', 'disable', '0']);
 
 /** Paragraphs of deb822 format that are enabled and hold binary packages. */
-export function deb822Sources(text: string): Source[] {
+function deb822Sources(text: string): Source[] {
   return [...paragraphs(text)]
     .filter((each) => !no.has(each.get('enabled')?.toLowerCase() ?? 'yes'))
     .filter((each) => words(each.get('types')).includes('deb'))

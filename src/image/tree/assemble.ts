@@ -17,7 +17,7 @@ import { isKept, type Arch, type Recipe } from '../recipe.ts';
 import { makeSquashfs } from './squashfs.ts';
 import { Tree, usrLinks, type Package } from './tree.ts';
 
-export interface AssembleOptions {
+interface AssembleOptions {
   readonly arch: Arch;
   readonly recipe: Recipe;
   /** Folder with initrd/, root/ and modes.json. */
@@ -33,7 +33,7 @@ export interface AssembleOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface Assembled {
+interface Assembled {
   readonly kernel: Uint8Array;
   readonly kernelVersion: string;
   readonly initrd: Uint8Array;

@@ -3,7 +3,7 @@ import { cpioArchive, S_IFDIR, S_IFLNK, S_IFREG, type CpioEntry } from '../../sy
 import { parentOf, type Entry } from './entry.ts';
 import { numberedName, type LoadableModule } from './modules.ts';
 
-export interface InitrdContent {
+interface InitrdContent {
   /** Our own files, `init` among them. */
   readonly overlay: readonly Entry[];
   readonly busybox: Uint8Array;

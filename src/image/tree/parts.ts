@@ -13,7 +13,7 @@ export interface Parts {
   readonly certificates: Map<string, Uint8Array>;
 }
 
-export interface Module {
+interface Module {
   readonly path: string;
   readonly data: Uint8Array;
 }

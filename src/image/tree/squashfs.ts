@@ -28,7 +28,7 @@ const options = [
   ...['-comp', 'lz4', '-b', '131072', '-root-mode', '0755'],
 ];
 
-export interface SquashfsOptions {
+interface SquashfsOptions {
   readonly clock: Clock;
   readonly signal?: AbortSignal;
   /** How long the tool may take nothing and write nothing when it is its turn. Default 2 minutes. */

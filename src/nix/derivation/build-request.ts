@@ -4,7 +4,7 @@
  */
 import type { StoredDerivation } from './stored-derivation.ts';
 
-export interface BuildRequest {
+interface BuildRequest {
   /** The derivation's path; builds are told by its name. */
   readonly path: string;
   readonly derivation: Pick<StoredDerivation, 'outputs' | 'system' | 'builder' | 'args' | 'env'>;

@@ -15,7 +15,7 @@ export interface StoredDerivation {
 }
 
 /** `path` is empty where nobody knows it before it is built; `hash` is empty where it may be anything. */
-export interface StoredOutput {
+interface StoredOutput {
   readonly name: string;
   readonly path: string;
   readonly algorithm: string;

@@ -78,7 +78,7 @@ export function knownProxy(
   return proxyOf(stanza) ?? proxyCommand(first, rootPaths(places).doorSocket);
 }
 
-export interface HelperOptions {
+interface HelperOptions {
   readonly helpers?: readonly Helper[];
   readonly signal: AbortSignal;
 }

@@ -59,7 +59,7 @@ const lines = (text: string): string[] =>
     .filter((line) => line !== '');
 
 /** Where an option is set. */
-export interface OptionPlace {
+interface OptionPlace {
   readonly file: string;
   /** From 1. */
   readonly line: number;

@@ -11,7 +11,7 @@ export const marginSeconds = 10;
 /** The guest's user that Nix logs in as (docs/guest-contract.md). */
 export const guestUser = 'builder';
 
-export interface StanzaOptions {
+interface StanzaOptions {
   readonly port: number;
   /** How ssh reaches a door that is no port (./door-helper.ts). */
   readonly proxy?: string | undefined;

@@ -17,7 +17,7 @@ import {
 import { temporaryFolder } from '../../system/files/temporary.ts';
 
 /** One that stays as somebody else has it, and why, as the end of a sentence. */
-export interface LeftOption extends SetOption {
+interface LeftOption extends SetOption {
   readonly why: string;
 }
 
@@ -29,7 +29,7 @@ export interface TakenBack {
   readonly isHeard: boolean;
 }
 
-export interface TakenBackOptions {
+interface TakenBackOptions {
   /** The command whose configuration it is, `sudo` included. */
   readonly ssh: readonly string[];
   /** What names that configuration, for each that is looked at: `-F FILE`, or nothing for the one that ssh finds by itself. */

@@ -4,7 +4,7 @@ import { OthersFiles } from '../../system/files/others-files.ts';
 import { alias } from './stanza.ts';
 import { saysAllOf } from './effective.ts';
 
-export interface TakenInOptions {
+interface TakenInOptions {
   /** The file of ours that it is to take in, as it is now. */
   readonly ours: string;
   /** The configuration; undefined for the one that ssh finds by itself. */

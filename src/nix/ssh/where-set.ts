@@ -6,7 +6,7 @@ import type { SystemPaths } from '../../host/system-paths.ts';
 import { placesOfOption } from './effective.ts';
 
 /** Whose configuration, and where it lies; `tree` stands for /. */
-export interface Asked {
+interface Asked {
   readonly who: 'user' | 'root';
   readonly places: SystemPaths;
   readonly tree: string;

@@ -20,7 +20,7 @@ export interface JobValues {
   readonly starts?: 'boot';
 }
 
-export interface Templates {
+interface Templates {
   readonly plist: string;
   readonly launcher: string;
 }

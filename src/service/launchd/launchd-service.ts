@@ -27,7 +27,7 @@ import {
 } from './launchd-failures.ts';
 import type { Service, ServiceState } from '../keeper.ts';
 
-export interface LaunchdOptions {
+interface LaunchdOptions {
   readonly uid: number;
   readonly plist: string;
   /** Absolute path of launchctl. */
@@ -87,7 +87,7 @@ export function launchdService(options: LaunchdOptions): Service {
 }
 
 /** Makes a plan's calls one after the other. Failed `root-refused` where one of them is root's, and we do not become root. */
-export async function perform<T>(
+async function perform<T>(
   plan: Plan<T>,
   options: Pick<LaunchdOptions, 'launchctl' | 'clock' | 'signal' | 'isSystem' | 'asRoot'>,
 ): Promise<T> {

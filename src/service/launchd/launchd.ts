@@ -13,7 +13,7 @@ import {
 } from './launchctl.ts';
 
 /** What a plan wants next. */
-export type Call =
+type Call =
   | { readonly type: 'launchctl'; readonly argv: readonly string[] }
   | { readonly type: 'sleep'; readonly ms: number };
 
@@ -79,7 +79,7 @@ export function* findJob(
 }
 
 /** The job's state at a target. */
-export function* lookAt(target: Target): Plan<JobState> {
+function* lookAt(target: Target): Plan<JobState> {
   const modern = target.kind === 'modern';
   const reply = modern
     ? yield* call('print', `${target.domain}/${label}`)

@@ -5,7 +5,7 @@ import type { DeclaredJob } from '../declared-job.ts';
 import type { Service, ServiceState } from '../keeper.ts';
 import { unitName } from './systemd-unit.ts';
 
-export interface SystemdOptions {
+interface SystemdOptions {
   /** Absolute path of systemctl; undefined where there is none: then nothing is loaded. */
   readonly systemctl: string | undefined;
   readonly isChanged: () => boolean;

@@ -15,7 +15,7 @@ import { bundleAt, checkBootImage } from '../../vm/boot-image.ts';
 import { byFlag, type ConfigureFlags } from './request.ts';
 
 /** What config.json shall be. */
-export interface Settings {
+interface Settings {
   readonly config: Config;
   readonly text: string;
 }

@@ -9,7 +9,7 @@ import type { Config } from '../../config/config.ts';
 import { sizeIfThere } from '../../system/files/files.ts';
 import type { Run } from './configure-facts.ts';
 
-export interface SettingEffects {
+interface SettingEffects {
   /** Settings in words: `cpus: 2 to 4`. */
   readonly atOnce: readonly string[];
   /** What the guest takes at its next start. */

@@ -12,7 +12,7 @@ import { settingNames } from '../../config/settings.ts';
 /** What was asked for on the command line; numbers that are none are left as text, so that the check names them. */
 export type Asked = { readonly [Setting in keyof ConfigFile]?: unknown };
 
-export interface SettingsOptions {
+interface SettingsOptions {
   readonly asked: Asked;
   /** Settings that shall have their defaults again. */
   readonly reset?: readonly string[];
@@ -23,7 +23,7 @@ export interface SettingsOptions {
   readonly diskBytes: number | undefined;
 }
 
-export type NewSettings =
+type NewSettings =
   | { readonly ok: true; readonly config: Config; readonly text: string }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 

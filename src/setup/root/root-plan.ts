@@ -32,7 +32,7 @@ const toldSchema = v.strictObject({
 });
 
 /** What root is told of a builder. */
-export type RootValues = Readonly<v.InferOutput<typeof toldSchema>>;
+type RootValues = Readonly<v.InferOutput<typeof toldSchema>>;
 
 /** Those values alone. What is as by default is left out: the program that is root's own may be older than ours. */
 export const rootValuesOf = (request: RootRequest): v.InferInput<typeof toldSchema> => {

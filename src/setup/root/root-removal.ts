@@ -26,7 +26,7 @@ import {
 } from '../../host/root/root-shell.ts';
 
 /** Whose installation is to be removed; none asked for: whoever's it is, for an administrator. */
-export interface RootRemoval extends RootDirectories {
+interface RootRemoval extends RootDirectories {
   readonly of: { readonly uid: number; readonly directory: string } | undefined;
 }
 

@@ -6,7 +6,7 @@ import { ownFiles, rootLines, type RootRequest } from './root-plan.ts';
 import { blockOf, cutsOf, leftoversIn, oldIncludes } from '../../host/root/root-lines.ts';
 import { bytesWord, closing, cutting, opening, shellWord } from '../../host/root/root-shell.ts';
 
-export interface ScriptOptions {
+interface ScriptOptions {
   /** What root's record says now. */
   readonly known: Installed | undefined;
   /** Nix's list as it is, a character a byte; undefined where it is left alone: a configuration makes it, or it says all in words of its own. */

@@ -19,7 +19,7 @@ import { serviceFor } from '../../service/service.ts';
 import { orLetIn, waitForBuilds, type EndOptions } from '../../client/wait-for-builds.ts';
 import { describeRemoval, ownSteps, removalPlan, type RemovalPlan } from './removal-plan.ts';
 
-export interface UnconfigureFlags {
+interface UnconfigureFlags {
   readonly purge: boolean;
   readonly yes: boolean;
   readonly dryRun: boolean;

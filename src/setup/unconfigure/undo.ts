@@ -9,7 +9,7 @@ import { blockLines, withoutBlock } from '../../host/managed-block.ts';
 import type { Receipt } from '../../host/receipts.ts';
 
 /** What is there now. */
-export type Found =
+type Found =
   | { readonly kind: 'file'; readonly bytes: Uint8Array; readonly mode: number }
   | { readonly kind: 'directory'; readonly names: readonly string[] }
   | { readonly kind: 'missing' }
@@ -18,7 +18,7 @@ export type Found =
   | { readonly kind: 'in-store'; readonly target: string };
 
 /** What undoing a receipt takes. */
-export type Undo =
+type Undo =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'delete' }
   | { readonly kind: 'delete-directory' }
@@ -37,7 +37,7 @@ export interface UndoStep {
   readonly notes: readonly string[];
 }
 
-export interface UndoOptions {
+interface UndoOptions {
   /** Files of ours without a receipt. */
   readonly alsoGone?: readonly string[];
   /** Whose the lines of a block are when they are another builder's of ours. */
@@ -61,7 +61,7 @@ export function undoStepsOf(
 }
 
 /** How to undo one receipt, given what is there. */
-export function undoOf(
+function undoOf(
   receipt: Receipt,
   found: Found,
   otherIn: NonNullable<UndoOptions['otherIn']> = () => undefined,

@@ -54,7 +54,7 @@ type Nothing = Readonly<Record<string, never>>;
 export type Command = keyof Answers;
 
 /** What goes with a command; a daemon of another version does not know it. */
-export const untilGone = { until: 'gone' } as const;
+const untilGone = { until: 'gone' } as const;
 export const forced = { force: true } as const;
 
 /** Whoever asks. */
@@ -70,7 +70,7 @@ export type Commands = {
 };
 
 /** In the order in which a refusal names them. */
-export const commands = [
+const commands = [
   ...(['drain', 'undrain', 'refuse', 'admit', 'restart', 'suspend', 'resume'] as const),
   ...(['gc', 'trim'] as const),
   ...(['door', 'guest', 'status', 'keys'] as const),

@@ -9,7 +9,7 @@ import { holdersOfRemoved } from '../../system/lock/lock-holder.ts';
 import { readLive } from '../../system/files/pidfile.ts';
 
 /** Another daemon, or a stop, has it; `pid` where that is known. */
-export interface TakenLock {
+interface TakenLock {
   readonly pid: number | undefined;
 }
 

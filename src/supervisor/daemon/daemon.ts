@@ -24,7 +24,7 @@ import type { Status } from '../status/status-schema.ts';
 import { Supervisor, type SupervisorOptions } from '../supervisor.ts';
 import { keepPid, Upkeep } from '../stop/upkeep.ts';
 
-export interface DaemonOptions {
+interface DaemonOptions {
   readonly layout: Layout;
   readonly clock: Clock;
   /**

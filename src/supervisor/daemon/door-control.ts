@@ -23,7 +23,7 @@ export interface DoorControlOptions {
   readonly doorSocket: string;
 }
 
-export interface DoorControlNews {
+interface DoorControlNews {
   /** A connection that is through came or went, or has logged in. */
   readonly onCounts?: (counts: Counts) => void;
   /** A client of ssh has come to wait. */

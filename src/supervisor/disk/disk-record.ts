@@ -14,11 +14,11 @@ const schema = v.object({
   kept: v.optional(v.boolean()),
 });
 
-export type DiskRecord = Readonly<v.InferOutput<typeof schema>>;
+type DiskRecord = Readonly<v.InferOutput<typeof schema>>;
 type Place = Pick<Layout, 'diskRecord'>;
 
 /** Undefined where there is none that can be read. */
-export function readDiskRecord({ diskRecord }: Place): DiskRecord | undefined {
+function readDiskRecord({ diskRecord }: Place): DiskRecord | undefined {
   try {
     return v.parse(schema, JSON.parse(readIfThere(diskRecord) ?? 'null'));
   } catch {

@@ -8,7 +8,7 @@ import { Exit, failureOf, type Failure } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 import { hasRoom, room, shortageAt, untilEnough, type Shortage } from './disk-room.ts';
 
-export interface DiskTroubleOptions {
+interface DiskTroubleOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly layout: Layout;

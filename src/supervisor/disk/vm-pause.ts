@@ -11,7 +11,7 @@ import { DiskTrouble } from './disk-trouble.ts';
 import type { Event, PauseReason } from '../lifecycle/state.ts';
 import type { LivenessMonitor } from '../health/monitor.ts';
 
-export interface VmPauseOptions {
+interface VmPauseOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly layout: Layout;

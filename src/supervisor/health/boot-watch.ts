@@ -19,7 +19,7 @@ import {
   type Missing,
 } from './child-failures.ts';
 
-export interface BootWatchOptions {
+interface BootWatchOptions {
   readonly layout: Layout;
   readonly clock: Clock;
   readonly log: Log;

@@ -10,7 +10,7 @@ import { quoted } from '../../system/plain-text.ts';
 import { lockHeld } from '../../system/lock/flock.ts';
 
 /** How a child ended, in words: "exited with code 1", "was killed by SIGKILL". */
-export function describeExit(ended: ExitStatus): string {
+function describeExit(ended: ExitStatus): string {
   switch (ended.kind) {
     case 'exited':
       return `exited with code ${ended.code}`;

@@ -5,7 +5,7 @@ import type { Clock } from '../../system/time/clock.ts';
 import type { Log } from '../../system/log.ts';
 import type { BootNews } from './boot-watch.ts';
 
-export interface ClaimsOptions {
+interface ClaimsOptions {
   readonly agent: Pick<GuestAgent, 'exec'>;
   readonly clock: Clock;
   readonly log: Log;

@@ -7,7 +7,7 @@ import { stampOf } from '../../system/files/stamp.ts';
 import type { Log } from '../../system/log.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 
-export interface GuestNamesOptions {
+interface GuestNamesOptions {
   readonly network: Pick<Network, 'guest' | 'namesOnce'>;
   readonly log: Log;
   /** Default: the system's own. */

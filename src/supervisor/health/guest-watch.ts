@@ -23,7 +23,7 @@ import { LivenessMonitor } from './monitor.ts';
 import type { Health } from './liveness.ts';
 
 /** The start whose guest it is. */
-export interface Watched {
+interface Watched {
   readonly layout: Layout;
   readonly clock: Clock;
   readonly log: Log;

@@ -4,10 +4,7 @@ import type { Counts } from '../../door/through.ts';
 import type { Clock } from '../../system/time/clock.ts';
 
 /** As `askLoggedIn` of the guest: waits for news for a while where something is known. Rejects when the signal aborts. */
-export type AskLoggedIn = (
-  known: number | undefined,
-  signal: AbortSignal,
-) => Promise<number | undefined>;
+type AskLoggedIn = (known: number | undefined, signal: AbortSignal) => Promise<number | undefined>;
 
 /** What the front door has to know of a guest that is ready. */
 export interface WayIn {
@@ -17,7 +14,7 @@ export interface WayIn {
   readonly askLoggedIn: AskLoggedIn;
 }
 
-export interface LoginWatchOptions {
+interface LoginWatchOptions {
   readonly clock: Clock;
   readonly counts: () => Counts;
   /** Undefined: the guest does not tell. */

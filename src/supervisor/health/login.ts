@@ -9,7 +9,7 @@ export type Login =
   | { readonly works: true }
   | { readonly works: false; readonly detail: string; readonly hint: string };
 
-export interface LoginOptions {
+interface LoginOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;

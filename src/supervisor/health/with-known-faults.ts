@@ -4,7 +4,7 @@ import type { ExitStatus } from '../../system/process/child.ts';
 import type { Failure } from '../../system/failure.ts';
 import { systemVersion } from '../../system/host/host.ts';
 
-export interface ChildEnd {
+interface ChildEnd {
   /** Where the catalogue knows faults of this very program. */
   readonly program?: string;
   readonly ended: ExitStatus;

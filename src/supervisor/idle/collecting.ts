@@ -5,7 +5,7 @@ import type { Clock } from '../../system/time/clock.ts';
 import { failureOf } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 
-export interface CollectingOptions {
+interface CollectingOptions {
   readonly agent: Pick<GuestAgent, 'exec'>;
   readonly clock: Clock;
   readonly log: Log;

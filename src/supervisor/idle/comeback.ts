@@ -23,7 +23,7 @@ import {
 import type { StartFacts } from '../start/start-facts.ts';
 
 /** What a guest that boots or goes on now could be saved with. */
-export interface Keeping {
+interface Keeping {
   readonly identity: GuestIdentity;
   /** As {@link trialBasis} has it. */
   readonly basis: string;
@@ -96,7 +96,7 @@ export async function loadGuest(
 /** It goes on within a second or two; on a busy machine later. One that has not by then will not. */
 const wakeMs = 20_000;
 
-export interface WakeOptions {
+interface WakeOptions {
   readonly machine: VmControl;
   readonly agent: GuestAgent;
   readonly layout: Layout;

@@ -1,7 +1,7 @@
 /** What the log keeps of a day for its picture: when somebody was in the guest, and what that kept of the host's memory. */
 import type { Log } from '../../system/log.ts';
 
-export interface DayNotesOptions {
+interface DayNotesOptions {
   readonly log: Log;
   /** What the VM process has resident; undefined where there is none, or this system does not tell without a process of its own. */
   readonly residentBytes: () => number | undefined;

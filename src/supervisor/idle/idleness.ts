@@ -8,7 +8,7 @@ import type { Clock } from '../../system/time/clock.ts';
 import type { Pressure } from './pressure.ts';
 import type { Rest } from '../lifecycle/state.ts';
 
-export interface IdlenessOptions {
+interface IdlenessOptions {
   readonly clock: Clock;
   /** How long it is unused before it goes, in ms; undefined: it stays. */
   readonly afterMs: () => number | undefined;

@@ -16,7 +16,7 @@ import { residentIn } from './suspend-obstacle.ts';
 import { Suspending, type SuspendingOptions } from './suspending.ts';
 import { announcedAgent } from '../daemon/way-in.ts';
 
-export interface OnDemandOptions
+interface OnDemandOptions
   extends
     Omit<SuspendingOptions, 'endWork'>,
     Omit<HousekeepingOptions, 'signal' | 'layout' | 'agent'> {

@@ -5,7 +5,7 @@ import { isOnBattery } from '../../system/host/power.ts';
 
 export type Pressure = 'battery' | 'memory';
 
-export interface PressureOptions {
+interface PressureOptions {
   /** What the settings want of it now. */
   readonly policy: () => Pick<Idle, 'onBattery' | 'onLowMemory'> | undefined;
   readonly onBattery?: (signal: AbortSignal) => Promise<boolean>;

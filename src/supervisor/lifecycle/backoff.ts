@@ -26,7 +26,7 @@ export const defaultPolicy: Policy = {
   stableMs: 60_000,
 };
 
-export type AfterLoss =
+type AfterLoss =
   /** At once, and as a first attempt: that way has lost nothing yet. */
   | { readonly type: 'other-way' }
   | { readonly type: 'retry'; readonly ms: number }

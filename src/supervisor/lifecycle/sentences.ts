@@ -1,4 +1,5 @@
 /** Each state in a sentence, with its reason where there is one: the daemon is never silent. Pure. */
+import { describeStage } from '../../guest/console/boot.ts';
 import { asSentence } from '../../system/failure.ts';
 import { describeProblem, type Problem } from '../../domain/problem.ts';
 import { runStates } from '../../vm/run-states.ts';
@@ -14,7 +15,7 @@ export function sentenceOf(state: State, problems: readonly Problem[] = []): str
     case 'booting':
       return state.stage === undefined
         ? 'The guest is booting.'
-        : `The guest is booting; it has reached '${state.stage}'.`;
+        : `The guest is booting: ${describeStage(state.stage)}.`;
     case 'ready':
       return 'Ready to build.';
     case 'paused':

@@ -6,7 +6,7 @@ import { failureOf } from '../../system/failure.ts';
 import { stampOf } from '../../system/files/stamp.ts';
 import type { Log } from '../../system/log.ts';
 
-export interface KeySources {
+interface KeySources {
   readonly layout: Pick<Layout, 'keys' | 'clientKey' | 'rootKey' | 'hostKey'>;
   /** The public half of root's own key for the guest, where root has one. */
   readonly rootsKey?: () => string | undefined;

@@ -93,7 +93,7 @@ export interface ChildContext {
 }
 
 /** The start that they are of. */
-export interface OfStart {
+interface OfStart {
   readonly running: Running;
   readonly signal: AbortSignal;
   readonly facts: Pick<StartFacts, 'note'>;

@@ -34,7 +34,7 @@ export interface Images {
 }
 
 /** An image that did not get ready, and why. */
-export interface Rejection {
+interface Rejection {
   readonly image: string;
   /** Wall time, ISO 8601. */
   readonly at: string;

@@ -26,14 +26,14 @@ export function oldImageAt(prefix: string): OldImage | undefined {
 }
 
 /** Pure. */
-export function oldImage(manifest: Manifest): OldImage | undefined {
+function oldImage(manifest: Manifest): OldImage | undefined {
   const short = shortfalls(manifest.packages, floorsFor(manifest.arch));
   if (short.length === 0) return undefined;
   return { version: versionOf(manifest), why: short.map(describeShortfall).join('; ') };
 }
 
 /** An image is called by the date of its newest index: `20260912T075541Z`. */
-export const versionOf = ({ indexDate }: Pick<Manifest, 'indexDate'>): string =>
+const versionOf = ({ indexDate }: Pick<Manifest, 'indexDate'>): string =>
   indexDate.replace(/\.\d+Z$/, 'Z').replaceAll(/[:-]/g, '');
 
 /** Throws for an image that is below its floors, unless it is the very one that the configuration accepts. */

@@ -9,7 +9,7 @@ import type { Launch } from '../../system/process/child.ts';
 import type { BootImage } from '../../vm/boot-image.ts';
 import type { Abilities, Accelerator, VmDriver } from '../../vm/vm-driver.ts';
 
-export interface PlanOptions {
+interface PlanOptions {
   readonly config: Config;
   readonly layout: Layout;
   readonly driver: VmDriver;

@@ -18,7 +18,7 @@ import type { Effect, Event, State } from '../lifecycle/state.ts';
 import type { Step } from '../lifecycle/steps.ts';
 
 /** The start, as far as it has come. */
-export interface Begun {
+interface Begun {
   readonly running: { readonly tried: Tried };
   readonly config: Config;
   readonly guest: Pick<GuestWatch, 'has'>;

@@ -6,7 +6,7 @@ import { Failed, type Failure } from '../../system/failure.ts';
 /** What dies closes its connections a moment before its end is known. */
 const dyingMs = 200;
 
-export interface ChildOfWork {
+interface ChildOfWork {
   readonly ended: Promise<ExitStatus>;
   /** What its end means. */
   readonly meaning: (ended: ExitStatus) => Failure;

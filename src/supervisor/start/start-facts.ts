@@ -5,7 +5,7 @@ import type { VmChoice } from '../../vm/choose-vm.ts';
 import type { Step } from '../status/boots.ts';
 import type { Facts, Seen } from '../status/status-schema.ts';
 
-export interface StartFactsOptions {
+interface StartFactsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly onChange: () => void;

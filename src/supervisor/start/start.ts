@@ -31,7 +31,7 @@ import { identityOf } from '../idle/saved-guest.ts';
 import type { Scope } from '../scope.ts';
 import { trialBasis } from '../idle/suspend-trial.ts';
 
-export interface StartContext extends ChildContext {
+interface StartContext extends ChildContext {
   /** The children before these were seen to end: there is nothing left of them to look for. */
   readonly isClear: boolean;
   /** The start before this one did not get ready: what it booted may be another than it looks, so its hashes are compared. */

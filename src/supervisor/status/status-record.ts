@@ -9,7 +9,7 @@ import type { Log } from '../../system/log.ts';
 import type { Status } from './status-schema.ts';
 import { writeStatus } from './status-file.ts';
 
-export interface StatusRecordOptions {
+interface StatusRecordOptions {
   readonly layout: Layout;
   readonly log: Log;
   /** Whether the state directory is still the one that we have locked. */

@@ -8,7 +8,7 @@ import { forgetUnclaimed } from '../idle/saved-guest.ts';
 import type { Scope } from '../scope.ts';
 import { stop } from './stop.ts';
 
-export interface EndOptions {
+interface EndOptions {
   readonly layout: Layout;
   readonly clock: Clock;
   readonly log: Log;

@@ -25,7 +25,7 @@ const patience = {
   program: 4_000,
 };
 
-export interface StopContext {
+interface StopContext {
   readonly layout: Layout;
   readonly clock: Clock;
   readonly log: Log;

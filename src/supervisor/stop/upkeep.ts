@@ -16,7 +16,7 @@ import { identify } from '../../system/process/process.ts';
 /** A cleaner that takes what is a day old finds nothing. */
 const touchEveryMs = 3_600_000;
 
-export interface UpkeepOptions {
+interface UpkeepOptions {
   readonly layout: Layout;
   readonly clock: Clock;
   readonly log: Log;

@@ -34,7 +34,7 @@ export function writeError(path: string): Error | undefined {
 }
 
 /** The directory that has to let us in before a path can be written, with its owner where that is another; undefined where it is none. */
-export function barrierOf(path: string): { folder: string; owner?: number } | undefined {
+function barrierOf(path: string): { folder: string; owner?: number } | undefined {
   const above = folderAbove(path);
   if (above === undefined || whyBarred(above.folder) === undefined) return undefined;
   const { uid } = above.stats;

@@ -20,7 +20,7 @@ import { Exit, Failed, errorCode } from '../failure.ts';
 import { whatHelps } from './barrier.ts';
 import { noDirectoryFor, noInodes, reasons } from './reasons.ts';
 
-export interface WriteOptions {
+interface WriteOptions {
   /** Permission bits; default 0600: our files hold keys and paths. */
   readonly mode?: number;
   /** Flush to the medium before the rename; default true. False for what is rewritten all the time. */
@@ -227,7 +227,7 @@ export function cannotWrite(path: string, error: unknown, isOutOfInodes = lacksI
 }
 
 /** Whether a file system has room and no inode left, where it counts them; ENOSPC says the same of both. */
-export function lacksInodes(path: string): boolean {
+function lacksInodes(path: string): boolean {
   for (let place = path; ; place = dirname(place))
     try {
       const { files, ffree } = statfsSync(place);

@@ -59,7 +59,7 @@ export function residentNow(pid: number): number | undefined {
 }
 
 /** The same in the text of /proc/PID/status (proc(5)). */
-export function readResident(text: string): number | undefined {
+function readResident(text: string): number | undefined {
   const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1];
   return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
 }

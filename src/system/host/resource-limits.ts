@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export interface Limits {
+interface Limits {
   /** The least memory that any of our groups allows, in bytes; undefined where none is limited. */
   readonly memoryBytes: number | undefined;
   /** The least share of processors, as a number of them; undefined where none is limited. */
@@ -10,7 +10,7 @@ export interface Limits {
 }
 
 /** `read` gives a file's text, or undefined; for tests another machine's. */
-export type Read = (path: string) => string | undefined;
+type Read = (path: string) => string | undefined;
 
 /**
  * The limits of the groups that this process is in, from its own up to the root: a limit of a group binds all below it. See

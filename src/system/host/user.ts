@@ -2,7 +2,7 @@
 import { userInfo } from 'node:os';
 import { isAbsolute } from 'node:path';
 
-export interface ThisUser {
+interface ThisUser {
   /** The number, where the system knows no name for it: in a container, for instance. */
   readonly name: string;
   readonly uid: number;

@@ -7,7 +7,7 @@ import { findProgram, programMissing, tryProgram } from '../process/find-program
 export const lockHeld = 75;
 
 /** What came of an attempt to lock; `refused`: nobody can have it, with the reason in a few words. */
-export type Attempt =
+type Attempt =
   | { readonly kind: 'had' }
   | { readonly kind: 'held' }
   | { readonly kind: 'refused'; readonly why: string };

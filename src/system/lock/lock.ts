@@ -117,7 +117,7 @@ export const sectionLock = (path: string): string => `${path}.kernel`;
 /** Loaded with the first section; whoever lives long loads it before an upgrade takes the file away. */
 export const loadLockfile = () => import('proper-lockfile');
 
-export interface OperationLockOptions {
+interface OperationLockOptions {
   readonly clock: Clock;
   readonly signal?: AbortSignal;
   /** How often its freshness is renewed, and with it how soon a loss is noticed. Default 5 s. */

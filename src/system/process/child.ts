@@ -50,7 +50,7 @@ export interface Child {
   stop(graceMs: number): Promise<ExitStatus>;
 }
 
-export interface LaunchFiles {
+interface LaunchFiles {
   /** Gets stdout and stderr, appended. */
   readonly output: string;
   /** Locked by the child for its life; we keep no descriptor of it. */

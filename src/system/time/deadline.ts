@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts';
 import { reasonOf } from './clock.ts';
 import { Failed, type Failure } from '../failure.ts';
 
-export interface Deadline {
+interface Deadline {
   readonly clock: Clock;
   /** Sleep of the machine does not count. */
   readonly timeoutMs: number;

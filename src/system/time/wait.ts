@@ -2,7 +2,7 @@
 import { awakeMs, reading } from './awake.ts';
 import type { Clock } from './clock.ts';
 
-export interface Until {
+interface Until {
   readonly clock: Clock;
   /** Ends the wait by rejecting with the signal's reason. */
   readonly signal?: AbortSignal;

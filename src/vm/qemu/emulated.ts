@@ -2,7 +2,7 @@
 import type { Config } from '../../config/config.ts';
 import type { Abilities, Accelerator } from '../vm-driver.ts';
 
-export interface Emulated {
+interface Emulated {
   readonly config: Pick<Config, 'system'>;
   readonly accelerator: Accelerator;
   readonly abilities?: Abilities | undefined;

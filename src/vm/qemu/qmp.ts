@@ -33,7 +33,7 @@ export type QmpEvent =
       readonly data: Readonly<Record<string, unknown>>;
     };
 
-export interface QmpOptions {
+interface QmpOptions {
   readonly path: string;
   readonly clock: Clock;
   /** Ends the waiting for the socket and its greeting. */

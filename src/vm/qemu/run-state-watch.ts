@@ -5,7 +5,7 @@ import type { AttachOptions } from '../vm-driver.ts';
 import type { Qmp } from './qmp.ts';
 import { rowOf, runStateOf, type RunState } from '../run-states.ts';
 
-export interface RunStateNews extends Pick<AttachOptions, 'onPaused' | 'onResumed' | 'onLost'> {
+interface RunStateNews extends Pick<AttachOptions, 'onPaused' | 'onResumed' | 'onLost'> {
   /** Whether the last error of the disk was for want of room. */
   readonly isDiskFull: () => boolean;
 }

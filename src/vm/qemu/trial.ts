@@ -19,10 +19,7 @@ import { connectQmp, type Qmp } from './qmp.ts';
 import { RunStateWatch } from './run-state-watch.ts';
 import { trialInitrd, trialLine } from './trial-init.ts';
 
-export type TrialInput = Pick<
-  PlanInput,
-  'config' | 'program' | 'bundle' | 'layout' | 'abilities'
-> & {
+type TrialInput = Pick<PlanInput, 'config' | 'program' | 'bundle' | 'layout' | 'abilities'> & {
   readonly accelerator: Accelerator;
 };
 

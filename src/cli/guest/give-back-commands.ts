@@ -15,12 +15,11 @@ import {
   buildsOption,
   describeBusy,
   orLetIn,
-  secondsIn,
   buildsUnknown,
 } from '../../client/wait-for-builds.ts';
 
 interface GcOptions extends DirectoryOption {
-  readonly timeout: string;
+  readonly timeout: number;
 }
 
 /** Collections and trims take as long as the store and the disk are large. */
@@ -94,7 +93,7 @@ async function whileNobodyIsIn<T>(
   const { clock, signal } = context;
   const waiting = (why: string) => context.err(`${why}; waiting up to ${timeout} s.`);
   const end = await drain(layout, {
-    ...{ clock, signal, limitMs: secondsIn(timeout) * 1000 },
+    ...{ clock, signal, limitMs: timeout * 1000 },
     onBusy: (busy) => waiting(describeBusy(busy)),
     onSilent: () => waiting(buildsUnknown),
   });

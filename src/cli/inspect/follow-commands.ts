@@ -5,6 +5,7 @@ import { isSetUp, setUpHint } from '../../config/not-set-up.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { plainText } from '../../system/plain-text.ts';
 import type { RotatedLog } from '../../system/files/rotated-log.ts';
+import { wholeFrom } from '../../command/option-values.ts';
 import {
   directoryOption,
   layoutFor,
@@ -18,7 +19,7 @@ type Render = (line: string) => string;
 
 interface FollowOptions extends DirectoryOption {
   readonly follow?: boolean;
-  readonly lines: string;
+  readonly lines: number;
   readonly json?: boolean;
 }
 
@@ -47,7 +48,7 @@ const follower = (program: Command, _context: CliContext, name: string, what: st
     .description(`show ${what}`)
     .option(...directoryOption)
     .option('-f, --follow', 'keep printing new lines until interrupted')
-    .option('-n, --lines <count>', 'number of lines to start with', '200');
+    .option('-n, --lines <count>', 'number of lines to start with', wholeFrom(0), 200);
 
 interface Shown {
   readonly options: FollowOptions;
@@ -56,8 +57,7 @@ interface Shown {
 }
 
 async function show(layout: Layout, path: string, { options, context, render }: Shown) {
-  const count = Number(options.lines);
-  if (!Number.isSafeInteger(count) || count < 0) throw new Failed(badCount(options.lines));
+  const { lines: count } = options;
   const { RotatedLog } = await import('../../system/files/rotated-log.ts');
   const log = new RotatedLog(path);
   const first = log.lines();
@@ -80,13 +80,6 @@ async function goOn(log: RotatedLog, context: CliContext, render: Render): Promi
   }
   for (const line of log.end()) context.out(render(line));
 }
-
-const badCount = (value: string) => ({
-  kind: 'bad-option',
-  message: `--lines must be a whole number, 0 or more, not ${JSON.stringify(value)}.`,
-  hint: 'For example: --lines 50',
-  exit: Exit.usage,
-});
 
 const nothingWritten = (layout: Layout, path: string): Failure => ({
   kind: 'nothing-written',

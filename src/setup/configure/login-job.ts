@@ -1,7 +1,7 @@
 /** What configure does about the keeper of the daemon, beyond writing its files. */
 import type { Layout } from '../../config/layout.ts';
 import type { CliContext } from '../../command/context.ts';
-import { buildsOption, orLetIn, waitForBuilds } from '../../client/wait-for-builds.ts';
+import { orLetIn, usualWait, waitForBuilds } from '../../client/wait-for-builds.ts';
 import { readReceipts, writeReceipts, type Receipt } from '../../host/receipts.ts';
 import { declaredJob, servicePaths, userServiceFor } from '../../service/service.ts';
 import { restartCommand } from '../../service/declared-job.ts';
@@ -57,7 +57,7 @@ async function afterBuilds<T>(
   context: CliContext,
   work: () => Promise<T>,
 ): Promise<T> {
-  await waitForBuilds(layout, { timeout: buildsOption[2] }, context);
+  await waitForBuilds(layout, { timeout: usualWait }, context);
   return orLetIn(layout, context, work);
 }
 

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import { leastDiskGiB } from './host-limits.ts';
 import { instance } from './instance.ts';
-import { feature, flag, listOf, whole, type Setting } from './setting.ts';
+import { feature, flag, listOf, oneOf, whole, type Setting } from './setting.ts';
 import { extraSystemNames, systemNames } from '../domain/guest-system.ts';
 import { networkNames, vmNames } from '../domain/vm-programs.ts';
 
@@ -144,10 +144,7 @@ export const builderSettings = {
   },
   /** Which program runs the guest; `auto`: the best that this machine has, as each start finds. */
   vm: {
-    schema: v.optional(
-      v.picklist([...vmNames, 'auto'], `must be auto, ${vmNames.join(', ')}`),
-      'auto',
-    ),
+    schema: v.optional(v.picklist([...vmNames, 'auto'], oneOf(['auto', ...vmNames])), 'auto'),
     flags: [flag('--vm <name>', 'program that runs the guest: auto, qemu, hyperkit or vfkit')],
     acts: 'guest',
     isShown: true,
@@ -161,7 +158,7 @@ export const builderSettings = {
   },
   /** The guest's machine; another than the host's own is emulated. */
   system: {
-    schema: v.optional(v.picklist(systemNames, `must be ${systemNames.join(' or ')}`)),
+    schema: v.optional(v.picklist(systemNames, oneOf(systemNames))),
     flags: [
       flag(
         '--system [name]',
@@ -180,10 +177,7 @@ export const builderSettings = {
   },
   /** What else the guest runs by its own processor: offered to Nix beside its system. */
   extraSystems: {
-    schema: v.optional(
-      listOf(v.picklist(extraSystemNames, `must be ${extraSystemNames.join(' or ')}`)),
-      [],
-    ),
+    schema: v.optional(listOf(v.picklist(extraSystemNames, oneOf(extraSystemNames))), []),
     flags: [
       flag('--extra-systems <list>', 'other systems it builds for: i686-linux', {
         is: 'list',
@@ -201,7 +195,7 @@ export const builderSettings = {
   },
   /** Which program gives it its network; `user` is QEMU's own. Left out: QEMU's own, or for the others what is installed. */
   network: {
-    schema: v.optional(v.picklist(networkNames, `must be ${networkNames.join(', ')}`)),
+    schema: v.optional(v.picklist(networkNames, oneOf(networkNames))),
     flags: [flag('--network <name>', 'network of the guest: user, vpnkit or gvproxy')],
     acts: 'guest',
     isShown: true,

@@ -44,6 +44,8 @@ type Parsed =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
+const whole = 'config.json';
+
 /** Some editors put a byte order mark before what they write. */
 export const withoutMark = (text: string): string => text.replace(/^\uFEFF/, '');
 
@@ -54,7 +56,7 @@ export function parseConfig(text: string, host: HostFacts): Parsed {
     json = JSON.parse(withoutMark(text));
   } catch (error) {
     const problem = {
-      path: 'config.json',
+      path: whole,
       value: undefined,
       message: `is not valid JSON (${(error as Error).message})`,
       hint: 'Fix the syntax, or run: linuxkit-builder configure',
@@ -141,18 +143,19 @@ const sayOnce = (problem: Problem, index: number, all: readonly Problem[]): Prob
 const readMore = 'See docs/configuration.md for the values of each setting.';
 
 function problemOf(issue: v.InferIssue<typeof schema>): Problem {
-  const name = v.getDotPath(issue) ?? 'config.json';
+  const name = v.getDotPath(issue) ?? whole;
   const path = name.trim() === '' ? JSON.stringify(name) : name;
   if (issue.type === 'strict_object' && issue.expected === 'never')
     return {
       path,
-      value: issue.input,
+      value: undefined,
       message: 'is not a setting',
       hint: `The settings are: ${settingNames.join(', ')}.`,
     };
   return {
     path,
-    value: issue.input,
+    // Of the whole file there is more than a line can show.
+    value: name === whole ? undefined : issue.input,
     message: issue.message,
     hint: readMore,
   };

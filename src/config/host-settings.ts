@@ -1,7 +1,7 @@
 /** The settings that say how the builder lives on this machine, in the order of `configure --help` and docs/configuration.md. */
 import * as v from 'valibot';
 import { idleSchema, startTimes } from './idle.ts';
-import { flag, listOf, whole, yesOrNo, type Setting } from './setting.ts';
+import { flag, listOf, oneOf, whole, yesOrNo, type Setting } from './setting.ts';
 
 const url = 'must be an http or https URL';
 
@@ -83,7 +83,7 @@ export const hostSettings = {
   },
   /** Whether the guest starts with the daemon, or with the first build. */
   start: {
-    schema: v.optional(v.picklist(startTimes, `must be ${startTimes.join(' or ')}`)),
+    schema: v.optional(v.picklist(startTimes, oneOf(startTimes))),
     flags: [
       flag('--start <when>', 'when to start the guest: login, or demand (at the first build)'),
     ],

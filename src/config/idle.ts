@@ -1,5 +1,7 @@
 /** When a guest that nobody uses goes away, and when it starts. */
 import * as v from 'valibot';
+import { oneOf } from './setting.ts';
+
 /** What becomes of a guest that nobody uses: the best that its VM program can do, a stop, or nothing. */
 export const idleWays = ['auto', 'stop', 'never'] as const;
 type IdleWay = (typeof idleWays)[number];
@@ -68,9 +70,9 @@ export const idleSchema = v.strictObject(
         ),
       ),
     ),
-    how: v.optional(v.picklist(idleWays, `must be ${idleWays.join(', ')}`)),
-    onBattery: v.optional(v.picklist(urgencies, `must be ${urgencies.join(' or ')}`)),
-    onLowMemory: v.optional(v.picklist(urgencies, `must be ${urgencies.join(' or ')}`)),
+    how: v.optional(v.picklist(idleWays, oneOf(idleWays))),
+    onBattery: v.optional(v.picklist(urgencies, oneOf(urgencies))),
+    onLowMemory: v.optional(v.picklist(urgencies, oneOf(urgencies))),
   },
   'must be an object, such as {"how": "stop", "after": "10 min"}',
 );

@@ -41,6 +41,9 @@ export const whole = (low: number, high: number) =>
   );
 export const listOf = <T extends v.GenericSchema>(of: T) =>
   v.array(of, 'must be a list in brackets');
+/** `must be one, two or three`. */
+export const oneOf = (names: readonly string[]): string =>
+  `must be ${[names.slice(0, -1).join(', '), ...names.slice(-1)].filter(Boolean).join(' or ')}`;
 export const yesOrNo = v.boolean('must be true or false');
 const oneWord = 'must be one word of letters, digits and . _ -';
 /** A feature is one word: a comma or a space would become another field of the machines line. */

@@ -81,14 +81,15 @@ export function checkTrust(
 ): void {
   const distrust = distrustOf(layout);
   if (distrust === undefined || (['ask', 'mend'].includes(use) && distrust.kind === 'open')) return;
-  if (use === 'look')
-    return warn(
-      `Warning: ${describeDistrust(distrust)}. They may have changed what is shown here.`,
-    );
+  if (use === 'look') return warn(distrustWarning(distrust));
   throw new Failed(distrusted(distrust, layout.root));
 }
 
-function distrusted(distrust: Distrust, root: string): Failure {
+/** Where it is only looked at. */
+export const distrustWarning = (distrust: Distrust): string =>
+  `Warning: ${describeDistrust(distrust)}. They may have changed what is shown here.`;
+
+export function distrusted(distrust: Distrust, root: string): Failure {
   const hints = {
     foreign: `Run this as its owner: sudo -u '#${'uid' in distrust ? distrust.uid : 0}' linuxkit-builder ... -d '${root}'. If the owner is gone, remove what root has of the builder: linuxkit-builder unconfigure --owner-gone`,
     open: `If everything in it is yours, run: chmod go-w '${distrust.path}'`,

@@ -1,7 +1,7 @@
 /** Settings of Nix that would take builds elsewhere, or nowhere: found where they stand, and named. */
 import { join } from 'node:path';
 import { daemonVariable, type Variable } from './daemon-environment.ts';
-import { elsewhere, type NixConflict } from './elsewhere.ts';
+import { assigned, elsewhere, type NixConflict } from './elsewhere.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
 import { finalTarget } from '../host/file-change.ts';
 import { externalSystems, hides, settingOf, type Setting } from './conf.ts';
@@ -113,13 +113,17 @@ function buildersConflict(
   return [
     {
       weight: whose === 'all' ? 'no-builds' : 'some-builds',
-      message: `${where(setting)} sets builders = ${setting.value}, ${effect}.`,
-      hint: finalTarget(setting.file).startsWith('/nix/store/')
-        ? 'NixOS or nix-darwin generates that file: set nix.distributedBuilds = true in its configuration (determinateNix.distributedBuilds with Determinate Nix).'
-        : `Remove that line, or add @${machines} to it.`,
+      message: `${where(setting)} sets ${assigned('builders', setting.value)}, ${effect}.`,
+      hint: buildersHint(setting.file, machines),
     },
   ];
 }
+
+/** What helps, where `builders` stands in that file. */
+export const buildersHint = (file: string, machines: string): string =>
+  finalTarget(file).startsWith('/nix/store/')
+    ? 'NixOS or nix-darwin generates that file: set nix.distributedBuilds = true in its configuration (determinateNix.distributedBuilds with Determinate Nix).'
+    : `Remove that line, or add @${machines} to it.`;
 
 /** globals.cc: replaces `builders`. */
 function yourRemoteSystems({ env, variant }: NixConflictOptions, machines: string): NixConflict[] {

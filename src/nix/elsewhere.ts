@@ -27,6 +27,10 @@ interface OneNix {
   readonly isRoot: boolean;
 }
 
+/** After `sets`, in a sentence. */
+export const assigned = (name: string, value: string): string =>
+  value === '' ? `${name} to nothing` : `${name} = ${value}`;
+
 /** All of it, with file and line, or the variable. */
 export const elsewhere = (nix: OneNix): readonly NixConflict[] => [
   ...otherStore(nix),
@@ -86,7 +90,7 @@ function noHook({ whose, find, isSingle }: OneNix): NixConflict[] {
   return [
     {
       weight: 'no-builds',
-      message: `${hook.file}, line ${hook.line} sets build-hook = ${hook.value}, so Nix never asks a builder.`,
+      message: `${hook.file}, line ${hook.line} sets ${assigned('build-hook', hook.value)}, so Nix never asks a builder.`,
       hint: 'Remove that line.',
     },
   ];

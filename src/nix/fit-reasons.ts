@@ -26,13 +26,7 @@ export function fitReasons(
   if (ours === undefined) return [];
   const reserved = ours.mandatory.filter((feature) => !features.includes(feature));
   return [
-    ours.systems.includes(system) || system === 'builtin'
-      ? { holds: true, text: `it is for ${system}, which the builder supports` }
-      : {
-          holds: false,
-          text: `it is for ${system}, but the builder supports only ${ours.systems.join(', ')}`,
-          remedy: otherSystem(system, ours.systems),
-        },
+    systemReason(system, ours.systems),
     ...(lost?.includes(system) === true
       ? [
           {
@@ -45,6 +39,17 @@ export function fitReasons(
     featureReason(features, ours),
     ...(reserved.length === 0 ? [] : [reservedReason(reserved)]),
   ];
+}
+
+function systemReason(system: string, ours: readonly string[]): Reason {
+  if (system === 'builtin') return { holds: true, text: 'it can be built on any system' };
+  return ours.includes(system)
+    ? { holds: true, text: `it is for ${system}, which the builder supports` }
+    : {
+        holds: false,
+        text: `it is for ${system}, but the builder supports only ${ours.join(', ')}`,
+        remedy: otherSystem(system, ours),
+      };
 }
 
 /** What its guest may run is offered where it does; anything else is another machine's. */

@@ -38,10 +38,11 @@ export function machinesWarnings(path: string, text: string): string[] {
 }
 
 function modeWarnings(path: string): string[] {
-  return (modeAt(path) & 0o022) === 0
-    ? []
-    : [`${path} is writable by other users, so ssh refuses to use it. Run: chmod go-w ${path}`];
+  return (modeAt(path) & 0o022) === 0 ? [] : [openToOthers(path)];
 }
+
+export const openToOthers = (path: string): string =>
+  `${path} is writable by other users, so ssh refuses to use it. Run: chmod go-w ${path}`;
 
 /** 0 where there is nothing that can be looked at. */
 function modeAt(path: string): number {

@@ -1,4 +1,5 @@
 /** The system's own keeper of our daemon, launchd or systemd: the few things that are asked of either. */
+import { shellWord } from '../host/root/root-shell.ts';
 import type { DeclaredJob, ServiceKind } from './declared-job.ts';
 
 export interface Service {
@@ -27,3 +28,7 @@ export interface ServiceState {
   /** Its exit code, where it had one. */
   readonly exitCode?: number;
 }
+
+/** Said before a command is run as root, since a password may be asked for. */
+export const rootNotice = (argv: readonly string[]): string =>
+  `Running as root, with sudo: ${argv.map(shellWord).join(' ')}`;

@@ -17,10 +17,9 @@ import { lastingName } from './lasting-name.ts';
 import { launchdService } from './launchd/launchd-service.ts';
 import { systemPathsOf } from '../host/system-paths.ts';
 import { readReceipts } from '../host/receipts.ts';
-import type { Service } from './keeper.ts';
+import { rootNotice, type Service } from './keeper.ts';
 import { systemdService } from './systemd/systemd-service.ts';
 import { unitFile, unitHead, unitPath, unitWord } from './systemd/systemd-unit.ts';
-import { shellWord } from '../host/root/root-shell.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
 import { declaredIn, type DeclaredJob, type ServiceKind } from './declared-job.ts';
 import {
@@ -204,7 +203,7 @@ const managersPath = (isSystem: boolean, env: NodeJS.ProcessEnv): string | undef
 /** Shown before it is run where a password may be asked for. */
 function asRoot(argv: readonly string[], context: CliContext): readonly string[] {
   if (process.getuid?.() === 0) return argv;
-  context.err(`Running as root, with sudo: ${argv.map(shellWord).join(' ')}`);
+  context.err(rootNotice(argv));
   return ['sudo', ...argv];
 }
 

@@ -99,7 +99,7 @@ describe('what is refused', () => {
     [{ idle: { after: '9 s' } }, 'idle.after', 'from 10 s to 168 h'],
     [{ idle: { after: '169 h' } }, 'idle.after', 'from 10 s to 168 h'],
     [{ idle: { after: 600 } }, 'idle.after', 'duration'],
-    [{ idle: { how: 'sleep' } }, 'idle.how', 'auto, stop, never'],
+    [{ idle: { how: 'sleep' } }, 'idle.how', 'auto, stop or never'],
     [{ idle: 'never' }, 'idle', 'object'],
     [{ start: 'never' }, 'start', 'login or demand'],
     [{ bundle: 'relative' }, 'bundle', 'absolute path'],

@@ -13,12 +13,8 @@ const toDo: readonly string[] = [
   'cli',
   'client',
   'command',
-  'config',
   'doctor',
-  'host',
   'image',
-  'nix',
-  'service',
   'setup',
   'supervisor',
 ];

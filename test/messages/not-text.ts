@@ -19,6 +19,13 @@ export const notText: Readonly<Record<string, readonly string[]>> = {
     'guest/debug/debug-script.ts',
   ],
 
+  'a program in Perl, or of the shell': [
+    'nix/ssh/door-helper.ts#perlScript',
+    'service/systemd/systemd-unit.ts#choose',
+  ],
+
+  'names of fields in the output of launchctl': ['service/launchd/launchctl.ts#parsePrint'],
+
   'a request of HTTP': ['net/gvproxy.ts#tunnelTo'],
 
   'what docs/status.schema.json says of the fields, in which it is read': [

@@ -114,7 +114,7 @@ describe('settings that keep builds from us', () => {
     const named = { NIX_USER_CONF_FILES: '/u.conf:/none' };
     expect(found(named)[0]).toContain('u.conf, line 1 sets builders = ssh://u');
     expect(found({ ...named, NIX_CONFIG: 'cores = 1\nbuilders =' })[0]).toMatch(
-      /^some-builds NIX_CONFIG in your environment, line 2 sets builders = ,/,
+      /^some-builds NIX_CONFIG in your environment, line 2 sets builders to nothing,/,
     );
     put('nix/store/x', '');
     expect(found(named, undefined, 'linux')[0]).toMatch(/^no-builds .*u\.conf, line 1 sets/);
@@ -149,11 +149,13 @@ describe('settings that keep builds from us', () => {
     unit('NIX_CONF_DIR=/elsewhere');
     expect(found()[0]).toMatch(/^no-builds NIX_CONF_DIR=\/elsewhere in .*nix-daemon\.service/);
     unit('NIX_CONFIG=cores = 1\\nbuilders =');
-    expect(found()[0]).toMatch(/^no-builds NIX_CONFIG in .*service, line 2 sets builders = ,/);
+    expect(found()[0]).toMatch(
+      /^no-builds NIX_CONFIG in .*service, line 2 sets builders to nothing,/,
+    );
     unit('A=b');
     put('etc/nix/nix.conf', 'build-hook =\n');
     expect(found()[0]).toMatch(
-      /^no-builds .*nix\.conf, line 1 sets build-hook = , so Nix never asks/,
+      /^no-builds .*nix\.conf, line 1 sets build-hook to nothing, so Nix never asks/,
     );
     put('etc/nix/nix.conf', 'store = ssh://else\n');
     expect(found()[0]).toMatch(/^no-builds .*nix\.conf, line 1 sets store = ssh/);

@@ -23,7 +23,7 @@ export function opening(
   const { machines, ssh, directory, installed } = rootPaths(places);
   const whose = `
 [ ! -e "$ours/installed.json" ] || grep -q '^    "uid": ${uid ?? 0},$' "$ours/installed.json" ||
-    refuse ${shellWord(`This machine's builder belongs to another user, as ${installed} says`)}`;
+    refuse ${shellWord(`${installed} says that the builder of this machine belongs to another user`)}`;
   return `set -euf
 umask 022
 LC_ALL=C PATH=/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin

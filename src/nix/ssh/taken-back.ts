@@ -63,13 +63,20 @@ export async function takenBack(options: TakenBackOptions): Promise<TakenBack> {
   const left: LeftOption[] = [];
   for (const { option, value, listing } of found.values()) {
     const why = isPassedOver(listing, option)
-      ? 'IgnoreUnknown there shows that an ssh that does not support it also reads these files'
+      ? leftFor.passedOver
       : await unknownTo(option, options);
     if (why === undefined) said.push(option);
     else left.push({ option, value, why });
   }
   return { said, left, isHeard: isHeard === true };
 }
+
+/** Why one is left. */
+export const leftFor = {
+  passedOver:
+    'IgnoreUnknown there shows that an ssh that does not support it also reads these files',
+  unknown: (program: string) => `${program} does not support it and would fail for every host`,
+};
 
 /** A sentence or two for each option that stays in the way; `where` is what follows its name, such as ` (FILE, line 3)`. */
 export const describeLeft = (
@@ -92,7 +99,7 @@ async function unknownTo(
     writeFileSync(file, `Host ${alias}\n    ${option.name} ${option.neutral}\n`);
     for (const program of oneOfEach(programs)) {
       const ran = await run(program, ['-F', file, '-G', sibling], { timeoutMs: 10_000, signal });
-      if (!succeeded(ran)) return `${program} does not support it and would fail for every host`;
+      if (!succeeded(ran)) return leftFor.unknown(program);
     }
     return undefined;
   } finally {

@@ -128,7 +128,7 @@ const replyOf = ({ ended, stdout, stderr }: CommandResult): Reply => ({
   stderr,
 });
 
-function stateOf(job: { readonly state: JobState } | undefined): ServiceState {
+export function stateOf(job: { readonly state: JobState } | undefined): ServiceState {
   if (job?.state.loaded !== true) return { loaded: false, running: false };
   const { running, returning, pid, lastExit, lastSignal } = job.state;
   const ended =

@@ -80,7 +80,7 @@ function command({ node, named, main, namedMain, state }: JobValues): string[] {
 const choose = [
   'node=$1; [ -x "$node" ] || node=$2',
   'main=$3; [ -e "$main" ] || main=$4',
-  '[ -e "$main" ] || { echo "The program is not there: $main. Run: linuxkit-builder configure"; exit 69; }',
+  '[ -e "$main" ] || { echo "$main does not exist. Run: linuxkit-builder configure"; exit 69; }',
   // A name may lead to another Node today, which says by 69 that it is too old.
   '"$node" "$main" --version >/dev/null 2>&1; [ $? != 69 ] || node=$2',
   'shift 4; exec "$node" "$main" "$@"',

@@ -36,9 +36,9 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
-        "Size of the guest's disk. It never becomes smaller.",
+        "Size of the guest's disk. You can make it larger, never smaller.",
         "GiB, from 2 to the size of the host's file system",
-        '80, or that size if it is smaller',
+        "80, or the file system's size if that is smaller",
       ],
     ],
   },
@@ -51,7 +51,7 @@ export const builderSettings = {
       [
         'CPUs of the guest.',
         '1 to the number that the host has',
-        "the host's number, at most 8; on a Mac with fast and slow cores, the number of fast cores",
+        "the host's number, at most 8; on a Mac with performance and efficiency cores, the number of performance cores",
       ],
     ],
   },
@@ -64,7 +64,7 @@ export const builderSettings = {
       [
         'Memory of the guest.',
         "MiB, from 512 to the host's memory",
-        "a quarter of the host's memory, between 2048 and 8192, and at most half of it. A container's or slice's limit counts as the host's memory",
+        "a quarter of the host's memory, but at least 2048 and at most 8192, and never more than half of the host's memory. In a container or a systemd slice with a memory limit, that limit counts as the host's memory",
       ],
     ],
   },
@@ -88,7 +88,7 @@ export const builderSettings = {
     flags: [flag('--port <number>', 'port of the builder on 127.0.0.1', { is: 'number' })],
     acts: 'guest',
     isShown: true,
-    page: [['The port, with `door` set to `tcp`.', '1 to 65535', String(instance.port)]],
+    page: [["The front door's port, if `door` is `tcp`.", '1 to 65535', String(instance.port)]],
   },
   maxJobs: {
     schema: v.optional(whole(1, 1024)),
@@ -97,9 +97,9 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
-        'How many builds Nix sends at a time. Each gets an even share of the cores.',
+        'How many builds Nix sends at a time. The CPUs are divided equally between them.',
         '1 to 1024',
-        'one per CPU, with at least 1 GiB of memory each',
+        "one per CPU, but no more than one per GiB of the guest's memory",
       ],
     ],
   },
@@ -114,7 +114,7 @@ export const builderSettings = {
     acts: 'guest',
     page: [
       [
-        'Nix sends only builds that require all of these. They are offered, too.',
+        'Nix sends only builds that require all of these system features. You need not repeat them in `features`.',
         'words, separated by commas',
         'none',
       ],
@@ -152,7 +152,7 @@ export const builderSettings = {
       [
         'The [program that runs the guest](backends.md).',
         '`auto`, `qemu`, `hyperkit` (Intel Macs), `vfkit` (Macs)',
-        '`auto`, the best one on this machine',
+        '`auto`, which takes the best one at the first start and keeps it until it fails',
       ],
     ],
   },
@@ -169,7 +169,7 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
-        "The guest's system. A system other than the host's is emulated.",
+        "The guest's system. A system other than the host's is emulated, and slow. (`--system` alone, without a name, is something else: it means `--autostart boot`.)",
         '`x86_64-linux`, `aarch64-linux`',
         "the host's own",
       ],
@@ -187,7 +187,7 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
-        "Other systems that the guest's processor runs, offered to Nix as well.",
+        "Other systems whose programs the guest's processor runs. They are offered to Nix as well.",
         '`i686-linux`',
         'none',
       ],
@@ -203,7 +203,7 @@ export const builderSettings = {
       [
         'The program that gives the guest its network. `user` is built into QEMU.',
         '`user`, `vpnkit`, `gvproxy`',
-        '`user` with QEMU (gvproxy if that QEMU has no `user`); otherwise whichever is installed',
+        '`user` with QEMU, or `gvproxy` if that QEMU was built without it; with HyperKit and vfkit, a suitable one that is installed',
       ],
     ],
   },
@@ -214,7 +214,7 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
-        "How the guest's code is run.",
+        "What runs the guest's code: the processor's virtualisation (`kvm` on Linux, `hvf` on a Mac), or emulation (`tcg`), which is slow.",
         '`auto`, `kvm`, `hvf`, `tcg`',
         '`auto`, the first that works in a trial',
       ],
@@ -232,7 +232,7 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
-        'Another guest: the PREFIX of its kernel, initrd and command line.',
+        'Boots a guest of your own instead: the PREFIX of the paths of its kernel, initrd and command line.',
         'an absolute path',
         'the image that `image build` made',
       ],

@@ -23,7 +23,7 @@ export const hostSettings = {
     isShown: true,
     page: [
       [
-        'On AC power, the machine stays awake while a client is logged in to the guest.',
+        'Whether a Mac on AC power stays awake while a build, a copy or a shell is using the guest.',
         '`true`, `false`',
         '`true` on macOS',
       ],
@@ -45,7 +45,7 @@ export const hostSettings = {
     acts: 'later',
     page: [
       [
-        'When launchd or systemd [starts the daemon](launchd.md). `--system` without a name means `boot`.',
+        'When launchd or systemd [starts the daemon](launchd.md): at login, at boot, or never. `--system` without a name is short for `--autostart boot`.',
         '`login` (or `true`), `boot`, `false`',
         '`login` on macOS, `false` elsewhere',
       ],
@@ -74,11 +74,15 @@ export const hostSettings = {
     isShown: true,
     page: [
       [
-        'What happens to an [unused guest](on-demand.md).',
+        'What happens to an [unused guest](on-demand.md): it is suspended if the VM program can do that and otherwise stopped (`auto`), always stopped (`stop`), or left running (`never`).',
         '`auto`, `stop`, `never`',
         '`auto` on macOS and on laptops, `never` elsewhere',
       ],
-      ['How long the guest must be unused.', 'a duration from `10 s` to `168 h`', '`10 min`'],
+      [
+        'How long the guest must be unused for that.',
+        'a duration from `10 s` to `168 h`',
+        '`10 min`',
+      ],
     ],
   },
   /** Whether the guest starts with the daemon, or with the first build. */
@@ -91,7 +95,7 @@ export const hostSettings = {
     isShown: true,
     page: [
       [
-        'Whether the guest starts with the daemon, or with the first build.',
+        'When the guest starts: with the daemon, at login or at boot (`login`), or with the first build (`demand`).',
         '`login`, `demand`',
         '`demand` on macOS and on laptops, `login` elsewhere',
       ],
@@ -102,7 +106,13 @@ export const hostSettings = {
     schema: v.optional(whole(10, 3600), 180),
     acts: 'now',
     isShown: true,
-    page: [['How long a connection waits for the guest.', '10 to 3600', '180']],
+    page: [
+      [
+        'How long a connection waits for the guest before it is closed.',
+        'seconds, 10 to 3600',
+        '180',
+      ],
+    ],
   },
   /** TCP ports of this machine's 127.0.0.1 that builds may reach, such as a proxy's or a cache's; no others. */
   hostPorts: {
@@ -113,7 +123,7 @@ export const hostSettings = {
     acts: 'guest',
     page: [
       [
-        "TCP ports of the host's 127.0.0.1 that builds may reach.",
+        "TCP ports of the host's 127.0.0.1 that fixed-output builds may reach.",
         'a list of at most 32 ports',
         'none',
       ],
@@ -125,7 +135,7 @@ export const hostSettings = {
     acts: 'guest',
     page: [
       [
-        "Whether builds may reach private networks, such as the host's.",
+        'Whether fixed-output builds may reach private networks, such as the one that the host is in. (Other builds have no network.)',
         '`true`, `false`',
         '`true`',
       ],
@@ -152,7 +162,7 @@ export const hostSettings = {
     acts: 'now',
     page: [
       [
-        'Whether the daemon looks once a day for [newer packages](image.md#updating), and whether it makes an image of them.',
+        'What the daemon does about [newer packages](image.md#updating): nothing (`off`), check once a day and report them (`notify`), or also make an image of them (`auto`).',
         '`off`, `notify`, `auto`',
         '`notify`',
       ],
@@ -176,7 +186,7 @@ export const hostSettings = {
     acts: 'now',
     page: [
       [
-        'One desktop notification when the daemon gives up: on macOS, and on Linux with `notify-send`.',
+        'Whether you get one desktop notification when the daemon gives up. On Linux this needs `notify-send`.',
         '`true`, `false`',
         '`true`',
       ],
@@ -185,6 +195,6 @@ export const hostSettings = {
   verbose: {
     schema: v.optional(yesOrNo, false),
     acts: 'now',
-    page: [["Debug lines in the daemon's log.", '`true`, `false`', '`false`']],
+    page: [["Whether the daemon's log has debug lines.", '`true`, `false`', '`false`']],
   },
 } as const satisfies Readonly<Record<string, Setting>>;

@@ -34,6 +34,17 @@ export class VfkitRig implements Disposable {
     writeFileSync(`${this.#vfkit}.switches`, JSON.stringify(switches));
   }
 
+  /** This Node, which takes its machine for one of that architecture: for a builder's own program, since all that it runs is of this one. */
+  nodeOf(arch: 'arm64' | 'x64'): string {
+    const path = join(this.#dir, `node-${arch}`);
+    const preload = join(this.#dir, `${arch}.cjs`);
+    writeFileSync(preload, `Object.defineProperty(process, 'arch', { value: '${arch}' });\n`);
+    writeFileSync(path, `#!/bin/sh\nexec '${process.execPath}' --require '${preload}' "$@"\n`, {
+      mode: 0o755,
+    });
+    return path;
+  }
+
   /** A builder that was configured for it; nothing runs yet. */
   builder(context: TestContext, options: RigOptions = {}): Promise<BuilderRig> {
     return BuilderRig.create({ context, configure: ['--vm', 'vfkit'], ...options });

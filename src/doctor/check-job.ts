@@ -102,6 +102,14 @@ async function stateVerdict(service: Service, { layout }: DoctorFacts): Promise<
       why: 'The configuration that declares it has not been applied, or the job was unloaded.',
       remedy: 'Apply that configuration again.',
     };
+  if (service.isAbsent === true)
+    return {
+      kind: 'bad',
+      what: 'This system does not run systemd, so nothing starts the daemon.',
+      why: 'Its job was written for systemd.',
+      remedy:
+        'linuxkit-builder configure --no-autostart; have your own init system run: linuxkit-builder daemon',
+    };
   if (!loaded)
     return {
       kind: 'bad',
@@ -109,7 +117,7 @@ async function stateVerdict(service: Service, { layout }: DoctorFacts): Promise<
       why:
         service.name === 'launchd'
           ? 'It was never loaded, or it was switched off in Login Items.'
-          : 'It was never enabled, or this system does not run systemd.',
+          : 'It was never enabled.',
       remedy: 'linuxkit-builder start',
       fix: () => service.start(),
     };

@@ -4,6 +4,8 @@ import type { DeclaredJob, ServiceKind } from './declared-job.ts';
 
 export interface Service {
   readonly name: ServiceKind;
+  /** This system does not run it, so nothing starts the daemon. */
+  readonly isAbsent?: boolean;
   /** When it starts the daemon by itself; that at boot is root's to start and to end. */
   readonly starts: 'login' | 'boot';
   /** Whose job it is where it is not ours: then it is started and stopped, and neither loaded nor removed. */

@@ -35,6 +35,7 @@ import { findProgram, namesOnPath, tryProgram } from '../system/process/find-pro
 import { thisUser } from '../system/host/user.ts';
 import type { CliContext } from '../command/context.ts';
 import { jobPrograms } from './job-programs.ts';
+import { hasKeeper, serviceKind } from './service-kind.ts';
 
 /** Every file by which the daemon may be started at login here, wanted or not. */
 export function servicePaths(context: CliContext): readonly string[] {
@@ -191,7 +192,8 @@ export function serviceOf(
     const uid = process.getuid?.() ?? 0;
     return launchdService({ uid, plist, launchctl, clock, ...seen(plist, launcher) });
   }
-  return systemdService({ systemctl: tryProgram('systemctl', path), ...seen(unit) });
+  const systemctl = hasKeeper(env) ? tryProgram('systemctl', path) : undefined;
+  return systemdService({ systemctl, ...seen(unit) });
 }
 
 /** Root runs nothing that a user's PATH leads to. */
@@ -211,13 +213,6 @@ function asRoot(argv: readonly string[], context: CliContext): readonly string[]
 export function jobPaths(context: CliContext) {
   const { home, configHome } = homesOf(context);
   return { ...agentPaths(home), unit: unitPath(configHome) };
-}
-
-/** Packagers and tests may say otherwise. */
-function serviceKind(env: NodeJS.ProcessEnv): ServiceKind {
-  const said = env['LINUXKIT_BUILDER_SERVICE'];
-  if (said === 'launchd' || said === 'systemd') return said;
-  return process.platform === 'darwin' ? 'launchd' : 'systemd';
 }
 
 function jobValues({ root }: Layout, config: Config, { assets, env }: CliContext): JobValues {

@@ -57,7 +57,7 @@ async function slowly(argv: readonly string[], node?: readonly string[]) {
   return { code, said, shown: await shown };
 }
 
-// Behaviour 171: A command's output arrives complete, however slowly it is read. A reader that leaves, as `head` does, is
+// Behaviour 172: A command's output arrives complete, however slowly it is read. A reader that leaves, as `head` does, is
 // no error. Output that cannot be written, for example to a full disk, is exit code 74.
 describe('a slow reader', { timeout: 120_000 }, () => {
   test('of a long console', async () => {
@@ -124,7 +124,7 @@ test.runIf(process.platform === 'linux')('what cannot be written is no success',
   expect({ code, said }).toEqual({ code: 74, said: why });
 });
 
-// Behaviour 172: A command that stops waiting without finishing reports a bug of the program: exit code 70, never 0.
+// Behaviour 173: A command that stops waiting without finishing reports a bug of the program: exit code 70, never 0.
 test('nothing left to wait for, and not at its end', async () => {
   const timers = `
     const { setTimeout } = globalThis;

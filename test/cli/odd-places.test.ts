@@ -87,7 +87,7 @@ test('a byte order mark before the settings is no fault', () => {
   });
 });
 
-// Behaviour 174: Every command answers a user without a name in the system or without a HOME. `configure` says why such a
+// Behaviour 175: Every command answers a user without a name in the system or without a HOME. `configure` says why such a
 // user can have no builder.
 describe.runIf(isRoot)('a user without an entry in the user database', () => {
   const run = (env: NodeJS.ProcessEnv, ...argv: string[]) =>
@@ -156,7 +156,7 @@ test('a folder for temporary files that is not there is named where one is neede
   expect(readFileSync(rig.layout.sshConfig, 'utf8')).toContain('BindInterface');
 });
 
-// Behaviour 173: A umask that denies the owner its own files, or a working directory that no longer exists, stops no
+// Behaviour 174: A umask that denies the owner its own files, or a working directory that no longer exists, stops no
 // command.
 describe('what a shell hands down', () => {
   const inShell = (script: string) => {

@@ -82,7 +82,7 @@ function machine(...installed: readonly string[]) {
 const everything = [...programs, 'nix-build'];
 const steps = ['image build', 'configure', 'start', 'wait'];
 
-// Behaviour 161: `up` does everything from nothing to a build in the guest, and nothing twice. It names missing programs
+// Behaviour 162: `up` does everything from nothing to a build in the guest, and nothing twice. It names missing programs
 // with the command that installs them, or installs them with `--install`.
 test('goes all the way, and shows what was built', async () => {
   using here = machine(...everything);

@@ -47,7 +47,7 @@ beforeAll(async () => {
   }
 });
 
-// Behaviour 175: A command that asks the daemon loads neither the supervisor, nor a VM program's driver, nor the daemon's
+// Behaviour 176: A command that asks the daemon loads neither the supervisor, nor a VM program's driver, nor the daemon's
 // log.
 test.each(clients)('%s', (name) => {
   const loaded = loads.get(`src/${name}.ts`) ?? new Map<string, number>();

@@ -82,7 +82,7 @@ describe('what a guest does when nobody uses it', () => {
       ran: ['grep', 'sync', 'df'],
     }));
 
-  // Behaviour 188: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
+  // Behaviour 189: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
   // after nobody has opened it for 7 days.
   test('deletes directories of failed builds that are older than 7 days', () => {
     const day = 86_400;
@@ -150,7 +150,7 @@ describe('a collection', () => {
     expect(leftOver()).toEqual([]);
   });
 
-  // Behaviour 188: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
+  // Behaviour 189: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
   // after nobody has opened it for 7 days.
   test('deletes the directories of failed builds where all is to go, and no build runs', () => {
     const builds = join(root, 'nix/var/nix/builds/nix-1-2/build');

@@ -31,7 +31,7 @@ describe('what the guest says of itself', () => {
     expect(readInside(['root', ...lines, ...df].join('\n'))).toMatchObject({ givesBack }),
   );
 
-  // Behaviour 188: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
+  // Behaviour 189: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
   // after nobody has opened it for 7 days.
   test('directories of failed builds, of which the size is known', () =>
     expect(readInside(['kept 4', 'kept 1024', 'kept ', 'kept x', ...df].join('\n'))?.kept).toEqual({

@@ -105,7 +105,7 @@ describe('the launcher', { timeout: 60_000 }, () => {
     expect(run.said()).toContain(`${values.named} is too old; trying ${values.node}.`);
   });
 
-  // Behaviour 163: A Node that is too old is refused with one sentence that says what is needed, and exit code 69. launchd
+  // Behaviour 164: A Node that is too old is refused with one sentence that says what is needed, and exit code 69. launchd
   // and systemd do not retry.
   test('leaves with 0 when both are too old, so that launchd does not try again for ever', async () => {
     for (const node of [values.named, values.node]) script(node, 'exit 69');

@@ -124,7 +124,7 @@ afterAll(() => {
 
 let formula = '';
 
-// Behaviour 169: The Homebrew formula is made from what npm says about the published package. Its steps install the program
+// Behaviour 170: The Homebrew formula is made from what npm says about the published package. Its steps install the program
 // with two packages, and the program survives an upgrade by the name that Homebrew keeps.
 describe('the formula', () => {
   test('is filled with what npm says', async () => {

@@ -96,7 +96,7 @@ describe.runIf(isHere)('the files of Nix', () => {
     expect(instantiate('--parse', join(root, name))).toMatchObject({ status: 0, err: '' });
   });
 
-  // Behaviour 164: The flake builds what package-lock.json names: each entry has an address and a digest. If the file with
+  // Behaviour 165: The flake builds what package-lock.json names: each entry has an address and a digest. If the file with
   // the registry's address is missing, evaluation ends with a message that says how to get it.
   test('each entry of the lock gets the address that npm would fetch', () => {
     const registry = join(conf, 'registry');
@@ -204,7 +204,7 @@ function setOptions(value: Json, path: readonly string[] = []): [string, string,
   return Object.entries(value).flatMap(([key, each]) => setOptions(each, [...path, key]));
 }
 
-// Behaviour 165: The modules for nix-darwin, NixOS and home-manager set only options that exist. The job runs under its own
+// Behaviour 166: The modules for nix-darwin, NixOS and home-manager set only options that exist. The job runs under its own
 // account, its plist never changes, and no key is in the store.
 describe.runIf(isHere)('the module for nix-darwin', () => {
   test.each([
@@ -441,9 +441,9 @@ echo "ssh-ed25519 ${'A'.repeat(68)}"`,
   };
 }
 
-// Behaviour 166: Activating the nix-darwin module twice changes nothing the second time. Switching it off restores the
+// Behaviour 167: Activating the nix-darwin module twice changes nothing the second time. Switching it off restores the
 // machine to what it was, and leaves another user's builder alone.
-// Behaviour 167: The modules for nix-darwin and NixOS change nothing if there is a builder that they do not declare.
+// Behaviour 168: The modules for nix-darwin and NixOS change nothing if there is a builder that they do not declare.
 test.runIf(isHere)('activation of nix-darwin, twice, and then off', () => {
   using mac = fakeMac();
   const fragment = (said: Set, name: string) =>

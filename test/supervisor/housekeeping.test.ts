@@ -87,7 +87,7 @@ describe('a guest that nobody uses', () => {
     expect(asked).toEqual(['tidy', 'trim', 'tidy', 'trim']);
   });
 
-  // Behaviour 188: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
+  // Behaviour 189: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
   // after nobody has opened it for 7 days.
   test('is tidied every day where nobody comes: what is in it grows old', async () => {
     const { asked, clock, pass } = rig();

@@ -253,7 +253,7 @@ test('a session that forks faster than its tree could be walked is ended whole',
 });
 
 // Execa meets a child without streams there, and Node an event without a listener, which would end us.
-// Behaviour 176: A command for which no file can be opened counts as not started, and the program that ran it goes on.
+// Behaviour 177: A command for which no file can be opened counts as not started, and the program that ran it goes on.
 test('a command for which no file can be opened is one that was not started', async () => {
   const program = await makeProgram(
     dir,

@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
-// Behaviour 184: gvproxy and vfkit are found where podman keeps its own, which is on no PATH.
+// Behaviour 185: gvproxy and vfkit are found where podman keeps its own, which is on no PATH.
 test
   .runIf(canMount)
   .each([

@@ -35,7 +35,7 @@ const others = [
   ['echo "flock: applet not found" >&2; exit 127', 'applet not found'],
 ] as const;
 
-// Behaviour 177: A `flock` that is not util-linux's is named as that, and the file system is not blamed.
+// Behaviour 178: A `flock` that is not util-linux's is named as that, and the file system is not blamed.
 test.runIf(process.platform === 'linux').each(others)(
   'a flock that cannot do what is needed is named, and no file system: %s',
   async (script, why) => {

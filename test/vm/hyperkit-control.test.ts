@@ -77,7 +77,7 @@ describe('a HyperKit whose devices are there', () => {
   });
 });
 
-// Behaviour 179: A HyperKit that runs without its console is a failure with that reason.
+// Behaviour 180: A HyperKit that runs without its console is a failure with that reason.
 describe('one that was launched just now', () => {
   beforeEach(makeVsock);
 

@@ -175,7 +175,7 @@ async function ends({ vm, machine }: Life): Promise<void> {
   expect(left).toEqual([]);
 }
 
-// Behaviour 183: Where vfkit's behaviour is uncertain, each possibility leads to a running guest or to a reason why not,
+// Behaviour 184: Where vfkit's behaviour is uncertain, each possibility leads to a running guest or to a reason why not,
 // and its process ends.
 describe.runIf(hasPrograms)('the driver survives', () => {
   test.each(versions)('vfkit %s: its version, a start, and an end', async (version) => {

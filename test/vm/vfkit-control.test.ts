@@ -126,7 +126,7 @@ describe('the VM', () => {
   });
 });
 
-// Behaviour 182: vfkit's guest agent has one connection for the VM's life, whichever of our clients come and go.
+// Behaviour 183: vfkit's guest agent has one connection for the VM's life, whichever of our clients come and go.
 describe("the agent's seat", () => {
   let agent: ReturnType<typeof createServer>;
   let seat: AgentSeat;

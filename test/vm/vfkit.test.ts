@@ -48,7 +48,7 @@ function inputOf(root = '/s', changes: Partial<PlanInput> = {}): PlanInput {
   };
 }
 
-// Behaviour 180: vfkit gets a command line that its parser accepts, and is not started if it is older than 0.6.0 or would
+// Behaviour 181: vfkit gets a command line that its parser accepts, and is not started if it is older than 0.6.0 or would
 // misread the state directory's name.
 describe('the command line', () => {
   test('is all there is', () =>
@@ -170,7 +170,7 @@ const vz = (code: number, description: string, reason = '') =>
 const explain = (output: readonly string[], code = 1) =>
   explainVfkit({ ended: { kind: 'exited', code }, output, console: [] });
 
-// Behaviour 181: vfkit's exit is explained by its error, never by the usage text that follows every error.
+// Behaviour 182: vfkit's exit is explained by its error, never by the usage text that follows every error.
 describe('what an end means', () => {
   test.each([
     [

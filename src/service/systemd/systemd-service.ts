@@ -6,7 +6,7 @@ import type { Service, ServiceState } from '../keeper.ts';
 import { unitName } from './systemd-unit.ts';
 
 interface SystemdOptions {
-  /** Absolute path of systemctl; undefined where there is none: then nothing is loaded. */
+  /** Absolute path of systemctl; undefined where there is none, or no systemd runs: then nothing is loaded. */
   readonly systemctl: string | undefined;
   readonly isChanged: () => boolean;
   /** The system's own unit, at boot: what changes it is root's. Absent for a user's. */
@@ -41,6 +41,7 @@ export function systemdService(options: SystemdOptions): Service {
   };
   return {
     name: 'systemd',
+    isAbsent: systemctl === undefined,
     starts: isSystem ? 'boot' : 'login',
     ...(declared && { declared }),
     isChanged,
@@ -86,7 +87,7 @@ const without =
 
 const noSystemd: Failure = {
   kind: 'no-login-session',
-  message: 'systemd is not available: systemctl is not installed.',
+  message: 'This system does not run systemd, which would start the daemon.',
   hint: without,
   exit: Exit.unavailable,
 };

@@ -16,6 +16,7 @@ import { planOf, type ConfigurePlan } from './configure-plan.ts';
 import { keepPrograms } from './gc-roots.ts';
 import { dropService, settleBootJob } from './login-job.ts';
 import { rootPart, sayByHand, sayUnchanged } from './root-part.ts';
+import { hasKeeper } from '../../service/service-kind.ts';
 
 /** What was done: what was planned, as it stood when nobody else was at work there. */
 export async function applyPlan(
@@ -65,9 +66,17 @@ async function userPart(run: Run, facts: ConfigureFacts): Promise<ConfigurePlan>
     await keepPrograms(layout, context, { programs, say });
     const isService = ({ path }: { path: string }) => service.some((file) => file.path === path);
     if (!user.byHand.some(isService) && user.changes.some(({ wanted }) => isService(wanted)))
-      say('The daemon starts at your next login; now: linuxkit-builder start');
+      sayStart(run);
     return plan;
   });
+}
+
+function sayStart({ context, say }: Run): void {
+  if (hasKeeper(context.env))
+    return say('The daemon starts at your next login; now: linuxkit-builder start');
+  context.err(
+    'Warning: this system does not run systemd, so nothing starts the daemon at your next login. Have your own init system run linuxkit-builder daemon, or start it yourself: linuxkit-builder start',
+  );
 }
 
 /** Planned again, since what was there may have changed before we were alone; and with the keys, which are made now. */

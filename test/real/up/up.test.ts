@@ -35,7 +35,7 @@ describe.runIf(possible)('scripts/up, killed three times and run again', () => {
     expect(facts.get('killed-packing'), all).toMatch(/making the guest's image|packing the root/);
     expect(facts.get('killed-starting'), all).toMatch(/starting|Start|waiting|boots/);
   });
-  // Behaviour 161: `up` does everything from nothing to a build in the guest, and nothing twice. It names missing programs
+  // Behaviour 162: `up` does everything from nothing to a build in the guest, and nothing twice. It names missing programs
   // with the command that installs them, or installs them with `--install`.
   test('is taken up, to the derivation that was built in the guest', () =>
     expect(facts.get('built'), all).toMatch(/^Linux version .*Debian/));

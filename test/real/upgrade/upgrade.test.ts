@@ -25,7 +25,7 @@ describe.runIf(worldsPossible)('a builder of the release before', () => {
 
   test('has built with it', () => expect(fact('by-the-old'), found.all).toMatch(kernel));
 
-  // Behaviour 162: After an upgrade, builds go on, or `status` names the one command that is needed. The disk stays as it
+  // Behaviour 163: After an upgrade, builds go on, or `status` names the one command that is needed. The disk stays as it
   // was.
   test('builds on under its old daemon, which this program knows', () => {
     expect(fact('under-the-old'), found.all).toMatch(kernel);

@@ -50,7 +50,7 @@ export async function buildImage(options: BuildOptions): Promise<Built> {
   if (present !== undefined) return { manifest: present, fresh: false };
   if (!sameTool(tool, lock.squashfs)) onWarning(otherTool(tool, lock.squashfs));
   const supplied = await supply(lock, arch, options);
-  onStep(`Unpacking ${supplied.packages.length} packages and packing the root file system`);
+  onStep(unpacking(supplied.packages.length));
   const scratch = scratchBeside(prefix, options.clock.now());
   try {
     const { kernel, kernelVersion, initrd } = await assemble({
@@ -137,7 +137,11 @@ function putInPlace(from: string, to: string): void {
     renameSync(made[part], place[part]);
 }
 
-function checkRequested({ lock, arch, recipe }: BuildOptions): void {
+export function checkRequested({
+  lock,
+  arch,
+  recipe,
+}: Pick<BuildOptions, 'lock' | 'arch' | 'recipe'>): void {
   const asked = (names: readonly string[]) => [...names].sort().join(' ');
   const same =
     asked(lock.architectures[arch].requested) === asked(recipe.packages(arch)) &&
@@ -145,22 +149,26 @@ function checkRequested({ lock, arch, recipe }: BuildOptions): void {
   if (!same)
     throw new Failed({
       kind: 'lock-stale',
-      message: 'The lock was made for another recipe: other packages are asked for now.',
-      hint: 'Renew it with `linuxkit-builder image build --update`.',
+      message: 'The image lock was made for a different set of packages.',
+      hint: 'Update it: linuxkit-builder image build --update',
       exit: Exit.config,
     });
 }
 
 /** What the lock names is what an image is made of, or newer. */
-function checkFloors({ lock, arch, recipe }: BuildOptions): void {
+export function checkFloors({
+  lock,
+  arch,
+  recipe,
+}: Pick<BuildOptions, 'lock' | 'arch' | 'recipe'>): void {
   const { packages } = lock.architectures[arch];
   const versions = Object.fromEntries(packages.map(({ name, version }) => [name, version]));
   const short = shortfalls(versions, recipe.floors(arch));
   if (short.length === 0) return;
   throw new Failed({
     kind: 'lock-below-floor',
-    message: `An image of this lock is not made: ${short.map(describeShortfall).join('; ')}.`,
-    hint: 'Renew it with `linuxkit-builder image build --update`.',
+    message: `Cannot build an image from this lock: ${short.map(describeShortfall).join('; ')}.`,
+    hint: 'Update it: linuxkit-builder image build --update',
     exit: Exit.config,
   });
 }
@@ -168,5 +176,9 @@ function checkFloors({ lock, arch, recipe }: BuildOptions): void {
 const sameTool = (a: SquashfsTool, b: SquashfsTool): boolean =>
   JSON.stringify([a.tool, a.version, a.options]) === JSON.stringify([b.tool, b.version, b.options]);
 
-const otherTool = (here: SquashfsTool, locked: SquashfsTool): string =>
-  `The squashfs is made by ${here.tool} ${here.version} and the lock was made with ${locked.tool} ${locked.version}: the image will be as good, but not the same to the byte.`;
+/** A step of a build, for people. */
+export const unpacking = (packages: number): string =>
+  `Unpacking ${packages} packages and building the root file system`;
+
+export const otherTool = (here: SquashfsTool, locked: SquashfsTool): string =>
+  `The root file system is built by ${here.tool} ${here.version}, but the lock was made with ${locked.tool} ${locked.version}. The image works the same, but is not byte-identical.`;

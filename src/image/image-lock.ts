@@ -85,7 +85,7 @@ export type LockedSuite = Lock['suites'][number];
 /** The lock in a file, of this format or the one before. */
 export function readLock(path: string): Lock {
   const text = readIfThere(path);
-  if (text === undefined) throw unusable(path, 'there is none');
+  if (text === undefined) throw unusable(path, 'it does not exist');
   const json = jsonOf(path, text);
   const parsed = v.safeParse(isFirst(json) ? firstSchema : schema, json);
   if (parsed.success) return parsed.output;
@@ -122,7 +122,7 @@ function jsonOf(path: string, text: string): unknown {
 const unusable = (path: string, why: string): Failed =>
   new Failed({
     kind: 'lock-unusable',
-    message: `The lock ${path} cannot be used: ${why}.`,
-    hint: 'Install linuxkit-builder again, or make a new lock with `linuxkit-builder image build --update`.',
+    message: `Cannot use the image lock ${path}: ${why}.`,
+    hint: 'Reinstall linuxkit-builder, or create a new lock: linuxkit-builder image build --update',
     exit: Exit.config,
   });

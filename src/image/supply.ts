@@ -168,8 +168,8 @@ export function resolvedOrThrow(request: Request): readonly Located[] {
   const { missing, conflicts } = resolved;
   const message =
     missing.length > 0
-      ? `The mirror's index does not have: ${missing.join(', ')}.`
-      : `The mirror's index has packages that cannot be there together: ${conflicts.join(', ')}.`;
+      ? `The mirror's package list does not contain: ${missing.join(', ')}.`
+      : `The mirror's package list has conflicting packages: ${conflicts.join(', ')}.`;
   throw new Failed({
     kind: 'packages-unresolvable',
     message,
@@ -178,9 +178,9 @@ export function resolvedOrThrow(request: Request): readonly Located[] {
   });
 }
 
-const describeChange = (
+export const describeChange = (
   before: readonly Located[],
   after: readonly Located[],
   because: Failure,
 ): string =>
-  `${because.message} So that, and what needs it, was resolved again from the mirror's signed index, and the image is not the one of the lock: ${changesBetween(before, after).join(', ')}.`;
+  `${because.message} The affected packages were chosen again from the mirror's signed package list, so the image differs from the lock: ${changesBetween(before, after).join(', ')}.`;

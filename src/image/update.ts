@@ -31,11 +31,11 @@ export async function freshLock(
 
 /** What is new in a lock, for people: a line for its suites and one for each architecture. */
 export function describeRenewal(before: Lock | undefined, after: Lock): string[] {
-  const dated = `The lock is of ${after.suites.map(describeSuite).join(', ')} now`;
-  if (before === undefined) return [`${dated}; there was none.`];
+  const suites = after.suites.map(describeSuite).join(', ');
+  if (before === undefined) return [`Created the lock from ${suites}.`];
   const isSame = JSON.stringify(before.suites) === JSON.stringify(after.suites);
   return [
-    isSame ? `${dated}, as before.` : `${dated}.`,
+    isSame ? `The lock still uses ${suites}.` : `The lock now uses ${suites}.`,
     ...(['amd64', 'arm64'] as const).map((arch) => {
       const { packages } = after.architectures[arch];
       const changes = changesBetween(before.architectures[arch].packages, packages);
@@ -45,4 +45,4 @@ export function describeRenewal(before: Lock | undefined, after: Lock): string[]
 }
 
 const describeSuite = ({ codename, indexDate, expired }: Lock['suites'][number]): string =>
-  `${codename} ${indexDate}${expired === undefined ? '' : ` (which held until ${expired})`}`;
+  `${codename} ${indexDate}${expired === undefined ? '' : ` (valid until ${expired})`}`;

@@ -82,7 +82,7 @@ describe('image build', () => {
     const made = await build('--update', '--arch', 'amd64', '-o', join(directory, 'out/x'));
     expect(made.failure).toBeUndefined();
     expect(made.out).toMatch(/^Built .*out\/x \(Linux 6\.12\.201, Debian trixie, [\d.]+ MiB\)\.$/m);
-    expect(made.err).toContain('The lock is of ');
+    expect(made.err).toContain('Created the lock from ');
     expect(made.err).toMatch(/^Fetching: .* of .* MiB, .* MiB\/s, /m);
     expect(readdirSync(join(directory, 'out'))).toHaveLength(4);
 
@@ -120,7 +120,7 @@ describe('image build', () => {
       '--update',
     );
     expect(made.failure).toBeUndefined();
-    expect(made.err).toContain('Mirror: http://only-by-proxy.invalid/debian, as you said.');
+    expect(made.err).toContain('Mirror: http://only-by-proxy.invalid/debian, as requested.');
     expect(proxy.asked).toContain('GET http://only-by-proxy.invalid/debian/dists/trixie/InRelease');
   });
 

@@ -452,7 +452,7 @@ describe('several suites', () => {
     const lock = await lockOf({ acceptExpired: true });
     expect(lock.suites[2]).toMatchObject({ codename: 'forky', expired: validUntil.toISOString() });
     expect(describeRenewal(lock, lock)[0]).toContain(
-      'forky 2026-01-20T00:00:00.000Z (which held until 2026-01-27',
+      'forky 2026-01-20T00:00:00.000Z (valid until 2026-01-27',
     );
     // What a lock names is fetched by its hash, whatever became of the index.
     await expect(build(lock, { recipe: suites, mirrors: both() })).resolves.toMatchObject({
@@ -592,7 +592,7 @@ describe('a lock', () => {
       failure: {
         kind: 'lock-below-floor',
         message: expect.stringContaining(
-          'its Nix 1.0 is older than 1.1, and below that a build gets out',
+          'its Nix 1.0 is older than 1.1; before that, a build gets out',
         ) as string,
       },
     });

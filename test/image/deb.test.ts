@@ -48,30 +48,26 @@ test.each([
 describe('is a named failure:', () => {
   const data = (tar: Uint8Array) => ar({ 'debian-binary': Buffer.from('2.0\n'), 'data.tar': tar });
   test.each([
-    ['nothing', () => Promise.resolve(Buffer.alloc(0)), /no ar archive/],
-    ['another file', () => Promise.resolve(gzipSync('x')), /no ar archive/],
+    ['nothing', () => Promise.resolve(Buffer.alloc(0)), /not an ar archive/],
+    ['another file', () => Promise.resolve(gzipSync('x')), /not an ar archive/],
     [
       'no data',
       () => Promise.resolve(ar({ 'debian-binary': Buffer.from('2.0\n') })),
-      /no data.tar/,
+      /does not contain data.tar/,
     ],
-    [
-      'a cut archive',
-      async () => (await fakeDeb(files)).subarray(0, -10),
-      /header of its ar archive/,
-    ],
+    ['a cut archive', async () => (await fakeDeb(files)).subarray(0, -10), /invalid header/],
     [
       'a header of nonsense',
       async () =>
         Buffer.from((await fakeDeb(files)).toString('latin1').replace('`', '!'), 'latin1'),
-      /header of its ar archive/,
+      /invalid header/,
     ],
     ['a cut tar', async () => data((await fakeTar(files)).subarray(0, 3000)), /Unexpected end/],
     ['a tar of nonsense', () => Promise.resolve(data(Buffer.alloc(1024, 'x'))), /tar header/i],
     [
       'a path that leads out',
       async () => data(await fakeTar({ 'usr/../../x': 'y' })),
-      /holds the path/,
+      /unsafe path/,
     ],
   ])('%s', async (_, deb, message) => {
     await expect(read(await deb())).rejects.toMatchObject({

@@ -67,13 +67,13 @@ describe('a mirror that is busy', () => {
     await clock.advance(ms);
     expect(await got).toBe('the file');
     expect(told).toEqual([
-      `${mirror.url}/file answers 503 and asks for a pause of ${ms / 1000} s. Trying again in ${ms / 1000} s.`,
+      `${mirror.url}/file answered 503 and asked to wait ${ms / 1000} s. Retrying in ${ms / 1000} s.`,
     ]);
   });
 
   test.each([
-    ['for longer than anybody waits', '3600', /asks for a pause of 3600 s/, 1],
-    ['in words that nobody knows', 'later', /answers 429\./, 1],
+    ['for longer than anybody waits', '3600', /asked to wait 3600 s/, 1],
+    ['in words that nobody knows', 'later', /answered 429\./, 1],
   ])('%s is a failure that says so', async (_, value, message, requests) => {
     inTurn('file', status(429, { 'retry-after': value }));
     await expect(get('file', { retries: 0 })).rejects.toMatchObject(refusedAs(message));
@@ -82,7 +82,7 @@ describe('a mirror that is busy', () => {
 
   test('for good is a failure in the end', async () => {
     inTurn('file', status(503));
-    const failed = expect(get('file')).rejects.toMatchObject(refusedAs(/answers 503/));
+    const failed = expect(get('file')).rejects.toMatchObject(refusedAs(/answered 503/));
     for (const ms of [500, 1_000, 2_000, 4_000, 8_000]) {
       await sleeping(ms);
       await clock.advance(ms);
@@ -103,7 +103,9 @@ describe('a mirror that is busy', () => {
 
 test.each([401, 403, 451])('%i is final, and named', async (code) => {
   inTurn('file', status(code));
-  await expect(get('file')).rejects.toMatchObject(refusedAs(new RegExp(`file answers ${code}\\.`)));
+  await expect(get('file')).rejects.toMatchObject(
+    refusedAs(new RegExp(`file answered ${code}\\.`)),
+  );
   expect(mirror.requests).toHaveLength(1);
 });
 
@@ -111,14 +113,16 @@ test.each(['<!DOCTYPE html><title>Login</title>', '\n <html>', '<?xml version="1
   'a page for people is named: %s',
   async (page) => {
     inTurn('file', (_, response) => void response.end(page));
-    await expect(get('file')).rejects.toMatchObject(refusedAs(/is a web page and not the file/));
+    await expect(get('file')).rejects.toMatchObject(
+      refusedAs(/is a web page instead of the requested file/),
+    );
     expect(mirror.requests).toHaveLength(1);
   },
 );
 
 test('a text that is too long is not read to its end', async () => {
   inTurn('file', (_, response) => void response.end('x'.repeat(2000)));
-  await expect(get('file')).rejects.toMatchObject(refusedAs(/more bytes/));
+  await expect(get('file')).rejects.toMatchObject(refusedAs(/is larger than such a file/));
 });
 
 // Behaviour 130: A mirror can neither keep the program busy forever nor fill the disk. It can redirect to this machine or a
@@ -130,7 +134,7 @@ describe('a part', () => {
     'that nobody asked for is refused: %s',
     async (range) => {
       inTurn('file', part(range));
-      await expect(get('file')).rejects.toMatchObject(refusedAs(/sends a part/));
+      await expect(get('file')).rejects.toMatchObject(refusedAs(/sent a part/));
       expect(mirror.requests).toHaveLength(1);
     },
   );
@@ -138,7 +142,7 @@ describe('a part', () => {
   test('that begins elsewhere, again and again, is refused', async () => {
     inTurn('file', part('bytes 300000000000-300000000001/300000000002'));
     const read = readUrl(`${mirror.url}/file`, 5, options(), () => Promise.resolve());
-    await expect(read).rejects.toMatchObject(refusedAs(/sends a part/));
+    await expect(read).rejects.toMatchObject(refusedAs(/sent a part/));
     expect(mirror.requests).toHaveLength(2);
   });
 });
@@ -204,7 +208,7 @@ describe('a redirect', () => {
     'to %s is refused',
     async (where) => {
       inTurn('file', to(where));
-      await expect(get('file')).rejects.toMatchObject(refusedAs(/no http or https address/));
+      await expect(get('file')).rejects.toMatchObject(refusedAs(/not http or https/));
     },
   );
 
@@ -244,7 +248,7 @@ describe('a redirect', () => {
       inTurn('http://public.test/file', to('http://u:s3cret@other.test/file'));
       inTurn('http://other.test/file', status(403));
       const failure = await getAbroad(viaProxy()).catch(String);
-      expect(failure).toContain('answers 403');
+      expect(failure).toContain('answered 403');
       expect(failure).not.toContain('s3cret');
     });
   });

@@ -101,7 +101,7 @@ describe('a lock', () => {
     ['a size of words', JSON.stringify(changed({ size: 'big' }))],
   ])('with %s is a failure that says how to make one', (_, text) => {
     if (text !== undefined) writeFileSync(path(), text);
-    expect(() => readLock(path())).toThrow(/cannot be used: .* image build --update/);
+    expect(() => readLock(path())).toThrow(/Cannot use the image lock .* image build --update/);
   });
 });
 

@@ -31,7 +31,7 @@ test('is the one that was chosen', () =>
 
 test.each(['mirror.test/debian', 'ftp://mirror.test/debian', '', 'http://', 'file:///srv/debian'])(
   'is not %j',
-  (url) => expect(() => findMirror(url, etc)).toThrow(/is not the address of a mirror/),
+  (url) => expect(() => findMirror(url, etc)).toThrow(/is not a mirror address/),
 );
 
 test('is an official one where there is no apt', () => {
@@ -111,8 +111,8 @@ test('is in the file that mirror+file: names', () => {
 test.each([
   ['mirror+file:/nowhere/list', 'mirror+file:/nowhere/list is neither http nor https'],
   ['file:/srv/debian', 'file:/srv/debian is neither http nor https'],
-  ['http://u:s3cret@m.test/debian', 'http://m.test/debian wants a login'],
-  ['http://u:s3@cret@m.test/debian', 'http://m.test/debian wants a login'],
+  ['http://u:s3cret@m.test/debian', 'http://m.test/debian requires a login'],
+  ['http://u:s3@cret@m.test/debian', 'http://m.test/debian requires a login'],
 ])('cannot be %s, and that is said without a secret', (url, words) => {
   list(`deb ${url} trixie main\n`);
   expect(mirrorsOfApt(etc)).toEqual({ urls: [], others: [words] });
@@ -146,7 +146,7 @@ describe('among those of apt the first that serves is taken', () => {
     expect(await chooseMirror(undefined, { ask: serves('http://b.test/debian'), etc })).toEqual({
       url: 'http://b.test/debian',
       from: 'apt sources',
-      because: "from this machine's apt sources; passed over: http://a.test/debian is no good.",
+      because: "from this machine's apt sources; skipped: http://a.test/debian is no good.",
     });
   });
 
@@ -162,13 +162,13 @@ describe('among those of apt the first that serves is taken', () => {
       url: defaultMirror,
       from: 'default',
       because:
-        'the default; passed over: http://m.test/debian wants a login. http://third.test/debian is no good.',
+        'the default; skipped: http://m.test/debian requires a login. http://third.test/debian is no good.',
     });
     expect(asked).toEqual(['http://third.test/debian', defaultMirror]);
   });
 
   test('or the default, where there is none', async () => {
-    const because = "as this machine's apt sources name none.";
+    const because = "the default, as this machine's apt sources name no mirror.";
     const ask = serves(defaultMirror);
     expect(await chooseMirror(undefined, { ask, etc })).toMatchObject({ because });
   });
@@ -178,7 +178,7 @@ describe('among those of apt the first that serves is taken', () => {
     expect(await chooseMirror(undefined, { ask: serves(), etc })).toEqual({
       url: plainMirror,
       from: 'default',
-      because: `as this machine's apt sources name none; passed over: ${defaultMirror} is no good.`,
+      because: `the default, as this machine's apt sources name no mirror; skipped: ${defaultMirror} is no good.`,
     });
   });
 

@@ -207,7 +207,7 @@ describe('of two releases', () => {
   // that could only have one is refused with that reason. An arm64 kernel is unpacked.
   test('names the series that nothing is of any more, and why it is kept', () =>
     expect(of(['a 1; Depends: b', 'b 3'], ['b 4'], series('b', '3'))).toMatchObject({
-      missing: ['b, at least 2 and below 3, since from that on it is another one (for a)'],
+      missing: ['b, at least 2 and below 3: from that version on it is another one (for a)'],
     }));
 });
 

@@ -67,15 +67,15 @@ describe("an https mirror of one's own", () => {
   });
 
   test.each([
-    ['good', {}, /localhost:\d+ is from an issuer that this machine does not know/],
+    ['good', {}, /localhost:\d+ was issued by an authority that this machine does not trust/],
     [
       'expired',
       { SSL_CERT_FILE: authority },
       /has expired, or .* \(2026-02-01 10:20 UTC\) is wrong/,
     ],
-    ['early', { SSL_CERT_FILE: authority }, /is not valid yet: the clock of this machine/],
+    ['early', { SSL_CERT_FILE: authority }, /is not valid yet, so this machine's clock/],
     ['other', { SSL_CERT_FILE: authority }, /is for another host/],
-    ['good', { SSL_CERT_FILE: '/nowhere' }, /issuer that this machine does not know/],
+    ['good', { SSL_CERT_FILE: '/nowhere' }, /authority that this machine does not trust/],
   ])('%s with %j is refused by name', async (certificate, env, message) => {
     const port = await serve(certificate);
     await expect(
@@ -131,7 +131,7 @@ describe('through a proxy', () => {
       await expect(failed).rejects.toMatchObject(
         failsAs(
           'proxy-refused',
-          /proxy http:\/\/127\.0\.0\.1:\d+, which https?_proxy names, wants a login/,
+          /proxy http:\/\/127\.0\.0\.1:\d+ \(from https?_proxy\) requires a login/,
         ),
       );
       await expect(failed).rejects.not.toThrow(/s3cret|czNjcmV0/);
@@ -142,7 +142,7 @@ describe('through a proxy', () => {
     const proxy = await proxyTo(1);
     proxy.refusal = 403;
     await expect(get('https://localhost/x', { https_proxy: proxy.address })).rejects.toMatchObject(
-      failsAs('proxy-refused', /answers 403 to CONNECT/),
+      failsAs('proxy-refused', /answered 403 to CONNECT/),
     );
   });
 
@@ -154,7 +154,7 @@ describe('through a proxy', () => {
       await expect(
         get(`${scheme}://m.invalid/x`, { [`${scheme}_proxy`]: `http://${address}` }),
       ).rejects.toMatchObject(
-        failsAs('proxy-unreachable', /_proxy names, cannot be reached: .*REFUSED/),
+        failsAs('proxy-unreachable', /Cannot reach the proxy .*_proxy\): .*REFUSED/),
       );
   });
 });

@@ -14,7 +14,6 @@ const toDo: readonly string[] = [
   'client',
   'command',
   'doctor',
-  'image',
   'setup',
   'supervisor',
 ];

@@ -28,6 +28,10 @@ export const notText: Readonly<Record<string, readonly string[]>> = {
 
   'a request of HTTP': ['net/gvproxy.ts#tunnelTo'],
 
+  'marks of OpenPGP': ['image/debian/signature.ts#expected'],
+
+  'names of the fields of a package': ['image/debian/package-index.ts'],
+
   'what docs/status.schema.json says of the fields, in which it is read': [
     'cli/status/report-schema.ts',
     'supervisor/status/builder-schema.ts',

@@ -25,7 +25,7 @@ export async function debControl(deb: Uint8Array, name: string): Promise<Paragra
   const [entry] = await entriesOf(memberOf(deb, 'control.tar', name), { name, want });
   const text = entry?.kind === 'file' ? Buffer.from(entry.data).toString('utf8') : '';
   const [paragraph] = paragraphs(text);
-  if (paragraph === undefined) throw broken(name, 'it does not say what it is');
+  if (paragraph === undefined) throw broken(name, 'it has no control data');
   return paragraph;
 }
 
@@ -42,7 +42,7 @@ async function entriesOf(member: Member, options: DebOptions): Promise<Entry[]> 
       const { header } = item;
       const path = mergedPath(header.name);
       const wanted = path !== '' && want(path);
-      if (path.split('/').includes('..')) throw broken(name, `it holds the path ${path}`);
+      if (path.split('/').includes('..')) throw broken(name, `it contains the unsafe path ${path}`);
       if (wanted && header.type === 'file')
         entries.push({
           kind: 'file',
@@ -75,7 +75,7 @@ function entryOf(header: Header, path: string, name: string): Entry {
   if (header.type === 'directory') return { kind: 'directory', path, mode: modeOf(header) };
   if (header.type === 'symlink') return { kind: 'symlink', path, target };
   if (header.type === 'link') return { kind: 'hardlink', path, target: mergedPath(target) };
-  throw broken(name, `${path} is a ${header.type} that no package of this image has`);
+  throw broken(name, `${path} has the unsupported type ${header.type}`);
 }
 
 const modeOf = ({ mode }: Header): number => mode & 0o7777;
@@ -98,24 +98,24 @@ interface Member {
 function memberOf(deb: Uint8Array, wanted: string, name: string): Member {
   const bytes = Buffer.from(deb.buffer, deb.byteOffset, deb.byteLength);
   if (bytes.toString('latin1', 0, magic.length) !== magic)
-    throw broken(name, 'it is no ar archive');
+    throw broken(name, 'it is not an ar archive');
   for (let at = magic.length; at + headerBytes <= bytes.length;) {
     const header = bytes.toString('latin1', at, at + headerBytes);
     const size = Number(header.slice(48, 58).trim());
     const from = at + headerBytes;
     if (!header.endsWith('`\n') || !Number.isSafeInteger(size) || from + size > bytes.length)
-      throw broken(name, 'a header of its ar archive is wrong');
+      throw broken(name, 'its ar archive has an invalid header');
     const member = header.slice(0, 16).trim().replace(/\/$/, '');
     if (member.startsWith(wanted)) return { name: member, data: bytes.subarray(from, from + size) };
     at = from + size + (size % 2);
   }
-  throw broken(name, `it has no ${wanted}`);
+  throw broken(name, `it does not contain ${wanted}`);
 }
 
 const broken = (name: string, why: string): Failed =>
   new Failed({
     kind: 'package-broken',
-    message: `The package ${name} cannot be read: ${why}.`,
-    hint: 'Renew the lock with `linuxkit-builder image build --update`, or use another mirror.',
+    message: `Cannot read the package ${name}: ${why}.`,
+    hint: 'Update the lock with linuxkit-builder image build --update, or use another mirror with --mirror URL.',
     exit: Exit.dataError,
   });

@@ -1,5 +1,5 @@
 /** The signed lists of a recipe's suites, as the mirrors have them now. */
-import { Failed } from '../../system/failure.ts';
+import { Failed, type Failure } from '../../system/failure.ts';
 import type { LockedSuite } from '../image-lock.ts';
 import { merged, type PackageIndex } from './package-index.ts';
 import type { Arch } from '../recipe.ts';
@@ -72,12 +72,14 @@ async function releaseOf(
     return await fetchRelease(mirrors[archive], codename, keyring, { ...options, notBefore });
   } catch (error) {
     if (archive !== 'security' || !(error instanceof Failed) || !cannotBeHad(error)) throw error;
-    onWarning(
-      `The packages of Debian's security archive are not taken into account: ${error.failure.message} Its address can be given with --security-mirror URL.`,
-    );
+    onWarning(withoutSecurity(error.failure));
     return undefined;
   }
 }
+
+/** Said where the security archive cannot be had. */
+export const withoutSecurity = ({ message }: Failure): string =>
+  `Debian's security updates are not included: ${message} To set their address, use --security-mirror URL.`;
 
 /** A mirror that does not have it, or is not there; one that lies is another matter. */
 export const cannotBeHad = ({ failure }: Failed): boolean =>

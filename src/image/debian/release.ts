@@ -65,7 +65,7 @@ export async function fetchIndex(
   const file = release.files.get(path);
   if (file === undefined) throw noIndex(release.codename, path);
   const wanted: Wanted = {
-    name: `list of packages for ${arch}`,
+    name: listName(arch),
     url: `${mirror}/dists/${release.codename}/${path}`,
     ...file,
   };
@@ -74,6 +74,9 @@ export async function fetchIndex(
   const plain = await decompressWhole(wanted.name, packed, 'xz', options.signal);
   return parsePackageIndex(plain.toString('utf8'), release.codename);
 }
+
+/** What a package list is called in messages. */
+export const listName = (arch: string): string => `package list for ${arch}`;
 
 /** The fields that we use, or undefined when it is no release file. */
 export function parseRelease(text: string): Release | undefined {
@@ -97,36 +100,39 @@ export function parseRelease(text: string): Release | undefined {
 
 const anotherMirror = 'Use another mirror with --mirror URL.';
 
-function notThat(url: string, suite: string, release: Release | undefined): Failed {
-  const what = release === undefined ? 'is no release file' : `is of ${release.codename}`;
+export function notThat(url: string, suite: string, release: Release | undefined): Failed {
+  const what =
+    release === undefined
+      ? 'is not a release file'
+      : `is for ${release.codename}, not for ${suite}`;
   return new Failed({
     kind: 'release-wrong',
-    message: `${url} is signed by Debian, but ${what}, not of ${suite}.`,
+    message: `${url} is signed by Debian, but ${what}.`,
     hint: anotherMirror,
     exit: Exit.dataError,
   });
 }
 
-const older = (url: string, date: Date, notBefore: Date): Failed =>
+export const older = (url: string, date: Date, notBefore: Date): Failed =>
   new Failed({
     kind: 'release-older',
-    message: `${url} is of ${date.toISOString()}, older than what the lock was made from (${notBefore.toISOString()}).`,
-    hint: `An old list can bring back packages with known holes. ${anotherMirror}`,
+    message: `${url} is from ${date.toISOString()}, older than what the lock was made from (${notBefore.toISOString()}).`,
+    hint: `An old list can bring back packages with known vulnerabilities. ${anotherMirror}`,
     exit: Exit.dataError,
   });
 
-const expired = (url: string, until: Date | undefined): Failed =>
+export const expired = (url: string, until: Date | undefined): Failed =>
   new Failed({
     kind: 'release-expired',
-    message: `${url} held until ${until?.toISOString()}: the mirror does not follow Debian any more, or somebody keeps its news from you.`,
-    hint: `${anotherMirror} To take it all the same: --accept-expired-index.`,
+    message: `${url} was valid until ${until?.toISOString()}: the mirror is out of date, or somebody withholds updates from you.`,
+    hint: `${anotherMirror} To use it anyway, add --accept-expired-index.`,
     exit: Exit.dataError,
   });
 
-const noIndex = (suite: string, path: string): Failed =>
+export const noIndex = (suite: string, path: string): Failed =>
   new Failed({
     kind: 'release-wrong',
-    message: `The release file of ${suite} does not name ${path}.`,
+    message: `The release file of ${suite} does not list ${path}.`,
     hint: anotherMirror,
     exit: Exit.dataError,
   });

@@ -45,7 +45,7 @@ export async function signedText(message: string, keyring: Keyring, now: Date): 
   } catch (error) {
     reasons.push((error as Error).message);
   }
-  throw wrong(reasons.length === 0 ? 'it is not signed' : reasons.join('; '));
+  throw wrong(reasons.length === 0 ? 'no signature' : reasons.join('; '));
 }
 
 /** Refuses text before, between and after the signed block: it would look signed and is not. */
@@ -63,14 +63,14 @@ function onlySigned(message: string): void {
     marks.join() === expected.join() &&
     text.startsWith(expected[0] ?? '') &&
     text.endsWith(expected[2] ?? '');
-  if (!whole) throw wrong('it is not one signed block and nothing else');
+  if (!whole) throw wrong('it is not exactly one signed block');
 }
 
 /** Why the key that made a good signature is not to be believed now, or undefined. */
 async function unfit(keys: readonly Key[], id: string, now: Date): Promise<string | undefined> {
   const isSigner = (key: { getKeyID(): { toHex(): string } }) => key.getKeyID().toHex() === id;
   const key = keys.find((each) => [each, ...each.subkeys].some(isSigner));
-  if (key === undefined) return 'the key is not in the keyring';
+  if (key === undefined) return 'unknown key';
   if (await key.isRevoked(undefined, undefined, now)) return 'the key is revoked';
   const subkey = key.subkeys.find(isSigner);
   if (subkey !== undefined && (await subkey.isRevoked(undefined as never, undefined as never, now)))
@@ -85,7 +85,7 @@ const weakHashes = (hash: typeof enums.hash) => new Set([hash.md5, hash.sha1, ha
 const wrong = (why: string): Failed =>
   new Failed({
     kind: 'release-wrong-signature',
-    message: `The mirror's list of packages is not signed by Debian: ${why}.`,
-    hint: 'Use another mirror with --mirror URL; if it happens with each, somebody is between you and Debian, or the clock is wrong.',
+    message: `The mirror's package list is not signed by Debian: ${why}.`,
+    hint: 'Use another mirror with --mirror URL. If this happens with every mirror, the clock is wrong, or somebody intercepts the connection.',
     exit: Exit.dataError,
   });

@@ -2,6 +2,7 @@
  * Files of a known hash, fetched in parallel into a directory. A file there named by its SHA-256 has been verified; one
  * that is not yet whole is called `HASH.partial`, is only ever continued, and never believed.
  */
+import { refusal } from '../../system/files/reasons.ts';
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
@@ -200,29 +201,30 @@ const damaged = (kind: string, message: string) => ({
   exit: Exit.dataError,
 });
 
-const wrongHash = ({ name, url, sha256 }: Wanted, found: string): Failed =>
+export const wrongHash = ({ name, url, sha256 }: Wanted, found: string): Failed =>
   new Failed(
     damaged(
       'download-wrong-hash',
-      `${name} from ${url} is not what was promised: its SHA-256 is ${found}, not ${sha256}.`,
+      `${name} from ${url} has the wrong SHA-256: ${found} instead of ${sha256}.`,
     ),
   );
 
-const truncated = ({ name, url, size }: Wanted, bytes: number): Passing =>
+export const truncated = ({ name, url, size }: Wanted, bytes: number): Passing =>
   new Passing(
-    damaged('download-truncated', `${name} from ${url} ended after ${bytes} of ${size} bytes.`),
+    damaged('download-truncated', `${name} from ${url} is incomplete: ${bytes} of ${size} bytes.`),
   );
 
-const tooLong = ({ name, url, size }: Wanted): Failed =>
-  new Failed(damaged('download-too-long', `${name} from ${url} has more than its ${size} bytes.`));
+export const tooLong = ({ name, url, size }: Wanted): Failed =>
+  new Failed(
+    damaged('download-too-long', `${name} from ${url} is larger than the expected ${size} bytes.`),
+  );
 
-function cannotKeep(path: string, error: unknown): Failed {
-  const why = error instanceof Error ? error.message : String(error);
+export function cannotKeep(path: string, error: unknown): Failed {
   return new Failed(
     {
       kind: 'cannot-write',
-      message: `Cannot write ${path}: ${why}.`,
-      hint: 'Free some space, or check the owner of that directory, and run the same command again.',
+      message: `Cannot write ${path}: ${refusal(error)}.`,
+      hint: 'Free some space or check the owner of that directory, then run the same command again.',
       exit: Exit.cannotCreate,
     },
     { cause: error },

@@ -64,7 +64,7 @@ export function fetchText(url: string, maxBytes: number, options: HttpOptions): 
       let length = 0;
       for await (const chunk of body) {
         length += chunk.length;
-        if (length > maxBytes) throw refused(url, 'has more bytes than such a file can have');
+        if (length > maxBytes) throw refused(url, 'is larger than such a file can be');
         chunks.push(chunk);
       }
       return Buffer.concat(chunks).toString('utf8');
@@ -84,8 +84,11 @@ async function replyTo(url: string, from: number, web: Web, signal: AbortSignal)
   if (reply.status !== 416 && !(isPart && (from === 0 || rangeStart(reply) !== from))) return reply;
   reply.body.on('error', () => undefined).destroy();
   if (from > 0) return replyTo(url, 0, web, signal);
-  throw refused(url, isPart ? 'sends a part when all is asked for' : 'answers 416');
+  throw refused(url, isPart ? onlyAPart : 'answered 416');
 }
+
+/** A server that sends a part where all was asked for. */
+export const onlyAPart = 'sent a part where all of it was requested';
 
 function checkStatus(url: string, { status, headers }: Reply, clock: Clock): void {
   if (status !== 200 && status !== 206)

@@ -32,15 +32,15 @@ export function tunnelThrough(
 }
 
 export function proxyRefused(proxy: Proxy, status: number): Failed {
-  const what = `The proxy ${proxy.url.origin}, which ${proxy.from} names,`;
+  const what = `The proxy ${proxy.url.origin} (from ${proxy.from})`;
   const failure = {
     kind: 'proxy-refused',
     message:
-      status === 407 ? `${what} wants a login (407).` : `${what} answers ${status} to CONNECT.`,
+      status === 407 ? `${what} requires a login (407).` : `${what} answered ${status} to CONNECT.`,
     hint:
       status === 407
-        ? `Put it into the address: http://USER:PASSWORD@${proxy.url.host}`
-        : 'Use another mirror with --mirror URL, or another proxy.',
+        ? `Add it to the address: http://USER:PASSWORD@${proxy.url.host}`
+        : 'Use another proxy, or another mirror with --mirror URL.',
     exit: Exit.unavailable,
   };
   return status >= 500 ? new Passing(failure) : new Failed(failure);
@@ -52,8 +52,8 @@ export const proxyUnreachable = (proxy: Proxy, error: unknown): Failed =>
     : new Passing(
         {
           kind: 'proxy-unreachable',
-          message: `The proxy ${proxy.url.origin}, which ${proxy.from} names, cannot be reached: ${reason(error)}.`,
-          hint: `Correct or unset it, or name this mirror in no_proxy.`,
+          message: `Cannot reach the proxy ${proxy.url.origin} (from ${proxy.from}): ${reason(error)}.`,
+          hint: 'Correct or unset it, or list this mirror in no_proxy.',
           exit: Exit.unavailable,
         },
         { cause: error },

@@ -58,10 +58,10 @@ function aptProxy(
 
 function proxyFrom(value: string, from: string): Proxy {
   const address = /^[a-z][\w+.-]*:\/\//i.test(value) ? value : `http://${value}`;
-  if (!URL.canParse(address)) throw unusable(from, 'is no address');
+  if (!URL.canParse(address)) throw unusable(from, 'is not an address');
   const url = new URL(address);
   if (!/^https?:$/.test(url.protocol))
-    throw unusable(from, `is of the kind ${url.protocol.slice(0, -1)}`);
+    throw unusable(from, `has the unsupported scheme ${url.protocol.slice(0, -1)}`);
   const { username, password } = url;
   const login = `${decoded(username)}:${decoded(password)}`;
   return {
@@ -109,11 +109,11 @@ function isWithin(host: string, network: string, prefix: number): boolean {
 
 const bare = (host: string): string => host.toLowerCase().replace(/^\[|\]$|\.$/g, '');
 
-/** The value may hold a password and is not told. */
+/** The value may hold a password and is not shown. */
 const unusable = (from: string, why: string): Failed =>
   new Failed({
     kind: 'proxy-unusable',
-    message: `The proxy that ${from} names ${why}.`,
-    hint: `Give it as http://HOST:PORT, or begin the command with ${/^\w+$/.test(from) ? `${from}=` : 'no_proxy=*'}`,
+    message: `The proxy in ${from} ${why}.`,
+    hint: `Set it to http://HOST:PORT, or start the command with ${/^\w+$/.test(from) ? `${from}=` : 'no_proxy=*'}`,
     exit: Exit.config,
   });

@@ -21,7 +21,7 @@ export interface RetryOptions {
   /** How often something is tried again, and how long is waited first; then twice as long each time. Default 5, 500 ms. */
   readonly retries?: number;
   readonly retryMs?: number;
-  /** Told of a wait that a person would notice, in a sentence. */
+  /** Called with a wait that a person would notice, in a sentence. */
   readonly onPatience?: (sentence: string) => void;
 }
 
@@ -42,7 +42,7 @@ export async function patiently<T>(options: RetryOptions, work: () => Promise<T>
         throw error;
       const ms = Math.max(error.waitMs, retryMs * 2 ** attempt);
       if (ms >= noticedMs)
-        onPatience?.(`${error.failure.message} Trying again in ${Math.ceil(ms / 1000)} s.`);
+        onPatience?.(`${error.failure.message} Retrying in ${Math.ceil(ms / 1000)} s.`);
       await clock.sleep(ms, signal);
     }
 }

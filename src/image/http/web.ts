@@ -63,14 +63,14 @@ export class Web {
       reply.body.on('error', () => undefined).destroy();
       url = this.#follow(first, url, next);
     }
-    throw refused(address, `sends us on more than ${maxRedirects} times`);
+    throw refused(address, `redirects more than ${maxRedirects} times`);
   }
 
   /** Where a mirror sends us, if we go there. */
   #follow(first: URL, from: URL, to: string): URL {
     const next = URL.canParse(to, from.href) ? new URL(to, from) : undefined;
     if (next === undefined || !/^https?:$/.test(next.protocol))
-      throw refused(from.href, 'sends us on to what is no http or https address');
+      throw refused(from.href, 'redirects to an address that is not http or https');
     // Nothing of the mirror's choice is sent as a login, or shown.
     next.username = next.password = '';
     const reach = reachOfHost(next.hostname);

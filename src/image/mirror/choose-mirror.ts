@@ -21,11 +21,11 @@ export async function chooseMirror(
   chosen: string | undefined,
   { ask, etc }: ChooseOptions,
 ): Promise<ChosenMirror> {
-  if (chosen !== undefined) return { ...findMirror(chosen), because: 'as you said.' };
+  if (chosen !== undefined) return { ...findMirror(chosen), because: 'as requested.' };
   const { urls, others } = mirrorsOfApt(etc);
   const passedOver = others.map((each) => `${each}.`);
   const because = (first: string) =>
-    passedOver.length === 0 ? `${first}.` : `${first}; passed over: ${passedOver.join(' ')}`;
+    passedOver.length === 0 ? `${first}.` : `${first}; skipped: ${passedOver.join(' ')}`;
   for (const url of urls.slice(0, most))
     try {
       await ask(url);
@@ -34,7 +34,10 @@ export async function chooseMirror(
       if (!(error instanceof Failed)) throw error;
       passedOver.push(error.failure.message);
     }
-  const none = passedOver.length === 0 ? "as this machine's apt sources name none" : 'the default';
+  const none =
+    passedOver.length === 0
+      ? "the default, as this machine's apt sources name no mirror"
+      : 'the default';
   const url = await ask(defaultMirror).then(
     () => defaultMirror,
     (error: unknown) => {

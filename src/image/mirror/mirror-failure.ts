@@ -4,7 +4,7 @@ import { Passing } from '../http/retry.ts';
 
 const anotherMirror = 'Use another mirror with --mirror URL.';
 const keptSoFar =
-  'What was fetched is kept: run the same command again, or use another mirror with --mirror URL.';
+  'What was downloaded is kept. Run the same command again, or use another mirror with --mirror URL.';
 
 const unavailable = (kind: string, message: string, hint: string): Failure => ({
   kind,
@@ -19,11 +19,13 @@ const passing = new Set([408, 425, 429, 500, 502, 503, 504]);
 /** An answer that is no file. `waitMs`: what its Retry-After says. */
 export function answered(url: string, status: number, waitMs = 0): Failed {
   if (status === 404 || status === 410)
-    return new Failed(
-      unavailable('not-on-mirror', `${url} does not exist (any more).`, anotherMirror),
-    );
-  const asked = waitMs > 0 ? ` and asks for a pause of ${Math.ceil(waitMs / 1000)} s` : '';
-  const failure = unavailable('mirror-refused', `${url} answers ${status}${asked}.`, anotherMirror);
+    return new Failed(unavailable('not-on-mirror', `${url} does not exist.`, anotherMirror));
+  const asked = waitMs > 0 ? ` and asked to wait ${Math.ceil(waitMs / 1000)} s` : '';
+  const failure = unavailable(
+    'mirror-refused',
+    `${url} answered ${status}${asked}.`,
+    anotherMirror,
+  );
   if (!passing.has(status)) return new Failed(failure);
   return new Passing({ ...failure, hint: keptSoFar }, { waitMs });
 }
@@ -36,8 +38,8 @@ export const isPage = (url: string): Failed =>
   new Failed(
     unavailable(
       'mirror-refused',
-      `${url} is a web page and not the file that was asked for.`,
-      'Networks of hotels and offices answer so until one has logged in: open any page in a browser. Or use another mirror with --mirror URL.',
+      `${url} is a web page instead of the requested file.`,
+      'Networks of hotels and offices do this until you log in: open any page in a browser. Or use another mirror with --mirror URL.',
     ),
   );
 
@@ -45,8 +47,8 @@ export const sentTooNear = (from: string, to: string): Failed =>
   new Failed(
     unavailable(
       'mirror-refused',
-      `${from} sends us on to ${to}, which is in a private network or on this machine, and the mirror itself is not.`,
-      'A network that wants a login first does this: open any page in a browser. Or use another mirror with --mirror URL.',
+      `${from} redirects to ${to}, which is in a private network or on this machine, unlike the mirror itself.`,
+      'Networks that require a login do this: open any page in a browser. Or use another mirror with --mirror URL.',
     ),
   );
 
@@ -54,7 +56,7 @@ export const stalled = (url: string, ms: number): Passing =>
   new Passing(
     unavailable(
       'download-stalled',
-      `${url} stopped: no byte came for ${Math.round(ms / 1000)} s.`,
+      `The download of ${url} stalled: nothing arrived for ${Math.round(ms / 1000)} s.`,
       keptSoFar,
     ),
   );
@@ -67,8 +69,8 @@ export function unreachable(url: string, error: unknown, nowMs: number): Failed 
   return new Passing(
     unavailable(
       'mirror-unreachable',
-      `Nothing came from ${url}: ${reason(error)}.`,
-      'Check the network, or use another mirror with --mirror URL. What was fetched is kept: run the same command again.',
+      `Cannot download ${url}: ${reason(error)}.`,
+      'Check the network and run the same command again (what was downloaded is kept), or use another mirror with --mirror URL.',
     ),
     { cause: error },
   );
@@ -99,23 +101,23 @@ function certificateFault(
 ): [message: string, hint: string] | undefined {
   if (code === undefined) return undefined;
   const now = new Date(nowMs).toISOString().slice(0, 16).replace('T', ' ');
-  const clock = `the clock of this machine (${now} UTC)`;
+  const clock = `this machine's clock (${now} UTC)`;
   if (code === 'CERT_HAS_EXPIRED')
     return [
       `The certificate of ${host} has expired, or ${clock} is wrong.`,
-      `Look at the clock; if it is right: ${anotherMirror}`,
+      'Check the clock. If it is right, use another mirror with --mirror URL.',
     ];
   if (code === 'CERT_NOT_YET_VALID')
-    return [`The certificate of ${host} is not valid yet: ${clock} is wrong.`, 'Set the clock.'];
+    return [`The certificate of ${host} is not valid yet, so ${clock} is wrong.`, 'Set the clock.'];
   if (wrongName.has(code))
     return [
-      `The certificate of ${host} is for another host: somebody else answers there, or the mirror has another name.`,
+      `The certificate of ${host} is for another host: the mirror has another name, or another server answers in its place.`,
       anotherMirror,
     ];
   if (unknownIssuer.has(code))
     return [
-      `The certificate of ${host} is from an issuer that this machine does not know.`,
-      "If it is your network's own: add the issuer's certificate to the system's (update-ca-certificates on Debian, the System keychain on macOS), or name its file in SSL_CERT_FILE.",
+      `The certificate of ${host} was issued by an authority that this machine does not trust.`,
+      "If the authority is your network's own, add its certificate to the system's (update-ca-certificates on Debian, the System keychain on macOS), or set SSL_CERT_FILE to its file.",
     ];
   return undefined;
 }

@@ -50,9 +50,9 @@ export function checkMirror(chosen: string): string {
   throw new Failed({
     kind: 'mirror-invalid',
     message: isAddress
-      ? `The address of the mirror ${shown} has a login in it, which no mirror is given.`
-      : `${shown} is not the address of a mirror.`,
-    hint: `Give one like ${defaultMirror}: http or https, without a login, with dists/ and pool/ below it.`,
+      ? `The mirror address ${shown} contains a login, which is not supported.`
+      : `${shown} is not a mirror address.`,
+    hint: `Use one like ${defaultMirror}: http or https, without a login, with dists/ and pool/ below it.`,
     exit: Exit.usage,
   });
 }
@@ -128,7 +128,7 @@ const ranks = [/^\/debian$/, /^\/(pub|linux|mirrors?)\/(.*\/)?debian$/, /^/];
 
 function faultOf(url: string): string | undefined {
   if (!/^https?:/.test(url)) return 'is neither http nor https';
-  return hasLogin(url) ? 'wants a login' : undefined;
+  return hasLogin(url) ? 'requires a login' : undefined;
 }
 
 /** `mirror+file:` names a file with an address a line (apt-transport-mirror(1)); of all others there is one. */

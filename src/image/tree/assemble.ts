@@ -132,18 +132,18 @@ const moduleEntry = (folder: string, { name, data }: LoadableModule, index: numb
   data,
 });
 
-const incomplete = (path: string): Failed =>
+export const incomplete = (path: string): Failed =>
   new Failed({
     kind: 'package-set-incomplete',
-    message: `No package of the set has ${path}.`,
-    hint: 'The lock does not fit the recipe: make a new one with `linuxkit-builder image build --update`.',
+    message: `No package contains ${path}.`,
+    hint: 'The lock does not match this version. Update it: linuxkit-builder image build --update',
     exit: Exit.dataError,
   });
 
-const changed = (name: string, path: string): Failed =>
+export const changed = (name: string, path: string): Failed =>
   new Failed({
     kind: 'download-wrong-hash',
-    message: `The package ${name} changed on the disk after it was fetched (${path}); it was deleted.`,
+    message: `The package ${name} was changed on disk after its download (${path}), so it was deleted.`,
     hint: 'Run the same command again.',
     exit: Exit.dataError,
   });

@@ -91,18 +91,18 @@ function hasProgram(program: string): Promise<boolean> {
 const reasonFrom = ({ ended, stderr }: CommandResult): string =>
   stderr.trim() === '' ? JSON.stringify(ended) : stderr.trim();
 
-const broken = (name: string, why: string): Failed =>
+export const broken = (name: string, why: string): Failed =>
   new Failed({
     kind: 'archive-broken',
-    message: `${name} cannot be unpacked: ${why}.`,
-    hint: 'Its hash was right, so it is broken on the mirror too, or this machine has a fault: try again, then another mirror.',
+    message: `Cannot unpack ${name}: ${why}.`,
+    hint: 'Its hash is correct, so it is broken on the mirror too, or this machine is faulty. Try again, then try another mirror with --mirror URL.',
     exit: Exit.dataError,
   });
 
-const noZstd = (name: string): Failed =>
+export const noZstd = (name: string): Failed =>
   new Failed({
     kind: 'zstd-missing',
-    message: `${name} is compressed with zstd, and there is no zstd program.`,
-    hint: 'Install it: apt-get install zstd, or brew install zstd.',
+    message: `${name} is compressed with zstd, but the program zstd is not installed.`,
+    hint: 'Install it: apt-get install zstd, or brew install zstd',
     exit: Exit.unavailable,
   });

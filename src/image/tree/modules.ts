@@ -45,10 +45,10 @@ export function dependsOf(module: Uint8Array): string[] {
   return list.split(',').filter((name) => name !== '');
 }
 
-const missing = (name: string, trail: readonly string[]): Failed =>
+export const missing = (name: string, trail: readonly string[]): Failed =>
   new Failed({
     kind: 'module-missing',
     message: `The kernel has no module ${name}${trail.length === 0 ? '' : `, which ${trail.join(' and ')} needs`}.`,
-    hint: 'The recipe and this kernel do not fit: use the lock that came with this version of linuxkit-builder.',
+    hint: 'The kernel does not match this version of linuxkit-builder. Use the lock that came with it.',
     exit: Exit.dataError,
   });

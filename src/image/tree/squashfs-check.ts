@@ -5,7 +5,7 @@ import { sizeIfThere } from '../../system/files/files.ts';
 /** What is wrong with the file, in words that follow its name; undefined when nothing is. `inodes`: how many it has to have. */
 export function squashfsFault(path: string, inodes: number): string | undefined {
   const size = sizeIfThere(path);
-  if (size === undefined) return 'was not made';
+  if (size === undefined) return 'was not created';
   if (size < superblockBytes) return size === 0 ? 'is empty' : `has ${size} bytes`;
   const block = headOf(path);
   // Offsets of struct squashfs_super_block (Linux, fs/squashfs/squashfs_fs.h); all little-endian.
@@ -15,8 +15,8 @@ export function squashfsFault(path: string, inodes: number): string | undefined 
     block.readUInt16LE(28),
     block.readBigUInt64LE(40),
   ];
-  if (magic !== 0x73717368 || version !== 4) return 'is no squashfs of version 4';
-  if (compressor !== lz4) return `is packed by another method (number ${compressor}) than lz4`;
+  if (magic !== 0x73717368 || version !== 4) return 'is not a squashfs of version 4';
+  if (compressor !== lz4) return `is compressed with method ${compressor} instead of lz4`;
   if (used > BigInt(size)) return `has ${size} of its ${used} bytes`;
   return found === inodes ? undefined : `has ${found} of ${inodes} files`;
 }

@@ -79,13 +79,13 @@ export async function makeSquashfs(
     const failure = input.failure();
     if (failure !== undefined) throw failure;
     if (stop.signal.aborted) throw reasonOf(stop.signal);
-    if (!succeeded(ran)) throw broken('failed', wordsOf(ran));
+    if (!succeeded(ran)) throw failed(wordsOf(ran));
   } finally {
     rest();
     signal?.removeEventListener('abort', onAbort);
   }
   const fault = squashfsFault(output, input.inodes());
-  if (fault !== undefined) throw broken(`ended well, but what it should have made ${fault}`, []);
+  if (fault !== undefined) throw faultyOutput(fault);
 }
 
 function pack(
@@ -160,47 +160,55 @@ const wordsOf = ({ ended, stderr }: CommandResult): string[] => [
 ];
 
 const howToGet =
-  '`apt-get install squashfs-tools` on Debian, `brew install squashfs` on macOS, or `nix profile install nixpkgs#squashfsTools`.';
+  'apt-get install squashfs-tools (Debian), brew install squashfs (macOS), or nix profile install nixpkgs#squashfsTools';
 
-const missing = (): Failed =>
+export const missing = (): Failed =>
   new Failed({
     kind: 'squashfs-tools-missing',
-    message: 'The program mksquashfs was not found.',
+    message: 'The program mksquashfs is not installed or not on the PATH.',
     hint: `Install it: ${howToGet}`,
     exit: Exit.unavailable,
   });
 
 /** The first with -tar is 4.5; which compressors one has was decided when it was built. */
-function unfit(version: string, { failure }: Failed): Failed {
+export function unfit(version: string, { failure }: Failed): Failed {
   const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
   const isOld = major < 4 || (major === 4 && minor < 5);
   return new Failed({
     kind: 'squashfs-tools-unfit',
     message: isOld
-      ? `mksquashfs ${version} is too old: 4.5 or newer is needed.`
-      : `mksquashfs ${version} cannot make what is needed, a squashfs with lz4 from a tar: ${failure.message}`,
-    hint: `Install another one: ${howToGet}`,
+      ? `mksquashfs ${version} is too old: 4.5 or newer is required.`
+      : `mksquashfs ${version} cannot create a squashfs with lz4 from a tar. ${failure.message}`,
+    hint: `Install another version: ${howToGet}`,
     exit: Exit.unavailable,
     ...(failure.lines === undefined ? {} : { lines: failure.lines }),
   });
 }
 
-const stalled = (ms: number): Failed =>
+export const stalled = (ms: number): Failed =>
   new Failed({
     kind: 'squashfs-failed',
-    message: `mksquashfs stopped: for ${Math.round(ms / 1000)} s it took nothing and wrote nothing.`,
-    hint: 'Run the same command again; if it stops once more, the disk or the program is at fault.',
+    message: `mksquashfs hung: for ${Math.round(ms / 1000)} s it read and wrote nothing.`,
+    hint: 'Run the same command again. If it hangs again, the disk or the program is faulty.',
     exit: Exit.osError,
   });
 
-const broken = (how: string, lines: readonly string[]): Failed =>
+const broken = (message: string, lines: readonly string[]): Failed =>
   new Failed({
     kind: 'squashfs-failed',
-    message: `mksquashfs could not make the root file system: it ${how}.`,
+    message,
     hint:
       lines.length > 0
-        ? 'It says why below. Where it says nothing of it, look whether the disk is full.'
-        : 'The program is at fault, or the disk is full.',
+        ? 'See its output above. If it does not say why, check whether the disk is full.'
+        : 'Check whether the disk is full; if not, the program is faulty.',
     exit: Exit.osError,
     lines,
   });
+
+/** It ended well, and what it made is not what it should be. */
+export const faultyOutput = (fault: string): Failed =>
+  broken(`mksquashfs succeeded, but its output ${fault}.`, []);
+
+/** lines: its output. */
+export const failed = (lines: readonly string[]): Failed =>
+  broken('mksquashfs could not build the root file system.', lines);

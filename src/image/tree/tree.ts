@@ -67,12 +67,12 @@ const odd = (message: string): Failed =>
   new Failed({
     kind: 'packages-collide',
     message,
-    hint: 'The recipe has to leave one of them out: please report it.',
+    hint: 'Please report this: the recipe must leave one of them out.',
     exit: Exit.dataError,
   });
 
-const collision = (path: string, first: string, second: string): Failed =>
-  odd(`Both ${first} and ${second} have ${path}.`);
+export const collision = (path: string, first: string, second: string): Failed =>
+  odd(`Both ${first} and ${second} contain ${path}.`);
 
-const danglingLink = (path: string, target: string, from: string): Failed =>
-  odd(`${path} of ${from} is another name for ${target}, which is left out.`);
+export const danglingLink = (path: string, target: string, from: string): Failed =>
+  odd(`${path} of ${from} is a hard link to ${target}, which is left out.`);

@@ -9,14 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { notText } from './not-text.ts';
 
 /** Rooms whose tables are not written yet. This list only gets shorter. */
-const toDo: readonly string[] = [
-  'cli',
-  'client',
-  'command',
-  'doctor',
-  'setup',
-  'supervisor',
-];
+const toDo: readonly string[] = ['cli', 'client', 'command', 'doctor', 'setup', 'supervisor'];
 
 const root = resolve(import.meta.dirname, '../../src');
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })

@@ -20,6 +20,8 @@ export default defineConfig({
   test: {
     // Nothing writes a snapshot, not even one that is missing, but whoever asks for it: `npm run unit -- test/messages -u`.
     update: 'none',
+    // The second says which tests were skipped, and for what reasons.
+    reporters: ['default', './scripts/skipped.js'],
     projects: [
       {
         test: {

@@ -1,7 +1,8 @@
-// Adds up what the test runs found: names each failure with its reason, then the last line that scripts/test prints. Fails when
-// anything failed, a file could not be loaded included.
+// Adds up what the test runs found: names each failure with its reason, and why tests were skipped, then the last line that
+// scripts/test prints. Fails when anything failed, a file could not be loaded included.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { skippedLines } from './skipped.js';
 
 const folder = process.argv[2] ?? '.';
 const reports = readdirSync(folder)
@@ -21,6 +22,14 @@ const ends = (text) =>
   text.length <= 3_000 ? text : `${text.slice(0, 1_000)}\n[…]\n${text.slice(-2_000)}`;
 for (const [what, why] of failures)
   console.log(`FAILED ${what}\n${ends(why).replace(/^/gm, '    ')}`);
+
+const left = reports.flatMap(({ testResults }) =>
+  testResults
+    .flatMap((file) => file.assertionResults)
+    .filter(({ status }) => status === 'skipped')
+    .map(({ meta }) => meta.skipped),
+);
+for (const line of skippedLines(left)) console.log(line);
 
 const sum = (field) => reports.reduce((total, report) => total + report[field], 0);
 const [passed, skipped] = ['numPassedTests', 'numPendingTests'].map(sum);

@@ -110,7 +110,7 @@ function quotesIn(file: string, text: string) {
   return [...text.matchAll(quote)].map(({ 0: all, 1: number, 2: lines = '', index }) => ({
     ...{ file, number: Number(number) },
     words: lines.replace(/\n *\/\/ /g, ' '),
-    isAboveTest: /^(?:\n *\/\/ .*)*\n *(?:test|describe|holds|onX64)\b/.test(
+    isAboveTest: /^(?:\n *\/\/ .*)*\n *(?:test|describe|holds)\b/.test(
       text.slice(index + all.length),
     ),
   }));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { vmsOn } from './census.ts';
 import { Judge, type Sighting } from './judge.ts';
+import { needs } from '../needs.ts';
 
 const judged = (...sightings: readonly Sighting[]) => {
   const judge = new Judge();
@@ -42,7 +43,7 @@ test('who saw no VM at all', () => {
   expect(judged({ onDisk: [] }).sawVm).toBe(false);
 });
 
-test.runIf(process.platform === 'linux')('QEMU on the disk is seen, whoever runs it', async () => {
+test('QEMU on the disk is seen, whoever runs it', needs('Linux'), async () => {
   const dir = mkdtempSync(join(tmpdir(), 'judge-'));
   const children: ChildProcess[] = [];
   const disk = join(dir, 'disk');

@@ -8,6 +8,7 @@ import { Exit } from '../../src/system/failure.ts';
 import { run, succeeded } from '../../src/system/process/child.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
+import { needs } from '../needs.ts';
 
 const scripts: Record<string, string> = {};
 beforeAll(async () => {
@@ -42,7 +43,7 @@ _linuxkit_builder; printf '%s\\n' "\${COMPREPLY[@]}"`;
   return stdout.trim().split('\n');
 }
 
-describe.runIf(tryProgram('bash') !== undefined)('bash completes', () => {
+describe('bash completes', needs({ programs: ['bash'] }), () => {
   test('verbs', async () => {
     expect(await offered('st')).toEqual(['status', 'start', 'stop']);
     expect(await offered('')).toContain('unconfigure');
@@ -85,7 +86,7 @@ test.each(['bash', 'zsh', 'fish'])('%s can read its script', async (shell) => {
   });
 });
 
-test.runIf(tryProgram('fish') !== undefined)('fish completes', () =>
+test('fish completes', needs({ programs: ['fish'] }), () =>
   withFile(scripts['fish'] ?? '', async (path) => {
     const offers = async (line: string) => {
       const script = `source ${path}; complete -C "linuxkit-builder ${line}"`;
@@ -109,7 +110,7 @@ describe('the manual page', () => {
     for (const code of Object.values(Exit)) expect(page).toContain(`.B ${code}\n`);
   });
 
-  test.runIf(tryProgram('groff') !== undefined)('is read by groff without a word', async () => {
+  test('is read by groff without a word', needs({ programs: ['groff'] }), async () => {
     const ran = await run('groff', ['-man', '-ww', '-Tutf8'], { input: await printed('man') });
     expect(ran.stderr).toBe('');
     expect(ran.stdout).toContain('unconfigure');

@@ -5,13 +5,13 @@ import { layoutFor, type CliContext } from '../../src/command/context.ts';
 import { notRegistered } from '../../src/nix/registration.ts';
 import { isSame, knownDirectory } from '../../src/host/known-directory.ts';
 import { configureRig } from '../setup/configure-rig.ts';
+import { needs } from '../needs.ts';
 
 // Root's part needs root's rights.
-const asRoot = process.getuid?.() === 0;
 
 // Behaviour 16: A state directory is one builder under any name: a link, another case, a trailing slash. Each command uses
 // the name that Nix uses.
-describe.runIf(asRoot)('a builder by another name', () => {
+describe('a builder by another name', needs('root'), () => {
   test('is the same to every verb', async () => {
     using rig = configureRig();
     const { root } = rig.layout;
@@ -52,7 +52,7 @@ describe.runIf(asRoot)('a builder by another name', () => {
 
 // Behaviour 17: If the environment's default directory has changed since the builder was configured, each command uses the
 // one that Nix knows, and says so. A directory named on the command line is used as it is.
-describe.runIf(asRoot)('a builder that is not where the default is now', () => {
+describe('a builder that is not where the default is now', needs('root'), () => {
   test('is found, and undone', async () => {
     using rig = configureRig();
     const env = { LINUXKIT_BUILDER_TREE: rig.tree, XDG_CACHE_HOME: join(rig.tree, 'other') };

@@ -9,7 +9,7 @@ import { exampleNix } from '../../src/nix/example.ts';
 import { machinesLine } from '../../src/nix/machines.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
-import { tryProgram } from '../../src/system/process/find-program.ts';
+import { needs } from '../needs.ts';
 
 const system = process.arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux';
 const names = ['NIX_CONF_DIR', 'NIX_STORE_DIR', 'NIX_STATE_DIR', 'NIX_LOG_DIR'];
@@ -51,7 +51,7 @@ const explained = (text: string) => {
   return explain(file, layoutOf(join(tree, 'state')), context());
 };
 
-describe.runIf(tryProgram('nix-instantiate') !== undefined)('explain, with the real Nix', () => {
+describe('explain, with the real Nix', needs({ programs: ['nix-instantiate'] }), () => {
   test('reads the derivation and the settings, and finds what is missing', async () => {
     const { where, reasons } = await explained(exampleNix(system));
     expect(where).toBe('nowhere');

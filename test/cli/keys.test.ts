@@ -9,6 +9,7 @@ import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
 import { tryKernelLock } from '../../src/system/lock/lock.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { snapshot } from '../setup/configure-rig.ts';
+import { needs } from '../needs.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -32,7 +33,7 @@ const run = (...argv: string[]) =>
   });
 
 // Behaviour 145: `keys renew` replaces every key while no daemon runs, and nothing else.
-test.runIf(process.getuid?.() === 0)('are all others, and those who know them are told', () => {
+test('are all others, and those who know them are told', needs('root'), () => {
   expect(run('configure', '-c', '1').status).toBe(0);
   const { clientKey, rootKey, hostKey, config } = layout();
   const root = rootPaths(systemPathsOf(tree));

@@ -9,6 +9,7 @@ import { examples } from '../../src/cli/shell/examples.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { outcome } from '../rig/other-process.ts';
+import { needs } from '../needs.ts';
 
 let program: BuiltProgram;
 let directory: string;
@@ -114,7 +115,7 @@ test.each(['console', 'console -f'])('nobody reads %s', async (words) => {
   expect({ code, said }).toEqual({ code: 0, said: '' });
 });
 
-test.runIf(process.platform === 'linux')('what cannot be written is no success', async () => {
+test('what cannot be written is no success', needs('Linux'), async () => {
   const full = openSync('/dev/full', 'w');
   const argv = [program.main, 'console', '-d', directory];
   const child = spawn(process.execPath, argv, { stdio: ['ignore', full, 'pipe'] });

@@ -2,12 +2,13 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configureRig } from '../setup/configure-rig.ts';
+import { needs } from '../needs.ts';
 
 type Rig = ReturnType<typeof configureRig>;
 const verb = (rig: Rig, ...argv: string[]) =>
   rig.anyWith({ LINUXKIT_BUILDER_TREE: rig.tree }, ...argv, '-d', rig.layout.root);
 
-describe.runIf(process.getuid?.() === 0)('of a machine', () => {
+describe('of a machine', needs('root'), () => {
   test('with a builder', async () => {
     using rig = configureRig();
     await rig.run(

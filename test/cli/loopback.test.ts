@@ -11,9 +11,13 @@ import { systemClock } from '../../src/system/time/clock.ts';
 import { until } from '../../src/system/time/wait.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { reapAfterUs } from '../rig/reaper.ts';
+import { needs, type Need } from '../needs.ts';
 
 const isolated = ['--map-root-user', '--net', '--kill-child'];
-const canIsolate = spawnSync('unshare', [...isolated, 'true']).status === 0;
+const isolation: Need = {
+  what: 'a network namespace of its own',
+  isMet: spawnSync('unshare', [...isolated, 'true']).status === 0,
+};
 
 let program: BuiltProgram;
 let dir = '';
@@ -42,7 +46,7 @@ const run = (...argv: readonly string[]) =>
 
 // Behaviour 33: If the loopback interface is down, as in a container without a network, `configure`, `doctor` and the daemon say so, with the
 // command that brings it up.
-describe.runIf(canIsolate)('without a loopback interface', () => {
+describe('without a loopback interface', needs(isolation), () => {
   test('configure warns, and doctor has a check for it', () => {
     const configured = run('configure', '--no-root', '-q');
     expect(configured.status, configured.stderr).toBe(0);

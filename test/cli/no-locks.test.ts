@@ -8,6 +8,7 @@ import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { lockless, locklessPath, type Lockless } from '../rig/lockless.ts';
 import { configureRig } from '../setup/configure-rig.ts';
+import { needs } from '../needs.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -41,7 +42,7 @@ const kinds = ['NFS without a lock daemon', 'a server that does not answer'] as 
 
 // Behaviour 14: On a file system without locks, or one that does not answer a request for a lock, each command says so at
 // once and waits for nothing. `doctor` checks for it.
-describe.runIf(process.platform === 'linux')('without locks', () => {
+describe('without locks', needs('Linux'), () => {
   const rows = Object.keys(verbs).flatMap((verb) => kinds.map((kind) => [verb, kind] as const));
   test.each(rows)('%s says so, and waits for nobody: %s', async (verb, kind) => {
     using rig = await configured(kind);

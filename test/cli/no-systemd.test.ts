@@ -4,13 +4,19 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { needs, type Need } from '../needs.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 
 const isolated = ['--map-root-user', '--mount'];
 const hidden = 'mount -t tmpfs none /run && exec "$@"';
-const canHide = spawnSync('unshare', [...isolated, 'sh', '-c', hidden, 'sh', 'true']).status === 0;
+const hiding: Need = {
+  what: 'a /run of its own, with Node outside it',
+  isMet:
+    spawnSync('unshare', [...isolated, 'sh', '-c', hidden, 'sh', 'true']).status === 0 &&
+    !process.execPath.startsWith('/run/'),
+};
 
-describe.runIf(canHide && !process.execPath.startsWith('/run/'))('without systemd', () => {
+describe('without systemd', needs(hiding), () => {
   let program: BuiltProgram;
   let dir = '';
   beforeAll(async () => {

@@ -11,6 +11,7 @@ import { readIfThere } from '../../src/system/files/files.ts';
 import { until } from '../../src/system/time/wait.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { freePort } from '../rig/free-port.ts';
+import { needs } from '../needs.ts';
 
 let program: BuiltProgram;
 const tree = mkdtempSync(join(tmpdir(), 'notify-'));
@@ -67,7 +68,7 @@ test('is shown once each time that it gives up', () => {
   expect(shown).toHaveLength(2);
 });
 
-test.runIf(process.platform === 'linux')('is shown by a daemon without an image', async () => {
+test('is shown by a daemon without an image', needs('Linux'), async () => {
   const runtime = join(tree, 'runtime');
   const state = join(tree, 's');
   mkdirSync(runtime);

@@ -19,8 +19,7 @@ import { parseConfig } from '../../src/config/config.ts';
 import { hostFacts } from '../../src/system/host/host.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { configureRig } from '../setup/configure-rig.ts';
-
-const isRoot = process.getuid?.() === 0;
+import { needs } from '../needs.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -89,7 +88,7 @@ test('a byte order mark before the settings is no fault', () => {
 
 // Behaviour 175: Every command answers a user without a name in the system or without a HOME. `configure` says why such a
 // user can have no builder.
-describe.runIf(isRoot)('a user without an entry in the user database', () => {
+describe('a user without an entry in the user database', needs('root'), () => {
   const run = (env: NodeJS.ProcessEnv, ...argv: string[]) =>
     spawnSync(process.execPath, [program.main, ...argv], {
       ...{ encoding: 'utf8', uid: 54_321, gid: 54_321, timeout: 60_000 },
@@ -117,8 +116,9 @@ describe.runIf(isRoot)('a user without an entry in the user database', () => {
   });
 });
 
-test.runIf(isRoot && process.platform === 'linux')(
+test(
   'a home that is read-only is named as that, and not as one that is not there',
+  needs('root', 'Linux'),
   () => {
     const mounted = mkdtempSync(join(tmpdir(), 'read-only-'));
     try {

@@ -22,6 +22,7 @@ import { openControl } from '../../src/supervisor/daemon/control.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { makePrivate } from '../../src/system/files/files.ts';
+import { needs } from '../needs.ts';
 
 let tree: string;
 let layout: Layout;
@@ -100,34 +101,31 @@ test('with --shared the socket is the group’s, and nothing else', async () => 
   alone.close();
 });
 
-test.runIf(process.getuid?.() === 0)(
-  'who has no builder means the declared one, to look and to ask',
-  async () => {
-    await prepare('{"cpus": 1}', '--shared');
-    for (const path of [layout.root, layout.state]) chownSync(path, 1234, 0);
-    const use = (how: 'look' | 'ask' | 'change') => {
-      try {
-        return layoutFor({}, context, how).root;
-      } catch (error) {
-        return failureOf(error).kind;
-      }
-    };
-    const usual = join(tree, 'home/.cache/nix-linuxkit-builder');
-    expect(use('look')).toBe(usual);
-    const { installed } = rootPaths(systemPathsOf(tree));
-    mkdirSync(dirname(installed), { recursive: true });
-    const owner = { name: '_linuxkit-builder', uid: 1234, directory: layout.root };
-    const declared = { by: 'nix-darwin', restart: 'sudo restart' };
-    writeFileSync(installed, JSON.stringify({ version: 2, owner, declared }));
-    expect(use('look')).toBe(layout.root);
-    expect(use('ask')).toBe(layout.root);
-    expect(use('change')).toBe('builder-declared');
-    expect(said.filter((line) => line.startsWith('Warning'))).toEqual([]);
-    // What root did not say is nobody's word.
-    writeFileSync(
-      installed,
-      JSON.stringify({ version: 2, owner: { ...owner, uid: 4321 }, declared }),
-    );
-    expect(use('look')).toBe(usual);
-  },
-);
+test('who has no builder means the declared one, to look and to ask', needs('root'), async () => {
+  await prepare('{"cpus": 1}', '--shared');
+  for (const path of [layout.root, layout.state]) chownSync(path, 1234, 0);
+  const use = (how: 'look' | 'ask' | 'change') => {
+    try {
+      return layoutFor({}, context, how).root;
+    } catch (error) {
+      return failureOf(error).kind;
+    }
+  };
+  const usual = join(tree, 'home/.cache/nix-linuxkit-builder');
+  expect(use('look')).toBe(usual);
+  const { installed } = rootPaths(systemPathsOf(tree));
+  mkdirSync(dirname(installed), { recursive: true });
+  const owner = { name: '_linuxkit-builder', uid: 1234, directory: layout.root };
+  const declared = { by: 'nix-darwin', restart: 'sudo restart' };
+  writeFileSync(installed, JSON.stringify({ version: 2, owner, declared }));
+  expect(use('look')).toBe(layout.root);
+  expect(use('ask')).toBe(layout.root);
+  expect(use('change')).toBe('builder-declared');
+  expect(said.filter((line) => line.startsWith('Warning'))).toEqual([]);
+  // What root did not say is nobody's word.
+  writeFileSync(
+    installed,
+    JSON.stringify({ version: 2, owner: { ...owner, uid: 4321 }, declared }),
+  );
+  expect(use('look')).toBe(usual);
+});

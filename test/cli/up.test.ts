@@ -19,6 +19,7 @@ import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
 import { qemuProgram } from '../../src/vm/qemu/qemu-argv.ts';
+import { needs, type Need } from '../needs.ts';
 
 const qemu = qemuProgram({ system: nativeSystem(process.arch) });
 const programs = [qemu, 'mksquashfs', 'ssh', 'ssh-keygen', 'flock', 'ps'];
@@ -119,9 +120,12 @@ test('says so where Nix does not build', async () => {
 });
 
 /** What is in one of the places that are always looked at cannot be missing. */
-const isBare = everything.every((name) => tryProgram(name, '') === undefined);
+const nothingThere: Need = {
+  what: 'a machine with none of the programs in the usual places beyond PATH',
+  isMet: everything.every((name) => tryProgram(name, '') === undefined),
+};
 
-describe.runIf(process.platform === 'linux' && isBare)('where programs are missing', () => {
+describe('where programs are missing', needs('Linux', nothingThere), () => {
   test('names them all with one command, and begins nothing', async () => {
     using here = machine();
     here.withApt('exit 9');

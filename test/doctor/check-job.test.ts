@@ -7,6 +7,7 @@ import { programsIn } from '../../src/doctor/check-job-left.ts';
 import { agentPaths, launcherText } from '../../src/service/launchd/launch-agent.ts';
 import { unitPath, unitText } from '../../src/service/systemd/systemd-unit.ts';
 import { configureRig } from '../setup/configure-rig.ts';
+import { needs } from '../needs.ts';
 
 type Rig = ReturnType<typeof configureRig>;
 
@@ -35,7 +36,7 @@ async function said(rig: Rig, env: NodeJS.ProcessEnv): Promise<string> {
     .join('\n');
 }
 
-describe.runIf(process.getuid?.() === 0)('the files of the login job', () => {
+describe('the files of the login job', needs('root'), () => {
   test.each(['launchd', 'systemd'] as const)(
     'of %s are well as they were written',
     async (name) => {
@@ -106,7 +107,7 @@ describe('the programs that a job names', () => {
   );
 });
 
-describe.runIf(process.getuid?.() === 0)('a job whose program is gone', () => {
+describe('a job whose program is gone', needs('root'), () => {
   const findings = async (rig: Rig, env: NodeJS.ProcessEnv, ...argv: string[]) =>
     (await rig.doctor(env, ...argv)).filter(({ name }) => name.endsWith('login job'));
   const jobFiles = ({ places }: Rig) => {

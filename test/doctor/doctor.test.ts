@@ -12,6 +12,7 @@ import { identify } from '../../src/system/process/process.ts';
 import { bundleAt } from '../../src/vm/boot-image.ts';
 import { fakeKernel } from '../fakes/fake-image.ts';
 import { configureRig } from '../setup/configure-rig.ts';
+import { needs } from '../needs.ts';
 
 type Rig = ReturnType<typeof configureRig>;
 // Root's part needs root's rights.
@@ -69,7 +70,7 @@ describe('doctor, before anything is configured', () => {
   });
 });
 
-describe.runIf(asRoot)('doctor finds', () => {
+describe('doctor finds', needs('root'), () => {
   test('nothing wrong but the daemon that was not started', async () => {
     using rig = await configured();
     const findings = await rig.doctor();
@@ -332,7 +333,7 @@ describe.runIf(asRoot)('doctor finds', () => {
   });
 });
 
-test.runIf(asRoot)("a line above ours in root's configuration of ssh is no fault", async () => {
+test("a line above ours in root's configuration of ssh is no fault", needs('root'), async () => {
   using rig = await configured();
   const path = join(rig.places.rootHome, '.ssh/config');
   const verdicts = async (text: string) => {
@@ -350,7 +351,7 @@ test.runIf(asRoot)("a line above ours in root's configuration of ssh is no fault
   expect(await verdicts(`Host *\n  Port 99\n${ours}`)).toContain('bad');
 });
 
-describe.runIf(asRoot)('an ssh that does not get through, since others have configured it', () => {
+describe('an ssh that does not get through, since others have configured it', needs('root'), () => {
   const asked = async (env: NodeJS.ProcessEnv, change: (rig: Rig) => void) => {
     using rig = await configured();
     const server = await listening('SSH-2.0-none\r\nnonsense\r\n');

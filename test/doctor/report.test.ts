@@ -13,6 +13,7 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { scrubbed } from '../../src/doctor/report/report-scrub.ts';
 import { configureRig } from '../setup/configure-rig.ts';
+import { needs } from '../needs.ts';
 
 const nothing = { names: [], texts: [] };
 const hash = '0123456789abcdfghijklmnpqrsvwxyz';
@@ -75,7 +76,7 @@ test('of an address that is known the host alone is left out, too', () => {
 
 // Behaviour 115: `doctor --report` writes everything that a bug report needs into a file that only its owner can read. It
 // contains no key, login, address, value of a variable or of Nix's settings, and no name of a build.
-test.runIf(process.getuid?.() === 0)('nothing that was planted anywhere is in it', async () => {
+test('nothing that was planted anywhere is in it', needs('root'), async () => {
   using rig = configureRig();
   const { layout, places, root } = rig;
   expect((await rig.run('-c', '1', '--accelerator', 'tcg')).failure).toBeUndefined();

@@ -8,10 +8,10 @@ import { mostOf, usersIn, usersOf } from '../../src/door/peers.ts';
 import { descriptorLimit } from '../../src/system/socket/descriptors.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { bannerLine, Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
+import { needs } from '../needs.ts';
 
 /** A user of this host whom nobody knows. */
 const stranger = 24_083;
-const isRoot = process.getuid?.() === 0;
 const children: ChildProcess[] = [];
 afterEach(async () => {
   for (const child of children.splice(0)) {
@@ -47,7 +47,7 @@ async function crowdOf(count: number, port: number, says: string): Promise<void>
 // Behaviour 50: A user's ssh is let in however many connections other users hold. At most 1,024 wait; those that have sent
 // nothing of ssh are dropped first, then those of the user with the most. A few at a time reach the guest, and `status`
 // says whose they are.
-describe.runIf(isRoot && process.platform === 'linux')('a crowd of another user', () => {
+describe('a crowd of another user', needs('root', 'Linux'), () => {
   test.each([
     ['without a word', ''],
     ['that says what ssh says', bannerLine],

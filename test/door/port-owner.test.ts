@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { listeningInodes, lsofOwner, portOwner } from '../../src/door/port-owner.ts';
+import { needs } from '../needs.ts';
 
 const table = [
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
@@ -20,7 +21,7 @@ describe('who listens on a port', () => {
 
   // Behaviour 135: No control sequence, and nothing that hides or reorders text, reaches a terminal, `status.json` or an
   // incident from the guest, another user's process or a mirror.
-  test.runIf(process.platform === 'linux')('whatever that calls itself', async () => {
+  test('whatever that calls itself', needs('Linux'), async () => {
     const script = `require('fs').writeFileSync('/proc/self/comm', '\\x1b[31m\\x9bp\\n\\u202e');
       const server = require('net').createServer().listen(0, '127.0.0.1', () => console.log(server.address().port));`;
     const other = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });

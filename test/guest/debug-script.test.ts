@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { debugScript, staying } from '../../src/guest/debug/debug-script.ts';
 import { keptBuilds } from '../../src/guest/debug/kept-builds.ts';
 import { findProgram } from '../../src/system/process/find-program.ts';
+import { needs } from '../needs.ts';
 
 let root: string;
 beforeEach(() => (root = mkdtempSync(join(tmpdir(), 'lk-debug-'))));
@@ -62,7 +63,7 @@ async function debug(build: string) {
 }
 
 // It is the guest's, whose shell and programs read /proc and have GNU's options.
-describe.runIf(process.platform === 'linux')("root's part of a shell in a failed build", () => {
+describe("root's part of a shell in a failed build", needs('Linux'), () => {
   test('ends with a build that ends before its builder has', async () => {
     const build = 'echo begun >state; read -r _ <go; echo its last words >&2; exit 1';
     const { code, said, kept, left } = await debug(build);
@@ -109,14 +110,11 @@ describe.runIf(process.platform === 'linux')("root's part of a shell in a failed
   });
 });
 
-test.runIf(process.platform === 'linux')(
-  'nothing of the derivation runs before it is asked for',
-  () => {
-    const { args } = staying({ builder: '/bin/true', args: [], command: [], token });
-    const env = { 'BASH_FUNC_unset%%': '() { builtin echo >ran; }' };
-    const { error } = spawnSync(findProgram('bash'), args, { cwd: root, env, argv0: 'sh' });
-    expect(error).toBeUndefined();
-    // There is no /dev/debug here, where it would wait.
-    expect(readdirSync(root)).toEqual([token]);
-  },
-);
+test('nothing of the derivation runs before it is asked for', needs('Linux'), () => {
+  const { args } = staying({ builder: '/bin/true', args: [], command: [], token });
+  const env = { 'BASH_FUNC_unset%%': '() { builtin echo >ran; }' };
+  const { error } = spawnSync(findProgram('bash'), args, { cwd: root, env, argv0: 'sh' });
+  expect(error).toBeUndefined();
+  // There is no /dev/debug here, where it would wait.
+  expect(readdirSync(root)).toEqual([token]);
+});

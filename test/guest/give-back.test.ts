@@ -27,6 +27,7 @@ import {
 } from '../../src/guest/agent/give-back.ts';
 import { keptBuilds } from '../../src/guest/debug/kept-builds.ts';
 import { findProgram } from '../../src/system/process/find-program.ts';
+import { needs } from '../needs.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'lk-give-'));
 afterEach(() => rmSync(root, { recursive: true, force: true }));
@@ -176,7 +177,7 @@ describe('a collection', () => {
   });
 
   // To know a collector from another process of its number takes Linux's /proc.
-  describe.runIf(existsSync('/proc/self/cmdline'))('that is told to end', () => {
+  describe('that is told to end', needs({ path: '/proc/self/cmdline' }), () => {
     const stop = () => spawnSync('/bin/sh', ['-c', stopScript(root)], { env }).status;
     const begin = async (name: string) => {
       // Whoever is killed by a test that was killed ends soon.

@@ -4,15 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { i686Program, i686Script, ranI686 } from '../../src/guest/login/i686.ts';
+import { needs, type Need } from '../needs.ts';
 
 /** Kernels that run nothing of 32 bits are about. */
-const runsHere = (() => {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return false;
-  const said = execFileSync('/bin/sh', { input: i686Script, encoding: 'utf8' });
-  return ranI686(said) === true;
-})();
+const runsI686: Need = {
+  what: 'a kernel that runs programs of i686',
+  isMet:
+    process.platform === 'linux' &&
+    process.arch === 'x64' &&
+    ranI686(execFileSync('/bin/sh', { input: i686Script, encoding: 'utf8' })) === true,
+};
 
-describe.runIf(runsHere)('the program, run here', () => {
+describe('the program, run here', needs(runsI686), () => {
   let directory: string;
   let program: string;
   beforeEach(() => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { askLoggedIn, loggedInScript } from '../../src/guest/agent/logged-in.ts';
 import { Failed } from '../../src/system/failure.ts';
+import { needs } from '../needs.ts';
 
 let proc: string;
 beforeEach(() => (proc = mkdtempSync(join(tmpdir(), 'proc-'))));
@@ -71,7 +72,7 @@ const strangers: readonly Process[] = [
 // Behaviour 51: The guest says which connections have logged in. Connections that have not logged in neither delay a stop,
 // nor keep the machine awake, nor keep their place at the door. If the guest cannot tell, all connections that reached it
 // count as logged in.
-describe.runIf(process.getuid?.() === 0).each(shells)('%s counts', (shell) => {
+describe.each(shells)('%s counts', needs('root'), (shell) => {
   test.each([
     ['nobody', init([]), '0\n'],
     ['a user and root', init([builder, root]), '2\n'],

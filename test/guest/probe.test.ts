@@ -9,8 +9,8 @@ import { question } from '../../src/guest/login/nix-question.ts';
 import { Answer } from '../../src/guest/login/probe-answer.ts';
 import { probeGuest, type ProbeOptions } from '../../src/guest/login/probe.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
-import { tryProgram } from '../../src/system/process/find-program.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { needs } from '../needs.ts';
 
 let dir: string;
 let layout: ReturnType<typeof layoutOf>;
@@ -53,7 +53,7 @@ const greeting = `printf 'oixd\\0\\0\\0\\0\\12\\1\\0\\0\\0\\0\\0\\0stla\\0\\0\\0
 const refusal = `${greeting}; printf 'ptxc\\0\\0\\0\\0\\30\\0\\0\\0\\0\\0\\0\\0cannot connect to socket\\1\\0\\0\\0\\0\\0\\0\\0'`;
 
 describe('a guest that Nix can use', () => {
-  test.skipIf(tryProgram('nix-daemon') === undefined)('has a real nix daemon', async () => {
+  test('has a real nix daemon', needs({ programs: ['nix-daemon'] }), async () => {
     fakeSsh(`NIX_REMOTE='${dir}/store' exec sh -c "$command"`);
     const probe = await probeGuest(options());
     expect(probe).toMatchObject({ ok: true });

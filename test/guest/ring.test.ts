@@ -12,6 +12,7 @@ import { LineSplitter } from '../../src/system/files/line-splitter.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
 import { makeProgram, outcome, runProgram } from '../rig/other-process.ts';
+import { needs, type Need } from '../needs.ts';
 
 let dir = '';
 let path = '';
@@ -526,10 +527,14 @@ for line in sys.stdin:
     at += len(text)
     os.write(1, b'stored\\n')
 `;
-const canMap = spawnSync('python3', ['-c', 'import mmap']).status === 0;
+const mapping: Need = {
+  what: 'Python, with mmap',
+  isMet: spawnSync('python3', ['-c', 'import mmap']).status === 0,
+};
 
-test.runIf(canMap)(
+test(
   'what is stored through a mapping moves no time and raises no event',
+  needs(mapping),
   async () => {
     const { ring, lines } = readerOf();
     const python = spawn('python3', ['-c', mapper, path], { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -3,11 +3,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { needs } from '../needs.ts';
 
 const checkout = resolve(import.meta.dirname, '../..');
 const cache = join(checkout, '.cache/hosts');
 /** Namespaces need root, and the directories are made by `scripts/test hosts`. */
-const possible = process.platform === 'linux' && process.getuid?.() === 0;
 /** Long enough for a machine half as fast as the slowest that was seen, on which four loops run. */
 const limitMs = 600_000;
 
@@ -42,7 +42,7 @@ const hosts: readonly Host[] = [
   { suite: 'testing', node: /^v2[4-9]\./, qemu: / 1[1-9]\./, nix: / 2\.3\d\./, ssh: /OpenSSH_1\d/ },
 ];
 
-describe.runIf(possible).each(hosts)('Debian $suite', (host) => {
+describe.each(hosts)('Debian $suite', needs('root', 'Linux'), (host) => {
   const facts = new Map<string, string>();
   let all = '';
   const client = host.client === undefined ? undefined : join(cache, host.client);
@@ -85,8 +85,12 @@ describe.runIf(possible).each(hosts)('Debian $suite', (host) => {
     expect(facts.get('processes-left')).toBe('');
   });
   if (host.client !== undefined)
-    test.runIf(hasClient)(
+    test(
       `${host.client}'s Nix, as a client, builds or is refused by a sentence`,
+      needs({
+        what: `the root directory of ${host.client}, which the mirror lacks`,
+        isMet: hasClient,
+      }),
       () => {
         expect(facts.get('client-nix'), all).toMatch(/ 2\.3\./);
         expect(facts.get('client-built'), all).toMatch(/^Linux version .*Debian/);

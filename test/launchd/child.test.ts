@@ -21,6 +21,7 @@ import { until } from '../../src/system/time/wait.ts';
 import { fakeKernel } from '../fakes/fake-image.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { launchdRig } from './rig.ts';
+import { needs } from '../needs.ts';
 
 let program: BuiltProgram;
 /** A QEMU as Nixpkgs wraps it, whose guest never says a word, and an image that it could be. */
@@ -97,8 +98,9 @@ describe('a VM of the daemon', { timeout: 120_000 }, () => {
     expect(identify(next)).toBeUndefined();
   });
 
-  test.runIf(process.platform === 'linux')(
+  test(
     "knows nothing of the terminal's NODE_OPTIONS, nor does the daemon",
+    needs('Linux'),
     async () => {
       await using rig = await launchdRig(program, {
         path: join(folder, 'bin'),

@@ -4,9 +4,13 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { needs, type Need } from '../needs.ts';
 
 const smoke = resolve(import.meta.dirname, '../../scripts/smoke-macos');
-const hasTerminals = spawnSync('script', ['--version']).status === 0;
+const terminals: Need = {
+  what: "util-linux's script",
+  isMet: spawnSync('script', ['--version']).status === 0,
+};
 const key = 'AAAAC3NzaC1lZDI1NTE5AAAAIJ0123456789012345678901234567890';
 const secrets = `jane at Janes-Mac.local, Jane Roe, "Jane's Mac", /Users/jane/x, /var/folders/ab/cd0001/T, ${key}`;
 
@@ -78,7 +82,7 @@ test('nobody at a terminal: no sudo', () => {
   expect(byRoot()).toEqual([]);
 });
 
-test.runIf(hasTerminals)('it asks before sudo, and takes only a yes', () => {
+test('it asks before sudo, and takes only a yes', needs(terminals), () => {
   const said = run('n');
   expect(said).toContain('Do it? [y/N]');
   expect(said).toContain("skipped  root's part by sudo, and back (not wanted)");

@@ -9,14 +9,13 @@ import { jobScript, systemJobPath } from '../../src/service/system-job.ts';
 import { run } from '../../src/system/process/child.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { launchdRig } from './rig.ts';
+import { needs } from '../needs.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
   program = await buildProgram();
 });
 afterAll(() => program[Symbol.dispose]());
-
-const asRoot = process.getuid?.() === 0;
 
 /** The tree's own launchctl, for root's script, is the stand-in's. */
 async function systemRig() {
@@ -30,7 +29,7 @@ async function systemRig() {
   return { ...rig, plist };
 }
 
-describe.runIf(asRoot)('with launchd', { timeout: 120_000 }, () => {
+describe('with launchd', { ...needs('root'), timeout: 120_000 }, () => {
   // Behaviour 156: With `configure --system`, launchd or systemd starts the daemon at boot, without a login and as its
   // owner. Only the job's file belongs to root.
   test('a job of the system, from configure to unconfigure', async () => {

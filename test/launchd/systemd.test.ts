@@ -21,6 +21,7 @@ import { unitPath } from '../../src/service/systemd/systemd-unit.ts';
 import { snapshot } from '../setup/configure-rig.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { freePort } from '../rig/free-port.ts';
+import { needs } from '../needs.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -129,49 +130,46 @@ describe('with systemd', { timeout: 60_000 }, () => {
 
   // Behaviour 156: With `configure --system`, launchd or systemd starts the daemon at boot, without a login and as its
   // owner. Only the job's file belongs to root.
-  test.runIf(process.getuid?.() === 0)(
-    'a unit of the system, from configure to unconfigure',
-    async () => {
-      using rig = await rigOf();
-      const folder = join(rig.tree, 'etc/systemd/system');
-      mkdirSync(folder, { recursive: true });
-      mkdirSync(join(rig.tree, 'usr/bin'), { recursive: true });
-      const wrapper = join(rig.tree, 'usr/bin/systemctl');
-      writeFileSync(wrapper, `#!/bin/sh\nexec '${join(rig.bin, 'systemctl')}' "$@"\n`);
-      chmodSync(wrapper, 0o755);
-      const before = snapshot(rig.tree);
-      const UNIT = join(folder, 'linuxkit-builder.service');
-      const run = (verb: string, ...argv: string[]) => rig.runWith({ UNIT }, verb, ...argv);
-      const printed = run('configure', '--system', '--no-root');
-      expect(printed.stdout).toContain('The that starts the daemon at boot'.toLowerCase().slice(4));
-      expect(existsSync(UNIT)).toBe(false);
-      expect(run('configure').stdout).toContain(`Wrote ${UNIT}`);
-      expect(existsSync(rig.unit)).toBe(false);
-      const text = readFileSync(UNIT, 'utf8');
-      expect(text).toMatch(/^User=\S+$/m);
-      expect(text).toContain('WantedBy=multi-user.target');
-      expect(run('configure').stdout).toBe('Nothing to change.\n');
-      expect(run('start').stdout).toMatch(/^Started the daemon through systemd \(pid \d+\)\.\n$/);
-      expect(run('status').stdout).toContain('systemd: starts it at boot');
-      expect(run('stop').stdout).toMatch(
-        /^Stopped\. systemd will start it again when this machine boots/,
-      );
-      expect(run('configure', '--autostart').stdout).toContain(`Deleted ${UNIT}`);
-      expect(existsSync(rig.unit)).toBe(true);
-      expect(run('configure', '--autostart', 'boot').stdout).toContain(`Wrote ${UNIT}`);
-      expect(existsSync(rig.unit)).toBe(false);
-      const removed = run('unconfigure', '--purge', '--yes');
-      expect(removed).toMatchObject({ status: 0, stderr: '' });
-      expect(snapshot(rig.tree)).toEqual(before);
-      expect(rig.calls().filter((call) => !/show|--user/.test(call))).toEqual([
-        ...['daemon-reload', 'enable linuxkit-builder.service'],
-        ...['daemon-reload', 'enable linuxkit-builder.service', 'restart linuxkit-builder.service'],
-        ...['disable --now linuxkit-builder.service', 'daemon-reload'],
-        ...['daemon-reload', 'enable linuxkit-builder.service'],
-        ...['disable --now linuxkit-builder.service', 'daemon-reload'],
-      ]);
-    },
-  );
+  test('a unit of the system, from configure to unconfigure', needs('root'), async () => {
+    using rig = await rigOf();
+    const folder = join(rig.tree, 'etc/systemd/system');
+    mkdirSync(folder, { recursive: true });
+    mkdirSync(join(rig.tree, 'usr/bin'), { recursive: true });
+    const wrapper = join(rig.tree, 'usr/bin/systemctl');
+    writeFileSync(wrapper, `#!/bin/sh\nexec '${join(rig.bin, 'systemctl')}' "$@"\n`);
+    chmodSync(wrapper, 0o755);
+    const before = snapshot(rig.tree);
+    const UNIT = join(folder, 'linuxkit-builder.service');
+    const run = (verb: string, ...argv: string[]) => rig.runWith({ UNIT }, verb, ...argv);
+    const printed = run('configure', '--system', '--no-root');
+    expect(printed.stdout).toContain('The that starts the daemon at boot'.toLowerCase().slice(4));
+    expect(existsSync(UNIT)).toBe(false);
+    expect(run('configure').stdout).toContain(`Wrote ${UNIT}`);
+    expect(existsSync(rig.unit)).toBe(false);
+    const text = readFileSync(UNIT, 'utf8');
+    expect(text).toMatch(/^User=\S+$/m);
+    expect(text).toContain('WantedBy=multi-user.target');
+    expect(run('configure').stdout).toBe('Nothing to change.\n');
+    expect(run('start').stdout).toMatch(/^Started the daemon through systemd \(pid \d+\)\.\n$/);
+    expect(run('status').stdout).toContain('systemd: starts it at boot');
+    expect(run('stop').stdout).toMatch(
+      /^Stopped\. systemd will start it again when this machine boots/,
+    );
+    expect(run('configure', '--autostart').stdout).toContain(`Deleted ${UNIT}`);
+    expect(existsSync(rig.unit)).toBe(true);
+    expect(run('configure', '--autostart', 'boot').stdout).toContain(`Wrote ${UNIT}`);
+    expect(existsSync(rig.unit)).toBe(false);
+    const removed = run('unconfigure', '--purge', '--yes');
+    expect(removed).toMatchObject({ status: 0, stderr: '' });
+    expect(snapshot(rig.tree)).toEqual(before);
+    expect(rig.calls().filter((call) => !/show|--user/.test(call))).toEqual([
+      ...['daemon-reload', 'enable linuxkit-builder.service'],
+      ...['daemon-reload', 'enable linuxkit-builder.service', 'restart linuxkit-builder.service'],
+      ...['disable --now linuxkit-builder.service', 'daemon-reload'],
+      ...['daemon-reload', 'enable linuxkit-builder.service'],
+      ...['disable --now linuxkit-builder.service', 'daemon-reload'],
+    ]);
+  });
 
   // Behaviour 157: A job that something else declares is never rewritten. `start` and `stop` use it, and `status`, `doctor`
   // and `configure` say who declared it and how to restart it.
@@ -274,8 +272,9 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
   });
 
   // The release before wrote units without the flag that says who starts the daemon.
-  test.runIf(process.platform === 'linux')(
+  test(
     'a daemon that an older unit starts lives on as one that systemd keeps',
+    needs('Linux'),
     async () => {
       using rig = await rigOf();
       expect(rig.run('configure').status).toBe(0);

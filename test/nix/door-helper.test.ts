@@ -16,6 +16,7 @@ import {
 import { sshConfig } from '../../src/nix/ssh/stanza.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
 import { until } from '../door/rig.ts';
+import { needs } from '../needs.ts';
 
 const { signal } = new AbortController();
 const all = helpersOf('linux', process.execPath);
@@ -185,7 +186,7 @@ describe('the helper', () => {
   });
 });
 
-test.runIf(tryProgram('ssh'))('a stanza for a port is what it was', () => {
+test('a stanza for a port is what it was', needs({ programs: ['ssh'] }), () => {
   const files = { identityFile: 'a', knownHosts: 'b' };
   const options = { port: 24083, holdSeconds: 180, takenBack: [], ...files };
   const [tcp, unix] = [sshConfig(options), sshConfig({ ...options, proxy: '/x/nc -U /s' })];

@@ -6,6 +6,7 @@ import { newerOptions } from '../../src/nix/ssh/newer.ts';
 import { run, succeeded } from '../../src/system/process/child.ts';
 import { findProgram } from '../../src/system/process/find-program.ts';
 import { configureRig } from '../setup/configure-rig.ts';
+import { needs, type Need } from '../needs.ts';
 
 type Rig = ReturnType<typeof configureRig>;
 
@@ -14,10 +15,10 @@ const options = ['SessionType none', 'StdinNull yes', 'ForkAfterAuthentication y
 const others = ['Host *', ...options, 'KnownHostsCommand /bin/false', 'BindInterface none9', ''];
 
 /** The ssh of this machine knows all of those (since 8.7). */
-const isNew = await (async () => {
-  const ran = await run('ssh', ['-oSessionType=default', '-F', '/dev/null', '-G', 'x']);
-  return succeeded(ran);
-})();
+const newSsh: Need = {
+  what: 'OpenSSH 8.7 or newer',
+  isMet: succeeded(await run('ssh', ['-oSessionType=default', '-F', '/dev/null', '-G', 'x'])),
+};
 
 /** Both, where they are one: the tests of this project are run as root and as a user. */
 const stanzas = ({ layout, root, places }: Rig) =>
@@ -41,7 +42,7 @@ async function listing(file: string, host = 'nix-linuxkit'): Promise<string> {
 
 // Behaviour 150: A newer ssh option that is set for every host does not affect the guest: our lines reset it if each ssh on
 // this machine knows it. Otherwise `configure` and `doctor` name the option, file and line.
-describe.runIf(isNew)('an option for every host that is newer than our oldest ssh', () => {
+describe('an option for every host that is newer than our oldest ssh', needs(newSsh), () => {
   test('is taken back where each ssh knows it, and not said where nobody else says it', async () => {
     using rig = configureRig();
     const file = writeConfig(rig, others.join('\n'));
@@ -65,7 +66,7 @@ describe.runIf(isNew)('an option for every host that is newer than our oldest ss
     expect(newerIn(rig.read(rig.layout.sshConfig))).toEqual([]);
   });
 
-  test.runIf(process.getuid?.() === 0)('is taken back for nix-daemon too', async () => {
+  test('is taken back for nix-daemon too', needs('root'), async () => {
     using rig = configureRig();
     const file = writeConfig(rig, others.join('\n'));
     await rig.run();

@@ -6,7 +6,7 @@ import { exampleNix } from '../../src/nix/example.ts';
 import { machinesLine } from '../../src/nix/machines.ts';
 import { withLine } from '../../src/host/root/root-lines.ts';
 import { run, type CommandResult } from '../../src/system/process/child.ts';
-import { tryProgram } from '../../src/system/process/find-program.ts';
+import { needs } from '../needs.ts';
 
 const system = process.arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux';
 let tree: string;
@@ -51,7 +51,7 @@ const line = machinesLine({
   hostPublicKey: 'ssh-ed25519 AAAAC3Nz',
 });
 
-describe.runIf(tryProgram('nix-build') !== undefined)('the real Nix', () => {
+describe('the real Nix', needs({ programs: ['nix-build'] }), () => {
   test("reads our line among others', and asks ssh for our alias with our key", async () => {
     const others = '# a comment\r\nssh://other.example foo-linux';
     const list = join(tree, 'list');

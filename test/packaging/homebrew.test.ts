@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { tryProgram } from '../../src/system/process/find-program.ts';
+import { needs } from '../needs.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const world = mkdtempSync(join(tmpdir(), 'brew-'));
@@ -145,7 +145,7 @@ describe('the formula', () => {
     expect(none.out).toBe('');
   });
 
-  test.runIf(tryProgram('ruby') !== undefined)('is Ruby', () => {
+  test('is Ruby', needs({ programs: ['ruby'] }), () => {
     execFileSync('ruby', ['-c'], { input: formula });
   });
 

@@ -19,8 +19,8 @@ import { readInstalled } from '../../src/host/installed.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import { sshConfig } from '../../src/nix/ssh/stanza.ts';
 import { hostFacts } from '../../src/system/host/host.ts';
-import { tryProgram } from '../../src/system/process/find-program.ts';
 import { snapshot } from '../setup/configure-rig.ts';
+import { needs, type Need } from '../needs.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const nix = join(root, 'packaging/nix');
@@ -88,9 +88,9 @@ function at(sets: readonly Set[], path: string): Json | undefined {
   return found[0];
 }
 
-const isHere = tryProgram('nix-instantiate') !== undefined;
+const evaluator: Need = { programs: ['nix-instantiate'] };
 
-describe.runIf(isHere)('the files of Nix', () => {
+describe('the files of Nix', needs(evaluator), () => {
   const files = ['flake.nix', ...readdirSync(nix).map((name) => `packaging/nix/${name}`)];
   test.each(files.filter((name) => name.endsWith('.nix')))('%s is Nix', (name) => {
     expect(instantiate('--parse', join(root, name))).toMatchObject({ status: 0, err: '' });
@@ -206,7 +206,7 @@ function setOptions(value: Json, path: readonly string[] = []): [string, string,
 
 // Behaviour 166: The modules for nix-darwin, NixOS and home-manager set only options that exist. The job runs under its own
 // account, its plist never changes, and no key is in the store.
-describe.runIf(isHere)('the module for nix-darwin', () => {
+describe('the module for nix-darwin', needs(evaluator), () => {
   test.each([
     ['with Nix by nix-darwin', {}],
     ['with nix.enable = false', { nixEnable: false }],
@@ -286,7 +286,7 @@ describe.runIf(isHere)('the module for nix-darwin', () => {
   });
 });
 
-describe.runIf(isHere)('the other modules', () => {
+describe('the other modules', needs(evaluator), () => {
   test('NixOS: a service under an account of its own, and nothing when off', () => {
     const { sets } = moduleOf('nixos');
     const service = at(sets, 'systemd/services/linuxkit-builder/serviceConfig') as Set;
@@ -338,7 +338,7 @@ describe.runIf(isHere)('the other modules', () => {
   });
 });
 
-describe.runIf(isHere)('what the job of a module runs', () => {
+describe('what the job of a module runs', needs(evaluator), () => {
   const ran = (settings: Set, hasImage: boolean): readonly string[] => {
     const folder = mkdtempSync(join(tmpdir(), 'module-job-'));
     const [program, calls] = [join(folder, 'bin/linuxkit-builder'), join(folder, 'calls')];
@@ -444,7 +444,7 @@ echo "ssh-ed25519 ${'A'.repeat(68)}"`,
 // Behaviour 167: Activating the nix-darwin module twice changes nothing the second time. Switching it off restores the
 // machine to what it was, and leaves another user's builder alone.
 // Behaviour 168: The modules for nix-darwin and NixOS change nothing if there is a builder that they do not declare.
-test.runIf(isHere)('activation of nix-darwin, twice, and then off', () => {
+test('activation of nix-darwin, twice, and then off', needs(evaluator), () => {
   using mac = fakeMac();
   const fragment = (said: Set, name: string) =>
     at(moduleOf('darwin', { said }).sets, `system/activationScripts/${name}/text`) as string;
@@ -491,9 +491,12 @@ test.runIf(isHere)('activation of nix-darwin, twice, and then off', () => {
 
 /** Folders with the real things: of a user's machine, or of a public CI. */
 const { NIX_DARWIN, NIXPKGS_LIB } = process.env;
-const areHere = NIX_DARWIN !== undefined && NIXPKGS_LIB !== undefined;
+const sources: Need = {
+  what: 'the sources of nix-darwin and nixpkgs (NIX_DARWIN, NIXPKGS_LIB)',
+  isMet: NIX_DARWIN !== undefined && NIXPKGS_LIB !== undefined,
+};
 
-describe.runIf(isHere && areHere)('on the real nix-darwin (NIX_DARWIN, NIXPKGS_LIB)', () => {
+describe('on the real nix-darwin (NIX_DARWIN, NIXPKGS_LIB)', needs(evaluator, sources), () => {
   const real = (said: Set) =>
     evaluate(
       `import ${root}/test/packaging/real.nix { nixDarwin = ${NIX_DARWIN ?? ''}; nixpkgsLib = ${NIXPKGS_LIB ?? ''}; said = ${text(said)}; }`,

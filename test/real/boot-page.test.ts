@@ -8,6 +8,7 @@ import type { Boot } from '../../src/supervisor/status/boots.ts';
 import type { Day } from '../../src/supervisor/status/day.ts';
 import { usualSteps } from '../../src/supervisor/status/step-colours.ts';
 import { Browser, browserProgram, type Look } from './browser.ts';
+import { needs } from '../needs.ts';
 
 const program = browserProgram();
 const names = ['prepared', 'vm-started', 'vm-answers', 'init', 'seed', 'root', 'disk', 'sshd'];
@@ -76,93 +77,101 @@ const looks: readonly Look[] = (['light', 'dark'] as const).flatMap((scheme) =>
   [360, 1600].map((width) => ({ width, scheme })),
 );
 
-describe.runIf(program !== undefined)('the picture of the last starts, in a real browser', () => {
-  let browser: Browser;
-  const dir = mkdtempSync(join(tmpdir(), 'page-'));
-  beforeAll(() => {
-    browser = new Browser(program ?? '');
-  });
-  afterAll(async () => {
-    await browser[Symbol.asyncDispose]();
-    rmSync(dir, { recursive: true });
-  });
+describe(
+  'the picture of the last starts, in a real browser',
+  needs({ what: 'a browser: Chromium or Chrome', isMet: program !== undefined }),
+  () => {
+    let browser: Browser;
+    const dir = mkdtempSync(join(tmpdir(), 'page-'));
+    beforeAll(() => {
+      browser = new Browser(program ?? '');
+    });
+    afterAll(async () => {
+      await browser[Symbol.asyncDispose]();
+      rmSync(dir, { recursive: true });
+    });
 
-  describe.each(Object.entries(cases))('%s', (what, boots) => {
-    test.each(looks)('$scheme, $width wide', async (look) => {
-      const file = join(dir, `${what.replaceAll(' ', '-')}.html`);
-      writeFileSync(file, bootPage(boots));
-      const seen = await browser.look<Seen>(pathToFileURL(file).href, look, measure);
-      expect(seen.bars).toHaveLength(boots.flatMap(({ steps }) => steps).length);
-      expect(seen.texts.map(({ text }) => text)).toEqual(
-        expect.arrayContaining(boots.map(({ begun }) => begun.replace('T', ' ').slice(0, 19))),
+    describe.each(Object.entries(cases))('%s', (what, boots) => {
+      test.each(looks)('$scheme, $width wide', async (look) => {
+        const file = join(dir, `${what.replaceAll(' ', '-')}.html`);
+        writeFileSync(file, bootPage(boots));
+        const seen = await browser.look<Seen>(pathToFileURL(file).href, look, measure);
+        expect(seen.bars).toHaveLength(boots.flatMap(({ steps }) => steps).length);
+        expect(seen.texts.map(({ text }) => text)).toEqual(
+          expect.arrayContaining(boots.map(({ begun }) => begun.replace('T', ' ').slice(0, 19))),
+        );
+        // Nothing sticks out: neither of the page nor of the picture.
+        expect(seen.pageWidth).toBeLessThanOrEqual(look.width);
+        const outside = [...seen.bars, ...seen.texts].filter((box) => !isWithin(box, seen.picture));
+        expect(outside).toEqual([]);
+        // Nothing lies on anything else.
+        expect(overlaps([...seen.texts, ...seen.bars])).toEqual([]);
+        expect(overlaps(seen.legend)).toEqual([]);
+        // What is written can be read.
+        for (const { text, bottom, top, colour } of [...seen.texts, ...seen.legend]) {
+          expect(bottom - top, text).toBeGreaterThan(9);
+          expect(contrast(colour, seen.background), text).toBeGreaterThan(4.5);
+        }
+        for (const { text, colour } of seen.bars)
+          expect(contrast(colour, seen.background), text).toBeGreaterThan(1.5);
+        expect(luminance(seen.background) > 0.5).toBe(look.scheme === 'light');
+      });
+    });
+
+    test.each(looks)('each step has a colour of its own: $scheme, $width wide', async (look) => {
+      const file = join(dir, 'colours.html');
+      const steps = usualSteps.map((name, index) => ({ name, ms: 300 * (index + 1) }));
+      writeFileSync(file, bootPage([{ begun: '2026-01-01T03:04:05.678Z', steps, readyMs: 4500 }]));
+      const { bars, background } = await browser.look<Seen>(
+        pathToFileURL(file).href,
+        look,
+        measure,
       );
-      // Nothing sticks out: neither of the page nor of the picture.
-      expect(seen.pageWidth).toBeLessThanOrEqual(look.width);
-      const outside = [...seen.bars, ...seen.texts].filter((box) => !isWithin(box, seen.picture));
-      expect(outside).toEqual([]);
-      // Nothing lies on anything else.
-      expect(overlaps([...seen.texts, ...seen.bars])).toEqual([]);
-      expect(overlaps(seen.legend)).toEqual([]);
-      // What is written can be read.
-      for (const { text, bottom, top, colour } of [...seen.texts, ...seen.legend]) {
-        expect(bottom - top, text).toBeGreaterThan(9);
-        expect(contrast(colour, seen.background), text).toBeGreaterThan(4.5);
+      expect(bars).toHaveLength(usualSteps.length);
+      for (const [index, { colour, text }] of bars.entries()) {
+        expect(contrast(colour, background), text).toBeGreaterThan(1.5);
+        for (const other of bars.slice(0, index))
+          expect(distance(colour, other.colour), `${text}, ${other.text}`).toBeGreaterThan(0.12);
       }
+    });
+
+    // Behaviour 117: `boot-report --html` shows the last day: what the guest did, when a client was in it, and its memory.
+    test.each(looks)('the last day: $scheme, $width wide', async (look) => {
+      const file = join(dir, 'day.html');
+      const page = bootPage([], day);
+      writeFileSync(file, page);
+      const seen = await browser.look<Seen>(pathToFileURL(file).href, look, measure);
+      expect(seen.bars).toHaveLength(day.spans.length + day.uses.length);
+      expect(seen.pageWidth).toBeLessThanOrEqual(look.width);
+      const boxes = [...seen.bars, ...seen.texts];
+      expect(boxes.filter((box) => !isWithin(box, seen.picture))).toEqual([]);
+      expect(overlaps(boxes)).toEqual([]);
+      expect(overlaps(seen.legend)).toEqual([]);
+      for (const { text, colour } of [...seen.texts, ...seen.legend])
+        expect(contrast(colour, seen.background), text).toBeGreaterThan(4.5);
       for (const { text, colour } of seen.bars)
         expect(contrast(colour, seen.background), text).toBeGreaterThan(1.5);
-      expect(luminance(seen.background) > 0.5).toBe(look.scheme === 'light');
     });
-  });
 
-  test.each(looks)('each step has a colour of its own: $scheme, $width wide', async (look) => {
-    const file = join(dir, 'colours.html');
-    const steps = usualSteps.map((name, index) => ({ name, ms: 300 * (index + 1) }));
-    writeFileSync(file, bootPage([{ begun: '2026-01-01T03:04:05.678Z', steps, readyMs: 4500 }]));
-    const { bars, background } = await browser.look<Seen>(pathToFileURL(file).href, look, measure);
-    expect(bars).toHaveLength(usualSteps.length);
-    for (const [index, { colour, text }] of bars.entries()) {
-      expect(contrast(colour, background), text).toBeGreaterThan(1.5);
-      for (const other of bars.slice(0, index))
-        expect(distance(colour, other.colour), `${text}, ${other.text}`).toBeGreaterThan(0.12);
-    }
-  });
+    test.each(looks)('says that there was none: $scheme, $width wide', async (look) => {
+      const file = join(dir, 'none.html');
+      writeFileSync(file, bootPage([]));
+      const text = await browser.look<string>(
+        pathToFileURL(file).href,
+        look,
+        'document.body.innerText',
+      );
+      expect(text).toContain('The log has no starts.');
+    });
 
-  // Behaviour 117: `boot-report --html` shows the last day: what the guest did, when a client was in it, and its memory.
-  test.each(looks)('the last day: $scheme, $width wide', async (look) => {
-    const file = join(dir, 'day.html');
-    const page = bootPage([], day);
-    writeFileSync(file, page);
-    const seen = await browser.look<Seen>(pathToFileURL(file).href, look, measure);
-    expect(seen.bars).toHaveLength(day.spans.length + day.uses.length);
-    expect(seen.pageWidth).toBeLessThanOrEqual(look.width);
-    const boxes = [...seen.bars, ...seen.texts];
-    expect(boxes.filter((box) => !isWithin(box, seen.picture))).toEqual([]);
-    expect(overlaps(boxes)).toEqual([]);
-    expect(overlaps(seen.legend)).toEqual([]);
-    for (const { text, colour } of [...seen.texts, ...seen.legend])
-      expect(contrast(colour, seen.background), text).toBeGreaterThan(4.5);
-    for (const { text, colour } of seen.bars)
-      expect(contrast(colour, seen.background), text).toBeGreaterThan(1.5);
-  });
-
-  test.each(looks)('says that there was none: $scheme, $width wide', async (look) => {
-    const file = join(dir, 'none.html');
-    writeFileSync(file, bootPage([]));
-    const text = await browser.look<string>(
-      pathToFileURL(file).href,
-      look,
-      'document.body.innerText',
-    );
-    expect(text).toContain('The log has no starts.');
-  });
-
-  test('complains of nothing, and what complains is noticed', async () => {
-    const file = join(dir, 'bad.html');
-    writeFileSync(file, '<script>console.error("odd")</script>');
-    const looked = browser.look(pathToFileURL(file).href, { width: 800, scheme: 'light' }, '1');
-    await expect(looked).rejects.toThrow('odd');
-  });
-});
+    test('complains of nothing, and what complains is noticed', async () => {
+      const file = join(dir, 'bad.html');
+      writeFileSync(file, '<script>console.error("odd")</script>');
+      const looked = browser.look(pathToFileURL(file).href, { width: 800, scheme: 'light' }, '1');
+      await expect(looked).rejects.toThrow('odd');
+    });
+  },
+);
 
 interface Box {
   readonly left: number;

@@ -17,12 +17,13 @@ import { cpioArchive, S_IFDIR, S_IFREG } from '../../src/system/cpio.ts';
 import { BareGuests, type Hardware } from './bare-guest.ts';
 import { fact } from './command.ts';
 import { testImage } from './rig.ts';
+import { needs } from '../needs.ts';
 
 const MiB = 1024 * 1024;
 /** A bare guest is one of QEMU's PCs. */
-const onX64 = test.runIf(process.arch === 'x64');
+const onPC = needs('x86-64');
 
-onX64('what is missing is named, and the guest powers itself off', async (context) => {
+test('what is missing is named, and the guest powers itself off', onPC, async (context) => {
   await using guests = new BareGuests(context);
   const disk = diskIn(guests);
   const cases = [
@@ -39,7 +40,7 @@ onX64('what is missing is named, and the guest powers itself off', async (contex
   expect(readFileSync(disk).every((byte) => byte === 0)).toBe(true);
 });
 
-onX64('a disk that is neither blank nor ours is left alone, to the byte', async (context) => {
+test('a disk that is neither blank nor ours is left alone, to the byte', onPC, async (context) => {
   await using guests = new BareGuests(context);
   const others = {
     "somebody's btrfs": (fd: number) => writeSync(fd, '_BHRfS_M', 64 * 1024 + 64),
@@ -61,8 +62,9 @@ onX64('a disk that is neither blank nor ours is left alone, to the byte', async 
 
 // Behaviour 32: The guest's disk is the one with our label, in whatever order the VM program lists them. If the named
 // console does not exist, the guest uses one that does.
-onX64(
+test(
   'a blank disk is formatted, a killed guest’s is mended, a larger one grown, a broken one left',
+  onPC,
   async (context) => {
     await using guests = new BareGuests(context);
     const disk = diskIn(guests, 512);
@@ -95,28 +97,32 @@ onX64(
 
 // Behaviour 78: A blank disk is formatted, and formatted again if the formatting was interrupted. Any other disk that is
 // not ours is left byte-identical.
-onX64.for<[string, (head: Buffer) => boolean]>([
+test.for<[string, (head: Buffer) => boolean]>([
   ['nothing is there but the mark', (head) => isMarked(head) && isZero(head.subarray(512))],
   // mkfs clears it first, and writes it last.
   [
     'all but the superblock',
     (head) => !isZero(head.subarray(2048)) && isZero(head.subarray(1024, 2048)),
   ],
-])('a disk that was formatted only in part is formatted again: %s', async ([, isSo], context) => {
-  await using guests = new BareGuests(context);
-  const disk = diskIn(guests);
-  const first = guests.boot({ disk, isSlow: true });
-  await first.says('linuxkit-builder: note=disk-format ');
-  await fact('that state', () => isSo(headOf(disk)));
-  await first.kill();
-  expect(isSo(headOf(disk))).toBe(true);
-  expect(judgeDisk(headOf(disk))).toBe('blank');
-  const again = guests.boot({ disk });
-  await again.says('linuxkit-builder: stage=nix ');
-  expect(again.lines().some((line) => line.includes('note=disk-format'))).toBe(true);
-  expect(judgeDisk(headOf(disk))).toBe('ours');
-  expect(isMarked(headOf(disk))).toBe(false);
-});
+])(
+  'a disk that was formatted only in part is formatted again: %s',
+  onPC,
+  async ([, isSo], context) => {
+    await using guests = new BareGuests(context);
+    const disk = diskIn(guests);
+    const first = guests.boot({ disk, isSlow: true });
+    await first.says('linuxkit-builder: note=disk-format ');
+    await fact('that state', () => isSo(headOf(disk)));
+    await first.kill();
+    expect(isSo(headOf(disk))).toBe(true);
+    expect(judgeDisk(headOf(disk))).toBe('blank');
+    const again = guests.boot({ disk });
+    await again.says('linuxkit-builder: stage=nix ');
+    expect(again.lines().some((line) => line.includes('note=disk-format'))).toBe(true);
+    expect(judgeDisk(headOf(disk))).toBe('ours');
+    expect(isMarked(headOf(disk))).toBe(false);
+  },
+);
 
 const isMarked = (head: Buffer): boolean => head.indexOf('linuxkit-builder formats') === 0;
 const isZero = (bytes: Buffer): boolean => bytes.every((byte) => byte === 0);
@@ -129,24 +135,28 @@ function headOf(disk: string): Buffer {
   return head;
 }
 
-onX64('the kernel finds the seed behind bases of every compression and length', async (context) => {
-  await using guests = new BareGuests(context);
-  const every = [0, 1, 2, 3];
-  for (const [tool, rests] of [
-    [['cat'], every],
-    [['gzip', '-n'], every],
-    [['zstd', '-q'], every],
-    // By its own rules such a file, with all that may be behind it, is a multiple of 4.
-    [['xz', '-C', 'crc32'], [0]],
-  ] as const)
-    for (const rest of rests) {
-      const base = join(guests.dir, 'base');
-      writeFileSync(base, baseOfLength(rest, tool));
-      const guest = guests.boot({ initrd: base });
-      expect(await guest.says('seed: ')).toBe('ok');
-      await guest.kill();
-    }
-});
+test(
+  'the kernel finds the seed behind bases of every compression and length',
+  onPC,
+  async (context) => {
+    await using guests = new BareGuests(context);
+    const every = [0, 1, 2, 3];
+    for (const [tool, rests] of [
+      [['cat'], every],
+      [['gzip', '-n'], every],
+      [['zstd', '-q'], every],
+      // By its own rules such a file, with all that may be behind it, is a multiple of 4.
+      [['xz', '-C', 'crc32'], [0]],
+    ] as const)
+      for (const rest of rests) {
+        const base = join(guests.dir, 'base');
+        writeFileSync(base, baseOfLength(rest, tool));
+        const guest = guests.boot({ initrd: base });
+        expect(await guest.says('seed: ')).toBe('ok');
+        await guest.kill();
+      }
+  },
+);
 
 /** A small archive whose init says what is in the seed, packed to a length that leaves this rest by 4. */
 function baseOfLength(rest: number, [program, ...args]: readonly [string, ...string[]]): Buffer {

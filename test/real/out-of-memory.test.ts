@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { canLimitMemory, MemoryGroup } from '../rig/memory-group.ts';
+import { MemoryGroup, memoryLimits } from '../rig/memory-group.ts';
 import { BuilderRig } from './rig.ts';
+import { needs } from '../needs.ts';
 
-describe.runIf(canLimitMemory)('the host runs out of memory', () => {
+describe('the host runs out of memory', needs(memoryLimits), () => {
   // Behaviour 69: If the system counts such kills (Linux; not macOS), a VM killed because the host ran out of memory is
   // distinguished from one that a user killed. It is restarted after 2 s instead of at once.
   test('that is told apart from a kill by somebody, and the guest is started again later', async (context) => {

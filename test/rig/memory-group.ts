@@ -1,6 +1,7 @@
 /** A group of processes with little memory, where the system lets us make one: root, and a cgroup file system that is writable. */
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Need } from '../needs.ts';
 
 export class MemoryGroup implements Disposable {
   readonly #path: string;
@@ -39,9 +40,12 @@ export class MemoryGroup implements Disposable {
   }
 }
 
-/** Whether this system lets us make one. */
-export const canLimitMemory = ((): boolean => {
-  const group = MemoryGroup.make(100_000_000);
-  group?.[Symbol.dispose]();
-  return group !== undefined;
-})();
+/** That this system lets us make one. */
+export const memoryLimits: Need = {
+  what: 'a control group for memory (root on Linux)',
+  isMet: (() => {
+    const group = MemoryGroup.make(100_000_000);
+    group?.[Symbol.dispose]();
+    return group !== undefined;
+  })(),
+};

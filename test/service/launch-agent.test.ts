@@ -12,6 +12,7 @@ import {
 import { unitFile, unitText } from '../../src/service/systemd/systemd-unit.ts';
 import { run, succeeded } from '../../src/system/process/child.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
+import { needs } from '../needs.ts';
 
 const folder = resolve(import.meta.dirname, '../../launchd');
 const read = (name: string) => readFileSync(join(folder, name), 'utf8');
@@ -62,7 +63,7 @@ const wanted = {
 describe('the plist', () => {
   test('is read back by one parser', () => expect(parse(textOf(plist))).toEqual(wanted));
 
-  test.runIf(tryProgram('plistutil') !== undefined)('and by libplist', () =>
+  test('and by libplist', needs({ programs: ['plistutil'] }), () =>
     withFile(textOf(plist), async (path) => {
       const binary = `${path}.bin`;
       const ran = await run('plistutil', ['-i', path, '-f', 'bin', '-o', binary]);
@@ -71,7 +72,7 @@ describe('the plist', () => {
     }),
   );
 
-  test.runIf(tryProgram('python3') !== undefined)('and by Python', () =>
+  test('and by Python', needs({ programs: ['python3'] }), () =>
     withFile(textOf(plist), async (path) => {
       const script =
         'import json,plistlib,sys;json.dump(plistlib.load(open(sys.argv[1],"rb")),sys.stdout)';
@@ -133,7 +134,7 @@ describe('the systemd unit', () => {
       expect(text).toContain(`${line}\n`);
   });
 
-  test.runIf(tryProgram('systemd-analyze') !== undefined)('is accepted by systemd', async () => {
+  test('is accepted by systemd', needs({ programs: ['systemd-analyze'] }), async () => {
     const directory = mkdtempSync(join(tmpdir(), 'Jörgs unit-'));
     try {
       const file = unitFile(directory, {

@@ -23,9 +23,13 @@ import { jobMark, systemJobPath } from '../../src/service/system-job.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { rootRequestIn } from './root-request.ts';
 import { snapshot } from './configure-rig.ts';
+import { needs, type Need } from '../needs.ts';
 
-/** Node where only root can write, as an administrator installs it. */
-const canAsk = process.getuid?.() === 0 && !pathsTo(process.execPath).some(isLoose);
+/** As an administrator installs it. */
+const safeNode: Need = {
+  what: 'a Node where only root can write',
+  isMet: !pathsTo(process.execPath).some(isLoose),
+};
 const [ann, ben] = ['65534', '1'];
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -51,7 +55,7 @@ const ask = (uid: string, input: unknown, verb = 'configure', path = '/usr/bin:/
   });
 const paths = () => rootPaths(systemPathsOf(tree));
 
-describe.runIf(canAsk)('root’s part for another user', () => {
+describe('root’s part for another user', needs('root', safeNode), () => {
   test('runs nothing that the user has put on the PATH, which sudo may leave as it is', () => {
     const theirs = join(tree, 'theirs');
     mkdirSync(theirs);

@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { snapshot } from './configure-rig.ts';
+import { needs } from '../needs.ts';
 
 // As root the program runs as nobody; otherwise as whoever we are.
 const asRoot = process.getuid?.() === 0;
@@ -127,7 +128,7 @@ describe('as an ordinary user', () => {
   });
 
   // Behaviour 151: `configure` plans everything before it writes the first file, and changes nothing if any file that it would write cannot be read or written.
-  test.runIf(asRoot)('where ~/.ssh is not for them to write, nothing is changed', () => {
+  test('where ~/.ssh is not for them to write, nothing is changed', needs('root'), () => {
     using rig = userRig('exec "$@"');
     const folder = dirname(rig.ssh);
     chownSync(folder, 0, 0);
@@ -162,7 +163,7 @@ describe('as an ordinary user', () => {
     expect(existsSync(rig.machines)).toBe(false);
   });
 
-  test.runIf(process.platform === 'linux')('up says whom the daemon of Nix lets in', () => {
+  test('up says whom the daemon of Nix lets in', needs('Linux'), () => {
     using rig = userRig('exit 1');
     const names = ['qemu-system-x86_64', 'qemu-system-aarch64', 'mksquashfs', 'nix-build'];
     for (const name of [...names, 'ssh', 'ssh-keygen'])

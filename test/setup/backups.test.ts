@@ -2,11 +2,11 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configureRig } from './configure-rig.ts';
+import { needs } from '../needs.ts';
 
 // Root's part needs root's rights.
-const asRoot = process.getuid?.() === 0;
 
-describe.runIf(asRoot)('Time Machine', () => {
+describe('Time Machine', needs('root'), () => {
   /** With a tmutil that keeps its calls, and then does this. */
   function rigWith(body: string) {
     const rig = configureRig();

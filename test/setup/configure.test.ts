@@ -25,11 +25,11 @@ import { identify } from '../../src/system/process/process.ts';
 import { run as runProgram } from '../../src/system/process/child.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
 import { configureRig } from './configure-rig.ts';
+import { needs } from '../needs.ts';
 
 // Without root's rights the real root part needs sudo; root-files.test.ts has that path.
-const asRoot = process.getuid?.() === 0;
 
-describe.runIf(asRoot)('configure', () => {
+describe('configure', needs('root'), () => {
   test('makes everything that Nix and ssh need', async () => {
     using rig = configureRig();
     const { layout, root } = rig;
@@ -323,7 +323,7 @@ describe('configure refuses', () => {
     expect(failure?.lines?.join('')).toContain('less than the 4 GiB');
   });
 
-  test.runIf(asRoot)('to make root the owner by accident', async () => {
+  test('to make root the owner by accident', needs('root'), async () => {
     using rig = configureRig();
     const { failure } = await rig.runWith({ SUDO_USER: 'ann' });
     expect(failure).toMatchObject({ kind: 'run-as-user' });
@@ -334,7 +334,7 @@ describe('configure refuses', () => {
   });
 });
 
-describe.runIf(asRoot)('configure leaves alone and says', () => {
+describe('configure leaves alone and says', needs('root'), () => {
   test('what the Nix store owns', async () => {
     using rig = configureRig();
     symlinkSync('/nix/store/00000000000000000000000000000000-machines', rig.root.machines);
@@ -403,7 +403,7 @@ describe.runIf(asRoot)('configure leaves alone and says', () => {
 
 const stored = '/nix/store/00000000000000000000000000000000';
 
-test.runIf(asRoot)('a second user is refused before anything is written', async () => {
+test('a second user is refused before anything is written', needs('root'), async () => {
   using rig = configureRig();
   mkdirSync(dirname(rig.root.installed), { recursive: true });
   const owner = { name: 'ann', uid: 54321, directory: '/home/ann/state' };
@@ -417,7 +417,7 @@ test.runIf(asRoot)('a second user is refused before anything is written', async 
   }
 });
 
-describe.runIf(asRoot)('configure meets', () => {
+describe('configure meets', needs('root'), () => {
   type Rig = ReturnType<typeof configureRig>;
   const put = (rig: Rig, path: string, text = '') => {
     const at = join(rig.tree, path);
@@ -515,7 +515,7 @@ describe.runIf(asRoot)('configure meets', () => {
   });
 });
 
-describe.runIf(asRoot)('a list of builders that a configuration makes', () => {
+describe('a list of builders that a configuration makes', needs('root'), () => {
   const machines = `${stored}-machines`;
 
   test.each([
@@ -554,7 +554,7 @@ describe.runIf(asRoot)('a list of builders that a configuration makes', () => {
   });
 });
 
-describe.runIf(asRoot)('a directory of linuxkit-nix', () => {
+describe('a directory of linuxkit-nix', needs('root'), () => {
   /** As its configure.sh leaves it, with what it adds to files of others. */
   function legacyRig() {
     const rig = configureRig();

@@ -19,8 +19,8 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { configureRig, snapshot } from './configure-rig.ts';
+import { needs } from '../needs.ts';
 
-const asRoot = process.getuid?.() === 0;
 const nobody = 65534;
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -68,7 +68,7 @@ function lay(): void {
 // Behaviour 18: No command works in a state directory that belongs to another user or that others can write, nor, as root,
 // in one that others can replace. Commands that only show something warn. `unconfigure --owner-gone` uses root's own
 // record.
-describe.runIf(asRoot)('a directory of another user', () => {
+describe('a directory of another user', needs('root'), () => {
   const changing: readonly (readonly string[])[] = [
     ['configure'],
     ['start'],
@@ -171,7 +171,7 @@ describe('configure -d', () => {
     expect(rig.snapshot()).toEqual(before);
   });
 
-  test.runIf(asRoot)('takes an empty one, ours, and that of the release before', async () => {
+  test('takes an empty one, ours, and that of the release before', needs('root'), async () => {
     using rig = configureRig();
     mkdirSync(rig.layout.root, { recursive: true });
     expect((await rig.run()).failure).toBeUndefined();

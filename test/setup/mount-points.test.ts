@@ -8,8 +8,8 @@ import { layoutOf } from '../../src/config/layout.ts';
 import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { snapshot } from './configure-rig.ts';
+import { needs } from '../needs.ts';
 
-const canMount = process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'true']).status === 0;
 let program: BuiltProgram;
 beforeAll(async () => {
   program = await buildProgram();
@@ -19,7 +19,7 @@ afterAll(() => program[Symbol.dispose]());
 const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
 
 // Behaviour 146: A file that is a mount point is written in place, and restored.
-describe.runIf(canMount)('a file that is a mount point', () => {
+describe('a file that is a mount point', needs('root', 'mounts'), () => {
   const tree = mkdtempSync(join(tmpdir(), 'mounted '));
   afterAll(() => rmSync(tree, { recursive: true }));
   const root = rootPaths(systemPathsOf(tree));

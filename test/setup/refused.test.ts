@@ -3,8 +3,8 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configureRig } from './configure-rig.ts';
+import { needs } from '../needs.ts';
 
-const asRoot = process.getuid?.() === 0;
 type Rig = ReturnType<typeof configureRig>;
 
 /** What stands in the way, by the kind of the failure that says so. */
@@ -29,7 +29,7 @@ function inPlaceOf(path: string): void {
 }
 
 // Behaviour 151: `configure` plans everything before it writes the first file, and changes nothing if any file that it would write cannot be read or written.
-describe.runIf(asRoot)('a configure that is refused has changed nothing', () => {
+describe('a configure that is refused has changed nothing', needs('root'), () => {
   test.each(obstacles)('%s', async (_, kind, put) => {
     using rig = configureRig();
     put(rig);

@@ -8,12 +8,13 @@ import { withBlock } from '../../src/host/managed-block.ts';
 import { statusOf } from '../../src/supervisor/status/status-of.ts';
 import { schemaProblems } from '../rig/status-schema.ts';
 import { configureRig } from './configure-rig.ts';
+import { needs } from '../needs.ts';
 
 type Rig = ReturnType<typeof configureRig>;
 const toTell = (rig: Rig) => rootUpdate(rig.layout, { env: { LINUXKIT_BUILDER_TREE: rig.tree } });
 const namesIn = (rig: Rig) => toTell(rig)?.differs.map(({ name }) => name);
 
-describe.runIf(process.getuid?.() === 0)('settings that are others than root was told', () => {
+describe('settings that are others than root was told', needs('root'), () => {
   test('are named, with both values, on the screen and in the record', async () => {
     using rig = configureRig();
     expect((await rig.run('-c', '2', '--port', '24999')).failure).toBeUndefined();

@@ -27,10 +27,10 @@ import { withLine } from '../../src/host/root/root-lines.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
 import { snapshot } from './configure-rig.ts';
 import { rootRequestIn } from './root-request.ts';
+import { needs } from '../needs.ts';
 
 const shells = ['sh', 'dash', 'bash', 'busybox'].filter((name) => tryProgram(name) !== undefined);
 const asRoot = process.getuid?.() === 0;
-const canMount = asRoot && spawnSync('unshare', ['-m', 'true']).status === 0;
 
 let tree: string;
 let request: RootRequest;
@@ -229,7 +229,7 @@ describe("root's script refuses, and changes nothing", () => {
     refused(`${join(tree, path)} must be`);
   });
 
-  test.runIf(asRoot)('that is another user’s', () => {
+  test('that is another user’s', needs('root'), () => {
     mkdirSync(paths.directory, { recursive: true });
     chownSync(paths.directory, 65534, 65534);
     refused(paths.directory);
@@ -243,7 +243,7 @@ describe("root's script refuses, and changes nothing", () => {
     refused(`${paths[name]} is not a regular file`, script);
   });
 
-  test.runIf(canMount)('a folder that is read-only', () => {
+  test('a folder that is read-only', needs('root', 'mounts'), () => {
     mkdirSync(request.etcNix, { recursive: true });
     const before = snapshot(tree);
     const mount = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec /bin/sh -c "$2"';
@@ -291,7 +291,7 @@ test('links that a user put where root writes whole files are replaced, and not 
 });
 
 // Behaviour 146: A file that is a mount point is written in place, and restored.
-describe.runIf(canMount)('a file that is a mount point', () => {
+describe('a file that is a mount point', needs('root', 'mounts'), () => {
   const mounted = (script: string, flags = '') => {
     const mounts = [paths.ssh, paths.machines].map(
       (path) =>

@@ -14,6 +14,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { isYes } from '../../src/command/ask.ts';
 import { configureRig, snapshot } from './configure-rig.ts';
+import { needs } from '../needs.ts';
 
 type Rig = ReturnType<typeof configureRig>;
 // Without root's rights the real root part needs sudo; as-user.test.ts has that path.
@@ -63,7 +64,7 @@ const trees: Readonly<Record<string, (rig: Rig) => void>> = {
   },
 };
 
-describe.runIf(asRoot)('configure, then unconfigure, leaves as it was', () => {
+describe('configure, then unconfigure, leaves as it was', needs('root'), () => {
   test.each(Object.keys(trees))('%s', async (name) => {
     using rig = configureRig();
     trees[name]?.(rig);
@@ -83,7 +84,7 @@ describe.runIf(asRoot)('configure, then unconfigure, leaves as it was', () => {
   });
 });
 
-describe.runIf(asRoot)('unconfigure', () => {
+describe('unconfigure', needs('root'), () => {
   test('keeps the disk and the keys, and configure then gives back the same builder', async () => {
     using rig = configureRig();
     await rig.run('-c', '1');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeProgram } from '../rig/other-process.ts';
 import { filesIn, lackOf, roomAt, roomIn } from '../../src/supervisor/disk/disk-room.ts';
+import { needs } from '../needs.ts';
 
 const wanted = { bytes: 1000, inodes: 64 };
 const plenty = { bavail: 1000, bsize: 1, files: 100, ffree: 64 };
@@ -34,8 +35,7 @@ test('a count of none is not believed where files can be made, and none of those
 });
 
 // Without such a file system at hand: one of 20 inodes, whose count is the truth.
-const canMount = process.platform === 'linux' && process.getuid?.() === 0;
-test.runIf(canMount)('a count that is true is a lack', async () => {
+test('a count that is true is a lack', needs('root', 'Linux'), async () => {
   const source = `
     import { roomAt } from '../../src/supervisor/disk/disk-room.ts';
     console.log(roomAt(process.argv[2]).inodes);`;

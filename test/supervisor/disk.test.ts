@@ -16,6 +16,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { judgeDisk, prepareDisk } from '../../src/supervisor/disk/disk.ts';
 import { Failed, type Failure } from '../../src/system/failure.ts';
 import { makeProgram } from '../rig/other-process.ts';
+import { needs } from '../needs.ts';
 
 const GiB = 1024 ** 3;
 let dir = '';
@@ -102,7 +103,7 @@ describe('the disk', () => {
     expect(kindOf(() => prepareDisk(disk, 2))).toBe('disk-unreadable');
   });
 
-  test.runIf(process.getuid?.() !== 0)('that cannot be read is named', () => {
+  test('that cannot be read is named', needs('ordinary user'), () => {
     writeFileSync(disk, '');
     chmodSync(disk, 0);
     expect(kindOf(() => prepareDisk(disk, 2))).toBe('disk-unreadable');

@@ -9,6 +9,7 @@ import { isLocked } from '../../src/system/lock/lock.ts';
 import { silent } from '../../src/system/log.ts';
 import { readLive, removePid, writePid } from '../../src/system/files/pidfile.ts';
 import { identify } from '../../src/system/process/process.ts';
+import { needs } from '../needs.ts';
 
 /** Twenty times as fast: the five seconds that a process has to end are a quarter of one here, which a busy machine needs. */
 const speed = 20;
@@ -171,7 +172,7 @@ test('one that Nixpkgs wrapped is ours under the name that was started', async (
 
 // Behaviour 5: After a daemon was killed, its VM is found and ended even if a cleaner has deleted any one of its files,
 // such as its lock. No second VM starts beside it.
-describe.runIf(process.platform === 'linux')('a child that was left, and a cleaner', () => {
+describe('a child that was left, and a cleaner', needs('Linux'), () => {
   test.each([
     ['its lock', ['vm.lock']],
     ['its record', ['vm.json']],

@@ -5,7 +5,8 @@ import { afterLoss, defaultPolicy } from '../../src/supervisor/lifecycle/backoff
 import { vmKilled } from '../../src/supervisor/health/child-failures.ts';
 import { MemoryWatch } from '../../src/supervisor/health/memory-watch.ts';
 import { oomKills, readOomKills } from '../../src/system/host/host-memory.ts';
-import { canLimitMemory, MemoryGroup } from '../rig/memory-group.ts';
+import { MemoryGroup, memoryLimits } from '../rig/memory-group.ts';
+import { needs } from '../needs.ts';
 
 describe('the count of the system', () => {
   test('is read', () => expect(readOomKills('oom_kill_x 3\noom_kill 12\nnr 1\n')).toBe(12));
@@ -13,11 +14,13 @@ describe('the count of the system', () => {
     expect(readOomKills(text)).toBeUndefined(),
   );
 
-  test.runIf(canLimitMemory)('grows with a process that is killed for want of memory', async () => {
+  test('grows with a process that is killed for want of memory', needs(memoryLimits), async () => {
     using group = MemoryGroup.make(60_000_000);
     const before = oomKills() ?? 0;
     const greedy = "process.stdin.once('data', () => Buffer.alloc(400_000_000, 1))";
-    const child = spawn(process.execPath, ['-e', greedy], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const child = spawn(process.execPath, ['-e', greedy], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
     group?.add(child.pid ?? 0);
     child.stdin.on('error', () => undefined).write('now');
     expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);

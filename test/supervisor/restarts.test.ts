@@ -13,11 +13,11 @@ import { systemClock } from '../../src/system/time/clock.ts';
 import { silent, type Log } from '../../src/system/log.ts';
 import { gvproxy } from '../../src/net/gvproxy.ts';
 import { chooseVm } from '../../src/vm/choose-vm.ts';
-import { kvmObstacle } from '../../src/vm/kvm-device.ts';
 import { trialLine } from '../../src/vm/qemu/trial-init.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { identify } from '../../src/system/process/process.ts';
 import { unasked, World } from '../model/world.ts';
+import { needs } from '../needs.ts';
 
 const restless = { ...defaultPolicy, firstDelayMs: 0, maxDelayMs: 0, maxAttempts: Infinity };
 
@@ -72,8 +72,9 @@ const descriptors = (): number => readdirSync('/proc/self/fd').length;
 const timers = (): number =>
   process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 
-test.runIf(existsSync('/proc/self/fd'))(
+test(
   'a hundred restarts keep no descriptor and no timer',
+  needs({ path: '/proc/self/fd' }),
   async () => {
     await using world = await World.make();
     programIs(world, 'exit 1');
@@ -108,8 +109,9 @@ test('what an earlier daemon left is looked for once; again when somebody holds 
 });
 
 // Our own copy of the kernel is another file at each start.
-test.runIf(process.platform === 'linux' && kvmObstacle() === undefined)(
+test(
   'an accelerator that works is tried once, and not again by the next start',
+  needs('Linux', 'KVM'),
   async () => {
     await using world = await World.make();
     const says = `echo '${trialLine}' >>'${world.layout.trialConsole}'; exec sleep 100`;

@@ -30,6 +30,7 @@ import type { Log } from '../../src/system/log.ts';
 import { readyIn } from '../model/ready.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
 import { World } from '../model/world.ts';
+import { needs } from '../needs.ts';
 
 let world: World;
 let files: Staging;
@@ -129,7 +130,7 @@ test('that an image became the good one changes nothing; that it was rejected do
   expect(files.reuse(input())).toBeUndefined();
 });
 
-test.runIf(existsSync('/dev/shm'))('an image on another file system is copied', () => {
+test('an image on another file system is copied', needs({ path: '/dev/shm' }), () => {
   const away = mkdtempSync('/dev/shm/images-');
   try {
     cpSync(world.layout.images, away, { recursive: true });

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { readStatus } from '../../src/supervisor/status/status.ts';
 import { Failed } from '../../src/system/failure.ts';
+import { needs } from '../needs.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -32,7 +33,7 @@ test('a directory in its place is told, with what to do', () => {
   expect(failure()).toMatchObject({ kind: 'status-unreadable', exit: 77 });
 });
 
-test.runIf(process.getuid?.() !== 0)('one that belongs to another user is told', () => {
+test('one that belongs to another user is told', needs('ordinary user'), () => {
   writeFileSync(layout.status, '{}');
   chmodSync(layout.status, 0);
   expect(failure()).toMatchObject({ kind: 'status-unreadable' });

@@ -23,6 +23,7 @@ import { readLive } from '../../src/system/files/pidfile.ts';
 import { dialUnix } from '../../src/system/socket/unix-socket.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { makeProgram, runProgram } from '../rig/other-process.ts';
+import { needs } from '../needs.ts';
 
 let layout: Layout;
 const signal = new AbortController().signal;
@@ -113,33 +114,30 @@ test('what would look old is touched; what a guest boots keeps its time', async 
 });
 
 // Another process has the lock, whose file a cleaner has taken.
-test.runIf(process.platform === 'linux')(
-  'no second daemon begins where only the lock’s file is gone',
-  async () => {
-    const source = `
+test('no second daemon begins where only the lock’s file is gone', needs('Linux'), async () => {
+  const source = `
     import { DaemonLock } from '../../src/supervisor/daemon/daemon-lock.ts';
     import { layoutOf } from '../../src/config/layout.ts';
     const lock = DaemonLock.take(layoutOf(process.argv[2]));
     console.log(lock instanceof DaemonLock);
     process.stdin.on('data', () => console.log(lock.isInPlace()));`;
-    const other = runProgram(await makeProgram(layout.root, source), [layout.root], 'pipe');
-    const { stdin, stdout } = other;
-    if (stdin === null || stdout === null) throw new Error('it has no pipes');
-    const said = async () => String(((await once(stdout, 'data')) as [Buffer])[0]).trim();
-    try {
-      expect(await said()).toBe('true');
-      rmSync(layout.daemonLock);
-      expect(DaemonLock.take(layout)).toEqual({ pid: other.pid });
-      stdin.write('x');
-      expect(await said()).toBe('true');
-      // It has it under its name again.
-      expect(DaemonLock.take(layout)).toEqual({ pid: undefined });
-      rmSync(layout.state, { recursive: true });
-      mkdirSync(layout.state);
-      stdin.write('x');
-      expect(await said()).toBe('false');
-    } finally {
-      other.kill('SIGKILL');
-    }
-  },
-);
+  const other = runProgram(await makeProgram(layout.root, source), [layout.root], 'pipe');
+  const { stdin, stdout } = other;
+  if (stdin === null || stdout === null) throw new Error('it has no pipes');
+  const said = async () => String(((await once(stdout, 'data')) as [Buffer])[0]).trim();
+  try {
+    expect(await said()).toBe('true');
+    rmSync(layout.daemonLock);
+    expect(DaemonLock.take(layout)).toEqual({ pid: other.pid });
+    stdin.write('x');
+    expect(await said()).toBe('true');
+    // It has it under its name again.
+    expect(DaemonLock.take(layout)).toEqual({ pid: undefined });
+    rmSync(layout.state, { recursive: true });
+    mkdirSync(layout.state);
+    stdin.write('x');
+    expect(await said()).toBe('false');
+  } finally {
+    other.kill('SIGKILL');
+  }
+});

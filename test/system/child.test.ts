@@ -18,6 +18,7 @@ import { Exit } from '../../src/system/failure.ts';
 import { isLocked } from '../../src/system/lock/lock.ts';
 import { identify } from '../../src/system/process/process.ts';
 import { makeProgram, outcome, runProgram } from '../rig/other-process.ts';
+import { needs } from '../needs.ts';
 
 let dir = '';
 const started: Child[] = [];
@@ -95,8 +96,9 @@ describe('a child', () => {
   });
 
   // There the lock is taken in the opening, which a lease makes fail in the same way.
-  test.runIf(process.platform === 'linux')(
+  test(
     'is not started twice on one lock on macOS either, and that is no fault',
+    needs('Linux'),
     async () => {
       const lease =
         '$SIG{IO} = "IGNORE"; open(F, "+>>", shift); fcntl(F, 1024, 1) or die; print 1; sleep 60';

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { needs } from '../needs.ts';
 
 const checkout = resolve(import.meta.dirname, '../..');
 const unshare = ['--map-root-user', '--mount'];
-const canMount = spawnSync('unshare', [...unshare, 'true']).status === 0;
 
 let dir = '';
 beforeAll(async () => {
@@ -25,19 +25,17 @@ beforeAll(async () => {
 afterAll(() => rmSync(dir, { recursive: true }));
 
 // Behaviour 185: gvproxy and vfkit are found where podman keeps its own, which is on no PATH.
-test
-  .runIf(canMount)
-  .each([
-    '/opt/homebrew/opt/podman/libexec/podman/gvproxy',
-    '/usr/local/opt/podman/libexec/podman/gvproxy',
-    '/opt/podman/bin/gvproxy',
-  ])("podman's gvproxy at %s", (path) => {
+test.each([
+  '/opt/homebrew/opt/podman/libexec/podman/gvproxy',
+  '/usr/local/opt/podman/libexec/podman/gvproxy',
+  '/opt/podman/bin/gvproxy',
+])("podman's gvproxy at %s", needs('mounts'), (path) => {
   expect(foundWith(path, 'gvproxy')).toBe(path);
 });
 
 // Behaviour 43: Red Hat's QEMU, which is on no PATH, is found for a guest of the host's own architecture. If it has only the
 // newer PC machine, the guest gets that one.
-test.runIf(canMount)("Red Hat's QEMU, for a guest of the host's own kind", () => {
+test("Red Hat's QEMU, for a guest of the host's own kind", needs('mounts'), () => {
   const [own, other] =
     process.arch === 'arm64'
       ? ['qemu-system-aarch64', 'qemu-system-x86_64']

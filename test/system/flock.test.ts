@@ -6,6 +6,7 @@ import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { withOperationLock, isLocked, tryKernelLock } from '../../src/system/lock/lock.ts';
 import { lockless, locklessPath, type Lockless } from '../rig/lockless.ts';
+import { needs } from '../needs.ts';
 
 let dir = '';
 beforeEach(() => {
@@ -36,8 +37,9 @@ const others = [
 ] as const;
 
 // Behaviour 178: A `flock` that is not util-linux's is named as that, and the file system is not blamed.
-test.runIf(process.platform === 'linux').each(others)(
+test.each(others)(
   'a flock that cannot do what is needed is named, and no file system: %s',
+  needs('Linux'),
   async (script, why) => {
     writeFileSync(join(dir, 'flock'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
     vi.stubEnv('PATH', `${dir}:${process.env['PATH'] ?? ''}`);
@@ -48,7 +50,7 @@ test.runIf(process.platform === 'linux').each(others)(
   },
 );
 
-describe.runIf(process.platform === 'linux')('a file system that keeps no locks', () => {
+describe('a file system that keeps no locks', needs('Linux'), () => {
   test.each(Object.keys(lockless) as Lockless[])('is told and not waited for: %s', async (kind) => {
     const path = join(dir, 'x');
     vi.stubEnv('PATH', locklessPath(dir, kind));

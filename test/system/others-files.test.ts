@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OthersFiles } from '../../src/system/files/others-files.ts';
+import { needs } from '../needs.ts';
 
 let dir: string;
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), 'others-'))));
@@ -53,7 +54,7 @@ describe('a file that somebody else keeps', () => {
         truncateSync(path, 1 << 30);
       }),
     ).toEqual([undefined, 'it is larger than 16 MiB']));
-  test.runIf(process.getuid?.() !== 0)('may be for others only', () =>
+  test('may be for others only', needs('ordinary user'), () =>
     expect(
       look((path) => {
         writeFileSync(path, '');

@@ -26,6 +26,7 @@ import {
 import { bundleAt } from '../../src/vm/boot-image.ts';
 import { trialLine } from '../../src/vm/qemu/trial-init.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
+import { needs } from '../needs.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -98,7 +99,7 @@ const holds =
 
 // Behaviour 26: An accelerator is chosen by trial: it must bring the guest's own kernel, with the memory and CPUs of the
 // start, to its first line of userspace. A slow one is not broken: it fails after 5 s without output, or after 60 s.
-describe.runIf(process.platform === 'linux')('a trial', () => {
+describe('a trial', needs('Linux'), () => {
   test('takes an accelerator whose guest gets to its first program, and remembers it', async () => {
     const choice = { accelerator: 'kvm', rejected: [] };
     expect(await choose(works)).toEqual({ ...choice, tried: true });
@@ -176,7 +177,7 @@ class QuickClock extends FakeClock {
   }
 }
 
-describe.runIf(process.platform === 'linux')('the patience of a trial', () => {
+describe('the patience of a trial', needs('Linux'), () => {
   test('ends 5 s after the last byte', async () => {
     const { rejected } = await choose(
       says('Probing EDD (edd=off to disable)... ok'),
@@ -210,7 +211,7 @@ describe.runIf(process.platform === 'linux')('the patience of a trial', () => {
   });
 });
 
-describe.runIf(process.platform === 'linux')("KVM's device", () => {
+describe("KVM's device", needs('Linux'), () => {
   test('is looked at each time: whoever is let in need not boot the host again', async () => {
     const kvm = join(layout.root, 'nothing');
     const take = () => choose('exit 1', { kvm });
@@ -225,7 +226,7 @@ describe.runIf(process.platform === 'linux')("KVM's device", () => {
     expect(await take()).toEqual({ ...tried, tried: false });
   });
 
-  test.runIf(native === 'x86_64-linux')('forced and not there, is no start', async () => {
+  test('forced and not there, is no start', needs('x86-64'), async () => {
     const kvm = join(layout.root, 'nothing');
     await expect(choose('exit 1', { accelerator: 'kvm', kvm })).rejects.toMatchObject({
       failure: {
@@ -249,7 +250,7 @@ test('a forced one is not tried', async () =>
 
 // Behaviour 27: An accelerator that fails later is not used again until the host reboots, and the same start goes on with
 // the next one.
-describe.runIf(process.platform === 'linux')('what an end teaches', () => {
+describe('what an end teaches', needs('Linux'), () => {
   const at = '2026-01-01T00:00:00.000Z';
   const lessonOf = (accelerator: 'kvm' | 'tcg', asked = 'auto') =>
     acceleratorLesson(

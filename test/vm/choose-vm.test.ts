@@ -12,6 +12,7 @@ import { checkConfig } from '../../src/config/config.ts';
 import { chooseVm, driverFor, factsOf, keepChoice, vmLesson } from '../../src/vm/choose-vm.ts';
 import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { forgetVm, keepVm, readKept } from '../../src/vm/kept-vm.ts';
+import { needs } from '../needs.ts';
 
 let dir = '';
 let layout: Layout;
@@ -63,7 +64,7 @@ test('where nothing can be had, each program has a reason', () => {
   expect(driverFor(asked()).name).toBe('qemu');
 });
 
-test.runIf(process.platform === 'linux')('on Linux it is QEMU, and says why', () => {
+test('on Linux it is QEMU, and says why', needs('Linux'), () => {
   install(qemu, 'vfkit', 'gvproxy');
   const { driver, why } = chooseVm(asked());
   expect(driver.name).toBe('qemu');

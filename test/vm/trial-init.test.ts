@@ -6,6 +6,7 @@ import { systemNames } from '../../src/domain/guest-system.ts';
 import { run } from '../../src/system/process/child.ts';
 import { trialInit, trialInitrd, trialLine } from '../../src/vm/qemu/trial-init.ts';
 import { unpackCpio } from '../fakes/unpack-cpio.ts';
+import { needs } from '../needs.ts';
 
 test.each(systemNames)('the program for %s is one segment, which is all of the file', (system) => {
   const file = Buffer.from(trialInit(system));
@@ -23,21 +24,18 @@ test('the archive holds it as /init', () => {
 });
 
 // It is no more than a process here; in a trial it is the whole of userspace.
-test.runIf(process.platform === 'linux' && process.arch === 'x64')(
-  'says its line and ends by itself',
-  async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'init-'));
-    try {
-      const path = join(dir, 'init');
-      writeFileSync(path, trialInit('x86_64-linux'));
-      chmodSync(path, 0o755);
-      const { stdout, ended } = await run(path, []);
-      expect({ stdout, ended }).toEqual({
-        stdout: `${trialLine}\n`,
-        ended: { kind: 'exited', code: 0 },
-      });
-    } finally {
-      rmSync(dir, { recursive: true });
-    }
-  },
-);
+test('says its line and ends by itself', needs('Linux', 'x86-64'), async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'init-'));
+  try {
+    const path = join(dir, 'init');
+    writeFileSync(path, trialInit('x86_64-linux'));
+    chmodSync(path, 0o755);
+    const { stdout, ended } = await run(path, []);
+    expect({ stdout, ended }).toEqual({
+      stdout: `${trialLine}\n`,
+      ended: { kind: 'exited', code: 0 },
+    });
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});

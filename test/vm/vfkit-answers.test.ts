@@ -2,7 +2,7 @@
  * The driver and each answer to what nobody is sure of, by the stand-in's switches: what is launched is the driver's own command line, the
  * guest a few instructions. Whatever the answer is, the driver comes to a VM that runs or to a reason, and the VM process ends.
  */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -36,10 +36,9 @@ import { tinyKernels } from '../fakes/vfkit/tiny-kernel.ts';
 import { versions } from '../fakes/vfkit/version.ts';
 import { reapAfterUs } from '../rig/reaper.ts';
 import { makeProgram } from '../rig/stand-in.ts';
+import { isMet, needs, type Need } from '../needs.ts';
 
-const hasPrograms = ['setpriv', 'python3', 'qemu-system-aarch64', 'flock'].every(
-  (name) => spawnSync('sh', ['-c', `command -v ${name}`]).status === 0,
-);
+const tools: Need = { programs: ['setpriv', 'python3', 'qemu-system-aarch64', 'flock'] };
 
 /** Time that goes so many times as fast: the driver's limits are tens of seconds. */
 const hasty = (times: number): Clock => ({
@@ -56,7 +55,7 @@ let vm: Child | undefined;
 let peer: ChildProcess | undefined;
 
 beforeAll(async () => {
-  if (!hasPrograms) return;
+  if (!isMet(tools)) return;
   dir = mkdtempSync(join(tmpdir(), 'vfa-'));
   reapAfterUs(dir);
   program = await makeProgram(dir, 'vfkit');
@@ -177,7 +176,7 @@ async function ends({ vm, machine }: Life): Promise<void> {
 
 // Behaviour 184: Where vfkit's behaviour is uncertain, each possibility leads to a running guest or to a reason why not,
 // and its process ends.
-describe.runIf(hasPrograms)('the driver survives', () => {
+describe('the driver survives', needs(tools), () => {
   test.each(versions)('vfkit %s: its version, a start, and an end', async (version) => {
     await network();
     const life = await begin({ version });

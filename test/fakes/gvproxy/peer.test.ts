@@ -7,18 +7,17 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { makeProgram } from '../../rig/stand-in.ts';
+import { isMet, needs, type Need } from '../../needs.ts';
 
 let dir = '';
 let program = '';
 const at = (name: string) => join(dir, name);
 const children: ChildProcess[] = [];
-const hasPrograms = ['setpriv', 'python3'].every(
-  (name) => spawnSync('sh', ['-c', `command -v ${name}`]).status === 0,
-);
+const tools: Need = { programs: ['setpriv', 'python3'] };
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'gv-'));
-  if (!hasPrograms) return;
+  if (!isMet(tools)) return;
   writeFileSync(at('mirror'), '#!/bin/sh\nexec cat\n');
   chmodSync(at('mirror'), 0o755);
   program = await makeProgram(dir, 'gvproxy', at('mirror'));
@@ -73,7 +72,7 @@ async function begin(): Promise<ChildProcess> {
 }
 const end = (child: ChildProcess) => once(child, 'exit').then(([code]) => code as number | null);
 
-describe.runIf(hasPrograms)('in vfkit mode', () => {
+describe('in vfkit mode', needs(tools), () => {
   test('frames go both ways, and SIGTERM is its end, with the socket', async () => {
     const child = await begin();
     const one = await Card.join('a.sock');

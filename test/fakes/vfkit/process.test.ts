@@ -22,6 +22,7 @@ import { makeProgram } from '../../rig/stand-in.ts';
 import { rows } from './rows.ts';
 import type { Switches } from './switches.ts';
 import { tinyKernels } from './tiny-kernel.ts';
+import { isMet, needs, type Need } from '../../needs.ts';
 
 let dir = '';
 let program = '';
@@ -29,13 +30,11 @@ let said = '';
 let told = '';
 const children: ChildProcess[] = [];
 const at = (name: string) => join(dir, name);
-const hasPrograms = ['setpriv', 'python3', 'qemu-system-aarch64', 'flock'].every(
-  (name) => spawnSync('sh', ['-c', `command -v ${name}`]).status === 0,
-);
+const tools: Need = { programs: ['setpriv', 'python3', 'qemu-system-aarch64', 'flock'] };
 
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'vf-'));
-  if (!hasPrograms) return;
+  if (!isMet(tools)) return;
   program = await makeProgram(dir, 'vfkit');
   writeFileSync(at('kernel'), tinyKernels.waits);
   writeFileSync(at('off'), tinyKernels.off);
@@ -266,7 +265,7 @@ const plays: Readonly<Record<string, Play>> = {
   },
 };
 
-describe.runIf(hasPrograms)('in a process', () => {
+describe('in a process', needs(tools), () => {
   const played = rows.flatMap((row) => ('play' in row ? [row] : []));
   test('each row that needs one has its play, and no play is without a row', () =>
     expect(Object.keys(plays).sort()).toEqual(played.map((row) => row.play).sort()));

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { inPrivateWorld, worldsPossible } from '../private-world.ts';
+import { inPrivateWorld } from '../private-world.ts';
+import { needs } from '../../needs.ts';
 
 // Behaviour 11: A state directory that becomes read-only ends no guest. The daemon prints what it cannot write to the
 // status file, which is correct again within 5 s of becoming writable.
-describe.runIf(worldsPossible)('the state directory becomes read-only under the daemon', () => {
+describe('the state directory becomes read-only under the daemon', needs('root', 'Linux'), () => {
   let facts: ReadonlyMap<string, string> = new Map();
   let all = '';
 

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { inPrivateWorld, worldsPossible } from '../private-world.ts';
+import { inPrivateWorld } from '../private-world.ts';
+import { needs } from '../../needs.ts';
 
 // Behaviour 65: A full host disk pauses the guest. The guest is never restarted for that, and continues by itself once 512
 // MiB are free.
-describe.runIf(worldsPossible)("the host's disk is full while the guest writes", () => {
+describe("the host's disk is full while the guest writes", needs('root', 'Linux'), () => {
   let facts: ReadonlyMap<string, string> = new Map();
   let all = '';
 

@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { HyperkitRig } from '../hyperkit-rig.ts';
-import { inPrivateWorld, worldsPossible } from '../private-world.ts';
+import { inPrivateWorld } from '../private-world.ts';
+import { needs } from '../../needs.ts';
 
 // Behaviour 66: HyperKit and vfkit cannot pause. Their guest is shut down cleanly when less than 512 MiB are free, which is
 // shown as `paused`, and restarted once 1 GiB is free.
-describe.runIf(worldsPossible)(
+describe(
   "the host's disk becomes full under HyperKit, which cannot pause",
+  needs('root', 'Linux'),
   () => {
     let facts: ReadonlyMap<string, string> = new Map();
     let all = '';

@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { inPrivateWorld, worldsPossible } from '../private-world.ts';
+import { inPrivateWorld } from '../private-world.ts';
 import { VfkitRig } from '../vfkit-rig.ts';
+import { needs } from '../../needs.ts';
 
 // Behaviour 66: HyperKit and vfkit cannot pause. Their guest is shut down cleanly when less than 512 MiB are free, which is
 // shown as `paused`, and restarted once 1 GiB is free.
-test.runIf(worldsPossible)(
+test(
   "the host's disk becomes full under vfkit: the guest is shut down in order, and begins again when there is room",
+  needs('root', 'Linux'),
   async () => {
     using programs = await VfkitRig.create();
     programs.switch({});

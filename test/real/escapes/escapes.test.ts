@@ -3,10 +3,15 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { BuilderRig } from '../rig.ts';
+import { needs, type Need } from '../../needs.ts';
 
 const checkout = resolve(import.meta.dirname, '../../..');
 /** The image of the release before, which scripts/test makes: its Nix is 2.26.3. */
 const old = join(process.env['LINUXKIT_TEST_RELEASE'] ?? onlyRelease(), 'image/builder');
+const releaseBefore: Need = {
+  what: 'an image of the release before (scripts/test image)',
+  isMet: existsSync(`${old}-kernel`),
+};
 
 // Behaviour 138: A build in the guest does not become root, and does not reach another build, a user or the daemon's
 // socket. Nix's known escapes are tried, and gain nothing.
@@ -24,8 +29,9 @@ test('out of a build of our image nothing gets', async (context) => {
   expect(rig.status()?.diskExposed).toBeUndefined();
 });
 
-test.runIf(existsSync(`${old}-kernel`))(
+test(
   'out of one of the image before there are ways, which shows that they are tried rightly',
+  needs(releaseBefore),
   async (context) => {
     await using rig = await BuilderRig.create({ context, configure: ['--bundle', old] });
     await rig.up();

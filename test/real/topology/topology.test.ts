@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { inPrivateWorld, worldsPossible, type Found } from '../private-world.ts';
+import { inPrivateWorld, type Found } from '../private-world.ts';
+import { needs } from '../../needs.ts';
 
-describe.runIf(worldsPossible)(
+describe(
   "an ordinary user owns the daemon, root's nix-daemon asks, another user builds",
+  needs('root', 'Linux'),
   () => {
     let facts: Found['facts'];
     let all = '';

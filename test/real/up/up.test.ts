@@ -5,12 +5,11 @@ import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../../rig/free-port.ts';
+import { needs } from '../../needs.ts';
 
 const checkout = resolve(import.meta.dirname, '../../..');
-/** Mounts need root; elsewhere this is skipped, and the run says so. */
-const possible = process.platform === 'linux' && process.getuid?.() === 0;
 
-describe.runIf(possible)('scripts/up, killed three times and run again', () => {
+describe('scripts/up, killed three times and run again', needs('root', 'Linux'), () => {
   const facts = new Map<string, string>();
   let all = '';
 

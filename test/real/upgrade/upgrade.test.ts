@@ -2,7 +2,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { runWorld, worldsPossible, type Found } from '../private-world.ts';
+import { runWorld, type Found } from '../private-world.ts';
+import { needs } from '../../needs.ts';
 
 const checkout = resolve(import.meta.dirname, '../../..');
 /** Its program and its image, made by scripts/test; the only one there is where it is not named. */
@@ -11,7 +12,7 @@ const program = join(release, 'program');
 const image = join(release, 'image/builder');
 const kernel = /^Linux version \S+ .*Debian/;
 
-describe.runIf(worldsPossible)('a builder of the release before', () => {
+describe('a builder of the release before', needs('root', 'Linux'), () => {
   let found: Found;
   const fact = (name: string) => found.facts.get(name);
   beforeAll(async () => {

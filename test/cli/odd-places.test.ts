@@ -136,6 +136,30 @@ test(
   },
 );
 
+const unseen = ['--map-root-user', '--mount', 'sh', '-c'];
+const hideProc = 'mount -t tmpfs none /proc && exec "$0" "$@"';
+test.runIf(
+  process.platform === 'linux' && spawnSync('unshare', [...unseen, hideProc, 'true']).status === 0,
+)('a chroot without /proc is named as that', () => {
+  const home = mkdtempSync(join(tmpdir(), 'no-proc-'));
+  try {
+    const run = (...argv: readonly string[]) => {
+      const words = [process.execPath, program.main, ...argv, '-d', join(home, 's')];
+      return spawnSync('unshare', [...unseen, hideProc, ...words], {
+        ...{ encoding: 'utf8', timeout: 60_000 },
+        env: { PATH: process.env['PATH'], HOME: home, LINUXKIT_BUILDER_TREE: home },
+      });
+    };
+    expect(run('configure', '--no-root', '-q').status).toBe(0);
+    const daemon = run('daemon');
+    expect(daemon.stderr).toContain('mount -t proc');
+    expect(daemon.status).toBe(71);
+    expect(run('doctor').stdout).not.toContain('Unexpected');
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+});
+
 test('a folder for temporary files that is not there is named where one is needed', async () => {
   using rig = configureRig();
   const file = join(rig.places.home, '.ssh/config');

@@ -16,6 +16,7 @@ import { endOf, flockUnfit, unresponsive } from '../../src/system/lock/flock.ts'
 import { childLockHeld, lockLost, noLocks } from '../../src/system/lock/lock.ts';
 import { programMissing } from '../../src/system/process/find-program.ts';
 import { locksNothing } from '../../src/system/process/node-trial.ts';
+import { noProc } from '../../src/system/process/process.ts';
 import { dial } from '../../src/system/socket/dial.ts';
 import { JsonLines } from '../../src/system/socket/json-lines.ts';
 import { fdOf, withSockets } from '../../src/system/socket/listening.ts';
@@ -104,6 +105,7 @@ tells('system', {
   },
   'The host': {
     'is of no kind that we run on': () => supported('ppc64', 'aix'),
+    'shows no processes': () => noProc('ENOENT'),
     'cannot connect to itself': () => loopbackDown('linux'),
     'cannot connect to itself, on a Mac': () => loopbackDown('darwin'),
   },

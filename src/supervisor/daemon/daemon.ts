@@ -9,7 +9,7 @@ import { makeDirectory, makePrivate } from '../../system/files/files.ts';
 import { isLocked } from '../../system/lock/lock.ts';
 import { openLog, type OpenLog } from '../../system/log.ts';
 import { removePid, writePid } from '../../system/files/pidfile.ts';
-import { identify } from '../../system/process/process.ts';
+import { identify, noProc } from '../../system/process/process.ts';
 import type { StopSignal } from '../../system/process/signals.ts';
 import { defaultPolicy } from '../lifecycle/backoff.ts';
 import { openControl } from './control.ts';
@@ -82,7 +82,10 @@ async function live(
   if (lock === undefined) return Exit.ok;
   try {
     const me = identify(process.pid);
-    if (me === undefined) throw new Error('this process cannot see itself');
+    if (me === undefined)
+      throw process.platform === 'linux'
+        ? new Failed(noProc())
+        : new Error('this process cannot see itself');
     writePid(ownPidFiles(layout), me.pid, me.program);
     let isVerbose = false;
     const read = () => {

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
+import { errorCode, Exit, Failed, type Failure } from '../failure.ts';
 
 export interface Identity {
   readonly pid: number;
@@ -38,16 +39,33 @@ export function isProgram(running: string, name: string): boolean {
 }
 
 let boot: string | undefined;
-/** The host's current boot. Not kern.boottime: that moves when the clock is set. */
+/** The host's current boot. Not kern.boottime: that moves when the clock is set. Failed `no-proc`. */
 export function bootId(): string {
   boot ??=
     process.platform === 'linux'
-      ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+      ? linuxBootId()
       : spawnSync('/usr/sbin/sysctl', ['-n', 'kern.bootsessionuuid'], {
           encoding: 'utf8',
         }).stdout.trim();
   return boot;
 }
+
+function linuxBootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch (error) {
+    throw new Failed(noProc(errorCode(error)), { cause: error });
+  }
+}
+
+/** Without it no process can be told from another that has had its pid. */
+export const noProc = (code?: string): Failure => ({
+  kind: 'no-proc',
+  message: `Cannot read /proc${code === undefined ? '' : ` (${code})`}, which tells the builder's processes from others.`,
+  hint: 'Mount it, as root: mount -t proc proc /proc. In a container or a chroot, have it mounted at its start.',
+  exit: Exit.osError,
+  recovery: 'give-up',
+});
 
 function identifyLinux(pid: number): Identity | undefined {
   try {

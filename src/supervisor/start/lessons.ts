@@ -109,7 +109,7 @@ function teachers(
 }
 
 /**
- * Several emulated processors of a QEMU before 8.1 end one boot in forty in a panic (docs/troubleshooting.md): one says nothing of
+ * Several emulated processors of a QEMU before 8.1 end one boot in forty in a panic (docs/backends.md): one says nothing of
  * the image, two in a row do.
  */
 const isChance = (

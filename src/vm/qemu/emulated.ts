@@ -16,7 +16,7 @@ const firstGood = 10;
 
 /**
  * Whether cmpxchg16b is taken from the guest (`-cpu max,-cx16`), and with it x86-64-v2: in QEMU 7.2 it spoils the flags now and then, and
- * the kernel double-faults (docs/troubleshooting.md). One that does not say its version is taken for one that does.
+ * the kernel double-faults (docs/backends.md). One that does not say its version is taken for one that does.
  */
 export const masksCx16 = ({ config, accelerator, abilities }: Emulated): boolean =>
   accelerator === 'tcg' && config.system === 'x86_64-linux' && (abilities?.major ?? 0) < firstGood;

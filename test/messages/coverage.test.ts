@@ -6,6 +6,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
+import config from '../../vitest.config.ts';
 import { notText } from './not-text.ts';
 
 /** Rooms whose tables are not written yet. This list only gets shorter. */
@@ -126,6 +127,9 @@ describe('the texts of src', () => {
     );
     expect([...excluded].filter((where) => !needed.has(where))).toEqual([]);
   });
+
+  test('are written into the pages only when a person asks for it', () =>
+    expect(config.test?.update).toBe('none'));
 
   test('are told by one table for each page', () => {
     const tables = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.test.ts'));

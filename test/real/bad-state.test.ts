@@ -156,7 +156,7 @@ test('an image with a Nix that lets builds out is not started, unless it is the 
   await rig.cli('restart');
   await rig.reaches('booting');
   const screen = (await rig.cli('status')).stdout.replaceAll(/\s+/g, ' ');
-  expect(screen).toContain('it is started since acceptOldImage says so');
+  expect(screen).toContain('it is used because acceptOldImage allows it');
   await stopAtOnce(rig);
 });
 

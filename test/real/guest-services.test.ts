@@ -114,7 +114,7 @@ async function givesBack(rig: BuilderRig, built: string): Promise<void> {
   await inGuest(rig, 'rm /dev/shm/much /nix/much && sync');
   await fact('the host has the disk again', () => taken() < diskBefore + 20);
   if (memory) await fact('the host has the memory again', () => resident() < grown - 150);
-  expect((await rig.cli('trim')).stdout).toMatch(/^The guest's disk takes /);
+  expect((await rig.cli('trim')).stdout).toMatch(/^The guest's disk uses /);
 
   expect(await validPaths(rig)).toContain(built);
   const collected = await rig.cli('gc');

@@ -142,7 +142,7 @@ describe('what was left behind', () => {
     const { daemon } = await rig.reaches('ready');
     process.kill(daemon.pid, 'SIGKILL');
     await fact('the daemon is gone', () => !isAlive(daemon));
-    expect((await rig.cli('stop')).stdout).toContain('a VM that was left behind was ended');
+    expect((await rig.cli('stop')).stdout).toContain('that an earlier daemon had left behind');
     expect(rig.processes()).toEqual([]);
     const { layout } = rig;
     for (const path of [

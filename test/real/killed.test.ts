@@ -40,7 +40,7 @@ test('a VM that was killed is started again; a VM whose daemon was killed is end
   expect(rig.console()).not.toContain('stage=stopped');
   const dead = await rig.cli('status');
   expect(dead.end).toBe(69);
-  expect(dead.stdout).toContain("It was 'ready' when it was last heard of");
+  expect(dead.stdout).toContain("Its last known phase was 'ready'");
 
   const started = await rig.cli('start');
   expect(started.end).toBe(0);
@@ -76,7 +76,7 @@ test('`stop` without a daemon ends the VM that was left, in order', async (conte
   const { daemon } = await rig.reaches('ready');
   process.kill(daemon.pid, 'SIGKILL');
   await fact('the daemon is gone', () => !isAlive(daemon));
-  expect((await rig.cli('stop')).stdout).toContain('a VM that was left behind was ended');
+  expect((await rig.cli('stop')).stdout).toContain('that an earlier daemon had left behind');
   expect(textOf(rig.layout.consoleRing)).toContain('stage=stopped');
   expect((await rig.cli('stop')).stdout).toContain('not running');
 });
@@ -89,7 +89,7 @@ test('a VM that was left paused is ended in order too', async (context) => {
   process.kill(daemon.pid, 'SIGKILL');
   await fact('the daemon is gone', () => !isAlive(daemon));
   await qmp('stop');
-  expect((await rig.cli('stop')).stdout).toContain('a VM that was left behind was ended');
+  expect((await rig.cli('stop')).stdout).toContain('that an earlier daemon had left behind');
   expect(textOf(rig.layout.consoleRing)).toContain('stage=stopped');
 });
 
@@ -99,7 +99,7 @@ test('a VM that was left while it boots is asked until it hears', async (context
   await rig.reaches('booting');
   daemon.signal('SIGKILL');
   await daemon.ended;
-  expect((await rig.cli('stop')).stdout).toContain('a VM that was left behind was ended');
+  expect((await rig.cli('stop')).stdout).toContain('that an earlier daemon had left behind');
   expect(textOf(rig.layout.consoleRing)).toContain('stage=stopped');
 });
 

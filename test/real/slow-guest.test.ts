@@ -13,14 +13,14 @@ test('a guest whose agent is silent is slow, and what builds find there is told'
 
   await asRoot('kill -STOP $(pidof qemu-ga)');
   await rig.untilStatus('a login works', ({ login }) => login?.works === true);
-  expect(await words()).toContain('but a login reaches its nix daemon: builds get through.');
+  expect(await words()).toContain('but a login reaches the Nix daemon');
   const { stdout } = await rig.cli('status', '--json');
   expect(JSON.parse(stdout)).toMatchObject({ health: 'slow', login: { works: true } });
 
   // Logins go on to be greeted: only the daemon behind the socket hangs.
   await asRoot('for pid in $(pidof nix-daemon); do oldest=$pid; done; kill -STOP "$oldest"');
   await rig.untilStatus('a login fails', ({ login }) => login?.works === false);
-  expect(await words()).toContain('no nix daemon answers');
+  expect(await words()).toContain('nix-daemon does not answer');
 
   await asRoot('kill -CONT $(pidof nix-daemon qemu-ga)');
   // While its clock is still being set the last login is told for a moment more.

@@ -28,9 +28,9 @@ sleep 11
 fact "guest $(builder ssh -- echo works)"
 fact "vms-kept $(vms)"
 builder restart --now >/dev/null
-said 'Failed, and will not try again'
-fact "told $(grep -c 'This is not in the status file.*the file system is read-only' "$world/said")"
-fact "why $(grep 'Failed, and' "$world/said" | head -1)"
+said 'Failed; it will not try again'
+fact "told $(grep -c 'The status file is out of date.*the file system is read-only' "$world/said")"
+fact "why $(grep 'Failed; it' "$world/said" | head -1)"
 fact "vms-ended $(vms)"
 
 umount "$state"

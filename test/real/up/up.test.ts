@@ -31,7 +31,7 @@ describe('scripts/up, killed three times and run again', needs('root', 'Linux'),
 
   test('was killed while it made the program, the image and the builder', () => {
     expect(facts.get('killed-building'), all).toContain('building the program');
-    expect(facts.get('killed-packing'), all).toMatch(/making the guest's image|packing the root/);
+    expect(facts.get('killed-packing'), all).toMatch(/making the guest's image|building the root/);
     expect(facts.get('killed-starting'), all).toMatch(/starting|Start|waiting|boots/);
   });
   // Behaviour 162: `up` does everything from nothing to a build in the guest, and nothing twice. It names missing programs

@@ -2,11 +2,12 @@
 import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
-import { Failed, errorCode } from '../../system/failure.ts';
+import { Exit, Failed, errorCode, type Failure } from '../../system/failure.ts';
 import { cannotWrite } from '../../system/files/files.ts';
 import { tryKernelLock, type KernelLock } from '../../system/lock/lock.ts';
 import { holdersOfRemoved } from '../../system/lock/lock-holder.ts';
 import { readLive } from '../../system/files/pidfile.ts';
+import type { Clock } from '../../system/time/clock.ts';
 
 /** Another daemon, or a stop, has it; `pid` where that is known. */
 interface TakenLock {
@@ -87,3 +88,49 @@ export class DaemonLock {
 /** The pid of another daemon that lives here although its lock's file is gone; where the system tells. */
 export const otherDaemon = ({ daemonLock }: Layout): number | undefined =>
   holdersOfRemoved(daemonLock, ['node', 'nodejs', basename(process.execPath)])[0];
+
+/** How often whoever waits looks again. */
+export const standbyMs = 10_000;
+/** Who has just taken the lock says who it is within milliseconds; one of fifty that start at once needs longer. */
+const nameless = { everyMs: 50, limitMs: 5_000 };
+
+/** The lock, or undefined when a stop was asked for while waiting for it. */
+export async function takeLock(
+  layout: Layout,
+  {
+    clock,
+    managed,
+    onStandby,
+    signal,
+  }: {
+    readonly clock: Clock;
+    /** Waits for it, without end. */
+    readonly managed: boolean;
+    /** Another daemon has it, which may not have said yet what it is; called once. */
+    readonly onStandby: (pid: number | undefined) => void;
+    readonly signal: AbortSignal;
+  },
+): Promise<DaemonLock | undefined> {
+  const begun = clock.monotonic();
+  for (let told = false; ;) {
+    const taken = DaemonLock.take(layout);
+    if (taken instanceof DaemonLock) return taken;
+    const other = taken.pid;
+    const isNamed = other !== undefined || clock.monotonic() - begun >= nameless.limitMs;
+    if (isNamed && !managed) throw new Failed(alreadyRuns(other));
+    if (isNamed && !told) onStandby(other);
+    told ||= isNamed;
+    try {
+      await clock.sleep(isNamed ? standbyMs : nameless.everyMs, signal);
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+const alreadyRuns = (pid: number | undefined): Failure => ({
+  kind: 'daemon-already-runs',
+  message: `Another daemon is running for this state directory${pid === undefined ? ' (or `stop` is still cleaning up after an earlier one)' : `, with pid ${pid}`}.`,
+  hint: 'See: linuxkit-builder status',
+  exit: Exit.temporary,
+});

@@ -1,0 +1,29 @@
+/** What the daemon does for each command that control.sock takes. */
+import type { Supervisor } from '../supervisor.ts';
+import type { Commands } from './control.ts';
+import type { DoorHold } from './door-hold.ts';
+
+export const commandsOf = (supervisor: Supervisor, hold: DoorHold): Commands => ({
+  drain: ({ gone }) => (hold.take(gone), supervisor.doorControl.counts()),
+  undrain: () => (hold.letGo(), {}),
+  refuse: () => (supervisor.drain(true, 'refuse'), supervisor.doorControl.counts()),
+  admit: () => (supervisor.drain(false, 'refuse'), {}),
+  door: () => {
+    const crowd = supervisor.doorControl.crowd();
+    return { ...supervisor.doorControl.counts(), ...(crowd === undefined ? {} : { crowd }) };
+  },
+  guest: async () => ({ ...(await supervisor.lookInside()) }),
+  status: () => supervisor.status(),
+  keys: async () => ({ told: await supervisor.tellKeys() }),
+  gc: () => (hold.forget(), supervisor.onDemand.collect()),
+  trim: async () => ({ goesBack: await supervisor.onDemand.housekeeping.trim() }),
+  suspend: ({ isForced }) => supervisor.suspend(isForced).finally(() => hold.forget()),
+  resume: () => ({ was: supervisor.onDemand.resume() ? 'away' : 'there' }),
+  // Whoever drained first to restart wants the door open again; it holds until the next guest is ready.
+  restart: () => {
+    supervisor.verdicts.forget();
+    supervisor.dispatch({ type: 'restart', why: 'as requested' });
+    hold.letGo();
+    return {};
+  },
+});

@@ -101,12 +101,13 @@ async function versions(facts: DoctorFacts): Promise<Verdict> {
   const ssh = await firstLine(facts, 'ssh', '-V');
   const fact = [`Node ${process.versions.node}`, await vmSays(facts), ssh].join('; ');
   const [, major, minor] = /OpenSSH_(\d+)\.(\d+)/.exec(ssh) ?? [];
-  return Number(major) * 100 + Number(minor) < 706
+  const isOther = major === undefined;
+  return isOther || Number(major) * 100 + Number(minor) < 706
     ? {
         kind: 'bad',
-        what: `This ssh is too old: ${ssh}.`,
-        why: 'The builder needs RemoteCommand, which OpenSSH has had since 7.6.',
-        remedy: programMissing('ssh').hint,
+        what: isOther ? `This ssh is not OpenSSH: ${ssh}.` : `This ssh is too old: ${ssh}.`,
+        why: 'OpenSSH 7.6 is the first that knows RemoteCommand.',
+        remedy: `${programMissing('ssh').hint}${isOther ? ', and see that it comes first on the PATH' : ''}`,
       }
     : { kind: 'good', fact };
 }

@@ -188,14 +188,17 @@ describe('doctor finds', needs('root'), () => {
     expect(verdicts(silent)).toMatchObject({ guest: 'skipped' });
   });
 
-  test('an ssh that is too old', async () => {
+  test.each([
+    ['too old', 'OpenSSH_7.5p1, LibreSSL 2.5', /^BAD .*too old: OpenSSH_7\.5p1/],
+    ['another program', 'Dropbear v2022.83', /^BAD .*not OpenSSH: Dropbear/],
+  ])('an ssh that is %s', async (_, says, words) => {
     using rig = await configured();
     const folder = join(rig.tree, 'bin');
     mkdirSync(folder);
-    writeFileSync(join(folder, 'ssh'), '#!/bin/sh\necho OpenSSH_7.5p1, LibreSSL 2.5 >&2\n');
+    writeFileSync(join(folder, 'ssh'), `#!/bin/sh\necho '${says}' >&2\n`);
     chmodSync(join(folder, 'ssh'), 0o755);
     const findings = await rig.doctor({ PATH: `${folder}:${process.env['PATH'] ?? ''}` });
-    expect(wordsOf(findings, 'versions')).toMatch(/^BAD .*too old: OpenSSH_7\.5p1/);
+    expect(wordsOf(findings, 'versions')).toMatch(words);
   });
 
   test('a guest whose clock is off, and a door behind which is something else', async () => {

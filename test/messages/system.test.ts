@@ -12,7 +12,7 @@ import { reasons, refusal, usualReasons } from '../../src/system/files/reasons.t
 import { temporaryFolder } from '../../src/system/files/temporary.ts';
 import { supported } from '../../src/system/host/host.ts';
 import { loopbackDown } from '../../src/system/host/loopback.ts';
-import { endOf, flockUnfit, unresponsive } from '../../src/system/lock/flock.ts';
+import { endOf, flockNotStarted, flockUnfit, unresponsive } from '../../src/system/lock/flock.ts';
 import { childLockHeld, lockLost, noLocks } from '../../src/system/lock/lock.ts';
 import { programMissing } from '../../src/system/process/find-program.ts';
 import { locksNothing } from '../../src/system/process/node-trial.ts';
@@ -114,6 +114,12 @@ tells('system', {
     'flock hangs': () => noLocks('/there/lock', unresponsive),
     'flock exits without a word': () => noLocks('/there/lock', endOf(1, null)),
     'flock is killed': () => noLocks('/there/lock', endOf(null, 'SIGKILL')),
+    ...Object.fromEntries(
+      ['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM', 'EACCES'].map((code) => [
+        `flock cannot be started: ${code}`,
+        () => flockNotStarted(errorOf(code)),
+      ]),
+    ),
     'flock is another program': () =>
       flockUnfit('flock: invalid option: E\nmore\n', '/usr/local/bin/flock').message,
     'flock is another program: what to do': () =>

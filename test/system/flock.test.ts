@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { withOperationLock, isLocked, tryKernelLock } from '../../src/system/lock/lock.ts';
+import { makeProgram } from '../rig/other-process.ts';
 import { lockless, locklessPath, type Lockless } from '../rig/lockless.ts';
 import { needs } from '../needs.ts';
 
@@ -64,3 +66,32 @@ describe('a file system that keeps no locks', needs('Linux'), () => {
     expect(await failing(section)).toMatchObject({ kind: 'no-locks' });
   });
 });
+
+/** It has threads of its own already, so that a limit of one process lets it start none. */
+const hasPrlimit = spawnSync('prlimit', ['--version']).status === 0;
+test.runIf(hasPrlimit && process.getuid?.() === 0)(
+  'a user who may have no more processes is told that, and no file system is blamed',
+  async () => {
+    const program = await makeProgram(
+      dir,
+      `import { spawnSync } from 'node:child_process';
+      import { failureOf } from '../../src/system/failure.ts';
+      import { tryKernelLock } from '../../src/system/lock/lock.ts';
+      spawnSync('prlimit', ['--pid', String(process.pid), '--nproc=1']);
+      try { tryKernelLock(process.argv[2]); } catch (error) { console.log(failureOf(error).kind); }`,
+    );
+    chmodSync(dir, 0o755);
+    chmodSync(program, 0o755);
+    const room = mkdtempSync(join(tmpdir(), 'nproc-'));
+    try {
+      // Root may have any number; nobody else has this one.
+      chownSync(room, 54_322, 54_322);
+      const { stdout } = spawnSync(process.execPath, [program, join(room, 'lock')], {
+        ...{ uid: 54_322, gid: 54_322, encoding: 'utf8' },
+      });
+      expect(stdout).toBe('cannot-start\n');
+    } finally {
+      rmSync(room, { recursive: true });
+    }
+  },
+);

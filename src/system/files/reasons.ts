@@ -25,6 +25,7 @@ export const usualReasons: Readonly<Record<string, string>> = {
   ...ofFiles,
   ERR_FS_EISDIR: ofFiles.EISDIR,
   EMFILE: 'too many open files',
+  ENFILE: 'too many open files on this machine',
   ENOMEM: 'out of memory',
   EAGAIN: 'too many processes',
   ETIMEDOUT: 'timed out',

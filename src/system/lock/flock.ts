@@ -1,6 +1,7 @@
 /** flock(1) of util-linux, which locks for us on Linux: what it did, and whether it does anything at all. */
 import { spawnSync } from 'node:child_process';
-import { Exit, Failed, errorCode } from '../failure.ts';
+import { Exit, Failed, errorCode, type Failure } from '../failure.ts';
+import { refusal } from '../files/reasons.ts';
 import { findProgram, programMissing, tryProgram } from '../process/find-program.ts';
 
 /** Exit code that says a lock is held by somebody else, and nothing but that: EX_TEMPFAIL, given to flock(1) with -E. */
@@ -49,13 +50,29 @@ function attempt(fd: number, timeout: number): Attempt | undefined {
   });
   if (errorCode(error) === 'ETIMEDOUT') return undefined;
   if (errorCode(error) === 'ENOENT') throw new Failed(programMissing('flock'), { cause: error });
-  if (error !== undefined) throw error;
+  if (error !== undefined) throw new Failed(flockNotStarted(error), { cause: error });
   if (status === 0) return { kind: 'had' };
   if (status === lockHeld) return { kind: 'held' };
   if (status === noSuchCommand || isMisunderstood(stderr)) throw new Failed(flockUnfit(stderr));
   const why = refusalIn(stderr.split('\n')) ?? endOf(status, signal);
   return { kind: 'refused', why };
 }
+
+/** The system starts no program for us: what a user, a container or the machine may have is used up. */
+export const flockNotStarted = (error: unknown): Failure => ({
+  kind: 'cannot-start',
+  message: `Cannot start the program flock: ${refusal(error)}.`,
+  hint: startHints[errorCode(error) ?? ''] ?? 'See that it can be started: flock --version',
+  exit: Exit.osError,
+  recovery: 'wait',
+});
+
+const startHints: Readonly<Record<string, string>> = {
+  EAGAIN: 'End other programs, or raise the limit: ulimit -u, or the pids limit of the container.',
+  EMFILE: 'Raise the limit of open files: ulimit -n',
+  ENFILE: 'End programs that keep many files open.',
+  ENOMEM: 'End programs that take much memory.',
+};
 
 /** How flock(1) ended that said nothing. */
 export const endOf = (code: number | null, signal: string | null): string =>

@@ -1,4 +1,5 @@
 /** One start and all that belongs to it. Ending it cancels its waits and drops its late news at the door. */
+import { startReasons } from './lifecycle/own-reasons.ts';
 import { applyNow } from '../config/config-changes.ts';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
@@ -97,7 +98,7 @@ export class Scope {
     this.guest.tick(this.#config);
     if (vm === undefined || tried.driver.row.pausesOnFullDisk) return;
     if (!hasRoom(this.#options.layout.root, room.stop))
-      this.tell({ type: 'restart', why: "the host's disk is nearly full" });
+      this.tell({ type: 'restart', why: startReasons.noSpace });
   }
 
   /** Tells its guest of keys that are others now; whether it has them. */

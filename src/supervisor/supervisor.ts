@@ -1,4 +1,5 @@
 /** The loop: event in, step, state out, effects performed. Decisions are in lifecycle.ts, deeds in start.ts and stop.ts. */
+import { doorReasons, startReasons } from './lifecycle/own-reasons.ts';
 import type { Inside } from '../guest/agent/inside.ts';
 import { failureOf, type Failure } from '../system/failure.ts';
 import type { Log } from '../system/log.ts';
@@ -98,11 +99,10 @@ export class Supervisor {
     const { config, problems } = settings;
     this.#settings = { config: config ?? this.#settings.config, problems };
     this.#options.log(problems.length > 0 ? 'warn' : 'info', 'config-read', { problems });
-    if (config !== undefined)
-      for (const user of [this.#scope, this.doorControl]) user?.adopt(config);
+    for (const each of [this.#scope, this.doorControl]) if (config) each?.adopt(config);
     const { heedsConfig, builds } = traitsOf(this.#state.phase);
     if (config !== undefined && heedsConfig && !isResting(this.#state))
-      this.dispatch({ type: 'restart', why: 'the configuration changed' });
+      this.dispatch({ type: 'restart', why: startReasons.settings });
     if (builds === 'on-demand') void this.onDemand.awaitClients();
     this.#record.write();
   }
@@ -173,7 +173,7 @@ export class Supervisor {
       case 'await-clients':
         return void this.onDemand.awaitClients();
       case 'hold-door':
-        return this.doorControl.hold('the guest is paused');
+        return this.doorControl.hold(doorReasons.paused);
       case 'refuse-door':
         this.#bootFiles.remove();
         return this.doorControl.refuse(sentenceOf(this.#state));
@@ -205,7 +205,7 @@ export class Supervisor {
 
   async #run(scope: Scope, afresh: boolean): Promise<void> {
     await this.doorControl.open(scope.config);
-    this.doorControl.hold('the guest is starting');
+    this.doorControl.hold(doorReasons.starting);
     const known = { ...this.#ends.known, afresh, verdicts: this.verdicts };
     const vm = await start({ ...this.#options, ...known, bootFiles: this.#bootFiles }, scope);
     noteLaunch(scope, vm);
@@ -219,7 +219,7 @@ export class Supervisor {
   }
 
   async #endChildren(): Promise<void> {
-    this.doorControl.hold('the guest is away');
+    this.doorControl.hold(doorReasons.away);
     const scope = this.#scope;
     await this.onDemand.suspending.settle();
     if (scope !== undefined) {

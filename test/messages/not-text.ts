@@ -13,6 +13,7 @@ export const notText: Readonly<Record<string, readonly string[]>> = {
     'guest/agent/logged-in.ts#loggedInScript',
     'guest/agent/name-servers.ts#script',
     'guest/login/caches.ts#cachesScript',
+    'supervisor/start/builder-keys.ts#script',
     'guest/login/i686.ts#i686Script',
     'guest/login/probe.ts#remoteCommand',
     // What a debug shell says is in the page all the same.
@@ -25,6 +26,16 @@ export const notText: Readonly<Record<string, readonly string[]>> = {
   ],
 
   'names of fields in the output of launchctl': ['service/launchd/launchctl.ts#parsePrint'],
+
+  // What it says is in the page all the same.
+  'HTML, SVG': [
+    'supervisor/status/boot-picture.ts#bootPage',
+    'supervisor/status/boot-picture.ts#bootSvg',
+    'supervisor/status/day-picture.ts#daySection',
+    'supervisor/status/day-picture.ts#daySvg',
+  ],
+
+  'what marks a disk that is being formatted': ['supervisor/disk/disk.ts#mark'],
 
   'a request of HTTP': ['net/gvproxy.ts#tunnelTo'],
 

@@ -208,15 +208,15 @@ async function exchange(
         const answered = new Promise<unknown>((resolve, reject) => {
           const lines = new JsonLines(opened, {
             onValue: resolve,
-            onClosed: () => reject(new Failed(silent(layout))),
+            onClosed: () => reject(new Failed(daemonSilent(layout))),
           });
           lines.send(request);
         });
         const { ok, error, ...fields } = fieldsOf(await answered);
         if (ok === true) return { fields, socket: opened };
-        throw new Failed(refused(request.command, quoted(error) ?? 'it gave no reason'));
+        throw new Failed(daemonRefused(request.command, quoted(error) ?? 'it gave no reason'));
       },
-      { clock, timeoutMs, signal, late: () => silent(layout) },
+      { clock, timeoutMs, signal, late: () => daemonSilent(layout) },
     );
   } catch (thrown) {
     socket?.destroy();
@@ -224,14 +224,14 @@ async function exchange(
   }
 }
 
-const silent = (layout: Layout): Failure => ({
+export const daemonSilent = (layout: Layout): Failure => ({
   kind: 'daemon-silent',
   message: `The daemon does not answer on ${layout.control}.`,
   hint: 'It may be very busy, or exiting. See: linuxkit-builder status',
   exit: Exit.temporary,
 });
 
-const refused = (command: string, why: string): Failure => ({
+export const daemonRefused = (command: string, why: string): Failure => ({
   kind: 'daemon-refused',
   message: `The daemon refused '${command}': ${why}.`,
   hint: 'It may be a different version. Run: linuxkit-builder restart',

@@ -1,4 +1,5 @@
 /** What the daemon does for each command that control.sock takes. */
+import { startReasons } from '../lifecycle/own-reasons.ts';
 import type { Supervisor } from '../supervisor.ts';
 import type { Commands } from './control.ts';
 import type { DoorHold } from './door-hold.ts';
@@ -22,7 +23,7 @@ export const commandsOf = (supervisor: Supervisor, hold: DoorHold): Commands => 
   // Whoever drained first to restart wants the door open again; it holds until the next guest is ready.
   restart: () => {
     supervisor.verdicts.forget();
-    supervisor.dispatch({ type: 'restart', why: 'as requested' });
+    supervisor.dispatch({ type: 'restart', why: startReasons.asked });
     hold.letGo();
     return {};
   },

@@ -128,7 +128,7 @@ export async function takeLock(
   }
 }
 
-const alreadyRuns = (pid: number | undefined): Failure => ({
+export const alreadyRuns = (pid: number | undefined): Failure => ({
   kind: 'daemon-already-runs',
   message: `Another daemon is running for this state directory${pid === undefined ? ' (or `stop` is still cleaning up after an earlier one)' : `, with pid ${pid}`}.`,
   hint: 'See: linuxkit-builder status',

@@ -1,4 +1,5 @@
 /** The front door as the supervisor uses it: opened with the first config, kept for life, and drained on request. */
+import { doorReasons } from '../lifecycle/own-reasons.ts';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../../config/config.ts';
 import { openDoor, type Door } from '../../door/door.ts';
@@ -108,7 +109,7 @@ export class DoorControl {
       onWaiting: () => this.#news.onWaiting?.(),
     });
     // It begins by holding; who was drained stays so.
-    if (this.#turnsAway) this.#door.refuse('the builder is drained');
+    if (this.#turnsAway) this.#door.refuse(doorReasons.refusing);
   }
 
   /** What needs no other door: it counts for whoever comes from now on. */
@@ -143,7 +144,7 @@ export class DoorControl {
     if (how === 'hold') this.#draining = isWanted;
     else this.#turnsAway = isWanted;
     if (this.#refusal !== undefined) return this.#door?.refuse(this.#refusal);
-    this.#keepOut(isWanted ? 'draining' : 'no longer draining');
+    this.#keepOut(isWanted ? doorReasons.draining : doorReasons.undrained);
     this.#letIn();
   }
 
@@ -151,12 +152,12 @@ export class DoorControl {
   withhold(isWanted: boolean): void {
     this.#withheld = isWanted;
     if (this.#wayIn === undefined || this.#draining) return;
-    if (isWanted) this.#keepOut("the guest's store is being collected");
+    if (isWanted) this.#keepOut(doorReasons.collecting);
     else this.#letIn();
   }
 
   #keepOut(why: string): void {
-    if (this.#turnsAway) this.#door?.refuse('the builder is drained');
+    if (this.#turnsAway) this.#door?.refuse(doorReasons.refusing);
     else this.#door?.hold(why);
   }
 

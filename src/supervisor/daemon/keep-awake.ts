@@ -7,6 +7,9 @@ import type { Clock } from '../../system/time/clock.ts';
 import type { Log } from '../../system/log.ts';
 import { tryProgram } from '../../system/process/find-program.ts';
 
+/** In the log of a machine that has none. */
+export const noCaffeinate = 'caffeinate is not installed';
+
 /** Nix comes and goes between two builds. */
 const lingerMs = 10_000;
 
@@ -53,7 +56,7 @@ export class KeepAwake {
     const child = (this.#child = new AbortController());
     const program = tryProgram('caffeinate');
     if (program === undefined)
-      return this.#log('warn', 'keep-awake', { is: false, why: 'caffeinate is not installed' });
+      return this.#log('warn', 'keep-awake', { is: false, why: noCaffeinate });
     this.#log('info', 'keep-awake', { is: true });
     // -s: on AC power only. -w: it ends with us, however we end.
     const argv = ['-s', '-w', String(process.pid)];

@@ -27,10 +27,10 @@ export async function untilDiskIsFree(
   const isFree = () => !isLocked(disk);
   const came = await until(isFree, { clock, signal, everyMs: 200, timeoutMs: patienceMs });
   signal.throwIfAborted();
-  if (came !== 'held') throw new Failed(taken(disk));
+  if (came !== 'held') throw new Failed(diskLocked(disk));
 }
 
-const taken = (disk: string): Failure => ({
+export const diskLocked = (disk: string): Failure => ({
   kind: 'disk-locked',
   message: `Another process has kept the disk ${disk} locked for ${patienceMs / 1000} s.`,
   hint: `The start is retried. If this persists, find the process with: lsof ${disk}`,

@@ -51,6 +51,15 @@ export function diskProblem(disk: string, diskGiB: number): Failure | undefined 
   const directory = dirname(disk);
   const { most, by } = mostGiB(placeAt(disk), diskGiB);
   if (most >= diskGiB) return undefined;
+  return diskTooLarge(directory, diskGiB, { most, by });
+}
+
+/** In words: the largest disk that the directory takes, and what is in the way of a larger one. */
+export function diskTooLarge(
+  directory: string,
+  diskGiB: number,
+  { most, by }: ReturnType<typeof mostGiB>,
+): Failure {
   const smaller =
     most >= 2 ? `Choose a smaller disk (linuxkit-builder configure -s ${most}), or` : 'Choose';
   const why = {

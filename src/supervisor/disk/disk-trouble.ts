@@ -96,7 +96,7 @@ export class DiskTrouble {
   }
 }
 
-const diskFailed = (path: string): Failure => ({
+export const diskFailed = (path: string): Failure => ({
   kind: 'host-disk-failed',
   message: `The host's disk is failing: ${path} cannot be read or written, even after three more attempts.`,
   hint: 'Check what the system reports about that disk (dmesg, Disk Utility), and whether the directory still exists. Then run: linuxkit-builder restart',

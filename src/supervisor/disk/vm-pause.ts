@@ -118,7 +118,7 @@ export class VmPause {
   }
 }
 
-const notConnected: Failure = {
+export const notConnected: Failure = {
   kind: 'vm-not-connected',
   message: 'The control channel of the VM program is not open yet.',
   hint: 'This is tried again.',

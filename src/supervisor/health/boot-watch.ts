@@ -212,14 +212,14 @@ export class BootWatch {
     if (this.#seen.has('sshd')) return;
     await new Promise<void>((resolve, reject) => {
       this.#listens.signal.addEventListener('abort', () => resolve(), { once: true, signal });
-      signal.addEventListener('abort', () => reject(new Failed(stopped)), { once: true });
+      signal.addEventListener('abort', () => reject(new Failed(startCancelled)), { once: true });
     });
   }
 }
 
 const lost = (failure: Failure): readonly BootNews[] => [{ type: 'lost', failure }];
 
-const stopped: Failure = {
+export const startCancelled: Failure = {
   kind: 'stopped',
   message: 'The start was cancelled.',
   hint: '',

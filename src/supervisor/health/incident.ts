@@ -103,14 +103,14 @@ async function describe(machine: VmControl, clock: Clock): Promise<unknown> {
     return await within(() => machine.describe(), {
       clock,
       timeoutMs: describeMs,
-      late: () => mute,
+      late: () => vmMute,
     });
   } catch (error) {
     return `not known: ${failureOf(error).message}`;
   }
 }
 
-const mute: Failure = {
+export const vmMute: Failure = {
   kind: 'vm-mute',
   message: 'The VM program does not answer.',
   hint: '',

@@ -136,7 +136,7 @@ function asNotResumed(error: unknown): unknown {
 }
 
 const notResumedKind = 'guest-not-resumed';
-const notResumed = (why: string): Failure => ({
+export const notResumed = (why: string): Failure => ({
   kind: notResumedKind,
   message: `The suspended guest could not be resumed: ${asSentence(why)}`,
   hint: 'It boots instead.',

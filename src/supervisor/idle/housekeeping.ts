@@ -2,13 +2,14 @@
  * What is done in a ready guest when nobody uses it: it gives memory and disk back to the host, and old store paths go while they are not
  * many yet. A build that comes meanwhile is let in at once, and finds all that it was told of.
  */
+import { guestBusy, guestNotReady, guestSilent } from './idle-failures.ts';
 import type { Layout } from '../../config/layout.ts';
 import type { GuestAgent } from '../../guest/agent/agent.ts';
 import { tidyGuest, trimGuest, type Collection } from '../../guest/agent/give-back.ts';
 import type { StoreRoom } from '../../guest/agent/inside.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
-import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { Failed } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 import { Collecting } from './collecting.ts';
 import { roomAt } from '../disk/disk-room.ts';
@@ -111,7 +112,7 @@ export class Housekeeping {
     const { clock, signal } = this.#options;
     const { collecting } = this.#collection ?? {};
     collecting?.stop(0);
-    const late = () => inUse;
+    const late = () => guestBusy;
     await within(async () => collecting?.over, { clock, signal, timeoutMs: endMs, late });
   }
 
@@ -184,11 +185,11 @@ export class Housekeeping {
     this.#collection = { collecting, patience };
     try {
       const { opening, entering, loggedIn } = doorControl.counts();
-      if (opening + entering + loggedIn > 0) throw new Failed(inUse);
+      if (opening + entering + loggedIn > 0) throw new Failed(guestBusy);
       if (doorControl.hasWaiting) this.onWaiting();
       const begun = clock.monotonic();
       const found = await collecting.run(what);
-      if (found === undefined) throw new Failed(notSaid);
+      if (found === undefined) throw new Failed(guestSilent);
       log('info', 'store-collected', { ...found, ms: Math.round(clock.monotonic() - begun) });
       return found;
     } finally {
@@ -208,7 +209,7 @@ export class Housekeeping {
 
   /** One at a time. */
   async #alone<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#isBusy) throw new Failed(inUse);
+    if (this.#isBusy) throw new Failed(guestBusy);
     this.#isBusy = true;
     try {
       return await work();
@@ -219,28 +220,7 @@ export class Housekeeping {
 
   get #agent(): Pick<GuestAgent, 'exec'> {
     const agent = this.#options.agent();
-    if (agent === undefined) throw new Failed(notReady);
+    if (agent === undefined) throw new Failed(guestNotReady);
     return agent;
   }
 }
-
-const notReady: Failure = {
-  kind: 'guest-not-ready',
-  message: 'The guest is not ready, or its agent is not running.',
-  hint: 'Wait until it is ready, then try again: linuxkit-builder wait',
-  exit: Exit.temporary,
-};
-
-const inUse: Failure = {
-  kind: 'guest-in-use',
-  message: 'The guest is in use, or garbage collection is already running in it.',
-  hint: 'Try again later. To see who is using it: linuxkit-builder status',
-  exit: Exit.temporary,
-};
-
-const notSaid: Failure = {
-  kind: 'guest-silent',
-  message: 'The guest did not report the result of the garbage collection.',
-  hint: 'See linuxkit-builder status and linuxkit-builder console.',
-  exit: Exit.temporary,
-};

@@ -1,4 +1,5 @@
 /** The guest goes when nobody needs it, and comes back for whoever does: what is seen of both, as events of the life. */
+import { doorReasons, startReasons } from '../lifecycle/own-reasons.ts';
 import { idleMs } from '../../config/idle.ts';
 import type { Counts } from '../../door/through.ts';
 import type { Inside } from '../../guest/agent/inside.ts';
@@ -71,7 +72,7 @@ export class OnDemand {
     const { doorControl, state, dispatch } = this.#options;
     const { hasWaiting, isDraining } = doorControl();
     if (heedsClients(state()) && hasWaiting && !isDraining)
-      dispatch({ type: 'wanted', why: 'a client is waiting' });
+      dispatch({ type: 'wanted', why: startReasons.client });
   }
 
   /** What became of an event. */
@@ -134,7 +135,7 @@ export class OnDemand {
     const was = isResting(state());
     this.suspending.stay();
     this.#idleness.note({ loggedIn: 1 });
-    dispatch({ type: 'wanted', why: 'as requested' });
+    dispatch({ type: 'wanted', why: startReasons.asked });
     return was;
   }
 
@@ -145,13 +146,13 @@ export class OnDemand {
     try {
       if (settings !== undefined) await doorControl().open(settings);
       // Where it had given up they were sent off; it may have been asked to try again meanwhile, and be ready or have given up anew.
-      if (heedsClients(state())) doorControl().hold('the guest is away');
+      if (heedsClients(state())) doorControl().hold(doorReasons.away);
       onDoor();
       // Who came while it was being opened has been told to nobody.
       this.heed();
     } catch (error) {
       log('warn', 'door-not-open', { failure: failureOf(error) });
-      dispatch({ type: 'wanted', why: 'the front door could not be opened' });
+      dispatch({ type: 'wanted', why: startReasons.noDoor });
     }
   }
 

@@ -13,36 +13,45 @@ const [MiB, GiB] = [1024 ** 2, 1024 ** 3];
 /** A guest that has gone on for so long, or so often, boots anew: what it has gathered goes. */
 const oldest = { ms: 7 * 24 * 3_600_000, resumes: 200 };
 
+/** In the way, for a log: the guest is stopped since ... */
+export const obstacles = {
+  noGuest: 'there is no guest',
+  settings: 'the settings say so',
+  program: 'its VM program cannot suspend it',
+  health: 'it is not healthy',
+  age: 'it has been running for more than a week',
+  resumes: 'it has been resumed too often',
+  changes: 'settings have changed that need a restart',
+  keys: 'its keys have changed since it booted',
+  names: 'its name servers have changed since it booted',
+  space: "there is not enough space on the host's disk",
+} as const;
+
 /** For a log; undefined where nothing is in the way. `config`: as it is now, which may be another than the guest's. */
 export function obstacleTo(
   scope: Scope | undefined,
   config: Config | undefined,
   { layout, clock }: { readonly layout: Layout; readonly clock: Clock },
 ): string | undefined {
-  if (scope === undefined || config === undefined) return 'there is no guest';
+  if (scope === undefined || config === undefined) return obstacles.noGuest;
   const { tried, vm, guest } = scope.running;
   const { driver, used } = tried;
-  if (config.idle.how === 'stop') return 'the settings say so';
+  if (config.idle.how === 'stop') return obstacles.settings;
   if (vm?.machine?.memory === undefined || guest === undefined || used === undefined)
-    return 'its VM program cannot suspend it';
+    return obstacles.program;
   const { keeping, keys, names } = guest;
-  if (!suspends(driver.row, used.accelerator, process.arch))
-    return 'its VM program cannot suspend it';
+  if (!suspends(driver.row, used.accelerator, process.arch)) return obstacles.program;
   const trial = trialOf(layout, keeping.basis, clock.now());
   if (typeof trial === 'object') return trial.why;
   const { health = 'well', complaints = [] } = scope.facts.all;
-  if (health !== 'well' || complaints.length > 0) return 'it is not healthy';
-  if (clock.now() - Date.parse(keeping.bootedAt) > oldest.ms)
-    return 'it has been running for more than a week';
-  if (keeping.resumes >= oldest.resumes) return 'it has been resumed too often';
-  if (changesBetween(scope.config, config).some(waitsForStart))
-    return 'settings have changed that need a restart';
+  if (health !== 'well' || complaints.length > 0) return obstacles.health;
+  if (clock.now() - Date.parse(keeping.bootedAt) > oldest.ms) return obstacles.age;
+  if (keeping.resumes >= oldest.resumes) return obstacles.resumes;
+  if (changesBetween(scope.config, config).some(waitsForStart)) return obstacles.changes;
   // A key that is taken back meanwhile would let in again, and the name servers be those of a network that is left.
-  if (keys !== keeping.keys) return 'its keys have changed since it booted';
-  if (names.areOthers) return 'its name servers have changed since it booted';
-  return hasRoom(layout.state, memoryOf(scope) + GiB)
-    ? undefined
-    : "there is not enough space on the host's disk";
+  if (keys !== keeping.keys) return obstacles.keys;
+  if (names.areOthers) return obstacles.names;
+  return hasRoom(layout.state, memoryOf(scope) + GiB) ? undefined : obstacles.space;
 }
 
 /** How long its file may be, in bytes: what it has in memory; where that is not known, all that it may have. */

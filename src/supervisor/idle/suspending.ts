@@ -2,11 +2,13 @@
  * A guest goes as a file: it is made quiet, halted, written, and its VM process ended; then file and disk belong together, which
  * saved-guest.ts writes down. Until that process ends all of it can be taken back.
  */
+import { guestInUse, guestWanted, noRoomForGuest } from './idle-failures.ts';
+import { doorReasons, startReasons } from '../lifecycle/own-reasons.ts';
 import type { Config } from '../../config/config.ts';
 import type { Layout } from '../../config/layout.ts';
 import { freezeGuest, settleGuest, thawGuest } from '../../guest/agent/freezer.ts';
 import type { Clock } from '../../system/time/clock.ts';
-import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
+import { Failed, failureOf, type Failure } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 import type { RunningVm } from '../start/children.ts';
 import type { DoorControl } from '../daemon/door-control.ts';
@@ -65,7 +67,7 @@ export class Suspending {
   #begin(scope: Scope, why: Rest): void {
     const abort = new AbortController();
     const { doorControl, dispatch, layout, log, clock } = this.#options;
-    doorControl().hold('the guest is being suspended');
+    doorControl().hold(doorReasons.suspending);
     const done = this.#run(scope, abort.signal).then((event) => {
       this.#job = undefined;
       const basis = scope.running.guest?.keeping.basis ?? '';
@@ -77,7 +79,7 @@ export class Suspending {
       log('info', 'suspend-tried', { basis });
       dispatch({
         type: 'wanted',
-        why: 'the first suspend on this machine is tested by resuming at once',
+        why: startReasons.trial,
       });
     });
     this.#job = { abort, done };
@@ -142,7 +144,7 @@ export class Suspending {
       if (!signal.aborted || isHalted) this.#learn(scope, failure);
       if (scope.signal.aborted) return { type: 'suspended', saved: undefined };
       if (isHalted) return { type: 'lost', failure };
-      const isInUse = failure.kind === inUse.kind;
+      const isInUse = failure.kind === guestInUse.kind;
       return { type: 'not-suspended', ...(isInUse && { inUse: true }) };
     }
   }
@@ -151,7 +153,8 @@ export class Suspending {
     const { layout, clock, doorControl } = this.#options;
     const { vm, guest: planned } = scope.running;
     const memory = vm?.machine?.memory;
-    if (vm === undefined || memory === undefined || planned === undefined) throw new Failed(inUse);
+    if (vm === undefined || memory === undefined || planned === undefined)
+      throw new Failed(guestInUse);
     const { agent, vmPause } = scope.guest;
     vmPause.expect(true);
     let isFrozen = false;
@@ -160,7 +163,8 @@ export class Suspending {
       const inside = await scope.guest.lookInside(undefined);
       // A stranger at the door, who has not logged in, is nobody in the guest.
       const { loggedIn, entering } = doorControl().counts();
-      if (inside === undefined || inside.builds + loggedIn + entering > 0) throw new Failed(inUse);
+      if (inside === undefined || inside.builds + loggedIn + entering > 0)
+        throw new Failed(guestInUse);
       await settleGuest(agent, signal);
       this.#step('settled');
       signal.throwIfAborted();
@@ -174,11 +178,11 @@ export class Suspending {
       this.#step('written');
       if (signal.aborted || doorControl().hasWaiting) {
         await memory.takeBack();
-        throw new Failed(wanted);
+        throw new Failed(guestWanted);
       }
     } catch (thrown) {
       const isFull = !hasRoom(layout.state, leastRoom) && failureOf(thrown).kind !== halted;
-      const error = isFull ? new Failed(noRoom, { cause: thrown }) : thrown;
+      const error = isFull ? new Failed(noRoomForGuest, { cause: thrown }) : thrown;
       forgetMemory(layout);
       if (isFrozen && failureOf(error).kind !== halted)
         await thawGuest(agent).catch(() => undefined);
@@ -225,24 +229,3 @@ export class Suspending {
 
 /** The kind of a guest that does not go on, as {@link MachineMemory.takeBack} has it. */
 const halted = 'guest-halted';
-
-const inUse: Failure = {
-  kind: 'guest-in-use',
-  message: 'The guest is in use, or does not say whether it is.',
-  hint: 'It keeps running. If it was suspended by force, it is stopped instead.',
-  exit: Exit.temporary,
-};
-
-const noRoom: Failure = {
-  kind: 'no-room',
-  message: "The host's disk has no space for the suspended guest's file.",
-  hint: 'It is stopped instead.',
-  exit: Exit.temporary,
-};
-
-const wanted: Failure = {
-  kind: 'guest-wanted',
-  message: 'The guest is needed again, so it keeps running.',
-  hint: 'It is suspended when it is idle again.',
-  exit: Exit.temporary,
-};

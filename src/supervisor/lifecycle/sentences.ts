@@ -32,7 +32,7 @@ export function sentenceOf(state: State, problems: readonly Problem[] = []): str
       return `Waiting before the next attempt. ${state.because.message}`;
     case 'failed':
       return [
-        `Failed; it will not try again on its own. ${state.because.message} ${asSentence(state.because.hint)} ${nextTry(state.until)}`,
+        `Failed. ${state.because.message} ${asSentence(state.because.hint)} ${nextTry(state.until)}`,
         ...problems.map(describeProblem),
       ].join('\n  ');
   }

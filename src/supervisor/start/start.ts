@@ -184,7 +184,7 @@ function refuseWorse(
   facts.noteChoice(choice);
 }
 
-const insteadOf = ({ row }: VmDriver, better: VmDriver): Failure => ({
+export const insteadOf = ({ row }: VmDriver, better: VmDriver): Failure => ({
   kind: 'vm-rejected',
   message: `${row.title} could only emulate the guest here, so this start continues with ${better.row.title}.`,
   hint: tryAgain,
@@ -194,7 +194,7 @@ const insteadOf = ({ row }: VmDriver, better: VmDriver): Failure => ({
 
 const hasChoice = ({ accelerators }: VmProgram): boolean => accelerators.length > 1;
 
-const vmWouldRefuse = (name: string, problems: readonly Problem[]): Failure => ({
+export const vmWouldRefuse = (name: string, problems: readonly Problem[]): Failure => ({
   kind: 'vm-would-refuse',
   message: `${name} would reject this command line.`,
   hint: 'Change the settings that are named. To see the whole command line: linuxkit-builder daemon --dry-run',
@@ -209,7 +209,9 @@ function checkNamed(bundle: BootImage, { bundle: named, system }: Config, full: 
     checkBootImage(bundle, { full, system });
   } catch (error) {
     if (named === undefined || !(error instanceof Failed)) throw error;
-    const hint = `config.json names it as the bundle ${named}. Correct that, or remove the line and make an image: linuxkit-builder image build`;
-    throw new Failed({ ...error.failure, hint }, { cause: error });
+    throw new Failed({ ...error.failure, hint: namedHint(named) }, { cause: error });
   }
 }
+
+export const namedHint = (prefix: string): string =>
+  `config.json names it as the bundle ${prefix}. Correct that, or remove the line and make an image: linuxkit-builder image build`;

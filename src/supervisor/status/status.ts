@@ -29,11 +29,11 @@ function textOf(path: string): string | undefined {
   try {
     return readIfThere(path);
   } catch (error) {
-    throw new Failed(unreadable(path, errorCode(error) ?? String(error)), { cause: error });
+    throw new Failed(statusUnreadable(path, errorCode(error) ?? String(error)), { cause: error });
   }
 }
 
-const unreadable = (path: string, why: string): Failure => ({
+export const statusUnreadable = (path: string, why: string): Failure => ({
   kind: 'status-unreadable',
   message: `Cannot read ${path}: ${reasons[why] ?? why}.`,
   hint: ['EACCES', 'EPERM'].includes(why)

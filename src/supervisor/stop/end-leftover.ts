@@ -87,7 +87,7 @@ async function endHolder(
   const asked = isOurs ? pid : undefined;
   if (await endsWhenAsked(left, { clock, signal, free, silentMs, asked }))
     return log('info', 'leftover-ended', { what: left.what, by: 'asking' });
-  if (pid === undefined || !isOurs) throw new Failed(stays(left, pid, holder?.program));
+  if (pid === undefined || !isOurs) throw new Failed(leftoverStays(left, pid, holder?.program));
   for (const [name, ms] of [
     ['SIGTERM', left.graceMs ?? patience.terminated],
     ['SIGKILL', patience.killed],
@@ -96,7 +96,7 @@ async function endHolder(
     if ((await free(ms)) === 'held')
       return log('info', 'leftover-ended', { what: left.what, by: name });
   }
-  throw new Failed(stays(left, pid, holder.program));
+  throw new Failed(leftoverStays(left, pid, holder.program));
 }
 
 /**
@@ -159,7 +159,11 @@ async function endsWhenAsked(
   return false;
 }
 
-const stays = (left: Leftover, pid: number | undefined, program: string | undefined) => ({
+export const leftoverStays = (
+  left: Pick<Leftover, 'lock'>,
+  pid: number | undefined,
+  program: string | undefined,
+) => ({
   kind: 'leftover-stays',
   message: `${left.lock} is held by ${pid === undefined ? 'an unidentified process' : `process ${pid} (${program ?? 'unknown'})`}, which could not be stopped or is not the builder's.`,
   hint: 'If it is a VM of this builder, stop it. Otherwise choose another state directory.',

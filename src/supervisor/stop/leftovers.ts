@@ -67,7 +67,7 @@ function vmLeftover({ layout, driver, program, clock }: LeftBehind): Leftover {
     // Not the console: what an earlier guest wrote last goes to the log when it is opened.
     stale: Object.values(vmDrivers).flatMap((each) => each.stale(layout)),
     askToEnd: (signal, asked) =>
-      within((inTime) => pressButton(inTime, asked), { ...deadline, clock, signal }),
+      within((inTime) => pressButton(inTime, asked), { ...askDeadline, clock, signal }),
   };
 
   async function pressButton(signal: AbortSignal, asked: number | undefined): Promise<void> {
@@ -115,7 +115,7 @@ const trialLeftover = ({ layout }: LeftBehind): Leftover => ({
 /** Nobody goes through a guest that is ended: which way would lead to it need not be found out. */
 const unused: Network = { ...userNetwork, tunnel: { kind: 'tcp', host: '127.0.0.1', port: 0 } };
 
-const deadline = {
+export const askDeadline = {
   timeoutMs: 3_000,
   late: () =>
     ({

@@ -1,0 +1,46 @@
+/** Why a guest is neither suspended nor tidied, in words. */
+import { Exit, type Failure } from '../../system/failure.ts';
+
+/** It is not suspended. */
+export const guestInUse: Failure = {
+  kind: 'guest-in-use',
+  message: 'The guest is in use, or does not say whether it is.',
+  hint: 'It keeps running. If it was suspended by force, it is stopped instead.',
+  exit: Exit.temporary,
+};
+
+export const noRoomForGuest: Failure = {
+  kind: 'no-room',
+  message: "The host's disk has no space for the suspended guest's file.",
+  hint: 'It is stopped instead.',
+  exit: Exit.temporary,
+};
+
+export const guestWanted: Failure = {
+  kind: 'guest-wanted',
+  message: 'The guest is needed again, so it keeps running.',
+  hint: 'It is suspended when it is idle again.',
+  exit: Exit.temporary,
+};
+
+/** Nothing is collected or given back. */
+export const guestNotReady: Failure = {
+  kind: 'guest-not-ready',
+  message: 'The guest is not ready, or its agent is not running.',
+  hint: 'Wait until it is ready, then try again: linuxkit-builder wait',
+  exit: Exit.temporary,
+};
+
+export const guestBusy: Failure = {
+  kind: 'guest-in-use',
+  message: 'The guest is in use, or garbage collection is already running in it.',
+  hint: 'Try again later. To see who is using it: linuxkit-builder status',
+  exit: Exit.temporary,
+};
+
+export const guestSilent: Failure = {
+  kind: 'guest-silent',
+  message: 'The guest did not report the result of the garbage collection.',
+  hint: 'See linuxkit-builder status and linuxkit-builder console.',
+  exit: Exit.temporary,
+};

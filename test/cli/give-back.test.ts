@@ -56,8 +56,8 @@ const punch = () => {
   truncateSync(layout.disk, 64 * 1024 ** 2);
 };
 
-// Behaviour 102: `gc` and `trim` bring back a guest that is away, and say so. `gc` waits for the clients in it, and what it
-// frees returns to the host.
+// Behaviour 102: If the guest is away, `gc` and `trim` bring it back, and say so. `gc` waits for the clients in it, and
+// what it frees returns to the host.
 describe('gc', () => {
   test('holds new connections, deletes, and says what store and disk take then', async () => {
     const gc = () => (punch(), collected);

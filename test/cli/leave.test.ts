@@ -58,8 +58,8 @@ async function slowly(argv: readonly string[], node?: readonly string[]) {
   return { code, said, shown: await shown };
 }
 
-// Behaviour 172: A command's output arrives complete, however slowly it is read. A reader that leaves, as `head` does, is
-// no error. Output that cannot be written, for example to a full disk, is exit code 74.
+// Behaviour 172: A command's output arrives complete, however slowly it is read. A reader that stops early, as `head`
+// does, is no error. If the output cannot be written, for example to a full disk, the exit code is 74.
 describe('a slow reader', { timeout: 120_000 }, () => {
   test('of a long console', async () => {
     const argv = ['console', '-n', String(lineCount), '-d', directory];
@@ -125,7 +125,8 @@ test('what cannot be written is no success', needs('Linux'), async () => {
   expect({ code, said }).toEqual({ code: 74, said: why });
 });
 
-// Behaviour 173: A command that stops waiting without finishing reports a bug of the program: exit code 70, never 0.
+// Behaviour 173: If a command ends before it has finished its work because of a bug, it says so and exits with 70,
+// never with 0.
 test('nothing left to wait for, and not at its end', async () => {
   const timers = `
     const { setTimeout } = globalThis;

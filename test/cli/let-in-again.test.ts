@@ -55,7 +55,7 @@ async function failureIn(verb: string): Promise<Failure> {
   );
 }
 
-// Behaviour 82: A `stop`, `restart` or `suspend` that fails after it has waited for builds admits new ones again.
+// Behaviour 82: If `stop`, `restart` or `suspend` fails after it has waited for builds, new ones are admitted again.
 test.each([
   ['suspend', 'daemon-refused'],
   ['restart', 'daemon-refused'],

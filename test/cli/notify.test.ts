@@ -43,7 +43,7 @@ test('is an argument to the program of the system, where there is a desktop', ()
   expect(noticeOf(text, { ...env, PATH: '/nonexistent' }, 'linux')).toBeUndefined();
 });
 
-// Behaviour 116: The desktop shows one notification when the daemon gives up, unless `notifications` is off.
+// Behaviour 116: When the daemon gives up, the desktop shows one notification, unless `notifications` is `false`.
 test('is shown once each time that it gives up', () => {
   const shown: Notice[] = [];
   const env = { PATH: bin, DBUS_SESSION_BUS_ADDRESS: 'unix:path=/x' };

@@ -81,8 +81,8 @@ test('settings that the daemon would not take change nothing', async () => {
   expect(() => statSync(layout.root)).toThrow('ENOENT');
 });
 
-// Behaviour 169: The group of a declared builder's directory may control its daemon, and nothing else. The socket belongs
-// to the group; keys and disk belong to the daemon.
+// Behaviour 169: Members of a declared builder's group may control its daemon, and nothing else. The socket belongs to
+// the group; keys and disk belong to the daemon.
 test('with --shared the socket is the group’s, and nothing else', async () => {
   await prepare('{"cpus": 1}', '--shared');
   expect([mode(layout.root), mode(layout.state), mode(layout.keys)]).toEqual(['710', '710', '700']);

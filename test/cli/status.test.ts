@@ -158,8 +158,8 @@ describe('the screen of a builder that is ready', () => {
     ]);
   });
 
-  // Behaviour 101: The guest's kernel, not the VM program's name, says which memory and disk return to the host. If memory
-  // does not return, `status` and `doctor` say what frees it.
+  // Behaviour 101: Whether freed memory and disk return to the host is learnt from the guest's kernel, not assumed from
+  // the VM program. If memory does not return, `status` and `doctor` say what frees it.
   test('says what a guest that runs takes, and where it gives nothing back, what ends that', () => {
     const GiB = 1024 ** 3;
     const guest = { builds: 0, diskBytes: 4 * GiB, diskFreeBytes: 3 * GiB, clockOffsetMs: 0 };

@@ -113,8 +113,8 @@ test('one that stays silent is waited for up to the limit, and that is told once
   expect(await drained(12_000)).toEqual({ end: 'limit', told: ['silent'] });
 });
 
-// Behaviour 83: The door is held for a command that waits to end the guest only as long as that command runs. If it is
-// killed, the door opens.
+// Behaviour 83: While a command waits to end the guest, the door admits nobody. If that command is killed, the door
+// opens again.
 test('who waits holds the door by a connection that stays, and his end lets it go', async () => {
   control.close();
   const held: boolean[] = [];

@@ -122,8 +122,8 @@ describe('what is refused', () => {
     expect(problems.at(-1)?.hint).not.toBe('');
   });
 
-  // Behaviour 34: Without a setting, each start uses the best VM program on this machine. On Linux that is QEMU, with its
-  // own network. `status` names both.
+  // Behaviour 34: Without a setting, the first start chooses the best VM program on this machine. On Linux that is
+  // QEMU, with its own network. `status` names both.
   test('the VM program is left open, and what goes with none that this machine can have is told', () => {
     const parsed = checkConfig({}, host);
     expect(parsed).toMatchObject({ ok: true, config: { vm: 'auto', network: 'auto' } });

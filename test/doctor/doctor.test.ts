@@ -291,7 +291,8 @@ describe('doctor finds', needs('root'), () => {
     }
   });
 
-  // Behaviour 54: ssh reaches the socket under every shell that runs what it is given. Otherwise `doctor` says so.
+  // Behaviour 54: ssh reaches the socket whatever the user's login shell is, as long as that shell runs the commands
+  // that it is given. If it does not, `doctor` says so.
   test('a door that is a socket, and a shell by which ssh runs nothing', async () => {
     using rig = await configured('--door', 'unix');
     const socket = rig.root.doorSocket;

@@ -110,8 +110,8 @@ test('whose a connection is, is read from the table of the system', async () => 
   socket.destroy();
 });
 
-// Behaviour 48: A client that leaves while it waits is forgotten at once, even one that has sent all it may, and the guest
-// never sees it.
+// Behaviour 48: A client that disconnects while it waits is forgotten at once, even one that has sent all it may, and
+// the guest never sees it.
 describe('a crowd that has left', () => {
   test.each([
     ['ended', (client: Client) => client.socket.end()],

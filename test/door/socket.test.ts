@@ -88,7 +88,8 @@ describe('the door at a socket', () => {
   });
 });
 
-// Behaviour 55: If several builders use one socket, one of them owns it, and the others remove nothing.
+// Behaviour 55: If several daemons are set to use the same socket, only one of them has it, and the others do not
+// remove it.
 describe('of two', () => {
   test('that come at once, to what a killed one left, one listens', async () => {
     writeFileSync(path, '');

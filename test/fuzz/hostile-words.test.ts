@@ -29,8 +29,8 @@ async function settled(asked: readonly Promise<unknown>[], clock: FakeClock) {
   return all;
 }
 
-// Behaviour 134: Whatever the guest's agent, QEMU or a client of the control socket sends, however long or deeply nested,
-// is an answer to or a failure of that one request. The daemon goes on.
+// Behaviour 134: Whatever the guest's agent, QEMU or a client of the control socket sends, however long or deeply
+// nested, at worst that one request fails. The daemon goes on.
 describe('a guest agent in step', () => {
   const forms = [
     '{"return":?}\n',

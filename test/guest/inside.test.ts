@@ -20,8 +20,8 @@ describe('what the guest says of itself', () => {
     expect(readInside([...users, ...df].join('\n'))).toEqual({ builds, ...disk }),
   );
 
-  // Behaviour 101: The guest's kernel, not the VM program's name, says which memory and disk return to the host. If memory
-  // does not return, `status` and `doctor` say what frees it.
+  // Behaviour 101: Whether freed memory and disk return to the host is learnt from the guest's kernel, not assumed from
+  // the VM program. If memory does not return, `status` and `doctor` say what frees it.
   test.each([
     ['both', ['balloon 0100010000000000', 'discard 2147483136'], { memory: true, disk: true }],
     ['a balloon that does not report', ['balloon 0100000000000000'], keeps.givesBack],

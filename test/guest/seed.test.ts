@@ -85,8 +85,8 @@ describe('seedArchive', () => {
   });
 });
 
-// Behaviour 106: The guest's Nix deletes old store paths in time on a disk of any size: when less than a tenth of it is
-// free, at most 2 GiB.
+// Behaviour 106: On a disk of any size, the guest's Nix deletes old store paths in time: when the free space falls
+// below a tenth of the disk or 2 GiB, whichever is less.
 test.each([
   [80, 2, 8],
   [16, 1.6, 4],

@@ -98,8 +98,8 @@ describe('resolve', () => {
   });
 });
 
-// Behaviour 120: The release that the recipe names meets each dependency of a package; another one does only if that
-// cannot. Nothing below the lowest acceptable versions enters an image.
+// Behaviour 120: Each dependency of a package comes from the release that the recipe names, and from another one only
+// if that has no suitable version. Nothing below the lowest acceptable versions enters an image.
 describe('of two releases', () => {
   const of = (stable: string[], testing: string[], more: Partial<Request> = {}) =>
     namesOf(

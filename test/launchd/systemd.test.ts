@@ -222,9 +222,9 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     }
   });
 
-  // Behaviour 154: A login job still starts after an upgrade of Node or of this program that leaves the old one's directory
-  // empty: by the name that the package manager keeps, or else by its old name. `doctor` finds a job whose names are all
-  // gone.
+  // Behaviour 154: A login job still starts after an upgrade of Node or of this program has deleted the old version's
+  // directory. It uses the path that the package manager keeps across versions, or else the old path. `doctor` finds a
+  // job whose paths are all gone.
   test('an upgraded Node is started by the name that leads to it', async () => {
     using rig = await rigOf();
     const manager = mkdtempSync(join(tmpdir(), 'Cellar of $HOME-'));

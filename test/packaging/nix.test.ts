@@ -204,8 +204,8 @@ function setOptions(value: Json, path: readonly string[] = []): [string, string,
   return Object.entries(value).flatMap(([key, each]) => setOptions(each, [...path, key]));
 }
 
-// Behaviour 166: The modules for nix-darwin, NixOS and home-manager set only options that exist. The job runs under its own
-// account, its plist never changes, and no key is in the store.
+// Behaviour 166: The modules for nix-darwin, NixOS and home-manager set only options that exist. The job runs under its
+// own account; its plist stays the same through upgrades, so that activation ends no build; and no key is in the store.
 describe('the module for nix-darwin', needs(evaluator), () => {
   test.each([
     ['with Nix by nix-darwin', {}],
@@ -443,7 +443,8 @@ echo "ssh-ed25519 ${'A'.repeat(68)}"`,
 
 // Behaviour 167: Activating the nix-darwin module twice changes nothing the second time. Switching it off restores the
 // machine to what it was, and leaves another user's builder alone.
-// Behaviour 168: The modules for nix-darwin and NixOS change nothing if there is a builder that they do not declare.
+// Behaviour 168: If the machine has a builder that they do not declare, the modules for nix-darwin and NixOS leave
+// everything as it is.
 test('activation of nix-darwin, twice, and then off', needs(evaluator), () => {
   using mac = fakeMac();
   const fragment = (said: Set, name: string) =>

@@ -38,8 +38,8 @@ test('a config with several mistakes is refused with all of them', async (contex
   expect((await rig.cli('daemon')).stderr).toContain('is not valid JSON');
 });
 
-// Behaviour 76: A failure that a second attempt cannot fix is not retried. A changed `config.json` is read and tried at
-// once.
+// Behaviour 76: A failure that another attempt cannot fix is not retried. If `config.json` changes, it is read, and a
+// start is tried at once.
 test('under launchd the daemon lives on in `failed`, and begins when the file is mended', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const good = settings(rig);

@@ -65,8 +65,8 @@ done
 
 // Behaviour 137: Builds with a network do not reach the host's loopback, by IPv4 or IPv6, except for the ports in
 // `hostPorts`, nor private networks if `buildsReachLan` is false. Root in the guest does.
-// Behaviour 136: No line on the console ends a guest that was ready, whoever wrote it. The guest can give up only while it
-// boots; anything else that would end it is checked with the guest itself.
+// Behaviour 136: No line on the console ends a guest that was ready, whoever wrote it. Only while it boots can the
+// guest report a failure that ends it; anything else that would end it is checked with the guest itself.
 test('neither a build nor root in the guest does more than it may', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const closed = await service('127.0.0.1');

@@ -202,7 +202,8 @@ describe('each refusal has a sentence and a remedy', () => {
 });
 
 describe('a job of the system', () => {
-  // Behaviour 159: If sudo refuses a command for the job at boot, nothing else is tried and nothing is waited for.
+  // Behaviour 159: If sudo refuses a command for the job at boot, the program stops there: it tries nothing else and
+  // waits for nothing.
   test.each(['start', 'stop'] as const)(
     '%s without root ends at the first refusal',
     async (verb) => {

@@ -335,8 +335,9 @@ test('a removal that was cut short is finished by the next', () => {
   expect(snapshot(tree)).toEqual(before);
 });
 
-// Behaviour 139: Root runs no program of ours and reads no file of the user's. `configure` and `unconfigure` show a script
-// and run exactly that; it contains no private key and reads none.
+// Behaviour 139: Unless an administrator asks for it (`--root-part`, `--owner-gone`), root runs no program of ours and
+// reads no file of the user's. `configure` and `unconfigure` show a script and have root run exactly that; it contains
+// no private key and reads none.
 test('no private key is in what is shown, and none leaves the directory', () => {
   perform(installing());
   const key = readFileSync(paths.clientKey, 'utf8');

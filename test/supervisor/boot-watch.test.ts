@@ -51,8 +51,8 @@ function boot({ rebootsInPlace = false } = {}) {
   return { clock, seen, end, over, stop, says, looks: () => looks };
 }
 
-// Behaviour 25: A boot that is not ready after 180 s of waking time is ended, and the first missing stage is named. Up to
-// an hour of a disk check does not count.
+// Behaviour 25: A boot that is not ready after 180 s, not counting the host's sleep, is ended, and the first missing
+// stage is named. Up to an hour of a disk check does not count.
 test('a boot that stays away is ended after 180 s, naming what is missing', async () => {
   const { clock, end, says } = boot();
   says('stage=init');
@@ -114,8 +114,8 @@ test('a guest that says more stages than any boot has fills no record, and says 
   expect(seen).toHaveLength(50);
 });
 
-// Behaviour 136: No line on the console ends a guest that was ready, whoever wrote it. The guest can give up only while it
-// boots; anything else that would end it is checked with the guest itself.
+// Behaviour 136: No line on the console ends a guest that was ready, whoever wrote it. Only while it boots can the
+// guest report a failure that ends it; anything else that would end it is checked with the guest itself.
 test('a service that ended and was begun anew is told of', () => {
   const { seen, says, stop } = boot();
   for (const what of ['note=disk-format', 'note=restarted-sshd', 'note=restarted']) says(what);
@@ -153,7 +153,7 @@ test('a guest that was ready gives up no more: the line is a note', async () => 
   }
 });
 
-// Behaviour 63: A guest that reboots inside its VM process is a lost guest.
+// Behaviour 63: If the guest reboots inside its VM process, the daemon treats it as lost and starts it again.
 test.each([true, false])(
   'a first stage that comes again is a reboot where the VM process goes on with it (%s)',
   (rebootsInPlace) => {

@@ -101,8 +101,8 @@ test('whether there is room cannot be told: nothing is ended for that', async ()
   await until('stopped');
 });
 
-// Behaviour 11: A state directory that becomes read-only ends no guest. The daemon prints what it cannot write to the
-// status file, which is correct again within 5 s of becoming writable.
+// Behaviour 11: If the state directory becomes read-only, the guest goes on. The daemon prints what it cannot write to
+// the status file, which is correct again within 5 s of becoming writable.
 test('unwritable for a while: it stays, says so, and the record is true again afterwards', async () => {
   await using world = await World.make();
   const { layout, clock, config } = world;

@@ -387,8 +387,9 @@ describe('a life', () => {
     expect(after(third.state, lost[1], 10).state).toMatchObject({ phase: 'starting', attempt: 1 });
   });
 
-  // Behaviour 73: The wait before the next start is 0.25 s, and doubles up to 30 s if the guest was not ready for a minute.
-  // After 5 starts in a row without a minute of `ready` the daemon gives up, stays in `failed`, and says why.
+  // Behaviour 73: If the guest was not ready for a minute, the daemon waits 0.25 s before the next start, and twice as
+  // long each time, up to 30 s. After 5 starts in a row without a minute of `ready` it gives up, stays in `failed`, and
+  // says why.
   test('gives up after repeated fast failures, with the last reason', () => {
     let state = live({ type: 'start' });
     let delays: number[] = [];
@@ -410,8 +411,8 @@ describe('a life', () => {
     });
   });
 
-  // Behaviour 75: A start waits 30 s in all for the door's port or a disk that another process holds: 2 s at first,
-  // doubling.
+  // Behaviour 75: If another process holds the door's port or the disk, a start tries again after 2 s, 4 s and so on,
+  // for 30 s in all.
   test('what another process holds is waited for longer', () => {
     const taken: Failure = { ...passing, kind: 'door-port-taken', recovery: 'wait' };
     const waits = [1, 2, 3, 4].map((attempt) => {
@@ -446,8 +447,8 @@ describe('a life', () => {
     expect(after(early, { type: 'children-gone' }).state.phase).toBe('failed');
   });
 
-  // Behaviour 76: A failure that a second attempt cannot fix is not retried. A changed `config.json` is read and tried at
-  // once.
+  // Behaviour 76: A failure that another attempt cannot fix is not retried. If `config.json` changes, it is read, and a
+  // start is tried at once.
   test('what no retry can mend is not tried again', () => {
     const lost = live(
       { type: 'start' },

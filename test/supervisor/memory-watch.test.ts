@@ -28,8 +28,8 @@ describe('the count of the system', () => {
   });
 });
 
-// Behaviour 69: If the system counts such kills (Linux; not macOS), a VM killed because the host ran out of memory is
-// distinguished from one that a user killed. It is restarted after 2 s instead of at once.
+// Behaviour 69: On Linux, a VM that was killed because the host ran out of memory is distinguished from one that a user
+// killed. (macOS does not count such kills.) It is restarted after 2 s instead of at once.
 describe('a VM that was killed', () => {
   const watched = (...counts: readonly (number | undefined)[]) => {
     const left = [...counts];

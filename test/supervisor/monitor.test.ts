@@ -235,8 +235,8 @@ describe('the watch', () => {
     expect(guest.sets).toEqual([-900, 32 * 3600_000]);
   });
 
-  // Behaviour 62: A sleep of the host is noticed within 6 s of the wake. Deadlines move by its length, it does not count
-  // against the guest, and the guest's clock and health are checked at once.
+  // Behaviour 62: A sleep of the host is noticed within 6 s of the wake. All deadlines move by its length, the guest is
+  // not blamed for it, and its clock and health are checked at once.
   test('a sleep is not held against the guest, and ends in a look at once', async () => {
     guest.watch();
     await guest.clock.advance(1000);

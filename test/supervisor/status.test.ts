@@ -21,8 +21,8 @@ function builder(facts: Facts, json: object = {}) {
 }
 const chosen = (vm: string) => ({ vmChoice: { vm, why: 'It is here.' } });
 
-// Behaviour 34: Without a setting, each start uses the best VM program on this machine. On Linux that is QEMU, with its own
-// network. `status` names both.
+// Behaviour 34: Without a setting, the first start chooses the best VM program on this machine. On Linux that is QEMU,
+// with its own network. `status` names both.
 test('both are shown by the names of what was taken', () => {
   expect(builder({})).toMatchObject({ vm: 'auto', network: 'auto' });
   expect(builder(chosen('qemu'))).toMatchObject({ vm: 'qemu', network: 'user' });

@@ -38,7 +38,7 @@ const others = [
   ['echo "flock: applet not found" >&2; exit 127', 'applet not found'],
 ] as const;
 
-// Behaviour 178: A `flock` that is not util-linux's is named as that, and the file system is not blamed.
+// Behaviour 178: If `flock` is not util-linux's, the message says so, and the file system is not blamed.
 test.each(others)(
   'a flock that cannot do what is needed is named, and no file system: %s',
   needs('Linux'),

@@ -5,8 +5,8 @@ const MiB = 1024 ** 2;
 const limitsOf = (files: Readonly<Record<string, string>>) => groupLimits((path) => files[path]);
 const v2 = '/sys/fs/cgroup';
 
-// Behaviour 70: Memory and CPUs are what a container, a slice or a quota allows, counting all control groups up to the
-// root.
+// Behaviour 70: The host's memory and CPUs are taken to be what a container, a slice or a quota allows, counting all
+// control groups up to the root.
 describe('the limits of our control groups', () => {
   test('are none where nothing says so', () => {
     expect(limitsOf({})).toEqual({ memoryBytes: undefined, cpus: undefined });

@@ -97,8 +97,9 @@ const sentenceOf = async (script: string): Promise<string> => {
 const holds =
   'This is remembered until the next reboot. Once you have fixed the cause, run linuxkit-builder verdicts --clear.';
 
-// Behaviour 26: An accelerator is chosen by trial: it must bring the guest's own kernel, with the memory and CPUs of the
-// start, to its first line of userspace. A slow one is not broken: it fails after 5 s without output, or after 60 s.
+// Behaviour 26: An accelerator is chosen by trial: with the memory and CPUs of the start, it must bring the guest's own
+// kernel to its first line of userspace. A slow one does not count as broken: it fails only after 5 s without output,
+// or after 60 s in all.
 describe('a trial', needs('Linux'), () => {
   test('takes an accelerator whose guest gets to its first program, and remembers it', async () => {
     const choice = { accelerator: 'kvm', rejected: [] };
@@ -276,8 +277,8 @@ describe('what an end teaches', needs('Linux'), () => {
     expect(await choose('exit 1')).toMatchObject({ tried: true });
   });
 
-  // Behaviour 41: Judging a failure writes nothing; recording it is a separate effect. If it cannot be recorded, the daemon
-  // remembers it until a restart is requested.
+  // Behaviour 41: Deciding what a failure means writes nothing; recording it is a separate effect. If it cannot be
+  // recorded, the daemon remembers it until a restart is requested.
   test('what cannot be written is kept in mind until a restart is asked for', async () => {
     const verdicts = new Verdicts(join(layout.state, 'no/where'));
     const { verdict } = lessonOf('kvm');

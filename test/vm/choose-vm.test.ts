@@ -182,8 +182,9 @@ describe('the program of a builder that is there', () => {
   );
 });
 
-// Behaviour 37: A better program that failed is tried once after each upgrade of it or of the system, and after a temporary
-// failure once after each reboot, by a start that happens anyway. If it fails again, the builder goes on with its own.
+// Behaviour 37: A better program that failed is tried again, by a start that happens anyway: once after each upgrade of
+// that program or of the system, and, if its failure was temporary, once after each reboot. If it fails again, the
+// builder goes on with its own.
 describe('never back and forth', () => {
   const arm64 = () => ({
     ...asked(),

@@ -53,8 +53,8 @@ test('a network goes with it by its link, and the plan says how', async () => {
   expect(plan.vm.argv).toContain(layout.gramSocket);
 });
 
-// Behaviour 42: One row says what a VM program can do. A program that the rest of the code does not know runs a guest with
-// a row and a driver.
+// Behaviour 42: Everything that the code knows about a VM program is in one row and one driver, so a new program needs
+// only these two.
 test('it runs a guest, which is told by channel where it is reached, and ends it', async () => {
   await using world = await World.make();
   const { layout } = world;

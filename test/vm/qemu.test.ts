@@ -81,7 +81,8 @@ describe('the command line', () => {
     expect(argv[argv.indexOf('-cpu') + 1]).toBe(cpu);
   });
 
-  // Behaviour 28: An emulated guest lacks x86-64-v2 only if QEMU cannot emulate it: before QEMU 10.
+  // Behaviour 28: An emulated guest can run programs for x86-64-v2, except with QEMU before 10, which cannot emulate
+  // it.
   test.each([
     [7, 2, 'max,-cx16'],
     [7, 1, 'max,-cx16'],

@@ -48,8 +48,8 @@ function inputOf(root = '/s', changes: Partial<PlanInput> = {}): PlanInput {
   };
 }
 
-// Behaviour 181: vfkit gets a command line that its parser accepts, and is not started if it is older than 0.6.0 or would
-// misread the state directory's name.
+// Behaviour 181: vfkit gets only command lines that its parser accepts. It is not started if it is older than 0.6.0, or
+// would misread the state directory's name.
 describe('the command line', () => {
   test('is all there is', () =>
     expect(vfkitPlan(inputOf()).argv).toEqual([

@@ -15,8 +15,8 @@ const releaseBefore: Need = {
 
 // Behaviour 138: A build in the guest does not become root, and does not reach another build, a user or the daemon's
 // socket. Nix's known escapes are tried, and gain nothing.
-// Behaviour 136: No line on the console ends a guest that was ready, whoever wrote it. The guest can give up only while it
-// boots; anything else that would end it is checked with the guest itself.
+// Behaviour 136: No line on the console ends a guest that was ready, whoever wrote it. Only while it boots can the
+// guest report a failure that ends it; anything else that would end it is checked with the guest itself.
 test('out of a build of our image nothing gets', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();

@@ -66,10 +66,15 @@ export function shownAs<T extends string | number>(value: T, shown: string): T {
   return value;
 }
 
-/** A text without what differs between machines and runs. */
+/** Where JSON is wrong, as Node says it from 22 on. */
+const jsonPlace = / \(line \d+ column \d+\)/g;
+
+/** A text without what differs between machines, runs and Nodes. */
 export function stable(text: string): string {
   const longestFirst = [...standIns].sort(([a], [b]) => b.length - a.length);
-  return longestFirst.reduce((all, [value, shown]) => all.replaceAll(value, shown), text);
+  return longestFirst
+    .reduce((all, [value, shown]) => all.replaceAll(value, shown), text)
+    .replaceAll(jsonPlace, '');
 }
 
 /** An empty directory that the pages call by this name, such as `/builder`; gone when the tests of the file are. */

@@ -25,7 +25,7 @@ import { directoryShownAs, shownAs, tells } from './tell.ts';
 const tree = directoryShownAs('/there');
 shownAs(process.version, 'v24.0.0');
 const errorOf = (code: string) => Object.assign(new Error(code), { code });
-const written = (code: string) => cannotWrite('/there/file', errorOf(code), () => false);
+const written = (code: string) => cannotWrite(join(tree, 'file'), errorOf(code), () => false);
 
 /** Why a file of others cannot be read. */
 function unread(name: string, make: (path: string) => unknown): string | undefined {
@@ -77,7 +77,7 @@ tells('system', {
   'A file cannot be written': {
     ...words(reasons, written),
     'ENOSPC, and there is room but no inode': () =>
-      cannotWrite('/there/file', errorOf('ENOSPC'), () => true),
+      cannotWrite(join(tree, 'file'), errorOf('ENOSPC'), () => true),
     'its directory is root’s': () => wordsFor({ folder: '/there', owner: 0 }),
     'its directory is another user’s': () => wordsFor({ folder: '/there', owner: 501 }),
     'its directory is closed': () => wordsFor({ folder: '/there' }),

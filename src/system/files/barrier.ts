@@ -51,7 +51,7 @@ export function wordsFor(barrier: ReturnType<typeof barrierOf>): string {
   const { folder, owner } = barrier;
   return owner === undefined
     ? `Check the permissions of ${folder}.`
-    : `${folder} belongs to ${owner === 0 ? 'root' : `user ${owner}`}. Make it yours again (sudo chown), or choose another directory.`;
+    : `${folder} belongs to ${owner === 0 ? 'root' : `user ${owner}`}. Choose another directory, or make it yours if it should be (sudo chown).`;
 }
 
 /** A part of the path is not what it has to be. */

@@ -1,4 +1,5 @@
 /** Checks of the files by which your ssh, root's and Nix find the guest: as configure would write them. */
+import { join } from 'node:path';
 import { readIdentity } from '../guest/identity/identity.ts';
 import type { Verdict } from './check-runner.ts';
 import { rootRequest, userNeeds, type Builder } from '../setup/builder-files.ts';
@@ -11,6 +12,7 @@ import { isAsBefore, rootDriftOf } from '../setup/root/root-drift.ts';
 import { readIfThere } from '../system/files/files.ts';
 import type { DoctorFacts } from './facts.ts';
 import { findNix } from '../nix/this-nix.ts';
+import { isOpenToOthers, openToOthers } from '../nix/warnings.ts';
 import { ownerOf, toldBy } from '../setup/root/report-drift.ts';
 import { rootSsh, userSsh } from '../nix/ssh/user-ssh.ts';
 
@@ -50,6 +52,9 @@ export async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
       remedy: first.text,
     };
   const fact = `ssh ${alias} leads to the guest`;
+  const config = join(facts.places.home, '.ssh/config');
+  if (isOpenToOthers(config))
+    return { kind: 'bad', what: openToOthers(config), why: '', remedy: `chmod go-w ${config}` };
   if (changes.length === 0 && builder.takenIn === false) return notTakenIn(facts);
   if (changes.length === 0) return { kind: 'good', fact };
   if (changes.every((change) => isOlderStanza(change, facts)))

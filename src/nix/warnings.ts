@@ -37,9 +37,10 @@ export function machinesWarnings(path: string, text: string): string[] {
   );
 }
 
-function modeWarnings(path: string): string[] {
-  return (modeAt(path) & 0o022) === 0 ? [] : [openToOthers(path)];
-}
+const modeWarnings = (path: string): string[] => (isOpenToOthers(path) ? [openToOthers(path)] : []);
+
+/** ssh reads no configuration of its user's that another may write; named with -F it does (ssh.c, process_config_files). */
+export const isOpenToOthers = (path: string): boolean => (modeAt(path) & 0o022) !== 0;
 
 export const openToOthers = (path: string): string =>
   `${path} is writable by other users, so ssh refuses to use it. Run: chmod go-w ${path}`;

@@ -188,6 +188,15 @@ describe('doctor finds', needs('root'), () => {
     expect(verdicts(silent)).toMatchObject({ guest: 'skipped' });
   });
 
+  // Asked by name, as doctor asks it, ssh reads that file all the same.
+  test('a configuration of ssh that ssh refuses to read', async () => {
+    using rig = await configured();
+    chmodSync(join(rig.places.home, '.ssh/config'), 0o666);
+    const findings = await rig.doctor();
+    expect(verdicts(findings)).toMatchObject({ 'your files': 'bad' });
+    expect(wordsOf(findings, 'your files')).toContain('chmod go-w');
+  });
+
   test.each([
     ['too old', 'OpenSSH_7.5p1, LibreSSL 2.5', /^BAD .*too old: OpenSSH_7\.5p1/],
     ['another program', 'Dropbear v2022.83', /^BAD .*not OpenSSH: Dropbear/],

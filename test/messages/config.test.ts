@@ -8,7 +8,7 @@ import { layoutOf, maxSocketPath, stateDirectoryProblems } from '../../src/confi
 import { notSetUp } from '../../src/config/not-set-up.ts';
 import { readSettings } from '../../src/config/read-settings.ts';
 import { settingRows } from '../../src/config/settings.ts';
-import { directoryShownAs, tells, type States } from './tell.ts';
+import { directoryShownAs, shownAs, tells, type States } from './tell.ts';
 
 const host: HostFacts = {
   ...{ arch: 'x64', platform: 'linux', cpus: 4, memoryMiB: 16384 },
@@ -21,6 +21,15 @@ const wrong = (json: unknown, here: HostFacts = host) => {
   const parsed = checkConfig(json, here);
   return parsed.ok ? undefined : parsed.problems;
 };
+/** Each Node says it in other words. */
+function parserSays(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text));
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 const tree = directoryShownAs('/builder');
 const settingsIn = (name: string, make: (path: string) => void) => {
   const layout = layoutOf(join(tree, name));
@@ -74,7 +83,10 @@ tells('config', {
     'it is missing': () => settingsIn('missing', () => undefined),
     'nothing is set up': () => notSetUp({ root: '/builder' }),
     'it is no file': () => settingsIn('no-file', (path) => mkdirSync(path)),
-    'it is no JSON': () => settingsIn('no-json', (path) => writeFileSync(path, '{')),
+    'it is no JSON': () => {
+      shownAs(parserSays('{'), 'what the parser says');
+      return settingsIn('no-json', (path) => writeFileSync(path, '{'));
+    },
     'it is no object': () => {
       const parsed = parseConfig('[]', host);
       return parsed.ok ? undefined : parsed.problems;

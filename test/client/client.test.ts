@@ -47,8 +47,8 @@ beforeAll(async () => {
   }
 });
 
-// Behaviour 176: A command that asks the daemon loads neither the supervisor, nor a VM program's driver, nor the daemon's
-// log.
+// Behaviour 176: A command that only talks to the daemon loads neither the supervisor, nor a VM program's driver, nor
+// the daemon's log.
 test.each(clients)('%s', (name) => {
   const loaded = loads.get(`src/${name}.ts`) ?? new Map<string, number>();
   const daemons =

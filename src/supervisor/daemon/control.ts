@@ -231,7 +231,7 @@ export const daemonSilent = (layout: Layout): Failure => ({
   exit: Exit.temporary,
 });
 
-export const daemonRefused = (command: string, why: string): Failure => ({
+const daemonRefused = (command: string, why: string): Failure => ({
   kind: 'daemon-refused',
   message: `The daemon refused '${command}': ${why}.`,
   hint: 'It may be a different version. Run: linuxkit-builder restart',

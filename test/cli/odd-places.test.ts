@@ -56,7 +56,7 @@ describe('configure says what is in its way', () => {
     [
       'a ~/.ssh that leads nowhere',
       (file) => symlinkSync('none', dirname(file)),
-      /leads nowhere|has to be a directory/,
+      /leads nowhere|must be a directory|symbolic link/,
     ],
   ])('%s', async (_, spoil, words) => {
     using rig = configureRig();

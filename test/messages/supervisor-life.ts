@@ -22,8 +22,10 @@ import {
 import { describeSlow } from '../../src/supervisor/health/login.ts';
 import { imageLesson } from '../../src/supervisor/start/image-choice.ts';
 import { refuseOld } from '../../src/supervisor/start/image-floor.ts';
-import { judgeNix } from '../../src/supervisor/start/guest-nix.ts';
-import { insteadOf, namedHint, vmWouldRefuse } from '../../src/supervisor/start/start.ts';
+import { judgeNix } from '../../src/supervisor/health/guest-nix.ts';
+import { namedHint } from '../../src/supervisor/start/boot-files.ts';
+import { insteadOf } from '../../src/supervisor/start/chosen-vm.ts';
+import { vmWouldRefuse } from '../../src/supervisor/start/start.ts';
 import type { Config } from '../../src/config/config.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
 import { lockHeld } from '../../src/system/lock/flock.ts';

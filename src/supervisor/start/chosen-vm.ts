@@ -1,7 +1,11 @@
-/** What a start is made with: the settings as they are now, and the program that is chosen for its guest. */
-import { Failed } from '../../system/failure.ts';
-import type { Verdicts } from '../../domain/verdicts.ts';
+/** What a start is made with: the settings as they are now, the program that is chosen for its guest, and the way in which that runs it. */
+import { tryAgain, type Verdicts } from '../../domain/verdicts.ts';
+import type { VmProgram } from '../../domain/vm-programs.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { chooseAccelerator, type Choice } from '../../vm/accelerator.ts';
 import { chooseVm } from '../../vm/choose-vm.ts';
+import type { PlanInput, VmDriver } from '../../vm/vm-driver.ts';
+import type { ChildContext } from './children.ts';
 import { noSettings } from '../health/child-failures.ts';
 import type { Settings } from '../../config/read-settings.ts';
 import { Scope, type ScopeNews, type ScopeOptions } from '../scope.ts';
@@ -18,3 +22,50 @@ export function begin(options: BeginOptions, news: ScopeNews): Scope {
   const choice = chooseVm({ config, layout, known: verdicts.all() });
   return new Scope({ ...options, config, choice }, news);
 }
+
+interface WayContext extends ChildContext {
+  /** What is held against what. */
+  readonly verdicts: Verdicts;
+}
+
+/** Which of several ways works is found by trial; where there is one only, there is nothing to try. */
+export async function acceleratorFor(
+  { layout, clock, log, verdicts }: WayContext,
+  { config, running, facts, signal }: Scope,
+  what: Pick<PlanInput, 'program' | 'bundle' | 'abilities'>,
+): Promise<Choice['accelerator']> {
+  const { row } = running.tried.driver;
+  const [only] = row.accelerators;
+  if (only !== undefined && !hasChoice(row)) return only;
+  const input = { config, layout, verdicts, ...what };
+  const choice = await chooseAccelerator(input, clock, signal);
+  const { accelerator, rejected, tried } = choice;
+  log(rejected.length > 0 ? 'warn' : 'info', 'accelerator', { ...choice });
+  if (tried) facts.see('accelerator-tried');
+  facts.note({ accelerator });
+  facts.reject(rejected);
+  return accelerator;
+}
+
+/** Software alone, where another program would run the guest by the processor: that one is taken in its place. What is true by now is said. */
+export function refuseWorse(
+  { layout, verdicts }: WayContext,
+  { config, running, facts }: Scope,
+  accelerator: string,
+): void {
+  if (config.vm !== 'auto' || accelerator !== 'tcg') return;
+  const { driver } = running.tried;
+  const choice = chooseVm({ config, layout, known: verdicts.all() });
+  if (choice.driver.name !== driver.name) throw new Failed(insteadOf(driver, choice.driver));
+  facts.noteChoice(choice);
+}
+
+export const insteadOf = ({ row }: VmDriver, better: VmDriver): Failure => ({
+  kind: 'vm-rejected',
+  message: `${row.title} could only emulate the guest here, so this start continues with ${better.row.title}.`,
+  hint: tryAgain,
+  exit: Exit.unavailable,
+  recovery: 'other-way',
+});
+
+export const hasChoice = ({ accelerators }: VmProgram): boolean => accelerators.length > 1;

@@ -78,7 +78,7 @@ function daemonEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   );
 }
 
-const didNotStart = (layout: Layout): Failure => ({
+export const didNotStart = (layout: Layout): Failure => ({
   kind: 'daemon-did-not-start',
   message: 'The daemon did not start.',
   hint: 'To see its log: linuxkit-builder logs',

@@ -84,7 +84,7 @@ async function endLeftBehind(layout: Layout, lock: DaemonLock, terminal: Termina
   }
 }
 
-const doesNotStop = (pid: number): Failure => ({
+export const doesNotStop = (pid: number): Failure => ({
   kind: 'daemon-does-not-stop',
   message: `The daemon (pid ${pid}) did not stop within ${stopMs / 1000} s.`,
   hint: 'To stop the guest without waiting for it, run again: linuxkit-builder stop',

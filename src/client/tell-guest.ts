@@ -22,5 +22,7 @@ export async function tellGuest(
     // One of the release before, or at its end.
     if (!(error instanceof Failed)) throw error;
   }
-  say('The guest uses the new keys after a restart: linuxkit-builder restart');
+  say(keysLater);
 }
+
+export const keysLater = 'The guest uses the new keys after a restart: linuxkit-builder restart';

@@ -105,7 +105,7 @@ function isUnfit(root: string, problems: readonly Problem[]): Failure {
   };
 }
 
-const isDeclaredElsewhere = ({ owner, declared }: Installed): Failure => ({
+export const isDeclaredElsewhere = ({ owner, declared }: Installed): Failure => ({
   kind: 'builder-declared',
   message: `This machine's builder is declared by ${declared?.by ?? 'another program'} and runs as ${owner.name}; nothing was changed.`,
   hint: `Run the command as that user: sudo -u ${owner.name} linuxkit-builder ... -d '${owner.directory}'. To restart the daemon: ${declared?.restart ?? ''}`,
@@ -122,9 +122,12 @@ export function directoryMeant({ directory }: DirectoryOption, context: CliConte
   const usual = defaultStateDirectory(env, home);
   const other = elsewhereThan(usual, places);
   if (other === undefined) return knownName(usual, places);
-  context.err(`There is no builder in ${usual}; using yours in ${other}.`);
+  context.err(usingYours(usual, other));
   return other;
 }
+
+export const usingYours = (usual: string, other: string): string =>
+  `There is no builder in ${usual}; using yours in ${other}.`;
 
 /** Aborts when the user interrupts, or when nobody reads what is shown. */
 export const untilUnread = ({

@@ -3,6 +3,7 @@ import { realpathSync, statSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { counted } from '../domain/counted.ts';
+import type { Failure } from '../system/failure.ts';
 import type { Verdict } from './check-runner.ts';
 import { exposureOf, describeExposure } from '../supervisor/disk/disk-record.ts';
 import { roomAt, startInodes } from '../supervisor/disk/disk-room.ts';
@@ -20,9 +21,30 @@ export function diskSpace(
   },
 ): Verdict {
   const { root, disk } = layout;
-  const { bytes, inodes } = roomAt(root);
-  const free = bytes / 1024 ** 3;
-  const used = ((statSync(disk, { throwIfNoEntry: false })?.blocks ?? 0) * 512) / 1024 ** 3;
+  return judgeDisk(root, {
+    ...roomAt(root),
+    usedBytes: (statSync(disk, { throwIfNoEntry: false })?.blocks ?? 0) * 512,
+    tooLarge: diskProblem(disk, diskGiB),
+    isExternal: isExternal(where),
+    exposed: exposureOf(layout),
+  });
+}
+
+interface DiskFacts {
+  /** Free; Infinity where the file system does not say. */
+  readonly bytes: number;
+  /** How many more files can be made. */
+  readonly inodes: number;
+  readonly usedBytes: number;
+  readonly tooLarge: Pick<Failure, 'message' | 'hint'> | undefined;
+  /** It is on another volume than the Mac's own. */
+  readonly isExternal: boolean;
+  readonly exposed: ReturnType<typeof exposureOf>;
+}
+
+/** Pure. */
+export function judgeDisk(root: string, facts: DiskFacts): Verdict {
+  const { bytes, inodes, usedBytes, tooLarge, exposed } = facts;
   if (inodes < startInodes)
     return {
       kind: 'bad',
@@ -30,7 +52,6 @@ export function diskSpace(
       why: 'Each start creates files, and so does each change of the status.',
       remedy: 'Delete files on that file system. df -i shows how many it can hold.',
     };
-  const tooLarge = diskProblem(disk, diskGiB);
   if (tooLarge !== undefined)
     return {
       kind: 'bad',
@@ -38,25 +59,26 @@ export function diskSpace(
       why: "The guest's disk is a single file.",
       remedy: tooLarge.hint,
     };
+  const free = bytes / 1024 ** 3;
+  if (free < leastGiB)
+    return {
+      kind: 'bad',
+      what: `Only ${free.toFixed(1)} GiB of disk space are free in ${root}.`,
+      why: 'The guest is paused when its disk cannot grow.',
+      remedy:
+        'Free some space: nix-collect-garbage on this machine, linuxkit-builder gc in the guest',
+    };
   const much = free === Infinity ? 'free space unknown' : `${free.toFixed(1)} GiB free`;
-  const fact = `${much}; the guest's disk uses ${used.toFixed(1)} GiB`;
-  if (free >= leastGiB && isExternal(where))
+  const fact = `${much}; the guest's disk uses ${(usedBytes / 1024 ** 3).toFixed(1)} GiB`;
+  if (facts.isExternal)
     return {
       kind: 'note',
       fact: `${fact}; not on the Mac's own volume`,
       why: 'On other volumes, file systems of guests have been damaged more often, and the volume may be disconnected: https://github.com/utmapp/UTM/issues/4840',
     };
-  const exposed = exposureOf(layout);
-  if (free >= leastGiB && exposed !== undefined)
-    return { kind: 'note', fact, why: describeExposure(exposed) };
-  if (free >= leastGiB) return { kind: 'good', fact };
-  return {
-    kind: 'bad',
-    what: `Only ${free.toFixed(1)} GiB of disk space are free in ${root}.`,
-    why: 'The guest is paused when its disk cannot grow.',
-    remedy:
-      'Free some space: nix-collect-garbage on this machine, linuxkit-builder gc in the guest',
-  };
+  return exposed === undefined
+    ? { kind: 'good', fact }
+    : { kind: 'note', fact, why: describeExposure(exposed) };
 }
 
 /** macOS has all but its own volume there; its own name in it is a link to the root. */

@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import { describePlace, type DoorPlace } from '../door/entrance.ts';
 import { portOwner } from '../door/port-owner.ts';
+import type { Failure } from '../system/failure.ts';
 import type { Verdict } from './check-runner.ts';
 import { loopbackFault } from '../system/host/loopback.ts';
 import { rootPaths } from '../host/system-paths.ts';
@@ -9,11 +10,15 @@ import { isAway, type DoctorFacts } from './facts.ts';
 
 /** Whether a door that is a port can be reached at all. */
 export async function checkLoopback({ config }: DoctorFacts): Promise<Verdict> {
-  if (config().door === 'unix') return { kind: 'not-asked', why: 'the door is a Unix socket' };
-  const fault = await loopbackFault();
-  if (fault === undefined) return { kind: 'good', fact: '127.0.0.1 can be connected to' };
-  return { kind: 'bad', what: fault.message, why: '', remedy: fault.hint };
+  return config().door === 'unix' ? withoutPort : judgeLoopback(await loopbackFault());
 }
+
+export const withoutPort: Verdict = { kind: 'not-asked', why: 'the front door is a Unix socket' };
+
+export const judgeLoopback = (fault: Failure | undefined): Verdict =>
+  fault === undefined
+    ? { kind: 'good', fact: '127.0.0.1 accepts connections' }
+    : { kind: 'bad', what: fault.message, why: '', remedy: fault.hint };
 
 export async function checkDoor(facts: DoctorFacts): Promise<Verdict> {
   const { signal } = facts.context;
@@ -25,7 +30,16 @@ export async function checkDoor(facts: DoctorFacts): Promise<Verdict> {
   const banner = await bannerOf(place, signal);
   if (banner?.startsWith('SSH-') === true)
     return { kind: 'good', fact: `${where} leads to ${banner}` };
-  const owner = place.kind === 'tcp' ? await portOwner(place.port) : undefined;
+  return judgeDoor(place, banner, place.kind === 'tcp' ? await portOwner(place.port) : undefined);
+}
+
+/** Of a door that leads to no ssh; `owner`: who has the port. */
+export function judgeDoor(
+  place: DoorPlace,
+  banner: string | undefined,
+  owner: string | undefined,
+): Verdict {
+  const where = describePlace(place);
   return {
     kind: 'bad',
     what:

@@ -28,17 +28,22 @@ export async function features({ layout, context, config }: DoctorFacts): Promis
       kind: 'bad',
       what: `${String(lost.value)} ${lost.message}.`,
       why: lost.hint,
-      remedy: `linuxkit-builder image build, then linuxkit-builder restart; or ${configure} --reset extra-systems`,
+      remedy: lostRemedy,
     };
   const fact = [...offered, ...extraSystems].join(', ');
   return kvm === true && !offered.includes('kvm')
     ? {
         kind: 'note',
         fact,
-        why: `The guest has /dev/kvm. To offer it to Nix: ${configure} -f ${[...own(offered), 'kvm'].join(',')}`,
+        why: kvmWords(offered),
       }
     : { kind: 'good', fact };
 }
+
+export const lostRemedy = `linuxkit-builder image build, then linuxkit-builder restart; or ${configure} --reset extra-systems`;
+
+export const kvmWords = (offered: readonly string[]): string =>
+  `The guest has /dev/kvm. To offer it to Nix: ${configure} -f ${[...own(offered), 'kvm'].join(',')}`;
 
 /** Those that a flag names: ours is offered by itself. */
 const own = (offered: readonly string[]): readonly string[] =>

@@ -1,5 +1,6 @@
 /** Checks of what lies on this machine: programs, settings, files, the image. */
 import { chmodSync, existsSync, statSync } from 'node:fs';
+import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { describeProblem } from '../domain/problem.ts';
 import { readIdentity } from '../guest/identity/identity.ts';
@@ -18,9 +19,9 @@ import { hostFacts } from '../system/host/host.ts';
 import { programMissing } from '../system/process/find-program.ts';
 import { chooseAccelerator } from '../vm/accelerator.ts';
 import { bundleAt, checkBootImage, readManifest } from '../vm/boot-image.ts';
-import { masksCx16, noV2 } from '../vm/qemu/emulated.ts';
+import { masksCx16 } from '../vm/qemu/emulated.ts';
 import { qemuAbilities } from '../vm/qemu/qemu-abilities.ts';
-import { describeAge } from '../vm/image-age.ts';
+import { alwaysHardware, emulation, judgeImage } from './verdicts/judge-image.ts';
 import { diskSpace } from './check-disk.ts';
 import { checkLoopback } from './check-door.ts';
 import type { DoctorFacts } from './facts.ts';
@@ -61,7 +62,7 @@ function settings(layout: Layout): Verdict {
   if (config !== undefined)
     return {
       kind: 'good',
-      fact: `${config.system}, ${counted(config.cpus, 'CPU')}, ${config.memoryMiB} MiB of ${hostWords(layout)}, ${config.door === 'tcp' ? `port ${config.port}` : 'a Unix socket'}`,
+      fact: settingsWords(config, hostFacts(layout.root)),
     };
   if (isMissing === true) {
     const { message, hint } = notSetUp(layout);
@@ -75,10 +76,14 @@ function settings(layout: Layout): Verdict {
   };
 }
 
-/** How much memory there is to be had, and where a limit says so. */
-function hostWords({ root }: Layout): string {
-  const { memoryMiB, isLimited } = hostFacts(root);
-  return `${memoryMiB}${isLimited ? ' (limited by a container or slice)' : ''}`;
+/** With how much memory there is to be had, and where a limit says so. */
+export function settingsWords(
+  { system, cpus, memoryMiB, door, port }: Config,
+  host: Pick<ReturnType<typeof hostFacts>, 'memoryMiB' | 'isLimited'>,
+): string {
+  const limit = host.isLimited ? ' (limited by a container or slice)' : '';
+  const where = door === 'tcp' ? `port ${port}` : 'a Unix socket';
+  return `${system}, ${counted(cpus, 'CPU')}, ${memoryMiB} MiB of ${host.memoryMiB}${limit}, ${where}`;
 }
 
 function programs({ config, driver, tryProgram: find }: DoctorFacts): Verdict {
@@ -97,6 +102,8 @@ function programs({ config, driver, tryProgram: find }: DoctorFacts): Verdict {
   return { kind: 'bad', what: `Not found: ${missing.join(', ')}.`, why, remedy: hint };
 }
 
+export const opensshFirst = 'Put OpenSSH first on the PATH. ';
+
 async function versions(facts: DoctorFacts): Promise<Verdict> {
   const ssh = await firstLine(facts, 'ssh', '-V');
   const fact = [`Node ${process.versions.node}`, await vmSays(facts), ssh].join('; ');
@@ -106,8 +113,8 @@ async function versions(facts: DoctorFacts): Promise<Verdict> {
     ? {
         kind: 'bad',
         what: isOther ? `This ssh is not OpenSSH: ${ssh}.` : `This ssh is too old: ${ssh}.`,
-        why: 'OpenSSH 7.6 is the first that knows RemoteCommand.',
-        remedy: `${programMissing('ssh').hint}${isOther ? ', and see that it comes first on the PATH' : ''}`,
+        why: 'The builder needs RemoteCommand, which OpenSSH has had since 7.6.',
+        remedy: `${isOther ? opensshFirst : ''}${programMissing('ssh').hint}`,
       }
     : { kind: 'good', fact };
 }
@@ -173,50 +180,32 @@ function keys(layout: Layout): Verdict {
       },
     };
   readIdentity(layout);
-  return { kind: 'good', fact: 'three key pairs, private and readable by their owner only' };
+  return { kind: 'good', fact: keysFact };
 }
+
+export const keysFact = 'three key pairs, private and readable by their owner only';
 
 function image({ config, layout, context }: DoctorFacts): Verdict {
   const prefix = newestPrefix(config(), layout);
   const bundle = bundleAt(prefix);
   checkBootImage(bundle, { full: true, system: config().system });
-  const manifest = readManifest(bundle);
   const { images, prefix: booted } = chooseImage(config(), layout);
   const old = oldImageAt(prefix);
-  if (old !== undefined)
-    return config().acceptOldImage === old.version || config().bundle !== undefined
-      ? {
-          kind: 'note',
-          fact: prefix,
-          why: `${old.why}. To build a new one: linuxkit-builder image build`,
-        }
-      : {
-          kind: 'bad',
-          what: `The image ${prefix} is too old to be started.`,
-          why: `${old.why}.`,
-          remedy: 'linuxkit-builder image build',
-        };
-  if (booted !== prefix && images?.rejected !== undefined)
-    return {
-      kind: 'note',
-      fact: `the newest image failed to boot (${images.rejected.at}), so the previous one is used`,
-      why: `${images.rejected.message} To rebuild it or try it again: linuxkit-builder image build`,
-    };
-  const age = imageAgeAt(booted, layout, context.clock.now());
-  const words = age && describeAge(age);
-  if (manifest !== undefined && words !== undefined)
-    return { kind: 'note', fact: `Linux ${manifest.kernelVersion}`, why: `${words}.` };
-  return manifest === undefined
-    ? { kind: 'note', fact: prefix, why: 'It has no manifest to compare its files with.' }
-    : { kind: 'good', fact: `Linux ${manifest.kernelVersion}, all files unchanged` };
+  const isAccepted =
+    old !== undefined && (config().acceptOldImage === old.version || config().bundle !== undefined);
+  return judgeImage(prefix, {
+    manifest: readManifest(bundle),
+    old: old && { why: old.why, isAccepted },
+    rejected: booted === prefix ? undefined : images?.rejected,
+    age: imageAgeAt(booted, layout, context.clock.now()),
+  });
 }
 
 async function accelerator(facts: DoctorFacts): Promise<Verdict> {
   const { config, layout, context, program } = facts;
   const { name, row } = facts.driver();
   const [, another] = row.accelerators;
-  if (another === undefined)
-    return { kind: 'good', fact: `${name} always uses hardware acceleration` };
+  if (another === undefined) return alwaysHardware(name);
   const found = await facts.find();
   const known = found.daemon === 'alive' ? found.status : undefined;
   const emulator = program(facts.driver().program(config()));
@@ -237,10 +226,5 @@ async function accelerator(facts: DoctorFacts): Promise<Verdict> {
       : { accelerator: known.accelerator, rejected: known.rejected ?? [] };
   if (choice.accelerator !== 'tcg') return { kind: 'good', fact: choice.accelerator };
   const isMasked = masksCx16({ config: config(), accelerator: 'tcg', abilities });
-  const lost = isMasked ? [`Also, ${noV2}.`] : [];
-  return {
-    kind: 'note',
-    fact: 'tcg: software emulation',
-    why: ['Builds are about ten times slower.', ...lost, ...choice.rejected].join(' '),
-  };
+  return emulation(choice.rejected, isMasked);
 }

@@ -62,19 +62,29 @@ export function programsIn(text: string): readonly string[] {
 
 function verdictOf(facts: DoctorFacts): Verdict {
   const left = findLeftJob(facts);
-  if (left === undefined) return { kind: 'good', fact: 'no leftover job' };
+  if (left === undefined) return noneLeft;
   const wanted = wantedFiles(facts);
   const isWanted = wanted.some(({ path }) => path === left.path);
   return {
-    kind: 'bad',
-    what: `${left.path} starts a program that does not exist: ${left.main}.`,
-    why: 'It was uninstalled or moved without `linuxkit-builder unconfigure`, so nothing starts at your login.',
-    remedy: isWanted
-      ? 'linuxkit-builder configure, then linuxkit-builder start'
-      : 'linuxkit-builder doctor --fix, which removes that job',
+    ...leftVerdict(left, isWanted),
     fix: () => (isWanted ? tellAnew(facts) : takeAway(left, facts)),
   };
 }
+
+/** `isWanted`: the settings ask for such a job. */
+export const leftVerdict = (
+  { path, main }: Pick<LeftJob, 'path' | 'main'>,
+  isWanted: boolean,
+): Extract<Verdict, { kind: 'bad' }> => ({
+  kind: 'bad',
+  what: `${path} starts a program that does not exist: ${main}.`,
+  why: 'It was uninstalled or moved without `linuxkit-builder unconfigure`, so nothing starts at your login.',
+  remedy: isWanted
+    ? 'linuxkit-builder configure, then linuxkit-builder start'
+    : 'linuxkit-builder doctor --fix, which removes that job',
+});
+
+export const noneLeft: Verdict = { kind: 'good', fact: 'no leftover job' };
 
 /** The files that the settings ask for; none where there are no settings. */
 const wantedFiles = ({ layout, context }: DoctorFacts) => {
@@ -111,7 +121,7 @@ function removeIfEmpty(folder: string): void {
   }
 }
 
-const stillRuns: Failure = {
+export const stillRuns: Failure = {
   kind: 'job-runs',
   message: 'The daemon that it started is still running.',
   hint: 'Stop it first: linuxkit-builder stop',

@@ -20,19 +20,23 @@ export async function checkJob(facts: DoctorFacts): Promise<Verdict> {
   const service = serviceFor(layout, context);
   const atBoot = service?.declared === undefined ? systemVerdict(facts) : undefined;
   if (atBoot !== undefined) return atBoot;
-  if (service === undefined)
-    return {
-      kind: 'not-asked',
-      why: 'the daemon is started by hand (to change that: linuxkit-builder configure --autostart)',
-    };
+  if (service === undefined) return byHand;
   const verdict = await stateVerdict(service, facts);
   if (verdict.kind !== 'good' || changes.length === 0) return verdict;
   return {
     kind: 'note',
     fact: verdict.fact,
-    why: `Node, the location of this program or the PATH has changed since ${pathsOf(changes)} was written. To update it: linuxkit-builder configure`,
+    why: outOfDate(changes),
   };
 }
+
+export const byHand: Verdict = {
+  kind: 'not-asked',
+  why: 'the daemon is started by hand (to change that: linuxkit-builder configure --autostart)',
+};
+
+export const outOfDate = (changes: readonly FileChange[]): string =>
+  `Node, the location of this program or the PATH has changed since ${pathsOf(changes)} was written. To update it: linuxkit-builder configure`;
 
 /** What is wrong with the file of the job at boot, which is root's. */
 function systemVerdict({ layout, context, config }: DoctorFacts): Verdict | undefined {
@@ -41,12 +45,22 @@ function systemVerdict({ layout, context, config }: DoctorFacts): Verdict | unde
   if (wanted?.text === present?.text) return undefined;
   const job = wanted ?? present;
   const path = job === undefined ? '' : systemJobPath(job.kind, job.tree);
-  const what =
-    wanted === undefined
-      ? `${path} starts the daemon at boot, but the settings do not ask for that.`
-      : present === undefined
-        ? `The daemon is not started at boot: ${path} does not exist, or belongs to another builder.`
-        : `Node, the location of this program or the PATH has changed since ${path} was written.`;
+  return bootJobVerdict(path, {
+    isWanted: wanted !== undefined,
+    isPresent: present !== undefined,
+  });
+}
+
+/** Of a file of root's that is not as it should be. */
+export function bootJobVerdict(
+  path: string,
+  { isWanted, isPresent }: { readonly isWanted: boolean; readonly isPresent: boolean },
+): Verdict {
+  const what = !isWanted
+    ? `${path} starts the daemon at boot, but the settings do not ask for that.`
+    : isPresent
+      ? `Node, the location of this program or the PATH has changed since ${path} was written.`
+      : `The daemon is not started at boot: ${path} does not exist, or belongs to another builder.`;
   const why = 'The file belongs to root; configure writes and removes it.';
   return { kind: 'bad', what, why, remedy: 'linuxkit-builder configure' };
 }
@@ -67,7 +81,7 @@ function isAsPut({ wanted, before }: FileChange, receipts: readonly Receipt[]): 
 const pathsOf = (changes: readonly FileChange[]): string =>
   changes.map(({ wanted }) => wanted.path).join(', ');
 
-const spoiltVerdict = (changes: readonly FileChange[]): Verdict => ({
+export const spoiltVerdict = (changes: readonly FileChange[]): Verdict => ({
   kind: 'bad',
   what: `Not as configure would write ${changes.length === 1 ? 'it' : 'them'}: ${changes.map(spoiltWords).join(', ')}.`,
   why: 'The daemon may not start at your next login.',
@@ -88,7 +102,7 @@ const endSeen = (exitCode: number | undefined) => ({
   ...(exitCode === undefined ? {} : { exitCode }),
 });
 
-async function stateVerdict(service: Service, { layout }: DoctorFacts): Promise<Verdict> {
+export async function stateVerdict(service: Service, { layout }: DoctorFacts): Promise<Verdict> {
   const { loaded, running, ended, exitCode } = await service.state();
   const { declared } = service;
   const restart = declared && restartCommand(declared, process.getuid?.() ?? 0);

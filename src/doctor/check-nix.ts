@@ -74,7 +74,7 @@ async function nixSettings(facts: DoctorFacts): Promise<Verdict> {
     ownSystem: process.platform === 'linux' ? nativeSystem(process.arch) : undefined,
     env: context.env,
   });
-  if (worst === undefined) return { kind: 'good', fact: 'no setting sends builds elsewhere' };
+  if (worst === undefined) return noConflict;
   const why = [worst.hint, ...others.flatMap(({ message, hint }) => [message, hint])]
     .map((words) => (/[.!?)]$/.test(words) ? words : `${words}.`))
     .join(' ');
@@ -88,19 +88,26 @@ async function nixSettings(facts: DoctorFacts): Promise<Verdict> {
     : { kind: 'note', fact: worst.message, why };
 }
 
+export const noConflict: Verdict = {
+  kind: 'good',
+  fact: 'no setting sends builds elsewhere',
+};
+
+export const onlyByRoot = (path: string, why: string): string =>
+  `${path} cannot be read (${why}), except by root`;
+
 function machinesLine({ places }: DoctorFacts): Verdict {
   const { machines: path } = rootPaths(places);
   const others = new OthersFiles();
   const text = others.read(path) ?? '';
   const why = others.unread.get(path);
-  if (why !== undefined)
-    return { kind: 'not-asked', why: `${path} cannot be read (${why}), except by root` };
+  if (why !== undefined) return { kind: 'not-asked', why: onlyByRoot(path, why) };
   const [bad] = machinesWarnings(path, text);
   if (bad !== undefined)
     return {
       kind: 'bad',
       what: bad,
-      why: 'Because of one malformed line, Nix ignores the whole file.',
+      why: '',
       remedy: `sudo $EDITOR ${path}`,
     };
   const { machines } = parseMachines(withIncluded(text, readIfThere), 'new');

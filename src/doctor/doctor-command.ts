@@ -68,9 +68,7 @@ export function doctorVerb(program: Command, context: CliContext): void {
         const { writeReport } = await import('./report/report.ts');
         const found = findings.flatMap(findingLines);
         const input = { layout, context, version: program.version() ?? 'unknown', found };
-        context.err(
-          `Wrote ${await writeReport(options.report, input)}. Read it before you send it.`,
-        );
+        context.err(reportWritten(await writeReport(options.report, input)));
       }
       if (findings.some(({ kind }) => kind === 'bad')) context.exit(Exit.general);
     });
@@ -96,7 +94,7 @@ export function findingLines(finding: Finding): string[] {
 }
 
 /** Those that depend on one that failed, a line for each that did. */
-function skippedLines(skipped: readonly Skipped[]): string[] {
+export function skippedLines(skipped: readonly Skipped[]): string[] {
   const causes = [...new Set(skipped.map(({ because }) => because))];
   return causes.map((cause) => {
     const names = skipped.filter(({ because }) => because === cause).map(({ name }) => name);
@@ -106,7 +104,7 @@ function skippedLines(skipped: readonly Skipped[]): string[] {
 
 type Skipped = Extract<Finding, { readonly kind: 'skipped' }>;
 
-function summary(findings: readonly Finding[]): string {
+export function summary(findings: readonly Finding[]): string {
   const bad = findings.filter(({ kind }) => kind === 'bad').map(({ name }) => name);
   if (bad.length > 0) return `Fix these, in this order: ${bad.join(', ')}.`;
   const less = findings.flatMap((each) => ('isLess' in each ? [each.name] : []));
@@ -114,3 +112,5 @@ function summary(findings: readonly Finding[]): string {
     ? 'No problems found.'
     : `Nothing to fix on this machine, but see the note on: ${less.join(', ')}.`;
 }
+
+export const reportWritten = (path: string): string => `Wrote ${path}. Read it before you send it.`;

@@ -271,12 +271,7 @@ describe('doctor finds', needs('root'), () => {
   // Behaviour 152: Something that prints before Nix's own answer is found by `doctor`, with who prints it: a script in the place of ssh, or a
   // shell that ssh runs on this machine.
   test.each([
-    [
-      'a script in the place of ssh',
-      'echo Hello; ',
-      '',
-      'Find what prints it: a script in the place of ssh',
-    ],
+    ['a script in the place of ssh', 'echo Hello; ', '', 'a wrapper around ssh'],
     [
       'the shell of Nix’s own word',
       '',

@@ -37,6 +37,12 @@ export const notText: Readonly<Record<string, readonly string[]>> = {
 
   'what marks a disk that is being formatted': ['supervisor/disk/disk.ts#mark'],
 
+  'a script that a shell reads to complete words': ['cli/shell/completion-scripts.ts'],
+
+  'a script for osascript': ['cli/daemon/notify.ts#noticeOf'],
+
+  'facts of a machine in a report, which is a file': ['doctor/report/report.ts#machineLines'],
+
   'a request of HTTP': ['net/gvproxy.ts#tunnelTo'],
 
   'marks of OpenPGP': ['image/debian/signature.ts#expected'],

@@ -36,7 +36,7 @@ export async function explain(
   context: CliContext,
 ): Promise<Routing & Notes> {
   const nix = (program: string, ...argv: readonly string[]): Promise<CommandResult> =>
-    saying(`Waiting for Nix: ${[program, ...argv].join(' ')}`, context, () =>
+    saying(waitingForNix([program, ...argv]), context, () =>
       run(findProgram(program, context.env['PATH']), argv, {
         timeoutMs: 300_000,
         signal: context.signal,
@@ -95,7 +95,7 @@ async function notesOn(found: Found, { env, signal }: CliContext): Promise<reado
   const program = tryProgram(qemuProgram(builder), env['PATH']);
   if (builder.vm !== 'qemu' || accelerator !== 'tcg' || program === undefined) return [];
   const abilities = await qemuAbilities(program, signal);
-  return masksCx16({ config: builder, accelerator, abilities }) ? [`In the guest ${noV2}.`] : [];
+  return masksCx16({ config: builder, accelerator, abilities }) ? [`Guest: ${noV2}.`] : [];
 }
 
 /** True when what `builders` says, or a file that it names, has our line. */
@@ -123,7 +123,7 @@ async function derivationOf(installable: string, nix: RunNix): Promise<Derivatio
 async function configOf(nix: RunNix): Promise<NixConfig> {
   const ran = await eitherWay(nix, ['config', 'show', '--json'], ['show-config', '--json']);
   const config = succeeded(ran) ? parseConfig(ran.stdout) : undefined;
-  if (config === undefined) throw new Failed(unreadable('its own settings', ran));
+  if (config === undefined) throw new Failed(unreadable(ownSettings, ran));
   return config;
 }
 
@@ -140,7 +140,12 @@ async function eitherWay(
   return succeeded(again) ? again : { ...again, stderr: `${ran.stderr}${again.stderr}` };
 }
 
-function unreadable(what: string, { stderr, ended }: CommandResult) {
+export const waitingForNix = (words: readonly string[]): string =>
+  `Waiting for Nix: ${words.join(' ')}`;
+
+export const ownSettings = 'its own settings';
+
+export function unreadable(what: string, { stderr, ended }: CommandResult) {
   const words = stderr.trim();
   return {
     kind: 'nix-does-not-say',

@@ -96,14 +96,14 @@ async function bringInputs(
 
 const said = ({ stderr }: CommandResult) => stderr.trim().split('\n').filter(Boolean).slice(-5);
 
-const notOurs = (system: string, systems: readonly string[]): Failure => ({
+export const notOurs = (system: string, systems: readonly string[]): Failure => ({
   kind: 'system-not-built',
   message: `This derivation is for ${system}, but this builder builds for ${systems.join(', ')}.`,
   hint: 'To see what else keeps it from being built here: linuxkit-builder explain DERIVATION',
   exit: Exit.dataError,
 });
 
-const notSent = (ran: CommandResult): Failure => ({
+export const notSent = (ran: CommandResult): Failure => ({
   kind: 'guest-not-entered',
   message: 'Cannot log in to the guest as root, or cannot write there.',
   hint: 'Try linuxkit-builder ssh --root. To find out what is wrong: linuxkit-builder doctor',
@@ -111,7 +111,7 @@ const notSent = (ran: CommandResult): Failure => ({
   lines: said(ran),
 });
 
-const inputsMissing = (missing: readonly string[], ran: CommandResult): Failure => ({
+export const inputsMissing = (missing: readonly string[], ran: CommandResult): Failure => ({
   kind: 'inputs-missing',
   message:
     missing.length === 0
@@ -122,7 +122,7 @@ const inputsMissing = (missing: readonly string[], ran: CommandResult): Failure 
   lines: missing.length === 0 ? said(ran) : missing.slice(0, 5),
 });
 
-const notCopied: Failure = {
+export const notCopied: Failure = {
   kind: 'inputs-not-copied',
   message: 'nix-copy-closure could not copy the inputs of the derivation to the guest.',
   hint: "See Nix's messages above. To check the guest: linuxkit-builder status",

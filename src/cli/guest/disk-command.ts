@@ -47,12 +47,12 @@ async function reset(layout: Layout, { yes }: ResetOptions, context: CliContext)
   const { discardSaved } = await import('../../supervisor/idle/saved-guest.ts');
   const { forgetRejection } = await import('../../supervisor/start/image-choice.ts');
   const inUse = () => isLocked(layout.vmLock) || isLocked(layout.daemonLock);
-  if (inUse()) throw new Failed(runs);
+  if (inUse()) throw new Failed(diskInUse);
   if (yes !== true && !(await mayDelete(diskLoss(layout) ?? '', layout, context))) return;
   const { clock, signal } = context;
   const onWaiting = () => context.err(waitingForOther);
   await withOperationLock(layout.startLock, { clock, signal, onWaiting }, () => {
-    if (inUse()) throw new Failed(runs);
+    if (inUse()) throw new Failed(diskInUse);
     // The record last: killed in between, an old record tells of a disk that is gone, and a blank one clears it.
     discardSaved(layout);
     rmSync(layout.disk, { force: true });
@@ -74,11 +74,13 @@ async function mayDelete(what: string, { root }: Layout, context: CliContext): P
     });
   const { isYes } = await import('../../command/ask.ts');
   if (await isYes(`Delete ${what}, in ${root}?`, context)) return true;
-  context.err('Nothing was changed.');
+  context.err(nothingChanged);
   return false;
 }
 
-const runs = {
+export const nothingChanged = 'Nothing was changed.';
+
+export const diskInUse = {
   kind: 'disk-in-use',
   message: 'The daemon is running, and its guest uses the disk; nothing was changed.',
   hint: 'Stop it first: linuxkit-builder stop',

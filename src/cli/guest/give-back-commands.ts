@@ -36,7 +36,7 @@ export function gcVerb(program: Command, context: CliContext): void {
       await wakeGuest(layout, context);
       const before = sizeOf(layout);
       const collected = await whileNobodyIsIn(layout, options, context, () =>
-        saying('Collecting garbage in the guest.', context, () => askLong(layout, 'gc', context)),
+        saying(collecting, context, () => askLong(layout, 'gc', context)),
       );
       const { isDone, diskBytes = NaN, diskFreeBytes = NaN } = collected;
       const store = `The guest's store now uses ${gibibytes(diskBytes - diskFreeBytes)} GiB`;
@@ -59,9 +59,7 @@ export function trimVerb(program: Command, context: CliContext): void {
       const layout = layoutFor(options, context);
       await wakeGuest(layout, context);
       const before = sizeOf(layout);
-      const { goesBack } = await saying('Returning free space to this machine.', context, () =>
-        askLong(layout, 'trim', context),
-      );
+      const { goesBack } = await saying(returning, context, () => askLong(layout, 'trim', context));
       if (goesBack !== true) throw new Failed(takesNothing);
       context.out(`The guest's disk uses ${sizeWords(before, sizeOf(layout))}.`);
     });
@@ -112,6 +110,9 @@ async function askLong<C extends 'gc' | 'trim'>(
   const { ask } = await import('../../supervisor/daemon/control.ts');
   return ask(layout, command, clock, signal, { timeoutMs: workMs });
 }
+
+export const collecting = 'Collecting garbage in the guest.';
+export const returning = 'Returning free space to this machine.';
 
 /** Bytes that it takes of the host's disk. */
 const sizeOf = ({ disk }: Layout): number =>

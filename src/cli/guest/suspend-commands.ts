@@ -1,6 +1,7 @@
 /** `suspend`, `resume`: the guest goes until it is needed, and comes back before that. */
 import type { Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
+import type { Busy } from '../../supervisor/daemon/control.ts';
 import { noDaemon } from '../../supervisor/daemon/no-daemon.ts';
 import type { Status } from '../../supervisor/status/status-schema.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
@@ -75,10 +76,13 @@ async function send(
   if (inUse === undefined) throw new Failed(buildCame);
   const isAsked = process.stdin.isTTY && context.isTTY;
   const { isYes } = await import('../../command/ask.ts');
-  if (!isAsked || !(await isYes(`${describeBusy(inUse)}. Suspend the guest anyway?`, context)))
+  if (!isAsked || !(await isYes(suspendAnyway(inUse), context)))
     throw new Failed(somebodyIsIn(describeBusy(inUse)));
   await send(layout, { force: true }, context);
 }
+
+export const suspendAnyway = (inUse: Busy): string =>
+  `${describeBusy(inUse)}. Suspend the guest anyway?`;
 
 export function resumeVerb(program: Command, context: CliContext): void {
   program

@@ -1,7 +1,7 @@
 /** `image build`: puts mirror, lock, recipe and progress together. Loaded when it is called. */
 import { join, resolve } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
-import { buildImage, type Built } from '../../image/build.ts';
+import { buildImage } from '../../image/build.ts';
 import { currentLock, lockToRenew, usable, type LockPaths } from '../../image/current-lock.ts';
 import { writeLock, type Lock } from '../../image/image-lock.ts';
 import { ageOf, describeAge } from '../../vm/image-age.ts';
@@ -24,8 +24,9 @@ import { claimDirectory } from '../../host/state-directory.ts';
 import { makeDirectory } from '../../system/files/files.ts';
 import { withOperationLock } from '../../system/lock/lock.ts';
 import type { CliContext, DirectoryOption } from '../../command/context.ts';
+import { describeBuilt, nextStartWords, waitingForFetch } from './image-words.ts';
 import { waitingForOther } from '../../command/announce-slow.ts';
-import { mebibytes, noView, progressView, type ProgressView } from '../../command/progress.ts';
+import { noView, progressView, type ProgressView } from '../../command/progress.ts';
 
 export interface BuildVerbOptions extends DirectoryOption {
   readonly mirror?: string;
@@ -136,10 +137,7 @@ async function tellNextStart(
   forgetRejection(layout);
   const found = await findStatus(layout, context);
   if (quiet || (rejected === undefined && found.daemon === 'gone')) return;
-  const before = rejected === undefined ? '' : ` It failed to boot before: ${rejected.message}`;
-  context.out(
-    `The guest will use this image from its next start on (linuxkit-builder restart).${before}`,
-  );
+  context.out(nextStartWords(rejected));
 }
 
 /** By the proxies and certificates that this machine and this shell name. */
@@ -174,15 +172,8 @@ function suppliesFor(from: {
       view.end();
       context.err(`Warning: ${line}`);
     },
-    onWaiting: () => say('Another `image build` is fetching packages; waiting for it.'),
+    onWaiting: () => say(waitingForFetch),
   };
-}
-
-function describeBuilt(prefix: string, { manifest, fresh }: Built): string {
-  const { kernel, initrd } = manifest.files;
-  const size = mebibytes(kernel.size + initrd.size);
-  const what = `Linux ${manifest.kernelVersion}, Debian ${manifest.suite}, ${size} MiB`;
-  return fresh ? `Built ${prefix} (${what}).` : `${prefix} is up to date (${what}).`;
 }
 
 async function renew(

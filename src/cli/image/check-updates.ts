@@ -4,6 +4,7 @@ import { currentLock, type LockPaths } from '../../image/current-lock.ts';
 import { lookForNews } from '../../image/debian/look.ts';
 import { recipe, type Arch } from '../../image/recipe.ts';
 import type { SupplyOptions } from '../../image/supply.ts';
+import { newsWords, noArchive } from './image-words.ts';
 import { keepNews, newsIn } from '../../image/image-news.ts';
 
 /** The sentence that says what was found. */
@@ -14,11 +15,7 @@ export async function checkForNews(
 ): Promise<string> {
   const lock = currentLock(places, recipe);
   const news = await lookForNews({ ...options, lock, recipe, before: newsIn(layout) });
-  if (news === undefined) return 'The image has no packages from a security archive.';
+  if (news === undefined) return noArchive;
   keepNews(layout, news);
-  if (news.newer === 0)
-    return `Debian's security archive of ${news.securityDate} has no newer packages.`;
-  const what =
-    news.newer === 1 ? 'a newer version of 1 package' : `newer versions of ${news.newer} packages`;
-  return `Debian's security archive of ${news.securityDate} has ${what}. Build an image from them: linuxkit-builder image update`;
+  return newsWords(news);
 }

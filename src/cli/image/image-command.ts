@@ -3,7 +3,6 @@ import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
 import { builtImage } from '../../config/image-prefix.ts';
-import { counted } from '../../domain/counted.ts';
 import { debianArch, nativeSystem, systemNames, type System } from '../../domain/guest-system.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
@@ -15,7 +14,7 @@ import {
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
-import { mebibytes } from '../../command/progress.ts';
+import { infoLines, verifiedWords } from './image-words.ts';
 
 interface InfoOptions extends DirectoryOption {
   readonly json?: boolean;
@@ -141,30 +140,12 @@ async function info(prefix: string, { json }: InfoOptions, context: CliContext):
   const manifest = readManifest(bundle);
   if (json === true)
     return context.out(JSON.stringify({ prefix, manifest: manifest ?? null }, null, 2));
-  context.out(prefix);
-  if (manifest === undefined)
-    return context.out('  no manifest: this image was not made by `image build`');
-  const { arch, kernelVersion, suite, indexDate, squashfs, packages, files } = manifest;
-  const suites = manifest.suites ?? [{ codename: suite, indexDate, expired: undefined }];
-  context.out(`  Linux ${kernelVersion} for ${arch}`);
-  context.out(`  ${counted(Object.keys(packages).length, 'Debian package')}`);
-  for (const { codename, indexDate: date, expired } of suites)
-    context.out(
-      `    ${codename.padEnd(16)} ${date}${expired === undefined ? '' : `, expired on ${expired}`}`,
-    );
-  context.out(`  root file system made by ${squashfs.tool} ${squashfs.version}`);
-  for (const [name, { size, sha256 }] of Object.entries(files))
-    context.out(`  ${name.padEnd(7)} ${mebibytes(size).padStart(6)} MiB  ${sha256}`);
+  for (const line of infoLines(prefix, manifest)) context.out(line);
 }
 
 async function verify(prefix: string, context: CliContext): Promise<void> {
   const { bundleAt, checkBootImage, readManifest } = await import('../../vm/boot-image.ts');
   const bundle = bundleAt(prefix);
   checkBootImage(bundle, { full: true });
-  const known = readManifest(bundle) !== undefined;
-  context.out(
-    known
-      ? `${prefix} is complete and unchanged: kernel, initrd and command line match the manifest.`
-      : `${prefix} looks bootable, but has no manifest to compare it with.`,
-  );
+  context.out(verifiedWords(prefix, readManifest(bundle) !== undefined));
 }

@@ -41,8 +41,8 @@ export function verdictsVerb(program: Command, context: CliContext): void {
         const cleared = options.clear === true;
         return context.out(JSON.stringify({ version: 1, cleared, verdicts }));
       }
-      if (options.clear === true) return sayCleared(verdicts, context);
-      for (const verdict of verdicts) for (const line of lines(verdict)) context.out(line);
+      if (options.clear === true) return context.out(clearedWords(verdicts));
+      for (const verdict of verdicts) for (const line of verdictLines(verdict)) context.out(line);
       if (verdicts.length === 0) context.out('Nothing has been tried since this machine booted.');
     });
 }
@@ -88,18 +88,24 @@ async function clear(layout: Layout): Promise<void> {
   discard(layout.suspendTrial);
 }
 
-function sayCleared(verdicts: readonly Shown[], context: CliContext): void {
+export function clearedWords(verdicts: readonly Shown[]): string {
   const against = verdicts.filter(({ works }) => !works);
   // One way may have been tried with several builds of a program.
   const names = [...new Set(against.map(({ subject, way }) => `${subject} ${way}`))].join(', ');
-  context.out(
-    against.length === 0
-      ? 'There was nothing to forget.'
-      : `Forgotten: ${names}. The next start will try again. To try now: linuxkit-builder restart`,
-  );
+  return against.length === 0
+    ? 'There was nothing to forget.'
+    : `Forgotten: ${names}. The next start will try again. To try now: linuxkit-builder restart`;
 }
 
-function lines({ subject, way, works, at, why, remedy, holdsUntil }: Shown): string[] {
+export function verdictLines({
+  subject,
+  way,
+  works,
+  at,
+  why,
+  remedy,
+  holdsUntil,
+}: Shown): string[] {
   const until = ends[holdsUntil];
   return [
     `${subject} ${way}: ${works ? 'works' : 'does not work'} (found ${at}; valid ${until})`,

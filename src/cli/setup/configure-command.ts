@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { settingRows } from '../../config/settings.ts';
-import { Exit, Failed } from '../../system/failure.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import {
   askedIn,
   settingNamed,
@@ -34,21 +34,21 @@ export function configureVerb(program: Command, context: CliContext): void {
   const command = program
     .command('configure')
     .description(
-      'choose what the builder is, and make ssh and Nix know it; run it again to change',
+      'set up the builder and register it with ssh and Nix; run again to change settings',
     );
   for (const [, { flags = [] }] of settingRows)
     for (const { flags: words, help } of flags) command.option(words, help);
   command
     .option(...directoryOption)
-    .option('--reset <settings>', 'give these their defaults again, with commas between')
-    .option('--take-over', 'go on from a state directory of linuxkit-nix, with its settings')
-    .option('--dry-run', 'show every change as a diff, and make none')
-    .option('--no-root', "leave root's files, and print the script that writes them")
-    .option('--json', 'with --no-root: values for a sudoers rule, instead of the script')
-    .option('-v, --verbose', 'name the files that need no change too')
-    .option('-q, --quiet', 'say nothing but failures and warnings')
-    .addOption(new Option('--accel <name>', 'short for --accelerator').hideHelp())
-    .addOption(new Option('--root-part', 'as root, for another user: what stdin says').hideHelp())
+    .option('--reset <settings>', 'go back to the defaults of these settings, separated by commas')
+    .option('--take-over', 'take over a state directory of linuxkit-nix, with its settings')
+    .option('--dry-run', 'show every change as a diff, without making it')
+    .option('--no-root', "do not change root's files; print the script that does it")
+    .option('--json', 'with --no-root: print values for a sudoers rule instead of the script')
+    .option('-v, --verbose', 'also list the files that need no change')
+    .option('-q, --quiet', 'print only warnings and errors')
+    .addOption(new Option('--accel <name>').hideHelp())
+    .addOption(new Option('--root-part').hideHelp())
     .action(async (options: Options) => {
       if (options.rootPart === true) {
         const { performRootPart } = await import('../../setup/root/as-root.ts');
@@ -65,13 +65,15 @@ function refuseSudo({ directory }: Options, { env }: CliContext): void {
   const user = env['SUDO_USER'];
   if (process.getuid?.() !== 0 || user === undefined || user === 'root') return;
   if (directory !== undefined) return;
-  throw new Failed({
-    kind: 'run-as-user',
-    message: `configure has to be run by the user who will own the daemon, and sudo runs it as root.`,
-    hint: `Run it as ${user}, without sudo: it asks for root itself. If root shall own the daemon, say where with -d.`,
-    exit: Exit.usage,
-  });
+  throw new Failed(underSudo(user));
 }
+
+export const underSudo = (user: string): Failure => ({
+  kind: 'run-as-user',
+  message: 'configure must be run by the user who will own the daemon, but sudo runs it as root.',
+  hint: `Run it as ${user}, without sudo; it asks for root's rights itself. If root is to own the daemon, name a state directory with -d.`,
+  exit: Exit.usage,
+});
 
 function flagsOf(options: Options, context: CliContext): ConfigureFlags {
   const { system, accel, autostart, accelerator = accel, ...rest } = options;

@@ -20,17 +20,14 @@ export function keysVerbs(program: Command, context: CliContext): void {
     .description('replace the keys')
     .command('renew')
     .description("replace all keys: yours, root's and the guest's; the disk is kept")
-    .option(
-      '--no-root',
-      'do not change files that belong to root; print the script that does it instead',
-    )
+    .option('--no-root', "do not change root's files; print the script that does it")
     .option(...directoryOption)
     .action(async (options: RenewOptions) => {
       const layout = layoutFor(options, context);
       if (!isSetUp(layout)) throw new Failed(notSetUp(layout));
       const { isLocked } = await import('../../system/lock/lock.ts');
       // Who runs with the old ones would be refused by everybody who has the new.
-      if ([layout.vmLock, layout.daemonLock].some(isLocked)) throw new Failed(runs);
+      if ([layout.vmLock, layout.daemonLock].some(isLocked)) throw new Failed(keysInUse);
       const { runConfigure } = await import('../../setup/configure/configure.ts');
       const { root } = layout;
       const nothing = { asked: {}, reset: [], takeOver: false, dryRun: false, json: false };
@@ -39,9 +36,9 @@ export function keysVerbs(program: Command, context: CliContext): void {
     });
 }
 
-const runs = {
+export const keysInUse = {
   kind: 'keys-in-use',
-  message: 'A daemon runs, and its guest has the keys; nothing was changed.',
-  hint: 'Stop it first: linuxkit-builder stop.',
+  message: 'The daemon is running, and its guest uses the keys; nothing was changed.',
+  hint: 'Stop it first: linuxkit-builder stop',
   exit: Exit.temporary,
 };

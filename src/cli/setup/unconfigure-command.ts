@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { defaultStateDirectory } from '../../config/layout.ts';
 import { isSame } from '../../host/known-directory.ts';
-import { Exit, Failed } from '../../system/failure.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import {
   directoryOption,
   layoutFor,
@@ -26,16 +26,18 @@ export function unconfigureVerb(program: Command, context: CliContext): void {
   program
     .command('unconfigure')
     .alias('uninstall')
-    .description('stop the daemon and undo everything that configure did outside its own directory')
+    .description(
+      'stop the daemon and undo everything that configure changed outside the state directory',
+    )
     .option(...directoryOption)
-    .option('--purge', "delete the guest's disk, the keys and the images too")
-    .option('-y, --yes', 'do not ask before deleting those')
+    .option('--purge', "also delete the guest's disk, the keys and the images")
+    .option('-y, --yes', 'do not ask for confirmation')
     .option(...nowOption)
     .option(...buildsOption)
-    .option('--dry-run', 'tell everything that would be undone, and undo nothing')
-    .option('--no-root', "leave root's files, and print the script that undoes them")
-    .option('--owner-gone', "for an administrator: root's part alone, whoever's builder it is")
-    .addOption(new Option('--root-part', "as root, for another user: root's part").hideHelp())
+    .option('--dry-run', 'show everything that would be undone, without undoing it')
+    .option('--no-root', "do not change root's files; print the script that does it")
+    .option('--owner-gone', "for administrators: remove only root's part, whoever owns the builder")
+    .addOption(new Option('--root-part').hideHelp())
     .action(async ({ rootPart, ownerGone, directory, ...options }: Options) => {
       if (rootPart === true || ownerGone === true) {
         const { performRemoval } = await import('../../setup/root/as-root.ts');
@@ -48,12 +50,7 @@ export function unconfigureVerb(program: Command, context: CliContext): void {
       const usual = defaultStateDirectory(context.env, context.home);
       const isNamed = directory !== undefined || context.env['LINUXKIT_BUILDER_DIR'] !== undefined;
       if (options.purge === true && !isNamed && !isSame(layout.root, usual))
-        throw new Failed({
-          kind: 'directory-not-named',
-          message: `--purge would delete what is in ${layout.root}, which nobody named; nothing was changed.`,
-          hint: `If that is what you want, say so: -d '${layout.root}'.`,
-          exit: Exit.usage,
-        });
+        throw new Failed(directoryNotNamed(layout.root));
       const { runUnconfigure } = await import('../../setup/unconfigure/unconfigure.ts');
       await runUnconfigure(layout, context, {
         purge: options.purge === true,
@@ -64,3 +61,11 @@ export function unconfigureVerb(program: Command, context: CliContext): void {
       });
     });
 }
+
+/** What was found, and not named, is not deleted. */
+export const directoryNotNamed = (root: string): Failure => ({
+  kind: 'directory-not-named',
+  message: `--purge would delete everything in ${root}, which was not named; nothing was changed.`,
+  hint: `To delete it, name it: -d '${root}'`,
+  exit: Exit.usage,
+});

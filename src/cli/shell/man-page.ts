@@ -35,7 +35,7 @@ export function manPage(program: Command, version: string): string {
 }
 
 const environment: readonly (readonly [string, string])[] = [
-  ['LINUXKIT_BUILDER_DIR', 'the state directory, if -d is not given'],
+  ['LINUXKIT_BUILDER_DIR', 'the state directory, unless an option names one'],
   ['XDG_CACHE_HOME', 'the parent of the state directory (default: ~/.cache)'],
   ['NO_COLOR', 'if set and not empty, do not use colors'],
 ];

@@ -16,7 +16,7 @@ export async function mayUseNix({ env, signal }: CliContext): Promise<void> {
     throw new Failed(notInGroup((await nameOf('group', folder.gid, signal)) ?? String(folder.gid)));
   const isThere = statSync(join(sockets, 'socket'), { throwIfNoEntry: false })?.isSocket() === true;
   const isOurs = mayEnter(nix, constants.W_OK) || process.getuid?.() === 0;
-  if (!isThere && !isOurs) throw new Failed(noDaemon);
+  if (!isThere && !isOurs) throw new Failed(nixNotRunning);
 }
 
 function mayEnter(path: string, how: number): boolean {
@@ -28,14 +28,14 @@ function mayEnter(path: string, how: number): boolean {
   }
 }
 
-const notInGroup = (group: string): Failure => ({
+export const notInGroup = (group: string): Failure => ({
   kind: 'nix-not-permitted',
   message: `You are not allowed to use nix-daemon: only members of the group ${group} are.`,
   hint: `Join the group, then log in again: sudo usermod -aG ${group} ${thisUser().name}`,
   exit: Exit.noPermission,
 });
 
-const noDaemon: Failure = {
+export const nixNotRunning: Failure = {
   kind: 'nix-daemon-not-running',
   message: 'nix-daemon is not running, and you do not own /nix.',
   hint: 'Start it: sudo systemctl start nix-daemon.socket (on Debian, first: sudo apt-get install nix-setup-systemd)',

@@ -87,7 +87,7 @@ async function installPrograms(
 }
 
 /** One command for all that this system's manager knows; of the others, how each is had. */
-function programsMissing(missing: readonly string[], manager: Manager | undefined): Failure {
+export function programsMissing(missing: readonly string[], manager: Manager | undefined): Failure {
   const known = missing.filter((name) => canInstall(name, manager));
   const sudo = manager !== undefined && needsRoot(manager) ? ['sudo'] : [];
   const command =
@@ -109,7 +109,7 @@ function programsMissing(missing: readonly string[], manager: Manager | undefine
   };
 }
 
-const notInstalled = (manager: Manager): Failure => ({
+export const notInstalled = (manager: Manager): Failure => ({
   kind: 'programs-not-installed',
   message: `${manager} failed to install the missing programs.`,
   hint: 'See its messages above. Once that is fixed, run the same command again.',

@@ -42,7 +42,7 @@ export async function bringUp(
   return Exit.ok;
 }
 
-const imageStep = ["building the guest's image", ['image', 'build']] as const;
+export const imageStep = ["building the guest's image", ['image', 'build']] as const;
 
 /** Undefined where config.json cannot be taken, which `configure` tells best. */
 function settingsOrDefaults(layout: Layout): Config | undefined {
@@ -55,7 +55,7 @@ function settingsOrDefaults(layout: Layout): Config | undefined {
 /** As anybody builds: by Nix's own list of builders. */
 async function buildExample({ example }: Layout, context: CliContext): Promise<void> {
   const { env, signal } = context;
-  context.out(`==> building ${example} in the guest`);
+  context.out(buildingWords(example));
   const nixBuild = findProgram('nix-build', env['PATH']);
   const ran = await run(nixBuild, ['--no-out-link', example], { terminal: 'errors', signal });
   if (!succeeded(ran)) throw new Failed(notBuilt);
@@ -64,7 +64,9 @@ async function buildExample({ example }: Layout, context: CliContext): Promise<v
   context.out(readFileSync(built, 'utf8').trimEnd());
 }
 
-const notBuilt: Failure = {
+export const buildingWords = (example: string): string => `==> building ${example} in the guest`;
+
+export const notBuilt: Failure = {
   kind: 'example-not-built',
   message: 'The guest is ready, but Nix did not build the example in it.',
   hint: "See Nix's messages above. To find out what is wrong: linuxkit-builder doctor",

@@ -9,7 +9,7 @@ import { describeNix } from '../../nix/variant.ts';
 import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
 import { findStatus } from '../../client/found.ts';
 import { run } from '../../system/process/child.ts';
-import { Exit, Failed, failureOf } from '../../system/failure.ts';
+import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
 import { readIfThere, writeWhole } from '../../system/files/files.ts';
 import { hostFacts, systemVersion } from '../../system/host/host.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
@@ -50,13 +50,15 @@ export async function writeReport(file: string, input: ReportInput): Promise<str
 function refuseOthersLink(path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found?.isSymbolicLink() !== true || found.uid === process.geteuid?.()) return;
-  throw new Failed({
-    kind: 'report-misled',
-    message: `${path} is a symbolic link that belongs to another user; no report was written.`,
-    hint: 'Choose a file in a directory of your own.',
-    exit: Exit.cannotCreate,
-  });
+  throw new Failed(misled(path));
 }
+
+export const misled = (path: string): Failure => ({
+  kind: 'report-misled',
+  message: `${path} is a symbolic link that belongs to another user; no report was written.`,
+  hint: 'Choose a file in a directory of your own.',
+  exit: Exit.cannotCreate,
+});
 
 type Part = readonly [title: string, lines: readonly string[]];
 

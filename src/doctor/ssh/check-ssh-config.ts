@@ -7,6 +7,7 @@ import { describeLeft, type TakenBack } from '../../nix/ssh/taken-back.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { quoted } from '../../system/plain-text.ts';
+import { alsoApplies, excludeHost, otherLines, removeLine } from './ssh-verdicts.ts';
 import type { DoctorFacts } from '../facts.ts';
 import { rootTakenBack, userTakenBack } from '../../nix/ssh/user-ssh.ts';
 
@@ -49,7 +50,7 @@ export async function configFault(
         .slice(-3)
         .map((line) => quoted(line) ?? '')
         .join(' | '),
-      remedy: 'Remove that line. If another ssh needs it, put `IgnoreUnknown OPTION` above it.',
+      remedy: removeLine,
     };
   const strays = strayOptions(alone.stdout, all.stdout);
   if (strays.length === 0) return undefined;
@@ -57,7 +58,7 @@ export async function configFault(
     ({ name, value }) => `${name} ${value}${whereSet(name, { ...facts, who })}`,
   );
   return {
-    what: `Other lines of the ssh configuration also apply to ${alias}: ${named.join('; ')}`,
+    what: otherLines(named),
     remedy: await remedyFor(strays, { facts, who }),
   };
 }
@@ -69,9 +70,7 @@ async function remedyFor(
 ): Promise<string> {
   const { said } = await takenBackOf(facts, who);
   const isSaid = ({ name }: StrayOption) => said.some((each) => each.name.toLowerCase() === name);
-  return strays.some(isSaid)
-    ? 'linuxkit-builder configure'
-    : `Exclude ${alias} from those lines by putting them below \`Match !host ${alias}\`, or remove them.`;
+  return strays.some(isSaid) ? 'linuxkit-builder configure' : excludeHost;
 }
 
 /** What stays in the way of builds although ssh gets through, such as a limit on silence; undefined where nothing does. */
@@ -87,7 +86,7 @@ export async function leftFault(
   if (first !== undefined) return first;
   return unsaid[0] === undefined
     ? undefined
-    : `${unsaid[0].name}${whereSet(unsaid[0].name, { ...facts, who })} also applies to the guest. To override it: linuxkit-builder configure`;
+    : alsoApplies(unsaid[0].name, whereSet(unsaid[0].name, { ...facts, who }));
 }
 
 const takenBackOf = (facts: DoctorFacts, who: Asker['who']): Promise<TakenBack> =>

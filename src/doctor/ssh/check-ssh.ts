@@ -16,6 +16,19 @@ import { OthersFiles } from '../../system/files/others-files.ts';
 import { quoted } from '../../system/plain-text.ts';
 import { spawnFilter } from '../../system/process/filter.ts';
 import { configFault, leftFault, type ConfigFault } from './check-ssh-config.ts';
+import {
+  needsRoot,
+  nixAnswers,
+  notReachedAs,
+  optionsVerdict,
+  shellCannotRun,
+  printedBySsh,
+  printedByShell,
+  loginShell,
+  blankLine,
+  noAnswerIn,
+  printsBefore,
+} from './ssh-verdicts.ts';
 import type { DoctorFacts } from '../facts.ts';
 import { temporaryFolder } from '../../system/files/temporary.ts';
 
@@ -45,23 +58,16 @@ export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<V
     const byHand = [...(needsSudo ? ['sudo'] : []), program('ssh'), ...words];
     const shown = byHand.map(shellWord).join(' ');
     if (answer === 'nix') {
-      const fact = 'nix-daemon in the guest answers the ssh command that Nix runs';
+      const fact = nixAnswers;
       const why = await leftFault(facts, who);
       return why === undefined ? { kind: 'good', fact } : { kind: 'note', fact, why };
     }
-    if (needsSudo && sudoRefused(answer))
-      return { kind: 'not-asked', why: `this needs root; to check it by hand: ${shown}` };
+    if (needsSudo && sudoRefused(answer)) return { kind: 'not-asked', why: needsRoot(shown) };
     const said = lastWords(answer);
-    const notReached = `ssh cannot reach nix-daemon in the guest as ${who === 'root' ? 'root' : 'you'}`;
+    const notReached = notReachedAs(who);
     const seen = { program: 'ssh' } as const;
     if (options !== undefined && (await greet(command([]), context)) === 'nix')
-      return {
-        kind: 'bad',
-        what: `${notReached}, because of NIX_SSHOPTS=${options.value} in ${options.where} (${said}).`,
-        why: shown,
-        remedy: `Remove NIX_SSHOPTS from ${options.where}.`,
-        seen,
-      };
+      return { ...optionsVerdict(who, options, said), why: shown, seen };
     const asker = { who, ssh: [...sudo, program('ssh')], file: configurationOf(facts, who) };
     const fault = isPrinted(answer)
       ? printedFault(facts, who, await greet(command(options?.words ?? [], false), context))
@@ -123,28 +129,15 @@ async function shellFault(
   if (value === '') return undefined;
   const ran = await run(value, ['-c', 'exec true'], { timeoutMs: 10_000, signal: context.signal });
   if (succeeded(ran)) return undefined;
-  return {
-    what: `SHELL=${quoted(value) ?? ''} in ${where} cannot run commands, which ssh needs to reach a socket`,
-    remedy:
-      'Set SHELL to /bin/sh there, or use a port instead of a socket: linuxkit-builder configure --door tcp',
-  };
+  return shellCannotRun(quoted(value) ?? '', where);
 }
 
 /** Who it is that prints where Nix's own words belong. `quiet`: what came without the shell by which ssh says that it has logged in. */
 function printedFault(facts: DoctorFacts, who: 'user' | 'root', quiet: Greeted): ConfigFault {
   const { program } = facts;
-  if (quiet !== 'nix')
-    return {
-      what: 'Nix takes every byte of it for its own protocol',
-      remedy: `Find what prints it: a script in the place of ssh (${program('ssh')}), or a ProxyCommand. What it has to say belongs on its stderr.`,
-    };
-  const [shell = 'the login shell', where] = variableOf(facts, who, 'SHELL');
-  const named = `${quoted(shell) ?? ''}${where === '' ? '' : ` (SHELL in ${where})`}`;
-  return {
-    what: `It comes from ${named}, by which ssh runs a word of Nix's; Nix since 2.9 waits for that word alone`,
-    remedy:
-      'Have its start-up files (such as ~/.zshenv, or what BASH_ENV names) print nothing where nobody sits at a terminal.',
-  };
+  if (quiet !== 'nix') return printedBySsh(program('ssh'));
+  const [shell = loginShell, where] = variableOf(facts, who, 'SHELL');
+  return printedByShell(`${quoted(shell) ?? ''}${where === '' ? '' : ` (SHELL in ${where})`}`);
 }
 
 /** What NIX_SSHOPTS adds to Nix's ssh, split at white space as Nix does it (ssh.cc); undefined where it is not set. */
@@ -179,9 +172,7 @@ const isPrinted = (answer: Greeted): answer is Printed =>
 /** Before the daemon's answer there is nothing, or the one word that Nix has ssh say on this machine. */
 function beforeIt(bytes: Buffer): Printed | undefined {
   const text = bytes.toString('utf8').replace(/^started\n/m, '');
-  return text === ''
-    ? undefined
-    : { printed: quoted(text.trim().split('\n')[0]) ?? 'a blank line' };
+  return text === '' ? undefined : { printed: quoted(text.trim().split('\n')[0]) ?? blankLine };
 }
 
 /** Asks, and keeps the line open until an answer comes: a daemon whose input ends says nothing. */
@@ -226,8 +217,8 @@ const sudoRefused = (answer: Greeted): boolean =>
   (answer.ended.kind === 'not-started' || /^sudo: /m.test(answer.stderr));
 
 function lastWords(answer: Exclude<Greeted, 'nix'>): string {
-  if (answer === 'late') return `no answer in ${patienceMs / 1000} s`;
-  if ('printed' in answer) return `something prints ${answer.printed} before the answer`;
+  if (answer === 'late') return noAnswerIn(patienceMs / 1000);
+  if ('printed' in answer) return printsBefore(answer.printed);
   if ('refused' in answer) return answer.refused.replace(/\.$/, '');
   const { ended, stderr } = answer;
   // They may be the guest's: what its login says on its stderr comes here too.

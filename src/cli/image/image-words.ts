@@ -1,0 +1,62 @@
+/** What the commands of the image say. Pure. */
+import { counted } from '../../domain/counted.ts';
+import type { Failure } from '../../system/failure.ts';
+import type { Built } from '../../image/build.ts';
+import type { Manifest } from '../../vm/boot-image.ts';
+import type { ImageNews } from '../../vm/image-age.ts';
+import { mebibytes } from '../../command/progress.ts';
+
+export const waitingForFetch = 'Another `image build` is fetching packages; waiting for it.';
+
+export function describeBuilt(
+  prefix: string,
+  { manifest, fresh }: Pick<Built, 'fresh' | 'manifest'>,
+): string {
+  const { kernel, initrd } = manifest.files;
+  const size = mebibytes(kernel.size + initrd.size);
+  const what = `Linux ${manifest.kernelVersion}, Debian ${manifest.suite}, ${size} MiB`;
+  return fresh ? `Built ${prefix} (${what}).` : `${prefix} is up to date (${what}).`;
+}
+
+/** When it is used; `rejected`: why the image that it replaces was given up. */
+export function nextStartWords(rejected: Pick<Failure, 'message'> | undefined): string {
+  const before = rejected === undefined ? '' : ` It failed to boot before: ${rejected.message}`;
+  return `The guest will use this image from its next start on (linuxkit-builder restart).${before}`;
+}
+
+/** What an image was built from. */
+export function infoLines(prefix: string, manifest: Manifest | undefined): string[] {
+  if (manifest === undefined)
+    return [prefix, '  no manifest: this image was not made by `image build`'];
+  const { arch, kernelVersion, suite, indexDate, squashfs, packages, files } = manifest;
+  const suites = manifest.suites ?? [{ codename: suite, indexDate, expired: undefined }];
+  return [
+    prefix,
+    `  Linux ${kernelVersion} for ${arch}`,
+    `  ${counted(Object.keys(packages).length, 'Debian package')}`,
+    ...suites.map(
+      ({ codename, indexDate: date, expired }) =>
+        `    ${codename.padEnd(16)} ${date}${expired === undefined ? '' : `, expired on ${expired}`}`,
+    ),
+    `  root file system made by ${squashfs.tool} ${squashfs.version}`,
+    ...Object.entries(files).map(
+      ([name, { size, sha256 }]) =>
+        `  ${name.padEnd(7)} ${mebibytes(size).padStart(6)} MiB  ${sha256}`,
+    ),
+  ];
+}
+
+/** `isKnown`: there was a manifest to compare it with. */
+export const verifiedWords = (prefix: string, isKnown: boolean): string =>
+  isKnown
+    ? `${prefix} is complete and unchanged: kernel, initrd and command line match the manifest.`
+    : `${prefix} looks bootable, but has no manifest to compare it with.`;
+
+export const noArchive = 'The image has no packages from a security archive.';
+
+export function newsWords({ newer, securityDate }: ImageNews): string {
+  const archive = `Debian's security archive of ${securityDate}`;
+  if (newer === 0) return `${archive} has no newer packages.`;
+  const what = newer === 1 ? 'a newer version of 1 package' : `newer versions of ${newer} packages`;
+  return `${archive} has ${what}. Build an image from them: linuxkit-builder image update`;
+}

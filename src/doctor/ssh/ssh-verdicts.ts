@@ -1,0 +1,61 @@
+/** What is to be said of ssh's way to the guest. Pure. */
+import { alias } from '../../nix/ssh/stanza.ts';
+
+export const nixAnswers = 'nix-daemon in the guest answers the ssh command that Nix runs';
+
+/** `shown`: the command, to be run by hand. */
+export const needsRoot = (shown: string): string =>
+  `this needs root; to check it by hand: ${shown}`;
+
+export const notReachedAs = (who: 'user' | 'root'): string =>
+  `ssh cannot reach nix-daemon in the guest as ${who === 'root' ? 'root' : 'you'}`;
+
+/** Without NIX_SSHOPTS it is reached. `said`: ssh's last words. */
+export const optionsVerdict = (
+  who: 'user' | 'root',
+  { value, where }: { readonly value: string | undefined; readonly where: string },
+  said: string,
+) =>
+  ({
+    kind: 'bad',
+    what: `${notReachedAs(who)}, because of NIX_SSHOPTS=${value ?? ''} in ${where} (${said}).`,
+    remedy: `Remove NIX_SSHOPTS from ${where}.`,
+  }) as const;
+
+export const shellCannotRun = (shell: string, where: string) => ({
+  what: `SHELL=${shell} in ${where} cannot run commands, which ssh needs to reach a socket`,
+  remedy:
+    'Set SHELL to /bin/sh there, or use a port instead of a socket: linuxkit-builder configure --door tcp',
+});
+
+/** ssh does not accept a line of its configuration. */
+export const removeLine =
+  'Remove that line. If another ssh needs it, put `IgnoreUnknown OPTION` above it.';
+
+/** Options that others have set for our host as well, each with where. */
+export const otherLines = (named: readonly string[]): string =>
+  `Other lines of the ssh configuration also apply to ${alias}: ${named.join('; ')}`;
+
+export const excludeHost = `Exclude ${alias} from those lines by putting them below \`Match !host ${alias}\`, or remove them.`;
+
+export const alsoApplies = (name: string, where: string): string =>
+  `${name}${where} also applies to the guest. To override it: linuxkit-builder configure`;
+
+/** Something is printed before Nix's answer: by ssh itself, or what stands in its place. */
+export const printedBySsh = (ssh: string) => ({
+  what: 'Nix reads all of this output as its own protocol',
+  remedy: `Find out what prints it: a wrapper around ssh (${ssh}), or a ProxyCommand. Such output must go to stderr.`,
+});
+
+/** By the shell in which ssh runs a command for Nix when it has logged in. */
+export const printedByShell = (shell: string) => ({
+  what: `It comes from ${shell}, in which ssh runs a command for Nix; since 2.9, Nix accepts only the output of that command`,
+  remedy:
+    'Change its start-up files (such as ~/.zshenv, or the file that BASH_ENV names) so that they print nothing without a terminal.',
+});
+
+export const loginShell = 'the login shell';
+export const blankLine = 'a blank line';
+export const noAnswerIn = (seconds: number): string => `no answer in ${seconds} s`;
+export const printsBefore = (printed: string): string =>
+  `something prints ${printed} before the answer`;

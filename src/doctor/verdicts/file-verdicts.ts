@@ -1,0 +1,55 @@
+/** What is to be said of the files by which ssh and Nix find the guest. Pure. */
+import { alias } from '../../nix/ssh/stanza.ts';
+import type { Verdict } from '../check-runner.ts';
+
+const configure = 'linuxkit-builder configure';
+const fact = `ssh ${alias} leads to the guest`;
+
+export const leadsToGuest: Verdict = { kind: 'good', fact };
+
+/** A file that configure leaves alone, such as a link into the Nix store. */
+export const changedByHand = (file: {
+  readonly path: string;
+  readonly why: string;
+  readonly text: string;
+}): Verdict => ({
+  kind: 'bad',
+  what: `${file.path} ${file.why}, and does not include the builder.`,
+  why: 'configure does not change such a file.',
+  remedy: file.text,
+});
+
+export const olderStanza = (path: string): Verdict => ({
+  kind: 'note',
+  fact,
+  why: `${path} was written by another version of this program, or before your ssh configuration changed. To update it: ${configure}`,
+});
+
+export const notAsConfigured = (paths: readonly string[]): Verdict => ({
+  kind: 'bad',
+  what: `Not as configure would write ${paths.length === 1 ? 'it' : 'them'}: ${paths.join(', ')}.`,
+  why: 'The settings have changed since, or somebody has edited these files.',
+  remedy: configure,
+});
+
+/** The user's ssh reads the file that leads to ours, and does otherwise. */
+export const notTakenIn = (path: string, ssh: string): Verdict => ({
+  kind: 'bad',
+  what: `ssh does not use ${path}, although your ssh configuration includes it.`,
+  why: `To see what ssh uses: ${ssh} -G ${alias}`,
+  remedy: `Remove the lines that override it, or the whole linuxkit-builder block, then run: ${configure}`,
+});
+
+export const whatNixUses = (files: readonly string[]): string =>
+  `nix-daemon runs as root and uses ${files.join(', ')}.`;
+
+export const ofThePreviousRelease: Verdict = {
+  kind: 'note',
+  fact: 'as written by the previous release',
+  why: `To update them, and to give root a key of its own: ${configure}`,
+};
+
+export const sameAsYours = (door: 'tcp' | 'unix'): Verdict => ({
+  kind: 'good',
+  fact: `same ${door === 'tcp' ? 'port' : 'socket'}, keys and machines line as yours`,
+});

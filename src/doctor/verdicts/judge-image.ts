@@ -1,0 +1,56 @@
+/** What is to be said of an image and of an accelerator. Pure. */
+import type { Manifest } from '../../vm/boot-image.ts';
+import { describeAge, type ImageAge } from '../../vm/image-age.ts';
+import { noV2 } from '../../vm/qemu/emulated.ts';
+import type { Verdict } from '../check-runner.ts';
+
+interface ImageFacts {
+  readonly manifest: Pick<Manifest, 'kernelVersion'> | undefined;
+  /** It is too old to be started, unless that is accepted. */
+  readonly old: { readonly why: string; readonly isAccepted: boolean } | undefined;
+  /** Why the one before it is used. */
+  readonly rejected: { readonly at: string; readonly message: string } | undefined;
+  /** Of the one that is used. */
+  readonly age: ImageAge | undefined;
+}
+
+export function judgeImage(prefix: string, { manifest, old, rejected, age }: ImageFacts): Verdict {
+  const build = 'linuxkit-builder image build';
+  if (old !== undefined)
+    return old.isAccepted
+      ? { kind: 'note', fact: prefix, why: `${old.why}. To build a new one: ${build}` }
+      : {
+          kind: 'bad',
+          what: `The image ${prefix} is too old to be started.`,
+          why: `${old.why}.`,
+          remedy: build,
+        };
+  if (rejected !== undefined)
+    return {
+      kind: 'note',
+      fact: `the newest image failed to boot (${rejected.at}), so the previous one is used`,
+      why: `${rejected.message} To rebuild it or try it again: ${build}`,
+    };
+  const words = age && describeAge(age);
+  if (manifest === undefined)
+    return { kind: 'note', fact: prefix, why: 'It has no manifest to compare its files with.' };
+  return words === undefined
+    ? { kind: 'good', fact: `Linux ${manifest.kernelVersion}, all files unchanged` }
+    : { kind: 'note', fact: `Linux ${manifest.kernelVersion}`, why: `${words}.` };
+}
+
+export const alwaysHardware = (name: string): Verdict => ({
+  kind: 'good',
+  fact: `${name} always uses hardware acceleration`,
+});
+
+/** `rejected`: why nothing faster is used. `isMasked`: the guest does without an instruction. */
+export const emulation = (rejected: readonly string[], isMasked: boolean): Verdict => ({
+  kind: 'note',
+  fact: 'tcg: software emulation',
+  why: [
+    'Builds are about ten times slower.',
+    ...(isMasked ? [`Also, ${noV2}.`] : []),
+    ...rejected,
+  ].join(' '),
+});

@@ -12,7 +12,7 @@ import { makeDirectory, namesIfThere, readIfThere, writeWhole } from '../system/
 export type Use = 'look' | 'ask' | 'mend' | 'change';
 
 /** What speaks against working in a directory as who we are. */
-type Distrust =
+export type Distrust =
   | { readonly kind: 'foreign'; readonly path: string; readonly uid: number }
   /** Others can put what they like there. */
   | { readonly kind: 'open'; readonly path: string }

@@ -18,12 +18,12 @@ export async function keepOutOfBackups(
   const ran = await run(tmutil, ['addexclusion', layout.root], { timeoutMs: 30_000, signal });
   if (!succeeded(ran))
     return err(
-      `Warning: Time Machine was not told to leave out ${layout.root}: ${ran.stderr.trim()}`,
+      `Warning: cannot exclude ${layout.root} from Time Machine backups: ${ran.stderr.trim()}`,
     );
   const at = new Date(clock.now()).toISOString();
   const receipt = { path: layout.root, put: 'backup-exclusion', before: null, digest: '' } as const;
   recordReceipts(layout.receipts, [{ ...receipt, replaced: [], at }]);
-  say(`Told Time Machine to leave out ${layout.root}`);
+  say(`Excluded ${layout.root} from Time Machine backups`);
 }
 
 /** Takes that back; what was done, in words. */
@@ -37,9 +37,9 @@ export async function letIntoBackups(
   const ran =
     tmutil === undefined ? undefined : await run(tmutil, argv, { timeoutMs: 30_000, signal });
   return ran !== undefined && succeeded(ran)
-    ? [`Told Time Machine to take in ${layout.root} again`]
+    ? [`Included ${layout.root} in Time Machine backups again`]
     : [
-        `Time Machine still leaves out ${layout.root}; to change that: tmutil removeexclusion '${layout.root}'`,
+        `Time Machine still excludes ${layout.root}. To include it: tmutil removeexclusion '${layout.root}'`,
       ];
 }
 

@@ -13,7 +13,7 @@ import {
   systemJobFile,
   systemJobPath,
 } from '../service/system-job.ts';
-import { runScript } from './root/root-files.ts';
+import { forAdministrator, runScript } from './root/root-files.ts';
 
 export type JobPlan =
   /** It is as it should be. */
@@ -44,11 +44,11 @@ export function jobRemoval(layout: Layout, context: CliContext): JobPlan {
 /** What would be done, in words. */
 export function describeJob(job: JobPlan): string[] {
   if (job.kind === 'right') return [];
-  if (job.kind === 'remove') return [`Would delete ${job.path}, and end the daemon with it`];
+  if (job.kind === 'remove') return [`Would delete ${job.path} and stop the daemon`];
   const examined = examine(job.file);
   return examined.kind === 'change'
     ? changeDiff(examined.change)
-    : [`# ${job.file.path}: ${job.file.purpose} (only root can see what is there)`];
+    : [`# ${job.file.path}: ${job.file.purpose} (only root can read the current file)`];
 }
 
 /** Does it as root; what it said. With `print` its script is given to that instead, for an administrator. */
@@ -57,10 +57,9 @@ export async function settleJob(
   context: CliContext,
   print?: (line: string) => void,
 ): Promise<readonly string[]> {
-  if (print === undefined)
-    return runAsRoot(job.script, context, job.kind === 'remove' ? gone : asItWas);
+  if (print === undefined) return runAsRoot(job.script, context, job.kind);
   // Alone where it goes, so that it can be kept or piped.
-  context.err('Not done, as asked: the job at boot. An administrator runs as root, by /bin/sh:');
+  context.err(forAdministrator('The job at boot was'));
   job.script.trimEnd().split('\n').forEach(print);
   return [];
 }
@@ -70,25 +69,32 @@ export async function removeJobOf(user: string | undefined, context: CliContext)
   const present = presentSystemJob(layoutOf('/'), context, 'any');
   if (present === undefined) return;
   if (user !== undefined && jobUser(present) !== user)
-    return context.out(
-      `Left ${systemJobPath(present.kind, present.tree)}: it is the job of ${jobUser(present)}.`,
-    );
-  const said = await runAsRoot(jobRemovalScript(present, user), context, gone);
+    return context.out(leftJobOf(jobUser(present), systemJobPath(present.kind, present.tree)));
+  const said = await runAsRoot(jobRemovalScript(present, user), context, 'remove');
   said.forEach((line) => context.out(line));
 }
 
-const asItWas = 'the job at boot is as it was.';
-/** A removal goes on as far as it can, and says what it could not do. */
-const gone = 'see what it said.';
+export const leftJobOf = (user: string, path: string): string =>
+  `Left ${path}: it is the job of user ${user}.`;
 
-const runAsRoot = (script: string, context: CliContext, so: string): Promise<readonly string[]> =>
+const hint =
+  'Run it again as a user who can use sudo, or have an administrator run, as root, what it prints with --no-root.';
+
+/** What is true where root's script fails. A removal goes on as far as it can, and says what it could not do. */
+export const refusals = {
+  write: { so: 'the job at boot is unchanged.', hint },
+  remove: { so: 'see its output.', hint },
+} as const;
+
+const runAsRoot = (
+  script: string,
+  context: CliContext,
+  kind: keyof typeof refusals,
+): Promise<readonly string[]> =>
   runScript(script, {
     isRoot: process.getuid?.() === 0,
     sudo: 'sudo',
     signal: context.signal,
     err: (line) => context.err(line),
-    refused: {
-      so,
-      hint: 'Run it again where you can become root; or an administrator runs, as root, what it prints with --no-root.',
-    },
+    refused: refusals[kind],
   });

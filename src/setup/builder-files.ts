@@ -62,13 +62,13 @@ function userFiles(builder: Builder): readonly WantedFile[] {
   const include = includeFile(
     join(places.home, '.ssh/config'),
     includeLine(layout.sshConfig),
-    'your ssh reads the file above',
+    'your ssh configuration, which includes the file above',
     builder.takenIn,
   );
   return [
     whole(layout.knownHosts, "the guest's public key", knownHostsLine(builder.hostPublicKey)),
-    whole(layout.sshConfig, 'where your ssh finds the guest', stanza),
-    whole(layout.example, 'a build to try', exampleNix(config.system, config)),
+    whole(layout.sshConfig, 'how your ssh reaches the guest', stanza),
+    whole(layout.example, 'an example build', exampleNix(config.system, config)),
     whole(layout.machines, "the builder's line, for nix-build --builders @FILE", machines),
     whole(layout.config, "the builder's settings", builder.settingsText),
     // Where root owns the daemon, root's own part says the same.
@@ -109,7 +109,7 @@ function includeFile(
     },
     mode: 0o600,
     directoryMode: 0o700,
-    byHand: `Put this line at the top of what makes ${path}:\n${line}`,
+    byHand: `Add this line at the top of what generates ${path}:\n${line}`,
   };
 }
 
@@ -149,7 +149,7 @@ export function foundReceipts(layout: Layout, { home, rootHome }: SystemPaths): 
     : [];
 }
 
-const unreadable = (path: string) => ({
+export const unreadable = (path: string) => ({
   kind: 'cannot-read',
   message: `Cannot read ${path}.`,
   hint: 'Check its owner and mode, and those of its directory.',

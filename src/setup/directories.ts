@@ -5,7 +5,7 @@ import type { Layout } from '../config/layout.ts';
 import type { Problem } from '../domain/problem.ts';
 import { isPassage, makeDirectory } from '../system/files/files.ts';
 import { readLegacy } from './legacy.ts';
-import { distrustOf, mayBeOurs } from '../host/state-directory.ts';
+import { distrustOf, mayBeOurs, type Distrust } from '../host/state-directory.ts';
 
 /** What stands in the way on the disk, as opposed to in the name (config/layout.ts). */
 export function directoryProblems(layout: Layout): Problem[] {
@@ -16,25 +16,34 @@ export function directoryProblems(layout: Layout): Problem[] {
   ];
   if (stats === undefined) return [];
   if (!stats.isDirectory())
-    return problem('is a file, not a directory', 'Move it away, or choose another with -d.');
+    return problem(
+      'is a file, not a directory',
+      'Move it away, or choose another directory with -d.',
+    );
   const distrust = distrustOf(layout);
-  if (distrust?.kind === 'foreign')
-    return problem(
-      `belongs to another user (uid ${distrust.uid})`,
-      'Run configure as the user who owns the daemon, or choose another directory with -d.',
-    );
-  if (distrust?.kind === 'below-others')
-    return problem(
-      `is in ${distrust.path}, which others than root can change`,
-      'Choose a directory that only root can put another in the place of, with -d.',
-    );
+  if (distrust !== undefined && distrust.kind !== 'open')
+    return problem(...describeOthers(distrust));
   return isTaken(layout)
     ? problem(
-        'holds files that this program did not make',
-        'Name an empty directory with -d, or one that is not there yet.',
+        'contains files that this program did not create',
+        'Choose an empty or new directory with -d.',
       )
     : [];
 }
+
+/** Whose it is: what is wrong with that, and what helps. */
+export const describeOthers = (
+  distrust: Exclude<Distrust, { kind: 'open' }>,
+): readonly [message: string, hint: string] =>
+  distrust.kind === 'foreign'
+    ? [
+        `belongs to another user (uid ${distrust.uid})`,
+        'Run configure as the user who owns the daemon, or choose another directory with -d.',
+      ]
+    : [
+        `is in ${distrust.path}, which users other than root can change`,
+        'Choose a directory with -d whose parent directories only root can change.',
+      ];
 
 /** By somebody's files; linuxkit-nix's are taken over when that is asked for. */
 const isTaken = (layout: Layout): boolean =>

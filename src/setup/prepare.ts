@@ -2,11 +2,11 @@
 import { chmodSync, readFileSync } from 'node:fs';
 import { parseConfig } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import { describeProblem } from '../domain/problem.ts';
+import { describeProblem, type Problem } from '../domain/problem.ts';
 import { ensureIdentity } from '../guest/identity/identity.ts';
 import { bareKey } from '../nix/ssh/stanza.ts';
 import { claimDirectory } from '../host/state-directory.ts';
-import { Exit, Failed } from '../system/failure.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { makeDirectory, readIfThere, writeWhole } from '../system/files/files.ts';
 import { hostFacts } from '../system/host/host.ts';
 import { withOperationLock } from '../system/lock/lock.ts';
@@ -25,14 +25,7 @@ export async function prepare(
 ): Promise<string> {
   const text = readFileSync(settings, 'utf8');
   const parsed = parseConfig(text, hostFacts(layout.root));
-  if (!parsed.ok)
-    throw new Failed({
-      kind: 'bad-settings',
-      message: `${settings} cannot be taken, and nothing was changed:`,
-      hint: 'Mend the options of the configuration that made it.',
-      exit: Exit.config,
-      lines: parsed.problems.map(describeProblem),
-    });
+  if (!parsed.ok) throw new Failed(unusable(settings, parsed.problems));
   claimDirectory(layout);
   makeDirectory(layout.state);
   // Passed through and not read: the socket in it is the group's, and nothing else.
@@ -50,3 +43,11 @@ export async function prepare(
     },
   );
 }
+
+export const unusable = (settings: string, problems: readonly Problem[]): Failure => ({
+  kind: 'bad-settings',
+  message: `${settings} cannot be used; nothing was changed:`,
+  hint: 'Correct the options of the configuration that generated it.',
+  exit: Exit.config,
+  lines: problems.map(describeProblem),
+});

@@ -138,8 +138,8 @@ describe('doctor finds', needs('root'), () => {
     const findings = await rig.doctor();
     const words = wordsOf(findings, "root's files");
     expect(words).toContain(rig.root.sshConfig);
-    expect(words).toContain('Root was told of another port (24083, and 24998 is set).');
-    expect(words).toMatch(/-> linuxkit-builder configure \(which asks for root;.*--no-root/);
+    expect(words).toContain("Root's files are out of date: port (24083 there, 24998 configured).");
+    expect(words).toMatch(/-> linuxkit-builder configure \(which uses sudo;.*--no-root/);
     expect(wordsOf(findings, 'your files')).toContain(rig.layout.sshConfig);
   });
 

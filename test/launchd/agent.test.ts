@@ -237,7 +237,7 @@ describe('with launchd', { timeout: 120_000 }, () => {
     writeFileSync(rig.agent.plist, theirs);
     expect((await rig.run('configure')).out).toContain('It replaces a file of yours');
     const removed = await rig.run('unconfigure', '--purge', '--yes');
-    expect(removed.out).toContain(`Put back ${rig.agent.plist}, as it was before`);
+    expect(removed.out).toContain(`Restored ${rig.agent.plist} as it was before`);
     expect(rig.launchd.job(label)).toBeUndefined();
     expect(readFileSync(rig.agent.plist, 'utf8')).toBe(theirs);
     expect(Object.keys(before).filter((name) => !(name in rig.snapshot()))).toEqual([]);

@@ -39,7 +39,7 @@ describe('with launchd', { ...needs('root'), timeout: 120_000 }, () => {
     const configured = await rig.run('configure', '--system');
     expect(configured).toMatchObject({ code: 0 });
     expect(configured.out).toContain(`Wrote ${rig.plist}`);
-    expect(configured.out).toContain('The daemon starts when this machine starts');
+    expect(configured.out).toContain('The daemon starts at boot');
     expect(existsSync(rig.agent.plist)).toBe(false);
     expect(statSync(rig.plist)).toMatchObject({ uid: 0, mode: 0o100644 });
     const keys = parse(readFileSync(rig.plist, 'utf8')) as Readonly<Record<string, unknown>>;
@@ -56,7 +56,7 @@ describe('with launchd', { ...needs('root'), timeout: 120_000 }, () => {
 
     expect((await rig.run('start')).out).toMatch(/^Started the daemon through launchd \(pid/);
     expect(rig.launchd.calls).toContain(`bootstrap system ${rig.plist}`);
-    expect((await rig.run('status')).out).toContain('launchd: starts it at boot');
+    expect((await rig.run('status')).out).toContain('launchd starts it at boot');
     expect((await rig.run('doctor')).out).toMatch(/ok +login job: launchd: running/);
     const stopped = await rig.run('stop');
     expect(stopped.out).toMatch(/^Stopped\. launchd will start it again when this machine boots/);
@@ -83,16 +83,18 @@ describe('with launchd', { ...needs('root'), timeout: 120_000 }, () => {
 `;
     writeFileSync(rig.plist, text);
     const configured = await rig.run('configure');
-    expect(configured.out).toContain('nix-darwin declares the job that starts the daemon');
+    expect(configured.out).toContain("The daemon's job is declared by nix-darwin");
     expect(configured.out).toContain(`sudo launchctl kickstart -k system/${label}`);
     expect(existsSync(rig.agent.plist)).toBe(false);
     const refused = await rig.run('start');
     expect(refused.err).toContain('launchd has not loaded the job that nix-darwin declares');
     await run(join(rig.launchd.bin, 'launchctl'), ['bootstrap', 'system', rig.plist], {});
     expect((await rig.run('start')).code).toBe(0);
-    expect((await rig.run('status')).out).toContain('launchd: starts it at boot, as nix-darwin');
+    expect((await rig.run('status')).out).toContain(
+      'launchd starts it at boot, as declared by nix-darwin',
+    );
     expect((await rig.run('unconfigure', '--purge', '--yes')).out).toContain(
-      `Left the job of nix-darwin: ${rig.plist}`,
+      `Left the job that nix-darwin declares: ${rig.plist}`,
     );
     expect(readFileSync(rig.plist, 'utf8')).toBe(text);
   });

@@ -142,7 +142,7 @@ describe('with systemd', { timeout: 60_000 }, () => {
     const UNIT = join(folder, 'linuxkit-builder.service');
     const run = (verb: string, ...argv: string[]) => rig.runWith({ UNIT }, verb, ...argv);
     const printed = run('configure', '--system', '--no-root');
-    expect(printed.stdout).toContain('The that starts the daemon at boot'.toLowerCase().slice(4));
+    expect(printed.stdout).toContain('that starts the daemon at boot');
     expect(existsSync(UNIT)).toBe(false);
     expect(run('configure').stdout).toContain(`Wrote ${UNIT}`);
     expect(existsSync(rig.unit)).toBe(false);
@@ -151,7 +151,7 @@ describe('with systemd', { timeout: 60_000 }, () => {
     expect(text).toContain('WantedBy=multi-user.target');
     expect(run('configure').stdout).toBe('Nothing to change.\n');
     expect(run('start').stdout).toMatch(/^Started the daemon through systemd \(pid \d+\)\.\n$/);
-    expect(run('status').stdout).toContain('systemd: starts it at boot');
+    expect(run('status').stdout).toContain('systemd starts it at boot');
     expect(run('stop').stdout).toMatch(
       /^Stopped\. systemd will start it again when this machine boots/,
     );
@@ -190,16 +190,18 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     symlinkSync(stored, UNIT);
     const run = (verb: string, ...argv: string[]) => rig.runWith({ UNIT }, verb, ...argv);
     const told = run('configure', '--autostart', '-c', '1').stdout;
-    expect(told).toContain(`NixOS declares the job that starts the daemon: ${UNIT} is left alone.`);
+    expect(told).toContain(`The daemon's job is declared by NixOS, so ${UNIT} was not changed.`);
     expect(told).toContain('sudo systemctl restart linuxkit-builder');
     expect(existsSync(rig.unit)).toBe(false);
     expect(run('start').stdout).toMatch(/^Started the daemon by systemd, as NixOS declares it,/);
-    expect(run('status').stdout).toContain('systemd: starts it at boot, as NixOS declares it');
+    expect(run('status').stdout).toContain('systemd starts it at boot, as declared by NixOS');
     expect(run('doctor').stdout).toMatch(
       /login job: systemd: running \(declared by NixOS in .*restart linuxkit-builder/,
     );
     expect(run('stop').stdout).toMatch(/^Stopped;/);
-    expect(run('unconfigure', '--purge', '--yes').stdout).toContain('Left the job of NixOS');
+    expect(run('unconfigure', '--purge', '--yes').stdout).toContain(
+      'Left the job that NixOS declares',
+    );
     expect(readFileSync(UNIT, 'utf8')).toBe(text);
     expect(rig.calls().filter((call) => !call.includes('show'))).toEqual([
       'start linuxkit-builder.service',

@@ -9,9 +9,6 @@ import { describe, expect, test } from 'vitest';
 import config from '../../vitest.config.ts';
 import { notText } from './not-text.ts';
 
-/** Rooms whose tables are not written yet. This list only gets shorter. */
-const toDo: readonly string[] = ['setup'];
-
 const root = resolve(import.meta.dirname, '../../src');
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
@@ -118,12 +115,8 @@ const untoldIn = (room: string) =>
 describe('the texts of src', () => {
   test('are found', () => expect(all.length).toBeGreaterThan(1000));
 
-  test.each(rooms.filter((room) => !toDo.includes(room)))('of %s are all in a page', (room) => {
+  test.each(rooms)('of %s are all in a page', (room) => {
     expect(untoldIn(room)).toEqual([]);
-  });
-
-  test.each(toDo)('of %s are not all in a page yet; take it off the list when they are', (room) => {
-    expect(untoldIn(room)).not.toEqual([]);
   });
 
   test('that are exceptions are all there', () => {

@@ -43,7 +43,7 @@ test('a dry run shows it, written and taken away', async () => {
   expect(existsSync(rig.layout.root)).toBe(false);
   writeFileSync(unit, await present());
   expect((await configure('--autostart', 'login', '--dry-run')).out).toContain(
-    `# Would delete ${unit}, and end the daemon with it`,
+    `# Would delete ${unit} and stop the daemon`,
   );
   expect((await configure('--system', '--dry-run')).out.join('\n')).not.toContain(unit);
 });

@@ -121,7 +121,7 @@ describe('root’s part for another user', needs('root', safeNode), () => {
     writeFileSync(job, `# ${jobMark}\n[Service]\nUser=nobody\n`);
     const refused = ask(ben, {}, 'unconfigure');
     expect(refused).toMatchObject({ status: 0, stderr: '' });
-    expect(refused.stdout).toContain(`Left ${job}: it is the job of nobody.`);
+    expect(refused.stdout).toContain(`Left ${job}: it is the job of user nobody.`);
     ask(ben, told);
     expect(ask(ben, {}, 'unconfigure').stdout).not.toContain(`Deleted ${job}`);
     expect(existsSync(job)).toBe(true);

@@ -66,13 +66,13 @@ describe('as an ordinary user', () => {
     using rig = userRig('exec "$@"');
     const before = snapshot(rig.tree);
     const configured = rig.run('configure');
-    expect(configured.stderr).toContain('This is run as root, by sudo /bin/sh -c:');
+    expect(configured.stderr).toContain('Running as root, with sudo /bin/sh -c:');
     expect(configured.status).toBe(0);
     expect(readFileSync(rig.machines, 'utf8')).toContain('linuxkit-builder/machines');
     expect(readFileSync(rig.ssh, 'utf8')).toMatch(/^# >>>.*\nInclude ".*nix-linuxkit-builder\//);
     const undone = rig.run('unconfigure', '--purge', '--yes');
     expect(undone.status).toBe(0);
-    expect(undone.stdout).toContain(`Took our lines out of ${rig.ssh}`);
+    expect(undone.stdout).toContain(`Removed our lines from ${rig.ssh}`);
     rmSync(dirname(rig.directory), { recursive: true });
     expect(snapshot(rig.tree)).toEqual(before);
   });
@@ -149,7 +149,7 @@ describe('as an ordinary user', () => {
     const theirs = readFileSync(rig.ssh, 'utf8').replace(rig.directory, other);
     writeFileSync(rig.ssh, theirs);
     const undone = rig.run('unconfigure');
-    expect(undone.stdout).toContain(`Left ${rig.ssh}: it leads to the builder in ${other} now`);
+    expect(undone.stdout).toContain(`Left ${rig.ssh}: it now leads to the builder in ${other}`);
     expect(readFileSync(rig.ssh, 'utf8')).toBe(theirs);
   });
 
@@ -172,12 +172,12 @@ describe('as an ordinary user', () => {
     mkdirSync(nix, { recursive: true, mode: 0o755 });
     chmodSync(nix, 0o555);
     const refused = rig.run('up');
-    expect(refused.stderr).toContain("Nix's daemon does not run, and /nix is not yours");
+    expect(refused.stderr).toContain('nix-daemon is not running, and you do not own /nix');
     expect(refused.status).toBe(69);
     chmodSync(nix, 0o755);
     mkdirSync(join(nix, 'daemon-socket'), { mode: 0o000 });
     const { stderr, status } = rig.run('up');
-    expect(stderr).toMatch(/only the group \S+ may\.\n {2}Join it, and log in again: sudo usermod/);
+    expect(stderr).toMatch(/only members of the group \S+ are\.\n {2}Join the group.*sudo usermod/);
     expect(status).toBe(77);
     chmodSync(join(nix, 'daemon-socket'), 0o755);
   });

@@ -31,11 +31,11 @@ describe('Time Machine', needs('root'), () => {
     using world = rigWith('exit 0');
     const { root } = world.rig.layout;
     const { out } = await world.run('configure');
-    expect(out).toContain(`Told Time Machine to leave out ${root}`);
+    expect(out).toContain(`Excluded ${root} from Time Machine backups`);
     expect((await world.run('configure')).out).toEqual(['Nothing to change.']);
     const undone = await world.run('unconfigure');
     expect(undone.failure).toBeUndefined();
-    expect(undone.out).toContain(`Told Time Machine to take in ${root} again`);
+    expect(undone.out).toContain(`Included ${root} in Time Machine backups again`);
     expect(world.calls()).toEqual([`addexclusion ${root}`, `removeexclusion ${root}`]);
     rmSync(root, { recursive: true });
   });
@@ -44,7 +44,7 @@ describe('Time Machine', needs('root'), () => {
     using world = rigWith('echo "no disk" >&2; exit 1');
     const { err, failure } = await world.run('configure');
     expect(failure).toBeUndefined();
-    expect(err.join('\n')).toContain('Time Machine was not told');
+    expect(err.join('\n')).toContain('from Time Machine backups: no disk');
     expect((await world.run('unconfigure')).out.join('\n')).not.toContain('Time Machine');
   });
 });

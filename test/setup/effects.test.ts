@@ -29,7 +29,7 @@ describe('a change of a running builder', () => {
       ],
       isUrgent: false,
     });
-    expect(effectLines(effects).join('\n')).toContain('Nothing on its disk is lost');
+    expect(effectLines(effects).join('\n')).toContain('Its disk is kept');
   });
 
   test('of the processor waits for the guest to start, too', () =>

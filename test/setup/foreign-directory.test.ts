@@ -163,10 +163,10 @@ describe('configure -d', () => {
       put(join(rig.layout.root, name), '{"name": "mine"}');
     const before = rig.snapshot();
     const { failure } = await rig.run();
-    expect(failure?.lines?.join('')).toContain('holds files that this program did not make');
+    expect(failure?.lines?.join('')).toContain('contains files that this program did not create');
     expect(rig.snapshot()).toEqual(before);
     const { failure: second } = await rig.run('--take-over');
-    expect(second?.lines?.join('')).toContain('holds files');
+    expect(second?.lines?.join('')).toContain('contains files');
     await rig.unconfigure('--purge', '-y');
     expect(rig.snapshot()).toEqual(before);
   });

@@ -60,7 +60,7 @@ describe("the garbage collector's roots", () => {
       `--realise ${path} --indirect --add-root ${link()}\n`,
     );
     expect(readlinkSync(link())).toBe(path);
-    expect(said).toEqual([`Kept from Nix's garbage collector: ${path}`]);
+    expect(said).toEqual([`Protected from Nix's garbage collector: ${path}`]);
     await keep(path);
     expect(said).toHaveLength(1);
   });
@@ -76,13 +76,13 @@ describe("the garbage collector's roots", () => {
     nixStore('ln -s "$2" "$5"');
     const gvproxy = '/nix/store/zyxwvqrsnmlkjihgfdcba98765432100-gvproxy-0.8';
     await keep('/opt/ours', [`${gvproxy}/bin/gvproxy`, '/usr/bin/ssh']);
-    expect(said).toEqual([`Kept from Nix's garbage collector: ${gvproxy}`]);
+    expect(said).toEqual([`Protected from Nix's garbage collector: ${gvproxy}`]);
   });
 
   test('that cannot be made are told', async () => {
     nixStore('exit 1');
     await keep(path);
-    expect(warned.join('')).toContain(`${path} starts the daemon`);
+    expect(warned.join('')).toContain(`${path}, which starts the daemon`);
   });
 
   test('are none outside of the store', async () => {

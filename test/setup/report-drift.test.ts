@@ -28,7 +28,7 @@ describe('settings that are others than root was told', needs('root'), () => {
         { name: 'features', set: 'kvm,linuxkit-builder' },
       ],
       files: [rig.root.sshConfig, rig.root.list],
-      remedy: expect.stringMatching(/^linuxkit-builder configure \(which asks for root;/) as string,
+      remedy: expect.stringMatching(/^linuxkit-builder configure \(which uses sudo;/) as string,
     });
     if (drift === undefined) throw new Error('it was there');
     const status = statusOf({
@@ -38,7 +38,7 @@ describe('settings that are others than root was told', needs('root'), () => {
     });
     const screen = { now: 0, width: Infinity, beside: { untold: drift } };
     const words =
-      /nix +Root was told of another port \(24999, and 25000 is set\), maxJobs .*configure/;
+      /nix +Root's files are out of date: port \(24999 there, 25000 configured\), maxJobs .*configure/;
     expect(aliveLines(status, screen).join('\n')).toMatch(words);
     expect(goneLines(undefined, screen).join('\n')).toMatch(words);
     expect(

@@ -59,7 +59,7 @@ describe("root's part", () => {
       ].map((path) => `Wrote ${path}`),
     );
     const shown = said.join('\n');
-    expect(shown).toContain(`${paths.machines}: Nix's list of builders takes ours in`);
+    expect(shown).toContain(`${paths.machines}: Nix's list of builders, which includes ours`);
     expect(shown).toContain('    install -d -m 755 "$ours"');
     expect(shown).toContain('ssh_config" \'Host nix-linuxkit\n');
     expect(shown).not.toContain('PRIVATE');
@@ -68,7 +68,7 @@ describe("root's part", () => {
 
   test.each([
     ['is not there', () => '/nonexistent/sudo', 'could not be run (ENOENT)'],
-    ['refuses', () => fakeSudo('echo "a password is required" >&2; exit 1'), 'did not succeed'],
+    ['refuses', () => fakeSudo('echo "a password is required" >&2; exit 1'), 'failed'],
   ])('is a failure when sudo %s, and nothing is written', async (_, sudo, why) => {
     const failed = await settleRoot(options({ sudo: sudo() })).catch((error: unknown) => error);
     expect(failed).toBeInstanceOf(Failed);

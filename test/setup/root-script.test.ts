@@ -269,13 +269,13 @@ test('a link in the place of a file is left, and what to do is told', () => {
   symlinkSync(theirs, paths.ssh);
   const ran = perform(installing());
   expect(ran).toMatchObject({ status: 0 });
-  expect(ran.stderr).toContain(`${paths.ssh} is a link, and was left alone.`);
+  expect(ran.stderr).toContain(`${paths.ssh} is a link and was not changed.`);
   expect(readFileSync(theirs, 'utf8')).toBe('Host *\n');
   expect(rootNeeds(request).byHand[0]?.text).toContain(rootLines(request).ssh.line);
   put(theirs, `${rootLines(request).ssh.line}\nHost *\n`);
   expect(perform(installing()).stderr).toBe('');
   expect(rootNeeds(request).byHand).toEqual([]);
-  expect(perform(removing()).stdout).toContain('it is a link. Take this line out of it');
+  expect(perform(removing()).stdout).toContain('it is a link. Remove this line from it');
 });
 
 test('links that a user put where root writes whole files are replaced, and not followed', () => {

@@ -111,9 +111,9 @@ describe('unconfigure', needs('root'), () => {
     writeFileSync(rig.root.machines, `${rig.read(rig.root.machines)}ssh://new\n`);
     writeFileSync(rig.root.ssh, rig.read(rig.root.ssh).replace('Include "', 'Include "/x'));
     const said = (await rig.unconfigure()).out.join('\n');
-    expect(said).toContain(`Left ${rig.root.directory}/: it holds what is not ours: notes`);
-    expect(said).toContain('it holds what is not ours: config id_rsa');
-    expect(said).toContain(`Left in ${rig.root.ssh}: our lines, which somebody has changed.`);
+    expect(said).toContain(`Left ${rig.root.directory}/: it contains other files: notes`);
+    expect(said).toContain('it contains other files: config id_rsa');
+    expect(said).toContain(`Left our lines in ${rig.root.ssh}: they were changed.`);
     expect(rig.read(rig.root.machines)).toBe('ssh://a\nssh://new\n');
     expect(rig.mode(rig.root.machines)).toBe('600');
   });

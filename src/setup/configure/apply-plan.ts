@@ -13,6 +13,7 @@ import { applyJournalled } from '../journal.ts';
 import { finishTakeOver, setAside, type LegacyState } from '../legacy.ts';
 import type { ConfigureFacts, Run } from './configure-facts.ts';
 import { planOf, type ConfigurePlan } from './configure-plan.ts';
+import { createdKeys, movedLegacy, noKeeper, startsAtLogin } from '../setup-words.ts';
 import { keepPrograms } from './gc-roots.ts';
 import { dropService, settleBootJob } from './login-job.ts';
 import { rootPart, sayByHand, sayUnchanged } from './root-part.ts';
@@ -25,7 +26,7 @@ export async function applyPlan(
 ): Promise<ConfigurePlan> {
   const { layout, say } = run;
   refuseDisk(planned, run);
-  if (legacy !== undefined) say(`Set aside what was linuxkit-nix's: ${setAside(layout, legacy)}`);
+  if (legacy !== undefined) say(movedLegacy(setAside(layout, legacy)));
   makeDirectories(legacy === undefined ? planned : await planOf(run, facts), run);
   const plan = await userPart(run, facts);
   finishTakeOver(layout);
@@ -43,7 +44,7 @@ function makeDirectories({ directories }: ConfigurePlan, { layout, say }: Run): 
   markDirectory(layout);
   for (const change of directories) {
     applyDirectoryChange(change);
-    say(`${change.kind === 'make' ? 'Made' : 'Made private:'} ${change.path}`);
+    say(`${change.kind === 'make' ? 'Created' : 'Made private:'} ${change.path}`);
   }
 }
 
@@ -72,11 +73,8 @@ async function userPart(run: Run, facts: ConfigureFacts): Promise<ConfigurePlan>
 }
 
 function sayStart({ context, say }: Run): void {
-  if (hasKeeper(context.env))
-    return say('The daemon starts at your next login; now: linuxkit-builder start');
-  context.err(
-    'Warning: this system does not run systemd, so nothing starts the daemon at your next login. Have your own init system run linuxkit-builder daemon, or start it yourself: linuxkit-builder start',
-  );
+  if (hasKeeper(context.env)) say(startsAtLogin);
+  else context.err(noKeeper);
 }
 
 /** Planned again, since what was there may have changed before we were alone; and with the keys, which are made now. */
@@ -88,14 +86,14 @@ async function planAlone(run: Run, facts: ConfigureFacts): Promise<ConfigurePlan
   // Also where none is missing: a public half that is not its key's is written anew.
   const { host } = await ensureIdentity(layout, context.signal);
   if (!plan.keys.areMissing) return plan;
-  say(`Made keys in ${layout.keys}`);
+  say(createdKeys(layout.keys));
   return planOf(run, facts, { host: host.public, areMissing: false });
 }
 
-function describeChange(change: FileChange): string[] {
+export function describeChange(change: FileChange): string[] {
   const { path, purpose } = change.wanted;
   const wrote = `Wrote ${path}: ${purpose}`;
   return replacesTheirs(change)
-    ? [wrote, `  It replaces a file of yours, which unconfigure puts back.`]
+    ? [wrote, `  It replaces your file, which unconfigure restores.`]
     : [wrote];
 }

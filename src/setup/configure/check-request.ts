@@ -7,8 +7,9 @@ import { directoryProblems } from '../directories.ts';
 import { extraSystemProblems } from '../../nix/extra-systems.ts';
 import { featureProblems } from '../../nix/features.ts';
 import { newSettings } from './new-settings.ts';
-import { Exit, Failed, errorCode, failureOf } from '../../system/failure.ts';
+import { Exit, Failed, errorCode, failureOf, type Failure } from '../../system/failure.ts';
 import { readIfThere, sizeIfThere } from '../../system/files/files.ts';
+import { usualReasons } from '../../system/files/reasons.ts';
 import { hostFacts } from '../../system/host/host.ts';
 import { thisUser } from '../../system/host/user.ts';
 import { bundleAt, checkBootImage } from '../../vm/boot-image.ts';
@@ -61,49 +62,51 @@ function settingsNow(path: string): string | undefined {
   } catch (error) {
     const code = errorCode(error);
     if (code === undefined) throw error;
-    const failure = {
-      kind: 'cannot-read',
-      message: `Cannot read ${path}: ${code === 'EISDIR' ? 'it is a directory' : code}.`,
-      hint: 'Check its owner and mode, or move it away.',
-      exit: Exit.noPermission,
-    };
-    throw new Failed(failure, { cause: error });
+    throw new Failed(cannotRead(path, code), { cause: error });
   }
 }
+
+export const cannotRead = (path: string, code: string): Failure => ({
+  kind: 'cannot-read',
+  message: `Cannot read ${path}: ${code === 'EISDIR' ? 'it is a directory' : (usualReasons[code] ?? code)}.`,
+  hint: 'Check its owner and mode, or move it away.',
+  exit: Exit.noPermission,
+});
 
 /** ssh works for nobody whom the user database does not know, so the daemon would never find its guest. */
 function refuseUnknownUser(): void {
   const { isKnown, uid } = thisUser();
-  if (isKnown) return;
-  throw new Failed({
-    kind: 'user-unknown',
-    message: `The system knows no user with number ${uid}, and ssh works for none such; nothing was changed.`,
-    hint: 'Run this as a user who has an entry in the user database (/etc/passwd).',
-    exit: Exit.noPermission,
-  });
+  if (!isKnown) throw new Failed(userUnknown(uid));
 }
 
+export const userUnknown = (uid: number): Failure => ({
+  kind: 'user-unknown',
+  message: `User ID ${uid} has no entry in the user database, and ssh does not work without one. Nothing was changed.`,
+  hint: 'Run this as a user with an entry in the user database (/etc/passwd).',
+  exit: Exit.noPermission,
+});
+
 /** A bundle that is named now is whole, as far as a look can tell. */
-function bundleProblems(prefix: unknown, system: System | undefined): Problem[] {
+export function bundleProblems(prefix: unknown, system: System | undefined): Problem[] {
   if (typeof prefix !== 'string') return [];
   try {
     checkBootImage(bundleAt(prefix), { full: false, ...(system && { system }) });
     return [];
   } catch (error) {
     const { message } = failureOf(error);
-    const hint = 'Name PREFIX where PREFIX-kernel, PREFIX-initrd.img and PREFIX-cmdline are.';
-    return [{ path: 'bundle', value: prefix, message: message.replace(/\.$/, ''), hint }];
+    const hint = `${message} Name the PREFIX of the files PREFIX-kernel, PREFIX-initrd.img and PREFIX-cmdline.`;
+    return [{ path: 'bundle', value: prefix, message: 'is not a usable image', hint }];
   }
 }
 
-function badSettings(problems: readonly Problem[]) {
+export function badSettings(problems: readonly Problem[]) {
   return {
     kind: 'bad-settings',
     message:
       problems.length === 1
-        ? 'One thing is wrong, and nothing was changed:'
-        : `${problems.length} things are wrong, and nothing was changed:`,
-    hint: 'docs/configuration.md says what each setting takes.',
+        ? 'There is a problem; nothing was changed:'
+        : `There are ${problems.length} problems; nothing was changed:`,
+    hint: 'See docs/configuration.md for the values of each setting.',
     exit: Exit.usage,
     lines: problems.map(describeProblem),
   };

@@ -94,7 +94,8 @@ function refuseUndoable(
   if (keys.areMissing) findProgram('ssh-keygen');
   const paths = [
     ...(keys.areMissing ? [layout.clientKey] : []),
-    ...changes.map(({ wanted }) => finalTarget(wanted.path)),
+    // A file is written where its links lead; what is above it has to be there.
+    ...changes.flatMap(({ wanted: { path } }) => [path, finalTarget(path)]),
   ];
   for (const path of paths) {
     const error = writeError(path);

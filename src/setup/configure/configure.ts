@@ -14,6 +14,7 @@ import { hostFacts } from '../../system/host/host.ts';
 import { loopbackFault } from '../../system/host/loopback.ts';
 import { configureFacts, runOf, type ConfigureFacts, type Run } from './configure-facts.ts';
 import { planOf } from './configure-plan.ts';
+import { nothingToChange, thisNix } from '../setup-words.ts';
 import { adviseRestart } from './effects.ts';
 import { gainLines } from './gain.ts';
 import type { ConfigureFlags } from './request.ts';
@@ -40,9 +41,8 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
   for (const warning of [...warningsFor(config, run, facts), ...(await loopbackWarnings(config))])
     context.err(`Warning: ${warning}`);
   gainLines({ config, layout: run.layout, path: context.env['PATH'] }).forEach(run.say);
-  if (run.said() > 0 && facts.nix !== undefined)
-    run.say(`This machine has ${describeNix(facts.nix)}.`);
-  if (run.said() === 0) run.say('Nothing to change.');
+  if (run.said() > 0 && facts.nix !== undefined) run.say(thisNix(describeNix(facts.nix)));
+  if (run.said() === 0) run.say(nothingToChange);
 }
 
 /** What the builder is before this run; undefined where that is nothing, or nonsense. */

@@ -30,13 +30,13 @@ export function effectsOf(before: Settings | undefined, after: Config): SettingE
 
 /** For a person whose builder runs. */
 export const effectLines = ({ atOnce, atStart, isUrgent }: SettingEffects): string[] => [
-  ...(atOnce.length === 0 ? [] : [`Acts at once: ${atOnce.join('; ')}.`]),
+  ...(atOnce.length === 0 ? [] : [`Takes effect immediately: ${atOnce.join('; ')}.`]),
   ...(atStart.length === 0
     ? []
     : [
-        `Acts when the guest starts again: ${atStart.join('; ')}. Nothing on its disk is lost. When you want it: linuxkit-builder restart`,
+        `Takes effect when the guest next starts: ${atStart.join('; ')}. Its disk is kept. To restart it now: linuxkit-builder restart`,
       ]),
-  ...(isUrgent ? ['Until then Nix looks for the builder where it does not listen.'] : []),
+  ...(isUrgent ? ['Until then, Nix cannot reach the builder.'] : []),
 ];
 
 /** Nothing is restarted by us: somebody's build may be running. What runs may be other than what the file said before. */

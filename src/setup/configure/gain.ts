@@ -5,8 +5,13 @@ import { betterThanKept, type ChooseVm } from '../../vm/choose-vm.ts';
 export function gainLines(options: ChooseVm): string[] {
   const found = betterThanKept(options);
   if (found === undefined) return [];
-  const { kept, better, why } = found;
-  return [
-    `The guest goes on with ${kept}, which has run it so far. ${better} is here too, and ${why}: to change, linuxkit-builder configure --vm ${found.name}; to let each start choose anew, linuxkit-builder verdicts --clear.`,
-  ];
+  return [describeGain(found)];
 }
+
+export const describeGain = ({
+  kept,
+  better,
+  name,
+  why,
+}: NonNullable<ReturnType<typeof betterThanKept>>): string =>
+  `The guest keeps using ${kept}. ${better} is installed too, and ${why}. To switch: linuxkit-builder configure --vm ${name}. To let each start choose: linuxkit-builder verdicts --clear`;

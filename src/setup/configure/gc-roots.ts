@@ -5,6 +5,7 @@ import type { Layout } from '../../config/layout.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { makeDirectory, namesIfThere } from '../../system/files/files.ts';
 import { tryProgram } from '../../system/process/find-program.ts';
+import { protectedPath, unprotectedPath } from '../setup-words.ts';
 import type { CliContext } from '../../command/context.ts';
 
 /**
@@ -29,11 +30,8 @@ export async function keepPrograms(
     const argv = ['--realise', path, '--indirect', '--add-root', link];
     const ran =
       nixStore === undefined ? undefined : await run(nixStore, argv, { timeoutMs: 60_000, signal });
-    if (ran !== undefined && succeeded(ran)) say(`Kept from Nix's garbage collector: ${path}`);
-    else
-      context.err(
-        `Warning: ${path} starts the daemon, and Nix's garbage collector may delete it: no root could be made for it.`,
-      );
+    if (ran !== undefined && succeeded(ran)) say(protectedPath(path));
+    else context.err(unprotectedPath(path));
   }
 }
 

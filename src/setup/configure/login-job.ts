@@ -8,6 +8,7 @@ import { restartCommand } from '../../service/declared-job.ts';
 import { settleJob, type JobPlan } from '../boot-job.ts';
 import { applyUndo, describeUndo, undoStepsOf } from '../unconfigure/undo.ts';
 import type { Run } from './configure-facts.ts';
+import { declaredElsewhere, startsAtBoot } from '../setup-words.ts';
 
 /** The receipts of what an earlier configure told the keeper, where that is not wanted any more. */
 export function droppedBy(
@@ -48,8 +49,7 @@ export async function settleBootJob(job: JobPlan, run: Run): Promise<void> {
   const settle = () => settleJob(job, context, flags.skipRoot ? print : undefined);
   const ends = job.kind === 'remove' && !flags.skipRoot;
   (ends ? await afterBuilds(layout, context, settle) : await settle()).forEach(say);
-  if (job.kind === 'write' && !flags.skipRoot)
-    say('The daemon starts when this machine starts; now: linuxkit-builder start');
+  if (job.kind === 'write' && !flags.skipRoot) say(startsAtBoot);
 }
 
 async function afterBuilds<T>(
@@ -66,9 +66,6 @@ function sayDeclared({ layout, context, say }: Run): void {
   const declared = declaredJob(context);
   if (declared === undefined) return;
   const { by, path, directory = layout.root } = declared;
-  const its = directory === layout.root ? '' : ` (for the builder in ${directory})`;
   const restart = restartCommand(declared, process.getuid?.() ?? 0);
-  say(
-    `${by} declares the job that starts the daemon${its}: ${path} is left alone. To restart it: ${restart}`,
-  );
+  say(declaredElsewhere({ by, path, restart }, directory === layout.root ? undefined : directory));
 }

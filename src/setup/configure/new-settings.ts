@@ -65,7 +65,7 @@ function resetProblems(reset: readonly string[], given: readonly string[]): Prob
         },
       ];
     return given.includes(name)
-      ? [{ ...problem, message: 'is given a value as well', hint: 'Say one of the two.' }]
+      ? [{ ...problem, message: 'is also given a value', hint: 'Use one of the two.' }]
       : [];
   });
 }
@@ -77,13 +77,13 @@ function readObject(
     path: 'config.json',
     value: undefined,
     message,
-    hint: 'Mend it, or move it away to begin anew.',
+    hint: 'Correct it, or move it away to start with the defaults.',
   });
   try {
     const json: unknown = JSON.parse(withoutMark(text ?? '{}'));
     return typeof json === 'object' && json !== null && !Array.isArray(json)
       ? { object: { ...json } }
-      : problem('does not hold an object of settings');
+      : problem('is not a JSON object');
   } catch (error) {
     return problem(`is not JSON (${(error as Error).message})`);
   }
@@ -102,8 +102,8 @@ function diskProblems(
     {
       path: 'diskGiB',
       value: wanted,
-      message: `is less than the ${has} GiB of the disk that exists, and its end may hold part of the guest's store`,
-      hint: `Say -s ${has} or more; or stop the daemon and delete nix-disk to begin with an empty store.`,
+      message: `is less than the ${has} GiB of the existing disk, which cannot be made smaller`,
+      hint: `Use -s ${has} or more, or start with an empty disk first: linuxkit-builder disk reset`,
     },
   ];
 }

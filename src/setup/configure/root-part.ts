@@ -1,10 +1,17 @@
 /** Root's part of `configure`, and what is said of files that are not ours to change. */
 import { rmSync } from 'node:fs';
-import { needed, rootScript, settleRoot, type RootNeeds } from '../root/root-files.ts';
+import {
+  forAdministrator,
+  needed,
+  rootScript,
+  settleRoot,
+  type RootNeeds,
+} from '../root/root-files.ts';
 import { rootValuesOf } from '../root/root-plan.ts';
 import { tellGuest } from '../../client/tell-guest.ts';
 import type { ByHand, Survey } from '../survey.ts';
 import type { Run } from './configure-facts.ts';
+import { leftToPerson } from '../setup-words.ts';
 
 /** Writes root's files as root, or prints what an administrator runs. */
 export async function rootPart(run: Run, needs: RootNeeds): Promise<void> {
@@ -29,16 +36,13 @@ export async function rootPart(run: Run, needs: RootNeeds): Promise<void> {
 function printScript({ context, flags }: Run, needs: RootNeeds): void {
   if (flags.json) return context.out(JSON.stringify(rootValuesOf(needs.request)));
   if (needed(needs).length === 0) return;
-  context.err("Not done, as asked: root's part. An administrator runs as root, by /bin/sh:");
+  context.err(forAdministrator("Root's files were"));
   const script = rootScript(needs, { renewsKey: flags.renewKeys === true });
   for (const line of script.trimEnd().split('\n')) context.out(line);
 }
 
 export function sayByHand({ context }: Run, byHand: readonly ByHand[]): void {
-  for (const { path, why, text } of byHand) {
-    context.err(`${path} ${why}, so it is left alone.`);
-    for (const line of text.split('\n')) context.err(line);
-  }
+  for (const line of byHand.flatMap(leftToPerson)) context.err(line);
 }
 
 export function sayUnchanged(

@@ -9,19 +9,19 @@ import type { ConfigurePlan } from './configure-plan.ts';
 export function showPlan(plan: ConfigurePlan, { layout, say }: Pick<Run, 'layout' | 'say'>): void {
   const { directories, keys, user, root, job, dropped } = plan;
   for (const { path, kind } of directories)
-    say(kind === 'make' ? `# would make the directory ${path}` : `# would make private: ${path}`);
+    say(kind === 'make' ? `# would create the directory ${path}` : `# would make private: ${path}`);
   if (keys.areMissing)
     say(
-      `# would make keys in ${layout.keys}${keys.host === undefined ? "; until then the guest's key is not known" : ''}`,
+      `# would create keys in ${layout.keys}${keys.host === undefined ? "; until then a placeholder stands for the guest's key" : ''}`,
     );
   for (const line of undoStepsOf(dropped).flatMap((step) => describeUndo(step, 'planned')))
     say(`# ${line}`);
   for (const change of [...user.changes, ...root.changes]) changeDiff(change).forEach(say);
   for (const line of describeJob(job)) say(job.kind === 'remove' ? `# ${line}` : line);
   for (const { path, purpose } of root.unseen)
-    say(`# ${path}: ${purpose} (only root can see what is there, or make it)`);
+    say(`# ${path}: ${purpose} (only root can read or create it)`);
   for (const { path, why, text: advice } of [...user.byHand, ...root.byHand]) {
-    say(`# ${path} ${why}, so it would be left alone.`);
+    say(`# ${path} ${why}, so it would not be changed.`);
     for (const line of advice.split('\n')) say(`# ${line}`);
   }
 }

@@ -1,4 +1,5 @@
 /** Sizes that are possible, and would disappoint. */
+import { counted } from '../../domain/counted.ts';
 import { jobsFor, type Config, type HostFacts } from '../../config/config.ts';
 
 type Sizes = Pick<Config, 'cpus' | 'memoryMiB' | 'maxJobs' | 'diskGiB'>;
@@ -15,12 +16,12 @@ export function sizeWarnings(
   return [
     ...(maxJobs > jobs
       ? [
-          `${maxJobs} builds at a time are many for ${cpus} CPUs and ${memoryMiB} MiB: they may run out of memory. Choose at most ${jobs} with --max-jobs, or more memory.`,
+          `${counted(maxJobs, 'build')} at a time may run out of memory with ${counted(cpus, 'CPU')} and ${memoryMiB} MiB. Use --max-jobs ${jobs} or less, or more memory.`,
         ]
       : []),
     ...(diskFreeGiB < Math.min(diskGiB, littleGiB)
       ? [
-          `Only ${diskFreeGiB} GiB are free for a disk that may grow to ${diskGiB} GiB: when they are used up the guest is paused. Make room, or let it be smaller with --disk.`,
+          `Only ${diskFreeGiB} GiB are free for a disk that may grow to ${diskGiB} GiB. If they run out, the guest is paused. Free some space, or choose a smaller --disk.`,
         ]
       : []),
   ];
@@ -31,6 +32,6 @@ export function describeSizes(
   { cpus, memoryMiB, diskGiB }: Sizes,
   host: Pick<HostFacts, 'cpus' | 'memoryMiB' | 'performanceCores'>,
 ): string {
-  const fast = cpus === host.performanceCores ? ' (as many as are fast)' : '';
-  return `The guest has ${cpus} of ${host.cpus} CPUs${fast}, ${memoryMiB} of ${host.memoryMiB} MiB and a disk of up to ${diskGiB} GiB; others: -c, -m, -s.`;
+  const fast = cpus === host.performanceCores ? ' (the fast ones)' : '';
+  return `The guest gets ${cpus} of ${host.cpus} CPUs${fast}, ${memoryMiB} of ${host.memoryMiB} MiB of memory, and a disk of up to ${diskGiB} GiB. To change that: -c, -m, -s`;
 }

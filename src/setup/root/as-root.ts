@@ -9,11 +9,12 @@ import { doorProxy } from '../../nix/ssh/door-helper.ts';
 import { readInstalled, refuseSecondUser, type Owner } from '../../host/installed.ts';
 import { detectNix, machinesKeeper } from '../../nix/variant.ts';
 import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
+import { leftToPerson, nothingToUndo } from '../setup-words.ts';
 import { rootNeeds, rootScript, runScript, type ScriptRun } from './root-files.ts';
 import { parseRootValues } from './root-plan.ts';
 import { removalNeeds, removalScript } from './root-removal.ts';
 import { run, succeeded } from '../../system/process/child.ts';
-import { Exit, Failed } from '../../system/failure.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { isLoose, pathsTo } from '../../system/files/loose.ts';
 import type { CliContext } from '../../command/context.ts';
 import { rootTakenBack } from '../../nix/ssh/user-ssh.ts';
@@ -35,8 +36,7 @@ export async function performRootPart(text: string, context: CliContext): Promis
   const needs = rootNeeds(request);
   const said = await runScript(rootScript(needs), asRoot(context));
   said.forEach((line) => context.out(line));
-  for (const { path, why, text } of needs.byHand)
-    context.err(`${path} ${why}, so it is left alone.\n${text}`);
+  for (const line of needs.byHand.flatMap(leftToPerson)) context.err(line);
 }
 
 /** `unconfigure --root-part`, for the builder of whoever asks; `--owner-gone`, for anybody's. */
@@ -54,7 +54,7 @@ export async function performRemoval(
   const { removeJobOf } = await import('../boot-job.ts');
   await removeJobOf(owner?.name, context);
   const needs = removalNeeds(removal);
-  if (needs.kind !== 'undo') return context.out('Nothing to undo.');
+  if (needs.kind !== 'undo') return context.out(nothingToUndo);
   const script = removalScript(needs);
   for (const line of await runScript(script, asRoot(context))) context.out(line);
 }
@@ -62,7 +62,7 @@ export async function performRemoval(
 const asRoot = (context: CliContext): ScriptRun => ({
   ...{ isRoot: isRoot(context.env), sudo: 'sudo', signal: context.signal },
   err: (line) => context.err(line),
-  refused: { so: 'see what it said.', hint: 'Mend that, and run this again.' },
+  refused: scriptRefused,
 });
 
 /** In a tree whoever runs it is its root. */
@@ -79,13 +79,7 @@ async function askingUser({ env, signal }: CliContext): Promise<Owner> {
   const name = Number.isInteger(uid) ? await ask('id -un "$1"', String(uid)) : '';
   const isName = /^[A-Za-z_][\w.@-]*$/.test(name);
   const home = isName ? await ask('eval "printf %s ~$1"', name) : '';
-  if (!home.startsWith('/'))
-    throw new Failed({
-      kind: 'user-unknown',
-      message: `The system knows no user with uid ${uid}.`,
-      hint: 'Root’s part is run by sudo, which says whose it is.',
-      exit: Exit.noPermission,
-    });
+  if (!home.startsWith('/')) throw new Failed(noSuchUser(uid));
   return { name, uid, directory: defaultStateDirectory({}, home) };
 }
 
@@ -103,10 +97,24 @@ function refuseLooseProgram({ env, assets }: CliContext): void {
   const programs = [process.execPath, join(assets, 'package.json'), ...parts];
   const loose = [...new Set(programs.flatMap(pathsTo))].find(isLoose);
   if (loose === undefined) return;
-  throw new Failed({
-    kind: 'program-loose',
-    message: `${loose} can be changed by others than root, so it is not run as root; nothing was changed.`,
-    hint: 'Install Node and this program where only root can write; or run configure without sudo, which runs nothing of its own as root.',
-    exit: Exit.noPermission,
-  });
+  throw new Failed(programLoose(loose));
 }
+
+export const scriptRefused = {
+  so: 'see its output.',
+  hint: 'Correct that, and run this again.',
+} as const;
+
+export const noSuchUser = (uid: number): Failure => ({
+  kind: 'user-unknown',
+  message: `There is no user with ID ${uid}.`,
+  hint: 'Run it with sudo, which names the user.',
+  exit: Exit.noPermission,
+});
+
+export const programLoose = (path: string): Failure => ({
+  kind: 'program-loose',
+  message: `${path} can be changed by users other than root, so it is not run as root. Nothing was changed.`,
+  hint: 'Install Node and this program where only root can write, or run configure without sudo: it then runs nothing of its own as root.',
+  exit: Exit.noPermission,
+});

@@ -41,7 +41,7 @@ export function rootUpdate(layout: Layout, world: World): RootUpdate | undefined
 export const toldBy = (drift: RootDrift): Pick<RootUpdate, 'sentence' | 'remedy'> => ({
   sentence: describeDrift(drift),
   remedy:
-    'linuxkit-builder configure (which asks for root; with --no-root it prints what an administrator runs)',
+    'linuxkit-builder configure (which uses sudo; with --no-root it prints what an administrator runs)',
 });
 
 /** Who runs this: the daemon's owner. */

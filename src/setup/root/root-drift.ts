@@ -59,13 +59,12 @@ export function isAsBefore({ request, changes }: RootNeeds): boolean {
   return isSame && changed(paths.knownHosts) === undefined && lines.includes(machinesLine(request));
 }
 
-/** In a sentence: `port (24083, and 25000 is set), key`; else the files. */
+/** In a sentence: `port (24083 there, 25000 configured), key`; else the files. */
 export function describeDrift({ differs, files }: RootDrift): string {
   const word = ({ name, told, set }: Difference) =>
-    told === undefined ? name : `${name} (${told}, and ${set ?? 'none'} is set)`;
-  return differs.length === 0
-    ? `Root's files are not as they have to be: ${files.join(', ')}.`
-    : `Root was told of another ${differs.map(word).join(', ')}.`;
+    told === undefined ? name : `${name} (${told} there, ${set ?? 'none'} configured)`;
+  const which = differs.length === 0 ? files : differs.map(word);
+  return `Root's files are out of date: ${which.join(', ')}.`;
 }
 
 /** Another release's words for the same: they lead to the same guest, with the same patience. */

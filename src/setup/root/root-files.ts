@@ -34,7 +34,7 @@ function rootKey(request: RootRequest): Named[] {
   const { clientPublicKey: path } = rootPaths(request);
   return existsSync(path)
     ? []
-    : [{ path, purpose: "root's own key for the guest, its public half" }];
+    : [{ path, purpose: "the public half of root's own key for the guest" }];
 }
 
 /** Where it is not as the door has it. */
@@ -43,10 +43,12 @@ function doorDirectory(request: RootRequest): Named[] {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   const isTheirs = stats?.uid === request.owner.uid && (stats.mode & 0o777) === 0o700;
   if (request.door === 'tcp')
-    return stats === undefined ? [] : [{ path, purpose: 'no more needed: the door is a port' }];
+    return stats === undefined
+      ? []
+      : [{ path, purpose: 'no longer needed: the front door is a port' }];
   return isTheirs
     ? []
-    : [{ path, purpose: "the front door's directory, for nobody but you and root" }];
+    : [{ path, purpose: "the front door's directory, which only you and root can enter" }];
 }
 
 /** All that would be written, or looked at. */
@@ -76,6 +78,10 @@ export function bytesIn(path: string): string {
   }
 }
 
+/** Before a script that is alone on the output, so that it can be kept or piped. `what`, as a subject: `Root's files were`. */
+export const forAdministrator = (what: string): string =>
+  `${what} not changed (--no-root). An administrator runs this as root, with /bin/sh:`;
+
 export interface ScriptRun {
   readonly isRoot: boolean;
   /** The program that asks for root: `sudo`. */
@@ -92,7 +98,7 @@ export async function runScript(script: string, options: ScriptRun): Promise<rea
   const { isRoot, sudo, signal, err } = options;
   const shell = ['/bin/sh', '-c', script];
   if (!isRoot) {
-    err(`This is run as root, by ${sudo} /bin/sh -c:`);
+    err(`Running as root, with ${sudo} /bin/sh -c:`);
     for (const line of script.trimEnd().split('\n')) err(`    ${line}`.trimEnd());
   }
   const [program = '', ...argv] = isRoot ? shell : [sudo, ...shell];
@@ -112,11 +118,10 @@ function refused(
   { ended, stderr }: CommandResult,
   { isRoot, sudo, refused: { so, hint } }: ScriptRun,
 ) {
-  const why =
-    ended.kind === 'not-started' ? `could not be run (${ended.reason})` : 'did not succeed';
+  const why = ended.kind === 'not-started' ? `could not be run (${ended.reason})` : 'failed';
   return {
     kind: 'root-part-failed',
-    message: `${isRoot ? "Root's part" : sudo} ${why}: ${so}`,
+    message: `${isRoot ? 'The script' : sudo} ${why}: ${so}`,
     hint,
     exit: Exit.noPermission,
     lines: stderr.trim().split('\n').slice(-10),
@@ -135,12 +140,12 @@ export async function settleRoot(options: RootOptions): Promise<readonly string[
   const files = needed(needs);
   if (files.length === 0) return [];
   if (!isRoot) {
-    err("nix-daemon runs as root, so these files have to be root's:");
+    err('nix-daemon runs as root, so these files must belong to root:');
     for (const { path, purpose } of files) err(`  ${path}: ${purpose}`);
   }
   const refused = {
-    so: 'your own files are written, and Nix does not know of all that was changed.',
-    hint: 'Run configure again where you can become root; or an administrator runs, as root, what linuxkit-builder configure --no-root prints.',
+    so: 'your own files are written, but the builder is not registered with Nix as configured.',
+    hint: 'Run configure again as a user who can use sudo, or have an administrator run, as root, what this prints: linuxkit-builder configure --no-root',
   };
   return runScript(rootScript(needs, options), { ...options, refused });
 }

@@ -72,8 +72,8 @@ export function ownFiles(request: RootRequest) {
       "the guest's public key",
       knownHostsLine(request.hostPublicKey),
     ),
-    sshConfig: whole(paths.sshConfig, "where nix-daemon's ssh finds the guest", sshConfig(stanza)),
-    list: whole(paths.list, 'the builder, for Nix', `${machinesLine(request)}\n`),
+    sshConfig: whole(paths.sshConfig, "how nix-daemon's ssh reaches the guest", sshConfig(stanza)),
+    list: whole(paths.list, "the builder's line, for Nix", `${machinesLine(request)}\n`),
   };
 }
 
@@ -99,18 +99,18 @@ export function rootFiles(request: RootRequest): readonly WantedFile[] {
   const { knownHosts, sshConfig, list } = ownFiles(request);
   const known = readInstalled(paths.installed);
   const text = installedText(request.owner, replacedIn(known, paths));
-  const record = whole(paths.installed, 'whose builder it is', text);
+  const record = whole(paths.installed, 'who owns the builder', text);
   const lines = rootLines(request);
   const ssh = {
     path: paths.ssh,
-    purpose: "root's ssh reads our file first",
+    purpose: "root's ssh configuration, which includes our file first",
     content: sshContent(lines.ssh, request),
     ...{ mode: 0o600, directoryMode: 0o700, leavesLinks: true },
-    byHand: `Put this line at the top of what makes ${paths.ssh}:\n${lines.ssh.line}`,
+    byHand: `Add this line at the top of what generates ${paths.ssh}:\n${lines.ssh.line}`,
   };
   const machines = {
     path: paths.machines,
-    purpose: "Nix's list of builders takes ours in",
+    purpose: "Nix's list of builders, which includes ours",
     content: lineContent(lines.machines, (now) => namesBuilder(now, lines.machines.line)),
     ...{ mode: 0o644, directoryMode: 0o755, leavesLinks: true },
     byHand: machineOption(request),
@@ -149,8 +149,8 @@ export function parseRootValues(text: string): RootValues {
   } catch (error) {
     const failure = {
       kind: 'root-part-garbled',
-      message: `This is not what root's part of configure takes: ${(error as Error).message}.`,
-      hint: 'Run linuxkit-builder configure, which asks for root itself.',
+      message: `The input of configure --root-part is not valid: ${(error as Error).message}.`,
+      hint: 'Run linuxkit-builder configure, which uses sudo itself.',
       exit: Exit.dataError,
     };
     throw new Failed(failure, { cause: error });
@@ -164,7 +164,7 @@ function machineOption(request: RootRequest): string {
   // Determinate's own module for nix-darwin, which turns nix.* off.
   const nix = keeper === 'determinate' ? 'determinateNix' : 'nix';
   return [
-    `Put this into your ${keeper === 'determinate' ? 'nix-darwin' : 'NixOS or nix-darwin'} configuration:`,
+    `Add this to your ${keeper === 'determinate' ? 'nix-darwin' : 'NixOS or nix-darwin'} configuration:`,
     `  ${nix}.distributedBuilds = true;`,
     `  ${nix}.buildMachines = [ {`,
     `    hostName = "${alias}"; protocol = "${protocol}"; sshUser = "${guestUser}";`,

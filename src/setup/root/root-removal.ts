@@ -87,7 +87,7 @@ export function removalScript({ removal: { of, ...places }, known }: Removal): s
   const isAboveOurs = (path: string) => paths.directory.startsWith(`${path}/`);
   const isMade = (path: string) => (made.includes(path) ? 'made' : "''");
   return `# Root's part of linuxkit-builder is taken back, and nothing else.
-${opening(places, { uid: of?.uid, did: 'Took our lines out of' })}
+${opening(places, { uid: of?.uid, did: 'Removed our lines from' })}
 ${replaced.machines === undefined && replaced.ssh === undefined ? '' : insertion}undo() { # FILE MADE: $text takes its place; a file that was made for ours goes when it is empty
     [ "$text" != "$old" ] || return 0
     if [ -z "$text" ] && [ "$2" ]; then rm "$1"; echo "Deleted $1"; else put "$1" "$text"; fi
@@ -95,17 +95,17 @@ ${replaced.machines === undefined && replaced.ssh === undefined ? '' : insertion
 drop() { rm -f "$1.linuxkit-builder"; [ ! -e "$1" ] || { rm "$1"; echo "Deleted $1"; }; } # FILE
 leave() { # DIRECTORY
     [ ! -d "$1" ] || { rmdir "$1" 2>/dev/null && echo "Deleted $1/, which is empty"; } ||
-        echo "Left $1/: it holds what is not ours: $(ls -A "$1" | tr '\\n' ' ')"
+        echo "Left $1/: it contains other files: $(ls -A "$1" | tr '\\n' ' ')"
 }
 
 if [ -L "$machines" ]; then echo "Left $machines: it is a link."; else
 ${cuttingOut('machines', listed, replaced.machines)}undo "$machines" ${isMade(paths.machines)}
 fi
-if [ -L "$ssh" ]; then echo "Left $ssh: it is a link. Take this line out of it: ${lines.ssh.line.replaceAll('"', '\\"')}"; else
+if [ -L "$ssh" ]; then echo "Left $ssh: it is a link. Remove this line from it: ${lines.ssh.line.replaceAll('"', '\\"')}"; else
 ${cuttingOut('ssh', includes, replaced.ssh)}undo "$ssh" ${isMade(paths.ssh)}
 fi
 for file in "$machines" "$ssh"; do
-    ! grep -qsF '${beginMark}' "$file" || echo "Left in $file: our lines, which somebody has changed."
+    ! grep -qsF '${beginMark}' "$file" || echo "Left our lines in $file: they were changed."
 done
 ${leaving(directories.filter((path) => !isAboveOurs(path)))}${closing}
 for name in ${names.join(' ')} installed.json made; do drop "$ours/$name"; done
@@ -149,15 +149,18 @@ export function plannedRemoval({ removal, known }: Removal): string[] {
     ...[paths.machines, paths.ssh].flatMap((path) => plannedEdit(path)),
     ...ours.filter((path) => existsSync(path)).map((path) => `Would delete ${path}`),
     ...[paths.directory, ...madeIn(known, paths)].map(
-      (path) => `Would delete ${path}, if nothing else is in it`,
+      (path) => `Would delete ${path} if it is empty`,
     ),
   ];
 }
 
 function plannedEdit(path: string): string[] {
   try {
-    return lstatSync(path).isFile() ? [`Would take our lines out of ${path}`] : [];
+    return lstatSync(path).isFile() ? [`Would remove our lines from ${path}`] : [];
   } catch (error) {
-    return errorCode(error) === 'EACCES' ? [`Would look at ${path}, which only root can read`] : [];
+    return errorCode(error) === 'EACCES' ? [checkedByRoot(path)] : [];
   }
 }
+
+export const checkedByRoot = (path: string): string =>
+  `Would check ${path}, which only root can read`;

@@ -36,7 +36,7 @@ ${opening(request, { uid: owner.uid, did: 'Wrote' })}
 made() { grep -qsxF "$1" "$ours/made" || echo "$1" >>"$ours/made"; } # PATH: a removal deletes it if it is empty
 link() { # FILE LINE: true of a link, which is somebody's arrangement
     [ -L "$1" ] || return 1
-    grep -qsF "$2" "$1" || echo "$1 is a link, and was left alone. Put this line at its top: $2" >&2
+    grep -qsF "$2" "$1" || echo "$1 is a link and was not changed. Add this line at its top: $2" >&2
 }
 
 install -d -m 755 "$ours"
@@ -74,7 +74,7 @@ ${list === undefined ? '' : listEdit(blockOf(lines.machines), cutting(cutsOf(lis
 const door = ({ door, owner }: RootRequest): string =>
   door === 'unix'
     ? `# The front door listens in it: for nobody but the owner and root.
-[ -d "$ours/door" ] || echo "Made $ours/door"
+[ -d "$ours/door" ] || echo "Created $ours/door"
 install -d -m 700 "$ours/door"
 chown ${owner.uid} "$ours/door"
 `

@@ -13,6 +13,7 @@ import { describeJob, jobRemoval, type JobPlan } from '../boot-job.ts';
 import { foundReceipts } from '../builder-files.ts';
 import { ownerOf } from '../root/report-drift.ts';
 import { plannedRemoval, removalNeeds, type RemovalNeeds } from '../root/root-removal.ts';
+import { nothingToUndo } from '../setup-words.ts';
 import { describeUndo, undoStepsOf, type UndoStep } from './undo.ts';
 
 export interface RemovalPlan {
@@ -55,7 +56,7 @@ export function describeRemoval({ job, root, steps, loss, directory }: RemovalPl
     ...steps.flatMap((step) => describeUndo(step, 'planned')),
     ...(loss.length > 0 ? [`Would delete ${loss.join(', ')}, in ${directory}`] : []),
   ];
-  return lines.length === 0 ? ['Nothing to undo.'] : lines;
+  return lines.length === 0 ? [nothingToUndo] : lines;
 }
 
 /** How the user's part is undone, as the files are now. */

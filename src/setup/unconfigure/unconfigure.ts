@@ -3,7 +3,7 @@ import { existsSync, rmSync } from 'node:fs';
 import type { Layout } from '../../config/layout.ts';
 import { lossOf, purge } from '../../host/purge.ts';
 import { mayBeOurs } from '../../host/state-directory.ts';
-import { runScript } from '../root/root-files.ts';
+import { forAdministrator, runScript } from '../root/root-files.ts';
 import { removalScript } from '../root/root-removal.ts';
 import { applyUndo, describeUndo } from './undo.ts';
 import { Exit, Failed } from '../../system/failure.ts';
@@ -17,6 +17,19 @@ import { saying, waitingForEnd, waitingForOther } from '../../command/announce-s
 import { settleJob } from '../boot-job.ts';
 import { serviceFor } from '../../service/service.ts';
 import { orLetIn, waitForBuilds, type EndOptions } from '../../client/wait-for-builds.ts';
+import {
+  deletedDirectory,
+  keptThese,
+  leftDeclared,
+  leftDirectory,
+  leftRoots,
+  needsYes,
+  nothingChanged,
+  nothingToUndo,
+  removalRefused,
+  stoppedDaemon,
+  waitsForKeeper,
+} from '../setup-words.ts';
 import { describeRemoval, ownSteps, removalPlan, type RemovalPlan } from './removal-plan.ts';
 
 interface UnconfigureFlags {
@@ -48,7 +61,7 @@ export async function runUnconfigure(
   refuseLegacy(layout);
   const plan = removalPlan(layout, context, flags);
   if (flags.dryRun) return describeRemoval(plan).forEach((line) => context.out(line));
-  if (plan.isEmpty) return context.out('Nothing to undo.');
+  if (plan.isEmpty) return context.out(nothingToUndo);
   if (!(await mayPurge(plan, run))) return context.exit(Exit.general);
   await stopEverything(run);
   // That may have taken long: what is undone is what is there now.
@@ -67,25 +80,24 @@ async function undoRoots(
     const said = await settleJob(job, context, flags.skipRoot ? print : undefined);
     said.forEach((line) => context.out(line));
   }
-  if (root.kind === 'other') {
-    const { name, directory } = root.owner;
-    context.out(`Left what root knows: it is the builder of ${name} in ${directory}.`);
-  }
+  if (root.kind === 'other') context.out(leftRoots(root.owner));
   if (root.kind !== 'undo') return;
   const script = removalScript(root);
   if (flags.skipRoot) {
-    context.err("Not done, as asked: root's part. An administrator runs as root, by /bin/sh:");
+    context.err(forAdministrator("Root's files were"));
     for (const line of script.trimEnd().split('\n')) print(line);
     return;
   }
   const { signal } = context;
   const err = (line: string) => context.err(line);
   const isRoot = process.getuid?.() === 0;
-  const refused = {
-    so: 'Nix still knows the builder, and nothing of yours was undone.',
-    hint: 'Run unconfigure again where you can become root; or an administrator runs, as root, what linuxkit-builder unconfigure --no-root prints.',
-  };
-  const said = await runScript(script, { isRoot, sudo: 'sudo', signal, err, refused });
+  const said = await runScript(script, {
+    isRoot,
+    sudo: 'sudo',
+    signal,
+    err,
+    refused: removalRefused,
+  });
   said.forEach((line) => context.out(line));
 }
 
@@ -93,15 +105,9 @@ async function undoRoots(
 async function mayPurge({ loss }: RemovalPlan, { layout, context, flags }: Run): Promise<boolean> {
   if (flags.yes || loss.length === 0) return true;
   const what = `${loss.join(', ')}, in ${layout.root}`;
-  if (!process.stdin.isTTY || !context.isTTY)
-    throw new Failed({
-      kind: 'needs-yes',
-      message: `--purge would delete ${what}; nothing was changed.`,
-      hint: 'There is nobody to ask here. If that is what you want, add --yes.',
-      exit: Exit.usage,
-    });
+  if (!process.stdin.isTTY || !context.isTTY) throw new Failed(needsYes(what));
   if (await isYes(`Delete ${what}?`, context)) return true;
-  context.err('Nothing was changed.');
+  context.err(nothingChanged);
   return false;
 }
 
@@ -113,14 +119,14 @@ async function stopEverything({ layout, context, flags }: Run): Promise<void> {
 async function endDaemon({ layout, context }: Pick<Run, 'layout' | 'context'>): Promise<void> {
   const service = serviceFor(layout, context);
   if (service?.declared !== undefined)
-    context.out(`Left the job of ${service.declared.by}: ${service.declared.path}`);
+    context.out(leftDeclared(service.declared.by, service.declared.path));
   // That at boot is root's to end, by the script that takes it away.
   else if (service?.starts === 'login')
-    await saying(`Waiting for ${service.name} to end the daemon.`, context, () => service.remove());
+    await saying(waitsForKeeper(service.name), context, () => service.remove());
   if (!existsSync(layout.state)) return;
   const { stopDaemon } = await import('../../client/stop-daemon.ts');
   const stopped = await saying(waitingForEnd, context, () => stopDaemon(layout, context));
-  if (stopped !== 'nothing-runs') context.out('Stopped the daemon.');
+  if (stopped !== 'nothing-runs') context.out(stoppedDaemon);
 }
 
 /** The user's part, and with --purge the directory, while nobody else is at work there. */
@@ -128,8 +134,7 @@ async function undoOwn(plan: RemovalPlan, run: Run): Promise<void> {
   const { layout, context, flags } = run;
   const { clock, signal } = context;
   const isPurged = flags.purge && existsSync(layout.root) && mayBeOurs(layout);
-  if (flags.purge && !isPurged && existsSync(layout.root))
-    context.out(`Left ${layout.root}: it holds files that this program did not make.`);
+  if (flags.purge && !isPurged && existsSync(layout.root)) context.out(leftDirectory(layout.root));
   if (plan.receipts.length === 0 && !isPurged) return;
   makeDirectory(layout.state);
   const onWaiting = () => context.err(waitingForOther);
@@ -148,17 +153,10 @@ async function undoOwn(plan: RemovalPlan, run: Run): Promise<void> {
 }
 
 function purgeAll({ layout, context }: Run): void {
-  const left = purge(layout);
-  context.out(
-    left.length === 0
-      ? `Deleted ${layout.root}`
-      : `Deleted what was ours in ${layout.root}; this is not, and was left: ${left.join(', ')}`,
-  );
+  context.out(deletedDirectory(layout.root, purge(layout)));
 }
 
 function sayKept({ layout, context }: Run): void {
   const loss = lossOf(layout);
-  if (loss.length === 0) return;
-  context.out(`Kept ${loss.join(', ')}, in ${layout.root}`);
-  context.out('To delete that as well: linuxkit-builder unconfigure --purge');
+  if (loss.length > 0) keptThese(loss, layout.root).forEach((line) => context.out(line));
 }

@@ -1,5 +1,5 @@
 /** What keeps us from a path: the directory in which we may not look, or make anything. */
-import { accessSync, constants, statSync, type Stats } from 'node:fs';
+import { accessSync, constants, lstatSync, statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode } from '../failure.ts';
 
@@ -27,10 +27,23 @@ function whyBarred(folder: string): Error | undefined {
   }
 }
 
-/** The error that a write of that path would meet in the directory above it that is there; found without writing. */
+/** The error that a write of that path would meet in the directories above it; found without writing. */
 export function writeError(path: string): Error | undefined {
   const above = folderAbove(path);
-  return above && whyBarred(above.folder);
+  return brokenLinkAbove(path) ?? (above && whyBarred(above.folder));
+}
+
+/** Why nothing can be made below a link that leads nowhere; undefined where there is none. */
+function brokenLinkAbove(path: string): Error | undefined {
+  const folder = dirname(path);
+  try {
+    statSync(folder);
+    return undefined;
+  } catch (error) {
+    const isLink = lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    if (isLink && error instanceof Error && errorCode(error) === 'ENOENT') return error;
+    return folder === dirname(folder) ? undefined : brokenLinkAbove(folder);
+  }
 }
 
 /** The directory that has to let us in before a path can be written, with its owner where that is another; undefined where it is none. */

@@ -1,0 +1,389 @@
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { checkConfig } from '../../src/config/config.ts';
+import { layoutOf } from '../../src/config/layout.ts';
+import { describeProblem } from '../../src/domain/problem.ts';
+import { examine, type WantedFile } from '../../src/host/file-change.ts';
+import { receiptOf, type Receipt } from '../../src/host/receipts.ts';
+import { withBlock } from '../../src/host/managed-block.ts';
+import { keepOutOfBackups, letIntoBackups } from '../../src/setup/backups.ts';
+import { describeJob, leftJobOf, refusals } from '../../src/setup/boot-job.ts';
+import { rootRequest, unreadable, userNeeds, type Builder } from '../../src/setup/builder-files.ts';
+import { describeChange } from '../../src/setup/configure/apply-plan.ts';
+import * as request from '../../src/setup/configure/check-request.ts';
+import type { ConfigurePlan } from '../../src/setup/configure/configure-plan.ts';
+import { effectLines } from '../../src/setup/configure/effects.ts';
+import { describeGain } from '../../src/setup/configure/gain.ts';
+import { newSettings } from '../../src/setup/configure/new-settings.ts';
+import { showPlan } from '../../src/setup/configure/show-plan.ts';
+import { describeSizes, sizeWarnings } from '../../src/setup/configure/size-warnings.ts';
+import * as legacy from '../../src/setup/configure/take-over.ts';
+import { describeOthers, directoryProblems } from '../../src/setup/directories.ts';
+import { unusable } from '../../src/setup/prepare.ts';
+import { noSuchUser, programLoose, scriptRefused } from '../../src/setup/root/as-root.ts';
+import { toldBy } from '../../src/setup/root/report-drift.ts';
+import { describeDrift } from '../../src/setup/root/root-drift.ts';
+import * as root from '../../src/setup/root/root-files.ts';
+import { parseRootValues } from '../../src/setup/root/root-plan.ts';
+import { checkedByRoot, plannedRemoval, removalScript } from '../../src/setup/root/root-removal.ts';
+import * as words from '../../src/setup/setup-words.ts';
+import { survey } from '../../src/setup/survey.ts';
+import { describeRemoval, type RemovalPlan } from '../../src/setup/unconfigure/removal-plan.ts';
+import { describeUndo, undoOf, type Undo } from '../../src/setup/unconfigure/undo.ts';
+import { rootRequestIn } from '../setup/root-request.ts';
+import { directoryShownAs, shownAs, tells } from './tell.ts';
+
+const host = {
+  ...({ arch: 'x64', platform: 'linux' } as const),
+  ...{ cpus: 8, memoryMiB: 16384, diskGiB: 500, diskFreeGiB: 200 },
+};
+const problem = { path: 'cpus', value: 99, message: 'must be at most 8', hint: 'Use fewer.' };
+const tree = directoryShownAs('/there');
+const layout = layoutOf(join(tree, 'builder'));
+const places = {
+  home: join(tree, 'home'),
+  rootHome: join(tree, 'root'),
+  etcNix: join(tree, 'etc'),
+};
+const signal = new AbortController().signal;
+const file = (name: string, text = '') => {
+  const path = join(tree, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  return path;
+};
+
+const parsed = checkConfig(
+  { cpus: 4, maxJobs: 2, speedFactor: 2, mandatoryFeatures: ['kvm'] },
+  host,
+);
+if (!parsed.ok) throw new Error('the settings are right');
+const hostPublicKey = `ssh-ed25519 ${'A'.repeat(68)}`;
+const builder: Builder = {
+  ...{ layout, places, config: parsed.config, settingsText: '{}\n', proxy: undefined },
+  ...{ hostPublicKey, service: [], keeper: 'person', takenIn: undefined },
+  owner: { name: 'ann', uid: 1000, directory: layout.root },
+};
+const roots = rootRequest(builder);
+const purposes = (files: readonly { path: string; purpose: string }[]) =>
+  files.map(({ path, purpose }) => `${path}: ${purpose}`);
+
+/** What Time Machine's program, which does that, leads us to say. */
+async function backups(does: string, back: boolean): Promise<string[]> {
+  const said: string[] = [];
+  const say = (line: string) => void said.push(line);
+  chmodSync(file('bin/tmutil', `#!/bin/sh\n${does}\n`), 0o755);
+  const env = { PATH: join(tree, 'bin') };
+  const world = { env, signal, clock: { now: () => 0 } as never, err: say };
+  const receipt = { path: layout.root, put: 'backup-exclusion', before: null, digest: '' };
+  file('builder/receipts.json', JSON.stringify(back ? [{ ...receipt, replaced: [], at: '' }] : []));
+  if (back) return letIntoBackups(layout, world);
+  await keepOutOfBackups(layout, world, say);
+  return said;
+}
+
+const wanted = (path: string, more: Partial<WantedFile> = {}): WantedFile => ({
+  ...{ path, purpose: 'its purpose', mode: 0o600, directoryMode: 0o700, byHand: 'Do this.' },
+  content: { kind: 'whole', text: 'ours', secret: false, isTheirs: () => true },
+  ...more,
+});
+const changeTo = (name: string) => {
+  const examined = examine(wanted(file(name, 'theirs')));
+  return examined.kind === 'change' ? examined.change : undefined;
+};
+const given = (asked: object, more: object = {}) => {
+  const settings = { asked, existing: undefined, host, diskBytes: undefined, ...more };
+  const made = newSettings(settings);
+  return made.ok ? undefined : made.problems.map(describeProblem);
+};
+const failing = (refused: root.ScriptRun['refused'], sudo: string, isRoot = true) =>
+  root.runScript('exit 1', { isRoot, sudo, signal, err: () => undefined, refused });
+
+async function asRoot(sudo: string): Promise<unknown[]> {
+  const said: string[] = [];
+  const err = (line: string) => void said.push(line);
+  const options = { needs: root.rootNeeds(roots), isRoot: false, sudo, signal, err };
+  const failed: unknown = await root.settleRoot(options).catch((error: unknown) => error);
+  return [...said, failed];
+}
+
+const receipt = (put: Receipt['put'], over: Partial<Receipt> = {}): Receipt => ({
+  ...receiptOf(wanted('/home/ann/file'), undefined, 0),
+  ...{ put, ...over },
+});
+const text = (bytes: string) => ({ kind: 'file', bytes: Buffer.from(bytes), mode: 0o644 }) as const;
+const undone = (tense: 'done' | 'planned', ...[of, found, other]: Parameters<typeof undoOf>) =>
+  describeUndo({ receipt: of, ...undoOf(of, found, other) }, tense);
+const undo = (kind: Undo['kind']) =>
+  (['done', 'planned'] as const).flatMap((tense) =>
+    describeUndo({ receipt: receipt('whole'), undo: { kind } as Undo, notes: [] }, tense),
+  );
+const block = withBlock(Buffer.from('Host *\n'), ['Include x'], { position: 'first' } as never);
+
+const shown = (plan: Partial<ConfigurePlan>) => {
+  const said: string[] = [];
+  const nothing = { ...survey([]), request: roots, unseen: [] };
+  const whole = {
+    ...{ directories: [], dropped: [], job: { kind: 'right' }, user: survey([]), root: nothing },
+    ...{ keys: { host: 'x', areMissing: false }, ...plan },
+  };
+  showPlan(whole as unknown as ConfigurePlan, { layout, say: (line) => void said.push(line) });
+  return said;
+};
+const byHand = [{ path: '/etc/nix/machines', why: 'is a link to /x', text: 'Add this.' }];
+const removal = {
+  removal: { rootHome: places.rootHome, etcNix: places.etcNix, of: undefined },
+  known: undefined,
+};
+const removed: RemovalPlan = {
+  ...{ job: { kind: 'right' }, root: { kind: 'nothing' }, receipts: [], steps: [] },
+  ...{ loss: [], directory: '/builder', isEmpty: true },
+};
+
+tells('setup', {
+  'What configure refuses': {
+    'one problem': () => [request.badSettings([problem]), ...request.badSettings([problem]).lines],
+    'two problems': () => request.badSettings([problem, problem]),
+    'a user without an entry': () => request.userUnknown(4711),
+    'settings that cannot be read': () => request.cannotRead('/builder/config.json', 'EACCES'),
+    'a directory in place of the settings': () =>
+      request.cannotRead('/builder/config.json', 'EISDIR'),
+    'an image that is not there': () =>
+      request.bundleProblems(join(tree, 'image'), undefined).map(describeProblem),
+    'a file that cannot be read': () => unreadable('/home/ann/.ssh/config'),
+    'a word that is no setting': () => given({}, { reset: ['colour'] }),
+    'a setting that is given and reset': () => given({ cpus: 1 }, { reset: ['cpus'] }),
+    'settings that are no JSON': () =>
+      given({}, { existing: '{' })?.map((line) => line.replace(/\(.*\)/, '(...)')),
+    'settings that are no object': () => given({}, { existing: '[]' }),
+    'a smaller disk': () => given({ diskGiB: 10 }, { diskBytes: 80 * 1024 ** 3 }),
+    'settings of a module': () => unusable('/etc/builder.json', [problem]),
+    'a file in place of the directory': () =>
+      directoryProblems(layoutOf(file('taken'))).map(describeProblem),
+    "somebody's files in the directory": () => {
+      file('full/notes');
+      chmodSync(join(tree, 'full'), 0o700);
+      return directoryProblems(layoutOf(join(tree, 'full'))).map(describeProblem);
+    },
+    "another user's directory": () => [
+      ...describeOthers({ kind: 'foreign', path: '/builder', uid: 1001 }),
+    ],
+    'root, and a directory below one of others': () => [
+      ...describeOthers({ kind: 'below-others', path: '/shared' }),
+    ],
+  },
+  "A directory of linuxkit-nix's": {
+    'is not touched': () =>
+      legacy.isLegacy('/builder', {
+        asked: {},
+        files: ['nix-disk', 'configure'],
+        vmPid: undefined,
+      }),
+    'while its VM runs': () => legacy.itsVmLives('/builder', 4711),
+    'is not undone': () => {
+      const failure = legacy.wasNeverOurs('/builder');
+      return [failure, ...(failure.lines ?? [])];
+    },
+    'is taken over': () => words.movedLegacy('/builder/linuxkit-nix'),
+  },
+  'What configure does': {
+    'a change': () => changeTo('home/new')?.wanted && words.createdKeys('/builder/keys'),
+    'a file that replaces one': () => {
+      const change = changeTo('home/theirs');
+      return change && describeChange(change);
+    },
+    'files of the user': () => purposes(userNeeds(builder).files),
+    'the daemon starts at login': () => words.startsAtLogin,
+    'the daemon starts at boot': () => words.startsAtBoot,
+    'nothing starts the daemon': () => words.noKeeper,
+    'a job that something else declares': () => [
+      words.declaredElsewhere({ by: 'NixOS', path: '/etc/unit', restart: 'sudo x' }, undefined),
+      words.declaredElsewhere({ by: 'NixOS', path: '/etc/unit', restart: 'sudo x' }, '/other'),
+    ],
+    'a path that is kept': () => words.protectedPath('/nix/store/x-node'),
+    'a path that is not kept': () => words.unprotectedPath('/nix/store/x-node'),
+    'a file that Nix generates': () => {
+      const path = join(tree, 'generated');
+      symlinkSync('/nix/store/00000000000000000000000000000000-x/config', path);
+      return survey([wanted(path)]).byHand.flatMap(words.leftToPerson);
+    },
+    'a file that is a link': () => {
+      const path = join(tree, 'link');
+      symlinkSync(file('target'), path);
+      return survey([wanted(path, { leavesLinks: true })]).byHand.flatMap(words.leftToPerson);
+    },
+    'Time Machine': () => backups('exit 0', false),
+    'Time Machine, which refuses': () => backups('echo "no" >&2; exit 1', false),
+    'the Nix that is here': () => words.thisNix('Nix 2.34'),
+    nothing: () => words.nothingToChange,
+  },
+  'What a change of settings does': {
+    all: () =>
+      effectLines({ atOnce: ['keepAwake: on'], atStart: ['cpus: 2 to 4'], isUrgent: true }),
+    'a better program': () =>
+      describeGain({ kept: 'QEMU', better: 'vfkit', name: 'vfkit', why: 'it starts sooner' }),
+    'a new builder': () => describeSizes({ ...parsed.config }, { ...host, performanceCores: 4 }),
+    'sizes that disappoint': () =>
+      sizeWarnings({ cpus: 1, memoryMiB: 1024, maxJobs: 4, diskGiB: 80 }, { diskFreeGiB: 3 }),
+  },
+  'A dry run': {
+    'of a first configure': () =>
+      shown({
+        keys: { host: undefined, areMissing: true },
+        directories: [
+          { path: '/builder', kind: 'make' },
+          { path: '/builder/keys', kind: 'make-private' },
+        ],
+        root: {
+          ...survey([]),
+          request: roots,
+          unseen: [{ path: '/etc/x', purpose: 'its purpose' }],
+          byHand,
+        },
+      }),
+    'of the job at boot': () =>
+      describeJob({
+        kind: 'write',
+        script: '',
+        file: wanted(file('right', 'ours'), { mode: 0o644 }),
+      }),
+    'of the job at boot, taken away': () =>
+      describeJob({ kind: 'remove', path: '/etc/unit', script: '' }),
+    'of unconfigure': () =>
+      describeRemoval({
+        ...removed,
+        loss: ["the guest's disk", 'the keys'],
+        directory: '/builder',
+      }),
+    'of unconfigure, with root': () => {
+      file('etc/machines');
+      file('root/.ssh/config');
+      file('etc/linuxkit-builder/made', `${places.etcNix}/machines\n`);
+      return [...plannedRemoval(removal), checkedByRoot('/root/.ssh/config')];
+    },
+    'of unconfigure, with nothing': () => describeRemoval(removed),
+  },
+  "Root's part": {
+    'is asked for, and cannot be run': () => asRoot(shownAs('/nonexistent/sudo', 'sudo')),
+    'with a door that is a socket': () =>
+      purposes(root.rootNeeds({ ...roots, door: 'unix' }).unseen),
+    'with a door that is a port again': () => {
+      mkdirSync(join(places.etcNix, 'linuxkit-builder/door'), { recursive: true });
+      return purposes(root.rootNeeds(roots).unseen);
+    },
+    'files of root': () => purposes(root.rootNeeds(roots).files),
+    'is printed': () => [
+      root.forAdministrator("Root's files were"),
+      root.forAdministrator('The job at boot was'),
+    ],
+    'for a list that a configuration makes': () =>
+      (['nix-darwin', 'determinate'] as const).map(
+        (keeper) => root.rootNeeds({ ...roots, keeper }).files.at(-1)?.byHand,
+      ),
+    'for an ssh configuration that one makes': () => root.rootNeeds(roots).files[2]?.byHand,
+    'fails for the job at boot': () => failing(refusals.write, 'sudo'),
+    'fails where that is taken away': () => failing(refusals.remove, 'sudo'),
+    'fails for a removal': () => failing(words.removalRefused, 'sudo'),
+    'fails by a sudoers rule': () => failing(scriptRefused, 'sudo'),
+    'by a sudoers rule, without a user': () => noSuchUser(4711),
+    'by a sudoers rule, of a program that others can change': () => programLoose('/opt/node'),
+    'by a sudoers rule, with bad values': () => parseRootValues('{}'),
+    'by a sudoers rule, with a bad key': () =>
+      parseRootValues(
+        JSON.stringify({
+          port: 1,
+          holdSeconds: 10,
+          system: 'x86_64-linux',
+          maxJobs: 1,
+          features: [],
+          hostPublicKey: 'x',
+        }),
+      ),
+    "by a sudoers rule, another's job": () => leftJobOf('bob', '/etc/unit'),
+    'is out of date': () => [
+      describeDrift({ files: ['/etc/x'], differs: [] }),
+      toldBy({ files: ['/etc/x'], differs: [{ name: 'port', told: 1, set: 2 }, { name: 'key' }] })
+        .sentence,
+      toldBy({ files: [], differs: [] }).remedy,
+    ],
+  },
+  'What root runs': {
+    'for configure': () =>
+      root.rootScript(
+        root.rootNeeds({ ...rootRequestIn('/there'), rootHome: '/root', etcNix: '/etc/nix' }),
+      ),
+    'for configure, with a door that is a socket': () =>
+      root.rootScript(
+        root.rootNeeds({
+          ...rootRequestIn('/there'),
+          rootHome: '/root',
+          etcNix: '/etc/nix',
+          door: 'unix',
+        }),
+      ),
+    'for configure, after an older release': () => {
+      const [rootHome, etcNix] = [join(tree, 'old/root'), join(tree, 'old/nix')];
+      const { owner } = builder;
+      const record = JSON.stringify({ version: 1, owner, receipts: [receipt('whole')] });
+      file('old/nix/linuxkit-builder/installed.json', record);
+      return root.rootScript(root.rootNeeds({ ...roots, rootHome, etcNix }), { renewsKey: true });
+    },
+    'for unconfigure': () =>
+      removalScript({
+        removal: {
+          rootHome: '/root',
+          etcNix: '/etc/nix',
+          of: { uid: 1000, directory: '/builder' },
+        },
+        known: {
+          owner: builder.owner,
+          receipts: [],
+          replaced: { machines: [{ line: 0, text: 'nix-linuxkit\n' }] },
+        },
+      }),
+  },
+  'What unconfigure does': {
+    'a file that was ours': () => undo('delete'),
+    'a directory that is empty': () => undo('delete-directory'),
+    'lines in a file': () => undo('write'),
+    'a file that was replaced': () => undo('put-back'),
+    'a file that only root can read': () => undo('unknown'),
+    'a file that Nix generates now': () =>
+      undone('done', receipt('whole'), { kind: 'in-store', target: '/nix/store/x' }),
+    'a directory in place of a file': () =>
+      undone('done', receipt('whole'), { kind: 'directory', names: [] }),
+    'a directory with more in it': () =>
+      undone('done', receipt('directory'), { kind: 'directory', names: ['notes'] }),
+    'a file in place of a directory': () => undone('done', receipt('directory'), text('x')),
+    'a file that was changed': () => undone('done', receipt('whole'), text('changed')),
+    "lines that lead to the user's other builder": () =>
+      undone('done', receipt('block'), { kind: 'file', bytes: block, mode: 0o644 }, () => '/other'),
+    'lines that were changed, in a file of another mode': () =>
+      undone('done', receipt('block', { before: { mode: 0o600, uid: 0, gid: 0 } }), {
+        kind: 'file',
+        bytes: block,
+        mode: 0o644,
+      }),
+    'lines that are gone, with those that they replaced': () =>
+      undone(
+        'done',
+        receipt('block', { replaced: [{ line: 0, text: 'Host old\n' }] }),
+        text('Host *\n'),
+      ),
+    'the job of a configuration': () => words.leftDeclared('NixOS', '/etc/unit'),
+    'the daemon': () => [words.waitsForKeeper('launchd'), words.stoppedDaemon],
+    "another's builder": () =>
+      words.leftRoots({ name: 'bob', uid: 1001, directory: '/home/bob/builder' }),
+    'Time Machine': () => backups('exit 0', true),
+    'Time Machine, which refuses': () => backups('exit 1', true),
+    'a directory with other files': () => words.leftDirectory('/builder'),
+    'the directory': () => [
+      words.deletedDirectory('/builder', []),
+      words.deletedDirectory('/builder', ['notes']),
+    ],
+    'what it keeps': () => words.keptThese(["the guest's disk", 'the keys'], '/builder'),
+    'nobody to confirm': () => words.needsYes('the keys, in /builder'),
+    'no confirmation': () => words.nothingChanged,
+    nothing: () => words.nothingToUndo,
+  },
+});

@@ -76,6 +76,18 @@ describe('the tree', () => {
   });
 });
 
+test('only test/needs.ts skips a test', () => {
+  const files = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.endsWith('.ts') && !/^needs\.(test\.)?ts$/.test(name),
+  );
+  expect(files.length).toBeGreaterThan(300);
+  const skips = /\b(?:runIf|skipIf|todo)\(|\.(?:skip|todo)\b|\bskip: *(?:true|!|\w+\()/;
+  const found = files.filter((name) =>
+    skips.test(readFileSync(resolve(import.meta.dirname, name), 'utf8')),
+  );
+  expect(found).toEqual([]);
+});
+
 function sourceFiles(): string[] {
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))

@@ -1,22 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { reapAfterUs } from './rig/reaper.ts';
 
 const checkout = resolve(import.meta.dirname, '..');
-
-test('only test/needs.ts skips a test', () => {
-  const files = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' }).filter(
-    (name) => name.endsWith('.ts') && !/^needs\.(test\.)?ts$/.test(name),
-  );
-  expect(files.length).toBeGreaterThan(300);
-  const skips = /\b(?:runIf|skipIf|todo)\(|\.(?:skip|todo)\b|\bskip: *(?:true|!|\w+\()/;
-  const found = files.filter((name) =>
-    skips.test(readFileSync(join(import.meta.dirname, name), 'utf8')),
-  );
-  expect(found).toEqual([]);
-});
 
 /** Four tests that cannot be run, and two that can, by vitest itself. */
 const source = `

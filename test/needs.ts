@@ -1,6 +1,6 @@
 /**
  * What a test needs that not every machine has. A test whose needs are not met is skipped, and the run says for what reason: see
- * scripts/skipped.js. Only this file skips anything (test/needs.test.ts).
+ * scripts/skipped.js. only this file skips anything (test/architecture.test.ts).
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -19,7 +19,7 @@ import { parseConfig } from '../../src/config/config.ts';
 import { hostFacts } from '../../src/system/host/host.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { configureRig } from '../setup/configure-rig.ts';
-import { needs } from '../needs.ts';
+import { needs, type Need } from '../needs.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -134,9 +134,13 @@ test(
 
 const unseen = ['--map-root-user', '--mount', 'sh', '-c'];
 const hideProc = 'mount -t tmpfs none /proc && exec "$0" "$@"';
-test.runIf(
-  process.platform === 'linux' && spawnSync('unshare', [...unseen, hideProc, 'true']).status === 0,
-)('a chroot without /proc is named as that', () => {
+const hiding: Need = {
+  what: 'a Linux on which /proc can be hidden',
+  isMet:
+    process.platform === 'linux' &&
+    spawnSync('unshare', [...unseen, hideProc, 'true']).status === 0,
+};
+test('a chroot without /proc is named as that', needs(hiding), () => {
   const home = mkdtempSync(join(tmpdir(), 'no-proc-'));
   try {
     const run = (...argv: readonly string[]) => {

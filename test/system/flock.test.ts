@@ -68,9 +68,9 @@ describe('a file system that keeps no locks', needs('Linux'), () => {
 });
 
 /** It has threads of its own already, so that a limit of one process lets it start none. */
-const hasPrlimit = spawnSync('prlimit', ['--version']).status === 0;
-test.runIf(hasPrlimit && process.getuid?.() === 0)(
+test(
   'a user who may have no more processes is told that, and no file system is blamed',
+  needs('root', { programs: ['prlimit'] }),
   async () => {
     const program = await makeProgram(
       dir,

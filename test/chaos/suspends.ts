@@ -81,9 +81,12 @@ export async function playKill(
   // A build whose daemon is killed has lost its door.
   await command.ended;
   if (kill.target !== 'vm') {
-    rig.begin('daemon');
-    await fact('a daemon', () => pidOf(rig, 'daemon') !== undefined);
-    await fact('its door', () => rig.status()?.door !== undefined);
+    const daemon = rig.begin('daemon');
+    // The killed one has left a status that says where its door was.
+    await fact('its door', () => {
+      const status = rig.status();
+      return status?.daemon.pid === daemon.pid && status.door !== undefined;
+    });
   }
   const struck = log.length;
   const again = beginPart(rig, number);

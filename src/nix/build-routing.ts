@@ -76,10 +76,11 @@ export function routingOf(drv: Derivation, world: RoutingFacts): Routing {
       : say('nowhere', 'It cannot go to the builder, and this machine cannot build it either.');
   if (local && drv.preferLocal)
     return say('stays', 'It is built on this machine: it prefers to be built locally.');
+  // The hook is asked first, whatever is free here (derivation-goal.cc); it declines when no builder has a slot (build-remote.cc).
   return local
     ? say(
         'may-stay',
-        'This machine can build it, too; it goes to the builder if this machine has no free job.',
+        'It goes to the builder if that has a free job when the build starts; otherwise this machine builds it.',
       )
     : say('comes', 'It goes to the builder.');
 }

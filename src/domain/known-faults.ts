@@ -169,7 +169,9 @@ export const knownFaults: readonly KnownFault[] = [
   {
     id: 'no-machine-fits',
     program: 'nix',
-    pattern: 'failed to find a machine for remote build|required to build .* is a .* with features',
+    // Of the build hook (build-remote.cc), then of the build itself, in its older and its newer words. Values may be in colour.
+    pattern:
+      'failed to find a machine for remote build|with features .*is required to build|required system or feature not available',
     cause:
       'No builder in the list supports the system and all required features, or the first connection to it failed.',
     remedy: 'See which condition is not met: linuxkit-builder explain',

@@ -57,6 +57,36 @@ describe('known faults', () => {
     ],
     [{ said: ['Failed to find a machine for remote build!'] }, 'no-machine-fits'],
     [
+      {
+        program: 'nix',
+        said: [
+          "error: a 'x86_64-linux' with features {} is required to build '/nix/store/x.drv', but I am a 'aarch64-darwin' with features {apple-virt, benchmark}",
+        ],
+      },
+      'no-machine-fits',
+    ],
+    [
+      {
+        program: 'nix',
+        said: [
+          "\x1b[31;1merror:\x1b[0m a '\x1b[35;1mx86_64-linux\x1b[0m' with features {\x1b[35;1mkvm\x1b[0m} is required to build '\x1b[35;1m/nix/store/x.drv\x1b[0m', but I am a",
+        ],
+      },
+      'no-machine-fits',
+    ],
+    [
+      {
+        program: 'nix',
+        said: [
+          "error: Cannot build '/nix/store/x.drv'.",
+          '       Reason: \x1b[31;1mrequired system or feature not available\x1b[0m',
+          "       Required system: 'x86_64-linux' with features {}",
+          "       Current system: 'aarch64-darwin' with features {apple-virt, benchmark}",
+        ],
+      },
+      'no-machine-fits',
+    ],
+    [
       { said: ['error: bad machine specification: failed to convert column #3'] },
       'bad-machines-line',
     ],

@@ -37,11 +37,11 @@ export const processNames = (name: string): readonly string[] => {
 /** Programs that no package manager of theirs can be named for. */
 const elsewhere: Readonly<Record<string, string>> = {
   hyperkit:
-    'Install it (Intel Macs only): brew install hyperkit, or Docker Desktop for Mac. Or use QEMU: linuxkit-builder configure --vm qemu',
+    'Homebrew no longer has it; older versions of Docker Desktop for Mac contain it (Intel Macs only). Or use vfkit: brew install vfkit && linuxkit-builder configure --vm vfkit',
   vfkit:
     'Install it (macOS only): brew install vfkit. Or use QEMU: linuxkit-builder configure --vm qemu',
   vpnkit:
-    'Install Docker Desktop for Mac, or VPNKit from github.com/moby/vpnkit. Or use gvproxy: linuxkit-builder configure --network gvproxy',
+    'Install VPNKit from github.com/moby/vpnkit, or take that of an older Docker Desktop for Mac. Or use gvproxy: linuxkit-builder configure --network gvproxy',
   gvproxy:
     'Install it: brew install podman, apt-get install gvproxy, or from github.com/containers/gvisor-tap-vsock',
 };

@@ -23,11 +23,17 @@ const guarded = {
 };
 const all = [...new Set(Object.values(guarded).flat())];
 const message = 'has a file of its own: see the list in eslint.config.js';
+/** A property or an element has a line of its own. */
+const literalSpreads = ['ObjectExpression', 'ArrayExpression'].map((literal) => ({
+  selector: `SpreadElement > ${literal}.argument`,
+  message: 'Write the properties or elements where they belong.',
+}));
 /** By an import, and by a call of import() or require(). */
 const forbid = (names) => ({
   'no-restricted-imports': ['error', { paths: names.map((name) => ({ name, message })) }],
   'no-restricted-syntax': [
     'error',
+    ...literalSpreads,
     ...names.map((name) => ({
       selector: `ImportExpression[source.value='${name}'], CallExpression[callee.name='require'][arguments.0.value='${name}']`,
       message,
@@ -60,6 +66,7 @@ export default tseslint.config(
         { allowConstantLoopConditions: true },
       ],
       '@typescript-eslint/no-misused-spread': 'off',
+      'no-restricted-syntax': ['error', ...literalSpreads],
     },
   },
   {

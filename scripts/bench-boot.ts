@@ -73,9 +73,18 @@ export async function benchBoot({ state, image, before, cli, ratio }: BootBench)
     const initrd = join(state, 'bare.img');
     if (!existsSync(initrd)) writeFileSync(initrd, bareInitrd(image));
     const argv = [
-      ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-serial', 'stdio'],
+      '-nodefaults',
+      '-no-user-config',
+      '-no-reboot',
+      '-display',
+      'none',
+      '-serial',
+      'stdio',
       ...['-machine', '-accel', '-cpu', '-smp', '-m', '-append'].flatMap(option),
-      ...['-kernel', `${image}-kernel`, '-initrd', initrd],
+      '-kernel',
+      `${image}-kernel`,
+      '-initrd',
+      initrd,
     ];
     const begun = performance.now();
     const vm = spawn(plan[0] ?? '', argv, { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -69,7 +69,10 @@ function runInGuest({ state, env, ports }: DoorBench, command: string, as: strin
 }
 
 const sshArgv = (state: string, port: number): string[] => [
-  ...['-F', join(state, 'ssh_config'), '-p', String(port)],
+  '-F',
+  join(state, 'ssh_config'),
+  '-p',
+  String(port),
   'nix-linuxkit',
 ];
 

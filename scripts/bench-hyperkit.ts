@@ -51,7 +51,9 @@ async function followRing({ dir, row }: HyperkitBench): Promise<void> {
   };
   new RingFile(path).close();
   const ring = new Ring({
-    ...{ path, clock: systemClock, pollMs },
+    path,
+    clock: systemClock,
+    pollMs,
     onBytes,
     onLost: (count) => (lost += count),
   });
@@ -210,7 +212,9 @@ class Builder {
 
   cli(verb: string, ...argv: string[]): string {
     return execFileSync(process.execPath, [this.#bench.main, verb, '-d', this.#state, ...argv], {
-      ...{ env: this.#env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
+      env: this.#env,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
   }
 
@@ -245,7 +249,8 @@ class Builder {
     const begun = performance.now();
     const config = join(this.#state, 'ssh_config');
     const ssh = spawn('ssh', ['-F', config, '-p', String(port), 'nix-linuxkit', command], {
-      ...{ env: this.#env, stdio: ['pipe', 'pipe', 'inherit'] },
+      env: this.#env,
+      stdio: ['pipe', 'pipe', 'inherit'],
     });
     ssh.stdout.resume();
     ssh.stdin.end(Buffer.alloc(inputBytes, 7));

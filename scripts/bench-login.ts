@@ -19,8 +19,12 @@ export function benchLogin({ state, env, ports, ratio }: Omit<DoorBench, 'dir'>)
     run(
       'nix',
       [
-        ...['--extra-experimental-features', 'nix-command', 'store', 'ping'],
-        ...['--store', `ssh-ng://builder@nix-linuxkit${way}`],
+        '--extra-experimental-features',
+        'nix-command',
+        'store',
+        'ping',
+        '--store',
+        `ssh-ng://builder@nix-linuxkit${way}`,
       ],
       { NIX_SSHOPTS: `-F ${config} -p ${port}` },
     );

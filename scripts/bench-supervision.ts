@@ -137,8 +137,12 @@ function supervised(checkout: string, env: SupervisionBench['env'], argv: readon
   const program = join(checkout, '.cache/bench/supervised.mjs');
   execFileSync(join(checkout, 'node_modules/.bin/esbuild'), [
     join(checkout, 'scripts/bench-supervised.ts'),
-    ...['--bundle', '--packages=external', '--platform=node', '--format=esm'],
-    ...['--log-level=warning', `--outfile=${program}`],
+    '--bundle',
+    '--packages=external',
+    '--platform=node',
+    '--format=esm',
+    '--log-level=warning',
+    `--outfile=${program}`,
   ]);
   const stdio = ['ignore', 'pipe', 'inherit'] as const;
   return spawn(process.execPath, ['--expose-gc', program, ...argv], { env, stdio: [...stdio] });

@@ -80,7 +80,9 @@ describe('docs/behaviour.md', () => {
       const { number, words, tests: named } = each;
       for (const file of named)
         expect(quotes, `run: node scripts/number-behaviour.js`).toContainEqual({
-          ...{ file, number, words },
+          file,
+          number,
+          words,
           isAboveTest: true,
         });
     },
@@ -108,7 +110,8 @@ function anchorsOf(page: string): readonly string[] {
 function quotesIn(file: string, text: string) {
   const quote = /^ *\/\/ Behaviour (\d+): (.*(?:\n *\/\/ (?!Behaviour ).*)*)$/gm;
   return [...text.matchAll(quote)].map(({ 0: all, 1: number, 2: lines = '', index }) => ({
-    ...{ file, number: Number(number) },
+    file,
+    number: Number(number),
     words: lines.replace(/\n *\/\/ /g, ' '),
     isAboveTest: /^(?:\n *\/\/ .*)*\n *(?:test|describe|holds)\b/.test(
       text.slice(index + all.length),

@@ -69,9 +69,16 @@ function startDetached(layout: Layout, { env, assets }: Terminal) {
 /** What the daemon may know of the terminal's environment: where programs and the user's files are. */
 function daemonEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   const names = [
-    ...['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'TMPDIR', 'XDG_CACHE_HOME'],
+    'PATH',
+    'HOME',
+    'USER',
+    'LOGNAME',
+    'LANG',
+    'TMPDIR',
+    'XDG_CACHE_HOME',
     // The user's message bus: a desktop's notifications.
-    ...['XDG_RUNTIME_DIR', 'DBUS_SESSION_BUS_ADDRESS'],
+    'XDG_RUNTIME_DIR',
+    'DBUS_SESSION_BUS_ADDRESS',
   ];
   return Object.fromEntries(
     names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),

@@ -58,7 +58,9 @@ async function look(layout: Layout, { clock, signal }: Asker): Promise<Found> {
 }
 
 const notHeard: ReadonlySet<string> = new Set([
-  ...['daemon-not-running', 'daemon-silent', 'daemon-refused'],
+  'daemon-not-running',
+  'daemon-silent',
+  'daemon-refused',
 ]);
 
 /** Whether somebody has the daemon's lock, also where a cleaner took its file. Nothing is made for the question. */

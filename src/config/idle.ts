@@ -41,8 +41,10 @@ export const idleMs = (config: { readonly idle: Idle } | undefined): number | un
 /** Where memory and battery are a person's own, the guest is there on demand. */
 export const idleDefaults = (isPersonal: boolean): { idle: Idle; start: StartTime } => ({
   idle: {
-    ...{ after: '10 min', how: isPersonal ? 'auto' : 'never' },
-    ...{ onBattery: 'same', onLowMemory: 'same' },
+    after: '10 min',
+    how: isPersonal ? 'auto' : 'never',
+    onBattery: 'same',
+    onLowMemory: 'same',
   },
   start: isPersonal ? 'demand' : 'login',
 });

@@ -163,7 +163,10 @@ function verdictIn(value: unknown): Verdict[] {
   if (typeof way !== 'string' || typeof basis !== 'string' || typeof at !== 'string') return [];
   return [
     {
-      ...{ subject, way, basis, at },
+      subject,
+      way,
+      basis,
+      at,
       ...(typeof why === 'string' ? { why } : {}),
       ...(typeof remedy === 'string' ? { remedy } : {}),
       ...(holdsUntil === 'image-build' ? { holdsUntil } : {}),

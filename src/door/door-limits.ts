@@ -25,15 +25,13 @@ const reserve = 128;
 /** For a process that may have so many files open. */
 export function limitsFor(descriptorLimit: number): DoorLimits {
   return {
-    ...{
-      waiting: 1024,
-      handshakes: 32,
-      newcomers: 64,
-      perUser: 48,
-      mute: 16,
-      muteMs: 250,
-      few: 16,
-    },
+    waiting: 1024,
+    handshakes: 32,
+    newcomers: 64,
+    perUser: 48,
+    mute: 16,
+    muteMs: 250,
+    few: 16,
     descriptors: Math.max(descriptorLimit - reserve, descriptorLimit / 4),
   };
 }

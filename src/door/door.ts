@@ -192,8 +192,12 @@ class FrontDoor implements Door {
     if (slots > opening) {
       if (isCrowd) this.#room.identify(this.#through);
       const admitted = this.#room.admit({
-        ...{ slots, mute: limits.mute - mute, perUser: limits.perUser, unasked: !isCrowd },
-        ...{ through: this.#through.newcomersByUser, random: Math.random },
+        slots,
+        mute: limits.mute - mute,
+        perUser: limits.perUser,
+        unasked: !isCrowd,
+        through: this.#through.newcomersByUser,
+        random: Math.random,
       });
       for (const client of admitted) void this.#letThrough(client, tunnel);
     }

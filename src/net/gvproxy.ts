@@ -28,7 +28,9 @@ export const gvproxy: NetworkDriver = {
     return {
       name: 'gvproxy',
       guest: {
-        ...{ address: `${address}/24`, gateway, nameservers: [gateway] },
+        address: `${address}/24`,
+        gateway,
+        nameservers: [gateway],
         // Where the card is known by its uuid, gvproxy gives it its address.
         ...(link === 'vpnkit' ? {} : { mac }),
       },
@@ -43,15 +45,20 @@ export const gvproxy: NetworkDriver = {
     argv: [
       ...sideOf(link).listen(layout),
       // Without it, it listens on a TCP port of its own, 2222.
-      ...['-ssh-port', '-1'],
-      ...['-listen', `unix://${layout.gvproxy}`],
+      '-ssh-port',
+      '-1',
+      '-listen',
+      `unix://${layout.gvproxy}`,
     ],
     env: { PATH: '/usr/bin:/bin', TMPDIR: layout.state, HOME: layout.state },
     cwd: layout.state,
   }),
   // It removes none of them before it listens, and fails (with exit code 0) where one is.
   stale: ({ vpnkitSocket, streamSocket, gramSocket, gvproxy: api }) => [
-    ...[vpnkitSocket, streamSocket, gramSocket, api],
+    vpnkitSocket,
+    streamSocket,
+    gramSocket,
+    api,
   ],
   ready: (options) => sideOf(options.link).ready(options),
   // With -listen-vpnkit it does not end on SIGTERM (its Accept loop has no end), so little time is lost on that.
@@ -71,8 +78,12 @@ const sides: { readonly [L in Link]?: Side } = {
     listen: ({ vpnkitSocket }) => ['-listen-vpnkit', `unix://${vpnkitSocket}`],
     ready: async ({ layout, clock, signal }) => {
       await shakeHands({
-        ...{ path: layout.vpnkitSocket, uuid, clock, signal },
-        ...{ timeoutMs: readyMs, program: 'gvproxy' },
+        path: layout.vpnkitSocket,
+        uuid,
+        clock,
+        signal,
+        timeoutMs: readyMs,
+        program: 'gvproxy',
       });
     },
   },
@@ -127,7 +138,8 @@ function answers(path: string, signal: AbortSignal): Promise<boolean> {
 
 /** POST /tunnel takes the connection over and says the two bytes OK before it has dialled anything: they prove nothing. */
 const tunnelTo = (path: string): Tunnel => ({
-  ...{ kind: 'unix', path },
+  kind: 'unix',
+  path,
   hello: `POST /tunnel?ip=${address}&port=22 HTTP/1.1\r\nHost: gvproxy\r\nContent-Length: 0\r\n\r\n`,
   answer: 'OK',
 });

@@ -34,8 +34,13 @@ export const vpnkit: NetworkDriver = {
   stale: ({ vpnkitSocket }) => [vpnkitSocket],
   ready: async ({ layout, uuid, clock, signal }) => {
     await shakeHands({
-      ...{ path: layout.vpnkitSocket, uuid, preferredIpv4: address, clock, signal },
-      ...{ timeoutMs: readyMs, program: 'vpnkit' },
+      path: layout.vpnkitSocket,
+      uuid,
+      preferredIpv4: address,
+      clock,
+      signal,
+      timeoutMs: readyMs,
+      program: 'vpnkit',
     });
   },
   // It has no handler for SIGTERM: it dies at once.

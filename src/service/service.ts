@@ -178,7 +178,9 @@ export function serviceOf(
   const { clock, signal, env } = context;
   const path = managersPath(isSystem, env);
   const seen = (...paths: readonly string[]) => ({
-    ...{ signal, isSystem, asRoot: (argv: readonly string[]) => asRoot(argv, context) },
+    signal,
+    isSystem,
+    asRoot: (argv: readonly string[]) => asRoot(argv, context),
     ...(declared && { declared }),
     isChanged: () =>
       declared === undefined && digestOf(paths) !== readIfThere(layout.serviceLoaded),
@@ -222,8 +224,10 @@ function jobValues({ root }: Layout, config: Config, { assets, env }: CliContext
   const node = process.execPath;
   const main = join(assets, 'dist/main.js');
   return {
-    ...{ node, named: named(node, 'node') },
-    ...{ main, namedMain: named(main, 'linuxkit-builder') },
+    node,
+    named: named(node, 'node'),
+    main,
+    namedMain: named(main, 'linuxkit-builder'),
     state: root,
     path: daemonPath(jobPrograms(config, env['PATH'])),
   };

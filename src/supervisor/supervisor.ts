@@ -2,15 +2,13 @@
 import { doorReasons, startReasons } from './lifecycle/own-reasons.ts';
 import type { Inside } from '../guest/agent/inside.ts';
 import { failureOf, type Failure } from '../system/failure.ts';
-import type { Log } from '../system/log.ts';
 import { Verdicts } from '../domain/verdicts.ts';
-import type { Policy } from './lifecycle/backoff.ts';
 import { begin } from './start/chosen-vm.ts';
 import { Ends } from './stop/end-scope.ts';
 import { directoryLost } from './health/child-failures.ts';
-import { Staging, type StagingOptions } from './start/staging.ts';
+import { Staging } from './start/staging.ts';
 import type { Answers } from './daemon/control.ts';
-import { DoorControl, type DoorControlOptions, type KeepOut } from './daemon/door-control.ts';
+import { DoorControl, type KeepOut } from './daemon/door-control.ts';
 import { decide } from './start/lessons.ts';
 import { initial } from './lifecycle/lifecycle.ts';
 import { isResting } from './lifecycle/resting.ts';
@@ -23,17 +21,10 @@ import type { Scope } from './scope.ts';
 import { start } from './start/start.ts';
 import { sentenceOf } from './lifecycle/sentences.ts';
 import type { Status } from './status/status-schema.ts';
-import { failureIn, statusOf, type StatusInput } from './status/status-of.ts';
+import { failureIn, statusOf } from './status/status-of.ts';
 import { StatusRecord } from './status/status-record.ts';
+import type { SupervisorOptions } from './supervisor-options.ts';
 import { wayIntoGuest } from './daemon/way-in.ts';
-
-export interface SupervisorOptions
-  extends StagingOptions, DoorControlOptions, Pick<StatusInput, 'daemon' | 'release'> {
-  readonly log: Log;
-  readonly policy: Policy;
-  /** As {@link StatusRecord} tells it. */
-  readonly onStatus?: (status: Status, trouble: Failure | undefined) => void;
-}
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -58,8 +49,11 @@ export class Supervisor {
     this.#settings = settings;
     this.#state = initial(options.clock.now());
     this.onDemand = new OnDemand({
-      ...{ ...options, doorControl: () => this.doorControl, scope: () => this.#scope },
-      ...{ state: () => this.#state, config: () => this.#settings.config },
+      ...options,
+      doorControl: () => this.doorControl,
+      scope: () => this.#scope,
+      state: () => this.#state,
+      config: () => this.#settings.config,
       onDoor: () => this.#record.writeSoon(),
       dispatch: (event) => this.dispatch(event),
     });
@@ -243,8 +237,12 @@ export class Supervisor {
   /** What is true now. */
   status(): Status {
     return statusOf({
-      ...{ state: this.#state, facts: this.#scope?.facts.all ?? {}, runs: this.#scope?.config },
-      ...{ ...this.#options, ...this.#settings, door: this.doorControl.told },
+      state: this.#state,
+      facts: this.#scope?.facts.all ?? {},
+      runs: this.#scope?.config,
+      ...this.#options,
+      ...this.#settings,
+      door: this.doorControl.told,
     });
   }
 }

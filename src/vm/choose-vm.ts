@@ -81,7 +81,11 @@ export function programsHere({
   const { system, cpus, network, accelerator } = config;
   const isHere = (name: string) => tryProgram(name, path) !== undefined;
   return {
-    ...{ ...host, system, cpus, network, accelerator },
+    ...host,
+    system,
+    cpus,
+    network,
+    accelerator,
     installed: vmNames.filter((name) => isHere(vmDrivers[name].program(config))),
     networks: networkNames.filter((name) => name !== 'user' && isHere(name)),
   };
@@ -153,7 +157,11 @@ export function vmLesson(failure: Failure, lost: LostStart): Lesson {
   if (blame === undefined) return { failure };
   const basis = basisOf(driver.name, config, path);
   const verdict: Verdict = {
-    ...{ subject: 'vm', way: driver.name, basis, at, why: message },
+    subject: 'vm',
+    way: driver.name,
+    basis,
+    at,
+    why: message,
     ...(blame === 'passes' ? { passes: true } : {}),
   };
   const { known = readVerdicts(layout.verdicts) } = lost;

@@ -93,7 +93,13 @@ export const describeShortfall = ({ floor, version }: Shortfall): string =>
 
 /** The first version of each series with the fix of CVE-2026-39860, by the advisory; 2.21 to 2.27 have none. */
 const fixedIn: Readonly<Record<number, number>> = {
-  ...{ 28: 6, 29: 3, 30: 4, 31: 4, 32: 7, 33: 4, 34: 5 },
+  28: 6,
+  29: 3,
+  30: 4,
+  31: 4,
+  32: 7,
+  33: 4,
+  34: 5,
 };
 
 /** Whether a Nix, as it names itself, lets builds become root. One that is not known to is taken not to: `2.3`, `2.91 (Lix)`. */

@@ -3,20 +3,43 @@ import { Exit, type Failure } from '../system/failure.ts';
 
 /** These stay as they are with this program here, whatever is done again. */
 const always: ReadonlySet<string> = new Set([
-  ...['vm-forbidden', 'vm-usage', 'vm-aborted', 'vm-kernel-refused', 'vm-path-too-long'],
-  ...['vm-would-refuse', 'vm-lacks-part', 'vm-no-forward', 'no-accelerator', 'program-missing'],
+  'vm-forbidden',
+  'vm-usage',
+  'vm-aborted',
+  'vm-kernel-refused',
+  'vm-path-too-long',
+  'vm-would-refuse',
+  'vm-lacks-part',
+  'vm-no-forward',
+  'no-accelerator',
+  'program-missing',
 ]);
 /** The guest finds none of the program's devices, and would not the next time; but an image without their drivers says the same. */
 const ofDevices: ReadonlySet<string> = new Set(['guest-disk-missing', 'guest-network-missing']);
 /** These may pass; not for ever. */
 const often: ReadonlySet<string> = new Set([
-  ...['vm-error', 'vm-stuck', 'vm-crashed', 'vm-refused', 'vm-no-console', 'vm-slow-start'],
-  ...['vm-limit', 'vm-exited', 'vm-network-away', 'network-exited', 'network-silent'],
+  'vm-error',
+  'vm-stuck',
+  'vm-crashed',
+  'vm-refused',
+  'vm-no-console',
+  'vm-slow-start',
+  'vm-limit',
+  'vm-exited',
+  'vm-network-away',
+  'network-exited',
+  'network-silent',
 ]);
 /** The disk is the same with every program. */
 const ofDisk: ReadonlySet<string> = new Set([
-  ...['disk-unreadable', 'disk-not-ours', 'disk-too-large', 'disk-locked', 'host-disk-failed'],
-  ...['host-disk-full', 'guest-disk-foreign', 'guest-disk-broken'],
+  'disk-unreadable',
+  'disk-not-ours',
+  'disk-too-large',
+  'disk-locked',
+  'host-disk-failed',
+  'host-disk-full',
+  'guest-disk-foreign',
+  'guest-disk-broken',
 ]);
 const patientFor = 3;
 

@@ -55,13 +55,17 @@ const preference: readonly (Omit<VmWay, 'why'> & {
   readonly why: string;
 })[] = [
   {
-    ...{ vm: 'vfkit', accelerator: 'hvf', on: 'darwin-arm64' },
+    vm: 'vfkit',
+    accelerator: 'hvf',
+    on: 'darwin-arm64',
     why: `${speed}, with Apple's Virtualization.framework`,
   },
   { vm: 'qemu', accelerator: 'hvf', why: `${speed}, and pauses it when the disk is full` },
   { vm: 'hyperkit', accelerator: 'hvf', why: speed },
   {
-    ...{ vm: 'vfkit', accelerator: 'hvf', on: 'darwin-x64' },
+    vm: 'vfkit',
+    accelerator: 'hvf',
+    on: 'darwin-x64',
     why: `${speed}; its console is untested on Intel Macs`,
   },
   { vm: 'qemu', accelerator: 'kvm', why: speed },

@@ -18,7 +18,10 @@ test('so many builds come in each step: two in a round, of which a resume has th
 });
 
 const line = (at: number, event: string, fields: object = {}) => ({
-  ...{ event, level: 'info', time: new Date(at).toISOString(), ...fields },
+  event,
+  level: 'info',
+  time: new Date(at).toISOString(),
+  ...fields,
 });
 
 test('the step in which a client came is that of the last line before it', () => {
@@ -34,8 +37,14 @@ test('the step in which a client came is that of the last line before it', () =>
   ];
   const steps = [0, 1, 6, 10, 13, 20, 25, 31].map((at) => stepOf(lines, at));
   expect(steps).toEqual([
-    ...['phase.stopped', 'phase.suspending', 'suspend-step.frozen', 'guest-saved', 'phase.away'],
-    ...['phase.starting', 'seen.memory-loaded', 'phase.stopping'],
+    'phase.stopped',
+    'phase.suspending',
+    'suspend-step.frozen',
+    'guest-saved',
+    'phase.away',
+    'phase.starting',
+    'seen.memory-loaded',
+    'phase.stopping',
   ]);
 });
 

@@ -18,7 +18,10 @@ test('half of them come beside a suspend, each kind in any four, and again with 
 });
 
 const line = (event: string, fields: object = {}): LogLine => ({
-  ...{ event, level: 'info', time: '', ...fields },
+  event,
+  level: 'info',
+  time: '',
+  ...fields,
 });
 
 test('the step in which one came is read from the log', () => {
@@ -29,8 +32,13 @@ test('the step in which one came is read from the log', () => {
     line('phase', { phase: 'away' }),
   ];
   expect(life.map((_, n) => stepAt(life.slice(0, n + 1)))).toEqual([
-    ...['starting', 'booting', 'ready', 'stopping'],
-    ...['stopping, the guest shuts down', 'stopping, without a VM', 'away'],
+    'starting',
+    'booting',
+    'ready',
+    'stopping',
+    'stopping, the guest shuts down',
+    'stopping, without a VM',
+    'away',
   ]);
   expect(stepAt([])).toBe('stopped');
 });

@@ -5,7 +5,9 @@ import { sabotages } from './sabotages.ts';
 test('rounds and seed, each with a default', () => {
   expect(readWords([], 5)).toEqual({ kind: 'rounds', rounds: 15, seed: 5 });
   expect(readWords(['--rounds', '3', '--seed', '9'], 5)).toEqual({
-    ...{ kind: 'rounds', rounds: 3, seed: 9 },
+    kind: 'rounds',
+    rounds: 3,
+    seed: 9,
   });
 });
 
@@ -13,14 +15,20 @@ const none = { kind: 'on-demand', seed: 5, arrivals: 0, arrivalsEach: 0, suspend
 
 test('builds that arrive while the guest goes and comes, in an absence, or in each step, and kills there', () => {
   expect(readWords(['--arrivals', '20', '--seed', '9'], 5)).toEqual({
-    ...{ ...none, seed: 9, arrivals: 20 },
+    ...none,
+    seed: 9,
+    arrivals: 20,
   });
   expect(readWords(['--arrivals', '20', '--after', 'stop'], 5)).toEqual({
-    ...{ ...none, arrivals: 20, after: 'stop' },
+    ...none,
+    arrivals: 20,
+    after: 'stop',
   });
   expect(readWords(['--arrivals-each', '4'], 5)).toEqual({ ...none, arrivalsEach: 4 });
   expect(readWords(['--suspends', '2', '--arrivals-each', '4'], 5)).toEqual({
-    ...{ ...none, arrivalsEach: 4, suspends: 2 },
+    ...none,
+    arrivalsEach: 4,
+    suspends: 2,
   });
 });
 

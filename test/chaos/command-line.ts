@@ -102,7 +102,8 @@ export function wordsFor({ seed, arrivals, after, arrivalsEach, suspends }: OnDe
     ...(after === undefined ? [] : ['--after', after]),
     ...(arrivalsEach > 0 ? ['--arrivals-each', arrivalsEach] : []),
     ...(suspends > 0 ? ['--suspends', suspends] : []),
-    ...['--seed', seed],
+    '--seed',
+    seed,
   ].join(' ');
 }
 

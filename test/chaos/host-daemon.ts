@@ -27,8 +27,10 @@ export class HostDaemon {
     const store = `local?root=${host.#root}`;
     const daemon = rig.run(['nix-daemon'], {
       env: {
-        ...{ ...host.#env, NIX_SSHOPTS },
-        ...{ NIX_REMOTE: store, NIX_DAEMON_SOCKET_PATH: host.#socket },
+        ...host.#env,
+        NIX_SSHOPTS,
+        NIX_REMOTE: store,
+        NIX_DAEMON_SOCKET_PATH: host.#socket,
       },
     });
     await fact('the nix-daemon of the host', () => {
@@ -47,9 +49,15 @@ export class HostDaemon {
     );
     return this.#rig.run(
       [
-        ...['nix-build', '--no-out-link', '--max-jobs', '0'],
-        ...['--store', `unix://${this.#socket}?root=${this.#root}`],
-        ...['--builders', `@${this.#rig.layout.machines}`, file],
+        'nix-build',
+        '--no-out-link',
+        '--max-jobs',
+        '0',
+        '--store',
+        `unix://${this.#socket}?root=${this.#root}`,
+        '--builders',
+        `@${this.#rig.layout.machines}`,
+        file,
       ],
       { env: this.#env },
     );

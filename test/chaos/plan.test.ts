@@ -90,7 +90,9 @@ group('the plans of a seed', () => {
         expect(plan.freeze.whom).not.toBe('daemon');
       if (isLeftToDaemon(plan))
         expect([plan.target, plan.vm, ['ready', 'building'].includes(plan.phase)]).toEqual([
-          ...['vm', 'qemu', true],
+          'vm',
+          'qemu',
+          true,
         ]);
     }
   });
@@ -108,14 +110,12 @@ group('the plans of a seed', () => {
 });
 
 const some: Plan = {
-  ...{
-    vm: 'qemu',
-    network: 'gvproxy',
-    phase: 'booting',
-    target: 'vm',
-    afterMs: 13,
-    reusedPid: false,
-  },
+  vm: 'qemu',
+  network: 'gvproxy',
+  phase: 'booting',
+  target: 'vm',
+  afterMs: 13,
+  reusedPid: false,
 };
 
 test('sooner is the same in half the time', () => {

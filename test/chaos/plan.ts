@@ -103,7 +103,9 @@ function draw({ vm, phase, target, network }: Step, chance: Chance, canFillDisk:
   const isRelapse = chance.percent(40) && target === 'daemon';
   const relapseMs = chance.below(4_000);
   return {
-    ...{ ...step, afterMs, reusedPid },
+    ...step,
+    afterMs,
+    reusedPid,
     ...(freeze === undefined ? {} : { freeze }),
     ...(isRelapse ? { relapseMs } : {}),
     ...(isShort && (canFillDisk || shortage.of !== 'disk') ? { shortage } : {}),

@@ -34,7 +34,9 @@ export const sabotages = {
     ],
     round: {
       ...quiet,
-      ...{ phase: 'ready', target: 'vm', freeze: { whom: 'daemon', ms: 1_000 } },
+      phase: 'ready',
+      target: 'vm',
+      freeze: { whom: 'daemon', ms: 1_000 },
     },
     found: { check: 'one-daemon', says: /a second daemon started/ },
   },
@@ -128,7 +130,9 @@ export const sabotages = {
       },
     ],
     round: {
-      ...{ ...quiet, phase: 'booting', target: 'daemon' },
+      ...quiet,
+      phase: 'booting',
+      target: 'daemon',
       next: { vm: 'vfkit', network: 'gvproxy' },
     },
     found: { check: 'one-vm', says: /2 VMs had the disk open at once/ },

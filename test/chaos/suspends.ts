@@ -10,18 +10,30 @@ import { beginPart } from './work.ts';
 
 /** A step by the line of the daemon's log that begins it; what follows the dot is its `name` or `phase`. */
 export const suspendSteps = [
-  ...['phase.suspending', 'suspend-step.settled', 'suspend-step.frozen', 'suspend-step.saving'],
-  ...['suspend-step.written', 'suspend-step.vm-ended', 'guest-saved', 'phase.away'],
+  'phase.suspending',
+  'suspend-step.settled',
+  'suspend-step.frozen',
+  'suspend-step.saving',
+  'suspend-step.written',
+  'suspend-step.vm-ended',
+  'guest-saved',
+  'phase.away',
 ] as const;
 export const resumeSteps = [
-  ...['phase.starting', 'phase.resuming', 'seen.vm-started', 'seen.vm-answers'],
+  'phase.starting',
+  'phase.resuming',
+  'seen.vm-started',
+  'seen.vm-answers',
   'seen.memory-loaded',
 ] as const;
 
 const targets = ['daemon', 'vm', 'both'] as const;
 /** The steps in which the VM program has ended, or is not yet begun. */
 const withoutVm: readonly string[] = [
-  ...['suspend-step.vm-ended', 'guest-saved', 'phase.away', 'phase.starting'],
+  'suspend-step.vm-ended',
+  'guest-saved',
+  'phase.away',
+  'phase.starting',
 ];
 
 export interface Kill {

@@ -3,8 +3,13 @@ import type { Round } from './plan.ts';
 import { summary, type Outcome } from './tally.ts';
 
 const some: Round = {
-  ...{ number: 1, vm: 'qemu', phase: 'ready', target: 'daemon', network: 'user' },
-  ...{ afterMs: 0, reusedPid: false },
+  number: 1,
+  vm: 'qemu',
+  phase: 'ready',
+  target: 'daemon',
+  network: 'user',
+  afterMs: 0,
+  reusedPid: false,
 };
 const kill = { kind: 'kill', by: 'us', froze: false } as const;
 const outcome = (round: Partial<Round>, more: Partial<Outcome> = {}): Outcome => ({
@@ -21,7 +26,8 @@ test('the last line has kills by target and phase, what did not count and why, v
       outcome({ target: 'vm', shortage: { of: 'disk', ms: 1 } }),
       outcome(
         {
-          ...{ shortage: { of: 'descriptors', ms: 1 }, relapseMs: 1 },
+          shortage: { of: 'descriptors', ms: 1 },
+          relapseMs: 1,
           next: { vm: 'vfkit', network: 'gvproxy' },
         },
         { blow: { ...kill, froze: true } },

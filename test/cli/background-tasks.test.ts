@@ -10,7 +10,12 @@ function world() {
   const said: string[] = [];
   const over = new AbortController();
   const context: CliContext = {
-    ...{ env: {}, home: '/', assets: '/', isTTY: false, clock, signal: over.signal },
+    env: {},
+    home: '/',
+    assets: '/',
+    isTTY: false,
+    clock,
+    signal: over.signal,
     out: (line) => said.push(line),
     err: (line) => said.push(line),
     onStopSignal: () => undefined,

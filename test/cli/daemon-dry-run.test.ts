@@ -23,8 +23,12 @@ async function dryRun(...argv: string[]) {
   const out: string[] = [];
   const err: string[] = [];
   const world = {
-    ...{ env: { PATH: join(dir, 'bin') }, home: dir, assets: dir, isTTY: false },
-    ...{ clock: systemClock, signal: new AbortController().signal },
+    env: { PATH: join(dir, 'bin') },
+    home: dir,
+    assets: dir,
+    isTTY: false,
+    clock: systemClock,
+    signal: new AbortController().signal,
     out: (line: string) => void out.push(line),
     err: (line: string) => void err.push(line),
     onStopSignal: () => undefined,

@@ -105,8 +105,14 @@ test('two directories are the same by what they are', () => {
 
 /** What a verb is given, as far as a directory's name goes. */
 const contextOf = (env: NodeJS.ProcessEnv, said: string[] = []): CliContext => ({
-  ...{ env, home: '/nonexistent', assets: '', isTTY: false, signal: new AbortController().signal },
-  ...{ out: () => undefined, err: (line) => said.push(line), exit: () => undefined },
+  env,
+  home: '/nonexistent',
+  assets: '',
+  isTTY: false,
+  signal: new AbortController().signal,
+  out: () => undefined,
+  err: (line) => said.push(line),
+  exit: () => undefined,
   onStopSignal: () => undefined,
   clock: undefined as never,
 });

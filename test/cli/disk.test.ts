@@ -28,7 +28,11 @@ async function disk(...argv: string[]): Promise<{ out: string; failure: Failure 
   let out = '';
   const program = new Command().exitOverride();
   diskVerbs(program, {
-    ...{ env: {}, home: '/nonexistent', assets: '/nonexistent', isTTY: false, clock: systemClock },
+    env: {},
+    home: '/nonexistent',
+    assets: '/nonexistent',
+    isTTY: false,
+    clock: systemClock,
     out: (line) => (out += `${line}\n`),
     err: (line) => (out += `${line}\n`),
     signal: new AbortController().signal,

@@ -83,7 +83,8 @@ describe('console', () => {
     writeFileSync(layout.consoleLog, 'new 0\n');
     const { code, shown } = await new Running(['console', '-n', '5']).ended();
     expect({ code, shown }).toEqual({
-      ...{ code: 0, shown: 'oldest 99\nolder 0\nolder 1\nolder 2\nnew 0\n' },
+      code: 0,
+      shown: 'oldest 99\nolder 0\nolder 1\nolder 2\nnew 0\n',
     });
     const all = await new Running(['console']).ended();
     expect(all.shown.split('\n').length - 1).toBe(104);
@@ -122,7 +123,9 @@ describe('console -f', () => {
     rotate(path, 3);
     writeFileSync(path, 'first of the new\n');
     expect(await follower.lines(7, 4)).toEqual([
-      ...['last of the old', 'only of a short one', 'first of the new'],
+      'last of the old',
+      'only of a short one',
+      'first of the new',
     ]);
 
     // An end without newline is one all the same when the file is rotated, or when nobody waits for more.
@@ -164,7 +167,8 @@ describe('logs -f', () => {
     writeFileSync(layout.log, event(4));
     expect(await follower.lines(5, 2)).toEqual([
       `10:00:00.000 event-2 why=${'x'.repeat(10_000)}`,
-      ...['10:00:00.000 event-3', '10:00:00.000 event-4'],
+      '10:00:00.000 event-3',
+      '10:00:00.000 event-4',
     ]);
   });
 

@@ -39,8 +39,12 @@ async function verb(name: string, answers: Partial<Commands> = {}, ...argv: stri
   control = await openControl(layout, heard, silent);
   const said: string[] = [];
   const world = {
-    ...{ env: { LINUXKIT_BUILDER_DIR: layout.root }, home: layout.root, assets: layout.root },
-    ...{ isTTY: false, clock: systemClock, signal: new AbortController().signal },
+    env: { LINUXKIT_BUILDER_DIR: layout.root },
+    home: layout.root,
+    assets: layout.root,
+    isTTY: false,
+    clock: systemClock,
+    signal: new AbortController().signal,
     out: (line: string) => void said.push(line),
     err: (line: string) => void said.push(`! ${line}`),
     onStopSignal: () => undefined,

@@ -28,8 +28,11 @@ beforeEach(async () => {
     throw new Error('not now');
   };
   const todo: Commands = {
-    ...{ ...calm, drain: heard('drain') as Commands['drain'], undrain: heard('undrain') as never },
-    ...{ suspend: cannot, restart: cannot },
+    ...calm,
+    drain: heard('drain') as Commands['drain'],
+    undrain: heard('undrain') as never,
+    suspend: cannot,
+    restart: cannot,
   };
   control = await openControl(layout, todo, () => undefined);
   // No lock, so that a stop cannot tell whether anything runs.
@@ -44,8 +47,15 @@ async function failureIn(verb: string): Promise<Failure> {
   const program = new Command().exitOverride();
   const nothing = () => undefined;
   const context: CliContext = {
-    ...{ env: {}, home: '/nonexistent', assets: '/nonexistent', isTTY: false, clock: systemClock },
-    ...{ out: nothing, err: nothing, onStopSignal: nothing, exit: nothing },
+    env: {},
+    home: '/nonexistent',
+    assets: '/nonexistent',
+    isTTY: false,
+    clock: systemClock,
+    out: nothing,
+    err: nothing,
+    onStopSignal: nothing,
+    exit: nothing,
     signal: new AbortController().signal,
   };
   for (const register of [stopVerb, restartVerb, suspendVerb]) register(program, context);

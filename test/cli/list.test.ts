@@ -25,8 +25,14 @@ describe('of a machine', needs('root'), () => {
     );
     const { out } = await verb(rig, 'list', '--json');
     const builder = {
-      ...{ directory: rig.layout.root, phase: 'gone', known: true, system: 'x86_64-linux' },
-      ...{ cpus: 1, memoryMiB: 1024, diskGiB: 4, port: 24999 },
+      directory: rig.layout.root,
+      phase: 'gone',
+      known: true,
+      system: 'x86_64-linux',
+      cpus: 1,
+      memoryMiB: 1024,
+      diskGiB: 4,
+      port: 24999,
     };
     expect(JSON.parse(out[0] ?? '')).toEqual({ version: 1, builders: [builder] });
     const [heads = '', line = '', ...more] = (await verb(rig, 'list')).out;

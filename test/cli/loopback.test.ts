@@ -34,12 +34,17 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 const state = () => join(dir, 's');
 const env = () => ({
-  ...{ PATH: process.env['PATH'], HOME: join(dir, 'home') },
+  PATH: process.env['PATH'],
+  HOME: join(dir, 'home'),
   LINUXKIT_BUILDER_TREE: join(dir, 'tree'),
 });
 const words = (...argv: readonly string[]) => [
-  ...[...isolated, process.execPath, program.main],
-  ...[...argv, '-d', state()],
+  ...isolated,
+  process.execPath,
+  program.main,
+  ...argv,
+  '-d',
+  state(),
 ];
 const run = (...argv: readonly string[]) =>
   spawnSync('unshare', words(...argv), { env: env(), encoding: 'utf8' });

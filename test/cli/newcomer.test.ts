@@ -18,10 +18,15 @@ async function tried(...argv: string[]) {
   const code = await run(
     argv,
     {
-      ...{ env: { LINUXKIT_BUILDER_TREE: tree, PATH: process.env['PATH'] }, home: tree },
-      ...{ assets: join(import.meta.dirname, '../..'), isTTY: false, clock: systemClock },
-      ...{ signal: new AbortController().signal, onStopSignal: () => undefined },
-      ...{ out: say, err: say },
+      env: { LINUXKIT_BUILDER_TREE: tree, PATH: process.env['PATH'] },
+      home: tree,
+      assets: join(import.meta.dirname, '../..'),
+      isTTY: false,
+      clock: systemClock,
+      signal: new AbortController().signal,
+      onStopSignal: () => undefined,
+      out: say,
+      err: say,
     },
     '0',
   );

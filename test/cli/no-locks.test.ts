@@ -28,7 +28,10 @@ const verbs: Readonly<Record<string, (rig: Rig) => Promise<unknown>>> = {
   daemon: ({ layout }) =>
     failureIn(
       daemon({
-        ...{ layout, clock: systemClock, managed: false, signal },
+        layout,
+        clock: systemClock,
+        managed: false,
+        signal,
         doorSocket: '/nowhere',
         onStopSignal: () => undefined,
         onStatus: () => undefined,

@@ -40,7 +40,8 @@ describe('without systemd', needs(hiding), () => {
     };
     const words = [process.execPath, program.main, ...argv, '-d', join(dir, 's')];
     return spawnSync('unshare', [...isolated, 'sh', '-c', hidden, 'sh', ...words], {
-      ...{ env, encoding: 'utf8' },
+      env,
+      encoding: 'utf8',
     });
   }
 

@@ -79,7 +79,9 @@ test('is shown by a daemon without an image', needs('Linux'), async () => {
     `{"port":${await freePort()},"accelerator":"tcg","start":"login"}`,
   );
   const env = {
-    ...{ PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: tree, XDG_RUNTIME_DIR: runtime },
+    PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+    HOME: tree,
+    XDG_RUNTIME_DIR: runtime,
     LINUXKIT_BUILDER_TREE: join(tree, 'tree'),
   };
   const argv = [program.main, 'daemon', '--managed', '-d', state];

@@ -87,7 +87,10 @@ test('a byte order mark before the settings is no fault', () => {
 describe('a user without an entry in the user database', needs('root'), () => {
   const run = (env: NodeJS.ProcessEnv, ...argv: string[]) =>
     spawnSync(process.execPath, [program.main, ...argv], {
-      ...{ encoding: 'utf8', uid: 54_321, gid: 54_321, timeout: 60_000 },
+      encoding: 'utf8',
+      uid: 54_321,
+      gid: 54_321,
+      timeout: 60_000,
       env: { PATH: process.env['PATH'], ...env },
     });
 
@@ -121,7 +124,8 @@ test(
       const command = `mount -t tmpfs -o ro tmpfs '${mounted}' && exec "$0" "$@"`;
       const argv = [program.main, 'configure', '--no-root', '-d', join(mounted, 'a/b/state')];
       const ran = spawnSync('unshare', ['-m', 'sh', '-c', command, process.execPath, ...argv], {
-        ...{ encoding: 'utf8', timeout: 60_000 },
+        encoding: 'utf8',
+        timeout: 60_000,
         env: { PATH: process.env['PATH'], HOME: mounted, LINUXKIT_BUILDER_TREE: mounted },
       });
       expect(ran.stderr).toContain('read-only');
@@ -146,7 +150,8 @@ test('a chroot without /proc is named as that', needs(hiding), () => {
     const run = (...argv: readonly string[]) => {
       const words = [process.execPath, program.main, ...argv, '-d', join(home, 's')];
       return spawnSync('unshare', [...unseen, hideProc, ...words], {
-        ...{ encoding: 'utf8', timeout: 60_000 },
+        encoding: 'utf8',
+        timeout: 60_000,
         env: { PATH: process.env['PATH'], HOME: home, LINUXKIT_BUILDER_TREE: home },
       });
     };
@@ -189,10 +194,15 @@ describe('what a shell hands down', () => {
     const begun = (verb: string) => `"$NODE" "$MAIN" ${verb} -d "$STATE"`;
     const text = script.replace(/\{(.*?)\}/g, (_, verb: string) => begun(verb));
     const ran = spawnSync('/bin/sh', ['-ec', text], {
-      ...{ encoding: 'utf8', timeout: 60_000 },
+      encoding: 'utf8',
+      timeout: 60_000,
       env: {
-        ...{ PATH: process.env['PATH'], HOME: home, LINUXKIT_BUILDER_TREE: home, STATE: state },
-        ...{ NODE: process.execPath, MAIN: program.main },
+        PATH: process.env['PATH'],
+        HOME: home,
+        LINUXKIT_BUILDER_TREE: home,
+        STATE: state,
+        NODE: process.execPath,
+        MAIN: program.main,
       },
     });
     const made = readdirSync(home, { recursive: true, encoding: 'utf8' });

@@ -36,7 +36,9 @@ test.each(commands)('%s %s where Node says that it is old', (...argv) => {
   const value = `{ ...process.versions, node: '${version}' }`;
   writeFileSync(preload, `Object.defineProperty(process, 'versions', { value: ${value} });`);
   expect(refusal(process.execPath, argv, ['--require', preload])).toEqual({
-    ...{ status: 69, stdout: '', stderr: sentence(version, process.execPath) },
+    status: 69,
+    stdout: '',
+    stderr: sentence(version, process.execPath),
   });
 });
 
@@ -48,7 +50,9 @@ describe.each(old)('on %s', (node) => {
   test.each(commands)('%s %s', (...argv) => {
     const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.slice(1).trim();
     expect(refusal(node, argv)).toEqual({
-      ...{ status: 69, stdout: '', stderr: sentence(version, node) },
+      status: 69,
+      stdout: '',
+      stderr: sentence(version, node),
     });
   });
 });

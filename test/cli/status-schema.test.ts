@@ -23,7 +23,9 @@ const states: { readonly [P in State['phase']]: Extract<State, { phase: P }> } =
   resuming: { phase: 'resuming', since, attempt: 1, last: failure },
   stopping: { phase: 'stopping', since, attempt: 1, because: { type: 'lost', failure } },
   away: {
-    ...{ phase: 'away', since, why: { type: 'unused', forMs: 600_000 } },
+    phase: 'away',
+    since,
+    why: { type: 'unused', forMs: 600_000 },
     saved: { bytes: 1, at: '2026-01-01T00:00:00.000Z' },
   },
   'backing-off': { phase: 'backing-off', since, attempt: 1, until: since + 1, because: failure },
@@ -56,12 +58,19 @@ const facts: Required<Facts> = {
 };
 const beside: Required<LiveFacts> = {
   connections: {
-    ...{ held: 0, opening: 0, open: 2, loggedIn: 1, entering: 1 },
+    held: 0,
+    opening: 0,
+    open: 2,
+    loggedIn: 1,
+    entering: 1,
     crowd: { uid: 1002, user: 'eve', waiting: 500, newcomers: 16 },
   },
   past: { uid: 1002, user: 'eve', connections: 3 },
   guest: {
-    ...{ builds: 1, diskBytes: 2, diskFreeBytes: 1, clockOffsetMs: 0 },
+    builds: 1,
+    diskBytes: 2,
+    diskFreeBytes: 1,
+    clockOffsetMs: 0,
     givesBack: { memory: true, disk: false },
     kept: { directories: 1, bytes: 2 },
   },
@@ -83,7 +92,12 @@ const problems = [{ path: 'cpus', value: 0, message: 'must be at least 1', hint:
 const daemon = { pid: 7, started: '1', boot: 'b', program: 'node' };
 const statusIn = (state: State): Status =>
   statusOf({
-    ...{ state, facts, daemon, release: '0.1.0', problems, config: parsed.config },
+    state,
+    facts,
+    daemon,
+    release: '0.1.0',
+    problems,
+    config: parsed.config,
     // Changed since the start.
     runs: { ...parsed.config, cpus: 1, port: 24100, bundle: '/b' },
     door: { port: 24083, draining: false },
@@ -118,15 +132,33 @@ describe('a record of another release', () => {
   test('that knows less', () => {
     // Of 0.1.0 before there were a door that is a socket, times to start and idle guests.
     const old = {
-      ...{ version: 1, phase: 'ready', since: '2026-01-01T00:00:00.000Z', sentence: 's' },
-      ...{ attempt: 0, vmPid: 5, network: 'user', accelerator: 'kvm', tunnelPort: 40000 },
-      ...{ timeline: [{ name: 'init', ms: 1 }], clockOffsetMs: 2, health: 'well' },
+      version: 1,
+      phase: 'ready',
+      since: '2026-01-01T00:00:00.000Z',
+      sentence: 's',
+      attempt: 0,
+      vmPid: 5,
+      network: 'user',
+      accelerator: 'kvm',
+      tunnelPort: 40000,
+      timeline: [{ name: 'init', ms: 1 }],
+      clockOffsetMs: 2,
+      health: 'well',
       daemon,
       door: { port: 24083, draining: false },
       builder: {
-        ...{ vm: 'qemu', network: 'user', cpus: 2, memoryMiB: 2048, diskGiB: 80, maxJobs: 2 },
-        ...{ system: 'x86_64-linux', features: ['kvm'], port: 24083, accelerator: 'auto' },
-        ...{ holdSeconds: 180, keepAwake: false },
+        vm: 'qemu',
+        network: 'user',
+        cpus: 2,
+        memoryMiB: 2048,
+        diskGiB: 80,
+        maxJobs: 2,
+        system: 'x86_64-linux',
+        features: ['kvm'],
+        port: 24083,
+        accelerator: 'auto',
+        holdSeconds: 180,
+        keepAwake: false,
       },
     };
     expect(parseStatus(old)).toEqual(old);
@@ -154,7 +186,12 @@ test('where there never was a daemon, little is printed', () =>
 test('before anything was launched, little is known', () => {
   const state = states.starting;
   const bare = statusOf({
-    ...{ state, facts: {}, daemon, problems: [], config: undefined, runs: undefined },
+    state,
+    facts: {},
+    daemon,
+    problems: [],
+    config: undefined,
+    runs: undefined,
     door: undefined,
   });
   expect(schemaProblems(reportOf({ daemon: 'alive', status: bare, heard: true }, {}))).toEqual([]);

@@ -130,7 +130,10 @@ describe('the screen of a builder that is ready', () => {
         disk: { apparentBytes: 80 * GiB, realBytes: 2.5 * GiB },
         connections: { ...nobody, open: 3, loggedIn: 3, held: 1 },
         guest: {
-          ...{ builds: 2, diskBytes: 78 * GiB, diskFreeBytes: 74.1 * GiB, clockOffsetMs: -5 },
+          builds: 2,
+          diskBytes: 78 * GiB,
+          diskFreeBytes: 74.1 * GiB,
+          clockOffsetMs: -5,
           kept: { directories: 2, bytes: 3 * GiB },
         },
         incident: {
@@ -165,7 +168,8 @@ describe('the screen of a builder that is ready', () => {
     const guest = { builds: 0, diskBytes: 4 * GiB, diskFreeBytes: 3 * GiB, clockOffsetMs: 0 };
     const linesOf = (givesBack?: { readonly memory: boolean; readonly disk: boolean }) =>
       aliveLines(status, {
-        ...{ ...screen, width: 300 },
+        ...screen,
+        width: 300,
         beside: {
           memory: { residentBytes: 1.5 * GiB },
           disk: { apparentBytes: 4 * GiB, realBytes: 2 * GiB },

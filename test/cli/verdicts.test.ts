@@ -19,8 +19,12 @@ async function verdicts(...argv: string[]) {
   const out: string[] = [];
   const { root } = layout;
   const world = {
-    ...{ env: { LINUXKIT_BUILDER_DIR: root }, home: root, assets: root, isTTY: false },
-    ...{ clock: systemClock, signal: new AbortController().signal },
+    env: { LINUXKIT_BUILDER_DIR: root },
+    home: root,
+    assets: root,
+    isTTY: false,
+    clock: systemClock,
+    signal: new AbortController().signal,
     out: (line: string) => void out.push(line),
     err: (line: string) => void out.push(line),
     onStopSignal: () => undefined,

@@ -24,7 +24,10 @@ afterEach(() => rmSync(layout.root, { recursive: true }));
 
 const watch = (options: Partial<WatchOptions> = {}) =>
   new ImageWatch({
-    ...{ layout, clock, assets: '/nowhere', signal: new AbortController().signal },
+    layout,
+    clock,
+    assets: '/nowhere',
+    signal: new AbortController().signal,
     mode: () => Promise.resolve('notify'),
     isOurs: () => true,
     isIdle: () => Promise.resolve(true),

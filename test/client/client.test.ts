@@ -23,8 +23,15 @@ beforeAll(async () => {
   const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: clients.map((name) => `src/${name}.ts`),
-    ...{ outdir: 'dist', bundle: true, splitting: true, format: 'esm', platform: 'node' },
-    ...{ minifySyntax: true, minifyWhitespace: true, write: false, metafile: true },
+    outdir: 'dist',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    write: false,
+    metafile: true,
   });
   const { outputs } = metafile;
   /** What is loaded at once with a file; not what it imports when it comes to it. */

@@ -78,7 +78,9 @@ async function listen(): Promise<void> {
 async function drained(limitMs = 600_000) {
   const told: (Busy | 'silent')[] = [];
   const end = await drain(layout, {
-    ...{ clock: hasty, signal, limitMs },
+    clock: hasty,
+    signal,
+    limitMs,
     onBusy: (busy) => told.push(busy),
     onSilent: () => told.push('silent'),
   });

@@ -39,7 +39,10 @@ const statusIn = (state: State) => {
 const ready = () => statusIn({ phase: 'ready', since: 0, attempt: 1 });
 const paused = () =>
   statusIn({
-    ...{ phase: 'paused', since: 1, attempt: 1, why: 'disk-full' },
+    phase: 'paused',
+    since: 1,
+    attempt: 1,
+    why: 'disk-full',
     was: { phase: 'ready', since: 0 },
   });
 
@@ -55,7 +58,8 @@ describe('what is true', () => {
     writeStatus(layout, ready());
     await says(() => ({ ...paused() }));
     expect(await findStatus(layout, asker)).toEqual({
-      ...{ daemon: 'alive', heard: true },
+      daemon: 'alive',
+      heard: true,
       status: JSON.parse(JSON.stringify(paused())) as unknown,
     });
   });

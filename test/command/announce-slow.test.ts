@@ -8,8 +8,14 @@ function world(env: NodeJS.ProcessEnv = {}, isTTY = false) {
   const clock = new FakeClock();
   const said: string[] = [];
   const context: CliContext = {
-    ...{ env, home: '/', assets: '/', isTTY, clock },
-    ...{ out: () => undefined, onStopSignal: () => undefined, exit: () => undefined },
+    env,
+    home: '/',
+    assets: '/',
+    isTTY,
+    clock,
+    out: () => undefined,
+    onStopSignal: () => undefined,
+    exit: () => undefined,
     err: (line) => said.push(line),
     signal: new AbortController().signal,
   };

@@ -40,8 +40,13 @@ describe('a remedy for a builder in a place of its own', () => {
     const dir = mkdtempSync(join(tmpdir(), 'say-'));
     const said: string[] = [];
     const world = {
-      ...{ env: {}, home: dir, assets: dir, isTTY: false, clock: systemClock },
-      ...{ signal: new AbortController().signal, onStopSignal: () => undefined },
+      env: {},
+      home: dir,
+      assets: dir,
+      isTTY: false,
+      clock: systemClock,
+      signal: new AbortController().signal,
+      onStopSignal: () => undefined,
       out: (line: string) => void said.push(line),
       err: (line: string) => void said.push(line),
     };

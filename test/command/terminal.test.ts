@@ -52,12 +52,13 @@ describe('the program', () => {
     writeFileSync(layout.log, `${JSON.stringify({ ...record, detail: `no\n${hostile}` })}\n`);
     const failure = { kind: 'x', message: hostile, hint: hostile, exit: 69, lines: [hostile] };
     const status: Status = {
-      ...{ version: 1, phase: 'failed', sentence: hostile, since: '2026-11-28T12:00:00.000Z' },
-      ...{
-        attempt: 1,
-        because: failure,
-        daemon: { pid: 1, started: 'x', boot: 'x', program: 'x' },
-      },
+      version: 1,
+      phase: 'failed',
+      sentence: hostile,
+      since: '2026-11-28T12:00:00.000Z',
+      attempt: 1,
+      because: failure,
+      daemon: { pid: 1, started: 'x', boot: 'x', program: 'x' },
     } as unknown as Status;
     writeStatus(layout, status);
     expect(readFileSync(layout.status, 'utf8')).not.toMatch(

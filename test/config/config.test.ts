@@ -72,7 +72,8 @@ describe('defaults come from the host', () => {
     expect(configOf({}, here)).toMatchObject({ idle: { after: '10 min', how }, start });
     expect(configOf({ idle: { after: '90 s' } }, here).idle).toMatchObject({ after: '90 s', how });
     expect(configOf({ idle: { how: 'stop' }, start: 'login' }, here)).toMatchObject({
-      ...{ idle: { after: '10 min', how: 'stop' }, start: 'login' },
+      idle: { after: '10 min', how: 'stop' },
+      start: 'login',
     });
   });
   test('what is built here only is offered too', () => {

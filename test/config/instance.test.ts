@@ -46,7 +46,9 @@ test('every path, label and mark of it is to the byte what it was', () => {
     '/etc/nix/linuxkit-builder/installed.json',
   ]);
   expect([alias, label, builderFeature]).toEqual([
-    ...['nix-linuxkit', 'org.nix-community.linuxkit-builder', 'linuxkit-builder'],
+    'nix-linuxkit',
+    'org.nix-community.linuxkit-builder',
+    'linuxkit-builder',
   ]);
   expect(withBlock(Buffer.from(''), ['x'], 'first').toString()).toBe(
     '# >>> linuxkit-builder (written by its configure, which replaces changes in here)\nx\n# <<< linuxkit-builder\n',

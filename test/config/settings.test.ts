@@ -44,8 +44,13 @@ test.each(settingRows)(
 test('status shows what the table says', () => {
   const daemon = { pid: 7, started: '1', boot: 'b', program: 'node' };
   const { builder } = statusOf({
-    ...{ state: { phase: 'stopped', since: 0 }, facts: {}, daemon, problems: [] },
-    ...{ config, runs: undefined, door: undefined },
+    state: { phase: 'stopped', since: 0 },
+    facts: {},
+    daemon,
+    problems: [],
+    config,
+    runs: undefined,
+    door: undefined,
   });
   const shown = settingRows.flatMap(([name, { isShown }]) => (isShown === true ? [name] : []));
   expect(Object.keys(builder ?? {}).sort()).toEqual(shown.sort());
@@ -65,19 +70,35 @@ test('what waits for a start of the guest', () => {
 
 test('what was asked for is read by the rows', () => {
   const asked = askedIn({
-    ...{ cpus: '4', memory: 'much', features: 'kvm, benchmark', bundle: 'b' },
-    ...{ keepAwake: false, autostart: 'boot', system: true, idleAfter: '9 min', quiet: true },
+    cpus: '4',
+    memory: 'much',
+    features: 'kvm, benchmark',
+    bundle: 'b',
+    keepAwake: false,
+    autostart: 'boot',
+    system: true,
+    idleAfter: '9 min',
+    quiet: true,
   });
   expect(asked).toEqual({
-    ...{ cpus: 4, memoryMiB: 'much', features: ['kvm', 'benchmark'] },
-    ...{ bundle: join(process.cwd(), 'b'), keepAwake: false, autostart: 'boot' },
+    cpus: 4,
+    memoryMiB: 'much',
+    features: ['kvm', 'benchmark'],
+    bundle: join(process.cwd(), 'b'),
+    keepAwake: false,
+    autostart: 'boot',
     idle: { after: '9 min' },
   });
   const named = (path: string) => byFlag({ path, value: 0, message: '', hint: '' }, asked).path;
   expect([named('memoryMiB'), named('idle.after'), named('features.0'), named('port')]).toEqual([
-    ...['--memory', '--idle-after', '--features', 'port'],
+    '--memory',
+    '--idle-after',
+    '--features',
+    'port',
   ]);
   expect([settingNamed('disk'), settingNamed('idle-after'), settingNamed('x')]).toEqual([
-    ...['diskGiB', 'idle', 'x'],
+    'diskGiB',
+    'idle',
+    'x',
   ]);
 });

@@ -4,7 +4,9 @@ import type { Cache } from '../../src/guest/login/caches.ts';
 
 const url = 'https://cache.test';
 const around = (more: Partial<Surroundings>): Surroundings => ({
-  ...{ reachedFromHere: [url], network: 'user', nameServers: ['192.0.2.1'] },
+  reachedFromHere: [url],
+  network: 'user',
+  nameServers: ['192.0.2.1'],
   ...more,
 });
 const unnamed: Cache = { url, state: 'unnamed' };

@@ -148,8 +148,11 @@ test('nothing that was planted anywhere is in it', needs('root'), async () => {
   put(layout.verdicts, JSON.stringify({ why: `https://${secret()}.example` }));
 
   const env = {
-    ...{ PATH: process.env['PATH'], LINUXKIT_BUILDER_TREE: rig.tree },
-    ...{ http_proxy: proxy, MY_TOKEN: variable, NIX_REMOTE_SYSTEMS: `/${secret()}` },
+    PATH: process.env['PATH'],
+    LINUXKIT_BUILDER_TREE: rig.tree,
+    http_proxy: proxy,
+    MY_TOKEN: variable,
+    NIX_REMOTE_SYSTEMS: `/${secret()}`,
     NIX_CONFIG: `extra-access-tokens = gitlab.com=${secret()}\nbuilders = ssh://${secret()}`,
   };
   const report = join(rig.tree, 'report.txt');

@@ -37,7 +37,10 @@ async function crowdOf(count: number, port: number, says: string): Promise<void>
     for (let n = 0; n < 50; n++) come();
     setInterval(() => undefined, 1000);`;
   const child = spawn(process.execPath, ['-e', program], {
-    ...{ uid: stranger, gid: stranger, cwd: '/', env: {} },
+    uid: stranger,
+    gid: stranger,
+    cwd: '/',
+    env: {},
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.push(child);

@@ -22,7 +22,12 @@ const queueOf = (count: number, about: (n: number) => Partial<Waiter> = () => ({
   );
 };
 const roomFor = (slots: number, room: Partial<Room> = {}): Room => ({
-  ...{ slots, mute: 1, perUser: Infinity, unasked: true, through: new Map(), random: () => 0.5 },
+  slots,
+  mute: 1,
+  perUser: Infinity,
+  unasked: true,
+  through: new Map(),
+  random: () => 0.5,
   ...room,
 });
 const numbers = (waiters: readonly Waiter[]) => waiters.map(({ number }) => number);

@@ -27,7 +27,9 @@ export const fourth: VmDriver = {
   plan: ({ program, config, layout, cmdline, network }) => ({
     program,
     argv: [
-      ...[layout.kernel, layout.initrd, layout.disk],
+      layout.kernel,
+      layout.initrd,
+      layout.disk,
       `${cmdline} console=${fourthRow.console.device[config.system]} linuxkit-builder.vm=fourth`,
       network.attachment?.socket ?? 'own',
       layout.consoleRing,

@@ -177,7 +177,9 @@ describe('the guest agent', () => {
 
 describe('the network program', () => {
   const card = Buffer.concat([
-    ...[encodeInit(), Buffer.from('01dc050e06025000000001', 'hex'), Buffer.alloc(247)],
+    encodeInit(),
+    Buffer.from('01dc050e06025000000001', 'hex'),
+    Buffer.alloc(247),
   ]);
   const refusal = Buffer.concat([encodeInit(), Buffer.from([2, 200]), Buffer.alloc(256, 'x')]);
   const timing = { timeoutMs: 15_000, program: 'vpnkit' };

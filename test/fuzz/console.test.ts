@@ -83,7 +83,10 @@ describe('a console file', () => {
       const path = join(dir, `console-${number++}`);
       const texts: string[] = [];
       const console = openConsole({
-        ...{ path, logPath: join(dir, 'log'), kind: how, clock },
+        path,
+        logPath: join(dir, 'log'),
+        kind: how,
+        clock,
         onLine: ({ text }) => texts.push(text),
       });
       const ring = how === 'ring' ? new RingFile(path) : undefined;

@@ -35,7 +35,11 @@ const kindOf = (work: () => unknown): string => {
 
 describe('config.json', () => {
   const host: HostFacts = {
-    ...{ arch: 'x64', platform: 'linux', cpus: 8, memoryMiB: 16_000, diskGiB: 500 },
+    arch: 'x64',
+    platform: 'linux',
+    cpus: 8,
+    memoryMiB: 16_000,
+    diskGiB: 500,
     diskFreeGiB: 100,
   };
   const names = ['vm', 'network', 'cpus', 'memoryMiB', 'diskGiB', 'port', 'maxJobs', 'features'];
@@ -182,7 +186,12 @@ describe('our own records', () => {
   );
 
   const manifest = JSON.stringify({
-    ...{ arch: 'amd64', kernelVersion: '6', inputs: {}, suite: 's', indexDate: 'd', packages: {} },
+    arch: 'amd64',
+    kernelVersion: '6',
+    inputs: {},
+    suite: 's',
+    indexDate: 'd',
+    packages: {},
     squashfs: { tool: 't', version: 'v', options: [] },
     files: Object.fromEntries(
       ['kernel', 'initrd', 'cmdline'].map((name) => [name, { sha256: 'x', size: 1 }]),

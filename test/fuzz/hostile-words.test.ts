@@ -68,7 +68,8 @@ describe('the control socket', () => {
   const layout = { ...layoutOf(dir), control: join(dir, 'control.sock') };
   const todo = {
     ...calm,
-    ...{ door: () => ({ ...nobody, open: 1 }), guest: () => Promise.reject(new Error('not now')) },
+    door: () => ({ ...nobody, open: 1 }),
+    guest: () => Promise.reject(new Error('not now')),
   };
   const forms = [
     '{"command":?}\n',

@@ -33,9 +33,7 @@ export function garbled(
 ): fc.Arbitrary<Buffer> {
   const piece = fc.oneof(
     anyBytes(6),
-    fc
-      .constantFrom(...['\n', '\r', '\0', '"', '{}', '[', '-1', '1e999', 'null'], ...words)
-      .map(latin1),
+    fc.constantFrom('\n', '\r', '\0', '"', '{}', '[', '-1', '1e999', 'null', ...words).map(latin1),
   );
   const damage = fc.record({ at: fc.nat(), length: fc.nat({ max: 12 }), piece });
   return fc

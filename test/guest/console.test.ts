@@ -38,7 +38,10 @@ afterEach(() => rmSync(dir, { recursive: true }));
 
 const open = (more: Partial<ConsoleOptions> = {}) => {
   console = openConsole({
-    ...{ path, logPath, clock, kind: 'append' },
+    path,
+    logPath,
+    clock,
+    kind: 'append',
     onLine: ({ text }) => got.push(text),
     onLost: (bytes) => lost.push(bytes),
     ...more,

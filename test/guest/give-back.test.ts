@@ -58,7 +58,8 @@ function tidy(
     `MemTotal: 2048000 kB\nCached: ${kib} kB\nMapped: 4 kB\nShmem: 2 kB\nSReclaimable: 1 kB\n`,
   );
   const { status, stdout } = spawnSync('/bin/sh', ['-c', tidyScript(root)], {
-    ...{ env: { PATH: bin }, encoding: 'utf8' },
+    env: { PATH: bin },
+    encoding: 'utf8',
   });
   // stat and grep run at the same time.
   const ran = readFileSync(says, 'utf8')
@@ -73,13 +74,16 @@ function tidy(
 describe('what a guest does when nobody uses it', () => {
   test('writes out, drops what its caches hold, and says what room there is', () =>
     expect(tidy({ owners: ['root', 'sshd'], cachedMiB: 64 })).toEqual({
-      ...{ status: 0, stdout: '/dev/vda 100 10 90 10% /nix\n', dropped: '3\n' },
+      status: 0,
+      stdout: '/dev/vda 100 10 90 10% /nix\n',
+      dropped: '3\n',
       ran: ['grep', 'sync', 'cat', 'nix-daemon', 'df'],
     }));
 
   test('keeps what the next login needs, where there is little else', () =>
     expect(tidy({ owners: ['root'], cachedMiB: 63 })).toMatchObject({
-      ...{ status: 0, dropped: '' },
+      status: 0,
+      dropped: '',
       ran: ['grep', 'sync', 'df'],
     }));
 
@@ -102,7 +106,10 @@ describe('what a guest does when nobody uses it', () => {
 
   test('is nothing while a build runs', () =>
     expect(tidy({ owners: ['root', 'nixbld3'], cachedMiB: 900 })).toEqual({
-      ...{ status: 75, stdout: '', dropped: '', ran: ['grep'] },
+      status: 75,
+      stdout: '',
+      dropped: '',
+      ran: ['grep'],
     }));
 });
 

@@ -40,7 +40,10 @@ describe('what the guest says of itself', () => {
     }));
 
   test.each([
-    ...['', 'nixbld1', 'root\ndf: /nix: not found', `${df[0] ?? ''}\n/dev/vda x y z 4% /nix`],
+    '',
+    'nixbld1',
+    'root\ndf: /nix: not found',
+    `${df[0] ?? ''}\n/dev/vda x y z 4% /nix`,
     // Beyond what a number holds, which JSON would not say.
     `/dev/vda ${'9'.repeat(400)} 1 ${'9'.repeat(400)} 4% /nix`,
   ])('nothing is made of %j', (text) => expect(readInside(text)).toBeUndefined());

@@ -53,8 +53,10 @@ describe('what a guest is told', () => {
         .toString('hex')
         .match(/.{144}/g) ?? [];
     expect(words.map((rule) => rule.slice(8, 16))).toEqual([
-      ...['21000100', '21000100'],
-      ...['20000106', '20000106'],
+      '21000100',
+      '21000100',
+      '20000106',
+      '20000106',
     ]);
     expect(words.map((rule) => /0800(?:01)00(.{8})08000600(.{8})/.exec(rule)?.slice(1))).toEqual([
       ['c0000207', '84030000'],

@@ -16,8 +16,13 @@ const daemon = word(0x6478696f);
 const last = word(0x616c7473);
 const next = Buffer.concat([word(0x6f6c6d67), text('it is busy')]);
 const newError = Buffer.concat([
-  ...[word(0x63787470), text('Error'), word(0), text('')],
-  ...[text('cannot connect'), word(0), word(0)],
+  word(0x63787470),
+  text('Error'),
+  word(0),
+  text(''),
+  text('cannot connect'),
+  word(0),
+  word(0),
 ]);
 const oldError = Buffer.concat([word(0x63787470), text('cannot connect'), word(1)]);
 

@@ -73,16 +73,34 @@ describe('a guest that Nix can use', () => {
     await probeGuest(options({ timeoutMs: 4200 }));
     const argv = readFileSync(join(dir, 'argv'), 'utf8').trimEnd().split('\n');
     expect(argv).toEqual([
-      ...['-F', 'none', '-x', '-T', '-i', layout.clientKey],
+      '-F',
+      'none',
+      '-x',
+      '-T',
+      '-i',
+      layout.clientKey,
       ...[
-        ...['BatchMode=yes', 'IdentitiesOnly=yes', 'IdentityAgent=none'],
-        ...['PreferredAuthentications=publickey', 'StrictHostKeyChecking=yes'],
+        'BatchMode=yes',
+        'IdentitiesOnly=yes',
+        'IdentityAgent=none',
+        'PreferredAuthentications=publickey',
+        'StrictHostKeyChecking=yes',
         `UserKnownHostsFile="${layout.knownHosts}"`,
-        ...['GlobalKnownHostsFile=none', 'UpdateHostKeys=no', 'HostKeyAlias=nix-linuxkit'],
-        ...['ControlMaster=no', 'ControlPath=none', 'AddressFamily=inet', 'ConnectTimeout=5'],
+        'GlobalKnownHostsFile=none',
+        'UpdateHostKeys=no',
+        'HostKeyAlias=nix-linuxkit',
+        'ControlMaster=no',
+        'ControlPath=none',
+        'AddressFamily=inet',
+        'ConnectTimeout=5',
         'LogLevel=ERROR',
       ].flatMap((setting) => ['-o', setting]),
-      ...['-p', '9', '-l', 'builder', '127.0.0.1', 'date +%s.%N; exec nix-daemon --stdio'],
+      '-p',
+      '9',
+      '-l',
+      'builder',
+      '127.0.0.1',
+      'date +%s.%N; exec nix-daemon --stdio',
     ]);
   });
 });

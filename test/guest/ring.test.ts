@@ -45,7 +45,10 @@ function readerOf(clock: Clock = new FakeClock(), read = readRing) {
   let bytes = 0;
   let text = '';
   const ring = new Ring({
-    ...{ path, clock, read, pollMs: 100 },
+    path,
+    clock,
+    read,
+    pollMs: 100,
     onBytes: (chunk) => {
       bytes += chunk.length;
       text += chunk.toString('latin1');

@@ -37,7 +37,9 @@ const seed: Seed = {
   hostKey: { private: '-----BEGIN-----\nx\n-----END-----', public: 'ssh-ed25519 DDDD host' },
   fence: fenceRules({ address: '10.0.2.15/24', nameservers: [], hostPorts: [], lan: true }),
   nixConf: guestNixConf({
-    ...{ maxJobs: 2, coresPerJob: 3, diskGiB: 80 },
+    maxJobs: 2,
+    coresPerJob: 3,
+    diskGiB: 80,
     features: ['big-parallel', 'benchmark'],
   }),
 };

@@ -40,7 +40,8 @@ async function serve(certificate: string): Promise<number> {
 }
 const get = (url: string, env: Record<string, string>) =>
   fetchText(url, 1000, {
-    ...{ clock, retries: 0 },
+    clock,
+    retries: 0,
     web: new Web({ proxyFor: proxiesOf(env), roots: () => trustedRoots(env) }),
   });
 const failsAs = (kind: string, message: RegExp) => ({

@@ -63,7 +63,9 @@ esac`,
 /** What it prints; with an answer it has a terminal, at which somebody types that. */
 function run(answer?: string): string {
   const env = {
-    ...{ PATH: `${at('bin')}:/usr/bin:/bin`, HOME: at('home'), SMOKE_DIR: at('place') },
+    PATH: `${at('bin')}:/usr/bin:/bin`,
+    HOME: at('home'),
+    SMOKE_DIR: at('place'),
     LINUXKIT_TEST_IMAGE: at('image'),
   };
   const options = { env, encoding: 'utf8', input: `${answer ?? ''}\n` } as const;

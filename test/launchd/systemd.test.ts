@@ -81,7 +81,9 @@ async function rigOf() {
     /** By another Node. */
     runBy: (node: string, verb: string, ...argv: string[]) =>
       spawnSync(node, [program.main, verb, ...(verb === 'configure' ? port : []), ...argv], {
-        ...{ encoding: 'utf8', env, timeout: 30_000 },
+        encoding: 'utf8',
+        env,
+        timeout: 30_000,
       }),
     /** Any program, in the same environment. */
     begin: (file: string, argv: readonly string[]) =>
@@ -163,11 +165,17 @@ describe('with systemd', { timeout: 60_000 }, () => {
     expect(removed).toMatchObject({ status: 0, stderr: '' });
     expect(snapshot(rig.tree)).toEqual(before);
     expect(rig.calls().filter((call) => !/show|--user/.test(call))).toEqual([
-      ...['daemon-reload', 'enable linuxkit-builder.service'],
-      ...['daemon-reload', 'enable linuxkit-builder.service', 'restart linuxkit-builder.service'],
-      ...['disable --now linuxkit-builder.service', 'daemon-reload'],
-      ...['daemon-reload', 'enable linuxkit-builder.service'],
-      ...['disable --now linuxkit-builder.service', 'daemon-reload'],
+      'daemon-reload',
+      'enable linuxkit-builder.service',
+      'daemon-reload',
+      'enable linuxkit-builder.service',
+      'restart linuxkit-builder.service',
+      'disable --now linuxkit-builder.service',
+      'daemon-reload',
+      'daemon-reload',
+      'enable linuxkit-builder.service',
+      'disable --now linuxkit-builder.service',
+      'daemon-reload',
     ]);
   });
 

@@ -21,8 +21,12 @@ const at = '2026-01-02T03:04:05.000Z';
 const file = { size: 8 * 1024 ** 2, sha256: 'a'.repeat(64) };
 // One cast: what the words take of it.
 const manifest = {
-  ...{ arch: 'amd64', kernelVersion: '6.12', suite: 'trixie', indexDate: at },
-  ...{ squashfs: { tool: 'mksquashfs', version: '4.6' }, packages: { bash: '5', nix: '2' } },
+  arch: 'amd64',
+  kernelVersion: '6.12',
+  suite: 'trixie',
+  indexDate: at,
+  squashfs: { tool: 'mksquashfs', version: '4.6' },
+  packages: { bash: '5', nix: '2' },
   suites: [
     { codename: 'trixie', indexDate: at },
     { codename: 'trixie-security', indexDate: at, expired: at },
@@ -31,7 +35,9 @@ const manifest = {
 } as unknown as Manifest;
 const news = { newer: 0, securityDate: at, lookedAt: at };
 const ended = (how: CommandResult['ended']): CommandResult => ({
-  ...{ ended: how, stdout: '', stderr: '' },
+  ended: how,
+  stdout: '',
+  stderr: '',
 });
 const works = { at, works: true } as const;
 const fails = { at, works: false, why: 'It is not signed.', remedy: 'Install another.' } as const;

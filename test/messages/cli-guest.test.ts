@@ -12,7 +12,9 @@ const busy = { ...nobody, open: 2, loggedIn: 2 };
 const away = { phase: 'away', sentence: 'Nobody needs the guest.' } as const;
 const saved = { guest: 'suspended', why: 'asked', saved: { at: ready.since, bytes: GiB } } as const;
 const failed: CommandResult = {
-  ...{ ended: { kind: 'exited', code: 1 }, stdout: '', stderr: 'Permission denied (publickey).' },
+  ended: { kind: 'exited', code: 1 },
+  stdout: '',
+  stderr: 'Permission denied (publickey).',
 };
 
 /** A daemon whose guest is away, or so, after a number of looks at it. */

@@ -11,17 +11,29 @@ const at = '2026-01-02T03:03:05.000Z';
 const now = Date.parse('2026-01-02T03:04:05Z');
 const screen: Screen = { now, width: Infinity, beside: {}, version: '0.1.0' };
 const builder = {
-  ...{ vm: 'qemu', network: 'user', cpus: 4, memoryMiB: 4096, diskGiB: 80, maxJobs: 4 },
-  ...{ system: 'x86_64-linux', features: ['benchmark', 'linuxkit-builder'], door: 'tcp' },
-  ...{ port: 24083, accelerator: 'auto', bundle: undefined, holdSeconds: 180, keepAwake: true },
-  ...{
-    start: 'login',
-    idle: { after: '10 min', how: 'never', onBattery: 'same', onLowMemory: 'same' },
-  },
+  vm: 'qemu',
+  network: 'user',
+  cpus: 4,
+  memoryMiB: 4096,
+  diskGiB: 80,
+  maxJobs: 4,
+  system: 'x86_64-linux',
+  features: ['benchmark', 'linuxkit-builder'],
+  door: 'tcp',
+  port: 24083,
+  accelerator: 'auto',
+  bundle: undefined,
+  holdSeconds: 180,
+  keepAwake: true,
+  start: 'login',
+  idle: { after: '10 min', how: 'never', onBattery: 'same', onLowMemory: 'same' },
 } as const satisfies Status['builder'];
 const whole: Status = {
   ...ready,
-  ...{ door: { port: 24083, draining: false }, vmPid: 4712, accelerator: 'kvm', builder },
+  door: { port: 24083, draining: false },
+  vmPid: 4712,
+  accelerator: 'kvm',
+  builder,
   timeline: [
     { name: 'kernel', ms: 1200 },
     { name: 'sshd', ms: 3000 },
@@ -62,12 +74,12 @@ tells('cli-status', {
     'with one processor': () => shown({ builder: { ...builder, cpus: 1, maxJobs: 1 } }),
     'no build runs, two failed ones are kept, and nothing is returned': () =>
       beside({
-        ...{
-          disk: { apparentBytes: 80 * GiB, realBytes: 2 * GiB },
-          memory: { residentBytes: GiB },
-        },
+        disk: { apparentBytes: 80 * GiB, realBytes: 2 * GiB },
+        memory: { residentBytes: GiB },
         guest: {
-          ...{ ...guest, builds: 0, kept: { directories: 2, bytes: GiB } },
+          ...guest,
+          builds: 0,
+          kept: { directories: 2, bytes: GiB },
           givesBack: { memory: false, disk: false },
         },
       }),
@@ -141,7 +153,8 @@ tells('cli-status', {
   'A guest that is away': {
     'as a file': () =>
       shown({
-        ...{ phase: 'away', sentence: 'Nobody needs the guest.' },
+        phase: 'away',
+        sentence: 'Nobody needs the guest.',
         away: { guest: 'suspended', why: 'unused', saved: { at, bytes: GiB } },
       }),
   },

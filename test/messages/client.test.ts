@@ -14,7 +14,9 @@ const layout = layoutOf('/builder');
 const stillBusy = (loggedIn: number, builds?: number) => {
   const counts = { ...nobody, open: loggedIn, loggedIn };
   return {
-    ...{ drain: () => counts, door: () => counts, suspend: () => ({ goes: false }) },
+    drain: () => counts,
+    door: () => counts,
+    suspend: () => ({ goes: false }),
     guest: () => (builds === undefined ? {} : { builds }),
   };
 };

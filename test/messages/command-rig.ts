@@ -67,9 +67,14 @@ export async function linesOf(argv: readonly string[], given: Given = {}): Promi
       argv,
       {
         env: { LINUXKIT_BUILDER_TREE: tree, LINUXKIT_BUILDER_DIR: layout.root, ...env },
-        ...{ home: tree, assets: tree, isTTY: false, clock: new HastyClock() },
-        ...{ signal: new AbortController().signal, onStopSignal: () => undefined },
-        ...{ out: say, err: say },
+        home: tree,
+        assets: tree,
+        isTTY: false,
+        clock: new HastyClock(),
+        signal: new AbortController().signal,
+        onStopSignal: () => undefined,
+        out: say,
+        err: say,
       },
       '0.1.0',
     );

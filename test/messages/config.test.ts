@@ -11,8 +11,12 @@ import { settingRows } from '../../src/config/settings.ts';
 import { directoryShownAs, shownAs, tells, type States } from './tell.ts';
 
 const host: HostFacts = {
-  ...{ arch: 'x64', platform: 'linux', cpus: 4, memoryMiB: 16384 },
-  ...{ diskGiB: 200, diskFreeGiB: 150 },
+  arch: 'x64',
+  platform: 'linux',
+  cpus: 4,
+  memoryMiB: 16384,
+  diskGiB: 200,
+  diskFreeGiB: 150,
 };
 const mac: HostFacts = { ...host, platform: 'darwin' };
 const appleMac: HostFacts = { ...mac, arch: 'arm64' };

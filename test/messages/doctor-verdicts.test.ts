@@ -55,8 +55,11 @@ const onDisk = (more: object) =>
 const image = (more: object) =>
   linesOf(
     judgeImage('/image', {
-      ...{ manifest: { kernelVersion: '6.12' }, old: undefined, rejected: undefined },
-      ...{ age: undefined, ...more },
+      manifest: { kernelVersion: '6.12' },
+      old: undefined,
+      rejected: undefined,
+      age: undefined,
+      ...more,
     }),
   );
 const why = 'Its OpenSSH has a known vulnerability';
@@ -65,7 +68,10 @@ const url = 'https://cache.nixos.org';
 const caches = (state: 'reached' | 'unnamed' | 'unreached', more: Partial<Surroundings> = {}) =>
   linesOf(
     judgeCaches([{ url, state, ...(state === 'reached' ? {} : { said: 'timeout' }) }], {
-      ...{ reachedFromHere: [url], network: 'user', nameServers: ['192.0.2.1'], ...more },
+      reachedFromHere: [url],
+      network: 'user',
+      nameServers: ['192.0.2.1'],
+      ...more,
     }),
   );
 
@@ -90,7 +96,10 @@ const job = (more: object) => {
   return stateVerdict(service as unknown as Service, facts).then(linesOf);
 };
 const declared = {
-  ...{ kind: 'systemd', by: 'NixOS', scope: 'system', directory: '/builder' },
+  kind: 'systemd',
+  by: 'NixOS',
+  scope: 'system',
+  directory: '/builder',
   path: '/etc/systemd/system/linuxkit-builder.service',
 };
 
@@ -161,7 +170,8 @@ tells('doctor-verdicts', {
     'one is not ours to change': () =>
       linesOf(
         changedByHand({
-          ...{ path: '/home/anna/.ssh/config', why: 'is a link into the Nix store' },
+          path: '/home/anna/.ssh/config',
+          why: 'is a link into the Nix store',
           text: 'Include /builder/ssh_config',
         }),
       ),

@@ -35,8 +35,12 @@ const good = { kind: 'good', fact: 'it is so' } as const;
 const bad = { kind: 'bad', what: 'It is not.', why: 'So it is.', remedy: 'Do this.' } as const;
 
 const config = {
-  ...{ system: 'x86_64-linux', mandatoryFeatures: [], door: 'tcp', port: 24083 },
-  ...{ cpus: 4, memoryMiB: 4096 },
+  system: 'x86_64-linux',
+  mandatoryFeatures: [],
+  door: 'tcp',
+  port: 24083,
+  cpus: 4,
+  memoryMiB: 4096,
 };
 
 /** A program that prints this and ends so. */
@@ -59,13 +63,20 @@ interface Found {
 function facts({ status = {}, gone, unheard, missing = [], ...more }: Found = {}): DoctorFacts {
   const record: Status = { ...ready, ...status };
   const context: Partial<CliContext> = {
-    ...{ env: { LINUXKIT_BUILDER_TREE: tree, PATH: '' }, home: tree, assets: tree },
-    ...{ clock: new FakeClock(), signal: new AbortController().signal, err: () => undefined },
+    env: { LINUXKIT_BUILDER_TREE: tree, PATH: '' },
+    home: tree,
+    assets: tree,
+    clock: new FakeClock(),
+    signal: new AbortController().signal,
+    err: () => undefined,
   };
   const path = more.program ?? program('');
   // One cast each: the checks that are asked take no more of them.
   return {
-    ...{ layout, context: context as CliContext, tree, places: systemPathsOf(tree) },
+    layout,
+    context: context as CliContext,
+    tree,
+    places: systemPathsOf(tree),
     config: () => config as never,
     driver: () =>
       ({ name: 'qemu', program: () => 'qemu', row: { versionFlag: '--version' } }) as never,

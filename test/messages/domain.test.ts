@@ -22,12 +22,16 @@ tells('domain', {
   'What is wrong in the configuration': {
     'a value': () =>
       describeProblem({
-        ...{ path: 'memoryMiB', value: 99_999, message: "is above the host's 8192 MiB" },
+        path: 'memoryMiB',
+        value: 99_999,
+        message: "is above the host's 8192 MiB",
         hint: 'Give the guest less.',
       }),
     'something without a value': () =>
       describeProblem({
-        ...{ path: 'state directory', value: undefined, message: 'is too long' },
+        path: 'state directory',
+        value: undefined,
+        message: 'is too long',
         hint: 'Choose a shorter one.',
       }),
   },

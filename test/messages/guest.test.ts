@@ -74,8 +74,14 @@ tells('guest', {
   },
   'The guest stops its boot': Object.fromEntries(
     [
-      ...['seed-missing', 'root-broken', 'disk-missing', 'disk-foreign', 'disk-broken'],
-      ...['fence-broken', 'network-missing', 'another'],
+      'seed-missing',
+      'root-broken',
+      'disk-missing',
+      'disk-foreign',
+      'disk-broken',
+      'fence-broken',
+      'network-missing',
+      'another',
     ].map((name) => [name, () => failureOfStage({ name, reason: 'it holds xfs' })]),
   ),
   'The console': {
@@ -125,10 +131,14 @@ tells('guest', {
   },
   'What to do about ssh’s words': Object.fromEntries(
     [
-      ...['Permission denied (publickey).', 'Host key verification failed.'],
-      ...['Load key "/k": invalid format', 'Identity file /k not accessible'],
-      ...['connect to host x: Connection refused', 'Connection reset by peer'],
-      ...['Bad configuration option: include', 'odd'],
+      'Permission denied (publickey).',
+      'Host key verification failed.',
+      'Load key "/k": invalid format',
+      'Identity file /k not accessible',
+      'connect to host x: Connection refused',
+      'Connection reset by peer',
+      'Bad configuration option: include',
+      'odd',
     ].map((words) => [words, () => sshHint(words)]),
   ),
   'A debug shell': Object.fromEntries(

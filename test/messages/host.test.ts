@@ -25,8 +25,12 @@ const put = (name: string, text: string): string => {
   return path;
 };
 const wanted = (path: string, secret: boolean): WantedFile => ({
-  ...{ path, purpose: 'where your ssh finds the guest', byHand: '', mode: 0o600 },
-  ...{ directoryMode: 0o700, content: { kind: 'whole', text: 'Host nix-linuxkit\n', secret } },
+  path,
+  purpose: 'where your ssh finds the guest',
+  byHand: '',
+  mode: 0o600,
+  directoryMode: 0o700,
+  content: { kind: 'whole', text: 'Host nix-linuxkit\n', secret },
 });
 const change = (secret: boolean) => {
   const found = examine(wanted(join(tree, 'new/ssh_config'), secret));

@@ -22,8 +22,12 @@ import { directoryShownAs, type States } from './tell.ts';
 
 const tree = directoryShownAs('/make');
 const located = (name: string, version: string) => ({
-  ...{ name, version, suite: 'trixie', filename: `pool/${name}.deb` },
-  ...{ sha256: 'aaaa', size: 1 },
+  name,
+  version,
+  suite: 'trixie',
+  filename: `pool/${name}.deb`,
+  sha256: 'aaaa',
+  size: 1,
 });
 const suites = (indexDate: string, expired?: string): Lock['suites'] => [
   { codename: 'trixie', archive: 'main', indexDate, ...(expired === undefined ? {} : { expired }) },
@@ -34,7 +38,9 @@ function lockOf(
 ): Lock {
   const of = { requested: recipe.packages('amd64'), packages: [...packages] };
   return {
-    ...{ version: 2, suites: all, without: [...recipe.without] },
+    version: 2,
+    suites: all,
+    without: [...recipe.without],
     squashfs: { tool: 'mksquashfs', version: '4.6.1', options: [] },
     architectures: {
       amd64: { ...of, requested: [...of.requested] },
@@ -80,7 +86,10 @@ const entry = (name: string, more = '') =>
   `Package: ${name}\nVersion: 1\nFilename: pool/${name}.deb\nSHA256: ${'a'.repeat(64)}\nSize: 1\n${more}\n`;
 const resolve = (text: string, requested: readonly string[]) =>
   resolvedOrThrow({
-    ...{ requested, without: [], from: {}, floors: [] },
+    requested,
+    without: [],
+    from: {},
+    floors: [],
     releases: [{ name: 'trixie', index: index(text) }],
   });
 

@@ -21,20 +21,36 @@ import { rootPaths, systemPathsOf } from '../../src/host/system-paths.ts';
 import { directoryShownAs, tells } from './tell.ts';
 
 const drv: Derivation = {
-  ...{ path: '/nix/store/x.drv', system: 'aarch64-linux', builtin: false, features: [] },
-  ...{ preferLocal: false, outputs: ['/nix/store/x'] },
+  path: '/nix/store/x.drv',
+  system: 'aarch64-linux',
+  builtin: false,
+  features: [],
+  preferLocal: false,
+  outputs: ['/nix/store/x'],
 };
 const mac: RoutingFacts = {
   config: {
-    ...{ system: 'aarch64-darwin', extraPlatforms: ['x86_64-darwin'], maxJobs: 8 },
-    ...{ features: ['benchmark'], builders: '@/etc/nix/machines' },
+    system: 'aarch64-darwin',
+    extraPlatforms: ['x86_64-darwin'],
+    maxJobs: 8,
+    features: ['benchmark'],
+    builders: '@/etc/nix/machines',
   },
   ours: {
-    ...{ store: 'ssh-ng://builder@nix-linuxkit', systems: ['aarch64-linux'], maxJobs: 4 },
-    ...{ features: ['big-parallel'], mandatory: [], speedFactor: 1 },
+    store: 'ssh-ng://builder@nix-linuxkit',
+    systems: ['aarch64-linux'],
+    maxJobs: 4,
+    features: ['big-parallel'],
+    mandatory: [],
+    speedFactor: 1,
   },
-  ...{ hidden: undefined, malformed: undefined, unread: new Map(), external: [] },
-  ...{ isBuilt: false, isSetUp: true, builder: { phase: 'ready', builds: 'now' } },
+  hidden: undefined,
+  malformed: undefined,
+  unread: new Map(),
+  external: [],
+  isBuilt: false,
+  isSetUp: true,
+  builder: { phase: 'ready', builds: 'now' },
 };
 const linux: RoutingFacts = { ...mac, config: { ...mac.config, system: 'aarch64-linux' } };
 const ours = (changes: Partial<NonNullable<RoutingFacts['ours']>>): RoutingFacts => ({
@@ -66,14 +82,23 @@ function conflicts(
     writeFileSync(join(root, path), text);
   }
   return nixConflicts({
-    ...{ places: systemPathsOf(root), tree: root, system: 'x86_64-linux', ownSystem, env },
+    places: systemPathsOf(root),
+    tree: root,
+    system: 'x86_64-linux',
+    ownSystem,
+    env,
     variant: nix({}),
   }).flatMap(({ message, hint }) => [message, hint]);
 }
 
 const nix = (changes: Partial<NixVariant>): NixVariant => ({
-  ...{ flavour: 'nix', keeper: 'person', declaresNix: false, mode: 'multi-user' },
-  ...{ version: '2.30', release: undefined, settingsFile: '/etc/nix/nix.conf' },
+  flavour: 'nix',
+  keeper: 'person',
+  declaresNix: false,
+  mode: 'multi-user',
+  version: '2.30',
+  release: undefined,
+  settingsFile: '/etc/nix/nix.conf',
   restart: 'sudo systemctl restart nix-daemon',
   ...changes,
 });
@@ -178,8 +203,12 @@ tells('nix', {
   'Warnings of configure': {
     'there is no Nix': () =>
       warningsOf({
-        ...{ places: systemPathsOf(join(tree, 'none')), tree: join(tree, 'none') },
-        ...{ variant: undefined, system: 'x86_64-linux', ownSystem: undefined, env: {} },
+        places: systemPathsOf(join(tree, 'none')),
+        tree: join(tree, 'none'),
+        variant: undefined,
+        system: 'x86_64-linux',
+        ownSystem: undefined,
+        env: {},
       }),
     'the list of builders is malformed': () =>
       machinesWarnings(

@@ -24,12 +24,18 @@ const trouble = (meaning: Meaning, isSystem = false) =>
   troubleFailure({ verb: 'bootstrap', meaning, reply }, plist, isSystem);
 const declared = (text: string): DeclaredJob =>
   declaredIn(`LINUXKIT_BUILDER_DIR ${text}`, {
-    ...{ kind: 'launchd', scope: 'user', path: plist },
+    kind: 'launchd',
+    scope: 'user',
+    path: plist,
   }) as DeclaredJob;
 
 const values = {
-  ...{ node: '/usr/bin/node', named: '/usr/bin/node', main: '/lib/main.js' },
-  ...{ namedMain: '/lib/main.js', state: '/builder', path: '/usr/bin:/bin' },
+  node: '/usr/bin/node',
+  named: '/usr/bin/node',
+  main: '/lib/main.js',
+  namedMain: '/lib/main.js',
+  state: '/builder',
+  path: '/usr/bin:/bin',
 };
 const agent = agentFiles('/Users/ann', values, { plist: '', launcher: '' });
 
@@ -45,7 +51,10 @@ const refusedBySystemd = async (said: string, isSystem = false) => {
 };
 const startBySystemd = (systemctl: string | undefined, isSystem = false) =>
   systemdService({
-    ...{ systemctl, isSystem, isChanged: () => false, onLoaded: () => undefined },
+    systemctl,
+    isSystem,
+    isChanged: () => false,
+    onLoaded: () => undefined,
     signal: new AbortController().signal,
   }).start();
 

@@ -35,7 +35,10 @@ import { directoryShownAs, shownAs, tells } from './tell.ts';
 
 const host = {
   ...({ arch: 'x64', platform: 'linux' } as const),
-  ...{ cpus: 8, memoryMiB: 16384, diskGiB: 500, diskFreeGiB: 200 },
+  cpus: 8,
+  memoryMiB: 16384,
+  diskGiB: 500,
+  diskFreeGiB: 200,
 };
 const problem = { path: 'cpus', value: 99, message: 'must be at most 8', hint: 'Use fewer.' };
 const tree = directoryShownAs('/there');
@@ -60,8 +63,15 @@ const parsed = checkConfig(
 if (!parsed.ok) throw new Error('the settings are right');
 const hostPublicKey = `ssh-ed25519 ${'A'.repeat(68)}`;
 const builder: Builder = {
-  ...{ layout, places, config: parsed.config, settingsText: '{}\n', proxy: undefined },
-  ...{ hostPublicKey, service: [], keeper: 'person', takenIn: undefined },
+  layout,
+  places,
+  config: parsed.config,
+  settingsText: '{}\n',
+  proxy: undefined,
+  hostPublicKey,
+  service: [],
+  keeper: 'person',
+  takenIn: undefined,
   owner: { name: 'ann', uid: 1000, directory: layout.root },
 };
 const roots = rootRequest(builder);
@@ -83,7 +93,11 @@ async function backups(does: string, back: boolean): Promise<string[]> {
 }
 
 const wanted = (path: string, more: Partial<WantedFile> = {}): WantedFile => ({
-  ...{ path, purpose: 'its purpose', mode: 0o600, directoryMode: 0o700, byHand: 'Do this.' },
+  path,
+  purpose: 'its purpose',
+  mode: 0o600,
+  directoryMode: 0o700,
+  byHand: 'Do this.',
   content: { kind: 'whole', text: 'ours', secret: false, isTheirs: () => true },
   ...more,
 });
@@ -109,7 +123,8 @@ async function asRoot(sudo: string): Promise<unknown[]> {
 
 const receipt = (put: Receipt['put'], over: Partial<Receipt> = {}): Receipt => ({
   ...receiptOf(wanted('/home/ann/file'), undefined, 0),
-  ...{ put, ...over },
+  put,
+  ...over,
 });
 const text = (bytes: string) => ({ kind: 'file', bytes: Buffer.from(bytes), mode: 0o644 }) as const;
 const undone = (tense: 'done' | 'planned', ...[of, found, other]: Parameters<typeof undoOf>) =>
@@ -124,8 +139,13 @@ const shown = (plan: Partial<ConfigurePlan>) => {
   const said: string[] = [];
   const nothing = { ...survey([]), request: roots, unseen: [] };
   const whole = {
-    ...{ directories: [], dropped: [], job: { kind: 'right' }, user: survey([]), root: nothing },
-    ...{ keys: { host: 'x', areMissing: false }, ...plan },
+    directories: [],
+    dropped: [],
+    job: { kind: 'right' },
+    user: survey([]),
+    root: nothing,
+    keys: { host: 'x', areMissing: false },
+    ...plan,
   };
   showPlan(whole as unknown as ConfigurePlan, { layout, say: (line) => void said.push(line) });
   return said;
@@ -136,8 +156,13 @@ const removal = {
   known: undefined,
 };
 const removed: RemovalPlan = {
-  ...{ job: { kind: 'right' }, root: { kind: 'nothing' }, receipts: [], steps: [] },
-  ...{ loss: [], directory: '/builder', isEmpty: true },
+  job: { kind: 'right' },
+  root: { kind: 'nothing' },
+  receipts: [],
+  steps: [],
+  loss: [],
+  directory: '/builder',
+  isEmpty: true,
 };
 
 tells('setup', {

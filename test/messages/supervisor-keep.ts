@@ -185,9 +185,11 @@ const boots = [
 ];
 const hour = 3_600_000;
 const day = {
-  ...{ from: 0, to: places.length * hour },
+  from: 0,
+  to: places.length * hour,
   spans: places.map((place, n) => ({ from: n * hour, to: (n + 1) * hour, place })),
-  ...{ uses: [{ from: 0, to: hour }], memory: [{ at: 0, bytes: 1024 ** 3 }] },
+  uses: [{ from: 0, to: hour }],
+  memory: [{ at: 0, bytes: 1024 ** 3 }],
   counts: { suspends: 1, stops: 2, wakes: 1, uses: 1 },
 };
 /** What a person sees of a page. */

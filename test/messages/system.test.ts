@@ -41,7 +41,11 @@ function lineTold(comes: string | undefined, options: { readonly maxUnreadBytes?
   return new Promise<string>((resolve, reject) => {
     const socket = new Duplex({ read: () => undefined, write: () => undefined });
     const lines = new JsonLines(socket as unknown as Socket, {
-      ...{ maxLineBytes: 20, maxDepth: 1, onBroken: resolve, onClosed: resolve, ...options },
+      maxLineBytes: 20,
+      maxDepth: 1,
+      onBroken: resolve,
+      onClosed: resolve,
+      ...options,
       onValue: (value) => {
         if (value === 7) throw new RangeError('too much');
         reject(new Error(String(value)));

@@ -27,12 +27,20 @@ const at = '2026-01-01T00:00:00.000Z';
 const asked = { vm: 'auto', system, cpus: 2, network: 'auto', accelerator: 'auto' } as const;
 const here = { config: asked, layout, path: join(tree, 'bin'), kvm: join(tree, 'kvm') };
 const failure: Failure = {
-  ...{ kind: 'accelerator-broken', message: 'It aborts.', hint: '', exit: Exit.unavailable },
+  kind: 'accelerator-broken',
+  message: 'It aborts.',
+  hint: '',
+  exit: Exit.unavailable,
 };
 
 const facts: RankFacts = {
-  ...{ host: 'darwin-arm64', macos: '15.2', system: 'aarch64-linux', cpus: 2 },
-  ...{ network: 'auto', accelerator: 'auto', installed: ['qemu', 'vfkit', 'hyperkit'] },
+  host: 'darwin-arm64',
+  macos: '15.2',
+  system: 'aarch64-linux',
+  cpus: 2,
+  network: 'auto',
+  accelerator: 'auto',
+  installed: ['qemu', 'vfkit', 'hyperkit'],
   networks: ['gvproxy'],
 };
 const told = (changes: Partial<RankFacts>, rows?: Readonly<Record<string, VmProgram>>) => () => {

@@ -7,10 +7,16 @@ import { explainVfkit } from '../../src/vm/vfkit/vfkit-exit.ts';
 import type { States } from './tell.ts';
 
 const exited = (code: number, output: string[] = [], console: string[] = []): VmEnd => ({
-  ...{ ended: { kind: 'exited', code }, output, console, accelerator: 'kvm' },
+  ended: { kind: 'exited', code },
+  output,
+  console,
+  accelerator: 'kvm',
 });
 const killed = (signal: NodeJS.Signals, console: string[] = [], output: string[] = []): VmEnd => ({
-  ...{ ended: { kind: 'signalled', signal }, output, console, accelerator: 'kvm' },
+  ended: { kind: 'signalled', signal },
+  output,
+  console,
+  accelerator: 'kvm',
 });
 const stopped = ['linuxkit-builder: stage=stopped'];
 const qemu = (line: string) => () => explainQemu(exited(1, [`qemu-system-x86_64: ${line}`]));

@@ -36,8 +36,13 @@ const faulty = (name: string, part: Part, content: Buffer | string | undefined) 
 const file = (size: number, sha256 = '') => ({ sha256, size });
 const manifest = (kernel: ReturnType<typeof file>) =>
   JSON.stringify({
-    ...{ arch: 'amd64', kernelVersion: '6.12', inputs: {}, suite: 'trixie', indexDate: '' },
-    ...{ squashfs: { tool: 'mksquashfs', version: '4.6', options: [] }, packages: {} },
+    arch: 'amd64',
+    kernelVersion: '6.12',
+    inputs: {},
+    suite: 'trixie',
+    indexDate: '',
+    squashfs: { tool: 'mksquashfs', version: '4.6', options: [] },
+    packages: {},
     files: { kernel, initrd: file(6), cmdline: file(5) },
   });
 
@@ -98,15 +103,24 @@ export const floors: States = Object.fromEntries(
 );
 
 const host: HostFacts = {
-  ...{ arch: 'x64', platform: 'darwin', cpus: 16, memoryMiB: 65_536 },
-  ...{ diskGiB: 500, diskFreeGiB: 100 },
+  arch: 'x64',
+  platform: 'darwin',
+  cpus: 16,
+  memoryMiB: 65_536,
+  diskGiB: 500,
+  diskFreeGiB: 100,
 };
 function inputOf(vm: 'hyperkit' | 'vfkit', changes: Partial<PlanInput>): PlanInput {
   const parsed = checkConfig({ vm, cpus: 2, memoryMiB: 2048 }, host);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return {
-    ...{ config: parsed.config, layout: layoutOf('/b'), bundle: bundleAt(join(tree, 'none')) },
-    ...{ cmdline: 'quiet', program: '/vm', accelerator: 'hvf', uuid: '' },
+    config: parsed.config,
+    layout: layoutOf('/b'),
+    bundle: bundleAt(join(tree, 'none')),
+    cmdline: 'quiet',
+    program: '/vm',
+    accelerator: 'hvf',
+    uuid: '',
     network: { name: 'user', guest: {} as never },
     ...changes,
   };

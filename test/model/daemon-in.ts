@@ -13,7 +13,11 @@ export async function daemonIn(world: World) {
   const phases: string[] = [];
   let stop: () => void = () => undefined;
   const left = daemon({
-    ...{ layout, clock, managed: false, signal, doorSocket: '/nowhere' },
+    layout,
+    clock,
+    managed: false,
+    signal,
+    doorSocket: '/nowhere',
     onStopSignal: (listener) => void (stop = () => listener('SIGTERM')),
     onStatus: ({ phase }) => {
       if (phases.at(-1) !== phase) phases.push(phase);

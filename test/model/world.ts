@@ -79,9 +79,12 @@ export class World implements AsyncDisposable {
     this.#image = join(this.layout.images, 'builder');
     this.#guestTime = join(root, 'time');
     const settings = {
-      ...{ accelerator: 'tcg', diskGiB: 2, port: 1 },
+      accelerator: 'tcg',
+      diskGiB: 2,
+      port: 1,
       // On a laptop too.
-      ...{ start: 'login', idle: { after: '10 min', how: 'never' } },
+      start: 'login',
+      idle: { after: '10 min', how: 'never' },
     };
     const parsed = parseConfig(JSON.stringify(settings), hostFacts(root));
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
@@ -162,18 +165,16 @@ export class World implements AsyncDisposable {
     });
     const manifest = {
       arch: debianArch(nativeSystem(process.arch)),
-      ...{
-        kernelVersion: '6.1',
-        inputs: {},
-        suite: 's',
-        indexDate: String(this.updates),
-        packages: Object.fromEntries(
-          floorsFor(debianArch(nativeSystem(process.arch))).map((floor) => [
-            floor.package,
-            floor.version,
-          ]),
-        ),
-      },
+      kernelVersion: '6.1',
+      inputs: {},
+      suite: 's',
+      indexDate: String(this.updates),
+      packages: Object.fromEntries(
+        floorsFor(debianArch(nativeSystem(process.arch))).map((floor) => [
+          floor.package,
+          floor.version,
+        ]),
+      ),
       squashfs: { tool: 't', version: '1', options: [] },
       files: Object.fromEntries(files) as unknown,
     };

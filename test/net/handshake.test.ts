@@ -96,8 +96,13 @@ describe('with a server', () => {
   };
   const shake = (more: Record<string, unknown> = {}) =>
     shakeHands({
-      ...{ path: path(), uuid, preferredIpv4: '192.168.65.3', program: 'vpnkit' },
-      ...{ clock: systemClock, signal: new AbortController().signal, timeoutMs: 10_000 },
+      path: path(),
+      uuid,
+      preferredIpv4: '192.168.65.3',
+      program: 'vpnkit',
+      clock: systemClock,
+      signal: new AbortController().signal,
+      timeoutMs: 10_000,
       ...more,
     });
   const kindOf = async (shaken: Promise<unknown>) =>

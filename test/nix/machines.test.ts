@@ -22,8 +22,13 @@ describe('our line', () => {
 
   test.each(['old', 'new'] as const)('says what else Nix may be told, by the %s rules', (rules) => {
     const text = machinesLine({
-      ...{ system: 'x86_64-linux', maxJobs: 1, features: ['kvm'], hostPublicKey: 'ssh-ed25519 A' },
-      ...{ mandatoryFeatures: ['kvm'], speedFactor: 3, protocol: 'ssh' },
+      system: 'x86_64-linux',
+      maxJobs: 1,
+      features: ['kvm'],
+      hostPublicKey: 'ssh-ed25519 A',
+      mandatoryFeatures: ['kvm'],
+      speedFactor: 3,
+      protocol: 'ssh',
       extraSystems: ['i686-linux'],
     });
     expect(text).toMatch(/^ssh:\/\/builder@nix-linuxkit x86_64-linux,i686-linux - 1 3 kvm kvm /);

@@ -33,12 +33,15 @@ describe('a derivation as it is in the store', () => {
   });
 
   test.each([
-    ...['', 'Derive(', 'Derive("")', `${derive({})} `, derive({}).slice(0, -1), '\0'],
-    ...[
-      'Derive([("out")],[],[],"s","b",[],[])',
-      'Derive([,],[],[],"s","b",[],[])',
-      'Derive(["a" "b"])',
-    ],
+    '',
+    'Derive(',
+    'Derive("")',
+    `${derive({})} `,
+    derive({}).slice(0, -1),
+    '\0',
+    'Derive([("out")],[],[],"s","b",[],[])',
+    'Derive([,],[],[],"s","b",[],[])',
+    'Derive(["a" "b"])',
     'DrvWithVersion("xp-dyn-drv",[],([],[]),[],"s","b",[],[])',
     `Derive(["a\\`,
   ])('%j is none', (text) => expect(parseStored(text)).toBeUndefined());
@@ -51,7 +54,9 @@ describe('what is to be debugged', () => {
     const lib = store('lib.drv', derive({ outputs }));
     const path = store('fails.drv', derive({ inputs: `("${lib}",["dev"])` }));
     expect(toDebug(path, tree)).toMatchObject({
-      ...{ path, name: `${hash}-fails.drv`, inputs: [at('lib-dev'), at('source')] },
+      path,
+      name: `${hash}-fails.drv`,
+      inputs: [at('lib-dev'), at('source')],
       derivation: { builder: '/bin/sh', args: ['-c', 'exit 3'], system: 'x86_64-linux' },
     });
   });
@@ -123,11 +128,32 @@ test("a request is what Nix's serve protocol says, in the bytes of the derivatio
     }
   }
   expect(words).toEqual([
-    ...[0x390c9deb, 0x207, 8, at('fails.drv')],
-    ...[1, 'out', at('fails'), 0, 0],
-    ...[1, at('source'), 'x86_64-linux', '/bin/sh'],
-    ...[2, '-c', 'exit 3 # \xe9'],
-    ...[2, 'name', 'fails', 'out', at('fails')],
-    ...[0, 0, 0, 0, 0, 1],
+    0x390c9deb,
+    0x207,
+    8,
+    at('fails.drv'),
+    1,
+    'out',
+    at('fails'),
+    0,
+    0,
+    1,
+    at('source'),
+    'x86_64-linux',
+    '/bin/sh',
+    2,
+    '-c',
+    'exit 3 # \xe9',
+    2,
+    'name',
+    'fails',
+    'out',
+    at('fails'),
+    0,
+    0,
+    0,
+    0,
+    0,
+    1,
   ]);
 });

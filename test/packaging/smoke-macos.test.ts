@@ -20,8 +20,10 @@ test('scripts/smoke-macos takes no directory that somebody has put in its way', 
       'for name in lk lk-smoke m; do ln -s "$1" "$SMOKE_DIR/$name.$$"; done; shift; exec "$@"';
     const argv = ['-c', plant, 'sh', join(dir, 'theirs'), script, 'qemu'];
     const env = {
-      ...{ PATH: `${join(dir, 'bin')}:${process.env['PATH'] ?? ''}`, HOME: dir },
-      ...{ SMOKE_DIR: join(dir, 'shared'), SMOKE_ASK: 'no' },
+      PATH: `${join(dir, 'bin')}:${process.env['PATH'] ?? ''}`,
+      HOME: dir,
+      SMOKE_DIR: join(dir, 'shared'),
+      SMOKE_ASK: 'no',
     };
     const ran = spawnSync('/bin/sh', argv, { env, encoding: 'utf8', timeout: 60_000 });
     expect(ran.stdout).toContain('FAILED   configure');

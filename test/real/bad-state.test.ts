@@ -167,9 +167,19 @@ test('a disk that another QEMU has open: the log names cause and remedy, and sta
   const name = process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
   const other = rig.run(
     [
-      ...[name, '-S', '-display', 'none', '-nodefaults', '-machine', 'virt,accel=tcg'],
-      ...['-drive', `file=${rig.layout.disk},format=raw,if=none,id=d`],
-      ...['-device', 'virtio-blk-pci,drive=d', '-monitor', 'stdio'],
+      name,
+      '-S',
+      '-display',
+      'none',
+      '-nodefaults',
+      '-machine',
+      'virt,accel=tcg',
+      '-drive',
+      `file=${rig.layout.disk},format=raw,if=none,id=d`,
+      '-device',
+      'virtio-blk-pci,drive=d',
+      '-monitor',
+      'stdio',
     ].map((word) => (process.arch === 'arm64' ? word : word.replace('virt,', 'q35,'))),
     { input: true },
   );

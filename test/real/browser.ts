@@ -37,9 +37,14 @@ export class Browser implements AsyncDisposable {
 
   constructor(program: string) {
     const argv = [
-      ...['--headless', '--remote-debugging-pipe', '--no-first-run', '--disable-gpu'],
+      '--headless',
+      '--remote-debugging-pipe',
+      '--no-first-run',
+      '--disable-gpu',
       // Its own sandbox needs what containers and root do not have; it shows a page of ours.
-      ...['--no-sandbox', '--disable-dev-shm-usage', `--user-data-dir=${this.#home}`],
+      '--no-sandbox',
+      '--disable-dev-shm-usage',
+      `--user-data-dir=${this.#home}`,
     ];
     const env = { PATH: process.env['PATH'] ?? '', HOME: this.#home };
     const stdio = ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] as const;
@@ -70,7 +75,8 @@ export class Browser implements AsyncDisposable {
     await ask('Page.navigate', { url });
     await this.#event('Page.loadEventFired');
     const { result, exceptionDetails } = await ask('Runtime.evaluate', {
-      ...{ expression, returnByValue: true },
+      expression,
+      returnByValue: true,
     });
     const complaints = this.#events.filter(({ method }) =>
       ['Runtime.exceptionThrown', 'Runtime.consoleAPICalled', 'Log.entryAdded'].includes(

@@ -81,7 +81,9 @@ test(
     // Behind another disk, and with no console where it is told that there is one.
     const firstDisk = diskIn(guests, 1, 'first');
     expect(await notes({ firstDisk, console: 'hvc0' })).toEqual([
-      ...['disk-check', 'disk-check', 'disk-grow'],
+      'disk-check',
+      'disk-check',
+      'disk-grow',
     ]);
     expect(readFileSync(firstDisk).every((byte) => byte === 0)).toBe(true);
 

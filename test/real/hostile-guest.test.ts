@@ -86,10 +86,14 @@ test('neither a build nor root in the guest does more than it may', async (conte
   };
 
   const words = [
-    ...[`tcp/10.0.2.2/${closed.port} closed`, `tcp/10.0.2.9/${closed.port} closed`],
-    ...[`tcp/10.0.2.2/${named.port} open`, `tcp/fec0::2/${closed.port} nowhere`],
-    ...['tcp/192.168.3.4/80 closed', 'tcp/169.254.169.254/80 closed'],
-    ...['udp/10.0.2.3/54 closed', 'udp/10.0.2.3/53 open'],
+    `tcp/10.0.2.2/${closed.port} closed`,
+    `tcp/10.0.2.9/${closed.port} closed`,
+    `tcp/10.0.2.2/${named.port} open`,
+    `tcp/fec0::2/${closed.port} nowhere`,
+    'tcp/192.168.3.4/80 closed',
+    'tcp/169.254.169.254/80 closed',
+    'udp/10.0.2.3/54 closed',
+    'udp/10.0.2.3/53 open',
   ];
   const file = join(rig.dir, 'fetcher.nix');
   writeFileSync(file, fetcher(words));

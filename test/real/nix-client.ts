@@ -17,10 +17,21 @@ export function nixBuild(rig: BuilderRig, file: string): Command {
   return rig.run(
     [
       'nix-build',
-      ...['--no-out-link', '--max-jobs', '0', '--store', nixStore(rig)],
+      '--no-out-link',
+      '--max-jobs',
+      '0',
+      '--store',
+      nixStore(rig),
       // Nobody else has these outputs, and to ask for them where there is no network takes five seconds.
-      ...['--option', 'build-users-group', '', '--option', 'substitute', 'false'],
-      ...['--builders', `@${rig.layout.machines}`, file],
+      '--option',
+      'build-users-group',
+      '',
+      '--option',
+      'substitute',
+      'false',
+      '--builders',
+      `@${rig.layout.machines}`,
+      file,
     ],
     { env: { ...nixEnv(rig), NIX_SSHOPTS: `-F ${config}` } },
   );

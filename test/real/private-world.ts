@@ -24,8 +24,16 @@ export interface Found {
  * of it with their first (setpriv(1), unshare(1), pid_namespaces(7)).
  */
 const untilWeEnd = [
-  ...['--pdeathsig', 'KILL', 'unshare', '--mount', '--propagation', 'private'],
-  ...['--pid', '--fork', '--kill-child', '--mount-proc'],
+  '--pdeathsig',
+  'KILL',
+  'unshare',
+  '--mount',
+  '--propagation',
+  'private',
+  '--pid',
+  '--fork',
+  '--kill-child',
+  '--mount-proc',
 ];
 
 /** Runs the script to its end with CHECKOUT NODE IMAGE_PREFIX PORT, and more words behind them. */

@@ -15,8 +15,11 @@ test('so it does with vfkit: each part killed, where the framework keeps the dis
   using vfkit = await VfkitRig.create();
   // The oldest vfkit, and the other answers to what nobody is sure of.
   vfkit.switch({
-    ...{ version: '0.6.0', lockLingersMs: 1_000 },
-    ...{ reboot: 'ends', hardStopReply: 'sent', canRequestStop: false },
+    version: '0.6.0',
+    lockLingersMs: 1_000,
+    reboot: 'ends',
+    hardStopReply: 'sent',
+    canRequestStop: false,
   });
   await using rig = await vfkit.builder(context);
   await isWell(rig, 'vfkit', 22);

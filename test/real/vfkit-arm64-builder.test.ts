@@ -62,7 +62,8 @@ test('an arm64 guest with its daemon: built in, killed in a build, slept through
 });
 
 const pidsOf = ({ vmPid = 0, networkPid = 0 }: { vmPid?: number; networkPid?: number }) => [
-  ...[vmPid, networkPid],
+  vmPid,
+  networkPid,
 ];
 
 /** As the host sleeps: everything of the builder stands still. */

@@ -87,10 +87,20 @@ async function writeSeed(at: Paths): Promise<void> {
     base: `${image}-initrd.img`,
     target: at('initrd'),
     seed: {
-      ...{ hostName: 'arm', timeS: Date.now() / 1000, mac },
-      ...{ address: '192.168.127.2/24', gateway: '192.168.127.1', nameservers: ['192.168.127.1'] },
-      ...{ vm: 'vfkit', agent: 'vsock', ssh: 'network' },
-      ...{ builderKeys: [], rootKeys: [], hostKey: host, nixConf: '', fence: [] },
+      hostName: 'arm',
+      timeS: Date.now() / 1000,
+      mac,
+      address: '192.168.127.2/24',
+      gateway: '192.168.127.1',
+      nameservers: ['192.168.127.1'],
+      vm: 'vfkit',
+      agent: 'vsock',
+      ssh: 'network',
+      builderKeys: [],
+      rootKeys: [],
+      hostKey: host,
+      nixConf: '',
+      fence: [],
     },
   });
 }
@@ -105,8 +115,12 @@ function words(at: Paths): string[] {
     `virtio-vsock,port=1024,socketURL=${at('agent')},connect`,
   ];
   return [
-    ...['-m', '1024', '--restful-uri', `unix://${at('rest')}`],
-    ...['-b', `linux,kernel=${image}-kernel,initrd=${at('initrd')},"cmdline=${cmdline}"`],
+    '-m',
+    '1024',
+    '--restful-uri',
+    `unix://${at('rest')}`,
+    '-b',
+    `linux,kernel=${image}-kernel,initrd=${at('initrd')},"cmdline=${cmdline}"`,
     ...devices.flatMap((device) => ['-d', device]),
   ];
 }

@@ -9,7 +9,10 @@ export async function makeProgram(directory: string, source: string): Promise<st
   const outfile = join(directory, 'program.mjs');
   await build({
     stdin: { contents: source, resolveDir: import.meta.dirname, loader: 'ts' },
-    ...{ bundle: true, outfile, platform: 'node', format: 'esm' },
+    bundle: true,
+    outfile,
+    platform: 'node',
+    format: 'esm',
     banner: { js: "import { createRequire as mk } from 'node:module'; const require = mk('/');" },
   });
   return outfile;

@@ -17,7 +17,10 @@ test('a worker that is killed leaves no process of its test, by its words or its
   for (const path of [kept, mine]) mkdirSync(path);
   const { outputFiles } = await build({
     stdin: { contents: worker, resolveDir: checkout, loader: 'ts' },
-    ...{ bundle: true, write: false, platform: 'node', format: 'cjs' },
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'cjs',
   });
   writeFileSync(join(dir, 'worker.js'), outputFiles[0]?.contents ?? '');
   const child = spawn(process.execPath, [join(dir, 'worker.js'), mine, kept], {

@@ -139,8 +139,10 @@ describe('the systemd unit', () => {
     try {
       const file = unitFile(directory, {
         ...values,
-        ...{ node: process.execPath, named: join(directory, 'node$') },
-        ...{ main: join(directory, 'main 100%.js'), namedMain: join(directory, 'main') },
+        node: process.execPath,
+        named: join(directory, 'node$'),
+        main: join(directory, 'main 100%.js'),
+        namedMain: join(directory, 'main'),
       });
       const path = join(directory, 'linuxkit-builder.service');
       writeFileSync(path, textOf(file));

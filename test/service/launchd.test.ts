@@ -216,9 +216,13 @@ describe('a job of the system', () => {
       });
       const sudo = `echo "$*" >>'${asked}'; echo 'a password is required' >&2; exit 1`;
       const service = launchdService({
-        ...{ uid: 501, plist: '/p', launchctl, isSystem: true },
+        uid: 501,
+        plist: '/p',
+        launchctl,
+        isSystem: true,
         asRoot: (argv) => ['/bin/sh', '-c', sudo, 'sudo', ...argv],
-        ...{ isChanged: () => false, onLoaded: () => expect.fail('nothing was loaded') },
+        isChanged: () => false,
+        onLoaded: () => expect.fail('nothing was loaded'),
         clock: { ...systemClock, sleep: () => Promise.reject(new Error('nothing to wait for')) },
         signal: new AbortController().signal,
       });

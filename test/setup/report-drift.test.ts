@@ -32,9 +32,13 @@ describe('settings that are others than root was told', needs('root'), () => {
     });
     if (drift === undefined) throw new Error('it was there');
     const status = statusOf({
-      ...{ state: { phase: 'ready', since: 0, attempt: 0 }, facts: {}, problems: [] },
-      ...{ daemon: { pid: 1, started: '1', boot: 'b', program: 'node' }, door: undefined },
-      ...{ config: undefined, runs: undefined },
+      state: { phase: 'ready', since: 0, attempt: 0 },
+      facts: {},
+      problems: [],
+      daemon: { pid: 1, started: '1', boot: 'b', program: 'node' },
+      door: undefined,
+      config: undefined,
+      runs: undefined,
     });
     const screen = { now: 0, width: Infinity, beside: { untold: drift } };
     const words =

@@ -82,16 +82,21 @@ describe("root's part", () => {
 describe('what root may be told by others', () => {
   test('is a few values; what is left out is as by default', () => {
     const rest = {
-      ...{ door: 'tcp', extraSystems: [], mandatoryFeatures: [] },
-      ...{ speedFactor: 1, protocol: 'ssh-ng' },
+      door: 'tcp',
+      extraSystems: [],
+      mandatoryFeatures: [],
+      speedFactor: 1,
+      protocol: 'ssh-ng',
     };
     expect(parseRootValues(JSON.stringify(rootValuesOf(request)))).toEqual({
       ...rootValuesOf(request),
       ...rest,
     });
     const more = {
-      ...{ extraSystems: ['i686-linux' as const], mandatoryFeatures: ['kvm'] },
-      ...{ speedFactor: 2, protocol: 'ssh' as const },
+      extraSystems: ['i686-linux' as const],
+      mandatoryFeatures: ['kvm'],
+      speedFactor: 2,
+      protocol: 'ssh' as const,
     };
     const told = rootValuesOf({ ...request, ...more });
     expect(told).toMatchObject(more);

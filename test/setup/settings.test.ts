@@ -62,7 +62,9 @@ describe('config.json', () => {
     expect(
       paths(
         newSettings({
-          ...{ asked: {}, reset: ['cpus'], host },
+          asked: {},
+          reset: ['cpus'],
+          host,
           existing: '{"cpus": 99}',
           diskBytes: undefined,
         }),

@@ -31,7 +31,10 @@ function boot({ rebootsInPlace = false } = {}) {
   const clock = new FakeClock();
   const seen: string[] = [];
   const watch = new BootWatch({
-    ...{ layout, clock, log: silent, agent: new GuestAgent({ path: layout.agent, clock }) },
+    layout,
+    clock,
+    log: silent,
+    agent: new GuestAgent({ path: layout.agent, clock }),
     lastLines: () => [],
     rebootsInPlace,
   });
@@ -139,7 +142,10 @@ test('a guest that was ready gives up no more: the line is a note', async () => 
   try {
     const said: string[] = [];
     const watch = new BootWatch({
-      ...{ layout, clock: systemClock, lastLines: () => [], rebootsInPlace: false },
+      layout,
+      clock: systemClock,
+      lastLines: () => [],
+      rebootsInPlace: false,
       agent: new GuestAgent({ path: layout.agent, clock: systemClock }),
       log: (_level, event, fields) => said.push(`${event} ${String(fields?.['name'])}`),
     });

@@ -44,7 +44,10 @@ async function endOf(said: readonly string[]) {
   const milestones: string[] = [];
   const path = join(dir, 'ring');
   const console = openConsole({
-    ...{ path, logPath: join(dir, 'log'), kind: 'ring', clock: new FakeClock() },
+    path,
+    logPath: join(dir, 'log'),
+    kind: 'ring',
+    clock: new FakeClock(),
     onLine: ({ text }) => {
       const milestone = readLine(text);
       if (milestone !== undefined) milestones.push(milestone.type);

@@ -32,13 +32,18 @@ async function guest(says: { readonly code: number; readonly uptimeS: number } |
   const stop = new AbortController();
   const agent = new GuestAgent({ path: join(dir, 'agent'), clock });
   const claims = new Claims({
-    ...{ agent, clock, signal: stop.signal },
+    agent,
+    clock,
+    signal: stop.signal,
     log: (_level, event) => tell(event),
     uptimeS: () => 30,
     onTrue: (news: BootNews) => tell(news.type),
   });
   return {
-    ...{ claims, told, clock, server },
+    claims,
+    told,
+    clock,
+    server,
     news: () => new Promise<void>((resolve) => (heard = resolve)),
     async [Symbol.asyncDispose]() {
       stop.abort(new Error('over'));

@@ -36,7 +36,11 @@ afterEach(() => {
 test('commands are carried out and answered', async () => {
   expect(await ask(layout, 'drain', systemClock)).toEqual({ ...nobody, open: 3 });
   expect(await ask(layout, 'door', systemClock)).toEqual({
-    ...{ held: 1, opening: 0, open: 2, loggedIn: 1, entering: 0 },
+    held: 1,
+    opening: 0,
+    open: 2,
+    loggedIn: 1,
+    entering: 0,
   });
   expect(await ask(layout, 'guest', systemClock)).toEqual({ builds: 2 });
   expect(await ask(layout, 'restart', systemClock)).toEqual({});

@@ -37,7 +37,11 @@ function begin(managed: boolean) {
   let failed: () => void = () => undefined;
   const gaveUp = new Promise<void>((resolve) => (failed = resolve));
   const left = daemon({
-    ...{ layout, clock, managed, signal: new AbortController().signal, doorSocket: '/nowhere' },
+    layout,
+    clock,
+    managed,
+    signal: new AbortController().signal,
+    doorSocket: '/nowhere',
     onStopSignal: (listener) => void listeners.push(listener),
     onStatus: ({ phase }) => phase === 'failed' && failed(),
     onStandby: () => undefined,

@@ -44,23 +44,17 @@ describe('a day in the log', () => {
     const day = dayIn(log, at(120));
     const places = day?.spans.map(({ place, from }) => [(from - begun) / minute, place]);
     expect(places).toEqual([
-      ...[
-        [0, 'stopped'],
-        [10, 'comes'],
-        [11, 'there'],
-        [35, 'goes'],
-        [36, 'suspended'],
-      ],
-      ...[
-        [60, 'comes'],
-        [61, 'there'],
-        [70, 'goes'],
-        [71, 'stopped'],
-      ],
-      ...[
-        [80, 'no-daemon'],
-        [100, 'trouble'],
-      ],
+      [0, 'stopped'],
+      [10, 'comes'],
+      [11, 'there'],
+      [35, 'goes'],
+      [36, 'suspended'],
+      [60, 'comes'],
+      [61, 'there'],
+      [70, 'goes'],
+      [71, 'stopped'],
+      [80, 'no-daemon'],
+      [100, 'trouble'],
     ]);
     expect(day?.counts).toEqual({ suspends: 1, stops: 1, wakes: 2, uses: 2 });
     expect(day?.uses.map(({ from, to }) => [from, to])).toEqual([
@@ -70,11 +64,9 @@ describe('a day in the log', () => {
     ]);
     const memory = day?.memory.map(({ at: when, bytes }) => [(when - begun) / minute, bytes / 1e6]);
     expect(memory?.filter(([, bytes]) => bytes !== 0)).toEqual([
-      ...[
-        [11, 400],
-        [20, 900],
-        [25, 500],
-      ],
+      [11, 400],
+      [20, 900],
+      [25, 500],
     ]);
     expect(memory?.some(([when, bytes]) => when === 36 && bytes === 0)).toBe(true);
   });
@@ -134,11 +126,9 @@ test('the log is told when somebody comes into the guest, when nobody is, and of
   residentBytes = undefined;
   pass(0);
   expect(told).toEqual([
-    ...[
-      ['guest-memory', 100e6],
-      ['guest-used', 100e6],
-      ['guest-memory', 500e6],
-    ],
+    ['guest-memory', 100e6],
+    ['guest-used', 100e6],
+    ['guest-memory', 500e6],
     ['guest-unused', 500e6],
   ]);
 });

@@ -5,7 +5,9 @@ import { mostGiB, type Place } from '../../src/supervisor/disk/disk-size.ts';
 const roomy: Place = { keepsHoles: true, freeGiB: 10, hasGiB: 0, takes: () => true };
 /** FAT, exFAT or HFS+ allocates what it is told at once: nothing is tried there that it takes. */
 const filling = (limitGiB: number): Place => ({
-  ...{ keepsHoles: false, freeGiB: 100, hasGiB: 0 },
+  keepsHoles: false,
+  freeGiB: 100,
+  hasGiB: 0,
   takes: (sizeGiB) => {
     if (sizeGiB > 4) throw new Error(`${sizeGiB} GiB are written with zeros`);
     return sizeGiB < limitGiB;

@@ -23,7 +23,10 @@ beforeEach(() => {
   end = new AbortController();
   [shortage, causes, lost, resumed] = [undefined, [], [], []];
   trouble = new DiskTrouble({
-    ...{ clock, signal: end.signal, layout: layoutOf(dir), log: () => undefined },
+    clock,
+    signal: end.signal,
+    layout: layoutOf(dir),
+    log: () => undefined,
     resume: () => {
       resumed.push(clock.monotonic());
       trouble.resumed();

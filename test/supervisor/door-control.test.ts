@@ -10,14 +10,14 @@ import { Client, echoing, fakeGuest, greetingLine, until, type FakeGuest } from 
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 const host: HostFacts = {
-  ...{
-    arch: 'x64' as const,
-    platform: 'linux' as const,
-    cpus: 4,
-    memoryMiB: 16_384,
-    isLimited: false,
-  },
-  ...{ diskGiB: 200, diskFreeGiB: 100, hasBattery: false },
+  arch: 'x64' as const,
+  platform: 'linux' as const,
+  cpus: 4,
+  memoryMiB: 16_384,
+  isLimited: false,
+  diskGiB: 200,
+  diskFreeGiB: 100,
+  hasBattery: false,
 };
 
 const into = ({ tunnel }: FakeGuest) => ({

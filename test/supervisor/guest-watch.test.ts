@@ -24,7 +24,13 @@ test('a guest that was ready has panicked where that was its last word, and its 
   const facts = new StartFacts({ clock, log: silent, onChange: () => undefined });
   const running = { tried: { driver: vmDrivers.qemu } };
   const guest = new GuestWatch({
-    ...{ layout, clock, log: silent, signal: over.signal, facts, running, row: vmPrograms.qemu },
+    layout,
+    clock,
+    log: silent,
+    signal: over.signal,
+    facts,
+    running,
+    row: vmPrograms.qemu,
     tell: (event) => told.push(event),
   });
   guest.openConsole();

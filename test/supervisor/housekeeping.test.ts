@@ -16,10 +16,17 @@ function rig() {
   const clock = new FakeClock();
   const asked: string[] = [];
   const at = {
-    ...{ traffic: 0 as number | undefined, counts: nobody, hasWaiting: false, ready: true },
-    ...{ withheld: [] as boolean[], freeGiB: 30, code: 0, logged: [] as string[] },
+    traffic: 0 as number | undefined,
+    counts: nobody,
+    hasWaiting: false,
+    ready: true,
+    withheld: [] as boolean[],
+    freeGiB: 30,
+    code: 0,
+    logged: [] as string[],
     /** What it says to whoever tells a collection to end, and asks it to trim; the last one stands. */
-    ...{ stops: [0] as number[], trim: 0 as number | Promise<never> },
+    stops: [0] as number[],
+    trim: 0 as number | Promise<never>,
     end: undefined as ((ended: GuestExec) => void) | undefined,
     lose: undefined as ((why: Error) => void) | undefined,
   };
@@ -46,7 +53,8 @@ function rig() {
   });
   const agent = { exec };
   const housekeeping = new Housekeeping({
-    ...{ clock, layout: { root: '/' } },
+    clock,
+    layout: { root: '/' },
     log: (_, event) => void at.logged.push(event),
     signal: new AbortController().signal,
     agent: () => (at.ready ? agent : undefined),
@@ -220,7 +228,9 @@ describe('a collection', () => {
     });
     await finish(143);
     expect(await collected).toEqual({
-      ...{ isDone: false, diskBytes: 40 * GiB, diskFreeBytes: 30 * GiB },
+      isDone: false,
+      diskBytes: 40 * GiB,
+      diskFreeBytes: 30 * GiB,
     });
     const again = housekeeping.collect();
     await finish();

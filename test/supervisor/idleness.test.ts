@@ -11,8 +11,11 @@ function rig() {
   const clock = new FakeClock();
   const at = {
     onLook: (): unknown => undefined,
-    ...{ counts: nobody, inside: quiet as typeof quiet | undefined, looks: 0 },
-    ...{ pressure: undefined as 'battery' | 'memory' | undefined, isAsked: false },
+    counts: nobody,
+    inside: quiet as typeof quiet | undefined,
+    looks: 0,
+    pressure: undefined as 'battery' | 'memory' | undefined,
+    isAsked: false,
   };
   let afterMs: number | undefined = 10 * minute;
   const idle: (number | string)[] = [];

@@ -33,12 +33,16 @@ import { FakeClock } from '../fakes/fake-clock.ts';
 
 const at = '2026-01-01T00:00:00.000Z';
 const failure = (kind: string, blames?: Failure['blames']): Failure => ({
-  ...{ kind, message: 'It did not.', hint: 'h', exit: 69 },
+  kind,
+  message: 'It did not.',
+  hint: 'h',
+  exit: 69,
   ...(blames === undefined ? {} : { blames }),
 });
 const rejected = (image: string) => ({ image, at: '2026-01-01T00:00:00.000Z', message: 'no' });
 const images = (newest?: string, good?: string, bad?: string): Images => ({
-  ...{ newest, good },
+  newest,
+  good,
   rejected: bad === undefined ? undefined : rejected(bad),
 });
 
@@ -141,7 +145,11 @@ describe('images on the disk', () => {
     );
     const manifest = (nix: string, indexDate: string) =>
       JSON.stringify({
-        ...{ arch: 'amd64', kernelVersion: '6', inputs: {}, suite: 's', indexDate },
+        arch: 'amd64',
+        kernelVersion: '6',
+        inputs: {},
+        suite: 's',
+        indexDate,
         packages: { ...packages, 'nix-bin': nix },
         squashfs: { tool: 't', version: '1', options: [] },
         files: Object.fromEntries(

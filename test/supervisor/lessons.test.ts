@@ -66,7 +66,8 @@ test.each([
     const panicked: Failure = { ...failure, kind, blames: 'image', recovery: 'retry' };
     const images = { newest: 'new', good: 'old', rejected: undefined };
     const tried = {
-      ...{ driver: vmDrivers.qemu, used: { accelerator, program: '/qemu' } },
+      driver: vmDrivers.qemu,
+      used: { accelerator, program: '/qemu' },
       image: { prefix: '/p', images },
     };
     const guest = { has: () => true };

@@ -206,7 +206,10 @@ describe('a guest that nobody needs', () => {
     const end = (event: Event) => after(after(suspending.state, event).state, childrenGone).state;
     const childrenGone = { type: 'children-gone' } as const;
     expect(end({ type: 'suspended', saved })).toEqual({
-      ...{ phase: 'away', since: 30, why: asked, saved },
+      phase: 'away',
+      since: 30,
+      why: asked,
+      saved,
     });
     for (const event of [
       { type: 'suspended', saved: undefined },
@@ -306,7 +309,8 @@ describe('a guest that nobody needs', () => {
     };
     const away = after(failed, { type: 'rest', why: { type: 'asked' } }).state;
     expect(after(away, { type: 'wanted', why: 'w' }).state).toEqual({
-      ...{ phase: 'starting', attempt: 1 },
+      phase: 'starting',
+      attempt: 1,
       since: away.since + 10,
     });
   });

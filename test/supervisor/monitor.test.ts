@@ -80,7 +80,9 @@ class Guest {
       greets: (signal) =>
         this.greets ? Promise.resolve(true) : silence(signal).catch(() => false),
       logins: new Logins({
-        ...{ clock: this.clock, log: silent, signal: this.end.signal },
+        clock: this.clock,
+        log: silent,
+        signal: this.end.signal,
         logIn: (signal) => {
           this.logins.push(this.clock.monotonic() - this.begun);
           return this.login === undefined ? this.#hang(signal) : Promise.resolve(this.login);

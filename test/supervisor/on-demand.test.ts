@@ -64,8 +64,16 @@ test('goes when nobody uses it, and comes back for a client of ssh and for nobod
   supervisor.dispatch({ type: 'stop' });
   await reaches('stopped');
   expect(phases).toEqual([
-    ...['starting', 'booting', 'ready', 'stopping', 'away'],
-    ...['starting', 'booting', 'ready', 'stopping', 'stopped'],
+    'starting',
+    'booting',
+    'ready',
+    'stopping',
+    'away',
+    'starting',
+    'booting',
+    'ready',
+    'stopping',
+    'stopped',
   ]);
 });
 
@@ -88,8 +96,13 @@ test('comes back at once for a client that comes while it goes', async () => {
   await seen(() => supervisor.status().sentence.includes('a client is waiting'));
   await getReady();
   expect(phases).toEqual([
-    ...['starting', 'booting', 'ready', 'stopping'],
-    ...['starting', 'booting', 'ready'],
+    'starting',
+    'booting',
+    'ready',
+    'stopping',
+    'starting',
+    'booting',
+    'ready',
   ]);
   client.socket.destroy();
   supervisor.dispatch({ type: 'stop' });
@@ -201,7 +214,8 @@ test('may begin without a guest', async () => {
     seen,
     doorControl,
   } = await rig(world, {
-    ...{ type: 'rest', why },
+    type: 'rest',
+    why,
   });
   await seen(() => supervisor.status().door !== undefined);
   expect([phases, world.starts]).toEqual([['away'], 0]);
@@ -224,12 +238,15 @@ test('wakes the guest for a client that came while the door was being opened', a
     return Promise.resolve().then(() => void (doorControl.hasWaiting = true));
   };
   const onDemand: OnDemand = new OnDemand({
-    ...{ clock: new FakeClock(), log: () => undefined, onDoor: () => undefined },
+    clock: new FakeClock(),
+    log: () => undefined,
+    onDoor: () => undefined,
     doorControl: () =>
       Object.assign(doorControl, { open, hold: () => undefined }) as unknown as DoorControl,
     state: () => ({ phase: 'away', since: 0, why: { type: 'unused', forMs: 60_000 } }),
     config: () => world.config,
-    ...{ layout: world.layout, scope: () => undefined },
+    layout: world.layout,
+    scope: () => undefined,
     dispatch: (event) => wanted.push(event),
   });
   await onDemand.awaitClients();
@@ -242,15 +259,20 @@ test('holds nobody for a guest that has been given up again while the door was b
   const failed = { phase: 'failed', since: 0, attempt: 1, because: { kind: 'x' } };
   const states = [failed, { ...failed, until: 60_000 }];
   const doorControl = {
-    ...{ isDraining: false, hasWaiting: false, hold: () => told.push('held') },
+    isDraining: false,
+    hasWaiting: false,
+    hold: () => told.push('held'),
     open: () => Promise.resolve().then(() => void states.shift()),
   };
   const onDemand = new OnDemand({
-    ...{ clock: new FakeClock(), log: () => undefined, onDoor: () => told.push('told') },
+    clock: new FakeClock(),
+    log: () => undefined,
+    onDoor: () => told.push('told'),
     doorControl: () => doorControl as unknown as DoorControl,
     state: () => states[0] as never,
     config: () => world.config,
-    ...{ layout: world.layout, scope: () => undefined },
+    layout: world.layout,
+    scope: () => undefined,
     dispatch: ({ type }) => told.push(type),
   });
   await onDemand.awaitClients();
@@ -274,11 +296,14 @@ test('a collection holds the door by itself, and lets go whatever was drained fo
     },
   };
   const onDemand = new OnDemand({
-    ...{ clock: new FakeClock(), log: () => undefined, onDoor: () => door.push('told') },
+    clock: new FakeClock(),
+    log: () => undefined,
+    onDoor: () => door.push('told'),
     doorControl: () => doorControl as unknown as DoorControl,
     state: () => ({ phase: 'ready', since: 0, failures: [] }) as never,
     config: () => world.config,
-    ...{ layout: world.layout, scope: () => scope as never },
+    layout: world.layout,
+    scope: () => scope as never,
     dispatch: () => undefined,
   });
   const collected = onDemand.collect();

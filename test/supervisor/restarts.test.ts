@@ -56,7 +56,11 @@ async function live(
   const { layout, config } = world;
   const supervisor: Supervisor = new Supervisor(
     {
-      ...{ layout, log, daemon, onStatus, doorSocket: '/nowhere' },
+      layout,
+      log,
+      daemon,
+      onStatus,
+      doorSocket: '/nowhere',
       clock: systemClock,
       policy: restless,
       isOurs: () => true,
@@ -98,8 +102,13 @@ test('what an earlier daemon left is looked for once; again when somebody holds 
   const events = await live(world, 5, () => undefined);
   const told = events.filter((event) => ['leftovers-judged', 'accelerator'].includes(event));
   expect(told).toEqual([
-    ...['leftovers-judged', 'accelerator', 'accelerator', 'accelerator'],
-    ...['leftovers-judged', 'accelerator', 'accelerator'],
+    'leftovers-judged',
+    'accelerator',
+    'accelerator',
+    'accelerator',
+    'leftovers-judged',
+    'accelerator',
+    'accelerator',
   ]);
   expect(readFileSync(count, 'utf8')).toHaveLength(5);
   // Each start has its record, and is not taken from the log.
@@ -153,7 +162,8 @@ test.each([
   const { layout, config } = world;
   const clock = new FakeClock();
   const context = {
-    ...{ clock, log: silent },
+    clock,
+    log: silent,
     layout: { ...layout, networkOutput: join(layout.state, output) },
   };
   const plan = { program: 'sleep', argv: ['60'], env: {}, cwd };
@@ -239,9 +249,7 @@ test('an image with other bytes than it was made with is booted once, and named'
   while (seen.at(-1)?.phase !== 'failed') await clock.advance(1);
   expect(seen.at(-1)?.because?.kind).toBe('image-wrong-hash');
   const phases = seen.map(({ phase }) => phase).filter((phase, n, all) => phase !== all[n - 1]);
-  expect(phases).toEqual([
-    ...['starting', 'stopping', 'backing-off', 'starting', 'stopping', 'failed'],
-  ]);
+  expect(phases).toEqual(['starting', 'stopping', 'backing-off', 'starting', 'stopping', 'failed']);
   supervisor.dispatch({ type: 'stop' });
   await supervisor.left;
 });

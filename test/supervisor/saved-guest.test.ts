@@ -49,7 +49,10 @@ afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
 
 const launch = { program: '/bin/sh', argv: ['-m', '1024'], env: { PATH: '/bin' }, cwd: '/' };
 const input: IdentityInput = {
-  ...{ program: '/bin/sh', launch, accelerator: 'tcg', madeFrom: 'image and settings' },
+  program: '/bin/sh',
+  launch,
+  accelerator: 'tcg',
+  madeFrom: 'image and settings',
 };
 const at = '2026-11-28T00:00:00.000Z';
 const commit = () =>
@@ -152,7 +155,9 @@ test('a file that nobody has gone on with goes when its start has ended; a guest
   const scope = {
     running: {},
     guest: {
-      ...{ gotReady: false, has: () => false, closeConsole: () => Promise.resolve() },
+      gotReady: false,
+      has: () => false,
+      closeConsole: () => Promise.resolve(),
       agent: { close: () => undefined },
     },
   } as unknown as Scope;

@@ -42,13 +42,11 @@ beforeEach(async () => {
 afterEach(() => world[Symbol.asyncDispose]());
 
 const input = (changes: Partial<BootInput> = {}): BootInput => ({
-  ...{
-    config: world.config,
-    layout: world.layout,
-    vm: 'qemu',
-    row: vmPrograms.qemu,
-    guest: userNetwork.guest,
-  },
+  config: world.config,
+  layout: world.layout,
+  vm: 'qemu',
+  row: vmPrograms.qemu,
+  guest: userNetwork.guest,
   ...changes,
 });
 const lay = (wanted = input()) => files.stage(chooseImage(wanted.config, wanted.layout), wanted);

@@ -45,6 +45,7 @@ test('what is held against a way is told once, and why a program was taken is wh
   expect(facts.all).toMatchObject({ accelerator: 'tcg', rejected });
   facts.noteChoice({ driver: vmDrivers.qemu, why: 'It translates.', rejected });
   expect(facts.all).toMatchObject({
-    ...{ vmChoice: { vm: 'qemu', why: 'It translates.' }, rejected },
+    vmChoice: { vm: 'qemu', why: 'It translates.' },
+    rejected,
   });
 });

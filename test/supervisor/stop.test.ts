@@ -33,7 +33,11 @@ function slowVm(clock: FakeClock) {
       },
     },
     {
-      ...{ clock, layout: layoutOf('/nowhere'), frozen: false, dead: false, isOurs: () => false },
+      clock,
+      layout: layoutOf('/nowhere'),
+      frozen: false,
+      dead: false,
+      isOurs: () => false,
       log: (_level, event) => void seen.events.push(event),
       agent: () => undefined,
       listens: () => false,

@@ -72,11 +72,17 @@ function rig(odd: Odd = {}) {
       },
       guest: {
         keeping: { identity, basis: 'b', bootedAt, resumes: 0, keys: 'k' },
-        ...{ keys: 'k', names: { areOthers: false }, wasReady: true, resumed: undefined },
+        keys: 'k',
+        names: { areOthers: false },
+        wasReady: true,
+        resumed: undefined,
         ...odd.planned,
       },
     },
-    ...{ facts: { all: {} }, config, signal: over.signal, guest: undefined as unknown },
+    facts: { all: {} },
+    config,
+    signal: over.signal,
+    guest: undefined as unknown,
     end: () => {
       done.push('end');
       over.abort();
@@ -97,7 +103,10 @@ function rig(odd: Odd = {}) {
   };
   const events: Event[] = [];
   const suspending = new Suspending({
-    ...{ layout, clock: systemClock, log: () => undefined, scope: () => scope as unknown as Scope },
+    layout,
+    clock: systemClock,
+    log: () => undefined,
+    scope: () => scope as unknown as Scope,
     doorControl: () =>
       Object.assign(doorControl, { hold: () => undefined }) as unknown as DoorControl,
     config: () => config as never,

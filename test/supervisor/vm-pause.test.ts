@@ -26,7 +26,11 @@ beforeEach(() => {
   machine = undefined;
   setTime = () => Promise.resolve();
   vmPause = new VmPause({
-    ...{ clock, awake, signal: end.signal, layout: layoutOf(dir), log: () => undefined },
+    clock,
+    awake,
+    signal: end.signal,
+    layout: layoutOf(dir),
+    log: () => undefined,
     agent: { setTime: () => setTime() },
     machine: () => machine as VmControl | undefined,
     monitor: () => ({ halt: () => told.push('halt'), resume: () => told.push('resume') }),

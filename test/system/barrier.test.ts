@@ -21,7 +21,8 @@ const isRoot = process.getuid?.() === 0;
 /** Root is kept from nothing. */
 const asNobody = (path: string) =>
   spawnSync(process.execPath, [program, path], {
-    ...{ encoding: 'utf8', env: {} },
+    encoding: 'utf8',
+    env: {},
     ...(isRoot && { uid: 65_534, gid: 65_534 }),
   }).stdout.trim();
 

@@ -18,7 +18,10 @@ beforeAll(async () => {
       contents: `import { tryProgram } from './src/system/process/find-program.ts'; console.log(tryProgram(process.argv[2], '/nowhere'));`,
       resolveDir: checkout,
     },
-    ...{ bundle: true, write: false, platform: 'node', format: 'cjs' },
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'cjs',
   });
   writeFileSync(join(dir, 'look.js'), outputFiles[0]?.contents ?? '');
 });

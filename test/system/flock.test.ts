@@ -87,7 +87,9 @@ test(
       // Root may have any number; nobody else has this one.
       chownSync(room, 54_322, 54_322);
       const { stdout } = spawnSync(process.execPath, [program, join(room, 'lock')], {
-        ...{ uid: 54_322, gid: 54_322, encoding: 'utf8' },
+        uid: 54_322,
+        gid: 54_322,
+        encoding: 'utf8',
       });
       expect(stdout).toBe('cannot-start\n');
     } finally {

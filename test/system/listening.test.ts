@@ -39,7 +39,9 @@ const program = (paths: readonly string[]): Launch => ({
      for (const fd of process.argv.slice(1)) createServer((socket) => socket.end(fd)).listen({ fd: Number(fd) });`,
     ...paths.map((_, n) => String(firstSocketFd + n)),
   ],
-  ...{ env: {}, cwd: dir, sockets: paths },
+  env: {},
+  cwd: dir,
+  sockets: paths,
 });
 const begin = async (paths: readonly string[]): Promise<Child> => {
   const files = { output: join(dir, 'out'), lock: join(dir, 'lock') };

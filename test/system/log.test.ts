@@ -59,7 +59,8 @@ test.each([
 test('a full disk loses lines, and nothing else', async () => {
   const program = await makeProgram(dir, logger);
   expect(await outcome(runProgram(program, ['/dev/full', 'exit']))).toEqual({
-    ...{ code: 0, signal: null },
+    code: 0,
+    signal: null,
     said: '',
   });
 });

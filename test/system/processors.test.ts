@@ -26,8 +26,12 @@ test('is asked on macOS alone', () => {
 });
 
 const host: HostFacts = {
-  ...{ arch: 'arm64', platform: 'darwin', cpus: 10, memoryMiB: 16_384 },
-  ...{ diskGiB: 500, diskFreeGiB: 100 },
+  arch: 'arm64',
+  platform: 'darwin',
+  cpus: 10,
+  memoryMiB: 16_384,
+  diskGiB: 500,
+  diskFreeGiB: 100,
 };
 const configOf = (json: object, facts: HostFacts) => {
   const parsed = checkConfig(json, facts);

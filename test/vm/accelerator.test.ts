@@ -84,7 +84,8 @@ const inputOf = (script: string, { accelerator = 'auto', system = native, ...wis
   config: config(accelerator, system, wish.memoryMiB),
   program: program(script),
   bundle: bundleAt(join(layout.root, 'x')),
-  ...{ layout, kvm: wish.kvm ?? device() },
+  layout,
+  kvm: wish.kvm ?? device(),
 });
 const never = new AbortController().signal;
 const choose = (script: string, wish: Wish = {}, clock: Clock = systemClock) =>
@@ -246,7 +247,9 @@ test('a guest of another system is emulated, without a trial of what cannot run 
 
 test('a forced one is not tried', async () =>
   expect(await choose('exit 1', { accelerator: 'tcg' })).toEqual({
-    ...{ accelerator: 'tcg', rejected: [], tried: false },
+    accelerator: 'tcg',
+    rejected: [],
+    tried: false,
   }));
 
 // Behaviour 27: An accelerator that fails later is not used again until the host reboots, and the same start goes on with

@@ -32,16 +32,25 @@ const install = (...names: string[]) => {
 const asked = (vm: 'auto' | 'qemu' | 'vfkit' = 'auto') =>
   ({
     config: { vm, system, cpus: 2, network: 'auto', accelerator: 'auto' },
-    ...{ layout, path: join(dir, 'bin'), kvm: join(dir, 'kvm') },
+    layout,
+    path: join(dir, 'bin'),
+    kvm: join(dir, 'kvm'),
   }) as const;
 const failure = (kind: string): Failure => ({
-  ...{ kind, message: 'It cannot.', hint: 'Look.', exit: Exit.unavailable },
+  kind,
+  message: 'It cannot.',
+  hint: 'Look.',
+  exit: Exit.unavailable,
 });
 const at = '2026-01-01T00:00:00.000Z';
 let learnt: Verdict | undefined;
 const lose = (kind: string, changes: object = {}) => {
   const lesson = vmLesson(failure(kind), {
-    ...{ ...asked(), driver: vmDrivers.vfkit, at, attempt: 1, isMute: false },
+    ...asked(),
+    driver: vmDrivers.vfkit,
+    at,
+    attempt: 1,
+    isMute: false,
     ...changes,
   });
   learnt = lesson.verdict;
@@ -162,7 +171,8 @@ describe('the program of a builder that is there', () => {
   test('says with which build a better one failed, and another build is tried', () => {
     keepVm(layout, 'qemu', { vfkit: 'an old build', hyperkit: 'ENOENT' });
     expect(readKept(layout)).toEqual({
-      ...{ vm: 'qemu', failed: { vfkit: 'an old build', hyperkit: 'ENOENT' } },
+      vm: 'qemu',
+      failed: { vfkit: 'an old build', hyperkit: 'ENOENT' },
     });
     install(qemu, 'vfkit', 'gvproxy');
     expect(factsOf(asked()).changed).toEqual(['hyperkit', 'vfkit']);

@@ -40,7 +40,7 @@ describe('the floors', () => {
     const within = (version: string) => isWithin(version, floor);
     expect(
       ['6.12.117-1', '6.12.999-1', '6.13-1', '6.17.8-1~bpo13+1', '6.1.5-1'].map(within),
-    ).toEqual([...[true, true, false, false, false]]);
+    ).toEqual([true, true, false, false, false]);
     expect(describeFloor(floor)).toMatch(/ and below 6\.13: from that version on .*Rosetta/);
   });
 

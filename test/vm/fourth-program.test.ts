@@ -39,12 +39,21 @@ test('a network goes with it by its link, and the plan says how', async () => {
   writeFileSync(join(bin, 'gvproxy'), '', { mode: 0o755 });
   expect(networksOf(fourthRow)).toEqual(['user', 'gvproxy']);
   const network = chooseNetwork({
-    ...{ config: { network: 'gvproxy' }, row: fourthRow, layout, path: bin },
+    config: { network: 'gvproxy' },
+    row: fourthRow,
+    layout,
+    path: bin,
   });
   expect(network?.link).toBe('vfkit-dgram');
   const plan = planOf({
-    ...{ config, layout, driver: fourth, program: '/fourth', network },
-    ...{ bundle: bundleAt('/b'), cmdline: 'quiet', accelerator: 'tcg' },
+    config,
+    layout,
+    driver: fourth,
+    program: '/fourth',
+    network,
+    bundle: bundleAt('/b'),
+    cmdline: 'quiet',
+    accelerator: 'tcg',
   });
   expect(plan.network?.argv.slice(0, 2)).toEqual([
     '-listen-vfkit',
@@ -78,9 +87,12 @@ test('it runs a guest, which is told by channel where it is reached, and ends it
   const { running, guest } = scope;
   const { child } = await start(
     {
-      ...{ ...shared, bootFiles: new Staging({ ...shared, isOurs }) },
+      ...shared,
+      bootFiles: new Staging({ ...shared, isOurs }),
       verdicts: new Verdicts(layout.verdicts),
-      ...{ isClear: false, isDoubtful: false, afresh: false },
+      isClear: false,
+      isDoubtful: false,
+      afresh: false,
     },
     scope,
   );
@@ -94,8 +106,12 @@ test('it runs a guest, which is told by channel where it is reached, and ends it
   expect(guest.lastLines()).toEqual(['Linux version 6.1']);
   scope.end();
   await stop(running, {
-    ...{ ...shared, isOurs },
-    ...{ agent: () => undefined, listens: () => false, frozen: false, dead: true },
+    ...shared,
+    isOurs,
+    agent: () => undefined,
+    listens: () => false,
+    frozen: false,
+    dead: true,
     closeConsole: () => guest.closeConsole(isOurs),
     now: AbortSignal.abort(),
   });

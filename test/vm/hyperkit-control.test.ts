@@ -37,7 +37,9 @@ const makeVsock = async () => {
 const attach = async (clock: Clock = systemClock, isNew = false) =>
   (machine = await attachHyperkit({
     isNew,
-    ...{ layout, clock, signal: new AbortController().signal },
+    layout,
+    clock,
+    signal: new AbortController().signal,
     network: { name: 'vpnkit', guest: { address: '', gateway: '', nameservers: [] } },
     signalVm: (name) => signals.push(name),
   }));

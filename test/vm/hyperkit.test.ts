@@ -15,8 +15,12 @@ import { parse, type Machine } from '../rig/hyperkit/command-line.ts';
 let dir = '';
 const at = (name: string) => join(dir, name);
 const host: HostFacts = {
-  ...{ arch: 'x64', platform: 'darwin', cpus: 16, memoryMiB: 65_536 },
-  ...{ diskGiB: 500, diskFreeGiB: 100 },
+  arch: 'x64',
+  platform: 'darwin',
+  cpus: 16,
+  memoryMiB: 65_536,
+  diskGiB: 500,
+  diskFreeGiB: 100,
 };
 /** A bzImage's head: `HdrS` and its protocol's version. */
 const kernel = (version: number) => {
@@ -44,8 +48,13 @@ function inputOf(changes: Partial<PlanInput> = {}, root = '/s'): PlanInput {
   const layout = layoutOf(root);
   const uuid = 'f8356af6-1ccb-8a8a-81be-7bd003899571';
   return {
-    ...{ config: configOf({ cpus: 2, memoryMiB: 2048 }), layout, uuid },
-    ...{ bundle: bundleAt(at('builder')), cmdline: 'quiet', program: '/h', accelerator: 'hvf' },
+    config: configOf({ cpus: 2, memoryMiB: 2048 }),
+    layout,
+    uuid,
+    bundle: bundleAt(at('builder')),
+    cmdline: 'quiet',
+    program: '/h',
+    accelerator: 'hvf',
     network: vpnkit.network({ layout, link: 'vpnkit', uuid }),
     ...changes,
   };
@@ -83,13 +92,20 @@ describe('the command line', () => {
   test('means what the config says', () => {
     const machine = machineOf(inputOf());
     expect(machine).toMatchObject({
-      ...{ cpus: 2, memoryMiB: 2048, hasAcpi: true, pidfile: undefined },
-      ...{ kernel: '/s/nix-state/kernel', initrd: '/s/nix-state/initrd' },
+      cpus: 2,
+      memoryMiB: 2048,
+      hasAcpi: true,
+      pidfile: undefined,
+      kernel: '/s/nix-state/kernel',
+      initrd: '/s/nix-state/initrd',
       cmdline: 'quiet console=ttyS0 linuxkit-builder.vm=hyperkit',
     });
     expect(machine.devices).toContainEqual({ kind: 'disk', path: '/s/nix-disk', readOnly: false });
     expect(machine.devices).toContainEqual({
-      ...{ kind: 'sock', cid: 3, directory: '/s/nix-state', forwards: [] },
+      kind: 'sock',
+      cid: 3,
+      directory: '/s/nix-state',
+      forwards: [],
     });
   });
 
@@ -97,7 +113,9 @@ describe('the command line', () => {
     const { layout, uuid } = inputOf();
     const network = gvproxy.network({ layout, link: 'vpnkit', uuid });
     expect(machineOf(inputOf({ network })).devices).toContainEqual({
-      ...{ kind: 'vpnkit', path: '/s/nix-state/vpnkit_eth.sock', preferredIpv4: undefined },
+      kind: 'vpnkit',
+      path: '/s/nix-state/vpnkit_eth.sock',
+      preferredIpv4: undefined,
       uuid: 'c3d68012-0208-11ea-9fd7-f2189899ab08',
     });
   });

@@ -13,7 +13,10 @@ const made = (securityDays: number | undefined, mainDays = 100) => ({
   ],
 });
 const news = (securityDays: number, newer: number): ImageNews => ({
-  ...{ version: 1, lookedAt: daysAgo(0), securityDate: daysAgo(securityDays), newer },
+  version: 1,
+  lookedAt: daysAgo(0),
+  securityDate: daysAgo(securityDays),
+  newer,
 });
 const words = (...[manifest, found]: [ReturnType<typeof made>, ImageNews?]) =>
   describeAge(ageOf(manifest, found, now));

@@ -17,10 +17,22 @@ test('the way to the guest is the socket that QEMU made, else the port that it c
   mkdirSync(layout.state);
   const { guestSsh: path } = layout;
   const qemu = spawn('qemu-system-x86_64', [
-    ...['-M', 'pc', '-S', '-nodefaults', '-display', 'none', '-accel', 'tcg', '-m', '64'],
-    ...['-netdev', 'user,id=n,hostfwd=tcp:127.0.0.1:0-:22'],
-    ...['-device', 'virtio-net-pci,netdev=n,romfile='],
-    ...['-qmp', `unix:${layout.qmp},server=on,wait=off`],
+    '-M',
+    'pc',
+    '-S',
+    '-nodefaults',
+    '-display',
+    'none',
+    '-accel',
+    'tcg',
+    '-m',
+    '64',
+    '-netdev',
+    'user,id=n,hostfwd=tcp:127.0.0.1:0-:22',
+    '-device',
+    'virtio-net-pci,netdev=n,romfile=',
+    '-qmp',
+    `unix:${layout.qmp},server=on,wait=off`,
   ]);
   const ended = once(qemu, 'exit');
   const socket = createServer();

@@ -24,16 +24,29 @@ afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
 /** One that is ended with its scope. */
 async function boot(...more: readonly string[]) {
   const process = spawn('qemu-system-x86_64', [
-    ...['-M', 'pc', '-nodefaults', '-display', 'none', '-accel', 'tcg', '-m', '64', ...more],
-    ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
-    ...['-qmp', `unix:${layout.qmp},server=on,wait=off`],
+    '-M',
+    'pc',
+    '-nodefaults',
+    '-display',
+    'none',
+    '-accel',
+    'tcg',
+    '-m',
+    '64',
+    ...more,
+    '-sandbox',
+    'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
+    '-qmp',
+    `unix:${layout.qmp},server=on,wait=off`,
   ]);
   const ended = once(process, 'exit');
   const { signal } = new AbortController();
   const qmp = await connectQmp({ path: layout.qmp, clock: systemClock, signal });
   const memory = new QemuMemory(qmp, { clock: systemClock, socket: layout.memorySocket });
   return {
-    ...{ qmp, memory, ended },
+    qmp,
+    memory,
+    ended,
     state: async () => fieldsOf(await qmp.execute('query-status'))['status'],
     [Symbol.asyncDispose]: async () => {
       qmp.close();

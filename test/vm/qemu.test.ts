@@ -129,8 +129,14 @@ test('a QEMU is kept in its sandbox and forwards a socket, where it can', async 
   const { signal } = new AbortController();
   const program = findProgram(qemuProgram(config));
   const input = {
-    ...{ config, layout: layoutOf('/s'), bundle: bundleAt('/s/image/builder'), cmdline: 'quiet' },
-    ...{ program, accelerator: 'tcg' as const, network: userNetwork, uuid: '' },
+    config,
+    layout: layoutOf('/s'),
+    bundle: bundleAt('/s/image/builder'),
+    cmdline: 'quiet',
+    program,
+    accelerator: 'tcg' as const,
+    network: userNetwork,
+    uuid: '',
   };
   const words = (abilities?: Abilities) => qemuPlan({ ...input, abilities }).argv.join(' ');
   const unable = { sandbox: false, forwardsUnix: false };
@@ -173,8 +179,15 @@ case " $* " in *' -qmp stdio '*) '${real}' "$@" | sed -u 's/"alias": "pc"/"alias
     const abilities = await qemuAbilities(program, signal);
     expect(abilities.machine).toBe('q35');
     const input = {
-      ...{ config, layout: layoutOf(dir), bundle: bundleAt(join(dir, 'b')), cmdline: 'quiet' },
-      ...{ program, accelerator: 'tcg' as const, network: userNetwork, uuid: '', abilities },
+      config,
+      layout: layoutOf(dir),
+      bundle: bundleAt(join(dir, 'b')),
+      cmdline: 'quiet',
+      program,
+      accelerator: 'tcg' as const,
+      network: userNetwork,
+      uuid: '',
+      abilities,
     };
     for (const { argv } of [qemuPlan(input), trialPlan(input)]) {
       const at = argv.indexOf('-machine');

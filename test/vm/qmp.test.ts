@@ -83,8 +83,12 @@ describe('a real QEMU', () => {
 
   test('tells the host port that leads to sshd when QEMU chose it', async () => {
     const qmp = await launch(
-      ...['-M', 'pc', '-netdev', 'user,id=n0,hostfwd=tcp:127.0.0.1:0-:22'],
-      ...['-device', 'virtio-net-pci,netdev=n0,romfile='],
+      '-M',
+      'pc',
+      '-netdev',
+      'user,id=n0,hostfwd=tcp:127.0.0.1:0-:22',
+      '-device',
+      'virtio-net-pci,netdev=n0,romfile=',
     );
     const port = parseUsernet(await qmp.hmp('info usernet'))?.port ?? 0;
     expect(port).toBeGreaterThan(1023);

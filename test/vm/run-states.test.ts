@@ -25,9 +25,23 @@ function watchOf(...states: (string | Error)[]) {
 
 /** QEMU's qapi/run-state.json, from 7.2 to 11.1. */
 const all = [
-  ...['debug', 'inmigrate', 'internal-error', 'io-error', 'paused', 'postmigrate', 'prelaunch'],
-  ...['finish-migrate', 'restore-vm', 'running', 'save-vm', 'shutdown', 'suspended', 'watchdog'],
-  ...['guest-panicked', 'colo', 'preconfig'],
+  'debug',
+  'inmigrate',
+  'internal-error',
+  'io-error',
+  'paused',
+  'postmigrate',
+  'prelaunch',
+  'finish-migrate',
+  'restore-vm',
+  'running',
+  'save-vm',
+  'shutdown',
+  'suspended',
+  'watchdog',
+  'guest-panicked',
+  'colo',
+  'preconfig',
 ];
 
 test('the table has every state of QEMU', () => {

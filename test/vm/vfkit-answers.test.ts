@@ -106,8 +106,14 @@ async function begin(
   writeFileSync(`${program}.switches`, JSON.stringify({ arch: 'arm64', bare: true, ...switches }));
   writeFileSync(layout.kernel, tinyKernels[kernel]);
   const plan = vfkit.plan({
-    ...{ config: configOf(cpus), layout, program, accelerator: 'hvf', cmdline: 'quiet' },
-    ...{ bundle: bundleAt(join(dir, 'none')), network: network_(), uuid: '' },
+    config: configOf(cpus),
+    layout,
+    program,
+    accelerator: 'hvf',
+    cmdline: 'quiet',
+    bundle: bundleAt(join(dir, 'none')),
+    network: network_(),
+    uuid: '',
   });
   const files = { output: layout.vmOutput, lock: layout.vmLock };
   const child = await launch(plan, files, systemClock);
@@ -119,7 +125,10 @@ async function begin(
   let failure: Failure | undefined;
   const machine = await vfkit
     .attach({
-      ...{ layout, clock: hasty(10), signal: gone.signal, network: network_() },
+      layout,
+      clock: hasty(10),
+      signal: gone.signal,
+      network: network_(),
       signalVm: (name) => child.signal(name),
       onLost: ({ kind }) => news.push(kind),
     })
@@ -163,8 +172,14 @@ async function ends({ vm, machine }: Life): Promise<void> {
   await stop(
     { tried, vm: { ...child, ...(machine === undefined ? {} : { machine }) } },
     {
-      ...{ clock: hasty(40), layout, frozen: false, dead: false, isOurs: () => true },
-      ...{ log: () => undefined, agent: () => undefined, listens: () => false },
+      clock: hasty(40),
+      layout,
+      frozen: false,
+      dead: false,
+      isOurs: () => true,
+      log: () => undefined,
+      agent: () => undefined,
+      listens: () => false,
       closeConsole: () => Promise.resolve(),
       now: new AbortController().signal,
     },

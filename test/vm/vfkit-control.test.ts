@@ -57,7 +57,9 @@ afterEach(() => {
 
 async function attach(changes: Partial<AttachOptions> = {}): Promise<VmControl> {
   machine = await attachVfkit({
-    ...{ layout, clock: systemClock, signal: new AbortController().signal },
+    layout,
+    clock: systemClock,
+    signal: new AbortController().signal,
     network: gvproxy.network({ layout, link: 'vfkit-dgram', uuid: '' }),
     signalVm: (name) => told.push(name),
     onPaused: (why) => told.push(`paused ${why}`),

@@ -19,8 +19,12 @@ import { versions } from '../fakes/vfkit/version.ts';
 
 let dir = '';
 const host: HostFacts = {
-  ...{ arch: 'arm64', platform: 'darwin', cpus: 16, memoryMiB: 65_536 },
-  ...{ diskGiB: 500, diskFreeGiB: 100 },
+  arch: 'arm64',
+  platform: 'darwin',
+  cpus: 16,
+  memoryMiB: 65_536,
+  diskGiB: 500,
+  diskFreeGiB: 100,
 };
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'vfkit-'));
@@ -41,8 +45,13 @@ function inputOf(root = '/s', changes: Partial<PlanInput> = {}): PlanInput {
   const layout = layoutOf(root);
   const uuid = 'f8356af6-1ccb-8a8a-81be-7bd003899571';
   return {
-    ...{ config: configOf(), layout, uuid, program: '/v', accelerator: 'hvf' },
-    ...{ bundle: bundleAt(join(dir, 'builder')), cmdline: 'quiet panic=-1' },
+    config: configOf(),
+    layout,
+    uuid,
+    program: '/v',
+    accelerator: 'hvf',
+    bundle: bundleAt(join(dir, 'builder')),
+    cmdline: 'quiet panic=-1',
     network: gvproxy.network({ layout, link: 'vfkit-dgram', uuid }),
     ...changes,
   };
@@ -53,14 +62,24 @@ function inputOf(root = '/s', changes: Partial<PlanInput> = {}): PlanInput {
 describe('the command line', () => {
   test('is all there is', () =>
     expect(vfkitPlan(inputOf()).argv).toEqual([
-      ...['--cpus', '4', '--memory', '4096', '--bootloader'],
+      '--cpus',
+      '4',
+      '--memory',
+      '4096',
+      '--bootloader',
       'linux,kernel=/s/nix-state/kernel,initrd=/s/nix-state/initrd,cmdline="quiet panic=-1 console=hvc0 linuxkit-builder.vm=vfkit"',
-      ...['--device', 'virtio-blk,path=/s/nix-disk', '--device'],
+      '--device',
+      'virtio-blk,path=/s/nix-disk',
+      '--device',
       'virtio-net,unixSocketPath=/s/nix-state/vfkit_net.sock,mac=5a:94:ef:e4:0c:ee',
-      ...['--device', 'virtio-serial,logFilePath=/s/nix-state/console-ring'],
-      ...['--device', 'virtio-rng', '--device'],
+      '--device',
+      'virtio-serial,logFilePath=/s/nix-state/console-ring',
+      '--device',
+      'virtio-rng',
+      '--device',
       'virtio-vsock,port=1024,socketURL=/s/nix-state/vfkit_agent.sock,connect',
-      ...['--restful-uri', 'unix:///s/nix-state/vfkit.sock'],
+      '--restful-uri',
+      'unix:///s/nix-state/vfkit.sock',
     ]));
 
   // By the grammar, which was written from vfkit's sources and not from here.
@@ -79,7 +98,12 @@ describe('the command line', () => {
     copyFileSync(join(dir, 'builder-kernel'), kernel);
     const machine = parse(vfkitPlan(input).argv, { version, arch: 'arm64' }, realFiles);
     expect(machine).toMatchObject({
-      ...{ kind: 'machine', cpus: 4, memoryMiB: 4096, kernel, initrd, pidfile: undefined },
+      kind: 'machine',
+      cpus: 4,
+      memoryMiB: 4096,
+      kernel,
+      initrd,
+      pidfile: undefined,
       cmdline: `${cmdline} console=hvc0 linuxkit-builder.vm=vfkit`.trimStart(),
     });
     if (machine.kind === 'machine') {

@@ -7,8 +7,13 @@ import { rankVms, type RankFacts } from '../../src/vm/vm-ranking.ts';
 import { fourthRow } from '../fakes/fourth-vm.ts';
 
 const facts = (host: HostKind, changes: Partial<RankFacts> = {}): RankFacts => ({
-  ...{ host, system: nativeSystem(host.split('-')[1] ?? ''), cpus: 8 },
-  ...{ network: 'auto', accelerator: 'auto', installed: [], networks: [] },
+  host,
+  system: nativeSystem(host.split('-')[1] ?? ''),
+  cpus: 8,
+  network: 'auto',
+  accelerator: 'auto',
+  installed: [],
+  networks: [],
   ...changes,
 });
 const arm = 'darwin-arm64';
@@ -251,7 +256,9 @@ describe('the ranking', () => {
       fourth: { ...fourthRow, accelerators: ['kvm'] },
     });
     expect(plan.ways.map(({ vm, accelerator }) => `${vm}/${accelerator}`)).toEqual([
-      ...['qemu/kvm', 'fourth/kvm', 'qemu/tcg'],
+      'qemu/kvm',
+      'fourth/kvm',
+      'qemu/tcg',
     ]);
   });
 });

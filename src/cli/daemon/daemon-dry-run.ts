@@ -89,7 +89,12 @@ async function planFor(
   const isHere = tryProgram(name, path) !== undefined;
   const abilities = isHere ? await driver.abilities?.(program, signal) : undefined;
   const plan = planOf({
-    ...{ config, layout, driver, bundle, program, abilities },
+    config,
+    layout,
+    driver,
+    bundle,
+    program,
+    abilities,
     accelerator: likelyAccelerator({ config, layout, program }),
     network: networkFor({ config, row: driver.row, layout, path, vmProgram: program }),
     cmdline: readIfThere(bundle.cmdline)?.trim() ?? '',
@@ -164,7 +169,10 @@ const cannotBe = (problems: readonly Problem[]): Failure => ({
 });
 
 const show = ({ program, argv, env, cwd, sockets }: Launch): Shown => ({
-  ...{ file: program, argv, env, cwd },
+  file: program,
+  argv,
+  env,
+  cwd,
   ...(sockets === undefined ? {} : { sockets }),
 });
 

@@ -85,7 +85,8 @@ async function bringInputs(
     const config = join(folder, 'ssh_config');
     symlinkSync(layout.sshConfig, config);
     const copied = await run(find('nix-copy-closure'), ['--to', instance.sshAlias, ...inputs], {
-      ...{ signal, terminal: 'errors' },
+      signal,
+      terminal: 'errors',
       env: { ...guest.env, NIX_SSHOPTS: `-F ${config}` },
     });
     if (!succeeded(copied)) throw new Failed(notCopied);

@@ -35,7 +35,10 @@ export function drainVerb(program: Command, context: CliContext): void {
       }
       const { drain } = await import('../../client/drain.ts');
       const end = await drain(layout, {
-        ...{ clock, signal, how: 'refuse', limitMs: options.timeout * 1000 },
+        clock,
+        signal,
+        how: 'refuse',
+        limitMs: options.timeout * 1000,
         onBusy: (now) => context.err(`${describeBusy(now)}; waiting up to ${options.timeout} s.`),
         onSilent: () => context.err(`${buildsUnknown}; waiting.`),
       });

@@ -91,7 +91,9 @@ async function whileNobodyIsIn<T>(
   const { clock, signal } = context;
   const waiting = (why: string) => context.err(`${why}; waiting up to ${timeout} s.`);
   const end = await drain(layout, {
-    ...{ clock, signal, limitMs: timeout * 1000 },
+    clock,
+    signal,
+    limitMs: timeout * 1000,
     onBusy: (busy) => waiting(describeBusy(busy)),
     onSilent: () => waiting(buildsUnknown),
   });

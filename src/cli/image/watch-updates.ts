@@ -40,7 +40,10 @@ const everyMs = 15 * minuteMs;
 export function watchOf(layout: Layout, context: CliContext, signal: AbortSignal): WatchOptions {
   const { clock, assets } = context;
   return {
-    ...{ layout, clock, assets, signal },
+    layout,
+    clock,
+    assets,
+    signal,
     isOurs: () => readLive(ownPidFiles(layout))?.pid === process.pid,
     mode: () => Promise.resolve(readSettings(layout).config?.imageUpdates),
     isIdle: async () => {

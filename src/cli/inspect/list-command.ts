@@ -77,12 +77,13 @@ function table(builders: readonly Listed[]): readonly string[] {
   const unit = (value: number | undefined, name: string) =>
     value === undefined ? '-' : `${value} ${name}`;
   const rows = builders.map((each) => [
-    ...[each.directory, each.phase, each.system ?? '-', String(each.cpus ?? '-')],
-    ...[
-      unit(each.memoryMiB, 'MiB'),
-      unit(each.diskGiB, 'GiB'),
-      String(each.port ?? each.socket ?? '-'),
-    ],
+    each.directory,
+    each.phase,
+    each.system ?? '-',
+    String(each.cpus ?? '-'),
+    unit(each.memoryMiB, 'MiB'),
+    unit(each.diskGiB, 'GiB'),
+    String(each.port ?? each.socket ?? '-'),
     each.known ? 'registered' : 'not registered',
   ]);
   const widths = heads.map((head, at) =>

@@ -113,8 +113,12 @@ function lookOf(found: Found, context: CliContext): Look {
 }
 
 const colors = {
-  ...{ now: 'green', 'on-demand': 'green', never: 'red' },
-  ...{ soon: 'yellow', 'held-up': 'yellow', ended: 'yellow' },
+  now: 'green',
+  'on-demand': 'green',
+  never: 'red',
+  soon: 'yellow',
+  'held-up': 'yellow',
+  ended: 'yellow',
 } as const satisfies Record<PhaseTraits['builds'], Look['color']>;
 
 async function screenLines(

@@ -189,9 +189,17 @@ function knownOf({ layout, context: { env, home } }: ReportInput): Known {
   const { nixConf, machines, ssh } = rootPaths(places);
   const config = env['XDG_CONFIG_HOME'] ?? `${places.home}/.config`;
   const files = [
-    ...[nixConf, machines, ssh, `${config}/nix/nix.conf`, `${places.home}/.ssh/config`],
-    ...[`${places.etcNix}/nix.custom.conf`, `${places.home}/.netrc`, `${places.etcNix}/netrc`],
-    ...[layout.clientKey, layout.rootKey, layout.hostKey],
+    nixConf,
+    machines,
+    ssh,
+    `${config}/nix/nix.conf`,
+    `${places.home}/.ssh/config`,
+    `${places.etcNix}/nix.custom.conf`,
+    `${places.home}/.netrc`,
+    `${places.etcNix}/netrc`,
+    layout.clientKey,
+    layout.rootKey,
+    layout.hostKey,
   ];
   const ours = new Set([
     'PATH',

@@ -40,7 +40,8 @@ export const nameServerRules = (servers: readonly string[]): readonly Rule[] =>
   servers.flatMap((to) => [allow(`${to}/32`, 'udp', 53), allow(`${to}/32`, 'tcp', 53)]);
 
 const allow = (to: string, protocol: 'tcp' | 'udp', number: number): Rule => ({
-  ...{ to, does: 'allow' },
+  to,
+  does: 'allow',
   port: { protocol, number },
 });
 

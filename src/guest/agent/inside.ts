@@ -110,7 +110,9 @@ export function readInside(text: string): Omit<Inside, 'clockOffsetMs'> | undefi
   const kept = lines.flatMap((line) => /^kept (\d{1,12})$/.exec(line)?.[1] ?? []);
   const bytes = kept.reduce((sum, kib) => sum + Number(kib) * 1024, 0);
   return {
-    ...{ builds: users.size, ...room, givesBack: { memory, disk } },
+    builds: users.size,
+    ...room,
+    givesBack: { memory, disk },
     kept: { directories: kept.length, bytes },
   };
 }

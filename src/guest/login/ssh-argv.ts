@@ -35,8 +35,18 @@ export function sshArgv(
     'LogLevel=ERROR',
   ];
   return [
-    ...['-F', 'none', '-x', '-T', '-i', key],
+    '-F',
+    'none',
+    '-x',
+    '-T',
+    '-i',
+    key,
     ...settings.flatMap((setting) => ['-o', setting]),
-    ...['-p', String(port), '-l', user, host, command],
+    '-p',
+    String(port),
+    '-l',
+    user,
+    host,
+    command,
   ];
 }

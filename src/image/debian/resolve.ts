@@ -109,5 +109,10 @@ function describeWanted(relation: Relation, floors: readonly Floor[]): string {
 }
 
 const locatedOf = ({ name, version, suite, filename, sha256, size }: IndexedPackage): Located => ({
-  ...{ name, version, suite, filename, sha256, size },
+  name,
+  version,
+  suite,
+  filename,
+  sha256,
+  size,
 });

@@ -24,8 +24,18 @@ export interface SquashfsTool {
  * sooner than with zstd, and no later than without compression. Extended attributes would be the host's.
  */
 const options = [
-  ...['-tar', '-noappend', '-no-progress', '-quiet', '-no-xattrs', '-all-root'],
-  ...['-comp', 'lz4', '-b', '131072', '-root-mode', '0755'],
+  '-tar',
+  '-noappend',
+  '-no-progress',
+  '-quiet',
+  '-no-xattrs',
+  '-all-root',
+  '-comp',
+  'lz4',
+  '-b',
+  '131072',
+  '-root-mode',
+  '0755',
 ];
 
 interface SquashfsOptions {

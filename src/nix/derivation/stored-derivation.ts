@@ -42,7 +42,12 @@ export function parseStored(text: string): StoredDerivation | undefined {
   const [outputs, inputs, sources, system, builder, args, env] = parsed.output;
   return {
     outputs: outputs.map(([name, path, algorithm, hash]) => ({ name, path, algorithm, hash })),
-    ...{ inputs, sources, system, builder, args, env },
+    inputs,
+    sources,
+    system,
+    builder,
+    args,
+    env,
   };
 }
 

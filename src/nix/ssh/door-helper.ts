@@ -43,7 +43,10 @@ export function helpersOf(platform: NodeJS.Platform, node: string): readonly Hel
   const nixos = '/run/current-system/sw/bin';
   const nc = ['/usr/bin/nc', '/bin/nc', `${nixos}/nc`].map((program) => [program, '-U']);
   const perl = ['/usr/bin/perl', `${nixos}/perl`].map((program) => [
-    ...[program, '-MSocket', '-e', perlScript],
+    program,
+    '-MSocket',
+    '-e',
+    perlScript,
   ]);
   const last = [[node, '-e', nodeScript]];
   // Elsewhere nc may be any of five programs, and another one tomorrow.

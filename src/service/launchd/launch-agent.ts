@@ -94,7 +94,12 @@ export const launcherText = (
   fill(
     template,
     {
-      ...{ NAMED: named, NODE: node, PROGRAM: namedMain, MAIN: main, STATE: state, LOG: log },
+      NAMED: named,
+      NODE: node,
+      PROGRAM: namedMain,
+      MAIN: main,
+      STATE: state,
+      LOG: log,
       DOMAIN: starts === 'boot' ? 'system' : '',
     },
     shellText,

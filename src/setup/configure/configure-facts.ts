@@ -64,7 +64,11 @@ export function runOf(flags: ConfigureFlags, context: CliContext): Run & { said:
   const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
   let said = 0;
   return {
-    ...{ flags, context, tree, layout: layoutOf(flags.root), places: systemPathsOf(tree) },
+    flags,
+    context,
+    tree,
+    layout: layoutOf(flags.root),
+    places: systemPathsOf(tree),
     said: () => said,
     say: (line) => {
       said++;

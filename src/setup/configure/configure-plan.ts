@@ -54,7 +54,12 @@ export async function planOf(
   const owner = ownerOf(flags.root);
   const service = serviceFiles(layout, config, context);
   const builder = {
-    ...{ layout, places, owner, config, settingsText, service },
+    layout,
+    places,
+    owner,
+    config,
+    settingsText,
+    service,
     hostPublicKey: keys.host ?? unknownKey,
     keeper: machinesKeeper(nix),
     proxy: await proxy(config),
@@ -63,7 +68,9 @@ export async function planOf(
   const logs = serviceLogs(service, context);
   const wanted = [...service.map(({ path }) => path), ...logs];
   const plan = {
-    ...{ config, service, logs },
+    config,
+    service,
+    logs,
     directories: directoryChanges(layout),
     keys,
     user: userNeeds(builder),

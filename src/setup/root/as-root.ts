@@ -60,7 +60,9 @@ export async function performRemoval(
 }
 
 const asRoot = (context: CliContext): ScriptRun => ({
-  ...{ isRoot: isRoot(context.env), sudo: 'sudo', signal: context.signal },
+  isRoot: isRoot(context.env),
+  sudo: 'sudo',
+  signal: context.signal,
   err: (line) => context.err(line),
   refused: scriptRefused,
 });

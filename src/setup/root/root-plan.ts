@@ -40,7 +40,12 @@ export const rootValuesOf = (request: RootRequest): v.InferInput<typeof toldSche
   const { door, extraSystems, mandatoryFeatures, speedFactor, protocol } = request;
   return {
     ...(door !== 'tcp' && { door }),
-    ...{ port, holdSeconds, system, maxJobs, features, hostPublicKey },
+    port,
+    holdSeconds,
+    system,
+    maxJobs,
+    features,
+    hostPublicKey,
     ...(extraSystems.length > 0 && { extraSystems }),
     ...(mandatoryFeatures.length > 0 && { mandatoryFeatures }),
     ...(speedFactor !== 1 && { speedFactor }),
@@ -78,7 +83,11 @@ export function ownFiles(request: RootRequest) {
 }
 
 const whole = (path: string, purpose: string, text: string) => ({
-  ...{ path, purpose, mode: 0o644, directoryMode: 0o755, byHand: '' },
+  path,
+  purpose,
+  mode: 0o644,
+  directoryMode: 0o755,
+  byHand: '',
   content: { kind: 'whole' as const, text, secret: false },
 });
 
@@ -105,14 +114,18 @@ export function rootFiles(request: RootRequest): readonly WantedFile[] {
     path: paths.ssh,
     purpose: "root's ssh configuration, which includes our file first",
     content: sshContent(lines.ssh, request),
-    ...{ mode: 0o600, directoryMode: 0o700, leavesLinks: true },
+    mode: 0o600,
+    directoryMode: 0o700,
+    leavesLinks: true,
     byHand: `Add this line at the top of what generates ${paths.ssh}:\n${lines.ssh.line}`,
   };
   const machines = {
     path: paths.machines,
     purpose: "Nix's list of builders, which includes ours",
     content: lineContent(lines.machines, (now) => namesBuilder(now, lines.machines.line)),
-    ...{ mode: 0o644, directoryMode: 0o755, leavesLinks: true },
+    mode: 0o644,
+    directoryMode: 0o755,
+    leavesLinks: true,
     byHand: machineOption(request),
     // Its activation refuses to go on over a file that it does not know.
     ...(request.keeper === 'nix-darwin' ? { keeper: request.keeper } : {}),

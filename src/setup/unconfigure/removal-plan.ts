@@ -42,7 +42,11 @@ export function removalPlan(
   const isMade = [layout.config, layout.state].some((path) => existsSync(path));
   const isKnown = receipts.length > 0 || job.kind !== 'right' || root.kind === 'undo';
   return {
-    ...{ job, root, receipts, directory: layout.root, isEmpty: !isMade && !isKnown },
+    job,
+    root,
+    receipts,
+    directory: layout.root,
+    isEmpty: !isMade && !isKnown,
     steps: stepsOf(receipts, layout),
     loss: purge ? lossOf(layout) : [],
   };

@@ -12,7 +12,8 @@ import { ownPidFiles, standbyMs, takeLock, type DaemonLock } from './daemon-lock
 import { noSettings } from '../health/child-failures.ts';
 import { readSettings, type Settings } from '../../config/read-settings.ts';
 import type { Status } from '../status/status-schema.ts';
-import { Supervisor, type SupervisorOptions } from '../supervisor.ts';
+import type { SupervisorOptions } from '../supervisor-options.ts';
+import { Supervisor } from '../supervisor.ts';
 import { keepPid } from '../stop/upkeep.ts';
 import { supervise } from './supervise.ts';
 

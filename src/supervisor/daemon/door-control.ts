@@ -98,7 +98,9 @@ export class DoorControl {
     await this.#close();
     const holdMs = () => this.#holdSeconds * 1000;
     this.#door = await openDoor({
-      ...{ place, holdMs, log: this.#log },
+      place,
+      holdMs,
+      log: this.#log,
       // Whoever came before a sleep is not sent off at the wake.
       clock: new AwakeClock(this.#clock),
       onChange: (counts) => {

@@ -57,7 +57,10 @@ export class GuestWatch {
     this.#insight = new Insight(this.agent, clock);
     this.#systems = new GuestSystems((lostSystems) => facts.note({ lostSystems }));
     this.vmPause = new VmPause({
-      ...{ ...shared, clock, signal, awake },
+      ...shared,
+      clock,
+      signal,
+      awake,
       machine: () => running.vm?.machine,
       monitor: () => this.#monitor,
       tell: (event) => {
@@ -69,7 +72,9 @@ export class GuestWatch {
     const { rebootsInPlace } = row;
     this.boot = new BootWatch({ ...shared, clock: awake, rebootsInPlace, lastLines });
     this.#claims = new Claims({
-      ...{ ...shared, clock: awake, signal },
+      ...shared,
+      clock: awake,
+      signal,
       uptimeS: () => this.boot.leastUptimeS,
       onTrue: (news) => this.#take(news),
     });
@@ -148,7 +153,9 @@ export class GuestWatch {
     const shared = { clock, log, signal };
     const login = { tunnel, layout, clock, timeoutMs: loginTimeoutMs };
     this.#monitor = new LivenessMonitor({
-      ...{ ...shared, agent: this.agent, doorBytes },
+      ...shared,
+      agent: this.agent,
+      doorBytes,
       onHealth: (health) => this.#onHealth(health),
       greets: (inTime) => greets(tunnel, { ...shared, signal: inTime }),
       logins: new Logins({

@@ -29,8 +29,12 @@ export type Health = 'well' | 'slow' | 'frozen';
 export const frozenMs = 20_000;
 
 export const noSigns: Signs = {
-  ...{ agent: 0, sshd: 0, login: 0, console: 0 },
-  ...{ disk: undefined, door: 0 },
+  agent: 0,
+  sshd: 0,
+  login: 0,
+  console: 0,
+  disk: undefined,
+  door: 0,
 };
 
 /** A pulse that begins now: after readiness, and after a sleep, in which nothing could move. */

@@ -39,7 +39,8 @@ export class OnDemand {
   constructor(options: OnDemandOptions) {
     this.#options = options;
     this.housekeeping = new Housekeeping({
-      ...{ ...options, signal: this.#over.signal },
+      ...options,
+      signal: this.#over.signal,
       agent: () => announcedAgent(this.#readyScope),
     });
     this.suspending = new Suspending({ ...options, endWork: () => this.housekeeping.end() });

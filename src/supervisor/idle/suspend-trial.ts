@@ -33,7 +33,10 @@ const forgivenMs = 24 * 3_600_000;
  * somebody ends.
  */
 const telling: ReadonlySet<string> = new Set([
-  ...['guest-not-saved', 'guest-halted', 'guest-not-loaded', 'guest-not-resumed'],
+  'guest-not-saved',
+  'guest-halted',
+  'guest-not-loaded',
+  'guest-not-resumed',
   // The program ends by itself where it cannot take the guest from its file.
   'vm-exited',
 ]);

@@ -34,8 +34,10 @@ export const phaseNames = Object.keys(traits) as readonly Phase[];
 
 /** Of a phase that another release wrote nothing is known but that its daemon lives. */
 const unknown: PhaseTraits = {
-  ...{ guest: 'comes', builds: 'soon' },
-  ...{ lossTeaches: false, heedsConfig: false },
+  guest: 'comes',
+  builds: 'soon',
+  lossTeaches: false,
+  heedsConfig: false,
 };
 
 export const traitsOf = (phase: Phase): PhaseTraits =>

@@ -37,7 +37,12 @@ export async function attach(
   const { onPaused, onResumed } = guest.vmPause;
   const connect = async (inLife: AbortSignal) => {
     const machine = await running.tried.driver.attach({
-      ...{ layout, clock, network, onPaused, onResumed, onLost },
+      layout,
+      clock,
+      network,
+      onPaused,
+      onResumed,
+      onLost,
       signal: inLife,
       signalVm: (name) => child.signal(name),
     });

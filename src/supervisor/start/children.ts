@@ -232,19 +232,19 @@ export function vmFailure(
   // The console's last lines may hold the true reason; the first reason wins.
   guest.readConsole();
   const words = output.last();
-  // A panic's call trace may have a hundred lines.
-  const console = guest.lastLines(200);
   const isKilled = ended.kind === 'signalled' && ended.signal === 'SIGKILL';
   const failure =
     lockRefused(ended, words, layout.vmLock) ??
     driver.explain?.({
-      ...{ ended, output: output.last(Infinity), console, accelerator: used?.accelerator },
+      ended,
+      output: output.last(Infinity),
+      console: guest.lastLines(200), // a panic's call trace may have a hundred
+      accelerator: used?.accelerator,
       wasReady: running.guest?.wasReady === true,
     }) ??
     (isKilled
       ? vmKilled(driver.name, memory.ranOut(), words)
       : vmExited(driver.name, ended, machine?.reason(), words));
-  const { lines } = failure;
-  const told = lines === undefined ? failure : { ...failure, lines: lines.slice(-40) };
+  const told = failure.lines ? { ...failure, lines: failure.lines.slice(-40) } : failure;
   return withKnownFaults(told, { program: driver.name, ended, output: words });
 }

@@ -30,9 +30,17 @@ export interface Day extends Span {
 const dayMs = 24 * 3_600_000;
 
 const placeOf: Readonly<Record<string, Place>> = {
-  ...{ stopped: 'no-daemon', starting: 'comes', booting: 'comes', resuming: 'comes' },
-  ...{ ready: 'there', suspending: 'goes', stopping: 'goes', away: 'stopped' },
-  ...{ paused: 'trouble', 'backing-off': 'trouble', failed: 'trouble' },
+  stopped: 'no-daemon',
+  starting: 'comes',
+  booting: 'comes',
+  resuming: 'comes',
+  ready: 'there',
+  suspending: 'goes',
+  stopping: 'goes',
+  away: 'stopped',
+  paused: 'trouble',
+  'backing-off': 'trouble',
+  failed: 'trouble',
 };
 
 /** The last 24 hours before `now`, as far as the log goes back; undefined where it says nothing of them. */
@@ -121,11 +129,16 @@ class Reading {
     const count = (wanted: string) =>
       this.#happened.filter(({ at, what }) => what === wanted && at >= from).length;
     return {
-      ...{ from, to: now, spans: inDay(this.#spans), uses: inDay(this.#uses) },
+      from,
+      to: now,
+      spans: inDay(this.#spans),
+      uses: inDay(this.#uses),
       memory: before === undefined ? memory : [{ ...before, at: from }, ...memory],
       counts: {
-        ...{ suspends: count('suspends'), stops: count('stops') },
-        ...{ wakes: count('wakes'), uses: count('uses') },
+        suspends: count('suspends'),
+        stops: count('stops'),
+        wakes: count('wakes'),
+        uses: count('uses'),
       },
     };
   }

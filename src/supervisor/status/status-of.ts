@@ -74,8 +74,22 @@ function builderOf(
   const { cpus, memoryMiB, diskGiB, maxJobs, system, features } = config;
   const { door, port, accelerator, bundle, holdSeconds, keepAwake, start, idle } = config;
   return {
-    ...{ vm, network: named ?? own, cpus, memoryMiB, diskGiB, maxJobs, system, features },
-    ...{ door, port, accelerator, bundle, holdSeconds, keepAwake, start, idle },
+    vm,
+    network: named ?? own,
+    cpus,
+    memoryMiB,
+    diskGiB,
+    maxJobs,
+    system,
+    features,
+    door,
+    port,
+    accelerator,
+    bundle,
+    holdSeconds,
+    keepAwake,
+    start,
+    idle,
     ...(config.extraSystems.length > 0 && { extraSystems: config.extraSystems }),
   };
 }

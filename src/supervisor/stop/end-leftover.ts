@@ -36,8 +36,11 @@ export interface Leftover {
  * deleted: if its daemon lives it notices that within 5 s, and ends it in order.
  */
 const patience = {
-  ...{ unrecorded: 12_000, asked: 16_000, askEvery: 2_000 },
-  ...{ terminated: 5_000, killed: 5_000 },
+  unrecorded: 12_000,
+  asked: 16_000,
+  askEvery: 2_000,
+  terminated: 5_000,
+  killed: 5_000,
 };
 
 /** Ends what is left, gracefully first, and clears its traces. Failed `leftover-stays` when something keeps the lock. */

@@ -67,7 +67,11 @@ async function endScope(
   }
   const { guest } = scope;
   await stop(scope.running, {
-    ...{ layout, clock, log, isOurs, now },
+    layout,
+    clock,
+    log,
+    isOurs,
+    now,
     // Under its name there may be another guest's.
     agent: () => (guest.has('agent') && isOurs() ? guest.agent : undefined),
     listens: () => guest.has('sshd'),

@@ -25,7 +25,9 @@ export function dialUnix(path: string, signal: AbortSignal): Promise<Socket> {
 
 /** Errors that mean that the other process has not come so far; or that it is gone, and another may come. */
 const notYet: ReadonlySet<string | undefined> = new Set([
-  ...['ENOENT', 'ECONNREFUSED', 'EAGAIN'],
+  'ENOENT',
+  'ECONNREFUSED',
+  'EAGAIN',
   // It ended while our connection stood in its queue.
   'ECONNRESET',
 ]);

@@ -79,7 +79,8 @@ const questions = (room: string | undefined): readonly object[] => [
 type Answer = Readonly<Record<string, unknown>>;
 
 const forwarding = (socket: string) => ({
-  ...{ type: 'user', id: 'net' },
+  type: 'user',
+  id: 'net',
   hostfwd: [{ str: forwardTo(socket) }],
 });
 
@@ -87,7 +88,9 @@ async function ask(program: string, requests: readonly object[], signal: AbortSi
   const input = requests.map((request) => `${JSON.stringify(request)}\n`).join('');
   const machine = ['-machine', 'none', '-nodefaults', '-no-user-config', '-display', 'none'];
   const { stdout } = await run(program, [...machine, '-qmp', 'stdio'], {
-    ...{ input, timeoutMs, signal },
+    input,
+    timeoutMs,
+    signal,
     env: { PATH: '/usr/bin:/bin' },
   });
   return stdout.split('\n').map(answerIn);

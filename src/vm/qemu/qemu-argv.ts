@@ -29,14 +29,22 @@ export function qemuPlan({
       'linuxkit-builder',
       ...(abilities?.sandbox === true ? sandbox : []),
       ...machineOf({ config, accelerator, abilities }),
-      ...['-smp', String(config.cpus), '-m', String(config.memoryMiB)],
-      ...['-kernel', layout.kernel, '-initrd', layout.initrd],
-      ...['-append', `${cmdline} console=${consoleDevice(config)} ${saidTo(accelerator)}`],
+      '-smp',
+      String(config.cpus),
+      '-m',
+      String(config.memoryMiB),
+      '-kernel',
+      layout.kernel,
+      '-initrd',
+      layout.initrd,
+      '-append',
+      `${cmdline} console=${consoleDevice(config)} ${saidTo(accelerator)}`,
       ...serial(layout),
       ...disk(layout),
       ...network(attached, layout, abilities),
       ...agent(layout),
-      ...['-device', 'virtio-rng-pci'],
+      '-device',
+      'virtio-rng-pci',
       ...balloon(abilities),
       ...monitor(layout.qmp),
     ],
@@ -55,15 +63,20 @@ export function trialPlan(
     program,
     argv: [
       ...machineOf({ config, accelerator, abilities }),
-      ...['-smp', String(config.cpus), '-m', String(config.memoryMiB)],
-      ...['-kernel', bundle.kernel, '-initrd', layout.trialInitrd],
-      ...['-append', `console=${consoleDevice(config)} ${earlyConsole(config)} panic=-1`],
-      ...[
-        '-chardev',
-        `file,id=console,path=${quote(layout.trialConsole)}`,
-        '-serial',
-        'chardev:console',
-      ],
+      '-smp',
+      String(config.cpus),
+      '-m',
+      String(config.memoryMiB),
+      '-kernel',
+      bundle.kernel,
+      '-initrd',
+      layout.trialInitrd,
+      '-append',
+      `console=${consoleDevice(config)} ${earlyConsole(config)} panic=-1`,
+      '-chardev',
+      `file,id=console,path=${quote(layout.trialConsole)}`,
+      '-serial',
+      'chardev:console',
       ...monitor(layout.trialQmp),
     ],
     env: { PATH: '/usr/bin:/bin', TMPDIR: layout.state },
@@ -78,11 +91,18 @@ function machineOf(emulated: MachineOptions): string[] {
   const machine =
     system === 'aarch64-linux' ? 'virt,gic-version=max' : (abilities?.machine ?? 'pc');
   return [
-    ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
-    ...['-machine', machine],
+    '-nodefaults',
+    '-no-user-config',
+    '-no-reboot',
+    '-display',
+    'none',
+    '-machine',
+    machine,
     // With tcg QEMU itself knows whether processors can run beside each other: not where the host orders memory less strictly.
-    ...['-accel', accelerator],
-    ...['-cpu', cpuOf(emulated)],
+    '-accel',
+    accelerator,
+    '-cpu',
+    cpuOf(emulated),
   ];
 }
 
@@ -116,14 +136,18 @@ const earlyConsole = ({ system }: Config): string =>
 
 /** QEMU's machine protocol. */
 const monitor = (path: string): string[] => [
-  ...['-chardev', `socket,id=qmp,path=${quote(path)},server=on,wait=off`],
-  ...['-mon', 'chardev=qmp,mode=control'],
+  '-chardev',
+  `socket,id=qmp,path=${quote(path)},server=on,wait=off`,
+  '-mon',
+  'chardev=qmp,mode=control',
 ];
 
 /** append=on opens O_APPEND, so that the reader may truncate what it has read. */
 const serial = (layout: Layout): string[] => [
-  ...['-chardev', `file,id=console,path=${quote(layout.consoleRing)},append=on`],
-  ...['-serial', 'chardev:console'],
+  '-chardev',
+  `file,id=console,path=${quote(layout.consoleRing)},append=on`,
+  '-serial',
+  'chardev:console',
 ];
 
 /**
@@ -158,13 +182,12 @@ export const forwardTo = (socket: string): string => `unix:${socket}-:22`;
 const freePort = 'tcp:127.0.0.1:0-:22';
 
 const agent = (layout: Layout): string[] => [
-  ...['-chardev', `socket,id=agent,path=${quote(layout.agent)},server=on,wait=off`],
-  ...[
-    '-device',
-    'virtio-serial-pci',
-    '-device',
-    'virtserialport,chardev=agent,name=org.qemu.guest_agent.0',
-  ],
+  '-chardev',
+  `socket,id=agent,path=${quote(layout.agent)},server=on,wait=off`,
+  '-device',
+  'virtio-serial-pci',
+  '-device',
+  'virtserialport,chardev=agent,name=org.qemu.guest_agent.0',
 ];
 
 /** What the guest has freed QEMU gives back to the host, by madvise(2): no balloon is ever blown up. */

@@ -33,8 +33,8 @@ const timespec = Buffer.from([sleepS, ...Array<number>(15).fill(0)]);
 function x86(bytes: number) {
   const call = (number: number) => [0xb8, ...le32(number), 0x0f, 0x05]; // mov eax, number; syscall
   const lea = (opcode: number, offset: number) => [0x48, 0x8d, opcode, ...le32(offset)]; // relative to what follows
-  const exit = [...[0x31, 0xff], ...call(231)]; // xor edi, edi; exit_group
-  const sleep = [...[0x31, 0xf6], ...call(35), ...exit]; // xor esi, esi; nanosleep
+  const exit = [0x31, 0xff, ...call(231)]; // xor edi, edi; exit_group
+  const sleep = [0x31, 0xf6, ...call(35), ...exit]; // xor esi, esi; nanosleep
   const pause = [...lea(0x3d, sleep.length), ...sleep]; // lea rdi, time
   const write = [0xba, ...le32(bytes), ...call(1), ...pause]; // mov edx, bytes; write
   const toLine = lea(0x35, write.length + timespec.length); // lea rsi, line

@@ -10,7 +10,8 @@ export async function vfkitAbilities(program: string, signal: AbortSignal): Prom
   signal.throwIfAborted();
   const version = versionIn(stdout);
   return {
-    ...{ sandbox: false, forwardsUnix: false },
+    sandbox: false,
+    forwardsUnix: false,
     ...(version === undefined ? {} : { version }),
   };
 }

@@ -20,15 +20,24 @@ export function vfkitPlan(input: PlanInput): Launch {
   return {
     program,
     argv: [
-      ...['--cpus', String(config.cpus), '--memory', String(config.memoryMiB)],
+      '--cpus',
+      String(config.cpus),
+      '--memory',
+      String(config.memoryMiB),
       ...kernel(input),
-      ...['--device', `virtio-blk,path=${layout.disk}`],
-      ...['--device', card(input)],
-      ...['--device', `virtio-serial,logFilePath=${layout.consoleRing}`],
-      ...['--device', 'virtio-rng'],
+      '--device',
+      `virtio-blk,path=${layout.disk}`,
+      '--device',
+      card(input),
+      '--device',
+      `virtio-serial,logFilePath=${layout.consoleRing}`,
+      '--device',
+      'virtio-rng',
       // The path as it is, not as an address; without `connect` the guest would be the one who dials.
-      ...['--device', `virtio-vsock,port=${agentPort},socketURL=${layout.vfkitAgent},connect`],
-      ...['--restful-uri', `unix://${encodeURI(layout.vfkitRest)}`],
+      '--device',
+      `virtio-vsock,port=${agentPort},socketURL=${layout.vfkitAgent},connect`,
+      '--restful-uri',
+      `unix://${encodeURI(layout.vfkitRest)}`,
     ],
     env: { PATH: '/usr/bin:/bin', TMPDIR: layout.state },
     cwd: layout.state,
@@ -55,7 +64,9 @@ function card({ network }: PlanInput): string {
 
 /** What vfkit, or a vfkit that was killed, leaves behind; also its card's own socket, of which it makes another one at each start. */
 export const vfkitStale = (layout: Layout): readonly string[] => [
-  ...[layout.vfkitRest, layout.vfkitAgent, layout.agent],
+  layout.vfkitRest,
+  layout.vfkitAgent,
+  layout.agent,
   ...cardSockets(dirname(layout.gramSocket)),
 ];
 

@@ -35,7 +35,10 @@ export async function attachVfkit(options: AttachOptions): Promise<VmControl> {
   if (tunnel === undefined) throw new Error(`${network.name} does not lead to the guest`);
   const rest = new Rest({ path: layout.vfkitRest, clock });
   await within((inTime) => untilRunning(rest, options, inTime), {
-    ...{ clock, timeoutMs: runningMs, signal, late: () => vfkitStuck },
+    clock,
+    timeoutMs: runningMs,
+    signal,
+    late: () => vfkitStuck,
   });
   const seat = await keepAgent({ path: layout.agent, vsock: layout.vfkitAgent });
   const states = new States(options);

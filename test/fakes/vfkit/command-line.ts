@@ -56,8 +56,14 @@ export function parse(argv: readonly string[], host: Host, files: Files): Machin
   if (boot !== undefined) return boot;
   const { kernel, initrd, cmdline } = early;
   return {
-    ...{ kind: 'machine', cpus: flags.cpus, memoryMiB: flags.memoryMiB, kernel, initrd, cmdline },
-    ...{ devices, rest: restOf(flags.restfulUri) },
+    kind: 'machine',
+    cpus: flags.cpus,
+    memoryMiB: flags.memoryMiB,
+    kernel,
+    initrd,
+    cmdline,
+    devices,
+    rest: restOf(flags.restfulUri),
     pidfile: flags.pidfile === '' ? undefined : flags.pidfile,
   };
 }

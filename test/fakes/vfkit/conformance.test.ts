@@ -15,8 +15,13 @@ beforeAll(() => {
   const kernel = Buffer.alloc(2048);
   kernel.write('ARMd', 0x38, 'latin1');
   const files: Readonly<Record<string, Buffer | string>> = {
-    ...{ kernel, initrd: '', empty: '', gz: gzipSync(kernel) },
-    ...{ disk: Buffer.alloc(4096), 'a disk': Buffer.alloc(512), 'a=disk': Buffer.alloc(512) },
+    kernel,
+    initrd: '',
+    empty: '',
+    gz: gzipSync(kernel),
+    disk: Buffer.alloc(4096),
+    'a disk': Buffer.alloc(512),
+    'a=disk': Buffer.alloc(512),
     qcow2: Buffer.from('QFI\u00fb\0\0\0\u0003', 'latin1'),
   };
   for (const [name, data] of Object.entries(files)) writeFileSync(join(dir, name), data);
@@ -37,7 +42,9 @@ function outcome(argv: readonly string[], host: Host): readonly [verdict: Verdic
 
 const describeMachine = ({ cpus, memoryMiB, cmdline, devices }: Machine): string =>
   [
-    ...[`cpus=${cpus}`, `memory=${memoryMiB}`, `cmdline=${cmdline}`],
+    `cpus=${cpus}`,
+    `memory=${memoryMiB}`,
+    `cmdline=${cmdline}`,
     ...devices.flatMap((device) =>
       Object.entries(device).map(([key, value]) => `${key}=${String(value)}`),
     ),
@@ -126,7 +133,8 @@ describe('what a writer of command lines is told', () => {
 test('a pidfile is written by a command line that is refused behind it, with the digits alone', () => {
   mkdirSync(join(dir, 'p'));
   const [verdict] = outcome([...boot, '--pidfile', '@/p/pid', '-d', 'bogus'], {
-    ...{ version: '0.6.4', arch: 'arm64' },
+    version: '0.6.4',
+    arch: 'arm64',
   });
   expect(verdict).toBe(8);
   expect(statSync(join(dir, 'p/pid')).mode & 0o777).toBe(0o600);

@@ -115,8 +115,12 @@ function disk(options: Options, { version }: Host, type: string): Device {
     else if (key === 'deviceId' && type === 'virtio-blk') deviceId = value;
     else throw unknown(type, key);
   return {
-    ...{ kind: 'disk', type: type as 'virtio-blk' },
-    ...{ path, isDevice, readOnly, deviceId },
+    kind: 'disk',
+    type: type as 'virtio-blk',
+    path,
+    isDevice,
+    readOnly,
+    deviceId,
   };
 }
 
@@ -146,7 +150,10 @@ function net(options: Options, { version }: Host): Device {
   if (ways > 1) throw new Wrong("'nat', 'fd' and 'unixSocketPath' cannot be set at the same time");
   const peer = socket === '' ? path : socket;
   return {
-    ...{ kind: 'net', fd, mac, magic: got.magic },
+    kind: 'net',
+    fd,
+    mac,
+    magic: got.magic,
     socket: peer === '' ? undefined : peer,
   };
 }

@@ -53,10 +53,23 @@ export function readFlags(argv: readonly string[], version: Version): Flags | Sa
 }
 
 const emptyValues = () => ({
-  ...{ cpus: 1, memoryMiB: 512, kernel: '', initrd: '', cmdline: '' },
-  ...{ bootloader: [] as string[], devices: [] as string[], ignition: [] as string[] },
-  ...{ timesync: '', restfulUri: 'none://', pidfile: '', logLevel: '', cloudInit: [] as string[] },
-  ...{ nested: false, gui: false, help: false, version: false },
+  cpus: 1,
+  memoryMiB: 512,
+  kernel: '',
+  initrd: '',
+  cmdline: '',
+  bootloader: [] as string[],
+  devices: [] as string[],
+  ignition: [] as string[],
+  timesync: '',
+  restfulUri: 'none://',
+  pidfile: '',
+  logLevel: '',
+  cloudInit: [] as string[],
+  nested: false,
+  gui: false,
+  help: false,
+  version: false,
 });
 
 type Values = ReturnType<typeof emptyValues>;
@@ -92,12 +105,17 @@ function define(values: Values): readonly Definition[] {
     { name: 'cloud-init', since: '0.6.1', set: list(values.cloudInit) },
     { name: 'gui', isBoolean: true, set: bool((value) => (values.gui = value)) },
     {
-      ...{ name: 'nested', letter: 'n', since: '0.6.2', isBoolean: true },
+      name: 'nested',
+      letter: 'n',
+      since: '0.6.2',
+      isBoolean: true,
       set: bool((value) => (values.nested = value)),
     },
     { name: 'help', letter: 'h', isBoolean: true, set: bool((value) => (values.help = value)) },
     {
-      ...{ name: 'version', letter: 'v', isBoolean: true },
+      name: 'version',
+      letter: 'v',
+      isBoolean: true,
       set: bool((value) => (values.version = value)),
     },
   ];

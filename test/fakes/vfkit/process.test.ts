@@ -69,7 +69,8 @@ const end = (child: ChildProcess) =>
   once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string);
 const ends = (argv: readonly string[], switches?: Switches) => end(begin(argv, switches));
 const boot = (image: string, ...more: readonly string[]) => [
-  ...['-b', `linux,kernel=${at(image)},initrd=${at('initrd')},cmdline=x`],
+  '-b',
+  `linux,kernel=${at(image)},initrd=${at('initrd')},cmdline=x`,
   ...more,
 ];
 const device = (text: string) => boot('kernel', '-d', text);
@@ -180,7 +181,8 @@ const plays: Readonly<Record<string, Play>> = {
     writeFileSync(at('ssh'), '');
     const sockets = [`${dir}/a b/s`, `${dir}/é/s`, `${dir}/%`, 'relative', at('ssh')];
     const vsock = sockets.flatMap((path, n) => [
-      ...['-d', `virtio-vsock,port=${n + 1},socketURL=${path},connect`],
+      '-d',
+      `virtio-vsock,port=${n + 1},socketURL=${path},connect`,
     ]);
     const child = begin(boot('kernel', ...vsock, ...rest()));
     await running();

@@ -129,7 +129,9 @@ const inspect = ({ cpus, memoryMiB, kernel, initrd, cmdline, devices }: Machine)
     memoryBytes: memoryMiB * 1024 ** 2,
     bootloader: {
       kind: 'linuxBootloader',
-      ...{ VmlinuzPath: kernel, KernelCmdLine: cmdline, InitrdPath: initrd },
+      VmlinuzPath: kernel,
+      KernelCmdLine: cmdline,
+      InitrdPath: initrd,
     },
     devices: devices.map((device) => ({ kind: 'type' in device ? device.type : device.kind })),
   });

@@ -393,6 +393,10 @@ const rests: readonly Row[] = [
 ];
 
 export const rows: readonly Row[] = [
-  ...[...flags, ...bootloaders, ...disks],
-  ...[...cards, ...others, ...rests],
+  ...flags,
+  ...bootloaders,
+  ...disks,
+  ...cards,
+  ...others,
+  ...rests,
 ];

@@ -193,19 +193,44 @@ function qemuArgv({ machine, switches, initrd, isConnected }: VmOptions): string
   );
   return [
     isArm ? 'qemu-system-aarch64' : 'qemu-system-x86_64',
-    ...['-S', '-nodefaults', '-no-user-config', '-display', 'none'],
+    '-S',
+    '-nodefaults',
+    '-no-user-config',
+    '-display',
+    'none',
     ...(switches.reboot === 'ends' ? ['-no-reboot'] : []),
-    ...['-machine', isArm ? 'virt,gic-version=max' : 'pc', '-accel', 'tcg'],
-    ...['-cpu', isArm ? 'max,pauth-impdef=on' : 'max,-cx16', '-smp', '1'],
-    ...['-m', String(machine.memoryMiB)],
-    ...['-kernel', machine.kernel, '-initrd', initrd, '-append', machine.cmdline],
-    ...['-chardev', 'socket,id=qmp,fd=3', '-mon', 'chardev=qmp,mode=control'],
-    ...['-device', 'virtio-serial-pci'],
+    '-machine',
+    isArm ? 'virt,gic-version=max' : 'pc',
+    '-accel',
+    'tcg',
+    '-cpu',
+    isArm ? 'max,pauth-impdef=on' : 'max,-cx16',
+    '-smp',
+    '1',
+    '-m',
+    String(machine.memoryMiB),
+    '-kernel',
+    machine.kernel,
+    '-initrd',
+    initrd,
+    '-append',
+    machine.cmdline,
+    '-chardev',
+    'socket,id=qmp,fd=3',
+    '-mon',
+    'chardev=qmp,mode=control',
+    '-device',
+    'virtio-serial-pci',
     ...devices.flatMap((device, n) => deviceArgv(device, n, isConnected)),
     // The last console: the relay says here that it listens.
-    ...['-chardev', 'socket,id=relay,fd=5', '-device', 'virtconsole,chardev=relay'],
-    ...['-netdev', `user,id=relay,restrict=on,net=10.99.0.0/24${forwards.join('')}`],
-    ...['-device', `virtio-net-pci,netdev=relay,mac=${relayMac},romfile=`],
+    '-chardev',
+    'socket,id=relay,fd=5',
+    '-device',
+    'virtconsole,chardev=relay',
+    '-netdev',
+    `user,id=relay,restrict=on,net=10.99.0.0/24${forwards.join('')}`,
+    '-device',
+    `virtio-net-pci,netdev=relay,mac=${relayMac},romfile=`,
   ];
 }
 
@@ -222,7 +247,8 @@ function deviceArgv(device: Device, n: number, isConnected: boolean): string[] {
         device.log === undefined
           ? `null,id=serial${n}`
           : `file,id=serial${n},path=${quote(device.log)}`,
-        ...['-device', `virtconsole,chardev=serial${n}`],
+        '-device',
+        `virtconsole,chardev=serial${n}`,
       ];
     case 'net': {
       const mac = device.mac === undefined ? '' : `,mac=${device.mac}`;
@@ -245,11 +271,10 @@ function deviceArgv(device: Device, n: number, isConnected: boolean): string[] {
       const serial = device.type === 'nvme' ? `,serial=nvme${n}` : name;
       return [
         // The lock is the framework's (flock), which a QEMU on a Mac does not heed; this one's would keep others out that vfkit lets in.
-        ...[
-          '-drive',
-          `file=${quote(device.path)},file.locking=off,if=none,id=disk${n},format=raw${readOnly}`,
-        ],
-        ...['-device', `${type[device.type]},drive=disk${n}${serial}`],
+        '-drive',
+        `file=${quote(device.path)},file.locking=off,if=none,id=disk${n},format=raw${readOnly}`,
+        '-device',
+        `${type[device.type]},drive=disk${n}${serial}`,
       ];
     }
     case 'plain':

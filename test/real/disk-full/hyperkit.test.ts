@@ -32,8 +32,15 @@ describe(
     test('it begins again by itself when there is room, and no write is lost', () => {
       expect(facts.get('kept'), all).toBe('kept');
       expect(facts.get('phases')?.trim().split(' ')).toEqual([
-        ...['starting', 'booting', 'ready', 'stopping'],
-        ...['starting', 'paused', 'starting', 'booting', 'ready'],
+        'starting',
+        'booting',
+        'ready',
+        'stopping',
+        'starting',
+        'paused',
+        'starting',
+        'booting',
+        'ready',
       ]);
     });
     test('a stop that comes meanwhile is obeyed', () =>

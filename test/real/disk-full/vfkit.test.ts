@@ -17,12 +17,23 @@ test(
     const { facts, all } = await inPrivateWorld(script, path, 'vfkit', 'gvproxy');
     expect(facts.get('sentence'), all).toContain("Paused: the host's disk is full");
     expect(Object.fromEntries(facts), all).toMatchObject({
-      ...{ stopped: '1', left: '0', errors: '0', kept: 'kept', last: 'stopped' },
+      stopped: '1',
+      left: '0',
+      errors: '0',
+      kept: 'kept',
+      last: 'stopped',
       'phase-later': 'paused',
     });
     expect(facts.get('phases')?.trim().split(' ')).toEqual([
-      ...['starting', 'booting', 'ready', 'stopping'],
-      ...['starting', 'paused', 'starting', 'booting', 'ready'],
+      'starting',
+      'booting',
+      'ready',
+      'stopping',
+      'starting',
+      'paused',
+      'starting',
+      'booting',
+      'ready',
     ]);
   },
 );

@@ -98,7 +98,13 @@ export function parse(argv: readonly string[]): Machine | Refusal {
   const devices = devicesOf(slots);
   return {
     kind: 'machine',
-    ...{ cpus, memoryMiB, hasAcpi, pidfile, uuid, devices, serial },
+    cpus,
+    memoryMiB,
+    hasAcpi,
+    pidfile,
+    uuid,
+    devices,
+    serial,
     ...firmware,
   };
 }

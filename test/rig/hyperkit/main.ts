@@ -185,12 +185,10 @@ function boot(machine: Machine, made: Made): Guest {
   copyFileSync(machine.initrd ?? '/dev/null', initrd);
   appendFileSync(initrd, relayArchive(IMAGE_INIT, statSync(initrd).size));
   const guest = startGuest({
-    ...{
-      machine,
-      initrd,
-      disk: made.disk ?? { path: '/dev/null', isReadOnly: true },
-      mac: made.card?.mac ?? '',
-    },
+    machine,
+    initrd,
+    disk: made.disk ?? { path: '/dev/null', isReadOnly: true },
+    mac: made.card?.mac ?? '',
     relayPorts: [...relayPorts.values()],
   });
   // QEMU has read its files when it answers.

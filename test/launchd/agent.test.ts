@@ -60,7 +60,7 @@ describe('with launchd', { timeout: 120_000 }, () => {
     expect(stopped.out).toMatch(/^Stopped\. launchd will start it again at your next login/);
     expect(rig.launchd.job(label)).toMatchObject({ state: 'not running', lastExit: 0, runs: 1 });
 
-    expect((await rig.run('start')).out).toContain('by launchd');
+    expect((await rig.run('start')).out).toContain('through launchd');
     expect((await rig.run('restart')).out).toMatch(/^Restarting the guest/);
     expect((await rig.run('unconfigure', '--purge', '--yes')).code).toBe(0);
     expect(rig.launchd.job(label)).toBeUndefined();
@@ -163,7 +163,7 @@ describe('with launchd', { timeout: 120_000 }, () => {
     await rig.run('configure');
     await rig.run('start');
     appendFileSync(rig.agent.plist, '<!-- another -->\n');
-    expect((await rig.run('restart')).out).toBe('launchd starts the daemon again.\n');
+    expect((await rig.run('restart')).out).toBe('Restarting the daemon through launchd.\n');
     expect(rig.launchd.calls.filter((call) => call.startsWith('bootstrap'))).toHaveLength(2);
     await comes(() => rig.status().daemon === 'alive', 'a daemon');
   });
@@ -174,14 +174,14 @@ describe('with launchd', { timeout: 120_000 }, () => {
     await rig.run('start');
     const loads = () => rig.launchd.calls.filter((call) => call.startsWith('bootstrap ')).length;
     appendFileSync(rig.agent.launcher, '# another\n');
-    expect((await rig.run('restart')).out).toBe('launchd starts the daemon again.\n');
+    expect((await rig.run('restart')).out).toBe('Restarting the daemon through launchd.\n');
     expect(loads()).toBe(2);
     await rig.run('stop');
     appendFileSync(rig.agent.launcher, '# yet another\n');
-    expect((await rig.run('start')).out).toContain('by launchd');
+    expect((await rig.run('start')).out).toContain('through launchd');
     expect(loads()).toBe(3);
     await rig.run('stop');
-    expect((await rig.run('start')).out).toContain('by launchd');
+    expect((await rig.run('start')).out).toContain('through launchd');
     expect(loads()).toBe(3);
   });
 
@@ -226,8 +226,8 @@ describe('with launchd', { timeout: 120_000 }, () => {
     await run(launchctl, ['bootstrap', `gui/${process.getuid?.() ?? 0}`, rig.agent.plist]);
     const old = rig.launchd.job(label);
     expect(old?.state).toBe('running');
-    expect((await rig.run('configure')).out).toContain('It replaces a file of yours');
-    expect((await rig.run('start')).out).toContain('by launchd');
+    expect((await rig.run('configure')).out).toContain('It replaces your file');
+    expect((await rig.run('start')).out).toContain('through launchd');
     expect(old?.pid).toBeUndefined();
     expect(rig.launchd.job(label)?.keys.ProgramArguments).toEqual([rig.agent.launcher]);
     // Without receipts our own file must not pass for another's.
@@ -235,7 +235,7 @@ describe('with launchd', { timeout: 120_000 }, () => {
     const again = await rig.run('configure', '--cpus', '1');
     expect(again.out).not.toContain('It replaces');
     writeFileSync(rig.agent.plist, theirs);
-    expect((await rig.run('configure')).out).toContain('It replaces a file of yours');
+    expect((await rig.run('configure')).out).toContain('It replaces your file');
     const removed = await rig.run('unconfigure', '--purge', '--yes');
     expect(removed.out).toContain(`Restored ${rig.agent.plist} as it was before`);
     expect(rig.launchd.job(label)).toBeUndefined();
@@ -296,10 +296,10 @@ describe('launchd in odd moods', { timeout: 120_000 }, () => {
   test('an old launchctl gets old verbs', async () => {
     await using rig = await launchdRig(program, { generation: 'old' });
     await rig.run('configure');
-    expect((await rig.run('start')).out).toContain('by launchd');
+    expect((await rig.run('start')).out).toContain('through launchd');
     expect((await rig.run('stop')).code).toBe(0);
     expect(rig.launchd.job(label)?.state).toBe('not running');
-    expect((await rig.run('start')).out).toContain('by launchd');
+    expect((await rig.run('start')).out).toContain('through launchd');
     expect((await rig.run('unconfigure', '--no-root')).code).toBe(0);
     expect(rig.launchd.job(label)).toBeUndefined();
   });
@@ -317,13 +317,13 @@ describe('launchd in odd moods', { timeout: 120_000 }, () => {
   test('a bootstrap that fails with 5 is tried again', async () => {
     await using rig = await launchdRig(program, { sulks: 1 });
     await rig.run('configure');
-    expect((await rig.run('start')).out).toContain('by launchd');
+    expect((await rig.run('start')).out).toContain('through launchd');
   });
 
   test('without a session on the screen the one of every login is used, and without any the daemon runs alone', async () => {
     await using rig = await launchdRig(program, { domains: [`user/${process.getuid?.() ?? 0}`] });
     await rig.run('configure');
-    expect((await rig.run('start')).out).toContain('by launchd');
+    expect((await rig.run('start')).out).toContain('through launchd');
     await using bare = await launchdRig(program, { domains: [] });
     await bare.run('configure');
     const started = await bare.run('start');

@@ -52,7 +52,7 @@ describe('with launchd', { ...needs('root'), timeout: 120_000 }, () => {
     expect(keys['LimitLoadToSessionType']).toBeUndefined();
     expect(keys['ProgramArguments']).toEqual([rig.agent.launcher]);
     expect((await rig.run('configure', '-v')).out).not.toContain(`Wrote`);
-    expect((await rig.run('doctor')).out).toMatch(/BAD +login job: launchd does not know/);
+    expect((await rig.run('doctor')).out).toMatch(/BAD +login job: launchd has not loaded/);
 
     expect((await rig.run('start')).out).toMatch(/^Started the daemon through launchd \(pid/);
     expect(rig.launchd.calls).toContain(`bootstrap system ${rig.plist}`);
@@ -61,7 +61,7 @@ describe('with launchd', { ...needs('root'), timeout: 120_000 }, () => {
     const stopped = await rig.run('stop');
     expect(stopped.out).toMatch(/^Stopped\. launchd will start it again when this machine boots/);
     expect(rig.launchd.job(label)).toMatchObject({ state: 'not running', lastExit: 0 });
-    expect((await rig.run('start')).out).toContain('by launchd');
+    expect((await rig.run('start')).out).toContain('through launchd');
     expect((await rig.run('unconfigure', '--purge', '--yes')).code).toBe(0);
     expect(rig.launchd.job(label)).toBeUndefined();
     expect(rig.snapshot()).toEqual(before);

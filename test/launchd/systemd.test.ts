@@ -110,12 +110,12 @@ describe('with systemd', { timeout: 60_000 }, () => {
     expect(existsSync(rig.unit)).toBe(false);
     expect(rig.run('configure', '--autostart').stdout).toContain(`Wrote ${rig.unit}`);
     expect(rig.run('start').stdout).toMatch(/^Started the daemon through systemd \(pid \d+\)\.\n$/);
-    expect(rig.run('status').stdout).toContain('systemd: starts it at login');
+    expect(rig.run('status').stdout).toContain('systemd starts it at login');
     expect(rig.run('stop').stdout).toMatch(/^Stopped\. systemd will start it again/);
     const gone = rig.run('status');
     expect(gone.status).toBe(69);
-    expect(gone.stdout).toContain('systemd: starts it at login.\n');
-    expect(rig.run('start').stdout).toContain('by systemd');
+    expect(gone.stdout).toContain('systemd starts it at login.\n');
+    expect(rig.run('start').stdout).toContain('through systemd');
     expect(rig.run('unconfigure', '--purge', '--yes').status).toBe(0);
     expect(snapshot(rig.tree)).toEqual(before);
     expect(rig.calls().filter((call) => !call.includes('show'))).toEqual([
@@ -201,12 +201,14 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     expect(told).toContain(`The daemon's job is declared by NixOS, so ${UNIT} was not changed.`);
     expect(told).toContain('sudo systemctl restart linuxkit-builder');
     expect(existsSync(rig.unit)).toBe(false);
-    expect(run('start').stdout).toMatch(/^Started the daemon by systemd, as NixOS declares it,/);
+    expect(run('start').stdout).toMatch(
+      /^Started the daemon through systemd, as declared by NixOS /,
+    );
     expect(run('status').stdout).toContain('systemd starts it at boot, as declared by NixOS');
     expect(run('doctor').stdout).toMatch(
       /login job: systemd: running \(declared by NixOS in .*restart linuxkit-builder/,
     );
-    expect(run('stop').stdout).toMatch(/^Stopped;/);
+    expect(run('stop').stdout).toMatch(/^Stopped\./);
     expect(run('unconfigure', '--purge', '--yes').stdout).toContain(
       'Left the job that NixOS declares',
     );

@@ -30,7 +30,7 @@ export async function endWhatIsLeft(
   await endLeftovers(left, signal);
   // What the daemon that was killed could not take away itself.
   removePid(ownPidFiles(layout));
-  rmSync(layout.control, { force: true });
+  for (const socket of [layout.control, layout.ownControl]) rmSync(socket, { force: true });
   return 'leftover-ended';
 }
 

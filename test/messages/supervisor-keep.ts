@@ -1,5 +1,5 @@
 /** What the daemon says of itself, of the disk, of suspended guests, and of what is left of an earlier daemon. */
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -31,6 +31,7 @@ import { readStatus, statusUnreadable } from '../../src/supervisor/status/status
 import { leftoverStays } from '../../src/supervisor/stop/end-leftover.ts';
 import { askDeadline } from '../../src/supervisor/stop/leftovers.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
+import { calm } from '../fakes/commands.ts';
 import { directoryShownAs, type States } from './tell.ts';
 
 const tree = directoryShownAs('/builder');
@@ -66,6 +67,17 @@ export const daemon: States = {
   },
   'it does not answer': () => daemonSilent(layoutOf('/builder')),
   'it refuses': () => heard('refusing', '{"ok":false}\n'),
+  "it refuses its group what is its account's": async () => {
+    const layout = fresh('shared');
+    chmodSync(layout.state, 0o710);
+    const control = await openControl(layout, calm, silence);
+    rmSync(layout.ownControl);
+    try {
+      return await ask(layout, 'gc', systemClock);
+    } finally {
+      control.close();
+    }
+  },
   'it does not know a command': async () => {
     const layout = fresh('older');
     const control = await openControl(layout, {} as never, silence);

@@ -1,8 +1,16 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { ask, openControl, type Commands } from '../../src/supervisor/daemon/control.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
@@ -12,11 +20,13 @@ import { calm, nobody } from '../fakes/commands.ts';
 let layout: Layout;
 let control: { close(): void };
 const asked: string[] = [];
+const collected = { isDone: true, diskBytes: 2, diskFreeBytes: 1 };
 const todo: Commands = {
   ...calm,
   drain: () => (asked.push('drain'), { ...nobody, open: 3 }),
   undrain: () => (asked.push('undrain'), {}),
   restart: () => (asked.push('restart'), {}),
+  gc: () => (asked.push('gc'), collected),
   guest: () => Promise.resolve({ builds: 2 }),
   door: () => ({ held: 1, opening: 0, open: 2, loggedIn: 1, entering: 0 }),
 };
@@ -48,6 +58,49 @@ test('commands are carried out and answered', async () => {
 });
 
 test('only its owner can connect', () => expect(statSync(layout.control).mode & 0o777).toBe(0o600));
+
+// Behaviour 191: The control socket that the group of a declared builder can use takes what controls the guest, and refuses
+// `gc`, `trim` and new keys. The account has a socket of its own for all.
+describe('where its group may ask', () => {
+  let shared: { keep(): Promise<void>; close(): void };
+  beforeEach(async () => {
+    control.close();
+    chmodSync(layout.state, 0o710);
+    shared = await openControl(layout, todo, silent);
+  });
+  afterEach(() => shared.close());
+  const modes = () =>
+    [layout.control, layout.ownControl].map((path) => statSync(path).mode & 0o777);
+
+  test.each(['gc', 'trim', 'keys'])('%s is refused it', async (command) => {
+    expect(JSON.parse(await say(`{"command":"${command}"}\n`))).toMatchObject({ ok: false });
+    expect(asked).toEqual([]);
+  });
+
+  test.each(['drain', 'undrain', 'refuse', 'admit', 'restart', 'suspend', 'resume', 'status'])(
+    '%s is done for it',
+    async (command) =>
+      expect(JSON.parse(await say(`{"command":"${command}"}\n`))).toMatchObject({ ok: true }),
+  );
+
+  test('the owner can do all, by another socket, which comes again', async () => {
+    expect(modes()).toEqual([0o660, 0o600]);
+    expect(await ask(layout, 'gc', systemClock)).toEqual(collected);
+    for (const path of [layout.control, layout.ownControl]) rmSync(path);
+    await shared.keep();
+    expect(modes()).toEqual([0o660, 0o600]);
+    expect(await ask(layout, 'gc', systemClock)).toEqual(collected);
+  });
+
+  test('one that is left from then is not asked later', async () => {
+    shared.close();
+    writeFileSync(layout.ownControl, '');
+    chmodSync(layout.state, 0o700);
+    control = await openControl(layout, todo, silent);
+    expect(existsSync(layout.ownControl)).toBe(false);
+    expect(await ask(layout, 'trim', systemClock)).toEqual({ goesBack: true });
+  });
+});
 
 test.each([
   '{"command":"format-the-disk"}',

@@ -1,8 +1,6 @@
-/** control.sock: what a signal cannot say. One JSON a line each way; only the owner can connect (0600), and its group where the directory lets that pass. */
-import { chmodSync, lstatSync, rmSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { createServer, type Server, type Socket } from 'node:net';
-import { once } from 'node:events';
+/** control.sock: what a signal cannot say. One JSON a line each way; only the owner can connect, and where the directory lets its group pass, that for some. */
+import { existsSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import type { Layout } from '../../config/layout.ts';
 import type { Crowd } from '../../door/waiting-room.ts';
 import type { Counts } from '../../door/through.ts';
@@ -10,12 +8,12 @@ import type { Inside } from '../../guest/agent/inside.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
 import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
-import { cannotWrite, isPassage } from '../../system/files/files.ts';
 import { fieldsOf, JsonLines } from '../../system/socket/json-lines.ts';
 import type { Log } from '../../system/log.ts';
 import { quoted } from '../../system/plain-text.ts';
 import { dialUnix } from '../../system/socket/unix-socket.ts';
 import type { Collected } from '../idle/housekeeping.ts';
+import { listenFor, type Caller, type Control } from './control-socket.ts';
 import { noDaemon } from './no-daemon.ts';
 import type { Status } from '../status/status-schema.ts';
 
@@ -76,19 +74,18 @@ const commands = [
   ...(['door', 'guest', 'status', 'keys'] as const),
 ] satisfies readonly Command[];
 
+/** What a group that may ask this daemon may not: what deletes in the guest, moves its disk, or tells it whom to let in (SECURITY.md). */
+const owners: readonly Command[] = ['gc', 'trim', 'keys'];
+const isOwners = (command: Command): boolean => owners.includes(command);
+const notYours = 'only the account that runs the daemon may do that';
+
 /** A daemon that is busy answers within this. */
 const usualMs = 5_000;
-
-export interface Control {
-  /** Listens under its name again where the socket is gone. */
-  keep(): Promise<void>;
-  close(): void;
-}
 
 /** Listens until closed. Unknown or broken requests get an answer that says what is known. Failed `cannot-write` without its socket. */
 export async function openControl(layout: Layout, todo: Commands, log: Log): Promise<Control> {
   const connections = new Set<Socket>();
-  const onConnection = (socket: Socket) => {
+  const onConnection = (socket: Socket, caller: Caller) => {
     const gone = new AbortController();
     connections.add(socket);
     socket.once('close', () => {
@@ -97,57 +94,37 @@ export async function openControl(layout: Layout, todo: Commands, log: Log): Pro
     });
     const lines: JsonLines = new JsonLines(socket, {
       onValue: (value) => {
-        const answered = answer(value, { gone: gone.signal, todo, log });
+        const answered = answer(value, { gone: gone.signal, caller, todo, log });
         void answered.then((fields) => lines.send(fields));
       },
       onBroken: (problem) => void lines.send({ ok: false, error: problem }),
       maxLineBytes: 4096,
     });
   };
-  let server = await listen(layout, onConnection);
+  const listening = await listenFor(layout, onConnection, log);
   return {
-    keep: async () => {
-      if (lstatSync(layout.control, { throwIfNoEntry: false }) !== undefined) return;
-      log('info', 'socket-made-again', { path: layout.control });
-      // In this order: its end removes what is under its name. Connections stay.
-      server.close();
-      server = await listen(layout, onConnection);
-    },
+    ...listening,
     close: () => {
-      server.close();
+      listening.close();
       for (const socket of connections) socket.destroy();
     },
   };
 }
 
-async function listen(
-  { control }: Layout,
-  onConnection: (socket: Socket) => void,
-): Promise<Server> {
-  const server = createServer(onConnection);
-  try {
-    // We hold the daemon's lock: whatever socket is there belongs to nobody.
-    rmSync(control, { force: true });
-    server.listen(control);
-    await once(server, 'listening');
-    // A directory whose group may pass through it is one whose group may ask (`prepare --shared`).
-    const isShared = isPassage(statSync(dirname(control)).mode);
-    chmodSync(control, isShared ? 0o660 : 0o600);
-    return server;
-  } catch (error) {
-    server.close();
-    throw new Failed(cannotWrite(control, error), { cause: error });
-  }
-}
-
 async function answer(
   value: unknown,
-  { gone, todo, log }: { gone: AbortSignal; todo: Commands; log: Log },
+  {
+    gone,
+    caller,
+    todo,
+    log,
+  }: { readonly gone: AbortSignal; readonly caller: Caller; todo: Commands; log: Log },
 ): Promise<object> {
   const { command, until, force } = fieldsOf(value);
   const known = commands.find((name) => name === command);
   if (known === undefined)
     return { ok: false, error: `unknown command (known are: ${commands.join(', ')})` };
+  if (caller === 'group' && isOwners(known)) return { ok: false, error: notYours };
   // Asked twice a second by whoever waits for the connections to end.
   const isQuestion = ['door', 'guest', 'status'].includes(known);
   log(isQuestion ? 'debug' : 'info', 'asked', { command: known });
@@ -190,6 +167,10 @@ export async function holdDoor(
   return { ...(fields as Partial<Counts>), [Symbol.dispose]: () => socket.destroy() };
 }
 
+/** One of an earlier release, or without a group, has one socket for all. */
+const socketFor = ({ control, ownControl }: Layout, command: Command): string =>
+  isOwners(command) && existsSync(ownControl) ? ownControl : control;
+
 /** One question and its answer; the connection stays. */
 async function exchange(
   layout: Layout,
@@ -202,9 +183,11 @@ async function exchange(
   try {
     return await within(
       async (inTime) => {
-        const opened = (socket = await dialUnix(layout.control, inTime).catch(() => {
-          throw new Failed(noDaemon(layout));
-        }));
+        const opened = (socket = await dialUnix(socketFor(layout, request.command), inTime).catch(
+          () => {
+            throw new Failed(noDaemon(layout));
+          },
+        ));
         const answered = new Promise<unknown>((resolve, reject) => {
           const lines = new JsonLines(opened, {
             onValue: resolve,

@@ -16,8 +16,10 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { layoutOf } from '../../src/config/layout.ts';
 import { systemPathsOf } from '../../src/host/system-paths.ts';
 import { unitPath } from '../../src/service/systemd/systemd-unit.ts';
+import { readStatus } from '../../src/supervisor/status/status.ts';
 import { snapshot } from '../setup/configure-rig.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { freePort } from '../rig/free-port.ts';
@@ -181,6 +183,8 @@ describe('with systemd', { timeout: 60_000 }, () => {
 
   // Behaviour 157: A job that something else declares is never rewritten. `start` and `stop` use it, and `status`, `doctor`
   // and `configure` say who declared it and how to restart it.
+  // Behaviour 192: After an upgrade `restart` replaces the daemon by one of the new release, through launchd or systemd where
+  // they run it. Where the job is declared elsewhere and root's, it restarts the guest and names the command for the rest.
   test('a unit that a configuration declares', async () => {
     using rig = await rigOf();
     const state = join(rig.tree, 'state dir');
@@ -208,6 +212,23 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     expect(run('doctor').stdout).toMatch(
       /login job: systemd: running \(declared by NixOS in .*restart linuxkit-builder/,
     );
+    const pid = () => {
+      const found = readStatus(layoutOf(state));
+      return found.daemon === 'alive' ? found.status.daemon.pid : expect.fail('no daemon');
+    };
+    const before = pid();
+    const described = join(program.folder, 'package.json');
+    const released = readFileSync(described, 'utf8');
+    writeFileSync(described, released.replace(/"version": "[^"]*"/, '"version": "99.0.0"'));
+    try {
+      expect(run('restart', '--now')).toMatchObject({
+        status: 0,
+        stderr: expect.stringContaining('sudo systemctl restart linuxkit-builder') as string,
+      });
+    } finally {
+      writeFileSync(described, released);
+    }
+    expect(pid()).toBe(before);
     expect(run('stop').stdout).toMatch(/^Stopped\./);
     expect(run('unconfigure', '--purge', '--yes').stdout).toContain(
       'Left the job that NixOS declares',

@@ -1,11 +1,14 @@
 import { loadAndWatch } from '../../src/cli/daemon/background-tasks.ts';
 import {
   alreadyWords,
+  guestAlone,
   keeperRestarts,
   keeperStops,
   standbyWords,
+  replacedWords,
   startedInstead,
   startedWords,
+  stillOther,
   statusOutOfDate,
   stoppedWords,
   throughWords,
@@ -80,6 +83,10 @@ tells('cli-daemon', {
     'with settings that are wrong': () =>
       linesOf(['restart', '--now'], { status: {}, config: '{"port":0}' }),
     'the daemon, by launchd': () => keeperRestarts('launchd'),
+    'the daemon, after an upgrade': () => replacedWords(4711, throughWords(launchd), '0.0.9'),
+    'the job has another copy': () => stillOther('0.1.0', '0.0.9'),
+    'the guest alone, since the job of the daemon is declared elsewhere': () =>
+      guestAlone('0.0.9', 'NixOS', 'sudo systemctl restart linuxkit-builder'),
     'there was no daemon': () => startedInstead(4711, throughWords(launchd)),
   },
   wait: {

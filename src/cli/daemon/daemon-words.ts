@@ -45,6 +45,15 @@ export const guestRestarts =
 export const startedInstead = (pid: number, through: string): string =>
   `The daemon was not running. Started it${through} (pid ${pid}).`;
 
+/** After an upgrade. */
+export const replacedWords = (pid: number, through: string, old: string): string =>
+  `Stopped the daemon of release ${old}, and started it again${through} (pid ${pid}). To wait until it is ready: linuxkit-builder wait`;
+export const stillOther = (wanted = 'this one', runs = 'unknown'): string =>
+  `The daemon runs release ${runs} instead of ${wanted}: its job starts another copy of the program. To change the job: linuxkit-builder configure && linuxkit-builder restart`;
+/** The job is root's, by somebody else's word. */
+export const guestAlone = (old: string, by: string, command: string): string =>
+  `The daemon still runs release ${old}, because ${by} declares its job. To upgrade the daemon: ${command}`;
+
 /** Above what is wrong with the settings, where a guest starts all the same. */
 export const previousSettings = 'config.json has errors, so the guest keeps its previous settings:';
 

@@ -1,6 +1,7 @@
 /** `start`, `stop`, `restart`, `wait`: the daemon's life from a terminal. */
 import type { Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
+import type { Status } from '../../supervisor/status/status-schema.ts';
 import type { Service } from '../../service/keeper.ts';
 import { failureOf } from '../../system/failure.ts';
 import { until } from '../../system/time/wait.ts';
@@ -12,13 +13,16 @@ import {
 } from '../../command/context.ts';
 import {
   alreadyWords,
+  guestAlone,
   guestRestarts,
   guestStarts,
   keeperRestarts,
   keeperStops,
   previousSettings,
+  replacedWords,
   startedInstead,
   startedWords,
+  stillOther,
   stoppedWords,
   throughWords,
   withoutKeeper,
@@ -129,7 +133,9 @@ async function tellProblems(layout: Layout, context: CliContext): Promise<void> 
 export function restartVerb(program: Command, context: CliContext): void {
   program
     .command('restart')
-    .description('restart the guest with the current settings')
+    .description(
+      'restart the guest with the current settings, and after an upgrade also the daemon',
+    )
     .option(...directoryOption)
     .option(...nowOption)
     .option(...buildsOption)
@@ -145,19 +151,45 @@ async function restart(layout: Layout, context: CliContext): Promise<string> {
   const { findStatus } = await import('../../client/found.ts');
   const { serviceFor } = await import('../../service/service.ts');
   const service = serviceFor(layout, context);
-  if ((await findStatus(layout, context)).daemon === 'alive') {
+  const found = await findStatus(layout, context);
+  if (found.daemon === 'alive') {
     // Its own file has changed: another Node, another version of ours.
     if (service?.isChanged() === true && (await service.state()).loaded) {
       await service.start();
       return keeperRestarts(service.name);
     }
+    const old = otherRelease(found.status, context);
+    // Who declared a job at boot has it run by root.
+    const isRoots = service?.declared !== undefined && service.starts === 'boot';
+    if (old !== undefined && !isRoots) return replaceDaemon(old, layout, context);
     const { ask } = await import('../../supervisor/daemon/control.ts');
     await ask(layout, 'restart', context.clock, context.signal);
     await tellProblems(layout, context);
+    if (old !== undefined && service?.declared !== undefined) {
+      const { restartCommand } = await import('../../service/declared-job.ts');
+      const command = restartCommand(service.declared, process.getuid?.() ?? 0);
+      context.err(guestAlone(old, service.declared.by, command));
+    }
     return guestRestarts;
   }
   const { pid, through } = await startBy(layout, context);
   return startedInstead(pid, through);
+}
+
+/** The daemon's, where it is not that of this program. */
+const otherRelease = ({ release }: Status, { version }: CliContext): string | undefined =>
+  version === undefined || release === version ? undefined : release;
+
+/** After an upgrade: a guest that starts again under the old daemon would have nothing of it. */
+async function replaceDaemon(old: string, layout: Layout, context: CliContext): Promise<string> {
+  await stop(layout, context);
+  const { pid, through } = await startBy(layout, context);
+  const { findStatus } = await import('../../client/found.ts');
+  const now = await findStatus(layout, context);
+  const isOld = now.daemon === 'alive' && otherRelease(now.status, context) !== undefined;
+  // The job starts a copy of the program that is elsewhere.
+  if (isOld) context.err(stillOther(context.version, now.status.release));
+  return replacedWords(pid, through, old);
 }
 
 export function waitVerb(program: Command, context: CliContext): void {

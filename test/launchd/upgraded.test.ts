@@ -1,0 +1,47 @@
+/** `restart` where the program was upgraded under a daemon that runs: the files of its job are as they were. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { label } from '../../src/service/launchd/launch-agent.ts';
+import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { launchdRig } from './rig.ts';
+
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await buildProgram();
+});
+afterAll(() => program[Symbol.dispose]());
+
+const upgrade = (version: string) => {
+  const file = join(program.folder, 'package.json');
+  const described = JSON.parse(readFileSync(file, 'utf8')) as object;
+  writeFileSync(file, JSON.stringify({ ...described, version }));
+};
+
+// Behaviour 192: After an upgrade `restart` replaces the daemon by one of the new release, through launchd or systemd where
+// they run it. Where the job is declared elsewhere and root's, it restarts the guest and names the command for the rest.
+test.each([
+  ['of launchd', {}, 2],
+  ['of nobody', { LINUXKIT_BUILDER_SERVICE: 'none' }, undefined],
+])('a daemon %s becomes one of the new release', async (_, terminal, runs) => {
+  await using rig = await launchdRig(program, { terminal });
+  const known = () => {
+    const found = rig.status();
+    return found.daemon === 'alive'
+      ? { release: found.status.release, pid: found.status.daemon.pid }
+      : expect.fail('no daemon');
+  };
+  upgrade('1.0.0');
+  await rig.run('configure');
+  await rig.run('start');
+  const old = known();
+  expect(old.release).toBe('1.0.0');
+  expect((await rig.run('restart', '--now')).code).toBe(0);
+  expect(known()).toEqual(old);
+
+  upgrade('1.0.1');
+  expect(await rig.run('restart')).toMatchObject({ code: 0, err: '' });
+  expect(known().release).toBe('1.0.1');
+  expect(known().pid).not.toBe(old.pid);
+  expect(rig.launchd.job(label)?.runs).toBe(runs);
+});

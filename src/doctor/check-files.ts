@@ -47,10 +47,7 @@ async function builderOf(facts: DoctorFacts): Promise<Builder> {
 export async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
   const builder = await builderOf(facts);
   const needs = userNeeds(builder);
-  // The release before made none, and nothing rests on it.
-  const isNew = ({ wanted, before }: FileChange) =>
-    wanted.path === facts.layout.machines && before === undefined;
-  const changes = needs.changes.filter((change) => !isNew(change));
+  const changes = needs.changes.filter((change) => !isHarmless(change, facts));
   const [first] = needs.byHand;
   if (first !== undefined) return changedByHand(first);
   const config = join(facts.places.home, '.ssh/config');
@@ -63,6 +60,13 @@ export async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
     return olderStanza(facts.layout.sshConfig);
   return notAsConfigured(changes.map(({ wanted }) => wanted.path));
 }
+
+/**
+ * A file on which nothing depends: a list of builders that the previous release did not write, or an example that another release worded
+ * differently.
+ */
+const isHarmless = ({ wanted, before }: FileChange, { layout }: DoctorFacts): boolean =>
+  before === undefined ? wanted.path === layout.machines : wanted.path === layout.example;
 
 /** What another version of this program wrote for the same settings: it leads to the same place. */
 const isOlderStanza = ({ wanted, before, after }: FileChange, { layout }: DoctorFacts): boolean =>

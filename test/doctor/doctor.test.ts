@@ -152,6 +152,12 @@ describe('doctor finds', needs('root'), () => {
     expect(verdicts(await rig.doctor())).toMatchObject({ 'your files': 'bad' });
   });
 
+  test('an example that another release worded differently is no fault', async () => {
+    using rig = await configured();
+    writeFileSync(rig.layout.example, `# an older comment\n${rig.read(rig.layout.example)}`);
+    expect(verdicts(await rig.doctor())).toMatchObject({ 'your files': 'good' });
+  });
+
   test("somebody's malformed line, and settings that hide the file", async () => {
     using rig = await configured();
     writeFileSync(rig.root.machines, `${rig.read(rig.root.machines)}ssh://b - - many\n`);

@@ -289,7 +289,7 @@ test('what would be gained is said of a builder that keeps its program, and only
   expect(gain()).toBe('');
   writeFileSync(layout.disk, 'data');
   expect(gain()).toMatch(
-    /goes on with QEMU.*vfkit is here too.*Virtualization.framework.*--vm vfkit/,
+    /keeps using QEMU.*vfkit is installed too.*Virtualization.framework.*--vm vfkit/,
   );
   expect(gain({ vm: 'qemu' })).toBe('');
   keepVm(layout, 'vfkit');

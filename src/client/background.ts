@@ -7,6 +7,7 @@ import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { makeDirectory, readIfThere } from '../system/files/files.ts';
 import { isLocked } from '../system/lock/lock.ts';
 import { until } from '../system/time/wait.ts';
+import { describeToOwner } from '../domain/problem.ts';
 import { noSettings } from '../supervisor/health/child-failures.ts';
 import { readSettings } from '../config/read-settings.ts';
 import { findStatus } from './found.ts';
@@ -35,7 +36,8 @@ export async function startDaemon(
   const running = await findStatus(layout, terminal);
   if (running.daemon === 'alive') return { pid: running.status.daemon.pid, already: true };
   const settings = readSettings(layout);
-  if (settings.config === undefined) throw new Failed(noSettings(layout, settings));
+  if (settings.config === undefined)
+    throw new Failed(noSettings(layout, settings, describeToOwner));
   makeDirectory(layout.state);
   // What would end the daemon at once is said here, and not only in its log.
   isLocked(layout.daemonLock);

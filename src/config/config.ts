@@ -58,7 +58,8 @@ export function parseConfig(text: string, host: HostFacts): Parsed {
     const problem = {
       path: whole,
       value: undefined,
-      message: `is not valid JSON (${(error as Error).message})`,
+      message: 'is not valid JSON',
+      quotes: (error as Error).message,
       hint: 'Fix the syntax, or run: linuxkit-builder configure',
     };
     return { ok: false, problems: [problem] };

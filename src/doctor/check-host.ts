@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, statSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import { describeProblem } from '../domain/problem.ts';
+import { describeProblem, type Problem } from '../domain/problem.ts';
 import { readIdentity } from '../guest/identity/identity.ts';
 import { counted } from '../domain/counted.ts';
 import type { Check, Verdict } from './check-runner.ts';
@@ -73,7 +73,13 @@ function settings(layout: Layout): Verdict {
     what: 'config.json cannot be used.',
     why: problems.map(describeProblem).join(' '),
     remedy: `Correct ${layout.config}`,
+    ...quotesOf(problems),
   };
+}
+
+function quotesOf(problems: readonly Problem[]): { readonly quotes?: string } {
+  const quotes = problems.flatMap((problem) => problem.quotes ?? []);
+  return quotes.length === 0 ? {} : { quotes: quotes.join(' ') };
 }
 
 /** With how much memory there is to be had, and where a limit says so. */

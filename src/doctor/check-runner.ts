@@ -13,6 +13,8 @@ export type Verdict =
       readonly why: string;
       /** The command, or the sentence, that mends it. */
       readonly remedy: string;
+      /** What repeats a piece of a person's file: shown to that person, and in no report. */
+      readonly quotes?: string;
       /** Whose words or end it is, as the catalogue of known faults asks for it. */
       readonly seen?: Pick<Sighting, 'program' | 'version' | 'exitCode' | 'signal'>;
       /** The same done by us, where nothing can be lost by it. */
@@ -85,7 +87,8 @@ async function look({ run }: Check, signal: AbortSignal): Promise<Verdict> {
     return await run();
   } catch (error) {
     signal.throwIfAborted();
-    const { message, hint, lines } = failureOf(error);
-    return { kind: 'bad', what: message, why: (lines ?? []).join(' | '), remedy: hint };
+    const { message, hint, lines, quotes } = failureOf(error);
+    const said = quotes === undefined ? {} : { quotes };
+    return { kind: 'bad', what: message, why: (lines ?? []).join(' | '), remedy: hint, ...said };
   }
 }

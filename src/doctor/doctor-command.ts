@@ -57,7 +57,7 @@ export function doctorVerb(program: Command, context: CliContext): void {
           if (finding.kind === 'skipped') return void skipped.push(finding);
           sayLines(skippedLines(skipped));
           skipped = [];
-          sayLines(findingLines(finding));
+          sayLines(ownersLines(finding));
           sayLines(reportedOf(finding));
         },
       });
@@ -74,8 +74,13 @@ export function doctorVerb(program: Command, context: CliContext): void {
     });
 }
 
-/** One finding for a person. */
-export function findingLines(finding: Finding): string[] {
+/** One finding for anybody: without what repeats a person's files. */
+export const findingLines = (finding: Finding): string[] => linesOf(finding, false);
+
+/** One finding for the person whose files they are. */
+const ownersLines = (finding: Finding): string[] => linesOf(finding, true);
+
+function linesOf(finding: Finding, isOwners: boolean): string[] {
   const head = (word: string, text: string) => `${word.padEnd(5)} ${finding.name}: ${text}`;
   const more = (label: string, text: string) =>
     text === '' ? [] : text.split('\n').map((line) => `        ${label}${line}`);
@@ -85,7 +90,12 @@ export function findingLines(finding: Finding): string[] {
     case 'note':
       return [head('note', finding.fact), ...more('', finding.why)];
     case 'bad':
-      return [head('BAD', finding.what), ...more('', finding.why), ...more('-> ', finding.remedy)];
+      return [
+        head('BAD', finding.what),
+        ...more('', finding.why),
+        ...more('', isOwners ? (finding.quotes ?? '') : ''),
+        ...more('-> ', finding.remedy),
+      ];
     case 'not-asked':
       return [head('-', finding.why)];
     case 'skipped':

@@ -9,7 +9,18 @@ export interface Problem {
   readonly message: string;
   /** Empty where the hint of a later problem says it. */
   readonly hint: string;
+  /** A parser's words, which repeat a piece of a person's file: for that person's terminal, never for a record or a report. */
+  readonly quotes?: string;
 }
+
+/** What may be written down: without what repeats the file. */
+export const recorded = ({ quotes: _, ...problem }: Problem): Problem => problem;
+
+/** The same for the person whose file it is. */
+export const describeToOwner = ({ quotes, ...problem }: Problem): string =>
+  describeProblem(
+    quotes === undefined ? problem : { ...problem, message: `${problem.message} (${quotes})` },
+  );
 
 /** A problem in one line, value included. */
 export function describeProblem({ path, value, message, hint }: Problem): string {

@@ -62,7 +62,8 @@ export function readInstalled(path: string): Installed | undefined {
   } catch (error) {
     const failure = {
       kind: 'installed-unreadable',
-      message: `${path} is damaged: ${(error as Error).message}.`,
+      message: `${path} is damaged.`,
+      quotes: (error as Error).message,
       hint: `It records whose builder this machine has. To continue without it: sudo rm '${path}'`,
       exit: Exit.dataError,
     };

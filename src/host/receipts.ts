@@ -110,10 +110,10 @@ export function readReceipts(path: string): readonly Receipt[] {
   try {
     return v.parse(v.array(receiptSchema), JSON.parse(text));
   } catch (error) {
-    const why = (error as Error).message;
     const failure = {
       kind: 'receipts-unreadable',
-      message: `${path} is damaged: ${why}.`,
+      message: `${path} is damaged.`,
+      quotes: (error as Error).message,
       hint: 'It records what linuxkit-builder unconfigure has to undo. To continue without it, move it away.',
       exit: Exit.dataError,
     };

@@ -2,7 +2,7 @@
 import { chmodSync, readFileSync } from 'node:fs';
 import { parseConfig } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import { describeProblem, type Problem } from '../domain/problem.ts';
+import { describeToOwner, type Problem } from '../domain/problem.ts';
 import { ensureIdentity } from '../guest/identity/identity.ts';
 import { bareKey } from '../nix/ssh/stanza.ts';
 import { claimDirectory } from '../host/state-directory.ts';
@@ -49,5 +49,5 @@ export const unusable = (settings: string, problems: readonly Problem[]): Failur
   message: `${settings} cannot be used; nothing was changed:`,
   hint: 'Correct the options of the configuration that generated it.',
   exit: Exit.config,
-  lines: problems.map(describeProblem),
+  lines: problems.map(describeToOwner),
 });

@@ -49,6 +49,8 @@ export interface Failure {
   readonly isIncident?: boolean;
   /** Last words of the program concerned, oldest first. */
   readonly lines?: readonly string[];
+  /** A parser's words, which repeat a piece of a file: for a terminal, never for a record or a report. */
+  readonly quotes?: string;
   /** What others have reported of the same: its cause, what helps, and where. */
   readonly known?: string;
 }

@@ -76,6 +76,8 @@ test('of an address that is known the host alone is left out, too', () => {
 
 // Behaviour 115: `doctor --report` writes everything that a bug report needs into a file that only its owner can read. It
 // contains no key, login, address, value of a variable or of Nix's settings, and no name of a build.
+// Behaviour 193: What a parser repeats of a file that it could not read is shown on its owner's terminal alone: it is in no
+// status, log or report.
 test('nothing that was planted anywhere is in it', needs('root'), async () => {
   using rig = configureRig();
   const { layout, places, root } = rig;
@@ -172,8 +174,10 @@ test('nothing that was planted anywhere is in it', needs('root'), async () => {
   expect(misled.failure).toMatchObject({ kind: 'report-misled' });
   rmSync(report);
   const { text } = await doctor();
-  writeFileSync(layout.config, `{ "cpus": 1, ${secret()}: 2 }`);
-  expect((await doctor()).text).toContain('is not valid JSON [left out]');
+  // Short words are not known to be secret; a parser repeats them, and cuts longer ones.
+  marks.push('hush7z');
+  writeFileSync(layout.config, `{"cpus": hush7z, ${secret()}: 2 }`);
+  expect((await doctor()).said).toContain('hush7z');
   // With settings that are right it looks further, into what Nix is told. What it says to its user may have secrets.
   writeFileSync(layout.config, JSON.stringify(settings));
   const further = await doctor();

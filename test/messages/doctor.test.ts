@@ -22,7 +22,7 @@ import {
   summary,
 } from '../../src/doctor/doctor-command.ts';
 import type { DoctorFacts } from '../../src/doctor/facts.ts';
-import { misled } from '../../src/doctor/report/report.ts';
+import { misled, partUnread } from '../../src/doctor/report/report.ts';
 import { systemPathsOf } from '../../src/host/system-paths.ts';
 import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -158,6 +158,7 @@ tells('doctor', {
       });
       return found.flatMap(findingLines);
     },
+    'a part of a report cannot be had': () => partUnread,
     'a report was written': () => reportWritten('/home/anna/report.txt'),
     "a report would have gone to another's file": () => misled('/tmp/report.txt'),
   },

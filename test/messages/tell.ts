@@ -3,7 +3,7 @@ import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { describeProblem, type Problem } from '../../src/domain/problem.ts';
+import { describeToOwner, type Problem } from '../../src/domain/problem.ts';
 import { Failed, type Failure } from '../../src/system/failure.ts';
 
 /**
@@ -47,9 +47,11 @@ function linesOf(said: unknown): string[] | undefined {
     return all.includes(undefined) ? undefined : all.flatMap((lines) => lines ?? []);
   }
   if (said instanceof Failed) return linesOf(said.failure);
-  if (isProblem(said)) return [describeProblem(said)];
+  if (isProblem(said)) return [describeToOwner(said)];
   if (!isFailure(said)) return undefined;
-  return [said.message, said.hint, said.known ?? ''].filter((line) => line !== '');
+  return [said.message, said.quotes ?? '', said.hint, said.known ?? ''].filter(
+    (line) => line !== '',
+  );
 }
 
 const isProblem = (said: unknown): said is Problem =>

@@ -33,6 +33,7 @@ afterEach(() => rmSync(layout.root, { recursive: true }));
 function begin(managed: boolean) {
   const clock = new FakeClock();
   const blocked: string[] = [];
+  const statuses: string[] = [];
   const listeners: ((name: StopSignal) => void)[] = [];
   let failed: () => void = () => undefined;
   const gaveUp = new Promise<void>((resolve) => (failed = resolve));
@@ -43,14 +44,17 @@ function begin(managed: boolean) {
     signal: new AbortController().signal,
     doorSocket: '/nowhere',
     onStopSignal: (listener) => void listeners.push(listener),
-    onStatus: ({ phase }) => phase === 'failed' && failed(),
+    onStatus: (status) => {
+      statuses.push(JSON.stringify(status));
+      if (status.phase === 'failed') failed();
+    },
     onStandby: () => undefined,
     onBlocked: ({ message }) => void blocked.push(message),
   });
   const stop = () => {
     for (const listener of listeners) listener('SIGTERM');
   };
-  return { clock, blocked, gaveUp, left, stop };
+  return { clock, blocked, statuses, gaveUp, left, stop };
 }
 
 // A directory in its way: as unwritable as on a read-only file system, for root too.
@@ -71,6 +75,21 @@ test.each(obstacles)('a managed one waits for %s, says so once, and begins', asy
   await gaveUp;
   stop();
   expect(await left).toBe(Exit.ok);
+});
+
+// Behaviour 193: What a parser repeats of a file that it could not read is shown on its owner's terminal alone: it is in no
+// status, log or report.
+test('one whose config.json is no JSON writes nothing down that the parser repeats', async () => {
+  writeFileSync(layout.config, '{"cpus": hush7z}');
+  const { gaveUp, left, statuses, stop } = begin(true);
+  await gaveUp;
+  stop();
+  expect(await left).toBe(Exit.ok);
+  const written = [statuses.join('\n'), readFileSync(layout.log, 'utf8')];
+  for (const text of written) {
+    expect(text).toContain('config.json');
+    expect(text).not.toContain('hush7z');
+  }
 });
 
 test('a managed one that waits for that obeys a stop', async () => {

@@ -1,7 +1,7 @@
 /** `daemon --dry-run`: what a start would run, to the last word, on any host; nothing is written and nothing has to be there. */
 import { checkConfig, parseConfig, type Config } from '../../config/config.ts';
 import type { Layout } from '../../config/layout.ts';
-import { describeProblem, type Problem } from '../../domain/problem.ts';
+import { describeToOwner, type Problem } from '../../domain/problem.ts';
 import {
   linkTo,
   networksOf,
@@ -72,7 +72,7 @@ export async function showPlan(
     ['vm', shown.vm],
   ] as const)
     if (child !== null) for (const line of lines(what, child)) context.out(line);
-  for (const problem of problems) context.err(describeProblem(problem));
+  for (const problem of problems) context.err(describeToOwner(problem));
 }
 
 async function planFor(
@@ -165,7 +165,7 @@ const cannotBe = (problems: readonly Problem[]): Failure => ({
   message: 'This configuration is not possible.',
   hint: 'Correct these settings.',
   exit: Exit.config,
-  lines: problems.map(describeProblem),
+  lines: problems.map(describeToOwner),
 });
 
 const show = ({ program, argv, env, cwd, sockets }: Launch): Shown => ({

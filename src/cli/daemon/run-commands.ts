@@ -123,11 +123,11 @@ async function endWithoutRoot(service: Service, layout: Layout, context: CliCont
 /** What a guest that starts again will not be told, since config.json cannot be taken. */
 async function tellProblems(layout: Layout, context: CliContext): Promise<void> {
   const { readSettings } = await import('../../config/read-settings.ts');
-  const { describeProblem } = await import('../../domain/problem.ts');
+  const { describeToOwner } = await import('../../domain/problem.ts');
   const { problems } = readSettings(layout);
   if (problems.length === 0) return;
   context.err(previousSettings);
-  for (const problem of problems) context.err(`  ${describeProblem(problem)}`);
+  for (const problem of problems) context.err(`  ${describeToOwner(problem)}`);
 }
 
 export function restartVerb(program: Command, context: CliContext): void {

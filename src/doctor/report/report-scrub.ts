@@ -72,8 +72,6 @@ const forms: readonly (readonly [RegExp, string])[] = [
     /(?<![\w:.])(?:(?:[\da-f]{1,4}:){3,7}[\da-f]{1,4}|(?:[\da-f]{1,4}:)+:[\da-f:]*)(?![\w:])/gi,
     leftOut,
   ],
-  // A parser repeats, and cuts, what it could not read.
-  [/is (not valid JSON|damaged)[ :].*/g, `is $1 ${leftOut}`],
   // Of what is built the hash is enough.
   [/\b([0-9abcdfghijklmnpqrsvwxyz]{32})-[\w+.?=-]+/g, `$1-${leftOut}`],
 ];

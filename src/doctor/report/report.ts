@@ -9,7 +9,7 @@ import { describeNix } from '../../nix/variant.ts';
 import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
 import { findStatus } from '../../client/found.ts';
 import { run } from '../../system/process/child.ts';
-import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { readIfThere, writeWhole } from '../../system/files/files.ts';
 import { hostFacts, systemVersion } from '../../system/host/host.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
@@ -84,12 +84,14 @@ async function partsOf({ layout, context, version, found }: ReportInput): Promis
   ];
 }
 
-/** A part that cannot be had says why. */
+export const partUnread = '(cannot be read)';
+
+/** A part that cannot be had says why; in its own words alone, since those of a parser repeat what it read. */
 async function orWhy(lines: () => readonly string[] | Promise<readonly string[]>) {
   try {
     return await lines();
   } catch (error) {
-    return [`(${failureOf(error).message})`];
+    return [error instanceof Failed ? `(${error.failure.message})` : partUnread];
   }
 }
 

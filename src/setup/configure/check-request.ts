@@ -1,7 +1,7 @@
 /** Everything that can be wrong with what `configure` was asked for, found before anything is written. */
 import type { Config } from '../../config/config.ts';
 import { layoutOf, stateDirectoryProblems } from '../../config/layout.ts';
-import { describeProblem, type Problem } from '../../domain/problem.ts';
+import { describeToOwner, type Problem } from '../../domain/problem.ts';
 import type { System } from '../../domain/guest-system.ts';
 import { directoryProblems } from '../directories.ts';
 import { extraSystemProblems } from '../../nix/extra-systems.ts';
@@ -108,6 +108,6 @@ export function badSettings(problems: readonly Problem[]) {
         : `There are ${problems.length} problems; nothing was changed:`,
     hint: 'See docs/configuration.md for the values of each setting.',
     exit: Exit.usage,
-    lines: problems.map(describeProblem),
+    lines: problems.map(describeToOwner),
   };
 }

@@ -1,4 +1,5 @@
 /** The long-running process: takes the one lock, reads the config, and has the supervisor run to its end. */
+import { recorded } from '../../domain/problem.ts';
 import type { Layout } from '../../config/layout.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { Exit, Failed, type ExitCode, type Failure } from '../../system/failure.ts';
@@ -131,7 +132,8 @@ function settingsOf(layout: Layout): { read: () => Settings; isVerbose: () => bo
     read: () => {
       const found = readSettings(layout);
       isVerbose = found.config?.verbose ?? isVerbose;
-      return found;
+      // From here they go into the status, the log and the output.
+      return { ...found, problems: found.problems.map(recorded) };
     },
     isVerbose: () => isVerbose,
   };

@@ -158,21 +158,25 @@ export const bootTimedOut = (
 });
 
 /** config.json cannot be used; every problem is a line. */
-export const configInvalid = (problems: readonly Problem[]): Failure => ({
+export const configInvalid = (
+  problems: readonly Problem[],
+  describe: typeof describeProblem = describeProblem,
+): Failure => ({
   kind: 'config-invalid',
   message: `config.json has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}.`,
   hint: 'Correct the file (it is read again when it changes), or run: linuxkit-builder configure',
   exit: Exit.config,
   recovery: 'give-up',
-  lines: problems.map(describeProblem),
+  lines: problems.map(describe),
 });
 
 /** Why there are no settings: config.json cannot be used, or nothing has been set up. */
 export function noSettings(
   layout: Pick<Layout, 'root'>,
   { problems, isMissing }: Settings,
+  describe?: typeof describeProblem,
 ): Failure {
-  if (isMissing !== true) return configInvalid(problems);
+  if (isMissing !== true) return configInvalid(problems, describe);
   const { message, hint } = notSetUp(layout);
   return { ...configInvalid(problems), message, hint, lines: [] };
 }

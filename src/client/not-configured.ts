@@ -8,7 +8,7 @@ export const notConfigured = (layout: Layout, path: string): Failure =>
     ? {
         kind: 'not-configured',
         message: `${path} does not exist.`,
-        hint: 'Write it again: linuxkit-builder configure',
+        hint: 'Create it: linuxkit-builder configure',
         exit: Exit.config,
       }
     : notSetUp(layout);

@@ -60,7 +60,7 @@ export function parseConfig(text: string, host: HostFacts): Parsed {
       value: undefined,
       message: 'is not valid JSON',
       quotes: (error as Error).message,
-      hint: 'Fix the syntax, or run: linuxkit-builder configure',
+      hint: 'Correct it, or move it away and start with the defaults: linuxkit-builder configure',
     };
     return { ok: false, problems: [problem] };
   }

@@ -4,6 +4,7 @@ import { setUpHint } from './not-set-up.ts';
 import type { Layout } from './layout.ts';
 import type { Problem } from '../domain/problem.ts';
 import { errorCode, failureOf } from '../system/failure.ts';
+import { whatHelps } from '../system/files/barrier.ts';
 import { readIfThere } from '../system/files/files.ts';
 import { reasons } from '../system/files/reasons.ts';
 import { hostFacts } from '../system/host/host.ts';
@@ -31,13 +32,16 @@ export function readSettings(layout: Layout): Settings {
   }
 }
 
-function unreadable({ config: path }: Layout, error: unknown): Problem {
+export function unreadable({ config: path }: Pick<Layout, 'config'>, error: unknown): Problem {
   const code = errorCode(error);
   const { message, hint } = failureOf(error);
   const why =
     code === undefined
       ? { message, hint }
-      : { message: `cannot be read: ${reasons[code] ?? code}`, hint: theirs };
+      : {
+          message: `cannot be read: ${reasons[code] ?? code}`,
+          hint: code === 'EACCES' || code === 'EPERM' ? theirs : whatHelps(code, path),
+        };
   return { path, value: undefined, ...why };
 }
 

@@ -48,7 +48,7 @@ export function judgeDisk(root: string, facts: DiskFacts): Verdict {
   if (inodes < startInodes)
     return {
       kind: 'bad',
-      what: `Only ${counted(inodes, 'more file')} can be created in ${root}: its file system is out of inodes.`,
+      what: `Only ${counted(inodes, 'more file')} can be created in ${root}: its file system is almost out of inodes.`,
       why: 'Each start creates files, and so does each change of the status.',
       remedy: 'Delete files on that file system. df -i shows how many it can hold.',
     };
@@ -63,10 +63,10 @@ export function judgeDisk(root: string, facts: DiskFacts): Verdict {
   if (free < leastGiB)
     return {
       kind: 'bad',
-      what: `Only ${free.toFixed(1)} GiB of disk space are free in ${root}.`,
+      what: `Only ${free.toFixed(1)} GiB of disk space is free in ${root}.`,
       why: 'The guest is paused when its disk cannot grow.',
       remedy:
-        'Free some space: nix-collect-garbage on this machine, linuxkit-builder gc in the guest',
+        'Free some space: nix-collect-garbage on this machine, and linuxkit-builder gc for the guest',
     };
   const much = free === Infinity ? 'free space unknown' : `${free.toFixed(1)} GiB free`;
   const fact = `${much}; the guest's disk uses ${(usedBytes / 1024 ** 3).toFixed(1)} GiB`;

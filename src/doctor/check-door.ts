@@ -40,6 +40,8 @@ export function judgeDoor(
   owner: string | undefined,
 ): Verdict {
   const where = describePlace(place);
+  const stopIt =
+    owner === undefined ? '' : "Stop that process, unless it is the builder's daemon; then ";
   return {
     kind: 'bad',
     what:
@@ -47,12 +49,12 @@ export function judgeDoor(
         ? `Nothing answers on ${where}.`
         : `Something other than ssh answers on ${where}: ${JSON.stringify(banner)}.`,
     why: owner === undefined ? '' : `The port is held by ${owner}.`,
-    remedy:
-      place.kind === 'tcp'
-        ? `linuxkit-builder restart, or another port: linuxkit-builder configure --port ${place.port < 65535 ? place.port + 1 : place.port - 1}`
-        : 'linuxkit-builder restart',
+    remedy: `${stopIt}linuxkit-builder restart${place.kind === 'tcp' ? otherPort(place.port) : ''}`,
   };
 }
+
+const otherPort = (port: number): string =>
+  `, or another port: linuxkit-builder configure --port ${port < 65535 ? port + 1 : port - 1}`;
 
 /** Where the daemon says that it listens; before it does, where it is to. */
 function placeOf({ status, config, places }: DoctorFacts): DoorPlace {

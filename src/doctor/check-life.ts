@@ -113,7 +113,7 @@ function console_({ status, layout }: DoctorFacts): Verdict {
     : {
         kind: 'bad',
         what: 'The guest has not written anything to its console.',
-        why: 'Its kernel did not start.',
+        why: 'Its kernel has probably not started.',
         remedy: 'linuxkit-builder console, then linuxkit-builder restart',
       };
 }

@@ -58,7 +58,8 @@ export const knownFaults: readonly KnownFault[] = [
       'failed to get "?(write|shared "?write"?|consistent read)"? lock|could not lock .*disk',
     cause:
       'Two programs have the disk open: perhaps a leftover VM, or one that another tool started.',
-    remedy: 'Run linuxkit-builder stop, then see which process still has it open: lsof nix-disk',
+    remedy:
+      'Run linuxkit-builder stop, then see in the state directory which process still has it open: lsof nix-disk',
     report: 'lima-vm/lima#357',
   },
   {
@@ -121,7 +122,8 @@ export const knownFaults: readonly KnownFault[] = [
     pattern: 'storage device attachment is invalid',
     cause:
       'Virtualization.framework cannot lock the disk: another VM has it locked, or one that was killed a moment ago.',
-    remedy: 'Wait a few seconds, then see which process has it open: lsof nix-disk',
+    remedy:
+      'Wait a few seconds, then see in the state directory which process has it open: lsof nix-disk',
     report: 'tinylabscom/mvm#549',
   },
   {

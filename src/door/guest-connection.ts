@@ -82,7 +82,7 @@ async function greetNow(tunnel: Tunnel, options: DialOptions): Promise<Dialled> 
   const { clock, silenceMs, signal } = options;
   const scope = new AbortController();
   const onAbort = () => scope.abort(new Error('the connection is no longer needed'));
-  const onSilence = () => scope.abort(new Error(`no answer within ${silenceMs} ms`));
+  const onSilence = () => scope.abort(new Error(`no answer within ${silenceMs / 1000} s`));
   const cancel = clock.after(silenceMs, onSilence);
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();

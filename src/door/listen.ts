@@ -46,11 +46,16 @@ export function portFailure(port: number, error: Error, owner?: string): Failure
     };
   const message = `Cannot listen on port ${port} of ${host}: ${refusal(error)}.`;
   if (code !== 'EACCES' && code !== 'EPERM')
-    return { kind: 'door-port-unusable', message, hint: `Choose ${other}`, exit: Exit.osError };
+    return {
+      kind: 'door-port-unusable',
+      message,
+      hint: `Remove the cause, then run linuxkit-builder restart. Or choose ${other}`,
+      exit: Exit.osError,
+    };
   return {
     kind: 'door-port-forbidden',
     message,
-    hint: `Only root can use ports below 1024. Choose ${other}`,
+    hint: `${port < 1024 ? 'Only root can use ports below 1024. ' : ''}Choose ${other}`,
     exit: Exit.noPermission,
     recovery: 'give-up',
   };

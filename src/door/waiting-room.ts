@@ -190,7 +190,7 @@ export class WaitingRoom {
       if (client !== undefined) this.drop(client, 'warn', 'door-hold-limit', why);
     };
     const cancels = [
-      clock.after(limitMs, () => drop(`no guest was ready within ${limitMs} ms`)),
+      clock.after(limitMs, () => drop(`no guest was ready within ${limitMs / 1000} s`)),
       clock.after(limits().muteMs, () => this.#letCome(number)),
     ];
     return () => {

@@ -17,12 +17,18 @@ export function lossOf(layout: Layout): string[] {
   ];
 }
 
+/** The same in a sentence: the last of several after "and". */
+export const describeLoss = (loss: readonly string[], directory: string): string => {
+  const before = loss.slice(0, -1).join(', ');
+  return `${before === '' ? '' : `${before} and `}${loss.at(-1) ?? ''} in ${directory}`;
+};
+
 /** What would be lost with the disk; undefined where there is none. */
 export function diskLoss({ disk }: Pick<Layout, 'disk'>): string | undefined {
   const stats = statSync(disk, { throwIfNoEntry: false });
   // Sparse: what it takes is its blocks of 512 bytes.
   return (
-    stats && `the guest's disk, ${((stats.blocks * 512) / 1024 ** 3).toFixed(1)} GiB of builds`
+    stats && `the guest's disk (${((stats.blocks * 512) / 1024 ** 3).toFixed(1)} GiB of builds)`
   );
 }
 

@@ -91,7 +91,7 @@ export const distrustWarning = (distrust: Distrust): string =>
 
 export function distrusted(distrust: Distrust, root: string): Failure {
   const hints = {
-    foreign: `Run this as its owner: sudo -u '#${'uid' in distrust ? distrust.uid : 0}' linuxkit-builder ... -d '${root}'. If the owner is gone, remove what root has of the builder: linuxkit-builder unconfigure --owner-gone`,
+    foreign: `Run this as its owner: sudo -u '#${'uid' in distrust ? distrust.uid : 0}' linuxkit-builder ... -d '${root}'. If the owner is gone, an administrator can remove root's part of the builder: sudo linuxkit-builder unconfigure --owner-gone`,
     open: `If everything in it is yours, run: chmod go-w '${distrust.path}'`,
     'below-others': 'Use -d to choose a directory whose parent directories only root can change.',
   };
@@ -147,6 +147,6 @@ function hasSettings(path: string): boolean {
 const notOurs = (root: string): Failure => ({
   kind: 'directory-not-ours',
   message: `${root} contains files that linuxkit-builder did not create. Nothing was changed.`,
-  hint: 'Use -d to name a directory that is empty or does not exist yet.',
+  hint: 'Use -d to choose a directory that is empty or does not exist yet.',
   exit: Exit.usage,
 });

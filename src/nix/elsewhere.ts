@@ -42,6 +42,9 @@ export const elsewhere = (nix: OneNix): readonly NixConflict[] => [
 const isRemote = (store: string): boolean =>
   /^(ssh|ssh-ng|https?|s3|file|dummy):\/\//.test(store.trim());
 
+const takeOut = (whose: OneNix['whose']): string =>
+  whose === 'yours' ? 'Unset it' : 'Remove it from that file';
+
 function otherStore({ whose, find, variable, isSingle, isRoot }: OneNix): NixConflict[] {
   const remote = variable('NIX_REMOTE');
   const store = find('store');
@@ -54,7 +57,7 @@ function otherStore({ whose, find, variable, isSingle, isRoot }: OneNix): NixCon
           {
             weight,
             message: `NIX_REMOTE=${remote.value} in ${remote.file} names another store, ${passes}.`,
-            hint: 'Remove it, or set NIX_REMOTE=daemon.',
+            hint: `${takeOut(whose)}, or set NIX_REMOTE=daemon.`,
           } as const,
         ]
       : []),
@@ -77,7 +80,7 @@ function otherFolder({ whose, variable, etcNix, isSingle }: OneNix): NixConflict
     {
       weight: whose === 'all' || isSingle ? 'no-builds' : 'some-builds',
       message: `NIX_CONF_DIR=${found.value} in ${found.file} makes Nix read its settings and its list of builders there instead of in ${etcNix}.`,
-      hint: 'Remove it.',
+      hint: `${takeOut(whose)}.`,
     },
   ];
 }

@@ -35,6 +35,10 @@ export const extraSystemWarnings = (
       ]
     : [];
 
-/** In a sentence: builds would come and fail. */
+/** In two or three sentences: builds would come and fail. */
 export const describeLost = (systems: readonly string[]): string =>
-  `The guest cannot run ${systems.join(', ')} programs, but it is registered with Nix for them, so such builds fail. A new image may be able to (linuxkit-builder image build). Otherwise run: linuxkit-builder configure --reset extra-systems`;
+  `The guest cannot run ${systems.join(', ')} programs, but it is registered with Nix for them, so such builds fail. ${regainHint}`;
+
+/** What helps where a guest no longer runs the programs of a system. */
+export const regainHint =
+  'A new image may be able to (linuxkit-builder image build). Otherwise run: linuxkit-builder configure --reset extra-systems';

@@ -1,6 +1,6 @@
 /** Whether the builder's line in Nix's list takes a derivation: by its system, and by the features that it requires. Pure. */
 import { extraSystemsOf } from '../domain/guest-system.ts';
-import { describeLost } from './extra-systems.ts';
+import { regainHint } from './extra-systems.ts';
 import { misspelt, missingInGuest } from './features.ts';
 import type { MachinesEntry } from './machines.ts';
 
@@ -32,7 +32,7 @@ export function fitReasons(
           {
             holds: false,
             text: `the guest cannot run ${system} programs`,
-            remedy: describeLost([system]),
+            remedy: regainHint,
           },
         ]
       : []),

@@ -14,7 +14,9 @@ export function warningsOf(options: NixConflictOptions): string[] {
   return [
     ...(existsSync(places.etcNix)
       ? []
-      : [`${places.etcNix} does not exist. Is Nix installed on this machine?`]),
+      : [
+          `${places.etcNix} does not exist, so Nix is probably not installed on this machine. Install it: https://nixos.org/download`,
+        ]),
     ...machinesWarnings(machines, new OthersFiles().read(machines) ?? ''),
     ...nixConflicts(options)
       .filter(({ isOrdinary }) => isOrdinary !== true)

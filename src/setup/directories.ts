@@ -25,8 +25,8 @@ export function directoryProblems(layout: Layout): Problem[] {
     return problem(...describeOthers(distrust));
   return isTaken(layout)
     ? problem(
-        'contains files that this program did not create',
-        'Choose an empty or new directory with -d.',
+        'contains files that linuxkit-builder did not create',
+        'Use -d to choose a directory that is empty or does not exist yet.',
       )
     : [];
 }
@@ -42,7 +42,7 @@ export const describeOthers = (
       ]
     : [
         `is in ${distrust.path}, which users other than root can change`,
-        'Choose a directory with -d whose parent directories only root can change.',
+        'Use -d to choose a directory whose parent directories only root can change.',
       ];
 
 /** By somebody's files; linuxkit-nix's are taken over when that is asked for. */

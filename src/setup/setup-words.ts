@@ -1,5 +1,6 @@
 /** What configure and unconfigure say of what they do. */
 import type { Owner } from '../host/installed.ts';
+import { describeLoss } from '../host/purge.ts';
 import { Exit, type Failure } from '../system/failure.ts';
 import type { ByHand } from './survey.ts';
 
@@ -41,7 +42,7 @@ export const waitsForKeeper = (keeper: string): string =>
   `Waiting for ${keeper} to stop the daemon.`;
 export const stoppedDaemon = 'Stopped the daemon.';
 export const leftDirectory = (directory: string): string =>
-  `Left ${directory}: it contains files that this program did not create.`;
+  `Left ${directory}: it contains files that linuxkit-builder did not create.`;
 
 /** `left`: what is not ours, by name. */
 export const deletedDirectory = (directory: string, left: readonly string[]): string =>
@@ -50,7 +51,7 @@ export const deletedDirectory = (directory: string, left: readonly string[]): st
     : `Deleted our files in ${directory}. Left the others: ${left.join(', ')}`;
 
 export const keptThese = (loss: readonly string[], directory: string): string[] => [
-  `Kept ${loss.join(', ')}, in ${directory}`,
+  `Kept ${describeLoss(loss, directory)}`,
   'To delete them too: linuxkit-builder unconfigure --purge',
 ];
 

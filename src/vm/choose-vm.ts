@@ -229,7 +229,7 @@ export const nothingHere = (
   message: `No program here can run the guest: ${without.map(({ vm, why }) => `${driverOf(vm).program(config)} ${why}`).join('; ')}.`,
   hint:
     platform === 'darwin'
-      ? 'Install one: brew install qemu, or on Apple silicon: brew install vfkit podman'
+      ? 'Install one: brew install qemu, or on Apple silicon: brew install vfkit podman (podman contains gvproxy)'
       : 'Install one: apt-get install qemu-system-x86, or qemu-system-arm on arm64',
   exit: Exit.unavailable,
   recovery: 'give-up',

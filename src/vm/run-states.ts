@@ -50,7 +50,7 @@ export const runStates = {
   'internal-error': lost({
     kind: 'accelerator-broken',
     message: 'QEMU stopped the guest because of an internal error.',
-    hint: 'The next accelerator is tried; to choose one, use --accelerator.',
+    hint: 'The next accelerator is tried. To choose one: linuxkit-builder configure --accelerator NAME',
     exit: Exit.unavailable,
     deaf: 'dead',
   }),

@@ -6,7 +6,7 @@ import { checkConfig, parseConfig, type HostFacts } from '../../src/config/confi
 import { instance } from '../../src/config/instance.ts';
 import { layoutOf, maxSocketPath, stateDirectoryProblems } from '../../src/config/layout.ts';
 import { notSetUp } from '../../src/config/not-set-up.ts';
-import { readSettings } from '../../src/config/read-settings.ts';
+import { readSettings, unreadable } from '../../src/config/read-settings.ts';
 import { settingRows } from '../../src/config/settings.ts';
 import { directoryShownAs, shownAs, tells, type States } from './tell.ts';
 
@@ -87,6 +87,11 @@ tells('config', {
     'it is missing': () => settingsIn('missing', () => undefined),
     'nothing is set up': () => notSetUp({ root: '/builder' }),
     'it is no file': () => settingsIn('no-file', (path) => mkdirSync(path)),
+    'it may not be read': () =>
+      unreadable(
+        { config: '/builder/config.json' },
+        Object.assign(new Error('EACCES'), { code: 'EACCES' }),
+      ),
     'it is no JSON': () => {
       shownAs(parserSays('{'), 'what the parser says');
       return settingsIn('no-json', (path) => writeFileSync(path, '{'));

@@ -69,6 +69,7 @@ tells('door', {
     'a process listens there that cannot be seen': () => portFailure(24083, errorOf('EADDRINUSE')),
     'the machine has no loopback address': () => portFailure(24083, errorOf('EADDRNOTAVAIL')),
     'the port is reserved': () => portFailure(80, errorOf('EACCES')),
+    'the system forbids it': () => portFailure(24083, errorOf('EACCES')),
     'anything else': () => portFailure(24083, errorOf('EMFILE')),
   },
   'The socket': {

@@ -17,7 +17,7 @@ import { diskLocked } from '../../src/supervisor/disk/disk-free.ts';
 import { describeExposure } from '../../src/supervisor/disk/disk-record.ts';
 import { diskTooLarge } from '../../src/supervisor/disk/disk-size.ts';
 import { diskFailed } from '../../src/supervisor/disk/disk-trouble.ts';
-import { prepareDisk } from '../../src/supervisor/disk/disk.ts';
+import { prepareDisk, unreadable } from '../../src/supervisor/disk/disk.ts';
 import { notConnected } from '../../src/supervisor/disk/vm-pause.ts';
 import { keepIncident, vmMute } from '../../src/supervisor/health/incident.ts';
 import { chooseGuest, notResumed } from '../../src/supervisor/idle/comeback.ts';
@@ -110,6 +110,7 @@ export const disks: States = {
   'it has something else': () =>
     disk('foreign', (path) => writeFileSync(path, Buffer.alloc(8192, 'x'))),
   'it cannot be opened': () => disk('folder', (path) => mkdirSync(path)),
+  'it may not be opened': () => unreadable('/builder/nix-disk', 'EACCES', 'permission denied'),
   'another process has it': () => diskLocked('/builder/nix-disk'),
   'it is failing': () => diskFailed('/builder/nix-disk'),
   'it would be too long': () => diskTooLarge('/builder', 80, { most: 3, by: 'length' }),

@@ -163,7 +163,9 @@ describe('configure -d', () => {
       put(join(rig.layout.root, name), '{"name": "mine"}');
     const before = rig.snapshot();
     const { failure } = await rig.run();
-    expect(failure?.lines?.join('')).toContain('contains files that this program did not create');
+    expect(failure?.lines?.join('')).toContain(
+      'contains files that linuxkit-builder did not create',
+    );
     expect(rig.snapshot()).toEqual(before);
     const { failure: second } = await rig.run('--take-over');
     expect(second?.lines?.join('')).toContain('contains files');

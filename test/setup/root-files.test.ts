@@ -67,7 +67,7 @@ describe("root's part", () => {
   });
 
   test.each([
-    ['is not there', () => '/nonexistent/sudo', 'could not be run (ENOENT)'],
+    ['is not there', () => '/nonexistent/sudo', 'could not be run (no such file or directory)'],
     ['refuses', () => fakeSudo('echo "a password is required" >&2; exit 1'), 'failed'],
   ])('is a failure when sudo %s, and nothing is written', async (_, sudo, why) => {
     const failed = await settleRoot(options({ sudo: sudo() })).catch((error: unknown) => error);

@@ -73,7 +73,10 @@ describe('where its group may ask', () => {
     [layout.control, layout.ownControl].map((path) => statSync(path).mode & 0o777);
 
   test.each(['gc', 'trim', 'keys'])('%s is refused it', async (command) => {
-    expect(JSON.parse(await say(`{"command":"${command}"}\n`))).toMatchObject({ ok: false });
+    expect(JSON.parse(await say(`{"command":"${command}"}\n`))).toMatchObject({
+      ok: false,
+      isForOwner: true,
+    });
     expect(asked).toEqual([]);
   });
 

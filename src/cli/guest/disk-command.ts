@@ -68,12 +68,12 @@ async function mayDelete(what: string, { root }: Layout, context: CliContext): P
   if (!process.stdin.isTTY || !context.isTTY)
     throw new Failed({
       kind: 'needs-yes',
-      message: `disk reset would delete ${what}, in ${root}; nothing was changed.`,
-      hint: 'This is not a terminal, so there is nobody to ask. To delete it anyway, add --yes.',
+      message: `disk reset would delete ${what} in ${root}. Nothing was changed.`,
+      hint: 'This is not a terminal, so nobody can confirm that. If you are sure, add --yes.',
       exit: Exit.usage,
     });
   const { isYes } = await import('../../command/ask.ts');
-  if (await isYes(`Delete ${what}, in ${root}?`, context)) return true;
+  if (await isYes(`Delete ${what} in ${root}?`, context)) return true;
   context.err(nothingChanged);
   return false;
 }

@@ -8,7 +8,7 @@ export const needsRoot = (shown: string): string =>
   `this needs root; to check it by hand: ${shown}`;
 
 export const notReachedAs = (who: 'user' | 'root'): string =>
-  `ssh cannot reach nix-daemon in the guest as ${who === 'root' ? 'root' : 'you'}`;
+  `${who === 'root' ? "Root's ssh" : 'Your ssh'} cannot reach nix-daemon in the guest`;
 
 /** Without NIX_SSHOPTS it is reached. `said`: ssh's last words. */
 export const optionsVerdict = (

@@ -107,7 +107,7 @@ export function judge(
     const { detail, hint } = answer.isGarbled
       ? {
           detail: answer.describe(),
-          hint: "The guest's login shell prints something of its own, which Nix cannot handle.",
+          hint: "The guest's login shell prints something of its own, which Nix cannot handle. Rebuild the image: linuxkit-builder image build. In an image of your own, change that shell's start-up files.",
         }
       : said;
     return { ok: false, requirement: 'ssh', detail, hint };

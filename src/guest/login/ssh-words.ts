@@ -20,7 +20,10 @@ const meanings: readonly (readonly [RegExp, string])[] = [
     /identity file .* not accessible|no such identity/i,
     'Create the keys: linuxkit-builder configure',
   ],
-  [/refused/i, 'Nothing is listening there: the VM is not running or is stopping.'],
+  [
+    /refused/i,
+    'Nothing is listening there: the VM is not running or is stopping. See: linuxkit-builder status',
+  ],
   [/banner|reset|closed|broken pipe|timed out|no route|unreachable|no answer/i, notYet],
   [/bad configuration option/i, 'This ssh is too old: OpenSSH 7.6 or newer is required.'],
 ];

@@ -88,7 +88,7 @@ async function replyTo(url: string, from: number, web: Web, signal: AbortSignal)
 }
 
 /** A server that sends a part where all was asked for. */
-export const onlyAPart = 'sent a part where all of it was requested';
+export const onlyAPart = 'sent only a part, although all of it was requested';
 
 function checkStatus(url: string, { status, headers }: Reply, clock: Clock): void {
   if (status !== 200 && status !== 206)

@@ -39,7 +39,7 @@ export const isPage = (url: string): Failed =>
     unavailable(
       'mirror-refused',
       `${url} is a web page instead of the requested file.`,
-      'Networks of hotels and offices do this until you log in: open any page in a browser. Or use another mirror with --mirror URL.',
+      'Networks that require a login do this: open any page in a browser. Or use another mirror with --mirror URL.',
     ),
   );
 

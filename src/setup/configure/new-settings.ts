@@ -61,7 +61,7 @@ function resetProblems(reset: readonly string[], given: readonly string[]): Prob
         {
           ...problem,
           message: 'is not a setting',
-          hint: `Settings are: ${settingNames.join(', ')}.`,
+          hint: `The settings are: ${settingNames.join(', ')}.`,
         },
       ];
     return given.includes(name)
@@ -85,7 +85,7 @@ function readObject(
       ? { object: { ...json } }
       : problem('is not a JSON object');
   } catch (error) {
-    return problem(`is not JSON (${(error as Error).message})`);
+    return problem(`is not valid JSON (${(error as Error).message})`);
   }
 }
 

@@ -2,6 +2,7 @@
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { run, succeeded, type CommandResult } from '../../system/process/child.ts';
 import { Exit, Failed, errorCode } from '../../system/failure.ts';
+import { refusal } from '../../system/files/reasons.ts';
 import { readInstalled } from '../../host/installed.ts';
 import { rootPaths } from '../../host/system-paths.ts';
 import { survey, type Survey } from '../survey.ts';
@@ -118,7 +119,8 @@ function refused(
   { ended, stderr }: CommandResult,
   { isRoot, sudo, refused: { so, hint } }: ScriptRun,
 ) {
-  const why = ended.kind === 'not-started' ? `could not be run (${ended.reason})` : 'failed';
+  const why =
+    ended.kind === 'not-started' ? `could not be run (${refusal(ended.reason)})` : 'failed';
   return {
     kind: 'root-part-failed',
     message: `${isRoot ? 'The script' : sudo} ${why}: ${so}`,

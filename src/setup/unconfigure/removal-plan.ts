@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import type { CliContext } from '../../command/context.ts';
 import type { Layout } from '../../config/layout.ts';
 import { otherIncluded } from '../../host/other-builder.ts';
-import { lossOf } from '../../host/purge.ts';
+import { describeLoss, lossOf } from '../../host/purge.ts';
 import { readReceipts, type Receipt } from '../../host/receipts.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
 import { servicePaths } from '../../service/service.ts';
@@ -58,7 +58,7 @@ export function describeRemoval({ job, root, steps, loss, directory }: RemovalPl
     ...describeJob(job),
     ...(root.kind === 'undo' ? plannedRemoval(root) : []),
     ...steps.flatMap((step) => describeUndo(step, 'planned')),
-    ...(loss.length > 0 ? [`Would delete ${loss.join(', ')}, in ${directory}`] : []),
+    ...(loss.length > 0 ? [`Would delete ${describeLoss(loss, directory)}`] : []),
   ];
   return lines.length === 0 ? [nothingToUndo] : lines;
 }

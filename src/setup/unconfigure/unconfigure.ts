@@ -1,7 +1,7 @@
 /** What `unconfigure` does, in order: asks, stops the daemon, root's part, the user's part, and last the state directory. */
 import { existsSync, rmSync } from 'node:fs';
 import type { Layout } from '../../config/layout.ts';
-import { lossOf, purge } from '../../host/purge.ts';
+import { describeLoss, lossOf, purge } from '../../host/purge.ts';
 import { mayBeOurs } from '../../host/state-directory.ts';
 import { forAdministrator, runScript } from '../root/root-files.ts';
 import { removalScript } from '../root/root-removal.ts';
@@ -104,7 +104,7 @@ async function undoRoots(
 /** Asks before what cannot be had again is deleted; before anything is done. */
 async function mayPurge({ loss }: RemovalPlan, { layout, context, flags }: Run): Promise<boolean> {
   if (flags.yes || loss.length === 0) return true;
-  const what = `${loss.join(', ')}, in ${layout.root}`;
+  const what = describeLoss(loss, layout.root);
   if (!process.stdin.isTTY || !context.isTTY) throw new Failed(needsYes(what));
   if (await isYes(`Delete ${what}?`, context)) return true;
   context.err(nothingChanged);

@@ -122,7 +122,7 @@ function undoWhole({ digest, put, before }: Receipt, { bytes }: FoundFile): Undo
   const old = before?.bytes === undefined ? undefined : Buffer.from(before.bytes, 'base64');
   // Put back by a removal that was cut short, or never replaced.
   if (old?.equals(bytes) === true) return { kind: 'nothing' };
-  if (sha256(bytes) !== digest) return { kind: 'leave', why: 'it was changed since' };
+  if (sha256(bytes) !== digest) return { kind: 'leave', why: 'it has been changed since then' };
   return before === null || old === undefined
     ? { kind: 'delete' }
     : { kind: 'put-back', bytes: old, mode: before.mode };

@@ -124,7 +124,8 @@ async function answer(
   const known = commands.find((name) => name === command);
   if (known === undefined)
     return { ok: false, error: `unknown command (known are: ${commands.join(', ')})` };
-  if (caller === 'group' && isOwners(known)) return { ok: false, error: notYours };
+  if (caller === 'group' && isOwners(known))
+    return { ok: false, error: notYours, isForOwner: true };
   // Asked twice a second by whoever waits for the connections to end.
   const isQuestion = ['door', 'guest', 'status'].includes(known);
   log(isQuestion ? 'debug' : 'info', 'asked', { command: known });
@@ -195,9 +196,10 @@ async function exchange(
           });
           lines.send(request);
         });
-        const { ok, error, ...fields } = fieldsOf(await answered);
+        const { ok, error, isForOwner, ...fields } = fieldsOf(await answered);
         if (ok === true) return { fields, socket: opened };
-        throw new Failed(daemonRefused(request.command, quoted(error) ?? 'it gave no reason'));
+        const refused = daemonRefused(request.command, quoted(error) ?? 'it gave no reason');
+        throw new Failed(isForOwner === true ? { ...refused, hint: asOwner } : refused);
       },
       { clock, timeoutMs, signal, late: () => daemonSilent(layout) },
     );
@@ -213,6 +215,8 @@ export const daemonSilent = (layout: Layout): Failure => ({
   hint: 'It may be very busy, or exiting. See: linuxkit-builder status',
   exit: Exit.temporary,
 });
+
+const asOwner = 'Run the command as that account.';
 
 const daemonRefused = (command: string, why: string): Failure => ({
   kind: 'daemon-refused',

@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { Exit, Failed, errorCode, type Failure } from '../../system/failure.ts';
 import { cannotWrite } from '../../system/files/files.ts';
+import { whatHelps } from '../../system/files/barrier.ts';
 import { reasons } from '../../system/files/reasons.ts';
 import { diskProblem } from './disk-size.ts';
 
@@ -40,7 +41,7 @@ export function prepareDisk(path: string, diskGiB: number): 'blank' | 'ours' {
   const fd = openDisk(path);
   try {
     const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new Failed(unreadable(path, 'it is not a regular file'));
+    if (!stat.isFile()) throw new Failed(unreadable(path, 'EISDIR', 'it is not a regular file'));
     const judgeFirst = (bytes: number) => judgeDisk(startOf(fd, Math.min(bytes, stat.size)));
     const verdict = judgeFirst(oursBytes) === 'ours' ? 'ours' : judgeFirst(headBytes);
     if (verdict === 'foreign') throw new Failed(notOurs(path));
@@ -75,7 +76,7 @@ function openDisk(path: string): number {
     if (code === 'EROFS') throw new Failed(cannotWrite(path, error), { cause: error });
     if (code !== 'ENOENT')
       throw new Failed(
-        unreadable(path, code === undefined ? String(error) : (reasons[code] ?? code)),
+        unreadable(path, code, code === undefined ? String(error) : (reasons[code] ?? code)),
       );
   }
   return openSync(path, 'wx+', 0o600);
@@ -89,10 +90,17 @@ const notOurs = (path: string): Failure => ({
   recovery: 'give-up',
 });
 
-const unreadable = (path: string, why: string): Failure => ({
+export const unreadable = (path: string, code: string | undefined, why: string): Failure => ({
   kind: 'disk-unreadable',
   message: `Cannot open the disk ${path} for reading and writing: ${why}. It was left alone.`,
-  hint: 'Check its owner and mode: it must belong to the user who runs the daemon.',
+  hint: diskHint(path, code),
   exit: Exit.noPermission,
   recovery: 'give-up',
 });
+
+function diskHint(path: string, code: string | undefined): string {
+  if (code === 'EISDIR') return 'Move it away; the next start creates a new disk.';
+  return code === 'EACCES' || code === 'EPERM'
+    ? 'Check its owner and mode: it must belong to the user who runs the daemon.'
+    : whatHelps(code ?? '', path);
+}

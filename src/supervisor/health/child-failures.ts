@@ -6,6 +6,7 @@ import { frozenMs } from './liveness.ts';
 import type { ExitStatus } from '../../system/process/child.ts';
 import { describeProblem, type Problem } from '../../domain/problem.ts';
 import { asSentence, Exit, type Failure } from '../../system/failure.ts';
+import { refusal } from '../../system/files/reasons.ts';
 import { quoted } from '../../system/plain-text.ts';
 import { lockHeld } from '../../system/lock/flock.ts';
 
@@ -17,7 +18,7 @@ function describeExit(ended: ExitStatus): string {
     case 'signalled':
       return `was killed by ${ended.signal}`;
     case 'not-started':
-      return `could not be started (${ended.reason})`;
+      return `could not be started (${refusal(ended.reason)})`;
   }
 }
 
@@ -164,7 +165,7 @@ export const configInvalid = (
 ): Failure => ({
   kind: 'config-invalid',
   message: `config.json has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}.`,
-  hint: 'Correct the file (it is read again when it changes), or run: linuxkit-builder configure',
+  hint: 'Correct the file; it is read again when it changes. To reset a setting: linuxkit-builder configure --reset SETTING',
   exit: Exit.config,
   recovery: 'give-up',
   lines: problems.map(describe),

@@ -139,7 +139,7 @@ const notResumedKind = 'guest-not-resumed';
 export const notResumed = (why: string): Failure => ({
   kind: notResumedKind,
   message: `The suspended guest could not be resumed: ${asSentence(why)}`,
-  hint: 'It boots instead.',
+  hint: 'The guest is booted instead.',
   exit: Exit.temporary,
   deaf: 'dead',
 });

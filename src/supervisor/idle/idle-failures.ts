@@ -5,14 +5,14 @@ import { Exit, type Failure } from '../../system/failure.ts';
 export const guestInUse: Failure = {
   kind: 'guest-in-use',
   message: 'The guest is in use, or does not say whether it is.',
-  hint: 'It keeps running. If it was suspended by force, it is stopped instead.',
+  hint: 'It keeps running. If the suspend was forced, it is stopped instead.',
   exit: Exit.temporary,
 };
 
 export const noRoomForGuest: Failure = {
   kind: 'no-room',
   message: "The host's disk has no space for the suspended guest's file.",
-  hint: 'It is stopped instead.',
+  hint: 'The guest is stopped instead.',
   exit: Exit.temporary,
 };
 
@@ -41,6 +41,6 @@ export const guestBusy: Failure = {
 export const guestSilent: Failure = {
   kind: 'guest-silent',
   message: 'The guest did not report the result of the garbage collection.',
-  hint: 'See linuxkit-builder status and linuxkit-builder console.',
+  hint: 'To see why: linuxkit-builder status, or linuxkit-builder console',
   exit: Exit.temporary,
 };

@@ -52,7 +52,7 @@ function pauseWords(why: PauseReason): string {
     case 'disk-quota':
       return "Paused: a quota on the host's disk is used up. The guest continues on its own once there is space again; no write is lost.";
     case 'unknown':
-      return 'Paused: the VM program has halted the guest without giving a reason.';
+      return 'Paused: the VM program has halted the guest without giving a reason. If it stays so, run linuxkit-builder restart.';
     default:
       return runStates[why].sentence;
   }

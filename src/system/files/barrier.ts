@@ -68,13 +68,16 @@ export function wordsFor(barrier: ReturnType<typeof barrierOf>): string {
 }
 
 /** A part of the path is not what it has to be. */
-const inTheWay = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EEXIST', 'ELOOP', 'ENAMETOOLONG']);
+const inTheWay = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'EEXIST', 'ELOOP']);
 
 /** What helps where writing to a path ended with that code of the system. */
 export function whatHelps(code: string, path: string): string {
   if (code === 'ENOSPC' || code === 'EDQUOT') return 'Free some space, then try again.';
   if (code === 'EROFS') return 'Choose another directory, or mount the file system for writing.';
   if (code === 'EIO') return 'Check the disk for errors.';
+  if (code === 'ENAMETOOLONG') return 'Choose a shorter path.';
+  if (code === 'EFBIG')
+    return 'Choose a directory on another file system, or raise the limit of file sizes (ulimit -f).';
   if (inTheWay.has(code)) return 'Check the path, and remove whatever is in the way.';
   return barrierWords(path);
 }

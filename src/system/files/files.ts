@@ -216,10 +216,11 @@ export function cannotWrite(path: string, error: unknown, isOutOfInodes = lacksI
   const code = errorCode(error);
   if (code === undefined) throw error;
   const permission = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
+  const lacksFiles = code === 'ENOSPC' && isOutOfInodes(path);
   return {
     kind: 'cannot-write',
-    message: `Cannot write ${path}: ${code === 'ENOSPC' && isOutOfInodes(path) ? noInodes : (reasons[code] ?? code)}.`,
-    hint: whatHelps(code, path),
+    message: `Cannot write ${path}: ${lacksFiles ? noInodes : (reasons[code] ?? code)}.`,
+    hint: lacksFiles ? 'Delete files on that file system, then try again.' : whatHelps(code, path),
     exit: permission ? Exit.noPermission : Exit.cannotCreate,
     // Room can come back; a read-only file system or a mode does not change by itself.
     recovery: permission ? 'give-up' : 'retry',

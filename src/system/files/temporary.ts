@@ -15,7 +15,7 @@ export function temporaryFolder(prefix: string): string {
     const failure = {
       kind: 'no-temporary-files',
       message: `Cannot create temporary files in ${parent}: ${refusal(error)}.`,
-      hint: 'Free some space there, set its mode to 1777, or set TMPDIR to another directory.',
+      hint: 'Create that directory if it is missing, free some space there, set its mode to 1777, or set TMPDIR to another directory.',
       exit: Exit.cannotCreate,
     };
     throw new Failed(failure, { cause: error });

@@ -68,10 +68,10 @@ export const flockNotStarted = (error: unknown): Failure => ({
 });
 
 const startHints: Readonly<Record<string, string>> = {
-  EAGAIN: 'End other programs, or raise the limit: ulimit -u, or the pids limit of the container.',
+  EAGAIN: 'Quit other programs, or raise the limit: ulimit -u, or the pids limit of the container.',
   EMFILE: 'Raise the limit of open files: ulimit -n',
-  ENFILE: 'End programs that keep many files open.',
-  ENOMEM: 'End programs that take much memory.',
+  ENFILE: 'Quit programs that keep many files open.',
+  ENOMEM: 'Quit programs that use much memory.',
 };
 
 /** How flock(1) ended that said nothing. */

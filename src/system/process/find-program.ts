@@ -43,7 +43,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   vpnkit:
     'Install VPNKit from github.com/moby/vpnkit, or take that of an older Docker Desktop for Mac. Or use gvproxy: linuxkit-builder configure --network gvproxy',
   gvproxy:
-    'Install it: brew install podman, apt-get install gvproxy, or from github.com/containers/gvisor-tap-vsock',
+    'Install it: brew install podman (macOS), apt-get install gvproxy (Debian), or from github.com/containers/gvisor-tap-vsock',
 };
 
 /** The absolute path of a program, or Failed `program-missing` with the command that installs it. */

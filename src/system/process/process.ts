@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { errorCode, Exit, Failed, type Failure } from '../failure.ts';
+import { refusal } from '../files/reasons.ts';
 
 export interface Identity {
   readonly pid: number;
@@ -61,7 +62,7 @@ function linuxBootId(): string {
 /** Without it no process can be told from another that has had its pid. */
 export const noProc = (code?: string): Failure => ({
   kind: 'no-proc',
-  message: `Cannot read /proc${code === undefined ? '' : ` (${code})`}, which tells the builder's processes from others.`,
+  message: `Cannot read /proc${code === undefined ? '' : ` (${refusal(code)})`}, which tells the builder's processes from others.`,
   hint: 'Mount it, as root: mount -t proc proc /proc. In a container or a chroot, have it mounted at its start.',
   exit: Exit.osError,
   recovery: 'give-up',

@@ -137,8 +137,10 @@ export const notSaved = (why: unknown): Failure => ({
   exit: Exit.unavailable,
 });
 
-export const notSavedWithin = (ms: number): Failure =>
-  notSaved(`it took longer than ${Math.round(ms / 1000)} s`);
+export const notSavedWithin = (ms: number): Failure => ({
+  ...notSaved(`it took longer than ${Math.round(ms / 1000)} s`),
+  hint: 'The disk of the state directory is too slow or too busy. To stop an unused guest instead: linuxkit-builder configure --idle stop',
+});
 
 export const notResumed = (): Failure =>
   halted(`QEMU did not resume it within ${backMs / 1000} s.`);

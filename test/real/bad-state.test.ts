@@ -31,7 +31,7 @@ test('a config with several mistakes is refused with all of them', async (contex
   for (const verb of ['daemon', 'start']) {
     const refused = await rig.cli(verb);
     expect(refused.end).toBe(78);
-    for (const name of Object.keys(mistakes)) expect(refused.stderr).toContain(`${name} = `);
+    for (const name of Object.keys(mistakes)) expect(refused.stderr).toMatch(name);
     await rig.leavesNothing();
   }
   writeFileSync(rig.layout.config, '{ "cpus": 2,');
@@ -50,7 +50,7 @@ test('under launchd the daemon lives on in `failed`, and begins when the file is
   expect(problems?.map(({ path }) => path).sort()).toEqual(Object.keys(mistakes).sort());
   const said = await rig.cli('status');
   expect(said.end).toBe(78);
-  for (const name of Object.keys(mistakes)) expect(said.stdout).toContain(`${name} = `);
+  for (const name of Object.keys(mistakes)) expect(said.stdout).toMatch(name);
   expect((await rig.cli('wait')).end).toBe(78);
   writeFileSync(rig.layout.config, JSON.stringify(good));
   expect((await rig.reaches('booting')).problems).toBeUndefined();

@@ -17,7 +17,7 @@ test('what the kernel complains of is shown; a disk that takes no more writes is
   expect(complaints?.[0]).toMatchObject({ what: 'out-of-memory' });
   expect(health ?? 'well').toBe('well');
   expect((await rig.cli('status')).stdout.replaceAll(/\s+/g, ' ')).toContain(
-    'ago its kernel said: Out of memory',
+    'ago, from the kernel: Out of memory',
   );
 
   const { vmPid } = await rig.reaches('ready');

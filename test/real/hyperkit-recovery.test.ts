@@ -156,7 +156,7 @@ test('the state directory at the limit of length, and a byte over it', async (co
   const failure = await firstFailure(rig);
   expect(failure.kind).toBe('vm-would-refuse');
   await rig.untilStatus('failed', ({ phase }) => phase === 'failed');
-  expect((await rig.cli('status')).stdout).toContain('1 bytes too long');
+  expect((await rig.cli('status')).stdout).toContain('1 byte too long');
 });
 
 function killIfThere(pid: number): void {

@@ -51,7 +51,7 @@ test('status --json is what the schema says in every phase, and tells builds and
   expect((await rig.cli('status')).stdout).toMatch(/builds +2 running/);
   const stop = rig.begin('restart');
   await fact('it says how many builds run', () =>
-    /2 builds run, and \d connection/.test(stop.said),
+    /2 builds are running, and \d connection/.test(stop.said),
   );
   expect((await ask()).door?.draining).toBe(true);
   stop.signal('SIGINT');

@@ -169,7 +169,7 @@ describe('what HyperKit would not say', () => {
 
   test('the vsock directory is at the limit', () => expect(problems({}, root(75))).toEqual([]));
   test('and one byte over it', () =>
-    expect(problems({}, root(76))).toEqual(["is 1 bytes too long for HyperKit's vsock"]));
+    expect(problems({}, root(76))).toEqual(["is 1 byte too long for HyperKit's vsock"]));
   test('bytes count, not letters', () =>
     expect(problems({}, `/${'ä'.repeat(38)}`)).toHaveLength(1));
   test('a comma in a path', () => expect(problems({}, '/a,b')[0]).toContain('comma'));

@@ -132,7 +132,7 @@ describe('what is refused before anything is launched', () => {
   test('a directory that is too long for the socket that vfkit makes of its own', () => {
     const bytes = (length: number) => `/${'s'.repeat(length - '/nix-state'.length - 1)}`;
     expect(refused(bytes(81))).toEqual([]);
-    expect(refused(bytes(82))).toEqual([expect.stringContaining('1 bytes too long')]);
+    expect(refused(bytes(82))).toEqual([expect.stringContaining('1 byte too long')]);
   });
   test.each(['/a b', '/é', '/a#b', '/a!b'])(
     'the directory %s, of which vfkit makes another',

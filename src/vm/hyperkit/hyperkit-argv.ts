@@ -1,4 +1,5 @@
 /** HyperKit's command line: data in, argv out, as HyperKit's own parser takes it (moby/hyperkit, src/hyperkit.c). */
+import { counted } from '../../domain/counted.ts';
 import { refusal } from '../../system/files/reasons.ts';
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Layout } from '../../config/layout.ts';
@@ -103,7 +104,12 @@ export function hyperkitProblems({ layout, bundle }: PlanInput): Problem[] {
   const shorter = 'Choose a shorter path, with -d or XDG_CACHE_HOME.';
   const over = Buffer.byteLength(layout.state) - maxVsockDirectory;
   if (over > 0)
-    bad('state directory', layout.root, `is ${over} bytes too long for HyperKit's vsock`, shorter);
+    bad(
+      'state directory',
+      layout.root,
+      `is ${counted(over, 'byte')} too long for HyperKit's vsock`,
+      shorter,
+    );
   if (Buffer.byteLength(layout.vpnkitSocket) > maxSocketPath)
     bad('state directory', layout.root, 'is too long for the network socket', shorter);
   // -f splits at its first three commas, -s at all of them; there is no quoting.

@@ -1,4 +1,5 @@
 /** vfkit's command line: data in, argv out, as vfkit's own parser takes it (crc-org/vfkit, pkg/cmdline and pkg/config). */
+import { counted } from '../../domain/counted.ts';
 import { refusal } from '../../system/files/reasons.ts';
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -109,7 +110,12 @@ export function vfkitProblems({ config, layout, bundle, abilities }: PlanInput):
     ...sockets.map((bytes) => bytes - maxSocketPath),
   );
   if (over > 0)
-    bad('state directory', layout.root, `is ${over} bytes too long for vfkit's sockets`, shorter);
+    bad(
+      'state directory',
+      layout.root,
+      `is ${counted(over, 'byte')} too long for vfkit's sockets`,
+      shorter,
+    );
   // What it makes of other characters in the agent's path is another path (net/url), and it goes on without an agent.
   const odd = /[^A-Za-z0-9/._~@:=+-]/u.exec(layout.root)?.[0];
   if (odd !== undefined)

@@ -107,7 +107,7 @@ function isUnfit(root: string, problems: readonly Problem[]): Failure {
 
 export const isDeclaredElsewhere = ({ owner, declared }: Installed): Failure => ({
   kind: 'builder-declared',
-  message: `This machine's builder is declared by ${declared?.by ?? 'another program'} and runs as ${owner.name}; nothing was changed.`,
+  message: `This machine's builder is declared by ${declared?.by ?? 'another program'} and runs as ${owner.name}. Nothing was changed.`,
   hint: `Run the command as that user: sudo -u ${owner.name} linuxkit-builder ... -d '${owner.directory}'. To restart the daemon: ${declared?.restart ?? ''}`,
   exit: Exit.noPermission,
 });

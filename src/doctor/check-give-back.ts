@@ -33,7 +33,7 @@ export function givenBack(
 }
 
 const memoryStays =
-  'Memory that the guest has used is returned only when the VM stops: when it is unused, if idle.how is stop, or by linuxkit-builder suspend.';
+  'Memory that the guest has used is returned only when the VM stops: with linuxkit-builder suspend, or when the guest is unused, unless idle.how is never.';
 const diskStays = 'Disk space that the guest has used is not returned.';
 const diskShould = (title: string): string =>
   `${diskStays} ${title} can return it, but this version is too old, or the file system of the state directory does not support holes.`;

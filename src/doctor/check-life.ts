@@ -152,7 +152,7 @@ function clock({ status }: DoctorFacts): Verdict {
     ? { kind: 'good', fact: `${clockOffsetMs} ms off this machine's` }
     : {
         kind: 'bad',
-        what: `The guest's clock is ${clockOffsetMs} ms off.`,
+        what: `The guest's clock is ${(Math.abs(clockOffsetMs) / 1000).toFixed(1)} s ${clockOffsetMs < 0 ? 'behind' : 'ahead of'} this machine's.`,
         why: 'Files with times in the future break builds, and certificates may not be valid yet.',
         remedy: 'linuxkit-builder restart',
       };

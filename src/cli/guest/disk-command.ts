@@ -82,7 +82,7 @@ export const nothingChanged = 'Nothing was changed.';
 
 export const diskInUse = {
   kind: 'disk-in-use',
-  message: 'The daemon is running, and its guest uses the disk; nothing was changed.',
+  message: 'The daemon is running, and its guest uses the disk. Nothing was changed.',
   hint: 'Stop it first: linuxkit-builder stop',
   exit: Exit.temporary,
 };

@@ -38,7 +38,7 @@ export function keysVerbs(program: Command, context: CliContext): void {
 
 export const keysInUse = {
   kind: 'keys-in-use',
-  message: 'The daemon is running, and its guest uses the keys; nothing was changed.',
+  message: 'The daemon is running, and its guest uses the keys. Nothing was changed.',
   hint: 'Stop it first: linuxkit-builder stop',
   exit: Exit.temporary,
 };

@@ -65,7 +65,7 @@ export function unconfigureVerb(program: Command, context: CliContext): void {
 /** What was found, and not named, is not deleted. */
 export const directoryNotNamed = (root: string): Failure => ({
   kind: 'directory-not-named',
-  message: `--purge would delete everything in ${root}, which was not named; nothing was changed.`,
+  message: `--purge would delete everything in ${root}, which was not named. Nothing was changed.`,
   hint: `To delete it, name it: -d '${root}'`,
   exit: Exit.usage,
 });

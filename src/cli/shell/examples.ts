@@ -71,7 +71,10 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
     ['doctor --report report.txt', 'write a file to attach to a bug report, without secrets'],
   ],
   explain: [
-    ['explain nixpkgs#legacyPackages.aarch64-linux.hello', 'would this package be built here?'],
+    [
+      'explain nixpkgs#legacyPackages.aarch64-linux.hello',
+      'find out whether this package would be built here',
+    ],
     ['explain ./default.nix', 'the same for a file'],
   ],
   console: [['console -f', 'follow what the guest prints']],

@@ -76,7 +76,7 @@ export async function fetchIndex(
 }
 
 /** What a package list is called in messages. */
-export const listName = (arch: string): string => `package list for ${arch}`;
+export const listName = (arch: string): string => `Debian's package list for ${arch}`;
 
 /** The fields that we use, or undefined when it is no release file. */
 export function parseRelease(text: string): Release | undefined {

@@ -123,7 +123,7 @@ async function answer(
   const { command, until, force } = fieldsOf(value);
   const known = commands.find((name) => name === command);
   if (known === undefined)
-    return { ok: false, error: `unknown command (known are: ${commands.join(', ')})` };
+    return { ok: false, error: `unknown command (the known ones are: ${commands.join(', ')})` };
   if (caller === 'group' && isOwners(known))
     return { ok: false, error: notYours, isForOwner: true };
   // Asked twice a second by whoever waits for the connections to end.

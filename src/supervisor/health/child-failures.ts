@@ -71,7 +71,7 @@ export function vmKilled(
   return {
     kind: 'vm-killed',
     message: `The VM process ${program} was killed (SIGKILL), ${who}.`,
-    hint: hostRanOut === false ? 'It is restarted.' : `If it happens again, ${giveLess}`,
+    hint: hostRanOut === false ? 'The guest is restarted.' : `If it happens again, ${giveLess}`,
     exit: Exit.unavailable,
     lines,
   };

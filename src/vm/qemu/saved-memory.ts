@@ -148,7 +148,7 @@ export const notResumed = (): Failure =>
 const halted = (why: string): Failure => ({
   kind: 'guest-halted',
   message: `The guest was paused to be suspended and cannot be resumed: ${why}`,
-  hint: 'It is stopped and booted again.',
+  hint: 'The guest is stopped and booted again.',
   exit: Exit.unavailable,
   deaf: 'dead',
 });

@@ -74,8 +74,11 @@ export async function run(argv: readonly string[], world: World, version: string
   }
   const verbs = verbsWithDirectory(program);
   program.hook('preAction', (_, verb) => {
-    const { directory, dryRun } = verb.opts<DirectoryOption & { dryRun?: boolean }>();
-    isVerbatim = verbatim.has(verb.name()) || dryRun === true;
+    const { directory, dryRun, root } = verb.opts<
+      DirectoryOption & { dryRun?: boolean; root?: boolean }
+    >();
+    // With --no-root the output is a script: a line of it that is changed would write another file.
+    isVerbatim = verbatim.has(verb.name()) || dryRun === true || root === false;
     if (directory === undefined) return;
     const where = { directory: resolve(directory), verbs };
     mend = (line) => withDirectory(line, where);

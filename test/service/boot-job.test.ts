@@ -1,10 +1,13 @@
 /** The job at boot beside the rest of configure: what it prints, what it would do, and what is true where it fails. */
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { run } from '../../src/cli/program.ts';
 import { parseRootValues } from '../../src/setup/root/root-plan.ts';
 import { systemJobPath } from '../../src/service/system-job.ts';
 import { openControl } from '../../src/supervisor/daemon/control.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
 import { asker, calm } from '../fakes/commands.ts';
 import { configureRig } from '../setup/configure-rig.ts';
 
@@ -34,6 +37,39 @@ test('with --json the output is values for root’s part, and nothing else', asy
   expect(failure).toBeUndefined();
   expect(parseRootValues(out.join('\n'))).toMatchObject({ door: 'tcp' });
   expect(err.join('\n')).toContain(`mv -f "$job.linuxkit-builder" "$job"`);
+});
+
+test('what an administrator runs with --no-root writes it to the byte, also for a directory that is named', async () => {
+  const wanted = await present();
+  const script = async (...argv: string[]) => {
+    const out: string[] = [];
+    const err: string[] = [];
+    const world = {
+      env: {
+        LINUXKIT_BUILDER_TREE: rig.tree,
+        LINUXKIT_BUILDER_SERVICE: 'systemd',
+        PATH: process.env['PATH'],
+      },
+      home: rig.places.home,
+      assets: dirname(dirname(import.meta.dirname)),
+      isTTY: false,
+      clock: systemClock,
+      signal: new AbortController().signal,
+      onStopSignal: () => undefined,
+      out: (line: string) => void out.push(line),
+      err: (line: string) => void err.push(line),
+    };
+    expect(await run([...argv, '-d', rig.layout.root, '--no-root'], world, '0')).toBe(0);
+    return { text: out.map((line) => `${line}\n`).join(''), said: err.join('\n') };
+  };
+  execFileSync('sh', { input: (await script('configure', '--system')).text });
+  expect(readFileSync(unit, 'utf8')).toBe(wanted);
+  // It is taken for ours by the script that takes it away.
+  const { text, said } = await script('unconfigure');
+  execFileSync('sh', { input: text });
+  expect(existsSync(unit)).toBe(false);
+  // What is said beside it names the directory all the same.
+  expect(said).toContain(`linuxkit-builder unconfigure -d '${rig.layout.root}' --purge`);
 });
 
 test('a dry run shows it, written and taken away', async () => {

@@ -169,7 +169,7 @@ const chooseItself = 'Choose automatically: linuxkit-builder configure --acceler
 const runsNothing = (program: string, rejected: readonly string[]): Failure => ({
   kind: 'no-accelerator',
   message: `${program} cannot run the guest with any accelerator: ${rejected.join(' ')}`,
-  hint: 'Check that the program works on its own.',
+  hint: 'See its output: linuxkit-builder logs. If that does not say why, install another QEMU.',
   exit: Exit.unavailable,
   recovery: 'give-up',
 });

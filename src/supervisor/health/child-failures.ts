@@ -41,7 +41,10 @@ export function vmExited(
   return {
     kind: 'vm-exited',
     message: `The VM process ${program} ${describeExit(ended)}.${said}`,
-    hint: 'See its output with linuxkit-builder logs, and the console with linuxkit-builder console.',
+    hint:
+      ended.kind === 'not-started'
+        ? 'Check that it can be run, or install it again. Then: linuxkit-builder restart'
+        : 'See its output with linuxkit-builder logs, and the console with linuxkit-builder console.',
     exit: Exit.unavailable,
     blames: 'image',
     lines,

@@ -63,6 +63,6 @@ export const nodeUnfit = (what: string): Failure => ({
 const notMade = (path: string, why: string): Failure => ({
   kind: 'socket-not-made',
   message: `Cannot create the socket ${path}: ${why}.`,
-  hint: 'Check the owner and permissions of its directory, and that its file system supports sockets.',
+  hint: 'Check the owner and permissions of its directory, that nothing else is at that path, and that its file system supports sockets.',
   exit: Exit.cannotCreate,
 });

@@ -77,6 +77,13 @@ describe('boots.jsonl', () => {
     ]);
   });
 
+  test('has a start that begins after a line that was torn', () => {
+    new BootRecord(layout.boots, at);
+    appendFileSync(layout.boots, '{"name":"ini');
+    new BootRecord(layout.boots, at + 60_000).step({ name: 'init', ms: 900 });
+    expect(bootsOf(layout).map(({ steps }) => steps)).toEqual([[], [{ name: 'init', ms: 900 }]]);
+  });
+
   test('comes after what an older release has left in its log, and each start once', () => {
     const log = [phase('2026-01-01T00:00:00.000Z', 'starting'), saw('ready', 4000)];
     // The log of now has them as well, a moment later.

@@ -1,7 +1,7 @@
 /** boots.jsonl: a line for each start that begins, and for each of its steps, so that a daemon that is killed leaves what it saw. */
 import { appendFileSync, readFileSync } from 'node:fs';
 import { errorCode, Failed } from '../../system/failure.ts';
-import { sizeIfThere, writeWhole } from '../../system/files/files.ts';
+import { readIfThere, sizeIfThere, writeWhole } from '../../system/files/files.ts';
 import type { Step } from './boots.ts';
 
 /** Some 200 starts; then the older half goes. */
@@ -15,6 +15,7 @@ export class BootRecord {
     this.#path = path;
     this.#write(() => {
       if ((sizeIfThere(path) ?? 0) > mostBytes) writeWhole(path, newerHalf(path));
+      if (isTorn(path)) appendFileSync(path, '\n');
     });
     this.#append({ version: 1, begun: new Date(at).toISOString() });
   }
@@ -36,6 +37,9 @@ export class BootRecord {
     }
   }
 }
+
+/** Whether its last line has no end: a full disk, or a crash of the machine, took that. */
+const isTorn = (path: string): boolean => !['', '\n'].includes(readIfThere(path)?.slice(-1) ?? '');
 
 /** From the first start in it on. */
 function newerHalf(path: string): string {

@@ -105,6 +105,18 @@ describe('where its group may ask', () => {
   });
 });
 
+test.each(['control', 'ownControl'] as const)(
+  '%s that cannot be removed is named',
+  async (name) => {
+    control.close();
+    rmSync(layout[name], { force: true });
+    mkdirSync(layout[name]);
+    await expect(openControl(layout, todo, silent)).rejects.toMatchObject({
+      failure: { kind: 'cannot-write', message: expect.stringContaining(layout[name]) as string },
+    });
+  },
+);
+
 test.each([
   '{"command":"format-the-disk"}',
   '{"command":"toString"}',

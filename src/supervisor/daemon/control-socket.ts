@@ -25,7 +25,7 @@ export async function listenFor(
 ): Promise<Control> {
   const isShared = isPassage(statSync(dirname(control)).mode);
   // A client takes the owner's where there is one.
-  if (!isShared) rmSync(ownControl, { force: true });
+  if (!isShared) remove(ownControl);
   const callers: readonly (readonly [path: string, caller: Caller])[] = isShared
     ? [
         [control, 'group'],
@@ -74,6 +74,14 @@ async function listen(
     return server;
   } catch (error) {
     server.close();
+    throw new Failed(cannotWrite(path, error), { cause: error });
+  }
+}
+
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
     throw new Failed(cannotWrite(path, error), { cause: error });
   }
 }

@@ -28,6 +28,20 @@ test.each([
   ['ssh-ng://me@host.corp', '[left out]'],
   ['ssh-ng://builder@nix-linuxkit', 'ssh-ng://builder@nix-linuxkit'],
   ['see https://nixos.org/download', 'see https://nixos.org/download'],
+  // As earlier releases have recorded it.
+  [
+    `{"sentence":"config.json: is not JSON (Unexpected token 'h', "{"cpus": h"... is not valid JSON)."}\nb`,
+    '{"sentence":"config.json: is not JSON [left out]\nb',
+  ],
+  [
+    `config.json: is not valid JSON (Unexpected token 'h', "{\n  "cpus": hush7z\n}" is not valid JSON). Fix it.\nb`,
+    'config.json: is not valid JSON [left out]\nb',
+  ],
+  ['/etc/x is damaged: Unexpected token h.', '/etc/x is damaged [left out]'],
+  [
+    'config.json: is not valid JSON. Fix the syntax, its file is damaged',
+    'config.json: is not valid JSON. Fix the syntax, its file is damaged',
+  ],
   ['password = hunter2 and more', 'password = [left out]'],
   ['{"token": "abc"}', '{"token": [left out]'],
   [

@@ -72,6 +72,8 @@ const forms: readonly (readonly [RegExp, string])[] = [
     /(?<![\w:.])(?:(?:[\da-f]{1,4}:){3,7}[\da-f]{1,4}|(?:[\da-f]{1,4}:)+:[\da-f:]*)(?![\w:])/gi,
     leftOut,
   ],
+  // Records that earlier releases have written repeat what a parser could not read, in several lines where the file had such.
+  [/is (not (?:valid )?JSON|damaged)[ :](?:[^]{0,200}? is not valid JSON)?.*/g, `is $1 ${leftOut}`],
   // Of what is built the hash is enough.
   [/\b([0-9abcdfghijklmnpqrsvwxyz]{32})-[\w+.?=-]+/g, `$1-${leftOut}`],
 ];

@@ -62,7 +62,7 @@ export function doctorVerb(program: Command, context: CliContext): void {
         },
       });
       sayLines(options.json === true ? [] : skippedLines(skipped));
-      if (options.json === true) context.out(JSON.stringify({ version: 1, findings }));
+      if (options.json === true) context.out(findingsJson(findings));
       else context.out(summary(findings));
       if (options.report !== undefined) {
         const { writeReport } = await import('./report/report.ts');
@@ -73,6 +73,13 @@ export function doctorVerb(program: Command, context: CliContext): void {
       if (findings.some(({ kind }) => kind === 'bad')) context.exit(Exit.general);
     });
 }
+
+/** All findings for programs, which may keep them: without what repeats a person's files. */
+const findingsJson = (findings: readonly Finding[]): string =>
+  JSON.stringify({
+    version: 1,
+    findings: findings.map((finding) => ({ ...finding, quotes: undefined })),
+  });
 
 /** One finding for anybody: without what repeats a person's files. */
 export const findingLines = (finding: Finding): string[] => linesOf(finding, false);

@@ -212,6 +212,18 @@ test('nothing that was planted anywhere is in it', needs('root'), async () => {
   expect(text).not.toContain(places.home);
 });
 
+test('what a parser repeats of the settings is not among the findings as JSON', async () => {
+  using rig = configureRig();
+  mkdirSync(rig.layout.root, { recursive: true, mode: 0o700 });
+  writeFileSync(rig.layout.config, '{"cpus": hush7z}');
+  const argv = ['doctor', '-d', rig.layout.root];
+  const env = { LINUXKIT_BUILDER_TREE: rig.tree };
+  expect((await rig.anyWith(env, ...argv)).out.join('\n')).toContain('hush7z');
+  const [json = ''] = (await rig.anyWith(env, ...argv, '--json')).out;
+  expect(json).toContain('config.json');
+  expect(json).not.toContain('hush7z');
+});
+
 test('cannot be written: says so, and what doctor found is said all the same', async () => {
   using rig = configureRig();
   const folder = join(rig.tree, 'not there');

@@ -45,3 +45,32 @@ test.each([
   expect(known().pid).not.toBe(old.pid);
   expect(rig.launchd.job(label)?.runs).toBe(runs);
 });
+
+test('one whose settings are wrong by now stays, and keeps its guest', async () => {
+  await using rig = await launchdRig(program, { terminal: { LINUXKIT_BUILDER_SERVICE: 'none' } });
+  upgrade('1.0.0');
+  await rig.run('configure');
+  await rig.run('start');
+  upgrade('1.0.1');
+  const good = readFileSync(rig.layout.config);
+  writeFileSync(rig.layout.config, '{ "cpus": "many" }');
+  const { code, err } = await rig.run('restart');
+  expect(code).toBe(0);
+  expect(err).toContain('linuxkit-builder restart');
+  expect(rig.status()).toMatchObject({ daemon: 'alive', status: { release: '1.0.0' } });
+  writeFileSync(rig.layout.config, good);
+  await rig.run('restart');
+  expect(rig.status()).toMatchObject({ daemon: 'alive', status: { release: '1.0.1' } });
+});
+
+test('the guest of a new one starts at once, as it does after any restart', async () => {
+  await using rig = await launchdRig(program, { terminal: { LINUXKIT_BUILDER_SERVICE: 'none' } });
+  upgrade('1.0.0');
+  await rig.run('configure', '--start', 'demand');
+  await rig.run('start');
+  upgrade('1.0.1');
+  await rig.run('restart');
+  const found = rig.status();
+  expect(found).toMatchObject({ daemon: 'alive', status: { release: '1.0.1' } });
+  expect(found.daemon === 'alive' && found.status.phase).not.toBe('away');
+});

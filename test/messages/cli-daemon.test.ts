@@ -1,7 +1,9 @@
 import { loadAndWatch } from '../../src/cli/daemon/background-tasks.ts';
 import {
   alreadyWords,
+  bootJobKept,
   guestAlone,
+  keptForSettings,
   keeperRestarts,
   keeperStops,
   standbyWords,
@@ -85,6 +87,8 @@ tells('cli-daemon', {
     'the daemon, by launchd': () => keeperRestarts('launchd'),
     'the daemon, after an upgrade': () => replacedWords(4711, throughWords(launchd), '0.0.9'),
     'the job has another copy': () => stillOther('0.1.0', '0.0.9'),
+    'the job is ours and starts at boot': () => bootJobKept('0.0.9'),
+    'the settings are wrong': () => keptForSettings('0.0.9'),
     'the guest alone, since the job of the daemon is declared elsewhere': () =>
       guestAlone('0.0.9', 'NixOS', 'sudo systemctl restart linuxkit-builder'),
     'there was no daemon': () => startedInstead(4711, throughWords(launchd)),

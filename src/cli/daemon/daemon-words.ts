@@ -54,6 +54,13 @@ export const stillOther = (wanted = 'this one', runs = 'unknown'): string =>
 export const guestAlone = (old: string, by: string, command: string): string =>
   `The daemon still runs release ${old}, because ${by} declares its job. To upgrade the daemon: ${command}`;
 
+/** Root starts our job at boot, and whoever asks is not root: a stop is theirs, a start is not. */
+export const bootJobKept = (old: string): string =>
+  `The daemon still runs release ${old}, because its job starts at boot and needs sudo. To upgrade the daemon: linuxkit-builder stop && linuxkit-builder start`;
+/** A new daemon would refuse the settings that the old one has left behind. */
+export const keptForSettings = (old: string): string =>
+  `The daemon still runs release ${old}, because config.json has errors. Correct them, then run: linuxkit-builder restart`;
+
 /** Above what is wrong with the settings, where a guest starts all the same. */
 export const previousSettings = 'config.json has errors, so the guest keeps its previous settings:';
 

@@ -13,11 +13,13 @@ import {
 } from '../../command/context.ts';
 import {
   alreadyWords,
+  bootJobKept,
   guestAlone,
   guestRestarts,
   guestStarts,
   keeperRestarts,
   keeperStops,
+  keptForSettings,
   previousSettings,
   replacedWords,
   startedInstead,
@@ -159,17 +161,12 @@ async function restart(layout: Layout, context: CliContext): Promise<string> {
       return keeperRestarts(service.name);
     }
     const old = otherRelease(found.status, context);
-    // Who declared a job at boot has it run by root.
-    const isRoots = service?.declared !== undefined && service.starts === 'boot';
-    if (old !== undefined && !isRoots) return replaceDaemon(old, layout, context);
+    const kept = old === undefined ? undefined : await whyKept(old, service, layout);
+    if (old !== undefined && kept === undefined) return replaceDaemon(old, layout, context);
     const { ask } = await import('../../supervisor/daemon/control.ts');
     await ask(layout, 'restart', context.clock, context.signal);
     await tellProblems(layout, context);
-    if (old !== undefined && service?.declared !== undefined) {
-      const { restartCommand } = await import('../../service/declared-job.ts');
-      const command = restartCommand(service.declared, process.getuid?.() ?? 0);
-      context.err(guestAlone(old, service.declared.by, command));
-    }
+    if (kept !== undefined) context.err(kept);
     return guestRestarts;
   }
   const { pid, through } = await startBy(layout, context);
@@ -180,10 +177,28 @@ async function restart(layout: Layout, context: CliContext): Promise<string> {
 const otherRelease = ({ release }: Status, { version }: CliContext): string | undefined =>
   version === undefined || release === version ? undefined : release;
 
+/** Why a daemon of that release stays, as one that is stopped could not be started again; undefined where it can. */
+async function whyKept(
+  old: string,
+  service: Service | undefined,
+  layout: Layout,
+): Promise<string | undefined> {
+  const { readSettings } = await import('../../config/read-settings.ts');
+  if (readSettings(layout).config === undefined) return keptForSettings(old);
+  const uid = process.getuid?.() ?? 0;
+  if (service?.starts !== 'boot') return undefined;
+  if (service.declared === undefined) return uid === 0 ? undefined : bootJobKept(old);
+  const { restartCommand } = await import('../../service/declared-job.ts');
+  return guestAlone(old, service.declared.by, restartCommand(service.declared, uid));
+}
+
 /** After an upgrade: a guest that starts again under the old daemon would have nothing of it. */
 async function replaceDaemon(old: string, layout: Layout, context: CliContext): Promise<string> {
   await stop(layout, context);
   const { pid, through } = await startBy(layout, context);
+  // As after `restart` of a daemon that stays.
+  const { wakeIfAway } = await import('../guest/suspend-commands.ts');
+  await wakeIfAway(layout, context);
   const { findStatus } = await import('../../client/found.ts');
   const now = await findStatus(layout, context);
   const isOld = now.daemon === 'alive' && otherRelease(now.status, context) !== undefined;

@@ -30,7 +30,7 @@ export async function waitUntilReady(
       const { builds } = traitsOf(phase);
       if (builds === 'now') decided = 'ready';
       else if (builds === 'on-demand') decided = builds;
-      else if (builds === 'never') decided = because;
+      else if (builds === 'never') decided = because ?? gaveUp(sentence);
       else if (sentence !== said) onSentence((said = sentence));
     }
     return decided !== undefined;
@@ -38,6 +38,14 @@ export async function waitUntilReady(
   await until(isDecided, { clock, signal, everyMs: 50, timeoutMs });
   return decided ?? notInTime(timeoutMs / 1000, said);
 }
+
+/** For a reason that a daemon of another release gives in words that are not ours. */
+export const gaveUp = (sentence: string): Failure => ({
+  kind: 'gave-up',
+  message: sentence,
+  hint: 'To see why: linuxkit-builder logs',
+  exit: Exit.unavailable,
+});
 
 const notInTime = (seconds: number, said: string): Failure => ({
   kind: 'not-ready-in-time',

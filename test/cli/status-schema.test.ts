@@ -174,6 +174,27 @@ describe('a record of another release', () => {
     expect([timeline, health]).toEqual(['none', 'odd']);
   });
 
+  test('of which a part is odd loses that part, and no more than is nothing without it', () => {
+    const status = printed(statusIn(states.failed)) as Status;
+    const because = { ...failure, recovery: 'ask-user', blames: 'moon' };
+    const known = { what: 'stall', text: 't', at: '2026-01-01T00:00:00.000Z' };
+    const complaints = [{ ...known, what: 'yawn' }, known, { ...known, at: 0 }];
+    const odd = { ...status, because, complaints, lostSystems: [1, 2], login: { works: 'so so' } };
+    const { lostSystems, login, ...rest } = status;
+    expect(parseStatus(odd)).toEqual({ ...rest, because: failure, complaints: [known] });
+    expect([lostSystems, login]).toEqual([facts.lostSystems, facts.login]);
+    // Without an exit code it is no failure.
+    const { because: _, ...without } = status;
+    expect(parseStatus({ ...status, because: { ...failure, exit: 'x' } })).toEqual(without);
+  });
+
+  test('of which neither sentence nor time is known is shown without them', () => {
+    const { sentence, since: at, ...rest } = printed(statusIn(states.ready)) as Status;
+    for (const odd of [rest, { ...rest, sentence: 1, since: 1 }])
+      expect(parseStatus(odd)).toEqual({ ...rest, sentence: "The phase is 'ready'." });
+    expect([typeof sentence, typeof at]).toEqual(['string', 'string']);
+  });
+
   test.each([null, [], 'x', {}, { version: 2, phase: 'ready', daemon }, { version: 1, daemon }])(
     'that is none: %j',
     (json) => expect(parseStatus(json)).toBeUndefined(),

@@ -37,6 +37,12 @@ const status: Status = {
 const failure = { kind: 'x', message: 'QEMU ended.', hint: 'Do this.', exit: 69 } as const;
 
 describe('the screen of a builder that is ready', () => {
+  test('leaves out a time that its daemon, of another release, does not say in our way', () => {
+    const odd: Status = { ...status, since: 'lately' };
+    expect(aliveLines(odd, screen)[0]).toBe('Ready to build. (ready)');
+    expect(goneLines(odd, screen)[1]).toBe("  Its last known phase was 'ready'.");
+  });
+
   test('says what its kernel, and what its services came through', () => {
     const at = new Date(screen.now - 60_000).toISOString();
     const complaints = [

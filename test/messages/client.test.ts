@@ -2,6 +2,7 @@ import { didNotStart } from '../../src/client/background.ts';
 import { doesNotStop } from '../../src/client/stop-daemon.ts';
 import { keysLater } from '../../src/client/tell-guest.ts';
 import { unidentifiedDaemon } from '../../src/client/unidentified-daemon.ts';
+import { gaveUp } from '../../src/client/until-ready.ts';
 import { buildsUnknown } from '../../src/client/wait-for-builds.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { nobody } from '../fakes/commands.ts';
@@ -26,6 +27,7 @@ tells('client', {
     'it does not start': () => didNotStart(layout),
     'its guest is to know new keys': () => keysLater,
     'it does not stop': () => doesNotStop(4711),
+    'it has given up, for a reason of another release': () => gaveUp('It failed.'),
     'it does not say who it is': () => [
       unidentifiedDaemon(layout, 'daemon-silent'),
       unidentifiedDaemon(layout, 'daemon-does-not-stop'),

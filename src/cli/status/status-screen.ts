@@ -89,12 +89,15 @@ export function aliveLines(status: Status, screen: Screen): string[] {
   ];
   return [
     ...unheardLines(screen),
-    `${status.sentence} (${status.phase} for ${duration(screen.now - Date.parse(status.since))})`,
+    `${status.sentence} (${status.phase}${ifTime(status.since, ` for ${duration(screen.now - Date.parse(status.since))}`)})`,
     ...barLines(status, screen),
     ...(because?.lines ?? []).map((line) => `    | ${line}`),
     ...facts.flatMap(([name, text]) => factLines(name, text, screen.width)),
   ];
 }
+
+/** A time that a daemon of another release says in a way of its own is left out. */
+const ifTime = (text: string, words: string) => (Number.isNaN(Date.parse(text)) ? '' : words);
 
 /** What a daemon that does not answer wrote last may be true no more. */
 function unheardLines({ now, beside: { unheardSince } }: Screen): string[] {
@@ -109,7 +112,11 @@ export function goneLines(last: Status | undefined, screen: Screen): string[] {
   const { job, notSetUp } = screen;
   return [
     notSetUp?.message ?? 'The daemon is not running.',
-    ...(isOver ? [] : [`  Its last known phase was '${last.phase}', since ${last.since}.`]),
+    ...(isOver
+      ? []
+      : [
+          `  Its last known phase was '${last.phase}'${ifTime(last.since, `, since ${last.since}`)}.`,
+        ]),
     ...(last?.because === undefined ? [] : [`  ${last.because.message}`, `  ${last.because.hint}`]),
     ...(screen.known ?? []).map((words) => `  ${words}`),
     ...factLines('nix', driftWords(screen.beside), screen.width),

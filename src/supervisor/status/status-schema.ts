@@ -217,16 +217,30 @@ const essentials = v.object({
 });
 
 /**
- * A record as a daemon of any release writes or says it; undefined for anything else. What this release does not know of stays, and a
- * field that is not what it takes it for is left out: a daemon is not silent for a word that nobody here understands.
+ * A record as a daemon of any release writes or says it; undefined for anything else. What this release does not know of stays, and the
+ * value that is not what it takes it for is left out, with as little around it as can be: a daemon is not silent for a word that nobody
+ * here understands.
  */
 export function parseStatus(json: unknown): Status | undefined {
   if (!v.is(essentials, json)) return undefined;
-  const { issues = [] } = v.safeParse(statusSchema, json);
-  const odd = issues.map((issue) => v.getDotPath(issue)?.split('.')[0] ?? '');
-  const known: object = Object.fromEntries(
-    Object.entries(json).filter(([name]) => name in essentials.entries || !odd.includes(name)),
-  );
+  const known = structuredClone(json);
+  // One at a time: what is taken out of a list moves the rest of it.
+  const leavesOneOut = () =>
+    (v.safeParse(statusSchema, known).issues ?? []).some(({ path = [] }) => leaveOut(path));
+  while (leavesOneOut());
   // One cast: of a phase of another release its traits say what is known.
-  return known as Status;
+  return { sentence: `The phase is '${known.phase}'.`, ...known } as unknown as Status;
+}
+
+/** Takes out what the path leads to; where it is missing, that which is nothing without it. False where neither can be. */
+function leaveOut(path: readonly v.IssuePathItem[]): boolean {
+  const [first, last] = [path[0], path.at(-1)];
+  if (first === undefined || last === undefined || String(first.key) in essentials.entries)
+    return false;
+  // One cast: what leads on is an object or a list.
+  const holder = last.input as object;
+  if (Array.isArray(holder)) return holder.splice(Number(last.key), 1).length > 0;
+  const name = String(last.key);
+  if (!Object.hasOwn(holder, name)) return leaveOut(path.slice(0, -1));
+  return Reflect.deleteProperty(holder, name);
 }

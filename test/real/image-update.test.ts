@@ -34,7 +34,7 @@ test('a new image is taken at the next start; one that does not get ready is set
     'The new image did not become ready, so the previous one is used again.',
   );
   const dry = await rig.cli('daemon', '--dry-run');
-  expect(dry.stdout).toContain(`# boots ${rig.layout.images}/good\n`);
+  expect(dry.stdout).toContain(`# boots the image ${rig.layout.images}/good\n`);
 
   // It stays so, also for another daemon, which wastes no start on it.
   expect((await rig.cli('stop')).end).toBe(0);

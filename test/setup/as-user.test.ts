@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
@@ -13,6 +14,8 @@ import {
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { layoutOf } from '../../src/config/layout.ts';
+import { tryKernelLock } from '../../src/system/lock/lock.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { snapshot } from './configure-rig.ts';
 import { needs } from '../needs.ts';
@@ -52,6 +55,12 @@ function userRig(sudo: string) {
         env: { ...env, HOME: join(tree, home), LINUXKIT_BUILDER_TREE: tree },
         ...(asRoot ? { uid, gid } : {}),
       }),
+    begin: (verb: string, ...argv: string[]) =>
+      spawn(process.execPath, [program.main, verb, '-d', directory, ...argv], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+        env: { ...env, HOME: join(tree, home), LINUXKIT_BUILDER_TREE: tree },
+        ...(asRoot ? { uid, gid } : {}),
+      }),
     [Symbol.dispose]: () => rmSync(tree, { recursive: true }),
   };
 }
@@ -75,6 +84,21 @@ describe('as an ordinary user', () => {
     expect(undone.stdout).toContain(`Removed our lines from ${rig.ssh}`);
     rmSync(dirname(rig.directory), { recursive: true });
     expect(snapshot(rig.tree)).toEqual(before);
+  });
+
+  test('what another command took out of the ssh configuration while configure waited is written again', async () => {
+    using rig = userRig('exit 1');
+    expect(rig.run('configure', '--no-root').status).toBe(0);
+    const lock = tryKernelLock(`${layoutOf(rig.directory).startLock}.kernel`);
+    const configure = rig.begin('configure', '--no-root', '-m', '3000');
+    let said = '';
+    configure.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const ended = once(configure, 'exit');
+    while (!said.includes('\n')) await once(configure.stderr, 'data');
+    writeFileSync(rig.ssh, '');
+    lock?.release();
+    expect((await ended)[0], said).toBe(0);
+    expect(readFileSync(rig.ssh, 'utf8')).toMatch(/^# >>>.*\nInclude /);
   });
 
   test('without sudo: what is written is told and can be undone', () => {

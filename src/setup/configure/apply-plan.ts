@@ -11,6 +11,7 @@ import { keepOutOfBackups } from '../backups.ts';
 import { applyDirectoryChange } from '../directories.ts';
 import { applyJournalled } from '../journal.ts';
 import { finishTakeOver, setAside, type LegacyState } from '../legacy.ts';
+import { userSsh } from '../../nix/ssh/user-ssh.ts';
 import type { ConfigureFacts, Run } from './configure-facts.ts';
 import { planOf, type ConfigurePlan } from './configure-plan.ts';
 import { createdKeys, movedLegacy, noKeeper, startsAtLogin } from '../setup-words.ts';
@@ -78,8 +79,10 @@ function sayStart({ context, say }: Run): void {
 }
 
 /** Planned again, since what was there may have changed before we were alone; and with the keys, which are made now. */
-async function planAlone(run: Run, facts: ConfigureFacts): Promise<ConfigurePlan> {
+async function planAlone(run: Run, before: ConfigureFacts): Promise<ConfigurePlan> {
   const { layout, context, flags, say } = run;
+  // Whoever had the lock may have taken our lines out of ssh's configuration.
+  const facts = { ...before, userSsh: await userSsh(run) };
   const plan = await planOf(run, facts);
   refuseDisk(plan, run);
   if (flags.renewKeys === true) discardIdentity(layout);

@@ -82,7 +82,7 @@ test('unconfigure --purge waits with deleting, says so, and goes on', async (con
   expect(existsSync(rig.layout.root)).toBe(false);
 });
 
-const atWork = /Another command is at work in this directory; waiting\./;
+const atWork = /Another command is changing this state directory; waiting/;
 
 test('a stop that comes while it waits ends it at once', async (context) => {
   await using rig = await BuilderRig.create({ context });

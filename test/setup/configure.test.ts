@@ -397,7 +397,7 @@ describe('configure leaves alone and says', needs('root'), () => {
       join(bare, 's'),
       '--dry-run',
     );
-    expect(err.join('\n')).toContain('Is Nix installed');
+    expect(err.join('\n')).toContain('not installed');
   });
 });
 

@@ -55,7 +55,7 @@ export const sabotages = {
       },
     ],
     round: { ...quiet, phase: 'ready', target: 'daemon' },
-    found: { check: 'next-start', says: /daemon\.lock is held/ },
+    found: { check: 'next-start', says: /daemon\.lock is locked/ },
   },
   /** ext4 allocates blocks when it likes, and the kernel lets it for half a minute. */
   'default-ext4-mount': {

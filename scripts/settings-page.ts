@@ -42,6 +42,8 @@ export function settingsPage(): string {
     `- later: ${waiting().join(', ')}`,
     '- when the guest next starts (`linuxkit-builder restart`): all others',
     '',
+    'What Nix or ssh must know takes effect for them once `configure` has written it, as [above](#settings).',
+    '',
   ].join('\n');
 }
 

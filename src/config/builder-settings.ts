@@ -76,7 +76,7 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
-        'What ssh connects to: a port of 127.0.0.1 (`tcp`), or a socket that no other user can reach (`unix`).',
+        'What ssh connects to: a port on 127.0.0.1 (`tcp`), or a socket that no other user can reach (`unix`).',
         '`tcp`, `unix`',
         '`tcp`',
       ],
@@ -216,7 +216,7 @@ export const builderSettings = {
       [
         "What runs the guest's code: the processor's virtualisation (`kvm` on Linux, `hvf` on a Mac), or emulation (`tcg`), which is slow.",
         '`auto`, `kvm`, `hvf`, `tcg`',
-        '`auto`, the first that works in a trial',
+        '`auto`, the first that works in a trial, and `tcg` if none does. One that you name is never replaced: if it does not work, the guest stays off',
       ],
     ],
   },

@@ -45,7 +45,7 @@ export const hostSettings = {
     acts: 'later',
     page: [
       [
-        'When launchd or systemd [starts the daemon](launchd.md): at login, at boot, or never. `--system` without a name is short for `--autostart boot`.',
+        'When launchd or systemd [starts the daemon](launchd.md): at login, at boot, or never, so that you run `linuxkit-builder start` yourself. `--system` without a name is short for `--autostart boot`.',
         '`login` (or `true`), `boot`, `false`',
         '`login` on macOS, `false` elsewhere',
       ],
@@ -79,7 +79,7 @@ export const hostSettings = {
         '`auto` on macOS and on laptops, `never` elsewhere',
       ],
       [
-        'How long the guest must be unused for that.',
+        'How long the guest must be unused before it is suspended or stopped.',
         'a duration from `10 s` to `168 h`',
         '`10 min`',
       ],
@@ -95,7 +95,7 @@ export const hostSettings = {
     isShown: true,
     page: [
       [
-        'When the guest starts: with the daemon, at login or at boot (`login`), or with the first build (`demand`).',
+        'When the guest starts: together with the daemon (`login`), or with the first build (`demand`).',
         '`login`, `demand`',
         '`demand` on macOS and on laptops, `login` elsewhere',
       ],
@@ -123,7 +123,7 @@ export const hostSettings = {
     acts: 'guest',
     page: [
       [
-        "TCP ports of the host's 127.0.0.1 that fixed-output builds may reach.",
+        "TCP ports on the host's 127.0.0.1 that fixed-output builds may reach.",
         'a list of at most 32 ports',
         'none',
       ],
@@ -135,7 +135,7 @@ export const hostSettings = {
     acts: 'guest',
     page: [
       [
-        'Whether fixed-output builds may reach private networks, such as the one that the host is in. (Other builds have no network.)',
+        'Whether fixed-output builds (those that state the hash of their result beforehand, as downloads do) may reach private networks, such as the one that the host is on. (Other builds have no network.)',
         '`true`, `false`',
         '`true`',
       ],

@@ -45,7 +45,7 @@ export function obstacleOf(code: string, device: string): Obstacle {
     case 'EACCES':
       return {
         why: `this user is not allowed to open ${device}`,
-        remedy: `Add the user to the group that owns ${device}: sudo usermod -aG kvm USER. Then log in again.`,
+        remedy: `Add the user to the group that owns ${device}: sudo usermod -aG kvm USER. Then log in again, and run linuxkit-builder stop and linuxkit-builder start.`,
       };
     case 'EPERM':
       return {

@@ -18,7 +18,7 @@ export const guestStarts = 'The guest was not running; starting it.';
 
 /** A session that the keeper needs is missing. */
 export const withoutKeeper = ({ message }: Failure, name: string): string =>
-  `${message} The daemon runs without ${name} until you log out.`;
+  `${message} The daemon runs without ${name}, so nothing restarts it after a crash.`;
 
 export const keeperStops = (name: string): string => `Waiting for ${name} to stop the daemon.`;
 

@@ -37,9 +37,9 @@ export const processNames = (name: string): readonly string[] => {
 /** Programs that no package manager of theirs can be named for. */
 const elsewhere: Readonly<Record<string, string>> = {
   hyperkit:
-    'Homebrew no longer has it; older versions of Docker Desktop for Mac contain it (Intel Macs only). Or use vfkit: brew install vfkit && linuxkit-builder configure --vm vfkit',
+    'Homebrew no longer has it; older versions of Docker Desktop for Mac contain it (Intel Macs only). Or use vfkit: brew install vfkit podman && linuxkit-builder configure --vm vfkit',
   vfkit:
-    'Install it (macOS only): brew install vfkit. Or use QEMU: linuxkit-builder configure --vm qemu',
+    'Install it (macOS only): brew install vfkit podman. Or use QEMU: linuxkit-builder configure --vm qemu',
   vpnkit:
     'Install VPNKit from github.com/moby/vpnkit, or take that of an older Docker Desktop for Mac. Or use gvproxy: linuxkit-builder configure --network gvproxy',
   gvproxy:

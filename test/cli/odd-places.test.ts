@@ -27,8 +27,8 @@ beforeAll(async () => {
 });
 afterAll(() => program[Symbol.dispose]());
 
-// Behaviour 20: If there is something else in the place of a file or directory of ours, or of ssh's, `configure` names it
-// and changes nothing. It does not call it a bug.
+// Behaviour 20: If there is something else in the place of a file or directory of ours, or of ssh's, `configure` names
+// it, changes nothing, and does not call it a bug.
 describe('configure says what is in its way', () => {
   test.each<[string, (file: string) => void, string | undefined]>([
     ['a file in place of ~/.ssh', (file) => writeFileSync(dirname(file), ''), 'cannot-write'],
@@ -82,8 +82,8 @@ test('a byte order mark before the settings is no fault', () => {
   });
 });
 
-// Behaviour 175: Every command answers a user without a name in the system or without a HOME. `configure` says why such a
-// user can have no builder.
+// Behaviour 175: Every command works, or says why it cannot, for a user without an entry in the system's user database
+// or without a HOME. `configure` says why such a user can have no builder.
 describe('a user without an entry in the user database', needs('root'), () => {
   const run = (env: NodeJS.ProcessEnv, ...argv: string[]) =>
     spawnSync(process.execPath, [program.main, ...argv], {

@@ -82,7 +82,7 @@ test('settings that the daemon would not take change nothing', async () => {
 });
 
 // Behaviour 169: Members of a declared builder's group may control its daemon, and nothing else. The socket belongs to
-// the group; keys and disk belong to the daemon.
+// the group; keys and disk belong to the daemon's account.
 test('with --shared the socket is the group’s, and nothing else', async () => {
   await prepare('{"cpus": 1}', '--shared');
   expect([mode(layout.root), mode(layout.state), mode(layout.keys)]).toEqual(['710', '710', '700']);

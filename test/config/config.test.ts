@@ -123,7 +123,7 @@ describe('what is refused', () => {
     expect(problems.at(-1)?.hint).not.toBe('');
   });
 
-  // Behaviour 34: Without a setting, the first start chooses the best VM program on this machine. On Linux that is
+  // Behaviour 34: If `vm` is not set, the first start chooses the best VM program on this machine. On Linux that is
   // QEMU, with its own network. `status` names both.
   test('the VM program is left open, and what goes with none that this machine can have is told', () => {
     const parsed = checkConfig({}, host);

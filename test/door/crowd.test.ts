@@ -47,9 +47,9 @@ async function crowdOf(count: number, port: number, says: string): Promise<void>
   await once(child.stdout, 'data');
 }
 
-// Behaviour 50: A user's ssh is let in however many connections other users hold. At most 1,024 wait; those that have sent
-// nothing of ssh are dropped first, then those of the user with the most. A few at a time reach the guest, and `status`
-// says whose they are.
+// Behaviour 50: On Linux, a user's ssh is let in however many connections other users hold; on macOS it may have to be
+// repeated. At most 1,024 wait; those that have not spoken ssh are dropped first, then those of the user who has the
+// most. A few at a time reach the guest, and `status` says whose they are.
 describe('a crowd of another user', needs('root', 'Linux'), () => {
   test.each([
     ['without a word', ''],
@@ -113,8 +113,8 @@ test('whose a connection is, is read from the table of the system', async () => 
   socket.destroy();
 });
 
-// Behaviour 48: A client that disconnects while it waits is forgotten at once, even one that has sent all it may, and
-// the guest never sees it.
+// Behaviour 48: A client that disconnects while it waits is forgotten at once, even if it has sent as much as the door
+// accepts from a waiting client, and the guest never sees it.
 describe('a crowd that has left', () => {
   test.each([
     ['ended', (client: Client) => client.socket.end()],

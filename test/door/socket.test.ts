@@ -35,8 +35,8 @@ const failure = () =>
     (error: unknown) => `${failureOf(error).kind}, ${failureOf(error).recovery ?? 'retry'}`,
   );
 
-// Behaviour 53: With `door` set to `unix`, ssh connects to a Unix socket in a directory that only the owner and root can
-// enter, and no port is open.
+// Behaviour 53: With `door` set to `unix`, ssh connects to a Unix socket in a directory that only the owner and root
+// can enter, and the front door opens no port.
 describe('the door at a socket', () => {
   test('holds whoever comes, and leads them to the guest; nobody is told apart', async () => {
     await using rig = await rigHere();

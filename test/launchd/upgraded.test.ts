@@ -18,8 +18,9 @@ const upgrade = (version: string) => {
   writeFileSync(file, JSON.stringify({ ...described, version }));
 };
 
-// Behaviour 192: After an upgrade `restart` replaces the daemon by one of the new release, through launchd or systemd where
-// they run it. Where the job is declared elsewhere and root's, it restarts the guest and names the command for the rest.
+// Behaviour 192: After an upgrade, `restart` replaces the daemon with one of the new release, through launchd or
+// systemd where they run it. If something else declares the job and it belongs to root, `restart` restarts only the
+// guest, and names the command that restarts the daemon.
 test.each([
   ['of launchd', {}, 2],
   ['of nobody', { LINUXKIT_BUILDER_SERVICE: 'none' }, undefined],

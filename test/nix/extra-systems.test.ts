@@ -8,8 +8,8 @@ const settings = ({ system, extraSystems }: typeof asked | typeof none) => ({
   extraSystems: [...extraSystems],
 });
 
-// Behaviour 113: `configure` offers i686-linux to Nix if a program of that system ran in the guest. `status`, `doctor` and
-// `explain` say if that stops working.
+// Behaviour 113: If `extraSystems` names `i686-linux`, `configure` offers it to Nix, unless a program of that system
+// was tried in the guest and failed. `status`, `doctor` and `explain` say if that stops working.
 describe('i686-linux', () => {
   test.each([
     ['is offered where a program ran', true, 0],

@@ -124,8 +124,9 @@ afterAll(() => {
 
 let formula = '';
 
-// Behaviour 170: The Homebrew formula is made from what npm says about the published package. Its steps install the program
-// with two packages, and the program survives an upgrade by the name that Homebrew keeps.
+// Behaviour 170: The Homebrew formula is made from what npm says about the published package. Its steps install the
+// program with its two dependencies, and the login job survives an upgrade, because it uses the path that Homebrew
+// keeps across versions.
 describe('the formula', () => {
   test('is filled with what npm says', async () => {
     const made = await run(join(root, 'scripts/release'), ['formula', version]);

@@ -22,8 +22,8 @@ import { BuilderRig } from './rig.ts';
 // environment, network and view of the store. Nothing that it builds enters the store.
 // Behaviour 189: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
 // after nobody has opened it for 7 days.
-// Behaviour 113: `configure` offers i686-linux to Nix if a program of that system ran in the guest. `status`, `doctor` and
-// `explain` say if that stops working.
+// Behaviour 113: If `extraSystems` names `i686-linux`, `configure` offers it to Nix, unless a program of that system
+// was tried in the guest and failed. `status`, `doctor` and `explain` say if that stops working.
 test('the services of a guest: many clients, deaths, priorities, the sandbox, the clock, the button', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();

@@ -7,8 +7,8 @@ import { exampleNix } from '../../src/nix/example.ts';
 import { nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 87: No build fails because the guest was away: one that arrives while the guest is away, or leaving, waits and
-// is built.
+// Behaviour 87: No build fails because the guest was away: one that arrives while the guest is away, or leaving, waits
+// for up to `holdSeconds`, and is built.
 test('a guest that comes and goes: no build ever fails for it', async (context) => {
   await using rig = await BuilderRig.create({
     context,

@@ -65,9 +65,9 @@ function lay(): void {
   put(join(layout.state, 'daemon.log'), '{}\n');
 }
 
-// Behaviour 18: No command works in a state directory that belongs to another user or that others can write, nor, as root,
-// in one that others can replace. Commands that only show something warn. `unconfigure --owner-gone` uses root's own
-// record.
+// Behaviour 18: No command works in a state directory that belongs to another user or that others can write to, nor, as
+// root, in one that others can replace, except that the group of a declared builder may control its daemon. Commands
+// that only show something warn. `unconfigure --owner-gone` uses root's own record.
 describe('a directory of another user', needs('root'), () => {
   const changing: readonly (readonly string[])[] = [
     ['configure'],
@@ -154,7 +154,7 @@ describe('a directory of another user', needs('root'), () => {
   });
 });
 
-// Behaviour 19: `configure -d` accepts a directory that is empty, is marked as ours, or comes from the previous release.
+// Behaviour 19: `configure -d` accepts a directory that is empty, is marked as ours, or comes from an earlier version.
 // `--purge` deletes only our files there, follows no link, and accepts only a fixed list of files from receipts.
 describe('configure -d', () => {
   test('takes no directory with files of somebody’s', async () => {

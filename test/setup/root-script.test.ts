@@ -90,7 +90,7 @@ const trees: Readonly<Record<string, () => void>> = {
 };
 
 // Behaviour 140: Root's script and its removal work under every shell that is used as `/bin/sh`. What they undo is
-// byte-identical to before, also after an interruption or if the previous release wrote it.
+// byte-identical to before, also after an interruption or if an earlier version wrote it.
 describe.each(shells)('under %s', (shell) => {
   test.each(Object.keys(trees))('all is written, then nothing, and all taken back: %s', (name) => {
     trees[name]?.();
@@ -335,9 +335,9 @@ test('a removal that was cut short is finished by the next', () => {
   expect(snapshot(tree)).toEqual(before);
 });
 
-// Behaviour 139: Unless an administrator asks for it (`--root-part`, `--owner-gone`), root runs no program of ours and
-// reads no file of the user's. `configure` and `unconfigure` show a script and have root run exactly that; it contains
-// no private key and reads none.
+// Behaviour 139: Unless an administrator asks for it (`--root-part`, `--owner-gone`) or root owns the daemon, root runs
+// no program of ours and reads no file of the user's. `configure` and `unconfigure` show a script and have root run
+// exactly that; it contains no private key and reads none.
 test('no private key is in what is shown, and none leaves the directory', () => {
   perform(installing());
   const key = readFileSync(paths.clientKey, 'utf8');

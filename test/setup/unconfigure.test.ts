@@ -183,8 +183,9 @@ describe('unconfigure', needs('root'), () => {
     expect(existsSync(rig.layout.root)).toBe(false);
   });
 
-  // Behaviour 19: `configure -d` accepts a directory that is empty, is marked as ours, or comes from the previous release.
-  // `--purge` deletes only our files there, follows no link, and accepts only a fixed list of files from receipts.
+  // Behaviour 19: `configure -d` accepts a directory that is empty, is marked as ours, or comes from an earlier
+  // version. `--purge` deletes only our files there, follows no link, and accepts only a fixed list of files from
+  // receipts.
   test('follows no link, and deletes nothing that only looks like ours', async () => {
     using rig = configureRig();
     await rig.run();

@@ -59,8 +59,8 @@ test('commands are carried out and answered', async () => {
 
 test('only its owner can connect', () => expect(statSync(layout.control).mode & 0o777).toBe(0o600));
 
-// Behaviour 191: The control socket that the group of a declared builder can use takes what controls the guest, and refuses
-// `gc`, `trim` and new keys. The account has a socket of its own for all.
+// Behaviour 191: The control socket that the group of a declared builder can use accepts what controls the guest, and
+// refuses `gc`, `trim` and new keys. The account has a socket of its own, which accepts everything.
 describe('where its group may ask', () => {
   let shared: { keep(): Promise<void>; close(): void };
   beforeEach(async () => {

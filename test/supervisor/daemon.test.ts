@@ -77,8 +77,8 @@ test.each(obstacles)('a managed one waits for %s, says so once, and begins', asy
   expect(await left).toBe(Exit.ok);
 });
 
-// Behaviour 193: What a parser repeats of a file that it could not read is shown on its owner's terminal alone: it is in no
-// status, log or report.
+// Behaviour 193: If a parser's error quotes part of a file that it could not parse, the quotation appears only on the
+// terminal of the file's owner, never in a status, log or report.
 test('one whose config.json is no JSON writes nothing down that the parser repeats', async () => {
   writeFileSync(layout.config, '{"cpus": hush7z}');
   const { gaveUp, left, statuses, stop } = begin(true);

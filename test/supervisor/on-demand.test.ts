@@ -23,7 +23,7 @@ async function rig(world: World, first?: Event) {
 }
 
 // Behaviour 86: A guest that is away has no process, and its door listens. An ssh client waits and brings it back. A
-// connection that says nothing of ssh, such as a port scan, does not.
+// connection that does not speak ssh, such as a port scan, does not.
 test('goes when nobody uses it, and comes back for a client of ssh and for nobody else', async () => {
   await using world = await World.make();
   const {
@@ -109,8 +109,8 @@ test('comes back at once for a client that comes while it goes', async () => {
   await reaches('stopped');
 });
 
-// Behaviour 90: `suspend` sends the guest away, unless a client waits for it. `resume` brings it back. `stop` ends a daemon
-// whose guest is away at once.
+// Behaviour 90: `suspend` sends the guest away, unless a client waits for it. `resume` brings it back. If the guest is
+// away, `stop` ends the daemon at once.
 test('goes and comes when it is told to, and not while a client waits', async () => {
   await using world = await World.make();
   const {

@@ -21,7 +21,7 @@ function builder(facts: Facts, json: object = {}) {
 }
 const chosen = (vm: string) => ({ vmChoice: { vm, why: 'It is here.' } });
 
-// Behaviour 34: Without a setting, the first start chooses the best VM program on this machine. On Linux that is QEMU,
+// Behaviour 34: If `vm` is not set, the first start chooses the best VM program on this machine. On Linux that is QEMU,
 // with its own network. `status` names both.
 test('both are shown by the names of what was taken', () => {
   expect(builder({})).toMatchObject({ vm: 'auto', network: 'auto' });

@@ -49,7 +49,7 @@ const until = async (fact: () => boolean) => {
 };
 
 // Behaviour 2: Each child runs in its own session and holds its own lock file, of which the daemon keeps no copy. So
-// the lock is free within milliseconds of the child's death, whatever its parent is.
+// the lock is free within milliseconds of the child's death, whatever has happened to its parent.
 describe('a child', () => {
   test('holds its lock for its life and we hold no copy', async () => {
     const child = await begin(sh('exec sleep 60'));

@@ -124,7 +124,7 @@ describe('the command line', () => {
 });
 
 // Behaviour 52: If QEMU's own network can forward a Unix socket, which each start tries, the guest's sshd is reached
-// through one that only the owner can use; otherwise through a port of 127.0.0.1.
+// through one that only the owner can use; otherwise through a port on 127.0.0.1.
 test('a QEMU is kept in its sandbox and forwards a socket, where it can', async () => {
   const { signal } = new AbortController();
   const program = findProgram(qemuProgram(config));
@@ -162,8 +162,8 @@ test('a QEMU is kept in its sandbox and forwards a socket, where it can', async 
   expect(found).toEqual({ ...unable, reportsFreePages: false });
 });
 
-// Behaviour 43: Red Hat's QEMU, which is on no PATH, is found for a guest of the host's own architecture. If it has only the
-// newer PC machine, the guest gets that one.
+// Behaviour 43: Red Hat's QEMU, which is on no PATH, is found for a guest of the host's own architecture. If it has
+// only the newer PC machine type, the guest gets that one.
 test("a QEMU without the older PC, as Red Hat's, has the newer one, in a trial too", async () => {
   const { signal } = new AbortController();
   const dir = mkdtempSync(join(tmpdir(), 'kvm-'));

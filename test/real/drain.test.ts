@@ -10,8 +10,8 @@ import { BuilderRig } from './rig.ts';
 // to a limit, also while the guest is paused or the daemon does not answer. `--now` does not wait.
 // Behaviour 94: On AC power, a Mac stays awake while a connection is logged in. `caffeinate` runs only then, ends with the
 // daemon however that ends, and costs an idle daemon nothing.
-// Behaviour 84: Until `undrain`, `drain` refuses new connections before they log in, in every phase, so that Nix uses other
-// builders. Connections that have reached the guest go on.
+// Behaviour 84: Until `undrain` or a restart of the daemon, `drain` refuses new connections before they log in, in
+// every phase, so that Nix uses other builders. Connections that have reached the guest go on.
 // Behaviour 51: The guest says which connections have logged in. Connections that have not logged in neither delay a stop,
 // nor keep the machine awake, nor keep their place at the door. If the guest cannot tell, all connections that reached it
 // count as logged in.

@@ -45,7 +45,7 @@ export const whatNixUses = (files: readonly string[]): string =>
 
 export const ofThePreviousRelease: Verdict = {
   kind: 'note',
-  fact: 'as written by the previous release',
+  fact: 'as written by an earlier version',
   why: `To update them, and to give root a key of its own: ${configure}`,
 };
 

@@ -11,7 +11,9 @@ import { readIfThere, removeFile } from '../system/files/files.ts';
 import { withOperationLock } from '../system/lock/lock.ts';
 import type { DoctorFacts } from './facts.ts';
 import type { ServiceKind } from '../service/declared-job.ts';
-import { jobPaths, serviceFiles, serviceOf } from '../service/service.ts';
+import { serviceFiles } from '../service/job-files.ts';
+import { jobPaths } from '../service/job-paths.ts';
+import { serviceOf } from '../service/service.ts';
 
 export const leftJobCheck = 'old login job';
 

@@ -1,21 +1,20 @@
-/** Checks of what lives: the job, the daemon, the VM, the guest, the door. */
+/** Checks of what lives: the job, the daemon, network and VM, the guest, the door. */
 import type { Check, Verdict } from './check-runner.ts';
 import { versionIn } from '../domain/recognise.ts';
 import { startDaemon } from '../client/background.ts';
-import { waitUntilReady } from '../client/until-ready.ts';
 import { traitsOf } from '../supervisor/lifecycle/phases.ts';
-import { describeSlow } from '../supervisor/health/login.ts';
-import { readIfThere } from '../system/files/files.ts';
 import { identify } from '../system/process/process.ts';
 import { givesBack } from './check-give-back.ts';
 import { isAway, unlessAway, type DoctorFacts } from './facts.ts';
-import { vmSays } from './check-host.ts';
+import { vmSays } from './host/check-programs.ts';
 import { namesAndCaches } from './check-caches.ts';
 import { checkDoor } from './check-door.ts';
+import { checkClock, checkConsole, checkGuest } from './check-guest.ts';
 import { checkJob } from './check-job.ts';
 import { leftJobCheck, leftJobChecks } from './check-job-left.ts';
 import { serviceFor } from '../service/service.ts';
 
+/** What asks the guest, or passes through the door to it, is left out while there is none because nobody needs one. */
 export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
   ...leftJobChecks(facts),
   { name: 'login job', dependsOn: ['settings', leftJobCheck], run: () => checkJob(facts) },
@@ -26,9 +25,9 @@ export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
   },
   { name: 'network', dependsOn: ['daemon'], run: unlessAway(facts, () => network(facts)) },
   { name: 'vm', dependsOn: ['daemon', 'network'], run: () => vm(facts) },
-  { name: 'console', dependsOn: ['vm'], run: unlessAway(facts, () => console_(facts)) },
-  { name: 'guest', dependsOn: ['console'], run: unlessAway(facts, () => guest(facts)) },
-  { name: 'clock', dependsOn: ['guest'], run: unlessAway(facts, () => clock(facts)) },
+  { name: 'console', dependsOn: ['vm'], run: unlessAway(facts, () => checkConsole(facts)) },
+  { name: 'guest', dependsOn: ['console'], run: unlessAway(facts, () => checkGuest(facts)) },
+  { name: 'clock', dependsOn: ['guest'], run: unlessAway(facts, () => checkClock(facts)) },
   { name: 'gives back', dependsOn: ['guest'], run: unlessAway(facts, () => givesBack(facts)) },
   { name: 'door', dependsOn: ['guest'], run: () => checkDoor(facts) },
   {
@@ -98,62 +97,4 @@ async function vm(facts: DoctorFacts): Promise<Verdict> {
 async function vmVersion(facts: DoctorFacts): Promise<{ readonly version?: string }> {
   const version = versionIn(await vmSays(facts));
   return version === undefined ? {} : { version };
-}
-
-function console_({ status, layout }: DoctorFacts): Verdict {
-  const { phase, timeline, vmPid } = status();
-  const last = timeline?.at(-1)?.name;
-  if (traitsOf(phase).builds === 'now' || last !== undefined)
-    return { kind: 'good', fact: last === undefined ? phase : `boot stage '${last}' reached` };
-  if (vmPid === undefined)
-    return { kind: 'note', fact: 'nothing yet', why: 'The VM is about to start.' };
-  const size = readIfThere(layout.consoleRing)?.replaceAll('\0', '').trim().length ?? 0;
-  return size > 0
-    ? { kind: 'good', fact: 'the guest writes to it' }
-    : {
-        kind: 'bad',
-        what: 'The guest has not written anything to its console.',
-        why: 'Its kernel has probably not started.',
-        remedy: 'linuxkit-builder console, then linuxkit-builder restart',
-      };
-}
-
-/** Longer than any start that is going to succeed. */
-const bootMs = 180_000;
-
-async function guest({ status, find, layout, context }: DoctorFacts): Promise<Verdict> {
-  const isComing = traitsOf(status().phase).builds === 'soon';
-  const onSentence = (line: string) => context.err(`    ${line}`);
-  if (isComing) await waitUntilReady(layout, { ...context, timeoutMs: bootMs, onSentence });
-  await find();
-  const { phase, sentence, health, login, last, because } = status();
-  const { builds } = traitsOf(phase);
-  if (builds === 'now')
-    return health === 'slow' || health === 'frozen'
-      ? { kind: 'note', fact: health, why: describeSlow(login) }
-      : { kind: 'good', fact: 'login works, and nix-daemon in the guest answers' };
-  return {
-    kind: 'bad',
-    what: `The guest is not ready. ${sentence}`,
-    why: last?.message ?? '',
-    // Whoever waits for one that has given up waits for ever.
-    remedy: builds === 'never' ? (because?.hint ?? sentence) : 'linuxkit-builder wait',
-  };
-}
-
-/** Files from the future break builds. */
-const mostMs = 2_000;
-
-function clock({ status }: DoctorFacts): Verdict {
-  const { clockOffsetMs } = status();
-  if (clockOffsetMs === undefined)
-    return { kind: 'not-asked', why: 'the daemon has not measured it yet' };
-  return Math.abs(clockOffsetMs) <= mostMs
-    ? { kind: 'good', fact: `${clockOffsetMs} ms off this machine's` }
-    : {
-        kind: 'bad',
-        what: `The guest's clock is ${(Math.abs(clockOffsetMs) / 1000).toFixed(1)} s ${clockOffsetMs < 0 ? 'behind' : 'ahead of'} this machine's.`,
-        why: 'Files with times in the future break builds, and certificates may not be valid yet.',
-        remedy: 'linuxkit-builder restart',
-      };
 }

@@ -1,27 +1,23 @@
 /** Checks of the way from Nix to the guest: ssh as nix-daemon calls it, Nix's settings, a build. */
-import { randomUUID } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { nativeSystem } from '../domain/guest-system.ts';
 import { counted } from '../domain/counted.ts';
 import type { Check, Verdict } from './check-runner.ts';
-import { exampleNix } from '../nix/example.ts';
 import { nixConflicts } from '../nix/conflicts.ts';
 import { parseMachines, withIncluded } from '../nix/machines.ts';
 import { describeNix } from '../nix/variant.ts';
 import { rootPaths } from '../host/system-paths.ts';
 import { alias } from '../nix/ssh/stanza.ts';
 import { machinesWarnings } from '../nix/warnings.ts';
-import { run, type CommandResult } from '../system/process/child.ts';
 import { readIfThere } from '../system/files/files.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
-import { temporaryFolder } from '../system/files/temporary.ts';
 import { unlessAway, type DoctorFacts } from './facts.ts';
+import { checkBuild } from './check-build.ts';
 import { features } from './check-features.ts';
 import { rootsFiles, yourFiles } from './check-files.ts';
 import { sshAs } from './ssh/check-ssh.ts';
 import { findNix } from '../nix/this-nix.ts';
 
+/** The last of them is a build, which rests on all of the way. */
 export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'your files', dependsOn: ['keys'], run: () => yourFiles(facts) },
   { name: "root's files", dependsOn: ['keys'], run: () => rootsFiles(facts) },
@@ -42,14 +38,11 @@ export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
   {
     name: 'build',
     dependsOn: ['ssh as you', 'ssh as root', 'nix settings', 'machines line'],
-    run: unlessAway(facts, () => build(facts)),
+    run: unlessAway(facts, () => checkBuild(facts)),
   },
 ];
 
 const configure = 'linuxkit-builder configure';
-
-const describe = ({ ended }: CommandResult): string =>
-  ended.kind === 'exited' ? `exit code ${ended.code}` : ended.kind;
 
 async function nix({ context, places }: DoctorFacts): Promise<Verdict> {
   const variant = await findNix(context);
@@ -93,6 +86,7 @@ export const noConflict: Verdict = {
   fact: 'no setting sends builds elsewhere',
 };
 
+/** Half a sentence of a file of root's. `why`: the system's word for it. */
 export const onlyByRoot = (path: string, why: string): string =>
   `${path} cannot be read (${why}), except by root`;
 
@@ -103,47 +97,10 @@ function machinesLine({ places }: DoctorFacts): Verdict {
   const why = others.unread.get(path);
   if (why !== undefined) return { kind: 'not-asked', why: onlyByRoot(path, why) };
   const [bad] = machinesWarnings(path, text);
-  if (bad !== undefined)
-    return {
-      kind: 'bad',
-      what: bad,
-      why: '',
-      remedy: `sudo $EDITOR ${path}`,
-    };
+  if (bad !== undefined) return { kind: 'bad', what: bad, why: '', remedy: `sudo $EDITOR ${path}` };
   const { machines } = parseMachines(withIncluded(text, readIfThere), 'new');
   const ours = machines.find(({ store }) => store.endsWith(alias));
   return ours === undefined
     ? { kind: 'bad', what: `${path} has no line for ${alias}.`, why: '', remedy: configure }
     : { kind: 'good', fact: `${counted(ours.maxJobs, 'job')}; ${ours.features.join(', ')}` };
-}
-
-/** A build that is not in the store, and is not put there for who tries example.nix in the same second. */
-async function build({
-  context,
-  program,
-  config,
-  tryProgram: find,
-}: DoctorFacts): Promise<Verdict> {
-  if (find('nix-build') === undefined) return { kind: 'not-asked', why: 'nix-build was not found' };
-  const directory = temporaryFolder('nix-build-');
-  try {
-    const file = join(directory, 'example.nix');
-    const { system, mandatoryFeatures } = config();
-    writeFileSync(file, exampleNix(system, { name: `doctor-${randomUUID()}`, mandatoryFeatures }));
-    const { clock, signal } = context;
-    const begun = clock.monotonic();
-    const argv = ['--no-out-link', file];
-    const ran = await run(program('nix-build'), argv, { timeoutMs: 180_000, signal });
-    const tookS = ((clock.monotonic() - begun) / 1000).toFixed(1);
-    if (ran.ended.kind === 'exited' && ran.ended.code === 0)
-      return { kind: 'good', fact: `a test derivation was built in ${tookS} s` };
-    return {
-      kind: 'bad',
-      what: `A test build failed (${describe(ran)}, after ${tookS} s).`,
-      why: ran.stderr.trim().split('\n').slice(-5).join(' | '),
-      remedy: 'linuxkit-builder explain example.nix',
-    };
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
 }

@@ -1,4 +1,6 @@
+/** `doctor`, as it is called and as it answers. */
 import type { Command } from 'commander';
+import type { Layout } from '../config/layout.ts';
 import type { Finding } from './check-runner.ts';
 import { Exit } from '../system/failure.ts';
 import {
@@ -34,36 +36,10 @@ export function doctorVerb(program: Command, context: CliContext): void {
         return context.out(JSON.stringify(knownFaults, undefined, 2));
       }
       const layout = layoutFor(options, context, 'mend');
-      const { runChecks } = await import('./check-runner.ts');
-      const { reportedOf } = await import('./reported.ts');
-      const { doctorFacts } = await import('./facts.ts');
-      const { machineChecks } = await import('./check-host.ts');
-      const { lifeChecks } = await import('./check-life.ts');
-      const { nixChecks } = await import('./check-nix.ts');
-      const facts = doctorFacts(layout, context);
-      const sayLines = (lines: readonly string[]) => {
-        for (const line of lines) context.out(line);
-      };
-      const checks = [...machineChecks(facts), ...lifeChecks(facts), ...nixChecks(facts)];
-      let skipped: Skipped[] = [];
-      const findings = await runChecks(checks, {
-        fix: options.fix === true,
-        signal: context.signal,
-        onBegin: (name) => {
-          if (context.isTTY && options.json !== true) context.err(`... ${name}`);
-        },
-        onFinding: (finding) => {
-          if (options.json === true) return;
-          if (finding.kind === 'skipped') return void skipped.push(finding);
-          sayLines(skippedLines(skipped));
-          skipped = [];
-          sayLines(ownersLines(finding));
-          sayLines(reportedOf(finding));
-        },
-      });
-      sayLines(options.json === true ? [] : skippedLines(skipped));
-      if (options.json === true) context.out(findingsJson(findings));
-      else context.out(summary(findings));
+      const display = options.json === true ? noDisplay : await displayFor(context);
+      const findings = await findAll(layout, context, { fix: options.fix === true, display });
+      display.end();
+      context.out(options.json === true ? findingsJson(findings) : summary(findings));
       if (options.report !== undefined) {
         const { writeReport } = await import('./report/report.ts');
         const found = findings.flatMap(findingLines);
@@ -72,6 +48,61 @@ export function doctorVerb(program: Command, context: CliContext): void {
       }
       if (findings.some(({ kind }) => kind === 'bad')) context.exit(Exit.general);
     });
+}
+
+/** Runs all checks, in the order in which they rest on each other. */
+async function findAll(
+  layout: Layout,
+  context: CliContext,
+  { fix, display }: { readonly fix: boolean; readonly display: Display },
+): Promise<readonly Finding[]> {
+  const { runChecks } = await import('./check-runner.ts');
+  const { doctorFacts } = await import('./facts.ts');
+  const { machineChecks } = await import('./host/check-host.ts');
+  const { lifeChecks } = await import('./check-life.ts');
+  const { nixChecks } = await import('./check-nix.ts');
+  const facts = doctorFacts(layout, context);
+  const checks = [...machineChecks(facts), ...lifeChecks(facts), ...nixChecks(facts)];
+  return runChecks(checks, { fix, signal: context.signal, ...display });
+}
+
+/** Shows the findings to a person while they come. */
+interface Display {
+  readonly onBegin: (name: string) => void;
+  readonly onFinding: (finding: Finding) => void;
+  readonly end: () => void;
+}
+
+/** For a program, which reads all of them at the end. */
+const noDisplay: Display = {
+  onBegin: () => undefined,
+  onFinding: () => undefined,
+  end: () => undefined,
+};
+
+/** Checks that were skipped in a row are told together, before the next one that was not. */
+async function displayFor(context: CliContext): Promise<Display> {
+  const { reportedOf } = await import('./reported.ts');
+  let skipped: Skipped[] = [];
+  const say = (lines: readonly string[]) => {
+    for (const line of lines) context.out(line);
+  };
+  const end = () => {
+    say(skippedLines(skipped));
+    skipped = [];
+  };
+  return {
+    onBegin: (name) => {
+      if (context.isTTY) context.err(`... ${name}`);
+    },
+    onFinding: (finding) => {
+      if (finding.kind === 'skipped') return void skipped.push(finding);
+      end();
+      say(ownersLines(finding));
+      say(reportedOf(finding));
+    },
+    end,
+  };
 }
 
 /** All findings for programs, which may keep them: without what repeats a person's files. */

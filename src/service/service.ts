@@ -1,144 +1,20 @@
-/** Which keeper of this system starts our daemon at login, what it is told, and how it is reached. */
+/** Which keeper of this system starts our daemon by itself, what it is told, and how it is reached. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Config } from '../config/config.ts';
-import type { Layout } from '../config/layout.ts';
-import type { WantedFile } from '../host/file-change.ts';
-import {
-  agentFiles,
-  agentPaths,
-  daemonPath,
-  shellText,
-  xmlText,
-  type JobValues,
-} from './launchd/launch-agent.ts';
-import { lastingName } from './lasting-name.ts';
-import { launchdService } from './launchd/launchd-service.ts';
-import { systemPathsOf } from '../host/system-paths.ts';
-import { readReceipts } from '../host/receipts.ts';
-import { rootNotice, type Service } from './keeper.ts';
-import { systemdService } from './systemd/systemd-service.ts';
-import { unitFile, unitHead, unitPath, unitWord } from './systemd/systemd-unit.ts';
-import { OthersFiles } from '../system/files/others-files.ts';
-import { declaredIn, type DeclaredJob, type ServiceKind } from './declared-job.ts';
-import {
-  isJobOf,
-  jobMark,
-  systemJobPath,
-  systemPlist,
-  systemUnit,
-  type SystemJob,
-} from './system-job.ts';
-import { makeDirectory, readIfThere, writeWhole } from '../system/files/files.ts';
-import { findProgram, namesOnPath, tryProgram } from '../system/process/find-program.ts';
-import { thisUser } from '../system/host/user.ts';
 import type { CliContext } from '../command/context.ts';
-import { jobPrograms } from './job-programs.ts';
-import { hasKeeper, serviceKind } from './service-kind.ts';
-
-/** Every file by which the daemon may be started at login here, wanted or not. */
-export function servicePaths(context: CliContext): readonly string[] {
-  const { plist, launcher, log, unit } = jobPaths(context);
-  return [launcher, plist, log, unit];
-}
-
-/** What a job with these files writes by itself, beside what the daemon does. */
-export function serviceLogs(files: readonly WantedFile[], context: CliContext): readonly string[] {
-  const { launcher, log } = jobPaths(context);
-  return files.some(({ path }) => path === launcher) ? [log] : [];
-}
-
-/** The files that shall be there with these settings. */
-export function serviceFiles(
-  layout: Layout,
-  config: Config,
-  context: CliContext,
-): readonly WantedFile[] {
-  const kind = serviceKind(context.env);
-  const when = startTime(config, kind);
-  if (when === undefined || declaredJob(context) !== undefined) return [];
-  const { home, configHome } = homesOf(context);
-  const values = jobValues(layout, config, context);
-  if (kind === 'systemd') return when === 'boot' ? [] : [unitFile(configHome, values)];
-  const starts = when === 'boot' ? { starts: when } : {};
-  const files = agentFiles(home, { ...values, ...starts }, templatesOf(context));
-  // The launcher runs as the user in either case, so that it is the user's; at boot the plist is root's.
-  return when === 'boot' ? files.slice(0, 1) : files;
-}
-
-const templatesOf = ({ assets }: CliContext) => {
-  const template = (name: string) => readFileSync(join(assets, 'launchd', name), 'utf8');
-  return {
-    plist: template('org.nix-community.linuxkit-builder.plist'),
-    launcher: template('launcher.sh'),
-  };
-};
-
-/** When the daemon shall be started by itself, with these settings. */
-function startTime({ autostart }: Config, kind: ServiceKind): 'login' | 'boot' | undefined {
-  const wanted = autostart ?? kind === 'launchd';
-  if (wanted === true) return 'login';
-  return wanted === false ? undefined : wanted;
-}
-
-/** The system's own job that shall be there with these settings, for root to write. */
-export function wantedSystemJob(
-  layout: Layout,
-  config: Config,
-  context: CliContext,
-): SystemJob | undefined {
-  const kind = serviceKind(context.env);
-  if (startTime(config, kind) !== 'boot' || declaredJob(context) !== undefined) return undefined;
-  const values = jobValues(layout, config, context);
-  const { name, home } = thisUser();
-  const { launcher } = jobPaths(context);
-  const text =
-    kind === 'systemd'
-      ? systemUnit(values, name)
-      : systemPlist(templatesOf(context).plist, { ...values, launcher }, { name, home });
-  return { kind, tree: treeOf(context), text };
-}
-
-/** The system's own job that an earlier configure had root write for this state directory, or for any. */
-export function presentSystemJob(
-  { root }: Layout,
-  context: CliContext,
-  whose: 'ours' | 'any' = 'ours',
-): SystemJob | undefined {
-  const tree = treeOf(context);
-  return (['launchd', 'systemd'] as const).flatMap((kind) => {
-    const text = textAt(systemJobPath(kind, tree)) ?? '';
-    const job = { kind, tree, text };
-    const isOf = whose === 'any' || isJobOf(job, root);
-    return text.includes(jobMark) && isOf ? [job] : [];
-  })[0];
-}
-
-/** A job of our label that somebody else declared: the system's before the user's. */
-export function declaredJob(context: CliContext): DeclaredJob | undefined {
-  const { plist, launcher, unit } = jobPaths(context);
-  const tree = treeOf(context);
-  const places = [
-    { kind: 'launchd', scope: 'system', path: systemJobPath('launchd', tree) },
-    { kind: 'systemd', scope: 'system', path: systemJobPath('systemd', tree) },
-    { kind: 'launchd', scope: 'user', path: plist },
-    { kind: 'systemd', scope: 'user', path: unit },
-  ] as const;
-  return places.flatMap((place) => {
-    const text = textAt(place.path) ?? '';
-    const isOurs = [jobMark, xmlText(launcher), unitHead].some((mark) => text.includes(mark));
-    const job = isOurs ? undefined : declaredIn(text, place);
-    return job === undefined ? [] : [job];
-  })[0];
-}
-
-/** Undefined also where it cannot be read. */
-function textAt(path: string): string | undefined {
-  return new OthersFiles().read(path);
-}
-
-const treeOf = ({ env }: CliContext): string => env['LINUXKIT_BUILDER_TREE'] ?? '';
+import type { Layout } from '../config/layout.ts';
+import { readReceipts } from '../host/receipts.ts';
+import { makeDirectory, readIfThere, writeWhole } from '../system/files/files.ts';
+import { findProgram, tryProgram } from '../system/process/find-program.ts';
+import type { DeclaredJob, ServiceKind } from './declared-job.ts';
+import { jobPaths, treeOf } from './job-paths.ts';
+import { rootNotice, type Service } from './keeper.ts';
+import { shellText } from './launchd/launch-agent.ts';
+import { launchdService } from './launchd/launchd-service.ts';
+import { declaredJob, presentSystemJob } from './present-jobs.ts';
+import { hasKeeper } from './service-kind.ts';
+import { systemJobPath } from './system-job.ts';
+import { systemdService } from './systemd/systemd-service.ts';
+import { unitWord } from './systemd/systemd-unit.ts';
 
 /** Who keeps this state directory's daemon: as configure has told them, or as somebody else has declared it; undefined when the user starts it. */
 export function serviceFor(layout: Layout, context: CliContext): Service | undefined {
@@ -209,36 +85,6 @@ function asRoot(argv: readonly string[], context: CliContext): readonly string[]
   if (process.getuid?.() === 0) return argv;
   context.err(rootNotice(argv));
   return ['sudo', ...argv];
-}
-
-/** Where the files of a job are; each is one for all builders of a user. */
-export function jobPaths(context: CliContext) {
-  const { home, configHome } = homesOf(context);
-  return { ...agentPaths(home), unit: unitPath(configHome) };
-}
-
-function jobValues({ root }: Layout, config: Config, { assets, env }: CliContext): JobValues {
-  const { home, name: user } = thisUser();
-  const named = (file: string, program: string) =>
-    lastingName(file, { home, user, onPath: namesOnPath(program, env['PATH']) });
-  const node = process.execPath;
-  const main = join(assets, 'dist/main.js');
-  return {
-    node,
-    named: named(node, 'node'),
-    main,
-    namedMain: named(main, 'linuxkit-builder'),
-    state: root,
-    path: daemonPath(jobPrograms(config, env['PATH'])),
-  };
-}
-
-function homesOf({ env }: CliContext) {
-  const tree = env['LINUXKIT_BUILDER_TREE'] ?? '';
-  const { home } = systemPathsOf(tree);
-  const configHome = env['XDG_CONFIG_HOME'];
-  const own = configHome?.startsWith('/') === true ? join(tree, configHome) : undefined;
-  return { home, configHome: own ?? join(home, '.config') };
 }
 
 /** Of all that its keeper runs: Node and our own place stand in the launcher and not in the plist. */

@@ -5,7 +5,8 @@ import type { CliContext } from '../command/context.ts';
 import { changeDiff } from '../host/change-diff.ts';
 import { examine, type WantedFile } from '../host/file-change.ts';
 import type { Owner } from '../host/installed.ts';
-import { presentSystemJob, wantedSystemJob } from '../service/service.ts';
+import { wantedSystemJob } from '../service/job-files.ts';
+import { presentSystemJob } from '../service/present-jobs.ts';
 import {
   jobRemovalScript,
   jobScript,

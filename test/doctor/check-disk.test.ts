@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { diskSpace } from '../../src/doctor/check-disk.ts';
+import { diskSpace } from '../../src/doctor/host/check-disk.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 
 let dir = '';

@@ -1,19 +1,13 @@
 import type { FileChange } from '../../src/host/file-change.ts';
 import type { Service } from '../../src/service/keeper.ts';
 import { judgeCaches, type Surroundings } from '../../src/doctor/check-caches.ts';
-import { judgeDisk } from '../../src/doctor/check-disk.ts';
 import { kvmWords, lostRemedy } from '../../src/doctor/check-features.ts';
-import {
-  bootJobVerdict,
-  byHand,
-  outOfDate,
-  spoiltVerdict,
-  stateVerdict,
-} from '../../src/doctor/check-job.ts';
+import { stateVerdict } from '../../src/doctor/check-job.ts';
 import { leftJobCheck, leftVerdict, noneLeft, stillRuns } from '../../src/doctor/check-job-left.ts';
 import type { Verdict } from '../../src/doctor/check-runner.ts';
 import { findingLines } from '../../src/doctor/doctor-command.ts';
 import type { DoctorFacts } from '../../src/doctor/facts.ts';
+import { judgeDisk } from '../../src/doctor/host/check-disk.ts';
 import {
   alsoApplies,
   blankLine,
@@ -41,6 +35,12 @@ import {
   sameAsYours,
   whatNixUses,
 } from '../../src/doctor/verdicts/file-verdicts.ts';
+import {
+  bootJobVerdict,
+  byHand,
+  outOfDate,
+  spoiltVerdict,
+} from '../../src/doctor/verdicts/job-verdicts.ts';
 import { alwaysHardware, emulation, judgeImage } from '../../src/doctor/verdicts/judge-image.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { tells } from './tell.ts';

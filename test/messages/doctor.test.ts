@@ -6,12 +6,6 @@ import type { CliContext } from '../../src/command/context.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { judgeDoor, judgeLoopback, withoutPort } from '../../src/doctor/check-door.ts';
 import { givenBack } from '../../src/doctor/check-give-back.ts';
-import {
-  keysFact,
-  machineChecks,
-  opensshFirst,
-  settingsWords,
-} from '../../src/doctor/check-host.ts';
 import { lifeChecks } from '../../src/doctor/check-life.ts';
 import { nixChecks, noConflict, onlyByRoot } from '../../src/doctor/check-nix.ts';
 import { runChecks, type Check, type Verdict } from '../../src/doctor/check-runner.ts';
@@ -22,6 +16,9 @@ import {
   summary,
 } from '../../src/doctor/doctor-command.ts';
 import type { DoctorFacts } from '../../src/doctor/facts.ts';
+import { machineChecks, settingsWords } from '../../src/doctor/host/check-host.ts';
+import { opensshFirst } from '../../src/doctor/host/check-programs.ts';
+import { keysFact } from '../../src/doctor/host/check-state.ts';
 import { misled, partUnread } from '../../src/doctor/report/report.ts';
 import { systemPathsOf } from '../../src/host/system-paths.ts';
 import type { Status } from '../../src/supervisor/status/status-schema.ts';

@@ -1,21 +1,18 @@
 /** The very ssh command that Nix runs for a builder, and whether a nix daemon answers to it. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { readIdentity } from '../../guest/identity/identity.ts';
-import { beginningIn, nixAnswer, question } from '../../guest/login/nix-question.ts';
 import { sshHint } from '../../guest/login/ssh-words.ts';
 import type { Verdict } from '../check-runner.ts';
 import { daemonVariable } from '../../nix/daemon-environment.ts';
 import { rootPaths } from '../../host/system-paths.ts';
 import { shellWord } from '../../host/root/root-shell.ts';
 import { alias, guestUser, knownHostsLine } from '../../nix/ssh/stanza.ts';
-import { run, succeeded, type CommandResult } from '../../system/process/child.ts';
-import type { Clock } from '../../system/time/clock.ts';
+import { run, succeeded } from '../../system/process/child.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { quoted } from '../../system/plain-text.ts';
-import { spawnFilter } from '../../system/process/filter.ts';
 import { configFault, leftFault, type ConfigFault } from './check-ssh-config.ts';
+import { greet, isPrinted, lastWords, sudoRefused, type Greeted } from './greeting.ts';
 import {
   needsRoot,
   nixAnswers,
@@ -25,63 +22,103 @@ import {
   printedBySsh,
   printedByShell,
   loginShell,
-  blankLine,
-  noAnswerIn,
-  printsBefore,
 } from './ssh-verdicts.ts';
 import type { DoctorFacts } from '../facts.ts';
 import { temporaryFolder } from '../../system/files/temporary.ts';
 
 /** As root, or as whoever asks; as root without a password, or not at all. */
 export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<Verdict> {
-  const { layout, context, program } = facts;
-  const needsSudo = who === 'root' && process.getuid?.() !== 0;
   const directory = temporaryFolder('nix-ssh-');
   try {
     const known = join(directory, 'host-key');
-    writeFileSync(known, knownHostsLine(readIdentity(layout).host.public));
-    const sudo = needsSudo ? ['sudo', '-n'] : [];
-    const options = sshOptionsOfNix(facts, who);
-    const command = (more: readonly string[], started?: boolean) => [
-      ...sudo,
-      program('ssh'),
-      ...sshArgv(facts, who, { known, more, ...(started === undefined ? {} : { started }) }),
-    ];
-    const answer = await greet(command(options?.words ?? []), context);
-    // The same key lies there for good, so that the command can be tried by hand.
-    const kept = who === 'root' ? rootPaths(facts.places).knownHosts : layout.knownHosts;
-    // ssh splits the value at spaces.
-    const words = sshArgv(facts, who, {
-      known: kept.includes(' ') ? `"${kept}"` : kept,
-      more: options?.words ?? [],
-    });
-    const byHand = [...(needsSudo ? ['sudo'] : []), program('ssh'), ...words];
-    const shown = byHand.map(shellWord).join(' ');
-    if (answer === 'nix') {
-      const fact = nixAnswers;
-      const why = await leftFault(facts, who);
-      return why === undefined ? { kind: 'good', fact } : { kind: 'note', fact, why };
-    }
-    if (needsSudo && sudoRefused(answer)) return { kind: 'not-asked', why: needsRoot(shown) };
-    const said = lastWords(answer);
-    const notReached = notReachedAs(who);
-    const seen = { program: 'ssh' } as const;
-    if (options !== undefined && (await greet(command([]), context)) === 'nix')
-      return { ...optionsVerdict(who, options, said), why: shown, seen };
-    const asker = { who, ssh: [...sudo, program('ssh')], file: configurationOf(facts, who) };
-    const fault = isPrinted(answer)
-      ? printedFault(facts, who, await greet(command(options?.words ?? [], false), context))
-      : ((await shellFault(facts, who)) ?? (await configFault(facts, asker)));
-    return {
-      kind: 'bad',
-      what: `${notReached}: ${said}.${fault === undefined ? '' : ` ${fault.what}.`}`,
-      why: shown,
-      remedy: fault?.remedy ?? sshHint(said),
-      seen,
-    };
+    writeFileSync(known, knownHostsLine(readIdentity(facts.layout).host.public));
+    const ssh = nixSsh(facts, who, known);
+    const answer = await ssh.greet();
+    return answer === 'nix' ? await reached(facts, who) : await notReached(facts, ssh, answer);
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+/** The ssh that Nix calls as one of the two users. */
+interface NixSsh {
+  readonly who: 'user' | 'root';
+  /** It is another user's: sudo is asked for it, without a password. */
+  readonly needsSudo: boolean;
+  /** The program, with sudo before it where that is needed. */
+  readonly program: readonly string[];
+  readonly options: ReturnType<typeof sshOptionsOfNix>;
+  /** The whole command, to be tried by hand. */
+  readonly shown: string;
+  /** Asks as Nix does; or with other words than those of NIX_SSHOPTS, or without what ssh says when it has logged in. */
+  readonly greet: (change?: {
+    readonly more?: readonly string[];
+    readonly started?: boolean;
+  }) => Promise<Greeted>;
+}
+
+/** `known`: a file with the guest's key as Nix writes it, which is removed when the check is over. */
+function nixSsh(facts: DoctorFacts, who: 'user' | 'root', known: string): NixSsh {
+  const { layout, context, places } = facts;
+  const ssh = facts.program('ssh');
+  const needsSudo = who === 'root' && process.getuid?.() !== 0;
+  const program = needsSudo ? ['sudo', '-n', ssh] : [ssh];
+  const options = sshOptionsOfNix(facts, who);
+  const words = options?.words ?? [];
+  // The same key lies there for good, so that the command can be tried by hand.
+  const kept = who === 'root' ? rootPaths(places).knownHosts : layout.knownHosts;
+  // ssh splits the value at spaces.
+  const shownKnown = kept.includes(' ') ? `"${kept}"` : kept;
+  const byHand = [ssh, ...sshArgv(facts, who, { known: shownKnown, more: words })];
+  return {
+    who,
+    needsSudo,
+    program,
+    options,
+    shown: (needsSudo ? ['sudo', ...byHand] : byHand).map(shellWord).join(' '),
+    greet: ({ more = words, started = true } = {}) =>
+      greet([...program, ...sshArgv(facts, who, { known, more, started })], context),
+  };
+}
+
+/** It answers; what of the configuration may still come to harm it is told. */
+async function reached(facts: DoctorFacts, who: 'user' | 'root'): Promise<Verdict> {
+  const why = await leftFault(facts, who);
+  const fact = nixAnswers;
+  return why === undefined ? { kind: 'good', fact } : { kind: 'note', fact, why };
+}
+
+async function notReached(
+  facts: DoctorFacts,
+  ssh: NixSsh,
+  answer: Exclude<Greeted, 'nix'>,
+): Promise<Verdict> {
+  const { who, options, shown } = ssh;
+  if (ssh.needsSudo && sudoRefused(answer)) return { kind: 'not-asked', why: needsRoot(shown) };
+  const said = lastWords(answer);
+  const seen = { program: 'ssh' } as const;
+  // What NIX_SSHOPTS adds stands in no file of ssh, so that it is asked for before those are.
+  if (options !== undefined && (await ssh.greet({ more: [] })) === 'nix')
+    return { ...optionsVerdict(who, options, said), why: shown, seen };
+  const fault = await faultOf(facts, ssh, answer);
+  return {
+    kind: 'bad',
+    what: `${notReachedAs(who)}: ${said}.${fault === undefined ? '' : ` ${fault.what}.`}`,
+    why: shown,
+    remedy: fault?.remedy ?? sshHint(said),
+    seen,
+  };
+}
+
+/** What on this machine is to blame; undefined where nothing is found. */
+async function faultOf(
+  facts: DoctorFacts,
+  { who, program, greet: ask }: NixSsh,
+  answer: Exclude<Greeted, 'nix'>,
+): Promise<ConfigFault | undefined> {
+  if (isPrinted(answer)) return printedFault(facts, who, await ask({ started: false }));
+  const asker = { who, ssh: program, file: configurationOf(facts, who) };
+  return (await shellFault(facts, who)) ?? (await configFault(facts, asker));
 }
 
 /**
@@ -156,73 +193,4 @@ function variableOf(
   if (who === 'user') return [context.env[name], 'your environment'];
   const daemons = daemonVariable(name, tree, new OthersFiles().read);
   return [daemons?.value, daemons?.file ?? ''];
-}
-
-const patienceMs = 30_000;
-const mostBytes = 64 * 1024;
-
-/** A nix daemon answers; or why none did, or what is printed before its answer. */
-type Greeted = 'nix' | 'late' | Printed | { readonly refused: string } | CommandResult;
-interface Printed {
-  readonly printed: string;
-}
-const isPrinted = (answer: Greeted): answer is Printed =>
-  typeof answer === 'object' && 'printed' in answer;
-
-/** Before the daemon's answer there is nothing, or the one word that Nix has ssh say on this machine. */
-function beforeIt(bytes: Buffer): Printed | undefined {
-  const text = bytes.toString('utf8').replace(/^started\n/m, '');
-  return text === '' ? undefined : { printed: quoted(text.trim().split('\n')[0]) ?? blankLine };
-}
-
-/** Asks, and keeps the line open until an answer comes: a daemon whose input ends says nothing. */
-async function greet(
-  [program = '', ...argv]: readonly string[],
-  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
-): Promise<Greeted> {
-  const over = new AbortController();
-  const scope = AbortSignal.any([signal, over.signal]);
-  try {
-    const input = new PassThrough();
-    // ssh may end before it has read this.
-    input.on('error', () => undefined);
-    input.write(question);
-    const { output, ended } = spawnFilter(program, argv, input, { signal: scope });
-    const answered = new Promise<Greeted>((resolve) => {
-      let bytes = Buffer.alloc(0);
-      output.on('data', (chunk: Buffer) => {
-        bytes = Buffer.concat([bytes, chunk]).subarray(0, mostBytes);
-        const begins = beginningIn(bytes);
-        if (begins < 0) return;
-        const answer = nixAnswer(bytes.subarray(begins));
-        if (answer.kind === 'answered') resolve(beforeIt(bytes.subarray(0, begins)) ?? 'nix');
-        if (answer.kind === 'refused') resolve({ refused: answer.why });
-      });
-    });
-    const late = clock.sleep(patienceMs, scope).then(
-      () => 'late' as const,
-      () => 'late' as const,
-    );
-    const first = await Promise.race([answered, ended, late]);
-    signal.throwIfAborted();
-    return first;
-  } finally {
-    over.abort(new Error('the greeting is over'));
-  }
-}
-
-const sudoRefused = (answer: Greeted): boolean =>
-  typeof answer === 'object' &&
-  'ended' in answer &&
-  (answer.ended.kind === 'not-started' || /^sudo: /m.test(answer.stderr));
-
-function lastWords(answer: Exclude<Greeted, 'nix'>): string {
-  if (answer === 'late') return noAnswerIn(patienceMs / 1000);
-  if ('printed' in answer) return printsBefore(answer.printed);
-  if ('refused' in answer) return answer.refused.replace(/\.$/, '');
-  const { ended, stderr } = answer;
-  // They may be the guest's: what its login says on its stderr comes here too.
-  const last = quoted(stderr.trim().split('\n').at(-1));
-  if (last !== undefined) return last.replace(/\.$/, '');
-  return ended.kind === 'exited' ? `exit code ${ended.code}` : ended.kind;
 }

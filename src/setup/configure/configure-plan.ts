@@ -4,7 +4,7 @@ import { presentKeys } from '../../guest/identity/identity.ts';
 import { finalTarget } from '../../host/file-change.ts';
 import { readReceipts, type Receipt } from '../../host/receipts.ts';
 import { machinesKeeper } from '../../nix/variant.ts';
-import { serviceFiles, serviceLogs } from '../../service/service.ts';
+import { serviceFiles, serviceLogs } from '../../service/job-files.ts';
 import { Failed } from '../../system/failure.ts';
 import { findProgram } from '../../system/process/find-program.ts';
 import { cannotWrite } from '../../system/files/files.ts';

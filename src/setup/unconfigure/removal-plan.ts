@@ -7,7 +7,7 @@ import { otherIncluded } from '../../host/other-builder.ts';
 import { describeLoss, lossOf } from '../../host/purge.ts';
 import { readReceipts, type Receipt } from '../../host/receipts.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
-import { servicePaths } from '../../service/service.ts';
+import { servicePaths } from '../../service/job-files.ts';
 import { unitName } from '../../service/systemd/systemd-unit.ts';
 import { describeJob, jobRemoval, type JobPlan } from '../boot-job.ts';
 import { foundReceipts } from '../builder-files.ts';

@@ -1,0 +1,57 @@
+/** Checks of what the guest boots from, and of how its code is run. */
+import { imageAgeAt } from '../../image/image-news.ts';
+import { chooseImage, newestPrefix } from '../../supervisor/start/image-choice.ts';
+import { oldImageAt } from '../../supervisor/start/image-floor.ts';
+import { chooseAccelerator } from '../../vm/accelerator.ts';
+import { bundleAt, checkBootImage, readManifest } from '../../vm/boot-image.ts';
+import { masksCx16 } from '../../vm/qemu/emulated.ts';
+import { qemuAbilities } from '../../vm/qemu/qemu-abilities.ts';
+import type { Verdict } from '../check-runner.ts';
+import type { DoctorFacts } from '../facts.ts';
+import { alwaysHardware, emulation, judgeImage } from '../verdicts/judge-image.ts';
+
+/** Whether the newest image is whole, and what speaks against starting it. */
+export function checkImage({ config, layout, context }: DoctorFacts): Verdict {
+  const prefix = newestPrefix(config(), layout);
+  const bundle = bundleAt(prefix);
+  checkBootImage(bundle, { full: true, system: config().system });
+  const { images, prefix: booted } = chooseImage(config(), layout);
+  const old = oldImageAt(prefix);
+  const isAccepted =
+    old !== undefined && (config().acceptOldImage === old.version || config().bundle !== undefined);
+  return judgeImage(prefix, {
+    manifest: readManifest(bundle),
+    old: old && { why: old.why, isAccepted },
+    rejected: booted === prefix ? undefined : images?.rejected,
+    age: imageAgeAt(booted, layout, context.clock.now()),
+  });
+}
+
+/** What the guest is run by: what the daemon that lives uses, else what a start would take, found by trial. */
+export async function checkAccelerator(facts: DoctorFacts): Promise<Verdict> {
+  const { config, layout, context, program } = facts;
+  const { name, row } = facts.driver();
+  const [, another] = row.accelerators;
+  if (another === undefined) return alwaysHardware(name);
+  const found = await facts.find();
+  const known = found.daemon === 'alive' ? found.status : undefined;
+  const emulator = program(facts.driver().program(config()));
+  const abilities = await qemuAbilities(emulator, context.signal);
+  const choice =
+    known?.accelerator === undefined
+      ? await chooseAccelerator(
+          {
+            config: config(),
+            layout,
+            program: emulator,
+            abilities,
+            bundle: bundleAt(chooseImage(config(), layout).prefix),
+          },
+          context.clock,
+          context.signal,
+        )
+      : { accelerator: known.accelerator, rejected: known.rejected ?? [] };
+  if (choice.accelerator !== 'tcg') return { kind: 'good', fact: choice.accelerator };
+  const isMasked = masksCx16({ config: config(), accelerator: 'tcg', abilities });
+  return emulation(choice.rejected, isMasked);
+}

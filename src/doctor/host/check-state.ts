@@ -1,0 +1,60 @@
+/** Checks of the state directory: its modes, its locks, its keys. */
+import { chmodSync, existsSync, statSync } from 'node:fs';
+import type { Layout } from '../../config/layout.ts';
+import { readIdentity } from '../../guest/identity/identity.ts';
+import { directoryChanges, directoryProblems } from '../../setup/directories.ts';
+import { isLocked, sectionLock } from '../../system/lock/lock.ts';
+import type { Verdict } from '../check-runner.ts';
+
+/** Whether the state directory can be used, and nobody else can look into it. */
+export function checkStateDirectory(layout: Layout): Verdict {
+  const [problem] = directoryProblems(layout);
+  if (problem !== undefined)
+    return {
+      kind: 'bad',
+      what: `${layout.root} ${problem.message}.`,
+      why: '',
+      remedy: problem.hint,
+    };
+  const open = directoryChanges(layout).filter(({ kind }) => kind === 'make-private');
+  if (open.length === 0) return { kind: 'good', fact: layout.root };
+  const paths = open.map(({ path }) => path);
+  return {
+    kind: 'bad',
+    what: `Other users can access ${paths.join(', ')}.`,
+    why: 'Private keys are kept there.',
+    remedy: `chmod 700 ${paths.map((path) => `'${path}'`).join(' ')}`,
+    fix: () => {
+      for (const path of paths) chmodSync(path, 0o700);
+    },
+  };
+}
+
+/** Who runs, and who may write, is told by locks that the kernel keeps. */
+export function checkLocks({ root, state, startLock }: Layout): Verdict {
+  if (!existsSync(state)) return { kind: 'not-asked', why: 'the builder has not been started yet' };
+  isLocked(sectionLock(startLock));
+  return { kind: 'good', fact: `files in ${root} can be locked` };
+}
+
+/** Whether the keys are whole, and private as ssh wants them. */
+export function checkKeys(layout: Layout): Verdict {
+  const names = [layout.clientKey, layout.rootKey, layout.hostKey];
+  const open = names.filter(
+    (path) => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0,
+  );
+  if (open.length > 0)
+    return {
+      kind: 'bad',
+      what: `Other users can read ${open.join(', ')}.`,
+      why: 'ssh refuses to use such a key.',
+      remedy: `chmod 600 ${open.map((path) => `'${path}'`).join(' ')}`,
+      fix: () => {
+        for (const path of open) chmodSync(path, 0o600);
+      },
+    };
+  readIdentity(layout);
+  return { kind: 'good', fact: keysFact };
+}
+
+export const keysFact = 'three key pairs, private and readable by their owner only';

@@ -1,0 +1,79 @@
+/** Asks whoever answers at the other end of a command whether it is a nix daemon. */
+import { PassThrough } from 'node:stream';
+import { beginningIn, nixAnswer, question } from '../../guest/login/nix-question.ts';
+import type { CommandResult } from '../../system/process/child.ts';
+import { spawnFilter } from '../../system/process/filter.ts';
+import { quoted } from '../../system/plain-text.ts';
+import type { Clock } from '../../system/time/clock.ts';
+import { blankLine, noAnswerIn, printsBefore } from './ssh-verdicts.ts';
+
+/** From the call to the answer: a login and two questions, also in a guest that is emulated. */
+const patienceMs = 30_000;
+/** An answer of a nix daemon is a few dozen bytes: what is longer is somebody else's. */
+const mostBytes = 64 * 1024;
+
+/** A nix daemon answers; or why none did, or what is printed before its answer. */
+export type Greeted = 'nix' | 'late' | Printed | { readonly refused: string } | CommandResult;
+interface Printed {
+  readonly printed: string;
+}
+export const isPrinted = (answer: Greeted): answer is Printed =>
+  typeof answer === 'object' && 'printed' in answer;
+
+/** Before the daemon's answer there is nothing, or the one word that Nix has ssh say on this machine. */
+function beforeIt(bytes: Buffer): Printed | undefined {
+  const text = bytes.toString('utf8').replace(/^started\n/m, '');
+  return text === '' ? undefined : { printed: quoted(text.trim().split('\n')[0]) ?? blankLine };
+}
+
+/** Asks, and keeps the line open until an answer comes: a daemon whose input ends says nothing. */
+export async function greet(
+  [program = '', ...argv]: readonly string[],
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<Greeted> {
+  const over = new AbortController();
+  const scope = AbortSignal.any([signal, over.signal]);
+  try {
+    const input = new PassThrough();
+    // ssh may end before it has read this.
+    input.on('error', () => undefined);
+    input.write(question);
+    const { output, ended } = spawnFilter(program, argv, input, { signal: scope });
+    const answered = new Promise<Greeted>((resolve) => {
+      let bytes = Buffer.alloc(0);
+      output.on('data', (chunk: Buffer) => {
+        bytes = Buffer.concat([bytes, chunk]).subarray(0, mostBytes);
+        const begins = beginningIn(bytes);
+        if (begins < 0) return;
+        const answer = nixAnswer(bytes.subarray(begins));
+        if (answer.kind === 'answered') resolve(beforeIt(bytes.subarray(0, begins)) ?? 'nix');
+        if (answer.kind === 'refused') resolve({ refused: answer.why });
+      });
+    });
+    const late = clock.sleep(patienceMs, scope).then(
+      () => 'late' as const,
+      () => 'late' as const,
+    );
+    const first = await Promise.race([answered, ended, late]);
+    signal.throwIfAborted();
+    return first;
+  } finally {
+    over.abort(new Error('the greeting is over'));
+  }
+}
+
+export const sudoRefused = (answer: Greeted): boolean =>
+  typeof answer === 'object' &&
+  'ended' in answer &&
+  (answer.ended.kind === 'not-started' || /^sudo: /m.test(answer.stderr));
+
+export function lastWords(answer: Exclude<Greeted, 'nix'>): string {
+  if (answer === 'late') return noAnswerIn(patienceMs / 1000);
+  if ('printed' in answer) return printsBefore(answer.printed);
+  if ('refused' in answer) return answer.refused.replace(/\.$/, '');
+  const { ended, stderr } = answer;
+  // They may be the guest's: what its login says on its stderr comes here too.
+  const last = quoted(stderr.trim().split('\n').at(-1));
+  if (last !== undefined) return last.replace(/\.$/, '');
+  return ended.kind === 'exited' ? `exit code ${ended.code}` : ended.kind;
+}

@@ -7,7 +7,7 @@ import type { Clock } from '../system/time/clock.ts';
 import type { Log } from '../system/log.ts';
 import type { VmChoice } from '../vm/choose-vm.ts';
 import type { GuestKeys } from './start/builder-keys.ts';
-import { tickChildren, type Running } from './start/children.ts';
+import { tickChildren, type Running } from './running.ts';
 import { hasRoom, room } from './disk/disk-room.ts';
 import { GuestWatch } from './health/guest-watch.ts';
 import { keepAsGood } from './start/image-choice.ts';

@@ -22,7 +22,8 @@ import type { Accelerator, PlanInput } from './vm-driver.ts';
 import { kvmObstacle } from './kvm-device.ts';
 import { trialPlan } from './qemu/qemu-argv.ts';
 
-export interface Choice {
+/** The way that a guest is run in, and why it is not a better one. */
+interface Choice {
   readonly accelerator: Accelerator;
   /** A sentence for each better one that is not used, with what mends that. */
   readonly rejected: readonly string[];
@@ -62,12 +63,22 @@ export async function chooseAccelerator(
       return { accelerator: fit, rejected: sentences, tried };
     const obstacle = await tryAccelerator({ ...input, accelerator: fit }, clock, signal);
     tried = true;
-    const basis = obstacle === undefined ? worksBasis(fit, input) : versionOf(program);
-    const at = new Date(clock.now()).toISOString();
-    const made: Verdict = { subject: 'accelerator', way: fit, basis, at, ...obstacle };
+    const made = verdictOfTrial(fit, obstacle, input, clock.now());
     found.set(fit, made);
     if (obstacle?.isPassing !== true) verdicts.keep(made);
   }
+}
+
+/** That it works is known of this kernel and command line alone; that it does not, of the program whatever it is asked for. */
+function verdictOfTrial(
+  way: Accelerator,
+  obstacle: Awaited<ReturnType<typeof tryAccelerator>>,
+  input: Input,
+  nowMs: number,
+): Verdict {
+  const basis = obstacle === undefined ? worksBasis(way, input) : versionOf(input.program);
+  const at = new Date(nowMs).toISOString();
+  return { subject: 'accelerator', way, basis, at, ...obstacle };
 }
 
 function forced(accelerator: Accelerator, kvm?: string): Choice {
@@ -137,32 +148,32 @@ export function acceleratorLesson(
   { config, at }: Pick<PlanInput, 'config'> & Pick<Verdict, 'at'>,
 ): Lesson {
   if (failure.kind !== 'accelerator-broken' || used === undefined) return { failure };
-  if (config.accelerator !== 'auto')
-    return {
-      failure: {
-        ...failure,
-        kind: 'accelerator-unusable',
-        hint: chooseItself,
-        recovery: 'give-up',
-      },
-    };
+  if (config.accelerator !== 'auto') return { failure: unusable(failure) };
   const { accelerator: way, program } = used;
   const all = waysFor(config);
   const next = all[all.indexOf(way) + 1];
   if (next === undefined) return { failure };
   const basis = versionOf(program);
-  const message = `${way} failed to run the guest, so this start continues with ${next}. ${failure.message}`;
   return {
-    failure: {
-      ...failure,
-      kind: 'accelerator-rejected',
-      message,
-      hint: tryAgain,
-      recovery: 'other-way',
-    },
+    failure: passedOver(failure, way, next),
     verdict: { subject: 'accelerator', way, basis, at, why: failure.message },
   };
 }
+
+const unusable = (failure: Failure): Failure => ({
+  ...failure,
+  kind: 'accelerator-unusable',
+  hint: chooseItself,
+  recovery: 'give-up',
+});
+
+const passedOver = (failure: Failure, way: Accelerator, next: Accelerator): Failure => ({
+  ...failure,
+  kind: 'accelerator-rejected',
+  message: `${way} failed to run the guest, so this start continues with ${next}. ${failure.message}`,
+  hint: tryAgain,
+  recovery: 'other-way',
+});
 
 const chooseItself = 'Choose automatically: linuxkit-builder configure --accelerator auto';
 

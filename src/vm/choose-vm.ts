@@ -1,6 +1,6 @@
 /**
  * Which program runs the guest: the one that the configuration names, or, with `auto`, the first of the ranking that nothing is held
- * against. What fails before its guest is ready is left for the next one within the same start, with the same disk and keys.
+ * against.
  */
 import { release } from 'node:os';
 import type { Config } from '../config/config.ts';
@@ -10,22 +10,14 @@ import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { versionOf } from '../system/files/files.ts';
 import { supported, systemVersion } from '../system/host/host.ts';
 import { tryProgram } from '../system/process/find-program.ts';
-import {
-  bestOf,
-  firstFit,
-  readVerdicts,
-  tryAgain,
-  verdictOn,
-  type Lesson,
-  type Verdict,
-} from '../domain/verdicts.ts';
+import { bestOf, firstFit, readVerdicts, verdictOn, type Verdict } from '../domain/verdicts.ts';
 import { againstAccelerator } from './accelerator.ts';
 import type { VmDriver } from './vm-driver.ts';
 import { vmDrivers } from './vm-drivers.ts';
-import { hasRecord, keepVm, readKept } from './kept-vm.ts';
-import { blameOf } from './vm-blame.ts';
+import { readKept } from './kept-vm.ts';
 import { rankVms, type RankFacts, type VmPlan, type VmWay } from './vm-ranking.ts';
 
+/** The program that is taken, and why it is that one. */
 export interface VmChoice {
   readonly driver: VmDriver;
   /** A sentence. */
@@ -34,8 +26,10 @@ export interface VmChoice {
   readonly rejected: readonly string[];
 }
 
+/** What of the settings decides it. */
 type Asked = Pick<Config, 'vm' | 'system' | 'cpus' | 'network' | 'accelerator'>;
 
+/** Whose guest it is, and what is here to run it. */
 export interface ChooseVm {
   readonly config: Asked;
   readonly layout: Layout;
@@ -104,13 +98,14 @@ export function factsOf(options: ChooseVm): RankFacts {
   };
 }
 
+/** This host, as the ranking knows it. Throws Failed on a system that is not supported. */
 export function hostHere(): Pick<RankFacts, 'host' | 'macos'> {
   const { arch, platform } = supported(process.arch, process.platform);
   return { host: `${platform}-${arch}`, macos: systemVersion().macos };
 }
 
 /** What failed in this boot of the host, with this build of the program. */
-function heldAgainst({ vm, accelerator }: VmWay, options: ChooseVm): Verdict | undefined {
+export function heldAgainst({ vm, accelerator }: VmWay, options: ChooseVm): Verdict | undefined {
   const { config, layout, kvm, path = process.env['PATH'] } = options;
   const { known = readVerdicts(layout.verdicts) } = options;
   const basis = basisOf(vm, config, path);
@@ -120,85 +115,15 @@ function heldAgainst({ vm, accelerator }: VmWay, options: ChooseVm): Verdict | u
   return ofWay?.why === undefined ? verdictOn({ subject: 'vm', way: vm, basis }, known) : ofWay;
 }
 
-const basisOf = (vm: string, config: Asked, path: string | undefined): string =>
+/** One build of a program: what is held against it says nothing of another. */
+export const basisOf = (vm: string, config: Asked, path: string | undefined): string =>
   versionOf(tryProgram(driverOf(vm).program(config), path) ?? vm);
 
-function driverOf(vm: string): VmDriver {
+/** The driver of a program that the ranking names. */
+export function driverOf(vm: string): VmDriver {
   const name = vmNames.find((each) => each === vm);
   if (name === undefined) throw new Error(`no VM program ${vm}`);
   return vmDrivers[name];
-}
-
-/** A start that was lost before its guest was ready. */
-interface LostStart extends ChooseVm {
-  readonly driver: VmDriver;
-  /** When: wall time, ISO 8601. */
-  readonly at: string;
-  /** How many starts in a row were lost. */
-  readonly attempt: number;
-  /** The guest has said nothing at all. */
-  readonly isMute: boolean;
-}
-
-/**
- * What a lost start teaches: with `auto`, a program that cannot serve is not taken again in this boot of the host, where another one is
- * here (`vm-rejected`). One that was chosen by name is not changed.
- */
-export function vmLesson(failure: Failure, lost: LostStart): Lesson {
-  const { config, layout, driver, at, attempt, isMute, path = process.env['PATH'] } = lost;
-  // It is not the image's fault.
-  const { blames, ...rest } = failure;
-  const { message } = failure;
-  if (config.vm !== 'auto') return { failure };
-  const facts = factsOf(lost);
-  const { ways } = rankVms(facts);
-  const hasKept = facts.kept !== driver.name && ways.some(({ vm }) => vm === facts.kept);
-  const blame = blameOf(failure, { attempt, isMute, hasKept });
-  if (blame === undefined) return { failure };
-  const basis = basisOf(driver.name, config, path);
-  const verdict: Verdict = {
-    subject: 'vm',
-    way: driver.name,
-    basis,
-    at,
-    why: message,
-    ...(blame === 'passes' ? { passes: true } : {}),
-  };
-  const { known = readVerdicts(layout.verdicts) } = lost;
-  // Where none is left nothing is gained by going on at once.
-  const { fit } = firstFit(ways, (way) =>
-    heldAgainst(way, { ...lost, known: [...known, verdict] }),
-  );
-  if (fit === undefined || fit.vm === driver.name) return { failure };
-  const { title } = driverOf(fit.vm).row;
-  const told = `${driver.row.title} failed to run the guest here, so this start continues with ${title}. ${message}`;
-  return {
-    failure: { ...rest, kind: 'vm-rejected', message: told, hint: tryAgain, recovery: 'other-way' },
-    verdict,
-  };
-}
-
-/**
- * Its guest is ready: the program is kept, and of each better one that could not run it the build, so that another build is tried once.
- * Where a better one had a trouble that may pass nothing is concluded: the next boot of the host tries it again.
- */
-export function keepChoice(options: ChooseVm, vm: string): void {
-  const { config, layout, path = process.env['PATH'] } = options;
-  const { vm: kept, failed } = readKept(layout);
-  const before = Object.entries(failed).filter(([name]) => name !== vm);
-  if (config.vm !== 'auto') return keepVm(layout, vm, Object.fromEntries(before));
-  const { ways } = rankVms({ ...factsOf(options), kept: undefined });
-  const own = ways.findIndex((way) => way.vm === vm);
-  const better = ways.slice(0, Math.max(0, own)).flatMap((way) => {
-    const held = heldAgainst(way, options);
-    return held?.why === undefined ? [] : [{ name: way.vm, passes: held.passes === true }];
-  });
-  const lasting = better.filter(({ passes }) => !passes);
-  const builds = lasting.map(({ name }) => [name, buildOf(name, config, path)] as const);
-  const isOpen = better.some(({ passes }) => passes);
-  // A disk that has no record is a new one here: nothing was tried of an old one's that could fail.
-  const soFar = hasRecord(layout) && kept !== undefined ? kept : '';
-  keepVm(layout, isOpen ? soFar : vm, Object.fromEntries([...before, ...builds]));
 }
 
 /** A better program than the one that the builder keeps, where nothing is held against it. */
@@ -215,11 +140,12 @@ export function betterThanKept(options: ChooseVm) {
 }
 
 /** A program's build, and that of the system below it. */
-function buildOf(vm: string, config: Asked, path: string | undefined): string {
+export function buildOf(vm: string, config: Asked, path: string | undefined): string {
   const program = tryProgram(driverOf(vm).program(config), path) ?? vm;
   return `${versionOf(program, { lasts: true })} ${release()}`;
 }
 
+/** No program of the ranking is installed, or can serve on this host. */
 export const nothingHere = (
   { without }: VmPlan,
   config: Asked,

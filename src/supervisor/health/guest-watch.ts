@@ -11,7 +11,7 @@ import { AwakeClock } from '../../system/time/awake.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import type { Log } from '../../system/log.ts';
 import { BootWatch, type BootNews } from './boot-watch.ts';
-import type { Running } from '../start/children.ts';
+import type { Running } from '../running.ts';
 import { Claims } from './claims.ts';
 import { guestFrozen } from './child-failures.ts';
 import { GuestSystems } from './guest-systems.ts';

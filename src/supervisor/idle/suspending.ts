@@ -10,7 +10,7 @@ import { freezeGuest, settleGuest, thawGuest } from '../../guest/agent/freezer.t
 import type { Clock } from '../../system/time/clock.ts';
 import { Failed, failureOf, type Failure } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
-import type { RunningVm } from '../start/children.ts';
+import type { RunningVm } from '../running.ts';
 import type { DoorControl } from '../daemon/door-control.ts';
 import { commitSaved, discardSaved, forgetMemory } from './saved-guest.ts';
 import type { Scope } from '../scope.ts';

@@ -1,91 +1,26 @@
-/** The two children of a start: launched, registered the moment they live, and their ends read for what they mean. */
+/** The two children of a start: launched, registered in Running the moment they live, and their ends read for what they mean. */
 import { basename } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
-import type { Chosen, Unfit } from '../../net/networks.ts';
+import type { Chosen } from '../../net/networks.ts';
 import { cardUuid } from '../../net/vpnkit.ts';
-import {
-  launch,
-  lockRefused,
-  type Child,
-  type ExitStatus,
-  type Launch,
-} from '../../system/process/child.ts';
+import { launch, lockRefused, type ExitStatus, type Launch } from '../../system/process/child.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { Failed, type Failure } from '../../system/failure.ts';
 import { writeWhole } from '../../system/files/files.ts';
 import { lockHeld } from '../../system/lock/flock.ts';
 import type { Log } from '../../system/log.ts';
-import type { PidFiles } from '../../system/files/pidfile.ts';
-import type { Used } from '../../vm/accelerator.ts';
-import type { VmControl, VmDriver } from '../../vm/vm-driver.ts';
 import { followOutput, type ChildOutput } from './child-output.ts';
-import type { PlannedGuest } from '../idle/comeback.ts';
 import { networkExited, vmExited, vmKilled } from '../health/child-failures.ts';
-import type { ChosenImage } from './image-choice.ts';
 import { troubleIn, withKnownFaults } from '../health/with-known-faults.ts';
 import { raceWithExit } from './race-exit.ts';
+import type { Running, RunningNetwork, RunningVm } from '../running.ts';
 import type { StartFacts } from './start-facts.ts';
 import type { Event } from '../lifecycle/state.ts';
 import { pidFiles } from '../stop/leftovers.ts';
 import { MemoryWatch } from '../health/memory-watch.ts';
 import { discardSocket, keeper } from '../stop/upkeep.ts';
 
-/** What a start has acquired so far: each as a whole, from the moment it is there. */
-export interface Running {
-  readonly tried: Tried;
-  guest?: PlannedGuest;
-  network?: RunningNetwork;
-  vm?: RunningVm;
-}
-
-/** The ways that a start takes, as far as it has come: one of them may be to blame for its loss. */
-export interface Tried {
-  readonly driver: VmDriver;
-  /** What it boots. */
-  image?: ChosenImage;
-  /** Which way it runs the guest's code in, where there are several. */
-  used?: Used;
-  /** The network program that did not serve, by its own doing. */
-  unfit?: Unfit;
-}
-
-/** A moment's work, every 5 s: reads what the children wrote. `namesToo`: sees that what others find them by is there. */
-export function tickChildren({ network, vm }: Running, namesToo: boolean): void {
-  vm?.memory.tick();
-  for (const child of [vm, network]) {
-    child?.output.poke();
-    if (namesToo) child?.keep();
-  }
-}
-
-/** The VM process of a start. */
-export interface RunningVm {
-  readonly child: Child;
-  /** Follows what the program says into our log. */
-  readonly output: ChildOutput;
-  /** Looks for what kills without a word. */
-  readonly memory: MemoryWatch;
-  /** Gives its record and sockets their names again. */
-  readonly keep: () => void;
-  /** Its control channel, once that answers. */
-  machine?: VmControl;
-}
-
-export interface RunningNetwork {
-  readonly child: Child;
-  readonly name: string;
-  /** A sentence for each better one that does not serve here. */
-  readonly rejected: readonly string[];
-  readonly pid: PidFiles;
-  readonly output: ChildOutput;
-  /** How long it is worth waiting after SIGTERM. */
-  readonly graceMs: number;
-  /** Files that it makes and may leave. */
-  readonly stale: readonly string[];
-  /** Gives its record and sockets their names again. */
-  readonly keep: () => void;
-}
-
+/** What launching needs beside the start itself. */
 export interface ChildContext {
   readonly layout: Layout;
   readonly clock: Clock;
@@ -135,18 +70,12 @@ export async function launchNetwork(
     life.ended = ended;
     tell({ type: 'lost', failure: meaning(ended) });
   });
-  const { link } = chosen;
+  const { driver, link } = chosen;
   const uuid = cardUuid(layout);
+  const ready = (inLife: AbortSignal) =>
+    driver.ready({ layout, link, uuid, clock, signal: inLife });
   try {
-    await raceWithExit(
-      (inLife) => chosen.driver.ready({ layout, link, uuid, clock, signal: inLife }),
-      {
-        ended: child.ended,
-        meaning,
-        clock,
-        signal,
-      },
-    );
+    await raceWithExit(ready, { ended: child.ended, meaning, clock, signal });
     life.serves = true;
   } catch (error) {
     if (error instanceof Failed && life.ended === undefined) blame();
@@ -171,18 +100,31 @@ async function beginNetwork(
   };
   const output = followOutput(layout.networkOutput, name, { clock, log, onLine });
   const files = { output: layout.networkOutput, lock: layout.networkLock };
-  const child = await launch(plan, files, clock).catch(async (error: unknown) => {
-    await output.close();
-    throw error;
-  });
+  const child = await launchFollowed(plan, files, output, clock);
   if ('kind' in child) {
-    await output.close();
     running.tried.unfit = chosen;
     throw new Failed(networkExited(name, child, []));
   }
   const pid = pidFiles(layout, name);
   const keep = keeper(pid, child.pid, { plan, sockets: stale });
   return { child, name, rejected, pid, output, graceMs, stale, keep };
+}
+
+/** Launches a program whose output is followed already. Where it does not begin, nobody follows its output any longer. */
+async function launchFollowed(
+  plan: Launch,
+  files: Parameters<typeof launch>[1],
+  output: ChildOutput,
+  clock: Clock,
+): ReturnType<typeof launch> {
+  let hasBegun = false;
+  try {
+    const child = await launch(plan, files, clock);
+    hasBegun = !('kind' in child);
+    return child;
+  } finally {
+    if (!hasBegun) await output.close();
+  }
 }
 
 /** Not ended by somebody, and not for want of its lock. */
@@ -204,14 +146,8 @@ export async function launchVm(
   for (const path of sockets) discardSocket(path);
   const output = followOutput(layout.vmOutput, 'vm', { clock, log, isNoise: driver.isNoise });
   const files = { output: layout.vmOutput, lock: layout.vmLock };
-  const child = await launch(plan, files, clock).catch(async (error: unknown) => {
-    await output.close();
-    throw error;
-  });
-  if ('kind' in child) {
-    await output.close();
-    throw new Failed(vmExited(basename(plan.program), child, undefined, []));
-  }
+  const child = await launchFollowed(plan, files, output, clock);
+  if ('kind' in child) throw new Failed(vmExited(basename(plan.program), child, undefined, []));
   const keep = keeper(pidFiles(layout, driver.name), child.pid, { plan, sockets });
   const vm = (running.vm = { child, output, memory: new MemoryWatch(), keep });
   void child.ended.then((ended) =>

@@ -2,9 +2,9 @@
 import { tryAgain, type Verdicts } from '../../domain/verdicts.ts';
 import type { VmProgram } from '../../domain/vm-programs.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
-import { chooseAccelerator, type Choice } from '../../vm/accelerator.ts';
+import { chooseAccelerator } from '../../vm/accelerator.ts';
 import { chooseVm } from '../../vm/choose-vm.ts';
-import type { PlanInput, VmDriver } from '../../vm/vm-driver.ts';
+import type { Abilities, Accelerator, PlanInput, VmDriver } from '../../vm/vm-driver.ts';
 import type { ChildContext } from './children.ts';
 import { noSettings } from '../health/child-failures.ts';
 import type { Settings } from '../../config/read-settings.ts';
@@ -28,12 +28,32 @@ interface WayContext extends ChildContext {
   readonly verdicts: Verdicts;
 }
 
+/** How a program runs the guest. */
+interface WayToRun {
+  readonly accelerator: Accelerator;
+  /** What the program says that it can do; undefined where it is not asked. */
+  readonly abilities: Abilities | undefined;
+}
+
+/** Asks the program what it can do, and finds the way in which it runs this guest. Rejects with Failed where another program has a better one. */
+export async function wayToRun(
+  context: WayContext,
+  scope: Scope,
+  { program, bundle }: Pick<PlanInput, 'program' | 'bundle'>,
+): Promise<WayToRun> {
+  const { driver } = scope.running.tried;
+  const abilities = await driver.abilities?.(program, scope.signal);
+  const accelerator = await acceleratorFor(context, scope, { program, bundle, abilities });
+  refuseWorse(context, scope, accelerator);
+  return { accelerator, abilities };
+}
+
 /** Which of several ways works is found by trial; where there is one only, there is nothing to try. */
-export async function acceleratorFor(
+async function acceleratorFor(
   { layout, clock, log, verdicts }: WayContext,
   { config, running, facts, signal }: Scope,
   what: Pick<PlanInput, 'program' | 'bundle' | 'abilities'>,
-): Promise<Choice['accelerator']> {
+): Promise<Accelerator> {
   const { row } = running.tried.driver;
   const [only] = row.accelerators;
   if (only !== undefined && !hasChoice(row)) return only;
@@ -48,7 +68,7 @@ export async function acceleratorFor(
 }
 
 /** Software alone, where another program would run the guest by the processor: that one is taken in its place. What is true by now is said. */
-export function refuseWorse(
+function refuseWorse(
   { layout, verdicts }: WayContext,
   { config, running, facts }: Scope,
   accelerator: string,

@@ -11,7 +11,7 @@ import { bundleAt } from '../../vm/boot-image.ts';
 import { attach, type AttachedVm } from './attach.ts';
 import { bootFiles, type BootContext } from './boot-files.ts';
 import { launchNetwork, launchVm } from './children.ts';
-import { acceleratorFor, hasChoice, refuseWorse } from './chosen-vm.ts';
+import { hasChoice, wayToRun } from './chosen-vm.ts';
 import { networkOf, planOf, type Plan } from './launch-plan.ts';
 import type { StagedImage } from './staging.ts';
 import { prepareDisk } from '../disk/disk.ts';
@@ -43,11 +43,15 @@ export async function start(context: StartContext, scope: Scope): Promise<Attach
   return launchBoth(context, scope, { ...made, planned });
 }
 
-/** All that is decided before anything runs. */
-interface Prepared {
+/** What will run. */
+interface Programs {
   /** Absolute path of the VM program. */
   readonly program: string;
   readonly network: Chosen;
+}
+
+/** All that is decided before anything runs. */
+interface Prepared extends Programs {
   readonly laid: StagedImage;
   /** The guest that was away as a file, if any was. */
   readonly taken: Taken;
@@ -57,28 +61,46 @@ interface Prepared {
 
 /** Chooses the programs, puts the files and the disk in their places, and plans both children. */
 async function prepare(context: StartContext, scope: Scope): Promise<Prepared> {
-  const { layout, log } = context;
-  const { config, facts, signal } = scope;
-  const { driver } = scope.running.tried;
+  const programs = choosePrograms(context, scope);
+  const laid = await bootFiles(context, scope, programs);
+  const taken = takeGuest(context.layout, context);
+  stageDisk(context, scope);
+  scope.facts.see('prepared');
+  const { accelerator, plan } = await planChildren(context, scope, { ...programs, laid });
+  return { ...programs, laid, taken, accelerator, plan };
+}
+
+function choosePrograms({ layout, verdicts }: StartContext, { config, running }: Scope): Programs {
+  const { driver } = running.tried;
   const program = findProgram(driver.program(config));
-  const known = context.verdicts.all();
+  const known = verdicts.all();
   const network = chooseNetwork({ config, row: driver.row, layout, known, vmProgram: program });
-  const laid = await bootFiles(context, scope, { program, network });
-  const taken = takeGuest(layout, context);
-  const disk = prepareDisk(layout.disk, config.diskGiB);
-  if (disk === 'blank') recordBlank(layout);
-  log('debug', 'disk-prepared', { path: layout.disk, was: disk });
-  facts.see('prepared');
+  return { program, network };
+}
+
+/** Makes or grows the disk; that nobody has had a blank one is put down before anybody can have it. */
+function stageDisk({ layout, log }: StartContext, { config }: Scope): void {
+  const was = prepareDisk(layout.disk, config.diskGiB);
+  if (was === 'blank') recordBlank(layout);
+  log('debug', 'disk-prepared', { path: layout.disk, was });
+}
+
+/** How the program runs this guest, and both command lines. Rejects with Failed where the program would not take its own. */
+async function planChildren(
+  context: StartContext,
+  scope: Scope,
+  { program, network, laid }: Pick<Prepared, 'program' | 'network' | 'laid'>,
+): Promise<Pick<Prepared, 'accelerator' | 'plan'>> {
+  const { layout } = context;
+  const { config, running } = scope;
+  const { driver } = running.tried;
   const { bundle, cmdline } = laid;
-  const abilities = await driver.abilities?.(program, signal);
   // Our copy of the kernel is another file at each start.
   const named = bundleAt(laid.image.prefix);
-  const accelerator = await acceleratorFor(context, scope, { program, bundle: named, abilities });
-  refuseWorse(context, scope, accelerator);
-  const chosen = { config, layout, driver, program, network, bundle, cmdline, accelerator };
-  const plan = planOf({ ...chosen, abilities });
+  const way = await wayToRun(context, scope, { program, bundle: named });
+  const plan = planOf({ config, layout, driver, program, network, bundle, cmdline, ...way });
   if (plan.problems.length > 0) throw new Failed(vmWouldRefuse(driver.name, plan.problems));
-  return { program, network, laid, taken, accelerator, plan };
+  return { accelerator: way.accelerator, plan };
 }
 
 /** The guest of this start: the one that was away as a file, if that is of the same making; else it boots. */

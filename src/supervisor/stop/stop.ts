@@ -8,7 +8,7 @@ import type { Log } from '../../system/log.ts';
 import { removePid } from '../../system/files/pidfile.ts';
 import { until } from '../../system/time/wait.ts';
 import type { VmControl, VmDriver } from '../../vm/vm-driver.ts';
-import type { Running, RunningNetwork, RunningVm } from '../start/children.ts';
+import type { Running, RunningNetwork, RunningVm } from '../running.ts';
 import { pidFiles } from './leftovers.ts';
 import { discardSocket } from './upkeep.ts';
 
@@ -73,6 +73,7 @@ async function endNetwork(network: RunningNetwork, { now, isOurs }: StopContext)
   for (const path of network.stale) discardSocket(path);
 }
 
+/** The guest first; then its program, by its own means and by signals. */
 async function endVm({ child, machine }: RunningVm, context: StopContext): Promise<void> {
   const { clock, log, now } = context;
   const end = { seen: false };
@@ -80,38 +81,44 @@ async function endVm({ child, machine }: RunningVm, context: StopContext): Promi
   // Who is dead already is asked for nothing.
   await Promise.resolve();
   const begun = clock.monotonic();
-  let asked = false;
   const limit = context.frozen ? patience.frozenGuest : patience.guest;
   let isLate = false;
   const cancelLimit = new AwakeClock(clock).after(limit, () => (isLate = true));
   const isOver = () => end.seen || now.aborted || isLate;
-  if (machine !== undefined && !context.dead && !isOver()) {
-    asked = await askAgent(context);
-    const asking = new AbortController();
-    void child.ended.then(() => asking.abort());
-    if (!asked && !context.frozen)
-      void askAgain(machine, context, AbortSignal.any([now, asking.signal])).then(
-        (did) => (asked ||= did),
-      );
-    while (!isOver()) {
-      // Not waited for: a VM program that hangs does not answer.
-      void machine.powerOff().then(
-        () => (asked = true),
-        () => undefined,
-      );
-      await waitFor(ended, patience.pressEvery, context);
-    }
-    asking.abort();
-  }
+  const isAsked = machine !== undefined && !context.dead && !isOver();
+  const asked = isAsked ? await askGuest(machine, { ended, isOver }, context) : false;
   cancelLimit();
   if (end.seen)
     return log('info', 'vm-ended', { asked, ms: Math.round(clock.monotonic() - begun) });
-  log('warn', 'vm-does-not-end', {
-    afterMs: Math.round(clock.monotonic() - begun),
-    now: now.aborted,
-  });
+  const afterMs = Math.round(clock.monotonic() - begun);
+  log('warn', 'vm-does-not-end', { afterMs, now: now.aborted });
   if (!now.aborted) await hardStop(machine, ended, context);
   await child.stop(now.aborted ? 0 : patience.program);
+}
+
+/** Has the guest shut down, and waits until that `isOver`: by its agent, by its power button, by a login. True when one of them took it. */
+async function askGuest(
+  machine: VmControl,
+  { ended, isOver }: { readonly ended: Promise<unknown>; readonly isOver: () => boolean },
+  context: StopContext,
+): Promise<boolean> {
+  let asked = await askAgent(context);
+  const asking = new AbortController();
+  void ended.then(() => asking.abort());
+  if (!asked && !context.frozen)
+    void askAgain(machine, context, AbortSignal.any([context.now, asking.signal])).then(
+      (did) => (asked ||= did),
+    );
+  while (!isOver()) {
+    // Not waited for: a VM program that hangs does not answer.
+    void machine.powerOff().then(
+      () => (asked = true),
+      () => undefined,
+    );
+    await waitFor(ended, patience.pressEvery, context);
+  }
+  asking.abort();
+  return asked;
 }
 
 /** The guest is cut off where its program can do that better than by a signal. */

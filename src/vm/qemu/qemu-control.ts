@@ -36,26 +36,10 @@ export async function attachQemu(options: AttachOptions): Promise<VmControl> {
   const onEvent = (event: QmpEvent) => hear(event, said, state);
   const qmp = await connectQmp({ path: layout.qmp, clock, signal, onEvent });
   void state.follow(qmp);
-  let tunnel: Tunnel;
-  try {
-    tunnel = options.network.tunnel ?? forwardedSocket(layout) ?? (await forwardedPort(qmp));
-  } catch (error) {
-    qmp.close();
-    throw error;
-  }
+  const tunnel = await tunnelOf(options, qmp);
   return {
     tunnel,
-    powerOff: async () => {
-      const { status } = fieldsOf(await qmp.execute('query-status'));
-      // It was saved, or is not there yet: it must not go on here, and there is nobody to hear a button.
-      if (status === 'postmigrate' || status === 'inmigrate') {
-        await qmp.execute('quit');
-        return;
-      }
-      // A guest that is paused hears no button: one whose disk was full when its daemon was killed, for instance.
-      await qmp.execute('cont').catch(() => undefined);
-      await qmp.execute('system_powerdown');
-    },
+    powerOff: () => powerOff(qmp),
     resume: async () => {
       await qmp.execute('cont');
     },
@@ -72,6 +56,31 @@ export async function attachQemu(options: AttachOptions): Promise<VmControl> {
   };
 }
 
+type Connection = Awaited<ReturnType<typeof connectQmp>>;
+
+/** The way to the guest's sshd; where there is none, nobody needs the connection any more. */
+async function tunnelOf({ network, layout }: AttachOptions, qmp: Connection): Promise<Tunnel> {
+  try {
+    return network.tunnel ?? forwardedSocket(layout) ?? (await forwardedPort(qmp));
+  } catch (error) {
+    qmp.close();
+    throw error;
+  }
+}
+
+/** Presses the button, for a guest that can hear it; one that cannot be there any more is cut off. */
+async function powerOff(qmp: Connection): Promise<void> {
+  const { status } = fieldsOf(await qmp.execute('query-status'));
+  // It was saved, or is not there yet: it must not go on here, and there is nobody to hear a button.
+  if (status === 'postmigrate' || status === 'inmigrate') {
+    await qmp.execute('quit');
+    return;
+  }
+  // A guest that is paused hears no button: one whose disk was full when its daemon was killed, for instance.
+  await qmp.execute('cont').catch(() => undefined);
+  await qmp.execute('system_powerdown');
+}
+
 /** QEMU makes it before it answers, and one of an earlier guest was removed before the launch. */
 function forwardedSocket({ guestSsh: path }: Layout): Tunnel | undefined {
   const isThere = lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true;
@@ -79,7 +88,7 @@ function forwardedSocket({ guestSsh: path }: Layout): Tunnel | undefined {
 }
 
 /** QEMU chose the host port that leads to the guest's sshd: it is asked for it. */
-async function forwardedPort(qmp: Awaited<ReturnType<typeof connectQmp>>): Promise<Tunnel> {
+async function forwardedPort(qmp: Connection): Promise<Tunnel> {
   const usernet = await qmp.hmp('info usernet');
   const forward = parseUsernet(usernet);
   if (forward === undefined) throw new Failed(noForward(usernet));

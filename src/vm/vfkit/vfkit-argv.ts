@@ -89,46 +89,67 @@ const maxCardDirectory = 81;
 const firstVersion = [0, 6, 0] as const;
 
 /** What vfkit would take for something else, or would do without in silence. */
-export function vfkitProblems({ config, layout, bundle, abilities }: PlanInput): Problem[] {
-  const problems: Problem[] = [];
-  const bad = (path: string, value: unknown, message: string, hint: string) =>
-    problems.push({ path, value, message, hint });
+export const vfkitProblems = ({ config, layout, bundle, abilities }: PlanInput): Problem[] =>
+  [
+    tooOld(abilities),
+    tooLong(layout),
+    oddPath(layout),
+    config.system === 'aarch64-linux' ? wrongKernel(bundle.kernel) : undefined,
+  ].filter((problem) => problem !== undefined);
+
+function tooOld(abilities: Abilities | undefined): Problem | undefined {
   const version = oldVersion(abilities);
-  if (version !== undefined)
-    bad(
-      'vm',
-      `vfkit ${version}`,
-      'is too old: before 0.5.1 it can corrupt the disk, and before 0.6.0 it puts its network socket in the home directory',
-      'Install 0.6.0 or newer: brew install vfkit',
-    );
-  const shorter = 'Choose a shorter path, with -d or XDG_CACHE_HOME.';
-  const sockets = [layout.gramSocket, layout.vfkitRest, layout.vfkitAgent].map((path) =>
-    Buffer.byteLength(path),
-  );
+  return version === undefined
+    ? undefined
+    : {
+        path: 'vm',
+        value: `vfkit ${version}`,
+        message:
+          'is too old: before 0.5.1 it can corrupt the disk, and before 0.6.0 it puts its network socket in the home directory',
+        hint: 'Install 0.6.0 or newer: brew install vfkit',
+      };
+}
+
+/** A socket's path has a limit, and vfkit makes its card's own beside the network's. */
+function tooLong(layout: Layout): Problem | undefined {
+  const sockets = [layout.gramSocket, layout.vfkitRest, layout.vfkitAgent];
   const over = Math.max(
     Buffer.byteLength(dirname(layout.gramSocket)) - maxCardDirectory,
-    ...sockets.map((bytes) => bytes - maxSocketPath),
+    ...sockets.map((path) => Buffer.byteLength(path) - maxSocketPath),
   );
-  if (over > 0)
-    bad(
-      'state directory',
-      layout.root,
-      `is ${counted(over, 'byte')} too long for vfkit's sockets`,
-      shorter,
-    );
-  // What it makes of other characters in the agent's path is another path (net/url), and it goes on without an agent.
-  const odd = /[^A-Za-z0-9/._~@:=+-]/u.exec(layout.root)?.[0];
-  if (odd !== undefined)
-    bad(
-      'state directory',
-      layout.root,
-      `contains ${JSON.stringify(odd)}, which vfkit encodes differently in the path of a socket`,
-      'Choose a path of ASCII letters, digits and . _ ~ @ : = + - with -d.',
-    );
-  const wrong = config.system === 'aarch64-linux' ? kernelProblem(bundle.kernel) : undefined;
-  if (wrong !== undefined)
-    bad('bundle', bundle.kernel, wrong, 'Build it: linuxkit-builder image build');
-  return problems;
+  return over <= 0
+    ? undefined
+    : {
+        path: 'state directory',
+        value: layout.root,
+        message: `is ${counted(over, 'byte')} too long for vfkit's sockets`,
+        hint: 'Choose a shorter path, with -d or XDG_CACHE_HOME.',
+      };
+}
+
+/** What it makes of other characters in the agent's path is another path (net/url), and it goes on without an agent. */
+function oddPath({ root }: Layout): Problem | undefined {
+  const odd = /[^A-Za-z0-9/._~@:=+-]/u.exec(root)?.[0];
+  return odd === undefined
+    ? undefined
+    : {
+        path: 'state directory',
+        value: root,
+        message: `contains ${JSON.stringify(odd)}, which vfkit encodes differently in the path of a socket`,
+        hint: 'Choose a path of ASCII letters, digits and . _ ~ @ : = + - with -d.',
+      };
+}
+
+function wrongKernel(kernel: string): Problem | undefined {
+  const message = kernelProblem(kernel);
+  return message === undefined
+    ? undefined
+    : {
+        path: 'bundle',
+        value: kernel,
+        message,
+        hint: 'Build it: linuxkit-builder image build',
+      };
 }
 
 /** The version, where it is one that is known to be too old. */

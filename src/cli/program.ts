@@ -36,31 +36,44 @@ type World = Omit<CliContext, 'exit' | 'version'>;
 /** Runs one command line (without node and script); the exit code. Tells failures itself. */
 export async function run(argv: readonly string[], world: World, version: string): Promise<number> {
   let code: number = Exit.ok;
-  let mend = (line: string): string => line;
-  let isVerbatim = false;
-  const told: World = {
-    ...world,
-    out: (line, look) => world.out(isVerbatim || line.startsWith('{') ? line : mend(line), look),
-    err: (line) => world.err(mend(line)),
-  };
+  const { told, heed } = withPlace(world);
   const context: CliContext = { ...told, version, exit: (next) => (code = next) };
-  const program = new Command('linuxkit-builder')
-    .description('A Linux remote builder for Nix.')
-    .version(version, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'show this help')
-    .enablePositionalOptions()
-    .showHelpAfterError('(run linuxkit-builder --help for a list of commands)')
-    .configureOutput({
-      writeOut: (text) => world.out(text.trimEnd()),
-      writeErr: (text) => world.err(text.trimEnd()),
-    })
-    .exitOverride();
+  const program = emptyProgram(world, version);
   const perform: Perform = (words) => run(words, world, version);
   for (const [heading, verbs] of Object.entries(groups)) {
     program.commandsGroup(heading);
     for (const add of verbs) add(program, context, perform);
   }
   program.commandsGroup('Use:').helpCommand(...helpOfCommand);
+  addHelp(program);
+  const verbs = verbsWithDirectory(program);
+  program.hook('preAction', (_, verb) => heed(verb, verbs));
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (thrown) {
+    return exitOf(thrown, told);
+  }
+  return code;
+}
+
+/** Without verbs yet. Those inherit its settings, so that they come first. */
+const emptyProgram = (world: World, version: string): Command =>
+  new Command('linuxkit-builder')
+    .description('A Linux remote builder for Nix.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    // For passThroughOptions of `ssh`: what stands behind its command is that command's.
+    .enablePositionalOptions()
+    .showHelpAfterError('(run linuxkit-builder --help for a list of commands)')
+    .configureOutput({
+      writeOut: (text) => world.out(text.trimEnd()),
+      writeErr: (text) => world.err(text.trimEnd()),
+    })
+    // It throws in place of process.exit: whoever leaves waits until what was said has been read.
+    .exitOverride();
+
+/** Of each verb, and of those below one: how it is called, and examples. */
+function addHelp(program: Command): void {
   for (const command of program.commands)
     command
       .exitOverride()
@@ -72,23 +85,34 @@ export async function run(argv: readonly string[], world: World, version: string
     for (const below of command.commands)
       below.addHelpText('after', exampleHelp(program.name(), `${command.name()} ${below.name()}`));
   }
-  const verbs = verbsWithDirectory(program);
-  program.hook('preAction', (_, verb) => {
-    const { directory, dryRun, root } = verb.opts<
-      DirectoryOption & { dryRun?: boolean; root?: boolean }
-    >();
-    // With --no-root the output is a script: a line of it that is changed would write another file.
-    isVerbatim = verbatim.has(verb.name()) || dryRun === true || root === false;
-    if (directory === undefined) return;
-    const where = { directory: resolve(directory), verbs };
-    mend = (line) => withDirectory(line, where);
-  });
-  try {
-    await program.parseAsync([...argv], { from: 'user' });
-  } catch (thrown) {
-    return exitOf(thrown, told);
-  }
-  return code;
+}
+
+/** The world as a verb sees it once `heed` has been told of it: with -d each command in what it says leads to the same place. */
+function withPlace(world: World): {
+  readonly told: World;
+  /** `verbs`: those that take -d. */
+  readonly heed: (verb: Command, verbs: readonly string[]) => void;
+} {
+  let mend = (line: string): string => line;
+  let isVerbatim = false;
+  return {
+    told: {
+      ...world,
+      // A line of JSON is for programs.
+      out: (line, look) => world.out(isVerbatim || line.startsWith('{') ? line : mend(line), look),
+      err: (line) => world.err(mend(line)),
+    },
+    heed(verb, verbs) {
+      const { directory, dryRun, root } = verb.opts<
+        DirectoryOption & { dryRun?: boolean; root?: boolean }
+      >();
+      // With --no-root the output is a script: a line of it that is changed would write another file.
+      isVerbatim = verbatim.has(verb.name()) || dryRun === true || root === false;
+      if (directory === undefined) return;
+      const where = { directory: resolve(directory), verbs };
+      mend = (line) => withDirectory(line, where);
+    },
+  };
 }
 
 const helpOfCommand = ['help [command]', 'show the help of a command'] as const;

@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import type { Layout } from '../../config/layout.ts';
 import { networkNames, vmNames } from '../../domain/vm-programs.ts';
 import { standbyWords, statusOutOfDate, triedAgain } from './daemon-words.ts';
 import { label } from '../../service/launchd/launch-agent.ts';
@@ -49,44 +50,60 @@ export function daemonVerb(program: Command, context: CliContext): void {
       }
       if ([options.vm, options.network, options.json].some((given) => given !== undefined))
         throw new Failed(onlyDry);
-      // Whoever starts it, with whatever they have: its sockets are root in the guest, and code as its owner.
-      process.umask(0o077);
-      const { daemon } = await import('../../supervisor/daemon/daemon.ts');
-      const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
-      const { notifier } = await import('./notify.ts');
-      const { readSettings } = await import('../../config/read-settings.ts');
-      const isWanted = () => readSettings(layout).config?.notifications ?? true;
-      const notify = notifier({ env: context.env, isWanted });
-      let said = '';
-      let troubled = false;
-      const over = new AbortController();
-      void loadAndWatch(layout, context, over.signal);
-      try {
-        const code = await daemon({
-          layout,
-          clock: context.clock,
-          release: context.version,
-          managed: isManaged(options, context.env),
-          rootsKey: rootKeyReader(places),
-          doorSocket: rootPaths(places).doorSocket,
-          onStopSignal: (listener) => context.onStopSignal(listener),
-          signal: context.signal,
-          onStatus: ({ phase, sentence }, trouble) => {
-            notify({ phase, sentence });
-            if (sentence !== said) context.err(sentence);
-            said = sentence;
-            if (trouble !== undefined && !troubled) context.err(statusOutOfDate(trouble));
-            troubled = trouble !== undefined;
-          },
-          onBlocked: (failure) => context.err(triedAgain(failure)),
-          onStandby: (pid) => context.err(standbyWords(pid)),
-        });
-        context.exit(code);
-      } finally {
-        over.abort();
-      }
+      await runDaemon(layout, isManaged(options, context.env), context);
     });
 }
+
+/** Runs it to its end; its exit code becomes ours. */
+async function runDaemon(layout: Layout, managed: boolean, context: CliContext): Promise<void> {
+  // Whoever starts it, with whatever they have: its sockets are root in the guest, and code as its owner.
+  process.umask(0o077);
+  const { daemon } = await import('../../supervisor/daemon/daemon.ts');
+  const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const onStatus = await statusTeller(layout, context);
+  const over = new AbortController();
+  void loadAndWatch(layout, context, over.signal);
+  try {
+    const code = await daemon({
+      layout,
+      clock: context.clock,
+      release: context.version,
+      managed,
+      rootsKey: rootKeyReader(places),
+      doorSocket: rootPaths(places).doorSocket,
+      onStopSignal: (listener) => context.onStopSignal(listener),
+      signal: context.signal,
+      onStatus,
+      onBlocked: (failure) => context.err(triedAgain(failure)),
+      onStandby: (pid) => context.err(standbyWords(pid)),
+    });
+    context.exit(code);
+  } finally {
+    over.abort();
+  }
+}
+
+/** Says each status once in the output, and on the desktop that the daemon has given up. `trouble`: the status could not be written. */
+async function statusTeller(layout: Layout, context: CliContext): Promise<TellStatus> {
+  const { notifier } = await import('./notify.ts');
+  const { readSettings } = await import('../../config/read-settings.ts');
+  const isWanted = () => readSettings(layout).config?.notifications ?? true;
+  const notify = notifier({ env: context.env, isWanted });
+  let said = '';
+  let troubled = false;
+  return ({ phase, sentence }, trouble) => {
+    notify({ phase, sentence });
+    if (sentence !== said) context.err(sentence);
+    said = sentence;
+    if (trouble !== undefined && !troubled) context.err(statusOutOfDate(trouble));
+    troubled = trouble !== undefined;
+  };
+}
+
+type TellStatus = (
+  status: { readonly phase: string; readonly sentence: string },
+  trouble: Failure | undefined,
+) => void;
 
 const onlyDry: Failure = {
   kind: 'bad-option',

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import { buildImage } from '../../image/build.ts';
 import { currentLock, lockToRenew, usable, type LockPaths } from '../../image/current-lock.ts';
-import { writeLock, type Lock } from '../../image/image-lock.ts';
+import { writeLock } from '../../image/image-lock.ts';
 import { ageOf, describeAge } from '../../vm/image-age.ts';
 import { newsIn, writeNews } from '../../image/image-news.ts';
 import { chooseMirror } from '../../image/mirror/choose-mirror.ts';
@@ -49,64 +49,97 @@ export async function buildVerb(
   usualPrefix: string,
   context: CliContext,
 ): Promise<void> {
-  const { assets, clock, signal } = context;
-  const view = options.quiet === true ? noView : await progressView(context);
-  const say = (line: string) => {
-    view.end();
-    if (options.quiet !== true) context.err(line);
-  };
+  const reporter = await reporterFor(options, context);
+  const own = join(context.assets, 'src/image/lock.json');
+  const places = { own, updated: layout.imageLock };
+  const call = { options, layout, context, places, reporter };
   try {
-    const onWaiting = () => say(waitingForOther);
-    const web = await webOf(context);
-    const guess = suppliesFor({ options, layout, context, web, view, say });
+    const guess = await suppliesFor(call);
     // Before anything of ours: by it unconfigure knows that there is something.
     claimDirectory(layout);
     makeDirectory(layout.state);
-    const places = { own: join(assets, 'src/image/lock.json'), updated: layout.imageLock };
     if (options.check === true) {
       const { checkForNews } = await import('./check-updates.ts');
       const found = await checkForNews(layout, places, { ...guess, arch: options.arch });
-      view.end();
-      if (options.quiet !== true) context.out(found);
-      return;
+      return reporter.result(found);
     }
-    const supplies = await withMirror(guess, places, options, say);
-    if (options.update !== false) {
-      const target = options.update === 'own' ? lockToRenew(places, assets) : places.updated;
-      const next = await renew(target, places, supplies, say);
-      writeNews(layout, next, clock.now());
-    }
-    const prefix = options.output === undefined ? usualPrefix : resolve(options.output);
-    const built = await buildImage({
-      ...supplies,
-      arch: options.arch,
-      lock: currentLock(places, recipe),
-      recipe,
-      rootfs: join(assets, 'src/image/rootfs'),
-      prefix,
-      onStep: (step) => say(`${step}.`),
-      alone: (work) =>
-        withOperationLock(layout.startLock, { clock, signal, onWaiting }, () =>
-          Promise.resolve(work()),
-        ),
-    });
-    view.end();
-    if (options.quiet !== true) context.out(describeBuilt(prefix, built));
-    const age = describeAge(ageOf(built.manifest, newsIn(layout), clock.now()));
-    if (age !== undefined) context.err(`Warning: ${age}`);
-    if (options.output === undefined) await tellNextStart(layout, options, context);
+    const supplies = await withMirror(call, guess);
+    if (options.update !== false) await renew(call, supplies);
+    await make(call, supplies, usualPrefix);
   } finally {
-    view.end();
+    reporter.end();
   }
+}
+
+/** One call of the verb. */
+interface Call {
+  readonly options: BuildVerbOptions;
+  readonly layout: Layout;
+  readonly context: CliContext;
+  readonly places: LockPaths;
+  readonly reporter: Reporter;
+}
+
+/** The image, and what there is to say of it: where it is, that it is old, when it is used. */
+async function make(call: Call, supplies: SupplyOptions, usualPrefix: string): Promise<void> {
+  const { options, layout, context, places, reporter } = call;
+  const { clock, signal } = context;
+  const prefix = options.output === undefined ? usualPrefix : resolve(options.output);
+  const onWaiting = () => reporter.say(waitingForOther);
+  const built = await buildImage({
+    ...supplies,
+    arch: options.arch,
+    lock: currentLock(places, recipe),
+    recipe,
+    rootfs: join(context.assets, 'src/image/rootfs'),
+    prefix,
+    onStep: (step) => reporter.say(`${step}.`),
+    alone: (work) =>
+      withOperationLock(layout.startLock, { clock, signal, onWaiting }, () =>
+        Promise.resolve(work()),
+      ),
+  });
+  reporter.result(describeBuilt(prefix, built));
+  const age = describeAge(ageOf(built.manifest, newsIn(layout), clock.now()));
+  if (age !== undefined) reporter.warn(age);
+  // One that was written to another place is no guest's next one.
+  if (options.output === undefined) await tellNextStart(call);
+}
+
+/** Tells a person how a build goes. With --quiet it only warns. */
+interface Reporter {
+  /** What it does now. */
+  say(line: string): void;
+  /** What came of it: on stdout. */
+  result(line: string): void;
+  warn(line: string): void;
+  show: ProgressView['show'];
+  /** Takes away what shows the progress; each line does so first, since both are on the terminal's last line. */
+  end(): void;
+}
+
+async function reporterFor({ quiet }: BuildVerbOptions, context: CliContext): Promise<Reporter> {
+  const view = quiet === true ? noView : await progressView(context);
+  const after = (tell: (line: string) => void) => (line: string) => {
+    view.end();
+    tell(line);
+  };
+  const nothing = () => undefined;
+  return {
+    say: quiet === true ? nothing : after((line) => context.err(line)),
+    result: quiet === true ? nothing : after((line) => context.out(line)),
+    warn: after((line) => context.err(`Warning: ${line}`)),
+    show: (progress) => view.show(progress),
+    end: () => view.end(),
+  };
 }
 
 /** From a mirror that serves; nobody is asked where everything is here already. */
 async function withMirror(
+  { options, places, reporter }: Call,
   supplies: SupplyOptions,
-  places: LockPaths,
-  { mirror, securityMirror, update, arch }: BuildVerbOptions,
-  say: (line: string) => void,
 ): Promise<SupplyOptions> {
+  const { mirror, securityMirror, update, arch } = options;
   const locked =
     update === false ? currentLock(places, recipe).architectures[arch].packages : undefined;
   if (locked !== undefined && areCached(locked, supplies.directory)) return supplies;
@@ -118,7 +151,7 @@ async function withMirror(
   };
   const chosen = await chooseMirror(mirror, { ask });
   const { url: main, because } = chosen;
-  say(`Mirror: ${main}, ${because}`);
+  reporter.say(`Mirror: ${main}, ${because}`);
   return {
     ...supplies,
     mirrors: { main, security: findSecurityMirror(securityMirror, chosen).url },
@@ -126,18 +159,14 @@ async function withMirror(
 }
 
 /** What is made, or made again, is tried at the next start, whatever became of it before. */
-async function tellNextStart(
-  layout: Layout,
-  { quiet }: BuildVerbOptions,
-  context: CliContext,
-): Promise<void> {
+async function tellNextStart({ layout, context, reporter }: Call): Promise<void> {
   const { forgetRejection, readRejection } = await import('../../supervisor/start/image-choice.ts');
   const { findStatus } = await import('../../client/found.ts');
   const rejected = readRejection(layout);
   forgetRejection(layout);
   const found = await findStatus(layout, context);
-  if (quiet || (rejected === undefined && found.daemon === 'gone')) return;
-  context.out(nextStartWords(rejected));
+  if (rejected === undefined && found.daemon === 'gone') return;
+  reporter.result(nextStartWords(rejected));
 }
 
 /** By the proxies and certificates that this machine and this shell name. */
@@ -146,15 +175,8 @@ async function webOf({ env, signal }: CliContext): Promise<Web> {
   return new Web({ proxyFor, roots: () => trustedRoots(env) });
 }
 
-function suppliesFor(from: {
-  readonly options: BuildVerbOptions;
-  readonly layout: Layout;
-  readonly context: CliContext;
-  readonly web: Web;
-  readonly view: ProgressView;
-  readonly say: (line: string) => void;
-}): SupplyOptions {
-  const { options, layout, context, web, view, say } = from;
+async function suppliesFor({ options, layout, context, reporter }: Call): Promise<SupplyOptions> {
+  const web = await webOf(context);
   const mirror = findMirror(options.mirror);
   const security = findSecurityMirror(options.securityMirror, mirror);
   return {
@@ -166,26 +188,21 @@ function suppliesFor(from: {
     clock: context.clock,
     signal: context.signal,
     web,
-    onPatience: say,
-    onProgress: (progress) => view.show(progress),
-    onWarning: (line) => {
-      view.end();
-      context.err(`Warning: ${line}`);
-    },
-    onWaiting: () => say(waitingForFetch),
+    onPatience: (line) => reporter.say(line),
+    onProgress: (progress) => reporter.show(progress),
+    onWarning: (line) => reporter.warn(line),
+    onWaiting: () => reporter.say(waitingForFetch),
   };
 }
 
-async function renew(
-  target: string,
-  places: LockPaths,
-  supplies: SupplyOptions,
-  say: (line: string) => void,
-): Promise<Lock> {
+/** Puts a new lock in the place of the one that is to be renewed, and says what has changed. */
+async function renew(call: Call, supplies: SupplyOptions): Promise<void> {
+  const { options, layout, context, places, reporter } = call;
+  const target = options.update === 'own' ? lockToRenew(places, context.assets) : places.updated;
   // A lock that is missing or broken is what an update is to mend.
   const previous = usable(places.own) && currentLock(places, recipe);
   const next = await freshLock(recipe, await findSquashfsTool(supplies), previous, supplies);
   writeLock(target, next);
-  for (const line of describeRenewal(previous, next)) say(line);
-  return next;
+  for (const line of describeRenewal(previous, next)) reporter.say(line);
+  writeNews(layout, next, context.clock.now());
 }

@@ -9,11 +9,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { Exit, Failed } from '../system/failure.ts';
+import { Failed } from '../system/failure.ts';
 import { makeDirectory } from '../system/files/files.ts';
-import { bundleAt, checkBootImage, readManifest, type Manifest } from '../vm/boot-image.ts';
-import { describeShortfall, shortfalls } from '../vm/floors.ts';
+import {
+  bundleAt,
+  checkBootImage,
+  readManifest,
+  type BootImage,
+  type Manifest,
+} from '../vm/boot-image.ts';
 import { assemble } from './tree/assemble.ts';
+import { checkFloors, checkRequested, otherTool, sameTool } from './check-lock.ts';
 import { inputsOf, sha256, type Inputs } from './inputs.ts';
 import { newestIndex, type Lock } from './image-lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
@@ -41,7 +47,7 @@ export interface Built {
 
 /** Makes the image, unless the same inputs made the one that is there. What was there stays until the new one is whole. */
 export async function buildImage(options: BuildOptions): Promise<Built> {
-  const { arch, lock, prefix, onStep, onWarning, signal } = options;
+  const { arch, lock, prefix, onStep, onWarning } = options;
   checkRequested(options);
   checkFloors(options);
   const tool = await findSquashfsTool(options);
@@ -53,25 +59,44 @@ export async function buildImage(options: BuildOptions): Promise<Built> {
   onStep(unpacking(supplied.packages.length));
   const scratch = scratchBeside(prefix, options.clock.now());
   try {
-    const { kernel, kernelVersion, initrd } = await assemble({
-      ...options,
-      packages: supplied.packages,
-      downloads: options.directory,
-      time: newestIndex(supplied.suites),
-      scratch,
-    });
-    const made = bundleAt(join(scratch, 'new'));
-    writeFileSync(made.kernel, kernel);
-    writeFileSync(made.initrd, initrd);
-    writeFileSync(made.cmdline, `${options.recipe.cmdline(arch)}\n`);
-    const manifest = manifestOf(made.prefix, { options, inputs, tool, supplied, kernelVersion });
-    writeFileSync(made.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
-    signal?.throwIfAborted();
-    await options.alone(() => putInPlace(made.prefix, prefix));
+    const made = join(scratch, 'new');
+    const manifest = await makeFiles(made, { options, inputs, tool, supplied, scratch });
+    options.signal?.throwIfAborted();
+    await options.alone(() => putInPlace(made, prefix));
     return { manifest, fresh: true };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** What an image is made with. */
+interface Making {
+  readonly options: BuildOptions;
+  readonly inputs: Inputs;
+  readonly tool: SquashfsTool;
+  readonly supplied: Supply;
+}
+
+/** Writes the four files of an image at a prefix of its own; what its manifest says. */
+async function makeFiles(
+  prefix: string,
+  { scratch, ...making }: Making & { readonly scratch: string },
+): Promise<Manifest> {
+  const { options, supplied } = making;
+  const { kernel, kernelVersion, initrd } = await assemble({
+    ...options,
+    packages: supplied.packages,
+    downloads: options.directory,
+    time: newestIndex(supplied.suites),
+    scratch,
+  });
+  const made = bundleAt(prefix);
+  writeFileSync(made.kernel, kernel);
+  writeFileSync(made.initrd, initrd);
+  writeFileSync(made.cmdline, `${options.recipe.cmdline(options.arch)}\n`);
+  const manifest = manifestOf(made, making, kernelVersion);
+  writeFileSync(made.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
+  return manifest;
 }
 
 /** A new directory on the same disk; those that killed builds left there are removed. */
@@ -101,30 +126,27 @@ function upToDate(prefix: string, inputs: Inputs): Manifest | undefined {
   }
 }
 
+/** What the files were made from, and what they hold: they are read back, as they are on the disk. */
 function manifestOf(
-  prefix: string,
-  made: {
-    readonly options: BuildOptions;
-    readonly inputs: Inputs;
-    readonly tool: SquashfsTool;
-    readonly supplied: Supply;
-    readonly kernelVersion: string;
-  },
+  { kernel, initrd, cmdline }: BootImage,
+  { options, inputs, tool, supplied }: Making,
+  kernelVersion: string,
 ): Manifest {
-  const { kernel, initrd, cmdline } = bundleAt(prefix);
+  const { arch, lock } = options;
+  const { suites, packages } = supplied;
   const file = (path: string) => {
     const data = readFileSync(path);
     return { sha256: sha256(data), size: data.length };
   };
   return {
-    arch: made.options.arch,
-    kernelVersion: made.kernelVersion,
-    inputs: made.inputs,
-    suite: made.options.lock.suites[0]?.codename ?? '',
-    indexDate: newestIndex(made.supplied.suites).toISOString(),
-    suites: [...made.supplied.suites],
-    squashfs: { ...made.tool, options: [...made.tool.options] },
-    packages: Object.fromEntries(made.supplied.packages.map((each) => [each.name, each.version])),
+    arch,
+    kernelVersion,
+    inputs,
+    suite: lock.suites[0]?.codename ?? '',
+    indexDate: newestIndex(suites).toISOString(),
+    suites: [...suites],
+    squashfs: { ...tool, options: [...tool.options] },
+    packages: Object.fromEntries(packages.map(({ name, version }) => [name, version])),
     files: { kernel: file(kernel), initrd: file(initrd), cmdline: file(cmdline) },
   };
 }
@@ -137,48 +159,6 @@ function putInPlace(from: string, to: string): void {
     renameSync(made[part], place[part]);
 }
 
-export function checkRequested({
-  lock,
-  arch,
-  recipe,
-}: Pick<BuildOptions, 'lock' | 'arch' | 'recipe'>): void {
-  const asked = (names: readonly string[]) => [...names].sort().join(' ');
-  const same =
-    asked(lock.architectures[arch].requested) === asked(recipe.packages(arch)) &&
-    asked(lock.without) === asked(recipe.without);
-  if (!same)
-    throw new Failed({
-      kind: 'lock-stale',
-      message: 'The image lock was made for a different set of packages.',
-      hint: 'Update it: linuxkit-builder image build --update',
-      exit: Exit.config,
-    });
-}
-
-/** What the lock names is what an image is made of, or newer. */
-export function checkFloors({
-  lock,
-  arch,
-  recipe,
-}: Pick<BuildOptions, 'lock' | 'arch' | 'recipe'>): void {
-  const { packages } = lock.architectures[arch];
-  const versions = Object.fromEntries(packages.map(({ name, version }) => [name, version]));
-  const short = shortfalls(versions, recipe.floors(arch));
-  if (short.length === 0) return;
-  throw new Failed({
-    kind: 'lock-below-floor',
-    message: `Cannot build an image from this lock: ${short.map(describeShortfall).join('; ')}.`,
-    hint: 'Update it: linuxkit-builder image build --update',
-    exit: Exit.config,
-  });
-}
-
-const sameTool = (a: SquashfsTool, b: SquashfsTool): boolean =>
-  JSON.stringify([a.tool, a.version, a.options]) === JSON.stringify([b.tool, b.version, b.options]);
-
 /** A step of a build, for people. */
 export const unpacking = (packages: number): string =>
   `Unpacking ${packages} packages and building the root file system`;
-
-export const otherTool = (here: SquashfsTool, locked: SquashfsTool): string =>
-  `The root file system is built by ${here.tool} ${here.version}, but the lock was made with ${locked.tool} ${locked.version}. The image works the same, but is not byte-identical.`;

@@ -99,20 +99,26 @@ export function examine(wanted: WantedFile): Examined {
     return isDeclared(wanted) ? { kind: 'declared' } : { kind: 'in-store', target: owner };
   if (wanted.leavesLinks === true && linkOf(wanted.path) !== undefined)
     return isDeclared(wanted) ? { kind: 'declared' } : { kind: 'link', target };
-  let before: FileChange['before'];
-  try {
-    const stats = statSync(wanted.path);
-    if (!stats.isFile()) throw new Failed(notOrdinary(wanted.path));
-    before = { bytes: readFileSync(wanted.path), standing: standingOf(stats) };
-  } catch (error) {
-    if (errorCode(error) === 'EACCES') return { kind: 'hidden' };
-    // What is a part of its path is no directory, say, or a link that leads to itself.
-    if (errorCode(error) !== 'ENOENT') throw asFailed(wanted.path, error);
-  }
+  const before = readBefore(wanted.path);
+  if (before === 'hidden') return { kind: 'hidden' };
   const change = changeOf(wanted, before);
   return before === undefined || differs(change, before)
     ? { kind: 'change', change }
     : { kind: 'right', standing: before.standing };
+}
+
+/** What is there now; undefined where nothing is, `hidden` where we may not read it. */
+function readBefore(path: string): FileChange['before'] | 'hidden' {
+  try {
+    const stats = statSync(path);
+    if (!stats.isFile()) throw new Failed(notOrdinary(path));
+    return { bytes: readFileSync(path), standing: standingOf(stats) };
+  } catch (error) {
+    if (errorCode(error) === 'EACCES') return 'hidden';
+    if (errorCode(error) === 'ENOENT') return undefined;
+    // What is a part of its path is no directory, say, or a link that leads to itself.
+    throw asFailed(path, error);
+  }
 }
 
 const notOrdinary = (path: string): Failure => ({

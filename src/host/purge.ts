@@ -34,47 +34,58 @@ export function diskLoss({ disk }: Pick<Layout, 'disk'>): string | undefined {
 
 /** Deletes what is ours; the names of what is left, which is not. */
 export function purge(layout: Layout): string[] {
-  const { root, keys, downloads, images, gcRoots, state } = layout;
-  const files = [
-    layout.config,
-    layout.disk,
-    layout.diskRecord,
-    layout.imageLock,
-    layout.vmLock,
-    layout.example,
-    layout.machines,
-    layout.sshConfig,
-    layout.receipts,
-    layout.rootRequest,
-    join(root, '.size'),
-  ];
+  const { root, state } = layout;
   if (!mayBeOurs(layout)) return namesIfThere(root);
-  for (const path of files) rmSync(path, { force: true });
-  const written = files.filter((path) => path !== layout.disk).map((path) => basename(path));
+  const files = ownFiles(layout);
+  for (const path of [...files, layout.disk]) rmSync(path, { force: true });
+  // Not the disk's: it is never written whole, so that a name like its with digits behind is somebody's copy.
+  const written = files.map((path) => basename(path));
   for (const name of namesIfThere(root))
     if (written.includes(fileOfUnfinished(name) ?? '')) rmSync(join(root, name));
   if (!isLink(state)) rmSync(state, { recursive: true, force: true });
-  // Names that others use too: only what is certainly ours goes.
-  for (const name of ownNames(keys))
-    if (isKey(fileOfUnfinished(name) ?? name)) rmSync(join(keys, name), { recursive: true });
-  for (const name of ownNames(downloads))
-    // Packages by their hash, and the lock of whoever fetches them.
-    if (/^([0-9a-f]{64}(\.partial)?|downloading\.(lock|kernel))$/.test(name))
-      rmSync(join(downloads, name), { recursive: true });
-  for (const name of ownNames(images))
-    if (isImage(join(images, name))) rmSync(join(images, name), { recursive: true });
-  for (const name of ownNames(gcRoots))
-    if (isGcRoot(join(gcRoots, name))) rmSync(join(gcRoots, name));
-  for (const directory of [keys, downloads, images, gcRoots]) removeIfEmpty(directory);
+  for (const { directory, isOurs, recursive } of sharedFolders(layout)) {
+    for (const path of pathsIn(directory).filter(isOurs)) rmSync(path, { recursive });
+    removeIfEmpty(directory);
+  }
   // It says that the rest is ours, so it goes last.
   rmSync(layout.mark, { force: true });
   removeIfEmpty(root);
   return namesIfThere(root);
 }
 
+/** Directly below the root, under names that nobody else uses; without the disk. */
+const ownFiles = (layout: Layout): readonly string[] => [
+  layout.config,
+  layout.diskRecord,
+  layout.imageLock,
+  layout.vmLock,
+  layout.example,
+  layout.machines,
+  layout.sshConfig,
+  layout.receipts,
+  layout.rootRequest,
+  join(layout.root, '.size'),
+];
+
+/** Names that others use too: only what is certainly ours goes from them. */
+const sharedFolders = ({ keys, downloads, images, gcRoots }: Layout) =>
+  [
+    { directory: keys, isOurs: isKey, recursive: true },
+    { directory: downloads, isOurs: isDownload, recursive: true },
+    { directory: images, isOurs: isImage, recursive: true },
+    // Links alone: what one leads to is Nix's.
+    { directory: gcRoots, isOurs: isGcRoot, recursive: false },
+  ] as const;
+
 /** What configure makes there, also where it was killed before it had the name. */
-const isKey = (name: string): boolean =>
-  /^((client|root|host)_ed25519(\.pub)?|known_hosts|\.unfinished-\w{6})$/.test(name);
+function isKey(path: string): boolean {
+  const name = fileOfUnfinished(basename(path)) ?? basename(path);
+  return /^((client|root|host)_ed25519(\.pub)?|known_hosts|\.unfinished-\w{6})$/.test(name);
+}
+
+/** Packages by their hash, and the lock of whoever fetches them. */
+const isDownload = (path: string): boolean =>
+  /^([0-9a-f]{64}(\.partial)?|downloading\.(lock|kernel))$/.test(basename(path));
 
 const isLink = (path: string): boolean =>
   lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
@@ -93,8 +104,8 @@ const isImageFile = (name: string): boolean =>
   /-(kernel|initrd\.img|cmdline|manifest\.json)(\.new)?$|^root\.squashfs$/.test(name);
 
 /** What a link leads to is somebody's, whatever it holds. */
-const ownNames = (directory: string): string[] =>
-  isLink(directory) ? [] : namesIfThere(directory);
+const pathsIn = (directory: string): string[] =>
+  isLink(directory) ? [] : namesIfThere(directory).map((name) => join(directory, name));
 
 function removeIfEmpty(directory: string): void {
   try {

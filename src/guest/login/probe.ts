@@ -14,12 +14,14 @@ import { sshArgv } from './ssh-argv.ts';
 import { notYet, sshHint } from './ssh-words.ts';
 import { openForward } from './one-shot-forward.ts';
 
-interface NotReady {
-  readonly ok: false;
+interface Words {
   /** What to do about it, or what it probably is. */
   readonly hint: string;
   /** What was seen, in one line. */
   readonly detail: string;
+}
+interface NotReady extends Words {
+  readonly ok: false;
 }
 
 /** What a probe found: ready, or the first requirement that does not hold. */
@@ -95,48 +97,46 @@ async function converse(
   return Promise.race([answered, ended]);
 }
 
+/** Each requirement rests on the one before it: a login, a nix daemon that answers, a clock that builds can go by. */
 export function judge(
   answer: Answer,
   end: End,
   { timeoutMs, tookMs }: { readonly timeoutMs: number; readonly tookMs: number },
 ): Probe {
+  const { nix } = answer;
   const offset = answer.clockOffsetMs();
   const said =
     end === 'answered' ? { detail: answer.describe(), hint: sshHint('') } : wordsOf(end, timeoutMs);
-  if (offset === undefined) {
-    const { detail, hint } = answer.isGarbled
-      ? {
-          detail: answer.describe(),
-          hint: "The guest's login shell prints something of its own, which Nix cannot handle. Rebuild the image: linuxkit-builder image build. In an image of your own, change that shell's start-up files.",
-        }
-      : said;
-    return { ok: false, requirement: 'ssh', detail, hint };
-  }
-  const { nix } = answer;
-  if (nix.kind !== 'answered')
-    return {
-      ok: false,
-      requirement: 'nix',
-      detail: nix.kind === 'refused' ? nix.why : said.detail,
-      hint: 'The login works, but nix-daemon does not answer. See its output: linuxkit-builder console',
-    };
-  if (Math.abs(offset) > maxClockOffsetMs)
-    return {
-      ok: false,
-      requirement: 'clock',
-      clockOffsetMs: offset,
-      detail: `the guest's clock is ${(Math.abs(offset) / 1000).toFixed(1)} s ${offset > 0 ? 'ahead' : 'behind'}`,
-      hint: 'The guest agent sets it. A restart sets it too: linuxkit-builder restart',
-    };
+  if (offset === undefined)
+    return { ok: false, requirement: 'ssh', ...(answer.isGarbled ? garbled(answer) : said) };
+  if (nix.kind !== 'answered') return noNix(nix.kind === 'refused' ? nix.why : said.detail);
+  if (Math.abs(offset) > maxClockOffsetMs) return wrongClock(offset);
   const nixVersion = nix.version === undefined ? {} : { nixVersion: nix.version };
   return { ok: true, clockOffsetMs: offset, tookMs, ...nixVersion };
 }
 
+const garbled = (answer: Answer): Words => ({
+  detail: answer.describe(),
+  hint: "The guest's login shell prints something of its own, which Nix cannot handle. Rebuild the image: linuxkit-builder image build. In an image of your own, change that shell's start-up files.",
+});
+
+const noNix = (detail: string): Probe => ({
+  ok: false,
+  requirement: 'nix',
+  detail,
+  hint: 'The login works, but nix-daemon does not answer. See its output: linuxkit-builder console',
+});
+
+const wrongClock = (offsetMs: number): Probe => ({
+  ok: false,
+  requirement: 'clock',
+  clockOffsetMs: offsetMs,
+  detail: `the guest's clock is ${(Math.abs(offsetMs) / 1000).toFixed(1)} s ${offsetMs > 0 ? 'ahead' : 'behind'}`,
+  hint: 'The guest agent sets it. A restart sets it too: linuxkit-builder restart',
+});
+
 /** What became of an ssh that brought no answer. Only its own words say more than that. */
-function wordsOf(
-  end: 'late' | CommandResult,
-  timeoutMs: number,
-): { readonly detail: string; readonly hint: string } {
+function wordsOf(end: 'late' | CommandResult, timeoutMs: number): Words {
   if (end === 'late') return { detail: `no answer within ${timeoutMs / 1000} s`, hint: notYet };
   // They may be the guest's: what its login says on its stderr comes here too.
   const last = quoted(end.stderr.trim().split(/\r?\n/).at(-1));

@@ -31,8 +31,7 @@ export type Address =
 export function dial(address: Address, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(reasonOf(signal));
-    const { hello, answer } = address.kind === 'unix' ? address : noGreeting;
-    const where = address.kind === 'unix' ? { path: address.path } : withoutKind(address);
+    const { where, hello, answer } = wayTo(address);
     const socket = connect({ ...where, allowHalfOpen: true, noDelay: true });
     let got = Buffer.alloc(0);
     const settle = (error?: Error) => {
@@ -58,12 +57,11 @@ export function dial(address: Address, signal: AbortSignal): Promise<Socket> {
     };
     const onData = (chunk: Buffer) => {
       got = Buffer.concat([got, chunk]);
-      const head = got.subarray(0, answer.length).toString('latin1');
-      if (!answer.startsWith(head))
-        return settle(new Error(`it answers ${plainText(JSON.stringify(head))}`));
-      if (got.length < answer.length) return;
+      const { head, isAnswer, rest } = compare(got, answer);
+      if (!isAnswer) return settle(new Error(`it answers ${plainText(JSON.stringify(head))}`));
+      if (rest === undefined) return;
       settle();
-      if (got.length > answer.length) socket.unshift(got.subarray(answer.length));
+      if (rest.length > 0) socket.unshift(rest);
     };
     signal.addEventListener('abort', onAbort, { once: true });
     socket.on('connect', onConnect).on('end', onEnd).on('error', settle);
@@ -72,5 +70,15 @@ export function dial(address: Address, signal: AbortSignal): Promise<Socket> {
   });
 }
 
-const noGreeting = { hello: '', answer: '' };
-const withoutKind = ({ host, port }: Extract<Address, { kind: 'tcp' }>) => ({ host, port });
+/** What is connected to, what is said, and what must come back. A port wants no greeting. */
+const wayTo = (address: Address) =>
+  address.kind === 'unix'
+    ? { where: { path: address.path }, hello: address.hello, answer: address.answer }
+    : { where: { host: address.host, port: address.port }, hello: '', answer: '' };
+
+/** What came so far beside the answer that is awaited: its head, whether that can still be it, and, once it is whole, what came behind it. */
+function compare(got: Buffer, answer: string) {
+  const head = got.subarray(0, answer.length).toString('latin1');
+  const rest = got.length < answer.length ? undefined : got.subarray(answer.length);
+  return { head, isAnswer: answer.startsWith(head), rest };
+}

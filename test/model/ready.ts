@@ -16,7 +16,14 @@ export async function readyIn(
     log = silent,
     config = world.config,
     first = { type: 'start' },
-  }: { isOurs?: () => boolean; log?: Log; config?: Config; first?: Event } = {},
+    stages,
+  }: {
+    isOurs?: () => boolean;
+    log?: Log;
+    config?: Config;
+    first?: Event;
+    stages?: readonly string[];
+  } = {},
 ) {
   const { layout, clock } = world;
   const daemon = identify(process.pid);
@@ -46,7 +53,7 @@ export async function readyIn(
   };
   const getReady = async () => {
     await until('booting');
-    world.boot();
+    world.boot(stages);
     await until('ready');
   };
   supervisor.dispatch(first);

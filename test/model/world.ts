@@ -122,8 +122,8 @@ export class World implements AsyncDisposable {
     this.hangUp();
   }
 
-  /** The guest formats its disk where it is blank, and boots. */
-  boot(): void {
+  /** The guest formats its disk where it is blank, and boots. Its agent may come later. */
+  boot(stages: readonly string[] = ['init', 'agent', 'nix', 'sshd']): void {
     const fd = openSync(this.layout.disk, 'r+');
     const superblock = Buffer.alloc(1024);
     superblock.writeUInt16LE(0xef53, 0x38);
@@ -131,8 +131,7 @@ export class World implements AsyncDisposable {
     writeSync(fd, superblock, 0, superblock.length, 1024);
     closeSync(fd);
     this.tick();
-    for (const stage of ['init', 'agent', 'nix', 'sshd'])
-      this.say(`linuxkit-builder: stage=${stage} uptime=1`);
+    for (const stage of stages) this.say(`linuxkit-builder: stage=${stage} uptime=1`);
   }
 
   /** The guest writes to its console. */

@@ -13,10 +13,14 @@ import type { Event } from '../../src/supervisor/lifecycle/state.ts';
 const idle = { after: '1 min', how: 'stop', onBattery: 'same', onLowMemory: 'same' } as const;
 
 /** A supervisor with a guest that goes after a minute, and its door on a port that stays. */
-async function rig(world: World, first?: Event) {
+async function rig(world: World, first?: Event, stages?: readonly string[]) {
   const port = await freePort();
   const config = { ...world.config, port, idle };
-  const ready = await readyIn(world, { config, ...(first && { first }) });
+  const ready = await readyIn(world, {
+    config,
+    ...(first && { first }),
+    ...(stages && { stages }),
+  });
   /** Turns of the real event loop, until it is so. */
   const seen = (isSo: () => boolean) => until(() => (void world.clock.advance(0), isSo()));
   return { ...ready, port, seen, doorControl: ready.supervisor.doorControl };
@@ -142,6 +146,25 @@ test('goes and comes when it is told to, and not while a client waits', async ()
   supervisor.dispatch({ type: 'stop' });
   expect(supervisor.status().phase).toBe('stopped');
   expect(await supervisor.left).toBeUndefined();
+});
+
+// Behaviour 194: Right after a boot `suspend` waits up to 15 s for the guest to say whether builds are running. A guest that does not say
+// keeps running, unless `--force` is used, and `suspend` fails.
+test('does not suspend a guest whose agent has not started', async () => {
+  await using world = await World.make();
+  const {
+    supervisor,
+    phases,
+    until: reaches,
+  } = await rig(world, { type: 'start' }, ['init', 'nix', 'sshd']);
+  Object.defineProperty(supervisor.onDemand.suspending, 'keeps', { value: true });
+  expect(await supervisor.suspend()).toEqual({ goes: false, isSilent: true });
+  expect(phases.at(-1)).toBe('ready');
+  expect(await supervisor.suspend(true)).toEqual({ goes: true });
+  // There is nothing to suspend it into here.
+  await reaches('away');
+  supervisor.dispatch({ type: 'stop' });
+  await reaches('stopped');
 });
 
 // Behaviour 74: A daemon that has given up tries again for a build that arrives a minute later. After each further failure

@@ -1,7 +1,7 @@
 /** `suspend`, `resume`: the guest goes until it is needed, and comes back before that. */
 import type { Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
-import type { Busy } from '../../supervisor/daemon/control.ts';
+import type { Answers, Busy } from '../../supervisor/daemon/control.ts';
 import { noDaemon } from '../../supervisor/daemon/no-daemon.ts';
 import type { Status } from '../../supervisor/status/status-schema.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
@@ -68,17 +68,35 @@ async function send(
   { force = false }: Pick<SuspendOptions, 'force'>,
   context: CliContext,
 ): Promise<void> {
-  const { ask, forced } = await import('../../supervisor/daemon/control.ts');
-  const { clock, signal } = context;
-  const more = force ? forced : {};
-  const { goes, inUse } = await ask(layout, 'suspend', clock, signal, more);
+  const { goes, inUse, isSilent } = await answerTo(layout, force, context);
   if (goes === true) return;
+  if (isSilent === true) throw new Failed(guestDoesNotSay);
   if (inUse === undefined) throw new Failed(buildCame);
   const isAsked = process.stdin.isTTY && context.isTTY;
   const { isYes } = await import('../../command/ask.ts');
   if (!isAsked || !(await isYes(suspendAnyway(inUse), context)))
     throw new Failed(somebodyIsIn(describeBusy(inUse)));
   await send(layout, { force: true }, context);
+}
+
+/** The agent of our own guest starts within 5 s after nix-daemon; on a busy machine it takes longer. */
+const agentMs = 15_000;
+
+/** The daemon's answer. A guest that has only just booted is asked again until its agent has started. */
+async function answerTo(
+  layout: Layout,
+  force: boolean,
+  { clock, signal }: CliContext,
+): Promise<Partial<Answers['suspend']>> {
+  const { ask, forced } = await import('../../supervisor/daemon/control.ts');
+  const { until } = await import('../../system/time/wait.ts');
+  let answer: Partial<Answers['suspend']> = {};
+  const says = async () => {
+    answer = await ask(layout, 'suspend', clock, signal, force ? forced : {});
+    return answer.isSilent !== true;
+  };
+  await until(says, { clock, signal, everyMs: 250, timeoutMs: agentMs });
+  return answer;
 }
 
 export const suspendAnyway = (inUse: Busy): string =>
@@ -157,6 +175,13 @@ const somebodyIsIn = (who: string): Failure => ({
   hint: 'To wait until they are done: linuxkit-builder suspend. To interrupt them: linuxkit-builder suspend --now --force',
   exit: Exit.temporary,
 });
+
+const guestDoesNotSay: Failure = {
+  kind: 'guest-not-ready',
+  message: 'The guest does not say whether builds are running in it, so it keeps running.',
+  hint: 'Its agent is not running, or does not answer: see linuxkit-builder status. To stop the guest anyway: linuxkit-builder suspend --now --force',
+  exit: Exit.temporary,
+};
 
 const buildCame: Failure = {
   kind: 'guest-wanted',

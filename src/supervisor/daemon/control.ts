@@ -34,8 +34,15 @@ export interface Answers {
   readonly refuse: Counts;
   readonly admit: Nothing;
   readonly restart: Nothing;
-  /** Whether the guest goes: not while a client waits for it, nor, unless that is {@link forced}, while somebody is in it. */
-  readonly suspend: { readonly goes: boolean; readonly inUse?: Busy };
+  /**
+   * Whether the guest goes: not while a client waits for it, nor, unless that is {@link forced}, while somebody is in it, or while it does
+   * not say whether somebody is, as before its agent has started.
+   */
+  readonly suspend: {
+    readonly goes: boolean;
+    readonly inUse?: Busy;
+    readonly isSilent?: true;
+  };
   readonly resume: { readonly was: 'away' | 'there' };
   /** How the collection of old store paths went; it takes as long as it takes. */
   readonly gc: Collected;

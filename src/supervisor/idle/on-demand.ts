@@ -92,7 +92,7 @@ export class OnDemand {
 
   /**
    * Sends the guest away until it is wanted: not where somebody waits at the door who wants it now, nor, unless that is forced, where
-   * somebody is in it.
+   * somebody is in it. A guest that does not say who is in it can be stopped, but not suspended: no file is made of one in use.
    */
   async suspend(isForced: boolean): Promise<Answers['suspend']> {
     const { doorControl } = this.#options;
@@ -101,6 +101,7 @@ export class OnDemand {
     if (doorControl().hasWaiting) return { goes: false };
     const inUse = { loggedIn: loggedIn + entering, builds };
     if (!isForced && inUse.loggedIn + (builds ?? 0) > 0) return { goes: false, inUse };
+    if (builds === undefined && this.suspending.keeps) return { goes: false, isSilent: true };
     this.#rest({ type: 'asked', ...(isForced && { isForced: true as const }) });
     return { goes: true };
   }

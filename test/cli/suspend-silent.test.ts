@@ -1,0 +1,72 @@
+/** `suspend` where the guest does not say at once whether somebody is in it. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { suspendVerb } from '../../src/cli/guest/suspend-commands.ts';
+import type { CliContext } from '../../src/command/context.ts';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { openControl } from '../../src/supervisor/daemon/control.ts';
+import { silent } from '../../src/system/log.ts';
+import { calm } from '../fakes/commands.ts';
+import { HastyClock, ready } from '../messages/command-rig.ts';
+
+const away = { ...ready, phase: 'away', away: { guest: 'suspended', why: 'asked' } } as const;
+
+let layout: Layout;
+beforeEach(() => {
+  layout = layoutOf(mkdtempSync(join(tmpdir(), 'silent-')));
+  mkdirSync(layout.state, { mode: 0o700 });
+});
+afterEach(() => rmSync(layout.root, { recursive: true }));
+
+/** Asks a daemon whose guest says nothing to so many questions; how many there were, and what became of it. */
+async function suspend(silentFor: number): Promise<{ asked: number; lines: string[] }> {
+  let asked = 0;
+  const control = await openControl(
+    layout,
+    {
+      ...calm,
+      suspend: () => (++asked > silentFor ? { goes: true } : { goes: false, isSilent: true }),
+      status: () => (asked > silentFor ? away : ready),
+    },
+    silent,
+  );
+  const lines: string[] = [];
+  const nothing = () => undefined;
+  const context: CliContext = {
+    env: {},
+    home: '/nonexistent',
+    assets: '/nonexistent',
+    isTTY: false,
+    clock: new HastyClock(),
+    out: (line) => void lines.push(line),
+    err: nothing,
+    onStopSignal: nothing,
+    exit: nothing,
+    signal: new AbortController().signal,
+  };
+  try {
+    const program = new Command().exitOverride();
+    suspendVerb(program, context);
+    await program.parseAsync(['suspend', '--now', '-d', layout.root], { from: 'user' });
+    return { asked, lines };
+  } finally {
+    control.close();
+  }
+}
+
+// Behaviour 194: Right after a boot `suspend` waits up to 15 s for the guest to say whether builds are running. A guest that does not say
+// keeps running, unless `--force` is used, and `suspend` fails.
+test('asks until the guest says', async () => {
+  const { asked, lines } = await suspend(10);
+  expect(asked).toBe(11);
+  expect(lines).toHaveLength(1);
+});
+
+test('fails where it never says', async () => {
+  await expect(suspend(Infinity)).rejects.toMatchObject({
+    failure: { kind: 'guest-not-ready', exit: 75 },
+  });
+});

@@ -21,7 +21,7 @@ export interface Abilities {
   readonly forwardsUnix: boolean;
   /** Memory that its guest has freed goes back to this host while the guest runs. Absent: it does not, or it was not asked. */
   readonly reportsFreePages?: boolean;
-  /** The machine to take in the place of the usual one, which this build has not. */
+  /** The machine to take in the place of the one that every build for PCs used to have. */
   readonly machine?: 'q35';
   /** The first number of its version; absent where it does not say. */
   readonly major?: number;

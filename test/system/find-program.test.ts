@@ -36,8 +36,8 @@ test.each([
   expect(foundWith(path, 'gvproxy')).toBe(path);
 });
 
-// Behaviour 43: Red Hat's QEMU, which is on no PATH, is found for a guest of the host's own architecture. If it has
-// only the newer PC machine type, the guest gets that one.
+// Behaviour 43: Red Hat's QEMU, which is on no PATH, is found for a guest of the host's own architecture. A guest gets the
+// newer PC machine type, and the older one only if QEMU has no other.
 test("Red Hat's QEMU, for a guest of the host's own kind", needs('mounts'), () => {
   const [own, other] =
     process.arch === 'arm64'

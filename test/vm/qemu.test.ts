@@ -157,49 +157,54 @@ test('a QEMU is kept in its sandbox and forwards a socket, where it can', async 
   const forwardsUnix = takesSocket(program);
   // Since QEMU 5.1; macOS keeps what is given back.
   const can = { sandbox: isLinux, forwardsUnix, reportsFreePages: isLinux };
-  expect(await qemuAbilities(program, signal)).toEqual({ ...can, major });
+  expect(await qemuAbilities(program, signal)).toEqual({ ...can, major, machine: 'q35' });
   const found = await qemuAbilities('/bin/false', signal);
   expect(found).toEqual({ ...unable, reportsFreePages: false });
 });
 
-// Behaviour 43: Red Hat's QEMU, which is on no PATH, is found for a guest of the host's own architecture. If it has
-// only the newer PC machine type, the guest gets that one.
-test("a QEMU without the older PC, as Red Hat's, has the newer one, in a trial too", async () => {
-  const { signal } = new AbortController();
-  const dir = mkdtempSync(join(tmpdir(), 'kvm-'));
-  try {
-    const program = join(dir, 'qemu-kvm');
-    const real = findProgram('qemu-system-x86_64');
-    // What has to do with the older one is taken out of what the real one says, and refused.
-    const script = `#!/bin/sh
-case " $* " in *' -machine pc '*) echo "qemu-kvm: unsupported machine type 'pc'" >&2; exit 1 ;; esac
-case " $* " in *' -qmp stdio '*) '${real}' "$@" | sed -u 's/"alias": "pc"/"alias": "no-pc"/' ;; *) exec '${real}' "$@" ;; esac
+// Behaviour 43: Red Hat's QEMU, which is on no PATH, is found for a guest of the host's own architecture. A guest gets the
+// newer PC machine type, and the older one only if QEMU has no other.
+test.each([
+  ['q35', 'pc'],
+  ['pc', 'q35'],
+] as const)(
+  'a guest gets the machine %s of a QEMU without %s, in a trial too',
+  async (machine, no) => {
+    const { signal } = new AbortController();
+    const dir = mkdtempSync(join(tmpdir(), 'kvm-'));
+    try {
+      const program = join(dir, 'qemu-kvm');
+      const real = findProgram('qemu-system-x86_64');
+      // What has to do with the other one is taken out of what the real one says, and refused.
+      const script = `#!/bin/sh
+case " $* " in *' -machine ${no} '*) echo "qemu-kvm: unsupported machine type '${no}'" >&2; exit 1 ;; esac
+case " $* " in *' -qmp stdio '*) '${real}' "$@" | sed -u 's/"alias": "${no}"/"alias": "none"/' ;; *) exec '${real}' "$@" ;; esac
 `;
-    writeFileSync(program, script, { mode: 0o755 });
-    const abilities = await qemuAbilities(program, signal);
-    expect(abilities.machine).toBe('q35');
-    const input = {
-      config,
-      layout: layoutOf(dir),
-      bundle: bundleAt(join(dir, 'b')),
-      cmdline: 'quiet',
-      program,
-      accelerator: 'tcg' as const,
-      network: userNetwork,
-      uuid: '',
-      abilities,
-    };
-    for (const { argv } of [qemuPlan(input), trialPlan(input)]) {
-      const at = argv.indexOf('-machine');
-      expect(argv[at + 1]).toBe('q35');
+      writeFileSync(program, script, { mode: 0o755 });
+      const abilities = await qemuAbilities(program, signal);
+      const input = {
+        config,
+        layout: layoutOf(dir),
+        bundle: bundleAt(join(dir, 'b')),
+        cmdline: 'quiet',
+        program,
+        accelerator: 'tcg' as const,
+        network: userNetwork,
+        uuid: '',
+        abilities,
+      };
+      for (const { argv } of [qemuPlan(input), trialPlan(input)]) {
+        const at = argv.indexOf('-machine');
+        expect(argv[at + 1]).toBe(machine);
+      }
+      // Guests of arm64 have one machine everywhere.
+      const arm = qemuPlan({ ...input, config: { ...config, system: 'aarch64-linux' } }).argv;
+      expect(arm[arm.indexOf('-machine') + 1]).toMatch(/^virt,/);
+    } finally {
+      rmSync(dir, { recursive: true });
     }
-    // Guests of arm64 have one machine everywhere.
-    const arm = qemuPlan({ ...input, config: { ...config, system: 'aarch64-linux' } }).argv;
-    expect(arm[arm.indexOf('-machine') + 1]).toMatch(/^virt,/);
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
-});
+  },
+);
 
 /** Whether a QEMU begins with a socket forwarded, as it would for a guest. */
 function takesSocket(program: string): boolean {

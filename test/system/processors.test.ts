@@ -8,18 +8,26 @@ import {
   performanceCores,
 } from '../../src/system/host/processors.ts';
 
+const sysctl = (kinds: string | number, fast: string | number) =>
+  `hw.nperflevels: ${kinds}\nhw.perflevel0.physicalcpu: ${fast}\n`;
+
 test.each([
-  ['4\n', 4],
-  ['12', 12],
+  [sysctl(2, 4), 4],
+  [sysctl(3, 12), 12],
+  // One kind: an Intel Mac of four cores with eight threads; a Mac that is a VM.
+  [sysctl(1, 4), undefined],
+  // Before macOS 12, where sysctl says why on another stream.
   ['', undefined],
-  ['0\n', undefined],
-  ['-1', undefined],
+  ['hw.perflevel0.physicalcpu: 4\n', undefined],
+  ['hw.nperflevels: 2\n', undefined],
+  [sysctl(2, 0), undefined],
+  [sysctl(2, -1), undefined],
+  [sysctl(2, '4 4'), undefined],
   ['sysctl: unknown oid', undefined],
-  ['4 4', undefined],
 ])('%j is %s', (answer, count) => expect(coresIn(answer)).toBe(count));
 
 test('is asked on macOS alone', () => {
-  const ask = () => '6\n';
+  const ask = () => sysctl(2, 6);
   expect(performanceCores('darwin', ask)).toBe(6);
   expect(performanceCores('linux', ask)).toBeUndefined();
   if (process.platform !== 'darwin') expect(ownPerformanceCores()).toBeUndefined();

@@ -18,7 +18,7 @@ let dir = '';
 const at = (name: string) => join(dir, name);
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'smoke-'));
-  for (const name of ['bin', 'home', 'place']) mkdirSync(at(name));
+  for (const name of ['bin', 'home', 'place', 'theirs']) mkdirSync(at(name));
   for (const [name, text] of Object.entries(programs()))
     writeFileSync(at(`bin/${name}`), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   writeFileSync(at('sudo'), '');
@@ -37,7 +37,9 @@ const programs = () => ({
   launchctl: 'exit 1',
   sudo: `echo "$*" >>'${at('sudo')}'`,
   vfkit: 'echo vfkit version: v0.6.4',
+  // As Nix would, it keeps something where the environment says.
   node: `case $1 in -*) exec '${process.execPath}' "$@" ;; esac
+for folder in "\${XDG_CACHE_HOME:-$HOME}" "\${XDG_STATE_HOME:-$HOME}" "$TMPDIR"; do : >"$folder/kept"; done
 case " $* " in
 *' --dry-run '*)
     program=vfkit
@@ -65,6 +67,9 @@ function run(answer?: string): string {
   const env = {
     PATH: `${at('bin')}:/usr/bin:/bin`,
     HOME: at('home'),
+    XDG_CACHE_HOME: at('theirs'),
+    XDG_STATE_HOME: at('theirs'),
+    TMPDIR: at('theirs'),
     SMOKE_DIR: at('place'),
     LINUXKIT_TEST_IMAGE: at('image'),
   };
@@ -113,5 +118,5 @@ test('its report gives nobody away, and nothing stays', () => {
   expect(said).not.toMatch(/jane|Roe|\/Users|\/var\/folders|AAAAC3/i);
   expect(said).not.toContain(dir);
   expect(readdirSync(at('place'))).toEqual([]);
-  expect(readdirSync(at('home'))).toEqual([]);
+  for (const name of ['home', 'theirs']) expect(readdirSync(at(name))).toEqual([]);
 });

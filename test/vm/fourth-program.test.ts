@@ -5,16 +5,11 @@ import { expect, test } from 'vitest';
 import { vmProblems } from '../../src/config/combinations.ts';
 import { networksOf, vmPrograms } from '../../src/domain/vm-programs.ts';
 import { chooseNetwork } from '../../src/net/networks.ts';
-import { Staging } from '../../src/supervisor/start/staging.ts';
 import { planOf } from '../../src/supervisor/start/launch-plan.ts';
-import { Scope } from '../../src/supervisor/scope.ts';
-import { start } from '../../src/supervisor/start/start.ts';
-import { stop } from '../../src/supervisor/stop/stop.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
-import { silent } from '../../src/system/log.ts';
-import { Verdicts } from '../../src/domain/verdicts.ts';
 import { bundleAt } from '../../src/vm/boot-image.ts';
 import { fourth, fourthRow } from '../fakes/fourth-vm.ts';
+import { oneStart } from '../model/one-start.ts';
 import { World } from '../model/world.ts';
 
 const host = { arch: 'x64', platform: 'linux' } as const;
@@ -67,8 +62,6 @@ test('a network goes with it by its link, and the plan says how', async () => {
 test('it runs a guest, which is told by channel where it is reached, and ends it', async () => {
   await using world = await World.make();
   const { layout } = world;
-  // No setting can name it.
-  const config = { ...world.config, vm: 'qemu' } as const;
   const bin = join(dirname(layout.root), 'bin');
   writeFileSync(
     join(bin, 'fourth-vm'),
@@ -77,25 +70,8 @@ test('it runs a guest, which is told by channel where it is reached, and ends it
       mode: 0o755,
     },
   );
-  const isOurs = () => true;
-  const shared = { layout, clock: systemClock, log: silent };
-  const choice = { driver: fourth, why: 'It is tried.', rejected: [] };
-  const scope = new Scope(
-    { ...shared, config, choice },
-    { onEvent: () => undefined, onChange: () => undefined },
-  );
-  const { running, guest } = scope;
-  const { child } = await start(
-    {
-      ...shared,
-      bootFiles: new Staging({ ...shared, isOurs }),
-      verdicts: new Verdicts(layout.verdicts),
-      isClear: false,
-      isDoubtful: false,
-      afresh: false,
-    },
-    scope,
-  );
+  const { child, scope, end } = await oneStart(world, fourth);
+  const { guest } = scope;
   const seed = readFileSync(layout.initrd, 'latin1');
   expect(seed).toContain("AGENT='vsock'\nSSH='network'\n");
   expect(readFileSync(layout.pid('fourth'), 'utf8')).toBe(`${child.pid}\n`);
@@ -104,16 +80,5 @@ test('it runs a guest, which is told by channel where it is reached, and ends it
     await systemClock.sleep(2);
   }
   expect(guest.lastLines()).toEqual(['Linux version 6.1']);
-  scope.end();
-  await stop(running, {
-    ...shared,
-    isOurs,
-    agent: () => undefined,
-    listens: () => false,
-    frozen: false,
-    dead: true,
-    closeConsole: () => guest.closeConsole(isOurs),
-    now: AbortSignal.abort(),
-  });
-  expect(await child.ended).toMatchObject({ kind: 'signalled' });
+  expect(await end()).toMatchObject({ kind: 'signalled' });
 });

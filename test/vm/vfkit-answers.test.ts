@@ -13,11 +13,13 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { checkConfig } from '../../src/config/config.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { openConsole } from '../../src/guest/console/console.ts';
 import { gvproxy } from '../../src/net/gvproxy.ts';
 import { vmFailure } from '../../src/supervisor/start/children.ts';
 import { untilDiskIsFree } from '../../src/supervisor/disk/disk-free.ts';
@@ -25,6 +27,7 @@ import { MemoryWatch } from '../../src/supervisor/health/memory-watch.ts';
 import { stop } from '../../src/supervisor/stop/stop.ts';
 import { launch, type Child } from '../../src/system/process/child.ts';
 import { systemClock, type Clock } from '../../src/system/time/clock.ts';
+import { until } from '../../src/system/time/wait.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
 import { isLocked } from '../../src/system/lock/lock.ts';
 import { bundleAt } from '../../src/vm/boot-image.ts';
@@ -69,18 +72,19 @@ afterEach(async () => {
   peer = undefined;
   await vm?.stop(0);
   vm = undefined;
-  for (const path of [...vfkit.stale(layout), layout.gramSocket, layout.vmOutput])
+  const { gramSocket, vmOutput, consoleRing, consoleLog } = layout;
+  for (const path of [...vfkit.stale(layout), gramSocket, vmOutput, consoleRing, consoleLog])
     rmSync(path, { force: true });
 });
 afterAll(() => {
   if (dir !== '') rmSync(dir, { recursive: true, force: true });
 });
 
-/** Somebody behind the network's socket, or the file of somebody who is gone. */
+/** Somebody behind the network's socket, who says what comes first, or the file of somebody who is gone. */
 async function network(isAlive = true): Promise<void> {
   const script = `import socket,sys
 s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM); s.bind(sys.argv[1]); print("ready",flush=True)
-${isAlive ? 'sys.stdin.read()' : ''}`;
+${isAlive ? 'print(s.recv(99),flush=True); sys.stdin.read()' : ''}`;
   peer?.kill('SIGKILL');
   rmSync(layout.gramSocket, { force: true });
   peer = spawn('python3', ['-c', script, layout.gramSocket], {
@@ -105,20 +109,7 @@ async function begin(
 ): Promise<Life> {
   writeFileSync(`${program}.switches`, JSON.stringify({ arch: 'arm64', bare: true, ...switches }));
   writeFileSync(layout.kernel, tinyKernels[kernel]);
-  const plan = vfkit.plan({
-    config: configOf(cpus),
-    layout,
-    program,
-    accelerator: 'hvf',
-    cmdline: 'quiet',
-    bundle: bundleAt(join(dir, 'none')),
-    network: network_(),
-    uuid: '',
-  });
-  const files = { output: layout.vmOutput, lock: layout.vmLock };
-  const child = await launch(plan, files, systemClock);
-  if ('kind' in child) throw new Error(child.reason);
-  vm = child;
+  const child = await launchIt(cpus);
   const news: string[] = [];
   const gone = new AbortController();
   void child.ended.then(() => gone.abort(new Error('it ended')));
@@ -137,6 +128,25 @@ async function begin(
       return undefined;
     });
   return { vm: child, machine, failure, news };
+}
+
+/** What a start launches, until then; a kernel is there. */
+async function launchIt(cpus = 1): Promise<Child> {
+  const plan = vfkit.plan({
+    config: configOf(cpus),
+    layout,
+    program,
+    accelerator: 'hvf',
+    cmdline: 'quiet',
+    bundle: bundleAt(join(dir, 'none')),
+    network: network_(),
+    uuid: '',
+  });
+  const files = { output: layout.vmOutput, lock: layout.vmLock };
+  const child = await launch(plan, files, systemClock);
+  if ('kind' in child) throw new Error(child.reason);
+  vm = child;
+  return child;
 }
 
 const network_ = () => gvproxy.network({ layout, link: 'vfkit-dgram', uuid: '' });
@@ -280,6 +290,58 @@ describe('the driver survives', needs(tools), () => {
     // Else the second first stage on the console tells, which these instructions do not write.
     else expect(life.machine).toBeDefined();
     await ends(life);
+  });
+
+  test('a start that fails when its console is empty already: what stood there is in the log', async () => {
+    await network();
+    writeFileSync(layout.consoleRing, 'the last words of an earlier guest\r\n');
+    const { consoleRing: path, consoleLog: logPath } = layout;
+    const onLine = () => undefined;
+    const console = openConsole({ path, logPath, kind: 'append', clock: systemClock, onLine });
+    const life = await begin({ unsigned: true });
+    expect(await meaning(life)).toMatchObject({ kind: 'vm-forbidden' });
+    await console.close();
+    expect(readFileSync(path, 'utf8')).toBe('');
+    expect(readFileSync(logPath, 'utf8')).toContain('the last words of an earlier guest');
+  });
+
+  // It dies of that, and leaves what it has made so far.
+  test('a SIGTERM at once, which it does not catch yet', async () => {
+    await network();
+    writeFileSync(`${program}.switches`, JSON.stringify({ arch: 'arm64', bare: true }));
+    const child = await launchIt();
+    await ends({ vm: child, machine: undefined, failure: undefined, news: [] });
+    await network();
+    const next = await begin();
+    expect(next.failure).toBeUndefined();
+    await ends(next);
+  });
+
+  test('a network that answers only its first peer: vfkit is that, and not we', async () => {
+    await network();
+    let said = '';
+    peer?.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const api = createServer((socket) =>
+      socket.on('error', () => undefined).end('HTTP/1.0 200 OK\r\n\r\n'),
+    );
+    await new Promise<void>((resolve) => api.listen(layout.gvproxy, resolve));
+    try {
+      const { signal } = new AbortController();
+      const options = {
+        layout,
+        link: 'vfkit-dgram',
+        uuid: '',
+        clock: systemClock,
+        signal,
+      } as const;
+      await gvproxy.ready(options);
+      const life = await begin();
+      await until(() => said.includes("'"), { clock: systemClock, everyMs: 5, timeoutMs: 50_000 });
+      expect(said.trim()).toBe("b'VFKT'");
+      await ends(life);
+    } finally {
+      api.close();
+    }
   });
 
   test('a VM that does not run in time', async () => {

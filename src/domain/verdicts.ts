@@ -46,15 +46,29 @@ export type Rejection = Verdict & { readonly why: string };
 export const isRejection = (verdict: Verdict | undefined): verdict is Rejection =>
   verdict?.why !== undefined;
 
+const clear = 'Once you have fixed the cause, run linuxkit-builder verdicts --clear.';
+
 /** How long a verdict holds, and what ends it. */
-export const tryAgain =
-  'This is remembered until the next reboot. Once you have fixed the cause, run linuxkit-builder verdicts --clear.';
+export const tryAgain = `This is remembered until the next reboot. ${clear}`;
+
+/** The same for a VM program, whose builder then keeps another one. */
+export const tryAgainUpgraded = `This is remembered until an upgrade of that program or of the operating system. ${clear}`;
+
+/** Which of them is true of a verdict. */
+export const tryAgainOf = ({ subject, passes }: Pick<Verdict, 'subject' | 'passes'>): string =>
+  subject === 'vm' && passes !== true ? tryAgainUpgraded : tryAgain;
 
 /** A rejection for a person; one without a time was only looked at, and holds for no longer than its cause. */
-export const describeRejection = ({ way, why, remedy, at }: Rejection): string =>
-  [`${way}: ${asSentence(why)}`, remedy, at === '' ? undefined : tryAgain]
+export const describeRejection = (rejection: Rejection): string => {
+  const { way, why, remedy, at } = rejection;
+  return [`${way}: ${asSentence(why)}`, remedy, at === '' ? undefined : tryAgainOf(rejection)]
     .filter((part) => part !== undefined)
     .join(' ');
+};
+
+/** A VM program that was left for another one, perhaps in an earlier boot of the host. */
+export const describeLeft = (left: { readonly vm: string; readonly why?: string | undefined }) =>
+  `${left.vm}: ${asSentence(left.why ?? 'It failed before')} ${tryAgainUpgraded}`;
 
 /** The first way that nothing is held against, and what is held against those before it. Pure. */
 export function firstFit<W>(

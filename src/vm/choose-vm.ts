@@ -2,18 +2,23 @@
  * Which program runs the guest: the one that the configuration names, or, with `auto`, the first of the ranking that nothing is held
  * against.
  */
-import { release } from 'node:os';
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
 import { networkNames, vmNames } from '../domain/vm-programs.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
-import { versionOf } from '../system/files/files.ts';
 import { supported, systemVersion } from '../system/host/host.ts';
 import { tryProgram } from '../system/process/find-program.ts';
-import { bestOf, firstFit, readVerdicts, verdictOn, type Verdict } from '../domain/verdicts.ts';
+import {
+  bestOf,
+  describeLeft,
+  firstFit,
+  readVerdicts,
+  verdictOn,
+  type Verdict,
+} from '../domain/verdicts.ts';
 import { againstAccelerator } from './accelerator.ts';
 import type { VmDriver } from './vm-driver.ts';
-import { vmDrivers } from './vm-drivers.ts';
+import { basisOf, buildOf, driverOf, vmDrivers } from './vm-drivers.ts';
 import { readKept } from './kept-vm.ts';
 import { rankVms, type RankFacts, type VmPlan, type VmWay } from './vm-ranking.ts';
 
@@ -39,6 +44,8 @@ export interface ChooseVm {
   readonly kvm?: string;
   /** Default: this one. */
   readonly host?: Pick<RankFacts, 'host' | 'macos'>;
+  /** This system's build; default: what it says. */
+  readonly osBuild?: string;
   /** What is held against what; by default what is written. */
   readonly known?: readonly Verdict[] | undefined;
 }
@@ -48,13 +55,23 @@ export function chooseVm(options: ChooseVm): VmChoice {
   const { config } = options;
   if (config.vm !== 'auto')
     return { driver: vmDrivers[config.vm], why: 'It is set in the configuration.', rejected: [] };
-  const plan = rankVms(factsOf(options));
+  const facts = factsOf(options);
+  const plan = rankVms(facts);
   const best = bestOf(plan.ways, (way) => heldAgainst(way, options));
   if (best === undefined) throw new Failed(nothingHere(plan, options.config));
   const { way, rejected } = best;
   const driver = driverOf(way.vm);
-  return { driver, why: `${driver.row.title} ${way.why}.`, rejected };
+  const why = `${driver.row.title} ${way.why}.`;
+  const behind = plan.ways.slice(plan.ways.indexOf(way)).map(({ vm }) => vm);
+  const left = leftBefore(options, facts).filter(({ vm }) => vm !== way.vm && behind.includes(vm));
+  return { driver, why, rejected: [...rejected, ...left.map(describeLeft)] };
 }
+
+/** Those that this builder has left for good: another one has run the guest since, and nothing of them has changed. */
+const leftBefore = ({ layout }: Pick<ChooseVm, 'layout'>, { changed = [] }: RankFacts) =>
+  Object.entries(readKept(layout).failed).flatMap(([vm, { why }]) =>
+    changed.includes(vm) ? [] : [{ vm, why }],
+  );
 
 /** The driver of the likely choice; where nothing can be had, QEMU's: its failure says what is missing. */
 export function driverFor(options: ChooseVm): VmDriver {
@@ -87,13 +104,12 @@ export function programsHere({
 
 /** The same, with what this builder has been through. */
 export function factsOf(options: ChooseVm): RankFacts {
-  const { config, layout, path = process.env['PATH'] } = options;
-  const { vm, failed } = readKept(layout);
+  const { vm, failed } = readKept(options.layout);
   return {
     ...programsHere(options),
     kept: vm,
     changed: vmNames.filter(
-      (name) => failed[name] !== undefined && failed[name] !== buildOf(name, config, path),
+      (name) => failed[name] !== undefined && failed[name].build !== buildOf(name, options),
     ),
   };
 }
@@ -106,43 +122,27 @@ export function hostHere(): Pick<RankFacts, 'host' | 'macos'> {
 
 /** What failed in this boot of the host, with this build of the program. */
 export function heldAgainst({ vm, accelerator }: VmWay, options: ChooseVm): Verdict | undefined {
-  const { config, layout, kvm, path = process.env['PATH'] } = options;
-  const { known = readVerdicts(layout.verdicts) } = options;
-  const basis = basisOf(vm, config, path);
+  const { layout, kvm, known = readVerdicts(layout.verdicts) } = options;
+  const basis = basisOf(vm, options);
   // Where a program has one way only, nothing is tried of it that is not the program's.
   const hasChoice = driverOf(vm).row.accelerators.length > 1;
   const ofWay = hasChoice ? againstAccelerator(accelerator, basis, kvm, known) : undefined;
   return ofWay?.why === undefined ? verdictOn({ subject: 'vm', way: vm, basis }, known) : ofWay;
 }
 
-/** One build of a program: what is held against it says nothing of another. */
-export const basisOf = (vm: string, config: Asked, path: string | undefined): string =>
-  versionOf(tryProgram(driverOf(vm).program(config), path) ?? vm);
-
-/** The driver of a program that the ranking names. */
-export function driverOf(vm: string): VmDriver {
-  const name = vmNames.find((each) => each === vm);
-  if (name === undefined) throw new Error(`no VM program ${vm}`);
-  return vmDrivers[name];
-}
-
-/** A better program than the one that the builder keeps, where nothing is held against it. */
+/** A better program than the one that the builder keeps, where nothing is held against it. One that failed is tried when it has changed. */
 export function betterThanKept(options: ChooseVm) {
   const { kept, ...facts } = factsOf(options);
+  const { failed } = readKept(options.layout);
   const row = vmNames.find((name) => name === kept);
   if (options.config.vm !== 'auto' || row === undefined) return undefined;
   const { ways } = rankVms(facts);
   const own = ways.findIndex(({ vm }) => vm === kept);
-  const { fit } = firstFit(ways.slice(0, Math.max(0, own)), (way) => heldAgainst(way, options));
+  const better = ways.slice(0, Math.max(0, own)).filter(({ vm }) => failed[vm] === undefined);
+  const { fit } = firstFit(better, (way) => heldAgainst(way, options));
   if (fit === undefined) return undefined;
   const titles = { kept: driverOf(row).row.title, better: driverOf(fit.vm).row.title };
   return { ...titles, name: fit.vm, why: fit.why };
-}
-
-/** A program's build, and that of the system below it. */
-export function buildOf(vm: string, config: Asked, path: string | undefined): string {
-  const program = tryProgram(driverOf(vm).program(config), path) ?? vm;
-  return `${versionOf(program, { lasts: true })} ${release()}`;
 }
 
 /** No program of the ranking is installed, or can serve on this host. */

@@ -7,8 +7,16 @@ import { fieldsOf } from '../system/socket/json-lines.ts';
 interface KeptVm {
   /** Its name; an empty one is none, and undefined where nothing is known. */
   readonly vm: string | undefined;
-  /** By the name of a better program: its build, and the system's, with which it failed. */
-  readonly failed: Readonly<Record<string, string>>;
+  /** By the name of a better program: how it failed. */
+  readonly failed: Readonly<Record<string, FailedVm>>;
+}
+
+/** A better program that could not run the guest. */
+interface FailedVm {
+  /** Its build then, and the system's. */
+  readonly build: string;
+  /** A sentence; absent where an older release has written it. */
+  readonly why?: string | undefined;
 }
 
 /** A disk without a record is of a release that knew QEMU for a default. */
@@ -18,15 +26,21 @@ export function readKept({ vmRecord, disk }: Pick<Layout, 'vmRecord' | 'disk'>):
     const text = readIfThere(vmRecord);
     if (text === undefined)
       return sizeIfThere(disk) === undefined ? nothing : { ...nothing, vm: 'qemu' };
-    const { vm, failed } = fieldsOf(JSON.parse(text));
-    const builds = Object.entries(fieldsOf(failed)).filter(
-      (each): each is [string, string] => typeof each[1] === 'string',
-    );
-    return typeof vm === 'string' ? { vm, failed: Object.fromEntries(builds) } : nothing;
+    const { vm, failed, why } = fieldsOf(JSON.parse(text));
+    return typeof vm === 'string' ? { vm, failed: failedIn(failed, fieldsOf(why)) } : nothing;
   } catch {
     return nothing;
   }
 }
+
+const failedIn = (builds: unknown, reasons: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(
+    Object.entries(fieldsOf(builds)).flatMap(([name, build]) => {
+      const why = reasons[name];
+      if (typeof build !== 'string') return [];
+      return [[name, { build, ...(typeof why === 'string' ? { why } : {}) }] as const];
+    }),
+  );
 
 export const hasRecord = ({ vmRecord }: Pick<Layout, 'vmRecord'>): boolean =>
   sizeIfThere(vmRecord) !== undefined;
@@ -36,8 +50,7 @@ export function keepVm(
   vm: string,
   failed: KeptVm['failed'] = {},
 ): void {
-  const isAny = Object.keys(failed).length > 0;
-  const text = `${JSON.stringify({ vm, ...(isAny ? { failed } : {}) })}\n`;
+  const text = `${JSON.stringify(recordOf(vm, Object.entries(failed)))}\n`;
   try {
     if (readIfThere(vmRecord) !== text) writeWhole(vmRecord, text, { durable: false });
   } catch (error) {
@@ -45,6 +58,14 @@ export function keepVm(
     if (!(error instanceof Failed) && errorCode(error) === undefined) throw error;
     discard(vmRecord);
   }
+}
+
+/** Builds and reasons stand apart: older releases read builds as words. */
+function recordOf(vm: string, failed: readonly (readonly [string, FailedVm])[]): object {
+  if (failed.length === 0) return { vm };
+  const builds = failed.map(([name, { build }]) => [name, build] as const);
+  const reasons = failed.map(([name, { why }]) => [name, why] as const);
+  return { vm, failed: Object.fromEntries(builds), why: Object.fromEntries(reasons) };
 }
 
 /** The next start ranks all of them, whichever was used so far. */

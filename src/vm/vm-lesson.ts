@@ -2,12 +2,20 @@
  * What a start teaches of the program that ran it. One that failed before its guest was ready is left for the next one within the same
  * start, with the same disk and keys; one whose guest got ready is kept.
  */
-import { firstFit, readVerdicts, tryAgain, type Lesson, type Verdict } from '../domain/verdicts.ts';
+import {
+  firstFit,
+  isRejection,
+  readVerdicts,
+  tryAgainOf,
+  type Lesson,
+  type Verdict,
+} from '../domain/verdicts.ts';
 import type { Failure } from '../system/failure.ts';
-import { basisOf, buildOf, driverOf, factsOf, heldAgainst, type ChooseVm } from './choose-vm.ts';
+import { factsOf, heldAgainst, type ChooseVm } from './choose-vm.ts';
 import { hasRecord, keepVm, readKept } from './kept-vm.ts';
 import { blameOf } from './vm-blame.ts';
 import type { VmDriver } from './vm-driver.ts';
+import { basisOf, buildOf, driverOf } from './vm-drivers.ts';
 import { rankVms, type VmWay } from './vm-ranking.ts';
 
 /** A start that was lost before its guest was ready. */
@@ -36,18 +44,19 @@ export function vmLesson(failure: Failure, lost: LostStart): Lesson {
   const next = nextBest(ways, verdict, lost);
   // Where none is left nothing is gained by going on at once.
   if (next === undefined || next.name === driver.name) return { failure };
-  return { failure: passedOver(failure, driver, next), verdict };
+  const told = passedOver(failure, { driver, next, hint: tryAgainOf(verdict) });
+  return { failure: told, verdict };
 }
 
 /** What is held against the program; undefined where it is not to blame. `hasKept`: another ran this guest before. */
 function verdictOf(failure: Failure, lost: LostStart, hasKept: boolean): Verdict | undefined {
-  const { config, driver, at, attempt, isMute, path = process.env['PATH'] } = lost;
+  const { driver, at, attempt, isMute } = lost;
   const blame = blameOf(failure, { attempt, isMute, hasKept });
   if (blame === undefined) return undefined;
   return {
     subject: 'vm',
     way: driver.name,
-    basis: basisOf(driver.name, config, path),
+    basis: basisOf(driver.name, lost),
     at,
     why: failure.message,
     ...(blame === 'passes' ? { passes: true } : {}),
@@ -63,14 +72,21 @@ function nextBest(ways: readonly VmWay[], verdict: Verdict, lost: LostStart): Vm
 }
 
 /** The failure as it is told where another program goes on. */
-function passedOver(failure: Failure, driver: VmDriver, next: VmDriver): Failure {
+function passedOver(
+  failure: Failure,
+  {
+    driver,
+    next,
+    hint,
+  }: { readonly driver: VmDriver; readonly next: VmDriver; readonly hint: string },
+): Failure {
   // It is not the image's fault.
   const { blames, ...rest } = failure;
   return {
     ...rest,
     kind: 'vm-rejected',
     message: `${driver.row.title} failed to run the guest here, so this start continues with ${next.row.title}. ${failure.message}`,
-    hint: tryAgain,
+    hint,
     recovery: 'other-way',
   };
 }
@@ -80,7 +96,7 @@ function passedOver(failure: Failure, driver: VmDriver, next: VmDriver): Failure
  * Where a better one had a trouble that may pass nothing is concluded: the next boot of the host tries it again.
  */
 export function keepChoice(options: ChooseVm, vm: string): void {
-  const { config, layout, path = process.env['PATH'] } = options;
+  const { config, layout } = options;
   const { vm: kept, failed } = readKept(layout);
   const before = Object.entries(failed).filter(([name]) => name !== vm);
   if (config.vm !== 'auto') return keepVm(layout, vm, Object.fromEntries(before));
@@ -88,11 +104,13 @@ export function keepChoice(options: ChooseVm, vm: string): void {
   const own = ways.findIndex((way) => way.vm === vm);
   const better = ways.slice(0, Math.max(0, own)).flatMap((way) => {
     const held = heldAgainst(way, options);
-    return held?.why === undefined ? [] : [{ name: way.vm, passes: held.passes === true }];
+    return isRejection(held) ? [{ name: way.vm, ...held }] : [];
   });
-  const lasting = better.filter(({ passes }) => !passes);
-  const builds = lasting.map(({ name }) => [name, buildOf(name, config, path)] as const);
-  const isOpen = better.some(({ passes }) => passes);
+  const lasting = better.filter(({ passes }) => passes !== true);
+  const builds = lasting.map(({ name, why }) => {
+    return [name, { build: buildOf(name, options), why }] as const;
+  });
+  const isOpen = better.some(({ passes }) => passes === true);
   // A disk that has no record is a new one here: nothing was tried of an old one's that could fail.
   const soFar = hasRecord(layout) && kept !== undefined ? kept : '';
   keepVm(layout, isOpen ? soFar : vm, Object.fromEntries([...before, ...builds]));

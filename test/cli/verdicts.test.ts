@@ -7,6 +7,7 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { noteFailure, noteSuccess, readTrial } from '../../src/supervisor/idle/suspend-trial.ts';
 import { keepVerdict } from '../../src/domain/verdicts.ts';
+import { keepVm } from '../../src/vm/kept-vm.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -65,6 +66,21 @@ test('each is told with its reason and its end', async () => {
   const shown = JSON.parse(json) as { verdicts: { works: boolean }[] };
   expect(shown).toMatchObject({ version: 1, cleared: false });
   expect(shown.verdicts.map(({ works }) => works)).toEqual([false, true, false, false]);
+});
+
+test('a program that was left for good is told of after a reboot, too, and once', async () => {
+  keepVm(layout, 'qemu', { vfkit: { build: 'b', why: 'It is not signed.' } });
+  const tells = async () => (await verdicts()).map((line) => line.replace(/found \S+;/, 'found;'));
+  const told = [
+    'vm vfkit: does not work (found; valid until the VM program is updated)',
+    '  It is not signed.',
+  ];
+  expect(await tells()).toEqual(told);
+  const vm = { subject: 'vm', way: 'vfkit', basis: 'b', at, why: 'It is not signed.' } as const;
+  keepVerdict(vm, layout.verdicts);
+  expect(await tells()).toEqual(told);
+  expect((await verdicts('--clear')).join()).toMatch(/^Forgotten: vm vfkit\./);
+  expect(await verdicts()).toEqual(['Nothing has been tried since this machine booted.']);
 });
 
 test('an image is told of once, whichever release has written it', async () => {

@@ -1,7 +1,7 @@
 import { knownFaults } from '../../src/domain/known-faults.ts';
 import { describeProblem } from '../../src/domain/problem.ts';
 import { describeFault } from '../../src/domain/recognise.ts';
-import { describeRejection, type Rejection } from '../../src/domain/verdicts.ts';
+import { describeLeft, describeRejection, type Rejection } from '../../src/domain/verdicts.ts';
 import { tells } from './tell.ts';
 
 const kvm: Rejection = {
@@ -12,12 +12,20 @@ const kvm: Rejection = {
   why: 'this user may not open /dev/kvm',
 };
 
+const vfkit: Rejection = { ...kvm, subject: 'vm', way: 'vfkit' };
+
 tells('domain', {
   'What was tried and did not work': {
     'in an earlier start': () => describeRejection(kvm),
     'in an earlier start, and the remedy is known': () =>
       describeRejection({ ...kvm, remedy: 'Join the group kvm.' }),
     'just now': () => describeRejection({ ...kvm, at: '' }),
+    'a VM program': () => describeRejection({ ...vfkit, why: 'it is not signed' }),
+    'a VM program, for a reason that may pass': () =>
+      describeRejection({ ...vfkit, why: 'macOS runs too many VMs', passes: true }),
+    'a VM program that another one has replaced': () =>
+      describeLeft({ vm: 'vfkit', why: 'It is not signed.' }),
+    'the same, as an older release has recorded it': () => describeLeft({ vm: 'vfkit' }),
   },
   'What is wrong in the configuration': {
     'a value': () =>

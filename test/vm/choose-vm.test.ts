@@ -44,6 +44,7 @@ const failure = (kind: string): Failure => ({
   exit: Exit.unavailable,
 });
 const at = '2026-01-01T00:00:00.000Z';
+const old = { build: 'an old build', why: 'It could not.' };
 let learnt: Verdict | undefined;
 const lose = (kind: string, changes: object = {}) => {
   const lesson = vmLesson(failure(kind), {
@@ -170,11 +171,12 @@ describe('the program of a builder that is there', () => {
     expect(() => keepVm(layout, 'vfkit')).not.toThrow();
   });
   test('says with which build a better one failed, and another build is tried', () => {
-    keepVm(layout, 'qemu', { vfkit: 'an old build', hyperkit: 'ENOENT' });
+    keepVm(layout, 'qemu', { vfkit: old, hyperkit: { build: 'ENOENT' } });
     expect(readKept(layout)).toEqual({
       vm: 'qemu',
-      failed: { vfkit: 'an old build', hyperkit: 'ENOENT' },
+      failed: { vfkit: old, hyperkit: { build: 'ENOENT' } },
     });
+    expect(readFileSync(layout.vmRecord, 'utf8')).toContain('"vfkit":"an old build"');
     install(qemu, 'vfkit', 'gvproxy');
     expect(factsOf(asked()).changed).toEqual(['hyperkit', 'vfkit']);
     // Its guest got ready with a program that was chosen by name: what failed before is not forgotten by that.
@@ -182,7 +184,7 @@ describe('the program of a builder that is there', () => {
     expect(Object.keys(readKept(layout).failed)).toEqual(['vfkit', 'hyperkit']);
     // One that got ready has failed no longer.
     keepChoice(asked('vfkit'), 'vfkit');
-    expect(readKept(layout)).toEqual({ vm: 'vfkit', failed: { hyperkit: 'ENOENT' } });
+    expect(readKept(layout)).toEqual({ vm: 'vfkit', failed: { hyperkit: { build: 'ENOENT' } } });
   });
   test.each(['{"vm":"qemu","failed":3}', '{"vm":"qemu","failed":{"vfkit":3}}'])(
     'a record of %s has no failed one',
@@ -235,6 +237,29 @@ describe('never back and forth', () => {
     expect(readKept(layout)).toEqual({ vm: 'vfkit', failed: {} });
   });
 
+  test('it is left until the system below it changes, too', () => {
+    keepChoice({ ...arm64(), osBuild: '24.3.0 24D60', known: fails() }, 'qemu');
+    const on = (osBuild: string) => chooseVm({ ...arm64(), osBuild, known: [] });
+    expect(on('24.3.0 24D60').driver.name).toBe('qemu');
+    // An update that left the kernel as it was.
+    expect(on('24.3.0 24D70').driver.name).toBe('vfkit');
+    keepChoice({ ...arm64(), osBuild: '24.3.0 24D70', known: fails() }, 'qemu');
+    expect(on('24.3.0 24D70').driver.name).toBe('qemu');
+  });
+
+  test('why is told as long as it is left', () => {
+    const known = fails();
+    keepChoice({ ...arm64(), known }, 'qemu');
+    const sentence = /^vfkit: It cannot\. This is remembered until an upgrade/;
+    for (const each of [known, []])
+      expect(chooseVm({ ...arm64(), known: each }).rejected).toEqual([
+        expect.stringMatching(sentence),
+      ]);
+    // Where it is taken there is nothing to tell.
+    upgrade('a newer one');
+    expect(chooseVm({ ...arm64(), known: [] }).rejected).toEqual([]);
+  });
+
   test.each([
     ['guest-panicked', 3, { blames: 'image' }],
     ['qmp-silent', 3, {}],
@@ -243,7 +268,7 @@ describe('never back and forth', () => {
     // Nothing is known that works: then it is not the program's.
     const lost = { ...arm64(), driver: vmDrivers.vfkit, at, attempt, isMute: false };
     expect(vmLesson({ ...failure(kind), ...rest }, lost).verdict).toBeUndefined();
-    keepVm(layout, 'qemu', { vfkit: 'an old build' });
+    keepVm(layout, 'qemu', { vfkit: old });
     expect(taken()).toBe('vfkit');
     expect(taken(fails(kind, attempt, rest))).toBe('qemu');
   });
@@ -253,29 +278,29 @@ describe('never back and forth', () => {
     ['disk-unreadable', {}],
     ['seed-too-large', { blames: 'image' }],
   ] as const)('but not for what no program changes: %s', (kind, rest) => {
-    keepVm(layout, 'qemu', { vfkit: 'an old build' });
+    keepVm(layout, 'qemu', { vfkit: old });
     const lost = { ...arm64(), driver: vmDrivers.vfkit, at, attempt: 1, isMute: false };
     const lesson = vmLesson({ ...failure(kind), recovery: 'give-up', ...rest }, lost);
     expect(lesson.failure.kind).toBe(kind);
   });
 
   test.each(['', 'vfkit', 'qemu'])('a trouble that may pass changes nothing kept: %s', (kept) => {
-    const old = kept === 'qemu' ? { vfkit: 'an old build' } : {};
-    if (kept !== '') keepVm(layout, kept, old);
+    const before = kept === 'qemu' ? { vfkit: old } : {};
+    if (kept !== '') keepVm(layout, kept, before);
     expect(taken()).toBe('vfkit');
     const known = fails('vm-limit', 3);
     expect(taken(known)).toBe('qemu');
     writeFileSync(layout.disk, 'data');
     keepChoice({ ...arm64(), known }, 'qemu');
-    expect(readKept(layout)).toEqual({ vm: kept, failed: old });
+    expect(readKept(layout)).toEqual({ vm: kept, failed: before });
     expect(taken(known)).toBe('qemu');
     // The host boots again.
     expect(taken()).toBe('vfkit');
   });
 });
 
-// Behaviour 38: `configure` says what a builder that keeps its program would gain from a better one that is installed, and
-// changes nothing.
+// Behaviour 38: `configure` says what a builder that keeps its program would gain from a better one that is installed and
+// has not failed here, and changes nothing.
 test('what would be gained is said of a builder that keeps its program, and only then', () => {
   const host = { arch: 'arm64', platform: 'darwin', cpus: 8, memoryMiB: 16_384 } as const;
   const room = { diskGiB: 200, diskFreeGiB: 90 };
@@ -295,6 +320,11 @@ test('what would be gained is said of a builder that keeps its program, and only
   expect(gain({ vm: 'qemu' })).toBe('');
   keepVm(layout, 'vfkit');
   expect(gain()).toBe('');
+  // What failed is no gain; and one that has changed since is tried by the next start.
+  keepVm(layout, 'qemu', { vfkit: old });
+  expect(gain()).toBe('');
+  keepVm(layout, 'qemu');
+  expect(gain()).toContain('keeps using QEMU');
 });
 
 function thrownBy(work: () => unknown): unknown {

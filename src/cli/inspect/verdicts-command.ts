@@ -51,17 +51,30 @@ async function verdictsIn(layout: Layout, now: number): Promise<Shown[]> {
   const { readVerdicts } = await import('../../domain/verdicts.ts');
   const { readRejection } = await import('../../supervisor/start/image-choice.ts');
   const written = readVerdicts(layout.verdicts);
+  const left = await leftIn(layout);
   const tried = written.map(({ subject, way, at, why, remedy, holdsUntil }): Shown => {
     const told = { subject, way, works: why === undefined, at, why, remedy };
-    return { ...told, holdsUntil: holdsUntil ?? 'host-boot' };
+    const isLeft = subject === 'vm' && left.some((each) => each.way === way);
+    return { ...told, holdsUntil: isLeft ? 'vm-build' : (holdsUntil ?? 'host-boot') };
   });
-  const shown = [...tried, ...(await suspendIn(layout, now))];
+  const isNew = (each: Shown) =>
+    !tried.some(({ subject, way }) => subject === 'vm' && way === each.way);
+  const shown = [...tried, ...left.filter(isNew), ...(await suspendIn(layout, now))];
   const image = readRejection(layout);
   if (image === undefined || written.some(({ subject }) => subject === 'image')) return shown;
   // As the release before this one has written it.
   const { at, message: why } = image;
   const before = { subject: 'image', way: 'newest', works: false, at, why } as const;
   return [...shown, { ...before, holdsUntil: 'image-build' }];
+}
+
+/** VM programs that failed, also in an earlier boot of the host, and that another one has replaced. */
+async function leftIn(layout: Layout): Promise<Shown[]> {
+  const { readKept } = await import('../../vm/kept-vm.ts');
+  const at = statSync(layout.vmRecord, { throwIfNoEntry: false })?.mtime.toISOString() ?? '';
+  return Object.entries(readKept(layout).failed).map(([way, { why }]) => {
+    return { subject: 'vm', way, works: false, at, why, holdsUntil: 'vm-build' };
+  });
 }
 
 /** Whether a guest goes on from a file, where that is known. */

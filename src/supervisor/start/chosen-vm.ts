@@ -1,5 +1,5 @@
 /** What a start is made with: the settings as they are now, the program that is chosen for its guest, and the way in which that runs it. */
-import { tryAgain, type Verdicts } from '../../domain/verdicts.ts';
+import { tryAgainUpgraded, type Verdicts } from '../../domain/verdicts.ts';
 import type { VmProgram } from '../../domain/vm-programs.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { chooseAccelerator } from '../../vm/accelerator.ts';
@@ -83,7 +83,7 @@ function refuseWorse(
 export const insteadOf = ({ row }: VmDriver, better: VmDriver): Failure => ({
   kind: 'vm-rejected',
   message: `${row.title} could only emulate the guest here, so this start continues with ${better.row.title}.`,
-  hint: tryAgain,
+  hint: tryAgainUpgraded,
   exit: Exit.unavailable,
   recovery: 'other-way',
 });

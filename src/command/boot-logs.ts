@@ -4,7 +4,7 @@ import { bootsIn, bootsInLog, type Boot } from '../supervisor/status/boots.ts';
 import { dayIn, type Day } from '../supervisor/status/day.ts';
 import { readIfThere } from '../system/files/files.ts';
 
-/** The starts that are still recorded, oldest first: before those of boots.jsonl come those that an older release has left in the log. */
+/** The starts that are still recorded, oldest first; Failed `cannot-read` where they are not for us. Before those of boots.jsonl come those that an older release has left in the log. */
 export function bootsOf(layout: Layout): readonly Boot[] {
   const boots = bootsIn(readIfThere(layout.boots) ?? '');
   const [first] = boots;

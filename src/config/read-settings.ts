@@ -3,7 +3,7 @@ import { parseConfig, type Config } from './config.ts';
 import { setUpHint } from './not-set-up.ts';
 import type { Layout } from './layout.ts';
 import type { Problem } from '../domain/problem.ts';
-import { errorCode, failureOf } from '../system/failure.ts';
+import { errorCode, Failed, failureOf } from '../system/failure.ts';
 import { whatHelps } from '../system/files/barrier.ts';
 import { readIfThere } from '../system/files/files.ts';
 import { reasons } from '../system/files/reasons.ts';
@@ -28,7 +28,8 @@ export function readSettings(layout: Layout): Settings {
       ? { config: parsed.config, problems: [] }
       : { config: undefined, problems: parsed.problems };
   } catch (error) {
-    return { config: undefined, problems: [unreadable(layout, error)] };
+    const isUnread = error instanceof Failed && error.failure.kind === 'cannot-read';
+    return { config: undefined, problems: [unreadable(layout, isUnread ? error.cause : error)] };
   }
 }
 

@@ -3,9 +3,8 @@ import { connect } from 'node:net';
 import type { Verdict } from './check-runner.ts';
 import { alias } from '../nix/ssh/stanza.ts';
 import { cachesIn, cachesScript, type Cache } from '../guest/login/caches.ts';
-import { nameServersIn } from '../guest/agent/name-servers.ts';
 import { run } from '../system/process/child.ts';
-import { OthersFiles } from '../system/files/others-files.ts';
+import { nameServersHere } from '../system/host/resolvers.ts';
 import type { DoctorFacts } from './facts.ts';
 
 /** Longer than all of the script's own limits. */
@@ -25,7 +24,7 @@ export async function namesAndCaches(facts: DoctorFacts): Promise<Verdict> {
   return judgeCaches(caches, {
     reachedFromHere: lacking.filter((_, index) => found[index] === true).map(({ url }) => url),
     network: status().network ?? 'user',
-    nameServers: nameServersIn(new OthersFiles().read('/etc/resolv.conf') ?? ''),
+    nameServers: nameServersHere(),
   });
 }
 

@@ -8,7 +8,6 @@ import { describeNix } from '../nix/variant.ts';
 import { rootPaths } from '../host/system-paths.ts';
 import { alias } from '../nix/ssh/stanza.ts';
 import { machinesWarnings } from '../nix/warnings.ts';
-import { readIfThere } from '../system/files/files.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
 import { unlessAway, type DoctorFacts } from './facts.ts';
 import { checkBuild } from './check-build.ts';
@@ -98,7 +97,7 @@ function machinesLine({ places }: DoctorFacts): Verdict {
   if (why !== undefined) return { kind: 'not-asked', why: onlyByRoot(path, why) };
   const [bad] = machinesWarnings(path, text);
   if (bad !== undefined) return { kind: 'bad', what: bad, why: '', remedy: `sudo $EDITOR ${path}` };
-  const { machines } = parseMachines(withIncluded(text, readIfThere), 'new');
+  const { machines } = parseMachines(withIncluded(text, others.read), 'new');
   const ours = machines.find(({ store }) => store.endsWith(alias));
   return ours === undefined
     ? { kind: 'bad', what: `${path} has no line for ${alias}.`, why: '', remedy: configure }

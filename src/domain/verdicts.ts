@@ -193,7 +193,7 @@ function recorded(path: string): Readonly<Record<string, unknown>> {
   try {
     return fieldsOf(JSON.parse(readIfThere(path) ?? '{}'));
   } catch (error) {
-    if (error instanceof SyntaxError || errorCode(error) !== undefined) return {};
+    if (error instanceof SyntaxError || error instanceof Failed) return {};
     throw error;
   }
 }

@@ -2,7 +2,7 @@
 import type { Layout } from '../config/layout.ts';
 import type { Lock } from './image-lock.ts';
 import { readIfThere, writeWhole } from '../system/files/files.ts';
-import { Failed } from '../system/failure.ts';
+import { errorCode, Failed } from '../system/failure.ts';
 import { bundleAt, readManifest } from '../vm/boot-image.ts';
 import { ageOf, readNews, type ImageAge, type ImageNews } from '../vm/image-age.ts';
 
@@ -26,7 +26,7 @@ export function imageAgeAt(prefix: string, layout: Layout, nowMs: number): Image
     return manifest && ageOf(manifest, newsIn(layout), nowMs);
   } catch (error) {
     // What is wrong with it is told by who starts or checks it.
-    if (error instanceof Failed) return undefined;
+    if (error instanceof Failed || errorCode(error) !== undefined) return undefined;
     throw error;
   }
 }

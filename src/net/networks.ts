@@ -2,6 +2,7 @@
  * Which network a start gets: the configured one; else the first of those that go with the VM, are installed, and have not been
  * found unfit.
  */
+import { isIPv4 } from 'node:net';
 import type { Config } from '../config/config.ts';
 import type { Network } from '../domain/guest-network.ts';
 import type { Layout } from '../config/layout.ts';
@@ -17,6 +18,7 @@ import { versionOf } from '../system/files/files.ts';
 import { findProgram, tryProgram } from '../system/process/find-program.ts';
 import {
   bestOf,
+  firstFit,
   isRejection,
   readVerdicts,
   describeRejection,
@@ -63,7 +65,9 @@ export interface ChooseOptions {
   /** What is held against what; by default what is written. */
   readonly known?: readonly Verdict[] | undefined;
   /** Path of the VM program; where it is absent its own network counts as one that serves. */
-  readonly vmProgram?: string;
+  readonly vmProgram?: string | undefined;
+  /** Those that this host asks; where they are absent any network resolves names. */
+  readonly nameServers?: readonly string[];
 }
 
 /** Failed `program-missing` when what is wanted is not installed. */
@@ -79,13 +83,25 @@ export function chooseNetwork(options: ChooseOptions): Chosen {
   const own = vmProgram === undefined ? undefined : verdictOn(ownNetwork(vmProgram), known);
   const isOwn = row.links.includes('own');
   // It makes its own.
-  if (isOwn && !isRejection(own)) return undefined;
+  if (isOwn && !isRejection(own)) return insteadOfOwn(options, known);
   const chosen = bestOf(installedFor(options), (each) => verdictOn(wayOf(each), known));
   if (chosen === undefined && isOwn) return undefined;
   if (chosen === undefined) throw noNetworkProgram(row.title, networksOf(row));
   const before = isRejection(own) ? [describeRejection(own)] : [];
   return { ...chosen.way, rejected: [...before, ...chosen.rejected] };
 }
+
+/** In place of a VM program's own network that would resolve no names: one that is here and serves; undefined where its own is taken. */
+function insteadOfOwn(options: ChooseOptions, known: readonly Verdict[]): Chosen {
+  const { nameServers = [] } = options;
+  if (nameServers.length === 0 || nameServers.some(isIPv4)) return undefined;
+  const { fit } = firstFit(installedFor(options), (each) => verdictOn(wayOf(each), known));
+  return fit && { ...fit, rejected: [resolvesNothing] };
+}
+
+/** libslirp passes lookups on to the first IPv4 server of the host's resolv.conf (its slirp.c, get_dns_addr). */
+const resolvesNothing =
+  "user: QEMU's own network forwards name lookups only to an IPv4 name server, and /etc/resolv.conf lists none.";
 
 /** The network that a VM program makes itself, if that build of it does. */
 const ownNetwork = (vmProgram: string) =>
@@ -109,12 +125,16 @@ export function networkLesson(
 ): Lesson {
   const { known = readVerdicts(options.layout.verdicts) } = options;
   const others = installedFor(options).filter(({ program }) => program !== failed.program);
-  if (options.config.network !== 'auto' || others.length === 0) return { failure };
+  const isAlone = others.length === 0 && !options.row.links.includes('own');
+  if (options.config.network !== 'auto' || isAlone) return { failure };
   const verdict: Verdict = { ...wayOf(failed), at, why: failure.message };
   const next = chooseNetwork({ ...options, known: [...known, verdict] });
-  if (next === undefined || next.driver.name === failed.driver.name) return { failure, verdict };
-  const hint = `The next attempt uses ${next.driver.name}. ${failure.hint}`;
-  return { failure: { ...failure, hint }, verdict };
+  if (next?.driver.name === failed.driver.name) return { failure, verdict };
+  const name = next?.driver.name ?? `${options.row.title}'s own network`;
+  return {
+    failure: { ...failure, hint: `The next attempt uses ${name}. ${failure.hint}` },
+    verdict,
+  };
 }
 
 /**

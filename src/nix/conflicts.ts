@@ -5,6 +5,7 @@ import { assigned, elsewhere, type NixConflict } from './elsewhere.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
 import { finalTarget } from '../host/file-change.ts';
 import { externalSystems, hides, settingOf, type Setting } from './conf.ts';
+import { leadsToUs } from './machines.ts';
 import { rootPaths, type SystemPaths } from '../host/system-paths.ts';
 import type { NixVariant } from './variant.ts';
 
@@ -38,8 +39,9 @@ export function nixConflicts(options: NixConflictOptions): NixConflict[] {
   const nix = { etcNix: options.places.etcNix, isSingle, isRoot: process.geteuid?.() === 0 };
   const mends = variant?.restart;
   const then = mends === undefined ? '' : ` Then: ${mends}`;
+  const { read } = others;
   const daemons = [
-    ...buildersConflict(find('builders'), machines),
+    ...buildersConflict(find('builders'), { machines, read }),
     ...daemonsRemoteSystems(options, machines, others),
     ...external(find('external-builders'), options),
     ...maxJobs(find, options),
@@ -48,7 +50,7 @@ export function nixConflicts(options: NixConflictOptions): NixConflict[] {
   const yours = [
     ...yourRemoteSystems(options, machines),
     ...elsewhere({ ...nix, whose: 'yours', find: isSingle ? inAll : inYours, variable: ofYou }),
-    ...(isSingle ? [] : buildersConflict(inYours('builders'), machines, 'yours')),
+    ...(isSingle ? [] : buildersConflict(inYours('builders'), { machines, read }, 'yours')),
   ];
   const all = [...daemons, ...yours, ...unreadConflicts(others)];
   return [
@@ -101,10 +103,12 @@ function settingFiles({ places, tree, env }: NixConflictOptions) {
 
 function buildersConflict(
   setting: Setting | undefined,
-  machines: string,
+  { machines, read }: { readonly machines: string; readonly read: OthersFiles['read'] },
   whose: 'all' | 'yours' = 'all',
 ): NixConflict[] {
   if (setting === undefined || !hides(setting.value, machines)) return [];
+  // It may have our line itself, or name another file that has.
+  if (leadsToUs(setting.value, read)) return [];
   const effect = {
     all: `so Nix ignores ${machines}`,
     // The daemon takes it from those whom it trusts.

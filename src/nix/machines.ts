@@ -49,12 +49,22 @@ export function withIncluded(
   return text
     .split('\n')
     .map((line) => {
-      const path = /^\s*@([^#;]+)/.exec(line)?.[1]?.trim();
-      if (path === undefined) return line;
-      return depth > 0 ? withIncluded(read(path) ?? '', read, depth - 1) : '';
+      const entries = line.replace(/#.*/, '').split(';');
+      if (!entries.some((entry) => /^\s*@/.test(entry))) return line;
+      return entries
+        .map((entry) => {
+          const path = /^\s*@(.+)/.exec(entry)?.[1]?.trim();
+          if (path === undefined) return entry;
+          return depth > 0 ? withIncluded(read(path) ?? '', read, depth - 1) : '';
+        })
+        .join('\n');
     })
     .join('\n');
 }
+
+/** True when what `builders` says, or a file that it names, has our line. */
+export const leadsToUs = (builders: string, read: (path: string) => string | undefined): boolean =>
+  hasBuilder(Buffer.from(withIncluded(builders, read)));
 
 interface LineOptions {
   readonly system: string;

@@ -38,7 +38,9 @@ export function detectNix(
     flavour === 'determinate' ? 'systems.determinate.nix-daemon' : 'org.nixos.nix-daemon';
   const restart = darwin
     ? `sudo launchctl kickstart -k system/${label}`
-    : 'sudo systemctl restart nix-daemon';
+    : hasSystemd(tree)
+      ? 'sudo systemctl restart nix-daemon'
+      : 'restart nix-daemon';
   return {
     flavour,
     keeper,
@@ -51,6 +53,9 @@ export function detectNix(
     settingsFile: flavour === 'determinate' ? '/etc/nix/nix.custom.conf' : '/etc/nix/nix.conf',
   };
 }
+
+/** As sd_booted(3) tells it; another machine's, in a tree, counts as one with it. */
+const hasSystemd = (tree: string): boolean => tree !== '' || existsSync('/run/systemd/system');
 
 /** The variant in words: `Determinate Nix 3.8.4 (Nix 2.30), multi-user`. */
 export function describeNix(variant: NixVariant): string {

@@ -32,5 +32,5 @@ export interface ServiceState {
 }
 
 /** Said before a command is run as root, since a password may be asked for. */
-export const rootNotice = (argv: readonly string[]): string =>
-  `Running as root, with sudo: ${argv.map(shellWord).join(' ')}`;
+export const rootNotice = (program: string, argv: readonly string[]): string =>
+  `Running as root, with ${program}: ${argv.map(shellWord).join(' ')}`;

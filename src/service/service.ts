@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { CliContext } from '../command/context.ts';
 import type { Layout } from '../config/layout.ts';
-import { readReceipts } from '../host/receipts.ts';
+import { receiptsForUs } from '../host/receipts.ts';
 import { makeDirectory, readIfThere, writeWhole } from '../system/files/files.ts';
+import { rootProgram } from '../system/process/become-root.ts';
 import { findProgram, tryProgram } from '../system/process/find-program.ts';
 import type { DeclaredJob, ServiceKind } from './declared-job.ts';
 import { jobPaths, treeOf } from './job-paths.ts';
@@ -34,7 +35,7 @@ export function userServiceFor(layout: Layout, context: CliContext): Service | u
   const { plist, launcher, unit } = jobPaths(context);
   // The state directory is in the launcher and in the unit; each is one for all of a user's.
   const says = (path: string, word: string) => readIfThere(path)?.includes(word) !== false;
-  const recorded = readReceipts(layout.receipts).map(({ path }) => path);
+  const recorded = receiptsForUs(layout.receipts).map(({ path }) => path);
   if (recorded.includes(plist) && says(launcher, shellText(layout.root)))
     return serviceOf('launchd', layout, context);
   const isUnit = recorded.includes(unit) && says(unit, unitWord(layout.root));
@@ -83,8 +84,9 @@ const managersPath = (isSystem: boolean, env: NodeJS.ProcessEnv): string | undef
 /** Shown before it is run where a password may be asked for. */
 function asRoot(argv: readonly string[], context: CliContext): readonly string[] {
   if (process.getuid?.() === 0) return argv;
-  context.err(rootNotice(argv));
-  return ['sudo', ...argv];
+  const program = rootProgram(context.env['PATH']);
+  context.err(rootNotice(program, argv));
+  return [program, ...argv];
 }
 
 /** Of all that its keeper runs: Node and our own place stand in the launcher and not in the plist. */

@@ -15,6 +15,7 @@ import {
   systemJobPath,
 } from '../service/system-job.ts';
 import { forAdministrator, runScript } from './root/root-files.ts';
+import { rootProgram } from '../system/process/become-root.ts';
 
 export type JobPlan =
   /** It is as it should be. */
@@ -94,7 +95,7 @@ const runAsRoot = (
 ): Promise<readonly string[]> =>
   runScript(script, {
     isRoot: process.getuid?.() === 0,
-    sudo: 'sudo',
+    sudo: rootProgram(),
     signal: context.signal,
     err: (line) => context.err(line),
     refused: refusals[kind],

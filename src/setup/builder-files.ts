@@ -1,7 +1,8 @@
 /** A builder as the host's files tell it: to its user's ssh, to root's, and to Nix. */
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import { Exit, Failed } from '../system/failure.ts';
+import { Failed } from '../system/failure.ts';
+import { cannotRead } from '../system/files/barrier.ts';
 import type { NixVariant } from '../nix/variant.ts';
 import { exampleNix } from '../nix/example.ts';
 import { standingAt, type WantedFile } from '../host/file-change.ts';
@@ -133,7 +134,7 @@ export function rootRequest({
 export function userNeeds(builder: Builder): Survey {
   const needs = survey(userFiles(builder));
   const [hidden] = needs.hidden;
-  if (hidden !== undefined) throw new Failed(unreadable(hidden.path));
+  if (hidden !== undefined) throw new Failed(cannotRead(hidden.path, 'EACCES'));
   return needs;
 }
 
@@ -148,10 +149,3 @@ export function foundReceipts(layout: Layout, { home, rootHome }: SystemPaths): 
     ? [receiptOf(wanted, { standing }, 0)]
     : [];
 }
-
-export const unreadable = (path: string) => ({
-  kind: 'cannot-read',
-  message: `Cannot read ${path}.`,
-  hint: 'Check its owner and mode, and those of its directory.',
-  exit: Exit.noPermission,
-});

@@ -3,7 +3,8 @@ import { chmodSync, existsSync, statSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import type { Problem } from '../domain/problem.ts';
-import { isPassage, makeDirectory } from '../system/files/files.ts';
+import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
+import { cannotWrite, isPassage, makeDirectory } from '../system/files/files.ts';
 import { readLegacy } from './legacy.ts';
 import { distrustOf, mayBeOurs, type Distrust } from '../host/state-directory.ts';
 
@@ -67,9 +68,28 @@ export function directoryChanges({ root, keys, state }: Layout): DirectoryChange
   });
 }
 
+/** Failed `no-modes` where others could look into it all the same: neither we nor ssh would keep a key there. */
 export function applyDirectoryChange({ path, kind }: DirectoryChange): void {
   if (kind === 'make') makeDirectory(path);
-  else chmodSync(path, 0o700);
+  else closeToOthers(path);
+  const { mode } = statSync(path);
+  if ((mode & 0o077) !== 0 && !isPassage(mode)) throw new Failed(noModes(path));
 }
+
+function closeToOthers(path: string): void {
+  try {
+    chmodSync(path, 0o700);
+  } catch (error) {
+    const isLacking = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP'].includes(errorCode(error) ?? '');
+    throw new Failed(isLacking ? noModes(path) : cannotWrite(path, error), { cause: error });
+  }
+}
+
+export const noModes = (path: string): Failure => ({
+  kind: 'no-modes',
+  message: `Cannot make ${path} private: its file system does not keep permissions, as with FAT, exFAT and some shared folders.`,
+  hint: 'Use -d to choose a directory on another file system.',
+  exit: Exit.cannotCreate,
+});
 
 const lookAt = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false });

@@ -66,4 +66,10 @@ export const needsYes = (what: string): Failure => ({
 export const removalRefused = {
   so: 'the builder is still registered with Nix, and your own files were not changed.',
   hint: 'Run unconfigure again as a user who can use sudo, or have an administrator run, as root, what this prints: linuxkit-builder unconfigure --no-root',
+  without: withoutSudo('unconfigure'),
 };
+
+/** Where neither sudo nor doas is here. The script is an argument: su reads its password from the input. */
+export function withoutSudo(verb: 'configure' | 'unconfigure'): string {
+  return `Run, as root, what this prints: linuxkit-builder ${verb} --no-root. With su: su root -c "$(linuxkit-builder ${verb} --no-root)"`;
+}

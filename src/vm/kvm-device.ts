@@ -1,6 +1,6 @@
 /** KVM's device, looked at: it is not there, not for this user, or held; each has a sentence and a remedy of its own. */
 import { refusal } from '../system/files/reasons.ts';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { errorCode } from '../system/failure.ts';
 
 /** Why a way does not work, and what mends that where it is known. */
@@ -30,8 +30,19 @@ export function kvmObstacle(device = kvmDevice): Obstacle | undefined {
     closeSync(openSync(device, 'r+'));
     return undefined;
   } catch (error) {
-    return obstacleOf(errorCode(error) ?? String(error), device);
+    const code = errorCode(error) ?? String(error);
+    return obstacleOf(code === 'EACCES' && letsUsIn(device) ? 'EPERM' : code, device);
   }
+}
+
+/** Its mode lets this user read and write it: then SELinux, say, or a container's list of devices is what does not. */
+function letsUsIn(device: string): boolean {
+  const found = statSync(device, { throwIfNoEntry: false });
+  if (found === undefined) return false;
+  const { uid, gid, mode } = found;
+  const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])];
+  const bits = uid === process.geteuid?.() ? mode >> 6 : groups.includes(gid) ? mode >> 3 : mode;
+  return (bits & 0o6) === 0o6;
 }
 
 /** `code`: of open(2). */

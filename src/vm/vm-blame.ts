@@ -29,6 +29,7 @@ const often: ReadonlySet<string> = new Set([
   'vm-network-away',
   'network-exited',
   'network-silent',
+  'program-broken',
 ]);
 /** The disk is the same with every program. */
 const ofDisk: ReadonlySet<string> = new Set([

@@ -19,6 +19,13 @@ const isolation: Need = {
   isMet: spawnSync('unshare', [...isolated, 'true']).status === 0,
 };
 
+/** What follows is run where the loopback interface is up and drops all. */
+const walled = 'ip link set lo up; tc qdisc add dev lo root handle 1: blackhole; exec "$@"';
+const wall: Need = {
+  what: 'a loopback interface that drops all',
+  isMet: spawnSync('unshare', [...isolated, 'sh', '-ec', walled, 'sh', 'true']).status === 0,
+};
+
 let program: BuiltProgram;
 let dir = '';
 beforeAll(async () => {
@@ -49,8 +56,8 @@ const words = (...argv: readonly string[]) => [
 const run = (...argv: readonly string[]) =>
   spawnSync('unshare', words(...argv), { env: env(), encoding: 'utf8' });
 
-// Behaviour 33: If the loopback interface is down, as in a container without a network, `configure`, `doctor` and the daemon say so, with the
-// command that brings it up.
+// Behaviour 33: If the loopback interface is down, as in a container without a network, `configure`, `doctor`, `start` and
+// the daemon say so, with the command that brings it up.
 describe('without a loopback interface', needs(isolation), () => {
   test('configure warns, and doctor has a check for it', () => {
     const configured = run('configure', '--no-root', '-q');
@@ -65,6 +72,15 @@ describe('without a loopback interface', needs(isolation), () => {
   test('a door that is a socket needs none', () => {
     const configured = run('configure', '--no-root', '-q', '--door', 'unix');
     expect(configured.stderr).not.toContain('ip link set lo up');
+  });
+
+  test('start says so, although the daemon lives', () => {
+    expect(run('configure', '--no-root', '-q').status).toBe(0);
+    const script = '"$0" "$1" start -d "$2"; "$0" "$1" stop --now -d "$2"';
+    const argv = [...isolated, 'sh', '-c', script, process.execPath, program.main, state()];
+    const { stdout, stderr } = spawnSync('unshare', argv, { env: env(), encoding: 'utf8' });
+    expect(stdout).toMatch(/^Started the daemon .*\nStopped\.\n$/);
+    expect(stderr).toContain('ip link set lo up');
   });
 
   test('the daemon says so, and tries again', async () => {
@@ -82,3 +98,24 @@ describe('without a loopback interface', needs(isolation), () => {
     }
   });
 });
+
+test(
+  'where a firewall drops what this machine sends to itself, doctor says so',
+  needs(wall),
+  () => {
+    expect(run('configure', '--no-root', '-q').status).toBe(0);
+    const argv = [process.execPath, program.main, 'doctor', '--json', '-d', state()];
+    const { stdout } = spawnSync('unshare', [...isolated, 'sh', '-ec', walled, 'sh', ...argv], {
+      env: env(),
+      encoding: 'utf8',
+    });
+    const { findings } = JSON.parse(stdout) as { findings: readonly object[] };
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        name: 'loopback',
+        kind: 'bad',
+        what: expect.stringContaining('firewall') as string,
+      }),
+    );
+  },
+);

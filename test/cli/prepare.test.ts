@@ -4,11 +4,14 @@ import {
   chownSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
@@ -22,6 +25,8 @@ import { openControl } from '../../src/supervisor/daemon/control.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { makePrivate } from '../../src/system/files/files.ts';
+import { asker, calm } from '../fakes/commands.ts';
+import { buildProgram } from '../fakes/program.ts';
 import { needs } from '../needs.ts';
 
 let tree: string;
@@ -82,7 +87,8 @@ test('settings that the daemon would not take change nothing', async () => {
 });
 
 // Behaviour 169: Members of a declared builder's group may control its daemon, and nothing else. The socket belongs to
-// the group; keys and disk belong to the daemon's account.
+// the group; keys, disk and logs belong to the daemon's account. A command that would show such a file names it and its
+// owner.
 test('with --shared the socket is the group’s, and nothing else', async () => {
   await prepare('{"cpus": 1}', '--shared');
   expect([mode(layout.root), mode(layout.state), mode(layout.keys)]).toEqual(['710', '710', '700']);
@@ -129,3 +135,64 @@ test('who has no builder means the declared one, to look and to ask', needs('roo
   );
   expect(use('look')).toBe(usual);
 });
+
+/** The owner of the files, and one of his group, neither of whom this machine knows. */
+const [owner, group, member] = [1234, 4321, 54_321];
+
+test('of the files a member is told whose they are', needs('root'), async () => {
+  await prepare('{"cpus": 1}', '--shared');
+  chmodSync(tree, 0o755);
+  const prefix = join(layout.images, 'builder-amd64');
+  const lines = ['{"version":1,"begun":"2026-01-01T00:00:00.000Z"}', '{"name":"ready","ms":9000}'];
+  mkdirSync(layout.images, { mode: 0o700 });
+  for (const path of [layout.log, layout.consoleLog, layout.boots, layout.receipts, layout.status])
+    writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600 });
+  const { installed } = rootPaths(systemPathsOf(tree));
+  mkdirSync(dirname(installed), { recursive: true });
+  const declared = { by: 'nix-darwin', restart: 'sudo restart' };
+  const whose = { name: '_linuxkit-builder', uid: owner, directory: layout.root };
+  writeFileSync(installed, JSON.stringify({ version: 2, owner: whose, declared }));
+  const status = { ...(await calm.status(asker)), phase: 'booting', image: { prefix } } as const;
+  const control = await openControl(layout, { ...calm, status: () => status }, () => undefined);
+  for (const path of readdirSync(layout.root, { recursive: true, encoding: 'utf8' }))
+    chownSync(join(layout.root, path), owner, group);
+  chownSync(layout.root, owner, group);
+  using program = await buildProgram();
+  try {
+    const shown = await asMember(program, 'status');
+    expect(shown).toMatchObject({ code: 0, err: '' });
+    expect(shown.out).toContain(status.sentence);
+    // How far a start is, is told by a file that is the daemon's.
+    expect(shown.out).not.toContain(' s so far');
+    const unread = [
+      ['logs', layout.log],
+      ['console', layout.consoleLog],
+      ['boot-report', layout.boots],
+    ] as const;
+    for (const [verb, path] of unread) {
+      const { code, err } = await asMember(program, verb);
+      expect(err).toContain(path);
+      expect(err).toContain(`sudo -u '#${owner}'`);
+      expect(code).toBe(77);
+    }
+    for (const verb of ['list', 'restart', 'drain', 'undrain', 'resume'])
+      expect([verb, await asMember(program, verb)]).toMatchObject([verb, { code: 0 }]);
+  } finally {
+    control.close();
+  }
+  expect(await asMember(program, 'status')).toMatchObject({ code: 77 });
+});
+
+async function asMember({ main }: { readonly main: string }, verb: string) {
+  const running = spawn(process.execPath, [main, verb], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    uid: member,
+    gid: group,
+    env: { PATH: process.env['PATH'], HOME: '/nonexistent', LINUXKIT_BUILDER_TREE: tree },
+  });
+  let [out, err] = ['', ''];
+  running.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+  running.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+  const [code] = (await once(running, 'close')) as [number | null];
+  return { code, out, err };
+}

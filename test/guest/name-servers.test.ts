@@ -1,9 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  askedByGuest,
-  nameServersIn,
-  tellNameServers,
-} from '../../src/guest/agent/name-servers.ts';
+import { askedByGuest, tellNameServers } from '../../src/guest/agent/name-servers.ts';
+import { nameServersIn } from '../../src/system/host/resolvers.ts';
 
 test("a resolv.conf's servers, in their order", () => {
   const text = [

@@ -85,6 +85,21 @@ describe("an https mirror of one's own", () => {
   });
 });
 
+test('a server that speaks no TLS, and a name that there is not, are named', async () => {
+  const mirror = await FakeMirror.start(key);
+  running.push(mirror);
+  await expect(get(`${mirror.url.replace('http:', 'https:')}/x`, {})).rejects.toMatchObject(
+    failsAs('mirror-unreachable', /does not use TLS/),
+  );
+  // What the resolver says of it differs: unknown, or no server that answers.
+  await expect(get('http://m.invalid/x', {})).rejects.toMatchObject(
+    failsAs(
+      'mirror-unreachable',
+      /m\.invalid\/x: (unknown host|the name server does not respond)\./,
+    ),
+  );
+});
+
 test('on macOS the keychains are asked, and what is not there is nothing', async () => {
   const roots = await trustedRoots({ SSL_CERT_FILE: authority }, 'darwin');
   expect(roots).toContain(of('authority.pem').trim());
@@ -155,7 +170,7 @@ describe('through a proxy', () => {
       await expect(
         get(`${scheme}://m.invalid/x`, { [`${scheme}_proxy`]: `http://${address}` }),
       ).rejects.toMatchObject(
-        failsAs('proxy-unreachable', /Cannot reach the proxy .*_proxy\): .*REFUSED/),
+        failsAs('proxy-unreachable', /Cannot reach the proxy .*_proxy\): connection refused/),
       );
   });
 });

@@ -138,7 +138,8 @@ tells('cli-daemon', {
       shownAs(` ${thisUser().name}`, ' anna');
       return notInGroup('nix-users');
     },
-    'nix-daemon is not running': () => nixNotRunning,
+    'nix-daemon is not running': () => nixNotRunning(true),
+    'nix-daemon is not running, and systemd neither': () => nixNotRunning(false),
     'its longest steps': () => [`==> ${imageStep[0]}`, buildingWords('/builder/example.nix')],
     'the example was not built': () => notBuilt,
   },

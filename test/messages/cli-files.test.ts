@@ -95,7 +95,10 @@ tells('cli-files', {
       clearedWords([{ ...fails, subject: 'vm', way: 'vfkit', holdsUntil: 'host-boot' }]),
     ],
   },
-  configure: { 'under sudo': () => underSudo('anna') },
+  configure: {
+    'under sudo': () => underSudo('anna', 'sudo'),
+    'under doas': () => underSudo('anna', 'doas'),
+  },
   unconfigure: { '--purge of a directory that was not named': () => directoryNotNamed('/builder') },
   keys: { 'renew, while they are in use': () => keysInUse },
 });

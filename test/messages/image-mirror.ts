@@ -31,6 +31,8 @@ const tree = directoryShownAs('/mirror');
 const url = 'https://mirror.example/debian/dists/trixie/InRelease';
 const file = { name: 'nix-bin', url, sha256: 'aaaa', size: 2048 };
 const codeOf = (code: string) => Object.assign(new Error(code), { code });
+const ofTls = (reason: string) =>
+  Object.assign(new Error(`0A00010B:SSL routines::${reason}`), { code: 'ERR_SSL_X', reason });
 const now = Date.parse('2026-01-02T03:04:05Z');
 const release = { codename: 'bookworm', date: new Date(now), validUntil: undefined };
 const signed = { ...release, files: new Map() };
@@ -68,6 +70,15 @@ export const mirrors: States = {
   'its certificate is not valid yet': () => unreachable(url, codeOf('CERT_NOT_YET_VALID'), now),
   'its certificate is another host’s': () =>
     unreachable(url, codeOf('ERR_TLS_CERT_ALTNAME_INVALID'), now),
+  'its name is unknown': () => unreachable(url, codeOf('ENOTFOUND'), now),
+  'it does not speak TLS': () => unreachable(url, ofTls('wrong version number'), now),
+  'it speaks another TLS': () => unreachable(url, ofTls('tlsv1 alert protocol version'), now),
+  'its certificate was taken back': () =>
+    unreachable(
+      url,
+      Object.assign(new Error('certificate revoked'), { code: 'CERT_REVOKED' }),
+      now,
+    ),
   'its certificate is of an unknown issuer': () =>
     unreachable(url, codeOf('DEPTH_ZERO_SELF_SIGNED_CERT'), now),
   'it is asked again': async () => {

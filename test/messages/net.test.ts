@@ -6,7 +6,7 @@ import { layoutOf } from '../../src/config/layout.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
 import { gvproxy, gvproxySilent, noNetworkProgram } from '../../src/net/gvproxy.ts';
 import { encodeInit, shakeHands } from '../../src/net/handshake.ts';
-import { networkLesson, ownNetworkLesson } from '../../src/net/networks.ts';
+import { chooseNetwork, networkLesson, ownNetworkLesson } from '../../src/net/networks.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { directoryShownAs, tells } from './tell.ts';
@@ -103,6 +103,12 @@ tells('net', {
       } as const;
       const lacks = { ...failure, message: 'This QEMU does not support user-mode networking.' };
       return ownNetworkLesson(lacks, join(bin, 'qemu'), { ...options, at }).failure;
+    },
+    'is taken since QEMU’s own would resolve no names': () => {
+      install('gvproxy');
+      const config = { network: 'auto' } as const;
+      const options = { config, row: vmPrograms.qemu, layout, path: bin, nameServers: ['::1'] };
+      return chooseNetwork(options)?.rejected;
     },
   },
 });

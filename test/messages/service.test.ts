@@ -110,7 +110,7 @@ tells('service', {
     'it fails': () => refusedBySystemd('Access denied'),
   },
   "Root's part": {
-    'a command of root’s': () => rootNotice(['/bin/launchctl', 'kickstart', 'system/x']),
+    'a command of root’s': () => rootNotice('sudo', ['/bin/launchctl', 'kickstart', 'system/x']),
     'the script for launchd': () => jobScript(job('launchd'), ann),
     'the script for systemd': () => jobScript(job('systemd'), ann),
     'the script that removes it from launchd': () => jobRemovalScript(job('launchd'), 'ann'),

@@ -8,7 +8,7 @@ import { receiptOf, type Receipt } from '../../src/host/receipts.ts';
 import { withBlock } from '../../src/host/managed-block.ts';
 import { keepOutOfBackups, letIntoBackups } from '../../src/setup/backups.ts';
 import { describeJob, leftJobOf, refusals } from '../../src/setup/boot-job.ts';
-import { rootRequest, unreadable, userNeeds, type Builder } from '../../src/setup/builder-files.ts';
+import { rootRequest, userNeeds, type Builder } from '../../src/setup/builder-files.ts';
 import { describeChange } from '../../src/setup/configure/apply-plan.ts';
 import * as request from '../../src/setup/configure/check-request.ts';
 import type { ConfigurePlan } from '../../src/setup/configure/configure-plan.ts';
@@ -18,7 +18,7 @@ import { newSettings } from '../../src/setup/configure/new-settings.ts';
 import { showPlan } from '../../src/setup/configure/show-plan.ts';
 import { describeSizes, sizeWarnings } from '../../src/setup/configure/size-warnings.ts';
 import * as legacy from '../../src/setup/configure/take-over.ts';
-import { describeOthers, directoryProblems } from '../../src/setup/directories.ts';
+import { describeOthers, directoryProblems, noModes } from '../../src/setup/directories.ts';
 import { unusable } from '../../src/setup/prepare.ts';
 import { noSuchUser, programLoose, scriptRefused } from '../../src/setup/root/as-root.ts';
 import { toldBy } from '../../src/setup/root/report-drift.ts';
@@ -170,12 +170,9 @@ tells('setup', {
     'one problem': () => [request.badSettings([problem]), ...request.badSettings([problem]).lines],
     'two problems': () => request.badSettings([problem, problem]),
     'a user without an entry': () => request.userUnknown(4711),
-    'settings that cannot be read': () => request.cannotRead('/builder/config.json', 'EACCES'),
-    'a directory in place of the settings': () =>
-      request.cannotRead('/builder/config.json', 'EISDIR'),
     'an image that is not there': () =>
       request.bundleProblems(join(tree, 'image'), undefined).map(describeProblem),
-    'a file that cannot be read': () => unreadable('/home/ann/.ssh/config'),
+    'a file system without permissions': () => noModes('/media/stick/builder'),
     'a word that is no setting': () => given({}, { reset: ['colour'] }),
     'a setting that is given and reset': () => given({ cpus: 1 }, { reset: ['cpus'] }),
     'settings that are no JSON': () =>
@@ -290,6 +287,11 @@ tells('setup', {
   },
   "Root's part": {
     'is asked for, and cannot be run': () => asRoot(shownAs('/nonexistent/sudo', 'sudo')),
+    'is asked for, and refused': async () => {
+      const sudo = shownAs(file('bin/sudo', '#!/bin/sh\nexit 1\n'), 'sudo');
+      chmodSync(sudo, 0o755);
+      return (await asRoot(sudo)).slice(-1);
+    },
     'with a door that is a socket': () =>
       purposes(root.rootNeeds({ ...roots, door: 'unix' }).unseen),
     'with a door that is a port again': () => {
@@ -310,7 +312,7 @@ tells('setup', {
     'fails where that is taken away': () => failing(refusals.remove, 'sudo'),
     'fails for a removal': () => failing(words.removalRefused, 'sudo'),
     'fails by a sudoers rule': () => failing(scriptRefused, 'sudo'),
-    'by a sudoers rule, without a user': () => noSuchUser(4711),
+    'by a sudoers rule, without a user': () => noSuchUser('4711'),
     'by a sudoers rule, of a program that others can change': () => programLoose('/opt/node'),
     'by a sudoers rule, with bad values': () => parseRootValues('{}'),
     'by a sudoers rule, with a bad key': () =>

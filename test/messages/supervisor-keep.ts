@@ -10,6 +10,7 @@ import {
   openControl,
   type Command,
 } from '../../src/supervisor/daemon/control.ts';
+import { directoryAbsent } from '../../src/supervisor/daemon/daemon.ts';
 import { alreadyRuns } from '../../src/supervisor/daemon/daemon-lock.ts';
 import { noCaffeinate } from '../../src/supervisor/daemon/keep-awake.ts';
 import { noDaemon } from '../../src/supervisor/daemon/no-daemon.ts';
@@ -60,6 +61,7 @@ async function heard(name: string, answer: string): Promise<unknown> {
 export const daemon: States = {
   'another one is running': () => alreadyRuns(4711),
   'another one is running, or a stop': () => alreadyRuns(undefined),
+  'its directory is not there': () => directoryAbsent('/builder'),
   'it is not running': () => {
     const layout = fresh('stopped');
     writeFileSync(layout.config, '{}');

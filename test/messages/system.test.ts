@@ -5,16 +5,23 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { failureOf } from '../../src/system/failure.ts';
-import { wordsFor } from '../../src/system/files/barrier.ts';
+import { unread as unreadFile, wordsFor } from '../../src/system/files/barrier.ts';
 import { cannotWrite } from '../../src/system/files/files.ts';
 import { OthersFiles } from '../../src/system/files/others-files.ts';
 import { reasons, refusal, usualReasons } from '../../src/system/files/reasons.ts';
 import { temporaryFolder } from '../../src/system/files/temporary.ts';
 import { supported } from '../../src/system/host/host.ts';
-import { loopbackDown } from '../../src/system/host/loopback.ts';
-import { endOf, flockNotStarted, flockUnfit, unresponsive } from '../../src/system/lock/flock.ts';
+import { loopbackDown, loopbackSilent } from '../../src/system/host/loopback.ts';
+import {
+  endOf,
+  flockKilled,
+  flockNotStarted,
+  flockUnfit,
+  unresponsive,
+} from '../../src/system/lock/flock.ts';
 import { childLockHeld, lockLost, noLocks } from '../../src/system/lock/lock.ts';
 import { programMissing } from '../../src/system/process/find-program.ts';
+import { neverRan } from '../../src/system/process/never-ran.ts';
 import { locksNothing } from '../../src/system/process/node-trial.ts';
 import { noProc } from '../../src/system/process/process.ts';
 import { dial } from '../../src/system/socket/dial.ts';
@@ -96,6 +103,13 @@ tells('system', {
       }
     },
   },
+  'A file cannot be read': {
+    'its mode is in the way': () => unreadFile('/builder/config.json', 'EACCES'),
+    'it is root’s': () => unreadFile('/builder/config.json', 'EACCES', 0),
+    'it is another user’s': () => unreadFile('/builder/nix-state/daemon.log', 'EACCES', 347),
+    'it is a directory': () => unreadFile('/builder/config.json', 'EISDIR'),
+    'its disk is broken': () => unreadFile('/builder/config.json', 'EIO'),
+  },
   'Anything else that the system refuses': words(usualReasons, refusal),
   'A file of others cannot be read': {
     'it is a directory': () => unread('directory', mkdirSync),
@@ -112,12 +126,14 @@ tells('system', {
     'shows no processes': () => noProc('ENOENT'),
     'cannot connect to itself': () => loopbackDown('linux'),
     'cannot connect to itself, on a Mac': () => loopbackDown('darwin'),
+    'does not answer itself': () => loopbackSilent,
   },
   Locks: {
     'the file system has none': () => noLocks('/there/lock', 'flock: No locks available'),
     'flock hangs': () => noLocks('/there/lock', unresponsive),
-    'flock exits without a word': () => noLocks('/there/lock', endOf(1, null)),
-    'flock is killed': () => noLocks('/there/lock', endOf(null, 'SIGKILL')),
+    'flock exits without a word': () => noLocks('/there/lock', endOf(1)),
+    'flock is killed': () => flockKilled('SIGKILL'),
+    'flock is killed by a sandbox': () => flockKilled('SIGSYS'),
     ...Object.fromEntries(
       ['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM', 'EACCES'].map((code) => [
         `flock cannot be started: ${code}`,
@@ -127,18 +143,40 @@ tells('system', {
     'flock is another program': () =>
       flockUnfit('flock: invalid option: E\nmore\n', '/usr/local/bin/flock').message,
     'flock is another program: what to do': () =>
-      flockUnfit('', '/usr/local/bin/flock').hint.replace(/: .*,/, ': apt-get install util-linux,'),
+      flockUnfit('', '/usr/local/bin/flock').hint.replace(
+        /^.*?,/,
+        'Install it: apt-get install util-linux,',
+      ),
     'of a child is held by another one': () => childLockHeld('/builder/nix-state/vm.lock'),
     'of a section was taken away': () => lockLost('/builder/nix-state/start'),
   },
-  'A program is missing': Object.fromEntries(
-    ['qemu-system-x86_64', 'ssh', 'nix-build', 'hyperkit', 'vfkit', 'vpnkit', 'gvproxy'].flatMap(
-      (name) => [
-        [`${name}, on Debian`, () => programMissing(name, 'apt-get')],
-        [`${name}, on a Mac`, () => programMissing(name, 'brew')],
-      ],
+  'A program is missing': {
+    ...Object.fromEntries(
+      ['qemu-system-x86_64', 'ssh', 'nix-build', 'hyperkit', 'vfkit', 'vpnkit', 'gvproxy'].flatMap(
+        (name) => [
+          [`${name}, on Debian`, () => programMissing(name, 'apt-get')],
+          [`${name}, on a Mac`, () => programMissing(name, 'brew')],
+        ],
+      ),
     ),
-  ),
+    'ssh, where no package manager is known': () => programMissing('ssh', null),
+  },
+  'A program cannot be run': {
+    'it lacks a library': () =>
+      neverRan(
+        { kind: 'exited', code: 127 },
+        [
+          '/usr/bin/qemu-system-x86_64: error while loading shared libraries: libslirp.so.0: cannot open shared object file: No such file or directory',
+        ],
+        '/there/lock',
+      ),
+    'macOS does not say which': () =>
+      neverRan(
+        { kind: 'signalled', signal: 'SIGABRT' },
+        ['dyld[7]: Library not loaded: /opt/homebrew/opt/libslirp/lib/libslirp.0.dylib'],
+        '/there/lock',
+      ),
+  },
   'Node has changed': {
     'the descriptor of a socket is hidden': () => fdOf(JSON.parse('{}') as Server),
     'a file is not locked': locksNothing,

@@ -99,6 +99,43 @@ describe('a VM program that was built without a network of its own', () => {
   });
 });
 
+// Behaviour 195: If this machine's name servers are all IPv6, which QEMU's own network cannot ask, a start uses gvproxy if
+// that is installed and QEMU's own network was not chosen.
+describe('a host whose name servers are all IPv6', () => {
+  const nameServers = ['fe80::1%en0', '::1'];
+  const chosen = (network: 'auto' | 'user' = 'auto', servers = nameServers) =>
+    chooseNetwork({ ...options('qemu', network), nameServers: servers });
+  beforeEach(() => mkdirSync(join(dir, 's/nix-state'), { recursive: true }));
+
+  test('gets gvproxy, and says why', () => {
+    install('gvproxy');
+    expect(chosen()).toMatchObject({
+      driver: gvproxy,
+      rejected: [expect.stringMatching(/^user: .*IPv4/) as string],
+    });
+  });
+  test("keeps QEMU's own where that was asked for, or is the only one", () => {
+    install();
+    expect(chosen()).toBeUndefined();
+    writeFileSync(join(dir, 'bin/gvproxy'), '', { mode: 0o755 });
+    expect(chosen('user')).toBeUndefined();
+  });
+  test.each([[['::1', '192.0.2.1']], [[]]])("keeps QEMU's own with %j", (servers) => {
+    install('gvproxy');
+    expect(chosen('auto', servers)).toBeUndefined();
+  });
+  test("goes back to QEMU's own where gvproxy does not serve", () => {
+    install('gvproxy');
+    const failure: Failure = { kind: 'network-silent', message: 'M.', hint: 'Look.', exit: 69 };
+    const failed = { driver: gvproxy, program: join(dir, 'bin/gvproxy') };
+    const asked = { ...options('qemu', 'auto'), at: '2026-01-01T00:00:00.000Z' };
+    const { failure: told, verdict } = networkLesson(failure, failed, asked);
+    expect(told.hint).toMatch(/^The next attempt uses QEMU's own network\. Look\./);
+    keepVerdict(verdict ?? expect.fail(), asked.layout.verdicts);
+    expect(chosen()).toBeUndefined();
+  });
+});
+
 describe('a network that does not serve', () => {
   const failure = { kind: 'network-silent', message: 'It says nothing.', hint: 'Look.', exit: 69 };
   const fail = (network: 'auto' | 'vpnkit' = 'auto', name = 'vpnkit') => {

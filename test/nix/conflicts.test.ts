@@ -63,6 +63,15 @@ describe('settings that keep builds from us', () => {
     ]);
   });
 
+  test.each([
+    'ssh-ng://builder@nix-linuxkit aarch64-linux - 4 ; ssh://other',
+    '@/nowhere ; @TREE/etc/nix/ours',
+  ])('not builders that has the builder itself: %s', (value) => {
+    put('etc/nix/ours', 'ssh-ng://builder@nix-linuxkit aarch64-linux - 4\r\n');
+    put('etc/nix/nix.conf', `builders = ${value.replace('TREE', tree)}\n`);
+    expect(found()).toEqual([]);
+  });
+
   test('NIX_REMOTE_SYSTEMS, of the caller and of the daemon', () => {
     expect(found({ NIX_REMOTE_SYSTEMS: '/a:/b' })[0]).toMatch(/^some-builds NIX_REMOTE_SYSTEMS=/);
     expect(found({ NIX_REMOTE_SYSTEMS: `/a:${join(tree, 'etc/nix/machines')}` })).toEqual([]);

@@ -114,6 +114,22 @@ describe("Nix's rules", () => {
     expect(stores('old')).toEqual(['ssh://two']);
   });
 
+  test('take a file that stands among others on a line', () => {
+    const files: Readonly<Record<string, string>> = { '/a': 'ssh://in-a\r\n', '/b': 'ssh://in-b' };
+    const text = 'ssh://one ; @/a;ssh://two # ; @/c\r\n@ /b\r\n# @/a\n@/none\n';
+    const { machines, bad } = parseMachines(
+      withIncluded(text, (path) => files[path]),
+      'new',
+    );
+    expect(machines.map(({ store }) => store)).toEqual([
+      'ssh://one',
+      'ssh://in-a',
+      'ssh://two',
+      'ssh://in-b',
+    ]);
+    expect(bad).toEqual([]);
+  });
+
   test('take several on a line, comments at the end, and included files apart', () => {
     const { machines, bad } = parseMachines('a;b x # c\n@/other\n\n  # d\n', 'new');
     expect(machines.map(({ store }) => store)).toEqual(['a', 'b']);

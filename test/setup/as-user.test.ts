@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
@@ -16,6 +17,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
 import { tryKernelLock } from '../../src/system/lock/lock.ts';
+import { findProgram } from '../../src/system/process/find-program.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { snapshot } from './configure-rig.ts';
 import { needs } from '../needs.ts';
@@ -33,7 +35,7 @@ beforeAll(async () => {
 afterAll(() => program[Symbol.dispose]());
 
 /** A tree that stands for /, all of it the user's, with a sudo that does what that script says. */
-function userRig(sudo: string) {
+function userRig(sudo: string, path = `:${process.env['PATH'] ?? ''}`) {
   const tree = mkdtempSync(join(tmpdir(), 'Jörgs Rechner-'));
   const ssh = join(tree, home, '.ssh/config');
   for (const path of [dirname(ssh), join(tree, 'root'), join(tree, 'etc/nix'), join(tree, 'bin')])
@@ -42,7 +44,7 @@ function userRig(sudo: string) {
   chmodSync(ssh, 0o600);
   writeFileSync(join(tree, 'bin/sudo'), `#!/bin/sh\n${sudo}\n`, { mode: 0o755 });
   if (asRoot) chownAll(tree);
-  const env = { PATH: `${join(tree, 'bin')}:${process.env['PATH'] ?? ''}` };
+  const env = { PATH: `${join(tree, 'bin')}${path}` };
   const directory = join(tree, home, '.cache/nix-linuxkit-builder');
   return {
     tree,
@@ -114,6 +116,22 @@ describe('as an ordinary user', () => {
     expect(snapshot(rig.tree)).toEqual(before);
   });
 
+  // Behaviour 196: Where sudo is not installed, `configure` and `unconfigure` use doas; where neither is, they say how root
+  // runs the script.
+  test('with doas, where there is no sudo', () => {
+    using rig = userRig('exit 1', '');
+    const bin = join(rig.tree, 'bin');
+    rmSync(join(bin, 'sudo'));
+    writeFileSync(join(bin, 'doas'), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 });
+    for (const name of ['ssh', 'ssh-keygen', 'flock', 'ps', 'sh'])
+      symlinkSync(findProgram(name), join(bin, name));
+    const configured = rig.run('configure');
+    expect(configured.stderr).toContain('Running as root, with doas /bin/sh -c:');
+    expect(configured.status, configured.stderr).toBe(0);
+    expect(readFileSync(rig.machines, 'utf8')).toContain('linuxkit-builder/machines');
+    expect(rig.run('unconfigure', '--purge', '--yes').status).toBe(0);
+  });
+
   test('a refused removal changes nothing of the user, and says what to do', () => {
     using rig = userRig('[ -e "$0.no" ] && exit 1; exec "$@"');
     rig.run('configure');
@@ -148,7 +166,7 @@ describe('as an ordinary user', () => {
     chmodSync(rig.ssh, 0);
     const configured = rig.run('configure');
     expect(configured.status).toBe(77);
-    expect(configured.stderr).toContain(`Cannot read ${rig.ssh}.`);
+    expect(configured.stderr).toContain(`Cannot read ${rig.ssh}`);
   });
 
   // Behaviour 151: `configure` plans everything before it writes the first file, and changes nothing if any file that it would write cannot be read or written.

@@ -66,15 +66,27 @@ describe("root's part", () => {
     expect(await settleRoot(options({ sudo: '/nonexistent' }))).toEqual([]);
   });
 
+  // Behaviour 196: Where sudo is not installed, `configure` and `unconfigure` use doas; where neither is, they say how root
+  // runs the script.
   test.each([
-    ['is not there', () => '/nonexistent/sudo', 'could not be run (no such file or directory)'],
-    ['refuses', () => fakeSudo('echo "a password is required" >&2; exit 1'), 'failed'],
-  ])('is a failure when sudo %s, and nothing is written', async (_, sudo, why) => {
+    [
+      'is not there',
+      () => '/nonexistent/sudo',
+      'could not be run (no such file or directory)',
+      'su root -c "$(linuxkit-builder configure --no-root)"',
+    ],
+    [
+      'refuses',
+      () => fakeSudo('echo "a password is required" >&2; exit 1'),
+      'failed',
+      'linuxkit-builder configure --no-root',
+    ],
+  ])('is a failure when sudo %s, and nothing is written', async (_, sudo, why, helps) => {
     const failed = await settleRoot(options({ sudo: sudo() })).catch((error: unknown) => error);
     expect(failed).toBeInstanceOf(Failed);
     expect((failed as Failed).failure).toMatchObject({ kind: 'root-part-failed', exit: 77 });
     expect((failed as Failed).failure.message).toContain(why);
-    expect((failed as Failed).failure.hint).toContain('--no-root');
+    expect((failed as Failed).failure.hint).toContain(helps);
     expect(existsSync(request.etcNix)).toBe(false);
   });
 });

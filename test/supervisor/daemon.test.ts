@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -71,6 +72,24 @@ test.each(obstacles)('a managed one waits for %s, says so once, and begins', asy
   expect(blocked[0]).toContain(layout[name]);
   await clock.waiting();
   rmSync(layout[name], { recursive: true });
+  await clock.advance(10_000);
+  await gaveUp;
+  stop();
+  expect(await left).toBe(Exit.ok);
+});
+
+// Behaviour 199: A daemon that launchd or systemd starts before the volume of its state directory is mounted makes nothing in
+// its place, and begins when the directory is there.
+test('a managed one waits for its directory, and makes none', async () => {
+  rmSync(layout.root, { recursive: true });
+  const { clock, blocked, gaveUp, left, stop } = begin(true);
+  await clock.waiting();
+  await clock.advance(10_000);
+  await clock.waiting();
+  expect(blocked).toHaveLength(1);
+  expect(blocked[0]).toContain(layout.root);
+  expect(existsSync(layout.root)).toBe(false);
+  mkdirSync(layout.root);
   await clock.advance(10_000);
   await gaveUp;
   stop();

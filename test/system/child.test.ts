@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   launch,
-  lockRefused,
   run,
   signalGroup,
   type Child,
@@ -76,23 +75,6 @@ describe('a child', () => {
     const second = await begin(sh('echo ran'));
     expect(await second.ended).toEqual({ kind: 'exited', code: lockHeld });
     expect(output()).not.toContain('ran');
-  });
-
-  test('whose lock nobody can have is told from one whose lock is held', () => {
-    const refused = (code: number, ...lines: string[]) =>
-      lockRefused({ kind: 'exited', code }, lines, '/d/lock');
-    expect(refused(71, 'flock: /d/lock: No locks available')).toMatchObject({
-      kind: 'no-locks',
-      message:
-        'Cannot lock /d/lock: its file system does not support locks (flock: No locks available).',
-    });
-    expect(refused(1, 'flock: x: Operation not supported')?.kind).toBe('no-locks');
-    // What the program says after it had its lock is its own, and so is what it says of others' locks.
-    expect(refused(1, 'flock: warning', 'qemu: cannot boot')).toBeUndefined();
-    expect(refused(1, 'qemu: flock: No locks available')).toBeUndefined();
-    expect(refused(69, 'flock: failed to execute qemu: No such file')).toBeUndefined();
-    expect(refused(0, 'flock: x')).toBeUndefined();
-    expect(refused(lockHeld)).toBeUndefined();
   });
 
   // There the lock is taken in the opening, which a lease makes fail in the same way.

@@ -52,6 +52,15 @@ test.each(others)(
   },
 );
 
+test('a flock that is killed says nothing of the file system', needs('Linux'), async () => {
+  writeFileSync(join(dir, 'flock'), '#!/bin/sh\nkill -KILL $$\n', { mode: 0o755 });
+  vi.stubEnv('PATH', `${dir}:${process.env['PATH'] ?? ''}`);
+  expect(await failing(() => tryKernelLock(join(dir, 'x')))).toMatchObject({
+    kind: 'cannot-start',
+    recovery: 'wait',
+  });
+});
+
 describe('a file system that keeps no locks', needs('Linux'), () => {
   test.each(Object.keys(lockless) as Lockless[])('is told and not waited for: %s', async (kind) => {
     const path = join(dir, 'x');

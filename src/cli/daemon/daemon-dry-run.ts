@@ -21,6 +21,7 @@ import { firstSocketFd, type Launch } from '../../system/process/child.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { hostFacts } from '../../system/host/host.ts';
+import { nameServersHere } from '../../system/host/resolvers.ts';
 import { tryProgram } from '../../system/process/find-program.ts';
 import { likelyAccelerator } from '../../vm/accelerator.ts';
 import { bundleAt } from '../../vm/boot-image.ts';
@@ -88,6 +89,8 @@ async function planFor(
   const bundle = bundleAt(chooseImage(config, layout).prefix);
   const isHere = tryProgram(name, path) !== undefined;
   const abilities = isHere ? await driver.abilities?.(program, signal) : undefined;
+  const { row } = driver;
+  const nameServers = nameServersHere();
   const plan = planOf({
     config,
     layout,
@@ -96,7 +99,7 @@ async function planFor(
     program,
     abilities,
     accelerator: likelyAccelerator({ config, layout, program }),
-    network: networkFor({ config, row: driver.row, layout, path, vmProgram: program }),
+    network: networkFor({ config, row, layout, path, vmProgram: program, nameServers }),
     cmdline: readIfThere(bundle.cmdline)?.trim() ?? '',
   });
   return { image: bundle.prefix, ...plan };

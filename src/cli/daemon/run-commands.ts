@@ -58,6 +58,9 @@ export function startVerb(program: Command, context: CliContext): void {
       // Whoever says start means now, whatever `start` in the settings says of the login.
       const { wakeIfAway } = await import('../guest/suspend-commands.ts');
       if ((await wakeIfAway(layout, context)) && started.already) context.out(guestStarts);
+      const { startTrouble } = await import('../../client/start-trouble.ts');
+      const trouble = await startTrouble(layout, context);
+      if (trouble !== undefined) for (const line of failureLines(trouble)) context.err(line);
       await tellStranger(layout, context);
     });
 }

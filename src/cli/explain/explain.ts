@@ -10,7 +10,7 @@ import {
   type NixConfig,
   type RoutingFacts,
 } from '../../nix/build-routing.ts';
-import { hasBuilder, parseMachines, withIncluded } from '../../nix/machines.ts';
+import { leadsToUs, parseMachines, withIncluded } from '../../nix/machines.ts';
 import { parseConfig, parseDerivation } from '../../nix/answers.ts';
 import { externalSystems, settingOf } from '../../nix/conf.ts';
 import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
@@ -52,10 +52,9 @@ export async function explain(
   const found = await findStatus(layout, context);
   const destination = routingOf(drv, {
     config,
-    ours: parseMachines(withIncluded(list, others.read), 'new').machines.find(({ store }) =>
-      store.endsWith(alias),
-    ),
-    hidden: leadsToUs(config.builders, others) ? undefined : config.builders,
+    // In the list, mostly; what `builders` says itself counts before that.
+    ours: ourEntry(config.builders, others) ?? ourEntry(list, others),
+    hidden: leadsToUs(config.builders, others.read) ? undefined : config.builders,
     malformed: machinesWarnings(machines, list)[0],
     unread: others.unread,
     external: externalSystems(external) ?? [],
@@ -98,11 +97,10 @@ async function notesOn(found: Found, { env, signal }: CliContext): Promise<reado
   return masksCx16({ config: builder, accelerator, abilities }) ? [`Guest: ${noV2}.`] : [];
 }
 
-/** True when what `builders` says, or a file that it names, has our line. */
-const leadsToUs = (builders: string, { read }: OthersFiles): boolean =>
-  builders
-    .split(/[\n;]/)
-    .some((entry) => hasBuilder(Buffer.from(withIncluded(entry.trim(), read))));
+const ourEntry = (text: string, { read }: OthersFiles) =>
+  parseMachines(withIncluded(text, read), 'new').machines.find(({ store }) =>
+    store.endsWith(alias),
+  );
 
 type RunNix = (program: string, ...argv: readonly string[]) => Promise<CommandResult>;
 

@@ -1,7 +1,6 @@
 /** Brings what a derivation's build sees into the guest, has it built there, and is in the build when it has failed. */
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { instance } from '../../config/instance.ts';
 import type { Layout } from '../../config/layout.ts';
@@ -11,6 +10,7 @@ import { buildRequest } from '../../nix/derivation/build-request.ts';
 import { toDebug, type ToDebug } from '../../nix/derivation/to-debug.ts';
 import { run, succeeded, type CommandResult } from '../../system/process/child.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { plainFolder } from '../../system/files/temporary.ts';
 import { findProgram } from '../../system/process/find-program.ts';
 import type { CliContext } from '../../command/context.ts';
 import { intoGuest, type IntoGuest } from './into-guest.ts';
@@ -80,7 +80,7 @@ async function bringInputs(
   const missing = checked.stdout.split('\n').filter(Boolean);
   if (!succeeded(checked) || missing.length > 0) throw new Failed(inputsMissing(missing, checked));
   // Nix splits NIX_SSHOPTS at spaces, which a state directory's name may have.
-  const folder = mkdtempSync(join(tmpdir(), 'linuxkit-builder-'));
+  const folder = plainFolder('linuxkit-builder-');
   try {
     const config = join(folder, 'ssh_config');
     symlinkSync(layout.sshConfig, config);

@@ -60,18 +60,18 @@ export function configureVerb(program: Command, context: CliContext): void {
     });
 }
 
-/** Under sudo the daemon's owner would silently become root. */
+/** Under sudo or doas the daemon's owner would silently become root. */
 function refuseSudo({ directory }: Options, { env }: CliContext): void {
-  const user = env['SUDO_USER'];
+  const user = env['SUDO_USER'] ?? env['DOAS_USER'];
   if (process.getuid?.() !== 0 || user === undefined || user === 'root') return;
   if (directory !== undefined) return;
-  throw new Failed(underSudo(user));
+  throw new Failed(underSudo(user, env['SUDO_USER'] === undefined ? 'doas' : 'sudo'));
 }
 
-export const underSudo = (user: string): Failure => ({
+export const underSudo = (user: string, by: 'sudo' | 'doas'): Failure => ({
   kind: 'run-as-user',
-  message: 'configure must be run by the user who will own the daemon, but sudo runs it as root.',
-  hint: `Run it as ${user}, without sudo; it asks for root's rights itself. If root is to own the daemon, name a state directory with -d.`,
+  message: `configure must be run by the user who will own the daemon, but ${by} runs it as root.`,
+  hint: `Run it as ${user}, without ${by}; it asks for root's rights itself. If root is to own the daemon, name a state directory with -d.`,
   exit: Exit.usage,
 });
 

@@ -9,7 +9,7 @@ import { unitName } from '../../service/systemd/systemd-unit.ts';
 import { traitsOf, type PhaseTraits } from '../../supervisor/lifecycle/phases.ts';
 import type { Found } from '../../supervisor/status/status.ts';
 import type { Status } from '../../supervisor/status/status-schema.ts';
-import { Exit } from '../../system/failure.ts';
+import { Exit, Failed } from '../../system/failure.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import {
   directoryOption,
@@ -147,7 +147,7 @@ async function screenLines(
 /** Asked only where configure has told launchd or systemd of the daemon. */
 async function jobOf(layout: Layout, context: CliContext): Promise<Screen['job']> {
   // What talks to launchd and systemd is slow to load, and mostly there is no job: a receipt would say so.
-  const receipts = readIfThere(layout.receipts) ?? '';
+  const receipts = knownOrNot(() => readIfThere(layout.receipts)) ?? '';
   if (!/\/LaunchAgents\/|\/systemd\/user\//.test(receipts) && !mayHaveJob(context))
     return undefined;
   try {
@@ -184,9 +184,19 @@ async function startOf({ phase }: Status, layout: Layout): Promise<Screen['start
   if (traitsOf(phase).guest !== 'comes') return undefined;
   const { bootsOf } = await import('../../command/boot-logs.ts');
   const { usualMs } = await import('../../supervisor/status/boots.ts');
-  const boots = bootsOf(layout);
+  const boots = knownOrNot(() => bootsOf(layout)) ?? [];
   const current = boots.at(-1);
   return current && { begun: Date.parse(current.begun), usualMs: usualMs(boots.slice(0, -1)) };
+}
+
+/** A fact beside the others: whoever may ask the daemon, as its group, may not read all of its files. */
+function knownOrNot<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    return undefined;
+  }
 }
 
 async function strangerIn(layout: Layout, context: CliContext): Promise<string | undefined> {

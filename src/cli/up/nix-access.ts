@@ -1,6 +1,8 @@
 /** Whether the Nix of this machine can be used by whoever asks. */
 import { accessSync, constants, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { shellWord } from '../../host/root/root-shell.ts';
+import { hasKeeper } from '../../service/service-kind.ts';
 import { nameOf } from '../../system/host/name-of.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { thisUser } from '../../system/host/user.ts';
@@ -16,7 +18,7 @@ export async function mayUseNix({ env, signal }: CliContext): Promise<void> {
     throw new Failed(notInGroup((await nameOf('group', folder.gid, signal)) ?? String(folder.gid)));
   const isThere = statSync(join(sockets, 'socket'), { throwIfNoEntry: false })?.isSocket() === true;
   const isOurs = mayEnter(nix, constants.W_OK) || process.getuid?.() === 0;
-  if (!isThere && !isOurs) throw new Failed(nixNotRunning);
+  if (!isThere && !isOurs) throw new Failed(nixNotRunning(hasKeeper(env)));
 }
 
 function mayEnter(path: string, how: number): boolean {
@@ -31,13 +33,16 @@ function mayEnter(path: string, how: number): boolean {
 export const notInGroup = (group: string): Failure => ({
   kind: 'nix-not-permitted',
   message: `You are not allowed to use nix-daemon: only members of the group ${group} are.`,
-  hint: `Join the group, then log in again: sudo usermod -aG ${group} ${thisUser().name}`,
+  hint: `Join the group, then log in again: sudo usermod -aG ${group} ${shellWord(thisUser().name)}`,
   exit: Exit.noPermission,
 });
 
-export const nixNotRunning: Failure = {
+/** Without systemd, as in most containers, it is a person's to start. */
+export const nixNotRunning = (hasSystemd: boolean): Failure => ({
   kind: 'nix-daemon-not-running',
   message: 'nix-daemon is not running, and you do not own /nix.',
-  hint: 'Start it: sudo systemctl start nix-daemon.socket (on Debian, first: sudo apt-get install nix-setup-systemd)',
+  hint: hasSystemd
+    ? 'Start it: sudo systemctl start nix-daemon.socket (on Debian, first: sudo apt-get install nix-setup-systemd)'
+    : 'Start it in the background: sudo nix-daemon &',
   exit: Exit.unavailable,
-};
+});

@@ -19,6 +19,7 @@ import { programsHere } from '../../vm/choose-vm.ts';
 import { vmDrivers } from '../../vm/vm-drivers.ts';
 import { rankVms } from '../../vm/vm-ranking.ts';
 import type { CliContext } from '../../command/context.ts';
+import { rootProgram } from '../../system/process/become-root.ts';
 
 /** Their names; of a builder whose settings cannot be taken, those that every one needs. */
 function neededPrograms(
@@ -73,7 +74,7 @@ async function installPrograms(
 ): Promise<void> {
   const path = env['PATH'];
   const isRoot = process.getuid?.() === 0;
-  const before = needsRoot(manager) && !isRoot ? [findProgram('sudo', path)] : [];
+  const before = needsRoot(manager) && !isRoot ? [findProgram(rootProgram(path), path)] : [];
   const asked = manager === 'apt-get' ? ['env', 'DEBIAN_FRONTEND=noninteractive'] : [];
   const perform = (words: readonly string[]) => {
     const [program = '', ...argv] = [...before, ...asked, findProgram(manager, path), ...words];
@@ -89,7 +90,7 @@ async function installPrograms(
 /** One command for all that this system's manager knows; of the others, how each is had. */
 export function programsMissing(missing: readonly string[], manager: Manager | undefined): Failure {
   const known = missing.filter((name) => canInstall(name, manager));
-  const sudo = manager !== undefined && needsRoot(manager) ? ['sudo'] : [];
+  const sudo = manager !== undefined && needsRoot(manager) ? [rootProgram()] : [];
   const command =
     manager === undefined || known.length === 0
       ? []

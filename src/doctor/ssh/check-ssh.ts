@@ -25,6 +25,7 @@ import {
 } from './ssh-verdicts.ts';
 import type { DoctorFacts } from '../facts.ts';
 import { temporaryFolder } from '../../system/files/temporary.ts';
+import { rootProgram } from '../../system/process/become-root.ts';
 
 /** As root, or as whoever asks; as root without a password, or not at all. */
 export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<Verdict> {
@@ -62,7 +63,8 @@ function nixSsh(facts: DoctorFacts, who: 'user' | 'root', known: string): NixSsh
   const { layout, context, places } = facts;
   const ssh = facts.program('ssh');
   const needsSudo = who === 'root' && process.getuid?.() !== 0;
-  const program = needsSudo ? ['sudo', '-n', ssh] : [ssh];
+  const asRoot = rootProgram(context.env['PATH']);
+  const program = needsSudo ? [asRoot, '-n', ssh] : [ssh];
   const options = sshOptionsOfNix(facts, who);
   const words = options?.words ?? [];
   // The same key lies there for good, so that the command can be tried by hand.
@@ -75,7 +77,7 @@ function nixSsh(facts: DoctorFacts, who: 'user' | 'root', known: string): NixSsh
     needsSudo,
     program,
     options,
-    shown: (needsSudo ? ['sudo', ...byHand] : byHand).map(shellWord).join(' '),
+    shown: (needsSudo ? [asRoot, ...byHand] : byHand).map(shellWord).join(' '),
     greet: ({ more = words, started = true } = {}) =>
       greet([...program, ...sshArgv(facts, who, { known, more, started })], context),
   };

@@ -1,6 +1,7 @@
 /** Asks whoever answers at the other end of a command whether it is a nix daemon. */
 import { PassThrough } from 'node:stream';
 import { beginningIn, nixAnswer, question } from '../../guest/login/nix-question.ts';
+import { isRefusedRoot } from '../../system/process/become-root.ts';
 import type { CommandResult } from '../../system/process/child.ts';
 import { spawnFilter } from '../../system/process/filter.ts';
 import { quoted } from '../../system/plain-text.ts';
@@ -65,7 +66,7 @@ export async function greet(
 export const sudoRefused = (answer: Greeted): boolean =>
   typeof answer === 'object' &&
   'ended' in answer &&
-  (answer.ended.kind === 'not-started' || /^sudo: /m.test(answer.stderr));
+  (answer.ended.kind === 'not-started' || isRefusedRoot(answer.stderr));
 
 export function lastWords(answer: Exclude<Greeted, 'nix'>): string {
   if (answer === 'late') return noAnswerIn(patienceMs / 1000);

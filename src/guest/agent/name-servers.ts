@@ -5,10 +5,6 @@ import { fenceMessages, nameServerRules } from './fence.ts';
 /** A resolver takes three (resolv.conf(5)), and the network's own comes last. */
 const most = 2;
 
-/** What a resolv.conf names, in its order. Pure. */
-export const nameServersIn = (resolvConf: string): readonly string[] =>
-  resolvConf.split('\n').flatMap((line) => /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? []);
-
 /**
  * The addresses at which the guest reaches those: others than the host's own as they are; what listens on the host's 127.0.0.1 at
  * `loopback`. None for the rest, since the guest has no IPv6. Pure.

@@ -1,6 +1,6 @@
 /** The decoded console over many boots: one line of the guest a line, with its time. Only ever appended to. */
 import { appendFileSync } from 'node:fs';
-import { errorCode } from '../../system/failure.ts';
+import { errorCode, Failed } from '../../system/failure.ts';
 import { readIfThere, sizeIfThere } from '../../system/files/files.ts';
 import { rotate } from '../../system/log.ts';
 import { plainText } from '../../system/plain-text.ts';
@@ -63,7 +63,7 @@ function textsOf(path: string): string[] {
     const lines = (readIfThere(path) ?? '').split('\n').slice(0, -1);
     return lines.map((line) => line.slice(line.indexOf(' ') + 1));
   } catch (error) {
-    if (errorCode(error) === undefined) throw error;
+    if (!(error instanceof Failed)) throw error;
     return [];
   }
 }

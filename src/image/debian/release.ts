@@ -124,7 +124,7 @@ export const older = (url: string, date: Date, notBefore: Date): Failed =>
 export const expired = (url: string, until: Date | undefined): Failed =>
   new Failed({
     kind: 'release-expired',
-    message: `${url} was valid until ${until?.toISOString()}: the mirror is out of date, or somebody withholds updates from you.`,
+    message: `${url} was valid until ${until?.toISOString()}: the mirror is out of date, this machine's clock is ahead, or somebody withholds updates from you.`,
     hint: `${anotherMirror} To use it anyway, add --accept-expired-index.`,
     exit: Exit.dataError,
   });

@@ -1,5 +1,6 @@
 /** What can be the matter with a mirror, or with the way to it, in words. No secret is in any of them: no address here has a login. */
 import { Exit, Failed, errorCode, type Failure } from '../../system/failure.ts';
+import { usualReasons } from '../../system/files/reasons.ts';
 import { Passing } from '../http/retry.ts';
 
 const anotherMirror = 'Use another mirror with --mirror URL.';
@@ -63,9 +64,13 @@ export const stalled = (url: string, ms: number): Passing =>
 
 /** What ended a connection, or kept it from being made. */
 export function unreachable(url: string, error: unknown, nowMs: number): Failed {
-  const certificate = certificateFault(new URL(url).host, errorCode(error), nowMs);
+  const certificate = certificateFault(new URL(url).host, error, nowMs);
   if (certificate !== undefined)
     return new Failed(unavailable('mirror-unreachable', ...certificate), { cause: error });
+  if (isWithoutTls(error))
+    return new Failed(unavailable('mirror-unreachable', noTls(url), plainOrOther), {
+      cause: error,
+    });
   return new Passing(
     unavailable(
       'mirror-unreachable',
@@ -76,11 +81,32 @@ export function unreachable(url: string, error: unknown, nowMs: number): Failed 
   );
 }
 
-/** A connection that was tried to several addresses fails with several reasons and no message of its own. */
+/** In words. A connection that was tried to several addresses fails with several reasons and no message of its own. */
 export function reason(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return reason(error.errors[0]);
-  return error instanceof Error ? error.message || (errorCode(error) ?? error.name) : String(error);
+  const code = errorCode(error);
+  const usual = code === undefined ? undefined : usualReasons[code];
+  if (usual !== undefined) return usual;
+  const said = ofOpenssl(error);
+  if (said !== undefined) return `TLS failed (${said})`;
+  return error instanceof Error ? error.message || (code ?? error.name) : String(error);
 }
+
+/** What OpenSSL says of its errors in a few words (Node's documentation of errors, "OpenSSL errors"). */
+function ofOpenssl(error: unknown): string | undefined {
+  const { reason: said } = error as { readonly reason?: unknown };
+  const isOpenssl = /^(ERR_SSL_|EPROTO$)/.test(errorCode(error) ?? '');
+  return isOpenssl && typeof said === 'string' ? said : undefined;
+}
+
+/** What OpenSSL takes an answer for that is none of TLS: text, mostly. */
+const isWithoutTls = (error: unknown): boolean =>
+  /^(wrong version number|packet length too long|http request)$/.test(ofOpenssl(error) ?? '');
+
+const noTls = (url: string): string =>
+  `Cannot download ${url}: the server does not use TLS on that port.`;
+const plainOrOther =
+  'If the mirror has no https, use its http address with --mirror URL; what is signed is checked all the same. Or use another mirror.';
 
 /** Codes of Node's documentation of tls, "X509 certificate error codes". */
 const unknownIssuer = new Set([
@@ -92,13 +118,16 @@ const unknownIssuer = new Set([
   'CERT_UNTRUSTED',
   'INVALID_CA',
 ]);
+/** The rest of them. */
+const otherFault = /^(CERT_|CRL_|ERROR_IN_C|UNABLE_TO_|PATH_LENGTH_|INVALID_PURPOSE$)/;
 const wrongName = new Set(['ERR_TLS_CERT_ALTNAME_INVALID', 'HOSTNAME_MISMATCH']);
 
 function certificateFault(
   host: string,
-  code: string | undefined,
+  error: unknown,
   nowMs: number,
 ): [message: string, hint: string] | undefined {
+  const code = errorCode(error);
   if (code === undefined) return undefined;
   const now = new Date(nowMs).toISOString().slice(0, 16).replace('T', ' ');
   const clock = `this machine's clock (${now} UTC)`;
@@ -119,5 +148,7 @@ function certificateFault(
       `The certificate of ${host} was issued by an authority that this machine does not trust.`,
       "If the authority is your network's own, add its certificate to the system's (update-ca-certificates on Debian, the System keychain on macOS), or set SSL_CERT_FILE to its file.",
     ];
+  if (otherFault.test(code))
+    return [`The certificate of ${host} is not accepted: ${reason(error)}.`, anotherMirror];
   return undefined;
 }

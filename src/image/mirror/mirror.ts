@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Exit, Failed } from '../../system/failure.ts';
-import { readIfThere } from '../../system/files/files.ts';
+import { OthersFiles } from '../../system/files/others-files.ts';
 import { paragraphs } from '../debian/control-format.ts';
 
 export const defaultMirror = 'https://ftp.debian.org/debian';
@@ -33,12 +33,15 @@ interface OfApt {
 
 /** What apt's sources below `etc` name of Debian's archive, or of what calls itself so: only its signature tells. */
 export function mirrorsOfApt(etc = '/etc/apt'): OfApt {
-  return archivesOf(sourcesOfApt(etc));
+  const files = new OthersFiles();
+  const { urls, others } = archivesOf(sourcesOfApt(etc, files), files);
+  const unread = [...files.unread].map(([path, why]) => `${path} cannot be read (${why})`);
+  return { urls, others: [...others, ...unread] };
 }
 
-/** All that apt on this machine takes packages from. */
-export const sourcesOfApt = (etc: string): Source[] =>
-  aptSources(etc).flatMap(({ name, text }) =>
+/** All that apt on this machine takes packages from, as far as we may read it. */
+export const sourcesOfApt = (etc: string, files = new OthersFiles()): Source[] =>
+  aptSources(etc, files).flatMap(({ name, text }) =>
     name.endsWith('.sources') ? deb822Sources(text) : listSources(text),
   );
 
@@ -58,12 +61,12 @@ export function checkMirror(chosen: string): string {
 }
 
 /** apt's own order: sources.list first, then the directory's files by name. */
-function aptSources(etc: string): { name: string; text: string }[] {
+function aptSources(etc: string, { read }: OthersFiles): { name: string; text: string }[] {
   const directory = join(etc, 'sources.list.d');
   const names = filesIn(directory).filter((name) => /\.(list|sources)$/.test(name));
   return [join(etc, 'sources.list'), ...names.sort().map((name) => join(directory, name))].flatMap(
     (name) => {
-      const text = readIfThere(name);
+      const text = read(name);
       return text === undefined ? [] : [{ name, text }];
     },
   );
@@ -109,11 +112,11 @@ function deb822Sources(text: string): Source[] {
  * What may be a mirror of the archive, the surest first: a plain `/debian`, then the usual deeper places, then the rest, such as those
  * below a cache's own address. Security updates are elsewhere, and other components are a third party's.
  */
-function archivesOf(sources: readonly Source[]): OfApt {
+function archivesOf(sources: readonly Source[], files: OthersFiles): OfApt {
   const found = sources.filter(({ components }) => components.includes('main'));
   const urls: { url: string; rank: number }[] = [];
   const others: string[] = [];
-  for (const url of found.flatMap((source) => listed(source.url))) {
+  for (const url of found.flatMap((source) => listed(source.url, files))) {
     const fault = faultOf(url);
     const path = URL.canParse(url) ? withoutSlash(new URL(url).pathname) : '';
     if (!/(^|\/)debian(\/|$)/.test(path) && !url.startsWith('mirror+')) continue;
@@ -132,9 +135,9 @@ function faultOf(url: string): string | undefined {
 }
 
 /** `mirror+file:` names a file with an address a line (apt-transport-mirror(1)); of all others there is one. */
-function listed(url: string): string[] {
+function listed(url: string, { read }: OthersFiles): string[] {
   const [, path] = /^mirror\+file:(?:\/\/)?(\/.*)$/.exec(url) ?? [];
-  const text = path === undefined ? undefined : readIfThere(path);
+  const text = path === undefined ? undefined : read(path);
   if (text === undefined) return [url];
   return text.split('\n').flatMap((line) => /^[^#\s]\S*/.exec(line)?.slice(0, 1) ?? []);
 }

@@ -3,13 +3,13 @@
  * becomes root's, too, so it is one that only root can change, under its whole name.
  */
 import { createServer } from 'node:net';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { run, succeeded } from '../../system/process/child.ts';
 import { Exit, Failed } from '../../system/failure.ts';
 import { isLoose, pathsTo } from '../../system/files/loose.ts';
+import { plainFolder } from '../../system/files/temporary.ts';
 import type { Config } from '../../config/config.ts';
 import { rootPaths } from '../../host/system-paths.ts';
 import { shellWord } from '../../host/root/root-shell.ts';
@@ -108,7 +108,7 @@ const trialMs = 10_000;
 /** Here a small peer sends back what it gets, and ends. */
 async function carries(helper: Helper, signal: AbortSignal): Promise<boolean> {
   if (!isRoots(helper[0] ?? '')) return false;
-  const directory = mkdtempSync(join(tmpdir(), 'door-'));
+  const directory = plainFolder('door-');
   const socket = join(directory, 's');
   const server = createServer((peer) => {
     peer.on('error', () => undefined).once('data', (bytes) => peer.end(bytes));

@@ -10,6 +10,7 @@ import { isLoose, pathsTo } from '../../system/files/loose.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { namesOnPath } from '../../system/process/find-program.ts';
 import type { CliContext } from '../../command/context.ts';
+import { rootProgram } from '../../system/process/become-root.ts';
 
 /** Whether it takes in ours; undefined where that is root's, too. In a tree the file that ssh would find by itself is named. */
 const userTakesIn = ({
@@ -114,7 +115,7 @@ export async function rootTakenBack(world: World & { readonly sudo: boolean }): 
 function commandOfRoot(programs: readonly string[], sudo: boolean): readonly string[] | undefined {
   const ssh = programs.find((path) => !pathsTo(path).some(isLoose));
   if (ssh === undefined) return undefined;
-  return process.geteuid?.() === 0 ? [ssh] : sudo ? ['sudo', '-n', ssh] : undefined;
+  return process.geteuid?.() === 0 ? [ssh] : sudo ? [rootProgram(), '-n', ssh] : undefined;
 }
 
 /** What ssh reads after the user's own file, where it is Debian's or Apple's. */

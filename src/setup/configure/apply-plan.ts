@@ -8,7 +8,7 @@ import { diskProblem } from '../../supervisor/disk/disk-size.ts';
 import { Failed } from '../../system/failure.ts';
 import { withOperationLock } from '../../system/lock/lock.ts';
 import { keepOutOfBackups } from '../backups.ts';
-import { applyDirectoryChange } from '../directories.ts';
+import { applyDirectoryChange, type DirectoryChange } from '../directories.ts';
 import { applyJournalled } from '../journal.ts';
 import { finishTakeOver, setAside, type LegacyState } from '../legacy.ts';
 import { userSsh } from '../../nix/ssh/user-ssh.ts';
@@ -41,12 +41,16 @@ function refuseDisk({ config }: ConfigurePlan, { layout }: Run): void {
   if (tooLarge !== undefined) throw new Failed(tooLarge);
 }
 
+/** Its mark comes before anything else is in it. */
 function makeDirectories({ directories }: ConfigurePlan, { layout, say }: Run): void {
-  markDirectory(layout);
-  for (const change of directories) {
+  const apply = (change: DirectoryChange) => {
     applyDirectoryChange(change);
     say(`${change.kind === 'make' ? 'Created' : 'Made private:'} ${change.path}`);
-  }
+  };
+  const isRoot = ({ path }: DirectoryChange) => path === layout.root;
+  directories.filter(isRoot).forEach(apply);
+  markDirectory(layout);
+  directories.filter((change) => !isRoot(change)).forEach(apply);
 }
 
 /** Keys and the user's files. What was written is whole at every moment, so an end in between harms nothing. */

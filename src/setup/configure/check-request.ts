@@ -7,9 +7,8 @@ import { directoryProblems } from '../directories.ts';
 import { extraSystemProblems } from '../../nix/extra-systems.ts';
 import { featureProblems } from '../../nix/features.ts';
 import { newSettings } from './new-settings.ts';
-import { Exit, Failed, errorCode, failureOf, type Failure } from '../../system/failure.ts';
+import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
 import { readIfThere, sizeIfThere } from '../../system/files/files.ts';
-import { usualReasons } from '../../system/files/reasons.ts';
 import { hostFacts } from '../../system/host/host.ts';
 import { thisUser } from '../../system/host/user.ts';
 import { bundleAt, checkBootImage } from '../../vm/boot-image.ts';
@@ -27,7 +26,7 @@ export interface GuestCan {
   readonly i686?: boolean | undefined;
 }
 
-/** The new settings, or everything that is wrong with them and with their directory at once. */
+/** The new settings, or everything that is wrong with them and with their directory at once. Failed `cannot-read` where the present ones are not for us. */
 export function check(
   { root, asked, reset }: ConfigureFlags,
   { kvm, i686 }: GuestCan = {},
@@ -38,7 +37,7 @@ export function check(
   const settings = newSettings({
     asked,
     reset,
-    existing: place.length > 0 ? undefined : settingsNow(layout.config),
+    existing: place.length > 0 ? undefined : readIfThere(layout.config),
     host: hostFacts(root),
     diskBytes: place.length > 0 ? undefined : sizeIfThere(layout.disk),
   });
@@ -54,24 +53,6 @@ export function check(
   if (settings.ok && place.length === 0 && wrong.length === 0) return settings;
   throw new Failed(badSettings([...place, ...wrong].map((problem) => byFlag(problem, asked))));
 }
-
-/** Undefined where there are none. Failed `cannot-read` where something is there that cannot be read. */
-function settingsNow(path: string): string | undefined {
-  try {
-    return readIfThere(path);
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === undefined) throw error;
-    throw new Failed(cannotRead(path, code), { cause: error });
-  }
-}
-
-export const cannotRead = (path: string, code: string): Failure => ({
-  kind: 'cannot-read',
-  message: `Cannot read ${path}: ${code === 'EISDIR' ? 'it is a directory' : (usualReasons[code] ?? code)}.`,
-  hint: 'Check its owner and mode, or move it away.',
-  exit: Exit.noPermission,
-});
 
 /** ssh works for nobody whom the user database does not know, so the daemon would never find its guest. */
 function refuseUnknownUser(): void {

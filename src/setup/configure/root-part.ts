@@ -12,6 +12,7 @@ import { tellGuest } from '../../client/tell-guest.ts';
 import type { ByHand, Survey } from '../survey.ts';
 import type { Run } from './configure-facts.ts';
 import { leftToPerson } from '../setup-words.ts';
+import { rootProgram } from '../../system/process/become-root.ts';
 
 /** Writes root's files as root, or prints what an administrator runs. */
 export async function rootPart(run: Run, needs: RootNeeds): Promise<void> {
@@ -23,7 +24,7 @@ export async function rootPart(run: Run, needs: RootNeeds): Promise<void> {
     const { signal } = context;
     const err = (line: string) => context.err(line);
     const isRoot = process.getuid?.() === 0;
-    const options = { needs, isRoot, sudo: 'sudo', signal, err };
+    const options = { needs, isRoot, sudo: rootProgram(), signal, err };
     const wrote = await settleRoot({ ...options, renewsKey: flags.renewKeys === true });
     wrote.forEach(say);
     if (wrote.length > 0) await tellGuest(layout, context, say);

@@ -1,6 +1,6 @@
 /**
  * Root's part run by this program itself, as root for another user: by a sudoers rule for a copy of it that is root's own. Of that user
- * it believes nothing: who it is says sudo, where things are says the system, and the values have to be such.
+ * it believes nothing: who it is says sudo (or doas), where things are says the system, and the values have to be such.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { isLoose, pathsTo } from '../../system/files/loose.ts';
 import type { CliContext } from '../../command/context.ts';
 import { rootTakenBack } from '../../nix/ssh/user-ssh.ts';
+import { rootProgram } from '../../system/process/become-root.ts';
 
 /** `configure --root-part`: the values are on the input. */
 export async function performRootPart(text: string, context: CliContext): Promise<void> {
@@ -61,7 +62,7 @@ export async function performRemoval(
 
 const asRoot = (context: CliContext): ScriptRun => ({
   isRoot: isRoot(context.env),
-  sudo: 'sudo',
+  sudo: rootProgram(),
   signal: context.signal,
   err: (line) => context.err(line),
   refused: scriptRefused,
@@ -71,29 +72,36 @@ const asRoot = (context: CliContext): ScriptRun => ({
 const isRoot = (env: NodeJS.ProcessEnv): boolean =>
   process.geteuid?.() === 0 || env['LINUXKIT_BUILDER_TREE'] !== undefined;
 
-/** As sudo knows the user; the name and the home as the system does. */
+/** Whom sudo or doas has let run this as root; undefined where that is root, or nobody. */
+function userBehind({ SUDO_UID, DOAS_USER }: NodeJS.ProcessEnv): string | undefined {
+  const user = SUDO_UID ?? DOAS_USER;
+  return user === '0' || user === 'root' ? undefined : user;
+}
+
+/** As sudo or doas knows the user; the name and the home as the system does. */
 async function askingUser({ env, signal }: CliContext): Promise<Owner> {
-  const uid = Number(env['SUDO_UID'] ?? process.getuid?.() ?? 0);
   const ask = async (script: string, word: string): Promise<string> => {
     const ran = await run('/bin/sh', ['-c', script, 'sh', word], { signal });
     return succeeded(ran) ? ran.stdout.trimEnd() : '';
   };
-  const name = Number.isInteger(uid) ? await ask('id -un "$1"', String(uid)) : '';
+  const asking = userBehind(env) ?? String(process.getuid?.() ?? 0);
+  const uid = /^\d+$/.test(asking) ? asking : await ask('id -u "$1"', asking);
+  const name = /^\d+$/.test(uid) ? await ask('id -un "$1"', uid) : '';
   const isName = /^[A-Za-z_][\w.@-]*$/.test(name);
   const home = isName ? await ask('eval "printf %s ~$1"', name) : '';
-  if (!home.startsWith('/')) throw new Failed(noSuchUser(uid));
-  return { name, uid, directory: defaultStateDirectory({}, home) };
+  if (!home.startsWith('/')) throw new Failed(noSuchUser(asking));
+  return { name, uid: Number(uid), directory: defaultStateDirectory({}, home) };
 }
 
 /** Programs are looked for where only root can put them: sudo may leave its user's PATH as it is. */
 function takeRootsPath({ env }: CliContext): void {
-  if (env['SUDO_UID'] === undefined || env['SUDO_UID'] === '0') return;
+  if (userBehind(env) === undefined) return;
   process.env['PATH'] = '/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin';
 }
 
 /** What runs as root for others must be nobody else's to change. */
 function refuseLooseProgram({ env, assets }: CliContext): void {
-  if (env['SUDO_UID'] === undefined || env['SUDO_UID'] === '0') return;
+  if (userBehind(env) === undefined) return;
   const dist = join(assets, 'dist');
   const parts = readdirSync(dist).map((name) => join(dist, name));
   const programs = [process.execPath, join(assets, 'package.json'), ...parts];
@@ -107,10 +115,10 @@ export const scriptRefused = {
   hint: 'Correct that, and run this again.',
 } as const;
 
-export const noSuchUser = (uid: number): Failure => ({
+export const noSuchUser = (user: string): Failure => ({
   kind: 'user-unknown',
-  message: `There is no user with ID ${uid}.`,
-  hint: 'Run it with sudo, which names the user.',
+  message: `There is no user ${user}.`,
+  hint: 'Run it with sudo or doas, which name the user.',
   exit: Exit.noPermission,
 });
 

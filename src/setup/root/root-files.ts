@@ -8,6 +8,7 @@ import { rootPaths } from '../../host/system-paths.ts';
 import { survey, type Survey } from '../survey.ts';
 import { rootFiles, type RootRequest } from './root-plan.ts';
 import { installScript } from './root-script.ts';
+import { withoutSudo } from '../setup-words.ts';
 
 /** A file, and what it is for. */
 interface Named {
@@ -90,8 +91,8 @@ export interface ScriptRun {
   readonly signal: AbortSignal;
   /** A line beside the answer, said also when quiet: a password may be asked for. */
   readonly err: (line: string) => void;
-  /** What is true where it fails. */
-  readonly refused: { readonly so: string; readonly hint: string };
+  /** What is true where it fails, and what helps; `without`: where what asks for root is not here. */
+  readonly refused: { readonly so: string; readonly hint: string; readonly without?: string };
 }
 
 /** Runs a script as root, as an argument: nobody can change it in between. Shows it first where a password may be asked for. What it said. */
@@ -117,14 +118,14 @@ const linesOf = (text: string): string[] =>
 
 function refused(
   { ended, stderr }: CommandResult,
-  { isRoot, sudo, refused: { so, hint } }: ScriptRun,
+  { isRoot, sudo, refused: { so, hint, without = hint } }: ScriptRun,
 ) {
-  const why =
-    ended.kind === 'not-started' ? `could not be run (${refusal(ended.reason)})` : 'failed';
+  const isStarted = ended.kind !== 'not-started';
+  const why = isStarted ? 'failed' : `could not be run (${refusal(ended.reason)})`;
   return {
     kind: 'root-part-failed',
     message: `${isRoot ? 'The script' : sudo} ${why}: ${so}`,
-    hint,
+    hint: isStarted ? hint : without,
     exit: Exit.noPermission,
     lines: stderr.trim().split('\n').slice(-10),
   };
@@ -148,6 +149,7 @@ export async function settleRoot(options: RootOptions): Promise<readonly string[
   const refused = {
     so: 'your own files are written, but the builder is not registered with Nix as configured.',
     hint: 'Run configure again as a user who can use sudo, or have an administrator run, as root, what this prints: linuxkit-builder configure --no-root',
+    without: withoutSudo('configure'),
   };
   return runScript(rootScript(needs, options), { ...options, refused });
 }

@@ -31,6 +31,7 @@ import {
   waitsForKeeper,
 } from '../setup-words.ts';
 import { describeRemoval, ownSteps, removalPlan, type RemovalPlan } from './removal-plan.ts';
+import { rootProgram } from '../../system/process/become-root.ts';
 
 interface UnconfigureFlags {
   readonly purge: boolean;
@@ -93,7 +94,7 @@ async function undoRoots(
   const isRoot = process.getuid?.() === 0;
   const said = await runScript(script, {
     isRoot,
-    sudo: 'sudo',
+    sudo: rootProgram(),
     signal,
     err,
     refused: removalRefused,

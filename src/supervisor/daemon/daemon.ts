@@ -1,4 +1,5 @@
 /** The long-running process: takes the one lock, reads the config, and has the supervisor run to its end. */
+import { existsSync } from 'node:fs';
 import { recorded } from '../../domain/problem.ts';
 import type { Layout } from '../../config/layout.ts';
 import type { Clock } from '../../system/time/clock.ts';
@@ -41,7 +42,7 @@ interface DaemonOptions {
 }
 
 /** What a keeper's daemon waits for, since only somebody else can mend it: starts without end would help nobody. */
-const unblockable: ReadonlySet<string> = new Set(['cannot-write', 'no-locks']);
+const unblockable: ReadonlySet<string> = new Set(['cannot-write', 'no-locks', 'directory-absent']);
 
 /** Runs until it is asked to stop; the exit code. */
 export async function daemon(options: DaemonOptions): Promise<ExitCode> {
@@ -60,9 +61,11 @@ export async function daemon(options: DaemonOptions): Promise<ExitCode> {
   return Exit.ok;
 }
 
-/** One life. Failed `cannot-write` and `no-locks` come before it has begun: whatever cannot be written later ends no daemon. */
+/** One life. Failed `cannot-write`, `no-locks` and `directory-absent` come before it has begun: whatever cannot be written later ends no daemon. */
 async function live(options: DaemonOptions, asked: AbortSignal): Promise<ExitCode> {
   const { layout, clock, managed, onStandby } = options;
+  // At a boot its volume may come later: what is made in its place would be hidden then, or keep it away.
+  if (managed && !existsSync(layout.root)) throw new Failed(directoryAbsent(layout.root));
   makeDirectory(layout.state);
   for (const path of [layout.root, layout.state]) makePrivate(path);
   const lock = await takeLock(layout, { clock, managed, onStandby, signal: asked });
@@ -76,6 +79,14 @@ async function live(options: DaemonOptions, asked: AbortSignal): Promise<ExitCod
     lock.release();
   }
 }
+
+export const directoryAbsent = (root: string): Failure => ({
+  kind: 'directory-absent',
+  message: `The state directory ${root} does not exist, or the volume that it is on is not mounted yet.`,
+  hint: 'If it was deleted, set up a new builder: linuxkit-builder up',
+  exit: Exit.config,
+  recovery: 'wait',
+});
 
 /** With the lock taken; why the life ended where nobody had asked for that. */
 async function liveWith(

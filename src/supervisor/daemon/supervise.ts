@@ -5,6 +5,7 @@ import type { Layout } from '../../config/layout.ts';
 import type { Settings } from '../../config/read-settings.ts';
 import type { Failure } from '../../system/failure.ts';
 import { isLocked } from '../../system/lock/lock.ts';
+import type { FileWatch } from '../../system/files/watch.ts';
 import type { OpenLog } from '../../system/log.ts';
 import type { StopSignal } from '../../system/process/signals.ts';
 import { watchForSleep } from '../../system/time/awake.ts';
@@ -44,16 +45,20 @@ export async function supervise(
   const hold = new DoorHold((isHeld) => supervisor.drain(isHeld));
   const control = await openControl(layout, commandsOf(supervisor, hold), log);
   onStopSignal(stopOf(supervisor, options));
-  const unwatchSleep = keepTime(supervisor, control, options);
+  const watched: { file?: FileWatch } = {};
+  const unwatchSleep = keepTime(supervisor, control, {
+    ...options,
+    look: () => watched.file?.look(),
+  });
   supervisor.dispatch(asked.aborted ? { type: 'stop' } : firstEvent(layout, isDeferred));
   // Loaded behind the start: the door is open sooner for it.
   const { watchFile } = await import('../../system/files/watch.ts');
-  const unwatch = watchFile(layout.config, () => supervisor.settle(read()));
+  const watch = (watched.file = watchFile(layout.config, () => supervisor.settle(read())));
   const evicted = await supervisor.left;
   unwatchSleep();
   // To close it removes whatever socket is under its name, which is not ours any more then.
   if (evicted === undefined) control.close();
-  await unwatch();
+  await watch.close();
   log('info', 'daemon-left');
   return evicted;
 }
@@ -80,7 +85,14 @@ function stopOf(
 function keepTime(
   supervisor: Supervisor,
   control: Control,
-  { layout, clock, log, isOurs, keepOwnPid }: SuperviseOptions,
+  {
+    layout,
+    clock,
+    log,
+    isOurs,
+    keepOwnPid,
+    look,
+  }: SuperviseOptions & { readonly look: () => void },
 ): () => void {
   const upkeep = new Upkeep({
     layout,
@@ -95,6 +107,7 @@ function keepTime(
     const namesToo = names.isDue();
     supervisor.tick(namesToo);
     void upkeep.tick(namesToo);
+    look();
   };
   return watchForSleep(clock, tick, (sleptMs) => supervisor.woke(sleptMs));
 }

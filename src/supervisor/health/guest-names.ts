@@ -1,11 +1,11 @@
 /** Tells a guest that runs of the host's name servers, where its network program would go on with those of the start. */
 import type { Network } from '../../domain/guest-network.ts';
 import type { GuestAgent } from '../../guest/agent/agent.ts';
-import { askedByGuest, nameServersIn, tellNameServers } from '../../guest/agent/name-servers.ts';
+import { askedByGuest, tellNameServers } from '../../guest/agent/name-servers.ts';
 import { failureOf } from '../../system/failure.ts';
 import { stampOf } from '../../system/files/stamp.ts';
 import type { Log } from '../../system/log.ts';
-import { OthersFiles } from '../../system/files/others-files.ts';
+import { nameServersHere } from '../../system/host/resolvers.ts';
 
 interface GuestNamesOptions {
   readonly network: Pick<Network, 'guest' | 'namesOnce'>;
@@ -57,7 +57,7 @@ export class GuestNames {
   }
 
   get #servers(): readonly string[] {
-    return nameServersIn(new OthersFiles().read(this.#path) ?? '');
+    return nameServersHere(this.#path);
   }
 
   /** False where it is to be tried again. */

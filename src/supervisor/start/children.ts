@@ -3,7 +3,8 @@ import { basename } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import type { Chosen } from '../../net/networks.ts';
 import { cardUuid } from '../../net/vpnkit.ts';
-import { launch, lockRefused, type ExitStatus, type Launch } from '../../system/process/child.ts';
+import { launch, type ExitStatus, type Launch } from '../../system/process/child.ts';
+import { neverRan } from '../../system/process/never-ran.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { Failed, type Failure } from '../../system/failure.ts';
 import { writeWhole } from '../../system/files/files.ts';
@@ -60,10 +61,10 @@ export async function launchNetwork(
   };
   const meaning = (ended: ExitStatus) => {
     const words = output.last();
-    const noLock = lockRefused(ended, words, layout.networkLock);
-    if (noLock !== undefined) return noLock;
+    const never = neverRan(ended, words, layout.networkLock);
+    if (never?.kind !== 'no-locks' && isOwnEnd(ended)) blame();
+    if (never !== undefined) return never;
     const failure = networkExited(chosen.driver.name, ended, words);
-    if (isOwnEnd(ended)) blame();
     return withKnownFaults(failure, { program: chosen.driver.name, ended, output: words });
   };
   void child.ended.then((ended) => {
@@ -170,7 +171,7 @@ export function vmFailure(
   const words = output.last();
   const isKilled = ended.kind === 'signalled' && ended.signal === 'SIGKILL';
   const failure =
-    lockRefused(ended, words, layout.vmLock) ??
+    neverRan(ended, words, layout.vmLock) ??
     driver.explain?.({
       ended,
       output: output.last(Infinity),

@@ -82,6 +82,7 @@ function teachers(
   const { guest, lossTeaches } = traitsOf(state.phase);
   const at = new Date(now).toISOString();
   const shared = { config, layout, known: known(), at };
+  const program = tryProgram(driver.program(config));
   const ofAccelerator = (failure: Failure) => acceleratorLesson(failure, used, shared);
   if (guest === 'there') return [ofAccelerator];
   if (!lossTeaches) return [];
@@ -91,15 +92,13 @@ function teachers(
     (failure) =>
       unfit === undefined
         ? { failure }
-        : networkLesson(failure, unfit, { ...shared, row: driver.row }),
+        : networkLesson(failure, unfit, { ...shared, row: driver.row, vmProgram: program }),
     ofAccelerator,
     // A VM program without a network of its own is blamed itself only where no other network is here.
-    (failure) => {
-      const program = tryProgram(driver.program(config));
-      return program === undefined || driver.lacksNetwork?.(failure.lines ?? []) !== true
+    (failure) =>
+      program === undefined || driver.lacksNetwork?.(failure.lines ?? []) !== true
         ? { failure }
-        : ownNetworkLesson(failure, program, { ...shared, row: driver.row });
-    },
+        : ownNetworkLesson(failure, program, { ...shared, row: driver.row }),
     (failure) => vmLesson(failure, lost),
     (failure) =>
       isChance(failure, { attempt, isRacy: used?.accelerator === 'tcg' && config.cpus > 1 })

@@ -6,6 +6,7 @@ import { describeProblem, type Problem } from '../../domain/problem.ts';
 import type { Accelerator } from '../../domain/vm-programs.ts';
 import { chooseNetwork, type Chosen } from '../../net/networks.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { nameServersHere } from '../../system/host/resolvers.ts';
 import { findProgram } from '../../system/process/find-program.ts';
 import { bundleAt } from '../../vm/boot-image.ts';
 import { attach, type AttachedVm } from './attach.ts';
@@ -74,7 +75,9 @@ function choosePrograms({ layout, verdicts }: StartContext, { config, running }:
   const { driver } = running.tried;
   const program = findProgram(driver.program(config));
   const known = verdicts.all();
-  const network = chooseNetwork({ config, row: driver.row, layout, known, vmProgram: program });
+  const nameServers = nameServersHere();
+  const vm = { row: driver.row, vmProgram: program };
+  const network = chooseNetwork({ config, layout, known, nameServers, ...vm });
   return { program, network };
 }
 

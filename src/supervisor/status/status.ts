@@ -29,7 +29,8 @@ function textOf(path: string): string | undefined {
   try {
     return readIfThere(path);
   } catch (error) {
-    throw new Failed(statusUnreadable(path, errorCode(error) ?? String(error)), { cause: error });
+    const { cause } = error as Error;
+    throw new Failed(statusUnreadable(path, errorCode(cause) ?? String(error)), { cause });
   }
 }
 

@@ -1,7 +1,8 @@
 /** What keeps us from a path: the directory in which we may not look, or make anything. */
 import { accessSync, constants, lstatSync, statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
-import { errorCode } from '../failure.ts';
+import { Exit, errorCode, type Failure } from '../failure.ts';
+import { refusal } from './reasons.ts';
 
 /** The innermost directory above a path that is there, as far as that can be seen. */
 function folderAbove(path: string): { readonly folder: string; readonly stats: Stats } | undefined {
@@ -80,4 +81,44 @@ export function whatHelps(code: string, path: string): string {
     return 'Choose a directory on another file system, or raise the limit of file sizes (ulimit -f).';
   if (inTheWay.has(code)) return 'Check the path, and remove whatever is in the way.';
   return barrierWords(path);
+}
+
+/** Of a file that is there, by the system's error or its code: where it is another user's, that user may read it. */
+export function cannotRead(path: string, error: unknown): Failure {
+  const code = typeof error === 'string' ? error : errorCode(error);
+  if (code === undefined) throw error;
+  return unread(path, code, code === 'EACCES' ? otherOwner(path) : undefined);
+}
+
+/** `why`: the system's code, or words. `owner`: the user who may read it, where that is another. */
+export const unread = (path: string, why: string, owner?: number): Failure => ({
+  kind: 'cannot-read',
+  message: `Cannot read ${path}: ${refusal(why)}.`,
+  hint: owner === undefined ? whatLetsRead(why) : askOwner(owner),
+  exit: Exit.noPermission,
+});
+
+function whatLetsRead(why: string): string {
+  if (why === 'EIO') return whatHelps(why, '');
+  return why === 'EACCES' ? 'Check its owner and mode.' : 'Check what it is, and move it away.';
+}
+
+const askOwner = (owner: number): string =>
+  owner === 0
+    ? 'It belongs to root. Run the command as root: sudo linuxkit-builder ...'
+    : `It belongs to the user with ID ${owner}. Run the command as that user: sudo -u '#${owner}' linuxkit-builder ...`;
+
+/** Whose a file is, or the innermost directory above it that can be seen; undefined where that is us. */
+function otherOwner(path: string): number | undefined {
+  const uid = (tryStat(path) ?? folderAbove(path)?.stats)?.uid;
+  return uid === process.geteuid?.() ? undefined : uid;
+}
+
+function tryStat(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return undefined;
+  }
 }

@@ -17,7 +17,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { Exit, Failed, errorCode } from '../failure.ts';
-import { whatHelps } from './barrier.ts';
+import { cannotRead, whatHelps } from './barrier.ts';
 import { noDirectoryFor, noInodes, reasons } from './reasons.ts';
 
 interface WriteOptions {
@@ -153,25 +153,29 @@ export function discard(path: string): void {
   }
 }
 
-/** Names of what is in a directory; none where it is not there, or is no directory. */
+/** Names of what is in a directory; none where it is not there, or is no directory. Failed `cannot-read`. */
 export function namesIfThere(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch (error) {
-    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return [];
-    throw error;
+    if (isNotThere(error)) return [];
+    throw new Failed(cannotRead(directory, error), { cause: error });
   }
 }
 
-/** The text of a file, or undefined if there is none. Other errors are thrown as they are. */
+/** The text of a file, or undefined if there is none. Failed `cannot-read`. */
 export function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
-    throw error;
+    if (isNotThere(error)) return undefined;
+    throw new Failed(cannotRead(path, error), { cause: error });
   }
 }
+
+/** Of a path, or since a part of it is a file. */
+export const isNotThere = (error: unknown): boolean =>
+  ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '');
 
 /**
  * Which file it is, links and all, of which size and time: another for each file that is put there whole. Why there is none, where

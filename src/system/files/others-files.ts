@@ -45,6 +45,6 @@ function readOrdinary(path: string): Answer {
   }
 }
 
-const notRegular = 'it is not a regular file';
+export const notRegular = 'it is not a regular file';
 /** What open(2) says of a socket, and of a device without a driver. */
 const strange: ReadonlySet<string> = new Set(['ENXIO', 'ENODEV']);

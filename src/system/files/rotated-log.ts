@@ -1,7 +1,10 @@
 /** A log of ours as one text, whatever the number of files that it was rotated into: PATH is the newest, PATH.1 to PATH.N the older ones. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
-import { errorCode } from '../failure.ts';
+import { Failed } from '../failure.ts';
+import { cannotRead, unread } from './barrier.ts';
+import { isNotThere } from './files.ts';
+import { notRegular } from './others-files.ts';
 
 /** One of its files, held open: so its inode is nobody else's, and its last lines are read when it has another name. */
 interface Part {
@@ -30,7 +33,7 @@ export class RotatedLog {
     return this.#part !== undefined;
   }
 
-  /** The lines that have become complete since the last look, oldest first; at the first look all that are there. */
+  /** The lines that have become complete since the last look, oldest first; at the first look all that are there. Failed `cannot-read`. */
   lines(): string[] {
     // Asked before the present file is read: what was rotated away gets no more lines.
     const newer = this.#newerParts();
@@ -93,14 +96,19 @@ export class RotatedLog {
   }
 }
 
+/** Without waiting for the writer of what is no file (fifo(7)). */
 function openIfThere(name: string): Part | undefined {
+  let fd: number;
   try {
-    const fd = openSync(name, 'r');
-    return { name, fd, inode: fstatSync(fd).ino };
+    fd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
-    throw error;
+    if (isNotThere(error)) return undefined;
+    throw new Failed(cannotRead(name, error), { cause: error });
   }
+  const stats = fstatSync(fd);
+  if (stats.isFile()) return { name, fd, inode: stats.ino };
+  closeSync(fd);
+  throw new Failed(unread(name, stats.isDirectory() ? 'EISDIR' : notRegular));
 }
 
 function close(part: Part | undefined): void {

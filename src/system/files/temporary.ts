@@ -6,8 +6,7 @@ import { Exit, Failed, errorCode } from '../failure.ts';
 import { refusal } from './reasons.ts';
 
 /** Makes a folder whose name begins so; the caller removes it. Failed `no-temporary-files`, such as where /tmp is full or another's. */
-export function temporaryFolder(prefix: string): string {
-  const parent = tmpdir();
+export function temporaryFolder(prefix: string, parent = tmpdir()): string {
   try {
     return mkdtempSync(join(parent, prefix));
   } catch (error) {
@@ -21,3 +20,7 @@ export function temporaryFolder(prefix: string): string {
     throw new Failed(failure, { cause: error });
   }
 }
+
+/** The same with a path that is short, as a socket's has to be, and one word for whoever splits at spaces: in /tmp where TMPDIR is neither. */
+export const plainFolder = (prefix: string): string =>
+  temporaryFolder(prefix, /^[\w./+-]{1,70}$/.test(tmpdir()) ? tmpdir() : '/tmp');

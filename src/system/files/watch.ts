@@ -1,8 +1,24 @@
 /** Notices that a file changed. The only file that knows chokidar: it wakes us early, what is true is in the file. */
 import { watch } from 'chokidar';
+import { stampOf } from './stamp.ts';
 
-/** Calls onChange after a file was made, replaced or written; bursts are one call. The returned function ends it. */
-export function watchFile(path: string, onChange: () => void): () => Promise<void> {
+export interface FileWatch {
+  /**
+   * To be called now and then: for systems that tell of no change. A host may have given all of its watches away (inotify(7),
+   * max_user_instances), and some file systems tell of none. Costs a look at the file.
+   */
+  look(): void;
+  close(): Promise<void>;
+}
+
+/** Calls onChange after a file was made, replaced or written; bursts are one call. */
+export function watchFile(path: string, onChange: () => void): FileWatch {
+  let seen = stampOf(path);
+  let lately = seen;
+  const changed = () => {
+    seen = lately = stampOf(path);
+    onChange();
+  };
   const watcher = watch(path, {
     ignoreInitial: true,
     persistent: false,
@@ -10,8 +26,19 @@ export function watchFile(path: string, onChange: () => void): () => Promise<voi
     awaitWriteFinish: { stabilityThreshold: 200, pollInterval: 50 },
   });
   watcher
-    .on('add', onChange)
-    .on('change', onChange)
+    .on('add', changed)
+    .on('change', changed)
     .on('error', () => undefined);
-  return () => watcher.close();
+  return {
+    look: () => {
+      const before = lately;
+      lately = stampOf(path);
+      // Of two looks in which it is the same, it was not being written in the second. That it is gone is no change.
+      if (lately !== seen && lately === before && isThere(lately)) changed();
+    },
+    close: () => watcher.close(),
+  };
 }
+
+/** A stamp has several numbers; of a file that is not there it is a code. */
+const isThere = (stamp: string): boolean => stamp.includes(' ');

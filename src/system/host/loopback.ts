@@ -5,20 +5,25 @@ import { errorCode, Exit, type Failure } from '../failure.ts';
 
 export const loopback = '127.0.0.1';
 
-/** A connection takes a moment where it works; one that is neither made nor refused says nothing. */
-const timeoutMs = 2_000;
+/** A connection takes a moment where it works; a machine that is busy takes longer, and a firewall lets it wait for ever. */
+const timeoutMs = 5_000;
 
 /** What a connection to oneself is refused with where no interface leads there (connect(2)). */
 const noWay: ReadonlySet<string | undefined> = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'ENETDOWN']);
 
-/** Tries it, with a listener of its own; undefined where it works, or where that cannot be told. */
+/**
+ * Tries it, with a listener of its own: `loopback-down`, or `loopback-silent` where a connection is neither made nor refused, which a machine
+ * that stands still says too. Undefined where it works, or where that cannot be told.
+ */
 export async function loopbackFault(): Promise<Failure | undefined> {
   const server = createServer((socket) => socket.destroy());
   try {
     server.listen(0, loopback);
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    return noWay.has(await errorOf(port)) ? loopbackDown() : undefined;
+    const code = await errorOf(port);
+    if (code === 'ETIMEDOUT') return loopbackSilent;
+    return noWay.has(code) ? loopbackDown() : undefined;
   } catch {
     // It cannot be listened there: whoever has to says so in its own words.
     return undefined;
@@ -34,7 +39,7 @@ function errorOf(port: number): Promise<string | undefined> {
       socket.destroy();
       resolve(code);
     };
-    socket.once('connect', () => settle()).once('timeout', () => settle());
+    socket.once('connect', () => settle()).once('timeout', () => settle('ETIMEDOUT'));
     socket.once('error', (error) => settle(errorCode(error)));
   });
 }
@@ -53,3 +58,11 @@ export function loopbackDown(platform: NodeJS.Platform = process.platform): Fail
     recovery: 'wait',
   };
 }
+
+export const loopbackSilent: Failure = {
+  kind: 'loopback-silent',
+  message: `A connection of this machine to itself (${loopback}) gets no answer. A firewall probably drops it, so neither Nix nor the daemon can reach the guest.`,
+  hint: 'Allow connections on the loopback interface in the firewall. Then: linuxkit-builder restart',
+  exit: Exit.unavailable,
+  recovery: 'wait',
+};

@@ -54,7 +54,8 @@ function attempt(fd: number, timeout: number): Attempt | undefined {
   if (status === 0) return { kind: 'had' };
   if (status === lockHeld) return { kind: 'held' };
   if (status === noSuchCommand || isMisunderstood(stderr)) throw new Failed(flockUnfit(stderr));
-  const why = refusalIn(stderr.split('\n')) ?? endOf(status, signal);
+  if (status === null) throw new Failed(flockKilled(signal ?? 'a signal'));
+  const why = refusalIn(stderr.split('\n')) ?? endOf(status);
   return { kind: 'refused', why };
 }
 
@@ -74,9 +75,20 @@ const startHints: Readonly<Record<string, string>> = {
   ENOMEM: 'Quit programs that use much memory.',
 };
 
+/** By the kernel, where memory is short or a sandbox forbids what it does, or by a person: it says nothing of the file. */
+export const flockKilled = (signal: string): Failure => ({
+  kind: 'cannot-start',
+  message: `The program flock was killed by ${signal}.`,
+  hint:
+    signal === 'SIGSYS'
+      ? 'A sandbox (seccomp) of this process forbids a system call. Run the command outside of it.'
+      : 'Run the same command again. The kernel kills programs when memory is short.',
+  exit: Exit.osError,
+  recovery: 'wait',
+});
+
 /** How flock(1) ended that said nothing. */
-export const endOf = (code: number | null, signal: string | null): string =>
-  signal === null ? `flock exited with code ${code}` : `flock was killed by ${signal}`;
+export const endOf = (code: number): string => `flock exited with code ${code}`;
 
 /** As shells have it: BusyBox without this applet, for one. */
 const noSuchCommand = 127;

@@ -9,13 +9,13 @@ import type { Result } from 'execa';
 import treeKill from 'tree-kill';
 import { AwakeClock } from '../time/awake.ts';
 import type { Clock } from '../time/clock.ts';
-import { Failed, type Failure } from '../failure.ts';
+import { errorCode, Failed } from '../failure.ts';
 import { writeWhole } from '../files/files.ts';
 import { dropOutputs } from './outputs.ts';
-import { lockHeld, refusalIn } from '../lock/flock.ts';
+import { lockHeld } from '../lock/flock.ts';
 import { withSockets } from '../socket/listening.ts';
 import { whoLeft } from './process.ts';
-import { childLockHeld, noLocks, openLocked } from '../lock/lock.ts';
+import { childLockHeld, openLocked } from '../lock/lock.ts';
 import { tryProgram } from './find-program.ts';
 import { descriptorsLack } from './spawn-room.ts';
 
@@ -120,7 +120,7 @@ const endOfChild = (process: ChildProcess): Promise<ExitStatus> =>
   });
 
 const reasonIn = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error);
+  errorCode(error) ?? (error instanceof Error ? error.message : String(error));
 
 /** The launch, made to hold a lock file: on Linux by flock(1) as exec wrapper, on macOS by an inherited descriptor. */
 function withLock(
@@ -138,17 +138,6 @@ function withLock(
     argv: ['-n', '-F', '-E', String(lockHeld), lock, what.program, ...what.argv],
     extra: [],
   };
-}
-
-/** A child that ended before it became its program, since nobody can lock that file; `lines`: what it said last. */
-export function lockRefused(
-  ended: ExitStatus,
-  lines: readonly string[],
-  lock: string,
-): Failure | undefined {
-  if (ended.kind !== 'exited' || ended.code === 0) return undefined;
-  const why = refusalIn(lines.slice(-1));
-  return why === undefined ? undefined : noLocks(lock, why);
 }
 
 function childOf(pid: number, ended: Promise<ExitStatus>, clock: Clock): Child {

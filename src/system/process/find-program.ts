@@ -85,19 +85,24 @@ const nixInstaller = 'the installer of https://nixos.org/download';
 
 export const isOfNix = (name: string): boolean => /^nix(-|$)/.test(name);
 
-/** manager: what installs packages here. */
-export function programMissing(name: string, manager = managerHere() ?? 'apt-get') {
-  const get =
-    manager === 'brew' && isOfNix(name)
-      ? nixInstaller
-      : [manager, ...installCommand(manager, [isOfNix(name) ? 'nix-build' : name])].join(' ');
+/** manager: what installs packages here; null where it is none that we know: then Debian's package is an example. */
+export function programMissing(name: string, manager: Manager | null = managerHere() ?? null) {
   return {
     kind: 'program-missing',
     message: `The program ${name} is not installed or not on the PATH.`,
-    hint: elsewhere[name] ?? `Install it: ${get}`,
+    hint: elsewhere[name] ?? howToGet(name, manager),
     exit: Exit.unavailable,
     recovery: 'give-up',
   } as const;
+}
+
+function howToGet(name: string, manager: Manager | null): string {
+  if (manager === 'brew' && isOfNix(name)) return `Install it: ${nixInstaller}`;
+  const known = manager ?? 'apt-get';
+  const command = [known, ...installCommand(known, [isOfNix(name) ? 'nix-build' : name])].join(' ');
+  return manager === null
+    ? `Install it with this system's package manager (on Debian: ${command})`
+    : `Install it: ${command}`;
 }
 
 function isProgram(path: string): boolean {

@@ -1,12 +1,12 @@
 /** What a QEMU can do, asked of itself by its machine protocol; no text for people is read. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { platform } from 'node:process';
 import { vmPrograms } from '../../domain/vm-programs.ts';
 import { run } from '../../system/process/child.ts';
-import { errorCode } from '../../system/failure.ts';
+import { Failed } from '../../system/failure.ts';
 import { versionOf } from '../../system/files/files.ts';
+import { plainFolder } from '../../system/files/temporary.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import type { Abilities } from '../vm-driver.ts';
 import { forwardTo } from './qemu-argv.ts';
@@ -103,9 +103,9 @@ async function ask(program: string, requests: readonly object[], signal: AbortSi
 /** For the socket that is tried; none where nothing can be written. */
 function makeRoom(): string | undefined {
   try {
-    return mkdtempSync(join(tmpdir(), 'linuxkit-builder-'));
+    return plainFolder('linuxkit-builder-');
   } catch (error) {
-    if (errorCode(error) === undefined) throw error;
+    if (!(error instanceof Failed)) throw error;
     return undefined;
   }
 }

@@ -5,7 +5,8 @@
 import { refusal } from '../../system/files/reasons.ts';
 import { statSync } from 'node:fs';
 import { childLockHeld, isLocked } from '../../system/lock/lock.ts';
-import { launch, lockRefused, type Child, type ExitStatus } from '../../system/process/child.ts';
+import { launch, type Child, type ExitStatus } from '../../system/process/child.ts';
+import { neverRan } from '../../system/process/never-ran.ts';
 import { lockHeld } from '../../system/lock/flock.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { Failed, failureOf, type Failure } from '../../system/failure.ts';
@@ -153,8 +154,8 @@ export function whyEnded(
 ): Obstacle {
   if (ended.kind === 'exited' && ended.code === lockHeld)
     throw new Failed(childLockHeld(layout.trialLock));
-  const noLock = lockRefused(ended, said, layout.trialLock);
-  if (noLock !== undefined) throw new Failed(noLock);
+  const never = neverRan(ended, said, layout.trialLock);
+  if (never !== undefined) throw new Failed(never);
   const fault = qemuFault({ ended, output: said, console: [], accelerator });
   if (fault?.obstacle !== undefined) return fault.obstacle;
   if (fault !== undefined && isOfAnyStart(fault.failure)) throw new Failed(fault.failure);

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { applyDirectoryChange } from '../../src/setup/directories.ts';
+import { failureOf } from '../../src/system/failure.ts';
+import { needs } from '../needs.ts';
+
+// Behaviour 198: On a file system that does not keep permissions, such as FAT, `configure` says so, and puts no key there.
+test('a directory that cannot be made private is refused', needs('Linux'), () => {
+  // The kernel keeps the modes of these, whoever asks for others (fs/proc/inode.c, proc_setattr).
+  const path = '/proc/self/task';
+  const failure = (() => {
+    try {
+      applyDirectoryChange({ path, kind: 'make-private' });
+    } catch (error) {
+      return failureOf(error);
+    }
+    return undefined;
+  })();
+  expect(failure).toMatchObject({ kind: 'no-modes', exit: 73 });
+  expect(failure?.message).toContain(path);
+});

@@ -14,6 +14,8 @@ import type { RunningVm } from '../running.ts';
 import type { DoorControl } from '../daemon/door-control.ts';
 import { commitSaved, discardSaved, forgetMemory } from './saved-guest.ts';
 import type { Scope } from '../scope.ts';
+import type { PlannedGuest } from './comeback.ts';
+import type { VmMemory } from '../../vm/vm-driver.ts';
 import type { Effect, Event, Rest, Saved } from '../lifecycle/state.ts';
 import { hasRoom } from '../disk/disk-room.ts';
 import { memoryOf, obstacleTo } from './suspend-obstacle.ts';
@@ -77,10 +79,7 @@ export class Suspending {
       dispatch(event);
       if (!isFirst) return;
       log('info', 'suspend-tried', { basis });
-      dispatch({
-        type: 'wanted',
-        why: startReasons.trial,
-      });
+      dispatch({ type: 'wanted', why: startReasons.trial });
     });
     this.#job = { abort, done };
   }
@@ -150,25 +149,42 @@ export class Suspending {
   }
 
   async #save(scope: Scope, signal: AbortSignal): Promise<Saved> {
-    const { layout, clock, doorControl } = this.#options;
     const { vm, guest: planned } = scope.running;
     const memory = vm?.machine?.memory;
     if (vm === undefined || memory === undefined || planned === undefined)
       throw new Failed(guestInUse);
-    const { agent, vmPause } = scope.guest;
+    const { vmPause } = scope.guest;
     vmPause.expect(true);
-    let isFrozen = false;
     try {
-      await this.#options.endWork();
-      const inside = await scope.guest.lookInside(undefined);
-      // A stranger at the door, who has not logged in, is nobody in the guest.
-      const { loggedIn, entering } = doorControl().counts();
-      if (inside === undefined || inside.builds + loggedIn + entering > 0)
-        throw new Failed(guestInUse);
-      await settleGuest(agent, signal);
-      this.#step('settled');
-      signal.throwIfAborted();
-      isFrozen = true;
+      await this.#makeQuiet(scope, signal);
+      await this.#write(scope, memory, signal);
+    } catch (error) {
+      vmPause.expect(false);
+      throw error;
+    }
+    await this.#leave(scope, vm);
+    this.#step('vm-ended');
+    return this.#commit(scope, planned);
+  }
+
+  /** Nobody is in the guest, and what it still had to write is written. */
+  async #makeQuiet(scope: Scope, signal: AbortSignal): Promise<void> {
+    await this.#options.endWork();
+    const inside = await scope.guest.lookInside(undefined);
+    // A stranger at the door, who has not logged in, is nobody in the guest.
+    const { loggedIn, entering } = this.#options.doorControl().counts();
+    if (inside === undefined || inside.builds + loggedIn + entering > 0)
+      throw new Failed(guestInUse);
+    await settleGuest(scope.guest.agent, signal);
+    this.#step('settled');
+    signal.throwIfAborted();
+  }
+
+  /** Its memory goes into a file while its file system is frozen. Thaws that where it goes on. */
+  async #write(scope: Scope, memory: VmMemory, signal: AbortSignal): Promise<void> {
+    const { layout, doorControl } = this.#options;
+    const { agent } = scope.guest;
+    try {
       await freezeGuest(agent);
       this.#step('frozen');
       discardSaved(layout);
@@ -176,26 +192,27 @@ export class Suspending {
       const timeoutMs = saveMs(memoryOf(scope));
       await memory.save(layout.unfinishedMemory, { signal, timeoutMs });
       this.#step('written');
-      if (signal.aborted || doorControl().hasWaiting) {
-        await memory.takeBack();
-        throw new Failed(guestWanted);
-      }
+      if (!signal.aborted && !doorControl().hasWaiting) return;
+      await memory.takeBack();
+      throw new Failed(guestWanted);
     } catch (thrown) {
-      const isFull = !hasRoom(layout.state, leastRoom) && failureOf(thrown).kind !== halted;
-      const error = isFull ? new Failed(noRoomForGuest, { cause: thrown }) : thrown;
+      const isHalted = failureOf(thrown).kind === halted;
+      const isFull = !isHalted && !hasRoom(layout.state, leastRoom);
+      // First, since a guest that goes on may need that room.
       forgetMemory(layout);
-      if (isFrozen && failureOf(error).kind !== halted)
-        await thawGuest(agent).catch(() => undefined);
-      vmPause.expect(false);
-      throw error;
+      if (!isHalted) await thawGuest(agent).catch(() => undefined);
+      throw isFull ? new Failed(noRoomForGuest, { cause: thrown }) : thrown;
     }
-    await this.#leave(scope, vm);
-    this.#step('vm-ended');
+  }
+
+  /** From here on a start resumes it. */
+  #commit(scope: Scope, planned: PlannedGuest): Saved {
+    const { layout, clock } = this.#options;
     const at = new Date(clock.now()).toISOString();
     const { nixVersion } = scope.facts.all;
+    const { identity, bootedAt, resumes } = planned.keeping;
+    const version = nixVersion === undefined ? {} : { nixVersion };
     try {
-      const { identity, bootedAt, resumes } = planned.keeping;
-      const version = nixVersion === undefined ? {} : { nixVersion };
       const { bytes } = commitSaved(layout, { identity, at, bootedAt, resumes, ...version });
       return { bytes, at };
     } catch (error) {
@@ -227,5 +244,5 @@ export class Suspending {
   }
 }
 
-/** The kind of a guest that does not go on, as {@link MachineMemory.takeBack} has it. */
+/** The kind of a guest that does not go on, as {@link VmMemory.takeBack} has it. */
 const halted = 'guest-halted';

@@ -1,0 +1,115 @@
+/** `restart`: the guest, and after an upgrade the daemon with it. */
+import type { Command } from 'commander';
+import type { Layout } from '../../config/layout.ts';
+import type { Service } from '../../service/keeper.ts';
+import type { Status } from '../../supervisor/status/status-schema.ts';
+import {
+  directoryOption,
+  layoutFor,
+  type CliContext,
+  type DirectoryOption,
+} from '../../command/context.ts';
+import {
+  buildsOption,
+  nowOption,
+  orLetIn,
+  waitForBuilds,
+  type EndOptions,
+} from '../../client/wait-for-builds.ts';
+import {
+  bootJobKept,
+  guestAlone,
+  guestRestarts,
+  keeperRestarts,
+  keptForSettings,
+  previousSettings,
+  replacedWords,
+  startedInstead,
+  stillOther,
+} from './daemon-words.ts';
+import { startBy, stop } from './run-commands.ts';
+
+export function restartVerb(program: Command, context: CliContext): void {
+  program
+    .command('restart')
+    .description(
+      'restart the guest with the current settings, and after an upgrade also the daemon',
+    )
+    .option(...directoryOption)
+    .option(...nowOption)
+    .option(...buildsOption)
+    .action(async (options: DirectoryOption & EndOptions) => {
+      const layout = layoutFor(options, context, 'ask');
+      await waitForBuilds(layout, options, context);
+      context.out(await orLetIn(layout, context, () => restart(layout, context)));
+    });
+}
+
+/** Begins it; what was done, for people. */
+async function restart(layout: Layout, context: CliContext): Promise<string> {
+  const { findStatus } = await import('../../client/found.ts');
+  const { serviceFor } = await import('../../service/service.ts');
+  const service = serviceFor(layout, context);
+  const found = await findStatus(layout, context);
+  if (found.daemon === 'alive') {
+    // Its own file has changed: another Node, another version of ours.
+    if (service?.isChanged() === true && (await service.state()).loaded) {
+      await service.start();
+      return keeperRestarts(service.name);
+    }
+    const old = otherRelease(found.status, context);
+    const kept = old === undefined ? undefined : await whyKept(old, service, layout);
+    if (old !== undefined && kept === undefined) return replaceDaemon(old, layout, context);
+    const { ask } = await import('../../supervisor/daemon/control.ts');
+    await ask(layout, 'restart', context.clock, context.signal);
+    await tellProblems(layout, context);
+    if (kept !== undefined) context.err(kept);
+    return guestRestarts;
+  }
+  const { pid, through } = await startBy(layout, context);
+  return startedInstead(pid, through);
+}
+
+/** The daemon's, where it is not that of this program. */
+const otherRelease = ({ release }: Status, { version }: CliContext): string | undefined =>
+  version === undefined || release === version ? undefined : release;
+
+/** Why a daemon of that release stays, as one that is stopped could not be started again; undefined where it can. */
+async function whyKept(
+  old: string,
+  service: Service | undefined,
+  layout: Layout,
+): Promise<string | undefined> {
+  const { readSettings } = await import('../../config/read-settings.ts');
+  if (readSettings(layout).config === undefined) return keptForSettings(old);
+  const uid = process.getuid?.() ?? 0;
+  if (service?.starts !== 'boot') return undefined;
+  if (service.declared === undefined) return uid === 0 ? undefined : bootJobKept(old);
+  const { restartCommand } = await import('../../service/declared-job.ts');
+  return guestAlone(old, service.declared.by, restartCommand(service.declared, uid));
+}
+
+/** After an upgrade: a guest that starts again under the old daemon would have nothing of it. */
+async function replaceDaemon(old: string, layout: Layout, context: CliContext): Promise<string> {
+  await stop(layout, context);
+  const { pid, through } = await startBy(layout, context);
+  // As after `restart` of a daemon that stays.
+  const { wakeIfAway } = await import('../guest/suspend-commands.ts');
+  await wakeIfAway(layout, context);
+  const { findStatus } = await import('../../client/found.ts');
+  const now = await findStatus(layout, context);
+  const isOld = now.daemon === 'alive' && otherRelease(now.status, context) !== undefined;
+  // The job starts a copy of the program that is elsewhere.
+  if (isOld) context.err(stillOther(context.version, now.status.release));
+  return replacedWords(pid, through, old);
+}
+
+/** What a guest that starts again will not be told, since config.json cannot be taken. */
+async function tellProblems(layout: Layout, context: CliContext): Promise<void> {
+  const { readSettings } = await import('../../config/read-settings.ts');
+  const { describeToOwner } = await import('../../domain/problem.ts');
+  const { problems } = readSettings(layout);
+  if (problems.length === 0) return;
+  context.err(previousSettings);
+  for (const problem of problems) context.err(`  ${describeToOwner(problem)}`);
+}

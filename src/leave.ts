@@ -10,6 +10,7 @@ const interruptedExit = 130;
 /** Errors of a stream whose reader went away, as that of `| head` does: no fault. */
 const readerGone: ReadonlySet<string> = new Set(['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED']);
 
+/** Where lines go, and the way out of the process. */
 export interface Outlets {
   readonly out: (line: string, look?: Look) => void;
   readonly err: (line: string) => void;

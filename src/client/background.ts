@@ -87,6 +87,7 @@ function daemonEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
   );
 }
 
+/** It ended, or has not come within its time. */
 export const didNotStart = (layout: Layout): Failure => ({
   kind: 'daemon-did-not-start',
   message: 'The daemon did not start.',

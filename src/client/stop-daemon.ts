@@ -84,6 +84,7 @@ async function endLeftBehind(layout: Layout, lock: DaemonLock, terminal: Termina
   }
 }
 
+/** It was sent SIGTERM, and is still there. */
 export const doesNotStop = (pid: number): Failure => ({
   kind: 'daemon-does-not-stop',
   message: `The daemon (pid ${pid}) did not stop within ${stopMs / 1000} s.`,

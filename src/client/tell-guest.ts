@@ -25,4 +25,5 @@ export async function tellGuest(
   say(keysLater);
 }
 
+/** The daemon could not tell its guest, or is of the release before. */
 export const keysLater = 'The guest uses the new keys after a restart: linuxkit-builder restart';

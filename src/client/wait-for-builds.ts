@@ -5,9 +5,11 @@ import { counted } from '../domain/counted.ts';
 import type { CliContext } from '../command/context.ts';
 import { seconds } from '../command/option-values.ts';
 
+/** As commander takes it. */
 export const nowOption = ['--now', 'do not wait for running builds'] as const;
 /** Seconds. */
 export const usualWait = 600;
+/** As commander takes it. In seconds. */
 export const buildsOption = [
   '-t, --timeout <seconds>',
   'how long to wait for running builds',
@@ -15,6 +17,7 @@ export const buildsOption = [
   usualWait,
 ] as const;
 
+/** How a verb that ends the guest is called. `timeout`: in s. */
 export interface EndOptions {
   readonly now?: boolean;
   readonly timeout: number;

@@ -17,6 +17,7 @@ import { Exit, Failed, type Failure } from '../system/failure.ts';
 import type { StopSignal } from '../system/process/signals.ts';
 import type { Look } from './terminal.ts';
 
+/** The world of one command line; tests make their own. */
 export interface CliContext {
   readonly env: NodeJS.ProcessEnv;
   readonly home: string;
@@ -47,6 +48,7 @@ export type Perform = (words: readonly string[]) => Promise<number>;
 export const movesCursor = ({ isTTY, env }: Pick<CliContext, 'isTTY' | 'env'>): boolean =>
   isTTY && env['TERM'] !== 'dumb';
 
+/** Of each verb that works in a state directory. Absent: the usual one, or the only one that there is. */
 export interface DirectoryOption {
   readonly directory?: string;
 }
@@ -105,6 +107,7 @@ function isUnfit(root: string, problems: readonly Problem[]): Failure {
   };
 }
 
+/** A configuration has the builder run as another user: what this one would write, nobody would read. */
 export const isDeclaredElsewhere = ({ owner, declared }: Installed): Failure => ({
   kind: 'builder-declared',
   message: `This machine's builder is declared by ${declared?.by ?? 'another program'} and runs as ${owner.name}. Nothing was changed.`,
@@ -126,6 +129,7 @@ export function directoryMeant({ directory }: DirectoryOption, context: CliConte
   return other;
 }
 
+/** `usual`: the directory that would have been taken; `other`: the one in which there is a builder. */
 export const usingYours = (usual: string, other: string): string =>
   `There is no builder in ${usual}; using yours in ${other}.`;
 

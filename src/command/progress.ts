@@ -3,6 +3,7 @@ import type { DownloadProgress } from '../image/http/download.ts';
 import { plainText } from '../system/plain-text.ts';
 import { movesCursor, type CliContext } from './context.ts';
 
+/** One download's progress on whatever is written to. */
 export interface ProgressView {
   show(progress: DownloadProgress): void;
   /** Takes the bar away, so that other lines can be written. */

@@ -6,9 +6,11 @@ import { oneOf } from './setting.ts';
 export const idleWays = ['auto', 'stop', 'never'] as const;
 type IdleWay = (typeof idleWays)[number];
 
+/** Whether the guest starts with the daemon, or with the first build. */
 export const startTimes = ['login', 'demand'] as const;
 type StartTime = (typeof startTimes)[number];
 
+/** What becomes of a guest that nobody uses. */
 export interface Idle {
   /** A span of time, `10 min`. */
   readonly after: string;

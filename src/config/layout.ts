@@ -9,6 +9,7 @@ import type { Problem } from '../domain/problem.ts';
  */
 export const maxSocketPath = 103;
 
+/** Absolute paths, all of them below one state directory. */
 export type Layout = ReturnType<typeof layoutOf>;
 
 /** The map of a state directory (an absolute path). Pure: touches nothing. */

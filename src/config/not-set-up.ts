@@ -9,6 +9,7 @@ export const setUpHint = 'Set it up: linuxkit-builder up';
 /** Whether there are settings, which `up` and `configure` write first. */
 export const isSetUp = ({ config }: Pick<Layout, 'config'>): boolean => existsSync(config);
 
+/** There is no config.json, or nothing at all. */
 export const notSetUp = ({ root }: Pick<Layout, 'root'>): Failure => ({
   kind: 'not-configured',
   message: `No builder has been set up in ${root} yet.`,

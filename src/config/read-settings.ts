@@ -33,6 +33,7 @@ export function readSettings(layout: Layout): Settings {
   }
 }
 
+/** As a problem of the file as a whole: there is no value to show. */
 export function unreadable({ config: path }: Pick<Layout, 'config'>, error: unknown): Problem {
   const code = errorCode(error);
   const { message, hint } = failureOf(error);

@@ -12,6 +12,7 @@ export interface Flag {
   readonly part?: string;
 }
 
+/** All that is known of a setting, for the file, the command line, the status and the docs. */
 export interface Setting {
   /** What the file takes. */
   readonly schema: v.GenericSchema;
@@ -32,6 +33,7 @@ export const flag = (flags: string, help: string, more: Pick<Flag, 'is' | 'part'
   ...more,
 });
 
+/** A whole number from `low` to `high`, both included. */
 export const whole = (low: number, high: number) =>
   v.pipe(
     v.number('must be a whole number'),
@@ -39,11 +41,13 @@ export const whole = (low: number, high: number) =>
     v.minValue(low, `must be at least ${low}`),
     v.maxValue(high, `must be at most ${high}`),
   );
+/** A list of such values. An empty one is allowed. */
 export const listOf = <T extends v.GenericSchema>(of: T) =>
   v.array(of, 'must be a list in brackets');
 /** `must be one, two or three`. */
 export const oneOf = (names: readonly string[]): string =>
   `must be ${[names.slice(0, -1).join(', '), ...names.slice(-1)].filter(Boolean).join(' or ')}`;
+/** A switch, without any other word for it. */
 export const yesOrNo = v.boolean('must be true or false');
 const oneWord = 'must be one word of letters, digits and . _ -';
 /** A feature is one word: a comma or a space would become another field of the machines line. */

@@ -6,7 +6,9 @@ import { builderSettings } from './builder-settings.ts';
 import { hostSettings } from './host-settings.ts';
 import type { Setting } from './setting.ts';
 
+/** All rows, by name. */
 export const settings = { ...builderSettings, ...hostSettings };
+/** As config.json spells it. */
 export type SettingName = keyof typeof settings;
 
 /** The rows, for whoever asks them all the same. */
@@ -14,6 +16,7 @@ export const settingRows = Object.entries<Setting>(settings) as readonly (readon
   SettingName,
   Setting,
 ])[];
+/** In the order of the rows. */
 export const settingNames: readonly string[] = Object.keys(settings);
 
 /** Whether a guest has a change of it when it starts again, and not before. */

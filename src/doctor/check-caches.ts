@@ -11,6 +11,7 @@ import type { DoctorFacts } from './facts.ts';
 const timeoutMs = 90_000;
 const hostTimeoutMs = 5_000;
 
+/** Whether the guest reaches the caches that its Nix names; those that it does not are tried from here too. */
 export async function namesAndCaches(facts: DoctorFacts): Promise<Verdict> {
   const { layout, context, program, status } = facts;
   const { signal } = context;
@@ -28,6 +29,7 @@ export async function namesAndCaches(facts: DoctorFacts): Promise<Verdict> {
   });
 }
 
+/** What tells whose fault it is that a cache is not reached. */
 export interface Surroundings {
   /** Of those that the guest does not reach. */
   readonly reachedFromHere: readonly string[];

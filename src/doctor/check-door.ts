@@ -13,13 +13,16 @@ export async function checkLoopback({ config }: DoctorFacts): Promise<Verdict> {
   return config().door === 'unix' ? withoutPort : judgeLoopback(await loopbackFault());
 }
 
+/** What goes over 127.0.0.1 does not concern a socket. */
 export const withoutPort: Verdict = { kind: 'not-asked', why: 'the front door is a Unix socket' };
 
+/** `fault`: why no connection to ourselves came through; undefined where one did. */
 export const judgeLoopback = (fault: Failure | undefined): Verdict =>
   fault === undefined
     ? { kind: 'good', fact: '127.0.0.1 accepts connections' }
     : { kind: 'bad', what: fault.message, why: '', remedy: fault.hint };
 
+/** Whether the door answers, and with sshd's greeting. A guest that is away is not woken for it. */
 export async function checkDoor(facts: DoctorFacts): Promise<Verdict> {
   const { signal } = facts.context;
   const place = placeOf(facts);

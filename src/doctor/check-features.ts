@@ -8,6 +8,7 @@ import { guestHasKvm, guestRunsI686 } from '../setup/guest-can.ts';
 
 const configure = 'linuxkit-builder configure';
 
+/** What is offered and not there, and what is there and not offered. */
 export async function features({ layout, context, config }: DoctorFacts): Promise<Verdict> {
   const kvm = await guestHasKvm(layout, context);
   const { features: offered, extraSystems } = config();
@@ -40,8 +41,10 @@ export async function features({ layout, context, config }: DoctorFacts): Promis
     : { kind: 'good', fact };
 }
 
+/** A foreign system is registered, and the guest has nothing to run it by. */
 export const lostRemedy = `linuxkit-builder image build, then linuxkit-builder restart; or ${configure} --reset extra-systems`;
 
+/** `offered`: the features of the settings. */
 export const kvmWords = (offered: readonly string[]): string =>
   `The guest has /dev/kvm. To offer it to Nix: ${configure} -f ${[...own(offered), 'kvm'].join(',')}`;
 

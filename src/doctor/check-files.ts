@@ -44,6 +44,7 @@ async function builderOf(facts: DoctorFacts): Promise<Builder> {
   };
 }
 
+/** Whether your ssh finds the guest, by files that are as configure would write them. */
 export async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
   const builder = await builderOf(facts);
   const needs = userNeeds(builder);
@@ -74,6 +75,7 @@ const isOlderStanza = ({ wanted, before, after }: FileChange, { layout }: Doctor
   before !== undefined &&
   leadSameWay(before.bytes.toString('utf8'), after.toString('utf8'));
 
+/** The same of root's, as far as whoever asks may read them. */
 export async function rootsFiles(facts: DoctorFacts): Promise<Verdict> {
   const ssh = await rootSsh({ ...facts, sudo: true });
   const needs = rootNeeds({ ...rootRequest(await builderOf(facts)), ...ssh.known });

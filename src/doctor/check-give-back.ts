@@ -5,6 +5,7 @@ import { ask } from '../supervisor/daemon/control.ts';
 import { Failed } from '../system/failure.ts';
 import type { DoctorFacts } from './facts.ts';
 
+/** What of memory and disk comes back while the guest runs. What does not is no fault: it comes back with its end. */
 export async function givesBack({ layout, context, driver }: DoctorFacts): Promise<Verdict> {
   const { clock, signal } = context;
   const found = await ask(layout, 'guest', clock, signal).catch((error: unknown) => {

@@ -15,6 +15,7 @@ import { serviceFiles } from '../service/job-files.ts';
 import { jobPaths } from '../service/job-paths.ts';
 import { serviceOf } from '../service/service.ts';
 
+/** Its name as a check, on which the login job's rests. */
 export const leftJobCheck = 'old login job';
 
 interface LeftJob {
@@ -86,6 +87,7 @@ export const leftVerdict = (
     : 'linuxkit-builder doctor --fix, which removes that job',
 });
 
+/** Mended meanwhile, by --fix or by somebody else. */
 export const noneLeft: Verdict = { kind: 'good', fact: 'no leftover job' };
 
 /** The files that the settings ask for; none where there are no settings. */
@@ -123,6 +125,7 @@ function removeIfEmpty(folder: string): void {
   }
 }
 
+/** Its file may go only when nothing of it lives. */
 export const stillRuns: Failure = {
   kind: 'job-runs',
   message: 'The daemon that it started is still running.',

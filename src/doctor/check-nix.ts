@@ -80,6 +80,7 @@ async function nixSettings(facts: DoctorFacts): Promise<Verdict> {
     : { kind: 'note', fact: worst.message, why };
 }
 
+/** None of those that {@link nixConflicts} knows. */
 export const noConflict: Verdict = {
   kind: 'good',
   fact: 'no setting sends builds elsewhere',

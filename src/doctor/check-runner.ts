@@ -23,6 +23,7 @@ export type Verdict =
   /** It does not concern this machine, or only somebody else can see it. */
   | { readonly kind: 'not-asked'; readonly why: string };
 
+/** One thing that can be right or wrong, by a name that people and programs read. */
 export interface Check {
   readonly name: string;
   /** Names of checks before this one. */

@@ -152,6 +152,7 @@ export function skippedLines(skipped: readonly Skipped[]): string[] {
 
 type Skipped = Extract<Finding, { readonly kind: 'skipped' }>;
 
+/** The last line: what to mend, in the order in which it rests on each other. */
 export function summary(findings: readonly Finding[]): string {
   const bad = findings.filter(({ kind }) => kind === 'bad').map(({ name }) => name);
   if (bad.length > 0) return `Fix these, in this order: ${bad.join(', ')}.`;
@@ -161,4 +162,5 @@ export function summary(findings: readonly Finding[]): string {
     : `Nothing to fix on this machine, but see the note on: ${less.join(', ')}.`;
 }
 
+/** A report is public once it is sent, and only its owner can tell what is secret in it. */
 export const reportWritten = (path: string): string => `Wrote ${path}. Read it before you send it.`;

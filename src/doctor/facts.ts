@@ -13,6 +13,7 @@ import { driverFor } from '../vm/choose-vm.ts';
 import type { VmDriver } from '../vm/vm-driver.ts';
 import type { CliContext } from '../command/context.ts';
 
+/** What is read from it is read when it is asked for: an earlier check may have mended it. */
 export interface DoctorFacts {
   readonly layout: Layout;
   readonly context: CliContext;
@@ -30,6 +31,7 @@ export interface DoctorFacts {
   readonly tryProgram: (name: string) => string | undefined;
 }
 
+/** Programs are looked for on the PATH of whoever asks. */
 export function doctorFacts(layout: Layout, context: CliContext): DoctorFacts {
   const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
   let found: Found | undefined;

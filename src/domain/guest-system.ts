@@ -1,8 +1,11 @@
 /** The Linux machines that a guest can be, by the names that Nix has for them. */
 
+/** Those that a guest's own kernel can be of. */
 export const systemNames = ['x86_64-linux', 'aarch64-linux'] as const;
+/** As Nix names it. */
 export type System = (typeof systemNames)[number];
 
+/** Those that a guest may build for beside its own. */
 export const extraSystemNames = ['i686-linux'] as const;
 /** What a guest may run beside its own system, where its kernel does. */
 export const extraSystemsOf: Readonly<

@@ -2,11 +2,13 @@
 
 import type { VmName } from './vm-programs.ts';
 
+/** From the first of these on, and before the second; open where one is absent. */
 export interface Versions {
   readonly from?: string;
   readonly before?: string;
 }
 
+/** One fault: what it is recognised by, and what helps. */
 export interface KnownFault {
   /** Stable name. */
   readonly id: string;

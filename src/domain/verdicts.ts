@@ -10,6 +10,7 @@ import { bootId } from '../system/process/process.ts';
 
 /** What is chosen among several ways. */
 const subjects = ['accelerator', 'network', 'vm', 'image'] as const;
+/** What a verdict is on. */
 export type Subject = (typeof subjects)[number];
 
 /** One of several ways, as it is here now. */
@@ -21,6 +22,7 @@ interface Way {
   readonly basis: string;
 }
 
+/** What was found of one way: that it works, or why it does not. */
 export interface Verdict extends Way {
   /** Why the way does not work, in a sentence; undefined where it does. */
   readonly why?: string | undefined;
@@ -43,6 +45,7 @@ export interface Lesson {
 /** A way that does not work. */
 export type Rejection = Verdict & { readonly why: string };
 
+/** It does not work. */
 export const isRejection = (verdict: Verdict | undefined): verdict is Rejection =>
   verdict?.why !== undefined;
 

@@ -18,6 +18,7 @@ export type Link = 'own' | 'vpnkit' | 'qemu-stream' | 'vfkit-dgram';
 
 /** What gives a guest its network; `user` is the VM program's own, the others are programs beside it. */
 export const networkNames = ['user', 'vpnkit', 'gvproxy'] as const;
+/** As the setting `network` spells it. */
 export type NetworkName = (typeof networkNames)[number];
 
 /** What each network can be attached by. */
@@ -27,6 +28,7 @@ const networkLinks: Readonly<Record<NetworkName, readonly Link[]>> = {
   gvproxy: ['vpnkit', 'qemu-stream', 'vfkit-dgram'],
 };
 
+/** A row of the table: what one program can do. */
 export interface VmProgram {
   /** For people. */
   readonly title: string;
@@ -69,6 +71,7 @@ export interface VmProgram {
   readonly versionFlag: string;
 }
 
+/** The table. A fourth program is a row here and a driver in vm/. */
 export const vmPrograms = {
   qemu: {
     title: 'QEMU',
@@ -128,6 +131,7 @@ export const vmPrograms = {
   },
 } as const satisfies Readonly<Record<string, VmProgram>>;
 
+/** As the setting `vm` spells it. */
 export type VmName = keyof typeof vmPrograms;
 
 /** One cast: the keys of a literal are its names. */

@@ -5,6 +5,7 @@
  */
 import { reasonOf, type Clock } from '../system/time/clock.ts';
 
+/** Who comes waits until the one before has been heard, or has had its time. */
 export class ConnectThrottle {
   readonly #clock: Clock;
   readonly #holdMs: number;

@@ -1,5 +1,6 @@
 /** How many may be at the door: so many that no builder is ever short of places, and so few that a crowd does no harm. */
 
+/** Numbers of connections. */
 export interface DoorLimits {
   /** Wait, in all. */
   readonly waiting: number;

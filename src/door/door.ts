@@ -16,6 +16,7 @@ import { Through, type Counts } from './through.ts';
 import { ConnectThrottle } from './connect-throttle.ts';
 import { WaitingRoom, type Client, type Crowd } from './waiting-room.ts';
 
+/** Where it listens, how patient it is, and whom it tells. */
 export interface DoorOptions {
   readonly place: DoorPlace;
   /** Longest wait of a client that comes now, from its arrival to sshd's greeting. */

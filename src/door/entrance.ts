@@ -4,6 +4,7 @@ import type { Log } from '../system/log.ts';
 import { listen } from './listen.ts';
 import { listenAtSocket, type OwnSocket } from './listen-socket.ts';
 
+/** The one place where it listens. */
 export type DoorPlace =
   /** Of 127.0.0.1; 0 for any free one. */
   | { readonly kind: 'tcp'; readonly port: number }
@@ -13,6 +14,7 @@ export type DoorPlace =
 export const describePlace = (place: DoorPlace): string =>
   place.kind === 'tcp' ? `127.0.0.1:${place.port}` : place.path;
 
+/** Its listening: begun, kept and ended; who connects is handed on. */
 export class Entrance {
   readonly #wanted: DoorPlace;
   readonly #onArrival: (socket: Socket) => void;

@@ -28,6 +28,7 @@ export interface HeldClient {
   discard(): void;
 }
 
+/** Keeps what a client says before its way is open, and sees whether it goes, or is no ssh. */
 export function holdClient(socket: Socket, { onGone, onSsh, onNoise }: HeldNews): HeldClient {
   // One piece: single bytes would take a buffer each.
   let early = Buffer.alloc(0);

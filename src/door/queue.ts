@@ -13,12 +13,14 @@ export interface Waiter {
   readonly user: User;
 }
 
+/** In the order in which they came. */
 export interface Queue {
   readonly waiting: readonly Waiter[];
   /** Has a slot: its connection to the guest is being opened. */
   readonly opening: readonly Waiter[];
 }
 
+/** At the daemon's start. */
 export const emptyQueue: Queue = { waiting: [], opening: [] };
 
 /** A new client stands at the end. */
@@ -142,6 +144,7 @@ function largest(waiters: readonly Waiter[]): readonly Waiter[] {
   return waiters.filter((waiter) => waiter.user === user);
 }
 
+/** How many of these each user has. */
 export function countBy(waiters: readonly Waiter[]): ReadonlyMap<User, number> {
   const counts = new Map<User, number>();
   for (const { user } of waiters) counts.set(user, (counts.get(user) ?? 0) + 1);

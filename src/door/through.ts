@@ -26,6 +26,7 @@ export interface Counts {
   readonly entering: number;
 }
 
+/** Counts them and their bytes, and knows how many of them have logged in. */
 export class Through {
   readonly #clock: Clock;
   readonly #pairs = new Set<Pair>();

@@ -20,6 +20,7 @@ import {
 } from './queue.ts';
 import type { Through } from './through.ts';
 
+/** A connection that waits, or whose way is being opened. */
 export interface Client {
   readonly number: number;
   readonly socket: Socket;
@@ -51,6 +52,7 @@ interface WaitingRoomOptions {
   readonly onWaiting?: () => void;
 }
 
+/** Who waits, in turns that are fair to users, with limits on all of it. */
 export class WaitingRoom {
   readonly #options: WaitingRoomOptions;
   readonly #clients = new Map<number, Client>();

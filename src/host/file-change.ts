@@ -65,6 +65,7 @@ export interface Standing {
   readonly gid: number;
 }
 
+/** A file before and after, whole: what is shown, applied and undone. */
 export interface FileChange {
   readonly wanted: WantedFile;
   readonly before: { readonly bytes: Buffer; readonly standing: Standing } | undefined;

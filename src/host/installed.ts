@@ -41,6 +41,7 @@ const installedSchema = v.variant('version', [
   v.strictObject({ version: v.literal(1), owner: ownerSchema, receipts: v.array(receiptSchema) }),
 ]);
 
+/** All that a removal needs to know of what root did. */
 export interface Installed {
   readonly owner: Owner;
   readonly declared?: Declared;

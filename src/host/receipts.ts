@@ -10,8 +10,10 @@ import {
   type WantedFile,
 } from './file-change.ts';
 
+/** A line of others' that ours took the place of. */
 export const replacedSchema = v.strictObject({ line: v.number(), text: v.string() });
 
+/** One thing that we put somewhere, and what was there before. */
 export const receiptSchema = v.strictObject({
   path: v.string(),
   /** `log`: a file that our job writes; `backup-exclusion`: a directory that Time Machine was told to leave out. */
@@ -33,6 +35,7 @@ export const receiptSchema = v.strictObject({
   at: v.string(),
 });
 
+/** As it is kept. */
 export type Receipt = Readonly<v.InferOutput<typeof receiptSchema>>;
 
 /** The receipt of a file that is as it should be, or is about to be made so. */
@@ -131,6 +134,7 @@ export function receiptsForUs(path: string): readonly Receipt[] {
   }
 }
 
+/** Whole, or not at all. */
 export function writeReceipts(path: string, receipts: readonly Receipt[]): void {
   writeWhole(path, `${JSON.stringify(receipts, null, 2)}\n`, { alone: true });
 }

@@ -89,6 +89,7 @@ export function checkTrust(
 export const distrustWarning = (distrust: Distrust): string =>
   `Warning: ${describeDistrust(distrust)}. They may have changed what is shown here.`;
 
+/** Each kind of distrust has its own way out. */
 export function distrusted(distrust: Distrust, root: string): Failure {
   const hints = {
     foreign: `Run this as its owner: sudo -u '#${'uid' in distrust ? distrust.uid : 0}' linuxkit-builder ... -d '${root}'. If the owner is gone, an administrator can remove root's part of the builder: sudo linuxkit-builder unconfigure --owner-gone`,

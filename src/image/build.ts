@@ -26,6 +26,7 @@ import type { Arch, Recipe } from './recipe.ts';
 import { findSquashfsTool, type SquashfsTool } from './tree/squashfs.ts';
 import { supply, type Supply, type SupplyOptions } from './supply.ts';
 
+/** What the image is made from, and where it goes. */
 export interface BuildOptions extends SupplyOptions {
   readonly arch: Arch;
   readonly lock: Lock;
@@ -39,6 +40,7 @@ export interface BuildOptions extends SupplyOptions {
   readonly alone: (work: () => void) => Promise<void>;
 }
 
+/** The image that is there now. */
 export interface Built {
   readonly manifest: Manifest;
   /** False when what was there is what would have been made. */

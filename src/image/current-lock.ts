@@ -6,6 +6,7 @@ import { isWithin } from '../vm/floors.ts';
 import { newestIndex, readLock, type Lock } from './image-lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
 
+/** The two locks of which one counts. */
 export interface LockPaths {
   /** The program's own, which is the same for everybody. */
   readonly own: string;

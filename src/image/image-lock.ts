@@ -76,10 +76,13 @@ const firstSchema = v.pipe(
   }),
 );
 
+/** As lock.json has it. */
 export type Lock = v.InferOutput<typeof schema>;
 
+/** Of one architecture: what was asked for, and what that comes to. */
 export type LockedPackages = Lock['architectures'][Arch];
 
+/** A signed list that packages were taken from, and its date. */
 export type LockedSuite = Lock['suites'][number];
 
 /** The lock in a file, of this format or the one before. */

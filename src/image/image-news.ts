@@ -6,6 +6,7 @@ import { errorCode, Failed } from '../system/failure.ts';
 import { bundleAt, readManifest } from '../vm/boot-image.ts';
 import { ageOf, readNews, type ImageAge, type ImageNews } from '../vm/image-age.ts';
 
+/** What the last look has found; undefined where there was none, or it cannot be read. */
 export const newsIn = ({ imageNews }: Pick<Layout, 'imageNews'>): ImageNews | undefined =>
   readNews(readIfThere(imageNews));
 
@@ -16,6 +17,7 @@ export function writeNews(layout: Layout, { suites }: Lock, nowMs: number): void
   keepNews(layout, { version: 1, lookedAt: new Date(nowMs).toISOString(), securityDate, newer: 0 });
 }
 
+/** May be lost: the next look finds it again. */
 export const keepNews = ({ imageNews }: Pick<Layout, 'imageNews'>, news: ImageNews): void =>
   writeWhole(imageNews, `${JSON.stringify(news)}\n`, { durable: false });
 

@@ -44,7 +44,9 @@ export function inputsOf(options: Decisive, { tool, version, options: argv }: Sq
   };
 }
 
+/** Hashes by name, so that what differs can be told. */
 export type Inputs = ReturnType<typeof inputsOf>;
 
+/** In hex. */
 export const sha256 = (data: string | Uint8Array): string =>
   createHash('sha256').update(data).digest('hex');

@@ -5,8 +5,10 @@
 import { floorsFor, type Floor } from '../vm/floors.ts';
 import type { DebianRelease } from './debian/suites.ts';
 
+/** As Debian names it. */
 export type Arch = 'amd64' | 'arm64';
 
+/** Everything that is decided by hand; the lock is what that comes to on one day. */
 export interface Recipe {
   /** Package names asked for, per Debian architecture. */
   readonly packages: (arch: Arch) => readonly string[];

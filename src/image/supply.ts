@@ -16,6 +16,7 @@ import {
 import type { Arch, Recipe } from './recipe.ts';
 import { resolve } from './debian/resolve.ts';
 
+/** Where packages come from and go to. */
 export interface SupplyOptions extends IndexOptions, Omit<DownloadOptions, 'onGone'> {
   /**
    * Where packages are that the mirrors have no longer: an address below which they have their usual paths, or one with `{sha256}`
@@ -178,6 +179,7 @@ export function resolvedOrThrow(request: Request): readonly Located[] {
   });
 }
 
+/** What was taken in the place of packages that are gone, and why. */
 export const describeChange = (
   before: readonly Located[],
   after: readonly Located[],

@@ -144,6 +144,7 @@ const tunnelTo = (path: string): Tunnel => ({
   answer: 'OK',
 });
 
+/** Its API does not answer, or its socket for the guest is not there. */
 export const gvproxySilent: Failure = {
   kind: 'network-silent',
   message: `gvproxy does not provide a network: it did not answer within ${readyMs / 1000} s.`,

@@ -48,6 +48,7 @@ export function encodeCommand(uuid: string, preferredIpv4?: string): Buffer {
 const ipv4Number = (address: string): number =>
   address.split('.').reduce((number, part) => number * 256 + Number(part), 0);
 
+/** A whole reply: a card, or a refusal. */
 export function decodeReply(reply: Buffer): Reply {
   if (reply[0] === 1)
     return {

@@ -13,11 +13,13 @@ interface NetworkInput {
   readonly uuid: string;
 }
 
+/** Whom to wait for, and until when. */
 export interface ReadyOptions extends NetworkInput {
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
+/** One program: what it needs, how it is launched, and when it serves. */
 export interface NetworkDriver {
   readonly name: Exclude<NetworkName, 'user'>;
   /** What the guest and its VM program are told. Pure. */

@@ -31,6 +31,7 @@ import type { NetworkDriver } from './network-driver.ts';
 import { gvproxy, noNetworkProgram } from './gvproxy.ts';
 import { vpnkit } from './vpnkit.ts';
 
+/** In the order in which they are tried. */
 export const networkDrivers: readonly NetworkDriver[] = [vpnkit, gvproxy];
 
 /** The network of `-netdev user` (slirp): its defaults, so that nothing has to be passed. */
@@ -55,6 +56,7 @@ interface NetworkProgram {
 /** A network program and where it is, with a sentence for each better one that does not serve; undefined when the VM program needs none. */
 export type Chosen = (NetworkProgram & { readonly rejected: readonly string[] }) | undefined;
 
+/** Whose network it is, and what is here. */
 export interface ChooseOptions {
   readonly config: Pick<Config, 'network'>;
   /** Of the VM program that is to be attached. */

@@ -24,6 +24,7 @@ export interface NixConfig {
   readonly builders: string;
 }
 
+/** All that Nix would go by. */
 export interface RoutingFacts {
   readonly config: NixConfig;
   /** Our line in Nix's list; undefined where it has none. */
@@ -46,6 +47,7 @@ export interface RoutingFacts {
     { readonly phase: string; readonly builds: 'now' | 'later' | 'not' } | undefined;
 }
 
+/** What it comes to. */
 export interface Routing {
   readonly where: 'here-already' | 'comes' | 'may-stay' | 'stays' | 'nowhere' | 'unknown';
   /** The answer in a sentence. */
@@ -53,6 +55,7 @@ export interface Routing {
   readonly reasons: readonly Reason[];
 }
 
+/** All reasons are told, also those that hold. */
 export function routingOf(drv: Derivation, world: RoutingFacts): Routing {
   const comes = [...lineReasons(world), ...fitReasons(drv, world), daemonReason(world)];
   const failing = comes.filter(({ holds }) => !holds);

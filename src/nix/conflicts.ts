@@ -9,6 +9,7 @@ import { leadsToUs } from './machines.ts';
 import { rootPaths, type SystemPaths } from '../host/system-paths.ts';
 import type { NixVariant } from './variant.ts';
 
+/** Whose settings are read, and what the builder is. */
 export interface NixConflictOptions {
   readonly places: SystemPaths;
   readonly tree: string;

@@ -11,6 +11,7 @@ export interface Reason {
   readonly remedy?: string;
 }
 
+/** As a remedy. */
 export const configure = 'linuxkit-builder configure';
 
 interface Asked {

@@ -7,6 +7,7 @@ import { alias, bareKey, guestUser } from './ssh/stanza.ts';
 /** `old`: splits at `;` before it takes comments away, whole speed factors only. `new`: the other way round, floats too. */
 export type Rules = 'old' | 'new';
 
+/** One line, parsed. */
 export interface MachinesEntry {
   readonly store: string;
   readonly systems: readonly string[];

@@ -4,6 +4,7 @@ import { finalTarget } from '../host/file-change.ts';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** What is to be known of it before its settings are changed. */
 export interface NixVariant {
   readonly flavour: 'nix' | 'lix' | 'determinate';
   /** Who makes /etc/nix: a person, or a configuration that would undo what a person does there. */

@@ -44,6 +44,7 @@ const modeWarnings = (path: string): string[] => (isOpenToOthers(path) ? [openTo
 /** ssh reads no configuration of its user's that another may write; named with -F it does (ssh.c, process_config_files). */
 export const isOpenToOthers = (path: string): boolean => (modeAt(path) & 0o022) !== 0;
 
+/** ssh takes no configuration that others could have written. */
 export const openToOthers = (path: string): string =>
   `${path} is writable by other users, so ssh refuses to use it. Run: chmod go-w ${path}`;
 

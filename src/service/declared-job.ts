@@ -2,11 +2,13 @@
 import { label } from './launchd/launch-agent.ts';
 import { unitName } from './systemd/systemd-unit.ts';
 
+/** The two keepers that are known. */
 export type ServiceKind = 'launchd' | 'systemd';
 
 /** Whether the system starts it at boot, or a user's session at the login. */
 type Scope = 'system' | 'user';
 
+/** Where it stands, and whose it is. */
 export interface DeclaredJob {
   readonly kind: ServiceKind;
   readonly scope: Scope;

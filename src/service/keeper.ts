@@ -2,6 +2,7 @@
 import { shellWord } from '../host/root/root-shell.ts';
 import type { DeclaredJob, ServiceKind } from './declared-job.ts';
 
+/** One keeper with our job. Each call may run a program of the system. */
 export interface Service {
   readonly name: ServiceKind;
   /** This system does not run it, so nothing starts the daemon. */
@@ -21,6 +22,7 @@ export interface Service {
   remove(): Promise<void>;
 }
 
+/** As the keeper tells it now. */
 export interface ServiceState {
   readonly loaded: boolean;
   readonly running: boolean;

@@ -20,6 +20,7 @@ export const systemJobPath = (kind: ServiceKind, tree: string): string =>
     kind === 'launchd' ? `Library/LaunchDaemons/${label}.plist` : `etc/systemd/system/${unitName}`,
   );
 
+/** Its file, which is root's. `tree`: below which that is; empty for the machine itself. */
 export interface SystemJob {
   readonly kind: ServiceKind;
   readonly tree: string;

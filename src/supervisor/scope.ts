@@ -16,6 +16,7 @@ import type { Event } from './lifecycle/state.ts';
 import { BootRecord } from './status/boot-record.ts';
 import type { Step } from './status/boots.ts';
 
+/** What a start is made with, and what it goes by. */
 export interface ScopeOptions {
   readonly layout: Layout;
   readonly clock: Clock;
@@ -28,6 +29,7 @@ export interface ScopeOptions {
   readonly bootsSince?: number | undefined;
 }
 
+/** To whom a start speaks while it is the current one. */
 export interface ScopeNews {
   /** Something happened in this start. */
   readonly onEvent: (event: Event) => void;
@@ -35,6 +37,7 @@ export interface ScopeNews {
   readonly onChange: () => void;
 }
 
+/** What is acquired for a start hangs on it, until the start has ended and nothing of it lives. */
 export class Scope {
   readonly #controller = new AbortController();
   readonly #options: ScopeOptions;

@@ -7,6 +7,7 @@ import type { StagingOptions } from './start/staging.ts';
 import type { StatusInput } from './status/status-of.ts';
 import type { Status } from './status/status-schema.ts';
 
+/** Everything that comes from outside, so that a test can have its own. */
 export interface SupervisorOptions
   extends StagingOptions, DoorControlOptions, Pick<StatusInput, 'daemon' | 'release'> {
   readonly log: Log;

@@ -26,6 +26,7 @@ import { StatusRecord } from './status/status-record.ts';
 import type { SupervisorOptions } from './supervisor-options.ts';
 import { wayIntoGuest } from './daemon/way-in.ts';
 
+/** One for a daemon's life. It owns the state, the door, and the start that there is. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   #settings: Settings;

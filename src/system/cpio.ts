@@ -18,7 +18,9 @@ export interface CpioEntry {
 
 /** Type bits of a mode. */
 export const S_IFDIR = 0o040000;
+/** A regular file, in the mode of an entry. */
 export const S_IFREG = 0o100000;
+/** A symbolic link, in the mode of an entry. */
 export const S_IFLNK = 0o120000;
 
 /** A whole archive with its trailer, padded to a multiple of 512 bytes. */

@@ -19,6 +19,7 @@ export const Exit = {
   noPermission: 77,
   config: 78,
 } as const;
+/** One of these. */
 export type ExitCode = (typeof Exit)[keyof typeof Exit];
 
 /**

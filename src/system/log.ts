@@ -4,6 +4,7 @@ import pino from 'pino';
 import { Failed } from './failure.ts';
 import { cannotWrite, sizeIfThere } from './files/files.ts';
 
+/** As pino has them. */
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
 /** Records one happening: a fixed event name in kebab-case, and its facts. */

@@ -4,6 +4,7 @@
  */
 import { compareVersions } from './debian-version.ts';
 
+/** One program's lowest version. */
 export interface Floor {
   /** The program, for people. */
   readonly what: 'Nix' | 'Linux' | 'OpenSSH' | 'libc';

@@ -20,6 +20,7 @@ const newsSchema = v.object({
 /** What the last look at the security archive found: `image-news.json`. */
 export type ImageNews = Readonly<v.InferOutput<typeof newsSchema>>;
 
+/** Undefined for what is not there or cannot be read: then nothing is said of its age. */
 export function readNews(text: string | undefined): ImageNews | undefined {
   try {
     return v.parse(newsSchema, JSON.parse(text ?? 'null'));

@@ -42,9 +42,11 @@ const failedIn = (builds: unknown, reasons: Readonly<Record<string, unknown>>) =
     }),
   );
 
+/** False of a new disk, and of one of a release that kept none. */
 export const hasRecord = ({ vmRecord }: Pick<Layout, 'vmRecord'>): boolean =>
   sizeIfThere(vmRecord) !== undefined;
 
+/** What cannot be written is forgotten: the next start ranks anew. */
 export function keepVm(
   { vmRecord }: Pick<Layout, 'vmRecord'>,
   vm: string,

@@ -18,6 +18,7 @@ const lost = (failure: Failure) => ({ treatment: 'lost', failure }) as const;
 
 const goOn = 'Enter `cont` in a QEMU monitor to resume it, or run linuxkit-builder restart.';
 
+/** By QEMU's own names. */
 export const runStates = {
   running: { treatment: 'runs' },
   paused: left(`Paused: a user paused the VM. ${goOn}`),
@@ -80,6 +81,7 @@ export const runStates = {
   }),
 } as const satisfies Readonly<Record<string, Row>>;
 
+/** As QEMU names it. */
 export type RunState = keyof typeof runStates;
 
 /** A state in which the guest stands still and may go on. */
@@ -91,4 +93,5 @@ export type StillState = {
 export const runStateOf = (name: unknown): RunState | undefined =>
   typeof name === 'string' && Object.hasOwn(runStates, name) ? (name as RunState) : undefined;
 
+/** What it means, and what to do. */
 export const rowOf = (state: RunState): Row => runStates[state];

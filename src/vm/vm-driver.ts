@@ -29,6 +29,7 @@ export interface Abilities {
   readonly version?: string;
 }
 
+/** All that a command line is made from. */
 export interface PlanInput {
   readonly config: Config;
   readonly layout: Layout;
@@ -67,6 +68,7 @@ export interface VmControl {
   close(): void;
 }
 
+/** How long a guest may take to its file. */
 export interface SaveOptions {
   readonly signal: AbortSignal;
   /** Longest that it may take. */
@@ -85,6 +87,7 @@ export interface VmMemory {
   load(path: string, signal: AbortSignal): Promise<void>;
 }
 
+/** The VM that was launched, and what to hear of it. */
 export interface AttachOptions {
   readonly layout: Layout;
   readonly clock: Clock;
@@ -119,6 +122,7 @@ export interface VmEnd {
   readonly wasReady?: boolean;
 }
 
+/** One program, as the rest of us knows it. */
 export interface VmDriver {
   /** The row's name: in the configuration, in the status and of its pidfile. */
   readonly name: string;

@@ -9,6 +9,7 @@ import { hyperkit } from './hyperkit/hyperkit-control.ts';
 import { vfkit } from './vfkit/vfkit-control.ts';
 import { qemu } from './qemu/qemu-control.ts';
 
+/** One for each row of {@link vmPrograms}. */
 export const vmDrivers: Readonly<Record<VmName, VmDriver>> = { qemu, hyperkit, vfkit };
 
 export function driverOf(vm: string): VmDriver {

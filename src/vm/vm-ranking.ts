@@ -11,6 +11,7 @@ import {
   type VmProgram,
 } from '../domain/vm-programs.ts';
 
+/** What of a host and a builder decides the order. */
 export interface RankFacts {
   readonly host: HostKind;
   /** `15.2`; absent where it is not known, or no macOS. */
@@ -38,6 +39,7 @@ export interface VmWay {
   readonly why: string;
 }
 
+/** What can be had, and what cannot. */
 export interface VmPlan {
   /** Best first. */
   readonly ways: readonly VmWay[];
@@ -72,6 +74,7 @@ const preference: readonly (Omit<VmWay, 'why'> & {
   { vm: 'qemu', accelerator: 'tcg', why: 'emulates the CPU, about ten times slower' },
 ];
 
+/** Ways by the processor come before those by software alone. Pure. */
 export function rankVms(facts: RankFacts, rows: Rows = vmPrograms): VmPlan {
   const obstacles = new Map(
     Object.entries(rows).flatMap(([vm, row]) => {

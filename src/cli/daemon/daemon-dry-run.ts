@@ -28,6 +28,7 @@ import { bundleAt } from '../../vm/boot-image.ts';
 import { driverFor } from '../../vm/choose-vm.ts';
 import type { CliContext } from '../../command/context.ts';
 
+/** What is looked at in place of the settings' own choice, and how it is printed. */
 export interface DryRunOptions {
   readonly vm?: VmName | 'auto';
   readonly network?: NetworkName;

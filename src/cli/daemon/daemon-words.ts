@@ -11,15 +11,19 @@ export function throughWords(keeper: Keeper | undefined): string {
   return ` through ${name}${declared === undefined ? '' : `, as declared by ${declared.by}`}`;
 }
 
+/** `through`: {@link throughWords} of its keeper. */
 export const startedWords = (pid: number, through: string): string =>
   `Started the daemon${through} (pid ${pid}).`;
+/** `start` found a daemon, whose guest runs or comes. */
 export const alreadyWords = (pid: number): string => `The daemon is already running (pid ${pid}).`;
+/** `start` found a daemon without a guest. */
 export const guestStarts = 'The guest was not running; starting it.';
 
 /** A session that the keeper needs is missing. */
 export const withoutKeeper = ({ message }: Failure, name: string): string =>
   `${message} The daemon runs without ${name}, so nothing restarts it after a crash.`;
 
+/** Said before a wait: the keeper waits for the daemon, which shuts its guest down. */
 export const keeperStops = (name: string): string => `Waiting for ${name} to stop the daemon.`;
 
 /** What a stop has done; a keeper that ran the daemon starts it again some time. */
@@ -42,12 +46,14 @@ export function stoppedWords(
 export const keeperRestarts = (name: string): string => `Restarting the daemon through ${name}.`;
 export const guestRestarts =
   'Restarting the guest. To wait until it is ready: linuxkit-builder wait';
+/** `restart` where no daemon was running. */
 export const startedInstead = (pid: number, through: string): string =>
   `The daemon was not running. Started it${through} (pid ${pid}).`;
 
 /** After an upgrade. */
 export const replacedWords = (pid: number, through: string, old: string): string =>
   `Stopped the daemon of release ${old}, and started it again${through} (pid ${pid}). To wait until it is ready: linuxkit-builder wait`;
+/** The keeper was asked for a daemon of this release, and started another one's. Both are versions. */
 export const stillOther = (wanted = 'this one', runs = 'unknown'): string =>
   `The daemon runs release ${runs} instead of ${wanted}: its job starts another copy of the program. To change the job: linuxkit-builder configure && linuxkit-builder restart`;
 /** The job is root's, by somebody else's word. */
@@ -67,6 +73,7 @@ export const previousSettings = 'config.json has errors, so the guest keeps its 
 /** The daemon, to whoever looks at its output: the status could not be written. */
 export const statusOutOfDate = ({ message, hint }: Pick<Failure, 'message' | 'hint'>): string =>
   `The status file is out of date. ${message} ${hint}`;
+/** What keeps a managed daemon from beginning, said once while it waits for that to be mended. */
 export const triedAgain = ({ message, hint }: Pick<Failure, 'message' | 'hint'>): string =>
   `${message} ${hint} Trying again.`;
 

@@ -138,11 +138,14 @@ async function eitherWay(
   return succeeded(again) ? again : { ...again, stderr: `${ran.stderr}${again.stderr}` };
 }
 
+/** Said before a wait: to evaluate a derivation may take Nix minutes. */
 export const waitingForNix = (words: readonly string[]): string =>
   `Waiting for Nix: ${words.join(' ')}`;
 
+/** Where a value stands that a derivation sets itself. */
 export const ownSettings = 'its own settings';
 
+/** Nix was asked for `what`, and failed. */
 export function unreadable(what: string, { stderr, ended }: CommandResult) {
   const words = stderr.trim();
   return {

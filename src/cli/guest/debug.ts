@@ -97,6 +97,7 @@ async function bringInputs(
 
 const said = ({ stderr }: CommandResult) => stderr.trim().split('\n').filter(Boolean).slice(-5);
 
+/** The builder does not build for the derivation's system. `systems`: those that it builds for. */
 export const notOurs = (system: string, systems: readonly string[]): Failure => ({
   kind: 'system-not-built',
   message: `This derivation is for ${system}, but this builder builds for ${systems.join(', ')}.`,
@@ -104,6 +105,7 @@ export const notOurs = (system: string, systems: readonly string[]): Failure => 
   exit: Exit.dataError,
 });
 
+/** `ran`: the ssh that was to put the request there. */
 export const notSent = (ran: CommandResult): Failure => ({
   kind: 'guest-not-entered',
   message: 'Cannot log in to the guest as root, or cannot write there.',
@@ -112,6 +114,7 @@ export const notSent = (ran: CommandResult): Failure => ({
   lines: said(ran),
 });
 
+/** `missing`: store paths that are not valid here; empty where Nix did not say. */
 export const inputsMissing = (missing: readonly string[], ran: CommandResult): Failure => ({
   kind: 'inputs-missing',
   message:
@@ -123,6 +126,7 @@ export const inputsMissing = (missing: readonly string[], ran: CommandResult): F
   lines: missing.length === 0 ? said(ran) : missing.slice(0, 5),
 });
 
+/** What Nix said of it is on the terminal. */
 export const notCopied: Failure = {
   kind: 'inputs-not-copied',
   message: 'nix-copy-closure could not copy the inputs of the derivation to the guest.',

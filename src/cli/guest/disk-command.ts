@@ -17,6 +17,7 @@ interface ResetOptions extends DirectoryOption {
   readonly yes?: boolean;
 }
 
+/** `disk reset` and `disk keep`. */
 export function diskVerbs(program: Command, context: CliContext): void {
   const disk = program
     .command('disk')
@@ -78,8 +79,10 @@ async function mayDelete(what: string, { root }: Layout, context: CliContext): P
   return false;
 }
 
+/** The person said no. */
 export const nothingChanged = 'Nothing was changed.';
 
+/** `disk reset` beside a daemon. As a failure. */
 export const diskInUse = {
   kind: 'disk-in-use',
   message: 'The daemon is running, and its guest uses the disk. Nothing was changed.',

@@ -14,6 +14,7 @@ interface DrainOptions extends DirectoryOption {
   readonly timeout: number;
 }
 
+/** `drain`: new connections are refused, so that Nix takes another builder; those that are through go on. */
 export function drainVerb(program: Command, context: CliContext): void {
   program
     .command('drain')
@@ -48,6 +49,7 @@ export function drainVerb(program: Command, context: CliContext): void {
     });
 }
 
+/** `undrain`: new connections are let in again. */
 export function undrainVerb(program: Command, context: CliContext): void {
   program
     .command('undrain')

@@ -25,6 +25,7 @@ interface GcOptions extends DirectoryOption {
 /** Collections and trims take as long as the store and the disk are large. */
 const workMs = 3_600_000;
 
+/** `gc`: collects garbage in the guest's store, then returns the space. */
 export function gcVerb(program: Command, context: CliContext): void {
   program
     .command('gc')
@@ -50,6 +51,7 @@ export function gcVerb(program: Command, context: CliContext): void {
     });
 }
 
+/** `trim`: the blocks that the guest's file system has free are holes in this machine's file. */
 export function trimVerb(program: Command, context: CliContext): void {
   program
     .command('trim')
@@ -113,7 +115,9 @@ async function askLong<C extends 'gc' | 'trim'>(
   return ask(layout, command, clock, signal, { timeoutMs: workMs });
 }
 
+/** Said before a wait. */
 export const collecting = 'Collecting garbage in the guest.';
+/** Said before a wait. */
 export const returning = 'Returning free space to this machine.';
 
 /** Bytes that it takes of the host's disk. */

@@ -12,6 +12,7 @@ import { readIfThere } from '../../system/files/files.ts';
 import { findProgram } from '../../system/process/find-program.ts';
 import type { CliContext } from '../../command/context.ts';
 
+/** An ssh that leads into the guest, and the status by which that was found. */
 export interface IntoGuest {
   readonly ssh: string;
   /** Options of ssh up to the name of the guest. */

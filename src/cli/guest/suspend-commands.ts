@@ -21,6 +21,7 @@ import {
   type EndOptions,
 } from '../../client/wait-for-builds.ts';
 
+/** `suspend`: waits for builds, then has the guest go; the next build brings it back. */
 export function suspendVerb(program: Command, context: CliContext): void {
   program
     .command('suspend')
@@ -99,9 +100,11 @@ async function answerTo(
   return answer;
 }
 
+/** A question, to which yes ends what is in the guest. */
 export const suspendAnyway = (inUse: Busy): string =>
   `${describeBusy(inUse)}. Suspend the guest anyway?`;
 
+/** `resume`: brings the guest back before a build asks for it. */
 export function resumeVerb(program: Command, context: CliContext): void {
   program
     .command('resume')

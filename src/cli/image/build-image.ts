@@ -28,6 +28,7 @@ import { describeBuilt, nextStartWords, waitingForFetch } from './image-words.ts
 import { waitingForOther } from '../../command/announce-slow.ts';
 import { noView, progressView, type ProgressView } from '../../command/progress.ts';
 
+/** As `image build`, `image update` and `upgrade` are called. */
 export interface BuildVerbOptions extends DirectoryOption {
   readonly mirror?: string;
   readonly securityMirror?: string;

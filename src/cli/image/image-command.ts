@@ -20,6 +20,7 @@ interface InfoOptions extends DirectoryOption {
   readonly json?: boolean;
 }
 
+/** `image build`, `image update`, `image info` and `image verify`. */
 export function imageVerbs(program: Command, context: CliContext): void {
   const image = program
     .command('image')

@@ -6,8 +6,10 @@ import type { Manifest } from '../../vm/boot-image.ts';
 import type { ImageNews } from '../../vm/image-age.ts';
 import { mebibytes } from '../../command/progress.ts';
 
+/** Said before a wait: two writers of one file would spoil it for both. */
 export const waitingForFetch = 'Another `image build` is fetching packages; waiting for it.';
 
+/** What came of a build, in a line with the image's kernel, suite and size. */
 export function describeBuilt(
   prefix: string,
   { manifest, fresh }: Pick<Built, 'fresh' | 'manifest'>,
@@ -52,8 +54,10 @@ export const verifiedWords = (prefix: string, isKnown: boolean): string =>
     ? `${prefix} is complete and unchanged: kernel, initrd and command line match the manifest.`
     : `${prefix} looks bootable, but has no manifest to compare it with.`;
 
+/** `image update --check` has nothing to compare with. */
 export const noArchive = 'The image has no packages from a security archive.';
 
+/** What `image update --check` found. */
 export function newsWords({ newer, securityDate }: ImageNews): string {
   const archive = `Debian's security archive of ${securityDate}`;
   if (newer === 0) return `${archive} has no newer packages.`;

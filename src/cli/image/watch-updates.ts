@@ -15,6 +15,7 @@ import { isOnBattery } from '../../system/host/power.ts';
 import type { CliContext } from '../../command/context.ts';
 import { newsIn } from '../../image/image-news.ts';
 
+/** Whose image it is, and what may be done about it. */
 export interface WatchOptions {
   readonly layout: Layout;
   readonly clock: Clock;
@@ -66,6 +67,7 @@ export async function watchImage(options: WatchOptions): Promise<void> {
     }
 }
 
+/** What is due: a look once a day, and with `auto` an update of an image that has newer packages. */
 export class ImageWatch {
   readonly #options: WatchOptions;
   #triedAt = -Infinity;

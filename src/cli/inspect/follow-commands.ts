@@ -23,6 +23,7 @@ interface FollowOptions extends DirectoryOption {
   readonly json?: boolean;
 }
 
+/** `console`: the log of the guest's console, as it is. */
 export function consoleVerb(program: Command, context: CliContext): void {
   follower(program, context, 'console', "the guest's console, including earlier boots").action(
     async (options: FollowOptions) => {
@@ -32,6 +33,7 @@ export function consoleVerb(program: Command, context: CliContext): void {
   );
 }
 
+/** `logs`: the daemon's log, each record as a sentence. */
 export function logsVerb(program: Command, context: CliContext): void {
   follower(program, context, 'logs', "the daemon's log")
     .option('--json', 'print the lines as they are in the file')

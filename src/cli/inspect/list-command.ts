@@ -28,6 +28,7 @@ interface Listed {
   readonly known: boolean;
 }
 
+/** `list`: also builders that cannot be looked into, which are another user's. */
 export function listVerb(program: Command, context: CliContext): void {
   program
     .command('list')

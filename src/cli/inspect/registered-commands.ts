@@ -9,10 +9,12 @@ import {
   type DirectoryOption,
 } from '../../command/context.ts';
 
+/** `machines`: our line of /etc/nix/machines. */
 export function machinesVerb(program: Command, context: CliContext): void {
   shower(program, context, 'machines', "print the builder's line for /etc/nix/machines");
 }
 
+/** `ssh-config`: the file that leads ssh to the guest. */
 export function sshConfigVerb(program: Command, context: CliContext): void {
   shower(program, context, 'ssh-config', 'print the ssh_config that leads to the guest');
 }

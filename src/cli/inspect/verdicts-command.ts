@@ -101,6 +101,7 @@ async function clear(layout: Layout): Promise<void> {
   discard(layout.suspendTrial);
 }
 
+/** What `verdicts --clear` has forgotten. */
 export function clearedWords(verdicts: readonly Shown[]): string {
   const against = verdicts.filter(({ works }) => !works);
   // One way may have been tried with several builds of a program.
@@ -110,6 +111,7 @@ export function clearedWords(verdicts: readonly Shown[]): string {
     : `Forgotten: ${names}. The next start will try again. To try now: linuxkit-builder restart`;
 }
 
+/** One verdict for a person: what, since when, why, and what mends it. */
 export function verdictLines({
   subject,
   way,

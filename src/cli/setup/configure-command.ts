@@ -30,6 +30,7 @@ interface Options {
   readonly rootPart?: boolean;
 }
 
+/** `configure`: its options are made from the settings' rows. */
 export function configureVerb(program: Command, context: CliContext): void {
   const command = program
     .command('configure')
@@ -68,6 +69,7 @@ function refuseSudo({ directory }: Options, { env }: CliContext): void {
   throw new Failed(underSudo(user, env['SUDO_USER'] === undefined ? 'doas' : 'sudo'));
 }
 
+/** The daemon's owner would become root without a word. `user`: who called it. */
 export const underSudo = (user: string, by: 'sudo' | 'doas'): Failure => ({
   kind: 'run-as-user',
   message: `configure must be run by the user who will own the daemon, but ${by} runs it as root.`,

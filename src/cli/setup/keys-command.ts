@@ -14,6 +14,7 @@ interface RenewOptions extends DirectoryOption {
   readonly root: boolean;
 }
 
+/** `keys renew`. */
 export function keysVerbs(program: Command, context: CliContext): void {
   program
     .command('keys')
@@ -36,6 +37,7 @@ export function keysVerbs(program: Command, context: CliContext): void {
     });
 }
 
+/** A guest that runs with the old keys would be refused by everybody who has the new. */
 export const keysInUse = {
   kind: 'keys-in-use',
   message: 'The daemon is running, and its guest uses the keys. Nothing was changed.',

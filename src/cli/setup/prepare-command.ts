@@ -12,6 +12,7 @@ import type { PrepareOptions } from '../../setup/prepare.ts';
 
 type Options = DirectoryOption & PrepareOptions;
 
+/** `prepare`, which no help shows: modules of Nix configurations call it. */
 export function prepareVerb(program: Command, context: CliContext): void {
   program
     .command('prepare', { hidden: true })

@@ -1,6 +1,7 @@
 /** Completion scripts made from the verbs themselves: bash, zsh, fish. Pure. */
 import type { Command, Option } from 'commander';
 
+/** Those that there is a script for. */
 export const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];
 

@@ -1,4 +1,5 @@
 /** What people type, verb by verb: shown below each verb's help and in the manual page. Data. */
+/** By a verb's words: a command line without the program's name, and what it is for. */
 export const examples: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
   up: [
     ['up', 'set up everything; run it again to complete missing steps'],

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { examples, exitCodes } from './examples.ts';
 
+/** linuxkit-builder(1), as roff. */
 export function manPage(program: Command, version: string): string {
   const name = program.name();
   const lines = [

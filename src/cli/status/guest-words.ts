@@ -2,9 +2,11 @@
 import type { Status } from '../../supervisor/status/status-schema.ts';
 import type { LiveFacts } from './report-schema.ts';
 
+/** How many builds run in the guest; undefined where it was not asked. */
 export const buildWords = ({ guest }: LiveFacts): string | undefined =>
   guest && (guest.builds === 0 ? 'none running' : `${guest.builds} running`);
 
+/** What `debug` has kept of builds that failed; undefined where there is nothing. */
 export const keptWords = ({ guest }: LiveFacts): string | undefined => {
   const { directories = 0, bytes = 0 } = guest?.kept ?? {};
   if (directories === 0) return undefined;
@@ -28,6 +30,7 @@ export function memoryWords(
   return `${gibibytes(memory.residentBytes)} GiB used by the VM${keeps}`;
 }
 
+/** What the disk takes of this machine, and what is free inside. */
 export function diskWords({ disk, guest }: LiveFacts): string | undefined {
   if (disk === undefined) return undefined;
   const taken = `${gibibytes(disk.realBytes)} GiB used of at most ${gibibytes(disk.apparentBytes)} GiB`;

@@ -15,6 +15,7 @@ import type { RootUpdate } from '../../setup/root/report-drift.ts';
 /** What `status --json` prints. */
 export type Report = { readonly running: boolean } & Partial<Status> & LiveFacts;
 
+/** All of `status --json`: what a daemon says, or said last, and what is looked at now. */
 export const reportOf = (found: Found, beside: LiveFacts): Report => ({
   running: found.daemon === 'alive',
   ...statusIn(found),

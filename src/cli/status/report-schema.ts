@@ -135,6 +135,7 @@ const liveFacts = {
 /** Facts beside the record. */
 export type LiveFacts = Told<v.InferOutput<v.ObjectSchema<typeof liveFacts, undefined>>>;
 
+/** The record, whose parts may be absent where no daemon was heard, and the facts of this moment. */
 export const reportSchema = v.object({
   running: told(
     v.boolean(),

@@ -15,6 +15,7 @@ import { describeSaved } from './saved-words.ts';
 import { buildWords, diskWords, keptWords, memoryWords } from './guest-words.ts';
 import type { LiveFacts } from './report-schema.ts';
 
+/** What is shown beside the status itself. `now`: wall time in ms. */
 export interface Screen {
   readonly now: number;
   /** Version of the program that shows it. */

@@ -30,6 +30,7 @@ function mayEnter(path: string, how: number): boolean {
   }
 }
 
+/** `group`: the one that may enter the folder of nix-daemon's socket. */
 export const notInGroup = (group: string): Failure => ({
   kind: 'nix-not-permitted',
   message: `You are not allowed to use nix-daemon: only members of the group ${group} are.`,

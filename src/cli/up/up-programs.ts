@@ -110,6 +110,7 @@ export function programsMissing(missing: readonly string[], manager: Manager | u
   };
 }
 
+/** What the package manager said of it is on the terminal. */
 export const notInstalled = (manager: Manager): Failure => ({
   kind: 'programs-not-installed',
   message: `${manager} failed to install the missing programs.`,

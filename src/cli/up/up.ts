@@ -42,6 +42,7 @@ export async function bringUp(
   return Exit.ok;
 }
 
+/** What the step is called, and the words of the verb that takes it. */
 export const imageStep = ["building the guest's image", ['image', 'build']] as const;
 
 /** Undefined where config.json cannot be taken, which `configure` tells best. */
@@ -64,8 +65,10 @@ async function buildExample({ example }: Layout, context: CliContext): Promise<v
   context.out(readFileSync(built, 'utf8').trimEnd());
 }
 
+/** The last step, which shows that all of it works. `example`: a file. */
 export const buildingWords = (example: string): string => `==> building ${example} in the guest`;
 
+/** The guest was ready; what failed lies between it and Nix. */
 export const notBuilt: Failure = {
   kind: 'example-not-built',
   message: 'The guest is ready, but Nix did not build the example in it.',

@@ -57,4 +57,5 @@ export function checkKeys(layout: Layout): Verdict {
   return { kind: 'good', fact: keysFact };
 }
 
+/** Of the client, of root and of the guest. */
 export const keysFact = 'three key pairs, private and readable by their owner only';

@@ -53,6 +53,7 @@ function refuseOthersLink(path: string): void {
   throw new Failed(misled(path));
 }
 
+/** Written through it, the report would be another user's to read. */
 export const misled = (path: string): Failure => ({
   kind: 'report-misled',
   message: `${path} is a symbolic link that belongs to another user; no report was written.`,
@@ -84,6 +85,7 @@ async function partsOf({ layout, context, version, found }: ReportInput): Promis
   ];
 }
 
+/** In place of a part whose words might repeat what nobody should read. */
 export const partUnread = '(cannot be read)';
 
 /** A part that cannot be had says why; in its own words alone, since those of a parser repeat what it read. */

@@ -18,6 +18,8 @@ export type Greeted = 'nix' | 'late' | Printed | { readonly refused: string } | 
 interface Printed {
   readonly printed: string;
 }
+
+/** It answered, and something was before the answer. */
 export const isPrinted = (answer: Greeted): answer is Printed =>
   typeof answer === 'object' && 'printed' in answer;
 
@@ -63,11 +65,13 @@ export async function greet(
   }
 }
 
+/** sudo is not there, or says why it does not let this user be root: that it would ask for a password counts too. */
 export const sudoRefused = (answer: Greeted): boolean =>
   typeof answer === 'object' &&
   'ended' in answer &&
   (answer.ended.kind === 'not-started' || isRefusedRoot(answer.stderr));
 
+/** Why no daemon answered, in half a sentence without its full stop. */
 export function lastWords(answer: Exclude<Greeted, 'nix'>): string {
   if (answer === 'late') return noAnswerIn(patienceMs / 1000);
   if ('printed' in answer) return printsBefore(answer.printed);

@@ -7,6 +7,7 @@ export const nixAnswers = 'nix-daemon in the guest answers the ssh command that 
 export const needsRoot = (shown: string): string =>
   `this needs root; to check it by hand: ${shown}`;
 
+/** The beginning of a sentence. */
 export const notReachedAs = (who: 'user' | 'root'): string =>
   `${who === 'root' ? "Root's ssh" : 'Your ssh'} cannot reach nix-daemon in the guest`;
 
@@ -22,6 +23,7 @@ export const optionsVerdict = (
     remedy: `Remove NIX_SSHOPTS from ${where}.`,
   }) as const;
 
+/** `where`: the file that sets SHELL, or `your environment`. */
 export const shellCannotRun = (shell: string, where: string) => ({
   what: `SHELL=${shell} in ${where} cannot run commands, which ssh needs to reach a socket`,
   remedy:
@@ -36,8 +38,10 @@ export const removeLine =
 export const otherLines = (named: readonly string[]): string =>
   `Other lines of the ssh configuration also apply to ${alias}: ${named.join('; ')}`;
 
+/** For those that must stay as they are for other hosts. */
 export const excludeHost = `Exclude ${alias} from those lines by putting them below \`Match !host ${alias}\`, or remove them.`;
 
+/** `where`: ` in FILE`, or empty where that is not known. */
 export const alsoApplies = (name: string, where: string): string =>
   `${name}${where} also applies to the guest. To override it: linuxkit-builder configure`;
 
@@ -54,8 +58,12 @@ export const printedByShell = (shell: string) => ({
     'Change its start-up files (such as ~/.zshenv, or the file that BASH_ENV names) so that they print nothing without a terminal.',
 });
 
+/** In place of SHELL, where nothing sets it. */
 export const loginShell = 'the login shell';
+/** In place of a line that has nothing to quote. */
 export const blankLine = 'a blank line';
+/** Neither an answer nor an end. */
 export const noAnswerIn = (seconds: number): string => `no answer in ${seconds} s`;
+/** `printed`: its first line, quoted. */
 export const printsBefore = (printed: string): string =>
   `something prints ${printed} before the answer`;

@@ -5,6 +5,7 @@ import type { Verdict } from '../check-runner.ts';
 const configure = 'linuxkit-builder configure';
 const fact = `ssh ${alias} leads to the guest`;
 
+/** All files are right, and ssh goes by them. */
 export const leadsToGuest: Verdict = { kind: 'good', fact };
 
 /** A file that configure leaves alone, such as a link into the Nix store. */
@@ -19,12 +20,14 @@ export const changedByHand = (file: {
   remedy: file.text,
 });
 
+/** It works; another would be written now. */
 export const olderStanza = (path: string): Verdict => ({
   kind: 'note',
   fact,
   why: `${path} was written by another version of this program, or before your ssh configuration changed. To update it: ${configure}`,
 });
 
+/** Files that are ours, and hold something else. */
 export const notAsConfigured = (paths: readonly string[]): Verdict => ({
   kind: 'bad',
   what: `Not as configure would write ${paths.length === 1 ? 'it' : 'them'}: ${paths.join(', ')}.`,
@@ -40,15 +43,18 @@ export const notTakenIn = (path: string, ssh: string): Verdict => ({
   remedy: `Remove the lines that override it, or the whole linuxkit-builder block, then run: ${configure}`,
 });
 
+/** Why it matters to a user what root has. */
 export const whatNixUses = (files: readonly string[]): string =>
   `nix-daemon runs as root and uses ${files.join(', ')}.`;
 
+/** It works: root's key was the user's then. */
 export const ofThePreviousRelease: Verdict = {
   kind: 'note',
   fact: 'as written by an earlier version',
   why: `To update them, and to give root a key of its own: ${configure}`,
 };
 
+/** Root's files lead where the user's lead. */
 export const sameAsYours = (door: 'tcp' | 'unix'): Verdict => ({
   kind: 'good',
   fact: `same ${door === 'tcp' ? 'port' : 'socket'}, keys and machines line as yours`,

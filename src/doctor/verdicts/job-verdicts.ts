@@ -3,6 +3,7 @@ import type { FileChange } from '../../host/file-change.ts';
 import { restartCommand, type DeclaredJob, type ServiceKind } from '../../service/declared-job.ts';
 import type { Verdict } from '../check-runner.ts';
 
+/** There is no job, and nobody asked for one. */
 export const byHand: Verdict = {
   kind: 'not-asked',
   why: 'the daemon is started by hand (to change that: linuxkit-builder configure --autostart)',
@@ -65,6 +66,7 @@ export const noSystemd: Verdict = {
     'linuxkit-builder configure --no-autostart; have your own init system run: linuxkit-builder daemon',
 };
 
+/** Its files are right, and its keeper does not know it. */
 export const notLoaded = (name: ServiceKind): Extract<Verdict, { kind: 'bad' }> => ({
   kind: 'bad',
   what: `${name} has not loaded the daemon's job.`,

@@ -14,6 +14,7 @@ interface ImageFacts {
   readonly age: ImageAge | undefined;
 }
 
+/** What keeps it from being started comes first, then what is used in its place, then its age. */
 export function judgeImage(prefix: string, { manifest, old, rejected, age }: ImageFacts): Verdict {
   const build = 'linuxkit-builder image build';
   if (old !== undefined)
@@ -39,6 +40,7 @@ export function judgeImage(prefix: string, { manifest, old, rejected, age }: Ima
     : { kind: 'note', fact: `Linux ${manifest.kernelVersion}`, why: `${words}.` };
 }
 
+/** A VM program that has one way only: nothing is to be tried. */
 export const alwaysHardware = (name: string): Verdict => ({
   kind: 'good',
   fact: `${name} always uses hardware acceleration`,

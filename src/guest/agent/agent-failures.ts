@@ -3,6 +3,7 @@ import { Exit, type Failure } from '../../system/failure.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import { quoted } from '../../system/plain-text.ts';
 
+/** `timeoutMs`: how long it was waited for. */
 export const agentSilent = (command: string, timeoutMs: number): Failure => ({
   kind: 'agent-silent',
   message: `The guest agent did not answer ${command} within ${timeoutMs / 1000} s.`,
@@ -10,6 +11,7 @@ export const agentSilent = (command: string, timeoutMs: number): Failure => ({
   exit: Exit.unavailable,
 });
 
+/** `why`: half a sentence. */
 export const agentAway = (why: string): Failure => ({
   kind: 'agent-away',
   message: `The connection to the guest agent is closed: ${why}.`,
@@ -17,6 +19,7 @@ export const agentAway = (why: string): Failure => ({
   exit: Exit.unavailable,
 });
 
+/** `error`: the value of that name in its answer, whatever it is. */
 export const agentRefused = (error: unknown): Failure => ({
   kind: 'agent-refused',
   message: `The guest agent refused a request: ${quoted(fieldsOf(error)['desc']) ?? 'no reason given'}.`,
@@ -27,4 +30,5 @@ export const agentRefused = (error: unknown): Failure => ({
 /** A guest that tells its time does so in nanoseconds. */
 export const agentNoTime = (): Failure => agentRefused({ desc: 'its answer is not a time' });
 
+/** While an answer was awaited. */
 export const connectionGone = (): Failure => agentAway('the connection was lost');

@@ -72,6 +72,7 @@ async function obey(agent: Agent, script: string, signal?: AbortSignal): Promise
   if (code !== 0) throw new Failed(notFrozen(stderr));
 }
 
+/** `why`: what the guest's own program says, which may be nothing. */
 export const notFrozen = (why: string): Failure => ({
   kind: 'guest-not-frozen',
   message: `The guest could not freeze or unfreeze its disk: ${why.trim() || 'no reason given'}.`,

@@ -39,6 +39,7 @@ export async function trimGuest(agent: Agent, signal: AbortSignal): Promise<bool
   return (await agent.exec('/bin/sh', ['-c', 'sync; exec fstrim /nix'], run)).code === 0;
 }
 
+/** How much of the guest's store goes. */
 export interface Collection {
   /** So many bytes are enough; absent: all that nothing keeps. */
   readonly bytes?: number;

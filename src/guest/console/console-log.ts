@@ -12,6 +12,7 @@ export interface ConsoleLine {
   readonly text: string;
 }
 
+/** How much of the past is kept. */
 export interface ConsoleLogOptions {
   /** Rotate when the file would become larger, in bytes. Default 2 MiB. */
   readonly maxBytes?: number;

@@ -14,6 +14,7 @@ import { forget, rescue } from './last-words.ts';
 
 export type { ConsoleLine } from './console-log.ts';
 
+/** What is followed, how it is written, and where its lines go. */
 export interface ConsoleOptions {
   /** The file that the VM program writes. */
   readonly path: string;

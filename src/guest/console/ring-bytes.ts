@@ -2,6 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { errorCode } from '../../system/failure.ts';
 
+/** HyperKit's ring has this size, always (src/lib/uart_emul.c). */
 export const ringBytes = 65_536;
 
 /** A ring's file, kept open: it is looked at twenty times a second. */

@@ -147,6 +147,7 @@ function flush(path: string): void {
   }
 }
 
+/** After `The key PATH`. */
 export const brokenLink = 'is a symbolic link to a file that does not exist';
 
 export const identityMissing = (path: string): Failure => ({
@@ -157,6 +158,7 @@ export const identityMissing = (path: string): Failure => ({
   recovery: 'give-up',
 });
 
+/** `wrong`: what it is, after `The key PATH`. */
 export const identityBroken = (path: string, wrong: string): Failure => ({
   kind: 'identity-broken',
   message: `The key ${path} ${wrong}.`,
@@ -165,6 +167,7 @@ export const identityBroken = (path: string, wrong: string): Failure => ({
   recovery: 'give-up',
 });
 
+/** `mode`: in octal. */
 export const looseMode = (path: string, mode: string): Failure => ({
   kind: 'identity-broken',
   message: `The key ${path} has mode ${mode}. Others can read it, so ssh refuses to use it.`,
@@ -173,6 +176,7 @@ export const looseMode = (path: string, mode: string): Failure => ({
   recovery: 'give-up',
 });
 
+/** `program`: ssh-keygen, or what stands in its place. */
 export const keygenFailed = (program: string, stderr: string): Failure => ({
   kind: 'keygen-failed',
   message: `${program} could not create a key: ${stderr.trim() === '' ? 'no reason given' : stderr.trim()}.`,

@@ -3,6 +3,7 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import type { Tunnel } from '../../domain/tunnel.ts';
 import { dial } from '../../system/socket/dial.ts';
 
+/** Where that one ssh is to connect. */
 export interface OneShotForward {
   readonly host: string;
   readonly port: number;

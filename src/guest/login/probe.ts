@@ -39,6 +39,7 @@ export type Probe =
   /** This host has no ssh: no second try can help. */
   | (NotReady & { readonly requirement: 'ssh-missing'; readonly failure: Failure });
 
+/** How the guest is reached, and how long it may take. */
 export interface ProbeOptions {
   readonly tunnel: Tunnel;
   readonly layout: Pick<Layout, 'clientKey' | 'knownHosts'>;

@@ -1,5 +1,6 @@
 /** What ssh's complaints mean here. Pure. */
 
+/** Where ssh says nothing of its own. */
 export const notYet =
   'sshd in the guest does not answer yet, or the guest is hung. See: linuxkit-builder console';
 

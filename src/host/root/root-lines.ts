@@ -39,6 +39,7 @@ export interface Cut {
   readonly breakBefore?: string;
 }
 
+/** The text without our lines, and without the line break that was put before them. */
 export function cut(text: string, { lines, breakBefore = '' }: Cut): string {
   const at = `\n${text}`.indexOf(`\n${lines}`);
   if (at < 0) return text;

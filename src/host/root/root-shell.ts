@@ -13,6 +13,7 @@ export const shellWord = (word: string): string =>
 export const bytesWord = (bytes: string): string =>
   shellWord(Buffer.from(bytes, 'latin1').toString('utf8')).replaceAll('\r', `'"$cr"'`);
 
+/** Where root's files are; below a tree in tests. */
 export type RootDirectories = Pick<SystemPaths, 'rootHome' | 'etcNix'>;
 
 /** Names, and a PATH that is root's own: sudo may leave the user's. Then a look, before anything is written. */

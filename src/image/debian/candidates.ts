@@ -24,6 +24,7 @@ interface Shelf {
   readonly providers: ReadonlyMap<string, readonly IndexedPackage[]>;
 }
 
+/** Answers for one resolution, which gives candidates up as it goes. */
 export class Candidates {
   readonly #excluded = new Set<IndexedPackage>();
   readonly #shelves: ReadonlyMap<string, Shelf>;

@@ -13,6 +13,7 @@ import {
 import type { Keyring } from './signature.ts';
 import type { DebianRelease, Mirrors, Suite } from './suites.ts';
 
+/** Where the lists are, and whose signature is believed. */
 export interface IndexOptions extends Omit<ReleaseOptions, 'notBefore'> {
   readonly mirrors: Mirrors;
   readonly keyring: Keyring;

@@ -15,6 +15,7 @@ export interface Located {
   readonly size: number;
 }
 
+/** One version of a package, with all relations that count here. */
 export interface IndexedPackage extends Located {
   /** Depends and Pre-Depends together. */
   readonly depends: readonly Relation[];

@@ -22,6 +22,7 @@ export interface Release {
 /** 140 KB today. */
 const maxReleaseBytes = 8 * 1024 * 1024;
 
+/** Which of the release files are believed. */
 export interface ReleaseOptions extends DownloadOptions {
   /** No older one is believed. */
   readonly notBefore?: Date | undefined;
@@ -51,6 +52,7 @@ export async function fetchRelease(
   return release;
 }
 
+/** By the date that the file itself gives; one without a date holds for ever. */
 export const hasExpired = ({ validUntil }: Release, nowMs: number): boolean =>
   validUntil !== undefined && validUntil.getTime() < nowMs;
 
@@ -100,6 +102,7 @@ export function parseRelease(text: string): Release | undefined {
 
 const anotherMirror = 'Use another mirror with --mirror URL.';
 
+/** `release`: what it is in place of `suite`; undefined where it is no release file. */
 export function notThat(url: string, suite: string, release: Release | undefined): Failed {
   const what =
     release === undefined
@@ -113,6 +116,7 @@ export function notThat(url: string, suite: string, release: Release | undefined
   });
 }
 
+/** `notBefore`: the date of the list that the lock was made from. */
 export const older = (url: string, date: Date, notBefore: Date): Failed =>
   new Failed({
     kind: 'release-older',
@@ -121,6 +125,7 @@ export const older = (url: string, date: Date, notBefore: Date): Failed =>
     exit: Exit.dataError,
   });
 
+/** `until`: the date that the file itself gives. */
 export const expired = (url: string, until: Date | undefined): Failed =>
   new Failed({
     kind: 'release-expired',
@@ -129,6 +134,7 @@ export const expired = (url: string, until: Date | undefined): Failed =>
     exit: Exit.dataError,
   });
 
+/** `path`: of a list of packages, below the suite's folder. */
 export const noIndex = (suite: string, path: string): Failed =>
   new Failed({
     kind: 'release-wrong',

@@ -1,6 +1,7 @@
 /** How far a download is: all its files together. */
 import type { Clock } from '../../system/time/clock.ts';
 
+/** At one moment. In bytes, and bytes a second. */
 export interface DownloadProgress {
   /** The file that moved last. */
   readonly name: string;
@@ -20,6 +21,7 @@ interface MeterOptions {
   readonly onProgress?: (progress: DownloadProgress) => void;
 }
 
+/** Adds up the files of one download. */
 export interface Meter {
   /** A file has that many bytes now. */
   at(wanted: Sized, bytes: number): void;

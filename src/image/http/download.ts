@@ -27,6 +27,7 @@ export interface Wanted {
   readonly size: number;
 }
 
+/** Where files go, how many come at a time, and who is told. */
 export interface DownloadOptions extends HttpOptions {
   readonly directory: string;
   readonly onProgress?: (progress: DownloadProgress) => void;
@@ -201,6 +202,7 @@ const damaged = (kind: string, message: string) => ({
   exit: Exit.dataError,
 });
 
+/** All of it came, and it is not what was signed for. */
 export const wrongHash = ({ name, url, sha256 }: Wanted, found: string): Failed =>
   new Failed(
     damaged(
@@ -209,16 +211,19 @@ export const wrongHash = ({ name, url, sha256 }: Wanted, found: string): Failed 
     ),
   );
 
+/** May pass: what came is continued. */
 export const truncated = ({ name, url, size }: Wanted, bytes: number): Passing =>
   new Passing(
     damaged('download-truncated', `${name} from ${url} is incomplete: ${bytes} of ${size} bytes.`),
   );
 
+/** It is cut off there: no more is read than was signed for. */
 export const tooLong = ({ name, url, size }: Wanted): Failed =>
   new Failed(
     damaged('download-too-long', `${name} from ${url} is larger than the expected ${size} bytes.`),
   );
 
+/** `path`: where it was to be written. */
 export function cannotKeep(path: string, error: unknown): Failed {
   return new Failed(
     {

@@ -5,6 +5,7 @@ import { answered, isPage, refused, stalled, unreachable } from '../mirror/mirro
 import { patiently, type RetryOptions } from './retry.ts';
 import { straight, type Reply, type Web } from './web.ts';
 
+/** How patient one request is, and its way. */
 export interface HttpOptions extends RetryOptions {
   /** How long no byte may come, in ms. Default 30 s. */
   readonly stallMs?: number;

@@ -5,6 +5,7 @@ import { reason } from '../mirror/mirror-failure.ts';
 import type { Proxy } from './proxy.ts';
 import { Passing } from './retry.ts';
 
+/** The header for it; none where there is no login. */
 export const loginOf = ({ login }: Proxy): Record<string, string> =>
   login === undefined ? {} : { 'proxy-authorization': login };
 
@@ -31,6 +32,7 @@ export function tunnelThrough(
   };
 }
 
+/** `status`: its answer to CONNECT. */
 export function proxyRefused(proxy: Proxy, status: number): Failed {
   const what = `The proxy ${proxy.url.origin} (from ${proxy.from})`;
   const failure = {
@@ -46,6 +48,7 @@ export function proxyRefused(proxy: Proxy, status: number): Failed {
   return status >= 500 ? new Passing(failure) : new Failed(failure);
 }
 
+/** May pass, unless it is a failure already, which is told as it is. */
 export const proxyUnreachable = (proxy: Proxy, error: unknown): Failed =>
   error instanceof Failed
     ? error

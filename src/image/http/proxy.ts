@@ -2,6 +2,7 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import { Exit, Failed } from '../../system/failure.ts';
 
+/** One that is to be asked, and who said so. */
 export interface Proxy {
   /** Without a login. */
   readonly url: URL;
@@ -11,6 +12,7 @@ export interface Proxy {
   readonly from: string;
 }
 
+/** Undefined: straight. */
 export type ProxyFor = (url: URL) => Proxy | undefined;
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -18,6 +20,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** Settings of apt by their lower-case names: `acquire::http::proxy`. */
 export type AptSettings = ReadonlyMap<string, string>;
 
+/** The environment's word counts before apt's. */
 export function proxiesOf(env: Environment, apt: AptSettings = new Map()): ProxyFor {
   return (url) => {
     const scheme = url.protocol.slice(0, -1);

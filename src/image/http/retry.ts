@@ -15,6 +15,7 @@ export class Passing extends Failed {
   }
 }
 
+/** How often, how long, and by whose clock. */
 export interface RetryOptions {
   readonly clock: Clock;
   readonly signal?: AbortSignal;

@@ -31,6 +31,7 @@ export function answered(url: string, status: number, waitMs = 0): Failed {
   return new Passing({ ...failure, hint: keptSoFar }, { waitMs });
 }
 
+/** `why`: what the mirror answered, after its address. */
 export const refused = (url: string, why: string): Failed =>
   new Failed(unavailable('mirror-refused', `${url} ${why}.`, anotherMirror));
 
@@ -44,6 +45,7 @@ export const isPage = (url: string): Failed =>
     ),
   );
 
+/** A mirror must not have us ask this network's own machines. */
 export const sentTooNear = (from: string, to: string): Failed =>
   new Failed(
     unavailable(
@@ -53,6 +55,7 @@ export const sentTooNear = (from: string, to: string): Failed =>
     ),
   );
 
+/** May pass. `ms`: how long nothing came. */
 export const stalled = (url: string, ms: number): Passing =>
   new Passing(
     unavailable(

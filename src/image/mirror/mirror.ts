@@ -5,10 +5,12 @@ import { Exit, Failed } from '../../system/failure.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { paragraphs } from '../debian/control-format.ts';
 
+/** Where nothing else is named. */
 export const defaultMirror = 'https://ftp.debian.org/debian';
 /** The same without TLS, for where that cannot be had: what is signed stays so. */
 export const plainMirror = 'http://ftp.debian.org/debian';
 
+/** One that is used, and who named it. */
 export interface Mirror {
   /** Without a final slash; `dists/` and `pool/` are below it. */
   readonly url: string;
@@ -142,6 +144,7 @@ function listed(url: string, { read }: OthersFiles): string[] {
   return text.split('\n').flatMap((line) => /^[^#\s]\S*/.exec(line)?.slice(0, 1) ?? []);
 }
 
+/** An address with a login in it is a secret. */
 export const hasLogin = (url: string): boolean => {
   const { username, password } = new URL(url);
   return username !== '' || password !== '';
@@ -155,4 +158,5 @@ const unique = (all: readonly string[]): readonly string[] => [...new Set(all)];
 const words = (text: string | undefined): string[] =>
   (text ?? '').split(/\s+/).filter((word) => word !== '');
 
+/** As {@link Mirror} has it. */
 export const withoutSlash = (url: string): string => url.replace(/\/+$/, '');

@@ -132,6 +132,7 @@ const moduleEntry = (folder: string, { name, data }: LoadableModule, index: numb
   data,
 });
 
+/** `path`: a file that one of the packages should have. */
 export const incomplete = (path: string): Failed =>
   new Failed({
     kind: 'package-set-incomplete',
@@ -140,6 +141,7 @@ export const incomplete = (path: string): Failed =>
     exit: Exit.dataError,
   });
 
+/** It had its hash when it was fetched. `path`: what was deleted. */
 export const changed = (name: string, path: string): Failed =>
   new Failed({
     kind: 'download-wrong-hash',

@@ -6,6 +6,7 @@ import { run, succeeded, type CommandResult } from '../../system/process/child.t
 import { Exit, Failed } from '../../system/failure.ts';
 import { spawnFilter } from '../../system/process/filter.ts';
 
+/** As a member of a .deb, or a module, has it. */
 export type Compression = 'xz' | 'zstd' | 'gzip' | 'none';
 
 /** The compression that a file's ending names. */
@@ -91,6 +92,7 @@ function hasProgram(program: string): Promise<boolean> {
 const reasonFrom = ({ ended, stderr }: CommandResult): string =>
   stderr.trim() === '' ? JSON.stringify(ended) : stderr.trim();
 
+/** `why`: the program's words. */
 export const broken = (name: string, why: string): Failed =>
   new Failed({
     kind: 'archive-broken',

@@ -45,6 +45,7 @@ export function dependsOf(module: Uint8Array): string[] {
   return list.split(',').filter((name) => name !== '');
 }
 
+/** `trail`: the modules that led there, the asked-for one first. */
 export const missing = (name: string, trail: readonly string[]): Failed =>
   new Failed({
     kind: 'module-missing',

@@ -2,6 +2,7 @@
 import type { Entry } from './entry.ts';
 import { baseOf } from './entry.ts';
 
+/** Filled while the packages pass by. */
 export interface Parts {
   /** The kernel and the release that its file's name ends in. */
   kernel: { readonly release: string; readonly data: Uint8Array } | undefined;
@@ -18,6 +19,7 @@ interface Module {
   readonly data: Uint8Array;
 }
 
+/** Before the first package. */
 export const noParts = (): Parts => ({
   kernel: undefined,
   modules: new Map(),

@@ -195,6 +195,7 @@ export function unfit(version: string, { failure }: Failed): Failed {
   });
 }
 
+/** `ms`: how long it did nothing. */
 export const stalled = (ms: number): Failed =>
   new Failed({
     kind: 'squashfs-failed',

@@ -74,5 +74,6 @@ const odd = (message: string): Failed =>
 export const collision = (path: string, first: string, second: string): Failed =>
   odd(`Both ${first} and ${second} contain ${path}.`);
 
+/** `from`: the package that has the link. */
 export const danglingLink = (path: string, target: string, from: string): Failed =>
   odd(`${path} of ${from} is a hard link to ${target}, which is left out.`);

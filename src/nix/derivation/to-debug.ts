@@ -5,6 +5,7 @@ import { reasons } from '../../system/files/reasons.ts';
 import { errorCode, Exit, Failed, type Failure } from '../../system/failure.ts';
 import { parseStored, type StoredDerivation } from './stored-derivation.ts';
 
+/** What has to be in the guest for its build to be there. */
 export interface ToDebug {
   /** As it was asked for. */
   readonly path: string;

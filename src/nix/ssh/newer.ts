@@ -24,6 +24,7 @@ export const newerOptions = (loopback: string): readonly NewerOption[] => [
   { name: 'ChannelTimeout', neutral: 'none' },
 ];
 
+/** The name of the interface, for options that want one. */
 export const loopbackOf = (platform: NodeJS.Platform): string =>
   platform === 'linux' ? 'lo' : 'lo0';
 

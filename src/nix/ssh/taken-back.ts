@@ -21,6 +21,7 @@ interface LeftOption extends SetOption {
   readonly why: string;
 }
 
+/** What a stanza does about the options of others. */
 export interface TakenBack {
   /** The stanza says them. */
   readonly said: readonly NewerOption[];
@@ -42,6 +43,7 @@ interface TakenBackOptions {
 /** A name that a `Host *` is meant for too, and nothing of ours. */
 const sibling = `${alias}-sibling`;
 
+/** Asks ssh, by each of the configurations, what it would set for a host of nobody's: that is meant for ours too. */
 export async function takenBack(options: TakenBackOptions): Promise<TakenBack> {
   const { ssh, configurations } = options;
   const [program = 'ssh', ...before] = ssh;

@@ -6,6 +6,7 @@ import type { WantedFile } from '../../host/file-change.ts';
 /** launchd's name for our job. */
 export const label = instance.jobLabel;
 
+/** What is filled into the templates. */
 export interface JobValues {
   /** Absolute paths: Node, our dist/main.js, the state directory. */
   readonly node: string;
@@ -122,6 +123,7 @@ function fill(
   });
 }
 
+/** As text between tags. */
 export const xmlText = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 

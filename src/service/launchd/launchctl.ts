@@ -27,6 +27,7 @@ export type Meaning =
   | 'missing'
   | 'other';
 
+/** By its exit code where that tells, else by its words. */
 export function meaningOf({ code, stdout, stderr }: Reply): Meaning {
   if (code === 0) return 'ok';
   if (code === undefined) return 'missing';

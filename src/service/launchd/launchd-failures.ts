@@ -79,6 +79,7 @@ export function troubleFailure(
   }
 }
 
+/** The job is declared elsewhere: to load it is not ours. */
 export const notLoaded = ({ by, path }: DeclaredJob): Failure => ({
   kind: 'job-missing',
   message: `launchd has not loaded the job that ${by} declares in ${path}.`,

@@ -45,6 +45,7 @@ interface LaunchdOptions {
   readonly signal: AbortSignal;
 }
 
+/** `uid`: whose session it is in. */
 export function launchdService(options: LaunchdOptions): Service {
   const { uid, plist, isChanged, onLoaded, isSystem = false, declared } = options;
   const go = <T>(plan: Plan<T>): Promise<T> => perform(plan, options);
@@ -128,6 +129,7 @@ const replyOf = ({ ended, stdout, stderr }: CommandResult): Reply => ({
   stderr,
 });
 
+/** How a run ended is told only where it did not end in order. */
 export function stateOf(job: { readonly state: JobState } | undefined): ServiceState {
   if (job?.state.loaded !== true) return { loaded: false, running: false };
   const { running, returning, pid, lastExit, lastSignal } = job.state;

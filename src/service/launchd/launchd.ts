@@ -17,6 +17,7 @@ type Call =
   | { readonly type: 'launchctl'; readonly argv: readonly string[] }
   | { readonly type: 'sleep'; readonly ms: number };
 
+/** Yields a call, is given its reply, and ends with what came of it. */
 export type Plan<T> = Generator<Call, T, Reply>;
 
 /** Where our job is or would be loaded, and with which generation of verbs. */

@@ -19,6 +19,7 @@ interface SystemdOptions {
   readonly signal: AbortSignal;
 }
 
+/** Where there is no systemctl its state can be asked, and all else fails. */
 export function systemdService(options: SystemdOptions): Service {
   const { systemctl, isChanged, onLoaded, isSystem = false, declared, signal } = options;
   const { asRoot = (argv: readonly string[]) => argv } = options;

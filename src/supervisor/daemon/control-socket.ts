@@ -11,6 +11,7 @@ import type { Log } from '../../system/log.ts';
 /** Whom the modes of a socket let in. Node does not tell whose a connection is, so each has a socket of its own. */
 export type Caller = 'owner' | 'group';
 
+/** A control socket that listens. */
 export interface Control {
   /** Listens under its names again where a socket is gone. */
   keep(): Promise<void>;

@@ -56,10 +56,12 @@ export interface Answers {
   readonly keys: { readonly told: boolean };
 }
 type Nothing = Readonly<Record<string, never>>;
+/** A word that is sent. */
 export type Command = keyof Answers;
 
 /** What goes with a command; a daemon of another version does not know it. */
 const untilGone = { until: 'gone' } as const;
+/** Beside a command: without waiting for whoever is in the guest. */
 export const forced = { force: true } as const;
 
 /** Whoever asks. */

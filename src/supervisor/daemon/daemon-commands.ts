@@ -4,6 +4,7 @@ import type { Supervisor } from '../supervisor.ts';
 import type { Commands } from './control.ts';
 import type { DoorHold } from './door-hold.ts';
 
+/** By the word that is sent; each gives its answer. */
 export const commandsOf = (supervisor: Supervisor, hold: DoorHold): Commands => ({
   drain: ({ gone }) => (hold.take(gone), supervisor.doorControl.counts()),
   undrain: () => (hold.letGo(), {}),

@@ -14,11 +14,13 @@ interface TakenLock {
   readonly pid: number | undefined;
 }
 
+/** The daemon's own, one for people and one for us. */
 export const ownPidFiles = (layout: Layout) => ({
   plain: layout.pid('daemon'),
   record: layout.daemonPid,
 });
 
+/** Held for the daemon's life; the kernel frees it at its death. */
 export class DaemonLock {
   readonly #layout: Layout;
   /** Held open, so that no other directory gets its inode. */
@@ -128,6 +130,7 @@ export async function takeLock(
   }
 }
 
+/** `pid`: undefined where whoever holds the lock has left no record. */
 export const alreadyRuns = (pid: number | undefined): Failure => ({
   kind: 'daemon-already-runs',
   message: `Another daemon is running for this state directory${pid === undefined ? ' (or `stop` is still cleaning up after an earlier one)' : `, with pid ${pid}`}.`,

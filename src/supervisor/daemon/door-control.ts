@@ -17,6 +17,7 @@ import { LoginWatch, type WayIn } from '../health/login-watch.ts';
 /** `hold`: they wait, as for a guest that starts. `refuse`: they are sent off, whatever the guest does. */
 export type KeepOut = 'hold' | 'refuse';
 
+/** What a door needs beside the settings. */
 export interface DoorControlOptions {
   readonly clock: Clock;
   readonly log: Log;
@@ -33,6 +34,7 @@ interface DoorControlNews {
   readonly onDoor?: () => void;
 }
 
+/** The one door of a daemon: who is let in, who waits, who is sent off, and why. */
 export class DoorControl {
   readonly #clock: Clock;
   readonly #log: Log;

@@ -1,5 +1,6 @@
 /** Who keeps the door shut for a while: each for himself, and no longer than he is there. */
 
+/** Counts those who keep it shut, and opens it when the last of them is gone. */
 export class DoorHold {
   readonly #set: (isHeld: boolean) => void;
   readonly #holders = new Set<AbortSignal>();

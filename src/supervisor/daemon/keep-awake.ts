@@ -13,6 +13,7 @@ export const noCaffeinate = 'caffeinate is not installed';
 /** Nix comes and goes between two builds. */
 const lingerMs = 10_000;
 
+/** For a daemon's life. */
 export class KeepAwake {
   readonly #clock: Clock;
   readonly #log: Log;

@@ -6,6 +6,7 @@ const atLeastEvery = 12;
 /** Times may be of whole seconds, FAT's of two: what came within the same is seen by the look after the next change, 5 s later. */
 const sureAfter = 2;
 
+/** Whether something is to be looked for, at the price of one stat. */
 export class NamesWatch {
   readonly #directory: string;
   #stamp = '';

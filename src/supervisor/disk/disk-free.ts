@@ -30,6 +30,7 @@ export async function untilDiskIsFree(
   if (came !== 'held') throw new Failed(diskLocked(disk));
 }
 
+/** The start is tried again. */
 export const diskLocked = (disk: string): Failure => ({
   kind: 'disk-locked',
   message: `Another process has kept the disk ${disk} locked for ${patienceMs / 1000} s.`,

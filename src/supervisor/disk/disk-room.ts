@@ -23,6 +23,7 @@ const trialBytes = 8 * MiB;
 /** What there is too little of: blocks, inodes, or what a quota leaves of either. */
 export type Shortage = 'disk-full' | 'disk-inodes' | 'disk-quota';
 
+/** Free for us. Infinite where the file system does not say. */
 export interface Room {
   readonly bytes: number;
   /** Files that can be made. */
@@ -44,6 +45,7 @@ export function roomAt(path: string): Room {
   }
 }
 
+/** From the answer of statfs. */
 export const roomIn = (found: {
   readonly bavail: number;
   readonly bsize: number;

@@ -29,6 +29,7 @@ const calmMs = 60_000;
 /** Between two attempts to let a paused VM go on. */
 const againMs = 5_000;
 
+/** Of one VM, from its first pause on. */
 export class DiskTrouble {
   readonly #options: DiskTroubleOptions;
   readonly #shortage: NonNullable<DiskTroubleOptions['shortage']>;

@@ -90,6 +90,7 @@ const notOurs = (path: string): Failure => ({
   recovery: 'give-up',
 });
 
+/** `code`: the system's; the hint goes by it. */
 export const unreadable = (path: string, code: string | undefined, why: string): Failure => ({
   kind: 'disk-unreadable',
   message: `Cannot open the disk ${path} for reading and writing: ${why}. It was left alone.`,

@@ -27,6 +27,7 @@ interface VmPauseOptions {
 /** A guest that was just woken may be slow to answer; one that never does is the monitor's. */
 const clockTries = 4;
 
+/** Of one VM: why it stands still, and when it goes on. */
 export class VmPause {
   readonly #options: VmPauseOptions;
   readonly #trouble: DiskTrouble;

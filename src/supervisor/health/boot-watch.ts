@@ -219,6 +219,7 @@ export class BootWatch {
 
 const lost = (failure: Failure): readonly BootNews[] => [{ type: 'lost', failure }];
 
+/** The start was ended while its sshd was awaited. */
 export const startCancelled: Failure = {
   kind: 'stopped',
   message: 'The start was cancelled.',

@@ -127,6 +127,7 @@ export const guestRebooted = (lines: readonly string[]): Failure => ({
   lines,
 });
 
+/** `text`: the kernel's line. */
 export const guestReadOnly = (text: string, lines: readonly string[]): Failure => ({
   kind: 'guest-read-only',
   message: `The guest's file system had an error and became read-only. The kernel reported: "${quoted(text) ?? ''}".`,

@@ -20,6 +20,7 @@ type Claim = Extract<BootNews, { type: 'claim' }>;
 
 const askAgainMs = 1_000;
 
+/** Of one guest. */
 export class Claims {
   readonly #options: ClaimsOptions;
   #last: Claim | undefined;

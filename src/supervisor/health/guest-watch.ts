@@ -35,6 +35,7 @@ interface Watched {
   readonly tell: (event: Event) => void;
 }
 
+/** Everything that is seen of one guest, from its console's first byte to its end. */
 export class GuestWatch {
   readonly #start: Watched;
   /** One a boot: its channel serves one client at a time. */

@@ -17,6 +17,7 @@ const describeMs = 3_000;
 /** Of each of the two files of one. */
 const maxBytes = 100_000;
 
+/** What is written down of one. */
 export interface Incident {
   readonly failure: Failure;
   readonly facts: Facts;

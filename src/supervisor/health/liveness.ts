@@ -23,11 +23,13 @@ export interface Liveness {
   readonly silentSince: number | undefined;
 }
 
+/** `slow`: its agent does not answer. `frozen`: and nothing else of it has moved for {@link frozenMs}. */
 export type Health = 'well' | 'slow' | 'frozen';
 
 /** Nothing at all moved for so long: frozen. A guest that only answers late is slow, whatever it is busy with. */
 export const frozenMs = 20_000;
 
+/** Before the first look. */
 export const noSigns: Signs = {
   agent: 0,
   sshd: 0,
@@ -62,6 +64,7 @@ export function observe(pulse: Liveness, signs: Signs, now: number): Liveness {
   return { ...pulse, signs, quietSince: moved ? now : pulse.quietSince };
 }
 
+/** `now`: by the same clock as the marks. */
 export function healthOf({ quietSince, silentSince }: Liveness, now: number): Health {
   if (quietSince !== undefined && now - quietSince >= frozenMs) return 'frozen';
   return silentSince === undefined ? 'well' : 'slow';

@@ -4,6 +4,7 @@ import { oomKills } from '../../system/host/host-memory.ts';
 /** The count is in a file that costs the kernel a sum over all processors: more than all the rest of an idle daemon's look. */
 const everyTicks = 6;
 
+/** Of one VM. It can tell nothing where the host does not count such kills. */
 export class MemoryWatch {
   readonly #count: () => number | undefined;
   /** What was counted at the look before the last one, and at the last: a death takes longer than the count of it. */

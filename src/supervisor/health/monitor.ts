@@ -19,6 +19,7 @@ import {
   type Signs,
 } from './liveness.ts';
 
+/** Whom it asks, and whom it tells. */
 export interface LivenessMonitorOptions {
   readonly clock: Clock;
   readonly log: Log;

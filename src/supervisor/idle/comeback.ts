@@ -136,6 +136,7 @@ function asNotResumed(error: unknown): unknown {
 }
 
 const notResumedKind = 'guest-not-resumed';
+/** `why`: a sentence, or half of one. */
 export const notResumed = (why: string): Failure => ({
   kind: notResumedKind,
   message: `The suspended guest could not be resumed: ${asSentence(why)}`,

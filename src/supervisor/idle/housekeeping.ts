@@ -15,6 +15,7 @@ import { Collecting } from './collecting.ts';
 import { roomAt } from '../disk/disk-room.ts';
 import type { DoorControl } from '../daemon/door-control.ts';
 
+/** Whose guest it is, and what may be done in it. */
 export interface HousekeepingOptions {
   readonly layout: Pick<Layout, 'root'>;
   readonly clock: Clock;
@@ -61,6 +62,7 @@ export function bytesToFree({ diskBytes, diskFreeBytes }: StoreRoom, hostRoom: n
   return hostRoom < hostShort && used > leastUsed ? used : 0;
 }
 
+/** Does one thing at a time. */
 export class Housekeeping {
   readonly #options: HousekeepingOptions;
   /** What had come through the door when nobody was there any more, and since when. */

@@ -16,6 +16,7 @@ export const noRoomForGuest: Failure = {
   exit: Exit.temporary,
 };
 
+/** Somebody came while it was on its way out. */
 export const guestWanted: Failure = {
   kind: 'guest-wanted',
   message: 'The guest is needed again, so it keeps running.',

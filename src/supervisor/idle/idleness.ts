@@ -37,6 +37,7 @@ const askAgainMs = 60_000;
 export const pauseMs = (afterMs: number, wakes: number): number =>
   Math.max(afterMs, Math.min(hourMs, afterMs * 2 ** Math.min(20, Math.max(0, wakes - calmWakes))));
 
+/** Counts the time in which nobody uses a guest that is ready. */
 export class Idleness {
   readonly #options: IdlenessOptions;
   /** Monotonic; undefined while no guest is ready. */

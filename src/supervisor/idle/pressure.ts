@@ -3,6 +3,7 @@ import type { Idle } from '../../config/idle.ts';
 import { freeMemoryShare } from '../../system/host/host-memory.ts';
 import { isOnBattery } from '../../system/host/power.ts';
 
+/** What this machine is short of. */
 export type Pressure = 'battery' | 'memory';
 
 interface PressureOptions {

@@ -39,6 +39,8 @@ const identity = v.object({
   /** The host's kernel and processor; its boot too, where the guest sees the processor's own counter. */
   host: v.string(),
 });
+
+/** What must be the same for a guest to go on from its file. */
 export type GuestIdentity = Readonly<v.InferOutput<typeof identity>>;
 
 const schema = v.object({
@@ -55,10 +57,13 @@ const schema = v.object({
   resumes: v.number(),
   nixVersion: v.optional(v.string()),
 });
+
+/** The record of one that is away. */
 export type SavedGuest = Readonly<v.InferOutput<typeof schema>>;
 
 type Place = Pick<Layout, 'disk' | 'memory' | 'unfinishedMemory' | 'suspended' | 'state'>;
 
+/** What a start would be made with. */
 export interface IdentityInput {
   /** Absolute path of the VM program, and what is launched for a guest that boots. */
   readonly program: string;
@@ -68,6 +73,7 @@ export interface IdentityInput {
   readonly madeFrom: string;
 }
 
+/** By hashes: which part differs can be told, and nothing else of it. */
 export function identityOf({
   program,
   launch,

@@ -57,6 +57,7 @@ export function trialOf(layout: Place, basis: string, now: number): Outcome {
   return trial?.basis === basis ? verdictOf(trial, now) : 'untried';
 }
 
+/** What a trial says now: a machine that once worked has its failures forgiven after a while. */
 export function verdictOf(trial: Trial, now: number): Outcome {
   if (failuresIn(trial, now) >= mostFailures) return { why: trial.why ?? '' };
   return trial.works ? 'works' : 'untried';

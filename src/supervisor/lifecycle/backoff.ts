@@ -1,6 +1,7 @@
 /** When to try again and when to give up: pure. */
 import { asSentence, type Failure } from '../../system/failure.ts';
 
+/** Times in ms. */
 export interface Policy {
   /** Wait before the second attempt; doubles with each further one. After a stable life there is none. */
   readonly firstDelayMs: number;

@@ -1,6 +1,7 @@
 /** What each phase means to whoever looks at it: a new one does not compile until each question has its answer. */
 import type { Phase } from './state.ts';
 
+/** The questions that are asked of a phase. */
 export interface PhaseTraits {
   /** Whether VM and network are there: they come, are there for whoever needs them, go, or are not. */
   readonly guest: 'comes' | 'there' | 'goes' | 'none';
@@ -40,5 +41,6 @@ const unknown: PhaseTraits = {
   heedsConfig: false,
 };
 
+/** Also of a phase that another release's daemon tells, of which nothing is known. */
 export const traitsOf = (phase: Phase): PhaseTraits =>
   (traits as { readonly [name: string]: PhaseTraits | undefined })[phase] ?? unknown;

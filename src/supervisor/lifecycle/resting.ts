@@ -81,6 +81,7 @@ const isAway: Handler<'away'> = (state, event, now) => {
   }
 };
 
+/** By phase, as lifecycle.ts has them. */
 export const resting = { suspending, resuming, away: isAway };
 
 /** Whether a client of ssh that waits at the door brings the guest: that rests, or a try, since the last ones were some time ago. */

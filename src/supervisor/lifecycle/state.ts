@@ -120,11 +120,15 @@ export type Was =
   | { readonly phase: 'booting'; readonly stage: string | undefined }
   | { readonly phase: 'ready'; readonly since: number };
 
+/** Why a VM stands still. */
 export type PauseReason = Pause;
 
+/** The name of a state, as the status tells it. */
 export type Phase = State['phase'];
+/** The state in one phase. */
 export type In<P extends Phase> = Extract<State, { phase: P }>;
 
+/** What happened, or was asked. */
 export type Event =
   | { readonly type: 'start' }
   /** Nobody needs the guest now: it goes away until it is wanted. `keeps`: as a file; `saved`: it is one already. */
@@ -154,6 +158,7 @@ export type Event =
   | { readonly type: 'children-gone' }
   | { readonly type: 'retry-due' };
 
+/** What is to be done, as data. */
 export type Effect =
   /** Begin a start: leftovers, disk, seed, network, VM; news comes back as events. `afresh`: not from a file. */
   | { readonly type: 'launch'; readonly afresh: boolean }

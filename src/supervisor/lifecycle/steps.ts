@@ -2,6 +2,7 @@
 import type { Failure } from '../../system/failure.ts';
 import type { Because, Effect, Event, In, PauseReason, Rest, Saved, State, Was } from './state.ts';
 
+/** What is true now, and what to do about it, in this order. */
 export interface Step {
   readonly state: State;
   readonly effects: readonly Effect[];
@@ -38,6 +39,7 @@ export const ending = ({ attempt }: { attempt: number }, because: Because, now: 
 export const suspending = (before: History, why: Rest, now: number): Step =>
   enter({ phase: 'suspending', since: now, ...history(before), why }, { type: 'suspend', why });
 
+/** `was`: the phase to which it goes back. */
 export const paused = (before: History, was: Was, why: PauseReason, now: number): Step =>
   enter({ phase: 'paused', since: now, ...history(before), was, why }, { type: 'hold-door' });
 
@@ -48,6 +50,7 @@ export const again = (state: In<'stopping'>, why: string, on: 'wanted' | 'restar
     because: { type: 'restart', why, ...(on === 'wanted' && { keeps: true as const }) },
   });
 
+/** `saved`: the file from which the guest goes on; absent where it boots. */
 export const away = (why: Rest, now: number, saved?: Saved): Step =>
   enter(
     { phase: 'away', since: now, why, ...(saved !== undefined && { saved }) },
@@ -58,8 +61,10 @@ export const away = (why: Rest, now: number, saved?: Saved): Step =>
 export const stopped = (now: number, why?: Failure): Step =>
   enter({ phase: 'stopped', since: now }, { type: 'leave', ...(why === undefined ? {} : { why }) });
 
+/** A state with what is to be done on entering it. */
 export const enter = (state: State, ...effects: Effect[]): Step => ({ state, effects });
 
+/** Nothing happens: what came late, or changes nothing, is ignored in writing. */
 export const stay = (state: State): Step => ({ state, effects: [] });
 
 /** What is the same in every phase that has children; `unchanged` is what an ignored event leaves. */

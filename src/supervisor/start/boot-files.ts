@@ -14,6 +14,7 @@ import { dropOld, refuseOld } from './image-floor.ts';
 import { networkOf } from './launch-plan.ts';
 import type { BootInput, StagedImage, Staging } from './staging.ts';
 
+/** What is known from the start before this one. */
 export interface BootContext extends ChildContext {
   /** The children before these were seen to end: there is nothing left of them to look for. */
   readonly isClear: boolean;
@@ -95,5 +96,6 @@ function checkNamed(bundle: BootImage, { bundle: named, system }: Config, full: 
   }
 }
 
+/** `prefix`: as the setting `bundle` has it. */
 export const namedHint = (prefix: string): string =>
   `config.json names it as the bundle ${prefix}. Correct that, or remove the line and make an image: linuxkit-builder image build`;

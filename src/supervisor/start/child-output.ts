@@ -6,6 +6,7 @@ import { plainText } from '../../system/plain-text.ts';
 import { LineSplitter } from '../../system/files/line-splitter.ts';
 import { Tail } from '../../system/files/tail.ts';
 
+/** Of one child, for its life. */
 export interface ChildOutput {
   /** The last lines, oldest first, with what came this moment. */
   last(count?: number): readonly string[];

@@ -80,6 +80,7 @@ function refuseWorse(
   facts.noteChoice(choice);
 }
 
+/** With `auto` alone: a program that was chosen by name is not left. */
 export const insteadOf = ({ row }: VmDriver, better: VmDriver): Failure => ({
   kind: 'vm-rejected',
   message: `${row.title} could only emulate the guest here, so this start continues with ${better.row.title}.`,
@@ -88,4 +89,5 @@ export const insteadOf = ({ row }: VmDriver, better: VmDriver): Failure => ({
   recovery: 'other-way',
 });
 
+/** Whether it can run a guest in several ways, of which one has to be found. */
 export const hasChoice = ({ accelerators }: VmProgram): boolean => accelerators.length > 1;

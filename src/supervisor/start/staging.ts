@@ -46,6 +46,7 @@ export interface StagedImage {
   readonly keys: string;
 }
 
+/** Whose files they are. */
 export interface StagingOptions {
   readonly layout: Layout;
   readonly clock: Clock;
@@ -56,6 +57,7 @@ export interface StagingOptions {
   readonly rootsKey?: () => string | undefined;
 }
 
+/** One for a daemon's life: a start that follows another takes its files, where nothing has changed. */
 export class Staging {
   readonly #options: StagingOptions;
   /** For a guest that runs: who may build, as it is now. */

@@ -12,6 +12,7 @@ interface StartFactsOptions {
   readonly onStep?: (step: Step) => void;
 }
 
+/** Of one start, which is told with the status as long as it is the current one. */
 export class StartFacts {
   readonly #options: StartFactsOptions;
   readonly #begunAt: number;

@@ -162,6 +162,7 @@ async function launchBoth(
   return { child: vm.child, machine, planned };
 }
 
+/** Found before a launch, by what the program's own parser would not take. */
 export const vmWouldRefuse = (name: string, problems: readonly Problem[]): Failure => ({
   kind: 'vm-would-refuse',
   message: `${name} would reject this command line.`,

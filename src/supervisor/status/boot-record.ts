@@ -7,6 +7,7 @@ import type { Step } from './boots.ts';
 /** Some 200 starts; then the older half goes. */
 const mostBytes = 256 * 1024;
 
+/** Of one start. */
 export class BootRecord {
   readonly #path: string;
 

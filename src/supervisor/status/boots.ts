@@ -7,6 +7,7 @@ export interface Step {
   readonly ms: number;
 }
 
+/** One start of the past. */
 export interface Boot {
   /** ISO 8601. */
   readonly begun: string;

@@ -44,6 +44,7 @@ export function daySection(day: Day): string {
 const count = (number: number, what: string): string =>
   `${number} ${what}${number === 1 ? '' : 's'}`;
 
+/** An SVG document of its own. */
 export function daySvg(day: Day): string {
   const { from, to } = day;
   const x = (at: number) => left + ((at - from) / Math.max(1, to - from)) * chartWidth;

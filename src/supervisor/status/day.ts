@@ -10,6 +10,7 @@ export const places = [
   'trouble',
   'no-daemon',
 ] as const;
+/** Where a guest can be. */
 export type Place = (typeof places)[number];
 
 /** Wall time in ms. */
@@ -18,6 +19,7 @@ interface Span {
   readonly to: number;
 }
 
+/** A span of time, which is a day as a rule. Times are wall time in ms. */
 export interface Day extends Span {
   readonly spans: readonly (Span & { readonly place: Place })[];
   /** While somebody had logged in: builds, copies, shells. */

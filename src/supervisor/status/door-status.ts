@@ -1,4 +1,5 @@
 /** What is told of the front door. */
+/** As the daemon tells it. */
 export interface DoorStatus {
   /** Of 127.0.0.1, where the door is one; else its Unix socket. */
   readonly port?: number;
@@ -15,6 +16,7 @@ export interface DoorStatus {
 export const whereOf = ({ port, socket }: DoorStatus): string =>
   socket ?? `127.0.0.1:${port ?? '?'}`;
 
+/** What keeps new connections out; empty where nothing does. */
 export const doorNotes = ({ refusing, trouble }: DoorStatus): string =>
   (refusing === true
     ? '; new connections are refused until you run linuxkit-builder undrain'

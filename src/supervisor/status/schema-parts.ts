@@ -13,9 +13,12 @@ export type Told<T> = T extends readonly (infer E)[]
     ? { readonly [K in keyof T]: Told<T[K]> }
     : T;
 
+/** A field that may be absent, and is never null. */
 export const maybe = v.exactOptional;
 export const text = v.string();
+/** An integer, which may be negative. */
 export const whole = v.pipe(v.number(), v.integer());
+/** An integer from 0 on. */
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const positive = v.pipe(v.number(), v.integer(), v.minValue(1));
 /** Wall time, ISO 8601. */
@@ -23,6 +26,7 @@ export const time = v.pipe(text, v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}
 export const pid = positive;
 export const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535));
 
+/** A {@link Failure}, as it is told. */
 export const failure = v.object({
   kind: told(text, 'Its stable name.'),
   message: text,

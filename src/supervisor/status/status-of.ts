@@ -10,6 +10,7 @@ import { sentenceOf } from '../lifecycle/sentences.ts';
 import type { In, State } from '../lifecycle/state.ts';
 import type { Facts, Status } from './status-schema.ts';
 
+/** All that a status is composed from. */
 export interface StatusInput {
   readonly state: State;
   readonly facts: Facts;

@@ -18,6 +18,7 @@ interface StatusRecordOptions {
   readonly onStatus?: (status: Status, trouble: Failure | undefined) => void;
 }
 
+/** Writes the newest; what could not be written is told once, until it can be. */
 export class StatusRecord {
   readonly #options: StatusRecordOptions;
   readonly #compose: () => Status;

@@ -153,6 +153,7 @@ const door = v.object({
 /** A living process, told apart from another that was given its number. */
 const process = v.object({ pid, started: text, boot: text, program: text });
 
+/** The whole record. */
 export const statusSchema = v.object({
   version: v.literal(1),
   phase: told(
@@ -205,8 +206,11 @@ export const statusSchema = v.object({
   ),
 });
 
+/** As it is read back. */
 export type Status = Told<v.InferOutput<typeof statusSchema>>;
+/** What of it belongs to the current start. */
 export type Facts = Pick<Status, keyof typeof facts>;
+/** A step of a start, with its time. */
 export type Seen = Told<v.InferOutput<typeof seen>>;
 
 /** What any release's record has. */

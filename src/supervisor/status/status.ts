@@ -34,6 +34,7 @@ function textOf(path: string): string | undefined {
   }
 }
 
+/** `why`: the system's code, or a sentence's end. */
 export const statusUnreadable = (path: string, why: string): Failure => ({
   kind: 'status-unreadable',
   message: `Cannot read ${path}: ${reasons[why] ?? why}.`,

@@ -10,6 +10,7 @@ import { identify, isAlive, isProgram } from '../../system/process/process.ts';
 import { until } from '../../system/time/wait.ts';
 import { discardSocket } from './upkeep.ts';
 
+/** Where one would be found, and how it is ended. */
 export interface Leftover {
   readonly what: 'vm' | 'network' | 'trial';
   /** Held by the child for its life: busy means that it lives, whoever started it. */
@@ -162,6 +163,7 @@ async function endsWhenAsked(
   return false;
 }
 
+/** It holds our lock, and runs another program than ours. */
 export const leftoverStays = (
   left: Pick<Leftover, 'lock'>,
   pid: number | undefined,

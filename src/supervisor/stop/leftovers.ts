@@ -23,6 +23,7 @@ export const pidFiles = (layout: Layout, name: string) => ({
   record: layout.pidRecord(name),
 });
 
+/** Whose leftovers are looked for. */
 export interface LeftBehind {
   readonly layout: Layout;
   /** The VM driver of the coming start: whoever holds the lock without a record is taken for its program. */

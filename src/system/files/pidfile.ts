@@ -5,6 +5,7 @@
 import { discard, readIfThere, writeWhole } from './files.ts';
 import { identify, isAlive, type Identity } from '../process/process.ts';
 
+/** The two files of one child. */
 export interface PidFiles {
   readonly plain: string;
   readonly record: string;

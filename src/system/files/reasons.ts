@@ -46,6 +46,7 @@ export const reasons: Readonly<Record<string, string>> = {
   EISDIR: 'a directory is in its place',
 };
 
+/** ENOSPC with blocks left. */
 export const noInodes = 'the file system has no inodes left (df -i)';
 
 /** Why the system refused, in words, by an error or its code; the code where there are none for it, and the message of an error without one. */

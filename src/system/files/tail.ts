@@ -14,6 +14,7 @@ import {
 import type { Clock } from '../time/clock.ts';
 import { errorCode } from '../failure.ts';
 
+/** What is followed, how often it is looked at, and who gets its bytes. */
 export interface TailOptions {
   readonly path: string;
   readonly clock: Clock;

@@ -12,6 +12,7 @@ interface ThisUser {
   readonly isKnown: boolean;
 }
 
+/** Of the effective uid; one that has no entry is named by its number. */
 export function thisUser(env: NodeJS.ProcessEnv = process.env): ThisUser {
   try {
     const { username, uid, homedir } = userInfo();

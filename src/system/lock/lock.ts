@@ -9,6 +9,7 @@ import { errorCode, Exit, Failed, type Failure } from '../failure.ts';
 import { cannotWrite } from '../files/files.ts';
 import { tryFlock } from './flock.ts';
 
+/** A lock that is held, until it is released or this process ends. */
 export interface KernelLock {
   release(): void;
   /** Whether its path still leads to the file that is locked: somebody else may hold another file of that name. */

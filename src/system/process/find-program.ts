@@ -53,6 +53,7 @@ export function findProgram(name: string, path: string | undefined = process.env
   return found;
 }
 
+/** Its path, or undefined. `path`: in place of ours. */
 export function tryProgram(
   name: string,
   path: string | undefined = process.env['PATH'],
@@ -83,6 +84,7 @@ export const managerHere = (path: string | undefined = process.env['PATH']): Man
 /** No package manager of macOS has Nix. */
 const nixInstaller = 'the installer of https://nixos.org/download';
 
+/** By its name alone. */
 export const isOfNix = (name: string): boolean => /^nix(-|$)/.test(name);
 
 /** manager: what installs packages here; null where it is none that we know: then Debian's package is an example. */

@@ -8,6 +8,7 @@ import { Failed } from '../failure.ts';
 import { isLocked, tryKernelLock } from '../lock/lock.ts';
 import { temporaryFolder } from '../files/temporary.ts';
 
+/** It says that it has locked, and the file is not locked. */
 export const locksNothing = () => nodeUnfit('cannot lock files');
 
 /** Failed `node-unfit` where one of these is not as it was when this was written; `no-locks` where a file cannot be locked. */

@@ -2,6 +2,7 @@
 
 /** A program that installs packages. */
 export const managers = ['apt-get', 'brew', 'dnf', 'pacman'] as const;
+/** A package manager that is known here. */
 export type Manager = (typeof managers)[number];
 
 /** A space between two packages: both are needed. */

@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import { errorCode, Exit, Failed, type Failure } from '../failure.ts';
 import { refusal } from '../files/reasons.ts';
 
+/** A process, told from all others that there were or will be. */
 export interface Identity {
   readonly pid: number;
   /** Clock ticks since boot on Linux; the UTC start time, to the second, on macOS. Compared, never computed with. */

@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { reasonOf } from '../time/clock.ts';
 import { plainText } from '../plain-text.ts';
 
+/** One end to connect to. */
 export type Address =
   | { readonly kind: 'tcp'; readonly host: '127.0.0.1'; readonly port: number }
   | {

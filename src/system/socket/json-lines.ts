@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { refusal } from '../files/reasons.ts';
 import { plainText } from '../plain-text.ts';
 
+/** Who takes what comes, and what is too much. */
 export interface JsonLinesOptions {
   /** Takes a value. What it throws ends the connection and nothing else: the peer may have been after that. */
   readonly onValue: (value: unknown) => void;

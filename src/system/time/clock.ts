@@ -12,6 +12,7 @@ export interface Clock {
   after(ms: number, fn: () => void): () => void;
 }
 
+/** The real one. Only it touches time. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

@@ -11,6 +11,7 @@ import type { PlanInput } from '../vm-driver.ts';
 
 /** The guest's vsock address, and the ports on which it listens there: docs/guest-contract.md. */
 const guestCid = 3;
+/** Ports of the guest's vsock: docs/guest-contract.md. */
 export const vsockPorts = { ssh: 22, agent: 1024 };
 
 /** HyperKit's virtio-sock makes `DIR/00000003.00000016` and the like, 19 bytes behind the directory, and refuses to truncate. */

@@ -135,6 +135,7 @@ const listen = (server: Server, path: string): Promise<void> =>
     });
   });
 
+/** It runs, and has made none of its devices. */
 export const hyperkitStuck = ({ vsock }: Layout): Failure => ({
   kind: 'vm-stuck',
   message: `HyperKit did not create ${vsock} within ${devicesMs / 1000} s: it is stuck at its network or its disk.`,
@@ -142,6 +143,7 @@ export const hyperkitStuck = ({ vsock }: Layout): Failure => ({
   exit: Exit.unavailable,
 });
 
+/** HyperKit itself goes on without one. */
 export const noConsole = ({ consoleRing, tty, state }: Layout): Failure => ({
   kind: 'vm-no-console',
   message: `HyperKit is running without a console: it could not create ${consoleRing} or ${tty}.`,

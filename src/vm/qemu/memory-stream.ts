@@ -10,6 +10,7 @@ import { awaitUnix } from '../../system/socket/unix-socket.ts';
 /** Fewer, larger writes: QEMU sends pages of 4 KiB. */
 const chunkBytes = 1024 * 1024;
 
+/** One way, once. */
 export class MemoryStream {
   readonly #server: Server;
   readonly #socket: string;

@@ -138,6 +138,7 @@ export function countOperations(answer: unknown): number {
 const numberIn = (value: unknown): number =>
   typeof value === 'number' && Number.isFinite(value) ? value : 0;
 
+/** `said`: the text that was expected to name it. */
 export const noForward = (said: string): Failure => ({
   kind: 'vm-no-forward',
   message: `QEMU did not say which host port leads to the guest's sshd. It said: ${quoted(said) ?? 'nothing'}`,

@@ -198,6 +198,7 @@ export function parseUsernet(text: string, guestPort = 22): { readonly port: num
   return undefined;
 }
 
+/** `error`: the value of that name in QEMU's answer. */
 export const qmpRefused = (error: unknown): Failure => ({
   kind: 'qmp-refused',
   message: `QEMU refused a command: ${quoted(fieldsOf(error)['desc']) ?? 'no reason given'}.`,
@@ -212,6 +213,7 @@ export const qmpSilent = (command: string, timeoutMs: number): Failure => ({
   exit: Exit.unavailable,
 });
 
+/** `why`: half a sentence; by us where absent. */
 export const qmpClosed = (why = 'linuxkit-builder closed it'): Failure => ({
   kind: 'qmp-closed',
   message: `The connection to QEMU is closed: ${why}.`,

@@ -13,6 +13,7 @@ interface RunStateNews extends Pick<AttachOptions, 'onPaused' | 'onResumed' | 'o
 /** `unknown`: QEMU does not answer, or names a state that is not in the table. */
 type Known = RunState | 'unknown';
 
+/** Of one VM. */
 export class RunStateWatch {
   readonly #news: RunStateNews;
   #qmp: Pick<Qmp, 'execute'> | undefined;

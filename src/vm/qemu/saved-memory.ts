@@ -22,6 +22,7 @@ const backEveryMs = 20;
 /** 1 TiB/s: QEMU's own limit of 128 MiB/s counts for a guest that stands still, too. */
 const unlimited = 2 ** 40;
 
+/** Of one VM, over its QMP connection. */
 export class QemuMemory implements VmMemory {
   readonly #qmp: Talk;
   readonly #clock: Clock;
@@ -130,6 +131,7 @@ const ended: ReadonlySet<unknown> = new Set(['failed', 'cancelled', 'cancelling'
 /** States in which it stands still for our sake. */
 const betweenFiles: ReadonlySet<unknown> = new Set(['paused', 'finish-migrate', 'postmigrate']);
 
+/** `why`: QEMU's own words, whatever they are. */
 export const notSaved = (why: unknown): Failure => ({
   kind: 'guest-not-saved',
   message: `QEMU could not suspend the guest: ${quoted(why) ?? 'no reason given'}.`,
@@ -160,6 +162,7 @@ export const notHalted = (state: unknown): Failure => ({
   exit: Exit.temporary,
 });
 
+/** `state`: QEMU's own name for it. */
 export const notLoaded = (state: unknown): Failure => ({
   kind: 'guest-not-loaded',
   message: `QEMU could not load the suspended guest: it is in state ${quoted(state) ?? 'unknown'}.`,

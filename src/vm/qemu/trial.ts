@@ -136,6 +136,7 @@ class Trial {
   }
 }
 
+/** `reason`: the system's code. */
 export const notStarted = (reason: string): string => `cannot start it (${refusal(reason)})`;
 
 export const tooSlow = `the guest did not reach its first program within ${mostMs / 1000} s`;
@@ -146,6 +147,7 @@ export const fellSilent = (last: string): string =>
     ? `the guest printed nothing for ${silentMs / 1000} s`
     : `the guest hung for ${silentMs / 1000} s while booting, after: ${last}`;
 
+/** From all that may tell: its exit, its words, the last line of the kernel. */
 export function whyEnded(
   ended: ExitStatus,
   said: readonly string[],

@@ -5,6 +5,7 @@
 import { rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 
+/** A socket on which one client at a time speaks to the agent. */
 export interface AgentSeat {
   close(): void;
 }

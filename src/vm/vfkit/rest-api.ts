@@ -12,6 +12,7 @@ const vmStates = [
   ...(['Stopped', 'Running', 'Paused', 'Error', 'Starting', 'Pausing', 'Resuming'] as const),
   ...(['Stopping', 'Saving', 'Restoring'] as const),
 ] as const;
+/** As vfkit says it; `Unknown` for any other word. */
 export type VmState = (typeof vmStates)[number] | 'Unknown';
 
 interface RestOptions {
@@ -99,6 +100,7 @@ function exchange(
 export const endless = 'its answer does not end';
 const seeLogs = 'See its output: linuxkit-builder logs';
 
+/** `path`: of the request. */
 export const vfkitSilent = (path: string): Failure => ({
   kind: 'vfkit-silent',
   message: `vfkit did not answer ${path} within ${timeoutMs / 1000} s.`,
@@ -106,6 +108,7 @@ export const vfkitSilent = (path: string): Failure => ({
   exit: Exit.unavailable,
 });
 
+/** `text`: the body of its answer. */
 export const vfkitRefused = (status: number | undefined, text: string): Failure => ({
   kind: 'vfkit-refused',
   message: `vfkit refused a request${status === undefined ? '' : ` (${status})`}: ${quoted(text.trim()) ?? 'no reason given'}.`,
@@ -113,6 +116,7 @@ export const vfkitRefused = (status: number | undefined, text: string): Failure 
   exit: Exit.unavailable,
 });
 
+/** `why`: the system's words. */
 export const vfkitAway = (why: string): Failure => ({
   kind: 'vfkit-away',
   message: `The connection to vfkit failed: ${quoted(why) ?? 'it was closed'}.`,

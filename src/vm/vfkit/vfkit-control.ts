@@ -115,6 +115,7 @@ class States {
   }
 }
 
+/** Its state is `Error`. */
 export const vfkitFailed: Failure = {
   kind: 'vm-error',
   message: 'Virtualization.framework stopped the VM because of an error.',
@@ -123,6 +124,7 @@ export const vfkitFailed: Failure = {
   deaf: 'dead',
 };
 
+/** Its state is `Stopped`, once the VM has run. */
 export const vfkitStopped: Failure = {
   kind: 'guest-powered-off',
   message: 'The guest shut down by itself, but vfkit is still running.',
@@ -132,6 +134,7 @@ export const vfkitStopped: Failure = {
   deaf: 'dead',
 };
 
+/** Its state did not become `Running`. */
 export const vfkitStuck: Failure = {
   kind: 'vm-stuck',
   message: `vfkit did not start the VM within ${runningMs / 1000} s.`,

@@ -12,8 +12,9 @@ export function bootsOf(layout: Layout): readonly Boot[] {
   return [...bootsInLog(logOf(layout)).filter(before), ...boots];
 }
 
-/** The last 24 hours, as far as the log goes back; undefined where it says nothing. */
-export const dayOf = (layout: Layout, now: number): Day | undefined => dayIn(logOf(layout), now);
+/** The last 24 hours, as far as it is known; undefined where nothing is. */
+export const dayOf = (layout: Layout, now: number): Day | undefined =>
+  dayIn(readIfThere(layout.day) ?? '', now, logOf(layout));
 
 /** Its older part first. */
 const logOf = ({ log }: Layout): string =>

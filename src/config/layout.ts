@@ -86,6 +86,8 @@ export function layoutOf(root: string) {
     log: join(state, 'daemon.log'),
     /** The last starts and their steps: one JSON a line; cut by size. */
     boots: join(state, 'boots.jsonl'),
+    /** What happened in the last days, for the picture of one: one JSON a line; cut by size. */
+    day: join(state, 'day.jsonl'),
     /** What a daemon in the background prints: its sentences, and the stack of a bug. Begun anew by `start`. */
     daemonOutput: join(state, 'daemon.out'),
     /** What the VM program itself says; followed into the daemon's log. */

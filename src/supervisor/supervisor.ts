@@ -78,6 +78,7 @@ export class Supervisor {
     if (phase !== before.phase) {
       this.#cancelRetry();
       log('info', 'phase', { phase, was: before.phase, on: event.type, ...reasonIn(event) });
+      this.onDemand.notePhase(phase);
     }
     if (state !== before) this.#record.write();
     for (const effect of effects) this.#perform(effect);

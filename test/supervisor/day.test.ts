@@ -1,8 +1,21 @@
-import { describe, expect, test } from 'vitest';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { dayOf } from '../../src/command/boot-logs.ts';
+import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { dayIn } from '../../src/supervisor/status/day.ts';
 import { daySection, daySvg } from '../../src/supervisor/status/day-picture.ts';
 import { stepColour, usualSteps } from '../../src/supervisor/status/step-colours.ts';
 import { DayNotes } from '../../src/supervisor/idle/day-notes.ts';
+import { FakeClock } from '../fakes/fake-clock.ts';
 
 const minute = 60_000;
 const begun = Date.parse('2026-01-02T00:00:00.000Z');
@@ -39,7 +52,7 @@ const log = [
 ].join('\n');
 
 // Behaviour 117: `boot-report --html` shows the last day: what the guest did, when a client was in it, and its memory.
-describe('a day in the log', () => {
+describe('a day', () => {
   test('is where the guest was, who used it, and what it kept', () => {
     const day = dayIn(log, at(120));
     const places = day?.spans.map(({ place, from }) => [(from - begun) / minute, place]);
@@ -77,7 +90,7 @@ describe('a day in the log', () => {
     expect(day?.spans[0]).toMatchObject({ place: 'there', from: at(30), to: at(35) });
     expect(day?.memory[0]).toEqual({ at: at(30), bytes: 500e6 });
     expect(day?.counts).toEqual({ suspends: 1, stops: 1, wakes: 1, uses: 1 });
-    expect(dayIn('no log', at(1))).toBeUndefined();
+    expect(dayIn('nothing', at(1))).toBeUndefined();
   });
 
   test('is a picture in which each lies where its time was, and that takes nothing for markup', () => {
@@ -100,35 +113,94 @@ test('each step of a start has a colour of its own, whatever else is in the pict
   expect(colours).not.toContain(stepColour('odd', ['init', 'odd']));
 });
 
-test('the log is told when somebody comes into the guest, when nobody is, and of memory that changes', () => {
-  const told: unknown[] = [];
-  let residentBytes: number | undefined = 100e6;
-  const notes = new DayNotes({
-    log: (_, event, fields) => told.push([event, fields?.['residentBytes']]),
-    residentBytes: () => residentBytes,
+describe('what is noted of a day', () => {
+  let layout: Layout;
+  let clock: FakeClock;
+  let isOurs = true;
+  let residentBytes: number | undefined;
+  beforeEach(() => {
+    layout = layoutOf(mkdtempSync(join(tmpdir(), 'day-')));
+    mkdirSync(layout.state);
+    clock = new FakeClock();
+    isOurs = true;
+    residentBytes = 100e6;
   });
-  // Memory is looked at once a minute.
-  const pass = (loggedIn: number) => {
-    for (let look = 0; look < 12; look++) notes.tick(loggedIn);
-  };
-  pass(0);
-  notes.note(1);
-  notes.note(2);
-  // Between two builds of one build.
-  notes.note(0);
-  notes.note(1);
-  residentBytes = 150e6;
-  pass(1);
-  residentBytes = 500e6;
-  pass(1);
-  notes.note(0);
-  pass(0);
-  residentBytes = undefined;
-  pass(0);
-  expect(told).toEqual([
-    ['guest-memory', 100e6],
-    ['guest-used', 100e6],
-    ['guest-memory', 500e6],
-    ['guest-unused', 500e6],
-  ]);
+  afterEach(() => rmSync(layout.root, { recursive: true }));
+  const daemon = () =>
+    new DayNotes({ layout, clock, isOurs: () => isOurs, residentBytes: () => residentBytes });
+  const noted = () =>
+    readFileSync(layout.day, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((text) => JSON.parse(text) as Record<string, unknown>);
+
+  test('is when somebody comes into the guest, when nobody is in it, and memory that changes', () => {
+    const notes = daemon();
+    // Memory is looked at once a minute.
+    const pass = (loggedIn: number) => {
+      for (let look = 0; look < 12; look++) notes.tick(loggedIn);
+    };
+    pass(0);
+    notes.users(1);
+    notes.users(2);
+    // Between two builds of one build.
+    notes.users(0);
+    notes.users(1);
+    residentBytes = 150e6;
+    pass(1);
+    residentBytes = 500e6;
+    pass(1);
+    notes.users(0);
+    pass(0);
+    residentBytes = undefined;
+    pass(0);
+    expect(noted().map(({ event, residentBytes: bytes }) => [event, bytes])).toEqual([
+      ['daemon-started', undefined],
+      ['guest-memory', 100e6],
+      ['guest-used', 100e6],
+      ['guest-memory', 500e6],
+      ['guest-unused', 500e6],
+    ]);
+  });
+
+  test('is read back without the log, in which another release alone has left its day', async () => {
+    const said = (event: string, fields = {}) =>
+      `${JSON.stringify({ event, time: new Date(clock.now()).toISOString(), ...fields })}\n`;
+    writeFileSync(layout.log, said('daemon-started') + said('phase', { phase: 'away' }));
+    await clock.advance(minute);
+    appendFileSync(layout.log, said('guest-tidied'));
+    await clock.advance(minute);
+    const notes = daemon();
+    // The log of now has it as well.
+    appendFileSync(layout.log, said('wanted'));
+    notes.note({ event: 'wanted' });
+    notes.phase('starting');
+    await clock.advance(minute);
+    notes.phase('ready');
+    await clock.advance(minute);
+    const day = dayOf(layout, clock.now());
+    expect(day?.spans.map(({ place }) => place)).toEqual([
+      'stopped',
+      'no-daemon',
+      'comes',
+      'there',
+    ]);
+    expect(day?.counts.wakes).toBe(1);
+    rmSync(layout.log);
+    expect(
+      dayOf(layout, clock.now())
+        ?.spans.map(({ place }) => place)
+        .at(-1),
+    ).toBe('there');
+  });
+
+  test('is nothing in a directory that another daemon has taken, and ends nothing where there is none', () => {
+    const notes = daemon();
+    isOurs = false;
+    notes.phase('failed');
+    expect(noted()).toHaveLength(1);
+    isOurs = true;
+    rmSync(layout.state, { recursive: true });
+    expect(() => notes.phase('failed')).not.toThrow();
+  });
 });

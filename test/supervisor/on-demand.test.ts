@@ -262,6 +262,7 @@ test('wakes the guest for a client that came while the door was being opened', a
   };
   const onDemand: OnDemand = new OnDemand({
     clock: new FakeClock(),
+    isOurs: () => true,
     log: () => undefined,
     onDoor: () => undefined,
     doorControl: () =>
@@ -289,6 +290,7 @@ test('holds nobody for a guest that has been given up again while the door was b
   };
   const onDemand = new OnDemand({
     clock: new FakeClock(),
+    isOurs: () => true,
     log: () => undefined,
     onDoor: () => told.push('told'),
     doorControl: () => doorControl as unknown as DoorControl,
@@ -320,6 +322,7 @@ test('a collection holds the door by itself, and lets go whatever was drained fo
   };
   const onDemand = new OnDemand({
     clock: new FakeClock(),
+    isOurs: () => true,
     log: () => undefined,
     onDoor: () => door.push('told'),
     doorControl: () => doorControl as unknown as DoorControl,

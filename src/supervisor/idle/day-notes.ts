@@ -1,12 +1,21 @@
-/** What the log keeps of a day for its picture: when somebody was in the guest, and what that kept of the host's memory. */
-import type { Log } from '../../system/log.ts';
+/** day.jsonl: what happens in a day, for its picture (../status/day.ts): where the guest is, when somebody is in it, and what it keeps of the host's memory. */
+import type { Layout } from '../../config/layout.ts';
+import type { Clock } from '../../system/time/clock.ts';
+import type { Phase } from '../lifecycle/state.ts';
+import type { DayEvent } from '../status/day.ts';
+import { RecordFile } from '../status/record-file.ts';
 
 interface DayNotesOptions {
-  readonly log: Log;
+  readonly layout: Layout;
+  readonly clock: Clock;
+  /** Whether the state directory is still the one that we have locked. */
+  readonly isOurs: () => boolean;
   /** What the VM process has resident; undefined where there is none, or this system does not tell without a process of its own. */
   readonly residentBytes: () => number | undefined;
 }
 
+/** A day in which the guest comes and goes all the time has some 4,000 lines; beyond that the older half goes. */
+const mostBytes = 512 * 1024;
 /** Less than this, and less than a fifth, is no news. */
 const leastBytes = 64 * 1024 ** 2;
 /** A look at memory reads a file; once a minute is fine enough for a day. */
@@ -14,16 +23,24 @@ const looksBetween = 12;
 
 export class DayNotes {
   readonly #options: DayNotesOptions;
+  readonly #file: RecordFile;
   #isUsed = false;
   #told = 0;
   #looks = 0;
 
+  /** A daemon begins. */
   constructor(options: DayNotesOptions) {
     this.#options = options;
+    this.#file = new RecordFile(options.layout.day, { mostBytes, begins: '{"time"' });
+    this.note({ event: 'daemon-started' });
+  }
+
+  phase(phase: Phase): void {
+    this.note({ event: 'phase', phase });
   }
 
   /** So many have logged in. */
-  note(loggedIn: number): void {
+  users(loggedIn: number): void {
     if (loggedIn > 0 && !this.#isUsed) this.#tell('guest-used');
     if (loggedIn > 0) this.#isUsed = true;
   }
@@ -40,9 +57,15 @@ export class DayNotes {
       this.#tell('guest-memory');
   }
 
-  #tell(event: string): void {
+  #tell(event: 'guest-used' | 'guest-unused' | 'guest-memory'): void {
     const residentBytes = this.#options.residentBytes();
     this.#told = residentBytes ?? 0;
-    this.#options.log('info', event, residentBytes === undefined ? {} : { residentBytes });
+    this.note({ event, ...(residentBytes === undefined ? {} : { residentBytes }) });
+  }
+
+  /** Of another daemon's day nothing is ours to write. */
+  note(event: DayEvent): void {
+    const { clock, isOurs } = this.#options;
+    if (isOurs()) this.#file.append({ time: new Date(clock.now()).toISOString(), ...event });
   }
 }

@@ -12,7 +12,7 @@ import { heedsClients, isResting } from '../lifecycle/resting.ts';
 import { traitsOf } from '../lifecycle/phases.ts';
 import { pressureNow } from './pressure.ts';
 import type { Scope } from '../scope.ts';
-import type { Event, Rest, State } from '../lifecycle/state.ts';
+import type { Event, Phase, Rest, State } from '../lifecycle/state.ts';
 import { residentIn } from './suspend-obstacle.ts';
 import { Suspending, type SuspendingOptions } from './suspending.ts';
 import { announcedAgent } from '../daemon/way-in.ts';
@@ -21,6 +21,8 @@ interface OnDemandOptions
   extends
     Omit<SuspendingOptions, 'endWork'>,
     Omit<HousekeepingOptions, 'signal' | 'layout' | 'agent'> {
+  /** Whether the state directory is still the one that we have locked. */
+  readonly isOurs: () => boolean;
   readonly state: () => State;
   /** The door may be another. */
   readonly onDoor: () => void;
@@ -58,7 +60,7 @@ export class OnDemand {
 
   readonly onCounts = (counts: Counts): void => {
     this.#idleness.note(counts);
-    this.#notes.note(counts.loggedIn);
+    this.#notes.users(counts.loggedIn);
   };
 
   readonly onWaiting = (): void => {
@@ -76,15 +78,22 @@ export class OnDemand {
       dispatch({ type: 'wanted', why: startReasons.client });
   }
 
+  notePhase(phase: Phase): void {
+    this.#notes.phase(phase);
+  }
+
   /** What became of an event. */
   noteStep(before: State, event: Event): void {
     const now = this.#options.state();
     const { builds } = traitsOf(now.phase);
     this.#idleness.watch(builds === 'now');
     this.suspending.note(event);
+    if (event.type === 'suspended' && event.saved !== undefined)
+      this.#notes.note({ event: 'guest-saved' });
     if (builds === 'ended') this.#over.abort(new Error('the daemon is exiting'));
     if (event.type === 'wanted' && heedsClients(before) && !heedsClients(now)) {
       this.#options.log('info', 'wanted', { why: event.why });
+      this.#notes.note({ event: 'wanted' });
       this.#idleness.noteWake();
     }
     this.heed();

@@ -1,4 +1,6 @@
-/** What the builder did while nobody looked, read back from the daemon's log: where the guest was, who used it, what it kept. Pure. */
+/** What the builder did while nobody looked, read back from what the daemon has noted of it: where the guest was, who used it, what it kept. Pure. */
+import { traitsOf } from '../lifecycle/phases.ts';
+import type { Phase } from '../lifecycle/state.ts';
 
 /** Where a guest is, as somebody sees it who does not know our phases. */
 export const places = [
@@ -29,9 +31,19 @@ export interface Day extends Span {
   readonly counts: Readonly<Record<'suspends' | 'stops' | 'wakes' | 'uses', number>>;
 }
 
+/** A line of day.jsonl, beside its time. */
+export type DayEvent =
+  | { readonly event: 'daemon-started' | 'wanted' | 'guest-saved' }
+  | { readonly event: 'phase'; readonly phase: Phase }
+  | {
+      readonly event: 'guest-used' | 'guest-unused' | 'guest-memory';
+      /** Of the VM process; absent where this system does not tell. */
+      readonly residentBytes?: number;
+    };
+
 const dayMs = 24 * 3_600_000;
 
-const placeOf: Readonly<Record<string, Place>> = {
+const placeOf: Readonly<Record<Phase, Place>> = {
   stopped: 'no-daemon',
   starting: 'comes',
   booting: 'comes',
@@ -45,12 +57,20 @@ const placeOf: Readonly<Record<string, Place>> = {
   failed: 'trouble',
 };
 
-/** The last 24 hours before `now`, as far as the log goes back; undefined where it says nothing of them. */
-export function dayIn(text: string, now: number): Day | undefined {
+/**
+ * The last 24 hours before `now`, as far as the text of day.jsonl goes back; undefined where nothing is said of them. What was before
+ * that an older release has left in its `log` alone.
+ */
+export function dayIn(text: string, now: number, log = ''): Day | undefined {
+  const lines = text.split('\n').map(parse);
+  const first = lines.map(timeOf).find((at) => !Number.isNaN(at)) ?? Infinity;
   const day = new Reading();
-  for (const line of text.split('\n')) day.take(line);
+  for (const fields of log.split('\n').map(parse)) if (timeOf(fields) < first) day.take(fields);
+  lines.forEach((fields) => day.take(fields));
   return day.until(now);
 }
+
+const timeOf = (fields: Fields): number => Date.parse(String(fields['time']));
 
 type Fields = Readonly<Partial<Record<string, unknown>>>;
 
@@ -64,9 +84,8 @@ class Reading {
   #last = 0;
 
   /** Lines that are none of ours, or torn, are passed over. */
-  take(line: string): void {
-    const fields = parse(line);
-    const at = Date.parse(String(fields['time']));
+  take(fields: Fields): void {
+    const at = timeOf(fields);
     if (Number.isNaN(at)) return;
     // A daemon that was killed has said nothing of its end.
     if (fields['event'] === 'daemon-started') this.#goTo('no-daemon', this.#last || at);
@@ -91,10 +110,11 @@ class Reading {
   }
 
   #enter(phase: string, at: number): void {
-    const place = placeOf[phase] ?? 'trouble';
+    // Another release may have others.
+    const place = (placeOf as Readonly<Partial<Record<string, Place>>>)[phase] ?? 'trouble';
     const wasThere = ['there', 'goes'].includes(this.#spans.at(-1)?.place ?? '');
     if (phase === 'starting') this.#isSaved = false;
-    if (['stopped', 'away', 'backing-off', 'failed'].includes(phase)) {
+    if (traitsOf(phase as Phase).guest === 'none') {
       this.#memory.push({ at, bytes: 0 });
       if (wasThere && !this.#isSaved) this.#happened.push({ at, what: 'stops' });
     }

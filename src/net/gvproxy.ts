@@ -1,4 +1,5 @@
 /** gvproxy: the maintained user-mode network; it speaks a protocol for each way in which a VM program can be attached. */
+import { addAbortListener } from 'node:events';
 import { statSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { Attachment } from '../domain/guest-network.ts';
@@ -124,12 +125,12 @@ function answers(path: string, signal: AbortSignal): Promise<boolean> {
     // Not connect's own signal: it would keep a listener for each question.
     const socket = connect({ path });
     const settle = (value: boolean) => {
-      signal.removeEventListener('abort', onAbort);
+      listening[Symbol.dispose]();
       socket.destroy();
       resolve(value);
     };
     const onAbort = () => settle(false);
-    signal.addEventListener('abort', onAbort, { once: true });
+    const listening = addAbortListener(signal, onAbort);
     socket.write('GET /services/forwarder/all HTTP/1.0\r\n\r\n');
     socket.once('data', (chunk) => settle(chunk.toString('latin1').startsWith('HTTP/')));
     socket.once('end', () => settle(false)).on('error', () => settle(false));
@@ -147,6 +148,7 @@ const tunnelTo = (path: string): Tunnel => ({
 /** Its API does not answer, or its socket for the guest is not there. */
 export const gvproxySilent: Failure = {
   kind: 'network-silent',
+  vmFault: 'passes',
   message: `gvproxy does not provide a network: it did not answer within ${readyMs / 1000} s.`,
   hint: 'See its output: linuxkit-builder logs',
   exit: Exit.unavailable,
@@ -156,6 +158,7 @@ export const gvproxySilent: Failure = {
 export const noNetworkProgram = (title: string, names: readonly string[]): Failed =>
   new Failed({
     kind: 'program-missing',
+    vmFault: 'lasts',
     message: `${title} needs a network program, and none is installed: ${names.join(', ')}.`,
     hint: programMissing('gvproxy').hint,
     exit: Exit.unavailable,

@@ -135,6 +135,7 @@ function reader(socket: Awaited<ReturnType<typeof awaitUnix>>, program: string) 
 
 const silent = (program: string, timeoutMs: number, reached: string): Failure => ({
   kind: 'network-silent',
+  vmFault: 'passes',
   message: `${program} does not provide a network: ${reached} for ${timeoutMs / 1000} s.`,
   hint: 'See its output: linuxkit-builder logs',
   exit: Exit.unavailable,
@@ -149,6 +150,7 @@ const refused = (program: string, why: string): Failure => ({
 
 const closed = (program: string): Failure => ({
   kind: 'network-silent',
+  vmFault: 'passes',
   message: `${program} closed the connection before it provided a network card.`,
   hint: 'See its output: linuxkit-builder logs',
   exit: Exit.unavailable,

@@ -150,6 +150,8 @@ export function ownNetworkLesson(
 ): Lesson {
   const { config, row, layout, known = readVerdicts(layout.verdicts) } = options;
   if (config.network !== 'auto') return { failure };
+  // With another network the VM program serves.
+  const { vmFault, ...rest } = failure;
   const why = failure.message;
   const verdict: Verdict = { ...ownNetwork(vmProgram), at, why };
   const next = chooseNetwork({ ...options, vmProgram, known: [...known, verdict] });
@@ -157,7 +159,7 @@ export function ownNetworkLesson(
   const message = `${row.title} has no built-in network here, so this start continues with ${next.driver.name}. ${why}`;
   return {
     failure: {
-      ...failure,
+      ...rest,
       kind: 'network-rejected',
       message,
       hint: tryAgain,

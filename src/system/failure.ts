@@ -44,6 +44,12 @@ export interface Failure {
    * be looked for before anything else starts.
    */
   readonly blames?: 'image' | 'leftover';
+  /**
+   * What the VM program has to do with it, where another might run the guest. `lasts`: it fails so here, whatever is done again. `passes`: it
+   * may not the next time. `if-mute`: that was waited for in vain which it starts; the fault is its own where the guest has said nothing at
+   * all. `devices`: the guest has found none of its devices. `none`: the same would happen with every one. Absent: nothing is known of that.
+   */
+  readonly vmFault?: 'lasts' | 'passes' | 'if-mute' | 'devices' | 'none';
   /** How far the guest can still be asked to shut down: a frozen one hardly, one that its VM program runs no more not at all. */
   readonly deaf?: 'frozen' | 'dead';
   /** Worth keeping the evidence of. */

@@ -179,6 +179,7 @@ const chooseItself = 'Choose automatically: linuxkit-builder configure --acceler
 
 const runsNothing = (program: string, rejected: readonly string[]): Failure => ({
   kind: 'no-accelerator',
+  vmFault: 'lasts',
   message: `${program} cannot run the guest with any accelerator: ${rejected.join(' ')}`,
   hint: 'See its output: linuxkit-builder logs. If that does not say why, install another QEMU.',
   exit: Exit.unavailable,

@@ -152,6 +152,7 @@ export const nothingHere = (
   platform: string = process.platform,
 ): Failure => ({
   kind: 'program-missing',
+  vmFault: 'lasts',
   message: `No program here can run the guest: ${without.map(({ vm, why }) => `${driverOf(vm).program(config)} ${why}`).join('; ')}.`,
   hint:
     platform === 'darwin'

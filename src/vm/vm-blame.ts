@@ -1,47 +1,6 @@
 /** Which lost starts speak against the VM program that ran them. */
 import { Exit, type Failure } from '../system/failure.ts';
 
-/** These stay as they are with this program here, whatever is done again. */
-const always: ReadonlySet<string> = new Set([
-  'vm-forbidden',
-  'vm-usage',
-  'vm-aborted',
-  'vm-kernel-refused',
-  'vm-path-too-long',
-  'vm-would-refuse',
-  'vm-lacks-part',
-  'vm-no-forward',
-  'no-accelerator',
-  'program-missing',
-]);
-/** The guest finds none of the program's devices, and would not the next time; but an image without their drivers says the same. */
-const ofDevices: ReadonlySet<string> = new Set(['guest-disk-missing', 'guest-network-missing']);
-/** These may pass; not for ever. */
-const often: ReadonlySet<string> = new Set([
-  'vm-error',
-  'vm-stuck',
-  'vm-crashed',
-  'vm-refused',
-  'vm-no-console',
-  'vm-slow-start',
-  'vm-limit',
-  'vm-exited',
-  'vm-network-away',
-  'network-exited',
-  'network-silent',
-  'program-broken',
-]);
-/** The disk is the same with every program. */
-const ofDisk: ReadonlySet<string> = new Set([
-  'disk-unreadable',
-  'disk-not-ours',
-  'disk-too-large',
-  'disk-locked',
-  'host-disk-failed',
-  'host-disk-full',
-  'guest-disk-foreign',
-  'guest-disk-broken',
-]);
 const patientFor = 3;
 
 interface LostWith {
@@ -58,18 +17,19 @@ interface LostWith {
  * a program that is known to work is in doubt for less. Pure.
  */
 export function blameOf(failure: Failure, lost: LostWith): 'lasts' | 'passes' | undefined {
-  const { kind, recovery } = failure;
+  const { vmFault, blames, recovery } = failure;
   const isLate = lost.attempt >= patientFor;
-  if (always.has(kind)) return 'lasts';
+  if (vmFault === 'lasts') return 'lasts';
   // Each costs the whole time that a boot may take: not after every boot of the host again.
-  if (kind === 'boot-timed-out' && (lost.isMute || isLate)) return 'lasts';
-  if (ofDevices.has(kind)) return 'passes';
+  if (vmFault === 'if-mute' && (lost.isMute || isLate)) return 'lasts';
+  // The next guest would find none either; but one from an image without their drivers says the same.
+  if (vmFault === 'devices') return 'passes';
   // What only a person can change is not tried thrice.
-  if (often.has(kind) && (isLate || recovery === 'give-up')) return 'passes';
+  if (vmFault === 'passes' && (isLate || recovery === 'give-up')) return 'passes';
   if (!lost.hasKept || isElsewhere(failure)) return undefined;
-  return isLate || (recovery === 'give-up' && failure.blames !== 'image') ? 'passes' : undefined;
+  return isLate || (recovery === 'give-up' && blames !== 'image') ? 'passes' : undefined;
 }
 
 /** No other program would change it. */
-const isElsewhere = ({ kind, blames, exit }: Failure): boolean =>
-  ofDisk.has(kind) || blames === 'leftover' || exit === Exit.config;
+const isElsewhere = ({ vmFault, blames, exit }: Failure): boolean =>
+  vmFault === 'none' || blames === 'leftover' || exit === Exit.config;

@@ -20,6 +20,7 @@ const failure: Failure = {
   hint: 'Sign it.',
   exit: Exit.unavailable,
   recovery: 'give-up',
+  vmFault: 'lasts',
 };
 const lost = { type: 'lost', failure } as const;
 const starting: State = { phase: 'starting', since: 0, attempt: 1 };
@@ -63,7 +64,8 @@ test.each([
   'whether a new image is set aside: %s',
   async (_, accelerator, cpus, attempt, kind, isBlamed) => {
     await using world = await World.make();
-    const panicked: Failure = { ...failure, kind, blames: 'image', recovery: 'retry' };
+    const { vmFault, ...plain } = failure;
+    const panicked: Failure = { ...plain, kind, blames: 'image', recovery: 'retry' };
     const images = { newest: 'new', good: 'old', rejected: undefined };
     const tried = {
       driver: vmDrivers.qemu,

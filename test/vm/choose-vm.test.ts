@@ -11,6 +11,13 @@ import { gainLines } from '../../src/setup/configure/gain.ts';
 import { checkConfig } from '../../src/config/config.ts';
 import { chooseVm, driverFor, factsOf } from '../../src/vm/choose-vm.ts';
 import { keepChoice, vmLesson } from '../../src/vm/vm-lesson.ts';
+import { failureOfStage } from '../../src/guest/console/boot.ts';
+import { unreadable } from '../../src/supervisor/disk/disk.ts';
+import { bootTimedOut, configInvalid } from '../../src/supervisor/health/child-failures.ts';
+import { vmWouldRefuse } from '../../src/supervisor/start/start.ts';
+import { programMissing } from '../../src/system/process/find-program.ts';
+import { vfkitFailed } from '../../src/vm/vfkit/vfkit-control.ts';
+import { explainVfkit } from '../../src/vm/vfkit/vfkit-exit.ts';
 import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { forgetVm, keepVm, readKept } from '../../src/vm/kept-vm.ts';
 import { needs } from '../needs.ts';
@@ -37,11 +44,28 @@ const asked = (vm: 'auto' | 'qemu' | 'vfkit' = 'auto') =>
     path: join(dir, 'bin'),
     kvm: join(dir, 'kvm'),
   }) as const;
+const vfkitSaid = (text: string) =>
+  explainVfkit({ ended: { kind: 'exited', code: 1 }, output: [`Error: ${text}`], console: [] });
+const stage = (name: string) => failureOfStage({ name, reason: '' });
+/** As the code makes them. */
+const made: Readonly<Record<string, Failure | undefined>> = {
+  'vm-forbidden': vfkitSaid('it lacks com.apple.security.virtualization'),
+  'vm-usage': vfkitSaid('unknown flag: --x'),
+  'vm-network-away': vfkitSaid('no route to host'),
+  'vm-limit': vfkitSaid('VZErrorDomain Code=6'),
+  'vm-would-refuse': vmWouldRefuse('vfkit', []),
+  'vm-error': vfkitFailed,
+  'program-missing': programMissing('vfkit'),
+  'boot-timed-out': bootTimedOut(180, 'init', []),
+  'guest-disk-missing': stage('disk-missing'),
+  'guest-disk-broken': stage('disk-broken'),
+  'guest-network-missing': stage('network-missing'),
+  'config-invalid': configInvalid([]),
+  'disk-unreadable': unreadable('/disk', 'EACCES', 'permission denied'),
+};
 const failure = (kind: string): Failure => ({
-  kind,
+  ...(made[kind] ?? { kind, hint: 'Look.', exit: Exit.unavailable }),
   message: 'It cannot.',
-  hint: 'Look.',
-  exit: Exit.unavailable,
 });
 const at = '2026-01-01T00:00:00.000Z';
 const old = { build: 'an old build', why: 'It could not.' };
@@ -56,6 +80,7 @@ const lose = (kind: string, changes: object = {}) => {
     ...changes,
   });
   learnt = lesson.verdict;
+  expect(failure(kind).kind).toBe(kind);
   // Nothing is written while it is judged.
   expect(readVerdicts(layout.verdicts)).toEqual([]);
   return lesson.failure;
@@ -108,7 +133,7 @@ describe('what a lost start teaches', () => {
   });
   // Of a new builder, too, which has no program yet to go back to.
   test('what may pass and only a person can change is left at once, and where there is no other the daemon gives up', () => {
-    const away = { ...failure('vm-network-away'), recovery: 'give-up' } as const;
+    const away = failure('vm-network-away');
     const lost = { ...asked(), driver: vmDrivers.vfkit, at, attempt: 1, isMute: false };
     expect(vmLesson(away, lost)).toEqual({ failure: away });
     install(qemu);

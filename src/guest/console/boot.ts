@@ -82,6 +82,7 @@ export function failureOfStage(
     hint: known?.hint ?? "See the guest's last lines: linuxkit-builder console",
     exit: Exit.unavailable,
     recovery: known === undefined ? 'retry' : 'give-up',
+    ...(known?.vmFault !== undefined && { vmFault: known.vmFault }),
     // What is wrong with a disk is wrong for every image.
     ...(name.startsWith('disk-') ? {} : { blames: 'image' }),
     lines,
@@ -92,8 +93,10 @@ const makeImage = 'Rebuild the image: linuxkit-builder image build';
 const diskHint =
   'To start with an empty disk, move the file nix-disk out of the state directory; the next start creates a new one.';
 
-const failures: ReadonlyMap<string, Pick<Failure, 'message' | 'hint'>> = new Map(
-  Object.entries({
+type StageFailure = Pick<Failure, 'message' | 'hint' | 'vmFault'>;
+
+const failures: ReadonlyMap<string, StageFailure> = new Map(
+  Object.entries<StageFailure>({
     'seed-missing': {
       message: 'The guest found no keys and settings after its initrd.',
       hint: `${makeImage}. For an image of your own, see docs/guest-contract.md, "The seed".`,
@@ -103,15 +106,18 @@ const failures: ReadonlyMap<string, Pick<Failure, 'message' | 'hint'>> = new Map
       hint: makeImage,
     },
     'disk-missing': {
+      vmFault: 'devices',
       message: 'The guest found no data disk.',
       hint: 'An image of your own needs the drivers virtio_pci and virtio_blk. To use the standard image, which has them: linuxkit-builder image build',
     },
     'disk-foreign': {
+      vmFault: 'none',
       message:
         'The data disk contains something that linuxkit-builder did not put there. It was not changed.',
       hint: diskHint,
     },
     'disk-broken': {
+      vmFault: 'none',
       message:
         'The file system of the data disk has errors that cannot be repaired safely without you. It was not changed.',
       hint: `Make a copy of the file nix-disk, then run e2fsck on it. ${diskHint}`,
@@ -122,6 +128,7 @@ const failures: ReadonlyMap<string, Pick<Failure, 'message' | 'hint'>> = new Map
       hint: makeImage,
     },
     'network-missing': {
+      vmFault: 'devices',
       message: 'The guest found no network card.',
       hint: 'An image of your own needs the driver virtio_net. To use the standard image, which has it: linuxkit-builder image build',
     },

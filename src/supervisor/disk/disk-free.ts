@@ -33,6 +33,7 @@ export async function untilDiskIsFree(
 /** The start is tried again. */
 export const diskLocked = (disk: string): Failure => ({
   kind: 'disk-locked',
+  vmFault: 'none',
   message: `Another process has kept the disk ${disk} locked for ${patienceMs / 1000} s.`,
   hint: `The start is retried. If this persists, find the process with: lsof ${disk}`,
   exit: Exit.temporary,

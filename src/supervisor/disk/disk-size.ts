@@ -69,6 +69,7 @@ export function diskTooLarge(
   }[by];
   return {
     kind: 'disk-too-large',
+    vmFault: 'none',
     message: `${directory} cannot hold a disk of ${diskGiB} GiB, ${most === 0 ? 'not even one of 1 GiB' : `only one of at most ${most} GiB`}: ${why}.`,
     hint: `${smaller} another directory (-d).`,
     exit: Exit.cannotCreate,

@@ -99,6 +99,7 @@ export class DiskTrouble {
 
 export const diskFailed = (path: string): Failure => ({
   kind: 'host-disk-failed',
+  vmFault: 'none',
   message: `The host's disk is failing: ${path} cannot be read or written, even after three more attempts.`,
   hint: 'Check what the system reports about that disk (dmesg, Disk Utility), and whether the directory still exists. Then run: linuxkit-builder restart',
   exit: Exit.ioError,

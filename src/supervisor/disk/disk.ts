@@ -84,6 +84,7 @@ function openDisk(path: string): number {
 
 const notOurs = (path: string): Failure => ({
   kind: 'disk-not-ours',
+  vmFault: 'none',
   message: `${path} contains something that linuxkit-builder did not create. It was left alone.`,
   hint: 'Move it away, or choose another state directory. If the disk is missing, a new one is created.',
   exit: Exit.dataError,
@@ -93,6 +94,7 @@ const notOurs = (path: string): Failure => ({
 /** `code`: the system's; the hint goes by it. */
 export const unreadable = (path: string, code: string | undefined, why: string): Failure => ({
   kind: 'disk-unreadable',
+  vmFault: 'none',
   message: `Cannot open the disk ${path} for reading and writing: ${why}. It was left alone.`,
   hint: diskHint(path, code),
   exit: Exit.noPermission,

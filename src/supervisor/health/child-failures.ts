@@ -40,6 +40,7 @@ export function vmExited(
   const said = reason === undefined ? '' : ` Reason: ${reason}.`;
   return {
     kind: 'vm-exited',
+    vmFault: 'passes',
     message: `The VM process ${program} ${describeExit(ended)}.${said}`,
     hint:
       ended.kind === 'not-started'
@@ -97,6 +98,7 @@ export function networkExited(
   const last = lines.at(-1);
   return {
     kind: 'network-exited',
+    vmFault: 'passes',
     message: `The network program ${program} ${describeExit(ended)}.${last === undefined ? '' : ` Its last output: ${last}`}`,
     hint: 'Without it the guest has no network. See its output: linuxkit-builder logs',
     exit: Exit.unavailable,
@@ -147,6 +149,7 @@ export const bootTimedOut = (
   lines: readonly string[],
 ): Failure => ({
   kind: 'boot-timed-out',
+  vmFault: 'if-mute',
   ...(typeof missing === 'string'
     ? {
         message: `The guest was not ready after ${seconds} s: it did not reach the stage '${missing}'.`,

@@ -165,6 +165,7 @@ async function launchBoth(
 /** Found before a launch, by what the program's own parser would not take. */
 export const vmWouldRefuse = (name: string, problems: readonly Problem[]): Failure => ({
   kind: 'vm-would-refuse',
+  vmFault: 'lasts',
   message: `${name} would reject this command line.`,
   hint: 'Change the settings that are named. To see the whole command line: linuxkit-builder daemon --dry-run',
   exit: Exit.config,

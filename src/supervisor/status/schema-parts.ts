@@ -44,6 +44,12 @@ export const failure = v.object({
       'What is at fault: the image that was booted, or a process that an earlier run left behind.',
     ),
   ),
+  vmFault: maybe(
+    told(
+      v.picklist(['lasts', 'passes', 'if-mute', 'devices', 'none']),
+      'What the VM program has to do with it: it always fails this way here, it may not fail next time, it fails if the guest printed nothing, the guest did not find its devices, or nothing.',
+    ),
+  ),
   deaf: maybe(
     told(
       v.picklist(['frozen', 'dead']),

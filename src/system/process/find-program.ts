@@ -91,6 +91,7 @@ export const isOfNix = (name: string): boolean => /^nix(-|$)/.test(name);
 export function programMissing(name: string, manager: Manager | null = managerHere() ?? null) {
   return {
     kind: 'program-missing',
+    vmFault: 'lasts',
     message: `The program ${name} is not installed or not on the PATH.`,
     hint: elsewhere[name] ?? howToGet(name, manager),
     exit: Exit.unavailable,

@@ -51,6 +51,7 @@ const programBroken = (
   lines: readonly string[],
 ): Failure => ({
   kind: 'program-broken',
+  vmFault: 'passes',
   message: `This machine cannot run ${program ?? 'the program'}: ${why.replace(/\.$/, '')}.`,
   hint: 'Install that program again, with the libraries that it needs. Then: linuxkit-builder restart',
   exit: Exit.unavailable,

@@ -1,7 +1,8 @@
 /** A running HyperKit: signals for its power button, and its vsock sockets for sshd and the guest agent. */
+import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import type { Layout } from '../../config/layout.ts';
 import type { Tunnel } from '../../domain/tunnel.ts';
 import { vmPrograms } from '../../domain/vm-programs.ts';
@@ -116,7 +117,9 @@ async function relayAgent(layout: Layout): Promise<{ close(): void }> {
     );
   });
   rmSync(layout.agent, { force: true });
-  await listen(server, layout.agent);
+  server.listen(layout.agent);
+  await once(server, 'listening');
+  server.on('error', () => undefined);
   return {
     close: () => {
       ended.abort();
@@ -126,18 +129,10 @@ async function relayAgent(layout: Layout): Promise<{ close(): void }> {
   };
 }
 
-const listen = (server: Server, path: string): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, () => {
-      server.off('error', reject).on('error', () => undefined);
-      resolve();
-    });
-  });
-
 /** It runs, and has made none of its devices. */
 export const hyperkitStuck = ({ vsock }: Layout): Failure => ({
   kind: 'vm-stuck',
+  vmFault: 'passes',
   message: `HyperKit did not create ${vsock} within ${devicesMs / 1000} s: it is stuck at its network or its disk.`,
   hint: 'It retries a failing network connection silently. See the output of HyperKit and of the network program: linuxkit-builder logs',
   exit: Exit.unavailable,
@@ -146,6 +141,7 @@ export const hyperkitStuck = ({ vsock }: Layout): Failure => ({
 /** HyperKit itself goes on without one. */
 export const noConsole = ({ consoleRing, tty, state }: Layout): Failure => ({
   kind: 'vm-no-console',
+  vmFault: 'passes',
   message: `HyperKit is running without a console: it could not create ${consoleRing} or ${tty}.`,
   hint: `Check the owner and permissions of ${state}, and whether the disk is full. See its output: linuxkit-builder logs`,
   exit: Exit.cannotCreate,

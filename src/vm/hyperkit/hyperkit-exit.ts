@@ -53,6 +53,7 @@ function powerOff(console: readonly string[]): Words {
 const codes: Readonly<Record<number, Words>> = {
   1: {
     kind: 'vm-refused',
+    vmFault: 'passes',
     message: 'HyperKit could not create the VM (it exited with code 1).',
     hint: seeLogs,
   },
@@ -64,12 +65,14 @@ const codes: Readonly<Record<number, Words>> = {
   },
   64: {
     kind: 'vm-usage',
+    vmFault: 'lasts',
     message: 'HyperKit rejected its command line (it exited with code 64).',
     hint: report,
     recovery: 'give-up',
   },
   100: {
     kind: 'vm-exited',
+    vmFault: 'passes',
     message: 'HyperKit exited for an unknown reason (with code 100).',
     hint: seeConsole,
     blames: 'image',
@@ -79,6 +82,7 @@ const codes: Readonly<Record<number, Words>> = {
 const signals: Readonly<Record<string, Words>> = {
   SIGABRT: {
     kind: 'vm-aborted',
+    vmFault: 'lasts',
     message:
       'HyperKit aborted: the host does not let it run a VM, or it met something that it does not support.',
     hint: 'It needs an Intel Mac on which nothing else blocks Hypervisor.framework, as VirtualBox before version 6 does.',
@@ -86,6 +90,7 @@ const signals: Readonly<Record<string, Words>> = {
   },
   SIGSEGV: {
     kind: 'vm-usage',
+    vmFault: 'lasts',
     message: 'HyperKit crashed (SIGSEGV), as it does when it does not know a network option.',
     hint: report,
     recovery: 'give-up',
@@ -106,9 +111,11 @@ function killed(
   const lines = [...told(console), ...output];
   const isCrash = signal === 'SIGABRT' || signal === 'SIGSEGV';
   return isCrash && console.length > 0
-    ? words({ kind: 'vm-crashed', message: `HyperKit crashed (${signal}).`, hint: seeLogs }, lines)
+    ? words({ ...crashed, message: `HyperKit crashed (${signal}).` }, lines)
     : words(signals[signal], lines);
 }
+
+const crashed = { kind: 'vm-crashed', vmFault: 'passes', hint: seeLogs } as const;
 
 /** HyperKit never restarts a guest: a reboot is exit code 2, and with panic=-1 a panic is a reboot. */
 function reboot(console: readonly string[]): Failure {
@@ -150,6 +157,7 @@ const sentences: readonly (readonly [RegExp, Words])[] = [
     /kexec: failed to load/,
     {
       kind: 'vm-kernel-refused',
+      vmFault: 'lasts',
       message: 'HyperKit could not load the kernel or the initrd.',
       hint: 'Rebuild the image: linuxkit-builder image build',
       recovery: 'give-up',
@@ -160,6 +168,7 @@ const sentences: readonly (readonly [RegExp, Words])[] = [
     /hv_vm_create|Unable to create VM/,
     {
       kind: 'vm-forbidden',
+      vmFault: 'lasts',
       message: 'The host does not let HyperKit create a VM.',
       hint: 'HyperKit must be signed with the entitlement com.apple.security.hypervisor, and the CPU must support VT-x.',
       recovery: 'give-up',
@@ -169,6 +178,7 @@ const sentences: readonly (readonly [RegExp, Words])[] = [
     /path too long/,
     {
       kind: 'vm-path-too-long',
+      vmFault: 'lasts',
       message: "The path of the state directory is too long for HyperKit's vsock sockets.",
       hint: 'Choose a shorter path, with -d or XDG_CACHE_HOME.',
       recovery: 'give-up',

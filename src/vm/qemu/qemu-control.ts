@@ -141,6 +141,7 @@ const numberIn = (value: unknown): number =>
 /** `said`: the text that was expected to name it. */
 export const noForward = (said: string): Failure => ({
   kind: 'vm-no-forward',
+  vmFault: 'lasts',
   message: `QEMU did not say which host port leads to the guest's sshd. It said: ${quoted(said) ?? 'nothing'}`,
   hint: 'This version of QEMU may use another format. Please report this, with that text.',
   exit: Exit.software,

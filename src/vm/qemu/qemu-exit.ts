@@ -51,6 +51,7 @@ interface Fault extends Failure {
 const lacks = (what: string, hint: string, pattern: RegExp): Fault => ({
   pattern,
   kind: 'vm-lacks-part',
+  vmFault: 'lasts',
   message: `This QEMU does not support ${what}.`,
   hint,
   exit: Exit.unavailable,
@@ -86,6 +87,7 @@ const faults: readonly Fault[] = [
     pattern:
       /Failed to get "?(write|shared "?write"?|consistent read)"? lock|Is another process using the image/,
     kind: 'disk-locked',
+    vmFault: 'none',
     message: 'Another process has the disk open.',
     hint: 'The start is retried. If this persists, see in the state directory which process it is: lsof nix-disk',
     exit: Exit.temporary,
@@ -95,6 +97,7 @@ const faults: readonly Fault[] = [
     pattern:
       /Could not open '[^']*': (Permission denied|Read-only file system|Input\/output error)/,
     kind: 'disk-unreadable',
+    vmFault: 'none',
     message: 'Cannot open the disk for reading and writing. It was not changed.',
     hint: 'Check its owner and permissions: it must belong to the user who runs the daemon.',
     exit: Exit.noPermission,

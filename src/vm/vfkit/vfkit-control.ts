@@ -118,6 +118,7 @@ class States {
 /** Its state is `Error`. */
 export const vfkitFailed: Failure = {
   kind: 'vm-error',
+  vmFault: 'passes',
   message: 'Virtualization.framework stopped the VM because of an error.',
   hint: 'vfkit is not told the reason; look in Console.app for reports of com.apple.Virtualization.VirtualMachine.',
   exit: Exit.unavailable,
@@ -137,6 +138,7 @@ export const vfkitStopped: Failure = {
 /** Its state did not become `Running`. */
 export const vfkitStuck: Failure = {
   kind: 'vm-stuck',
+  vmFault: 'passes',
   message: `vfkit did not start the VM within ${runningMs / 1000} s.`,
   hint: 'Another program may have the disk open, or the host may be asleep or overloaded. See its output: linuxkit-builder logs',
   exit: Exit.unavailable,

@@ -75,6 +75,7 @@ const report = 'Please report this, with the output of: linuxkit-builder daemon 
 
 const unknown: Fault = {
   kind: 'vm-exited',
+  vmFault: 'passes',
   message: 'vfkit exited.',
   hint: seeLogs,
   blames: 'image',
@@ -85,6 +86,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
   {
     pattern: /com\.apple\.security\.virtualization/,
     kind: 'vm-forbidden',
+    vmFault: 'lasts',
     message:
       'macOS does not let this vfkit run virtual machines: it is not signed with the entitlement for that.',
     hint: 'Install a signed one: brew install vfkit. Do not sign it again without its entitlements.',
@@ -94,6 +96,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
   {
     pattern: /Virtualization is not available on this hardware/i,
     kind: 'vm-forbidden',
+    vmFault: 'lasts',
     message: 'Virtualisation is not available on this Mac; it may be a virtual machine itself.',
     hint: 'Use QEMU instead: linuxkit-builder configure --vm qemu',
     recovery: 'give-up',
@@ -109,6 +112,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
   {
     pattern: /VZErrorDomain Code=6\b|maximum supported number of active virtual machines/i,
     kind: 'vm-limit',
+    vmFault: 'passes',
     message: 'macOS already runs as many virtual machines as it allows.',
     hint: 'Stop a virtual machine of another program. After some macOS updates, stopped ones count until the Mac is restarted.',
     exit: Exit.temporary,
@@ -117,6 +121,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
   {
     pattern: /VZErrorDomain Code=8\b|no space left on device/i,
     kind: 'host-disk-full',
+    vmFault: 'none',
     message: "The host's disk is full, so the guest cannot write.",
     hint: 'Free some space: nix-collect-garbage on this machine, and linuxkit-builder gc for the guest',
     exit: Exit.ioError,
@@ -125,6 +130,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
   {
     pattern: /VZErrorDomain Code=5\b|failed to (open file|read the header)|does not support qcow2/i,
     kind: 'disk-unreadable',
+    vmFault: 'none',
     message: 'vfkit cannot use the disk. It was not changed.',
     hint: 'It must be a raw disk image that belongs to the user who runs the daemon.',
     exit: Exit.noPermission,
@@ -133,6 +139,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
   {
     pattern: /no route to host|EHOSTUNREACH/i,
     kind: 'vm-network-away',
+    vmFault: 'passes',
     message:
       'macOS blocks the connection between vfkit and the network program (no route to host).',
     hint: 'Allow it in System Settings > Privacy & Security > Local Network, then run: linuxkit-builder restart',
@@ -142,6 +149,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
   {
     pattern: /unixgram path .* is too long/i,
     kind: 'vm-path-too-long',
+    vmFault: 'lasts',
     message: "The path of the state directory is too long for vfkit's network socket.",
     hint: 'Choose a shorter path, with -d or XDG_CACHE_HOME.',
     recovery: 'give-up',
@@ -149,12 +157,14 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
   {
     pattern: /unixgram .*(no such file or directory|connection refused)/i,
     kind: 'vm-network-away',
+    vmFault: 'passes',
     message: 'The network program was not running when vfkit started.',
     hint: `The next attempt starts both again. ${seeLogs}`,
   },
   {
     pattern: /kernel must be uncompressed|invalid linux kernel path|invalid initial RAM disk path/i,
     kind: 'vm-kernel-refused',
+    vmFault: 'lasts',
     message: 'vfkit rejected the kernel or the initrd.',
     hint: 'Rebuild the image: linuxkit-builder image build',
     recovery: 'give-up',
@@ -170,6 +180,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
   {
     pattern: /timeout waiting for VM state/i,
     kind: 'vm-slow-start',
+    vmFault: 'passes',
     message: 'The VM did not start within the 5 s that vfkit allows: the host was busy or asleep.',
     hint: 'The start is retried.',
     exit: Exit.temporary,
@@ -177,6 +188,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
   {
     pattern: /hypervisor virtualization error|VZErrorDomain Code=1\b/i,
     kind: 'vm-error',
+    vmFault: 'passes',
     message: 'Virtualization.framework stopped the VM because of an error.',
     hint: 'vfkit is not told the reason; look in Console.app for reports of com.apple.Virtualization.VirtualMachine.',
     deaf: 'dead',
@@ -184,6 +196,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
   {
     pattern: /VZErrorDomain Code=(2|10)\b/,
     kind: 'vm-usage',
+    vmFault: 'lasts',
     message: "Virtualization.framework rejected the VM's configuration.",
     hint: 'Try fewer CPUs or less memory: linuxkit-builder configure -c CPUS -m MiB. If that does not help, please report this.',
     recovery: 'give-up',
@@ -192,6 +205,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
     pattern:
       /^unknown (flag|shorthand|option|device|bootloader)|invalid argument|flag needs an argument|mismatched "|empty option list|must all be set|unexpected value|unsupported virtio/i,
     kind: 'vm-usage',
+    vmFault: 'lasts',
     message: 'vfkit rejected its command line.',
     hint: report,
     recovery: 'give-up',
@@ -199,6 +213,7 @@ const faults: readonly (Fault & { readonly pattern: RegExp })[] = [
   {
     pattern: /^(panic|fatal error): /,
     kind: 'vm-crashed',
+    vmFault: 'passes',
     message: 'vfkit crashed.',
     hint: seeLogs,
   },

@@ -1,5 +1,5 @@
 /** The check of the guest's way out: names and caches, as its own Nix finds them, beside what this machine finds. */
-import { connect } from 'node:net';
+import { canConnect } from '../system/socket/connected.ts';
 import type { Verdict } from './check-runner.ts';
 import { alias } from '../nix/ssh/stanza.ts';
 import { cachesIn, cachesScript, type Cache } from '../guest/login/caches.ts';
@@ -93,16 +93,5 @@ function reachedFromHere(url: string, signal: AbortSignal): Promise<boolean> {
   const { hostname, port, protocol } = new URL(url);
   const usual = protocol === 'https:' ? 443 : 80;
   const where = { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || usual) };
-  return new Promise((resolve) => {
-    const socket = connect({ ...where, timeout: hostTimeoutMs });
-    const settle = (isReached: boolean) => {
-      signal.removeEventListener('abort', onAbort);
-      socket.destroy();
-      resolve(isReached);
-    };
-    const onAbort = () => settle(false);
-    signal.addEventListener('abort', onAbort, { once: true });
-    socket.once('connect', () => settle(true));
-    for (const event of ['timeout', 'error']) socket.on(event, () => settle(false));
-  });
+  return canConnect({ ...where, timeout: hostTimeoutMs }, signal);
 }

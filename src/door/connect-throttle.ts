@@ -3,6 +3,7 @@
  * tcp_listen): of a crowd that connects at once the host's kernel drops what does not fit, and tries it again after 1, 2, 4
  * and more seconds, while the client's end is connected and silent.
  */
+import { addAbortListener } from 'node:events';
 import { reasonOf, type Clock } from '../system/time/clock.ts';
 
 /** Who comes waits until the one before has been heard, or has had its time. */
@@ -42,9 +43,9 @@ function unless(signal: AbortSignal, wait: Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(reasonOf(signal));
     const onAbort = () => reject(reasonOf(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
+    const listening = addAbortListener(signal, onAbort);
     void wait.then(() => {
-      signal.removeEventListener('abort', onAbort);
+      listening[Symbol.dispose]();
       resolve();
     });
   });

@@ -2,6 +2,7 @@
  * A connection to the guest's sshd. That a tunnel accepts proves nothing: user-mode networks accept while the guest is
  * down, then say nothing or close. So it counts only when sshd's own greeting was read from it.
  */
+import { addAbortListener } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Tunnel } from '../domain/tunnel.ts';
 import { reasonOf, type Clock } from '../system/time/clock.ts';
@@ -84,7 +85,7 @@ async function greetNow(tunnel: Tunnel, options: DialOptions): Promise<Dialled> 
   const onAbort = () => scope.abort(new Error('the connection is no longer needed'));
   const onSilence = () => scope.abort(new Error(`no answer within ${silenceMs / 1000} s`));
   const cancel = clock.after(silenceMs, onSilence);
-  signal.addEventListener('abort', onAbort, { once: true });
+  const listening = addAbortListener(signal, onAbort);
   if (signal.aborted) onAbort();
   try {
     const socket = await dial(tunnel, scope.signal);
@@ -94,7 +95,7 @@ async function greetNow(tunnel: Tunnel, options: DialOptions): Promise<Dialled> 
     return { greeted: false, why };
   } finally {
     cancel();
-    signal.removeEventListener('abort', onAbort);
+    listening[Symbol.dispose]();
   }
 }
 
@@ -112,14 +113,14 @@ function untilGreeted(socket: Socket, signal: AbortSignal): Promise<string | und
     const onError = (error: Error) => settle(refusal(error));
     const onAbort = () => settle(reasonOf(signal).message);
     const settle = (why?: string) => {
-      signal.removeEventListener('abort', onAbort);
+      listening[Symbol.dispose]();
       socket.off('data', onData).off('end', onEnd).off('close', onEnd).off('error', onError);
       socket.pause();
       if (why === undefined) socket.unshift(Buffer.concat(got));
       resolve(why);
     };
-    if (signal.aborted) return onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
+    // Also of one that is aborted already.
+    const listening = addAbortListener(signal, onAbort);
     socket.on('end', onEnd).on('close', onEnd).on('error', onError).on('data', onData).resume();
   });
 }

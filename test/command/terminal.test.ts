@@ -17,9 +17,9 @@ describe('a line', () => {
     expect(shownLine(`a ${hostile}`)).toBe('a Ready to build.8m');
     const sentence = `Ready\u001b[31m.`;
     expect(shownLine(`${sentence} (x)`, { color: 'green', length: sentence.length })).toBe(
-      '\u001b[32mReady.\u001b[0m (x)',
+      '\u001b[32mReady.\u001b[39m (x)',
     );
-    expect(shownLine('No.', { color: 'red' })).toBe('\u001b[31mNo.\u001b[0m');
+    expect(shownLine('No.', { color: 'red' })).toBe('\u001b[31mNo.\u001b[39m');
     expect(shownLine('a\nb\u001b[Jc', { over: true })).toBe(
       '\u001b[Ha\u001b[K\nbc\u001b[K\u001b[J',
     );

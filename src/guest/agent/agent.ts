@@ -1,4 +1,5 @@
 /** The guest agent: small requests to the guest that need neither network nor login. See QEMU's docs/interop/qemu-ga-ref. */
+import { addAbortListener } from 'node:events';
 import { refusal } from '../../system/files/reasons.ts';
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../../system/time/clock.ts';
@@ -219,12 +220,12 @@ async function openLink(path: string, signal: AbortSignal): Promise<Link> {
     throw new Failed(agentAway(refusal(error)), { cause: error });
   });
   const link = new Link(socket);
-  signal.addEventListener('abort', onAbort, { once: true });
+  const listening = addAbortListener(signal, onAbort);
   function onAbort() {
     link.close();
   }
   await link.sync();
-  signal.removeEventListener('abort', onAbort);
+  listening[Symbol.dispose]();
   return link;
 }
 

@@ -1,4 +1,5 @@
 /** A way for one ssh of ours to a guest that no TCP port leads to: a port of this host for one connection, then closed. */
+import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import type { Tunnel } from '../../domain/tunnel.ts';
 import { dial } from '../../system/socket/dial.ts';
@@ -33,9 +34,8 @@ export async function openForward(tunnel: Tunnel, signal: AbortSignal): Promise<
       () => client.destroy(),
     );
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(0, '127.0.0.1', () => resolve());
-  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
   signal.addEventListener(
     'abort',
     () => {

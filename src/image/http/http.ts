@@ -1,4 +1,5 @@
 /** Reading from a mirror: an answer is a stream of bytes, or a failure that says what is the matter with the mirror. */
+import { addAbortListener } from 'node:events';
 import { reasonOf, type Clock } from '../../system/time/clock.ts';
 import { Failed } from '../../system/failure.ts';
 import { answered, isPage, refused, stalled, unreachable } from '../mirror/mirror-failure.ts';
@@ -33,7 +34,7 @@ export async function readUrl<T>(
   const { signal, clock } = options;
   const onAbort = () => stop.abort(reasonOf(signal));
   if (signal?.aborted === true) onAbort();
-  signal?.addEventListener('abort', onAbort);
+  const listening = signal && addAbortListener(signal, onAbort);
   const patience = patient(url, stop, options);
   const failureFrom = (error: unknown): Error => {
     if (stop.signal.aborted) return reasonOf(stop.signal);
@@ -52,7 +53,7 @@ export async function readUrl<T>(
     return await use({ from: start, body: watched(url, start, reply, patience, failureFrom) });
   } finally {
     patience.rest();
-    signal?.removeEventListener('abort', onAbort);
+    listening?.[Symbol.dispose]();
     reply?.body.on('error', () => undefined).destroy();
   }
 }

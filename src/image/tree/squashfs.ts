@@ -1,4 +1,5 @@
 /** A tar stream -> a squashfs file, by squashfs-tools, which exist for Linux and for macOS. */
+import { addAbortListener } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -81,7 +82,7 @@ export async function makeSquashfs(
   const stop = new AbortController();
   const onAbort = () => stop.abort(reasonOf(signal));
   if (signal?.aborted === true) onAbort();
-  signal?.addEventListener('abort', onAbort);
+  const listening = signal && addAbortListener(signal, onAbort);
   const onStall = () => stop.abort(stalled(stallMs));
   const rest = whenNothingMoves(() => input.mark(sizeIfThere(output)), { clock, stallMs, onStall });
   try {
@@ -92,7 +93,7 @@ export async function makeSquashfs(
     if (!succeeded(ran)) throw failed(wordsOf(ran));
   } finally {
     rest();
-    signal?.removeEventListener('abort', onAbort);
+    listening?.[Symbol.dispose]();
   }
   const fault = squashfsFault(output, input.inodes());
   if (fault !== undefined) throw faultyOutput(fault);

@@ -1,4 +1,5 @@
 /** Sees that the front door knows how many of its connections have logged in: the guest is asked while that is not certain. */
+import { addAbortListener } from 'node:events';
 import type { Tunnel } from '../../domain/tunnel.ts';
 import type { Counts } from '../../door/through.ts';
 import type { Clock } from '../../system/time/clock.ts';
@@ -83,10 +84,10 @@ export class LoginWatch {
     return new Promise((resolve, reject) => {
       const onAbort = () => reject(signal.reason as Error);
       this.#onChange = () => {
-        signal.removeEventListener('abort', onAbort);
+        listening[Symbol.dispose]();
         resolve();
       };
-      signal.addEventListener('abort', onAbort, { once: true });
+      const listening = addAbortListener(signal, onAbort);
     });
   }
 }

@@ -1,7 +1,8 @@
 /** Whether connections of this machine to itself come through: in a network namespace of its own the interface for it begins as down. */
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { errorCode, Exit, type Failure } from '../failure.ts';
+import { connected } from '../socket/connected.ts';
 
 export const loopback = '127.0.0.1';
 
@@ -32,17 +33,12 @@ export async function loopbackFault(): Promise<Failure | undefined> {
   }
 }
 
-function errorOf(port: number): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: loopback, port, timeout: timeoutMs });
-    const settle = (code?: string) => {
-      socket.destroy();
-      resolve(code);
-    };
-    socket.once('connect', () => settle()).once('timeout', () => settle('ETIMEDOUT'));
-    socket.once('error', (error) => settle(errorCode(error)));
-  });
-}
+/** Of a connection to that port; undefined where it is made. */
+const errorOf = (port: number): Promise<string | undefined> =>
+  connected({ host: loopback, port, timeout: timeoutMs }).then(
+    (socket) => void socket.destroy(),
+    errorCode,
+  );
 
 /** Pure. */
 export function loopbackDown(platform: NodeJS.Platform = process.platform): Failure {

@@ -2,6 +2,7 @@
  * Addresses of streams: a TCP port, or a Unix socket that wants to be told where to lead before it carries bytes. That one
  * connects proves nothing about what stands behind it.
  */
+import { addAbortListener } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { reasonOf } from '../time/clock.ts';
 import { plainText } from '../plain-text.ts';
@@ -36,7 +37,7 @@ export function dial(address: Address, signal: AbortSignal): Promise<Socket> {
     const socket = connect({ ...where, allowHalfOpen: true, noDelay: true });
     let got = Buffer.alloc(0);
     const settle = (error?: Error) => {
-      signal.removeEventListener('abort', onAbort);
+      listening[Symbol.dispose]();
       socket.off('connect', onConnect).off('data', onData).off('end', onEnd).off('error', settle);
       if (error === undefined) {
         socket.pause();
@@ -64,7 +65,7 @@ export function dial(address: Address, signal: AbortSignal): Promise<Socket> {
       settle();
       if (rest.length > 0) socket.unshift(rest);
     };
-    signal.addEventListener('abort', onAbort, { once: true });
+    const listening = addAbortListener(signal, onAbort);
     socket.on('connect', onConnect).on('end', onEnd).on('error', settle);
     // Only to read the answer: a listener would start the flow.
     if (answer !== '') socket.on('data', onData);

@@ -1,27 +1,12 @@
 /** Connections to Unix sockets that other processes make in their own time. */
-import { connect, type Socket } from 'node:net';
-import { reasonOf, type Clock } from '../time/clock.ts';
+import type { Socket } from 'node:net';
+import type { Clock } from '../time/clock.ts';
 import { errorCode } from '../failure.ts';
+import { connected } from './connected.ts';
 
-/** Connects once. Rejects with the system's error (ENOENT, ECONNREFUSED...) or the signal's reason. */
-export function dialUnix(path: string, signal: AbortSignal): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(reasonOf(signal));
-    const socket = connect({ path });
-    const settle = (error?: Error) => {
-      signal.removeEventListener('abort', onAbort);
-      socket.off('connect', onConnect).off('error', settle);
-      if (error === undefined) return resolve(socket);
-      socket.on('error', () => undefined);
-      socket.destroy();
-      reject(error);
-    };
-    const onConnect = () => settle();
-    const onAbort = () => settle(reasonOf(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
-    socket.once('connect', onConnect).once('error', settle);
-  });
-}
+/** Connects once, as {@link connected} has it. */
+export const dialUnix = (path: string, signal: AbortSignal): Promise<Socket> =>
+  connected({ path }, signal);
 
 /** Errors that mean that the other process has not come so far; or that it is gone, and another may come. */
 const notYet: ReadonlySet<string | undefined> = new Set([

@@ -2,7 +2,8 @@
  * Time in which somebody was awake. On macOS both of Node's clocks go on while the machine sleeps, and every timer that became due
  * in a sleep fires at the wake; on Linux the wall clock jumps. A deadline of 180 s must mean 180 s of work.
  */
-import type { Clock } from './clock.ts';
+import { addAbortListener } from 'node:events';
+import { reasonOf, type Clock } from './clock.ts';
 
 /** A timer that is later than this was asleep: no event loop of ours is busy for so long. */
 export const asleepMs = 5_000;
@@ -67,18 +68,19 @@ export class AwakeClock implements Clock {
     return this.#clock.monotonic();
   }
 
+  /** By its own timers, which count otherwise than the system's. */
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) return reject(asError(signal.reason));
+      if (signal?.aborted === true) return reject(reasonOf(signal));
       const onAbort = () => {
         cancel();
-        reject(asError(signal?.reason));
+        reject(reasonOf(signal));
       };
       const cancel = this.after(ms, () => {
-        signal?.removeEventListener('abort', onAbort);
+        listening?.[Symbol.dispose]();
         resolve();
       });
-      signal?.addEventListener('abort', onAbort, { once: true });
+      const listening = signal && addAbortListener(signal, onAbort);
     });
   }
 
@@ -98,6 +100,3 @@ export class AwakeClock implements Clock {
     return () => cancel();
   }
 }
-
-const asError = (reason: unknown): Error =>
-  reason instanceof Error ? reason : new Error('aborted');

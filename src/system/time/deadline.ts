@@ -1,4 +1,5 @@
 /** Work that must be over in time, and that is told when it no longer counts. */
+import { addAbortListener } from 'node:events';
 import { AwakeClock } from './awake.ts';
 import type { Clock } from './clock.ts';
 import { reasonOf } from './clock.ts';
@@ -25,13 +26,13 @@ export async function within<T>(
   if (signal?.aborted === true) throw reasonOf(signal);
   const scope = new AbortController();
   const onAbort = () => scope.abort(reasonOf(signal));
-  signal?.addEventListener('abort', onAbort, { once: true });
+  const listening = signal && addAbortListener(signal, onAbort);
   const cancel = new AwakeClock(clock).after(timeoutMs, () => scope.abort(new Failed(late())));
   try {
     return await Promise.race([work(scope.signal), aborted(scope.signal)]);
   } finally {
     cancel();
-    signal?.removeEventListener('abort', onAbort);
+    listening?.[Symbol.dispose]();
     scope.abort();
   }
 }

@@ -2,6 +2,7 @@
  * The one connection to the guest's agent, kept for the VM's life: vfkit's vsock proxy does not tell the guest that the host has hung up
  * (pkg/vf/vsock.go), and the agent serves one client at a time, so whoever comes second would be served never.
  */
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 
@@ -48,13 +49,9 @@ export async function keepAgent({
   }
 
   rmSync(path, { force: true });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, () => {
-      server.off('error', reject).on('error', () => undefined);
-      resolve();
-    });
-  });
+  server.listen(path);
+  await once(server, 'listening');
+  server.on('error', () => undefined);
   return {
     close: () => {
       server.close();

@@ -1,4 +1,5 @@
 import type { Failure } from '../system/failure.ts';
+import { shellWord } from '../system/shell.ts';
 
 /** A failure for a person: what happened, the facts, what to do. */
 export function failureLines({ message, hint, lines, quotes }: Failure): string[] {
@@ -15,9 +16,8 @@ export function withDirectory(
   line: string,
   { directory, verbs }: { readonly directory: string; readonly verbs: readonly string[] },
 ): string {
-  const quoted = /^[\w@%+=:,./-]+$/.test(directory) ? directory : `'${directory}'`;
   return line.replace(
     /\blinuxkit-builder ((?:image )?[a-z][a-z-]*)(?! -d)(?![\w-])/g,
-    (whole, verb: string) => (verbs.includes(verb) ? `${whole} -d ${quoted}` : whole),
+    (whole, verb: string) => (verbs.includes(verb) ? `${whole} -d ${shellWord(directory)}` : whole),
   );
 }

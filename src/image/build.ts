@@ -19,8 +19,9 @@ import {
   type Manifest,
 } from '../vm/boot-image.ts';
 import { assemble } from './tree/assemble.ts';
+import { sha256 } from '../system/digest.ts';
 import { checkFloors, checkRequested, otherTool, sameTool } from './check-lock.ts';
-import { inputsOf, sha256, type Inputs } from './inputs.ts';
+import { inputsOf, type Inputs } from './inputs.ts';
 import { newestIndex, type Lock } from './image-lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
 import { findSquashfsTool, type SquashfsTool } from './tree/squashfs.ts';

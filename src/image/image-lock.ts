@@ -1,6 +1,6 @@
 /** lock.json: which packages an image is made of, to the byte. In the repo, so that everybody makes the same image. */
-import { createHash } from 'node:crypto';
 import * as v from 'valibot';
+import { sha256 } from '../system/digest.ts';
 import { Exit, Failed } from '../system/failure.ts';
 import { readIfThere, writeWhole } from '../system/files/files.ts';
 import type { Arch } from './recipe.ts';
@@ -104,7 +104,7 @@ export function writeLock(path: string, lock: Lock): void {
 /** What decides the image among the lock's content, for one architecture. */
 export function lockHash(lock: Lock, arch: Arch): string {
   const decides = JSON.stringify([lock.suites, lock.without, lock.architectures[arch]]);
-  return createHash('sha256').update(decides).digest('hex');
+  return sha256(decides);
 }
 
 /** The date of the newest of its indexes: that of every file in the image. */

@@ -1,5 +1,5 @@
 /** What decides an image's bytes, as hashes: same inputs, same image, so that nothing is made twice. */
-import { createHash } from 'node:crypto';
+import { sha256 } from '../system/digest.ts';
 import { lockHash, type Lock } from './image-lock.ts';
 import { overlayEntries } from './tree/overlay.ts';
 import type { Arch, Recipe } from './recipe.ts';
@@ -46,7 +46,3 @@ export function inputsOf(options: Decisive, { tool, version, options: argv }: Sq
 
 /** Hashes by name, so that what differs can be told. */
 export type Inputs = ReturnType<typeof inputsOf>;
-
-/** In hex. */
-export const sha256 = (data: string | Uint8Array): string =>
-  createHash('sha256').update(data).digest('hex');

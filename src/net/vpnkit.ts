@@ -1,5 +1,5 @@
 /** VPNKit: the network that HyperKit was made with. Its readiness, its refusals and its end can be told only from outside. */
-import { createHash } from 'node:crypto';
+import { sha256 } from '../system/digest.ts';
 import type { Layout } from '../config/layout.ts';
 import { firstSocketFd } from '../system/process/child.ts';
 import { readIfThere } from '../system/files/files.ts';
@@ -53,7 +53,7 @@ const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 export function cardUuid({ root, vpnkitUuid }: Pick<Layout, 'root' | 'vpnkitUuid'>): string {
   const kept = readIfThere(vpnkitUuid)?.trim();
   if (kept !== undefined && uuidPattern.test(kept) && !/^[0-]+$/.test(kept)) return kept;
-  const hash = createHash('sha256').update(`linuxkit-builder ${root}`).digest('hex');
+  const hash = sha256(`linuxkit-builder ${root}`);
   // Version 8 (RFC 9562): made by a rule of our own.
   const parts = [
     hash.slice(0, 8),

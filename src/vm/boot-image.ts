@@ -1,6 +1,6 @@
 /** What a VM boots: LinuxKit's triple PREFIX-kernel, PREFIX-initrd.img, PREFIX-cmdline, and our manifest when we made it. */
+import { sha256 } from '../system/digest.ts';
 import { refusal } from '../system/files/reasons.ts';
-import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import * as v from 'valibot';
 import type { System } from '../domain/guest-system.ts';
@@ -120,8 +120,7 @@ function checkSame(path: string, { sha256, size }: v.InferOutput<typeof file>, f
 }
 
 /** SHA-256 of a whole file. */
-export const hashOfFile = (path: string): string =>
-  createHash('sha256').update(readFileSync(path)).digest('hex');
+export const hashOfFile = (path: string): string => sha256(readFileSync(path));
 
 /** x86: Documentation/arch/x86/boot.rst; arm64: Documentation/arch/arm64/booting.rst; `MZ...zimg`: an EFI zboot image. */
 function checkKernel(path: string, wanted: System | undefined): void {

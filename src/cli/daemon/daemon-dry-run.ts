@@ -23,6 +23,7 @@ import { readIfThere } from '../../system/files/files.ts';
 import { hostFacts } from '../../system/host/host.ts';
 import { nameServersHere } from '../../system/host/resolvers.ts';
 import { tryProgram } from '../../system/process/find-program.ts';
+import { shellWord } from '../../system/shell.ts';
 import { likelyAccelerator } from '../../vm/accelerator.ts';
 import { bundleAt } from '../../vm/boot-image.ts';
 import { driverFor } from '../../vm/choose-vm.ts';
@@ -187,15 +188,12 @@ const lines = (what: string, { file, argv, env, cwd, sockets = [] }: Shown): str
     (path, n) => `# file descriptor ${firstSocketFd + n} is a socket that listens at ${path}`,
   ),
   ...continued([
-    `cd ${quote(cwd)} &&`,
-    ...Object.entries(env).map(([name, value]) => `${name}=${quote(value)}`),
-    quote(file),
-    ...argv.map((word) => `  ${quote(word)}`),
+    `cd ${shellWord(cwd)} &&`,
+    ...Object.entries(env).map(([name, value]) => `${name}=${shellWord(value)}`),
+    shellWord(file),
+    ...argv.map((word) => `  ${shellWord(word)}`),
   ]),
 ];
 
 const continued = (words: readonly string[]): string[] =>
   words.map((word, index) => (index < words.length - 1 ? `${word} \\` : word));
-
-const quote = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

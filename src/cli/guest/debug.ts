@@ -12,6 +12,7 @@ import { run, succeeded, type CommandResult } from '../../system/process/child.t
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { plainFolder } from '../../system/files/temporary.ts';
 import { findProgram } from '../../system/process/find-program.ts';
+import { quotedWord } from '../../system/shell.ts';
 import type { CliContext } from '../../command/context.ts';
 import { intoGuest, type IntoGuest } from './into-guest.ts';
 
@@ -35,14 +36,11 @@ export async function debug(
   const dir = await sendRequest({ ...drv, command, token }, guest, context);
   const terminal = command.length === 0 && process.stdin.isTTY && context.isTTY;
   const words = [dir, token, drv.name, terminal ? 'terminal' : 'pipes'];
-  const script = `set -- ${words.map(quoted).join(' ')}\n${debugScript('')}`;
+  const script = `set -- ${words.map(quotedWord).join(' ')}\n${debugScript('')}`;
   const argv = [terminal ? '-t' : '-T', ...guest.argv('root'), '--', script];
   const { ended } = await run(guest.ssh, argv, { terminal: true, env: guest.env });
   return ended.kind === 'exited' ? ended.code : Exit.unavailable;
 }
-
-/** Names that we have made or checked ourselves have nothing in them that sh reads otherwise. */
-const quoted = (word: string): string => `'${word}'`;
 
 interface Request extends ToDebug {
   readonly command: readonly string[];

@@ -1,5 +1,6 @@
 /** Completion scripts made from the verbs themselves: bash, zsh, fish. Pure. */
 import type { Command, Option } from 'commander';
+import { quotedWord } from '../../system/shell.ts';
 
 /** Those that there is a script for. */
 export const shells = ['bash', 'zsh', 'fish'] as const;
@@ -41,7 +42,7 @@ const takesPath = ({ flags }: Option): boolean => /<(dir|prefix|file|url)>/.test
 function bash(name: string, verbs: readonly Verb[]): string {
   const cases = verbs.map(
     (verb) =>
-      `        ${shellWord(verb.words.join(' '))}) words=${shellWord([...verb.verbs, ...flagsOf(verb)].join(' '))} ;;`,
+      `        ${quotedWord(verb.words.join(' '))}) words=${quotedWord([...verb.verbs, ...flagsOf(verb)].join(' '))} ;;`,
   );
   const paths = [...new Set(verbs.flatMap(({ options }) => options.filter(takesPath)))]
     .flatMap(({ short, long }) => [short, long])
@@ -52,7 +53,7 @@ _${identifier(name)}() {
     local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} verb= word words
     for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case " \${verb:+$verb }$word" in
-${known.map((words) => `        ${shellWord(` ${words}`)}) verb=${shellWord(words)} ;;`).join('\n')}
+${known.map((words) => `        ${quotedWord(` ${words}`)}) verb=${quotedWord(words)} ;;`).join('\n')}
         esac
     done
     case "$prev" in
@@ -80,7 +81,7 @@ function zsh(name: string, verbs: readonly Verb[]): string {
           const value = /[<[]/.test(option.flags)
             ? `:value:${takesPath(option) ? '_files' : ''}`
             : '';
-          return shellWord(`${flag}[${bracketed(option.description)}]${value}`);
+          return quotedWord(`${flag}[${bracketed(option.description)}]${value}`);
         }),
     );
     const below = verbs.filter(
@@ -88,7 +89,7 @@ function zsh(name: string, verbs: readonly Verb[]): string {
         words.length === verb.words.length + 1 && words.join(' ').startsWith(verb.words.join(' ')),
     );
     const list = below.map(({ words, description }) =>
-      shellWord(`${words.at(-1) ?? ''}:${description.replaceAll(':', '\\:')}`),
+      quotedWord(`${words.at(-1) ?? ''}:${description.replaceAll(':', '\\:')}`),
     );
     const rest = list.length === 0 ? ["'*:file:_files'"] : ["'1:verb:->verb'", "'*::arg:->arg'"];
     const states =
@@ -115,14 +116,14 @@ ${functionOf(name, [])} "$@"
 
 function fish(name: string, verbs: readonly Verb[]): string {
   const lines = verbs.flatMap((verb) => {
-    const when = shellWord(condition(verb));
+    const when = quotedWord(condition(verb));
     const options = verb.options.map((option) => {
       const flags = [
         ...(option.short === undefined ? [] : [`-s ${option.short.slice(1)}`]),
         ...(option.long === undefined ? [] : [`-l ${option.long.slice(2)}`]),
       ].join(' ');
       const value = takesPath(option) ? ' -r -F' : /</.test(option.flags) ? ' -x' : '';
-      return `complete -c ${name} -n ${when} ${flags}${value} -d ${shellWord(option.description)}`;
+      return `complete -c ${name} -n ${when} ${flags}${value} -d ${quotedWord(option.description)}`;
     });
     const below = verbs.filter(
       ({ words }) =>
@@ -131,7 +132,7 @@ function fish(name: string, verbs: readonly Verb[]): string {
     );
     const list = below.map(
       ({ words, description }) =>
-        `complete -c ${name} -n ${when} -f -a ${words.at(-1) ?? ''} -d ${shellWord(description)}`,
+        `complete -c ${name} -n ${when} -f -a ${words.at(-1) ?? ''} -d ${quotedWord(description)}`,
     );
     return [...list, ...options];
   });
@@ -149,5 +150,4 @@ const condition = ({ words, verbs }: Verb): string =>
 const identifier = (text: string): string => text.replaceAll(/\W/g, '_');
 const functionOf = (name: string, words: readonly string[]): string =>
   `_${identifier([name, ...words].join('_'))}`;
-const shellWord = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 const bracketed = (text: string): string => text.replaceAll(/([[\]:\\])/g, '\\$1');

@@ -1,9 +1,10 @@
 /** The check of the room that the host's file system leaves for the guest's disk and our files. */
-import { realpathSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
 import type { Layout } from '../../config/layout.ts';
 import { counted } from '../../domain/counted.ts';
 import type { Failure } from '../../system/failure.ts';
+import { realOrItself } from '../../system/files/final-target.ts';
 import type { Verdict } from '../check-runner.ts';
 import { exposureOf, describeExposure } from '../../supervisor/disk/disk-record.ts';
 import { roomAt, startInodes } from '../../supervisor/disk/disk-room.ts';
@@ -19,7 +20,7 @@ export function diskSpace(
   { diskGiB }: Pick<Config, 'diskGiB'>,
   where: { readonly platform: NodeJS.Platform; readonly place: string } = {
     platform: process.platform,
-    place: placeOf(layout.root),
+    place: realOrItself(layout.root),
   },
 ): Verdict {
   const { root, disk } = layout;
@@ -91,11 +92,3 @@ const onOtherVolume = (fact: string): Verdict => ({
 /** macOS has all but its own volume there; its own name in it is a link to the root. */
 const isExternal = ({ platform, place }: { platform: NodeJS.Platform; place: string }): boolean =>
   platform === 'darwin' && place.startsWith('/Volumes/');
-
-function placeOf(root: string): string {
-  try {
-    return realpathSync(root);
-  } catch {
-    return root;
-  }
-}

@@ -1,7 +1,7 @@
 /** Packages + our own files -> kernel and initrd. Two packages are unpacked at a time while a third is being packed. */
-import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sha256 } from '../../system/digest.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { Exit, Failed } from '../../system/failure.ts';
 import { debEntries } from '../debian/deb.ts';
@@ -99,10 +99,10 @@ const lookAhead = [undefined, undefined];
 
 /** One package's entries; its bytes are checked once more, as they are used. */
 async function unpack(located: Located, options: AssembleOptions): Promise<Package> {
-  const { name, sha256 } = located;
-  const path = cachedPath(options.downloads, sha256);
+  const { name, sha256: wanted } = located;
+  const path = cachedPath(options.downloads, wanted);
   const deb = await readFile(path);
-  if (createHash('sha256').update(deb).digest('hex') !== sha256) {
+  if (sha256(deb) !== wanted) {
     await rm(path, { force: true });
     throw changed(name, path);
   }

@@ -2,7 +2,7 @@
  * Which options of others' our stanza takes back beyond those that it always says: those that reach our host, where each ssh at hand
  * knows the word. What cannot be taken back is told.
  */
-import { realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, succeeded } from '../../system/process/child.ts';
 import { alias } from './stanza.ts';
@@ -14,6 +14,7 @@ import {
   type NewerOption,
   type SetOption,
 } from './newer.ts';
+import { realOrItself } from '../../system/files/final-target.ts';
 import { temporaryFolder } from '../../system/files/temporary.ts';
 
 /** One that stays as somebody else has it, and why, as the end of a sentence. */
@@ -109,14 +110,6 @@ async function unknownTo(
   }
 }
 
-function oneOfEach(programs: readonly string[]): readonly string[] {
-  const real = (path: string): string => {
-    try {
-      return realpathSync(path);
-    } catch {
-      // It has just gone.
-      return path;
-    }
-  };
-  return [...new Map(programs.map((path) => [real(path), path])).values()];
-}
+const oneOfEach = (programs: readonly string[]): readonly string[] => [
+  ...new Map(programs.map((path) => [realOrItself(path), path])).values(),
+];

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { cpus, release } from 'node:os';
 import * as v from 'valibot';
+import { sha256 } from '../../system/digest.ts';
 import type { Layout } from '../../config/layout.ts';
 import type { Accelerator } from '../../domain/vm-programs.ts';
 import type { Launch } from '../../system/process/child.ts';
@@ -244,5 +245,4 @@ function flush(path: string): void {
   }
 }
 
-const digestOf = (value: unknown): string =>
-  createHash('sha256').update(JSON.stringify(value)).digest('hex');
+const digestOf = (value: unknown): string => sha256(JSON.stringify(value));

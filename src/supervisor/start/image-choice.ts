@@ -2,8 +2,8 @@
  * Which image a start boots. A new one is taken at the next start; one that does not get ready is set aside for the last that did,
  * which is kept beside it (`image/good-*`), with the reason.
  */
-import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import { sha256 } from '../../system/digest.ts';
 import type { Config } from '../../config/config.ts';
 import type { Layout } from '../../config/layout.ts';
 import { builtImage, goodImage } from '../../config/image-prefix.ts';
@@ -101,7 +101,7 @@ const imagesAt = ({ newest, good }: Places, layout: Layout, known: readonly Verd
 function idOf(prefix: string): string | undefined {
   const { manifest, kernel } = bundleAt(prefix);
   const text = sizeIfThere(kernel) === undefined ? undefined : readIfThere(manifest);
-  return text === undefined ? undefined : createHash('sha256').update(text).digest('hex');
+  return text === undefined ? undefined : sha256(text);
 }
 
 /** What is held against an image. The release before this one wrote that into a file of its own. */

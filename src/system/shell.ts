@@ -1,0 +1,8 @@
+/** Words as a POSIX shell takes them. */
+
+/** In quotes, whatever it is. */
+export const quotedWord = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
+
+/** In quotes where it needs them: for what a person reads. */
+export const shellWord = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : quotedWord(word);

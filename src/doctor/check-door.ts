@@ -1,11 +1,12 @@
 /** The front door: whether it is open, and leads to an ssh. */
+import { addAbortListener } from 'node:events';
 import { connect } from 'node:net';
+import { canConnect } from '../system/socket/connected.ts';
 import { describePlace, type DoorPlace } from '../door/entrance.ts';
 import { portOwner } from '../door/port-owner.ts';
 import type { Failure } from '../system/failure.ts';
 import type { Verdict } from './check-runner.ts';
 import { loopbackFault } from '../system/host/loopback.ts';
-import { rootPaths } from '../host/system-paths.ts';
 import { isAway, type DoctorFacts } from './facts.ts';
 
 /** Whether a door that is a port can be reached at all. */
@@ -28,7 +29,7 @@ export async function checkDoor(facts: DoctorFacts): Promise<Verdict> {
   const place = placeOf(facts);
   const where = describePlace(place);
   // Who says nothing wakes nobody.
-  if (isAway(facts) && (await accepts(place, signal)))
+  if (isAway(facts) && (await canConnect(whereIs(place), signal)))
     return { kind: 'good', fact: `${where} is open; the next build will start the guest` };
   const banner = await bannerOf(place, signal);
   if (banner?.startsWith('SSH-') === true)
@@ -65,44 +66,25 @@ function placeOf({ status, config, places }: DoctorFacts): DoorPlace {
   if (told?.socket !== undefined) return { kind: 'unix', path: told.socket };
   if (told?.port !== undefined) return { kind: 'tcp', port: told.port };
   const { door, port } = config();
-  return door === 'tcp'
-    ? { kind: 'tcp', port }
-    : { kind: 'unix', path: rootPaths(places).doorSocket };
+  return door === 'tcp' ? { kind: 'tcp', port } : { kind: 'unix', path: places.roots.doorSocket };
 }
 
-const dialled = (place: DoorPlace) =>
-  connect({
-    ...(place.kind === 'tcp' ? { port: place.port, host: '127.0.0.1' } : { path: place.path }),
-    timeout: 10_000,
-  });
-
-/** Whether somebody listens there. */
-function accepts(place: DoorPlace, signal: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = dialled(place);
-    const end = (isOpen: boolean) => {
-      socket.destroy();
-      signal.removeEventListener('abort', onAbort);
-      resolve(isOpen);
-    };
-    const onAbort = () => end(false);
-    signal.addEventListener('abort', onAbort);
-    socket.on('connect', () => end(true));
-    for (const event of ['timeout', 'error']) socket.on(event, () => end(false));
-  });
-}
+const whereIs = (place: DoorPlace) => ({
+  ...(place.kind === 'tcp' ? { port: place.port, host: '127.0.0.1' } : { path: place.path }),
+  timeout: 10_000,
+});
 
 /** The first line that a listener says; undefined when nobody listens, or says nothing in 10 s. */
 function bannerOf(place: DoorPlace, signal: AbortSignal): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const socket = dialled(place);
+    const socket = connect(whereIs(place));
     let text = '';
     const end = () => {
       socket.destroy();
-      signal.removeEventListener('abort', end);
+      listening[Symbol.dispose]();
       resolve(text === '' ? undefined : text.split('\r')[0]?.split('\n')[0]);
     };
-    signal.addEventListener('abort', end);
+    const listening = addAbortListener(signal, end);
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1');
       if (text.includes('\n') || text.length > 255) end();

@@ -5,13 +5,12 @@ import type { Verdict } from './check-runner.ts';
 import { rootRequest, userNeeds, type Builder } from '../setup/builder-files.ts';
 import { knownProxy } from '../nix/ssh/door-helper.ts';
 import type { FileChange } from '../host/file-change.ts';
-import { machinesKeeper } from '../nix/variant.ts';
+import { findNix, machinesKeeper } from '../nix/variant.ts';
 import { rootNeeds } from '../setup/root/root-files.ts';
 import { leadSameWay } from '../nix/ssh/stanza.ts';
 import { isAsBefore, rootDriftOf } from '../setup/root/root-drift.ts';
 import { readIfThere } from '../system/files/files.ts';
 import type { DoctorFacts } from './facts.ts';
-import { findNix } from '../nix/this-nix.ts';
 import { isOpenToOthers, openToOthers } from '../nix/warnings.ts';
 import {
   changedByHand,
@@ -23,7 +22,8 @@ import {
   sameAsYours,
   whatNixUses,
 } from './verdicts/file-verdicts.ts';
-import { ownerOf, toldBy } from '../setup/root/report-drift.ts';
+import { toldBy } from '../setup/root/report-drift.ts';
+import { ownerHere } from '../host/installed.ts';
 import { rootSsh, userSsh } from '../nix/ssh/user-ssh.ts';
 
 /** What configure would write. */
@@ -34,10 +34,10 @@ async function builderOf(facts: DoctorFacts): Promise<Builder> {
     layout,
     places,
     config: config(),
-    proxy: knownProxy(config(), places, readIfThere(layout.sshConfig) ?? ''),
+    proxy: knownProxy(config(), places.roots, readIfThere(layout.sshConfig) ?? ''),
     settingsText: readIfThere(layout.config) ?? '',
     hostPublicKey: host.public,
-    owner: ownerOf(layout.root),
+    owner: ownerHere(layout.root),
     service: [],
     keeper: machinesKeeper(await findNix(context)),
     ...(await userSsh(facts)).known,

@@ -3,7 +3,7 @@ import { existsSync, rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { waitingForOther } from '../command/announce-slow.ts';
 import type { Check, Verdict } from './check-runner.ts';
-import { applyJournalled } from '../setup/journal.ts';
+import { applyJournalled } from '../setup/survey.ts';
 import { survey } from '../setup/survey.ts';
 import { readSettings } from '../config/read-settings.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
@@ -11,9 +11,9 @@ import { readIfThere, removeFile } from '../system/files/files.ts';
 import { withOperationLock } from '../system/lock/lock.ts';
 import type { DoctorFacts } from './facts.ts';
 import type { ServiceKind } from '../service/declared-job.ts';
-import { serviceFiles } from '../service/job-files.ts';
-import { jobPaths } from '../service/job-paths.ts';
+import { jobPaths } from '../service/job-files.ts';
 import { serviceOf } from '../service/service.ts';
+import { wantedJob } from '../service/wanted-job.ts';
 
 /** Its name as a check, on which the login job's rests. */
 export const leftJobCheck = 'old login job';
@@ -93,7 +93,7 @@ export const noneLeft: Verdict = { kind: 'good', fact: 'no leftover job' };
 /** The files that the settings ask for; none where there are no settings. */
 const wantedFiles = ({ layout, context }: DoctorFacts) => {
   const { config } = readSettings(layout);
-  return config === undefined ? [] : serviceFiles(layout, config, context);
+  return config === undefined ? [] : wantedJob(layout, config, context).files;
 };
 
 /** As configure writes them. */

@@ -1,5 +1,5 @@
 /** The check of the login job: the files by which it starts, and what its keeper says of it. */
-import { createHash } from 'node:crypto';
+import { sha256 } from '../system/digest.ts';
 import type { Verdict } from './check-runner.ts';
 import { examine, type FileChange } from '../host/file-change.ts';
 import { readReceipts, type Receipt } from '../host/receipts.ts';
@@ -7,9 +7,9 @@ import type { Service } from '../service/keeper.ts';
 import { readIfThere } from '../system/files/files.ts';
 import type { DoctorFacts } from './facts.ts';
 import { systemJobPath } from '../service/system-job.ts';
-import { serviceFiles, wantedSystemJob } from '../service/job-files.ts';
-import { presentSystemJob } from '../service/present-jobs.ts';
+import { presentSystemJob } from '../service/job-files.ts';
 import { serviceFor } from '../service/service.ts';
+import { wantedJob } from '../service/wanted-job.ts';
 import {
   bootJobVerdict,
   byHand,
@@ -41,7 +41,7 @@ export async function checkJob(facts: DoctorFacts): Promise<Verdict> {
 
 /** What is wrong with the file of the job at boot, which is root's. */
 function systemVerdict({ layout, context, config }: DoctorFacts): Verdict | undefined {
-  const wanted = wantedSystemJob(layout, config(), context);
+  const wanted = wantedJob(layout, config(), context).system;
   const present = presentSystemJob(layout, context);
   if (wanted?.text === present?.text) return undefined;
   const job = wanted ?? present;
@@ -54,14 +54,14 @@ function systemVerdict({ layout, context, config }: DoctorFacts): Verdict | unde
 
 /** Of files that a configuration in the Nix store makes nothing can be said. */
 const fileChanges = ({ layout, context, config }: DoctorFacts): readonly FileChange[] =>
-  serviceFiles(layout, config(), context)
-    .map(examine)
+  wantedJob(layout, config(), context)
+    .files.map(examine)
     .flatMap((examined) => (examined.kind === 'change' ? [examined.change] : []));
 
 /** True of a file that is as an earlier configure left it. */
 function isAsPut({ wanted, before }: FileChange, receipts: readonly Receipt[]): boolean {
   if (before === undefined || before.standing.mode !== wanted.mode) return false;
-  const digest = createHash('sha256').update(before.bytes).digest('hex');
+  const digest = sha256(before.bytes);
   return receipts.some((receipt) => receipt.path === wanted.path && receipt.digest === digest);
 }
 

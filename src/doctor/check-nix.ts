@@ -4,8 +4,7 @@ import { counted } from '../domain/counted.ts';
 import type { Check, Verdict } from './check-runner.ts';
 import { nixConflicts } from '../nix/conflicts.ts';
 import { parseMachines, withIncluded } from '../nix/machines.ts';
-import { describeNix } from '../nix/variant.ts';
-import { rootPaths } from '../host/system-paths.ts';
+import { describeNix, findNix } from '../nix/variant.ts';
 import { alias } from '../nix/ssh/stanza.ts';
 import { machinesWarnings } from '../nix/warnings.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
@@ -14,7 +13,6 @@ import { checkBuild } from './check-build.ts';
 import { features } from './check-features.ts';
 import { rootsFiles, yourFiles } from './check-files.ts';
 import { sshAs } from './ssh/check-ssh.ts';
-import { findNix } from '../nix/this-nix.ts';
 
 /** The last of them is a build, which rests on all of the way. */
 export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
@@ -91,7 +89,7 @@ export const onlyByRoot = (path: string, why: string): string =>
   `${path} cannot be read (${why}), except by root`;
 
 function machinesLine({ places }: DoctorFacts): Verdict {
-  const { machines: path } = rootPaths(places);
+  const { machines: path } = places.roots;
   const others = new OthersFiles();
   const text = others.read(path) ?? '';
   const why = others.unread.get(path);

@@ -1,17 +1,9 @@
 /** Files as they should be, compared with files as they are: what would change, as data; and the change made. */
-import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  readFileSync,
-  readlinkSync,
-  realpathSync,
-  rmSync,
-  statSync,
-  type Stats,
-} from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, type Stats } from 'node:fs';
+import { dirname } from 'node:path';
+import { sha256 } from '../system/digest.ts';
 import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
+import { finalTarget, linkOf } from '../system/files/final-target.ts';
 import { cannotWrite, makeDirectory, writeWhole } from '../system/files/files.ts';
 
 /** A file as it should be. */
@@ -89,7 +81,7 @@ export type Examined =
 /** What we put there, told apart by content: the whole text, or the block's lines. */
 export function digestOf({ content }: WantedFile): string {
   const text = content.kind === 'whole' ? content.text : content.lines.join('\n');
-  return createHash('sha256').update(text).digest('hex');
+  return sha256(text);
 }
 
 /** Reads a file and says what would have to change. Changes nothing. */
@@ -193,23 +185,3 @@ export function standingAt(path: string): Standing | undefined {
 }
 
 const standingOf = ({ mode, uid, gid }: Stats): Standing => ({ mode: mode & 0o7777, uid, gid });
-
-/** Where a path leads in the end, also when nothing is there: by links of its own, and of the directories above it. */
-export function finalTarget(path: string, links = 40): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    const next = links > 0 ? linkOf(path) : undefined;
-    if (next !== undefined) return finalTarget(resolve(dirname(path), next), links - 1);
-    const above = dirname(path);
-    return above === path ? path : join(finalTarget(above, links), basename(path));
-  }
-}
-
-function linkOf(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined;
-  }
-}

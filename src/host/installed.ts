@@ -6,7 +6,8 @@ import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { Exit, Failed } from '../system/failure.ts';
 import { readIfThere } from '../system/files/files.ts';
-import { rootPaths } from './system-paths.ts';
+import { thisUser } from '../system/host/user.ts';
+import type { RootPaths } from './system-paths.ts';
 import { receiptSchema, replacedSchema, type Receipt } from './receipts.ts';
 
 const ownerSchema = v.strictObject({
@@ -19,6 +20,12 @@ const ownerSchema = v.strictObject({
 
 /** Whose builder it is. */
 export type Owner = Readonly<v.InferOutput<typeof ownerSchema>>;
+
+/** Who runs this: the daemon's owner. */
+export function ownerHere(directory: string): Owner {
+  const { name, uid } = thisUser();
+  return { name, uid, directory };
+}
 
 const linesSchema = v.optional(v.array(replacedSchema));
 
@@ -78,8 +85,6 @@ export const installedText = (owner: Owner, replaced: Replacements): string =>
 
 /** Written by the release before. */
 export const isOld = (known: Installed | undefined): boolean => (known?.receipts ?? []).length > 0;
-
-type RootPaths = ReturnType<typeof rootPaths>;
 
 /** What root's part made where nothing was before, so that a removal deletes it when it is empty again. */
 export function madeIn(known: Installed | undefined, paths: RootPaths): string[] {

@@ -6,7 +6,7 @@ import { errorCode, Failed } from '../system/failure.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
 import { readInstalled, type Installed } from './installed.ts';
 import { blockLines } from './managed-block.ts';
-import { rootPaths, type SystemPaths } from './system-paths.ts';
+import type { SystemPaths } from './system-paths.ts';
 
 /** The state directory that root, or the user's ssh, knows as this user's; undefined where neither does. */
 export function knownDirectory(places: SystemPaths): string | undefined {
@@ -16,7 +16,7 @@ export function knownDirectory(places: SystemPaths): string | undefined {
 /** The builder of this machine that a configuration declares, where its daemon's directory lets us in to ask: as its group may. */
 export function declaredBuilder(places: SystemPaths): Installed | undefined {
   try {
-    const installed = readInstalled(rootPaths(places).installed);
+    const installed = readInstalled(places.roots.installed);
     if (installed?.declared === undefined) return undefined;
     const { directory, uid } = installed.owner;
     const { state } = layoutOf(directory);
@@ -30,7 +30,7 @@ export function declaredBuilder(places: SystemPaths): Installed | undefined {
 
 function toldToRoot(places: SystemPaths): string | undefined {
   try {
-    const owner = readInstalled(rootPaths(places).installed)?.owner;
+    const owner = readInstalled(places.roots.installed)?.owner;
     return owner?.uid === process.getuid?.() ? owner?.directory : undefined;
   } catch (error) {
     // What is wrong with that record is said by whoever needs it.

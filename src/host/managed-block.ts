@@ -4,6 +4,7 @@
  */
 
 import { instance } from '../config/instance.ts';
+import type { ReplacedLine } from './file-change.ts';
 
 /** Where a new block stands. Where order decides (ssh takes the first value it meets) it must be `first`. */
 type Position = 'first' | 'last';
@@ -93,3 +94,32 @@ const withoutBreak = (text: string, eol: string): string =>
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 const bytesOf = (text: string): Buffer => Buffer.from(text, 'latin1');
 const bytesAsText = (line: string): string => textOf(Buffer.from(line, 'utf8'));
+
+/** How our block begins, whatever is said behind it. */
+const [opening = ''] = beginMark.split(' (');
+
+/** Judges a line outside of our block that an older tool may have left, line break included; a character a byte. */
+type IsLegacyLine = (line: string) => boolean;
+
+/** The file without those: ours take their place. */
+export function withoutLegacyLines(file: Uint8Array, isStray: IsLegacyLine): Buffer {
+  const kept = linesOf(file, isStray).filter((line) => !line.isStray);
+  return bytesOf(kept.map(({ text }) => text).join(''));
+}
+
+/** They themselves, with their numbers: they come back at a removal. */
+export const legacyLines = (file: Uint8Array, isStray: IsLegacyLine): ReplacedLine[] =>
+  linesOf(file, isStray).flatMap(({ text, isStray }, line) => (isStray ? [{ line, text }] : []));
+
+function linesOf(
+  file: Uint8Array,
+  isStray: IsLegacyLine,
+): { readonly text: string; readonly isStray: boolean }[] {
+  let inBlock = false;
+  const lines = textOf(file).split(/(?<=\n)/);
+  return lines.map((text) => {
+    if (text.startsWith(opening)) inBlock = true;
+    if (text.startsWith(endMark)) inBlock = false;
+    return { text, isStray: !inBlock && isStray(text) };
+  });
+}

@@ -3,16 +3,19 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { layoutOf } from '../config/layout.ts';
 import { Exit, Failed } from '../system/failure.ts';
-import { finalTarget } from './file-change.ts';
-import { readInstalled } from './installed.ts';
+import { finalTarget } from '../system/files/final-target.ts';
+import type { Installed } from './installed.ts';
 import { includedDirectory, isSame, linesIn } from './known-directory.ts';
-import { rootPaths, type SystemPaths } from './system-paths.ts';
+import type { SystemPaths } from './system-paths.ts';
 
 /** Fails when the user's ssh, or root, knows the builder of another directory that is there still. */
-export function refuseSecondDirectory(places: SystemPaths, directory: string): void {
-  const lines = linesIn(join(places.home, '.ssh/config'));
-  const told = readInstalled(rootPaths(places).installed)?.owner.directory;
-  const other = otherIncluded(lines, directory) ?? otherBuilder(told, directory);
+export function refuseSecondDirectory(
+  known: Installed | undefined,
+  { home }: Pick<SystemPaths, 'home'>,
+  directory: string,
+): void {
+  const lines = linesIn(join(home, '.ssh/config'));
+  const other = otherIncluded(lines, directory) ?? otherBuilder(known?.owner.directory, directory);
   if (other === undefined) return;
   throw new Failed({
     kind: 'second-directory',

@@ -12,12 +12,16 @@ export interface SystemPaths {
   readonly rootHome: string;
   /** Nix's own configuration directory. */
   readonly etcNix: string;
+  /** The files that only root writes. */
+  readonly roots: RootPaths;
 }
 
-/** The files that only root writes. */
+export type RootPaths = ReturnType<typeof rootPaths>;
+
 export function rootPaths({ rootHome, etcNix }: Pick<SystemPaths, 'rootHome' | 'etcNix'>) {
   const ours = join(etcNix, instance.rootDirectory);
   return {
+    nix: etcNix,
     /** Root's own of ours: nobody else writes in it. */
     directory: ours,
     machines: join(etcNix, 'machines'),
@@ -46,14 +50,14 @@ export function rootPaths({ rootHome, etcNix }: Pick<SystemPaths, 'rootHome' | '
  * that directory stands for /.
  */
 export function systemPathsOf(tree = ''): SystemPaths {
-  const places = { home: thisUser().home, rootHome: rootHome(), etcNix: '/etc/nix' };
-  if (tree === '') return places;
-  return {
-    home: join(tree, places.home),
-    rootHome: join(tree, places.rootHome),
-    etcNix: join(tree, places.etcNix),
-  };
+  const at = (path: string) => (tree === '' ? path : join(tree, path));
+  return withRoots({ home: at(thisUser().home), rootHome: at(rootHome()), etcNix: at('/etc/nix') });
 }
+
+export const withRoots = (places: Omit<SystemPaths, 'roots'>): SystemPaths => ({
+  ...places,
+  roots: rootPaths(places),
+});
 
 function rootHome(): string {
   if (process.getuid?.() === 0) return thisUser().home;

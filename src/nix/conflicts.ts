@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { daemonVariable, type Variable } from './daemon-environment.ts';
 import { assigned, elsewhere, type NixConflict } from './elsewhere.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
-import { finalTarget } from '../host/file-change.ts';
+import { finalTarget } from '../system/files/final-target.ts';
 import { externalSystems, hides, settingOf, type Setting } from './conf.ts';
 import { leadsToUs } from './machines.ts';
-import { rootPaths, type SystemPaths } from '../host/system-paths.ts';
+import type { SystemPaths } from '../host/system-paths.ts';
 import type { NixVariant } from './variant.ts';
 
 /** Whose settings are read, and what the builder is. */
@@ -24,7 +24,7 @@ export interface NixConflictOptions {
 /** All of them, worst first. */
 export function nixConflicts(options: NixConflictOptions): NixConflict[] {
   const { variant } = options;
-  const { machines } = rootPaths(options.places);
+  const { machines } = options.places.roots;
   const files = settingFiles(options);
   const others = new OthersFiles();
   const isSingle = variant?.mode === 'single-user';
@@ -94,7 +94,7 @@ function settingFiles({ places, tree, env }: NixConflictOptions) {
     named === undefined
       ? [conf(own === undefined ? join(home, '.config') : at(own)), ...shared.map(at).map(conf)]
       : named.split(':').filter(Boolean).map(at);
-  const daemons = [rootPaths(places).nixConf, conf(join(rootHome, '.config'))];
+  const daemons = [places.roots.nixConf, conf(join(rootHome, '.config'))];
   return {
     daemons,
     // Of several the first goes before the others, so that it is read last.

@@ -1,7 +1,7 @@
 /** Whether Nix knows of the builder: the daemon itself works without. */
 import { lstatSync } from 'node:fs';
 import type { Layout } from '../config/layout.ts';
-import { systemPathsOf, rootPaths } from '../host/system-paths.ts';
+import { systemPathsOf } from '../host/system-paths.ts';
 import { readIfThere } from '../system/files/files.ts';
 import { fieldsOf } from '../system/socket/json-lines.ts';
 import type { CliContext } from '../command/context.ts';
@@ -25,7 +25,7 @@ export function ownerOf(
   env: NodeJS.ProcessEnv,
 ): { name: string; directory: string } | undefined | 'unreadable' {
   try {
-    const text = readIfThere(rootPaths(systemPathsOf(env['LINUXKIT_BUILDER_TREE'])).installed);
+    const text = readIfThere(systemPathsOf(env['LINUXKIT_BUILDER_TREE']).roots.installed);
     if (text === undefined) return undefined;
     const { name, directory } = fieldsOf(fieldsOf(JSON.parse(text))['owner']);
     const isWhole = typeof name === 'string' && typeof directory === 'string';
@@ -46,7 +46,7 @@ export function mayBeUnregistered(
   { config, hostKey }: Layout,
   { env }: Pick<CliContext, 'env'>,
 ): boolean {
-  const root = rootPaths(systemPathsOf(env['LINUXKIT_BUILDER_TREE']));
+  const root = systemPathsOf(env['LINUXKIT_BUILDER_TREE']).roots;
   try {
     const told = lstatSync(root.installed).mtimeMs + together;
     return [

@@ -1,8 +1,11 @@
 /** Which Nix this machine has, seen from its files and from its own words: who looks after its settings, and how it runs. */
 import { OthersFiles } from '../system/files/others-files.ts';
-import { finalTarget } from '../host/file-change.ts';
+import { finalTarget } from '../system/files/final-target.ts';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { run, succeeded } from '../system/process/child.ts';
+import { tryProgram } from '../system/process/find-program.ts';
+import type { CliContext } from '../command/context.ts';
 
 /** What is to be known of it before its settings are changed. */
 export interface NixVariant {
@@ -21,6 +24,15 @@ export interface NixVariant {
   readonly restart: string | undefined;
   /** Where a person may write settings. */
   readonly settingsFile: string;
+}
+
+/** This machine's, asked of nix itself; undefined where there is none. */
+export async function findNix({ env, signal }: CliContext): Promise<NixVariant | undefined> {
+  const nix = tryProgram('nix', env['PATH']);
+  const ran =
+    nix === undefined ? undefined : await run(nix, ['--version'], { timeoutMs: 10_000, signal });
+  const said = ran !== undefined && succeeded(ran) ? ran.stdout : undefined;
+  return detectNix(env['LINUXKIT_BUILDER_TREE'] ?? '', said);
 }
 
 /** `tree` stands for /, `said` is what `nix --version` prints. Undefined where there is no Nix. */

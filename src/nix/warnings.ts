@@ -5,12 +5,11 @@ import { errorCode } from '../system/failure.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
 import { nixConflicts, type NixConflictOptions } from './conflicts.ts';
 import { parseMachines } from './machines.ts';
-import { rootPaths } from '../host/system-paths.ts';
 
 /** One sentence or two for each, with what to do. */
 export function warningsOf(options: NixConflictOptions): string[] {
   const { places } = options;
-  const { machines } = rootPaths(places);
+  const { machines } = places.roots;
   return [
     ...(existsSync(places.etcNix)
       ? []

@@ -1,5 +1,5 @@
 /** The system's own keeper of our daemon, launchd or systemd: the few things that are asked of either. */
-import { shellWord } from '../host/root/root-shell.ts';
+import { existsSync } from 'node:fs';
 import type { DeclaredJob, ServiceKind } from './declared-job.ts';
 
 /** One keeper with our job. Each call may run a program of the system. */
@@ -33,6 +33,15 @@ export interface ServiceState {
   readonly exitCode?: number;
 }
 
-/** Said before a command is run as root, since a password may be asked for. */
-export const rootNotice = (program: string, argv: readonly string[]): string =>
-  `Running as root, with ${program}: ${argv.map(shellWord).join(' ')}`;
+/** Which one it is on this kind of system; packagers and tests may say otherwise. */
+export function serviceKind(env: NodeJS.ProcessEnv): ServiceKind {
+  const said = env['LINUXKIT_BUILDER_SERVICE'];
+  if (said === 'launchd' || said === 'systemd') return said;
+  return process.platform === 'darwin' ? 'launchd' : 'systemd';
+}
+
+/** Of systemd as sd_booted(3) tells it; where somebody names the keeper, it is there. */
+export const hasKeeper = (env: NodeJS.ProcessEnv): boolean =>
+  serviceKind(env) === 'launchd' ||
+  env['LINUXKIT_BUILDER_SERVICE'] === 'systemd' ||
+  existsSync('/run/systemd/system');

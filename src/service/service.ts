@@ -1,18 +1,16 @@
-/** Which keeper of this system starts our daemon by itself, what it is told, and how it is reached. */
-import { createHash } from 'node:crypto';
-import type { CliContext } from '../command/context.ts';
+/** Which keeper of this system starts our daemon, and how it is reached. */
+import { sha256 } from '../system/digest.ts';
 import type { Layout } from '../config/layout.ts';
 import { receiptsForUs } from '../host/receipts.ts';
 import { makeDirectory, readIfThere, writeWhole } from '../system/files/files.ts';
 import { rootProgram } from '../system/process/become-root.ts';
+import { quotedWord, shellWord } from '../system/shell.ts';
 import { findProgram, tryProgram } from '../system/process/find-program.ts';
+import type { CliContext } from '../command/context.ts';
 import type { DeclaredJob, ServiceKind } from './declared-job.ts';
-import { jobPaths, treeOf } from './job-paths.ts';
-import { rootNotice, type Service } from './keeper.ts';
-import { shellText } from './launchd/launch-agent.ts';
+import { declaredJob, jobPaths, presentSystemJob, treeOf } from './job-files.ts';
+import { hasKeeper, type Service } from './keeper.ts';
 import { launchdService } from './launchd/launchd-service.ts';
-import { declaredJob, presentSystemJob } from './present-jobs.ts';
-import { hasKeeper } from './service-kind.ts';
 import { systemJobPath } from './system-job.ts';
 import { systemdService } from './systemd/systemd-service.ts';
 import { unitWord } from './systemd/systemd-unit.ts';
@@ -36,7 +34,7 @@ export function userServiceFor(layout: Layout, context: CliContext): Service | u
   // The state directory is in the launcher and in the unit; each is one for all of a user's.
   const says = (path: string, word: string) => readIfThere(path)?.includes(word) !== false;
   const recorded = receiptsForUs(layout.receipts).map(({ path }) => path);
-  if (recorded.includes(plist) && says(launcher, shellText(layout.root)))
+  if (recorded.includes(plist) && says(launcher, quotedWord(layout.root)))
     return serviceOf('launchd', layout, context);
   const isUnit = recorded.includes(unit) && says(unit, unitWord(layout.root));
   return isUnit ? serviceOf('systemd', layout, context) : undefined;
@@ -89,8 +87,11 @@ function asRoot(argv: readonly string[], context: CliContext): readonly string[]
   return [program, ...argv];
 }
 
+export const rootNotice = (program: string, argv: readonly string[]): string =>
+  `Running as root, with ${program}: ${argv.map(shellWord).join(' ')}`;
+
 /** Of all that its keeper runs: Node and our own place stand in the launcher and not in the plist. */
 function digestOf(paths: readonly string[]): string {
   const texts = paths.map((path) => readIfThere(path) ?? null);
-  return createHash('sha256').update(JSON.stringify(texts)).digest('hex');
+  return sha256(JSON.stringify(texts));
 }

@@ -7,7 +7,7 @@ import type { ServiceKind } from './declared-job.ts';
 import type { WantedFile } from '../host/file-change.ts';
 import type { Owner } from '../host/installed.ts';
 import { label, plistText, xmlText, type JobValues } from './launchd/launch-agent.ts';
-import { shellWord } from '../host/root/root-shell.ts';
+import { shellWord } from '../system/shell.ts';
 import { unitName, unitText, unitWord } from './systemd/systemd-unit.ts';
 
 /** By which a file of that name is known to be ours, and not a configuration's or a person's. */

@@ -1,21 +1,19 @@
 /** Root's part of the job by which the system starts the daemon at boot: what is to be done about it, as data; and doing it. */
 import { layoutOf, type Layout } from '../config/layout.ts';
-import type { Config } from '../config/config.ts';
 import type { CliContext } from '../command/context.ts';
 import { changeDiff } from '../host/change-diff.ts';
 import { examine, type WantedFile } from '../host/file-change.ts';
 import type { Owner } from '../host/installed.ts';
-import { wantedSystemJob } from '../service/job-files.ts';
-import { presentSystemJob } from '../service/present-jobs.ts';
+import { presentSystemJob } from '../service/job-files.ts';
 import {
   jobRemovalScript,
   jobScript,
   jobUser,
   systemJobFile,
   systemJobPath,
+  type SystemJob,
 } from '../service/system-job.ts';
-import { forAdministrator, runScript } from './root/root-files.ts';
-import { rootProgram } from '../system/process/become-root.ts';
+import { handToRoot } from './root/run-script.ts';
 
 export type JobPlan =
   /** It is as it should be. */
@@ -23,21 +21,23 @@ export type JobPlan =
   | { readonly kind: 'write'; readonly file: WantedFile; readonly script: string }
   | { readonly kind: 'remove'; readonly path: string; readonly script: string };
 
-/** What these settings ask for. */
+/** What it takes to have the one that is wanted, or none. */
 export function jobPlan(
-  config: Config,
+  wanted: SystemJob | undefined,
   { layout, context, owner }: { layout: Layout; context: CliContext; owner: Owner },
 ): JobPlan {
-  const wanted = wantedSystemJob(layout, config, context);
-  if (wanted === undefined) return jobRemoval(layout, context);
-  return wanted.text === presentSystemJob(layout, context)?.text
+  const present = presentSystemJob(layout, context);
+  if (wanted === undefined) return removalOf(present);
+  return wanted.text === present?.text
     ? { kind: 'right' }
     : { kind: 'write', file: systemJobFile(wanted), script: jobScript(wanted, owner) };
 }
 
 /** Taking it away, where it is this builder's. */
-export function jobRemoval(layout: Layout, context: CliContext): JobPlan {
-  const present = presentSystemJob(layout, context);
+export const jobRemoval = (layout: Layout, context: CliContext): JobPlan =>
+  removalOf(presentSystemJob(layout, context));
+
+function removalOf(present: SystemJob | undefined): JobPlan {
   if (present === undefined) return { kind: 'right' };
   const path = systemJobPath(present.kind, present.tree);
   return { kind: 'remove', path, script: jobRemovalScript(present) };
@@ -54,17 +54,12 @@ export function describeJob(job: JobPlan): string[] {
 }
 
 /** Does it as root; what it said. With `print` its script is given to that instead, for an administrator. */
-export async function settleJob(
-  job: Exclude<JobPlan, { kind: 'right' }>,
+export const settleJob = (
+  { kind, script }: { readonly kind: keyof typeof refusals; readonly script: string },
   context: CliContext,
   print?: (line: string) => void,
-): Promise<readonly string[]> {
-  if (print === undefined) return runAsRoot(job.script, context, job.kind);
-  // Alone where it goes, so that it can be kept or piped.
-  context.err(forAdministrator('The job at boot was'));
-  job.script.trimEnd().split('\n').forEach(print);
-  return [];
-}
+): Promise<readonly string[]> =>
+  handToRoot(script, { what: 'The job at boot was', refused: refusals[kind] }, context, print);
 
 /** Takes it away for whoever asks by root's own copy of this program: his own alone, or, with nobody named, anybody's. */
 export async function removeJobOf(user: string | undefined, context: CliContext): Promise<void> {
@@ -72,7 +67,8 @@ export async function removeJobOf(user: string | undefined, context: CliContext)
   if (present === undefined) return;
   if (user !== undefined && jobUser(present) !== user)
     return context.out(leftJobOf(jobUser(present), systemJobPath(present.kind, present.tree)));
-  const said = await runAsRoot(jobRemovalScript(present, user), context, 'remove');
+  const script = jobRemovalScript(present, user);
+  const said = await settleJob({ kind: 'remove', script }, context);
   said.forEach((line) => context.out(line));
 }
 
@@ -87,16 +83,3 @@ export const refusals = {
   write: { so: 'the job at boot is unchanged.', hint },
   remove: { so: 'see its output.', hint },
 } as const;
-
-const runAsRoot = (
-  script: string,
-  context: CliContext,
-  kind: keyof typeof refusals,
-): Promise<readonly string[]> =>
-  runScript(script, {
-    isRoot: process.getuid?.() === 0,
-    sudo: rootProgram(),
-    signal: context.signal,
-    err: (line) => context.err(line),
-    refused: refusals[kind],
-  });

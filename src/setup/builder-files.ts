@@ -12,12 +12,11 @@ import { join } from 'node:path';
 import type { Owner } from '../host/installed.ts';
 import { receiptOf, type Receipt } from '../host/receipts.ts';
 import { isLegacyInclude } from './legacy.ts';
-import { blockLines, withBlock } from '../host/managed-block.ts';
+import { blockLines, legacyLines, withBlock, withoutLegacyLines } from '../host/managed-block.ts';
 import type { RootRequest } from './root/root-plan.ts';
 import { survey, type Survey } from './survey.ts';
 import { bareKey, includeLine, knownHostsLine, sshConfig } from '../nix/ssh/stanza.ts';
 import type { NewerOption } from '../nix/ssh/newer.ts';
-import { legacyLines, withoutLegacyLines } from '../host/legacy-lines.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
 
 /** All that the host's files are made from. */
@@ -116,7 +115,7 @@ function includeFile(
 
 /** What root has to be told. */
 export function rootRequest({
-  places: { rootHome, etcNix },
+  places,
   config,
   ...builder
 }: Omit<Builder, 'layout' | 'settingsText' | 'service' | 'takenIn' | 'takenBack'>): RootRequest {
@@ -127,7 +126,7 @@ export function rootRequest({
   const systems = { system, extraSystems };
   const ofLine = { ...systems, maxJobs, features, mandatoryFeatures, speedFactor, protocol };
   const told = { door, port, holdSeconds, ...ofLine, hostPublicKey };
-  return { rootHome, etcNix, owner, keeper, proxy, ...told };
+  return { paths: places.roots, owner, keeper, proxy, ...told };
 }
 
 /** How the user's files stand. Failed `cannot-read` where one of them cannot be seen. */

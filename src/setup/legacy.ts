@@ -1,10 +1,16 @@
-/** A state directory of linuxkit-nix, from which this program comes: its settings, and what of it stands in our way. */
+/**
+ * A state directory of linuxkit-nix, from which this program comes: its settings, and what of it stands in our way. `configure` goes on
+ * from it when asked to, and not otherwise.
+ */
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Layout } from '../config/layout.ts';
+import { layoutOf, type Layout } from '../config/layout.ts';
+import { label } from '../service/launchd/launch-agent.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { readIfThere } from '../system/files/files.ts';
 import { identify } from '../system/process/process.ts';
 import type { Asked } from './configure/new-settings.ts';
+import type { ConfigureFlags } from './configure/request.ts';
 
 export interface LegacyState {
   /** Its settings as ours. CPUs it did not keep. */
@@ -13,6 +19,19 @@ export interface LegacyState {
   readonly files: readonly string[];
   /** Its VM, if that lives: two on one disk would spoil it. */
   readonly vmPid: number | undefined;
+}
+
+/** The flags with its settings below those that were given; `legacy` is what has to be set aside. */
+export function withLegacy(flags: ConfigureFlags): {
+  readonly flags: ConfigureFlags;
+  readonly legacy: LegacyState | undefined;
+} {
+  const legacy = readLegacy(layoutOf(flags.root));
+  if (legacy === undefined) return { flags, legacy };
+  if (!flags.takeOver) throw new Failed(isLegacy(flags.root, legacy));
+  if (legacy.vmPid !== undefined) throw new Failed(itsVmLives(flags.root, legacy.vmPid));
+  const given = Object.entries(flags.asked).filter(([, value]) => value !== undefined);
+  return { flags: { ...flags, asked: { ...legacy.asked, ...Object.fromEntries(given) } }, legacy };
 }
 
 /** Undefined where the directory is none of linuxkit-nix, or was taken over before. */
@@ -93,3 +112,35 @@ export function isLegacyInclude(line: string): boolean {
   const path = /^\s*Include\s+"?([~/].*\/nix-linuxkit-ssh-config)"?\s*$/i.exec(line)?.[1];
   return path !== undefined && !/\s[~/]|"/.test(path);
 }
+
+/** For `unconfigure`, which undoes what we did: fails on a directory that we never took over, and says how it is removed. */
+export function refuseLegacy({ root }: Layout, legacy = readLegacy(layoutOf(root))): void {
+  if (legacy !== undefined) throw new Failed(wasNeverOurs(root));
+}
+
+export const itsVmLives = (root: string, pid: number) => ({
+  kind: 'legacy-vm-lives',
+  message: `linuxkit-nix's VM in ${root} is still running (pid ${pid}). Nothing was changed.`,
+  hint: `Stop it: launchctl stop ${label}. If it is still running after a minute: kill ${pid}. Then run this again.`,
+  exit: Exit.temporary,
+});
+
+export const wasNeverOurs = (root: string): Failure => ({
+  kind: 'legacy-directory',
+  message: `${root} belongs to linuxkit-nix and was never taken over, so there is nothing to undo. Nothing was changed. To remove it:`,
+  hint: 'To take it over instead: linuxkit-builder configure --take-over',
+  exit: Exit.usage,
+  lines: [
+    `launchctl remove ${label}; rm -f ~/Library/LaunchAgents/${label}.plist`,
+    'remove the line Include .../nix-linuxkit-ssh-config from ~/.ssh/config and ~root/.ssh/config, and delete the files that it names',
+    'remove the line with nix-linuxkit from /etc/nix/machines',
+    `rm -r '${root}'   # its disk with everything that was built, and its keys`,
+  ],
+});
+
+export const isLegacy = (root: string, { files }: LegacyState) => ({
+  kind: 'legacy-directory',
+  message: `${root} belongs to linuxkit-nix. Nothing was changed.`,
+  hint: `With --take-over, configure keeps its settings and moves these files to ${root}/linuxkit-nix: ${files.join(', ')}. The store paths on its disk are then built or downloaded again. Or choose another directory with -d.`,
+  exit: Exit.usage,
+});

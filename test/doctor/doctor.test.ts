@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { findingLines } from '../../src/doctor/doctor-command.ts';
+import { withRoots } from '../../src/host/system-paths.ts';
 import { sshArgv } from '../../src/doctor/ssh/check-ssh.ts';
 import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { statusOf } from '../../src/supervisor/status/status-of.ts';
@@ -401,7 +402,7 @@ describe('an ssh that does not get through, since others have configured it', ne
 });
 
 test('on the real machine ssh is left to find its own configuration', () => {
-  const places = { home: '/home/a', rootHome: '/root', etcNix: '/etc/nix' };
+  const places = withRoots({ home: '/home/a', rootHome: '/root', etcNix: '/etc/nix' });
   expect(sshArgv({ tree: '', places }, 'root', { known: '/k', more: [] }).slice(0, 3)).toEqual([
     'builder@nix-linuxkit',
     '-x',

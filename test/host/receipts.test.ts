@@ -12,7 +12,7 @@ import {
   writeReceipts,
   type Receipt,
 } from '../../src/host/receipts.ts';
-import { applyUndo, undoStepsOf } from '../../src/setup/unconfigure/undo.ts';
+import { applyUndo, undoStepsOf } from '../../src/host/undo.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'receipts-'));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -68,7 +68,7 @@ tells('host', {
       const directory = dirname(put('other/config.json', '{}'));
       const text = JSON.stringify({ version: 2, owner: { ...owner, directory } });
       put(rootPaths(system).installed.slice(tree.length), text);
-      refuseSecondDirectory(system, join(tree, 'mine'));
+      refuseSecondDirectory(readInstalled(system.roots.installed), system, join(tree, 'mine'));
     },
   },
   'A state directory that is not to be trusted': {
@@ -99,7 +99,7 @@ tells('host', {
     },
   },
   "Root's script": {
-    'how it begins': () => opening(places, { uid: 501, did: 'Wrote' }),
+    'how it begins': () => opening(rootPaths(places), { uid: 501, did: 'Wrote' }),
     'how a removal ends': () => closing,
   },
 });

@@ -1,8 +1,8 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { declaredIn, restartCommand, type DeclaredJob } from '../../src/service/declared-job.ts';
-import { rootNotice } from '../../src/service/keeper.ts';
-import { agentFiles } from '../../src/service/launchd/launch-agent.ts';
+import { rootNotice } from '../../src/service/service.ts';
+import { agentFiles, agentPaths } from '../../src/service/launchd/launch-agent.ts';
 import {
   doesNotLeave,
   fileFailure,
@@ -15,7 +15,7 @@ import { parsePrint, type Meaning } from '../../src/service/launchd/launchctl.ts
 import { stateOf as launchdState } from '../../src/service/launchd/launchd-service.ts';
 import { jobRemovalScript, jobScript, systemJobFile } from '../../src/service/system-job.ts';
 import { parseShow, systemdService } from '../../src/service/systemd/systemd-service.ts';
-import { unitFile } from '../../src/service/systemd/systemd-unit.ts';
+import { unitFile, unitPath } from '../../src/service/systemd/systemd-unit.ts';
 import { directoryShownAs, tells } from './tell.ts';
 
 const plist = '/Users/ann/Library/LaunchAgents/org.nix-community.linuxkit-builder.plist';
@@ -37,9 +37,9 @@ const values = {
   state: '/builder',
   path: '/usr/bin:/bin',
 };
-const agent = agentFiles('/Users/ann', values, { plist: '', launcher: '' });
+const agent = agentFiles(agentPaths('/Users/ann'), values, { plist: '', launcher: '' });
 
-const unit = unitFile('/home/ann/.config', values);
+const unit = unitFile(unitPath('/home/ann/.config'), values);
 
 const tree = directoryShownAs('/tree');
 /** What systemd's start says, where systemctl says this and fails. */

@@ -5,31 +5,41 @@ import { layoutOf } from '../../src/config/layout.ts';
 import { describeProblem } from '../../src/domain/problem.ts';
 import { examine, type WantedFile } from '../../src/host/file-change.ts';
 import { receiptOf, type Receipt } from '../../src/host/receipts.ts';
+import { rootPaths, withRoots } from '../../src/host/system-paths.ts';
 import { withBlock } from '../../src/host/managed-block.ts';
 import { keepOutOfBackups, letIntoBackups } from '../../src/setup/backups.ts';
 import { describeJob, leftJobOf, refusals } from '../../src/setup/boot-job.ts';
 import { rootRequest, userNeeds, type Builder } from '../../src/setup/builder-files.ts';
-import { describeChange } from '../../src/setup/configure/apply-plan.ts';
+import * as applied from '../../src/setup/configure/apply-plan.ts';
 import * as request from '../../src/setup/configure/check-request.ts';
 import type { ConfigurePlan } from '../../src/setup/configure/configure-plan.ts';
+import { describeGain, nothingToChange, thisNix } from '../../src/setup/configure/configure.ts';
 import { effectLines } from '../../src/setup/configure/effects.ts';
-import { describeGain } from '../../src/setup/configure/gain.ts';
+import { protectedPath, unprotectedPath } from '../../src/setup/configure/gc-roots.ts';
+import { declaredElsewhere, startsAtBoot } from '../../src/setup/configure/login-job.ts';
 import { newSettings } from '../../src/setup/configure/new-settings.ts';
+import { settleRoot } from '../../src/setup/configure/root-part.ts';
 import { showPlan } from '../../src/setup/configure/show-plan.ts';
 import { describeSizes, sizeWarnings } from '../../src/setup/configure/size-warnings.ts';
-import * as legacy from '../../src/setup/configure/take-over.ts';
 import { describeOthers, directoryProblems, noModes } from '../../src/setup/directories.ts';
+import * as legacy from '../../src/setup/legacy.ts';
 import { unusable } from '../../src/setup/prepare.ts';
 import { noSuchUser, programLoose, scriptRefused } from '../../src/setup/root/as-root.ts';
 import { toldBy } from '../../src/setup/root/report-drift.ts';
 import { describeDrift } from '../../src/setup/root/root-drift.ts';
 import * as root from '../../src/setup/root/root-files.ts';
 import { parseRootValues } from '../../src/setup/root/root-plan.ts';
-import { checkedByRoot, plannedRemoval, removalScript } from '../../src/setup/root/root-removal.ts';
-import * as words from '../../src/setup/setup-words.ts';
-import { survey } from '../../src/setup/survey.ts';
+import {
+  checkedByRoot,
+  nothingToUndo,
+  plannedRemoval,
+  removalScript,
+} from '../../src/setup/root/root-removal.ts';
+import { forAdministrator, runScript, type ScriptRun } from '../../src/setup/root/run-script.ts';
+import { leftToPerson, survey } from '../../src/setup/survey.ts';
 import { describeRemoval, type RemovalPlan } from '../../src/setup/unconfigure/removal-plan.ts';
-import { describeUndo, undoOf, type Undo } from '../../src/setup/unconfigure/undo.ts';
+import * as words from '../../src/setup/unconfigure/unconfigure.ts';
+import { describeUndo, undoOf, type Undo } from '../../src/host/undo.ts';
 import { rootRequestIn } from '../setup/root-request.ts';
 import { directoryShownAs, shownAs, tells } from './tell.ts';
 
@@ -43,11 +53,13 @@ const host = {
 const problem = { path: 'cpus', value: 99, message: 'must be at most 8', hint: 'Use fewer.' };
 const tree = directoryShownAs('/there');
 const layout = layoutOf(join(tree, 'builder'));
-const places = {
+const places = withRoots({
   home: join(tree, 'home'),
   rootHome: join(tree, 'root'),
   etcNix: join(tree, 'etc'),
-};
+});
+/** On a machine that is nobody's tree. */
+const paths = rootPaths({ rootHome: '/root', etcNix: '/etc/nix' });
 const signal = new AbortController().signal;
 const file = (name: string, text = '') => {
   const path = join(tree, name);
@@ -110,14 +122,14 @@ const given = (asked: object, more: object = {}) => {
   const made = newSettings(settings);
   return made.ok ? undefined : made.problems.map(describeProblem);
 };
-const failing = (refused: root.ScriptRun['refused'], sudo: string, isRoot = true) =>
-  root.runScript('exit 1', { isRoot, sudo, signal, err: () => undefined, refused });
+const failing = (refused: ScriptRun['refused'], sudo: string, isRoot = true) =>
+  runScript('exit 1', { isRoot, sudo, signal, err: () => undefined, refused });
 
 async function asRoot(sudo: string): Promise<unknown[]> {
   const said: string[] = [];
   const err = (line: string) => void said.push(line);
   const options = { needs: root.rootNeeds(roots), isRoot: false, sudo, signal, err };
-  const failed: unknown = await root.settleRoot(options).catch((error: unknown) => error);
+  const failed: unknown = await settleRoot(options).catch((error: unknown) => error);
   return [...said, failed];
 }
 
@@ -152,7 +164,7 @@ const shown = (plan: Partial<ConfigurePlan>) => {
 };
 const byHand = [{ path: '/etc/nix/machines', why: 'is a link to /x', text: 'Add this.' }];
 const removal = {
-  removal: { rootHome: places.rootHome, etcNix: places.etcNix, of: undefined },
+  removal: { paths: places.roots, of: undefined },
   known: undefined,
 };
 const removed: RemovalPlan = {
@@ -206,38 +218,38 @@ tells('setup', {
       const failure = legacy.wasNeverOurs('/builder');
       return [failure, ...(failure.lines ?? [])];
     },
-    'is taken over': () => words.movedLegacy('/builder/linuxkit-nix'),
+    'is taken over': () => applied.movedLegacy('/builder/linuxkit-nix'),
   },
   'What configure does': {
-    'a change': () => changeTo('home/new')?.wanted && words.createdKeys('/builder/keys'),
+    'a change': () => changeTo('home/new')?.wanted && applied.createdKeys('/builder/keys'),
     'a file that replaces one': () => {
       const change = changeTo('home/theirs');
-      return change && describeChange(change);
+      return change && applied.describeChange(change);
     },
     'files of the user': () => purposes(userNeeds(builder).files),
-    'the daemon starts at login': () => words.startsAtLogin,
-    'the daemon starts at boot': () => words.startsAtBoot,
-    'nothing starts the daemon': () => words.noKeeper,
+    'the daemon starts at login': () => applied.startsAtLogin,
+    'the daemon starts at boot': () => startsAtBoot,
+    'nothing starts the daemon': () => applied.noKeeper,
     'a job that something else declares': () => [
-      words.declaredElsewhere({ by: 'NixOS', path: '/etc/unit', restart: 'sudo x' }, undefined),
-      words.declaredElsewhere({ by: 'NixOS', path: '/etc/unit', restart: 'sudo x' }, '/other'),
+      declaredElsewhere({ by: 'NixOS', path: '/etc/unit', restart: 'sudo x' }, undefined),
+      declaredElsewhere({ by: 'NixOS', path: '/etc/unit', restart: 'sudo x' }, '/other'),
     ],
-    'a path that is kept': () => words.protectedPath('/nix/store/x-node'),
-    'a path that is not kept': () => words.unprotectedPath('/nix/store/x-node'),
+    'a path that is kept': () => protectedPath('/nix/store/x-node'),
+    'a path that is not kept': () => unprotectedPath('/nix/store/x-node'),
     'a file that Nix generates': () => {
       const path = join(tree, 'generated');
       symlinkSync('/nix/store/00000000000000000000000000000000-x/config', path);
-      return survey([wanted(path)]).byHand.flatMap(words.leftToPerson);
+      return survey([wanted(path)]).byHand.flatMap(leftToPerson);
     },
     'a file that is a link': () => {
       const path = join(tree, 'link');
       symlinkSync(file('target'), path);
-      return survey([wanted(path, { leavesLinks: true })]).byHand.flatMap(words.leftToPerson);
+      return survey([wanted(path, { leavesLinks: true })]).byHand.flatMap(leftToPerson);
     },
     'Time Machine': () => backups('exit 0', false),
     'Time Machine, which refuses': () => backups('echo "no" >&2; exit 1', false),
-    'the Nix that is here': () => words.thisNix('Nix 2.34'),
-    nothing: () => words.nothingToChange,
+    'the Nix that is here': () => thisNix('Nix 2.34'),
+    nothing: () => nothingToChange,
   },
   'What a change of settings does': {
     all: () =>
@@ -300,8 +312,8 @@ tells('setup', {
     },
     'files of root': () => purposes(root.rootNeeds(roots).files),
     'is printed': () => [
-      root.forAdministrator("Root's files were"),
-      root.forAdministrator('The job at boot was'),
+      forAdministrator("Root's files were"),
+      forAdministrator('The job at boot was'),
     ],
     'for a list that a configuration makes': () =>
       (['nix-darwin', 'determinate'] as const).map(
@@ -335,33 +347,19 @@ tells('setup', {
     ],
   },
   'What root runs': {
-    'for configure': () =>
-      root.rootScript(
-        root.rootNeeds({ ...rootRequestIn('/there'), rootHome: '/root', etcNix: '/etc/nix' }),
-      ),
+    'for configure': () => root.rootScript(root.rootNeeds({ ...rootRequestIn('/there'), paths })),
     'for configure, with a door that is a socket': () =>
-      root.rootScript(
-        root.rootNeeds({
-          ...rootRequestIn('/there'),
-          rootHome: '/root',
-          etcNix: '/etc/nix',
-          door: 'unix',
-        }),
-      ),
+      root.rootScript(root.rootNeeds({ ...rootRequestIn('/there'), paths, door: 'unix' })),
     'for configure, after an older release': () => {
-      const [rootHome, etcNix] = [join(tree, 'old/root'), join(tree, 'old/nix')];
+      const old = rootPaths({ rootHome: join(tree, 'old/root'), etcNix: join(tree, 'old/nix') });
       const { owner } = builder;
       const record = JSON.stringify({ version: 1, owner, receipts: [receipt('whole')] });
       file('old/nix/linuxkit-builder/installed.json', record);
-      return root.rootScript(root.rootNeeds({ ...roots, rootHome, etcNix }), { renewsKey: true });
+      return root.rootScript(root.rootNeeds({ ...roots, paths: old }), { renewsKey: true });
     },
     'for unconfigure': () =>
       removalScript({
-        removal: {
-          rootHome: '/root',
-          etcNix: '/etc/nix',
-          of: { uid: 1000, directory: '/builder' },
-        },
+        removal: { paths, of: { uid: 1000, directory: '/builder' } },
         known: {
           owner: builder.owner,
           receipts: [],
@@ -411,6 +409,6 @@ tells('setup', {
     'what it keeps': () => words.keptThese(["the guest's disk", 'the keys'], '/builder'),
     'nobody to confirm': () => words.needsYes('the keys, in /builder'),
     'no confirmation': () => words.nothingChanged,
-    nothing: () => words.nothingToUndo,
+    nothing: () => nothingToUndo,
   },
 });

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { withRoots } from '../../src/host/system-paths.ts';
 import { nixConflicts } from '../../src/nix/conflicts.ts';
 import { detectNix } from '../../src/nix/variant.ts';
 
@@ -22,11 +23,11 @@ const found = (
   platform: NodeJS.Platform = 'darwin',
 ) =>
   nixConflicts({
-    places: {
+    places: withRoots({
       home: join(tree, 'home'),
       rootHome: join(tree, 'root'),
       etcNix: join(tree, 'etc/nix'),
-    },
+    }),
     tree,
     variant: detectNix(tree, 'nix (Nix) 2.31.0', platform),
     system: 'aarch64-linux',

@@ -167,7 +167,7 @@ describe('the helper', () => {
   });
 
   test('is known again by the stanza', () => {
-    const places = { rootHome: '/root', etcNix: '/etc/nix' };
+    const door = { doorSocket: '/etc/nix/linuxkit-builder/door/socket' };
     const stanza = (proxy?: string) =>
       sshConfig({
         port: 1,
@@ -179,11 +179,11 @@ describe('the helper', () => {
       });
     const first = proxyCommand(
       helpersOf(process.platform, process.execPath)[0] ?? [],
-      '/etc/nix/linuxkit-builder/door/socket',
+      door.doorSocket,
     );
-    expect(knownProxy({ door: 'unix' }, places, stanza('/x/nc -U /s'))).toBe('/x/nc -U /s');
-    expect(knownProxy({ door: 'unix' }, places, stanza())).toBe(first);
-    expect(knownProxy({ door: 'tcp' }, places, stanza('/x/nc -U /s'))).toBeUndefined();
+    expect(knownProxy({ door: 'unix' }, door, stanza('/x/nc -U /s'))).toBe('/x/nc -U /s');
+    expect(knownProxy({ door: 'unix' }, door, stanza())).toBe(first);
+    expect(knownProxy({ door: 'tcp' }, door, stanza('/x/nc -U /s'))).toBeUndefined();
   });
 });
 

@@ -5,9 +5,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkConfig, type Config } from '../../src/config/config.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { foundReceipts, userNeeds, type Builder } from '../../src/setup/builder-files.ts';
-import { applyJournalled } from '../../src/setup/journal.ts';
+import { applyJournalled } from '../../src/setup/survey.ts';
+import { withRoots } from '../../src/host/system-paths.ts';
 import { blockLines } from '../../src/host/managed-block.ts';
-import { isTakenIn } from '../../src/nix/ssh/taken-in.ts';
+import { isTakenIn } from '../../src/nix/ssh/user-ssh.ts';
 
 const { signal } = new AbortController();
 let tree: string;
@@ -19,7 +20,11 @@ beforeEach(() => {
   const layout = layoutOf(join(tree, 'state'));
   builder = {
     layout,
-    places: { home: join(tree, 'home'), rootHome: join(tree, 'root'), etcNix: join(tree, 'nix') },
+    places: withRoots({
+      home: join(tree, 'home'),
+      rootHome: join(tree, 'root'),
+      etcNix: join(tree, 'nix'),
+    }),
     config: configOf({}),
     settingsText: '{}\n',
     hostPublicKey: 'ssh-ed25519 AAAA',

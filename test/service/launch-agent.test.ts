@@ -5,11 +5,12 @@ import { parse, parseBinary } from 'plist';
 import { describe, expect, test } from 'vitest';
 import {
   agentFiles,
+  agentPaths,
   daemonPath,
   label,
   launcherText,
 } from '../../src/service/launchd/launch-agent.ts';
-import { unitFile, unitText } from '../../src/service/systemd/systemd-unit.ts';
+import { unitFile, unitPath, unitText } from '../../src/service/systemd/systemd-unit.ts';
 import { run, succeeded } from '../../src/system/process/child.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
 import { needs } from '../needs.ts';
@@ -25,7 +26,7 @@ const values = {
   state: '/Users/Jörg & <Söhne>/state dir',
   path: '/opt/a&b/bin:/usr/bin',
 };
-const [launcher, plist] = agentFiles('/Users/Jörg & <Söhne>', values, templates);
+const [launcher, plist] = agentFiles(agentPaths('/Users/Jörg & <Söhne>'), values, templates);
 const textOf = (file: typeof plist) => (file?.content.kind === 'whole' ? file.content.text : '');
 
 async function withFile(text: string, work: (path: string) => Promise<void>): Promise<void> {
@@ -137,7 +138,7 @@ describe('the systemd unit', () => {
   test('is accepted by systemd', needs({ programs: ['systemd-analyze'] }), async () => {
     const directory = mkdtempSync(join(tmpdir(), 'Jörgs unit-'));
     try {
-      const file = unitFile(directory, {
+      const file = unitFile(unitPath(directory), {
         ...values,
         node: process.execPath,
         named: join(directory, 'node$'),

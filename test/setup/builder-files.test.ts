@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkConfig } from '../../src/config/config.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { rootRequest, userNeeds, type Builder } from '../../src/setup/builder-files.ts';
-import { applyJournalled } from '../../src/setup/journal.ts';
+import { applyJournalled } from '../../src/setup/survey.ts';
+import { withRoots } from '../../src/host/system-paths.ts';
 import { readReceipts } from '../../src/host/receipts.ts';
 import { ownFiles, rootFiles, rootValuesOf } from '../../src/setup/root/root-plan.ts';
 import { run } from '../../src/system/process/child.ts';
@@ -30,7 +31,11 @@ beforeEach(() => {
   const layout = layoutOf(join(tree, 'state'));
   builder = {
     layout,
-    places: { home: join(tree, 'home'), rootHome: join(tree, 'root'), etcNix: join(tree, 'nix') },
+    places: withRoots({
+      home: join(tree, 'home'),
+      rootHome: join(tree, 'root'),
+      etcNix: join(tree, 'nix'),
+    }),
     config: parsed.config,
     settingsText: '{}\n',
     hostPublicKey: 'ssh-ed25519 AAAA',
@@ -84,7 +89,7 @@ describe("the user's part", () => {
 
   test('says nothing twice where root is the user', () => {
     const { home } = builder.places;
-    builder = { ...builder, places: { ...builder.places, rootHome: home } };
+    builder = { ...builder, places: withRoots({ ...builder.places, rootHome: home }) };
     expect(userNeeds(builder).changes.map(({ wanted }) => wanted.path)).not.toContain(ssh);
   });
 });

@@ -2,8 +2,8 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { rootPaths } from '../../src/host/system-paths.ts';
-import { rootNeeds, settleRoot, type RootOptions } from '../../src/setup/root/root-files.ts';
+import { settleRoot, type RootOptions } from '../../src/setup/configure/root-part.ts';
+import { rootNeeds } from '../../src/setup/root/root-files.ts';
 import { parseRootValues, rootValuesOf, type RootRequest } from '../../src/setup/root/root-plan.ts';
 import { Failed } from '../../src/system/failure.ts';
 import { rootRequestIn } from './root-request.ts';
@@ -15,7 +15,7 @@ const said: string[] = [];
 beforeEach(() => {
   tree = mkdtempSync(join(tmpdir(), "root's files-"));
   request = rootRequestIn(tree);
-  mkdirSync(request.rootHome);
+  mkdirSync(join(tree, 'root'));
   said.length = 0;
 });
 afterEach(() => rmSync(tree, { recursive: true }));
@@ -42,7 +42,7 @@ const options = (over: Partial<RootOptions>): RootOptions => ({
 // exactly that; it contains no private key and reads none.
 describe("root's part", () => {
   test('is one script, given to sudo as an argument, and shown first with what it is for', async () => {
-    const paths = rootPaths(request);
+    const { paths } = request;
     // Nothing of it goes by a file or by the input, which sudo may record.
     const sudo = fakeSudo(
       '[ $# = 3 ] && [ -z "$(cat)" ] && [ "$1 $2" = "/bin/sh -c" ] && exec "$@"',
@@ -87,7 +87,7 @@ describe("root's part", () => {
     expect((failed as Failed).failure).toMatchObject({ kind: 'root-part-failed', exit: 77 });
     expect((failed as Failed).failure.message).toContain(why);
     expect((failed as Failed).failure.hint).toContain(helps);
-    expect(existsSync(request.etcNix)).toBe(false);
+    expect(existsSync(request.paths.nix)).toBe(false);
   });
 });
 

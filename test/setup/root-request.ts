@@ -1,10 +1,10 @@
 import { join } from 'node:path';
+import { rootPaths } from '../../src/host/system-paths.ts';
 import type { RootRequest } from '../../src/setup/root/root-plan.ts';
 
 /** What root is told of a builder in a tree that stands for /. */
 export const rootRequestIn = (tree: string): RootRequest => ({
-  rootHome: join(tree, 'root'),
-  etcNix: join(tree, 'etc/nix'),
+  paths: rootPaths({ rootHome: join(tree, 'root'), etcNix: join(tree, 'etc/nix') }),
   owner: { name: 'jörg', uid: 1000, directory: '/home/Jörg/state' },
   door: 'tcp',
   port: 24083,

@@ -19,7 +19,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readInstalled } from '../../src/host/installed.ts';
 import { withBlock } from '../../src/host/managed-block.ts';
-import { rootPaths } from '../../src/host/system-paths.ts';
+import type { RootPaths } from '../../src/host/system-paths.ts';
 import { needed, rootNeeds, rootScript } from '../../src/setup/root/root-files.ts';
 import { rootLines, type RootRequest } from '../../src/setup/root/root-plan.ts';
 import { removalScript } from '../../src/setup/root/root-removal.ts';
@@ -34,13 +34,13 @@ const asRoot = process.getuid?.() === 0;
 
 let tree: string;
 let request: RootRequest;
-let paths: ReturnType<typeof rootPaths>;
+let paths: RootPaths;
 
 beforeEach(() => {
   tree = mkdtempSync(join(tmpdir(), "root's Skript-"));
   request = rootRequestIn(join(tree, '/'));
-  paths = rootPaths(request);
-  mkdirSync(request.rootHome, { recursive: true });
+  ({ paths } = request);
+  mkdirSync(join(tree, 'root'), { recursive: true });
 });
 afterEach(() => rmSync(tree, { recursive: true }));
 
@@ -58,8 +58,7 @@ function perform(script: string, shell = '/bin/sh') {
 }
 const installing = () => rootScript(rootNeeds(request));
 const removing = () => {
-  const { rootHome, etcNix, owner } = request;
-  const removal = { rootHome, etcNix, of: owner };
+  const removal = { paths, of: request.owner };
   return removalScript({ removal, known: readInstalled(paths.installed) });
 };
 
@@ -96,7 +95,7 @@ describe.each(shells)('under %s', (shell) => {
     trees[name]?.();
     const before = snapshot(tree);
     const bytes = (path: string) => (existsSync(path) ? readFileSync(path, 'latin1') : '');
-    const expected = Object.entries(rootLines(request)).map(([file, line]) =>
+    const expected = Object.entries(rootLines(paths)).map(([file, line]) =>
       withLine(bytes(paths[file as 'ssh' | 'machines']), line),
     );
     expect(perform(installing(), shell)).toMatchObject({ status: 0, stderr: '' });
@@ -113,7 +112,7 @@ describe.each(shells)('under %s', (shell) => {
     for (const upgraded of [true, false])
       for (const lay of Object.values(trees)) {
         rmSync(tree, { recursive: true });
-        mkdirSync(request.rootHome, { recursive: true });
+        mkdirSync(join(tree, 'root'), { recursive: true });
         lay();
         const before = snapshot(tree);
         writeAsBefore();
@@ -176,7 +175,7 @@ function writeAsBefore(): void {
   const receipts: unknown[] = [];
   const record = (path: string, rest: object) =>
     receipts.push({ path, before: null, digest: '', replaced: [], at, ...rest });
-  for (const path of [join(tree, 'etc'), request.etcNix, paths.directory, dirname(paths.ssh)])
+  for (const path of [join(tree, 'etc'), paths.nix, paths.directory, dirname(paths.ssh)])
     if (!existsSync(path)) record(path, { put: 'directory' });
   const block = (path: string, line: string, where: 'first' | 'last', stray: RegExp) => {
     const now = existsSync(path) ? readFileSync(path, 'latin1') : undefined;
@@ -191,7 +190,7 @@ function writeAsBefore(): void {
     writeFileSync(path, withBlock(Buffer.from(kept, 'latin1'), [line], where), { mode });
   };
   mkdirSync(paths.directory, { recursive: true });
-  const { ssh } = rootLines(request);
+  const { ssh } = rootLines(paths);
   block(paths.ssh, ssh.line, 'first', /nix-linuxkit-ssh-config/);
   const line = 'ssh-ng://builder@nix-linuxkit x86_64-linux - 2 1 linuxkit-builder - c3No';
   block(paths.machines, line, 'last', /^(?!#).*nix-linuxkit/);
@@ -216,7 +215,7 @@ describe("root's script refuses, and changes nothing", () => {
   test('a directory of its own that is a link', () => {
     const elsewhere = join(tree, 'elsewhere');
     mkdirSync(elsewhere);
-    mkdirSync(request.etcNix, { recursive: true });
+    mkdirSync(paths.nix, { recursive: true });
     symlinkSync(elsewhere, paths.directory);
     refused(`${paths.directory} must be a directory that only root can write to`);
   });
@@ -244,13 +243,13 @@ describe("root's script refuses, and changes nothing", () => {
   });
 
   test('a folder that is read-only', needs('root', 'mounts'), () => {
-    mkdirSync(request.etcNix, { recursive: true });
+    mkdirSync(paths.nix, { recursive: true });
     const before = snapshot(tree);
     const mount = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec /bin/sh -c "$2"';
-    const argv = ['-m', 'sh', '-c', mount, 'sh', request.etcNix, installing()];
+    const argv = ['-m', 'sh', '-c', mount, 'sh', paths.nix, installing()];
     const { status, stderr } = spawnSync('unshare', argv, { encoding: 'utf8' });
     expect(status).toBe(77);
-    expect(stderr).toBe(`${request.etcNix} is not writable. Nothing was changed.\n`);
+    expect(stderr).toBe(`${paths.nix} is not writable. Nothing was changed.\n`);
     expect(snapshot(tree)).toEqual(before);
   });
 
@@ -271,8 +270,8 @@ test('a link in the place of a file is left, and what to do is told', () => {
   expect(ran).toMatchObject({ status: 0 });
   expect(ran.stderr).toContain(`${paths.ssh} is a link and was not changed.`);
   expect(readFileSync(theirs, 'utf8')).toBe('Host *\n');
-  expect(rootNeeds(request).byHand[0]?.text).toContain(rootLines(request).ssh.line);
-  put(theirs, `${rootLines(request).ssh.line}\nHost *\n`);
+  expect(rootNeeds(request).byHand[0]?.text).toContain(rootLines(paths).ssh.line);
+  put(theirs, `${rootLines(paths).ssh.line}\nHost *\n`);
   expect(perform(installing()).stderr).toBe('');
   expect(rootNeeds(request).byHand).toEqual([]);
   expect(perform(removing()).stdout).toContain('it is a link. Remove this line from it');

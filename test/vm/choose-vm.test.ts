@@ -7,9 +7,9 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { nativeSystem } from '../../src/domain/guest-system.ts';
 import { Exit, failureOf, type Failure } from '../../src/system/failure.ts';
 import { readVerdicts, type Verdict } from '../../src/domain/verdicts.ts';
-import { gainLines } from '../../src/setup/configure/gain.ts';
+import { describeGain } from '../../src/setup/configure/configure.ts';
 import { checkConfig } from '../../src/config/config.ts';
-import { chooseVm, driverFor, factsOf } from '../../src/vm/choose-vm.ts';
+import { betterThanKept, chooseVm, driverFor, factsOf } from '../../src/vm/choose-vm.ts';
 import { keepChoice, vmLesson } from '../../src/vm/vm-lesson.ts';
 import { failureOfStage } from '../../src/guest/console/boot.ts';
 import { unreadable } from '../../src/supervisor/disk/disk.ts';
@@ -333,7 +333,8 @@ test('what would be gained is said of a builder that keeps its program, and only
     const parsed = checkConfig(json, { ...host, ...room });
     if (!parsed.ok) throw new Error('no config');
     const { config } = parsed;
-    return gainLines({ config, layout, path: join(dir, 'bin'), host: apple }).join();
+    const better = betterThanKept({ config, layout, path: join(dir, 'bin'), host: apple });
+    return better === undefined ? '' : describeGain(better);
   };
   install('qemu-system-aarch64', 'vfkit', 'gvproxy');
   // A new one has all of them before it.

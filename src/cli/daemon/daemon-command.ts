@@ -3,7 +3,7 @@ import type { Layout } from '../../config/layout.ts';
 import { networkNames, vmNames } from '../../domain/vm-programs.ts';
 import { standbyWords, statusOutOfDate, triedAgain } from './daemon-words.ts';
 import { label } from '../../service/launchd/launch-agent.ts';
-import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
+import { systemPathsOf } from '../../host/system-paths.ts';
 import { rootKeyReader } from '../../host/root/root-key.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { identify } from '../../system/process/process.ts';
@@ -69,8 +69,8 @@ async function runDaemon(layout: Layout, managed: boolean, context: CliContext):
       clock: context.clock,
       release: context.version,
       managed,
-      rootsKey: rootKeyReader(places),
-      doorSocket: rootPaths(places).doorSocket,
+      rootsKey: rootKeyReader(places.roots),
+      doorSocket: places.roots.doorSocket,
       onStopSignal: (listener) => context.onStopSignal(listener),
       signal: context.signal,
       onStatus,

@@ -13,7 +13,7 @@ import {
 import { leadsToUs, parseMachines, withIncluded } from '../../nix/machines.ts';
 import { parseConfig, parseDerivation } from '../../nix/answers.ts';
 import { externalSystems, settingOf } from '../../nix/conf.ts';
-import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
+import { systemPathsOf } from '../../host/system-paths.ts';
 import { alias } from '../../nix/ssh/stanza.ts';
 import { machinesWarnings } from '../../nix/warnings.ts';
 import { findStatus } from '../../client/found.ts';
@@ -45,7 +45,7 @@ export async function explain(
     );
   const drv = await derivationOf(installable, nix);
   const config = await configOf(nix);
-  const { machines, nixConf } = rootPaths(systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']));
+  const { machines, nixConf } = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']).roots;
   const others = new OthersFiles();
   const list = others.read(machines) ?? '';
   const external = settingOf('external-builders', nixConf, others.read)?.value ?? '';

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { defaultStateDirectory, layoutOf, type Layout } from '../../config/layout.ts';
-import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
+import { systemPathsOf } from '../../host/system-paths.ts';
 import {
   directoryOption,
   layoutFor,
@@ -62,7 +62,7 @@ async function listed(layout: Layout, context: CliContext, known: boolean): Prom
     const { config } = readSettings(layout);
     if (config === undefined) return { ...base, phase };
     const { system, cpus, memoryMiB, diskGiB, port } = config;
-    const socket = rootPaths(systemPathsOf(context.env['LINUXKIT_BUILDER_TREE'])).doorSocket;
+    const socket = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']).roots.doorSocket;
     const door = config.door === 'tcp' ? { port } : { socket };
     return { ...base, phase, system, cpus, memoryMiB, diskGiB, ...door };
   } catch {

@@ -1,8 +1,8 @@
 /** Whether the Nix of this machine can be used by whoever asks. */
 import { accessSync, constants, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { shellWord } from '../../host/root/root-shell.ts';
-import { hasKeeper } from '../../service/service-kind.ts';
+import { shellWord } from '../../system/shell.ts';
+import { hasKeeper } from '../../service/keeper.ts';
 import { nameOf } from '../../system/host/name-of.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { thisUser } from '../../system/host/user.ts';

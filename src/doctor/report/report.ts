@@ -5,8 +5,8 @@ import { resolve } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import { settingNames } from '../../config/settings.ts';
 import { bootTable } from '../../supervisor/status/boot-picture.ts';
-import { describeNix } from '../../nix/variant.ts';
-import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
+import { describeNix, findNix } from '../../nix/variant.ts';
+import { systemPathsOf } from '../../host/system-paths.ts';
 import { findStatus } from '../../client/found.ts';
 import { run } from '../../system/process/child.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
@@ -23,7 +23,6 @@ import { qemuProgram } from '../../vm/qemu/qemu-argv.ts';
 import { nativeSystem } from '../../domain/guest-system.ts';
 import { bootsOf } from '../../command/boot-logs.ts';
 import type { CliContext } from '../../command/context.ts';
-import { findNix } from '../../nix/this-nix.ts';
 import { scrubbed, type Known } from './report-scrub.ts';
 
 interface ReportInput {
@@ -190,7 +189,7 @@ function knownOf({ layout, context: { env, home } }: ReportInput): Known {
     places: systemPathsOf(env['LINUXKIT_BUILDER_TREE']),
     others: new OthersFiles(),
   };
-  const { nixConf, machines, ssh } = rootPaths(places);
+  const { nixConf, machines, ssh } = places.roots;
   const config = env['XDG_CONFIG_HOME'] ?? `${places.home}/.config`;
   const files = [
     nixConf,

@@ -1,5 +1,4 @@
 /** Why ssh does not reach the guest, where somebody else's configuration of ssh is the reason. */
-import { rootPaths } from '../../host/system-paths.ts';
 import { alias } from '../../nix/ssh/stanza.ts';
 import { strayOptions, type StrayOption } from '../../nix/ssh/effective.ts';
 import { whereSet } from '../../nix/ssh/where-set.ts';
@@ -32,7 +31,7 @@ export async function configFault(
   { who, ssh, file }: Asker,
 ): Promise<ConfigFault | undefined> {
   const { layout, places, context } = facts;
-  const ours = who === 'root' ? rootPaths(places).sshConfig : layout.sshConfig;
+  const ours = who === 'root' ? places.roots.sshConfig : layout.sshConfig;
   const [program = 'ssh', ...before] = ssh;
   const list = (...argv: readonly string[]) =>
     run(program, [...before, '-G', ...argv, alias], {
@@ -78,7 +77,7 @@ export async function leftFault(
   facts: DoctorFacts,
   who: Asker['who'],
 ): Promise<string | undefined> {
-  const ours = who === 'root' ? rootPaths(facts.places).sshConfig : facts.layout.sshConfig;
+  const ours = who === 'root' ? facts.places.roots.sshConfig : facts.layout.sshConfig;
   const text = new OthersFiles().read(ours) ?? '';
   const { said, left } = await takenBackOf(facts, who);
   const unsaid = said.filter(({ name }) => !text.includes(`${name} `));

@@ -5,8 +5,7 @@ import { readIdentity } from '../../guest/identity/identity.ts';
 import { sshHint } from '../../guest/login/ssh-words.ts';
 import type { Verdict } from '../check-runner.ts';
 import { daemonVariable } from '../../nix/daemon-environment.ts';
-import { rootPaths } from '../../host/system-paths.ts';
-import { shellWord } from '../../host/root/root-shell.ts';
+import { shellWord } from '../../system/shell.ts';
 import { alias, guestUser, knownHostsLine } from '../../nix/ssh/stanza.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
@@ -68,7 +67,7 @@ function nixSsh(facts: DoctorFacts, who: 'user' | 'root', known: string): NixSsh
   const options = sshOptionsOfNix(facts, who);
   const words = options?.words ?? [];
   // The same key lies there for good, so that the command can be tried by hand.
-  const kept = who === 'root' ? rootPaths(places).knownHosts : layout.knownHosts;
+  const kept = who === 'root' ? places.roots.knownHosts : layout.knownHosts;
   // ssh splits the value at spaces.
   const shownKnown = kept.includes(' ') ? `"${kept}"` : kept;
   const byHand = [ssh, ...sshArgv(facts, who, { known: shownKnown, more: words })];
@@ -154,9 +153,7 @@ const configurationOf = (
   { tree, places }: Pick<DoctorFacts, 'tree' | 'places'>,
   who: 'user' | 'root',
 ): readonly string[] =>
-  tree === ''
-    ? []
-    : ['-F', who === 'root' ? rootPaths(places).ssh : join(places.home, '.ssh/config')];
+  tree === '' ? [] : ['-F', who === 'root' ? places.roots.ssh : join(places.home, '.ssh/config')];
 
 /** ssh runs what leads to a door that is a socket by `$SHELL -c`: undefined where that shell runs what it is told, or nothing needs it. */
 async function shellFault(

@@ -2,26 +2,19 @@
  * What root's two scripts have in common: text for /bin/sh (POSIX: dash, busybox's, macOS's bash 3.2), which a person reads before
  * it is run. It believes nothing: root writes where nobody else can, through no link, and each file whole.
  */
-import { rootPaths, type SystemPaths } from '../system-paths.ts';
+import type { RootPaths } from '../system-paths.ts';
+import { shellWord } from '../../system/shell.ts';
 import type { Cut } from './root-lines.ts';
 
-/** A word as a shell takes it. */
-export const shellWord = (word: string): string =>
-  /^[\w./:=@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-
-/** The same of text whose characters are bytes; a carriage return, which a terminal would act on, is $cr. */
+/** Text as a word of a shell, whose characters are bytes; a carriage return, which a terminal would act on, is $cr. */
 export const bytesWord = (bytes: string): string =>
   shellWord(Buffer.from(bytes, 'latin1').toString('utf8')).replaceAll('\r', `'"$cr"'`);
 
-/** Where root's files are; below a tree in tests. */
-export type RootDirectories = Pick<SystemPaths, 'rootHome' | 'etcNix'>;
-
 /** Names, and a PATH that is root's own: sudo may leave the user's. Then a look, before anything is written. */
 export function opening(
-  places: RootDirectories,
+  { nix, machines, ssh, directory, installed }: RootPaths,
   { uid, did }: { readonly uid: number | undefined; readonly did: string },
 ): string {
-  const { machines, ssh, directory, installed } = rootPaths(places);
   const whose = `
 [ ! -e "$ours/installed.json" ] || grep -q '^    "uid": ${uid ?? 0},$' "$ours/installed.json" ||
     refuse ${shellWord(`${installed} says that the builder of this machine belongs to another user`)}`;
@@ -29,7 +22,7 @@ export function opening(
 umask 022
 LC_ALL=C PATH=/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin
 export LC_ALL PATH
-nix=${shellWord(places.etcNix)}
+nix=${shellWord(nix)}
 ours=${shellWord(directory)}
 machines=${shellWord(machines)}
 ssh=${shellWord(ssh)}

@@ -11,8 +11,8 @@ import { Exit, Failed } from '../../system/failure.ts';
 import { isLoose, pathsTo } from '../../system/files/loose.ts';
 import { plainFolder } from '../../system/files/temporary.ts';
 import type { Config } from '../../config/config.ts';
-import { rootPaths } from '../../host/system-paths.ts';
-import { shellWord } from '../../host/root/root-shell.ts';
+import type { RootPaths } from '../../host/system-paths.ts';
+import { shellWord } from '../../system/shell.ts';
 import { proxyOf } from './stanza.ts';
 
 /** A program with its words; the socket's path comes behind them. */
@@ -58,27 +58,27 @@ export const proxyCommand = (helper: Helper, socket: string): string =>
   [...helper, socket].map(shellWord).join(' ').replaceAll('%', '%%');
 
 type Asked = Pick<Config, 'door'>;
-type RootPlaces = Parameters<typeof rootPaths>[0];
+type Socket = Pick<RootPaths, 'doorSocket'>;
 
 /** How ssh reaches the door, found by trial; undefined where it is a port. */
 export async function doorProxy(
   { door }: Asked,
-  places: RootPlaces,
+  { doorSocket }: Socket,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (door === 'tcp') return undefined;
-  return proxyCommand(await findHelper({ signal }), rootPaths(places).doorSocket);
+  return proxyCommand(await findHelper({ signal }), doorSocket);
 }
 
 /** The same as `configure` found it, by the user's stanza; before that what it tries first. */
 export function knownProxy(
   { door }: Asked,
-  places: RootPlaces,
+  { doorSocket }: Socket,
   stanza: string,
 ): string | undefined {
   if (door === 'tcp') return undefined;
   const [first = []] = helpersHere();
-  return proxyOf(stanza) ?? proxyCommand(first, rootPaths(places).doorSocket);
+  return proxyOf(stanza) ?? proxyCommand(first, doorSocket);
 }
 
 interface HelperOptions {

@@ -2,48 +2,17 @@
 import { join } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import { daemonVariable } from '../daemon-environment.ts';
-import { rootPaths, type SystemPaths } from '../../host/system-paths.ts';
+import type { SystemPaths } from '../../host/system-paths.ts';
 import { loopbackOf, newerOptions, saidIn } from './newer.ts';
 import { takenBack, type TakenBack } from './taken-back.ts';
-import { isTakenIn } from './taken-in.ts';
+import { alias } from './stanza.ts';
+import { saysAllOf } from './effective.ts';
+import { run, succeeded } from '../../system/process/child.ts';
 import { isLoose, pathsTo } from '../../system/files/loose.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { namesOnPath } from '../../system/process/find-program.ts';
 import type { CliContext } from '../../command/context.ts';
 import { rootProgram } from '../../system/process/become-root.ts';
-
-/** Whether it takes in ours; undefined where that is root's, too. In a tree the file that ssh would find by itself is named. */
-const userTakesIn = ({
-  layout,
-  places,
-  tree,
-  context,
-}: {
-  readonly layout: Layout;
-  readonly places: SystemPaths;
-  readonly tree: string;
-  readonly context: Pick<CliContext, 'signal'>;
-}): Promise<boolean | undefined> =>
-  // Root's takes in root's file, and not the daemon's.
-  places.home === places.rootHome
-    ? Promise.resolve(undefined)
-    : isTakenIn({
-        ours: layout.sshConfig,
-        file: tree === '' ? undefined : join(places.home, '.ssh/config'),
-        signal: context.signal,
-      });
-
-/** The same of root's, as far as we may read it. */
-const rootTakesIn = ({
-  places,
-  context,
-}: {
-  readonly places: SystemPaths;
-  readonly context: Pick<CliContext, 'signal'>;
-}): Promise<boolean | undefined> => {
-  const { sshConfig, ssh } = rootPaths(places);
-  return isTakenIn({ ours: sshConfig, file: ssh, signal: context.signal });
-};
 
 interface World {
   readonly places: SystemPaths;
@@ -62,18 +31,57 @@ export interface SshFound {
   readonly left: TakenBack['left'];
 }
 
-/** What configure goes by of the user's ssh. */
-export const userSsh = async (world: World & { readonly layout: Layout }): Promise<SshFound> =>
-  foundIn(await userTakesIn(world), await userTakenBack(world));
+/** What configure goes by of the user's ssh. In a tree the file that ssh would find by itself is named. */
+export async function userSsh(world: World & { readonly layout: Layout }): Promise<SshFound> {
+  const { layout, places, tree, context } = world;
+  const file = tree === '' ? undefined : join(places.home, '.ssh/config');
+  // Where it is root's, too, it takes in root's file, and not the daemon's.
+  const takenIn =
+    places.home === places.rootHome
+      ? undefined
+      : await isTakenIn({ ours: layout.sshConfig, file, signal: context.signal });
+  return foundIn(takenIn, await userTakenBack(world));
+}
 
-/** And of root's. */
-export const rootSsh = async (world: World & { readonly sudo: boolean }): Promise<SshFound> =>
-  foundIn(await rootTakesIn(world), await rootTakenBack(world));
+/** And of root's, as far as we may read it. */
+export async function rootSsh(world: World & { readonly sudo: boolean }): Promise<SshFound> {
+  const { sshConfig: ours, ssh: file } = world.places.roots;
+  const takenIn = await isTakenIn({ ours, file, signal: world.context.signal });
+  return foundIn(takenIn, await rootTakenBack(world));
+}
 
 const foundIn = (takenIn: boolean | undefined, { said, left }: TakenBack): SshFound => ({
   known: { takenIn, takenBack: said },
   left,
 });
+
+interface TakenInOptions {
+  /** The file of ours that it is to take in, as it is now. */
+  readonly ours: string;
+  /** The configuration; undefined for the one that ssh finds by itself. */
+  readonly file: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Whether somebody's configuration of ssh takes in ours, by the word of ssh itself: where a line stands, and how it is written, is theirs.
+ * Undefined where ssh does not say: there is none, ours is not there yet, or it stumbles over a line.
+ */
+export async function isTakenIn({
+  ours,
+  file,
+  signal,
+}: TakenInOptions): Promise<boolean | undefined> {
+  const list = async (argv: readonly string[]) => {
+    const ran = await run('ssh', ['-G', ...argv, alias], { timeoutMs: 10_000, signal });
+    return succeeded(ran) ? ran.stdout : undefined;
+  };
+  const text = new OthersFiles().read(ours);
+  const alone = text === undefined ? undefined : await list(['-F', ours]);
+  const all = alone === undefined ? undefined : await list(file === undefined ? [] : ['-F', file]);
+  if (text === undefined || alone === undefined || all === undefined) return undefined;
+  return saysAllOf({ text, alone, all });
+}
 
 /** What the user's stanza takes back of others' options. */
 export const userTakenBack = ({ places, tree, context }: World): Promise<TakenBack> =>
@@ -90,7 +98,7 @@ export const userTakenBack = ({ places, tree, context }: World): Promise<TakenBa
  */
 export async function rootTakenBack(world: World & { readonly sudo: boolean }): Promise<TakenBack> {
   const { places, tree, context, sudo } = world;
-  const { ssh: file, sshConfig } = rootPaths(places);
+  const { ssh: file, sshConfig } = places.roots;
   const own = ['-F', file];
   const programs = sshAtHand(tree, context.env);
   const asked = { programs, signal: context.signal };

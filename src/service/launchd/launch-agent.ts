@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { instance } from '../../config/instance.ts';
 import type { WantedFile } from '../../host/file-change.ts';
+import { quotedWord } from '../../system/shell.ts';
 
 /** launchd's name for our job. */
 export const label = instance.jobLabel;
@@ -35,8 +36,11 @@ export const agentPaths = (home: string) => ({
 });
 
 /** The files of the LaunchAgent; copies and no links, since /nix may not be there when launchd reads them. */
-export function agentFiles(home: string, values: JobValues, templates: Templates): WantedFile[] {
-  const { plist, launcher, log } = agentPaths(home);
+export function agentFiles(
+  { plist, launcher, log }: ReturnType<typeof agentPaths>,
+  values: JobValues,
+  templates: Templates,
+): WantedFile[] {
   const whole = (text: string, mark: string) => ({
     kind: 'whole' as const,
     text,
@@ -93,7 +97,8 @@ export const launcherText = (
   }: Omit<JobValues, 'path'> & { readonly log: string },
 ): string =>
   fill(
-    template,
+    // It stands inside of quotes.
+    template.replaceAll('@LABEL@', label),
     {
       NAMED: named,
       NODE: node,
@@ -103,7 +108,7 @@ export const launcherText = (
       LOG: log,
       DOMAIN: starts === 'boot' ? 'system' : '',
     },
-    shellText,
+    quotedWord,
   );
 
 /** The PATH of a daemon that has no shell: the directories of these programs, and the system's. */
@@ -126,6 +131,3 @@ function fill(
 /** As text between tags. */
 export const xmlText = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-
-/** A word of the launcher. */
-export const shellText = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -4,7 +4,7 @@ import type { DeclaredJob } from '../declared-job.ts';
 import { label } from './launch-agent.ts';
 import type { Reply } from './launchctl.ts';
 import { systemDomain, type Trouble } from './launchd.ts';
-import { shellWord } from '../../host/root/root-shell.ts';
+import { shellWord } from '../../system/shell.ts';
 
 /** What launchd looks at before it takes a file (launchctl.c, path_goodness_check). */
 export interface PlistFacts {

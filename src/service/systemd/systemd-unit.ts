@@ -9,9 +9,9 @@ export const { unitName } = instance;
 /** Where it is; `configHome` is XDG_CONFIG_HOME or ~/.config. */
 export const unitPath = (configHome: string): string => join(configHome, 'systemd/user', unitName);
 
-/** `configHome`: ~/.config, or what XDG_CONFIG_HOME names. */
-export const unitFile = (configHome: string, values: JobValues): WantedFile => ({
-  path: unitPath(configHome),
+/** `path`: as {@link unitPath} has it. */
+export const unitFile = (path: string, values: JobValues): WantedFile => ({
+  path,
   purpose: 'systemd starts the daemon when you log in, and restarts it after a crash',
   content: {
     kind: 'whole',

@@ -9,16 +9,15 @@ import { Failed } from '../../system/failure.ts';
 import { withOperationLock } from '../../system/lock/lock.ts';
 import { keepOutOfBackups } from '../backups.ts';
 import { applyDirectoryChange, type DirectoryChange } from '../directories.ts';
-import { applyJournalled } from '../journal.ts';
 import { finishTakeOver, setAside, type LegacyState } from '../legacy.ts';
 import { userSsh } from '../../nix/ssh/user-ssh.ts';
+import { applyJournalled } from '../survey.ts';
 import type { ConfigureFacts, Run } from './configure-facts.ts';
 import { planOf, type ConfigurePlan } from './configure-plan.ts';
-import { createdKeys, movedLegacy, noKeeper, startsAtLogin } from '../setup-words.ts';
 import { keepPrograms } from './gc-roots.ts';
 import { dropService, settleBootJob } from './login-job.ts';
 import { rootPart, sayByHand, sayUnchanged } from './root-part.ts';
-import { hasKeeper } from '../../service/service-kind.ts';
+import { hasKeeper } from '../../service/keeper.ts';
 
 /** What was done: what was planned, as it stood when nobody else was at work there. */
 export async function applyPlan(
@@ -81,6 +80,13 @@ function sayStart({ context, say }: Run): void {
   if (hasKeeper(context.env)) say(startsAtLogin);
   else context.err(noKeeper);
 }
+
+export const movedLegacy = (folder: string): string => `Moved linuxkit-nix's files to ${folder}`;
+export const createdKeys = (folder: string): string => `Created keys in ${folder}`;
+export const startsAtLogin =
+  'The daemon starts at your next login. To start it now: linuxkit-builder start';
+export const noKeeper =
+  'Warning: this system does not run systemd, so nothing starts the daemon at your next login. Have your own init system run linuxkit-builder daemon, or start it yourself: linuxkit-builder start';
 
 /** Planned again, since what was there may have changed before we were alone; and with the keys, which are made now. */
 async function planAlone(run: Run, before: ConfigureFacts): Promise<ConfigurePlan> {

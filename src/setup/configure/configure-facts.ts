@@ -2,15 +2,13 @@
 import type { Config } from '../../config/config.ts';
 import { layoutOf, type Layout } from '../../config/layout.ts';
 import type { CliContext } from '../../command/context.ts';
-import { readInstalled, refuseSecondUser } from '../../host/installed.ts';
+import { ownerHere, readInstalled, refuseSecondUser } from '../../host/installed.ts';
 import { refuseSecondDirectory } from '../../host/other-builder.ts';
-import { systemPathsOf, rootPaths, type SystemPaths } from '../../host/system-paths.ts';
+import { systemPathsOf, type SystemPaths } from '../../host/system-paths.ts';
 import { doorProxy } from '../../nix/ssh/door-helper.ts';
 import { rootSsh, userSsh, type SshFound } from '../../nix/ssh/user-ssh.ts';
-import { findNix } from '../../nix/this-nix.ts';
-import type { NixVariant } from '../../nix/variant.ts';
+import { findNix, type NixVariant } from '../../nix/variant.ts';
 import { guestHasKvm, guestRunsI686 } from '../guest-can.ts';
-import { ownerOf } from '../root/report-drift.ts';
 import { check, type GuestCan } from './check-request.ts';
 import type { ConfigureFlags } from './request.ts';
 
@@ -38,8 +36,9 @@ export interface ConfigureFacts {
 export async function configureFacts(run: Run): Promise<ConfigureFacts> {
   const { flags, context, places } = run;
   const guest = await guestCan(flags, context);
-  refuseSecondUser(readInstalled(rootPaths(places).installed), ownerOf(flags.root).uid);
-  refuseSecondDirectory(places, flags.root);
+  const known = readInstalled(places.roots.installed);
+  refuseSecondUser(known, ownerHere(flags.root).uid);
+  refuseSecondDirectory(known, places, flags.root);
   let proxy: Promise<string | undefined> | undefined;
   return {
     guest,
@@ -47,7 +46,9 @@ export async function configureFacts(run: Run): Promise<ConfigureFacts> {
     userSsh: await userSsh(run),
     rootSsh: await rootSsh({ ...run, sudo: !flags.skipRoot && !flags.dryRun }),
     proxy: async (config) =>
-      config.door === 'tcp' ? undefined : (proxy ??= doorProxy(config, places, context.signal)),
+      config.door === 'tcp'
+        ? undefined
+        : (proxy ??= doorProxy(config, places.roots, context.signal)),
   };
 }
 

@@ -1,10 +1,11 @@
 /** All that a run of configure would do, as one value: it is shown by a dry run, and carried out by any other. Nothing is changed yet. */
 import type { Config } from '../../config/config.ts';
 import { presentKeys } from '../../guest/identity/identity.ts';
-import { finalTarget } from '../../host/file-change.ts';
+import { finalTarget } from '../../system/files/final-target.ts';
+import { ownerHere } from '../../host/installed.ts';
 import { readReceipts, type Receipt } from '../../host/receipts.ts';
 import { machinesKeeper } from '../../nix/variant.ts';
-import { serviceFiles, serviceLogs } from '../../service/job-files.ts';
+import { wantedJob } from '../../service/wanted-job.ts';
 import { Failed } from '../../system/failure.ts';
 import { findProgram } from '../../system/process/find-program.ts';
 import { cannotWrite } from '../../system/files/files.ts';
@@ -12,7 +13,6 @@ import { writeError } from '../../system/files/barrier.ts';
 import { jobPlan, type JobPlan } from '../boot-job.ts';
 import { rootRequest, userNeeds, type Builder } from '../builder-files.ts';
 import { directoryChanges, type DirectoryChange } from '../directories.ts';
-import { ownerOf } from '../root/report-drift.ts';
 import { rootNeeds, type RootNeeds } from '../root/root-files.ts';
 import type { Survey } from '../survey.ts';
 import { check } from './check-request.ts';
@@ -51,8 +51,8 @@ export async function planOf(
 ): Promise<ConfigurePlan> {
   const { flags, layout, places, context } = run;
   const { config, text: settingsText } = check(flags, guest);
-  const owner = ownerOf(flags.root);
-  const service = serviceFiles(layout, config, context);
+  const owner = ownerHere(flags.root);
+  const { files: service, logs, system } = wantedJob(layout, config, context);
   const builder = {
     layout,
     places,
@@ -65,7 +65,6 @@ export async function planOf(
     proxy: await proxy(config),
     ...userSsh.known,
   };
-  const logs = serviceLogs(service, context);
   const wanted = [...service.map(({ path }) => path), ...logs];
   const plan = {
     config,
@@ -76,7 +75,7 @@ export async function planOf(
     user: userNeeds(builder),
     dropped: droppedBy(wanted, readReceipts(layout.receipts), context),
     root: rootNeeds({ ...rootRequest(builder), ...rootSsh.known }),
-    job: jobPlan(config, { layout, context, owner }),
+    job: jobPlan(system, { layout, context, owner }),
   };
   refuseUndoable(plan, run);
   return plan;

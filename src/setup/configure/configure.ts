@@ -12,14 +12,13 @@ import { warningsOf } from '../../nix/warnings.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { hostFacts } from '../../system/host/host.ts';
 import { loopbackFault } from '../../system/host/loopback.ts';
+import { betterThanKept } from '../../vm/choose-vm.ts';
+import { withLegacy } from '../legacy.ts';
 import { configureFacts, runOf, type ConfigureFacts, type Run } from './configure-facts.ts';
 import { planOf } from './configure-plan.ts';
-import { nothingToChange, thisNix } from '../setup-words.ts';
 import { adviseRestart } from './effects.ts';
-import { gainLines } from './gain.ts';
 import type { ConfigureFlags } from './request.ts';
 import { sizeWarnings, describeSizes } from './size-warnings.ts';
-import { withLegacy } from './take-over.ts';
 
 /** Checks all of it, then changes what differs and says what that was. */
 export async function runConfigure(given: ConfigureFlags, context: CliContext): Promise<void> {
@@ -40,7 +39,8 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
   }
   for (const warning of [...warningsFor(config, run, facts), ...(await loopbackWarnings(config))])
     context.err(`Warning: ${warning}`);
-  gainLines({ config, layout: run.layout, path: context.env['PATH'] }).forEach(run.say);
+  const better = betterThanKept({ config, layout: run.layout, path: context.env['PATH'] });
+  if (better !== undefined) run.say(describeGain(better));
   if (run.said() > 0 && facts.nix !== undefined) run.say(thisNix(describeNix(facts.nix)));
   if (run.said() === 0) run.say(nothingToChange);
 }
@@ -77,3 +77,15 @@ function warningsFor(
     ...new Set(ofSsh),
   ];
 }
+
+export const nothingToChange = 'Nothing to change.';
+export const thisNix = (nix: string): string => `This machine has ${nix}.`;
+
+/** What a builder that keeps its program would gain from a better one that is here now; nothing is changed by that. */
+export const describeGain = ({
+  kept,
+  better,
+  name,
+  why,
+}: NonNullable<ReturnType<typeof betterThanKept>>): string =>
+  `The guest keeps using ${kept}. ${better} is installed too, and ${why}. To switch: linuxkit-builder configure --vm ${name}. To let each start choose: linuxkit-builder verdicts --clear`;

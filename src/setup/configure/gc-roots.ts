@@ -1,11 +1,11 @@
 /** Keeps what starts the daemon at login from Nix's garbage collector, where it is in the Nix store. */
-import { readlinkSync, realpathSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import { run, succeeded } from '../../system/process/child.ts';
+import { linkOf, realOrItself } from '../../system/files/final-target.ts';
 import { makeDirectory, namesIfThere } from '../../system/files/files.ts';
 import { tryProgram } from '../../system/process/find-program.ts';
-import { protectedPath, unprotectedPath } from '../setup-words.ts';
 import type { CliContext } from '../../command/context.ts';
 
 /**
@@ -19,7 +19,7 @@ export async function keepPrograms(
 ): Promise<void> {
   const { env, assets, signal } = context;
   const named = programs === undefined ? [] : [process.execPath, assets, ...programs];
-  const paths = storePathsOf(named.map(real));
+  const paths = storePathsOf(named.map(realOrItself));
   const known = namesIfThere(gcRoots);
   for (const name of known)
     if (!paths.some((path) => rootName(path) === name)) rmSync(join(gcRoots, name));
@@ -35,25 +35,14 @@ export async function keepPrograms(
   }
 }
 
+export const protectedPath = (path: string): string =>
+  `Protected from Nix's garbage collector: ${path}`;
+export const unprotectedPath = (path: string): string =>
+  `Warning: Nix's garbage collector may delete ${path}, which starts the daemon: cannot create a garbage-collector root for it.`;
+
 /** The paths in the store that these lie in, each once. */
 export const storePathsOf = (paths: readonly string[]): string[] => [
   ...new Set(paths.flatMap((path) => /^\/nix\/store\/[0-9a-z]{32}-[^/]+/.exec(path)?.[0] ?? [])),
 ];
 
 const rootName = (path: string): string => path.slice('/nix/store/'.length);
-
-function real(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
-}
-
-function linkOf(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined;
-  }
-}

@@ -3,14 +3,12 @@ import type { Layout } from '../../config/layout.ts';
 import type { CliContext } from '../../command/context.ts';
 import { orLetIn, usualWait, waitForBuilds } from '../../client/wait-for-builds.ts';
 import { readReceipts, writeReceipts, type Receipt } from '../../host/receipts.ts';
-import { servicePaths } from '../../service/job-files.ts';
-import { declaredJob } from '../../service/present-jobs.ts';
+import { declaredJob, servicePaths } from '../../service/job-files.ts';
 import { userServiceFor } from '../../service/service.ts';
 import { restartCommand } from '../../service/declared-job.ts';
 import { settleJob, type JobPlan } from '../boot-job.ts';
-import { applyUndo, describeUndo, undoStepsOf } from '../unconfigure/undo.ts';
+import { applyUndo, describeUndo, undoStepsOf } from '../../host/undo.ts';
 import type { Run } from './configure-facts.ts';
-import { declaredElsewhere, startsAtBoot } from '../setup-words.ts';
 
 /** The receipts of what an earlier configure told the keeper, where that is not wanted any more. */
 export function droppedBy(
@@ -71,3 +69,12 @@ function sayDeclared({ layout, context, say }: Run): void {
   const restart = restartCommand(declared, process.getuid?.() ?? 0);
   say(declaredElsewhere({ by, path, restart }, directory === layout.root ? undefined : directory));
 }
+
+export const startsAtBoot = 'The daemon starts at boot. To start it now: linuxkit-builder start';
+
+/** `its`: of which builder, where that is not ours. */
+export const declaredElsewhere = (
+  { by, path, restart }: { by: string; path: string; restart: string },
+  its: string | undefined,
+): string =>
+  `The daemon's job${its === undefined ? '' : ` (for the builder in ${its})`} is declared by ${by}, so ${path} was not changed. To restart it: ${restart}`;

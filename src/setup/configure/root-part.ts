@@ -1,46 +1,59 @@
 /** Root's part of `configure`, and what is said of files that are not ours to change. */
 import { rmSync } from 'node:fs';
-import {
-  forAdministrator,
-  needed,
-  rootScript,
-  settleRoot,
-  type RootNeeds,
-} from '../root/root-files.ts';
+import { needed, rootScript, type RootNeeds } from '../root/root-files.ts';
 import { rootValuesOf } from '../root/root-plan.ts';
+import { printScript, runScript, runsFor, withoutSudo, type ScriptRun } from '../root/run-script.ts';
 import { tellGuest } from '../../client/tell-guest.ts';
-import type { ByHand, Survey } from '../survey.ts';
+import { leftToPerson, type ByHand, type Survey } from '../survey.ts';
 import type { Run } from './configure-facts.ts';
-import { leftToPerson } from '../setup-words.ts';
-import { rootProgram } from '../../system/process/become-root.ts';
 
 /** Writes root's files as root, or prints what an administrator runs. */
 export async function rootPart(run: Run, needs: RootNeeds): Promise<void> {
   const { layout, context, flags, say } = run;
   // The release before left a private key in it.
   rmSync(layout.rootRequest, { force: true });
-  if (flags.skipRoot) printScript(run, needs);
+  if (flags.skipRoot) printPart(run, needs);
   else {
-    const { signal } = context;
-    const err = (line: string) => context.err(line);
-    const isRoot = process.getuid?.() === 0;
-    const options = { needs, isRoot, sudo: rootProgram(), signal, err };
-    const wrote = await settleRoot({ ...options, renewsKey: flags.renewKeys === true });
+    const runs = runsFor(context);
+    const wrote = await settleRoot({ ...runs, needs, renewsKey: flags.renewKeys === true });
     wrote.forEach(say);
     if (wrote.length > 0) await tellGuest(layout, context, say);
-    if (isRoot) sayUnchanged(run, needs, needed(needs));
+    if (runs.isRoot) sayUnchanged(run, needs, needed(needs));
   }
   sayByHand(run, needs.byHand);
 }
 
-/** What an administrator runs. Alone on the output, so that it can be kept or piped. */
-function printScript({ context, flags }: Run, needs: RootNeeds): void {
+/** What an administrator runs. */
+function printPart({ context, flags }: Run, needs: RootNeeds): void {
   if (flags.json) return context.out(JSON.stringify(rootValuesOf(needs.request)));
   if (needed(needs).length === 0) return;
-  context.err(forAdministrator("Root's files were"));
   const script = rootScript(needs, { renewsKey: flags.renewKeys === true });
-  for (const line of script.trimEnd().split('\n')) context.out(line);
+  printScript(script, "Root's files were", context, (line) => context.out(line));
 }
+
+export interface RootOptions extends Omit<ScriptRun, 'refused'> {
+  readonly needs: RootNeeds;
+  /** Root's own key is made anew. */
+  readonly renewsKey?: boolean;
+}
+
+/** Does root's part; what it said of it. */
+export async function settleRoot(options: RootOptions): Promise<readonly string[]> {
+  const { needs, isRoot, err } = options;
+  const files = needed(needs);
+  if (files.length === 0) return [];
+  if (!isRoot) {
+    err('nix-daemon runs as root, so these files must belong to root:');
+    for (const { path, purpose } of files) err(`  ${path}: ${purpose}`);
+  }
+  return runScript(rootScript(needs, options), { ...options, refused: notRegistered });
+}
+
+const notRegistered = {
+  so: 'your own files are written, but the builder is not registered with Nix as configured.',
+  hint: 'Run configure again as a user who can use sudo, or have an administrator run, as root, what this prints: linuxkit-builder configure --no-root',
+  without: withoutSudo('configure'),
+};
 
 export function sayByHand({ context }: Run, byHand: readonly ByHand[]): void {
   for (const line of byHand.flatMap(leftToPerson)) context.err(line);

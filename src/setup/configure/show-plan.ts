@@ -1,7 +1,7 @@
 /** `configure --dry-run`: every change as a diff, and none made. */
 import { changeDiff } from '../../host/change-diff.ts';
 import { describeJob } from '../boot-job.ts';
-import { describeUndo, undoStepsOf } from '../unconfigure/undo.ts';
+import { describeUndo, undoStepsOf } from '../../host/undo.ts';
 import type { Run } from './configure-facts.ts';
 import type { ConfigurePlan } from './configure-plan.ts';
 

@@ -8,17 +8,17 @@ import { defaultStateDirectory } from '../../config/layout.ts';
 import { doorProxy } from '../../nix/ssh/door-helper.ts';
 import { readInstalled, refuseSecondUser, type Owner } from '../../host/installed.ts';
 import { detectNix, machinesKeeper } from '../../nix/variant.ts';
-import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
-import { leftToPerson, nothingToUndo } from '../setup-words.ts';
-import { rootNeeds, rootScript, runScript, type ScriptRun } from './root-files.ts';
+import { systemPathsOf } from '../../host/system-paths.ts';
+import { leftToPerson } from '../survey.ts';
+import { nothingToUndo, removalNeeds, removalScript } from './root-removal.ts';
+import { rootNeeds, rootScript } from './root-files.ts';
+import { runScript, runsFor, type ScriptRun } from './run-script.ts';
 import { parseRootValues } from './root-plan.ts';
-import { removalNeeds, removalScript } from './root-removal.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { isLoose, pathsTo } from '../../system/files/loose.ts';
 import type { CliContext } from '../../command/context.ts';
 import { rootTakenBack } from '../../nix/ssh/user-ssh.ts';
-import { rootProgram } from '../../system/process/become-root.ts';
 
 /** `configure --root-part`: the values are on the input. */
 export async function performRootPart(text: string, context: CliContext): Promise<void> {
@@ -26,14 +26,14 @@ export async function performRootPart(text: string, context: CliContext): Promis
   takeRootsPath(context);
   const told = parseRootValues(text);
   const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
-  const { rootHome, etcNix } = systemPathsOf(tree);
+  const places = systemPathsOf(tree);
+  const { roots: paths } = places;
   const owner = await askingUser(context);
-  refuseSecondUser(readInstalled(rootPaths({ rootHome, etcNix }).installed), owner.uid);
+  refuseSecondUser(readInstalled(paths.installed), owner.uid);
   const keeper = machinesKeeper(detectNix(tree, ''));
-  const world = { places: systemPathsOf(tree), tree, context, sudo: false };
-  const takenBack = (await rootTakenBack(world)).said;
-  const proxy = await doorProxy(told, { rootHome, etcNix }, context.signal);
-  const request = { ...told, rootHome, etcNix, owner, keeper, takenBack, proxy };
+  const takenBack = (await rootTakenBack({ places, tree, context, sudo: false })).said;
+  const proxy = await doorProxy(told, paths, context.signal);
+  const request = { ...told, paths, owner, keeper, takenBack, proxy };
   const needs = rootNeeds(request);
   const said = await runScript(rootScript(needs), asRoot(context));
   said.forEach((line) => context.out(line));
@@ -45,32 +45,26 @@ export async function performRemoval(
   context: CliContext,
   { ownerGone }: { readonly ownerGone: boolean },
 ): Promise<void> {
-  const { rootHome, etcNix } = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const { roots: paths } = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
   if (!ownerGone) refuseLooseProgram(context);
   takeRootsPath(context);
-  const known = readInstalled(rootPaths({ rootHome, etcNix }).installed);
+  const known = readInstalled(paths.installed);
   const owner = ownerGone ? undefined : await askingUser(context);
   if (owner !== undefined) refuseSecondUser(known, owner.uid);
-  const removal = { rootHome, etcNix, of: undefined };
   const { removeJobOf } = await import('../boot-job.ts');
   await removeJobOf(owner?.name, context);
-  const needs = removalNeeds(removal);
+  const needs = removalNeeds({ paths, of: undefined });
   if (needs.kind !== 'undo') return context.out(nothingToUndo);
   const script = removalScript(needs);
   for (const line of await runScript(script, asRoot(context))) context.out(line);
 }
 
+/** In a tree whoever runs it is its root. */
 const asRoot = (context: CliContext): ScriptRun => ({
-  isRoot: isRoot(context.env),
-  sudo: rootProgram(),
-  signal: context.signal,
-  err: (line) => context.err(line),
+  ...runsFor(context),
+  isRoot: process.geteuid?.() === 0 || context.env['LINUXKIT_BUILDER_TREE'] !== undefined,
   refused: scriptRefused,
 });
-
-/** In a tree whoever runs it is its root. */
-const isRoot = (env: NodeJS.ProcessEnv): boolean =>
-  process.geteuid?.() === 0 || env['LINUXKIT_BUILDER_TREE'] !== undefined;
 
 /** Whom sudo or doas has let run this as root; undefined where that is root, or nobody. */
 function userBehind({ SUDO_UID, DOAS_USER }: NodeJS.ProcessEnv): string | undefined {

@@ -4,15 +4,14 @@ import type { Layout } from '../../config/layout.ts';
 import { readIdentity } from '../../guest/identity/identity.ts';
 import { rootRequest } from '../builder-files.ts';
 import { knownProxy } from '../../nix/ssh/door-helper.ts';
-import { readInstalled, type Owner } from '../../host/installed.ts';
+import { ownerHere, readInstalled } from '../../host/installed.ts';
 import { detectNix, machinesKeeper } from '../../nix/variant.ts';
-import { systemPathsOf, rootPaths } from '../../host/system-paths.ts';
+import { systemPathsOf } from '../../host/system-paths.ts';
 import type { RootRequest } from './root-plan.ts';
 import { rootNeeds } from './root-files.ts';
 import { rootDriftOf, describeDrift, type RootDrift } from './root-drift.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { hostFacts } from '../../system/host/host.ts';
-import { thisUser } from '../../system/host/user.ts';
 import type { CliContext } from '../../command/context.ts';
 
 /** What root has still to be told of this builder, and how. */
@@ -27,7 +26,7 @@ type World = Pick<CliContext, 'env'>;
 export function rootUpdate(layout: Layout, world: World): RootUpdate | undefined {
   try {
     const tree = world.env['LINUXKIT_BUILDER_TREE'] ?? '';
-    const installed = readInstalled(rootPaths(systemPathsOf(tree)).installed);
+    const installed = readInstalled(systemPathsOf(tree).roots.installed);
     if (installed?.owner.directory !== layout.root) return undefined;
     const request = requestIn(layout, tree);
     const drift = request && rootDriftOf(rootNeeds(request));
@@ -44,12 +43,6 @@ export const toldBy = (drift: RootDrift): Pick<RootUpdate, 'sentence' | 'remedy'
     'linuxkit-builder configure (which uses sudo; with --no-root it prints what an administrator runs)',
 });
 
-/** Who runs this: the daemon's owner. */
-export function ownerOf(directory: string): Owner {
-  const { name, uid } = thisUser();
-  return { name, uid, directory };
-}
-
 /** What configure would tell root now; undefined while the settings are wrong. No program is asked which Nix it is: files say who keeps it. */
 function requestIn(layout: Layout, tree: string): RootRequest | undefined {
   const parsed = parseConfig(readIfThere(layout.config) ?? '', hostFacts(layout.root));
@@ -60,9 +53,9 @@ function requestIn(layout: Layout, tree: string): RootRequest | undefined {
   return rootRequest({
     places,
     config,
-    proxy: knownProxy(config, places, readIfThere(layout.sshConfig) ?? ''),
+    proxy: knownProxy(config, places.roots, readIfThere(layout.sshConfig) ?? ''),
     hostPublicKey: host.public,
-    owner: ownerOf(layout.root),
+    owner: ownerHere(layout.root),
     keeper: machinesKeeper(detectNix(tree, '')),
   });
 }

@@ -1,9 +1,9 @@
 /** Where what root was told of the builder is not what is set now: the daemon goes by the settings, nix-daemon by root's files. */
+import { OthersFiles } from '../../system/files/others-files.ts';
 import type { FileChange } from '../../host/file-change.ts';
 import { machinesLine, parseMachines, type MachinesEntry } from '../../nix/machines.ts';
-import { rootPaths } from '../../host/system-paths.ts';
 import { isOld, readInstalled } from '../../host/installed.ts';
-import { bytesIn, needed, type RootNeeds } from './root-files.ts';
+import { needed, type RootNeeds } from './root-files.ts';
 import type { RootRequest } from './root-plan.ts';
 import { alias, leadSameWay, marginSeconds, proxyOf } from '../../nix/ssh/stanza.ts';
 
@@ -33,7 +33,7 @@ export interface RootDrift {
 /** Undefined where root's files say the same, as far as we may read them. */
 export function rootDriftOf(needs: RootNeeds): RootDrift | undefined {
   const { request, changes } = needs;
-  const paths = rootPaths(request);
+  const { paths } = request;
   const reworded = changes.some((change) => isReworded(change, request)) ? paths.sshConfig : '';
   const files = needed(needs).flatMap(({ path }) => (path === reworded ? [] : [path]));
   if (files.length === 0) return undefined;
@@ -49,13 +49,13 @@ export function rootDriftOf(needs: RootNeeds): RootDrift | undefined {
 
 /** True where the release before has told root the same, in its own way: builds go on as they are. */
 export function isAsBefore({ request, changes }: RootNeeds): boolean {
-  const paths = rootPaths(request);
+  const { paths } = request;
   if (!isOld(readInstalled(paths.installed))) return false;
   const changed = (path: string) => changes.find(({ wanted }) => wanted.path === path);
   const ssh = changed(paths.sshConfig);
   const isSame =
     ssh === undefined || (ssh.before !== undefined && sshDifferences(ssh, request).length === 0);
-  const lines = bytesIn(paths.machines).split(/\r?\n/);
+  const lines = (new OthersFiles().read(paths.machines, 'latin1') ?? '').split(/\r?\n/);
   return isSame && changed(paths.knownHosts) === undefined && lines.includes(machinesLine(request));
 }
 
@@ -69,7 +69,7 @@ export function describeDrift({ differs, files }: RootDrift): string {
 
 /** Another release's words for the same: they lead to the same guest, with the same patience. */
 const isReworded = (change: FileChange, request: RootRequest): boolean =>
-  change.wanted.path === rootPaths(request).sshConfig &&
+  change.wanted.path === request.paths.sshConfig &&
   change.before !== undefined &&
   !change.before.bytes.equals(change.after) &&
   leadSameWay(change.before.bytes.toString('utf8'), change.after.toString('utf8')) &&

@@ -10,9 +10,8 @@ import { installedText, readInstalled, replacedIn, type Owner } from '../../host
 import { hasBuilder, machinesLine } from '../../nix/machines.ts';
 import { blockLines } from '../../host/managed-block.ts';
 import type { NixVariant } from '../../nix/variant.ts';
-import { rootPaths } from '../../host/system-paths.ts';
+import type { RootPaths } from '../../host/system-paths.ts';
 import { hasLine, withLine, type RootLine } from '../../host/root/root-lines.ts';
-import type { RootDirectories } from '../../host/root/root-shell.ts';
 import { alias, guestUser, includeLine, knownHostsLine, sshConfig } from '../../nix/ssh/stanza.ts';
 import type { NewerOption } from '../../nix/ssh/newer.ts';
 
@@ -53,7 +52,8 @@ export const rootValuesOf = (request: RootRequest): v.InferInput<typeof toldSche
   };
 };
 
-export interface RootRequest extends RootDirectories, RootValues {
+export interface RootRequest extends RootValues {
+  readonly paths: RootPaths;
   readonly owner: Owner;
   /** How ssh reaches a door that is no port (./door-helper.ts). */
   readonly proxy?: string | undefined;
@@ -67,8 +67,7 @@ export interface RootRequest extends RootDirectories, RootValues {
 
 /** Files that are root's and ours whole, in our own directory. */
 export function ownFiles(request: RootRequest) {
-  const paths = rootPaths(request);
-  const { port, proxy, holdSeconds, takenBack = [] } = request;
+  const { paths, port, proxy, holdSeconds, takenBack = [] } = request;
   const { clientKey: identityFile, knownHosts } = paths;
   const stanza = { port, proxy, holdSeconds, identityFile, knownHosts, takenBack };
   return {
@@ -92,24 +91,19 @@ const whole = (path: string, purpose: string, text: string) => ({
 });
 
 /** Our line in each of the two files that are not ours. */
-export function rootLines(
-  request: RootDirectories,
-): Readonly<Record<'ssh' | 'machines', RootLine>> {
-  const paths = rootPaths(request);
-  return {
-    ssh: { line: includeLine(paths.sshConfig), position: 'first' },
-    machines: { line: `@${paths.list}`, position: 'last' },
-  };
-}
+export const rootLines = (paths: RootPaths): Readonly<Record<'ssh' | 'machines', RootLine>> => ({
+  ssh: { line: includeLine(paths.sshConfig), position: 'first' },
+  machines: { line: `@${paths.list}`, position: 'last' },
+});
 
 /** All of root's files but its key, in the order in which they are written: Nix hears of the builder last. */
 export function rootFiles(request: RootRequest): readonly WantedFile[] {
-  const paths = rootPaths(request);
+  const { paths } = request;
   const { knownHosts, sshConfig, list } = ownFiles(request);
   const known = readInstalled(paths.installed);
   const text = installedText(request.owner, replacedIn(known, paths));
   const record = whole(paths.installed, 'who owns the builder', text);
-  const lines = rootLines(request);
+  const lines = rootLines(paths);
   const ssh = {
     path: paths.ssh,
     purpose: "root's ssh configuration, which includes our file first",

@@ -3,6 +3,7 @@ import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ReplacedLine } from '../../host/file-change.ts';
 import { beginMark } from '../../host/managed-block.ts';
+import { OthersFiles } from '../../system/files/others-files.ts';
 import { errorCode } from '../../system/failure.ts';
 import {
   isOld,
@@ -12,21 +13,15 @@ import {
   type Installed,
   type Owner,
 } from '../../host/installed.ts';
-import { rootPaths } from '../../host/system-paths.ts';
-import { bytesIn } from './root-files.ts';
+import type { RootPaths } from '../../host/system-paths.ts';
 import { rootLines } from './root-plan.ts';
 import { blockOf, cutsOf, oldIncludes, type Cut } from '../../host/root/root-lines.ts';
-import {
-  bytesWord,
-  closing,
-  cutting,
-  opening,
-  shellWord,
-  type RootDirectories,
-} from '../../host/root/root-shell.ts';
+import { bytesWord, closing, cutting, opening } from '../../host/root/root-shell.ts';
+import { shellWord } from '../../system/shell.ts';
 
 /** Whose installation is to be removed; none asked for: whoever's it is, for an administrator. */
-interface RootRemoval extends RootDirectories {
+interface RootRemoval {
+  readonly paths: RootPaths;
   readonly of: { readonly uid: number; readonly directory: string } | undefined;
 }
 
@@ -44,7 +39,7 @@ interface Removal {
 
 /** As far as we can see. */
 export function removalNeeds(removal: RootRemoval): RemovalNeeds {
-  const { installed, directory } = rootPaths(removal);
+  const { installed, directory } = removal.paths;
   const known = readInstalled(installed);
   // What a script left that was cut short before its first file.
   if (known === undefined && !isEmpty(directory)) return { kind: 'nothing' };
@@ -69,14 +64,13 @@ function isEmpty(directory: string): boolean {
 const names = ['client_ed25519', 'client_ed25519.pub', 'known_hosts', 'ssh_config', 'machines'];
 
 /** The script. Run again after an end in between it goes on; it says what it did. */
-export function removalScript({ removal: { of, ...places }, known }: Removal): string {
-  const paths = rootPaths(places);
-  const lines = rootLines(places);
+export function removalScript({ removal: { of, paths }, known }: Removal): string {
+  const lines = rootLines(paths);
   const made = madeIn(known, paths);
   const replaced = replacedIn(known, paths);
   const includes = [{ lines: blockOf(lines.ssh) }, ...oldIncludes(lines.ssh, isOld(known))];
   const listed = [
-    ...cutsOf(bytesIn(paths.machines)).filter(isBlock),
+    ...cutsOf(new OthersFiles().read(paths.machines, 'latin1') ?? '').filter(isBlock),
     { lines: blockOf(lines.machines) },
   ];
   // The innermost first.
@@ -87,7 +81,7 @@ export function removalScript({ removal: { of, ...places }, known }: Removal): s
   const isAboveOurs = (path: string) => paths.directory.startsWith(`${path}/`);
   const isMade = (path: string) => (made.includes(path) ? 'made' : "''");
   return `# Root's part of linuxkit-builder is taken back, and nothing else.
-${opening(places, { uid: of?.uid, did: 'Removed our lines from' })}
+${opening(paths, { uid: of?.uid, did: 'Removed our lines from' })}
 ${replaced.machines === undefined && replaced.ssh === undefined ? '' : insertion}undo() { # FILE MADE: $text takes its place; a file that was made for ours goes when it is empty
     [ "$text" != "$old" ] || return 0
     if [ -z "$text" ] && [ "$2" ]; then rm "$1"; echo "Deleted $1"; else put "$1" "$text"; fi
@@ -140,8 +134,7 @@ const insertion = `insert() { # COUNT LINE: LINE, which was there before, comes 
 `;
 
 /** What the script would do, in words. */
-export function plannedRemoval({ removal, known }: Removal): string[] {
-  const paths = rootPaths(removal);
+export function plannedRemoval({ removal: { paths }, known }: Removal): string[] {
   const ours = [...names, 'installed.json', 'made', 'door'].map((name) =>
     join(paths.directory, name),
   );
@@ -164,3 +157,5 @@ function plannedEdit(path: string): string[] {
 
 export const checkedByRoot = (path: string): string =>
   `Would check ${path}, which only root can read`;
+
+export const nothingToUndo = 'Nothing to undo.';

@@ -1,10 +1,10 @@
 /** Root's part of configure, as a script: the files from which nix-daemon's ssh learns where the guest is, and Nix's line. */
 import { missingDirectories } from '../../host/file-change.ts';
 import { installedText, isOld, madeIn, replacedIn, type Installed } from '../../host/installed.ts';
-import { rootPaths } from '../../host/system-paths.ts';
 import { ownFiles, rootLines, type RootRequest } from './root-plan.ts';
 import { blockOf, cutsOf, leftoversIn, oldIncludes } from '../../host/root/root-lines.ts';
-import { bytesWord, closing, cutting, opening, shellWord } from '../../host/root/root-shell.ts';
+import { bytesWord, closing, cutting, opening } from '../../host/root/root-shell.ts';
+import { shellWord } from '../../system/shell.ts';
 
 interface ScriptOptions {
   /** What root's record says now. */
@@ -20,9 +20,8 @@ export function installScript(
   request: RootRequest,
   { known, list, renewsKey }: ScriptOptions,
 ): string {
-  const { owner } = request;
-  const paths = rootPaths(request);
-  const lines = rootLines(request);
+  const { owner, paths } = request;
+  const lines = rootLines(paths);
   const files = ownFiles(request);
   const made = [...madeIn(known, paths), ...missingDirectories(paths.directory)];
   const replaced = replacedIn(known, paths);
@@ -32,7 +31,7 @@ export function installScript(
     ...(leftovers.length > 0 && { machines: [...(replaced.machines ?? []), ...leftovers] }),
   });
   return `# Root's part of linuxkit-builder, for ${nameOf(owner.name)} (uid ${owner.uid}): nix-daemon is root, and so is its ssh.
-${opening(request, { uid: owner.uid, did: 'Wrote' })}
+${opening(paths, { uid: owner.uid, did: 'Wrote' })}
 made() { grep -qsxF "$1" "$ours/made" || echo "$1" >>"$ours/made"; } # PATH: a removal deletes it if it is empty
 link() { # FILE LINE: true of a link, which is somebody's arrangement
     [ -L "$1" ] || return 1

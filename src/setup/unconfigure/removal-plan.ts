@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { CliContext } from '../../command/context.ts';
 import type { Layout } from '../../config/layout.ts';
+import { ownerHere } from '../../host/installed.ts';
 import { otherIncluded } from '../../host/other-builder.ts';
 import { describeLoss, lossOf } from '../../host/purge.ts';
 import { readReceipts, type Receipt } from '../../host/receipts.ts';
@@ -11,10 +12,13 @@ import { servicePaths } from '../../service/job-files.ts';
 import { unitName } from '../../service/systemd/systemd-unit.ts';
 import { describeJob, jobRemoval, type JobPlan } from '../boot-job.ts';
 import { foundReceipts } from '../builder-files.ts';
-import { ownerOf } from '../root/report-drift.ts';
-import { plannedRemoval, removalNeeds, type RemovalNeeds } from '../root/root-removal.ts';
-import { nothingToUndo } from '../setup-words.ts';
-import { describeUndo, undoStepsOf, type UndoStep } from './undo.ts';
+import {
+  nothingToUndo,
+  plannedRemoval,
+  removalNeeds,
+  type RemovalNeeds,
+} from '../root/root-removal.ts';
+import { describeUndo, undoStepsOf, type UndoStep } from '../../host/undo.ts';
 
 export interface RemovalPlan {
   readonly job: JobPlan;
@@ -34,10 +38,10 @@ export function removalPlan(
   context: CliContext,
   { purge }: { readonly purge: boolean },
 ): RemovalPlan {
-  const { rootHome, etcNix } = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
-  const of = { uid: ownerOf(layout.root).uid, directory: layout.root };
+  const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const of = { uid: ownerHere(layout.root).uid, directory: layout.root };
   const job = jobRemoval(layout, context);
-  const root = removalNeeds({ rootHome, etcNix, of });
+  const root = removalNeeds({ paths: places.roots, of });
   const receipts = receiptsIn(layout, context);
   const isMade = [layout.config, layout.state].some((path) => existsSync(path));
   const isKnown = receipts.length > 0 || job.kind !== 'right' || root.kind === 'undo';
@@ -74,19 +78,20 @@ const stepsOf = (receipts: readonly Receipt[], { root }: Layout): readonly UndoS
 function receiptsIn(layout: Layout, context: CliContext): readonly Receipt[] {
   const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
   return existsSync(layout.receipts)
-    ? readReceipts(layout.receipts).filter((each) => isConfigures(each, layout, context))
+    ? readReceipts(layout.receipts).filter(isConfigures(layout, places.home, context))
     : foundReceipts(layout, places);
 }
 
 /** Whatever a receipt says, configure writes these files and no other, and makes the directories that they are in. */
-function isConfigures({ path, put }: Receipt, layout: Layout, context: CliContext): boolean {
-  if (put === 'backup-exclusion') return path === layout.root;
-  const { home } = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+function isConfigures({ root }: Layout, home: string, context: CliContext) {
   const ssh = join(home, '.ssh/config');
   const files = [ssh, ...servicePaths(context)];
-  // Its directory goes by the environment, which may have been another.
-  const isUnit = path.startsWith(`${home}/`) && basename(path) === unitName;
-  if (put === 'directory')
-    return files.some((file) => file.startsWith(`${path}/`)) || path.startsWith(`${home}/`);
-  return (files.includes(path) || isUnit) && (path === ssh) === (put === 'block');
+  return ({ path, put }: Receipt): boolean => {
+    if (put === 'backup-exclusion') return path === root;
+    const isHomes = path.startsWith(`${home}/`);
+    if (put === 'directory') return isHomes || files.some((file) => file.startsWith(`${path}/`));
+    // Its directory goes by the environment, which may have been another.
+    const isUnit = isHomes && basename(path) === unitName;
+    return (files.includes(path) || isUnit) && (path === ssh) === (put === 'block');
+  };
 }

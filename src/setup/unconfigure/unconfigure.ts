@@ -1,37 +1,24 @@
 /** What `unconfigure` does, in order: asks, stops the daemon, root's part, the user's part, and last the state directory. */
 import { existsSync, rmSync } from 'node:fs';
 import type { Layout } from '../../config/layout.ts';
+import type { Owner } from '../../host/installed.ts';
 import { describeLoss, lossOf, purge } from '../../host/purge.ts';
 import { mayBeOurs } from '../../host/state-directory.ts';
-import { forAdministrator, runScript } from '../root/root-files.ts';
-import { removalScript } from '../root/root-removal.ts';
-import { applyUndo, describeUndo } from './undo.ts';
-import { Exit, Failed } from '../../system/failure.ts';
+import { handToRoot, withoutSudo } from '../root/run-script.ts';
+import { nothingToUndo, removalScript } from '../root/root-removal.ts';
+import { applyUndo, describeUndo } from '../../host/undo.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { makeDirectory } from '../../system/files/files.ts';
 import { withOperationLock } from '../../system/lock/lock.ts';
 import { letIntoBackups } from '../backups.ts';
 import { isYes } from '../../command/ask.ts';
-import { refuseLegacy } from '../configure/take-over.ts';
+import { refuseLegacy } from '../legacy.ts';
 import type { CliContext } from '../../command/context.ts';
 import { saying, waitingForEnd, waitingForOther } from '../../command/announce-slow.ts';
 import { settleJob } from '../boot-job.ts';
 import { serviceFor } from '../../service/service.ts';
 import { orLetIn, waitForBuilds, type EndOptions } from '../../client/wait-for-builds.ts';
-import {
-  deletedDirectory,
-  keptThese,
-  leftDeclared,
-  leftDirectory,
-  leftRoots,
-  needsYes,
-  nothingChanged,
-  nothingToUndo,
-  removalRefused,
-  stoppedDaemon,
-  waitsForKeeper,
-} from '../setup-words.ts';
 import { describeRemoval, ownSteps, removalPlan, type RemovalPlan } from './removal-plan.ts';
-import { rootProgram } from '../../system/process/become-root.ts';
 
 interface UnconfigureFlags {
   readonly purge: boolean;
@@ -73,33 +60,15 @@ export async function runUnconfigure(
 }
 
 /** Root's part, or what an administrator runs for it. */
-async function undoRoots(
-  { job, root }: RemovalPlan,
-  { flags, context, print }: Run,
-): Promise<void> {
-  if (job.kind !== 'right') {
-    const said = await settleJob(job, context, flags.skipRoot ? print : undefined);
-    said.forEach((line) => context.out(line));
-  }
+async function undoRoots({ job, root }: RemovalPlan, run: Run): Promise<void> {
+  const { flags, context } = run;
+  const print = flags.skipRoot ? run.print : undefined;
+  const say = (lines: readonly string[]) => lines.forEach((line) => context.out(line));
+  if (job.kind !== 'right') say(await settleJob(job, context, print));
   if (root.kind === 'other') context.out(leftRoots(root.owner));
   if (root.kind !== 'undo') return;
-  const script = removalScript(root);
-  if (flags.skipRoot) {
-    context.err(forAdministrator("Root's files were"));
-    for (const line of script.trimEnd().split('\n')) print(line);
-    return;
-  }
-  const { signal } = context;
-  const err = (line: string) => context.err(line);
-  const isRoot = process.getuid?.() === 0;
-  const said = await runScript(script, {
-    isRoot,
-    sudo: rootProgram(),
-    signal,
-    err,
-    refused: removalRefused,
-  });
-  said.forEach((line) => context.out(line));
+  const forRoot = { what: "Root's files were", refused: removalRefused };
+  say(await handToRoot(removalScript(root), forRoot, context, print));
 }
 
 /** Asks before what cannot be had again is deleted; before anything is done. */
@@ -149,15 +118,47 @@ async function undoOwn(plan: RemovalPlan, run: Run): Promise<void> {
     }
     rmSync(layout.receipts, { force: true });
     stop.throwIfAborted();
-    if (isPurged) purgeAll(run);
+    if (isPurged) context.out(deletedDirectory(layout.root, purge(layout)));
   });
-}
-
-function purgeAll({ layout, context }: Run): void {
-  context.out(deletedDirectory(layout.root, purge(layout)));
 }
 
 function sayKept({ layout, context }: Run): void {
   const loss = lossOf(layout);
   if (loss.length > 0) keptThese(loss, layout.root).forEach((line) => context.out(line));
 }
+
+export const nothingChanged = 'Nothing was changed.';
+export const leftRoots = ({ name, directory }: Owner): string =>
+  `Left root's files: they are for ${name}'s builder in ${directory}.`;
+export const leftDeclared = (by: string, path: string): string =>
+  `Left the job that ${by} declares: ${path}`;
+export const waitsForKeeper = (keeper: string): string =>
+  `Waiting for ${keeper} to stop the daemon.`;
+export const stoppedDaemon = 'Stopped the daemon.';
+export const leftDirectory = (directory: string): string =>
+  `Left ${directory}: it contains files that linuxkit-builder did not create.`;
+
+/** `left`: what is not ours, by name. */
+export const deletedDirectory = (directory: string, left: readonly string[]): string =>
+  left.length === 0
+    ? `Deleted ${directory}`
+    : `Deleted our files in ${directory}. Left the others: ${left.join(', ')}`;
+
+export const keptThese = (loss: readonly string[], directory: string): string[] => [
+  `Kept ${describeLoss(loss, directory)}`,
+  'To delete them too: linuxkit-builder unconfigure --purge',
+];
+
+export const needsYes = (what: string): Failure => ({
+  kind: 'needs-yes',
+  message: `--purge would delete ${what}. Nothing was changed.`,
+  hint: 'This is not a terminal, so nobody can confirm that. If you are sure, add --yes.',
+  exit: Exit.usage,
+});
+
+/** Where root's script for a removal fails. */
+export const removalRefused = {
+  so: 'the builder is still registered with Nix, and your own files were not changed.',
+  hint: 'Run unconfigure again as a user who can use sudo, or have an administrator run, as root, what this prints: linuxkit-builder unconfigure --no-root',
+  without: withoutSudo('unconfigure'),
+};

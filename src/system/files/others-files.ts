@@ -11,9 +11,9 @@ export class OthersFiles {
   /** From the path to the reason, in words. */
   readonly unread = new Map<string, string>();
 
-  /** The text of a file; undefined where there is none, or where it cannot be read, which `unread` then tells. */
-  readonly read = (path: string): string | undefined => {
-    const answer = readOrdinary(path);
+  /** The text of a file; undefined where there is none, or where it cannot be read, which `unread` then tells. `latin1`: a character a byte. */
+  readonly read = (path: string, encoding: 'utf8' | 'latin1' = 'utf8'): string | undefined => {
+    const answer = readOrdinary(path, encoding);
     if (answer.kind === 'unreadable') this.unread.set(path, answer.why);
     return answer.kind === 'text' ? answer.text : undefined;
   };
@@ -25,7 +25,7 @@ type Answer =
   | { readonly kind: 'unreadable'; readonly why: string };
 
 /** Opened without waiting: a fifo would keep us, past any signal, until somebody writes into it (fifo(7)). */
-function readOrdinary(path: string): Answer {
+function readOrdinary(path: string, encoding: 'utf8' | 'latin1'): Answer {
   let fd: number | undefined;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -34,7 +34,7 @@ function readOrdinary(path: string): Answer {
     if (!stats.isFile()) return { kind: 'unreadable', why: notRegular };
     if (stats.size > mostBytes)
       return { kind: 'unreadable', why: `it is larger than ${mostBytes >> 20} MiB` };
-    return { kind: 'text', text: readFileSync(fd, 'utf8') };
+    return { kind: 'text', text: readFileSync(fd, encoding) };
   } catch (error) {
     const code = errorCode(error);
     if (code === undefined) throw error;

@@ -1,12 +1,13 @@
 /** Undoing what receipts say: what that takes, as data; and doing it. Newest first, the reverse of how it was made. */
-import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode } from '../../system/failure.ts';
-import { removeFile, writeWhole } from '../../system/files/files.ts';
-import { finalTarget, type ReplacedLine } from '../../host/file-change.ts';
-import { blockLines, withoutBlock } from '../../host/managed-block.ts';
-import type { Receipt } from '../../host/receipts.ts';
+import { sha256 } from '../system/digest.ts';
+import { errorCode } from '../system/failure.ts';
+import { removeFile, writeWhole } from '../system/files/files.ts';
+import { finalTarget } from '../system/files/final-target.ts';
+import type { ReplacedLine } from './file-change.ts';
+import { blockLines, withoutBlock } from './managed-block.ts';
+import type { Receipt } from './receipts.ts';
 
 /** What is there now. */
 type Found =
@@ -195,6 +196,4 @@ function look(path: string, gone: ReadonlySet<string>): Found {
   }
 }
 
-const sha256 = (data: Uint8Array | string): string =>
-  createHash('sha256').update(data).digest('hex');
 const octal = (mode: number): string => `0${mode.toString(8)}`;

@@ -104,7 +104,7 @@ done
 if [ -n "$lack" ]; then
     why="The daemon was not started: $lack does not exist. It was moved, upgraded or removed since configure last ran. \
 Run linuxkit-builder configure, then linuxkit-builder start. To remove this job, run: ${domain:+sudo }launchctl bootout \
-${domain:-gui/$(id -u)}/org.nix-community.linuxkit-builder"
+${domain:-gui/$(id -u)}/@LABEL@"
     say "$why"
     [ ! -d "$state/nix-state" ] || say "$why" >>"$output"
     # Anything but 0 would have launchd run this again every 10 s, for nothing.

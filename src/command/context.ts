@@ -1,6 +1,7 @@
 /** What a verb is given: the world as main found it. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { instance } from '../config/instance.ts';
 import {
   defaultStateDirectory,
   layoutOf,
@@ -56,7 +57,7 @@ export interface DirectoryOption {
 /** The option that every verb has. */
 export const directoryOption = [
   '-d, --directory <dir>',
-  'state directory (default: ~/.cache/nix-linuxkit-builder)',
+  `state directory (default: ~/.cache/${instance.stateDirectory})`,
 ] as const;
 
 /**

@@ -1,4 +1,6 @@
 /** What people type, verb by verb: shown below each verb's help and in the manual page. Data. */
+import { instance } from '../../config/instance.ts';
+
 /** By a verb's words: a command line without the program's name, and what it is for. */
 export const examples: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
   up: [
@@ -64,7 +66,10 @@ export const examples: Readonly<Record<string, readonly (readonly [string, strin
     ['debug /nix/store/...-hello.drv -- make check', 'run one command in its build directory'],
   ],
   'ssh-config': [
-    ['ssh-config > config && ssh -F config nix-linuxkit', 'connect with a config file of your own'],
+    [
+      `ssh-config > config && ssh -F config ${instance.sshAlias}`,
+      'connect with a config file of your own',
+    ],
   ],
   doctor: [
     ['doctor', 'find out what is wrong and how to fix it'],

@@ -1,5 +1,6 @@
 /** The manual page, made from the verbs themselves: man(7). Pure. */
 import type { Command } from 'commander';
+import { instance } from '../../config/instance.ts';
 import { examples, exitCodes } from './examples.ts';
 
 /** linuxkit-builder(1), as roff. */
@@ -21,10 +22,10 @@ export function manPage(program: Command, version: string): string {
     ...environment.flatMap(([variable, what]) => ['.TP', `.B ${variable}`, roff(what)]),
     '.SH FILES',
     '.TP',
-    '.I ~/.cache/nix-linuxkit-builder/',
+    `.I ~/.cache/${instance.stateDirectory}/`,
     'the state directory; only its owner can read it',
     '.TP',
-    '.I /etc/nix/linuxkit-builder/',
+    `.I /etc/nix/${instance.rootDirectory}/`,
     "what root's ssh needs, and a record of what unconfigure has to undo",
     '.SH SEE ALSO',
     '.BR nix (1),',

@@ -1,4 +1,5 @@
 /** What must not be in a report that somebody sends to strangers, taken out of its text. Pure. */
+import { instance } from '../../config/instance.ts';
 
 /** What is known to be somebody's, beside what is seen from its form. */
 export interface Known {
@@ -60,7 +61,10 @@ const forms: readonly (readonly [RegExp, string])[] = [
   ],
   // The builder's own address and the pages that our own words name are nobody's.
   [
-    /\b[a-z][a-z0-9+.-]*:\/\/(?!builder@nix-linuxkit\b|nixos\.org\/|github\.com\/NixOS\/)[^\s"'`<>]+/gi,
+    new RegExp(
+      `\\b[a-z][a-z0-9+.-]*://(?!builder@${instance.sshAlias}\\b|nixos\\.org/|github\\.com/NixOS/)[^\\s"'\`<>]+`,
+      'gi',
+    ),
     leftOut,
   ],
   // An address of somebody's network; this machine's own, and those that each guest has, tell nothing.

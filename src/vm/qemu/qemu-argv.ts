@@ -1,5 +1,6 @@
 /** QEMU's command line: data in, argv out. */
 import type { Config } from '../../config/config.ts';
+import { instance } from '../../config/instance.ts';
 import type { Layout } from '../../config/layout.ts';
 import { vmPrograms } from '../../domain/vm-programs.ts';
 import type { Launch } from '../../system/process/child.ts';
@@ -26,7 +27,7 @@ export function qemuPlan({
     program,
     argv: [
       '-name',
-      'linuxkit-builder',
+      instance.hostName,
       ...(abilities?.sandbox === true ? sandbox : []),
       ...machineOf({ config, accelerator, abilities }),
       '-smp',

@@ -1,6 +1,7 @@
 /** Which process listens on a port, where the system can tell. */
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { run, succeeded } from '../system/process/child.ts';
+import { linkOf } from '../system/files/final-target.ts';
 import { readIfThere } from '../system/files/files.ts';
 import { quoted } from '../system/plain-text.ts';
 
@@ -42,17 +43,9 @@ function fromProc(port: number): string | undefined {
 /** What the descriptors of a process point to; none when it is another user's or has just ended. */
 function descriptors(pid: string): string[] {
   try {
-    return readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`) ?? '');
   } catch {
     return [];
-  }
-}
-
-function linkOf(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return '';
   }
 }
 

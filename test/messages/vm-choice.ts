@@ -82,7 +82,8 @@ export const choice: States = {
     mkdirSync(here.path, { recursive: true });
     writeFileSync(join(here.path, vmDrivers.qemu.program({ system })), '', { mode: 0o755 });
     const lost = { driver: vmDrivers.vfkit, at, attempt: 1, isMute: false };
-    return vmLesson({ ...failure, kind: 'vm-forbidden', vmFault: 'lasts' }, { ...here, ...lost }).failure;
+    return vmLesson({ ...failure, kind: 'vm-forbidden', vmFault: 'lasts' }, { ...here, ...lost })
+      .failure;
   },
 };
 

@@ -2,7 +2,13 @@
 import { rmSync } from 'node:fs';
 import { needed, rootScript, type RootNeeds } from '../root/root-files.ts';
 import { rootValuesOf } from '../root/root-plan.ts';
-import { printScript, runScript, runsFor, withoutSudo, type ScriptRun } from '../root/run-script.ts';
+import {
+  printScript,
+  runScript,
+  runsFor,
+  withoutSudo,
+  type ScriptRun,
+} from '../root/run-script.ts';
 import { tellGuest } from '../../client/tell-guest.ts';
 import { leftToPerson, type ByHand, type Survey } from '../survey.ts';
 import type { Run } from './configure-facts.ts';

@@ -1,6 +1,7 @@
 /** Who holds a kernel lock, for a child whose record was never written or is torn, or whose lock file somebody removed. */
-import { readFileSync, readdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { readFileSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { linkOf } from '../files/final-target.ts';
 import { run } from '../process/child.ts';
 import { errorCode } from '../failure.ts';
 import { isProgram } from '../process/process.ts';
@@ -63,26 +64,19 @@ export function holdersOfRemoved(path: string, programs: readonly string[]): rea
 
 /** By its file, which costs less than to be sure who it is; of most processes nobody but root learns it. */
 function runsOne(pid: number, programs: readonly string[]): boolean {
-  const [file] = linkOf(`/proc/${pid}/exe`);
-  const program = basename(file ?? '').replace(/ \(deleted\)$/, '');
+  const program = basename(linkOf(`/proc/${pid}/exe`) ?? '').replace(/ \(deleted\)$/, '');
   return programs.some((name) => isProgram(program, name));
 }
 
 /** proc(5), /proc/PID/fd: a link for each descriptor, with " (deleted)" behind a name that is gone. None of a process that is not ours. */
 function openFilesOf(pid: number): readonly string[] {
   try {
-    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => linkOf(`/proc/${pid}/fd/${fd}`));
+    return readdirSync(`/proc/${pid}/fd`).flatMap(
+      // One that was closed meanwhile has none.
+      (fd) => linkOf(`/proc/${pid}/fd/${fd}`) ?? [],
+    );
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
-    return [];
-  }
-}
-
-/** None of a descriptor that was closed meanwhile, or of a process that is not ours. */
-function linkOf(path: string): string[] {
-  try {
-    return [readlinkSync(path)];
-  } catch {
     return [];
   }
 }

@@ -27,8 +27,10 @@ export async function benchDoor(bench: DoorBench): Promise<void> {
   bench.ratio('256 MiB by ssh, through the front door', ...sent, 's', 'the same past it', 1.1);
   const path = makePath(bench);
   const forget = () => runInGuest(bench, `nix-store --delete ${path}`);
-  const copied = await pairs(bench, 6, (port) => copy(bench, path, port), forget);
+  const copied = await pairs(bench, 6, (port) => copyPath(bench, path, port), forget);
   bench.ratio('`nix copy` of 256 MiB, through it', ...copied, 's', 'the same past it', 1.1);
+  const [[, alone], [, past]] = [sent, copied];
+  bench.ratio('`nix copy` of 256 MiB, past it', past, alone, 's', 'ssh alone, past it', 1.7);
 }
 
 /** Seconds of each way, in turn; neither is always first. */
@@ -63,12 +65,16 @@ function holdSshd(bench: DoorBench): void {
   runInGuest(bench, 'busybox taskset -p 2 $(busybox pidof sshd)', root);
 }
 
-function runInGuest({ state, env, ports }: DoorBench, command: string, as: string[] = []): void {
+export function runInGuest(
+  { state, env, ports }: DoorBench,
+  command: string,
+  as: string[] = [],
+): void {
   const argv = [...as, ...sshArgv(state, ports.through), command];
   execFileSync('ssh', argv, { env, stdio: 'ignore' });
 }
 
-const sshArgv = (state: string, port: number): string[] => [
+export const sshArgv = (state: string, port: number): string[] => [
   '-F',
   join(state, 'ssh_config'),
   '-p',
@@ -86,7 +92,7 @@ async function send({ state, env }: DoorBench, port: number): Promise<void> {
   await once(ssh, 'exit');
 }
 
-const nix = ['--extra-experimental-features', 'nix-command'];
+export const nix = ['--extra-experimental-features', 'nix-command'];
 
 /** In a store of its own: nothing of the host's Nix is touched. */
 function makePath({ dir, env }: DoorBench): string {
@@ -102,7 +108,12 @@ function makePath({ dir, env }: DoorBench): string {
   return path.trim();
 }
 
-async function copy({ state, dir, env }: DoorBench, path: string, port: number): Promise<void> {
+/** Copies a path of the store in `dir`, by a login at that port. */
+export async function copyPath(
+  { state, dir, env }: DoorBench,
+  path: string,
+  port: number,
+): Promise<void> {
   const argv = [
     'copy',
     '--from',

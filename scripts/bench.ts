@@ -13,6 +13,7 @@ import { benchLogin } from './bench-login.ts';
 import { benchHyperkit } from './bench-hyperkit.ts';
 import { benchSupervision } from './bench-supervision.ts';
 import { benchWake } from './bench-wake.ts';
+import { benchWork } from './bench-work.ts';
 
 const [checkout = '.', ...words] = process.argv.slice(2);
 const isLong = words.includes('--long');
@@ -43,6 +44,13 @@ const benches = {
     start();
     const { tunnelPort } = JSON.parse(cli('status', '--json')) as { tunnelPort: number };
     benchLogin({ state, env, ports: { through: port, past: tunnelPort }, ratio });
+  },
+  work: () => {
+    start();
+    const { tunnelPort } = JSON.parse(cli('status', '--json')) as { tunnelPort: number };
+    const ports = { through: port, past: tunnelPort };
+    const pieces = isLong ? 12 : 3;
+    return benchWork({ state, dir: join(state, 'work'), env, ports, pieces, ratio });
   },
   'give-back': () => {
     start();

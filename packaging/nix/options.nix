@@ -22,7 +22,7 @@ in
   systems = mkOption {
     type = types.listOf types.str;
     default = [ (builtins.replaceStrings [ "darwin" ] [ "linux" ] pkgs.stdenv.hostPlatform.system) ];
-    description = "The system that it builds for; one only. A system other than this machine's is emulated, some ten times slower.";
+    description = "The system that it builds for; one only. A system other than this machine's is emulated, about ten times slower (an estimate).";
   };
   extraSystems = mkOption {
     type = types.listOf (types.enum [ "i686-linux" ]);

@@ -24,7 +24,7 @@ export const builderSettings = {
     page: [
       [
         'System features that the builder offers to Nix.',
-        'words, separated by commas',
+        'words, separated by commas; in `config.json`, a JSON list',
         '`benchmark`, and `big-parallel` with 4 or more CPUs',
       ],
     ],
@@ -115,7 +115,7 @@ export const builderSettings = {
     page: [
       [
         'Nix sends only builds that require all of these system features. You need not repeat them in `features`.',
-        'words, separated by commas',
+        'words, separated by commas; in `config.json`, a JSON list',
         'none',
       ],
     ],
@@ -232,7 +232,7 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
-        'Boots a guest of your own instead: the PREFIX of the paths of its kernel, initrd and command line.',
+        'The image of a guest of your own, which is booted instead: the PREFIX of the paths of its kernel, initrd and command line.',
         'an absolute path',
         'the image that `image build` made',
       ],

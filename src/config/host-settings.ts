@@ -45,7 +45,7 @@ export const hostSettings = {
     acts: 'later',
     page: [
       [
-        'When launchd or systemd [starts the daemon](launchd.md): at login, at boot, or never, so that you run `linuxkit-builder start` yourself. `--system` without a name is short for `--autostart boot`.',
+        'When launchd or systemd [starts the daemon](launchd.md): at login, at boot, or never, in which case you run `linuxkit-builder start` yourself. `--system` without a name is short for `--autostart boot`.',
         '`login` (or `true`), `boot`, `false`',
         '`login` on macOS, `false` elsewhere',
       ],

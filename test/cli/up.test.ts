@@ -83,8 +83,8 @@ function machine(...installed: readonly string[]) {
 const everything = [...programs, 'nix-build'];
 const steps = ['image build', 'configure', 'start', 'wait'];
 
-// Behaviour 162: `up` does everything that is needed from nothing to a first build in the guest, and nothing twice. It
-// names missing programs with the command that installs them, or installs them with `--install`.
+// Behaviour 162: `up` does everything that is needed to get from nothing to a first build in the guest, and does
+// nothing twice. It names missing programs with the command that installs them, or installs them with `--install`.
 test('goes all the way, and shows what was built', async () => {
   using here = machine(...everything);
   expect(await here.up()).toEqual({ code: 0, failure: undefined });

@@ -275,8 +275,8 @@ describe('doctor finds', needs('root'), () => {
     }
   });
 
-  // Behaviour 152: Something that prints before Nix's own answer is found by `doctor`, with who prints it: a script in the place of ssh, or a
-  // shell that ssh runs on this machine.
+  // Behaviour 152: `doctor` finds anything that prints text before Nix's own answer, and says what prints it: a script in place of ssh, or a shell
+  // that ssh runs on this machine.
   test.each([
     ['a script in the place of ssh', 'echo Hello; ', '', 'a wrapper around ssh'],
     [

@@ -113,8 +113,8 @@ describe('what a guest does when nobody uses it', () => {
     }));
 });
 
-// Behaviour 105: A collection can be ended at any time from its first step on, and the request is repeated until it has
-// ended. If the collection cannot keep the newest paths, it deletes nothing.
+// Behaviour 105: A collection can be ended at any time from its first step on; the request to end is repeated until the
+// collection has ended. If the collection cannot keep the newest paths, it deletes nothing.
 describe('a collection', () => {
   // A store of two paths, and programs that wait or fail where they are told to.
   const bin = join(root, 'bin');

@@ -19,7 +19,7 @@ function ringOf(texts: readonly string[]): Buffer {
 const unread = (written: readonly string[], known: readonly string[]) =>
   unreadInRing(ringOf(written), known);
 
-// Behaviour 179: No line of a console ring is shown twice, and lost lines are reported, also after more than 64 KiB of one
+// Behaviour 179: No line of a console ring is shown twice, and lost lines are reported, even after more than 64 KiB of one
 // byte and after a daemon that was killed.
 describe('lines of a ring that are not in the log', () => {
   test('of one that was never full: all behind what is known', () =>

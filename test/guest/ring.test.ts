@@ -243,7 +243,7 @@ describe('a writer that was faster', () => {
   });
 });
 
-// Behaviour 179: No line of a console ring is shown twice, and lost lines are reported, also after more than 64 KiB of one
+// Behaviour 179: No line of a console ring is shown twice, and lost lines are reported, even after more than 64 KiB of one
 // byte and after a daemon that was killed.
 describe('more than a ring of one byte', () => {
   test.each(['=', ' ', '\n', '\0', 'x'])(

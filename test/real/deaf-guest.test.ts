@@ -4,7 +4,7 @@ import { deafen } from './deafen.ts';
 import { BuilderRig } from './rig.ts';
 
 // Behaviour 80: SIGTERM ends the guest cleanly, then the VM, then the network. The daemon exits with 0 within 25 s, from
-// every phase, also while starting.
+// every phase, even while starting.
 test('a guest that listens to nobody is ended in time all the same', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const daemon = rig.begin('daemon');

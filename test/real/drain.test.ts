@@ -7,7 +7,7 @@ import { fact } from './command.ts';
 import { BuilderRig } from './rig.ts';
 
 // Behaviour 79: `stop` admits no new connection, says how many builds are running, and waits for logged-in connections up
-// to a limit, also while the guest is paused or the daemon does not answer. `--now` does not wait.
+// to a limit, even while the guest is paused or the daemon does not answer. `--now` does not wait.
 // Behaviour 94: On AC power, a Mac stays awake while a connection is logged in. `caffeinate` runs only then, ends with the
 // daemon however that ends, and costs an idle daemon nothing.
 // Behaviour 84: Until `undrain` or a restart of the daemon, `drain` refuses new connections before they log in, in

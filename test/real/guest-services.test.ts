@@ -13,7 +13,8 @@ import { BuilderRig } from './rig.ts';
 
 // Behaviour 46: Connections are opened to the guest one after the other, so that a network which cannot take several at
 // once loses none.
-// Behaviour 187: Nix's login reaches the guest's daemon without starting Nix, as its own user and with that user's trust.
+// Behaviour 187: Nix's login reaches the guest's nix-daemon without starting a Nix program, as the user who logged in and with that user's
+// trust.
 // Behaviour 101: Whether freed memory and disk return to the host is learnt from the guest's kernel, not assumed from
 // the VM program. If memory does not return, `status` and `doctor` say what frees it.
 // Behaviour 102: If the guest is away, `gc` and `trim` bring it back, and say so. `gc` waits for the clients in it, and

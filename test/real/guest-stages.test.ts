@@ -60,8 +60,8 @@ test('a disk that is neither blank nor ours is left alone, to the byte', onPC, a
   }
 });
 
-// Behaviour 32: The guest's disk is the one with our label, in whatever order the VM program lists them. If the named
-// console does not exist, the guest uses one that does.
+// Behaviour 32: The guest's disk is the one with our label, in whatever order the VM program lists the disks. If the
+// named console does not exist, the guest uses one that does.
 test(
   'a blank disk is formatted, a killed guest’s is mended, a larger one grown, a broken one left',
   onPC,

@@ -8,7 +8,7 @@ import { nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 
 // Behaviour 87: No build fails because the guest was away: one that arrives while the guest is away, or leaving, waits
-// for up to `holdSeconds`, and is built.
+// for up to `holdSeconds`, and then runs.
 test('a guest that comes and goes: no build ever fails for it', async (context) => {
   await using rig = await BuilderRig.create({
     context,

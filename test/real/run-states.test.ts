@@ -17,9 +17,9 @@ const hasOther = process.platform === 'linux' && kvmObstacle() === undefined;
 // the next one.
 // Behaviour 71: Each run state of QEMU has its own message and response. The daemon waits while the VM is paused,
 // halted or being saved, and restarts one that cannot continue.
-// Behaviour 67: An I/O error on the host's disk, or a used-up quota, pauses the guest as a full disk does, with its
-// reason. If the error returns at the third attempt, the guest is ended and not started again, and the message names
-// the file.
+// Behaviour 67: An I/O error on the host's disk, or a used-up quota, pauses the guest as a full disk does, and `status`
+// shows the reason. If the error returns at the third attempt, the guest is ended and not started again, and the
+// message names the file.
 test('each state of QEMU is met with its sentence and its treatment', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const qemu = findProgram(process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64');

@@ -17,7 +17,7 @@ test('a guest whose agent is silent is slow, and what builds find there is told'
   const { stdout } = await rig.cli('status', '--json');
   expect(JSON.parse(stdout)).toMatchObject({ health: 'slow', login: { works: true } });
 
-  // Logins go on to be greeted: only the daemon behind the socket hangs.
+  // Logins go on to be greeted: only the nix-daemon behind the socket does not answer.
   await asRoot('for pid in $(pidof nix-daemon); do oldest=$pid; done; kill -STOP "$oldest"');
   await rig.untilStatus('a login fails', ({ login }) => login?.works === false);
   expect(await words()).toContain('nix-daemon does not answer');

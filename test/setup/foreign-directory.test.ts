@@ -65,9 +65,9 @@ function lay(): void {
   put(join(layout.state, 'daemon.log'), '{}\n');
 }
 
-// Behaviour 18: No command works in a state directory that belongs to another user or that others can write to, nor, as
-// root, in one that others can replace, except that the group of a declared builder may control its daemon. Commands
-// that only show something warn. `unconfigure --owner-gone` uses root's own record.
+// Behaviour 18: No command works in a state directory that belongs to another user or that others can write to. A
+// command that root runs also refuses one that others can replace. The only exception: the group of a declared builder
+// may control its daemon. Commands that only show something warn. `unconfigure --owner-gone` uses root's own record.
 describe('a directory of another user', needs('root'), () => {
   const changing: readonly (readonly string[])[] = [
     ['configure'],

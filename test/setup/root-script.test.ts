@@ -89,7 +89,7 @@ const trees: Readonly<Record<string, () => void>> = {
 };
 
 // Behaviour 140: Root's script and its removal work under every shell that is used as `/bin/sh`. What they undo is
-// byte-identical to before, also after an interruption or if an earlier version wrote it.
+// byte-identical to before, even after an interruption or if an earlier version wrote it.
 describe.each(shells)('under %s', (shell) => {
   test.each(Object.keys(trees))('all is written, then nothing, and all taken back: %s', (name) => {
     trees[name]?.();

@@ -247,8 +247,8 @@ describe('a collection', () => {
     expect([asked.at(-1), at.withheld]).toEqual(['trim', [true, false]]);
   });
 
-  // Behaviour 105: A collection can be ended at any time from its first step on, and the request is repeated until it
-  // has ended. If the collection cannot keep the newest paths, it deletes nothing.
+  // Behaviour 105: A collection can be ended at any time from its first step on; the request to end is repeated until
+  // the collection has ended. If the collection cannot keep the newest paths, it deletes nothing.
   test('of which nothing is heard is told to end, and nobody is let in before it has', async () => {
     const { at, asked, housekeeping, clock } = rig();
     at.stops = [0, 0, 127, 1, 0, 1];

@@ -232,7 +232,8 @@ describe('a guest that nobody needs', () => {
     ]);
   });
 
-  // Behaviour 91: `suspend` does not send away a guest with clients in it, and names them; `--force` does.
+  // Behaviour 91: If clients are in the guest, `suspend` names them and does not send the guest away, unless you agree
+  // to that at the terminal or use `--force`.
   test('stays with whoever is in it when it was to go by itself, and goes where somebody forces it to', () => {
     const notSuspended = { type: 'not-suspended', inUse: true } as const;
     const idle = after(ready, { type: 'rest', why: { type: 'unused', forMs: 1 }, keeps: true });

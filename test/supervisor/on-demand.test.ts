@@ -81,7 +81,8 @@ test('goes when nobody uses it, and comes back for a client of ssh and for nobod
   ]);
 });
 
-// Behaviour 88: A client that arrives while the guest is leaving waits, and the guest comes back as soon as it is gone.
+// Behaviour 88: A client that arrives while the guest is leaving waits, and the guest is brought back as soon as it has
+// finished leaving.
 test('comes back at once for a client that comes while it goes', async () => {
   await using world = await World.make();
   const {
@@ -148,8 +149,8 @@ test('goes and comes when it is told to, and not while a client waits', async ()
   expect(await supervisor.left).toBeUndefined();
 });
 
-// Behaviour 194: Right after a boot `suspend` waits up to 15 s for the guest to say whether builds are running. A guest that does not say
-// keeps running, unless `--force` is used, and `suspend` fails.
+// Behaviour 194: Right after a boot `suspend` waits up to 15 s for the guest to say whether builds are running. If the guest does not say,
+// it keeps running and `suspend` fails, unless `--force` is used.
 test('does not suspend a guest whose agent has not started', async () => {
   await using world = await World.make();
   const {
@@ -206,7 +207,8 @@ test('a daemon that has given up tries again for a client that comes later', asy
   await reaches('stopped');
 });
 
-// Behaviour 91: `suspend` does not send away a guest with clients in it, and names them; `--force` does.
+// Behaviour 91: If clients are in the guest, `suspend` names them and does not send the guest away, unless you agree to
+// that at the terminal or use `--force`.
 test('stays for whoever is in it, unless it is sent away by force', async () => {
   await using world = await World.make();
   const { supervisor, phases, until: reaches, doorControl } = await rig(world);

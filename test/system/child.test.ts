@@ -47,8 +47,9 @@ const until = async (fact: () => boolean) => {
   while (!fact()) await systemClock.sleep(2);
 };
 
-// Behaviour 2: Each child runs in its own session and holds its own lock file, of which the daemon keeps no copy. So
-// the lock is free within milliseconds of the child's death, whatever has happened to its parent.
+// Behaviour 2: Each child runs in its own session and holds a kernel lock on its own file. The daemon keeps no copy of
+// the locked descriptor, so the lock is free within milliseconds of the child's death, whatever has happened to its
+// parent.
 describe('a child', () => {
   test('holds its lock for its life and we hold no copy', async () => {
     const child = await begin(sh('exec sleep 60'));
@@ -237,8 +238,8 @@ test('a session that forks faster than its tree could be walked is ended whole',
 });
 
 // Execa meets a child without streams there, and Node an event without a listener, which would end us.
-// Behaviour 177: If no file descriptor is free to start a command, that counts as not started, and the program that ran
-// it goes on.
+// Behaviour 177: If no file descriptor is free to start a command, the command counts as not started, and the program
+// that tried to start it goes on.
 test('a command for which no file can be opened is one that was not started', async () => {
   const program = await makeProgram(
     dir,

@@ -128,7 +128,8 @@ describe('the VM', () => {
   });
 });
 
-// Behaviour 183: vfkit's guest agent has one connection for the VM's life, whichever of our clients come and go.
+// Behaviour 183: Under vfkit, one connection to the guest's agent lasts for the VM's life, however many of our clients
+// come and go.
 describe("the agent's seat", () => {
   let agent: ReturnType<typeof createServer>;
   let seat: AgentSeat;

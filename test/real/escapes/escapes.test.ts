@@ -13,7 +13,7 @@ const releaseBefore: Need = {
   isMet: existsSync(`${old}-kernel`),
 };
 
-// Behaviour 138: A build in the guest does not become root, and does not reach another build, a user or the daemon's
+// Behaviour 138: A build in the guest does not become root, and does not reach another build, a user or nix-daemon's
 // socket. Nix's known escapes are tried, and gain nothing.
 // Behaviour 136: No line on the console ends a guest that was ready, whoever wrote it. Only while it boots can the
 // guest report a failure that ends it; anything else that would end it is checked with the guest itself.

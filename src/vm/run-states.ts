@@ -66,7 +66,7 @@ export const runStates = {
   }),
   watchdog: lost({
     kind: 'vm-watchdog',
-    message: "The VM's watchdog stopped the guest because it was hung.",
+    message: "The VM's watchdog stopped the guest because it was frozen.",
     hint: "See the guest's last lines: linuxkit-builder console",
     exit: Exit.unavailable,
     deaf: 'dead',

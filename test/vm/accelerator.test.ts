@@ -187,7 +187,7 @@ describe('the patience of a trial', needs('Linux'), () => {
       new QuickClock(),
     );
     expect(rejected).toEqual([
-      `kvm: the guest hung for 5 s while booting, after: Probing EDD (edd=off to disable)... ok. ${holds}`,
+      `kvm: the guest printed nothing more for 5 s while booting, after: Probing EDD (edd=off to disable)... ok. ${holds}`,
     ]);
   });
 

@@ -7,7 +7,7 @@ import { quoted } from '../../system/plain-text.ts';
 export const agentSilent = (command: string, timeoutMs: number): Failure => ({
   kind: 'agent-silent',
   message: `The guest agent did not answer ${command} within ${timeoutMs / 1000} s.`,
-  hint: "The guest is busy or hung. See the guest's last lines: linuxkit-builder console",
+  hint: "The guest is busy or frozen. See the guest's last lines: linuxkit-builder console",
   exit: Exit.unavailable,
 });
 

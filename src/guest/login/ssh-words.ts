@@ -2,7 +2,7 @@
 
 /** Where ssh says nothing of its own. */
 export const notYet =
-  'sshd in the guest does not answer yet, or the guest is hung. See: linuxkit-builder console';
+  'sshd in the guest does not answer yet, or the guest is frozen. See: linuxkit-builder console';
 
 const meanings: readonly (readonly [RegExp, string])[] = [
   [

@@ -200,8 +200,8 @@ export function unfit(version: string, { failure }: Failed): Failed {
 export const stalled = (ms: number): Failed =>
   new Failed({
     kind: 'squashfs-failed',
-    message: `mksquashfs hung: for ${Math.round(ms / 1000)} s it read and wrote nothing.`,
-    hint: 'Run the same command again. If it hangs again, the disk or the program is faulty.',
+    message: `mksquashfs stopped responding: for ${Math.round(ms / 1000)} s it read and wrote nothing.`,
+    hint: 'Run the same command again. If this happens again, the disk or the program is faulty.',
     exit: Exit.osError,
   });
 

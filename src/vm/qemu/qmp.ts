@@ -209,7 +209,7 @@ export const qmpRefused = (error: unknown): Failure => ({
 export const qmpSilent = (command: string, timeoutMs: number): Failure => ({
   kind: 'qmp-silent',
   message: `QEMU did not answer ${command} within ${timeoutMs / 1000} s.`,
-  hint: 'It is paused or hung, or another program uses its control socket. Run: linuxkit-builder restart',
+  hint: 'Its process is stopped (SIGSTOP) or has stopped responding, or another program uses its control socket. Run: linuxkit-builder restart',
   exit: Exit.unavailable,
 });
 

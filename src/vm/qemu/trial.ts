@@ -145,7 +145,7 @@ export const tooSlow = `the guest did not reach its first program within ${mostM
 export const fellSilent = (last: string): string =>
   last === ''
     ? `the guest printed nothing for ${silentMs / 1000} s`
-    : `the guest hung for ${silentMs / 1000} s while booting, after: ${last}`;
+    : `the guest printed nothing more for ${silentMs / 1000} s while booting, after: ${last}`;
 
 /** From all that may tell: its exit, its words, the last line of the kernel. */
 export function whyEnded(

@@ -104,7 +104,7 @@ const seeLogs = 'See its output: linuxkit-builder logs';
 export const vfkitSilent = (path: string): Failure => ({
   kind: 'vfkit-silent',
   message: `vfkit did not answer ${path} within ${timeoutMs / 1000} s.`,
-  hint: 'It is paused or hung. Run: linuxkit-builder restart',
+  hint: 'Its process is stopped (SIGSTOP), or has stopped responding. Run: linuxkit-builder restart',
   exit: Exit.unavailable,
 });
 

@@ -18,13 +18,15 @@ import { Ends } from '../../src/supervisor/stop/end-scope.ts';
 import type { Scope } from '../../src/supervisor/scope.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import {
-  commitSaved,
   differenceIn,
-  discardSaved,
   identityOf,
+  type IdentityInput,
+} from '../../src/supervisor/idle/guest-identity.ts';
+import {
+  commitSaved,
+  discardSaved,
   readSaved,
   takeSaved,
-  type IdentityInput,
 } from '../../src/supervisor/idle/saved-guest.ts';
 
 /** Inodes of what was brought onto the medium. */

@@ -11,12 +11,11 @@ import type { Log } from '../../system/log.ts';
 import type { VmControl } from '../../vm/vm-driver.ts';
 import type { GuestNames } from '../health/guest-names.ts';
 import { loginTimeoutMs } from '../health/login.ts';
+import { differenceIn, type GuestIdentity } from './guest-identity.ts';
 import {
-  differenceIn,
   discardSaved,
   forgetMemory,
   takeSaved,
-  type GuestIdentity,
   type SavedGuest,
   type Taken,
 } from './saved-guest.ts';

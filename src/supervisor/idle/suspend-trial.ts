@@ -93,6 +93,7 @@ export function readTrial({ suspendTrial }: Place): Trial | undefined {
   try {
     return v.parse(schema, JSON.parse(readIfThere(suspendTrial) ?? 'null'));
   } catch {
+    // It is tried again.
     return undefined;
   }
 }

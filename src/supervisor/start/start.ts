@@ -20,7 +20,8 @@ import { untilDiskIsFree } from '../disk/disk-free.ts';
 import { recordBlank } from '../disk/disk-record.ts';
 import { GuestNames } from '../health/guest-names.ts';
 import { chooseGuest, takeGuest, type PlannedGuest } from '../idle/comeback.ts';
-import { identityOf, type Taken } from '../idle/saved-guest.ts';
+import { identityOf } from '../idle/guest-identity.ts';
+import type { Taken } from '../idle/saved-guest.ts';
 import { trialBasis } from '../idle/suspend-trial.ts';
 import type { Scope } from '../scope.ts';
 

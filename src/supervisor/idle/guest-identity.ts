@@ -1,0 +1,64 @@
+/** Whether a guest can go on from its file: what it was saved with, beside what a start would be made with now. */
+import { cpus, release } from 'node:os';
+import * as v from 'valibot';
+import type { Accelerator } from '../../domain/vm-programs.ts';
+import { sha256 } from '../../system/digest.ts';
+import { versionOf } from '../../system/files/files.ts';
+import type { Launch } from '../../system/process/child.ts';
+import { bootId } from '../../system/process/process.ts';
+
+/** What a guest can go on with, and nothing else: each part named for whoever asks why it cannot. */
+export const identitySchema = v.object({
+  /** The VM program: another build of it reads another format, or gives the guest another machine. */
+  program: v.string(),
+  /** Its command line and environment: the machine. */
+  machine: v.string(),
+  /** Image, settings and keys that the guest booted with. */
+  guest: v.string(),
+  /** The host's kernel and processor; its boot too, where the guest sees the processor's own counter. */
+  host: v.string(),
+});
+
+/** What must be the same for a guest to go on from its file. */
+export type GuestIdentity = Readonly<v.InferOutput<typeof identitySchema>>;
+
+/** What a start would be made with. */
+export interface IdentityInput {
+  /** Absolute path of the VM program, and what is launched for a guest that boots. */
+  readonly program: string;
+  readonly launch: Launch;
+  readonly accelerator: Accelerator;
+  /** What its boot files were made from. */
+  readonly madeFrom: string;
+}
+
+/** By hashes: which part differs can be told, and nothing else of it. */
+export function identityOf({
+  program,
+  launch,
+  accelerator,
+  madeFrom,
+}: IdentityInput): GuestIdentity {
+  const host = [release(), cpus()[0]?.model, accelerator === 'tcg' ? undefined : bootId()];
+  return {
+    program: digestOf(versionOf(program)),
+    machine: digestOf([launch.argv, launch.env, accelerator]),
+    guest: digestOf(madeFrom),
+    host: digestOf(host),
+  };
+}
+
+/** What differs, for a person; undefined where nothing does. Pure. */
+export function differenceIn(saved: GuestIdentity, now: GuestIdentity): string | undefined {
+  const changes = {
+    program: 'the VM program has changed',
+    machine: 'the VM has changed',
+    guest: 'the image or the settings have changed',
+    host: 'this machine was rebooted, or has another kernel or processor',
+  };
+  for (const part of ['program', 'machine', 'guest', 'host'] as const)
+    if (saved[part] !== now[part]) return changes[part];
+  return undefined;
+}
+
+const digestOf = (value: unknown): string => sha256(JSON.stringify(value));

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/system/time/clock.ts';
-import { connectQmp, parseUsernet, type Qmp, type QmpEvent } from '../../src/vm/qemu/qmp.ts';
+import { connectQmp, parseUsernet, type Qmp } from '../../src/vm/qemu/qmp.ts';
+import type { QmpEvent } from '../../src/vm/qemu/qmp-events.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 let dir: string;

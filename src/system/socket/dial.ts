@@ -54,9 +54,7 @@ export function dial(address: Address, signal: AbortSignal): Promise<Socket> {
       // Who stands there may have closed already: then writing fails, which must not come when nobody listens any more.
       socket.write(hello, (error) => (error ? settle(error) : said()));
     };
-    const said = () => {
-      if (answer === '') settle();
-    };
+    const said = () => (answer === '' ? settle() : undefined);
     const onData = (chunk: Buffer) => {
       got = Buffer.concat([got, chunk]);
       const { head, isAnswer, rest } = compare(got, answer);

@@ -121,6 +121,7 @@ function answerIn(line: string): Answer {
   try {
     return fieldsOf(JSON.parse(line));
   } catch {
+    // What is no JSON is no answer.
     return {};
   }
 }

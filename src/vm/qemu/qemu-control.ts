@@ -12,7 +12,8 @@ import { explainQemu, lacksSlirp } from './qemu-exit.ts';
 import { qemuPlan, qemuProgram } from './qemu-argv.ts';
 import { QemuMemory } from './saved-memory.ts';
 import { RunStateWatch } from './run-state-watch.ts';
-import { connectQmp, parseUsernet, type QmpEvent } from './qmp.ts';
+import { connectQmp, parseUsernet } from './qmp.ts';
+import type { QmpEvent } from './qmp-events.ts';
 
 export const qemu: VmDriver = {
   name: 'qemu',

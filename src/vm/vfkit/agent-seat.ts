@@ -19,35 +19,8 @@ export async function keepAgent({
   readonly path: string;
   readonly vsock: string;
 }): Promise<AgentSeat> {
-  let client: Socket | undefined;
-  let agent: Socket | undefined;
-  const server = createServer({ pauseOnConnect: true }, (next) => {
-    client?.destroy();
-    client = next;
-    // A client that is gone leaves the seat; what comes for it after that is read and dropped: each begins with a sync of its own.
-    next
-      .on('error', () => undefined)
-      .once('close', () => {
-        if (client === next) client = undefined;
-      });
-    agent ??= seat();
-    const taken = agent;
-    next.on('data', (chunk) => taken.write(chunk));
-    next.resume();
-  });
-
-  function seat(): Socket {
-    const socket = connect({ path: vsock });
-    socket.on('error', () => undefined);
-    socket.on('data', (chunk) => client?.write(chunk));
-    // The agent hung up, or nobody listens in the guest yet: the next client dials anew.
-    socket.once('close', () => {
-      if (agent === socket) agent = undefined;
-      client?.destroy();
-    });
-    return socket;
-  }
-
+  const seat = new Seat(vsock);
+  const server = createServer({ pauseOnConnect: true }, (next) => seat.give(next));
   rmSync(path, { force: true });
   server.listen(path);
   await once(server, 'listening');
@@ -55,8 +28,50 @@ export async function keepAgent({
   return {
     close: () => {
       server.close();
-      client?.destroy();
-      agent?.destroy();
+      seat.close();
     },
   };
+}
+
+/** One client and the one connection to the agent, which outlives it. */
+class Seat {
+  readonly #vsock: string;
+  #client: Socket | undefined;
+  #agent: Socket | undefined;
+
+  constructor(vsock: string) {
+    this.#vsock = vsock;
+  }
+
+  /** The one before has to go. */
+  give(next: Socket): void {
+    this.#client?.destroy();
+    this.#client = next;
+    // A client that is gone leaves the seat; what comes for it after that is read and dropped: each begins with a sync of its own.
+    next
+      .on('error', () => undefined)
+      .once('close', () => {
+        if (this.#client === next) this.#client = undefined;
+      });
+    const agent = (this.#agent ??= this.#dial());
+    next.on('data', (chunk) => agent.write(chunk));
+    next.resume();
+  }
+
+  #dial(): Socket {
+    const socket = connect({ path: this.#vsock });
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => this.#client?.write(chunk));
+    // The agent hung up, or nobody listens in the guest yet: the next client dials anew.
+    socket.once('close', () => {
+      if (this.#agent === socket) this.#agent = undefined;
+      this.#client?.destroy();
+    });
+    return socket;
+  }
+
+  close(): void {
+    this.#client?.destroy();
+    this.#agent?.destroy();
+  }
 }

@@ -19,6 +19,7 @@ function settleIn(): void {
   try {
     process.cwd();
   } catch {
+    // It was deleted under the shell.
     process.chdir('/');
   }
 }

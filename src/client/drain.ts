@@ -22,6 +22,7 @@ interface DrainOptions {
   readonly onSilent: () => void;
 }
 
+/** How often the door is asked who is still through. */
 const everyMs = 500;
 /** A look into the guest costs it a process: it is made when a connection came or went, and now and then. */
 const looksEvery = 10;

@@ -41,6 +41,7 @@ async function bar(): Promise<ProgressView> {
   };
 }
 
+/** In a pipe or a log each line stays. */
 const everyMs = 5000;
 
 function lines(context: CliContext): ProgressView {

@@ -9,6 +9,7 @@ import type { DoctorFacts } from './facts.ts';
 
 /** Longer than all of the script's own limits. */
 const timeoutMs = 90_000;
+/** For one connection from this machine. */
 const hostTimeoutMs = 5_000;
 
 /** Whether the guest reaches the caches that its Nix names; those that it does not are tried from here too. */

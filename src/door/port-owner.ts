@@ -54,6 +54,7 @@ function commandOf(pid: string): string {
     // Any process chooses its own name, and its owner may be anybody.
     return quoted(readFileSync(`/proc/${pid}/comm`, 'utf8')) ?? 'a process';
   } catch {
+    // It has ended meanwhile.
     return 'a process';
   }
 }

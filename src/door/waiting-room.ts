@@ -215,4 +215,5 @@ export class WaitingRoom {
 
 /** The system's table is read in a fraction of a millisecond while it has so few rows. */
 const cheap = 64;
+/** In a crowd it is asked at most so often whose connections these are. */
 const askAgainMs = 100;

@@ -141,6 +141,7 @@ function hasSettings(path: string): boolean {
     const isObject = typeof json === 'object' && json !== null && !Array.isArray(json);
     return isObject && Object.keys(json).every((name) => settingNames.includes(name));
   } catch {
+    // What cannot be read as ours is taken for somebody else's.
     return false;
   }
 }

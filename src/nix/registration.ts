@@ -61,6 +61,7 @@ export function mayBeUnregistered(
       .map((path) => lstatSync(path))
       .some((file) => !file.isFile() || file.mtimeMs > told);
   } catch {
+    // What cannot be looked at counts as changed.
     return true;
   }
 }

@@ -1,6 +1,7 @@
 /** Which lost starts speak against the VM program that ran them. */
 import { Exit, type Failure } from '../system/failure.ts';
 
+/** After so many starts in a row that were lost, what may be chance speaks against the program too. */
 const patientFor = 3;
 
 interface LostWith {

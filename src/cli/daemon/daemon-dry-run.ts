@@ -160,6 +160,7 @@ function settingsIn(layout: Layout): Record<string, unknown> {
     const isList = typeof json === 'object' && json !== null && !Array.isArray(json);
     return isList ? { ...json } : { 'config.json': json };
   } catch {
+    // For what is no JSON the check of the settings has the words.
     const parsed = parseConfig(text, hostFacts(layout.root));
     throw new Failed(cannotBe(parsed.ok ? [] : parsed.problems));
   }

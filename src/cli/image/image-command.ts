@@ -130,6 +130,7 @@ function configured(layout: Layout): {
       system: systemNames.find((name) => name === system) ?? native,
     };
   } catch {
+    // Broken settings are no obstacle to an image.
     return { system: native };
   }
 }

@@ -70,6 +70,7 @@ async function show(layout: Layout, path: string, { options, context, render }: 
   if (options.follow === true) await goOn(log, context, render);
 }
 
+/** Soon enough for a person who reads along. */
 const pollMs = 200;
 
 /** Shows what comes, until interrupted or until nobody reads it. */
@@ -109,6 +110,7 @@ function readable(line: string): string {
     ];
     return words.filter((word) => word !== '').join(' ');
   } catch {
+    // A line that is no record of ours is shown as it is.
     return line;
   }
 }

@@ -59,6 +59,7 @@ function exitOf(found: Found): number {
   return traitsOf(phase).builds === 'never' ? (because?.exit ?? Exit.unavailable) : Exit.ok;
 }
 
+/** How often the status is looked at: soon enough for a person who watches. */
 const everyMs = 500;
 
 /** Shows it again and again: on a terminal the screen anew, elsewhere a record for each change. */

@@ -26,6 +26,7 @@ function mayEnter(path: string, how: number): boolean {
     accessSync(path, how);
     return true;
   } catch {
+    // Also where it is not there: then nobody enters.
     return false;
   }
 }

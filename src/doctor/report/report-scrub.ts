@@ -36,6 +36,7 @@ const byLength = (names: Known['names']) => [...names].sort(([a], [b]) => b.leng
 
 /** Shorter words are in every text. */
 const shortestWord = 8;
+/** A shorter one is in too many words to be taken out of all of them. */
 const shortestName = 3;
 
 /** Names of users and machines that are words of ours as well. */

@@ -167,6 +167,7 @@ function wordsIn(config: string): readonly string[] {
       ...(typeof value === 'number' ? [] : [JSON.stringify(value)]),
     ]);
   } catch {
+    // It is no JSON: all of it is what somebody has written.
     return [config];
   }
 }
@@ -179,6 +180,7 @@ const jsonLines = (value: unknown): readonly string[] => JSON.stringify(value, n
 const lastLines = (text: string | undefined, count: number): readonly string[] =>
   text === undefined ? ['(none)'] : text.trimEnd().split('\n').slice(-count);
 
+/** In characters. What is longer is a dump, which nobody reads in a report. */
 const longestLine = 2000;
 const shortened = (line: string): string =>
   line.length > longestLine ? `${line.slice(0, longestLine)}...` : line;

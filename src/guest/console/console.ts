@@ -132,6 +132,7 @@ class OpenConsole implements Console {
   }
 }
 
+/** Enough for a panic with its call trace, which may have a hundred lines. */
 const keptLines = 200;
 const hurryMs = 100;
 /** The daemon's own tick pokes every 5 s: a second timer of that length would only wake it twice. */

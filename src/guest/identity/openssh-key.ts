@@ -17,6 +17,7 @@ export function readOpensshKey(text: string): OpensshKey | { readonly wrong: str
   try {
     return readBlob(Buffer.from(armoured[1] ?? '', 'base64'));
   } catch {
+    // A length in it leads beyond its end.
     return { wrong: 'is damaged' };
   }
 }

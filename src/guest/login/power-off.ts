@@ -24,6 +24,7 @@ export async function powerOffByLogin(options: PowerOffOptions): Promise<boolean
     const login = { layout, user: 'root', key: layout.rootKey, timeoutMs } as const;
     return succeeded(await run(ssh, sshArgv(login, forward, 'poweroff'), { signal, timeoutMs }));
   } catch {
+    // There are other ways; whoever asked tries them.
     return false;
   } finally {
     scope.abort();

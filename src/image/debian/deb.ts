@@ -87,6 +87,7 @@ async function whole(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 }
 
 const magic = '!<arch>\n';
+/** Of each member: ar(5). */
 const headerBytes = 60;
 
 interface Member {

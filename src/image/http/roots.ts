@@ -74,6 +74,7 @@ function readOrNothing(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
+    // Nor is a file.
     return '';
   }
 }

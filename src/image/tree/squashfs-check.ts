@@ -21,6 +21,7 @@ export function squashfsFault(path: string, inodes: number): string | undefined 
   return found === inodes ? undefined : `has ${found} of ${inodes} files`;
 }
 
+/** Of version 4.0 (kernel, fs/squashfs/squashfs_fs.h). */
 const superblockBytes = 96;
 
 /** Number of the compressor in the superblock. */

@@ -33,6 +33,7 @@ export interface Trouble {
 
 /** A job takes at most ExitTimeOut (60 s) to leave. */
 const leavingMs = 65_000;
+/** How often launchd is asked whether the job is gone. */
 const pollMs = 100;
 /** Between attempts of a bootstrap that fails with 5: launchd may still be clearing away. */
 const retryMs = [1_000, 2_000, 4_000];

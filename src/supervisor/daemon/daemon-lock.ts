@@ -125,6 +125,7 @@ export async function takeLock(
     try {
       await clock.sleep(isNamed ? standbyMs : nameless.everyMs, signal);
     } catch {
+      // It was asked to stop while it waited.
       return undefined;
     }
   }

@@ -22,6 +22,7 @@ function readDiskRecord({ diskRecord }: Place): DiskRecord | undefined {
   try {
     return v.parse(schema, JSON.parse(readIfThere(diskRecord) ?? 'null'));
   } catch {
+    // It counts as a disk of a release that kept no record.
     return undefined;
   }
 }

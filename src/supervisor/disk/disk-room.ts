@@ -16,6 +16,7 @@ const MiB = 1024 * 1024;
 export const room = { goOn: 512 * MiB, stop: 512 * MiB, start: 1024 * MiB };
 /** A start makes some ten files, and each change of the status another. */
 export const startInodes = 64;
+/** Between two looks for room. */
 const everyMs = 2_000;
 /** More than one request of a guest's, so that what was left for no such request is not taken for room. */
 const trialBytes = 8 * MiB;

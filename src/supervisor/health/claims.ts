@@ -18,6 +18,7 @@ interface ClaimsOptions {
 
 type Claim = Extract<BootNews, { type: 'claim' }>;
 
+/** Between two questions: whoever writes such lines may go on writing them. */
 const askAgainMs = 1_000;
 
 /** Of one guest. */

@@ -17,6 +17,7 @@ export interface ChildOutput {
 
 /** The daemon's tick looks sooner; what they say at their end is read when they end. */
 const pollMs = 30_000;
+/** Lines that go with a failure. */
 const told = 20;
 /** Behind an error some programs print all that they can do. */
 const kept = 80;

@@ -74,6 +74,7 @@ function fieldsIn(line: string): Fields {
     const json: unknown = JSON.parse(line);
     return typeof json === 'object' && json !== null ? (json as Fields) : {};
   } catch {
+    // A daemon that was killed may have left half a line.
     return {};
   }
 }

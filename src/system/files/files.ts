@@ -140,6 +140,7 @@ function isLinked(from: string, to: string): boolean {
     linkSync(from, to);
     return true;
   } catch {
+    // There is one already, or the file system has no hard links.
     return false;
   }
 }

@@ -44,6 +44,7 @@ function parseIdentity(text: string | undefined): Identity | undefined {
       ? { pid: json.pid, started: json.started, boot: json.boot, program: json.program }
       : undefined;
   } catch {
+    // Half a record names nobody.
     return undefined;
   }
 }

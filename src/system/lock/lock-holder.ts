@@ -85,6 +85,7 @@ function realIfThere(path: string): string | undefined {
   try {
     return realpathSync.native(path);
   } catch {
+    // It may be gone by now.
     return undefined;
   }
 }

@@ -113,6 +113,7 @@ function isProgram(path: string): boolean {
     accessSync(path, constants.X_OK);
     return statSync(path).isFile();
   } catch {
+    // It is not there, or not for us to run.
     return false;
   }
 }

@@ -77,6 +77,7 @@ function identifyLinux(pid: number): Identity | undefined {
     if (fields[0] === 'Z' || fields[0] === 'X') return undefined;
     return { pid, started: fields[19] ?? '', boot: bootId(), program: programLinux(pid, stat) };
   } catch {
+    // It has ended, or is hidden from us.
     return undefined;
   }
 }

@@ -78,6 +78,7 @@ function cardSockets(directory: string): string[] {
       return own === undefined ? [] : [join(directory, own)];
     });
   } catch {
+    // No directory, no sockets.
     return [];
   }
 }

@@ -26,6 +26,7 @@ export const vfkit: VmDriver = {
 
 /** vfkit itself gives its VM 5 s from the moment in which it asked for it; before that it reads files and is validated. */
 const runningMs = 30_000;
+/** It tells nothing by itself: its state is asked for. */
 const lookEveryMs = 250;
 
 /** Waits until the VM runs. Until it was started its state is `Stopped` too, so that one says nothing yet. */

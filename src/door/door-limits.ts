@@ -10,6 +10,8 @@ export interface DoorLimits {
   readonly newcomers: number;
   /** Of these, of one user: there is always a place for another one. */
   readonly perUser: number;
+  /** Of these, of all users who cannot log in: there is always a place for one who can. */
+  readonly others: number;
   /** Of these, without a word of ssh. */
   readonly mute: number;
   /** So long a client that says nothing is not led to the guest. ssh speaks first, at once. */
@@ -30,6 +32,7 @@ export function limitsFor(descriptorLimit: number): DoorLimits {
     handshakes: 32,
     newcomers: 64,
     perUser: 48,
+    others: 48,
     mute: 16,
     muteMs: 250,
     few: 16,

@@ -196,6 +196,7 @@ class FrontDoor implements Door {
         slots,
         mute: limits.mute - mute,
         perUser: limits.perUser,
+        others: limits.others,
         unasked: !isCrowd,
         through: this.#through.newcomersByUser,
         random: Math.random,

@@ -1,28 +1,41 @@
 /** Whose connections those are that come to a port of this host, where the system tells (Linux). */
+import type { Socket } from 'node:net';
 import { readIfThere } from '../system/files/files.ts';
+import type { User } from './queue.ts';
 
 /**
- * Users of the connections to a port of 127.0.0.1, by the port that each comes from; from the text of /proc/net/tcp (proc(5)).
+ * Users of the connections to a port of 127.0.0.1, by where each comes from ({@link peerOf}); from the text of /proc/net/tcp (proc(5)).
  * A row of the other end names its process's user; one that is closed there already has none, and says 0.
  */
-export function usersIn(table: string, port: number): Map<number, number> {
+export function usersIn(table: string, port: number): Map<string, number> {
   const established = '01';
-  const to = `0100007F:${hex(port)}`;
-  const users = new Map<number, number>();
+  const to = endpoint('127.0.0.1', port);
+  const users = new Map<string, number>();
   for (const row of table.split('\n')) {
     const [, local = '', remote, state, , , , uid] = row.trim().split(/\s+/);
-    if (remote === to && state === established)
-      users.set(parseInt(local.slice(local.indexOf(':') + 1), 16), Number(uid));
+    if (remote === to && state === established) users.set(local, Number(uid));
   }
   return users;
 }
 
+/**
+ * Where a connection comes from, as {@link usersIn} has it. The address counts as well as the port: anybody can come from another one of
+ * 127.0.0.0/8, by the port that somebody else has on 127.0.0.1.
+ */
+export const peerOf = ({
+  remoteAddress = '',
+  remotePort = 0,
+}: Pick<Socket, 'remoteAddress' | 'remotePort'>): string => endpoint(remoteAddress, remotePort);
+
 /** The same for this host now; undefined where it does not tell. */
-export function usersOf(port: number): ReadonlyMap<number, number> | undefined {
+export function usersOf(port: number): ReadonlyMap<string, number> | undefined {
   // The numbers in it are the machine's own words: as written above where it is little-endian, as all that we run on are.
   const table = process.platform === 'linux' ? readIfThere('/proc/net/tcp') : undefined;
   return table === undefined ? undefined : usersIn(table, port);
 }
+
+/** Who can read the keys, and so log in: whoever runs the daemon, and root. */
+export const keyHolders: ReadonlySet<User> = new Set([process.getuid?.() ?? 0, 0]);
 
 /** Those of one user. */
 interface Peers {
@@ -32,7 +45,7 @@ interface Peers {
 
 /** The user with most of these connections, other than `mine`; root counts as mine. */
 export function mostOf(
-  users: ReadonlyMap<number, number>,
+  users: ReadonlyMap<string, number>,
   mine: number | undefined,
 ): Peers | undefined {
   const counts = new Map<number, number>();
@@ -42,4 +55,11 @@ export function mostOf(
   return most && { uid: most[0], connections: most[1] };
 }
 
-const hex = (port: number): string => port.toString(16).toUpperCase().padStart(4, '0');
+/** As the table writes it: the address's bytes from the last to the first, then the port. */
+const endpoint = (address: string, port: number): string =>
+  `${address.split('.').toReversed().map(hex(2)).join('')}:${hex(4)(port)}`;
+
+const hex =
+  (digits: number) =>
+  (number: number | string): string =>
+    Number(number).toString(16).toUpperCase().padStart(digits, '0');

@@ -73,6 +73,10 @@ export interface Room {
   readonly mute: number;
   /** For those of one user, where users are known, with those that are through. */
   readonly perUser: number;
+  /** For those of all users but {@link ours}, in the same way: one person can have thousands of users (subuid(5)). */
+  readonly others: number;
+  /** Who can log in at all: they come first, and go last. */
+  readonly ours: ReadonlySet<User>;
   /** Whether those may be let in of whom nobody has asked whose they are. */
   readonly unasked: boolean;
   /** Of each user, those that are through and have not logged in. */
@@ -82,8 +86,9 @@ export interface Room {
 }
 
 /**
- * Free slots go to ssh clients before others, then to the user who has the fewest, then in order of arrival. Where users
- * cannot be told apart and not all of them get one, chance decides: whoever was first with a crowd would keep everybody out.
+ * Free slots go to ssh clients before others, then to those who can log in, then to the user who has the fewest, then in order of
+ * arrival. Where users cannot be told apart and not all of them get one, chance decides: whoever was first with a crowd would keep
+ * everybody out.
  */
 export function admit(
   queue: Queue,
@@ -106,6 +111,9 @@ function nextOf({ waiting, opening }: Queue, room: Room): Waiter | undefined {
   const hasMute = opening.filter(({ isSsh }) => !isSsh).length < room.mute;
   const letIn = countBy(opening);
   const taken = (user: User) => (letIn.get(user) ?? 0) + (room.through.get(user) ?? 0);
+  const isOther = isStranger(room.ours);
+  const others = new Set([...letIn.keys(), ...room.through.keys()].filter(isOther));
+  const hasOthers = [...others].reduce((sum: number, user) => sum + taken(user), 0) < room.others;
   let [ssh, fewest] = [false, Infinity];
   // One pass, since a crowd is long: those that stand first so far.
   let first: Waiter[] = [];
@@ -113,9 +121,10 @@ function nextOf({ waiting, opening }: Queue, room: Room): Waiter | undefined {
     const { isDue, isSsh, user } = waiter;
     if (!isDue || isSsh < ssh || !(isSsh || hasMute) || !(room.unasked || user !== undefined))
       continue;
-    const has = taken(user);
+    if (isOther(user) && !hasOthers) continue;
+    if (typeof user === 'number' && taken(user) >= room.perUser) continue;
+    const has = taken(user) + (isOther(user) ? behind : 0);
     if (isSsh === ssh && has > fewest) continue;
-    if (typeof user === 'number' && has >= room.perUser) continue;
     if (isSsh > ssh || has < fewest) first = [];
     [ssh, fewest] = [isSsh, has];
     first.push(waiter);
@@ -124,17 +133,32 @@ function nextOf({ waiting, opening }: Queue, room: Room): Waiter | undefined {
   return first[isCrowd ? Math.floor(room.random() * first.length) : 0];
 }
 
+/** More than anybody has. */
+const behind = 1_000_000;
+
 /**
- * Who has to go when too many wait; the last that came is among them. One without a word of ssh, but not the last, which had
- * no time for it; then one of the user who has most; where users cannot be told apart anyone. By their order of arrival the
- * first of the mute, who had the longest time to speak, and one by chance of the others.
+ * Who has to go when too many wait; the last that came is among them. A stranger where there is one. Of these one without a word of ssh,
+ * but not the last, which had no time for it; then one of the user who has most; where users cannot be told apart anyone. By their order
+ * of arrival the first of the mute, who had the longest time to speak, and one by chance of the others.
  */
-export function tooMany({ waiting }: Queue, random: () => number): number | undefined {
-  const mute = waiting.slice(0, -1).filter(({ isSsh }) => !isSsh);
+export function tooMany(
+  { waiting }: Queue,
+  { ours, random }: Pick<Room, 'ours' | 'random'>,
+): number | undefined {
+  const isOther = isStranger(ours);
+  const strangers = waiting.filter(({ user }) => isOther(user));
+  const those = strangers.length > 0 ? strangers : waiting;
+  const mute = those.filter((waiter) => !waiter.isSsh && waiter !== waiting.at(-1));
   if (mute.length > 0) return largest(mute)[0]?.number;
-  const crowd = largest(waiting);
+  const crowd = largest(those);
   return crowd[Math.floor(random() * crowd.length)]?.number;
 }
+
+/** Whether somebody is known, and none of ours. */
+const isStranger =
+  (ours: ReadonlySet<User>) =>
+  (user: User): boolean =>
+    typeof user === 'number' && !ours.has(user);
 
 /** Those of the user who has most. */
 function largest(waiters: readonly Waiter[]): readonly Waiter[] {

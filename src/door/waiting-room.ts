@@ -4,6 +4,7 @@ import type { Clock } from '../system/time/clock.ts';
 import type { Level, Log } from '../system/log.ts';
 import { holdClient, type HeldClient } from './held-client.ts';
 import { waitsAtMost, type DoorLimits } from './door-limits.ts';
+import { keyHolders, peerOf } from './peers.ts';
 import {
   admit,
   arrive,
@@ -44,8 +45,8 @@ interface WaitingRoomOptions {
   readonly log: Log;
   readonly holdMs: () => number;
   readonly limits: () => DoorLimits;
-  /** Users by the port that a connection comes from; undefined where the system does not tell. */
-  readonly users: () => ReadonlyMap<number, number> | undefined;
+  /** Users by where a connection comes from (./peers.ts); undefined where the system does not tell. */
+  readonly users: () => ReadonlyMap<string, number> | undefined;
   /** Somebody may be let in now who could not before. */
   readonly onChange: () => void;
   /** A client of ssh waits. */
@@ -96,8 +97,8 @@ export class WaitingRoom {
   }
 
   /** Those whose turn has come. */
-  admit(room: Room): readonly Client[] {
-    const { queue, admitted } = admit(this.#queue, room);
+  admit(room: Omit<Room, 'ours'>): readonly Client[] {
+    const { queue, admitted } = admit(this.#queue, { ...room, ours: keyHolders });
     this.#queue = queue;
     return admitted.flatMap((number) => {
       const client = this.#clients.get(number);
@@ -144,7 +145,9 @@ export class WaitingRoom {
     this.identify(through);
     if (!this.#isFull) log('warn', 'door-full', { waiting: held });
     this.#isFull = true;
-    const client = this.#clients.get(tooMany(this.#queue, Math.random) ?? 0);
+    const client = this.#clients.get(
+      tooMany(this.#queue, { ours: keyHolders, random: Math.random }) ?? 0,
+    );
     if (client !== undefined)
       this.drop(client, 'debug', 'door-too-many', 'too many clients are waiting');
   }
@@ -175,7 +178,7 @@ export class WaitingRoom {
     if (all.length > cheap && now - this.#askedAt < askAgainMs) return;
     this.#askedAt = now;
     const users = this.#options.users();
-    const userOf = ({ remotePort }: Socket) => users?.get(remotePort ?? 0) ?? ('unknown' as const);
+    const userOf = (socket: Socket) => users?.get(peerOf(socket)) ?? ('unknown' as const);
     for (const pair of pairs) pair.user ??= userOf(pair.client);
     this.#queue = learnUsers(this.#queue, (number) => {
       const socket = this.#clients.get(number)?.socket;

@@ -84,9 +84,10 @@ describe('the screen of a builder that is ready', () => {
     expect(aliveLines({ ...slow, health: 'well' }, screen).join()).not.toContain('slow');
   });
 
-  // Behaviour 50: On Linux, a user's ssh is let in however many connections other users hold; on macOS it may have to
-  // be repeated. At most 1,024 wait; those that have not spoken ssh are dropped first, then those of the user who has
-  // the most. A few at a time reach the guest, and `status` says whose they are.
+  // Behaviour 50: On Linux, the owner's ssh and root's are let in however many connections others hold, and as however
+  // many users; on macOS they may have to be repeated. At most 1,024 wait; of those of other users, those that have not
+  // spoken ssh are dropped first, then those of the user who has the most. A few at a time reach the guest, and `status`
+  // says whose they are.
   test.each([
     [{ uid: 1002 }, '1002'],
     [{ uid: 1002, user: 'eve' }, 'eve'],

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { earlyBytesLimit } from '../../src/door/held-client.ts';
 import { limitsFor, waitsAtMost } from '../../src/door/door-limits.ts';
-import { mostOf, usersIn, usersOf } from '../../src/door/peers.ts';
+import { mostOf, peerOf, usersIn, usersOf } from '../../src/door/peers.ts';
 import { descriptorLimit } from '../../src/system/socket/descriptors.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { bannerLine, Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
@@ -20,14 +20,15 @@ afterEach(async () => {
   }
 });
 
-/** Another user's process that holds so many connections; resolves when each was made. */
-async function crowdOf(count: number, port: number, says: string): Promise<void> {
+/** Another user's process that holds so many connections; resolves when each was made. `from`: a port, of as many addresses. */
+async function crowdOf(count: number, port: number, says: string, from = 0): Promise<void> {
   const program = `
     const { connect } = require('node:net');
     let [begun, made] = [0, 0];
     const come = () => {
       if (begun++ >= ${count}) return;
-      const socket = connect(${port}, '127.0.0.1', () => {
+      const local = ${from} ? { localAddress: '127.0.1.' + begun, localPort: ${from} } : {};
+      const socket = connect({ port: ${port}, host: '127.0.0.1', ...local }, () => {
         socket.write(${JSON.stringify(says)});
         if (++made === ${count}) console.log('made');
         come();
@@ -47,9 +48,10 @@ async function crowdOf(count: number, port: number, says: string): Promise<void>
   await once(child.stdout, 'data');
 }
 
-// Behaviour 50: On Linux, a user's ssh is let in however many connections other users hold; on macOS it may have to be
-// repeated. At most 1,024 wait; those that have not spoken ssh are dropped first, then those of the user who has the
-// most. A few at a time reach the guest, and `status` says whose they are.
+// Behaviour 50: On Linux, the owner's ssh and root's are let in however many connections others hold, and as however many
+// users; on macOS they may have to be repeated. At most 1,024 wait; of those of other users, those that have not spoken
+// ssh are dropped first, then those of the user who has the most. A few at a time reach the guest, and `status` says whose
+// they are.
 describe('a crowd of another user', needs('root', 'Linux'), () => {
   test.each([
     ['without a word', ''],
@@ -73,6 +75,17 @@ describe('a crowd of another user', needs('root', 'Linux'), () => {
     expect(guest.sockets.length).toBeLessThanOrEqual(60);
   });
 
+  test('is not taken for the owner’s where it comes by his port from other addresses', async () => {
+    await using rig = await doorRig({ clock: systemClock, limits: { waiting: 60 } });
+    const owner = new Client(rig.port);
+    await until(() => rig.door.counts().held === 1);
+    await crowdOf(200, rig.port, bannerLine, owner.socket.localPort);
+    await until(() => rig.door.crowd()?.uid === stranger);
+    expect(rig.door.crowd()).toEqual({ uid: stranger, waiting: 59, newcomers: 0 });
+    expect(owner.over).toBe(false);
+    owner.socket.destroy();
+  });
+
   test('that fills the door while the guest is away does not push out who waits there', async () => {
     await using rig = await doorRig({ clock: systemClock, limits: { waiting: 60 } });
     await using guest = await fakeGuest(echoing);
@@ -89,10 +102,10 @@ describe('a crowd of another user', needs('root', 'Linux'), () => {
 });
 
 test('who of the others has most connections to a port is told, and neither root nor oneself', () => {
-  const users = new Map([5, 0, 0, 0, 7, 8, 8, 5, 5].map((uid, port) => [port, uid]));
+  const users = new Map([5, 0, 0, 0, 7, 8, 8, 5, 5].map((uid, at) => [`0100007F:${at}`, uid]));
   expect(mostOf(users, 5)).toEqual({ uid: 8, connections: 2 });
   expect(mostOf(users, 8)).toEqual({ uid: 5, connections: 3 });
-  expect(mostOf(new Map([[1, 0]]), 5)).toBeUndefined();
+  expect(mostOf(new Map([['0100007F:1', 0]]), 5)).toBeUndefined();
 });
 
 test('whose a connection is, is read from the table of the system', async () => {
@@ -103,13 +116,23 @@ test('whose a connection is, is read from the table of the system', async () => 
     '   2: 0100007F:5E13 0100007F:9C40 01 00000000:00000000 00:00000000 00000000  1000        0 13 1',
     '   3: 0100007F:9C42 0100007F:5E13 06 00000000:00000000 03:00000000 00000000     0        0 0 3',
     '   4: 0100007F:9C44 0100007F:5E14 01 00000000:00000000 00:00000000 00000000  1002        0 14 1',
+    // Another user's, by the same port of another address.
+    '   5: 0200007F:9C40 0100007F:5E13 01 00000000:00000000 00:00000000 00000000  1003        0 15 1',
   ].join('\n');
-  expect(usersIn(table, 0x5e13)).toEqual(new Map([[0x9c40, 1001]]));
+  const users = usersIn(table, 0x5e13);
+  expect(users.size).toBe(2);
+  expect(users.get(peerOf({ remoteAddress: '127.0.0.1', remotePort: 0x9c40 }))).toBe(1001);
+  expect(users.get(peerOf({ remoteAddress: '127.0.0.2', remotePort: 0x9c40 }))).toBe(1003);
   await using rig = await doorRig();
   const { socket } = new Client(rig.port);
   await until(() => rig.door.counts().held === 1);
   if (process.platform === 'linux')
-    expect(usersOf(rig.port)).toEqual(new Map([[socket.localPort, process.getuid?.()]]));
+    expect([...(usersOf(rig.port) ?? [])]).toEqual([
+      [
+        peerOf({ remoteAddress: socket.localAddress, remotePort: socket.localPort }),
+        process.getuid?.(),
+      ],
+    ]);
   socket.destroy();
 });
 

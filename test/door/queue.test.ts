@@ -25,11 +25,14 @@ const roomFor = (slots: number, room: Partial<Room> = {}): Room => ({
   slots,
   mute: 1,
   perUser: Infinity,
+  others: Infinity,
+  ours: new Set(),
   unasked: true,
   through: new Map(),
   random: () => 0.5,
   ...room,
 });
+const nobody = { ours: new Set<User>() };
 const numbers = (waiters: readonly Waiter[]) => waiters.map(({ number }) => number);
 
 describe('the queue', () => {
@@ -70,6 +73,15 @@ describe('the queue', () => {
     const through = new Map<User, number>([[1000, 2]]);
     expect(admit(queue, roomFor(3, { through })).admitted).toEqual([6, 1, 2]);
     expect(admit(queue, roomFor(6, { through, perUser: 3 })).admitted).toEqual([6, 1]);
+  });
+
+  test('admits those who can log in first, however many users the others are', () => {
+    const ours = new Set<User>([7, 0]);
+    const queue = queueOf(40, (n) => ({ user: n > 38 ? (n === 39 ? 0 : 7) : 100_000 + n }));
+    expect(admit(queue, roomFor(4, { ours })).admitted).toEqual([39, 40, 1, 2]);
+    const through = new Map<User, number>([...Array(20).keys()].map((n) => [200_000 + n, 1]));
+    const { admitted } = admit(queue, roomFor(40, { ours, through, others: 25 }));
+    expect(admitted).toEqual([39, 40, 1, 2, 3, 4, 5]);
   });
 
   test('admits nobody in a crowd before it is known whose they are', () => {
@@ -113,21 +125,34 @@ describe('when too many wait', () => {
   test('the first without a word of ssh goes, of the user who has most of them', () => {
     const user = (n: number) => (n % 3 === 0 ? 1 : 1000);
     const queue = queueOf(9, (n) => ({ isSsh: n < 3, user: user(n) }));
-    expect(tooMany(queue, Math.random)).toBe(4);
+    expect(tooMany(queue, { ...nobody, random: Math.random })).toBe(4);
   });
 
   test('the last that came had no time to say a word, and is not the one for that', () => {
     const queue = queueOf(3, (n) => ({ isSsh: n < 3, user: n < 3 ? 1000 : 1 }));
-    expect(tooMany(queue, () => 0.99)).toBe(2);
+    expect(tooMany(queue, { ...nobody, random: () => 0.99 })).toBe(2);
   });
 
   test('one of the user who has most goes, whoever came last', () => {
     const queue = queueOf(100, (n) => ({ user: n === 100 ? 1 : 1000 }));
-    for (const chance of [0, 0.5, 0.999]) expect(tooMany(queue, () => chance)).toBeLessThan(100);
+    for (const chance of [0, 0.5, 0.999])
+      expect(tooMany(queue, { ...nobody, random: () => chance })).toBeLessThan(100);
+  });
+
+  test('whoever can log in is the last to go, also before it is known who that is', () => {
+    const ours = new Set<User>([7, 0]);
+    const userOf = (n: number) => (n === 1 ? 7 : n === 2 ? 0 : n === 100 ? undefined : 100_000 + n);
+    const queue = queueOf(100, (n) => ({ user: userOf(n), isSsh: n !== 1 }));
+    for (const chance of [0, 0.5, 0.999])
+      expect(tooMany(queue, { ours, random: () => chance })).toBe(3);
+    const alone = queueOf(3, (n) => ({ user: n === 1 ? 0 : 7 }));
+    expect(tooMany(alone, { ours, random: () => 0.999 })).toBe(3);
   });
 
   test('anyone goes where users cannot be told apart', () => {
     const queue = queueOf(100, () => ({ user: 'unknown' }));
-    expect([0, 0.5, 0.999].map((chance) => tooMany(queue, () => chance))).toEqual([1, 51, 100]);
+    expect(
+      [0, 0.5, 0.999].map((chance) => tooMany(queue, { ...nobody, random: () => chance })),
+    ).toEqual([1, 51, 100]);
   });
 });

@@ -105,6 +105,15 @@ describe('a guest that Nix can use', () => {
   });
 });
 
+test('a guest that no port leads to is reached by none, to which somebody else could come first', async () => {
+  guest(`${nixReply}; exec cat > /dev/null`);
+  const tunnel = { kind: 'unix', path: join(dir, 'sshd'), hello: '', answer: '' } as const;
+  expect(await probeGuest(options({ tunnel }))).toMatchObject({ ok: true });
+  const argv = readFileSync(join(dir, 'argv'), 'utf8').trimEnd().split('\n');
+  expect(argv).not.toContain('-p');
+  expect(argv.filter((word) => word.startsWith('ProxyCommand='))).toHaveLength(1);
+});
+
 // Behaviour 24: `ready` means that an ssh login like Nix's has reached a nix-daemon that answered, and that the guest's
 // clock is within 2 s.
 describe('what is missing is named', () => {
@@ -241,6 +250,24 @@ describe('the real ssh', () => {
       detail: expect.stringMatching(detail) as string,
       hint: expect.stringContaining('does not answer yet') as string,
     });
+    server.close();
+  });
+
+  test('comes to a socket', async () => {
+    await ensureIdentity(layout);
+    const at = join(dir, 'sshd');
+    let heard = '';
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', (chunk: Buffer) => {
+        heard += chunk.toString('latin1');
+        if (heard.includes('SSH-')) socket.end('no greeting\r\n');
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(at, resolve));
+    const tunnel = { kind: 'unix', path: at, hello: 'hello\n', answer: '' } as const;
+    expect(await probeGuest(options({ tunnel }))).toMatchObject({ requirement: 'ssh' });
+    expect(heard).toMatch(/^hello\nSSH-2\.0-/);
     server.close();
   });
 

@@ -2,6 +2,7 @@
 import { startingGuest } from '../../command/announce-slow.ts';
 import { instance } from '../../config/instance.ts';
 import type { Layout } from '../../config/layout.ts';
+import { sshEnvironment } from '../../guest/login/ssh-argv.ts';
 import { findStatus } from '../../client/found.ts';
 import { noDaemon } from '../../supervisor/daemon/no-daemon.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
@@ -38,13 +39,7 @@ export async function intoGuest(layout: Layout, context: CliContext): Promise<In
   return {
     ssh: findProgram('ssh', context.env['PATH']),
     argv: (user) => ['-F', layout.sshConfig, ...(user === 'root' ? asRoot : []), instance.sshAlias],
-    // By it ssh runs what leads to a door that is no port; the user's own may run nothing, as /bin/false.
-    env: { ...definedIn(context.env), SHELL: '/bin/sh' },
+    env: sshEnvironment(context.env),
     status: found.status,
   };
 }
-
-const definedIn = (env: NodeJS.ProcessEnv): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  );

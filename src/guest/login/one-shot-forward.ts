@@ -1,48 +1,70 @@
-/** A way for one ssh of ours to a guest that no TCP port leads to: a port of this host for one connection, then closed. */
-import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
-import type { Tunnel } from '../../domain/tunnel.ts';
-import { dial } from '../../system/socket/dial.ts';
-
-/** Where that one ssh is to connect. */
-export interface OneShotForward {
-  readonly host: string;
-  readonly port: number;
-}
-
 /**
- * Where ssh is to go; lives until the signal aborts. No more than the front door opens for the whole life of the daemon: the
- * guest's sshd, to processes of this host.
+ * A way for one ssh of ours to a guest that no TCP port leads to: a Unix socket where nobody else can enter. A port would let anybody of
+ * this host come before that ssh, and so keep a guest from being ready.
  */
+import { existsSync, rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Tunnel } from '../../domain/tunnel.ts';
+import { plainFolder } from '../../system/files/temporary.ts';
+import { quotedWord } from '../../system/shell.ts';
+import { dial } from '../../system/socket/dial.ts';
+import { nodeCarrier } from '../../system/socket/node-carrier.ts';
+
+/** What ssh is told of it. */
+export type OneShotForward =
+  | Extract<Tunnel, { kind: 'tcp' }>
+  /** `command`: ssh's ProxyCommand. */
+  | { readonly kind: 'proxy'; readonly command: string };
+
+/** Where ssh is to go; lives until the signal aborts. Failed `no-temporary-files`; rejects with the system's error. */
 export async function openForward(tunnel: Tunnel, signal: AbortSignal): Promise<OneShotForward> {
   if (tunnel.kind === 'tcp') return tunnel;
   const open: Socket[] = [];
   const server = createServer({ pauseOnConnect: true }, (client) => {
     server.close();
-    const join = (socket: Socket) => {
+    const keep = (socket: Socket) => {
       open.push(socket);
       if (signal.aborted) socket.destroy();
       return socket.on('error', () => undefined);
     };
-    join(client);
+    keep(client);
     dial(tunnel, signal).then(
       (guest) => {
-        join(guest).pipe(client).pipe(guest);
+        keep(guest).pipe(client).pipe(guest);
         client.once('close', () => guest.destroy());
         guest.once('close', () => client.destroy());
       },
       () => client.destroy(),
     );
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  signal.addEventListener(
-    'abort',
-    () => {
-      server.close();
-      for (const socket of open) socket.destroy();
-    },
-    { once: true },
-  );
-  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
+  const folder = plainFolder('login-');
+  const end = () => {
+    server.close();
+    for (const socket of open) socket.destroy();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const path = join(folder, 's');
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.on('error', reject).listen(path, () => resolve());
+    });
+  } catch (error) {
+    end();
+    throw error;
+  }
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, { once: true });
+  return { kind: 'proxy', command: proxyCommand(path) };
+}
+
+/** As ssh takes it: one line for the shell that ssh-argv.ts has it use. */
+const proxyCommand = (path: string): string =>
+  [...carrier(), path].map(quotedWord).join(' ').replaceAll('%', '%%');
+
+/** macOS has nc. Elsewhere it is Node, also one that an upgrade has deleted meanwhile (proc(5), /proc/PID/exe). */
+function carrier(): readonly string[] {
+  if (process.platform === 'darwin') return ['/usr/bin/nc', '-U'];
+  const { execPath, pid } = process;
+  return [existsSync(execPath) ? execPath : `/proc/${pid}/exe`, '-e', nodeCarrier];
 }

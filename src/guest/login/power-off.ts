@@ -3,7 +3,7 @@ import type { Layout } from '../../config/layout.ts';
 import type { Tunnel } from '../../domain/tunnel.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { tryProgram } from '../../system/process/find-program.ts';
-import { sshArgv } from './ssh-argv.ts';
+import { sshArgv, sshEnvironment } from './ssh-argv.ts';
 import { openForward } from './one-shot-forward.ts';
 
 interface PowerOffOptions {
@@ -22,7 +22,8 @@ export async function powerOffByLogin(options: PowerOffOptions): Promise<boolean
   try {
     const forward = await openForward(tunnel, AbortSignal.any([signal, scope.signal]));
     const login = { layout, user: 'root', key: layout.rootKey, timeoutMs } as const;
-    return succeeded(await run(ssh, sshArgv(login, forward, 'poweroff'), { signal, timeoutMs }));
+    const argv = sshArgv(login, forward, 'poweroff');
+    return succeeded(await run(ssh, argv, { signal, timeoutMs, env: sshEnvironment(process.env) }));
   } catch {
     // There are other ways; whoever asked tries them.
     return false;

@@ -10,7 +10,7 @@ import { quoted } from '../../system/plain-text.ts';
 import { programMissing, tryProgram } from '../../system/process/find-program.ts';
 import { question } from './nix-question.ts';
 import { Answer, maxClockOffsetMs } from './probe-answer.ts';
-import { sshArgv } from './ssh-argv.ts';
+import { sshArgv, sshEnvironment } from './ssh-argv.ts';
 import { notYet, sshHint } from './ssh-words.ts';
 import { openForward } from './one-shot-forward.ts';
 
@@ -89,7 +89,10 @@ async function converse(
   const argv = sshArgv(login, await openForward(options.tunnel, signal), remoteCommand);
   // Loaded with the first question: it brings what runs programs, and the daemon's door should not wait for that.
   const { spawnFilter } = await import('../../system/process/filter.ts');
-  const { output, ended } = spawnFilter(ssh, argv, input, { signal });
+  const { output, ended } = spawnFilter(ssh, argv, input, {
+    signal,
+    env: sshEnvironment(process.env),
+  });
   const answered = new Promise<'answered'>((resolve) =>
     output.on('data', (chunk: Buffer) => {
       if (answer.take(chunk)) resolve('answered');

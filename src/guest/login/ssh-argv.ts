@@ -11,10 +11,18 @@ interface SshLogin {
   readonly timeoutMs: number;
 }
 
+/** By its shell ssh runs what leads to a socket; the user's own may run nothing, as /bin/false. */
+export const sshEnvironment = (env: NodeJS.ProcessEnv): Readonly<Record<string, string>> => {
+  const defined = Object.entries(env).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value]],
+  );
+  return { ...(Object.fromEntries(defined) as Record<string, string>), SHELL: '/bin/sh' };
+};
+
 /** Options, the guest's address, and the command that shall run there. */
 export function sshArgv(
   { layout, user, key, timeoutMs }: SshLogin,
-  { host, port }: OneShotForward,
+  forward: OneShotForward,
   command: string,
 ): string[] {
   const settings = [
@@ -42,11 +50,13 @@ export function sshArgv(
     '-i',
     key,
     ...settings.flatMap((setting) => ['-o', setting]),
-    '-p',
-    String(port),
+    ...(forward.kind === 'tcp'
+      ? ['-p', String(forward.port)]
+      : ['-o', `ProxyCommand=${forward.command}`]),
     '-l',
     user,
-    host,
+    // The host key is looked up by another name, so that this one only says where.
+    '127.0.0.1',
     command,
   ];
 }

@@ -10,6 +10,7 @@ import { run, succeeded } from '../../system/process/child.ts';
 import { Exit, Failed } from '../../system/failure.ts';
 import { isLoose, pathsTo } from '../../system/files/loose.ts';
 import { plainFolder } from '../../system/files/temporary.ts';
+import { nodeCarrier } from '../../system/socket/node-carrier.ts';
 import type { Config } from '../../config/config.ts';
 import type { RootPaths } from '../../host/system-paths.ts';
 import { shellWord } from '../../system/shell.ts';
@@ -31,13 +32,6 @@ const perlScript = [
   'if($p){close STDIN;carry(*S,*STDOUT)}else{close STDOUT;carry(*STDIN,*S);shutdown S,1}',
 ].join('');
 
-const nodeScript = [
-  'const s=require("net").connect({path:process.argv[1],allowHalfOpen:true});',
-  's.on("error",()=>{console.error("No builder listens there.");process.exit(1)});',
-  's.on("end",()=>process.exit());',
-  'process.stdin.pipe(s).pipe(process.stdout)',
-].join('');
-
 /** In the order in which they are tried: macOS has nc, every Debian perl; Node, which is here anyway, takes longest to begin. */
 export function helpersOf(platform: NodeJS.Platform, node: string): readonly Helper[] {
   const nixos = '/run/current-system/sw/bin';
@@ -48,7 +42,7 @@ export function helpersOf(platform: NodeJS.Platform, node: string): readonly Hel
     '-e',
     perlScript,
   ]);
-  const last = [[node, '-e', nodeScript]];
+  const last = [[node, '-e', nodeCarrier]];
   // Elsewhere nc may be any of five programs, and another one tomorrow.
   return platform === 'darwin' ? [...nc, ...perl, ...last] : [...perl, ...nc, ...last];
 }

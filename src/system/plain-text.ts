@@ -30,6 +30,14 @@ export function quoted(value: unknown): string | undefined {
   return shown === '' ? undefined : shown;
 }
 
+/** Words that somebody with root in the guest can have chosen, in a sentence of ours: between quotation marks, which none of them ends. */
+export function inMarks(words: unknown): string | undefined {
+  const said = quoted(words)
+    ?.replaceAll('"', "'")
+    .replace(/(?<!\.)\.$/, '');
+  return said === undefined ? undefined : `"${said}"`;
+}
+
 /** Text of ours as it may go to a terminal, whatever foreign words got into it. To be called where text goes out. */
 export const terminalText = (text: string): string =>
   text.replaceAll(escapes, '').replaceAll(unfitForTerminals, '');

@@ -295,7 +295,9 @@ describe('doctor finds', needs('root'), () => {
       living(rig, { phase: 'ready', vmPid: 1, clockOffsetMs: 0, door: { port, draining: false } });
       const findings = await rig.doctor({ PATH: path, SHELL: '/bin/loud' });
       expect(verdicts(findings)).toMatchObject({ 'ssh as you': 'bad' });
-      expect(wordsOf(findings, 'ssh as you')).toContain('something prints Hello before the answer');
+      expect(wordsOf(findings, 'ssh as you')).toContain(
+        'something prints "Hello" before the answer',
+      );
       expect(wordsOf(findings, 'ssh as you')).toContain(words);
     } finally {
       server.close();

@@ -109,10 +109,10 @@ describe('shutdown', () => {
     const said = () =>
       letTimePass(agent.time()).catch((error: unknown) => (error as Failed).failure.message);
     expect(await said()).toBe(
-      'The guest agent refused a request: 31mno linuxkit-builder: run this.',
+      'The guest agent refused a request: "31mno linuxkit-builder: run this".',
     );
     desc = 'x'.repeat(100_000);
-    expect(await said()).toBe(`The guest agent refused a request: ${'x'.repeat(200)}....`);
+    expect(await said()).toBe(`The guest agent refused a request: "${'x'.repeat(200)}...".`);
     desc = ['not', 'words'];
     expect(await said()).toBe('The guest agent refused a request: no reason given.');
     desc = 'deep';

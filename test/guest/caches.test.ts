@@ -38,8 +38,8 @@ describe('the script, in a shell whose nix and busybox are ours', () => {
     ).toEqual([
       { url: 'https://good.test', state: 'reached' },
       { url: 'http://unknown.test:8080/x?a=b', state: 'unnamed' },
-      { url: 'http://bad.test:1', state: 'unreached', said: 'error: the last line' },
-      { url: 'http://[::1]:9', state: 'unreached', said: 'error: the last line' },
+      { url: 'http://bad.test:1', state: 'unreached', said: '"error: the last line"' },
+      { url: 'http://[::1]:9', state: 'unreached', said: '"error: the last line"' },
     ]);
     expect(readdirSync(directory).sort()).toEqual(['busybox', 'nix']);
   });
@@ -59,5 +59,5 @@ test.each(['', 'reached http://a.test', 'end\nreached http://a.test'])(
 );
 test('what a guest says besides, and what a terminal would obey, is left out', () =>
   expect(cachesIn('hello\nunreached http://a.test \u001b[2Jno\nbroken http://b.test\nend')).toEqual(
-    [{ url: 'http://a.test', state: 'unreached', said: 'no' }],
+    [{ url: 'http://a.test', state: 'unreached', said: '"no"' }],
   ));

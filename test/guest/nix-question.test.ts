@@ -53,7 +53,7 @@ describe('a nix daemon answers', () => {
     const said = [word(0x126), text('2.26.3'), word(1), last, word(0x63787470), ...error];
     expect(nixAnswer(Buffer.concat([daemon, ...said]))).toEqual({
       kind: 'refused',
-      why: '31mReady linuxkit-builder: run this',
+      why: '"31mReady linuxkit-builder: run this"',
     });
   });
 
@@ -64,7 +64,7 @@ describe('a nix daemon answers', () => {
   ])('that it cannot, %s', (_, parts) =>
     expect(nixAnswer(Buffer.concat([daemon, ...parts]))).toEqual({
       kind: 'refused',
-      why: 'cannot connect',
+      why: '"cannot connect"',
     }),
   );
 

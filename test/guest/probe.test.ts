@@ -132,7 +132,7 @@ describe('what is missing is named', () => {
       'one that cannot reach the daemon behind it',
       `${refusal}; exec sleep 60`,
       'nix',
-      /^cannot connect to socket$/,
+      /^"cannot connect to socket"$/,
     ],
     ['a daemon that complains', 'echo "error: no lock" >&2; exit 1', 'nix', /error: no lock/],
   ])('%s', async (_, daemon, requirement, detail) => {

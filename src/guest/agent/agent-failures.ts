@@ -1,7 +1,7 @@
 /** What can be wrong with a guest's agent, for people. */
 import { Exit, type Failure } from '../../system/failure.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
-import { quoted } from '../../system/plain-text.ts';
+import { inMarks } from '../../system/plain-text.ts';
 
 /** `timeoutMs`: how long it was waited for. */
 export const agentSilent = (command: string, timeoutMs: number): Failure => ({
@@ -20,15 +20,18 @@ export const agentAway = (why: string): Failure => ({
 });
 
 /** `error`: the value of that name in its answer, whatever it is. */
-export const agentRefused = (error: unknown): Failure => ({
+export const agentRefused = (error: unknown): Failure =>
+  refusedAs(inMarks(fieldsOf(error)['desc']) ?? 'no reason given');
+
+/** A guest that tells its time does so in nanoseconds. */
+export const agentNoTime = (): Failure => refusedAs('its answer is not a time');
+
+const refusedAs = (why: string): Failure => ({
   kind: 'agent-refused',
-  message: `The guest agent refused a request: ${quoted(fieldsOf(error)['desc']) ?? 'no reason given'}.`,
+  message: `The guest agent refused a request: ${why}.`,
   hint: 'If this is an image of your own, it must allow the commands listed in docs/guest-contract.md, "Agent".',
   exit: Exit.unavailable,
 });
-
-/** A guest that tells its time does so in nanoseconds. */
-export const agentNoTime = (): Failure => agentRefused({ desc: 'its answer is not a time' });
 
 /** While an answer was awaited. */
 export const connectionGone = (): Failure => agentAway('the connection was lost');

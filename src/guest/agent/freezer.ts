@@ -1,6 +1,7 @@
 /** Has a guest hold its breath for the file that it is put into, and breathe again: its disk is whole in between. */
 import type { Clock } from '../../system/time/clock.ts';
 import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
+import { inMarks } from '../../system/plain-text.ts';
 import type { GuestAgent } from './agent.ts';
 
 type Agent = Pick<GuestAgent, 'exec' | 'setTime'>;
@@ -75,7 +76,7 @@ async function obey(agent: Agent, script: string, signal?: AbortSignal): Promise
 /** `why`: what the guest's own program says, which may be nothing. */
 export const notFrozen = (why: string): Failure => ({
   kind: 'guest-not-frozen',
-  message: `The guest could not freeze or unfreeze its disk: ${why.trim() || 'no reason given'}.`,
+  message: `The guest could not freeze or unfreeze its disk: ${inMarks(why) ?? 'no reason given'}.`,
   hint: 'The guest is shut down instead.',
   exit: Exit.unavailable,
 });

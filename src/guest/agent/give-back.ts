@@ -3,6 +3,7 @@
  * agent, which needs no login.
  */
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { inMarks } from '../../system/plain-text.ts';
 import type { GuestAgent } from './agent.ts';
 import { keptBuilds, keptMinutes } from '../debug/kept-builds.ts';
 import { readRoom, type StoreRoom } from './inside.ts';
@@ -163,14 +164,14 @@ exit $found
 
 export const cannotKeep = (why: string): Failure => ({
   kind: 'collection-not-begun',
-  message: `The guest could not protect the store paths to keep, so nothing was deleted: ${why.trim() || 'no reason given'}.`,
+  message: `The guest could not protect the store paths to keep, so nothing was deleted: ${inMarks(why) ?? 'no reason given'}.`,
   hint: 'Its disk may be full or read-only. See: linuxkit-builder console',
   exit: Exit.temporary,
 });
 
 export const notTold = (why: string): Failure => ({
   kind: 'collection-not-told',
-  message: `Cannot stop the garbage collection in the guest: ${why.trim() || 'no reason given'}.`,
+  message: `Cannot stop the garbage collection in the guest: ${inMarks(why) ?? 'no reason given'}.`,
   hint: 'See: linuxkit-builder console',
   exit: Exit.temporary,
 });

@@ -1,6 +1,6 @@
 /** What the console's lines say about a boot. Pure. The lines are a contract: docs/guest-contract.md. */
 import { Exit, type Failure } from '../../system/failure.ts';
-import { quoted } from '../../system/plain-text.ts';
+import { inMarks } from '../../system/plain-text.ts';
 
 /** A console line that we recognise as boot progress, or as its end. */
 export type Milestone =
@@ -74,8 +74,8 @@ export function failureOfStage(
 ): Failure {
   const known = failures.get(name);
   // Whoever is root in the guest chose these words: they are told as the guest's, not as ours.
-  const words = quoted(reason);
-  const said = words === undefined ? '' : ` The guest said: "${words}".`;
+  const words = inMarks(reason);
+  const said = words === undefined ? '' : ` The guest said: ${words}.`;
   return {
     kind: `guest-${name}`,
     message: `${known?.message ?? `The guest stopped booting at the stage '${name}'.`}${said}`,

@@ -1,5 +1,5 @@
 /** Whether the guest's Nix can ask the caches that it is set to ask: looked at from inside. */
-import { quoted } from '../../system/plain-text.ts';
+import { inMarks, quoted } from '../../system/plain-text.ts';
 
 /** One of the guest's substituters, as far as it got. */
 export interface Cache {
@@ -54,7 +54,7 @@ export function cachesIn(text: string): readonly Cache[] | undefined {
       /^(reached|unnamed|unreached) (https?:\/\/\S+)(?: (.*))?$/.exec(line) ?? [];
     const shown = quoted(withoutLogin(url ?? ''));
     if (state === undefined || shown === undefined) return [];
-    const said = quoted(withoutLogin(words ?? ''));
+    const said = inMarks(withoutLogin(words ?? ''));
     return [
       { url: shown, state: state as Cache['state'], ...(said === undefined ? {} : { said }) },
     ];

@@ -3,7 +3,7 @@
  * the daemon behind its socket; only what it is asked then is passed on to that one, which does all builds (Nix 2.34, daemon.cc). Our
  * image leads a login to that one from its first word on; another's may not.
  */
-import { quoted } from '../../system/plain-text.ts';
+import { inMarks, quoted } from '../../system/plain-text.ts';
 
 /** worker-protocol.hh; each word is little-endian in 8 bytes. */
 const words = { client: 0x6e697863, daemon: 0x6478696f, isValidPath: 1 };
@@ -59,12 +59,12 @@ function readLog(cursor: Cursor, minor: number): string | undefined {
     if (kind === messages.next) cursor.text();
     else if (kind !== messages.error) return `it said 0x${kind.toString(16)}`;
     else {
-      if (minor < 26) return quoted(cursor.text()) ?? noReason;
+      if (minor < 26) return inMarks(cursor.text()) ?? noReason;
       // Its type, its level, a name that nobody uses.
       cursor.text();
       cursor.word();
       cursor.text();
-      return quoted(cursor.text()) ?? noReason;
+      return inMarks(cursor.text()) ?? noReason;
     }
   }
 }

@@ -6,7 +6,7 @@ import type { Tunnel } from '../../domain/tunnel.ts';
 import type { CommandResult } from '../../system/process/child.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import type { Failure } from '../../system/failure.ts';
-import { quoted } from '../../system/plain-text.ts';
+import { inMarks } from '../../system/plain-text.ts';
 import { programMissing, tryProgram } from '../../system/process/find-program.ts';
 import { question } from './nix-question.ts';
 import { Answer, maxClockOffsetMs } from './probe-answer.ts';
@@ -143,7 +143,7 @@ const wrongClock = (offsetMs: number): Probe => ({
 function wordsOf(end: 'late' | CommandResult, timeoutMs: number): Words {
   if (end === 'late') return { detail: `no answer within ${timeoutMs / 1000} s`, hint: notYet };
   // They may be the guest's: what its login says on its stderr comes here too.
-  const last = quoted(end.stderr.trim().split(/\r?\n/).at(-1));
+  const last = inMarks(end.stderr.trim().split(/\r?\n/).at(-1));
   return { detail: last ?? endOf(end), hint: sshHint(last ?? '') };
 }
 

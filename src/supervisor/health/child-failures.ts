@@ -7,7 +7,7 @@ import type { ExitStatus } from '../../system/process/child.ts';
 import { describeProblem, type Problem } from '../../domain/problem.ts';
 import { asSentence, Exit, type Failure } from '../../system/failure.ts';
 import { refusal } from '../../system/files/reasons.ts';
-import { quoted } from '../../system/plain-text.ts';
+import { inMarks } from '../../system/plain-text.ts';
 import { lockHeld } from '../../system/lock/flock.ts';
 
 /** How a child ended, in words: "exited with code 1", "was killed by SIGKILL". */
@@ -109,7 +109,7 @@ export function networkExited(
 /** The kernel said that it cannot go on. */
 export const guestPanicked = (text: string, lines: readonly string[]): Failure => ({
   kind: 'guest-panicked',
-  message: `The guest's kernel panicked: "${quoted(text) ?? ''}".`,
+  message: `The guest's kernel panicked: ${inMarks(text) ?? '""'}.`,
   hint: 'See the lines before it: linuxkit-builder console',
   exit: Exit.unavailable,
   blames: 'image',
@@ -132,7 +132,7 @@ export const guestRebooted = (lines: readonly string[]): Failure => ({
 /** `text`: the kernel's line. */
 export const guestReadOnly = (text: string, lines: readonly string[]): Failure => ({
   kind: 'guest-read-only',
-  message: `The guest's file system had an error and became read-only. The kernel reported: "${quoted(text) ?? ''}".`,
+  message: `The guest's file system had an error and became read-only. The kernel reported: ${inMarks(text) ?? '""'}.`,
   hint: "The guest is restarted, which checks and repairs it. If it happens again, check this machine's disk.",
   exit: Exit.unavailable,
   isIncident: true,

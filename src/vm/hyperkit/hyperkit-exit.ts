@@ -1,7 +1,7 @@
 /** What HyperKit's end means: its exit codes and signals are facts about the guest, about its command line, or about the host. */
 import { Exit, type Failure } from '../../system/failure.ts';
 import type { VmEnd } from '../vm-driver.ts';
-import { quoted } from '../../system/plain-text.ts';
+import { inMarks } from '../../system/plain-text.ts';
 
 /** The end of a HyperKit that nobody asked to end, in words; undefined where there is nothing to add. */
 export function explainHyperkit({ ended, output, console }: VmEnd): Failure | undefined {
@@ -132,7 +132,7 @@ function reboot(console: readonly string[]): Failure {
       }
     : {
         kind: 'guest-panicked',
-        message: `The guest's kernel panicked: "${quoted(panic) ?? ''}".`,
+        message: `The guest's kernel panicked: ${inMarks(panic) ?? '""'}.`,
         hint: seeConsole,
         exit: Exit.unavailable,
         blames: 'image',

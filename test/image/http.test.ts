@@ -238,6 +238,36 @@ describe('a redirect', () => {
       expect(mirror.requests).toEqual(['http://public.test/file']);
     });
 
+    test.each([
+      ['both here and elsewhere', [['127.0.0.1', '203.0.113.7']]],
+      ['here at first, and then elsewhere too', [['127.0.0.1'], ['203.0.113.7', '127.0.0.1']]],
+    ])('that says to be %s sends us nowhere here', async (_, answers) => {
+      const left = [...answers];
+      const web = new Web({
+        resolve: (_name, _options, done) => {
+          const found = left.length > 1 ? left.shift() : left[0];
+          done(
+            null,
+            (found ?? []).map((address) => ({ address, family: 4 })),
+          );
+        },
+      });
+      const ask = () =>
+        fetchText(`${mirror.url.replace('127.0.0.1', 'mirror.test')}/file`, 1000, options({ web }));
+      // A connection that stays is asked again without a look for its name.
+      inTurn('file', (_request, response) => {
+        response.writeHead(302, {
+          location: `${mirror.url}/admin`,
+          connection: 'close',
+        });
+        response.end();
+      });
+      for (const each of answers.slice(1)) await ask().catch(() => each);
+      mirror.requests.length = 0;
+      await expect(ask()).rejects.toMatchObject(refusedAs(/private network or on this/));
+      expect(mirror.requests.join()).not.toContain('admin');
+    });
+
     test('to another public host works', async () => {
       inTurn('http://public.test/file', to('http://other.test/file'));
       inTurn('http://other.test/file', file);

@@ -38,8 +38,10 @@ const maxRedirects = 20;
 export class Web {
   readonly #options: WebOptions;
   readonly #agents = new Map<string, Promise<Agent>>();
-  /** How far hosts were when they were asked for the first time, by their names. */
+  /** How near hosts were when they were asked for the first time, by their names. */
   readonly #reaches = new Map<string, Reach>();
+  /** How far they have ever been: no nearer do they send us, whatever else their name says, or said before. */
+  readonly #farthest = new Map<string, Reach>();
   #roots: Promise<readonly string[]> | undefined;
 
   constructor(options: WebOptions = {}) {
@@ -81,7 +83,7 @@ export class Web {
   }
 
   #reachOf = ({ hostname }: URL): Reach =>
-    reachOfHost(hostname) ?? this.#reaches.get(hostname) ?? 0;
+    reachOfHost(hostname) ?? this.#farthest.get(hostname) ?? 0;
 
   async #ask(
     url: URL,
@@ -151,7 +153,11 @@ export class Web {
         if (error !== null) return done(error, []);
         const reaches = found.map(({ address }) => reachOfAddress(address));
         const limit = given ?? this.#reaches.get(hostname) ?? (Math.max(...reaches) as Reach);
-        if (given === undefined) this.#reaches.set(hostname, limit);
+        if (given === undefined) {
+          this.#reaches.set(hostname, limit);
+          const known = this.#farthest.get(hostname) ?? limit;
+          this.#farthest.set(hostname, Math.min(known, ...reaches) as Reach);
+        }
         const allowed = found.filter((_, at) => (reaches[at] ?? 2) <= limit);
         const [best] = allowed;
         if (best === undefined) done(sentTooNear('The mirror', hostname), []);

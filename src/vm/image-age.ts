@@ -64,7 +64,7 @@ export function describeAge({
   isOld,
   securityDate,
 }: ImageAge): string | undefined {
-  if (!isOld && newer === 0) return undefined;
+  if (!isOld && newer === 0 && securityDate !== undefined) return undefined;
   const since =
     securityDate === undefined
       ? `${days} ${days === 1 ? 'day' : 'days'} old and does not include Debian's security updates`

@@ -435,6 +435,27 @@ describe('several suites', () => {
     expect(warnings).toEqual([expect.stringContaining('--security-mirror URL')]);
   });
 
+  test('of which the security archive cannot be had any more are no reason for older packages', async () => {
+    await publish();
+    const before = await lockOf();
+    const without = { mirrors: { main: mirror.url, security: `${mirror.url}/none` } };
+    await expect(lockOf(without, before)).rejects.toMatchObject({
+      failure: {
+        kind: 'update-steps-back',
+        message: expect.stringContaining('ca-certificates 1.0 (was 1.1)') as string,
+      },
+    });
+    const asNew = before.architectures.amd64.packages.map((each) => ({ ...each, version: '0.9' }));
+    const { amd64, arm64 } = before.architectures;
+    const architectures = {
+      amd64: { ...amd64, packages: asNew },
+      arm64: { ...arm64, packages: asNew },
+    };
+    await expect(lockOf(without, { ...before, architectures })).resolves.toMatchObject({
+      suites: [{ codename: 'trixie' }, { codename: 'forky' }],
+    });
+  });
+
   test('of which the security archive is gone by the time of a build give what is elsewhere', async () => {
     await publish();
     const lock = await lockOf();

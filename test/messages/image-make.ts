@@ -15,7 +15,7 @@ import { missing as moduleMissing } from '../../src/image/tree/modules.ts';
 import { squashfsFault } from '../../src/image/tree/squashfs-check.ts';
 import { faultyOutput, failed, missing, stalled, unfit } from '../../src/image/tree/squashfs.ts';
 import { collision, danglingLink } from '../../src/image/tree/tree.ts';
-import { describeRenewal } from '../../src/image/update.ts';
+import { describeRenewal, stepBack } from '../../src/image/update.ts';
 import { answered } from '../../src/image/mirror/mirror-failure.ts';
 import { parsePackageIndex } from '../../src/image/debian/package-index.ts';
 import { ar, fakeTar } from '../fakes/fake-deb.ts';
@@ -69,6 +69,11 @@ export const locks: States = {
       [located('nix-bin', '2.34.5')],
       [located('nix-bin', '2.34.6'), located('libnix', '2.34.6')],
       answered('https://mirror.example/debian/pool/nix-bin.deb', 404).failure,
+    ),
+  'it would have older packages': () =>
+    stepBack(
+      [{ codename: 'trixie-security', archive: 'security', indexDate: '2026-01-01T00:00:00Z' }],
+      ['linux-image-cloud-amd64 6.12.117-1 (was 6.12.118-1)'],
     ),
   'it is new': () => describeRenewal(undefined, empty),
   'it is renewed': () =>

@@ -100,8 +100,11 @@ function isImage(path: string): boolean {
   const names = namesIfThere(path);
   return basename(path).startsWith('.builder-') || (names.length > 0 && names.every(isImageFile));
 }
+/** With the prefixes of ../config/image-prefix.ts; what somebody has had made under another name is his. */
 const isImageFile = (name: string): boolean =>
-  /-(kernel|initrd\.img|cmdline|manifest\.json)(\.new)?$|^root\.squashfs$/.test(name);
+  /^(builder|good|new)(-(amd64|arm64))?-(kernel|initrd\.img|cmdline|manifest\.json)(\.new)?$|^root\.squashfs$/.test(
+    name,
+  );
 
 /** What a link leads to is somebody's, whatever it holds. */
 const pathsIn = (directory: string): string[] =>

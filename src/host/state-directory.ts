@@ -16,20 +16,37 @@ export type Distrust =
   | { readonly kind: 'foreign'; readonly path: string; readonly uid: number }
   /** Others can put what they like there. */
   | { readonly kind: 'open'; readonly path: string }
+  /** They have, as it seems: this is in a directory that they can write, and not ours. */
+  | { readonly kind: 'planted'; readonly path: string; readonly uid: number }
   /** For root: others can put another directory in its place. */
   | { readonly kind: 'below-others'; readonly path: string };
 
 /** Undefined where the directory is the user's own, and nobody else can write there; and where there is none. */
-export function distrustOf({ root, state }: Pick<Layout, 'root' | 'state'>): Distrust | undefined {
+export function distrustOf(layout: Place): Distrust | undefined {
+  const { root, state } = layout;
   const me = process.geteuid?.();
   for (const path of [root, state]) {
     const stats = lookAt(path);
     if (stats === undefined) continue;
     if (stats.uid !== me) return { kind: 'foreign', path, uid: stats.uid };
-    if ((stats.mode & 0o022) !== 0) return { kind: 'open', path };
+    if ((stats.mode & 0o022) !== 0) return plantedIn(layout) ?? { kind: 'open', path };
   }
   const above = me === 0 ? aboveOf(root).find(isOthers) : undefined;
   return above === undefined ? undefined : { kind: 'below-others', path: above };
+}
+
+type Place = Pick<Layout, 'root' | 'state' | 'keys' | 'images'>;
+
+/** What neither we nor root have put there, in a directory that is made right before it is used: settings name programs that we run. */
+function plantedIn({ root, state, keys, images }: Place): Distrust | undefined {
+  const mayHave = [0, process.geteuid?.()];
+  for (const directory of [root, state, keys, images])
+    for (const name of namesIfThere(directory)) {
+      const path = join(directory, name);
+      const uid = lstatSync(path, { throwIfNoEntry: false })?.uid;
+      if (uid !== undefined && !mayHave.includes(uid)) return { kind: 'planted', path, uid };
+    }
+  return undefined;
 }
 
 /** Failed `cannot-read` where even that is not for us. */
@@ -70,15 +87,12 @@ const describeDistrust = (distrust: Distrust): string =>
   ({
     foreign: `${distrust.path} belongs to another user (uid ${'uid' in distrust ? distrust.uid : 0})`,
     open: `${distrust.path} is writable by other users`,
+    planted: `${distrust.path} belongs to another user (uid ${'uid' in distrust ? distrust.uid : 0}), who could write to its directory`,
     'below-others': `${distrust.path}, which contains the state directory, can be changed by users other than root`,
   })[distrust.kind];
 
 /** Fails where a verb would obey what others have put there. What a look shows is said to be theirs. */
-export function checkTrust(
-  layout: Pick<Layout, 'root' | 'state'>,
-  use: Use,
-  warn: (line: string) => void,
-): void {
+export function checkTrust(layout: Place, use: Use, warn: (line: string) => void): void {
   const distrust = distrustOf(layout);
   if (distrust === undefined || (['ask', 'mend'].includes(use) && distrust.kind === 'open')) return;
   if (use === 'look') return warn(distrustWarning(distrust));
@@ -94,6 +108,7 @@ export function distrusted(distrust: Distrust, root: string): Failure {
   const hints = {
     foreign: `Run this as its owner: sudo -u '#${'uid' in distrust ? distrust.uid : 0}' linuxkit-builder ... -d '${root}'. If the owner is gone, an administrator can remove root's part of the builder: sudo linuxkit-builder unconfigure --owner-gone`,
     open: `If everything in it is yours, run: chmod go-w '${distrust.path}'`,
+    planted: `See what it is, and delete it. Look at config.json as well. Then run: chmod go-w '${dirname(distrust.path)}'`,
     'below-others': 'Use -d to choose a directory whose parent directories only root can change.',
   };
   return {
@@ -127,13 +142,24 @@ export function mayBeOurs({
 }: Pick<Layout, 'root' | 'mark' | 'config'>): boolean {
   const names = namesIfThere(root);
   if (names.length === 0 || names.includes(basename(mark))) return true;
-  // What `image build` of the release before made before anything else, and settings that somebody has put there for us.
-  const early = ['downloads', 'image', 'nix-state', basename(config)];
-  const hasOnlyEarly = names.every((name) => early.includes(name));
+  const isEarly = (name: string) =>
+    name === basename(config) ||
+    Object.entries(early).some(
+      ([folder, own]) =>
+        folder === name && namesIfThere(join(root, name)).every((each) => own.test(each)),
+    );
+  const hasOnlyEarly = names.every(isEarly);
   if (hasOnlyEarly && (hasSettings(config) || !names.includes(basename(config)))) return true;
   const others = ['receipts.json', 'keys/host_ed25519', 'linuxkit-nix'];
   return hasSettings(config) && others.some((name) => existsSync(join(root, name)));
 }
+
+/** Folders that `image build` of the release before made before anything else, beside which somebody may have put settings for us; and what is in them. */
+const early: Readonly<Record<string, RegExp>> = {
+  downloads: /^([0-9a-f]{64}(\.partial)?|downloading\.(lock|kernel))$/,
+  image: /^\.?builder-/,
+  'nix-state': /^/,
+};
 
 function hasSettings(path: string): boolean {
   try {

@@ -41,10 +41,15 @@ export const describeOthers = (
         `belongs to another user (uid ${distrust.uid})`,
         'Run configure as the user who owns the daemon, or choose another directory with -d.',
       ]
-    : [
-        `is in ${distrust.path}, which users other than root can change`,
-        'Use -d to choose a directory whose parent directories only root can change.',
-      ];
+    : distrust.kind === 'planted'
+      ? [
+          `is writable by other users, and contains ${distrust.path}, which belongs to one of them (uid ${distrust.uid})`,
+          'See what it is, and delete it. Look at config.json as well. Or choose another directory with -d.',
+        ]
+      : [
+          `is in ${distrust.path}, which users other than root can change`,
+          'Use -d to choose a directory whose parent directories only root can change.',
+        ];
 
 /** By somebody's files; linuxkit-nix's are taken over when that is asked for. */
 const isTaken = (layout: Layout): boolean =>

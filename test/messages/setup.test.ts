@@ -202,6 +202,9 @@ tells('setup', {
     "another user's directory": () => [
       ...describeOthers({ kind: 'foreign', path: '/builder', uid: 1001 }),
     ],
+    'a directory in which others have put something': () => [
+      ...describeOthers({ kind: 'planted', path: '/builder/config.json', uid: 1001 }),
+    ],
     'root, and a directory below one of others': () => [
       ...describeOthers({ kind: 'below-others', path: '/shared' }),
     ],

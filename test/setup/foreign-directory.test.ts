@@ -65,9 +65,10 @@ function lay(): void {
   put(join(layout.state, 'daemon.log'), '{}\n');
 }
 
-// Behaviour 18: No command works in a state directory that belongs to another user or that others can write to. A
-// command that root runs also refuses one that others can replace. The only exception: the group of a declared builder
-// may control its daemon. Commands that only show something warn. `unconfigure --owner-gone` uses root's own record.
+// Behaviour 18: No command works in a state directory that belongs to another user. One that others can write to is
+// refused, or made private first if no other user has put anything there. A command that root runs also refuses one that
+// others can replace. The only exception: the group of a declared builder may control its daemon. Commands that only show
+// something warn. `unconfigure --owner-gone` uses root's own record.
 describe('a directory of another user', needs('root'), () => {
   const changing: readonly (readonly string[])[] = [
     ['configure'],
@@ -124,6 +125,21 @@ describe('a directory of another user', needs('root'), () => {
     expect(run('unconfigure', '-d', layout.root).status).toBe(0);
   });
 
+  test.each(['start', 'daemon', 'configure', 'doctor'])(
+    'that others can write, and have, is made private by nobody: %s',
+    (verb) => {
+      lay();
+      chmodSync(layout.root, 0o777);
+      chownSync(layout.config, nobody, nobody);
+      const before = snapshot(tree);
+      const { status, stderr } = run(verb, '-d', layout.root);
+      expect(stderr).toContain(layout.config);
+      expect(stderr).toContain(`(uid ${nobody})`);
+      expect(status).toBe(verb === 'configure' ? 64 : 77);
+      expect(snapshot(tree)).toEqual(before);
+    },
+  );
+
   test('and a receipt that names what configure never writes does nothing', () => {
     lay();
     run('unconfigure', '-d', layout.root, '--purge', '-y');
@@ -172,6 +188,19 @@ describe('configure -d', () => {
     await rig.unconfigure('--purge', '-y');
     expect(rig.snapshot()).toEqual(before);
   });
+
+  test.each(['image/alpine-kernel', 'downloads/film.mkv'])(
+    'takes none in which only the folders are called as ours are: %s',
+    async (name) => {
+      using rig = configureRig();
+      put(join(rig.layout.root, name), 'mine');
+      const before = rig.snapshot();
+      const { failure } = await rig.run();
+      expect(failure?.lines?.join('')).toContain('contains files that linuxkit-builder did not');
+      await rig.unconfigure('--purge', '-y');
+      expect(rig.snapshot()).toEqual(before);
+    },
+  );
 
   test('takes an empty one, ours, and that of the release before', needs('root'), async () => {
     using rig = configureRig();

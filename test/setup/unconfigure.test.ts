@@ -193,7 +193,7 @@ describe('unconfigure', needs('root'), () => {
     renameSync(rig.layout.keys, theirs);
     symlinkSync(theirs, rig.layout.keys);
     put(join(theirs, 'id_rsa'), 'mine');
-    put(join(rig.layout.images, 'alpine-kernel'), 'ours by its name');
+    put(join(rig.layout.images, 'alpine-kernel'), 'mine');
     mkdirSync(join(rig.layout.images, 'empty'));
     symlinkSync(theirs, join(rig.layout.images, 'link'));
     put(join(rig.layout.downloads, 'downloading.txt'), 'mine');
@@ -209,6 +209,7 @@ describe('unconfigure', needs('root'), () => {
       'gcroots',
       'gcroots/link',
       'image',
+      'image/alpine-kernel',
       'image/empty',
       'image/link',
       'keys',

@@ -78,6 +78,16 @@ export function layoutFor(
   return layout;
 }
 
+/** What a verb that may ask another's daemon does beside that is for its owner alone: as root, too, which would write where he leads. */
+export function refuseOthers(layout: Layout, context: CliContext): void {
+  const places = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']);
+  const declared = declaredBuilder(places);
+  const isDeclared = declared?.owner.directory === layout.root;
+  if (isDeclared && declared.owner.uid !== process.geteuid?.())
+    throw new Failed(isDeclaredElsewhere(declared));
+  checkTrust(layout, 'mend', (line) => context.err(line));
+}
+
 function namedLayout(options: DirectoryOption, context: CliContext, use: Use): Layout {
   const meant = directoryMeant(options, context);
   const isNamed = options.directory ?? context.env['LINUXKIT_BUILDER_DIR'];

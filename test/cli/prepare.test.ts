@@ -2,12 +2,14 @@
 import {
   chmodSync,
   chownSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { spawn } from 'node:child_process';
@@ -17,6 +19,7 @@ import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutFor, type CliContext } from '../../src/command/context.ts';
+import { restartVerb } from '../../src/cli/daemon/restart-command.ts';
 import { prepareVerb } from '../../src/cli/setup/prepare-command.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { directoryChanges } from '../../src/setup/directories.ts';
@@ -106,6 +109,27 @@ test('with --shared the socket is the group’s, and nothing else', async () => 
   expect(mode(layout.control)).toBe('600');
   alone.close();
 });
+
+test(
+  'restart asks the daemon of a declared builder, and begins none in its directory',
+  needs('root'),
+  async () => {
+    await prepare('{"cpus": 1}', '--shared');
+    const led = join(tree, 'led-here');
+    symlinkSync(led, layout.daemonLock);
+    for (const path of [layout.root, layout.state]) chownSync(path, 1234, 0);
+    const { installed } = rootPaths(systemPathsOf(tree));
+    mkdirSync(dirname(installed), { recursive: true });
+    const owner = { name: '_linuxkit-builder', uid: 1234, directory: layout.root };
+    const declared = { by: 'nix-darwin', restart: 'sudo restart' };
+    writeFileSync(installed, JSON.stringify({ version: 2, owner, declared }));
+    const program = new Command().exitOverride();
+    restartVerb(program, context);
+    const failed = await program.parseAsync(['restart'], { from: 'user' }).catch(failureOf);
+    expect(failed).toMatchObject({ kind: 'builder-declared' });
+    expect(existsSync(led)).toBe(false);
+  },
+);
 
 test('who has no builder means the declared one, to look and to ask', needs('root'), async () => {
   await prepare('{"cpus": 1}', '--shared');

@@ -6,6 +6,7 @@ import type { Status } from '../../supervisor/status/status-schema.ts';
 import {
   directoryOption,
   layoutFor,
+  refuseOthers,
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
@@ -59,13 +60,17 @@ async function restart(layout: Layout, context: CliContext): Promise<string> {
     }
     const old = otherRelease(found.status, context);
     const kept = old === undefined ? undefined : await whyKept(old, service, layout);
-    if (old !== undefined && kept === undefined) return replaceDaemon(old, layout, context);
+    if (old !== undefined && kept === undefined) {
+      refuseOthers(layout, context);
+      return replaceDaemon(old, layout, context);
+    }
     const { ask } = await import('../../supervisor/daemon/control.ts');
     await ask(layout, 'restart', context.clock, context.signal);
     await tellProblems(layout, context);
     if (kept !== undefined) context.err(kept);
     return guestRestarts;
   }
+  refuseOthers(layout, context);
   const { pid, through } = await startBy(layout, context);
   return startedInstead(pid, through);
 }

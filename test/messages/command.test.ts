@@ -1,5 +1,6 @@
 import { startingGuest, waitingForEnd, waitingForOther } from '../../src/command/announce-slow.ts';
 import { isDeclaredElsewhere, usingYours } from '../../src/command/context.ts';
+import { misled } from '../../src/command/named-file.ts';
 import { linesOf } from './command-rig.ts';
 import { tells } from './tell.ts';
 
@@ -11,6 +12,9 @@ tells('command', {
     'the daemon stops': () => waitingForEnd,
     'another command is at work': () => waitingForOther,
     'the guest starts': () => startingGuest,
+  },
+  'A file that was named': {
+    "is another's link": () => misled('/tmp/report.txt'),
   },
   'The state directory': {
     'its name is too long': () =>

@@ -19,7 +19,7 @@ import type { DoctorFacts } from '../../src/doctor/facts.ts';
 import { machineChecks, settingsWords } from '../../src/doctor/host/check-host.ts';
 import { opensshFirst } from '../../src/doctor/host/check-programs.ts';
 import { keysFact } from '../../src/doctor/host/check-state.ts';
-import { misled, partUnread } from '../../src/doctor/report/report.ts';
+import { partUnread } from '../../src/doctor/report/report.ts';
 import { systemPathsOf } from '../../src/host/system-paths.ts';
 import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -157,7 +157,6 @@ tells('doctor', {
     },
     'a part of a report cannot be had': () => partUnread,
     'a report was written': () => reportWritten('/home/anna/report.txt'),
-    "a report would have gone to another's file": () => misled('/tmp/report.txt'),
   },
   'This machine': {
     'the settings': () => [

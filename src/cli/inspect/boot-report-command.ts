@@ -32,9 +32,9 @@ export function bootReportVerb(program: Command, context: CliContext): void {
       const { bootPage, bootTable } = await import('../../supervisor/status/boot-picture.ts');
       const boots = bootsOf(layout).slice(-options.last);
       if (options.html !== undefined) {
-        const { writeWhole } = await import('../../system/files/files.ts');
+        const { writeNamed } = await import('../../command/named-file.ts');
         const path = resolve(options.html);
-        writeWhole(path, bootPage(boots, dayOf(layout, context.clock.now())), { mode: 0o644 });
+        writeNamed(path, bootPage(boots, dayOf(layout, context.clock.now())), 0o644);
         return context.out(`Wrote ${path}`);
       }
       if (options.json === true) return context.out(JSON.stringify({ version: 1, boots }));

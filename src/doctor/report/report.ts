@@ -1,5 +1,5 @@
 /** `doctor --report`: everything that a report of a fault needs, in one text, and nothing that is secret. */
-import { existsSync, lstatSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { hostname, release } from 'node:os';
 import { resolve } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
@@ -9,8 +9,8 @@ import { describeNix, findNix } from '../../nix/variant.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
 import { findStatus } from '../../client/found.ts';
 import { run } from '../../system/process/child.ts';
-import { Exit, Failed, type Failure } from '../../system/failure.ts';
-import { readIfThere, writeWhole } from '../../system/files/files.ts';
+import { Failed } from '../../system/failure.ts';
+import { readIfThere } from '../../system/files/files.ts';
 import { hostFacts, systemVersion } from '../../system/host/host.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import { counted } from '../../domain/counted.ts';
@@ -22,6 +22,7 @@ import { bundleAt, readManifest } from '../../vm/boot-image.ts';
 import { qemuProgram } from '../../vm/qemu/qemu-argv.ts';
 import { nativeSystem } from '../../domain/guest-system.ts';
 import { bootsOf } from '../../command/boot-logs.ts';
+import { refuseOthersLink, writeNamed } from '../../command/named-file.ts';
 import type { CliContext } from '../../command/context.ts';
 import { scrubbed, type Known } from './report-scrub.ts';
 
@@ -41,24 +42,9 @@ export async function writeReport(file: string, input: ReportInput): Promise<str
   const text = parts.map(([title, lines]) => [`== ${title}`, ...lines, ''].join('\n')).join('\n');
   // Shortened last: of a secret that was cut through nobody would know the rest.
   const safe = scrubbed(text, knownOf(input)).split('\n').map(shortened).join('\n');
-  writeWhole(path, terminalText(safe), { mode: 0o600 });
+  writeNamed(path, terminalText(safe), 0o600);
   return path;
 }
-
-/** As a kernel that protects links would: in a directory where everybody may write, somebody may lead us to a file of our own. */
-function refuseOthersLink(path: string): void {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found?.isSymbolicLink() !== true || found.uid === process.geteuid?.()) return;
-  throw new Failed(misled(path));
-}
-
-/** Written through it, the report would be another user's to read. */
-export const misled = (path: string): Failure => ({
-  kind: 'report-misled',
-  message: `${path} is a symbolic link that belongs to another user; no report was written.`,
-  hint: 'Choose a file in a directory of your own.',
-  exit: Exit.cannotCreate,
-});
 
 type Part = readonly [title: string, lines: readonly string[]];
 

@@ -138,6 +138,25 @@ test('a request that never ends is cut, and others go on', async () => {
   expect(await ask(layout, 'undrain', systemClock)).toEqual({});
 });
 
+test('one who connects without end is sent off, and takes nothing from the owner', async () => {
+  control.close();
+  chmodSync(layout.state, 0o710);
+  control = await openControl(layout, todo, silent);
+  const crowd = Array.from({ length: 100 }, () => connect({ path: layout.control }));
+  let over = 0;
+  for (const socket of crowd)
+    socket
+      .on('error', () => undefined)
+      .on('close', () => over++)
+      .resume();
+  while (over < 36) await new Promise((resolve) => setImmediate(resolve));
+  expect(await ask(layout, 'gc', systemClock)).toEqual(collected);
+  expect(over).toBe(36);
+  for (const socket of crowd) socket.destroy();
+  while (over < 100) await new Promise((resolve) => setImmediate(resolve));
+  expect(JSON.parse(await say('{"command":"door"}\n'))).toMatchObject({ ok: true });
+});
+
 test('without a daemon the failure says so', async () => {
   control.close();
   await expect(ask(layout, 'drain', systemClock)).rejects.toMatchObject({

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { JsonLines, type JsonLinesOptions } from '../../src/system/socket/json-lines.ts';
 
 let dir: string;
@@ -111,6 +111,20 @@ describe('JsonLines', () => {
     theirs.write('x'.repeat(3_000_000));
     theirs.end('"still the same line"\n{"next":1}\n');
     expect(await ended).toEqual(['broken: a line that is too long', { next: 1 }, closed]);
+  });
+
+  test('holds a line in few pieces, in however many it comes', async () => {
+    const concat = vi.spyOn(Buffer, 'concat');
+    try {
+      const { ended } = listen();
+      // As if each byte had come by itself.
+      for (let n = 0; n < 5_000; n++) ours.emit('data', Buffer.from(' '));
+      theirs.end('"word"\n');
+      expect(await ended).toEqual(['word', closed]);
+      expect(Math.max(...concat.mock.calls.map(([pieces]) => pieces.length))).toBeLessThan(2_000);
+    } finally {
+      concat.mockRestore();
+    }
   });
 
   test('sends values and raw bytes; what was sent before close() arrives', async () => {

@@ -60,12 +60,18 @@ export async function listenFor(
   };
 }
 
+const mostConnections = 64;
+
 async function listen(
   path: string,
   caller: Caller,
   onConnection: (socket: Socket) => void,
 ): Promise<Server> {
   const server = createServer(onConnection);
+  // Whoever may ask may do so as often as he likes, but must not leave the daemon without descriptors.
+  server.maxConnections = mostConnections;
+  // Of a single accept, once it listens.
+  server.on('error', () => undefined);
   try {
     // We hold the daemon's lock: whatever socket is there belongs to nobody.
     rmSync(path, { force: true });

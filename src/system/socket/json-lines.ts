@@ -19,6 +19,7 @@ export interface JsonLinesOptions {
   readonly maxUnreadBytes?: number;
 }
 
+const mostPieces = 1024;
 const newline = 0x0a;
 /** Never part of UTF-8: the guest agent's protocol uses it as "forget what came before". */
 const reset = 0xff;
@@ -89,6 +90,8 @@ export class JsonLines {
     this.#tooLong = this.#lineBytes > (this.#options.maxLineBytes ?? 1024 * 1024);
     if (this.#tooLong) this.#line = [];
     else this.#line.push(part);
+    // A peer that sends single bytes is not to cost a hundred times what it says.
+    if (this.#line.length > mostPieces) this.#line = [Buffer.concat(this.#line)];
   }
 
   #endLine(): void {

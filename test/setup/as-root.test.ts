@@ -67,6 +67,37 @@ describe('root’s part for another user', needs('root', safeNode), () => {
     expect(existsSync(join(tree, 'ran'))).toBe(false);
   });
 
+  test('runs no Node of the user’s, by the script that the manual has', () => {
+    const manual = readFileSync(join(import.meta.dirname, '../../docs/system-changes.md'), 'utf8');
+    const [script = ''] = /^ {4}#!\/bin\/sh\n {4}exec .*$/m.exec(manual) ?? [];
+    const path = join(tree, 'linuxkit-builder');
+    const text = script
+      .replaceAll(/^ {4}/gm, '')
+      .replace('SUDO_UID=', `LINUXKIT_BUILDER_TREE='${tree}' SUDO_UID=`)
+      .replace('/opt/linuxkit-builder/node', `'${process.execPath}'`)
+      .replace('/opt/linuxkit-builder/dist/main.js', `'${program.main}'`);
+    // What has no tree would be done to this machine.
+    expect(text).toContain(`LINUXKIT_BUILDER_TREE='${tree}' SUDO_UID="$SUDO_UID"`);
+    writeFileSync(path, `${text}\n`, { mode: 0o755 });
+    const theirs = join(tree, 'theirs');
+    mkdirSync(theirs);
+    for (const name of ['node', 'env', 'sh'])
+      writeFileSync(join(theirs, name), `#!/bin/sh\ntouch ${tree}/ran\n`, { mode: 0o755 });
+    writeFileSync(join(theirs, 'ran.cjs'), `require('fs').writeFileSync('${tree}/ran', '')`);
+    const { status, stderr } = spawnSync(path, ['configure', '--root-part'], {
+      encoding: 'utf8',
+      input: JSON.stringify(told),
+      env: {
+        PATH: `${theirs}:/usr/bin:/bin`,
+        NODE_OPTIONS: `--require ${theirs}/ran.cjs`,
+        SUDO_UID: ann,
+      },
+    });
+    expect([status, stderr]).toEqual([0, '']);
+    expect(readInstalled(paths().installed)?.owner.uid).toBe(Number(ann));
+    expect(existsSync(join(tree, 'ran'))).toBe(false);
+  });
+
   // Behaviour 144: If a sudoers rule lets a user run root's part, root itself determines paths, owner and home. Its input
   // is checked like settings, and a program that others can change is not run.
   test('takes a few values, and knows by itself whose they are', () => {

@@ -4,7 +4,8 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exampleNix } from '../nix/example.ts';
 import { temporaryFolder } from '../system/files/temporary.ts';
-import { run, succeeded, type CommandResult } from '../system/process/child.ts';
+import { run, succeeded } from '../system/process/child.ts';
+import { endWords } from '../system/process/end-words.ts';
 import type { Verdict } from './check-runner.ts';
 import type { DoctorFacts } from './facts.ts';
 
@@ -20,7 +21,7 @@ export async function checkBuild(facts: DoctorFacts): Promise<Verdict> {
     ? { kind: 'good', fact: `a test derivation was built in ${tookS} s` }
     : {
         kind: 'bad',
-        what: `A test build failed (${describe(ran)}, after ${tookS} s).`,
+        what: `A test build failed: nix-build ${endWords(ran.ended)} after ${tookS} s.`,
         why: ran.stderr.trim().split('\n').slice(-5).join(' | '),
         remedy: 'linuxkit-builder explain example.nix',
       };
@@ -42,6 +43,3 @@ async function buildExample({ context, program, config }: DoctorFacts) {
     rmSync(directory, { recursive: true });
   }
 }
-
-const describe = ({ ended }: CommandResult): string =>
-  ended.kind === 'exited' ? `exit code ${ended.code}` : ended.kind;

@@ -165,6 +165,23 @@ test('a chroot without /proc is named as that', needs(hiding), () => {
   }
 });
 
+test('a chroot without /dev is named as that', needs(hiding), () => {
+  const home = mkdtempSync(join(tmpdir(), 'no-dev-'));
+  try {
+    const hide = hideProc.replace('/proc', '/dev');
+    const words = [process.execPath, program.main, 'configure', '--no-root', '-d', join(home, 's')];
+    const { status, stderr } = spawnSync('unshare', [...unseen, hide, ...words], {
+      encoding: 'utf8',
+      timeout: 60_000,
+      env: { PATH: process.env['PATH'], HOME: home, LINUXKIT_BUILDER_TREE: home },
+    });
+    expect(stderr).toContain('/dev/null');
+    expect(status).toBe(71);
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+});
+
 test('a folder for temporary files that is not there is named where one is needed', async () => {
   using rig = configureRig();
   const file = join(rig.places.home, '.ssh/config');
@@ -220,6 +237,16 @@ describe('what a shell hands down', () => {
     expect(stderr).not.toContain('bug in linuxkit-builder');
     expect(status).toBe(0);
     for (const name of ['a/b/state', 'a/b/state/keys']) expect(modes.get(name)).toBe('700');
+  });
+
+  test('a limit on virtual memory, which is named and ends in no stack', needs('Linux'), () => {
+    const narrow = '"$NODE" -e "new WebAssembly.Memory({ initial: 1 })" 2>/dev/null';
+    const { status, stdout, stderr } = inShell(
+      `ulimit -v 8000000; ${narrow} && exit 0; {image build --mirror http://127.0.0.1:1/debian}`,
+    );
+    // Where Node takes no more for it, nothing is in the way.
+    if (status !== 0) expect([status, stdout]).toEqual([71, '']);
+    if (status !== 0) expect(stderr).toContain('ulimit -v');
   });
 
   test('a current directory that is not there any more', () => {

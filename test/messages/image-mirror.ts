@@ -12,6 +12,7 @@ import { cannotKeep, tooLong, truncated, wrongHash } from '../../src/image/http/
 import { fetchText, onlyAPart } from '../../src/image/http/http.ts';
 import { proxyRefused, proxyUnreachable } from '../../src/image/http/proxy-tunnel.ts';
 import { proxiesOf } from '../../src/image/http/proxy.ts';
+import { addressSpaceLimited } from '../../src/image/http/wasm-room.ts';
 import { patiently } from '../../src/image/http/retry.ts';
 import { chooseMirror } from '../../src/image/mirror/choose-mirror.ts';
 import {
@@ -81,6 +82,7 @@ export const mirrors: States = {
     ),
   'its certificate is of an unknown issuer': () =>
     unreachable(url, codeOf('DEPTH_ZERO_SELF_SIGNED_CERT'), now),
+  'this process may reserve too little memory': () => addressSpaceLimited,
   'it is asked again': async () => {
     const clock = new FakeClock();
     let said = '';

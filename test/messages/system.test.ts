@@ -17,6 +17,7 @@ import {
   flockKilled,
   flockNotStarted,
   flockUnfit,
+  noDevices,
   unresponsive,
 } from '../../src/system/lock/flock.ts';
 import { childLockHeld, lockLost, noLocks } from '../../src/system/lock/lock.ts';
@@ -132,6 +133,7 @@ tells('system', {
     'the file system has none': () => noLocks('/there/lock', 'flock: No locks available'),
     'flock hangs': () => noLocks('/there/lock', unresponsive),
     'flock exits without a word': () => noLocks('/there/lock', endOf(1)),
+    'no program can be started': () => noDevices,
     'flock is killed': () => flockKilled('SIGKILL'),
     'flock is killed by a sandbox': () => flockKilled('SIGSYS'),
     ...Object.fromEntries(

@@ -11,6 +11,7 @@ import {
   type Child,
   type Launch,
 } from '../../src/system/process/child.ts';
+import { whyFailed } from '../../src/system/process/end-words.ts';
 import { lockHeld } from '../../src/system/lock/flock.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { Exit } from '../../src/system/failure.ts';
@@ -270,3 +271,12 @@ test('a command that is over its time is not waited for because somebody else ho
   expect(process.kill(Number(readFileSync(file, 'utf8')), 'SIGKILL')).toBe(true);
   rmSync(dir, { recursive: true });
 });
+
+test.each([
+  [{ kind: 'exited', code: 1 }, ' it says why\n', 'it says why'],
+  [{ kind: 'exited', code: 1 }, '', 'it exited with code 1'],
+  [{ kind: 'not-started', reason: 'EMFILE' }, '', 'it could not be started (too many open files)'],
+  [{ kind: 'signalled', signal: 'SIGKILL' }, '\n', 'it was killed by SIGKILL'],
+] as const)('why a command failed, %j with %j: %s', (ended, stderr, why) =>
+  expect(whyFailed({ ended, stdout: '', stderr })).toBe(why),
+);

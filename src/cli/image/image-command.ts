@@ -72,6 +72,8 @@ type Sources = Omit<BuildVerbOptions, 'arch' | 'update'> & { readonly arch?: Arc
 
 function addBuild(image: Command, context: CliContext): void {
   const build = async (options: Sources, update: BuildVerbOptions['update']) => {
+    const { refuseNarrow } = await import('../../image/http/wasm-room.ts');
+    refuseNarrow();
     const { buildVerb } = await import('./build-image.ts');
     const layout = layoutFor(options, context);
     const { system: usual, snapshots } = configured(layout);

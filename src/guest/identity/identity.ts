@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import { run, succeeded } from '../../system/process/child.ts';
+import { whyFailed } from '../../system/process/end-words.ts';
 import { errorCode, Exit, Failed, type Failure } from '../../system/failure.ts';
 import {
   cannotWrite,
@@ -117,7 +118,7 @@ async function makeKey(layout: KeyPaths, name: Name, signal?: AbortSignal): Prom
     const options = signal === undefined ? {} : { signal };
     const ran = await run(program, [...words, '-f', made], { timeoutMs: 30_000, ...options });
     signal?.throwIfAborted();
-    if (!succeeded(ran)) throw new Failed(keygenFailed(program, ran.stderr));
+    if (!succeeded(ran)) throw new Failed(keygenFailed(program, whyFailed(ran)));
     flush(made);
     linkSync(made, path);
   } catch (error) {
@@ -177,9 +178,9 @@ export const looseMode = (path: string, mode: string): Failure => ({
 });
 
 /** `program`: ssh-keygen, or what stands in its place. */
-export const keygenFailed = (program: string, stderr: string): Failure => ({
+export const keygenFailed = (program: string, why: string): Failure => ({
   kind: 'keygen-failed',
-  message: `${program} could not create a key: ${stderr.trim() === '' ? 'no reason given' : stderr.trim()}.`,
+  message: `${program} could not create a key: ${why}.`,
   hint: 'Check that the disk has free space and that ssh-keygen supports ed25519: ssh-keygen -t ed25519 -f /tmp/try',
   exit: Exit.unavailable,
 });

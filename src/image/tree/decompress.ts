@@ -2,7 +2,8 @@
 import { createRequire } from 'node:module';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { run, succeeded, type CommandResult } from '../../system/process/child.ts';
+import { run, succeeded } from '../../system/process/child.ts';
+import { whyFailed } from '../../system/process/end-words.ts';
 import { Exit, Failed } from '../../system/failure.ts';
 import { spawnFilter } from '../../system/process/filter.ts';
 
@@ -57,7 +58,7 @@ async function* native(
   for await (const chunk of output) yield chunk;
   const ran = await ended;
   signal?.throwIfAborted();
-  if (!succeeded(ran)) throw broken(name, reasonFrom(ran));
+  if (!succeeded(ran)) throw broken(name, whyFailed(ran));
 }
 
 async function* wasm(name: string, data: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -88,9 +89,6 @@ function hasProgram(program: string): Promise<boolean> {
   found.set(program, known);
   return known;
 }
-
-const reasonFrom = ({ ended, stderr }: CommandResult): string =>
-  stderr.trim() === '' ? JSON.stringify(ended) : stderr.trim();
 
 /** `why`: the program's words. */
 export const broken = (name: string, why: string): Failed =>

@@ -4,23 +4,11 @@ import { notSetUp } from '../../config/not-set-up.ts';
 import type { Settings } from '../../config/read-settings.ts';
 import { frozenMs } from './liveness.ts';
 import type { ExitStatus } from '../../system/process/child.ts';
+import { endWords } from '../../system/process/end-words.ts';
 import { describeProblem, type Problem } from '../../domain/problem.ts';
 import { asSentence, Exit, type Failure } from '../../system/failure.ts';
-import { refusal } from '../../system/files/reasons.ts';
 import { inMarks } from '../../system/plain-text.ts';
 import { lockHeld } from '../../system/lock/flock.ts';
-
-/** How a child ended, in words: "exited with code 1", "was killed by SIGKILL". */
-function describeExit(ended: ExitStatus): string {
-  switch (ended.kind) {
-    case 'exited':
-      return `exited with code ${ended.code}`;
-    case 'signalled':
-      return `was killed by ${ended.signal}`;
-    case 'not-started':
-      return `could not be started (${refusal(ended.reason)})`;
-  }
-}
 
 /** The VM process ended although nobody asked it to. reason: what it said itself, such as QMP's "guest-shutdown". */
 export function vmExited(
@@ -41,7 +29,7 @@ export function vmExited(
   return {
     kind: 'vm-exited',
     vmFault: 'passes',
-    message: `The VM process ${program} ${describeExit(ended)}.${said}`,
+    message: `The VM process ${program} ${endWords(ended)}.${said}`,
     hint:
       ended.kind === 'not-started'
         ? 'Check that it can be run, or install it again. Then: linuxkit-builder restart'
@@ -99,7 +87,7 @@ export function networkExited(
   return {
     kind: 'network-exited',
     vmFault: 'passes',
-    message: `The network program ${program} ${describeExit(ended)}.${last === undefined ? '' : ` Its last output: ${last}`}`,
+    message: `The network program ${program} ${endWords(ended)}.${last === undefined ? '' : ` Its last output: ${last}`}`,
     hint: 'Without it the guest has no network. See its output: linuxkit-builder logs',
     exit: Exit.unavailable,
     lines,

@@ -1,5 +1,6 @@
 /** flock(1) of util-linux, which locks for us on Linux: what it did, and whether it does anything at all. */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { Exit, Failed, errorCode, type Failure } from '../failure.ts';
 import { refusal } from '../files/reasons.ts';
 import { findProgram, programMissing, tryProgram } from '../process/find-program.ts';
@@ -49,8 +50,7 @@ function attempt(fd: number, timeout: number): Attempt | undefined {
     killSignal: 'SIGKILL',
   });
   if (errorCode(error) === 'ETIMEDOUT') return undefined;
-  if (errorCode(error) === 'ENOENT') throw new Failed(programMissing('flock'), { cause: error });
-  if (error !== undefined) throw new Failed(flockNotStarted(error), { cause: error });
+  if (error !== undefined) throw new Failed(whyNotStarted(error), { cause: error });
   if (status === 0) return { kind: 'had' };
   if (status === lockHeld) return { kind: 'held' };
   if (status === noSuchCommand || isMisunderstood(stderr)) throw new Failed(flockUnfit(stderr));
@@ -58,6 +58,20 @@ function attempt(fd: number, timeout: number): Attempt | undefined {
   const why = refusalIn(stderr.split('\n')) ?? endOf(status);
   return { kind: 'refused', why };
 }
+
+/** The file was found; what else a start opens is /dev/null. */
+function whyNotStarted(error: Error): Failure {
+  const isAbsent = errorCode(error) === 'ENOENT';
+  return isAbsent && !existsSync('/dev/null') ? noDevices : flockNotStarted(error);
+}
+
+export const noDevices: Failure = {
+  kind: 'cannot-start',
+  message: 'Cannot start any program: /dev/null does not exist.',
+  hint: 'In a chroot or container, have /dev mounted at its start. Elsewhere, as root: mknod -m 666 /dev/null c 1 3',
+  exit: Exit.osError,
+  recovery: 'wait',
+};
 
 /** The system starts no program for us: what a user, a container or the machine may have is used up. */
 export const flockNotStarted = (error: unknown): Failure => ({

@@ -9,6 +9,7 @@ import { readIfThere } from '../system/files/files.ts';
 import { thisUser } from '../system/host/user.ts';
 import type { RootPaths } from './system-paths.ts';
 import { receiptSchema, replacedSchema, type Receipt } from './receipts.ts';
+import { quotedWord } from '../system/shell.ts';
 
 const ownerSchema = v.strictObject({
   /** Login name, for sentences. */
@@ -72,7 +73,7 @@ export function readInstalled(path: string): Installed | undefined {
       kind: 'installed-unreadable',
       message: `${path} is damaged.`,
       quotes: (error as Error).message,
-      hint: `It records whose builder this machine has. To continue without it: sudo rm '${path}'`,
+      hint: `It records whose builder this machine has. To continue without it: sudo rm ${quotedWord(path)}`,
       exit: Exit.dataError,
     };
     throw new Failed(failure, { cause: error });

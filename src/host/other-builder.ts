@@ -7,6 +7,7 @@ import { finalTarget } from '../system/files/final-target.ts';
 import type { Installed } from './installed.ts';
 import { includedDirectory, isSame, linesIn } from './known-directory.ts';
 import type { SystemPaths } from './system-paths.ts';
+import { quotedWord } from '../system/shell.ts';
 
 /** Fails when the user's ssh, or root, knows the builder of another directory that is there still. */
 export function refuseSecondDirectory(
@@ -20,7 +21,7 @@ export function refuseSecondDirectory(
   throw new Failed({
     kind: 'second-directory',
     message: `You already have a builder in ${other}. Nothing was changed.`,
-    hint: `A machine can have only one. To change that one, run: linuxkit-builder configure -d '${other}'. To have one in ${directory} instead, first run linuxkit-builder unconfigure -d '${other}', which keeps its disk and keys.`,
+    hint: `A machine can have only one. To change that one, run: linuxkit-builder configure -d ${quotedWord(other)}. To have one in ${directory} instead, first run linuxkit-builder unconfigure -d ${quotedWord(other)}, which keeps its disk and keys.`,
     exit: Exit.usage,
   });
 }

@@ -4,6 +4,7 @@ import { readReceipts, recordReceipts } from '../host/receipts.ts';
 import { run, succeeded } from '../system/process/child.ts';
 import { tryProgram } from '../system/process/find-program.ts';
 import type { CliContext } from '../command/context.ts';
+import { quotedWord } from '../system/shell.ts';
 
 type World = Pick<CliContext, 'env' | 'signal' | 'clock' | 'err'>;
 
@@ -39,7 +40,7 @@ export async function letIntoBackups(
   return ran !== undefined && succeeded(ran)
     ? [`Included ${layout.root} in Time Machine backups again`]
     : [
-        `Time Machine still excludes ${layout.root}. To include it: tmutil removeexclusion '${layout.root}'`,
+        `Time Machine still excludes ${layout.root}. To include it: tmutil removeexclusion ${quotedWord(layout.root)}`,
       ];
 }
 

@@ -11,6 +11,7 @@ import { readIfThere } from '../system/files/files.ts';
 import { identify } from '../system/process/process.ts';
 import type { Asked } from './configure/new-settings.ts';
 import type { ConfigureFlags } from './configure/request.ts';
+import { quotedWord } from '../system/shell.ts';
 
 export interface LegacyState {
   /** Its settings as ours. CPUs it did not keep. */
@@ -134,7 +135,7 @@ export const wasNeverOurs = (root: string): Failure => ({
     `launchctl remove ${label}; rm -f ~/Library/LaunchAgents/${label}.plist`,
     'remove the line Include .../nix-linuxkit-ssh-config from ~/.ssh/config and ~root/.ssh/config, and delete the files that it names',
     'remove the line with nix-linuxkit from /etc/nix/machines',
-    `rm -r '${root}'   # its disk with everything that was built, and its keys`,
+    `rm -r ${quotedWord(root)}   # its disk with everything that was built, and its keys`,
   ],
 });
 

@@ -3,6 +3,6 @@
 /** In quotes, whatever it is. */
 export const quotedWord = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
 
-/** In quotes where it needs them: for what a person reads. */
+/** In quotes where it needs them: for what a person reads. zsh has a meaning for a = that comes first. */
 export const shellWord = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : quotedWord(word);
+  /^[\w@%+:,./-][\w@%+=:,./-]*$/.test(word) ? word : quotedWord(word);

@@ -36,6 +36,11 @@ describe('a remedy for a builder in a place of its own', () => {
   test('can be pasted where the place has a space in its name', () =>
     expect(say('linuxkit-builder start', '/a b/ä')).toBe("linuxkit-builder start -d '/a b/ä'"));
 
+  // Behaviour 201: A command that a message tells you to run can be pasted into a shell, whatever characters the paths in it
+  // contain.
+  test('can be pasted where the place has a quote in its name', () =>
+    expect(say('linuxkit-builder start', "/it's")).toBe("linuxkit-builder start -d '/it'\\''s'"));
+
   test('is what every verb tells', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'say-'));
     const said: string[] = [];

@@ -1,4 +1,5 @@
-import { inputsMissing, notCopied, notOurs, notSent } from '../../src/cli/guest/debug.ts';
+import { inputsMissing, notCopied } from '../../src/cli/guest/bring-inputs.ts';
+import { notOurs, notSent } from '../../src/cli/guest/debug.ts';
 import { collecting, returning } from '../../src/cli/guest/give-back-commands.ts';
 import { suspendAnyway } from '../../src/cli/guest/suspend-commands.ts';
 import { diskInUse, nothingChanged } from '../../src/cli/guest/disk-command.ts';

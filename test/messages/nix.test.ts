@@ -252,7 +252,9 @@ tells('nix', {
     'it is of another kind': () => debugged('odd', 'DrvWithVersion("xp-dyn-drv",[])'),
     'Nix builds it itself': () =>
       debugged('fetch', derive(`/nix/store/${hash}-x`, 'builtin:fetchurl')),
-    'its outputs are named by content': () => debugged('content', derive('', '/bin/sh')),
+    'its outputs are named by content': () =>
+      debugged('content', derive('', '/bin/sh').replace('"","",""', '"","r:sha256",""')),
+    'it waits for one whose outputs are': () => debugged('waits', derive('', '/bin/sh')),
   },
   'How ssh reaches the builder': {
     'no program can': () =>

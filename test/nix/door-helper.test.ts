@@ -1,11 +1,11 @@
 /** The programs by which ssh reaches a socket, run by the real ssh under every shell that is here. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { basename, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   findHelper,
   helpersOf,
@@ -15,6 +15,7 @@ import {
 } from '../../src/nix/ssh/door-helper.ts';
 import { sshConfig } from '../../src/nix/ssh/stanza.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
+import { maxSocketPath } from '../../src/config/layout.ts';
 import { until } from '../door/rig.ts';
 import { needs } from '../needs.ts';
 
@@ -158,6 +159,20 @@ describe('the helper', () => {
     await expect(findHelper({ helpers: helpers.slice(0, 4), signal })).rejects.toMatchObject({
       failure: { kind: 'door-helper-missing' },
     });
+  });
+
+  test('is found where temporary files have long paths', async () => {
+    const long = join(directory, 'x'.repeat(maxSocketPath));
+    mkdirSync(long);
+    vi.stubEnv('TMPDIR', long);
+    try {
+      const [, good = []] = here[0] ?? [];
+      expect(await findHelper({ helpers: [good], signal })).toBe(good);
+      // Node and perl truncate the path alike, and leave what they made there.
+      expect(readdirSync(directory).sort()).toEqual(['socket', basename(long)]);
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   test('has nothing that a shell or ssh would take for something else', () => {

@@ -84,6 +84,11 @@ describe('what is to be debugged', () => {
       'derivation-not-understood',
     ],
     [
+      'has none before its inputs have',
+      derive({ outputs: '("out","","","")' }),
+      'derivation-not-understood',
+    ],
+    [
       'wants what is gone',
       derive({ inputs: `("${at('gone.drv')}",["out"])` }),
       'derivation-not-read',

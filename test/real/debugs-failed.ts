@@ -1,5 +1,5 @@
 /** What `debug` promises, proven in a guest that is ready. */
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Inside } from '../../src/guest/agent/inside.ts';
@@ -10,7 +10,9 @@ import type { BuilderRig } from './rig.ts';
 /** A build fails; then what it wrote of itself, a command in its place sees of itself, and a shell of a terminal goes on where that was. */
 export async function debugsFailed(rig: BuilderRig): Promise<void> {
   const drv = await failed(rig);
-  const env = { ...nixEnv(rig), NIX_REMOTE: nixStore(rig) };
+  const temporary = join(rig.dir, 'temporary  "files" of O\'Hara');
+  mkdirSync(temporary);
+  const env = { ...nixEnv(rig), NIX_REMOTE: nixStore(rig), TMPDIR: temporary };
   const first = rig.beginWith(env, 'debug', drv, '--', 'sh', '-c', script);
   expect(await first.ended, first.said).toBe(7);
   expect(first.stderr).toContain('the end of its log\n');
@@ -63,7 +65,7 @@ const who = `
   done </proc/self/status
   echo /* /nix/store/*
   while read -r key _; do case $key in *:) echo "$key" ;; esac; done </proc/net/dev
-  echo "$out, $word, $later, $PATH"
+  echo "$out, $word, $lines, $later, $PATH"
   read -r text <"$textPath"
   echo "$text"
 `;
@@ -92,6 +94,7 @@ shell {
   inherit input;
   source = builtins.toFile "source" "a source";
   word = "it's a \\"word\\"";
+  lines = "one\\n  'two' $HOME \\\\ \`x\`\\n";
   passAsFile = [ "text" ];
   text = "a text";
 } ''

@@ -23,6 +23,8 @@ import { BuilderRig } from './rig.ts';
 // environment, network and view of the store. Nothing that it builds enters the store.
 // Behaviour 189: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
 // after nobody has opened it for 7 days.
+// Behaviour 202: `debug` works whatever characters the names of the directory for temporary files and of the state directory
+// contain.
 // Behaviour 113: If `extraSystems` names `i686-linux`, `configure` offers it to Nix, unless a program of that system
 // was tried in the guest and failed. `status`, `doctor` and `explain` say if that stops working.
 test('the services of a guest: many clients, deaths, priorities, the sandbox, the clock, the button', async (context) => {

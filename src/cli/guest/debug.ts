@@ -1,19 +1,14 @@
 /** Brings what a derivation's build sees into the guest, has it built there, and is in the build when it has failed. */
 import { randomBytes } from 'node:crypto';
-import { rmSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
-import { instance } from '../../config/instance.ts';
 import type { Layout } from '../../config/layout.ts';
-import { counted } from '../../domain/counted.ts';
 import { debugScript, requestScript, staying } from '../../guest/debug/debug-script.ts';
 import { buildRequest } from '../../nix/derivation/build-request.ts';
 import { toDebug, type ToDebug } from '../../nix/derivation/to-debug.ts';
 import { run, succeeded, type CommandResult } from '../../system/process/child.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
-import { plainFolder } from '../../system/files/temporary.ts';
-import { findProgram } from '../../system/process/find-program.ts';
-import { quotedWord } from '../../system/shell.ts';
+import { shellWord } from '../../system/shell.ts';
 import type { CliContext } from '../../command/context.ts';
+import { bringInputs, lastWords } from './bring-inputs.ts';
 import { intoGuest, type IntoGuest } from './into-guest.ts';
 
 /** The exit code of what ran there. Failed where there was nothing to run it in. */
@@ -31,12 +26,12 @@ export async function debug(
   const { system } = drv.derivation;
   // A daemon that begins does not say yet.
   if (systems.length > 0 && !systems.includes(system)) throw new Failed(notOurs(system, systems));
-  await bringInputs(drv, guest, layout, context);
+  await bringInputs(drv.inputs, { env: guest.env, sshConfig: layout.sshConfig }, context);
   const token = `.linuxkit-builder-${randomBytes(12).toString('hex')}`;
   const dir = await sendRequest({ ...drv, command, token }, guest, context);
   const terminal = command.length === 0 && process.stdin.isTTY && context.isTTY;
   const words = [dir, token, drv.name, terminal ? 'terminal' : 'pipes'];
-  const script = `set -- ${words.map(quotedWord).join(' ')}\n${debugScript('')}`;
+  const script = `set -- ${words.map(shellWord).join(' ')}\n${debugScript('')}`;
   const argv = [terminal ? '-t' : '-T', ...guest.argv('root'), '--', script];
   const { ended } = await run(guest.ssh, argv, { terminal: true, env: guest.env });
   return ended.kind === 'exited' ? ended.code : Exit.unavailable;
@@ -64,37 +59,6 @@ async function sendRequest(
   return dir;
 }
 
-/** What is in the guest already is not copied again. Their signatures do not matter: the guest trusts whoever may build in it. */
-async function bringInputs(
-  { inputs }: ToDebug,
-  guest: IntoGuest,
-  layout: Layout,
-  { env, signal }: CliContext,
-): Promise<void> {
-  if (inputs.length === 0) return;
-  const find = (name: string) => findProgram(name, env['PATH']);
-  const asked = ['--check-validity', '--print-invalid', ...inputs];
-  const checked = await run(find('nix-store'), asked, { signal });
-  const missing = checked.stdout.split('\n').filter(Boolean);
-  if (!succeeded(checked) || missing.length > 0) throw new Failed(inputsMissing(missing, checked));
-  // Nix splits NIX_SSHOPTS at spaces, which a state directory's name may have.
-  const folder = plainFolder('linuxkit-builder-');
-  try {
-    const config = join(folder, 'ssh_config');
-    symlinkSync(layout.sshConfig, config);
-    const copied = await run(find('nix-copy-closure'), ['--to', instance.sshAlias, ...inputs], {
-      signal,
-      terminal: 'errors',
-      env: { ...guest.env, NIX_SSHOPTS: `-F ${config}` },
-    });
-    if (!succeeded(copied)) throw new Failed(notCopied);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-const said = ({ stderr }: CommandResult) => stderr.trim().split('\n').filter(Boolean).slice(-5);
-
 /** The builder does not build for the derivation's system. `systems`: those that it builds for. */
 export const notOurs = (system: string, systems: readonly string[]): Failure => ({
   kind: 'system-not-built',
@@ -109,25 +73,5 @@ export const notSent = (ran: CommandResult): Failure => ({
   message: 'Cannot log in to the guest as root, or cannot write there.',
   hint: 'Try linuxkit-builder ssh --root. To find out what is wrong: linuxkit-builder doctor',
   exit: Exit.unavailable,
-  lines: said(ran),
+  lines: lastWords(ran),
 });
-
-/** `missing`: store paths that are not valid here; empty where Nix did not say. */
-export const inputsMissing = (missing: readonly string[], ran: CommandResult): Failure => ({
-  kind: 'inputs-missing',
-  message:
-    missing.length === 0
-      ? "Nix cannot tell whether the inputs of the derivation are in this machine's store."
-      : `${counted(missing.length, 'input')} of the derivation ${missing.length === 1 ? 'is' : 'are'} no longer in this machine's store.`,
-  hint: 'Run the failed build again, which restores them: nix-store --realise DERIVATION',
-  exit: Exit.dataError,
-  lines: missing.length === 0 ? said(ran) : missing.slice(0, 5),
-});
-
-/** What Nix said of it is on the terminal. */
-export const notCopied: Failure = {
-  kind: 'inputs-not-copied',
-  message: 'nix-copy-closure could not copy the inputs of the derivation to the guest.',
-  hint: "See Nix's messages above. To check the guest: linuxkit-builder status",
-  exit: Exit.unavailable,
-};

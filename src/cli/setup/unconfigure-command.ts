@@ -10,6 +10,7 @@ import {
   type DirectoryOption,
 } from '../../command/context.ts';
 import { buildsOption, nowOption, type EndOptions } from '../../client/wait-for-builds.ts';
+import { quotedWord } from '../../system/shell.ts';
 
 interface Options extends DirectoryOption, EndOptions {
   readonly purge?: boolean;
@@ -66,6 +67,6 @@ export function unconfigureVerb(program: Command, context: CliContext): void {
 export const directoryNotNamed = (root: string): Failure => ({
   kind: 'directory-not-named',
   message: `--purge would delete everything in ${root}, which was not named. Nothing was changed.`,
-  hint: `To delete it, name it: -d '${root}'`,
+  hint: `To delete it, name it: -d ${quotedWord(root)}`,
   exit: Exit.usage,
 });

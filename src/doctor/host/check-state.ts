@@ -5,6 +5,7 @@ import { readIdentity } from '../../guest/identity/identity.ts';
 import { directoryChanges, directoryProblems } from '../../setup/directories.ts';
 import { isLocked, sectionLock } from '../../system/lock/lock.ts';
 import type { Verdict } from '../check-runner.ts';
+import { quotedWord } from '../../system/shell.ts';
 
 /** Whether the state directory can be used, and nobody else can look into it. */
 export function checkStateDirectory(layout: Layout): Verdict {
@@ -23,7 +24,7 @@ export function checkStateDirectory(layout: Layout): Verdict {
     kind: 'bad',
     what: `Other users can access ${paths.join(', ')}.`,
     why: 'Private keys are kept there.',
-    remedy: `chmod 700 ${paths.map((path) => `'${path}'`).join(' ')}`,
+    remedy: `chmod 700 ${paths.map(quotedWord).join(' ')}`,
     fix: () => {
       for (const path of paths) chmodSync(path, 0o700);
     },
@@ -48,7 +49,7 @@ export function checkKeys(layout: Layout): Verdict {
       kind: 'bad',
       what: `Other users can read ${open.join(', ')}.`,
       why: 'ssh refuses to use such a key.',
-      remedy: `chmod 600 ${open.map((path) => `'${path}'`).join(' ')}`,
+      remedy: `chmod 600 ${open.map(quotedWord).join(' ')}`,
       fix: () => {
         for (const path of open) chmodSync(path, 0o600);
       },

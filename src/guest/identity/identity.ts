@@ -25,6 +25,7 @@ import {
 } from '../../system/files/files.ts';
 import { findProgram } from '../../system/process/find-program.ts';
 import { readOpensshKey } from './openssh-key.ts';
+import { quotedWord } from '../../system/shell.ts';
 
 /** An ssh key: the private file's text, and the public half as one line. */
 interface KeyPair {
@@ -163,7 +164,7 @@ export const identityMissing = (path: string): Failure => ({
 export const identityBroken = (path: string, wrong: string): Failure => ({
   kind: 'identity-broken',
   message: `The key ${path} ${wrong}.`,
-  hint: `Restore a good copy, or replace it: rm '${path}' && linuxkit-builder configure`,
+  hint: `Restore a good copy, or replace it: rm ${quotedWord(path)} && linuxkit-builder configure`,
   exit: Exit.config,
   recovery: 'give-up',
 });
@@ -172,7 +173,7 @@ export const identityBroken = (path: string, wrong: string): Failure => ({
 export const looseMode = (path: string, mode: string): Failure => ({
   kind: 'identity-broken',
   message: `The key ${path} has mode ${mode}. Others can read it, so ssh refuses to use it.`,
-  hint: `Run: chmod 600 '${path}'. If somebody may have copied it, replace it instead: rm '${path}' && linuxkit-builder configure`,
+  hint: `Run: chmod 600 ${quotedWord(path)}. If somebody may have copied it, replace it instead: rm ${quotedWord(path)} && linuxkit-builder configure`,
   exit: Exit.config,
   recovery: 'give-up',
 });

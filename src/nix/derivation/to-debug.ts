@@ -26,12 +26,14 @@ export function toDebug(path: string, tree = ''): ToDebug {
   const derivation = stored(path, tree);
   const { builder, outputs } = derivation;
   if (builder.startsWith('builtin:')) throw new Failed(withinNix(path, builder));
-  if (outputs.some((output) => output.path === '')) throw new Failed(byContent(path));
+  if (outputs.some((output) => output.algorithm !== '' && output.path === ''))
+    throw new Failed(byContent(path));
+  if (outputs.some((output) => output.path === '')) throw new Failed(unresolved(path));
   const made = derivation.inputs.flatMap(([input, wanted]) => {
     const all = stored(input, tree).outputs;
     return wanted.map((each) => all.find((output) => output.name === each)?.path ?? '');
   });
-  if (made.includes('')) throw new Failed(byContent(path));
+  if (made.includes('')) throw new Failed(unresolved(path));
   const inputs = [...new Set([...derivation.sources, ...made])].sort();
   return { path, name, derivation, inputs };
 }
@@ -81,7 +83,15 @@ const withinNix = (path: string, builder: string): Failure => ({
 
 const byContent = (path: string): Failure => ({
   kind: 'derivation-not-understood',
-  message: `The store path of an output of ${basename(path)}, or of one of its inputs, is known only after the build.`,
-  hint: 'Content-addressed derivations cannot be debugged here.',
+  message: `${basename(path)} is content-addressed, and this builder builds no such derivations: ca-derivations is not enabled in the guest's Nix.`,
+  hint: `It failed on another machine. To see the log of that: nix-store --read-log ${path}`,
+  exit: Exit.dataError,
+});
+
+/** Nix's derivation-goal.cc: it makes and builds another derivation, which has the inputs' paths. */
+const unresolved = (path: string): Failure => ({
+  kind: 'derivation-not-understood',
+  message: `${basename(path)} depends on content-addressed derivations, so Nix built another derivation in its place.`,
+  hint: 'Debug that one: Nix named its .drv file when the build failed. It has the same name and another hash.',
   exit: Exit.dataError,
 });

@@ -74,7 +74,7 @@ export function agentFiles(
 
 /** Where the directory of agents is Nix's: launchd is told there, of a program that outlives a garbage collection. */
 const agentByHand = (launcher: string): string =>
-  `In that case configure cannot register the daemon with launchd. Declare an agent that runs '${launcher}', with RunAtLoad and KeepAlive.SuccessfulExit = false (nix-darwin: launchd.user.agents; home-manager: launchd.agents). Or start the daemon yourself, and run: linuxkit-builder configure --no-autostart`;
+  `In that case configure cannot register the daemon with launchd. Declare an agent that runs ${quotedWord(launcher)}, with RunAtLoad and KeepAlive.SuccessfulExit = false (nix-darwin: launchd.user.agents; home-manager: launchd.agents). Or start the daemon yourself, and run: linuxkit-builder configure --no-autostart`;
 
 /** The template with its `@NAMES@` replaced, as XML text. */
 export const plistText = (

@@ -4,7 +4,7 @@ import type { DeclaredJob } from '../declared-job.ts';
 import { label } from './launch-agent.ts';
 import type { Reply } from './launchctl.ts';
 import { systemDomain, type Trouble } from './launchd.ts';
-import { shellWord } from '../../system/shell.ts';
+import { quotedWord, shellWord } from '../../system/shell.ts';
 
 /** What launchd looks at before it takes a file (launchctl.c, path_goodness_check). */
 export interface PlistFacts {
@@ -37,11 +37,11 @@ export function fileFailure(
     };
   if (kind === 'other') return refused('is not a regular file', `Move it away. ${reload}`);
   if ((mode & 0o022) !== 0)
-    return refused('is writable by other users', `Run: ${sudo}chmod 644 '${plist}'`);
+    return refused('is writable by other users', `Run: ${sudo}chmod 644 ${quotedWord(plist)}`);
   if (uid !== 0 && (isSystem || uid !== process.getuid?.()))
     return refused(
       `belongs to another user (uid ${uid})`,
-      `Run: sudo chown ${isSystem ? 'root' : '"$USER"'} '${plist}'`,
+      `Run: sudo chown ${isSystem ? 'root' : '"$USER"'} ${quotedWord(plist)}`,
     );
   return undefined;
 }
@@ -83,7 +83,7 @@ export function troubleFailure(
 export const notLoaded = ({ by, path }: DeclaredJob): Failure => ({
   kind: 'job-missing',
   message: `launchd has not loaded the job that ${by} declares in ${path}.`,
-  hint: `Apply the configuration that declares it, or run: sudo launchctl bootstrap ${systemDomain} '${path}'`,
+  hint: `Apply the configuration that declares it, or run: sudo launchctl bootstrap ${systemDomain} ${quotedWord(path)}`,
   exit: Exit.unavailable,
 });
 

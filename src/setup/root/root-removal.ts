@@ -17,7 +17,7 @@ import type { RootPaths } from '../../host/system-paths.ts';
 import { rootLines } from './root-plan.ts';
 import { blockOf, cutsOf, oldIncludes, type Cut } from '../../host/root/root-lines.ts';
 import { bytesWord, closing, cutting, opening } from '../../host/root/root-shell.ts';
-import { shellWord } from '../../system/shell.ts';
+import { quotedWord, shellWord } from '../../system/shell.ts';
 
 /** Whose installation is to be removed; none asked for: whoever's it is, for an administrator. */
 interface RootRemoval {
@@ -95,7 +95,7 @@ leave() { # DIRECTORY
 if [ -L "$machines" ]; then echo "Left $machines: it is a link."; else
 ${cuttingOut('machines', listed, replaced.machines)}undo "$machines" ${isMade(paths.machines)}
 fi
-if [ -L "$ssh" ]; then echo "Left $ssh: it is a link. Remove this line from it: ${lines.ssh.line.replaceAll('"', '\\"')}"; else
+if [ -L "$ssh" ]; then printf '%s\\n' "Left $ssh: it is a link. Remove this line from it: "${quotedWord(lines.ssh.line)}; else
 ${cuttingOut('ssh', includes, replaced.ssh)}undo "$ssh" ${isMade(paths.ssh)}
 fi
 for file in "$machines" "$ssh"; do

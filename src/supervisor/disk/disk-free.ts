@@ -7,6 +7,7 @@ import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { isLocked } from '../../system/lock/lock.ts';
 import type { Log } from '../../system/log.ts';
 import { until } from '../../system/time/wait.ts';
+import { shellWord } from '../../system/shell.ts';
 
 /** A killed vfkit's helper goes by itself; whoever has it for longer means to. */
 const patienceMs = 20_000;
@@ -35,7 +36,7 @@ export const diskLocked = (disk: string): Failure => ({
   kind: 'disk-locked',
   vmFault: 'none',
   message: `Another process has kept the disk ${disk} locked for ${patienceMs / 1000} s.`,
-  hint: `The start is retried. If this persists, find the process with: lsof ${disk}`,
+  hint: `The start is retried. If this persists, find the process with: lsof ${shellWord(disk)}`,
   exit: Exit.temporary,
   recovery: 'wait',
 });

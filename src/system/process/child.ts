@@ -154,14 +154,10 @@ function childOf(pid: number, ended: Promise<ExitStatus>, clock: Clock): Child {
     pid,
     ended,
     signal,
-    async stop(graceMs) {
+    stop(graceMs) {
       signal('SIGTERM');
       const cancel = new AwakeClock(clock).after(graceMs, () => signal('SIGKILL'));
-      try {
-        return await ended;
-      } finally {
-        cancel();
-      }
+      return ended.finally(cancel);
     },
   };
 }
@@ -181,6 +177,8 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   /** The whole environment when given; otherwise ours is inherited. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Where it runs; ours by default. */
+  readonly cwd?: string;
   /** Most bytes kept of each stream; the command is ended beyond it. Default 1 MiB. */
   readonly maxBytes?: number;
   /** Give it the terminal: nothing is captured; of `errors`, its output is. */
@@ -217,6 +215,7 @@ export async function run(
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.env === undefined ? {} : { env: { ...options.env }, extendEnv: false }),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   dropOutputs(child);
   const result = await child;

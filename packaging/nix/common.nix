@@ -74,9 +74,11 @@ rec {
     EnvironmentVariables = environment // { PATH = "/usr/bin:/bin:/usr/sbin:/sbin"; }
       // lib.optionalAttrs shared { HOME = directory; };
   };
+  # A word in quotes, in which % stands for itself (systemd.syntax(7), systemd.unit(5)).
+  systemdWord = text: builtins.replaceStrings [ "%" ] [ "%%" ] (builtins.toJSON text);
   systemdService = {
     Type = "exec";
-    ExecStart = ''"${daemon}" daemon --managed --directory "${directory}"'';
+    ExecStart = "${systemdWord "${daemon}"} daemon --managed --directory ${systemdWord directory}";
     Restart = "on-failure";
     RestartSec = 10;
     RestartPreventExitStatus = 69;

@@ -63,7 +63,7 @@ in
           exit 1
         fi
         mkdir -p /var/lib
-        /usr/bin/install -d -m 710 -o ${account} -g ${cfg.group} ${directory}
+        /usr/bin/install -d -m 710 -o ${account} -g ${lib.escapeShellArg cfg.group} ${directory}
         hostKey=$(cd / && /usr/bin/sudo -u ${account} -H ${common.prepare})
         ${common.rootFiles { inherit account restart; }}
         mkdir -p "${support}"

@@ -1,6 +1,6 @@
 # The module for home-manager: a job of the user's, at login. What root has to know of it root is told once, by: linuxkit-builder configure.
 self:
-{ config, lib, pkgs, ... }:
+{ config, lib, options, pkgs, ... }:
 let
   cfg = config.services.linuxkit-builder;
   by = "home-manager";
@@ -24,19 +24,19 @@ in
     home.activation.linuxkit-builder = lib.hm.dag.entryBetween [ "setupLaunchAgents" "reloadSystemd" ] [ "writeBoundary" ] ''
       run --quiet ${common.prepare}
       ${lib.optionalString isDarwin ''
-        if ! cmp -s ${launcherFile} "${launcher}"; then
-          run mkdir -p "$(dirname "${launcher}")"
-          run install -m 755 ${launcherFile} "${launcher}"
+        if ! cmp -s ${launcherFile} ${lib.escapeShellArg launcher}; then
+          run mkdir -p ${lib.escapeShellArg (dirOf launcher)}
+          run install -m 755 ${launcherFile} ${lib.escapeShellArg launcher}
         fi
       ''}
     '';
 
     # It never changes: home-manager would end the daemon to load another, and may leave it unloaded.
-    launchd.agents.linuxkit-builder = lib.mkIf isDarwin {
+    # Releases before 26.11 have no such option, and put a shell before the launcher.
+    launchd.agents.linuxkit-builder = lib.mkIf isDarwin ({
       enable = true;
-      waitForNixStore = false;
       config = common.launchdJob launcher;
-    };
+    } // lib.optionalAttrs (options.launchd.agents.type.getSubOptions [ ] ? waitForNixStore) { waitForNixStore = false; });
 
     systemd.user.services.linuxkit-builder = lib.mkIf (!isDarwin) {
       Unit = {
@@ -45,7 +45,7 @@ in
       };
       Install.WantedBy = [ "default.target" ];
       Service = common.systemdService // {
-        Environment = lib.mapAttrsToList (name: value: "${name}=${value}") common.environment;
+        Environment = lib.mapAttrsToList (name: value: common.systemdWord "${name}=${value}") common.environment;
       };
     };
   };

@@ -1,9 +1,10 @@
 # One of our modules, evaluated on lib.nix: what it sets, and the texts of the files that it makes, each under the path that stands for it.
-{ module, said, world, isDarwin, hasDeterminate ? false }:
+{ module, said, world, isDarwin, hasDeterminate ? false, isOldHome ? false, isWritten ? false }:
 let
   lib = import ./lib.nix;
   said' = builtins.fromJSON said;
-  kept = name: text: "/nix/store/00000000000000000000000000000000-${name}";
+  # Where it is, or with isWritten what it says.
+  kept = name: text: if isWritten then text else "/nix/store/00000000000000000000000000000000-${name}";
   pkgs = {
     stdenv.hostPlatform = { inherit isDarwin; system = if isDarwin then "aarch64-darwin" else "x86_64-linux"; };
     runtimeShell = "/bin/sh";
@@ -17,7 +18,9 @@ let
   };
   self.packages = { aarch64-darwin.linuxkit-builder = "/package"; x86_64-linux.linuxkit-builder = "/package"; };
   made = import module self { inherit lib pkgs options config; };
-  options = if hasDeterminate then { determinateNix = { }; } else { };
+  options = (if hasDeterminate then { determinateNix = { }; } else { }) // {
+    launchd.agents.type.getSubOptions = _: { enable = { }; config = { }; } // (if isOldHome then { } else { waitForNixStore = { }; });
+  };
   config = builtins.fromJSON world // {
     services.linuxkit-builder = lib.configured made.options.services.linuxkit-builder said';
   };

@@ -11,13 +11,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parse } from 'plist';
 import { afterAll, describe, expect, test } from 'vitest';
 import { machinesLine } from '../../src/nix/machines.ts';
 import { readInstalled } from '../../src/host/installed.ts';
 import { parseConfig } from '../../src/config/config.ts';
 import { sshConfig } from '../../src/nix/ssh/stanza.ts';
+import { unitWord } from '../../src/service/systemd/systemd-unit.ts';
 import { hostFacts } from '../../src/system/host/host.ts';
 import { snapshot } from '../setup/configure-rig.ts';
 import { needs, type Need } from '../needs.ts';
@@ -61,20 +62,27 @@ interface World {
   readonly nixEnable?: boolean;
   readonly determinate?: boolean;
   readonly isDarwin?: boolean;
+  /** The user's, of home-manager. */
+  readonly home?: string;
+  /** A home-manager of before 2026-07. */
+  readonly isOldHome?: boolean;
+  /** Whether files that it makes stand for what is in them, instead of where they are. */
+  readonly isWritten?: boolean;
 }
 
 const text = (value: unknown) => JSON.stringify(JSON.stringify(value));
 function moduleOf(name: 'darwin' | 'nixos' | 'home', world: World = {}): Module {
   const { said = { enable: true }, nixEnable = true, determinate = false } = world;
-  const { isDarwin = name !== 'nixos' } = world;
+  const { isOldHome = false, isWritten = false } = world;
+  const { isDarwin = name !== 'nixos', home = '/home/j' } = world;
   const config = {
     nix: { enable: nixEnable },
-    xdg: { cacheHome: '/home/j/.cache' },
-    home: { homeDirectory: '/home/j' },
+    xdg: { cacheHome: `${home}/.cache` },
+    home: { homeDirectory: home },
     ...(determinate && { determinateNix: { enable: true } }),
   };
   return evaluate(
-    `import ${root}/test/packaging/evaluate.nix { module = ${nix}/${name}.nix; said = ${text(said)}; world = ${text(config)}; isDarwin = ${String(isDarwin)}; hasDeterminate = ${String(determinate)}; }`,
+    `import ${root}/test/packaging/evaluate.nix { module = ${nix}/${name}.nix; said = ${text(said)}; world = ${text(config)}; isDarwin = ${String(isDarwin)}; hasDeterminate = ${String(determinate)}; isOldHome = ${String(isOldHome)}; isWritten = ${String(isWritten)}; }`,
   ) as Module;
 }
 
@@ -87,6 +95,9 @@ function at(sets: readonly Set[], path: string): Json | undefined {
   });
   return found[0];
 }
+
+/** How the path of a file that a module makes begins (evaluate.nix). */
+const stored = `/nix/store/${'0'.repeat(32)}-linuxkit-builder-`;
 
 const evaluator: Need = { programs: ['nix-instantiate'] };
 
@@ -164,6 +175,7 @@ function takes(type: string, value: Json): boolean {
   if (/^one of/.test(type)) return type.includes(JSON.stringify(value));
   if (type.startsWith('boolean or (submodule)'))
     return typeof value === 'boolean' || (typeof value === 'object' && value !== null);
+  if (type === 'systemd option') return typeof value !== 'object' || Array.isArray(value);
   if (type === 'boolean') return typeof value === 'boolean';
   if (type === 'signed integer') return Number.isInteger(value);
   if (/^(string|strings concatenated.*|absolute path)$/.test(type))
@@ -188,20 +200,47 @@ const options = JSON.parse(
   readFileSync(join(import.meta.dirname, 'nix-darwin-options.json'), 'utf8'),
 ) as { readonly options: Readonly<Record<string, string>>; readonly fragments: readonly string[] };
 
+type Types = Readonly<Record<string, string>>;
+const others = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'other-options.json'), 'utf8'),
+) as Readonly<Record<'nixos' | 'home', Types>>;
+
 /** Each option that is set, with its value: the deepest that the data has. */
-function setOptions(value: Json, path: readonly string[] = []): [string, string, Json][] {
-  const names = Object.keys(options.options);
+function setOptions(
+  value: Json,
+  types: Types,
+  path: readonly string[] = [],
+): [string, string, Json][] {
+  const names = Object.keys(types);
   const pattern = (name: string) =>
     new RegExp(
       `^${name.replace(/[.]/g, '\\x00').replace('<name>', '[^\\x00]+').replace('*', '[^\\x00]+')}$`,
     );
   const joined = path.join('\0');
   const name = names.find((each) => pattern(each).test(joined));
-  const type = name === undefined ? undefined : options.options[name];
+  const type = name === undefined ? undefined : types[name];
+  if (type === 'list of (submodule)' && Array.isArray(value))
+    return value.flatMap((each: Json) => setOptions(each, types, [...path, '*']));
   const isLeaf = type !== undefined && (type.includes('boolean or') || !/submodule\)?$/.test(type));
   if (isLeaf || typeof value !== 'object' || value === null || Array.isArray(value))
     return [[path.join('.'), type ?? 'none', value]];
-  return Object.entries(value).flatMap(([key, each]) => setOptions(each, [...path, key]));
+  return Object.entries(value).flatMap(([key, each]) => setOptions(each, types, [...path, key]));
+}
+
+/** Those of `assertions` and packages are everywhere, and what they hold is a list. */
+const isEverywhere = (name: string) =>
+  name.startsWith('assertions') || /^(environment\.systemP|home\.p)ackages$/.test(name);
+
+/** The names of what is set, each of a type that takes its value. */
+function checkedOptions(sets: readonly Set[], types: Types): string[] {
+  return sets
+    .flatMap((set) => setOptions(set, types))
+    .filter(([name]) => !isEverywhere(name))
+    .map(([name, type, value]) => {
+      expect(type, name).not.toBe('none');
+      expect(takes(type, value), `${name} is ${type}: ${JSON.stringify(value)}`).toBe(true);
+      return name;
+    });
 }
 
 // Behaviour 166: The modules for nix-darwin, NixOS and home-manager set only options that exist. The job runs under its
@@ -212,14 +251,10 @@ describe('the module for nix-darwin', needs(evaluator), () => {
     ['with nix.enable = false', { nixEnable: false }],
     ['switched off', { said: { enable: false } }],
   ] as const)('sets only what nix-darwin has, %s', (_, world) => {
-    for (const set of moduleOf('darwin', world).sets)
-      for (const [name, type, value] of setOptions(set)) {
-        if (name.startsWith('assertions') || name === 'environment.systemPackages') continue;
-        expect(type, name).not.toBe('none');
-        expect(takes(type, value), `${name} is ${type}: ${JSON.stringify(value)}`).toBe(true);
-        const fragment = /^system\.activationScripts\.(\w+)/.exec(name)?.[1];
-        if (fragment !== undefined) expect(options.fragments).toContain(fragment);
-      }
+    for (const name of checkedOptions(moduleOf('darwin', world).sets, options.options)) {
+      const fragment = /^system\.activationScripts\.(\w+)/.exec(name)?.[1];
+      if (fragment !== undefined) expect(options.fragments).toContain(fragment);
+    }
   });
 
   test('tells the Nix that is there', () => {
@@ -287,6 +322,23 @@ describe('the module for nix-darwin', needs(evaluator), () => {
 });
 
 describe('the other modules', needs(evaluator), () => {
+  test.each([
+    ['nixos', {}],
+    ['nixos', { said: { enable: false } }],
+    ['home', { isDarwin: true }],
+    ['home', { isDarwin: false }],
+  ] as const)('%s sets only what is declared there: %j', (name, world) => {
+    expect(checkedOptions(moduleOf(name, world).sets, others[name]).length).toBeGreaterThan(0);
+  });
+
+  test('home-manager of before 2026-07 has no waitForNixStore', () => {
+    const { 'launchd.agents.<name>.waitForNixStore': waits, ...types } = others.home;
+    expect(waits).toBe('boolean');
+    checkedOptions(moduleOf('home', { isOldHome: true }).sets, types);
+    const path = 'launchd/agents/linuxkit-builder/waitForNixStore';
+    expect(at(moduleOf('home').sets, path)).toBe(false);
+  });
+
   test('NixOS: a service under an account of its own, and nothing when off', () => {
     const { sets } = moduleOf('nixos');
     const service = at(sets, 'systemd/services/linuxkit-builder/serviceConfig') as Set;
@@ -335,6 +387,49 @@ describe('the other modules', needs(evaluator), () => {
       ),
     ).toBeUndefined();
     expect(moduleOf('home', { isDarwin, said: { enable: false } }).sets).toEqual([]);
+  });
+});
+
+describe('words of somebody else’s', needs(evaluator), () => {
+  const home = '/home/Jörg O\'N "x" 100%';
+
+  test('home-manager: the unit says each as one', () => {
+    const { sets } = moduleOf('home', { isDarwin: false, home });
+    const service = at(sets, 'systemd/user/services/linuxkit-builder/Service') as Set;
+    const directory = `${home}/.cache/nix-linuxkit-builder`;
+    expect(service['ExecStart']).toBe(
+      [`"${stored}daemon"`, 'daemon', '--managed', '--directory', unitWord(directory)].join(' '),
+    );
+    expect(service['Environment']).toEqual([
+      unitWord('LINUXKIT_BUILDER_DECLARED_BY=home-manager', false),
+      unitWord(`LINUXKIT_BUILDER_DIR=${directory}`, false),
+    ]);
+  });
+
+  test('home-manager: activation puts the launcher where launchd is told that it is', () => {
+    const { sets } = moduleOf('home', { home });
+    const script = at(sets, 'home/activation/linuxkit-builder') as string;
+    const ran = spawnSync('/bin/sh', ['-euc', `run() { printf '%s\\n' "$@"; }\n${script}`], {
+      encoding: 'utf8',
+    });
+    const launcher = `${home}/Library/Application Support/linuxkit-builder/declared/linuxkit-builder`;
+    expect(ran.stdout.split('\n')).toEqual(expect.arrayContaining([launcher, dirname(launcher)]));
+    expect(ran.stdout.split('\n')).toContain(`${home}/.cache/nix-linuxkit-builder`);
+    const config = at(sets, 'launchd/agents/linuxkit-builder/config') as Set;
+    expect(config['ProgramArguments']).toEqual([launcher]);
+  });
+
+  test('nix-darwin: a group is one', () => {
+    using mac = fakeMac();
+    mkdirSync(join(mac.tree, 'var/lib'));
+    writeFileSync(
+      join(mac.bin, 'install'),
+      `#!/bin/sh\nprintf '%s|' "$@" >'${mac.tree}/installed'\nfor last; do :; done; mkdir -p "$last"\n`,
+    );
+    const { sets } = moduleOf('darwin', { said: { enable: true, group: "staff's $(friends)" } });
+    const on = at(sets, 'system/activationScripts/extraActivation/text') as string;
+    expect(mac.run(on)).toMatchObject({ status: 0, err: '' });
+    expect(readFileSync(join(mac.tree, 'installed'), 'utf8')).toContain("|-g|staff's $(friends)|");
   });
 });
 
@@ -425,6 +520,7 @@ echo "ssh-ed25519 ${'A'.repeat(68)}"`,
     run(fragment: string) {
       const here = fragment
         .replace(/\/usr\/bin\/(dscl|id|install|sudo)\b/g, `${bin}/$1`)
+        .replaceAll('/util-linux/bin/runuser', `${bin}/sudo`)
         .replace(/(?<![\w.}])\/(etc\/nix|var\/lib|Library)\b/g, `${tree}/$1`)
         .replace(/\/nix\/store\/0+-linuxkit-builder-launcher/g, join(tree, 'stored-launcher'));
       // Nothing of this machine is named any more.
@@ -490,6 +586,44 @@ test('activation of nix-darwin, twice, and then off', needs(evaluator), () => {
   expect(snapshot(mac.tree)).toEqual(theirs);
 });
 
+test('the service of NixOS, twice, and then off', needs(evaluator), () => {
+  using machine = fakeMac();
+  const { tree } = machine;
+  const of = (said: Set, path: string) =>
+    at(moduleOf('nixos', { said, isWritten: true }).sets, path) as string;
+  const config = 'systemd/services/linuxkit-builder/serviceConfig/ExecStartPre';
+  const on = of({ enable: true }, config).replace(/^\+/, '');
+  const off = of({ enable: false }, 'system/activationScripts/linuxkit-builder-gone');
+  mkdirSync(join(tree, 'var/lib'));
+  writeFileSync(join(tree, 'accounts/.Users.linuxkit-builder'), 'UniqueID 994\n');
+  const before = snapshot(tree);
+  expect(machine.run(off)).toEqual({ status: 0, out: '', err: '' });
+  expect(snapshot(tree)).toEqual(before);
+
+  // systemd makes it before.
+  mkdirSync(join(tree, 'var/lib/linuxkit-builder'));
+  expect(machine.run(on)).toEqual({ status: 0, out: '', err: '' });
+  const ours = join(tree, 'etc/nix/linuxkit-builder');
+  expect(readInstalled(join(ours, 'installed.json'))).toMatchObject({
+    owner: { name: 'linuxkit-builder', uid: 994 },
+    declared: { by: 'NixOS' },
+  });
+  const made = snapshot(tree);
+  expect(machine.run(on)).toEqual({ status: 0, out: '', err: '' });
+  expect(snapshot(tree)).toEqual(made);
+  expect(machine.run(off)).toEqual({ status: 0, out: '', err: '' });
+  expect(snapshot(tree)).toEqual(before);
+
+  // Somebody's own, by configure.
+  mkdirSync(join(tree, 'var/lib/linuxkit-builder'));
+  mkdirSync(ours);
+  writeFileSync(join(ours, 'installed.json'), '{"version": 2, "owner": {}}');
+  const theirs = snapshot(tree);
+  expect(machine.run(off)).toEqual({ status: 0, out: '', err: '' });
+  expect(machine.run(on)).toMatchObject({ status: 1 });
+  expect(snapshot(tree)).toEqual(theirs);
+});
+
 /** Folders with the real things: of a user's machine, or of a public CI. */
 const { NIX_DARWIN, NIXPKGS_LIB } = process.env;
 const sources: Need = {
@@ -531,7 +665,7 @@ describe('on the real nix-darwin (NIX_DARWIN, NIXPKGS_LIB)', needs(evaluator, so
 
   test('two systems are refused in words', () => {
     const { failed } = real(enabled({ systems: ['aarch64-linux', 'x86_64-linux'] }));
-    expect(failed).toEqual([expect.stringContaining('has to name one system')]);
+    expect(failed).toEqual([expect.stringContaining('must name exactly one system')]);
   });
 
   test('switched off, only the fragment that cleans up is left', () => {

@@ -11,13 +11,17 @@ interface NameWorld {
   readonly onPath: readonly string[];
   /** Login name. */
   readonly user: string;
+  /** Nix's; another one in a test. */
+  readonly store?: string;
 }
 
 /** The first of its names that leads to it now; the file itself where there is none but that. */
 export function lastingName(file: string, world: NameWorld): string {
   const real = realOf(file);
   if (real === undefined) return file;
-  const names = [...world.onPath.filter(lasts), ...kept(real, world)];
+  const { onPath, store = '/nix/store' } = world;
+  const lasting = onPath.filter((name) => !passing.test(name) && !name.startsWith(`${store}/`));
+  const names = [...lasting, ...kept(real, { ...world, store })];
   return names.find((name) => name !== real && realOf(name) === real) ?? real;
 }
 
@@ -25,12 +29,10 @@ export function lastingName(file: string, world: NameWorld): string {
  * Not one of a single shell's: fnm makes a link for each, in a directory that is removed when the machine starts again. Nor one with a
  * version in it, by which a package manager's own link is as short-lived as the file.
  */
-const lasts = (name: string): boolean => !/\/fnm_multishells\//.test(name) && !versioned.test(name);
-
-const versioned = /\/(Cellar|node-versions|versions\/node|installs\/node\/\d+\.)|^\/nix\/store\//;
+const passing = /\/(fnm_multishells|Cellar|node-versions|versions\/node|installs\/node\/\d+\.)/;
 
 /** The links that managers of programs keep at the version that is used. */
-function kept(real: string, { home, user }: NameWorld): string[] {
+function kept(real: string, { home, user, store }: Required<NameWorld>): string[] {
   const swaps: readonly (readonly [RegExp, readonly string[]])[] = [
     // Homebrew: opt/NAME is a link into the Cellar.
     [/\/Cellar\/([^/]+)\/[^/]+\//, ['/opt/$1/']],
@@ -42,7 +44,7 @@ function kept(real: string, { home, user }: NameWorld): string[] {
     // pnpm: node_modules/NAME is a link into its store, which is inside or beside it.
     [/\/\.pnpm\/[^/]+\/node_modules\//, ['/', '/node_modules/']],
     [
-      /^\/nix\/store\/[^/]+\//,
+      new RegExp(`^${store.replace(/[^\w/]/g, '\\$&')}/[^/]+/`),
       [
         `${join(home, '.nix-profile')}/`,
         `${join(home, '.local/state/nix/profile')}/`,

@@ -68,14 +68,39 @@ test.each<
     (v) => ({ 'node_modules/lb': `node_modules/.pnpm/lb@${v}/node_modules/lb` }),
     'node_modules/lb/dist/main.js',
   ],
+  [
+    'a profile of Nix, our own program',
+    (v) => `nix/store/${v}-lb/lib/dist/main.js`,
+    (v) => ({ '.nix-profile': `nix/store/${v}-lb` }),
+    '.nix-profile/lib/dist/main.js',
+  ],
+  [
+    'a profile of Nix, by its name on the PATH',
+    (v) => `nix/store/${v}-node/bin/node`,
+    (v) => ({ 'path/node': `nix/store/${v}-node/bin/node` }),
+    'path/node',
+  ],
 ])('%s', (_, file, links, name) => {
-  const onPath = ['state/fnm_multishells/12/bin/node', 'path/node'].map(at);
+  const onPath = ['state/fnm_multishells/12/bin/node', file('1'), 'path/node'].map(at);
   install(file('1'), links('1'));
-  const found = lastingName(at(file('1')), { home: tree, user: 'ann', onPath });
+  const store = at('nix/store');
+  const found = lastingName(at(file('1')), { home: tree, user: 'ann', onPath, store });
   expect(found).toBe(at(name));
   install(file('2'), links('2'));
   rmSync(dirname(at(file('1'))), { recursive: true });
   expect(realpathSync(found)).toBe(at(file('2')));
+});
+
+// Its command for every version, which is another program, finds out by itself which one to run.
+test('Volta: what its shim runs, and our own program, which keeps its path', () => {
+  install('.volta/bin/volta-shim', { '.volta/bin/node': '.volta/bin/volta-shim' });
+  const node = '.volta/tools/image/node/1/bin/node';
+  const main = '.volta/tools/image/packages/lb/lib/node_modules/lb/dist/main.js';
+  for (const file of [node, main]) {
+    install(file, {});
+    const world = { home: tree, user: 'ann', onPath: [at('.volta/bin/node')] };
+    expect(lastingName(at(file), world)).toBe(at(file));
+  }
 });
 
 test('what has one name alone keeps it, and a link to another version is none', () => {

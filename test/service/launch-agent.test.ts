@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -133,6 +134,34 @@ describe('the systemd unit', () => {
       'ConditionPathExists=/Users/Jörg & <Söhne>/dist/main.js',
     ])
       expect(text).toContain(`${line}\n`);
+  });
+
+  // Behaviour 154: A login job still starts after an upgrade of Node or of this program has deleted the old version's
+  // directory. It uses the path that the package manager keeps across versions, or else the old path. `doctor` finds a
+  // job whose paths are all gone.
+  test('runs the program by its lasting name, and without it by the one that it had', () => {
+    const tree = mkdtempSync(join(tmpdir(), "it's $HOME-"));
+    try {
+      const [node, main, namedMain] = ['node', 'main.js', 'lasting.js'].map((name) =>
+        join(tree, name),
+      ) as [string, string, string];
+      writeFileSync(node, '#!/bin/sh\necho "$*"\n', { mode: 0o755 });
+      writeFileSync(main, '');
+      const job = { node, named: node, main, namedMain, state: '/s', path: '/bin' };
+      const [, command = ''] = /^ExecStart=(.*)$/m.exec(unitText(job)) ?? [];
+      // As systemd splits it: a shell quotes the same way, but for $$.
+      const argv = ['-c', command.replaceAll('$$', '\\$')];
+      const ran = () => spawnSync('/bin/sh', argv, { encoding: 'utf8' });
+      const told = (program: string) => `${program} daemon --managed --directory /s\n`;
+      expect(ran().stdout).toBe(told(main));
+      writeFileSync(namedMain, '');
+      rmSync(main);
+      expect(ran().stdout).toBe(told(namedMain));
+      rmSync(namedMain);
+      expect(ran()).toMatchObject({ status: 69, stdout: expect.stringContaining(main) as string });
+    } finally {
+      rmSync(tree, { recursive: true });
+    }
   });
 
   test('is accepted by systemd', needs({ programs: ['systemd-analyze'] }), async () => {

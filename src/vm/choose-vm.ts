@@ -157,7 +157,7 @@ export const nothingHere = (
   hint:
     platform === 'darwin'
       ? 'Install one: brew install qemu, or on Apple silicon: brew install vfkit podman (podman contains gvproxy)'
-      : 'Install one: apt-get install qemu-system-x86, or qemu-system-arm on arm64',
+      : 'Install QEMU yourself, or have it installed: linuxkit-builder up --install',
   exit: Exit.unavailable,
   recovery: 'give-up',
 });

@@ -1,4 +1,5 @@
 /** `up`: what it asks for, what it installs, and the steps that it takes. */
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -17,13 +18,16 @@ import { layoutOf } from '../../src/config/layout.ts';
 import { nativeSystem } from '../../src/domain/guest-system.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
-import { tryProgram } from '../../src/system/process/find-program.ts';
+import { managerHere, tryProgram } from '../../src/system/process/find-program.ts';
 import { qemuProgram } from '../../src/vm/qemu/qemu-argv.ts';
 import { needs, type Need } from '../needs.ts';
 
 const qemu = qemuProgram({ system: nativeSystem(process.arch) });
 const programs = [qemu, 'mksquashfs', 'ssh', 'ssh-keygen', 'flock', 'ps'];
 const packages = `${process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86'} squashfs-tools openssh-client nix-bin nix-setup-systemd util-linux procps`;
+
+/** What a user who is not root has to say first. */
+const sudo = process.getuid?.() === 0 ? '' : 'sudo ';
 
 /** A machine of its own, which has these programs and nothing else. */
 function machine(...installed: readonly string[]) {
@@ -131,10 +135,51 @@ describe('where programs are missing', needs('Linux', nothingThere), () => {
     here.withApt('exit 9');
     const { failure } = await here.up();
     expect(failure).toMatchObject({ kind: 'programs-missing', exit: 69 });
-    expect(failure?.lines).toEqual([`sudo apt-get install ${packages}`]);
+    expect(failure?.lines).toEqual([`${sudo}apt-get install ${packages}`]);
     expect(failure?.hint).toContain('linuxkit-builder up --install');
     expect(here.performed).toEqual([]);
     expect(existsSync(join(here.tree, 'apt'))).toBe(false);
+  });
+
+  test.each([
+    ['dnf', `${sudo}dnf install qemu-kvm squashfs-tools openssh-clients nix util-linux procps-ng`],
+    [
+      'pacman',
+      `${sudo}pacman -S ${process.arch === 'arm64' ? qemu : 'qemu-system-x86'} squashfs-tools openssh nix util-linux procps-ng`,
+    ],
+    [
+      'apk',
+      `${sudo}apk add ${qemu} squashfs-tools openssh-client openssh-keygen nix util-linux procps-ng`,
+    ],
+    ['nix-env', "nix-env -f '<nixpkgs>' -iA qemu squashfsTools openssh util-linux procps"],
+  ])('names what %s calls them', async (manager, command) => {
+    using here = machine();
+    here.put(manager, 'exit 9');
+    expect((await here.up()).failure?.lines?.[0]).toBe(command);
+    // A shell takes it as it is.
+    const said = spawnSync('/bin/sh', ['-nc', command], { encoding: 'utf8' });
+    expect(said).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  test('takes Homebrew on a Mac, and Nix without it', () => {
+    using here = machine();
+    const onMac = () => managerHere(here.bin, 'darwin');
+    here.put('apt-get', 'exit 9');
+    expect(onMac()).toBeUndefined();
+    here.put('nix-env', 'exit 9');
+    expect(onMac()).toBe('nix-env');
+    here.put('brew', 'exit 9');
+    expect(onMac()).toBe('brew');
+    expect(managerHere(here.bin, 'linux')).toBe('apt-get');
+  });
+
+  test('installs by Nix where nothing else does', async () => {
+    using here = machine(...everything.filter((name) => name !== 'mksquashfs'));
+    const made = join(here.bin, 'mksquashfs');
+    here.put('nix-env', `printf '%s|' "$@" >'${here.tree}/told'; cp '${here.bin}/ssh' '${made}'`);
+    expect(await here.up(true)).toEqual({ code: 0, failure: undefined });
+    expect(readFileSync(join(here.tree, 'told'), 'utf8')).toBe('-f|<nixpkgs>|-iA|squashfsTools|');
+    expect(here.out[0]).toBe("==> nix-env -f '<nixpkgs>' -iA squashfsTools");
   });
 
   test('installs them when asked, although the lists cannot be renewed', async () => {

@@ -156,12 +156,15 @@ tells('system', {
     ...Object.fromEntries(
       ['qemu-system-x86_64', 'ssh', 'nix-build', 'hyperkit', 'vfkit', 'vpnkit', 'gvproxy'].flatMap(
         (name) => [
-          [`${name}, on Debian`, () => programMissing(name, 'apt-get')],
-          [`${name}, on a Mac`, () => programMissing(name, 'brew')],
+          [`${name}, on Debian`, () => programMissing(name, 'apt-get', 'linux')],
+          [`${name}, on a Mac`, () => programMissing(name, 'brew', 'darwin')],
         ],
       ),
     ),
-    'ssh, where no package manager is known': () => programMissing('ssh', null),
+    'ssh, where no package manager is known': () => programMissing('ssh', null, 'linux'),
+    'ssh-keygen, on Alpine': () => programMissing('ssh-keygen', 'apk', 'linux'),
+    'mksquashfs, on NixOS': () => programMissing('mksquashfs', 'nix-env', 'linux'),
+    'mksquashfs, on a Mac without Homebrew': () => programMissing('mksquashfs', null, 'darwin'),
   },
   'A program cannot be run': {
     'it lacks a library': () =>

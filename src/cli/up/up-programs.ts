@@ -2,15 +2,15 @@
 import type { Config } from '../../config/config.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { shellWord } from '../../system/shell.ts';
 import {
+  hasPackage,
   installCommand,
   needsRoot,
-  packagesOf,
   type Manager,
 } from '../../system/process/packages.ts';
 import {
   findProgram,
-  isOfNix,
   managerHere,
   programMissing,
   tryProgram,
@@ -61,11 +61,10 @@ export async function findOrInstall(
   if (left.length > 0) throw new Failed(programsMissing(left, manager));
 }
 
-/** Not Nix by Homebrew, and not what no package has. */
 const canInstall = (name: string, manager: Manager | undefined): boolean =>
-  manager !== undefined &&
-  !(manager === 'brew' && isOfNix(name)) &&
-  packagesOf([name], manager)[0] !== name;
+  manager !== undefined && hasPackage(name, manager);
+
+const isRoot = () => process.getuid?.() === 0;
 
 async function installPrograms(
   names: readonly string[],
@@ -73,12 +72,11 @@ async function installPrograms(
   { env, signal, ...context }: CliContext,
 ): Promise<void> {
   const path = env['PATH'];
-  const isRoot = process.getuid?.() === 0;
-  const before = needsRoot(manager) && !isRoot ? [findProgram(rootProgram(path), path)] : [];
+  const before = needsRoot(manager) && !isRoot() ? [findProgram(rootProgram(path), path)] : [];
   const asked = manager === 'apt-get' ? ['env', 'DEBIAN_FRONTEND=noninteractive'] : [];
   const perform = (words: readonly string[]) => {
     const [program = '', ...argv] = [...before, ...asked, findProgram(manager, path), ...words];
-    context.out(`==> ${[...before, manager, ...words].join(' ')}`);
+    context.out(`==> ${[...before, manager, ...words].map(shellWord).join(' ')}`);
     return run(findProgram(program, path), argv, { terminal: true, signal });
   };
   // The lists may be missing or old on a fresh machine; one of somebody else's sources may be out of reach.
@@ -90,14 +88,14 @@ async function installPrograms(
 /** One command for all that this system's manager knows; of the others, how each is had. */
 export function programsMissing(missing: readonly string[], manager: Manager | undefined): Failure {
   const known = missing.filter((name) => canInstall(name, manager));
-  const sudo = manager !== undefined && needsRoot(manager) ? [rootProgram()] : [];
+  const asRoot = manager !== undefined && needsRoot(manager) && !isRoot() ? [rootProgram()] : [];
   const command =
     manager === undefined || known.length === 0
       ? []
-      : [[...sudo, manager, ...installCommand(manager, known)].join(' ')];
+      : [[...asRoot, manager, ...installCommand(manager, known)].map(shellWord).join(' ')];
   const others = missing
     .filter((name) => !known.includes(name))
-    .map((name) => `${name}: ${programMissing(name).hint}`);
+    .map((name) => `${name}: ${programMissing(name, manager ?? null).hint}`);
   return {
     kind: 'programs-missing',
     message: `Required ${missing.length === 1 ? 'program' : 'programs'} not found on the PATH: ${missing.join(', ')}.`,

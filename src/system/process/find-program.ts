@@ -2,7 +2,8 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Exit, Failed } from '../failure.ts';
-import { installCommand, managers, type Manager } from './packages.ts';
+import { shellWord } from '../shell.ts';
+import { hasPackage, installCommand, managers, type Manager } from './packages.ts';
 
 /**
  * Where package managers of macOS and Nix put programs that launchd's PATH does not name; and where podman keeps its helpers, gvproxy and
@@ -75,37 +76,45 @@ function placesFor(name: string, path: string | undefined): string[] {
   return other === undefined ? places : [...places, other];
 }
 
-/** What installs packages here: Homebrew on macOS; elsewhere what is found first, as the system's own is the only one. */
-export const managerHere = (path: string | undefined = process.env['PATH']): Manager | undefined =>
-  process.platform === 'darwin'
-    ? 'brew'
-    : managers.find((name) => name !== 'brew' && tryProgram(name, path) !== undefined);
+/** What installs packages here: the system's own, and where there is none Homebrew on macOS, or Nix. */
+export function managerHere(
+  path: string | undefined = process.env['PATH'],
+  platform: string = process.platform,
+): Manager | undefined {
+  const isMac = platform === 'darwin';
+  const ofSystem = managers.filter((name) =>
+    isMac ? name === 'brew' || name === 'nix-env' : name !== 'brew',
+  );
+  return ofSystem.find((name) => tryProgram(name, path) !== undefined);
+}
 
-/** No package manager of macOS has Nix. */
-const nixInstaller = 'the installer of https://nixos.org/download';
+const isOfNix = (name: string): boolean => /^nix(-|$)/.test(name);
 
-/** By its name alone. */
-export const isOfNix = (name: string): boolean => /^nix(-|$)/.test(name);
-
-/** manager: what installs packages here; null where it is none that we know: then Debian's package is an example. */
-export function programMissing(name: string, manager: Manager | null = managerHere() ?? null) {
+/** manager: what installs packages here; null where there is none that we know. */
+export function programMissing(
+  name: string,
+  manager: Manager | null = managerHere() ?? null,
+  platform: string = process.platform,
+) {
   return {
     kind: 'program-missing',
     vmFault: 'lasts',
     message: `The program ${name} is not installed or not on the PATH.`,
-    hint: elsewhere[name] ?? howToGet(name, manager),
+    hint: elsewhere[name] ?? howToGet(isOfNix(name) ? 'nix-build' : name, manager, platform),
     exit: Exit.unavailable,
     recovery: 'give-up',
   } as const;
 }
 
-function howToGet(name: string, manager: Manager | null): string {
-  if (manager === 'brew' && isOfNix(name)) return `Install it: ${nixInstaller}`;
-  const known = manager ?? 'apt-get';
-  const command = [known, ...installCommand(known, [isOfNix(name) ? 'nix-build' : name])].join(' ');
-  return manager === null
-    ? `Install it with this system's package manager (on Debian: ${command})`
-    : `Install it: ${command}`;
+function howToGet(name: string, manager: Manager | null, platform: string): string {
+  const isMac = platform === 'darwin';
+  const by = (each: Manager) => [each, ...installCommand(each, [name])].map(shellWord).join(' ');
+  if (isOfNix(name) && (isMac || (manager !== null && !hasPackage(name, manager))))
+    return 'Install it with the installer of https://nixos.org/download';
+  if (manager !== null) return `Install it: ${by(manager)}`;
+  return isMac
+    ? `Install it with Homebrew (https://brew.sh): ${by('brew')}`
+    : `Install it with this system's package manager (on Debian: ${by('apt-get')})`;
 }
 
 function isProgram(path: string): boolean {

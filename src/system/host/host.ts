@@ -3,7 +3,7 @@ import { statfsSync } from 'node:fs';
 import { availableParallelism, release, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { Exit, Failed, errorCode } from '../failure.ts';
-import { readIfThere } from '../files/files.ts';
+import { OthersFiles } from '../files/others-files.ts';
 import { groupLimits } from './resource-limits.ts';
 import { hasBattery } from './power.ts';
 import { ownPerformanceCores } from './processors.ts';
@@ -66,17 +66,9 @@ export function systemVersion(): { readonly platform: NodeJS.Platform; readonly 
 
 /** Which build of the system this is: its kernel's release, and on macOS the build, which an update may change without the kernel's. */
 export function systemBuild(plist = '/System/Library/CoreServices/SystemVersion.plist'): string {
-  const [, build] = /<key>ProductBuildVersion<\/key>\s*<string>([^<]+)</.exec(textOf(plist)) ?? [];
+  const text = new OthersFiles().read(plist) ?? '';
+  const [, build] = /<key>ProductBuildVersion<\/key>\s*<string>([^<]+)</.exec(text) ?? [];
   return build === undefined ? release() : `${release()} ${build}`;
-}
-
-function textOf(path: string): string {
-  try {
-    return readIfThere(path) ?? '';
-  } catch (error) {
-    if (errorCode(error) === undefined) throw error;
-    return '';
-  }
 }
 
 /** Darwin 20 is macOS 11, 24 is 15, 25 is 26; before 20 it was 10.(n - 4). */

@@ -141,7 +141,7 @@ export function mayBeOurs({
   mark,
   config,
 }: Pick<Layout, 'root' | 'mark' | 'config'>): boolean {
-  const names = namesIfThere(root);
+  const names = namesIfThere(root).filter((name) => !isUnfinishedMark(name, mark));
   if (names.length === 0 || names.includes(basename(mark))) return true;
   const isEarly = (name: string) =>
     name === basename(config) ||
@@ -154,6 +154,10 @@ export function mayBeOurs({
   const others = ['receipts.json', 'keys/host_ed25519', 'linuxkit-nix'];
   return hasSettings(config) && others.some((name) => existsSync(join(root, name)));
 }
+
+/** What a `markDirectory` that was killed left of it, before it had its name: the digits of write-file-atomic. */
+const isUnfinishedMark = (name: string, mark: string): boolean =>
+  name.startsWith(`${basename(mark)}.`) && /\.\d{1,10}$/.test(name);
 
 /** Folders that `image build` of the release before made before anything else, beside which somebody may have put settings for us; and what is in them. */
 const early: Readonly<Record<string, RegExp>> = {

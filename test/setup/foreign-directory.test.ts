@@ -18,6 +18,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { mayBeOurs } from '../../src/host/state-directory.ts';
 import { configureRig, snapshot } from './configure-rig.ts';
 import { needs } from '../needs.ts';
 
@@ -199,6 +200,16 @@ describe('configure -d', () => {
       expect(failure?.lines?.join('')).toContain('contains files that linuxkit-builder did not');
       await rig.unconfigure('--purge', '-y');
       expect(rig.snapshot()).toEqual(before);
+    },
+  );
+
+  test.each(['.linuxkit-builder.3206356122', '.linuxkit-builder.7'])(
+    'takes one in which a configure was killed before it had marked it: %s',
+    (name) => {
+      put(join(layout.root, name), 'This is linux');
+      expect(mayBeOurs(layout)).toBe(true);
+      put(join(layout.root, `${name}.letter`), 'mine');
+      expect(mayBeOurs(layout)).toBe(false);
     },
   );
 

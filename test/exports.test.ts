@@ -99,3 +99,21 @@ test('nothing is exported that nobody imports, or that tests alone keep alive', 
   });
   expect(idle.map(({ name }) => relative(root, name))).toEqual([]);
 });
+
+test('no two files export a type of the same name', () => {
+  const named = filesIn('src').flatMap((source) =>
+    source.statements
+      .filter(isExported)
+      .filter(
+        (statement) =>
+          ts.isInterfaceDeclaration(statement) ||
+          ts.isTypeAliasDeclaration(statement) ||
+          ts.isClassDeclaration(statement),
+      )
+      .map(({ name }) => ({ name: name?.text ?? '', file: relative(root, source.fileName) })),
+  );
+  expect(named.length).toBeGreaterThan(300);
+  const names = named.map(({ name }) => name);
+  const twice = named.filter(({ name }) => names.indexOf(name) !== names.lastIndexOf(name));
+  expect(twice).toEqual([]);
+});

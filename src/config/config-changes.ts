@@ -13,10 +13,10 @@ interface Change {
 const derived: ReadonlySet<string> = new Set(['coresPerJob']);
 
 /** Settings as another release may have them. */
-export type Settings = Readonly<Record<Exclude<keyof Config, 'autostart'>, unknown>>;
+export type RecordedSettings = Readonly<Record<Exclude<keyof Config, 'autostart'>, unknown>>;
 
 /** Every setting in which they differ. */
-export function changesBetween(before: Settings, after: Config): Change[] {
+export function changesBetween(before: RecordedSettings, after: Config): Change[] {
   const old: Readonly<Record<string, unknown>> = before;
   return Object.entries({ ...after, bundle: after.bundle })
     .filter(

@@ -10,7 +10,7 @@ import { reasons } from '../system/files/reasons.ts';
 import { hostFacts } from '../system/host/host.ts';
 
 /** What was read from config.json: a Config, or nothing yet and the reasons. */
-export interface Settings {
+export interface SettingsRead {
   readonly config: Config | undefined;
   readonly problems: readonly Problem[];
   /** There is no config.json. */
@@ -18,7 +18,7 @@ export interface Settings {
 }
 
 /** config.json as it is now. */
-export function readSettings(layout: Layout): Settings {
+export function readSettings(layout: Layout): SettingsRead {
   try {
     const text = readIfThere(layout.config);
     if (text === undefined)

@@ -6,14 +6,14 @@ import { exampleNix } from '../nix/example.ts';
 import { temporaryFolder } from '../system/files/temporary.ts';
 import { run, succeeded } from '../system/process/child.ts';
 import { endWords } from '../system/process/end-words.ts';
-import type { Verdict } from './check-runner.ts';
+import type { CheckVerdict } from './check-runner.ts';
 import type { DoctorFacts } from './facts.ts';
 
 /** The derivation only writes a line: what takes time is what Nix does around it, here and in the guest. */
 const buildMs = 180_000;
 
 /** Whether this machine's Nix has something built there. */
-export async function checkBuild(facts: DoctorFacts): Promise<Verdict> {
+export async function checkBuild(facts: DoctorFacts): Promise<CheckVerdict> {
   if (facts.tryProgram('nix-build') === undefined)
     return { kind: 'not-asked', why: 'nix-build was not found' };
   const { ran, tookS } = await buildExample(facts);

@@ -1,6 +1,6 @@
 /** The check of the guest's way out: names and caches, as its own Nix finds them, beside what this machine finds. */
 import { canConnect } from '../system/socket/connected.ts';
-import type { Verdict } from './check-runner.ts';
+import type { CheckVerdict } from './check-runner.ts';
 import { alias } from '../nix/ssh/stanza.ts';
 import { cachesIn, cachesScript, type Cache } from '../guest/login/caches.ts';
 import { run } from '../system/process/child.ts';
@@ -13,7 +13,7 @@ const timeoutMs = 90_000;
 const hostTimeoutMs = 5_000;
 
 /** Whether the guest reaches the caches that its Nix names; those that it does not are tried from here too. */
-export async function namesAndCaches(facts: DoctorFacts): Promise<Verdict> {
+export async function namesAndCaches(facts: DoctorFacts): Promise<CheckVerdict> {
   const { layout, context, program, status } = facts;
   const { signal } = context;
   const argv = ['-F', layout.sshConfig, alias, '--', 'sh'];
@@ -41,7 +41,7 @@ export interface Surroundings {
 }
 
 /** Pure. What this machine does not reach either is no fault of the guest, and less than builds usually have. */
-export function judgeCaches(caches: readonly Cache[], around: Surroundings): Verdict {
+export function judgeCaches(caches: readonly Cache[], around: Surroundings): CheckVerdict {
   const lacking = caches.filter(({ state }) => state !== 'reached');
   const isTheGuests = ({ url }: Cache) => around.reachedFromHere.includes(url);
   const worst = lacking.find(isTheGuests) ?? lacking[0];

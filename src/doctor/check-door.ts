@@ -5,26 +5,29 @@ import { canConnect } from '../system/socket/connected.ts';
 import { describePlace, type DoorPlace } from '../door/entrance.ts';
 import { portOwner } from '../door/port-owner.ts';
 import type { Failure } from '../system/failure.ts';
-import type { Verdict } from './check-runner.ts';
+import type { CheckVerdict } from './check-runner.ts';
 import { loopbackFault } from '../system/host/loopback.ts';
 import { isAway, type DoctorFacts } from './facts.ts';
 
 /** Whether a door that is a port can be reached at all. */
-export async function checkLoopback({ config }: DoctorFacts): Promise<Verdict> {
+export async function checkLoopback({ config }: DoctorFacts): Promise<CheckVerdict> {
   return config().door === 'unix' ? withoutPort : judgeLoopback(await loopbackFault());
 }
 
 /** What goes over 127.0.0.1 does not concern a socket. */
-export const withoutPort: Verdict = { kind: 'not-asked', why: 'the front door is a Unix socket' };
+export const withoutPort: CheckVerdict = {
+  kind: 'not-asked',
+  why: 'the front door is a Unix socket',
+};
 
 /** `fault`: why no connection to ourselves came through; undefined where one did. */
-export const judgeLoopback = (fault: Failure | undefined): Verdict =>
+export const judgeLoopback = (fault: Failure | undefined): CheckVerdict =>
   fault === undefined
     ? { kind: 'good', fact: '127.0.0.1 accepts connections' }
     : { kind: 'bad', what: fault.message, why: '', remedy: fault.hint };
 
 /** Whether the door answers, and with sshd's greeting. A guest that is away is not woken for it. */
-export async function checkDoor(facts: DoctorFacts): Promise<Verdict> {
+export async function checkDoor(facts: DoctorFacts): Promise<CheckVerdict> {
   const { signal } = facts.context;
   const place = placeOf(facts);
   const where = describePlace(place);
@@ -42,7 +45,7 @@ export function judgeDoor(
   place: DoorPlace,
   banner: string | undefined,
   owner: string | undefined,
-): Verdict {
+): CheckVerdict {
   const where = describePlace(place);
   const stopIt =
     owner === undefined ? '' : "Stop that process, unless it is the builder's daemon; then ";

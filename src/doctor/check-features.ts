@@ -1,6 +1,6 @@
 /** The check of what Nix is told that the builder can do: the guest is asked. */
 import { builderFeature } from '../config/config.ts';
-import type { Verdict } from './check-runner.ts';
+import type { CheckVerdict } from './check-runner.ts';
 import { extraSystemProblems } from '../nix/extra-systems.ts';
 import { featureProblems } from '../nix/features.ts';
 import type { DoctorFacts } from './facts.ts';
@@ -9,7 +9,7 @@ import { guestHasKvm, guestRunsI686 } from '../setup/guest-can.ts';
 const configure = 'linuxkit-builder configure';
 
 /** What is offered and not there, and what is there and not offered. */
-export async function features({ layout, context, config }: DoctorFacts): Promise<Verdict> {
+export async function features({ layout, context, config }: DoctorFacts): Promise<CheckVerdict> {
   const kvm = await guestHasKvm(layout, context);
   const { features: offered, extraSystems } = config();
   const [wrong] = featureProblems(offered, kvm);

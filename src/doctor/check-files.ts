@@ -1,7 +1,7 @@
 /** Checks of the files by which your ssh, root's and Nix find the guest: as configure would write them. */
 import { join } from 'node:path';
 import { readIdentity } from '../guest/identity/identity.ts';
-import type { Verdict } from './check-runner.ts';
+import type { CheckVerdict } from './check-runner.ts';
 import { rootRequest, userNeeds, type Builder } from '../setup/builder-files.ts';
 import { knownProxy } from '../nix/ssh/door-helper.ts';
 import type { FileChange } from '../host/file-change.ts';
@@ -45,7 +45,7 @@ async function builderOf(facts: DoctorFacts): Promise<Builder> {
 }
 
 /** Whether your ssh finds the guest, by files that are as configure would write them. */
-export async function yourFiles(facts: DoctorFacts): Promise<Verdict> {
+export async function yourFiles(facts: DoctorFacts): Promise<CheckVerdict> {
   const builder = await builderOf(facts);
   const needs = userNeeds(builder);
   const changes = needs.changes.filter((change) => !isHarmless(change, facts));
@@ -76,7 +76,7 @@ const isOlderStanza = ({ wanted, before, after }: FileChange, { layout }: Doctor
   leadSameWay(before.bytes.toString('utf8'), after.toString('utf8'));
 
 /** The same of root's, as far as whoever asks may read them. */
-export async function rootsFiles(facts: DoctorFacts): Promise<Verdict> {
+export async function rootsFiles(facts: DoctorFacts): Promise<CheckVerdict> {
   const ssh = await rootSsh({ ...facts, sudo: true });
   const needs = rootNeeds({ ...rootRequest(await builderOf(facts)), ...ssh.known });
   const drift = rootDriftOf(needs);

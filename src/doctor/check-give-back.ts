@@ -1,12 +1,12 @@
 /** The check of what goes back to this machine of what the guest has freed, while it runs. */
 import type { Inside } from '../guest/agent/inside.ts';
-import type { Verdict } from './check-runner.ts';
+import type { CheckVerdict } from './check-runner.ts';
 import { ask } from '../supervisor/daemon/control.ts';
 import { Failed } from '../system/failure.ts';
 import type { DoctorFacts } from './facts.ts';
 
 /** What of memory and disk comes back while the guest runs. What does not is no fault: it comes back with its end. */
-export async function givesBack({ layout, context, driver }: DoctorFacts): Promise<Verdict> {
+export async function givesBack({ layout, context, driver }: DoctorFacts): Promise<CheckVerdict> {
   const { clock, signal } = context;
   const found = await ask(layout, 'guest', clock, signal).catch((error: unknown) => {
     if (!(error instanceof Failed)) throw error;
@@ -23,7 +23,7 @@ export async function givesBack({ layout, context, driver }: DoctorFacts): Promi
 export function givenBack(
   { memory, disk }: NonNullable<Inside['givesBack']>,
   row: { readonly title: string; readonly givesBack: { readonly disk: boolean } },
-): Verdict {
+): CheckVerdict {
   if (memory && disk) return { kind: 'good', fact: 'memory and disk, while the guest runs' };
   const why = [
     ...(memory ? [] : [memoryStays]),

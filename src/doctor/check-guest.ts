@@ -3,11 +3,11 @@ import { waitUntilReady } from '../client/until-ready.ts';
 import { describeSlow } from '../supervisor/health/login.ts';
 import { traitsOf } from '../supervisor/lifecycle/phases.ts';
 import { readIfThere } from '../system/files/files.ts';
-import type { Verdict } from './check-runner.ts';
+import type { CheckVerdict } from './check-runner.ts';
 import type { DoctorFacts } from './facts.ts';
 
 /** Whether the kernel in the VM has said anything: without that there is nothing to wait for. */
-export function checkConsole({ status, layout }: DoctorFacts): Verdict {
+export function checkConsole({ status, layout }: DoctorFacts): CheckVerdict {
   const { phase, timeline, vmPid } = status();
   const last = timeline?.at(-1)?.name;
   if (traitsOf(phase).builds === 'now' || last !== undefined)
@@ -30,7 +30,12 @@ export function checkConsole({ status, layout }: DoctorFacts): Verdict {
 const bootMs = 180_000;
 
 /** Whether its login works and Nix in it answers. A start that is under way is waited for. */
-export async function checkGuest({ status, find, layout, context }: DoctorFacts): Promise<Verdict> {
+export async function checkGuest({
+  status,
+  find,
+  layout,
+  context,
+}: DoctorFacts): Promise<CheckVerdict> {
   const isComing = traitsOf(status().phase).builds === 'soon';
   const onSentence = (line: string) => context.err(`    ${line}`);
   if (isComing) await waitUntilReady(layout, { ...context, timeoutMs: bootMs, onSentence });
@@ -54,7 +59,7 @@ export async function checkGuest({ status, find, layout, context }: DoctorFacts)
 const mostMs = 2_000;
 
 /** Whether its clock is near enough to this machine's. */
-export function checkClock({ status }: DoctorFacts): Verdict {
+export function checkClock({ status }: DoctorFacts): CheckVerdict {
   const { clockOffsetMs } = status();
   if (clockOffsetMs === undefined)
     return { kind: 'not-asked', why: 'the daemon has not measured it yet' };

@@ -2,7 +2,7 @@
 import { existsSync, rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { waitingForOther } from '../command/announce-slow.ts';
-import type { Check, Verdict } from './check-runner.ts';
+import type { Check, CheckVerdict } from './check-runner.ts';
 import { applyJournalled } from '../setup/survey.ts';
 import { survey } from '../setup/survey.ts';
 import { readSettings } from '../config/read-settings.ts';
@@ -63,7 +63,7 @@ export function programsIn(text: string): readonly string[] {
   return [...new Set(all)];
 }
 
-function verdictOf(facts: DoctorFacts): Verdict {
+function verdictOf(facts: DoctorFacts): CheckVerdict {
   const left = findLeftJob(facts);
   if (left === undefined) return noneLeft;
   const wanted = wantedFiles(facts);
@@ -78,7 +78,7 @@ function verdictOf(facts: DoctorFacts): Verdict {
 export const leftVerdict = (
   { path, main }: Pick<LeftJob, 'path' | 'main'>,
   isWanted: boolean,
-): Extract<Verdict, { kind: 'bad' }> => ({
+): Extract<CheckVerdict, { kind: 'bad' }> => ({
   kind: 'bad',
   what: `${path} starts a program that does not exist: ${main}.`,
   why: 'It was uninstalled or moved without `linuxkit-builder unconfigure`, so nothing starts at your login.',
@@ -88,7 +88,7 @@ export const leftVerdict = (
 });
 
 /** Mended meanwhile, by --fix or by somebody else. */
-export const noneLeft: Verdict = { kind: 'good', fact: 'no leftover job' };
+export const noneLeft: CheckVerdict = { kind: 'good', fact: 'no leftover job' };
 
 /** The files that the settings ask for; none where there are no settings. */
 const wantedFiles = ({ layout, context }: DoctorFacts) => {

@@ -1,6 +1,6 @@
 /** The check of the login job: the files by which it starts, and what its keeper says of it. */
 import { sha256 } from '../system/digest.ts';
-import type { Verdict } from './check-runner.ts';
+import type { CheckVerdict } from './check-runner.ts';
 import { examine, type FileChange } from '../host/file-change.ts';
 import { readReceipts, type Receipt } from '../host/receipts.ts';
 import type { Service } from '../service/keeper.ts';
@@ -24,7 +24,7 @@ import {
 } from './verdicts/job-verdicts.ts';
 
 /** A job that runs may still be one that comes to nothing at the next login: its files are looked at first. */
-export async function checkJob(facts: DoctorFacts): Promise<Verdict> {
+export async function checkJob(facts: DoctorFacts): Promise<CheckVerdict> {
   const { layout, context } = facts;
   const receipts = readReceipts(layout.receipts);
   const changes = fileChanges(facts);
@@ -40,7 +40,7 @@ export async function checkJob(facts: DoctorFacts): Promise<Verdict> {
 }
 
 /** What is wrong with the file of the job at boot, which is root's. */
-function systemVerdict({ layout, context, config }: DoctorFacts): Verdict | undefined {
+function systemVerdict({ layout, context, config }: DoctorFacts): CheckVerdict | undefined {
   const wanted = wantedJob(layout, config(), context).system;
   const present = presentSystemJob(layout, context);
   if (wanted?.text === present?.text) return undefined;
@@ -66,7 +66,10 @@ function isAsPut({ wanted, before }: FileChange, receipts: readonly Receipt[]): 
 }
 
 /** What its keeper says of it. */
-export async function stateVerdict(service: Service, { layout }: DoctorFacts): Promise<Verdict> {
+export async function stateVerdict(
+  service: Service,
+  { layout }: DoctorFacts,
+): Promise<CheckVerdict> {
   const { loaded, running, ended, exitCode } = await service.state();
   const { name, declared } = service;
   const whose = declared && declaredWords(declared, process.getuid?.() ?? 0);

@@ -1,5 +1,5 @@
 /** Checks of what lives: the job, the daemon, network and VM, the guest, the door. */
-import type { Check, Verdict } from './check-runner.ts';
+import type { Check, CheckVerdict } from './check-runner.ts';
 import { versionIn } from '../domain/recognise.ts';
 import { startDaemon } from '../client/background.ts';
 import { traitsOf } from '../supervisor/lifecycle/phases.ts';
@@ -37,7 +37,7 @@ export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
   },
 ];
 
-async function daemon({ layout, context, find }: DoctorFacts): Promise<Verdict> {
+async function daemon({ layout, context, find }: DoctorFacts): Promise<CheckVerdict> {
   const found = await find();
   if (found.daemon === 'alive' && !found.heard) return notHeard(found.status.daemon.pid);
   if (found.daemon === 'alive')
@@ -55,13 +55,13 @@ async function daemon({ layout, context, find }: DoctorFacts): Promise<Verdict> 
 }
 
 /** Stopped, or very busy: what it wrote last may be true no more. */
-const notHeard = (pid: number): Verdict => ({
+const notHeard = (pid: number): CheckVerdict => ({
   kind: 'note',
   fact: `pid ${pid} does not respond`,
   why: 'The checks that follow use the last status that it wrote.',
 });
 
-function network({ status }: DoctorFacts): Verdict {
+function network({ status }: DoctorFacts): CheckVerdict {
   const { network: name, networkPid } = status();
   if (networkPid === undefined)
     return { kind: 'not-asked', why: 'the VM program provides the network itself' };
@@ -75,7 +75,7 @@ function network({ status }: DoctorFacts): Verdict {
     : { kind: 'good', fact: `${name ?? ''} pid ${networkPid}` };
 }
 
-async function vm(facts: DoctorFacts): Promise<Verdict> {
+async function vm(facts: DoctorFacts): Promise<CheckVerdict> {
   const { status, driver } = facts;
   const { phase, because, sentence, vmPid, problems } = status();
   if (isAway(facts)) return { kind: 'note', fact: phase, why: sentence };

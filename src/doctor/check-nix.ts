@@ -1,7 +1,7 @@
 /** Checks of the way from Nix to the guest: ssh as nix-daemon calls it, Nix's settings, a build. */
 import { nativeSystem } from '../domain/guest-system.ts';
 import { counted } from '../domain/counted.ts';
-import type { Check, Verdict } from './check-runner.ts';
+import type { Check, CheckVerdict } from './check-runner.ts';
 import { nixConflicts } from '../nix/conflicts.ts';
 import { parseMachines, withIncluded } from '../nix/machines.ts';
 import { describeNix, findNix } from '../nix/variant.ts';
@@ -41,7 +41,7 @@ export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
 
 const configure = 'linuxkit-builder configure';
 
-async function nix({ context, places }: DoctorFacts): Promise<Verdict> {
+async function nix({ context, places }: DoctorFacts): Promise<CheckVerdict> {
   const variant = await findNix(context);
   if (variant === undefined)
     return {
@@ -53,7 +53,7 @@ async function nix({ context, places }: DoctorFacts): Promise<Verdict> {
   return { kind: 'good', fact: describeNix(variant) };
 }
 
-async function nixSettings(facts: DoctorFacts): Promise<Verdict> {
+async function nixSettings(facts: DoctorFacts): Promise<CheckVerdict> {
   const { context, places, tree, config } = facts;
   const { system } = config();
   const [worst, ...others] = nixConflicts({
@@ -79,7 +79,7 @@ async function nixSettings(facts: DoctorFacts): Promise<Verdict> {
 }
 
 /** None of those that {@link nixConflicts} knows. */
-export const noConflict: Verdict = {
+export const noConflict: CheckVerdict = {
   kind: 'good',
   fact: 'no setting sends builds elsewhere',
 };
@@ -88,7 +88,7 @@ export const noConflict: Verdict = {
 export const onlyByRoot = (path: string, why: string): string =>
   `${path} cannot be read (${why}), except by root`;
 
-function machinesLine({ places }: DoctorFacts): Verdict {
+function machinesLine({ places }: DoctorFacts): CheckVerdict {
   const { machines: path } = places.roots;
   const others = new OthersFiles();
   const text = others.read(path) ?? '';

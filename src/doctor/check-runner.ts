@@ -3,7 +3,7 @@ import type { Sighting } from '../domain/recognise.ts';
 import { failureOf } from '../system/failure.ts';
 
 /** What one check saw. */
-export type Verdict =
+export type CheckVerdict =
   | { readonly kind: 'good'; readonly fact: string }
   /** It works, and is worth knowing; `isLess`: it works with less than usual, for a cause that is not the builder's. */
   | { readonly kind: 'note'; readonly fact: string; readonly why: string; readonly isLess?: true }
@@ -28,12 +28,13 @@ export interface Check {
   readonly name: string;
   /** Names of checks before this one. */
   readonly dependsOn: readonly string[];
-  readonly run: () => Promise<Verdict> | Verdict;
+  readonly run: () => Promise<CheckVerdict> | CheckVerdict;
 }
 
 /** A verdict, or that the check rests on one that is broken. `fixed` says that it was bad before. */
 export type Finding = { readonly name: string } & (
-  (Verdict & { readonly fixed?: boolean }) | { readonly kind: 'skipped'; readonly because: string }
+  | (CheckVerdict & { readonly fixed?: boolean })
+  | { readonly kind: 'skipped'; readonly because: string }
 );
 
 interface CheckRunOptions {
@@ -70,7 +71,7 @@ export async function runChecks(
 async function settle(
   check: Check,
   { fix, signal }: CheckRunOptions,
-): Promise<Verdict & { readonly fixed?: boolean }> {
+): Promise<CheckVerdict & { readonly fixed?: boolean }> {
   const first = await look(check, signal);
   if (!fix || first.kind !== 'bad' || first.fix === undefined) return first;
   try {
@@ -83,7 +84,7 @@ async function settle(
   return second.kind === 'bad' ? second : { ...second, fixed: true };
 }
 
-async function look({ run }: Check, signal: AbortSignal): Promise<Verdict> {
+async function look({ run }: Check, signal: AbortSignal): Promise<CheckVerdict> {
   try {
     return await run();
   } catch (error) {

@@ -1,7 +1,7 @@
 /** What the checks of `doctor` look at, gathered once. */
 import type { Config } from '../config/config.ts';
 import type { Layout } from '../config/layout.ts';
-import type { Check, Verdict } from './check-runner.ts';
+import type { Check, CheckVerdict } from './check-runner.ts';
 import { systemPathsOf, type SystemPaths } from '../host/system-paths.ts';
 import { readSettings } from '../config/read-settings.ts';
 import { findStatus } from '../client/found.ts';
@@ -70,7 +70,7 @@ export const unlessAway =
   () =>
     isAway(facts) ? notWoken : run();
 
-const notWoken: Verdict = {
+const notWoken: CheckVerdict = {
   kind: 'not-asked',
   why: 'the guest is not running, and is not started for this check; to start it: linuxkit-builder resume',
 };

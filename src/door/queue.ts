@@ -66,7 +66,7 @@ export const hasSsh = ({ waiting }: Queue): boolean =>
   waiting.some(({ isSsh, isDue }) => isSsh && isDue);
 
 /** For how many there is room now, counted with those that are being let in. */
-export interface Room {
+export interface QueueRoom {
   /** In all. */
   readonly slots: number;
   /** For those that have not said a word of ssh. */
@@ -92,7 +92,7 @@ export interface Room {
  */
 export function admit(
   queue: Queue,
-  room: Room,
+  room: QueueRoom,
 ): { readonly queue: Queue; readonly admitted: readonly number[] } {
   let now = queue;
   const admitted: number[] = [];
@@ -105,7 +105,7 @@ export function admit(
   }
 }
 
-function nextOf({ waiting, opening }: Queue, room: Room): Waiter | undefined {
+function nextOf({ waiting, opening }: Queue, room: QueueRoom): Waiter | undefined {
   const free = room.slots - opening.length;
   if (free <= 0) return undefined;
   const hasMute = opening.filter(({ isSsh }) => !isSsh).length < room.mute;
@@ -143,7 +143,7 @@ const behind = 1_000_000;
  */
 export function tooMany(
   { waiting }: Queue,
-  { ours, random }: Pick<Room, 'ours' | 'random'>,
+  { ours, random }: Pick<QueueRoom, 'ours' | 'random'>,
 ): number | undefined {
   const isOther = isStranger(ours);
   const strangers = waiting.filter(({ user }) => isOther(user));

@@ -16,7 +16,7 @@ import {
   leave,
   sendBack,
   tooMany,
-  type Room,
+  type QueueRoom,
   type User,
 } from './queue.ts';
 import type { Through } from './through.ts';
@@ -97,7 +97,7 @@ export class WaitingRoom {
   }
 
   /** Those whose turn has come. */
-  admit(room: Omit<Room, 'ours'>): readonly Client[] {
+  admit(room: Omit<QueueRoom, 'ours'>): readonly Client[] {
     const { queue, admitted } = admit(this.#queue, { ...room, ours: keyHolders });
     this.#queue = queue;
     return admitted.flatMap((number) => {

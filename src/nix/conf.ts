@@ -5,7 +5,7 @@ import { dirname, resolve } from 'node:path';
 export type ReadText = (path: string) => string | undefined;
 
 /** One setting where it stands. */
-export interface Setting {
+export interface NixSetting {
   readonly name: string;
   readonly value: string;
   readonly file: string;
@@ -14,7 +14,7 @@ export interface Setting {
 }
 
 /** The definition of a setting that counts: the last one; includes are followed where they stand. */
-export const settingOf = (name: string, path: string, read: ReadText): Setting | undefined =>
+export const settingOf = (name: string, path: string, read: ReadText): NixSetting | undefined =>
   settingsOf(path, read, []).findLast((setting) => setting.name === name);
 
 /** True when that value of `builders` keeps Nix from reading the machines file. */
@@ -39,11 +39,11 @@ export function externalSystems(value: string): readonly string[] | undefined {
   }
 }
 
-function settingsOf(path: string, read: ReadText, within: readonly string[]): Setting[] {
+function settingsOf(path: string, read: ReadText, within: readonly string[]): NixSetting[] {
   // Nix itself would go round for ever.
   if (within.includes(path)) return [];
   const lines = (read(path) ?? '').split('\n').map((line) => line.replace(/#.*/, '').trim());
-  return lines.flatMap((line, index): Setting[] => {
+  return lines.flatMap((line, index): NixSetting[] => {
     const [first = '', ...rest] = line.split(/\s+/);
     if (first === 'include' || first === '!include')
       return settingsOf(resolve(dirname(path), rest.join(' ')), read, [...within, path]);

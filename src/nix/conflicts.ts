@@ -4,7 +4,7 @@ import { daemonVariable, type Variable } from './daemon-environment.ts';
 import { assigned, elsewhere, type NixConflict } from './elsewhere.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
 import { finalTarget } from '../system/files/final-target.ts';
-import { externalSystems, hides, settingOf, type Setting } from './conf.ts';
+import { externalSystems, hides, settingOf, type NixSetting } from './conf.ts';
 import { leadsToUs } from './machines.ts';
 import type { SystemPaths } from '../host/system-paths.ts';
 import type { NixVariant } from './variant.ts';
@@ -61,7 +61,7 @@ export function nixConflicts(options: NixConflictOptions): NixConflict[] {
   ];
 }
 
-type Find = (name: string) => Setting | undefined;
+type Find = (name: string) => NixSetting | undefined;
 
 /** Stands among files for what the variable says; systemd writes its line breaks as `\\n`. */
 const variable = 'NIX_CONFIG';
@@ -69,7 +69,7 @@ const variable = 'NIX_CONFIG';
 function finder(paths: readonly string[], said: Variable | undefined, others: OthersFiles): Find {
   const read = (path: string) =>
     path === variable ? said?.value.replaceAll('\\n', '\n') : others.read(path);
-  const named = (setting: Setting) =>
+  const named = (setting: NixSetting) =>
     setting.file === variable && said !== undefined
       ? { ...setting, file: `${variable} in ${said.file}` }
       : setting;
@@ -103,7 +103,7 @@ function settingFiles({ places, tree, env }: NixConflictOptions) {
 }
 
 function buildersConflict(
-  setting: Setting | undefined,
+  setting: NixSetting | undefined,
   { machines, read }: { readonly machines: string; readonly read: OthersFiles['read'] },
   whose: 'all' | 'yours' = 'all',
 ): NixConflict[] {
@@ -160,7 +160,7 @@ function daemonsRemoteSystems(
   ];
 }
 
-function external(setting: Setting | undefined, { system }: NixConflictOptions): NixConflict[] {
+function external(setting: NixSetting | undefined, { system }: NixConflictOptions): NixConflict[] {
   if (setting === undefined) return [];
   const systems = externalSystems(setting.value);
   if (systems === undefined)
@@ -208,4 +208,4 @@ const unreadConflicts = ({ unread }: OthersFiles): NixConflict[] =>
     hint: 'Check yourself whether it sets builders, external-builders or NIX_REMOTE_SYSTEMS.',
   }));
 
-const where = ({ file, line }: Setting): string => `${file}, line ${line}`;
+const where = ({ file, line }: NixSetting): string => `${file}, line ${line}`;

@@ -1,6 +1,6 @@
 /** What has Nix read other settings than this machine's, build in another store, or ask no builder at all. */
 import type { Variable } from './daemon-environment.ts';
-import type { Setting } from './conf.ts';
+import type { NixSetting } from './conf.ts';
 
 /** One thing in the way. */
 export interface NixConflict {
@@ -16,7 +16,7 @@ export interface NixConflict {
 interface OneNix {
   readonly whose: 'all' | 'yours';
   /** The definition of a setting that counts. */
-  readonly find: (name: string) => Setting | undefined;
+  readonly find: (name: string) => NixSetting | undefined;
   /** A variable of its environment. */
   readonly variable: (name: string) => Variable | undefined;
   /** The folder of this machine's nix.conf. */

@@ -14,7 +14,7 @@ import { keepAsGood } from './start/image-choice.ts';
 import { StartFacts } from './start/start-facts.ts';
 import type { Event } from './lifecycle/state.ts';
 import { BootRecord } from './status/boot-record.ts';
-import type { Step } from './status/boots.ts';
+import type { BootStep } from './status/boots.ts';
 
 /** What a start is made with, and what it goes by. */
 export interface ScopeOptions {
@@ -59,7 +59,7 @@ export class Scope {
     };
     const { bootsSince } = options;
     const record = bootsSince === undefined ? undefined : new BootRecord(layout.boots, bootsSince);
-    const onStep = (step: Step) => {
+    const onStep = (step: BootStep) => {
       if (!this.signal.aborted) record?.step(step);
     };
     this.facts = new StartFacts({ clock, log, onChange, onStep });

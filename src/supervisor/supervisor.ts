@@ -16,7 +16,7 @@ import { OnDemand } from './idle/on-demand.ts';
 import { traitsOf } from './lifecycle/phases.ts';
 import { keepProgram, noteLaunch, untilReady } from './start/ready.ts';
 import { reasonIn, type Effect, type Event, type State } from './lifecycle/state.ts';
-import type { Settings } from '../config/read-settings.ts';
+import type { SettingsRead } from '../config/read-settings.ts';
 import type { Scope } from './scope.ts';
 import { start } from './start/start.ts';
 import { sentenceOf } from './lifecycle/sentences.ts';
@@ -29,7 +29,7 @@ import { wayIntoGuest } from './daemon/way-in.ts';
 /** One for a daemon's life. It owns the state, the door, and the start that there is. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  #settings: Settings;
+  #settings: SettingsRead;
   #state: State;
   readonly doorControl: DoorControl;
   #scope: Scope | undefined;
@@ -45,7 +45,7 @@ export class Supervisor {
   /** Resolves when nothing more will happen, with the reason where nobody asked for it. */
   readonly left: Promise<Failure | undefined>;
 
-  constructor(options: SupervisorOptions, settings: Settings) {
+  constructor(options: SupervisorOptions, settings: SettingsRead) {
     this.#options = options;
     this.#settings = settings;
     this.#state = initial(options.clock.now());
@@ -91,7 +91,7 @@ export class Supervisor {
   }
 
   /** config.json was read again. What is wrong is told; what is right counts at once, or from the next start of the guest on. */
-  settle(settings: Settings): void {
+  settle(settings: SettingsRead): void {
     const { config, problems } = settings;
     this.#settings = { config: config ?? this.#settings.config, problems };
     this.#options.log(problems.length > 0 ? 'warn' : 'info', 'config-read', { problems });

@@ -3,13 +3,13 @@ import {
   runChecks,
   type Check,
   type Finding,
-  type Verdict,
+  type CheckVerdict,
 } from '../../src/doctor/check-runner.ts';
 import { Failed } from '../../src/system/failure.ts';
 
-const good: Verdict = { kind: 'good', fact: 'yes' };
-const bad: Verdict = { kind: 'bad', what: 'no', why: 'so', remedy: 'do' };
-const check = (name: string, needs: string[], verdict: Verdict = good): Check => ({
+const good: CheckVerdict = { kind: 'good', fact: 'yes' };
+const bad: CheckVerdict = { kind: 'bad', what: 'no', why: 'so', remedy: 'do' };
+const check = (name: string, needs: string[], verdict: CheckVerdict = good): Check => ({
   name,
   dependsOn: needs,
   run: () => verdict,

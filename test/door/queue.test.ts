@@ -9,7 +9,7 @@ import {
   sendBack,
   tooMany,
   type Queue,
-  type Room,
+  type QueueRoom,
   type User,
   type Waiter,
 } from '../../src/door/queue.ts';
@@ -21,7 +21,7 @@ const queueOf = (count: number, about: (n: number) => Partial<Waiter> = () => ({
     emptyQueue,
   );
 };
-const roomFor = (slots: number, room: Partial<Room> = {}): Room => ({
+const roomFor = (slots: number, room: Partial<QueueRoom> = {}): QueueRoom => ({
   slots,
   mute: 1,
   perUser: Infinity,

@@ -10,7 +10,7 @@ import { openConsole } from '../../src/guest/console/console.ts';
 import { unreadInRing } from '../../src/guest/console/last-words.ts';
 import { ringBytes } from '../../src/guest/console/ring-bytes.ts';
 import { nixAnswer } from '../../src/guest/login/nix-question.ts';
-import { Answer } from '../../src/guest/login/probe-answer.ts';
+import { ProbeAnswer } from '../../src/guest/login/probe-answer.ts';
 import { LineSplitter } from '../../src/system/files/line-splitter.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { RingFile } from '../rig/hyperkit/ring-file.ts';
@@ -134,7 +134,7 @@ describe('a probe’s answer', () => {
       chunked(fc.oneof(garbled([nix], ['%N', '.']), anyBytes(200))),
       ({ whole, chunks }) => {
         const clock = new FakeClock();
-        const [once, pieces] = [new Answer(clock), new Answer(clock)];
+        const [once, pieces] = [new ProbeAnswer(clock), new ProbeAnswer(clock)];
         once.take(whole);
         let done = false;
         for (const chunk of chunks) done ||= pieces.take(chunk);

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
 import { ensureIdentity } from '../../src/guest/identity/identity.ts';
 import { question } from '../../src/guest/login/nix-question.ts';
-import { Answer } from '../../src/guest/login/probe-answer.ts';
+import { ProbeAnswer } from '../../src/guest/login/probe-answer.ts';
 import { probeGuest, type ProbeOptions } from '../../src/guest/login/probe.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -288,7 +288,7 @@ test.each([
   ['1767323045.N\n', 500],
   ['1767323045.%N\r\n', 500],
 ])('the date %j', (line, offset) => {
-  const answer = new Answer(new FakeClock(1_767_323_045_000));
+  const answer = new ProbeAnswer(new FakeClock(1_767_323_045_000));
   for (const byte of Buffer.from(line)) answer.take(Buffer.of(byte));
   expect(answer.clockOffsetMs()).toBeCloseTo(offset, 3);
   expect(answer.isGarbled).toBe(false);

@@ -4,7 +4,7 @@ import { judgeCaches, type Surroundings } from '../../src/doctor/check-caches.ts
 import { kvmWords, lostRemedy } from '../../src/doctor/check-features.ts';
 import { stateVerdict } from '../../src/doctor/check-job.ts';
 import { leftJobCheck, leftVerdict, noneLeft, stillRuns } from '../../src/doctor/check-job-left.ts';
-import type { Verdict } from '../../src/doctor/check-runner.ts';
+import type { CheckVerdict } from '../../src/doctor/check-runner.ts';
 import { findingLines } from '../../src/doctor/doctor-command.ts';
 import type { DoctorFacts } from '../../src/doctor/facts.ts';
 import { judgeDisk } from '../../src/doctor/host/check-disk.ts';
@@ -47,7 +47,7 @@ import { tells } from './tell.ts';
 
 const GiB = 1024 ** 3;
 const at = '2026-01-02T03:04:05.000Z';
-const linesOf = (verdict: Verdict) => findingLines({ name: 'check', ...verdict });
+const linesOf = (verdict: CheckVerdict) => findingLines({ name: 'check', ...verdict });
 
 const disk = { bytes: 50 * GiB, inodes: 1e6, usedBytes: 2 * GiB, tooLarge: undefined };
 const onDisk = (more: object) =>

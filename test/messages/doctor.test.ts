@@ -8,7 +8,7 @@ import { judgeDoor, judgeLoopback, withoutPort } from '../../src/doctor/check-do
 import { givenBack } from '../../src/doctor/check-give-back.ts';
 import { lifeChecks } from '../../src/doctor/check-life.ts';
 import { nixChecks, noConflict, onlyByRoot } from '../../src/doctor/check-nix.ts';
-import { runChecks, type Check, type Verdict } from '../../src/doctor/check-runner.ts';
+import { runChecks, type Check, type CheckVerdict } from '../../src/doctor/check-runner.ts';
 import {
   findingLines,
   reportWritten,
@@ -89,7 +89,7 @@ function facts({ status = {}, gone, unheard, missing = [], ...more }: Found = {}
   };
 }
 
-const linesOf = (verdict: Verdict, name = 'check') => findingLines({ name, ...verdict });
+const linesOf = (verdict: CheckVerdict, name = 'check') => findingLines({ name, ...verdict });
 
 /** What one check says. */
 async function said(checks: readonly Check[], name: string): Promise<string[]> {

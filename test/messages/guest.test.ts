@@ -20,7 +20,7 @@ import {
 } from '../../src/guest/identity/identity.ts';
 import { readOpensshKey } from '../../src/guest/identity/openssh-key.ts';
 import { noInitrd } from '../../src/guest/identity/seed.ts';
-import { Answer } from '../../src/guest/login/probe-answer.ts';
+import { ProbeAnswer } from '../../src/guest/login/probe-answer.ts';
 import { judge } from '../../src/guest/login/probe.ts';
 import { sshHint } from '../../src/guest/login/ssh-words.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
@@ -50,7 +50,7 @@ function wrong(text: string) {
 
 /** What a login says that ended so after the guest said this. */
 function login(said: string | Buffer, end: Parameters<typeof judge>[1]) {
-  const answer = new Answer(new FakeClock(1_767_323_045_000));
+  const answer = new ProbeAnswer(new FakeClock(1_767_323_045_000));
   if (said.length > 0) answer.take(Buffer.from(said));
   const probe = judge(answer, end, { timeoutMs: 30_000, tookMs: 100 });
   return 'detail' in probe ? [probe.detail, probe.hint] : undefined;

@@ -7,7 +7,7 @@ import {
   meaningOf,
   parseList,
   parsePrint,
-  type Reply,
+  type LaunchctlReply,
 } from '../../src/service/launchd/launchctl.ts';
 import { fileFailure, troubleFailure } from '../../src/service/launchd/launchd-failures.ts';
 import { launchdService } from '../../src/service/launchd/launchd-service.ts';
@@ -19,11 +19,15 @@ import {
   kick,
   load,
   unload,
-  type Plan,
+  type LaunchctlPlan,
   type Target,
 } from '../../src/service/launchd/launchd.ts';
 
-const reply = (code: number, stderr = '', stdout = ''): Reply => ({ code, stdout, stderr });
+const reply = (code: number, stderr = '', stdout = ''): LaunchctlReply => ({
+  code,
+  stdout,
+  stderr,
+});
 const ok = reply(0);
 const absent = reply(113, 'Could not find service');
 const EIO = reply(5, 'Bootstrap failed: 5: Input/output error');
@@ -32,10 +36,13 @@ const idle = reply(0, '', 'x = {\n\tstate = not running\n\tlast exit code = 0\n}
 const gui: Target = { kind: 'modern', domain: 'gui/501' };
 
 /** Drives a plan by a table of answers to verbs; what it did and how it ended. Pauses are kept too. */
-function drive<T>(plan: Plan<T>, answers: Readonly<Record<string, readonly Reply[]>>) {
+function drive<T>(
+  plan: LaunchctlPlan<T>,
+  answers: Readonly<Record<string, readonly LaunchctlReply[]>>,
+) {
   const seen = new Map<string, number>();
   const did: string[] = [];
-  let last: Reply = ok;
+  let last: LaunchctlReply = ok;
   for (;;) {
     const { done, value } = plan.next(last);
     if (done === true) return { did, result: value };

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { mostGiB, type Place } from '../../src/supervisor/disk/disk-size.ts';
+import { mostGiB, type FilePlace } from '../../src/supervisor/disk/disk-size.ts';
 
 /** As ext4 on a desk: whatever is asked for. */
-const roomy: Place = { keepsHoles: true, freeGiB: 10, hasGiB: 0, takes: () => true };
+const roomy: FilePlace = { keepsHoles: true, freeGiB: 10, hasGiB: 0, takes: () => true };
 /** FAT, exFAT or HFS+ allocates what it is told at once: nothing is tried there that it takes. */
-const filling = (limitGiB: number): Place => ({
+const filling = (limitGiB: number): FilePlace => ({
   keepsHoles: false,
   freeGiB: 100,
   hasGiB: 0,
@@ -16,7 +16,7 @@ const filling = (limitGiB: number): Place => ({
 
 // Behaviour 15: `configure` and a start report a file system that allows no file of the disk's size, and the size that it
 // allows.
-test.each<[string, Place, number, ReturnType<typeof mostGiB>]>([
+test.each<[string, FilePlace, number, ReturnType<typeof mostGiB>]>([
   ['a file system that keeps holes', roomy, 80, { most: 80, by: 'length' }],
   [
     'one with a limit (ext4 without extents)',

@@ -16,7 +16,7 @@ import {
   type ChooseOptions,
 } from '../../net/networks.ts';
 import { chooseImage } from '../../supervisor/start/image-choice.ts';
-import { planOf, type Plan } from '../../supervisor/start/launch-plan.ts';
+import { planOf, type LaunchPlan } from '../../supervisor/start/launch-plan.ts';
 import { firstSocketFd, type Launch } from '../../system/process/child.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { readIfThere } from '../../system/files/files.ts';
@@ -82,7 +82,7 @@ async function planFor(
   layout: Layout,
   options: DryRunOptions,
   { env, signal }: CliContext,
-): Promise<Plan & Pick<DryRun, 'image'>> {
+): Promise<LaunchPlan & Pick<DryRun, 'image'>> {
   const config = configFor(layout, options);
   const path = env['PATH'];
   const driver = driverFor({ config, layout, path });

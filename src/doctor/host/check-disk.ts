@@ -5,7 +5,7 @@ import type { Layout } from '../../config/layout.ts';
 import { counted } from '../../domain/counted.ts';
 import type { Failure } from '../../system/failure.ts';
 import { realOrItself } from '../../system/files/final-target.ts';
-import type { Verdict } from '../check-runner.ts';
+import type { CheckVerdict } from '../check-runner.ts';
 import { exposureOf, describeExposure } from '../../supervisor/disk/disk-record.ts';
 import { roomAt, startInodes } from '../../supervisor/disk/disk-room.ts';
 import { diskProblem } from '../../supervisor/disk/disk-size.ts';
@@ -22,7 +22,7 @@ export function diskSpace(
     platform: process.platform,
     place: realOrItself(layout.root),
   },
-): Verdict {
+): CheckVerdict {
   const { root, disk } = layout;
   return judgeDisk(root, {
     ...roomAt(root),
@@ -47,7 +47,7 @@ interface DiskFacts {
 }
 
 /** What is wrong comes before what is worth knowing, and of either the first counts. Pure. */
-export function judgeDisk(root: string, facts: DiskFacts): Verdict {
+export function judgeDisk(root: string, facts: DiskFacts): CheckVerdict {
   const { bytes, inodes, usedBytes, tooLarge, exposed } = facts;
   const free = bytes / GiB;
   if (inodes < startInodes) return fewInodes(root, inodes);
@@ -61,21 +61,21 @@ export function judgeDisk(root: string, facts: DiskFacts): Verdict {
     : { kind: 'note', fact, why: describeExposure(exposed) };
 }
 
-const fewInodes = (root: string, inodes: number): Verdict => ({
+const fewInodes = (root: string, inodes: number): CheckVerdict => ({
   kind: 'bad',
   what: `Only ${counted(inodes, 'more file')} can be created in ${root}: its file system is almost out of inodes.`,
   why: 'Each start creates files, and so does each change of the status.',
   remedy: 'Delete files on that file system. df -i shows how many it can hold.',
 });
 
-const largeDisk = ({ message, hint }: Pick<Failure, 'message' | 'hint'>): Verdict => ({
+const largeDisk = ({ message, hint }: Pick<Failure, 'message' | 'hint'>): CheckVerdict => ({
   kind: 'bad',
   what: message,
   why: "The guest's disk is a single file.",
   remedy: hint,
 });
 
-const littleSpace = (root: string, freeGiB: number): Verdict => ({
+const littleSpace = (root: string, freeGiB: number): CheckVerdict => ({
   kind: 'bad',
   what: `Only ${freeGiB.toFixed(1)} GiB of disk space is free in ${root}.`,
   why: 'The guest is paused when its disk cannot grow.',
@@ -83,7 +83,7 @@ const littleSpace = (root: string, freeGiB: number): Verdict => ({
     'Free some space: nix-collect-garbage on this machine, and linuxkit-builder gc for the guest',
 });
 
-const onOtherVolume = (fact: string): Verdict => ({
+const onOtherVolume = (fact: string): CheckVerdict => ({
   kind: 'note',
   fact: `${fact}; not on the Mac's own volume`,
   why: 'On other volumes, file systems of guests have been damaged more often, and the volume may be disconnected: https://github.com/utmapp/UTM/issues/4840',

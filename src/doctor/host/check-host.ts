@@ -7,7 +7,7 @@ import { counted } from '../../domain/counted.ts';
 import { describeProblem, type Problem } from '../../domain/problem.ts';
 import { hostFacts } from '../../system/host/host.ts';
 import { checkLoopback } from '../check-door.ts';
-import type { Check, Verdict } from '../check-runner.ts';
+import type { Check, CheckVerdict } from '../check-runner.ts';
 import type { DoctorFacts } from '../facts.ts';
 import { diskSpace } from './check-disk.ts';
 import { checkAccelerator, checkImage } from './check-image.ts';
@@ -37,7 +37,7 @@ export const machineChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'accelerator', dependsOn: ['programs', 'image'], run: () => checkAccelerator(facts) },
 ];
 
-function settings(layout: Layout): Verdict {
+function settings(layout: Layout): CheckVerdict {
   const { config, problems, isMissing } = readSettings(layout);
   if (config !== undefined)
     return { kind: 'good', fact: settingsWords(config, hostFacts(layout.root)) };

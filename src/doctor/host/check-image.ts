@@ -6,12 +6,12 @@ import { chooseAccelerator } from '../../vm/accelerator.ts';
 import { bundleAt, checkBootImage, readManifest } from '../../vm/boot-image.ts';
 import { masksCx16 } from '../../vm/qemu/emulated.ts';
 import { qemuAbilities } from '../../vm/qemu/qemu-abilities.ts';
-import type { Verdict } from '../check-runner.ts';
+import type { CheckVerdict } from '../check-runner.ts';
 import type { DoctorFacts } from '../facts.ts';
 import { alwaysHardware, emulation, judgeImage } from '../verdicts/judge-image.ts';
 
 /** Whether the newest image is whole, and what speaks against starting it. */
-export function checkImage({ config, layout, context }: DoctorFacts): Verdict {
+export function checkImage({ config, layout, context }: DoctorFacts): CheckVerdict {
   const prefix = newestPrefix(config(), layout);
   const bundle = bundleAt(prefix);
   checkBootImage(bundle, { full: true, system: config().system });
@@ -28,7 +28,7 @@ export function checkImage({ config, layout, context }: DoctorFacts): Verdict {
 }
 
 /** What the guest is run by: what the daemon that lives uses, else what a start would take, found by trial. */
-export async function checkAccelerator(facts: DoctorFacts): Promise<Verdict> {
+export async function checkAccelerator(facts: DoctorFacts): Promise<CheckVerdict> {
   const { config, layout, context, program } = facts;
   const { name, row } = facts.driver();
   const [, another] = row.accelerators;

@@ -3,11 +3,11 @@ import { run } from '../../system/process/child.ts';
 import { programMissing } from '../../system/process/find-program.ts';
 import { tryNode } from '../../system/process/node-trial.ts';
 import { failureOf } from '../../system/failure.ts';
-import type { Verdict } from '../check-runner.ts';
+import type { CheckVerdict } from '../check-runner.ts';
 import type { DoctorFacts } from '../facts.ts';
 
 /** Whether this Node does what is asked of it, by trial. */
-export async function checkNode(): Promise<Verdict> {
+export async function checkNode(): Promise<CheckVerdict> {
   try {
     await tryNode();
     return { kind: 'good', fact: `${process.version}, ${process.execPath}` };
@@ -20,7 +20,7 @@ export async function checkNode(): Promise<Verdict> {
 }
 
 /** Those that a start runs, where the daemon would look for them. */
-export function checkPrograms({ config, driver, tryProgram: find }: DoctorFacts): Verdict {
+export function checkPrograms({ config, driver, tryProgram: find }: DoctorFacts): CheckVerdict {
   const wanted = [
     driver().program(config()),
     'ssh',
@@ -40,7 +40,7 @@ export function checkPrograms({ config, driver, tryProgram: find }: DoctorFacts)
 export const opensshFirst = 'Put OpenSSH first on the PATH. ';
 
 /** What the programs say of themselves. Only ssh is held to a version. */
-export async function checkVersions(facts: DoctorFacts): Promise<Verdict> {
+export async function checkVersions(facts: DoctorFacts): Promise<CheckVerdict> {
   const ssh = await firstLine(facts, 'ssh', '-V');
   const fact = [`Node ${process.versions.node}`, await vmSays(facts), ssh].join('; ');
   const [, major, minor] = /OpenSSH_(\d+)\.(\d+)/.exec(ssh) ?? [];

@@ -4,11 +4,11 @@ import type { Layout } from '../../config/layout.ts';
 import { readIdentity } from '../../guest/identity/identity.ts';
 import { directoryChanges, directoryProblems } from '../../setup/directories.ts';
 import { isLocked, sectionLock } from '../../system/lock/lock.ts';
-import type { Verdict } from '../check-runner.ts';
+import type { CheckVerdict } from '../check-runner.ts';
 import { quotedWord } from '../../system/shell.ts';
 
 /** Whether the state directory can be used, and nobody else can look into it. */
-export function checkStateDirectory(layout: Layout): Verdict {
+export function checkStateDirectory(layout: Layout): CheckVerdict {
   const [problem] = directoryProblems(layout);
   if (problem !== undefined)
     return {
@@ -32,14 +32,14 @@ export function checkStateDirectory(layout: Layout): Verdict {
 }
 
 /** Who runs, and who may write, is told by locks that the kernel keeps. */
-export function checkLocks({ root, state, startLock }: Layout): Verdict {
+export function checkLocks({ root, state, startLock }: Layout): CheckVerdict {
   if (!existsSync(state)) return { kind: 'not-asked', why: 'the builder has not been started yet' };
   isLocked(sectionLock(startLock));
   return { kind: 'good', fact: `files in ${root} can be locked` };
 }
 
 /** Whether the keys are whole, and private as ssh wants them. */
-export function checkKeys(layout: Layout): Verdict {
+export function checkKeys(layout: Layout): CheckVerdict {
   const names = [layout.clientKey, layout.rootKey, layout.hostKey];
   const open = names.filter(
     (path) => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0,

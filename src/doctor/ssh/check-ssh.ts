@@ -3,7 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readIdentity } from '../../guest/identity/identity.ts';
 import { sshHint } from '../../guest/login/ssh-words.ts';
-import type { Verdict } from '../check-runner.ts';
+import type { CheckVerdict } from '../check-runner.ts';
 import { daemonVariable } from '../../nix/daemon-environment.ts';
 import { shellWord } from '../../system/shell.ts';
 import { alias, guestUser, knownHostsLine } from '../../nix/ssh/stanza.ts';
@@ -27,7 +27,7 @@ import { temporaryFolder } from '../../system/files/temporary.ts';
 import { rootProgram } from '../../system/process/become-root.ts';
 
 /** As root, or as whoever asks; as root without a password, or not at all. */
-export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<Verdict> {
+export async function sshAs(facts: DoctorFacts, who: 'user' | 'root'): Promise<CheckVerdict> {
   const directory = temporaryFolder('nix-ssh-');
   try {
     const known = join(directory, 'host-key');
@@ -83,7 +83,7 @@ function nixSsh(facts: DoctorFacts, who: 'user' | 'root', known: string): NixSsh
 }
 
 /** It answers; what of the configuration may still come to harm it is told. */
-async function reached(facts: DoctorFacts, who: 'user' | 'root'): Promise<Verdict> {
+async function reached(facts: DoctorFacts, who: 'user' | 'root'): Promise<CheckVerdict> {
   const why = await leftFault(facts, who);
   const fact = nixAnswers;
   return why === undefined ? { kind: 'good', fact } : { kind: 'note', fact, why };
@@ -93,7 +93,7 @@ async function notReached(
   facts: DoctorFacts,
   ssh: NixSsh,
   answer: Exclude<Greeted, 'nix'>,
-): Promise<Verdict> {
+): Promise<CheckVerdict> {
   const { who, options, shown } = ssh;
   if (ssh.needsSudo && sudoRefused(answer)) return { kind: 'not-asked', why: needsRoot(shown) };
   const said = lastWords(answer);

@@ -1,19 +1,19 @@
 /** What is to be said of the files by which ssh and Nix find the guest. Pure. */
 import { alias } from '../../nix/ssh/stanza.ts';
-import type { Verdict } from '../check-runner.ts';
+import type { CheckVerdict } from '../check-runner.ts';
 
 const configure = 'linuxkit-builder configure';
 const fact = `ssh ${alias} leads to the guest`;
 
 /** All files are right, and ssh goes by them. */
-export const leadsToGuest: Verdict = { kind: 'good', fact };
+export const leadsToGuest: CheckVerdict = { kind: 'good', fact };
 
 /** A file that configure leaves alone, such as a link into the Nix store. */
 export const changedByHand = (file: {
   readonly path: string;
   readonly why: string;
   readonly text: string;
-}): Verdict => ({
+}): CheckVerdict => ({
   kind: 'bad',
   what: `${file.path} ${file.why}, and does not include the builder.`,
   why: 'configure does not change such a file.',
@@ -21,14 +21,14 @@ export const changedByHand = (file: {
 });
 
 /** It works; another would be written now. */
-export const olderStanza = (path: string): Verdict => ({
+export const olderStanza = (path: string): CheckVerdict => ({
   kind: 'note',
   fact,
   why: `${path} was written by another version of this program, or before your ssh configuration changed. To update it: ${configure}`,
 });
 
 /** Files that are ours, and hold something else. */
-export const notAsConfigured = (paths: readonly string[]): Verdict => ({
+export const notAsConfigured = (paths: readonly string[]): CheckVerdict => ({
   kind: 'bad',
   what: `Not as configure would write ${paths.length === 1 ? 'it' : 'them'}: ${paths.join(', ')}.`,
   why: 'The settings have changed since, or somebody has edited these files.',
@@ -36,7 +36,7 @@ export const notAsConfigured = (paths: readonly string[]): Verdict => ({
 });
 
 /** The user's ssh reads the file that leads to ours, and does otherwise. */
-export const notTakenIn = (path: string, ssh: string): Verdict => ({
+export const notTakenIn = (path: string, ssh: string): CheckVerdict => ({
   kind: 'bad',
   what: `ssh does not use ${path}, although your ssh configuration includes it.`,
   why: `To see what ssh uses: ${ssh} -G ${alias}`,
@@ -48,14 +48,14 @@ export const whatNixUses = (files: readonly string[]): string =>
   `nix-daemon runs as root and uses ${files.join(', ')}.`;
 
 /** It works: root's key was the user's then. */
-export const ofThePreviousRelease: Verdict = {
+export const ofThePreviousRelease: CheckVerdict = {
   kind: 'note',
   fact: 'as written by an earlier version',
   why: `To update them, and to give root a key of its own: ${configure}`,
 };
 
 /** Root's files lead where the user's lead. */
-export const sameAsYours = (door: 'tcp' | 'unix'): Verdict => ({
+export const sameAsYours = (door: 'tcp' | 'unix'): CheckVerdict => ({
   kind: 'good',
   fact: `same ${door === 'tcp' ? 'port' : 'socket'}, keys and machines line as yours`,
 });

@@ -1,10 +1,10 @@
 /** What is to be said of the job by which the daemon is started. Pure. */
 import type { FileChange } from '../../host/file-change.ts';
 import { restartCommand, type DeclaredJob, type ServiceKind } from '../../service/declared-job.ts';
-import type { Verdict } from '../check-runner.ts';
+import type { CheckVerdict } from '../check-runner.ts';
 
 /** There is no job, and nobody asked for one. */
-export const byHand: Verdict = {
+export const byHand: CheckVerdict = {
   kind: 'not-asked',
   why: 'the daemon is started by hand (to change that: linuxkit-builder configure --autostart)',
 };
@@ -20,7 +20,7 @@ const pathsOf = (changes: readonly FileChange[]): string =>
 export function bootJobVerdict(
   path: string,
   { isWanted, isPresent }: { readonly isWanted: boolean; readonly isPresent: boolean },
-): Verdict {
+): CheckVerdict {
   const what = !isWanted
     ? `${path} starts the daemon at boot, but the settings do not ask for that.`
     : isPresent
@@ -31,7 +31,7 @@ export function bootJobVerdict(
 }
 
 /** Files of the job that are missing, or that somebody has changed. */
-export const spoiltVerdict = (changes: readonly FileChange[]): Verdict => ({
+export const spoiltVerdict = (changes: readonly FileChange[]): CheckVerdict => ({
   kind: 'bad',
   what: `Not as configure would write ${changes.length === 1 ? 'it' : 'them'}: ${changes.map(spoiltWords).join(', ')}.`,
   why: 'The daemon may not start at your next login.',
@@ -51,14 +51,14 @@ export const declaredWords = (declared: DeclaredJob, uid: number): string =>
   `declared by ${declared.by} in ${declared.path}; to restart it: ${restartCommand(declared, uid)}`;
 
 /** It is declared, as `whose` says, and its keeper has not loaded it. */
-export const notApplied = (name: ServiceKind, whose: string): Verdict => ({
+export const notApplied = (name: ServiceKind, whose: string): CheckVerdict => ({
   kind: 'bad',
   what: `${name} has not loaded the daemon's job, ${whose}.`,
   why: 'The configuration that declares it has not been applied, or the job was unloaded.',
   remedy: 'Apply that configuration again.',
 });
 
-export const noSystemd: Verdict = {
+export const noSystemd: CheckVerdict = {
   kind: 'bad',
   what: 'This system does not run systemd, so nothing starts the daemon.',
   why: 'Its job was written for systemd.',
@@ -67,7 +67,7 @@ export const noSystemd: Verdict = {
 };
 
 /** Its files are right, and its keeper does not know it. */
-export const notLoaded = (name: ServiceKind): Extract<Verdict, { kind: 'bad' }> => ({
+export const notLoaded = (name: ServiceKind): Extract<CheckVerdict, { kind: 'bad' }> => ({
   kind: 'bad',
   what: `${name} has not loaded the daemon's job.`,
   why:
@@ -82,7 +82,7 @@ export const inOrder = (
   name: ServiceKind,
   running: boolean,
   whose: string | undefined,
-): Verdict => ({
+): CheckVerdict => ({
   kind: 'good',
   fact: `${name}: ${running ? 'running' : 'loaded, not running'}${whose === undefined ? '' : ` (${whose})`}`,
 });
@@ -92,7 +92,7 @@ export const endedBadly = (
   name: ServiceKind,
   { ended, exitCode }: { readonly ended: string; readonly exitCode: number | undefined },
   output: string,
-): Verdict => ({
+): CheckVerdict => ({
   kind: 'bad',
   what: `The daemon's last run under ${name} ended ${ended}.`,
   why: output.trim().split('\n').slice(-3).join(' | '),

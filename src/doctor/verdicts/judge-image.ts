@@ -2,7 +2,7 @@
 import type { Manifest } from '../../vm/boot-image.ts';
 import { describeAge, type ImageAge } from '../../vm/image-age.ts';
 import { noV2 } from '../../vm/qemu/emulated.ts';
-import type { Verdict } from '../check-runner.ts';
+import type { CheckVerdict } from '../check-runner.ts';
 
 interface ImageFacts {
   readonly manifest: Pick<Manifest, 'kernelVersion'> | undefined;
@@ -15,7 +15,10 @@ interface ImageFacts {
 }
 
 /** What keeps it from being started comes first, then what is used in its place, then its age. */
-export function judgeImage(prefix: string, { manifest, old, rejected, age }: ImageFacts): Verdict {
+export function judgeImage(
+  prefix: string,
+  { manifest, old, rejected, age }: ImageFacts,
+): CheckVerdict {
   const build = 'linuxkit-builder image build';
   if (old !== undefined)
     return old.isAccepted
@@ -41,13 +44,13 @@ export function judgeImage(prefix: string, { manifest, old, rejected, age }: Ima
 }
 
 /** A VM program that has one way only: nothing is to be tried. */
-export const alwaysHardware = (name: string): Verdict => ({
+export const alwaysHardware = (name: string): CheckVerdict => ({
   kind: 'good',
   fact: `${name} always uses hardware acceleration`,
 });
 
 /** `rejected`: why nothing faster is used. `isMasked`: the guest does without an instruction. */
-export const emulation = (rejected: readonly string[], isMasked: boolean): Verdict => ({
+export const emulation = (rejected: readonly string[], isMasked: boolean): CheckVerdict => ({
   kind: 'note',
   fact: 'tcg: software emulation',
   why: [

@@ -10,7 +10,7 @@ export const maxClockOffsetMs = 2_000;
 const mostBytes = 4096;
 
 /** An answer as it arrives. */
-export class Answer {
+export class ProbeAnswer {
   readonly #clock: Clock;
   #bytes: Buffer = Buffer.alloc(0);
   #guestMs: number | undefined;

@@ -9,7 +9,7 @@ import type { Failure } from '../../system/failure.ts';
 import { inMarks } from '../../system/plain-text.ts';
 import { programMissing, tryProgram } from '../../system/process/find-program.ts';
 import { question } from './nix-question.ts';
-import { Answer, maxClockOffsetMs } from './probe-answer.ts';
+import { ProbeAnswer, maxClockOffsetMs } from './probe-answer.ts';
 import { sshArgv, sshEnvironment } from './ssh-argv.ts';
 import { notYet, sshHint } from './ssh-words.ts';
 import { openForward } from './one-shot-forward.ts';
@@ -56,7 +56,7 @@ export async function probeGuest(options: ProbeOptions): Promise<Probe> {
   const ssh = tryProgram('ssh');
   if (ssh === undefined) return sshMissing();
   const begun = clock.monotonic();
-  const answer = new Answer(clock);
+  const answer = new ProbeAnswer(clock);
   const scope = new AbortController();
   const inTime = AbortSignal.any([signal, scope.signal]);
   const late = clock.sleep(timeoutMs, inTime).then(() => 'late' as const);
@@ -77,7 +77,7 @@ type End = 'answered' | 'late' | CommandResult;
 async function converse(
   ssh: string,
   options: ProbeOptions,
-  answer: Answer,
+  answer: ProbeAnswer,
   signal: AbortSignal,
 ): Promise<End> {
   const input = new PassThrough();
@@ -103,7 +103,7 @@ async function converse(
 
 /** Each requirement rests on the one before it: a login, a nix daemon that answers, a clock that builds can go by. */
 export function judge(
-  answer: Answer,
+  answer: ProbeAnswer,
   end: End,
   { timeoutMs, tookMs }: { readonly timeoutMs: number; readonly tookMs: number },
 ): Probe {
@@ -119,7 +119,7 @@ export function judge(
   return { ok: true, clockOffsetMs: offset, tookMs, ...nixVersion };
 }
 
-const garbled = (answer: Answer): Words => ({
+const garbled = (answer: ProbeAnswer): Words => ({
   detail: answer.describe(),
   hint: "The guest's login shell prints something of its own, which Nix cannot handle. Rebuild the image: linuxkit-builder image build. In an image of your own, change that shell's start-up files.",
 });

@@ -12,7 +12,7 @@ import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { makeDirectory, sizeIfThere } from '../../system/files/files.ts';
 import { withOperationLock } from '../../system/lock/lock.ts';
 import { meterOf, type DownloadProgress, type Meter } from './download-meter.ts';
-import { readUrl, type Answer, type HttpOptions } from './http.ts';
+import { readUrl, type FetchedBody, type HttpOptions } from './http.ts';
 import { Passing, patiently } from './retry.ts';
 
 export type { DownloadProgress } from './download-meter.ts';
@@ -153,7 +153,7 @@ async function fetchRest(
 
 async function append(
   file: FileHandle,
-  { from, body }: Answer,
+  { from, body }: FetchedBody,
   wanted: Wanted,
   partial: string,
   meter: Meter,

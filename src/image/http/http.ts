@@ -4,7 +4,7 @@ import { reasonOf, type Clock } from '../../system/time/clock.ts';
 import { Failed } from '../../system/failure.ts';
 import { answered, isPage, refused, stalled, unreachable } from '../mirror/mirror-failure.ts';
 import { patiently, type RetryOptions } from './retry.ts';
-import { straight, type Reply, type Web } from './web.ts';
+import { straight, type WebReply, type Web } from './web.ts';
 
 /** How patient one request is, and its way. */
 export interface HttpOptions extends RetryOptions {
@@ -15,7 +15,7 @@ export interface HttpOptions extends RetryOptions {
 }
 
 /** What came: the bytes from `from` on, or from 0 when the server does not continue. */
-export interface Answer {
+export interface FetchedBody {
   readonly from: number;
   readonly body: AsyncIterable<Uint8Array>;
 }
@@ -28,7 +28,7 @@ export async function readUrl<T>(
   url: string,
   from: number,
   options: HttpOptions,
-  use: (answer: Answer) => Promise<T>,
+  use: (answer: FetchedBody) => Promise<T>,
 ): Promise<T> {
   const stop = new AbortController();
   const { signal, clock } = options;
@@ -40,7 +40,7 @@ export async function readUrl<T>(
     if (stop.signal.aborted) return reasonOf(stop.signal);
     return error instanceof Failed ? error : unreachable(url, error, clock.now());
   };
-  let reply: Reply | undefined;
+  let reply: WebReply | undefined;
   try {
     reply = await replyTo(url, from, options.web ?? straight, stop.signal).catch(
       (error: unknown) => {
@@ -75,7 +75,12 @@ export function fetchText(url: string, maxBytes: number, options: HttpOptions): 
 }
 
 /** Continued from there, or from the beginning: a server that continues elsewhere is asked once more, for all of it. */
-async function replyTo(url: string, from: number, web: Web, signal: AbortSignal): Promise<Reply> {
+async function replyTo(
+  url: string,
+  from: number,
+  web: Web,
+  signal: AbortSignal,
+): Promise<WebReply> {
   // identity: a transparent encoding would change the bytes that the size and the offset count.
   const headers = {
     'accept-encoding': 'identity',
@@ -92,7 +97,7 @@ async function replyTo(url: string, from: number, web: Web, signal: AbortSignal)
 /** A server that sends a part where all was asked for. */
 export const onlyAPart = 'sent only a part, although all of it was requested';
 
-function checkStatus(url: string, { status, headers }: Reply, clock: Clock): void {
+function checkStatus(url: string, { status, headers }: WebReply, clock: Clock): void {
   if (status !== 200 && status !== 206)
     throw answered(url, status, retryAfterMs(headers['retry-after'], clock.now()));
 }
@@ -108,7 +113,7 @@ function retryAfterMs(value: string | string[] | undefined, nowMs: number): numb
 async function* watched(
   url: string,
   start: number,
-  { body }: Reply,
+  { body }: WebReply,
   patience: Patience,
   failureFrom: (error: unknown) => Error,
 ): AsyncGenerator<Uint8Array> {
@@ -153,5 +158,5 @@ function patient(
   return patience;
 }
 
-const rangeStart = ({ headers }: Reply): number =>
+const rangeStart = ({ headers }: WebReply): number =>
   Number(/^bytes (\d+)-/.exec(String(headers['content-range'] ?? ''))?.[1] ?? -1);

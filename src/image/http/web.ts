@@ -22,7 +22,7 @@ type Resolve = (
 ) => void;
 
 /** The answer to the last request of a chain of redirects. */
-export interface Reply {
+export interface WebReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** Has to be read or destroyed. */
@@ -53,7 +53,7 @@ export class Web {
     address: string,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
-  ): Promise<Reply> {
+  ): Promise<WebReply> {
     const first = new URL(address);
     let url = first;
     for (let hop = 0; hop <= maxRedirects; hop++) {
@@ -169,5 +169,8 @@ export class Web {
 /** The way that is taken where nobody says another: straight. */
 export const straight = new Web();
 
-const redirection = ({ status, headers: { location } }: Omit<Reply, 'url'>): string | undefined =>
+const redirection = ({
+  status,
+  headers: { location },
+}: Omit<WebReply, 'url'>): string | undefined =>
   [301, 302, 303, 307, 308].includes(status) && typeof location === 'string' ? location : undefined;

@@ -1,7 +1,7 @@
 /** What launchctl says, as data. Its text is "not API" by its own word, so it is read with patience. */
 
 /** One call's end. `code` is undefined when it could not be run. */
-export interface Reply {
+export interface LaunchctlReply {
   readonly code: number | undefined;
   readonly stdout: string;
   readonly stderr: string;
@@ -28,7 +28,7 @@ export type Meaning =
   | 'other';
 
 /** By its exit code where that tells, else by its words. */
-export function meaningOf({ code, stdout, stderr }: Reply): Meaning {
+export function meaningOf({ code, stdout, stderr }: LaunchctlReply): Meaning {
   if (code === 0) return 'ok';
   if (code === undefined) return 'missing';
   const said = `${stderr}\n${stdout}`;

@@ -2,7 +2,7 @@
 import { Exit, type Failure } from '../../system/failure.ts';
 import type { DeclaredJob } from '../declared-job.ts';
 import { label } from './launch-agent.ts';
-import type { Reply } from './launchctl.ts';
+import type { LaunchctlReply } from './launchctl.ts';
 import { systemDomain, type Trouble } from './launchd.ts';
 import { quotedWord, shellWord } from '../../system/shell.ts';
 
@@ -105,7 +105,7 @@ export const doesNotLeave = (isSystem: boolean): Failure => ({
 });
 
 /** Where a call of root's was not made, or failed in a way that launchd has no code for. */
-export const rootRefused = (argv: readonly string[], { stderr }: Reply): Failure => ({
+export const rootRefused = (argv: readonly string[], { stderr }: LaunchctlReply): Failure => ({
   kind: 'root-refused',
   message: `Only root can change the job at boot, and this command failed: ${argv.map(shellWord).join(' ')}`,
   hint: 'Try again where you can use sudo, or ask an administrator to run that command.',

@@ -4,7 +4,7 @@ import { run, type CommandResult } from '../../system/process/child.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { Failed } from '../../system/failure.ts';
 import type { DeclaredJob } from '../declared-job.ts';
-import { meaningOf, type JobState, type Reply } from './launchctl.ts';
+import { meaningOf, type JobState, type LaunchctlReply } from './launchctl.ts';
 import {
   findJob,
   findSystemJob,
@@ -14,7 +14,7 @@ import {
   load,
   systemDomain,
   unload,
-  type Plan,
+  type LaunchctlPlan,
 } from './launchd.ts';
 import {
   doesNotLeave,
@@ -48,7 +48,7 @@ interface LaunchdOptions {
 /** `uid`: whose session it is in. */
 export function launchdService(options: LaunchdOptions): Service {
   const { uid, plist, isChanged, onLoaded, isSystem = false, declared } = options;
-  const go = <T>(plan: Plan<T>): Promise<T> => perform(plan, options);
+  const go = <T>(plan: LaunchctlPlan<T>): Promise<T> => perform(plan, options);
   const find = () => go(isSystem ? findSystemJob() : findJob(uid));
   const place = isSystem ? ({ kind: 'modern', domain: systemDomain } as const) : undefined;
   return {
@@ -89,7 +89,7 @@ export function launchdService(options: LaunchdOptions): Service {
 
 /** Makes a plan's calls one after the other. Failed `root-refused` where one of them is root's, and we do not become root. */
 async function perform<T>(
-  plan: Plan<T>,
+  plan: LaunchctlPlan<T>,
   options: Pick<LaunchdOptions, 'launchctl' | 'clock' | 'signal' | 'isSystem' | 'asRoot'>,
 ): Promise<T> {
   const {
@@ -99,7 +99,7 @@ async function perform<T>(
     isSystem = false,
     asRoot = (argv: readonly string[]) => argv,
   } = options;
-  let reply: Reply = { code: 0, stdout: '', stderr: '' };
+  let reply: LaunchctlReply = { code: 0, stdout: '', stderr: '' };
   for (;;) {
     const step = plan.next(reply);
     if (step.done === true) return step.value;
@@ -123,7 +123,7 @@ async function perform<T>(
   }
 }
 
-const replyOf = ({ ended, stdout, stderr }: CommandResult): Reply => ({
+const replyOf = ({ ended, stdout, stderr }: CommandResult): LaunchctlReply => ({
   code: ended.kind === 'exited' ? ended.code : undefined,
   stdout,
   stderr,

@@ -9,7 +9,7 @@ import {
   parsePrint,
   type JobState,
   type Meaning,
-  type Reply,
+  type LaunchctlReply,
 } from './launchctl.ts';
 
 /** What a plan wants next. */
@@ -18,7 +18,7 @@ type Call =
   | { readonly type: 'sleep'; readonly ms: number };
 
 /** Yields a call, is given its reply, and ends with what came of it. */
-export type Plan<T> = Generator<Call, T, Reply>;
+export type LaunchctlPlan<T> = Generator<Call, T, LaunchctlReply>;
 
 /** Where our job is or would be loaded, and with which generation of verbs. */
 export type Target =
@@ -28,7 +28,7 @@ export type Target =
 export interface Trouble {
   readonly verb: string;
   readonly meaning: Meaning;
-  readonly reply: Reply;
+  readonly reply: LaunchctlReply;
 }
 
 /** A job takes at most ExitTimeOut (60 s) to leave. */
@@ -42,7 +42,7 @@ const retryMs = [1_000, 2_000, 4_000];
 export const systemDomain = 'system';
 
 /** Where the system's own job is loaded; an old launchctl has no name for that. */
-export function* findSystemJob(): Plan<
+export function* findSystemJob(): LaunchctlPlan<
   { readonly target: Target; readonly state: JobState } | undefined
 > {
   const target = { kind: 'modern', domain: systemDomain } as const;
@@ -51,7 +51,7 @@ export function* findSystemJob(): Plan<
 }
 
 /** The session to load into: that of the screen, else the one that any login has; undefined where there is none. */
-export function* findTarget(uid: number): Plan<Target | undefined> {
+export function* findTarget(uid: number): LaunchctlPlan<Target | undefined> {
   for (const domain of [`gui/${uid}`, `user/${uid}`]) {
     const meaning = meaningOf(yield* call('print', domain));
     if (meaning === 'ok') return { kind: 'modern', domain };
@@ -64,7 +64,7 @@ export function* findTarget(uid: number): Plan<Target | undefined> {
 /** Where the job is loaded now. */
 export function* findJob(
   uid: number,
-): Plan<{ readonly target: Target; readonly state: JobState } | undefined> {
+): LaunchctlPlan<{ readonly target: Target; readonly state: JobState } | undefined> {
   for (const domain of [`gui/${uid}`, `user/${uid}`]) {
     const reply = yield* call('print', `${domain}/${label}`);
     const meaning = meaningOf(reply);
@@ -81,7 +81,7 @@ export function* findJob(
 }
 
 /** The job's state at a target. */
-function* lookAt(target: Target): Plan<JobState> {
+function* lookAt(target: Target): LaunchctlPlan<JobState> {
   const modern = target.kind === 'modern';
   const reply = modern
     ? yield* call('print', `${target.domain}/${label}`)
@@ -91,7 +91,7 @@ function* lookAt(target: Target): Plan<JobState> {
 }
 
 /** Loads the job, which starts it. Undefined when it is loaded; else what was in the way. */
-export function* load(target: Target, plist: string): Plan<Trouble | undefined> {
+export function* load(target: Target, plist: string): LaunchctlPlan<Trouble | undefined> {
   // A label that was disabled once stays so, and bootstrap then only says 5.
   if (target.kind === 'modern') yield* call('enable', `${target.domain}/${label}`);
   if ((yield* lookAt(target)).loaded && !(yield* unload(target)))
@@ -110,14 +110,14 @@ export function* load(target: Target, plist: string): Plan<Trouble | undefined> 
 }
 
 /** `load` says 0 also when it failed, so that the job is looked for. */
-function* loadLegacy(plist: string): Plan<Trouble | undefined> {
+function* loadLegacy(plist: string): LaunchctlPlan<Trouble | undefined> {
   const reply = yield* call('load', '-w', plist);
   const { loaded } = yield* lookAt({ kind: 'legacy' });
   return loaded ? undefined : { verb: 'load', meaning: 'bad-file', reply };
 }
 
 /** Unloads the job, which ends it. True when it is gone: bootout only begins it. */
-export function* unload(target: Target): Plan<boolean> {
+export function* unload(target: Target): LaunchctlPlan<boolean> {
   if (target.kind === 'legacy') yield* call('remove', label);
   else yield* call('bootout', `${target.domain}/${label}`);
   for (let waited = 0; waited < leavingMs; waited += pollMs) {
@@ -128,7 +128,7 @@ export function* unload(target: Target): Plan<boolean> {
 }
 
 /** Starts a job that is loaded; nothing when it runs. */
-export function* kick(target: Target): Plan<Trouble | undefined> {
+export function* kick(target: Target): LaunchctlPlan<Trouble | undefined> {
   const [verb, reply] =
     target.kind === 'modern'
       ? ['kickstart', yield* call('kickstart', `${target.domain}/${label}`)]
@@ -141,7 +141,7 @@ export function* kick(target: Target): Plan<Trouble | undefined> {
  * Ends the job's process and sees that it stays ended; the job stays loaded. A process that was told in its very first
  * moment dies of the signal, which launchd takes for a crash: then the job is unloaded instead, until the next start.
  */
-export function* halt(target: Target): Plan<'halted' | 'unloaded' | 'still-there'> {
+export function* halt(target: Target): LaunchctlPlan<'halted' | 'unloaded' | 'still-there'> {
   for (let waited = 0; waited < leavingMs; waited += pollMs) {
     const state = yield* lookAt(target);
     if (!state.loaded) return 'unloaded';
@@ -155,11 +155,11 @@ export function* halt(target: Target): Plan<'halted' | 'unloaded' | 'still-there
   return (yield* unload(target)) ? 'unloaded' : 'still-there';
 }
 
-function* call(...argv: readonly string[]): Plan<Reply> {
+function* call(...argv: readonly string[]): LaunchctlPlan<LaunchctlReply> {
   return yield { type: 'launchctl', argv };
 }
 
-function* sleep(ms: number): Plan<undefined> {
+function* sleep(ms: number): LaunchctlPlan<undefined> {
   yield { type: 'sleep', ms };
   return undefined;
 }

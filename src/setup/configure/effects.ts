@@ -3,7 +3,7 @@ import {
   changesBetween,
   describeChange,
   waitsForStart,
-  type Settings,
+  type RecordedSettings,
 } from '../../config/config-changes.ts';
 import type { Config } from '../../config/config.ts';
 import { sizeIfThere } from '../../system/files/files.ts';
@@ -19,7 +19,7 @@ interface SettingEffects {
 }
 
 /** From what runs to what is configured. Nothing in a configuration destroys data: a disk only grows. */
-export function effectsOf(before: Settings | undefined, after: Config): SettingEffects {
+export function effectsOf(before: RecordedSettings | undefined, after: Config): SettingEffects {
   const changes = before === undefined ? [] : changesBetween(before, after);
   return {
     atOnce: changes.filter((change) => !waitsForStart(change)).map(describeChange),

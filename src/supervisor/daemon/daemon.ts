@@ -12,7 +12,7 @@ import type { StopSignal } from '../../system/process/signals.ts';
 import { defaultPolicy } from '../lifecycle/backoff.ts';
 import { ownPidFiles, standbyMs, takeLock, type DaemonLock } from './daemon-lock.ts';
 import { noSettings } from '../health/child-failures.ts';
-import { readSettings, type Settings } from '../../config/read-settings.ts';
+import { readSettings, type SettingsRead } from '../../config/read-settings.ts';
 import type { Status } from '../status/status-schema.ts';
 import type { SupervisorOptions } from '../supervisor-options.ts';
 import { Supervisor } from '../supervisor.ts';
@@ -137,7 +137,7 @@ function unseen(): never {
 }
 
 /** Reads them anew at each call. Whether the log shall be verbose stays what it was while they cannot be read. */
-function settingsOf(layout: Layout): { read: () => Settings; isVerbose: () => boolean } {
+function settingsOf(layout: Layout): { read: () => SettingsRead; isVerbose: () => boolean } {
   let isVerbose = false;
   return {
     read: () => {

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { Config } from '../../config/config.ts';
 import type { Layout } from '../../config/layout.ts';
-import type { Settings } from '../../config/read-settings.ts';
+import type { SettingsRead } from '../../config/read-settings.ts';
 import type { Failure } from '../../system/failure.ts';
 import { isLocked } from '../../system/lock/lock.ts';
 import type { FileWatch } from '../../system/files/watch.ts';
@@ -28,7 +28,7 @@ interface SuperviseOptions {
   /** Writes again who we are, where that is gone. */
   readonly keepOwnPid: () => void;
   /** The configuration as it is now. */
-  readonly read: () => Settings;
+  readonly read: () => SettingsRead;
   readonly onStopSignal: (listener: (name: StopSignal) => void) => void;
   readonly asked: AbortSignal;
 }

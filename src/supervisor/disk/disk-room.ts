@@ -25,7 +25,7 @@ const trialBytes = 8 * MiB;
 export type Shortage = 'disk-full' | 'disk-inodes' | 'disk-quota';
 
 /** Free for us. Infinite where the file system does not say. */
-export interface Room {
+export interface DiskRoom {
   readonly bytes: number;
   /** Files that can be made. */
   readonly inodes: number;
@@ -35,7 +35,7 @@ export interface Room {
  * What is left for us where path is. Infinite where the file system does not say, or counts no inodes (btrfs): that alone ends no guest. A
  * count that is too small for a start is not believed: some file systems make inodes as they need them, and count none that are free.
  */
-export function roomAt(path: string): Room {
+export function roomAt(path: string): DiskRoom {
   try {
     const found = roomIn(statfsSync(path));
     if (found.inodes >= startInodes) return found;
@@ -52,7 +52,7 @@ export const roomIn = (found: {
   readonly bsize: number;
   readonly files: number;
   readonly ffree: number;
-}): Room => ({
+}): DiskRoom => ({
   bytes: found.bavail * found.bsize,
   inodes: found.files === 0 ? Infinity : found.ffree,
 });
@@ -76,7 +76,7 @@ export function filesIn(directory: string, most: number): number {
 }
 
 /** Of what there is too little. */
-export const lackOf = (wanted: Room, { bytes, inodes }: Room): Shortage | undefined =>
+export const lackOf = (wanted: DiskRoom, { bytes, inodes }: DiskRoom): Shortage | undefined =>
   bytes < wanted.bytes ? 'disk-full' : inodes < wanted.inodes ? 'disk-inodes' : undefined;
 
 /** Whether so many bytes are left for us where path is. */

@@ -9,7 +9,7 @@ const GiB = 1024 ** 3;
 const MiB = 1024 * 1024;
 
 /** What a place does with large files. */
-export interface Place {
+export interface FilePlace {
   /** What is skipped in a file takes no room there. FAT, exFAT and HFS+ fill it, at once and with zeros. */
   readonly keepsHoles: boolean;
   readonly freeGiB: number;
@@ -24,7 +24,7 @@ const fatGiB = 4;
 
 /** The largest disk that a place takes, of one of wantedGiB or less; and what hinders a larger one. Pure. */
 export function mostGiB(
-  { keepsHoles, freeGiB, hasGiB, takes }: Place,
+  { keepsHoles, freeGiB, hasGiB, takes }: FilePlace,
   wantedGiB: number,
 ): { readonly most: number; readonly by: 'length' | 'room' } {
   if (hasGiB >= wantedGiB) return { most: wantedGiB, by: 'room' };
@@ -35,7 +35,7 @@ export function mostGiB(
   return { most: Math.min(wantedGiB, withRoom), by: 'room' };
 }
 
-function longest(takes: Place['takes'], wantedGiB: number): number {
+function longest(takes: FilePlace['takes'], wantedGiB: number): number {
   if (takes(wantedGiB)) return wantedGiB;
   let [most, above] = [0, wantedGiB];
   while (above - most > 1) {
@@ -77,7 +77,7 @@ export function diskTooLarge(
   };
 }
 
-function placeAt(disk: string): Place {
+function placeAt(disk: string): FilePlace {
   const directory = dirname(disk);
   return {
     keepsHoles: probe(directory, MiB, (fd) => fstatSync(fd).blocks * 512 < MiB) !== false,

@@ -6,7 +6,7 @@ import type { Clock } from '../../system/time/clock.ts';
 import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 import type { VmControl } from '../../vm/vm-driver.ts';
-import { lackOf, roomAt, untilEnough, type Room } from './disk-room.ts';
+import { lackOf, roomAt, untilEnough, type DiskRoom } from './disk-room.ts';
 import { DiskTrouble } from './disk-trouble.ts';
 import type { Event, PauseReason } from '../lifecycle/state.ts';
 import type { LivenessMonitor } from '../health/monitor.ts';
@@ -96,7 +96,7 @@ export class VmPause {
   };
 
   /** A start waits until the host's disk has room for a guest that could not be paused, or inodes for what it makes. */
-  readonly awaitRoom = async (wanted: Room): Promise<void> => {
+  readonly awaitRoom = async (wanted: DiskRoom): Promise<void> => {
     const { log, layout, tell, clock, signal } = this.#options;
     const lack = () => lackOf(wanted, roomAt(layout.root));
     const why = lack();

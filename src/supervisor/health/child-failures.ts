@@ -1,7 +1,7 @@
 /** What can go wrong with the children and the guest, in words. */
 import type { Layout } from '../../config/layout.ts';
 import { notSetUp } from '../../config/not-set-up.ts';
-import type { Settings } from '../../config/read-settings.ts';
+import type { SettingsRead } from '../../config/read-settings.ts';
 import { frozenMs } from './liveness.ts';
 import type { ExitStatus } from '../../system/process/child.ts';
 import { endWords } from '../../system/process/end-words.ts';
@@ -169,7 +169,7 @@ export const configInvalid = (
 /** Why there are no settings: config.json cannot be used, or nothing has been set up. */
 export function noSettings(
   layout: Pick<Layout, 'root'>,
-  { problems, isMissing }: Settings,
+  { problems, isMissing }: SettingsRead,
   describe?: typeof describeProblem,
 ): Failure {
   if (isMissing !== true) return configInvalid(problems, describe);

@@ -7,10 +7,10 @@ import { chooseVm } from '../../vm/choose-vm.ts';
 import type { Abilities, Accelerator, PlanInput, VmDriver } from '../../vm/vm-driver.ts';
 import type { ChildContext } from './children.ts';
 import { noSettings } from '../health/child-failures.ts';
-import type { Settings } from '../../config/read-settings.ts';
+import type { SettingsRead } from '../../config/read-settings.ts';
 import { Scope, type ScopeNews, type ScopeOptions } from '../scope.ts';
 
-interface BeginOptions extends Omit<ScopeOptions, 'config' | 'choice'>, Settings {
+interface BeginOptions extends Omit<ScopeOptions, 'config' | 'choice'>, SettingsRead {
   /** What is held against what. */
   readonly verdicts: Pick<Verdicts, 'all'>;
 }

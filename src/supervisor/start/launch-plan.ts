@@ -25,7 +25,7 @@ interface PlanOptions {
 }
 
 /** Both children of one start, before anything has run. */
-export interface Plan {
+export interface LaunchPlan {
   readonly vm: Launch;
   /** Undefined when the VM program makes the network itself. */
   readonly network: Launch | undefined;
@@ -41,7 +41,7 @@ export function networkOf(chosen: Chosen, { layout }: Pick<PlanOptions, 'layout'
 }
 
 /** The launches of one start: the same for the same config, files and programs. */
-export function planOf(options: PlanOptions): Plan {
+export function planOf(options: PlanOptions): LaunchPlan {
   const { layout, driver, network: chosen } = options;
   const uuid = cardUuid(layout);
   const network = networkOf(chosen, options);

@@ -2,14 +2,14 @@
 import type { Clock } from '../../system/time/clock.ts';
 import type { Log } from '../../system/log.ts';
 import type { VmChoice } from '../../vm/choose-vm.ts';
-import type { Step } from '../status/boots.ts';
+import type { BootStep } from '../status/boots.ts';
 import type { Facts, Seen } from '../status/status-schema.ts';
 
 interface StartFactsOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly onChange: () => void;
-  readonly onStep?: (step: Step) => void;
+  readonly onStep?: (step: BootStep) => void;
 }
 
 /** Of one start, which is told with the status as long as it is the current one. */

@@ -13,7 +13,7 @@ import { attach, type AttachedVm } from './attach.ts';
 import { bootFiles, type BootContext } from './boot-files.ts';
 import { launchNetwork, launchVm } from './children.ts';
 import { hasChoice, wayToRun } from './chosen-vm.ts';
-import { networkOf, planOf, type Plan } from './launch-plan.ts';
+import { networkOf, planOf, type LaunchPlan } from './launch-plan.ts';
 import type { StagedImage } from './staging.ts';
 import { prepareDisk } from '../disk/disk.ts';
 import { untilDiskIsFree } from '../disk/disk-free.ts';
@@ -58,7 +58,7 @@ interface Prepared extends Programs {
   /** The guest that was away as a file, if any was. */
   readonly taken: Taken;
   readonly accelerator: Accelerator;
-  readonly plan: Plan;
+  readonly plan: LaunchPlan;
 }
 
 /** Chooses the programs, puts the files and the disk in their places, and plans both children. */

@@ -1,5 +1,5 @@
 /** boots.jsonl: a line for each start that begins, and for each of its steps, so that a daemon that is killed leaves what it saw. */
-import type { Step } from './boots.ts';
+import type { BootStep } from './boots.ts';
 import { RecordFile } from './record-file.ts';
 
 /** Some 200 starts; then the older half goes. */
@@ -15,7 +15,7 @@ export class BootRecord {
     this.#file.append({ version: 1, begun: new Date(at).toISOString() });
   }
 
-  step({ name, ms }: Step): void {
+  step({ name, ms }: BootStep): void {
     this.#file.append({ name, ms });
   }
 }

@@ -1,7 +1,7 @@
 /** The starts of the past, read back from what the daemon has recorded of them: where their seconds went, and how long one usually takes. Pure. */
 
 /** One thing that was seen during a start. */
-export interface Step {
+export interface BootStep {
   readonly name: string;
   /** After the start began. */
   readonly ms: number;
@@ -11,7 +11,7 @@ export interface Step {
 export interface Boot {
   /** ISO 8601. */
   readonly begun: string;
-  readonly steps: readonly Step[];
+  readonly steps: readonly BootStep[];
   /** Undefined where it did not become ready. */
   readonly readyMs: number | undefined;
 }
@@ -41,9 +41,9 @@ type Fields = Readonly<Partial<Record<string, unknown>>>;
 
 function collect(
   lines: readonly string[],
-  read: (fields: Fields) => { readonly begun: string } | Step | undefined,
+  read: (fields: Fields) => { readonly begun: string } | BootStep | undefined,
 ): Boot[] {
-  const boots: { begun: string; steps: Step[]; readyMs: number | undefined }[] = [];
+  const boots: { begun: string; steps: BootStep[]; readyMs: number | undefined }[] = [];
   for (const line of lines) {
     const news = read(fieldsIn(line));
     if (news === undefined) continue;

@@ -1,7 +1,7 @@
 /** The picture of a day: where the guest was, when it was in use, and the memory that it kept. Pure. */
-import { places, type Day, type Place } from './day.ts';
+import { places, type Day, type DayPlace } from './day.ts';
 
-const words: Readonly<Record<Place, string>> = {
+const words: Readonly<Record<DayPlace, string>> = {
   there: 'the guest is running',
   comes: 'it is starting or resuming',
   goes: 'it is stopping or being suspended',
@@ -11,7 +11,7 @@ const words: Readonly<Record<Place, string>> = {
   'no-daemon': 'the daemon is not running',
 };
 /** Read from both grounds; each is also told apart by its height. */
-const looks: Readonly<Record<Place, { readonly colour: string; readonly share: number }>> = {
+const looks: Readonly<Record<DayPlace, { readonly colour: string; readonly share: number }>> = {
   there: { colour: '#2a6cbd', share: 1 },
   comes: { colour: '#48b4ff', share: 0.75 },
   goes: { colour: '#9048ff', share: 0.6 },

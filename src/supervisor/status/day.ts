@@ -13,7 +13,7 @@ export const places = [
   'no-daemon',
 ] as const;
 /** Where a guest can be. */
-export type Place = (typeof places)[number];
+export type DayPlace = (typeof places)[number];
 
 /** Wall time in ms. */
 interface Span {
@@ -23,7 +23,7 @@ interface Span {
 
 /** A span of time, which is a day as a rule. Times are wall time in ms. */
 export interface Day extends Span {
-  readonly spans: readonly (Span & { readonly place: Place })[];
+  readonly spans: readonly (Span & { readonly place: DayPlace })[];
   /** While somebody had logged in: builds, copies, shells. */
   readonly uses: readonly Span[];
   /** What the VM process had resident, from then on, in bytes; 0 while there is none. */
@@ -43,7 +43,7 @@ export type DayEvent =
 
 const dayMs = 24 * 3_600_000;
 
-const placeOf: Readonly<Record<Phase, Place>> = {
+const placeOf: Readonly<Record<Phase, DayPlace>> = {
   stopped: 'no-daemon',
   starting: 'comes',
   booting: 'comes',
@@ -75,7 +75,7 @@ const timeOf = (fields: Fields): number => Date.parse(String(fields['time']));
 type Fields = Readonly<Partial<Record<string, unknown>>>;
 
 class Reading {
-  readonly #spans: { from: number; to: number; place: Place }[] = [];
+  readonly #spans: { from: number; to: number; place: DayPlace }[] = [];
   readonly #uses: { from: number; to: number }[] = [];
   readonly #memory: { at: number; bytes: number }[] = [];
   readonly #happened: { at: number; what: keyof Day['counts'] }[] = [];
@@ -111,7 +111,7 @@ class Reading {
 
   #enter(phase: string, at: number): void {
     // Another release may have others.
-    const place = (placeOf as Readonly<Partial<Record<string, Place>>>)[phase] ?? 'trouble';
+    const place = (placeOf as Readonly<Partial<Record<string, DayPlace>>>)[phase] ?? 'trouble';
     const wasThere = ['there', 'goes'].includes(this.#spans.at(-1)?.place ?? '');
     if (phase === 'starting') this.#isSaved = false;
     if (traitsOf(phase as Phase).guest === 'none') {
@@ -122,7 +122,7 @@ class Reading {
     this.#goTo(phase === 'away' && this.#isSaved ? 'suspended' : place, at);
   }
 
-  #goTo(place: Place, at: number): void {
+  #goTo(place: DayPlace, at: number): void {
     const last = this.#spans.at(-1);
     if (last !== undefined) last.to = at;
     if (place === 'no-daemon') {

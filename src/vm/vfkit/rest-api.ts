@@ -22,7 +22,7 @@ interface RestOptions {
 }
 
 /** Each question is a line of vfkit's output: it is not asked often. */
-export class Rest {
+export class RestApi {
   readonly #options: RestOptions;
 
   constructor(options: RestOptions) {

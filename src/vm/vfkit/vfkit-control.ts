@@ -8,7 +8,7 @@ import { vfkitAbilities } from './vfkit-abilities.ts';
 import { keepAgent } from './agent-seat.ts';
 import { vfkitPlan, vfkitProblems, vfkitStale } from './vfkit-argv.ts';
 import { explainVfkit } from './vfkit-exit.ts';
-import { Rest, type VmState } from './rest-api.ts';
+import { RestApi, type VmState } from './rest-api.ts';
 
 export const vfkit: VmDriver = {
   name: 'vfkit',
@@ -34,7 +34,7 @@ export async function attachVfkit(options: AttachOptions): Promise<VmControl> {
   const { layout, clock, signal, network } = options;
   const { tunnel } = network;
   if (tunnel === undefined) throw new Error(`${network.name} does not lead to the guest`);
-  const rest = new Rest({ path: layout.vfkitRest, clock });
+  const rest = new RestApi({ path: layout.vfkitRest, clock });
   await within((inTime) => untilRunning(rest, options, inTime), {
     clock,
     timeoutMs: runningMs,
@@ -66,7 +66,7 @@ export async function attachVfkit(options: AttachOptions): Promise<VmControl> {
 }
 
 async function untilRunning(
-  rest: Rest,
+  rest: RestApi,
   { clock }: AttachOptions,
   signal: AbortSignal,
 ): Promise<void> {

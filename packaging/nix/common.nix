@@ -89,8 +89,8 @@ rec {
   };
   # The same launcher as configure's, in which a shell stands for Node and the script above for the program.
   launcher = log: builtins.replaceStrings
-    [ "@NAMED@" "@NODE@" "@PROGRAM@" "@MAIN@" "@STATE@" "@LOG@" "@DOMAIN@" ]
-    ((map lib.escapeShellArg [ pkgs.runtimeShell pkgs.runtimeShell "${daemon}" "${daemon}" directory ]) ++ [ log (if shared then "system" else "''") ])
+    [ "@NAMED@" "@NODE@" "@PROGRAM@" "@MAIN@" "@STATE@" "@LOG@" "@DOMAIN@" "@LABEL@" ]
+    ((map lib.escapeShellArg [ pkgs.runtimeShell pkgs.runtimeShell "${daemon}" "${daemon}" directory ]) ++ [ log (if shared then "system" else "''") label ])
     (builtins.replaceStrings [ "Written by `linuxkit-builder configure`." ] [ "Written by ${by}." ] (builtins.readFile ../../launchd/launcher.sh));
 
   prepare = "${program} prepare -d ${lib.escapeShellArg directory} --settings ${settingsFile}${lib.optionalString shared " --shared"}";

@@ -133,10 +133,9 @@ export function networkLesson(
   const next = chooseNetwork({ ...options, known: [...known, verdict] });
   if (next?.driver.name === failed.driver.name) return { failure, verdict };
   const name = next?.driver.name ?? `${options.row.title}'s own network`;
-  return {
-    failure: { ...failure, hint: `The next attempt uses ${name}. ${failure.hint}` },
-    verdict,
-  };
+  // With that one the VM program serves, and the next attempt may succeed at once.
+  const { recovery, vmFault, ...rest } = failure;
+  return { failure: { ...rest, hint: `The next attempt uses ${name}. ${failure.hint}` }, verdict };
 }
 
 /**

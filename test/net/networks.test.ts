@@ -161,6 +161,19 @@ describe('a network that does not serve', () => {
       rejected: [expect.stringMatching(/^vpnkit: It says nothing\. This is remembered until/)],
     });
   });
+  test('neither ends the attempts nor speaks against the VM program, where another one is here', () => {
+    install('vpnkit', 'gvproxy');
+    const broken = { ...failure, recovery: 'give-up', vmFault: 'passes' } as Failure;
+    const asked = { ...options('hyperkit', 'auto'), at: '2026-01-01T00:00:00.000Z' };
+    const lesson = networkLesson(
+      broken,
+      { driver: vpnkit, program: join(dir, 'bin/vpnkit') },
+      asked,
+    );
+    expect(lesson.verdict).toBeDefined();
+    expect(lesson.failure).not.toHaveProperty('recovery');
+    expect(lesson.failure).not.toHaveProperty('vmFault');
+  });
   test('is taken again where it is another build of the program', () => {
     install('vpnkit', 'gvproxy');
     fail();

@@ -10,6 +10,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -34,6 +35,7 @@ afterEach(() => rmSync(layout.root, { recursive: true }));
 function begin(managed: boolean) {
   const clock = new FakeClock();
   const blocked: string[] = [];
+  const kinds: string[] = [];
   const statuses: string[] = [];
   const listeners: ((name: StopSignal) => void)[] = [];
   let failed: () => void = () => undefined;
@@ -50,12 +52,15 @@ function begin(managed: boolean) {
       if (status.phase === 'failed') failed();
     },
     onStandby: () => undefined,
-    onBlocked: ({ message }) => void blocked.push(message),
+    onBlocked: ({ kind, message }) => {
+      kinds.push(kind);
+      blocked.push(message);
+    },
   });
   const stop = () => {
     for (const listener of listeners) listener('SIGTERM');
   };
-  return { clock, blocked, statuses, gaveUp, left, stop };
+  return { clock, blocked, kinds, statuses, gaveUp, left, stop };
 }
 
 // A directory in its way: as unwritable as on a read-only file system, for root too.
@@ -94,6 +99,36 @@ test('a managed one waits for its directory, and makes none', async () => {
   await gaveUp;
   stop();
   expect(await left).toBe(Exit.ok);
+});
+
+test('a managed one does not take a directory that it cannot look into for none', async () => {
+  rmSync(layout.root, { recursive: true });
+  // As one behind a directory that denies access: a link to itself, for root too.
+  symlinkSync(layout.root, layout.root);
+  const { clock, kinds, left, stop } = begin(true);
+  await clock.waiting();
+  expect(kinds).toEqual(['cannot-write']);
+  stop();
+  await clock.advance(10_000);
+  expect(await left).toBe(Exit.ok);
+});
+
+test('a managed one waits where flock is killed, and tells why once', async () => {
+  const bin = mkdtempSync(join(tmpdir(), 'bin-'));
+  writeFileSync(join(bin, 'flock'), '#!/bin/sh\nkill -9 $$\n', { mode: 0o755 });
+  const { PATH } = process.env;
+  process.env['PATH'] = `${bin}:${PATH ?? ''}`;
+  try {
+    const { clock, kinds, left, stop } = begin(true);
+    await clock.waiting();
+    expect(kinds).toEqual(['cannot-start']);
+    stop();
+    await clock.advance(10_000);
+    expect(await left).toBe(Exit.ok);
+  } finally {
+    process.env['PATH'] = PATH;
+    rmSync(bin, { recursive: true });
+  }
 });
 
 // Behaviour 193: If a parser's error quotes part of a file that it could not parse, the quotation appears only on the

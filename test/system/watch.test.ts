@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { makeProgram } from '../rig/other-process.ts';
 import { needs, type Need } from '../needs.ts';
+import { stampOf } from '../../src/system/files/stamp.ts';
+import { watchFile } from '../../src/system/files/watch.ts';
 
 /** What follows is run where nobody may have an inotify instance (namespaces(7), /proc/sys/user). */
 const unwatched = [
@@ -58,4 +60,17 @@ test('a change of which the system does not tell is seen by looking', needs(limi
   const { stdout, stderr } = spawnSync('unshare', argv, { encoding: 'utf8' });
   expect(stderr).toBe('');
   expect(stdout.trim().split('\n')).toEqual(['EMFILE', '0', '0', '1', '1', '2']);
+});
+
+test('what changed before the watch began is seen, too', async () => {
+  const file = join(dir, 'config.json');
+  writeFileSync(file, '{}');
+  const readAt = stampOf(file);
+  writeFileSync(file, '{"cpus": 1}');
+  let changes = 0;
+  const { look, close } = watchFile(file, () => changes++, readAt);
+  look();
+  look();
+  await close();
+  expect(changes).toBe(1);
 });

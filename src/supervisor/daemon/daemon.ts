@@ -1,10 +1,11 @@
 /** The long-running process: takes the one lock, reads the config, and has the supervisor run to its end. */
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { recorded } from '../../domain/problem.ts';
 import type { Layout } from '../../config/layout.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { Exit, Failed, type ExitCode, type Failure } from '../../system/failure.ts';
-import { makeDirectory, makePrivate } from '../../system/files/files.ts';
+import { isNotThere, makeDirectory, makePrivate } from '../../system/files/files.ts';
+import { stampOf } from '../../system/files/stamp.ts';
 import { openLog } from '../../system/log.ts';
 import { removePid, writePid } from '../../system/files/pidfile.ts';
 import { identify, noProc } from '../../system/process/process.ts';
@@ -42,7 +43,12 @@ interface DaemonOptions {
 }
 
 /** What a keeper's daemon waits for, since only somebody else can mend it: starts without end would help nobody. */
-const unblockable: ReadonlySet<string> = new Set(['cannot-write', 'no-locks', 'directory-absent']);
+const unblockable: ReadonlySet<string> = new Set([
+  'cannot-write',
+  'no-locks',
+  'cannot-start',
+  'directory-absent',
+]);
 
 /** Runs until it is asked to stop; the exit code. */
 export async function daemon(options: DaemonOptions): Promise<ExitCode> {
@@ -61,11 +67,11 @@ export async function daemon(options: DaemonOptions): Promise<ExitCode> {
   return Exit.ok;
 }
 
-/** One life. Failed `cannot-write`, `no-locks` and `directory-absent` come before it has begun: whatever cannot be written later ends no daemon. */
+/** One life. Failed `cannot-write`, `no-locks`, `cannot-start` and `directory-absent` come before it has begun: whatever cannot be written later ends no daemon. */
 async function live(options: DaemonOptions, asked: AbortSignal): Promise<ExitCode> {
   const { layout, clock, managed, onStandby } = options;
   // At a boot its volume may come later: what is made in its place would be hidden then, or keep it away.
-  if (managed && !existsSync(layout.root)) throw new Failed(directoryAbsent(layout.root));
+  if (managed && isAbsent(layout.root)) throw new Failed(directoryAbsent(layout.root));
   makeDirectory(layout.state);
   for (const path of [layout.root, layout.state]) makePrivate(path);
   const lock = await takeLock(layout, { clock, managed, onStandby, signal: asked });
@@ -77,6 +83,16 @@ async function live(options: DaemonOptions, asked: AbortSignal): Promise<ExitCod
   } finally {
     if (lock.isInPlace()) removePid(ownPidFiles(layout));
     lock.release();
+  }
+}
+
+/** One that we may not look into is another matter. */
+function isAbsent(path: string): boolean {
+  try {
+    statSync(path);
+    return false;
+  } catch (error) {
+    return isNotThere(error);
   }
 }
 
@@ -98,6 +114,7 @@ async function liveWith(
   const me = identify(process.pid) ?? unseen();
   writePid(ownPidFiles(layout), me.pid, me.program);
   const { read, isVerbose } = settingsOf(layout);
+  const readAt = stampOf(layout.config);
   const settings = read();
   if (settings.config === undefined && !managed) throw new Failed(noSettings(layout, settings));
   const log = openLog({ path: layout.log, isVerbose });
@@ -123,6 +140,7 @@ async function liveWith(
     clock,
     log,
     read,
+    readAt,
     onStopSignal,
     asked,
     isOurs,

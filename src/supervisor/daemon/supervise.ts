@@ -29,6 +29,8 @@ interface SuperviseOptions {
   readonly keepOwnPid: () => void;
   /** The configuration as it is now. */
   readonly read: () => SettingsRead;
+  /** Its file's stamp, from before the supervisor's settings were read. */
+  readonly readAt: string;
   readonly onStopSignal: (listener: (name: StopSignal) => void) => void;
   readonly asked: AbortSignal;
 }
@@ -53,7 +55,8 @@ export async function supervise(
   supervisor.dispatch(asked.aborted ? { type: 'stop' } : firstEvent(layout, isDeferred));
   // Loaded behind the start: the door is open sooner for it.
   const { watchFile } = await import('../../system/files/watch.ts');
-  const watch = (watched.file = watchFile(layout.config, () => supervisor.settle(read())));
+  const onChange = () => supervisor.settle(read());
+  const watch = (watched.file = watchFile(layout.config, onChange, options.readAt));
   const evicted = await supervisor.left;
   unwatchSleep();
   // To close it removes whatever socket is under its name, which is not ours any more then.

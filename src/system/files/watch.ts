@@ -11,9 +11,11 @@ export interface FileWatch {
   close(): Promise<void>;
 }
 
-/** Calls onChange after a file was made, replaced or written; bursts are one call. */
-export function watchFile(path: string, onChange: () => void): FileWatch {
-  let seen = stampOf(path);
+/**
+ * Calls onChange after a file was made, replaced or written; bursts are one call. `seen`: its stamp when its content was last read, so
+ * that what changed between that and this is noticed too.
+ */
+export function watchFile(path: string, onChange: () => void, seen = stampOf(path)): FileWatch {
   let lately = seen;
   const changed = () => {
     seen = lately = stampOf(path);

@@ -68,9 +68,9 @@ test('what changed before the watch began is seen, too', async () => {
   const readAt = stampOf(file);
   writeFileSync(file, '{"cpus": 1}');
   let changes = 0;
-  const { look, close } = watchFile(file, () => changes++, readAt);
-  look();
-  look();
-  await close();
+  const watch = watchFile(file, () => changes++, readAt);
+  watch.look();
+  watch.look();
+  await watch.close();
   expect(changes).toBe(1);
 });

@@ -106,8 +106,25 @@ tells('system', {
   },
   'A file cannot be read': {
     'its mode is in the way': () => unreadFile('/builder/config.json', 'EACCES'),
-    'it is root’s': () => unreadFile('/builder/config.json', 'EACCES', 0),
-    'it is another user’s': () => unreadFile('/builder/nix-state/daemon.log', 'EACCES', 347),
+    'it is root’s, in a directory of the user’s': () =>
+      unreadFile('/builder/config.json', 'EACCES', {
+        uid: 0,
+        path: '/builder/config.json',
+        place: 'ours',
+      }),
+    'it is another user’s, as is its directory': () =>
+      unreadFile('/builder/nix-state/daemon.log', 'EACCES', {
+        uid: 347,
+        path: '/builder/nix-state',
+        place: 'theirs',
+      }),
+    'it is root’s, elsewhere': () => {
+      const path = '/etc/nix/linuxkit-builder/installed.json';
+      return unreadFile(path, 'EACCES', { uid: 0, path, place: 'other' });
+    },
+    'macOS protects it': () => unreadFile('/Volumes/Disk/builder/config.json', 'EPERM'),
+    'too many files are open': () => unreadFile('/builder/config.json', 'EMFILE'),
+    'too many files are open on the machine': () => unreadFile('/builder/config.json', 'ENFILE'),
     'it is a directory': () => unreadFile('/builder/config.json', 'EISDIR'),
     'its disk is broken': () => unreadFile('/builder/config.json', 'EIO'),
   },

@@ -2,7 +2,8 @@
 import { accessSync, constants, lstatSync, statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { Exit, errorCode, type Failure } from '../failure.ts';
-import { refusal } from './reasons.ts';
+import { shellWord } from '../shell.ts';
+import { refusal, toOpenMore } from './reasons.ts';
 
 /** The innermost directory above a path that is there, as far as that can be seen. */
 function folderAbove(path: string): { readonly folder: string; readonly stats: Stats } | undefined {
@@ -83,36 +84,65 @@ export function whatHelps(code: string, path: string): string {
   return barrierWords(path);
 }
 
-/** Of a file that is there, by the system's error or its code: where it is another user's, that user may read it. */
+/** Of a file that is there, by the system's error or its code: where it is another user's, what can be done about that. */
 export function cannotRead(path: string, error: unknown): Failure {
   const code = typeof error === 'string' ? error : errorCode(error);
   if (code === undefined) throw error;
-  return unread(path, code, code === 'EACCES' ? otherOwner(path) : undefined);
+  return unread(path, code, notPermitted.has(code) ? otherOwner(path) : undefined);
 }
 
-/** `why`: the system's code, or words. `owner`: the user who may read it, where that is another. */
-export const unread = (path: string, why: string, owner?: number): Failure => ({
+/** Owner and mode; macOS says EPERM where its protection of privacy is in the way. */
+const notPermitted = new Set(['EACCES', 'EPERM']);
+
+/** `why`: the system's code, or words. `other`: who may read it, where that is another user. */
+export const unread = (path: string, why: string, other?: OtherOwner): Failure => ({
   kind: 'cannot-read',
   message: `Cannot read ${path}: ${refusal(why)}.`,
-  hint: owner === undefined ? whatLetsRead(why) : askOwner(owner),
+  hint: other === undefined ? whatLetsRead(why) : askOwner(other),
   exit: Exit.noPermission,
 });
 
 function whatLetsRead(why: string): string {
   if (why === 'EIO') return whatHelps(why, '');
-  return why === 'EACCES' ? 'Check its owner and mode.' : 'Check what it is, and move it away.';
+  if (why === 'EPERM')
+    return 'Check its owner and mode. On macOS, also check that your terminal may read it: System Settings > Privacy & Security > Full Disk Access.';
+  if (why === 'EACCES') return 'Check its owner and mode.';
+  return toOpenMore[why] ?? 'Check what it is, and move it away.';
 }
 
-const askOwner = (owner: number): string =>
-  owner === 0
-    ? 'It belongs to root. Run the command as root: sudo linuxkit-builder ...'
-    : `It belongs to the user with ID ${owner}. Run the command as that user: sudo -u '#${owner}' linuxkit-builder ...`;
-
-/** Whose a file is, or the innermost directory above it that can be seen; undefined where that is us. */
-function otherOwner(path: string): number | undefined {
-  const uid = (tryStat(path) ?? folderAbove(path)?.stats)?.uid;
-  return uid === process.geteuid?.() ? undefined : uid;
+/** Whose a file is, or the innermost directory above it that can be seen. */
+interface OtherOwner {
+  readonly uid: number;
+  readonly path: string;
+  /** A directory above it is ours; or all of its directory is that user's, such as the state directory of a declared builder. */
+  readonly place: 'ours' | 'theirs' | 'other';
 }
+
+function askOwner({ uid, path, place }: OtherOwner): string {
+  const owner = uid === 0 ? 'root' : `the user with ID ${uid}`;
+  if (place === 'ours')
+    return `${path} belongs to ${owner}. If it should be yours, run: sudo chown "$USER" ${shellWord(path)}`;
+  return place === 'theirs'
+    ? `It belongs to ${owner}. Run the command as that user: sudo -u '#${uid}' linuxkit-builder ...`
+    : `It belongs to ${owner}. Check its mode.`;
+}
+
+/** Undefined where it is ours, and where nothing can be seen. */
+function otherOwner(path: string): OtherOwner | undefined {
+  const above = folderAbove(path);
+  const seen = tryStat(path);
+  const uid = (seen ?? above?.stats)?.uid;
+  const me = process.geteuid?.();
+  if (above === undefined || uid === undefined || uid === me) return undefined;
+  const isOurs = me !== 0 && foldersAbove(path).some((folder) => tryStat(folder)?.uid === me);
+  const isTheirs = uid !== 0 && above.stats.uid === uid;
+  const place = isOurs ? 'ours' : isTheirs ? 'theirs' : 'other';
+  return { uid, path: seen === undefined ? above.folder : path, place };
+}
+
+/** From the innermost to the root. */
+const foldersAbove = (path: string): string[] =>
+  dirname(path) === path ? [] : [dirname(path), ...foldersAbove(dirname(path))];
 
 function tryStat(path: string): Stats | undefined {
   try {

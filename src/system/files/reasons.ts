@@ -38,6 +38,12 @@ export const usualReasons: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the name server does not respond',
 };
 
+/** What helps where no more files can be opened, by the code of Node's error. */
+export const toOpenMore: Readonly<Record<string, string>> = {
+  EMFILE: 'Raise the limit of open files: ulimit -n',
+  ENFILE: 'Quit programs that keep many files open.',
+};
+
 /** Why something could not be written, by the code of Node's error. */
 export const reasons: Readonly<Record<string, string>> = {
   ...ofFiles,

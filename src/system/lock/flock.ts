@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { Exit, Failed, errorCode, type Failure } from '../failure.ts';
-import { refusal } from '../files/reasons.ts';
+import { refusal, toOpenMore } from '../files/reasons.ts';
 import { findProgram, programMissing, tryProgram } from '../process/find-program.ts';
 
 /** Exit code that says a lock is held by somebody else, and nothing but that: EX_TEMPFAIL, given to flock(1) with -E. */
@@ -84,8 +84,7 @@ export const flockNotStarted = (error: unknown): Failure => ({
 
 const startHints: Readonly<Record<string, string>> = {
   EAGAIN: 'Quit other programs, or raise the limit: ulimit -u, or the pids limit of the container.',
-  EMFILE: 'Raise the limit of open files: ulimit -n',
-  ENFILE: 'Quit programs that keep many files open.',
+  ...toOpenMore,
   ENOMEM: 'Quit programs that use much memory.',
 };
 

@@ -1,4 +1,4 @@
-/** scripts/smoke-macos deletes its directory at the end: it has to be one that nobody else can have made. */
+/** What can be held of scripts/smoke-macos without a Mac. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 
 const script = resolve(import.meta.dirname, '../..', 'scripts/smoke-macos');
 
+// It deletes its directory at the end.
 test('scripts/smoke-macos takes no directory that somebody has put in its way', () => {
   const dir = mkdtempSync(join(tmpdir(), 'smoke-'));
   try {
@@ -29,6 +30,22 @@ test('scripts/smoke-macos takes no directory that somebody has put in its way', 
     expect(ran.stdout).toContain('FAILED   configure');
     expect(ran.status).toBe(1);
     expect(readFileSync(join(dir, 'theirs/precious'), 'utf8')).toBe('kept');
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
+test('scripts/smoke-macos fills in all of the launcher and of the plist', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'smoke-'));
+  try {
+    const steps = /^by_launchd\(\) \{\n.*?^\}\n/ms.exec(readFileSync(script, 'utf8'))?.[0] ?? '';
+    // plutil stands before launchctl: nothing is loaded.
+    const before = `plutil() { return 1; }; dir=$1 label=org.example.job LINUXKIT_BUILDER_TREE=$1/tree; cd "$2"\n`;
+    const argv = ['-c', `${before}${steps}by_launchd`, 'sh', dir, resolve(script, '../..')];
+    const ran = spawnSync('/bin/sh', argv, { encoding: 'utf8' });
+    expect(ran).toMatchObject({ status: 1, stderr: '' });
+    for (const name of ['launcher', 'org.example.job.plist'])
+      expect(readFileSync(join(dir, name), 'utf8').match(/@[A-Z]+@/g), name).toBeNull();
   } finally {
     rmSync(dir, { recursive: true });
   }

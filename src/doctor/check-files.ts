@@ -11,7 +11,7 @@ import { leadSameWay } from '../nix/ssh/stanza.ts';
 import { isAsBefore, rootDriftOf } from '../setup/root/root-drift.ts';
 import { readIfThere } from '../system/files/files.ts';
 import type { DoctorFacts } from './facts.ts';
-import { isOpenToOthers, openToOthers } from '../nix/warnings.ts';
+import { closeToOthers, isOpenToOthers, openToOthers } from '../nix/warnings.ts';
 import {
   changedByHand,
   leadsToGuest,
@@ -53,7 +53,7 @@ export async function yourFiles(facts: DoctorFacts): Promise<CheckVerdict> {
   if (first !== undefined) return changedByHand(first);
   const config = join(facts.places.home, '.ssh/config');
   if (isOpenToOthers(config))
-    return { kind: 'bad', what: openToOthers(config), why: '', remedy: `chmod go-w ${config}` };
+    return { kind: 'bad', what: openToOthers(config), why: '', remedy: closeToOthers(config) };
   if (changes.length === 0 && builder.takenIn === false)
     return notTakenIn(facts.layout.sshConfig, facts.program('ssh'));
   if (changes.length === 0) return leadsToGuest;

@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '../system/failure.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
+import { shellWord } from '../system/shell.ts';
 import { nixConflicts, type NixConflictOptions } from './conflicts.ts';
 import { parseMachines } from './machines.ts';
 
@@ -45,7 +46,10 @@ export const isOpenToOthers = (path: string): boolean => (modeAt(path) & 0o022) 
 
 /** ssh takes no configuration that others could have written. */
 export const openToOthers = (path: string): string =>
-  `${path} is writable by other users, so ssh refuses to use it. Run: chmod go-w ${path}`;
+  `${path} is writable by other users, so ssh refuses to use it. Run: ${closeToOthers(path)}`;
+
+/** The command with which a person closes it. */
+export const closeToOthers = (path: string): string => `chmod go-w ${shellWord(path)}`;
 
 /** 0 where there is nothing that can be looked at. */
 function modeAt(path: string): number {

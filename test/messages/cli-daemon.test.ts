@@ -138,6 +138,10 @@ tells('cli-daemon', {
       shownAs(` ${thisUser().name}`, ' anna');
       return notInGroup('nix-users');
     },
+    'Nix may not be used but by a group whose name needs quotes': () => {
+      shownAs(` ${thisUser().name}`, ' anna');
+      return notInGroup('CORP\\nix users');
+    },
     'nix-daemon is not running': () => nixNotRunning(true),
     'nix-daemon is not running, and systemd neither': () => nixNotRunning(false),
     'its longest steps': () => [`==> ${imageStep[0]}`, buildingWords('/builder/example.nix')],

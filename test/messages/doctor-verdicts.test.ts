@@ -178,7 +178,8 @@ tells('doctor-verdicts', {
     'an older one': () => linesOf(olderStanza('/builder/ssh_config')),
     'one has been changed': () => linesOf(notAsConfigured(['/builder/ssh_config'])),
     'two have been changed': () => linesOf(notAsConfigured(['/a', '/b'])),
-    'ssh does not use it': () => linesOf(notTakenIn('/builder/ssh_config', '/usr/bin/ssh')),
+    'ssh does not use it': () =>
+      linesOf(notTakenIn('/builder/ssh_config', '/Volumes/Ann Lee/bin/ssh')),
     "root's are out of date": () => whatNixUses(['/etc/nix/linuxkit-builder/ssh_config']),
     "root's are of the previous release": () => linesOf(ofThePreviousRelease),
     "root's are right": () => [...linesOf(sameAsYours('tcp')), ...linesOf(sameAsYours('unix'))],

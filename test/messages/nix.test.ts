@@ -217,7 +217,8 @@ tells('nix', {
       ),
     'older Nix reads it otherwise': () =>
       machinesWarnings('/etc/nix/machines', 'ssh://a - - 1 1.5\n'),
-    'the configuration of ssh is open to others': () => openToOthers('/home/ann/.ssh/config'),
+    'the configuration of ssh is open to others': () =>
+      openToOthers('/Volumes/Ann Lee/.ssh/config'),
   },
   'A system beside that of the guest': {
     'does not belong to it': () =>

@@ -35,7 +35,7 @@ function mayEnter(path: string, how: number): boolean {
 export const notInGroup = (group: string): Failure => ({
   kind: 'nix-not-permitted',
   message: `You are not allowed to use nix-daemon: only members of the group ${group} are.`,
-  hint: `Join the group, then log in again: sudo usermod -aG ${group} ${shellWord(thisUser().name)}`,
+  hint: `Join the group, then log in again: sudo usermod -aG ${shellWord(group)} ${shellWord(thisUser().name)}`,
   exit: Exit.noPermission,
 });
 

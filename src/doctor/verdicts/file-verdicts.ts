@@ -1,5 +1,6 @@
 /** What is to be said of the files by which ssh and Nix find the guest. Pure. */
 import { alias } from '../../nix/ssh/stanza.ts';
+import { shellWord } from '../../system/shell.ts';
 import type { CheckVerdict } from '../check-runner.ts';
 
 const configure = 'linuxkit-builder configure';
@@ -39,7 +40,7 @@ export const notAsConfigured = (paths: readonly string[]): CheckVerdict => ({
 export const notTakenIn = (path: string, ssh: string): CheckVerdict => ({
   kind: 'bad',
   what: `ssh does not use ${path}, although your ssh configuration includes it.`,
-  why: `To see what ssh uses: ${ssh} -G ${alias}`,
+  why: `To see what ssh uses: ${shellWord(ssh)} -G ${alias}`,
   remedy: `Remove the lines that override it, or the whole linuxkit-builder block, then run: ${configure}`,
 });
 

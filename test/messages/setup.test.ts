@@ -328,6 +328,7 @@ tells('setup', {
     'fails for a removal': () => failing(words.removalRefused, 'sudo'),
     'fails by a sudoers rule': () => failing(scriptRefused, 'sudo'),
     'by a sudoers rule, without a user': () => noSuchUser('4711'),
+    'by a sudoers rule, without a name of one': () => noSuchUser(''),
     'by a sudoers rule, of a program that others can change': () => programLoose('/opt/node'),
     'by a sudoers rule, with bad values': () => parseRootValues('{}'),
     'by a sudoers rule, with a bad key': () =>

@@ -67,7 +67,10 @@ describe('root’s part for another user', needs('root', safeNode), () => {
     expect(existsSync(join(tree, 'ran'))).toBe(false);
   });
 
-  test('runs no Node of the user’s, by the script that the manual has', () => {
+  test.each([
+    ['sudo', { SUDO_UID: ann }],
+    ['doas', { DOAS_USER: 'nobody' }],
+  ])('runs no Node of the user’s, by the script that the manual has, under %s', (_, asking) => {
     const manual = readFileSync(join(import.meta.dirname, '../../docs/system-changes.md'), 'utf8');
     const [script = ''] = /^ {4}#!\/bin\/sh\n {4}exec .*$/m.exec(manual) ?? [];
     const path = join(tree, 'linuxkit-builder');
@@ -77,7 +80,9 @@ describe('root’s part for another user', needs('root', safeNode), () => {
       .replace('/opt/linuxkit-builder/node', `'${process.execPath}'`)
       .replace('/opt/linuxkit-builder/dist/main.js', `'${program.main}'`);
     // What has no tree would be done to this machine.
-    expect(text).toContain(`LINUXKIT_BUILDER_TREE='${tree}' SUDO_UID="$SUDO_UID"`);
+    expect(text).toContain(
+      `LINUXKIT_BUILDER_TREE='${tree}' SUDO_UID="$SUDO_UID" DOAS_USER="$DOAS_USER"`,
+    );
     writeFileSync(path, `${text}\n`, { mode: 0o755 });
     const theirs = join(tree, 'theirs');
     mkdirSync(theirs);
@@ -90,12 +95,21 @@ describe('root’s part for another user', needs('root', safeNode), () => {
       env: {
         PATH: `${theirs}:/usr/bin:/bin`,
         NODE_OPTIONS: `--require ${theirs}/ran.cjs`,
-        SUDO_UID: ann,
+        ...asking,
       },
     });
     expect([status, stderr]).toEqual([0, '']);
     expect(readInstalled(paths().installed)?.owner.uid).toBe(Number(ann));
     expect(existsSync(join(tree, 'ran'))).toBe(false);
+  });
+
+  test('takes nobody for root of whom neither sudo nor doas says who it is', () => {
+    const before = snapshot(tree);
+    for (const verb of ['configure', 'unconfigure']) {
+      const { status, stderr } = ask('', told, verb);
+      expect([verb, status, stderr]).toEqual([verb, 77, expect.stringContaining('which user')]);
+    }
+    expect(snapshot(tree)).toEqual(before);
   });
 
   // Behaviour 144: If a sudoers rule lets a user run root's part, root itself determines paths, owner and home. Its input

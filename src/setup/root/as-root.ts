@@ -66,9 +66,13 @@ const asRoot = (context: CliContext): ScriptRun => ({
   refused: scriptRefused,
 });
 
-/** Whom sudo or doas has let run this as root; undefined where that is root, or nobody. */
+/**
+ * Whom sudo or doas has let run this as root; undefined where that is root, or nobody. A script between may pass on both names, of which
+ * one is empty. Where both are, somebody is behind it of whom nothing is known: '', which is no user's name.
+ */
 function userBehind({ SUDO_UID, DOAS_USER }: NodeJS.ProcessEnv): string | undefined {
-  const user = SUDO_UID ?? DOAS_USER;
+  const given = [SUDO_UID, DOAS_USER].filter((each) => each !== undefined);
+  const user = given.find((each) => each !== '') ?? given[0];
   return user === '0' || user === 'root' ? undefined : user;
 }
 
@@ -111,7 +115,8 @@ export const scriptRefused = {
 
 export const noSuchUser = (user: string): Failure => ({
   kind: 'user-unknown',
-  message: `There is no user ${user}.`,
+  message:
+    user === '' ? 'It is not known which user runs this as root.' : `There is no user ${user}.`,
   hint: 'Run it with sudo or doas, which name the user.',
   exit: Exit.noPermission,
 });

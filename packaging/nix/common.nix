@@ -76,9 +76,11 @@ rec {
   };
   # A word in quotes, in which % stands for itself (systemd.syntax(7), systemd.unit(5)).
   systemdWord = text: builtins.replaceStrings [ "%" ] [ "%%" ] (builtins.toJSON text);
+  # The same in ExecStart, where $ is a variable (systemd.service(5)).
+  commandWord = text: builtins.replaceStrings [ "$" ] [ "$$" ] (systemdWord text);
   systemdService = {
     Type = "exec";
-    ExecStart = "${systemdWord "${daemon}"} daemon --managed --directory ${systemdWord directory}";
+    ExecStart = "${systemdWord "${daemon}"} daemon --managed --directory ${commandWord directory}";
     Restart = "on-failure";
     RestartSec = 10;
     RestartPreventExitStatus = 69;

@@ -1,6 +1,6 @@
 /** A job of our label that somebody else declared: a configuration of nix-darwin, NixOS or home-manager, or a person. It is never rewritten. */
-import { label } from './launchd/launch-agent.ts';
-import { unitName } from './systemd/systemd-unit.ts';
+import { label, plistValue } from './launchd/launch-agent.ts';
+import { unitName, unitVariable } from './systemd/systemd-unit.ts';
 
 /** The two keepers that are known. */
 export type ServiceKind = 'launchd' | 'systemd';
@@ -29,9 +29,7 @@ export function declaredIn(
 ): DeclaredJob | undefined {
   if (!/LINUXKIT_BUILDER_DIR|\bdaemon"? "?--managed/.test(text)) return undefined;
   const valueOf = (name: string) =>
-    kind === 'launchd'
-      ? new RegExp(`<key>${name}</key>\\s*<string>([^<]*)</string>`).exec(text)?.[1]
-      : new RegExp(`^Environment="?${name}=([^"\\n]*)"?$`, 'm').exec(text)?.[1];
+    kind === 'launchd' ? plistValue(text, name) : unitVariable(text, name);
   const stored = text.includes('/nix/store/') ? 'a Nix configuration' : 'someone else';
   const by = valueOf('LINUXKIT_BUILDER_DECLARED_BY') ?? stored;
   return { kind, scope, path, by, directory: valueOf('LINUXKIT_BUILDER_DIR') };

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'plist';
 import { afterAll, describe, expect, test } from 'vitest';
+import { declaredIn } from '../../src/service/declared-job.ts';
 import { machinesLine } from '../../src/nix/machines.ts';
 import { readInstalled } from '../../src/host/installed.ts';
 import { parseConfig } from '../../src/config/config.ts';
@@ -391,7 +392,7 @@ describe('the other modules', needs(evaluator), () => {
 });
 
 describe('words of somebody else’s', needs(evaluator), () => {
-  const home = '/home/Jörg O\'N "x" 100%';
+  const home = '/home/Jörg O\'N "x" 100% $y & \\z';
 
   test('home-manager: the unit says each as one', () => {
     const { sets } = moduleOf('home', { isDarwin: false, home });
@@ -404,6 +405,13 @@ describe('words of somebody else’s', needs(evaluator), () => {
       unitWord('LINUXKIT_BUILDER_DECLARED_BY=home-manager', false),
       unitWord(`LINUXKIT_BUILDER_DIR=${directory}`, false),
     ]);
+    const lines = (service['Environment'] as string[]).map((word) => `Environment=${word}\n`);
+    const place = { kind: 'systemd', scope: 'user', path: '/p' } as const;
+    expect(declaredIn(lines.join(''), place)).toEqual({
+      ...place,
+      by: 'home-manager',
+      directory,
+    });
   });
 
   test('home-manager: activation puts the launcher where launchd is told that it is', () => {

@@ -95,3 +95,10 @@ export function unitWord(text: string, isCommand = true): string {
   const escaped = specifiers(text.replaceAll('\\', '\\\\').replaceAll('"', '\\"'));
   return `"${isCommand ? escaped.replaceAll('$', '$$$$') : escaped}"`;
 }
+
+/** What a unit gives that variable of its environment, in a line of its own. */
+export function unitVariable(text: string, name: string): string | undefined {
+  const word = `"?${name}=((?:[^"\\\\\\n]|\\\\.)*)"?`;
+  const value = new RegExp(`^Environment=${word}$`, 'm').exec(text)?.[1];
+  return value?.replace(/\\(.)/g, '$1').replaceAll('%%', '%');
+}

@@ -39,12 +39,12 @@ export const notInGroup = (group: string): Failure => ({
   exit: Exit.noPermission,
 });
 
-/** Without systemd, as in most containers, it is a person's to start. */
+/** Without systemd, as in most containers, it is a person's to start. With & of the shell, sudo could not ask for a password. */
 export const nixNotRunning = (hasSystemd: boolean): Failure => ({
   kind: 'nix-daemon-not-running',
   message: 'nix-daemon is not running, and you do not own /nix.',
   hint: hasSystemd
     ? 'Start it: sudo systemctl start nix-daemon.socket (on Debian, first: sudo apt-get install nix-setup-systemd)'
-    : 'Start it in the background: sudo nix-daemon &',
+    : 'Start it in the background: sudo -b nix-daemon',
   exit: Exit.unavailable,
 });

@@ -5,6 +5,7 @@ import type { Layout } from '../config/layout.ts';
 import type { Problem } from '../domain/problem.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { cannotWrite, isPassage, makeDirectory } from '../system/files/files.ts';
+import { shellWord } from '../system/shell.ts';
 import { readLegacy } from './legacy.ts';
 import { distrustOf, mayBeOurs, type Distrust } from '../host/state-directory.ts';
 
@@ -85,16 +86,33 @@ function closeToOthers(path: string): void {
   try {
     chmodSync(path, 0o700);
   } catch (error) {
-    const isLacking = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP'].includes(errorCode(error) ?? '');
-    throw new Failed(isLacking ? noModes(path) : cannotWrite(path, error), { cause: error });
+    const code = errorCode(error) ?? '';
+    const isLacking = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP'].includes(code);
+    // Of a directory that is marked immutable, the system says the same as of FAT (chmod(2)).
+    const marked = code === 'EPERM' ? process.platform : undefined;
+    throw new Failed(isLacking ? noModes(path, marked) : cannotWrite(path, error), {
+      cause: error,
+    });
   }
 }
 
-export const noModes = (path: string): Failure => ({
-  kind: 'no-modes',
-  message: `Cannot make ${path} private: its file system does not keep permissions, as with FAT, exFAT and some shared folders.`,
-  hint: 'Use -d to choose a directory on another file system.',
-  exit: Exit.cannotCreate,
-});
+/** `marked`: the system where the reason may be a mark instead. */
+export function noModes(path: string, marked?: NodeJS.Platform): Failure {
+  const lacking = `Cannot make ${path} private: its file system does not keep permissions, as with FAT, exFAT and some shared folders`;
+  const elsewhere = 'Use -d to choose a directory on another file system';
+  return {
+    kind: 'no-modes',
+    message: marked === undefined ? `${lacking}.` : `${lacking}, or it is marked immutable.`,
+    hint:
+      marked === undefined
+        ? `${elsewhere}.`
+        : `${elsewhere}, or remove the mark: ${unmark(marked)} ${shellWord(path)}`,
+    exit: Exit.cannotCreate,
+  };
+}
+
+/** On macOS users may mark what is theirs (chflags(1)); on Linux only root does (chattr(1)). */
+const unmark = (platform: NodeJS.Platform): string =>
+  platform === 'darwin' ? 'chflags nouchg' : 'sudo chattr -i';
 
 const lookAt = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false });

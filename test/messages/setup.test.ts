@@ -185,6 +185,8 @@ tells('setup', {
     'an image that is not there': () =>
       request.bundleProblems(join(tree, 'image'), undefined).map(describeProblem),
     'a file system without permissions': () => noModes('/media/stick/builder'),
+    'the same, or a mark': () => noModes('/media/stick/builder', 'linux'),
+    'the same, or a mark, on a Mac': () => noModes('/Volumes/A B/builder', 'darwin'),
     'a word that is no setting': () => given({}, { reset: ['colour'] }),
     'a setting that is given and reset': () => given({ cpus: 1 }, { reset: ['cpus'] }),
     'settings that are no JSON': () =>

@@ -17,4 +17,6 @@ test('a directory that cannot be made private is refused', needs('Linux'), () =>
   })();
   expect(failure).toMatchObject({ kind: 'no-modes', exit: 73 });
   expect(failure?.message).toContain(path);
+  // The same word of the system is said of what is marked immutable.
+  expect(failure?.hint).toContain(`chattr -i ${path}`);
 });

@@ -101,7 +101,7 @@ function withPlace(world: World): {
       ...world,
       // A line of JSON is for programs.
       out: (line, look) => world.out(isVerbatim || line.startsWith('{') ? line : mend(line), look),
-      err: (line) => world.err(mend(line)),
+      err: (line, how) => world.err(how === 'as-is' ? line : mend(line)),
     },
     heed(verb, verbs) {
       const { directory, dryRun, root } = verb.opts<

@@ -29,8 +29,8 @@ export interface CliContext {
   readonly assets: string;
   /** One line for the person or program that asked. Of foreign words in it nothing reaches the terminal that it would obey. */
   out(line: string, look?: Look): void;
-  /** One line beside the answer: progress, warnings. As harmless. */
-  err(line: string): void;
+  /** One line beside the answer: progress, warnings. As harmless. `as-is`: it is no sentence of ours, such as a line of a script. */
+  err(line: string, how?: 'as-is'): void;
   readonly isTTY: boolean;
   /** Aborts at the first SIGINT, SIGTERM or SIGHUP, unless a verb listens to those itself. */
   readonly signal: AbortSignal;

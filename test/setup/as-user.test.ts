@@ -88,6 +88,23 @@ describe('as an ordinary user', () => {
     expect(snapshot(rig.tree)).toEqual(before);
   });
 
+  // Behaviour 139: Unless an administrator asks for it (`--root-part`, `--owner-gone`) or root owns the daemon, root runs
+  // no program of ours and reads no file of the user's. `configure` and `unconfigure` show a script and have root run
+  // exactly that; it contains no private key and reads none.
+  test('the script that is shown is the one that root runs, word for word', () => {
+    using rig = userRig('printf "%s\\0" "$3" >>"$0.ran"; exec "$@"');
+    const said = [['configure', '--system'], ['unconfigure']].map(
+      ([verb = '', ...options]) => rig.run(verb, ...options).stderr,
+    );
+    const scripts = readFileSync(join(rig.tree, 'bin/sudo.ran'), 'utf8').split('\0').slice(0, -1);
+    // One of them writes words which, in a sentence of ours, would be given the -d of this command.
+    expect(scripts.join('')).toContain('linuxkit-builder configure');
+    for (const script of scripts) {
+      const lines = script.trimEnd().replaceAll(/^(?=.)/gm, '    ');
+      expect(said.join('')).toContain(`Running as root, with sudo /bin/sh -c:\n${lines}\n`);
+    }
+  });
+
   test('what another command took out of the ssh configuration while configure waited is written again', async () => {
     using rig = userRig('exit 1');
     expect(rig.run('configure', '--no-root').status).toBe(0);

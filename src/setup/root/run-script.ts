@@ -11,7 +11,7 @@ export interface ScriptRun {
   readonly sudo: string;
   readonly signal: AbortSignal;
   /** A line beside the answer, said also when quiet: a password may be asked for. */
-  readonly err: (line: string) => void;
+  readonly err: CliContext['err'];
   /** What is true where it fails, and what helps; `without`: where what asks for root is not here. */
   readonly refused: { readonly so: string; readonly hint: string; readonly without?: string };
 }
@@ -23,7 +23,7 @@ export const runsFor = (context: World): Omit<ScriptRun, 'refused'> => ({
   isRoot: process.getuid?.() === 0,
   sudo: rootProgram(),
   signal: context.signal,
-  err: (line) => context.err(line),
+  err: (line, how) => context.err(line, how),
 });
 
 interface ForRoot extends Pick<ScriptRun, 'refused'> {
@@ -63,7 +63,7 @@ export async function runScript(script: string, options: ScriptRun): Promise<rea
   const shell = ['/bin/sh', '-c', script];
   if (!isRoot) {
     err(`Running as root, with ${sudo} /bin/sh -c:`);
-    for (const line of script.trimEnd().split('\n')) err(`    ${line}`.trimEnd());
+    for (const line of script.trimEnd().split('\n')) err(line === '' ? '' : `    ${line}`, 'as-is');
   }
   const [program = '', ...argv] = isRoot ? shell : [sudo, ...shell];
   const ran = await run(program, argv, { input: '', signal });

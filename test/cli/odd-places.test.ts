@@ -220,6 +220,7 @@ describe('what a shell hands down', () => {
         STATE: state,
         NODE: process.execPath,
         MAIN: program.main,
+        MEMORY: 'new WebAssembly.Memory({ initial: 1 })',
       },
     });
     const made = readdirSync(home, { recursive: true, encoding: 'utf8' });
@@ -240,7 +241,7 @@ describe('what a shell hands down', () => {
   });
 
   test('a limit on virtual memory, which is named and ends in no stack', needs('Linux'), () => {
-    const narrow = '"$NODE" -e "new WebAssembly.Memory({ initial: 1 })" 2>/dev/null';
+    const narrow = '"$NODE" -e "$MEMORY" 2>/dev/null';
     const { status, stdout, stderr } = inShell(
       `ulimit -v 8000000; ${narrow} && exit 0; {image build --mirror http://127.0.0.1:1/debian}`,
     );

@@ -1,10 +1,19 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { layoutOf } from '../../src/config/layout.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { layoutOf, maxSocketPath } from '../../src/config/layout.ts';
 import { ensureIdentity } from '../../src/guest/identity/identity.ts';
+import { forwardPlaces } from '../../src/guest/login/one-shot-forward.ts';
 import { question } from '../../src/guest/login/nix-question.ts';
 import { ProbeAnswer } from '../../src/guest/login/probe-answer.ts';
 import { probeGuest, type ProbeOptions } from '../../src/guest/login/probe.ts';
@@ -21,6 +30,7 @@ beforeEach(() => {
   mkdirSync(join(dir, 'bin'));
 });
 afterEach(() => {
+  vi.unstubAllEnvs();
   process.env['PATH'] = path;
   rmSync(dir, { recursive: true });
 });
@@ -112,6 +122,38 @@ test('a guest that no port leads to is reached by none, to which somebody else c
   const argv = readFileSync(join(dir, 'argv'), 'utf8').trimEnd().split('\n');
   expect(argv).not.toContain('-p');
   expect(argv.filter((word) => word.startsWith('ProxyCommand='))).toHaveLength(1);
+});
+
+// Behaviour 203: The guest becomes ready even if the directory for temporary files has been deleted, is full or cannot be
+// written.
+describe('where no temporary files can be made', () => {
+  const tunnel = { kind: 'unix', path: '/nobody', hello: '', answer: '' } as const;
+
+  test('the socket is in /tmp, or in the state directory, where its path fits', async () => {
+    vi.stubEnv('TMPDIR', join(dir, 'gone'));
+    guest(`${nixReply}; exec cat > /dev/null`);
+    expect(await probeGuest(options({ tunnel }))).toMatchObject({ ok: true });
+    expect(readFileSync(join(dir, 'argv'), 'utf8')).toMatch(/ProxyCommand=.*\/tmp\/ssh-/);
+    const long = layoutOf(join(dir, 'x'.repeat(maxSocketPath)).slice(0, maxSocketPath - 23));
+    expect(long.control).toHaveLength(maxSocketPath);
+    mkdirSync(long.state, { recursive: true });
+    const places = [join(dir, 'gone'), ...forwardPlaces(long).slice(-1)];
+    expect(await probeGuest(options({ tunnel, places }))).toMatchObject({ ok: true });
+    const [path = ''] = /[^' ]*\/ssh-[^' ]*/.exec(readFileSync(join(dir, 'argv'), 'utf8')) ?? [];
+    expect(path.startsWith(`${long.state}/ssh-`)).toBe(true);
+    expect(Buffer.byteLength(path.trimEnd())).toBeLessThanOrEqual(maxSocketPath);
+    expect(readdirSync(long.state)).toEqual([]);
+  });
+
+  test('the guest is not ready yet, and can be asked again', async () => {
+    guest(`${nixReply}; exec cat > /dev/null`);
+    const places = [join(dir, 'gone')];
+    const words = { detail: expect.any(String) as string, hint: expect.any(String) as string };
+    const probe = await probeGuest(options({ tunnel, places }));
+    expect(probe).toEqual({ ok: false, requirement: 'ssh', ...words });
+    mkdirSync(join(dir, 'gone'));
+    expect(await probeGuest(options({ tunnel, places }))).toMatchObject({ ok: true });
+  });
 });
 
 // Behaviour 24: `ready` means that an ssh login like Nix's has reached a nix-daemon that answered, and that the guest's

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { plainFolder, temporaryFolder } from '../../src/system/files/temporary.ts';
@@ -28,14 +28,23 @@ test.each([
 
 test('a TMPDIR that is not there is named', () => {
   vi.stubEnv('TMPDIR', join(dir, 'none'));
-  for (const make of [plainFolder, temporaryFolder]) {
-    const said = (() => {
-      try {
-        return make('x-');
-      } catch (error) {
-        return failureOf(error);
-      }
-    })();
-    expect(said).toMatchObject({ kind: 'no-temporary-files' });
-  }
+  const said = (() => {
+    try {
+      return temporaryFolder('x-');
+    } catch (error) {
+      return failureOf(error);
+    }
+  })();
+  expect(said).toMatchObject({ kind: 'no-temporary-files' });
+});
+
+test('a plain folder is in /tmp where TMPDIR is gone, and in the first place that takes it', () => {
+  vi.stubEnv('TMPDIR', join(dir, 'none'));
+  const inTmp = plainFolder('x-');
+  rmdirSync(inTmp);
+  expect(dirname(inTmp)).toBe('/tmp');
+  const file = join(dir, 'file');
+  writeFileSync(file, '');
+  expect(dirname(plainFolder('x-', [join(dir, 'none'), file, dir, '/tmp']))).toBe(dir);
+  expect(() => plainFolder('x-', [file, join(dir, 'none')])).toThrow(file);
 });

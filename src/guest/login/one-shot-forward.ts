@@ -4,9 +4,11 @@
  */
 import { existsSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import type { Layout } from '../../config/layout.ts';
 import type { Tunnel } from '../../domain/tunnel.ts';
-import { plainFolder } from '../../system/files/temporary.ts';
+import { Failed } from '../../system/failure.ts';
+import { noTemporaryFiles, plainFolder, plainPlaces } from '../../system/files/temporary.ts';
 import { quotedWord } from '../../system/shell.ts';
 import { dial } from '../../system/socket/dial.ts';
 import { nodeCarrier } from '../../system/socket/node-carrier.ts';
@@ -17,8 +19,18 @@ export type OneShotForward =
   /** `command`: ssh's ProxyCommand. */
   | { readonly kind: 'proxy'; readonly command: string };
 
-/** Where ssh is to go; lives until the signal aborts. Failed `no-temporary-files`; rejects with the system's error. */
-export async function openForward(tunnel: Tunnel, signal: AbortSignal): Promise<OneShotForward> {
+/** Where its socket may be. The state directory is there as long as its daemon, and `control.sock` in it has no shorter path than ours. */
+export const forwardPlaces = ({ state }: Pick<Layout, 'state'>): readonly string[] => [
+  ...plainPlaces(),
+  state,
+];
+
+/** Where ssh is to go; lives until the signal aborts. Failed `no-temporary-files`. */
+export async function openForward(
+  tunnel: Tunnel,
+  places: readonly string[],
+  signal: AbortSignal,
+): Promise<OneShotForward> {
   if (tunnel.kind === 'tcp') return tunnel;
   const open: Socket[] = [];
   const server = createServer({ pauseOnConnect: true }, (client) => {
@@ -38,7 +50,7 @@ export async function openForward(tunnel: Tunnel, signal: AbortSignal): Promise<
       () => client.destroy(),
     );
   });
-  const folder = plainFolder('login-');
+  const folder = plainFolder('ssh-', places);
   const end = () => {
     server.close();
     for (const socket of open) socket.destroy();
@@ -51,7 +63,7 @@ export async function openForward(tunnel: Tunnel, signal: AbortSignal): Promise<
     });
   } catch (error) {
     end();
-    throw error;
+    throw new Failed(noTemporaryFiles(dirname(folder), error), { cause: error });
   }
   if (signal.aborted) end();
   else signal.addEventListener('abort', end, { once: true });

@@ -4,11 +4,11 @@ import type { Tunnel } from '../../domain/tunnel.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { tryProgram } from '../../system/process/find-program.ts';
 import { sshArgv, sshEnvironment } from './ssh-argv.ts';
-import { openForward } from './one-shot-forward.ts';
+import { forwardPlaces, openForward } from './one-shot-forward.ts';
 
 interface PowerOffOptions {
   readonly tunnel: Tunnel;
-  readonly layout: Pick<Layout, 'knownHosts' | 'rootKey'>;
+  readonly layout: Pick<Layout, 'knownHosts' | 'rootKey' | 'state'>;
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
 }
@@ -20,7 +20,8 @@ export async function powerOffByLogin(options: PowerOffOptions): Promise<boolean
   if (ssh === undefined || signal.aborted) return false;
   const scope = new AbortController();
   try {
-    const forward = await openForward(tunnel, AbortSignal.any([signal, scope.signal]));
+    const whileNeeded = AbortSignal.any([signal, scope.signal]);
+    const forward = await openForward(tunnel, forwardPlaces(layout), whileNeeded);
     const login = { layout, user: 'root', key: layout.rootKey, timeoutMs } as const;
     const argv = sshArgv(login, forward, 'poweroff');
     return succeeded(await run(ssh, argv, { signal, timeoutMs, env: sshEnvironment(process.env) }));

@@ -5,14 +5,14 @@ import type { Layout } from '../../config/layout.ts';
 import type { Tunnel } from '../../domain/tunnel.ts';
 import type { CommandResult } from '../../system/process/child.ts';
 import type { Clock } from '../../system/time/clock.ts';
-import type { Failure } from '../../system/failure.ts';
+import { Failed, type Failure } from '../../system/failure.ts';
 import { inMarks } from '../../system/plain-text.ts';
 import { programMissing, tryProgram } from '../../system/process/find-program.ts';
 import { question } from './nix-question.ts';
 import { ProbeAnswer, maxClockOffsetMs } from './probe-answer.ts';
 import { sshArgv, sshEnvironment } from './ssh-argv.ts';
 import { notYet, sshHint } from './ssh-words.ts';
-import { openForward } from './one-shot-forward.ts';
+import { forwardPlaces, openForward } from './one-shot-forward.ts';
 
 interface Words {
   /** What to do about it, or what it probably is. */
@@ -42,11 +42,13 @@ export type Probe =
 /** How the guest is reached, and how long it may take. */
 export interface ProbeOptions {
   readonly tunnel: Tunnel;
-  readonly layout: Pick<Layout, 'clientKey' | 'knownHosts'>;
+  readonly layout: Pick<Layout, 'clientKey' | 'knownHosts' | 'state'>;
   readonly clock: Clock;
   /** Ends the probe by rejecting with the signal's reason. */
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
+  /** Other than {@link forwardPlaces}. */
+  readonly places?: readonly string[];
 }
 
 /** Asks once. Every answer and every silence is in the result. */
@@ -64,6 +66,11 @@ export async function probeGuest(options: ProbeOptions): Promise<Probe> {
     const end = await Promise.race([converse(ssh, options, answer, inTime), late]);
     signal.throwIfAborted();
     return judge(answer, end, { timeoutMs, tookMs: clock.monotonic() - begun });
+  } catch (error) {
+    if (!(error instanceof Failed)) throw error;
+    // Of this host, which may have room the next time.
+    const { message: detail, hint } = error.failure;
+    return { ok: false, requirement: 'ssh', detail, hint };
   } finally {
     scope.abort();
   }
@@ -84,9 +91,9 @@ async function converse(
   // ssh may end before it has read this.
   input.on('error', () => undefined);
   input.write(question);
-  const { layout, timeoutMs } = options;
+  const { tunnel, layout, timeoutMs, places = forwardPlaces(layout) } = options;
   const login = { layout, user: 'builder', key: layout.clientKey, timeoutMs } as const;
-  const argv = sshArgv(login, await openForward(options.tunnel, signal), remoteCommand);
+  const argv = sshArgv(login, await openForward(tunnel, places, signal), remoteCommand);
   // Loaded with the first question: it brings what runs programs, and the daemon's door should not wait for that.
   const { spawnFilter } = await import('../../system/process/filter.ts');
   const { output, ended } = spawnFilter(ssh, argv, input, {

@@ -2,7 +2,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Exit, Failed, errorCode } from '../failure.ts';
+import { Exit, Failed, errorCode, type Failure } from '../failure.ts';
 import { refusal } from './reasons.ts';
 
 /** Makes a folder whose name begins so; the caller removes it. Failed `no-temporary-files`, such as where /tmp is full or another's. */
@@ -11,16 +11,33 @@ export function temporaryFolder(prefix: string, parent = tmpdir()): string {
     return mkdtempSync(join(parent, prefix));
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
-    const failure = {
-      kind: 'no-temporary-files',
-      message: `Cannot create temporary files in ${parent}: ${refusal(error)}.`,
-      hint: 'Create that directory if it is missing, free some space there, set its mode to 1777, or set TMPDIR to another directory.',
-      exit: Exit.cannotCreate,
-    };
-    throw new Failed(failure, { cause: error });
+    throw new Failed(noTemporaryFiles(parent, error), { cause: error });
   }
 }
 
-/** The same with a path that is short, as a socket's has to be, and one word for whoever splits at spaces: in /tmp where TMPDIR is neither. */
-export const plainFolder = (prefix: string): string =>
-  temporaryFolder(prefix, /^[\w./+-]{1,70}$/.test(tmpdir()) ? tmpdir() : '/tmp');
+/** A system error from there, in words. */
+export const noTemporaryFiles = (parent: string, error: unknown): Failure => ({
+  kind: 'no-temporary-files',
+  message: `Cannot create temporary files in ${parent}: ${refusal(error)}.`,
+  hint: 'Create that directory if it is missing, free some space there, set its mode to 1777, or set TMPDIR to another directory.',
+  exit: Exit.cannotCreate,
+});
+
+/**
+ * Where a path is short, as a socket's has to be, and one word for whoever splits at spaces: TMPDIR, where it is both, and /tmp. A daemon
+ * may outlive its TMPDIR, as it has that of the shell that started it.
+ */
+export const plainPlaces = (): readonly string[] =>
+  /^[\w./+-]{1,70}$/.test(tmpdir()) ? [tmpdir(), '/tmp'] : ['/tmp'];
+
+/** {@link temporaryFolder} in the first of these places that takes it; Failed as in the first of all. */
+export function plainFolder(prefix: string, places = plainPlaces()): string {
+  const failures: unknown[] = [];
+  for (const parent of places)
+    try {
+      return temporaryFolder(prefix, parent);
+    } catch (error) {
+      failures.push(error);
+    }
+  throw failures[0];
+}

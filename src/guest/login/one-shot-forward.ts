@@ -2,13 +2,18 @@
  * A way for one ssh of ours to a guest that no TCP port leads to: a Unix socket where nobody else can enter. A port would let anybody of
  * this host come before that ssh, and so keep a guest from being ready.
  */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import type { Tunnel } from '../../domain/tunnel.ts';
 import { Failed } from '../../system/failure.ts';
-import { noTemporaryFiles, plainFolder, plainPlaces } from '../../system/files/temporary.ts';
+import {
+  discardFolder,
+  noTemporaryFiles,
+  plainFolder,
+  plainPlaces,
+} from '../../system/files/temporary.ts';
 import { quotedWord } from '../../system/shell.ts';
 import { dial } from '../../system/socket/dial.ts';
 import { nodeCarrier } from '../../system/socket/node-carrier.ts';
@@ -54,7 +59,8 @@ export async function openForward(
   const end = () => {
     server.close();
     for (const socket of open) socket.destroy();
-    rmSync(folder, { recursive: true, force: true });
+    // Nobody would hear of an error of this listener but the process, which would end.
+    discardFolder(folder);
   };
   const path = join(folder, 's');
   try {

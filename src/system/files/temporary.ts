@@ -1,5 +1,5 @@
 /** Folders for what is needed for a moment. */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Exit, Failed, errorCode, type Failure } from '../failure.ts';
@@ -12,6 +12,15 @@ export function temporaryFolder(prefix: string, parent = tmpdir()): string {
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
     throw new Failed(noTemporaryFiles(parent, error), { cause: error });
+  }
+}
+
+/** Removes one with what is in it. What cannot be removed stays there, where nobody needs its place. */
+export function discardFolder(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
   }
 }
 

@@ -4,7 +4,8 @@ import { readIfThere } from '../system/files/files.ts';
 import type { User } from './queue.ts';
 
 /**
- * Users of the connections to a port of 127.0.0.1, by where each comes from ({@link peerOf}); from the text of /proc/net/tcp (proc(5)).
+ * Users of the connections to a port of 127.0.0.1, by where each comes from ({@link peerOf}); from the text of /proc/net/tcp and tcp6
+ * (proc(5)): a client with an IPv6 socket that comes to ::ffff:127.0.0.1 stands in the latter alone.
  * A row of the other end names its process's user; one that is closed there already has none, and says 0.
  */
 export function usersIn(table: string, port: number): Map<string, number> {
@@ -12,8 +13,8 @@ export function usersIn(table: string, port: number): Map<string, number> {
   const to = endpoint('127.0.0.1', port);
   const users = new Map<string, number>();
   for (const row of table.split('\n')) {
-    const [, local = '', remote, state, , , , uid] = row.trim().split(/\s+/);
-    if (remote === to && state === established) users.set(local, Number(uid));
+    const [, local = '', remote = '', state, , , , uid] = row.trim().split(/\s+/);
+    if (asIPv4(remote) === to && state === established) users.set(asIPv4(local), Number(uid));
   }
   return users;
 }
@@ -31,7 +32,9 @@ export const peerOf = ({
 export function usersOf(port: number): ReadonlyMap<string, number> | undefined {
   // The numbers in it are the machine's own words: as written above where it is little-endian, as all that we run on are.
   const table = process.platform === 'linux' ? readIfThere('/proc/net/tcp') : undefined;
-  return table === undefined ? undefined : usersIn(table, port);
+  if (table === undefined) return undefined;
+  // None where the kernel has no IPv6.
+  return usersIn(table + (readIfThere('/proc/net/tcp6') ?? ''), port);
 }
 
 /** Who can read the keys, and so log in: whoever runs the daemon, and root. */
@@ -54,6 +57,9 @@ export function mostOf(
   const [most] = [...counts].sort(([, a], [, b]) => b - a);
   return most && { uid: most[0], connections: most[1] };
 }
+
+/** One that stands for an IPv4 address (RFC 4291, 2.5.5.2), as that. */
+const asIPv4 = (end: string): string => end.replace(/^0{16}FFFF0000/, '');
 
 /** As the table writes it: the address's bytes from the last to the first, then the port. */
 const endpoint = (address: string, port: number): string =>

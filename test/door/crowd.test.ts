@@ -118,11 +118,15 @@ test('whose a connection is, is read from the table of the system', async () => 
     '   4: 0100007F:9C44 0100007F:5E14 01 00000000:00000000 00:00000000 00000000  1002        0 14 1',
     // Another user's, by the same port of another address.
     '   5: 0200007F:9C40 0100007F:5E13 01 00000000:00000000 00:00000000 00000000  1003        0 15 1',
+    // Another user's, from an IPv6 socket.
+    '   6: 0000000000000000FFFF00000100007F:9C46 0000000000000000FFFF00000100007F:5E13 01 00000000:00000000 00:00000000 00000000  1004        0 16 1',
+    '   7: 00000000000000000000000001000000:9C48 00000000000000000000000001000000:5E13 01 00000000:00000000 00:00000000 00000000  1005        0 17 1',
   ].join('\n');
   const users = usersIn(table, 0x5e13);
-  expect(users.size).toBe(2);
+  expect(users.size).toBe(3);
   expect(users.get(peerOf({ remoteAddress: '127.0.0.1', remotePort: 0x9c40 }))).toBe(1001);
   expect(users.get(peerOf({ remoteAddress: '127.0.0.2', remotePort: 0x9c40 }))).toBe(1003);
+  expect(users.get(peerOf({ remoteAddress: '127.0.0.1', remotePort: 0x9c46 }))).toBe(1004);
   await using rig = await doorRig();
   const { socket } = new Client(rig.port);
   await until(() => rig.door.counts().held === 1);
@@ -135,6 +139,19 @@ test('whose a connection is, is read from the table of the system', async () => 
     ]);
   socket.destroy();
 });
+
+test(
+  'whose a connection of an IPv6 socket is, is told as well',
+  needs('Linux', { path: '/proc/net/tcp6' }),
+  async () => {
+    await using rig = await doorRig();
+    const socket = connect(rig.port, '::ffff:127.0.0.1');
+    await until(() => rig.door.counts().held === 1);
+    const peer = peerOf({ remoteAddress: '127.0.0.1', remotePort: socket.localPort });
+    expect([...(usersOf(rig.port) ?? [])]).toEqual([[peer, process.getuid?.()]]);
+    socket.destroy();
+  },
+);
 
 // Behaviour 48: A client that disconnects while it waits is forgotten at once, even if it has sent as much as the door
 // accepts from a waiting client, and the guest never sees it.

@@ -1,12 +1,18 @@
 /** Whose a state directory is: whether a verb may work in it, and whether what is in it is ours. */
-import { existsSync, lstatSync, realpathSync, statSync, type Stats } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, realpathSync, statSync, type Stats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { settingNames } from '../config/settings.ts';
 import type { Layout } from '../config/layout.ts';
 import { barrierWords } from '../system/files/barrier.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { reasons } from '../system/files/reasons.ts';
-import { makeDirectory, namesIfThere, readIfThere, writeWhole } from '../system/files/files.ts';
+import {
+  makeDirectory,
+  makePrivate,
+  namesIfThere,
+  readIfThere,
+  writeWhole,
+} from '../system/files/files.ts';
 import { quotedWord } from '../system/shell.ts';
 
 /** What a verb does there: looks; asks the daemon by its socket; makes it right first, or says what is wrong; or changes what is in it. */
@@ -19,6 +25,8 @@ export type Distrust =
   | { readonly kind: 'open'; readonly path: string }
   /** They have, as it seems: this is in a directory that they can write, and not ours. */
   | { readonly kind: 'planted'; readonly path: string; readonly uid: number }
+  /** The same of a file of ours, which they can write. */
+  | { readonly kind: 'loose'; readonly path: string }
   /** For root: others can put another directory in its place. */
   | { readonly kind: 'below-others'; readonly path: string };
 
@@ -38,14 +46,39 @@ export function distrustOf(layout: Place): Distrust | undefined {
 
 type Place = Pick<Layout, 'root' | 'state' | 'keys' | 'images'>;
 
-/** What neither we nor root have put there, in a directory that is made right before it is used: settings name programs that we run. */
+/**
+ * Closes a directory of ours to others. Until then whoever could write in it could put something there, however lately it was looked at: Failed
+ * `directory-not-trusted` where somebody has. It is as it was then, so that the next who works in it finds the same.
+ */
+export function closeDirectory(path: string, layout: Place, close: (path: string) => void): void {
+  const { mode } = lookAt(path) ?? { mode: 0 };
+  close(path);
+  const taken = mode & ~(lookAt(path)?.mode ?? 0);
+  if ((taken & 0o022) === 0) return;
+  try {
+    const planted = plantedIn(layout);
+    if (planted !== undefined) throw new Failed(distrusted(planted, layout.root));
+  } catch (error) {
+    chmodSync(path, mode & 0o7777);
+    throw error;
+  }
+}
+
+/** The same of those that a daemon works in; one that is another user's stays as it is. */
+export function closeDirectories(layout: Place): void {
+  for (const path of [layout.root, layout.state]) closeDirectory(path, layout, makePrivate);
+}
+
+/** What neither we nor root alone can have put there, in a directory that is made right before it is used: settings name programs that we run. */
 function plantedIn({ root, state, keys, images }: Place): Distrust | undefined {
   const mayHave = [0, process.geteuid?.()];
   for (const directory of [root, state, keys, images])
     for (const name of namesIfThere(directory)) {
       const path = join(directory, name);
-      const uid = lstatSync(path, { throwIfNoEntry: false })?.uid;
-      if (uid !== undefined && !mayHave.includes(uid)) return { kind: 'planted', path, uid };
+      const stats = lstatSync(path, { throwIfNoEntry: false });
+      if (stats === undefined) continue;
+      if (!mayHave.includes(stats.uid)) return { kind: 'planted', path, uid: stats.uid };
+      if (stats.isFile() && (stats.mode & 0o022) !== 0) return { kind: 'loose', path };
     }
   return undefined;
 }
@@ -89,6 +122,7 @@ const describeDistrust = (distrust: Distrust): string =>
     foreign: `${distrust.path} belongs to another user (uid ${'uid' in distrust ? distrust.uid : 0})`,
     open: `${distrust.path} is writable by other users`,
     planted: `${distrust.path} belongs to another user (uid ${'uid' in distrust ? distrust.uid : 0}), who could write to its directory`,
+    loose: `${distrust.path} and the state directory are writable by other users`,
     'below-others': `${distrust.path}, which contains the state directory, can be changed by users other than root`,
   })[distrust.kind];
 
@@ -110,6 +144,7 @@ export function distrusted(distrust: Distrust, root: string): Failure {
     foreign: `Run this as its owner: sudo -u '#${'uid' in distrust ? distrust.uid : 0}' linuxkit-builder ... -d ${quotedWord(root)}. If the owner is gone, an administrator can remove root's part of the builder: sudo linuxkit-builder unconfigure --owner-gone`,
     open: `If everything in it is yours, run: chmod go-w ${quotedWord(distrust.path)}`,
     planted: `See what it is, and delete it. Look at config.json as well. Then run: chmod go-w ${quotedWord(dirname(distrust.path))}`,
+    loose: `Check its contents. If they are yours, run: chmod go-w ${quotedWord(distrust.path)}`,
     'below-others': 'Use -d to choose a directory whose parent directories only root can change.',
   };
   return {

@@ -7,7 +7,8 @@ import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { cannotWrite, isPassage, makeDirectory } from '../system/files/files.ts';
 import { shellWord } from '../system/shell.ts';
 import { readLegacy } from './legacy.ts';
-import { distrustOf, mayBeOurs, type Distrust } from '../host/state-directory.ts';
+import { closeDirectory, distrustOf, mayBeOurs, type Distrust } from '../host/state-directory.ts';
+import { quotedWord } from '../system/shell.ts';
 
 /** What stands in the way on the disk, as opposed to in the name (config/layout.ts). */
 export function directoryProblems(layout: Layout): Problem[] {
@@ -34,23 +35,32 @@ export function directoryProblems(layout: Layout): Problem[] {
 }
 
 /** Whose it is: what is wrong with that, and what helps. */
-export const describeOthers = (
+export function describeOthers(
   distrust: Exclude<Distrust, { kind: 'open' }>,
-): readonly [message: string, hint: string] =>
-  distrust.kind === 'foreign'
-    ? [
+): readonly [message: string, hint: string] {
+  switch (distrust.kind) {
+    case 'foreign':
+      return [
         `belongs to another user (uid ${distrust.uid})`,
         'Run configure as the user who owns the daemon, or choose another directory with -d.',
-      ]
-    : distrust.kind === 'planted'
-      ? [
-          `is writable by other users, and contains ${distrust.path}, which belongs to one of them (uid ${distrust.uid})`,
-          'See what it is, and delete it. Look at config.json as well. Or choose another directory with -d.',
-        ]
-      : [
-          `is in ${distrust.path}, which users other than root can change`,
-          'Use -d to choose a directory whose parent directories only root can change.',
-        ];
+      ];
+    case 'planted':
+      return [
+        `is writable by other users, and contains ${distrust.path}, which belongs to one of them (uid ${distrust.uid})`,
+        'See what it is, and delete it. Look at config.json as well. Or choose another directory with -d.',
+      ];
+    case 'loose':
+      return [
+        `is writable by other users, as is ${distrust.path} in it`,
+        `Check its contents. If they are yours, run: chmod go-w ${quotedWord(distrust.path)}`,
+      ];
+    case 'below-others':
+      return [
+        `is in ${distrust.path}, which users other than root can change`,
+        'Use -d to choose a directory whose parent directories only root can change.',
+      ];
+  }
+}
 
 /** By somebody's files; linuxkit-nix's are taken over when that is asked for. */
 const isTaken = (layout: Layout): boolean =>
@@ -74,10 +84,10 @@ export function directoryChanges({ root, keys, state }: Layout): DirectoryChange
   });
 }
 
-/** Failed `no-modes` where others could look into it all the same: neither we nor ssh would keep a key there. */
-export function applyDirectoryChange({ path, kind }: DirectoryChange): void {
+/** Failed `no-modes` where others could look into it all the same: neither we nor ssh would keep a key there; and as {@link closeDirectory}. */
+export function applyDirectoryChange({ path, kind }: DirectoryChange, layout: Layout): void {
   if (kind === 'make') makeDirectory(path);
-  else closeToOthers(path);
+  else closeDirectory(path, layout, closeToOthers);
   const { mode } = statSync(path);
   if ((mode & 0o077) !== 0 && !isPassage(mode)) throw new Failed(noModes(path));
 }

@@ -41,6 +41,7 @@ const distrust = {
   foreign: { kind: 'foreign', path: '/builder', uid: 501 },
   open: { kind: 'open', path: '/builder' },
   planted: { kind: 'planted', path: '/builder/config.json', uid: 1001 },
+  loose: { kind: 'loose', path: '/builder/config.json' },
   'below-others': { kind: 'below-others', path: '/home' },
 } as const;
 const places = { etcNix: '/etc/nix', rootHome: '/root' };
@@ -81,6 +82,7 @@ tells('host', {
     'it belongs to another user': () => distrusted(distrust.foreign, '/builder'),
     'others can write in it': () => distrusted(distrust.open, '/builder'),
     'others have put something there': () => distrusted(distrust.planted, '/builder'),
+    'others can write a file in it': () => distrusted(distrust.loose, '/builder'),
     'others can replace it': () => distrusted(distrust['below-others'], '/home/builder'),
     'it belongs to another user, and is looked at': () => distrustWarning(distrust.foreign),
     'others can write in it, and it is looked at': () => distrustWarning(distrust.open),

@@ -207,6 +207,9 @@ tells('setup', {
     'a directory in which others have put something': () => [
       ...describeOthers({ kind: 'planted', path: '/builder/config.json', uid: 1001 }),
     ],
+    'a file that others can write': () => [
+      ...describeOthers({ kind: 'loose', path: '/builder/config.json' }),
+    ],
     'root, and a directory below one of others': () => [
       ...describeOthers({ kind: 'below-others', path: '/shared' }),
     ],

@@ -10,6 +10,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +19,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
-import { mayBeOurs } from '../../src/host/state-directory.ts';
+import { closeDirectory, distrustOf, mayBeOurs } from '../../src/host/state-directory.ts';
+import { applyDirectoryChange } from '../../src/setup/directories.ts';
+import { failureOf } from '../../src/system/failure.ts';
+import { makePrivate } from '../../src/system/files/files.ts';
 import { configureRig, snapshot } from './configure-rig.ts';
 import { needs } from '../needs.ts';
 
@@ -67,9 +71,9 @@ function lay(): void {
 }
 
 // Behaviour 18: No command works in a state directory that belongs to another user. One that others can write to is
-// refused, or made private first if no other user has put anything there. A command that root runs also refuses one that
-// others can replace. The only exception: the group of a declared builder may control its daemon. Commands that only show
-// something warn. `unconfigure --owner-gone` uses root's own record.
+// refused, or made private first if no other user has put anything there or can write to a file there. A command that
+// root runs also refuses one that others can replace. The only exception: the group of a declared builder may control its
+// daemon. Commands that only show something warn. `unconfigure --owner-gone` uses root's own record.
 describe('a directory of another user', needs('root'), () => {
   const changing: readonly (readonly string[])[] = [
     ['configure'],
@@ -140,6 +144,53 @@ describe('a directory of another user', needs('root'), () => {
       expect(snapshot(tree)).toEqual(before);
     },
   );
+
+  test.each(['start', 'daemon', 'configure', 'doctor'])(
+    'that others can write, with a file that they can write, is made private by nobody: %s',
+    (verb) => {
+      lay();
+      chmodSync(layout.root, 0o777);
+      chmodSync(layout.config, 0o666);
+      const before = snapshot(tree);
+      const { status, stderr } = run(verb, '-d', layout.root);
+      expect(stderr).toContain(`chmod go-w '${layout.config}'`);
+      expect(status).toBe(verb === 'configure' ? 64 : 77);
+      expect(snapshot(tree)).toEqual(before);
+      chmodSync(layout.root, 0o755);
+      expect(run('configure', '-d', layout.root, '-q').status).toBe(0);
+    },
+  );
+
+  test('in which another puts something after the last look is open as before, and refused', () => {
+    lay();
+    chmodSync(layout.root, 0o777);
+    const plant = () => {
+      const planted = `${layout.config}.his`;
+      put(planted, '{"qemu": "/tmp/his"}');
+      chownSync(planted, nobody, nobody);
+      renameSync(planted, layout.config);
+    };
+    const close = () => {
+      try {
+        closeDirectory(layout.root, layout, (path) => {
+          plant();
+          makePrivate(path);
+        });
+      } catch (error) {
+        return failureOf(error).kind;
+      }
+      return undefined;
+    };
+    expect(distrustOf(layout)).toMatchObject({ kind: 'open' });
+    expect(close()).toBe('directory-not-trusted');
+    expect(statSync(layout.root).mode & 0o777).toBe(0o777);
+    expect(distrustOf(layout)).toEqual({ kind: 'planted', path: layout.config, uid: nobody });
+    const change = { path: layout.root, kind: 'make-private' } as const;
+    expect(() => applyDirectoryChange(change, layout)).toThrow(layout.config);
+    rmSync(layout.config);
+    applyDirectoryChange(change, layout);
+    expect(statSync(layout.root).mode & 0o777).toBe(0o700);
+  });
 
   test('and a receipt that names what configure never writes does nothing', () => {
     lay();

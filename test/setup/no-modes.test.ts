@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { layoutOf } from '../../src/config/layout.ts';
 import { applyDirectoryChange } from '../../src/setup/directories.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { needs } from '../needs.ts';
@@ -9,7 +10,7 @@ test('a directory that cannot be made private is refused', needs('Linux'), () =>
   const path = '/proc/self/task';
   const failure = (() => {
     try {
-      applyDirectoryChange({ path, kind: 'make-private' });
+      applyDirectoryChange({ path, kind: 'make-private' }, layoutOf(path));
     } catch (error) {
       return failureOf(error);
     }

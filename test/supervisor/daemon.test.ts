@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { closeDirectories } from '../../src/host/state-directory.ts';
 import { daemon } from '../../src/supervisor/daemon/daemon.ts';
 import { Exit } from '../../src/system/failure.ts';
 import { isLocked } from '../../src/system/lock/lock.ts';
@@ -46,6 +47,7 @@ function begin(managed: boolean) {
     managed,
     signal: new AbortController().signal,
     doorSocket: '/nowhere',
+    closeDirectories,
     onStopSignal: (listener) => void listeners.push(listener),
     onStatus: (status) => {
       statuses.push(JSON.stringify(status));
@@ -161,6 +163,20 @@ test.each(obstacles)('one in a terminal says that it cannot write %s, and ends',
   const failure = { kind: 'cannot-write' };
   await expect(begin(false).left).rejects.toMatchObject({ failure });
 });
+
+test.each([true, false])(
+  'one does not begin where others can have changed its settings meanwhile (managed: %s)',
+  async (managed) => {
+    for (const path of [layout.root, layout.state]) chmodSync(path, 0o777);
+    writeFileSync(layout.config, '{"cpus": 0}');
+    chmodSync(layout.config, 0o666);
+    await expect(begin(managed).left).rejects.toMatchObject({
+      failure: { kind: 'directory-not-trusted' },
+    });
+    expect(statSync(layout.root).mode & 0o777).toBe(0o777);
+    expect(existsSync(layout.daemonLock)).toBe(false);
+  },
+);
 
 test('one that is started with no umask, in directories that are open to all, has nothing that others can use', async () => {
   using program = await buildProgram();

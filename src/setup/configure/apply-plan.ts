@@ -43,7 +43,7 @@ function refuseDisk({ config }: ConfigurePlan, { layout }: Run): void {
 /** Its mark comes before anything else is in it. */
 function makeDirectories({ directories }: ConfigurePlan, { layout, say }: Run): void {
   const apply = (change: DirectoryChange) => {
-    applyDirectoryChange(change);
+    applyDirectoryChange(change, layout);
     say(`${change.kind === 'make' ? 'Created' : 'Made private:'} ${change.path}`);
   };
   const isRoot = ({ path }: DirectoryChange) => path === layout.root;

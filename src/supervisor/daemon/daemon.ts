@@ -4,7 +4,7 @@ import { recorded } from '../../domain/problem.ts';
 import type { Layout } from '../../config/layout.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { Exit, Failed, type ExitCode, type Failure } from '../../system/failure.ts';
-import { isNotThere, makeDirectory, makePrivate } from '../../system/files/files.ts';
+import { isNotThere, makeDirectory } from '../../system/files/files.ts';
 import { stampOf } from '../../system/files/stamp.ts';
 import { openLog } from '../../system/log.ts';
 import { removePid, writePid } from '../../system/files/pidfile.ts';
@@ -32,6 +32,8 @@ interface DaemonOptions {
   readonly release?: string | undefined;
   readonly rootsKey?: SupervisorOptions['rootsKey'];
   readonly doorSocket: string;
+  /** Makes its directories private, or fails where others have put something there. */
+  readonly closeDirectories: (layout: Layout) => void;
   readonly onStopSignal: (listener: (name: StopSignal) => void) => void;
   /** Aborted when a stop signal came before anybody here listened to those. */
   readonly signal: AbortSignal;
@@ -69,11 +71,11 @@ export async function daemon(options: DaemonOptions): Promise<ExitCode> {
 
 /** One life. Failed `cannot-write`, `no-locks`, `cannot-start` and `directory-absent` come before it has begun: whatever cannot be written later ends no daemon. */
 async function live(options: DaemonOptions, asked: AbortSignal): Promise<ExitCode> {
-  const { layout, clock, managed, onStandby } = options;
+  const { layout, clock, managed, onStandby, closeDirectories } = options;
   // At a boot its volume may come later: what is made in its place would be hidden then, or keep it away.
   if (managed && isAbsent(layout.root)) throw new Failed(directoryAbsent(layout.root));
   makeDirectory(layout.state);
-  for (const path of [layout.root, layout.state]) makePrivate(path);
+  closeDirectories(layout);
   const lock = await takeLock(layout, { clock, managed, onStandby, signal: asked });
   if (lock === undefined) return Exit.ok;
   try {

@@ -1,12 +1,11 @@
 /** What a QEMU can do, asked of itself by its machine protocol; no text for people is read. */
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { platform } from 'node:process';
 import { vmPrograms } from '../../domain/vm-programs.ts';
 import { run } from '../../system/process/child.ts';
 import { Failed } from '../../system/failure.ts';
 import { versionOf } from '../../system/files/files.ts';
-import { plainFolder } from '../../system/files/temporary.ts';
+import { discardFolder, plainFolder } from '../../system/files/temporary.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import type { Abilities } from '../vm-driver.ts';
 import { forwardTo } from './qemu-argv.ts';
@@ -38,7 +37,7 @@ async function askQemu(program: string, signal: AbortSignal): Promise<Abilities>
     const machine = machineIn(answerTo('machines'));
     return { sandbox, forwardsUnix, reportsFreePages, ...machine, ...versionIn(answers) };
   } finally {
-    if (room !== undefined) rmSync(room, { recursive: true, force: true });
+    if (room !== undefined) discardFolder(room);
   }
 }
 

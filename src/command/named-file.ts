@@ -1,6 +1,6 @@
 /** A file that a person has named for us to write. */
-import { lstatSync } from 'node:fs';
-import { Exit, Failed, type Failure } from '../system/failure.ts';
+import { lstatSync, type Stats } from 'node:fs';
+import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { writeWhole } from '../system/files/files.ts';
 
 /** Replaces it whole. Failed `report-misled` for another user's link, `cannot-write`. */
@@ -11,9 +11,19 @@ export function writeNamed(path: string, text: string, mode: number): void {
 
 /** As a kernel that protects links would: in a directory where everybody may write, somebody may lead us to a file of our own. */
 export function refuseOthersLink(path: string): void {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  const found = lookAt(path);
   if (found?.isSymbolicLink() !== true || found.uid === process.geteuid?.()) return;
   throw new Failed(misled(path));
+}
+
+/** Undefined where it cannot be looked at: nor can it be written then, and whoever writes says why. */
+function lookAt(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 /** Written through it, the report would be another user's to read. */

@@ -1,9 +1,18 @@
-import { lchownSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lchownSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { bootReportVerb } from '../../src/cli/inspect/boot-report-command.ts';
+import { refuseOthersLink, writeNamed } from '../../src/command/named-file.ts';
 import type { CliContext } from '../../src/command/context.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
@@ -52,3 +61,28 @@ test(
     expect(readFileSync(own, 'utf8')).toContain('<!doctype html>');
   },
 );
+
+test.each([
+  ['in a loop of links', (folder: string) => join(folder, 'loop/report')],
+  ['whose name is too long', (folder: string) => join(folder, 'x'.repeat(300))],
+])('a file that cannot be looked at cannot be written: %s', (_, pathIn) => {
+  symlinkSync('loop', join(dir, 'loop'));
+  const failure = (() => {
+    try {
+      writeNamed(pathIn(dir), 'text', 0o600);
+    } catch (error) {
+      return failureOf(error);
+    }
+    return undefined;
+  })();
+  expect(failure).toMatchObject({ kind: 'cannot-write', exit: 73 });
+});
+
+test('nor one in a directory that is not for us', needs('ordinary user'), () => {
+  chmodSync(dir, 0);
+  try {
+    expect(() => refuseOthersLink(join(dir, 'report'))).not.toThrow();
+  } finally {
+    chmodSync(dir, 0o700);
+  }
+});

@@ -69,7 +69,7 @@ export function layoutOf(root: string) {
     reserve: join(state, 'reserve'),
     /** What cannot be said by a signal: one JSON a line; 0600. */
     control: join(state, 'control.sock'),
-    /** The same for all commands, where a group may use the other for some; 0600. Absent elsewhere. */
+    /** The same for all commands, where a group may use the other for some; 0600. Its owner takes no other. Absent elsewhere. */
     ownControl: join(state, 'owner.sock'),
     /** Who the daemon is (JSON with pid, start time, boot id, program). */
     daemonPid: join(state, 'daemon.json'),

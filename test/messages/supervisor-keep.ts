@@ -68,7 +68,7 @@ export const daemon: States = {
     writeFileSync(layout.config, '{}');
     return noDaemon(layout);
   },
-  'it does not answer': () => daemonSilent(layoutOf('/builder')),
+  'it does not answer': () => daemonSilent(layoutOf('/builder').control),
   'it refuses': () => heard('refusing', '{"ok":false}\n'),
   "it refuses its group what is its account's": async () => {
     const layout = fresh('shared');

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { ask, openControl, type Commands } from '../../src/supervisor/daemon/control.ts';
+import { ask, holdDoor, openControl, type Commands } from '../../src/supervisor/daemon/control.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { silent } from '../../src/system/log.ts';
 import { calm, nobody } from '../fakes/commands.ts';
@@ -60,7 +60,8 @@ test('commands are carried out and answered', async () => {
 test('only its owner can connect', () => expect(statSync(layout.control).mode & 0o777).toBe(0o600));
 
 // Behaviour 191: The control socket that the group of a declared builder can use accepts what controls the guest, and
-// refuses `gc`, `trim` and new keys. The account has a socket of its own, which accepts everything.
+// refuses `gc`, `trim` and new keys. The account has a socket of its own, which accepts everything, however many
+// connections the group holds.
 describe('where its group may ask', () => {
   let shared: { keep(): Promise<void>; close(): void };
   beforeEach(async () => {
@@ -151,6 +152,9 @@ test('one who connects without end is sent off, and takes nothing from the owner
       .resume();
   while (over < 36) await new Promise((resolve) => setImmediate(resolve));
   expect(await ask(layout, 'gc', systemClock)).toEqual(collected);
+  expect(await ask(layout, 'restart', systemClock)).toEqual({});
+  expect(await ask(layout, 'door', systemClock)).toMatchObject({ open: 2 });
+  (await holdDoor(layout, systemClock))[Symbol.dispose]();
   expect(over).toBe(36);
   for (const socket of crowd) socket.destroy();
   while (over < 100) await new Promise((resolve) => setImmediate(resolve));

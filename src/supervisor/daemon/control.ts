@@ -1,5 +1,5 @@
 /** control.sock: what a signal cannot say. One JSON a line each way; only the owner can connect, and where the directory lets its group pass, that for some. */
-import { existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { Layout } from '../../config/layout.ts';
 import type { Crowd } from '../../door/waiting-room.ts';
@@ -177,9 +177,16 @@ export async function holdDoor(
   return { ...(fields as Partial<Counts>), [Symbol.dispose]: () => socket.destroy() };
 }
 
-/** One of an earlier release, or without a group, has one socket for all. */
-const socketFor = ({ control, ownControl }: Layout, command: Command): string =>
-  isOwners(command) && existsSync(ownControl) ? ownControl : control;
+/** The owner's own, whatever is asked: a group may have filled the other. One of an earlier release, or without a group, has one for all. */
+function socketFor({ control, ownControl }: Layout): string {
+  try {
+    accessSync(ownControl, constants.W_OK);
+    return ownControl;
+  } catch {
+    // It is not there, or not for us.
+    return control;
+  }
+}
 
 /** One question and its answer; the connection stays. */
 async function exchange(
@@ -190,18 +197,17 @@ async function exchange(
   timeoutMs = usualMs,
 ): Promise<{ readonly fields: object; readonly socket: Socket }> {
   let socket: Socket | undefined;
+  const path = socketFor(layout);
   try {
     return await within(
       async (inTime) => {
-        const opened = (socket = await dialUnix(socketFor(layout, request.command), inTime).catch(
-          () => {
-            throw new Failed(noDaemon(layout));
-          },
-        ));
+        const opened = (socket = await dialUnix(path, inTime).catch(() => {
+          throw new Failed(noDaemon(layout));
+        }));
         const answered = new Promise<unknown>((resolve, reject) => {
           const lines = new JsonLines(opened, {
             onValue: resolve,
-            onClosed: () => reject(new Failed(daemonSilent(layout))),
+            onClosed: () => reject(new Failed(daemonSilent(path))),
           });
           lines.send(request);
         });
@@ -210,7 +216,7 @@ async function exchange(
         const refused = daemonRefused(request.command, quoted(error) ?? 'it gave no reason');
         throw new Failed(isForOwner === true ? { ...refused, hint: asOwner } : refused);
       },
-      { clock, timeoutMs, signal, late: () => daemonSilent(layout) },
+      { clock, timeoutMs, signal, late: () => daemonSilent(path) },
     );
   } catch (thrown) {
     socket?.destroy();
@@ -218,9 +224,10 @@ async function exchange(
   }
 }
 
-export const daemonSilent = (layout: Layout): Failure => ({
+/** `path`: the socket. */
+export const daemonSilent = (path: string): Failure => ({
   kind: 'daemon-silent',
-  message: `The daemon does not answer on ${layout.control}.`,
+  message: `The daemon does not answer on ${path}.`,
   hint: 'It may be very busy, or exiting. See: linuxkit-builder status',
   exit: Exit.temporary,
 });

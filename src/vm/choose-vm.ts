@@ -7,7 +7,8 @@ import type { Layout } from '../config/layout.ts';
 import { networkNames, vmNames } from '../domain/vm-programs.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { supported, systemVersion } from '../system/host/host.ts';
-import { tryProgram } from '../system/process/find-program.ts';
+import { managerHere, programMissing, tryProgram } from '../system/process/find-program.ts';
+import type { Manager } from '../system/process/packages.ts';
 import {
   bestOf,
   describeLeft,
@@ -150,6 +151,7 @@ export const nothingHere = (
   { without }: VmPlan,
   config: Asked,
   platform: string = process.platform,
+  manager: Manager | null = managerHere() ?? null,
 ): Failure => ({
   kind: 'program-missing',
   vmFault: 'lasts',
@@ -157,7 +159,7 @@ export const nothingHere = (
   hint:
     platform === 'darwin'
       ? 'Install one: brew install qemu, or on Apple silicon: brew install vfkit podman (podman contains gvproxy)'
-      : 'Install QEMU yourself, or have it installed: linuxkit-builder up --install',
+      : programMissing(driverOf('qemu').program(config), manager, platform).hint,
   exit: Exit.unavailable,
   recovery: 'give-up',
 });

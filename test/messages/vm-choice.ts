@@ -77,6 +77,7 @@ export const choice: States = {
       rankVms({ ...facts, host: 'linux-x64', system: 'x86_64-linux', installed: [] }),
       { ...asked, system: 'x86_64-linux' },
       'linux',
+      'dnf',
     ),
   'the best one has failed': () => {
     mkdirSync(here.path, { recursive: true });

@@ -14,7 +14,7 @@ phase() { builder status --json | sed 's/.*"phase":"\([a-z-]*\)".*/\1/'; }
 reaches() { until [ "$(phase)" = "$1" ]; do :; done; }
 vms() { pgrep -c -f "qemu-system-[^ ]* .*$state/nix-disk" || true; }
 
-builder configure -q --no-root --bundle "$image" --port "$port" -c 2 -m 1024 -s 2
+builder configure -q --no-root --bundle "$image" --port "$port" -c 1 -m 1024 -s 2
 "$node" "$checkout/dist/main.js" daemon -d "$state" 2>"$world/said" &
 daemon=$!
 trap 'umount "$state" 2>/dev/null || true; builder stop --now >/dev/null || true; wait; rm -rf "$world"' EXIT

@@ -15,7 +15,7 @@ phase() { builder status --json | sed 's/.*"phase":"\([a-z-]*\)".*/\1/'; }
 reaches() { until [ "$(phase)" = "$1" ]; do :; done; }
 events() { sed -n 's/.*"event":"phase","phase":"\([a-z-]*\)".*/\1/p' "$state/nix-state/daemon.log" | tr '\n' ' '; }
 
-builder configure -q --no-root --bundle "$image" --port "$port" -c 2 -m 1024 -s 2
+builder configure -q --no-root --bundle "$image" --port "$port" -c 1 -m 1024 -s 2
 sed -i "s/^{/{\"vm\": \"$vm\", \"network\": \"$network\",/" "$state/config.json"
 trap 'builder stop --now >/dev/null || true' EXIT
 builder start >/dev/null

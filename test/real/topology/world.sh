@@ -10,7 +10,7 @@ begin_machine
 builder="$world/node $world/app/dist/main.js"
 snapshot >"$world/before"
 
-as_owner $builder configure --no-root --bundle "$bundle" --door unix --port "$port" -c 2 -m 1024 -s 8 >"$world/root.sh"
+as_owner $builder configure --no-root --bundle "$bundle" --door unix --port "$port" -c 1 -m 1024 -s 8 >"$world/root.sh"
 # The administrator can read neither the program nor the state directory: it takes nothing but a shell.
 root_part() {
     unshare -m sh -euc 'mount -t tmpfs none "$1" && mount -t tmpfs none "$2" && cd / && exec env -i /bin/sh' sh "$world/app" "$state" <"$1"

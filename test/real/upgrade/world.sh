@@ -37,7 +37,7 @@ unconfigure() {
     as_owner $builder unconfigure --no-root "$@" >"$world/told" 2>"$world/said" || { cat "$world/said"; exit 1; }
     as_told "$world/told" "$world/said"
 }
-first="--bundle $bundle --port $port -c 2 -m 1024 -s 8"
+first="--bundle $bundle --port $port -c 1 -m 1024 -s 8"
 
 # Without a guest: configured by the old, and undone by the new; also where the new has configured in between.
 configure $first
@@ -73,7 +73,7 @@ version() { [ -z "$built" ] || cat "$built"; }
 # The image where that release's `image build` puts it.
 as_owner mkdir -p -m 700 "$home/.cache" "$state" "$state/image"
 cp "$bundle"-* "$state/image/" && chown owner: "$state/image"/*
-configure --port "$port" -c 2 -m 1024 -s 8
+configure --port "$port" -c 1 -m 1024 -s 8
 as_owner $builder start
 build by-the-old
 fact "by-the-old $(version)"

@@ -1,25 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { basename, dirname, relative, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { floors } from './floors.ts';
 
-/**
- * Floors of the building, lowest first. A file may import from its own top-level folder and from lower floors, never from a sibling on
- * its own floor; types count.
- */
-const floors = [
-  ['system'],
-  ['domain'],
-  ['config'],
-  ['vm', 'net', 'guest', 'door'],
-  ['image', 'supervisor', 'host'],
-  ['command'],
-  ['nix', 'client'],
-  ['service'],
-  ['setup'],
-  ['doctor'],
-  ['cli'],
-  ['.'],
-];
 const floorOf = new Map(
   floors.flatMap((folders, floor) => folders.map((folder) => [folder, floor])),
 );

@@ -108,7 +108,7 @@ export const suspendAnyway = (inUse: Busy): string =>
 export function resumeVerb(program: Command, context: CliContext): void {
   program
     .command('resume')
-    .description('resume or start a suspended guest, without waiting for a build')
+    .description('resume a suspended guest, or start a stopped one, without waiting for a build')
     .option(...directoryOption)
     .action(async (options: DirectoryOption) => {
       const layout = layoutFor(options, context, 'ask');

@@ -9,7 +9,7 @@ export function manPage(program: Command, version: string): string {
   const lines = [
     `.TH ${name.toUpperCase()} 1 "" "${name} ${roff(version)}"`,
     '.SH NAME',
-    `${name} \\- ${roff(program.description().replace(/\.$/, '').toLowerCase())}`,
+    `${name} \\- ${roff(asPhrase(program.description()))}`,
     '.SH SYNOPSIS',
     `.B ${name}`,
     '.I command',
@@ -22,10 +22,10 @@ export function manPage(program: Command, version: string): string {
     ...environment.flatMap(([variable, what]) => ['.TP', `.B ${variable}`, roff(what)]),
     '.SH FILES',
     '.TP',
-    `.I ~/.cache/${instance.stateDirectory}/`,
+    `.I ${roff(`~/.cache/${instance.stateDirectory}/`)}`,
     'the state directory; only its owner can read it',
     '.TP',
-    `.I /etc/nix/${instance.rootDirectory}/`,
+    `.I ${roff(`/etc/nix/${instance.rootDirectory}/`)}`,
     "what root's ssh needs, and a record of what unconfigure has to undo",
     '.SH SEE ALSO',
     '.BR nix (1),',
@@ -36,10 +36,15 @@ export function manPage(program: Command, version: string): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** A sentence as a phrase: without its capital and its full stop. The names in it keep theirs. */
+function asPhrase(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1).replace(/\.$/, '');
+}
+
 const environment: readonly (readonly [string, string])[] = [
   ['LINUXKIT_BUILDER_DIR', 'the state directory, unless an option names one'],
   ['XDG_CACHE_HOME', 'the parent of the state directory (default: ~/.cache)'],
-  ['NO_COLOR', 'if set and not empty, do not use colors'],
+  ['NO_COLOR', 'if set and not empty, do not use colours'],
 ];
 
 function verbLines(verb: Command, program: string, words: string): string[] {

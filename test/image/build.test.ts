@@ -253,8 +253,8 @@ describe('a second build', () => {
   });
 });
 
-// Behaviour 128: A package in the lock is fetched by its hash, however old the index. Only what the mirrors no longer have,
-// and what needs exactly that, is resolved again, and a message says so.
+// Behaviour 128: A package in the lock is fetched by its hash, however old the index. Other versions are chosen only
+// for what the mirrors no longer have, and for what needs exactly that; a message says so.
 describe('a package that the mirror has no longer', () => {
   test('is resolved anew through the signed index, with a warning that names it', async () => {
     const lock = await newLock();

@@ -64,7 +64,8 @@ done
 `;
 
 // Behaviour 137: Builds with a network do not reach the host's loopback, by IPv4 or IPv6, except for the ports in
-// `hostPorts`, nor private networks if `buildsReachLan` is false. Root in the guest can reach all of these.
+// `hostPorts`. If `buildsReachLan` is false, they do not reach private networks either. Root in the guest can reach all
+// of these.
 // Behaviour 136: No line on the console ends a guest that was ready, whoever wrote it. Only while it boots can the
 // guest report a failure that ends it; anything else that would end it is checked with the guest itself.
 test('neither a build nor root in the guest does more than it may', async (context) => {

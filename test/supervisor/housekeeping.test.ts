@@ -278,8 +278,8 @@ describe('a collection', () => {
     expect(at.withheld).toEqual([true, false]);
   });
 
-  // Behaviour 103: A requested `gc` or `trim` counts as a use of the guest, which is not sent away meanwhile unless that is
-  // forced.
+  // Behaviour 103: A requested `gc` or `trim` counts as using the guest: until it ends, the guest is sent away only if
+  // that is forced.
   test('or a trim that was asked for is a use of the guest, and one of our own is none', async () => {
     const { at, housekeeping, finish, pass } = rig();
     const collected = housekeeping.collect();

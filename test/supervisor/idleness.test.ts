@@ -80,8 +80,8 @@ describe('a guest that nobody uses', () => {
     expect(idle).toHaveLength(1);
   });
 
-  // Behaviour 103: A requested `gc` or `trim` counts as a use of the guest, which is not sent away meanwhile unless that is
-  // forced.
+  // Behaviour 103: A requested `gc` or `trim` counts as using the guest: until it ends, the guest is sent away only if
+  // that is forced.
   test.each(['battery', 'memory', undefined] as const)(
     'stays for what somebody has asked for, whatever presses (%s)',
     async (pressure) => {

@@ -1,11 +1,13 @@
-import { afterAll, expect, test } from 'vitest';
-import { decompressWhole } from '../../src/image/tree/decompress.ts';
+import { afterAll, expect, test, vi } from 'vitest';
 import { xz } from '../fakes/fake-deb.ts';
 
 const plain = Buffer.from(Array.from({ length: 500_000 }, (_, i) => (i * i) & 0xff));
 const packed = await xz(plain);
 const { PATH } = process.env;
 process.env['PATH'] = '';
+// It looks for each program once.
+vi.resetModules();
+const { decompressWhole } = await import('../../src/image/tree/decompress.ts');
 afterAll(() => {
   process.env['PATH'] = PATH;
 });

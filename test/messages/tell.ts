@@ -14,6 +14,8 @@ export type States = Readonly<Record<string, () => unknown>>;
 
 /** Compares what a room says with `test/messages/ROOM.md`. Nothing but a person who asks for it writes that file: see CONTRIBUTING.md. */
 export function tells(room: string, subjects: Readonly<Record<string, States>>): void {
+  // The next page's values may be words of this one.
+  afterAll(() => standIns.clear());
   test(`src/${room} says what ${room}.md has`, async () => {
     const parts = [`# What src/${room} says\n`];
     for (const [subject, states] of Object.entries(subjects)) {

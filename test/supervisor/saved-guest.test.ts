@@ -30,7 +30,11 @@ import {
 } from '../../src/supervisor/idle/saved-guest.ts';
 
 /** Inodes of what was brought onto the medium. */
-const flushed = vi.hoisted(() => [] as number[]);
+const flushed = vi.hoisted(() => {
+  // What another file's tests have loaded has the real one.
+  vi.resetModules();
+  return [] as number[];
+});
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>();
   const fsyncSync = (fd: number) => {

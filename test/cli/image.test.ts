@@ -203,8 +203,8 @@ describe('image build', () => {
     }));
 });
 
-// Behaviour 123: `image update` makes an image of the newest packages, from a lock in the state directory, which is
-// used as long as its indexes are newer than those of the program's own lock. Only `image build --update` in a checkout
+// Behaviour 123: `image update` makes an image of the newest packages, from a lock in the state directory. That lock is
+// used as long as its indexes are newer than those of the program's own. Only `image build --update` in a checkout
 // renews the program's own lock.
 describe('image update', () => {
   const update = (...argv: string[]) => image('update', '--mirror', mirror.url, ...argv);

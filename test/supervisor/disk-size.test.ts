@@ -14,8 +14,8 @@ const filling = (limitGiB: number): FilePlace => ({
   },
 });
 
-// Behaviour 15: `configure` and a start report a file system that allows no file of the disk's size, and the size that it
-// allows.
+// Behaviour 15: `configure` and a start report a file system that allows no file of the disk's size, and the size that
+// it allows.
 test.each<[string, FilePlace, number, ReturnType<typeof mostGiB>]>([
   ['a file system that keeps holes', roomy, 80, { most: 80, by: 'length' }],
   [

@@ -221,8 +221,8 @@ describe('the program of a builder that is there', () => {
 });
 
 // Behaviour 37: A better program that failed is tried again, by a start that happens anyway: once after each upgrade of
-// that program or of the system, and, if its failure was temporary, once after each reboot. If it fails again, the
-// builder goes on with the program that it used before.
+// that program or of the system. If its failure was temporary, it is also tried once after each reboot. If it fails
+// again, the builder goes on with the program that it used before.
 describe('never back and forth', () => {
   const arm64 = () => ({
     ...asked(),

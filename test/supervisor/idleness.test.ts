@@ -113,7 +113,7 @@ describe('a guest that nobody uses', () => {
   });
 
   // Behaviour 93: With `idle.onBattery` or `idle.onLowMemory` set to `now`, an unused guest is sent away within a minute
-  // while the host runs on battery, or has less than a tenth of its memory left.
+  // while the host runs on battery, or is short of memory.
   test('goes within a minute where this machine wants its power or memory back, and never from a build', async () => {
     const { at, idle, pass, never } = rig();
     never();

@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest';
 import { pressureNow } from '../../src/supervisor/idle/pressure.ts';
-import { freeMemoryShare, readFreeShare } from '../../src/system/host/host-memory.ts';
+import {
+  freeMemoryShare,
+  isPressed,
+  isShortOfMemory,
+  readFreeShare,
+} from '../../src/system/host/host-memory.ts';
 
 const { signal } = new AbortController();
 
@@ -10,20 +15,19 @@ test.each([
   ['the memory', 'same', 'now', 'memory'],
   ['the memory before the battery', 'now', 'now', 'memory'],
 ] as const)('%s', async (_, onBattery, onLowMemory, pressure) => {
-  const world = { onBattery: () => Promise.resolve(true), freeShare: () => 0.05 };
+  const yes = () => Promise.resolve(true);
   const policy = () => ({ onBattery, onLowMemory });
-  expect(await pressureNow({ ...world, policy }, signal)).toBe(pressure);
+  expect(await pressureNow({ policy, onBattery: yes, onLowMemory: yes }, signal)).toBe(pressure);
 });
 
 test('nothing presses on a machine with mains and memory, or one that does not tell', async () => {
   const policy = () => ({ onBattery: 'now', onLowMemory: 'now' }) as const;
-  const mains = () => Promise.resolve(false);
-  for (const freeShare of [() => 0.5, () => undefined])
-    expect(await pressureNow({ policy, onBattery: mains, freeShare }, signal)).toBeUndefined();
-  const fails = () => Promise.reject(new Error('no pmset'));
-  expect(
-    await pressureNow({ policy, onBattery: fails, freeShare: () => 0.5 }, signal),
-  ).toBeUndefined();
+  const no = () => Promise.resolve(false);
+  const fails = () => Promise.reject(new Error('no such program'));
+  for (const answer of [no, fails])
+    expect(
+      await pressureNow({ policy, onBattery: answer, onLowMemory: answer }, signal),
+    ).toBeUndefined();
 });
 
 test('what is not wanted is not asked', async () => {
@@ -31,7 +35,7 @@ test('what is not wanted is not asked', async () => {
     throw new Error('asked');
   };
   const policy = () => ({ onBattery: 'same', onLowMemory: 'same' }) as const;
-  expect(await pressureNow({ policy, onBattery: ask, freeShare: ask }, signal)).toBeUndefined();
+  expect(await pressureNow({ policy, onBattery: ask, onLowMemory: ask }, signal)).toBeUndefined();
 });
 
 test('the share of the memory that is free', () => {
@@ -42,3 +46,17 @@ test('the share of the memory that is free', () => {
   if (process.platform === 'linux') expect(share).toBeGreaterThan(0);
   else expect(share).toBeUndefined();
 });
+
+test('this machine can be asked whether it is short of memory', async () =>
+  expect(typeof (await isShortOfMemory(signal))).toBe('boolean'));
+
+test.each([
+  ['1\n', false],
+  ['2\n', true],
+  ['4\n', true],
+  ['0\n', false],
+  ['', false],
+  ['24\n', false],
+])('what macOS says of its memory: %j', (answer, isShort) =>
+  expect(isPressed(answer)).toBe(isShort),
+);

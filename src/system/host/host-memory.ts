@@ -19,13 +19,41 @@ export function readOomKills(text: string): number | undefined {
   return count === undefined ? undefined : Number(count);
 }
 
-/** How much of the memory could be had without swapping, 0 to 1; undefined where the system does not tell (macOS). */
+/** Of the memory: below this Linux begins to swap, or to kill. */
+const lowShare = 0.1;
+
+/** Whether the system is short of memory; false where it does not tell. Rejects when the signal aborts. */
+export async function isShortOfMemory(signal: AbortSignal): Promise<boolean> {
+  if (process.platform === 'darwin') return isPressed(await askMac(signal));
+  return (freeMemoryShare() ?? 1) < lowShare;
+}
+
+/** How much of the memory could be had without swapping, 0 to 1; undefined where the system does not tell. */
 export function freeMemoryShare(): number | undefined {
   try {
     return readFreeShare(readFileSync('/proc/meminfo', 'utf8'));
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The memory pressure that Activity Monitor draws: 1 is normal, 2 a warning, 4 critical (dispatch/source.h,
+ * DISPATCH_MEMORYPRESSURE_NORMAL and the like). memory_pressure(1) reads the same number.
+ */
+const macPressure = 'kern.memorystatus_vm_pressure_level';
+
+/** The answer to it, by sysctl(8): a number that is not one of these is none. */
+export const isPressed = (answer: string): boolean => ['2', '4'].includes(answer.trim());
+
+async function askMac(signal: AbortSignal): Promise<string> {
+  // Loaded only where it is needed, as below.
+  const { run } = await import('../process/child.ts');
+  const { stdout } = await run('/usr/sbin/sysctl', ['-n', macPressure], {
+    signal,
+    timeoutMs: 5_000,
+  });
+  return stdout;
 }
 
 /** The same in the text of /proc/meminfo (proc(5)). */

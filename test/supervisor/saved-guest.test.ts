@@ -53,6 +53,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
 
+type Host = NonNullable<IdentityInput['host']>;
+type Accelerator = IdentityInput['accelerator'];
+
 const launch = { program: '/bin/sh', argv: ['-m', '1024'], env: { PATH: '/bin' }, cwd: '/' };
 const input: IdentityInput = {
   program: '/bin/sh',
@@ -140,7 +143,26 @@ test('whatever of it is another is named', () => {
   ];
   for (const [other, words] of others)
     expect(differenceIn(same, identityOf({ ...input, ...other }))).toBe(words);
-  expect(differenceIn(same, { ...same, host: '' })).toContain('another kernel or processor');
+  expect(differenceIn(same, { ...same, host: '' })).toContain('another system or processor');
+});
+
+test.each<[string, Partial<Host>, Accelerator, boolean]>([
+  ['the same', {}, 'hvf', true],
+  ['an update of macOS that has the same kernel', { osBuild: '24.1.0 24B84' }, 'hvf', false],
+  ['another processor', { processor: 'another' }, 'tcg', false],
+  [
+    'a reboot, where the guest sees the counter of the processor',
+    { boot: () => 'b' },
+    'kvm',
+    false,
+  ],
+  ['a reboot, where it sees none', { boot: () => 'b' }, 'tcg', true],
+])('the host after %s', (_what, change, accelerator, isSame) => {
+  const host: Host = { osBuild: '24.1.0 24B83', processor: 'p', boot: () => 'a' };
+  const now = (at: Host) => identityOf({ ...input, accelerator, host: at });
+  const difference = differenceIn(now(host), now({ ...host, ...change }));
+  if (isSame) expect(difference).toBeUndefined();
+  else expect(difference).toContain('another system or processor');
 });
 
 test('that there is no record is on the medium before a guest boots', () => {

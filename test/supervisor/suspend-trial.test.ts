@@ -1,9 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import { noteFailure, noteSuccess, trialOf } from '../../src/supervisor/idle/suspend-trial.ts';
+import {
+  noteFailure,
+  noteSuccess,
+  trialBasis,
+  trialOf,
+} from '../../src/supervisor/idle/suspend-trial.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -62,4 +67,27 @@ test('what has worked once is tried again after a day; what never has is not', (
     expect(trialOf(layout, basis, now + day - 1)).toEqual({ why: 'w' });
     expect(trialOf(layout, basis, now + day)).toEqual(works ? 'works' : { why: 'w' });
   }
+});
+
+test('what is tried is a build of the program on a build of the system, in whichever boot of the host', () => {
+  const program = join(layout.state, 'vm');
+  const basis = (osBuild = '24.1.0 24B83') => trialBasis(program, 'hvf', undefined, osBuild);
+  const put = (text: string) => {
+    writeFileSync(`${program}.new`, text);
+    utimesSync(`${program}.new`, now / 1000, now / 1000);
+    rmSync(program, { force: true });
+    copyFileSync(`${program}.new`, program);
+    utimesSync(program, now / 1000, now / 1000);
+  };
+  put('a');
+  const before = basis();
+  // An update of macOS may have the same kernel.
+  expect(basis('24.1.0 24B84')).not.toBe(before);
+  expect(trialBasis(program, 'tcg', undefined, '24.1.0 24B83')).not.toBe(before);
+  expect(trialBasis(program, 'hvf', 'gvproxy', '24.1.0 24B83')).not.toBe(before);
+  // After a boot the same file may have another number.
+  put('a');
+  expect(basis()).toBe(before);
+  put('another build');
+  expect(basis()).not.toBe(before);
 });

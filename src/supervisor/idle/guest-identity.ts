@@ -1,10 +1,11 @@
 /** Whether a guest can go on from its file: what it was saved with, beside what a start would be made with now. */
-import { cpus, release } from 'node:os';
+import { cpus } from 'node:os';
 import * as v from 'valibot';
 import type { Accelerator } from '../../domain/vm-programs.ts';
 import { sha256 } from '../../system/digest.ts';
 import { versionOf } from '../../system/files/files.ts';
 import type { Launch } from '../../system/process/child.ts';
+import { systemBuild } from '../../system/host/host.ts';
 import { bootId } from '../../system/process/process.ts';
 
 /** What a guest can go on with, and nothing else: each part named for whoever asks why it cannot. */
@@ -15,7 +16,7 @@ export const identitySchema = v.object({
   machine: v.string(),
   /** Image, settings and keys that the guest booted with. */
   guest: v.string(),
-  /** The host's kernel and processor; its boot too, where the guest sees the processor's own counter. */
+  /** The host's system and processor; its boot too, where the guest sees the processor's own counter. */
   host: v.string(),
 });
 
@@ -30,7 +31,23 @@ export interface IdentityInput {
   readonly accelerator: Accelerator;
   /** What its boot files were made from. */
   readonly madeFrom: string;
+  /** Default: this one. */
+  readonly host?: HostNow;
 }
+
+/** The host as it is now. */
+interface HostNow {
+  /** As {@link systemBuild} has it. */
+  readonly osBuild: string;
+  readonly processor: string | undefined;
+  readonly boot: () => string;
+}
+
+const ownHost = (): HostNow => ({
+  osBuild: systemBuild(),
+  processor: cpus()[0]?.model,
+  boot: bootId,
+});
 
 /** By hashes: which part differs can be told, and nothing else of it. */
 export function identityOf({
@@ -38,8 +55,9 @@ export function identityOf({
   launch,
   accelerator,
   madeFrom,
+  host: { osBuild, processor, boot } = ownHost(),
 }: IdentityInput): GuestIdentity {
-  const host = [release(), cpus()[0]?.model, accelerator === 'tcg' ? undefined : bootId()];
+  const host = [osBuild, processor, accelerator === 'tcg' ? undefined : boot()];
   return {
     program: digestOf(versionOf(program)),
     machine: digestOf([launch.argv, launch.env, accelerator]),
@@ -51,12 +69,13 @@ export function identityOf({
 /** What differs, for a person; undefined where nothing does. Pure. */
 export function differenceIn(saved: GuestIdentity, now: GuestIdentity): string | undefined {
   const changes = {
-    program: 'the VM program has changed',
     machine: 'the VM has changed',
+    host: 'this machine was rebooted, or has another system or processor',
+    program: 'the VM program has changed',
     guest: 'the image or the settings have changed',
-    host: 'this machine was rebooted, or has another kernel or processor',
   };
-  for (const part of ['program', 'machine', 'guest', 'host'] as const)
+  // A reboot may number the program's file anew, which is no other program.
+  for (const part of ['machine', 'host', 'program', 'guest'] as const)
     if (saved[part] !== now[part]) return changes[part];
   return undefined;
 }

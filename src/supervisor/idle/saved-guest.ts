@@ -141,10 +141,10 @@ function removeRecord(layout: Place): void {
 /** What fsync says that does not know directories. */
 const cannotFlush: ReadonlySet<string> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
-/** Which file it is, how long it is, and when somebody wrote to it last. */
+/** Which file it is, how long it is, and when somebody wrote to it last. Not on which device: a boot of the host may number those anew. */
 function stampOf(path: string): string {
   const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return found === undefined ? 'none' : `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs}`;
+  return found === undefined ? 'none' : `${found.ino} ${found.size} ${found.mtimeNs}`;
 }
 
 /** So many pieces of a file are compared, evenly spread, and its end: that it is the one, and whole. */

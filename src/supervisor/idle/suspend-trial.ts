@@ -2,12 +2,12 @@
  * Whether a guest goes on from a file on this machine, as it was tried: no program tells, so the first that is suspended is resumed at once,
  * while nobody waits. What did not go well twice is not done again.
  */
-import { release } from 'node:os';
 import * as v from 'valibot';
 import type { Layout } from '../../config/layout.ts';
 import type { Accelerator } from '../../domain/vm-programs.ts';
 import { Failed, type Failure } from '../../system/failure.ts';
 import { readIfThere, versionOf, writeWhole } from '../../system/files/files.ts';
+import { systemBuild } from '../../system/host/host.ts';
 
 const schema = v.object({
   version: v.literal(1),
@@ -46,7 +46,9 @@ export const trialBasis = (
   program: string,
   accelerator: Accelerator,
   network: string | undefined,
-): string => [versionOf(program), release(), accelerator, network ?? 'user'].join(' ');
+  osBuild = systemBuild(),
+): string =>
+  [versionOf(program, { lasts: true }), osBuild, accelerator, network ?? 'user'].join(' ');
 
 /** `untried`, `works`, or why not. */
 type Outcome = 'untried' | 'works' | { readonly why: string };

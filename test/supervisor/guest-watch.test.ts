@@ -2,6 +2,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Config } from '../../src/config/config.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
 import { vmFailure } from '../../src/supervisor/start/children.ts';
@@ -13,8 +14,8 @@ import { silent } from '../../src/system/log.ts';
 import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
-// A guest that panics reboots at once, which ends its VM process: nobody is left who could be asked.
-test('a guest that was ready has panicked where that was its last word, and its VM has ended', async () => {
+/** What is seen of one guest, and what was told of it; to be ended, and its directory removed. */
+function rig(more: object = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'guest-watch-'));
   const layout = layoutOf(dir);
   mkdirSync(layout.state);
@@ -22,7 +23,7 @@ test('a guest that was ready has panicked where that was its last word, and its 
   const clock = new FakeClock();
   const told: Event[] = [];
   const facts = new StartFacts({ clock, log: silent, onChange: () => undefined });
-  const running = { tried: { driver: vmDrivers.qemu } };
+  const running = { tried: { driver: vmDrivers.qemu }, ...more };
   const guest = new GuestWatch({
     layout,
     clock,
@@ -33,6 +34,12 @@ test('a guest that was ready has panicked where that was its last word, and its 
     row: vmPrograms.qemu,
     tell: (event) => told.push(event),
   });
+  return { dir, layout, running, guest, told, over };
+}
+
+// A guest that panics reboots at once, which ends its VM process: nobody is left who could be asked.
+test('a guest that was ready has panicked where that was its last word, and its VM has ended', async () => {
+  const { dir, layout, running, guest, told, over } = rig();
   guest.openConsole();
   guest.boot.resumed();
   appendFileSync(layout.consoleRing, '[   69.454124] Kernel panic - not syncing: x\r\n');
@@ -40,6 +47,27 @@ test('a guest that was ready has panicked where that was its last word, and its 
   const memory = new MemoryWatch(() => undefined);
   vmFailure(layout, { running, guest }, { output, memory }, { kind: 'exited', code: 0 });
   expect(told).toMatchObject([{ type: 'lost', failure: { kind: 'guest-panicked' } }]);
+  over.abort(new Error('over'));
+  await guest.closeConsole(() => true);
+  rmSync(dir, { recursive: true });
+});
+
+test('a guest that is put into a file is asked nothing meanwhile', async () => {
+  let asked = 0;
+  const names = { tell: () => Promise.resolve(asked++) };
+  const machine = { tunnel: { kind: 'tcp', host: '127.0.0.1', port: 1 } };
+  const { dir, guest, over } = rig({ guest: { names }, vm: { machine } });
+  guest.openConsole();
+  guest.keepMonitoring(() => 0);
+  const tick = () => guest.tick({} as Config);
+  tick();
+  expect(asked).toBe(1);
+  guest.vmPause.expect(true);
+  tick();
+  expect(asked).toBe(1);
+  guest.vmPause.expect(false);
+  tick();
+  expect(asked).toBe(2);
   over.abort(new Error('over'));
   await guest.closeConsole(() => true);
   rmSync(dir, { recursive: true });

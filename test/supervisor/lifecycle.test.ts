@@ -219,6 +219,25 @@ describe('a guest that nobody needs', () => {
       expect(end(event)).toEqual({ phase: 'away', since: 30, why: asked });
   });
 
+  test('is away as that file whatever is asked while it goes', () => {
+    const gone = { type: 'suspended', saved } as const;
+    const wanted = { type: 'wanted', why: 'w' } as const;
+    const rest = { type: 'rest', why: { type: 'unused', forMs: 1 } } as const;
+    const restart = { type: 'restart', why: 'r' } as const;
+    for (const asked of [
+      [gone, rest],
+      [gone, wanted, rest],
+      [gone, restart, rest],
+      [wanted, gone, rest],
+    ] as const) {
+      const end = [...asked, { type: 'children-gone' } as const].reduce<State>(
+        (state, event) => after(state, event).state,
+        suspending.state,
+      );
+      expect(end).toMatchObject({ phase: 'away', saved });
+    }
+  });
+
   test('who wants it while it is saved has it run on, or resumed at once', () => {
     const wanted = after(suspending.state, { type: 'wanted', why: 'w' });
     expect(wanted.effects).toEqual([{ type: 'cancel-suspend' }]);
@@ -258,6 +277,26 @@ describe('a guest that nobody needs', () => {
       type: 'vm-resumed',
     });
     expect(back.state.phase).toBe('ready');
+  });
+
+  test('whose disk fails while it is resumed goes on when its disk does, and boots where it does not', () => {
+    const live = (...list: readonly Event[]) =>
+      list.reduce<State>((state, event) => after(state, event).state, {
+        phase: 'resuming',
+        since: 0,
+        attempt: 1,
+      });
+    const full = { type: 'vm-paused', why: 'disk-full' } as const;
+    expect(live(full)).toMatchObject({ phase: 'paused', why: 'disk-full' });
+    expect(live(full, { type: 'vm-launched' }, { type: 'vm-resumed' }).phase).toBe('resuming');
+    const [ready, resumed] = [{ type: 'guest-ready' }, { type: 'vm-resumed' }] as const;
+    expect(live(full, ready).phase).toBe('paused');
+    expect(live(full, ready, resumed).phase).toBe('ready');
+    expect(live(full, resumed, ready).phase).toBe('ready');
+    const lost = live(full, { type: 'lost', failure: lasting });
+    expect(after(lost, { type: 'children-gone' }).effects).toEqual([
+      { type: 'launch', afresh: true },
+    ]);
   });
 
   test('is resumed by whoever wants it, and boots afresh for a restart, or where it does not go on', () => {

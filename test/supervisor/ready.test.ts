@@ -45,6 +45,7 @@ test('a guest that goes on from its file is told of the keys before anybody is l
         setTime: () => Promise.resolve(say('clock')()),
         exec: () => Promise.resolve({ code: 0, stdout: '', stderr: '' }),
       },
+      awake: systemClock,
       boot: { resumed: nothing },
       vmPause: { expect: nothing },
       settle: nothing,

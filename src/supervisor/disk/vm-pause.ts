@@ -62,6 +62,11 @@ export class VmPause {
     else this.#options.monitor()?.resume();
   }
 
+  /** Whether it may stand still because of us: it is asked nothing that it need not be asked now. */
+  get isExpected(): boolean {
+    return this.#isOurs;
+  }
+
   /** It was halted, and not by us. */
   get wasPaused(): boolean {
     return this.#pauses > 0;

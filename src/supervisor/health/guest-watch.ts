@@ -42,6 +42,8 @@ export class GuestWatch {
   readonly agent: GuestAgent;
   readonly boot: BootWatch;
   readonly vmPause: VmPause;
+  /** Time in which it could have done something. */
+  readonly awake: AwakeClock;
   readonly #insight: Insight;
   readonly #systems: GuestSystems;
   readonly #claims: Claims;
@@ -51,8 +53,7 @@ export class GuestWatch {
   constructor(start: Watched) {
     this.#start = start;
     const { layout, clock, log, signal, facts, running, row } = start;
-    // Time in which the guest could have done something.
-    const awake = new AwakeClock(clock);
+    const awake = (this.awake = new AwakeClock(clock));
     this.agent = new GuestAgent({ path: layout.agent, clock });
     const shared = { layout, log, agent: this.agent };
     this.#insight = new Insight(this.agent, clock);
@@ -128,7 +129,8 @@ export class GuestWatch {
     const { guest } = running;
     this.#console?.poke();
     this.#monitor?.tick();
-    if (!this.gotReady) return;
+    // A question that a guest cannot answer would keep those waiting that have it go on.
+    if (!this.gotReady || this.vmPause.isExpected) return;
     const ready = { config, agent: this.agent, watch: this, signal };
     void Promise.all([guest?.names.tell(ready), this.#systems.look(ready)]);
   }

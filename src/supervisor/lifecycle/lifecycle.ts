@@ -25,9 +25,11 @@ import { isResting, resting } from './resting.ts';
 import {
   again,
   away,
+  ending,
   enter,
   history,
   paused,
+  savedIn,
   starting,
   startingAfresh,
   stay,
@@ -106,24 +108,25 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
 
   paused: (state, event, now, policy) => {
     const { was } = state;
+    const before = was.phase === 'ready' ? forgiven(state, was.since, now, policy) : state;
     switch (event.type) {
       case 'vm-resumed':
         return was.phase === 'ready'
           ? enter({ ...was, ...history(state) }, { type: 'release-door' })
           : enter({ ...was, since: now, ...history(state) });
       case 'vm-launched':
+        if (was.phase === 'resuming') return stay(state);
         return stay({ ...state, was: { phase: 'booting', stage: undefined } });
+      case 'lost':
+        return was.phase === 'resuming'
+          ? ending(state, { type: 'unfit', failure: event.failure }, now)
+          : up(before, event, now, state);
       case 'guest-ready':
         return stay({ ...state, was: { phase: 'ready', since: now } });
       case 'vm-paused':
         return stay({ ...state, why: event.why });
       default:
-        return up(
-          was.phase === 'ready' ? forgiven(state, was.since, now, policy) : state,
-          event,
-          now,
-          state,
-        );
+        return up(before, event, now, state);
     }
   },
 
@@ -136,7 +139,10 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
       case 'rest':
         return leaving(state)
           ? stay(state)
-          : stay({ ...state, because: { type: 'rest', why: event.why } });
+          : stay({
+              ...state,
+              because: { type: 'rest', why: event.why, ...savedIn(state.because) },
+            });
       case 'wanted':
         return isResting(state) ? again(state, event.why, event.type) : stay(state);
       case 'restart':

@@ -48,15 +48,18 @@ const isForced = (why: Rest): boolean => why.type === 'asked' && why.isForced ==
 
 function gone(state: In<'suspending'>, now: number, saved: In<'away'>['saved']): Step {
   const { why, wanted } = state;
+  const left = saved === undefined ? {} : { saved };
   return wanted === undefined
-    ? ending(state, { type: 'rest', why, ...(saved !== undefined && { saved }) }, now)
-    : ending(state, { type: 'restart', why: wanted, keeps: true }, now);
+    ? ending(state, { type: 'rest', why, ...left }, now)
+    : ending(state, { type: 'restart', why: wanted, keeps: true, ...left }, now);
 }
 
 const resuming: Handler<'resuming'> = (state, event, now) => {
   switch (event.type) {
     case 'guest-ready':
       return enter({ phase: 'ready', since: now, ...history(state) }, { type: 'release-door' });
+    case 'vm-paused':
+      return paused(state, { phase: 'resuming' }, event.why, now);
     // It says nothing of the image, or of the program: a guest that boots may do as well as ever.
     case 'lost':
       return ending(state, { type: 'unfit', failure: event.failure }, now);

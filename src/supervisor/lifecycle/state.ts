@@ -6,8 +6,13 @@ import type { Pause } from '../../vm/vm-driver.ts';
 /** Why the children are being ended. The first reason wins and is kept. */
 export type Because =
   | { readonly type: 'asked' }
-  /** `keeps`: it comes back to whoever wants it as it was, where it was saved. */
-  | { readonly type: 'restart'; readonly why: string; readonly keeps?: true }
+  /** `keeps`: it comes back to whoever wants it as it was, where it was saved. `saved`: the file is there, whatever comes next. */
+  | {
+      readonly type: 'restart';
+      readonly why: string;
+      readonly keeps?: true;
+      readonly saved?: Saved;
+    }
   /** Nobody needs it now. */
   | { readonly type: 'rest'; readonly why: Rest; readonly saved?: Saved }
   /** It could not go on from its file. */
@@ -116,7 +121,7 @@ export type State =
 
 /** What a paused guest was before, and will be again; a start waits where its guest could not be paused. */
 export type Was =
-  | { readonly phase: 'starting' }
+  | { readonly phase: 'starting' | 'resuming' }
   | { readonly phase: 'booting'; readonly stage: string | undefined }
   | { readonly phase: 'ready'; readonly since: number };
 

@@ -47,8 +47,17 @@ export const paused = (before: History, was: Was, why: PauseReason, now: number)
 export const again = (state: In<'stopping'>, why: string, on: 'wanted' | 'restart'): Step =>
   stay({
     ...state,
-    because: { type: 'restart', why, ...(on === 'wanted' && { keeps: true as const }) },
+    because: {
+      type: 'restart',
+      why,
+      ...(on === 'wanted' && { keeps: true as const }),
+      ...savedIn(state.because),
+    },
   });
+
+/** What it has left of itself, for whatever reason it goes. */
+export const savedIn = (because: Because): { readonly saved?: Saved } =>
+  'saved' in because ? { saved: because.saved } : {};
 
 /** `saved`: the file from which the guest goes on; absent where it boots. */
 export const away = (why: Rest, now: number, saved?: Saved): Step =>

@@ -63,10 +63,10 @@ export function keepProgram(
 
 async function awake(scope: Scope, { machine, planned }: AttachedVm, where: Resuming) {
   const { signal } = scope;
-  const { agent, boot, vmPause } = scope.guest;
+  const { agent, awake: clock, boot, vmPause } = scope.guest;
   const isTrial = trialOf(where.layout, planned.keeping.basis, where.clock.now()) === 'untried';
   boot.resumed();
-  await untilAwake({ ...where, machine, agent, signal, isTrial });
+  await untilAwake({ ...where, clock, machine, agent, signal, isTrial });
   await where.keys.tell({ agent, told: planned, signal });
   vmPause.expect(false);
   return { nixVersion: planned.resumed?.nixVersion, clockOffsetMs: 0 };

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { thawGuest, wakeGuest } from '../../src/guest/agent/freezer.ts';
+import { releaseGuest, wakeGuest } from '../../src/guest/agent/freezer.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
@@ -37,6 +37,33 @@ test('a guest that refuses is not asked again', async () => {
   await expect(wakeGuest(agent, new FakeClock(), signal)).rejects.toMatchObject({ failure });
 });
 
+test.each([
+  ['refuses a clock', 'agent-refused', ['time', 'thaw']],
+  ['is slow to answer', 'agent-silent', ['time', 'time', 'thaw']],
+])(
+  'a guest that was not saved after all and %s goes on all the same',
+  async (_, kind, expected) => {
+    const clock = new FakeClock();
+    const asked: string[] = [];
+    const agent = {
+      setTime: () => (asked.push('time') === 1 ? fails(kind) : Promise.resolve()),
+      exec: () => Promise.resolve((asked.push('thaw'), done)),
+    };
+    const released = releaseGuest(agent, clock);
+    await clock.advance(1_000);
+    await released;
+    expect(asked).toEqual(expected);
+  },
+);
+
+test('a guest that was not saved after all and hears nothing is not waited for', async () => {
+  const clock = new FakeClock();
+  const mute = () => fails('agent-silent');
+  const released = releaseGuest({ setTime: mute, exec: mute }, clock);
+  await clock.advance(10_000);
+  await released;
+});
+
 test('a thaw that is asked for twice thaws once, and one that fails leaves the timer', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'thaw-'));
   const timer = join(dir, 'timer');
@@ -57,14 +84,14 @@ test('a thaw that is asked for twice thaws once, and one that fails leaves the t
   try {
     writeFileSync(timer, '999999999\n');
     can(1);
-    await expect(thawGuest(agent)).rejects.toThrow();
+    await expect(wakeGuest(agent, new FakeClock(), signal)).rejects.toThrow();
     expect(existsSync(timer)).toBe(true);
     can(0);
-    await thawGuest(agent);
+    await wakeGuest(agent, new FakeClock(), signal);
     expect(existsSync(timer)).toBe(false);
     // A disk that is not frozen is not thawed: the tool says no.
     can(1);
-    await thawGuest(agent);
+    await wakeGuest(agent, new FakeClock(), signal);
   } finally {
     rmSync(dir, { recursive: true });
   }

@@ -151,22 +151,25 @@ test('goes and comes when it is told to, and not while a client waits', async ()
 
 // Behaviour 194: Right after a boot `suspend` waits up to 15 s for the guest to say whether builds are running. If the guest does not say,
 // it keeps running and `suspend` fails, unless `--force` is used.
-test('does not suspend a guest whose agent has not started', async () => {
-  await using world = await World.make();
-  const {
-    supervisor,
-    phases,
-    until: reaches,
-  } = await rig(world, { type: 'start' }, ['init', 'nix', 'sshd']);
-  Object.defineProperty(supervisor.onDemand.suspending, 'keeps', { value: true });
-  expect(await supervisor.suspend()).toEqual({ goes: false, isSilent: true });
-  expect(phases.at(-1)).toBe('ready');
-  expect(await supervisor.suspend(true)).toEqual({ goes: true });
-  // There is nothing to suspend it into here.
-  await reaches('away');
-  supervisor.dispatch({ type: 'stop' });
-  await reaches('stopped');
-});
+test.each([true, false])(
+  'keeps a guest whose agent has not started (could suspend it: %s)',
+  async (keeps) => {
+    await using world = await World.make();
+    const {
+      supervisor,
+      phases,
+      until: reaches,
+    } = await rig(world, { type: 'start' }, ['init', 'nix', 'sshd']);
+    Object.defineProperty(supervisor.onDemand.suspending, 'keeps', { value: keeps });
+    expect(await supervisor.suspend()).toEqual({ goes: false, isSilent: true });
+    expect(phases.at(-1)).toBe('ready');
+    expect(await supervisor.suspend(true)).toEqual({ goes: true });
+    // There is nothing to suspend it into here.
+    await reaches('away');
+    supervisor.dispatch({ type: 'stop' });
+    await reaches('stopped');
+  },
+);
 
 // Behaviour 74: A daemon that has given up tries again for a build that arrives a minute later. After each further failure
 // the wait is four times as long, up to an hour.

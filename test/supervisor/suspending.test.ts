@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
 import type { DoorControl } from '../../src/supervisor/daemon/door-control.ts';
@@ -14,13 +14,23 @@ import { systemClock } from '../../src/system/time/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
 import type { SaveOptions } from '../../src/vm/vm-driver.ts';
 
+/** What is free on the host's disk. */
+const disk = vi.hoisted(() => ({ free: Infinity }));
+vi.mock('../../src/supervisor/disk/disk-room.ts', async (original) => ({
+  ...(await original<typeof import('../../src/supervisor/disk/disk-room.ts')>()),
+  hasRoom: (_: string, bytes: number) => disk.free >= bytes,
+}));
+
 let layout: Layout;
 beforeEach(() => {
   layout = layoutOf(mkdtempSync(join(tmpdir(), 'suspending-')));
   mkdirSync(layout.state);
   writeFileSync(layout.disk, 'the disk');
 });
-afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
+afterEach(() => {
+  disk.free = Infinity;
+  rmSync(layout.root, { recursive: true, force: true });
+});
 
 const why = { type: 'asked' } as const;
 const config = { idle: { how: 'auto' }, memoryMiB: 1 };
@@ -35,6 +45,11 @@ interface Odd {
   readonly settle?: () => Promise<void>;
   readonly save?: (signal: AbortSignal) => Promise<void>;
   readonly takeBack?: () => Promise<void>;
+  readonly isOurs?: () => boolean;
+  /** The guest is told to go on, first of all what time it is. */
+  readonly goOn?: () => void;
+  /** The VM program is told to end. */
+  readonly leave?: () => void;
   /** Once the guest is in its file. */
   readonly written?: () => void;
 }
@@ -54,6 +69,10 @@ function rig(odd: Odd = {}) {
     writeFileSync(path, 'its memory');
     odd.written?.();
   };
+  const leave = async () => {
+    await say('leave')();
+    odd.leave?.();
+  };
   const takeBack = async () => {
     await say('take back')();
     await odd.takeBack?.();
@@ -68,7 +87,7 @@ function rig(odd: Odd = {}) {
       },
       vm: {
         child: { pid: process.pid, ended: Promise.resolve(), stop: say('stop') },
-        machine: { memory: { save, leave: say('leave'), takeBack } },
+        machine: { memory: { save, leave, takeBack } },
       },
       guest: {
         keeping: { identity, basis: 'b', bootedAt, resumes: 0, keys: 'k' },
@@ -90,6 +109,7 @@ function rig(odd: Odd = {}) {
   };
   scope.guest = {
     agent: {
+      setTime: () => (odd.goOn?.(), say('clock')()),
       exec: async (_path: string, [, script = '']: readonly string[]) => {
         const what =
           /--\w+freeze|--freeze|fstrim/.exec(script.split('&\n').at(-1) ?? '')?.[0] ?? '';
@@ -106,6 +126,7 @@ function rig(odd: Odd = {}) {
     layout,
     clock: systemClock,
     log: () => undefined,
+    isOurs: () => odd.isOurs?.() ?? true,
     scope: () => scope as unknown as Scope,
     doorControl: () =>
       Object.assign(doorControl, { hold: () => undefined }) as unknown as DoorControl,
@@ -161,7 +182,24 @@ test.each([
   expect(events.filter(({ type }) => type === 'rest')).toEqual([]);
 });
 
-test('who wants it while it is written has it run on, which is no fault of the suspend', async () => {
+test.each([
+  ['wants it', () => undefined],
+  ['wants it to stay', (suspending: Suspending) => suspending.stay()],
+  ['starts it anew', (suspending: Suspending) => suspending.note({ type: 'restart', why: 'w' })],
+])('who %s when it can be taken back no more has it tried no more', async (_what, ask) => {
+  const { events, scope, suspending, suspend } = rig({
+    leave: () => {
+      ask(suspending);
+      suspending.perform({ type: 'cancel-suspend' });
+    },
+  });
+  expect((await suspend())[0]).toMatchObject({ type: 'suspended', saved: {} });
+  suspending.noteReady(scope);
+  expect(events.filter(({ type }) => type === 'rest')).toEqual([]);
+});
+
+// Behaviour 204: A guest that is needed again while it is being suspended has the right time before anybody is let in.
+test('who wants it while it is written has it run on with the right time, which is no fault of the suspend', async () => {
   const wanted = (signal: AbortSignal) =>
     new Promise<void>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error));
@@ -169,14 +207,14 @@ test('who wants it while it is written has it run on, which is no fault of the s
     });
   const { done, suspending, suspend } = rig({ save: wanted });
   expect(await suspend()).toEqual([{ type: 'not-suspended' }]);
-  expect(done).toEqual(['quiet', 'fstrim', '--freeze', 'save', '--unfreeze', 'watched']);
+  expect(done).toEqual(['quiet', 'fstrim', '--freeze', 'save', 'clock', '--unfreeze', 'watched']);
   expect([trialOf(layout, 'b', Date.now()), suspending.keeps]).toEqual(['untried', true]);
 });
 
 test('who comes when it is written has it run on, and its file is no guest any more', async () => {
   const { done, doorControl, suspend } = rig({ written: () => (doorControl.hasWaiting = true) });
   expect(await suspend()).toEqual([{ type: 'not-suspended' }]);
-  expect(done.slice(3)).toEqual(['save', 'take back', '--unfreeze', 'watched']);
+  expect(done.slice(3)).toEqual(['save', 'take back', 'clock', '--unfreeze', 'watched']);
   expect([layout.memory, layout.unfinishedMemory, layout.suspended].some(existsSync)).toBe(false);
 });
 
@@ -204,6 +242,37 @@ test('what fails twice is not done again: the guest is stopped from then on', as
     expect(await suspend()).toEqual([{ type: 'not-suspended' }]);
     expect(suspending.keeps).toBe(keeps);
   }
+});
+
+test('where the disk fills up its room is free again before the guest goes on, and the way is as good as before', async () => {
+  const full = () => {
+    writeFileSync(layout.unfinishedMemory, 'half of its memory');
+    disk.free = 0;
+    const failure = { kind: 'guest-not-saved', message: 'No room.', hint: '', exit: 69 } as const;
+    return Promise.reject(new Failed(failure));
+  };
+  const left: boolean[] = [];
+  for (let n = 0; n < 2; n++) {
+    const goOn = () => void left.push(existsSync(layout.unfinishedMemory));
+    const { suspend } = rig({ save: full, goOn });
+    expect(await suspend()).toEqual([{ type: 'not-suspended' }]);
+  }
+  expect(left).toEqual([false, false]);
+  expect(trialOf(layout, 'b', Date.now())).toBe('untried');
+});
+
+test('whoever ends the guest meanwhile waits until it goes on', async () => {
+  let settled: Promise<void> | undefined;
+  const ends = (signal: AbortSignal) =>
+    new Promise<void>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+      settled = suspending.settle().then(() => void done.push('settled'));
+    });
+  const { done, suspending, suspend } = rig({ save: ends });
+  await suspend();
+  await settled;
+  expect(done.slice(4)).toEqual(['clock', '--unfreeze', 'watched', 'settled']);
+  await suspending.settle();
 });
 
 test('what we do in the guest is ended first, or it is not frozen', async () => {
@@ -242,4 +311,18 @@ test('where file and disk cannot be committed the guest is gone, and there is no
   const { suspend } = rig({ written: () => rmSync(layout.disk) });
   expect(await suspend()).toEqual([{ type: 'suspended', saved: undefined }]);
   expect([layout.memory, layout.unfinishedMemory, layout.suspended].some(existsSync)).toBe(false);
+});
+
+test.each([
+  ['before', 'not-suspended', true],
+  ['when it is written', 'suspended', false],
+])("%s its directory is another's, nothing of that is touched", async (_when, type, atOnce) => {
+  writeFileSync(layout.memory, "another's");
+  let isOurs = !atOnce;
+  const { suspend } = rig({ isOurs: () => isOurs, leave: () => void (isOurs = false) });
+  const [event] = await suspend();
+  expect(event).toMatchObject({ type });
+  expect(event).not.toHaveProperty('saved.bytes');
+  expect(existsSync(layout.suspended)).toBe(false);
+  if (atOnce) expect(existsSync(layout.memory)).toBe(true);
 });

@@ -1,5 +1,6 @@
 /** Has a guest hold its breath for the file that it is put into, and breathe again: its disk is whole in between. */
 import type { Clock } from '../../system/time/clock.ts';
+import { within } from '../../system/time/deadline.ts';
 import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
 import { inMarks } from '../../system/plain-text.ts';
 import type { GuestAgent } from './agent.ts';
@@ -28,6 +29,8 @@ const unheard: ReadonlySet<string> = new Set(['agent-silent', 'agent-away']);
 const askAgainMs = 100;
 const settleMs = 30_000;
 const freezeMs = 10_000;
+/** One that goes on answers within 0.4 s, on a busy machine later. */
+const releaseMs = 10_000;
 
 /** Has it write what it holds back. What it cannot do costs room, no more. */
 export async function settleGuest(agent: Agent, signal: AbortSignal): Promise<void> {
@@ -52,6 +55,20 @@ export async function wakeGuest(agent: Agent, clock: Clock, signal: AbortSignal)
   await untilHeard(() => thawGuest(agent, signal), clock, signal);
 }
 
+/**
+ * It was not put into a file after all, and may have stood still for it: its clock is right, and its disk goes on. What it does not hear
+ * in time is left to whoever watches its clock, and to the timer of its disk.
+ */
+export async function releaseGuest(agent: Agent, clock: Clock): Promise<void> {
+  const release = async (inTime: AbortSignal) => {
+    const asked = [() => agent.setTime(undefined, inTime), () => thawGuest(agent, inTime)];
+    // It may refuse the one and do the other.
+    for (const ask of asked) await untilHeard(ask, clock, inTime).catch(() => undefined);
+  };
+  const late = () => notFrozen('');
+  await within(release, { clock, timeoutMs: releaseMs, late }).catch(() => undefined);
+}
+
 async function untilHeard(ask: () => Promise<void>, clock: Clock, signal: AbortSignal) {
   for (;;)
     try {
@@ -63,8 +80,7 @@ async function untilHeard(ask: () => Promise<void>, clock: Clock, signal: AbortS
 }
 
 /** Its disk goes on. */
-export const thawGuest = (agent: Agent, signal?: AbortSignal): Promise<void> =>
-  obey(agent, thaw, signal);
+const thawGuest = (agent: Agent, signal?: AbortSignal): Promise<void> => obey(agent, thaw, signal);
 
 async function obey(agent: Agent, script: string, signal?: AbortSignal): Promise<void> {
   const timeoutMs = freezeMs;

@@ -21,8 +21,6 @@ interface OnDemandOptions
   extends
     Omit<SuspendingOptions, 'endWork'>,
     Omit<HousekeepingOptions, 'signal' | 'layout' | 'agent'> {
-  /** Whether the state directory is still the one that we have locked. */
-  readonly isOurs: () => boolean;
   readonly state: () => State;
   /** The door may be another. */
   readonly onDoor: () => void;
@@ -101,16 +99,18 @@ export class OnDemand {
 
   /**
    * Sends the guest away until it is wanted: not where somebody waits at the door who wants it now, nor, unless that is forced, where
-   * somebody is in it. A guest that does not say who is in it can be stopped, but not suspended: no file is made of one in use.
+   * somebody is in it, or it does not say whether it builds.
    */
   async suspend(isForced: boolean): Promise<Answers['suspend']> {
-    const { doorControl } = this.#options;
+    const { doorControl, state } = this.#options;
     const builds = isForced ? 0 : (await this.#lookInside())?.builds;
     const { loggedIn, entering } = doorControl().counts();
     if (doorControl().hasWaiting) return { goes: false };
     const inUse = { loggedIn: loggedIn + entering, builds };
     if (!isForced && inUse.loggedIn + (builds ?? 0) > 0) return { goes: false, inUse };
-    if (builds === undefined && this.suspending.keeps) return { goes: false, isSilent: true };
+    const isThere = traitsOf(state().phase).guest === 'there';
+    if (builds === undefined && (isThere || this.suspending.keeps))
+      return { goes: false, isSilent: true };
     this.#rest({ type: 'asked', ...(isForced && { isForced: true as const }) });
     return { goes: true };
   }

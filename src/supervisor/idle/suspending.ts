@@ -6,8 +6,9 @@ import { guestInUse, guestWanted, noRoomForGuest } from './idle-failures.ts';
 import { doorReasons, startReasons } from '../lifecycle/own-reasons.ts';
 import type { Config } from '../../config/config.ts';
 import type { Layout } from '../../config/layout.ts';
-import { freezeGuest, settleGuest, thawGuest } from '../../guest/agent/freezer.ts';
+import { freezeGuest, releaseGuest, settleGuest } from '../../guest/agent/freezer.ts';
 import type { Clock } from '../../system/time/clock.ts';
+import { within } from '../../system/time/deadline.ts';
 import { Failed, failureOf, type Failure } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 import type { RunningVm } from '../running.ts';
@@ -25,6 +26,8 @@ export interface SuspendingOptions {
   readonly layout: Layout;
   readonly clock: Clock;
   readonly log: Log;
+  /** Whether the state directory is still the one that we have locked: another's file and disk would be taken for this guest's. */
+  readonly isOurs: () => boolean;
   readonly doorControl: () => DoorControl;
   readonly scope: () => Scope | undefined;
   readonly config: () => Config | undefined;
@@ -73,7 +76,8 @@ export class Suspending {
     const done = this.#run(scope, abort.signal).then((event) => {
       this.#job = undefined;
       const basis = scope.running.guest?.keeping.basis ?? '';
-      const isUntried = trialOf(layout, basis, clock.now()) === 'untried';
+      // Whoever wants or ends it meanwhile has asked for no trial.
+      const isUntried = !abort.signal.aborted && trialOf(layout, basis, clock.now()) === 'untried';
       const isFirst = isUntried && event.type === 'suspended' && event.saved !== undefined;
       if (isFirst) this.#tries = why;
       dispatch(event);
@@ -89,7 +93,7 @@ export class Suspending {
     this.#job?.abort.abort(new Error('the guest is wanted'));
   }
 
-  /** The same, and waits until nothing of it goes on. */
+  /** The same; resolves when nothing of it goes on. */
   async settle(): Promise<void> {
     this.#cancel();
     await this.#job?.done;
@@ -101,9 +105,8 @@ export class Suspending {
   }
 
   /** The guest is ready: one that went on from its file has shown that this works. */
-  noteReady({ running }: Scope): void {
+  noteReady({ running: { guest } }: Scope): void {
     const { layout, doorControl, dispatch, log } = this.#options;
-    const { guest } = running;
     if (guest?.resumed !== undefined) {
       noteSuccess(layout, guest.keeping.basis);
       log('info', 'resumed', { resumes: guest.keeping.resumes });
@@ -143,12 +146,11 @@ export class Suspending {
       if (!signal.aborted || isHalted) this.#learn(scope, failure);
       if (scope.signal.aborted) return { type: 'suspended', saved: undefined };
       if (isHalted) return { type: 'lost', failure };
-      const isInUse = failure.kind === guestInUse.kind;
-      return { type: 'not-suspended', ...(isInUse && { inUse: true }) };
+      return { type: 'not-suspended', ...(failure.kind === guestInUse.kind && { inUse: true }) };
     }
   }
 
-  async #save(scope: Scope, signal: AbortSignal): Promise<Saved> {
+  async #save(scope: Scope, signal: AbortSignal): Promise<Saved | undefined> {
     const { vm, guest: planned } = scope.running;
     const memory = vm?.machine?.memory;
     if (vm === undefined || memory === undefined || planned === undefined)
@@ -169,23 +171,23 @@ export class Suspending {
 
   /** Nobody is in the guest, and what it still had to write is written. */
   async #makeQuiet(scope: Scope, signal: AbortSignal): Promise<void> {
-    await this.#options.endWork();
+    const { endWork, doorControl, isOurs } = this.#options;
+    await endWork();
     const inside = await scope.guest.lookInside(undefined);
     // A stranger at the door, who has not logged in, is nobody in the guest.
-    const { loggedIn, entering } = this.#options.doorControl().counts();
-    if (inside === undefined || inside.builds + loggedIn + entering > 0)
+    const { loggedIn, entering } = doorControl().counts();
+    if (inside === undefined || inside.builds + loggedIn + entering > 0 || !isOurs())
       throw new Failed(guestInUse);
     await settleGuest(scope.guest.agent, signal);
     this.#step('settled');
     signal.throwIfAborted();
   }
 
-  /** Its memory goes into a file while its file system is frozen. Thaws that where it goes on. */
+  /** Its memory goes into a file while its file system is frozen. Where it goes on, nobody is let in before it is as it was. */
   async #write(scope: Scope, memory: VmMemory, signal: AbortSignal): Promise<void> {
-    const { layout, doorControl } = this.#options;
-    const { agent } = scope.guest;
+    const { layout, clock, doorControl } = this.#options;
     try {
-      await freezeGuest(agent);
+      await freezeGuest(scope.guest.agent);
       this.#step('frozen');
       discardSaved(layout);
       this.#step('saving');
@@ -200,14 +202,15 @@ export class Suspending {
       const isFull = !isHalted && !hasRoom(layout.state, leastRoom);
       // First, since a guest that goes on may need that room.
       forgetMemory(layout);
-      if (!isHalted) await thawGuest(agent).catch(() => undefined);
+      if (!isHalted) await releaseGuest(scope.guest.agent, clock);
       throw isFull ? new Failed(noRoomForGuest, { cause: thrown }) : thrown;
     }
   }
 
   /** From here on a start resumes it. */
-  #commit(scope: Scope, planned: PlannedGuest): Saved {
-    const { layout, clock } = this.#options;
+  #commit(scope: Scope, planned: PlannedGuest): Saved | undefined {
+    const { layout, clock, isOurs } = this.#options;
+    if (!isOurs()) return undefined;
     const at = new Date(clock.now()).toISOString();
     const { nixVersion } = scope.facts.all;
     const { identity, bootedAt, resumes } = planned.keeping;
@@ -230,9 +233,8 @@ export class Suspending {
     const { clock } = this.#options;
     scope.end();
     void machine?.memory?.leave().catch(() => undefined);
-    const over = new AbortController();
-    await Promise.race([child.ended, clock.sleep(leaveMs, over.signal).catch(() => undefined)]);
-    over.abort();
+    const late = () => guestInUse;
+    await within(() => child.ended, { clock, timeoutMs: leaveMs, late }).catch(() => undefined);
     await child.stop(leaveMs);
   }
 

@@ -28,7 +28,7 @@ export async function benchDoor(bench: DoorBench): Promise<void> {
   const path = makePath(bench);
   const forget = () => runInGuest(bench, `nix-store --delete ${path}`);
   const copied = await pairs(bench, 6, (port) => copyPath(bench, path, port), forget);
-  bench.ratio('`nix copy` of 256 MiB, through it', ...copied, 's', 'the same past it', 1.1);
+  bench.ratio('`nix copy` of 256 MiB, through it', ...copied, 's', 'the same past it', 1.05);
   const [[, alone], [, past]] = [sent, copied];
   bench.ratio('`nix copy` of 256 MiB, past it', past, alone, 's', 'ssh alone, past it', 1.7);
 }

@@ -197,15 +197,32 @@ async function benchIdle(): Promise<void> {
   absolute('idle daemon, ready guest: wake-ups of all threads', [ready.wakes], '/s', 0.5);
   absolute('idle daemon, ready guest: all threads', [ready.cpu], '% of a core', 0.05);
   ratio('the same', [ready.cpu], [floor.cpu], '%', 'a Node that looks at a file every 5 s', 8);
-  const rssMiB =
-    Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-  absolute('idle daemon, ready guest: resident', [rssMiB], 'MiB', 60);
+  absolute('idle daemon, ready guest: resident', [residentMiB(pid)], 'MiB', 60);
   cli('suspend');
   const away = await spentIn(pid);
   beside.kill();
   absolute('idle daemon, guest away: wake-ups of all threads', [away.wakes], '/s', 0.2);
   absolute('idle daemon, guest away: all threads', [away.cpu], '% of a core', 0.05);
+  absolute('idle daemon, guest away: resident', [residentMiB(pid)], 'MiB', 60);
+  const children = childrenOf(pid).map(residentMiB);
+  absolute('VM and network, guest away: resident', [children.reduce((a, b) => a + b, 0)], 'MiB', 0);
 }
+
+/** What a process keeps of the memory; 0 where it has ended. */
+function residentMiB(pid: string): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0) / 1024;
+  } catch {
+    return 0;
+  }
+}
+
+/** All that it has started and that lives: proc(5), children. */
+const childrenOf = (pid: string): string[] =>
+  readdirSync(`/proc/${pid}/task`)
+    .flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' '))
+    .filter((child) => child.trim() !== '');
 
 /** What it takes in a minute after it has settled: wake-ups a second, % of a core. */
 async function spentIn(pid: string): Promise<{ readonly wakes: number; readonly cpu: number }> {

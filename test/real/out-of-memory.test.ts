@@ -5,7 +5,7 @@ import { needs } from '../needs.ts';
 
 describe('the host runs out of memory', needs(memoryLimits), () => {
   // Behaviour 69: On Linux, a VM that was killed because the host ran out of memory is distinguished from one that a
-  // user killed. (macOS does not count such kills.) It is restarted after 2 s instead of at once.
+  // user killed, and is restarted after 2 s instead of at once. (macOS does not count such kills.)
   test('that is told apart from a kill by somebody, and the guest is started again later', async (context) => {
     await using rig = await BuilderRig.create({ context });
     await rig.up();

@@ -29,7 +29,7 @@ describe('the count of the system', () => {
 });
 
 // Behaviour 69: On Linux, a VM that was killed because the host ran out of memory is distinguished from one that a user
-// killed. (macOS does not count such kills.) It is restarted after 2 s instead of at once.
+// killed, and is restarted after 2 s instead of at once. (macOS does not count such kills.)
 describe('a VM that was killed', () => {
   const watched = (...counts: readonly (number | undefined)[]) => {
     const left = [...counts];

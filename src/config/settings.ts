@@ -11,6 +11,11 @@ export const settings = { ...builderSettings, ...hostSettings };
 /** As config.json spells it. */
 export type SettingName = keyof typeof settings;
 
+/** Those that `status` tells. */
+export type ShownSetting = {
+  [Name in SettingName]: (typeof settings)[Name] extends { readonly isShown: true } ? Name : never;
+}[SettingName];
+
 /** The rows, for whoever asks them all the same. */
 export const settingRows = Object.entries<Setting>(settings) as readonly (readonly [
   SettingName,

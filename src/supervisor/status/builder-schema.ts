@@ -1,6 +1,7 @@
-/** The settings that the guest has, as far as `status` tells them: those whose rows are shown (config/settings.ts). */
+/** The settings that the guest has, as far as `status` tells them. A row that is shown and is not here does not compile. */
 import * as v from 'valibot';
 import { settingSchemas } from '../../config/config.ts';
+import type { ShownSetting } from '../../config/settings.ts';
 import { idleWays, urgencies } from '../../config/idle.ts';
 import { networkNames } from '../../domain/vm-programs.ts';
 import { maybe, text, told } from './schema-parts.ts';
@@ -9,7 +10,7 @@ const { vm, cpus, memoryMiB, diskGiB, maxJobs, system, door, accelerator } = set
 const { holdSeconds, start } = settingSchemas;
 
 /** What became a setting later may be missing in what another release says. */
-export const builderSchema = v.object({
+const fields = {
   vm: told(v.unwrap(vm), 'The program that runs the guest; `auto` until one has been chosen.'),
   network: v.picklist([...networkNames, 'auto']),
   cpus: v.unwrap(cpus),
@@ -41,4 +42,6 @@ export const builderSchema = v.object({
       'What happens to an unused guest, and after how long.',
     ),
   ),
-});
+} as const satisfies Readonly<Record<ShownSetting, v.GenericSchema>>;
+
+export const builderSchema = v.object(fields);

@@ -11,13 +11,14 @@ export function failureLines({ message, hint, lines, quotes }: Failure): string[
   ];
 }
 
-/** The same line for somebody whose builder is not in the usual place: the commands in it name the place. */
+/** The same line for somebody whose builder is not in the usual place: the commands in it name the place. `verbs`: as they are typed. */
 export function withDirectory(
   line: string,
   { directory, verbs }: { readonly directory: string; readonly verbs: readonly string[] },
 ): string {
-  return line.replace(
-    /\blinuxkit-builder ((?:image )?[a-z][a-z-]*)(?! -d)(?![\w-])/g,
-    (whole, verb: string) => (verbs.includes(verb) ? `${whole} -d ${shellWord(directory)}` : whole),
+  const commands = new RegExp(
+    String.raw`\blinuxkit-builder (?:${verbs.join('|')})(?! -d)(?![\w-])`,
+    'g',
   );
+  return line.replace(commands, (command) => `${command} -d ${shellWord(directory)}`);
 }

@@ -118,7 +118,7 @@ export function replacedIn(known: Installed | undefined, paths: RootPaths): Repl
 /** Fails when the builder of this machine is another user's: both would want the same port, ssh alias and line of Nix's. */
 export function refuseSecondUser(installed: Installed | undefined, uid: number): void {
   if (installed === undefined || installed.owner.uid === uid) return;
-  const { name } = installed.owner;
+  const { name, directory } = installed.owner;
   const { declared } = installed;
   if (declared !== undefined)
     throw new Failed({
@@ -130,7 +130,7 @@ export function refuseSecondUser(installed: Installed | undefined, uid: number):
   throw new Failed({
     kind: 'second-user',
     message: `This machine's builder belongs to ${name} (uid ${installed.owner.uid}). Nothing was changed.`,
-    hint: `You can already use it: nix-daemon sends every user's builds to it. To set up your own builder instead, ${name} must first run: linuxkit-builder unconfigure. If ${name} is gone, an administrator can run: sudo linuxkit-builder unconfigure --owner-gone`,
+    hint: `You can already use it: nix-daemon sends every user's builds to it. To set up your own builder instead, ${name} must first run: linuxkit-builder unconfigure -d ${quotedWord(directory)}. If ${name} is gone, an administrator can run: sudo linuxkit-builder unconfigure --owner-gone`,
     exit: Exit.noPermission,
   });
 }

@@ -1,13 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { withDirectory } from '../../src/command/say.ts';
+import { layoutOf } from '../../src/config/layout.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 
 describe('a remedy for a builder in a place of its own', () => {
-  const verbs = ['start', 'configure', 'image build', 'ssh'];
+  const verbs = ['start', 'configure', 'image build', 'ssh', 'disk reset', 'keys renew'];
   const say = (line: string, directory = '/s') => withDirectory(line, { directory, verbs });
 
   test.each([
@@ -21,6 +22,12 @@ describe('a remedy for a builder in a place of its own', () => {
       'linuxkit-builder ssh --root -- nix-collect-garbage',
       'linuxkit-builder ssh -d /s --root -- nix-collect-garbage',
     ],
+    // Without it these would be for another builder, whose disk goes.
+    [
+      'linuxkit-builder disk reset (the keys stay)',
+      'linuxkit-builder disk reset -d /s (the keys stay)',
+    ],
+    ['linuxkit-builder keys renew', 'linuxkit-builder keys renew -d /s'],
   ])('%s', (line, told) => expect(say(line)).toBe(told));
 
   test.each([
@@ -41,28 +48,48 @@ describe('a remedy for a builder in a place of its own', () => {
   test('can be pasted where the place has a quote in its name', () =>
     expect(say('linuxkit-builder start', "/it's")).toBe("linuxkit-builder start -d '/it'\\''s'"));
 
-  test('is what every verb tells', async () => {
+  /** A builder in a place of its own, and what is said of it. */
+  function rig() {
     const dir = mkdtempSync(join(tmpdir(), 'say-'));
     const said: string[] = [];
-    const world = {
-      env: {},
-      home: dir,
-      assets: dir,
-      isTTY: false,
-      clock: systemClock,
-      signal: new AbortController().signal,
-      onStopSignal: () => undefined,
-      out: (line: string) => void said.push(line),
-      err: (line: string) => void said.push(line),
-    };
     const state = join(dir, 's');
-    mkdirSync(state, { mode: 0o700 });
+    mkdirSync(join(state, 'nix-state'), { recursive: true, mode: 0o700 });
     writeFileSync(join(state, 'config.json'), '{}');
+    return {
+      state,
+      said,
+      layout: layoutOf(state),
+      world: {
+        env: { LINUXKIT_BUILDER_TREE: dir },
+        home: dir,
+        assets: dir,
+        isTTY: false,
+        clock: systemClock,
+        signal: new AbortController().signal,
+        onStopSignal: () => undefined,
+        out: (line: string) => void said.push(line),
+        err: (line: string) => void said.push(line),
+      },
+      [Symbol.dispose]: () => rmSync(dir, { recursive: true }),
+    };
+  }
+
+  test('is for that builder, where its disk is to go', async () => {
+    using there = rig();
+    writeFileSync(there.layout.mark, '');
+    writeFileSync(there.layout.disk, '');
+    truncateSync(there.layout.disk, 4 * 1024 ** 3);
+    await run(['configure', '-s', '3', '-d', there.state], there.world, '0');
+    expect(there.said.join('\n')).toContain(`linuxkit-builder disk reset -d ${there.state}`);
+  });
+
+  test('is what every verb tells', async () => {
+    using there = rig();
+    const { state, said, world } = there;
     await run(['status', '-d', state], world, '0');
     await run(['logs', '-d', state], world, '0');
     await run(['status'], world, '0');
     await run(['status', '-d', state, '--json'], world, '0');
-    rmSync(dir, { recursive: true });
     expect(said).toEqual([
       'The daemon is not running.',
       `  Start it: linuxkit-builder start -d ${state}`,

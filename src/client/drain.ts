@@ -3,9 +3,9 @@ import type { Layout } from '../config/layout.ts';
 import type { Counts } from '../door/through.ts';
 import { AwakeClock } from '../system/time/awake.ts';
 import type { Clock } from '../system/time/clock.ts';
-import { failureOf } from '../system/failure.ts';
+import { Failed } from '../system/failure.ts';
 import { readLive } from '../system/files/pidfile.ts';
-import { ask, holdDoor, type Busy } from '../supervisor/daemon/control.ts';
+import { ask, holdDoor, isRefusal, type Busy } from '../supervisor/daemon/control.ts';
 import { ownPidFiles } from '../supervisor/daemon/daemon-lock.ts';
 
 interface DrainOptions {
@@ -79,8 +79,8 @@ async function connections(
     const { open = 0, loggedIn = open, entering = 0 } = said;
     return { loggedIn, entering };
   } catch (error) {
-    const { kind } = failureOf(error);
-    if (kind !== 'daemon-silent' && kind !== 'daemon-not-running') throw error;
+    signal.throwIfAborted();
+    if (!(error instanceof Failed) || isRefusal(error)) throw error;
     return readLive(ownPidFiles(layout)) === undefined ? { loggedIn: 0, entering: 0 } : undefined;
   }
 

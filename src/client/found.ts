@@ -2,12 +2,12 @@
 import type { Layout } from '../config/layout.ts';
 import type { Clock } from '../system/time/clock.ts';
 import { unidentifiedDaemon } from './unidentified-daemon.ts';
-import { Failed, failureOf } from '../system/failure.ts';
+import { Failed } from '../system/failure.ts';
 import { sizeIfThere } from '../system/files/files.ts';
 import { isLocked } from '../system/lock/lock.ts';
 import { harmless } from '../system/plain-text.ts';
 import { until } from '../system/time/wait.ts';
-import { ask } from '../supervisor/daemon/control.ts';
+import { ask, isRefusal } from '../supervisor/daemon/control.ts';
 import { otherDaemon } from '../supervisor/daemon/daemon-lock.ts';
 import { readStatus, type Found } from '../supervisor/status/status.ts';
 import { parseStatus } from '../supervisor/status/status-schema.ts';
@@ -46,22 +46,13 @@ async function look(layout: Layout, { clock, signal }: Asker): Promise<Found> {
     if (status !== undefined) return { daemon: 'alive', status, heard: true };
   } catch (error) {
     signal.throwIfAborted();
-    const { kind } = failureOf(error);
-    if (!notHeard.has(kind)) throw error;
+    if (!(error instanceof Failed)) throw error;
     const found = readStatus(layout);
     // One of an earlier release answers that it does not know the question: what it wrote is all that it says.
-    return kind === 'daemon-refused' && found.daemon === 'alive'
-      ? { ...found, heard: true }
-      : found;
+    return isRefusal(error) && found.daemon === 'alive' ? { ...found, heard: true } : found;
   }
   return readStatus(layout);
 }
-
-const notHeard: ReadonlySet<string> = new Set([
-  'daemon-not-running',
-  'daemon-silent',
-  'daemon-refused',
-]);
 
 /** Whether somebody has the daemon's lock, also where a cleaner took its file. Nothing is made for the question. */
 function isHeld(layout: Layout): boolean {

@@ -52,6 +52,10 @@ export interface Failure {
   readonly vmFault?: 'lasts' | 'passes' | 'if-mute' | 'devices' | 'none';
   /** How far the guest can still be asked to shut down: a frozen one hardly, one that its VM program runs no more not at all. */
   readonly deaf?: 'frozen' | 'dead';
+  /** The way in which the guest goes into a file and goes on from it may not work here. All else that ends a suspend passes. */
+  readonly suspendFault?: true;
+  /** Without what it names no daemon can begin, and only a person can mend it: one that a keeper started waits for that. */
+  readonly blocksDaemon?: true;
   /** Worth keeping the evidence of. */
   readonly isIncident?: boolean;
   /** Last words of the program concerned, oldest first. */

@@ -80,8 +80,8 @@ function passedOver(
     hint,
   }: { readonly driver: VmDriver; readonly next: VmDriver; readonly hint: string },
 ): Failure {
-  // It is neither the image's fault then, nor that of the next one.
-  const { blames, vmFault, ...rest } = failure;
+  // It is neither the image's fault then, nor that of the next one, nor of the way in which a guest is suspended.
+  const { blames, vmFault, suspendFault, ...rest } = failure;
   return {
     ...rest,
     kind: 'vm-rejected',

@@ -8,6 +8,7 @@ import { systemClock } from '../../src/system/time/clock.ts';
 import { noteFailure, noteSuccess, readTrial } from '../../src/supervisor/idle/suspend-trial.ts';
 import { keepVerdict } from '../../src/domain/verdicts.ts';
 import { keepVm } from '../../src/vm/kept-vm.ts';
+import { clearedWords, nothingTried } from '../../src/cli/inspect/verdicts-command.ts';
 
 let layout: Layout;
 beforeEach(() => {
@@ -80,7 +81,7 @@ test('a program that was left for good is told of after a reboot, too, and once'
   keepVerdict(vm, layout.verdicts);
   expect(await tells()).toEqual(told);
   expect((await verdicts('--clear')).join()).toMatch(/^Forgotten: vm vfkit\./);
-  expect(await verdicts()).toEqual(['Nothing has been tried since this machine booted.']);
+  expect(await verdicts()).toEqual([nothingTried]);
 });
 
 test('an image is told of once, whichever release has written it', async () => {
@@ -100,16 +101,16 @@ test('all are forgotten, and what was held against which is said', async () => {
     'Forgotten: accelerator kvm, vm vfkit, image newest. The next start will try again. To try now: linuxkit-builder restart',
   ]);
   for (const path of [layout.verdicts, layout.imageRejected]) expect(existsSync(path)).toBe(false);
-  expect(await verdicts()).toEqual(['Nothing has been tried since this machine booted.']);
-  expect(await verdicts('--clear')).toEqual(['There was nothing to forget.']);
+  expect(await verdicts()).toEqual([nothingTried]);
+  expect(await verdicts('--clear')).toEqual([clearedWords([])]);
 });
 
 test('whether a guest goes on from a file is told, and forgotten, with the rest', async () => {
   const tells = async () => (await verdicts()).map((line) => line.replace(/found \S+;/, 'found;'));
   const fail = (message: string) =>
-    noteFailure(layout, 'a build', { kind: 'guest-not-saved', message }, Date.now());
+    noteFailure(layout, 'a build', { suspendFault: true, message }, Date.now());
   fail('It broke.');
-  expect(await verdicts()).toEqual(['Nothing has been tried since this machine booted.']);
+  expect(await verdicts()).toEqual([nothingTried]);
   noteSuccess(layout, 'a build');
   const until = 'valid until the VM program is updated';
   expect(await tells()).toEqual([`suspend file: works (found; ${until})`]);
@@ -125,5 +126,5 @@ test('whether a guest goes on from a file is told, and forgotten, with the rest'
   expect(await tells()).toEqual([`suspend file: works (found; ${until})`]);
   for (const why of ['It broke.', 'It broke again.']) fail(why);
   expect((await verdicts('--clear')).join()).toMatch(/^Forgotten: suspend file\./);
-  expect(await verdicts()).toEqual(['Nothing has been tried since this machine booted.']);
+  expect(await verdicts()).toEqual([nothingTried]);
 });

@@ -11,6 +11,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
+import { notFrozen } from '../../src/guest/agent/freezer.ts';
+import { agentSilent } from '../../src/guest/agent/agent-failures.ts';
+import { vmExited, vmKilled } from '../../src/supervisor/health/child-failures.ts';
+import { notResumed } from '../../src/supervisor/idle/comeback.ts';
+import { noRoomForGuest } from '../../src/supervisor/idle/idle-failures.ts';
+import { failureOf, type Failure } from '../../src/system/failure.ts';
+import {
+  notLoaded,
+  notResumed as notHeld,
+  notSaved,
+  notSavedWithin,
+} from '../../src/vm/qemu/saved-memory.ts';
 import {
   noteFailure,
   noteSuccess,
@@ -26,7 +38,7 @@ beforeEach(() => {
 afterEach(() => rmSync(layout.root, { recursive: true, force: true }));
 
 const now = Date.parse('2026-01-02T03:04:05Z');
-const broken = (message: string) => ({ kind: 'guest-not-resumed', message });
+const broken = notResumed;
 
 // Behaviour 97: Resuming is tried out once for each version of the VM program. After two failures in a row, the guest
 // is stopped instead of suspended.
@@ -39,7 +51,7 @@ test('what did not go well twice in a row is not done again, which is told once'
   expect(noteFailure(layout, 'a', broken('it broke'), now)).toBe(false);
   expect(trialOf(layout, 'a', now)).toBe('works');
   expect(noteFailure(layout, 'a', broken('it broke again'), now)).toBe(true);
-  expect(trialOf(layout, 'a', now)).toEqual({ why: 'it broke again' });
+  expect(trialOf(layout, 'a', now)).toEqual({ why: broken('it broke again').message });
   expect(noteFailure(layout, 'a', broken('it broke again'), now)).toBe(false);
   // Another build of the program may do better.
   expect(trialOf(layout, 'b', now)).toBe('untried');
@@ -52,17 +64,30 @@ test('what cannot be remembered is tried again', () => {
   expect(trialOf(layout, 'a', now)).toBe('untried');
 });
 
+const lost = (failure: Failure) => [failure.kind, failure] as const;
+
 test.each([
-  'no-room',
-  'agent-silent',
-  'guest-not-frozen',
-  'vm-killed',
-  'host-out-of-memory',
-  'bug',
-])('trouble that passes says nothing of the way: %s', (kind) => {
-  for (let n = 0; n < 3; n++)
-    expect(noteFailure(layout, 'a', { kind, message: 'w' }, now)).toBe(false);
+  lost(noRoomForGuest),
+  lost(agentSilent('guest-exec', 5_000)),
+  lost(notFrozen('')),
+  lost(vmKilled('qemu', false, [])),
+  lost(vmKilled('qemu', true, [])),
+  lost(failureOf(new Error('w'))),
+])('trouble that passes says nothing of the way: %s', (_, failure) => {
+  for (let n = 0; n < 3; n++) expect(noteFailure(layout, 'a', failure, now)).toBe(false);
   expect(trialOf(layout, 'a', now)).toBe('untried');
+});
+
+test.each([
+  lost(notSaved('w')),
+  lost(notSavedWithin(5)),
+  lost(notHeld()),
+  lost(notLoaded('w')),
+  lost(vmExited('qemu', { kind: 'exited', code: 1 }, undefined, [])),
+])('%s says something of the way', (_, failure) => {
+  expect(noteFailure(layout, 'a', failure, now)).toBe(false);
+  expect(noteFailure(layout, 'a', failure, now)).toBe(true);
+  expect(trialOf(layout, 'a', now)).toEqual({ why: failure.message });
 });
 
 test('what has worked once is tried again after a day; what never has is not', () => {
@@ -72,8 +97,10 @@ test('what has worked once is tried again after a day; what never has is not', (
     if (works) noteSuccess(layout, basis);
     noteFailure(layout, basis, broken('w'), now);
     noteFailure(layout, basis, broken('w'), now);
-    expect(trialOf(layout, basis, now + day - 1)).toEqual({ why: 'w' });
-    expect(trialOf(layout, basis, now + day)).toEqual(works ? 'works' : { why: 'w' });
+    expect(trialOf(layout, basis, now + day - 1)).toEqual({ why: broken('w').message });
+    expect(trialOf(layout, basis, now + day)).toEqual(
+      works ? 'works' : { why: broken('w').message },
+    );
   }
 });
 

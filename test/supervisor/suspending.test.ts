@@ -10,6 +10,7 @@ import type { Scope } from '../../src/supervisor/scope.ts';
 import type { Event } from '../../src/supervisor/lifecycle/state.ts';
 import { trialOf } from '../../src/supervisor/idle/suspend-trial.ts';
 import { Suspending } from '../../src/supervisor/idle/suspending.ts';
+import { notSaved } from '../../src/vm/qemu/saved-memory.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
 import type { SaveOptions } from '../../src/vm/vm-driver.ts';
@@ -235,8 +236,7 @@ test('a guest that is not to be suspended and does not go on is lost: nobody is 
 });
 
 test('what fails twice is not done again: the guest is stopped from then on', async () => {
-  const failure = { kind: 'guest-not-saved', message: 'It breaks.', hint: '', exit: 69 } as const;
-  const broken = { save: () => Promise.reject(new Failed(failure)) };
+  const broken = { save: () => Promise.reject(new Failed(notSaved('It breaks.'))) };
   for (const keeps of [true, false]) {
     const { suspending, suspend } = rig(broken);
     expect(await suspend()).toEqual([{ type: 'not-suspended' }]);

@@ -43,7 +43,7 @@ export function verdictsVerb(program: Command, context: CliContext): void {
       }
       if (options.clear === true) return context.out(clearedWords(verdicts));
       for (const verdict of verdicts) for (const line of verdictLines(verdict)) context.out(line);
-      if (verdicts.length === 0) context.out('Nothing has been tried since this machine booted.');
+      if (verdicts.length === 0) context.out(nothingTried);
     });
 }
 
@@ -100,6 +100,8 @@ async function clear(layout: Layout): Promise<void> {
   discard(layout.imageRejected);
   discard(layout.suspendTrial);
 }
+
+export const nothingTried = 'Nothing has been tried since this machine booted.';
 
 /** What `verdicts --clear` has forgotten. */
 export function clearedWords(verdicts: readonly Shown[]): string {

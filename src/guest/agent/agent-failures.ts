@@ -1,11 +1,13 @@
 /** What can be wrong with a guest's agent, for people. */
-import { Exit, type Failure } from '../../system/failure.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import { inMarks } from '../../system/plain-text.ts';
 
+const kinds = { silent: 'agent-silent', away: 'agent-away', refused: 'agent-refused' } as const;
+
 /** `timeoutMs`: how long it was waited for. */
 export const agentSilent = (command: string, timeoutMs: number): Failure => ({
-  kind: 'agent-silent',
+  kind: kinds.silent,
   message: `The guest agent did not answer ${command} within ${timeoutMs / 1000} s.`,
   hint: "The guest is busy or frozen. See the guest's last lines: linuxkit-builder console",
   exit: Exit.unavailable,
@@ -13,7 +15,7 @@ export const agentSilent = (command: string, timeoutMs: number): Failure => ({
 
 /** `why`: half a sentence. */
 export const agentAway = (why: string): Failure => ({
-  kind: 'agent-away',
+  kind: kinds.away,
   message: `The connection to the guest agent is closed: ${why}.`,
   hint: 'The VM is not running or is stopping. See: linuxkit-builder status',
   exit: Exit.unavailable,
@@ -27,11 +29,21 @@ export const agentRefused = (error: unknown): Failure =>
 export const agentNoTime = (): Failure => refusedAs('its answer is not a time');
 
 const refusedAs = (why: string): Failure => ({
-  kind: 'agent-refused',
+  kind: kinds.refused,
   message: `The guest agent refused a request: ${why}.`,
   hint: 'If this is an image of your own, it must allow the commands listed in docs/guest-contract.md, "Agent".',
   exit: Exit.unavailable,
 });
+
+/** It may have heard, or is not there yet: a refusal would be an answer. */
+export const isUnanswered = (thrown: unknown): boolean =>
+  isSilent(thrown) || isOf(thrown, kinds.away);
+
+export const isSilent = (thrown: unknown): boolean => isOf(thrown, kinds.silent);
+export const isRefusal = (thrown: unknown): boolean => isOf(thrown, kinds.refused);
+
+const isOf = (thrown: unknown, kind: string): boolean =>
+  thrown instanceof Failed && thrown.failure.kind === kind;
 
 /** While an answer was awaited. */
 export const connectionGone = (): Failure => agentAway('the connection was lost');

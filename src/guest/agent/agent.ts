@@ -13,6 +13,9 @@ import {
   agentAway,
   agentRefused,
   agentSilent,
+  isRefusal,
+  isSilent,
+  isUnanswered,
 } from './agent-failures.ts';
 
 interface GuestAgentOptions {
@@ -83,8 +86,8 @@ export class GuestAgent {
     try {
       await this.#request('guest-shutdown', { mode: 'powerdown' }, signal, refusalMs);
     } catch (error) {
-      const silent = error instanceof Failed && obeyed.has(error.failure.kind);
-      if (!silent) throw error;
+      // What a guest that shuts down looks like: nothing, or the channel's end.
+      if (!isUnanswered(error)) throw error;
     }
   }
 
@@ -117,8 +120,7 @@ export class GuestAgent {
     try {
       return fieldsOf(await this.#request('guest-exec-status', { pid }, signal));
     } catch (error) {
-      const isSilent = error instanceof Failed && error.failure.kind === 'agent-silent';
-      if (!mayBeSilent || !isSilent) throw error;
+      if (!mayBeSilent || !isSilent(error)) throw error;
       return undefined;
     }
   }
@@ -151,8 +153,7 @@ export class GuestAgent {
     );
     const over = answered.catch((error: unknown) => {
       // A refusal is an answer; after anything else nobody knows what the next line would belong to. Who never had its turn said nothing.
-      const isRefusal = error instanceof Failed && error.failure.kind === 'agent-refused';
-      if (hasBegun && !isRefusal) this.close();
+      if (hasBegun && !isRefusal(error)) this.close();
     });
     // Without values: a chain of results would grow for ever.
     this.#idle = Promise.all([before, over]).then(() => undefined);
@@ -239,6 +240,3 @@ function ended(status: Readonly<Record<string, unknown>>): GuestExec {
     typeof exitcode === 'number' ? exitcode : 128 + (typeof signal === 'number' ? signal : 0);
   return { code, stdout: text('out-data'), stderr: text('err-data') };
 }
-
-/** What a guest that shuts down looks like: nothing, or the channel's end. */
-const obeyed: ReadonlySet<string> = new Set(['agent-silent', 'agent-away']);

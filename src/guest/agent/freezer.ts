@@ -1,9 +1,10 @@
 /** Has a guest hold its breath for the file that it is put into, and breathe again: its disk is whole in between. */
 import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
-import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { inMarks } from '../../system/plain-text.ts';
 import type { GuestAgent } from './agent.ts';
+import { isSilent, isUnanswered } from './agent-failures.ts';
 
 type Agent = Pick<GuestAgent, 'exec' | 'setTime'>;
 
@@ -24,8 +25,6 @@ const thaw = `[ -e ${timer} ] || exit 0
 fsfreeze --unfreeze /nix || [ ! -e ${timer} ] || exit 1
 read -r pid <${timer} && kill $pid; rm -f ${timer}`;
 
-/** What an agent says that has not heard, or is not there yet. */
-const unheard: ReadonlySet<string> = new Set(['agent-silent', 'agent-away']);
 const askAgainMs = 100;
 const settleMs = 30_000;
 const freezeMs = 10_000;
@@ -37,7 +36,7 @@ export async function settleGuest(agent: Agent, signal: AbortSignal): Promise<vo
   try {
     await agent.exec('/bin/sh', ['-c', settle], { signal, timeoutMs: settleMs });
   } catch (error) {
-    if (signal.aborted || failureOf(error).kind !== 'agent-silent') throw error;
+    if (signal.aborted || !isSilent(error)) throw error;
   }
 }
 
@@ -74,7 +73,7 @@ async function untilHeard(ask: () => Promise<void>, clock: Clock, signal: AbortS
     try {
       return await ask();
     } catch (error) {
-      if (signal.aborted || !unheard.has(failureOf(error).kind)) throw error;
+      if (signal.aborted || !isUnanswered(error)) throw error;
       await clock.sleep(askAgainMs, signal);
     }
 }

@@ -234,8 +234,12 @@ export const daemonSilent = (path: string): Failure => ({
 
 const asOwner = 'Run the command as that account.';
 
+const refusal = 'daemon-refused';
+/** Of what {@link ask} throws: it was heard. */
+export const isRefusal = (thrown: Failed): boolean => thrown.failure.kind === refusal;
+
 const daemonRefused = (command: string, why: string): Failure => ({
-  kind: 'daemon-refused',
+  kind: refusal,
   message: `The daemon refused '${command}': ${why}.`,
   hint: 'It may be a different version. Run: linuxkit-builder restart',
   exit: Exit.unavailable,

@@ -44,14 +44,6 @@ interface DaemonOptions {
   readonly onBlocked: (why: Failure) => void;
 }
 
-/** What a keeper's daemon waits for, since only somebody else can mend it: starts without end would help nobody. */
-const unblockable: ReadonlySet<string> = new Set([
-  'cannot-write',
-  'no-locks',
-  'cannot-start',
-  'directory-absent',
-]);
-
 /** Runs until it is asked to stop; the exit code. */
 export async function daemon(options: DaemonOptions): Promise<ExitCode> {
   const { clock, managed, onStopSignal, signal, onBlocked } = options;
@@ -61,15 +53,16 @@ export async function daemon(options: DaemonOptions): Promise<ExitCode> {
     try {
       return await live(options, asked.signal);
     } catch (error) {
-      if (!managed || !(error instanceof Failed) || !unblockable.has(error.failure.kind))
-        throw error;
+      // Starts without end would mend nothing.
+      const waits = managed && error instanceof Failed && error.failure.blocksDaemon === true;
+      if (!waits) throw error;
       if (!told) onBlocked(error.failure);
       await clock.sleep(standbyMs, asked.signal).catch(() => undefined);
     }
   return Exit.ok;
 }
 
-/** One life. Failed `cannot-write`, `no-locks`, `cannot-start` and `directory-absent` come before it has begun: whatever cannot be written later ends no daemon. */
+/** One life. What blocks a daemon comes before it has begun: whatever cannot be written later ends none. */
 async function live(options: DaemonOptions, asked: AbortSignal): Promise<ExitCode> {
   const { layout, clock, managed, onStandby, closeDirectories } = options;
   // At a boot its volume may come later: what is made in its place would be hidden then, or keep it away.
@@ -104,6 +97,7 @@ export const directoryAbsent = (root: string): Failure => ({
   hint: 'If it was deleted, set up a new builder: linuxkit-builder up',
   exit: Exit.config,
   recovery: 'wait',
+  blocksDaemon: true,
 });
 
 /** With the lock taken; why the life ended where nobody had asked for that. */

@@ -36,6 +36,8 @@ export function vmExited(
         : 'See its output with linuxkit-builder logs, and the console with linuxkit-builder console.',
     exit: Exit.unavailable,
     blames: 'image',
+    // It ends by itself where it cannot take the guest from its file.
+    suspendFault: true,
     lines,
   };
 }

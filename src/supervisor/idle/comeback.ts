@@ -142,4 +142,5 @@ export const notResumed = (why: string): Failure => ({
   hint: 'The guest is booted instead.',
   exit: Exit.temporary,
   deaf: 'dead',
+  suspendFault: true,
 });

@@ -28,19 +28,6 @@ const mostFailures = 2;
 /** What has worked here may have failed for a passing trouble: after a day it is tried again. */
 const forgivenMs = 24 * 3_600_000;
 
-/**
- * Kinds of failures that say something of the way itself. All else passes: a disk that is full, a guest that is slow, a process that
- * somebody ends.
- */
-const telling: ReadonlySet<string> = new Set([
-  'guest-not-saved',
-  'guest-halted',
-  'guest-not-loaded',
-  'guest-not-resumed',
-  // The program ends by itself where it cannot take the guest from its file.
-  'vm-exited',
-]);
-
 /** What a trial says something of: a build of the program, of the system below it, and the way in which it runs the guest's code. */
 export const trialBasis = (
   program: string,
@@ -78,10 +65,10 @@ export const noteSuccess = (layout: Place, basis: string): void =>
 export function noteFailure(
   layout: Place,
   basis: string,
-  { kind, message: why }: Pick<Failure, 'kind' | 'message'>,
+  { suspendFault, message: why }: Pick<Failure, 'suspendFault' | 'message'>,
   now: number,
 ): boolean {
-  if (!telling.has(kind)) return false;
+  if (suspendFault !== true) return false;
   const found = readTrial(layout);
   const before = found?.basis === basis ? found : undefined;
   const failures = 1 + (before === undefined ? 0 : failuresIn(before, now));

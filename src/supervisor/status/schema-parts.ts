@@ -56,6 +56,18 @@ export const failure = v.object({
       'The guest can hardly be asked to shut down, or no longer.',
     ),
   ),
+  suspendFault: maybe(
+    told(
+      v.literal(true),
+      'Suspending the guest, or resuming it, may not work here. After two such failures in a row the guest is stopped instead.',
+    ),
+  ),
+  blocksDaemon: maybe(
+    told(
+      v.literal(true),
+      'The daemon cannot start until a user corrects it. If launchd or systemd started the daemon, it waits.',
+    ),
+  ),
   isIncident: maybe(told(v.boolean(), 'The evidence is kept.')),
   lines: maybe(told(v.array(text), 'The last output.')),
   known: maybe(told(text, 'A known fault reported by others: its cause, remedy, and report.')),

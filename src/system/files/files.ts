@@ -229,6 +229,7 @@ export function cannotWrite(path: string, error: unknown, isOutOfInodes = lacksI
     exit: permission ? Exit.noPermission : Exit.cannotCreate,
     // Room can come back; a read-only file system or a mode does not change by itself.
     recovery: permission ? 'give-up' : 'retry',
+    blocksDaemon: true,
   } as const;
 }
 

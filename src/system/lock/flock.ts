@@ -71,6 +71,7 @@ export const noDevices: Failure = {
   hint: 'In a chroot or container, have /dev mounted at its start. Elsewhere, as root: mknod -m 666 /dev/null c 1 3',
   exit: Exit.osError,
   recovery: 'wait',
+  blocksDaemon: true,
 };
 
 /** The system starts no program for us: what a user, a container or the machine may have is used up. */
@@ -80,6 +81,7 @@ export const flockNotStarted = (error: unknown): Failure => ({
   hint: startHints[errorCode(error) ?? ''] ?? 'See that it can be started: flock --version',
   exit: Exit.osError,
   recovery: 'wait',
+  blocksDaemon: true,
 });
 
 const startHints: Readonly<Record<string, string>> = {
@@ -98,6 +100,7 @@ export const flockKilled = (signal: string): Failure => ({
       : 'Run the same command again. The kernel kills programs when memory is short.',
   exit: Exit.osError,
   recovery: 'wait',
+  blocksDaemon: true,
 });
 
 /** How flock(1) ended that said nothing. */

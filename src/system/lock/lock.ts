@@ -72,6 +72,7 @@ export const noLocks = (path: string, why: string): Failure => ({
   hint: 'Put the state directory on a local disk: -d DIRECTORY, or LINUXKIT_BUILDER_DIR.',
   exit: Exit.osError,
   recovery: 'give-up',
+  blocksDaemon: true,
 });
 
 /** Whoever worked alone does so no more. */

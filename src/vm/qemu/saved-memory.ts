@@ -137,6 +137,7 @@ export const notSaved = (why: unknown): Failure => ({
   message: `QEMU could not suspend the guest: ${quoted(why) ?? 'no reason given'}.`,
   hint: 'Check that the disk of the state directory has enough free space.',
   exit: Exit.unavailable,
+  suspendFault: true,
 });
 
 export const notSavedWithin = (ms: number): Failure => ({
@@ -153,6 +154,7 @@ const halted = (why: string): Failure => ({
   hint: 'The guest is stopped and booted again.',
   exit: Exit.unavailable,
   deaf: 'dead',
+  suspendFault: true,
 });
 
 export const notHalted = (state: unknown): Failure => ({
@@ -168,4 +170,5 @@ export const notLoaded = (state: unknown): Failure => ({
   message: `QEMU could not load the suspended guest: it is in state ${quoted(state) ?? 'unknown'}.`,
   hint: 'The guest is booted instead.',
   exit: Exit.unavailable,
+  suspendFault: true,
 });

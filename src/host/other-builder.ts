@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { layoutOf } from '../config/layout.ts';
-import { Exit, Failed } from '../system/failure.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { finalTarget } from '../system/files/final-target.ts';
 import type { Installed } from './installed.ts';
 import { includedDirectory, isSame, linesIn } from './known-directory.ts';
@@ -18,13 +18,16 @@ export function refuseSecondDirectory(
   const lines = linesIn(join(home, '.ssh/config'));
   const other = otherIncluded(lines, directory) ?? otherBuilder(known?.owner.directory, directory);
   if (other === undefined) return;
-  throw new Failed({
-    kind: 'second-directory',
-    message: `You already have a builder in ${other}. Nothing was changed.`,
-    hint: `A machine can have only one. To change that one, run: linuxkit-builder configure -d ${quotedWord(other)}. To have one in ${directory} instead, first run linuxkit-builder unconfigure -d ${quotedWord(other)}, which keeps its disk and keys.`,
-    exit: Exit.usage,
-  });
+  throw new Failed(secondDirectory(other, directory));
 }
+
+/** `directory`: where a second one was asked for. */
+export const secondDirectory = (other: string, directory: string): Failure => ({
+  kind: 'second-directory',
+  message: `You already have a builder in ${other}. Nothing was changed.`,
+  hint: `A machine can have only one. To change that one, run: linuxkit-builder configure -d ${quotedWord(other)}. To have one in ${directory} instead, first run linuxkit-builder unconfigure -d ${quotedWord(other)}, which keeps its disk and keys.`,
+  exit: Exit.usage,
+});
 
 /** The other builder whose ssh_config is taken in by these lines of our block. */
 export function otherIncluded(lines: readonly string[], directory: string): string | undefined {

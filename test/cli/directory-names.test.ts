@@ -6,6 +6,7 @@ import { notRegistered } from '../../src/nix/registration.ts';
 import { isSame, knownDirectory } from '../../src/host/known-directory.ts';
 import { configureRig } from '../setup/configure-rig.ts';
 import { needs } from '../needs.ts';
+import { nothingToUndo } from '../../src/setup/root/root-removal.ts';
 
 // Root's part needs root's rights.
 
@@ -64,7 +65,7 @@ describe('a builder that is not where the default is now', needs('root'), () => 
     const named = join(rig.tree, 'named');
     expect(layoutFor({ directory: named }, context).root).toBe(named);
     const { out, err } = await rig.anyWith(env, 'unconfigure', '--yes');
-    expect(out.join('\n')).not.toContain('Nothing to undo');
+    expect(out.join('\n')).not.toContain(nothingToUndo);
     expect(err.join('\n')).toContain(rig.layout.root);
     expect(existsSync(rig.root.installed)).toBe(false);
   });

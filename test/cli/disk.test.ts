@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { diskVerbs } from '../../src/cli/guest/disk-command.ts';
+import { diskVerbs, deletedDisk, noDisk } from '../../src/cli/guest/disk-command.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { exposureOf, recordBlank, recordGuest } from '../../src/supervisor/disk/disk-record.ts';
 import { readRejection } from '../../src/supervisor/start/image-choice.ts';
@@ -52,7 +52,7 @@ test('reset gives an image that did not get ready on the old disk another chance
   const why = { subject: 'image', way: 'newest', basis: 'i', why: 'no' } as const;
   keepVerdict({ ...why, at: 'then', holdsUntil: 'image-build' }, layout.verdicts);
   expect(readRejection(layout)).toMatchObject({ image: 'i' });
-  expect((await disk('reset', '--yes')).out).toContain('Deleted the disk');
+  expect((await disk('reset', '--yes')).out).toContain(deletedDisk);
   expect(readRejection(layout)).toBeUndefined();
 });
 
@@ -60,13 +60,13 @@ test('reset gives an image that did not get ready on the old disk another chance
 test('reset deletes the disk with what is recorded of it, and nothing else', async () => {
   const { failure } = await disk('reset');
   expect(failure).toMatchObject({ kind: 'needs-yes', exit: 64 });
-  expect(failure?.message).toMatch(/would delete the guest's disk \(0\.0 GiB of builds\) in /);
+  expect(failure?.message).toContain(layout.root);
   expect(existsSync(layout.disk)).toBe(true);
-  expect((await disk('reset', '--yes')).out).toContain('Deleted the disk');
+  expect((await disk('reset', '--yes')).out).toContain(deletedDisk);
   expect(existsSync(layout.disk)).toBe(false);
   expect(existsSync(layout.diskRecord)).toBe(false);
   expect(existsSync(layout.clientKey)).toBe(true);
-  expect((await disk('reset', '--yes')).out).toBe('There is no disk to delete.\n');
+  expect((await disk('reset', '--yes')).out).toBe(`${noDisk}\n`);
 });
 
 test.each([

@@ -10,6 +10,7 @@ import { systemClock } from '../../src/system/time/clock.ts';
 import { Exit, Failed } from '../../src/system/failure.ts';
 import { silent } from '../../src/system/log.ts';
 import { asker, calm, nobody } from '../fakes/commands.ts';
+import { startingGuest } from '../../src/command/announce-slow.ts';
 
 const GiB = 1024 ** 3;
 let layout: Layout;
@@ -107,10 +108,7 @@ describe('trim', () => {
     expect(await verb('trim', { status, resume, trim })).toEqual({
       code: 0,
       asked: ['resume', 'trim'],
-      said: [
-        '! The guest is not running; starting it.',
-        expect.stringMatching(/ 0\.00 GiB .*\(0\.06 GiB before\)\.$/),
-      ],
+      said: [`! ${startingGuest}`, expect.stringMatching(/ 0\.00 GiB .*\(0\.06 GiB before\)\.$/)],
     });
   });
 

@@ -10,6 +10,7 @@ import { tryKernelLock } from '../../src/system/lock/lock.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { snapshot } from '../setup/configure-rig.ts';
 import { needs } from '../needs.ts';
+import { nothingToChange } from '../../src/setup/configure/configure.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -49,7 +50,7 @@ test('are all others, and those who know them are told', needs('root'), () => {
   const line = Buffer.from(`ssh-ed25519 ${host}`).toString('base64');
   expect(readFileSync(root.list, 'utf8')).toContain(line);
   expect(readFileSync(config, 'utf8')).toBe(settings);
-  expect(run('configure').stdout).toBe('Nothing to change.\n');
+  expect(run('configure').stdout).toBe(`${nothingToChange}\n`);
 });
 
 test('stay while a daemon runs with them', () => {

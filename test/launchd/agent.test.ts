@@ -20,6 +20,7 @@ import { until } from '../../src/system/time/wait.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { putNode } from '../rig/stand-in.ts';
 import { launchdRig } from './rig.ts';
+import { nothingToChange } from '../../src/setup/configure/configure.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -271,7 +272,7 @@ describe('with launchd', { timeout: 120_000 }, () => {
     await comes(() => said().includes(`for the state directory ${rig.layout.root}`), 'a word');
     renameSync(`${rig.layout.root} of a volume`, rig.layout.root);
     await comes(() => rig.status().daemon === 'alive', 'a daemon');
-    expect((await rig.run('configure')).out).toBe('Nothing to change.\n');
+    expect((await rig.run('configure')).out).toBe(`${nothingToChange}\n`);
     const removed = await rig.run('unconfigure', '--purge', '--yes');
     expect(removed.out).toContain(`Deleted ${rig.agent.log}`);
     expect(rig.snapshot()).toEqual(before);

@@ -24,6 +24,7 @@ import { snapshot } from '../setup/configure-rig.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { freePort } from '../rig/free-port.ts';
 import { needs } from '../needs.ts';
+import { nothingToChange } from '../../src/setup/configure/configure.ts';
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -153,7 +154,7 @@ describe('with systemd', { timeout: 60_000 }, () => {
     const text = readFileSync(UNIT, 'utf8');
     expect(text).toMatch(/^User=\S+$/m);
     expect(text).toContain('WantedBy=multi-user.target');
-    expect(run('configure').stdout).toBe('Nothing to change.\n');
+    expect(run('configure').stdout).toBe(`${nothingToChange}\n`);
     expect(run('start').stdout).toMatch(/^Started the daemon through systemd \(pid \d+\)\.\n$/);
     expect(run('status').stdout).toContain('systemd starts it at boot');
     expect(run('stop').stdout).toMatch(

@@ -129,9 +129,7 @@ describe('with a server', () => {
     const waiting = kindOf(shake({ timeoutMs: 300 }));
     await child?.stop(0);
     expect(await waiting).toMatchObject({ kind: 'network-silent' });
-    expect(await kindOf(shake({ timeoutMs: 200 }))).toMatchObject({
-      message: expect.stringContaining('nothing was listening') as string,
-    });
+    expect(await kindOf(shake({ timeoutMs: 200 }))).toMatchObject({ kind: 'network-silent' });
   });
   test.each([
     [['--ethernet', 'fd:9'], 0],
@@ -161,24 +159,16 @@ describe('with a server', () => {
       message: expect.stringContaining('out of range') as string,
     });
   });
-  test.each([
-    ['accept', 'it accepted connections but sent nothing'],
-    ['init', 'it accepted connections but sent nothing'],
-  ])('silence after %s', async (silentAfter, words) => {
+  test.each(['accept', 'init'])('silence after %s', async (silentAfter) => {
     await serve({ silentAfter });
-    expect(await kindOf(shake({ timeoutMs: 300 }))).toMatchObject({
-      kind: 'network-silent',
-      message: expect.stringContaining(words) as string,
-    });
+    expect(await kindOf(shake({ timeoutMs: 300 }))).toMatchObject({ kind: 'network-silent' });
   });
   test('somebody else', async () => {
     await serve({ stranger: true });
     expect(await kindOf(shake())).toMatchObject({ kind: 'network-stranger' });
   });
   test('nobody', async () =>
-    expect(await kindOf(shake({ timeoutMs: 200 }))).toMatchObject({
-      message: expect.stringContaining('nothing was listening') as string,
-    }));
+    expect(await kindOf(shake({ timeoutMs: 200 }))).toMatchObject({ kind: 'network-silent' }));
   test('a server that closes', async () => {
     const server: Server = createServer((socket) => socket.end().resume()).listen(path());
     expect(await kindOf(shake())).toMatchObject({ kind: 'network-silent' });

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withRoots } from '../../src/host/system-paths.ts';
 import { nixConflicts } from '../../src/nix/conflicts.ts';
 import { detectNix } from '../../src/nix/variant.ts';
+import { notRegular } from '../../src/system/files/others-files.ts';
 
 let tree: string;
 beforeEach(() => {
@@ -45,7 +46,7 @@ describe('settings that keep builds from us', () => {
 
   test.each([
     ['a directory', (path: string) => mkdirSync(path), 'it is a directory'],
-    ['a fifo', (path: string) => execFileSync('mkfifo', [path]), 'it is not a regular file'],
+    ['a fifo', (path: string) => execFileSync('mkfifo', [path]), notRegular],
   ])('none are known of %s that is included, and it is named', (_, make, why) => {
     put('etc/nix/nix.conf', '!include odd\n');
     make(join(tree, 'etc/nix/odd'));

@@ -7,6 +7,7 @@ import { run, succeeded } from '../../src/system/process/child.ts';
 import { findProgram } from '../../src/system/process/find-program.ts';
 import { configureRig } from '../setup/configure-rig.ts';
 import { needs, type Need } from '../needs.ts';
+import { nothingToChange } from '../../src/setup/configure/configure.ts';
 
 type Rig = ReturnType<typeof configureRig>;
 
@@ -72,7 +73,7 @@ describe('an option for every host that is newer than our oldest ssh', needs(new
     await rig.run();
     for (const stanza of stanzas(rig)) expect(newerIn(rig.read(stanza))).toHaveLength(5);
     expect(await listing(file)).toMatch(/^sessiontype default$/m);
-    expect((await rig.run()).out).toEqual(['Nothing to change.']);
+    expect((await rig.run()).out).toEqual([nothingToChange]);
   });
 
   test('is left, and named with file and line, where an ssh of this machine does not know it', async () => {

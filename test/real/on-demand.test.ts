@@ -6,6 +6,7 @@ import { nativeSystem } from '../../src/domain/guest-system.ts';
 import { exampleNix } from '../../src/nix/example.ts';
 import { nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
+import { startingGuest } from '../../src/command/announce-slow.ts';
 
 // Behaviour 87: No build fails because the guest was away: one that arrives while the guest is away, or leaving, waits
 // for up to `holdSeconds`, and then runs.
@@ -57,10 +58,7 @@ test('a guest that comes and goes: no build ever fails for it', async (context) 
 
   expect((await rig.cli('suspend')).said).toContain('The next build will');
   const again = await rig.cli('ssh', '--', 'echo here');
-  expect([again.stdout, again.stderr]).toEqual([
-    'here\n',
-    expect.stringContaining('The guest is not running; starting it.'),
-  ]);
+  expect([again.stdout, again.stderr]).toEqual(['here\n', expect.stringContaining(startingGuest)]);
   expect((await rig.cli('suspend', '--now')).end).toBe(0);
   expect((await rig.cli('stop')).end).toBe(0);
   expect(await daemon.ended).toBe(0);

@@ -1,6 +1,7 @@
 /** Programs in the place of flock(1), as it behaves on file systems that keep no locks. */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { unresponsive } from '../../src/system/lock/flock.ts';
 
 /** What each does, and the reason that is to be told. ENOLCK is exit 71 of util-linux, anything else 65; BusyBox has 1 for all. */
 export const lockless = {
@@ -15,11 +16,11 @@ export const lockless = {
   'one that says no more than 1': { script: 'exit 1', why: 'flock exited with code 1' },
   'a server that does not answer': {
     script: 'exec sleep 1000',
-    why: 'flock does not respond',
+    why: unresponsive,
   },
   'a script that hangs in a child': {
     script: 'sleep 1000; exit 0',
-    why: 'flock does not respond',
+    why: unresponsive,
   },
 } as const;
 export type Lockless = keyof typeof lockless;

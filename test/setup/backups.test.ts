@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configureRig } from './configure-rig.ts';
 import { needs } from '../needs.ts';
+import { nothingToChange } from '../../src/setup/configure/configure.ts';
 
 // Root's part needs root's rights.
 
@@ -32,7 +33,7 @@ describe('Time Machine', needs('root'), () => {
     const { root } = world.rig.layout;
     const { out } = await world.run('configure');
     expect(out).toContain(`Excluded ${root} from Time Machine backups`);
-    expect((await world.run('configure')).out).toEqual(['Nothing to change.']);
+    expect((await world.run('configure')).out).toEqual([nothingToChange]);
     const undone = await world.run('unconfigure');
     expect(undone.failure).toBeUndefined();
     expect(undone.out).toContain(`Included ${root} in Time Machine backups again`);

@@ -29,7 +29,7 @@ describe('a change of a running builder', () => {
       ],
       isUrgent: false,
     });
-    expect(effectLines(effects).join('\n')).toContain('Its disk is kept');
+    expect(effectLines(effects).join('\n')).toContain(effects.atStart.join('; '));
   });
 
   test('of the processor waits for the guest to start, too', () =>

@@ -25,6 +25,7 @@ import { failureOf } from '../../src/system/failure.ts';
 import { makePrivate } from '../../src/system/files/files.ts';
 import { configureRig, snapshot } from './configure-rig.ts';
 import { needs } from '../needs.ts';
+import { nothingToUndo } from '../../src/setup/root/root-removal.ts';
 
 const nobody = 65534;
 let program: BuiltProgram;
@@ -93,7 +94,7 @@ describe('a directory of another user', needs('root'), () => {
     chownSync(layout.root, nobody, nobody);
     const before = snapshot(tree);
     const { status, stderr } = run(argv[0] ?? '', ...rest(argv), '-d', layout.root);
-    expect(stderr).toContain(`belongs to another user (uid ${nobody})`);
+    expect(stderr).toContain(`(uid ${nobody})`);
     expect(status).toBe(argv[0] === 'configure' ? 64 : 77);
     expect(snapshot(tree)).toEqual(before);
   });
@@ -218,7 +219,7 @@ describe('a directory of another user', needs('root'), () => {
     for (const path of [layout.root, join(tree, 'passwd'), join(tree, 'important')])
       rmSync(path, { recursive: true });
     expect(snapshot(tree)).toEqual(before);
-    expect(run('unconfigure', '--owner-gone').stdout).toBe('Nothing to undo.\n');
+    expect(run('unconfigure', '--owner-gone').stdout).toBe(`${nothingToUndo}\n`);
   });
 });
 
@@ -248,7 +249,8 @@ describe('configure -d', () => {
       put(join(rig.layout.root, name), 'mine');
       const before = rig.snapshot();
       const { failure } = await rig.run();
-      expect(failure?.lines?.join('')).toContain('contains files that linuxkit-builder did not');
+      expect(failure).toMatchObject({ kind: 'bad-settings' });
+      expect(failure?.lines?.join('')).toContain(rig.layout.root);
       await rig.unconfigure('--purge', '-y');
       expect(rig.snapshot()).toEqual(before);
     },

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { keepPrograms, storePathsOf } from '../../src/setup/configure/gc-roots.ts';
+import { keepPrograms, storePathsOf, protectedPath } from '../../src/setup/configure/gc-roots.ts';
 import type { CliContext } from '../../src/command/context.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
@@ -60,7 +60,7 @@ describe("the garbage collector's roots", () => {
       `--realise ${path} --indirect --add-root ${link()}\n`,
     );
     expect(readlinkSync(link())).toBe(path);
-    expect(said).toEqual([`Protected from Nix's garbage collector: ${path}`]);
+    expect(said).toEqual([protectedPath(path)]);
     await keep(path);
     expect(said).toHaveLength(1);
   });
@@ -76,7 +76,7 @@ describe("the garbage collector's roots", () => {
     nixStore('ln -s "$2" "$5"');
     const gvproxy = '/nix/store/zyxwvqrsnmlkjihgfdcba98765432100-gvproxy-0.8';
     await keep('/opt/ours', [`${gvproxy}/bin/gvproxy`, '/usr/bin/ssh']);
-    expect(said).toEqual([`Protected from Nix's garbage collector: ${gvproxy}`]);
+    expect(said).toEqual([protectedPath(gvproxy)]);
   });
 
   test('that cannot be made are told', async () => {

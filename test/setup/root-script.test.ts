@@ -274,7 +274,7 @@ test('a link in the place of a file is left, and what to do is told', () => {
   put(theirs, `${rootLines(paths).ssh.line}\nHost *\n`);
   expect(perform(installing()).stderr).toBe('');
   expect(rootNeeds(request).byHand).toEqual([]);
-  expect(perform(removing()).stdout).toContain('it is a link. Remove this line from it');
+  expect(perform(removing()).stdout).toContain(rootLines(paths).ssh.line);
 });
 
 test('links that a user put where root writes whole files are replaced, and not followed', () => {

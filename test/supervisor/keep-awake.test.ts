@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { KeepAwake } from '../../src/supervisor/daemon/keep-awake.ts';
+import { KeepAwake, noCaffeinate } from '../../src/supervisor/daemon/keep-awake.ts';
 import { fakeCaffeinate, type FakeCaffeinate } from '../fakes/fake-caffeinate.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { fact } from '../real/command.ts';
@@ -79,5 +79,5 @@ test('where there is none, that is told', () => {
   awake.want(true);
   awake.note(1);
   awake.note(2);
-  expect(said).toEqual([['warn', { is: false, why: 'caffeinate is not installed' }]]);
+  expect(said).toEqual([['warn', { is: false, why: noCaffeinate }]]);
 });

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { OthersFiles } from '../../src/system/files/others-files.ts';
+import { OthersFiles, notRegular } from '../../src/system/files/others-files.ts';
 import { needs } from '../needs.ts';
 
 let dir: string;
@@ -33,15 +33,9 @@ describe('a file that somebody else keeps', () => {
   test('may be a directory', () =>
     expect(look(mkdirSync)).toEqual([undefined, 'it is a directory']));
   test('may be a fifo that nobody writes into, which keeps nobody', () =>
-    expect(look((path) => execFileSync('mkfifo', [path]))).toEqual([
-      undefined,
-      'it is not a regular file',
-    ]));
+    expect(look((path) => execFileSync('mkfifo', [path]))).toEqual([undefined, notRegular]));
   test('may be a device without end', () =>
-    expect(look((path) => symlinkSync('/dev/zero', path))).toEqual([
-      undefined,
-      'it is not a regular file',
-    ]));
+    expect(look((path) => symlinkSync('/dev/zero', path))).toEqual([undefined, notRegular]));
   test('may be a link to itself', () =>
     expect(look((path) => symlinkSync(path, path))).toEqual([
       undefined,

@@ -42,7 +42,7 @@ export function diskVerbs(program: Command, context: CliContext): void {
 }
 
 async function reset(layout: Layout, { yes }: ResetOptions, context: CliContext): Promise<void> {
-  if (sizeIfThere(layout.disk) === undefined) return context.out('There is no disk to delete.');
+  if (sizeIfThere(layout.disk) === undefined) return context.out(noDisk);
   const { diskLoss } = await import('../../host/purge.ts');
   const { isLocked } = await import('../../system/lock/lock.ts');
   const { discardSaved } = await import('../../supervisor/idle/saved-guest.ts');
@@ -62,7 +62,7 @@ async function reset(layout: Layout, { yes }: ResetOptions, context: CliContext)
     forgetRejection(layout);
     return Promise.resolve();
   });
-  context.out('Deleted the disk. The next start creates a new one: linuxkit-builder start');
+  context.out(deletedDisk);
 }
 
 async function mayDelete(what: string, { root }: Layout, context: CliContext): Promise<boolean> {
@@ -79,6 +79,9 @@ async function mayDelete(what: string, { root }: Layout, context: CliContext): P
   return false;
 }
 
+export const noDisk = 'There is no disk to delete.';
+export const deletedDisk =
+  'Deleted the disk. The next start creates a new one: linuxkit-builder start';
 /** The person said no. */
 export const nothingChanged = 'Nothing was changed.';
 

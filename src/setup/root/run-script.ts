@@ -57,12 +57,14 @@ export function printScript(
 export const forAdministrator = (what: string): string =>
   `${what} not changed (--no-root). An administrator runs this as root, with /bin/sh:`;
 
+export const runsAsRoot = (sudo: string): string => `Running as root, with ${sudo} /bin/sh -c:`;
+
 /** Runs a script as root, as an argument: nobody can change it in between. Shows it first where a password may be asked for. What it said. */
 export async function runScript(script: string, options: ScriptRun): Promise<readonly string[]> {
   const { isRoot, sudo, signal, err } = options;
   const shell = ['/bin/sh', '-c', script];
   if (!isRoot) {
-    err(`Running as root, with ${sudo} /bin/sh -c:`);
+    err(runsAsRoot(sudo));
     for (const line of script.trimEnd().split('\n')) err(line === '' ? '' : `    ${line}`, 'as-is');
   }
   const [program = '', ...argv] = isRoot ? shell : [sudo, ...shell];

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../../rig/free-port.ts';
 import { needs } from '../../needs.ts';
+import { nothingToChange } from '../../../src/setup/configure/configure.ts';
 
 const checkout = resolve(import.meta.dirname, '../../..');
 
@@ -41,7 +42,7 @@ describe('scripts/up, killed three times and run again', needs('root', 'Linux'),
   test('does nothing again that was done', () => {
     expect(facts.get('builds-program'), all).toBe('0');
     expect(facts.get('image'), all).toContain('is up to date');
-    expect(facts.get('configure'), all).toBe('Nothing to change.');
+    expect(facts.get('configure'), all).toBe(nothingToChange);
     expect(facts.get('start'), all).toContain('The daemon is already running');
     expect(facts.get('same-vm'), all).toBe('yes');
   });

@@ -196,7 +196,7 @@ export class WaitingRoom {
     };
     const cancels = [
       clock.after(limitMs, () => drop(`no guest was ready within ${limitMs / 1000} s`)),
-      clock.after(limits().muteMs, () => this.#letCome(number)),
+      clock.after(limits().muteMs, () => this.#letComeSoon(number)),
     ];
     return () => {
       for (const cancel of cancels) cancel();
@@ -205,7 +205,11 @@ export class WaitingRoom {
 
   #onSsh(client: number): void {
     this.#queue = learn(this.#queue, client, { isSsh: true });
-    // Its end may have come with its words: then it is read first, and the guest never hears of it.
+    this.#letComeSoon(client);
+  }
+
+  /** Its words and its end may be there to be read, one after the other: those come first, and the guest never hears of one that is gone. */
+  #letComeSoon(client: number): void {
     setImmediate(() => setImmediate(() => this.#letCome(client)));
   }
 

@@ -6,6 +6,7 @@ import { earlyBytesLimit } from '../../src/door/held-client.ts';
 import { limitsFor, waitsAtMost } from '../../src/door/door-limits.ts';
 import { mostOf, peerOf, usersIn, usersOf } from '../../src/door/peers.ts';
 import { descriptorLimit } from '../../src/system/socket/descriptors.ts';
+import { readIfThere } from '../../src/system/files/files.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { bannerLine, Client, doorRig, echoing, fakeGuest, greetingLine, until } from './rig.ts';
 import { needs } from '../needs.ts';
@@ -180,7 +181,9 @@ describe('a crowd that has left', () => {
       const socket = connect(rig.port, '127.0.0.1');
       await once(socket, 'connect');
       if (n % 2 === 0) socket.write(bannerLine);
+      const { localPort = 0 } = socket;
       socket.destroy();
+      untilItsEndIsThere(rig.port, localPort);
     }
     await until(
       () => rig.entries.filter(({ event }) => event === 'door-client-gone').length === 300,
@@ -188,6 +191,17 @@ describe('a crowd that has left', () => {
     expect(guest.sockets).toHaveLength(0);
   });
 });
+
+/**
+ * Until the kernel has a client's end for the door to read, where it tells: on a busy machine that may come later than its words. Nothing
+ * else of this process happens meanwhile. From proc(5), /proc/net/tcp: 08 is CLOSE_WAIT.
+ */
+function untilItsEndIsThere(door: number, client: number): void {
+  const end = (port: number) => `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const row = `${end(door)} ${end(client)} 08`;
+  for (let looks = 0; looks < 100_000; looks++)
+    if (readIfThere('/proc/net/tcp')?.includes(row) !== false) return;
+}
 
 describe('descriptors', () => {
   test('are kept in reserve: whoever is one too many is sent off', async () => {

@@ -45,10 +45,13 @@ afterEach(() => {
 
 /** Time passes until that is so; writes to the disk take their own. */
 const untilAsked = (isSo: () => boolean) =>
-  vi.waitUntil(async () => {
-    await clock.advance(1_000);
-    return isSo();
-  });
+  vi.waitUntil(
+    async () => {
+      await clock.advance(1_000);
+      return isSo();
+    },
+    { timeout: 200_000, interval: 1 },
+  );
 
 /** Whether the time that a boot has goes on. */
 async function passes(): Promise<boolean> {

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
+import { settings } from '../src/config/settings.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const pages = [
@@ -37,6 +39,59 @@ describe.each(pages)('%s', (page) => {
       /`((?:src|test|scripts|launchd)\/[\w./-]+)`/g,
     ))
       expect(existsSync(join(root, name)), name).toBe(true);
+  });
+});
+
+describe('what the pages say a setting is', () => {
+  const said = /`([a-z]\w+)(?:\.(\w+))?`\s+(?:is|to|set\s+to)\s+`([\w ]+)`/gi;
+  const values = pages.flatMap((page) =>
+    [...textOf(page).matchAll(said)].flatMap(([, name = '', field, word = '']) => {
+      const value = word === 'true' || word === 'false' ? word === 'true' : word;
+      return Object.hasOwn(settings, name) ? [{ page, name, field, value }] : [];
+    }),
+  );
+
+  test('is found', () => expect(values.length).toBeGreaterThan(20));
+
+  test.each(values)('can be set: $name $field $value ($page)', ({ name, field, value }) => {
+    const { schema } = settings[name as keyof typeof settings];
+    const given = field === undefined ? value : { [field]: value };
+    expect(v.safeParse(schema as v.GenericSchema, given).issues).toBeUndefined();
+  });
+});
+
+describe('the commands in the pages', () => {
+  /** Of each command, its options, as --help has them; and one that only root's part uses. */
+  const help = textOf('test/messages/cli-help.md').split(/^#+ /m);
+  const options = new Map(
+    help.flatMap((part) => {
+      const verb = /^of ([a-z -]+)\n/.exec(part)?.[1];
+      const flags = [...part.matchAll(/(?<=\s)-(?:-[a-z-]+|[a-zA-Z](?=,))/g)].map(([flag]) => flag);
+      return verb === undefined ? [] : [[verb, [...flags, '--root-part']] as const];
+    }),
+  );
+  const named = pages.flatMap((page) =>
+    [...textOf(page).matchAll(/`([^`]+)`|^ {4}(.+)$/gm)]
+      .flatMap(([, quote, line = '']) => (quote ?? line.replace(/ # .*/, '')).split(/&&|[|;]/))
+      .flatMap((text) => {
+        const [words = ''] = text.replace(/\s+/g, ' ').split(' -- ');
+        const given = /(?:^|[ /])linuxkit-builder ([a-z].*)/.exec(words)?.[1] ?? words.trim();
+        // A bare `ssh` is OpenSSH's.
+        const verb = words.startsWith('ssh ') ? undefined : verbOf(given);
+        return verb === undefined ? [] : [{ page, verb, given }];
+      }),
+  );
+  function verbOf(given: string): string | undefined {
+    const [first = '', second = ''] = given.split(' ');
+    return [`${first} ${second}`, first].find((each) => options.has(each));
+  }
+
+  test('are found', () => expect(named.length).toBeGreaterThan(200));
+
+  test.each(pages)('have options that exist: %s', (page) => {
+    for (const { verb, given } of named.filter((each) => each.page === page))
+      for (const [flag] of given.matchAll(/(?<= )-(?:-[a-z-]+|[a-zA-Z](?= |$))/g))
+        expect(options.get(verb), given).toContain(flag);
   });
 });
 

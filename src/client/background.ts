@@ -32,7 +32,6 @@ export async function startDaemon(
   terminal: Terminal,
   keeper?: () => Promise<void>,
 ): Promise<{ pid: number; already: boolean }> {
-  const { clock, signal } = terminal;
   const running = await findStatus(layout, terminal);
   if (running.daemon === 'alive') return { pid: running.status.daemon.pid, already: true };
   const settings = readSettings(layout);
@@ -41,19 +40,24 @@ export async function startDaemon(
   makeDirectory(layout.state);
   // What would end the daemon at once is said here, and not only in its log.
   isLocked(layout.daemonLock);
-  const child = await (keeper === undefined ? startDetached(layout, terminal) : keeper());
+  const child = keeper === undefined ? startDetached(layout, terminal) : await keeper();
+  const pid = await firstPid(layout, terminal, child?.ended);
+  if (pid === undefined) throw new Failed(didNotStart(layout));
+  return { pid, already: false };
+}
+
+/** Its own pid in its first status; undefined where that does not come, or it has ended. */
+async function firstPid(
+  layout: Layout,
+  terminal: Terminal,
+  ended: Promise<unknown> | undefined,
+): Promise<number | undefined> {
+  const { clock, signal } = terminal;
   const isUp = async () => (await findStatus(layout, terminal)).daemon === 'alive';
-  const came = await until(isUp, {
-    clock,
-    signal,
-    everyMs: 20,
-    timeoutMs: startMs,
-    ...(child === undefined ? {} : { orEnded: child.ended }),
-  });
-  const status = await findStatus(layout, terminal);
-  if (came === 'held' && status.daemon === 'alive')
-    return { pid: status.status.daemon.pid, already: false };
-  throw new Failed(didNotStart(layout));
+  const orEnded = ended === undefined ? {} : { orEnded: ended };
+  const came = await until(isUp, { clock, signal, everyMs: 20, timeoutMs: startMs, ...orEnded });
+  const found = await findStatus(layout, terminal);
+  return came === 'held' && found.daemon === 'alive' ? found.status.daemon.pid : undefined;
 }
 
 function startDetached(layout: Layout, { env, assets }: Terminal) {

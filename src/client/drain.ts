@@ -5,7 +5,8 @@ import { AwakeClock } from '../system/time/awake.ts';
 import type { Clock } from '../system/time/clock.ts';
 import { Failed } from '../system/failure.ts';
 import { readLive } from '../system/files/pidfile.ts';
-import { ask, holdDoor, isRefusal, type Busy } from '../supervisor/daemon/control.ts';
+import type { Busy } from '../supervisor/daemon/control-protocol.ts';
+import { ask, holdDoor, isRefusal } from '../supervisor/daemon/ask-daemon.ts';
 import { ownPidFiles } from '../supervisor/daemon/daemon-lock.ts';
 
 interface DrainOptions {
@@ -29,12 +30,12 @@ const looksEvery = 10;
 
 /** `drained` when nothing is through any more (or no daemon runs), `limit` when time was up. */
 export async function drain(layout: Layout, options: DrainOptions): Promise<'drained' | 'limit'> {
-  const { clock, signal, limitMs, onBusy, onSilent, how = 'hold' } = options;
+  const { clock, signal, limitMs, onSilent, how = 'hold' } = options;
   const begin = how === 'hold' ? 'drain' : 'refuse';
   const held: Held = {};
   const limit = new AbortController();
   const cancelLimit = new AwakeClock(clock).after(limitMs, () => limit.abort());
-  let told: Busy | undefined;
+  const tell = busyNews(layout, options);
   let isSilent = false;
   try {
     for (let turn = 0; ; turn++) {
@@ -45,13 +46,7 @@ export async function drain(layout: Layout, options: DrainOptions): Promise<'dra
       if (limit.signal.aborted) return 'limit';
       if (found === undefined && !isSilent) onSilent();
       isSilent = found === undefined;
-      if (found !== undefined && found.loggedIn > 0) {
-        const { loggedIn } = found;
-        const isLook = loggedIn !== told?.loggedIn || turn % looksEvery === 0;
-        const builds = isLook ? await buildsIn(layout, clock, signal) : told?.builds;
-        if (loggedIn !== told?.loggedIn || builds !== told.builds)
-          onBusy((told = { loggedIn, builds }));
-      }
+      if (found !== undefined && found.loggedIn > 0) await tell(found, turn);
       await clock.sleep(everyMs, signal);
     }
   } catch (error) {
@@ -94,6 +89,17 @@ async function connections(
 /** The door is held until this process ends: who is killed in the midst of the wait keeps nobody out. */
 interface Held {
   door?: Awaited<ReturnType<typeof holdDoor>>;
+}
+
+/** Tells who is still through, when that changes. */
+function busyNews(layout: Layout, { clock, signal, onBusy }: DrainOptions) {
+  let told: Busy | undefined;
+  return async ({ loggedIn }: Connections, turn: number): Promise<void> => {
+    const isLook = loggedIn !== told?.loggedIn || turn % looksEvery === 0;
+    const builds = isLook ? await buildsIn(layout, clock, signal) : told?.builds;
+    if (loggedIn !== told?.loggedIn || builds !== told.builds)
+      onBusy((told = { loggedIn, builds }));
+  };
 }
 
 /** What is not known does not end the wait: whether the daemon lives is asked at the door. */

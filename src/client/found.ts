@@ -7,7 +7,7 @@ import { sizeIfThere } from '../system/files/files.ts';
 import { isLocked } from '../system/lock/lock.ts';
 import { harmless } from '../system/plain-text.ts';
 import { until } from '../system/time/wait.ts';
-import { ask, isRefusal } from '../supervisor/daemon/control.ts';
+import { ask, isRefusal } from '../supervisor/daemon/ask-daemon.ts';
 import { otherDaemon } from '../supervisor/daemon/daemon-lock.ts';
 import { readStatus, type Found } from '../supervisor/status/status.ts';
 import { parseStatus } from '../supervisor/status/status-schema.ts';

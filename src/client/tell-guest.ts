@@ -1,6 +1,6 @@
 /** After root's key is another, or the user's: a guest that runs learns of it from its daemon, others with their next start. */
 import type { Layout } from '../config/layout.ts';
-import { ask } from '../supervisor/daemon/control.ts';
+import { ask } from '../supervisor/daemon/ask-daemon.ts';
 import { traitsOf } from '../supervisor/lifecycle/phases.ts';
 import { readStatus } from '../supervisor/status/status.ts';
 import { Failed } from '../system/failure.ts';

@@ -1,6 +1,6 @@
 /** What every verb does that ends the guest: waits for the builds that run in it. */
 import type { Layout } from '../config/layout.ts';
-import type { Busy } from '../supervisor/daemon/control.ts';
+import type { Busy } from '../supervisor/daemon/control-protocol.ts';
 import { counted } from '../domain/counted.ts';
 import type { CliContext } from '../command/context.ts';
 import { seconds } from '../command/option-values.ts';
@@ -60,7 +60,7 @@ export async function orLetIn<T>(
   try {
     return await work();
   } catch (error) {
-    const { ask } = await import('../supervisor/daemon/control.ts');
+    const { ask } = await import('../supervisor/daemon/ask-daemon.ts');
     await ask(layout, 'undrain', clock).catch(() => undefined);
     throw error;
   }

@@ -1,7 +1,7 @@
 /** The check of what goes back to this machine of what the guest has freed, while it runs. */
 import type { Inside } from '../guest/agent/inside.ts';
 import type { CheckVerdict } from './check-runner.ts';
-import { ask } from '../supervisor/daemon/control.ts';
+import { ask } from '../supervisor/daemon/ask-daemon.ts';
 import { Failed } from '../system/failure.ts';
 import type { DoctorFacts } from './facts.ts';
 

@@ -7,14 +7,12 @@ import type { Tunnel } from '../domain/tunnel.ts';
 import type { Clock } from '../system/time/clock.ts';
 import { descriptorLimit } from '../system/socket/descriptors.ts';
 import type { Log } from '../system/log.ts';
+import { Admission } from './admission.ts';
 import { Entrance, type DoorPlace } from './entrance.ts';
-import { reachGuest } from './guest-connection.ts';
 import { limitsFor, type DoorLimits } from './door-limits.ts';
 import { usersOf } from './peers.ts';
-import { splice } from './splice.ts';
 import { Through, type Counts } from './through.ts';
-import { ConnectThrottle } from './connect-throttle.ts';
-import { WaitingRoom, type Client, type Crowd } from './waiting-room.ts';
+import { WaitingRoom, type Crowd } from './waiting-room.ts';
 
 /** Where it listens, how patient it is, and whom it tells. */
 export interface DoorOptions {
@@ -70,23 +68,26 @@ class FrontDoor implements Door {
   readonly #entrance: Entrance;
   readonly #room: WaitingRoom;
   readonly #through: Through;
-  readonly #throttle: ConnectThrottle;
+  readonly #admission: Admission;
   #limits: DoorLimits;
-  #tunnel: Tunnel | undefined;
   #refusal: string | undefined;
-  #isSoon = false;
-  #cancelAgain: () => void = () => undefined;
 
   constructor(options: DoorOptions) {
     this.#options = options;
     this.#limits = { ...limitsFor(Infinity), ...options.limits };
-    this.#throttle = new ConnectThrottle(options.clock, turnMs);
     this.#through = new Through(options.clock);
     this.#room = new WaitingRoom({
       ...options,
       limits: () => this.#limits,
       users: () => (this.place.kind === 'tcp' ? usersOf(this.place.port) : undefined),
-      onChange: () => this.#letInSoon(),
+      onChange: () => this.#admission.soon(),
+    });
+    this.#admission = new Admission({
+      ...options,
+      room: this.#room,
+      through: this.#through,
+      limits: () => this.#limits,
+      onChange: () => this.#onChange(),
     });
     this.#entrance = new Entrance(options.place, options.log, (socket) => this.#onArrival(socket));
   }
@@ -103,17 +104,17 @@ class FrontDoor implements Door {
   readonly keep = (): Promise<void> => this.#entrance.keep();
 
   release(tunnel: Tunnel, loginMs = usualLoginMs): void {
-    if (this.#tunnel !== undefined) this.hold('another guest took its place');
-    this.#tunnel = tunnel;
+    if (this.#admission.tunnel !== undefined) this.hold('another guest took its place');
+    this.#admission.tunnel = tunnel;
     this.#refusal = undefined;
     this.#through.loginMs = loginMs;
     this.#log('info', 'door-released', { waiting: this.#room.counts().held });
-    this.#letIn();
+    this.#admission.now();
   }
 
   hold(why: string): void {
-    if (this.#tunnel !== undefined) this.#log('info', 'door-holding', { why });
-    this.#tunnel = undefined;
+    if (this.#admission.tunnel !== undefined) this.#log('info', 'door-holding', { why });
+    this.#admission.tunnel = undefined;
     this.#refusal = undefined;
     this.#room.sendBack();
   }
@@ -152,84 +153,24 @@ class FrontDoor implements Door {
     if (this.#through.count > 0) this.#log('info', 'door-cuts', { open: this.#through.count });
     this.#through.destroy();
     await closed;
-    this.#cancelAgain();
+    this.#admission.stop();
   }
 
   #onArrival(socket: Socket): void {
     const client = this.#room.arrive(socket);
     this.#log('debug', 'door-arrival', {
       client: client.number,
-      ready: this.#tunnel !== undefined,
+      ready: this.#admission.tunnel !== undefined,
     });
     if (this.#refusal !== undefined)
       return this.#room.drop(client, 'info', 'door-refused', this.#refusal);
     this.#room.makeRoom(this.#through);
   }
 
-  /** Once for all that happens now: a crowd is looked through as a whole. */
-  #letInSoon(): void {
-    if (this.#isSoon) return;
-    this.#isSoon = true;
-    setImmediate(() => {
-      this.#isSoon = false;
-      this.#letIn();
-    });
-  }
-
-  #letIn(): void {
-    const tunnel = this.#tunnel;
-    const { held, opening } = this.#room.counts();
-    this.#cancelAgain();
-    if (tunnel === undefined || held === 0) return;
-    const { count, newcomers, mute } = this.#through;
-    const limits = this.#limits;
-    const slots = Math.min(
-      limits.handshakes,
-      limits.newcomers - newcomers,
-      (tunnel.kind === 'unix' ? (tunnel.atMost ?? Infinity) : Infinity) - count,
-      (limits.descriptors - held) / 2 - count,
-    );
-    const isCrowd = held + newcomers > limits.few;
-    if (slots > opening) {
-      if (isCrowd) this.#room.identify(this.#through);
-      const admitted = this.#room.admit({
-        slots,
-        mute: limits.mute - mute,
-        perUser: limits.perUser,
-        others: limits.others,
-        unasked: !isCrowd,
-        through: this.#through.newcomersByUser,
-        random: Math.random,
-      });
-      for (const client of admitted) void this.#letThrough(client, tunnel);
-    }
-    // Newcomers grow old, and nobody may tell of it; whose a client is, is asked now and then.
-    if (this.#room.counts().held > 0)
-      this.#cancelAgain = this.#options.clock.after(againMs, () => this.#letIn());
-  }
-
-  async #letThrough(client: Client, tunnel: Tunnel): Promise<void> {
-    const { clock, log } = this.#options;
-    const { signal } = client.attempt;
-    const guest = await reachGuest(tunnel, { clock, log, signal, throttle: this.#throttle });
-    if (guest === undefined) return;
-    if (signal.aborted) return void guest.destroy();
-    const user = this.#room.forget(client);
-    const { number } = client;
-    const pair = this.#through.add({ number, user, client: client.held.giveBack(), guest });
-    this.#onChange();
-    const isLate = tunnel.kind === 'unix' && tunnel.endsTogether === true;
-    const silenceMs = isLate ? lateEndMs : undefined;
-    const end = await splice(pair.client, guest, { clock, silenceMs });
-    this.#through.remove(pair);
-    this.#log(end.kind === 'reset' ? 'info' : 'debug', 'door-ended', { client: number, ...end });
-    this.#onChange();
-  }
-
   /** Of those that are through there are others now, or more is known of them. */
   #onChange(): void {
     this.#options.onChange?.(this.counts());
-    this.#letInSoon();
+    this.#admission.soon();
   }
 
   get #log(): Log {
@@ -237,14 +178,5 @@ class FrontDoor implements Door {
   }
 }
 
-/** Somewhat above what sshd needs to greet one client on a slow guest (40 ms, emulated); a crowd is as fast as without. */
-const turnMs = 100;
-
 /** As long as our own image's sshd gives. */
 const usualLoginMs = 20_000;
-
-/** Between two looks whether somebody can be let in. */
-const againMs = 250;
-
-/** Far less than the 30 s after which HyperKit cuts a half-closed stream off. */
-const lateEndMs = 3_000;

@@ -27,37 +27,41 @@ export async function listen(server: Server, port: number): Promise<void> {
 
 /** What a system error of listen(2) means. owner: the process that has the port, where it is known. */
 export function portFailure(port: number, error: Error, owner?: string): Failure {
-  const other = 'another port: linuxkit-builder configure --port NUMBER';
   const code = errorCode(error) ?? '';
-  if (code === 'EADDRINUSE')
-    return {
-      kind: 'door-port-taken',
-      message: `Port ${port} on ${host} is already in use by ${owner ?? 'another process'}.`,
-      hint: `Stop that process, or choose ${other}`,
-      exit: Exit.unavailable,
-      recovery: 'wait',
-    };
-  // With IPv6 alone: a network namespace, say, where somebody has taken the other away.
-  if (code === 'EADDRNOTAVAIL')
-    return {
-      kind: 'door-port-unusable',
-      message: `Cannot listen on ${host}: this machine does not have that address.`,
-      hint: 'Add the address to the loopback interface, or use a socket instead: linuxkit-builder configure --door unix',
-      exit: Exit.osError,
-    };
+  if (code === 'EADDRINUSE') return portTaken(port, owner);
+  if (code === 'EADDRNOTAVAIL') return noAddress;
   const message = `Cannot listen on port ${port} of ${host}: ${refusal(error)}.`;
-  if (code !== 'EACCES' && code !== 'EPERM')
-    return {
-      kind: 'door-port-unusable',
-      message,
-      hint: `Remove the cause, then run linuxkit-builder restart. Or choose ${other}`,
-      exit: Exit.osError,
-    };
+  if (code === 'EACCES' || code === 'EPERM') return portForbidden(port, message);
   return {
-    kind: 'door-port-forbidden',
+    kind: 'door-port-unusable',
     message,
-    hint: `${port < 1024 ? 'Only root can use ports below 1024. ' : ''}Choose ${other}`,
-    exit: Exit.noPermission,
-    recovery: 'give-up',
+    hint: `Remove the cause, then run linuxkit-builder restart. Or choose ${otherPort}`,
+    exit: Exit.osError,
   };
 }
+
+const otherPort = 'another port: linuxkit-builder configure --port NUMBER';
+
+const portTaken = (port: number, owner = 'another process'): Failure => ({
+  kind: 'door-port-taken',
+  message: `Port ${port} on ${host} is already in use by ${owner}.`,
+  hint: `Stop that process, or choose ${otherPort}`,
+  exit: Exit.unavailable,
+  recovery: 'wait',
+});
+
+/** With IPv6 alone: a network namespace, say, where somebody has taken the other away. */
+const noAddress: Failure = {
+  kind: 'door-port-unusable',
+  message: `Cannot listen on ${host}: this machine does not have that address.`,
+  hint: 'Add the address to the loopback interface, or use a socket instead: linuxkit-builder configure --door unix',
+  exit: Exit.osError,
+};
+
+const portForbidden = (port: number, message: string): Failure => ({
+  kind: 'door-port-forbidden',
+  message,
+  hint: `${port < 1024 ? 'Only root can use ports below 1024. ' : ''}Choose ${otherPort}`,
+  exit: Exit.noPermission,
+  recovery: 'give-up',
+});

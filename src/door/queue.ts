@@ -108,22 +108,14 @@ export function admit(
 function nextOf({ waiting, opening }: Queue, room: QueueRoom): Waiter | undefined {
   const free = room.slots - opening.length;
   if (free <= 0) return undefined;
-  const hasMute = opening.filter(({ isSsh }) => !isSsh).length < room.mute;
-  const letIn = countBy(opening);
-  const taken = (user: User) => (letIn.get(user) ?? 0) + (room.through.get(user) ?? 0);
-  const isOther = isStranger(room.ours);
-  const others = new Set([...letIn.keys(), ...room.through.keys()].filter(isOther));
-  const hasOthers = [...others].reduce((sum: number, user) => sum + taken(user), 0) < room.others;
+  const { fits, shareOf } = beside(opening, room);
   let [ssh, fewest] = [false, Infinity];
   // One pass, since a crowd is long: those that stand first so far.
   let first: Waiter[] = [];
   for (const waiter of waiting) {
-    const { isDue, isSsh, user } = waiter;
-    if (!isDue || isSsh < ssh || !(isSsh || hasMute) || !(room.unasked || user !== undefined))
-      continue;
-    if (isOther(user) && !hasOthers) continue;
-    if (typeof user === 'number' && taken(user) >= room.perUser) continue;
-    const has = taken(user) + (isOther(user) ? behind : 0);
+    const { isSsh, user } = waiter;
+    if (isSsh < ssh || !fits(waiter)) continue;
+    const has = shareOf(user);
     if (isSsh === ssh && has > fewest) continue;
     if (isSsh > ssh || has < fewest) first = [];
     [ssh, fewest] = [isSsh, has];
@@ -131,6 +123,25 @@ function nextOf({ waiting, opening }: Queue, room: QueueRoom): Waiter | undefine
   }
   const isCrowd = first.length > free && first.every(({ user }) => user === 'unknown');
   return first[isCrowd ? Math.floor(room.random() * first.length) : 0];
+}
+
+/** For whom there is room beside those that are being let in, and how much each user has of it. */
+function beside(opening: readonly Waiter[], room: QueueRoom) {
+  const hasMute = opening.filter(({ isSsh }) => !isSsh).length < room.mute;
+  const letIn = countBy(opening);
+  const taken = (user: User) => (letIn.get(user) ?? 0) + (room.through.get(user) ?? 0);
+  const isOther = isStranger(room.ours);
+  const others = new Set([...letIn.keys(), ...room.through.keys()].filter(isOther));
+  const hasOthers = [...others].reduce((sum: number, user) => sum + taken(user), 0) < room.others;
+  return {
+    fits: ({ isDue, isSsh, user }: Waiter): boolean =>
+      isDue &&
+      (isSsh || hasMute) &&
+      (room.unasked || user !== undefined) &&
+      (hasOthers || !isOther(user)) &&
+      !(typeof user === 'number' && taken(user) >= room.perUser),
+    shareOf: (user: User): number => taken(user) + (isOther(user) ? behind : 0),
+  };
 }
 
 /** More than anybody has. */

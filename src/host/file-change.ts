@@ -4,7 +4,8 @@ import { dirname } from 'node:path';
 import { sha256 } from '../system/digest.ts';
 import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
 import { finalTarget, linkOf } from '../system/files/final-target.ts';
-import { cannotWrite, makeDirectory, writeWhole } from '../system/files/files.ts';
+import { makeDirectory, writeWhole } from '../system/files/files.ts';
+import { cannotWrite } from '../system/files/barrier.ts';
 
 /** A file as it should be. */
 export interface WantedFile {

@@ -4,7 +4,7 @@
  */
 import { dirname } from 'node:path';
 import * as v from 'valibot';
-import { Exit, Failed } from '../system/failure.ts';
+import { Exit, Failed, type Failure } from '../system/failure.ts';
 import { readIfThere } from '../system/files/files.ts';
 import { thisUser } from '../system/host/user.ts';
 import type { RootPaths } from './system-paths.ts';
@@ -69,16 +69,17 @@ export function readInstalled(path: string): Installed | undefined {
     const { declared, replaced = {} } = installed;
     return { owner, ...(declared && { declared }), replaced, receipts: [] };
   } catch (error) {
-    const failure = {
-      kind: 'installed-unreadable',
-      message: `${path} is damaged.`,
-      quotes: (error as Error).message,
-      hint: `It records whose builder this machine has. To continue without it: sudo rm ${quotedWord(path)}`,
-      exit: Exit.dataError,
-    };
-    throw new Failed(failure, { cause: error });
+    throw new Failed(unreadable(path, error as Error), { cause: error });
   }
 }
+
+const unreadable = (path: string, { message }: Error): Failure => ({
+  kind: 'installed-unreadable',
+  message: `${path} is damaged.`,
+  quotes: message,
+  hint: `It records whose builder this machine has. To continue without it: sudo rm ${quotedWord(path)}`,
+  exit: Exit.dataError,
+});
 
 /** What the file holds from now on. */
 export const installedText = (owner: Owner, replaced: Replacements): string =>

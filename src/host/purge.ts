@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import { errorCode } from '../system/failure.ts';
 import { fileOfUnfinished, namesIfThere } from '../system/files/files.ts';
-import { mayBeOurs } from './state-directory.ts';
+import { mayBeOurs } from './directory-mark.ts';
 
 /** What would be lost, in words. */
 export function lossOf(layout: Layout): string[] {

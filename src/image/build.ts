@@ -24,7 +24,7 @@ import { checkFloors, checkRequested, otherTool, sameTool } from './check-lock.t
 import { inputsOf, type Inputs } from './inputs.ts';
 import { newestIndex, type Lock } from './image-lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
-import { findSquashfsTool, type SquashfsTool } from './tree/squashfs.ts';
+import { findSquashfsTool, type SquashfsTool } from './tree/squashfs-tool.ts';
 import { supply, type Supply, type SupplyOptions } from './supply.ts';
 
 /** What the image is made from, and where it goes. */
@@ -50,7 +50,7 @@ export interface Built {
 
 /** Makes the image, unless the same inputs made the one that is there. What was there stays until the new one is whole. */
 export async function buildImage(options: BuildOptions): Promise<Built> {
-  const { arch, lock, prefix, onStep, onWarning } = options;
+  const { arch, lock, prefix, onWarning } = options;
   checkRequested(options);
   checkFloors(options);
   const tool = await findSquashfsTool(options);
@@ -59,14 +59,21 @@ export async function buildImage(options: BuildOptions): Promise<Built> {
   if (present !== undefined) return { manifest: present, fresh: false };
   if (!sameTool(tool, lock.squashfs)) onWarning(otherTool(tool, lock.squashfs));
   const supplied = await supply(lock, arch, options);
+  return { manifest: await replaceImage({ options, inputs, tool, supplied }), fresh: true };
+}
+
+/** Makes it beside the one that is there, whose place it takes when it is whole. */
+async function replaceImage(making: Making): Promise<Manifest> {
+  const { options, supplied } = making;
+  const { prefix, onStep } = options;
   onStep(unpacking(supplied.packages.length));
   const scratch = scratchBeside(prefix, options.clock.now());
   try {
     const made = join(scratch, 'new');
-    const manifest = await makeFiles(made, { options, inputs, tool, supplied, scratch });
+    const manifest = await makeFiles(made, { ...making, scratch });
     options.signal?.throwIfAborted();
     await options.alone(() => putInPlace(made, prefix));
-    return { manifest, fresh: true };
+    return manifest;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }

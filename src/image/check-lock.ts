@@ -3,7 +3,7 @@ import { Exit, Failed } from '../system/failure.ts';
 import { describeShortfall, shortfalls } from '../vm/floors.ts';
 import type { Lock } from './image-lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
-import type { SquashfsTool } from './tree/squashfs.ts';
+import type { SquashfsTool } from './tree/squashfs-tool.ts';
 
 interface Locked {
   readonly lock: Lock;

@@ -3,7 +3,7 @@ import { sha256 } from '../system/digest.ts';
 import { lockHash, type Lock } from './image-lock.ts';
 import { overlayEntries } from './tree/overlay.ts';
 import type { Arch, Recipe } from './recipe.ts';
-import type { SquashfsTool } from './tree/squashfs.ts';
+import type { SquashfsTool } from './tree/squashfs-tool.ts';
 
 interface Decisive {
   readonly arch: Arch;

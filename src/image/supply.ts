@@ -4,7 +4,8 @@ import { Exit, Failed, type Failure } from '../system/failure.ts';
 import type { Request } from './debian/candidates.ts';
 import { changesBetween } from './package-changes.ts';
 import { debControl } from './debian/deb.ts';
-import { cachedPath, downloadAll, type DownloadOptions, type Wanted } from './http/download.ts';
+import { downloadAll, type DownloadOptions } from './http/download.ts';
+import { cachedPath, type Wanted } from './http/cached-file.ts';
 import { cannotBeHad, fetchIndexes, type IndexOptions } from './debian/indexes.ts';
 import type { Lock, LockedSuite } from './image-lock.ts';
 import {

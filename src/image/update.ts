@@ -5,7 +5,7 @@ import { compareVersions } from '../vm/debian-version.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import type { Lock, LockedPackages, LockedSuite } from './image-lock.ts';
 import type { Arch, Recipe } from './recipe.ts';
-import type { SquashfsTool } from './tree/squashfs.ts';
+import type { SquashfsTool } from './tree/squashfs-tool.ts';
 import { askedFor, resolvedOrThrow } from './supply.ts';
 
 /** A lock for the recipe. `previous` is the one that it replaces: an index older than its own is refused. */

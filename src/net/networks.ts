@@ -14,7 +14,7 @@ import {
   type VmProgram,
 } from '../domain/vm-programs.ts';
 import type { Failure } from '../system/failure.ts';
-import { versionOf } from '../system/files/files.ts';
+import { versionOf } from '../system/files/stamp.ts';
 import { findProgram, tryProgram } from '../system/process/find-program.ts';
 import {
   bestOf,
@@ -156,17 +156,10 @@ export function ownNetworkLesson(
   const next = chooseNetwork({ ...options, vmProgram, known: [...known, verdict] });
   if (next === undefined) return { failure };
   const message = `${row.title} has no built-in network here, so this start continues with ${next.driver.name}. ${why}`;
-  return {
-    failure: {
-      ...rest,
-      kind: 'network-rejected',
-      message,
-      hint: tryAgain,
-      recovery: 'other-way',
-    },
-    verdict,
-  };
+  return { failure: { ...rest, ...otherNetwork, message }, verdict };
 }
+
+const otherNetwork = { kind: 'network-rejected', hint: tryAgain, recovery: 'other-way' } as const;
 
 /** Best first. */
 const installedFor = ({ row, path = process.env['PATH'] }: ChooseOptions): NetworkProgram[] =>

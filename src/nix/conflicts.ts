@@ -1,106 +1,49 @@
 /** Settings of Nix that would take builds elsewhere, or nowhere: found where they stand, and named. */
-import { join } from 'node:path';
-import { daemonVariable, type Variable } from './daemon-environment.ts';
+import { daemonVariable } from './daemon-environment.ts';
 import { assigned, elsewhere, type NixConflict } from './elsewhere.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
 import { finalTarget } from '../system/files/final-target.ts';
-import { externalSystems, hides, settingOf, type NixSetting } from './conf.ts';
+import { externalSystems, hides, type NixSetting } from './conf.ts';
 import { leadsToUs } from './machines.ts';
-import type { SystemPaths } from '../host/system-paths.ts';
-import type { NixVariant } from './variant.ts';
+import { nixesHere, type Find, type NixOptions } from './one-nix.ts';
 
 /** Whose settings are read, and what the builder is. */
-export interface NixConflictOptions {
-  readonly places: SystemPaths;
-  readonly tree: string;
-  readonly variant: NixVariant | undefined;
+export interface NixConflictOptions extends NixOptions {
   /** What we build. */
   readonly system: string;
   /** What this machine is, where that is a system of ours; what else it builds its settings say. */
   readonly ownSystem: string | undefined;
-  readonly env: NodeJS.ProcessEnv;
 }
 
 /** All of them, worst first. */
 export function nixConflicts(options: NixConflictOptions): NixConflict[] {
   const { variant } = options;
   const { machines } = options.places.roots;
-  const files = settingFiles(options);
   const others = new OthersFiles();
-  const isSingle = variant?.mode === 'single-user';
-  const ofDaemon = (name: string) => daemonVariable(name, options.tree, others.read);
-  const ofYou = (name: string) => {
-    const value = options.env[name];
-    return value === undefined ? undefined : { file: 'your environment', value };
-  };
-  const inDaemon = finder([...files.daemons, variable], ofDaemon('NIX_CONFIG'), others);
-  const inAll = finder([...files.daemons, ...files.yours], ofYou('NIX_CONFIG'), others);
-  const inYours = finder(files.yours, ofYou('NIX_CONFIG'), others);
-  const find = isSingle ? inAll : inDaemon;
-  const nix = { etcNix: options.places.etcNix, isSingle, isRoot: process.geteuid?.() === 0 };
-  const mends = variant?.restart;
-  const then = mends === undefined ? '' : ` Then: ${mends}`;
   const { read } = others;
-  const daemons = [
+  const { daemons, yours } = nixesHere(options, others);
+  const { isSingle, find } = daemons;
+  const then = variant?.restart === undefined ? '' : ` Then: ${variant.restart}`;
+  const forAll = [
     ...buildersConflict(find('builders'), { machines, read }),
     ...daemonsRemoteSystems(options, machines, others),
     ...external(find('external-builders'), options),
     ...maxJobs(find, options),
-    ...(isSingle ? [] : elsewhere({ ...nix, whose: 'all', find, variable: ofDaemon })),
+    ...(isSingle ? [] : elsewhere(daemons)),
   ].map((each) => ({ ...each, hint: `${each.hint}${then}` }));
-  const yours = [
+  const forYou = [
     ...yourRemoteSystems(options, machines),
-    ...elsewhere({ ...nix, whose: 'yours', find: isSingle ? inAll : inYours, variable: ofYou }),
-    ...(isSingle ? [] : buildersConflict(inYours('builders'), { machines, read }, 'yours')),
+    ...elsewhere(yours),
+    ...(isSingle ? [] : buildersConflict(yours.find('builders'), { machines, read }, 'yours')),
   ];
-  const all = [...daemons, ...yours, ...unreadConflicts(others)];
-  return [
-    ...all.filter(({ weight }) => weight === 'no-builds'),
-    ...all.filter(({ weight, isOrdinary }) => weight === 'some-builds' && isOrdinary !== true),
-    ...all.filter(({ isOrdinary }) => isOrdinary === true),
-  ];
+  return worstFirst([...forAll, ...forYou, ...unreadConflicts(others)]);
 }
 
-type Find = (name: string) => NixSetting | undefined;
-
-/** Stands among files for what the variable says; systemd writes its line breaks as `\\n`. */
-const variable = 'NIX_CONFIG';
-
-function finder(paths: readonly string[], said: Variable | undefined, others: OthersFiles): Find {
-  const read = (path: string) =>
-    path === variable ? said?.value.replaceAll('\\n', '\n') : others.read(path);
-  const named = (setting: NixSetting) =>
-    setting.file === variable && said !== undefined
-      ? { ...setting, file: `${variable} in ${said.file}` }
-      : setting;
-  return (name) => {
-    const found = paths.map((path) => settingOf(name, path, read)).findLast(Boolean);
-    return found && named(found);
-  };
-}
-
-/**
- * Where Nix looks (loadConfFile): nix.conf, then files of whoever runs it, then NIX_CONFIG; what is read later counts. The daemon is root;
- * without one it is you, and then yours count for every build.
- */
-function settingFiles({ places, tree, env }: NixConflictOptions) {
-  const { home, rootHome } = places;
-  const at = (path: string) => join(tree === '' ? '/' : tree, path);
-  const conf = (folder: string) => join(folder, 'nix/nix.conf');
-  const own = env['XDG_CONFIG_HOME'];
-  const named = env['NIX_USER_CONF_FILES'];
-  const shared = (env['XDG_CONFIG_DIRS'] ?? '/etc/xdg').split(':');
-  const yours =
-    named === undefined
-      ? [conf(own === undefined ? join(home, '.config') : at(own)), ...shared.map(at).map(conf)]
-      : named.split(':').filter(Boolean).map(at);
-  const daemons = [places.roots.nixConf, conf(join(rootHome, '.config'))];
-  return {
-    daemons,
-    // Of several the first goes before the others, so that it is read last.
-    yours: [...yours.filter((path) => !daemons.includes(path)).reverse(), variable],
-  };
-}
+const worstFirst = (all: readonly NixConflict[]): NixConflict[] => [
+  ...all.filter(({ weight }) => weight === 'no-builds'),
+  ...all.filter(({ weight, isOrdinary }) => weight === 'some-builds' && isOrdinary !== true),
+  ...all.filter(({ isOrdinary }) => isOrdinary === true),
+];
 
 function buildersConflict(
   setting: NixSetting | undefined,

@@ -1,6 +1,5 @@
 /** What has Nix read other settings than this machine's, build in another store, or ask no builder at all. */
-import type { Variable } from './daemon-environment.ts';
-import type { NixSetting } from './conf.ts';
+import type { OneNix } from './one-nix.ts';
 
 /** One thing in the way. */
 export interface NixConflict {
@@ -10,21 +9,6 @@ export interface NixConflict {
   readonly isOrdinary?: boolean;
   readonly message: string;
   readonly hint: string;
-}
-
-/** What is known of one Nix: nix-daemon's, or your own. */
-interface OneNix {
-  readonly whose: 'all' | 'yours';
-  /** The definition of a setting that counts. */
-  readonly find: (name: string) => NixSetting | undefined;
-  /** A variable of its environment. */
-  readonly variable: (name: string) => Variable | undefined;
-  /** The folder of this machine's nix.conf. */
-  readonly etcNix: string;
-  /** Without a daemon it builds itself, wherever it is told to. */
-  readonly isSingle: boolean;
-  /** Root may build without the daemon, and finds the builder all the same. */
-  readonly isRoot: boolean;
 }
 
 /** After `sets`, in a sentence. */

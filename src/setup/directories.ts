@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import type { Layout } from '../config/layout.ts';
 import type { Problem } from '../domain/problem.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
-import { cannotWrite, isPassage, makeDirectory } from '../system/files/files.ts';
+import { isPassage, makeDirectory } from '../system/files/files.ts';
+import { cannotWrite } from '../system/files/barrier.ts';
 import { shellWord } from '../system/shell.ts';
 import { readLegacy } from './legacy.ts';
-import { closeDirectory, distrustOf, mayBeOurs, type Distrust } from '../host/state-directory.ts';
+import { closeDirectory, distrustOf, type Distrust } from '../host/state-directory.ts';
+import { mayBeOurs } from '../host/directory-mark.ts';
 import { quotedWord } from '../system/shell.ts';
 
 /** What stands in the way on the disk, as opposed to in the name (config/layout.ts). */

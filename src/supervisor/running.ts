@@ -6,7 +6,7 @@ import type { Used } from '../vm/accelerator.ts';
 import type { VmControl, VmDriver } from '../vm/vm-driver.ts';
 import type { MemoryWatch } from './health/memory-watch.ts';
 import type { PlannedGuest } from './idle/comeback.ts';
-import type { ChildOutput } from './start/child-output.ts';
+import type { ChildOutput } from './children/child-output.ts';
 import type { ChosenImage } from './start/image-choice.ts';
 
 /** What a start has acquired so far: each as a whole, from the moment it is there. */

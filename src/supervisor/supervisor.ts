@@ -7,7 +7,7 @@ import { begin } from './start/chosen-vm.ts';
 import { Ends } from './stop/end-scope.ts';
 import { directoryLost } from './health/child-failures.ts';
 import { Staging } from './start/staging.ts';
-import type { Answers } from './daemon/control.ts';
+import type { Answers } from './daemon/control-protocol.ts';
 import { DoorControl, type KeepOut } from './daemon/door-control.ts';
 import { decide } from './start/lessons.ts';
 import { initial } from './lifecycle/lifecycle.ts';

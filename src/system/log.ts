@@ -2,7 +2,8 @@
 import { readFileSync, renameSync, truncateSync } from 'node:fs';
 import pino from 'pino';
 import { Failed } from './failure.ts';
-import { cannotWrite, sizeIfThere } from './files/files.ts';
+import { sizeIfThere } from './files/files.ts';
+import { cannotWrite } from './files/barrier.ts';
 
 /** As pino has them. */
 export type Level = 'debug' | 'info' | 'warn' | 'error';

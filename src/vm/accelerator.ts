@@ -6,7 +6,7 @@
 import { vmPrograms, waysOf } from '../domain/vm-programs.ts';
 import type { Clock } from '../system/time/clock.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
-import { versionOf } from '../system/files/files.ts';
+import { versionOf } from '../system/files/stamp.ts';
 import {
   firstFit,
   readVerdicts,

@@ -1,7 +1,7 @@
 /** The programs that can run the guest, by name, and which build of each is here: what is found out with one says nothing of another. */
 import type { Config } from '../config/config.ts';
 import { vmNames, type VmName } from '../domain/vm-programs.ts';
-import { versionOf } from '../system/files/files.ts';
+import { versionOf } from '../system/files/stamp.ts';
 import { systemBuild } from '../system/host/host.ts';
 import { tryProgram } from '../system/process/find-program.ts';
 import type { VmDriver } from './vm-driver.ts';

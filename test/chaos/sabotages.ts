@@ -107,7 +107,7 @@ export const sabotages = {
         to: 'if (network !== undefined) Object.assign(globalThis, { kept: network }); void endNetwork;',
       },
       {
-        file: 'supervisor/start/children.ts',
+        file: 'supervisor/children/network-child.ts',
         from: 'running.network = await beginNetwork(',
         to: 'running.network = (globalThis as { kept?: RunningNetwork }).kept ?? await beginNetwork(',
       },

@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
-  cachedPath,
   downloadAll,
   type DownloadOptions,
   type DownloadProgress,
-  type Wanted,
 } from '../../src/image/http/download.ts';
+import { cachedPath, type Wanted } from '../../src/image/http/cached-file.ts';
 import { sizeIfThere } from '../../src/system/files/files.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { FakeMirror, fakeKey, sendRange, sha256 } from '../fakes/fake-mirror.ts';

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Entry } from '../../src/image/tree/entry.ts';
 import { squashfsFault } from '../../src/image/tree/squashfs-check.ts';
-import { findSquashfsTool, makeSquashfs } from '../../src/image/tree/squashfs.ts';
+import { makeSquashfs } from '../../src/image/tree/squashfs.ts';
+import { findSquashfsTool } from '../../src/image/tree/squashfs-tool.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 let directory = '';

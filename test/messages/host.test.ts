@@ -8,12 +8,8 @@ import { refuseSecondDirectory } from '../../src/host/other-builder.ts';
 import { lossOf } from '../../src/host/purge.ts';
 import { readReceipts } from '../../src/host/receipts.ts';
 import { closing, opening } from '../../src/host/root/root-shell.ts';
-import {
-  checkTrust,
-  claimDirectory,
-  distrusted,
-  distrustWarning,
-} from '../../src/host/state-directory.ts';
+import { checkTrust, distrusted, distrustWarning } from '../../src/host/state-directory.ts';
+import { claimDirectory } from '../../src/host/directory-mark.ts';
 import { rootPaths, systemPathsOf } from '../../src/host/system-paths.ts';
 import { directoryShownAs, tells } from './tell.ts';
 

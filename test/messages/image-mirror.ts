@@ -8,7 +8,7 @@ import * as openpgp from 'openpgp';
 import { withoutSecurity } from '../../src/image/debian/indexes.ts';
 import { expired, listName, noIndex, notThat, older } from '../../src/image/debian/release.ts';
 import { signedText } from '../../src/image/debian/signature.ts';
-import { cannotKeep, tooLong, truncated, wrongHash } from '../../src/image/http/download.ts';
+import { cannotKeep, tooLong, truncated, wrongHash } from '../../src/image/http/cached-file.ts';
 import { fetchText, onlyAPart } from '../../src/image/http/http.ts';
 import { proxyRefused, proxyUnreachable } from '../../src/image/http/proxy-tunnel.ts';
 import { proxiesOf } from '../../src/image/http/proxy.ts';

@@ -39,7 +39,8 @@ import { forAdministrator, runScript, type ScriptRun } from '../../src/setup/roo
 import { leftToPerson, survey } from '../../src/setup/survey.ts';
 import { describeRemoval, type RemovalPlan } from '../../src/setup/unconfigure/removal-plan.ts';
 import * as words from '../../src/setup/unconfigure/unconfigure.ts';
-import { describeUndo, undoOf, type Undo } from '../../src/host/undo.ts';
+import { describeUndo } from '../../src/host/undo.ts';
+import { undoOf, type Undo } from '../../src/host/undo-of.ts';
 import { rootRequestIn } from '../setup/root-request.ts';
 import { directoryShownAs, shownAs, tells } from './tell.ts';
 

@@ -4,12 +4,9 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
-import {
-  ask,
-  daemonSilent,
-  openControl,
-  type Command,
-} from '../../src/supervisor/daemon/control.ts';
+import { openControl } from '../../src/supervisor/daemon/control.ts';
+import type { Command } from '../../src/supervisor/daemon/control-protocol.ts';
+import { ask, daemonSilent } from '../../src/supervisor/daemon/ask-daemon.ts';
 import { directoryAbsent } from '../../src/supervisor/daemon/daemon.ts';
 import { alreadyRuns } from '../../src/supervisor/daemon/daemon-lock.ts';
 import { noCaffeinate } from '../../src/supervisor/daemon/keep-awake.ts';

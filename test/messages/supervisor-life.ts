@@ -5,7 +5,7 @@ import { afterLoss, defaultPolicy } from '../../src/supervisor/lifecycle/backoff
 import { doorReasons, startReasons } from '../../src/supervisor/lifecycle/own-reasons.ts';
 import { sentenceOf } from '../../src/supervisor/lifecycle/sentences.ts';
 import type { Because, PauseReason, Rest, State } from '../../src/supervisor/lifecycle/state.ts';
-import { startCancelled } from '../../src/supervisor/health/boot-watch.ts';
+import { startCancelled } from '../../src/supervisor/health/until-booted.ts';
 import {
   bootTimedOut,
   configInvalid,
@@ -25,7 +25,7 @@ import { refuseOld } from '../../src/supervisor/start/image-floor.ts';
 import { judgeNix } from '../../src/supervisor/health/guest-nix.ts';
 import { namedHint } from '../../src/supervisor/start/boot-files.ts';
 import { insteadOf } from '../../src/supervisor/start/chosen-vm.ts';
-import { vmWouldRefuse } from '../../src/supervisor/start/start.ts';
+import { vmWouldRefuse } from '../../src/supervisor/start/prepare-start.ts';
 import type { Config } from '../../src/config/config.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
 import { lockHeld } from '../../src/system/lock/flock.ts';

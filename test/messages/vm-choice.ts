@@ -7,7 +7,7 @@ import { keepVerdict } from '../../src/domain/verdicts.ts';
 import type { VmProgram } from '../../src/domain/vm-programs.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
-import { versionOf } from '../../src/system/files/files.ts';
+import { versionOf } from '../../src/system/files/stamp.ts';
 import { acceleratorLesson, chooseAccelerator } from '../../src/vm/accelerator.ts';
 import { chooseVm, nothingHere } from '../../src/vm/choose-vm.ts';
 import { vmLesson } from '../../src/vm/vm-lesson.ts';

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
-import { ask } from '../../src/supervisor/daemon/control.ts';
+import { ask } from '../../src/supervisor/daemon/ask-daemon.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { fakeCaffeinate } from '../fakes/fake-caffeinate.ts';
 import { fact } from './command.ts';

@@ -2,7 +2,8 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { debEntries } from '../../src/image/debian/deb.ts';
-import { cachedPath, downloadAll } from '../../src/image/http/download.ts';
+import { downloadAll } from '../../src/image/http/download.ts';
+import { cachedPath } from '../../src/image/http/cached-file.ts';
 import { findMirror } from '../../src/image/mirror/mirror.ts';
 import { fetchIndex, fetchRelease } from '../../src/image/debian/release.ts';
 import { readKeyring } from '../../src/image/debian/signature.ts';

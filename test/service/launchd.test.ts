@@ -13,15 +13,9 @@ import { fileFailure, troubleFailure } from '../../src/service/launchd/launchd-f
 import { launchdService } from '../../src/service/launchd/launchd-service.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
-import {
-  findTarget,
-  halt,
-  kick,
-  load,
-  unload,
-  type LaunchctlPlan,
-  type Target,
-} from '../../src/service/launchd/launchd.ts';
+import { halt, kick, load, unload } from '../../src/service/launchd/launchd.ts';
+import type { LaunchctlPlan } from '../../src/service/launchd/launchctl-plan.ts';
+import { findTarget, type Target } from '../../src/service/launchd/find-job.ts';
 
 const reply = (code: number, stderr = '', stdout = ''): LaunchctlReply => ({
   code,

@@ -19,7 +19,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { systemPathsOf, rootPaths } from '../../src/host/system-paths.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
-import { closeDirectory, distrustOf, mayBeOurs } from '../../src/host/state-directory.ts';
+import { closeDirectory, distrustOf } from '../../src/host/state-directory.ts';
+import { mayBeOurs } from '../../src/host/directory-mark.ts';
 import { applyDirectoryChange } from '../../src/setup/directories.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { makePrivate } from '../../src/system/files/files.ts';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { layoutOf } from '../../src/config/layout.ts';
 import { readLine } from '../../src/guest/console/boot.ts';
 import { openConsole } from '../../src/guest/console/console.ts';
-import { vmFailure } from '../../src/supervisor/start/children.ts';
+import { vmFailure } from '../../src/supervisor/children/vm-child.ts';
 import { MemoryWatch } from '../../src/supervisor/health/memory-watch.ts';
 import { vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ask } from '../../src/supervisor/daemon/control.ts';
+import { ask } from '../../src/supervisor/daemon/ask-daemon.ts';
 import { findStatus } from '../../src/client/found.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { Exit } from '../../src/system/failure.ts';

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
-import { vmFailure } from '../../src/supervisor/start/children.ts';
+import { vmFailure } from '../../src/supervisor/children/vm-child.ts';
 import { StartFacts } from '../../src/supervisor/start/start-facts.ts';
 import { GuestWatch } from '../../src/supervisor/health/guest-watch.ts';
 import { MemoryWatch } from '../../src/supervisor/health/memory-watch.ts';

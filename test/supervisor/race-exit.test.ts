@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { raceWithExit } from '../../src/supervisor/start/race-exit.ts';
+import { raceWithExit } from '../../src/supervisor/children/race-exit.ts';
 import type { ExitStatus } from '../../src/system/process/child.ts';
 import { Failed, type Failure } from '../../src/system/failure.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import type { AttachedVm } from '../../src/supervisor/start/attach.ts';
+import type { AttachedVm } from '../../src/supervisor/children/attach.ts';
 import { keepProgram, untilReady } from '../../src/supervisor/start/ready.ts';
 import type { Scope } from '../../src/supervisor/scope.ts';
 import { noteSuccess } from '../../src/supervisor/idle/suspend-trial.ts';

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
 import { bootsIn } from '../../src/supervisor/status/boots.ts';
 import { defaultPolicy } from '../../src/supervisor/lifecycle/backoff.ts';
-import { launchNetwork } from '../../src/supervisor/start/children.ts';
+import { launchNetwork } from '../../src/supervisor/children/network-child.ts';
 import { Scope } from '../../src/supervisor/scope.ts';
 import { Supervisor } from '../../src/supervisor/supervisor.ts';
 import type { Status } from '../../src/supervisor/status/status-schema.ts';

@@ -14,7 +14,7 @@ import { keepChoice, vmLesson } from '../../src/vm/vm-lesson.ts';
 import { failureOfStage } from '../../src/guest/console/boot.ts';
 import { unreadable } from '../../src/supervisor/disk/disk.ts';
 import { bootTimedOut, configInvalid } from '../../src/supervisor/health/child-failures.ts';
-import { vmWouldRefuse } from '../../src/supervisor/start/start.ts';
+import { vmWouldRefuse } from '../../src/supervisor/start/prepare-start.ts';
 import { programMissing } from '../../src/system/process/find-program.ts';
 import { vfkitFailed } from '../../src/vm/vfkit/vfkit-control.ts';
 import { explainVfkit } from '../../src/vm/vfkit/vfkit-exit.ts';

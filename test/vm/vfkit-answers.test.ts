@@ -21,7 +21,7 @@ import { checkConfig } from '../../src/config/config.ts';
 import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { openConsole } from '../../src/guest/console/console.ts';
 import { gvproxy } from '../../src/net/gvproxy.ts';
-import { vmFailure } from '../../src/supervisor/start/children.ts';
+import { vmFailure } from '../../src/supervisor/children/vm-child.ts';
 import { untilDiskIsFree } from '../../src/supervisor/disk/disk-free.ts';
 import { MemoryWatch } from '../../src/supervisor/health/memory-watch.ts';
 import { stop } from '../../src/supervisor/stop/stop.ts';

@@ -27,6 +27,7 @@ import { shellWord } from '../../system/shell.ts';
 import { likelyAccelerator } from '../../vm/accelerator.ts';
 import { bundleAt } from '../../vm/boot-image.ts';
 import { driverFor } from '../../vm/choose-vm.ts';
+import type { Abilities, VmDriver } from '../../vm/vm-driver.ts';
 import type { CliContext } from '../../command/context.ts';
 
 /** What is looked at in place of the settings' own choice, and how it is printed. */
@@ -83,35 +84,39 @@ async function planFor(
   options: DryRunOptions,
   { env, signal }: CliContext,
 ): Promise<LaunchPlan & Pick<DryRun, 'image'>> {
-  const config = configFor(layout, options);
-  const path = env['PATH'];
-  const driver = driverFor({ config, layout, path });
-  const name = driver.program(config);
-  const program = tryProgram(name, path) ?? name;
-  const bundle = bundleAt(chooseImage(config, layout).prefix);
-  const isHere = tryProgram(name, path) !== undefined;
-  const abilities = isHere ? await driver.abilities?.(program, signal) : undefined;
-  const { row } = driver;
-  const nameServers = nameServersHere();
+  const asked = { config: configFor(layout, options), layout, path: env['PATH'] };
+  const driver = driverFor(asked);
+  const vm = await programOf(driver, asked, signal);
+  const bundle = bundleAt(chooseImage(asked.config, layout).prefix);
   const plan = planOf({
-    config,
-    layout,
+    ...asked,
+    ...vm,
     driver,
     bundle,
-    program,
-    abilities,
-    accelerator: likelyAccelerator({ config, layout, program }),
-    network: networkFor({ config, row, layout, path, vmProgram: program, nameServers }),
+    accelerator: likelyAccelerator({ ...asked, ...vm }),
+    network: networkFor({ ...asked, row: driver.row, vmProgram: vm.program }),
     cmdline: readIfThere(bundle.cmdline)?.trim() ?? '',
   });
   return { image: bundle.prefix, ...plan };
 }
 
+/** The VM program, and what it can do; where it is not installed, its name alone. */
+async function programOf(
+  driver: VmDriver,
+  { config, path }: { readonly config: Config; readonly path: string | undefined },
+  signal: AbortSignal,
+): Promise<{ readonly program: string; readonly abilities: Abilities | undefined }> {
+  const name = driver.program(config);
+  const found = tryProgram(name, path);
+  const abilities = found === undefined ? undefined : await driver.abilities?.(found, signal);
+  return { program: found ?? name, abilities };
+}
+
 /** What a start would take; where it is not installed, by its name alone. */
-function networkFor(options: ChooseOptions): Chosen {
+function networkFor(options: Omit<ChooseOptions, 'nameServers'>): Chosen {
   const { config, row } = options;
   try {
-    return chooseNetwork(options);
+    return chooseNetwork({ ...options, nameServers: nameServersHere() });
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
     const names = config.network === 'auto' ? networksOf(row) : [config.network];

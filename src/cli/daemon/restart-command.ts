@@ -64,7 +64,7 @@ async function restart(layout: Layout, context: CliContext): Promise<string> {
       refuseOthers(layout, context);
       return replaceDaemon(old, layout, context);
     }
-    const { ask } = await import('../../supervisor/daemon/control.ts');
+    const { ask } = await import('../../supervisor/daemon/ask-daemon.ts');
     await ask(layout, 'restart', context.clock, context.signal);
     await tellProblems(layout, context);
     if (kept !== undefined) context.err(kept);

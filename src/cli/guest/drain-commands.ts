@@ -25,7 +25,7 @@ export function drainVerb(program: Command, context: CliContext): void {
     .action(async (options: DrainOptions) => {
       const layout = layoutFor(options, context, 'ask');
       const { clock, signal } = context;
-      const { ask } = await import('../../supervisor/daemon/control.ts');
+      const { ask } = await import('../../supervisor/daemon/ask-daemon.ts');
       const { open = 0, loggedIn = open } = await ask(layout, 'refuse', clock, signal);
       context.out('New connections are refused; Nix will use other builders.');
       if (options.wait !== true) {
@@ -57,7 +57,7 @@ export function undrainVerb(program: Command, context: CliContext): void {
     .option(...directoryOption)
     .action(async (options: DirectoryOption) => {
       const layout = layoutFor(options, context, 'ask');
-      const { ask } = await import('../../supervisor/daemon/control.ts');
+      const { ask } = await import('../../supervisor/daemon/ask-daemon.ts');
       await ask(layout, 'admit', context.clock, context.signal);
       context.out('New connections are accepted again.');
     });

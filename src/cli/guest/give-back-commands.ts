@@ -111,7 +111,7 @@ async function askLong<C extends 'gc' | 'trim'>(
   command: C,
   { clock, signal }: CliContext,
 ) {
-  const { ask } = await import('../../supervisor/daemon/control.ts');
+  const { ask } = await import('../../supervisor/daemon/ask-daemon.ts');
   return ask(layout, command, clock, signal, { timeoutMs: workMs });
 }
 

@@ -1,7 +1,7 @@
 /** `suspend`, `resume`: the guest goes until it is needed, and comes back before that. */
 import type { Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
-import type { Answers, Busy } from '../../supervisor/daemon/control.ts';
+import type { Answers, Busy } from '../../supervisor/daemon/control-protocol.ts';
 import { noDaemon } from '../../supervisor/daemon/no-daemon.ts';
 import type { Status } from '../../supervisor/status/status-schema.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
@@ -89,7 +89,8 @@ async function answerTo(
   force: boolean,
   { clock, signal }: CliContext,
 ): Promise<Partial<Answers['suspend']>> {
-  const { ask, forced } = await import('../../supervisor/daemon/control.ts');
+  const { forced } = await import('../../supervisor/daemon/control-protocol.ts');
+  const { ask } = await import('../../supervisor/daemon/ask-daemon.ts');
   const { until } = await import('../../system/time/wait.ts');
   let answer: Partial<Answers['suspend']> = {};
   const says = async () => {
@@ -123,7 +124,7 @@ export function resumeVerb(program: Command, context: CliContext): void {
 
 /** Brings the guest back where it is away, or goes; whether it was so. */
 async function wake(layout: Layout, { clock, signal }: CliContext): Promise<boolean> {
-  const { ask } = await import('../../supervisor/daemon/control.ts');
+  const { ask } = await import('../../supervisor/daemon/ask-daemon.ts');
   return (await ask(layout, 'resume', clock, signal))['was'] === 'away';
 }
 

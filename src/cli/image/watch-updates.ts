@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { Layout } from '../../config/layout.ts';
-import { ask } from '../../supervisor/daemon/control.ts';
+import { ask } from '../../supervisor/daemon/ask-daemon.ts';
 import { readSettings } from '../../config/read-settings.ts';
 import { ownPidFiles } from '../../supervisor/daemon/daemon-lock.ts';
 import { run, type CommandResult } from '../../system/process/child.ts';

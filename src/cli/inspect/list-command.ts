@@ -1,6 +1,7 @@
 /** `list`: the builders of this machine that we know of, a line each. */
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
+import type { Config } from '../../config/config.ts';
 import { defaultStateDirectory, layoutOf, type Layout } from '../../config/layout.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
 import {
@@ -60,16 +61,18 @@ async function listed(layout: Layout, context: CliContext, known: boolean): Prom
     const found = await findStatus(layout, context);
     const phase = found.daemon === 'alive' ? found.status.phase : 'gone';
     const { config } = readSettings(layout);
-    if (config === undefined) return { ...base, phase };
-    const { system, cpus, memoryMiB, diskGiB, port } = config;
-    const socket = systemPathsOf(context.env['LINUXKIT_BUILDER_TREE']).roots.doorSocket;
-    const door = config.door === 'tcp' ? { port } : { socket };
-    return { ...base, phase, system, cpus, memoryMiB, diskGiB, ...door };
+    return { ...base, phase, ...(config && settingsShown(config, context)) };
   } catch {
     context.signal.throwIfAborted();
     // Another user's: we may know of it, and not look into it.
     return { ...base, phase: 'unknown' };
   }
+}
+
+function settingsShown({ door, port, ...config }: Config, { env }: CliContext): Partial<Listed> {
+  const { system, cpus, memoryMiB, diskGiB } = config;
+  const socket = systemPathsOf(env['LINUXKIT_BUILDER_TREE']).roots.doorSocket;
+  return { system, cpus, memoryMiB, diskGiB, ...(door === 'tcp' ? { port } : { socket }) };
 }
 
 const heads = ['DIRECTORY', 'PHASE', 'SYSTEM', 'CPUS', 'MEMORY', 'DISK', 'DOOR', 'NIX'];

@@ -153,7 +153,7 @@ async function askFor<T>(
   { clock, signal }: CliContext,
 ): Promise<T | undefined> {
   try {
-    const { ask } = await import('../../supervisor/daemon/control.ts');
+    const { ask } = await import('../../supervisor/daemon/ask-daemon.ts');
     const fields: Readonly<Record<string, unknown>> = await ask(layout, command, clock, signal);
     // One cast: with that field it is the whole answer.
     return typeof fields[field] === 'number' ? (fields as T) : undefined;

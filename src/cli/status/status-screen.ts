@@ -11,6 +11,7 @@ import { doorNotes, whereOf } from '../../supervisor/status/door-status.ts';
 import type { Failure } from '../../system/failure.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
 import type { Status } from '../../supervisor/status/status-schema.ts';
+import { crowdWords, doorWords, pastWords } from './door-words.ts';
 import { describeSaved } from './saved-words.ts';
 import { buildWords, diskWords, keptWords, memoryWords } from './guest-words.ts';
 import type { LiveFacts } from './report-schema.ts';
@@ -43,30 +44,45 @@ export interface Screen {
 
 /** A living daemon. */
 export function aliveLines(status: Status, screen: Screen): string[] {
+  const { because } = status;
+  return [
+    ...unheardLines(screen),
+    `${status.sentence} (${status.phase}${ifTime(status.since, ` for ${duration(screen.now - Date.parse(status.since))}`)})`,
+    ...barLines(status, screen),
+    ...(because?.lines ?? []).map((line) => `    | ${line}`),
+    ...factsOf(status, screen).flatMap(([name, text]) => factLines(name, text, screen.width)),
+  ];
+}
+
+type Fact = readonly [name: string, text: string | undefined];
+
+/** In the order in which a person needs them. Without a name it goes on with what the one before it says. */
+function factsOf(status: Status, screen: Screen): readonly Fact[] {
   const { builder, because, last, door } = status;
+  const { now, beside } = screen;
   const gaveUp = hasGivenUp(status);
-  const facts: (readonly [string, string | undefined])[] = [
+  return [
     ['hint', gaveUp ? undefined : because?.hint],
     ['last error', last?.message],
     ...(screen.known ?? []).map((words) => ['', words] as const),
     ['builder', builderWords(status)],
     ['features', builder?.features.join(', ')],
     ['systems', status.lostSystems && describeLost(status.lostSystems)],
-    ['nix', screen.stranger ?? driftWords(screen.beside)],
-    ['builds', buildWords(screen.beside)],
-    ['kept', keptWords(screen.beside)],
-    ['memory', memoryWords(screen.beside, builder)],
-    ['disk', diskWords(screen.beside)],
+    ['nix', screen.stranger ?? driftWords(beside)],
+    ['builds', buildWords(beside)],
+    ['kept', keptWords(beside)],
+    ['memory', memoryWords(beside, builder)],
+    ['disk', diskWords(beside)],
     ['', status.diskExposed && describeExposure(status.diskExposed)],
-    ['door', door && `${whereOf(door)}${doorWords(screen.beside)}${doorNotes(door)}`],
-    ['waiting', crowdWords(screen.beside)],
-    ['bypass', pastWords(screen.beside)],
+    ['door', door && `${whereOf(door)}${doorWords(beside)}${doorNotes(door)}`],
+    ['waiting', crowdWords(beside)],
+    ['bypass', pastWords(beside)],
     ['vm', vmWords(status)],
     ['chosen', status.vmPid === undefined ? undefined : status.vmChoice?.why],
-    ['suspended', describeSaved(status, (at) => duration(screen.now - Date.parse(at)))],
+    ['suspended', describeSaved(status, (at) => duration(now - Date.parse(at)))],
     ['slow', status.health === 'slow' ? describeSlow(status.login) : undefined],
-    ['image', imageWords(status, screen.now)],
-    ['old image', oldImageWords(status) ?? ageIn(screen.beside)],
+    ['image', imageWords(status, now)],
+    ['old image', oldImageWords(status) ?? ageIn(beside)],
     [
       'network',
       status.networkPid === undefined
@@ -79,21 +95,12 @@ export function aliveLines(status: Status, screen: Screen): string[] {
     ),
     ['pending', pendingWords(status)],
     ...(status.rejected ?? []).map((line) => ['not used', line] as const),
-    ...(status.complaints ?? []).map(
-      (each) => ['guest', complaintWords(each, screen.now)] as const,
-    ),
-    ['clock', clockWords(screen.beside.guest?.clockOffsetMs ?? status.clockOffsetMs)],
+    ...(status.complaints ?? []).map((each) => ['guest', complaintWords(each, now)] as const),
+    ['clock', clockWords(beside.guest?.clockOffsetMs ?? status.clockOffsetMs)],
     ['daemon', `pid ${status.daemon.pid}${jobWords(screen.job)}`],
     ['version', releaseWords(status, screen)],
     ['start', timelineWords(status)],
     ['incident', incidentWords(screen)],
-  ];
-  return [
-    ...unheardLines(screen),
-    `${status.sentence} (${status.phase}${ifTime(status.since, ` for ${duration(screen.now - Date.parse(status.since))}`)})`,
-    ...barLines(status, screen),
-    ...(because?.lines ?? []).map((line) => `    | ${line}`),
-    ...facts.flatMap(([name, text]) => factLines(name, text, screen.width)),
   ];
 }
 
@@ -169,29 +176,6 @@ const pendingWords = ({ pending = [] }: Status): string | undefined =>
 
 const driftWords = ({ untold }: LiveFacts): string | undefined =>
   untold && `${untold.sentence} To update them: ${untold.remedy}`;
-
-function doorWords({ connections }: LiveFacts): string {
-  if (connections === undefined) return '';
-  const { open, held, loggedIn = open } = connections;
-  const through = `, ${counted(open, 'connection')}`;
-  const strangers = loggedIn < open ? `, ${open - loggedIn} of them not logged in` : '';
-  return `${through}${strangers}${held === 0 ? '' : `, ${held} waiting for the guest`}`;
-}
-
-function crowdWords({ connections }: LiveFacts): string | undefined {
-  const crowd = connections?.crowd;
-  if (crowd === undefined) return undefined;
-  return `${crowd.waiting + crowd.newcomers} connections ${whose(crowd)} have not logged in: ${crowd.waiting} waiting, ${crowd.newcomers} at the guest; other users are not affected`;
-}
-
-const pastWords = ({ past }: LiveFacts): string | undefined =>
-  past &&
-  `${counted(past.connections, 'connection')} ${whose(past)} to the port that QEMU forwards past the front door. It accepts one at a time, so logins may be blocked. A newer QEMU, or --network gvproxy, has no such port`;
-
-function whose({ uid, user }: { readonly uid?: number; readonly user?: string }): string {
-  if (uid === undefined) return 'from unknown users';
-  return user === undefined ? `from the user with ID ${uid}` : `from ${user}`;
-}
 
 const clockWords = (offsetMs: number | undefined): string | undefined =>
   offsetMs === undefined ? undefined : `${offsetMs} ms off this machine's`;

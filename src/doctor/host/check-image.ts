@@ -5,6 +5,7 @@ import { oldImageAt } from '../../supervisor/start/image-floor.ts';
 import { chooseAccelerator } from '../../vm/accelerator.ts';
 import { bundleAt, checkBootImage, readManifest } from '../../vm/boot-image.ts';
 import { masksCx16 } from '../../vm/qemu/emulated.ts';
+import type { PlanInput } from '../../vm/vm-driver.ts';
 import { qemuAbilities } from '../../vm/qemu/qemu-abilities.ts';
 import type { CheckVerdict } from '../check-runner.ts';
 import type { DoctorFacts } from '../facts.ts';
@@ -29,29 +30,27 @@ export function checkImage({ config, layout, context }: DoctorFacts): CheckVerdi
 
 /** What the guest is run by: what the daemon that lives uses, else what a start would take, found by trial. */
 export async function checkAccelerator(facts: DoctorFacts): Promise<CheckVerdict> {
-  const { config, layout, context, program } = facts;
-  const { name, row } = facts.driver();
-  const [, another] = row.accelerators;
-  if (another === undefined) return alwaysHardware(name);
+  const { context } = facts;
+  const driver = facts.driver();
+  const config = facts.config();
+  const [, another] = driver.row.accelerators;
+  if (another === undefined) return alwaysHardware(driver.name);
   const found = await facts.find();
   const known = found.daemon === 'alive' ? found.status : undefined;
-  const emulator = program(facts.driver().program(config()));
-  const abilities = await qemuAbilities(emulator, context.signal);
-  const choice =
+  const program = facts.program(driver.program(config));
+  const abilities = await qemuAbilities(program, context.signal);
+  const { accelerator, rejected = [] } =
     known?.accelerator === undefined
-      ? await chooseAccelerator(
-          {
-            config: config(),
-            layout,
-            program: emulator,
-            abilities,
-            bundle: bundleAt(chooseImage(config(), layout).prefix),
-          },
-          context.clock,
-          context.signal,
-        )
-      : { accelerator: known.accelerator, rejected: known.rejected ?? [] };
-  if (choice.accelerator !== 'tcg') return { kind: 'good', fact: choice.accelerator };
-  const isMasked = masksCx16({ config: config(), accelerator: 'tcg', abilities });
-  return emulation(choice.rejected, isMasked);
+      ? await byTrial(facts, { program, abilities })
+      : { accelerator: known.accelerator, rejected: known.rejected };
+  if (accelerator !== 'tcg') return { kind: 'good', fact: accelerator };
+  return emulation(rejected, masksCx16({ config, accelerator, abilities }));
+}
+
+function byTrial(
+  { config, layout, context: { clock, signal } }: DoctorFacts,
+  qemu: Pick<PlanInput, 'program' | 'abilities'>,
+) {
+  const bundle = bundleAt(chooseImage(config(), layout).prefix);
+  return chooseAccelerator({ config: config(), layout, bundle, ...qemu }, clock, signal);
 }

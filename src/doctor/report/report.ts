@@ -1,12 +1,11 @@
 /** `doctor --report`: everything that a report of a fault needs, in one text, and nothing that is secret. */
 import { existsSync, readdirSync } from 'node:fs';
-import { hostname, release } from 'node:os';
+import { release } from 'node:os';
 import { resolve } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import { settingNames } from '../../config/settings.ts';
 import { bootTable } from '../../supervisor/status/boot-picture.ts';
 import { describeNix, findNix } from '../../nix/variant.ts';
-import { systemPathsOf } from '../../host/system-paths.ts';
 import { findStatus } from '../../client/found.ts';
 import { run } from '../../system/process/child.ts';
 import { Failed } from '../../system/failure.ts';
@@ -14,17 +13,16 @@ import { readIfThere } from '../../system/files/files.ts';
 import { hostFacts, systemVersion } from '../../system/host/host.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import { counted } from '../../domain/counted.ts';
-import { OthersFiles } from '../../system/files/others-files.ts';
 import { terminalText } from '../../system/plain-text.ts';
 import { tryProgram } from '../../system/process/find-program.ts';
-import { thisUser } from '../../system/host/user.ts';
 import { bundleAt, readManifest } from '../../vm/boot-image.ts';
 import { qemuProgram } from '../../vm/qemu/qemu-argv.ts';
 import { nativeSystem } from '../../domain/guest-system.ts';
 import { bootsOf } from '../../command/boot-logs.ts';
 import { refuseOthersLink, writeNamed } from '../../command/named-file.ts';
 import type { CliContext } from '../../command/context.ts';
-import { scrubbed, type Known } from './report-scrub.ts';
+import { scrubbed } from './report-scrub.ts';
+import { secretsOf } from './report-secrets.ts';
 
 interface ReportInput {
   readonly layout: Layout;
@@ -38,10 +36,11 @@ interface ReportInput {
 export async function writeReport(file: string, input: ReportInput): Promise<string> {
   const path = resolve(file);
   refuseOthersLink(path);
+  const { layout, context } = input;
   const parts = await partsOf(input);
   const text = parts.map(([title, lines]) => [`== ${title}`, ...lines, ''].join('\n')).join('\n');
   // Shortened last: of a secret that was cut through nobody would know the rest.
-  const safe = scrubbed(text, knownOf(input)).split('\n').map(shortened).join('\n');
+  const safe = scrubbed(text, secretsOf(layout, context)).split('\n').map(shortened).join('\n');
   writeNamed(path, terminalText(safe), 0o600);
   return path;
 }
@@ -145,19 +144,6 @@ function imageLines({ images }: Layout): readonly string[] {
     });
 }
 
-/** What somebody has put into the settings that no setting takes: doctor repeats it. */
-function wordsIn(config: string): readonly string[] {
-  try {
-    return Object.entries(fieldsOf(JSON.parse(config))).flatMap(([name, value]) => [
-      ...(settingNames.includes(name) ? [] : [name]),
-      ...(typeof value === 'number' ? [] : [JSON.stringify(value)]),
-    ]);
-  } catch {
-    // It is no JSON: all of it is what somebody has written.
-    return [config];
-  }
-}
-
 const namesIn = (folder: string): readonly string[] =>
   existsSync(folder) ? readdirSync(folder).sort() : ['(none)'];
 
@@ -170,51 +156,3 @@ const lastLines = (text: string | undefined, count: number): readonly string[] =
 const longestLine = 2000;
 const shortened = (line: string): string =>
   line.length > longestLine ? `${line.slice(0, longestLine)}...` : line;
-
-/** What is not to be told, from where it is: our own variables and keys, and the files of Nix and ssh whose words doctor may repeat. */
-function knownOf({ layout, context: { env, home } }: ReportInput): Known {
-  const { places, others } = {
-    places: systemPathsOf(env['LINUXKIT_BUILDER_TREE']),
-    others: new OthersFiles(),
-  };
-  const { nixConf, machines, ssh } = places.roots;
-  const config = env['XDG_CONFIG_HOME'] ?? `${places.home}/.config`;
-  const files = [
-    nixConf,
-    machines,
-    ssh,
-    `${config}/nix/nix.conf`,
-    `${places.home}/.ssh/config`,
-    `${places.etcNix}/nix.custom.conf`,
-    `${places.home}/.netrc`,
-    `${places.etcNix}/netrc`,
-    layout.clientKey,
-    layout.rootKey,
-    layout.hostKey,
-  ];
-  const ours = new Set([
-    'PATH',
-    'HOME',
-    'PWD',
-    'OLDPWD',
-    'SHELL',
-    'LINUXKIT_BUILDER_TREE',
-    'LINUXKIT_BUILDER_DIR',
-  ]);
-  const variables = Object.entries(env).filter(([name]) => !ours.has(name));
-  return {
-    names: [
-      [layout.root, '(state directory)'],
-      [places.home, '~'],
-      [home, '~'],
-      [thisUser().name, '(user)'],
-      [hostname(), '(host)'],
-      [hostname().split('.')[0] ?? '', '(host)'],
-    ],
-    texts: [
-      ...variables.map(([, value]) => value ?? ''),
-      ...wordsIn(readIfThere(layout.config) ?? ''),
-      ...files.map((path) => others.read(path) ?? ''),
-    ],
-  };
-}

@@ -19,16 +19,7 @@ export function judgeImage(
   prefix: string,
   { manifest, old, rejected, age }: ImageFacts,
 ): CheckVerdict {
-  const build = 'linuxkit-builder image build';
-  if (old !== undefined)
-    return old.isAccepted
-      ? { kind: 'note', fact: prefix, why: `${old.why}. To build a new one: ${build}` }
-      : {
-          kind: 'bad',
-          what: `The image ${prefix} is too old to be started.`,
-          why: `${old.why}.`,
-          remedy: build,
-        };
+  if (old !== undefined) return tooOld(prefix, old);
   if (rejected !== undefined)
     return {
       kind: 'note',
@@ -42,6 +33,21 @@ export function judgeImage(
     ? { kind: 'good', fact: `Linux ${manifest.kernelVersion}, all files unchanged` }
     : { kind: 'note', fact: `Linux ${manifest.kernelVersion}`, why: `${words}.` };
 }
+
+const build = 'linuxkit-builder image build';
+
+const tooOld = (
+  prefix: string,
+  { why, isAccepted }: NonNullable<ImageFacts['old']>,
+): CheckVerdict =>
+  isAccepted
+    ? { kind: 'note', fact: prefix, why: `${why}. To build a new one: ${build}` }
+    : {
+        kind: 'bad',
+        what: `The image ${prefix} is too old to be started.`,
+        why: `${why}.`,
+        remedy: build,
+      };
 
 /** A VM program that has one way only: nothing is to be tried. */
 export const alwaysHardware = (name: string): CheckVerdict => ({

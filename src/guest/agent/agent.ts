@@ -1,22 +1,10 @@
 /** The guest agent: small requests to the guest that need neither network nor login. See QEMU's docs/interop/qemu-ga-ref. */
-import { addAbortListener } from 'node:events';
-import { refusal } from '../../system/files/reasons.ts';
-import { randomInt } from 'node:crypto';
 import type { Clock } from '../../system/time/clock.ts';
 import { within } from '../../system/time/deadline.ts';
-import { errorCode, Failed } from '../../system/failure.ts';
-import { fieldsOf, JsonLines } from '../../system/socket/json-lines.ts';
-import { dialUnix } from '../../system/socket/unix-socket.ts';
-import {
-  agentNoTime,
-  connectionGone,
-  agentAway,
-  agentRefused,
-  agentSilent,
-  isRefusal,
-  isSilent,
-  isUnanswered,
-} from './agent-failures.ts';
+import { Failed } from '../../system/failure.ts';
+import { fieldsOf } from '../../system/socket/json-lines.ts';
+import { agentNoTime, agentSilent, isRefusal, isSilent, isUnanswered } from './agent-failures.ts';
+import { openLink, type AgentLink } from './agent-link.ts';
 
 interface GuestAgentOptions {
   /** The Unix socket of the agent's channel, as the VM program makes it. */
@@ -48,7 +36,7 @@ export interface GuestExec {
  */
 export class GuestAgent {
   readonly #options: GuestAgentOptions;
-  #link: Link | undefined;
+  #link: AgentLink | undefined;
   #idle: Promise<unknown> = Promise.resolve();
 
   constructor(options: GuestAgentOptions) {
@@ -162,73 +150,6 @@ export class GuestAgent {
 }
 
 type Arguments = Readonly<Record<string, unknown>>;
-type Reply = Readonly<Record<string, unknown>> | { readonly closed: string };
-
-/** One connection, in step with the agent: the next line is the answer to the last request. */
-class Link {
-  readonly #lines: JsonLines;
-  #onReply: (reply: Reply) => void = () => undefined;
-  isOpen = true;
-
-  constructor(socket: ConstructorParameters<typeof JsonLines>[0]) {
-    this.#lines = new JsonLines(socket, {
-      onValue: (value) => this.#onReply(fieldsOf(value)),
-      onClosed: (closed) => {
-        this.isOpen = false;
-        this.#onReply({ closed });
-      },
-      // The output of a program comes in one line, in base64; those that we run say some kilobytes.
-      maxLineBytes: 1024 * 1024,
-    });
-  }
-
-  /**
-   * Gets in step: a 0xff byte makes the agent forget half a request, and a number that nobody else uses tells its answer
-   * from those that were meant for others.
-   */
-  sync(): Promise<void> {
-    const id = randomInt(1, 2 ** 31);
-    return new Promise((resolve, reject) => {
-      this.#onReply = (reply) => {
-        if ('closed' in reply) reject(new Failed(agentAway(String(reply.closed))));
-        else if (reply['return'] === id) resolve();
-      };
-      this.#lines.write(Buffer.of(0xff));
-      this.#lines.send({ execute: 'guest-sync-delimited', arguments: { id } });
-    });
-  }
-
-  ask(request: unknown): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      this.#onReply = (reply) => {
-        if ('closed' in reply) reject(new Failed(agentAway(String(reply.closed))));
-        else if ('error' in reply) reject(new Failed(agentRefused(reply['error'])));
-        else if ('return' in reply) resolve(reply['return']);
-      };
-      if (!this.#lines.send(request)) reject(new Failed(connectionGone()));
-    });
-  }
-
-  close(): void {
-    this.isOpen = false;
-    this.#lines.close();
-  }
-}
-
-async function openLink(path: string, signal: AbortSignal): Promise<Link> {
-  const socket = await dialUnix(path, signal).catch((error: unknown) => {
-    if (errorCode(error) === undefined) throw error;
-    throw new Failed(agentAway(refusal(error)), { cause: error });
-  });
-  const link = new Link(socket);
-  const listening = addAbortListener(signal, onAbort);
-  function onAbort() {
-    link.close();
-  }
-  await link.sync();
-  listening[Symbol.dispose]();
-  return link;
-}
 
 function ended(status: Readonly<Record<string, unknown>>): GuestExec {
   const text = (field: string) => {

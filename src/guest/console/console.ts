@@ -20,7 +20,7 @@ export interface ConsoleOptions {
   readonly path: string;
   /** The log of decoded lines, with times, over many boots. */
   readonly logPath: string;
-  /** How the VM program writes it. `append`: a file that grows, opened O_APPEND. `ring`: see system/ring.ts. */
+  /** How the VM program writes it. `append`: a file that grows, opened O_APPEND. `ring`: see ring.ts. */
   readonly kind: 'append' | 'ring';
   readonly clock: Clock;
   readonly onLine: (line: ConsoleLine) => void;

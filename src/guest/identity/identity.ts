@@ -16,13 +16,8 @@ import type { Layout } from '../../config/layout.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { whyFailed } from '../../system/process/end-words.ts';
 import { errorCode, Exit, Failed, type Failure } from '../../system/failure.ts';
-import {
-  cannotWrite,
-  discard,
-  makeDirectory,
-  readIfThere,
-  writeWhole,
-} from '../../system/files/files.ts';
+import { discard, makeDirectory, readIfThere, writeWhole } from '../../system/files/files.ts';
+import { cannotWrite } from '../../system/files/barrier.ts';
 import { findProgram } from '../../system/process/find-program.ts';
 import { readOpensshKey } from './openssh-key.ts';
 import { quotedWord } from '../../system/shell.ts';

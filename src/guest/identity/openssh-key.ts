@@ -6,8 +6,13 @@ interface OpensshKey {
   readonly public: string;
 }
 
-/** The key in a file's text, or what is wrong with it, to be read after the path: "is empty". */
-export function readOpensshKey(text: string): OpensshKey | { readonly wrong: string } {
+/** To be read after the path. */
+interface Wrong {
+  readonly wrong: string;
+}
+
+/** The key in a file's text, or what is wrong with it: "is empty". */
+export function readOpensshKey(text: string): OpensshKey | Wrong {
   if (text.trim() === '') return { wrong: 'is empty' };
   const armoured =
     /^-----BEGIN OPENSSH PRIVATE KEY-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END OPENSSH PRIVATE KEY-----\s*$/.exec(
@@ -22,19 +27,13 @@ export function readOpensshKey(text: string): OpensshKey | { readonly wrong: str
   }
 }
 
-function readBlob(blob: Buffer): OpensshKey | { readonly wrong: string } {
-  const outer = new Fields(blob);
-  if (outer.bytes(magic.length).toString() !== magic) return { wrong: 'is damaged' };
-  const cipher = outer.string().toString();
-  if (cipher !== 'none') return { wrong: 'has a passphrase, which nobody could enter' };
-  outer.string();
-  outer.string();
-  if (outer.number() !== 1) return { wrong: 'contains several keys' };
-  const publicBlob = outer.string();
-  const outside = new Fields(publicBlob);
+function readBlob(blob: Buffer): OpensshKey | Wrong {
+  const parts = partsOf(blob);
+  if ('wrong' in parts) return parts;
+  const outside = new Fields(parts.public);
   const type = outside.string().toString();
   if (type !== 'ssh-ed25519') return { wrong: `is of type ${type}, not ssh-ed25519` };
-  const inner = new Fields(outer.string());
+  const inner = new Fields(parts.behind.string());
   const isWhole = inner.number() === inner.number() && inner.string().toString() === type;
   const claimed = inner.string();
   const secret = inner.string();
@@ -42,7 +41,19 @@ function readBlob(blob: Buffer): OpensshKey | { readonly wrong: string } {
   if (!isWhole || !publicHalf(secret.subarray(0, 32)).equals(claimed))
     return { wrong: 'is damaged' };
   if (!outside.string().equals(claimed)) return { wrong: 'is damaged' };
-  return { public: `${type} ${publicBlob.toString('base64')} ${comment}`.trim() };
+  return { public: `${type} ${parts.public.toString('base64')} ${comment}`.trim() };
+}
+
+/** The public part of a file with one key, which anybody can read, and what is behind it. */
+function partsOf(blob: Buffer): { readonly public: Buffer; readonly behind: Fields } | Wrong {
+  const outer = new Fields(blob);
+  if (outer.bytes(magic.length).toString() !== magic) return { wrong: 'is damaged' };
+  const cipher = outer.string().toString();
+  if (cipher !== 'none') return { wrong: 'has a passphrase, which nobody could enter' };
+  outer.string();
+  outer.string();
+  if (outer.number() !== 1) return { wrong: 'contains several keys' };
+  return { public: outer.string(), behind: outer };
 }
 
 const magic = 'openssh-key-v1\0';

@@ -2,7 +2,8 @@
 import { appendFileSync, chmodSync, constants, copyFileSync, renameSync, rmSync } from 'node:fs';
 import { cpioArchive, paddingTo, S_IFDIR, S_IFREG } from '../../system/cpio.ts';
 import { errorCode, Exit, Failed } from '../../system/failure.ts';
-import { cannotWrite, sizeIfThere } from '../../system/files/files.ts';
+import { sizeIfThere } from '../../system/files/files.ts';
+import { cannotWrite } from '../../system/files/barrier.ts';
 import { fenceMessages, type Rule } from '../agent/fence.ts';
 
 const GiB = 1024 ** 3;

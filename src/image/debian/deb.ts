@@ -39,19 +39,11 @@ async function entriesOf(member: Member, options: DebOptions): Promise<Entry[]> 
   const entries: Entry[] = [];
   try {
     for await (const item of tar) {
-      const { header } = item;
-      const path = mergedPath(header.name);
+      const path = mergedPath(item.header.name);
       const wanted = path !== '' && want(path);
       if (path.split('/').includes('..')) throw broken(name, `it contains the unsafe path ${path}`);
-      if (wanted && header.type === 'file')
-        entries.push({
-          kind: 'file',
-          path,
-          mode: modeOf(header),
-          data: await whole(item as AsyncIterable<Uint8Array>),
-        });
+      if (wanted) entries.push(await read(item, path, name));
       else item.resume();
-      if (wanted && header.type !== 'file') entries.push(entryOf(header, path, name));
     }
     await fed;
   } catch (error) {
@@ -68,6 +60,23 @@ export function mergedPath(name: string): string {
   const path = name.replace(/^(\.?\/)+/, '').replace(/\/+$/, '');
   if (/^(bin|sbin|lib|lib64|\.|)$/.test(path)) return '';
   return /^(bin|sbin|lib|lib64)\//.test(path) ? `usr/${path}` : path;
+}
+
+/** What a tar has of one file. */
+interface Item extends AsyncIterable<unknown> {
+  readonly header: Header;
+  resume(): unknown;
+}
+
+/** Takes all of it from the stream. */
+async function read(item: Item, path: string, name: string): Promise<Entry> {
+  const { header } = item;
+  if (header.type !== 'file') {
+    item.resume();
+    return entryOf(header, path, name);
+  }
+  const data = await whole(item as AsyncIterable<Uint8Array>);
+  return { kind: 'file', path, mode: modeOf(header), data };
 }
 
 function entryOf(header: Header, path: string, name: string): Entry {

@@ -55,8 +55,8 @@ function close(request: Request, candidates: Candidates): Attempt {
   const chosen = new Map<string, IndexedPackage>();
   const missing: string[] = [];
   const queue: Wanted[] = request.requested.map((name) => ({ relation: [{ name }] }));
-  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-    const { relation, by } = next;
+  // It grows meanwhile.
+  for (const { relation, by } of queue) {
     if (relation.some(({ name }) => absent.has(name)) || isMet(relation, chosen)) continue;
     const found = candidates.pick(relation);
     if (found === undefined && by !== undefined && candidates.hasOther(by)) return blame(by);
@@ -68,10 +68,14 @@ function close(request: Request, candidates: Candidates): Attempt {
     chosen.set(found.name, found);
     for (const needed of found.depends) queue.push({ relation: needed, by: found });
   }
-  return missing.length > 0
-    ? { type: 'failed', missing, conflicts: [] }
-    : together([...chosen.values()], candidates);
+  return missing.length > 0 ? failed(missing, []) : together([...chosen.values()], candidates);
 }
+
+const failed = (missing: readonly string[], conflicts: readonly string[]): Attempt => ({
+  type: 'failed',
+  missing,
+  conflicts,
+});
 
 /** Whether all can be there at once. */
 function together(chosen: readonly IndexedPackage[], candidates: Candidates): Attempt {
@@ -84,9 +88,7 @@ function together(chosen: readonly IndexedPackage[], candidates: Candidates): At
   for (const pair of pairs)
     for (const each of [...pair].reverse()) if (candidates.hasOther(each)) return blame(each);
   const conflicts = pairs.map(([one, other]) => `${nameOf(one)} with ${nameOf(other)}`);
-  return conflicts.length > 0
-    ? { type: 'failed', missing: [], conflicts }
-    : { type: 'closed', chosen };
+  return conflicts.length > 0 ? failed([], conflicts) : { type: 'closed', chosen };
 }
 
 /** Whether a package that was chosen already meets the relation, itself or by what it provides. */

@@ -5,7 +5,7 @@ import { sha256 } from '../../system/digest.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import { Exit, Failed } from '../../system/failure.ts';
 import { debEntries } from '../debian/deb.ts';
-import { cachedPath } from '../http/download.ts';
+import { cachedPath } from '../http/cached-file.ts';
 import type { Entry } from './entry.ts';
 import { makeInitrd } from './initrd.ts';
 import { bootable } from './kernel.ts';

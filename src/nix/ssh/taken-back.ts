@@ -46,19 +46,11 @@ const sibling = `${alias}-sibling`;
 
 /** Asks ssh, by each of the configurations, what it would set for a host of nobody's: that is meant for ours too. */
 export async function takenBack(options: TakenBackOptions): Promise<TakenBack> {
-  const { ssh, configurations } = options;
-  const [program = 'ssh', ...before] = ssh;
-  const list = async (file: readonly string[], host: string): Promise<string> => {
-    // Nobody's name server is asked for a name that is nobody's.
-    const argv = [...before, ...file, '-oCanonicalizeHostname=no', '-G', host];
-    const ran = await run(program, argv, { timeoutMs: 10_000, signal: options.signal });
-    return succeeded(ran) ? ran.stdout : '';
-  };
   const known = newerOptions(loopbackOf(process.platform));
   const found = new Map<NewerOption, SetOption & { readonly listing: string }>();
   let isHeard: boolean | undefined;
-  for (const file of configurations) {
-    const listing = await list(file, sibling);
+  for (const file of options.configurations) {
+    const listing = await listingOf(sibling, file, options);
     isHeard ??= listing !== '';
     for (const each of setIn(listing, known)) found.set(each.option, { ...each, listing });
   }
@@ -72,6 +64,19 @@ export async function takenBack(options: TakenBackOptions): Promise<TakenBack> {
     else left.push({ option, value, why });
   }
   return { said, left, isHeard: isHeard === true };
+}
+
+/** All that ssh would set for a host; nothing where it does not say. */
+async function listingOf(
+  host: string,
+  configuration: readonly string[],
+  { ssh, signal }: TakenBackOptions,
+): Promise<string> {
+  const [program = 'ssh', ...before] = ssh;
+  // Nobody's name server is asked for a name that is nobody's.
+  const argv = [...before, ...configuration, '-oCanonicalizeHostname=no', '-G', host];
+  const ran = await run(program, argv, { timeoutMs: 10_000, signal });
+  return succeeded(ran) ? ran.stdout : '';
 }
 
 /** Why one is left. */

@@ -98,22 +98,22 @@ export const userTakenBack = ({ places, tree, context }: World): Promise<TakenBa
  */
 export async function rootTakenBack(world: World & { readonly sudo: boolean }): Promise<TakenBack> {
   const { places, tree, context, sudo } = world;
-  const { ssh: file, sshConfig } = places.roots;
-  const own = ['-F', file];
+  const own = ['-F', places.roots.ssh];
   const programs = sshAtHand(tree, context.env);
-  const asked = { programs, signal: context.signal };
-  if (tree !== '') return takenBack({ ...asked, ssh: ['ssh'], configurations: [own] });
+  const ask = (ssh: readonly string[], ...configurations: readonly (readonly string[])[]) =>
+    takenBack({ ssh, configurations, programs, signal: context.signal });
+  if (tree !== '') return ask(['ssh'], own);
   const asRoot = commandOfRoot(programs, sudo);
   if (asRoot !== undefined) {
-    const found = await takenBack({
-      ...asked,
-      ssh: asRoot,
-      configurations: [[], own, everybodys],
-    });
+    const found = await ask(asRoot, [], own, everybodys);
     if (found.isHeard) return found;
   }
-  const found = await takenBack({ ...asked, ssh: ['ssh'], configurations: [own, everybodys] });
-  const before = new OthersFiles().read(sshConfig) ?? '';
+  return withSaidBefore(await ask(['ssh'], own, everybodys), places.roots.sshConfig);
+}
+
+/** `path`: root's stanza, as it is now. */
+function withSaidBefore(found: TakenBack, path: string): TakenBack {
+  const before = new OthersFiles().read(path) ?? '';
   const kept = saidIn(before, newerOptions(loopbackOf(process.platform)));
   const names = new Set(found.said.map(({ name }) => name));
   return { ...found, said: [...found.said, ...kept.filter(({ name }) => !names.has(name))] };

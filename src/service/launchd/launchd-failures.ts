@@ -3,7 +3,8 @@ import { Exit, type Failure } from '../../system/failure.ts';
 import type { DeclaredJob } from '../declared-job.ts';
 import { label } from './launch-agent.ts';
 import type { LaunchctlReply } from './launchctl.ts';
-import { systemDomain, type Trouble } from './launchd.ts';
+import type { Trouble } from './launchd.ts';
+import { systemDomain } from './find-job.ts';
 import { quotedWord, shellWord } from '../../system/shell.ts';
 
 /** What launchd looks at before it takes a file (launchctl.c, path_goodness_check). */

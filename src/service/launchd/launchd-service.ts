@@ -5,17 +5,9 @@ import type { Clock } from '../../system/time/clock.ts';
 import { Failed } from '../../system/failure.ts';
 import type { DeclaredJob } from '../declared-job.ts';
 import { meaningOf, type JobState, type LaunchctlReply } from './launchctl.ts';
-import {
-  findJob,
-  findSystemJob,
-  findTarget,
-  halt,
-  kick,
-  load,
-  systemDomain,
-  unload,
-  type LaunchctlPlan,
-} from './launchd.ts';
+import { halt, kick, load, unload } from './launchd.ts';
+import type { LaunchctlPlan } from './launchctl-plan.ts';
+import { findJob, findSystemJob, findTarget, systemDomain } from './find-job.ts';
 import {
   doesNotLeave,
   fileFailure,

@@ -1,28 +1,8 @@
-/**
- * How launchd is talked to: which call comes next, given what the last one said. Pure: each plan yields calls and takes
- * replies; perform() makes them.
- */
+/** What is asked of launchd, in which order, given what it said last. Pure: see launchctl-plan.ts. */
+import { lookAt, type ModernTarget, type Target } from './find-job.ts';
 import { label } from './launch-agent.ts';
-import {
-  meaningOf,
-  parseList,
-  parsePrint,
-  type JobState,
-  type Meaning,
-  type LaunchctlReply,
-} from './launchctl.ts';
-
-/** What a plan wants next. */
-type Call =
-  | { readonly type: 'launchctl'; readonly argv: readonly string[] }
-  | { readonly type: 'sleep'; readonly ms: number };
-
-/** Yields a call, is given its reply, and ends with what came of it. */
-export type LaunchctlPlan<T> = Generator<Call, T, LaunchctlReply>;
-
-/** Where our job is or would be loaded, and with which generation of verbs. */
-export type Target =
-  { readonly kind: 'modern'; readonly domain: string } | { readonly kind: 'legacy' };
+import { call, sleep, type LaunchctlPlan } from './launchctl-plan.ts';
+import { meaningOf, type LaunchctlReply, type Meaning } from './launchctl.ts';
 
 /** What kept launchd from doing as asked. */
 export interface Trouble {
@@ -38,65 +18,16 @@ const pollMs = 100;
 /** Between attempts of a bootstrap that fails with 5: launchd may still be clearing away. */
 const retryMs = [1_000, 2_000, 4_000];
 
-/** Where the jobs of the system itself are: those that root alone may start and end. */
-export const systemDomain = 'system';
-
-/** Where the system's own job is loaded; an old launchctl has no name for that. */
-export function* findSystemJob(): LaunchctlPlan<
-  { readonly target: Target; readonly state: JobState } | undefined
-> {
-  const target = { kind: 'modern', domain: systemDomain } as const;
-  const state = yield* lookAt(target);
-  return state.loaded ? { target, state } : undefined;
-}
-
-/** The session to load into: that of the screen, else the one that any login has; undefined where there is none. */
-export function* findTarget(uid: number): LaunchctlPlan<Target | undefined> {
-  for (const domain of [`gui/${uid}`, `user/${uid}`]) {
-    const meaning = meaningOf(yield* call('print', domain));
-    if (meaning === 'ok') return { kind: 'modern', domain };
-    if (meaning === 'old') return { kind: 'legacy' };
-    if (meaning === 'missing') return undefined;
-  }
-  return undefined;
-}
-
-/** Where the job is loaded now. */
-export function* findJob(
-  uid: number,
-): LaunchctlPlan<{ readonly target: Target; readonly state: JobState } | undefined> {
-  for (const domain of [`gui/${uid}`, `user/${uid}`]) {
-    const reply = yield* call('print', `${domain}/${label}`);
-    const meaning = meaningOf(reply);
-    if (meaning === 'ok')
-      return { target: { kind: 'modern', domain }, state: parsePrint(reply.stdout) };
-    if (meaning === 'missing') return undefined;
-    if (meaning === 'old') {
-      const target = { kind: 'legacy' } as const;
-      const state = yield* lookAt(target);
-      return state.loaded ? { target, state } : undefined;
-    }
-  }
-  return undefined;
-}
-
-/** The job's state at a target. */
-function* lookAt(target: Target): LaunchctlPlan<JobState> {
-  const modern = target.kind === 'modern';
-  const reply = modern
-    ? yield* call('print', `${target.domain}/${label}`)
-    : yield* call('list', label);
-  if (meaningOf(reply) !== 'ok') return { loaded: false };
-  return modern ? parsePrint(reply.stdout) : parseList(reply.stdout);
-}
-
 /** Loads the job, which starts it. Undefined when it is loaded; else what was in the way. */
 export function* load(target: Target, plist: string): LaunchctlPlan<Trouble | undefined> {
   // A label that was disabled once stays so, and bootstrap then only says 5.
   if (target.kind === 'modern') yield* call('enable', `${target.domain}/${label}`);
   if ((yield* lookAt(target)).loaded && !(yield* unload(target)))
     return { verb: 'bootout', meaning: 'already', reply: { code: 0, stdout: '', stderr: '' } };
-  if (target.kind === 'legacy') return yield* loadLegacy(plist);
+  return target.kind === 'legacy' ? yield* loadLegacy(plist) : yield* bootstrap(target, plist);
+}
+
+function* bootstrap(target: ModernTarget, plist: string): LaunchctlPlan<Trouble | undefined> {
   for (let attempt = 0; ; attempt++) {
     const reply = yield* call('bootstrap', target.domain, plist);
     const meaning = meaningOf(reply);
@@ -153,13 +84,4 @@ export function* halt(target: Target): LaunchctlPlan<'halted' | 'unloaded' | 'st
     yield* sleep(pollMs);
   }
   return (yield* unload(target)) ? 'unloaded' : 'still-there';
-}
-
-function* call(...argv: readonly string[]): LaunchctlPlan<LaunchctlReply> {
-  return yield { type: 'launchctl', argv };
-}
-
-function* sleep(ms: number): LaunchctlPlan<undefined> {
-  yield { type: 'sleep', ms };
-  return undefined;
 }

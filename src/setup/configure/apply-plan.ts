@@ -2,7 +2,7 @@
 import { discardIdentity, ensureIdentity } from '../../guest/identity/identity.ts';
 import { waitingForOther } from '../../command/announce-slow.ts';
 import { replacesTheirs, type FileChange } from '../../host/file-change.ts';
-import { markDirectory } from '../../host/state-directory.ts';
+import { markDirectory } from '../../host/directory-mark.ts';
 import { jobPrograms } from '../../service/job-programs.ts';
 import { diskProblem } from '../../supervisor/disk/disk-size.ts';
 import { Failed } from '../../system/failure.ts';

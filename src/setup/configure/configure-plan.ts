@@ -8,7 +8,7 @@ import { machinesKeeper } from '../../nix/variant.ts';
 import { wantedJob } from '../../service/wanted-job.ts';
 import { Failed } from '../../system/failure.ts';
 import { findProgram } from '../../system/process/find-program.ts';
-import { cannotWrite } from '../../system/files/files.ts';
+import { cannotWrite } from '../../system/files/barrier.ts';
 import { writeError } from '../../system/files/barrier.ts';
 import { jobPlan, type JobPlan } from '../boot-job.ts';
 import { rootRequest, userNeeds, type Builder } from '../builder-files.ts';

@@ -1,23 +1,14 @@
-/** Follows a boot: console lines become milestones, and when sshd listens the guest is asked whether Nix can use it. */
+/** What a boot has shown so far: lines of the console become stages, and news of what goes wrong. */
 import type { Layout } from '../../config/layout.ts';
-import type { Tunnel } from '../../domain/tunnel.ts';
 import type { GuestAgent } from '../../guest/agent/agent.ts';
 import { failureOfStage, readLine, stages, type Milestone } from '../../guest/console/boot.ts';
 import { complaintIn, restartedIn, type Complaint } from '../../guest/console/complaints.ts';
-import { probeGuest, type Probe } from '../../guest/login/probe.ts';
 import { AwakeClock } from '../../system/time/awake.ts';
 import type { Clock } from '../../system/time/clock.ts';
-import { within } from '../../system/time/deadline.ts';
-import { Exit, Failed, failureOf, type Failure } from '../../system/failure.ts';
+import type { Failure } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
-import type { VmControl } from '../../vm/vm-driver.ts';
-import {
-  bootTimedOut,
-  guestPanicked,
-  guestReadOnly,
-  guestRebooted,
-  type Missing,
-} from './child-failures.ts';
+import { guestPanicked, guestReadOnly, guestRebooted } from './child-failures.ts';
+import { untilBooted, type Booting, type GoodProbe } from './until-booted.ts';
 
 interface BootWatchOptions {
   readonly layout: Layout;
@@ -39,21 +30,12 @@ export type BootNews =
   /** That a guest which was ready has ended, in a line that anybody in it can have written: with what it would mean. */
   | { readonly type: 'claim'; readonly news: readonly BootNews[] };
 
-/** A whole boot takes 10 to 15 s where code is translated, 1 to 2 s otherwise. */
-const bootTimeoutMs = 180_000;
-/** A check of a full disk takes minutes, which do not count; one that takes longer than this hangs. */
-const diskCheckMs = 3_600_000;
 /** Ours has ten, those at its end among them. */
 const mostStages = 50;
 /** Within this a line was read, and the guest that it is about was asked. */
 const oldEnoughS = 60;
-const stateEveryMs = 2_000;
-const probeTimeoutMs = 20_000;
-const probeEveryMs = 200;
 
-type Booting = Pick<VmControl, 'tunnel' | 'look'>;
-
-/** What one boot has shown so far. */
+/** Of one boot. */
 export class BootWatch {
   readonly #options: BootWatchOptions;
   readonly #seen = new Set<string>();
@@ -149,80 +131,16 @@ export class BootWatch {
   }
 
   /** Resolves when the guest is ready. Rejects with `boot-timed-out`, or when signal aborts. */
-  async ready(machine: Booting, signal: AbortSignal): Promise<Extract<Probe, { ok: true }>> {
-    const over = new AbortController();
-    void this.#lookOftenAt(machine, AbortSignal.any([signal, over.signal]));
-    return this.#ready(machine.tunnel, signal).finally(() => over.abort());
-  }
-
-  /** Nobody misses the guest yet: the state of its VM is asked for, beside what is told of it. */
-  async #lookOftenAt(machine: Booting, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    try {
-      for (;;) {
-        await clock.sleep(stateEveryMs, signal);
-        await machine.look?.();
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
-  }
-
-  async #ready(tunnel: Tunnel, signal: AbortSignal): Promise<Extract<Probe, { ok: true }>> {
-    const { clock, lastLines } = this.#options;
-    let last: Probe | undefined;
-    const late = () => bootTimedOut(bootTimeoutMs / 1000, this.#missing(last), lastLines());
-    const work = async (inTime: AbortSignal) => {
-      await this.#untilListens(inTime);
-      for (;;) {
-        const { layout, log } = this.#options;
-        const timeoutMs = probeTimeoutMs;
-        last = await probeGuest({ tunnel, layout, clock, signal: inTime, timeoutMs });
-        if (last.ok) {
-          this.#noteReady();
-          return last;
-        }
-        if (last.requirement === 'ssh-missing') throw new Failed(last.failure);
-        log('debug', 'not-ready-yet', { requirement: last.requirement, detail: last.detail });
-        if (last.requirement === 'clock') await this.#setClock(inTime);
-        await clock.sleep(probeEveryMs, inTime);
-      }
+  async ready(machine: Booting, signal: AbortSignal): Promise<GoodProbe> {
+    const boot = {
+      patience: this.#patience,
+      listens: this.#listens.signal,
+      missing: () => stages.find((stage) => !this.#seen.has(stage)),
     };
-    const boot = { clock: this.#patience, timeoutMs: bootTimeoutMs, late };
-    const atMost = { clock, timeoutMs: bootTimeoutMs + diskCheckMs, late, signal };
-    return within((outer) => within(work, { ...boot, signal: outer }), atMost);
-  }
-
-  /** The guest's clock from the host's: after a long pause of the VM it is behind. */
-  async #setClock(signal: AbortSignal): Promise<void> {
-    const { agent, log } = this.#options;
-    try {
-      await agent.setTime(undefined, signal);
-    } catch (error) {
-      log('warn', 'clock-not-set', { failure: failureOf(error) });
-    }
-  }
-
-  #missing(last: Probe | undefined): Missing {
-    if (last?.ok === false) return last;
-    return stages.find((stage) => !this.#seen.has(stage)) ?? 'ready';
-  }
-
-  async #untilListens(signal: AbortSignal): Promise<void> {
-    if (this.#seen.has('sshd')) return;
-    await new Promise<void>((resolve, reject) => {
-      this.#listens.signal.addEventListener('abort', () => resolve(), { once: true, signal });
-      signal.addEventListener('abort', () => reject(new Failed(startCancelled)), { once: true });
-    });
+    const probe = await untilBooted({ ...this.#options, boot, machine }, signal);
+    this.#noteReady();
+    return probe;
   }
 }
 
 const lost = (failure: Failure): readonly BootNews[] => [{ type: 'lost', failure }];
-
-/** The start was ended while its sshd was awaited. */
-export const startCancelled: Failure = {
-  kind: 'stopped',
-  message: 'The start was cancelled.',
-  hint: '',
-  exit: Exit.temporary,
-};

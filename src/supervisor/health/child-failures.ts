@@ -130,7 +130,7 @@ export const guestReadOnly = (text: string, lines: readonly string[]): Failure =
 });
 
 /** What a guest that is not ready lacks: a stage of its boot, or what a login found. */
-export type Missing = string | { readonly detail: string; readonly hint: string };
+type Missing = string | { readonly detail: string; readonly hint: string };
 
 /** The boot took too long; names the first stage that did not come. */
 export const bootTimedOut = (

@@ -52,16 +52,14 @@ export class GuestWatch {
 
   constructor(start: Watched) {
     this.#start = start;
-    const { layout, clock, log, signal, facts, running, row } = start;
+    const { layout, clock, facts, running, row } = start;
     const awake = (this.awake = new AwakeClock(clock));
     this.agent = new GuestAgent({ path: layout.agent, clock });
-    const shared = { layout, log, agent: this.agent };
+    const shared = { ...start, agent: this.agent };
     this.#insight = new Insight(this.agent, clock);
     this.#systems = new GuestSystems((lostSystems) => facts.note({ lostSystems }));
     this.vmPause = new VmPause({
       ...shared,
-      clock,
-      signal,
       awake,
       machine: () => running.vm?.machine,
       monitor: () => this.#monitor,
@@ -76,7 +74,6 @@ export class GuestWatch {
     this.#claims = new Claims({
       ...shared,
       clock: awake,
-      signal,
       uptimeS: () => this.boot.leastUptimeS,
       onTrue: (news) => this.#take(news),
     });
@@ -148,22 +145,21 @@ export class GuestWatch {
 
   /** Watches over the guest from now on. */
   keepMonitoring(doorBytes: () => number): void {
-    const { layout, clock, log, signal, facts, running } = this.#start;
+    const { facts, running } = this.#start;
     const machine = running.vm?.machine;
     const console = this.#console;
     if (machine === undefined || console === undefined) return;
     const { tunnel } = machine;
-    const shared = { clock, log, signal };
-    const login = { tunnel, layout, clock, timeoutMs: loginTimeoutMs };
+    const login = { ...this.#start, tunnel, timeoutMs: loginTimeoutMs };
     this.#monitor = new LivenessMonitor({
-      ...shared,
+      ...this.#start,
       agent: this.agent,
       doorBytes,
       onHealth: (health) => this.#onHealth(health),
-      greets: (inTime) => greets(tunnel, { ...shared, signal: inTime }),
+      greets: (signal) => greets(tunnel, { ...this.#start, signal }),
       logins: new Logins({
-        ...shared,
-        logIn: (inTime) => probeGuest({ ...login, signal: inTime }),
+        ...this.#start,
+        logIn: (signal) => probeGuest({ ...login, signal }),
         onLogin: (found) => facts.note({ login: found }),
       }),
       consoleBytes: () => console.bytes,

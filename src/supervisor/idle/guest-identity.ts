@@ -3,7 +3,7 @@ import { cpus } from 'node:os';
 import * as v from 'valibot';
 import type { Accelerator } from '../../domain/vm-programs.ts';
 import { sha256 } from '../../system/digest.ts';
-import { versionOf } from '../../system/files/files.ts';
+import { versionOf } from '../../system/files/stamp.ts';
 import type { Launch } from '../../system/process/child.ts';
 import { systemBuild } from '../../system/host/host.ts';
 import { bootId } from '../../system/process/process.ts';

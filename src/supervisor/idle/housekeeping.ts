@@ -13,6 +13,7 @@ import { Failed } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 import { Collecting } from './collecting.ts';
 import { roomAt } from '../disk/disk-room.ts';
+import { QuietTime } from './quiet-time.ts';
 import type { DoorControl } from '../daemon/door-control.ts';
 
 /** Whose guest it is, and what may be done in it. */
@@ -33,10 +34,6 @@ export interface Collected extends StoreRoom {
   readonly isDone: boolean;
 }
 
-/** Nix comes and goes between two builds: after so long nobody is in the midst of some. */
-const quietMs = 30_000;
-/** In a guest that nobody uses, what grows old does so by the day. */
-const dayMs = 86_400_000;
 /** What came within an hour is what a build has just been given, or has just made. */
 const keepMinutes = 60;
 /** A collection that could not free what it was to free is not begun again before that. */
@@ -65,10 +62,7 @@ export function bytesToFree({ diskBytes, diskFreeBytes }: StoreRoom, hostRoom: n
 /** Does one thing at a time. */
 export class Housekeeping {
   readonly #options: HousekeepingOptions;
-  /** What had come through the door when nobody was there any more, and since when. */
-  #quiet: { readonly traffic: number; readonly since: number } | undefined;
-  /** Monotonic; undefined: not since somebody was there. */
-  #tidiedAt: number | undefined;
+  readonly #quiet = new QuietTime();
   #isBusy = false;
   /** Monotonic; what is left of the store is kept by somebody, or has just come. */
   #fruitlessUntil = -Infinity;
@@ -85,15 +79,9 @@ export class Housekeeping {
     const { clock, doorControl, agent: find } = this.#options;
     const agent = find();
     const traffic = agent && doorControl().traffic;
-    if (agent === undefined || traffic === undefined) return void (this.#quiet = undefined);
     const now = clock.monotonic();
-    if (this.#quiet?.traffic !== traffic) {
-      this.#quiet = { traffic, since: now };
-      this.#tidiedAt = undefined;
-    }
-    const isTidy = this.#tidiedAt !== undefined && now - this.#tidiedAt < dayMs;
-    if (isTidy || this.#isBusy || now - this.#quiet.since < quietMs) return;
-    this.#tidiedAt = now;
+    if (!this.#quiet.isDue(traffic, now) || agent === undefined || this.#isBusy) return;
+    this.#quiet.noteTidied(now);
     void this.#orLog('guest-not-tidied', async () => {
       if (await this.#alone(() => this.#tidy(agent))) await this.#giveBlocks(agent);
     });
@@ -144,7 +132,7 @@ export class Housekeeping {
     log('info', 'guest-tidied', { room });
     if (room === 'in-use') {
       // A build that came past the door, whose end nobody hears of.
-      this.#quiet = undefined;
+      this.#quiet.end();
       return false;
     }
     const wanted = (now: StoreRoom) => bytesToFree(now, roomAt(layout.root).bytes);
@@ -173,29 +161,38 @@ export class Housekeeping {
     }
   }
 
-  /** Nobody comes in meanwhile: who is told that a path is there shall find it. */
   async #collect(
     agent: Pick<GuestAgent, 'exec'>,
     what: Collection,
     patience: number,
   ): Promise<Collected> {
-    const { clock, log } = this.#options;
+    const { clock, log, doorControl } = this.#options;
+    const isThere = () => this.#options.agent() === agent;
+    return this.#withNobodyIn(async () => {
+      const collecting = new Collecting({ ...this.#options, agent, isThere });
+      this.#collection = { collecting, patience };
+      try {
+        if (doorControl().hasWaiting) this.onWaiting();
+        const begun = clock.monotonic();
+        const found = await collecting.run(what);
+        if (found === undefined) throw new Failed(guestSilent);
+        log('info', 'store-collected', { ...found, ms: Math.round(clock.monotonic() - begun) });
+        return found;
+      } finally {
+        this.#collection = undefined;
+      }
+    });
+  }
+
+  /** Nobody comes in meanwhile: who is told that a path is there shall find it. Failed `guest-in-use` where somebody is. */
+  async #withNobodyIn<T>(work: () => Promise<T>): Promise<T> {
     const doorControl = this.#options.doorControl();
     doorControl.withhold(true);
-    const isThere = () => this.#options.agent() === agent;
-    const collecting = new Collecting({ ...this.#options, agent, isThere });
-    this.#collection = { collecting, patience };
     try {
       const { opening, entering, loggedIn } = doorControl.counts();
       if (opening + entering + loggedIn > 0) throw new Failed(guestBusy);
-      if (doorControl.hasWaiting) this.onWaiting();
-      const begun = clock.monotonic();
-      const found = await collecting.run(what);
-      if (found === undefined) throw new Failed(guestSilent);
-      log('info', 'store-collected', { ...found, ms: Math.round(clock.monotonic() - begun) });
-      return found;
+      return await work();
     } finally {
-      this.#collection = undefined;
       doorControl.withhold(false);
     }
   }

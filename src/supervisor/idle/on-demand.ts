@@ -4,7 +4,7 @@ import { idleMs } from '../../config/idle.ts';
 import type { Counts } from '../../door/through.ts';
 import type { Inside } from '../../guest/agent/inside.ts';
 import { failureOf } from '../../system/failure.ts';
-import type { Answers } from '../daemon/control.ts';
+import type { Answers } from '../daemon/control-protocol.ts';
 import { DayNotes } from './day-notes.ts';
 import { Housekeeping, type Collected, type HousekeepingOptions } from './housekeeping.ts';
 import { Idleness } from './idleness.ts';

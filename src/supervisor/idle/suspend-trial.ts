@@ -6,7 +6,8 @@ import * as v from 'valibot';
 import type { Layout } from '../../config/layout.ts';
 import type { Accelerator } from '../../domain/vm-programs.ts';
 import { Failed, type Failure } from '../../system/failure.ts';
-import { readIfThere, versionOf, writeWhole } from '../../system/files/files.ts';
+import { readIfThere, writeWhole } from '../../system/files/files.ts';
+import { versionOf } from '../../system/files/stamp.ts';
 import { systemBuild } from '../../system/host/host.ts';
 
 const schema = v.object({

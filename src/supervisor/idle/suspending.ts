@@ -1,47 +1,19 @@
-/**
- * A guest goes as a file: it is made quiet, halted, written, and its VM process ended; then file and disk belong together, which
- * saved-guest.ts writes down. Until that process ends all of it can be taken back.
- */
-import { guestInUse, guestWanted, noRoomForGuest } from './idle-failures.ts';
+/** When a guest goes as a file, whether that can be taken back, and what is learnt where it cannot. The deed is in save-guest.ts. */
+import { guestInUse } from './idle-failures.ts';
 import { doorReasons, startReasons } from '../lifecycle/own-reasons.ts';
 import type { Config } from '../../config/config.ts';
-import type { Layout } from '../../config/layout.ts';
-import { freezeGuest, releaseGuest, settleGuest } from '../../guest/agent/freezer.ts';
-import type { Clock } from '../../system/time/clock.ts';
-import { within } from '../../system/time/deadline.ts';
-import { Failed, failureOf, type Failure } from '../../system/failure.ts';
-import type { Log } from '../../system/log.ts';
-import type { RunningVm } from '../running.ts';
-import type { DoorControl } from '../daemon/door-control.ts';
-import { commitSaved, discardSaved, forgetMemory } from './saved-guest.ts';
+import { failureOf, type Failure } from '../../system/failure.ts';
 import type { Scope } from '../scope.ts';
-import type { PlannedGuest } from './comeback.ts';
-import type { VmMemory } from '../../vm/vm-driver.ts';
-import type { Effect, Event, Rest, Saved } from '../lifecycle/state.ts';
-import { hasRoom } from '../disk/disk-room.ts';
-import { memoryOf, obstacleTo } from './suspend-obstacle.ts';
+import type { Effect, Event, Rest } from '../lifecycle/state.ts';
+import { halted, saveGuest, type SavingOptions } from './save-guest.ts';
+import { obstacleTo } from './suspend-obstacle.ts';
 import { noteFailure, noteSuccess, trialOf } from './suspend-trial.ts';
 
-export interface SuspendingOptions {
-  readonly layout: Layout;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Whether the state directory is still the one that we have locked: another's file and disk would be taken for this guest's. */
-  readonly isOurs: () => boolean;
-  readonly doorControl: () => DoorControl;
+export interface SuspendingOptions extends SavingOptions {
   readonly scope: () => Scope | undefined;
   readonly config: () => Config | undefined;
   readonly dispatch: (event: Event) => void;
-  /** Has end what we do in the guest. Failed `guest-in-use` where it does not. */
-  readonly endWork: () => Promise<void>;
 }
-
-/** With less than this in its place the file is what has no room: it was made sure of more before. */
-const leastRoom = 64 * 1024 ** 2;
-/** Writing takes a second for 100 MB where the disk is slow, and a moment otherwise. */
-const saveMs = (bytes: number): number => 10_000 + (bytes / 100e6) * 1_000;
-/** QEMU ends within 0.1 s; then it is made to. */
-const leaveMs = 2_000;
 
 export class Suspending {
   readonly #options: SuspendingOptions;
@@ -136,7 +108,7 @@ export class Suspending {
     const { log, clock } = this.#options;
     const begun = clock.monotonic();
     try {
-      const saved = await this.#save(scope, signal);
+      const saved = await saveGuest(scope, this.#options, signal);
       const ms = Math.round(clock.monotonic() - begun);
       log('info', 'guest-saved', { ...saved, ms });
       return { type: 'suspended', saved };
@@ -150,94 +122,6 @@ export class Suspending {
     }
   }
 
-  async #save(scope: Scope, signal: AbortSignal): Promise<Saved | undefined> {
-    const { vm, guest: planned } = scope.running;
-    const memory = vm?.machine?.memory;
-    if (vm === undefined || memory === undefined || planned === undefined)
-      throw new Failed(guestInUse);
-    const { vmPause } = scope.guest;
-    vmPause.expect(true);
-    try {
-      await this.#makeQuiet(scope, signal);
-      await this.#write(scope, memory, signal);
-    } catch (error) {
-      vmPause.expect(false);
-      throw error;
-    }
-    await this.#leave(scope, vm);
-    this.#step('vm-ended');
-    return this.#commit(scope, planned);
-  }
-
-  /** Nobody is in the guest, and what it still had to write is written. */
-  async #makeQuiet(scope: Scope, signal: AbortSignal): Promise<void> {
-    const { endWork, doorControl, isOurs } = this.#options;
-    await endWork();
-    const inside = await scope.guest.lookInside(undefined);
-    // A stranger at the door, who has not logged in, is nobody in the guest.
-    const { loggedIn, entering } = doorControl().counts();
-    if (inside === undefined || inside.builds + loggedIn + entering > 0 || !isOurs())
-      throw new Failed(guestInUse);
-    await settleGuest(scope.guest.agent, signal);
-    this.#step('settled');
-    signal.throwIfAborted();
-  }
-
-  /** Its memory goes into a file while its file system is frozen. Where it goes on, nobody is let in before it is as it was. */
-  async #write(scope: Scope, memory: VmMemory, signal: AbortSignal): Promise<void> {
-    const { layout, clock, doorControl } = this.#options;
-    try {
-      await freezeGuest(scope.guest.agent);
-      this.#step('frozen');
-      discardSaved(layout);
-      this.#step('saving');
-      const timeoutMs = saveMs(memoryOf(scope));
-      await memory.save(layout.unfinishedMemory, { signal, timeoutMs });
-      this.#step('written');
-      if (!signal.aborted && !doorControl().hasWaiting) return;
-      await memory.takeBack();
-      throw new Failed(guestWanted);
-    } catch (thrown) {
-      const isHalted = failureOf(thrown).kind === halted;
-      const isFull = !isHalted && !hasRoom(layout.state, leastRoom);
-      // First, since a guest that goes on may need that room.
-      forgetMemory(layout);
-      if (!isHalted) await releaseGuest(scope.guest.agent, clock);
-      throw isFull ? new Failed(noRoomForGuest, { cause: thrown }) : thrown;
-    }
-  }
-
-  /** From here on a start resumes it. */
-  #commit(scope: Scope, planned: PlannedGuest): Saved | undefined {
-    const { layout, clock, isOurs } = this.#options;
-    if (!isOurs()) return undefined;
-    const at = new Date(clock.now()).toISOString();
-    const { nixVersion } = scope.facts.all;
-    const { identity, bootedAt, resumes } = planned.keeping;
-    const version = nixVersion === undefined ? {} : { nixVersion };
-    try {
-      const { bytes } = commitSaved(layout, { identity, at, bootedAt, resumes, ...version });
-      return { bytes, at };
-    } catch (error) {
-      discardSaved(layout);
-      throw error;
-    }
-  }
-
-  #step(name: string): void {
-    this.#options.log('debug', 'suspend-step', { name });
-  }
-
-  /** The point of no return: what comes of this start from here on is no news. */
-  async #leave(scope: Scope, { child, machine }: RunningVm): Promise<void> {
-    const { clock } = this.#options;
-    scope.end();
-    void machine?.memory?.leave().catch(() => undefined);
-    const late = () => guestInUse;
-    await within(() => child.ended, { clock, timeoutMs: leaveMs, late }).catch(() => undefined);
-    await child.stop(leaveMs);
-  }
-
   #learn({ running: { guest } }: Scope, failure: Failure): void {
     const { layout, log, clock } = this.#options;
     log('warn', 'not-suspended', { failure });
@@ -245,6 +129,3 @@ export class Suspending {
       log('warn', 'suspends-no-more', { failure });
   }
 }
-
-/** The kind of a guest that does not go on, as {@link VmMemory.takeBack} has it. */
-const halted = 'guest-halted';

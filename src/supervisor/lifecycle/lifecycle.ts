@@ -18,24 +18,22 @@
  *
  * Nothing here waits, reads a clock or touches the world, so a test walks every reachable state.
  */
-import type { Failure } from '../../system/failure.ts';
-import { afterLoss, laterAttempt, refusedMs, type Policy } from './backoff.ts';
-import type { Event, In, Phase, State } from './state.ts';
-import { isResting, resting } from './resting.ts';
+import { afterEnd } from './after-end.ts';
+import type { Policy } from './backoff.ts';
+import type { Event, Phase, State } from './state.ts';
+import { resting } from './resting.ts';
 import {
-  again,
   away,
   ending,
   enter,
   history,
   paused,
-  savedIn,
   starting,
   startingAfresh,
   stay,
-  stopped,
   suspending,
   up,
+  type Handler,
   type Step,
 } from './steps.ts';
 
@@ -53,8 +51,6 @@ export function step(state: State, event: Event, now: number, policy: Policy): S
   ) => Step;
   return handle(state, event, now, policy);
 }
-
-type Handler<P extends Phase> = (state: In<P>, event: Event, now: number, policy: Policy) => Step;
 
 const phases: { readonly [P in Phase]: Handler<P> } = {
   stopped: (state, event, now) => {
@@ -130,72 +126,8 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
     }
   },
 
-  stopping: (state, event, now, policy) => {
-    switch (event.type) {
-      case 'stop':
-        return leaving(state) ? stay(state) : stay({ ...state, because: { type: 'asked' } });
-      case 'evicted':
-        return leaving(state) ? stay(state) : stay({ ...state, because: event });
-      case 'rest':
-        return leaving(state)
-          ? stay(state)
-          : stay({
-              ...state,
-              because: { type: 'rest', why: event.why, ...savedIn(state.because) },
-            });
-      case 'wanted':
-        return isResting(state) ? again(state, event.why, event.type) : stay(state);
-      case 'restart':
-        return leaving(state) || (state.because.type === 'restart' && state.because.keeps !== true)
-          ? stay(state)
-          : again(state, event.why, event.type);
-      case 'children-gone':
-        return gone(state, now, policy);
-      default:
-        return stay(state);
-    }
-  },
-
   ...resting,
-
-  'backing-off': (state, event, now) => {
-    switch (event.type) {
-      case 'rest':
-        return away(event.why, now);
-      case 'stop':
-        return stopped(now);
-      case 'evicted':
-        return stopped(now, event.failure);
-      case 'retry-due':
-        return starting(state.attempt + 1, now, state.because);
-      case 'restart':
-        return starting(1, now, state.because);
-      default:
-        return stay(state);
-    }
-  },
-
-  failed: (state, event, now, policy) => {
-    switch (event.type) {
-      case 'stop':
-        return stopped(now);
-      case 'evicted':
-        return stopped(now, event.failure);
-      case 'start':
-      case 'restart':
-        return starting(1, now, state.because);
-      case 'retry-due': {
-        const { phase, since, attempt, because } = state;
-        return enter({ phase, since, attempt, because }, { type: 'await-clients' });
-      }
-      case 'wanted':
-        return state.until === undefined
-          ? starting(laterAttempt(state.attempt, policy), now, state.because)
-          : stay(state);
-      default:
-        return stay(state);
-    }
-  },
+  ...afterEnd,
 };
 
 /** A life that was long enough forgives the failures before it. */
@@ -207,44 +139,3 @@ function forgiven<S extends { readonly attempt: number }>(
 ): S {
   return now - readySince >= policy.stableMs ? { ...state, attempt: 0 } : state;
 }
-
-function gone({ attempt, because }: In<'stopping'>, now: number, policy: Policy): Step {
-  switch (because.type) {
-    case 'asked':
-      return stopped(now);
-    case 'evicted':
-      return stopped(now, because.failure);
-    case 'restart':
-      return because.keeps === true ? starting(1, now) : startingAfresh(now);
-    case 'unfit':
-      return startingAfresh(now, because.failure);
-    case 'rest':
-      return away(because.why, now, because.saved);
-    case 'lost': {
-      const { failure } = because;
-      const next = afterLoss(failure, attempt, policy);
-      if (next.type === 'give-up') return failed(next.failure, attempt, now, policy);
-      // What was lost on the way before says nothing of this one. There are few, and each is rejected once.
-      if (next.type === 'other-way') return starting(1, now, failure);
-      const { ms } = next;
-      if (ms === 0) return starting(attempt + 1, now, failure);
-      return enter(
-        { phase: 'backing-off', since: now, attempt, until: now + ms, because: failure },
-        { type: 'retry-after', ms },
-      );
-    }
-  }
-}
-
-function failed(because: Failure, attempt: number, now: number, policy: Policy): Step {
-  const ms = refusedMs(because, attempt, policy);
-  return enter(
-    { phase: 'failed', since: now, attempt, until: now + ms, because },
-    { type: 'refuse-door' },
-    { type: 'retry-after', ms },
-  );
-}
-
-/** Whether nothing will come after this end. */
-const leaving = ({ because }: In<'stopping'>): boolean =>
-  because.type === 'asked' || because.type === 'evicted';

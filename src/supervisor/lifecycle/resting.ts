@@ -1,5 +1,5 @@
 /** The phases of a guest that nobody needs: it goes as a file, is away, and comes back. Pure; a part of lifecycle.ts. */
-import type { Event, In, Rest, State } from './state.ts';
+import type { In, Rest, State } from './state.ts';
 import {
   ending,
   enter,
@@ -10,10 +10,9 @@ import {
   stay,
   stopped,
   up,
+  type Handler,
   type Step,
 } from './steps.ts';
-
-type Handler<P extends State['phase']> = (state: In<P>, event: Event, now: number) => Step;
 
 const suspending: Handler<'suspending'> = (state, event, now) => {
   const { why, wanted } = state;

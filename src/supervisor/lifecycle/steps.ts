@@ -1,12 +1,32 @@
 /** The steps into each phase, with what has to be done for it. Pure. */
 import type { Failure } from '../../system/failure.ts';
-import type { Because, Effect, Event, In, PauseReason, Rest, Saved, State, Was } from './state.ts';
+import type { Policy } from './backoff.ts';
+import type {
+  Because,
+  Effect,
+  Event,
+  In,
+  PauseReason,
+  Phase,
+  Rest,
+  Saved,
+  State,
+  Was,
+} from './state.ts';
 
 /** What is true now, and what to do about it, in this order. */
 export interface Step {
   readonly state: State;
   readonly effects: readonly Effect[];
 }
+
+/** What an event does in a phase. `now`: wall time in ms. */
+export type Handler<P extends Phase> = (
+  state: In<P>,
+  event: Event,
+  now: number,
+  policy: Policy,
+) => Step;
 
 /** `last`: what the start before it was lost to. */
 export const starting = (attempt: number, now: number, last?: Failure): Step =>

@@ -8,7 +8,7 @@ import { bundleAt, checkBootImage, type BootImage } from '../../vm/boot-image.ts
 import { lackOf, room, roomAt, startInodes } from '../disk/disk-room.ts';
 import type { Scope } from '../scope.ts';
 import { endLeftovers } from '../stop/leftovers.ts';
-import type { ChildContext } from './children.ts';
+import type { ChildContext } from '../children/launch-followed.ts';
 import { chooseImage, imageFacts, type ChosenImage } from './image-choice.ts';
 import { dropOld, refuseOld } from './image-floor.ts';
 import { networkOf } from './launch-plan.ts';

@@ -5,7 +5,7 @@ import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { chooseAccelerator } from '../../vm/accelerator.ts';
 import { chooseVm } from '../../vm/choose-vm.ts';
 import type { Abilities, Accelerator, PlanInput, VmDriver } from '../../vm/vm-driver.ts';
-import type { ChildContext } from './children.ts';
+import type { ChildContext } from '../children/launch-followed.ts';
 import { noSettings } from '../health/child-failures.ts';
 import type { SettingsRead } from '../../config/read-settings.ts';
 import { Scope, type ScopeNews, type ScopeOptions } from '../scope.ts';

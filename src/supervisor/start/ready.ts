@@ -5,7 +5,7 @@ import { failureOf } from '../../system/failure.ts';
 import type { Log } from '../../system/log.ts';
 import type { ChooseVm } from '../../vm/choose-vm.ts';
 import { keepChoice } from '../../vm/vm-lesson.ts';
-import type { AttachedVm } from './attach.ts';
+import type { AttachedVm } from '../children/attach.ts';
 import type { GuestKeys } from './builder-keys.ts';
 import { untilAwake } from '../idle/comeback.ts';
 import { judgeNix } from '../health/guest-nix.ts';

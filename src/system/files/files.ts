@@ -6,19 +6,17 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
-  realpathSync,
   renameSync,
   rmSync,
   statSync,
-  statfsSync,
   chmodSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
-import { Exit, Failed, errorCode } from '../failure.ts';
-import { cannotRead, whatHelps } from './barrier.ts';
-import { noDirectoryFor, noInodes, reasons } from './reasons.ts';
+import { Failed, errorCode } from '../failure.ts';
+import { cannotRead, cannotWrite } from './barrier.ts';
+import { noDirectoryFor } from './reasons.ts';
 
 interface WriteOptions {
   /** Permission bits; default 0600: our files hold keys and paths. */
@@ -178,33 +176,6 @@ export function readIfThere(path: string): string | undefined {
 export const isNotThere = (error: unknown): boolean =>
   ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '');
 
-/**
- * Which file it is, links and all, of which size and time: another for each file that is put there whole. Why there is none, where
- * there is none that can be looked at. `lasts`: to be compared after a boot of the host, which may number devices and files anew.
- */
-export function versionOf(path: string, { lasts = false } = {}): string {
-  try {
-    const real = realpathSync.native(path);
-    const { dev, ino, size, mtimeMs } = statSync(real);
-    return [real, ...(lasts ? [] : [dev, ino]), size, mtimeMs].join(' ');
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === undefined) throw error;
-    return code;
-  }
-}
-
-/** Who may do what with a file, in octal; an error's code where that cannot be seen. */
-export function modeOf(path: string): string {
-  try {
-    return (statSync(path).mode & 0o7777).toString(8);
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === undefined) throw error;
-    return code;
-  }
-}
-
 /** The size of a file in bytes, or undefined if there is none. */
 export function sizeIfThere(path: string): number | undefined {
   try {
@@ -214,32 +185,4 @@ export function sizeIfThere(path: string): number | undefined {
     if (errorCode(error) === 'ENOTDIR') return undefined;
     throw error;
   }
-}
-
-/** A system error from writing, in words. */
-export function cannotWrite(path: string, error: unknown, isOutOfInodes = lacksInodes) {
-  const code = errorCode(error);
-  if (code === undefined) throw error;
-  const permission = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
-  const lacksFiles = code === 'ENOSPC' && isOutOfInodes(path);
-  return {
-    kind: 'cannot-write',
-    message: `Cannot write ${path}: ${lacksFiles ? noInodes : (reasons[code] ?? code)}.`,
-    hint: lacksFiles ? 'Delete files on that file system, then try again.' : whatHelps(code, path),
-    exit: permission ? Exit.noPermission : Exit.cannotCreate,
-    // Room can come back; a read-only file system or a mode does not change by itself.
-    recovery: permission ? 'give-up' : 'retry',
-    blocksDaemon: true,
-  } as const;
-}
-
-/** Whether a file system has room and no inode left, where it counts them; ENOSPC says the same of both. */
-function lacksInodes(path: string): boolean {
-  for (let place = path; ; place = dirname(place))
-    try {
-      const { files, ffree } = statfsSync(place);
-      return files > 0 && ffree === 0;
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT' || place === dirname(place)) return false;
-    }
 }

@@ -6,7 +6,7 @@
 import { closeSync, constants, fstatSync, openSync, rmSync, statSync } from 'node:fs';
 import { reasonOf, type Clock } from '../time/clock.ts';
 import { errorCode, Exit, Failed, type Failure } from '../failure.ts';
-import { cannotWrite } from '../files/files.ts';
+import { cannotWrite } from '../files/barrier.ts';
 import { tryFlock } from './flock.ts';
 
 /** A lock that is held, until it is released or this process ends. */

@@ -4,7 +4,7 @@ import { platform } from 'node:process';
 import { vmPrograms } from '../../domain/vm-programs.ts';
 import { run } from '../../system/process/child.ts';
 import { Failed } from '../../system/failure.ts';
-import { versionOf } from '../../system/files/files.ts';
+import { versionOf } from '../../system/files/stamp.ts';
 import { discardFolder, plainFolder } from '../../system/files/temporary.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import type { Abilities } from '../vm-driver.ts';

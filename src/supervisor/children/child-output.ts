@@ -22,7 +22,7 @@ const told = 20;
 /** Behind an error some programs print all that they can do. */
 const kept = 80;
 
-interface FollowOptions {
+export interface FollowOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** What says nothing, and is said often. */

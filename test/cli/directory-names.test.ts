@@ -31,8 +31,7 @@ describe('a builder by another name', needs('root'), () => {
     rmSync(link);
     expect(rig.snapshot()).toEqual(before);
     symlinkSync(root, link);
-    const { out } = await rig.anyWith(env, 'unconfigure', '-d', link, '--yes', '--purge');
-    expect(out.join('\n')).not.toContain('Left root');
+    await rig.anyWith(env, 'unconfigure', '-d', link, '--yes', '--purge');
     expect(existsSync(rig.root.installed)).toBe(false);
   });
 

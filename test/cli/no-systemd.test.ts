@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { needs, type Need } from '../needs.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { startsAtLogin } from '../../src/setup/configure/apply-plan.ts';
 
 const isolated = ['--map-root-user', '--mount'];
 const hidden = 'mount -t tmpfs none /run && exec "$@"';
@@ -51,7 +52,7 @@ describe('without systemd', needs(hiding), () => {
     const configured = run('configure', '--no-root', '--autostart');
     expect(configured.status, configured.stderr).toBe(0);
     expect(configured.stderr).toContain('does not run systemd');
-    expect(configured.stdout).not.toContain('next login');
+    expect(configured.stdout).not.toContain(startsAtLogin);
     const { findings } = JSON.parse(run('doctor', '--json').stdout) as {
       findings: readonly { readonly name: string; readonly what?: string }[];
     };

@@ -20,6 +20,10 @@ import { hostFacts } from '../../src/system/host/host.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
 import { configureRig } from '../setup/configure-rig.ts';
 import { needs, type Need } from '../needs.ts';
+import { failureOf } from '../../src/system/failure.ts';
+
+/** What is said of an exception that nobody expected. */
+const bugHint = failureOf(new Error('x')).hint;
 
 let program: BuiltProgram;
 beforeAll(async () => {
@@ -106,7 +110,7 @@ describe('a user without an entry in the user database', needs('root'), () => {
       expect(readdirSync(home)).toEqual([]);
       for (const verb of [['status'], ['stop'], ['doctor'], ['unconfigure', '--purge', '--yes']]) {
         const ran = run(env, ...verb, ...directory);
-        expect(`${ran.stdout}${ran.stderr}`).not.toContain('bug in linuxkit-builder');
+        expect(`${ran.stdout}${ran.stderr}`).not.toContain(bugHint);
         expect(ran.status).not.toBe(70);
       }
     } finally {
@@ -159,7 +163,7 @@ test('a chroot without /proc is named as that', needs(hiding), () => {
     const daemon = run('daemon');
     expect(daemon.stderr).toContain('mount -t proc');
     expect(daemon.status).toBe(71);
-    expect(run('doctor').stdout).not.toContain('bug in linuxkit-builder');
+    expect(run('doctor').stdout).not.toContain(bugHint);
   } finally {
     rmSync(home, { recursive: true });
   }
@@ -235,7 +239,7 @@ describe('what a shell hands down', () => {
     const { status, stderr, modes } = inShell(
       `umask ${umask}; {configure --no-root -q} >/dev/null; {machines}; {unconfigure --no-root} >/dev/null`,
     );
-    expect(stderr).not.toContain('bug in linuxkit-builder');
+    expect(stderr).not.toContain(bugHint);
     expect(status).toBe(0);
     for (const name of ['a/b/state', 'a/b/state/keys']) expect(modes.get(name)).toBe('700');
   });
@@ -254,7 +258,8 @@ describe('what a shell hands down', () => {
     const { status, stdout, stderr } = inShell(
       'mkdir "$HOME/gone"; cd "$HOME/gone"; rmdir "$HOME/gone"; {configure --no-root -q} >/dev/null; {doctor} || true',
     );
-    expect(`${stdout}${stderr}`).not.toMatch(/uv_cwd|bug in linuxkit-builder/);
+    expect(`${stdout}${stderr}`).not.toContain('uv_cwd');
+    expect(`${stdout}${stderr}`).not.toContain(bugHint);
     expect(stdout).toContain('ok    versions');
     expect(status).toBe(0);
   });

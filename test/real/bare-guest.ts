@@ -77,7 +77,7 @@ export class BareGuest {
         '-accel',
         'tcg',
         '-cpu',
-        'max,-cx16',
+        'max,-cx16,-erms',
         '-smp',
         '1',
         '-m',

@@ -146,7 +146,7 @@ export function wrapQemu(
   const bin = join(directory, 'bin');
   mkdirSync(bin);
   const name = qemu.split('/').at(-1) ?? qemu;
-  const translator = `case "$word" in kvm | hvf) word=tcg ;; host) word=${process.arch === 'x64' ? 'max,-cx16' : 'max'} ;; esac`;
+  const translator = `case "$word" in kvm | hvf) word=tcg ;; host) word=${process.arch === 'x64' ? 'max,-cx16,-erms' : 'max'} ;; esac`;
   writeFileSync(
     join(bin, name),
     `#!/bin/bash

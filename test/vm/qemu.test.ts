@@ -63,7 +63,7 @@ const plan = (
 describe('the command line', () => {
   test('is all there is', () =>
     expect(plan().argv.join(' ')).toMatchInlineSnapshot(
-      `"-name linuxkit-builder -nodefaults -no-user-config -no-reboot -display none -machine pc -accel tcg -cpu max,-cx16 -smp 2 -m 2048 -kernel /s/nix-state/kernel -initrd /s/nix-state/initrd -append quiet console=ttyS0 linuxkit-builder.vm=qemu linuxkit-builder.login=60 -chardev file,id=console,path=/s/nix-state/console-ring,append=on -serial chardev:console -drive file=/s/nix-disk,if=none,id=disk,format=raw,cache=writeback,discard=unmap,werror=stop,rerror=stop -device virtio-blk-pci,drive=disk -netdev user,id=net,hostfwd=tcp:127.0.0.1:0-:22 -device virtio-net-pci,netdev=net,mac=52:54:00:4c:4b:42,romfile= -chardev socket,id=agent,path=/s/nix-state/agent.sock,server=on,wait=off -device virtio-serial-pci -device virtserialport,chardev=agent,name=org.qemu.guest_agent.0 -device virtio-rng-pci -chardev socket,id=qmp,path=/s/nix-state/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control"`,
+      `"-name linuxkit-builder -nodefaults -no-user-config -no-reboot -display none -machine pc -accel tcg -cpu max,-cx16,-erms,-fsrm -smp 2 -m 2048 -kernel /s/nix-state/kernel -initrd /s/nix-state/initrd -append quiet console=ttyS0 linuxkit-builder.vm=qemu linuxkit-builder.login=60 -chardev file,id=console,path=/s/nix-state/console-ring,append=on -serial chardev:console -drive file=/s/nix-disk,if=none,id=disk,format=raw,cache=writeback,discard=unmap,werror=stop,rerror=stop -device virtio-blk-pci,drive=disk -netdev user,id=net,hostfwd=tcp:127.0.0.1:0-:22 -device virtio-net-pci,netdev=net,mac=52:54:00:4c:4b:42,romfile= -chardev socket,id=agent,path=/s/nix-state/agent.sock,server=on,wait=off -device virtio-serial-pci -device virtserialport,chardev=agent,name=org.qemu.guest_agent.0 -device virtio-rng-pci -chardev socket,id=qmp,path=/s/nix-state/qmp.sock,server=on,wait=off -mon chardev=qmp,mode=control"`,
     ));
 
   test('has CPUs and memory of the config', () => {
@@ -84,13 +84,13 @@ describe('the command line', () => {
   // Behaviour 28: An emulated guest can run programs for x86-64-v2, except with QEMU before 10, which cannot emulate
   // it.
   test.each([
-    [7, 2, 'max,-cx16'],
-    [7, 1, 'max,-cx16'],
-    [9, 2, 'max,-cx16'],
-    [10, 2, 'max'],
-    [11, 8, 'max'],
-    [undefined, 2, 'max,-cx16'],
-    [undefined, 1, 'max,-cx16'],
+    [7, 2, 'max,-cx16,-erms,-fsrm'],
+    [7, 1, 'max,-cx16,-erms,-fsrm'],
+    [9, 2, 'max,-cx16,-erms,-fsrm,-fsrs'],
+    [10, 2, 'max,-erms,-fsrm,-fsrs'],
+    [11, 8, 'max,-erms,-fsrm,-fsrs'],
+    [undefined, 2, 'max,-cx16,-erms,-fsrm'],
+    [undefined, 1, 'max,-cx16,-erms,-fsrm'],
   ])('QEMU %s emulates %s x86 processors as %s', (major, cpus, cpu) => {
     const { argv } = plan({ cpus }, 'tcg', '/s', major);
     expect(argv[argv.indexOf('-cpu') + 1]).toBe(cpu);

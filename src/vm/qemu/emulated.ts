@@ -23,3 +23,18 @@ export const masksCx16 = ({ config, accelerator, abilities }: Emulated): boolean
 
 /** Why programs for x86-64-v2 do not start there, and with which QEMU they do. */
 export const noV2 = `programs for x86-64-v2 do not run, as this QEMU cannot emulate cmpxchg16b; QEMU ${firstGood} and newer can`;
+
+/** The first of which it is known that it has the flag `fsrs`: 8.1 brought it (QEMU, target/i386/cpu.c). */
+const firstFsrs = 9;
+
+/**
+ * Flags that an emulated x86 processor goes without, as `-cpu max,-FLAG` names them. All but cx16 say that `rep movsb` and `rep stosb` are the
+ * fastest way to copy and to fill memory, which the kernel then uses for pages and for all that programs read and write. Emulated, each
+ * byte is a step of its own (docs/backends.md).
+ */
+export const withoutFlags = (emulated: Emulated): readonly string[] => [
+  ...(masksCx16(emulated) ? ['cx16'] : []),
+  'erms',
+  'fsrm',
+  ...((emulated.abilities?.major ?? 0) < firstFsrs ? [] : ['fsrs']),
+];

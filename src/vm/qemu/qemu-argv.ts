@@ -7,7 +7,7 @@ import type { Launch } from '../../system/process/child.ts';
 import type { Network } from '../../domain/guest-network.ts';
 import type { PlanInput } from '../vm-driver.ts';
 import { loginSeconds } from '../login-time.ts';
-import { masksCx16 } from './emulated.ts';
+import { withoutFlags } from './emulated.ts';
 
 /** The program for the config's system: guests are of the host's own architecture. */
 export const qemuProgram = ({ system }: Pick<Config, 'system'>): string =>
@@ -113,7 +113,7 @@ function cpuOf(emulated: MachineOptions): string {
   if (emulated.accelerator !== 'tcg') return 'host';
   // The architected pointer authentication is slow to compute in software; QEMU's own is not (QEMU, docs/system/arm/cpu-features).
   if (emulated.config.system === 'aarch64-linux') return 'max,pauth-impdef=on';
-  return masksCx16(emulated) ? 'max,-cx16' : 'max';
+  return ['max', ...withoutFlags(emulated).map((flag) => `-${flag}`)].join(',');
 }
 
 /**

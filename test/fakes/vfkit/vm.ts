@@ -204,7 +204,7 @@ function qemuArgv({ machine, switches, initrd, isConnected }: VmOptions): string
     '-accel',
     'tcg',
     '-cpu',
-    isArm ? 'max,pauth-impdef=on' : 'max,-cx16',
+    isArm ? 'max,pauth-impdef=on' : 'max,-cx16,-erms',
     '-smp',
     '1',
     '-m',

@@ -57,7 +57,7 @@ export function startGuest({ machine, disk, initrd, mac, relayPorts }: GuestOpti
     '-accel',
     'tcg',
     '-cpu',
-    'max,-cx16',
+    'max,-cx16,-erms',
     '-smp',
     '1',
     '-m',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { dependsOf, loadOrder, numberedName } from '../../src/image/tree/modules.ts';
+import { dependsOf, loadOrder, numberedName, unsigned } from '../../src/image/tree/modules.ts';
 import { collectParts, noParts } from '../../src/image/tree/parts.ts';
 import { xz } from '../fakes/fake-deb.ts';
 
@@ -22,6 +22,14 @@ async function parts(modules: Readonly<Record<string, readonly string[]>>, built
 }
 const order = async (names: readonly string[], from: Awaited<ReturnType<typeof parts>>) =>
   (await loadOrder(names, from)).map(({ name }) => name);
+
+const signatureWords = '~Module signature appended~\n';
+/** As sign-file of the kernel leaves a module: it, the signature, what that is, and its magic words. */
+function signed(length: number, data = Buffer.from('module')): Buffer {
+  const about = Buffer.from([0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+  about.writeUInt32BE(length, 8);
+  return Buffer.concat([data, Buffer.from('sign'), about, Buffer.from(signatureWords)]);
+}
 
 test('each module comes after what it needs, once, in the order asked for', async () => {
   const from = await parts({
@@ -54,6 +62,23 @@ test('modules that need each other end', async () =>
 test('they come unpacked', async () => {
   const [first] = await loadOrder(['a'], await parts({ a: [] }));
   expect(Buffer.from(first?.data ?? []).toString('latin1', 0, 4)).toBe('\x7fELF');
+});
+
+test.each([
+  ['a signature', signed(4), 'module'],
+  ['none', Buffer.from('module'), 'module'],
+  ['one that would be longer than all of it', signed(4000), signed(4000).toString('latin1')],
+  ['the magic words alone', Buffer.from(signatureWords), signatureWords],
+])('of a module with %s what counts is left', (_, data, left) =>
+  expect(Buffer.from(unsigned(data)).toString('latin1')).toBe(left),
+);
+
+test('they come without signatures', async () => {
+  const from = await parts({ a: [], b: [] });
+  for (const name of from.modules.keys())
+    from.modules.set(name, { path: `${base}/${name}.ko`, data: signed(4, module()) });
+  const loaded = await loadOrder(['a', 'b'], from);
+  expect(loaded.map(({ data }) => Buffer.from(data))).toEqual([module(), module()]);
 });
 
 test('one that is missing is named, with who needs it', async () => {

@@ -22,7 +22,7 @@ export async function loadOrder(
     const module = parts.modules.get(name);
     if (module === undefined) throw missing(name, trail);
     const { path } = module;
-    const data = await decompressWhole(path, module.data, compressionOf(path), signal);
+    const data = unsigned(await decompressWhole(path, module.data, compressionOf(path), signal));
     for (const needed of dependsOf(data)) await visit(needed, [...trail, name]);
     done.set(name, { name, data });
   };
@@ -33,6 +33,20 @@ export async function loadOrder(
 /** `/modules/03-virtio_blk.ko`: the names sort in load order. */
 export const numberedName = (index: number, name: string): string =>
   `${String(index + 1).padStart(2, '0')}-${name}.ko`;
+
+/**
+ * A module without the signature behind it, whose check is most of what it costs to load one. It protects nothing here: the kernel takes
+ * what is unsigned as well, and whoever can change a module in the image can take its signature off. Behind the module stand the
+ * signature, 12 bytes of which the last 4 are its length, and the magic words (kernel: include/linux/module_signature.h).
+ */
+export function unsigned(module: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(module.buffer, module.byteOffset, module.byteLength);
+  const magic = '~Module signature appended~\n';
+  const lengthAt = bytes.length - magic.length - 4;
+  if (lengthAt < 8 || bytes.toString('latin1', lengthAt + 4) !== magic) return module;
+  const size = lengthAt - 8 - bytes.readUInt32BE(lengthAt);
+  return size < 0 ? module : module.subarray(0, size);
+}
 
 /** What a module says it needs: `depends=a,b` in its .modinfo section, strings that end in NUL (kernel: scripts/mod/modpost.c). */
 export function dependsOf(module: Uint8Array): string[] {

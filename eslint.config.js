@@ -13,6 +13,7 @@ const guarded = {
   'src/system/log.ts': ['pino'],
   'src/system/files/watch.ts': ['chokidar'],
   'src/image/http/web.ts': ['undici'],
+  'src/image/http/first-to-answer.ts': ['undici'],
   'src/image/http/proxy-tunnel.ts': ['undici'],
   'src/image/debian/signature.ts': ['openpgp'],
   'src/image/tree/decompress.ts': ['xz-decompress'],

@@ -1,6 +1,10 @@
 import { readFileSync, mkdtempSync, rmSync, writeFileSync, cpSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import type { LookupAddress } from 'node:dns';
+import { once } from 'node:events';
+import { createServer as createPlain } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -8,7 +12,8 @@ import { fetchText } from '../../src/image/http/http.ts';
 import { proxiesOf } from '../../src/image/http/proxy.ts';
 import { trustedRoots } from '../../src/image/http/roots.ts';
 import { Web } from '../../src/image/http/web.ts';
-import { FakeClock } from '../fakes/fake-clock.ts';
+import { needs } from '../needs.ts';
+import { FakeClock, settle } from '../fakes/fake-clock.ts';
 import { FakeMirror, fakeKey } from '../fakes/fake-mirror.ts';
 import { FakeProxy } from '../fakes/fake-proxy.ts';
 
@@ -103,6 +108,79 @@ test('a server that speaks no TLS, and a name that there is not, are named', asy
 test('on macOS the keychains are asked, and what is not there is nothing', async () => {
   const roots = await trustedRoots({ SSL_CERT_FILE: authority }, 'darwin');
   expect(roots).toContain(of('authority.pem').trim());
+});
+
+/** An http server at 127.0.0.1 that takes no connection, as one whose queue is full takes none, until it is let go. */
+async function slowServer() {
+  const code = `require('http').createServer((_, to) => to.end('the file'))
+    .listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () { console.log(this.address().port) })`;
+  const child = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [port] = (await once(child.stdout, 'data')) as [Buffer];
+  child.kill('SIGSTOP');
+  const address = { host: '127.0.0.1', port: Number(port) };
+  const queue = [connect(address), connect(address)];
+  for (const each of queue)
+    await once(
+      each.on('error', () => undefined),
+      'connect',
+    );
+  running.push({
+    async [Symbol.asyncDispose]() {
+      queue.forEach((each) => each.destroy());
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
+  });
+  return { port: Number(port), letGo: () => child.kill('SIGCONT') };
+}
+
+// Behaviour 205: Of a mirror's addresses, the one that answers first is used, even if it is slow and the others do not
+// answer at all.
+describe('a mirror with several addresses', needs('Linux'), () => {
+  const asked = (port: number) => {
+    const time = new FakeClock();
+    const resolve = (_: string, __: object, done: (error: null, all: LookupAddress[]) => void) =>
+      done(
+        null,
+        ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 })),
+      );
+    const options = { clock: time, retries: 0, web: new Web({ resolve, clock: time }) };
+    return { time, came: fetchText(`http://m.invalid:${port}/x`, 1000, options) };
+  };
+
+  test('of which the first is slow, and the other refuses', async () => {
+    const { port, letGo } = await slowServer();
+    const { time, came } = asked(port);
+    await time.advance(250);
+    letGo();
+    expect(await came).toBe('the file');
+  });
+
+  test('of which the first never answers', async () => {
+    const { port } = await slowServer();
+    const other = createPlain((_, response) => response.end('of the other'));
+    await new Promise<void>((resolve) => other.listen(port, '127.0.0.2', resolve));
+    running.push({
+      async [Symbol.asyncDispose]() {
+        other.closeAllConnections();
+        await new Promise((resolve) => other.close(resolve));
+      },
+    });
+    const { time, came } = asked(port);
+    await time.advance(249);
+    expect(await Promise.race([came, settle().then(() => 'nothing yet')])).toBe('nothing yet');
+    await time.advance(1);
+    expect(await came).toBe('of the other');
+  });
+
+  test('of which none answers is named', async () => {
+    const { time, came } = asked(1);
+    const failed = expect(came).rejects.toMatchObject(
+      failsAs('mirror-unreachable', /m\.invalid:1\/x: connection refused\./),
+    );
+    await time.advance(250);
+    await failed;
+  });
 });
 
 describe('through a proxy', () => {

@@ -2,6 +2,7 @@
 import { Client, buildConnector } from 'undici';
 import { Exit, Failed } from '../../system/failure.ts';
 import { reason } from '../mirror/mirror-failure.ts';
+import { firstToAnswer, type ConnectionOptions } from './first-to-answer.ts';
 import type { Proxy } from './proxy.ts';
 import { Passing } from './retry.ts';
 
@@ -12,11 +13,14 @@ export const loginOf = ({ login }: Proxy): Record<string, string> =>
 /** Connects by CONNECT (RFC 9110, 9.3.6), and speaks TLS with the host through that. */
 export function tunnelThrough(
   proxy: Proxy,
-  connection: buildConnector.BuildOptions,
+  connection: ConnectionOptions,
 ): buildConnector.connector {
-  const secure = buildConnector(connection);
+  const { ca } = connection;
+  // How long silence may last is the caller's affair, who has the clock.
+  const secure = buildConnector({ timeout: 0, ...(ca && { ca }) });
+  const connect = firstToAnswer(connection);
   return (options, callback) => {
-    const client = new Client(proxy.url, { connect: connection, headersTimeout: 0 });
+    const client = new Client(proxy.url, { connect, headersTimeout: 0 });
     const host = options.host ?? options.hostname;
     const path = options.port === '' ? `${host}:443` : host;
     client

@@ -3,6 +3,8 @@ import { lookup, type LookupAddress, type LookupOptions } from 'node:dns';
 import type { Readable } from 'node:stream';
 import { Agent } from 'undici';
 import { refused, sentTooNear } from '../mirror/mirror-failure.ts';
+import type { Clock } from '../../system/time/clock.ts';
+import { firstToAnswer } from './first-to-answer.ts';
 import type { Proxy, ProxyFor } from './proxy.ts';
 import { reachOfAddress, reachOfHost, type Reach } from './reach.ts';
 import { loginOf, proxyRefused, proxyUnreachable, tunnelThrough } from './proxy-tunnel.ts';
@@ -13,6 +15,8 @@ interface WebOptions {
   readonly roots?: () => Promise<readonly string[]>;
   /** Asks for all addresses of a name; the system's way when left out. */
   readonly resolve?: Resolve;
+  /** The system's when left out. */
+  readonly clock?: Clock;
 }
 
 type Resolve = (
@@ -130,14 +134,14 @@ export class Web {
     tunnelled: boolean,
   ): Promise<Agent> {
     const roots = isSecure ? await (this.#roots ??= this.#options.roots?.()) : undefined;
-    // How long silence may last is the caller's affair, who has the clock.
-    const connection = { timeout: 0, ...(roots === undefined ? {} : { ca: [...roots] }) };
+    const { clock } = this.#options;
+    const connection = { ...(clock && { clock }), ...(roots && { ca: [...roots] }) };
     const connect =
       proxy === undefined
-        ? { ...connection, lookup: this.#lookupWithin(limit) }
+        ? firstToAnswer({ ...connection, lookup: this.#lookupWithin(limit) })
         : tunnelled
           ? tunnelThrough(proxy, connection)
-          : connection;
+          : firstToAnswer(connection);
     return new Agent({ connect, headersTimeout: 0, bodyTimeout: 0 });
   }
 

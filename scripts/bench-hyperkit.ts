@@ -114,7 +114,7 @@ async function watchSilentRing({ dir, row }: HyperkitBench): Promise<void> {
   await ring.stop();
   file.close();
   const share = (user + system) / 10 / ms;
-  row('console ring, silent guest', `${share.toFixed(2)} % of a core`, '', '', '< 2 %');
+  row('console ring, silent, in a boot', `${share.toFixed(2)} % of a core`, '', '', '< 2 %');
 }
 
 /** A child is killed while the guest boots; the daemon's log says when it had decided. */

@@ -453,6 +453,65 @@ describe('a ring that is silent', () => {
   test('and no more often where its last words have no known place', async () =>
     expect(await looks(410_000)).toBeLessThanOrEqual(210));
 
+  // Behaviour 206: With a ready guest, a silent console ring is read only with the daemon's other checks, every 5 s.
+  // After output, it is read twenty times a second for two seconds.
+  test('is left alone once nobody is in a hurry, until it speaks', async () => {
+    const clock = new FakeClock();
+    const { ring, lines, lost } = readerOf(clock);
+    let wakes = 0;
+    const after = clock.after.bind(clock);
+    clock.after = (ms, fn) =>
+      after(ms, () => {
+        wakes++;
+        fn();
+      });
+    write('up\n');
+    await clock.advance(1_000);
+    ring.pollEvery(30_000);
+    await clock.advance(2_000);
+    const poke = async (seconds: number) => {
+      wakes = 0;
+      for (let n = 0; n < seconds; n += 5) {
+        await clock.advance(5_000);
+        ring.poke();
+      }
+      return wakes;
+    };
+    expect(await poke(60)).toBe(0);
+    write(numbered(0, 1_000).join('\n'));
+    await clock.advance(4_000);
+    expect(lines).toEqual(['up']);
+    ring.poke();
+    expect(lines.at(-1)).toBe(numbered(998, 1)[0]);
+    write('\nnext\n');
+    await clock.advance(50);
+    expect(lines.at(-1)).toBe('next');
+    expect(lost).toEqual([]);
+    await clock.advance(3_000);
+    expect(await poke(60)).toBe(0);
+    await clock.advance(30_000);
+    expect(wakes).toBe(1);
+    ring.pollEvery(100);
+    await clock.advance(1_000);
+    expect(wakes).toBeGreaterThan(19);
+    await ring.stop();
+  });
+
+  test('of which more than a ring comes between two looks loses the oldest, and says so', async () => {
+    const clock = new FakeClock();
+    const { ring, lines, lost } = readerOf(clock);
+    write('up\n');
+    ring.pollEvery(5_000);
+    await clock.advance(60_000);
+    for (let n = 0; n < 40; n++) write(`${numbered(n * 100, 100).join('\n')}\n`);
+    await clock.advance(6_000);
+    expect(lost).toHaveLength(1);
+    // Where the ring's text begins is not known: one line is told in two parts.
+    const last = new Set(numbered(3_000, 1_000));
+    expect(lines.filter((line) => last.has(line)).length).toBeGreaterThanOrEqual(999);
+    await ring.stop();
+  });
+
   test('is noticed when it begins again, at its next look', async () => {
     const clock = new FakeClock();
     const { ring, lines } = readerOf(clock);

@@ -5,12 +5,13 @@
  */
 import type { Clock } from '../../system/time/clock.ts';
 import { RingReader, ringBytes } from './ring-bytes.ts';
+import { busyMs, isShort, nextLookMs } from './ring-pace.ts';
 import { RingWriter } from './ring-writer.ts';
 
 interface RingOptions {
   readonly path: string;
   readonly clock: Clock;
-  /** How often it is looked at; at most {@link slowestMs} apart, and {@link busyMs} while much comes. */
+  /** How often it is looked at where nothing is said of it: {@link nextLookMs}. */
   readonly pollMs: number;
   /** New bytes, in order; the buffer is the receiver's to keep. */
   readonly onBytes: (chunk: Buffer) => void;
@@ -23,16 +24,8 @@ interface RingOptions {
   readonly read?: (path: string) => Buffer | undefined;
 }
 
-/** A megabyte a second fills the ring in 65 ms. */
-const busyMs = 15;
-/** So a guest that was quiet may begin to write a megabyte a second. */
-const slowestMs = 50;
-/** While nothing comes, only one look of so many is at the whole ring: half a second apart. */
-const wholeEvery = 10;
 /** Last words that nothing follows wait so long for something that shows their place. */
 const unplacedMs = 250;
-/** So many bytes in one look are much. */
-const muchBytes = 4_096;
 /** Looks without a change after which a line end that stands there already counts as written. */
 const quietLooks = 2;
 
@@ -74,7 +67,7 @@ export class Ring {
   #seemsQuiet(): boolean {
     const { cursor, before } = this.#writer;
     if (this.#options.read !== undefined || cursor === undefined) return false;
-    if (this.#quiet === 0 || this.#quiet % wholeEvery === 0) return false;
+    if (!isShort({ pollMs: this.#pollMs, quiet: this.#quiet })) return false;
     return this.#reader.isAsBefore(before, cursor);
   }
 
@@ -102,9 +95,9 @@ export class Ring {
 
   #schedule(): void {
     this.#cancel();
-    const busy = this.#fresh > muchBytes || this.#writer.isSought;
-    const ms = busy ? busyMs : Math.min(this.#pollMs, slowestMs);
-    this.#cancel = this.#options.clock.after(ms, () => this.poke());
+    const { isSought } = this.#writer;
+    const looks = { pollMs: this.#pollMs, quiet: this.#quiet, fresh: this.#fresh, isSought };
+    this.#cancel = this.#options.clock.after(nextLookMs(looks), () => this.poke());
   }
 
   /**

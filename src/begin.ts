@@ -7,15 +7,17 @@ import { fileURLToPath } from 'node:url';
 import { failureLines } from './command/say.ts';
 import { openOutlets, unfinished, type Outlets } from './leave.ts';
 import { systemClock } from './system/time/clock.ts';
+import { usablePath } from './system/process/find-program.ts';
 import { failureOf, type Failure } from './system/failure.ts';
 import { homeOf } from './system/host/user.ts';
 
 /**
- * What a shell hands down and no command can do with: a umask that takes our own files from us, and a directory that is not there any
- * more, in which no program starts.
+ * What a shell hands down and no command can do with: a umask that takes our own files from us, no PATH by which we and what we start find
+ * programs, and a directory that is not there any more, in which no program starts.
  */
 function settleIn(): void {
   process.umask(process.umask(0o077) & 0o077);
+  process.env['PATH'] = usablePath(process.env['PATH']);
   try {
     process.cwd();
   } catch {

@@ -5,7 +5,7 @@ import { receiptsForUs } from '../host/receipts.ts';
 import { makeDirectory, readIfThere, writeWhole } from '../system/files/files.ts';
 import { rootProgram } from '../system/process/become-root.ts';
 import { quotedWord, shellWord } from '../system/shell.ts';
-import { findProgram, tryProgram } from '../system/process/find-program.ts';
+import { findProgram, systemPath, tryProgram } from '../system/process/find-program.ts';
 import type { CliContext } from '../command/context.ts';
 import type { DeclaredJob, ServiceKind } from './declared-job.ts';
 import { declaredJob, jobPaths, presentSystemJob, treeOf } from './job-files.ts';
@@ -75,9 +75,7 @@ export function serviceOf(
 
 /** Root runs nothing that a user's PATH leads to. */
 const managersPath = (isSystem: boolean, env: NodeJS.ProcessEnv): string | undefined =>
-  isSystem && env['LINUXKIT_BUILDER_TREE'] === undefined
-    ? '/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin'
-    : env['PATH'];
+  isSystem && env['LINUXKIT_BUILDER_TREE'] === undefined ? systemPath : env['PATH'];
 
 /** Shown before it is run where a password may be asked for. */
 function asRoot(argv: readonly string[], context: CliContext): readonly string[] {

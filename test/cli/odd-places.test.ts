@@ -1,5 +1,6 @@
 /** Homes, users and files as machines have them that nobody tidies: each verb says what is in its way, and calls none of it a fault of its own. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chownSync,
   existsSync,
@@ -16,8 +17,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
+import { layoutOf } from '../../src/config/layout.ts';
+import { systemPath, tryProgram } from '../../src/system/process/find-program.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { qemuProgram } from '../../src/vm/qemu/qemu-argv.ts';
 import { hostFacts } from '../../src/system/host/host.ts';
 import { buildProgram, type BuiltProgram } from '../fakes/program.ts';
+import { freePort } from '../rig/free-port.ts';
 import { configureRig } from '../setup/configure-rig.ts';
 import { needs, type Need } from '../needs.ts';
 import { failureOf } from '../../src/system/failure.ts';
@@ -186,6 +192,44 @@ test('a chroot without /dev is named as that', needs(hiding), () => {
   }
 });
 
+// Behaviour 208: A daemon that is the first process of a container is found and stopped like any other.
+test(
+  'a daemon with pid 1 is stopped by another process of its container',
+  needs('root', 'Linux'),
+  async () => {
+    const home = mkdtempSync(join(tmpdir(), 'container-'));
+    const env = { PATH: process.env['PATH'], HOME: home, LINUXKIT_BUILDER_TREE: home };
+    const verb = (name: string, ...argv: string[]) => [
+      program.main,
+      name,
+      ...argv,
+      '-d',
+      join(home, 's'),
+    ];
+    const options = { encoding: 'utf8', timeout: 60_000, env } as const;
+    const configure = verb('configure', '--no-root', '-q', '--port', String(await freePort()));
+    expect(spawnSync(process.execPath, configure, options).status).toBe(0);
+    const argv = ['-pf', '--mount-proc', '--kill-child', process.execPath, ...verb('daemon')];
+    const container = spawn('unshare', argv, { env, stdio: 'ignore' });
+    const ended = once(container, 'exit');
+    try {
+      const { daemonPid } = layoutOf(join(home, 's'));
+      while (!existsSync(daemonPid)) await systemClock.sleep(20);
+      expect(JSON.parse(readFileSync(daemonPid, 'utf8'))).toMatchObject({ pid: 1 });
+      const tasks = `/proc/${container.pid}/task/${container.pid}/children`;
+      const inside = ['-t', readFileSync(tasks, 'utf8').trim(), '-m', '-p', process.execPath];
+      const stopped = spawnSync('nsenter', [...inside, ...verb('stop', '--now')], options);
+      // With its first process the kernel ends the rest of a container, whoever stopped it too.
+      expect([stopped.signal ?? stopped.status, stopped.stderr]).toEqual(['SIGKILL', '']);
+      expect(await ended).toEqual([0, null]);
+    } finally {
+      container.kill('SIGKILL');
+      await ended;
+      rmSync(home, { recursive: true });
+    }
+  },
+);
+
 test('a folder for temporary files that is not there is named where one is needed', async () => {
   using rig = configureRig();
   const file = join(rig.places.home, '.ssh/config');
@@ -243,6 +287,26 @@ describe('what a shell hands down', () => {
     expect(status).toBe(0);
     for (const name of ['a/b/state', 'a/b/state/keys']) expect(modes.get(name)).toBe('700');
   });
+
+  const qemu = qemuProgram({ system: process.arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux' });
+  const inSystem: Need = {
+    what: "flock, ssh, ps and QEMU in the system's own places",
+    isMet: ['flock', 'ssh', 'ps', qemu].every((name) => tryProgram(name, systemPath) !== undefined),
+  };
+  // Behaviour 207: Without a `PATH`, or with one that names no absolute directory, every command finds its programs
+  // where a login shell would.
+  test.each(['unset PATH', 'export PATH=', 'export PATH=:', 'export PATH=bin:.'])(
+    '%s',
+    needs(inSystem),
+    (without) => {
+      const { status, stdout, stderr } = inShell(
+        `${without}; {configure --no-root -q} >/dev/null; {doctor} || :; {daemon --dry-run}`,
+      );
+      expect(`${stdout}${stderr}`).not.toMatch(/not on the PATH|bug in linuxkit-builder/);
+      expect(stdout).toContain('ok    programs');
+      expect(status).toBe(0);
+    },
+  );
 
   test('a limit on virtual memory, which is named and ends in no stack', needs('Linux'), () => {
     const narrow = '"$NODE" -e "$MEMORY" 2>/dev/null';

@@ -37,7 +37,7 @@ function parseIdentity(text: string | undefined): Identity | undefined {
     const json = JSON.parse(text) as Partial<Identity> | null;
     return typeof json?.pid === 'number' &&
       Number.isSafeInteger(json.pid) &&
-      json.pid > 1 &&
+      json.pid > 0 &&
       typeof json.started === 'string' &&
       typeof json.boot === 'string' &&
       typeof json.program === 'string'

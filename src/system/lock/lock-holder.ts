@@ -43,7 +43,7 @@ function device(dev: number): string {
 
 function validPid(text: string | undefined): number[] {
   const pid = Number(text);
-  return Number.isSafeInteger(pid) && pid > 1 ? [pid] : [];
+  return Number.isSafeInteger(pid) && pid > 0 ? [pid] : [];
 }
 
 /**

@@ -162,8 +162,9 @@ function childOf(pid: number, ended: Promise<ExitStatus>, clock: Clock): Child {
   };
 }
 
-/** Signals a whole session of ours by its leader's pid; no error if it is gone. */
+/** Signals a whole session of ours by its leader's pid; no error if it is gone. None of ours is led by pid 1, and -1 would be everybody (kill(2)). */
 export function signalGroup(pid: number, name: NodeJS.Signals): void {
+  if (pid <= 1) return;
   try {
     process.kill(-pid, name);
   } catch {

@@ -47,6 +47,13 @@ const elsewhere: Readonly<Record<string, string>> = {
     'Install it: brew install podman (macOS), apt-get install gvproxy (Debian), or from github.com/containers/gvisor-tap-vsock',
 };
 
+/** The system's own places, where nobody but root puts programs. */
+export const systemPath = '/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin';
+
+/** A PATH that leads somewhere: the system's in place of none, or of one without a single place, as shells have it (confstr(3), _CS_PATH). */
+export const usablePath = (path: string | undefined): string =>
+  path !== undefined && foldersOf(path).length > 0 ? path : systemPath;
+
 /** The absolute path of a program, or Failed `program-missing` with the command that installs it. */
 export function findProgram(name: string, path: string | undefined = process.env['PATH']): string {
   const found = tryProgram(name, path);
@@ -70,8 +77,7 @@ export const namesOnPath = (
 ): readonly string[] => placesFor(name, path).filter(isProgram);
 
 function placesFor(name: string, path: string | undefined): string[] {
-  const folders = (path ?? '').split(':').filter((folder) => folder.startsWith('/'));
-  const places = [...folders, ...beyondPath].map((folder) => join(folder, name));
+  const places = [...foldersOf(path ?? ''), ...beyondPath].map((folder) => join(folder, name));
   const other = otherwise[name];
   return other === undefined ? places : [...places, other];
 }
@@ -116,6 +122,10 @@ function howToGet(name: string, manager: Manager | null, platform: string): stri
     ? `Install it with Homebrew (https://brew.sh): ${by('brew')}`
     : `Install it with this system's package manager (on Debian: ${by('apt-get')})`;
 }
+
+/** What is meant from where somebody stands is not searched. */
+const foldersOf = (path: string): string[] =>
+  path.split(':').filter((folder) => folder.startsWith('/'));
 
 function isProgram(path: string): boolean {
   try {

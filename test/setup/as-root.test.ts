@@ -122,6 +122,27 @@ describe('root’s part for another user', needs('root', safeNode), () => {
     expect(readFileSync(paths().list, 'utf8')).toMatch(/^ssh-ng:\/\/builder@nix-linuxkit x86_64-/);
   });
 
+  const [getent = ''] = ['/usr/bin/getent', '/bin/getent'].filter((path) => existsSync(path));
+  test.each([
+    ['jürgen', 'by getent', ''],
+    ['CORP\\jane doe', 'by getent', ''],
+    ['jürgen', 'by the shell, where there is none', `mount --bind /dev/null ${getent} && `],
+  ])('knows a user of any name: %s, %s', needs('mounts', { path: getent }), (name, _, hide) => {
+    const users = join(tree, 'passwd');
+    const theirs = `${name}:x:54999:54999::/home/${name}:/bin/sh\n`;
+    writeFileSync(users, readFileSync('/etc/passwd', 'utf8') + theirs);
+    const script = `${hide}mount --bind "$0" /etc/passwd && exec "$@"`;
+    const argv = ['-m', 'sh', '-c', script, users, process.execPath, program.main];
+    const { status, stderr } = spawnSync('unshare', [...argv, 'configure', '--root-part'], {
+      encoding: 'utf8',
+      input: JSON.stringify(told),
+      env: { PATH: '/usr/bin:/bin', LINUXKIT_BUILDER_TREE: tree, SUDO_UID: '54999' },
+    });
+    expect([status, stderr]).toEqual([0, '']);
+    const directory = `/home/${name}/.cache/nix-linuxkit-builder`;
+    expect(readInstalled(paths().installed)?.owner).toEqual({ name, uid: 54_999, directory });
+  });
+
   test('makes a door that is a socket, and finds by itself how ssh reaches it', () => {
     expect(ask(ann, { ...told, door: 'unix' })).toMatchObject({ status: 0, stderr: '' });
     expect(statSync(paths().door)).toMatchObject({ uid: Number(ann), mode: 0o40700 });

@@ -15,6 +15,7 @@ import { rootNeeds, rootScript } from './root-files.ts';
 import { runScript, runsFor, type ScriptRun } from './run-script.ts';
 import { parseRootValues } from './root-plan.ts';
 import { run, succeeded } from '../../system/process/child.ts';
+import { systemPath } from '../../system/process/find-program.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { isLoose, pathsTo } from '../../system/files/loose.ts';
 import type { CliContext } from '../../command/context.ts';
@@ -85,16 +86,27 @@ async function askingUser({ env, signal }: CliContext): Promise<Owner> {
   const asking = userBehind(env) ?? String(process.getuid?.() ?? 0);
   const uid = /^\d+$/.test(asking) ? asking : await ask('id -u "$1"', asking);
   const name = /^\d+$/.test(uid) ? await ask('id -un "$1"', uid) : '';
-  const isName = /^[A-Za-z_][\w.@-]*$/.test(name);
-  const home = isName ? await ask('eval "printf %s ~$1"', name) : '';
+  const home = name === '' ? '' : await homeOf(uid, name, ask);
   if (!home.startsWith('/')) throw new Failed(noSuchUser(asking));
   return { name, uid: Number(uid), directory: defaultStateDirectory({}, home) };
+}
+
+/** By getent(1), for any name; macOS has none, and its shell is asked for those in which nothing means something to it. */
+async function homeOf(
+  uid: string,
+  name: string,
+  ask: (script: string, word: string) => Promise<string>,
+): Promise<string> {
+  const entry = await ask('getent passwd "$1"', uid);
+  if (entry !== '') return entry.split(':')[5] ?? '';
+  const isPlain = /^[\p{L}_][\p{L}\p{M}\p{N}_.@-]*$/u.test(name);
+  return isPlain ? ask('eval "printf %s ~$1"', name) : '';
 }
 
 /** Programs are looked for where only root can put them: sudo may leave its user's PATH as it is. */
 function takeRootsPath({ env }: CliContext): void {
   if (userBehind(env) === undefined) return;
-  process.env['PATH'] = '/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin';
+  process.env['PATH'] = systemPath;
 }
 
 /** What runs as root for others must be nobody else's to change. */

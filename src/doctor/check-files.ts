@@ -1,5 +1,5 @@
 /** Checks of the files by which your ssh, root's and Nix find the guest: as configure would write them. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readIdentity } from '../guest/identity/identity.ts';
 import type { CheckVerdict } from './check-runner.ts';
 import { rootRequest, userNeeds, type Builder } from '../setup/builder-files.ts';
@@ -9,8 +9,10 @@ import { findNix, machinesKeeper } from '../nix/variant.ts';
 import { rootNeeds } from '../setup/root/root-files.ts';
 import { leadSameWay } from '../nix/ssh/stanza.ts';
 import { isAsBefore, rootDriftOf } from '../setup/root/root-drift.ts';
+import { openedByLists } from '../system/files/access-lists.ts';
 import { readIfThere } from '../system/files/files.ts';
 import type { DoctorFacts } from './facts.ts';
+import { listedVerdict } from './host/check-state.ts';
 import { closeToOthers, isOpenToOthers, openToOthers } from '../nix/warnings.ts';
 import {
   changedByHand,
@@ -86,5 +88,8 @@ export async function rootsFiles(facts: DoctorFacts): Promise<CheckVerdict> {
     return { kind: 'bad', what: sentence, why: whatNixUses(drift.files), remedy };
   }
   if (first !== undefined) return changedByHand(first);
+  const { nix, directory, ssh: config } = facts.places.roots;
+  const [listed] = await openedByLists([nix, directory, dirname(config)], 'change');
+  if (listed !== undefined) return listedVerdict(listed, 'root');
   return isAsBefore(needs) ? ofThePreviousRelease : sameAsYours(needs.request.door);
 }

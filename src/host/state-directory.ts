@@ -25,9 +25,9 @@ export type Distrust =
 
 /** Undefined where the directory is the user's own, and nobody else can write there; and where there is none. */
 export function distrustOf(layout: Place): Distrust | undefined {
-  const { root, state } = layout;
+  const { root } = layout;
   const me = process.geteuid?.();
-  for (const path of [root, state]) {
+  for (const path of workedIn(layout)) {
     const stats = lookAt(path);
     if (stats === undefined) continue;
     if (stats.uid !== me) return { kind: 'foreign', path, uid: stats.uid };
@@ -38,6 +38,14 @@ export function distrustOf(layout: Place): Distrust | undefined {
 }
 
 type Place = Pick<Layout, 'root' | 'state' | 'keys' | 'images'>;
+
+/** The directories from which something is run, booted or believed. */
+const workedIn = ({ root, state, keys, images }: Place): readonly string[] => [
+  root,
+  state,
+  keys,
+  images,
+];
 
 /**
  * Closes a directory of ours to others. Until then whoever could write in it could put something there, however lately it was looked at: Failed
@@ -59,13 +67,14 @@ export function closeDirectory(path: string, layout: Place, close: (path: string
 
 /** The same of those that a daemon works in; one that is another user's stays as it is. */
 export function closeDirectories(layout: Place): void {
-  for (const path of [layout.root, layout.state]) closeDirectory(path, layout, makePrivate);
+  for (const path of workedIn(layout))
+    if (lookAt(path) !== undefined) closeDirectory(path, layout, makePrivate);
 }
 
 /** What neither we nor root alone can have put there, in a directory that is made right before it is used: settings name programs that we run. */
-function plantedIn({ root, state, keys, images }: Place): Distrust | undefined {
+function plantedIn(layout: Place): Distrust | undefined {
   const mayHave = [0, process.geteuid?.()];
-  for (const directory of [root, state, keys, images])
+  for (const directory of workedIn(layout))
     for (const name of namesIfThere(directory)) {
       const path = join(directory, name);
       const stats = lstatSync(path, { throwIfNoEntry: false });

@@ -7,6 +7,7 @@ import type { ServiceKind } from './declared-job.ts';
 import type { WantedFile } from '../host/file-change.ts';
 import type { Owner } from '../host/installed.ts';
 import { label, plistText, xmlText, type JobValues } from './launchd/launch-agent.ts';
+import { onlyRoots } from '../host/root/root-shell.ts';
 import { shellWord } from '../system/shell.ts';
 import { unitName, unitText, unitWord } from './systemd/systemd-unit.ts';
 
@@ -134,7 +135,8 @@ tell() { # its output matters only if it fails
     command -v "$tool" >/dev/null || return 0
     said=$("$tool" "$@" 2>&1) || { echo "$tool $* failed: $said" >&2; return 1; }
 }
-[ ! -e "\${job%/*}" ] || [ "$(find "\${job%/*}" -prune -type d -user "$(id -u)" ! -perm -020 ! -perm -002)" ] ||
+${onlyRoots}
+[ ! -e "\${job%/*}" ] || only_roots "\${job%/*}" ||
     refuse "\${job%/*} must be a directory that only root can write to"
 [ ! -L "$job" ] && { [ ! -e "$job" ] || grep -qF ${shellWord(jobMark)} "$job"; } || refuse "$job was not written by linuxkit-builder"${user === undefined ? '' : `\n${ofUser(kind, user)}`}`;
 }

@@ -8,6 +8,7 @@ import type { CheckVerdict } from '../../src/doctor/check-runner.ts';
 import { findingLines } from '../../src/doctor/doctor-command.ts';
 import type { DoctorFacts } from '../../src/doctor/facts.ts';
 import { judgeDisk } from '../../src/doctor/host/check-disk.ts';
+import { listedVerdict } from '../../src/doctor/host/check-state.ts';
 import {
   alsoApplies,
   blankLine,
@@ -103,6 +104,8 @@ const declared = {
   path: '/etc/systemd/system/linuxkit-builder.service',
 };
 
+const entry = 'user:bob allow list,add_file';
+
 tells('doctor-verdicts', {
   'The disk': {
     'there is room': () => onDisk({}),
@@ -112,6 +115,10 @@ tells('doctor-verdicts', {
     'it is too large for the file system': () =>
       onDisk({ tooLarge: { message: 'It is too large.', hint: 'Choose a smaller one.' } }),
     'it is on another volume': () => onDisk({ isExternal: true }),
+  },
+  'A directory that an access control list opens': {
+    'of the user': () => linesOf(listedVerdict({ path: '/builder', entry }, 'user')),
+    'of root': () => linesOf(listedVerdict({ path: '/etc/nix', entry }, 'root')),
   },
   'The image': {
     'all is well': () => image({}),

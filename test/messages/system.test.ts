@@ -20,7 +20,7 @@ import {
   noDevices,
   unresponsive,
 } from '../../src/system/lock/flock.ts';
-import { childLockHeld, lockLost, noLocks } from '../../src/system/lock/lock.ts';
+import { childLockHeld, lockIsLink, lockLost, noLocks } from '../../src/system/lock/lock.ts';
 import { programMissing } from '../../src/system/process/find-program.ts';
 import { neverRan } from '../../src/system/process/never-ran.ts';
 import { locksNothing } from '../../src/system/process/node-trial.ts';
@@ -167,6 +167,7 @@ tells('system', {
         'Install it: apt-get install util-linux,',
       ),
     'of a child is held by another one': () => childLockHeld('/builder/nix-state/vm.lock'),
+    'is a link': () => lockIsLink('/builder/nix-state/daemon.lock'),
     'of a section was taken away': () => lockLost('/builder/nix-state/start'),
   },
   'A program is missing': {

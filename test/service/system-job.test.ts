@@ -80,6 +80,15 @@ describe.each(kinds)('with %s', (kind) => {
   });
 });
 
+test('a directory that others can write by an access control list of macOS is refused', () => {
+  const entry = ' 0: user:ann allow add_file,delete_child';
+  const mac = `uname() { echo Darwin; }\nls() { echo "drwxr-xr-x+ $2"; echo '${entry}'; }\n`;
+  const text = textFor('launchd', 'alice', '/srv/a');
+  const ran = run(`${mac}${jobScript({ kind: 'launchd', tree, text }, owner('alice'))}`);
+  expect(ran).toMatchObject({ status: 77, stdout: '' });
+  expect(existsSync(systemJobPath('launchd', tree))).toBe(false);
+});
+
 describe('where systemd refuses', () => {
   const path = () => systemJobPath('systemd', tree);
 

@@ -229,6 +229,32 @@ describe("root's script refuses, and changes nothing", () => {
     refused(`${join(tree, path)} must be`);
   });
 
+  // The uname and the ls of macOS are as its manual has them; nobody has run this on a Mac.
+  const onMac = (entries: string) => `uname() { echo Darwin; }
+ls() { [ "$1" = -lde ] && printf '%s\\n' "drwxr-xr-x+ 3 root  wheel  96 Jan  2 03:04 $2" ${entries}; }
+${installing()}`;
+  // Behaviour 209: On macOS, root's scripts and `doctor` also check access control lists, which can let others
+  // change a directory whose mode is right.
+  test.each([
+    ['of one user', "' 0: user:ann allow list,add_file,search'"],
+    [
+      'inherited',
+      "' 0: group:everyone deny delete' ' 1: group:staff inherited allow delete_child'",
+    ],
+    ['for the list itself', "' 0: user:ann allow writesecurity'"],
+  ])('that others can write by an access control list: %s', (_, entries) => {
+    mkdirSync(paths.nix, { recursive: true });
+    refused(`${paths.nix} must be a directory that only root can write to`, onMac(entries));
+  });
+
+  test.each(['', "' 0: group:everyone deny delete'", "' 0: user:ann allow list,search,readattr'"])(
+    'no list by which nobody can write: %s',
+    (entries) => {
+      mkdirSync(paths.nix, { recursive: true });
+      expect(perform(onMac(entries))).toMatchObject({ status: 0, stderr: '' });
+    },
+  );
+
   test('that is another user’s', needs('root'), () => {
     mkdirSync(paths.directory, { recursive: true });
     chownSync(paths.directory, 65534, 65534);

@@ -1,5 +1,5 @@
 /** The disk's own lock, which VM programs take that are no children of ours. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -34,6 +34,19 @@ test('a disk that nobody has is free at once, and stays so', async () => {
   await done;
   expect([over(), said]).toEqual(['free', []]);
   expect(isLocked(disk)).toBe(false);
+});
+
+test('one that is a link to another volume is looked at there', async () => {
+  renameSync(disk, join(dir, 'elsewhere'));
+  symlinkSync(join(dir, 'elsewhere'), disk);
+  const lock = tryKernelLock(join(dir, 'elsewhere'));
+  const { over, said, done } = free();
+  await clock.advance(1_000);
+  expect([over(), said]).toEqual([undefined, ['disk-locked']]);
+  lock?.release();
+  await clock.advance(1_000);
+  await done;
+  expect(over()).toBe('free');
 });
 
 // Behaviour 6: No VM program gets a disk that another process has locked: a start waits up to 20 s for it.

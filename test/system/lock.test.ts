@@ -1,9 +1,20 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, utimesSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { failureOf } from '../../src/system/failure.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { withOperationLock, isLocked, tryKernelLock } from '../../src/system/lock/lock.ts';
 import { lockHolders } from '../../src/system/lock/lock-holder.ts';
@@ -16,6 +27,15 @@ beforeEach(() => {
   file = join(dir, 'l');
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+function failingWith(act: () => unknown): unknown {
+  try {
+    act();
+  } catch (error) {
+    return failureOf(error);
+  }
+  return undefined;
+}
 
 describe('the kernel lock', () => {
   test('has one holder', () => {
@@ -42,6 +62,15 @@ describe('the kernel lock', () => {
     expect(lock?.isInPlace()).toBe(true);
     another?.release();
     lock?.release();
+  });
+
+  test.each(['a file', 'nothing'])('is on no file to which a link leads: %s', (what) => {
+    const other = join(dir, 'other');
+    if (what === 'a file') writeFileSync(other, 'theirs');
+    symlinkSync(other, file);
+    for (const ask of [tryKernelLock, isLocked])
+      expect(failingWith(() => ask(file))).toMatchObject({ kind: 'cannot-write', exit: 77 });
+    expect(existsSync(other)).toBe(what === 'a file');
   });
 
   test('is not handed to children', () => {

@@ -3,12 +3,16 @@ import { chmodSync, existsSync, statSync } from 'node:fs';
 import type { Layout } from '../../config/layout.ts';
 import { readIdentity } from '../../guest/identity/identity.ts';
 import { directoryChanges, directoryProblems } from '../../setup/directories.ts';
+import { openedByLists, type ListEntry } from '../../system/files/access-lists.ts';
 import { isLocked, sectionLock } from '../../system/lock/lock.ts';
 import type { CheckVerdict } from '../check-runner.ts';
 import { quotedWord } from '../../system/shell.ts';
 
-/** Whether the state directory can be used, and nobody else can look into it. */
-export function checkStateDirectory(layout: Layout): CheckVerdict {
+/** Whether the state directory can be used, and nobody else can look into it. `look`: another one in a test. */
+export async function checkStateDirectory(
+  layout: Layout,
+  look: (paths: readonly string[]) => Promise<readonly ListEntry[]> = openToAny,
+): Promise<CheckVerdict> {
   const [problem] = directoryProblems(layout);
   if (problem !== undefined)
     return {
@@ -18,18 +22,33 @@ export function checkStateDirectory(layout: Layout): CheckVerdict {
       remedy: problem.hint,
     };
   const open = directoryChanges(layout).filter(({ kind }) => kind === 'make-private');
+  const [listed] = await look([layout.root, layout.state, layout.keys, layout.images]);
+  if (listed !== undefined) return listedVerdict(listed, 'user');
   if (open.length === 0) return { kind: 'good', fact: layout.root };
   const paths = open.map(({ path }) => path);
   return {
     kind: 'bad',
     what: `Other users can access ${paths.join(', ')}.`,
-    why: 'Private keys are kept there.',
+    why: 'Private keys, and what the guest boots, are kept there.',
     remedy: `chmod 700 ${paths.map(quotedWord).join(' ')}`,
     fix: () => {
       for (const path of paths) chmodSync(path, 0o700);
     },
   };
 }
+
+const openToAny = (paths: readonly string[]) => openedByLists(paths, 'anything');
+
+/** Of a directory that its mode closes. */
+export const listedVerdict = (
+  { path, entry }: ListEntry,
+  whose: 'user' | 'root',
+): CheckVerdict => ({
+  kind: 'bad',
+  what: `Other users can access ${path}, by an entry of its access control list: ${entry}.`,
+  why: 'macOS follows such a list whatever the mode of a directory says.',
+  remedy: `${whose === 'root' ? 'sudo ' : ''}chmod -N ${quotedWord(path)}`,
+});
 
 /** Who runs, and who may write, is told by locks that the kernel keeps. */
 export function checkLocks({ root, state, startLock }: Layout): CheckVerdict {

@@ -3,12 +3,19 @@
  * it is run. It believes nothing: root writes where nobody else can, through no link, and each file whole.
  */
 import type { RootPaths } from '../system-paths.ts';
+import { systemPath } from '../../system/process/find-program.ts';
 import { shellWord } from '../../system/shell.ts';
 import type { Cut } from './root-lines.ts';
 
 /** Text as a word of a shell, whose characters are bytes; a carriage return, which a terminal would act on, is $cr. */
 export const bytesWord = (bytes: string): string =>
   shellWord(Buffer.from(bytes, 'latin1').toString('utf8')).replaceAll('\r', `'"$cr"'`);
+
+/** Of macOS also by the access control list, in which an entry may give what the mode does not (ls(1), -e). */
+export const onlyRoots = `only_roots() { # DIR: true of a directory that nobody else can change
+    [ "$(find "$1" -prune -type d -user "$(id -u)" ! -perm -020 ! -perm -002)" ] || return 1
+    [ "$(uname)" != Darwin ] || ! ls -lde "$1" | grep -Eq '^ *[0-9]+: .* allow .*(write|append|add_|delete|chown)'
+}`;
 
 /** Names, and a PATH that is root's own: sudo may leave the user's. Then a look, before anything is written. */
 export function opening(
@@ -20,7 +27,7 @@ export function opening(
     refuse ${shellWord(`${installed} says that the builder of this machine belongs to another user`)}`;
   return `set -euf
 umask 022
-LC_ALL=C PATH=/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin
+LC_ALL=C PATH=${systemPath}
 export LC_ALL PATH
 nix=${shellWord(nix)}
 ours=${shellWord(directory)}
@@ -30,10 +37,10 @@ cr=$(printf '\\r') nl='
 '
 
 refuse() { echo "$1. Nothing was changed." >&2; exit 77; }
+${onlyRoots}
 for dir in "$nix" "$ours" "\${ssh%/*}"; do
     [ -e "$dir" ] || [ -L "$dir" ] || continue
-    [ "$(find "$dir" -prune -type d -user "$(id -u)" ! -perm -020 ! -perm -002)" ] ||
-        refuse "$dir must be a directory that only root can write to"
+    only_roots "$dir" || refuse "$dir must be a directory that only root can write to"
     [ -w "$dir" ] || refuse "$dir is not writable" # a read-only file system
 done
 for file in "$machines" "$ssh"; do

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../system/time/clock.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { realOrItself } from '../../system/files/final-target.ts';
 import { isLocked } from '../../system/lock/lock.ts';
 import type { Log } from '../../system/log.ts';
 import { until } from '../../system/time/wait.ts';
@@ -23,9 +24,10 @@ export async function untilDiskIsFree(
   disk: string,
   { clock, signal, log }: FreeOptions,
 ): Promise<void> {
-  if (!isLocked(disk)) return;
+  // It may be a link to another volume, which is its owner's arrangement.
+  const isFree = () => !isLocked(realOrItself(disk));
+  if (isFree()) return;
   log('warn', 'disk-locked', { path: disk });
-  const isFree = () => !isLocked(disk);
   const came = await until(isFree, { clock, signal, everyMs: 200, timeoutMs: patienceMs });
   signal.throwIfAborted();
   if (came !== 'held') throw new Failed(diskLocked(disk));

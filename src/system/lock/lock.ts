@@ -7,6 +7,8 @@ import { closeSync, constants, fstatSync, openSync, rmSync, statSync } from 'nod
 import { reasonOf, type Clock } from '../time/clock.ts';
 import { errorCode, Exit, Failed, type Failure } from '../failure.ts';
 import { cannotWrite } from '../files/barrier.ts';
+import { linkOf } from '../files/final-target.ts';
+import { shellWord } from '../shell.ts';
 import { tryFlock } from './flock.ts';
 
 /** A lock that is held, until it is released or this process ends. */
@@ -83,14 +85,25 @@ export const lockLost = (path: string): Failure => ({
   exit: Exit.temporary,
 });
 
+export const lockIsLink = (path: string): Failure => ({
+  kind: 'cannot-write',
+  message: `Cannot lock ${path}: it is a symbolic link.`,
+  hint: `The daemon never makes such a link. See where it leads, and delete it: ls -l ${shellWord(path)}`,
+  exit: Exit.noPermission,
+  recovery: 'give-up',
+});
+
 /** open(2) of macOS with O_EXLOCK, where the file system has no locks: ENOTSUP mostly; an NFS server that does not answer, ENOLCK. */
 const lockless: readonly (string | undefined)[] = ['ENOTSUP', 'EOPNOTSUPP', 'ENOLCK'];
 
+/** Through no link in its place, by which a file that is not ours would be made or locked: only what leads there is followed. */
 function open(path: string, flags: number): number {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
   try {
-    return openSync(path, constants.O_RDWR | constants.O_CREAT | flags, 0o600);
+    return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | flags, 0o600);
   } catch (error) {
     const code = errorCode(error);
+    if (linkOf(path) !== undefined) throw new Failed(lockIsLink(path), { cause: error });
     if (lockless.includes(code)) throw new Failed(noLocks(path, code ?? ''), { cause: error });
     throw new Failed(cannotWrite(path, error), { cause: error });
   }

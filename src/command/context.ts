@@ -17,7 +17,7 @@ import type { Clock } from '../system/time/clock.ts';
 import { Exit, Failed, type Failure } from '../system/failure.ts';
 import type { StopSignal } from '../system/process/signals.ts';
 import type { Look } from './terminal.ts';
-import { quotedWord } from '../system/shell.ts';
+import { quotedWord, shellWord } from '../system/shell.ts';
 
 /** The world of one command line; tests make their own. */
 export interface CliContext {
@@ -123,7 +123,7 @@ function isUnfit(root: string, problems: readonly Problem[]): Failure {
 export const isDeclaredElsewhere = ({ owner, declared }: Installed): Failure => ({
   kind: 'builder-declared',
   message: `This machine's builder is declared by ${declared?.by ?? 'another program'} and runs as ${owner.name}. Nothing was changed.`,
-  hint: `Run the command as that user: sudo -u ${owner.name} linuxkit-builder ... -d ${quotedWord(owner.directory)}. To restart the daemon: ${declared?.restart ?? ''}`,
+  hint: `Run the command as that user: sudo -u ${shellWord(owner.name)} linuxkit-builder ... -d ${quotedWord(owner.directory)}. To restart the daemon: ${declared?.restart ?? ''}`,
   exit: Exit.noPermission,
 });
 

@@ -8,6 +8,7 @@ import { describeNix, findNix } from '../nix/variant.ts';
 import { alias } from '../nix/ssh/stanza.ts';
 import { machinesWarnings } from '../nix/warnings.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
+import { shellWord } from '../system/shell.ts';
 import { unlessAway, type DoctorFacts } from './facts.ts';
 import { checkBuild } from './check-build.ts';
 import { features } from './check-features.ts';
@@ -95,7 +96,8 @@ function machinesLine({ places }: DoctorFacts): CheckVerdict {
   const why = others.unread.get(path);
   if (why !== undefined) return { kind: 'not-asked', why: onlyByRoot(path, why) };
   const [bad] = machinesWarnings(path, text);
-  if (bad !== undefined) return { kind: 'bad', what: bad, why: '', remedy: `sudo $EDITOR ${path}` };
+  if (bad !== undefined)
+    return { kind: 'bad', what: bad, why: '', remedy: `sudo $EDITOR ${shellWord(path)}` };
   const { machines } = parseMachines(withIncluded(text, others.read), 'new');
   const ours = machines.find(({ store }) => store.endsWith(alias));
   return ours === undefined

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
+import { isDeclaredElsewhere } from '../../src/command/context.ts';
 import { withDirectory } from '../../src/command/say.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
@@ -47,6 +48,12 @@ describe('a remedy for a builder in a place of its own', () => {
   // contain.
   test('can be pasted where the place has a quote in its name', () =>
     expect(say('linuxkit-builder start', "/it's")).toBe("linuxkit-builder start -d '/it'\\''s'"));
+
+  test('names a user in quotes where the name needs them', () => {
+    const owner = { name: 'CORP\\jane doe', uid: 1, directory: '/s' };
+    const { hint } = isDeclaredElsewhere({ owner } as Parameters<typeof isDeclaredElsewhere>[0]);
+    expect(hint).toContain("sudo -u 'CORP\\jane doe' linuxkit-builder");
+  });
 
   /** A builder in a place of its own, and what is said of it. */
   function rig() {

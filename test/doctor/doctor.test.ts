@@ -165,6 +165,10 @@ describe('doctor finds', needs('root'), () => {
     writeFileSync(rig.root.nixConf, 'builders = ssh://b\n');
     const findings = await rig.doctor({ NIX_REMOTE_SYSTEMS: '/x' });
     expect(wordsOf(findings, 'machines line')).toMatch(/line 4: column 4/);
+    // Pasted into a shell: the rig's tree has a space in its name.
+    expect(findings.find(({ name }) => name === 'machines line')).toMatchObject({
+      remedy: `sudo $EDITOR '${rig.root.machines}'`,
+    });
     expect(wordsOf(findings, 'nix settings')).toContain('line 1 sets builders = ssh://b');
     expect(wordsOf(findings, 'nix settings')).toContain('NIX_REMOTE_SYSTEMS=/x');
   });

@@ -5,10 +5,12 @@ import { examine, type FileChange } from '../host/file-change.ts';
 import { readReceipts, type Receipt } from '../host/receipts.ts';
 import type { Service } from '../service/keeper.ts';
 import { readIfThere } from '../system/files/files.ts';
+import { thisUser } from '../system/host/user.ts';
 import type { DoctorFacts } from './facts.ts';
 import { systemJobPath } from '../service/system-job.ts';
 import { presentSystemJob } from '../service/job-files.ts';
 import { serviceFor } from '../service/service.ts';
+import { logoutWords } from '../service/systemd/systemd-service.ts';
 import { wantedJob } from '../service/wanted-job.ts';
 import {
   bootJobVerdict,
@@ -35,7 +37,8 @@ export async function checkJob(facts: DoctorFacts): Promise<CheckVerdict> {
   if (atBoot !== undefined) return atBoot;
   if (service === undefined) return byHand;
   const verdict = await stateVerdict(service, facts);
-  if (verdict.kind !== 'good' || changes.length === 0) return verdict;
+  const isWell = verdict.kind === 'good' || verdict.kind === 'note';
+  if (!isWell || changes.length === 0) return verdict;
   return { kind: 'note', fact: verdict.fact, why: outOfDate(changes) };
 }
 
@@ -76,7 +79,13 @@ export async function stateVerdict(
   if (!loaded && whose !== undefined) return notApplied(name, whose);
   if (service.isAbsent === true) return noSystemd;
   if (!loaded) return { ...notLoaded(name), fix: () => service.start() };
-  if (running || ended === undefined) return inOrder(name, running, whose);
+  if (running || ended === undefined) {
+    const { fact } = inOrder(name, running, whose);
+    const ends = (await service.endsAtLogout?.()) === true;
+    return ends
+      ? { kind: 'note', fact, why: logoutWords(thisUser().name) }
+      : { kind: 'good', fact };
+  }
   const output = readIfThere(layout.daemonOutput) ?? '';
   return endedBadly(name, { ended, exitCode }, output);
 }

@@ -18,6 +18,8 @@ export interface Service {
   start(): Promise<void>;
   /** Ends it, and it stays ended until the next start or login. False when it was not loaded. */
   stop(): Promise<boolean>;
+  /** Whether it ends the daemon when its user logs out; absent, or false, where that is not known. */
+  endsAtLogout?(): Promise<boolean>;
   /** Ends it and has it forgotten. */
   remove(): Promise<void>;
 }

@@ -14,7 +14,7 @@ import { lastingName } from './lasting-name.ts';
 import { agentFiles, daemonPath, type JobValues } from './launchd/launch-agent.ts';
 import { serviceKind } from './keeper.ts';
 import { systemPlist, systemUnit, type SystemJob } from './system-job.ts';
-import { unitFile } from './systemd/systemd-unit.ts';
+import { fitForUnit, unitFile } from './systemd/systemd-unit.ts';
 
 interface WantedJob {
   /** The user's files. */
@@ -32,7 +32,8 @@ export function wantedJob(layout: Layout, config: Config, context: CliContext): 
   const kind = serviceKind(context.env);
   const when = startTime(config, kind);
   if (when === undefined || declaredJob(context) !== undefined) return none;
-  const values = jobValues(layout, config, context);
+  const all = jobValues(layout, config, context);
+  const values = kind === 'systemd' ? fitForUnit(all) : all;
   const user = thisUser();
   const system = (text: string) => ({ kind, tree: treeOf(context), text });
   const paths = jobPaths(context);

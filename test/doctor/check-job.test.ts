@@ -1,4 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findingLines } from '../../src/doctor/doctor-command.ts';
@@ -44,6 +45,25 @@ describe('the files of the login job', needs('root'), () => {
       expect(await said(rig, rig.env)).toBe(`ok    login job: ${name}: running`);
     },
   );
+
+  // Behaviour 211: `configure` and `doctor` say if a daemon that systemd starts at login would end when you log out,
+  // and which command keeps it running.
+  test.each([
+    ['no', true],
+    ['yes', false],
+  ])('of systemd end at the logout of a user with Linger=%s', async (linger, ends) => {
+    using rig = await configured('systemd');
+    const command = `loginctl enable-linger ${userInfo().username}`;
+    const path = join(rig.tree, 'bin/loginctl');
+    const asked = `[ "$*" = 'show-user ${userInfo().username} --property=Linger' ]`;
+    writeFileSync(path, `#!/bin/sh\n${asked} && echo Linger=${linger}\n`, { mode: 0o755 });
+    const { err } = await rig.runWith(rig.env, '-d', rig.layout.root);
+    expect(err.some((line) => line.includes(command))).toBe(ends);
+    expect((await said(rig, rig.env)).includes(command)).toBe(ends);
+    // Of one that logind does not know.
+    writeFileSync(path, '#!/bin/sh\nexit 1\n');
+    expect(await said(rig, rig.env)).toBe('ok    login job: systemd: running');
+  });
 
   const files = ({ places }: Rig) => [
     ['launchd', agentPaths(places.home).plist] as const,

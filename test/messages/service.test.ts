@@ -14,8 +14,12 @@ import {
 import { parsePrint, type Meaning } from '../../src/service/launchd/launchctl.ts';
 import { stateOf as launchdState } from '../../src/service/launchd/launchd-service.ts';
 import { jobRemovalScript, jobScript, systemJobFile } from '../../src/service/system-job.ts';
-import { parseShow, systemdService } from '../../src/service/systemd/systemd-service.ts';
-import { unitFile, unitPath } from '../../src/service/systemd/systemd-unit.ts';
+import {
+  logoutWords,
+  parseShow,
+  systemdService,
+} from '../../src/service/systemd/systemd-service.ts';
+import { pathUnfit, unitFile, unitPath } from '../../src/service/systemd/systemd-unit.ts';
 import { directoryShownAs, tells } from './tell.ts';
 
 const plist = '/Users/ann/Library/LaunchAgents/org.nix-community.linuxkit-builder.plist';
@@ -104,6 +108,8 @@ tells('service', {
         (['system', 'user'] as const).map((scope) => restartCommand({ kind, scope }, 501)),
       ),
   },
+  'A daemon that ends at the logout': { 'with systemd': () => logoutWords('ann') },
+  'A path that no unit can contain': { 'a line break': () => pathUnfit('/opt/a\nb/node') },
   'Why systemd refuses a unit': {
     'it is not installed': () => startBySystemd(undefined),
     'it cannot be reached': () => refusedBySystemd('Failed to connect to bus: No medium found'),

@@ -11,7 +11,14 @@ import {
   label,
   launcherText,
 } from '../../src/service/launchd/launch-agent.ts';
-import { unitFile, unitPath, unitText } from '../../src/service/systemd/systemd-unit.ts';
+import {
+  fitForUnit,
+  pathUnfit,
+  unitFile,
+  unitPath,
+  unitText,
+} from '../../src/service/systemd/systemd-unit.ts';
+import { Failed } from '../../src/system/failure.ts';
 import { run, succeeded } from '../../src/system/process/child.ts';
 import { tryProgram } from '../../src/system/process/find-program.ts';
 import { needs } from '../needs.ts';
@@ -134,6 +141,25 @@ describe('the systemd unit', () => {
       'ConditionPathExists=/Users/Jörg & <Söhne>/dist/main.js',
     ])
       expect(text).toContain(`${line}\n`);
+  });
+
+  // Behaviour 210: A path with a line break, which a systemd unit cannot contain, is not written to one. Another name
+  // of the file is used, or `configure` refuses.
+  test('has no path with a line break: another name is used, or it is refused', () => {
+    const odd = '/a\nExecStartPre=/b';
+    const fit = fitForUnit({
+      ...values,
+      node: `${odd}/node`,
+      named: '/n/node',
+      path: `${odd}:/bin`,
+    });
+    expect(fit).toMatchObject({ node: '/n/node', named: '/n/node', path: '/bin' });
+    expect(fitForUnit({ ...values, namedMain: `${odd}/main.js` })).toEqual({
+      ...values,
+      namedMain: values.main,
+    });
+    const unfit = () => fitForUnit({ ...values, main: odd, namedMain: odd });
+    expect(unfit).toThrow(new Failed(pathUnfit(odd)));
   });
 
   // Behaviour 154: A login job still starts after an upgrade of Node or of this program has deleted the old version's

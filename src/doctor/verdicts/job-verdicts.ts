@@ -82,7 +82,7 @@ export const inOrder = (
   name: ServiceKind,
   running: boolean,
   whose: string | undefined,
-): CheckVerdict => ({
+): Extract<CheckVerdict, { kind: 'good' }> => ({
   kind: 'good',
   fact: `${name}: ${running ? 'running' : 'loaded, not running'}${whose === undefined ? '' : ` (${whose})`}`,
 });

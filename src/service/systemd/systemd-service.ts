@@ -1,6 +1,10 @@
 /** Our daemon as a user's unit of systemd. */
+import { dirname, join } from 'node:path';
 import { run, succeeded, type CommandResult } from '../../system/process/child.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
+import { thisUser } from '../../system/host/user.ts';
+import { tryProgram } from '../../system/process/find-program.ts';
+import { shellWord } from '../../system/shell.ts';
 import type { DeclaredJob } from '../declared-job.ts';
 import type { Service, ServiceState } from '../keeper.ts';
 import { unitName } from './systemd-unit.ts';
@@ -59,12 +63,29 @@ export function systemdService(options: SystemdOptions): Service {
       if (running) await must('stop', unitName);
       return loaded;
     },
+    ...(!isSystem && { endsAtLogout: () => endsAtLogout(systemctl, signal) }),
     async remove() {
       if (declared !== undefined || !(await state()).loaded) return;
       await must('disable', '--now', unitName);
     },
   };
 }
+
+/**
+ * A user's units end with the last session, unless the user lingers (loginctl(1), enable-linger). False where no logind tells: in a container,
+ * or of a user who has not logged in.
+ */
+async function endsAtLogout(systemctl: string | undefined, signal: AbortSignal): Promise<boolean> {
+  const loginctl = systemctl && tryProgram(join(dirname(systemctl), 'loginctl'));
+  if (loginctl === undefined) return false;
+  const argv = ['show-user', thisUser().name, '--property=Linger'];
+  const ran = await run(loginctl, argv, { timeoutMs: 10_000, signal });
+  return succeeded(ran) && ran.stdout.trim() === 'Linger=no';
+}
+
+/** What follows from that, and the command that changes it. */
+export const logoutWords = (user: string): string =>
+  `The daemon ends when you log out, and running builds fail. To keep it running: loginctl enable-linger ${shellWord(user)}`;
 
 /** `show`: a unit that is not enabled or running is one that systemd merely knows of. */
 export function parseShow(text: string): ServiceState {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { instance } from '../../config/instance.ts';
 import type { WantedFile } from '../../host/file-change.ts';
+import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import type { JobValues } from '../launchd/launch-agent.ts';
 
 export const { unitName } = instance;
@@ -22,6 +23,35 @@ export const unitFile = (path: string, values: JobValues): WantedFile => ({
   mode: 0o644,
   directoryMode: 0o755,
   byHand: '',
+});
+
+/**
+ * The same values by names that fit into a unit, whose every setting is a line (systemd.syntax(7)). Failed `path-unfit` for a file without
+ * such a name.
+ */
+export function fitForUnit({ node, named, main, namedMain, path, ...rest }: JobValues): JobValues {
+  const first = (...names: readonly [string, string]) => {
+    const name = names.find(isLine);
+    if (name === undefined) throw new Failed(pathUnfit(names[0]));
+    return name;
+  };
+  return {
+    ...rest,
+    node: first(node, named),
+    named: first(named, node),
+    main: first(main, namedMain),
+    namedMain: first(namedMain, main),
+    path: path.split(':').filter(isLine).join(':'),
+  };
+}
+
+const isLine = (text: string): boolean => !/\p{Cc}/u.test(text);
+
+export const pathUnfit = (file: string): Failure => ({
+  kind: 'path-unfit',
+  message: `systemd cannot start ${JSON.stringify(file)}: the path contains a control character. Nothing was changed.`,
+  hint: 'Rename the directory, or start the daemon yourself: linuxkit-builder configure --no-autostart, then linuxkit-builder start',
+  exit: Exit.config,
 });
 
 /** How a unit that we wrote begins. */

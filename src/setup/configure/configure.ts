@@ -9,8 +9,11 @@ import { describeLeft } from '../../nix/ssh/taken-back.ts';
 import { whereSet } from '../../nix/ssh/where-set.ts';
 import { describeNix } from '../../nix/variant.ts';
 import { warningsOf } from '../../nix/warnings.ts';
+import { userServiceFor } from '../../service/service.ts';
+import { logoutWords } from '../../service/systemd/systemd-service.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { hostFacts } from '../../system/host/host.ts';
+import { thisUser } from '../../system/host/user.ts';
 import { loopbackFault } from '../../system/host/loopback.ts';
 import { betterThanKept } from '../../vm/choose-vm.ts';
 import { withLegacy } from '../legacy.ts';
@@ -37,7 +40,8 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
     const done = await applyPlan(plan, { run, facts, legacy });
     await adviseRestart(run, old, done.config);
   }
-  for (const warning of [...warningsFor(config, run, facts), ...(await loopbackWarnings(config))])
+  const found = [...(await loopbackWarnings(config)), ...(await logoutWarnings(run))];
+  for (const warning of [...warningsFor(config, run, facts), ...found])
     context.err(`Warning: ${warning}`);
   const better = betterThanKept({ config, layout: run.layout, path: context.env['PATH'] });
   if (better !== undefined) run.say(describeGain(better));
@@ -55,6 +59,11 @@ function currentConfig({ root }: ConfigureFlags): Config | undefined {
 async function loopbackWarnings({ door }: Config): Promise<readonly string[]> {
   const fault = door === 'tcp' ? await loopbackFault() : undefined;
   return fault === undefined ? [] : [`${fault.message} ${fault.hint}`];
+}
+
+async function logoutWarnings({ layout, context }: Run): Promise<readonly string[]> {
+  const ends = await userServiceFor(layout, context)?.endsAtLogout?.();
+  return ends === true ? [logoutWords(thisUser().name)] : [];
 }
 
 function warningsFor(

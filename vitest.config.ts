@@ -29,6 +29,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/real/**', 'test/hosts/**', ...leftOut],
+          setupFiles: ['test/shared-process.ts'],
           // Vitest's own choice is one less than the cores, which is one where there are two; half of these tests wait for processes.
           maxWorkers: Math.max(4, availableParallelism() - 1),
           // For a machine that has much else to do; none of them takes a tenth of it where there is nothing.

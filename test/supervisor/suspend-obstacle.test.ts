@@ -110,7 +110,7 @@ test('a guest that is not there is not suspended', () =>
   expect(obstacleTo(undefined, configWith({}), { layout, clock })).toBe(obstacles.noGuest));
 
 test('a way that has failed twice is told as it failed', () => {
-  const failure = { kind: 'guest-not-loaded', message: 'It broke.' };
+  const failure = { message: 'It broke.', suspendFault: true } as const;
   for (let n = 0; n < 2; n++) noteFailure(layout, 'b', failure, clock.now());
   expect(obstacleIn()).toBe('It broke.');
   expect(obstacleIn({ keeping: { basis: 'another build' } })).toBeUndefined();

@@ -1,8 +1,10 @@
 import tseslint from 'typescript-eslint';
+import { sizes } from './scripts/size-rules.js';
 
 /** What only these files may import; everything else goes through them. docs/decisions/dependencies.md says why not all is here. */
 const guarded = {
-  'src/system/process/child.ts': ['execa', 'tree-kill', 'node:child_process'],
+  'src/system/process/child.ts': ['execa', 'tree-kill'],
+  'src/system/process/session.ts': ['node:child_process'],
   'src/system/process/filter.ts': ['execa'],
   'src/system/lock/flock.ts': ['node:child_process'],
   'src/system/lock/lock.ts': ['proper-lockfile'],
@@ -72,7 +74,10 @@ export default tseslint.config(
   },
   {
     files: ['src/**/*.ts'],
+    plugins: { sizes },
     rules: {
+      'sizes/function': 'error',
+      'sizes/file': 'error',
       ...forbid(all),
       'no-restricted-globals': ['error', 'setTimeout', 'setInterval'],
       'no-console': 'error',

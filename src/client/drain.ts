@@ -46,7 +46,7 @@ export async function drain(layout: Layout, options: DrainOptions): Promise<'dra
       if (limit.signal.aborted) return 'limit';
       if (found === undefined && !isSilent) onSilent();
       isSilent = found === undefined;
-      if (found !== undefined && found.loggedIn > 0) await tell(found, turn);
+      await tell(found, turn);
       await clock.sleep(everyMs, signal);
     }
   } catch (error) {
@@ -94,7 +94,9 @@ interface Held {
 /** Tells who is still through, when that changes. */
 function busyNews(layout: Layout, { clock, signal, onBusy }: DrainOptions) {
   let told: Busy | undefined;
-  return async ({ loggedIn }: Connections, turn: number): Promise<void> => {
+  return async (found: Connections | undefined, turn: number): Promise<void> => {
+    if (found === undefined || found.loggedIn === 0) return;
+    const { loggedIn } = found;
     const isLook = loggedIn !== told?.loggedIn || turn % looksEvery === 0;
     const builds = isLook ? await buildsIn(layout, clock, signal) : told?.builds;
     if (loggedIn !== told?.loggedIn || builds !== told.builds)

@@ -94,18 +94,24 @@ export class Admission {
   async #letThrough(client: Client, tunnel: Tunnel): Promise<void> {
     const { room, through, clock, log, onChange } = this.#options;
     const { signal } = client.attempt;
-    const guest = await reachGuest(tunnel, { clock, log, signal, throttle: this.#throttle });
+    const guest = await reachGuest(tunnel, { ...this.#options, signal, throttle: this.#throttle });
     if (guest === undefined) return;
     if (signal.aborted) return void guest.destroy();
     const user = room.forget(client);
-    const { number } = client;
-    const pair = through.add({ number, user, client: client.held.giveBack(), guest });
+    const pair = through.add({
+      number: client.number,
+      user,
+      client: client.held.giveBack(),
+      guest,
+    });
     onChange();
-    const isLate = tunnel.kind === 'unix' && tunnel.endsTogether === true;
-    const silenceMs = isLate ? lateEndMs : undefined;
-    const end = await splice(pair.client, guest, { clock, silenceMs });
+    const end = await splice(pair.client, guest, { clock, silenceMs: silenceOf(tunnel) });
     through.remove(pair);
-    log(end.kind === 'reset' ? 'info' : 'debug', 'door-ended', { client: number, ...end });
+    log(end.kind === 'reset' ? 'info' : 'debug', 'door-ended', { client: client.number, ...end });
     onChange();
   }
 }
+
+/** Where both ends of a connection end together, nothing more comes of a half. */
+const silenceOf = (tunnel: Tunnel): number | undefined =>
+  tunnel.kind === 'unix' && tunnel.endsTogether === true ? lateEndMs : undefined;

@@ -5,7 +5,7 @@ import { sha256 } from '../system/digest.ts';
 import { Exit, Failed, errorCode, type Failure } from '../system/failure.ts';
 import { finalTarget, linkOf } from '../system/files/final-target.ts';
 import { makeDirectory, writeWhole } from '../system/files/files.ts';
-import { cannotWrite } from '../system/files/barrier.ts';
+import { cannotWrite } from '../system/files/cannot-write.ts';
 
 /** A file as it should be. */
 export interface WantedFile {

@@ -32,23 +32,35 @@ export function wantedJob(layout: Layout, config: Config, context: CliContext): 
   const kind = serviceKind(context.env);
   const when = startTime(config, kind);
   if (when === undefined || declaredJob(context) !== undefined) return none;
-  const all = jobValues(layout, config, context);
-  const values = kind === 'systemd' ? fitForUnit(all) : all;
-  const user = thisUser();
-  const system = (text: string) => ({ kind, tree: treeOf(context), text });
+  const job = { when, values: jobValues(layout, config, context), context };
+  return kind === 'systemd' ? unitJob(job) : agentJob(job);
+}
+
+interface Job {
+  readonly when: 'login' | 'boot';
+  readonly values: JobValues;
+  readonly context: CliContext;
+}
+
+function unitJob({ when, values, context }: Job): WantedJob {
+  const { unit } = jobPaths(context);
+  const fitting = fitForUnit(values);
+  if (when === 'login') return { ...none, files: [unitFile(unit, fitting)] };
+  const text = systemUnit(fitting, thisUser().name);
+  return { ...none, system: { kind: 'systemd', tree: treeOf(context), text } };
+}
+
+function agentJob({ when, values, context }: Job): WantedJob {
   const paths = jobPaths(context);
-  if (kind === 'systemd')
-    return when === 'boot'
-      ? { ...none, system: system(systemUnit(values, user.name)) }
-      : { ...none, files: [unitFile(paths.unit, values)] };
   const { launcher, log } = paths;
   const templates = templatesOf(context);
   const starts = when === 'boot' ? { starts: when } : {};
   const files = agentFiles(paths, { ...values, ...starts }, templates);
   if (when === 'login') return { ...none, files, logs: [log] };
   // The launcher runs as the user in either case, so that it is the user's; at boot the plist is root's.
-  const plist = systemPlist(templates.plist, { ...values, launcher }, user);
-  return { files: files.slice(0, 1), logs: [log], system: system(plist) };
+  const text = systemPlist(templates.plist, { ...values, launcher }, thisUser());
+  const system = { kind: 'launchd', tree: treeOf(context), text } as const;
+  return { files: files.slice(0, 1), logs: [log], system };
 }
 
 /** When the daemon shall be started by itself, with these settings. */

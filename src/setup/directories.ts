@@ -5,7 +5,7 @@ import type { Layout } from '../config/layout.ts';
 import type { Problem } from '../domain/problem.ts';
 import { errorCode, Exit, Failed, type Failure } from '../system/failure.ts';
 import { isPassage, makeDirectory } from '../system/files/files.ts';
-import { cannotWrite } from '../system/files/barrier.ts';
+import { cannotWrite } from '../system/files/cannot-write.ts';
 import { shellWord } from '../system/shell.ts';
 import { readLegacy } from './legacy.ts';
 import { closeDirectory, distrustOf, type Distrust } from '../host/state-directory.ts';

@@ -50,23 +50,22 @@ export class Scope {
   launched: Promise<void> = Promise.resolve();
 
   constructor(options: ScopeOptions, news: ScopeNews) {
-    const { layout, clock, log, config, choice } = options;
+    const { layout, config, choice, bootsSince } = options;
     this.#options = options;
     this.#news = news;
     this.#config = config;
     const onChange = () => {
       if (!this.signal.aborted) news.onChange();
     };
-    const { bootsSince } = options;
     const record = bootsSince === undefined ? undefined : new BootRecord(layout.boots, bootsSince);
     const onStep = (step: BootStep) => {
       if (!this.signal.aborted) record?.step(step);
     };
-    this.facts = new StartFacts({ clock, log, onChange, onStep });
+    this.facts = new StartFacts({ ...options, onChange, onStep });
     this.running = { tried: { driver: choice.driver } };
     const { signal, facts, running, tell } = this;
     const { row } = choice.driver;
-    this.guest = new GuestWatch({ layout, clock, log, signal, facts, running, row, tell });
+    this.guest = new GuestWatch({ ...options, signal, facts, running, row, tell });
     facts.noteChoice(choice);
     facts.reject(choice.rejected);
   }
@@ -93,6 +92,12 @@ export class Scope {
   readonly tell = (event: Event): void => {
     if (!this.signal.aborted) this.#news.onEvent(event);
   };
+
+  /** The machine, or this daemon, was asleep for so long. */
+  woke(sleptMs: number): void {
+    this.facts.note({ sleptMs });
+    this.guest.afterSleep();
+  }
 
   /** A moment's work every 5 s: reads what was written, looks after the guest, and shuts it down before its writes would fail. */
   tick(namesToo: boolean): void {

@@ -1,24 +1,20 @@
 /** The loop: event in, step, state out, effects performed. Decisions are in lifecycle.ts, deeds in start.ts and stop.ts. */
 import { doorReasons, startReasons } from './lifecycle/own-reasons.ts';
 import type { Inside } from '../guest/agent/inside.ts';
-import { failureOf, type Failure } from '../system/failure.ts';
-import { Verdicts } from '../domain/verdicts.ts';
-import { begin } from './start/chosen-vm.ts';
-import { Ends } from './stop/end-scope.ts';
+import type { Failure } from '../system/failure.ts';
+import type { Verdicts } from '../domain/verdicts.ts';
 import { directoryLost } from './health/child-failures.ts';
-import { Staging } from './start/staging.ts';
 import type { Answers } from './daemon/control-protocol.ts';
 import { DoorControl, type KeepOut } from './daemon/door-control.ts';
 import { decide } from './start/lessons.ts';
+import { Starts } from './start/starts.ts';
 import { initial } from './lifecycle/lifecycle.ts';
 import { isResting } from './lifecycle/resting.ts';
 import { OnDemand } from './idle/on-demand.ts';
 import { traitsOf } from './lifecycle/phases.ts';
-import { keepProgram, noteLaunch, untilReady } from './start/ready.ts';
 import { reasonIn, type Effect, type Event, type State } from './lifecycle/state.ts';
 import type { SettingsRead } from '../config/read-settings.ts';
 import type { Scope } from './scope.ts';
-import { start } from './start/start.ts';
 import { sentenceOf } from './lifecycle/sentences.ts';
 import type { Status } from './status/status-schema.ts';
 import { failureIn, statusOf } from './status/status-of.ts';
@@ -32,12 +28,9 @@ export class Supervisor {
   #settings: SettingsRead;
   #state: State;
   readonly doorControl: DoorControl;
-  #scope: Scope | undefined;
   #cancelRetry: () => void = () => undefined;
   #force = new AbortController();
-  readonly #ends: Ends;
-  readonly verdicts: Verdicts;
-  readonly #bootFiles: Staging;
+  readonly #starts: Starts;
   readonly #record: StatusRecord;
   readonly onDemand: OnDemand;
   #leave: (why: Failure | undefined) => void = () => undefined;
@@ -52,32 +45,46 @@ export class Supervisor {
     this.onDemand = new OnDemand({
       ...options,
       doorControl: () => this.doorControl,
-      scope: () => this.#scope,
+      scope: () => this.#starts.scope,
       state: () => this.#state,
       config: () => this.#settings.config,
       onDoor: () => this.#record.writeSoon(),
       dispatch: (event) => this.dispatch(event),
     });
     this.doorControl = new DoorControl(options, this.onDemand);
-    this.verdicts = new Verdicts(options.layout.verdicts);
-    this.#ends = new Ends({ ...options, now: this.#force.signal });
-    this.#bootFiles = new Staging(options);
+    this.#starts = new Starts({
+      ...options,
+      doorControl: this.doorControl,
+      suspending: this.onDemand.suspending,
+      now: this.#force.signal,
+      dispatch: (event) => this.dispatch(event),
+      onChange: () => this.#record.writeSoon(),
+    });
     this.#record = new StatusRecord(options, () => this.status());
     this.left = new Promise((resolve) => (this.#leave = resolve));
+  }
+
+  /** What is held against what. */
+  get verdicts(): Verdicts {
+    return this.#starts.verdicts;
   }
 
   /** Something happened or was asked: decides, tells, acts. */
   dispatch(news: Event): void {
     // What comes while the door closes would begin what nobody ends.
     if (this.#isLeaving) return;
-    const { log } = this.#options;
     const before = this.#state;
-    const known = { scope: this.#scope, verdicts: this.verdicts };
-    const { event, state, effects } = decide(before, news, { ...this.#options, ...known });
+    const { scope, verdicts } = this.#starts;
+    const { event, state, effects } = decide(before, news, { ...this.#options, scope, verdicts });
     const { phase } = (this.#state = state);
     if (phase !== before.phase) {
       this.#cancelRetry();
-      log('info', 'phase', { phase, was: before.phase, on: event.type, ...reasonIn(event) });
+      this.#options.log('info', 'phase', {
+        phase,
+        was: before.phase,
+        on: event.type,
+        ...reasonIn(event),
+      });
       this.onDemand.notePhase(phase);
     }
     if (state !== before) this.#record.write();
@@ -95,7 +102,7 @@ export class Supervisor {
     const { config, problems } = settings;
     this.#settings = { config: config ?? this.#settings.config, problems };
     this.#options.log(problems.length > 0 ? 'warn' : 'info', 'config-read', { problems });
-    for (const each of [this.#scope, this.doorControl]) if (config) each?.adopt(config);
+    for (const each of [this.#starts.scope, this.doorControl]) if (config) each?.adopt(config);
     const { heedsConfig, builds } = traitsOf(this.#state.phase);
     if (config !== undefined && heedsConfig && !isResting(this.#state))
       this.dispatch({ type: 'restart', why: startReasons.settings });
@@ -120,15 +127,14 @@ export class Supervisor {
   /** The machine, or this process, was asleep for so long. */
   woke(sleptMs: number): void {
     this.#options.log('info', 'woke', { sleptMs: Math.round(sleptMs) });
-    this.#scope?.facts.note({ sleptMs: Math.round(sleptMs) });
-    this.#scope?.guest.afterSleep();
+    this.#starts.scope?.woke(Math.round(sleptMs));
     this.onDemand.slept(sleptMs);
   }
 
   /** A moment's work, every 5 s: looks whether we are still at home, and after the guest. `namesToo`: files of ours may be gone. */
   tick(namesToo = true): void {
     if (!this.#options.isOurs()) return this.#evict();
-    this.#scope?.tick(namesToo);
+    this.#starts.scope?.tick(namesToo);
     this.onDemand.tick();
     void this.tellKeys();
     this.#record.keep(namesToo);
@@ -145,11 +151,11 @@ export class Supervisor {
   }
 
   /** Tells a guest that is ready of keys that are others now; whether it has them. Every other gets them with its start. */
-  tellKeys = async () => (await this.#readyScope?.tellKeys(this.#bootFiles.keys)) ?? true;
+  tellKeys = async () => (await this.#readyScope?.tellKeys(this.#starts.keys)) ?? true;
 
   /** The start whose guest can be asked. */
   get #readyScope(): Scope | undefined {
-    return traitsOf(this.#state.phase).builds === 'now' ? this.#scope : undefined;
+    return traitsOf(this.#state.phase).builds === 'now' ? this.#starts.scope : undefined;
   }
 
   #perform(effect: Effect): void {
@@ -165,13 +171,13 @@ export class Supervisor {
         return void (this.#cancelRetry = this.#options.clock.after(effect.ms, onDue));
       }
       case 'release-door':
-        return this.#scope && this.doorControl.release(wayIntoGuest(this.#scope));
+        return this.#starts.scope && this.doorControl.release(wayIntoGuest(this.#starts.scope));
       case 'await-clients':
         return void this.onDemand.awaitClients();
       case 'hold-door':
         return this.doorControl.hold(doorReasons.paused);
       case 'refuse-door':
-        this.#bootFiles.remove();
+        this.#starts.removeFiles();
         return this.doorControl.refuse(sentenceOf(this.#state));
       case 'leave':
         return void this.#close(effect.why);
@@ -182,56 +188,21 @@ export class Supervisor {
 
   #launch(afresh: boolean): void {
     if (!this.#options.isOurs()) return this.#evict();
-    const lose = (thrown: unknown) => this.dispatch({ type: 'lost', failure: failureOf(thrown) });
-    try {
-      const bootsSince = this.#state.phase === 'starting' ? this.#state.since : undefined;
-      const made = { ...this.#options, ...this.#settings, verdicts: this.verdicts, bootsSince };
-      const scope = (this.#scope = begin(made, {
-        onChange: () => this.#record.writeSoon(),
-        onEvent: (event) => this.dispatch(event),
-      }));
-      scope.launched = this.#run(scope, afresh).catch((thrown: unknown) => {
-        if (!scope.signal.aborted) lose(thrown);
-      });
-    } catch (thrown) {
-      // Nothing has begun that could be ended.
-      queueMicrotask(() => lose(thrown));
-    }
-  }
-
-  async #run(scope: Scope, afresh: boolean): Promise<void> {
-    await this.doorControl.open(scope.config);
-    this.doorControl.hold(doorReasons.starting);
-    const known = { ...this.#ends.known, afresh, verdicts: this.verdicts };
-    const vm = await start({ ...this.#options, ...known, bootFiles: this.#bootFiles }, scope);
-    noteLaunch(scope, vm);
-    this.dispatch({ type: 'vm-launched' });
-    await untilReady(scope, vm, { ...this.#options, keys: this.#bootFiles.keys });
-    this.dispatch({ type: 'guest-ready' });
-    scope.guest.keepMonitoring(() => this.doorControl.bytesFromGuest());
-    this.onDemand.suspending.noteReady(scope);
-    keepProgram(scope, { ...this.#options, known: this.verdicts.all() });
-    await scope.keepImage();
+    const bootsSince = this.#state.phase === 'starting' ? this.#state.since : undefined;
+    this.#starts.begin({ ...this.#settings, bootsSince }, afresh);
   }
 
   async #endChildren(): Promise<void> {
     this.doorControl.hold(doorReasons.away);
-    const scope = this.#scope;
     await this.onDemand.suspending.settle();
-    if (scope !== undefined) {
-      scope.end();
-      await scope.launched;
-      await this.#ends.end(scope, failureIn(this.#state));
-    }
-    if (scope?.guest.gotReady !== true) this.#bootFiles.remove();
-    this.#scope = undefined;
+    await this.#starts.end(() => failureIn(this.#state));
     this.dispatch({ type: 'children-gone' });
   }
 
   async #close(why: Failure | undefined): Promise<void> {
     this.#isLeaving = true;
     await this.doorControl.close();
-    this.#bootFiles.remove();
+    this.#starts.removeFiles();
     this.#record.finish();
     this.#leave(why);
   }
@@ -240,8 +211,8 @@ export class Supervisor {
   status(): Status {
     return statusOf({
       state: this.#state,
-      facts: this.#scope?.facts.all ?? {},
-      runs: this.#scope?.config,
+      facts: this.#starts.scope?.facts.all ?? {},
+      runs: this.#starts.scope?.config,
       ...this.#options,
       ...this.#settings,
       door: this.doorControl.told,

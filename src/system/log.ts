@@ -3,7 +3,7 @@ import { readFileSync, renameSync, truncateSync } from 'node:fs';
 import pino from 'pino';
 import { Failed } from './failure.ts';
 import { sizeIfThere } from './files/files.ts';
-import { cannotWrite } from './files/barrier.ts';
+import { cannotWrite } from './files/cannot-write.ts';
 
 /** As pino has them. */
 export type Level = 'debug' | 'info' | 'warn' | 'error';

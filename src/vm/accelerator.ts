@@ -48,9 +48,8 @@ export async function chooseAccelerator(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Choice> {
-  const { config, layout, program, kvm } = input;
+  const { config, layout, program, kvm, verdicts = new Verdicts(layout.verdicts) } = input;
   if (config.accelerator !== 'auto') return forced(config.accelerator, kvm);
-  const { verdicts = new Verdicts(layout.verdicts) } = input;
   const found = new Map<Accelerator, Verdict>();
   let tried = false;
   for (;;) {

@@ -49,7 +49,7 @@ export const sabotages = {
         to: "if (path.endsWith('daemon.lock')) Object.assign(globalThis, { kept: [fd] }); return { release: () => closeSync(fd)",
       },
       {
-        file: 'system/process/child.ts',
+        file: 'system/process/session.ts',
         from: "stdio: ['ignore', fd, fd, ...extra]",
         to: "stdio: ['ignore', fd, fd, ...extra, ...((globalThis as { kept?: number[] }).kept ?? [])]",
       },
@@ -124,7 +124,7 @@ export const sabotages = {
         to: '',
       },
       {
-        file: 'system/process/child.ts',
+        file: 'system/process/session.ts',
         from: 'String(lockHeld), lock, what.program',
         to: 'String(lockHeld), `${lock}.${process.pid}`, what.program',
       },

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { failureOf } from '../../src/system/failure.ts';
 import { unread as unreadFile, wordsFor } from '../../src/system/files/barrier.ts';
-import { cannotWrite } from '../../src/system/files/barrier.ts';
+import { cannotWrite } from '../../src/system/files/cannot-write.ts';
 import { OthersFiles } from '../../src/system/files/others-files.ts';
 import { reasons, refusal, usualReasons } from '../../src/system/files/reasons.ts';
 import { temporaryFolder } from '../../src/system/files/temporary.ts';

@@ -36,7 +36,7 @@ function boot({ rebootsInPlace = false } = {}) {
     log: silent,
     agent: new GuestAgent({ path: layout.agent, clock }),
     lastLines: () => [],
-    rebootsInPlace,
+    row: { rebootsInPlace },
   });
   const stop = new AbortController();
   const end: { failure?: { readonly kind: string; readonly message: string } } = {};
@@ -145,7 +145,7 @@ test('a guest that was ready gives up no more: the line is a note', async () => 
       layout,
       clock: systemClock,
       lastLines: () => [],
-      rebootsInPlace: false,
+      row: { rebootsInPlace: false },
       agent: new GuestAgent({ path: layout.agent, clock: systemClock }),
       log: (_level, event, fields) => said.push(`${event} ${String(fields?.['name'])}`),
     });
@@ -179,7 +179,7 @@ test.each([
     const clock = new FakeClock();
     const agent = new GuestAgent({ path: layout.agent, clock });
     const options = { layout, clock, log: silent, agent, lastLines: () => [] };
-    const each = new BootWatch({ ...options, rebootsInPlace: true });
+    const each = new BootWatch({ ...options, row: { rebootsInPlace: true } });
     for (const stage of ['init', 'sshd']) each.read(`linuxkit-builder: stage=${stage} uptime=30.0`);
     if (wasReady) each.resumed();
     return each;
@@ -192,7 +192,7 @@ test('a guest that got ready is known by its uptime, whose clock may be slow or 
   const clock = new FakeClock();
   const agent = new GuestAgent({ path: layout.agent, clock });
   const options = { layout, clock, log: silent, agent, lastLines: () => [] };
-  const watch = new BootWatch({ ...options, rebootsInPlace: true });
+  const watch = new BootWatch({ ...options, row: { rebootsInPlace: true } });
   watch.read('linuxkit-builder: stage=sshd uptime=2.0');
   await clock.advance(100_000);
   watch.resumed();

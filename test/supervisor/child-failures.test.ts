@@ -19,7 +19,7 @@ import {
 import { defaultPolicy, afterLoss } from '../../src/supervisor/lifecycle/backoff.ts';
 import { speaksAgainst } from '../../src/supervisor/start/image-choice.ts';
 import { Exit, type Failure } from '../../src/system/failure.ts';
-import { cannotWrite } from '../../src/system/files/barrier.ts';
+import { cannotWrite } from '../../src/system/files/cannot-write.ts';
 import { lockHeld } from '../../src/system/lock/flock.ts';
 import { nodeUnfit } from '../../src/system/socket/listening.ts';
 import { childLockHeld, noLocks } from '../../src/system/lock/lock.ts';

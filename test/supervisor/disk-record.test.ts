@@ -11,7 +11,7 @@ import {
   recordKept,
 } from '../../src/supervisor/disk/disk-record.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
-import { judgeNix } from '../../src/supervisor/health/guest-nix.ts';
+import { judgeNix } from '../../src/supervisor/start/guest-nix.ts';
 
 let layout: Layout;
 beforeEach(() => (layout = layoutOf(mkdtempSync(join(tmpdir(), 'disk-record-')))));

@@ -52,8 +52,7 @@ export async function buildVerb(
 ): Promise<void> {
   const reporter = await reporterFor(options, context);
   const own = join(context.assets, 'src/image/lock.json');
-  const places = { own, updated: layout.imageLock };
-  const call = { options, layout, context, places, reporter };
+  const call = { options, layout, context, places: { own, updated: layout.imageLock }, reporter };
   try {
     const guess = await suppliesFor(call);
     // Before anything of ours: by it unconfigure knows that there is something.
@@ -61,7 +60,7 @@ export async function buildVerb(
     makeDirectory(layout.state);
     if (options.check === true) {
       const { checkForNews } = await import('./check-updates.ts');
-      const found = await checkForNews(layout, places, { ...guess, arch: options.arch });
+      const found = await checkForNews(layout, call.places, { ...guess, arch: options.arch });
       return reporter.result(found);
     }
     const supplies = await withMirror(call, guess);

@@ -17,7 +17,7 @@ import { run, succeeded } from '../../system/process/child.ts';
 import { whyFailed } from '../../system/process/end-words.ts';
 import { errorCode, Exit, Failed, type Failure } from '../../system/failure.ts';
 import { discard, makeDirectory, readIfThere, writeWhole } from '../../system/files/files.ts';
-import { cannotWrite } from '../../system/files/barrier.ts';
+import { cannotWrite } from '../../system/files/cannot-write.ts';
 import { findProgram } from '../../system/process/find-program.ts';
 import { readOpensshKey } from './openssh-key.ts';
 import { quotedWord } from '../../system/shell.ts';

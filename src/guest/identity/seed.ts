@@ -3,7 +3,7 @@ import { appendFileSync, chmodSync, constants, copyFileSync, renameSync, rmSync 
 import { cpioArchive, paddingTo, S_IFDIR, S_IFREG } from '../../system/cpio.ts';
 import { errorCode, Exit, Failed } from '../../system/failure.ts';
 import { sizeIfThere } from '../../system/files/files.ts';
-import { cannotWrite } from '../../system/files/barrier.ts';
+import { cannotWrite } from '../../system/files/cannot-write.ts';
 import { fenceMessages, type Rule } from '../agent/fence.ts';
 
 const GiB = 1024 ** 3;

@@ -9,64 +9,32 @@
  * arch/x86/entry/syscalls/syscall_32.tbl.
  */
 export function i686Program(): Uint8Array {
-  const call = (number: number) => [0xb8, number, 0, 0, 0, 0xcd, 0x80]; // mov eax, number; int 0x80
-  // mov ecx, O_WRONLY | O_CREAT; mov edx, 0644; open; mov ebp, eax
-  const open = [0xb9, 0x41, 0, 0, 0, 0xba, 0xa4, 1, 0, 0, ...call(5), 0x89, 0xc5];
   const code = Buffer.from([
-    0x58,
-    0x58,
-    0x5b, // pop eax (argc); pop eax (argv[0]); pop ebx (argv[1])
-    0xbd,
-    1,
-    0,
-    0,
-    0, // mov ebp, 1
-    0x85,
-    0xdb,
-    0x74,
-    open.length,
-    ...open, // test ebx, ebx; jz behind it
-    0x81,
-    0xec,
-    0,
-    2,
-    0,
-    0,
-    0x89,
-    0xe3,
-    ...call(122), // sub esp, 512; mov ebx, esp; uname
-    0x8d,
-    0x8c,
-    0x24,
-    4,
-    1,
-    0,
-    0,
-    0x89,
-    0xca, // lea ecx, [esp + 4 * 65] (machine); mov edx, ecx
-    0x80,
-    0x3a,
-    0,
-    0x74,
-    3,
-    0x42,
-    0xeb,
-    0xf8, // up to its end: cmp byte [edx], 0; jz; inc edx; jmp
-    0xc6,
-    0x02,
-    0x0a,
-    0x42,
-    0x29,
-    0xca,
-    0x89,
-    0xeb, // mov byte [edx], '\n'; inc edx; sub edx, ecx; mov ebx, ebp
+    ...takeArguments,
+    ...[0xbd, 1, 0, 0, 0], // mov ebp, 1
+    ...[0x85, 0xdb, 0x74, open.length], // test ebx, ebx; jz behind it
+    ...open,
+    ...[0x81, 0xec, 0, 2, 0, 0, 0x89, 0xe3], // sub esp, 512; mov ebx, esp
+    ...call(122), // uname
+    ...[0x8d, 0x8c, 0x24, 4, 1, 0, 0, 0x89, 0xca], // lea ecx, [esp + 4 * 65] (machine); mov edx, ecx
+    ...[0x80, 0x3a, 0, 0x74, 3, 0x42, 0xeb, 0xf8], // up to its end: cmp byte [edx], 0; jz; inc edx; jmp
+    ...[0xc6, 0x02, 0x0a, 0x42], // mov byte [edx], '\n'; inc edx
+    ...[0x29, 0xca, 0x89, 0xeb], // sub edx, ecx; mov ebx, ebp
     ...call(4), // write
-    0x31,
-    0xdb,
-    ...call(1), // xor ebx, ebx; exit
+    ...[0x31, 0xdb], // xor ebx, ebx
+    ...call(1), // exit
   ]);
   return Buffer.concat([elfHeader(), segment(headerBytes + code.length), code]);
 }
+
+/** mov eax, number; int 0x80 */
+const call = (number: number): readonly number[] => [0xb8, number, 0, 0, 0, 0xcd, 0x80];
+
+/** pop eax (argc); pop eax (argv[0]); pop ebx (argv[1]) */
+const takeArguments = [0x58, 0x58, 0x5b];
+
+/** mov ecx, O_WRONLY | O_CREAT; mov edx, 0644; open; mov ebp, eax */
+const open = [0xb9, 0x41, 0, 0, 0, 0xba, 0xa4, 1, 0, 0, ...call(5), 0x89, 0xc5];
 
 const base = 0x08048000;
 const headerBytes = 52 + 32;

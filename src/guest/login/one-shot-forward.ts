@@ -3,7 +3,7 @@
  * this host come before that ssh, and so keep a guest from being ready.
  */
 import { existsSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import type { Tunnel } from '../../domain/tunnel.ts';
@@ -37,6 +37,32 @@ export async function openForward(
   signal: AbortSignal,
 ): Promise<OneShotForward> {
   if (tunnel.kind === 'tcp') return tunnel;
+  const { server, close } = serverForOne(tunnel, signal);
+  const folder = plainFolder('ssh-', places);
+  const end = () => {
+    close();
+    // Nobody would hear of an error of this listener but the process, which would end.
+    discardFolder(folder);
+  };
+  const path = join(folder, 's');
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.on('error', reject).listen(path, () => resolve());
+    });
+  } catch (error) {
+    end();
+    throw new Failed(noTemporaryFiles(dirname(folder), error), { cause: error });
+  }
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, { once: true });
+  return { kind: 'proxy', command: proxyCommand(path) };
+}
+
+/** Leads the first that comes to the guest, and nobody else. */
+function serverForOne(
+  tunnel: Tunnel,
+  signal: AbortSignal,
+): { readonly server: Server; readonly close: () => void } {
   const open: Socket[] = [];
   const server = createServer({ pauseOnConnect: true }, (client) => {
     server.close();
@@ -55,25 +81,11 @@ export async function openForward(
       () => client.destroy(),
     );
   });
-  const folder = plainFolder('ssh-', places);
-  const end = () => {
+  const close = () => {
     server.close();
     for (const socket of open) socket.destroy();
-    // Nobody would hear of an error of this listener but the process, which would end.
-    discardFolder(folder);
   };
-  const path = join(folder, 's');
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.on('error', reject).listen(path, () => resolve());
-    });
-  } catch (error) {
-    end();
-    throw new Failed(noTemporaryFiles(dirname(folder), error), { cause: error });
-  }
-  if (signal.aborted) end();
-  else signal.addEventListener('abort', end, { once: true });
-  return { kind: 'proxy', command: proxyCommand(path) };
+  return { server, close };
 }
 
 /** As ssh takes it: one line for the shell that ssh-argv.ts has it use. */

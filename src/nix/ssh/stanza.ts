@@ -29,8 +29,14 @@ interface StanzaOptions {
  * OpenSSH 7.6: one that an ssh does not know keeps it from every other host, where our `IgnoreUnknown` does not hold (seen with 8.4).
  */
 export function sshConfig(options: StanzaOptions): string {
+  const settings = settingsOf(options).map((setting) => `    ${setting}`);
+  return [`Host ${alias}`, ...settings, ''].join('\n');
+}
+
+/** In the order in which ssh reads them, as words of a line each. */
+function settingsOf(options: StanzaOptions): readonly string[] {
   const { port, proxy, identityFile, knownHosts, holdSeconds, takenBack } = options;
-  const settings = [
+  return [
     // One word of another's below that an ssh does not know would keep it from the guest: for this host it is passed over.
     'IgnoreUnknown *',
     'HostName 127.0.0.1',
@@ -93,7 +99,6 @@ export function sshConfig(options: StanzaOptions): string {
     'LogLevel ERROR',
     ...takenBack.map(({ name, neutral }) => `${name} ${neutral}`),
   ];
-  return [`Host ${alias}`, ...settings.map((setting) => `    ${setting}`), ''].join('\n');
 }
 
 /** What decides where a stanza of ours leads, and as whom; the rest keeps others' settings away. */

@@ -8,7 +8,7 @@ import { machinesKeeper } from '../../nix/variant.ts';
 import { wantedJob } from '../../service/wanted-job.ts';
 import { Failed } from '../../system/failure.ts';
 import { findProgram } from '../../system/process/find-program.ts';
-import { cannotWrite } from '../../system/files/barrier.ts';
+import { cannotWrite } from '../../system/files/cannot-write.ts';
 import { writeError } from '../../system/files/barrier.ts';
 import { jobPlan, type JobPlan } from '../boot-job.ts';
 import { rootRequest, userNeeds, type Builder } from '../builder-files.ts';
@@ -46,39 +46,49 @@ export interface ConfigurePlan {
 /** Fails, before anything is changed, where something of it can be seen not to succeed. `keys`: as they are, or have just been made. */
 export async function planOf(
   run: Run,
-  { guest, nix, userSsh, rootSsh, proxy }: ConfigureFacts,
+  facts: ConfigureFacts,
   keys: Keys = keysNow(run),
 ): Promise<ConfigurePlan> {
-  const { flags, layout, places, context } = run;
-  const { config, text: settingsText } = check(flags, guest);
-  const owner = ownerHere(flags.root);
+  const { layout, context } = run;
+  const { config, text } = check(run.flags, facts.guest);
   const { files: service, logs, system } = wantedJob(layout, config, context);
-  const builder = {
-    layout,
-    places,
-    owner,
-    config,
-    settingsText,
-    service,
-    hostPublicKey: keys.host ?? unknownKey,
-    keeper: machinesKeeper(nix),
-    proxy: await proxy(config),
-    ...userSsh.known,
-  };
+  const settled = { config, service, keys };
+  const builder = await builderOf(run, facts, { ...settled, settingsText: text });
   const wanted = [...service.map(({ path }) => path), ...logs];
   const plan = {
-    config,
-    service,
+    ...settled,
     logs,
     directories: directoryChanges(layout),
-    keys,
     user: userNeeds(builder),
     dropped: droppedBy(wanted, readReceipts(layout.receipts), context),
-    root: rootNeeds({ ...rootRequest(builder), ...rootSsh.known }),
-    job: jobPlan(system, { layout, context, owner }),
+    root: rootNeeds({ ...rootRequest(builder), ...facts.rootSsh.known }),
+    job: jobPlan(system, { ...run, owner: builder.owner }),
   };
   refuseUndoable(plan, run);
   return plan;
+}
+
+/** What both the user's files and root's part are made from. */
+async function builderOf(
+  { layout, places, flags }: Run,
+  { nix, userSsh, proxy }: ConfigureFacts,
+  {
+    keys,
+    ...settled
+  }: Pick<Builder, 'config' | 'settingsText' | 'service'> & {
+    readonly keys: Keys;
+  },
+): Promise<Builder> {
+  return {
+    ...settled,
+    layout,
+    places,
+    owner: ownerHere(flags.root),
+    hostPublicKey: keys.host ?? unknownKey,
+    keeper: machinesKeeper(nix),
+    proxy: await proxy(settled.config),
+    ...userSsh.known,
+  };
 }
 
 /** Stands for the guest's key until there is one. */

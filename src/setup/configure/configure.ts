@@ -40,6 +40,16 @@ export async function runConfigure(given: ConfigureFlags, context: CliContext): 
     const done = await applyPlan(plan, { run, facts, legacy });
     await adviseRestart(run, old, done.config);
   }
+  await tellAround(config, run, facts);
+}
+
+/** What is beside the plan: what speaks against it, and what would be better. */
+async function tellAround(
+  config: Config,
+  run: ReturnType<typeof runOf>,
+  facts: ConfigureFacts,
+): Promise<void> {
+  const { context } = run;
   const found = [...(await loopbackWarnings(config)), ...(await logoutWarnings(run))];
   for (const warning of [...warningsFor(config, run, facts), ...found])
     context.err(`Warning: ${warning}`);

@@ -11,7 +11,7 @@ import { detectNix, machinesKeeper } from '../../nix/variant.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
 import { leftToPerson } from '../survey.ts';
 import { nothingToUndo, removalNeeds, removalScript } from './root-removal.ts';
-import { rootNeeds, rootScript } from './root-files.ts';
+import { rootNeeds, rootScript, type RootNeeds } from './root-files.ts';
 import { runScript, runsFor, type ScriptRun } from './run-script.ts';
 import { parseRootValues } from './root-plan.ts';
 import { run, succeeded } from '../../system/process/child.ts';
@@ -25,7 +25,17 @@ import { rootTakenBack } from '../../nix/ssh/user-ssh.ts';
 export async function performRootPart(text: string, context: CliContext): Promise<void> {
   refuseLooseProgram(context);
   takeRootsPath(context);
-  const told = parseRootValues(text);
+  const needs = await needsOf(parseRootValues(text), context);
+  const said = await runScript(rootScript(needs), asRoot(context));
+  said.forEach((line) => context.out(line));
+  for (const line of needs.byHand.flatMap(leftToPerson)) context.err(line);
+}
+
+/** For the builder of whoever asks, on this machine. */
+async function needsOf(
+  told: ReturnType<typeof parseRootValues>,
+  context: CliContext,
+): Promise<RootNeeds> {
   const tree = context.env['LINUXKIT_BUILDER_TREE'] ?? '';
   const places = systemPathsOf(tree);
   const { roots: paths } = places;
@@ -34,11 +44,7 @@ export async function performRootPart(text: string, context: CliContext): Promis
   const keeper = machinesKeeper(detectNix(tree, ''));
   const takenBack = (await rootTakenBack({ places, tree, context, sudo: false })).said;
   const proxy = await doorProxy(told, paths, context.signal);
-  const request = { ...told, paths, owner, keeper, takenBack, proxy };
-  const needs = rootNeeds(request);
-  const said = await runScript(rootScript(needs), asRoot(context));
-  said.forEach((line) => context.out(line));
-  for (const line of needs.byHand.flatMap(leftToPerson)) context.err(line);
+  return rootNeeds({ ...told, paths, owner, keeper, takenBack, proxy });
 }
 
 /** `unconfigure --root-part`, for the builder of whoever asks; `--owner-gone`, for anybody's. */

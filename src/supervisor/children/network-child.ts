@@ -1,4 +1,5 @@
 /** The network process of a start: launched, registered in Running the moment it lives, and its end read for what it means. */
+import type { Layout } from '../../config/layout.ts';
 import type { Chosen } from '../../net/networks.ts';
 import { cardUuid } from '../../net/vpnkit.ts';
 import { Failed } from '../../system/failure.ts';
@@ -65,18 +66,23 @@ async function beginNetwork(
   const { driver, rejected } = chosen;
   const { name, graceMs } = driver;
   writeWhole(layout.vpnkitUuid, cardUuid(layout), { durable: false });
-  const stale = driver.stale(layout);
-  const pid = pidFiles(layout, name);
-  const files = { output: layout.networkOutput, lock: layout.networkLock };
+  const own = placesOf(driver, layout);
   const onLine = (line: string) => {
     const networkTrouble = troubleIn(name, line);
     if (networkTrouble !== undefined) facts.note({ networkTrouble });
   };
-  const begun = await launchFollowed({ name, plan, files, pid, sockets: stale, onLine }, context);
+  const begun = await launchFollowed({ ...own, name, plan, onLine }, context);
+  const { pid, sockets: stale } = own;
   if (!('kind' in begun)) return { ...begun, name, rejected, pid, graceMs, stale };
   running.tried.unfit = chosen;
   throw new Failed(networkExited(name, begun, []));
 }
+
+const placesOf = (driver: NonNullable<Chosen>['driver'], layout: Layout) => ({
+  files: { output: layout.networkOutput, lock: layout.networkLock },
+  pid: pidFiles(layout, driver.name),
+  sockets: driver.stale(layout),
+});
 
 /** Not ended by somebody, and not for want of its lock. */
 const isOwnEnd = (ended: ExitStatus): boolean =>

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import type { Layout } from '../../config/layout.ts';
 import { Failed } from '../../system/failure.ts';
 import { isPassage } from '../../system/files/files.ts';
-import { cannotWrite } from '../../system/files/barrier.ts';
+import { cannotWrite } from '../../system/files/cannot-write.ts';
 import type { Log } from '../../system/log.ts';
 
 /** Whom the modes of a socket let in. Node does not tell whose a connection is, so each has a socket of its own. */

@@ -46,7 +46,7 @@ export async function openControl(layout: Layout, todo: Commands, log: Log): Pro
         const answered = answer(value, { gone: gone.signal, caller, todo, log });
         void answered.then((fields) => lines.send(fields));
       },
-      onBroken: (problem) => void lines.send({ ok: false, error: problem }),
+      onBroken: (problem) => void lines.send(refusal(problem)),
       maxLineBytes: 4096,
     });
   };
@@ -72,9 +72,8 @@ async function answer(
   const { command, until, force } = fieldsOf(value);
   const known = commands.find((name) => name === command);
   if (known === undefined)
-    return { ok: false, error: `unknown command (the known ones are: ${commands.join(', ')})` };
-  if (caller === 'group' && isOwners(known))
-    return { ok: false, error: notYours, isForOwner: true };
+    return refusal(`unknown command (the known ones are: ${commands.join(', ')})`);
+  if (caller === 'group' && isOwners(known)) return { ...refusal(notYours), isForOwner: true };
   // Asked twice a second by whoever waits for the connections to end.
   const isQuestion = ['door', 'guest', 'status'].includes(known);
   log(isQuestion ? 'debug' : 'info', 'asked', { command: known });
@@ -84,6 +83,8 @@ async function answer(
   } catch (error) {
     const failure = failureOf(error);
     log('error', 'not-answered', { command: known, failure });
-    return { ok: false, error: failure.message };
+    return refusal(failure.message);
   }
 }
+
+const refusal = (error: string) => ({ ok: false, error });

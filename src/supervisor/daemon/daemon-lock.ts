@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Layout } from '../../config/layout.ts';
 import { Exit, Failed, errorCode, type Failure } from '../../system/failure.ts';
-import { cannotWrite } from '../../system/files/barrier.ts';
+import { cannotWrite } from '../../system/files/cannot-write.ts';
 import { tryKernelLock, type KernelLock } from '../../system/lock/lock.ts';
 import { holdersOfRemoved } from '../../system/lock/lock-holder.ts';
 import { readLive } from '../../system/files/pidfile.ts';

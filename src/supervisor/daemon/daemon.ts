@@ -106,43 +106,40 @@ async function liveWith(
   options: DaemonOptions,
   asked: AbortSignal,
 ): Promise<Failure | undefined> {
-  const { layout, clock, managed, doorSocket, onStopSignal, onStatus, release, rootsKey } = options;
+  const { layout, clock, managed, onStopSignal } = options;
   const me = identify(process.pid) ?? unseen();
   writePid(ownPidFiles(layout), me.pid, me.program);
   const { read, isVerbose } = settingsOf(layout);
   const readAt = stampOf(layout.config);
   const settings = read();
   if (settings.config === undefined && !managed) throw new Failed(noSettings(layout, settings));
-  const log = openLog({ path: layout.log, isVerbose });
-  const isOurs = () => lock.isInPlace();
-  const supervisor = new Supervisor(
-    {
-      layout,
-      clock,
-      log,
-      policy: defaultPolicy,
-      doorSocket,
-      daemon: me,
-      release,
-      onStatus,
-      isOurs,
-      ...(rootsKey === undefined ? {} : { rootsKey }),
-    },
-    settings,
-  );
-  const keepOwnPid = () => keepPid(ownPidFiles(layout), me.pid, me.program);
+  const own = { log: openLog({ path: layout.log, isVerbose }), isOurs: () => lock.isInPlace() };
+  const supervisor = new Supervisor(forSupervisor(options, { ...own, daemon: me }), settings);
   return supervise(supervisor, {
+    ...own,
     layout,
     clock,
-    log,
     read,
     readAt,
     onStopSignal,
     asked,
-    isOurs,
-    keepOwnPid,
+    keepOwnPid: () => keepPid(ownPidFiles(layout), me.pid, me.program),
   });
 }
+
+const forSupervisor = (
+  { layout, clock, doorSocket, release, onStatus, rootsKey }: DaemonOptions,
+  own: Pick<SupervisorOptions, 'log' | 'isOurs' | 'daemon'>,
+): SupervisorOptions => ({
+  ...own,
+  layout,
+  clock,
+  policy: defaultPolicy,
+  doorSocket,
+  release,
+  onStatus,
+  ...(rootsKey === undefined ? {} : { rootsKey }),
+});
 
 /** This process does not see itself. */
 function unseen(): never {

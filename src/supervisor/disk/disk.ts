@@ -1,7 +1,7 @@
 /** The data disk as a file of the host: made sparse, grown, recognised; never formatted and never made smaller here. */
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { Exit, Failed, errorCode, type Failure } from '../../system/failure.ts';
-import { cannotWrite } from '../../system/files/barrier.ts';
+import { cannotWrite } from '../../system/files/cannot-write.ts';
 import { whatHelps } from '../../system/files/barrier.ts';
 import { reasons } from '../../system/files/reasons.ts';
 import { diskProblem } from './disk-size.ts';

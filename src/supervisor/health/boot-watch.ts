@@ -1,5 +1,6 @@
 /** What a boot has shown so far: lines of the console become stages, and news of what goes wrong. */
 import type { Layout } from '../../config/layout.ts';
+import type { VmProgram } from '../../domain/vm-programs.ts';
 import type { GuestAgent } from '../../guest/agent/agent.ts';
 import { failureOfStage, readLine, stages, type Milestone } from '../../guest/console/boot.ts';
 import { complaintIn, restartedIn, type Complaint } from '../../guest/console/complaints.ts';
@@ -15,8 +16,8 @@ interface BootWatchOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly agent: GuestAgent;
-  /** Whether a guest that reboots does so inside its VM process. */
-  readonly rebootsInPlace: boolean;
+  /** The program that runs it: whether a guest that reboots does so inside its VM process. */
+  readonly row: Pick<VmProgram, 'rebootsInPlace'>;
   /** The console's last lines, for failures. */
   readonly lastLines: () => readonly string[];
 }
@@ -117,9 +118,9 @@ export class BootWatch {
   }
 
   #enter(stage: Extract<Milestone, { type: 'stage' }>): readonly BootNews[] {
-    const { lastLines, rebootsInPlace } = this.#options;
+    const { lastLines, row } = this.#options;
     const { name } = stage;
-    if (name === stages[0] && this.#seen.has(name) && rebootsInPlace)
+    if (name === stages[0] && this.#seen.has(name) && row.rebootsInPlace)
       return lost(guestRebooted(lastLines()));
     // A guest boots once, in some stages: who says more of them would fill the record of the start.
     if (this.#seen.has(name) || this.#seen.size === mostStages) return [];

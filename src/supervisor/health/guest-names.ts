@@ -75,8 +75,8 @@ export class GuestNames {
       this.#isMute = false;
       return true;
     } catch (error) {
-      const failure = failureOf(error);
-      if (!signal.aborted && !this.#isMute) log('warn', 'name-servers-not-told', { failure });
+      if (!signal.aborted && !this.#isMute)
+        log('warn', 'name-servers-not-told', { failure: failureOf(error) });
       this.#isMute = true;
       return false;
     }

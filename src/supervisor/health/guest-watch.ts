@@ -2,11 +2,9 @@
 import type { Layout } from '../../config/layout.ts';
 import type { Config } from '../../config/config.ts';
 import type { VmProgram } from '../../domain/vm-programs.ts';
-import { greets } from '../../door/guest-connection.ts';
 import { GuestAgent } from '../../guest/agent/agent.ts';
 import { openConsole, type Console } from '../../guest/console/console.ts';
 import { Insight, type Inside } from '../../guest/agent/inside.ts';
-import { probeGuest } from '../../guest/login/probe.ts';
 import { AwakeClock } from '../../system/time/awake.ts';
 import type { Clock } from '../../system/time/clock.ts';
 import type { Log } from '../../system/log.ts';
@@ -15,11 +13,11 @@ import type { Running } from '../running.ts';
 import { Claims } from './claims.ts';
 import { guestFrozen } from './child-failures.ts';
 import { GuestSystems } from './guest-systems.ts';
-import { Logins, loginTimeoutMs } from './login.ts';
 import { VmPause } from '../disk/vm-pause.ts';
 import type { StartFacts } from '../start/start-facts.ts';
 import type { Event } from '../lifecycle/state.ts';
-import { LivenessMonitor } from './monitor.ts';
+import type { LivenessMonitor } from './monitor.ts';
+import { monitorOf } from './monitor-guest.ts';
 import type { Health } from './liveness.ts';
 
 /** The start whose guest it is. */
@@ -37,9 +35,7 @@ interface Watched {
 
 /** Everything that is seen of one guest, from its console's first byte to its end. */
 export class GuestWatch {
-  readonly #start: Watched;
-  /** One a boot: its channel serves one client at a time. */
-  readonly agent: GuestAgent;
+  readonly #start: Watched & { readonly agent: GuestAgent };
   readonly boot: BootWatch;
   readonly vmPause: VmPause;
   /** Time in which it could have done something. */
@@ -51,12 +47,11 @@ export class GuestWatch {
   #monitor: LivenessMonitor | undefined;
 
   constructor(start: Watched) {
-    this.#start = start;
-    const { layout, clock, facts, running, row } = start;
+    const { layout, clock, facts, running } = start;
     const awake = (this.awake = new AwakeClock(clock));
-    this.agent = new GuestAgent({ path: layout.agent, clock });
-    const shared = { ...start, agent: this.agent };
-    this.#insight = new Insight(this.agent, clock);
+    const agent = new GuestAgent({ path: layout.agent, clock });
+    const shared = (this.#start = { ...start, agent });
+    this.#insight = new Insight(agent, clock);
     this.#systems = new GuestSystems((lostSystems) => facts.note({ lostSystems }));
     this.vmPause = new VmPause({
       ...shared,
@@ -68,15 +63,18 @@ export class GuestWatch {
         start.tell(event);
       },
     });
-    const lastLines = () => this.lastLines();
-    const { rebootsInPlace } = row;
-    this.boot = new BootWatch({ ...shared, clock: awake, rebootsInPlace, lastLines });
+    this.boot = new BootWatch({ ...shared, clock: awake, lastLines: () => this.lastLines() });
     this.#claims = new Claims({
       ...shared,
       clock: awake,
       uptimeS: () => this.boot.leastUptimeS,
       onTrue: (news) => this.#take(news),
     });
+  }
+
+  /** One a boot: its channel serves one client at a time. */
+  get agent(): GuestAgent {
+    return this.#start.agent;
   }
 
   /** Whether its boot has reached that stage. */
@@ -145,27 +143,11 @@ export class GuestWatch {
 
   /** Watches over the guest from now on. */
   keepMonitoring(doorBytes: () => number): void {
-    const { facts, running } = this.#start;
-    const machine = running.vm?.machine;
     const console = this.#console;
+    const machine = this.#start.running.vm?.machine;
     if (machine === undefined || console === undefined) return;
-    const { tunnel } = machine;
-    const login = { ...this.#start, tunnel, timeoutMs: loginTimeoutMs };
-    this.#monitor = new LivenessMonitor({
-      ...this.#start,
-      agent: this.agent,
-      doorBytes,
-      onHealth: (health) => this.#onHealth(health),
-      greets: (signal) => greets(tunnel, { ...this.#start, signal }),
-      logins: new Logins({
-        ...this.#start,
-        logIn: (signal) => probeGuest({ ...login, signal }),
-        onLogin: (found) => facts.note({ login: found }),
-      }),
-      consoleBytes: () => console.bytes,
-      diskOperations: () => machine.diskOperations(),
-      onClock: (offsetMs) => facts.note({ clockOffsetMs: offsetMs }),
-    });
+    const onHealth = (health: Health) => this.#onHealth(health);
+    this.#monitor = monitorOf({ ...this.#start, machine, console, doorBytes, onHealth });
   }
 
   /** What it shows; `traffic` as {@link Insight.look} takes it. */

@@ -17,7 +17,7 @@ import * as v from 'valibot';
 import type { Layout } from '../../config/layout.ts';
 import { errorCode, Failed } from '../../system/failure.ts';
 import { discard, readIfThere, writeWhole } from '../../system/files/files.ts';
-import { cannotWrite } from '../../system/files/barrier.ts';
+import { cannotWrite } from '../../system/files/cannot-write.ts';
 import { identitySchema } from './guest-identity.ts';
 
 const schema = v.object({

@@ -7,6 +7,7 @@ import type { Clock } from '../../system/time/clock.ts';
 import { residentNow } from '../../system/host/host-memory.ts';
 import { hasRoom } from '../disk/disk-room.ts';
 import type { Scope } from '../scope.ts';
+import type { PlannedGuest } from './comeback.ts';
 import { trialOf } from './suspend-trial.ts';
 
 const [MiB, GiB] = [1024 ** 2, 1024 ** 3];
@@ -34,24 +35,33 @@ export function obstacleTo(
   { layout, clock }: { readonly layout: Layout; readonly clock: Clock },
 ): string | undefined {
   if (scope === undefined || config === undefined) return obstacles.noGuest;
-  const { tried, vm, guest } = scope.running;
-  const { driver, used } = tried;
+  const { vm, guest } = scope.running;
+  const { driver, used } = scope.running.tried;
   if (config.idle.how === 'stop') return obstacles.settings;
   if (vm?.machine?.memory === undefined || guest === undefined || used === undefined)
     return obstacles.program;
-  const { keeping, keys, names } = guest;
   if (!suspends(driver.row, used.accelerator, process.arch)) return obstacles.program;
-  const trial = trialOf(layout, keeping.basis, clock.now());
+  const trial = trialOf(layout, guest.keeping.basis, clock.now());
   if (typeof trial === 'object') return trial.why;
   const { health = 'well', complaints = [] } = scope.facts.all;
   if (health !== 'well' || complaints.length > 0) return obstacles.health;
-  if (clock.now() - Date.parse(keeping.bootedAt) > oldest.ms) return obstacles.age;
-  if (keeping.resumes >= oldest.resumes) return obstacles.resumes;
+  const isOld = tooOld(guest.keeping, clock.now());
+  if (isOld !== undefined) return isOld;
   if (changesBetween(scope.config, config).some(waitsForStart)) return obstacles.changes;
-  // A key that is taken back meanwhile would let in again, and the name servers be those of a network that is left.
-  if (keys !== keeping.keys) return obstacles.keys;
-  if (names.areOthers) return obstacles.names;
+  const isOther = notAsBooted(guest);
+  if (isOther !== undefined) return isOther;
   return hasRoom(layout.state, memoryOf(scope) + GiB) ? undefined : obstacles.space;
+}
+
+/** A key that is taken back meanwhile would let in again, and the name servers be those of a network that is left. */
+function notAsBooted({ keeping, keys, names }: PlannedGuest): string | undefined {
+  if (keys !== keeping.keys) return obstacles.keys;
+  return names.areOthers ? obstacles.names : undefined;
+}
+
+function tooOld({ bootedAt, resumes }: PlannedGuest['keeping'], now: number): string | undefined {
+  if (now - Date.parse(bootedAt) > oldest.ms) return obstacles.age;
+  return resumes >= oldest.resumes ? obstacles.resumes : undefined;
 }
 
 /** How long its file may be, in bytes: what it has in memory; where that is not known, all that it may have. */

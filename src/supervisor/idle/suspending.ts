@@ -113,13 +113,17 @@ export class Suspending {
       log('info', 'guest-saved', { ...saved, ms });
       return { type: 'suspended', saved };
     } catch (error) {
-      const failure = failureOf(error);
-      const isHalted = failure.kind === halted;
-      if (!signal.aborted || isHalted) this.#learn(scope, failure);
-      if (scope.signal.aborted) return { type: 'suspended', saved: undefined };
-      if (isHalted) return { type: 'lost', failure };
-      return { type: 'not-suspended', ...(failure.kind === guestInUse.kind && { inUse: true }) };
+      return this.#whatIsLeft(scope, failureOf(error), signal);
     }
+  }
+
+  /** It was not saved: it goes on, is gone all the same, or stands still. */
+  #whatIsLeft(scope: Scope, failure: Failure, signal: AbortSignal): Event {
+    const isHalted = failure.kind === halted;
+    if (!signal.aborted || isHalted) this.#learn(scope, failure);
+    if (scope.signal.aborted) return { type: 'suspended', saved: undefined };
+    if (isHalted) return { type: 'lost', failure };
+    return { type: 'not-suspended', ...(failure.kind === guestInUse.kind && { inUse: true }) };
   }
 
   #learn({ running: { guest } }: Scope, failure: Failure): void {

@@ -20,7 +20,7 @@
  */
 import { afterEnd } from './after-end.ts';
 import type { Policy } from './backoff.ts';
-import type { Event, Phase, State } from './state.ts';
+import type { Event, In, Phase, State } from './state.ts';
 import { resting } from './resting.ts';
 import {
   away,
@@ -107,9 +107,7 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
     const before = was.phase === 'ready' ? forgiven(state, was.since, now, policy) : state;
     switch (event.type) {
       case 'vm-resumed':
-        return was.phase === 'ready'
-          ? enter({ ...was, ...history(state) }, { type: 'release-door' })
-          : enter({ ...was, since: now, ...history(state) });
+        return goneOn(state, now);
       case 'vm-launched':
         if (was.phase === 'resuming') return stay(state);
         return stay({ ...state, was: { phase: 'booting', stage: undefined } });
@@ -129,6 +127,12 @@ const phases: { readonly [P in Phase]: Handler<P> } = {
   ...resting,
   ...afterEnd,
 };
+
+/** It is as it was before. */
+const goneOn = ({ was, ...state }: In<'paused'>, now: number): Step =>
+  was.phase === 'ready'
+    ? enter({ ...was, ...history(state) }, { type: 'release-door' })
+    : enter({ ...was, since: now, ...history(state) });
 
 /** A life that was long enough forgives the failures before it. */
 function forgiven<S extends { readonly attempt: number }>(

@@ -33,10 +33,8 @@ export async function bootFiles(
   { program, network }: { readonly program: string; readonly network: Chosen },
 ): Promise<StagedImage> {
   const { layout } = context;
-  const { name, row } = scope.running.tried.driver;
-  const { guest } = networkOf(network, { layout });
-  const known = context.verdicts.all();
-  const input = { config: scope.config, layout, vm: name, row, guest, known };
+  const { row } = scope.running.tried.driver;
+  const input = inputOf(context, scope, network);
   // Its guest is paused before its writes fail, so that room is no condition of a start.
   const wanted = { bytes: row.pausesOnFullDisk ? 0 : room.start, inodes: startInodes };
   const hasEnough = () => lackOf(wanted, roomAt(layout.root)) === undefined;
@@ -49,6 +47,12 @@ export async function bootFiles(
     context.bootFiles.remove();
     await scope.guest.vmPause.awaitRoom(wanted);
   }
+}
+
+function inputOf({ layout, verdicts }: BootContext, scope: Scope, network: Chosen): BootInput {
+  const { name, row } = scope.running.tried.driver;
+  const { guest } = networkOf(network, { layout });
+  return { config: scope.config, layout, vm: name, row, guest, known: verdicts.all() };
 }
 
 /** From the image that is chosen now; undefined where there is no room for them. What an earlier daemon has left running ends first. */

@@ -8,7 +8,7 @@ import { keepChoice } from '../../vm/vm-lesson.ts';
 import type { AttachedVm } from '../children/attach.ts';
 import type { GuestKeys } from './builder-keys.ts';
 import { untilAwake } from '../idle/comeback.ts';
-import { judgeNix } from '../health/guest-nix.ts';
+import { judgeNix } from './guest-nix.ts';
 import type { Scope } from '../scope.ts';
 import { trialOf } from '../idle/suspend-trial.ts';
 

@@ -16,13 +16,12 @@ import { prepareStart, type Prepared, type StartContext } from './prepare-start.
 /** Launches network and VM and connects to the VM's control channel. Rejects with Failed, or when the scope ends. */
 export async function start(context: StartContext, scope: Scope): Promise<AttachedVm> {
   const prepared = await prepareStart(context, scope);
-  const { tried } = scope.running;
-  const { program, accelerator, planned } = prepared;
+  const { planned } = prepared;
   scope.running.guest = planned;
   if (planned.resumed !== undefined) {
     scope.guest.vmPause.expect(true);
     scope.tell({ type: 'resumes' });
-  } else if (hasChoice(tried.driver.row)) tried.used = { accelerator, program };
+  } else if (hasChoice(scope.running.tried.driver.row)) noteUsed(scope, prepared);
   scope.signal.throwIfAborted();
   return launchBoth(context, scope, prepared);
 }
@@ -33,27 +32,38 @@ async function launchBoth(
   scope: Scope,
   prepared: Prepared,
 ): Promise<AttachedVm> {
-  const { layout, log, clock } = context;
+  const { layout } = context;
   const { facts, guest, signal } = scope;
-  const { tried } = scope.running;
-  const { program, network, accelerator, plan, planned } = prepared;
+  const { planned } = prepared;
   const saved = planned.resumed;
-  if (network !== undefined && plan.network !== undefined) {
-    await launchNetwork(context, scope, network, plan.network);
-    facts.see('network-serves');
-  }
+  await launchOwnNetwork(context, scope, prepared);
   signal.throwIfAborted();
-  await untilDiskIsFree(layout.disk, { clock, signal, log });
+  await untilDiskIsFree(layout.disk, { ...context, signal });
   guest.openConsole();
-  const vm = await launchVm(context, scope, vmLaunch(prepared, tried.driver));
+  const vm = await launchVm(context, scope, vmLaunch(prepared, scope.running.tried.driver));
   facts.see('vm-started');
-  const given = networkOf(network, { layout });
-  const machine = await attach(context, scope, { vm, network: given, saved });
+  const network = networkOf(prepared.network, { layout });
+  const machine = await attach(context, scope, { vm, network, saved });
   if (saved !== undefined) {
-    tried.used = { accelerator, program };
+    noteUsed(scope, prepared);
     facts.see('memory-loaded');
   }
   return { child: vm.child, machine, planned };
+}
+
+/** None where the VM program makes it itself. */
+async function launchOwnNetwork(
+  context: StartContext,
+  scope: Scope,
+  { network, plan }: Prepared,
+): Promise<void> {
+  if (network === undefined || plan.network === undefined) return;
+  await launchNetwork(context, scope, network, plan.network);
+  scope.facts.see('network-serves');
+}
+
+function noteUsed({ running: { tried } }: Scope, { accelerator, program }: Prepared): void {
+  tried.used = { accelerator, program };
 }
 
 /** Where a guest goes on from its file, the program is told to wait for it. */

@@ -85,22 +85,34 @@ async function endHolder(
   const isGone = () => (isStray ? holder === undefined || !isAlive(holder) : !isLocked(left.lock));
   const free = (timeoutMs: number) => until(isGone, { clock, signal, everyMs: 50, timeoutMs });
   const silentMs = isRecorded ? 0 : patience.unrecorded;
-  const ours = [left.program, ...(left.orPrograms ?? [])];
-  const isOurs =
-    holder !== undefined && (isRecorded || ours.some((name) => isProgram(holder.program, name)));
+  const isOurs = holder !== undefined && (isRecorded || runsOurs(left, holder.program));
   const asked = isOurs ? pid : undefined;
   if (await endsWhenAsked(left, { clock, signal, free, silentMs, asked }))
     return log('info', 'leftover-ended', { what: left.what, by: 'asking' });
-  if (pid === undefined || !isOurs) throw new Failed(leftoverStays(left, pid, holder?.program));
+  const by = pid === undefined || !isOurs ? undefined : await endBySignals(pid, left, free);
+  if (by === undefined) throw new Failed(leftoverStays(left, pid, holder?.program));
+  log('info', 'leftover-ended', { what: left.what, by });
+}
+
+const runsOurs = (
+  { program, orPrograms = [] }: Pick<Leftover, 'program' | 'orPrograms'>,
+  runs: string,
+): boolean => [program, ...orPrograms].some((name) => isProgram(runs, name));
+
+/** By which; undefined where it stays. */
+async function endBySignals(
+  pid: number,
+  { graceMs = patience.terminated }: Leftover,
+  free: Asking['free'],
+): Promise<NodeJS.Signals | undefined> {
   for (const [name, ms] of [
-    ['SIGTERM', left.graceMs ?? patience.terminated],
+    ['SIGTERM', graceMs],
     ['SIGKILL', patience.killed],
   ] as const) {
     signalGroup(pid, name);
-    if ((await free(ms)) === 'held')
-      return log('info', 'leftover-ended', { what: left.what, by: name });
+    if ((await free(ms)) === 'held') return name;
   }
-  throw new Failed(leftoverStays(left, pid, holder.program));
+  return undefined;
 }
 
 /**
@@ -130,7 +142,7 @@ async function strayOf({ lock, opens, ...left }: Leftover): Promise<number | und
     holder ??
     (await openersOf(opens ?? [])).find((pid) => {
       const program = identify(pid)?.program;
-      return program !== undefined && ours.some((name) => isProgram(program, name));
+      return program !== undefined && runsOurs(left, program);
     })
   );
 }

@@ -81,20 +81,20 @@ async function endVm({ child, machine }: RunningVm, context: StopContext): Promi
   // Who is dead already is asked for nothing.
   await Promise.resolve();
   const begun = clock.monotonic();
-  const limit = context.frozen ? patience.frozenGuest : patience.guest;
   let isLate = false;
-  const cancelLimit = new AwakeClock(clock).after(limit, () => (isLate = true));
+  const limitMs = patience[context.frozen ? 'frozenGuest' : 'guest'];
+  const cancelLimit = new AwakeClock(clock).after(limitMs, () => (isLate = true));
   const isOver = () => end.seen || now.aborted || isLate;
   const isAsked = machine !== undefined && !context.dead && !isOver();
-  const asked = isAsked ? await askGuest(machine, { ended, isOver }, context) : false;
+  const asked = isAsked && (await askGuest(machine, { ended, isOver }, context));
   cancelLimit();
-  if (end.seen)
-    return log('info', 'vm-ended', { asked, ms: Math.round(clock.monotonic() - begun) });
-  const afterMs = Math.round(clock.monotonic() - begun);
-  log('warn', 'vm-does-not-end', { afterMs, now: now.aborted });
+  if (end.seen) return log('info', 'vm-ended', { asked, ms: msSince(begun, clock) });
+  log('warn', 'vm-does-not-end', { afterMs: msSince(begun, clock), now: now.aborted });
   if (!now.aborted) await hardStop(machine, ended, context);
   await child.stop(now.aborted ? 0 : patience.program);
 }
+
+const msSince = (begun: number, clock: Clock): number => Math.round(clock.monotonic() - begun);
 
 /** Has the guest shut down, and waits until that `isOver`: by its agent, by its power button, by a login. True when one of them took it. */
 async function askGuest(

@@ -1,9 +1,9 @@
 /** What keeps us from a path: the directory in which we may not look, or make anything. */
-import { accessSync, constants, lstatSync, statSync, statfsSync, type Stats } from 'node:fs';
+import { accessSync, constants, lstatSync, statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import { Exit, errorCode, type Failure } from '../failure.ts';
 import { shellWord } from '../shell.ts';
-import { noInodes, reasons, refusal, toOpenMore } from './reasons.ts';
+import { refusal, toOpenMore } from './reasons.ts';
 
 /** The innermost directory above a path that is there, as far as that can be seen. */
 function folderAbove(path: string): { readonly folder: string; readonly stats: Stats } | undefined {
@@ -82,34 +82,6 @@ export function whatHelps(code: string, path: string): string {
     return 'Choose a directory on another file system, or raise the limit of file sizes (ulimit -f).';
   if (inTheWay.has(code)) return 'Check the path, and remove whatever is in the way.';
   return barrierWords(path);
-}
-
-/** A system error from writing, in words. */
-export function cannotWrite(path: string, error: unknown, isOutOfInodes = lacksInodes) {
-  const code = errorCode(error);
-  if (code === undefined) throw error;
-  const permission = code === 'EACCES' || code === 'EPERM' || code === 'EROFS';
-  const lacksFiles = code === 'ENOSPC' && isOutOfInodes(path);
-  return {
-    kind: 'cannot-write',
-    message: `Cannot write ${path}: ${lacksFiles ? noInodes : (reasons[code] ?? code)}.`,
-    hint: lacksFiles ? 'Delete files on that file system, then try again.' : whatHelps(code, path),
-    exit: permission ? Exit.noPermission : Exit.cannotCreate,
-    // Room can come back; a read-only file system or a mode does not change by itself.
-    recovery: permission ? 'give-up' : 'retry',
-    blocksDaemon: true,
-  } as const;
-}
-
-/** Whether a file system has room and no inode left, where it counts them; ENOSPC says the same of both. */
-function lacksInodes(path: string): boolean {
-  for (let place = path; ; place = dirname(place))
-    try {
-      const { files, ffree } = statfsSync(place);
-      return files > 0 && ffree === 0;
-    } catch (error) {
-      if (errorCode(error) !== 'ENOENT' || place === dirname(place)) return false;
-    }
 }
 
 /** Of a file that is there, by the system's error or its code: where it is another user's, what can be done about that. */

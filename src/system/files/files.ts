@@ -15,7 +15,8 @@ import {
 import { basename, dirname, join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { Failed, errorCode } from '../failure.ts';
-import { cannotRead, cannotWrite } from './barrier.ts';
+import { cannotRead } from './barrier.ts';
+import { cannotWrite } from './cannot-write.ts';
 import { noDirectoryFor } from './reasons.ts';
 
 interface WriteOptions {

@@ -30,20 +30,21 @@ function readOrdinary(path: string, encoding: 'utf8' | 'latin1'): Answer {
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = fstatSync(fd);
-    if (stats.isDirectory()) return { kind: 'unreadable', why: 'it is a directory' };
-    if (!stats.isFile()) return { kind: 'unreadable', why: notRegular };
-    if (stats.size > mostBytes)
-      return { kind: 'unreadable', why: `it is larger than ${mostBytes >> 20} MiB` };
+    if (stats.isDirectory()) return unreadable('it is a directory');
+    if (!stats.isFile()) return unreadable(notRegular);
+    if (stats.size > mostBytes) return unreadable(`it is larger than ${mostBytes >> 20} MiB`);
     return { kind: 'text', text: readFileSync(fd, encoding) };
   } catch (error) {
     const code = errorCode(error);
     if (code === undefined) throw error;
     if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'none' };
-    return { kind: 'unreadable', why: strange.has(code) ? notRegular : refusal(error) };
+    return unreadable(strange.has(code) ? notRegular : refusal(error));
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
 }
+
+const unreadable = (why: string): Answer => ({ kind: 'unreadable', why });
 
 export const notRegular = 'it is not a regular file';
 /** What open(2) says of a socket, and of a device without a driver. */

@@ -41,14 +41,7 @@ function nothingMs(): number {
 
 /** Undefined when it did not answer in time. */
 function attempt(fd: number, timeout: number): Attempt | undefined {
-  const argv = ['-n', '-x', '-E', String(lockHeld), '3'];
-  const { status, signal, error, stderr } = spawnSync(findProgram('flock'), argv, {
-    stdio: ['ignore', 'ignore', 'pipe', fd],
-    env: { ...process.env, LC_ALL: 'C' },
-    encoding: 'utf8',
-    timeout,
-    killSignal: 'SIGKILL',
-  });
+  const { status, signal, error, stderr } = runFlock(fd, timeout);
   if (errorCode(error) === 'ETIMEDOUT') return undefined;
   if (error !== undefined) throw new Failed(whyNotStarted(error), { cause: error });
   if (status === 0) return { kind: 'had' };
@@ -57,6 +50,17 @@ function attempt(fd: number, timeout: number): Attempt | undefined {
   if (status === null) throw new Failed(flockKilled(signal ?? 'a signal'));
   const why = refusalIn(stderr.split('\n')) ?? endOf(status);
   return { kind: 'refused', why };
+}
+
+function runFlock(fd: number, timeout: number) {
+  const argv = ['-n', '-x', '-E', String(lockHeld), '3'];
+  return spawnSync(findProgram('flock'), argv, {
+    stdio: ['ignore', 'ignore', 'pipe', fd],
+    env: { ...process.env, LC_ALL: 'C' },
+    encoding: 'utf8',
+    timeout,
+    killSignal: 'SIGKILL',
+  });
 }
 
 /** The file was found; what else a start opens is /dev/null. */

@@ -6,7 +6,7 @@
 import { closeSync, constants, fstatSync, openSync, rmSync, statSync } from 'node:fs';
 import { reasonOf, type Clock } from '../time/clock.ts';
 import { errorCode, Exit, Failed, type Failure } from '../failure.ts';
-import { cannotWrite } from '../files/barrier.ts';
+import { cannotWrite } from '../files/cannot-write.ts';
 import { linkOf } from '../files/final-target.ts';
 import { shellWord } from '../shell.ts';
 import { tryFlock } from './flock.ts';

@@ -3,42 +3,19 @@
  * A child's end is its `exit` event. Children get files for output, never pipes; they lead a session of their own, so that a
  * signal to their group reaches all of them and nobody else.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import type { Result } from 'execa';
 import treeKill from 'tree-kill';
 import { AwakeClock } from '../time/awake.ts';
 import type { Clock } from '../time/clock.ts';
-import { errorCode, Failed } from '../failure.ts';
 import { writeWhole } from '../files/files.ts';
 import { dropOutputs } from './outputs.ts';
-import { lockHeld } from '../lock/flock.ts';
 import { withSockets } from '../socket/listening.ts';
 import { whoLeft } from './process.ts';
-import { childLockHeld, openLocked } from '../lock/lock.ts';
-import { tryProgram } from './find-program.ts';
+import { spawnSession, withLock, type ExitStatus, type Launch } from './session.ts';
 import { descriptorsLack } from './spawn-room.ts';
 
-/** A program to run, as data: nothing has run. */
-export interface Launch {
-  /** Absolute path, or a name to be found on PATH. */
-  readonly program: string;
-  readonly argv: readonly string[];
-  /** The whole environment: nothing of ours is inherited. */
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string;
-  /** Unix sockets that are made for it: it inherits them listening, from descriptor {@link firstSocketFd} on. */
-  readonly sockets?: readonly string[];
-}
-
-/** After stdin, stdout and stderr. */
-export const firstSocketFd = 3;
-
-/** How a process ended. `not-started`: the system could not run it at all. */
-export type ExitStatus =
-  | { readonly kind: 'exited'; readonly code: number }
-  | { readonly kind: 'signalled'; readonly signal: string }
-  | { readonly kind: 'not-started'; readonly reason: string };
+export { firstSocketFd, type ExitStatus, type Launch } from './session.ts';
 
 /** A running child: three facts and a way to end it. */
 export interface Child {
@@ -88,56 +65,6 @@ export function spawnDetached(
   const { ended, unref } = spawnSession(what, output, []);
   unref();
   return { ended };
-}
-
-function spawnSession(what: Launch, output: string, extra: readonly number[]) {
-  const fd = openSync(output, 'a', 0o600);
-  try {
-    const process = spawn(what.program, what.argv, {
-      cwd: what.cwd,
-      env: what.env,
-      stdio: ['ignore', fd, fd, ...extra],
-      detached: true,
-    });
-    return { pid: process.pid, ended: endOfChild(process), unref: () => process.unref() };
-  } catch (error) {
-    // Some of what the system refuses is thrown, and the rest is told by an event.
-    const ended = Promise.resolve<ExitStatus>({ kind: 'not-started', reason: reasonIn(error) });
-    return { pid: undefined, ended, unref: () => undefined };
-  } finally {
-    closeSync(fd);
-  }
-}
-
-const endOfChild = (process: ChildProcess): Promise<ExitStatus> =>
-  new Promise((resolve) => {
-    process.once('exit', (code, signal) =>
-      resolve(
-        signal === null ? { kind: 'exited', code: code ?? 0 } : { kind: 'signalled', signal },
-      ),
-    );
-    process.once('error', (error) => resolve({ kind: 'not-started', reason: reasonIn(error) }));
-  });
-
-const reasonIn = (error: unknown): string =>
-  errorCode(error) ?? (error instanceof Error ? error.message : String(error));
-
-/** The launch, made to hold a lock file: on Linux by flock(1) as exec wrapper, on macOS by an inherited descriptor. */
-function withLock(
-  what: Launch,
-  lock: string,
-): { program: string; argv: readonly string[]; extra: number[] } {
-  if (process.platform === 'darwin') {
-    const fd = openLocked(lock);
-    if (fd === undefined) throw new Failed(childLockHeld(lock));
-    return { ...what, extra: [fd] };
-  }
-  return {
-    // By its path: the child's own PATH need not lead to it.
-    program: tryProgram('flock') ?? 'flock',
-    argv: ['-n', '-F', '-E', String(lockHeld), lock, what.program, ...what.argv],
-    extra: [],
-  };
 }
 
 function childOf(pid: number, ended: Promise<ExitStatus>, clock: Clock): Child {
@@ -202,26 +129,28 @@ export async function run(
   const { execa } = await import('execa');
   const lack = descriptorsLack();
   if (lack !== undefined) return { ended: lack, stdout: '', stderr: '' };
-  const child = execa(program, [...argv], {
-    reject: false,
-    stripFinalNewline: false,
-    maxBuffer: options.maxBytes ?? 1024 * 1024,
-    ...(options.terminal === true
-      ? { stdio: 'inherit' as const }
-      : options.terminal === 'errors'
-        ? { stdout: 'pipe' as const, stdin: 'inherit' as const, stderr: 'inherit' as const }
-        : options.input === undefined
-          ? { stdin: 'ignore' as const }
-          : { input: options.input }),
-    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
-    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
-    ...(options.env === undefined ? {} : { env: { ...options.env }, extendEnv: false }),
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-  });
+  const child = execa(program, [...argv], optionsFor(options));
   dropOutputs(child);
   const result = await child;
   return { ended: endOf(result), stdout: textOf(result.stdout), stderr: textOf(result.stderr) };
 }
+
+const optionsFor = (options: RunOptions) => ({
+  reject: false,
+  stripFinalNewline: false,
+  maxBuffer: options.maxBytes ?? 1024 * 1024,
+  ...(options.terminal === true
+    ? { stdio: 'inherit' as const }
+    : options.terminal === 'errors'
+      ? { stdout: 'pipe' as const, stdin: 'inherit' as const, stderr: 'inherit' as const }
+      : options.input === undefined
+        ? { stdin: 'ignore' as const }
+        : { input: options.input }),
+  ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+  ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+  ...(options.env === undefined ? {} : { env: { ...options.env }, extendEnv: false }),
+  ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+});
 
 /** True when a command ran and exited 0. */
 export const succeeded = (ran: CommandResult): boolean =>

@@ -31,11 +31,11 @@ export const qemu: VmDriver = {
 
 /** Connects when QEMU's socket appears and finds out which way it made to the guest's sshd. */
 export async function attachQemu(options: AttachOptions): Promise<VmControl> {
-  const { layout, clock, signal } = options;
+  const { layout, clock } = options;
   const said: Said = { diskFull: false };
   const state = new RunStateWatch({ ...options, isDiskFull: () => said.diskFull });
   const onEvent = (event: QmpEvent) => hear(event, said, state);
-  const qmp = await connectQmp({ path: layout.qmp, clock, signal, onEvent });
+  const qmp = await connectQmp({ ...options, path: layout.qmp, onEvent });
   void state.follow(qmp);
   const tunnel = await tunnelOf(options, qmp);
   return {

@@ -27,33 +27,32 @@ export type QmpEvent =
       readonly data: Readonly<Record<string, unknown>>;
     };
 
+type Data = Readonly<Record<string, unknown>>;
+
 /** `name` and `data`: of an event as it came. */
-export function eventOf(name: string, data: Readonly<Record<string, unknown>>): QmpEvent {
-  const text = (field: string) => quoted(data[field]) ?? '';
-  switch (name) {
-    case 'SHUTDOWN':
-      return { type: 'shutdown', byGuest: data['guest'] === true, reason: text('reason') };
-    case 'RESET':
-      return { type: 'reset', byGuest: data['guest'] === true, reason: text('reason') };
-    case 'STOP':
-      return { type: 'stop' };
-    case 'RESUME':
-      return { type: 'resume' };
-    case 'SUSPEND':
-      return { type: 'suspend' };
-    case 'WAKEUP':
-      return { type: 'wakeup' };
-    case 'BLOCK_IO_ERROR':
-      return {
-        type: 'block-io-error',
-        operation: text('operation'),
-        stopped: data['action'] === 'stop',
-        noSpace: data['nospace'] === true,
-        reason: text('reason'),
-      };
-    case 'GUEST_PANICKED':
-      return { type: 'guest-panicked', action: text('action') };
-    default:
-      return { type: 'other', name, data };
-  }
-}
+export const eventOf = (name: string, data: Data): QmpEvent =>
+  events.get(name)?.(data) ?? { type: 'other', name, data };
+
+/** By QEMU's names for them. */
+const events: ReadonlyMap<string, (data: Data) => QmpEvent> = new Map(
+  Object.entries({
+    SHUTDOWN: (data) => ({ type: 'shutdown', ...byWhom(data) }),
+    RESET: (data) => ({ type: 'reset', ...byWhom(data) }),
+    STOP: () => ({ type: 'stop' }),
+    RESUME: () => ({ type: 'resume' }),
+    SUSPEND: () => ({ type: 'suspend' }),
+    WAKEUP: () => ({ type: 'wakeup' }),
+    BLOCK_IO_ERROR: (data) => ({
+      type: 'block-io-error',
+      operation: text(data['operation']),
+      stopped: data['action'] === 'stop',
+      noSpace: data['nospace'] === true,
+      reason: text(data['reason']),
+    }),
+    GUEST_PANICKED: (data) => ({ type: 'guest-panicked', action: text(data['action']) }),
+  } satisfies Record<string, (data: Data) => QmpEvent>),
+);
+
+const text = (value: unknown): string => quoted(value) ?? '';
+
+const byWhom = ({ guest, reason }: Data) => ({ byGuest: guest === true, reason: text(reason) });

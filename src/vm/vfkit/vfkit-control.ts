@@ -32,19 +32,18 @@ const lookEveryMs = 250;
 /** Waits until the VM runs. Until it was started its state is `Stopped` too, so that one says nothing yet. */
 export async function attachVfkit(options: AttachOptions): Promise<VmControl> {
   const { layout, clock, signal, network } = options;
-  const { tunnel } = network;
-  if (tunnel === undefined) throw new Error(`${network.name} does not lead to the guest`);
+  if (network.tunnel === undefined) throw new Error(`${network.name} does not lead to the guest`);
   const rest = new RestApi({ path: layout.vfkitRest, clock });
+  const late = () => vfkitStuck;
   await within((inTime) => untilRunning(rest, options, inTime), {
-    clock,
+    ...options,
     timeoutMs: runningMs,
-    signal,
-    late: () => vfkitStuck,
+    late,
   });
   const seat = await keepAgent({ path: layout.agent, vsock: layout.vfkitAgent });
   const states = new States(options);
   return {
-    tunnel,
+    tunnel: network.tunnel,
     // Taken at once, and heard by nobody where the guest's kernel has no key for it: the agent and a login come first.
     powerOff: () => rest.wish('Stop'),
     // vfkit may end before it has answered.

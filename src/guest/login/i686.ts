@@ -9,21 +9,22 @@
  * arch/x86/entry/syscalls/syscall_32.tbl.
  */
 export function i686Program(): Uint8Array {
-  const code = Buffer.from([
-    ...takeArguments,
-    ...[0xbd, 1, 0, 0, 0], // mov ebp, 1
-    ...[0x85, 0xdb, 0x74, open.length], // test ebx, ebx; jz behind it
-    ...open,
-    ...[0x81, 0xec, 0, 2, 0, 0, 0x89, 0xe3], // sub esp, 512; mov ebx, esp
-    ...call(122), // uname
-    ...[0x8d, 0x8c, 0x24, 4, 1, 0, 0, 0x89, 0xca], // lea ecx, [esp + 4 * 65] (machine); mov edx, ecx
-    ...[0x80, 0x3a, 0, 0x74, 3, 0x42, 0xeb, 0xf8], // up to its end: cmp byte [edx], 0; jz; inc edx; jmp
-    ...[0xc6, 0x02, 0x0a, 0x42], // mov byte [edx], '\n'; inc edx
-    ...[0x29, 0xca, 0x89, 0xeb], // sub edx, ecx; mov ebx, ebp
-    ...call(4), // write
-    ...[0x31, 0xdb], // xor ebx, ebx
-    ...call(1), // exit
-  ]);
+  const instructions = [
+    takeArguments,
+    [0xbd, 1, 0, 0, 0], // mov ebp, 1
+    [0x85, 0xdb, 0x74, open.length], // test ebx, ebx; jz behind it
+    open,
+    [0x81, 0xec, 0, 2, 0, 0, 0x89, 0xe3], // sub esp, 512; mov ebx, esp
+    call(122), // uname
+    [0x8d, 0x8c, 0x24, 4, 1, 0, 0, 0x89, 0xca], // lea ecx, [esp + 4 * 65] (machine); mov edx, ecx
+    [0x80, 0x3a, 0, 0x74, 3, 0x42, 0xeb, 0xf8], // up to its end: cmp byte [edx], 0; jz; inc edx; jmp
+    [0xc6, 0x02, 0x0a, 0x42], // mov byte [edx], '\n'; inc edx
+    [0x29, 0xca, 0x89, 0xeb], // sub edx, ecx; mov ebx, ebp
+    call(4), // write
+    [0x31, 0xdb], // xor ebx, ebx
+    call(1), // exit
+  ];
+  const code = Buffer.from(instructions.flat());
   return Buffer.concat([elfHeader(), segment(headerBytes + code.length), code]);
 }
 

@@ -12,7 +12,7 @@ import { initial } from './lifecycle/lifecycle.ts';
 import { isResting } from './lifecycle/resting.ts';
 import { OnDemand } from './idle/on-demand.ts';
 import { traitsOf } from './lifecycle/phases.ts';
-import { reasonIn, type Effect, type Event, type State } from './lifecycle/state.ts';
+import { phaseChange, type Effect, type Event, type State } from './lifecycle/state.ts';
 import type { SettingsRead } from '../config/read-settings.ts';
 import type { Scope } from './scope.ts';
 import { sentenceOf } from './lifecycle/sentences.ts';
@@ -75,16 +75,13 @@ export class Supervisor {
     if (this.#isLeaving) return;
     const before = this.#state;
     const { scope, verdicts } = this.#starts;
-    const { event, state, effects } = decide(before, news, { ...this.#options, scope, verdicts });
+    const isOutdated = this.#starts.hadOther(this.#settings);
+    const from = { ...this.#options, scope, verdicts, isOutdated };
+    const { event, state, effects } = decide(before, news, from);
     const { phase } = (this.#state = state);
     if (phase !== before.phase) {
       this.#cancelRetry();
-      this.#options.log('info', 'phase', {
-        phase,
-        was: before.phase,
-        on: event.type,
-        ...reasonIn(event),
-      });
+      this.#options.log('info', 'phase', phaseChange(before.phase, phase, event));
       this.onDemand.notePhase(phase);
     }
     if (state !== before) this.#record.write();
@@ -97,15 +94,18 @@ export class Supervisor {
     this.#force.abort(new Error('there is no time for a clean shutdown'));
   }
 
-  /** config.json was read again. What is wrong is told; what is right counts at once, or from the next start of the guest on. */
-  settle(settings: SettingsRead): void {
+  /**
+   * config.json was read again. What is wrong is told; what is right counts at once, or from the next start of the guest on. `asked`: why
+   * somebody wants that now.
+   */
+  settle(settings: SettingsRead, asked?: string): void {
     const { config, problems } = settings;
     this.#settings = { config: config ?? this.#settings.config, problems };
     this.#options.log(problems.length > 0 ? 'warn' : 'info', 'config-read', { problems });
     for (const each of [this.#starts.scope, this.doorControl]) if (config) each?.adopt(config);
     const { heedsConfig, builds } = traitsOf(this.#state.phase);
-    if (config !== undefined && heedsConfig && !isResting(this.#state))
-      this.dispatch({ type: 'restart', why: startReasons.settings });
+    if (asked !== undefined || (config !== undefined && heedsConfig && !isResting(this.#state)))
+      this.dispatch({ type: 'restart', why: asked ?? startReasons.settings });
     if (builds === 'on-demand') void this.onDemand.awaitClients();
     this.#record.write();
   }

@@ -12,7 +12,11 @@ import { hostFacts } from '../../src/system/host/host.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 
 /** What is free on the host's disk. */
-const disk = vi.hoisted(() => ({ free: Infinity }));
+const disk = vi.hoisted(() => {
+  // What another file's tests have loaded asks the real disk.
+  vi.resetModules();
+  return { free: Infinity };
+});
 vi.mock('../../src/supervisor/disk/disk-room.ts', async (original) => ({
   ...(await original<typeof import('../../src/supervisor/disk/disk-room.ts')>()),
   hasRoom: (_: string, bytes: number) => disk.free >= bytes,

@@ -16,7 +16,11 @@ import { Failed } from '../../src/system/failure.ts';
 import type { SaveOptions } from '../../src/vm/vm-driver.ts';
 
 /** What is free on the host's disk. */
-const disk = vi.hoisted(() => ({ free: Infinity }));
+const disk = vi.hoisted(() => {
+  // What another file's tests have loaded asks the real disk.
+  vi.resetModules();
+  return { free: Infinity };
+});
 vi.mock('../../src/supervisor/disk/disk-room.ts', async (original) => ({
   ...(await original<typeof import('../../src/supervisor/disk/disk-room.ts')>()),
   hasRoom: (_: string, bytes: number) => disk.free >= bytes,

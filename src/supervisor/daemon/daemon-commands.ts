@@ -1,11 +1,16 @@
 /** What the daemon does for each command that control.sock takes. */
+import type { SettingsRead } from '../../config/read-settings.ts';
 import { startReasons } from '../lifecycle/own-reasons.ts';
 import type { Supervisor } from '../supervisor.ts';
 import type { Commands } from './control.ts';
 import type { DoorHold } from './door-hold.ts';
 
-/** By the word that is sent; each gives its answer. */
-export const commandsOf = (supervisor: Supervisor, hold: DoorHold): Commands => ({
+/** By the word that is sent; each gives its answer. `read`: the settings as they are now. */
+export const commandsOf = (
+  supervisor: Supervisor,
+  hold: DoorHold,
+  read: () => SettingsRead,
+): Commands => ({
   drain: ({ gone }) => (hold.take(gone), supervisor.doorControl.counts()),
   undrain: () => (hold.letGo(), {}),
   refuse: () => (supervisor.drain(true, 'refuse'), supervisor.doorControl.counts()),
@@ -24,7 +29,8 @@ export const commandsOf = (supervisor: Supervisor, hold: DoorHold): Commands => 
   // Whoever drained first to restart wants the door open again; it holds until the next guest is ready.
   restart: () => {
     supervisor.verdicts.forget();
-    supervisor.dispatch({ type: 'restart', why: startReasons.asked });
+    // The change may have been made a moment ago, and nobody has told of it.
+    supervisor.settle(read(), startReasons.asked);
     hold.letGo();
     return {};
   },

@@ -45,7 +45,7 @@ export async function supervise(
   // Before anybody can ask: who asks for the guest shall not be forgotten.
   const isDeferred = defers(layout, read().config);
   const hold = new DoorHold((isHeld) => supervisor.drain(isHeld));
-  const control = await openControl(layout, commandsOf(supervisor, hold), log);
+  const control = await openControl(layout, commandsOf(supervisor, hold, read), log);
   onStopSignal(stopOf(supervisor, options));
   const watched: { file?: FileWatch } = {};
   const unwatchSleep = keepTime(supervisor, control, {

@@ -187,6 +187,14 @@ export type Effect =
   /** Nothing more will happen: the process may leave; `why` where nobody asked for that. */
   | { readonly type: 'leave'; readonly why?: Failure };
 
-/** Why something was asked or lost, where the event says it: for the log. */
-export const reasonIn = (event: Event) =>
+/** A change of phase, for the log. */
+export const phaseChange = (was: Phase, phase: Phase, event: Event) => ({
+  phase,
+  was,
+  on: event.type,
+  ...reasonIn(event),
+});
+
+/** Why something was asked or lost, where the event says it. */
+const reasonIn = (event: Event) =>
   'failure' in event ? { failure: event.failure } : 'why' in event ? { why: event.why } : {};

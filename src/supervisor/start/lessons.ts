@@ -13,6 +13,7 @@ import type { Tried } from '../running.ts';
 import type { GuestWatch } from '../health/guest-watch.ts';
 import { imageLesson } from './image-choice.ts';
 import { step } from '../lifecycle/lifecycle.ts';
+import { startReasons } from '../lifecycle/own-reasons.ts';
 import { traitsOf } from '../lifecycle/phases.ts';
 import type { Effect, Event, State } from '../lifecycle/state.ts';
 import type { Step } from '../lifecycle/steps.ts';
@@ -34,8 +35,16 @@ export function decide(
   const now = clock.now();
   const known = { layout, now, known: () => verdicts.all() };
   const { event, effects: lessons } = takeLesson(news, before, scope, known);
-  const { state, effects } = step(before, event, now, policy);
+  const { state, effects } = retried(step(before, event, now, policy), before, from);
   return { event, state, effects: [...lessons, ...effects] };
+}
+
+/** A start that has failed for good says nothing of settings that came while it was under way: they have their try. */
+function retried(made: Step, before: State, { clock, policy, isOutdated }: Deciding): Step {
+  const isLost = made.state.phase === 'failed' && before.phase !== 'failed';
+  return isLost && isOutdated
+    ? step(made.state, { type: 'restart', why: startReasons.settings }, clock.now(), policy)
+    : made;
 }
 
 interface Deciding {
@@ -44,6 +53,8 @@ interface Deciding {
   readonly layout: Layout;
   readonly scope: Begun | undefined;
   readonly verdicts: Pick<Verdicts, 'all'>;
+  /** The last start was begun with other settings than those of now. */
+  readonly isOutdated: boolean;
 }
 
 interface Known {

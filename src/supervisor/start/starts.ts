@@ -1,4 +1,6 @@
 /** The start that there is: it is begun, brought to a guest that is ready, and ended. */
+import type { Config } from '../../config/config.ts';
+import { changesBetween } from '../../config/config-changes.ts';
 import type { SettingsRead } from '../../config/read-settings.ts';
 import { Verdicts } from '../../domain/verdicts.ts';
 import { failureOf, type Failure } from '../../system/failure.ts';
@@ -35,6 +37,7 @@ export class Starts {
   readonly verdicts: Verdicts;
   /** Undefined when there is none. */
   scope: Scope | undefined;
+  #begunWith: Config | undefined;
 
   constructor(options: StartsOptions) {
     this.#options = options;
@@ -55,6 +58,7 @@ export class Starts {
   /** What comes of it is told as events. */
   begin(settings: SettingsRead & Pick<ScopeOptions, 'bootsSince'>, afresh: boolean): void {
     const { dispatch, onChange } = this.#options;
+    this.#begunWith = settings.config;
     const lose = (thrown: unknown) => dispatch({ type: 'lost', failure: failureOf(thrown) });
     try {
       const made = { ...this.#options, ...settings, verdicts: this.verdicts };
@@ -66,6 +70,12 @@ export class Starts {
       // Nothing has begun that could be ended.
       queueMicrotask(() => lose(thrown));
     }
+  }
+
+  /** Whether the last one was begun with other settings than these. */
+  hadOther({ config }: Pick<SettingsRead, 'config'>): boolean {
+    const before = this.#begunWith;
+    return before && config ? changesBetween(before, config).length > 0 : false;
   }
 
   async #run(scope: Scope, afresh: boolean): Promise<void> {

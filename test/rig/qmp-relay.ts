@@ -151,8 +151,8 @@ export function wrapQemu(
     join(bin, name),
     `#!/bin/bash
 words=()
-from='path=${layout.qmp},'
-to='path=${layout.qmp}.real,'
+from='unix:${layout.qmp},'
+to='unix:${layout.qmp}.real,'
 for word; do
   word=\${word/"$from"/"$to"}
   ${pretends ? translator : ''}

@@ -122,8 +122,9 @@ export class World implements AsyncDisposable {
     this.hangUp();
   }
 
-  /** The guest formats its disk where it is blank, and boots. Its agent may come later. */
+  /** The guest formats its disk where it is blank, and boots. Its agent may come later. Without a disk no VM was ever begun. */
   boot(stages: readonly string[] = ['init', 'agent', 'nix', 'sshd']): void {
+    if (!existsSync(this.layout.disk)) return;
     const fd = openSync(this.layout.disk, 'r+');
     const superblock = Buffer.alloc(1024);
     superblock.writeUInt16LE(0xef53, 0x38);

@@ -17,6 +17,7 @@ import {
   forgetRejection,
   imageLesson,
   imageToBoot,
+  isNewestGood,
   keepAsGood,
   readRejection,
   speaksAgainst,
@@ -114,9 +115,12 @@ describe('images on the disk', () => {
   test('the last good one is kept, used when a new one fails, and left for the next', async () => {
     install('one');
     expect(lose('guest-panicked', 'image')).toMatchObject({ failure: { kind: 'guest-panicked' } });
+    expect(isNewestGood(layout, config.system)).toBe(false);
     expect(await keeps(chooseImage(config, layout))).toBe(true);
+    expect(isNewestGood(layout, config.system)).toBe(true);
     expect(await keeps(chooseImage(config, layout))).toBe(false);
     install('two');
+    expect(isNewestGood(layout, config.system)).toBe(false);
     expect(booted()).toBe('two');
     expect(lose('program-missing')).toMatchObject({ failure: { kind: 'program-missing' } });
     expect(booted()).toBe('two');

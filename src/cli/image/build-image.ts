@@ -1,6 +1,8 @@
 /** `image build`: puts mirror, lock, recipe and progress together. Loaded when it is called. */
 import { join, resolve } from 'node:path';
+import { builtImage } from '../../config/image-prefix.ts';
 import type { Layout } from '../../config/layout.ts';
+import type { System } from '../../domain/guest-system.ts';
 import { buildImage } from '../../image/build.ts';
 import { currentLock, lockToRenew, usable, type LockPaths } from '../../image/current-lock.ts';
 import { writeLock } from '../../image/image-lock.ts';
@@ -43,16 +45,16 @@ export interface BuildVerbOptions extends DirectoryOption {
   readonly quiet?: boolean;
 }
 
-/** Makes the image at the given or the usual prefix and says where it is. */
+/** Makes the image at the given prefix or that of the system's and says where it is. */
 export async function buildVerb(
   options: BuildVerbOptions,
   layout: Layout,
-  usualPrefix: string,
+  system: System,
   context: CliContext,
 ): Promise<void> {
   const reporter = await reporterFor(options, context);
-  const own = join(context.assets, 'src/image/lock.json');
-  const call = { options, layout, context, places: { own, updated: layout.imageLock }, reporter };
+  const places = lockPlaces(layout, context);
+  const call = { options, layout, system, context, places, reporter };
   try {
     const guess = await suppliesFor(call);
     // Before anything of ours: by it unconfigure knows that there is something.
@@ -65,26 +67,35 @@ export async function buildVerb(
     }
     const supplies = await withMirror(call, guess);
     if (options.update !== false) await renew(call, supplies);
-    await make(call, supplies, usualPrefix);
+    await make(call, supplies);
   } finally {
     reporter.end();
   }
 }
 
+/** Where a lock can be: the program's own, and the one that `image update` makes. */
+const lockPlaces = ({ imageLock }: Layout, { assets }: CliContext): LockPaths => ({
+  own: join(assets, 'src/image/lock.json'),
+  updated: imageLock,
+});
+
 /** One call of the verb. */
 interface Call {
   readonly options: BuildVerbOptions;
   readonly layout: Layout;
+  /** The guest's, whose image it is. */
+  readonly system: System;
   readonly context: CliContext;
   readonly places: LockPaths;
   readonly reporter: Reporter;
 }
 
 /** The image, and what there is to say of it: where it is, that it is old, when it is used. */
-async function make(call: Call, supplies: SupplyOptions, usualPrefix: string): Promise<void> {
-  const { options, layout, context, places, reporter } = call;
+async function make(call: Call, supplies: SupplyOptions): Promise<void> {
+  const { options, layout, system, context, places, reporter } = call;
   const { clock, signal } = context;
-  const prefix = options.output === undefined ? usualPrefix : resolve(options.output);
+  const prefix =
+    options.output === undefined ? builtImage(layout, system) : resolve(options.output);
   const onWaiting = () => reporter.say(waitingForOther);
   const built = await buildImage({
     ...supplies,
@@ -158,14 +169,16 @@ async function withMirror(
   };
 }
 
-/** What is made, or made again, is tried at the next start, whatever became of it before. */
-async function tellNextStart({ layout, context, reporter }: Call): Promise<void> {
-  const { forgetRejection, readRejection } = await import('../../supervisor/start/image-choice.ts');
+/** What is made, or made again, is tried at the next start, whatever became of it before. Not told where the guest has it already. */
+async function tellNextStart({ layout, system, context, reporter }: Call): Promise<void> {
+  const { forgetRejection, isNewestGood, readRejection } =
+    await import('../../supervisor/start/image-choice.ts');
   const { findStatus } = await import('../../client/found.ts');
   const rejected = readRejection(layout);
   forgetRejection(layout);
   const found = await findStatus(layout, context);
-  if (rejected === undefined && found.daemon === 'gone') return;
+  const hasNoOther = found.daemon === 'gone' || isNewestGood(layout, system);
+  if (rejected === undefined && hasNoOther) return;
   reporter.result(nextStartWords(rejected));
 }
 

@@ -80,7 +80,7 @@ function addBuild(image: Command, context: CliContext): void {
     const system = options.arch === undefined ? usual : systemOf(options.arch);
     const all = { ...(snapshots === undefined ? {} : { snapshots }), ...options };
     const arch = debianArch(system);
-    await buildVerb({ ...all, arch, update }, layout, builtImage(layout, system), context);
+    await buildVerb({ ...all, arch, update }, layout, system, context);
   };
   sourceOptions(
     image

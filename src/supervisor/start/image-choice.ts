@@ -13,6 +13,7 @@ import { discard, putCopy, readIfThere, sizeIfThere } from '../../system/files/f
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import { withOperationLock } from '../../system/lock/lock.ts';
 import type { Log } from '../../system/log.ts';
+import type { System } from '../../domain/guest-system.ts';
 import {
   clearVerdicts,
   isRejection,
@@ -96,6 +97,12 @@ const imagesAt = ({ newest, good }: Places, layout: Layout, known: readonly Verd
   good: oldImageAt(good) === undefined ? idOf(good) : undefined,
   rejected: readRejection(layout, known),
 });
+
+/** Whether the image that was made last is the one that got ready last: a guest that is there has no older one. */
+export function isNewestGood(layout: Layout, system: System): boolean {
+  const newest = idOf(builtImage(layout, system));
+  return newest !== undefined && newest === idOf(goodImage(layout, system));
+}
 
 /** The kernel is the last to come and the first to go. */
 function idOf(prefix: string): string | undefined {

@@ -1,5 +1,6 @@
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -15,6 +16,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { imageVerbs } from '../../src/cli/image/image-command.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf, type Failure } from '../../src/system/failure.ts';
+import { openControl } from '../../src/supervisor/daemon/control.ts';
+import { silent } from '../../src/system/log.ts';
+import { calm } from '../fakes/commands.ts';
+import { statusIn } from '../fakes/status-in.ts';
 import { fakeKernel, publishSmall } from '../fakes/fake-image.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { FakeMirror, fakeKey, sendRange } from '../fakes/fake-mirror.ts';
@@ -108,6 +113,24 @@ describe('image build', () => {
     expect((await build()).out).toMatch(/next start.*failed to boot before: It panicked\./);
     expect(existsSync(imageRejected)).toBe(false);
     expect((await image('info')).out).toContain('state/image/builder');
+  });
+
+  test('says that the next start uses it to whoever has a daemon whose guest has another', async () => {
+    expect((await build('--update')).out).not.toContain('next start');
+    const layout = layoutOf(state);
+    const status = () => ({ ...statusIn({ phase: 'ready', since: 0, attempt: 1 }) });
+    const control = await openControl(layout, { ...calm, status }, silent);
+    try {
+      expect((await build()).out).toContain('The guest will use this image from its next start on');
+      // The guest that is there got ready with it.
+      for (const name of readdirSync(layout.images))
+        linkSync(join(layout.images, name), join(layout.images, name.replace('builder', 'good')));
+      const again = (await build()).out;
+      expect(again).toContain('is up to date');
+      expect(again).not.toContain('next start');
+    } finally {
+      control.close();
+    }
   });
 
   test('goes through the proxy that the environment names', async () => {

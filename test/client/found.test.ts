@@ -8,14 +8,12 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { openControl, type Commands } from '../../src/supervisor/daemon/control.ts';
 import type { Control } from '../../src/supervisor/daemon/control-socket.ts';
 import { findStatus } from '../../src/client/found.ts';
-import { statusOf } from '../../src/supervisor/status/status-of.ts';
 import { writeStatus } from '../../src/supervisor/status/status-file.ts';
-import type { State } from '../../src/supervisor/lifecycle/state.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { tryKernelLock } from '../../src/system/lock/lock.ts';
 import { silent } from '../../src/system/log.ts';
-import { identify } from '../../src/system/process/process.ts';
 import { calm } from '../fakes/commands.ts';
+import { statusIn } from '../fakes/status-in.ts';
 
 let layout: Layout;
 let control: Control | undefined;
@@ -31,12 +29,6 @@ afterEach(() => {
   rmSync(layout.root, { recursive: true, force: true });
 });
 
-const statusIn = (state: State) => {
-  const daemon = identify(process.pid);
-  if (daemon === undefined) throw new Error('we live');
-  const nothing = { door: undefined, config: undefined, runs: undefined, problems: [] };
-  return statusOf({ state, facts: {}, daemon, ...nothing });
-};
 const ready = () => statusIn({ phase: 'ready', since: 0, attempt: 1 });
 const paused = () =>
   statusIn({

@@ -25,7 +25,7 @@ const startMs = 20_000;
 
 /**
  * Starts the daemon unless one runs, in a session of its own or by asking its keeper (launchd, systemd). Resolves when it has
- * said its first status.
+ * said its first status. Failed `container-would-end`, `daemon-did-not-start`, or for what is wrong in the settings.
  */
 export async function startDaemon(
   layout: Layout,
@@ -37,6 +37,7 @@ export async function startDaemon(
   const settings = readSettings(layout);
   if (settings.config === undefined)
     throw new Failed(noSettings(layout, settings, describeToOwner));
+  if (keeper === undefined && process.pid === 1) throw new Failed(wouldEndWithUs);
   makeDirectory(layout.state);
   // What would end the daemon at once is said here, and not only in its log.
   isLocked(layout.daemonLock);
@@ -90,6 +91,15 @@ function daemonEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
     names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
   );
 }
+
+/** The kernel ends all other processes of a container with its first one (pid_namespaces(7)): a daemon in the background, too. */
+export const wouldEndWithUs: Failure = {
+  kind: 'container-would-end',
+  message:
+    'This command is the first process of its container, so a daemon that it started would end with it.',
+  hint: 'Run the daemon as the first process: linuxkit-builder daemon',
+  exit: Exit.usage,
+};
 
 /** It ended, or has not come within its time. */
 export const didNotStart = (layout: Layout): Failure => ({

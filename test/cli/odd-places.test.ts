@@ -192,7 +192,11 @@ test('a chroot without /dev is named as that', needs(hiding), () => {
   }
 });
 
-// Behaviour 208: A daemon that is the first process of a container is found and stopped like any other.
+/** What runs a program as the first process of a container. */
+const asFirst = ['-pf', '--mount-proc', '--kill-child', process.execPath] as const;
+
+// Behaviour 208: A daemon that is the first process of a container is found and stopped like any other. `start` as the first process
+// starts no daemon, which would end with it, and names `daemon`.
 test(
   'a daemon with pid 1 is stopped by another process of its container',
   needs('root', 'Linux'),
@@ -209,8 +213,9 @@ test(
     const options = { encoding: 'utf8', timeout: 60_000, env } as const;
     const configure = verb('configure', '--no-root', '-q', '--port', String(await freePort()));
     expect(spawnSync(process.execPath, configure, options).status).toBe(0);
-    const argv = ['-pf', '--mount-proc', '--kill-child', process.execPath, ...verb('daemon')];
-    const container = spawn('unshare', argv, { env, stdio: 'ignore' });
+    const started = spawnSync('unshare', [...asFirst, ...verb('start')], options);
+    expect([started.status, started.stderr]).toEqual([64, expect.stringContaining(' daemon')]);
+    const container = spawn('unshare', [...asFirst, ...verb('daemon')], { env, stdio: 'ignore' });
     const ended = once(container, 'exit');
     try {
       const { daemonPid } = layoutOf(join(home, 's'));

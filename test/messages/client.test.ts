@@ -1,4 +1,4 @@
-import { didNotStart } from '../../src/client/background.ts';
+import { didNotStart, wouldEndWithUs } from '../../src/client/background.ts';
 import { doesNotStop } from '../../src/client/stop-daemon.ts';
 import { keysLater } from '../../src/client/tell-guest.ts';
 import { unidentifiedDaemon } from '../../src/client/unidentified-daemon.ts';
@@ -25,6 +25,7 @@ const stillBusy = (loggedIn: number, builds?: number) => {
 tells('client', {
   'The daemon': {
     'it does not start': () => didNotStart(layout),
+    'it would end with the command': () => wouldEndWithUs,
     'its guest is to know new keys': () => keysLater,
     'it does not stop': () => doesNotStop(4711),
     'it has given up, for a reason of another release': () => gaveUp('It failed.'),

@@ -108,11 +108,12 @@ function makePath({ dir, env }: DoorBench): string {
   return path.trim();
 }
 
-/** Copies a path of the store in `dir`, by a login at that port. */
+/** Copies a path of the store in `dir`, by a login at that port. `words`: more of ssh's. */
 export async function copyPath(
   { state, dir, env }: DoorBench,
   path: string,
   port: number,
+  words = '',
 ): Promise<void> {
   const argv = [
     'copy',
@@ -123,7 +124,10 @@ export async function copyPath(
     '--no-check-sigs',
     path,
   ];
-  const options = { ...env, NIX_SSHOPTS: `-F ${join(state, 'ssh_config')} -p ${port}` };
+  const options = {
+    ...env,
+    NIX_SSHOPTS: `-F ${join(state, 'ssh_config')} -p ${port} ${words}`.trim(),
+  };
   const copying = spawn('nix', [...nix, ...argv], { env: options, stdio: 'ignore' });
   const [code] = (await once(copying, 'exit')) as [number];
   if (code !== 0) throw new Error(`nix copy ended with ${code}`);

@@ -6,6 +6,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { benchBoot } from './bench-boot.ts';
+import { benchCopies } from './bench-copies.ts';
 import { benchDoor } from './bench-door.ts';
 import { benchGiveBack } from './bench-give-back.ts';
 import { benchWays } from './bench-door-ways.ts';
@@ -39,6 +40,12 @@ const benches = {
     const { tunnelPort } = JSON.parse(cli('status', '--json')) as { tunnelPort: number };
     const ports = { through: port, past: tunnelPort };
     return benchDoor({ state, dir: join(state, 'door'), env, ports, ratio });
+  },
+  copies: () => {
+    start();
+    const { tunnelPort } = JSON.parse(cli('status', '--json')) as { tunnelPort: number };
+    const ports = { through: port, past: tunnelPort };
+    return benchCopies({ state, dir: join(state, 'copies'), env, ports, ratio });
   },
   login: () => {
     start();

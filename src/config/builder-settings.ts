@@ -51,7 +51,7 @@ export const builderSettings = {
       [
         'CPUs of the guest.',
         '1 to the number that the host has',
-        "the host's number, at most 8; on a Mac with performance and efficiency cores, the number of performance cores",
+        'as many as the host has, up to 8; on a Mac with performance and efficiency cores, the number of performance cores',
       ],
     ],
   },
@@ -130,7 +130,11 @@ export const builderSettings = {
     ],
     acts: 'now',
     page: [
-      ['Among several builders, Nix prefers the one with the larger factor.', '1 to 1000', '1'],
+      [
+        'If there are several builders, Nix prefers the one with the largest factor.',
+        '1 to 1000',
+        '1',
+      ],
     ],
   },
   /** How Nix talks to the builder. */
@@ -187,7 +191,7 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
-        "Other systems whose programs the guest's processor runs. They are offered to Nix as well.",
+        'Further systems that the guest can build for. They are offered to Nix as well.',
         '`i686-linux`',
         'none',
       ],
@@ -232,7 +236,7 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
-        'The image of a guest of your own, which is booted instead: the PREFIX of the paths of its kernel, initrd and command line.',
+        'An image of your own to boot instead: the PREFIX of its files `PREFIX-kernel`, `PREFIX-initrd.img` and `PREFIX-cmdline`.',
         'an absolute path',
         'the image that `image build` made',
       ],

@@ -123,7 +123,7 @@ export const hostSettings = {
     acts: 'guest',
     page: [
       [
-        "TCP ports on the host's 127.0.0.1 that fixed-output builds may reach.",
+        "TCP ports on the host's 127.0.0.1 that fixed-output builds can reach.",
         'a list of at most 32 ports',
         'none',
       ],
@@ -135,7 +135,7 @@ export const hostSettings = {
     acts: 'guest',
     page: [
       [
-        'Whether fixed-output builds (those that state the hash of their result beforehand, as downloads do) may reach private networks, such as the one that the host is on. (Other builds have no network.)',
+        'Whether fixed-output builds (those that state the hash of their result beforehand, as downloads do) can reach private networks, such as the one that the host is on. (Other builds have no network.)',
         '`true`, `false`',
         '`true`',
       ],
@@ -147,7 +147,7 @@ export const hostSettings = {
     acts: 'guest',
     page: [
       [
-        'One image that may start although it is below the [lowest acceptable versions](image.md#lowest-acceptable-versions).',
+        'One image that is allowed to start although it is below the [lowest acceptable versions](image.md#lowest-acceptable-versions).',
         'the version of an image',
         'none',
       ],
@@ -162,7 +162,7 @@ export const hostSettings = {
     acts: 'now',
     page: [
       [
-        'What the daemon does about [newer packages](image.md#updating): nothing (`off`), check once a day and report them (`notify`), or also make an image of them (`auto`).',
+        'What the daemon does about [newer packages](image.md#updating): nothing (`off`), check once a day and report them (`notify`), or also make an image from them (`auto`).',
         '`off`, `notify`, `auto`',
         '`notify`',
       ],

@@ -10,8 +10,8 @@ import { nothingToUndo } from '../../src/setup/root/root-removal.ts';
 
 // Root's part needs root's rights.
 
-// Behaviour 16: A state directory is the same builder whatever name leads to it: a link, upper or lower case, a
-// trailing slash. Each command uses the name that Nix uses.
+// Behaviour 16: A state directory is recognised as the same builder whatever name leads to it: a link, upper or lower
+// case, a trailing slash. Each command uses the name that Nix uses.
 describe('a builder by another name', needs('root'), () => {
   test('is the same to every verb', async () => {
     using rig = configureRig();

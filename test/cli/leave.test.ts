@@ -60,7 +60,7 @@ async function slowly(argv: readonly string[], node?: readonly string[]) {
 }
 
 // Behaviour 172: A command's output arrives complete, however slowly it is read. A reader that stops early, as `head`
-// does, is no error. If the output cannot be written, for example to a full disk, the exit code is 74.
+// does, is not an error. If the output cannot be written, for example to a full disk, the exit code is 74.
 describe('a slow reader', { timeout: 120_000 }, () => {
   test('of a long console', async () => {
     const argv = ['console', '-n', String(lineCount), '-d', directory];

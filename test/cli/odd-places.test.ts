@@ -37,8 +37,8 @@ beforeAll(async () => {
 });
 afterAll(() => program[Symbol.dispose]());
 
-// Behaviour 20: If there is something else in the place of a file or directory of ours, or of ssh's, `configure` names
-// it, changes nothing, and does not call it a bug.
+// Behaviour 20: If something else is where one of our files or directories, or one of ssh's, should be, `configure`
+// names it, changes nothing, and does not call it a bug.
 describe('configure says what is in its way', () => {
   test.each<[string, (file: string) => void, string | undefined]>([
     ['a file in place of ~/.ssh', (file) => writeFileSync(dirname(file), ''), 'cannot-write'],
@@ -93,7 +93,7 @@ test('a byte order mark before the settings is no fault', () => {
 });
 
 // Behaviour 175: Every command works, or says why it cannot, for a user without an entry in the system's user database
-// or without a HOME. `configure` says why such a user can have no builder.
+// or without a HOME. `configure` says why such a user cannot have a builder.
 describe('a user without an entry in the user database', needs('root'), () => {
   const run = (env: NodeJS.ProcessEnv, ...argv: string[]) =>
     spawnSync(process.execPath, [program.main, ...argv], {
@@ -195,8 +195,8 @@ test('a chroot without /dev is named as that', needs(hiding), () => {
 /** What runs a program as the first process of a container. */
 const asFirst = ['-pf', '--mount-proc', '--kill-child', process.execPath] as const;
 
-// Behaviour 208: A daemon that is the first process of a container is found and stopped like any other. `start` as the first process
-// starts no daemon, which would end with it, and names `daemon`.
+// Behaviour 208: A daemon that is the first process of a container is found and stopped like any other. `start`, run as
+// the first process, does not start a daemon, which would end with it, but tells you to run `daemon`.
 test(
   'a daemon with pid 1 is stopped by another process of its container',
   needs('root', 'Linux'),
@@ -255,8 +255,8 @@ test('a folder for temporary files that is not there is named where one is neede
   expect(readFileSync(rig.layout.sshConfig, 'utf8')).toContain('BindInterface');
 });
 
-// Behaviour 174: A umask that denies the owner its own files, or a working directory that no longer exists, stops no
-// command.
+// Behaviour 174: A umask that denies the owner its own files, or a working directory that no longer exists, does not
+// stop any command.
 describe('what a shell hands down', () => {
   const inShell = (script: string) => {
     const home = mkdtempSync(join(tmpdir(), 'handed-down-'));

@@ -84,10 +84,10 @@ describe('the screen of a builder that is ready', () => {
     expect(aliveLines({ ...slow, health: 'well' }, screen).join()).not.toContain('slow');
   });
 
-  // Behaviour 50: On Linux, the owner's ssh and root's are let in however many connections others hold, and as however
-  // many users; on macOS they may have to be repeated. At most 1,024 wait; of those of other users, those that have not
-  // spoken ssh are dropped first, then those of the user who has the most. A few at a time reach the guest, and `status`
-  // says whose they are.
+  // Behaviour 50: On Linux, the owner's ssh and root's are let in however many connections other users hold, and
+  // however many such users there are; on macOS they might have to be repeated. At most 1,024 connections wait. Of
+  // other users' connections, those that have not spoken ssh are dropped first, then those of the user who has the
+  // most. A few at a time reach the guest, and `status` says whose they are.
   test.each([
     [{ uid: 1002 }, '1002'],
     [{ uid: 1002, user: 'eve' }, 'eve'],
@@ -115,8 +115,8 @@ describe('the screen of a builder that is ready', () => {
     expect(lines.join('\n')).toContain('  bypass     3 connections from eve');
   });
 
-  // Behaviour 163: After an upgrade, builds go on, or `status` names the one command that is needed. The disk stays as it
-  // was.
+  // Behaviour 163: After an upgrade, builds keep working, or `status` names the one command that is needed. The disk
+  // stays as it was.
   test('says that the daemon runs the program of before an upgrade, and what ends that', () => {
     const told = (release: string, job?: Screen['job']) =>
       aliveLines({ ...status, release }, { ...screen, width: 300, version: '0.2.0', job }).filter(
@@ -168,8 +168,8 @@ describe('the screen of a builder that is ready', () => {
     ]);
   });
 
-  // Behaviour 101: Whether freed memory and disk return to the host is learnt from the guest's kernel, not assumed from
-  // the VM program. If memory does not return, `status` and `doctor` say what frees it.
+  // Behaviour 101: Whether freed memory and disk space return to the host is learnt from the guest's kernel, not
+  // assumed from the VM program. If memory does not return, `status` and `doctor` say what frees it.
   test('says what a guest that runs takes, and where it gives nothing back, what ends that', () => {
     const GiB = 1024 ** 3;
     const guest = { builds: 0, diskBytes: 4 * GiB, diskFreeBytes: 3 * GiB, clockOffsetMs: 0 };

@@ -158,8 +158,8 @@ describe('a job whose program is gone', needs('root'), () => {
     expect(await findings(rig, rig.env)).toMatchObject([{ name: 'login job', kind: 'good' }]);
   });
 
-  // Behaviour 155: A login job whose program was uninstalled without `unconfigure` says so once at each login and ends.
-  // `doctor` of the next installation finds it, and `--fix` repairs or removes it.
+  // Behaviour 155: A login job whose program was uninstalled without `unconfigure` says so once at each login and
+  // exits. `doctor` of the next installation finds it, and `--fix` repairs or removes it.
   test.each(['launchd', 'systemd'] as const)(
     'is taken away where nobody wants one, also without settings: %s',
     async (keeper) => {

@@ -88,8 +88,8 @@ test('of an address that is known the host alone is left out, too', () => {
   );
 });
 
-// Behaviour 115: `doctor --report` writes everything that a bug report needs into a file that only its owner can read. It
-// contains no key, login, address, value of a variable or of Nix's settings, and no name of a build.
+// Behaviour 115: `doctor --report` writes everything that a bug report needs into a file that only its owner can read.
+// It contains no keys, logins, addresses, values of variables or of Nix's settings, or names of builds.
 // Behaviour 193: If a parser's error quotes part of a file that it could not parse, the quotation appears only on the
 // terminal of the file's owner, never in a status, log or report.
 test('nothing that was planted anywhere is in it', needs('root'), async () => {

@@ -49,10 +49,10 @@ async function crowdOf(count: number, port: number, says: string, from = 0): Pro
   await once(child.stdout, 'data');
 }
 
-// Behaviour 50: On Linux, the owner's ssh and root's are let in however many connections others hold, and as however many
-// users; on macOS they may have to be repeated. At most 1,024 wait; of those of other users, those that have not spoken
-// ssh are dropped first, then those of the user who has the most. A few at a time reach the guest, and `status` says whose
-// they are.
+// Behaviour 50: On Linux, the owner's ssh and root's are let in however many connections other users hold, and however
+// many such users there are; on macOS they might have to be repeated. At most 1,024 connections wait. Of other users'
+// connections, those that have not spoken ssh are dropped first, then those of the user who has the most. A few at a
+// time reach the guest, and `status` says whose they are.
 describe('a crowd of another user', needs('root', 'Linux'), () => {
   test.each([
     ['without a word', ''],

@@ -133,8 +133,8 @@ describe('when no guest will come', () => {
 });
 
 describe('while it is let in', () => {
-  // Behaviour 45: No byte of a client is passed on before the guest's sshd has sent its greeting. So the connection to
-  // sshd may break at any point before that, and the client loses nothing.
+  // Behaviour 45: No byte of a client is passed on before the guest's sshd has sent its greeting. So if the connection
+  // to sshd breaks at any point before that, the client loses nothing.
   test('nothing is carried before sshd has greeted', async () => {
     await using rig = await doorRig();
     let heard = '';
@@ -215,8 +215,8 @@ describe('while it is let in', () => {
     }
   });
 
-  // Behaviour 46: Connections are opened to the guest one after the other, so that a network which cannot take several
-  // at once loses none.
+  // Behaviour 46: Connections to the guest are opened one after the other, so that a network that cannot take several
+  // at once does not lose any.
   test('a crowd reaches the guest one after the other, each as soon as the one before was greeted', async () => {
     await using rig = await doorRig();
     await using guest = await fakeGuest(() => undefined);

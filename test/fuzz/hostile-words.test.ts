@@ -31,7 +31,7 @@ async function settled(asked: readonly Promise<unknown>[], clock: FakeClock) {
 }
 
 // Behaviour 134: Whatever the guest's agent, QEMU or a client of the control socket sends, however long or deeply
-// nested, at worst that one request fails. The daemon goes on.
+// nested, at worst that one request fails. The daemon carries on.
 describe('a guest agent in step', () => {
   const forms = [
     '{"return":?}\n',

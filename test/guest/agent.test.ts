@@ -99,7 +99,7 @@ describe('shutdown', () => {
   });
 
   // Behaviour 134: Whatever the guest's agent, QEMU or a client of the control socket sends, however long or deeply
-  // nested, at worst that one request fails. The daemon goes on.
+  // nested, at worst that one request fails. The daemon carries on.
   test('a refusal that is nested deeply, or long, or for a terminal, is one, and the next request is answered', async () => {
     let desc: unknown = '\u001b[2J\u009b31mno\u202e\nlinuxkit-builder: run this';
     server.odd = ({ execute }) =>

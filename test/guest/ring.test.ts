@@ -243,8 +243,8 @@ describe('a writer that was faster', () => {
   });
 });
 
-// Behaviour 179: No line of a console ring is shown twice, and lost lines are reported, even after more than 64 KiB of one
-// byte and after a daemon that was killed.
+// Behaviour 179: No line of a console ring is shown twice, and lost lines are reported, even after more than 64 KiB of
+// the same byte, or after the daemon was killed.
 describe('more than a ring of one byte', () => {
   test.each(['=', ' ', '\n', '\0', 'x'])(
     'repeats no line, before or after it, however it is read: %j',

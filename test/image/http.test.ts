@@ -45,8 +45,8 @@ const refusedAs = (message: RegExp) => ({
   failure: { kind: 'mirror-refused', message: expect.stringMatching(message) as string },
 });
 
-// Behaviour 129: A mirror that is busy or breaks off is retried, after the delay that it asks for. A final refusal, or
-// a web page in place of a file, is reported at once.
+// Behaviour 129: A mirror that is busy or breaks off a download is retried, after the delay that it asks for. A final
+// refusal, or a web page in place of a file, is reported at once.
 describe('a mirror that is busy', () => {
   test.each([408, 425, 429, 500, 502, 503, 504])('with %i is asked again', async (code) => {
     inTurn('file', status(code), file);

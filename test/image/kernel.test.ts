@@ -16,8 +16,8 @@ function zboot(payload: Buffer): Buffer {
   return Buffer.concat([head, payload, Buffer.from('what stands behind it')]);
 }
 
-// Behaviour 122: No image contains a kernel newer than the series with which Rosetta works on macOS 14 and 15. An update
-// that could only have one is refused with that reason. An arm64 kernel is unpacked.
+// Behaviour 122: No image contains a kernel newer than the series with which Rosetta works on macOS 14 and 15. An
+// update that finds only newer kernels is refused, and the message says why. An arm64 kernel is unpacked.
 describe('a kernel for arm64', () => {
   test.each([
     ['an Image as it is', image],

@@ -119,8 +119,8 @@ describe('the launcher', { timeout: 60_000 }, () => {
     expect(await launch(0).ended).toBe(70);
   });
 
-  // Behaviour 155: A login job whose program was uninstalled without `unconfigure` says so once at each login and ends.
-  // `doctor` of the next installation finds it, and `--fix` repairs or removes it.
+  // Behaviour 155: A login job whose program was uninstalled without `unconfigure` says so once at each login and
+  // exits. `doctor` of the next installation finds it, and `--fix` repairs or removes it.
   test('says so where `start` looks, too', async () => {
     mkdirSync(join(values.state, 'nix-state'));
     script(values.node, teller);

@@ -241,8 +241,8 @@ ExecStart=${command.map((each) => `"${each}"`).join(' ')}
     ]);
   });
 
-  // Behaviour 155: A login job whose program was uninstalled without `unconfigure` says so once at each login and ends.
-  // `doctor` of the next installation finds it, and `--fix` repairs or removes it.
+  // Behaviour 155: A login job whose program was uninstalled without `unconfigure` says so once at each login and
+  // exits. `doctor` of the next installation finds it, and `--fix` repairs or removes it.
   test('a program that is gone is not tried again and again', async () => {
     using rig = await rigOf();
     expect(rig.run('configure', '--autostart').status).toBe(0);

@@ -57,8 +57,8 @@ describe('which network a start gets', () => {
   });
 });
 
-// Behaviour 30: A QEMU that was built without its own network is started once. The same start goes on with gvproxy if that
-// is installed and QEMU's own network was not chosen.
+// Behaviour 30: A QEMU that was built without its own network is tried only once. The same start continues with gvproxy
+// if that is installed and QEMU's own network was not chosen.
 describe('a VM program that was built without a network of its own', () => {
   const failure: Failure = { kind: 'vm-lacks-part', message: 'No slirp.', hint: 'Get.', exit: 69 };
   const vmProgram = () => join(dir, 'bin/qemu');
@@ -99,8 +99,8 @@ describe('a VM program that was built without a network of its own', () => {
   });
 });
 
-// Behaviour 195: If this machine's name servers are all IPv6, which QEMU's own network cannot ask, a start uses gvproxy if
-// that is installed and QEMU's own network was not chosen.
+// Behaviour 195: If this machine's name servers are all IPv6, which QEMU's own network cannot use, a start uses gvproxy
+// if that is installed and QEMU's own network was not chosen.
 describe('a host whose name servers are all IPv6', () => {
   const nameServers = ['fe80::1%en0', '::1'];
   const chosen = (network: 'auto' | 'user' = 'auto', servers = nameServers) =>

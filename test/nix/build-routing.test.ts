@@ -184,8 +184,8 @@ describe('what Nix says', () => {
     expect(parseDerivation(JSON.stringify(fetch))).toEqual({ ...wanted, builtin: true });
   });
 
-  // Behaviour 114: A feature that the guest's Nix does not have, or a misspelt one of Nix's, is not offered. `explain`
-  // knows the features that a derivation or the host implies.
+  // Behaviour 114: A feature that the guest's Nix does not have, or a misspelling of one of Nix's features, is not
+  // offered. `explain` knows the features that a derivation or the host implies.
   test.each([
     ['a floating output', { out: { hashAlgo: 'r:sha256' } }, ['kvm', 'ca-derivations']],
     [

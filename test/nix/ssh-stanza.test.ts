@@ -111,8 +111,8 @@ describe('the ssh configuration, as ssh reads it', () => {
     );
   });
 
-  // Behaviour 149: An option in the user's own ssh configuration that one of this machine's ssh programs does not know
-  // does not prevent a build. None of our options prevents an older ssh from reaching any host.
+  // Behaviour 149: A build still works if the user's own ssh configuration has an option that one of this machine's ssh
+  // programs does not know. None of our options prevents an older ssh from reaching any host.
   test("is not spoilt by other people's settings, above all by Host *", async () => {
     const spoilers = [
       'ProxyJump elsewhere.example',

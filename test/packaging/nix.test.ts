@@ -108,8 +108,8 @@ describe('the files of Nix', needs(evaluator), () => {
     expect(instantiate('--parse', join(root, name))).toMatchObject({ status: 0, err: '' });
   });
 
-  // Behaviour 165: The flake builds what package-lock.json names: each entry has an address and a digest. If the file with
-  // the registry's address is missing, evaluation ends with a message that says how to get it.
+  // Behaviour 165: The flake builds what package-lock.json names: each entry has an address and a digest. If the file
+  // with the registry's address is missing, evaluation fails with a message that says how to get it.
   test('each entry of the lock gets the address that npm would fetch', () => {
     const registry = join(conf, 'registry');
     writeFileSync(registry, 'https://registry.example/npm/\n');
@@ -244,8 +244,9 @@ function checkedOptions(sets: readonly Set[], types: Types): string[] {
     });
 }
 
-// Behaviour 166: The modules for nix-darwin, NixOS and home-manager set only options that exist. The job runs under its
-// own account; its plist stays the same through upgrades, so that activation ends no build; and no key is in the store.
+// Behaviour 166: The nix-darwin, NixOS and home-manager modules set only options that exist. With nix-darwin and NixOS,
+// the job runs under its own account. The job's plist stays the same through upgrades, so that activation does not
+// interrupt any build; and no key is in the store.
 describe('the module for nix-darwin', needs(evaluator), () => {
   test.each([
     ['with Nix by nix-darwin', {}],
@@ -547,7 +548,7 @@ echo "ssh-ed25519 ${'A'.repeat(68)}"`,
 
 // Behaviour 167: Activating the nix-darwin module twice changes nothing the second time. Switching it off restores the
 // machine to what it was, and leaves another user's builder alone.
-// Behaviour 168: If the machine has a builder that they do not declare, the modules for nix-darwin and NixOS leave
+// Behaviour 168: If the machine has a builder that they do not declare, the nix-darwin and NixOS modules leave
 // everything as it is.
 test('activation of nix-darwin, twice, and then off', needs(evaluator), () => {
   using mac = fakeMac();

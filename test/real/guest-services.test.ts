@@ -11,18 +11,18 @@ import { findProgram } from '../../src/system/process/find-program.ts';
 import { qemuAbilities } from '../../src/vm/qemu/qemu-abilities.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 46: Connections are opened to the guest one after the other, so that a network which cannot take several at
-// once loses none.
+// Behaviour 46: Connections to the guest are opened one after the other, so that a network that cannot take several at
+// once does not lose any.
 // Behaviour 187: Nix's login reaches the guest's nix-daemon without starting a Nix program, as the user who logged in and with that user's
 // trust.
-// Behaviour 101: Whether freed memory and disk return to the host is learnt from the guest's kernel, not assumed from
-// the VM program. If memory does not return, `status` and `doctor` say what frees it.
+// Behaviour 101: Whether freed memory and disk space return to the host is learnt from the guest's kernel, not assumed
+// from the VM program. If memory does not return, `status` and `doctor` say what frees it.
 // Behaviour 102: If the guest is away, `gc` and `trim` bring it back, and say so. `gc` waits for the clients in it, and
 // what it frees returns to the host.
 // Behaviour 188: `debug` opens a shell in a failed build as Nix ran it: in its directory, as its user, with its
 // environment, network and view of the store. Nothing that it builds enters the store.
 // Behaviour 189: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
-// after nobody has opened it for 7 days.
+// once nobody has opened it for 7 days.
 // Behaviour 202: `debug` works whatever characters the names of the directory for temporary files and of the state directory
 // contain.
 // Behaviour 113: If `extraSystems` names `i686-linux`, `configure` offers it to Nix, unless a program of that system

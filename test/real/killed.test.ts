@@ -9,7 +9,7 @@ import { BuilderRig } from './rig.ts';
 import { stopAtOnce } from './stop-at-once.ts';
 
 // Behaviour 4: The next start finds, by their locks, the processes that a killed daemon left behind. It asks each to
-// end, kills it if necessary, and logs that. Two processes never have the disk open at the same time.
+// exit, kills it if necessary, and logs that. Two processes never have the disk open at the same time.
 test('a VM that was killed is started again; a VM whose daemon was killed is ended first', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();

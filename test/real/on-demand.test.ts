@@ -12,7 +12,7 @@ import { BuilderRig } from './rig.ts';
 import { startingGuest } from '../../src/command/announce-slow.ts';
 
 // Behaviour 87: No build fails because the guest was away: one that arrives while the guest is away, or leaving, waits
-// for up to `holdSeconds`, and then runs.
+// until the guest is ready, for up to `holdSeconds`, and then runs.
 test('a guest that comes and goes: no build ever fails for it', async (context) => {
   await using rig = await BuilderRig.create({
     context,

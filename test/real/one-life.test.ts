@@ -4,8 +4,9 @@ import { fact } from './command.ts';
 import { builtText, nixBuild } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 
-// Behaviour 1: A state directory has at most one daemon; a kernel lock makes sure of that. A second one in a terminal
-// exits with 75 and names the first one's pid. None starts while `stop` is still cleaning up after an earlier one.
+// Behaviour 1: A state directory has at most one daemon; a kernel lock makes sure of that. A second one, started in a
+// terminal, exits with 75 and names the first one's pid. No daemon starts while `stop` is still cleaning up after an
+// earlier one.
 // Behaviour 44: The door listens as long as the daemon runs. A connection that arrives before the guest is ready waits, and
 // goes through once it is.
 test('a life: held at the door, ready, a real build, stopped in order', async (context) => {

@@ -110,8 +110,9 @@ test('what a killed command left of the section keeps nobody waiting', async (co
   expect(rig.log('waiting-for-section')).toEqual([]);
 });
 
-// Behaviour 1: A state directory has at most one daemon; a kernel lock makes sure of that. A second one in a terminal
-// exits with 75 and names the first one's pid. None starts while `stop` is still cleaning up after an earlier one.
+// Behaviour 1: A state directory has at most one daemon; a kernel lock makes sure of that. A second one, started in a
+// terminal, exits with 75 and names the first one's pid. No daemon starts while `stop` is still cleaning up after an
+// earlier one.
 test('fifty daemons at once: one of them is the daemon, and the others name it', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const daemons = Array.from({ length: 50 }, () => rig.begin('daemon'));

@@ -89,9 +89,9 @@ describe('as an ordinary user', () => {
     expect(snapshot(rig.tree)).toEqual(before);
   });
 
-  // Behaviour 139: Unless an administrator asks for it (`--root-part`, `--owner-gone`) or root owns the daemon, root runs
-  // no program of ours and reads no file of the user's. `configure` and `unconfigure` show a script and have root run
-  // exactly that; it contains no private key and reads none.
+  // Behaviour 139: Unless an administrator asks for it (`--root-part`, `--owner-gone`) or root owns the daemon, root
+  // runs none of our programs and reads none of the user's files. `configure` and `unconfigure` show a script and have
+  // root run exactly that; it contains no private key and reads none.
   test('the script that is shown is the one that root runs, word for word', () => {
     using rig = userRig('printf "%s\\0" "$3" >>"$0.ran"; exec "$@"');
     const said = [['configure', '--system'], ['unconfigure']].map(

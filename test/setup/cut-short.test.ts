@@ -69,8 +69,8 @@ function world(name: string) {
   return { root, layout, run };
 }
 
-// Behaviour 8: `configure` and `image build` may be interrupted at any moment. Nothing half-made is believed, and running
-// them again makes what they would have made.
+// Behaviour 8: `configure` and `image build` can be interrupted at any moment. Nothing half-finished is trusted, and
+// running them again produces what an uninterrupted run would have produced.
 test('configure ended at any moment, and run again', { timeout: 120_000 }, async () => {
   const whole = world('whole');
   const undisturbed = await whole.run(['configure']);

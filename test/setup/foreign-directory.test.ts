@@ -72,10 +72,11 @@ function lay(): void {
   put(join(layout.state, 'daemon.log'), '{}\n');
 }
 
-// Behaviour 18: No command works in a state directory that belongs to another user. One that others can write to is
-// refused, or made private first if no other user has put anything there or can write to a file there. A command that
-// root runs also refuses one that others can replace. The only exception: the group of a declared builder may control its
-// daemon. Commands that only show something warn. `unconfigure --owner-gone` uses root's own record.
+// Behaviour 18: No command works in a state directory that belongs to another user. A directory that others can write
+// to is refused, or first made private if no other user has put anything there or can write to a file there. A command
+// that root runs also refuses a directory that others can replace. The only exception: the group of a declared builder
+// can control its daemon. Commands that only show something warn instead of refusing. `unconfigure --owner-gone` uses
+// root's own record.
 describe('a directory of another user', needs('root'), () => {
   const changing: readonly (readonly string[])[] = [
     ['configure'],

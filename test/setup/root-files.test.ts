@@ -38,8 +38,8 @@ const options = (over: Partial<RootOptions>): RootOptions => ({
 });
 
 // Behaviour 139: Unless an administrator asks for it (`--root-part`, `--owner-gone`) or root owns the daemon, root runs
-// no program of ours and reads no file of the user's. `configure` and `unconfigure` show a script and have root run
-// exactly that; it contains no private key and reads none.
+// none of our programs and reads none of the user's files. `configure` and `unconfigure` show a script and have root
+// run exactly that; it contains no private key and reads none.
 describe("root's part", () => {
   test('is one script, given to sudo as an argument, and shown first with what it is for', async () => {
     const { paths } = request;

@@ -362,8 +362,8 @@ test('a removal that was cut short is finished by the next', () => {
 });
 
 // Behaviour 139: Unless an administrator asks for it (`--root-part`, `--owner-gone`) or root owns the daemon, root runs
-// no program of ours and reads no file of the user's. `configure` and `unconfigure` show a script and have root run
-// exactly that; it contains no private key and reads none.
+// none of our programs and reads none of the user's files. `configure` and `unconfigure` show a script and have root
+// run exactly that; it contains no private key and reads none.
 test('no private key is in what is shown, and none leaves the directory', () => {
   perform(installing());
   const key = readFileSync(paths.clientKey, 'utf8');
@@ -382,8 +382,8 @@ test('what others put into the directory of the door stays, and is told', () => 
   expect(readFileSync(join(paths.door, 'theirs'), 'utf8')).toBe('x');
 });
 
-// Behaviour 142: Root's script writes each file to the disk before it renames it, if `sync` accepts a file, so that a power
-// cut leaves no empty one.
+// Behaviour 142: Root's script writes each file to the disk before it renames it, if `sync` accepts a file, so that a
+// power cut does not leave an empty file.
 test('each file is on the disk before it has its name', () => {
   put(paths.machines, 'ssh://a\n');
   // Its name is a word of the script.

@@ -15,8 +15,8 @@ const signal = new AbortController().signal;
 const isFile = (path: string): boolean =>
   statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
-// Behaviour 12: A clean-up program may delete any individual file of a running builder. It is recreated or not needed: daemon
-// and VM go on, and `status` stays correct.
+// Behaviour 12: A clean-up program can delete any single file of a running builder without doing harm. The file is
+// recreated or not needed, daemon and VM keep running, and `status` stays correct.
 test(
   'every file of a running builder is made again, or not needed',
   { timeout: 120_000 },

@@ -85,8 +85,8 @@ test.each(obstacles)('a managed one waits for %s, says so once, and begins', asy
   expect(await left).toBe(Exit.ok);
 });
 
-// Behaviour 199: A daemon that launchd or systemd starts before the volume of its state directory is mounted makes nothing in
-// its place, and begins when the directory is there.
+// Behaviour 199: A daemon that launchd or systemd starts before the volume of its state directory is mounted does not
+// create anything in its place, and begins once the directory exists.
 test('a managed one waits for its directory, and makes none', async () => {
   rmSync(layout.root, { recursive: true });
   const { clock, blocked, gaveUp, left, stop } = begin(true);

@@ -14,8 +14,8 @@ const filling = (limitGiB: number): FilePlace => ({
   },
 });
 
-// Behaviour 15: `configure` and a start report a file system that allows no file of the disk's size, and the size that
-// it allows.
+// Behaviour 15: If a file system does not allow a file as large as the disk, `configure` and a start say so, and say
+// what size it does allow.
 test.each<[string, FilePlace, number, ReturnType<typeof mostGiB>]>([
   ['a file system that keeps holes', roomy, 80, { most: 80, by: 'length' }],
   [

@@ -113,8 +113,8 @@ describe('the disk', () => {
     expect(judgeDisk(Buffer.alloc(65_536, 1))).toBe('foreign'));
 });
 
-// Behaviour 15: `configure` and a start report a file system that allows no file of the disk's size, and the size that
-// it allows.
+// Behaviour 15: If a file system does not allow a file as large as the disk, `configure` and a start say so, and say
+// what size it does allow.
 describe('a disk that is larger than files may be', () => {
   const source = `
     import { prepareDisk } from '../../src/supervisor/disk/disk.ts';

@@ -46,7 +46,7 @@ async function gateRig() {
 }
 
 // Behaviour 84: Until `undrain` or a restart of the daemon, `drain` refuses new connections before they log in, in
-// every phase, so that Nix uses other builders. Connections that have reached the guest go on.
+// every phase, so that Nix uses other builders. Connections that have reached the guest continue.
 test('whoever waits and comes is sent off without a word, also when the guest goes and comes', async () => {
   await using rig = await gateRig();
   await using guest = await fakeGuest(echoing);

@@ -34,7 +34,7 @@ const driverPauses = (pausesOnFullDisk: boolean) =>
 afterEach(() => driverPauses(true));
 
 // Behaviour 10: A daemon notices within 5 s, and before every start, that its state directory was moved, deleted or
-// replaced. It ends its children cleanly, says so, exits with 74, and touches nothing under the old name.
+// replaced. It stops its children cleanly, says so, exits with 74, and touches nothing under the old name.
 test('deleted, with another daemon in its place: ends in order, and touches nothing of theirs', async () => {
   await using world = await World.make();
   const { layout } = world;
@@ -101,8 +101,8 @@ test('whether there is room cannot be told: nothing is ended for that', async ()
   await until('stopped');
 });
 
-// Behaviour 11: If the state directory becomes read-only, the guest goes on. The daemon prints what it cannot write to
-// the status file, which is correct again within 5 s of becoming writable.
+// Behaviour 11: If the state directory becomes read-only, the guest keeps running. What the daemon cannot write to the
+// status file, it prints instead. The file is correct again within 5 s of becoming writable.
 test('unwritable for a while: it stays, says so, and the record is true again afterwards', async () => {
   await using world = await World.make();
   const { layout, clock, config } = world;

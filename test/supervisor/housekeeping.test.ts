@@ -95,8 +95,8 @@ describe('a guest that nobody uses', () => {
     expect(asked).toEqual(['tidy', 'trim', 'tidy', 'trim']);
   });
 
-  // Behaviour 189: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`, or
-  // after nobody has opened it for 7 days.
+  // Behaviour 189: What `debug` keeps is opened again without a build, and counted in `status`. It is deleted by `gc`,
+  // or once nobody has opened it for 7 days.
   test('is tidied every day where nobody comes: what is in it grows old', async () => {
     const { asked, clock, pass } = rig();
     await pass(40_000);
@@ -179,8 +179,8 @@ describe('a guest that nobody uses', () => {
   });
 });
 
-// Behaviour 100: A collection never deletes what a build has just received: no client is admitted while one runs, and it
-// ends for a client that arrives.
+// Behaviour 100: A garbage collection never deletes what a build has just received: no client is admitted while one is
+// running, and an arriving client cuts it short.
 describe('a collection', () => {
   test.each([
     ['has logged in', { loggedIn: 1 }],
@@ -247,8 +247,8 @@ describe('a collection', () => {
     expect([asked.at(-1), at.withheld]).toEqual(['trim', [true, false]]);
   });
 
-  // Behaviour 105: A collection can be ended at any time from its first step on; the request to end is repeated until
-  // the collection has ended. If the collection cannot keep the newest paths, it deletes nothing.
+  // Behaviour 105: A garbage collection can be stopped at any time from its first step on; the request to stop is
+  // repeated until it has stopped. If the collection cannot keep the newest paths, it deletes nothing.
   test('of which nothing is heard is told to end, and nobody is let in before it has', async () => {
     const { at, asked, housekeeping, clock } = rig();
     at.stops = [0, 0, 127, 1, 0, 1];

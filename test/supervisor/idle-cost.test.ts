@@ -32,7 +32,7 @@ function counted() {
   return count;
 }
 
-// Behaviour 118: With a ready guest and no client, the daemon wakes every 5 s and at no other time. It checks some ten
+// Behaviour 118: With a ready guest and no client, the daemon wakes every 5 s and at no other time. It checks about ten
 // files without opening any, and asks its guest one question. It checks the names in the state directory when that has
 // changed, and once a minute.
 test('a minute with a ready guest and nobody in it', { timeout: 60_000 }, async () => {

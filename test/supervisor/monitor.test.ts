@@ -224,7 +224,8 @@ describe('the watch', () => {
     expect(guest.found).toEqual([]);
   });
 
-  // Behaviour 57: Every 5 s the guest's agent is asked for its time. A clock that is off by more than half a second is set.
+  // Behaviour 57: Every 5 s the guest's agent is asked for its time. A clock that is off by more than half a second is
+  // corrected.
   test('sets a clock that is off, at once and ever after, and leaves a right one', async () => {
     guest.offsetMs = -900;
     guest.watch();
@@ -237,8 +238,8 @@ describe('the watch', () => {
     expect(guest.sets).toEqual([-900, 32 * 3600_000]);
   });
 
-  // Behaviour 62: A sleep of the host is noticed within 6 s of the wake. All deadlines move by its length, the guest is
-  // not blamed for it, and its clock and health are checked at once.
+  // Behaviour 62: The host's sleep is noticed within 6 s of waking. All deadlines move by its length, the guest is not
+  // blamed for it, and its clock and health are checked at once.
   test('a sleep is not held against the guest, and ends in a look at once', async () => {
     guest.watch();
     await guest.clock.advance(1000);

@@ -26,7 +26,7 @@ async function rig(world: World, first?: Event, stages?: readonly string[]) {
   return { ...ready, port, seen, doorControl: ready.supervisor.doorControl };
 }
 
-// Behaviour 86: A guest that is away has no process, and its door listens. An ssh client waits and brings it back. A
+// Behaviour 86: A guest that is away has no process, but its door listens. An ssh client waits and brings it back. A
 // connection that does not speak ssh, such as a port scan, does not.
 test('goes when nobody uses it, and comes back for a client of ssh and for nobody else', async () => {
   await using world = await World.make();
@@ -114,8 +114,8 @@ test('comes back at once for a client that comes while it goes', async () => {
   await reaches('stopped');
 });
 
-// Behaviour 90: `suspend` sends the guest away, unless a client waits for it. `resume` brings it back. If the guest is
-// away, `stop` ends the daemon at once.
+// Behaviour 90: `suspend` sends the guest away, unless a client is waiting for it. `resume` brings it back. If the
+// guest is away, `stop` shuts the daemon down at once.
 test('goes and comes when it is told to, and not while a client waits', async () => {
   await using world = await World.make();
   const {
@@ -171,8 +171,8 @@ test.each([true, false])(
   },
 );
 
-// Behaviour 74: A daemon that has given up tries again for a build that arrives a minute later. After each further failure
-// the wait is four times as long, up to an hour.
+// Behaviour 74: A daemon that has given up tries again for a build that arrives at least a minute later. After each
+// further failure the wait is four times as long, up to an hour.
 test('a daemon that has given up tries again for a client that comes later', async () => {
   await using world = await World.make();
   world.spoil();
@@ -309,7 +309,8 @@ test('holds nobody for a guest that has been given up again while the door was b
   expect(told).toEqual(['told']);
 });
 
-// Behaviour 104: Once a collection has started it holds the door by itself, so killing `gc` locks no client out.
+// Behaviour 104: Once a garbage collection has started, it holds the door itself, so killing `gc` does not lock any
+// client out.
 test('a collection holds the door by itself, and lets go whatever was drained for it', async () => {
   await using world = await World.make();
   const door: string[] = [];

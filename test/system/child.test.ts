@@ -240,7 +240,7 @@ test('a session that forks faster than its tree could be walked is ended whole',
 
 // Execa meets a child without streams there, and Node an event without a listener, which would end us.
 // Behaviour 177: If no file descriptor is free to start a command, the command counts as not started, and the program
-// that tried to start it goes on.
+// that tried to start it continues.
 test('a command for which no file can be opened is one that was not started', async () => {
   const program = await makeProgram(
     dir,

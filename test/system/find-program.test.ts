@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(dir, { recursive: true }));
 
-// Behaviour 185: gvproxy and vfkit are found where podman keeps its own, which is on no PATH.
+// Behaviour 185: gvproxy and vfkit are found where podman keeps its own, which is not on the PATH.
 test.each([
   '/opt/homebrew/opt/podman/libexec/podman/gvproxy',
   '/usr/local/opt/podman/libexec/podman/gvproxy',
@@ -36,8 +36,8 @@ test.each([
   expect(foundWith(path, 'gvproxy')).toBe(path);
 });
 
-// Behaviour 43: Red Hat's QEMU, which is on no PATH, is found for a guest of the host's own architecture. A guest gets the
-// newer PC machine type, and the older one only if QEMU has no other.
+// Behaviour 43: Red Hat's QEMU, which is not on the PATH, is found for a guest of the host's own architecture. A guest
+// gets the newer PC machine type, and the older one only if QEMU has no other.
 test("Red Hat's QEMU, for a guest of the host's own kind", needs('mounts'), () => {
   const [own, other] =
     process.arch === 'arm64'

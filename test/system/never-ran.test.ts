@@ -31,8 +31,8 @@ test('a child whose lock nobody can have is told from one whose lock is held', (
   expect(ended(lockHeld)).toBeUndefined();
 });
 
-// Behaviour 197: A VM or network program that this machine cannot run, such as after half an upgrade, is started once. The
-// message names what is missing, and another program is used where that may be chosen.
+// Behaviour 197: A VM or network program that this machine cannot run, for example after an incomplete upgrade, is
+// tried only once. The message names what is missing, and another program is used if the settings allow it.
 describe('a program of which this machine cannot make a process', needs('Linux'), () => {
   const run = async (what: Omit<Launch, 'argv' | 'cwd'>) => {
     const files = { output: join(dir, 'out'), lock: join(dir, 'lock') };

@@ -252,8 +252,8 @@ test('a forced one is not tried', async () =>
     tried: false,
   }));
 
-// Behaviour 27: An accelerator that fails later is not used again until the host reboots, and the same start goes on with
-// the next one.
+// Behaviour 27: An accelerator that fails later is not used again until the host reboots, and the same start continues
+// with the next one.
 describe('what an end teaches', needs('Linux'), () => {
   const at = '2026-01-01T00:00:00.000Z';
   const lessonOf = (accelerator: 'kvm' | 'tcg', asked = 'auto') =>

@@ -110,8 +110,8 @@ test('on Linux it is QEMU, and says why', needs('Linux'), () => {
   expect(chooseVm(asked()).why).toContain('directly on the CPU');
 });
 
-// Behaviour 36: With `vm` set to `auto`, a program that does not work is replaced by the next one within the same start. A
-// program that was chosen by name is never changed.
+// Behaviour 36: With `vm` set to `auto`, a program that does not work is replaced by the next one within the same
+// start. A program that was chosen by name is never replaced.
 describe('what a lost start teaches', () => {
   test.each(['vm-forbidden', 'vm-usage', 'vm-would-refuse', 'program-missing'])(
     '%s: another one goes on, and it is not taken again',
@@ -222,7 +222,7 @@ describe('the program of a builder that is there', () => {
 
 // Behaviour 37: A better program that failed is tried again, by a start that happens anyway: once after each upgrade of
 // that program or of the system. If its failure was temporary, it is also tried once after each reboot. If it fails
-// again, the builder goes on with the program that it used before.
+// again, the builder continues with the program that it used before.
 describe('never back and forth', () => {
   const arm64 = () => ({
     ...asked(),

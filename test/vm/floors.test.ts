@@ -32,8 +32,8 @@ describe('the floors', () => {
       'it does not contain linux-image-cloud-arm64',
     ]));
 
-  // Behaviour 122: No image contains a kernel newer than the series with which Rosetta works on macOS 14 and 15. An update
-  // that could only have one is refused with that reason. An arm64 kernel is unpacked.
+  // Behaviour 122: No image contains a kernel newer than the series with which Rosetta works on macOS 14 and 15. An
+  // update that finds only newer kernels is refused, and the message says why. An arm64 kernel is unpacked.
   test('keep the kernel in its series, for a reason', () => {
     const floor = floorsFor('arm64').find(({ what }) => what === 'Linux');
     if (floor === undefined) return expect.unreachable();

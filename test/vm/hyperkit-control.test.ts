@@ -79,7 +79,7 @@ describe('a HyperKit whose devices are there', () => {
   });
 });
 
-// Behaviour 180: A HyperKit that runs without its console is a failure with that reason.
+// Behaviour 180: A HyperKit that runs without its console counts as failed, and that is the reason given.
 describe('one that was launched just now', () => {
   beforeEach(makeVsock);
 

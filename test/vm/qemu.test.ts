@@ -162,8 +162,8 @@ test('a QEMU is kept in its sandbox and forwards a socket, where it can', async 
   expect(found).toEqual({ ...unable, reportsFreePages: false });
 });
 
-// Behaviour 43: Red Hat's QEMU, which is on no PATH, is found for a guest of the host's own architecture. A guest gets the
-// newer PC machine type, and the older one only if QEMU has no other.
+// Behaviour 43: Red Hat's QEMU, which is not on the PATH, is found for a guest of the host's own architecture. A guest
+// gets the newer PC machine type, and the older one only if QEMU has no other.
 test.each([
   ['q35', 'pc'],
   ['pc', 'q35'],

@@ -128,7 +128,7 @@ describe('the VM', () => {
   });
 });
 
-// Behaviour 183: Under vfkit, one connection to the guest's agent lasts for the VM's life, however many of our clients
+// Behaviour 183: Under vfkit, one connection to the guest's agent lasts as long as the VM, however many of our clients
 // come and go.
 describe("the agent's seat", () => {
   let agent: ReturnType<typeof createServer>;

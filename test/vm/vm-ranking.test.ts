@@ -234,8 +234,8 @@ const rows: readonly Row[] = [
   ],
 ];
 
-// Behaviour 35: With `vm` set to `auto`, the best available program is used at first, each unavailable one has a
-// reason, and a builder keeps its program until that fails.
+// Behaviour 35: With `vm` set to `auto`, the best available program is used at first, a reason is given for each
+// unavailable one, and a builder keeps its program until it fails.
 describe('the ranking', () => {
   test('has a table of 60 hosts and more', () => expect(rows.length).toBeGreaterThanOrEqual(60));
 

@@ -10,7 +10,7 @@ const vms = (rig: BuilderRig) =>
   rig.processes().filter(({ command }) => /qemu-system-\S+ .*nix-disk/.test(command));
 
 // Behaviour 10: A daemon notices within 5 s, and before every start, that its state directory was moved, deleted or
-// replaced. It ends its children cleanly, says so, exits with 74, and touches nothing under the old name.
+// replaced. It stops its children cleanly, says so, exits with 74, and touches nothing under the old name.
 test('deleted beside its disk: the guest is shut down in order, and the next daemon begins after it', async (context) => {
   await using rig = await BuilderRig.create({ context });
   const first = rig.begin('daemon');

@@ -13,10 +13,11 @@ const releaseBefore: Need = {
   isMet: existsSync(`${old}-kernel`),
 };
 
-// Behaviour 138: A build in the guest does not become root, and does not reach another build, a user or nix-daemon's
-// socket. Nix's known escapes are tried, and gain nothing.
-// Behaviour 136: No line on the console ends a guest that was ready, whoever wrote it. Only while it boots can the
-// guest report a failure that ends it; anything else that would end it is checked with the guest itself.
+// Behaviour 138: A build in the guest cannot become root, and cannot reach another build, a user or nix-daemon's
+// socket. The known escapes from Nix's sandbox are tried, and gain nothing.
+// Behaviour 136: No line on the console, whoever wrote it, makes the daemon stop a guest that was ready. Only while it
+// is booting can the guest report a failure for which it is stopped; any other such report is checked with the guest
+// itself.
 test('out of a build of our image nothing gets', async (context) => {
   await using rig = await BuilderRig.create({ context });
   await rig.up();

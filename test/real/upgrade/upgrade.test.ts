@@ -26,8 +26,8 @@ describe('a builder of the release before', needs('root', 'Linux'), () => {
 
   test('has built with it', () => expect(fact('by-the-old'), found.all).toMatch(kernel));
 
-  // Behaviour 163: After an upgrade, builds go on, or `status` names the one command that is needed. The disk stays as it
-  // was.
+  // Behaviour 163: After an upgrade, builds keep working, or `status` names the one command that is needed. The disk
+  // stays as it was.
   test('builds on under its old daemon, which this program knows', () => {
     expect(fact('under-the-old'), found.all).toMatch(kernel);
     expect(JSON.parse(fact('status-of-the-old') ?? '{}'), found.all).toMatchObject({

@@ -133,8 +133,8 @@ describe('when no guest will come', () => {
 });
 
 describe('while it is let in', () => {
-  // Behaviour 45: No byte of a client is passed on before the guest's sshd has sent its greeting. So if the connection
-  // to sshd breaks at any point before that, the client loses nothing.
+  // Behaviour 45: No byte from a client is passed on before the guest's sshd has sent its greeting. So if the
+  // connection to sshd breaks at any point before that, the client loses nothing.
   test('nothing is carried before sshd has greeted', async () => {
     await using rig = await doorRig();
     let heard = '';

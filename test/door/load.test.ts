@@ -229,8 +229,8 @@ describe.each(['ended', 'reset'] as const)('a connection that is %s', (how) => {
     expect(rig.clock.pending).toBe(0);
   });
 
-  // Behaviour 45: No byte of a client is passed on before the guest's sshd has sent its greeting. So if the connection
-  // to sshd breaks at any point before that, the client loses nothing.
+  // Behaviour 45: No byte from a client is passed on before the guest's sshd has sent its greeting. So if the
+  // connection to sshd breaks at any point before that, the client loses nothing.
   test('by the guest, at each byte of its greeting: asked again until it has greeted, then passed on', async () => {
     for (let length = 0; length <= greetingLine.length; length++) {
       await using rig = await doorRig();

@@ -125,8 +125,8 @@ test('a guest that no port leads to is reached by none, to which somebody else c
   expect(argv.filter((word) => word.startsWith('ProxyCommand='))).toHaveLength(1);
 });
 
-// Behaviour 203: The guest becomes ready even if the directory for temporary files has been deleted, is full or cannot be
-// written.
+// Behaviour 203: The guest becomes ready even if the directory for temporary files has been deleted, is full or
+// cannot be written to.
 describe('where no temporary files can be made', () => {
   const tunnel = { kind: 'unix', path: '/nobody', hello: '', answer: '' } as const;
 
@@ -157,8 +157,8 @@ describe('where no temporary files can be made', () => {
   });
 });
 
-// Behaviour 24: `ready` means that an ssh login like Nix's has reached a nix-daemon that answered, and that the guest's
-// clock is within 2 s.
+// Behaviour 24: `ready` means that an ssh login like Nix's has reached a nix-daemon that answered, and that the
+// guest's clock is within 2 s of the host's.
 describe('what is missing is named', () => {
   test.each<[string, string, string, RegExp]>([
     ['no nix there', 'exec no-such-program', 'nix', /no-such-program|not found/],

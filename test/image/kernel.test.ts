@@ -17,7 +17,8 @@ function zboot(payload: Buffer): Buffer {
 }
 
 // Behaviour 122: No image contains a kernel newer than the series with which Rosetta works on macOS 14 and 15. An
-// update that finds only newer kernels is refused, and the message says why. An arm64 kernel is unpacked.
+// update that finds only newer kernels is refused, and the message says why. An arm64 kernel that comes compressed is
+// unpacked when the image is made, because vfkit boots only an uncompressed one.
 describe('a kernel for arm64', () => {
   test.each([
     ['an Image as it is', image],

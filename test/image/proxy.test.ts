@@ -9,9 +9,9 @@ const through = (env: Record<string, string>, apt = '', to = url) => {
   return proxy === undefined ? 'straight' : `${proxy.url.host} ${proxy.from}`;
 };
 
-// Behaviour 133: Proxies of the environment and of apt are used, with their exceptions. An https mirror's certificate
-// is checked against the system's and those that the environment names. A wrong proxy or certificate is named in the
-// message.
+// Behaviour 133: Proxies set in the environment or in apt's configuration are used, with their exceptions. An https
+// mirror's certificate is checked against the system's and those that the environment names. A wrong proxy or
+// certificate is named in the message.
 test.each([
   [{}, url, 'straight'],
   [{ http_proxy: 'http://p:1' }, url, 'p:1 http_proxy'],

@@ -204,7 +204,8 @@ describe('of two releases', () => {
       'b 2.9',
     ]));
   // Behaviour 122: No image contains a kernel newer than the series with which Rosetta works on macOS 14 and 15. An
-  // update that finds only newer kernels is refused, and the message says why. An arm64 kernel is unpacked.
+  // update that finds only newer kernels is refused, and the message says why. An arm64 kernel that comes compressed
+  // is unpacked when the image is made, because vfkit boots only an uncompressed one.
   test('names the series that nothing is of any more, and why it is kept', () =>
     expect(of(['a 1; Depends: b', 'b 3'], ['b 4'], series('b', '3'))).toMatchObject({
       missing: ['b, at least 2 and below 3: from that version on it is another one (for a)'],

@@ -548,8 +548,9 @@ echo "ssh-ed25519 ${'A'.repeat(68)}"`,
 
 // Behaviour 167: Activating the nix-darwin module twice changes nothing the second time. Switching it off restores the
 // machine to what it was, and leaves another user's builder alone.
-// Behaviour 168: If the machine has a builder that they do not declare, the nix-darwin and NixOS modules leave
-// everything as it is.
+// Behaviour 168: If the machine has a builder that they do not declare, the nix-darwin and NixOS modules leave that
+// builder and its files as they are, and name the remedy: on nix-darwin the activation fails, on NixOS the service
+// does not start.
 test('activation of nix-darwin, twice, and then off', needs(evaluator), () => {
   using mac = fakeMac();
   const fragment = (said: Set, name: string) =>

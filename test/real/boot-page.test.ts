@@ -135,7 +135,8 @@ describe(
       }
     });
 
-    // Behaviour 117: `boot-report --html` shows the last day: what the guest did, when a client was in it, and its memory.
+    // Behaviour 117: `boot-report --html` shows the last 24 hours: what the guest did, when a client was in it, and
+    // its memory.
     test.each(looks)('the last day: $scheme, $width wide', async (look) => {
       const file = join(dir, 'day.html');
       const page = bootPage([], day);

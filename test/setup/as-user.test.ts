@@ -134,8 +134,8 @@ describe('as an ordinary user', () => {
     expect(snapshot(rig.tree)).toEqual(before);
   });
 
-  // Behaviour 196: Where sudo is not installed, `configure` and `unconfigure` use doas; where neither is, they say how root
-  // runs the script.
+  // Behaviour 196: Where sudo is not installed, `configure` and `unconfigure` use doas; where neither is, they say
+  // how to run the script as root.
   test('with doas, where there is no sudo', () => {
     using rig = userRig('exit 1', '');
     const bin = join(rig.tree, 'bin');

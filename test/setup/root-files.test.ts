@@ -66,8 +66,8 @@ describe("root's part", () => {
     expect(await settleRoot(options({ sudo: '/nonexistent' }))).toEqual([]);
   });
 
-  // Behaviour 196: Where sudo is not installed, `configure` and `unconfigure` use doas; where neither is, they say how root
-  // runs the script.
+  // Behaviour 196: Where sudo is not installed, `configure` and `unconfigure` use doas; where neither is, they say
+  // how to run the script as root.
   test.each([
     [
       'is not there',

@@ -88,9 +88,9 @@ const trees: Readonly<Record<string, () => void>> = {
     ),
 };
 
-// Behaviour 140: Root's script and its removal work under every shell that is used as `/bin/sh`. After the removal,
-// every file is byte-identical to what it was before, even if the removal was interrupted and run again, or if an
-// earlier version wrote the file.
+// Behaviour 140: Root's script, and the script that undoes it, work under every shell that is used as `/bin/sh`.
+// After the second, every file is byte-identical to what it was before the first, even if the second was interrupted
+// and run again, or if an earlier version wrote the file.
 describe.each(shells)('under %s', (shell) => {
   test.each(Object.keys(trees))('all is written, then nothing, and all taken back: %s', (name) => {
     trees[name]?.();

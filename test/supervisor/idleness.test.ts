@@ -63,8 +63,8 @@ describe('a guest that nobody uses', () => {
     expect([at.looks, idle]).toEqual([0, []]);
   });
 
-  // Behaviour 85: A guest is sent away only if it has been unused for `idle.after`. Unused means that nobody is logged
-  // in through the door or about to be, and that the guest itself says that it builds nothing.
+  // Behaviour 85: A guest is sent away only if it has been unused for `idle.after`. Unused means that nobody is
+  // logged in through the door or about to be, and that the guest itself says that it is not building anything.
   test.each([
     ['somebody who has logged in', { ...nobody, open: 1, loggedIn: 1 }],
     ['somebody who is about to log in', { ...nobody, open: 1, entering: 1 }],

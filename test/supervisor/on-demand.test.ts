@@ -309,8 +309,8 @@ test('holds nobody for a guest that has been given up again while the door was b
   expect(told).toEqual(['told']);
 });
 
-// Behaviour 104: Once a garbage collection has started, it holds the door itself, so killing `gc` does not lock any
-// client out.
+// Behaviour 104: Once a garbage collection has started, it is the daemon and not the command `gc` that keeps new
+// connections waiting, so killing `gc` does not lock any client out.
 test('a collection holds the door by itself, and lets go whatever was drained for it', async () => {
   await using world = await World.make();
   const door: string[] = [];

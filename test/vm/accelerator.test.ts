@@ -280,8 +280,8 @@ describe('what an end teaches', needs('Linux'), () => {
     expect(await choose('exit 1')).toMatchObject({ tried: true });
   });
 
-  // Behaviour 41: Deciding what a failure means writes nothing; recording it is a separate effect. If it cannot be
-  // recorded, the daemon remembers it until a restart is requested.
+  // Behaviour 41: What a failure means is decided first, and recorded afterwards. If it cannot be recorded, the
+  // daemon remembers it until a restart is requested.
   test('what cannot be written is kept in mind until a restart is asked for', async () => {
     const verdicts = new Verdicts(join(layout.state, 'no/where'));
     const { verdict } = lessonOf('kvm');

@@ -33,7 +33,8 @@ describe('the floors', () => {
     ]));
 
   // Behaviour 122: No image contains a kernel newer than the series with which Rosetta works on macOS 14 and 15. An
-  // update that finds only newer kernels is refused, and the message says why. An arm64 kernel is unpacked.
+  // update that finds only newer kernels is refused, and the message says why. An arm64 kernel that comes compressed
+  // is unpacked when the image is made, because vfkit boots only an uncompressed one.
   test('keep the kernel in its series, for a reason', () => {
     const floor = floorsFor('arm64').find(({ what }) => what === 'Linux');
     if (floor === undefined) return expect.unreachable();

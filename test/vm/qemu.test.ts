@@ -81,8 +81,8 @@ describe('the command line', () => {
     expect(argv[argv.indexOf('-cpu') + 1]).toBe(cpu);
   });
 
-  // Behaviour 28: An emulated guest can run programs for x86-64-v2, except with QEMU before 10, which cannot emulate
-  // it.
+  // Behaviour 28: An emulated guest can run programs for x86-64-v2, except with QEMU before 10, which is not known to
+  // emulate one of the instructions (cmpxchg16b) reliably.
   test.each([
     [7, 2, 'max,-cx16,-erms,-fsrm'],
     [7, 1, 'max,-cx16,-erms,-fsrm'],

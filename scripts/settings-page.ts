@@ -42,7 +42,7 @@ export function settingsPage(): string {
     `- later: ${waiting().join(', ')}`,
     '- when the guest next starts (`linuxkit-builder restart`): all others',
     '',
-    'A setting that Nix or ssh needs to know ([above](#settings)) takes effect for Nix and ssh as soon as `configure` has written their files, even if the guest uses it only from its next start.',
+    'A setting that Nix or ssh needs to know ([above](#settings)) takes effect for Nix and ssh as soon as `configure` has written their files, even if the daemon or the guest uses it only from the next start of the guest. So after a change of `door` or `port`, run `linuxkit-builder restart` at once: until then, builds cannot connect.',
     '',
   ].join('\n');
 }

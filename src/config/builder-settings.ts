@@ -88,7 +88,7 @@ export const builderSettings = {
     flags: [flag('--port <number>', 'port of the builder on 127.0.0.1', { is: 'number' })],
     acts: 'guest',
     isShown: true,
-    page: [["The front door's port, if `door` is `tcp`.", '1 to 65535', String(instance.port)]],
+    page: [["The port for Nix's ssh, if `door` is `tcp`.", '1 to 65535', String(instance.port)]],
   },
   maxJobs: {
     schema: v.optional(whole(1, 1024)),
@@ -218,7 +218,7 @@ export const builderSettings = {
     isShown: true,
     page: [
       [
-        "What runs the guest's code: the processor's virtualisation (`kvm` on Linux, `hvf` on a Mac), or emulation (`tcg`), which is slow.",
+        "What runs the guest's code: the processor's virtualisation (`kvm` on Linux, `hvf` on a Mac), or emulation (`tcg`), which is slow and [no security boundary](../SECURITY.md#what-is-not-protected). vfkit and HyperKit always use virtualisation: `hvf` includes them, `tcg` excludes them.",
         '`auto`, `kvm`, `hvf`, `tcg`',
         '`auto`, the first that works in a trial, and `tcg` if none does. One that you name is never replaced: if it does not work, the guest stays off',
       ],

@@ -123,7 +123,7 @@ export const hostSettings = {
     acts: 'guest',
     page: [
       [
-        "TCP ports on the host's 127.0.0.1 that fixed-output builds can reach.",
+        "TCP ports on the host's 127.0.0.1 that fixed-output builds (those that state the hash of their result beforehand, as downloads do) can reach. (Other builds have no network.)",
         'a list of at most 32 ports',
         'none',
       ],
@@ -135,7 +135,7 @@ export const hostSettings = {
     acts: 'guest',
     page: [
       [
-        'Whether fixed-output builds (those that state the hash of their result beforehand, as downloads do) can reach private networks, such as the one that the host is on. (Other builds have no network.)',
+        'Whether fixed-output builds can reach private networks, such as the one that the host is on.',
         '`true`, `false`',
         '`true`',
       ],

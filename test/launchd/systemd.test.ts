@@ -182,8 +182,8 @@ describe('with systemd', { timeout: 60_000 }, () => {
     ]);
   });
 
-  // Behaviour 157: A job that something else declares is never rewritten. `start` and `stop` use it, and `status`, `doctor`
-  // and `configure` say who declared it and how to restart it.
+  // Behaviour 157: A job for the daemon that a Nix configuration or a person has declared is never rewritten. `start`
+  // and `stop` use it, and `status`, `doctor` and `configure` say who declared it and how to restart it.
   // Behaviour 192: After an upgrade, `restart` replaces the daemon with one of the new release, through launchd or
   // systemd where they run it. If the job starts at boot and so belongs to root, whoever declared it, `restart`
   // restarts only the guest, and names the command that restarts the daemon.

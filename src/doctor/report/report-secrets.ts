@@ -1,32 +1,34 @@
-/** What is not to be told, from where it is: our own variables and keys, and the files of Nix and ssh whose words doctor may repeat. */
+/** What is not to be told, from where it is: our own variables and keys, and the files of others whose words doctor may repeat. */
 import { hostname } from 'node:os';
 import type { CliContext } from '../../command/context.ts';
 import type { Layout } from '../../config/layout.ts';
 import { settingNames } from '../../config/settings.ts';
-import { systemPathsOf, type SystemPaths } from '../../host/system-paths.ts';
+import { systemPathsOf } from '../../host/system-paths.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { OthersFiles } from '../../system/files/others-files.ts';
 import { thisUser } from '../../system/host/user.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
+import { textsOfOthers } from './report-files.ts';
+import { secretName } from './report-forms.ts';
 import type { Known } from './report-scrub.ts';
 
 /** Variables of which what they say is no secret. */
-const told = new Set([
-  'PATH',
-  'HOME',
-  'PWD',
-  'OLDPWD',
-  'SHELL',
-  'LINUXKIT_BUILDER_TREE',
-  'LINUXKIT_BUILDER_DIR',
-]);
+const told = /^(PATH|HOME|PWD|OLDPWD|SHELL|SHLVL|USER|LOGNAME|_|LINUXKIT_BUILDER_(TREE|DIR))$/;
+/** Those that most have, of which a word is as a rule everybody's. */
+const ordinary =
+  /^(NIX_(CONFIG|PROFILES|.*_FILE)|XDG_|LC_|LANG|TERM|COLORTERM|NODE|npm_|LS_COLORS$)/;
+/** Those of which no word is. */
+const secret = new RegExp(`${secretName}|_proxy$|^NIX_SSHOPTS$`, 'i');
 
-export function secretsOf(layout: Layout, { env, home }: CliContext): Known {
-  const places = systemPathsOf(env['LINUXKIT_BUILDER_TREE']);
-  const others = new OthersFiles();
-  const variables = Object.entries(env).filter(([name]) => !told.has(name));
-  const { clientKey, rootKey, hostKey } = layout;
-  const files = [...filesOfOthers(places, env), clientKey, rootKey, hostKey];
+export function secretsOf(layout: Layout, { env, home }: Pick<CliContext, 'env' | 'home'>): Known {
+  const tree = env['LINUXKIT_BUILDER_TREE'] ?? '';
+  const places = systemPathsOf(tree);
+  const variables = Object.entries(env).filter(([name]) => !told.test(name));
+  const valuesOf = (kind: 'secret' | 'ordinary' | 'own') =>
+    variables.flatMap(([name, value = '']) => (kindOf(name) === kind ? [value] : []));
+  const { texts, netrc } = textsOfOthers({ places, tree, env });
+  const { known, unknown } = settingsIn(readIfThere(layout.config) ?? '');
+  const keys = [layout.clientKey, layout.rootKey, layout.hostKey];
   return {
     names: [
       [layout.root, '(state directory)'],
@@ -36,37 +38,45 @@ export function secretsOf(layout: Layout, { env, home }: CliContext): Known {
       [hostname(), '(host)'],
       [hostname().split('.')[0] ?? '', '(host)'],
     ],
+    secrets: [...valuesOf('secret'), ...netrc],
+    values: [...valuesOf('own'), ...unknown],
     texts: [
-      ...variables.map(([, value]) => value ?? ''),
-      ...wordsIn(readIfThere(layout.config) ?? ''),
-      ...files.map((path) => others.read(path) ?? ''),
+      ...valuesOf('ordinary'),
+      ...known,
+      ...texts,
+      ...keys.map((path) => new OthersFiles().read(path) ?? ''),
     ],
   };
 }
 
-function filesOfOthers({ roots, home, etcNix }: SystemPaths, env: NodeJS.ProcessEnv): string[] {
-  const config = env['XDG_CONFIG_HOME'] ?? `${home}/.config`;
-  return [
-    roots.nixConf,
-    roots.machines,
-    roots.ssh,
-    `${config}/nix/nix.conf`,
-    `${home}/.ssh/config`,
-    `${etcNix}/nix.custom.conf`,
-    `${home}/.netrc`,
-    `${etcNix}/netrc`,
-  ];
-}
+const kindOf = (name: string) =>
+  secret.test(name) ? 'secret' : ordinary.test(name) ? 'ordinary' : 'own';
 
-/** What somebody has put into the settings that no setting takes: doctor repeats it. */
-function wordsIn(config: string): readonly string[] {
+/** What somebody has put into the settings, and those that no setting takes: doctor repeats them. */
+function settingsIn(config: string): SettingsIn {
   try {
-    return Object.entries(fieldsOf(JSON.parse(config))).flatMap(([name, value]) => [
-      ...(settingNames.includes(name) ? [] : [name]),
-      ...(typeof value === 'number' ? [] : [JSON.stringify(value)]),
-    ]);
+    const entries = Object.entries(fieldsOf(JSON.parse(config)));
+    const isKnown = ([name]: readonly [string, unknown]) => settingNames.includes(name);
+    return {
+      known: entries.filter(isKnown).flatMap(([, value]) => wordsIn(value)),
+      unknown: entries
+        .filter((entry) => !isKnown(entry))
+        .flatMap(([name, value]) => [name, ...wordsIn(value)]),
+    };
   } catch {
     // It is no JSON: all of it is what somebody has written.
-    return [config];
+    return { known: [], unknown: [config] };
   }
+}
+
+interface SettingsIn {
+  readonly known: readonly string[];
+  readonly unknown: readonly string[];
+}
+
+/** The texts in a value, and the names in it. */
+function wordsIn(value: unknown): readonly string[] {
+  if (typeof value === 'string') return [value];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, each]) => [name, ...wordsIn(each)]);
 }

@@ -13,7 +13,6 @@ import { readIfThere } from '../../system/files/files.ts';
 import { hostFacts, systemVersion } from '../../system/host/host.ts';
 import { fieldsOf } from '../../system/socket/json-lines.ts';
 import { counted } from '../../domain/counted.ts';
-import { terminalText } from '../../system/plain-text.ts';
 import { tryProgram } from '../../system/process/find-program.ts';
 import { bundleAt, readManifest } from '../../vm/boot-image.ts';
 import { qemuProgram } from '../../vm/qemu/qemu-argv.ts';
@@ -41,7 +40,7 @@ export async function writeReport(file: string, input: ReportInput): Promise<str
   const text = parts.map(([title, lines]) => [`== ${title}`, ...lines, ''].join('\n')).join('\n');
   // Shortened last: of a secret that was cut through nobody would know the rest.
   const safe = scrubbed(text, secretsOf(layout, context)).split('\n').map(shortened).join('\n');
-  writeNamed(path, terminalText(safe), 0o600);
+  writeNamed(path, safe, 0o600);
   return path;
 }
 

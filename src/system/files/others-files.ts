@@ -6,6 +6,11 @@ import { refusal } from './reasons.ts';
 /** Settings are small; what is larger is something else. */
 const mostBytes = 16 * 1024 * 1024;
 
+const everRead = new Set<string>();
+
+/** Where this process has read words of others: whoever is to keep them to himself reads them there. */
+export const othersRead = (): readonly string[] => [...everRead];
+
 /** One look at files of others, which remembers what it could not read. */
 export class OthersFiles {
   /** From the path to the reason, in words. */
@@ -13,6 +18,7 @@ export class OthersFiles {
 
   /** The text of a file; undefined where there is none, or where it cannot be read, which `unread` then tells. `latin1`: a character a byte. */
   readonly read = (path: string, encoding: 'utf8' | 'latin1' = 'utf8'): string | undefined => {
+    everRead.add(path);
     const answer = readOrdinary(path, encoding);
     if (answer.kind === 'unreadable') this.unread.set(path, answer.why);
     return answer.kind === 'text' ? answer.text : undefined;

@@ -8,7 +8,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
-  writeFileSync,
   readdirSync,
   rmSync,
   symlinkSync,
@@ -207,62 +206,4 @@ describe('the formula', () => {
     expect(told.code, told.err).toBe(0);
     expect(told.out).toMatch(/named_main='\S*brew\/(bin\/linuxkit-builder|opt\/\S*)'/);
   });
-});
-
-test('a release holds the address of the registry, and no commit after it does', async () => {
-  const folder = join(world, 'release');
-  for (const name of [
-    'package.json',
-    'package-lock.json',
-    '.npmrc',
-    'scripts/release',
-    'packaging/nix/lock.nix',
-  ]) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true });
-    cpSync(join(root, name), join(folder, name));
-  }
-  const git = (...argv: readonly string[]) =>
-    execFileSync(
-      'git',
-      ['-c', 'safe.directory=*', '-c', 'user.name=a', '-c', 'user.email=a@b', ...argv],
-      { cwd: folder, encoding: 'utf8' },
-    );
-  git('init', '-q');
-  git('config', 'user.name', 'a');
-  git('config', 'user.email', 'a@b');
-  git('add', '-A');
-  git('commit', '-qm', 'begin');
-  const lock = (commit: string) =>
-    JSON.parse(git('show', `${commit}:package-lock.json`)) as {
-      version: string;
-      packages: Record<string, { resolved?: string }>;
-    };
-  const npm = join(world, 'npm of another release');
-  mkdirSync(npm);
-  const secret = 'https://ann:s3cret@registry.example/npm/';
-  writeFileSync(join(npm, 'npm'), `#!/bin/sh\necho ${secret}\n`, { mode: 0o755 });
-  for (const more of [
-    { npm_config_registry: secret },
-    { PATH: `${npm}:${process.env['PATH'] ?? ''}` },
-  ]) {
-    const refused = await run(join(folder, 'scripts/release'), ['9.8.7'], {
-      cwd: folder,
-      env: { ...env(), ...more },
-    });
-    expect(refused.code).toBe(1);
-    expect(refused.err).toContain('a name or a password');
-    expect(refused.err + refused.out).not.toContain('s3cret');
-  }
-  expect(git('status', '--porcelain')).toBe('');
-  const made = await run(join(folder, 'scripts/release'), ['9.8.7'], { cwd: folder });
-  expect(made.code, made.err).toBe(0);
-  expect(git('show', 'v9.8.7:packaging/nix/registry').trim().replace(/\/$/, '')).toBe(address());
-  expect(lock('v9.8.7').version).toBe('9.8.7');
-  expect(
-    Object.values(lock('v9.8.7').packages).some(({ resolved }) => resolved !== undefined),
-  ).toBe(false);
-  expect(git('ls-files', 'packaging/nix').trim()).toBe('packaging/nix/lock.nix');
-  expect(git('status', '--porcelain')).toBe('');
-  const again = await run(join(folder, 'scripts/release'), ['9.8.7'], { cwd: folder });
-  expect(again.err).toContain('the tag v9.8.7 is there already');
 });

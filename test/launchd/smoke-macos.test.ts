@@ -1,8 +1,17 @@
 /** scripts/smoke-macos on a Mac that is made of a few scripts: whom it asks, what its report gives away, and what it leaves. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { needs, type Need } from '../needs.ts';
 
@@ -38,7 +47,11 @@ const programs = () => ({
   sudo: `echo "$*" >>'${at('sudo')}'`,
   vfkit: 'echo vfkit version: v0.6.4',
   // As Nix would, it keeps something where the environment says.
-  node: `case $1 in -*) exec '${process.execPath}' "$@" ;; esac
+  node: `case $1 in
+-*) exec '${process.execPath}' "$@" ;;
+*/dist/main.js) ;;
+*) echo "Error: Cannot find module '$1'" && exit 1 ;;
+esac
 for folder in "\${XDG_CACHE_HOME:-$HOME}" "\${XDG_STATE_HOME:-$HOME}" "$TMPDIR"; do : >"$folder/kept"; done
 case " $* " in
 *' --dry-run '*)
@@ -58,26 +71,28 @@ END
 *) cat <<'END'
 ${secrets}
 END
-exit 1 ;;
+    cat '${at('said')}' 2>/dev/null
+    exit 1 ;;
 esac`,
 });
 
+const env = () => ({
+  PATH: `${at('bin')}:/usr/bin:/bin`,
+  HOME: at('home'),
+  XDG_CACHE_HOME: at('theirs'),
+  XDG_STATE_HOME: at('theirs'),
+  TMPDIR: at('theirs'),
+  SMOKE_DIR: at('place'),
+  LINUXKIT_TEST_IMAGE: at('image'),
+});
+
 /** What it prints; with an answer it has a terminal, at which somebody types that. */
-function run(answer?: string): string {
-  const env = {
-    PATH: `${at('bin')}:/usr/bin:/bin`,
-    HOME: at('home'),
-    XDG_CACHE_HOME: at('theirs'),
-    XDG_STATE_HOME: at('theirs'),
-    TMPDIR: at('theirs'),
-    SMOKE_DIR: at('place'),
-    LINUXKIT_TEST_IMAGE: at('image'),
-  };
-  const options = { env, encoding: 'utf8', input: `${answer ?? ''}\n` } as const;
+function run(answer?: string, script = smoke): string {
+  const options = { env: env(), encoding: 'utf8', input: `${answer ?? ''}\n` } as const;
   const { stdout } =
     answer === undefined
-      ? spawnSync('/bin/sh', [smoke, 'vfkit'], options)
-      : spawnSync('script', ['-qec', `sh '${smoke}' vfkit`, '/dev/null'], options);
+      ? spawnSync('/bin/sh', [script, 'vfkit'], options)
+      : spawnSync('script', ['-qec', `sh '${script}' vfkit`, '/dev/null'], options);
   return stdout;
 }
 const byRoot = () => readFileSync(at('sudo'), 'utf8').split('\n').filter(Boolean);
@@ -119,4 +134,33 @@ test('its report gives nobody away, and nothing stays', () => {
   expect(said).not.toContain(dir);
   expect(readdirSync(at('place'))).toEqual([]);
   for (const name of ['home', 'theirs']) expect(readdirSync(at(name))).toEqual([]);
+});
+
+test('a checkout with a space in its path is found, and not told, as a path or as an address', () => {
+  const checkout = at('My Projects ü/lb');
+  const script = join(checkout, 'scripts/smoke-macos');
+  cpSync(smoke, script);
+  const { href } = pathToFileURL(join(checkout, 'dist/main.js'));
+  writeFileSync(at('said'), `${href}:3\nat ${checkout}/dist/main.js:3`);
+  const said = run(undefined, script);
+  expect(said).toMatch(/^ok +vfkit is here/m);
+  expect(said).not.toMatch(/Cannot find module|My(%20| )?|Projects|ü|%C3/);
+  expect(said).toContain('file://CHECKOUT/dist/main.js:3\n');
+});
+
+test('a host that is called by a word of ours gives nobody away, and leaves our words whole', () => {
+  writeFileSync(at('bin/hostname'), '#!/bin/sh\necho vm.roe.example\n', { mode: 0o755 });
+  writeFileSync(at('said'), 'node:internal/vm, vm.out, at vm.roe.example');
+  expect(run()).toContain('node:internal/vm, vm.out, at NAME');
+});
+
+test('nobody who reads on: nothing stays', () => {
+  const argv = ['-c', `/bin/sh '${smoke}' vfkit | head -n 2`];
+  // As a terminal has it, whatever is ignored here.
+  const ran = spawnSync('env', ['--default-signal=PIPE', '/bin/sh', ...argv], {
+    env: env(),
+    encoding: 'utf8',
+  });
+  expect(ran.stdout.split('\n')).toHaveLength(3);
+  expect(readdirSync(at('place'))).toEqual([]);
 });

@@ -35,12 +35,26 @@ test('scripts/smoke-macos takes no directory that somebody has put in its way', 
   }
 });
 
+// Where a process has its whole name, and where it has the 15 characters that Linux keeps.
+test.each([
+  ['/opt/homebrew/bin/qemu-system-aarch64', 'qemu-system-aarch64', true],
+  ['qemu-system-x86', 'qemu-system-x86_64', true],
+  ['qemu-system-aar', 'qemu-system-x86_64', false],
+  ['vfkit', 'vfkit', true],
+  ['node', 'vfkit', false],
+])('%s is what ps says of %s: %j', (called, program, isThat) => {
+  const step = /^is_program\(\) .*$/m.exec(readFileSync(script, 'utf8'))?.[0] ?? '';
+  const before = 'ps() { echo "$called"; }; pid_of() { echo 1; }; vm=vm called=$1 program=$2';
+  const argv = ['-c', `${before}\n${step}\nis_program`, 'sh', called, program];
+  expect(spawnSync('/bin/sh', argv)).toMatchObject({ status: isThat ? 0 : 1 });
+});
+
 test('scripts/smoke-macos fills in all of the launcher and of the plist', () => {
   const dir = mkdtempSync(join(tmpdir(), 'smoke-'));
   try {
     const steps = /^by_launchd\(\) \{\n.*?^\}\n/ms.exec(readFileSync(script, 'utf8'))?.[0] ?? '';
     // plutil stands before launchctl: nothing is loaded.
-    const before = `plutil() { return 1; }; dir=$1 label=org.example.job LINUXKIT_BUILDER_TREE=$1/tree; cd "$2"\n`;
+    const before = `plutil() { return 1; }; dir=$1 label=org.example.job LINUXKIT_BUILDER_TREE=$1/tree checkout=$2; cd "$2"\n`;
     const argv = ['-c', `${before}${steps}by_launchd`, 'sh', dir, resolve(script, '../..')];
     const ran = spawnSync('/bin/sh', argv, { encoding: 'utf8' });
     expect(ran).toMatchObject({ status: 1, stderr: '' });

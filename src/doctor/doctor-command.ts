@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Layout } from '../config/layout.ts';
 import type { Finding } from './check-runner.ts';
 import { Exit } from '../system/failure.ts';
+import { fileToWrite } from '../command/option-values.ts';
 import {
   directoryOption,
   layoutFor,
@@ -28,6 +29,7 @@ export function doctorVerb(program: Command, context: CliContext): void {
     .option(
       '--report <file>',
       'also write everything that a bug report needs, without secrets, to this file',
+      fileToWrite,
     )
     .option('--fix', 'fix what can be fixed without losing anything')
     .action(async (options: DoctorOptions) => {

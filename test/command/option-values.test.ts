@@ -1,9 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { expect, test } from 'vitest';
-import { seconds, wholeFrom } from '../../src/command/option-values.ts';
+import { fileToWrite, seconds, wholeFrom } from '../../src/command/option-values.ts';
 
 /** What an option makes of a word; what commander says where that is nothing. */
-function given(word: string, parse: (word: string) => number): unknown {
+function given(word: string, parse: (word: string) => unknown): unknown {
   let said = '';
   const program = new Command()
     .option('-n, --number <n>', 'a number', parse)
@@ -38,4 +38,15 @@ test.each([
   [0, '9007199254740993', undefined],
 ])('a whole number from %i: %j', (least, word, number) =>
   expect(given(word, wholeFrom(least))).toBe(number),
+);
+
+test.each(['report.txt', './-', '/nowhere/report.txt', import.meta.filename])(
+  'a file to write: %j',
+  (word) => expect(given(word, fileToWrite)).toBe(word),
+);
+
+// A program that reads standard output, or a link to it, would get the findings, too.
+test.each(['', '-', '.', '/', '/dev/stdout', '/dev/fd/1', '/dev/../dev/null', '/proc/self/fd/1'])(
+  'no file to write: %j',
+  (word) => expect(given(word, fileToWrite)).toBeUndefined(),
 );

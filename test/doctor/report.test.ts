@@ -442,3 +442,14 @@ test('cannot be written: says so, and what doctor found is said all the same', a
   expect(failure).toMatchObject({ kind: 'cannot-write' });
   expect(out.join('\n')).toContain('settings:');
 });
+
+test.each(['-', '', '/dev/stdout'])(
+  '%j is no file, which is said before any check',
+  async (word) => {
+    using rig = configureRig();
+    const argv = ['doctor', '-d', rig.layout.root, '--report', word];
+    const ran = await rig.anyWith({ LINUXKIT_BUILDER_TREE: rig.tree }, ...argv);
+    expect(ran.failure?.message).toContain('It must be the name of a file to write');
+    expect(ran.out).toEqual([]);
+  },
+);

@@ -15,6 +15,7 @@ tells('command', {
   },
   'A file that was named': {
     "is another's link": () => misled('/tmp/report.txt'),
+    'is no file': () => linesOf(['doctor', '--report', '-']),
   },
   'The state directory': {
     'its name is too long': () =>

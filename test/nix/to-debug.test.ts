@@ -62,7 +62,26 @@ describe('what is to be debugged', () => {
   });
 
   test.each([
+    at('fails.drv'),
+    `${at('fails.drv')}^out`,
+    `${at('fails.drv')}^out,dev`,
+    `${at('fails.drv')}^*`,
+    `${at('fails.drv')}!out`,
+    `${hash}-fails.drv`,
+    `${hash}-fails.drv^out`,
+  ])('may be written as %s', (word) => {
+    const path = store('fails.drv', derive({}));
+    expect(toDebug(word, tree)).toMatchObject({ path, name: `${hash}-fails.drv` });
+  });
+
+  test.each([
     ['', 64],
+    ['fails.drv', 64],
+    [`store/${hash}-fails.drv`, 64],
+    [`${at('fails.drv')}^`, 64],
+    [`${at('fails.drv')}^out^dev`, 64],
+    [`${at('fails.drv')}^out,`, 64],
+    [`${at('fails')}^out`, 64],
     ['./default.nix', 64],
     ['nixpkgs#hello', 64],
     [at('fails'), 64],

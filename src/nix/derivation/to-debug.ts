@@ -18,11 +18,17 @@ export interface ToDebug {
 
 /** Nix's store-path.cc and path.cc: a hash in Nix's base 32, and a name of at most 211 characters that does not begin with a dot. */
 const derivationPath = /^\/nix\/store\/([0-9a-df-np-sv-z]{32}-[\w+?=-][\w+.?=-]*\.drv)$/;
+/** `^*`, `^out`, `^out,dev`; and as releases between wrote it, `!out`. */
+const outputsBehind = /(?<=\.drv)[\^!](\*|[\w+?=.-]+(,[\w+?=.-]+)*)$/;
 
-/** `tree`: the directory in which to find /nix, for tests. Failed where it is none that can be built in a guest, and be debugged there. */
-export function toDebug(path: string, tree = ''): ToDebug {
+/**
+ * `word`: its path, also by its name in the store alone, or with the outputs that newer releases of Nix name behind it. `tree`: the directory
+ * in which to find /nix, for tests. Failed where it is none that can be built in a guest, and be debugged there.
+ */
+export function toDebug(word: string, tree = ''): ToDebug {
+  const path = `${word.includes('/') ? '' : '/nix/store/'}${word.replace(outputsBehind, '')}`;
   const name = derivationPath.exec(path)?.[1];
-  if (name === undefined || name.length > 211) throw new Failed(noPath(path));
+  if (name === undefined || name.length > 211) throw new Failed(noPath(word));
   const derivation = stored(path, tree);
   const { builder, outputs } = derivation;
   if (builder.startsWith('builtin:')) throw new Failed(withinNix(path, builder));

@@ -136,6 +136,7 @@ const lives = (): readonly (readonly [words: string, ...codes: readonly number[]
   ['status', 66],
   ['doctor', 1],
   ['list', 0],
+  ['ls', 0],
   ['machines', 0],
   ['ssh-config', 0],
   ['explain /nonexistent.nix', 65, 69],
@@ -159,6 +160,7 @@ const lives = (): readonly (readonly [words: string, ...codes: readonly number[]
   ['completion bash', 0],
   ['man', 0],
   ['unconfigure --dry-run', 0],
+  ['uninstall --dry-run', 0],
   ['unconfigure --no-root --purge --yes', 0],
 ];
 
@@ -193,10 +195,13 @@ describe('the package', () => {
 
   test('runs every verb, and none writes into it', async () => {
     const before = files(installed);
-    const verbs = verbsIn((await run(['completion', 'fish'])).said);
-    expect(verbs.length).toBeGreaterThan(15);
-    const words = lives().map(([line]) => line);
-    expect(verbs.filter((verb) => !words.some((line) => line.startsWith(verb)))).toEqual([]);
+    const aliases = aliasesIn((await run(['--help'])).said);
+    expect(aliases).toContain('uninstall');
+    const verbs = [...verbsIn((await run(['completion', 'bash'])).said), ...aliases];
+    expect(verbs).toEqual(expect.arrayContaining(['ssh', 'ssh-config', 'image verify']));
+    const lines = lives().map(([line]) => line);
+    expect(notIn(lines, verbs)).toEqual([]);
+    expect(notIn(['upgrade --check', 'image info'], ['up', 'image', 'image info'])).toEqual(['up']);
     const wrong: string[] = [];
     for (const [line, ...codes] of lives()) {
       // Without programs it ends at once: with them it would do all of it.
@@ -218,9 +223,14 @@ describe('the package', () => {
   });
 });
 
-/** The verbs that people see, as the completion of a shell knows them. */
-const verbsIn = (script: string): string[] => [
-  ...new Set(
-    [...script.matchAll(/__fish_use_subcommand' -f -a ([a-z-]+)/g)].map(([, verb = '']) => verb),
-  ),
-];
+/** The verbs that people see, as the completion of a shell knows them: `image build` is one. */
+const verbsIn = (script: string): string[] =>
+  [...script.matchAll(/ verb='?([a-z -]+?)'? ;;$/gm)].map(([, verb = '']) => verb);
+
+/** Their other names, as the program's help has them: `list|ls`. */
+const aliasesIn = (help: string): string[] =>
+  [...help.matchAll(/^ {2}[a-z-]+\|([a-z-]+) /gm)].map(([, alias = '']) => alias);
+
+/** Which of the verbs none of the lines begins with, word by word. */
+const notIn = (lines: readonly string[], verbs: readonly string[]): string[] =>
+  verbs.filter((verb) => !lines.some((line) => `${line} `.startsWith(`${verb} `)));

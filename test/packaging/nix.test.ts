@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -13,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'plist';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { declaredIn } from '../../src/service/declared-job.ts';
 import { machinesLine } from '../../src/nix/machines.ts';
 import { readInstalled } from '../../src/host/installed.ts';
@@ -100,6 +101,14 @@ function at(sets: readonly Set[], path: string): Json | undefined {
 /** How the path of a file that a module makes begins (evaluate.nix). */
 const stored = `/nix/store/${'0'.repeat(32)}-linuxkit-builder-`;
 
+const experimental = ['--extra-experimental-features', 'nix-command flakes'];
+/** Newer releases look at this system alone, where they are not told to. */
+const allSystems = () =>
+  spawnSync('nix', [...experimental, 'flake', 'check', '--help'], {
+    encoding: 'utf8',
+  }).stdout.includes('--all-systems')
+    ? ['--all-systems']
+    : [];
 const evaluator: Need = { programs: ['nix-instantiate'] };
 
 describe('the files of Nix', needs(evaluator), () => {
@@ -166,6 +175,113 @@ describe('the files of Nix', needs(evaluator), () => {
       spawnSync('git', ['-C', root, 'ls-files', '--error-unmatch', 'packaging/nix/registry'])
         .status,
     ).not.toBe(0);
+  });
+});
+
+/** As much of nixpkgs as the package asks for: nothing is built, and every derivation is /bin/sh. */
+const nixpkgs = `{
+  outputs = _:
+    let
+      genAttrs = names: make: builtins.listToAttrs (map (name: { inherit name; value = make name; }) names);
+      systems = [ "aarch64-darwin" "x86_64-darwin" "aarch64-linux" "x86_64-linux" ];
+      lib = {
+        inherit genAttrs;
+        cleanSource = path: path;
+        makeBinPath = builtins.concatStringsSep ":";
+        licenses.mit = { };
+        platforms = { darwin = [ ]; linux = [ ]; };
+      };
+      packagesOf = system:
+        let
+          make = name: derivation { inherit name system; builder = "/bin/sh"; } // { type = "derivation"; inherit name; };
+          pkgs = {
+            inherit lib;
+            stdenv.hostPlatform = { inherit system; isDarwin = builtins.match ".*-darwin" system != null; };
+            buildNpmPackage = said: builtins.deepSeq said.npmDeps (make "\${said.pname}-\${said.version}" // { inherit (said) meta; });
+            importNpmLock = { __functor = _: lock: builtins.deepSeq lock (make "npm-deps"); npmConfigHook = make "hook"; };
+          };
+        in
+        {
+          inherit (pkgs) stdenv;
+          callPackage = file: _:
+            let
+              package = import file;
+              wanted = builtins.filter (name: !(builtins.functionArgs package).\${name}) (builtins.attrNames (builtins.functionArgs package));
+            in
+            package (genAttrs wanted (name: pkgs.\${name} or (make name)));
+        };
+    in
+    { inherit lib; legacyPackages = genAttrs systems packagesOf; };
+}`;
+
+const flakes: Need = {
+  what: 'a Nix with flakes',
+  isMet: spawnSync('nix', [...experimental, 'flake', '--help']).status === 0,
+};
+
+describe('the flake of a release', needs(flakes), () => {
+  const world = mkdtempSync(join(tmpdir(), 'flake-'));
+  const [tree, stub] = [join(world, 'tree'), join(world, 'nixpkgs')] as const;
+  beforeAll(() => {
+    for (const name of [
+      'flake.nix',
+      'package.json',
+      'package-lock.json',
+      'launchd',
+      'packaging/nix',
+    ])
+      cpSync(join(root, name), join(tree, name), { recursive: true });
+    mkdirSync(stub);
+    writeFileSync(join(stub, 'flake.nix'), nixpkgs);
+  });
+  afterAll(() => {
+    // Nix takes write permission from what it stores.
+    spawnSync('chmod', ['-R', 'u+w', world]);
+    rmSync(world, { recursive: true });
+  });
+
+  /** Without a network: the one input is the stub. */
+  function flake(verb: string, ...argv: readonly string[]) {
+    const here = ['--override-input', 'nixpkgs', `path:${stub}`, '--no-write-lock-file'];
+    const store = ['--store', join(world, 'store')];
+    const all = [...experimental, 'flake', verb, `path:${tree}`, ...here, ...store, ...argv];
+    const env = { PATH: process.env['PATH'], HOME: conf, NIX_CONF_DIR: conf };
+    return spawnSync('nix', all, { encoding: 'utf8', env });
+  }
+
+  test('without the address nothing of it is evaluated', () => {
+    const ran = flake('check', '--no-build');
+    expect(ran.status).not.toBe(0);
+    expect(ran.stderr).toContain('npm config get registry >packaging/nix/registry');
+  });
+
+  test('is what `nix flake check` and `nix flake show` take', () => {
+    writeFileSync(join(tree, 'packaging/nix/registry'), 'https://registry.example/npm/\n');
+    const checked = flake('check', '--no-build', ...allSystems());
+    expect(checked.status, checked.stderr).toBe(0);
+    const shown = flake('show', '--json', ...allSystems());
+    expect(shown.status, shown.stderr).toBe(0);
+    const { packages, apps, nixosModules, overlays } = JSON.parse(shown.stdout) as Set;
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Set;
+    const system = {
+      default: { type: 'derivation', name: `linuxkit-builder-${version as string}` },
+    };
+    const systems = ['aarch64-darwin', 'x86_64-darwin', 'aarch64-linux', 'x86_64-linux'];
+    for (const each of systems) expect(packages).toMatchObject({ [each]: system });
+    for (const each of systems)
+      expect(apps).toMatchObject({ [each]: { default: { type: 'app' } } });
+    expect([nixosModules, overlays]).toMatchObject([
+      { default: { type: 'nixos-module' } },
+      { default: { type: 'nixpkgs-overlay' } },
+    ]);
+  });
+
+  // docs/install.md says how to choose a nixpkgs.
+  test('has no lock, so that nixpkgs is the newest', () => {
+    expect(existsSync(join(root, 'flake.lock'))).toBe(false);
+    expect(readFileSync(join(root, 'docs/install.md'), 'utf8')).toContain(
+      'there is no `flake.lock`',
+    );
   });
 });
 

@@ -11,6 +11,7 @@ import {
   readdirSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -18,6 +19,13 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { layoutOf } from '../../src/config/layout.ts';
+import { systemPathsOf } from '../../src/host/system-paths.ts';
+import { agentPaths } from '../../src/service/launchd/launch-agent.ts';
+import { readStatus } from '../../src/supervisor/status/status.ts';
+import { systemClock } from '../../src/system/time/clock.ts';
+import { until } from '../../src/system/time/wait.ts';
+import { freePort } from '../rig/free-port.ts';
 import { needs } from '../needs.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -123,6 +131,37 @@ afterAll(() => {
 
 let formula = '';
 
+const keg = (release: string) => join(world, 'brew/Cellar/linuxkit-builder', release);
+const program = join(world, 'brew/bin/linuxkit-builder');
+
+/** As Homebrew would, by std_npm_args: it packs what it unpacked, without scripts, installs that, and links the keg. */
+async function install(release: string): Promise<void> {
+  const [libexec, source] = [join(keg(release), 'libexec'), join(world, `source-${release}`)];
+  mkdirSync(source);
+  const file = published.get('linuxkit-builder')?.file ?? '';
+  execFileSync('tar', ['-xzf', file, '-C', source, '--strip-components=1']);
+  const packed = await run('npm', ['pack', '--silent', '--ignore-scripts'], { cwd: source });
+  const tarball = join(source, packed.out.trim());
+  const flags = [
+    '--global',
+    `--prefix=${libexec}`,
+    '--ignore-scripts',
+    '--build-from-source',
+    '--no-audit',
+    '--no-fund',
+  ];
+  const installed = await run('npm', ['install', ...flags, tarball], { cwd: source });
+  expect(installed.code, installed.err).toBe(0);
+  const link = (target: string, name: string) => {
+    mkdirSync(dirname(join(world, name)), { recursive: true });
+    rmSync(join(world, name), { force: true });
+    symlinkSync(target, join(world, name));
+  };
+  link(keg(release), 'brew/opt/linuxkit-builder');
+  for (const name of readdirSync(join(libexec, 'bin')))
+    link(join(libexec, 'bin', name), `brew/bin/${name}`);
+}
+
 // Behaviour 170: The Homebrew formula is made from what npm says about the published package. Its steps install the
 // program with its two dependencies, and the login job survives an upgrade, because it uses the path that Homebrew
 // keeps across versions.
@@ -150,60 +189,65 @@ describe('the formula', () => {
   });
 
   test('installs by its steps what runs, under names that last', async () => {
-    const keg = join(world, 'brew/Cellar/linuxkit-builder', version);
-    const libexec = join(keg, 'libexec');
-    const source = join(world, 'source');
-    mkdirSync(source);
-    execFileSync('tar', [
-      '-xzf',
-      published.get('linuxkit-builder')?.file ?? '',
-      '-C',
-      source,
-      '--strip-components=1',
-    ]);
-    // std_npm_args of Homebrew: it packs what it unpacked, without scripts, and installs that.
-    const packed = await run('npm', ['pack', '--silent', '--ignore-scripts'], { cwd: source });
-    const tarball = join(source, packed.out.trim());
-    const flags = [
-      '--global',
-      `--prefix=${libexec}`,
-      '--ignore-scripts',
-      '--build-from-source',
-      '--no-audit',
-      '--no-fund',
-    ];
-    const installed = await run('npm', ['install', ...flags, tarball], { cwd: source });
-    expect(installed.code, installed.err).toBe(0);
+    await install(version);
+    const libexec = join(keg(version), 'libexec');
     expect(readdirSync(join(libexec, 'lib/node_modules')).length).toBe(1);
-    for (const folder of ['brew/bin', 'brew/opt'])
-      mkdirSync(join(world, folder), { recursive: true });
-    symlinkSync(keg, join(world, 'brew/opt/linuxkit-builder'));
-    for (const name of readdirSync(join(libexec, 'bin')))
-      symlinkSync(join(keg, 'libexec/bin', name), join(world, 'brew/bin', name));
     expect(
       existsSync(join(libexec, 'lib/node_modules/linuxkit-builder/dist/linuxkit-builder.1')),
     ).toBe(true);
     // The two lines of its own test.
-    const program = join(world, 'brew/bin/linuxkit-builder');
     expect((await run(program, ['--version'])).out.trim()).toBe(version);
     const listed = await run(program, ['list', '--json', '-d', join(world, 'state')]);
     expect(listed.out).toContain('"builders":[]');
+  });
 
+  test('survives an upgrade: the job of before starts the next version when the old is deleted', async () => {
     const tree = join(world, 'tree');
     mkdirSync(join(tree, 'etc/nix'), { recursive: true });
-    const told = await run(
-      program,
-      ['configure', '--dry-run', '--autostart', '-d', join(world, 'state')],
-      {
-        env: {
-          ...env(),
-          PATH: `${join(world, 'brew/bin')}:${process.env['PATH'] ?? ''}`,
-          LINUXKIT_BUILDER_TREE: tree,
-          LINUXKIT_BUILDER_SERVICE: 'launchd',
-        },
-      },
-    );
-    expect(told.code, told.err).toBe(0);
-    expect(told.out).toMatch(/named_main='\S*brew\/(bin\/linuxkit-builder|opt\/\S*)'/);
+    const state = join(world, 'state');
+    const tools = join(world, 'tools');
+    mkdirSync(tools);
+    writeFileSync(join(tools, 'launchctl'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    const brewed = {
+      ...env(),
+      PATH: [join(world, 'brew/bin'), tools, process.env['PATH']].join(':'),
+      LINUXKIT_BUILDER_TREE: tree,
+      LINUXKIT_BUILDER_SERVICE: 'launchd',
+    };
+    const port = String(await freePort());
+    const words = ['configure', '--autostart', '--port', port, '-c', '1', '-m', '1024', '-s', '4'];
+    const configured = await run(program, [...words, '-d', state], { env: brewed });
+    expect(configured.code, configured.err).toBe(0);
+    const { launcher } = agentPaths(systemPathsOf(tree).home);
+    const text = readFileSync(launcher, 'utf8');
+    expect(text).toMatch(/named_main='\S*brew\/(bin\/linuxkit-builder|opt\/\S*)'/);
+
+    const next = '99.1.0';
+    const clone = join(world, 'clone');
+    const described = join(clone, 'package.json');
+    writeFileSync(described, readFileSync(described, 'utf8').replace(`"${version}"`, `"${next}"`));
+    await publishOurs(clone);
+    await install(next);
+    rmSync(keg(version), { recursive: true });
+    expect((await run(program, ['--version'])).out.trim()).toBe(next);
+    // As launchd would at the next login: the daemon says which release it is, and is told to stop.
+    const job = spawn(launcher, { env: brewed, stdio: 'ignore' });
+    const ended = once(job, 'close');
+    try {
+      const layout = layoutOf(state);
+      const release = () => {
+        const found = readStatus(layout);
+        return found.daemon === 'alive' ? found.status.release : undefined;
+      };
+      await until(() => release() !== undefined, {
+        clock: systemClock,
+        everyMs: 20,
+        timeoutMs: 30_000,
+      });
+      expect(release()).toBe(next);
+    } finally {
+      job.kill();
+      await ended;
+    }
   });
 });

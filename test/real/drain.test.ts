@@ -4,6 +4,7 @@ import { ask } from '../../src/supervisor/daemon/ask-daemon.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { fakeCaffeinate } from '../fakes/fake-caffeinate.ts';
 import { fact } from './command.ts';
+import { nixBuild, secondMachine } from './nix-client.ts';
 import { BuilderRig } from './rig.ts';
 
 // Behaviour 79: `stop` does not admit new connections, says how many builds are running, and waits for logged-in
@@ -58,8 +59,18 @@ test('a stop waits for what is running, lets nothing new in, and does not wait w
   expect((await rig.cli('drain')).stdout).toMatch(/^New connections are refused.*\nAll builds/);
   expect(rig.status()?.door).toEqual({ port: rig.port, draining: false, refusing: true });
   expect(await rig.ssh('true').ended).toBe(255);
+  // Nix passes it over, and asks the next machine.
+  const second = secondMachine(rig);
+  const passed = nixBuild(rig, rig.layout.example, second);
+  expect(await passed.ended).not.toBe(0);
+  expect(passed.stderr).toContain("cannot build on 'ssh-ng://builder@nix-linuxkit'");
+  expect(second.wasAsked()).toBe(true);
   expect((await rig.cli('undrain')).stdout).toBe('New connections are accepted again.\n');
   expect(await rig.ssh('true').ended).toBe(0);
+  const another = secondMachine(rig);
+  const taken = nixBuild(rig, rig.layout.example, another);
+  expect(await taken.ended, taken.said).toBe(0);
+  expect(another.wasAsked()).toBe(false);
   // Its connection ends a moment after it does.
   await through(0);
 

@@ -1,5 +1,5 @@
 /** A Nix of the test's own, that builds on the rig's guest and nowhere else. */
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from './command.ts';
 import type { BuilderRig } from './rig.ts';
@@ -8,7 +8,7 @@ import type { BuilderRig } from './rig.ts';
  * nix-build with a store, a state and a configuration in the rig's directory; told of the builder by the very line that
  * `configure` has for /etc/nix/machines.
  */
-export function nixBuild(rig: BuilderRig, file: string): Command {
+export function nixBuild(rig: BuilderRig, file: string, told?: Told): Command {
   const nix = join(rig.dir, 'nix');
   mkdirSync(join(nix, 'conf'), { recursive: true });
   // NIX_SSHOPTS is split at spaces, which the state directory may have.
@@ -30,11 +30,34 @@ export function nixBuild(rig: BuilderRig, file: string): Command {
       'substitute',
       'false',
       '--builders',
-      `@${rig.layout.machines}`,
+      `@${told?.machines ?? rig.layout.machines}`,
       file,
     ],
-    { env: { ...nixEnv(rig), NIX_SSHOPTS: `-F ${config}` } },
+    { env: { ...nixEnv(rig), NIX_SSHOPTS: `-F ${told?.sshConfig ?? config}` } },
   );
+}
+
+/** Files that nix-build is to read in place of the builder's own; no space is in their paths. */
+interface Told {
+  readonly machines: string;
+  readonly sshConfig: string;
+}
+
+/** A second machine, which Nix asks only where it passes the builder over: it is none, and keeps that it was asked. */
+export function secondMachine(rig: BuilderRig): Told & { readonly wasAsked: () => boolean } {
+  const { layout, dir } = rig;
+  const [machines, sshConfig, asked] = ['machines', 'ssh', 'asked'].map((name) =>
+    join(dir, `two-${name}`),
+  ) as [string, string, string];
+  const [uri, systems, key, jobs, , ...rest] = readFileSync(layout.machines, 'utf8')
+    .trim()
+    .split(' ');
+  const line = (who = '', speed = '1') => [who, systems, key, jobs, speed, ...rest].join(' ');
+  writeFileSync(machines, `${line(uri, '2')}\n${line('ssh-ng://second-machine')}\n`);
+  const own = `Host second-machine\n  ProxyCommand echo >>'${asked}'\n`;
+  writeFileSync(sshConfig, `${readFileSync(layout.sshConfig, 'utf8')}\n${own}`);
+  rmSync(asked, { force: true });
+  return { machines, sshConfig, wasAsked: () => existsSync(asked) };
 }
 
 /** What its programs need to be of that state and configuration. */

@@ -179,6 +179,22 @@ describe('the package', () => {
     expect(['src/main.ts', 'src/image/recipe.ts', 'test', 'scripts'].filter(has)).toEqual([]);
   });
 
+  test('has every file of it that a page in it leads to', () => {
+    const pages = readdirSync(installed, { recursive: true, encoding: 'utf8' }).filter(
+      (name) => name.endsWith('.md') && !name.includes('node_modules'),
+    );
+    expect(pages.length).toBeGreaterThan(20);
+    const links = pages.flatMap((page) =>
+      [...readFileSync(join(installed, page), 'utf8').matchAll(/\]\(([^)\s#]+)/g)]
+        .map(([, target = '']) => target)
+        .filter((target) => !/^[a-z]+:/.test(target))
+        .map((target) => [page, target] as const),
+    );
+    const isLost = ([page, target]: readonly [string, string]) =>
+      !existsSync(join(installed, dirname(page), target));
+    expect(links.filter(isLost)).toEqual([]);
+  });
+
   test('has the licence of every package that is built in', () => {
     const lock = readJson(join(checkout, 'package-lock.json')) as {
       packages: Record<string, { dev?: boolean }>;

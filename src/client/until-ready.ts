@@ -3,6 +3,7 @@ import type { Layout } from '../config/layout.ts';
 import type { Clock } from '../system/time/clock.ts';
 import { Exit, type Failure } from '../system/failure.ts';
 import { until } from '../system/time/wait.ts';
+import { drained, isDrained } from './drained.ts';
 import { findStatus } from './found.ts';
 import { noDaemon } from '../supervisor/daemon/no-daemon.ts';
 import { traitsOf } from '../supervisor/lifecycle/phases.ts';
@@ -37,6 +38,14 @@ export async function waitUntilReady(
   };
   await until(isDecided, { clock, signal, everyMs: 50, timeoutMs });
   return decided ?? notInTime(timeoutMs / 1000, said);
+}
+
+/** The same for builds: a builder that is drained refuses them however ready its guest is, and until a person ends that. */
+export async function waitUntilItBuilds(layout: Layout, options: WaitOptions) {
+  const outcome = await waitUntilReady(layout, options);
+  if (typeof outcome !== 'string') return outcome;
+  const found = await findStatus(layout, options);
+  return found.daemon === 'alive' && isDrained(found.status) ? drained : outcome;
 }
 
 /** For a reason that a daemon of another release gives in words that are not ours. */

@@ -1,6 +1,7 @@
 /** The front door: whether it is open, and leads to an ssh. */
 import { addAbortListener } from 'node:events';
 import { connect } from 'node:net';
+import { drained, isDrained } from '../client/drained.ts';
 import { canConnect } from '../system/socket/connected.ts';
 import { describePlace, type DoorPlace } from '../door/entrance.ts';
 import { portOwner } from '../door/port-owner.ts';
@@ -26,8 +27,9 @@ export const judgeLoopback = (fault: Failure | undefined): CheckVerdict =>
     ? { kind: 'good', fact: '127.0.0.1 accepts connections' }
     : { kind: 'bad', what: fault.message, why: '', remedy: fault.hint };
 
-/** Whether the door answers, and with sshd's greeting. A guest that is away is not woken for it. */
+/** Whether the door answers, and with sshd's greeting. A guest that is away is not woken for it. One that is drained has nothing to say. */
 export async function checkDoor(facts: DoctorFacts): Promise<CheckVerdict> {
+  if (isDrained(facts.status())) return isOnPurpose;
   const { signal } = facts.context;
   const place = placeOf(facts);
   const where = describePlace(place);
@@ -39,6 +41,9 @@ export async function checkDoor(facts: DoctorFacts): Promise<CheckVerdict> {
     return { kind: 'good', fact: `${where} leads to ${banner}` };
   return judgeDoor(place, banner, place.kind === 'tcp' ? await portOwner(place.port) : undefined);
 }
+
+/** Somebody ran `drain`, and nothing is to be mended. */
+const isOnPurpose: CheckVerdict = { kind: 'note', fact: drained.message, why: drained.hint };
 
 /** Of a door that leads to no ssh; `owner`: who has the port. */
 export function judgeDoor(

@@ -5,7 +5,7 @@ import { startDaemon } from '../client/background.ts';
 import { traitsOf } from '../supervisor/lifecycle/phases.ts';
 import { identify } from '../system/process/process.ts';
 import { givesBack } from './check-give-back.ts';
-import { isAway, unlessAway, type DoctorFacts } from './facts.ts';
+import { isAway, throughDoor, unlessAway, type DoctorFacts } from './facts.ts';
 import { vmSays } from './host/check-programs.ts';
 import { namesAndCaches } from './check-caches.ts';
 import { checkDoor } from './check-door.ts';
@@ -33,7 +33,7 @@ export const lifeChecks = (facts: DoctorFacts): readonly Check[] => [
   {
     name: 'names and caches',
     dependsOn: ['door'],
-    run: unlessAway(facts, () => namesAndCaches(facts)),
+    run: throughDoor(facts, () => namesAndCaches(facts)),
   },
 ];
 

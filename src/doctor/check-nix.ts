@@ -9,7 +9,7 @@ import { alias } from '../nix/ssh/stanza.ts';
 import { machinesWarnings } from '../nix/warnings.ts';
 import { OthersFiles } from '../system/files/others-files.ts';
 import { shellWord } from '../system/shell.ts';
-import { unlessAway, type DoctorFacts } from './facts.ts';
+import { throughDoor, type DoctorFacts } from './facts.ts';
 import { checkBuild } from './check-build.ts';
 import { features } from './check-features.ts';
 import { rootsFiles, yourFiles } from './check-files.ts';
@@ -22,12 +22,12 @@ export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
   {
     name: 'ssh as you',
     dependsOn: ['door', 'your files'],
-    run: unlessAway(facts, () => sshAs(facts, 'user')),
+    run: throughDoor(facts, () => sshAs(facts, 'user')),
   },
   {
     name: 'ssh as root',
     dependsOn: ['door', "root's files"],
-    run: unlessAway(facts, () => sshAs(facts, 'root')),
+    run: throughDoor(facts, () => sshAs(facts, 'root')),
   },
   { name: 'features', dependsOn: ['ssh as you'], run: () => features(facts) },
   { name: 'nix', dependsOn: [], run: () => nix(facts) },
@@ -36,7 +36,7 @@ export const nixChecks = (facts: DoctorFacts): readonly Check[] => [
   {
     name: 'build',
     dependsOn: ['ssh as you', 'ssh as root', 'nix settings', 'machines line'],
-    run: unlessAway(facts, () => checkBuild(facts)),
+    run: throughDoor(facts, () => checkBuild(facts)),
   },
 ];
 

@@ -4,6 +4,7 @@ import type { Layout } from '../config/layout.ts';
 import type { Check, CheckVerdict } from './check-runner.ts';
 import { systemPathsOf, type SystemPaths } from '../host/system-paths.ts';
 import { readSettings } from '../config/read-settings.ts';
+import { isDrained, undrain } from '../client/drained.ts';
 import { findStatus } from '../client/found.ts';
 import { traitsOf } from '../supervisor/lifecycle/phases.ts';
 import type { Found } from '../supervisor/status/status.ts';
@@ -64,11 +65,20 @@ export function doctorFacts(layout: Layout, context: CliContext): DoctorFacts {
 export const isAway = ({ status }: DoctorFacts): boolean =>
   traitsOf(status().phase).builds === 'on-demand';
 
-/** A check that asks the guest itself, or passes through the door to it: one that is away is not woken for it. */
+/** A check that asks the guest itself: one that is away is not woken for it. */
 export const unlessAway =
   (facts: DoctorFacts, run: Check['run']): Check['run'] =>
   () =>
     isAway(facts) ? notWoken : run();
+
+/** A check that passes through the door, which opens for nobody while the builder is drained. */
+export const throughDoor = (facts: DoctorFacts, run: Check['run']): Check['run'] =>
+  unlessAway(facts, () => (isDrained(facts.status()) ? notLetIn : run()));
+
+const notLetIn: CheckVerdict = {
+  kind: 'not-asked',
+  why: `the builder is drained, which also refuses this check; to run it, first: ${undrain}`,
+};
 
 const notWoken: CheckVerdict = {
   kind: 'not-asked',

@@ -44,7 +44,13 @@ export interface RoutingFacts {
   readonly lost?: readonly string[];
   /** Undefined without a daemon; `builds`: what becomes of one that comes. */
   readonly builder:
-    { readonly phase: string; readonly builds: 'now' | 'later' | 'not' } | undefined;
+    | {
+        readonly phase: string;
+        readonly builds: 'now' | 'later' | 'not';
+        /** Its door refuses everybody. */
+        readonly isDrained?: boolean;
+      }
+    | undefined;
 }
 
 /** What it comes to. */
@@ -133,6 +139,12 @@ function daemonReason({ builder, isSetUp }: RoutingFacts): Reason {
       holds: false,
       text: 'the daemon is not running',
       remedy: isSetUp ? 'linuxkit-builder start' : up,
+    };
+  if (builder.isDrained === true && builder.builds !== 'not')
+    return {
+      holds: false,
+      text: 'the builder is drained, so it refuses new builds',
+      remedy: 'linuxkit-builder undrain',
     };
   const text = `the builder is '${builder.phase}'`;
   switch (builder.builds) {

@@ -7,8 +7,11 @@ import type { CliContext } from '../../src/command/context.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { exampleNix } from '../../src/nix/example.ts';
 import { machinesLine } from '../../src/nix/machines.ts';
+import { openControl } from '../../src/supervisor/daemon/control.ts';
+import { silent } from '../../src/system/log.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { Failed } from '../../src/system/failure.ts';
+import { asker, calm } from '../fakes/commands.ts';
 import { needs } from '../needs.ts';
 
 const system = process.arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux';
@@ -71,6 +74,24 @@ describe('explain, with the real Nix', needs({ programs: ['nix-instantiate'] }),
     writeFileSync(join(tree, 'etc/nix/nix.conf'), 'builders =\n');
     const hidden = await explained(exampleNix(system));
     expect(hidden.reasons[1]).toMatchObject({ holds: false });
+  });
+
+  test('asks the daemon whether its builder was drained', async () => {
+    const layout = layoutOf(join(tree, 'state'));
+    mkdirSync(layout.state, { recursive: true });
+    const door = { port: 1, draining: false, refusing: true } as const;
+    const status = { ...(await calm.status(asker)), door };
+    const control = await openControl(layout, { ...calm, status: () => status }, silent);
+    try {
+      const { reasons } = await explained(exampleNix(system));
+      expect(reasons).toContainEqual({
+        holds: false,
+        text: expect.stringContaining('drained') as string,
+        remedy: 'linuxkit-builder undrain',
+      });
+    } finally {
+      control.close();
+    }
   });
 
   test('says that it cannot tell when the list cannot be read, and names it', async () => {

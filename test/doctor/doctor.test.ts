@@ -242,6 +242,31 @@ describe('doctor finds', needs('root'), () => {
     }
   });
 
+  // Behaviour 213: If the builder is drained, `doctor`, `explain`, `wait`, `list` and `ssh` say so, and name `undrain`. `doctor`
+  // counts it as no fault, and leaves out the checks that log in. `wait` exits with 75.
+  test.each(['ready', 'away'] as const)('a builder that was drained, and is %s', async (phase) => {
+    using rig = await configured();
+    const server = await listening('');
+    try {
+      const { port } = server.address() as { port: number };
+      const door = { port, draining: false, refusing: true } as const;
+      living(rig, { phase, vmPid: 1, clockOffsetMs: 0, door });
+      const findings = await rig.doctor({ PATH: `${fakeSsh(rig)}:${process.env['PATH'] ?? ''}` });
+      const { build } = verdicts(findings);
+      expect(verdicts(findings)).toMatchObject({
+        door: 'note',
+        'names and caches': 'not-asked',
+        'ssh as you': 'not-asked',
+        'ssh as root': 'not-asked',
+      });
+      // Where Nix is installed.
+      expect(['not-asked', 'skipped']).toContain(build);
+      expect(wordsOf(findings, 'door')).toContain('linuxkit-builder undrain');
+    } finally {
+      server.close();
+    }
+  });
+
   test('a feature that the guest does not have', async () => {
     using rig = await configured();
     const folder = fakeSsh(rig);

@@ -96,6 +96,8 @@ tells('cli-daemon', {
   wait: {
     ready: () => linesOf(['wait'], { status: {} }),
     'ready, without a guest': () => linesOf(['wait'], { status: { phase: 'away' } }),
+    'ready, and drained': () =>
+      linesOf(['wait'], { status: { door: { port: 24083, draining: false, refusing: true } } }),
     'not in time': () =>
       linesOf(['wait', '-t', '1'], {
         status: { phase: 'booting', sentence: 'The guest is booting.' },

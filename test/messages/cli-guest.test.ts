@@ -122,6 +122,11 @@ tells('cli-guest', {
     'nothing has been set up': () => linesOf(['ssh'], { config: undefined }),
     'a file is missing': () => linesOf(['ssh']),
     'there is no daemon': () => linesOf(['ssh'], { files: { ssh_config: '' } }),
+    'the builder is drained': () =>
+      linesOf(['ssh'], {
+        files: { ssh_config: '' },
+        status: { door: { port: 24083, draining: false, refusing: true } },
+      }),
   },
   debug: {
     'a derivation for another system': () =>

@@ -244,6 +244,10 @@ tells('doctor', {
     'something else does': () => atDoor('HTTP/1.0 400'),
     'nothing does': () => atDoor(undefined),
     'nobody needs the guest': () => atDoor('', { phase: 'away' }),
+    'the builder is drained': async () => {
+      const status = { door: { port: 1, draining: false, refusing: true } } as const;
+      return [...(await life('door', { status })), ...(await nix('build', { status }))];
+    },
   },
   Nix: {
     'it is not installed': () => nix('nix'),

@@ -147,6 +147,8 @@ tells('nix', {
     'nothing is set up': () =>
       routed({}, { ...mac, ours: undefined, isSetUp: false, builder: undefined }),
     'the daemon is not running': () => routed({}, { ...mac, builder: undefined }),
+    'the builder is drained': () =>
+      routed({}, { ...mac, builder: { phase: 'ready', builds: 'now', isDrained: true } }),
     'the daemon has given up': () =>
       routed({}, { ...mac, builder: { phase: 'failed', builds: 'not' } }),
     'a file cannot be read': () =>

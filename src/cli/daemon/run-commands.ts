@@ -127,8 +127,8 @@ export function waitVerb(program: Command, context: CliContext): void {
     .action(async (options: WaitOptions) => {
       const layout = layoutFor(options, context, 'look');
       const timeoutMs = options.timeout * 1000;
-      const { waitUntilReady } = await import('../../client/until-ready.ts');
-      const outcome = await waitUntilReady(layout, {
+      const { waitUntilItBuilds } = await import('../../client/until-ready.ts');
+      const outcome = await waitUntilItBuilds(layout, {
         ...context,
         timeoutMs,
         onSentence: (line) => context.err(line),

@@ -16,6 +16,7 @@ import { externalSystems, settingOf } from '../../nix/conf.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
 import { alias } from '../../nix/ssh/stanza.ts';
 import { machinesWarnings } from '../../nix/warnings.ts';
+import { isDrained } from '../../client/drained.ts';
 import { findStatus } from '../../client/found.ts';
 import { traitsOf, type PhaseTraits } from '../../supervisor/lifecycle/phases.ts';
 import type { Found } from '../../supervisor/status/status.ts';
@@ -71,7 +72,7 @@ export async function explain(
 function builderIn(found: Found): RoutingFacts['builder'] {
   if (found.daemon === 'gone') return undefined;
   const { phase } = found.status;
-  return { phase, builds: comes[traitsOf(phase).builds] };
+  return { phase, builds: comes[traitsOf(phase).builds], isDrained: isDrained(found.status) };
 }
 
 const comes = {

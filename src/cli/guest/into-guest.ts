@@ -3,6 +3,7 @@ import { startingGuest } from '../../command/announce-slow.ts';
 import { instance } from '../../config/instance.ts';
 import type { Layout } from '../../config/layout.ts';
 import { sshEnvironment } from '../../guest/login/ssh-argv.ts';
+import { drained, isDrained } from '../../client/drained.ts';
 import { findStatus } from '../../client/found.ts';
 import { noDaemon } from '../../supervisor/daemon/no-daemon.ts';
 import { traitsOf } from '../../supervisor/lifecycle/phases.ts';
@@ -34,6 +35,7 @@ export async function intoGuest(layout: Layout, context: CliContext): Promise<In
   const { phase, because } = found.status;
   const { builds } = traitsOf(phase);
   if (builds === 'never' && because !== undefined) throw new Failed(because);
+  if (isDrained(found.status)) throw new Failed(drained);
   if (builds === 'on-demand') context.err(startingGuest);
   const asRoot = ['-l', 'root', '-i', layout.rootKey];
   return {

@@ -10,6 +10,7 @@ import {
   type CliContext,
   type DirectoryOption,
 } from '../../command/context.ts';
+import { isDrained } from '../../client/drained.ts';
 import { setUpHint } from '../../config/not-set-up.ts';
 import { ownerOf } from '../../nix/registration.ts';
 
@@ -18,6 +19,8 @@ interface Listed {
   readonly directory: string;
   /** The phase of its daemon; `gone` without one, `unknown` where that cannot be told. */
   readonly phase: string;
+  /** It refuses new builds until `undrain`. */
+  readonly drained?: true;
   readonly system?: string;
   readonly cpus?: number;
   readonly memoryMiB?: number;
@@ -59,9 +62,14 @@ async function listed(layout: Layout, context: CliContext, known: boolean): Prom
   const base = { directory: layout.root, known };
   try {
     const found = await findStatus(layout, context);
-    const phase = found.daemon === 'alive' ? found.status.phase : 'gone';
+    const status = found.daemon === 'alive' ? found.status : undefined;
     const { config } = readSettings(layout);
-    return { ...base, phase, ...(config && settingsShown(config, context)) };
+    return {
+      ...base,
+      phase: status?.phase ?? 'gone',
+      ...(status && isDrained(status) && { drained: true }),
+      ...(config && settingsShown(config, context)),
+    };
   } catch {
     context.signal.throwIfAborted();
     // Another user's: we may know of it, and not look into it.
@@ -82,7 +90,7 @@ function table(builders: readonly Listed[]): readonly string[] {
     value === undefined ? '-' : `${value} ${name}`;
   const rows = builders.map((each) => [
     each.directory,
-    each.phase,
+    each.drained === true ? `${each.phase}, drained` : each.phase,
     each.system ?? '-',
     String(each.cpus ?? '-'),
     unit(each.memoryMiB, 'MiB'),

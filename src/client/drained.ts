@@ -1,0 +1,18 @@
+/** A builder that takes no new builds because somebody ran `drain`: for all who would get to its guest through the door. */
+import type { DoorStatus } from '../supervisor/status/door-status.ts';
+import { Exit, type Failure } from '../system/failure.ts';
+
+/** Whether new connections are refused until a person says otherwise. */
+export const isDrained = ({ door }: { readonly door?: Pick<DoorStatus, 'refusing'> | undefined }) =>
+  door?.refusing === true;
+
+/** What ends it. */
+export const undrain = 'linuxkit-builder undrain';
+
+/** Nothing is broken, and it works again when a person wants it to: `temporary`. */
+export const drained: Failure = {
+  kind: 'drained',
+  message: 'The builder is drained: it refuses new connections.',
+  hint: `To accept new builds again: ${undrain}`,
+  exit: Exit.temporary,
+};

@@ -20,6 +20,7 @@ import { listVerb } from './inspect/list-command.ts';
 import { doctorVerb } from '../doctor/doctor-command.ts';
 import { imageVerbs } from './image/image-command.ts';
 import { failureLines, withDirectory } from '../command/say.ts';
+import { unlessThere } from '../host/for-everybody.ts';
 import { resumeVerb, suspendVerb } from './guest/suspend-commands.ts';
 import { restartVerb } from './daemon/restart-command.ts';
 import { startVerb, stopVerb, waitVerb } from './daemon/run-commands.ts';
@@ -185,7 +186,8 @@ function exitOf(thrown: unknown, world: World): number {
     return interruptedExit;
   }
   const failure = failureOf(thrown);
-  for (const line of failureLines(failure)) world.err(line);
+  const hint = unlessThere(failure.hint, world.env);
+  for (const line of failureLines({ ...failure, hint })) world.err(line);
   return failure.exit;
 }
 

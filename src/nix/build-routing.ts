@@ -40,6 +40,8 @@ export interface RoutingFacts {
   readonly isBuilt: boolean;
   /** False where nothing has been set up on this machine: then one command does all of it. */
   readonly isSetUp: boolean;
+  /** Whose the builder of this machine is, where it is not that of whoever asks. */
+  readonly othersName?: string | undefined;
   /** Systems of the list that the guest was seen not to run. */
   readonly lost?: readonly string[];
   /** Undefined without a daemon; `builds`: what becomes of one that comes. */
@@ -130,16 +132,13 @@ function lineReasons(world: RoutingFacts): Reason[] {
 }
 
 /** Of a machine on which nothing has been set up, one command does all of it. */
-const registering = ({ isSetUp }: RoutingFacts): string => (isSetUp ? configure : up);
+const registering = ({ isSetUp, othersName }: RoutingFacts): string =>
+  isSetUp ? configure : othersName === undefined ? up : `Ask ${othersName} to run: ${configure}`;
 const up = 'linuxkit-builder up';
 
-function daemonReason({ builder, isSetUp }: RoutingFacts): Reason {
-  if (builder === undefined)
-    return {
-      holds: false,
-      text: 'the daemon is not running',
-      remedy: isSetUp ? 'linuxkit-builder start' : up,
-    };
+function daemonReason(world: RoutingFacts): Reason {
+  const { builder } = world;
+  if (builder === undefined) return withoutDaemon(world);
   if (builder.isDrained === true && builder.builds !== 'not')
     return {
       holds: false,
@@ -155,6 +154,20 @@ function daemonReason({ builder, isSetUp }: RoutingFacts): Reason {
     case 'not':
       return { holds: false, text, remedy: 'linuxkit-builder status' };
   }
+}
+
+/** Of ours; that of another user's builder is not for us to see. */
+function withoutDaemon({ isSetUp, othersName }: RoutingFacts): Reason {
+  if (!isSetUp && othersName !== undefined)
+    return {
+      holds: true,
+      text: `the builder belongs to ${othersName}, and only ${othersName} can see whether it is ready`,
+    };
+  return {
+    holds: false,
+    text: 'the daemon is not running',
+    remedy: isSetUp ? 'linuxkit-builder start' : up,
+  };
 }
 
 /** What lets this machine build it itself; all have to hold. */

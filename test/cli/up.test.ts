@@ -10,12 +10,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { CliContext } from '../../src/command/context.ts';
 import { bringUp } from '../../src/cli/up/up.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { nativeSystem } from '../../src/domain/guest-system.ts';
+import { systemPathsOf } from '../../src/host/system-paths.ts';
 import { systemClock } from '../../src/system/time/clock.ts';
 import { failureOf } from '../../src/system/failure.ts';
 import { managerHere, tryProgram } from '../../src/system/process/find-program.ts';
@@ -115,6 +116,18 @@ test('makes no image where the settings name one', async () => {
   writeFileSync(here.layout.config, '{"bundle":"/somewhere/linux"}');
   expect((await here.up()).code).toBe(0);
   expect(here.performed).toEqual(steps.slice(1));
+});
+
+// Behaviour 214: If this machine's builder belongs to another user, no command tells you to set one up: you learn that you can
+// already use it. `up` refuses before it makes anything. `list` shows the builder, as `unknown` if you may not look into it.
+test('refuses before it makes anything where another user has a builder', async () => {
+  using here = machine(...everything);
+  const { installed } = systemPathsOf(here.tree).roots;
+  mkdirSync(dirname(installed), { recursive: true });
+  const owner = { name: 'ann', uid: 12345, directory: '/builder' };
+  writeFileSync(installed, JSON.stringify({ version: 2, owner }));
+  expect((await here.up()).failure).toMatchObject({ kind: 'second-user', exit: 77 });
+  expect(here.performed).toEqual([]);
 });
 
 test('says so where Nix does not build', async () => {

@@ -147,6 +147,10 @@ tells('nix', {
     'nothing is set up': () =>
       routed({}, { ...mac, ours: undefined, isSetUp: false, builder: undefined }),
     'the daemon is not running': () => routed({}, { ...mac, builder: undefined }),
+    "it is another user's": () => {
+      const others = { ...mac, builder: undefined, isSetUp: false, othersName: 'ann' };
+      return [...routed({}, others), ...routed({}, { ...others, ours: undefined })];
+    },
     'the builder is drained': () =>
       routed({}, { ...mac, builder: { phase: 'ready', builds: 'now', isDrained: true } }),
     'the daemon has given up': () =>

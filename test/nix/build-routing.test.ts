@@ -56,6 +56,13 @@ describe('a build for the builder', () => {
       expect(goes({}, { ...world, config: linux.config })[0]).toBe('stays');
     }
   });
+  test('comes to that of another user, of which nothing is seen', () => {
+    const others = { ...mac, builder: undefined, isSetUp: false, othersName: 'ann' };
+    expect(goes({}, others)[0]).toBe('comes');
+    expect(goes({}, { ...others, othersName: undefined })[0]).toBe('nowhere');
+    const { reasons } = routingOf(drv, { ...others, ours: undefined });
+    expect(reasons.map(({ remedy = '' }) => remedy).join()).not.toContain('linuxkit-builder up');
+  });
   test('may stay on a machine that builds the same', () => {
     expect(goes({}, linux)[0]).toBe('may-stay');
     expect(goes({ preferLocal: true }, linux)[0]).toBe('stays');

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Layout } from '../../config/layout.ts';
 import type { Service } from '../../service/keeper.ts';
-import { failureOf } from '../../system/failure.ts';
+import { Failed, failureOf } from '../../system/failure.ts';
 import { until } from '../../system/time/wait.ts';
 import {
   directoryOption,
@@ -133,11 +133,8 @@ export function waitVerb(program: Command, context: CliContext): void {
         timeoutMs,
         onSentence: (line) => context.err(line),
       });
-      if (typeof outcome === 'string') {
-        context.out(outcome === 'ready' ? 'Ready.' : 'Ready. The next build will start the guest.');
-        return tellStranger(layout, context);
-      }
-      for (const line of failureLines(outcome)) context.err(line);
-      context.exit(outcome.exit);
+      if (typeof outcome !== 'string') throw new Failed(outcome);
+      context.out(outcome === 'ready' ? 'Ready.' : 'Ready. The next build will start the guest.');
+      await tellStranger(layout, context);
     });
 }

@@ -13,6 +13,7 @@ import {
 import { leadsToUs, parseMachines, withIncluded } from '../../nix/machines.ts';
 import { parseConfig, parseDerivation } from '../../nix/answers.ts';
 import { externalSystems, settingOf } from '../../nix/conf.ts';
+import { otherOwner } from '../../host/for-everybody.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
 import { alias } from '../../nix/ssh/stanza.ts';
 import { machinesWarnings } from '../../nix/warnings.ts';
@@ -60,6 +61,7 @@ export async function explain(
     unread: others.unread,
     external: externalSystems(external) ?? [],
     isSetUp: isSetUp(layout),
+    othersName: otherOwner(context.env)?.name,
     isBuilt:
       drv.outputs.length > 0 &&
       succeeded(await nix('nix-store', '--check-validity', ...drv.outputs)),

@@ -1,8 +1,9 @@
 /** `list`: the builders of this machine that we know of, a line each. */
-import { existsSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Config } from '../../config/config.ts';
 import { defaultStateDirectory, layoutOf, type Layout } from '../../config/layout.ts';
+import { unlessThere } from '../../host/for-everybody.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
 import {
   directoryOption,
@@ -13,6 +14,7 @@ import {
 import { isDrained } from '../../client/drained.ts';
 import { setUpHint } from '../../config/not-set-up.ts';
 import { ownerOf } from '../../nix/registration.ts';
+import { errorCode } from '../../system/failure.ts';
 
 /** One builder, as `list --json` tells it. */
 interface Listed {
@@ -46,14 +48,28 @@ export function listVerb(program: Command, context: CliContext): void {
       const directory = known === 'unreadable' ? undefined : known?.directory;
       const usual = defaultStateDirectory(context.env, context.home);
       const roots = new Set([named.root, usual, ...(directory === undefined ? [] : [directory])]);
-      const layouts = [...roots].map(layoutOf).filter(({ config }) => existsSync(config));
+      // The registered one is there although another user's directory lets nobody look.
+      const layouts = [...roots]
+        .map(layoutOf)
+        .filter(({ root, config }) => existsSync(config) || (root === directory && isClosed(root)));
       const builders = await Promise.all(
         layouts.map((layout) => listed(layout, context, layout.root === directory)),
       );
       if (options.json === true) return context.out(JSON.stringify({ version: 1, builders }));
-      if (builders.length === 0) return context.out(`There is no builder yet. ${setUpHint}`);
+      if (builders.length === 0)
+        return context.out(`There is no builder yet. ${unlessThere(setUpHint, context.env)}`);
       for (const line of table(builders)) context.out(line);
     });
+}
+
+/** Whether it cannot be told what is in it. */
+function isClosed(directory: string): boolean {
+  try {
+    lstatSync(layoutOf(directory).config);
+    return false;
+  } catch (error) {
+    return errorCode(error) === 'EACCES' || errorCode(error) === 'EPERM';
+  }
 }
 
 async function listed(layout: Layout, context: CliContext, known: boolean): Promise<Listed> {

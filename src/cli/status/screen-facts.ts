@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { CliContext } from '../../command/context.ts';
 import type { Layout } from '../../config/layout.ts';
 import { isSetUp, notSetUp } from '../../config/not-set-up.ts';
+import { unlessThere } from '../../host/for-everybody.ts';
 import { systemPathsOf } from '../../host/system-paths.ts';
 import { label } from '../../service/launchd/launch-agent.ts';
 import { unitName } from '../../service/systemd/systemd-unit.ts';
@@ -33,11 +34,16 @@ export async function screenOf(
     job,
     known: await knownOf(found, job),
     stranger: await strangerIn(layout, context),
-    notSetUp: isSetUp(layout) ? undefined : notSetUp(layout),
+    notSetUp: isSetUp(layout) ? undefined : missing(layout, context),
   };
   if (found.daemon === 'gone') return goneLines(found.last, { ...screen, beside: await asked });
   const start = await startOf(found.status, layout);
   return aliveLines(found.status, { ...screen, start, beside: await asked });
+}
+
+function missing(layout: Layout, { env }: CliContext): Screen['notSetUp'] {
+  const { message, hint } = notSetUp(layout);
+  return { message, hint: unlessThere(hint, env) };
 }
 
 /** Asked only where configure has told launchd or systemd of the daemon. */

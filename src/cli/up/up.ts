@@ -3,9 +3,12 @@ import { readFileSync } from 'node:fs';
 import { checkConfig, type Config } from '../../config/config.ts';
 import type { Layout } from '../../config/layout.ts';
 import { readSettings } from '../../config/read-settings.ts';
+import { readInstalled, refuseSecondUser } from '../../host/installed.ts';
+import { systemPathsOf } from '../../host/system-paths.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { hostFacts } from '../../system/host/host.ts';
+import { thisUser } from '../../system/host/user.ts';
 import { findProgram } from '../../system/process/find-program.ts';
 import type { CliContext, Perform } from '../../command/context.ts';
 import { mayUseNix } from './nix-access.ts';
@@ -23,6 +26,7 @@ export async function bringUp(
   context: CliContext,
   { install, perform }: UpRun,
 ): Promise<number> {
+  refuseOfOthers(context);
   const config = settingsOrDefaults(layout);
   await findOrInstall(config, context, install);
   await mayUseNix(context);
@@ -40,6 +44,12 @@ export async function bringUp(
   }
   await buildExample(layout, context);
   return Exit.ok;
+}
+
+/** `configure` refuses it too, but after a long download. */
+function refuseOfOthers({ env }: CliContext): void {
+  const { roots } = systemPathsOf(env['LINUXKIT_BUILDER_TREE']);
+  refuseSecondUser(readInstalled(roots.installed), thisUser().uid);
 }
 
 /** What the step is called, and the words of the verb that takes it. */

@@ -1,10 +1,10 @@
 /** Checks of what lies on this machine: programs, settings, files, the image. */
 import type { Config } from '../../config/config.ts';
-import type { Layout } from '../../config/layout.ts';
 import { notSetUp } from '../../config/not-set-up.ts';
 import { readSettings } from '../../config/read-settings.ts';
 import { counted } from '../../domain/counted.ts';
 import { describeProblem, type Problem } from '../../domain/problem.ts';
+import { unlessThere } from '../../host/for-everybody.ts';
 import { hostFacts } from '../../system/host/host.ts';
 import { checkLoopback } from '../check-door.ts';
 import type { Check, CheckVerdict } from '../check-runner.ts';
@@ -16,7 +16,7 @@ import { checkKeys, checkLocks, checkStateDirectory } from './check-state.ts';
 
 /** None of them needs a daemon, a guest or Nix. */
 export const machineChecks = (facts: DoctorFacts): readonly Check[] => [
-  { name: 'settings', dependsOn: [], run: () => settings(facts.layout) },
+  { name: 'settings', dependsOn: [], run: () => settings(facts) },
   { name: 'programs', dependsOn: ['settings'], run: () => checkPrograms(facts) },
   { name: 'versions', dependsOn: ['programs'], run: () => checkVersions(facts) },
   { name: 'node', dependsOn: ['programs'], run: () => checkNode() },
@@ -37,13 +37,18 @@ export const machineChecks = (facts: DoctorFacts): readonly Check[] => [
   { name: 'accelerator', dependsOn: ['programs', 'image'], run: () => checkAccelerator(facts) },
 ];
 
-function settings(layout: Layout): CheckVerdict {
+function settings({ layout, context }: DoctorFacts): CheckVerdict {
   const { config, problems, isMissing } = readSettings(layout);
   if (config !== undefined)
     return { kind: 'good', fact: settingsWords(config, hostFacts(layout.root)) };
   if (isMissing === true) {
     const { message, hint } = notSetUp(layout);
-    return { kind: 'bad', what: message, why: `${layout.config} does not exist.`, remedy: hint };
+    return {
+      kind: 'bad',
+      what: message,
+      why: `${layout.config} does not exist.`,
+      remedy: unlessThere(hint, context.env),
+    };
   }
   return {
     kind: 'bad',

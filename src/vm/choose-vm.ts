@@ -19,9 +19,9 @@ import {
 } from '../domain/verdicts.ts';
 import { againstAccelerator } from './accelerator.ts';
 import type { VmDriver } from './vm-driver.ts';
-import { basisOf, buildOf, driverOf, vmDrivers } from './vm-drivers.ts';
+import { basisOf, buildOf, driverOf, refusalHere, vmDrivers } from './vm-drivers.ts';
 import { readKept } from './kept-vm.ts';
-import { rankVms, type RankFacts, type VmPlan, type VmWay } from './vm-ranking.ts';
+import { rankVms, type RankFacts, type Refused, type VmPlan, type VmWay } from './vm-ranking.ts';
 
 /** The program that is taken, and why it is that one. */
 export interface VmChoice {
@@ -47,6 +47,8 @@ export interface ChooseVm {
   readonly host?: Pick<RankFacts, 'host' | 'macos'>;
   /** This system's build; default: what it says. */
   readonly osBuild?: string;
+  /** What programs would refuse, where they were asked. */
+  readonly refused?: Refused;
   /** What is held against what; by default what is written. */
   readonly known?: readonly Verdict[] | undefined;
 }
@@ -89,6 +91,7 @@ export function programsHere({
   config,
   path = process.env['PATH'],
   host = hostHere(),
+  refused,
 }: Omit<ChooseVm, 'layout'>): RankFacts {
   const { system, cpus, network, accelerator } = config;
   const isHere = (name: string) => tryProgram(name, path) !== undefined;
@@ -99,6 +102,7 @@ export function programsHere({
     network,
     accelerator,
     installed: vmNames.filter((name) => isHere(vmDrivers[name].program(config))),
+    refused,
     networks: networkNames.filter((name) => name !== 'user' && isHere(name)),
   };
 }
@@ -144,6 +148,21 @@ export function betterThanKept(options: ChooseVm) {
   if (fit === undefined) return undefined;
   const titles = { kept: driverOf(row).row.title, better: driverOf(fit.vm).row.title };
   return { ...titles, name: fit.vm, why: fit.why };
+}
+
+/** Asks the program that would be named, and when that would refuse the next one: what each of them says until one would not. */
+export async function askPrograms(
+  named: (refused: Refused) => string | undefined,
+  here: Pick<ChooseVm, 'config' | 'layout' | 'path'>,
+  signal: AbortSignal,
+): Promise<Refused> {
+  let refused: Refused = {};
+  for (;;) {
+    const vm = named(refused);
+    const why = vm === undefined ? undefined : await refusalHere(vm, here, signal);
+    if (vm === undefined || why === undefined) return refused;
+    refused = { ...refused, [vm]: why };
+  }
 }
 
 /** No program of the ranking is installed, or can serve on this host. */

@@ -46,6 +46,12 @@ export interface PlanInput {
   readonly uuid: string;
 }
 
+/** What may speak against a program, before there is an image for it too. */
+export interface ProblemsInput extends Pick<PlanInput, 'layout' | 'abilities'> {
+  readonly config: Pick<Config, 'system'>;
+  readonly bundle?: BootImage;
+}
+
 /** A running VM seen through its program's own control channel. */
 export interface VmControl {
   readonly tunnel: Tunnel;
@@ -132,8 +138,8 @@ export interface VmDriver {
   readonly program: (config: Pick<Config, 'system'>) => string;
   /** What the program at this path can do; absent where all are the same. */
   readonly abilities?: (program: string, signal: AbortSignal) => Promise<Abilities>;
-  /** What the program would not take or would fail at without saying so. */
-  readonly problems: (input: PlanInput) => Problem[];
+  /** What the program would not take or would fail at without saying so. Without a bundle: whatever the image is. */
+  readonly problems: (input: ProblemsInput) => Problem[];
   /** The launch for one start: pure. */
   readonly plan: (input: PlanInput) => Launch;
   /** The words that have a launch of {@link plan} wait for a guest from a file; absent where the program cannot do that. */

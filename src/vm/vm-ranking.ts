@@ -23,6 +23,8 @@ export interface RankFacts {
   readonly accelerator: Accelerator | 'auto';
   /** The VM programs that are installed. */
   readonly installed: readonly string[];
+  /** Of those, the ones that would refuse this builder: why, in half a sentence. Absent: they were not asked. */
+  readonly refused?: Refused | undefined;
   /** The network programs that are installed. */
   readonly networks: readonly string[];
   /** The program that this builder's guest was run by last. */
@@ -30,6 +32,9 @@ export interface RankFacts {
   /** Better ones that could not run it before, and that are, or the system is, another build since. */
   readonly changed?: readonly string[] | undefined;
 }
+
+/** From a program's name to why it would not run the guest. */
+export type Refused = Readonly<Record<string, string>>;
 
 /** One way: a program and how it runs the guest's code. */
 export interface VmWay {
@@ -133,7 +138,7 @@ function keptFirst(ways: readonly VmWay[], { kept, changed = [] }: RankFacts): r
 
 /** Why a program cannot be had here, in half a sentence; undefined where it can. */
 function obstacleOf(vm: string, row: VmProgram, facts: RankFacts): string | undefined {
-  const { host, macos, system, cpus, network, installed, networks } = facts;
+  const { host, macos, system, cpus, network, installed, networks, refused = {} } = facts;
   const arch = host.split('-')[1] ?? '';
   if (!row.hosts.includes(host)) return `does not support ${hostWords[host]}`;
   if (!installed.includes(vm)) return 'is not installed';
@@ -144,6 +149,7 @@ function obstacleOf(vm: string, row: VmProgram, facts: RankFacts): string | unde
     return `supports at most ${row.maxCpus} CPUs`;
   if (network !== 'auto' && linkTo(row, network) === undefined)
     return `does not support the network ${network}`;
+  if (refused[vm] !== undefined) return refused[vm];
   const wanted = network === 'auto' ? networksOf(row) : [network];
   if (wanted.some((name) => name === 'user' || networks.includes(name))) return undefined;
   return `needs ${wanted.join(' or ')}, which is not installed`;

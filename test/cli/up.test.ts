@@ -13,7 +13,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { CliContext } from '../../src/command/context.ts';
+import { findOrInstall } from '../../src/cli/up/up-programs.ts';
 import { bringUp } from '../../src/cli/up/up.ts';
+import { checkConfig } from '../../src/config/config.ts';
 import { layoutOf } from '../../src/config/layout.ts';
 import { nativeSystem } from '../../src/domain/guest-system.ts';
 import { systemPathsOf } from '../../src/host/system-paths.ts';
@@ -65,6 +67,7 @@ function machine(...installed: readonly string[]) {
     out,
     performed,
     layout,
+    context,
     put,
     /** Debian's, which installs what the script says. */
     withApt: (script: string) =>
@@ -141,6 +144,29 @@ const nothingThere: Need = {
   what: 'a machine with none of the programs in the usual places beyond PATH',
   isMet: everything.every((name) => tryProgram(name, '') === undefined),
 };
+
+// Behaviour 215: `configure` does not recommend a program that would refuse the builder because of its version or the state
+// directory's path, and `up` does not count it among those that can run the guest.
+test.each([
+  ['0.5.1', true],
+  ['0.6.4', false],
+])('counts a vfkit %s as a program that runs the guest only if it does', async (version, lacks) => {
+  using here = machine(...everything, 'gvproxy');
+  rmSync(join(here.bin, qemu));
+  here.put('vfkit', `echo 'vfkit version: v${version}'`);
+  const host = { host: 'darwin-arm64', macos: '15.2' } as const;
+  const apple = { arch: 'arm64', platform: 'darwin', cpus: 8, memoryMiB: 16_384 } as const;
+  const parsed = checkConfig({}, { ...apple, diskGiB: 200, diskFreeGiB: 90 });
+  if (!parsed.ok) throw new Error('no config');
+  const wanted = { config: parsed.config, layout: layoutOf('/s'), path: here.bin, host };
+  const found = await findOrInstall(wanted, here.context, false).catch(failureOf);
+  expect(found?.message).toBe(
+    lacks ? 'Required program not found on the PATH: qemu-system-aarch64.' : undefined,
+  );
+  expect(found?.lines?.at(-1)).toEqual(
+    lacks ? expect.stringMatching(/^vfkit is too old/) : undefined,
+  );
+});
 
 describe('where programs are missing', needs('Linux', nothingThere), () => {
   test('names them all with one command, and begins nothing', async () => {

@@ -15,7 +15,7 @@ import { kvmObstacle, obstacleOf, type Obstacle } from '../../src/vm/kvm-device.
 import { noV2 } from '../../src/vm/qemu/emulated.ts';
 import { fellSilent, notStarted, tooSlow, whyEnded } from '../../src/vm/qemu/trial.ts';
 import { rankVms, type RankFacts } from '../../src/vm/vm-ranking.ts';
-import { vmDrivers } from '../../src/vm/vm-drivers.ts';
+import { refusalOf, vmDrivers } from '../../src/vm/vm-drivers.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { directoryShownAs, type States } from './tell.ts';
 
@@ -61,6 +61,10 @@ export const ranking: States = {
   'on Linux on arm64': told({ host: 'linux-arm64', installed: ['qemu'], macos: undefined }),
   'the builder has used QEMU so far': told({ kept: 'qemu' }),
   'the builder has used QEMU so far, and vfkit is new': told({ kept: 'qemu', changed: ['vfkit'] }),
+  'a path that vfkit would misread': () => {
+    const spaced = { config: { system: 'aarch64-linux' }, layout: layoutOf('/a b') } as const;
+    return told({ refused: { vfkit: refusalOf('vfkit', spaced) ?? '' } })();
+  },
   'a program that nobody has ranked': told({ installed: ['other'] }, { other: vmPrograms.vfkit }),
 };
 

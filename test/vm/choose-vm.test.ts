@@ -7,7 +7,7 @@ import { layoutOf, type Layout } from '../../src/config/layout.ts';
 import { nativeSystem } from '../../src/domain/guest-system.ts';
 import { Exit, failureOf, type Failure } from '../../src/system/failure.ts';
 import { readVerdicts, type Verdict } from '../../src/domain/verdicts.ts';
-import { describeGain } from '../../src/setup/configure/configure.ts';
+import { describeGain, gainOf } from '../../src/setup/configure/configure.ts';
 import { checkConfig } from '../../src/config/config.ts';
 import { betterThanKept, chooseVm, driverFor, factsOf } from '../../src/vm/choose-vm.ts';
 import { keepChoice, vmLesson } from '../../src/vm/vm-lesson.ts';
@@ -351,6 +351,27 @@ test('what would be gained is said of a builder that keeps its program, and only
   expect(gain()).toBe('');
   keepVm(layout, 'qemu');
   expect(gain()).toContain('keeps using QEMU');
+});
+
+// Behaviour 215: `configure` does not recommend a program that would refuse the builder because of its version or the state
+// directory's path, and `up` does not count it among those that can run the guest.
+test.each([
+  ['is too old', '0.5.1', ''],
+  ['would misread the state directory', '0.6.4', 'a b'],
+])('a program that %s is no gain, of which configure asks it', async (_, version, folder) => {
+  install('qemu-system-aarch64', 'gvproxy');
+  const ask = async (says: string, root: string) => {
+    const path = join(dir, 'bin', 'vfkit');
+    writeFileSync(path, `#!/bin/sh\necho 'vfkit version: v${says}'\n`, { mode: 0o755 });
+    const here = { ...asked(), layout: layoutOf(root), host: apple };
+    mkdirSync(here.layout.state, { recursive: true });
+    writeFileSync(here.layout.disk, 'data');
+    const config = { ...here.config, system: 'aarch64-linux' } as const;
+    const { signal } = new AbortController();
+    return (await gainOf({ ...here, config }, { signal }))?.better;
+  };
+  expect(await ask('0.6.4', layout.root)).toBe('vfkit');
+  expect(await ask(version, folder === '' ? layout.root : join(dir, folder))).toBeUndefined();
 });
 
 function thrownBy(work: () => unknown): unknown {

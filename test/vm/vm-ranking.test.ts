@@ -1,21 +1,38 @@
 /** Facts of a host, and the ways in which a guest can be run there, best first, with a reason that a person can read. */
 import { describe, expect, test } from 'vitest';
+import { layoutOf } from '../../src/config/layout.ts';
 import type { HostKind } from '../../src/domain/vm-programs.ts';
 import { vmPrograms } from '../../src/domain/vm-programs.ts';
 import { nativeSystem } from '../../src/domain/guest-system.ts';
 import { rankVms, type RankFacts } from '../../src/vm/vm-ranking.ts';
+import { refusalOf } from '../../src/vm/vm-drivers.ts';
 import { fourthRow } from '../fakes/fourth-vm.ts';
 
-const facts = (host: HostKind, changes: Partial<RankFacts> = {}): RankFacts => ({
-  host,
-  system: nativeSystem(host.split('-')[1] ?? ''),
-  cpus: 8,
-  network: 'auto',
-  accelerator: 'auto',
-  installed: [],
-  networks: [],
-  ...changes,
-});
+const facts = (
+  host: HostKind,
+  { versions = {}, root = '/s', ...changes }: Changes = {},
+): RankFacts => {
+  const system = changes.system ?? nativeSystem(host.split('-')[1] ?? '');
+  const known = all.filter((vm) => changes.installed?.includes(vm));
+  const refused = known.flatMap((vm) => {
+    const version = versions[vm];
+    const abilities = version === undefined ? undefined : { ...nothingMore, version };
+    const why = refusalOf(vm, { config: { system }, layout: layoutOf(root), abilities });
+    return why === undefined ? [] : [[vm, why] as const];
+  });
+  return {
+    host,
+    system,
+    cpus: 8,
+    network: 'auto',
+    accelerator: 'auto',
+    installed: [],
+    networks: [],
+    refused: Object.fromEntries(refused),
+    ...changes,
+  };
+};
+const nothingMore = { sandbox: false, forwardsUnix: false } as const;
 const arm = 'darwin-arm64';
 const intel = 'darwin-x64';
 const all = ['qemu', 'hyperkit', 'vfkit'];
@@ -23,8 +40,14 @@ const nets = ['vpnkit', 'gvproxy'];
 const x86 = { system: 'x86_64-linux' } as const;
 const arm64 = { system: 'aarch64-linux' } as const;
 
+/** Also the version that a program says it has, and the state directory: what they say to these is the drivers' own word. */
+type Changes = Partial<RankFacts> & {
+  readonly versions?: Readonly<Record<string, string>>;
+  readonly root?: string;
+};
+
 /** Host, what differs, the ways, and a word of the reason for the first or, where there is none, for what is missing. */
-type Row = readonly [HostKind, Partial<RankFacts>, string, RegExp];
+type Row = readonly [HostKind, Changes, string, RegExp];
 const rows: readonly Row[] = [
   // Apple silicon, by what is installed.
   [arm, {}, '', /vfkit is not installed/],
@@ -54,6 +77,87 @@ const rows: readonly Row[] = [
   [arm, { installed: all, networks: nets, macos: '14.7' }, 'vfkit/hvf qemu/hvf qemu/tcg', /Apple/],
   [arm, { installed: all, networks: nets, macos: '15.2' }, 'vfkit/hvf qemu/hvf qemu/tcg', /Apple/],
   [arm, { installed: all, networks: nets, macos: '26.1' }, 'vfkit/hvf qemu/hvf qemu/tcg', /Apple/],
+  // By the version of a program.
+  ...(['0.5.0', '0.5.1', '0.5.99'] as const).map((vfkit): Row => [
+    arm,
+    { installed: all, networks: nets, versions: { vfkit } },
+    'qemu/hvf qemu/tcg',
+    /directly/,
+  ]),
+  ...(['0.6.0', '0.6.4', '0.10.0', '1.0.0'] as const).map((vfkit): Row => [
+    arm,
+    { installed: all, networks: nets, versions: { vfkit } },
+    'vfkit/hvf qemu/hvf qemu/tcg',
+    /Apple/,
+  ]),
+  [
+    arm,
+    { installed: ['vfkit'], networks: nets, versions: { vfkit: '0.5.1' } },
+    '',
+    /vfkit is too old: .*0\.6\.0/,
+  ],
+  [
+    arm,
+    { installed: all, networks: nets, kept: 'qemu', versions: { vfkit: '0.5.1' } },
+    'qemu/hvf qemu/tcg',
+    /already runs/,
+  ],
+  [
+    arm,
+    { installed: all, networks: nets, kept: 'vfkit', versions: { vfkit: '0.5.1' } },
+    'qemu/hvf qemu/tcg',
+    /directly/,
+  ],
+  [
+    arm,
+    {
+      installed: all,
+      networks: nets,
+      kept: 'qemu',
+      changed: ['vfkit'],
+      versions: { vfkit: '0.5.1' },
+    },
+    'qemu/hvf qemu/tcg',
+    /already runs/,
+  ],
+  [
+    arm,
+    { installed: all, networks: nets, macos: '12.6', versions: { vfkit: '0.6.4' } },
+    'qemu/hvf qemu/tcg',
+    /directly/,
+  ],
+  [
+    intel,
+    { installed: all, networks: nets, versions: { vfkit: '0.5.1', qemu: '10.1.0' } },
+    'qemu/hvf hyperkit/hvf qemu/tcg',
+    /directly/,
+  ],
+  // By the state directory.
+  [
+    arm,
+    { installed: all, networks: nets, root: '/Users/ann/My Builder' },
+    'qemu/hvf qemu/tcg',
+    /directly/,
+  ],
+  [
+    arm,
+    { installed: ['vfkit'], networks: nets, root: '/Users/ann/My Builder' },
+    '',
+    /vfkit cannot use this state directory: it contains " "/,
+  ],
+  [
+    arm,
+    { installed: ['vfkit'], networks: nets, root: `/${'d'.repeat(87)}` },
+    '',
+    /vfkit cannot use this state directory: it is \d+ bytes too long/,
+  ],
+  [intel, { installed: all, networks: nets, root: '/a,b' }, 'qemu/hvf qemu/tcg', /directly/],
+  [
+    intel,
+    { installed: ['hyperkit'], networks: nets, root: '/a,b' },
+    '',
+    /hyperkit cannot use this state directory: it contains a comma/,
+  ],
   // Another system than the host's.
   [arm, { installed: all, networks: nets, ...x86 }, 'qemu/tcg', /emulates the CPU/],
   [arm, { installed: ['vfkit'], networks: nets, ...x86 }, '', /vfkit cannot run x86_64-linux here/],

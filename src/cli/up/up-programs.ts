@@ -1,5 +1,6 @@
 /** The programs without which there is no builder: found, installed, or named with the command that installs them. */
 import type { Config } from '../../config/config.ts';
+import type { Layout } from '../../config/layout.ts';
 import { run, succeeded } from '../../system/process/child.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
 import { shellWord } from '../../system/shell.ts';
@@ -15,50 +16,74 @@ import {
   programMissing,
   tryProgram,
 } from '../../system/process/find-program.ts';
-import { programsHere } from '../../vm/choose-vm.ts';
+import { askPrograms, programsHere } from '../../vm/choose-vm.ts';
 import { vmDrivers } from '../../vm/vm-drivers.ts';
-import { rankVms } from '../../vm/vm-ranking.ts';
+import { rankVms, type RankFacts, type Refused } from '../../vm/vm-ranking.ts';
 import type { CliContext } from '../../command/context.ts';
 import { rootProgram } from '../../system/process/become-root.ts';
 
+interface Wanted {
+  /** Undefined where the settings cannot be taken. */
+  readonly config: Config | undefined;
+  readonly layout: Layout;
+  readonly path: string | undefined;
+  /** Default: this one. */
+  readonly host?: Pick<RankFacts, 'host' | 'macos'>;
+}
+
 /** Their names; of a builder whose settings cannot be taken, those that every one needs. */
-function neededPrograms(
-  config: Config | undefined,
-  platform: NodeJS.Platform,
-  path: string | undefined,
-): readonly string[] {
-  const vm = config === undefined ? [] : vmPrograms(config, path);
-  const ofLinux = platform === 'linux' ? ['flock', 'ps'] : [];
-  return [...vm, 'mksquashfs', 'ssh', 'ssh-keygen', 'nix-build', ...ofLinux];
+function neededPrograms(wanted: Wanted, refused: Refused): readonly string[] {
+  const ofLinux = process.platform === 'linux' ? ['flock', 'ps'] : [];
+  return [
+    ...vmPrograms(wanted, refused),
+    'mksquashfs',
+    'ssh',
+    'ssh-keygen',
+    'nix-build',
+    ...ofLinux,
+  ];
 }
 
 /** The one that is named; where none is, any that can run the guest here will do, and QEMU runs everywhere. */
-function vmPrograms(config: Config, path: string | undefined): readonly string[] {
+function vmPrograms({ config, ...here }: Wanted, refused: Refused): readonly string[] {
+  if (config === undefined) return [];
   if (config.vm !== 'auto') return [vmDrivers[config.vm].program(config)];
-  const { ways } = rankVms(programsHere({ config, path }));
-  return ways.length > 0 ? [] : [vmDrivers.qemu.program(config)];
+  const best = bestHere({ ...here, config, refused });
+  return best === undefined ? [vmDrivers.qemu.program(config)] : [];
+}
+
+const bestHere = (here: Parameters<typeof programsHere>[0]): string | undefined =>
+  rankVms(programsHere(here)).ways[0]?.vm;
+
+/** Why programs that are here would not run the guest. */
+async function refusedIn({ config, ...here }: Wanted, signal: AbortSignal): Promise<Refused> {
+  if (config?.vm !== 'auto') return {};
+  return askPrograms(
+    (refused) => bestHere({ ...here, config, refused }),
+    { ...here, config },
+    signal,
+  );
 }
 
 /** Failed `programs-missing` where there is one that is not here, and may not or cannot be installed. */
 export async function findOrInstall(
-  config: Config | undefined,
+  wanted: Wanted,
   context: CliContext,
   install: boolean,
 ): Promise<void> {
-  const path = context.env['PATH'];
+  const { path } = wanted;
+  const refused = await refusedIn(wanted, context.signal);
   const find = () =>
-    neededPrograms(config, process.platform, path).filter(
-      (name) => tryProgram(name, path) === undefined,
-    );
+    neededPrograms(wanted, refused).filter((name) => tryProgram(name, path) === undefined);
   const missing = find();
   if (missing.length === 0) return;
   const manager = managerHere(path);
   const known = missing.filter((name) => canInstall(name, manager));
   if (!install || manager === undefined || known.length === 0)
-    throw new Failed(programsMissing(missing, manager));
+    throw new Failed(programsMissing(missing, manager, refused));
   await installPrograms(known, manager, context);
   const left = find();
-  if (left.length > 0) throw new Failed(programsMissing(left, manager));
+  if (left.length > 0) throw new Failed(programsMissing(left, manager, refused));
 }
 
 const canInstall = (name: string, manager: Manager | undefined): boolean =>
@@ -86,7 +111,11 @@ async function installPrograms(
 }
 
 /** One command for all that this system's manager knows; of the others, how each is had. */
-export function programsMissing(missing: readonly string[], manager: Manager | undefined): Failure {
+export function programsMissing(
+  missing: readonly string[],
+  manager: Manager | undefined,
+  refused: Refused = {},
+): Failure {
   const known = missing.filter((name) => canInstall(name, manager));
   const asRoot = manager !== undefined && needsRoot(manager) && !isRoot() ? [rootProgram()] : [];
   const command =
@@ -104,7 +133,7 @@ export function programsMissing(missing: readonly string[], manager: Manager | u
         ? 'Install what is missing, or have it installed: linuxkit-builder up --install'
         : 'Install what is missing, then run the same command again.',
     exit: Exit.unavailable,
-    lines: [...command, ...others],
+    lines: [...command, ...others, ...Object.entries(refused).map(([vm, why]) => `${vm} ${why}.`)],
   };
 }
 

@@ -28,7 +28,7 @@ export async function bringUp(
 ): Promise<number> {
   refuseOfOthers(context);
   const config = settingsOrDefaults(layout);
-  await findOrInstall(config, context, install);
+  await findOrInstall({ config, layout, path: context.env['PATH'] }, context, install);
   await mayUseNix(context);
   const steps: readonly (readonly [what: string, words: readonly string[]])[] = [
     // One that the settings name is not ours to make.

@@ -15,7 +15,8 @@ import { readIfThere } from '../../system/files/files.ts';
 import { hostFacts } from '../../system/host/host.ts';
 import { thisUser } from '../../system/host/user.ts';
 import { loopbackFault } from '../../system/host/loopback.ts';
-import { betterThanKept } from '../../vm/choose-vm.ts';
+import { askPrograms, betterThanKept } from '../../vm/choose-vm.ts';
+import type { Refused } from '../../vm/vm-ranking.ts';
 import { withLegacy } from '../legacy.ts';
 import { configureFacts, runOf, type ConfigureFacts, type Run } from './configure-facts.ts';
 import { planOf } from './configure-plan.ts';
@@ -53,10 +54,19 @@ async function tellAround(
   const found = [...(await loopbackWarnings(config)), ...(await logoutWarnings(run))];
   for (const warning of [...warningsFor(config, run, facts), ...found])
     context.err(`Warning: ${warning}`);
-  const better = betterThanKept({ config, layout: run.layout, path: context.env['PATH'] });
+  const better = await gainOf({ config, layout: run.layout, path: context.env['PATH'] }, context);
   if (better !== undefined) run.say(describeGain(better));
   if (run.said() > 0 && facts.nix !== undefined) run.say(thisNix(describeNix(facts.nix)));
   if (run.said() === 0) run.say(nothingToChange);
+}
+
+/** One that would refuse the builder is no gain: forced upon it, it would leave it without a guest. */
+export async function gainOf(
+  here: Parameters<typeof betterThanKept>[0],
+  { signal }: Pick<CliContext, 'signal'>,
+) {
+  const named = (refused: Refused) => betterThanKept({ ...here, refused });
+  return named(await askPrograms((refused) => named(refused)?.name, here, signal));
 }
 
 /** What the builder is before this run; undefined where that is nothing, or nonsense. */

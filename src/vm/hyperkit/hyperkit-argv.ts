@@ -7,7 +7,7 @@ import { maxSocketPath } from '../../config/layout.ts';
 import { vmPrograms } from '../../domain/vm-programs.ts';
 import type { Problem } from '../../domain/problem.ts';
 import type { Launch } from '../../system/process/child.ts';
-import type { PlanInput } from '../vm-driver.ts';
+import type { PlanInput, ProblemsInput } from '../vm-driver.ts';
 
 /** The guest's vsock address, and the ports on which it listens there: docs/guest-contract.md. */
 const guestCid = 3;
@@ -98,7 +98,7 @@ export const hyperkitStale = ({ state, vsock, agent, tty }: Layout): string[] =>
 ];
 
 /** What HyperKit would take for something else, cut off in silence, or abort at when it is too late to say so. */
-export function hyperkitProblems({ layout, bundle }: PlanInput): Problem[] {
+export function hyperkitProblems({ layout, bundle }: ProblemsInput): Problem[] {
   const problems: Problem[] = [];
   const bad = (path: string, value: unknown, message: string, hint: string) =>
     problems.push({ path, value, message, hint });
@@ -121,6 +121,7 @@ export function hyperkitProblems({ layout, bundle }: PlanInput): Problem[] {
       'contains a comma, which HyperKit does not support in paths',
       'Choose a path without one, with -d.',
     );
+  if (bundle === undefined) return problems;
   const kernel = kernelProblem(bundle.kernel);
   if (kernel !== undefined)
     bad('bundle', bundle.kernel, kernel, 'Build it: linuxkit-builder image build');

@@ -7,7 +7,7 @@ import { maxSocketPath, type Layout } from '../../config/layout.ts';
 import type { Problem } from '../../domain/problem.ts';
 import { vmPrograms } from '../../domain/vm-programs.ts';
 import type { Launch } from '../../system/process/child.ts';
-import type { Abilities, PlanInput } from '../vm-driver.ts';
+import type { Abilities, PlanInput, ProblemsInput } from '../vm-driver.ts';
 
 /** The vsock port on which the guest's agent listens: docs/guest-contract.md. */
 const agentPort = 1024;
@@ -90,12 +90,12 @@ const maxCardDirectory = 81;
 const firstVersion = [0, 6, 0] as const;
 
 /** What vfkit would take for something else, or would do without in silence. */
-export const vfkitProblems = ({ config, layout, bundle, abilities }: PlanInput): Problem[] =>
+export const vfkitProblems = ({ config, layout, bundle, abilities }: ProblemsInput): Problem[] =>
   [
     tooOld(abilities),
     tooLong(layout),
     oddPath(layout),
-    config.system === 'aarch64-linux' ? wrongKernel(bundle.kernel) : undefined,
+    bundle && config.system === 'aarch64-linux' ? wrongKernel(bundle.kernel) : undefined,
   ].filter((problem) => problem !== undefined);
 
 function tooOld(abilities: Abilities | undefined): Problem | undefined {

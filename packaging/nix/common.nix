@@ -2,7 +2,7 @@
 { lib, pkgs, cfg, by, directory, shared ? true }:
 let
   set = lib.filterAttrs (_: value: value != null);
-  settings = set {
+  told = set {
     system = builtins.head cfg.systems;
     features = cfg.supportedFeatures;
     inherit (cfg) mandatoryFeatures maxJobs protocol speedFactor port;
@@ -12,7 +12,25 @@ let
     start = if cfg.onDemand.enable then "demand" else "login";
     extraSystems = if cfg.extraSystems == [ ] then null else cfg.extraSystems;
     idle = if cfg.onDemand.enable then { how = "stop"; inherit (cfg.onDemand) after; } else { how = "never"; };
-  } // cfg.settings;
+  };
+  settings = told // cfg.settings;
+  # What the options name otherwise than config.json does. Of `start` and `idle` they have only a part, so that `settings` may say more.
+  optionOf = {
+    system = "systems";
+    features = "supportedFeatures";
+    cpus = "cores";
+    memoryMiB = "memory";
+    diskGiB = "disk";
+    mandatoryFeatures = "mandatoryFeatures";
+    maxJobs = "maxJobs";
+    protocol = "protocol";
+    speedFactor = "speedFactor";
+    port = "port";
+    extraSystems = "extraSystems";
+  };
+  contradicted = builtins.filter
+    (name: cfg.settings ? ${name} && cfg.settings.${name} != told.${name} or null)
+    (builtins.attrNames optionOf);
   program = "${cfg.package}/bin/linuxkit-builder";
   ours = "/etc/nix/linuxkit-builder";
   systems = cfg.systems ++ (settings.extraSystems or [ ]);
@@ -98,6 +116,11 @@ rec {
   prepare = "${program} prepare -d ${lib.escapeShellArg directory} --settings ${settingsFile}${lib.optionalString shared " --shared"}";
 
   systemAssertions = [
+    {
+      assertion = contradicted == [ ];
+      message = "services.linuxkit-builder.settings contradicts other options of this module, which are what Nix and ssh are told. "
+        + lib.concatStringsSep " " (map (name: "Instead of settings.${name}, set ${optionOf.${name}}.") contradicted);
+    }
     {
       assertion = builtins.length cfg.systems == 1;
       message = "services.linuxkit-builder.systems must name exactly one system: a builder is one machine.";

@@ -54,8 +54,8 @@ in
     default = 1;
     description = "Among several builders, Nix prefers the one with the larger factor.";
   };
-  cores = nullOr types.ints.positive "CPUs of the guest. Default: the host's number, at most 8.";
-  memory = nullOr types.ints.positive "Memory of the guest in MiB. Default: a quarter of the host's.";
+  cores = nullOr types.ints.positive "CPUs of the guest. Default: as many as the host has, on Apple silicon as many as it has performance cores but at least 4; at most 8.";
+  memory = nullOr types.ints.positive "Memory of the guest in MiB. Default: a quarter of the host's, but at least 2048 and at most 8192, and never more than half of it.";
   disk = nullOr types.ints.positive "Size of the guest's disk in GiB. The disk takes only the space that is used. Default: 80.";
   port = mkOption {
     type = types.port;
@@ -77,6 +77,6 @@ in
   settings = mkOption {
     type = types.attrsOf types.anything;
     default = { };
-    description = "Other settings of config.json, by their names there (docs/configuration.md).";
+    description = "Other settings of config.json, by their names there (docs/configuration.md). They may not contradict the options above.";
   };
 }

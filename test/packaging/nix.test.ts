@@ -488,6 +488,35 @@ describe('the other modules', needs(evaluator), () => {
     },
   );
 
+  test.each(['darwin', 'nixos', 'home'] as const)(
+    '%s: settings do not contradict what Nix and ssh are told',
+    (name) => {
+      const said = { enable: true, systems: ['x86_64-linux'], port: 24100, cores: 2 };
+      const failed = (settings: Set) => {
+        const all = at(moduleOf(name, { said: { ...said, settings } }).sets, 'assertions') as Set[];
+        return all.filter(({ assertion }) => assertion !== true).map(({ message }) => message);
+      };
+      const idle = { how: 'save', after: '1 h' };
+      expect(failed({ holdSeconds: 60, idle, port: 24100, cpus: 2 })).toEqual([]);
+      for (const [name, value, option] of [
+        ['port', 24101, 'port'],
+        ['system', 'aarch64-linux', 'systems'],
+        ['features', ['kvm'], 'supportedFeatures'],
+        ['mandatoryFeatures', ['kvm'], 'mandatoryFeatures'],
+        ['maxJobs', 9, 'maxJobs'],
+        ['protocol', 'ssh', 'protocol'],
+        ['speedFactor', 3, 'speedFactor'],
+        ['cpus', 3, 'cores'],
+        ['memoryMiB', 1024, 'memory'],
+        ['diskGiB', 9, 'disk'],
+        ['extraSystems', ['i686-linux'], 'extraSystems'],
+      ] as const)
+        expect(failed({ [name]: value })).toEqual([
+          expect.stringContaining(`Instead of settings.${name}, set ${option}.`),
+        ]);
+    },
+  );
+
   test.each([true, false])('home-manager: a job of the user’s (on a Mac: %s)', (isDarwin) => {
     const { sets } = moduleOf('home', { isDarwin });
     expect(

@@ -102,9 +102,11 @@ while [ -n "$lack" ] && [ -z "$stopping" ] && [ "$waited" -lt "$patience" ]; do
 done
 [ -z "$stopping" ] || exit 0
 if [ -n "$lack" ]; then
+    # As it stands there, launchd would load it again at each login, or boot.
+    folder=${domain:+/Library/LaunchDaemons}
     why="The daemon was not started: $lack does not exist. It was moved, upgraded or removed since configure last ran. \
 Run linuxkit-builder configure, then linuxkit-builder start. To remove this job, run: ${domain:+sudo }launchctl bootout \
-${domain:-gui/$(id -u)}/@LABEL@"
+${domain:-gui/$(id -u)}/@LABEL@, then delete ${folder:-~/Library/LaunchAgents}/@LABEL@.plist"
     say "$why"
     [ ! -d "$state/nix-state" ] || say "$why" >>"$output"
     # Anything but 0 would have launchd run this again every 10 s, for nothing.

@@ -96,6 +96,20 @@ describe('the launcher', { timeout: 60_000 }, () => {
     expect(output()).toBeUndefined();
   });
 
+  test('names the file of the job beside the command that unloads it, or it would be loaded again', async () => {
+    const run = launch(0);
+    await run.ended;
+    expect(run.said()).toMatch(
+      /run: launchctl bootout gui\/\d+\/(\S+), then delete ~\/Library\/LaunchAgents\/\1\.plist/,
+    );
+    values = { ...values, starts: 'boot' };
+    const atBoot = launch(0);
+    await atBoot.ended;
+    expect(atBoot.said()).toMatch(
+      /run: sudo launchctl bootout system\/(\S+), then delete \/Library\/LaunchDaemons\/\1\.plist/,
+    );
+  });
+
   test('runs the Node that it was where the name leads to one that is too old', async () => {
     script(values.named, 'exit 69');
     script(values.node, teller);

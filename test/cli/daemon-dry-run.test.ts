@@ -109,6 +109,21 @@ test('for people: one word a line, quoted where sh needs it, and a kernel that i
   expect(said).toContain('cannot be read');
 });
 
+test.each([[], ['--json']])(
+  'ends as a start would that the program refuses: %j',
+  async (...how) => {
+    const version = (text: string) => {
+      mkdirSync(join(dir, 'bin'), { recursive: true });
+      const script = `#!/bin/sh\necho 'vfkit version: v${text}'\n`;
+      writeFileSync(join(dir, 'bin/vfkit'), script, { mode: 0o755 });
+      return dryRun('--vm', 'vfkit', ...how);
+    };
+    expect((await version('0.5.1')).code).toBe(78);
+    // The image has not been made, which is no fault of the command line.
+    expect((await version('0.6.4')).code).toBe(0);
+  },
+);
+
 test.each([
   [['--vm', 'xhyve'], 64],
   [['--network', 'bridge'], 64],

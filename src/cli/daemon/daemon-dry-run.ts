@@ -1,4 +1,5 @@
 /** `daemon --dry-run`: what a start would run, to the last word, on any host; nothing is written and nothing has to be there. */
+import { existsSync } from 'node:fs';
 import { checkConfig, parseConfig, type Config } from '../../config/config.ts';
 import type { Layout } from '../../config/layout.ts';
 import { describeToOwner, type Problem } from '../../domain/problem.ts';
@@ -16,6 +17,7 @@ import {
   type ChooseOptions,
 } from '../../net/networks.ts';
 import { chooseImage } from '../../supervisor/start/image-choice.ts';
+import { vmWouldRefuse } from '../../supervisor/start/prepare-start.ts';
 import { planOf, type LaunchPlan } from '../../supervisor/start/launch-plan.ts';
 import { firstSocketFd, type Launch } from '../../system/process/child.ts';
 import { Exit, Failed, type Failure } from '../../system/failure.ts';
@@ -69,6 +71,11 @@ export async function showPlan(
     network: network === undefined ? null : show(network),
     problems,
   };
+  // As a start with them fails; but an image that was not made yet does not have to be there.
+  const counting = problems.filter(
+    ({ path }) => path !== 'bundle' || existsSync(bundleAt(image).kernel),
+  );
+  if (counting.length > 0) context.exit(vmWouldRefuse(vm.program, counting).exit);
   if (options.json === true) return context.out(JSON.stringify(shown, null, 2));
   context.out(`# boots the image ${image}`);
   for (const [what, child] of [

@@ -186,7 +186,7 @@ export const hostSettings = {
     acts: 'now',
     page: [
       [
-        'Whether you get one desktop notification when the daemon gives up. On Linux this needs `notify-send`.',
+        'Whether you get one desktop notification when the daemon gives up. On Linux this needs `notify-send`. A daemon that starts at boot, or that nix-darwin or NixOS declares, has no desktop session, so it shows none.',
         '`true`, `false`',
         '`true`',
       ],

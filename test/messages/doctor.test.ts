@@ -17,14 +17,15 @@ import {
 } from '../../src/doctor/doctor-command.ts';
 import type { DoctorFacts } from '../../src/doctor/facts.ts';
 import { machineChecks, settingsWords } from '../../src/doctor/host/check-host.ts';
-import { opensshFirst } from '../../src/doctor/host/check-programs.ts';
+import { nodeTranslated } from '../../src/system/host/translated.ts';
+import { checkNode, opensshFirst } from '../../src/doctor/host/check-programs.ts';
 import { keysFact } from '../../src/doctor/host/check-state.ts';
 import { partUnread } from '../../src/doctor/report/report.ts';
 import { systemPathsOf } from '../../src/host/system-paths.ts';
 import type { Status } from '../../src/supervisor/status/status-schema.ts';
 import { FakeClock } from '../fakes/fake-clock.ts';
 import { ready } from './command-rig.ts';
-import { directoryShownAs, tells } from './tell.ts';
+import { directoryShownAs, shownAs, tells } from './tell.ts';
 
 const tree = directoryShownAs('/tree');
 const layout = layoutOf(join(tree, 'builder'));
@@ -191,6 +192,11 @@ tells('doctor', {
       } finally {
         chmodSync(layout.root, 0o700);
       }
+    },
+    'its Node is one for Intel, on Apple silicon': async () => {
+      const on = { platform: 'darwin', arch: 'x64', ask: () => Promise.resolve('1\n') };
+      shownAs(process.execPath, '/opt/node');
+      return linesOf(await checkNode(() => nodeTranslated(on))).slice(1);
     },
     'keys are as they should be': () => keysFact,
     'keys are open to others': async () => {

@@ -1,4 +1,5 @@
 /** Checks of the programs that a builder runs by. */
+import { nodeTranslated } from '../../system/host/translated.ts';
 import { run } from '../../system/process/child.ts';
 import { programMissing } from '../../system/process/find-program.ts';
 import { tryNode } from '../../system/process/node-trial.ts';
@@ -7,10 +8,13 @@ import type { CheckVerdict } from '../check-runner.ts';
 import type { DoctorFacts } from '../facts.ts';
 
 /** Whether this Node does what is asked of it, by trial. */
-export async function checkNode(): Promise<CheckVerdict> {
+export async function checkNode(translated = nodeTranslated): Promise<CheckVerdict> {
   try {
     await tryNode();
-    return { kind: 'good', fact: `${process.version}, ${process.execPath}` };
+    const fact = `${process.version}, ${process.execPath}`;
+    const wrong = await translated();
+    if (wrong === undefined) return { kind: 'good', fact };
+    return { kind: 'note', fact, why: `${wrong.message} ${wrong.hint}` };
   } catch (error) {
     const { kind, message } = failureOf(error);
     if (kind === 'node-unfit') throw error;

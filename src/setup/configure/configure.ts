@@ -14,6 +14,7 @@ import { logoutWords } from '../../service/systemd/systemd-service.ts';
 import { readIfThere } from '../../system/files/files.ts';
 import { hostFacts } from '../../system/host/host.ts';
 import { thisUser } from '../../system/host/user.ts';
+import { nodeTranslated } from '../../system/host/translated.ts';
 import { loopbackFault } from '../../system/host/loopback.ts';
 import { askPrograms, betterThanKept } from '../../vm/choose-vm.ts';
 import type { Refused } from '../../vm/vm-ranking.ts';
@@ -51,7 +52,11 @@ async function tellAround(
   facts: ConfigureFacts,
 ): Promise<void> {
   const { context } = run;
-  const found = [...(await loopbackWarnings(config)), ...(await logoutWarnings(run))];
+  const found = [
+    ...(await translatedWarnings()),
+    ...(await loopbackWarnings(config)),
+    ...(await logoutWarnings(run)),
+  ];
   for (const warning of [...warningsFor(config, run, facts), ...found])
     context.err(`Warning: ${warning}`);
   const better = await gainOf({ config, layout: run.layout, path: context.env['PATH'] }, context);
@@ -74,6 +79,12 @@ function currentConfig({ root }: ConfigureFlags): Config | undefined {
   const text = readIfThere(layoutOf(root).config);
   const parsed = text === undefined ? undefined : parseConfig(text, hostFacts(root));
   return parsed?.ok === true ? parsed.config : undefined;
+}
+
+/** What `configure` finds out of this machine is then that of another. */
+export async function translatedWarnings(translated = nodeTranslated): Promise<readonly string[]> {
+  const fault = await translated();
+  return fault === undefined ? [] : [`${fault.message} ${fault.hint}`];
 }
 
 async function loopbackWarnings({ door }: Config): Promise<readonly string[]> {

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { checkNode } from '../../src/doctor/host/check-programs.ts';
+import { translatedWarnings } from '../../src/setup/configure/configure.ts';
+import { nodeTranslated } from '../../src/system/host/translated.ts';
+
+const asked = (platform: string, arch: string, answer: string) => () =>
+  nodeTranslated({ platform, arch, ask: () => Promise.resolve(answer) });
+
+// Behaviour 216: On Apple silicon, `configure` and `doctor` warn if Node is one for Intel, which Rosetta translates.
+test('a Node for Intel on Apple silicon is told, with what helps', async () => {
+  const translated = asked('darwin', 'x64', '1\n');
+  expect(await translatedWarnings(translated)).toEqual([expect.stringContaining('Node for arm64')]);
+  expect(await checkNode(translated)).toMatchObject({
+    kind: 'note',
+    why: expect.stringContaining('Node for arm64') as string,
+  });
+});
+
+test.each([
+  ['an Intel Mac', 'darwin', 'x64', '0\n'],
+  ['an Intel Mac that does not know the name', 'darwin', 'x64', ''],
+  ['a Node for arm64', 'darwin', 'arm64', '1\n'],
+  ['Linux', 'linux', 'x64', '1\n'],
+])('nothing is told on %s', async (_, platform, arch, answer) => {
+  const translated = asked(platform, arch, answer);
+  expect(await translatedWarnings(translated)).toEqual([]);
+  expect((await checkNode(translated)).kind).toBe('good');
+});
